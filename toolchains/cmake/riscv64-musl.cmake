@@ -1,0 +1,7 @@
+# riscv64-musl.cmake - static binaries for 64-bit RISC-V (rv64gc)
+set(FEDLET_TARGET riscv64-musl)
+set(FEDLET_CROSS riscv64-linux-gnu)
+set(FEDLET_QEMU "qemu-riscv64")
+set(FEDLET_ARCH_FLAGS "")
+set(CMAKE_SYSTEM_PROCESSOR riscv64)
+include("${CMAKE_CURRENT_LIST_DIR}/musl.cmake")

@@ -1,0 +1,280 @@
+# shellcheck shell=bash
+# recipes.sh - the targets, and how each library is built for them. Sourced by toolchains/build.
+#
+# Everything that decides the bytes of a result is in this file, the lock and mbedtls_config.h:
+# the three are its key.
+#
+# Each recipe_NAME runs in an empty work folder with
+#   SOURCE    the unpacked tarball
+#   HOME_DIR  where this library goes: HOME_DIR/include and HOME_DIR/lib, so that its headers are
+#             seen by those who ask for them and by nobody else
+#   PREFIX    the flat view of what is built so far
+#   CC AR CFLAGS CMAKE_COMMON JOBS  compiler and settings of the target
+#   PROFILE   "hub" or "agent": which buffers mbedTLS gets
+
+# Sets what differs between targets: CROSS (compiler prefix), PROCESSOR, ARCH_FLAGS, PROFILE, MUSL.
+target_describe() {
+    ARCH_FLAGS="-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables"
+    PROFILE=agent MUSL=yes
+    case $1 in
+        x86_64-glibc)
+            CROSS=x86_64-linux-gnu PROCESSOR=x86_64 PROFILE=hub MUSL=
+            ARCH_FLAGS="-O2 -g1 -fPIC -fno-omit-frame-pointer -ffunction-sections -fdata-sections"
+            ;;
+        x86_64-musl) CROSS=x86_64-linux-gnu PROCESSOR=x86_64 ;;
+        aarch64-musl) CROSS=aarch64-linux-gnu PROCESSOR=aarch64 ;;
+        armv7-musl)
+            CROSS=arm-linux-gnueabihf PROCESSOR=armv7
+            ARCH_FLAGS="$ARCH_FLAGS -march=armv7-a -mfpu=vfpv3-d16 -mfloat-abi=hard -mthumb"
+            ;;
+        riscv64-musl) CROSS=riscv64-linux-gnu PROCESSOR=riscv64 ;;
+        *) fail "no such target '$1' (see toolchains/build --help)" ;;
+    esac
+}
+
+# Compiler and cmake settings of the target, after musl is there.
+target_compiler() {
+    CC=$CROSS-gcc AR=$CROSS-ar CFLAGS=$ARCH_FLAGS
+    [ -z "$MUSL" ] || CC=$MUSL/bin/musl-gcc
+    CMAKE_COMMON=(
+        -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$PROCESSOR"
+        -DCMAKE_C_COMPILER="$CC"
+        -DCMAKE_AR="$(command -v "$AR")" -DCMAKE_RANLIB="$(command -v "$CROSS-ranlib")"
+        -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF
+        -DCMAKE_TRY_COMPILE_TARGET_TYPE=EXECUTABLE -DCMAKE_FIND_ROOT_PATH="$PREFIX"
+        -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY -DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY
+        -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=ONLY -DCMAKE_POLICY_VERSION_MINIMUM=3.5
+    )
+    [ -z "$MUSL" ] || CMAKE_COMMON+=(-DCMAKE_EXE_LINKER_FLAGS=-static)
+}
+
+LIBRARIES="mbedtls libcoap zlib sqlite3 cjson yyjson nghttp2 llhttp libyaml cmocka"
+
+# Patches of the packaging tarballs that are used.
+LIBCOAP_PATCHES="CVE-2025-59391 CVE-2025-34468 CVE-2026-29013"
+MUSL_PATCHES="
+CVE-2025-26519-0001_iconv_fix_erroneous_input_validation_in_EUC_KR_decod
+CVE-2025-26519-0002_iconv_harden_UTF_8_output_code_path_against_input_de
+renameat2
+0001-fix-pathological-slowness-incorrect-mappings-in-icon
+0002-qsort-fix-leonardo-heap-corruption-from-bug-in-doubl"
+
+# Unpacks FETCHED_FILE below the current folder and sets SOURCE. Of the nodejs tarball one folder
+# is enough.
+unpack() {
+    mkdir source
+    case $1 in
+        llhttp) set -- --wildcards '*/deps/llhttp/*' ;;
+        *) set -- ;;
+    esac
+    tar -xf "$FETCHED_FILE" -C source --strip-components=1 "$@"
+    SOURCE=$PWD/source
+}
+
+# Compiles the C files after "--" with the flags before it into lib$1.a of HOME_DIR.
+compile_archive() {
+    local name=$1 source object
+    local -a flags=() objects=()
+    shift
+    while [ "$1" != -- ]; do
+        flags+=("$1")
+        shift
+    done
+    shift
+    for source in "$@"; do
+        object=$(basename "$source" .c).o
+        echo "$CC $CFLAGS ${flags[*]} -c $source -o $object" >&2
+        # shellcheck disable=SC2086
+        $CC $CFLAGS "${flags[@]}" -c "$source" -o "$object"
+        objects+=("$object")
+    done
+    mkdir -p "$HOME_DIR/lib"
+    "$AR" rcs "$HOME_DIR/lib/lib$name.a" "${objects[@]}"
+}
+
+install_headers() {
+    mkdir -p "$HOME_DIR/include"
+    cp "$@" "$HOME_DIR/include/"
+}
+
+# Configures, builds and installs SOURCE with cmake; the arguments are its options.
+cmake_install() {
+    cmake -G Ninja -S "$SOURCE" -B . "${CMAKE_COMMON[@]}" -DCMAKE_INSTALL_PREFIX="$HOME_DIR" "$@"
+    ninja -j "$JOBS"
+    ninja install
+    rm -rf "$HOME_DIR/lib/cmake" "$HOME_DIR/lib/pkgconfig" "$HOME_DIR/share" "$HOME_DIR/bin"
+}
+
+# Unpacks the packaging tarball that the lock calls $1 into the folder "packaging".
+unpack_packaging() {
+    fetch_library "$1"
+    mkdir packaging
+    tar -xf "$FETCHED_FILE" -C packaging --strip-components=1
+}
+
+# Applies the named patches of an unpacked packaging tarball $1 to SOURCE.
+apply_patches() {
+    local packaging=$1 name
+    shift
+    for name in "$@"; do
+        patch -d "$SOURCE" -p1 --forward --batch <"$packaging/patches/$name.patch"
+    done
+}
+
+mbedtls_flags() {
+    echo "-DMBEDTLS_CONFIG_FILE='\"fedlet_mbedtls_config.h\"'"
+}
+
+recipe_mbedtls() {
+    mkdir -p "$HOME_DIR/include"
+    {
+        echo "/* Written by toolchains/build: the target's profile, then mbedtls_config.h. */"
+        echo "#define FEDLET_TLS_PROFILE_${PROFILE^^} 1"
+        cat "$TOOLCHAINS/mbedtls_config.h"
+    } >"$HOME_DIR/include/fedlet_mbedtls_config.h"
+    cmake_install -DCMAKE_C_FLAGS="$CFLAGS -I$HOME_DIR/include" \
+        -DMBEDTLS_CONFIG_FILE="$HOME_DIR/include/fedlet_mbedtls_config.h" \
+        -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF -DMBEDTLS_FATAL_WARNINGS=OFF \
+        -DUSE_STATIC_MBEDTLS_LIBRARY=ON -DUSE_SHARED_MBEDTLS_LIBRARY=OFF
+}
+
+# libcoap's mbedTLS back end calls mbedtls_debug_set_threshold(), which a build without
+# MBEDTLS_DEBUG_C lacks. The archive gets a weak one that does nothing: there is no debug output
+# whose level could be set.
+libcoap_add_debug_stub() {
+    cat >mbedtls_debug_stub.c <<'EOF'
+void mbedtls_debug_set_threshold(int threshold);
+__attribute__((weak)) void mbedtls_debug_set_threshold(int threshold)
+{
+    (void)threshold;
+}
+EOF
+    # shellcheck disable=SC2086
+    $CC $CFLAGS -c mbedtls_debug_stub.c -o mbedtls_debug_stub.o
+    "$AR" rs "$HOME_DIR/lib/libcoap-3.a" mbedtls_debug_stub.o
+}
+
+recipe_libcoap() {
+    unpack_packaging libcoap-patches
+    # shellcheck disable=SC2086
+    apply_patches packaging $LIBCOAP_PATCHES
+    cmake_install -DCMAKE_C_FLAGS="$CFLAGS -I$PREFIX/include $(mbedtls_flags)" \
+        -DENABLE_DTLS=ON -DDTLS_BACKEND=mbedtls -DENABLE_SERVER_MODE=ON -DENABLE_CLIENT_MODE=ON \
+        -DENABLE_EXAMPLES=OFF -DENABLE_DOCS=OFF -DENABLE_TESTS=OFF -DENABLE_TCP=OFF \
+        -DENABLE_WS=OFF -DENABLE_OSCORE=OFF -DENABLE_PROXY_CODE=OFF -DENABLE_AF_UNIX=OFF \
+        -DENABLE_Q_BLOCK=ON -DENABLE_ASYNC=ON \
+        -DWITH_OBSERVE_PERSIST=OFF -DWITH_EPOLL=ON -DENABLE_THREAD_SAFE=OFF -DMAX_LOGGING_LEVEL=4
+    libcoap_add_debug_stub
+}
+
+# By hand: the packaged tarball lacks a file that its cmake wants, and cmake renames a header
+# inside the sources.
+recipe_zlib() {
+    local name
+    local -a files=()
+    for name in adler32 compress crc32 deflate infback inffast inflate inftrees trees uncompr \
+        zutil; do
+        files+=("$SOURCE/$name.c")
+    done
+    compile_archive z -I"$SOURCE" -- "${files[@]}"
+    install_headers "$SOURCE/zlib.h" "$SOURCE/zconf.h"
+}
+
+# PRAGMA user_version must work, so OMIT_SCHEMA_VERSION_PRAGMAS is not in the list.
+SQLITE_FLAGS="
+-DSQLITE_THREADSAFE=0 -DSQLITE_DQS=0 -DSQLITE_DEFAULT_MEMSTATUS=0 -DSQLITE_DEFAULT_WAL_SYNCHRONOUS=1
+-DSQLITE_LIKE_DOESNT_MATCH_BLOBS -DSQLITE_MAX_EXPR_DEPTH=0 -DSQLITE_USE_ALLOCA -DSQLITE_UNTESTABLE
+-DSQLITE_TEMP_STORE=3 -DSQLITE_DEFAULT_CACHE_SIZE=-256 -DSQLITE_DEFAULT_LOOKASIDE=512,32
+-DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_PROGRESS_CALLBACK -DSQLITE_OMIT_SHARED_CACHE
+-DSQLITE_OMIT_AUTOINIT -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_UTF16 -DSQLITE_OMIT_COMPLETE
+-DSQLITE_OMIT_DECLTYPE -DSQLITE_OMIT_GET_TABLE -DSQLITE_OMIT_TCL_VARIABLE
+-DSQLITE_OMIT_AUTHORIZATION -DSQLITE_OMIT_TRACE -DSQLITE_OMIT_JSON
+-DSQLITE_OMIT_DESERIALIZE -DSQLITE_OMIT_INTROSPECTION_PRAGMAS"
+
+# The tarball has the sources that the one big sqlite3.c is made of. That file does not depend on
+# the target, so it is made once for each tarball and kept.
+sqlite_amalgamation() {
+    local kept=$FEDLET_CACHE/generated/sqlite-$(sha256sum "$FETCHED_FILE" | cut -c1-16)
+    if [ ! -d "$kept" ]; then
+        (
+            mkdir generate
+            cd generate
+            env -u CC -u AR -u CFLAGS "$SOURCE/configure" --disable-tcl
+            env -u CC -u AR -u CFLAGS make -j "$JOBS" sqlite3.c sqlite3.h
+        )
+        mkdir -p "$FEDLET_CACHE/generated" made
+        cp generate/sqlite3.c generate/sqlite3.h made/
+        publish_folder made "$kept"
+    fi
+    SQLITE_AMALGAMATION=$kept
+}
+
+recipe_sqlite3() {
+    sqlite_amalgamation
+    # shellcheck disable=SC2086
+    compile_archive sqlite3 $SQLITE_FLAGS -- "$SQLITE_AMALGAMATION/sqlite3.c"
+    install_headers "$SQLITE_AMALGAMATION/sqlite3.h"
+}
+
+recipe_cjson() {
+    compile_archive cjson -- "$SOURCE/cJSON.c"
+    install_headers "$SOURCE/cJSON.h"
+}
+
+# Without the non-standard parts no flag can make it accept comments, NaN, Infinity or trailing
+# commas.
+recipe_yyjson() {
+    compile_archive yyjson -DYYJSON_DISABLE_NON_STANDARD=1 -- "$SOURCE/src/yyjson.c"
+    install_headers "$SOURCE/src/yyjson.h"
+}
+
+recipe_nghttp2() {
+    cmake_install -DCMAKE_C_FLAGS="$CFLAGS" -DENABLE_LIB_ONLY=ON -DENABLE_DOC=OFF \
+        -DBUILD_TESTING=OFF -DENABLE_STATIC_LIB=ON -DBUILD_STATIC_LIBS=ON -DENABLE_SHARED_LIB=OFF
+}
+
+recipe_llhttp() {
+    local folder=$SOURCE/deps/llhttp
+    compile_archive llhttp -I"$folder/include" -- \
+        "$folder/src/api.c" "$folder/src/http.c" "$folder/src/llhttp.c"
+    install_headers "$folder/include/llhttp.h"
+}
+
+recipe_libyaml() {
+    cmake_install -DCMAKE_C_FLAGS="$CFLAGS" -DBUILD_TESTING=OFF -DINSTALL_CMAKE_DIR=lib/cmake
+}
+
+recipe_cmocka() {
+    cmake_install -DCMAKE_C_FLAGS="$CFLAGS" -DWITH_EXAMPLES=OFF -DUNIT_TESTING=OFF \
+        -DPICKY_DEVELOPER=OFF
+}
+
+# The C library of the static targets: libc.a, headers, and a wrapper "musl-gcc" around the cross
+# compiler whose paths are those of $1, the place where the result ends up; installed below $2.
+# The kernel's headers come from the cross compiler's C library package (mbedTLS looks for
+# asm/hwcap.h).
+recipe_musl() {
+    local final=$1 stage=$2 folder
+    unpack_packaging musl-patches
+    # shellcheck disable=SC2086
+    apply_patches packaging $MUSL_PATCHES
+    CC=$CROSS-gcc CROSS_COMPILE=$CROSS- CFLAGS="$ARCH_FLAGS" "$SOURCE/configure" --target="$CROSS" \
+        --prefix="$final" --disable-shared --enable-wrapper=gcc
+    make -j "$JOBS"
+    make DESTDIR="$stage" install
+    for folder in linux asm asm-generic; do
+        cp -rL "$(kernel_header_folder "$folder")" "$stage$final/include/$folder"
+    done
+}
+
+# Prints where the kernel headers $1 of the target are.
+kernel_header_folder() {
+    local base
+    for base in "/usr/$CROSS/include" "/usr/include/$CROSS" /usr/include; do
+        if [ -d "$base/$1" ]; then
+            echo "$base/$1"
+            return
+        fi
+    done
+    fail "no kernel headers '$1' for $CROSS; run toolchains/setup cross"
+}
