@@ -1,0 +1,324 @@
+/* report.c - see report.h. */
+#include "proto/bundle/report.h"
+
+#define FLAG_FULL 0x01u
+#define FLAG_FACTS 0x02u
+#define FLAG_MORE 0x04u
+#define FLAG_REMOVED 0x08u
+#define FLAG_REMOTE 0x10u
+#define FLAGS_ALL 0x1fu
+
+#define FORMAT 1u
+#define ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
+#define VERSION_MAX 64u /* resourceVersion */
+
+const char *fed_work_state_name(enum fed_work_state state)
+{
+    static const char *const names[FED_WORK_STATES] = {[FED_WORK_PENDING] = "Pending",
+        [FED_WORK_APPLIED] = "Applied",
+        [FED_WORK_FAILED] = "Failed",
+        [FED_WORK_WAITING] = "Waiting",
+        [FED_WORK_REMOVING] = "Removing"};
+
+    return (unsigned)state < FED_WORK_STATES ? names[state] : "Unknown";
+}
+
+const char *fed_work_health_name(enum fed_work_health health)
+{
+    static const char *const names[FED_HEALTHS] = {[FED_HEALTH_UNKNOWN] = "Unknown",
+        [FED_HEALTH_HEALTHY] = "Healthy",
+        [FED_HEALTH_PROGRESSING] = "Progressing",
+        [FED_HEALTH_UNHEALTHY] = "Unhealthy"};
+
+    return (unsigned)health < FED_HEALTHS ? names[health] : "Unknown";
+}
+
+static bool has_reason(enum fed_work_state state)
+{
+    return state == FED_WORK_FAILED || state == FED_WORK_WAITING || state == FED_WORK_REMOVING;
+}
+
+/* ---- encoding ---- */
+
+/* Cut so that no character is torn: back to where a sequence begins. */
+static struct fed_span cut(struct fed_span text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    while (max && (text.at[max] & 0xc0) == 0x80)
+        max--;
+    return fed_span_sub(text, 0, max);
+}
+
+static void put_reason(struct fed_buf *out, struct fed_span reason, struct fed_span message)
+{
+    fed_buf_put_string(out, cut(reason, FED_REPORT_REASON_MAX));
+    fed_buf_put_string(out, cut(message, FED_REPORT_MESSAGE_MAX));
+}
+
+static void put_entries(struct fed_buf *out, const struct fed_report *report)
+{
+    size_t previous = 0;
+
+    fed_buf_put_varint(out, report->n_entries);
+    for (size_t i = 0; i < report->n_entries; i++) {
+        const struct fed_report_entry *e = &report->entries[i];
+
+        fed_buf_put_varint(out, e->index - previous);
+        previous = e->index;
+        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4));
+        if (e->state == FED_WORK_APPLIED) {
+            fed_buf_put_varint(out, e->generation);
+            if (e->generation == 0)
+                fed_buf_put_string(out, cut(e->resource_version, VERSION_MAX));
+        } else if (has_reason(e->state)) {
+            put_reason(out, e->reason, e->message);
+        }
+    }
+}
+
+static void put_removed(struct fed_buf *out, const struct fed_report *report)
+{
+    fed_buf_put_varint(out, report->n_removed);
+    for (size_t i = 0; i < report->n_removed; i++) {
+        const struct fed_report_removed *r = &report->removed[i];
+
+        fed_buf_put_string(out, r->id);
+        fed_buf_put_u8(out, (uint8_t)r->state);
+        put_reason(out, r->reason, r->message);
+    }
+}
+
+static void put_remote(struct fed_buf *out, const struct fed_report *report)
+{
+    size_t previous = 0;
+
+    fed_buf_put_varint(out, report->n_remote);
+    for (size_t i = 0; i < report->n_remote; i++) {
+        fed_buf_put_varint(out, report->remote[i].index - previous);
+        previous = report->remote[i].index;
+        fed_buf_put_string(out, report->remote[i].status);
+    }
+}
+
+void fed_report_put(struct fed_buf *out, const struct fed_report *report)
+{
+    size_t before = out->len;
+    unsigned flags = (report->full ? FLAG_FULL : 0) | (report->more ? FLAG_MORE : 0) |
+                     (report->n_removed ? FLAG_REMOVED : 0) | (report->n_remote ? FLAG_REMOTE : 0) |
+                     (report->facts.len ? FLAG_FACTS : 0);
+
+    fed_buf_put_u8(out, FORMAT);
+    fed_buf_put_u8(out, (uint8_t)flags);
+    fed_buf_put_u32(out, report->epoch);
+    fed_buf_put_varint(out, report->revision);
+    fed_buf_put_varint(out, report->seq);
+    put_entries(out, report);
+    if (report->n_removed)
+        put_removed(out, report);
+    if (report->n_remote)
+        put_remote(out, report);
+    if (report->facts.len)
+        fed_buf_put_string(out, report->facts);
+    if (!out->err && out->len - before > FED_REPORT_MAX)
+        out->err = FED_ERR_LIMIT;
+}
+
+/* ---- decoding ---- */
+
+static enum fed_err take_count(
+    struct fed_span *from, size_t min_bytes, size_t *out)
+{
+    uint64_t n;
+    enum fed_err err = fed_span_take_varint(from, FED_WORKS_MAX, &n);
+
+    if (err)
+        return err;
+    if (n > from->len / min_bytes)
+        return FED_ERR_TRUNCATED;
+    *out = (size_t)n;
+    return FED_OK;
+}
+
+/* Index as difference to the one before, which must ascend. */
+static enum fed_err take_index(struct fed_span *from, bool first, size_t previous, size_t *out)
+{
+    uint64_t step;
+    enum fed_err err = fed_span_take_varint(from, FED_WORKS_MAX, &step);
+
+    if (err)
+        return err;
+    if ((!first && step == 0) || previous + step >= FED_WORKS_MAX)
+        return FED_ERR_INVALID;
+    *out = previous + (size_t)step;
+    return FED_OK;
+}
+
+static enum fed_err take_reason(
+    struct fed_span *from, struct fed_span *reason, struct fed_span *message)
+{
+    enum fed_err err = fed_span_take_string(from, FED_REPORT_REASON_MAX, reason);
+
+    return err ? err : fed_span_take_string(from, FED_REPORT_MESSAGE_MAX, message);
+}
+
+static enum fed_err take_state(struct fed_span *from, enum fed_work_state *state, unsigned *rest)
+{
+    uint8_t byte;
+    enum fed_err err = fed_span_take_u8(from, &byte);
+
+    if (err)
+        return err;
+    if ((byte & 15) >= FED_WORK_STATES)
+        return FED_ERR_INVALID;
+    *state = (enum fed_work_state)(byte & 15);
+    *rest = byte >> 4;
+    return FED_OK;
+}
+
+static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e)
+{
+    unsigned health;
+    enum fed_err err = take_state(from, &e->state, &health);
+
+    if (err)
+        return err;
+    if (health >= FED_HEALTHS)
+        return FED_ERR_INVALID;
+    e->health = (enum fed_work_health)health;
+    if (has_reason(e->state))
+        return take_reason(from, &e->reason, &e->message);
+    if (e->state != FED_WORK_APPLIED)
+        return FED_OK;
+    err = fed_span_take_varint(from, UINT64_MAX, &e->generation);
+    if (!err && e->generation == 0)
+        err = fed_span_take_string(from, VERSION_MAX, &e->resource_version);
+    return err;
+}
+
+static enum fed_err take_entries(
+    struct fed_arena *arena, struct fed_span *from, struct fed_report *report)
+{
+    struct fed_report_entry *entries;
+    size_t n;
+    enum fed_err err = take_count(from, 2, &n);
+
+    if (err)
+        return err;
+    entries = fed_alloc_zero(&arena->alloc, n * sizeof *entries);
+    if (!entries)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; i < n && !err; i++) {
+        err = take_index(from, i == 0, i ? entries[i - 1].index : 0, &entries[i].index);
+        if (!err)
+            err = take_entry(from, &entries[i]);
+    }
+    report->entries = entries;
+    report->n_entries = n;
+    return err;
+}
+
+static enum fed_err take_removed(
+    struct fed_arena *arena, struct fed_span *from, struct fed_report *report)
+{
+    struct fed_report_removed *removed;
+    size_t n;
+    enum fed_err err = take_count(from, 4, &n);
+
+    if (err)
+        return err;
+    removed = fed_alloc_zero(&arena->alloc, n * sizeof *removed);
+    if (!removed)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; i < n && !err; i++) {
+        unsigned rest = 0;
+
+        err = fed_span_take_string(from, ID_MAX, &removed[i].id);
+        if (!err)
+            err = take_state(from, &removed[i].state, &rest);
+        if (!err && rest)
+            err = FED_ERR_INVALID;
+        if (!err)
+            err = take_reason(from, &removed[i].reason, &removed[i].message);
+    }
+    report->removed = removed;
+    report->n_removed = n;
+    return n ? err : FED_ERR_INVALID;
+}
+
+static enum fed_err take_remote(
+    struct fed_arena *arena, struct fed_span *from, struct fed_report *report)
+{
+    struct fed_report_remote *remote;
+    size_t n;
+    enum fed_err err = take_count(from, 2, &n);
+
+    if (err)
+        return err;
+    remote = fed_alloc_zero(&arena->alloc, n * sizeof *remote);
+    if (!remote)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; i < n && !err; i++) {
+        err = take_index(from, i == 0, i ? remote[i - 1].index : 0, &remote[i].index);
+        if (!err)
+            err = fed_span_take_string(from, FED_REPORT_REMOTE_MAX, &remote[i].status);
+    }
+    report->remote = remote;
+    report->n_remote = n;
+    return n ? err : FED_ERR_INVALID;
+}
+
+static enum fed_err take_head(struct fed_span *from, struct fed_report *report, unsigned *flags)
+{
+    uint8_t format;
+    uint8_t bits;
+    enum fed_err err = fed_span_take_u8(from, &format);
+
+    if (!err && format != FORMAT)
+        return FED_ERR_UNSUPPORTED;
+    if (!err)
+        err = fed_span_take_u8(from, &bits);
+    if (!err && (bits & ~FLAGS_ALL))
+        return FED_ERR_INVALID;
+    if (!err)
+        err = fed_span_take_u32(from, &report->epoch);
+    if (!err)
+        err = fed_span_take_varint(from, UINT64_MAX, &report->revision);
+    if (!err)
+        err = fed_span_take_varint(from, UINT64_MAX, &report->seq);
+    if (err)
+        return err;
+    report->full = bits & FLAG_FULL;
+    report->more = bits & FLAG_MORE;
+    *flags = bits;
+    return FED_OK;
+}
+
+enum fed_err fed_report_decode(
+    struct fed_arena *arena, struct fed_span bytes, struct fed_report *out, struct fed_diag *diag)
+{
+    struct fed_report report = {0};
+    unsigned flags;
+    enum fed_err err;
+
+    if (bytes.len > FED_REPORT_MAX)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "report of %zu bytes, at most %u are taken",
+            bytes.len, FED_REPORT_MAX);
+    err = take_head(&bytes, &report, &flags);
+    if (!err)
+        err = take_entries(arena, &bytes, &report);
+    if (!err && (flags & FLAG_REMOVED))
+        err = take_removed(arena, &bytes, &report);
+    if (!err && (flags & FLAG_REMOTE))
+        err = take_remote(arena, &bytes, &report);
+    if (!err && (flags & FLAG_FACTS))
+        err = fed_span_take_string(&bytes, FED_REPORT_FACTS_MAX, &report.facts);
+    if (!err && ((flags & FLAG_FACTS) && report.facts.len == 0))
+        err = FED_ERR_INVALID;
+    if (!err && bytes.len)
+        err = FED_ERR_INVALID;
+    if (err)
+        return fed_diag_set(diag, err, "report: %s", fed_err_text(err));
+    *out = report;
+    return FED_OK;
+}

@@ -1,0 +1,460 @@
+/* selector.c - see selector.h. */
+#include "proto/object/selector.h"
+
+#include "proto/base/text.h"
+
+#include <string.h>
+
+#define TEXT_MAX (64u << 10)   /* string form */
+#define VALUES_MAX 4096u       /* of all terms together */
+#define MEMORY_MAX (1u << 20)
+
+enum term_op {
+    TERM_IN,
+    TERM_NOT_IN,
+    TERM_EXISTS,
+    TERM_NOT_EXISTS,
+    TERM_GREATER,
+    TERM_LESS
+};
+struct value {
+    struct value *next;
+    struct fed_span text;
+};
+struct term {
+    struct fed_span key;
+    enum term_op op;
+    struct value *values;
+};
+struct fed_selector {
+    struct fed_arena arena;
+    struct term terms[FED_SELECTOR_TERMS_MAX];
+    size_t n;
+    size_t n_values;
+};
+
+static struct fed_selector *selector_new(struct fed_alloc *mem)
+{
+    struct fed_selector *s = fed_alloc_zero(mem, sizeof *s);
+
+    if (s)
+        fed_arena_init(&s->arena, mem, MEMORY_MAX);
+    return s;
+}
+
+void fed_selector_free(struct fed_selector *selector)
+{
+    struct fed_alloc *mem;
+
+    if (!selector)
+        return;
+    mem = selector->arena.mem;
+    fed_arena_fini(&selector->arena);
+    fed_alloc_free(mem, selector, sizeof *selector);
+}
+
+static enum fed_err keep(struct fed_selector *s, struct fed_span text, struct fed_span *out)
+{
+    uint8_t *copy = fed_alloc_get(&s->arena.alloc, text.len);
+
+    if (!copy)
+        return FED_ERR_NOMEM;
+    if (text.len)
+        memcpy(copy, text.at, text.len);
+    *out = fed_span_of(copy, text.len);
+    return FED_OK;
+}
+
+static bool to_int(struct fed_span text, int64_t *out)
+{
+    bool negative = fed_span_starts(text, "-");
+    uint64_t value;
+
+    if (fed_span_to_u64(fed_span_sub(text, negative ? 1 : 0, text.len), &value) ||
+        value > (uint64_t)INT64_MAX)
+        return false;
+    *out = negative ? -(int64_t)value : (int64_t)value;
+    return true;
+}
+
+static enum fed_err add_value(
+    struct fed_selector *s, struct term *term, struct fed_span text, struct fed_diag *diag)
+{
+    struct value *value;
+    int64_t number;
+
+    if (!fed_text_is_label_value(text))
+        return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not a label value",
+            FED_SPAN_ARG(fed_span_sub(text, 0, 80)));
+    if ((term->op == TERM_GREATER || term->op == TERM_LESS) && !to_int(text, &number))
+        return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not an integer",
+            FED_SPAN_ARG(fed_span_sub(text, 0, 80)));
+    if (s->n_values == VALUES_MAX)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "selector with more than %u values", VALUES_MAX);
+    value = fed_alloc_zero(&s->arena.alloc, sizeof *value);
+    if (!value || keep(s, text, &value->text))
+        return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the selector");
+    value->next = term->values;
+    term->values = value;
+    s->n_values++;
+    return FED_OK;
+}
+
+static enum fed_err add_term(
+    struct fed_selector *s, struct fed_span key, struct term **out, struct fed_diag *diag)
+{
+    struct term *term = &s->terms[s->n];
+
+    if (s->n == FED_SELECTOR_TERMS_MAX)
+        return fed_diag_set(
+            diag, FED_ERR_LIMIT, "selector with more than %u terms", FED_SELECTOR_TERMS_MAX);
+    if (!fed_text_is_label_key(key))
+        return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not a label key",
+            FED_SPAN_ARG(fed_span_sub(key, 0, 80)));
+    if (keep(s, key, &term->key))
+        return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the selector");
+    s->n++;
+    *out = term;
+    return FED_OK;
+}
+
+/* ---- string form: the grammar of apimachinery's labels.Parse ---- */
+
+struct lexer {
+    struct fed_span rest;
+};
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool is_symbol(uint8_t c)
+{
+    return c == '=' || c == '!' || c == '(' || c == ')' || c == ',' || c == '>' || c == '<';
+}
+
+static void skip_space(struct lexer *l)
+{
+    while (l->rest.len && is_space(l->rest.at[0]))
+        l->rest = fed_span_sub(l->rest, 1, l->rest.len);
+}
+
+/* The next token without taking it: a symbol, a word, or empty at the end. */
+static struct fed_span peek(struct lexer *l)
+{
+    static const char *const symbols[] = {"==", "!=", "=", "!", "(", ")", ",", ">", "<"};
+    size_t n = 0;
+
+    skip_space(l);
+    for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+        if (fed_span_starts(l->rest, symbols[i]))
+            return fed_span_sub(l->rest, 0, strlen(symbols[i]));
+    }
+    while (n < l->rest.len && !is_space(l->rest.at[n]) && !is_symbol(l->rest.at[n]))
+        n++;
+    return fed_span_sub(l->rest, 0, n);
+}
+
+static struct fed_span take(struct lexer *l)
+{
+    struct fed_span token = peek(l);
+
+    l->rest = fed_span_sub(l->rest, token.len, l->rest.len);
+    return token;
+}
+
+static bool take_symbol(struct lexer *l, const char *symbol)
+{
+    if (!fed_span_is(peek(l), symbol))
+        return false;
+    take(l);
+    return true;
+}
+
+static bool at_word(struct lexer *l)
+{
+    struct fed_span token = peek(l);
+
+    return token.len && !is_symbol(token.at[0]);
+}
+
+static bool at_end_of_term(struct lexer *l)
+{
+    struct fed_span token = peek(l);
+
+    return token.len == 0 || fed_span_is(token, ",");
+}
+
+static enum fed_err unexpected(struct lexer *l, const char *expected, struct fed_diag *diag)
+{
+    struct fed_span token = peek(l);
+
+    return fed_diag_set(diag, FED_ERR_INVALID, "found \"" FED_SPAN_FMT "\", expected %s",
+        FED_SPAN_ARG(fed_span_sub(token, 0, 80)), expected);
+}
+
+static bool take_operator(struct lexer *l, enum term_op *op, bool *list)
+{
+    static const struct {
+        const char *name;
+        enum term_op op;
+        bool list;
+    } operators[] = {{"=", TERM_IN, false}, {"==", TERM_IN, false}, {"!=", TERM_NOT_IN, false},
+        {"in", TERM_IN, true}, {"notin", TERM_NOT_IN, true}, {">", TERM_GREATER, false},
+        {"<", TERM_LESS, false}};
+
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+        if (take_symbol(l, operators[i].name)) {
+            *op = operators[i].op;
+            *list = operators[i].list;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "(a, b)"; an empty place between commas is the empty value, "()" is refused. */
+static enum fed_err take_list(
+    struct fed_selector *s, struct lexer *l, struct term *term, struct fed_diag *diag)
+{
+    bool more = true;
+
+    if (!take_symbol(l, "("))
+        return unexpected(l, "(", diag);
+    if (fed_span_is(peek(l), ")"))
+        return fed_diag_set(diag, FED_ERR_INVALID, "the list of values is empty");
+    while (more) {
+        enum fed_err err =
+            add_value(s, term, at_word(l) ? take(l) : fed_span_of(NULL, 0), diag);
+
+        if (err)
+            return err;
+        more = take_symbol(l, ",");
+    }
+    return take_symbol(l, ")") ? FED_OK : unexpected(l, "\",\" or \")\"", diag);
+}
+
+static enum fed_err take_term(struct fed_selector *s, struct lexer *l, struct fed_diag *diag)
+{
+    bool absent = take_symbol(l, "!");
+    struct term *term;
+    enum fed_err err;
+    bool list;
+
+    if (!at_word(l))
+        return unexpected(l, "a label key or \"!\"", diag);
+    err = add_term(s, take(l), &term, diag);
+    if (err)
+        return err;
+    term->op = absent ? TERM_NOT_EXISTS : TERM_EXISTS;
+    if (absent || at_end_of_term(l))
+        return FED_OK;
+    if (!take_operator(l, &term->op, &list))
+        return unexpected(l, "one of = == != in notin > <", diag);
+    if (list)
+        return take_list(s, l, term, diag);
+    return add_value(s, term, at_end_of_term(l) ? fed_span_of(NULL, 0) : take(l), diag);
+}
+
+static enum fed_err take_terms(struct fed_selector *s, struct lexer *l, struct fed_diag *diag)
+{
+    if (peek(l).len == 0)
+        return FED_OK;
+    for (;;) {
+        enum fed_err err = take_term(s, l, diag);
+
+        if (err)
+            return err;
+        if (peek(l).len == 0)
+            return FED_OK;
+        if (!take_symbol(l, ","))
+            return unexpected(l, "\",\" or the end", diag);
+    }
+}
+
+enum fed_err fed_selector_parse(struct fed_alloc *mem, struct fed_span text,
+    struct fed_selector **out, struct fed_diag *diag)
+{
+    struct lexer l = {.rest = text};
+    struct fed_selector *s;
+    enum fed_err err;
+
+    if (text.len > TEXT_MAX)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "selector longer than %u bytes", TEXT_MAX);
+    s = selector_new(mem);
+    if (!s)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the selector");
+    err = take_terms(s, &l, diag);
+    if (err) {
+        fed_selector_free(s);
+        return fed_diag_prefix(diag, err, "selector");
+    }
+    *out = s;
+    return FED_OK;
+}
+
+/* ---- object form ---- */
+
+static enum fed_err read_labels(
+    struct fed_selector *s, const struct fed_json *labels, struct fed_diag *diag)
+{
+    struct fed_json_iter it;
+
+    if (labels && !fed_json_is_object(labels) && fed_json_type(labels) != FED_JSON_NULL)
+        return fed_diag_set(diag, FED_ERR_INVALID, "matchLabels is not an object");
+    fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)labels);
+    while (fed_json_iter_next(&it)) {
+        struct term *term;
+        enum fed_err err = FED_OK;
+
+        if (!fed_json_is_string(it.value))
+            err = fed_diag_set(diag, FED_ERR_INVALID, "matchLabels: a value is not a string");
+        if (!err)
+            err = add_term(s, it.key, &term, diag);
+        if (!err) {
+            term->op = TERM_IN;
+            err = add_value(s, term, fed_json_string(it.value), diag);
+        }
+        if (err)
+            return err;
+    }
+    return FED_OK;
+}
+
+static enum fed_err read_values(struct fed_selector *s, struct term *term,
+    const struct fed_json *values, struct fed_diag *diag)
+{
+    bool wanted = term->op == TERM_IN || term->op == TERM_NOT_IN;
+    struct fed_json_iter it;
+
+    if (values && !fed_json_is_array(values) && fed_json_type(values) != FED_JSON_NULL)
+        return fed_diag_set(diag, FED_ERR_INVALID, "values is not a list");
+    if (wanted && fed_json_count(values) == 0)
+        return fed_diag_set(diag, FED_ERR_INVALID, "In and NotIn need values");
+    if (!wanted && fed_json_count(values) != 0)
+        return fed_diag_set(diag, FED_ERR_INVALID, "Exists and DoesNotExist take no values");
+    fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)values);
+    while (fed_json_iter_next(&it)) {
+        enum fed_err err =
+            fed_json_is_string(it.value)
+                ? add_value(s, term, fed_json_string(it.value), diag)
+                : fed_diag_set(diag, FED_ERR_INVALID, "a value is not a string");
+
+        if (err)
+            return err;
+    }
+    return FED_OK;
+}
+
+static enum fed_err read_expression(
+    struct fed_selector *s, const struct fed_json *expression, struct fed_diag *diag)
+{
+    static const char *const names[] = {
+        [TERM_IN] = "In", [TERM_NOT_IN] = "NotIn", [TERM_EXISTS] = "Exists",
+        [TERM_NOT_EXISTS] = "DoesNotExist"};
+    struct fed_span op = fed_json_string(fed_json_get(expression, "operator"));
+    struct term *term;
+    enum fed_err err =
+        add_term(s, fed_json_string(fed_json_get(expression, "key")), &term, diag);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (fed_span_is(op, names[i])) {
+            term->op = (enum term_op)i;
+            return read_values(s, term, fed_json_get(expression, "values"), diag);
+        }
+    }
+    return fed_diag_set(diag, FED_ERR_INVALID,
+        "\"" FED_SPAN_FMT "\" is not a valid label selector operator",
+        FED_SPAN_ARG(fed_span_sub(op, 0, 64)));
+}
+
+static enum fed_err read_object(
+    struct fed_selector *s, const struct fed_json *object, struct fed_diag *diag)
+{
+    struct fed_json *expressions = fed_json_get(object, "matchExpressions");
+    struct fed_json_iter it;
+    enum fed_err err;
+
+    if (object && !fed_json_is_object(object) && fed_json_type(object) != FED_JSON_NULL)
+        return fed_diag_set(diag, FED_ERR_INVALID, "not an object");
+    if (expressions && !fed_json_is_array(expressions) &&
+        fed_json_type(expressions) != FED_JSON_NULL)
+        return fed_diag_set(diag, FED_ERR_INVALID, "matchExpressions is not a list");
+    err = read_labels(s, fed_json_get(object, "matchLabels"), diag);
+    fed_json_iter_init(&it, expressions);
+    while (!err && fed_json_iter_next(&it)) {
+        err = read_expression(s, it.value, diag);
+        if (err)
+            fed_diag_prefix(diag, err, "matchExpressions[%zu]", it.index);
+    }
+    return err;
+}
+
+enum fed_err fed_selector_from_object(struct fed_alloc *mem, const struct fed_json *object,
+    struct fed_selector **out, struct fed_diag *diag)
+{
+    struct fed_selector *s = selector_new(mem);
+    enum fed_err err;
+
+    if (!s)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the selector");
+    err = read_object(s, object, diag);
+    if (err) {
+        fed_selector_free(s);
+        return fed_diag_prefix(diag, err, "selector");
+    }
+    *out = s;
+    return FED_OK;
+}
+
+/* ---- matching ---- */
+
+static bool has_value(const struct term *term, struct fed_span text)
+{
+    for (const struct value *v = term->values; v; v = v->next) {
+        if (fed_span_eq(v->text, text))
+            return true;
+    }
+    return false;
+}
+
+static bool compares(const struct term *term, struct fed_span text)
+{
+    int64_t number;
+    int64_t bound;
+
+    if (!to_int(text, &number) || !to_int(term->values->text, &bound))
+        return false;
+    return term->op == TERM_GREATER ? number > bound : number < bound;
+}
+
+static bool term_matches(const struct term *term, const struct fed_json *labels)
+{
+    struct fed_json *label = fed_json_get_span(labels, term->key);
+    struct fed_span text = fed_json_string(label);
+
+    switch (term->op) {
+    case TERM_IN:
+        return label && has_value(term, text);
+    case TERM_NOT_IN:
+        return !label || !has_value(term, text);
+    case TERM_EXISTS:
+        return label != NULL;
+    case TERM_NOT_EXISTS:
+        return !label;
+    default:
+        return label && compares(term, text);
+    }
+}
+
+bool fed_selector_match(const struct fed_selector *selector, const struct fed_json *labels)
+{
+    for (size_t i = 0; i < selector->n; i++) {
+        if (!term_matches(&selector->terms[i], labels))
+            return false;
+    }
+    return true;
+}

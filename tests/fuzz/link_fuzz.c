@@ -1,0 +1,47 @@
+/* Tokens and join messages as text, hello as bytes. */
+#include "proto/link/link.h"
+#include "tests/fuzz/fuzz.h"
+
+static struct fed_join_request request;
+static struct fed_join_answer answer;
+static struct fed_token token;
+
+static void messages(struct fed_span text)
+{
+    struct fed_buf out;
+
+    fed_buf_init(&out, fed_alloc_system(), 4 * FED_JOIN_MESSAGE_MAX);
+    if (fed_join_request_parse(text, &request, NULL) == FED_OK &&
+        fed_join_request_put(&out, &request) == FED_OK)
+        FUZZ_CHECK(fed_join_request_parse(fed_buf_span(&out), &request, NULL) == FED_OK);
+    fed_buf_clear(&out);
+    if (fed_join_answer_parse(text, &answer, NULL) == FED_OK && fed_join_answer_put(&out, &answer) == FED_OK)
+        FUZZ_CHECK(fed_join_answer_parse(fed_buf_span(&out), &answer, NULL) == FED_OK);
+    fed_buf_clear(&out);
+    if (fed_token_parse(text, &token, NULL) == FED_OK) {
+        FUZZ_CHECK(fed_token_put(&out, &token) == FED_OK);
+        FUZZ_CHECK(fed_span_eq(fed_buf_span(&out), text));
+    }
+    fed_buf_fini(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fed_span bytes = fed_span_of(data, size);
+    struct fed_link_address address;
+    struct fed_link_hello hello;
+    uint64_t revision;
+    uint32_t epoch;
+    struct fed_buf out;
+
+    messages(bytes);
+    FUZZ_CHECK(fed_link_address_parse(bytes, &address, NULL) != FED_OK || address.port);
+    FUZZ_CHECK(fed_link_bundle_query_parse(bytes, &epoch, &revision) != FED_OK || size >= 7);
+    fed_buf_init(&out, fed_alloc_system(), 100);
+    if (fed_link_hello_take(&bytes, &hello) == FED_OK) {
+        fed_link_hello_put(&out, &hello);
+        FUZZ_CHECK(fed_span_eq(fed_buf_span(&out), fed_span_of(data, size - bytes.len)));
+    }
+    fed_buf_fini(&out);
+    return 0;
+}

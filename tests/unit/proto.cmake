@@ -1,0 +1,16 @@
+# Unit tests of proto/.
+set(proto_dir ${CMAKE_CURRENT_LIST_DIR})
+fed_unit_test(proto_base_test SOURCES ${proto_dir}/proto_base_test.c LINK fed_base)
+fed_unit_test(proto_text_test SOURCES ${proto_dir}/proto_text_test.c LINK fed_base)
+fed_unit_test(proto_digest_test SOURCES ${proto_dir}/proto_digest_test.c LINK fed_digest)
+fed_unit_test(proto_json_test SOURCES ${proto_dir}/proto_json_test.c LINK fed_object)
+fed_unit_test(proto_override_test SOURCES ${proto_dir}/proto_override_test.c LINK fed_object)
+fed_unit_test(proto_patch_test SOURCES ${proto_dir}/proto_patch_test.c LINK fed_object)
+fed_unit_test(proto_selector_test SOURCES ${proto_dir}/proto_selector_test.c LINK fed_object)
+fed_unit_test(proto_render_test SOURCES ${proto_dir}/proto_render_test.c LINK fed_render)
+fed_unit_test(proto_doc_test SOURCES ${proto_dir}/proto_doc_test.c LINK fed_doc)
+fed_unit_test(proto_link_test SOURCES ${proto_dir}/proto_link_test.c LINK fed_link)
+fed_unit_test(proto_report_test SOURCES ${proto_dir}/proto_report_test.c LINK fed_bundle)
+fed_unit_test(proto_frame_test SOURCES ${proto_dir}/proto_frame_test.c LINK fed_bundle)
+fed_unit_test(proto_frame_property_test
+    SOURCES ${proto_dir}/proto_frame_property_test.c LINK fed_bundle)

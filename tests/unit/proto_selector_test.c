@@ -1,0 +1,109 @@
+/* Label selectors in both forms. */
+#include "proto/object/selector.h"
+
+#include "tests/unit/proto_tree_test.h"
+
+static bool matches(const struct fed_selector *s, const char *labels)
+{
+    struct fed_json_doc *doc;
+    bool result;
+
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    result = fed_selector_match(s, labels ? tree_parse(doc, labels) : NULL);
+    fed_json_doc_free(doc);
+    return result;
+}
+
+static void test_strings(void **state)
+{
+    static const struct {
+        const char *selector;
+        const char *labels;
+        bool match;
+    } rows[] = {{"", NULL, true}, {"", "{\"a\":\"b\"}", true}, {"a=b", "{\"a\":\"b\"}", true},
+        {"a==b", "{\"a\":\"c\"}", false}, {"a=b", NULL, false}, {"a!=b", NULL, true},
+        {"a!=b", "{\"a\":\"b\"}", false}, {"a", "{\"a\":\"\"}", true}, {"a", "{}", false},
+        {"!a", "{}", true}, {" ! a ", "{\"a\":\"1\"}", false}, {"a in (x, y)", "{\"a\":\"y\"}", true},
+        {"a in (x,y)", "{\"a\":\"z\"}", false}, {"a notin (x,y)", "{\"a\":\"z\"}", true},
+        {"a notin (x,y)", "{}", true}, {"a in (,x)", "{\"a\":\"\"}", true}, {"a=", "{\"a\":\"\"}", true},
+        {"a=,b=1", "{\"a\":\"\",\"b\":\"1\"}", true}, {"a>5", "{\"a\":\"6\"}", true},
+        {"a<5", "{\"a\":\"6\"}", false}, {"a>5", "{\"a\":\"x\"}", false},
+        {"app in (a,b),tier!=x,!old,env", "{\"app\":\"b\",\"env\":\"\"}", true},
+        {"app in (a,b),tier!=x,!old,env", "{\"app\":\"b\",\"env\":\"\",\"old\":\"1\"}", false},
+        {"in in (in)", "{\"in\":\"in\"}", true}, {"x.io/a=b", "{\"x.io/a\":\"b\"}", true}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fed_selector *s;
+        struct fed_diag diag = {{0}};
+
+        if (fed_selector_parse(fed_alloc_system(), TEXT(rows[i].selector), &s, &diag))
+            fail_msg("%s: %s", rows[i].selector, diag.text);
+        if (matches(s, rows[i].labels) != rows[i].match)
+            fail_msg("%s against %s", rows[i].selector, rows[i].labels);
+        fed_selector_free(s);
+    }
+}
+
+static void test_strings_refused(void **state)
+{
+    static const char *const wrong[] = {"a in ()", "a in", "a in b", "a in (b", "a b", ",a", "a,", "a,,b",
+        "=b", "!", "!a=b", "a in (b))", "a===b", "-a", "a=b c", "a=-b", "a>x", "a/b/c", "(a)"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        struct fed_selector *s;
+        struct fed_diag diag = {{0}};
+
+        if (!fed_selector_parse(fed_alloc_system(), TEXT(wrong[i]), &s, &diag))
+            fail_msg("%s was taken", wrong[i]);
+        assert_int_equal(strncmp(diag.text, "selector: ", 10), 0);
+    }
+}
+
+static void test_objects(void **state)
+{
+    static const struct {
+        const char *selector;
+        const char *labels;
+        int match; /* -1: refused */
+    } rows[] = {{"{}", "{}", 1}, {"{\"matchLabels\":{}}", "{\"a\":\"b\"}", 1},
+        {"{\"matchLabels\":{\"a\":\"b\"}}", "{\"a\":\"b\"}", 1},
+        {"{\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Exists\"}]}",
+            "{\"a\":\"b\"}", 0},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"In\",\"values\":[\"x\",\"y\"]}]}", "{\"c\":\"y\"}", 1},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"NotIn\",\"values\":[\"x\"]}]}", "{}", 1},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"DoesNotExist\"}]}", "{\"c\":\"\"}", 0},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"In\",\"values\":[]}]}", "{}", -1},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Exists\",\"values\":[\"x\"]}]}", "{}", -1},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Equals\",\"values\":[\"x\"]}]}", "{}", -1},
+        {"{\"matchExpressions\":[{\"key\":\"c\"}]}", "{}", -1}, {"{\"matchLabels\":{\"a\":1}}", "{}", -1},
+        {"{\"matchLabels\":[]}", "{}", -1}, {"{\"matchExpressions\":{}}", "{}", -1}, {"[]", "{}", -1}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fed_json_doc *doc;
+        struct fed_selector *s;
+        struct fed_diag diag = {{0}};
+        enum fed_err err;
+
+        assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+        err = fed_selector_from_object(
+            fed_alloc_system(), tree_parse(doc, rows[i].selector), &s, &diag);
+        if ((err == FED_OK) != (rows[i].match >= 0))
+            fail_msg("%s: %s", rows[i].selector, diag.text);
+        if (!err) {
+            assert_int_equal(matches(s, rows[i].labels), rows[i].match);
+            fed_selector_free(s);
+        }
+        fed_json_doc_free(doc);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_strings_refused), cmocka_unit_test(test_objects)};
+
+    return cmocka_run_group_tests_name("proto_selector", tests, NULL, NULL);
+}
