@@ -1,0 +1,219 @@
+/* commit.c - the one way in which the store changes. */
+#include "ports/sqlite/store.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Of a commit under way. */
+struct commit {
+    struct fed_sqlite_store *store;
+    uint64_t revision; /* the new one */
+    uint32_t n;        /* changes so far */
+    struct fed_diag *diag;
+};
+
+/* ---- what is refused before anything is touched ---- */
+
+static enum fed_err check_key(struct fed_span key, struct fed_diag *diag)
+{
+    if (key.len == 0)
+        return fed_diag_set(diag, FED_ERR_INVALID, "a key has at least one byte");
+    if (key.len > FED_STORE_KEY_MAX)
+        return fed_diag_set(
+            diag, FED_ERR_LIMIT, "key of %zu bytes is longer than %u", key.len, FED_STORE_KEY_MAX);
+    return FED_OK;
+}
+
+static int compare_ops(const void *a, const void *b)
+{
+    const struct fed_store_op *const *x = a;
+    const struct fed_store_op *const *y = b;
+
+    return fed_span_cmp((*x)->key, (*y)->key);
+}
+
+/* Whether a key occurs twice, by way of a sorted list of the operations. */
+static enum fed_err check_once(
+    struct fed_alloc *mem, const struct fed_store_op *ops, size_t n, struct fed_diag *diag)
+{
+    const struct fed_store_op **sorted;
+    enum fed_err err = FED_OK;
+    size_t ascending = 1;
+
+    while (ascending < n && fed_span_cmp(ops[ascending - 1].key, ops[ascending].key) < 0)
+        ascending++;
+    if (ascending >= n)
+        return FED_OK;
+    sorted = fed_alloc_array(mem, n, sizeof *sorted);
+    if (!sorted)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &ops[i];
+    qsort(sorted, n, sizeof *sorted, compare_ops);
+    for (size_t i = 1; i < n && !err; i++)
+        if (fed_span_eq(sorted[i - 1]->key, sorted[i]->key))
+            err = fed_diag_set(diag, FED_ERR_INVALID, "a commit changes the same key twice");
+    fed_alloc_free(mem, sorted, n * sizeof *sorted);
+    return err;
+}
+
+static enum fed_err check_ops(struct fed_alloc *mem, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, struct fed_diag *diag)
+{
+    enum fed_err err = FED_OK;
+
+    if (n_ops > FED_STORE_OPS_MAX || n_compares > FED_STORE_OPS_MAX)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "commit of more than %u operations or compares",
+            FED_STORE_OPS_MAX);
+    for (size_t i = 0; i < n_compares && !err; i++)
+        err = check_key(compares[i].key, diag);
+    for (size_t i = 0; i < n_ops && !err; i++) {
+        err = check_key(ops[i].key, diag);
+        if (!err && !ops[i].remove && ops[i].value.len > FED_STORE_VALUE_MAX)
+            err = fed_diag_set(diag, FED_ERR_LIMIT, "value of %zu bytes is longer than %u",
+                ops[i].value.len, FED_STORE_VALUE_MAX);
+    }
+    return err ? err : check_once(mem, ops, n_ops, diag);
+}
+
+/* ---- inside the transaction ---- */
+
+static enum fed_err commit_err(struct commit *c, int rc)
+{
+    return fed_database_err_set(c->diag, c->store->db, rc, c->store->path, "cannot commit");
+}
+
+static enum fed_err compare_one(struct commit *c, const struct fed_store_compare *compare)
+{
+    sqlite3_stmt *row = fed_statement_take(c->store, FED_STATEMENT_GET_REVISION);
+    uint64_t revision = 0;
+    int rc;
+
+    if (!row)
+        return commit_err(c, sqlite3_extended_errcode(c->store->db));
+    rc = fed_statement_bind(row, 1, compare->key);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW)
+        revision = (uint64_t)sqlite3_column_int64(row, 0);
+    fed_statement_give(c->store, FED_STATEMENT_GET_REVISION, row);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return commit_err(c, rc);
+    if (revision != compare->revision)
+        return fed_diag_set(c->diag, FED_ERR_CONFLICT,
+            "the key is at revision %" PRIu64 ", not at %" PRIu64, revision, compare->revision);
+    return FED_OK;
+}
+
+/* Runs item's or log's statement: id or revision, key and value where it has them. */
+static int change_run(struct fed_sqlite_store *store, enum fed_statement which, int key_at,
+    struct fed_span key, int number_at, int64_t number, int value_at, struct fed_span value)
+{
+    sqlite3_stmt *statement = fed_statement_take(store, which);
+    int rc;
+
+    if (!statement)
+        return sqlite3_extended_errcode(store->db);
+    rc = fed_statement_bind(statement, key_at, key);
+    if (rc == SQLITE_OK && number_at)
+        rc = sqlite3_bind_int64(statement, number_at, number);
+    if (rc == SQLITE_OK && value_at)
+        rc = fed_statement_bind(statement, value_at, value);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    fed_statement_give(store, which, statement);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int64_t log_id(const struct commit *c)
+{
+    return (int64_t)(c->revision << FED_DATABASE_LOG_SHIFT | c->n);
+}
+
+static enum fed_err put_one(struct commit *c, const struct fed_store_op *op)
+{
+    struct fed_sqlite_store *store = c->store;
+    int rc =
+        change_run(store, FED_STATEMENT_PUT, 1, op->key, 2, (int64_t)c->revision, 3, op->value);
+
+    if (rc == SQLITE_OK && store->history)
+        rc = change_run(store, FED_STATEMENT_LOG_PUT, 2, op->key, 1, log_id(c), 3, op->value);
+    if (rc != SQLITE_OK)
+        return commit_err(c, rc);
+    c->n++;
+    return FED_OK;
+}
+
+static enum fed_err remove_one(struct commit *c, const struct fed_store_op *op)
+{
+    struct fed_sqlite_store *store = c->store;
+    int rc = SQLITE_OK;
+
+    if (store->history)
+        rc = change_run(
+            store, FED_STATEMENT_LOG_REMOVE, 2, op->key, 1, log_id(c), 0, (struct fed_span){0});
+    if (rc == SQLITE_OK)
+        rc = change_run(store, FED_STATEMENT_REMOVE, 1, op->key, 0, 0, 0, (struct fed_span){0});
+    if (rc != SQLITE_OK)
+        return commit_err(c, rc);
+    if (sqlite3_changes(store->db) > 0)
+        c->n++;
+    return FED_OK;
+}
+
+static enum fed_err commit_fill(struct commit *c, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops)
+{
+    enum fed_err err = FED_OK;
+    int rc;
+
+    for (size_t i = 0; i < n_compares && !err; i++)
+        err = compare_one(c, &compares[i]);
+    for (size_t i = 0; i < n_ops && !err; i++)
+        err = ops[i].remove ? remove_one(c, &ops[i]) : put_one(c, &ops[i]);
+    if (err || c->n == 0)
+        return err;
+    rc = fed_statement_meta(c->store, "revision", (int64_t)c->revision);
+    return rc == SQLITE_OK ? FED_OK : commit_err(c, rc);
+}
+
+/* Ends the transaction one way or the other. SQLite has rolled back by itself after some errors. */
+static enum fed_err commit_end(struct commit *c, enum fed_err err)
+{
+    if (!err && c->n > 0) {
+        int rc = fed_statement_run(c->store, FED_STATEMENT_COMMIT);
+
+        if (rc == SQLITE_OK)
+            return FED_OK;
+        err = commit_err(c, rc);
+    }
+    if (!sqlite3_get_autocommit(c->store->db))
+        (void)fed_statement_run(c->store, FED_STATEMENT_ROLLBACK);
+    return err;
+}
+
+enum fed_err fed_sqlite_commit(void *ctx, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    struct fed_sqlite_store *store = ctx;
+    struct commit c = {.store = store, .revision = store->revision + 1, .diag = diag};
+    enum fed_err err = check_ops(store->mem, compares, n_compares, ops, n_ops, diag);
+    int rc;
+
+    if (err)
+        return err;
+    if (store->reading)
+        return fed_diag_set(diag, FED_ERR_BUSY, "a commit from inside a read");
+    rc = fed_statement_run(store, FED_STATEMENT_BEGIN);
+    if (rc != SQLITE_OK)
+        return commit_err(&c, rc);
+    err = commit_end(&c, commit_fill(&c, compares, n_compares, ops, n_ops));
+    if (err)
+        return err;
+    if (c.n > 0)
+        store->revision = c.revision;
+    if (revision)
+        *revision = store->revision;
+    return FED_OK;
+}

@@ -1,0 +1,49 @@
+/* database.h - one SQLite file of ours: its form, opening it without harm, and what SQLite's errors
+ * mean.
+ *
+ * The file (PRAGMA user_version 1; application_id is given by the program that owns it):
+ *
+ *   item  id, key (unique), revision of the last change, value
+ *   log   id, key, deleted, value    every change, when history is on; id is revision * 65536 + n,
+ * n counting the changes of one commit from 0; of a deletion, value is the last value meta  name,
+ * value                revision, epoch, compacted (history up to and including it is forgotten),
+ * history
+ *
+ * A new file is made complete under PATH.new and then renamed, so a file that exists is never half
+ * made. */
+#ifndef FEDLET_PORTS_SQLITE_DATABASE_H
+#define FEDLET_PORTS_SQLITE_DATABASE_H
+
+#include "ports/store.h"
+
+#include <sqlite3.h>
+
+#define FED_DATABASE_VERSION 1u
+#define FED_DATABASE_LOG_SHIFT 16u /* 65536 = FED_STORE_OPS_MAX changes in one commit */
+
+/* What the error that db has just returned means. db may be NULL. */
+enum fed_err fed_database_err(sqlite3 *db, int rc);
+/* Sets "PATH: WHAT: SQLite's text" with advice where there is some, and returns the code. */
+enum fed_err fed_database_err_set(
+    struct fed_diag *diag, sqlite3 *db, int rc, const char *path, const char *what);
+
+/* Runs statements without results. */
+FED_MUST_USE enum fed_err fed_database_run(
+    sqlite3 *db, const char *path, const char *sql, struct fed_diag *diag);
+/* The one number that a statement gives. FED_ERR_CORRUPT when it gives none. */
+FED_MUST_USE enum fed_err fed_database_number(
+    sqlite3 *db, const char *path, const char *sql, int64_t *out, struct fed_diag *diag);
+
+/* Opens the store at path, making it when nothing is there; errors as fed_sqlite_store_open. */
+FED_MUST_USE enum fed_err fed_database_open(struct fed_alloc *mem, const char *path,
+    const struct fed_sqlite_options *options, sqlite3 **out, struct fed_diag *diag);
+
+/* Path and suffix in one allocated text of *size bytes; NULL when memory is refused. */
+char *fed_database_path(struct fed_alloc *mem, const char *path, const char *suffix, size_t *size);
+/* Moves a complete file to its name, durably. */
+FED_MUST_USE enum fed_err fed_database_publish(
+    const char *from, const char *to, struct fed_diag *diag);
+/* Removes a file and what SQLite keeps beside it. */
+void fed_database_remove(struct fed_alloc *mem, const char *path);
+
+#endif
