@@ -1,0 +1,196 @@
+/* config.c - the library's configuration that all sessions share: keys, suites, cookies, tickets.
+ */
+#include "ports/dtls/internal.h"
+
+#include <mbedtls/platform_util.h>
+
+#include <string.h>
+
+static const uint16_t groups[] = {
+    MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+
+/* Eight-byte tags first: they save bytes on every record (RFC 7925 section 4.2). */
+static const int suites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8,
+    MBEDTLS_TLS_PSK_WITH_AES_128_CCM_8, MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_PSK_WITH_AES_128_GCM_SHA256, 0};
+
+/* ---- cookies ---- */
+
+static bool has_room(const struct fed_dtls_server *server)
+{
+    return server->handshakes < server->handshakes_max &&
+           server->table.count < server->sessions_max;
+}
+
+static int on_cookie_write(void *ctx, unsigned char **p, unsigned char *end,
+    const unsigned char *client, size_t client_len)
+{
+    struct fed_dtls_server *server = ctx;
+
+    /* The library would also let a ClientHello behind another record restart an open session: only
+     * we decide that. */
+    if (server->current->state != DTLS_SCRATCH)
+        return MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE;
+    return mbedtls_ssl_cookie_write(&server->config.cookie, p, end, client, client_len);
+}
+
+static int on_cookie_check(void *ctx, const unsigned char *cookie, size_t len,
+    const unsigned char *client, size_t client_len)
+{
+    struct fed_dtls_server *server = ctx;
+
+    if (server->current->state != DTLS_SCRATCH ||
+        mbedtls_ssl_cookie_check(&server->config.cookie, cookie, len, client, client_len) != 0)
+        return -1;
+    /* Without room the peer gets no answer and tries again: better than a handshake that starves
+     * the others. */
+    server->cookie_good = has_room(server);
+    server->turned_away = !server->cookie_good;
+    return server->cookie_good ? 0 : -1;
+}
+
+/* ---- tickets ----
+ * A ticket carries the client's certificate, so a resumed session knows its peer. It does not carry
+ * a PSK identity: such sessions get none, and their handshake is as cheap as resumption. */
+
+static int on_ticket_write(void *ctx, const mbedtls_ssl_session *session, unsigned char *start,
+    const unsigned char *end, size_t *len, uint32_t *lifetime)
+{
+    struct fed_dtls_server *server = ctx;
+
+    *len = 0;
+    *lifetime = 0;
+    if (!session->MBEDTLS_PRIVATE(peer_cert))
+        return MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE;
+    return mbedtls_ssl_ticket_write(&server->config.ticket, session, start, end, len, lifetime);
+}
+
+static int on_ticket_parse(
+    void *ctx, mbedtls_ssl_session *session, unsigned char *bytes, size_t len)
+{
+    struct fed_dtls_server *server = ctx;
+    int code = mbedtls_ssl_ticket_parse(&server->config.ticket, session, bytes, len);
+    const mbedtls_x509_crt *cert = code ? NULL : session->MBEDTLS_PRIVATE(peer_cert);
+
+    if (code)
+        return code;
+    /* Resumption must not outlive the certificate: it falls back to a whole handshake. */
+    if (!cert || mbedtls_x509_time_is_past(&cert->valid_to) ||
+        mbedtls_x509_time_is_future(&cert->valid_from)) {
+        mbedtls_ssl_session_free(session);
+        mbedtls_ssl_session_init(session);
+        return MBEDTLS_ERR_SSL_SESSION_TICKET_EXPIRED;
+    }
+    return 0;
+}
+
+/* ---- pre-shared keys ---- */
+
+static int on_psk(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *identity, size_t len)
+{
+    struct fed_dtls_server *server = ctx;
+    struct dtls_handshake *handshake = server->current->handshake;
+    struct fed_buf key;
+    int code = MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
+
+    if (fed_span_to_cstr(
+            fed_span_of(identity, len), handshake->psk_identity, sizeof(handshake->psk_identity)) ||
+        len == 0)
+        return code;
+    fed_buf_init(&key, server->mem, DTLS_KEY_MAX);
+    if (server->events.psk(server->events.ctx, fed_span_of(identity, len), &key) == FED_OK &&
+        !key.err && key.len > 0)
+        code = mbedtls_ssl_set_hs_psk(ssl, key.at, key.len);
+    if (key.at)
+        mbedtls_platform_zeroize(key.at, key.len);
+    fed_buf_fini(&key);
+    return code;
+}
+
+/* ---- all of it ---- */
+
+static enum fed_err set_certificates(
+    struct dtls_config *c, const struct fed_dtls_options *options, struct fed_diag *diag)
+{
+    enum fed_err err =
+        fed_mbed_certs(options->cert_pem, FED_MBED_PARSE_ALL, "certificate", &c->own, diag);
+    int code;
+
+    if (!err)
+        err = fed_mbed_key(options->key_pem, &c->key, diag);
+    if (!err)
+        err = fed_mbed_key_matches(&c->own, &c->key, diag);
+    if (!err)
+        err =
+            fed_mbed_certs(options->client_ca_pem, FED_MBED_PARSE_SOME, "client CA", &c->ca, diag);
+    if (err)
+        return err;
+    mbedtls_ssl_conf_ca_chain(&c->ssl, &c->ca, NULL);
+    code = mbedtls_ssl_conf_own_cert(&c->ssl, &c->own, &c->key);
+    return code ? fed_mbed_error(diag, FED_ERR_TLS, code, "certificate") : FED_OK;
+}
+
+static int set_library(struct fed_dtls_server *server)
+{
+    struct dtls_config *c = &server->config;
+    int code = mbedtls_ssl_config_defaults(
+        &c->ssl, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_DATAGRAM, MBEDTLS_SSL_PRESET_DEFAULT);
+
+    if (!code)
+        code = mbedtls_ssl_cookie_setup(&c->cookie, fed_mbed_random, NULL);
+    if (!code)
+        code = mbedtls_ssl_ticket_setup(
+            &c->ticket, fed_mbed_random, NULL, MBEDTLS_CIPHER_AES_256_GCM, DTLS_TICKET_LIFETIME_S);
+    if (!code)
+        code = mbedtls_ssl_conf_cid(&c->ssl, DTLS_CID_SIZE, MBEDTLS_SSL_UNEXPECTED_CID_IGNORE);
+    if (!code)
+        code = mbedtls_ssl_conf_max_frag_len(&c->ssl, MBEDTLS_SSL_MAX_FRAG_LEN_2048);
+    if (code)
+        return code;
+    mbedtls_ssl_conf_rng(&c->ssl, fed_mbed_random, NULL);
+    mbedtls_ssl_conf_max_tls_version(&c->ssl, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_ciphersuites(&c->ssl, suites);
+    mbedtls_ssl_conf_groups(&c->ssl, groups);
+    mbedtls_ssl_conf_authmode(
+        &c->ssl, MBEDTLS_SSL_VERIFY_REQUIRED); /* suites with a PSK ask for none */
+    mbedtls_ssl_conf_dtls_anti_replay(&c->ssl, MBEDTLS_SSL_ANTI_REPLAY_ENABLED);
+    mbedtls_ssl_conf_handshake_timeout(&c->ssl, DTLS_RETRY_FLOOR_MS, DTLS_RETRY_CEILING_MS);
+    mbedtls_ssl_conf_dtls_cookies(&c->ssl, on_cookie_write, on_cookie_check, server);
+    mbedtls_ssl_conf_session_tickets_cb(&c->ssl, on_ticket_write, on_ticket_parse, server);
+    if (server->events.psk)
+        mbedtls_ssl_conf_psk_cb(&c->ssl, on_psk, server);
+    return 0;
+}
+
+enum fed_err dtls_config_init(
+    struct fed_dtls_server *server, const struct fed_dtls_options *options, struct fed_diag *diag)
+{
+    struct dtls_config *c = &server->config;
+    int code;
+
+    mbedtls_ssl_config_init(&c->ssl);
+    mbedtls_x509_crt_init(&c->own);
+    mbedtls_x509_crt_init(&c->ca);
+    mbedtls_pk_init(&c->key);
+    mbedtls_ssl_cookie_init(&c->cookie);
+    mbedtls_ssl_ticket_init(&c->ticket);
+    code = set_library(server);
+    if (code)
+        return fed_mbed_error(diag, FED_ERR_TLS, code, "DTLS configuration");
+    if (options->cert_pem.len > 0)
+        return set_certificates(c, options, diag);
+    if (!server->events.psk)
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "DTLS configuration: neither a certificate nor pre-shared keys");
+    return FED_OK;
+}
+
+void dtls_config_fini(struct dtls_config *config)
+{
+    mbedtls_ssl_config_free(&config->ssl);
+    mbedtls_x509_crt_free(&config->own);
+    mbedtls_x509_crt_free(&config->ca);
+    mbedtls_pk_free(&config->key);
+    mbedtls_ssl_cookie_free(&config->cookie);
+    mbedtls_ssl_ticket_free(&config->ticket);
+}

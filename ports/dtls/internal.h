@@ -1,0 +1,167 @@
+/* internal.h - server and session as the files of this folder see them.
+ *
+ * A datagram is routed to a session by its connection ID or its address, or, a ClientHello, to the
+ * scratch session. The scratch session is no state of anybody: it answers with a cookie and is
+ * reset. Only when a ClientHello brings the cookie back does it become a handshake, and a new
+ * scratch session is made for the next one.
+ *
+ *   scratch -> handshake -> open -> dead
+ *
+ * One session at most is in the library's hands at a time (server->current); a session that its own
+ * callback closes is freed when the library has returned. */
+#ifndef FEDLET_PORTS_DTLS_INTERNAL_H
+#define FEDLET_PORTS_DTLS_INTERNAL_H
+
+#include "ports/dtls.h"
+#include "ports/dtls/address.h"
+#include "ports/tls/mbed.h"
+
+#include <mbedtls/ssl_cookie.h>
+#include <mbedtls/ssl_ticket.h>
+
+#define DTLS_CID_SIZE 8u
+#define DTLS_DATAGRAM_MAX                                                                          \
+    2048u /* larger ones are not ours: records are FED_DTLS_RECORD_MAX, flights DTLS_MTU */
+#define DTLS_BATCH 32u            /* datagrams per system call */
+#define DTLS_BATCHES_PER_WAKE 8u  /* then other descriptors get their turn */
+#define DTLS_MTU 1232u            /* UDP payload of the smallest IPv6 link */
+#define DTLS_RETRY_FLOOR_MS 1000u /* RFC 6347 section 4.2.4.1 */
+#define DTLS_RETRY_CEILING_MS 16000u
+#define DTLS_HANDSHAKE_MS 40000u /* 1 + 2 + 4 + 8 + 16 s of retransmission, and some */
+#define DTLS_IDENTITY_MAX 128u   /* of a PSK */
+#define DTLS_KEY_MAX 64u
+#define DTLS_TICKET_LIFETIME_S 86400u
+#define DTLS_FAILURE_LOGS_PER_MINUTE 20u
+
+enum dtls_state { DTLS_SCRATCH, DTLS_HANDSHAKE, DTLS_OPEN, DTLS_DEAD };
+
+/* What only a handshake needs. */
+struct dtls_handshake {
+    struct fed_mbed_verify verify;
+    uint64_t soft_due_ms; /* the library's retransmission timer; hard 0: not running */
+    uint64_t hard_due_ms;
+    uint64_t deadline_ms;
+    uint8_t client_random[32];                /* tells a repeated ClientHello from a new one */
+    char psk_identity[DTLS_IDENTITY_MAX + 1]; /* empty: not a PSK handshake */
+};
+
+struct fed_dtls_session {
+    struct fed_dtls_server *server;
+    mbedtls_ssl_context ssl;
+    struct dtls_handshake *handshake; /* NULL once open */
+    struct fed_dtls_session *next_by_address;
+    struct fed_dtls_session *next_by_cid;
+    void *user;
+    uint64_t due_ms;   /* key in the heap */
+    size_t heap_at;    /* 0: not in the heap */
+    uint64_t heard_ms; /* last authenticated record */
+    struct fed_dtls_session_stats stats;
+    struct dtls_address address;
+    uint32_t
+        unproven_budget; /* bytes that may go to an address which only one record has come from */
+    bool unproven;
+    uint8_t state; /* enum dtls_state */
+    uint8_t cid[DTLS_CID_SIZE];
+};
+
+/* Two chained hash tables over the same sessions. */
+struct dtls_table {
+    struct fed_dtls_session **by_address;
+    struct fed_dtls_session **by_cid;
+    size_t buckets; /* of each; a power of two */
+    size_t count;
+    uint64_t seed;
+};
+
+/* Binary heap on due_ms, at [1 .. count]. */
+struct dtls_heap {
+    struct fed_dtls_session **at;
+    size_t count;
+    size_t cap;
+};
+
+struct dtls_config {
+    mbedtls_ssl_config ssl;
+    mbedtls_x509_crt own;
+    mbedtls_pk_context key;
+    mbedtls_x509_crt ca;
+    mbedtls_ssl_cookie_ctx cookie;
+    mbedtls_ssl_ticket_context ticket;
+};
+
+struct fed_dtls_server {
+    struct fed_alloc *mem;
+    struct fed_loop *loop;
+    struct fed_log *log;
+    struct fed_dtls_events events;
+    unsigned sessions_max;
+    unsigned handshakes_max;
+    unsigned session_idle_ms;
+    struct dtls_config config;
+    int fd;
+    uint16_t port;
+    struct fed_watch *watch;
+    struct fed_timer *timer;
+    struct dtls_table table;
+    struct dtls_heap heap;
+    size_t handshakes;
+    struct fed_dtls_session *scratch;
+
+    /* The datagram and session at work. */
+    struct fed_dtls_session *current;
+    struct fed_span incoming; /* empty once the library has taken it */
+    struct dtls_address from;
+    size_t incoming_len;
+    uint64_t window_before; /* newest authenticated record number before this datagram */
+    bool cookie_good;       /* the ClientHello in the scratch session brought a valid cookie */
+    bool turned_away;       /* it did, but there is no room */
+
+    uint64_t failure_minute;
+    unsigned failure_logs;
+    char address_text[DTLS_ADDRESS_TEXT_SIZE];
+    uint8_t plain[DTLS_DATAGRAM_MAX];
+    uint8_t datagrams[DTLS_BATCH][DTLS_DATAGRAM_MAX];
+};
+
+/* ---- config.c ---- */
+FED_MUST_USE enum fed_err dtls_config_init(
+    struct fed_dtls_server *server, const struct fed_dtls_options *options, struct fed_diag *diag);
+void dtls_config_fini(struct dtls_config *config);
+
+/* ---- table.c ---- */
+FED_MUST_USE enum fed_err dtls_table_init(struct dtls_table *table, struct fed_alloc *mem);
+void dtls_table_fini(struct dtls_table *table, struct fed_alloc *mem);
+void dtls_table_add(
+    struct dtls_table *table, struct fed_alloc *mem, struct fed_dtls_session *session);
+void dtls_table_remove(struct dtls_table *table, struct fed_dtls_session *session);
+/* The address of a session in the table changes. */
+void dtls_table_move(
+    struct dtls_table *table, struct fed_dtls_session *session, const struct dtls_address *address);
+/* The latest session of an address in that state; NULL. */
+struct fed_dtls_session *dtls_table_by_address(
+    const struct dtls_table *table, const struct dtls_address *address, enum dtls_state state);
+struct fed_dtls_session *dtls_table_by_cid(
+    const struct dtls_table *table, const uint8_t cid[DTLS_CID_SIZE]);
+struct fed_dtls_session *dtls_table_any(const struct dtls_table *table);
+
+/* ---- heap.c ---- */
+/* Sets a session's time, adding it when it is not in the heap. FED_ERR_NOMEM. */
+FED_MUST_USE enum fed_err dtls_heap_set(struct dtls_heap *heap, struct fed_alloc *mem,
+    struct fed_dtls_session *session, uint64_t due_ms);
+void dtls_heap_remove(struct dtls_heap *heap, struct fed_dtls_session *session);
+struct fed_dtls_session *dtls_heap_first(const struct dtls_heap *heap); /* NULL when empty */
+void dtls_heap_fini(struct dtls_heap *heap, struct fed_alloc *mem);
+
+/* ---- session.c ---- */
+/* Feeds a ClientHello to the scratch session. */
+void dtls_scratch_hello(struct fed_dtls_server *server);
+/* Feeds the server's incoming datagram to a handshake or an open session. The session may be gone
+ * afterwards. */
+void dtls_session_feed(struct fed_dtls_session *session);
+/* Its time in the heap has come. */
+void dtls_session_due(struct fed_dtls_session *session, uint64_t now_ms);
+/* Takes it out of all tables and frees it, now or when the library has returned. Sends and calls
+ * nothing. */
+void dtls_session_drop(struct fed_dtls_session *session);
+
+#endif

@@ -1,0 +1,232 @@
+/* stream.c - one TLS connection over a non-blocking socket. */
+#include "ports/tls/stream.h"
+
+#include "ports/tls/internal.h"
+
+#include <mbedtls/net_sockets.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct fed_tls_stream {
+    struct fed_alloc *mem;
+    struct fed_tls_config *config;
+    mbedtls_ssl_context ssl;
+    struct fed_mbed_verify verify;
+    int fd;
+    int system_error; /* errno of the socket call that failed, 0 for none */
+    unsigned wants;
+    size_t writing; /* bytes of the record that is encrypted but not all sent */
+    bool established;
+    struct fed_crypto_cert_info *peer;
+};
+
+/* ---- the library's view of the socket ---- */
+
+static int socket_result(struct fed_tls_stream *s, ssize_t n, int busy)
+{
+    if (n >= 0)
+        return (int)n;
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return busy;
+    s->system_error = errno;
+    return busy == MBEDTLS_ERR_SSL_WANT_READ ? MBEDTLS_ERR_NET_RECV_FAILED
+                                             : MBEDTLS_ERR_NET_SEND_FAILED;
+}
+
+static int on_send(void *ctx, const unsigned char *bytes, size_t len)
+{
+    struct fed_tls_stream *s = ctx;
+    ssize_t n;
+
+    do {
+        n = send(s->fd, bytes, len, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    return socket_result(s, n, MBEDTLS_ERR_SSL_WANT_WRITE);
+}
+
+static int on_recv(void *ctx, unsigned char *out, size_t size)
+{
+    struct fed_tls_stream *s = ctx;
+    ssize_t n;
+
+    do {
+        n = recv(s->fd, out, size, 0);
+    } while (n < 0 && errno == EINTR);
+    return socket_result(s, n, MBEDTLS_ERR_SSL_WANT_READ);
+}
+
+/* ---- open and free ---- */
+
+static enum fed_mbed_peer peer_kind(const struct fed_tls_config *config)
+{
+    return config->server ? FED_MBED_PEER_CLIENT_OPTIONAL : FED_MBED_PEER_SERVER;
+}
+
+enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *config, int fd,
+    struct fed_tls_stream **out, struct fed_diag *diag)
+{
+    struct fed_tls_stream *s = fed_alloc_zero(mem, sizeof(*s));
+    int code;
+
+    if (!s)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "TLS connection: out of memory");
+    s->mem = mem;
+    s->config = config;
+    s->fd = fd;
+    s->wants = FED_TLS_WANTS_READ;
+    mbedtls_ssl_init(&s->ssl);
+    code = mbedtls_ssl_setup(&s->ssl, &config->ssl);
+    /* NULL switches the library's own name check off, which verify.c replaces. */
+    if (!code && !config->server)
+        code = mbedtls_ssl_set_hostname(
+            &s->ssl, config->server_name_is_ip ? NULL : config->server_name);
+    if (code) {
+        fed_tls_stream_free(s);
+        return fed_mbed_error(diag, FED_ERR_TLS, code, "TLS connection");
+    }
+    mbedtls_ssl_set_bio(&s->ssl, s, on_send, on_recv, NULL);
+    if (config->verify)
+        fed_mbed_verify_init(&s->verify, &s->ssl, peer_kind(config), config->server_name);
+    *out = s;
+    return FED_OK;
+}
+
+void fed_tls_stream_free(struct fed_tls_stream *stream)
+{
+    if (!stream)
+        return;
+    mbedtls_ssl_free(&stream->ssl);
+    fed_alloc_free(stream->mem, stream->peer, sizeof(*stream->peer));
+    fed_alloc_free(stream->mem, stream, sizeof(*stream));
+}
+
+/* ---- working ---- */
+
+static enum fed_err outcome(struct fed_tls_stream *s, int code, struct fed_diag *diag)
+{
+    if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
+        s->wants = code == MBEDTLS_ERR_SSL_WANT_READ ? FED_TLS_WANTS_READ : FED_TLS_WANTS_WRITE;
+        return FED_ERR_BUSY;
+    }
+    if (s->system_error)
+        return fed_diag_set(
+            diag, FED_ERR_NETWORK, "connection failed: %s", strerror(s->system_error));
+    return fed_mbed_handshake_error(&s->verify, &s->ssl, code, diag);
+}
+
+/* Not a failure, just news that we do not need (tickets of TLS 1.3 servers). */
+static bool is_news(int code)
+{
+    return code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+}
+
+static enum fed_err peer_take(struct fed_tls_stream *s, struct fed_diag *diag)
+{
+    const mbedtls_x509_crt *cert = s->config->verify ? mbedtls_ssl_get_peer_cert(&s->ssl) : NULL;
+    struct fed_crypto_cert_info *info;
+    enum fed_err err;
+
+    if (!cert)
+        return FED_OK;
+    info = fed_alloc_zero(s->mem, sizeof(*info));
+    if (!info)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "TLS peer: out of memory");
+    err = fed_mbed_cert_info(cert, info, diag);
+    /* A server's subject is of no interest: names were checked against its subjectAltName. */
+    if (err && s->config->server) {
+        fed_alloc_free(s->mem, info, sizeof(*info));
+        return err == FED_ERR_NOMEM ? err : FED_ERR_UNAUTHENTICATED;
+    }
+    s->peer = info;
+    return FED_OK;
+}
+
+enum fed_err fed_tls_stream_handshake(struct fed_tls_stream *stream, struct fed_diag *diag)
+{
+    int code;
+    enum fed_err err;
+
+    if (stream->established)
+        return FED_OK;
+    do {
+        code = mbedtls_ssl_handshake(&stream->ssl);
+    } while (is_news(code));
+    if (code)
+        return outcome(stream, code, diag);
+    err = peer_take(stream, diag);
+    if (!err)
+        stream->established = true;
+    return err;
+}
+
+enum fed_err fed_tls_stream_read(
+    struct fed_tls_stream *stream, uint8_t *out, size_t size, size_t *len, struct fed_diag *diag)
+{
+    int code;
+
+    do {
+        code = mbedtls_ssl_read(&stream->ssl, out, size);
+    } while (is_news(code));
+    if (code > 0) {
+        *len = (size_t)code;
+        return FED_OK;
+    }
+    if (code == 0)
+        return fed_diag_set(diag, FED_ERR_CLOSED, "the peer closed the connection");
+    return outcome(stream, code, diag);
+}
+
+enum fed_err fed_tls_stream_write(
+    struct fed_tls_stream *stream, struct fed_span bytes, size_t *taken, struct fed_diag *diag)
+{
+    /* A record that is under way must be asked for again with its own length. */
+    size_t n = stream->writing > 0 ? stream->writing : bytes.len;
+    int code;
+
+    if (bytes.len == 0 || n > bytes.len)
+        return fed_diag_set(diag, FED_ERR_INVALID, "TLS write: not the bytes that were begun");
+    if (n > MBEDTLS_SSL_OUT_CONTENT_LEN)
+        n = MBEDTLS_SSL_OUT_CONTENT_LEN;
+    do {
+        code = mbedtls_ssl_write(&stream->ssl, bytes.at, n);
+    } while (is_news(code));
+    if (code > 0) {
+        stream->writing = 0;
+        *taken = (size_t)code;
+        return FED_OK;
+    }
+    if (code == MBEDTLS_ERR_SSL_WANT_WRITE)
+        stream->writing = n;
+    return outcome(stream, code, diag);
+}
+
+enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream)
+{
+    int code = mbedtls_ssl_close_notify(&stream->ssl);
+
+    return code ? outcome(stream, code, NULL) : FED_OK;
+}
+
+/* ---- facts ---- */
+
+unsigned fed_tls_stream_wants(const struct fed_tls_stream *stream)
+{
+    return stream->wants;
+}
+
+const char *fed_tls_stream_alpn(const struct fed_tls_stream *stream)
+{
+    return mbedtls_ssl_get_alpn_protocol(&stream->ssl);
+}
+
+const char *fed_tls_stream_version(const struct fed_tls_stream *stream)
+{
+    return mbedtls_ssl_get_version(&stream->ssl);
+}
+
+const struct fed_crypto_cert_info *fed_tls_stream_peer(const struct fed_tls_stream *stream)
+{
+    return stream->peer;
+}

@@ -1,0 +1,215 @@
+/* ports_tls_crypto_test.c - keys, certificates and HMAC through struct fed_crypto. */
+#include "tests/unit/ports_tls_pki.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct pki pki;
+
+static void test_hmac(void **state)
+{
+    /* RFC 4231 test case 2, and the empty key (a known value). */
+    static const uint8_t want[32] = {0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04,
+        0x24, 0x26, 0x08, 0x95, 0x75, 0xc7, 0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27, 0x39, 0x83, 0x9d,
+        0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43};
+    static const uint8_t want_empty[4] = {0xb6, 0x13, 0x67, 0x9a};
+    uint8_t out[32];
+
+    (void)state;
+    assert_int_equal(pki.crypto.hmac_sha256(pki.crypto.ctx, FED_SPAN_LIT("Jefe"),
+                         FED_SPAN_LIT("what do ya want for nothing?"), out),
+        FED_OK);
+    assert_memory_equal(out, want, 32);
+    assert_int_equal(
+        pki.crypto.hmac_sha256(pki.crypto.ctx, fed_span_text(NULL), fed_span_text(NULL), out),
+        FED_OK);
+    assert_memory_equal(out, want_empty, 4);
+}
+
+static void test_random(void **state)
+{
+    uint8_t a[5000] = {0};
+    uint8_t b[5000] = {0};
+
+    (void)state;
+    assert_int_equal(pki.crypto.random(pki.crypto.ctx, a, sizeof(a)), FED_OK);
+    assert_int_equal(pki.crypto.random(pki.crypto.ctx, b, sizeof(b)), FED_OK);
+    assert_memory_not_equal(a, b, sizeof(a));
+    assert_memory_not_equal(a + 4900, b + 4900, 100);
+}
+
+static void test_info(void **state)
+{
+    struct fed_crypto_cert_info info;
+    struct fed_diag diag = {""};
+    struct pki_id id;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "cluster1", NULL, -60, 3600, &id);
+    assert_int_equal(pki.crypto.cert_info(pki.crypto.ctx, pki_cert(&id), &info, &diag), FED_OK);
+    assert_string_equal(info.common_name, "system:fedlet:cluster1");
+    assert_int_equal(info.n_organizations, 2);
+    assert_string_equal(info.organizations[0], "fedlet:agents");
+    assert_string_equal(info.organizations[1], "fedlet, and a comma");
+    assert_int_equal(info.not_before_unix_s, pki.now_unix_s - 60);
+    assert_int_equal(info.not_after_unix_s, pki.now_unix_s + 3600);
+    assert_false(info.is_ca);
+    assert_int_equal(pki.crypto.cert_info(pki.crypto.ctx, pki_cert(&pki.ca), &info, &diag), FED_OK);
+    assert_true(info.is_ca);
+    assert_string_equal(info.common_name, "test CA");
+    assert_int_equal(pki.crypto.cert_info(pki.crypto.ctx, FED_SPAN_LIT("nonsense"), &info, &diag),
+        FED_ERR_INVALID);
+    pki_id_fini(&id);
+}
+
+static void test_check(void **state)
+{
+    struct fed_diag diag = {""};
+    struct pki_id id;
+    struct pki_id old;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "a", NULL, -60, 3600, &id);
+    pki_issue(&pki, &pki.ca, "b", NULL, -3600, -60, &old);
+    assert_int_equal(pki.crypto.cert_check(
+                         pki.crypto.ctx, pki_cert(&id), pki_cert(&pki.ca), pki_key(&id), &diag),
+        FED_OK);
+    assert_int_equal(pki.crypto.cert_check(pki.crypto.ctx, pki_cert(&old), pki_cert(&pki.ca),
+                         fed_span_text(NULL), &diag),
+        FED_OK);
+    assert_int_equal(pki.crypto.cert_check(pki.crypto.ctx, pki_cert(&id), pki_cert(&pki.other_ca),
+                         pki_key(&id), &diag),
+        FED_ERR_INVALID);
+    assert_non_null(strstr(diag.text, "not signed by this CA"));
+    assert_int_equal(pki.crypto.cert_check(
+                         pki.crypto.ctx, pki_cert(&id), pki_cert(&pki.ca), pki_key(&old), &diag),
+        FED_ERR_INVALID);
+    assert_non_null(strstr(diag.text, "does not belong"));
+    pki_id_fini(&id);
+    pki_id_fini(&old);
+}
+
+static void test_public_key(void **state)
+{
+    struct fed_diag diag = {""};
+    struct fed_buf spki;
+    struct fed_span whole;
+
+    (void)state;
+    fed_buf_init(&spki, fed_alloc_system(), 1024);
+    assert_int_equal(pki.crypto.key_public(pki.crypto.ctx, pki_key(&pki.ca), &spki, &diag), FED_OK);
+    whole = fed_buf_span(&spki);
+    assert_int_equal(pki.crypto.public_key_check(pki.crypto.ctx, whole, &diag), FED_OK);
+    assert_int_equal(
+        pki.crypto.public_key_check(pki.crypto.ctx, fed_span_sub(whole, 0, whole.len - 1), &diag),
+        FED_ERR_INVALID);
+    spki.at[40] ^= 1; /* off the curve */
+    assert_int_equal(pki.crypto.public_key_check(pki.crypto.ctx, whole, &diag), FED_ERR_INVALID);
+    spki.at[40] ^= 1;
+    spki.at[20] ^= 1; /* another curve */
+    assert_int_equal(pki.crypto.public_key_check(pki.crypto.ctx, whole, &diag), FED_ERR_INVALID);
+    fed_buf_fini(&spki);
+}
+
+static enum fed_err issue_with(struct fed_crypto_cert_request *request, const struct pki_id *ca)
+{
+    struct fed_diag diag = {""};
+    struct fed_buf spki;
+    struct fed_buf cert;
+    enum fed_err err;
+
+    fed_buf_init(&spki, fed_alloc_system(), 1024);
+    fed_buf_init(&cert, fed_alloc_system(), 65536);
+    assert_int_equal(
+        pki.crypto.key_public(pki.crypto.ctx, pki_key(&pki.other_ca), &spki, &diag), FED_OK);
+    request->public_key = fed_buf_span(&spki);
+    request->not_before_unix_s = pki.now_unix_s;
+    if (request->not_after_unix_s == 0)
+        request->not_after_unix_s = pki.now_unix_s + 60;
+    err = pki.crypto.cert_issue(pki.crypto.ctx, pki_cert(ca), pki_key(ca), request, &cert, &diag);
+    if (err)
+        assert_true(diag.text[0] != 0);
+    fed_buf_fini(&spki);
+    fed_buf_fini(&cert);
+    return err;
+}
+
+static void test_issue_refuses(void **state)
+{
+    static const char *const bad[] = {"a b", "", "exa mple.com", "1.2.3.4.", ".x", "x\n"};
+    const char *name = "ok.example";
+    const char *many[65];
+    const char *groups[17];
+    const struct {
+        struct fed_crypto_cert_request request;
+        enum fed_err err;
+    } cases[] = {
+        {{.common_name = "x", .server = true, .names = many, .n_names = 64}, FED_OK},
+        {{.common_name = "x", .server = true, .names = many, .n_names = 65}, FED_ERR_LIMIT},
+        {{.common_name = "x", .client = true, .organizations = groups, .n_organizations = 16},
+            FED_OK},
+        {{.common_name = "x", .client = true, .organizations = groups, .n_organizations = 17},
+            FED_ERR_LIMIT},
+        {{.common_name = "", .client = true}, FED_ERR_INVALID},
+        {{.common_name = "a\nb", .client = true}, FED_ERR_INVALID},
+        {{.common_name = "x"}, FED_ERR_INVALID}, /* for nobody */
+        {{.common_name = "x", .client = true, .not_after_unix_s = 5}, FED_ERR_INVALID},
+    };
+    struct fed_crypto_cert_request plain = {.common_name = "x", .client = true};
+    struct pki_id leaf;
+
+    (void)state;
+    for (size_t i = 0; i < 65; i++)
+        many[i] = name;
+    for (size_t i = 0; i < 17; i++)
+        groups[i] = name;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fed_crypto_cert_request request = cases[i].request;
+
+        if (issue_with(&request, &pki.ca) != cases[i].err)
+            fail_msg("case %zu", i);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct fed_crypto_cert_request request = {
+            .common_name = "x", .server = true, .names = &bad[i], .n_names = 1};
+
+        if (issue_with(&request, &pki.ca) != FED_ERR_INVALID)
+            fail_msg("name %s", bad[i]);
+    }
+    pki_issue(&pki, &pki.ca, "leaf", NULL, -60, 60, &leaf);
+    assert_int_equal(issue_with(&plain, &leaf), FED_ERR_INVALID);
+    pki_id_fini(&leaf);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    pki_init(&pki);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pki_fini(&pki);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_public_key),
+        cmocka_unit_test(test_issue_refuses),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
