@@ -1,0 +1,157 @@
+/* ask.c - one question to the hub, answered before the command goes on; and what commands print. */
+#include "cli/cli.h"
+#include "proto/base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct asking {
+    struct cli *cli;
+    bool answered;
+    enum fed_err err;
+    unsigned status;
+    struct fed_json *body;
+    struct fed_diag *diag;
+};
+
+static enum fed_err err_of_status(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return FED_ERR_UNAUTHENTICATED;
+    case 403:
+        return FED_ERR_FORBIDDEN;
+    case 404:
+        return FED_ERR_NOT_FOUND;
+    case 409:
+        return FED_ERR_CONFLICT;
+    default:
+        return FED_ERR_INVALID;
+    }
+}
+
+static void on_answer(void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
+{
+    struct asking *asking = ctx;
+
+    asking->answered = true;
+    asking->err = err;
+    if (err) {
+        fed_diag_set(asking->diag, err, "%s", diag && diag->text[0] ? diag->text : fed_err_text(err));
+    } else if (answer->status >= 400) {
+        asking->err = err_of_status(answer->status);
+        fed_kube_answer_text(answer, asking->diag);
+    } else {
+        asking->err = fed_json_parse(asking->cli->doc, answer->body, &asking->body, asking->diag);
+    }
+    asking->cli->loop->stop(asking->cli->loop->ctx);
+}
+
+enum fed_err cli_ask(struct cli *cli, const char *method, const char *path, const char *content_type,
+    struct fed_span body, struct fed_json **out, struct fed_diag *diag)
+{
+    struct asking asking = {.cli = cli, .diag = diag};
+    struct fed_kube_request request = {.method = method, .path = path, .content_type = content_type, .body = body};
+    enum fed_err err = FED_OK;
+
+    if (!cli->kube)
+        err = cli->connect(cli->connect_ctx, &cli->kube, diag);
+    if (!err)
+        err = cli->kube->request(cli->kube->ctx, &request, on_answer, &asking, NULL);
+    if (!err)
+        err = cli->run(cli->run_ctx);
+    if (!err && !asking.answered)
+        err = fed_diag_set(diag, FED_ERR_CLOSED, "interrupted");
+    if (err || asking.err)
+        return err ? err : asking.err;
+    *out = asking.body;
+    return FED_OK;
+}
+
+enum cli_exit cli_fail(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("fedctl: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+enum cli_exit cli_misuse(const struct cli_command *self, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fprintf(stderr, "fedctl %s: ", self->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\nusage: fedctl %s %s\nhelp:  fedctl %s --help\n", self->name, self->usage, self->name);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+void cli_print_json(const struct fed_json *value)
+{
+    struct fed_buf text;
+
+    fed_buf_init(&text, fed_alloc_system(), FED_JSON_BYTES_MAX);
+    if (fed_json_put_pretty(&text, value))
+        cli_fail("out of memory");
+    else
+        printf("%s\n", fed_buf_cstr(&text));
+    fed_buf_fini(&text);
+}
+
+bool cli_is_name(const char *text)
+{
+    return fed_text_is_dns_subdomain(fed_span_text(text));
+}
+
+/* ---- tables ---- */
+
+void cli_table_init(struct cli_table *table, size_t columns)
+{
+    *table = (struct cli_table){.columns = columns};
+}
+
+void cli_table_add(struct cli_table *table, const char *const *cells)
+{
+    if ((table->rows + 1) * table->columns > table->cap) {
+        size_t cap = table->cap ? table->cap * 2 : 32 * table->columns;
+        char(*all)[64] = realloc(table->cells, cap * sizeof *all);
+
+        if (!all)
+            return;
+        table->cells = all;
+        table->cap = cap;
+    }
+    for (size_t i = 0; i < table->columns; i++)
+        snprintf(table->cells[table->rows * table->columns + i], 64, "%s", cells[i]);
+    table->rows++;
+}
+
+void cli_table_print(struct cli_table *table)
+{
+    for (size_t row = 0; row < table->rows; row++) {
+        for (size_t column = 0; column < table->columns; column++) {
+            const char *cell = table->cells[row * table->columns + column];
+            size_t width = 0;
+
+            for (size_t i = 0; i < table->rows; i++) {
+                size_t len = strlen(table->cells[i * table->columns + column]);
+
+                width = len > width ? len : width;
+            }
+            if (column + 1 == table->columns)
+                printf("%s\n", cell);
+            else
+                printf("%-*s", (int)width + 3, cell);
+        }
+    }
+    free(table->cells);
+    *table = (struct cli_table){0};
+}

@@ -1,0 +1,86 @@
+/* clusters.c - fedctl clusters, approve. */
+#include "cli/cli.h"
+#include "proto/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *ready_of(const struct fed_json *cluster)
+{
+    const struct fed_json *conditions = fed_json_find(cluster, "status.conditions");
+
+    for (size_t i = 0; i < fed_json_count(conditions); i++) {
+        const struct fed_json *condition = fed_json_at(conditions, i);
+        struct fed_span status = fed_json_string(fed_json_get(condition, "status"));
+
+        if (!fed_span_is(fed_json_string(fed_json_get(condition, "type")), "Ready"))
+            continue;
+        return fed_span_is(status, "True") ? "True" : "False";
+    }
+    return fed_json_count(conditions) ? "Offline" : "Unknown";
+}
+
+static void add_cluster(struct cli *cli, struct cli_table *table, const struct fed_json *cluster)
+{
+    struct fed_span created = fed_json_string(fed_json_find(cluster, "metadata.creationTimestamp"));
+    char name[64];
+    char version[64];
+    char age[FED_TEXT_TIME_SIZE] = "-";
+    const char *row[4] = {name, ready_of(cluster), version, age};
+    int64_t unix_s;
+
+    snprintf(name, sizeof name, FED_SPAN_FMT, FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "metadata.name"))));
+    snprintf(version, sizeof version, FED_SPAN_FMT,
+        FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "status.kubernetesVersion"))));
+    if (!version[0])
+        snprintf(version, sizeof version, "-");
+    if (fed_text_time_parse(created, &unix_s) == FED_OK)
+        fed_text_age(fed_loop_unix_s(cli->loop) - unix_s, age);
+    cli_table_add(table, row);
+}
+
+enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int argc, char **argv)
+{
+    static const char *const head[] = {"NAME", "READY", "KUBERNETES-VERSION", "AGE"};
+    struct fed_json *answer = NULL;
+    struct fed_diag diag = {""};
+    struct cli_table table;
+    const struct fed_json *items;
+
+    (void)argv;
+    if (argc > 1)
+        return cli_misuse(self, "takes no arguments");
+    if (cli_ask(cli, "GET", CLI_CLUSTERS, NULL, fed_span_text(""), &answer, &diag))
+        return cli_fail("cannot list clusters: %s", diag.text);
+    items = fed_json_get(answer, "items");
+    if (cli->json) {
+        cli_print_json(items);
+        return CLI_DONE;
+    }
+    if (fed_json_count(items) == 0)
+        fprintf(stderr, "No clusters yet: `fedctl token create` here, then `fedlet join` on a gateway.\n");
+    cli_table_init(&table, 4);
+    cli_table_add(&table, head);
+    for (size_t i = 0; i < fed_json_count(items); i++)
+        add_cluster(cli, &table, fed_json_at(items, i));
+    cli_table_print(&table);
+    return CLI_DONE;
+}
+
+enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int argc, char **argv)
+{
+    struct fed_json *answer = NULL;
+    struct fed_diag diag = {""};
+    char path[512];
+
+    if (argc != 2)
+        return cli_misuse(self, "needs the name of one cluster");
+    if (!cli_is_name(argv[1]))
+        return cli_misuse(self, "\"%s\" is not a cluster's name", argv[1]);
+    snprintf(path, sizeof path, "%s/%s?fieldManager=fedctl", CLI_REQUESTS, argv[1]);
+    if (cli_ask(cli, "PATCH", path, "application/merge-patch+json", FED_SPAN_LIT("{\"spec\":{\"approved\":true}}"),
+            &answer, &diag))
+        return cli_fail("cannot approve %s: %s", argv[1], diag.text);
+    fprintf(stderr, "cluster %s approved; its agent is let in at its next question\n", argv[1]);
+    return CLI_DONE;
+}

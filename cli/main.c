@@ -1,0 +1,181 @@
+/* main.c - fedctl, also installed as kubectl-fed: finds the command, wires the ports, runs it. */
+#include "cli/cli.h"
+#include "ports/crypto.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct wiring {
+    struct fed_alloc *mem;
+    struct fed_linux_loop *loop;
+    struct fed_log log;
+    struct fed_crypto crypto;
+    bool crypto_open;
+    struct fed_kube_config config;
+    struct fed_kube_client *client;
+    const char *kubeconfig;
+    const char *context;
+};
+
+static enum fed_err run_loop(void *ctx)
+{
+    struct wiring *w = ctx;
+
+    return fed_linux_loop_run(w->loop);
+}
+
+static enum fed_err connect_hub(void *ctx, struct fed_kube **out, struct fed_diag *diag)
+{
+    struct wiring *w = ctx;
+    enum fed_err err = fed_tls_crypto_open(w->mem, &w->crypto, diag);
+
+    if (err)
+        return err;
+    w->crypto_open = true;
+    err = fed_kube_config_load(w->mem, w->kubeconfig, w->context, &w->config, diag);
+    if (err)
+        return err;
+    err = fed_kube_client_open(w->mem, fed_linux_loop_port(w->loop), &w->log, &w->config, &w->client, diag);
+    if (!err)
+        *out = fed_kube_client_port(w->client);
+    return err;
+}
+
+static void usage(FILE *to)
+{
+    fprintf(to, "fedctl drives a fedlet federation.\n\nusage: fedctl [--kubeconfig FILE] [--context NAME] COMMAND ...\n\n"
+                "commands:\n");
+    for (size_t i = 0; i < cli_n_commands; i++)
+        fprintf(to, "  %-14s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    fprintf(to, "\noptions:\n"
+                "  --kubeconfig FILE  the hub's kubeconfig (default: $KUBECONFIG, then ~/.kube/config)\n"
+                "  --context NAME     the context in it (default: its current one)\n"
+                "  -o json            facts as JSON\n"
+                "  --help             help, also for one command: fedctl COMMAND --help\n\n"
+                "example:\n  fedctl --kubeconfig /var/lib/fedhub/admin.kubeconfig token create --ttl 1h\n");
+}
+
+static void help(const struct cli_command *command)
+{
+    printf("%s: %s\n\nusage: fedctl %s %s\n\n%s", command->name, command->summary, command->name, command->usage,
+        command->help);
+}
+
+/* The command that argv begins with; *words says how many words its name has. */
+static const struct cli_command *find(int argc, char **argv, int *words)
+{
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        const char *second = strchr(cli_commands[i].name, ' ');
+        size_t first = second ? (size_t)(second - cli_commands[i].name) : strlen(cli_commands[i].name);
+
+        if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], cli_commands[i].name, first) != 0)
+            continue;
+        if (second && (argc < 2 || strcmp(argv[1], second + 1) != 0))
+            continue;
+        *words = second ? 2 : 1;
+        return &cli_commands[i];
+    }
+    return NULL;
+}
+
+static int unknown(int argc, char **argv)
+{
+    size_t len = strlen(argv[0]);
+
+    fprintf(stderr, "fedctl: no command \"%s%s%s\"\n", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
+        argc > 1 && argv[1][0] != '-' ? argv[1] : "");
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        if (strncmp(cli_commands[i].name, argv[0], len < 3 ? len : 3) == 0)
+            fprintf(stderr, "did you mean: fedctl %s\n", cli_commands[i].name);
+    }
+    fprintf(stderr, "help: fedctl --help\n");
+    return CLI_USAGE;
+}
+
+/* Takes the options that every command has out of argv. CLI_DONE to go on. */
+static enum cli_exit common_options(int *argc, char **argv, struct wiring *w, struct cli *cli, bool *wants_help)
+{
+    int kept = 0;
+
+    for (int i = 0; i < *argc; i++) {
+        const char *arg = argv[i];
+        const char **value = NULL;
+        const char *equals = strchr(arg, '=');
+        size_t len = equals ? (size_t)(equals - arg) : strlen(arg);
+
+        if (strncmp(arg, "--kubeconfig", len) == 0 && len == 12)
+            value = &w->kubeconfig;
+        else if (strncmp(arg, "--context", len) == 0 && len == 9)
+            value = &w->context;
+        if (value) {
+            *value = equals ? equals + 1 : i + 1 < *argc ? argv[++i] : NULL;
+            if (!*value) {
+                fprintf(stderr, "fedctl: %s needs a value\n", arg);
+                return CLI_USAGE;
+            }
+        } else if (strcmp(arg, "-o") == 0 || strcmp(arg, "--output") == 0 || strncmp(arg, "-ojson", 6) == 0) {
+            const char *format = strcmp(arg, "-ojson") == 0 ? "json" : i + 1 < *argc ? argv[++i] : "";
+
+            if (strcmp(format, "json") != 0) {
+                fprintf(stderr, "fedctl: -o takes json, not \"%s\"\n", format);
+                return CLI_USAGE;
+            }
+            cli->json = true;
+        } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+            *wants_help = true;
+        } else {
+            argv[kept++] = argv[i];
+        }
+    }
+    *argc = kept;
+    return CLI_DONE;
+}
+
+static int run_command(struct wiring *w, struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+    struct fed_diag diag = {""};
+    int code = CLI_FAILED;
+
+    if (fed_linux_loop_open(w->mem, &w->loop, &diag))
+        return cli_fail("%s", diag.text);
+    cli->loop = fed_linux_loop_port(w->loop);
+    if (fed_json_doc_new(w->mem, &cli->doc) == FED_OK)
+        code = command->call(cli, command, argc, argv);
+    fed_kube_client_close(w->client);
+    if (w->config.server_port)
+        fed_kube_config_fini(&w->config);
+    if (w->crypto_open)
+        fed_tls_crypto_close(&w->crypto);
+    fed_json_doc_free(cli->doc);
+    fed_linux_loop_close(w->loop);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct wiring w = {.mem = fed_alloc_system(), .log = fed_log_stderr(FED_LOG_ERROR)};
+    struct cli cli = {
+        .mem = w.mem, .run = run_loop, .run_ctx = &w, .connect = connect_hub, .connect_ctx = &w};
+    const struct cli_command *command;
+    bool wants_help = false;
+    int words = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    argc--;
+    argv++;
+    if (common_options(&argc, argv, &w, &cli, &wants_help) != CLI_DONE)
+        return CLI_USAGE;
+    if (argc == 0 || strcmp(argv[0], "help") == 0) {
+        usage(wants_help || argc ? stdout : stderr);
+        return wants_help || argc ? CLI_DONE : CLI_USAGE;
+    }
+    command = find(argc, argv, &words);
+    if (!command)
+        return unknown(argc, argv);
+    if (wants_help) {
+        help(command);
+        return CLI_DONE;
+    }
+    return run_command(&w, &cli, command, argc - words + 1, argv + words - 1);
+}

@@ -1,0 +1,261 @@
+/* config.c - kubeconfig (v1) and the in-cluster ServiceAccount files, resolved to one server and one user. */
+#include "ports/fs.h"
+#include "ports/kube.h"
+#include "ports/yaml.h"
+#include "proto/base/text.h"
+#include "proto/object/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_MAX (1u << 20)
+#define PEM_MAX (256u << 10)
+#define IN_CLUSTER "/var/run/secrets/kubernetes.io/serviceaccount/"
+
+struct loading {
+    struct fed_alloc *mem;
+    struct fed_fs fs;
+    struct fed_json_doc *doc;
+    struct fed_json *root;
+    char folder[1024]; /* of the kubeconfig, with a slash at the end; relative paths start there */
+    struct fed_diag *diag;
+};
+
+static void config_init(struct fed_alloc *mem, struct fed_kube_config *config)
+{
+    *config = (struct fed_kube_config){.server_port = 0};
+    fed_buf_init(&config->ca_pem, mem, PEM_MAX);
+    fed_buf_init(&config->cert_pem, mem, PEM_MAX);
+    fed_buf_init(&config->key_pem, mem, PEM_MAX);
+    fed_buf_init(&config->token, mem, 64u << 10);
+}
+
+void fed_kube_config_fini(struct fed_kube_config *config)
+{
+    if (!config)
+        return;
+    fed_buf_fini(&config->ca_pem);
+    fed_buf_fini(&config->cert_pem);
+    fed_buf_fini(&config->key_pem);
+    fed_buf_fini(&config->token);
+}
+
+/* "https://host:port/prefix", host perhaps in brackets. */
+static enum fed_err server_parse(struct fed_span url, struct fed_kube_config *out, struct fed_diag *diag)
+{
+    struct fed_span rest = fed_span_sub(url, 8, url.len);
+    struct fed_span host;
+    struct fed_span base;
+    uint64_t port = 443;
+    size_t end;
+
+    if (!fed_span_starts(url, "https://"))
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "server \"" FED_SPAN_FMT "\": only https is supported",
+            FED_SPAN_ARG(url));
+    end = fed_span_find(rest, '/');
+    base = fed_span_sub(rest, end, rest.len);
+    rest = fed_span_sub(rest, 0, end);
+    end = rest.len && rest.at[0] == '[' ? fed_span_find(rest, ']') : fed_span_find(rest, ':');
+    host = rest.len && rest.at[0] == '[' ? fed_span_sub(rest, 1, end - 1) : fed_span_sub(rest, 0, end);
+    rest = fed_span_sub(rest, rest.len && rest.at[0] == '[' ? end + 1 : end, rest.len);
+    if (rest.len && (rest.at[0] != ':' || fed_span_to_u64(fed_span_sub(rest, 1, rest.len), &port) || port == 0 ||
+                        port > 65535))
+        return fed_diag_set(diag, FED_ERR_INVALID, "server \"" FED_SPAN_FMT "\": bad port", FED_SPAN_ARG(url));
+    while (base.len && base.at[base.len - 1] == '/')
+        base.len--;
+    if (host.len == 0 || fed_span_to_cstr(host, out->server_host, sizeof out->server_host) ||
+        fed_span_to_cstr(base, out->base_path, sizeof out->base_path))
+        return fed_diag_set(diag, FED_ERR_INVALID, "server \"" FED_SPAN_FMT "\": bad address", FED_SPAN_ARG(url));
+    out->server_port = (uint16_t)port;
+    return FED_OK;
+}
+
+/* The entry of a list ("clusters", "users", "contexts") with that name; its inner object. */
+static const struct fed_json *named(const struct loading *l, const char *list, const char *inner, struct fed_span name)
+{
+    const struct fed_json *all = fed_json_get(l->root, list);
+
+    for (size_t i = 0; i < fed_json_count(all); i++) {
+        const struct fed_json *entry = fed_json_at(all, i);
+
+        if (fed_span_eq(fed_json_string(fed_json_get(entry, "name")), name))
+            return fed_json_get(entry, inner);
+    }
+    return NULL;
+}
+
+/* "KEY-data" (base64) or the file named by KEY. Absent both: out stays empty. */
+static enum fed_err data_or_file(
+    struct loading *l, const struct fed_json *from, const char *key, struct fed_buf *out)
+{
+    struct fed_span file = fed_json_string(fed_json_get(from, key));
+    char data_key[64];
+    char path[2048];
+    struct fed_span data;
+
+    snprintf(data_key, sizeof data_key, "%s-data", key);
+    data = fed_json_string(fed_json_get(from, data_key));
+    if (data.len) {
+        enum fed_err err = fed_text_base64(data, out);
+
+        return err ? fed_diag_set(l->diag, err, "%s is not base64", data_key) : FED_OK;
+    }
+    if (file.len == 0)
+        return FED_OK;
+    if (snprintf(path, sizeof path, "%s" FED_SPAN_FMT, file.at[0] == '/' ? "" : l->folder, FED_SPAN_ARG(file)) >=
+        (int)sizeof path)
+        return fed_diag_set(l->diag, FED_ERR_LIMIT, "%s: path too long", key);
+    return l->fs.read(l->fs.ctx, path, out, l->diag);
+}
+
+static enum fed_err take_cluster(struct loading *l, const struct fed_json *cluster, struct fed_kube_config *out)
+{
+    enum fed_err err = server_parse(fed_json_string(fed_json_get(cluster, "server")), out, l->diag);
+
+    if (err)
+        return err;
+    out->insecure_skip_tls_verify = fed_json_bool(fed_json_get(cluster, "insecure-skip-tls-verify"), false);
+    if (fed_span_to_cstr(fed_json_string(fed_json_get(cluster, "tls-server-name")), out->tls_server_name,
+            sizeof out->tls_server_name))
+        return fed_diag_set(l->diag, FED_ERR_INVALID, "tls-server-name is too long");
+    return data_or_file(l, cluster, "certificate-authority", &out->ca_pem);
+}
+
+static enum fed_err take_user(struct loading *l, const struct fed_json *user, struct fed_kube_config *out)
+{
+    struct fed_span token = fed_json_string(fed_json_get(user, "token"));
+    struct fed_span token_file = fed_json_string(fed_json_get(user, "tokenFile"));
+    enum fed_err err;
+
+    if (fed_json_get(user, "exec") || fed_json_get(user, "auth-provider"))
+        return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED,
+            "its user needs a credential plugin (exec or auth-provider), which is not supported: use a client "
+            "certificate or a ServiceAccount token instead");
+    if (fed_json_get(user, "username"))
+        return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED, "its user has a password, which Kubernetes no longer takes");
+    fed_buf_put(&out->token, token);
+    if (fed_span_to_cstr(token_file, out->token_file, sizeof out->token_file))
+        return fed_diag_set(l->diag, FED_ERR_LIMIT, "tokenFile: path too long");
+    err = data_or_file(l, user, "client-certificate", &out->cert_pem);
+    return err ? err : data_or_file(l, user, "client-key", &out->key_pem);
+}
+
+static enum fed_err resolve(struct loading *l, const char *context, struct fed_kube_config *out)
+{
+    struct fed_span name = context ? fed_span_text(context) : fed_json_string(fed_json_get(l->root, "current-context"));
+    const struct fed_json *chosen = named(l, "contexts", "context", name);
+    const struct fed_json *cluster;
+    const struct fed_json *user;
+    struct fed_span ns = fed_json_string(fed_json_get(chosen, "namespace"));
+    enum fed_err err;
+
+    if (!chosen)
+        return fed_diag_set(l->diag, FED_ERR_NOT_FOUND, name.len ? "no context \"" FED_SPAN_FMT "\"" : "no current-context" FED_SPAN_FMT,
+            FED_SPAN_ARG(name));
+    cluster = named(l, "clusters", "cluster", fed_json_string(fed_json_get(chosen, "cluster")));
+    user = named(l, "users", "user", fed_json_string(fed_json_get(chosen, "user")));
+    if (!cluster)
+        return fed_diag_set(l->diag, FED_ERR_NOT_FOUND, "context \"" FED_SPAN_FMT "\" names a cluster that is not there",
+            FED_SPAN_ARG(name));
+    if (ns.len == 0)
+        ns = fed_span_text("default");
+    if (fed_span_to_cstr(ns, out->ns, sizeof out->ns))
+        return fed_diag_set(l->diag, FED_ERR_INVALID, "namespace is too long");
+    err = take_cluster(l, cluster, out);
+    return err || !user ? err : take_user(l, user, out);
+}
+
+static bool take_document(void *ctx, size_t index, struct fed_span json)
+{
+    struct loading *l = ctx;
+
+    (void)index;
+    if (fed_json_parse(l->doc, json, &l->root, l->diag))
+        l->root = NULL;
+    return false;
+}
+
+static enum fed_err load_file(struct loading *l, const char *path, const char *context, struct fed_kube_config *out)
+{
+    const char *slash = strrchr(path, '/');
+    struct fed_buf text;
+    enum fed_err err;
+
+    fed_buf_init(&text, l->mem, CONFIG_MAX);
+    snprintf(l->folder, sizeof l->folder, "%.*s", slash ? (int)(slash - path + 1) : 0, path);
+    err = l->fs.read(l->fs.ctx, path, &text, l->diag);
+    if (!err)
+        err = fed_json_doc_new(l->mem, &l->doc);
+    if (!err)
+        err = fed_yaml_each_json(l->mem, fed_buf_span(&text), take_document, l, l->diag);
+    if (!err && !fed_json_is_object(l->root))
+        err = fed_diag_set(l->diag, FED_ERR_INVALID, "is no kubeconfig");
+    if (!err)
+        err = resolve(l, context, out);
+    fed_json_doc_free(l->doc);
+    fed_buf_fini(&text);
+    return err ? fed_diag_prefix(l->diag, err, "kubeconfig %s", path) : FED_OK;
+}
+
+static enum fed_err load_in_cluster(struct loading *l, struct fed_kube_config *out)
+{
+    const char *host = getenv("KUBERNETES_SERVICE_HOST");
+    const char *port = getenv("KUBERNETES_SERVICE_PORT");
+    struct fed_buf ns;
+    uint64_t number = 0;
+    enum fed_err err;
+
+    if (!host || !port || fed_span_to_u64(fed_span_text(port), &number) || number == 0 || number > 65535 ||
+        fed_span_to_cstr(fed_span_text(host), out->server_host, sizeof out->server_host))
+        return fed_diag_set(l->diag, FED_ERR_NOT_FOUND,
+            "no kubeconfig: none was named, KUBECONFIG is not set, ~/.kube/config is not there, and this is not a pod");
+    out->server_port = (uint16_t)number;
+    snprintf(out->token_file, sizeof out->token_file, "%s", IN_CLUSTER "token");
+    fed_buf_init(&ns, l->mem, sizeof out->ns - 1);
+    err = l->fs.read(l->fs.ctx, IN_CLUSTER "namespace", &ns, NULL);
+    snprintf(out->ns, sizeof out->ns, "%s", err ? "default" : fed_buf_cstr(&ns));
+    fed_buf_fini(&ns);
+    return l->fs.read(l->fs.ctx, IN_CLUSTER "ca.crt", &out->ca_pem, l->diag);
+}
+
+/* The file to read, or NULL for the in-cluster way. */
+static const char *find_file(struct loading *l, const char *path, char found[1024])
+{
+    const char *home = getenv("HOME");
+    const char *env = getenv("KUBECONFIG");
+    struct fed_buf probe;
+    enum fed_err err;
+
+    if (path)
+        return path;
+    if (env && *env) {
+        snprintf(found, 1024, "%.*s", (int)strcspn(env, ":"), env);
+        return found;
+    }
+    if (!home || snprintf(found, 1024, "%s/.kube/config", home) >= 1024)
+        return NULL;
+    fed_buf_init(&probe, l->mem, CONFIG_MAX);
+    err = l->fs.read(l->fs.ctx, found, &probe, NULL);
+    fed_buf_fini(&probe);
+    return err == FED_ERR_NOT_FOUND ? NULL : found;
+}
+
+enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path, const char *context,
+    struct fed_kube_config *out, struct fed_diag *diag)
+{
+    struct loading l = {.mem = mem, .fs = fed_fs_posix(mem), .diag = diag};
+    struct fed_kube_config config;
+    char found[1024];
+    enum fed_err err;
+
+    config_init(mem, &config);
+    path = find_file(&l, path, found);
+    err = path ? load_file(&l, path, context, &config) : load_in_cluster(&l, &config);
+    if (err) {
+        fed_kube_config_fini(&config);
+        return err;
+    }
+    *out = config;
+    return FED_OK;
+}

@@ -1,0 +1,181 @@
+/* yaml_scalar.c - YAML 1.1's core schema as kubectl's parser reads it: yes and on are booleans, 010 is eight, 1_000 a
+ * thousand. Source: yaml.org/type (bool, int, float, null). */
+#include "ports/kube/yaml_scalar.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_MAX 64u
+
+void yaml_string_put(struct fed_buf *out, struct fed_span text)
+{
+    fed_buf_put_u8(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if (c == '"' || c == '\\')
+            fed_buf_printf(out, "\\%c", c);
+        else if (c < 0x20)
+            fed_buf_printf(out, "\\u%04x", c);
+        else
+            fed_buf_put_u8(out, c);
+    }
+    fed_buf_put_u8(out, '"');
+}
+
+static bool is_one_of(struct fed_span text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fed_span_is(text, words[i]))
+            return true;
+    }
+    return false;
+}
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__})
+#define COUNT(...) (sizeof(WORDS(__VA_ARGS__)) / sizeof(char *))
+#define IS(text, ...) is_one_of(text, WORDS(__VA_ARGS__), COUNT(__VA_ARGS__))
+
+static bool put_word(struct fed_buf *out, struct fed_span text)
+{
+    if (text.len == 0 || IS(text, "~", "null", "Null", "NULL"))
+        fed_buf_put_text(out, "null");
+    else if (IS(text, "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
+        fed_buf_put_text(out, "true");
+    else if (IS(text, "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
+        fed_buf_put_text(out, "false");
+    else
+        return false;
+    return true;
+}
+
+/* Without underscores, as a C string; false when it cannot be a number. */
+static bool number_text(struct fed_span text, char out[NUMBER_MAX])
+{
+    size_t n = 0;
+
+    if (text.len == 0 || text.len >= NUMBER_MAX || !(isdigit(text.at[0]) || strchr("+-.", text.at[0])))
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == '_' && i > 0)
+            continue;
+        if (text.at[i] == '\0')
+            return false;
+        out[n++] = (char)text.at[i];
+    }
+    out[n] = '\0';
+    return true;
+}
+
+static bool all(const char *text, int (*is)(int))
+{
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if (!is((unsigned char)*text))
+            return false;
+    }
+    return true;
+}
+
+static int is_octal(int c)
+{
+    return c >= '0' && c <= '7';
+}
+
+static int is_binary(int c)
+{
+    return c == '0' || c == '1';
+}
+
+static bool put_based(struct fed_buf *out, bool negative, const char *digits, int base)
+{
+    char *end;
+    unsigned long long value = strtoull(digits, &end, base);
+
+    if (*end || value == ULLONG_MAX)
+        return false;
+    fed_buf_printf(out, "%s%llu", negative && value ? "-" : "", value);
+    return true;
+}
+
+static bool put_integer(struct fed_buf *out, const char *text)
+{
+    bool negative = *text == '-';
+
+    if (*text == '+' || *text == '-')
+        text++;
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X') && all(text + 2, isxdigit))
+        return put_based(out, negative, text + 2, 16);
+    if (text[0] == '0' && text[1] == 'b' && all(text + 2, is_binary))
+        return put_based(out, negative, text + 2, 2);
+    if (text[0] == '0' && text[1] == 'o' && all(text + 2, is_octal))
+        return put_based(out, negative, text + 2, 8);
+    if (text[0] == '0' && all(text, is_octal) && text[1])
+        return put_based(out, negative, text, 8);
+    if (!all(text, isdigit) || (text[0] == '0' && text[1]))
+        return false;
+    fed_buf_printf(out, "%s%s", negative ? "-" : "", text);
+    return true;
+}
+
+/* Digits, one dot, an exponent: what strtod would also take of words and hex is not a YAML float. */
+static bool looks_like_float(const char *text)
+{
+    bool digit = false;
+    bool dot_or_exponent = false;
+
+    for (size_t i = text[0] == '+' || text[0] == '-'; text[i]; i++) {
+        if (isdigit((unsigned char)text[i]))
+            digit = true;
+        else if (text[i] == '.' || ((text[i] == 'e' || text[i] == 'E') && digit))
+            dot_or_exponent = true;
+        else if (!((text[i] == '+' || text[i] == '-') && i > 0 && (text[i - 1] == 'e' || text[i - 1] == 'E')))
+            return false;
+    }
+    return digit && dot_or_exponent;
+}
+
+static enum fed_err put_float(struct fed_buf *out, const char *text, bool *done)
+{
+    char *end;
+    double value;
+
+    *done = false;
+    if (IS(fed_span_text(text), ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", ".nan",
+            ".NaN", ".NAN"))
+        return FED_ERR_INVALID;
+    if (!looks_like_float(text))
+        return FED_OK;
+    value = strtod(text, &end);
+    if (*end || !isfinite(value))
+        return *end ? FED_OK : FED_ERR_INVALID;
+    *done = true;
+    if (value == floor(value) && fabs(value) < 1e15)
+        fed_buf_printf(out, "%.0f", value);
+    else
+        fed_buf_printf(out, "%.17g", value);
+    return FED_OK;
+}
+
+enum fed_err yaml_scalar_put(struct fed_buf *out, struct fed_span text)
+{
+    char number[NUMBER_MAX];
+    bool done = false;
+    enum fed_err err;
+
+    if (put_word(out, text))
+        return FED_OK;
+    if (number_text(text, number)) {
+        if (put_integer(out, number))
+            return FED_OK;
+        err = put_float(out, number, &done);
+        if (err || done)
+            return err;
+    }
+    yaml_string_put(out, text);
+    return FED_OK;
+}
