@@ -1,0 +1,372 @@
+/* schema.c - see schema.h: from an openAPIV3Schema document to nodes. */
+#include "hub/api/schema_node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEMA_DEPTH_MAX 64u
+#define SCHEMA_BYTES_MAX (1u << 20)
+
+struct compile {
+    struct hub_schema *schema;
+    struct fed_diag *diag;
+    unsigned depth;
+};
+
+static enum fed_err compile_node(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node **out);
+
+static enum fed_err compile_type(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    static const struct {
+        const char *name;
+        enum hub_schema_type type;
+    } types[] = {
+        {"object", HUB_SCHEMA_OBJECT},
+        {"array", HUB_SCHEMA_ARRAY},
+        {"string", HUB_SCHEMA_STRING},
+        {"integer", HUB_SCHEMA_INTEGER},
+        {"number", HUB_SCHEMA_NUMBER},
+        {"boolean", HUB_SCHEMA_BOOLEAN},
+    };
+    struct fed_span name = fed_json_string(fed_json_get(from, "type"));
+
+    if (name.len == 0)
+        return FED_OK;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (fed_span_is(name, types[i].name)) {
+            node->type = types[i].type;
+            return FED_OK;
+        }
+    }
+    return fed_diag_set(c->diag, FED_ERR_INVALID, "type: \"" FED_SPAN_FMT "\" is not one of a structural schema",
+        FED_SPAN_ARG(name));
+}
+
+static void compile_format(const struct fed_json *from, struct hub_schema_node *node)
+{
+    struct fed_span format = fed_json_string(fed_json_get(from, "format"));
+
+    if (fed_span_is(format, "int32"))
+        node->format = HUB_FORMAT_INT32;
+    else if (fed_span_is(format, "int64"))
+        node->format = HUB_FORMAT_INT64;
+    else if (fed_span_is(format, "date-time"))
+        node->format = HUB_FORMAT_DATE_TIME;
+    else if (fed_span_is(format, "byte"))
+        node->format = HUB_FORMAT_BYTE;
+}
+
+static void compile_extensions(const struct fed_json *from, struct hub_schema_node *node)
+{
+    struct fed_span list = fed_json_string(fed_json_get(from, "x-kubernetes-list-type"));
+
+    node->nullable = fed_json_bool(fed_json_get(from, "nullable"), false);
+    node->int_or_string = fed_json_bool(fed_json_get(from, "x-kubernetes-int-or-string"), false);
+    node->preserve_unknown =
+        fed_json_bool(fed_json_get(from, "x-kubernetes-preserve-unknown-fields"), false);
+    node->embedded = fed_json_bool(fed_json_get(from, "x-kubernetes-embedded-resource"), false);
+    node->map_atomic = fed_span_is(fed_json_string(fed_json_get(from, "x-kubernetes-map-type")), "atomic");
+    node->list_keys = fed_json_get(from, "x-kubernetes-list-map-keys");
+    if (fed_span_is(list, "set"))
+        node->list_type = HUB_LIST_SET;
+    else if (fed_span_is(list, "map") && fed_json_count(node->list_keys) > 0)
+        node->list_type = HUB_LIST_MAP;
+}
+
+static enum fed_err compile_pattern(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    struct fed_span pattern = fed_json_string(fed_json_get(from, "pattern"));
+    char text[512];
+
+    if (pattern.len == 0)
+        return FED_OK;
+    if (fed_span_to_cstr(pattern, text, sizeof text))
+        return fed_diag_set(c->diag, FED_ERR_LIMIT, "pattern: longer than %zu bytes", sizeof text - 1);
+    node->regex = fed_alloc_zero(c->schema->mem, sizeof *node->regex);
+    if (!node->regex)
+        return FED_ERR_NOMEM;
+    if (regcomp(node->regex, text, REG_EXTENDED | REG_NOSUB) != 0) {
+        fed_alloc_free(c->schema->mem, node->regex, sizeof *node->regex);
+        node->regex = NULL;
+        return fed_diag_set(c->diag, FED_ERR_INVALID, "pattern: \"%s\" is not a regular expression", text);
+    }
+    node->pattern = pattern;
+    return FED_OK;
+}
+
+/* FED_ERR_INVALID unless the bound is absent or a number of its kind. */
+static enum fed_err compile_bounds(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    const struct fed_json *minimum = fed_json_get(from, "minimum");
+    const struct fed_json *maximum = fed_json_get(from, "maximum");
+    bool array = node->type == HUB_SCHEMA_ARRAY;
+
+    node->has_minimum = minimum != NULL;
+    node->has_maximum = maximum != NULL;
+    node->minimum = fed_json_real(minimum, 0);
+    node->maximum = fed_json_real(maximum, 0);
+    node->min_length = fed_json_int(fed_json_get(from, array ? "minItems" : "minLength"), -1);
+    node->max_length = fed_json_int(fed_json_get(from, array ? "maxItems" : "maxLength"), -1);
+    node->required = fed_json_get(from, "required");
+    node->enums = fed_json_get(from, "enum");
+    node->otherwise = fed_json_get(from, "default");
+    if ((node->required && !fed_json_is_array(node->required)) ||
+        (node->enums && !fed_json_is_array(node->enums)))
+        return fed_diag_set(c->diag, FED_ERR_INVALID, "required and enum must be lists");
+    return compile_pattern(c, from, node);
+}
+
+static int property_cmp(const void *a, const void *b)
+{
+    return fed_span_cmp(((const struct hub_schema_property *)a)->key, ((const struct hub_schema_property *)b)->key);
+}
+
+static enum fed_err compile_properties(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    struct fed_json *properties = fed_json_get(from, "properties");
+    struct fed_json_iter it;
+    size_t n = fed_json_count(properties);
+
+    if (n == 0)
+        return FED_OK;
+    node->properties = fed_alloc_array(c->schema->mem, n, sizeof *node->properties);
+    if (!node->properties)
+        return FED_ERR_NOMEM;
+    node->n_properties = n;
+    memset(node->properties, 0, n * sizeof *node->properties);
+    fed_json_iter_init(&it, properties);
+    for (size_t i = 0; i < n && fed_json_iter_next(&it); i++) {
+        enum fed_err err;
+
+        node->properties[i].key = it.key;
+        err = compile_node(c, it.value, &node->properties[i].node);
+        if (err)
+            return fed_diag_prefix(c->diag, err, "properties." FED_SPAN_FMT, FED_SPAN_ARG(it.key));
+    }
+    qsort(node->properties, n, sizeof *node->properties, property_cmp);
+    return FED_OK;
+}
+
+static enum fed_err compile_children(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    struct fed_json *additional = fed_json_get(from, "additionalProperties");
+    struct fed_json *items = fed_json_get(from, "items");
+    enum fed_err err = compile_properties(c, from, node);
+
+    if (!err && fed_json_is_object(additional)) {
+        err = compile_node(c, additional, &node->additional);
+        if (err)
+            return fed_diag_prefix(c->diag, err, "additionalProperties");
+    } else if (fed_json_bool(additional, false)) {
+        node->additional_any = true;
+    }
+    if (!err && items) {
+        err = compile_node(c, items, &node->items);
+        if (err)
+            return fed_diag_prefix(c->diag, err, "items");
+    }
+    return err;
+}
+
+static enum fed_err compile_node(struct compile *c, const struct fed_json *from, struct hub_schema_node **out)
+{
+    struct hub_schema_node *node;
+    enum fed_err err;
+
+    if (!fed_json_is_object(from))
+        return fed_diag_set(c->diag, FED_ERR_INVALID, "a schema must be an object");
+    if (c->depth >= SCHEMA_DEPTH_MAX)
+        return fed_diag_set(c->diag, FED_ERR_LIMIT, "nested deeper than %u", SCHEMA_DEPTH_MAX);
+    node = fed_alloc_zero(c->schema->mem, sizeof *node);
+    if (!node)
+        return FED_ERR_NOMEM;
+    node->next = c->schema->nodes;
+    c->schema->nodes = node;
+    compile_format(from, node);
+    compile_extensions(from, node);
+    c->depth++;
+    err = compile_type(c, from, node);
+    if (!err)
+        err = compile_bounds(c, from, node);
+    if (!err)
+        err = compile_children(c, from, node);
+    c->depth--;
+    if (!err)
+        *out = node;
+    return err;
+}
+
+static enum fed_err schema_fill(struct hub_schema *schema, const struct fed_json *openapi, struct fed_diag *diag)
+{
+    struct compile c = {.schema = schema, .diag = diag};
+    struct fed_json *copy;
+    enum fed_err err = fed_json_put(&schema->source, openapi);
+
+    if (!err)
+        err = fed_json_doc_new(schema->mem, &schema->doc);
+    if (!err)
+        err = fed_json_parse(schema->doc, fed_buf_span(&schema->source), &copy, diag);
+    if (!err)
+        err = compile_node(&c, copy, &schema->root);
+    if (!err)
+        schema->root->embedded = true;
+    return err;
+}
+
+enum fed_err hub_schema_compile(
+    struct fed_alloc *mem, const struct fed_json *openapi, struct hub_schema **out, struct fed_diag *diag)
+{
+    struct hub_schema *schema = fed_alloc_zero(mem, sizeof *schema);
+    enum fed_err err;
+
+    if (!schema)
+        return FED_ERR_NOMEM;
+    schema->mem = mem;
+    schema->refs = 1;
+    fed_buf_init(&schema->source, mem, SCHEMA_BYTES_MAX);
+    err = schema_fill(schema, openapi, diag);
+    if (err) {
+        hub_schema_unref(schema);
+        return fed_diag_prefix(diag, err, "openAPIV3Schema");
+    }
+    *out = schema;
+    return FED_OK;
+}
+
+struct hub_schema *hub_schema_ref(struct hub_schema *schema)
+{
+    if (schema)
+        schema->refs++;
+    return schema;
+}
+
+static void node_free(struct fed_alloc *mem, struct hub_schema_node *node)
+{
+    if (node->regex)
+        regfree(node->regex);
+    fed_alloc_free(mem, node->regex, sizeof *node->regex);
+    fed_alloc_free(mem, node->properties, node->n_properties * sizeof *node->properties);
+    fed_alloc_free(mem, node, sizeof *node);
+}
+
+void hub_schema_unref(struct hub_schema *schema)
+{
+    if (!schema || --schema->refs > 0)
+        return;
+    while (schema->nodes) {
+        struct hub_schema_node *next = schema->nodes->next;
+
+        node_free(schema->mem, schema->nodes);
+        schema->nodes = next;
+    }
+    fed_json_doc_free(schema->doc);
+    fed_buf_fini(&schema->source);
+    fed_alloc_free(schema->mem, schema, sizeof *schema);
+}
+
+struct fed_span hub_schema_openapi(const struct hub_schema *schema)
+{
+    return fed_buf_span(&schema->source);
+}
+
+const struct hub_schema_property *hub_schema_property(const struct hub_schema_node *node, struct fed_span key)
+{
+    struct hub_schema_property wanted = {.key = key};
+
+    if (!node || node->n_properties == 0)
+        return NULL;
+    return bsearch(&wanted, node->properties, node->n_properties, sizeof wanted, property_cmp);
+}
+
+bool hub_schema_is_type_meta(const struct hub_schema_node *node, struct fed_span key)
+{
+    return node->embedded &&
+        (fed_span_is(key, "apiVersion") || fed_span_is(key, "kind") || fed_span_is(key, "metadata"));
+}
+
+/* ---- the walk of server-side apply ---- */
+
+/* metadata as every object has it: finalizers are a set, owner references a list keyed by uid. */
+static struct hub_schema_node meta_string = {
+    .type = HUB_SCHEMA_STRING, .min_length = -1, .max_length = -1};
+static struct hub_schema_node meta_reference = {
+    .type = HUB_SCHEMA_OBJECT, .map_atomic = true, .min_length = -1, .max_length = -1, .preserve_unknown = true};
+static struct hub_schema_node meta_finalizers = {.type = HUB_SCHEMA_ARRAY,
+    .list_type = HUB_LIST_SET,
+    .items = &meta_string,
+    .min_length = -1,
+    .max_length = -1};
+static struct hub_schema_node meta_owners = {.type = HUB_SCHEMA_ARRAY,
+    .list_type = HUB_LIST_MAP,
+    .items = &meta_reference,
+    .min_length = -1,
+    .max_length = -1};
+static struct hub_schema_node meta_map = {
+    .type = HUB_SCHEMA_OBJECT, .additional = &meta_string, .min_length = -1, .max_length = -1};
+#define META_KEY(text) {(const uint8_t *)(text), sizeof(text) - 1}
+static struct hub_schema_property meta_properties[] = {
+    {META_KEY("annotations"), &meta_map},
+    {META_KEY("finalizers"), &meta_finalizers},
+    {META_KEY("labels"), &meta_map},
+    {META_KEY("ownerReferences"), &meta_owners},
+};
+static const struct hub_schema_node meta_root = {.type = HUB_SCHEMA_OBJECT,
+    .preserve_unknown = true,
+    .properties = meta_properties,
+    .n_properties = sizeof meta_properties / sizeof meta_properties[0],
+    .min_length = -1,
+    .max_length = -1};
+
+const struct hub_schema_node *hub_schema_root(const struct hub_schema *schema)
+{
+    return schema ? schema->root : NULL;
+}
+
+const struct hub_schema_node *hub_schema_member(const struct hub_schema_node *node, struct fed_span key)
+{
+    const struct hub_schema_property *property;
+
+    if (!node)
+        return NULL;
+    if (node->embedded && fed_span_is(key, "metadata"))
+        return &meta_root;
+    property = hub_schema_property(node, key);
+    return property ? property->node : node->additional;
+}
+
+const struct hub_schema_node *hub_schema_item(const struct hub_schema_node *node)
+{
+    return node ? node->items : NULL;
+}
+
+enum hub_list_type hub_schema_list_type(const struct hub_schema_node *node)
+{
+    return node ? node->list_type : HUB_LIST_ATOMIC;
+}
+
+/* Strings of a parsed document are NUL-terminated by the JSON library, so the keys can be handed out as C strings. */
+size_t hub_schema_list_keys(const struct hub_schema_node *node, const char *keys[8])
+{
+    size_t n = 0;
+
+    if (node == &meta_owners) {
+        keys[0] = "uid";
+        return 1;
+    }
+    if (!node)
+        return 0;
+    for (; n < fed_json_count(node->list_keys) && n < 8; n++)
+        keys[n] = (const char *)fed_json_string(fed_json_at(node->list_keys, n)).at;
+    return n;
+}
+
+bool hub_schema_map_atomic(const struct hub_schema_node *node)
+{
+    return node && node->map_atomic;
+}
+
+bool hub_schema_is_declared(const struct hub_schema_node *node, struct fed_span key)
+{
+    return node && (hub_schema_property(node, key) || hub_schema_is_type_meta(node, key));
+}

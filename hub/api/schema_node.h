@@ -1,0 +1,73 @@
+/* schema_node.h - the compiled form of a structural schema, shared by schema.c (compile, walk) and schema_check.c (prune,
+ * default, validate). Not for others. */
+#ifndef FEDLET_HUB_API_SCHEMA_NODE_H
+#define FEDLET_HUB_API_SCHEMA_NODE_H
+
+#include "hub/api/schema.h"
+
+#include <regex.h>
+
+enum hub_schema_type {
+    HUB_SCHEMA_ANY, /* no type given */
+    HUB_SCHEMA_OBJECT,
+    HUB_SCHEMA_ARRAY,
+    HUB_SCHEMA_STRING,
+    HUB_SCHEMA_INTEGER,
+    HUB_SCHEMA_NUMBER,
+    HUB_SCHEMA_BOOLEAN
+};
+
+enum hub_schema_format {
+    HUB_FORMAT_NONE,
+    HUB_FORMAT_INT32,
+    HUB_FORMAT_INT64,
+    HUB_FORMAT_DATE_TIME,
+    HUB_FORMAT_BYTE
+};
+
+struct hub_schema_property {
+    struct fed_span key; /* in the source document */
+    struct hub_schema_node *node;
+};
+
+struct hub_schema_node {
+    enum hub_schema_type type;
+    enum hub_schema_format format;
+    bool nullable;
+    bool int_or_string;
+    bool preserve_unknown;
+    bool embedded; /* x-kubernetes-embedded-resource, and the root: apiVersion, kind, metadata are known */
+    bool map_atomic;
+    bool has_minimum, has_maximum;
+    enum hub_list_type list_type;
+    struct hub_schema_property *properties; /* sorted by key */
+    size_t n_properties;
+    struct hub_schema_node *additional; /* additionalProperties with a schema */
+    bool additional_any;                /* additionalProperties: true */
+    struct hub_schema_node *items;
+    const struct fed_json *required;  /* array of strings, or NULL */
+    const struct fed_json *enums;     /* array, or NULL */
+    const struct fed_json *otherwise; /* default, or NULL */
+    const struct fed_json *list_keys; /* array of strings, or NULL */
+    double minimum, maximum;
+    int64_t min_length, max_length; /* of strings (characters) or arrays (items); -1: none */
+    struct fed_span pattern;        /* empty: none */
+    regex_t *regex;
+    struct hub_schema_node *next; /* all nodes of a schema, for freeing */
+};
+
+struct hub_schema {
+    struct fed_alloc *mem;
+    unsigned refs;
+    struct fed_json_doc *doc; /* the source, parsed: nodes point into it */
+    struct fed_buf source;
+    struct hub_schema_node *root;
+    struct hub_schema_node *nodes;
+};
+
+/* NULL when the schema declares no such property. */
+const struct hub_schema_property *hub_schema_property(const struct hub_schema_node *node, struct fed_span key);
+/* apiVersion, kind or metadata at the root or in an embedded resource. */
+bool hub_schema_is_type_meta(const struct hub_schema_node *node, struct fed_span key);
+
+#endif

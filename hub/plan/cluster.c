@@ -1,0 +1,378 @@
+/* cluster.c - clusters and their manifests; pieces and blobs, which they share. */
+#include "hub/plan/internal.h"
+
+#include <string.h>
+
+/* ---- blobs ---- */
+
+enum fed_err plan_blob_get(struct hub_plan *plan, struct fed_span bytes, struct plan_blob **out)
+{
+    struct fed_digest digest;
+    struct plan_blob *blob;
+    enum fed_err err = fed_digest_of(bytes, &digest);
+
+    if (err)
+        return err;
+    blob = fed_map_get(&plan->blobs, fed_span_of(digest.bytes, sizeof digest.bytes));
+    if (blob) {
+        blob->refs++;
+        *out = blob;
+        return FED_OK;
+    }
+    blob = fed_alloc_get(plan->mem, sizeof *blob + bytes.len);
+    if (!blob)
+        return FED_ERR_NOMEM;
+    *blob = (struct plan_blob){.digest = digest, .mem = plan->mem, .refs = 1, .len = bytes.len};
+    if (bytes.len)
+        memcpy(blob->bytes, bytes.at, bytes.len);
+    err = fed_map_put(&plan->blobs, fed_span_of(digest.bytes, sizeof digest.bytes), blob);
+    if (err) {
+        fed_alloc_free(plan->mem, blob, sizeof *blob + bytes.len);
+        return err;
+    }
+    *out = blob;
+    return FED_OK;
+}
+
+void plan_blob_unref(struct hub_plan *plan, struct plan_blob *blob)
+{
+    if (!blob || --blob->refs > 0)
+        return;
+    fed_map_remove(&plan->blobs, fed_span_of(blob->digest.bytes, sizeof blob->digest.bytes));
+    fed_alloc_free(plan->mem, blob, sizeof *blob + blob->len);
+}
+
+enum fed_err hub_plan_blob(void *ctx, const struct fed_digest *digest, struct fed_span *out)
+{
+    struct hub_plan *plan = ctx;
+    struct plan_blob *blob = fed_map_get(&plan->blobs, fed_span_of(digest->bytes, sizeof digest->bytes));
+
+    if (!blob)
+        return FED_ERR_NOT_FOUND;
+    *out = fed_span_of(blob->bytes, blob->len);
+    return FED_OK;
+}
+
+/* ---- pieces ---- */
+
+/* Copies text behind the piece and points the span there. */
+static void keep(struct plan_piece *piece, size_t *at, struct fed_span *text)
+{
+    if (text->len)
+        memcpy(piece->text + *at, text->at, text->len);
+    text->at = piece->text + *at;
+    *at += text->len;
+}
+
+enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item *owner, const struct fed_work *work,
+    struct plan_blob *blob, struct plan_piece **out)
+{
+    size_t text = work->api_version.len + work->kind.len + work->plural.len + work->ns.len + work->name.len +
+        work->overrides.len;
+    struct plan_piece *piece = fed_alloc_get(plan->mem, sizeof *piece + text);
+    size_t at = 0;
+
+    if (!piece)
+        return FED_ERR_NOMEM;
+    *piece = (struct plan_piece){.refs = 1, .size = sizeof *piece + text, .work = *work, .blob = blob, .owner = owner};
+    blob->refs++;
+    piece->work.blob = blob->digest;
+    keep(piece, &at, &piece->work.api_version);
+    keep(piece, &at, &piece->work.kind);
+    keep(piece, &at, &piece->work.plural);
+    keep(piece, &at, &piece->work.ns);
+    keep(piece, &at, &piece->work.name);
+    keep(piece, &at, &piece->work.overrides);
+    *out = piece;
+    return FED_OK;
+}
+
+void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece)
+{
+    if (!piece || --piece->refs > 0)
+        return;
+    plan_blob_unref(plan, piece->blob);
+    fed_alloc_free(plan->mem, piece, piece->size);
+}
+
+/* ---- manifests ---- */
+
+bool plan_manifest_find(const struct plan_manifest *manifest, const struct fed_work *identity, size_t *index)
+{
+    size_t low = 0;
+    size_t high = manifest->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = fed_work_cmp(&manifest->entries[middle].piece->work, identity);
+
+        if (order == 0) {
+            *index = middle;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *index = low;
+    return false;
+}
+
+void plan_manifest_fini(struct hub_plan *plan, struct plan_manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->n; i++)
+        plan_piece_unref(plan, manifest->entries[i].piece);
+    fed_alloc_free(plan->mem, manifest->entries, manifest->cap * sizeof *manifest->entries);
+    *manifest = (struct plan_manifest){0};
+}
+
+static enum fed_err manifest_room(struct hub_plan *plan, struct plan_manifest *manifest, size_t n)
+{
+    size_t cap = manifest->cap ? manifest->cap : 8;
+    struct plan_entry *entries;
+
+    if (n <= manifest->cap)
+        return FED_OK;
+    while (cap < n)
+        cap *= 2;
+    entries = plan->mem->resize(plan->mem->ctx, manifest->entries, manifest->cap * sizeof *entries,
+        cap * sizeof *entries);
+    if (!entries)
+        return FED_ERR_NOMEM;
+    manifest->entries = entries;
+    manifest->cap = cap;
+    return FED_OK;
+}
+
+/* The next manifest begins as a copy of the present one. */
+static enum fed_err begin_change(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    enum fed_err err;
+
+    if (cluster->changing)
+        return FED_OK;
+    cluster->next = (struct plan_manifest){0};
+    err = manifest_room(plan, &cluster->next, cluster->now.n + 1);
+    if (err)
+        return err;
+    for (size_t i = 0; i < cluster->now.n; i++) {
+        cluster->next.entries[i] = cluster->now.entries[i];
+        cluster->next.entries[i].piece->refs++;
+    }
+    cluster->next.n = cluster->now.n;
+    cluster->changing = true;
+    return FED_OK;
+}
+
+enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_work *identity,
+    struct plan_piece *piece)
+{
+    struct plan_manifest *next = &cluster->next;
+    size_t index;
+    bool found;
+    enum fed_err err = begin_change(plan, cluster);
+
+    if (err)
+        return err;
+    found = plan_manifest_find(next, identity, &index);
+    if (!found && !piece)
+        return FED_OK;
+    if (!found) {
+        if (next->n >= FED_WORKS_MAX)
+            return FED_ERR_LIMIT;
+        err = manifest_room(plan, next, next->n + 1);
+        if (err)
+            return err;
+        memmove(&next->entries[index + 1], &next->entries[index], (next->n - index) * sizeof *next->entries);
+        next->n++;
+    } else {
+        plan_piece_unref(plan, next->entries[index].piece);
+    }
+    if (piece) {
+        piece->refs++;
+        next->entries[index].piece = piece;
+        return FED_OK;
+    }
+    next->n--;
+    memmove(&next->entries[index], &next->entries[index + 1], (next->n - index) * sizeof *next->entries);
+    return FED_OK;
+}
+
+enum fed_err plan_manifest_lay_out(
+    struct hub_plan *plan, const struct plan_manifest *manifest, size_t place, const struct fed_manifest **out)
+{
+    if (plan->scratch_cap[place] < manifest->n) {
+        size_t cap = manifest->n + manifest->n / 2;
+        struct fed_work *works = fed_alloc_array(plan->mem, cap, sizeof *works);
+
+        if (!works)
+            return FED_ERR_NOMEM;
+        fed_alloc_free(plan->mem, plan->scratch[place], plan->scratch_cap[place] * sizeof *works);
+        plan->scratch[place] = works;
+        plan->scratch_cap[place] = cap;
+    }
+    for (size_t i = 0; i < manifest->n; i++)
+        plan->scratch[place][i] = manifest->entries[i].piece->work;
+    plan->out[place] = (struct fed_manifest){.epoch = plan->epoch,
+        .revision = manifest->revision,
+        .works = plan->scratch[place],
+        .n_works = manifest->n};
+    *out = &plan->out[place];
+    return FED_OK;
+}
+
+/* ---- clusters ---- */
+
+/* Index of the name, or where it belongs. */
+static bool cluster_index(const struct hub_plan *plan, struct fed_span name, size_t *index)
+{
+    size_t low = 0;
+    size_t high = plan->n_clusters;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = fed_span_cmp(fed_span_text(plan->clusters[middle]->name), name);
+
+        if (order == 0) {
+            *index = middle;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *index = low;
+    return false;
+}
+
+struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name)
+{
+    size_t index;
+
+    return cluster_index(plan, name, &index) ? plan->clusters[index] : NULL;
+}
+
+static enum fed_err cluster_add(struct hub_plan *plan, struct fed_span name, size_t index, struct plan_cluster **out)
+{
+    struct plan_cluster *cluster;
+
+    if (plan->n_clusters == plan->cap_clusters) {
+        size_t cap = plan->cap_clusters ? plan->cap_clusters * 2 : 8;
+        struct plan_cluster **all = plan->mem->resize(
+            plan->mem->ctx, plan->clusters, plan->cap_clusters * sizeof *all, cap * sizeof *all);
+
+        if (!all)
+            return FED_ERR_NOMEM;
+        plan->clusters = all;
+        plan->cap_clusters = cap;
+    }
+    cluster = fed_alloc_zero(plan->mem, sizeof *cluster);
+    if (!cluster)
+        return FED_ERR_NOMEM;
+    cluster->name = fed_alloc_zero(plan->mem, name.len + 1);
+    if (!cluster->name) {
+        fed_alloc_free(plan->mem, cluster, sizeof *cluster);
+        return FED_ERR_NOMEM;
+    }
+    memcpy(cluster->name, name.at, name.len);
+    memmove(&plan->clusters[index + 1], &plan->clusters[index], (plan->n_clusters - index) * sizeof *plan->clusters);
+    plan->clusters[index] = cluster;
+    plan->n_clusters++;
+    *out = cluster;
+    return FED_OK;
+}
+
+/* Labels are kept as a small tree, because selectors read them at each replanning. */
+static enum fed_err read_labels(struct hub_plan *plan, struct fed_span bytes, struct fed_json_doc **doc,
+    const struct fed_json **labels)
+{
+    struct fed_json_doc *whole;
+    struct fed_json *object;
+    enum fed_err err = fed_json_doc_new(plan->mem, &whole);
+
+    if (err)
+        return err;
+    err = fed_json_parse(whole, bytes, &object, NULL);
+    if (!err)
+        err = fed_json_doc_new(plan->mem, doc);
+    if (!err) {
+        const struct fed_json *from = fed_json_find(object, "metadata.labels");
+
+        *labels = from ? fed_json_clone(*doc, from) : NULL;
+        if (from && !*labels) {
+            fed_json_doc_free(*doc);
+            err = FED_ERR_NOMEM;
+        }
+    }
+    fed_json_doc_free(whole);
+    return err;
+}
+
+enum fed_err plan_cluster_put(struct hub_plan *plan, struct fed_span name, struct fed_span bytes)
+{
+    struct plan_cluster *cluster;
+    struct fed_json_doc *doc;
+    const struct fed_json *labels;
+    size_t index;
+    enum fed_err err = read_labels(plan, bytes, &doc, &labels);
+
+    if (err)
+        return err;
+    if (cluster_index(plan, name, &index)) {
+        cluster = plan->clusters[index];
+        if (cluster->labels == labels || (cluster->labels && labels && fed_json_eq(cluster->labels, labels))) {
+            fed_json_doc_free(doc);
+            return FED_OK;
+        }
+    } else {
+        err = cluster_add(plan, name, index, &cluster);
+        if (err) {
+            fed_json_doc_free(doc);
+            return err;
+        }
+    }
+    fed_json_doc_free(cluster->doc);
+    cluster->doc = doc;
+    cluster->labels = labels;
+    cluster->replan = true;
+    plan_round_want(plan);
+    return FED_OK;
+}
+
+void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    plan_manifest_fini(plan, &cluster->now);
+    plan_manifest_fini(plan, &cluster->next);
+    for (size_t i = 0; i < PLAN_HISTORY; i++)
+        plan_manifest_fini(plan, &cluster->past[i]);
+    fed_json_doc_free(cluster->doc);
+    fed_alloc_free(plan->mem, cluster->name, strlen(cluster->name) + 1);
+    fed_alloc_free(plan->mem, cluster, sizeof *cluster);
+}
+
+/* An unregistered cluster keeps what it runs; nobody waits for it any more. */
+void plan_cluster_remove(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    struct fed_map_iter it;
+    size_t index;
+
+    fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it)) {
+        struct plan_item *item = it.value;
+        struct plan_pair *pair = plan_pair_find(item, cluster);
+
+        if (pair) {
+            plan_pair_drop(plan, item, pair);
+            item->dirty = item->told = true;
+        }
+    }
+    if (cluster_index(plan, fed_span_text(cluster->name), &index)) {
+        plan->n_clusters--;
+        memmove(&plan->clusters[index], &plan->clusters[index + 1],
+            (plan->n_clusters - index) * sizeof *plan->clusters);
+    }
+    plan_cluster_free(plan, cluster);
+    plan_round_want(plan);
+}

@@ -1,0 +1,328 @@
+/* compose.c - status as it is read: KubeFed's form of the plan and of what the agents said.
+ *
+ * Words of status.clusters[].status and of conditions are KubeFed's. Where KubeFed would not have written a status yet
+ * (a change is on its way to a reachable cluster) the word is Pending. `message` and `health` are our additions. */
+#include "hub/status/internal.h"
+#include "proto/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum fed_err set_time(struct fed_json_doc *doc, struct fed_json *object, const char *key, int64_t unix_s)
+{
+    char text[FED_TEXT_TIME_SIZE];
+
+    fed_text_time(unix_s, text);
+    return fed_json_set_text(doc, object, key, text);
+}
+
+/* ---- federated objects ---- */
+
+struct cluster_word {
+    const char *status; /* "" when the cluster is as wanted */
+    const char *message;
+    const char *health; /* NULL when not known */
+};
+
+/* The agent's state of a work of the present manifest; NULL when it has not spoken about it. */
+static const struct status_work *reported(
+    struct hub_status *status, const struct status_cluster *cluster, const struct hub_planned_cluster *planned)
+{
+    const struct status_view *view = &cluster->view;
+    const struct fed_manifest *manifest;
+    struct fed_work identity;
+    size_t low = 0;
+    size_t high;
+
+    if (planned->index == SIZE_MAX || view->revision < planned->since_revision)
+        return NULL;
+    if (view->revision == planned->revision)
+        return planned->index < view->n_works ? &view->works[planned->index] : NULL;
+    if (hub_plan_manifest(status->plan, planned->cluster, &manifest) || planned->index >= manifest->n_works)
+        return NULL;
+    identity = manifest->works[planned->index];
+    if (hub_plan_manifest_at(status->plan, planned->cluster, view->revision, &manifest))
+        return NULL;
+    high = manifest->n_works < view->n_works ? manifest->n_works : view->n_works;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = fed_work_cmp(&manifest->works[middle], &identity);
+
+        if (order == 0)
+            return &view->works[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static void word_of_work(const struct status_work *work, struct cluster_word *word)
+{
+    const char *reason = status_work_reason(work);
+
+    word->message = status_work_message(work);
+    if (!work) {
+        *word = (struct cluster_word){.status = "Pending", .message = ""};
+        return;
+    }
+    switch ((enum fed_work_state)work->state) {
+    case FED_WORK_APPLIED:
+        word->status = "";
+        word->health = work->health == FED_HEALTH_UNKNOWN ? NULL : fed_work_health_name(work->health);
+        return;
+    case FED_WORK_FAILED:
+        word->status = reason[0] ? reason : "UpdateFailed";
+        return;
+    default:
+        word->status = reason[0] ? reason : "Pending";
+        return;
+    }
+}
+
+static void word_of_removal(
+    const struct status_cluster *cluster, const struct fed_work *work, struct cluster_word *word)
+{
+    char id[1024] = "";
+
+    if (work)
+        snprintf(id, sizeof id, FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT,
+            FED_SPAN_ARG(work->api_version), FED_SPAN_ARG(work->kind), FED_SPAN_ARG(work->ns),
+            FED_SPAN_ARG(work->name));
+    *word = (struct cluster_word){.status = "WaitingForRemoval", .message = ""};
+    for (const struct status_removed *r = cluster ? cluster->view.removed : NULL; r; r = r->next) {
+        const char *reason = r->id + strlen(r->id) + 1;
+
+        if (strcmp(r->id, id) != 0)
+            continue;
+        if (r->state == FED_WORK_FAILED && reason[0])
+            word->status = reason;
+        word->message = reason + strlen(reason) + 1;
+    }
+}
+
+static void word_of(struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)
+{
+    struct status_cluster *cluster = status_cluster_get(status, planned->cluster);
+
+    *word = (struct cluster_word){.status = "", .message = ""};
+    if (planned->selected && planned->error[0])
+        *word = (struct cluster_word){.status = planned->error, .message = planned->message};
+    else if (!planned->selected)
+        word_of_removal(cluster, planned->work, word);
+    else if (!cluster || !cluster->ready)
+        *word = (struct cluster_word){.status = "ClusterNotReady", .message = ""};
+    else
+        word_of_work(reported(status, cluster, planned), word);
+}
+
+static enum fed_err put_cluster(struct hub_status *status, struct fed_json_doc *doc, struct fed_json *list,
+    const struct hub_planned_cluster *planned, bool *all_well)
+{
+    struct fed_json *entry = fed_json_new_object(doc);
+    struct cluster_word word;
+    enum fed_err err = fed_json_append(list, entry);
+
+    word_of(status, planned, &word);
+    *all_well = *all_well && word.status[0] == '\0';
+    if (!err)
+        err = fed_json_set_string(doc, entry, "name", planned->cluster);
+    if (!err && word.status[0])
+        err = fed_json_set_text(doc, entry, "status", word.status);
+    if (!err && word.message[0])
+        err = fed_json_set_text(doc, entry, "message", word.message);
+    if (!err && word.health)
+        err = fed_json_set_text(doc, entry, "health", word.health);
+    return err;
+}
+
+static enum fed_err put_propagation(struct hub_status *status, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *to, const char *reason, const char *message)
+{
+    struct status_object *seen = status_object_get(status, ref);
+    struct fed_json *conditions = fed_json_new_array(doc);
+    struct fed_json *condition = fed_json_new_object(doc);
+    int64_t now = fed_loop_unix_s(status->loop);
+    enum fed_err err;
+
+    if (!seen || !conditions || !condition)
+        return FED_ERR_NOMEM;
+    if (!seen->known || strcmp(seen->reason, reason) != 0) {
+        seen->known = true;
+        snprintf(seen->reason, sizeof seen->reason, "%s", reason);
+        seen->transition_unix_s = seen->update_unix_s = now;
+    }
+    err = fed_json_set(doc, to, "conditions", conditions);
+    if (!err)
+        err = fed_json_append(conditions, condition);
+    if (!err)
+        err = fed_json_set_text(doc, condition, "type", "Propagation");
+    if (!err)
+        err = fed_json_set_text(doc, condition, "status", reason[0] ? "False" : "True");
+    if (!err && reason[0])
+        err = fed_json_set_text(doc, condition, "reason", reason);
+    if (!err && message[0])
+        err = fed_json_set_text(doc, condition, "message", message);
+    if (!err)
+        err = set_time(doc, condition, "lastUpdateTime", seen->update_unix_s);
+    if (!err)
+        err = set_time(doc, condition, "lastTransitionTime", seen->transition_unix_s);
+    return err;
+}
+
+static enum fed_err put_clusters(struct hub_status *status, struct fed_json_doc *doc, struct fed_json *to,
+    const struct hub_planned *planned, bool *all_well)
+{
+    struct fed_json *list;
+    enum fed_err err;
+
+    if (planned->n_clusters == 0 || planned->problem == HUB_PLACEMENT_COMPUTE_FAILED)
+        return FED_OK;
+    list = fed_json_new_array(doc);
+    err = fed_json_set(doc, to, "clusters", list);
+    for (size_t i = 0; !err && i < planned->n_clusters; i++)
+        err = put_cluster(status, doc, list, &planned->clusters[i], all_well);
+    return err;
+}
+
+/* What was touched since the hub started is known; before that, no row is older than what it told. */
+static uint64_t composed_revision(
+    struct hub_status *status, const struct hub_object_ref *ref, const struct hub_planned *planned)
+{
+    struct status_object *seen = status_object_get(status, ref);
+
+    if (!seen || seen->revision)
+        return seen ? seen->revision : 0;
+    for (size_t i = 0; i < planned->n_clusters; i++) {
+        const struct status_cluster *cluster = status_cluster_get(status, planned->clusters[i].cluster);
+
+        if (cluster && cluster->row_revision > seen->revision)
+            seen->revision = cluster->row_revision;
+    }
+    return seen->revision;
+}
+
+enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
+    struct fed_json *object, uint64_t *revision)
+{
+    static const char *const problems[] = {"", "NamespaceNotFederated", "ComputePlacementFailed"};
+    struct hub_status *status = ctx;
+    struct hub_planned planned;
+    struct fed_json *to;
+    bool all_well = true;
+    const char *reason;
+    uint64_t composed;
+    enum fed_err err = hub_plan_object(status->plan, ref, &planned);
+
+    if (err == FED_ERR_NOT_FOUND)
+        return FED_OK;
+    to = fed_json_new_object(doc);
+    if (err || !to)
+        return err ? err : FED_ERR_NOMEM;
+    err = fed_json_set(doc, object, "status", to);
+    if (!err)
+        err = fed_json_set_int(doc, to, "observedGeneration", planned.observed_generation);
+    if (!err)
+        err = put_clusters(status, doc, to, &planned, &all_well);
+    reason = planned.problem ? problems[planned.problem] : all_well ? "" : "CheckClusters";
+    if (!err)
+        err = put_propagation(
+            status, ref, doc, to, reason, planned.problem == HUB_PLACEMENT_COMPUTE_FAILED ? planned.message : "");
+    composed = composed_revision(status, ref, &planned);
+    if (!err && composed > *revision)
+        *revision = composed;
+    return err;
+}
+
+/* ---- clusters ---- */
+
+struct condition {
+    const char *type;
+    const char *status;
+    const char *reason;
+    char message[256];
+};
+
+static enum fed_err put_condition(struct fed_json_doc *doc, struct fed_json *list, const struct condition *from,
+    int64_t probe_unix_s, int64_t transition_unix_s)
+{
+    struct fed_json *to = fed_json_new_object(doc);
+    enum fed_err err = fed_json_append(list, to);
+
+    if (!err)
+        err = fed_json_set_text(doc, to, "type", from->type);
+    if (!err)
+        err = fed_json_set_text(doc, to, "status", from->status);
+    if (!err)
+        err = set_time(doc, to, "lastProbeTime", probe_unix_s);
+    if (!err)
+        err = set_time(doc, to, "lastTransitionTime", transition_unix_s);
+    if (!err)
+        err = fed_json_set_text(doc, to, "reason", from->reason);
+    if (!err)
+        err = fed_json_set_text(doc, to, "message", from->message);
+    return err;
+}
+
+/* KubeFed's three outcomes of a probe; here the agent probes and the hub listens for the agent. */
+static size_t conditions_of(const struct status_cluster *cluster, struct condition out[2])
+{
+    char heard[FED_TEXT_TIME_SIZE];
+
+    if (cluster->ready) {
+        out[0] = (struct condition){"Ready", "True", "ClusterReady", "/healthz responded with ok"};
+        return 1;
+    }
+    if (cluster->liveness == STATUS_HEARD && cluster->healthz[0] && strncmp(cluster->healthz, "unreachable", 11) != 0) {
+        out[0] = (struct condition){"Ready", "False", "ClusterNotReady", "/healthz responded without ok"};
+        out[1] = (struct condition){"Offline", "False", "ClusterReachable", "cluster is reachable"};
+        return 2;
+    }
+    out[0] = (struct condition){"Offline", "True", "ClusterNotReachable", ""};
+    if (cluster->liveness == STATUS_HEARD) {
+        snprintf(out[0].message, sizeof out[0].message, "cluster is not reachable: %s",
+            cluster->healthz[0] ? cluster->healthz : "its agent has not reported yet");
+    } else if (cluster->heard_unix_s) {
+        fed_text_time(cluster->heard_unix_s, heard);
+        snprintf(out[0].message, sizeof out[0].message, "cluster is not reachable: its agent was last heard at %s",
+            heard);
+    } else {
+        snprintf(out[0].message, sizeof out[0].message,
+            "cluster is not reachable: its agent has not connected since the hub started");
+    }
+    return 1;
+}
+
+enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
+    struct fed_json *object, uint64_t *revision)
+{
+    struct hub_status *status = ctx;
+    struct status_cluster *cluster = status_cluster_get(status, ref->name);
+    struct status_object *seen = status_object_get(status, ref);
+    int64_t now = fed_loop_unix_s(status->loop);
+    struct condition conditions[2];
+    struct fed_json *list;
+    struct fed_json *to;
+    size_t n;
+    enum fed_err err;
+
+    if (!cluster)
+        return FED_OK;
+    to = fed_json_new_object(doc);
+    list = fed_json_new_array(doc);
+    err = fed_json_set(doc, object, "status", to);
+    if (!err)
+        err = fed_json_set(doc, to, "conditions", list);
+    n = conditions_of(cluster, conditions);
+    for (size_t i = 0; !err && i < n; i++)
+        err = put_condition(doc, list, &conditions[i], cluster->heard_unix_s ? cluster->heard_unix_s : now,
+            cluster->transition_unix_s ? cluster->transition_unix_s : now);
+    if (!err && cluster->kubernetes_version[0] && cluster->ready)
+        err = fed_json_set_text(doc, to, "kubernetesVersion", cluster->kubernetes_version);
+    if (seen && seen->revision == 0)
+        seen->revision = cluster->row_revision;
+    if (!err && seen && seen->revision > *revision)
+        *revision = seen->revision;
+    return err;
+}

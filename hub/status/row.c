@@ -1,0 +1,183 @@
+/* row.c - a cluster's row in the store.
+ *
+ * u8 format 1; varint seq, revision; u8 ready; varint transition (Unix seconds); string facts; varint n works, each: u8
+ * state | health << 4, varint generation, string reason, string message; varint n removed, each: string id, u8 state,
+ * string reason, string message. */
+#include "hub/status/internal.h"
+#include "proto/doc/doc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROW_FORMAT 1u
+
+void status_row_put(struct fed_buf *out, const struct status_cluster *cluster, const struct status_view *view)
+{
+    size_t n = 0;
+
+    fed_buf_put_u8(out, ROW_FORMAT);
+    fed_buf_put_varint(out, view->seq);
+    fed_buf_put_varint(out, view->revision);
+    fed_buf_put_u8(out, cluster->ready);
+    fed_buf_put_varint(out, (uint64_t)(cluster->transition_unix_s > 0 ? cluster->transition_unix_s : 0));
+    fed_buf_put_string(out, fed_span_of(cluster->facts, cluster->facts_len));
+    fed_buf_put_varint(out, view->n_works);
+    for (size_t i = 0; i < view->n_works; i++) {
+        const struct status_work *work = &view->works[i];
+
+        fed_buf_put_u8(out, (uint8_t)(work->state | work->health << 4));
+        fed_buf_put_varint(out, work->generation);
+        fed_buf_put_string(out, fed_span_text(status_work_reason(work)));
+        fed_buf_put_string(out, fed_span_text(status_work_message(work)));
+    }
+    for (const struct status_removed *r = view->removed; r; r = r->next)
+        n++;
+    fed_buf_put_varint(out, n);
+    for (const struct status_removed *r = view->removed; r; r = r->next) {
+        const char *reason = r->id + strlen(r->id) + 1;
+
+        fed_buf_put_string(out, fed_span_text(r->id));
+        fed_buf_put_u8(out, r->state);
+        fed_buf_put_string(out, fed_span_text(reason));
+        fed_buf_put_string(out, fed_span_text(reason + strlen(reason) + 1));
+    }
+}
+
+static enum fed_err take_works(struct fed_span *from, struct fed_report *report, struct fed_arena *arena)
+{
+    struct fed_report_entry *entries;
+    uint64_t n;
+    enum fed_err err = fed_span_take_varint(from, FED_WORKS_MAX, &n);
+
+    if (err)
+        return err;
+    entries = fed_alloc_array(&arena->alloc, (size_t)n + 1, sizeof *entries);
+    if (!entries)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; !err && i < n; i++) {
+        struct fed_report_entry *entry = &entries[i];
+        uint8_t state = 0;
+
+        *entry = (struct fed_report_entry){.index = i};
+        err = fed_span_take_u8(from, &state);
+        entry->state = state & 0x0f;
+        entry->health = state >> 4;
+        if (!err)
+            err = fed_span_take_varint(from, UINT64_MAX, &entry->generation);
+        if (!err)
+            err = fed_span_take_string(from, FED_REPORT_REASON_MAX, &entry->reason);
+        if (!err)
+            err = fed_span_take_string(from, FED_REPORT_MESSAGE_MAX, &entry->message);
+    }
+    report->entries = entries;
+    report->n_entries = (size_t)n;
+    return err;
+}
+
+static enum fed_err take_removed(struct fed_span *from, struct fed_report *report, struct fed_arena *arena)
+{
+    struct fed_report_removed *list;
+    uint64_t n;
+    enum fed_err err = fed_span_take_varint(from, FED_WORKS_MAX, &n);
+
+    if (err)
+        return err;
+    list = fed_alloc_array(&arena->alloc, (size_t)n + 1, sizeof *list);
+    if (!list)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; !err && i < n; i++) {
+        uint8_t state = 0;
+
+        err = fed_span_take_string(from, 2048, &list[i].id);
+        if (!err)
+            err = fed_span_take_u8(from, &state);
+        list[i].state = state;
+        if (!err)
+            err = fed_span_take_string(from, FED_REPORT_REASON_MAX, &list[i].reason);
+        if (!err)
+            err = fed_span_take_string(from, FED_REPORT_MESSAGE_MAX, &list[i].message);
+    }
+    report->removed = list;
+    report->n_removed = (size_t)n;
+    return err;
+}
+
+enum fed_err status_facts_set(struct hub_status *status, struct status_cluster *cluster, struct fed_span facts)
+{
+    struct fed_doc *doc = NULL;
+    char *copy;
+    enum fed_err err = fed_doc_parse(facts, &doc, NULL);
+
+    if (err)
+        return err;
+    copy = fed_alloc_get(status->mem, facts.len + 1);
+    if (!copy) {
+        fed_doc_free(doc);
+        return FED_ERR_NOMEM;
+    }
+    memcpy(copy, facts.at, facts.len);
+    copy[facts.len] = '\0';
+    fed_alloc_free(status->mem, cluster->facts, cluster->facts_len + 1);
+    cluster->facts = copy;
+    cluster->facts_len = facts.len;
+    snprintf(cluster->kubernetes_version, sizeof cluster->kubernetes_version, "%s",
+        fed_doc_text(fed_doc_get(doc, "kubernetesVersion"), ""));
+    snprintf(cluster->healthz, sizeof cluster->healthz, "%s", fed_doc_text(fed_doc_get(doc, "healthz"), ""));
+    fed_doc_free(doc);
+    return FED_OK;
+}
+
+static enum fed_err take_head(struct fed_span *from, struct status_cluster *out, struct fed_report *report,
+    struct fed_span *facts)
+{
+    uint8_t format = 0;
+    uint8_t ready = 0;
+    uint64_t transition = 0;
+    enum fed_err err = fed_span_take_u8(from, &format);
+
+    if (!err && format != ROW_FORMAT)
+        err = FED_ERR_UNSUPPORTED;
+    if (!err)
+        err = fed_span_take_varint(from, UINT64_MAX, &report->seq);
+    if (!err)
+        err = fed_span_take_varint(from, UINT64_MAX, &report->revision);
+    if (!err)
+        err = fed_span_take_u8(from, &ready);
+    if (!err)
+        err = fed_span_take_varint(from, INT64_MAX, &transition);
+    if (!err)
+        err = fed_span_take_string(from, FED_REPORT_FACTS_MAX, facts);
+    out->ready = ready != 0;
+    out->transition_unix_s = (int64_t)transition;
+    return err;
+}
+
+enum fed_err status_row_take(
+    struct hub_status *status, struct fed_span row, struct status_cluster *out, struct fed_diag *diag)
+{
+    struct fed_report report = {0};
+    struct fed_span facts = {0};
+    struct fed_arena arena;
+    enum fed_err err;
+
+    fed_arena_init(&arena, status->mem, STATUS_ROW_MAX * 4);
+    err = take_head(&row, out, &report, &facts);
+    if (!err)
+        err = take_works(&row, &report, &arena);
+    if (!err)
+        err = take_removed(&row, &report, &arena);
+    if (!err && row.len)
+        err = FED_ERR_INVALID;
+    if (!err && facts.len)
+        err = status_facts_set(status, out, facts);
+    if (!err && report.n_entries) {
+        out->view.works = fed_alloc_zero(status->mem, report.n_entries * sizeof *out->view.works);
+        err = out->view.works ? FED_OK : FED_ERR_NOMEM;
+        out->view.n_works = err ? 0 : report.n_entries;
+    }
+    if (!err)
+        err = status_view_take(status, &out->view, &report);
+    out->view.revision = report.revision;
+    fed_arena_fini(&arena);
+    return err ? fed_diag_set(diag, FED_ERR_CORRUPT, "its status row is damaged (%s)", fed_err_text(err)) : FED_OK;
+}

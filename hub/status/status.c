@@ -1,0 +1,522 @@
+/* status.c - see status.h: reports, liveness, and who is told. */
+#include "hub/status/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SWEEP_MS 5000u
+#define PARTS_MAX 1024u
+
+/* ---- records ---- */
+
+struct status_cluster *status_cluster_get(struct hub_status *status, struct fed_span name)
+{
+    return fed_map_get(&status->clusters, name);
+}
+
+static void cluster_free(struct hub_status *status, struct status_cluster *cluster)
+{
+    status_view_fini(status, &cluster->view);
+    status_view_fini(status, &cluster->staged);
+    fed_alloc_free(status->mem, cluster->facts, cluster->facts_len + 1);
+    fed_alloc_free(status->mem, cluster->name, strlen(cluster->name) + 1);
+    fed_alloc_free(status->mem, cluster, sizeof *cluster);
+}
+
+static enum fed_err cluster_new(struct hub_status *status, struct fed_span name, struct status_cluster **out)
+{
+    struct status_cluster *cluster = fed_alloc_zero(status->mem, sizeof *cluster);
+    enum fed_err err = FED_ERR_NOMEM;
+
+    if (!cluster)
+        return err;
+    cluster->name = fed_alloc_zero(status->mem, name.len + 1);
+    if (cluster->name) {
+        memcpy(cluster->name, name.at, name.len);
+        err = fed_map_put(&status->clusters, name, cluster);
+    }
+    if (err) {
+        fed_alloc_free(status->mem, cluster->name, name.len + 1);
+        fed_alloc_free(status->mem, cluster, sizeof *cluster);
+        return err;
+    }
+    *out = cluster;
+    return FED_OK;
+}
+
+static enum fed_err cluster_ensure(struct hub_status *status, struct fed_span name, struct status_cluster **out)
+{
+    *out = status_cluster_get(status, name);
+    return *out ? FED_OK : cluster_new(status, name, out);
+}
+
+static bool seen_key(const struct hub_object_ref *ref, char key[1024], size_t *len)
+{
+    int n = snprintf(key, 1024, FED_SPAN_FMT "%c" FED_SPAN_FMT "%c" FED_SPAN_FMT, FED_SPAN_ARG(ref->resource), 0,
+        FED_SPAN_ARG(ref->ns), 0, FED_SPAN_ARG(ref->name));
+
+    *len = n > 0 ? (size_t)n : 0;
+    return n > 0 && n < 1024;
+}
+
+struct status_object *status_object_get(struct hub_status *status, const struct hub_object_ref *ref)
+{
+    char key[1024];
+    size_t len;
+    struct status_object *object;
+
+    if (!seen_key(ref, key, &len))
+        return NULL;
+    object = fed_map_get(&status->seen, fed_span_of(key, len));
+    if (object)
+        return object;
+    object = fed_alloc_zero(status->mem, sizeof *object);
+    if (object && fed_map_put(&status->seen, fed_span_of(key, len), object)) {
+        fed_alloc_free(status->mem, object, sizeof *object);
+        return NULL;
+    }
+    return object;
+}
+
+/* ---- telling ---- */
+
+struct telling {
+    struct hub_status *status;
+    uint64_t revision;
+};
+
+static void touch(void *ctx, const struct hub_object_ref *ref)
+{
+    struct telling *telling = ctx;
+    struct status_object *object = status_object_get(telling->status, ref);
+
+    if (object && object->revision < telling->revision)
+        object->revision = telling->revision;
+    hub_objects_touch(telling->status->objects, ref, telling->revision);
+}
+
+static struct hub_object_ref cluster_ref(const struct status_cluster *cluster)
+{
+    return (struct hub_object_ref){.resource = fed_span_text(STATUS_CLUSTERS),
+        .ns = fed_span_text("kube-federation-system"),
+        .name = fed_span_text(cluster->name)};
+}
+
+/* ---- rows ---- */
+
+static enum fed_err row_write(struct hub_status *status, struct status_cluster *cluster,
+    const struct status_view *view, struct fed_diag *diag)
+{
+    struct fed_store *store = hub_objects_store(status->objects);
+    struct fed_store_op op = {0};
+    struct fed_buf row;
+    char key[300];
+    int n = snprintf(key, sizeof key, "s/%s", cluster->name);
+    enum fed_err err;
+
+    fed_buf_init(&row, status->mem, STATUS_ROW_MAX);
+    status_row_put(&row, cluster, view);
+    err = n < 0 || (size_t)n >= sizeof key ? FED_ERR_LIMIT : fed_buf_err(&row);
+    op.key = fed_span_of(key, err ? 0 : (size_t)n);
+    op.value = fed_buf_span(&row);
+    if (!err)
+        err = store->commit(store->ctx, NULL, 0, &op, 1, &cluster->row_revision, diag);
+    fed_buf_fini(&row);
+    return err;
+}
+
+/* ---- readiness ---- */
+
+/* After a start every cluster with a past keeps its last word until agents had time to come back. */
+static bool in_grace(const struct hub_status *status, const struct status_cluster *cluster)
+{
+    return cluster->liveness == STATUS_NEVER && cluster->row_revision > 0 &&
+        fed_loop_now_ms(status->loop) - status->started_ms < (uint64_t)status->heartbeat_s * 1500u;
+}
+
+static bool judge(const struct hub_status *status, const struct status_cluster *cluster)
+{
+    if (in_grace(status, cluster))
+        return cluster->ready;
+    return cluster->liveness == STATUS_HEARD && strcmp(cluster->healthz, "ok") == 0;
+}
+
+/* A change of readiness is stored (so that its time survives a restart) and told to everything placed there. */
+static void readiness_update(struct hub_status *status, struct status_cluster *cluster)
+{
+    bool ready = judge(status, cluster);
+    struct hub_object_ref ref = cluster_ref(cluster);
+    struct telling telling = {.status = status};
+    struct fed_diag diag = {""};
+
+    if (ready == cluster->ready && cluster->transition_unix_s != 0)
+        return;
+    cluster->ready = ready;
+    cluster->transition_unix_s = fed_loop_unix_s(status->loop);
+    if (row_write(status, cluster, &cluster->view, &diag)) {
+        fed_log(status->log, FED_LOG_ERROR, "status: cannot store that cluster %s is %s: %s", cluster->name,
+            ready ? "ready" : "not ready", diag.text);
+        telling.revision = hub_objects_revision(status->objects);
+    } else {
+        telling.revision = cluster->row_revision;
+    }
+    fed_log(status->log, FED_LOG_INFO, "cluster %s: %s", cluster->name, ready ? "ready" : "not ready");
+    touch(&telling, &ref);
+    hub_plan_cluster_objects(status->plan, fed_span_text(cluster->name), touch, &telling);
+}
+
+static void sweep(void *ctx)
+{
+    struct hub_status *status = ctx;
+    uint64_t now_ms = fed_loop_now_ms(status->loop);
+    /* A beat and a half: one lost heartbeat is retransmitted within the half. */
+    uint64_t limit_ms = (uint64_t)status->heartbeat_s * 1500u;
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &status->clusters);
+    while (fed_map_iter_next(&it)) {
+        struct status_cluster *cluster = it.value;
+
+        if (cluster->liveness == STATUS_HEARD && now_ms - cluster->heard_ms > limit_ms)
+            cluster->liveness = STATUS_LOST;
+        readiness_update(status, cluster);
+    }
+    status->loop->timer_set(status->loop->ctx, status->sweep, now_ms + SWEEP_MS);
+}
+
+static void heard(struct hub_status *status, struct status_cluster *cluster)
+{
+    cluster->liveness = STATUS_HEARD;
+    cluster->heard_ms = fed_loop_now_ms(status->loop);
+    cluster->heard_unix_s = fed_loop_unix_s(status->loop);
+    readiness_update(status, cluster);
+}
+
+void hub_status_connected(struct hub_status *status, struct fed_span name, const char *link, const char *address)
+{
+    struct status_cluster *cluster;
+
+    if (cluster_ensure(status, name, &cluster))
+        return;
+    cluster->sessions++;
+    snprintf(cluster->link, sizeof cluster->link, "%s", link);
+    snprintf(cluster->address, sizeof cluster->address, "%s", address);
+    heard(status, cluster);
+}
+
+void hub_status_alive(struct hub_status *status, struct fed_span name)
+{
+    struct status_cluster *cluster = status_cluster_get(status, name);
+
+    if (cluster)
+        heard(status, cluster);
+}
+
+/* Only silence makes a cluster offline: an agent that restarts or roams is back before that. */
+void hub_status_disconnected(struct hub_status *status, struct fed_span name)
+{
+    struct status_cluster *cluster = status_cluster_get(status, name);
+
+    if (cluster && cluster->sessions > 0)
+        cluster->sessions--;
+}
+
+/* ---- reports ---- */
+
+uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
+{
+    struct status_cluster *cluster = status_cluster_get(status, name);
+
+    return cluster ? cluster->view.seq : 0;
+}
+
+static void tell_report(struct hub_status *status, struct status_cluster *cluster, const struct fed_report *report,
+    uint64_t old_revision)
+{
+    struct telling telling = {.status = status, .revision = cluster->row_revision};
+    struct hub_object_ref ref = cluster_ref(cluster);
+    const struct fed_manifest *manifest;
+    struct hub_object_ref object;
+
+    if (report->facts.len)
+        touch(&telling, &ref);
+    /* Another revision may settle works that need no entry, removals among them. */
+    if (report->full || old_revision != report->revision || report->n_removed) {
+        hub_plan_cluster_objects(status->plan, fed_span_text(cluster->name), touch, &telling);
+        return;
+    }
+    for (size_t i = 0; i < report->n_entries; i++) {
+        if (hub_plan_manifest_at(status->plan, fed_span_text(cluster->name), report->revision, &manifest))
+            return;
+        if (report->entries[i].index < manifest->n_works &&
+            hub_plan_work_object(status->plan, fed_span_text(cluster->name),
+                &manifest->works[report->entries[i].index], &object) == FED_OK)
+            touch(&telling, &object);
+    }
+}
+
+static void confirm_removals(struct hub_status *status, const struct status_cluster *cluster)
+{
+    struct fed_span *ids;
+    size_t n = 0;
+    size_t cap = 1;
+
+    for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
+        cap++;
+    ids = fed_alloc_array(status->mem, cap, sizeof *ids);
+    if (!ids)
+        return; /* the next report confirms again */
+    for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
+        ids[n++] = fed_span_text(r->id);
+    hub_plan_removed(status->plan, fed_span_text(cluster->name), cluster->view.revision, ids, n);
+    fed_alloc_free(status->mem, ids, cap * sizeof *ids);
+}
+
+/* The view after this report, in *next. FED_ERR_NOT_FOUND when the plan does not remember the report's manifest. */
+static enum fed_err next_view(struct hub_status *status, struct status_cluster *cluster,
+    const struct fed_report *report, struct status_view *next)
+{
+    static const struct status_view nothing;
+    const struct status_view *from = &cluster->view;
+    enum fed_err err;
+
+    if (cluster->staging && report->full)
+        from = &cluster->staged;
+    else if (report->full)
+        from = &nothing;
+    err = status_view_along(status, fed_span_text(cluster->name), from, report->revision, next);
+    if (err)
+        return err;
+    err = status_view_take(status, next, report);
+    if (err)
+        status_view_fini(status, next);
+    return err;
+}
+
+static enum fed_err stage_part(struct hub_status *status, struct status_cluster *cluster, struct status_view *next)
+{
+    status_view_fini(status, &cluster->staged);
+    cluster->staged = *next;
+    cluster->staging = true;
+    return FED_OK;
+}
+
+static enum fed_err check_sequence(struct hub_status *status, struct status_cluster *cluster,
+    const struct fed_report *report, struct fed_diag *diag)
+{
+    if (report->epoch != hub_plan_epoch(status->plan))
+        return fed_diag_set(diag, FED_ERR_CONFLICT, "report of epoch %08" PRIx32 ", the hub's is %08" PRIx32,
+            report->epoch, hub_plan_epoch(status->plan));
+    if (cluster->staging && report->full && report->seq != cluster->staged.seq + 1) {
+        status_view_fini(status, &cluster->staged);
+        cluster->staging = false;
+    }
+    if (!report->full && report->seq != cluster->view.seq + 1)
+        return fed_diag_set(diag, FED_ERR_CONFLICT, "report %" PRIu64 ", expected %" PRIu64, report->seq,
+            cluster->view.seq + 1);
+    return FED_OK;
+}
+
+static enum fed_err take_report(struct hub_status *status, struct status_cluster *cluster,
+    const struct fed_report *report, struct fed_diag *diag)
+{
+    uint64_t old_revision = cluster->view.revision;
+    struct status_view next;
+    enum fed_err err = check_sequence(status, cluster, report, diag);
+
+    if (err)
+        return err;
+    if (report->facts.len && status_facts_set(status, cluster, report->facts))
+        return fed_diag_set(diag, FED_ERR_INVALID, "facts are not a JSON document");
+    err = next_view(status, cluster, report, &next);
+    if (err)
+        return fed_diag_prefix(diag, err == FED_ERR_NOT_FOUND ? FED_ERR_CONFLICT : err,
+            "report on revision %" PRIu64, report->revision);
+    if (report->full && report->more)
+        return stage_part(status, cluster, &next);
+    err = row_write(status, cluster, &next, diag);
+    if (err) {
+        status_view_fini(status, &next);
+        return err;
+    }
+    status_view_fini(status, &cluster->staged);
+    cluster->staging = false;
+    status_view_fini(status, &cluster->view);
+    cluster->view = next;
+    readiness_update(status, cluster);
+    tell_report(status, cluster, report, old_revision);
+    confirm_removals(status, cluster);
+    return FED_OK;
+}
+
+enum fed_err hub_status_report(
+    struct hub_status *status, struct fed_span name, const struct fed_report *report, struct fed_diag *diag)
+{
+    const struct fed_manifest *manifest;
+    struct status_cluster *cluster;
+    enum fed_err err = hub_plan_manifest(status->plan, name, &manifest);
+
+    if (err)
+        return fed_diag_set(diag, FED_ERR_NOT_FOUND, "cluster " FED_SPAN_FMT " is not registered", FED_SPAN_ARG(name));
+    err = cluster_ensure(status, name, &cluster);
+    return err ? err : take_report(status, cluster, report, diag);
+}
+
+/* ---- changes elsewhere ---- */
+
+static void cluster_gone(struct hub_status *status, struct fed_span name)
+{
+    struct fed_store *store = hub_objects_store(status->objects);
+    struct status_cluster *cluster = fed_map_remove(&status->clusters, name);
+    struct fed_store_op op = {.remove = true};
+    struct fed_diag diag = {""};
+    char key[300];
+    int n;
+
+    if (!cluster)
+        return;
+    n = snprintf(key, sizeof key, "s/%s", cluster->name);
+    op.key = fed_span_of(key, n > 0 && (size_t)n < sizeof key ? (size_t)n : 0);
+    if (op.key.len && cluster->row_revision && store->commit(store->ctx, NULL, 0, &op, 1, NULL, &diag))
+        fed_log(status->log, FED_LOG_WARN, "status: cannot forget cluster %s: %s", cluster->name, diag.text);
+    cluster_free(status, cluster);
+}
+
+static void object_gone(struct hub_status *status, const struct hub_object_ref *ref)
+{
+    char key[1024];
+    size_t len;
+
+    if (seen_key(ref, key, &len))
+        fed_alloc_free(
+            status->mem, fed_map_remove(&status->seen, fed_span_of(key, len)), sizeof(struct status_object));
+}
+
+static void on_change(void *ctx, const struct hub_change *change)
+{
+    struct hub_status *status = ctx;
+
+    if (change->type != HUB_CHANGE_DELETED)
+        return;
+    if (fed_span_is(change->ref.resource, STATUS_CLUSTERS))
+        cluster_gone(status, change->ref.name);
+    object_gone(status, &change->ref);
+}
+
+/* ---- life ---- */
+
+struct loading {
+    struct hub_status *status;
+    struct fed_diag *diag;
+    enum fed_err err;
+};
+
+static bool load_row(void *ctx, const struct fed_store_item *item)
+{
+    struct loading *loading = ctx;
+    struct fed_span name = fed_span_sub(item->key, 2, item->key.len);
+    struct status_cluster *cluster;
+
+    loading->err = cluster_new(loading->status, name, &cluster);
+    if (!loading->err)
+        loading->err = status_row_take(loading->status, item->value, cluster, loading->diag);
+    if (loading->err)
+        fed_diag_prefix(loading->diag, loading->err, "cluster " FED_SPAN_FMT, FED_SPAN_ARG(name));
+    else
+        cluster->row_revision = item->revision;
+    return loading->err == FED_OK;
+}
+
+static enum fed_err load(struct hub_status *status, struct fed_diag *diag)
+{
+    struct fed_store *store = hub_objects_store(status->objects);
+    struct loading loading = {.status = status, .diag = diag};
+    struct fed_map_iter it;
+    enum fed_err err =
+        store->range(store->ctx, FED_SPAN_LIT("s/"), FED_SPAN_LIT("s0"), 0, load_row, &loading);
+
+    err = err ? err : loading.err;
+    if (err)
+        return fed_diag_prefix(diag, err, "status");
+    fed_map_iter_init(&it, &status->clusters);
+    while (fed_map_iter_next(&it))
+        confirm_removals(status, it.value);
+    return FED_OK;
+}
+
+enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
+    struct hub_objects *objects, struct hub_plan *plan, uint32_t heartbeat_s, struct hub_status **out,
+    struct fed_diag *diag)
+{
+    struct hub_status *status = fed_alloc_zero(mem, sizeof *status);
+    enum fed_err err;
+
+    if (!status)
+        return FED_ERR_NOMEM;
+    status->mem = mem;
+    status->loop = loop;
+    status->log = log;
+    status->objects = objects;
+    status->plan = plan;
+    status->heartbeat_s = heartbeat_s;
+    status->started_ms = fed_loop_now_ms(loop);
+    fed_map_init(&status->clusters, mem);
+    fed_map_init(&status->seen, mem);
+    err = loop->timer_new(loop->ctx, sweep, status, &status->sweep);
+    if (!err)
+        err = load(status, diag);
+    if (!err)
+        err = hub_objects_subscribe(objects, fed_span_text(""), on_change, status, &status->subscription);
+    if (err) {
+        hub_status_close(status);
+        return err;
+    }
+    loop->timer_set(loop->ctx, status->sweep, status->started_ms + SWEEP_MS);
+    *out = status;
+    return FED_OK;
+}
+
+void hub_status_close(struct hub_status *status)
+{
+    struct fed_map_iter it;
+
+    if (!status)
+        return;
+    if (status->subscription)
+        hub_objects_unsubscribe(status->subscription);
+    status->loop->timer_free(status->loop->ctx, status->sweep);
+    fed_map_iter_init(&it, &status->clusters);
+    while (fed_map_iter_next(&it))
+        cluster_free(status, it.value);
+    fed_map_iter_init(&it, &status->seen);
+    while (fed_map_iter_next(&it))
+        fed_alloc_free(status->mem, it.value, sizeof(struct status_object));
+    fed_map_fini(&status->clusters);
+    fed_map_fini(&status->seen);
+    fed_alloc_free(status->mem, status, sizeof *status);
+}
+
+void hub_status_object_changed(struct hub_status *status, const struct hub_object_ref *ref, uint64_t revision)
+{
+    struct telling telling = {.status = status, .revision = revision};
+
+    touch(&telling, ref);
+}
+
+static enum fed_err admit_federated(void *ctx, struct hub_admission *admission, struct fed_diag *diag)
+{
+    struct hub_status *status = ctx;
+
+    return hub_plan_admit(status->plan, admission, diag);
+}
+
+void hub_status_federated_hooks(struct hub_status *status, struct hub_kind_hooks *hooks)
+{
+    *hooks = (struct hub_kind_hooks){.ctx = status, .admit = admit_federated, .compose = status_compose_federated};
+}
+
+void hub_status_cluster_hooks(struct hub_status *status, struct hub_kind_hooks *hooks)
+{
+    *hooks = (struct hub_kind_hooks){.ctx = status, .compose = status_compose_cluster};
+}

@@ -1,0 +1,351 @@
+/* hub_plan_test.c - placement, namespaces, overrides, deletion and revisions, on a real store. */
+#include "hub_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int setup(void **state)
+{
+    static struct hub_world w;
+
+    hub_world_open(&w);
+    hub_world_types(&w);
+    hub_world_cluster(&w, "c1", "{'zone':'a','tier':'web'}");
+    hub_world_cluster(&w, "c2", "{'zone':'b'}");
+    hub_world_cluster(&w, "c3", "{}");
+    hub_world_put(&w, W_NAMESPACES, "ns", "ns",
+        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+    *state = &w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    hub_world_close(*state);
+    return 0;
+}
+
+/* The clusters, of c1 c2 c3, that hold ConfigMap ns/x: "c1 c3". */
+static const char *where(struct hub_world *w)
+{
+    static const char *const clusters[] = {"c1", "c2", "c3"};
+    static char text[16];
+
+    text[0] = '\0';
+    for (size_t i = 0; i < 3; i++) {
+        if (strstr(hub_world_works(w, clusters[i]), "ConfigMap/ns/x"))
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " " : "", clusters[i]);
+    }
+    return text;
+}
+
+static void put_map(struct hub_world *w, const char *spec)
+{
+    char json[2048];
+
+    snprintf(json, sizeof json,
+        "{'metadata':{'name':'x','namespace':'ns','generation':1,'finalizers':['kubefed.io/sync-controller']},'spec':%s}",
+        spec);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x", json);
+}
+
+static void test_placement_table(void **state)
+{
+    static const struct {
+        const char *placement;
+        const char *clusters;
+    } rows[] = {
+        {"{}", ""},
+        {"null", ""},
+        {"{'clusterSelector':{}}", "c1 c2 c3"},
+        {"{'clusterSelector':{'matchLabels':{}}}", "c1 c2 c3"},
+        {"{'clusterSelector':{'matchLabels':{'zone':'a'}}}", "c1"},
+        {"{'clusterSelector':{'matchLabels':{'zone':'a'},'matchExpressions':[{'key':'tier','operator':'Exists'}]}}", "c1"},
+        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'In','values':['a','b']}]}}", "c1 c2"},
+        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'NotIn','values':['a']}]}}", "c2 c3"},
+        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'DoesNotExist'}]}}", "c3"},
+        {"{'clusters':[]}", ""},
+        {"{'clusters':[],'clusterSelector':{}}", ""},
+        {"{'clusters':null,'clusterSelector':{}}", "c1 c2 c3"},
+        {"{'clusters':[{'name':'c2'},{'name':'nowhere'}]}", "c2"},
+        {"{'clusters':[{'name':'c2'}],'clusterSelector':{}}", "c2"},
+    };
+    char spec[512];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(spec, sizeof spec, "{'template':{'data':{'k':'v'}},'placement':%s}", rows[i].placement);
+        put_map(*state, spec);
+        if (strcmp(where(*state), rows[i].clusters) != 0)
+            fail_msg("placement %s: in \"%s\", expected \"%s\"", rows[i].placement, where(*state), rows[i].clusters);
+    }
+}
+
+static void test_bad_selector_keeps_what_is_there(void **state)
+{
+    put_map(*state, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    assert_string_equal(where(*state), "c1");
+    put_map(*state, "{'placement':{'clusterSelector':{'matchExpressions':[{'key':'a','operator':'Is'}]}}}");
+    assert_string_equal(where(*state), "c1");
+    assert_non_null(strstr(hub_world_composed(*state, W_CONFIGMAPS, "ns", "x"), "ComputePlacementFailed"));
+}
+
+static void test_namespace_intersection(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'placement':{'clusterSelector':{}}}");
+    hub_world_put(w, W_NAMESPACES, "ns", "ns",
+        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusters':[{'name':'c1'},{'name':'c3'}]}}}");
+    assert_string_equal(where(w), "c1 c3");
+    assert_string_equal(hub_world_works(w, "c2"), "");
+    hub_world_remove(w, W_NAMESPACES, "ns", "ns");
+    assert_string_equal(where(w), "");
+    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "NamespaceNotFederated"));
+    /* A FederatedNamespace under another name does not count. */
+    hub_world_put(w, W_NAMESPACES, "ns", "other",
+        "{'metadata':{'name':'other','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+    assert_string_equal(where(w), "");
+}
+
+static void test_cluster_scoped_needs_no_namespace(void **state)
+{
+    hub_world_put(*state, W_CLUSTERROLES, "", "r",
+        "{'metadata':{'name':'r'},'spec':{'placement':{'clusters':[{'name':'c2'}]}}}");
+    assert_string_equal(hub_world_works(*state, "c2"), "Namespace//ns,ClusterRole//r");
+}
+
+static void test_label_federates_a_namespace(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_world_put(w, "namespaces", "", "shop", "{'metadata':{'name':'shop','labels':{'federated':'true'}}}");
+    hub_world_put(w, W_CONFIGMAPS, "shop", "m", "{'metadata':{'name':'m','namespace':'shop'},'spec':{'template':{}}}");
+    assert_string_equal(hub_world_works(w, "c3"), "ConfigMap/shop/m,Namespace//ns,Namespace//shop");
+    /* A FederatedNamespace takes over. */
+    hub_world_put(w, W_NAMESPACES, "shop", "shop",
+        "{'metadata':{'name':'shop','namespace':'shop'},'spec':{'placement':{'clusters':[{'name':'c1'}]}}}");
+    assert_string_equal(hub_world_works(w, "c3"), "Namespace//ns");
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/shop/m,Namespace//ns,Namespace//shop");
+    hub_world_remove(w, W_NAMESPACES, "shop", "shop");
+    hub_world_put(w, "namespaces", "", "shop", "{'metadata':{'name':'shop'}}");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+    /* The system's own namespaces are never propagated. */
+    hub_world_put(w, "namespaces", "", "kube-system", "{'metadata':{'name':'kube-system','labels':{'federated':'true'}}}");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+}
+
+static void test_overrides(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w,
+        "{'template':{'data':{'k':'v'}},'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2',"
+        "'clusterOverrides':[{'path':'/data/k','value':'w'}]}]}");
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/x,Namespace//ns");
+    assert_string_equal(hub_world_works(w, "c2"), "ConfigMap/ns/x+,Namespace//ns");
+}
+
+static void test_override_that_does_not_fit_keeps_the_last_version(void **state)
+{
+    struct hub_world *w = *state;
+    uint64_t before;
+
+    put_map(w, "{'template':{'data':{'k':'v'}},'placement':{'clusterSelector':{}}}");
+    before = hub_world_revision(w, "c2");
+    put_map(w,
+        "{'template':{'data':{'k':'v2'}},'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2',"
+        "'clusterOverrides':[{'op':'remove','path':'/nothing/here'}]}]}");
+    assert_int_equal(hub_world_revision(w, "c2"), before);
+    assert_true(hub_world_revision(w, "c1") > before);
+    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"),
+        "\"name\":\"c2\",\"status\":\"ApplyOverridesFailed\""));
+}
+
+static void test_invalid_override_refuses_all(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w,
+        "{'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2','clusterOverrides':[{'path':'/kind',"
+        "'value':'w'}]}]}");
+    assert_string_equal(where(w), "");
+    put_map(w,
+        "{'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2','clusterOverrides':[]},{'clusterName':"
+        "'c2','clusterOverrides':[]}]}");
+    assert_string_equal(where(w), "");
+}
+
+static void test_unchanged_objects_move_nothing(void **state)
+{
+    struct hub_world *w = *state;
+    uint64_t before;
+    unsigned told;
+
+    put_map(w, "{'template':{'a':{'x':1,'y':2}},'placement':{'clusterSelector':{}}}");
+    before = hub_world_revision(w, "c1");
+    told = w->changed;
+    put_map(w, "{'placement':{'clusterSelector':{}},'template':{'a':{'y':2,'x':1}}}");
+    assert_int_equal(hub_world_revision(w, "c1"), before);
+    assert_int_equal(w->changed, told);
+}
+
+static void test_labels_replan_only_that_cluster(void **state)
+{
+    struct hub_world *w = *state;
+    uint64_t before;
+
+    put_map(w, "{'placement':{'clusterSelector':{'matchLabels':{'zone':'a'}}}}");
+    before = hub_world_revision(w, "c1");
+    hub_world_cluster(w, "c2", "{'zone':'a'}");
+    assert_string_equal(where(w), "c1 c2");
+    assert_int_equal(hub_world_revision(w, "c1"), before);
+    hub_world_cluster(w, "c1", "{'zone':'z'}");
+    assert_string_equal(where(w), "c2");
+}
+
+static void test_revisions_survive_a_restart(void **state)
+{
+    struct hub_world *w = *state;
+    uint64_t before;
+
+    put_map(w, "{'template':{'data':{'k':'v'}},'placement':{'clusterSelector':{}}}");
+    before = hub_world_revision(w, "c1");
+    hub_world_restart(w);
+    assert_int_equal(hub_world_revision(w, "c1"), before);
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/x,Namespace//ns");
+}
+
+static void confirm(struct hub_world *w, const char *cluster)
+{
+    hub_plan_removed(w->plan, fed_span_text(cluster), hub_world_revision(w, cluster), NULL, 0);
+    hub_world_settle(w);
+}
+
+static const char deleting[] =
+    "{'metadata':{'name':'x','namespace':'ns','generation':2,'deletionTimestamp':'2026-01-01T00:00:00Z','finalizers':"
+    "['kubefed.io/sync-controller']%s},'spec':{'placement':{'clusterSelector':{}}}}";
+
+static void put_deleting(struct hub_world *w, const char *extra)
+{
+    char json[512];
+
+    snprintf(json, sizeof json, deleting, extra);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x", json);
+}
+
+static void test_deletion_waits_for_every_cluster(void **state)
+{
+    struct hub_world *w = *state;
+    uint64_t stale;
+    struct fed_span still = fed_span_text("v1/ConfigMap/ns/x");
+
+    put_map(w, "{'placement':{'clusterSelector':{}}}");
+    stale = hub_world_revision(w, "c1");
+    put_deleting(w, "");
+    assert_string_equal(where(w), "");
+    confirm(w, "c2");
+    confirm(w, "c3");
+    /* An older report, and one that still holds the object, confirm nothing. */
+    hub_plan_removed(w->plan, fed_span_text("c1"), stale, NULL, 0);
+    hub_plan_removed(w->plan, fed_span_text("c1"), hub_world_revision(w, "c1"), &still, 1);
+    hub_world_settle(w);
+    assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    confirm(w, "c1");
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
+static void test_deletion_goes_on_after_a_restart(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'placement':{'clusterSelector':{}}}");
+    put_deleting(w, "");
+    hub_world_restart(w);
+    assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    confirm(w, "c1");
+    confirm(w, "c2");
+    confirm(w, "c3");
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
+static void test_unregistered_cluster_is_not_waited_for(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    put_deleting(w, "");
+    assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    hub_world_remove(w, W_CLUSTERS, W_SYSTEM, "c1");
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
+static void test_orphaning_releases_before_it_removes(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    put_deleting(w, ",'annotations':{'kubefed.io/orphan':'true'}");
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/x!,Namespace//ns");
+    confirm(w, "c1");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+    confirm(w, "c1");
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
+static void test_removed_type_releases(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    hub_world_remove(w, W_TYPES, W_SYSTEM, "configmaps");
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/x!,Namespace//ns");
+}
+
+static void test_earlier_manifests_are_remembered(void **state)
+{
+    struct hub_world *w = *state;
+    const struct fed_manifest *old;
+    uint64_t before;
+
+    put_map(w, "{'template':{'data':{'k':'1'}},'placement':{'clusterSelector':{}}}");
+    before = hub_world_revision(w, "c1");
+    put_map(w, "{'template':{'data':{'k':'2'}},'placement':{'clusterSelector':{}}}");
+    assert_int_equal(hub_plan_manifest_at(w->plan, fed_span_text("c1"), before, &old), FED_OK);
+    assert_int_equal(old->n_works, 2);
+    for (int i = 0; i < 6; i++) {
+        char spec[128];
+
+        snprintf(spec, sizeof spec, "{'template':{'data':{'k':'%d'}},'placement':{'clusterSelector':{}}}", i + 3);
+        put_map(w, spec);
+    }
+    assert_int_equal(hub_plan_manifest_at(w->plan, fed_span_text("c1"), before, &old), FED_ERR_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_placement_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_selector_keeps_what_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_namespace_intersection, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cluster_scoped_needs_no_namespace, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_label_federates_a_namespace, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_overrides, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_override_that_does_not_fit_keeps_the_last_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_invalid_override_refuses_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unchanged_objects_move_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_replan_only_that_cluster, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_revisions_survive_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deletion_waits_for_every_cluster, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deletion_goes_on_after_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unregistered_cluster_is_not_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_orphaning_releases_before_it_removes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removed_type_releases, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_earlier_manifests_are_remembered, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
