@@ -72,6 +72,8 @@
 
 /* ---- PSA: our own code hashes, signs and draws random bytes through it; TLS 1.3 needs it ---- */
 #define MBEDTLS_PSA_CRYPTO_C
+/* Key slots grow on demand: the fixed table of 32 is too small for many TLS 1.3 connections at once. */
+#define MBEDTLS_PSA_KEY_STORE_DYNAMIC
 
 /* ---- X.509: verify chains, write what the hub issues and what agents request ---- */
 #define MBEDTLS_X509_USE_C

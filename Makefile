@@ -1,0 +1,63 @@
+# Everything a fresh clone needs: `make demo` shows the product at work, `make check` runs all tests. Each target installs or
+# builds what it is missing. Sources, libraries and the compiled control plane are cached in FEDLET_CACHE.
+
+.DEFAULT_GOAL := release
+.PHONY: release dev cross kube demo check bench fuzz clean help setup
+
+JOBS ?= $(shell nproc)
+NINJA := ninja -j$(JOBS)
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+
+EDGE := aarch64 armv7 riscv64
+
+help:
+	@echo "make            release build of fedhub, fedctl, fedlet into build/release/bin/"
+	@echo "make demo       a hub, two real member control planes, two agents, and one change end to end (KEEP=1 leaves them up)"
+	@echo "make check      all tests"
+	@echo "make dev        build with sanitizers into build/dev/bin/"
+	@echo "make cross      static agents for aarch64, armv7, riscv64 into build/TARGET/bin/"
+	@echo "make kube       the test control plane, build/kube"
+	@echo "make bench      benchmarks: a table, and build/bench.json"
+	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each"
+	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
+
+release: setup-build
+	toolchains/build x86_64-glibc
+	cmake --preset release >/dev/null
+	$(NINJA) -C build/release fedhub fedctl fedlet
+
+dev: setup-build
+	toolchains/build x86_64-glibc
+	cmake --preset dev >/dev/null
+	$(NINJA) -C build/dev
+
+build/%/bin/fedlet: FORCE
+	toolchains/build $*-musl
+	cmake --preset $* >/dev/null
+	$(NINJA) -C build/$*
+
+cross: setup-cross $(EDGE:%=build/%/bin/fedlet)
+
+kube: setup-kube
+	tests/kube/build
+
+demo: release kube
+	tests/e2e/demo
+
+check: setup-check
+	tests/check
+
+bench: release kube setup-cross
+	tests/bench/run
+
+FUZZ_SECONDS ?= 600
+fuzz: setup-check
+	tests/fuzz/run $(FUZZ_SECONDS)
+
+setup-%:
+	@toolchains/setup $*
+
+clean:
+	rm -rf build
+
+FORCE:

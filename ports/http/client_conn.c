@@ -1,0 +1,383 @@
+/* client_conn.c - a link of the client: addresses tried in order, TLS, then its protocol.
+ *
+ * Literal addresses need no resolver. A name is looked up when a link is opened, and that look-up
+ * blocks the loop: the system's resolver has no other portable form. Its answers are few and its
+ * daemon is local on the machines we run on. */
+#include "ports/http/client.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_SIZE 16384u
+#define READS_PER_STEP 16u
+#define WRITES_PER_STEP (256u * 1024u)
+#define OUT_MARK 32768u
+#define PING_ANSWER_MS 15000u /* or keepalive_ms when that is shorter */
+
+static uint64_t now_ms(const struct fed_http_link *link)
+{
+    return fed_loop_now_ms(link->client->loop);
+}
+
+/* ---- ends ---- */
+static bool others_may_serve(const struct fed_http_link *link)
+{
+    for (const struct fed_http_link *at = link->client->links; at; at = at->next)
+        if (at != link && !at->dead && !at->draining)
+            return true;
+    return false;
+}
+
+/* Ends what the link carries; and what waits for it, when it never came to be and nobody else will
+ * serve. Calls that users make from their callbacks have higher numbers and are not meant. */
+static void fail_calls(struct fed_http_link *link, enum fed_err err, const struct fed_diag *diag)
+{
+    struct fed_http_client *client = link->client;
+    bool waiting_too = link->state != FED_HTTP_OPEN && !others_may_serve(link);
+    uint64_t limit = client->next_number;
+    struct fed_http_call *call = client->first;
+
+    while (call && !client->closed && call->number < limit) {
+        bool mine = call->link == link;
+
+        if (!mine && (call->link || !waiting_too)) {
+            call = call->next;
+            continue;
+        }
+        if (mine)
+            fed_http_call_lost(call, false, err, diag);
+        else
+            fed_http_call_finish(call, err, diag);
+        call = client->first; /* the callback may have changed anything */
+    }
+}
+
+static void fail_link(struct fed_http_link *link, enum fed_err err, const struct fed_diag *diag)
+{
+    struct fed_http_client *client = link->client;
+    struct fed_diag why = *diag;
+
+    link->dead = true;
+    fed_diag_prefix(&why, err, "%s", client->authority);
+    fed_log(client->log, FED_LOG_DEBUG, "http: %s", why.text);
+    fail_calls(link, err, &why);
+    fed_http_client_kick(client);
+}
+
+void fed_http_link_free(struct fed_http_link *link)
+{
+    struct fed_http_client *client = link->client;
+
+    if (link->protocol)
+        link->ops->free(link);
+    if (link->timer)
+        client->loop->timer_free(client->loop->ctx, link->timer);
+    fed_http_transport_close(&link->transport);
+    fed_http_queue_fini(&link->out);
+    if (link->addresses)
+        freeaddrinfo(link->addresses);
+    if (link->prev)
+        link->prev->next = link->next;
+    else
+        client->links = link->next;
+    if (link->next)
+        link->next->prev = link->prev;
+    client->n_links--;
+    fed_alloc_free(client->mem, link, sizeof(*link));
+}
+
+/* ---- connecting ---- */
+static void on_ready(void *ctx, unsigned events)
+{
+    (void)events;
+    fed_http_link_step(ctx);
+}
+
+static void on_timer(void *ctx)
+{
+    fed_http_link_step(ctx);
+}
+
+/* Starts to connect to the present address. */
+static enum fed_err connect_one(struct fed_http_link *link, struct fed_diag *diag)
+{
+    const struct addrinfo *at = link->address;
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    enum fed_err err;
+
+    if (fd < 0)
+        return fed_diag_set(diag, FED_ERR_NETWORK, "socket: %s", strerror(errno));
+    if (connect(fd, at->ai_addr, at->ai_addrlen) && errno != EINPROGRESS) {
+        err = fed_diag_set(diag, FED_ERR_NETWORK, "connect: %s", strerror(errno));
+        close(fd);
+        return err;
+    }
+    link->state = FED_HTTP_CONNECTING;
+    link->since_ms = now_ms(link);
+    return fed_http_transport_take(&link->transport, fd, FED_LOOP_WRITE, on_ready, link);
+}
+
+/* From the present address on, the first to which connecting can begin. */
+static enum fed_err connect_next(
+    struct fed_http_link *link, enum fed_err err, struct fed_diag *diag)
+{
+    for (; link->address; link->address = link->address->ai_next) {
+        err = connect_one(link, diag);
+        if (!err)
+            return FED_OK;
+    }
+    return err;
+}
+
+static enum fed_err try_following(
+    struct fed_http_link *link, enum fed_err err, struct fed_diag *diag)
+{
+    fed_http_transport_close(&link->transport);
+    if (link->address)
+        link->address = link->address->ai_next;
+    return connect_next(link, err, diag);
+}
+
+static enum fed_err resolve(struct fed_http_link *link, struct fed_diag *diag)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    char port[8];
+    int rc;
+
+    snprintf(port, sizeof(port), "%u", link->client->port);
+    rc = getaddrinfo(link->client->host, port, &hints, &link->addresses);
+    if (rc == EAI_NONAME) {
+        hints.ai_flags = 0;
+        rc = getaddrinfo(link->client->host, port, &hints, &link->addresses);
+    }
+    if (rc) {
+        link->addresses = NULL;
+        return fed_diag_set(diag, FED_ERR_NETWORK, "look-up: %s", gai_strerror(rc));
+    }
+    link->address = link->addresses;
+    return FED_OK;
+}
+
+static enum fed_err connected(struct fed_http_link *link, struct fed_diag *diag)
+{
+    int failure = 0;
+    socklen_t len = sizeof(failure);
+    struct sockaddr_storage peer;
+    socklen_t peer_len = sizeof(peer);
+
+    if (getsockopt(link->transport.fd, SOL_SOCKET, SO_ERROR, &failure, &len))
+        failure = errno;
+    if (failure)
+        return fed_diag_set(diag, FED_ERR_NETWORK, "connect: %s", strerror(failure));
+    if (getpeername(link->transport.fd, (struct sockaddr *)&peer, &peer_len))
+        return FED_ERR_BUSY; /* the timer looked, not the socket */
+    link->state = FED_HTTP_HANDSHAKE;
+    return fed_http_transport_secure(&link->transport, link->client->tls, diag);
+}
+
+static enum fed_err handshake(struct fed_http_link *link, struct fed_diag *diag)
+{
+    enum fed_err err = fed_http_transport_handshake(&link->transport, diag);
+    const char *alpn;
+
+    if (err == FED_ERR_UNAUTHENTICATED)
+        return FED_ERR_TLS;
+    if (err == FED_ERR_CLOSED)
+        return fed_diag_set(diag, FED_ERR_NETWORK, "connection closed during the TLS handshake");
+    if (err)
+        return err;
+    alpn = fed_tls_stream_alpn(link->transport.tls);
+    link->ops = alpn && strcmp(alpn, "h2") == 0 ? &fed_http_link_h2 : &fed_http_link_h1;
+    link->client->speaks_h1 = link->ops == &fed_http_link_h1;
+    err = link->ops->start(link);
+    if (err)
+        return err;
+    link->state = FED_HTTP_OPEN;
+    link->heard_ms = now_ms(link);
+    freeaddrinfo(link->addresses);
+    link->addresses = NULL;
+    link->address = NULL;
+    fed_http_client_kick(link->client);
+    return FED_OK;
+}
+
+/* FED_OK: open; FED_ERR_BUSY: under way. */
+static enum fed_err establish(struct fed_http_link *link, struct fed_diag *diag)
+{
+    enum fed_err err = FED_OK;
+
+    if (now_ms(link) >= link->since_ms + link->client->connect_timeout_ms)
+        err = fed_diag_set(
+            diag, FED_ERR_NETWORK, "no connection within %u ms", link->client->connect_timeout_ms);
+    if (!err && link->state == FED_HTTP_CONNECTING)
+        err = connected(link, diag);
+    if (!err && link->state == FED_HTTP_HANDSHAKE)
+        err = handshake(link, diag);
+    if (err == FED_OK || err == FED_ERR_BUSY || err == FED_ERR_TLS)
+        return err;
+    err = try_following(link, err, diag);
+    return err ? err : FED_ERR_BUSY;
+}
+
+/* ---- traffic ---- */
+static enum fed_err read_some(struct fed_http_link *link, struct fed_diag *diag)
+{
+    uint8_t bytes[READ_SIZE];
+
+    for (unsigned i = 0; i < READS_PER_STEP; i++) {
+        size_t len = 0;
+        enum fed_err err =
+            fed_http_transport_read(&link->transport, bytes, sizeof(bytes), &len, diag);
+
+        if (err == FED_ERR_BUSY)
+            return FED_OK;
+        if (err == FED_ERR_CLOSED) {
+            link->ops->eof(link);
+            return fed_diag_set(diag, FED_ERR_NETWORK, "connection closed by the server");
+        }
+        if (err)
+            return err == FED_ERR_UNAUTHENTICATED ? FED_ERR_TLS : err;
+        link->heard_ms = now_ms(link);
+        link->ping_ms = 0;
+        err = link->ops->feed(link, fed_span_of(bytes, len), diag);
+        if (err || link->client->closed || link->dead)
+            return err;
+    }
+    fed_http_client_kick(link->client);
+    return FED_OK;
+}
+
+static enum fed_err write_some(struct fed_http_link *link, struct fed_diag *diag)
+{
+    size_t sent = 0;
+    enum fed_err err = FED_OK;
+
+    while (!err && sent < WRITES_PER_STEP) {
+        if (fed_http_queue_len(&link->out) < OUT_MARK)
+            err = link->ops->pull(link, diag);
+        if (!err)
+            err = fed_buf_err(&link->out.buf);
+        if (err || fed_http_queue_len(&link->out) == 0)
+            break;
+        err = fed_http_transport_write(&link->transport, &link->out, &sent, diag);
+    }
+    if (sent >= WRITES_PER_STEP)
+        fed_http_client_kick(link->client);
+    return err == FED_ERR_BUSY ? FED_OK : err;
+}
+
+static uint64_t ping_due(const struct fed_http_link *link)
+{
+    unsigned keepalive_ms = link->client->keepalive_ms;
+
+    return link->ping_ms + (keepalive_ms < PING_ANSWER_MS ? keepalive_ms : PING_ANSWER_MS);
+}
+
+/* Asks a silent peer whether it is there, and gives up on one that does not answer. */
+static enum fed_err keep_alive(struct fed_http_link *link, struct fed_diag *diag)
+{
+    uint64_t now = now_ms(link);
+
+    if (link->n_calls == 0 || !link->ops->ping)
+        return FED_OK;
+    if (link->ping_ms && now >= ping_due(link))
+        return fed_diag_set(diag, FED_ERR_NETWORK, "the server does not answer any more");
+    if (!link->ping_ms && now >= link->heard_ms + link->client->keepalive_ms) {
+        link->ping_ms = now;
+        return link->ops->ping(link);
+    }
+    return FED_OK;
+}
+
+static enum fed_err traffic(struct fed_http_link *link, struct fed_diag *diag)
+{
+    enum fed_err err = read_some(link, diag);
+
+    if (!err && !link->client->closed && !link->dead)
+        err = keep_alive(link, diag);
+    if (!err && !link->client->closed && !link->dead)
+        err = write_some(link, diag);
+    if (!err && link->draining && link->n_calls == 0 && fed_http_queue_len(&link->out) == 0)
+        link->dead = true;
+    return err;
+}
+
+static void rearm(struct fed_http_link *link)
+{
+    struct fed_loop *loop = link->client->loop;
+    uint64_t due = link->since_ms + link->client->connect_timeout_ms;
+    unsigned wanted = FED_LOOP_READ;
+
+    if (link->state == FED_HTTP_CONNECTING) {
+        wanted = FED_LOOP_WRITE;
+    } else if (link->state == FED_HTTP_OPEN) {
+        due = link->ping_ms ? ping_due(link) : link->heard_ms + link->client->keepalive_ms;
+        if (fed_http_queue_len(&link->out))
+            wanted |= FED_LOOP_WRITE;
+    }
+    if (link->state == FED_HTTP_OPEN && (link->n_calls == 0 || !link->ops->ping))
+        loop->timer_stop(loop->ctx, link->timer);
+    else
+        loop->timer_set(loop->ctx, link->timer, due);
+    fed_http_transport_arm(&link->transport, wanted);
+}
+
+void fed_http_link_step(struct fed_http_link *link)
+{
+    struct fed_http_client *client = link->client;
+    struct fed_diag diag = {{0}};
+    enum fed_err err = FED_OK;
+
+    if (link->stepping)
+        return;
+    link->stepping = true;
+    fed_http_client_enter(client);
+    if (!link->dead && link->state != FED_HTTP_OPEN)
+        err = establish(link, &diag);
+    if (!link->dead && !err && link->state == FED_HTTP_OPEN)
+        err = traffic(link, &diag);
+    if (err && err != FED_ERR_BUSY && !client->closed)
+        fail_link(link, err, &diag);
+    else if (link->dead && !client->closed && link->n_calls)
+        fail_link(link, FED_ERR_NETWORK, &diag);
+    link->stepping = false;
+    if (!client->closed) {
+        if (link->dead)
+            fed_http_link_free(link);
+        else
+            rearm(link);
+    }
+    fed_http_client_leave(client);
+}
+
+enum fed_err fed_http_link_open(struct fed_http_client *client)
+{
+    struct fed_http_link *link = fed_alloc_zero(client->mem, sizeof(*link));
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    if (!link)
+        return FED_ERR_NOMEM;
+    link->client = client;
+    fed_http_transport_init(&link->transport, client->mem, client->loop);
+    fed_http_queue_init(&link->out, client->mem);
+    link->next = client->links;
+    if (link->next)
+        link->next->prev = link;
+    client->links = link;
+    client->n_links++;
+    err = client->loop->timer_new(client->loop->ctx, on_timer, link, &link->timer);
+    if (!err)
+        err = resolve(link, &diag);
+    if (!err)
+        err = connect_next(link, FED_ERR_NETWORK, &diag);
+    if (err)
+        fail_link(link, err, &diag); /* freed by the flush that is running or comes */
+    else
+        rearm(link);
+    return err;
+}

@@ -1,0 +1,423 @@
+/* exchange.c - see session.h: what both protocols share, and the handler's face of ports/http.h. */
+#include "ports/http/gzip.h"
+#include "ports/http/session.h"
+
+#include <string.h>
+
+#define GZIP_ABOVE (128u * 1024u)
+
+const char *fed_http_engine_date(struct fed_http_engine *engine)
+{
+    int64_t now = fed_loop_unix_s(engine->loop);
+
+    if (now != engine->date_unix_s || !engine->date[0]) {
+        engine->date_unix_s = now;
+        fed_http_date(now, engine->date);
+    }
+    return engine->date;
+}
+
+/* ---- exchanges ---- */
+struct fed_http_exchange *fed_http_exchange_new(struct fed_http_session *s)
+{
+    struct fed_http_engine *engine = s->engine;
+    struct fed_http_exchange *x = fed_alloc_zero(engine->mem, sizeof(*x));
+
+    if (!x)
+        return NULL;
+    x->session = s;
+    x->moved_ms = fed_loop_now_ms(engine->loop);
+    fed_http_fields_init(&x->fields, engine->mem, engine->header_max);
+    fed_buf_init(&x->body, engine->mem, engine->body_max);
+    fed_http_queue_init(&x->queue, engine->mem);
+    x->next = s->exchanges;
+    if (x->next)
+        x->next->prev = x;
+    s->exchanges = x;
+    s->n_exchanges++;
+    return x;
+}
+
+void fed_http_exchange_free(struct fed_http_exchange *x)
+{
+    struct fed_http_session *s = x->session;
+
+    if (x->prev)
+        x->prev->next = x->next;
+    else
+        s->exchanges = x->next;
+    if (x->next)
+        x->next->prev = x->prev;
+    s->n_exchanges--;
+    s->n_ready -= x->state == FED_HTTP_READY;
+    s->n_lost -= x->lost;
+    s->idle_since_ms = fed_loop_now_ms(s->engine->loop);
+    fed_http_fields_fini(&x->fields);
+    fed_buf_fini(&x->body);
+    fed_http_queue_fini(&x->queue);
+    fed_alloc_free(s->engine->mem, x, sizeof(*x));
+}
+
+/* An absolute-form target (RFC 9112 section 3.2.2) without its scheme and authority. */
+static struct fed_span origin_form(struct fed_span target)
+{
+    size_t colon = fed_span_find(target, ':');
+    struct fed_span rest = fed_span_sub(target, colon, SIZE_MAX);
+
+    if (!fed_span_starts(target, "/") && fed_span_starts(rest, "://")) {
+        rest = fed_span_sub(rest, 3, SIZE_MAX);
+        target = fed_span_sub(rest, fed_span_find(rest, '/'), SIZE_MAX);
+        if (target.len == 0)
+            target = FED_SPAN_LIT("/");
+    }
+    return target;
+}
+
+enum fed_err fed_http_exchange_headed(struct fed_http_exchange *x)
+{
+    struct fed_http_request *request = &x->request;
+    struct fed_span target;
+    size_t mark;
+    enum fed_err err = fed_http_fields_finish(&x->fields);
+
+    if (err)
+        return err;
+    request->method = fed_http_fields_pseudo(&x->fields, ":method");
+    target = origin_form(fed_http_fields_pseudo(&x->fields, ":path"));
+    if (!fed_span_starts(target, "/") && !fed_span_is(target, "*"))
+        return FED_ERR_INVALID;
+    mark = fed_span_find(target, '?');
+    request->path = fed_span_sub(target, 0, mark);
+    request->query = fed_span_sub(target, mark + 1, SIZE_MAX);
+    request->headers = x->fields.list;
+    request->n_headers = x->fields.n_list;
+    request->peer = x->session->peer;
+    request->peer_address = x->session->address;
+    x->head_only = fed_span_is(request->method, "HEAD");
+    return FED_OK;
+}
+
+void fed_http_exchange_ready(struct fed_http_exchange *x)
+{
+    x->request.body = fed_buf_span(&x->body);
+    x->state = FED_HTTP_READY;
+    x->session->n_ready++;
+}
+
+static bool with_handler(const struct fed_http_exchange *x)
+{
+    return x->state == FED_HTTP_HANDLED || x->state == FED_HTTP_STREAMING;
+}
+
+void fed_http_exchange_lose(struct fed_http_exchange *x)
+{
+    if (!with_handler(x)) {
+        fed_http_exchange_free(x);
+        return;
+    }
+    if (!x->lost) {
+        x->lost = true;
+        x->session->n_lost++;
+        fed_http_queue_fini(&x->queue);
+        x->session->wake(x->session->wake_ctx);
+    }
+}
+
+static void close_exchange(struct fed_http_exchange *x)
+{
+    struct fed_http_engine *engine = x->session->engine;
+
+    engine->closed(engine->ctx, x);
+    fed_http_exchange_free(x);
+}
+
+void fed_http_session_reap(struct fed_http_session *s)
+{
+    while (s->n_lost) {
+        struct fed_http_exchange *x = s->exchanges;
+
+        while (!x->lost)
+            x = x->next;
+        close_exchange(x);
+    }
+}
+
+void fed_http_session_dispatch(struct fed_http_session *s)
+{
+    while (s->n_ready) {
+        struct fed_http_exchange *oldest = NULL;
+
+        for (struct fed_http_exchange *x = s->exchanges; x; x = x->next)
+            if (x->state == FED_HTTP_READY)
+                oldest = x;
+        s->n_ready--;
+        oldest->state = FED_HTTP_HANDLED;
+        oldest->moved_ms = fed_loop_now_ms(s->engine->loop);
+        s->engine->handler(s->engine->ctx, oldest, &oldest->request);
+    }
+}
+
+/* ---- sessions ---- */
+enum fed_err fed_http_session_new(
+    const struct fed_http_session_options *options, struct fed_http_session **out)
+{
+    struct fed_http_session *s = NULL;
+    enum fed_err err = options->http2 ? fed_http_session_init_h2(options, &s)
+                                      : fed_http_session_init_h1(options, &s);
+
+    if (err)
+        return err;
+    s->idle_since_ms = fed_loop_now_ms(options->engine->loop);
+    *out = s;
+    return FED_OK;
+}
+
+void fed_http_session_free(struct fed_http_session *s)
+{
+    if (!s)
+        return;
+    while (s->exchanges) {
+        if (with_handler(s->exchanges))
+            close_exchange(s->exchanges);
+        else
+            fed_http_exchange_free(s->exchanges);
+    }
+    fed_http_queue_fini(&s->out);
+    s->ops->free(s);
+}
+
+void fed_http_session_feed(struct fed_http_session *s, struct fed_span bytes)
+{
+    if (!s->closing)
+        s->ops->feed(s, bytes);
+    fed_http_session_reap(s);
+}
+
+void fed_http_session_pull(struct fed_http_session *s)
+{
+    s->ops->pull(s);
+    fed_http_session_reap(s);
+}
+
+/* When this exchange is over its time; FED_HTTP_NEVER while it is the handler's turn. */
+static uint64_t exchange_due(const struct fed_http_exchange *x)
+{
+    bool stuck = x->state == FED_HTTP_READING || x->state == FED_HTTP_ENDED ||
+                 fed_http_queue_len(&x->queue) > 0;
+
+    return stuck && !x->lost ? x->moved_ms + FED_HTTP_STALL_MS : FED_HTTP_NEVER;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t fed_http_session_tick(struct fed_http_session *s, uint64_t now_ms)
+{
+    struct fed_http_exchange *next;
+    uint64_t due = FED_HTTP_NEVER;
+
+    for (struct fed_http_exchange *x = s->exchanges; x; x = next) {
+        uint64_t mine = exchange_due(x);
+
+        next = x->next;
+        if (mine <= now_ms)
+            s->ops->cut(x);
+        else
+            due = least(due, mine);
+    }
+    fed_http_session_reap(s);
+    if (s->header_since_ms) {
+        uint64_t mine = s->header_since_ms + s->engine->header_timeout_ms;
+
+        s->closing = s->closing || mine <= now_ms;
+        due = least(due, mine);
+    }
+    if (s->n_exchanges == 0) {
+        uint64_t mine = s->idle_since_ms + s->engine->idle_timeout_ms;
+
+        if (mine <= now_ms)
+            fed_http_session_shutdown(s);
+        due = least(due, mine);
+    }
+    return due;
+}
+
+/* Streams have no end of their own: ends one behind what is queued, and tells the handler. */
+static bool end_one_stream(struct fed_http_session *s)
+{
+    struct fed_http_exchange *x = s->exchanges;
+
+    while (x && (x->state != FED_HTTP_STREAMING || x->lost))
+        x = x->next;
+    if (!x)
+        return false;
+    x->state = FED_HTTP_ENDED;
+    x->moved_ms = fed_loop_now_ms(s->engine->loop);
+    s->engine->closed(s->engine->ctx, x);
+    s->ops->resume(x);
+    return true;
+}
+
+void fed_http_session_shutdown(struct fed_http_session *s)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    s->ops->shutdown(s);
+    while (end_one_stream(s))
+        ;
+}
+
+/* ---- the handler's face ---- */
+void fed_http_exchange_set_user(struct fed_http_exchange *exchange, void *user)
+{
+    exchange->user = user;
+}
+
+void *fed_http_exchange_user(const struct fed_http_exchange *exchange)
+{
+    return exchange->user;
+}
+
+const struct fed_http_request *fed_http_exchange_request(const struct fed_http_exchange *exchange)
+{
+    return &exchange->request;
+}
+
+static bool has_body(unsigned status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
+static bool wants_gzip(const struct fed_http_exchange *x, const struct fed_http_answer *answer)
+{
+    struct fed_span accepted;
+
+    return answer->length > GZIP_ABOVE && !x->head_only && has_body(answer->status) &&
+           fed_http_headers_find(
+               x->request.headers, x->request.n_headers, "accept-encoding", &accepted) &&
+           fed_http_list_accepts(accepted, "gzip") &&
+           !fed_http_headers_find(answer->headers, answer->n_headers, "content-encoding", NULL);
+}
+
+/* Puts the body into the queue, as gzip when that is wanted and shorter. */
+static enum fed_err queue_body(
+    struct fed_http_exchange *x, struct fed_http_answer *answer, struct fed_span body)
+{
+    struct fed_buf *queue = &x->queue.buf;
+
+    if (wants_gzip(x, answer)) {
+        size_t limit = queue->limit;
+        enum fed_err err;
+
+        queue->limit = body.len - 1;
+        err = fed_http_gzip(x->session->engine->mem, body, queue);
+        queue->limit = limit;
+        answer->gzip = !err;
+        answer->length = err ? body.len : queue->len;
+        if (err)
+            fed_buf_clear(queue);
+    }
+    if (!answer->gzip && !x->head_only && has_body(answer->status))
+        fed_buf_put(queue, body);
+    return fed_buf_err(queue);
+}
+
+static bool headers_ok(const struct fed_http_answer *answer)
+{
+    if (answer->status < 200 || answer->status > 599)
+        return false;
+    for (size_t i = 0; i < answer->n_headers; i++)
+        if (!fed_http_header_ok(&answer->headers[i]))
+            return false;
+    return true;
+}
+
+/* The exchange is no longer the handler's. */
+static void let_go(struct fed_http_exchange *x)
+{
+    x->state = FED_HTTP_ENDED;
+    x->moved_ms = fed_loop_now_ms(x->session->engine->loop);
+    if (x->lost)
+        fed_http_exchange_free(x);
+    else
+        x->session->ops->resume(x);
+}
+
+void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers, struct fed_span body)
+{
+    struct fed_http_answer answer = {.status = status,
+        .headers = headers,
+        .n_headers = n_headers,
+        .has_length = has_body(status),
+        .length = body.len};
+    struct fed_http_session *s = exchange->session;
+    enum fed_err err = FED_OK;
+
+    if (exchange->lost) {
+        let_go(exchange);
+        return;
+    }
+    if (!headers_ok(&answer)) {
+        answer = (struct fed_http_answer){.status = 500, .has_length = true};
+        body = fed_span_of(NULL, 0);
+    }
+    err = queue_body(exchange, &answer, body);
+    if (!err)
+        err = s->ops->answer(exchange, &answer);
+    if (err)
+        s->ops->cut(exchange);
+    let_go(exchange);
+}
+
+enum fed_err fed_http_stream_begin(struct fed_http_exchange *exchange, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers)
+{
+    struct fed_http_answer answer = {.status = status, .headers = headers, .n_headers = n_headers};
+    enum fed_err err;
+
+    if (exchange->lost)
+        return FED_ERR_CLOSED;
+    if (!headers_ok(&answer) || !has_body(status))
+        return FED_ERR_INVALID;
+    exchange->state = FED_HTTP_STREAMING;
+    err = exchange->session->ops->answer(exchange, &answer);
+    if (err) {
+        exchange->session->ops->cut(exchange);
+        return err;
+    }
+    exchange->session->ops->resume(exchange);
+    return FED_OK;
+}
+
+enum fed_err fed_http_stream_write(struct fed_http_exchange *exchange, struct fed_span bytes)
+{
+    size_t waiting = fed_http_queue_len(&exchange->queue);
+
+    if (exchange->lost || exchange->state != FED_HTTP_STREAMING)
+        return FED_ERR_CLOSED;
+    if (exchange->head_only || bytes.len == 0)
+        return FED_OK;
+    if (waiting > exchange->session->engine->queue_max ||
+        bytes.len > exchange->session->engine->queue_max - waiting) {
+        exchange->session->ops->cut(exchange);
+        return FED_ERR_LIMIT;
+    }
+    if (waiting == 0)
+        exchange->moved_ms = fed_loop_now_ms(exchange->session->engine->loop);
+    fed_buf_put(&exchange->queue.buf, bytes);
+    if (fed_buf_err(&exchange->queue.buf)) {
+        exchange->session->ops->cut(exchange);
+        return FED_ERR_NOMEM;
+    }
+    exchange->session->ops->resume(exchange);
+    return FED_OK;
+}
+
+void fed_http_stream_end(struct fed_http_exchange *exchange)
+{
+    let_go(exchange);
+}

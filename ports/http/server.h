@@ -1,0 +1,58 @@
+/* server.h - inside the server: the listener and its connections. */
+#ifndef FEDLET_PORTS_HTTP_SERVER_H
+#define FEDLET_PORTS_HTTP_SERVER_H
+
+#include "ports/http/session.h"
+#include "ports/http/transport.h"
+
+struct fed_http_conn;
+
+struct fed_http_server {
+    struct fed_http_engine engine;
+    struct fed_log *log;
+    struct fed_tls_config *tls;
+    int listen_fd; /* -1: none any more */
+    struct fed_watch *listen_watch;
+    struct fed_timer *listen_timer; /* to listen again when descriptors ran out */
+    uint16_t port;
+    unsigned connections_max;
+    struct fed_http_conn *conns;
+    size_t n_conns;
+    struct fed_http_conn *dirty; /* to be stepped, oldest first */
+    struct fed_http_conn *dirty_last;
+    size_t n_dirty;
+    struct fed_timer *flush_timer; /* steps the dirty ones */
+    struct fed_timer *grace_timer; /* while shutting down */
+    fed_loop_call *done;
+    void *done_ctx;
+    bool stopping;
+    bool crowded; /* connections are being refused; said once */
+};
+
+struct fed_http_conn {
+    struct fed_http_server *server;
+    struct fed_http_conn *prev;
+    struct fed_http_conn *next;
+    struct fed_http_conn *next_dirty;
+    struct fed_http_transport transport;
+    struct fed_http_session *session; /* after the handshake */
+    struct fed_timer *timer;
+    uint64_t moved_ms; /* last time that bytes went out, or the present state began */
+    size_t discarded;  /* bytes while lingering */
+    bool dirty;
+    bool stepping;
+    bool lingering;
+    bool greeted; /* the first byte was looked at */
+    char address[64];
+};
+
+/* Takes fd in any case. */
+void fed_http_conn_open(struct fed_http_server *server, int fd, const char *address);
+/* Handlers that have its exchanges are told. */
+void fed_http_conn_free(struct fed_http_conn *conn);
+/* Reads, answers and writes as far as it goes; may free the connection. */
+void fed_http_conn_step(struct fed_http_conn *conn);
+/* Has it stepped soon. */
+void fed_http_conn_mark(struct fed_http_conn *conn);
+
+#endif

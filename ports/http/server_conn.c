@@ -1,0 +1,376 @@
+/* server_conn.c - one accepted connection: TLS, then a session, until either side has enough. */
+#include "ports/http/server.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define READ_SIZE 16384u
+#define READS_PER_STEP 16u
+#define WRITES_PER_STEP (256u * 1024u)
+#define LINGER_MS 2000u
+#define LINGER_BYTES (1024u * 1024u)
+#define TLS_HANDSHAKE_RECORD 0x16
+
+enum progress { GOES_ON, OVER };
+
+static void on_ready(void *ctx, unsigned events)
+{
+    struct fed_http_conn *conn = ctx;
+
+    /* Nobody reads then, so nobody else would notice that the peer is gone. */
+    if ((events & FED_LOOP_ERROR) && conn->session && conn->session->full)
+        fed_http_conn_free(conn);
+    else
+        fed_http_conn_step(conn);
+}
+
+static void on_timer(void *ctx)
+{
+    fed_http_conn_step(ctx);
+}
+
+static void on_wake(void *ctx)
+{
+    struct fed_http_conn *conn = ctx;
+
+    if (!conn->stepping)
+        fed_http_conn_mark(conn);
+}
+
+static uint64_t now_ms(const struct fed_http_conn *conn)
+{
+    return fed_loop_now_ms(conn->server->engine.loop);
+}
+
+static void drop(
+    struct fed_http_conn *conn, const char *where, enum fed_err err, const struct fed_diag *diag)
+{
+    fed_log(conn->server->log, FED_LOG_DEBUG, "http: %s: %s: %s", conn->address, where,
+        diag->text[0] ? diag->text : fed_err_text(err));
+}
+
+/* ---- the handshake ---- */
+/* Somebody who speaks plain HTTP to us should see why it does not work, as Go's server does it. */
+static bool speaks_plain(struct fed_http_conn *conn)
+{
+    static const char text[] = "HTTP/1.0 400 Bad Request\r\ncontent-type: text/plain\r\n\r\n"
+                               "Client sent an HTTP request to an HTTPS server.\n";
+    unsigned char first;
+    ssize_t n;
+
+    if (conn->greeted)
+        return false;
+    n = recv(conn->transport.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n != 1)
+        return false;
+    conn->greeted = true;
+    if (first < 'A' || first > 'Z')
+        return false;
+    n = send(conn->transport.fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return true;
+}
+
+static enum fed_err start_session(struct fed_http_conn *conn)
+{
+    struct fed_tls_stream *tls = conn->transport.tls;
+    const char *alpn = fed_tls_stream_alpn(tls);
+    struct fed_http_session_options options = {
+        .engine = &conn->server->engine,
+        .http2 = alpn && strcmp(alpn, "h2") == 0,
+        .peer = fed_tls_stream_peer(tls),
+        .address = fed_span_text(conn->address),
+        .wake = on_wake,
+        .wake_ctx = conn,
+    };
+
+    return fed_http_session_new(&options, &conn->session);
+}
+
+static void begin_linger(struct fed_http_conn *conn)
+{
+    fed_http_transport_finish(&conn->transport);
+    conn->lingering = true;
+    conn->moved_ms = now_ms(conn);
+}
+
+static enum progress handshake(struct fed_http_conn *conn)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    if (now_ms(conn) >= conn->moved_ms + conn->server->engine.header_timeout_ms)
+        return OVER;
+    if (speaks_plain(conn)) {
+        fed_tls_stream_free(conn->transport.tls);
+        conn->transport.tls = NULL;
+        begin_linger(conn);
+        return GOES_ON;
+    }
+    err = fed_http_transport_handshake(&conn->transport, &diag);
+    if (err == FED_ERR_BUSY)
+        return GOES_ON;
+    if (!err)
+        err = start_session(conn);
+    if (err) {
+        drop(conn, "TLS handshake", err, &diag);
+        return OVER;
+    }
+    conn->moved_ms = now_ms(conn);
+    if (conn->server->stopping)
+        fed_http_session_shutdown(conn->session);
+    return GOES_ON;
+}
+
+/* ---- traffic ---- */
+static enum progress read_some(struct fed_http_conn *conn)
+{
+    struct fed_http_session *session = conn->session;
+    uint8_t bytes[READ_SIZE];
+
+    for (unsigned i = 0; i < READS_PER_STEP; i++) {
+        struct fed_diag diag = {{0}};
+        size_t len = 0;
+        enum fed_err err;
+
+        if (session->closing || session->full)
+            return GOES_ON;
+        err = fed_http_transport_read(&conn->transport, bytes, sizeof(bytes), &len, &diag);
+        if (err == FED_ERR_BUSY)
+            return GOES_ON;
+        if (err) {
+            drop(conn, "reading", err, &diag);
+            return OVER;
+        }
+        fed_http_session_feed(session, fed_span_of(bytes, len));
+    }
+    fed_http_conn_mark(conn);
+    return GOES_ON;
+}
+
+static enum progress write_some(struct fed_http_conn *conn)
+{
+    struct fed_http_session *session = conn->session;
+    struct fed_diag diag = {{0}};
+    size_t sent = 0;
+    enum fed_err err = FED_OK;
+
+    while (!err && sent < WRITES_PER_STEP) {
+        if (!session->closing)
+            fed_http_session_pull(session);
+        if (fed_http_queue_len(&session->out) == 0)
+            break;
+        err = fed_http_transport_write(&conn->transport, &session->out, &sent, &diag);
+    }
+    if (sent)
+        conn->moved_ms = now_ms(conn);
+    if (err && err != FED_ERR_BUSY) {
+        drop(conn, "writing", err, &diag);
+        return OVER;
+    }
+    if (sent >= WRITES_PER_STEP)
+        fed_http_conn_mark(conn);
+    return GOES_ON;
+}
+
+static enum progress linger(struct fed_http_conn *conn)
+{
+    uint8_t bytes[4096];
+    ssize_t n = 1;
+
+    for (unsigned i = 0; i < READS_PER_STEP && n > 0; i++) {
+        n = recv(conn->transport.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (n > 0)
+            conn->discarded += (size_t)n;
+    }
+    if (n == 0 || conn->discarded > LINGER_BYTES || now_ms(conn) >= conn->moved_ms + LINGER_MS)
+        return OVER;
+    return GOES_ON;
+}
+
+static enum progress traffic(struct fed_http_conn *conn)
+{
+    struct fed_http_session *session = conn->session;
+    bool was_full = session->full;
+
+    if (read_some(conn) == OVER || write_some(conn) == OVER)
+        return OVER;
+    /* TLS may hold bytes that no readiness will announce. */
+    if ((was_full && !session->full) || session->n_lost)
+        fed_http_conn_mark(conn);
+    if (fed_http_queue_len(&session->out) && now_ms(conn) >= conn->moved_ms + FED_HTTP_STALL_MS)
+        return OVER;
+    if (!session->closing || fed_http_queue_len(&session->out))
+        return GOES_ON;
+    if (!session->linger)
+        return OVER;
+    begin_linger(conn);
+    return GOES_ON;
+}
+
+/* ---- rounds ---- */
+static void arm(struct fed_http_conn *conn)
+{
+    unsigned wanted = FED_LOOP_READ;
+
+    if (conn->session && !conn->lingering) {
+        wanted = conn->session->full || conn->session->closing ? 0 : FED_LOOP_READ;
+        if (fed_http_queue_len(&conn->session->out))
+            wanted |= FED_LOOP_WRITE;
+    }
+    if (conn->lingering)
+        conn->transport.read_wants = FED_LOOP_READ;
+    fed_http_transport_arm(&conn->transport, wanted);
+}
+
+static uint64_t due_of(struct fed_http_conn *conn)
+{
+    uint64_t stalled = conn->moved_ms + FED_HTTP_STALL_MS;
+    uint64_t due;
+
+    if (conn->lingering)
+        return conn->moved_ms + LINGER_MS;
+    if (!conn->session)
+        return conn->moved_ms + conn->server->engine.header_timeout_ms;
+    due = fed_http_session_tick(conn->session, now_ms(conn));
+    if (conn->session->closing)
+        fed_http_conn_mark(conn);
+    return fed_http_queue_len(&conn->session->out) && stalled < due ? stalled : due;
+}
+
+static void set_timer(struct fed_http_conn *conn)
+{
+    struct fed_loop *loop = conn->server->engine.loop;
+    uint64_t due = due_of(conn);
+
+    if (due == FED_HTTP_NEVER)
+        loop->timer_stop(loop->ctx, conn->timer);
+    else
+        loop->timer_set(loop->ctx, conn->timer, due);
+}
+
+void fed_http_conn_step(struct fed_http_conn *conn)
+{
+    enum progress progress = GOES_ON;
+
+    conn->stepping = true;
+    if (!conn->session && !conn->lingering)
+        progress = handshake(conn);
+    if (progress == GOES_ON && conn->lingering)
+        progress = linger(conn);
+    else if (progress == GOES_ON && conn->session)
+        progress = traffic(conn);
+    conn->stepping = false;
+    if (progress == OVER) {
+        fed_http_conn_free(conn);
+        return;
+    }
+    set_timer(conn);
+    arm(conn);
+}
+
+static enum fed_err open_conn(struct fed_http_conn *conn, int fd)
+{
+    struct fed_loop *loop = conn->server->engine.loop;
+    struct fed_diag diag = {{0}};
+    enum fed_err err = fed_http_transport_take(&conn->transport, fd, FED_LOOP_READ, on_ready, conn);
+
+    if (!err)
+        err = fed_http_transport_secure(&conn->transport, conn->server->tls, &diag);
+    if (!err)
+        err = loop->timer_new(loop->ctx, on_timer, conn, &conn->timer);
+    return err;
+}
+
+void fed_http_conn_open(struct fed_http_server *server, int fd, const char *address)
+{
+    struct fed_http_conn *conn = fed_alloc_zero(server->engine.mem, sizeof(*conn));
+    enum fed_err err;
+
+    if (!conn) {
+        struct fed_http_transport none;
+
+        fed_http_transport_init(&none, server->engine.mem, server->engine.loop);
+        none.fd = fd;
+        fed_http_transport_close(&none);
+        return;
+    }
+    conn->server = server;
+    conn->moved_ms = fed_loop_now_ms(server->engine.loop);
+    snprintf(conn->address, sizeof(conn->address), "%s", address);
+    fed_http_transport_init(&conn->transport, server->engine.mem, server->engine.loop);
+    conn->next = server->conns;
+    if (conn->next)
+        conn->next->prev = conn;
+    server->conns = conn;
+    server->n_conns++;
+    err = open_conn(conn, fd);
+    if (err) {
+        fed_log(server->log, FED_LOG_WARN, "http: %s refused: %s", address, fed_err_text(err));
+        fed_http_conn_free(conn);
+        return;
+    }
+    set_timer(conn);
+}
+
+static void unmark(struct fed_http_conn *conn)
+{
+    struct fed_http_server *server = conn->server;
+    struct fed_http_conn *before = NULL;
+    struct fed_http_conn *at = server->dirty;
+
+    while (at != conn) {
+        before = at;
+        at = at->next_dirty;
+    }
+    if (before)
+        before->next_dirty = conn->next_dirty;
+    else
+        server->dirty = conn->next_dirty;
+    if (server->dirty_last == conn)
+        server->dirty_last = before;
+    server->n_dirty--;
+    conn->dirty = false;
+}
+
+void fed_http_conn_mark(struct fed_http_conn *conn)
+{
+    struct fed_http_server *server = conn->server;
+    struct fed_loop *loop = server->engine.loop;
+
+    if (conn->dirty)
+        return;
+    conn->dirty = true;
+    conn->next_dirty = NULL;
+    if (server->dirty_last)
+        server->dirty_last->next_dirty = conn;
+    else
+        server->dirty = conn;
+    server->dirty_last = conn;
+    if (server->n_dirty++ == 0)
+        loop->timer_set(loop->ctx, server->flush_timer, fed_loop_now_ms(loop));
+}
+
+void fed_http_conn_free(struct fed_http_conn *conn)
+{
+    struct fed_http_server *server = conn->server;
+    struct fed_loop *loop = server->engine.loop;
+
+    conn->stepping = true; /* closed callbacks must not mark it again */
+    fed_http_session_free(conn->session);
+    if (conn->dirty)
+        unmark(conn);
+    if (conn->timer)
+        loop->timer_free(loop->ctx, conn->timer);
+    fed_http_transport_close(&conn->transport);
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        server->conns = conn->next;
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    server->n_conns--;
+    if (server->stopping && server->n_conns == 0)
+        loop->timer_set(loop->ctx, server->flush_timer, fed_loop_now_ms(loop));
+    fed_alloc_free(server->engine.mem, conn, sizeof(*conn));
+}

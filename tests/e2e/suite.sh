@@ -1,0 +1,192 @@
+# suite.sh - how an end-to-end suite is written. Sourced at its top; the suite then calls `try NAME COMMAND...` once for each
+# behaviour, and `suite_end` last. Prints TAP: `ok N - name`, `not ok N - name` with what was said, `ok N - name # SKIP why`,
+# and the plan at the end. Whatever is started through lib.sh ends with the suite, also on Ctrl-C.
+
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+SUITE=$(basename "$0" .sh)
+CASES=0
+FAILURES=0
+SUITE_STARTED=$(now_ms)
+
+# Reports of the sanitizers go to files of their own, so that none is lost in a log or changes what a command prints.
+export ASAN_OPTIONS="detect_leaks=1:log_path=$FLEET/logs/sanitizer${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+export UBSAN_OPTIONS="print_stacktrace=1:log_path=$FLEET/logs/sanitizer${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
+
+suite_clean() {
+    local code=$?
+    trap - EXIT INT TERM
+    if [ "$code" -ne 0 ] && [ -n "${FEDLET_TEST_LOGS:-}" ]; then
+        mkdir -p "$FEDLET_TEST_LOGS"
+        rm -rf "${FEDLET_TEST_LOGS:?}/$SUITE"
+        cp -r "$FLEET/logs" "$FEDLET_TEST_LOGS/$SUITE"
+        note "$SUITE: logs are in $FEDLET_TEST_LOGS/$SUITE"
+    fi
+    # shellcheck disable=SC2046
+    kill $(jobs -p) 2>/dev/null || true
+    fleet_down
+    exit "$code"
+}
+trap suite_clean EXIT
+trap 'exit 130' INT TERM
+
+# try NAME COMMAND...: one behaviour; the command, usually a function, runs under `set -e` in a shell of its own.
+try() {
+    local name=$1 code=0 since
+    shift
+    CASES=$((CASES + 1))
+    since=$(now_ms)
+    set +e
+    (
+        trap - EXIT
+        set -e
+        "$@"
+    ) >"$FLEET/logs/case.out" 2>&1 </dev/null
+    code=$?
+    set -e
+    if [ "$code" -eq 0 ]; then
+        printf 'ok %d - %s (%d ms)\n' "$CASES" "$name" "$(($(now_ms) - since))"
+        return 0
+    fi
+    FAILURES=$((FAILURES + 1))
+    printf 'not ok %d - %s\n' "$CASES" "$name"
+    tail -n 40 "$FLEET/logs/case.out" | cut -c1-600 | sed 's/^/#   /'
+}
+
+# skip NAME WHY: loudly, and counted.
+skip() {
+    CASES=$((CASES + 1))
+    printf 'ok %d - %s # SKIP %s\n' "$CASES" "$1" "$2"
+}
+
+# must NAME COMMAND...: like try, but the suite ends here when it fails: the rest needs it.
+must() {
+    local before=$FAILURES
+    try "$@"
+    [ "$FAILURES" -eq "$before" ] || {
+        printf 'Bail out! the rest of the suite needs this\n'
+        suite_end
+    }
+}
+
+no_sanitizer_report() {
+    local file
+    for file in "$FLEET"/logs/sanitizer.* "$FLEET"/*/logs/sanitizer.*; do
+        [ -e "$file" ] || continue
+        cat "$file"
+        return 1
+    done
+    ! grep -E -h -A 20 'runtime error:|(Address|Leak|UndefinedBehavior)Sanitizer' "$FLEET"/logs/*.err
+}
+
+suite_end() {
+    try "no sanitizer report in any process" no_sanitizer_report
+    printf '1..%d\n# %s: %d cases, %d failed, %d s\n' "$CASES" "$SUITE" "$CASES" "$FAILURES" \
+        "$((($(now_ms) - SUITE_STARTED) / 1000))"
+    [ "$FAILURES" -eq 0 ] || exit 1
+    exit 0
+}
+
+# ---- what a case is made of ----
+
+# fails CODE PATTERN COMMAND...: ends with that exit code and says something that matches the extended pattern. CODE may be
+# `any` for any but 0. What a crash ends with is never right.
+fails() {
+    local want=$1 pattern=$2 code=0 out
+    shift 2
+    out=$("$@" 2>&1) || code=$?
+    printf '$ %s\n%s\n(exit code %d)\n' "$*" "$out" "$code"
+    [ "$code" -ne 0 ] && [ "$code" -lt 124 ] || return 1
+    [ "$want" = any ] || [ "$code" -eq "$want" ] || { echo "wanted exit code $want"; return 1; }
+    grep -qE -- "$pattern" <<<"$out" || { echo "wanted a line like: $pattern"; return 1; }
+}
+
+# says PATTERN COMMAND...: succeeds and prints something that matches.
+says() {
+    local pattern=$1 out
+    shift
+    out=$("$@" 2>&1) || { printf '$ %s\n%s\n' "$*" "$out"; return 1; }
+    grep -qE -- "$pattern" <<<"$out" || { printf '$ %s\n%s\nwanted: %s\n' "$*" "$out" "$pattern"; return 1; }
+}
+
+# is EXPECTED COMMAND...: its whole output on stdout.
+is() {
+    local expected=$1 out
+    shift
+    out=$("$@") || return 1
+    [ "$out" = "$expected" ] || { printf '$ %s\nprinted: %s\nwanted:  %s\n' "$*" "$out" "$expected"; return 1; }
+}
+
+# soon SECONDS EXPECTED COMMAND...: the output becomes that.
+soon() {
+    local limit=$1
+    shift
+    wait_for "$limit" "'$1' from ${*:2}" is "$@"
+}
+
+# lacks COMMAND...: kubectl says NotFound.
+lacks() {
+    local out
+    out=$("$@" 2>&1) && { printf '$ %s\nis still there\n' "$*"; return 1; }
+    grep -q NotFound <<<"$out" || { printf '$ %s\n%s\n' "$*" "$out"; return 1; }
+}
+
+# gone SECONDS COMMAND...: it becomes NotFound.
+gone() {
+    local limit=$1
+    shift
+    wait_for "$limit" "NotFound from $*" lacks "$@"
+}
+
+hub_jsonpath() { # hub_jsonpath NAMESPACE RESOURCE NAME PATH
+    hubctl -n "$1" get "$2" "$3" -o "jsonpath=$4"
+}
+member_jsonpath() { # member_jsonpath CLUSTER NAMESPACE RESOURCE NAME PATH
+    memberctl "$1" -n "$2" get "$3" "$4" -o "jsonpath=$5"
+}
+ready_word() { # ready_word CLUSTER: its Ready condition
+    hubctl -n kube-federation-system get kubefedcluster "$1" \
+        -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+}
+condition_word() { # condition_word CLUSTER TYPE
+    hubctl -n kube-federation-system get kubefedcluster "$1" \
+        -o "jsonpath={.status.conditions[?(@.type==\"$2\")].status}"
+}
+propagation() { # propagation NAMESPACE RESOURCE NAME: status and reason
+    hub_jsonpath "$1" "$2" "$3" '{.status.conditions[?(@.type=="Propagation")].status} {.status.conditions[?(@.type=="Propagation")].reason}'
+}
+cluster_word() { # cluster_word NAMESPACE RESOURCE NAME CLUSTER FIELD
+    hub_jsonpath "$1" "$2" "$3" "{.status.clusters[?(@.name==\"$4\")].$5}"
+}
+status_field() { # status_field CLUSTER KEY.KEY: of `fedlet status -o json`
+    "$BIN/fedlet" status --state-dir "$FLEET/$1/state" -o json |
+        python3 -c 'import json,sys
+value = json.load(sys.stdin)
+for key in sys.argv[1].split("."): value = value[key]
+print(json.dumps(value) if isinstance(value, bool) else value)' "$2"
+}
+
+# join_all CLUSTER...: a token each, an agent each, until the hub calls them ready.
+join_cluster() {
+    local cluster=$1
+    shift
+    agent_join "$cluster" "$(fedctl token create)" "$@"
+    agent_start "$cluster"
+    soon 60 True ready_word "$cluster"
+}
+members_up() { # members_up CLUSTER...: side by side; what comes after -- are options for all
+    local cluster pids=() options=() names=()
+    while [ $# -gt 0 ]; do
+        if [ "$1" = -- ]; then
+            shift
+            options=("$@")
+            break
+        fi
+        names+=("$1")
+        shift
+    done
+    for cluster in "${names[@]}"; do
+        member_up "$cluster" ${options[@]+"${options[@]}"} &
+        pids+=($!)
+    done
+    for cluster in "${pids[@]}"; do wait "$cluster"; done
+}
