@@ -370,3 +370,8 @@ bool hub_schema_is_declared(const struct hub_schema_node *node, struct fed_span 
 {
     return node && (hub_schema_property(node, key) || hub_schema_is_type_meta(node, key));
 }
+
+const struct fed_json *hub_schema_otherwise(const struct hub_schema_node *node)
+{
+    return node ? node->otherwise : NULL;
+}

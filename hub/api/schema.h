@@ -56,5 +56,7 @@ size_t hub_schema_list_keys(const struct hub_schema_node *node, const char *keys
 bool hub_schema_map_atomic(const struct hub_schema_node *node);
 /* A member that the schema declares by name (a struct field), not by additionalProperties or preserve-unknown. */
 bool hub_schema_is_declared(const struct hub_schema_node *node, struct fed_span key);
+/* The default of a place; NULL when there is none. */
+const struct fed_json *hub_schema_otherwise(const struct hub_schema_node *node);
 
 #endif

@@ -95,6 +95,10 @@ FED_MUST_USE enum fed_err fed_json_set(
     struct fed_json_doc *doc, struct fed_json *object, const char *key, struct fed_json *value);
 FED_MUST_USE enum fed_err fed_json_set_span(
     struct fed_json_doc *doc, struct fed_json *object, struct fed_span key, struct fed_json *value);
+/* Puts a member that the caller knows to be absent: at the end, without looking, so that building a large object stays
+ * linear. Errors as above. */
+FED_MUST_USE enum fed_err fed_json_add_span(
+    struct fed_json_doc *doc, struct fed_json *object, struct fed_span key, struct fed_json *value);
 /* The object member under key, made when absent or null. NULL when out of memory or when it is something else. */
 struct fed_json *fed_json_ensure_object(struct fed_json_doc *doc, struct fed_json *object, const char *key);
 /* Removes the member; true when there was one. */

@@ -148,12 +148,26 @@ struct fed_json *fed_json_clone(struct fed_json_doc *doc, const struct fed_json 
 
 /* ---- objects ---- */
 
+enum fed_err fed_json_add_span(
+    struct fed_json_doc *doc, struct fed_json *object, struct fed_span key, struct fed_json *value)
+{
+    struct fed_json *name;
+
+    if (!value)
+        return FED_ERR_NOMEM;
+    if (!fed_json_is_object(object))
+        return FED_ERR_INVALID;
+    name = fed_json_new_string(doc, key);
+    if (!name || !yyjson_mut_obj_add(fed_json_raw(object), fed_json_raw(name), fed_json_raw(value)))
+        return FED_ERR_NOMEM;
+    return FED_OK;
+}
+
 enum fed_err fed_json_set_span(
     struct fed_json_doc *doc, struct fed_json *object, struct fed_span key, struct fed_json *value)
 {
     struct fed_json_iter it;
     bool placed = false;
-    struct fed_json *name;
 
     if (!value)
         return FED_ERR_NOMEM;
@@ -171,10 +185,7 @@ enum fed_err fed_json_set_span(
     }
     if (placed)
         return FED_OK;
-    name = fed_json_new_string(doc, key);
-    if (!name || !yyjson_mut_obj_add(fed_json_raw(object), fed_json_raw(name), fed_json_raw(value)))
-        return FED_ERR_NOMEM;
-    return FED_OK;
+    return fed_json_add_span(doc, object, key, value);
 }
 
 enum fed_err fed_json_set(

@@ -1,0 +1,72 @@
+/* answer.c - see answer.h. */
+#include "agent/answer.h"
+
+#include "proto/base/text.h"
+#include "proto/object/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STATUS_ARENA_MAX (4u << 20)
+
+/* Cuts at a character boundary; control characters become spaces, so that a message stays one line. */
+static void copy_cut(struct fed_span text, char *out, size_t size)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+
+    while (len > 0 && len < text.len && (text.at[len] & 0xc0) == 0x80)
+        len--;
+    for (size_t i = 0; i < len; i++)
+        out[i] = text.at[i] < 0x20 ? ' ' : (char)text.at[i];
+    out[len] = '\0';
+}
+
+static bool read_status(
+    struct fed_arena *arena, const struct fed_kube_answer *answer, struct agent_answer *out)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *root = NULL;
+    bool is_status;
+
+    if (fed_json_doc_new(&arena->alloc, &doc))
+        return false;
+    is_status = fed_json_parse(doc, answer->body, &root, NULL) == FED_OK &&
+                fed_span_is(fed_json_string(fed_json_get(root, "kind")), "Status");
+    if (is_status) {
+        copy_cut(fed_json_string(fed_json_get(root, "reason")), out->reason, sizeof out->reason);
+        copy_cut(fed_json_string(fed_json_find(root, "details.kind")), out->details_kind,
+            sizeof out->details_kind);
+        copy_cut(
+            fed_json_string(fed_json_get(root, "message")), out->message, sizeof out->message);
+    }
+    fed_json_doc_free(doc);
+    return is_status;
+}
+
+void agent_answer_read(
+    struct fed_alloc *mem, const struct fed_kube_answer *answer, struct agent_answer *out)
+{
+    struct fed_arena arena;
+
+    *out = (struct agent_answer){.status = answer->status};
+    fed_arena_init(&arena, mem, STATUS_ARENA_MAX);
+    if (!read_status(&arena, answer, out) && fed_text_is_utf8(answer->body))
+        copy_cut(answer->body, out->message, sizeof out->message);
+    fed_arena_fini(&arena);
+    if (out->message[0] == '\0')
+        snprintf(out->message, sizeof out->message, "HTTP status %u", answer->status);
+}
+
+enum agent_verdict agent_answer_verdict(const struct agent_answer *answer)
+{
+    unsigned status = answer->status;
+
+    if (status == 404) {
+        bool ns = strcmp(answer->details_kind, "namespaces") == 0;
+
+        return ns ? AGENT_VERDICT_NAMESPACE : AGENT_VERDICT_KIND;
+    }
+    if (status == 401 || status == 408 || status == 409 || status == 429 || status >= 500)
+        return AGENT_VERDICT_RETRY;
+    return AGENT_VERDICT_REFUSED;
+}

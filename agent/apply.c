@@ -1,0 +1,580 @@
+/* apply.c - see apply.h: the schedule, the requests, and the answers to applies. */
+#include "agent/apply_inner.h"
+
+#include "agent/health.h"
+#include "agent/path.h"
+#include "agent/render.h"
+
+#include <string.h>
+
+#define PATH_MAX_BYTES 4096u
+/* A request under way holds up later phases no longer than this: a slow admission webhook is nobody else's trouble. */
+#define PATIENCE_MS 2000u
+#define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
+
+static const char *const phase_kinds[][8] = {
+    {"Namespace"},
+    {"CustomResourceDefinition"},
+    {"ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ConfigMap",
+        "Secret"},
+    {"Service"},
+    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"},
+};
+#define PHASES_NAMED (sizeof phase_kinds / sizeof *phase_kinds)
+#define PHASE_LAST (2 * PHASES_NAMED + 2)
+
+unsigned agent_apply_phase(struct fed_span api_version, struct fed_span kind)
+{
+    (void)api_version;
+    for (size_t phase = 0; phase < PHASES_NAMED; phase++) {
+        for (size_t i = 0; i < 8 && phase_kinds[phase][i]; i++) {
+            if (fed_span_is(kind, phase_kinds[phase][i]))
+                return (unsigned)phase;
+        }
+    }
+    return PHASES_NAMED;
+}
+
+/* Removals come after all applies, the other way round. */
+static unsigned phase_of(const struct agent_entry *entry)
+{
+    unsigned phase = agent_apply_phase(entry->work.api_version, entry->work.kind);
+
+    return entry->removing ? (unsigned)(2 * PHASES_NAMED + 1 - phase) : phase;
+}
+
+const char *agent_apply_accept(const struct fed_work *work)
+{
+    if ((work->options & FED_WORK_STATUS) ||
+        agent_health_needs_content(work->api_version, work->kind))
+        return AGENT_ACCEPT_FULL;
+    return AGENT_ACCEPT_METADATA;
+}
+
+uint64_t apply_now(const struct agent_apply *apply)
+{
+    return fed_loop_now_ms(apply->ports.loop);
+}
+
+static void changed(struct agent_apply *apply, struct agent_entry *entry)
+{
+    apply->events.changed(apply->events.ctx, entry);
+}
+
+const char *apply_reason(const struct agent_entry *entry)
+{
+    return entry->uid[0] ? "UpdateFailed" : "CreationFailed";
+}
+
+void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    uint32_t floor_ms, uint32_t ceiling_ms, unsigned asked_s)
+{
+    uint32_t asked_ms = asked_s > 3600 ? 3600000u : asked_s * 1000u;
+
+    entry->step = (uint8_t)step;
+    entry->due_ms = agent_retry_failed(&entry->retry, apply_now(apply), floor_ms, ceiling_ms,
+        agent_spread(&apply->ports), asked_ms);
+}
+
+static void log_refused(struct agent_apply *apply, const struct agent_entry *entry,
+    enum agent_step step, const char *message)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+    uint64_t wait_ms = entry->due_ms - apply_now(apply);
+
+    /* The first time only: the same refusal again is no news. */
+    fed_log(apply->ports.log, entry->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_DEBUG,
+        "%s: %s: %s; again in %llu s", agent_entry_name(entry, name), agent_step_name(step), message,
+        (unsigned long long)(wait_ms + 999) / 1000);
+}
+
+void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    const struct agent_answer *answer, unsigned retry_after_s, const char *reason)
+{
+    enum agent_verdict verdict = agent_answer_verdict(answer);
+    bool removing = entry->removing;
+
+    if (answer->status == 401)
+        apply->events.trouble(apply->events.ctx);
+    switch (verdict) {
+    case AGENT_VERDICT_RETRY:
+        apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
+        if (entry->retry.attempts > 1 && !removing)
+            agent_entry_set(apply->table, entry, FED_WORK_WAITING, reason, answer->message);
+        break;
+    case AGENT_VERDICT_NAMESPACE:
+        apply_retry(apply, entry, step, MISSING_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
+        agent_entry_set(apply->table, entry, FED_WORK_WAITING, reason, answer->message);
+        break;
+    case AGENT_VERDICT_KIND:
+        apply_retry(apply, entry, step, MISSING_FLOOR_MS, REFUSED_CEILING_MS, retry_after_s);
+        agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, answer->message);
+        break;
+    case AGENT_VERDICT_REFUSED:
+        apply_retry(apply, entry, step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, retry_after_s);
+        agent_entry_set(apply->table, entry, removing ? FED_WORK_REMOVING : FED_WORK_FAILED, reason,
+            answer->message);
+        break;
+    }
+    log_refused(apply, entry, step, answer->message);
+}
+
+bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fed_json_doc *doc,
+    struct fed_span body, struct agent_seen *out)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+    struct fed_diag diag = {""};
+
+    if (agent_seen_parse(apply->ports.mem, doc, body, entry->work.api_version, entry->work.kind,
+            out, &diag) == FED_OK)
+        return true;
+    apply_retry(apply, entry, (enum agent_step)entry->step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
+    fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), diag.text);
+    return false;
+}
+
+/* ---- remote status ---- */
+
+void apply_note_status(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
+{
+    struct fed_alloc *mem = apply->ports.mem;
+    struct fed_digest digest;
+    struct fed_buf text;
+
+    if (!(entry->work.options & FED_WORK_STATUS) || !seen->status)
+        return;
+    fed_buf_init(&text, mem, FED_REPORT_REMOTE_MAX);
+    if (fed_json_put_canonical(&text, seen->status) || fed_buf_err(&text) ||
+        fed_digest_of(fed_buf_span(&text), &digest) ||
+        memcmp(digest.bytes, entry->remote_digest, sizeof entry->remote_digest) == 0)
+        goto done; /* unchanged, or beyond what a report may carry */
+    fed_alloc_free(mem, entry->remote, entry->remote_len);
+    entry->remote_len = text.len;
+    entry->remote = fed_alloc_get(mem, text.len);
+    if (!entry->remote) {
+        entry->remote_len = 0;
+        goto done;
+    }
+    memcpy(entry->remote, text.at, text.len);
+    memcpy(entry->remote_digest, digest.bytes, sizeof entry->remote_digest);
+    entry->report_due = true;
+done:
+    fed_buf_fini(&text);
+}
+
+/* ---- answers to applies ---- */
+
+/* Works that waited for this namespace go at once. */
+static void wake_namespace(struct agent_apply *apply, const struct agent_entry *ns)
+{
+    uint64_t now_ms = apply_now(apply);
+
+    if (!fed_span_is(ns->work.kind, "Namespace") || !fed_span_is(ns->work.api_version, "v1"))
+        return;
+    for (size_t i = 0; i < apply->table->n; i++) {
+        struct agent_entry *entry = apply->table->at[i];
+
+        if (entry->state == FED_WORK_WAITING && !entry->busy &&
+            fed_span_eq(entry->work.ns, ns->work.name))
+            entry->due_ms = now_ms;
+    }
+}
+
+static void applied(struct agent_apply *apply, struct agent_entry *entry,
+    const struct agent_seen *seen, const uint8_t content[AGENT_CONTENT_SIZE], bool superseded)
+{
+    memcpy(entry->uid, seen->uid, sizeof entry->uid);
+    memcpy(entry->fields, seen->fields, sizeof entry->fields);
+    memcpy(entry->applied, content, sizeof entry->applied);
+    entry->has_applied = true;
+    entry->listed = true; /* whatever list is being read was made without it */
+    entry->dirty = true;
+    if (entry->generation != seen->generation || entry->resource_version != seen->resource_version)
+        entry->report_due = true;
+    entry->generation = seen->generation;
+    entry->resource_version = seen->resource_version;
+    if (superseded)
+        return;
+    agent_entry_plan(entry, AGENT_STEP_NONE, 0);
+    agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
+    agent_entry_set_health(entry, seen->health);
+    apply_note_status(apply, entry, seen);
+    apply_check_meanwhile(apply, entry);
+    wake_namespace(apply, entry);
+}
+
+static void apply_answer(struct agent_apply *apply, struct agent_entry *entry,
+    const uint8_t content[AGENT_CONTENT_SIZE], const struct fed_kube_answer *answer,
+    bool superseded)
+{
+    struct agent_answer refusal;
+    struct fed_json_doc *doc = NULL;
+    struct fed_arena arena;
+    struct agent_seen seen;
+
+    if (answer->status == 200 || answer->status == 201) {
+        fed_arena_init(&arena, apply->ports.mem, AGENT_OBJECT_ARENA_MAX);
+        if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
+            apply_parse(apply, entry, doc, answer->body, &seen))
+            applied(apply, entry, &seen, content, superseded);
+        fed_json_doc_free(doc);
+        fed_arena_fini(&arena);
+        return;
+    }
+    if (superseded)
+        return;
+    agent_answer_read(apply->ports.mem, answer, &refusal);
+    apply_refused(apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s,
+        apply_reason(entry));
+}
+
+static void transport_failed(struct agent_apply *apply, struct agent_entry *entry,
+    enum agent_step step, enum fed_err err, const struct fed_diag *diag)
+{
+    const char *text = diag && diag->text[0] ? diag->text : fed_err_text(err);
+    struct fed_diag message;
+
+    apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, 0);
+    fed_diag_set(&message, err, "member API server: %s", text);
+    if (entry->retry.attempts > 1 && !entry->removing)
+        agent_entry_set(apply->table, entry, FED_WORK_WAITING,
+            entry->uid[0] ? "UpdateTimedOut" : "CreationTimedOut", message.text);
+    log_refused(apply, entry, step, message.text);
+    apply->events.trouble(apply->events.ctx);
+}
+
+/* ---- requests ---- */
+
+static void on_done(void *ctx, enum fed_err err, const struct fed_kube_answer *answer,
+    const struct fed_diag *diag)
+{
+    struct call call = *(struct call *)ctx;
+    struct agent_apply *apply = call.apply;
+    struct agent_entry *entry = call.entry;
+    bool superseded = entry->again;
+
+    ((struct call *)ctx)->entry = NULL;
+    apply->n_calls--;
+    entry->busy = entry->again = false;
+    if (err == FED_OK && call.step == AGENT_STEP_APPLY)
+        apply_answer(apply, entry, call.content, answer, superseded);
+    else if (superseded)
+        ; /* the answer is about an older wish; the step of the newer one stands */
+    else if (err)
+        transport_failed(apply, entry, call.step, err, diag);
+    else if (call.step == AGENT_STEP_READ)
+        apply_read_answer(apply, entry, answer);
+    else
+        apply_remove_answer(apply, entry, call.step, answer);
+    changed(apply, entry);
+    agent_apply_kick(apply);
+}
+
+bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    const struct fed_kube_request *request)
+{
+    struct call *call = apply->calls;
+    struct fed_kube *kube = apply->ports.kube;
+    enum fed_err err;
+
+    while (call < apply->calls + AGENT_INFLIGHT_MAX && call->entry)
+        call++;
+    if (call == apply->calls + AGENT_INFLIGHT_MAX) {
+        entry->due_ms = apply_now(apply); /* stands as planned until a slot is free */
+        return false;
+    }
+    call->apply = apply;
+    call->entry = entry;
+    call->step = step;
+    call->kube_call = NULL;
+    err = kube->request(kube->ctx, request, on_done, call, &call->kube_call);
+    if (err) {
+        call->entry = NULL;
+        transport_failed(apply, entry, step, err, NULL);
+        return false;
+    }
+    apply->n_calls++;
+    apply->was_busy = true;
+    entry->due_ms = apply_now(apply);
+    entry->busy = true;
+    entry->seen_any = false;
+    entry->step = (uint8_t)step;
+    return true;
+}
+
+static void start_read(struct agent_apply *apply, struct agent_entry *entry)
+{
+    struct fed_buf path;
+
+    fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
+    agent_path_put_object(&path, &entry->work);
+    apply_start(apply, entry, AGENT_STEP_READ,
+        &(struct fed_kube_request){
+            .method = "GET", .path = fed_buf_cstr(&path), .accept = AGENT_ACCEPT_METADATA});
+    fed_buf_fini(&path);
+}
+
+static void render_failed(struct agent_apply *apply, struct agent_entry *entry, enum fed_err err,
+    const char *reason, struct fed_diag *diag)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+
+    if (!diag->text[0])
+        fed_diag_set(diag, err, "%s", fed_err_text(err));
+    if (err == FED_ERR_INVALID || err == FED_ERR_LIMIT) /* only another bundle can change that */
+        agent_entry_plan(entry, AGENT_STEP_NONE, 0);
+    else
+        apply_retry(apply, entry, AGENT_STEP_APPLY, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
+    agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, diag->text);
+    fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), diag->text);
+    changed(apply, entry);
+}
+
+static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
+{
+    struct call *call = apply->calls;
+    struct fed_diag diag = {""};
+    const char *reason = "ComputeResourceFailed";
+    uint8_t content[AGENT_CONTENT_SIZE];
+    struct fed_buf path;
+    struct fed_buf body;
+    enum fed_err err;
+
+    fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
+    fed_buf_init(&body, apply->ports.mem, AGENT_BODY_MAX);
+    agent_path_put_object(&path, &entry->work);
+    fed_buf_put_text(&path, APPLY_QUERY);
+    err = agent_entry_content(apply->ports.mem, &entry->work, content);
+    if (!err)
+        err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
+    if (err) {
+        render_failed(apply, entry, err, reason, &diag);
+        goto done;
+    }
+    if (apply_start(apply, entry, AGENT_STEP_APPLY,
+            &(struct fed_kube_request){.method = "PATCH",
+                .path = fed_buf_cstr(&path),
+                .content_type = "application/apply-patch+yaml",
+                .accept = agent_apply_accept(&entry->work),
+                .body = fed_buf_span(&body)})) {
+        while (call->entry != entry)
+            call++;
+        memcpy(call->content, content, sizeof content);
+    }
+done:
+    fed_buf_fini(&body);
+    fed_buf_fini(&path);
+}
+
+static void start(struct agent_apply *apply, struct agent_entry *entry)
+{
+    switch ((enum agent_step)entry->step) {
+    case AGENT_STEP_READ:
+    case AGENT_STEP_RELEASE: /* always from a fresh look */
+        start_read(apply, entry);
+        break;
+    case AGENT_STEP_APPLY:
+        start_apply(apply, entry);
+        break;
+    case AGENT_STEP_DELETE:
+        apply_start_delete(apply, entry);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- schedule ---- */
+
+/* The namespace of the entry is part of the bundle and not in place. */
+static bool waits_for_namespace(const struct agent_apply *apply, const struct agent_entry *entry)
+{
+    struct fed_work ns = {.api_version = FED_SPAN_LIT("v1"),
+        .kind = FED_SPAN_LIT("Namespace"),
+        .name = entry->work.ns};
+    const struct agent_entry *found;
+
+    if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
+        return false;
+    found = agent_table_find(apply->table, &ns);
+    return found && found->in_manifest && !found->uid[0];
+}
+
+static void hold(struct agent_apply *apply, struct agent_entry *entry)
+{
+    struct fed_diag message;
+
+    apply_retry(apply, entry, (enum agent_step)entry->step, MISSING_FLOOR_MS, RETRY_CEILING_MS, 0);
+    fed_diag_set(&message, FED_OK, "namespace \"" FED_SPAN_FMT "\" is not there yet",
+        FED_SPAN_ARG(entry->work.ns));
+    agent_entry_set(
+        apply->table, entry, FED_WORK_WAITING, apply_reason(entry), message.text);
+    changed(apply, entry);
+}
+
+static bool is_due(const struct agent_entry *entry, uint64_t now_ms)
+{
+    return !entry->busy && entry->step != AGENT_STEP_NONE && !entry->dropped &&
+           entry->due_ms <= now_ms;
+}
+
+/* Later phases wait for it: due, or under way and not overly slow. */
+static bool holds_phase(const struct agent_entry *entry, uint64_t now_ms)
+{
+    return is_due(entry, now_ms) || (entry->busy && now_ms < entry->due_ms + PATIENCE_MS);
+}
+
+/* The next time at which the entry asks for a look; UINT64_MAX for never. */
+static uint64_t next_look(const struct agent_entry *entry, uint64_t now_ms)
+{
+    uint64_t due_ms = entry->busy ? entry->due_ms + PATIENCE_MS : entry->due_ms;
+
+    if (!entry->busy && (entry->step == AGENT_STEP_NONE || entry->dropped))
+        return UINT64_MAX;
+    return due_ms > now_ms ? due_ms : UINT64_MAX;
+}
+
+/* The lowest phase that has something under way or due; PHASE_LAST when none. *next_ms: earliest later time. */
+static unsigned find_phase(const struct agent_apply *apply, uint64_t now_ms, uint64_t *next_ms)
+{
+    unsigned lowest = PHASE_LAST;
+
+    *next_ms = UINT64_MAX;
+    for (size_t i = 0; i < apply->table->n; i++) {
+        const struct agent_entry *entry = apply->table->at[i];
+
+        uint64_t look_ms = next_look(entry, now_ms);
+
+        *next_ms = look_ms < *next_ms ? look_ms : *next_ms;
+        if (holds_phase(entry, now_ms)) {
+            unsigned phase = phase_of(entry);
+
+            lowest = phase < lowest ? phase : lowest;
+        }
+    }
+    return lowest;
+}
+
+/* Starts what fits of one phase; false when an entry could only be put off, so that the phases must be looked at again. */
+static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_ms)
+{
+    bool stands = true;
+
+    for (size_t i = 0; i < apply->table->n && !apply->paused; i++) {
+        struct agent_entry *entry = apply->table->at[i];
+
+        if (apply->n_calls == AGENT_INFLIGHT_MAX)
+            break;
+        if (!is_due(entry, now_ms) || phase_of(entry) != phase)
+            continue;
+        if (waits_for_namespace(apply, entry))
+            hold(apply, entry);
+        else
+            start(apply, entry);
+        if (!entry->busy)
+            stands = false;
+    }
+    return stands;
+}
+
+static void schedule(struct agent_apply *apply)
+{
+    uint64_t now_ms = apply_now(apply);
+    uint64_t next_ms = UINT64_MAX;
+    unsigned phase;
+
+    agent_timer_stop(&apply->ports, apply->timer);
+    if (apply->paused)
+        return;
+    do {
+        phase = find_phase(apply, now_ms, &next_ms);
+    } while (phase < PHASE_LAST && !start_phase(apply, phase, now_ms) && !apply->paused);
+    if (next_ms != UINT64_MAX && !apply->paused)
+        agent_timer_at(&apply->ports, apply->timer, next_ms);
+    if (apply->n_calls == 0 && apply->was_busy) {
+        apply->was_busy = false;
+        apply->events.settled(apply->events.ctx);
+    }
+}
+
+void agent_apply_kick(struct agent_apply *apply)
+{
+    if (apply->in_kick)
+        return;
+    apply->in_kick = true;
+    schedule(apply);
+    apply->in_kick = false;
+}
+
+static void on_timer(void *ctx)
+{
+    agent_apply_kick(ctx);
+}
+
+void agent_apply_pause(struct agent_apply *apply)
+{
+    apply->paused = true;
+    agent_timer_stop(&apply->ports, apply->timer);
+}
+
+void agent_apply_resume(struct agent_apply *apply)
+{
+    uint64_t now_ms = apply_now(apply);
+
+    apply->paused = false;
+    for (size_t i = 0; i < apply->table->n; i++) {
+        struct agent_entry *entry = apply->table->at[i];
+
+        if (entry->step != AGENT_STEP_NONE && !entry->busy &&
+            (entry->state == FED_WORK_WAITING || entry->state == FED_WORK_PENDING ||
+                entry->state == FED_WORK_REMOVING))
+            entry->due_ms = now_ms;
+    }
+    agent_apply_kick(apply);
+}
+
+bool agent_apply_is_settled(const struct agent_apply *apply)
+{
+    uint64_t next_ms;
+
+    return apply->n_calls == 0 &&
+           find_phase(apply, apply_now(apply), &next_ms) == PHASE_LAST;
+}
+
+enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state *state,
+    struct agent_table *table, const struct agent_apply_events *events, struct agent_apply **out)
+{
+    struct agent_apply *apply = fed_alloc_zero(ports->mem, sizeof *apply);
+    enum fed_err err;
+
+    if (!apply)
+        return FED_ERR_NOMEM;
+    apply->ports = *ports;
+    apply->state = state;
+    apply->table = table;
+    apply->events = *events;
+    err = ports->loop->timer_new(ports->loop->ctx, on_timer, apply, &apply->timer);
+    if (err) {
+        fed_alloc_free(ports->mem, apply, sizeof *apply);
+        return err;
+    }
+    *out = apply;
+    return FED_OK;
+}
+
+void agent_apply_free(struct agent_apply *apply)
+{
+    if (!apply)
+        return;
+    for (size_t i = 0; i < AGENT_INFLIGHT_MAX; i++) {
+        struct call *call = &apply->calls[i];
+
+        if (!call->entry)
+            continue;
+        apply->ports.kube->cancel(apply->ports.kube->ctx, call->kube_call);
+        call->entry->busy = false;
+    }
+    apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->timer);
+    fed_alloc_free(apply->ports.mem, apply, sizeof *apply);
+}

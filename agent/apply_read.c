@@ -1,0 +1,84 @@
+/* apply_read.c - what a look at the member's object leads to (see apply.h). */
+#include "agent/apply_inner.h"
+
+#include <string.h>
+
+static void refuse(struct agent_apply *apply, struct agent_entry *entry, const char *reason,
+    const char *message)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+
+    if (strcmp(entry->reason, reason) != 0)
+        fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), message);
+    apply_retry(apply, entry, AGENT_STEP_READ, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
+    agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, message);
+}
+
+/* May the object that is there be made what the work asks for? */
+static void consider(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
+{
+    bool ours = fed_span_is(seen->managed, "true") || seen->has_fields ||
+                (entry->uid[0] && strcmp(entry->uid, seen->uid) == 0);
+
+    if (fed_span_is(seen->managed, "false")) {
+        refuse(apply, entry, "ManagedLabelFalse",
+            "the object is labelled kubefed.io/managed=false in the member and is left alone");
+    } else if (!ours && !(entry->work.options & FED_WORK_ADOPT)) {
+        refuse(apply, entry, "AlreadyExists",
+            "an object of that name exists in the member and adopting is switched off");
+    } else if (seen->deleting) {
+        apply_retry(apply, entry, AGENT_STEP_READ, GONE_FLOOR_MS, GONE_CEILING_MS, 0);
+        agent_entry_set(apply->table, entry, FED_WORK_WAITING, apply_reason(entry),
+            "the object in the member is being deleted");
+    } else {
+        memcpy(entry->uid, seen->uid, sizeof entry->uid);
+        agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
+    }
+}
+
+static void absent(struct agent_apply *apply, struct agent_entry *entry)
+{
+    if (entry->removing) {
+        apply_drop(entry);
+        return;
+    }
+    entry->uid[0] = '\0';
+    agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
+}
+
+static void present(
+    struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_arena arena;
+    struct agent_seen seen;
+
+    fed_arena_init(&arena, apply->ports.mem, AGENT_OBJECT_ARENA_MAX);
+    if (fed_json_doc_new(&arena.alloc, &doc)) {
+        apply_retry(apply, entry, AGENT_STEP_READ, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
+    } else if (apply_parse(apply, entry, doc, answer->body, &seen)) {
+        if (entry->removing)
+            apply_remove_seen(apply, entry, &seen);
+        else
+            consider(apply, entry, &seen);
+    }
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+}
+
+void apply_read_answer(
+    struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer)
+{
+    struct agent_answer refusal;
+
+    if (answer->status == 200) {
+        present(apply, entry, answer);
+    } else if (answer->status == 404) {
+        absent(apply, entry);
+    } else {
+        agent_answer_read(apply->ports.mem, answer, &refusal);
+        apply_refused(apply, entry, AGENT_STEP_READ, &refusal, answer->retry_after_s,
+            "RetrievalFailed");
+    }
+}

@@ -1,0 +1,321 @@
+/* daemon.c - see daemon.h. */
+#include "agent/daemon_inner.h"
+
+#include "proto/base/text.h"
+
+#include <string.h>
+
+#define PERSIST_FLOOR_MS 5000u
+#define PERSIST_CEILING_MS 60000u
+
+/* ---- persistence ---- */
+
+static void persist_soon(struct agent_daemon *d)
+{
+    if (d->persist_set)
+        return;
+    d->persist_set = true;
+    agent_timer_at(&d->ports, d->persist_timer,
+        fed_loop_now_ms(d->ports.loop) + AGENT_PERSIST_DELAY_MS);
+}
+
+static void leave_check(struct agent_daemon *d)
+{
+    fed_loop_call *left = d->left;
+
+    if (!left || agent_daemon_remaining(d) > 0)
+        return;
+    d->left = NULL;
+    left(d->left_ctx);
+}
+
+static void persist(struct agent_daemon *d)
+{
+    struct fed_diag diag = {""};
+    enum fed_err err = agent_state_persist(&d->state, &d->table, &diag);
+
+    if (!err) {
+        if (d->persist_retry.attempts > 0)
+            fed_log(d->ports.log, FED_LOG_INFO, "state file: written again");
+        agent_retry_reset(&d->persist_retry);
+        agent_observe_sync(d->observe);
+        leave_check(d);
+        return;
+    }
+    d->persist_set = true;
+    agent_timer_at(&d->ports, d->persist_timer,
+        agent_retry_failed(&d->persist_retry, fed_loop_now_ms(d->ports.loop), PERSIST_FLOOR_MS,
+            PERSIST_CEILING_MS, agent_spread(&d->ports), 0));
+    fed_log(d->ports.log, d->persist_retry.attempts <= 1 ? FED_LOG_ERROR : FED_LOG_DEBUG,
+        "state file: %s; going on from memory, trying again", diag.text[0] ? diag.text : fed_err_text(err));
+}
+
+static void on_persist_timer(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    d->persist_set = false;
+    persist(d);
+}
+
+/* ---- traffic ---- */
+
+/* Civil month of a time: days to year and month, proleptic Gregorian calendar. */
+static uint64_t month_of(int64_t unix_s)
+{
+    char text[FED_TEXT_TIME_SIZE];
+    uint64_t year = 0;
+    uint64_t month = 1;
+
+    fed_text_time(unix_s < 0 ? 0 : unix_s, text); /* 2026-11-22T... */
+    for (size_t i = 0; i < 4; i++)
+        year = year * 10 + (uint64_t)(text[i] - '0');
+    month = (uint64_t)(text[5] - '0') * 10 + (uint64_t)(text[6] - '0');
+    return year * 12 + month - 1;
+}
+
+void agent_daemon_traffic(
+    struct agent_daemon *d, struct fed_link_stats *process, struct agent_traffic *month)
+{
+    uint64_t now = month_of(fed_loop_unix_s(d->ports.loop));
+
+    *process = (struct fed_link_stats){0};
+    if (d->ports.link && d->sync)
+        d->ports.link->stats(d->ports.link->ctx, process);
+    /* Bytes of a process that lives across the turn of the month count to the new one. */
+    *month = (struct agent_traffic){.month = now,
+        .sent_bytes = process->sent_bytes + (d->month.month == now ? d->month.sent_bytes : 0),
+        .received_bytes =
+            process->received_bytes + (d->month.month == now ? d->month.received_bytes : 0)};
+}
+
+static void store_traffic(struct agent_daemon *d)
+{
+    struct agent_traffic month;
+    struct fed_link_stats process;
+    struct fed_diag diag = {""};
+
+    agent_daemon_traffic(d, &process, &month);
+    if (process.sent_bytes == 0 && process.received_bytes == 0)
+        return;
+    if (agent_state_set_traffic(&d->state, &month, &diag))
+        fed_log(d->ports.log, FED_LOG_WARN, "state file: traffic counters: %s", diag.text);
+}
+
+/* ---- events of the modules ---- */
+
+static void on_changed(void *ctx, struct agent_entry *entry)
+{
+    struct agent_daemon *d = ctx;
+
+    if (entry->dirty)
+        persist_soon(d);
+    agent_observe_want(d->observe, entry);
+    if (entry->report_due)
+        agent_report_soon(d->report);
+}
+
+static void on_settled(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_report_now(d->report);
+}
+
+static void on_trouble(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_probe_trouble(d->probe);
+}
+
+static void on_reachable(void *ctx, bool reachable)
+{
+    struct agent_daemon *d = ctx;
+
+    if (reachable) {
+        agent_apply_resume(d->apply);
+        agent_observe_resume(d->observe);
+    } else {
+        agent_apply_pause(d->apply);
+        agent_observe_pause(d->observe);
+    }
+}
+
+static void on_facts(void *ctx, struct fed_span facts)
+{
+    struct agent_daemon *d = ctx;
+
+    if (agent_report_facts(d->report, facts))
+        fed_log(d->ports.log, FED_LOG_WARN, "facts about the cluster cannot be reported");
+}
+
+static void on_full(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_observe_refresh_status(d->observe);
+}
+
+static void on_up(void *ctx, uint64_t report_seq)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_report_link_up(d->report, report_seq);
+}
+
+static void on_down(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_report_link_down(d->report);
+}
+
+static void log_kept(struct agent_daemon *d)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+
+    for (size_t i = 0; i < d->table.n; i++) {
+        if (d->table.at[i]->kept)
+            fed_log(d->ports.log, FED_LOG_WARN, "%s: not named by the hub's new epoch, left in place",
+                agent_entry_name(d->table.at[i], name));
+    }
+}
+
+static void on_staged(void *ctx, const struct agent_staged *staged)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_apply_kick(d->apply); /* first of all: the change is on its way to the member */
+    if (staged->new_epoch)
+        log_kept(d);
+    agent_observe_sync(d->observe);
+    agent_report_staged(d->report);
+}
+
+/* ---- life ---- */
+
+static enum fed_err make_modules(struct agent_daemon *d)
+{
+    struct agent_apply_events apply = {
+        .ctx = d, .changed = on_changed, .settled = on_settled, .trouble = on_trouble};
+    struct agent_observe_events observe = {.ctx = d, .trouble = on_trouble};
+    struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
+    struct agent_report_events report = {.ctx = d, .full = on_full};
+    struct agent_sync_events sync = {.ctx = d, .up = on_up, .down = on_down, .staged = on_staged};
+    enum fed_err err =
+        d->ports.loop->timer_new(d->ports.loop->ctx, on_persist_timer, d, &d->persist_timer);
+
+    if (!err)
+        err = agent_apply_new(&d->ports, &d->state, &d->table, &apply, &d->apply);
+    if (!err)
+        err = agent_observe_new(&d->ports, &d->table, d->apply, &observe, &d->observe);
+    if (!err)
+        err = agent_probe_new(&d->ports, &probe, &d->probe);
+    if (!err)
+        err = agent_report_new(&d->ports, &d->table, &report, &d->report);
+    if (!err && d->options.sync.n_hubs > 0)
+        err = agent_sync_new(
+            &d->ports, &d->state, &d->table, &d->options.sync, &sync, &d->sync);
+    return err;
+}
+
+enum fed_err agent_daemon_new(const struct agent_ports *ports,
+    const struct agent_daemon_options *options, struct agent_daemon **out, struct fed_diag *diag)
+{
+    struct agent_daemon *d = fed_alloc_zero(ports->mem, sizeof *d);
+    enum fed_err err;
+
+    if (!d)
+        return FED_ERR_NOMEM;
+    d->ports = *ports;
+    d->options = *options;
+    agent_state_init(&d->state, ports->mem, ports->store);
+    agent_table_init(&d->table, ports->mem);
+    err = agent_state_load(&d->state, &d->table, fed_loop_now_ms(ports->loop), diag);
+    if (!err)
+        err = agent_state_traffic(&d->state, &d->month, diag);
+    if (!err)
+        err = make_modules(d);
+    if (err) {
+        agent_daemon_free(d);
+        return err;
+    }
+    if (options->slot)
+        options->slot->sync = d->sync;
+    *out = d;
+    return FED_OK;
+}
+
+void agent_daemon_start(struct agent_daemon *d)
+{
+    agent_apply_pause(d->apply);
+    agent_observe_pause(d->observe);
+    agent_observe_sync(d->observe);
+    agent_probe_start(d->probe);
+    if (d->sync)
+        agent_sync_start(d->sync);
+}
+
+static void stop(struct agent_daemon *d)
+{
+    struct fed_diag diag = {""};
+
+    if (d->sync) {
+        agent_sync_stop(d->sync);
+        store_traffic(d);
+    }
+    if (d->apply && agent_state_persist(&d->state, &d->table, &diag))
+        fed_log(d->ports.log, FED_LOG_WARN, "state file: %s", diag.text);
+}
+
+void agent_daemon_free(struct agent_daemon *d)
+{
+    if (!d)
+        return;
+    stop(d);
+    if (d->options.slot)
+        d->options.slot->sync = NULL;
+    agent_sync_free(d->sync);
+    agent_report_free(d->report);
+    agent_probe_free(d->probe);
+    agent_observe_free(d->observe);
+    agent_apply_free(d->apply);
+    d->ports.loop->timer_free(d->ports.loop->ctx, d->persist_timer);
+    agent_table_fini(&d->table);
+    fed_alloc_free(d->ports.mem, d, sizeof *d);
+}
+
+/* ---- leaving ---- */
+
+size_t agent_daemon_remaining(const struct agent_daemon *d)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->table.n; i++)
+        n += d->table.at[i]->removing && !d->table.at[i]->dropped;
+    return n;
+}
+
+void agent_daemon_leave(
+    struct agent_daemon *d, bool keep_objects, fed_loop_call *left, void *left_ctx)
+{
+    uint64_t now_ms = fed_loop_now_ms(d->ports.loop);
+
+    d->left = left;
+    d->left_ctx = left_ctx;
+    for (size_t i = 0; i < d->table.n; i++) {
+        struct agent_entry *entry = d->table.at[i];
+
+        entry->orphan = entry->orphan || keep_objects || entry->kept;
+        entry->removing = true;
+        entry->in_manifest = entry->kept = false;
+        entry->dirty = true;
+        agent_entry_set(&d->table, entry, FED_WORK_REMOVING, "", NULL);
+        agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
+    }
+    d->table.revision = 0;
+    agent_table_reindex(&d->table);
+    persist_soon(d);
+    agent_apply_kick(d->apply);
+}

@@ -1,0 +1,33 @@
+/* daemon_inner.h - shared by daemon.c and status.c. */
+#ifndef FEDLET_AGENT_DAEMON_INNER_H
+#define FEDLET_AGENT_DAEMON_INNER_H
+
+#include "agent/apply.h"
+#include "agent/daemon.h"
+#include "agent/observe.h"
+#include "agent/probe.h"
+#include "agent/report.h"
+
+struct agent_daemon {
+    struct agent_ports ports;
+    struct agent_daemon_options options;
+    struct agent_state state;
+    struct agent_table table;
+    struct agent_apply *apply;
+    struct agent_observe *observe;
+    struct agent_probe *probe;
+    struct agent_report *report;
+    struct agent_sync *sync; /* NULL without hubs */
+    struct fed_timer *persist_timer;
+    bool persist_set;
+    struct agent_retry persist_retry;
+    struct agent_traffic month; /* as stored, before this process */
+    fed_loop_call *left;
+    void *left_ctx;
+};
+
+/* Traffic of this process and of the month, all included. */
+void agent_daemon_traffic(
+    struct agent_daemon *daemon, struct fed_link_stats *process, struct agent_traffic *month);
+
+#endif

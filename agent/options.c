@@ -1,0 +1,228 @@
+/* options.c - see options.h. */
+#include "agent/options.h"
+
+#include "proto/base/text.h"
+
+#include <string.h>
+
+#define USES_CONFIG 0x01u
+#define USES_JSON 0x02u
+#define USES_TIMEOUT 0x04u
+
+static const struct command {
+    const char *name;
+    unsigned uses;
+    const char *help;
+} commands[AGENT_COMMANDS] = {
+    [AGENT_COMMAND_JOIN] = {"join", USES_CONFIG | USES_TIMEOUT,
+        "fedlet join TOKEN --name CLUSTER [options]\n"
+        "\n"
+        "Enrols this cluster at the hub that made the token. TOKEN may be - to read it from stdin.\n"
+        "\n"
+        "  --name CLUSTER     name of this cluster in the federation\n"
+        "  --label KEY=VALUE  label of the cluster, repeatable\n"
+        "  --kubeconfig FILE  the member cluster; remembered for `fedlet run`\n"
+        "  --state-dir DIR    default /var/lib/fedlet\n"
+        "  --timeout D        wait that long for approval, default 10m\n"
+        "\n"
+        "Example:\n"
+        "  fedctl token create | ssh gateway fedlet join - --name shop-17 --label region=north\n"},
+    [AGENT_COMMAND_RUN] = {"run", USES_CONFIG,
+        "fedlet run [options]\n"
+        "\n"
+        "The service: pulls this cluster's bundle, applies it, and reports back.\n"
+        "\n"
+        "  --config FILE      see `fedlet config --sample`\n"
+        "  --state-dir DIR    default /var/lib/fedlet\n"
+        "  --kubeconfig FILE  the member cluster\n"
+        "  --link auto|coap|https\n"
+        "  --hub URL          instead of the addresses of the token, repeatable\n"
+        "  --log-level error|warn|info|debug\n"
+        "\n"
+        "Example:\n"
+        "  fedlet run --kubeconfig /etc/rancher/k3s/k3s.yaml\n"},
+    [AGENT_COMMAND_STATUS] = {"status", USES_CONFIG | USES_JSON,
+        "fedlet status [--state-dir DIR] [-o json]\n"
+        "\n"
+        "Asks the running service: connection, bundle, works, traffic, certificate.\n"
+        "\n"
+        "Example:\n"
+        "  fedlet status -o json\n"},
+    [AGENT_COMMAND_LEAVE] = {"leave", USES_CONFIG | USES_TIMEOUT,
+        "fedlet leave [--keep-objects] [--state-dir DIR] [--kubeconfig FILE] [--timeout D]\n"
+        "\n"
+        "Ends this cluster's membership: deletes what was applied (or, with --keep-objects, only\n"
+        "takes label and ownership off) and then the agent's identity. The service must be stopped.\n"
+        "\n"
+        "Example:\n"
+        "  systemctl stop fedlet && fedlet leave --keep-objects\n"},
+    [AGENT_COMMAND_CONFIG] = {"config", USES_CONFIG,
+        "fedlet config --check --config FILE\n"
+        "fedlet config --sample\n"
+        "\n"
+        "Checks a configuration file, or prints one with all keys, their meaning and defaults.\n"
+        "\n"
+        "Example:\n"
+        "  fedlet config --sample > /etc/fedlet/config.yaml\n"},
+    [AGENT_COMMAND_VERSION] = {"version", USES_JSON, "fedlet version [-o json]\n"},
+    [AGENT_COMMAND_HELP] = {"help", 0,
+        "fedlet - the member's agent of a Kubernetes federation\n"
+        "\n"
+        "  join     enrol this cluster with a token from the hub\n"
+        "  run      the service\n"
+        "  status   what the running service is doing\n"
+        "  leave    end the membership\n"
+        "  config   check a configuration file, or print a sample\n"
+        "  version  print the version\n"
+        "\n"
+        "`fedlet COMMAND --help` says more.\n"},
+};
+
+const char *agent_options_help(enum agent_command command)
+{
+    return commands[command].help;
+}
+
+static enum fed_err find_command(
+    const char *name, struct agent_options *out, struct fed_diag *diag)
+{
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (unsigned i = 0; i < AGENT_COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            out->command = (enum agent_command)i;
+            return FED_OK;
+        }
+    }
+    return fed_diag_set(diag, FED_ERR_INVALID, "no such command: %s", name);
+}
+
+static enum fed_err add_label(
+    struct agent_options *out, const char *text, struct fed_diag *diag)
+{
+    struct fed_span all = fed_span_text(text);
+    size_t equals = fed_span_find(all, '=');
+    struct fed_span key = fed_span_sub(all, 0, equals);
+    struct fed_span value = fed_span_sub(all, equals + 1, all.len);
+    struct fed_join_label *label = &out->labels[out->n_labels];
+
+    if (out->n_labels == FED_JOIN_LABELS_MAX)
+        return fed_diag_set(diag, FED_ERR_INVALID, "--label: at most %u", FED_JOIN_LABELS_MAX);
+    if (equals == all.len || !fed_text_is_label_key(key) || !fed_text_is_label_value(value) ||
+        fed_span_to_cstr(key, label->key, sizeof label->key) ||
+        fed_span_to_cstr(value, label->value, sizeof label->value))
+        return fed_diag_set(diag, FED_ERR_INVALID, "--label: \"%s\" is no KEY=VALUE", text);
+    out->n_labels++;
+    return FED_OK;
+}
+
+static enum fed_err set_timeout(
+    struct agent_options *out, const char *text, struct fed_diag *diag)
+{
+    uint64_t ms = 0;
+
+    if (fed_text_duration_ms(fed_span_text(text), &ms) || ms == 0 || ms > 86400000u)
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "--timeout: \"%s\" is no duration up to 24h, such as 5m", text);
+    out->timeout_ms = (unsigned)ms;
+    return FED_OK;
+}
+
+static enum fed_err set_output(
+    struct agent_options *out, const char *text, struct fed_diag *diag)
+{
+    if (strcmp(text, "json") != 0)
+        return fed_diag_set(diag, FED_ERR_INVALID, "-o: \"%s\" is not json", text);
+    out->json = true;
+    return FED_OK;
+}
+
+/* Options without a value. */
+static bool take_flag(struct agent_options *out, const char *option)
+{
+    bool config = out->command == AGENT_COMMAND_CONFIG;
+
+    if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
+        return out->help = true;
+    if (strcmp(option, "--keep-objects") == 0 && out->command == AGENT_COMMAND_LEAVE)
+        return out->keep_objects = true;
+    if (strcmp(option, "--check") == 0 && config)
+        return out->check = true;
+    if (strcmp(option, "--sample") == 0 && config)
+        return out->sample = true;
+    return false;
+}
+
+static enum fed_err take_value(
+    struct agent_options *out, const char *option, const char *value, struct fed_diag *diag)
+{
+    unsigned uses = commands[out->command].uses;
+    bool join = out->command == AGENT_COMMAND_JOIN;
+
+    if (strcmp(option, "--label") == 0 && join)
+        return add_label(out, value, diag);
+    if (strcmp(option, "--timeout") == 0 && (uses & USES_TIMEOUT))
+        return set_timeout(out, value, diag);
+    if ((strcmp(option, "-o") == 0 || strcmp(option, "--output") == 0) && (uses & USES_JSON))
+        return set_output(out, value, diag);
+    if (strcmp(option, "--name") == 0 && join) {
+        out->name = value;
+        return FED_OK;
+    }
+    if (strcmp(option, "--config") == 0 && (uses & USES_CONFIG)) {
+        out->config_file = value;
+        return FED_OK;
+    }
+    if (!(uses & USES_CONFIG))
+        return fed_diag_set(diag, FED_ERR_INVALID, "unknown option %s", option);
+    if (out->n_overrides == sizeof out->overrides / sizeof *out->overrides)
+        return fed_diag_set(diag, FED_ERR_INVALID, "too many options");
+    out->overrides[out->n_overrides].option = option;
+    out->overrides[out->n_overrides++].value = value;
+    return FED_OK;
+}
+
+static enum fed_err check_complete(const struct agent_options *out, struct fed_diag *diag)
+{
+    if (out->help)
+        return FED_OK;
+    if (out->command == AGENT_COMMAND_JOIN && !out->token)
+        return fed_diag_set(diag, FED_ERR_INVALID, "join needs a token");
+    if (out->command == AGENT_COMMAND_JOIN &&
+        (!out->name || !fed_text_is_dns_subdomain(fed_span_text(out->name))))
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "join needs --name CLUSTER: lower-case letters, digits, - and .");
+    if (out->command == AGENT_COMMAND_CONFIG && out->check == out->sample)
+        return fed_diag_set(diag, FED_ERR_INVALID, "config needs --check or --sample");
+    if (out->check && !out->config_file)
+        return fed_diag_set(diag, FED_ERR_INVALID, "config --check needs --config FILE");
+    return FED_OK;
+}
+
+enum fed_err agent_options_parse(
+    int argc, char **argv, struct agent_options *out, struct fed_diag *diag)
+{
+    enum fed_err err;
+
+    *out = (struct agent_options){.command = AGENT_COMMAND_HELP};
+    if (argc < 2)
+        return fed_diag_set(diag, FED_ERR_INVALID, "no command");
+    err = find_command(argv[1], out, diag);
+    for (int i = 2; i < argc && !err; i++) {
+        if (argv[i][0] != '-' || strcmp(argv[i], "-") == 0) {
+            if (out->command != AGENT_COMMAND_JOIN || out->token)
+                err = fed_diag_set(diag, FED_ERR_INVALID, "unexpected argument %s", argv[i]);
+            out->token = argv[i];
+        } else if (!take_flag(out, argv[i])) {
+            if (i + 1 == argc)
+                err = fed_diag_set(
+                    diag, FED_ERR_INVALID, "unknown option, or no value: %s", argv[i]);
+            else
+                err = take_value(out, argv[i], argv[i + 1], diag);
+            i++;
+        }
+    }
+    return err ? err : check_complete(out, diag);
+}

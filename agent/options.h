@@ -1,0 +1,46 @@
+/* options.h - the command line of fedlet, parsed; COMMAND and what it may be given is one table. */
+#ifndef FEDLET_AGENT_OPTIONS_H
+#define FEDLET_AGENT_OPTIONS_H
+
+#include "agent/config.h"
+#include "proto/link/link.h"
+
+enum agent_command {
+    AGENT_COMMAND_JOIN,
+    AGENT_COMMAND_RUN,
+    AGENT_COMMAND_STATUS,
+    AGENT_COMMAND_LEAVE,
+    AGENT_COMMAND_CONFIG,
+    AGENT_COMMAND_VERSION,
+    AGENT_COMMAND_HELP,
+    AGENT_COMMANDS
+};
+
+struct agent_options {
+    enum agent_command command;
+    bool help; /* of that command */
+    bool json;
+    bool keep_objects;
+    bool check;
+    bool sample;
+    const char *config_file; /* NULL for none */
+    const char *token;       /* "-" for stdin */
+    const char *name;
+    unsigned timeout_ms; /* 0: the command's own */
+    size_t n_labels;
+    struct fed_join_label labels[FED_JOIN_LABELS_MAX];
+    /* options that go over the configuration file, in their order */
+    size_t n_overrides;
+    struct {
+        const char *option;
+        const char *value;
+    } overrides[32];
+};
+
+/* FED_ERR_INVALID with a sentence: wrong usage. */
+FED_MUST_USE enum fed_err agent_options_parse(
+    int argc, char **argv, struct agent_options *out, struct fed_diag *diag);
+/* Help of one command, or of all with AGENT_COMMAND_HELP. */
+const char *agent_options_help(enum agent_command command);
+
+#endif

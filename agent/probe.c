@@ -1,0 +1,233 @@
+/* probe.c - see probe.h. */
+#include "agent/probe.h"
+
+#include "agent/retry.h"
+#include "proto/base/text.h"
+#include "proto/doc/doc.h"
+#include "proto/object/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROBE_PERIOD_MS 60000u
+#define PROBE_TIMEOUT_MS 5000u
+#define RETRY_FLOOR_MS 500u
+#define RETRY_CEILING_MS 10000u
+#define FAILURES_BELIEVED 2u
+#define VERSION_ARENA_MAX (256u << 10)
+
+enum reach { REACH_UNKNOWN, REACH_YES, REACH_NO };
+
+struct agent_probe {
+    struct agent_ports ports;
+    struct agent_probe_events events;
+    struct fed_timer *timer;
+    struct fed_kube_call *call;
+    struct agent_retry failing;
+    enum reach reach;
+    char version[64];
+    char healthz[128];
+};
+
+static void again_in(struct agent_probe *probe, uint64_t wait_ms)
+{
+    agent_timer_at(&probe->ports, probe->timer, fed_loop_now_ms(probe->ports.loop) + wait_ms);
+}
+
+static enum fed_err put_facts(struct agent_probe *probe, struct fed_buf *out)
+{
+    struct fed_doc *doc = fed_doc_new_object();
+    enum fed_err err;
+
+    if (!doc)
+        return FED_ERR_NOMEM;
+    err = fed_doc_set_text(doc, "kubernetesVersion", probe->version);
+    if (!err)
+        err = fed_doc_set_text(doc, "healthz", probe->healthz);
+    if (!err)
+        err = fed_doc_put(out, doc);
+    fed_doc_free(doc);
+    return err ? err : fed_buf_err(out);
+}
+
+static void tell_facts(struct agent_probe *probe)
+{
+    struct fed_buf text;
+
+    fed_buf_init(&text, probe->ports.mem, 4096);
+    if (put_facts(probe, &text) == FED_OK)
+        probe->events.facts(probe->events.ctx, fed_buf_span(&text));
+    fed_buf_fini(&text);
+}
+
+static void set_reach(struct agent_probe *probe, enum reach reach)
+{
+    if (probe->reach == reach)
+        return;
+    probe->reach = reach;
+    if (reach == REACH_YES)
+        fed_log(probe->ports.log, FED_LOG_INFO, "member API server: reachable, %s",
+            probe->version[0] ? probe->version : "version not known");
+    else
+        fed_log(probe->ports.log, FED_LOG_WARN, "member API server: %s; trying on", probe->healthz);
+    probe->events.reachable(probe->events.ctx, reach == REACH_YES);
+}
+
+/* Cuts at a character boundary: the text becomes part of a JSON document. */
+static void set_health(struct agent_probe *probe, const char *prefix, const char *text)
+{
+    size_t len;
+
+    snprintf(probe->healthz, sizeof probe->healthz, "%s%s", prefix, text);
+    len = strlen(probe->healthz);
+    while (len > 0 && !fed_text_is_utf8(fed_span_of(probe->healthz, len)))
+        len--;
+    probe->healthz[len] = '\0';
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)probe->healthz[i] < 0x20)
+            probe->healthz[i] = ' ';
+    }
+}
+
+static void failed(struct agent_probe *probe, const char *why)
+{
+    uint64_t now_ms = fed_loop_now_ms(probe->ports.loop);
+    uint64_t due_ms = agent_retry_failed(&probe->failing, now_ms, RETRY_FLOOR_MS,
+        RETRY_CEILING_MS, agent_spread(&probe->ports), 0);
+
+    agent_timer_at(&probe->ports, probe->timer, due_ms);
+    if (probe->failing.attempts < FAILURES_BELIEVED)
+        return;
+    set_health(probe, "unreachable: ", why);
+    set_reach(probe, REACH_NO);
+    tell_facts(probe);
+}
+
+static void read_version(struct agent_probe *probe, struct fed_span body)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *root = NULL;
+    struct fed_arena arena;
+    char version[sizeof probe->version];
+
+    fed_arena_init(&arena, probe->ports.mem, VERSION_ARENA_MAX);
+    if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
+        fed_json_parse(doc, body, &root, NULL) == FED_OK &&
+        fed_span_to_cstr(fed_json_string(fed_json_get(root, "gitVersion")), version,
+            sizeof version) == FED_OK &&
+        version[0])
+        memcpy(probe->version, version, sizeof version);
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+}
+
+static void on_version(void *ctx, enum fed_err err, const struct fed_kube_answer *answer,
+    const struct fed_diag *diag)
+{
+    struct agent_probe *probe = ctx;
+
+    probe->call = NULL;
+    if (err) {
+        failed(probe, diag && diag->text[0] ? diag->text : fed_err_text(err));
+        return;
+    }
+    if (answer->status == 200)
+        read_version(probe, answer->body);
+    agent_retry_reset(&probe->failing);
+    set_reach(probe, REACH_YES);
+    tell_facts(probe);
+    again_in(probe, PROBE_PERIOD_MS);
+}
+
+static void ask(struct agent_probe *probe, const char *path, fed_kube_done *done)
+{
+    struct fed_kube *kube = probe->ports.kube;
+    enum fed_err err = kube->request(kube->ctx,
+        &(struct fed_kube_request){.method = "GET", .path = path, .timeout_ms = PROBE_TIMEOUT_MS},
+        done, probe, &probe->call);
+
+    if (err) {
+        probe->call = NULL;
+        failed(probe, fed_err_text(err));
+    }
+}
+
+static void on_health(void *ctx, enum fed_err err, const struct fed_kube_answer *answer,
+    const struct fed_diag *diag)
+{
+    struct agent_probe *probe = ctx;
+    struct agent_answer refusal;
+
+    probe->call = NULL;
+    if (err) {
+        failed(probe, diag && diag->text[0] ? diag->text : fed_err_text(err));
+        return;
+    }
+    if (answer->status == 401) {
+        failed(probe, "the member's API server does not accept the agent's credentials");
+        return;
+    }
+    if (answer->status == 200 || answer->status == 403) { /* not allowed to look: it answers */
+        set_health(probe, "", "ok");
+    } else {
+        agent_answer_read(probe->ports.mem, answer, &refusal);
+        set_health(probe, "", refusal.message);
+    }
+    ask(probe, "/version", on_version);
+}
+
+static void look(struct agent_probe *probe)
+{
+    if (!probe->call)
+        ask(probe, "/healthz", on_health);
+}
+
+static void on_timer(void *ctx)
+{
+    look(ctx);
+}
+
+void agent_probe_start(struct agent_probe *probe)
+{
+    look(probe);
+}
+
+void agent_probe_trouble(struct agent_probe *probe)
+{
+    if (probe->reach == REACH_YES && probe->failing.attempts == 0)
+        again_in(probe, 0); /* not from within the failed request */
+}
+
+bool agent_probe_is_reachable(const struct agent_probe *probe)
+{
+    return probe->reach == REACH_YES;
+}
+
+enum fed_err agent_probe_new(const struct agent_ports *ports,
+    const struct agent_probe_events *events, struct agent_probe **out)
+{
+    struct agent_probe *probe = fed_alloc_zero(ports->mem, sizeof *probe);
+    enum fed_err err;
+
+    if (!probe)
+        return FED_ERR_NOMEM;
+    probe->ports = *ports;
+    probe->events = *events;
+    err = ports->loop->timer_new(ports->loop->ctx, on_timer, probe, &probe->timer);
+    if (err) {
+        fed_alloc_free(ports->mem, probe, sizeof *probe);
+        return err;
+    }
+    *out = probe;
+    return FED_OK;
+}
+
+void agent_probe_free(struct agent_probe *probe)
+{
+    if (!probe)
+        return;
+    if (probe->call)
+        probe->ports.kube->cancel(probe->ports.kube->ctx, probe->call);
+    probe->ports.loop->timer_free(probe->ports.loop->ctx, probe->timer);
+    fed_alloc_free(probe->ports.mem, probe, sizeof *probe);
+}

@@ -1,0 +1,29 @@
+/* probe.h - is the member's API server well, and what is it? GET /healthz, as KubeFed judges a cluster, and GET /version.
+ *
+ * Looks once a minute, at once after trouble, and with back-off while it is away. One failed request is not
+ * believed: two in a row are. */
+#ifndef FEDLET_AGENT_PROBE_H
+#define FEDLET_AGENT_PROBE_H
+
+#include "agent/answer.h"
+#include "agent/ports.h"
+
+struct agent_probe;
+
+struct agent_probe_events {
+    void *ctx;
+    /* Reachable or not; called at each change, first when it is known. */
+    void (*reachable)(void *ctx, bool reachable);
+    /* JSON document for the hub: {"kubernetesVersion","healthz":"ok" or what is wrong}. */
+    void (*facts)(void *ctx, struct fed_span facts);
+};
+
+FED_MUST_USE enum fed_err agent_probe_new(const struct agent_ports *ports,
+    const struct agent_probe_events *events, struct agent_probe **out);
+void agent_probe_free(struct agent_probe *probe);
+void agent_probe_start(struct agent_probe *probe);
+/* Somebody's request failed: look now. */
+void agent_probe_trouble(struct agent_probe *probe);
+bool agent_probe_is_reachable(const struct agent_probe *probe);
+
+#endif

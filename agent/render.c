@@ -1,0 +1,46 @@
+/* render.c - see render.h. */
+#include "agent/render.h"
+
+#include "proto/object/render.h"
+
+enum fed_err agent_render_apply(struct agent_state *state, const struct agent_entry *entry,
+    struct fed_buf *out, const char **reason, struct fed_diag *diag)
+{
+    struct fed_buf blob;
+    enum fed_err err;
+
+    fed_buf_init(&blob, state->mem, FED_BLOB_MAX);
+    err = agent_state_blob(state, &entry->work.blob, &blob);
+    if (err) {
+        *reason = "ComputeResourceFailed";
+        fed_diag_set(diag, err, "the template is missing in the agent's state");
+        goto done;
+    }
+    err = fed_render_work(state->mem, &entry->work, fed_buf_span(&blob), out, diag);
+    if (err)
+        *reason = entry->work.overrides.len > 0 ? "ApplyOverridesFailed" : "ComputeResourceFailed";
+done:
+    fed_buf_fini(&blob);
+    return err;
+}
+
+void agent_render_delete(struct fed_buf *out, const char *uid)
+{
+    fed_buf_printf(out,
+        "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Background\","
+        "\"preconditions\":{\"uid\":\"%s\"}}",
+        uid);
+}
+
+void agent_render_release(struct fed_buf *out, const struct agent_seen *seen)
+{
+    fed_buf_printf(out, "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%llu\"}",
+        (unsigned long long)seen->resource_version);
+    if (seen->has_fields)
+        fed_buf_printf(out, ",{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%zu\"}",
+            seen->fields_index);
+    if (seen->has_managed)
+        fed_buf_put_text(
+            out, ",{\"op\":\"remove\",\"path\":\"/metadata/labels/kubefed.io~1managed\"}");
+    fed_buf_put_u8(out, ']');
+}

@@ -1,0 +1,445 @@
+/* report.c - see report.h. The entries of the message under way are remembered, so that a lost answer can put them
+ * back; an entry that is dropped stays in the table until its report was answered. */
+#include "agent/report.h"
+
+#include "proto/bundle/report.h"
+#include "proto/link/link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TIMEOUT_MS 60000u
+#define RETRY_FLOOR_MS 2000u
+#define RETRY_CEILING_MS 60000u
+#define ENTRIES_MAX 512u /* of one message: at two bytes each it is full by then */
+#define REMOVED_MAX 700u /* of one message: ids of usual length within FED_REPORT_MAX */
+#define REMOTE_CHUNK (16u << 10) /* messages with remote statuses may be larger */
+
+struct agent_report {
+    struct agent_ports ports;
+    struct agent_table *table;
+    struct agent_report_events events;
+    struct fed_timer *timer;
+    struct fed_buf facts;
+    bool facts_due;
+    bool link_up;
+    bool in_flight;
+    bool full_due;    /* the next message begins a full report */
+    bool in_full;     /* messages of a full report are still to come */
+    bool news;        /* something besides entries: the revision, a finished removal */
+    bool leftover;    /* entries that did not fit the message under way */
+    bool urgent;      /* asked for while a message was under way */
+    bool timer_set;
+    uint64_t seq;     /* acknowledged last; 0: none by this process */
+    uint64_t sent_seq;
+    uint64_t hold_until_ms; /* after a refusal */
+    struct agent_retry retry;
+    struct agent_entry **sent; /* entries of the message under way */
+    size_t n_sent;
+    size_t cap_sent;
+    bool sent_facts;
+};
+
+static uint64_t now_of(const struct agent_report *r)
+{
+    return fed_loop_now_ms(r->ports.loop);
+}
+
+static void set_timer(struct agent_report *r, uint64_t due_ms)
+{
+    agent_timer_at(&r->ports, r->timer, due_ms);
+    r->timer_set = true;
+}
+
+static bool is_reported(const struct agent_entry *entry)
+{
+    return entry->in_manifest;
+}
+
+static bool has_news(const struct agent_report *r)
+{
+    if (r->full_due || r->in_full || r->news || r->facts_due)
+        return true;
+    for (size_t i = 0; i < r->table->n; i++) {
+        if (r->table->at[i]->report_due)
+            return true;
+    }
+    return false;
+}
+
+bool agent_report_is_idle(const struct agent_report *r)
+{
+    return !r->in_flight && !has_news(r);
+}
+
+/* ---- building a message ---- */
+
+struct message {
+    struct fed_arena arena;
+    struct fed_report report;
+    struct fed_report_entry *entries;
+    struct fed_report_removed *removed;
+    struct fed_report_remote *remote;
+    size_t size; /* estimate */
+};
+
+static enum fed_err put_removed(
+    struct agent_report *r, struct message *m, struct agent_entry *entry)
+{
+    const struct fed_work *w = &entry->work;
+    struct fed_buf id;
+
+    fed_buf_init(&id, &m->arena.alloc, 1024);
+    fed_buf_printf(&id, FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT,
+        FED_SPAN_ARG(w->api_version), FED_SPAN_ARG(w->kind), FED_SPAN_ARG(w->ns),
+        FED_SPAN_ARG(w->name));
+    if (fed_buf_err(&id))
+        return fed_buf_err(&id);
+    m->removed[m->report.n_removed++] = (struct fed_report_removed){.id = fed_buf_span(&id),
+        .state = (enum fed_work_state)entry->state,
+        .reason = fed_span_text(entry->reason),
+        .message = fed_span_text(entry->message)};
+    if (entry->report_due)
+        r->sent[r->n_sent++] = entry;
+    return FED_OK;
+}
+
+/* Names and version strings are copied: the entry may change while the message waits for its answer. */
+static enum fed_err put_entry(
+    struct agent_report *r, struct message *m, struct agent_entry *entry)
+{
+    struct fed_report_entry *out = &m->entries[m->report.n_entries];
+    struct fed_buf rv;
+
+    fed_buf_init(&rv, &m->arena.alloc, 32);
+    fed_buf_printf(&rv, "%llu", (unsigned long long)entry->resource_version);
+    if (fed_buf_err(&rv))
+        return fed_buf_err(&rv);
+    *out = (struct fed_report_entry){.index = entry->index,
+        .state = (enum fed_work_state)entry->state,
+        .health = (enum fed_work_health)entry->health,
+        .generation = entry->generation,
+        .reason = fed_span_text(entry->reason),
+        .message = fed_span_text(entry->message)};
+    if (entry->generation == 0)
+        out->resource_version = fed_buf_span(&rv);
+    m->size += 4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
+    m->report.n_entries++;
+    if (entry->remote)
+        m->remote[m->report.n_remote++] = (struct fed_report_remote){
+            .index = entry->index, .status = fed_span_of(entry->remote, entry->remote_len)};
+    r->sent[r->n_sent++] = entry;
+    return FED_OK;
+}
+
+static bool fits(const struct message *m, const struct agent_entry *entry)
+{
+    size_t limit = entry->remote || m->report.n_remote ? REMOTE_CHUNK : AGENT_REPORT_CHUNK;
+    size_t message = entry->message ? strlen(entry->message) : 0;
+
+    if (m->report.n_entries == 0)
+        return true;
+    return m->report.n_entries < ENTRIES_MAX && m->size + message + entry->remote_len + 40 <= limit;
+}
+
+static enum fed_err put_entries(struct agent_report *r, struct message *m, bool *more)
+{
+    enum fed_err err = FED_OK;
+
+    *more = false;
+    for (size_t i = 0; i < r->table->n && !err; i++) {
+        struct agent_entry *entry = r->table->at[i];
+
+        if (entry->removing && !entry->dropped && m->report.n_removed < REMOVED_MAX) {
+            err = put_removed(r, m, entry);
+        } else if (!entry->report_due) {
+            continue;
+        } else if (!is_reported(entry)) {
+            r->sent[r->n_sent++] = entry; /* told by its absence */
+        } else if (!fits(m, entry)) {
+            *more = true;
+        } else {
+            err = put_entry(r, m, entry);
+        }
+    }
+    return err;
+}
+
+static enum fed_err build(struct agent_report *r, struct message *m, struct fed_buf *out)
+{
+    struct fed_alloc *mem = &m->arena.alloc;
+    bool more = false;
+    enum fed_err err;
+
+    m->entries = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->entries);
+    m->remote = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->remote);
+    m->removed = fed_alloc_array(mem, REMOVED_MAX, sizeof *m->removed);
+    r->cap_sent = r->table->n + 1;
+    r->sent = fed_alloc_array(r->ports.mem, r->cap_sent, sizeof(struct agent_entry *));
+    if (!m->entries || !m->remote || !m->removed || !r->sent)
+        return FED_ERR_NOMEM;
+    m->size = 24 + (r->facts_due ? r->facts.len : 0);
+    err = put_entries(r, m, &more);
+    if (err)
+        return err;
+    r->leftover = more;
+    r->in_full = r->in_full && more;
+    m->report.more = r->in_full;
+    m->report.epoch = r->table->epoch;
+    m->report.revision = r->table->revision;
+    m->report.seq = r->seq + 1;
+    m->report.entries = m->entries;
+    m->report.removed = m->removed;
+    m->report.remote = m->remote;
+    if (r->facts_due)
+        m->report.facts = fed_buf_span(&r->facts);
+    fed_report_put(out, &m->report);
+    return fed_buf_err(out);
+}
+
+/* ---- sending ---- */
+
+static void free_sent(struct agent_report *r)
+{
+    for (size_t i = 0; i < r->n_sent; i++)
+        r->sent[i]->reporting = false;
+    fed_alloc_free(r->ports.mem, r->sent, r->cap_sent * sizeof(struct agent_entry *));
+    r->sent = NULL;
+    r->n_sent = 0;
+    r->cap_sent = 0;
+}
+
+/* The hub has it (or takes the whole anew): what was not changed since is told. */
+static void told(struct agent_report *r)
+{
+    r->seq = r->sent_seq;
+    for (size_t i = 0; i < r->n_sent; i++)
+        r->sent[i]->reporting = false;
+    r->n_sent = 0;
+    agent_table_sweep(r->table);
+}
+
+static void put_back(struct agent_report *r)
+{
+    for (size_t i = 0; i < r->n_sent; i++)
+        r->sent[i]->report_due = true;
+    r->facts_due = r->facts_due || r->sent_facts;
+    r->news = true;
+    r->full_due = true; /* what the hub holds now is not known for sure */
+    r->in_full = false;
+}
+
+static void try_later(struct agent_report *r, uint32_t asked_s)
+{
+    r->hold_until_ms = agent_retry_failed(&r->retry, now_of(r), RETRY_FLOOR_MS, RETRY_CEILING_MS,
+        agent_spread(&r->ports), asked_s > 3600 ? 3600000u : asked_s * 1000u);
+    set_timer(r, r->hold_until_ms);
+}
+
+static void answered(struct agent_report *r, const struct fed_link_message *message)
+{
+    if (message->code / 100 == 2) {
+        agent_retry_reset(&r->retry);
+        told(r);
+        return;
+    }
+    put_back(r);
+    if (message->code == FED_LINK_CONFLICT) {
+        fed_log(r->ports.log, FED_LOG_INFO, "report: the hub asks for a full one");
+    } else {
+        fed_log(r->ports.log, r->retry.attempts ? FED_LOG_DEBUG : FED_LOG_WARN,
+            "report: the hub answered %u.%02u", message->code / 100, message->code % 100);
+    }
+    try_later(r, message->max_age_s);
+}
+
+static void on_answer(void *ctx, enum fed_err err, const struct fed_link_message *message,
+    const struct fed_diag *diag)
+{
+    struct agent_report *r = ctx;
+
+    (void)diag;
+    if (!r->in_flight)
+        return; /* the link went down meanwhile */
+    r->in_flight = false;
+    if (err) {
+        put_back(r);
+        try_later(r, 0);
+    } else {
+        answered(r, message);
+    }
+    free_sent(r);
+    if (r->timer_set || !has_news(r))
+        return;
+    if (r->in_full || r->leftover || r->urgent)
+        agent_report_now(r);
+    else
+        agent_report_soon(r);
+}
+
+static void begin_full(struct agent_report *r)
+{
+    r->full_due = false;
+    r->in_full = true;
+    for (size_t i = 0; i < r->table->n; i++)
+        r->table->at[i]->report_due = true;
+    r->facts_due = r->facts.len > 0;
+    r->events.full(r->events.ctx);
+}
+
+static void mark_sent(struct agent_report *r)
+{
+    for (size_t i = 0; i < r->n_sent; i++) {
+        struct agent_entry *entry = r->sent[i];
+
+        entry->report_due = false;
+        entry->reporting = true;
+        fed_alloc_free(r->ports.mem, entry->remote, entry->remote_len);
+        entry->remote = NULL;
+        entry->remote_len = 0;
+    }
+    r->sent_facts = r->facts_due;
+    r->facts_due = false;
+    r->news = false;
+}
+
+static void send(struct agent_report *r)
+{
+    struct message m = {0};
+    struct fed_buf out;
+    enum fed_err err;
+
+    if (r->full_due)
+        begin_full(r);
+    m.report.full = r->in_full;
+    fed_arena_init(&m.arena, r->ports.mem, 1u << 20);
+    fed_buf_init(&out, r->ports.mem, FED_REPORT_MAX);
+    err = build(r, &m, &out);
+    if (!err)
+        err = r->ports.link->request(r->ports.link->ctx, FED_LINK_POST, FED_LINK_PATH_REPORT, NULL,
+            fed_buf_span(&out), TIMEOUT_MS, on_answer, r);
+    if (err) {
+        fed_log(r->ports.log, FED_LOG_WARN, "report: %s", fed_err_text(err));
+        r->full_due = r->full_due || m.report.full;
+        r->in_full = false;
+        free_sent(r);
+        try_later(r, 0);
+    } else {
+        r->in_flight = true;
+        r->sent_seq = m.report.seq;
+        mark_sent(r);
+    }
+    fed_buf_fini(&out);
+    fed_arena_fini(&m.arena);
+}
+
+void agent_report_now(struct agent_report *r)
+{
+    uint64_t now_ms = now_of(r);
+
+    r->urgent = r->in_flight;
+    if (!r->link_up || r->in_flight || !has_news(r))
+        return;
+    if (now_ms < r->hold_until_ms) {
+        set_timer(r, r->hold_until_ms);
+        return;
+    }
+    agent_timer_stop(&r->ports, r->timer);
+    r->timer_set = false;
+    send(r);
+}
+
+static void on_timer(void *ctx)
+{
+    struct agent_report *r = ctx;
+
+    r->timer_set = false;
+    agent_report_now(r);
+}
+
+void agent_report_soon(struct agent_report *r)
+{
+    if (!r->timer_set && !r->in_flight && r->link_up)
+        set_timer(r, now_of(r) + AGENT_REPORT_COALESCE_MS);
+}
+
+void agent_report_staged(struct agent_report *r)
+{
+    r->news = true;
+    if (r->in_full) {
+        r->in_full = false;
+        r->full_due = true;
+    }
+    agent_report_soon(r);
+}
+
+enum fed_err agent_report_facts(struct agent_report *r, struct fed_span facts)
+{
+    if (fed_span_eq(fed_buf_span(&r->facts), facts))
+        return FED_OK;
+    fed_buf_clear(&r->facts);
+    fed_buf_put(&r->facts, facts);
+    if (fed_buf_err(&r->facts))
+        return fed_buf_err(&r->facts);
+    r->facts_due = true;
+    agent_report_now(r);
+    return FED_OK;
+}
+
+void agent_report_link_up(struct agent_report *r, uint64_t hub_seq)
+{
+    r->link_up = true;
+    r->hold_until_ms = 0;
+    agent_retry_reset(&r->retry);
+    if (r->seq == 0 || hub_seq != r->seq) {
+        r->seq = hub_seq;
+        r->full_due = true;
+        r->in_full = false;
+    }
+    agent_report_now(r);
+}
+
+void agent_report_link_down(struct agent_report *r)
+{
+    r->link_up = false;
+    agent_timer_stop(&r->ports, r->timer);
+    r->timer_set = false;
+    if (r->in_flight) {
+        r->in_flight = false;
+        put_back(r);
+        free_sent(r);
+    }
+    r->full_due = r->full_due || r->in_full;
+    r->in_full = false;
+}
+
+enum fed_err agent_report_new(const struct agent_ports *ports, struct agent_table *table,
+    const struct agent_report_events *events, struct agent_report **out)
+{
+    struct agent_report *r = fed_alloc_zero(ports->mem, sizeof *r);
+    enum fed_err err;
+
+    if (!r)
+        return FED_ERR_NOMEM;
+    r->ports = *ports;
+    r->table = table;
+    r->events = *events;
+    fed_buf_init(&r->facts, ports->mem, FED_REPORT_FACTS_MAX);
+    err = ports->loop->timer_new(ports->loop->ctx, on_timer, r, &r->timer);
+    if (err) {
+        fed_alloc_free(ports->mem, r, sizeof *r);
+        return err;
+    }
+    *out = r;
+    return FED_OK;
+}
+
+void agent_report_free(struct agent_report *r)
+{
+    if (!r)
+        return;
+    free_sent(r);
+    fed_buf_fini(&r->facts);
+    r->ports.loop->timer_free(r->ports.loop->ctx, r->timer);
+    fed_alloc_free(r->ports.mem, r, sizeof *r);
+}

@@ -1,0 +1,114 @@
+/* seen.c - see seen.h. */
+#include "agent/seen.h"
+
+#include "agent/health.h"
+#include "proto/object/render.h"
+
+#include <string.h>
+
+static bool is_ours(const struct fed_json *entry)
+{
+    return fed_span_is(fed_json_string(fed_json_get(entry, "manager")), AGENT_FIELD_MANAGER) &&
+           fed_span_is(fed_json_string(fed_json_get(entry, "operation")), "Apply") &&
+           !fed_json_is_string(fed_json_get(entry, "subresource"));
+}
+
+static enum fed_err read_fields(
+    struct fed_alloc *mem, const struct fed_json *entry, struct agent_seen *out)
+{
+    struct fed_json *fields = fed_json_get(entry, "fieldsV1");
+    struct fed_buf text;
+    struct fed_digest digest;
+    enum fed_err err;
+
+    fed_buf_init(&text, mem, AGENT_BODY_MAX);
+    err = fields ? fed_json_put_canonical(&text, fields) : FED_OK;
+    if (!err)
+        err = fed_buf_err(&text);
+    if (!err)
+        err = fed_digest_of(fed_buf_span(&text), &digest);
+    if (!err)
+        memcpy(out->fields, digest.bytes, sizeof out->fields);
+    fed_buf_fini(&text);
+    return err;
+}
+
+static enum fed_err read_managers(
+    struct fed_alloc *mem, const struct fed_json *managed, struct agent_seen *out)
+{
+    struct fed_span latest = {0};
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; i < fed_json_count(managed) && !err; i++) {
+        const struct fed_json *entry = fed_json_at(managed, i);
+        struct fed_span time = fed_json_string(fed_json_get(entry, "time"));
+
+        if (is_ours(entry)) {
+            out->has_fields = true;
+            out->fields_index = i;
+            err = read_fields(mem, entry, out);
+        } else if (!fed_json_is_string(fed_json_get(entry, "subresource")) &&
+                   fed_span_cmp(time, latest) >= 0) {
+            struct fed_span name = fed_json_string(fed_json_get(entry, "manager"));
+
+            latest = time; /* RFC 3339 in UTC: text order is time order */
+            name = fed_span_sub(name, 0, sizeof out->other_manager - 1);
+            memset(out->other_manager, 0, sizeof out->other_manager);
+            if (name.len > 0)
+                memcpy(out->other_manager, name.at, name.len);
+        }
+    }
+    return err;
+}
+
+/* A uid is put into requests as it is, so it must need no escaping. */
+static bool is_plain(const char *text)
+{
+    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")] ==
+           '\0';
+}
+
+enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *object,
+    struct fed_span api_version, struct fed_span kind, struct agent_seen *out,
+    struct fed_diag *diag)
+{
+    const struct fed_json *meta = fed_json_get(object, "metadata");
+    const struct fed_json *label =
+        fed_json_get(fed_json_get(meta, "labels"), FED_RENDER_MANAGED_LABEL);
+    struct agent_seen seen = {0};
+    enum fed_err err;
+
+    seen.ns = fed_json_string(fed_json_get(meta, "namespace"));
+    seen.name = fed_json_string(fed_json_get(meta, "name"));
+    if (seen.name.len == 0)
+        return fed_diag_set(diag, FED_ERR_INVALID, "the member's object has no metadata.name");
+    if (fed_span_to_cstr(fed_json_string(fed_json_get(meta, "uid")), seen.uid, sizeof seen.uid) ||
+        !is_plain(seen.uid))
+        return fed_diag_set(diag, FED_ERR_INVALID, "the member's object has an unusable uid");
+    seen.generation = (uint64_t)fed_json_int(fed_json_get(meta, "generation"), 0);
+    if (fed_span_to_u64(
+            fed_json_string(fed_json_get(meta, "resourceVersion")), &seen.resource_version))
+        seen.resource_version = 0;
+    seen.managed = fed_json_string(label);
+    seen.has_managed = fed_json_is_string(label);
+    seen.deleting = fed_json_is_string(fed_json_get(meta, "deletionTimestamp"));
+    seen.health = agent_health_of(api_version, kind, object);
+    seen.status = fed_json_get(object, "status");
+    err = read_managers(mem, fed_json_get(meta, "managedFields"), &seen);
+    if (err)
+        return fed_diag_set(diag, err, "managedFields of the member's object");
+    *out = seen;
+    return FED_OK;
+}
+
+enum fed_err agent_seen_parse(struct fed_alloc *mem, struct fed_json_doc *doc,
+    struct fed_span text, struct fed_span api_version, struct fed_span kind,
+    struct agent_seen *out, struct fed_diag *diag)
+{
+    struct fed_json *object = NULL;
+    enum fed_err err = fed_json_parse(doc, text, &object, diag);
+
+    if (err)
+        return fed_diag_prefix(diag, err, "answer of the member's API server");
+    return agent_seen_read(mem, object, api_version, kind, out, diag);
+}

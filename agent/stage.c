@@ -1,0 +1,425 @@
+/* stage.c - see stage.h. Three passes: compare (what changes), commit (rows), adopt (the table; cannot fail). */
+#include "agent/stage.h"
+
+#include "proto/bundle/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct swap { /* an entry whose work gets new content */
+    struct agent_entry *entry;
+    struct agent_entry *fresh; /* carries the new block until it moves into entry */
+    bool plan;                 /* the rendered object changes, or has to be looked at again */
+};
+
+struct staging {
+    struct agent_state *state;
+    struct agent_table *table;
+    struct fed_alloc *arena;
+    const struct fed_frame *frame;
+    uint64_t now_ms;
+    bool new_epoch;
+    struct agent_entry **next; /* the table's next array, from the table's memory */
+    size_t n_next;
+    size_t cap_next;
+    struct swap *swaps;
+    size_t n_swaps;
+    struct agent_entry **added;
+    size_t n_added;
+    struct agent_entry **leaving;
+    size_t n_leaving;
+    struct fed_store_op *ops;
+    size_t n_ops;
+    size_t cap_ops;
+};
+
+/* ---- decoding ---- */
+
+struct lookup {
+    struct agent_state *state;
+    struct fed_alloc *arena;
+};
+
+static enum fed_err look_up(void *ctx, const struct fed_digest *digest, struct fed_span *out)
+{
+    struct lookup *l = ctx;
+    struct fed_buf blob;
+    enum fed_err err;
+
+    fed_buf_init(&blob, l->arena, FED_BLOB_MAX);
+    err = agent_state_blob(l->state, digest, &blob);
+    if (!err)
+        *out = fed_buf_span(&blob);
+    return err;
+}
+
+static enum fed_err check_head(
+    const struct agent_table *table, const struct fed_frame_head *head, struct fed_diag *diag)
+{
+    if (!head->has_body)
+        return fed_diag_set(diag, FED_ERR_CONFLICT, "the frame carries no changes");
+    if (table->revision == 0)
+        return FED_OK;
+    if (head->epoch != table->epoch) {
+        if (head->base_revision != 0)
+            return fed_diag_set(diag, FED_ERR_CONFLICT, "a change of another epoch");
+        return FED_OK;
+    }
+    if (head->revision < table->revision)
+        return fed_diag_set(diag, FED_ERR_GONE,
+            "revision %llu is older than revision %llu, which is in place",
+            (unsigned long long)head->revision, (unsigned long long)table->revision);
+    return FED_OK;
+}
+
+static enum fed_err decode(struct agent_state *state, struct agent_table *table,
+    struct fed_arena *arena, struct fed_span bytes, struct fed_frame *out, struct fed_diag *diag)
+{
+    struct lookup l = {.state = state, .arena = &arena->alloc};
+    struct fed_manifest base = {0};
+    struct fed_frame_head head;
+    struct fed_span from = bytes;
+    enum fed_err err = fed_frame_head_take(&from, &head);
+
+    if (err)
+        return fed_diag_set(diag, err, "the frame's head cannot be read");
+    err = check_head(table, &head, diag);
+    if (!err)
+        err = agent_table_manifest(table, &arena->alloc, &base);
+    if (!err)
+        err = fed_frame_decode(arena, bytes, &base, look_up, &l, out, diag);
+    return err;
+}
+
+/* ---- comparing ---- */
+
+static enum fed_err note_swap(
+    struct staging *s, struct agent_entry *entry, const struct fed_work *work)
+{
+    uint8_t content[AGENT_CONTENT_SIZE];
+    struct agent_entry *fresh;
+    enum fed_err err = agent_entry_content(s->table->mem, work, content);
+
+    if (err)
+        return err;
+    fresh = agent_entry_new(s->table->mem, work);
+    if (!fresh)
+        return FED_ERR_NOMEM;
+    s->swaps[s->n_swaps++] = (struct swap){.entry = entry,
+        .fresh = fresh,
+        .plan = !entry->in_manifest || !entry->has_applied || entry->busy ||
+                entry->state != FED_WORK_APPLIED ||
+                memcmp(content, entry->applied, sizeof content) != 0};
+    return FED_OK;
+}
+
+static enum fed_err note_added(struct staging *s, const struct fed_work *work)
+{
+    struct agent_entry *entry = agent_entry_new(s->table->mem, work);
+
+    if (!entry)
+        return FED_ERR_NOMEM;
+    s->added[s->n_added++] = entry;
+    s->next[s->n_next++] = entry;
+    return FED_OK;
+}
+
+static void note_absent(struct staging *s, struct agent_entry *entry)
+{
+    s->next[s->n_next++] = entry;
+    if (entry->in_manifest)
+        s->leaving[s->n_leaving++] = entry;
+}
+
+/* Merges the table and the target manifest, both sorted by identity. */
+static enum fed_err compare(struct staging *s)
+{
+    const struct fed_manifest *target = &s->frame->target;
+    enum fed_err err = FED_OK;
+    size_t i = 0;
+    size_t j = 0;
+
+    while (!err && (i < s->table->n || j < target->n_works)) {
+        struct agent_entry *old = i < s->table->n ? s->table->at[i] : NULL;
+        const struct fed_work *work = j < target->n_works ? &target->works[j] : NULL;
+        int order = !old ? 1 : !work ? -1 : fed_work_cmp(&old->work, work);
+
+        if (order < 0) {
+            note_absent(s, old);
+            i++;
+        } else if (order > 0) {
+            err = note_added(s, work);
+            j++;
+        } else {
+            s->next[s->n_next++] = old;
+            if (!old->in_manifest || !fed_work_same(&old->work, work))
+                err = note_swap(s, old, work);
+            i++;
+            j++;
+        }
+    }
+    return err;
+}
+
+static enum fed_err make_room(struct staging *s)
+{
+    size_t n_target = s->frame->target.n_works;
+    size_t n_old = s->table->n;
+
+    s->cap_next = n_target + n_old + 1;
+    s->cap_ops = 2 * n_target + 2 * n_old + s->frame->n_blobs + 1;
+    s->swaps = fed_alloc_array(s->arena, n_old + 1, sizeof *s->swaps);
+    s->added = fed_alloc_array(s->arena, n_target + 1, sizeof *s->added);
+    s->leaving = fed_alloc_array(s->arena, n_old + 1, sizeof *s->leaving);
+    s->ops = fed_alloc_array(s->arena, s->cap_ops, sizeof *s->ops);
+    s->next = fed_alloc_array(s->table->mem, s->cap_next, sizeof *s->next);
+    if (!s->swaps || !s->added || !s->leaving || !s->ops || !s->next)
+        return FED_ERR_NOMEM;
+    return FED_OK;
+}
+
+/* The frame's removals carry the hub's last word on orphaning; without it the work's own option counts. */
+static bool is_orphaned(const struct staging *s, const struct agent_entry *entry)
+{
+    for (size_t i = 0; i < s->frame->n_removed; i++) {
+        if (s->frame->removed[i].base_index == entry->index)
+            return s->frame->removed[i].options & FED_WORK_ORPHAN;
+    }
+    return entry->work.options & FED_WORK_ORPHAN;
+}
+
+/* ---- writing ---- */
+
+static void add_op(struct staging *s, struct fed_span key, struct fed_span value, bool remove)
+{
+    s->ops[s->n_ops++] = (struct fed_store_op){.key = key, .value = value, .remove = remove};
+}
+
+/* The row of an entry as it will be; `as` is a copy with the future flags. */
+static enum fed_err put_row(struct staging *s, const struct agent_entry *as)
+{
+    struct fed_buf key;
+    struct fed_buf value;
+
+    fed_buf_init(&key, s->arena, FED_STORE_KEY_MAX);
+    fed_buf_init(&value, s->arena, FED_WORK_OVERRIDES_MAX + 8192u);
+    agent_state_put_work_key(&key, &as->work);
+    agent_state_put_record(&value, as);
+    if (fed_buf_err(&key))
+        return fed_buf_err(&key);
+    if (fed_buf_err(&value))
+        return fed_buf_err(&value);
+    add_op(s, fed_buf_span(&key), fed_buf_span(&value), false);
+    return FED_OK;
+}
+
+static enum fed_err put_rows(struct staging *s)
+{
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; i < s->n_added && !err; i++) {
+        struct agent_entry as = *s->added[i];
+
+        as.in_manifest = true;
+        err = put_row(s, &as);
+    }
+    for (size_t i = 0; i < s->n_swaps && !err; i++) {
+        struct agent_entry as = *s->swaps[i].entry;
+
+        as.work = s->swaps[i].fresh->work;
+        as.in_manifest = true;
+        as.removing = as.orphan = as.kept = false;
+        as.has_applied = as.has_applied && !s->swaps[i].plan;
+        err = put_row(s, &as);
+    }
+    for (size_t i = 0; i < s->n_leaving && !err; i++) {
+        struct agent_entry as = *s->leaving[i];
+
+        as.in_manifest = false;
+        as.kept = s->new_epoch;
+        as.removing = !s->new_epoch;
+        as.orphan = is_orphaned(s, s->leaving[i]);
+        err = put_row(s, &as);
+    }
+    return err;
+}
+
+static int compare_digests(const void *a, const void *b)
+{
+    return memcmp(a, b, FED_DIGEST_SIZE);
+}
+
+static enum fed_err blob_op(
+    struct staging *s, const struct fed_digest *digest, struct fed_span bytes, bool remove)
+{
+    struct fed_buf key;
+
+    fed_buf_init(&key, s->arena, FED_STORE_KEY_MAX);
+    agent_state_put_blob_key(&key, digest);
+    if (fed_buf_err(&key))
+        return fed_buf_err(&key);
+    add_op(s, fed_buf_span(&key), bytes, remove);
+    return FED_OK;
+}
+
+/* Stores the blobs that travelled, drops those that no work of the target uses any more. */
+static enum fed_err put_blobs(struct staging *s)
+{
+    const struct fed_manifest *target = &s->frame->target;
+    struct fed_digest *used = fed_alloc_array(s->arena, target->n_works + 1, sizeof *used);
+    enum fed_err err = used ? FED_OK : FED_ERR_NOMEM;
+
+    for (size_t i = 0; i < target->n_works && !err; i++)
+        used[i] = target->works[i].blob;
+    if (!err)
+        qsort(used, target->n_works, sizeof *used, compare_digests);
+    for (size_t i = 0; i < s->frame->n_blobs && !err; i++) {
+        if (bsearch(&s->frame->blob_digests[i], used, target->n_works, sizeof *used,
+                compare_digests))
+            err = blob_op(s, &s->frame->blob_digests[i], s->frame->blobs[i], false);
+    }
+    for (size_t i = 0; i < s->n_swaps + s->n_leaving && !err; i++) {
+        const struct agent_entry *old =
+            i < s->n_swaps ? s->swaps[i].entry : s->leaving[i - s->n_swaps];
+
+        if (!bsearch(&old->work.blob, used, target->n_works, sizeof *used, compare_digests))
+            err = blob_op(s, &old->work.blob, (struct fed_span){0}, true);
+    }
+    return err;
+}
+
+static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
+{
+    const struct fed_frame_head *head = &s->frame->head;
+    struct fed_store *store = s->state->store;
+    struct fed_buf value;
+    enum fed_err err = put_rows(s);
+
+    if (!err)
+        err = put_blobs(s);
+    if (err)
+        return err;
+    fed_buf_init(&value, s->arena, 64);
+    agent_state_put_head(&value, head->epoch, head->revision, head->digest);
+    if (fed_buf_err(&value))
+        return fed_buf_err(&value);
+    add_op(s, FED_SPAN_LIT("manifest"), fed_buf_span(&value), false);
+    err = store->commit(store->ctx, NULL, 0, s->ops, s->n_ops, NULL, diag);
+    if (err)
+        return fed_diag_prefix(diag, err, "state file");
+    s->state->commits++;
+    return FED_OK;
+}
+
+/* ---- taking it into the table ---- */
+
+static void adopt_swap(struct staging *s, struct swap *swap)
+{
+    struct agent_entry *entry = swap->entry;
+    bool returning = !entry->in_manifest;
+    uint8_t *block = entry->block;
+    size_t block_len = entry->block_len;
+
+    entry->work = swap->fresh->work;
+    entry->block = swap->fresh->block;
+    entry->block_len = swap->fresh->block_len;
+    swap->fresh->block = block;
+    swap->fresh->block_len = block_len;
+    agent_entry_free(s->table->mem, swap->fresh);
+    swap->fresh = NULL;
+    entry->in_manifest = true;
+    entry->removing = entry->orphan = entry->kept = entry->dropped = false;
+    if (!swap->plan) {
+        entry->report_due = true;
+        return;
+    }
+    agent_entry_set(s->table, entry, FED_WORK_PENDING, "", NULL);
+    entry->report_due = true;
+    entry->has_applied = false;
+    entry->restores = 0;
+    entry->again = entry->busy;
+    agent_retry_reset(&entry->fight);
+    agent_entry_plan(entry,
+        returning || !entry->uid[0] ? AGENT_STEP_READ : AGENT_STEP_APPLY, s->now_ms);
+}
+
+static void adopt_leaving(struct staging *s, struct agent_entry *entry)
+{
+    entry->orphan = is_orphaned(s, entry);
+    entry->in_manifest = false;
+    entry->kept = s->new_epoch;
+    entry->removing = !s->new_epoch;
+    entry->again = entry->busy;
+    if (entry->kept) {
+        agent_entry_plan(entry, AGENT_STEP_NONE, 0);
+        return;
+    }
+    agent_entry_set(s->table, entry, FED_WORK_REMOVING, "", NULL);
+    entry->report_due = true;
+    agent_entry_plan(entry, AGENT_STEP_READ, s->now_ms);
+}
+
+static void adopt(struct staging *s)
+{
+    struct agent_table *table = s->table;
+
+    for (size_t i = 0; i < s->n_leaving; i++)
+        adopt_leaving(s, s->leaving[i]);
+    for (size_t i = 0; i < s->n_swaps; i++)
+        adopt_swap(s, &s->swaps[i]);
+    for (size_t i = 0; i < s->n_added; i++) {
+        s->added[i]->in_manifest = true;
+        s->added[i]->report_due = true;
+        agent_entry_plan(s->added[i], AGENT_STEP_READ, s->now_ms);
+    }
+    fed_alloc_free(table->mem, table->at, table->cap * sizeof(struct agent_entry *));
+    table->at = s->next;
+    table->n = s->n_next;
+    table->cap = s->cap_next;
+    table->epoch = s->frame->head.epoch;
+    table->revision = s->frame->head.revision;
+    memcpy(table->digest, s->frame->head.digest, sizeof table->digest);
+    agent_table_reindex(table);
+}
+
+static void give_up(struct staging *s)
+{
+    for (size_t i = 0; i < s->n_swaps; i++)
+        agent_entry_free(s->table->mem, s->swaps[i].fresh);
+    for (size_t i = 0; i < s->n_added; i++)
+        agent_entry_free(s->table->mem, s->added[i]);
+    fed_alloc_free(s->table->mem, s->next, s->cap_next * sizeof *s->next);
+}
+
+enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
+    struct fed_span bytes, uint64_t now_ms, struct agent_staged *out, struct fed_diag *diag)
+{
+    struct fed_arena arena;
+    struct fed_frame frame;
+    struct staging s = {
+        .state = state, .table = table, .arena = &arena.alloc, .frame = &frame, .now_ms = now_ms};
+    enum fed_err err;
+
+    fed_arena_init(&arena, state->mem, AGENT_STAGE_ARENA_MAX);
+    err = decode(state, table, &arena, bytes, &frame, diag);
+    if (err)
+        goto done;
+    s.new_epoch = table->revision != 0 && frame.head.epoch != table->epoch;
+    err = make_room(&s);
+    if (!err)
+        err = compare(&s);
+    if (!err)
+        err = write_all(&s, diag);
+    if (err) {
+        give_up(&s);
+        goto done;
+    }
+    adopt(&s);
+    *out = (struct agent_staged){.n_changed = s.n_swaps + s.n_added,
+        .n_removed = s.new_epoch ? 0 : s.n_leaving,
+        .n_kept = s.new_epoch ? s.n_leaving : 0,
+        .new_epoch = s.new_epoch};
+done:
+    fed_arena_fini(&arena);
+    return err;
+}

@@ -1,0 +1,85 @@
+/* state.h - what the agent keeps on disk: one store (STATE_DIR/state.db) and the private key (STATE_DIR/key.pem, 0600).
+ *
+ * Rows of the store:
+ *   "identity"  JSON {"cluster","hubs":[],"ca","certificate","kubeconfig"}
+ *   "manifest"  u8 format 1, u32 epoch, varint revision, 16 bytes: first half of the manifest's digest
+ *   "w/" group NUL kind NUL namespace NUL name
+ *               u8 format 1, u8 flags (0x01 in the manifest, 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied), the
+ *               work (fed_work_put), 16 bytes applied content, 16 bytes fields, string uid, varints generation and
+ *               resourceVersion
+ *   "b/" 32 bytes digest   the blob's bytes; exactly those that works of the manifest use
+ *   "traffic"   varints month (year * 12 + month - 1), bytes sent, bytes received
+ *
+ * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts every new work into
+ * the inventory: nothing that was ever asked of the member is forgotten by a crash. Results of applies follow later,
+ * many in one commit; losing them costs an apply that changes nothing. What cannot be decoded is refused with
+ * FED_ERR_CORRUPT and left as it is. */
+#ifndef FEDLET_AGENT_STATE_H
+#define FEDLET_AGENT_STATE_H
+
+#include "agent/table.h"
+#include "ports/fs.h"
+#include "ports/log.h"
+#include "ports/store.h"
+
+#define AGENT_STATE_FILE "state.db"
+#define AGENT_STATE_KEY_FILE "key.pem"
+#define AGENT_STATE_LOCK_FILE "lock"
+#define AGENT_STATE_SOCKET "control.sock"
+#define AGENT_STATE_APPLICATION_ID 0x66646c74u /* "fdlt" */
+#define AGENT_STATE_FORMAT 1u
+
+struct agent_state {
+    struct fed_alloc *mem;
+    struct fed_store *store;
+    uint64_t commits; /* made by this process */
+};
+
+void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store);
+
+/* Who we are. */
+struct agent_identity {
+    char cluster[254];
+    size_t n_hubs;
+    char hubs[AGENT_HUBS_MAX][281]; /* "coaps://HOST:PORT" */
+    char ca[4096];                  /* PEM */
+    char certificate[4096];         /* PEM */
+    char kubeconfig[1024];          /* given when joining, "" for none */
+};
+/* FED_ERR_NOT_FOUND when this directory has not joined, FED_ERR_CORRUPT with diag. */
+FED_MUST_USE enum fed_err agent_state_identity(
+    struct agent_state *state, struct agent_identity *out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err agent_state_set_identity(
+    struct agent_state *state, const struct agent_identity *identity, struct fed_diag *diag);
+
+/* Fills the table from the file and checks the manifest against its digest. Works that differ from what was applied last
+ * are planned at once, the others stand as applied until the member says otherwise. FED_ERR_CORRUPT with diag. */
+FED_MUST_USE enum fed_err agent_state_load(
+    struct agent_state *state, struct agent_table *table, uint64_t now_ms, struct fed_diag *diag);
+/* Writes what is dirty and frees what is dropped, in one commit; no commit when there is nothing. */
+FED_MUST_USE enum fed_err agent_state_persist(
+    struct agent_state *state, struct agent_table *table, struct fed_diag *diag);
+
+/* Appends the blob. FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err agent_state_blob(
+    struct agent_state *state, const struct fed_digest *digest, struct fed_buf *out);
+
+struct agent_traffic {
+    uint64_t month; /* year * 12 + month - 1, UTC */
+    uint64_t sent_bytes;
+    uint64_t received_bytes;
+};
+/* Zeros when there is none. */
+FED_MUST_USE enum fed_err agent_state_traffic(
+    struct agent_state *state, struct agent_traffic *out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err agent_state_set_traffic(
+    struct agent_state *state, const struct agent_traffic *traffic, struct fed_diag *diag);
+
+/* For staging: keys, and the record of an entry as it will be. */
+void agent_state_put_work_key(struct fed_buf *out, const struct fed_work *work);
+void agent_state_put_blob_key(struct fed_buf *out, const struct fed_digest *digest);
+void agent_state_put_head(
+    struct fed_buf *out, uint32_t epoch, uint64_t revision, const uint8_t digest[16]);
+void agent_state_put_record(struct fed_buf *out, const struct agent_entry *entry);
+
+#endif

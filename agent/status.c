@@ -1,0 +1,195 @@
+/* status.c - what `fedlet status` shows of a running agent (see daemon.h). */
+#include "agent/daemon_inner.h"
+
+#include "proto/base/text.h"
+#include "proto/doc/doc.h"
+
+#include <string.h>
+
+struct counts {
+    int64_t total;
+    int64_t applied;
+    int64_t pending; /* pending, waiting, and removals that are not done */
+    int64_t failed;
+    int64_t kept;
+};
+
+static struct counts count(const struct agent_daemon *d)
+{
+    struct counts c = {0};
+
+    for (size_t i = 0; i < d->table.n; i++) {
+        const struct agent_entry *entry = d->table.at[i];
+
+        c.kept += entry->kept;
+        if (!entry->in_manifest)
+            continue;
+        c.total++;
+        if (entry->state == FED_WORK_APPLIED)
+            c.applied++;
+        else if (entry->state == FED_WORK_FAILED)
+            c.failed++;
+        else
+            c.pending++;
+    }
+    return c;
+}
+
+/* Sets members of one object until one fails. */
+struct setter {
+    struct fed_doc *doc;
+    enum fed_err err;
+};
+
+static void set_int(struct setter *s, const char *key, uint64_t value)
+{
+    if (!s->err)
+        s->err = fed_doc_set_int(
+            s->doc, key, value > FED_DOC_INT_MAX ? FED_DOC_INT_MAX : (int64_t)value);
+}
+
+static void set_text(struct setter *s, const char *key, const char *value)
+{
+    if (!s->err)
+        s->err = fed_doc_set_text(s->doc, key, value);
+}
+
+static struct setter child(struct setter *parent)
+{
+    struct setter s = {.doc = fed_doc_new_object(), .err = parent->err};
+
+    if (!s.doc)
+        s.err = FED_ERR_NOMEM;
+    return s;
+}
+
+static void set_child(struct setter *parent, const char *key, struct setter *s)
+{
+    if (!parent->err)
+        parent->err = s->err;
+    if (parent->err)
+        fed_doc_free(s->doc);
+    else
+        parent->err = fed_doc_set_take(parent->doc, key, s->doc);
+}
+
+static void put_works(struct setter *s, const struct agent_daemon *d)
+{
+    struct counts c = count(d);
+    struct setter works = child(s);
+
+    set_int(&works, "total", (uint64_t)c.total);
+    set_int(&works, "applied", (uint64_t)c.applied);
+    set_int(&works, "pending", (uint64_t)c.pending);
+    set_int(&works, "failed", (uint64_t)c.failed);
+    set_child(s, "works", &works);
+}
+
+static void put_bytes(struct setter *s, struct agent_daemon *d)
+{
+    struct setter bytes = child(s);
+    struct fed_link_stats process;
+    struct agent_traffic month;
+
+    agent_daemon_traffic(d, &process, &month);
+    set_int(&bytes, "sent", process.sent_bytes);
+    set_int(&bytes, "received", process.received_bytes);
+    set_int(&bytes, "month_sent", month.sent_bytes);
+    set_int(&bytes, "month_received", month.received_bytes);
+    set_child(s, "bytes", &bytes);
+}
+
+static void put_certificate(struct setter *s, const struct agent_daemon *d)
+{
+    struct setter certificate = child(s);
+
+    if (!certificate.err)
+        certificate.err = fed_doc_set_int(
+            certificate.doc, "not_after_unix_s", d->options.certificate_not_after_unix_s);
+    set_child(s, "certificate", &certificate);
+}
+
+enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *out)
+{
+    struct setter s = {.doc = fed_doc_new_object()};
+    struct agent_sync_status link;
+
+    if (!s.doc)
+        return FED_ERR_NOMEM;
+    agent_sync_status(d->sync, &link);
+    set_text(&s, "cluster", d->options.sync.identity->cluster);
+    set_text(&s, "hub", link.hub);
+    set_text(&s, "link", "coap");
+    if (!s.err)
+        s.err = fed_doc_set_bool(s.doc, "connected", link.connected);
+    set_int(&s, "since_unix_s", link.since_unix_s < 0 ? 0 : (uint64_t)link.since_unix_s);
+    set_int(&s, "epoch", d->table.epoch);
+    set_int(&s, "revision", d->table.revision);
+    put_works(&s, d);
+    put_bytes(&s, d);
+    put_certificate(&s, d);
+    if (!s.err)
+        s.err = fed_doc_put(out, s.doc);
+    fed_doc_free(s.doc);
+    return s.err ? s.err : fed_buf_err(out);
+}
+
+/* ---- for people ---- */
+
+static void list_works(const struct agent_daemon *d, struct fed_buf *out)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+    size_t listed = 0;
+
+    for (size_t i = 0; i < d->table.n; i++) {
+        const struct agent_entry *entry = d->table.at[i];
+        bool shown = entry->kept || (entry->removing && !entry->dropped) ||
+                     (entry->in_manifest && entry->state != FED_WORK_APPLIED);
+
+        if (!shown)
+            continue;
+        if (listed++ == AGENT_STATUS_LIST_MAX) {
+            fed_buf_put_text(out, "  ...\n");
+            return;
+        }
+        fed_buf_printf(out, "  %-9s %s", entry->kept ? "Kept" : fed_work_state_name((enum fed_work_state)entry->state),
+            agent_entry_name(entry, name));
+        if (entry->kept)
+            fed_buf_put_text(out, ": not named by the hub's new epoch, left in place");
+        else if (entry->reason[0] || entry->message)
+            fed_buf_printf(out, ": %s%s%s", entry->reason,
+                entry->reason[0] && entry->message ? ": " : "",
+                entry->message ? entry->message : "");
+        fed_buf_put_u8(out, '\n');
+    }
+}
+
+enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *out)
+{
+    struct counts c = count(d);
+    struct agent_sync_status link;
+    struct fed_link_stats process;
+    struct agent_traffic month;
+    char since[FED_TEXT_TIME_SIZE];
+    char until[FED_TEXT_TIME_SIZE];
+
+    agent_sync_status(d->sync, &link);
+    agent_daemon_traffic(d, &process, &month);
+    fed_text_time(link.since_unix_s, since);
+    fed_text_time(d->options.certificate_not_after_unix_s, until);
+    fed_buf_printf(out, "Cluster:     %s\n", d->options.sync.identity->cluster);
+    fed_buf_printf(out, "Hub:         %s, %s since %s\n", link.hub,
+        link.connected ? "connected" : "not connected", since);
+    fed_buf_printf(out, "API server:  %s\n",
+        agent_probe_is_reachable(d->probe) ? "reachable" : "not reachable");
+    fed_buf_printf(out, "Bundle:      revision %llu of epoch %lu\n",
+        (unsigned long long)d->table.revision, (unsigned long)d->table.epoch);
+    fed_buf_printf(out, "Works:       %lld: %lld applied, %lld pending, %lld failed\n",
+        (long long)c.total, (long long)c.applied, (long long)c.pending, (long long)c.failed);
+    fed_buf_printf(out, "Traffic:     %llu B sent, %llu B received; this month %llu and %llu\n",
+        (unsigned long long)process.sent_bytes, (unsigned long long)process.received_bytes,
+        (unsigned long long)month.sent_bytes, (unsigned long long)month.received_bytes);
+    fed_buf_printf(out, "Certificate: valid until %s\n", until);
+    list_works(d, out);
+    return fed_buf_err(out);
+}

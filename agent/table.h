@@ -1,0 +1,114 @@
+/* table.h - the works of this cluster in memory: what the bundle asks for, what was applied, what goes on.
+ *
+ * One entry per identity (fed_work_cmp), sorted; entries whose work left the bundle stay until their object is gone. An
+ * entry's spans point into its own block, so the table is also the base manifest of the next frame. Entries never move;
+ * one that is `busy` (a request is under way for it) is not freed. */
+#ifndef FEDLET_AGENT_TABLE_H
+#define FEDLET_AGENT_TABLE_H
+
+#include "agent/limits.h"
+#include "agent/retry.h"
+#include "agent/seen.h"
+#include "proto/bundle/work.h"
+
+#define AGENT_CONTENT_SIZE 16u
+
+/* The next request for an entry. */
+enum agent_step {
+    AGENT_STEP_NONE,    /* nothing until an event */
+    AGENT_STEP_READ,    /* look at the object before acting */
+    AGENT_STEP_APPLY,   /* server-side apply */
+    AGENT_STEP_DELETE,  /* delete the object that has our uid */
+    AGENT_STEP_RELEASE, /* take label and ownership off, leave the object */
+    AGENT_STEPS
+};
+const char *agent_step_name(enum agent_step step);
+
+struct agent_entry {
+    struct fed_work work; /* spans into block */
+    uint8_t *block;       /* fed_work_put's encoding, owned */
+    size_t block_len;
+
+    /* persisted */
+    bool in_manifest;
+    bool removing; /* left the bundle; its object is to go */
+    bool orphan;   /* while removing: leave the object, take the label off */
+    bool kept;     /* vanished through a change of epoch: left in place until the hub names it again */
+    bool has_applied;
+    uint8_t applied[AGENT_CONTENT_SIZE]; /* agent_entry_content when it was applied last */
+    uint8_t fields[AGENT_FIELDS_SIZE];   /* digest of our managedFields entry after that */
+    char uid[AGENT_UID_MAX + 1];         /* of the object in the member, "" when not known */
+    uint64_t generation;                 /* after that apply */
+    uint64_t resource_version;           /* after that apply */
+
+    /* run time */
+    bool dirty;   /* the persisted part differs from the file */
+    bool dropped; /* done with; leaves the file at the next persist, the table when it was reported */
+    bool busy;
+    bool again;      /* while busy: something came that asks for another look */
+    bool report_due; /* the hub has not been told */
+    bool reporting;  /* in the report that waits for its answer */
+    bool listed;     /* seen in the list that is being read */
+    bool seen_any;   /* an event came while busy; seen_fields and seen_rv are set */
+    uint8_t seen_fields[AGENT_FIELDS_SIZE];
+    uint64_t seen_rv; /* newest resourceVersion seen */
+    uint8_t state;    /* enum fed_work_state */
+    uint8_t health;   /* enum fed_work_health */
+    uint8_t step;     /* enum agent_step */
+    uint8_t restores; /* within the present window */
+    uint32_t index;   /* in the manifest, when in it */
+    uint64_t due_ms;  /* of the step */
+    uint64_t window_ms; /* when the present window of restores began */
+    struct agent_retry retry;
+    struct agent_retry fight; /* pauses of a contested work */
+    const char *reason;       /* machine word, "" for none; static */
+    char *message;            /* owned, NULL for none */
+    char *remote;             /* JSON of .status that is to be reported, owned, NULL for none */
+    size_t remote_len;
+    uint8_t remote_digest[8]; /* of the .status reported or queued last */
+};
+
+struct agent_table {
+    struct fed_alloc *mem;
+    struct agent_entry **at;
+    size_t n;
+    size_t cap;
+    uint32_t epoch;
+    uint64_t revision;
+    uint8_t digest[16]; /* of the manifest */
+    size_t n_manifest;  /* entries in the manifest */
+};
+
+void agent_table_init(struct agent_table *table, struct fed_alloc *mem);
+void agent_table_fini(struct agent_table *table); /* no entry may be busy */
+
+/* An entry for a copy of the work, not in any table. NULL when memory is out. */
+struct agent_entry *agent_entry_new(struct fed_alloc *mem, const struct fed_work *work);
+void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry); /* NULL is fine */
+/* Digest over what decides the rendered object. */
+FED_MUST_USE enum fed_err agent_entry_content(
+    struct fed_alloc *mem, const struct fed_work *work, uint8_t out[AGENT_CONTENT_SIZE]);
+/* Sets state, reason and message; notes whether the hub must be told. message may be NULL. */
+void agent_entry_set(struct agent_table *table, struct agent_entry *entry,
+    enum fed_work_state state, const char *reason, const char *message);
+void agent_entry_set_health(struct agent_entry *entry, enum fed_work_health health);
+/* Plans a step for this time and forgets earlier failures. */
+void agent_entry_plan(struct agent_entry *entry, enum agent_step step, uint64_t due_ms);
+/* "Deployment web/api", for people. */
+#define AGENT_ENTRY_NAME_SIZE 600
+const char *agent_entry_name(const struct agent_entry *entry, char out[AGENT_ENTRY_NAME_SIZE]);
+
+/* The entry with this identity, or NULL. */
+struct agent_entry *agent_table_find(const struct agent_table *table, const struct fed_work *work);
+/* Appends at the sorted end. FED_ERR_INVALID when it is not greater than the last; takes the entry on FED_OK. */
+FED_MUST_USE enum fed_err agent_table_append_take(
+    struct agent_table *table, struct agent_entry *entry);
+/* Takes out and frees every entry that is dropped, written and reported. */
+void agent_table_sweep(struct agent_table *table);
+/* Numbers the entries of the manifest. */
+void agent_table_reindex(struct agent_table *table);
+/* The manifest as the frames know it; the works array is taken from mem (an arena). */
+FED_MUST_USE enum fed_err agent_table_manifest(
+    const struct agent_table *table, struct fed_alloc *mem, struct fed_manifest *out);
+
+#endif

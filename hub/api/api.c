@@ -1,0 +1,243 @@
+/* api.c - one request from the HTTP server to its handler, and its end. */
+#include "hub/api/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- requests that are no resources ---- */
+static enum fed_err handle_health(struct hub_request *r)
+{
+    return hub_respond(r, 200, "text/plain; charset=utf-8", FED_SPAN_LIT("ok"), NULL, 0);
+}
+
+static enum fed_err handle_version(struct hub_request *r)
+{
+    static const char text[] =
+        "{\"major\":\"1\",\"minor\":\"" HUB_VERSION_MINOR "\",\"gitVersion\":\"" HUB_GIT_VERSION "\","
+        "\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"\",\"goVersion\":\"\","
+        "\"compiler\":\"\",\"platform\":\"linux/\",\"fedhubVersion\":\"" FEDLET_VERSION "\"}\n";
+
+    return hub_respond(r, 200, "application/json", fed_span_text(text), NULL, 0);
+}
+
+static enum fed_err handle_unknown(struct hub_request *r)
+{
+    return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
+}
+
+/* ---- resources ---- */
+static enum fed_err not_allowed(struct hub_request *r)
+{
+    return hub_fail(
+        r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+}
+
+struct route {
+    const char *method;
+    bool named;
+    bool status; /* also on the status subresource */
+    bool writes;
+    enum fed_err (*handle)(struct hub_request *r);
+};
+
+static enum fed_err handle_collection(struct hub_request *r)
+{
+    return r->query.watch ? hub_handle_watch(r) : hub_handle_list(r);
+}
+
+static enum fed_err handle_named(struct hub_request *r)
+{
+    return r->query.watch ? hub_handle_watch(r) : hub_handle_get(r);
+}
+
+static const struct route routes[] = {
+    {"GET", false, false, false, handle_collection},
+    {"GET", true, true, false, handle_named},
+    {"POST", false, false, true, hub_handle_create},
+    {"PUT", true, true, true, hub_handle_update},
+    {"PATCH", true, true, true, hub_handle_patch},
+    {"DELETE", true, false, true, hub_handle_delete},
+    {"DELETE", false, false, true, hub_handle_delete_collection},
+};
+
+static enum fed_err route(struct hub_request *r)
+{
+    bool named = r->path.name.len > 0;
+    bool status = r->path.subresource.len > 0;
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        const struct route *route = &routes[i];
+
+        if (!fed_span_is(r->http->method, route->method) || route->named != named)
+            continue;
+        if ((status && !route->status) || (route->writes && r->kind->read_only))
+            return not_allowed(r);
+        return route->handle(r);
+    }
+    return not_allowed(r);
+}
+
+static enum fed_err find_kind(struct hub_request *r)
+{
+    const struct hub_kind *kind = hub_kinds_find(r->api->kinds, r->path.group, r->path.resource);
+    const struct hub_kind_version *version = kind ? hub_kind_version_find(kind, r->path.version) : NULL;
+
+    if (!version)
+        return handle_unknown(r);
+    if (r->path.subresource.len > 0 &&
+        !(kind->status_subresource && fed_span_is(r->path.subresource, "status")))
+        return handle_unknown(r);
+    if (r->path.ns.len > 0 && !kind->namespaced)
+        return handle_unknown(r);
+    r->kind = kind;
+    r->version = version;
+    /* A namespaced object has a namespace in its path; only lists and watches may go over all. */
+    if (kind->namespaced && r->path.ns.len == 0 &&
+        (r->path.name.len > 0 || fed_span_is(r->http->method, "POST")))
+        return handle_unknown(r);
+    if (!r->accept.acceptable)
+        return hub_fail(r, 406, "NotAcceptable",
+            "only the following media types are accepted: application/json");
+    return FED_OK;
+}
+
+static enum fed_err handle_resource(struct hub_request *r)
+{
+    enum fed_err err;
+
+    if (hub_review_is(&r->path))
+        return hub_handle_review(r);
+    err = find_kind(r);
+    return err ? err : route(r);
+}
+
+static enum fed_err dispatch(struct hub_request *r)
+{
+    enum fed_err err = hub_request_parse(r);
+
+    if (!err)
+        err = hub_authorize_request(r);
+    if (err)
+        return err;
+    switch (r->path.endpoint) {
+    case HUB_ENDPOINT_HEALTH:
+        return handle_health(r);
+    case HUB_ENDPOINT_VERSION:
+        return handle_version(r);
+    case HUB_ENDPOINT_CORE:
+    case HUB_ENDPOINT_GROUPS:
+    case HUB_ENDPOINT_GROUP:
+    case HUB_ENDPOINT_RESOURCES:
+        return hub_handle_discovery(r);
+    case HUB_ENDPOINT_OPENAPI_V2:
+    case HUB_ENDPOINT_OPENAPI_V3:
+    case HUB_ENDPOINT_OPENAPI_V3_GROUP:
+        return hub_handle_openapi(r);
+    case HUB_ENDPOINT_RESOURCE:
+        return handle_resource(r);
+    case HUB_ENDPOINT_UNKNOWN:
+        break;
+    }
+    return handle_unknown(r);
+}
+
+static void request_free(struct hub_request *r)
+{
+    struct fed_alloc *mem = r->api->mem;
+
+    fed_json_doc_free(r->doc);
+    fed_arena_fini(&r->arena);
+    fed_alloc_free(mem, r, sizeof *r);
+}
+
+static void respond_no_memory(struct fed_http_exchange *exchange)
+{
+    static const char body[] =
+        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":"
+        "\"the hub is out of memory\",\"reason\":\"ServiceUnavailable\",\"code\":503}\n";
+    const struct fed_http_header headers[] = {
+        {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")},
+        {FED_SPAN_LIT("retry-after"), FED_SPAN_LIT("1")}};
+
+    fed_http_respond(exchange, 503, headers, 2, fed_span_text(body));
+}
+
+static void log_failure(struct hub_request *r)
+{
+    if (r->failure.code >= 500)
+        fed_log(r->api->options.log, FED_LOG_WARN,
+            "api: " FED_SPAN_FMT " " FED_SPAN_FMT " by %s answered %d: %s", FED_SPAN_ARG(r->http->method),
+            FED_SPAN_ARG(r->http->path), r->user.name, r->failure.code, r->failure.message);
+}
+
+void hub_api_handle(void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request)
+{
+    struct hub_api *api = ctx;
+    struct hub_request *r = fed_alloc_zero(api->mem, sizeof *r);
+    enum fed_err err;
+
+    if (!r) {
+        respond_no_memory(exchange);
+        return;
+    }
+    r->api = api;
+    r->exchange = exchange;
+    r->http = request;
+    fed_arena_init(&r->arena, api->mem, HUB_LIMIT_REQUEST_MEMORY);
+    r->mem = &r->arena.alloc;
+    err = fed_json_doc_new(r->mem, &r->doc);
+    if (!err)
+        err = dispatch(r);
+    if (err && !r->answered) {
+        if (r->failure.code == 0)
+            hub_fail_err(r, err, NULL);
+        log_failure(r);
+        hub_failure_respond(r);
+    }
+    request_free(r);
+}
+
+void hub_api_closed(void *ctx, struct fed_http_exchange *exchange)
+{
+    struct hub_api *api = ctx;
+
+    hub_watches_closed(api->watches, exchange);
+}
+
+/* ---- the API ---- */
+enum fed_err hub_api_open(const struct hub_api_options *options, struct hub_api **out, struct fed_diag *diag)
+{
+    struct hub_api *api = fed_alloc_zero(options->mem, sizeof *api);
+    enum fed_err err;
+
+    if (!api)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the API");
+    api->options = *options;
+    api->mem = options->mem;
+    api->objects = options->objects;
+    api->kinds = options->kinds;
+    err = hub_watches_open(api, &api->watches);
+    if (!err)
+        err = hub_namespaces_open(api, &api->namespaces);
+    if (err) {
+        fed_diag_prefix(diag, err, "API");
+        hub_api_close(api);
+        return err;
+    }
+    *out = api;
+    return FED_OK;
+}
+
+void hub_api_stop(struct hub_api *api)
+{
+    hub_watches_stop(api->watches);
+}
+
+void hub_api_close(struct hub_api *api)
+{
+    if (!api)
+        return;
+    hub_namespaces_close(api->namespaces);
+    hub_watches_close(api->watches);
+    fed_alloc_free(api->mem, api, sizeof *api);
+}

@@ -1,0 +1,132 @@
+/* builtin.c - the built-in kinds, and what core kinds do by themselves: namespaces have a phase, secrets take text. */
+#include "hub/api/builtin.h"
+#include "hub/api/internal.h"
+
+#include "proto/base/text.h"
+
+#include <string.h>
+
+/* ---- Namespace ---- */
+static bool is_permanent(struct fed_span name)
+{
+    static const char *const permanent[] = {"default", "kube-system", "kube-federation-system"};
+
+    for (size_t i = 0; i < sizeof permanent / sizeof *permanent; i++)
+        if (fed_span_is(name, permanent[i]))
+            return true;
+    return false;
+}
+
+static enum fed_err namespace_new(struct hub_admission *a)
+{
+    struct fed_json *spec = fed_json_ensure_object(a->doc, a->object, "spec");
+    struct fed_json *status = fed_json_ensure_object(a->doc, a->object, "status");
+    struct fed_json *finalizers = fed_json_new_array(a->doc);
+    enum fed_err err;
+
+    if (!spec || !status || !finalizers)
+        return FED_ERR_NOMEM;
+    err = fed_json_append(finalizers, fed_json_new_text(a->doc, "kubernetes"));
+    if (!err)
+        err = fed_json_set(a->doc, spec, "finalizers", finalizers);
+    return err ? err : fed_json_set_text(a->doc, status, "phase", "Active");
+}
+
+static enum fed_err namespace_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+{
+    struct fed_span name = hub_meta(a->object, "name");
+    struct fed_json *labels;
+    enum fed_err err = FED_OK;
+
+    (void)ctx;
+    if (a->operation == HUB_DELETE)
+        return is_permanent(name)
+            ? fed_diag_set(diag, FED_ERR_FORBIDDEN,
+                  "namespaces \"" FED_SPAN_FMT "\" is forbidden: this namespace may not be deleted",
+                  FED_SPAN_ARG(name))
+            : FED_OK;
+    if (a->operation == HUB_CREATE)
+        err = namespace_new(a);
+    else if (fed_json_find(a->before, "spec.finalizers"))
+        err = fed_json_set(a->doc, fed_json_ensure_object(a->doc, a->object, "spec"), "finalizers",
+            fed_json_clone(a->doc, fed_json_find(a->before, "spec.finalizers")));
+    labels = fed_json_ensure_object(a->doc, fed_json_get(a->object, "metadata"), "labels");
+    if (err || !labels)
+        return err ? err : FED_ERR_NOMEM;
+    return fed_json_set_string(a->doc, labels, "kubernetes.io/metadata.name", name);
+}
+
+/* ---- Secret ---- */
+static enum fed_err secret_text(struct hub_admission *a, struct fed_json *data, struct fed_span key,
+    struct fed_span text)
+{
+    struct fed_buf encoded;
+    enum fed_err err;
+
+    fed_buf_init(&encoded, fed_alloc_system(), 2 * HUB_LIMIT_BODY_BYTES);
+    fed_text_put_base64(&encoded, text);
+    err = fed_buf_err(&encoded);
+    if (!err)
+        err = fed_json_set_span(
+            a->doc, data, key, fed_json_new_string(a->doc, fed_buf_span(&encoded)));
+    fed_buf_fini(&encoded);
+    return err;
+}
+
+static enum fed_err secret_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+{
+    struct fed_json *text = fed_json_get(a->object, "stringData");
+    struct fed_json *data;
+    struct fed_json_iter it;
+    enum fed_err err = FED_OK;
+
+    (void)ctx;
+    if (a->operation == HUB_UPDATE &&
+        !fed_json_eq(fed_json_get(a->before, "type"), fed_json_get(a->object, "type")))
+        return fed_diag_set(diag, FED_ERR_INVALID, "type: Invalid value: field is immutable");
+    if (!text || a->operation == HUB_DELETE)
+        return FED_OK;
+    data = fed_json_ensure_object(a->doc, a->object, "data");
+    if (!data)
+        return FED_ERR_NOMEM;
+    fed_json_iter_init(&it, text);
+    while (!err && fed_json_iter_next(&it))
+        err = secret_text(a, data, it.key, fed_json_string(it.value));
+    fed_json_remove(a->object, "stringData");
+    return err;
+}
+
+/* ---- all ---- */
+static enum fed_err put_builtin(
+    struct fed_alloc *mem, struct hub_kinds *kinds, const struct hub_builtin *builtin, struct fed_diag *diag)
+{
+    struct hub_kind *kind = fed_alloc_zero(mem, sizeof *kind);
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *spec;
+    enum fed_err err = kind ? fed_json_doc_new(mem, &doc) : FED_ERR_NOMEM;
+
+    if (!err)
+        err = fed_json_parse(doc, fed_span_of(builtin->text, builtin->len), &spec, diag);
+    if (!err)
+        err = hub_kind_from_spec(mem, spec, kind, diag);
+    if (!err)
+        err = hub_kinds_put(kinds, kind);
+    fed_json_doc_free(doc);
+    fed_alloc_free(mem, kind, sizeof *kind);
+    return err ? fed_diag_prefix(diag, err, "built-in %s", builtin->name) : FED_OK;
+}
+
+enum fed_err hub_api_builtin_kinds(struct fed_alloc *mem, struct hub_kinds *kinds, struct fed_diag *diag)
+{
+    static const struct hub_kind_hooks namespace_hooks = {.admit = namespace_admit};
+    static const struct hub_kind_hooks secret_hooks = {.admit = secret_admit};
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; !err && i < hub_builtins_count; i++)
+        err = put_builtin(mem, kinds, &hub_builtins[i], diag);
+    if (!err)
+        err = hub_kinds_hook(kinds, "", "namespaces", &namespace_hooks);
+    if (!err)
+        err = hub_kinds_hook(kinds, "", "secrets", &secret_hooks);
+    return err;
+}

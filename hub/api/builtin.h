@@ -1,0 +1,15 @@
+/* builtin.h - the documents of hub/api/builtin, embedded at build time. */
+#ifndef FEDLET_HUB_API_BUILTIN_H
+#define FEDLET_HUB_API_BUILTIN_H
+
+#include <stddef.h>
+
+struct hub_builtin {
+    const char *name;
+    const unsigned char *text;
+    size_t len;
+};
+extern const struct hub_builtin hub_builtins[];
+extern const size_t hub_builtins_count;
+
+#endif

@@ -1,0 +1,322 @@
+/* discovery.c - /api, /apis, /apis/G, /apis/G/V in the old form, and the aggregated form of /api and /apis.
+ *
+ * All from the table of kinds, and from the few reviews that are no stored kinds. */
+#include "hub/api/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct review_kind {
+    const char *group;
+    const char *version;
+    const char *plural;
+    const char *kind;
+};
+
+static const struct review_kind reviews[] = {
+    {"authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview"},
+    {"authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"},
+    {"authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview"},
+};
+#define N_REVIEWS (sizeof reviews / sizeof *reviews)
+
+bool hub_review_is(const struct hub_path *path)
+{
+    for (size_t i = 0; i < N_REVIEWS; i++)
+        if (fed_span_is(path->group, reviews[i].group) && fed_span_is(path->version, reviews[i].version) &&
+            fed_span_is(path->resource, reviews[i].plural))
+            return true;
+    return false;
+}
+
+/* ---- groups and versions ---- */
+#define GROUPS_MAX 256u
+#define GROUP_VERSIONS_MAX 16u
+struct group {
+    const char *name;
+    const char *versions[GROUP_VERSIONS_MAX]; /* preferred first */
+    size_t n;
+};
+struct groups {
+    struct group list[GROUPS_MAX];
+    size_t n;
+};
+
+static struct group *group_of(struct groups *groups, const char *name)
+{
+    for (size_t i = 0; i < groups->n; i++)
+        if (strcmp(groups->list[i].name, name) == 0)
+            return &groups->list[i];
+    if (groups->n == GROUPS_MAX)
+        return NULL;
+    groups->list[groups->n].name = name;
+    return &groups->list[groups->n++];
+}
+
+static void group_add(struct groups *groups, const char *name, const char *version)
+{
+    struct group *group = group_of(groups, name);
+
+    for (size_t i = 0; group && i < group->n; i++)
+        if (strcmp(group->versions[i], version) == 0)
+            return;
+    if (group && group->n < GROUP_VERSIONS_MAX)
+        group->versions[group->n++] = version;
+}
+
+static struct groups *groups_collect(struct hub_request *r)
+{
+    struct groups *groups = fed_alloc_zero(r->mem, sizeof *groups);
+    const struct hub_kinds *kinds = r->api->kinds;
+
+    for (size_t i = 0; groups && i < hub_kinds_count(kinds); i++) {
+        const struct hub_kind *kind = hub_kinds_at(kinds, i);
+
+        for (size_t v = 0; v < kind->n_versions; v++)
+            if (kind->versions[v].served)
+                group_add(groups, kind->group, kind->versions[v].name);
+    }
+    for (size_t i = 0; groups && i < N_REVIEWS; i++)
+        group_add(groups, reviews[i].group, reviews[i].version);
+    return groups;
+}
+
+/* ---- resources ---- */
+static const char *const verbs_all[] = {
+    "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"};
+static const char *const verbs_read[] = {"get", "list", "watch"};
+static const char *const verbs_status[] = {"get", "patch", "update"};
+static const char *const verbs_create[] = {"create"};
+
+static void put_texts(struct fed_buf *out, const char *key, const char *const *list, size_t n)
+{
+    fed_buf_printf(out, ",\"%s\":[", key);
+    for (size_t i = 0; i < n; i++) {
+        fed_buf_put_text(out, i ? "," : "");
+        hub_json_put_text(out, list[i]);
+    }
+    fed_buf_put_text(out, "]");
+}
+
+static void put_names(struct fed_buf *out, const char *key, const char names[][64], size_t n)
+{
+    const char *list[HUB_KIND_NAMES_MAX];
+
+    if (n == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        list[i] = names[i];
+    put_texts(out, key, list, n);
+}
+
+static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
+{
+    if (kind->read_only)
+        put_texts(out, "verbs", verbs_read, 3);
+    else
+        put_texts(out, "verbs", verbs_all, 8);
+}
+
+static void old_resource(struct fed_buf *out, const struct hub_kind *kind, bool first)
+{
+    fed_buf_printf(out, "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\"",
+        first ? "" : ",", kind->plural, kind->singular, kind->namespaced ? "true" : "false", kind->kind);
+    put_verbs(out, kind);
+    put_names(out, "shortNames", kind->short_names, kind->n_short_names);
+    put_names(out, "categories", kind->categories, kind->n_categories);
+    fed_buf_put_text(out, "}");
+    if (!kind->status_subresource)
+        return;
+    fed_buf_printf(out, ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
+        kind->plural, kind->namespaced ? "true" : "false", kind->kind);
+    put_texts(out, "verbs", verbs_status, 3);
+    fed_buf_put_text(out, "}");
+}
+
+static enum fed_err old_resources(struct hub_request *r, struct fed_buf *out)
+{
+    size_t shown = 0;
+
+    fed_buf_printf(out,
+        "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"" FED_SPAN_FMT "%s" FED_SPAN_FMT
+        "\",\"resources\":[",
+        FED_SPAN_ARG(r->path.group), r->path.group.len ? "/" : "", FED_SPAN_ARG(r->path.version));
+    for (size_t i = 0; i < hub_kinds_count(r->api->kinds); i++) {
+        const struct hub_kind *kind = hub_kinds_at(r->api->kinds, i);
+
+        if (fed_span_is(r->path.group, kind->group) && hub_kind_version_find(kind, r->path.version))
+            old_resource(out, kind, shown++ == 0);
+    }
+    for (size_t i = 0; i < N_REVIEWS; i++) {
+        if (!fed_span_is(r->path.group, reviews[i].group) ||
+            !fed_span_is(r->path.version, reviews[i].version))
+            continue;
+        fed_buf_printf(out, "%s{\"name\":\"%s\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"%s\"",
+            shown++ ? "," : "", reviews[i].plural, reviews[i].kind);
+        put_texts(out, "verbs", verbs_create, 1);
+        fed_buf_put_text(out, "}");
+    }
+    fed_buf_put_text(out, "]}\n");
+    return shown > 0 ? FED_OK : FED_ERR_NOT_FOUND;
+}
+
+static void old_group(struct fed_buf *out, const struct group *group, bool alone)
+{
+    fed_buf_printf(out, "{%s\"name\":\"%s\",\"versions\":[",
+        alone ? "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\"," : "", group->name);
+    for (size_t i = 0; i < group->n; i++)
+        fed_buf_printf(out, "%s{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", i ? "," : "", group->name,
+            group->versions[i], group->versions[i]);
+    fed_buf_printf(out, "],\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}", group->name,
+        group->versions[0], group->versions[0]);
+}
+
+static void old_groups(struct fed_buf *out, const struct groups *groups)
+{
+    bool first = true;
+
+    fed_buf_put_text(out, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
+    for (size_t i = 0; i < groups->n; i++) {
+        if (groups->list[i].name[0] == 0)
+            continue;
+        fed_buf_put_text(out, first ? "" : ",");
+        old_group(out, &groups->list[i], false);
+        first = false;
+    }
+    fed_buf_put_text(out, "]}\n");
+}
+
+/* ---- aggregated ---- */
+static void new_kind(struct fed_buf *out, const char *group, const char *version, const char *kind)
+{
+    fed_buf_printf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", group,
+        version, kind);
+}
+
+static void new_resource(struct fed_buf *out, const struct hub_kind *kind, const char *version)
+{
+    fed_buf_printf(out, "{\"resource\":\"%s\",", kind->plural);
+    new_kind(out, kind->group, version, kind->kind);
+    fed_buf_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\"",
+        kind->namespaced ? "Namespaced" : "Cluster", kind->singular);
+    put_verbs(out, kind);
+    put_names(out, "shortNames", kind->short_names, kind->n_short_names);
+    put_names(out, "categories", kind->categories, kind->n_categories);
+    if (kind->status_subresource) {
+        fed_buf_put_text(out, ",\"subresources\":[{\"subresource\":\"status\",");
+        new_kind(out, kind->group, version, kind->kind);
+        put_texts(out, "verbs", verbs_status, 3);
+        fed_buf_put_text(out, "}]");
+    }
+    fed_buf_put_text(out, "}");
+}
+
+static void new_version(struct fed_buf *out, const struct hub_kinds *kinds, const char *group, const char *version)
+{
+    bool first = true;
+
+    fed_buf_printf(out, "{\"version\":\"%s\",\"freshness\":\"Current\",\"resources\":[", version);
+    for (size_t i = 0; i < hub_kinds_count(kinds); i++) {
+        const struct hub_kind *kind = hub_kinds_at(kinds, i);
+
+        if (strcmp(kind->group, group) != 0 || !hub_kind_version_find(kind, fed_span_text(version)))
+            continue;
+        fed_buf_put_text(out, first ? "" : ",");
+        new_resource(out, kind, version);
+        first = false;
+    }
+    for (size_t i = 0; i < N_REVIEWS; i++) {
+        if (strcmp(reviews[i].group, group) != 0)
+            continue;
+        fed_buf_printf(out, "%s{\"resource\":\"%s\",", first ? "" : ",", reviews[i].plural);
+        new_kind(out, group, version, reviews[i].kind);
+        fed_buf_put_text(out, ",\"scope\":\"Cluster\",\"singularResource\":\"\"");
+        put_texts(out, "verbs", verbs_create, 1);
+        fed_buf_put_text(out, "}");
+        first = false;
+    }
+    fed_buf_put_text(out, "]}");
+}
+
+static void new_groups(struct fed_buf *out, const struct groups *groups, const struct hub_kinds *kinds, bool core)
+{
+    bool first = true;
+
+    fed_buf_put_text(out, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
+                          "\"metadata\":{},\"items\":[");
+    for (size_t i = 0; i < groups->n; i++) {
+        const struct group *group = &groups->list[i];
+
+        if ((group->name[0] == 0) != core)
+            continue;
+        fed_buf_put_text(out, first ? "{\"metadata\":{" : ",{\"metadata\":{");
+        if (group->name[0])
+            fed_buf_printf(out, "\"name\":\"%s\"", group->name);
+        fed_buf_put_text(out, "},\"versions\":[");
+        for (size_t v = 0; v < group->n; v++) {
+            fed_buf_put_text(out, v ? "," : "");
+            new_version(out, kinds, group->name, group->versions[v]);
+        }
+        fed_buf_put_text(out, "]}");
+        first = false;
+    }
+    fed_buf_put_text(out, "]}\n");
+}
+
+static enum fed_err fill(struct hub_request *r, struct fed_buf *out)
+{
+    struct groups *groups = groups_collect(r);
+    bool core = r->path.endpoint == HUB_ENDPOINT_CORE;
+
+    if (!groups)
+        return FED_ERR_NOMEM;
+    if (r->path.endpoint == HUB_ENDPOINT_RESOURCES)
+        return old_resources(r, out);
+    if (r->path.endpoint == HUB_ENDPOINT_GROUP) {
+        for (size_t i = 0; i < groups->n; i++)
+            if (r->path.group.len > 0 && fed_span_is(r->path.group, groups->list[i].name)) {
+                old_group(out, &groups->list[i], true);
+                return FED_OK;
+            }
+        return FED_ERR_NOT_FOUND;
+    }
+    if (r->accept.discovery_v2)
+        new_groups(out, groups, r->api->kinds, core);
+    else if (core)
+        fed_buf_put_text(out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],"
+                              "\"serverAddressByClientCIDRs\":[]}\n");
+    else
+        old_groups(out, groups);
+    return FED_OK;
+}
+
+enum fed_err hub_handle_discovery(struct hub_request *r)
+{
+    struct fed_http_header headers[2] = {
+        {FED_SPAN_LIT("vary"), FED_SPAN_LIT("Accept")}, {FED_SPAN_LIT("etag"), {0}}};
+    bool aggregated = r->accept.discovery_v2 &&
+        (r->path.endpoint == HUB_ENDPOINT_CORE || r->path.endpoint == HUB_ENDPOINT_GROUPS);
+    struct fed_buf out;
+    char etag[48];
+    enum fed_err err;
+
+    if (!fed_span_is(r->http->method, "GET"))
+        return hub_fail(r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+    snprintf(etag, sizeof etag, "\"%llx-%d\"", (unsigned long long)hub_kinds_generation(r->api->kinds),
+        (int)r->path.endpoint);
+    headers[1].value = fed_span_text(etag);
+    if (aggregated && fed_span_is(hub_request_header(r, "if-none-match"), etag))
+        return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 2);
+    fed_buf_init(&out, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    err = fill(r, &out);
+    if (err == FED_ERR_NOT_FOUND)
+        return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
+    if (!err)
+        err = fed_buf_err(&out);
+    if (err)
+        return err;
+    return hub_respond(r, 200,
+        aggregated ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+                   : "application/json",
+        fed_buf_span(&out), headers, aggregated ? 2 : 0);
+}

@@ -1,0 +1,427 @@
+/* federated_types.c - see federated_types.h. */
+#include "hub/api/federated_types.h"
+
+#include "hub/api/internal.h"
+#include "hub/api/short_form.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RESOURCE "federatedtypeconfigs.core.kubefed.io"
+
+struct type_name { /* which kind a FederatedTypeConfig made, to take it away again */
+    struct type_name *next;
+    char config[254];
+    char group[254];
+    char plural[64];
+};
+
+struct hub_federated_types {
+    struct fed_alloc *mem;
+    struct fed_log *log;
+    struct hub_objects *objects;
+    struct hub_kinds *kinds;
+    struct hub_kind_hooks hooks;
+    struct hub_subscription *subscription;
+    struct type_name *made;
+};
+
+/* Short names and scale of the types that Kubernetes itself defines; others have neither. */
+static const struct known_type {
+    const char *name; /* plural.group */
+    const char *short_name;
+    bool replicas;
+} known_types[] = {
+    {"configmaps", "cm", false},
+    {"endpoints", "ep", false},
+    {"limitranges", "limits", false},
+    {"namespaces", "ns", false},
+    {"persistentvolumeclaims", "pvc", false},
+    {"persistentvolumes", "pv", false},
+    {"pods", "po", false},
+    {"replicationcontrollers", "rc", true},
+    {"resourcequotas", "quota", false},
+    {"serviceaccounts", "sa", false},
+    {"services", "svc", false},
+    {"customresourcedefinitions.apiextensions.k8s.io", "crd", false},
+    {"daemonsets.apps", "ds", false},
+    {"deployments.apps", "deploy", true},
+    {"replicasets.apps", "rs", true},
+    {"statefulsets.apps", "sts", true},
+    {"horizontalpodautoscalers.autoscaling", "hpa", false},
+    {"cronjobs.batch", "cj", false},
+    {"ingresses.networking.k8s.io", "ing", false},
+    {"networkpolicies.networking.k8s.io", "netpol", false},
+    {"poddisruptionbudgets.policy", "pdb", false},
+    {"priorityclasses.scheduling.k8s.io", "pc", false},
+    {"storageclasses.storage.k8s.io", "sc", false},
+};
+
+static const char schema_head[] =
+    "{\"type\":\"object\",\"required\":[\"spec\"],\"properties\":{"
+    "\"spec\":{\"type\":\"object\",\"properties\":{"
+    "\"template\":{\"type\":\"object\",\"description\":\"The object as it is in each cluster, before "
+    "overrides.\",\"x-kubernetes-preserve-unknown-fields\":true},"
+    "\"placement\":{\"type\":\"object\",\"description\":\"The clusters that have the object.\",\"properties\":{"
+    "\"clusters\":{\"type\":\"array\",\"nullable\":true,\"description\":\"Clusters by name. An empty list is "
+    "no cluster; an absent one leaves it to clusterSelector.\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],"
+    "\"properties\":{\"name\":{\"type\":\"string\"}}}},"
+    "\"clusterSelector\":{\"type\":\"object\",\"description\":\"Clusters by label.\",\"properties\":{"
+    "\"matchLabels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"matchExpressions\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"key\",\"operator\"],"
+    "\"properties\":{\"key\":{\"type\":\"string\"},\"operator\":{\"type\":\"string\"},"
+    "\"values\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}}}}}},"
+    "\"overrides\":{\"type\":\"array\",\"description\":\"What is different in single clusters.\",\"items\":{"
+    "\"type\":\"object\",\"properties\":{\"clusterName\":{\"type\":\"string\"},"
+    "\"clusterOverrides\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"path\"],"
+    "\"properties\":{\"op\":{\"type\":\"string\",\"pattern\":\"^(add|remove|replace)?$\"},"
+    "\"path\":{\"type\":\"string\"},\"value\":{\"x-kubernetes-preserve-unknown-fields\":true}}}}}}}";
+static const char schema_replicas[] =
+    ",\"retainReplicas\":{\"type\":\"boolean\",\"description\":\"Leave spec.replicas to the clusters.\"}";
+static const char schema_tail[] =
+    "}},\"status\":{\"type\":\"object\",\"properties\":{"
+    "\"observedGeneration\":{\"type\":\"integer\",\"format\":\"int64\"},"
+    "\"conditions\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"type\",\"status\"],"
+    "\"properties\":{\"type\":{\"type\":\"string\"},\"status\":{\"type\":\"string\"},"
+    "\"reason\":{\"type\":\"string\"},\"lastUpdateTime\":{\"type\":\"string\",\"format\":\"date-time\"},"
+    "\"lastTransitionTime\":{\"type\":\"string\",\"format\":\"date-time\"}}}},"
+    "\"clusters\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{"
+    "\"name\":{\"type\":\"string\"},\"status\":{\"type\":\"string\"},"
+    "\"remoteStatus\":{\"x-kubernetes-preserve-unknown-fields\":true}}}}}}}}";
+
+static const struct known_type *known_type(const struct fed_json *target)
+{
+    struct fed_span group = fed_json_string(fed_json_get(target, "group"));
+    struct fed_span plural = fed_json_string(fed_json_get(target, "pluralName"));
+    char name[330];
+
+    snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT, FED_SPAN_ARG(plural), group.len ? "." : "",
+        FED_SPAN_ARG(group));
+    for (size_t i = 0; i < sizeof known_types / sizeof *known_types; i++)
+        if (strcmp(known_types[i].name, name) == 0)
+            return &known_types[i];
+    return NULL;
+}
+
+static void put_version(struct fed_buf *out, struct fed_span name, bool storage, bool replicas)
+{
+    fed_buf_put_text(out, "{\"name\":");
+    hub_json_put(out, name);
+    fed_buf_printf(out, ",\"served\":true,\"storage\":%s,\"subresources\":{\"status\":{}},\"schema\":{"
+                        "\"openAPIV3Schema\":",
+        storage ? "true" : "false");
+    fed_buf_put_text(out, schema_head);
+    if (replicas)
+        fed_buf_put_text(out, schema_replicas);
+    fed_buf_put_text(out, schema_tail);
+    fed_buf_put_text(out, "}}");
+}
+
+/* The CustomResourceDefinition spec that a FederatedTypeConfig stands for. */
+static void put_spec(struct fed_buf *out, const struct fed_json *config)
+{
+    const struct fed_json *federated = fed_json_find(config, "spec.federatedType");
+    const struct known_type *known = known_type(fed_json_find(config, "spec.targetType"));
+    struct fed_span version = fed_json_string(fed_json_get(federated, "version"));
+    bool replicas = known && known->replicas;
+
+    fed_buf_put_text(out, "{\"group\":");
+    hub_json_put(out, fed_json_string(fed_json_get(federated, "group")));
+    fed_buf_put_text(out, ",\"scope\":");
+    hub_json_put(out, fed_json_string(fed_json_get(federated, "scope")));
+    fed_buf_put_text(out, ",\"names\":{\"kind\":");
+    hub_json_put(out, fed_json_string(fed_json_get(federated, "kind")));
+    fed_buf_put_text(out, ",\"plural\":");
+    hub_json_put(out, fed_json_string(fed_json_get(federated, "pluralName")));
+    if (known)
+        fed_buf_printf(out, ",\"shortNames\":[\"f%s\"]", known->short_name);
+    fed_buf_put_text(out, ",\"categories\":[\"federated\"]},\"versions\":[");
+    put_version(out, version, true, replicas);
+    if (!fed_span_is(version, HUB_SHORT_FORM_VERSION)) {
+        fed_buf_put_text(out, ",");
+        put_version(out, FED_SPAN_LIT(HUB_SHORT_FORM_VERSION), false, replicas);
+    }
+    fed_buf_put_text(out, "]}");
+}
+
+/* ---- the kinds that were made ---- */
+static struct type_name *made_find(struct hub_federated_types *types, struct fed_span config)
+{
+    for (struct type_name *name = types->made; name; name = name->next)
+        if (fed_span_is(config, name->config))
+            return name;
+    return NULL;
+}
+
+static void forget(struct hub_federated_types *types, struct fed_span config)
+{
+    struct type_name **at = &types->made;
+
+    while (*at && !fed_span_is(config, (*at)->config))
+        at = &(*at)->next;
+    if (*at) {
+        struct type_name *name = *at;
+
+        *at = name->next;
+        hub_kinds_remove(types->kinds, name->group, name->plural);
+        fed_alloc_free(types->mem, name, sizeof *name);
+    }
+}
+
+static enum fed_err remember(
+    struct hub_federated_types *types, struct fed_span config, const struct hub_kind *kind)
+{
+    struct type_name *name = made_find(types, config);
+
+    if (name && (strcmp(name->plural, kind->plural) != 0 || strcmp(name->group, kind->group) != 0)) {
+        forget(types, config);
+        name = NULL;
+    }
+    if (name)
+        return FED_OK;
+    name = fed_alloc_zero(types->mem, sizeof *name);
+    if (!name)
+        return FED_ERR_NOMEM;
+    if (fed_span_to_cstr(config, name->config, sizeof name->config)) {
+        fed_alloc_free(types->mem, name, sizeof *name);
+        return FED_ERR_LIMIT;
+    }
+    snprintf(name->group, sizeof name->group, "%s", kind->group);
+    snprintf(name->plural, sizeof name->plural, "%s", kind->plural);
+    name->next = types->made;
+    types->made = name;
+    return FED_OK;
+}
+
+static enum fed_err make_kind(struct hub_federated_types *types, struct fed_json_doc *doc,
+    struct fed_span config_name, const struct fed_json *config, struct fed_diag *diag)
+{
+    struct hub_kind *kind = fed_alloc_zero(types->mem, sizeof *kind);
+    struct fed_json *spec;
+    struct fed_buf text;
+    enum fed_err err = kind ? FED_OK : FED_ERR_NOMEM;
+
+    fed_buf_init(&text, types->mem, 1u << 20);
+    put_spec(&text, config);
+    if (!err)
+        err = fed_buf_err(&text);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&text), &spec, diag);
+    if (!err)
+        err = hub_kind_from_spec(types->mem, spec, kind, diag);
+    if (!err) {
+        kind->hooks = types->hooks;
+        err = remember(types, config_name, kind);
+        if (!err)
+            err = hub_kinds_put(types->kinds, kind);
+    }
+    fed_buf_fini(&text);
+    fed_alloc_free(types->mem, kind, sizeof *kind);
+    return err;
+}
+
+static void consider(struct hub_federated_types *types, const struct hub_object_ref *ref, struct fed_span bytes)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *config;
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    if (!fed_span_is(ref->ns, HUB_FEDERATED_NAMESPACE))
+        return;
+    err = fed_json_doc_new(types->mem, &doc);
+    if (!err) {
+        err = fed_json_parse(doc, bytes, &config, &diag);
+        if (!err)
+            err = make_kind(types, doc, ref->name, config, &diag);
+        fed_json_doc_free(doc);
+    }
+    if (err)
+        fed_log(types->log, FED_LOG_ERROR,
+            "api: FederatedTypeConfig " FED_SPAN_FMT ": %s; its type is not served", FED_SPAN_ARG(ref->name),
+            diag.text[0] ? diag.text : fed_err_text(err));
+}
+
+static void changed(void *ctx, const struct hub_change *change)
+{
+    struct hub_federated_types *types = ctx;
+
+    if (change->type == HUB_CHANGE_TOUCHED)
+        return;
+    if (change->type == HUB_CHANGE_DELETED && fed_span_is(change->ref.ns, HUB_FEDERATED_NAMESPACE))
+        forget(types, change->ref.name);
+    if (change->type != HUB_CHANGE_DELETED)
+        consider(types, &change->ref, change->bytes);
+}
+
+static bool consider_stored(void *ctx, const struct hub_object *object)
+{
+    consider(ctx, &object->ref, object->bytes);
+    return true;
+}
+
+/* ---- hooks of FederatedTypeConfig itself ---- */
+/* KubeFed's own rule (pluralize): es after s, x, ch, sh, z, o; y becomes ies; else s. */
+static void pluralize(struct fed_span kind, char out[64])
+{
+    size_t n = 0;
+    char last;
+    char before;
+
+    while (n < kind.len && n < 58) {
+        out[n] = (char)(kind.at[n] >= 'A' && kind.at[n] <= 'Z' ? kind.at[n] + 32 : kind.at[n]);
+        n++;
+    }
+    last = n > 0 ? out[n - 1] : 0;
+    before = n > 1 ? out[n - 2] : 0;
+    if (last == 'y')
+        snprintf(out + n - 1, 64 - n + 1, "ies");
+    else if (last == 's' || last == 'x' || last == 'z' || last == 'o' ||
+        (last == 'h' && (before == 'c' || before == 's')))
+        snprintf(out + n, 64 - n, "es");
+    else
+        snprintf(out + n, 64 - n, "s");
+}
+
+static enum fed_err default_plural(struct fed_json_doc *doc, struct fed_json *type, struct fed_span plural)
+{
+    if (!type || fed_json_string(fed_json_get(type, "pluralName")).len > 0)
+        return FED_OK;
+    return fed_json_set_string(doc, type, "pluralName", plural);
+}
+
+static enum fed_err default_config(struct hub_admission *a, struct fed_json *spec)
+{
+    static const char *const from_kind[] = {"federatedType", "statusType"};
+    struct fed_span name = hub_meta(a->object, "name");
+    struct fed_json *target = fed_json_get(spec, "targetType");
+    size_t dot = fed_span_find(name, '.');
+    enum fed_err err = default_plural(a->doc, target, fed_span_sub(name, 0, dot));
+
+    if (!err && dot < name.len && fed_json_string(fed_json_get(target, "group")).len == 0)
+        err = fed_json_set_string(a->doc, target, "group", fed_span_sub(name, dot + 1, name.len));
+    for (size_t i = 0; !err && i < 2; i++) {
+        struct fed_json *type = fed_json_get(spec, from_kind[i]);
+        char plural[64];
+
+        pluralize(fed_json_string(fed_json_get(type, "kind")), plural);
+        err = default_plural(a->doc, type, fed_span_text(plural));
+    }
+    return err;
+}
+
+static enum fed_err refuse(struct hub_admission *a, struct fed_diag *diag, const char *field, const char *why)
+{
+    snprintf(a->field, sizeof a->field, "%s", field);
+    return fed_diag_set(diag, FED_ERR_INVALID, "%s", why);
+}
+
+static enum fed_err check_config(struct hub_federated_types *types, struct hub_admission *a,
+    const struct fed_json *spec, struct fed_diag *diag)
+{
+    const struct fed_json *target = fed_json_get(spec, "targetType");
+    const struct fed_json *federated = fed_json_get(spec, "federatedType");
+    struct fed_span group = fed_json_string(fed_json_get(federated, "group"));
+    struct fed_span plural = fed_json_string(fed_json_get(federated, "pluralName"));
+    struct fed_span target_group = fed_json_string(fed_json_get(target, "group"));
+    struct fed_span config = hub_meta(a->object, "name");
+    const struct hub_kind *kind;
+    char name[400];
+
+    snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT,
+        FED_SPAN_ARG(fed_json_string(fed_json_get(target, "pluralName"))), target_group.len ? "." : "",
+        FED_SPAN_ARG(target_group));
+    if (!fed_span_is(config, name))
+        return refuse(a, diag, "metadata.name",
+            "Invalid value: must be the target type's plural name and group: PLURAL[.GROUP]");
+    if (fed_span_find(group, '.') == group.len)
+        return refuse(
+            a, diag, "spec.federatedType.group", "Invalid value: should be a domain with at least one dot");
+    kind = hub_kinds_find(types->kinds, group, plural);
+    if (kind && (!made_find(types, config) || !fed_span_is(plural, made_find(types, config)->plural)))
+        return refuse(
+            a, diag, "spec.federatedType.pluralName", "Invalid value: another kind has this name already");
+    return FED_OK;
+}
+
+static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+{
+    struct fed_json *spec = fed_json_get(a->object, "spec");
+    enum fed_err err;
+
+    if (a->operation == HUB_DELETE)
+        return FED_OK;
+    err = default_config(a, spec);
+    return err ? err : check_config(ctx, a, spec, diag);
+}
+
+/* KubeFed's status: a propagation controller runs for an enabled type once namespaces are a type. */
+static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
+    struct fed_json *object, uint64_t *revision)
+{
+    struct hub_federated_types *types = ctx;
+    struct fed_json *status = fed_json_ensure_object(doc, object, "status");
+    bool enabled =
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled") &&
+        fed_span_is(ref->ns, HUB_FEDERATED_NAMESPACE);
+    bool namespaced =
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.targetType.scope")), "Namespaced");
+    bool running = enabled && (!namespaced || made_find(types, FED_SPAN_LIT("namespaces")));
+    enum fed_err err;
+
+    (void)revision;
+    if (!status)
+        return FED_ERR_NOMEM;
+    err = fed_json_set_int(doc, status, "observedGeneration",
+        fed_json_int(fed_json_find(object, "metadata.generation"), 1));
+    if (!err)
+        err = fed_json_set_text(
+            doc, status, "propagationController", running ? "Running" : "NotRunning");
+    return err ? err : fed_json_set_text(doc, status, "statusController", "NotRunning");
+}
+
+/* ---- open ---- */
+enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log, struct hub_objects *objects,
+    struct hub_kinds *kinds, const struct hub_kind_hooks *hooks, struct hub_federated_types **out,
+    struct fed_diag *diag)
+{
+    struct hub_federated_types *types = fed_alloc_zero(mem, sizeof *types);
+    struct hub_kind_hooks own = {.ctx = types, .admit = config_admit, .compose = config_compose};
+    enum fed_err err = types ? FED_OK : FED_ERR_NOMEM;
+
+    if (err)
+        return fed_diag_set(diag, err, "no memory for federated types");
+    types->mem = mem;
+    types->log = log;
+    types->objects = objects;
+    types->kinds = kinds;
+    types->hooks = *hooks;
+    types->hooks.convert = hub_short_form_convert;
+    err = hub_kinds_hook(kinds, "core.kubefed.io", "federatedtypeconfigs", &own);
+    if (!err)
+        err = hub_objects_subscribe(
+            objects, FED_SPAN_LIT(RESOURCE), changed, types, &types->subscription);
+    if (!err)
+        err = hub_objects_list(objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL,
+            consider_stored, types);
+    if (err) {
+        hub_federated_types_close(types);
+        return fed_diag_prefix(diag, err, "federated types");
+    }
+    *out = types;
+    return FED_OK;
+}
+
+void hub_federated_types_close(struct hub_federated_types *types)
+{
+    if (!types)
+        return;
+    hub_objects_unsubscribe(types->subscription);
+    while (types->made) {
+        struct type_name *name = types->made;
+
+        types->made = name->next;
+        fed_alloc_free(types->mem, name, sizeof *name);
+    }
+    fed_alloc_free(types->mem, types, sizeof *types);
+}

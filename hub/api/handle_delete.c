@@ -1,0 +1,248 @@
+/* handle_delete.c - DELETE of one object and of a collection: preconditions, finalizers, dry run. */
+#include "hub/api/internal.h"
+
+#include "proto/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COLLECTION_BATCH 500u
+
+static bool is_namespace(const struct hub_kind *kind)
+{
+    return kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0;
+}
+
+static enum fed_err check_preconditions(struct hub_request *r, const struct hub_delete_options *options,
+    const struct fed_json *live, uint64_t revision)
+{
+    uint64_t wanted;
+
+    if (options->uid.len > 0 && !fed_span_eq(options->uid, hub_meta(live, "uid")))
+        return hub_fail(r, 409, "Conflict",
+            "Precondition failed: UID in precondition: " FED_SPAN_FMT ", UID in object meta: " FED_SPAN_FMT,
+            FED_SPAN_ARG(options->uid), FED_SPAN_ARG(hub_meta(live, "uid")));
+    if (options->resource_version.len > 0 &&
+        (fed_span_to_u64(options->resource_version, &wanted) || wanted < revision))
+        return hub_fail(r, 409, "Conflict",
+            "Precondition failed: ResourceVersion in precondition: " FED_SPAN_FMT
+            ", ResourceVersion in object meta: %llu",
+            FED_SPAN_ARG(options->resource_version), (unsigned long long)revision);
+    return FED_OK;
+}
+
+/* The object stays until its finalizers are gone: says since when it is to go. */
+static enum fed_err mark(struct hub_request *r, const struct hub_kind *kind, struct fed_json *object)
+{
+    struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
+    int64_t generation = fed_json_int(fed_json_get(metadata, "generation"), 0);
+    char now[FED_TEXT_TIME_SIZE];
+    enum fed_err err;
+
+    fed_text_time(fed_loop_unix_s(r->api->options.loop), now);
+    err = metadata ? fed_json_set_text(r->doc, metadata, "deletionTimestamp", now) : FED_ERR_NOMEM;
+    if (!err)
+        err = fed_json_set_int(r->doc, metadata, "deletionGracePeriodSeconds", 0);
+    if (!err && generation > 0)
+        err = fed_json_set_int(r->doc, metadata, "generation", generation + 1);
+    if (!err && is_namespace(kind))
+        err = fed_json_set_text(
+            r->doc, fed_json_ensure_object(r->doc, object, "status"), "phase", "Terminating");
+    return err;
+}
+
+static enum fed_err commit_delete(struct hub_request *r, const struct hub_object_ref *ref,
+    const struct hub_admission *admission, struct fed_json *left, uint64_t expected, uint64_t *revision)
+{
+    struct hub_object_write write = {.ref = *ref, .expected = expected, .remove = left == NULL};
+    struct fed_diag diag = {{0}};
+    struct fed_buf bytes;
+    enum fed_err err = FED_OK;
+
+    fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
+    if (left)
+        err = hub_object_bytes(left, &bytes);
+    write.bytes = fed_buf_span(&bytes);
+    if (!err)
+        err = hub_objects_commit(
+            r->api->objects, &write, 1, admission->extra, admission->n_extra, revision, &diag);
+    return err ? hub_fail_err(r, err, &diag) : FED_OK;
+}
+
+enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kind,
+    const struct hub_object_ref *ref, const struct hub_delete_options *options, struct fed_json **live,
+    struct fed_json **left)
+{
+    struct hub_admission admission = {.operation = HUB_DELETE, .dry_run = options->dry_run};
+    uint64_t revision;
+    enum fed_err err = hub_object_load(r->api, r->doc, ref, live, &revision);
+
+    if (err)
+        return err;
+    *left = NULL;
+    err = check_preconditions(r, options, *live, revision);
+    admission.object = *live;
+    admission.before = *live;
+    if (!err)
+        err = hub_admit(r, kind, &admission);
+    if (err)
+        return err;
+    if (is_namespace(kind) || hub_object_has_finalizers(*live)) {
+        *left = *live;
+        if (hub_meta(*live, "deletionTimestamp").len > 0)
+            return FED_OK; /* it is on its way already */
+        err = mark(r, kind, *left);
+    }
+    if (err || options->dry_run)
+        return err;
+    return commit_delete(r, ref, &admission, *left, revision, &revision);
+}
+
+/* ---- one object ---- */
+static enum fed_err parse_options(struct hub_request *r, struct hub_delete_options *out)
+{
+    struct fed_json *body = NULL;
+    enum fed_err err = FED_OK;
+
+    *out = (struct hub_delete_options){.dry_run = r->query.dry_run};
+    if (r->http->body.len > 0)
+        err = hub_decode_body(r, &body);
+    if (err)
+        return err;
+    if (body && !fed_json_is_object(body))
+        return hub_fail(r, 400, "BadRequest", "DeleteOptions is an object");
+    for (size_t i = 0; i < fed_json_count(fed_json_get(body, "dryRun")); i++) {
+        if (!fed_span_is(fed_json_string(fed_json_at(fed_json_get(body, "dryRun"), i)), "All"))
+            return hub_fail_field(r, "dryRun", "FieldValueNotSupported",
+                "Unsupported value: supported values: \"All\"");
+        out->dry_run = true;
+    }
+    out->uid = fed_json_string(fed_json_find(body, "preconditions.uid"));
+    out->resource_version = fed_json_string(fed_json_find(body, "preconditions.resourceVersion"));
+    return FED_OK;
+}
+
+static enum fed_err show_left(struct hub_request *r, const struct hub_object_ref *ref, struct fed_json *left)
+{
+    struct hub_view view = {r->api, r->kind, r->version};
+    uint64_t revision = hub_objects_revision(r->api->objects);
+    struct fed_diag diag = {{0}};
+    struct fed_json *object;
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, r->mem, FED_STORE_VALUE_MAX);
+    err = hub_object_bytes(left, &bytes);
+    if (!err)
+        err = hub_object_view(&view, r->doc, ref, fed_buf_span(&bytes), &revision, &object, &diag);
+    return err ? hub_fail_err(r, err, &diag) : hub_respond_object(r, 200, object);
+}
+
+enum fed_err hub_handle_delete(struct hub_request *r)
+{
+    struct hub_object_ref ref = hub_request_ref(r);
+    struct hub_delete_options options;
+    struct fed_json *live;
+    struct fed_json *left;
+    enum fed_err err = parse_options(r, &options);
+
+    if (err)
+        return err;
+    err = hub_delete_object(r, r->kind, &ref, &options, &live, &left);
+    if (err == FED_ERR_NOT_FOUND && r->failure.code == 0)
+        return hub_fail_not_found(r);
+    if (err)
+        return hub_fail_err(r, err, NULL);
+    return left ? show_left(r, &ref, left) : hub_respond_deleted(r, ref.name, hub_meta(live, "uid"));
+}
+
+/* ---- a collection ---- */
+struct collection {
+    struct hub_request *r;
+    struct fed_selector *labels;
+    struct hub_field_selector fields;
+    struct hub_object_ref batch[COLLECTION_BATCH];
+    size_t n;
+    enum fed_err err;
+};
+
+static struct fed_span keep(struct hub_request *r, struct fed_span text)
+{
+    const char *copy = hub_request_cstr(r, text);
+
+    return fed_span_of(copy, copy[0] ? text.len : 0);
+}
+
+static bool collect(void *ctx, const struct hub_object *object)
+{
+    struct collection *c = ctx;
+    struct fed_json_doc *doc;
+    struct fed_json *tree;
+
+    c->err = fed_json_doc_new(c->r->api->mem, &doc);
+    if (c->err)
+        return false;
+    c->err = fed_json_parse(doc, object->bytes, &tree, NULL);
+    if (!c->err && fed_selector_match(c->labels, fed_json_find(tree, "metadata.labels")) &&
+        hub_field_selector_match(&c->fields, tree))
+        c->batch[c->n++] = (struct hub_object_ref){fed_span_text(c->r->kind->resource),
+            keep(c->r, object->ref.ns), keep(c->r, object->ref.name)};
+    fed_json_doc_free(doc);
+    return !c->err && c->n < COLLECTION_BATCH;
+}
+
+static enum fed_err delete_batch(struct collection *c, const struct hub_delete_options *options)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct fed_json *live;
+        struct fed_json *left;
+        enum fed_err err =
+            hub_delete_object(c->r, c->r->kind, &c->batch[i], options, &live, &left);
+
+        if (err && err != FED_ERR_NOT_FOUND)
+            return hub_fail_err(c->r, err, NULL);
+    }
+    return FED_OK;
+}
+
+static enum fed_err delete_all(struct hub_request *r, struct collection *c, struct hub_delete_options *options)
+{
+    struct hub_object_ref last;
+    enum fed_err err;
+
+    c->n = 0;
+    do {
+        const struct hub_object_ref *after = c->n > 0 ? &last : NULL;
+
+        if (after)
+            last = c->batch[c->n - 1];
+        c->n = 0;
+        err = hub_objects_list(
+            r->api->objects, fed_span_text(r->kind->resource), r->path.ns, after, collect, c);
+        if (!err)
+            err = c->err;
+        if (!err)
+            err = delete_batch(c, options);
+    } while (!err && c->n == COLLECTION_BATCH);
+    return err;
+}
+
+enum fed_err hub_handle_delete_collection(struct hub_request *r)
+{
+    struct hub_delete_options options;
+    struct fed_diag diag = {{0}};
+    struct collection *c = fed_alloc_zero(r->mem, sizeof *c);
+    enum fed_err err = c ? parse_options(r, &options) : FED_ERR_NOMEM;
+
+    if (err)
+        return err;
+    c->r = r;
+    err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &c->fields);
+    if (err)
+        return err;
+    if (fed_selector_parse(r->mem, r->query.label_selector, &c->labels, &diag))
+        return hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text);
+    err = delete_all(r, c, &options);
+    return err ? hub_fail_err(r, err, NULL)
+               : hub_respond_deleted(r, (struct fed_span){0}, (struct fed_span){0});
+}

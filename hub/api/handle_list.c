@@ -1,0 +1,214 @@
+/* handle_list.c - lists: selected, in pages, as objects, a table or metadata alone.
+ *
+ * A page goes on from the present state behind the last key; its resourceVersion is the first page's, so a watch from
+ * there repeats whatever changed while the pages were read. */
+#include "hub/api/internal.h"
+
+#include "proto/base/text.h"
+
+#include <stdio.h>
+
+struct lister {
+    struct hub_request *r;
+    struct hub_view view;
+    struct fed_selector *labels;
+    struct hub_field_selector fields;
+    struct fed_arena arena; /* of one object */
+    struct fed_buf *out;
+    int64_t now_unix_s;
+    uint64_t limit;
+    uint64_t shown;
+    bool more; /* the page ended before the list */
+    char last_ns[256];
+    char last_name[256];
+    enum fed_err err;
+    struct fed_diag diag;
+};
+
+static enum fed_err put_partial(struct fed_buf *out, struct fed_json_doc *doc, const struct fed_json *object)
+{
+    struct fed_json *partial = hub_object_partial(doc, object);
+
+    return partial ? fed_json_put(out, partial) : FED_ERR_NOMEM;
+}
+
+static enum fed_err lister_show(struct lister *l, struct fed_json_doc *doc, struct fed_json *object)
+{
+    if (l->shown > 0)
+        fed_buf_put_text(l->out, ",");
+    l->shown++;
+    if (l->r->accept.form == HUB_FORM_TABLE) {
+        hub_table_row(l->out, &l->view, object, l->r->query.include_object, l->now_unix_s);
+        return fed_buf_err(l->out);
+    }
+    return l->r->accept.form == HUB_FORM_PARTIAL ? put_partial(l->out, doc, object)
+                                                 : fed_json_put(l->out, object);
+}
+
+static enum fed_err lister_item(struct lister *l, const struct hub_object *stored)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *object;
+    uint64_t revision = stored->revision;
+    enum fed_err err = fed_json_doc_new(&l->arena.alloc, &doc);
+
+    if (err)
+        return err;
+    err = hub_object_view(&l->view, doc, &stored->ref, stored->bytes, &revision, &object, &l->diag);
+    if (!err && fed_selector_match(l->labels, fed_json_find(object, "metadata.labels")) &&
+        hub_field_selector_match(&l->fields, object)) {
+        if (l->limit > 0 && l->shown == l->limit)
+            l->more = true;
+        else
+            err = lister_show(l, doc, object);
+    }
+    if (!err && !l->more)
+        err = fed_span_to_cstr(stored->ref.ns, l->last_ns, sizeof l->last_ns);
+    if (!err && !l->more)
+        err = fed_span_to_cstr(stored->ref.name, l->last_name, sizeof l->last_name);
+    fed_json_doc_free(doc);
+    fed_arena_reset(&l->arena);
+    return err;
+}
+
+static bool lister_each(void *ctx, const struct hub_object *object)
+{
+    struct lister *l = ctx;
+
+    l->err = lister_item(l, object);
+    return !l->err && !l->more;
+}
+
+/* base64url of REVISION/NAMESPACE/NAME. */
+static enum fed_err continue_parse(struct hub_request *r, uint64_t *revision, struct hub_object_ref *after)
+{
+    struct fed_buf text;
+    struct fed_span rest;
+    struct fed_span number;
+
+    fed_buf_init(&text, r->mem, 1024);
+    if (fed_text_base64url(r->query.continue_token, &text))
+        return hub_fail(r, 400, "BadRequest", "continue key is not valid");
+    rest = fed_buf_span(&text);
+    if (!fed_span_split(&rest, '/', &number) || fed_span_to_u64(number, revision) ||
+        !fed_span_split(&rest, '/', &after->ns) || rest.len == 0)
+        return hub_fail(r, 400, "BadRequest", "continue key is not valid");
+    if (*revision > hub_objects_revision(r->api->objects))
+        return hub_fail(r, 410, "Expired", "The provided continue parameter is of another store");
+    after->resource = fed_span_text(r->kind->resource);
+    after->name = rest;
+    return FED_OK;
+}
+
+static struct fed_span continue_token(struct lister *l, uint64_t revision, struct fed_buf *out)
+{
+    struct fed_buf text;
+
+    fed_buf_init(out, l->r->mem, 4096);
+    if (!l->more)
+        return (struct fed_span){0};
+    fed_buf_init(&text, l->r->mem, 1024);
+    fed_buf_printf(&text, "%llu/%s/%s", (unsigned long long)revision, l->last_ns, l->last_name);
+    fed_text_put_base64url(out, fed_buf_span(&text));
+    return fed_buf_span(out);
+}
+
+static void put_head(struct lister *l)
+{
+    char api_version[330];
+
+    if (l->r->accept.form == HUB_FORM_TABLE) {
+        hub_table_begin(l->out, &l->view, true);
+        return;
+    }
+    hub_api_version(l->view.kind, l->view.version, api_version);
+    fed_buf_printf(l->out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"items\":[",
+        l->r->accept.form == HUB_FORM_PARTIAL ? "PartialObjectMetadataList" : l->view.kind->list_kind,
+        l->r->accept.form == HUB_FORM_PARTIAL ? "meta.k8s.io/v1" : api_version);
+}
+
+static enum fed_err check_version(struct hub_request *r)
+{
+    uint64_t present = hub_objects_revision(r->api->objects);
+    uint64_t asked = r->query.resource_version;
+
+    if (!r->query.has_resource_version || asked == 0)
+        return FED_OK;
+    if (asked > present) {
+        struct hub_causes *causes = hub_causes_new(r);
+
+        hub_causes_add(causes, "ResourceVersionTooLarge", "", "Too large resource version");
+        hub_fail(r, 504, "Timeout", "Too large resource version: %llu, current: %llu",
+            (unsigned long long)asked, (unsigned long long)present);
+        r->failure.causes = causes;
+        r->failure.retry_after_s = 1;
+        return FED_ERR_TIMEOUT;
+    }
+    if (asked < present && fed_span_is(r->query.resource_version_match, "Exact"))
+        return hub_fail(r, 410, "Expired", "The resourceVersion for the provided list is too old.");
+    return FED_OK;
+}
+
+static enum fed_err lister_open(struct lister *l, struct hub_request *r)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err = check_version(r);
+
+    l->r = r;
+    l->view = (struct hub_view){r->api, r->kind, r->version};
+    l->now_unix_s = fed_loop_unix_s(r->api->options.loop);
+    l->limit = r->query.limit;
+    if (!err)
+        err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &l->fields);
+    if (err)
+        return err;
+    err = fed_selector_parse(r->mem, r->query.label_selector, &l->labels, &diag);
+    return err ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text) : FED_OK;
+}
+
+static enum fed_err lister_run(struct lister *l)
+{
+    struct hub_request *r = l->r;
+    struct hub_object_ref after = {.name = {0}};
+    uint64_t revision = hub_objects_revision(r->api->objects);
+    struct fed_buf token;
+    struct fed_span token_text;
+    enum fed_err err = FED_OK;
+
+    if (r->query.continue_token.len > 0)
+        err = continue_parse(r, &revision, &after);
+    if (err)
+        return err;
+    put_head(l);
+    err = hub_objects_list(r->api->objects, fed_span_text(r->kind->resource), r->path.ns,
+        after.name.len > 0 ? &after : NULL, lister_each, l);
+    if (!err)
+        err = l->err;
+    if (err)
+        return hub_fail_err(r, err, &l->diag);
+    token_text = continue_token(l, revision, &token);
+    hub_table_end(l->out, revision, token_text);
+    fed_buf_put_text(l->out, "\n");
+    err = fed_buf_err(l->out);
+    return err ? hub_fail_err(r, err, NULL)
+               : hub_respond(r, 200, "application/json", fed_buf_span(l->out), NULL, 0);
+}
+
+enum fed_err hub_handle_list(struct hub_request *r)
+{
+    struct lister *l = fed_alloc_zero(r->mem, sizeof *l);
+    struct fed_buf out;
+    enum fed_err err;
+
+    if (!l)
+        return FED_ERR_NOMEM;
+    fed_buf_init(&out, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
+    fed_arena_init(&l->arena, r->api->mem, HUB_LIMIT_REQUEST_MEMORY);
+    l->out = &out;
+    err = lister_open(l, r);
+    if (!err)
+        err = lister_run(l);
+    fed_arena_fini(&l->arena);
+    fed_buf_fini(&out);
+    return err;
+}

@@ -1,0 +1,231 @@
+/* handle_patch.c - merge, JSON, strategic and apply patches. */
+#include "hub/api/internal.h"
+#include "hub/api/meta.h"
+#include "proto/object/patch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ATTEMPTS 5u
+
+enum patch_type { PATCH_MERGE, PATCH_JSON, PATCH_STRATEGIC, PATCH_APPLY };
+
+static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
+{
+    struct fed_span type = hub_request_content_type(r);
+
+    if (fed_span_is(type, "application/merge-patch+json"))
+        *out = PATCH_MERGE;
+    else if (fed_span_is(type, "application/json-patch+json"))
+        *out = PATCH_JSON;
+    else if (fed_span_is(type, "application/apply-patch+yaml"))
+        *out = PATCH_APPLY;
+    else if (fed_span_is(type, "application/strategic-merge-patch+json") && r->kind->strategic_patches)
+        *out = PATCH_STRATEGIC;
+    else
+        return hub_fail(r, 415, "UnsupportedMediaType",
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml%s",
+            r->kind->strategic_patches ? ", application/strategic-merge-patch+json" : "");
+    return FED_OK;
+}
+
+static bool is_status(const struct hub_request *r)
+{
+    return fed_span_is(r->path.subresource, "status");
+}
+
+/* ---- merge, JSON, strategic ---- */
+static enum fed_err base_of(struct hub_request *r, const struct hub_write *w, struct fed_json **out)
+{
+    struct fed_json *base = fed_json_clone(r->doc, w->live_view);
+    char text[24];
+
+    if (!base)
+        return FED_ERR_NOMEM;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)w->live_revision);
+    *out = base;
+    return fed_json_set_text(
+        r->doc, fed_json_ensure_object(r->doc, base, "metadata"), "resourceVersion", text);
+}
+
+static enum fed_err patch_failed(struct hub_request *r, enum patch_type type, enum fed_err err,
+    const struct fed_diag *diag)
+{
+    if (err == FED_ERR_NOMEM)
+        return err;
+    if (type == PATCH_JSON)
+        return hub_fail(r, 422, "Invalid", "the server rejected our request due to an error in our request: %s",
+            diag->text);
+    return hub_fail(r, 400, "BadRequest", "the patch cannot be applied: %s", diag->text);
+}
+
+static enum fed_err patch_once(
+    struct hub_request *r, enum patch_type type, const struct fed_json *patch, struct hub_write *w)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err = hub_write_load(r, w);
+
+    if (err == FED_ERR_NOT_FOUND)
+        return hub_fail_not_found(r);
+    if (!err)
+        err = base_of(r, w, &w->next);
+    if (err)
+        return err;
+    if (type == PATCH_JSON)
+        err = fed_patch_json(r->doc, &w->next, patch, &diag);
+    else if (type == PATCH_STRATEGIC)
+        err = hub_strategic_merge(r->doc, &w->next, patch, &diag);
+    else
+        err = fed_patch_merge(r->doc, &w->next, patch, &diag);
+    if (err)
+        return patch_failed(r, type, err, &diag);
+    err = hub_write_identity(r, w->next, true);
+    return err ? err : hub_write_update(r, w);
+}
+
+static enum fed_err patch_plain(struct hub_request *r, enum patch_type type, const struct fed_json *patch)
+{
+    enum fed_err err = FED_ERR_CONFLICT;
+
+    if (type != PATCH_JSON && !fed_json_is_object(patch))
+        return hub_fail(r, 400, "BadRequest", "a merge patch is an object");
+    for (unsigned i = 0; i < ATTEMPTS && err == FED_ERR_CONFLICT && r->failure.code == 0; i++) {
+        struct hub_write w = {.success = 200, .manager = hub_request_manager(r)};
+
+        err = patch_once(r, type, patch, &w);
+    }
+    return err;
+}
+
+/* ---- apply ---- */
+static enum fed_err apply_shape(struct hub_request *r, struct fed_json *config)
+{
+    struct fed_json_iter it;
+
+    if (fed_json_get(fed_json_get(config, "metadata"), "managedFields"))
+        return hub_fail(r, 400, "BadRequest", "metadata.managedFields must be nil");
+    if (!r->kind->status_subresource)
+        return FED_OK;
+    fed_json_iter_init(&it, config);
+    while (fed_json_iter_next(&it)) {
+        bool head = fed_span_is(it.key, "apiVersion") || fed_span_is(it.key, "kind") ||
+            fed_span_is(it.key, "metadata");
+
+        if (!head && fed_span_is(it.key, "status") != is_status(r))
+            fed_json_iter_remove(&it);
+    }
+    return FED_OK;
+}
+
+static enum fed_err apply_conflict(struct hub_request *r, struct hub_causes *causes)
+{
+    struct fed_buf text;
+
+    fed_buf_init(&text, r->mem, 65536);
+    fed_buf_printf(&text, "Apply failed with %zu conflict%s:", causes->n + causes->more,
+        causes->n + causes->more == 1 ? "" : "s");
+    for (size_t i = 0; i < causes->n; i++)
+        fed_buf_printf(&text, "%s %s: %s", causes->n > 1 ? "\n-" : "", causes->list[i].message,
+            causes->list[i].field);
+    hub_fail(r, 409, "Conflict", "%s", fed_buf_cstr(&text));
+    r->failure.causes = causes;
+    return FED_ERR_INVALID;
+}
+
+static enum fed_err apply_merge(struct hub_request *r, const struct fed_json *config, struct hub_write *w)
+{
+    struct hub_causes *causes = hub_causes_new(r);
+    char api_version[330];
+    struct hub_field_update update = {
+        .schema = r->version->schema,
+        .manager = r->query.field_manager,
+        .subresource = r->path.subresource,
+        .now_unix_s = fed_loop_unix_s(r->api->options.loop),
+        .force = r->query.force,
+    };
+    enum fed_err err;
+
+    if (!causes)
+        return FED_ERR_NOMEM;
+    hub_api_version(r->kind, r->version, api_version);
+    update.api_version = fed_span_text(api_version);
+    err = hub_fields_apply(r->doc, &update, w->live_view, config, &w->next, causes);
+    if (err == FED_ERR_CONFLICT)
+        return apply_conflict(r, causes);
+    if (err == FED_ERR_INVALID && causes->n > 0)
+        return hub_fail_causes(r, causes);
+    return err;
+}
+
+static enum fed_err apply_create(struct hub_request *r, struct hub_write *w)
+{
+    if (is_status(r))
+        return hub_fail_not_found(r);
+    if (hub_meta(w->next, "resourceVersion").len > 0)
+        return hub_fail_err(r, FED_ERR_CONFLICT, NULL);
+    w->success = 201;
+    return hub_write_create(r, w);
+}
+
+static enum fed_err apply_once(struct hub_request *r, struct fed_json *config)
+{
+    struct hub_write w = {.success = 200, .manager = r->query.field_manager, .applied = true};
+    enum fed_err err = hub_write_load(r, &w);
+    bool absent = err == FED_ERR_NOT_FOUND;
+
+    if (err && !absent)
+        return err;
+    err = apply_merge(r, config, &w);
+    if (!err)
+        err = hub_write_identity(r, w.next, true);
+    if (!err && !absent && hub_meta(config, "resourceVersion").len > 0)
+        err = fed_json_set_string(r->doc, fed_json_get(w.next, "metadata"), "resourceVersion",
+            hub_meta(config, "resourceVersion"));
+    if (err)
+        return err;
+    return absent ? apply_create(r, &w) : hub_write_update(r, &w);
+}
+
+static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
+{
+    enum fed_err err = FED_ERR_CONFLICT;
+
+    if (r->query.field_manager.len == 0)
+        return hub_fail(r, 422, "Invalid",
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for "
+            "apply patch");
+    if (fed_json_get(config, "kind") == NULL || fed_json_get(config, "apiVersion") == NULL)
+        return hub_fail(r, 400, "BadRequest", "an applied configuration needs apiVersion and kind");
+    err = hub_write_identity(r, config, true);
+    if (!err)
+        err = apply_shape(r, config);
+    if (err)
+        return err;
+    err = FED_ERR_CONFLICT;
+    for (unsigned i = 0; i < ATTEMPTS && err == FED_ERR_CONFLICT && r->failure.code == 0; i++)
+        err = apply_once(r, config);
+    return err;
+}
+
+enum fed_err hub_handle_patch(struct hub_request *r)
+{
+    enum patch_type type;
+    struct fed_json *patch;
+    enum fed_err err = patch_type_of(r, &type);
+
+    if (!err)
+        err = hub_decode_body(r, &patch);
+    if (!err)
+        err = hub_check_duplicates(r, patch);
+    if (err)
+        return err;
+    if (type != PATCH_APPLY && r->query.has_force)
+        return hub_fail(r, 422, "Invalid",
+            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for "
+            "non-apply patch");
+    err = hub_meta_check_name(r, r->path.name);
+    if (err)
+        return err;
+    return type == PATCH_APPLY ? patch_apply(r, patch) : patch_plain(r, type, patch);
+}

@@ -1,0 +1,705 @@
+/* handle_watch.c - watches: one list of them, fed by one subscription to the store.
+ *
+ * An event is made for each watcher from the change's bytes, composed and converted as a get would show it. Touches
+ * (composed status) are sent at most once a second and object: at once when quiet, then gathered. */
+#include "hub/api/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TICK_MS 1000u
+#define BOOKMARK_MS 60000u
+#define WATCH_MEMORY (256u << 10)
+#define TOUCHES_MAX 100000u
+
+struct hub_watch {
+    struct hub_watch *next;
+    struct hub_watches *owner;
+    struct fed_http_exchange *exchange; /* NULL: over, to be swept */
+    struct fed_arena arena;
+    struct fed_span group;
+    struct fed_span plural;
+    struct fed_span version;
+    char resource[320];
+    struct fed_span ns;
+    struct fed_span include_object;
+    struct fed_selector *labels;
+    struct hub_field_selector fields;
+    enum hub_form form;
+    bool bookmarks;
+    bool columns_sent;
+    uint64_t deadline_ms; /* 0: none */
+    uint64_t bookmark_ms;
+    uint64_t revision; /* of the last event or bookmark */
+    uint64_t since;    /* events up to it are known to the client */
+};
+
+struct touch { /* an object whose composed part changed within the last second */
+    struct touch *next;
+    bool dirty;
+    uint64_t revision;
+    uint64_t sent_ms;
+    size_t size;
+    struct hub_object_ref ref;
+    uint8_t bytes[];
+};
+
+struct hub_watches {
+    struct hub_api *api;
+    struct hub_watch *list;
+    size_t n;
+    struct touch *touches;
+    size_t n_touches;
+    struct hub_subscription *subscription;
+    struct fed_timer *timer;
+    bool timer_set;
+    bool busy; /* the list is being walked: do not free */
+    bool stopped;
+};
+
+/* ---- one event ---- */
+struct event {
+    const char *type;
+    const struct fed_json *object;
+    uint64_t revision;
+};
+
+static void put_event(struct hub_watch *w, const struct hub_view *view, struct fed_json_doc *doc,
+    const struct event *event, struct fed_buf *out)
+{
+    struct fed_json *partial;
+
+    fed_buf_printf(out, "{\"type\":\"%s\",\"object\":", event->type);
+    if (w->form == HUB_FORM_TABLE) {
+        hub_table_begin(out, view, !w->columns_sent);
+        w->columns_sent = true;
+        hub_table_row(out, view, event->object, w->include_object,
+            fed_loop_unix_s(view->api->options.loop));
+        hub_table_end(out, event->revision, (struct fed_span){0});
+    } else if (w->form == HUB_FORM_PARTIAL) {
+        partial = hub_object_partial(doc, event->object);
+        if (!partial || fed_json_put(out, partial))
+            out->err = out->err ? out->err : FED_ERR_NOMEM;
+    } else if (fed_json_put(out, event->object)) {
+        out->err = out->err ? out->err : FED_ERR_NOMEM;
+    }
+    fed_buf_put_text(out, "}\n");
+}
+
+/* The exchange ended: by us (then it is ended in order) or by the peer. */
+static void watch_over(struct hub_watch *w, bool end)
+{
+    struct fed_http_exchange *exchange = w->exchange;
+
+    if (!exchange)
+        return;
+    w->exchange = NULL;
+    w->owner->n--;
+    if (end) {
+        fed_http_exchange_set_user(exchange, NULL);
+        fed_http_stream_end(exchange);
+    }
+}
+
+static void watch_send(struct hub_watch *w, struct fed_buf *line)
+{
+    enum fed_err err = fed_buf_err(line);
+
+    if (!w->exchange)
+        return;
+    if (err) {
+        watch_over(w, true); /* the client lists again */
+        return;
+    }
+    err = fed_http_stream_write(w->exchange, fed_buf_span(line));
+    if (err && w->exchange)
+        watch_over(w, false); /* cut for falling behind, or gone already */
+}
+
+static bool watch_matches(const struct hub_watch *w, const struct fed_json *object)
+{
+    return fed_selector_match(w->labels, fed_json_find(object, "metadata.labels")) &&
+        hub_field_selector_match(&w->fields, object);
+}
+
+static bool watch_view(const struct hub_watch *w, struct hub_view *view)
+{
+    struct hub_api *api = w->owner->api;
+
+    view->api = api;
+    view->kind = hub_kinds_find(api->kinds, w->group, w->plural);
+    view->version = view->kind ? hub_kind_version_find(view->kind, w->version) : NULL;
+    return view->version != NULL;
+}
+
+static void watch_status(struct hub_watch *w, const char *message)
+{
+    struct fed_buf line;
+
+    fed_buf_init(&line, w->owner->api->mem, 4096);
+    fed_buf_printf(&line,
+        "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
+        "\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"Expired\",\"code\":410}}\n",
+        message);
+    watch_send(w, &line);
+    fed_buf_fini(&line);
+    watch_over(w, true);
+}
+
+/* ADDED, MODIFIED or DELETED as this watcher's selectors see the change; NULL: nothing. */
+static const char *event_type(const struct hub_watch *w, const struct hub_change *change,
+    struct fed_json_doc *doc, const struct fed_json *now)
+{
+    bool matches = watch_matches(w, now);
+    struct fed_json *before = NULL;
+
+    if (change->type == HUB_CHANGE_DELETED)
+        return matches ? "DELETED" : NULL;
+    if (change->type == HUB_CHANGE_ADDED)
+        return matches ? "ADDED" : NULL;
+    if (change->type == HUB_CHANGE_TOUCHED)
+        return matches ? "MODIFIED" : NULL;
+    /* What was before is known except to watchers that resume far back. */
+    if (change->before.len > 0 && !fed_json_parse(doc, change->before, &before, NULL) &&
+        !watch_matches(w, before))
+        return matches ? "ADDED" : NULL;
+    return matches ? "MODIFIED" : "DELETED";
+}
+
+static enum fed_err watch_change_in(struct hub_watch *w, const struct hub_change *change,
+    struct fed_json_doc *doc, struct fed_buf *line)
+{
+    struct hub_view view;
+    struct fed_json *object;
+    struct event event;
+    uint64_t revision = change->revision;
+    enum fed_err err;
+
+    if (!watch_view(w, &view)) {
+        watch_status(w, "the resource is no longer served");
+        return FED_OK;
+    }
+    err = hub_object_view(&view, doc, &change->ref, change->bytes, &revision, &object, NULL);
+    if (err)
+        return err;
+    event.type = event_type(w, change, doc, object);
+    if (!event.type)
+        return FED_OK;
+    event.object = object;
+    event.revision = revision;
+    w->revision = revision;
+    put_event(w, &view, doc, &event, line);
+    return FED_OK;
+}
+
+static void watch_change(struct hub_watch *w, const struct hub_change *change)
+{
+    struct fed_alloc *mem = w->owner->api->mem;
+    struct fed_arena arena;
+    struct fed_json_doc *doc;
+    struct fed_buf line;
+    enum fed_err err;
+
+    fed_arena_init(&arena, mem, HUB_LIMIT_REQUEST_MEMORY);
+    fed_buf_init(&line, mem, HUB_LIMIT_ANSWER_BYTES);
+    err = fed_json_doc_new(&arena.alloc, &doc);
+    if (!err) {
+        err = watch_change_in(w, change, doc, &line);
+        fed_json_doc_free(doc);
+    }
+    if (err)
+        line.err = err;
+    if (line.len > 0 || err)
+        watch_send(w, &line);
+    fed_buf_fini(&line);
+    fed_arena_fini(&arena);
+}
+
+static bool watch_wants(const struct hub_watch *w, const struct hub_object_ref *ref)
+{
+    return w->exchange && fed_span_is(ref->resource, w->resource) &&
+        (w->ns.len == 0 || fed_span_eq(w->ns, ref->ns));
+}
+
+/* ---- freeing ---- */
+static void watch_free(struct hub_watch *w)
+{
+    struct fed_alloc *mem = w->owner->api->mem;
+
+    fed_arena_fini(&w->arena);
+    fed_alloc_free(mem, w, sizeof *w);
+}
+
+static void sweep(struct hub_watches *watches)
+{
+    struct hub_watch **at = &watches->list;
+
+    while (*at) {
+        struct hub_watch *w = *at;
+
+        if (w->exchange) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        watch_free(w);
+    }
+}
+
+static void each_wanting(struct hub_watches *watches, const struct hub_change *change)
+{
+    bool outer = !watches->busy;
+
+    watches->busy = true;
+    for (struct hub_watch *w = watches->list; w; w = w->next)
+        if (watch_wants(w, &change->ref) &&
+            (change->type == HUB_CHANGE_TOUCHED || change->revision > w->since))
+            watch_change(w, change);
+    if (outer) {
+        watches->busy = false;
+        sweep(watches);
+    }
+}
+
+/* ---- timer ---- */
+static void arm(struct hub_watches *watches)
+{
+    struct fed_loop *loop = watches->api->options.loop;
+
+    if (watches->timer_set || (!watches->list && !watches->touches))
+        return;
+    watches->timer_set = true;
+    loop->timer_set(loop->ctx, watches->timer, fed_loop_now_ms(loop) + TICK_MS);
+}
+
+/* ---- touches ---- */
+static bool same_ref(const struct hub_object_ref *a, const struct hub_object_ref *b)
+{
+    return fed_span_eq(a->name, b->name) && fed_span_eq(a->ns, b->ns) &&
+        fed_span_eq(a->resource, b->resource);
+}
+
+static struct touch *touch_new(struct fed_alloc *mem, const struct hub_object_ref *ref)
+{
+    size_t size = sizeof(struct touch) + ref->resource.len + ref->ns.len + ref->name.len;
+    struct touch *touch = fed_alloc_zero(mem, size);
+    const struct fed_span parts[3] = {ref->resource, ref->ns, ref->name};
+    struct fed_span copies[3];
+    size_t used = 0;
+
+    if (!touch)
+        return NULL;
+    for (size_t i = 0; i < 3; i++) {
+        copies[i] = fed_span_of(touch->bytes + used, parts[i].len);
+        if (parts[i].len > 0)
+            memcpy(touch->bytes + used, parts[i].at, parts[i].len);
+        used += parts[i].len;
+    }
+    touch->size = size;
+    touch->ref = (struct hub_object_ref){copies[0], copies[1], copies[2]};
+    return touch;
+}
+
+static bool anybody_wants(const struct hub_watches *watches, const struct hub_object_ref *ref)
+{
+    for (const struct hub_watch *w = watches->list; w; w = w->next)
+        if (watch_wants(w, ref))
+            return true;
+    return false;
+}
+
+static void touched(struct hub_watches *watches, const struct hub_change *change)
+{
+    struct touch *touch = watches->touches;
+
+    if (!anybody_wants(watches, &change->ref))
+        return;
+    while (touch && !same_ref(&touch->ref, &change->ref))
+        touch = touch->next;
+    if (touch) {
+        touch->dirty = true;
+        touch->revision = change->revision;
+        return;
+    }
+    each_wanting(watches, change);
+    touch = watches->n_touches < TOUCHES_MAX ? touch_new(watches->api->mem, &change->ref) : NULL;
+    if (!touch)
+        return; /* no memory of it: the next touch is sent at once as well */
+    touch->sent_ms = fed_loop_now_ms(watches->api->options.loop);
+    touch->next = watches->touches;
+    watches->touches = touch;
+    watches->n_touches++;
+    arm(watches);
+}
+
+static void touch_send(struct hub_watches *watches, const struct touch *touch)
+{
+    struct hub_change change = {
+        .type = HUB_CHANGE_TOUCHED, .ref = touch->ref, .revision = touch->revision};
+    struct fed_buf bytes;
+    uint64_t revision;
+
+    fed_buf_init(&bytes, watches->api->mem, FED_STORE_VALUE_MAX);
+    if (!hub_objects_get(watches->api->objects, &touch->ref, &bytes, &revision)) {
+        if (revision > change.revision)
+            change.revision = revision;
+        change.bytes = fed_buf_span(&bytes);
+        change.before = change.bytes;
+        each_wanting(watches, &change);
+    }
+    fed_buf_fini(&bytes);
+}
+
+static void touches_tick(struct hub_watches *watches, uint64_t now_ms)
+{
+    struct touch **at = &watches->touches;
+
+    while (*at) {
+        struct touch *touch = *at;
+
+        if (now_ms - touch->sent_ms < TICK_MS) {
+            at = &touch->next;
+        } else if (touch->dirty) {
+            touch->dirty = false;
+            touch->sent_ms = now_ms;
+            touch_send(watches, touch);
+            at = &touch->next;
+        } else {
+            *at = touch->next;
+            watches->n_touches--;
+            fed_alloc_free(watches->api->mem, touch, touch->size);
+        }
+    }
+}
+
+/* ---- bookmarks, deadlines ---- */
+static void watch_bookmark(struct hub_watch *w, uint64_t revision, bool initial)
+{
+    struct hub_view view;
+    struct fed_buf line;
+    char api_version[330];
+
+    if (!watch_view(w, &view))
+        return;
+    hub_api_version(view.kind, view.version, api_version);
+    fed_buf_init(&line, w->owner->api->mem, 4096);
+    fed_buf_put_text(&line, "{\"type\":\"BOOKMARK\",\"object\":");
+    if (w->form == HUB_FORM_TABLE)
+        fed_buf_printf(&line,
+            "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
+            "\"columnDefinitions\":null,\"rows\":[{\"cells\":[],\"object\":",
+            (unsigned long long)revision);
+    fed_buf_printf(&line,
+        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\","
+        "\"creationTimestamp\":null%s}%s}",
+        w->form == HUB_FORM_OBJECT ? view.kind->kind : "PartialObjectMetadata",
+        w->form == HUB_FORM_OBJECT ? api_version : "meta.k8s.io/v1", (unsigned long long)revision,
+        initial ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "",
+        w->form == HUB_FORM_TABLE ? "}]}" : "");
+    fed_buf_put_text(&line, "}\n");
+    w->revision = revision;
+    watch_send(w, &line);
+    fed_buf_fini(&line);
+}
+
+static void watches_tick(struct hub_watches *watches, uint64_t now_ms)
+{
+    uint64_t revision = hub_objects_revision(watches->api->objects);
+
+    watches->busy = true;
+    for (struct hub_watch *w = watches->list; w; w = w->next) {
+        if (w->exchange && w->deadline_ms != 0 && now_ms >= w->deadline_ms)
+            watch_over(w, true);
+        if (w->exchange && w->bookmarks && now_ms - w->bookmark_ms >= BOOKMARK_MS) {
+            w->bookmark_ms = now_ms;
+            if (revision > w->revision)
+                watch_bookmark(w, revision, false);
+        }
+    }
+    watches->busy = false;
+    sweep(watches);
+}
+
+static void tick(void *ctx)
+{
+    struct hub_watches *watches = ctx;
+    uint64_t now_ms = fed_loop_now_ms(watches->api->options.loop);
+
+    watches->timer_set = false;
+    touches_tick(watches, now_ms);
+    watches_tick(watches, now_ms);
+    arm(watches);
+}
+
+static void changed(void *ctx, const struct hub_change *change)
+{
+    struct hub_watches *watches = ctx;
+
+    if (change->type == HUB_CHANGE_TOUCHED)
+        touched(watches, change);
+    else
+        each_wanting(watches, change);
+}
+
+/* ---- a new watch ---- */
+struct start {
+    struct hub_watch *w;
+    uint64_t since;
+};
+
+static bool start_each(void *ctx, const struct hub_object *object)
+{
+    struct start *start = ctx;
+    struct hub_change change = {
+        HUB_CHANGE_ADDED, object->ref, object->bytes, {0}, object->revision};
+
+    watch_change(start->w, &change);
+    return start->w->exchange != NULL;
+}
+
+static void resume_each(void *ctx, const struct hub_change *change)
+{
+    struct start *start = ctx;
+
+    if (watch_wants(start->w, &change->ref))
+        watch_change(start->w, change);
+}
+
+/* Objects whose composed part moved since: their stored bytes are older, so the history does not name them. */
+static bool resume_composed(void *ctx, const struct hub_object *object)
+{
+    struct start *start = ctx;
+    struct hub_change change = {
+        HUB_CHANGE_TOUCHED, object->ref, object->bytes, object->bytes, object->revision};
+    struct hub_view view;
+    struct fed_json_doc *doc;
+    struct fed_json *tree;
+    uint64_t revision = object->revision;
+
+    if (object->revision > start->since || !watch_view(start->w, &view))
+        return true;
+    if (fed_json_doc_new(start->w->owner->api->mem, &doc))
+        return false;
+    if (!hub_object_view(&view, doc, &object->ref, object->bytes, &revision, &tree, NULL) &&
+        revision > start->since)
+        watch_change(start->w, &change);
+    fed_json_doc_free(doc);
+    return start->w->exchange != NULL;
+}
+
+static enum fed_err copy_span(struct hub_watch *w, struct fed_span text, struct fed_span *out)
+{
+    uint8_t *copy = fed_alloc_get(&w->arena.alloc, text.len + 1);
+
+    if (!copy)
+        return FED_ERR_NOMEM;
+    if (text.len > 0)
+        memcpy(copy, text.at, text.len);
+    *out = fed_span_of(copy, text.len);
+    return FED_OK;
+}
+
+static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
+{
+    struct fed_span name_only = r->path.name;
+    struct fed_diag diag = {{0}};
+    enum fed_err err = copy_span(w, r->path.group, &w->group);
+
+    snprintf(w->resource, sizeof w->resource, "%s", r->kind->resource);
+    w->form = r->accept.form;
+    w->bookmarks = r->query.allow_bookmarks;
+    w->bookmark_ms = fed_loop_now_ms(r->api->options.loop);
+    if (r->query.timeout_s > 0)
+        w->deadline_ms = w->bookmark_ms + (r->query.timeout_s < 86400 ? r->query.timeout_s : 86400) * 1000;
+    if (!err)
+        err = copy_span(w, r->path.resource, &w->plural);
+    if (!err)
+        err = copy_span(w, fed_span_text(r->version->name), &w->version);
+    if (!err)
+        err = copy_span(w, r->path.ns, &w->ns);
+    if (!err)
+        err = copy_span(w, r->query.include_object, &w->include_object);
+    if (!err)
+        err = hub_field_selector_parse(r, &w->arena.alloc, r->query.field_selector, &w->fields);
+    if (!err && name_only.len > 0 && w->fields.n < HUB_FIELD_TERMS_MAX) {
+        w->fields.terms[w->fields.n].path = FED_SPAN_LIT("metadata.name");
+        err = copy_span(w, name_only, &w->fields.terms[w->fields.n++].value);
+    }
+    if (!err && fed_selector_parse(&w->arena.alloc, r->query.label_selector, &w->labels, &diag))
+        err = hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text);
+    return err;
+}
+
+/* Everything that is there, then the end of it when the client asked to be told. */
+static enum fed_err start_initial(struct hub_watch *w, struct hub_request *r)
+{
+    struct start start = {w, 0};
+    uint64_t revision = hub_objects_revision(r->api->objects);
+    enum fed_err err = hub_objects_list(
+        r->api->objects, fed_span_text(w->resource), w->ns, NULL, start_each, &start);
+
+    w->revision = revision;
+    if (!err && w->exchange && r->query.send_initial_events && w->bookmarks)
+        watch_bookmark(w, revision, true);
+    return err;
+}
+
+static enum fed_err start_resume(struct hub_watch *w, struct hub_request *r)
+{
+    struct start start = {w, r->query.resource_version};
+    enum fed_err err;
+
+    if (start.since >= hub_objects_revision(r->api->objects))
+        return FED_OK;
+    err = hub_objects_since(
+        r->api->objects, fed_span_text(w->resource), start.since, resume_each, &start);
+    if (!err && w->exchange && r->kind->hooks.compose)
+        err = hub_objects_list(
+            r->api->objects, fed_span_text(w->resource), w->ns, NULL, resume_composed, &start);
+    return err;
+}
+
+static enum fed_err watch_begin(struct hub_watch *w, struct hub_request *r)
+{
+    struct fed_http_header headers[] = {
+        {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")},
+        {FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("no-cache, private")},
+    };
+    enum fed_err err;
+
+    r->answered = true;
+    w->exchange = r->exchange;
+    w->owner->n++;
+    err = fed_http_stream_begin(r->exchange, 200, headers, 2);
+    if (err) {
+        watch_over(w, false);
+        return FED_OK;
+    }
+    fed_http_exchange_set_user(r->exchange, w);
+    return FED_OK;
+}
+
+static bool wants_initial(const struct hub_request *r)
+{
+    if (r->query.has_send_initial_events)
+        return r->query.send_initial_events;
+    return !r->query.has_resource_version || r->query.resource_version == 0;
+}
+
+static enum fed_err check_start(struct hub_request *r)
+{
+    struct hub_watches *watches = r->api->watches;
+
+    if (watches->stopped || watches->n >= HUB_LIMIT_WATCHES) {
+        hub_fail(r, 503, "ServiceUnavailable", "%s",
+            watches->stopped ? "the hub is shutting down" : "too many watches");
+        r->failure.retry_after_s = 1;
+        return FED_ERR_BUSY;
+    }
+    if (r->query.has_send_initial_events &&
+        !fed_span_is(r->query.resource_version_match, "NotOlderThan"))
+        return hub_fail_field(r, "resourceVersionMatch", "FieldValueForbidden",
+            "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    /* A revision that has not been: of the store before it was restored from a backup. */
+    if (r->query.has_resource_version &&
+        r->query.resource_version > hub_objects_revision(r->api->objects))
+        return hub_fail(r, 410, "Expired", "too old resource version: %llu is of another store",
+            (unsigned long long)r->query.resource_version);
+    return FED_OK;
+}
+
+enum fed_err hub_handle_watch(struct hub_request *r)
+{
+    struct hub_watches *watches = r->api->watches;
+    struct hub_watch *w;
+    enum fed_err err = check_start(r);
+
+    if (err)
+        return err;
+    w = fed_alloc_zero(r->api->mem, sizeof *w);
+    if (!w)
+        return FED_ERR_NOMEM;
+    w->owner = watches;
+    w->since = hub_objects_revision(r->api->objects);
+    fed_arena_init(&w->arena, r->api->mem, WATCH_MEMORY);
+    err = watch_fill(w, r);
+    if (!err)
+        err = watch_begin(w, r);
+    if (err) {
+        watch_free(w);
+        return err;
+    }
+    w->next = watches->list;
+    watches->list = w;
+    watches->busy = true;
+    err = wants_initial(r) ? start_initial(w, r) : start_resume(w, r);
+    if (err && w->exchange)
+        watch_status(w, "too old resource version");
+    watches->busy = false;
+    sweep(watches);
+    arm(watches);
+    return FED_OK;
+}
+
+/* ---- all of them ---- */
+enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out)
+{
+    struct fed_loop *loop = api->options.loop;
+    struct hub_watches *watches = fed_alloc_zero(api->mem, sizeof *watches);
+    enum fed_err err;
+
+    if (!watches)
+        return FED_ERR_NOMEM;
+    watches->api = api;
+    err = loop->timer_new(loop->ctx, tick, watches, &watches->timer);
+    if (!err)
+        err = hub_objects_subscribe(
+            api->objects, (struct fed_span){0}, changed, watches, &watches->subscription);
+    if (err) {
+        loop->timer_free(loop->ctx, watches->timer);
+        fed_alloc_free(api->mem, watches, sizeof *watches);
+        return err;
+    }
+    *out = watches;
+    return FED_OK;
+}
+
+void hub_watches_stop(struct hub_watches *watches)
+{
+    watches->stopped = true;
+    for (struct hub_watch *w = watches->list; w; w = w->next)
+        watch_over(w, true);
+    if (!watches->busy)
+        sweep(watches);
+}
+
+void hub_watches_close(struct hub_watches *watches)
+{
+    struct fed_loop *loop;
+
+    if (!watches)
+        return;
+    loop = watches->api->options.loop;
+    hub_watches_stop(watches);
+    hub_objects_unsubscribe(watches->subscription);
+    loop->timer_free(loop->ctx, watches->timer);
+    while (watches->touches) {
+        struct touch *touch = watches->touches;
+
+        watches->touches = touch->next;
+        fed_alloc_free(watches->api->mem, touch, touch->size);
+    }
+    fed_alloc_free(watches->api->mem, watches, sizeof *watches);
+}
+
+void hub_watches_closed(struct hub_watches *watches, struct fed_http_exchange *exchange)
+{
+    struct hub_watch *w = fed_http_exchange_user(exchange);
+
+    if (!w)
+        return;
+    w->exchange = NULL;
+    watches->n--;
+    if (!watches->busy)
+        sweep(watches);
+}

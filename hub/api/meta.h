@@ -1,0 +1,20 @@
+/* meta.h - object metadata in requests: known members, rules, and the members that only the server sets. */
+#ifndef FEDLET_HUB_API_META_H
+#define FEDLET_HUB_API_META_H
+
+#include "hub/api/internal.h"
+
+/* Removes unknown members (their paths, one per line, to unknown when not NULL) and nulls. */
+void hub_meta_prune(struct fed_json *metadata, struct fed_buf *unknown);
+/* Labels, annotations, finalizers, owner references. */
+void hub_meta_validate(const struct fed_json *object, struct hub_causes *causes);
+/* 422 unless it is a name that the kind allows. */
+FED_MUST_USE enum fed_err hub_meta_check_name(struct hub_request *r, struct fed_span name);
+/* Fills metadata.name from generateName when there is no name. */
+FED_MUST_USE enum fed_err hub_meta_generate_name(struct hub_request *r, struct fed_json *metadata);
+/* uid, creationTimestamp, generation of a new object; whatever the client put there goes. */
+FED_MUST_USE enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object);
+/* The server's members as they are in live. */
+FED_MUST_USE enum fed_err hub_meta_keep(struct hub_request *r, const struct fed_json *live, struct fed_json *object);
+
+#endif

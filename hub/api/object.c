@@ -1,0 +1,106 @@
+/* object.c - from stored bytes to what a client sees, and back. */
+#include "hub/api/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct hub_kind_version *hub_kind_storage(const struct hub_kind *kind)
+{
+    for (size_t i = 0; i < kind->n_versions; i++)
+        if (kind->versions[i].storage)
+            return &kind->versions[i];
+    return &kind->versions[0];
+}
+
+const struct hub_kind_version *hub_kind_version_find(const struct hub_kind *kind, struct fed_span name)
+{
+    for (size_t i = 0; i < kind->n_versions; i++)
+        if (kind->versions[i].served && fed_span_is(name, kind->versions[i].name))
+            return &kind->versions[i];
+    return NULL;
+}
+
+void hub_api_version(const struct hub_kind *kind, const struct hub_kind_version *version, char out[330])
+{
+    snprintf(out, 330, "%s%s%s", kind->group, kind->group[0] ? "/" : "", version->name);
+}
+
+struct fed_span hub_meta(const struct fed_json *object, const char *key)
+{
+    return fed_json_string(fed_json_get(fed_json_get(object, "metadata"), key));
+}
+
+bool hub_object_has_finalizers(const struct fed_json *object)
+{
+    return fed_json_count(fed_json_find(object, "metadata.finalizers")) > 0;
+}
+
+enum fed_err hub_object_convert(const struct hub_kind *kind, const struct hub_kind_version *to,
+    struct fed_json_doc *doc, struct fed_json *object, struct fed_diag *diag)
+{
+    char api_version[330];
+    enum fed_err err = FED_OK;
+
+    hub_api_version(kind, to, api_version);
+    if (fed_span_is(fed_json_string(fed_json_get(object, "apiVersion")), api_version))
+        return FED_OK;
+    if (kind->hooks.convert)
+        err = kind->hooks.convert(kind->hooks.ctx, kind, to->name, doc, object, diag);
+    return err ? err : fed_json_set_text(doc, object, "apiVersion", api_version);
+}
+
+enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *doc,
+    const struct hub_object_ref *ref, struct fed_span bytes, uint64_t *revision, struct fed_json **out,
+    struct fed_diag *diag)
+{
+    const struct hub_kind *kind = view->kind;
+    struct fed_json *object;
+    struct fed_json *metadata;
+    char text[24];
+    enum fed_err err = fed_json_parse(doc, bytes, &object, diag);
+
+    if (!err && kind->hooks.compose)
+        err = kind->hooks.compose(kind->hooks.ctx, ref, doc, object, revision);
+    if (!err)
+        err = hub_object_convert(kind, view->version, doc, object, diag);
+    if (err)
+        return fed_diag_prefix(diag, err, "stored %s", kind->kind);
+    metadata = fed_json_ensure_object(doc, object, "metadata");
+    snprintf(text, sizeof text, "%llu", (unsigned long long)*revision);
+    err = metadata ? fed_json_set_text(doc, metadata, "resourceVersion", text) : FED_ERR_NOMEM;
+    if (!err)
+        *out = object;
+    return err;
+}
+
+enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
+    const struct hub_object_ref *ref, struct fed_json **out, uint64_t *revision)
+{
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, api->mem, FED_STORE_VALUE_MAX);
+    err = hub_objects_get(api->objects, ref, &bytes, revision);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&bytes), out, NULL);
+    fed_buf_fini(&bytes);
+    return err;
+}
+
+struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_json *object)
+{
+    struct fed_json *partial = fed_json_new_object(doc);
+    struct fed_json *metadata = fed_json_clone(doc, fed_json_get(object, "metadata"));
+
+    if (!partial || !metadata || fed_json_set_text(doc, partial, "kind", "PartialObjectMetadata") ||
+        fed_json_set_text(doc, partial, "apiVersion", "meta.k8s.io/v1") ||
+        fed_json_set(doc, partial, "metadata", metadata))
+        return NULL;
+    return partial;
+}
+
+enum fed_err hub_object_bytes(struct fed_json *object, struct fed_buf *out)
+{
+    fed_json_remove(fed_json_get(object, "metadata"), "resourceVersion");
+    return fed_json_put(out, object);
+}

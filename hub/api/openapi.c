@@ -1,0 +1,311 @@
+/* openapi.c - OpenAPI v3 of the kinds: the root, and one document per group and version under a hashed URL.
+ *
+ * kubectl needs paths with x-kubernetes-action and -group-version-kind, the fieldValidation parameter on PATCH, and the
+ * kind on each schema. Of v2 it needs only that there is a document: "2.0", a title, no paths, in protobuf. */
+#include "hub/api/internal.h"
+
+#include "proto/base/text.h"
+#include "proto/digest/sha256.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const uint8_t openapi_v2[] = {0x0a, 0x03, '2', '.', '0', 0x12, 0x09, 0x0a, 0x03, 'h', 'u', 'b',
+    0x12, 0x02, 'v', '0', 0x42, 0x00};
+
+static const char meta_schema[] =
+    "\"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\":{\"type\":\"object\",\"description\":\"ObjectMeta is "
+    "metadata that all persisted resources must have.\",\"properties\":{"
+    "\"name\":{\"type\":\"string\",\"description\":\"Name, unique within its namespace.\"},"
+    "\"generateName\":{\"type\":\"string\",\"description\":\"Prefix from which the server makes a name.\"},"
+    "\"namespace\":{\"type\":\"string\"},\"uid\":{\"type\":\"string\"},"
+    "\"resourceVersion\":{\"type\":\"string\"},"
+    "\"generation\":{\"type\":\"integer\",\"format\":\"int64\"},"
+    "\"creationTimestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
+    "\"deletionTimestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
+    "\"deletionGracePeriodSeconds\":{\"type\":\"integer\",\"format\":\"int64\"},"
+    "\"selfLink\":{\"type\":\"string\"},"
+    "\"labels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"annotations\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"finalizers\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"x-kubernetes-list-type\":\"set\","
+    "\"x-kubernetes-patch-strategy\":\"merge\"},"
+    "\"ownerReferences\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+    "\"apiVersion\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},"
+    "\"uid\":{\"type\":\"string\"},\"controller\":{\"type\":\"boolean\"},"
+    "\"blockOwnerDeletion\":{\"type\":\"boolean\"}},\"required\":[\"apiVersion\",\"kind\",\"name\",\"uid\"]},"
+    "\"x-kubernetes-list-map-keys\":[\"uid\"],\"x-kubernetes-list-type\":\"map\","
+    "\"x-kubernetes-patch-merge-key\":\"uid\",\"x-kubernetes-patch-strategy\":\"merge\"},"
+    "\"managedFields\":{\"type\":\"array\",\"items\":{\"type\":\"object\"},"
+    "\"x-kubernetes-list-type\":\"atomic\"}}}";
+
+/* ---- schemas ---- */
+static void put_schema_name(struct fed_buf *out, const struct hub_kind *kind, const char *version)
+{
+    fed_buf_printf(out, "%s%s%s.%s", kind->group[0] ? kind->group : "core", ".", version, kind->kind);
+}
+
+static void put_gvk(struct fed_buf *out, const struct hub_kind *kind, const char *version, const char *name)
+{
+    fed_buf_printf(out, "{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", kind->group, version, name);
+}
+
+/* The kind's schema with what every object has. */
+static enum fed_err put_schema(
+    struct hub_request *r, struct fed_buf *out, const struct hub_kind *kind, const struct hub_kind_version *version)
+{
+    static const char head[] =
+        "{\"apiVersion\":{\"type\":\"string\",\"description\":\"Version of this representation.\"},"
+        "\"kind\":{\"type\":\"string\",\"description\":\"Kind of this object.\"},"
+        "\"metadata\":{\"description\":\"Standard object metadata.\",\"default\":{},\"allOf\":[{\"$ref\":"
+        "\"#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\"}]}}";
+    struct fed_json *schema;
+    struct fed_json *properties;
+    struct fed_json *own;
+    struct fed_json_iter it;
+    struct fed_buf gvk;
+    struct fed_json *gvk_tree;
+    enum fed_err err = fed_json_parse(r->doc, hub_schema_openapi(version->schema), &schema, NULL);
+
+    if (!err)
+        err = fed_json_parse(r->doc, fed_span_text(head), &properties, NULL);
+    if (err)
+        return err;
+    own = fed_json_clone(r->doc, fed_json_get(schema, "properties"));
+    fed_json_iter_init(&it, own);
+    while (!err && fed_json_iter_next(&it))
+        if (!fed_json_get_span(properties, it.key))
+            err = fed_json_set_span(r->doc, properties, it.key, fed_json_clone(r->doc, it.value));
+    fed_buf_init(&gvk, r->mem, 1024);
+    fed_buf_put_text(&gvk, "[");
+    put_gvk(&gvk, kind, version->name, kind->kind);
+    fed_buf_put_text(&gvk, "]");
+    if (!err)
+        err = fed_json_set(r->doc, schema, "properties", properties);
+    if (!err)
+        err = fed_json_parse(r->doc, fed_buf_span(&gvk), &gvk_tree, NULL);
+    if (!err)
+        err = fed_json_set(r->doc, schema, "x-kubernetes-group-version-kind", gvk_tree);
+    fed_buf_put_text(out, "\"");
+    put_schema_name(out, kind, version->name);
+    fed_buf_put_text(out, "\":");
+    if (!err)
+        err = fed_json_put(out, schema);
+    fed_buf_put_text(out, ",\"");
+    put_schema_name(out, kind, version->name);
+    fed_buf_put_text(out, "List\":{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"apiVersion\":{"
+                          "\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"metadata\":{\"type\":\"object\"},"
+                          "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/");
+    put_schema_name(out, kind, version->name);
+    fed_buf_put_text(out, "\"}}},\"x-kubernetes-group-version-kind\":[");
+    put_gvk(out, kind, version->name, kind->list_kind);
+    fed_buf_put_text(out, "]}");
+    return err ? err : fed_buf_err(out);
+}
+
+/* ---- paths ---- */
+struct operation {
+    const char *method;
+    const char *action;
+    bool writes; /* takes dryRun, fieldManager, fieldValidation */
+};
+static const struct operation collection_operations[] = {
+    {"get", "list", false}, {"post", "post", true}, {"delete", "deletecollection", false}};
+static const struct operation object_operations[] = {
+    {"get", "get", false}, {"put", "put", true}, {"patch", "patch", true}, {"delete", "delete", false}};
+static const struct operation status_operations[] = {
+    {"get", "get", false}, {"put", "put", true}, {"patch", "patch", true}};
+
+static void put_parameter(struct fed_buf *out, const char *name, const char *type)
+{
+    fed_buf_printf(out, "{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\",\"uniqueItems\":true}}",
+        name, type);
+}
+
+static void put_operation(struct fed_buf *out, const struct hub_kind *kind, const char *version,
+    const struct operation *operation)
+{
+    fed_buf_printf(out, "\"%s\":{\"parameters\":[", operation->method);
+    if (operation->writes) {
+        put_parameter(out, "dryRun", "string");
+        fed_buf_put_text(out, ",");
+        put_parameter(out, "fieldManager", "string");
+        fed_buf_put_text(out, ",");
+        put_parameter(out, "fieldValidation", "string");
+        if (strcmp(operation->action, "patch") == 0) {
+            fed_buf_put_text(out, ",");
+            put_parameter(out, "force", "boolean");
+        }
+    }
+    fed_buf_put_text(out, "],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/json\":{"
+                          "\"schema\":{\"$ref\":\"#/components/schemas/");
+    put_schema_name(out, kind, version);
+    fed_buf_printf(out, "%s\"}}}}},\"x-kubernetes-action\":\"%s\",\"x-kubernetes-group-version-kind\":",
+        strcmp(operation->action, "list") == 0 ? "List" : "", operation->action);
+    put_gvk(out, kind, version, kind->kind);
+    fed_buf_put_text(out, "}");
+}
+
+static void put_path(struct fed_buf *out, const struct hub_kind *kind, const char *version, const char *suffix,
+    bool all_namespaces, const struct operation *operations, size_t n)
+{
+    fed_buf_printf(out, "\"/%s%s%s/%s%s/%s%s\":{", kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "",
+        kind->group, version, kind->namespaced && !all_namespaces ? "/namespaces/{namespace}" : "",
+        kind->plural, suffix);
+    for (size_t i = 0; i < n; i++) {
+        if (kind->read_only && operations[i].method[0] != 'g')
+            continue;
+        fed_buf_put_text(out, i ? "," : "");
+        put_operation(out, kind, version, &operations[i]);
+    }
+    fed_buf_put_text(out, "}");
+}
+
+static void put_paths(struct fed_buf *out, const struct hub_kind *kind, const char *version)
+{
+    put_path(out, kind, version, "", false, collection_operations, 3);
+    fed_buf_put_text(out, ",");
+    put_path(out, kind, version, "/{name}", false, object_operations, 4);
+    if (kind->namespaced) {
+        fed_buf_put_text(out, ",");
+        put_path(out, kind, version, "", true, collection_operations, 1);
+    }
+    if (kind->status_subresource) {
+        fed_buf_put_text(out, ",");
+        put_path(out, kind, version, "/{name}/status", false, status_operations, 3);
+    }
+}
+
+static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
+{
+    struct fed_buf paths;
+    size_t shown = 0;
+    enum fed_err err = FED_OK;
+
+    fed_buf_init(&paths, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    fed_buf_put_text(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"fedhub\",\"version\":\"" HUB_GIT_VERSION
+                          "\"},\"components\":{\"schemas\":{");
+    for (size_t i = 0; !err && i < hub_kinds_count(r->api->kinds); i++) {
+        const struct hub_kind *kind = hub_kinds_at(r->api->kinds, i);
+        const struct hub_kind_version *version = hub_kind_version_find(kind, r->path.version);
+
+        if (!fed_span_is(r->path.group, kind->group) || !version)
+            continue;
+        err = put_schema(r, out, kind, version);
+        fed_buf_put_text(out, ",");
+        fed_buf_put_text(&paths, shown++ ? "," : "");
+        put_paths(&paths, kind, version->name);
+    }
+    fed_buf_put_text(out, meta_schema);
+    fed_buf_put_text(out, "}},\"paths\":{");
+    fed_buf_put(out, fed_buf_span(&paths));
+    fed_buf_put_text(out, "}}\n");
+    if (err || fed_buf_err(&paths))
+        return err ? err : fed_buf_err(&paths);
+    return shown > 0 ? FED_OK : FED_ERR_NOT_FOUND;
+}
+
+/* ---- root ---- */
+/* The document depends on the kinds alone: their schemas and the program's version are its hash. */
+static void put_hash(struct hub_request *r, struct fed_span group, struct fed_span version, char out[65])
+{
+    struct fed_buf text;
+    struct fed_digest digest;
+    struct fed_buf hex;
+
+    fed_buf_init(&text, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    fed_buf_put_text(&text, FEDLET_VERSION);
+    for (size_t i = 0; i < hub_kinds_count(r->api->kinds); i++) {
+        const struct hub_kind *kind = hub_kinds_at(r->api->kinds, i);
+        const struct hub_kind_version *at = hub_kind_version_find(kind, version);
+
+        if (!fed_span_is(group, kind->group) || !at)
+            continue;
+        fed_buf_printf(&text, "\n%s %s %d %d ", kind->plural, kind->kind, kind->namespaced,
+            kind->status_subresource);
+        fed_buf_put(&text, hub_schema_openapi(at->schema));
+    }
+    if (fed_buf_err(&text) || fed_digest_of(fed_buf_span(&text), &digest))
+        digest = (struct fed_digest){{0}}; /* no hash: the document is then asked for each time */
+    fed_buf_init(&hex, r->mem, 65);
+    fed_text_put_hex(&hex, fed_span_of(digest.bytes, 32));
+    snprintf(out, 65, "%s", fed_buf_cstr(&hex));
+}
+
+static void put_root(struct hub_request *r, struct fed_buf *out)
+{
+    struct fed_span last_group = {0};
+    struct fed_span seen[64];
+    size_t n_seen = 0;
+    bool first = true;
+
+    fed_buf_put_text(out, "{\"paths\":{");
+    for (size_t i = 0; i < hub_kinds_count(r->api->kinds); i++) {
+        const struct hub_kind *kind = hub_kinds_at(r->api->kinds, i);
+
+        if (!fed_span_is(last_group, kind->group) || i == 0)
+            n_seen = 0;
+        last_group = fed_span_text(kind->group);
+        for (size_t v = 0; v < kind->n_versions; v++) {
+            struct fed_span version = fed_span_text(kind->versions[v].name);
+            char hash[65];
+            bool done = !kind->versions[v].served || n_seen == 64;
+
+            for (size_t s = 0; s < n_seen; s++)
+                done = done || fed_span_eq(seen[s], version);
+            if (done)
+                continue;
+            seen[n_seen++] = version;
+            put_hash(r, last_group, version, hash);
+            fed_buf_printf(out, "%s\"%s%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s%s/%s?hash=%s\"}",
+                first ? "" : ",", kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "", kind->group,
+                kind->versions[v].name, kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "",
+                kind->group, kind->versions[v].name, hash);
+            first = false;
+        }
+    }
+    fed_buf_put_text(out, "}}\n");
+}
+
+static enum fed_err respond_group(struct hub_request *r, struct fed_buf *out)
+{
+    struct fed_http_header headers[3] = {{FED_SPAN_LIT("etag"), {0}},
+        {FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("public, immutable")},
+        {FED_SPAN_LIT("expires"), FED_SPAN_LIT("Fri, 31 Dec 2049 23:59:59 GMT")}};
+    char hash[65];
+    char etag[70];
+    char wanted[80];
+    bool hashed;
+
+    put_hash(r, r->path.group, r->path.version, hash);
+    snprintf(etag, sizeof etag, "\"%s\"", hash);
+    snprintf(wanted, sizeof wanted, "hash=%s", hash);
+    hashed = fed_span_starts(r->http->query, wanted);
+    headers[0].value = fed_span_text(etag);
+    if (fed_span_is(hub_request_header(r, "if-none-match"), etag))
+        return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 1);
+    return hub_respond(r, 200, "application/json", fed_buf_span(out), headers, hashed ? 3 : 1);
+}
+
+enum fed_err hub_handle_openapi(struct hub_request *r)
+{
+    struct fed_buf out;
+    enum fed_err err;
+
+    if (!fed_span_is(r->http->method, "GET"))
+        return hub_fail(r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+    if (r->path.endpoint == HUB_ENDPOINT_OPENAPI_V2)
+        return hub_respond(r, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+            fed_span_of(openapi_v2, sizeof openapi_v2), NULL, 0);
+    fed_buf_init(&out, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    if (r->path.endpoint == HUB_ENDPOINT_OPENAPI_V3) {
+        put_root(r, &out);
+        err = fed_buf_err(&out);
+        return err ? err : hub_respond(r, 200, "application/json", fed_buf_span(&out), NULL, 0);
+    }
+    err = put_group(r, &out);
+    if (err == FED_ERR_NOT_FOUND)
+        return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
+    if (!err)
+        err = fed_buf_err(&out);
+    return err ? err : respond_group(r, &out);
+}

@@ -1,0 +1,339 @@
+/* request.c - path, query and headers of a request, as kube-apiserver reads them. */
+#include "hub/api/internal.h"
+
+#include <string.h>
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+enum fed_err hub_percent_decode(struct fed_alloc *mem, struct fed_span in, bool plus, struct fed_span *out)
+{
+    uint8_t *to = fed_alloc_get(mem, in.len + 1);
+    size_t len = 0;
+
+    if (!to)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; i < in.len; i++) {
+        uint8_t c = in.at[i];
+
+        if (c == '%') {
+            if (i + 2 >= in.len || hex_digit(in.at[i + 1]) < 0 || hex_digit(in.at[i + 2]) < 0)
+                return FED_ERR_INVALID;
+            c = (uint8_t)(hex_digit(in.at[i + 1]) * 16 + hex_digit(in.at[i + 2]));
+            i += 2;
+            if (c == 0)
+                return FED_ERR_INVALID;
+        } else if (plus && c == '+') {
+            c = ' ';
+        }
+        to[len++] = c;
+    }
+    to[len] = 0;
+    *out = fed_span_of(to, len);
+    return FED_OK;
+}
+
+bool hub_parse_bool(struct fed_span text, bool otherwise)
+{
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        if (fed_span_is(text, yes[i]))
+            return true;
+        if (fed_span_is(text, no[i]))
+            return false;
+    }
+    return otherwise;
+}
+
+struct fed_span hub_request_header(const struct hub_request *r, const char *name)
+{
+    for (size_t i = 0; i < r->http->n_headers; i++)
+        if (fed_span_is(r->http->headers[i].name, name))
+            return r->http->headers[i].value;
+    return (struct fed_span){0};
+}
+
+struct fed_span hub_request_content_type(struct hub_request *r)
+{
+    struct fed_span type = hub_request_header(r, "content-type");
+    uint8_t *lower;
+
+    type = fed_span_sub(type, 0, fed_span_find(type, ';'));
+    while (type.len > 0 && type.at[type.len - 1] == ' ')
+        type.len--;
+    lower = fed_alloc_get(r->mem, type.len + 1);
+    if (!lower)
+        return (struct fed_span){0};
+    for (size_t i = 0; i < type.len; i++)
+        lower[i] = type.at[i] >= 'A' && type.at[i] <= 'Z' ? (uint8_t)(type.at[i] + 32) : type.at[i];
+    return fed_span_of(lower, type.len);
+}
+
+struct fed_span hub_request_manager(const struct hub_request *r)
+{
+    struct fed_span agent = hub_request_header(r, "user-agent");
+
+    if (r->query.field_manager.len > 0)
+        return r->query.field_manager;
+    agent = fed_span_sub(agent, 0, fed_span_find(agent, '/'));
+    return agent.len > 0 ? fed_span_sub(agent, 0, HUB_FIELD_MANAGER_MAX) : FED_SPAN_LIT("unknown");
+}
+
+const char *hub_request_cstr(struct hub_request *r, struct fed_span text)
+{
+    char *copy = fed_alloc_get(r->mem, text.len + 1);
+
+    if (!copy)
+        return "";
+    if (text.len > 0)
+        memcpy(copy, text.at, text.len);
+    copy[text.len] = 0;
+    return copy;
+}
+
+void hub_request_warn(struct hub_request *r, const char *text)
+{
+    struct fed_buf quoted;
+
+    if (r->n_warnings == HUB_LIMIT_WARNINGS)
+        return;
+    fed_buf_init(&quoted, r->mem, 4096);
+    fed_buf_put_text(&quoted, "299 - \"");
+    for (const char *at = text; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            fed_buf_put_u8(&quoted, '\\');
+        fed_buf_put_u8(&quoted, (unsigned char)*at < ' ' ? ' ' : (uint8_t)*at);
+    }
+    fed_buf_put_text(&quoted, "\"");
+    if (!fed_buf_err(&quoted))
+        r->warnings[r->n_warnings++] = fed_buf_span(&quoted);
+}
+
+struct hub_object_ref hub_request_ref(const struct hub_request *r)
+{
+    return (struct hub_object_ref){
+        .resource = fed_span_text(r->kind->resource),
+        .ns = r->kind->namespaced ? r->path.ns : (struct fed_span){0},
+        .name = r->path.name,
+    };
+}
+
+/* ---- path ---- */
+#define SEGMENTS_MAX 10u
+struct segments {
+    struct fed_span at[SEGMENTS_MAX];
+    size_t n;
+};
+
+static enum fed_err split_path(struct hub_request *r, struct segments *out)
+{
+    struct fed_span rest = r->http->path;
+    struct fed_span part;
+
+    while (fed_span_split(&rest, '/', &part)) {
+        if (part.len == 0)
+            continue; /* leading, trailing and doubled slashes */
+        if (out->n == SEGMENTS_MAX)
+            return FED_ERR_NOT_FOUND;
+        if (hub_percent_decode(r->mem, part, false, &out->at[out->n]))
+            return FED_ERR_INVALID;
+        out->n++;
+    }
+    return FED_OK;
+}
+
+/* What follows /api/v1 or /apis/G/V: [namespaces/NS/]RESOURCE[/NAME[/SUBRESOURCE]]. */
+static void parse_resource(struct hub_path *path, const struct fed_span *at, size_t n)
+{
+    path->endpoint = HUB_ENDPOINT_RESOURCE;
+    if (n >= 3 && fed_span_is(at[0], "namespaces") &&
+        !(path->group.len == 0 && n == 3 &&
+            (fed_span_is(at[2], "status") || fed_span_is(at[2], "finalize")))) {
+        path->ns = at[1];
+        at += 2;
+        n -= 2;
+    }
+    path->resource = at[0];
+    if (n > 1)
+        path->name = at[1];
+    if (n > 2)
+        path->subresource = at[2];
+    if (n > 3)
+        path->endpoint = HUB_ENDPOINT_UNKNOWN;
+}
+
+static void parse_api(struct hub_path *path, const struct segments *s)
+{
+    bool core = fed_span_is(s->at[0], "api");
+    size_t used = core ? 2 : 3;
+
+    path->endpoint = core ? HUB_ENDPOINT_CORE : HUB_ENDPOINT_GROUPS;
+    if (s->n == 1)
+        return;
+    if (!core) {
+        path->group = s->at[1];
+        path->endpoint = HUB_ENDPOINT_GROUP;
+        if (s->n == 2)
+            return;
+    }
+    path->version = s->at[used - 1];
+    path->endpoint = HUB_ENDPOINT_RESOURCES;
+    if (s->n > used)
+        parse_resource(path, s->at + used, s->n - used);
+}
+
+static void parse_openapi(struct hub_path *path, const struct segments *s)
+{
+    if (s->n == 2 && fed_span_is(s->at[1], "v2"))
+        path->endpoint = HUB_ENDPOINT_OPENAPI_V2;
+    if (s->n < 2 || !fed_span_is(s->at[1], "v3"))
+        return;
+    if (s->n == 2)
+        path->endpoint = HUB_ENDPOINT_OPENAPI_V3;
+    if (s->n == 4 && fed_span_is(s->at[2], "api")) {
+        path->endpoint = HUB_ENDPOINT_OPENAPI_V3_GROUP;
+        path->version = s->at[3];
+    }
+    if (s->n == 5 && fed_span_is(s->at[2], "apis")) {
+        path->endpoint = HUB_ENDPOINT_OPENAPI_V3_GROUP;
+        path->group = s->at[3];
+        path->version = s->at[4];
+    }
+}
+
+static enum fed_err parse_path(struct hub_request *r)
+{
+    struct segments s = {.n = 0};
+    enum fed_err err = split_path(r, &s);
+
+    if (err || s.n == 0)
+        return err == FED_ERR_NOT_FOUND ? FED_OK : err;
+    if (fed_span_is(s.at[0], "api") || fed_span_is(s.at[0], "apis"))
+        parse_api(&r->path, &s);
+    else if (fed_span_is(s.at[0], "openapi"))
+        parse_openapi(&r->path, &s);
+    else if (s.n == 1 && fed_span_is(s.at[0], "version"))
+        r->path.endpoint = HUB_ENDPOINT_VERSION;
+    else if (fed_span_is(s.at[0], "healthz") || fed_span_is(s.at[0], "livez") ||
+        fed_span_is(s.at[0], "readyz"))
+        r->path.endpoint = HUB_ENDPOINT_HEALTH;
+    return FED_OK;
+}
+
+/* ---- query ---- */
+static enum fed_err query_number(struct hub_request *r, const char *key, struct fed_span value, uint64_t *out)
+{
+    if (value.len > 0 && fed_span_to_u64(value, out))
+        return hub_fail(r, 400, "BadRequest", "invalid %s: \"" FED_SPAN_FMT "\"", key,
+            FED_SPAN_ARG(value));
+    return FED_OK;
+}
+
+static enum fed_err query_validation(struct hub_request *r, struct fed_span value)
+{
+    if (value.len == 0 || fed_span_is(value, "Warn"))
+        r->query.field_validation = HUB_VALIDATE_WARN;
+    else if (fed_span_is(value, "Strict"))
+        r->query.field_validation = HUB_VALIDATE_STRICT;
+    else if (fed_span_is(value, "Ignore"))
+        r->query.field_validation = HUB_VALIDATE_IGNORE;
+    else
+        return hub_fail_field(r, "fieldValidation", "FieldValueNotSupported",
+            "Unsupported value: \"" FED_SPAN_FMT "\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
+            FED_SPAN_ARG(value));
+    return FED_OK;
+}
+
+static enum fed_err query_dry_run(struct hub_request *r, struct fed_span value)
+{
+    if (value.len > 0 && !fed_span_is(value, "All"))
+        return hub_fail_field(r, "dryRun", "FieldValueNotSupported",
+            "Unsupported value: \"" FED_SPAN_FMT "\": supported values: \"All\"", FED_SPAN_ARG(value));
+    r->query.dry_run = value.len > 0;
+    return FED_OK;
+}
+
+static enum fed_err query_version(struct hub_request *r, struct fed_span value)
+{
+    if (value.len == 0)
+        return FED_OK;
+    r->query.has_resource_version = true;
+    return query_number(r, "resource version", value, &r->query.resource_version);
+}
+
+static enum fed_err query_param(struct hub_request *r, struct fed_span key, struct fed_span value)
+{
+    struct hub_query *q = &r->query;
+
+    if (fed_span_is(key, "watch"))
+        q->watch = hub_parse_bool(value, value.len == 0);
+    else if (fed_span_is(key, "allowWatchBookmarks"))
+        q->allow_bookmarks = hub_parse_bool(value, false);
+    else if (fed_span_is(key, "sendInitialEvents")) {
+        q->has_send_initial_events = true;
+        q->send_initial_events = hub_parse_bool(value, false);
+    } else if (fed_span_is(key, "force")) {
+        q->has_force = true;
+        q->force = hub_parse_bool(value, false);
+    } else if (fed_span_is(key, "dryRun"))
+        return query_dry_run(r, value);
+    else if (fed_span_is(key, "resourceVersion"))
+        return query_version(r, value);
+    else if (fed_span_is(key, "resourceVersionMatch"))
+        q->resource_version_match = value;
+    else if (fed_span_is(key, "limit"))
+        return query_number(r, "limit", value, &q->limit);
+    else if (fed_span_is(key, "timeoutSeconds"))
+        return query_number(r, "timeoutSeconds", value, &q->timeout_s);
+    else if (fed_span_is(key, "continue"))
+        q->continue_token = value;
+    else if (fed_span_is(key, "labelSelector"))
+        q->label_selector = value;
+    else if (fed_span_is(key, "fieldSelector"))
+        q->field_selector = value;
+    else if (fed_span_is(key, "fieldManager"))
+        q->field_manager = value;
+    else if (fed_span_is(key, "includeObject"))
+        q->include_object = value;
+    else if (fed_span_is(key, "fieldValidation"))
+        return query_validation(r, value);
+    return FED_OK; /* others (timeout, pretty ...) change nothing here */
+}
+
+static enum fed_err parse_query(struct hub_request *r)
+{
+    struct fed_span rest = r->http->query;
+    struct fed_span pair;
+    enum fed_err err = FED_OK;
+
+    while (!err && fed_span_split(&rest, '&', &pair)) {
+        size_t equals = fed_span_find(pair, '=');
+        struct fed_span key;
+        struct fed_span value;
+
+        if (hub_percent_decode(r->mem, fed_span_sub(pair, 0, equals), true, &key) ||
+            hub_percent_decode(r->mem, fed_span_sub(pair, equals + 1, pair.len), true, &value))
+            return hub_fail(r, 400, "BadRequest", "the query is not percent-encoded as it should be");
+        err = query_param(r, key, value);
+    }
+    if (!err && r->query.field_manager.len > HUB_FIELD_MANAGER_MAX)
+        return hub_fail_field(r, "fieldManager", "FieldValueTooLong", "Too long: may not be more than %u bytes",
+            HUB_FIELD_MANAGER_MAX);
+    return err;
+}
+
+enum fed_err hub_request_parse(struct hub_request *r)
+{
+    if (parse_path(r))
+        return hub_fail(r, 400, "BadRequest", "the path is not percent-encoded as it should be");
+    hub_accept_parse(hub_request_header(r, "accept"), &r->accept);
+    return parse_query(r);
+}

@@ -1,0 +1,123 @@
+/* respond.c - whole answers: headers that all have, objects in the form the client asked for. */
+#include "hub/api/internal.h"
+
+#include <string.h>
+
+void hub_json_put(struct fed_buf *out, struct fed_span text)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    fed_buf_put_u8(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if (c == '"' || c == '\\') {
+            fed_buf_put_u8(out, '\\');
+            fed_buf_put_u8(out, c);
+        } else if (c == '\n') {
+            fed_buf_put_text(out, "\\n");
+        } else if (c < 0x20) {
+            fed_buf_put_text(out, "\\u00");
+            fed_buf_put_u8(out, (uint8_t)hex[c >> 4]);
+            fed_buf_put_u8(out, (uint8_t)hex[c & 15]);
+        } else {
+            fed_buf_put_u8(out, c);
+        }
+    }
+    fed_buf_put_u8(out, '"');
+}
+
+void hub_json_put_text(struct fed_buf *out, const char *text)
+{
+    hub_json_put(out, fed_span_text(text));
+}
+
+#define HEADERS_MAX (HUB_LIMIT_WARNINGS + 8u)
+
+enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
+    struct fed_span body, const struct fed_http_header *more, size_t n_more)
+{
+    struct fed_http_header headers[HEADERS_MAX];
+    bool caches = false;
+    size_t n = 0;
+
+    if (content_type)
+        headers[n++] = (struct fed_http_header){FED_SPAN_LIT("content-type"), fed_span_text(content_type)};
+    for (size_t i = 0; i < n_more && n < HEADERS_MAX - HUB_LIMIT_WARNINGS - 1; i++) {
+        headers[n++] = more[i];
+        caches = caches || fed_span_is(more[i].name, "cache-control");
+    }
+    if (!caches)
+        headers[n++] = (struct fed_http_header){
+            FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("no-cache, private")};
+    for (size_t i = 0; i < r->n_warnings; i++)
+        headers[n++] = (struct fed_http_header){FED_SPAN_LIT("warning"), r->warnings[i]};
+    r->answered = true;
+    fed_http_respond(r->exchange, status, headers, n, body);
+    return FED_OK;
+}
+
+enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const struct fed_json *value)
+{
+    struct fed_buf body;
+    enum fed_err err;
+
+    fed_buf_init(&body, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    err = fed_json_put(&body, value);
+    fed_buf_put_text(&body, "\n");
+    if (!err)
+        err = fed_buf_err(&body);
+    return err ? err : hub_respond(r, status, "application/json", fed_buf_span(&body), NULL, 0);
+}
+
+static enum fed_err respond_table(struct hub_request *r, unsigned status, const struct fed_json *object)
+{
+    struct hub_view view = {r->api, r->kind, r->version};
+    uint64_t revision = 0;
+    struct fed_buf body;
+    enum fed_err err;
+
+    if (fed_span_to_u64(hub_meta(object, "resourceVersion"), &revision))
+        revision = 0;
+    fed_buf_init(&body, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    hub_table_begin(&body, &view, true);
+    hub_table_row(&body, &view, object, r->query.include_object,
+        fed_loop_unix_s(r->api->options.loop));
+    hub_table_end(&body, revision, (struct fed_span){0});
+    err = fed_buf_err(&body);
+    return err ? err : hub_respond(r, status, "application/json", fed_buf_span(&body), NULL, 0);
+}
+
+enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct fed_json *object)
+{
+    if (r->accept.form == HUB_FORM_TABLE)
+        return respond_table(r, status, object);
+    if (r->accept.form == HUB_FORM_PARTIAL) {
+        object = hub_object_partial(r->doc, object);
+        if (!object)
+            return FED_ERR_NOMEM;
+    }
+    return hub_respond_json(r, status, object);
+}
+
+enum fed_err hub_respond_deleted(struct hub_request *r, struct fed_span name, struct fed_span uid)
+{
+    struct fed_buf body;
+    enum fed_err err;
+
+    fed_buf_init(&body, r->mem, 65536);
+    fed_buf_put_text(&body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\","
+                            "\"details\":{\"name\":");
+    hub_json_put(&body, name);
+    if (r->kind->group[0]) {
+        fed_buf_put_text(&body, ",\"group\":");
+        hub_json_put_text(&body, r->kind->group);
+    }
+    fed_buf_put_text(&body, ",\"kind\":");
+    hub_json_put_text(&body, r->kind->plural);
+    fed_buf_put_text(&body, ",\"uid\":");
+    hub_json_put(&body, uid);
+    fed_buf_put_text(&body, "}}\n");
+    err = fed_buf_err(&body);
+    return err ? err : hub_respond(r, 200, "application/json", fed_buf_span(&body), NULL, 0);
+}

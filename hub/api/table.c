@@ -1,0 +1,152 @@
+/* table.c - meta.k8s.io/v1 Table: Name and the kind's printer columns.
+ *
+ * Columns of built-in kinds may end in "|count" (members or items) or "|object" (kind/name of a reference). */
+#include "hub/api/internal.h"
+
+#include "proto/base/text.h"
+
+#include <string.h>
+
+static void put_column(struct fed_buf *out, const char *name, const char *type, const char *format,
+    const char *description, int priority)
+{
+    fed_buf_put_text(out, "{\"name\":");
+    hub_json_put_text(out, name);
+    fed_buf_put_text(out, ",\"type\":");
+    hub_json_put_text(out, type);
+    fed_buf_put_text(out, ",\"format\":");
+    hub_json_put_text(out, format);
+    fed_buf_put_text(out, ",\"description\":");
+    hub_json_put_text(out, description);
+    fed_buf_printf(out, ",\"priority\":%d}", priority);
+}
+
+static void put_columns(struct fed_buf *out, const struct hub_kind_version *version)
+{
+    put_column(out, "Name", "string", "name", "Name, unique within its namespace.", 0);
+    for (size_t i = 0; i < version->n_columns; i++) {
+        const struct hub_column *column = &version->columns[i];
+
+        fed_buf_put_text(out, ",");
+        put_column(out, column->name, column->type, column->format, column->description,
+            column->priority);
+    }
+    if (version->n_columns == 0) {
+        fed_buf_put_text(out, ",");
+        put_column(out, "Age", "date", "", "Time since creation.", 0);
+    }
+}
+
+void hub_table_begin(struct fed_buf *out, const struct hub_view *view, bool columns)
+{
+    fed_buf_put_text(
+        out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"columnDefinitions\":");
+    if (columns) {
+        fed_buf_put_text(out, "[");
+        put_columns(out, view->version);
+        fed_buf_put_text(out, "]");
+    } else {
+        fed_buf_put_text(out, "null");
+    }
+    fed_buf_put_text(out, ",\"rows\":[");
+}
+
+static void put_age(struct fed_buf *out, const struct fed_json *value, int64_t now_unix_s)
+{
+    char text[FED_TEXT_TIME_SIZE];
+    int64_t at;
+
+    if (!fed_json_is_string(value) || fed_text_time_parse(fed_json_string(value), &at)) {
+        fed_buf_put_text(out, "\"<unknown>\"");
+        return;
+    }
+    fed_text_age(now_unix_s - at, text);
+    hub_json_put_text(out, text);
+}
+
+static void put_reference(struct fed_buf *out, const struct fed_json *reference)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(reference, "kind"));
+    struct fed_span name = fed_json_string(fed_json_get(reference, "name"));
+
+    fed_buf_put_text(out, "\"");
+    for (size_t i = 0; i < kind.len; i++) /* kind names are letters: nothing to escape */
+        if ((kind.at[i] | 32) >= 'a' && (kind.at[i] | 32) <= 'z')
+            fed_buf_put_u8(out, kind.at[i] | 32);
+    fed_buf_put_text(out, "/");
+    for (size_t i = 0; i < name.len; i++)
+        if (name.at[i] >= ' ' && name.at[i] != '"' && name.at[i] != '\\')
+            fed_buf_put_u8(out, name.at[i]);
+    fed_buf_put_text(out, "\"");
+}
+
+static void put_cell(struct fed_buf *out, const struct hub_column *column, const struct fed_json *object,
+    int64_t now_unix_s)
+{
+    const struct fed_json *value = hub_json_path(object, column->json_path);
+    const char *filter = strchr(column->json_path, '|');
+
+    if (filter && strcmp(filter, "|count") == 0)
+        fed_buf_printf(out, "%zu", fed_json_count(value));
+    else if (filter && strcmp(filter, "|object") == 0)
+        put_reference(out, value);
+    else if (strcmp(column->type, "date") == 0)
+        put_age(out, value, now_unix_s);
+    else if (!value || fed_json_type(value) == FED_JSON_NULL)
+        fed_buf_put_text(out, strcmp(column->type, "string") == 0 ? "\"\"" : "null");
+    else if (fed_json_put(out, value))
+        fed_buf_put_text(out, "null");
+}
+
+static void put_row_object(struct fed_buf *out, const struct fed_json *object, struct fed_span include)
+{
+    enum fed_err err;
+
+    if (fed_span_is(include, "None")) {
+        fed_buf_put_text(out, ",\"object\":null");
+        return;
+    }
+    fed_buf_put_text(out, ",\"object\":");
+    if (fed_span_is(include, "Object")) {
+        err = fed_json_put(out, object);
+    } else {
+        fed_buf_put_text(
+            out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+        err = fed_json_put(out, fed_json_get(object, "metadata"));
+        fed_buf_put_text(out, "}");
+    }
+    if (err && !fed_buf_err(out))
+        fed_buf_put_text(out, "null");
+}
+
+void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struct fed_json *object,
+    struct fed_span include_object, int64_t now_unix_s)
+{
+    static const struct hub_column age = {
+        .type = "date", .json_path = ".metadata.creationTimestamp"};
+
+    fed_buf_put_text(out, "{\"cells\":[");
+    hub_json_put(out, hub_meta(object, "name"));
+    for (size_t i = 0; i < view->version->n_columns; i++) {
+        fed_buf_put_text(out, ",");
+        put_cell(out, &view->version->columns[i], object, now_unix_s);
+    }
+    if (view->version->n_columns == 0) {
+        fed_buf_put_text(out, ",");
+        put_cell(out, &age, object, now_unix_s);
+    }
+    fed_buf_put_text(out, "]");
+    put_row_object(out, object, include_object);
+    fed_buf_put_text(out, "}");
+}
+
+void hub_table_end(struct fed_buf *out, uint64_t revision, struct fed_span continue_token)
+{
+    fed_buf_printf(
+        out, "],\"metadata\":{\"resourceVersion\":\"%llu\"", (unsigned long long)revision);
+    if (continue_token.len > 0) {
+        fed_buf_put_text(out, ",\"continue\":");
+        hub_json_put(out, continue_token);
+    }
+    fed_buf_put_text(out, "}}");
+}

@@ -1,0 +1,434 @@
+/* write.c - the way of every write: clean, default, validate, own, convert, admit, commit, answer.
+ *
+ * All up to the conversion happens in the version that the client speaks, so that managedFields and causes name fields
+ * as the client knows them. */
+#include "hub/api/internal.h"
+#include "hub/api/meta.h"
+#include "proto/object/patch.h"
+
+#include <string.h>
+
+static bool is_status(const struct hub_request *r)
+{
+    return fed_span_is(r->path.subresource, "status");
+}
+
+enum fed_err hub_write_load(struct hub_request *r, struct hub_write *w)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    w->ref = hub_request_ref(r);
+    err = hub_object_load(r->api, r->doc, &w->ref, &w->live, &w->live_revision);
+    if (err)
+        return err;
+    w->live_view = w->live;
+    if (r->version == hub_kind_storage(r->kind))
+        return FED_OK;
+    w->live_view = fed_json_clone(r->doc, w->live);
+    err = w->live_view ? hub_object_convert(r->kind, r->version, r->doc, w->live_view, &diag)
+                       : FED_ERR_NOMEM;
+    return err ? hub_fail_err(r, err, &diag) : FED_OK;
+}
+
+static enum fed_err check_api_version(struct hub_request *r, const struct fed_json *object)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
+    char api_version[330];
+
+    hub_api_version(r->kind, r->version, api_version);
+    if (version.len > 0 && !fed_span_is(version, api_version))
+        return hub_fail(r, 400, "BadRequest",
+            "the API version in the data (" FED_SPAN_FMT ") does not match the expected API version (%s)",
+            FED_SPAN_ARG(version), api_version);
+    if (kind.len > 0 && !fed_span_is(kind, r->kind->kind))
+        return hub_fail(r, 400, "BadRequest",
+            "the kind in the data (" FED_SPAN_FMT ") does not match the expected kind (%s)",
+            FED_SPAN_ARG(kind), r->kind->kind);
+    return FED_OK;
+}
+
+enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, bool named)
+{
+    struct fed_json *metadata;
+    struct fed_span name;
+    struct fed_span ns;
+    char api_version[330];
+    enum fed_err err;
+
+    if (!fed_json_is_object(object))
+        return hub_fail(r, 400, "BadRequest", "the body is not an object");
+    err = check_api_version(r, object);
+    if (err)
+        return err;
+    metadata = fed_json_ensure_object(r->doc, object, "metadata");
+    if (!metadata)
+        return hub_fail(r, 400, "BadRequest", "metadata is not an object");
+    name = fed_json_string(fed_json_get(metadata, "name"));
+    ns = fed_json_string(fed_json_get(metadata, "namespace"));
+    if (named && name.len > 0 && !fed_span_eq(name, r->path.name))
+        return hub_fail(r, 400, "BadRequest",
+            "the name of the object (" FED_SPAN_FMT ") does not match the name on the URL (" FED_SPAN_FMT
+            ")",
+            FED_SPAN_ARG(name), FED_SPAN_ARG(r->path.name));
+    if (ns.len > 0 && !fed_span_eq(ns, r->path.ns) && r->kind->namespaced)
+        return hub_fail(r, 400, "BadRequest",
+            "the namespace of the provided object does not match the namespace sent on the request");
+    hub_api_version(r->kind, r->version, api_version);
+    err = fed_json_set_text(r->doc, object, "kind", r->kind->kind);
+    if (!err)
+        err = fed_json_set_text(r->doc, object, "apiVersion", api_version);
+    if (!err && named)
+        err = fed_json_set_string(r->doc, metadata, "name", r->path.name);
+    if (!err && r->kind->namespaced)
+        err = fed_json_set_string(r->doc, metadata, "namespace", r->path.ns);
+    else
+        fed_json_remove(metadata, "namespace");
+    return err;
+}
+
+/* ---- unknown fields ---- */
+static enum fed_err report_unknown(struct hub_request *r, struct fed_span lines)
+{
+    struct fed_buf all;
+    struct fed_span line;
+
+    fed_buf_init(&all, r->mem, 65536);
+    while (fed_span_split(&lines, '\n', &line)) {
+        struct fed_buf one;
+
+        if (line.len == 0)
+            continue;
+        fed_buf_init(&one, r->mem, 4096);
+        fed_buf_printf(&one, "unknown field \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(line));
+        if (r->query.field_validation == HUB_VALIDATE_WARN)
+            hub_request_warn(r, fed_buf_cstr(&one));
+        fed_buf_printf(&all, "%s%s", all.len ? ", " : "", fed_buf_cstr(&one));
+    }
+    if (all.len == 0 || r->query.field_validation != HUB_VALIDATE_STRICT)
+        return FED_OK;
+    return hub_fail(r, 400, "BadRequest",
+        "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", r->kind->kind,
+        r->version->name, r->kind->kind, fed_buf_cstr(&all));
+}
+
+static enum fed_err clean(struct hub_request *r, struct fed_json *object)
+{
+    struct fed_buf unknown;
+    enum fed_err err;
+
+    fed_buf_init(&unknown, r->mem, 65536);
+    hub_meta_prune(fed_json_get(object, "metadata"), &unknown);
+    err = hub_schema_prune(r->version->schema, object, &unknown);
+    if (err && err != FED_ERR_LIMIT) /* LIMIT: more unknown fields than are named */
+        return err;
+    return report_unknown(r, fed_buf_span(&unknown));
+}
+
+static enum fed_err validate(struct hub_request *r, const struct hub_kind_version *version,
+    struct fed_json *object)
+{
+    struct hub_causes *causes = hub_causes_new(r);
+    enum fed_err err = causes ? hub_schema_default(version->schema, r->doc, object) : FED_ERR_NOMEM;
+
+    if (err)
+        return err;
+    hub_meta_validate(object, causes);
+    err = hub_schema_validate(version->schema, object, causes);
+    if (err && err != FED_ERR_INVALID)
+        return err;
+    return causes->n > 0 ? hub_fail_causes(r, causes) : FED_OK;
+}
+
+static enum fed_err own(struct hub_request *r, struct hub_write *w)
+{
+    char api_version[330];
+    struct hub_field_update update = {
+        .schema = r->version->schema,
+        .manager = w->manager,
+        .subresource = is_status(r) ? r->path.subresource : (struct fed_span){0},
+        .now_unix_s = fed_loop_unix_s(r->api->options.loop),
+    };
+
+    if (w->applied)
+        return FED_OK;
+    hub_api_version(r->kind, r->version, api_version);
+    update.api_version = fed_span_text(api_version);
+    return hub_fields_update(r->doc, &update, w->live_view, w->next);
+}
+
+static enum fed_err to_storage(struct hub_request *r, struct hub_write *w)
+{
+    const struct hub_kind_version *storage = hub_kind_storage(r->kind);
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    if (storage == r->version)
+        return FED_OK;
+    err = hub_object_convert(r->kind, storage, r->doc, w->next, &diag);
+    return err ? hub_fail_err(r, err, &diag) : validate(r, storage, w->next);
+}
+
+/* ---- admission ---- */
+static void admission_warn(struct hub_admission *admission, const char *text)
+{
+    hub_request_warn(admission->warnings, text);
+}
+
+static enum fed_err admission_refused(
+    struct hub_request *r, const struct hub_admission *admission, enum fed_err err, const struct fed_diag *diag)
+{
+    if (err == FED_ERR_INVALID && admission->field[0])
+        return hub_fail_field(r, admission->field, "FieldValueInvalid", "%s", diag->text);
+    if (err == FED_ERR_INVALID)
+        return hub_fail(r, 422, "Invalid", "%s", diag->text);
+    if (err == FED_ERR_CONFLICT && diag->text[0])
+        return hub_fail(r, 409, "Conflict", "%s", diag->text);
+    return hub_fail_err(r, err, diag);
+}
+
+enum fed_err hub_admit(struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    admission->kind = kind;
+    admission->doc = r->doc;
+    admission->user = fed_span_text(r->user.name);
+    admission->subresource = r->path.subresource;
+    admission->warn = admission_warn;
+    admission->warnings = r;
+    if (!kind->hooks.admit)
+        return FED_OK;
+    err = kind->hooks.admit(kind->hooks.ctx, admission, &diag);
+    return err ? admission_refused(r, admission, err, &diag) : FED_OK;
+}
+
+/* ---- answer ---- */
+static enum fed_err answer(struct hub_request *r, struct hub_write *w, const struct hub_admission *admission,
+    uint64_t revision)
+{
+    struct hub_view view = {r->api, r->kind, r->version};
+    struct fed_diag diag = {{0}};
+    struct fed_json *object;
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, r->mem, FED_STORE_VALUE_MAX);
+    err = hub_object_bytes(w->next, &bytes);
+    if (!err)
+        err = hub_object_view(&view, r->doc, &w->ref, fed_buf_span(&bytes), &revision, &object, &diag);
+    if (!err && admission && admission->answer)
+        err = fed_patch_merge(r->doc, &object, admission->answer, &diag);
+    if (!err && revision == 0)
+        fed_json_remove(fed_json_get(object, "metadata"), "resourceVersion");
+    return err ? hub_fail_err(r, err, &diag) : hub_respond_object(r, w->success, object);
+}
+
+static enum fed_err commit(struct hub_request *r, struct hub_write *w, const struct hub_admission *admission,
+    bool remove, uint64_t *revision)
+{
+    struct hub_object_write write = {.ref = w->ref, .expected = w->live_revision, .remove = remove};
+    struct fed_diag diag = {{0}};
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    *revision = w->live_revision;
+    if (r->query.dry_run)
+        return FED_OK;
+    fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_object_bytes(w->next, &bytes);
+    write.bytes = fed_buf_span(&bytes);
+    if (!err)
+        err = hub_objects_commit(
+            r->api->objects, &write, 1, admission->extra, admission->n_extra, revision, &diag);
+    if (err == FED_ERR_CONFLICT)
+        return err; /* the caller may try again */
+    return err ? hub_fail_err(r, err, &diag) : FED_OK;
+}
+
+static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
+{
+    enum fed_err err = clean(r, w->next);
+
+    if (!err && r->kind->status_subresource)
+        fed_json_remove(w->next, "status");
+    if (!err)
+        err = hub_meta_new(r, w->next);
+    if (!err)
+        err = validate(r, r->version, w->next);
+    if (!err)
+        err = own(r, w);
+    return err ? err : to_storage(r, w);
+}
+
+enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
+{
+    struct hub_admission admission = {.operation = HUB_CREATE, .dry_run = r->query.dry_run};
+    uint64_t revision = 0;
+    enum fed_err err;
+
+    w->operation = HUB_CREATE;
+    if (r->kind->namespaced) {
+        err = hub_namespace_check(r, r->path.ns);
+        if (err)
+            return err;
+    }
+    err = hub_meta_generate_name(r, fed_json_get(w->next, "metadata"));
+    if (!err)
+        err = create_prepare(r, w);
+    admission.object = w->next;
+    if (!err)
+        err = hub_admit(r, r->kind, &admission);
+    if (err)
+        return err;
+    w->next = admission.object;
+    r->path.name = hub_meta(w->next, "name");
+    err = hub_meta_check_name(r, r->path.name);
+    if (err)
+        return err;
+    w->ref = hub_request_ref(r);
+    w->live_revision = 0;
+    if (r->query.dry_run) {
+        struct fed_json *present;
+        uint64_t present_revision;
+
+        if (!hub_object_load(r->api, r->doc, &w->ref, &present, &present_revision))
+            return hub_fail_err(r, FED_ERR_EXISTS, NULL);
+    }
+    err = commit(r, w, &admission, false, &revision);
+    return err ? err : answer(r, w, &admission, revision);
+}
+
+/* ---- update ---- */
+/* The client's resourceVersion may be a composed one, which is never below that of the commit it shows. */
+static enum fed_err check_lock(struct hub_request *r, struct hub_write *w)
+{
+    struct fed_span version = hub_meta(w->next, "resourceVersion");
+    struct fed_span uid = hub_meta(w->next, "uid");
+    uint64_t revision;
+
+    if (uid.len > 0 && !fed_span_eq(uid, hub_meta(w->live, "uid")))
+        return hub_fail(r, 409, "Conflict",
+            "Precondition failed: UID in precondition: " FED_SPAN_FMT ", UID in object meta: " FED_SPAN_FMT,
+            FED_SPAN_ARG(uid), FED_SPAN_ARG(hub_meta(w->live, "uid")));
+    if (version.len == 0 || fed_span_is(version, "0"))
+        return FED_OK;
+    if (fed_span_to_u64(version, &revision))
+        return hub_fail_field(r, "metadata.resourceVersion", "FieldValueInvalid",
+            "Invalid value: \"" FED_SPAN_FMT "\": must be an unsigned integer", FED_SPAN_ARG(version));
+    return revision < w->live_revision ? hub_fail_err(r, FED_ERR_CONFLICT, NULL) : FED_OK;
+}
+
+/* The status endpoint changes status alone, the main one everything else. */
+static enum fed_err keep_other_half(struct hub_request *r, struct hub_write *w)
+{
+    struct fed_json *status;
+    struct fed_json *fields;
+    enum fed_err err = FED_OK;
+
+    if (!r->kind->status_subresource)
+        return FED_OK;
+    if (!is_status(r)) {
+        status = fed_json_get(w->live_view, "status");
+        if (status)
+            return fed_json_set(r->doc, w->next, "status", fed_json_clone(r->doc, status));
+        fed_json_remove(w->next, "status");
+        return FED_OK;
+    }
+    status = fed_json_clone(r->doc, fed_json_get(w->next, "status"));
+    fields = fed_json_clone(r->doc, fed_json_find(w->next, "metadata.managedFields"));
+    w->next = fed_json_clone(r->doc, w->live_view);
+    if (!w->next)
+        return FED_ERR_NOMEM;
+    fed_json_remove(w->next, "status");
+    if (status)
+        err = fed_json_set(r->doc, w->next, "status", status);
+    if (!err && w->applied && fields)
+        err = fed_json_set(
+            r->doc, fed_json_ensure_object(r->doc, w->next, "metadata"), "managedFields", fields);
+    return err;
+}
+
+static bool member_differs(const struct fed_json *a, const struct fed_json *b, struct fed_span key)
+{
+    return !fed_json_eq(fed_json_get_span(a, key), fed_json_get_span(b, key));
+}
+
+/* Whether anything but metadata (and status, where it has its own endpoint) differs. */
+static bool spec_differs(const struct hub_kind *kind, struct fed_json *a, struct fed_json *b)
+{
+    struct fed_json *sides[2] = {a, b};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct fed_json_iter it;
+
+        fed_json_iter_init(&it, sides[i]);
+        while (fed_json_iter_next(&it))
+            if (!fed_span_is(it.key, "metadata") &&
+                !(kind->status_subresource && fed_span_is(it.key, "status")) &&
+                member_differs(a, b, it.key))
+                return true;
+    }
+    return false;
+}
+
+static enum fed_err raise_generation(struct hub_request *r, struct hub_write *w)
+{
+    struct fed_json *metadata = fed_json_get(w->next, "metadata");
+    int64_t generation = fed_json_int(fed_json_find(w->live, "metadata.generation"), 0);
+
+    if (r->kind->strategic_patches || !spec_differs(r->kind, w->live, w->next))
+        return FED_OK;
+    return fed_json_set_int(r->doc, metadata, "generation", generation + 1);
+}
+
+static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
+{
+    enum fed_err err = check_lock(r, w);
+
+    if (!err)
+        err = clean(r, w->next);
+    if (!err)
+        err = keep_other_half(r, w);
+    if (!err)
+        err = hub_meta_keep(r, w->live_view, w->next);
+    if (!err)
+        err = validate(r, r->version, w->next);
+    if (!err)
+        err = own(r, w);
+    return err ? err : to_storage(r, w);
+}
+
+/* The last finalizer of an object that is being deleted has gone. Namespaces wait for their content as well. */
+static bool is_finished(const struct hub_request *r, const struct fed_json *object)
+{
+    return hub_meta(object, "deletionTimestamp").len > 0 && !hub_object_has_finalizers(object) &&
+        fed_json_count(fed_json_find(object, "spec.finalizers")) == 0 && r->kind != NULL;
+}
+
+enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
+{
+    struct hub_admission admission = {.operation = HUB_UPDATE, .dry_run = r->query.dry_run};
+    uint64_t revision;
+    enum fed_err err;
+
+    w->operation = HUB_UPDATE;
+    err = update_prepare(r, w);
+    if (err)
+        return err;
+    admission.object = w->next;
+    admission.before = w->live;
+    err = hub_admit(r, r->kind, &admission);
+    if (err)
+        return err;
+    w->next = admission.object;
+    err = raise_generation(r, w);
+    if (err)
+        return err;
+    if (fed_json_eq(w->live, w->next) && admission.n_extra == 0)
+        return answer(r, w, &admission, w->live_revision);
+    err = commit(r, w, &admission, is_finished(r, w->next), &revision);
+    return err ? err : answer(r, w, &admission, revision);
+}

@@ -1,0 +1,14 @@
+/* link.c - the gateway on the functions of ports/link.h. */
+#include "hub/gateway/gateway.h"
+
+const struct hub_gateway_link *hub_gateway_link_coap(void)
+{
+    static const struct hub_gateway_link link = {.name = "coap",
+        .set_user = fed_link_session_set_user,
+        .user = fed_link_session_user,
+        .close = fed_link_session_close,
+        .answer = fed_link_answer,
+        .notify = fed_link_notify};
+
+    return &link;
+}

@@ -1,0 +1,161 @@
+/* identity.c - see identity.h: opening, attaching to the objects, and whom a certificate speaks for. */
+#include "hub/identity/internal.h"
+
+#include <string.h>
+
+enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log, struct fed_fs *fs,
+    struct fed_crypto *crypto, const struct hub_identity_options *options, struct hub_identity **out,
+    struct fed_diag *diag)
+{
+    struct hub_identity *identity = fed_alloc_zero(mem, sizeof *identity);
+    enum fed_err err;
+
+    if (!identity)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the hub's identity");
+    identity->mem = mem;
+    identity->loop = loop;
+    identity->log = log;
+    identity->fs = fs;
+    identity->crypto = crypto;
+    fed_buf_init(&identity->ca_pem, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->ca_key, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->server_pem, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->server_key, mem, IDENTITY_FILE_MAX);
+    err = fed_span_to_cstr(fed_span_text(options->data_dir), identity->data_dir, sizeof identity->data_dir);
+    if (err)
+        err = fed_diag_set(diag, err, "the path of the data directory is too long");
+    if (!err)
+        err = identity_pki_open(identity, options, diag);
+    if (err) {
+        hub_identity_close(identity);
+        return err;
+    }
+    *out = identity;
+    return FED_OK;
+}
+
+void hub_identity_close(struct hub_identity *identity)
+{
+    if (!identity)
+        return;
+    if (identity->requests)
+        hub_objects_unsubscribe(identity->requests);
+    if (identity->clusters)
+        hub_objects_unsubscribe(identity->clusters);
+    fed_buf_fini(&identity->ca_pem);
+    identity_wipe(&identity->ca_key);
+    fed_buf_fini(&identity->server_pem);
+    identity_wipe(&identity->server_key);
+    fed_alloc_free(identity->mem, identity, sizeof *identity);
+}
+
+struct fed_span hub_identity_ca_pem(const struct hub_identity *identity)
+{
+    return fed_buf_span(&identity->ca_pem);
+}
+
+struct fed_span hub_identity_server_cert_pem(const struct hub_identity *identity)
+{
+    return fed_buf_span(&identity->server_pem);
+}
+
+struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity)
+{
+    return fed_buf_span(&identity->server_key);
+}
+
+static enum fed_err take_addresses(
+    struct hub_identity *identity, const char *const *addresses, size_t n, struct fed_diag *diag)
+{
+    struct fed_link_address parsed;
+    enum fed_err err = FED_OK;
+
+    if (n > FED_TOKEN_ADDRESSES_MAX)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "%zu addresses for join tokens, at most %u fit into one", n,
+            FED_TOKEN_ADDRESSES_MAX);
+    for (size_t i = 0; !err && i < n; i++) {
+        err = fed_link_address_parse(fed_span_text(addresses[i]), &parsed, diag);
+        if (!err)
+            err = fed_span_to_cstr(
+                fed_span_text(addresses[i]), identity->addresses[i], sizeof identity->addresses[i]);
+        if (err)
+            fed_diag_prefix(diag, err, "address %s for join tokens", addresses[i]);
+    }
+    identity->n_addresses = err ? 0 : n;
+    return err;
+}
+
+enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objects *objects,
+    const char *const *addresses, size_t n_addresses, struct fed_diag *diag)
+{
+    enum fed_err err = take_addresses(identity, addresses, n_addresses, diag);
+
+    if (err)
+        return err;
+    identity->objects = objects;
+    err = hub_objects_subscribe(
+        objects, fed_span_text(IDENTITY_REQUESTS), identity_on_request, identity, &identity->requests);
+    if (!err)
+        err = hub_objects_subscribe(
+            objects, fed_span_text(IDENTITY_CLUSTERS), identity_on_cluster, identity, &identity->clusters);
+    if (err)
+        return fed_diag_set(diag, err, "no memory for the hub's identity");
+    return identity_requests_settle(identity, diag);
+}
+
+/* ---- whom a certificate speaks for ---- */
+
+static enum fed_err check_recorded_key(
+    struct hub_identity *identity, const struct fed_crypto_cert_info *cert, struct fed_diag *diag)
+{
+    struct identity_record request;
+    struct fed_buf spki;
+    struct fed_digest digest;
+    enum fed_err err;
+
+    fed_buf_init(&spki, identity->mem, 1024);
+    err = identity_record_open(identity, IDENTITY_REQUESTS, fed_span_text(cert->common_name), &request);
+    if (!err && (!request.object || !identity_request_state_is(&request, "Approved")))
+        err = FED_ERR_NOT_FOUND;
+    if (!err)
+        err = identity_request_key(&request, &spki);
+    if (!err)
+        err = fed_digest_of(fed_buf_span(&spki), &digest);
+    if (err == FED_ERR_NOT_FOUND)
+        err = fed_diag_set(diag, FED_ERR_FORBIDDEN,
+            "no key is recorded for cluster %s: it has to join again", cert->common_name);
+    else if (err)
+        fed_diag_prefix(diag, err, "join request of cluster %s", cert->common_name);
+    else if (!fed_digest_eq(&digest, &cert->public_key))
+        err = fed_diag_set(diag, FED_ERR_FORBIDDEN,
+            "another key is recorded for cluster %s: this certificate does not count any more", cert->common_name);
+    identity_record_close(&request);
+    fed_buf_fini(&spki);
+    return err;
+}
+
+enum fed_err hub_identity_cluster_of(struct hub_identity *identity, const struct fed_crypto_cert_info *cert,
+    struct fed_buf *cluster, struct fed_diag *diag)
+{
+    struct fed_span name = fed_span_text(cert->common_name);
+    struct identity_record record;
+    enum fed_err err;
+
+    /* Exactly the one organization, not among others: what else a certificate claims is not ours to overlook. */
+    if (cert->n_organizations != 1 || strcmp(cert->organizations[0], IDENTITY_ORGANIZATION) != 0 || cert->is_ca)
+        return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the certificate is not an agent's");
+    if (!fed_text_is_dns_subdomain(name))
+        return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the certificate does not name a cluster");
+    if (!identity->objects)
+        return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
+    err = identity_record_open(identity, IDENTITY_CLUSTERS, name, &record);
+    if (!err && !record.object)
+        err = fed_diag_set(diag, FED_ERR_FORBIDDEN, "cluster %s is not registered", cert->common_name);
+    identity_record_close(&record);
+    if (!err)
+        err = check_recorded_key(identity, cert, diag);
+    if (err)
+        return err;
+    fed_buf_put(cluster, name);
+    return fed_buf_err(cluster);
+}

@@ -1,0 +1,278 @@
+/* pki.c - the CA and the server's certificate in the data directory, and issuing.
+ *
+ * Keys are written before the certificates that belong to them, so that a crash between the two leaves something that the
+ * next start completes. A CA is never replaced: losing it cuts off every agent, so a half-missing one is refused. */
+#include "hub/identity/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CA_LIFETIME_S ((int64_t)10 * IDENTITY_YEAR_S)
+#define NAMES_MAX 64u
+
+void identity_wipe(struct fed_buf *buf)
+{
+    volatile uint8_t *at = buf->at;
+
+    for (size_t i = 0; at && i < buf->cap; i++)
+        at[i] = 0;
+    fed_buf_fini(buf);
+}
+
+enum fed_err identity_path(
+    const struct hub_identity *identity, const char *name, char *out, size_t size, struct fed_diag *diag)
+{
+    int n = snprintf(out, size, "%s/%s", identity->data_dir, name);
+
+    if (n < 0 || (size_t)n >= size)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "the path of the data directory is too long");
+    return FED_OK;
+}
+
+/* FED_OK with an empty buffer when the file is not there. */
+static enum fed_err read_file(
+    struct hub_identity *identity, const char *name, struct fed_buf *out, struct fed_diag *diag)
+{
+    char path[4096];
+    enum fed_err err = identity_path(identity, name, path, sizeof path, diag);
+
+    fed_buf_clear(out);
+    if (!err)
+        err = identity->fs->read(identity->fs->ctx, path, out, diag);
+    if (err == FED_ERR_NOT_FOUND) {
+        fed_buf_clear(out);
+        return FED_OK;
+    }
+    return err;
+}
+
+static enum fed_err write_file(struct hub_identity *identity, const char *name, const struct fed_buf *bytes,
+    unsigned mode, struct fed_diag *diag)
+{
+    char path[4096];
+    enum fed_err err = identity_path(identity, name, path, sizeof path, diag);
+
+    if (!err)
+        err = identity->fs->write(identity->fs->ctx, path, fed_buf_span(bytes), mode, diag);
+    return err;
+}
+
+/* ---- issuing ---- */
+
+enum fed_err identity_issue(struct hub_identity *identity, struct fed_crypto_cert_request *request,
+    int64_t lifetime_s, struct fed_buf *pem, struct fed_diag *diag)
+{
+    struct fed_crypto *crypto = identity->crypto;
+    int64_t now = fed_loop_unix_s(identity->loop);
+
+    request->not_before_unix_s = now - IDENTITY_BACKDATE_S;
+    request->not_after_unix_s = now + lifetime_s;
+    if (request->not_before_unix_s < identity->ca.not_before_unix_s)
+        request->not_before_unix_s = identity->ca.not_before_unix_s;
+    if (request->not_after_unix_s > identity->ca.not_after_unix_s)
+        request->not_after_unix_s = identity->ca.not_after_unix_s;
+    return crypto->cert_issue(
+        crypto->ctx, fed_buf_span(&identity->ca_pem), fed_buf_span(&identity->ca_key), request, pem, diag);
+}
+
+enum fed_err identity_issue_with_key(struct hub_identity *identity, struct fed_crypto_cert_request *request,
+    int64_t lifetime_s, struct fed_buf *pem, struct fed_buf *key_pem, struct fed_diag *diag)
+{
+    struct fed_crypto *crypto = identity->crypto;
+    struct fed_buf spki;
+    enum fed_err err;
+
+    fed_buf_init(&spki, identity->mem, 1024);
+    fed_buf_clear(pem);
+    fed_buf_clear(key_pem);
+    err = crypto->key_new(crypto->ctx, key_pem);
+    if (!err)
+        err = crypto->key_public(crypto->ctx, fed_buf_span(key_pem), &spki, diag);
+    request->public_key = fed_buf_span(&spki);
+    if (!err)
+        err = identity_issue(identity, request, lifetime_s, pem, diag);
+    fed_buf_fini(&spki);
+    return err;
+}
+
+/* ---- the CA ---- */
+
+static enum fed_err ca_make_key(struct hub_identity *identity, struct fed_diag *diag)
+{
+    enum fed_err err = identity->crypto->key_new(identity->crypto->ctx, &identity->ca_key);
+
+    if (err)
+        return fed_diag_set(diag, err, "no key could be made for the CA");
+    return write_file(identity, "ca.key", &identity->ca_key, 0600, diag);
+}
+
+static enum fed_err ca_make_cert(struct hub_identity *identity, struct fed_diag *diag)
+{
+    int64_t now = fed_loop_unix_s(identity->loop);
+    uint8_t mark[4];
+    char name[64];
+    enum fed_err err = identity->crypto->random(identity->crypto->ctx, mark, sizeof mark);
+
+    if (err)
+        return fed_diag_set(diag, err, "no random bytes");
+    snprintf(name, sizeof name, "fedlet hub CA %02x%02x%02x%02x", mark[0], mark[1], mark[2], mark[3]);
+    err = identity->crypto->ca_new(identity->crypto->ctx, fed_buf_span(&identity->ca_key), name,
+        now - IDENTITY_DAY_S, now + CA_LIFETIME_S, &identity->ca_pem, diag);
+    if (!err)
+        err = write_file(identity, "ca.crt", &identity->ca_pem, 0644, diag);
+    if (!err)
+        fed_log(identity->log, FED_LOG_INFO, "identity: made %s in %s", name, identity->data_dir);
+    return err;
+}
+
+static enum fed_err ca_check(struct hub_identity *identity, struct fed_diag *diag)
+{
+    struct fed_crypto *crypto = identity->crypto;
+    struct fed_span ca = fed_buf_span(&identity->ca_pem);
+    int64_t now = fed_loop_unix_s(identity->loop);
+    enum fed_err err = crypto->cert_info(crypto->ctx, ca, &identity->ca, diag);
+
+    if (!err)
+        err = crypto->cert_check(crypto->ctx, ca, ca, fed_buf_span(&identity->ca_key), diag);
+    if (err)
+        return fed_diag_prefix(diag, FED_ERR_CORRUPT, "%s: ca.crt and ca.key", identity->data_dir);
+    if (!identity->ca.is_ca)
+        return fed_diag_set(
+            diag, FED_ERR_CORRUPT, "%s/ca.crt is not the certificate of a CA", identity->data_dir);
+    if (identity->ca.not_after_unix_s <= now)
+        return fed_diag_set(diag, FED_ERR_INVALID, "%s/ca.crt has ended, or the clock is wrong", identity->data_dir);
+    if (identity->ca.not_before_unix_s > now)
+        fed_log(identity->log, FED_LOG_WARN,
+            "identity: %s/ca.crt begins in the future: the clock is behind; agents may refuse the hub",
+            identity->data_dir);
+    return FED_OK;
+}
+
+static enum fed_err ca_open(struct hub_identity *identity, struct fed_diag *diag)
+{
+    enum fed_err err = read_file(identity, "ca.crt", &identity->ca_pem, diag);
+
+    if (!err)
+        err = read_file(identity, "ca.key", &identity->ca_key, diag);
+    if (err)
+        return err;
+    if (identity->ca_pem.len > 0 && identity->ca_key.len == 0)
+        return fed_diag_set(diag, FED_ERR_CORRUPT,
+            "%s has ca.crt but no ca.key: bring the key back from a backup; a new CA would cut off every agent",
+            identity->data_dir);
+    if (identity->ca_key.len == 0)
+        err = ca_make_key(identity, diag);
+    if (!err && identity->ca_pem.len == 0)
+        err = ca_make_cert(identity, diag);
+    return err ? err : ca_check(identity, diag);
+}
+
+/* ---- the server's certificate ---- */
+
+struct names {
+    const char *at[NAMES_MAX];
+    size_t n;
+};
+
+static enum fed_err names_add(struct names *names, const char *name, struct fed_diag *diag)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->at[i], name) == 0)
+            return FED_OK;
+    if (names->n == NAMES_MAX)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "more than %u advertised names", NAMES_MAX);
+    names->at[names->n++] = name;
+    return FED_OK;
+}
+
+static enum fed_err names_of(
+    const struct hub_identity_options *options, struct names *names, struct fed_diag *diag)
+{
+    static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
+    enum fed_err err = FED_OK;
+
+    names->n = 0;
+    for (size_t i = 0; !err && i < options->n_advertise; i++)
+        err = names_add(names, options->advertise[i], diag);
+    for (size_t i = 0; !err && i < sizeof always / sizeof always[0]; i++)
+        err = names_add(names, always[i], diag);
+    return err;
+}
+
+/* The common name, which nobody compares, carries a digest of the names: that is how a change of them is noticed. */
+static enum fed_err server_common_name(const struct names *names, char out[64])
+{
+    struct fed_digest_state state;
+    struct fed_digest digest;
+    enum fed_err err = fed_digest_begin(&state);
+
+    for (size_t i = 0; !err && i < names->n; i++)
+        err = fed_digest_add(&state, fed_span_of(names->at[i], strlen(names->at[i]) + 1));
+    if (err) {
+        fed_digest_abort(&state);
+        return err;
+    }
+    err = fed_digest_end(&state, &digest);
+    if (err)
+        return err;
+    snprintf(out, 64, "fedlet hub %02x%02x%02x%02x%02x%02x%02x%02x", digest.bytes[0], digest.bytes[1],
+        digest.bytes[2], digest.bytes[3], digest.bytes[4], digest.bytes[5], digest.bytes[6], digest.bytes[7]);
+    return FED_OK;
+}
+
+static bool server_is_right(struct hub_identity *identity, const char *common_name)
+{
+    struct fed_crypto *crypto = identity->crypto;
+    struct fed_crypto_cert_info info;
+    int64_t now = fed_loop_unix_s(identity->loop);
+
+    if (identity->server_pem.len == 0 || identity->server_key.len == 0)
+        return false;
+    return !crypto->cert_info(crypto->ctx, fed_buf_span(&identity->server_pem), &info, NULL) &&
+        !crypto->cert_check(crypto->ctx, fed_buf_span(&identity->server_pem), fed_buf_span(&identity->ca_pem),
+            fed_buf_span(&identity->server_key), NULL) &&
+        strcmp(info.common_name, common_name) == 0 && info.not_before_unix_s <= now &&
+        info.not_after_unix_s > now + IDENTITY_RENEW_S;
+}
+
+static enum fed_err server_open(
+    struct hub_identity *identity, const struct hub_identity_options *options, struct fed_diag *diag)
+{
+    struct names names;
+    char common_name[64];
+    enum fed_err err = names_of(options, &names, diag);
+
+    if (!err)
+        err = server_common_name(&names, common_name);
+    if (!err)
+        err = read_file(identity, "server.crt", &identity->server_pem, diag);
+    if (!err)
+        err = read_file(identity, "server.key", &identity->server_key, diag);
+    if (err || server_is_right(identity, common_name))
+        return err;
+
+    struct fed_crypto_cert_request request = {
+        .common_name = common_name, .names = names.at, .n_names = names.n, .server = true};
+
+    err = identity_issue_with_key(
+        identity, &request, IDENTITY_YEAR_S, &identity->server_pem, &identity->server_key, diag);
+    if (err)
+        return fed_diag_prefix(diag, err, "the hub's certificate");
+    err = write_file(identity, "server.key", &identity->server_key, 0600, diag);
+    if (!err)
+        err = write_file(identity, "server.crt", &identity->server_pem, 0644, diag);
+    if (!err)
+        fed_log(identity->log, FED_LOG_INFO, "identity: made the hub's certificate for %s and %zu more",
+            names.at[0], names.n - 1);
+    return err;
+}
+
+enum fed_err identity_pki_open(
+    struct hub_identity *identity, const struct hub_identity_options *options, struct fed_diag *diag)
+{
+    enum fed_err err = identity->fs->make_dir(identity->fs->ctx, identity->data_dir, 0700, diag);
+
+    if (!err)
+        err = ca_open(identity, diag);
+    return err ? err : server_open(identity, options, diag);
+}

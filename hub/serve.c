@@ -1,0 +1,384 @@
+/* serve.c - puts the parts of the service together, in the order in which they need each other, and takes them apart. */
+#include "hub/serve.h"
+
+#include "hub/api/api.h"
+#include "hub/api/events.h"
+#include "hub/api/federated_types.h"
+#include "hub/gateway/gateway.h"
+#include "hub/limits.h"
+#include "hub/store_file.h"
+#include "ports/control.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHUTDOWN_GRACE_MS 3000u
+#define COMPACT_MS 60000u
+#define ADDRESSES_MAX (HUB_OPTIONS_ADVERTISE_MAX + 1u)
+
+struct service {
+    const struct hub_options *options;
+    struct fed_alloc *mem;
+    struct fed_log log;
+    struct fed_fs fs;
+    struct fed_crypto crypto;
+    bool crypto_open;
+    struct fed_fs_lock *lock;
+    struct fed_linux_loop *linux_loop;
+    struct fed_loop *loop;
+    struct hub_identity *identity;
+    struct fed_sqlite_store *sqlite;
+    struct hub_objects *objects;
+    struct hub_kinds *kinds;
+    struct hub_plan *plan;
+    struct hub_status *status;
+    struct hub_federated_types *types;
+    struct hub_events *events;
+    struct hub_api *api;
+    struct hub_gateway *gateway;
+    struct fed_http_server *http;
+    struct fed_link_server *coap;
+    struct fed_timer *compact;
+    uint64_t compact_at[HUB_LIMIT_HISTORY_MS / COMPACT_MS]; /* revisions of the last minutes */
+    bool stopping;
+};
+
+/* ---- addresses ---- */
+struct host_port {
+    char host[256]; /* without brackets */
+    bool any;       /* 0.0.0.0 or [::] */
+};
+
+static enum fed_err split_host(const char *listen, struct host_port *out, struct fed_diag *diag)
+{
+    struct fed_span text = fed_span_text(listen);
+    size_t colon = text.len;
+    struct fed_span host;
+
+    while (colon > 0 && text.at[colon - 1] != ':')
+        colon--;
+    if (colon == 0)
+        return fed_diag_set(diag, FED_ERR_INVALID, "%s: not ADDRESS:PORT", listen);
+    host = fed_span_sub(text, 0, colon - 1);
+    if (fed_span_starts(host, "[") && fed_span_ends(host, "]"))
+        host = fed_span_sub(host, 1, host.len - 2);
+    out->any = host.len == 0 || fed_span_is(host, "0.0.0.0") || fed_span_is(host, "::");
+    return fed_span_to_cstr(host, out->host, sizeof out->host)
+        ? fed_diag_set(diag, FED_ERR_INVALID, "%s: the address is too long", listen)
+        : FED_OK;
+}
+
+static void put_url(struct fed_buf *out, const char *scheme, const char *host, uint16_t port)
+{
+    bool six = strchr(host, ':') != NULL;
+
+    fed_buf_printf(out, "%s://%s%s%s:%u", scheme, six ? "[" : "", host, six ? "]" : "", (unsigned)port);
+}
+
+/* How people on this machine reach what listens there. */
+static void local_url(char out[320], const char *scheme, const char *listen, uint16_t port)
+{
+    struct host_port at = {.any = true};
+    struct fed_buf url;
+
+    fed_buf_init(&url, fed_alloc_system(), 319);
+    if (split_host(listen, &at, NULL))
+        at.any = true;
+    put_url(&url, scheme, at.any ? "127.0.0.1" : at.host, port);
+    snprintf(out, 320, "%s", fed_buf_cstr(&url));
+    fed_buf_fini(&url);
+}
+
+/* ---- the parts, from the ground up ---- */
+static void on_signal(void *ctx, int number);
+
+static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
+{
+    enum fed_err err = hub_store_lock(&s->fs, s->options, &s->lock, diag);
+
+    if (!err)
+        err = fed_tls_crypto_open(s->mem, &s->crypto, diag);
+    s->crypto_open = !err;
+    if (!err)
+        err = fed_linux_loop_open(s->mem, &s->linux_loop, diag);
+    if (err)
+        return err;
+    s->loop = fed_linux_loop_port(s->linux_loop);
+    err = fed_linux_loop_on_signal(s->linux_loop, SIGTERM, on_signal, s);
+    if (!err)
+        err = fed_linux_loop_on_signal(s->linux_loop, SIGINT, on_signal, s);
+    signal(SIGPIPE, SIG_IGN);
+    return err;
+}
+
+static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
+{
+    const char *names[ADDRESSES_MAX];
+    struct hub_identity_options options = {.data_dir = s->options->data_dir, .advertise = names};
+    struct host_port at;
+    enum fed_err err = split_host(s->options->listen, &at, diag);
+
+    for (size_t i = 0; i < s->options->n_advertise; i++)
+        names[options.n_advertise++] = s->options->advertise[i];
+    if (!err && !at.any)
+        names[options.n_advertise++] = at.host;
+    return err ? err
+               : hub_identity_open(
+                     s->mem, s->loop, &s->log, &s->fs, &s->crypto, &options, &s->identity, diag);
+}
+
+static enum fed_err open_store(struct service *s, struct fed_diag *diag)
+{
+    char path[HUB_STORE_PATH_MAX];
+    enum fed_err err = hub_store_path(s->options, "hub.db", path, diag);
+
+    if (!err)
+        err = hub_store_open(s->mem, &s->crypto, s->options, path, &s->sqlite, diag);
+    if (!err)
+        err = hub_objects_open(s->mem, fed_sqlite_store_port(s->sqlite), &s->objects, diag);
+    if (!err)
+        err = hub_kinds_new(s->mem, &s->kinds);
+    return err ? err : hub_api_builtin_kinds(s->mem, s->kinds, diag);
+}
+
+static void plan_changed(void *ctx, struct fed_span cluster, uint64_t revision)
+{
+    struct service *s = ctx;
+
+    if (s->gateway)
+        hub_gateway_plan_changed(s->gateway, cluster, revision);
+}
+
+static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uint64_t revision)
+{
+    struct service *s = ctx;
+
+    hub_status_object_changed(s->status, ref, revision);
+}
+
+static enum fed_err set_hooks(struct service *s)
+{
+    struct hub_kind_hooks hooks;
+    enum fed_err err;
+
+    hub_status_cluster_hooks(s->status, &hooks);
+    err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
+    hub_identity_token_hooks(s->identity, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "fedlet.io", "jointokens", &hooks);
+    hub_identity_request_hooks(s->identity, &hooks);
+    return err ? err : hub_kinds_hook(s->kinds, "fedlet.io", "joinrequests", &hooks);
+}
+
+static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
+{
+    struct hub_gateway_options gateway = {.heartbeat_s = (uint32_t)s->options->heartbeat_s};
+    struct hub_kind_hooks hooks;
+    enum fed_err err =
+        hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &s->plan, diag);
+
+    if (!err)
+        err = hub_status_open(s->mem, s->loop, &s->log, s->objects, s->plan, gateway.heartbeat_s,
+            &s->status, diag);
+    if (err)
+        return err;
+    hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
+    hub_status_federated_hooks(s->status, &hooks);
+    err = hub_federated_types_open(s->mem, &s->log, s->objects, s->kinds, &hooks, &s->types, diag);
+    if (!err)
+        err = set_hooks(s);
+    if (!err)
+        err = hub_gateway_open(s->mem, s->loop, &s->log, s->objects, s->plan, s->status, s->identity,
+            &gateway, &s->gateway, diag);
+    return err;
+}
+
+static enum fed_err open_api(struct service *s, struct fed_diag *diag)
+{
+    struct hub_api_options options = {s->mem, s->loop, &s->log, s->objects, s->kinds, &s->crypto};
+    enum fed_err err = hub_events_open(s->mem, s->loop, &s->log, s->objects, &s->events);
+
+    if (!err)
+        err = hub_api_open(&options, &s->api, diag);
+    return err ? err : hub_api_seed(s->api, diag);
+}
+
+static enum fed_err open_http(struct service *s, struct fed_diag *diag)
+{
+    struct fed_http_server_options options = {
+        .listen = s->options->listen,
+        .cert_pem = hub_identity_server_cert_pem(s->identity),
+        .key_pem = hub_identity_server_key_pem(s->identity),
+        .client_ca_pem = hub_identity_ca_pem(s->identity),
+        .body_max = HUB_LIMIT_BODY_BYTES,
+        .header_max = HUB_LIMIT_HEADER_BYTES,
+        .queue_max = HUB_LIMIT_STREAM_QUEUE,
+        .connections_max = HUB_LIMIT_CONNECTIONS,
+    };
+    enum fed_err err = fed_http_server_open(
+        s->mem, s->loop, &s->log, &options, hub_api_handle, hub_api_closed, s->api, &s->http, diag);
+
+    return err ? fed_diag_prefix(diag, err, "API at %s", s->options->listen) : FED_OK;
+}
+
+static enum fed_err open_coap(struct service *s, struct fed_diag *diag)
+{
+    struct fed_link_server_events events;
+    struct fed_link_server_options options = {
+        .listen = s->options->coap_listen,
+        .cert_pem = hub_identity_server_cert_pem(s->identity),
+        .key_pem = hub_identity_server_key_pem(s->identity),
+        .client_ca_pem = hub_identity_ca_pem(s->identity),
+    };
+    enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_coap(), &events);
+
+    if (!err)
+        err = fed_coap_server_open(s->mem, s->loop, &s->log, &options, &events, &s->coap, diag);
+    return err ? fed_diag_prefix(diag, err, "agents by CoAP at %s", s->options->coap_listen) : FED_OK;
+}
+
+/* What join tokens tell agents: the advertised names, else the address that is listened on, else the host's name. */
+static enum fed_err attach_identity(struct service *s, uint16_t coap_port, struct fed_diag *diag)
+{
+    char hosts[ADDRESSES_MAX][256];
+    struct fed_buf urls[ADDRESSES_MAX];
+    const char *addresses[ADDRESSES_MAX];
+    struct host_port at;
+    size_t n = 0;
+    enum fed_err err = split_host(s->options->coap_listen, &at, diag);
+
+    for (; n < s->options->n_advertise; n++)
+        snprintf(hosts[n], sizeof hosts[n], "%s", s->options->advertise[n]);
+    if (n == 0 && !at.any)
+        snprintf(hosts[n++], sizeof hosts[0], "%s", at.host);
+    if (n == 0 && gethostname(hosts[0], sizeof hosts[0]) == 0)
+        hosts[n++][sizeof hosts[0] - 1] = 0;
+    for (size_t i = 0; i < n; i++) {
+        fed_buf_init(&urls[i], s->mem, 512);
+        put_url(&urls[i], "coaps", hosts[i], coap_port);
+        addresses[i] = fed_buf_cstr(&urls[i]);
+    }
+    if (!err)
+        err = hub_identity_attach(s->identity, s->objects, addresses, n, diag);
+    for (size_t i = 0; i < n; i++)
+        fed_buf_fini(&urls[i]);
+    return err;
+}
+
+/* ---- compaction: the history of the last minutes stays, for watches that resume ---- */
+static void compact(void *ctx)
+{
+    struct service *s = ctx;
+    size_t n = sizeof s->compact_at / sizeof *s->compact_at;
+    struct fed_store *store = hub_objects_store(s->objects);
+
+    if (s->compact_at[0] > 0 && store->compact(store->ctx, s->compact_at[0]))
+        fed_log(&s->log, FED_LOG_WARN, "store: history not compacted, next try in a minute");
+    memmove(s->compact_at, s->compact_at + 1, (n - 1) * sizeof *s->compact_at);
+    s->compact_at[n - 1] = hub_objects_revision(s->objects);
+    s->loop->timer_set(s->loop->ctx, s->compact, fed_loop_now_ms(s->loop) + COMPACT_MS);
+}
+
+/* ---- start and end ---- */
+static enum fed_err announce(struct service *s, struct fed_diag *diag)
+{
+    uint16_t coap_port = fed_coap_server_port(s->coap);
+    char api_url[320];
+    char coap_url[320];
+    enum fed_err err = attach_identity(s, coap_port, diag);
+
+    local_url(api_url, "https", s->options->listen, fed_http_server_port(s->http));
+    local_url(coap_url, "coaps", s->options->coap_listen, coap_port);
+    if (!err)
+        err = hub_identity_write_admin(s->identity, api_url, diag);
+    if (err)
+        return err;
+    /* Agents have one binding, CoAP; the field is there for those who read the line by its fields. */
+    printf("fedhub: ready api=%s coap=%s agents=none\n", api_url, coap_url);
+    fflush(stdout);
+    fed_notify_service_manager("READY=1");
+    return FED_OK;
+}
+
+static enum fed_err start(struct service *s, struct fed_diag *diag)
+{
+    static enum fed_err (*const steps[])(struct service *s, struct fed_diag *diag) = {
+        open_ground, open_identity, open_store, open_federation, open_api, open_http, open_coap, announce};
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
+        err = steps[i](s, diag);
+    if (!err)
+        err = s->loop->timer_new(s->loop->ctx, compact, s, &s->compact);
+    if (!err)
+        compact(s);
+    return err;
+}
+
+static void finish(struct service *s)
+{
+    fed_coap_server_close(s->coap);
+    fed_http_server_close(s->http);
+    hub_gateway_close(s->gateway);
+    hub_api_close(s->api);
+    hub_events_close(s->events);
+    hub_federated_types_close(s->types);
+    hub_status_close(s->status);
+    hub_plan_close(s->plan);
+    hub_identity_close(s->identity);
+    hub_kinds_free(s->kinds);
+    hub_objects_close(s->objects);
+    fed_sqlite_store_close(s->sqlite);
+    if (s->compact)
+        s->loop->timer_free(s->loop->ctx, s->compact);
+    fed_linux_loop_close(s->linux_loop);
+    if (s->crypto_open)
+        fed_tls_crypto_close(&s->crypto);
+    s->fs.unlock(s->fs.ctx, s->lock);
+}
+
+static void on_shut_down(void *ctx)
+{
+    struct service *s = ctx;
+
+    s->loop->stop(s->loop->ctx);
+}
+
+static void on_signal(void *ctx, int number)
+{
+    struct service *s = ctx;
+
+    if (s->stopping || !s->http || !s->api) {
+        s->loop->stop(s->loop->ctx);
+        return;
+    }
+    s->stopping = true;
+    fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
+    fed_notify_service_manager("STOPPING=1");
+    fed_coap_server_close(s->coap);
+    s->coap = NULL;
+    hub_api_stop(s->api);
+    fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
+}
+
+enum fed_err hub_serve(const struct hub_options *options, struct fed_diag *diag)
+{
+    struct fed_alloc *mem = fed_alloc_system();
+    struct service *s = fed_alloc_zero(mem, sizeof *s);
+    enum fed_err err;
+
+    if (!s)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "no memory to start with");
+    s->options = options;
+    s->mem = mem;
+    s->log = fed_log_stderr((enum fed_log_level)options->log_level);
+    s->fs = fed_fs_posix(mem);
+    err = start(s, diag);
+    if (!err)
+        err = fed_linux_loop_run(s->linux_loop);
+    finish(s);
+    fed_alloc_free(mem, s, sizeof *s);
+    return err;
+}

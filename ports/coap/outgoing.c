@@ -1,0 +1,165 @@
+/* outgoing.c - confirmable messages of our own: notifications and answers that came late. One is under way to a peer at
+ * a time (NSTART 1, RFC 7252 section 4.7); the others wait behind it. */
+#include "ports/coap/server.h"
+
+#include <string.h>
+
+static size_t outgoing_size(size_t len)
+{
+    return sizeof(struct fed_coap_outgoing) + len;
+}
+
+static void start_first(struct fed_link_session *s)
+{
+    struct fed_coap_outgoing *o = s->outgoing;
+
+    if (!o)
+        return;
+    s->tries = 1;
+    s->timeout_ms = FED_COAP_ACK_TIMEOUT_MS + fed_coap_server_random(s->server) % FED_COAP_ACK_SPREAD_MS;
+    s->retry_ms = fed_loop_now_ms(s->server->loop) + s->timeout_ms;
+    fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
+}
+
+static void take(struct fed_link_session *s, struct fed_coap_outgoing **link)
+{
+    struct fed_coap_outgoing *o = *link;
+
+    *link = o->next;
+    s->n_outgoing--;
+    fed_alloc_free(s->server->mem, o, outgoing_size(o->len));
+}
+
+static void drop_notifications(struct fed_link_session *s, struct fed_coap_outgoing **link)
+{
+    while (*link) {
+        if ((*link)->notification)
+            take(s, link);
+        else
+            link = &(*link)->next;
+    }
+}
+
+static struct fed_coap_outgoing *outgoing_new(
+    struct fed_link_session *s, const struct fed_coap_writer *w, bool notification, uint64_t tag)
+{
+    struct fed_coap_outgoing *o = fed_alloc_get(s->server->mem, outgoing_size(w->len));
+
+    if (!o)
+        return NULL;
+    o->next = NULL;
+    o->notification = notification;
+    o->tag = tag;
+    o->len = w->len;
+    memcpy(o->bytes, w->bytes, w->len);
+    o->mid = (uint16_t)(w->bytes[2] << 8 | w->bytes[3]);
+    o->token_len = w->bytes[0] & 15;
+    memcpy(o->token, w->bytes + 4, o->token_len);
+    return o;
+}
+
+enum fed_err fed_coap_outgoing_add(
+    struct fed_link_session *s, const struct fed_coap_writer *w, bool notification, uint64_t tag)
+{
+    struct fed_coap_outgoing **link;
+    struct fed_coap_outgoing *o;
+
+    if (w->failed)
+        return FED_ERR_LIMIT;
+    if (s->n_outgoing >= FED_COAP_OUTGOING_MAX)
+        return FED_ERR_BUSY;
+    o = outgoing_new(s, w, notification, tag);
+    if (!o)
+        return FED_ERR_NOMEM;
+    /* One that waits is out of date as soon as there is a newer one (RFC 7641 section 4.5.2). */
+    if (notification && s->outgoing)
+        drop_notifications(s, &s->outgoing->next);
+    for (link = &s->outgoing; *link;)
+        link = &(*link)->next;
+    *link = o;
+    s->n_outgoing++;
+    if (s->outgoing == o)
+        start_first(s);
+    fed_coap_peer_arm(s);
+    return FED_OK;
+}
+
+static bool is_observation(const struct fed_link_session *s, const struct fed_coap_outgoing *o)
+{
+    return s->observed && o->token_len == s->observe_token_len &&
+           memcmp(o->token, s->observe_token, o->token_len) == 0;
+}
+
+/* The first one is over; the next begins. Its owner hears of it last: it may close the session. */
+static void first_over(struct fed_link_session *s, bool delivered)
+{
+    const struct fed_link_server_events *events = &s->server->events;
+    bool report = s->outgoing->notification && is_observation(s, s->outgoing);
+    uint64_t tag = s->outgoing->tag;
+
+    take(s, &s->outgoing);
+    if (report && !delivered) {
+        s->observed = false;
+        drop_notifications(s, &s->outgoing);
+    }
+    start_first(s);
+    fed_coap_peer_arm(s);
+    if (report)
+        events->notified(events->ctx, s, tag, delivered);
+}
+
+void fed_coap_outgoing_answered(struct fed_link_session *s, const struct fed_coap_message *m)
+{
+    if (s->outgoing && s->outgoing->mid == m->mid)
+        first_over(s, m->type == FED_COAP_ACK);
+}
+
+void fed_coap_outgoing_due(struct fed_link_session *s)
+{
+    struct fed_coap_outgoing *o = s->outgoing;
+    uint64_t now_ms = fed_loop_now_ms(s->server->loop);
+
+    if (!o || s->retry_ms > now_ms)
+        return;
+    if (s->tries > FED_COAP_MAX_RETRANSMIT) {
+        first_over(s, false);
+        return;
+    }
+    s->tries++;
+    s->timeout_ms *= 2;
+    s->retry_ms = now_ms + s->timeout_ms;
+    fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
+}
+
+void fed_coap_observation_drop(struct fed_link_session *s)
+{
+    bool under_way = s->outgoing && s->outgoing->notification;
+
+    s->observed = false;
+    drop_notifications(s, &s->outgoing);
+    if (under_way)
+        start_first(s);
+    fed_coap_peer_arm(s);
+}
+
+void fed_coap_outgoing_clear(struct fed_link_session *s)
+{
+    while (s->outgoing)
+        take(s, &s->outgoing);
+}
+
+enum fed_err fed_link_notify(struct fed_link_session *s, struct fed_span body, uint64_t tag)
+{
+    struct fed_coap_writer w;
+
+    if (s->closed || !s->observed)
+        return FED_ERR_NOT_FOUND;
+    if (body.len > FED_COAP_NOTIFY_MAX)
+        return FED_ERR_LIMIT;
+    s->observe_seq = (s->observe_seq + 1) & 0xffffffu;
+    fed_coap_writer_begin(&w, FED_COAP_CON, FED_COAP_CODE(FED_LINK_CONTENT), s->next_mid++, s->observe_token,
+        s->observe_token_len);
+    fed_coap_writer_uint(&w, FED_COAP_OPTION_OBSERVE, s->observe_seq);
+    fed_coap_writer_payload(&w, body);
+    return fed_coap_outgoing_add(s, &w, true, tag);
+}

@@ -1,0 +1,1 @@
+"""What the benchmarks are made of; tests/bench/run puts it together."""

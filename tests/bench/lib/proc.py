@@ -1,0 +1,41 @@
+"""What the kernel says about a process."""
+
+import os
+
+
+def _kib(path, wanted):
+    with open(path, encoding="ascii", errors="replace") as source:
+        for line in source:
+            key, _, rest = line.partition(":")
+            if key == wanted:
+                return int(rest.split()[0])
+    raise RuntimeError(f"no {wanted} in {path}")
+
+
+def rss_mib(pid):
+    return _kib(f"/proc/{pid}/smaps_rollup", "Rss") / 1024
+
+
+def private_dirty_mib(pid):
+    return _kib(f"/proc/{pid}/smaps_rollup", "Private_Dirty") / 1024
+
+
+def peak_mib(pid):
+    return _kib(f"/proc/{pid}/status", "VmHWM") / 1024
+
+
+def cpu_s(pid):
+    """Time on a processor, user and system, to the nanosecond."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as source:
+        return int(source.read().split()[0]) / 1e9
+
+
+def files_state(folder):
+    """Size and time of change of every file below folder: equal before and after means nothing was written."""
+    state = {}
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            info = os.lstat(path)
+            state[path] = (info.st_size, info.st_mtime_ns)
+    return state

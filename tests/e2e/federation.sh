@@ -1,0 +1,431 @@
+#!/usr/bin/env bash
+# federation.sh - KubeFed's semantics end to end: a hub, two real member control planes (one with pods), two agents, kubectl.
+set -euo pipefail
+source "$(dirname "$0")/suite.sh"
+WORK=$FLEET/work
+mkdir -p "$WORK"
+
+deployment() { # deployment NAMESPACE NAME PLACEMENT OVERRIDES: placement and overrides as one-line YAML
+    cat <<YAML
+apiVersion: types.kubefed.io/v1beta1
+kind: FederatedDeployment
+metadata: {name: $2, namespace: $1}
+spec:
+  template:
+    metadata:
+      labels: {app: $2}
+    spec:
+      replicas: 1
+      selector: {matchLabels: {app: $2}}
+      template:
+        metadata: {labels: {app: $2}}
+        spec:
+          containers: [{name: main, image: "nginx:1"}]
+  placement: $3
+  overrides: $4
+YAML
+}
+BOTH='{clusters: [{name: cluster1}, {name: cluster2}]}'
+federated() { # federated KIND NAMESPACE NAME TEMPLATE [PLACEMENT]: any kind, the template as one-line YAML
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: %s\nmetadata: {name: %s%s}\nspec: {template: %s, placement: %s}\n' \
+        "$1" "$3" "${2:+, namespace: $2}" "$4" "${5:-$BOTH}"
+}
+config() { federated FederatedConfigMap "$1" "$2" "{data: {k: \"$3\"}}" "${4:-$BOTH}"; }
+place() { # place NAMESPACE RESOURCE NAME PLACEMENT as JSON
+    hubctl -n "$1" patch "$2" "$3" --type=merge -p "{\"spec\":{\"placement\":$4}}"
+}
+in_member() { if [ -n "$2" ]; then member_jsonpath "$@"; else memberctl "$1" get "$3" "$4" -o "jsonpath=$5"; fi; }
+
+start_members() {
+    members_up cluster1
+    # With pods where health is looked at.
+    members_up cluster2 -- --pods
+}
+join_members() {
+    agent_join cluster1 "$(fedctl token create)" --label region=north --label tier=edge
+    agent_join cluster2 "$(fedctl token create)" --label region=south --label tier=edge
+    agent_start cluster1
+    agent_start cluster2
+    soon 60 True ready_word cluster1
+    soon 60 True ready_word cluster2
+    is north hub_jsonpath kube-federation-system kubefedcluster cluster1 '{.metadata.labels.region}'
+    says '^v1\.' hub_jsonpath kube-federation-system kubefedcluster cluster1 '{.status.kubernetesVersion}'
+    says 'cluster1 +True +v1\.' fedctl clusters
+}
+make_namespace() {
+    hubctl create namespace shop
+    federated FederatedNamespace shop shop '{metadata: {labels: {team: web}}}' | hubctl apply -f -
+    soon 30 Active in_member cluster1 shop namespace shop '{.status.phase}'
+    soon 30 Active in_member cluster2 shop namespace shop '{.status.phase}'
+    soon 30 'True ' propagation shop federatednamespace shop
+    is web in_member cluster1 '' namespace shop '{.metadata.labels.team}'
+}
+
+# ---- placement ----
+case_placement_names() {
+    config shop names one '{clusters: [{name: cluster1}, {name: nobody}]}' | hubctl apply -f -
+    soon 20 one in_member cluster1 shop configmap names '{.data.k}'
+    soon 20 'True ' propagation shop federatedconfigmap names
+    is cluster1 hub_jsonpath shop federatedconfigmap names '{.status.clusters[*].name}'
+    lacks memberctl cluster2 -n shop get configmap names
+    is true in_member cluster1 shop configmap names '{.metadata.labels.kubefed\.io/managed}'
+}
+case_placement_selector() {
+    place shop federatedconfigmap names '{"clusters":null,"clusterSelector":{"matchLabels":{"region":"south"}}}'
+    soon 20 one in_member cluster2 shop configmap names '{.data.k}'
+    gone 20 memberctl cluster1 -n shop get configmap names
+    place shop federatedconfigmap names \
+        '{"clusterSelector":{"matchLabels":null,"matchExpressions":[{"key":"region","operator":"In","values":["north"]}]}}'
+    soon 20 one in_member cluster1 shop configmap names '{.data.k}'
+    gone 20 memberctl cluster2 -n shop get configmap names
+    # An empty selector is everybody, a list of names hides the selector, an empty list is nobody.
+    place shop federatedconfigmap names '{"clusterSelector":{"matchExpressions":null}}'
+    soon 20 one in_member cluster2 shop configmap names '{.data.k}'
+    soon 20 one in_member cluster1 shop configmap names '{.data.k}'
+    place shop federatedconfigmap names '{"clusters":[{"name":"cluster2"}]}'
+    gone 20 memberctl cluster1 -n shop get configmap names
+    place shop federatedconfigmap names '{"clusters":[]}'
+    gone 20 memberctl cluster2 -n shop get configmap names
+}
+case_placement_label_change() {
+    place shop federatedconfigmap names '{"clusters":null,"clusterSelector":{"matchLabels":{"wave":"first"}}}'
+    lacks memberctl cluster1 -n shop get configmap names
+    hubctl -n kube-federation-system label kubefedcluster cluster1 wave=first
+    soon 20 one in_member cluster1 shop configmap names '{.data.k}'
+    hubctl -n kube-federation-system label kubefedcluster cluster1 wave-
+    gone 20 memberctl cluster1 -n shop get configmap names
+}
+case_placement_bad_selector() {
+    place shop federatedconfigmap names \
+        '{"clusterSelector":{"matchLabels":null,"matchExpressions":[{"key":"region","operator":"Near","values":["x"]}]}}'
+    soon 20 'False ComputePlacementFailed' propagation shop federatedconfigmap names
+    hubctl -n shop delete federatedconfigmap names
+}
+case_no_placement() {
+    federated FederatedConfigMap shop unplaced '{data: {k: v}}' '{}' | hubctl apply -f -
+    soon 20 'True ' propagation shop federatedconfigmap unplaced
+    lacks memberctl cluster1 -n shop get configmap unplaced
+    hubctl -n shop delete federatedconfigmap unplaced
+}
+case_namespace_intersection() {
+    config shop both v | hubctl apply -f -
+    soon 20 v in_member cluster1 shop configmap both '{.data.k}'
+    soon 20 v in_member cluster2 shop configmap both '{.data.k}'
+    place shop federatednamespace shop '{"clusters":[{"name":"cluster2"}]}'
+    gone 40 memberctl cluster1 get namespace shop
+    soon 20 cluster2 hub_jsonpath shop federatedconfigmap both '{.status.clusters[*].name}'
+    is v in_member cluster2 shop configmap both '{.data.k}'
+    place shop federatednamespace shop '{"clusters":[{"name":"cluster1"},{"name":"cluster2"}]}'
+    soon 40 v in_member cluster1 shop configmap both '{.data.k}'
+    hubctl -n shop delete federatedconfigmap both
+}
+case_namespace_not_federated() {
+    hubctl create namespace plain
+    config plain alone v | hubctl apply -f -
+    soon 20 'False NamespaceNotFederated' propagation plain federatedconfigmap alone
+    lacks memberctl cluster1 get namespace plain
+    hubctl delete namespace plain --timeout=30s
+}
+
+# ---- overrides ----
+case_overrides() {
+    deployment shop web "$BOTH" '[{clusterName: cluster2, clusterOverrides: [
+        {path: /spec/replicas, value: 3},
+        {op: add, path: /metadata/annotations, value: {note: here}},
+        {op: add, path: /spec/template/spec/containers/-, value: {name: side, image: "busybox:1"}},
+        {op: replace, path: "/spec/template/spec/containers/0/image", value: "nginx:2"}]}]' | hubctl apply -f -
+    soon 30 1 in_member cluster1 shop deployment web '{.spec.replicas}'
+    soon 30 3 in_member cluster2 shop deployment web '{.spec.replicas}'
+    is 'nginx:1' in_member cluster1 shop deployment web '{.spec.template.spec.containers[*].image}'
+    is 'nginx:2 busybox:1' in_member cluster2 shop deployment web '{.spec.template.spec.containers[*].image}'
+    is here in_member cluster2 shop deployment web '{.metadata.annotations.note}'
+    soon 60 3 in_member cluster2 shop deployment web '{.status.readyReplicas}'
+    soon 30 'True ' propagation shop federateddeployment web
+}
+case_override_removed() {
+    hubctl -n shop patch federateddeployment web --type=merge -p '{"spec":{"overrides":[{"clusterName":"cluster2","clusterOverrides":[
+        {"path":"/spec/replicas","value":2},{"op":"remove","path":"/spec/template/metadata/labels/none"}]}]}}'
+    # A removal of what is not there is an error of that cluster's overrides.
+    soon 20 ApplyOverridesFailed cluster_word shop federateddeployment web cluster2 status
+    hubctl -n shop patch federateddeployment web --type=merge -p '{"spec":{"overrides":[{"clusterName":"cluster2","clusterOverrides":[
+        {"path":"/spec/replicas","value":2}]}]}}'
+    soon 20 2 in_member cluster2 shop deployment web '{.spec.replicas}'
+    soon 20 'nginx:1' in_member cluster2 shop deployment web '{.spec.template.spec.containers[*].image}'
+    soon 20 '' in_member cluster2 shop deployment web '{.metadata.annotations.note}'
+    hubctl -n shop patch federateddeployment web --type=merge -p '{"spec":{"overrides":[]}}'
+    soon 20 1 in_member cluster2 shop deployment web '{.spec.replicas}'
+    soon 20 'True ' propagation shop federateddeployment web
+}
+case_bad_override() {
+    deployment shop bad "$BOTH" '[{clusterName: cluster2, clusterOverrides: [{path: /spec/none/below, value: 1}]}]' | hubctl apply -f -
+    config shop beside v | hubctl apply -f -
+    soon 20 ApplyOverridesFailed cluster_word shop federateddeployment bad cluster2 status
+    says '/spec/none/below' cluster_word shop federateddeployment bad cluster2 message
+    soon 20 'False CheckClusters' propagation shop federateddeployment bad
+    # The other cluster and the other works go on.
+    soon 20 nginx:1 in_member cluster1 shop deployment bad '{.spec.template.spec.containers[0].image}'
+    is '' cluster_word shop federateddeployment bad cluster1 status
+    soon 20 v in_member cluster2 shop configmap beside '{.data.k}'
+    lacks memberctl cluster2 -n shop get deployment bad
+    hubctl -n shop patch federateddeployment bad --type=merge -p '{"spec":{"overrides":[]}}'
+    soon 20 nginx:1 in_member cluster2 shop deployment bad '{.spec.template.spec.containers[0].image}'
+    soon 20 'True ' propagation shop federateddeployment bad
+    hubctl -n shop delete federateddeployment bad
+    hubctl -n shop delete federatedconfigmap beside
+}
+case_forbidden_override() {
+    config shop renamed v | sed 's/^spec: {/&overrides: [{clusterName: cluster1, clusterOverrides: [{path: \/metadata\/name, value: other}]}], /' |
+        hubctl apply -f -
+    # A path that may not be overridden fails the whole object.
+    soon 20 'ApplyOverridesFailed ApplyOverridesFailed' hub_jsonpath shop federatedconfigmap renamed '{.status.clusters[*].status}'
+    lacks memberctl cluster1 -n shop get configmap other
+    hubctl -n shop delete federatedconfigmap renamed
+}
+
+# ---- the short form ----
+case_short_form() {
+    cat >"$WORK/short.yaml" <<'YAML'
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: short
+  labels:
+    federated: "true"
+---
+apiVersion: types.kubefed.io/v1alpha2
+kind: FederatedDeployment
+metadata:
+  name: redis
+  namespace: short
+spec:
+  template:
+    metadata:
+      labels:
+        app: redis
+    spec:
+      containers:
+      - name: redis
+        image: redis:alpine
+        ports:
+        - containerPort: 6379
+YAML
+    local generation
+    hubctl apply -f "$WORK/short.yaml"
+    soon 30 redis:alpine in_member cluster1 short deployment redis '{.spec.template.spec.containers[0].image}'
+    soon 30 redis:alpine in_member cluster2 short deployment redis '{.spec.template.spec.containers[0].image}'
+    is '{"app":"redis"}' in_member cluster1 short deployment redis '{.spec.selector.matchLabels}'
+    is 1 in_member cluster1 short deployment redis '{.spec.replicas}'
+    soon 60 1 in_member cluster2 short deployment redis '{.status.readyReplicas}'
+    generation=$(hub_jsonpath short federateddeployment redis '{.metadata.generation}')
+    hubctl apply -f "$WORK/short.yaml"
+    is "$generation" hub_jsonpath short federateddeployment redis '{.metadata.generation}'
+    # What is stored is the whole form, as v1beta1.
+    is '{"app":"redis"}' hub_jsonpath short federateddeployment.v1beta1.types.kubefed.io redis '{.spec.template.spec.selector.matchLabels}'
+    sed -i 's/redis:alpine/redis:7/' "$WORK/short.yaml"
+    says configured hubctl apply -f "$WORK/short.yaml"
+    soon 30 redis:7 in_member cluster1 short deployment redis '{.spec.template.spec.containers[0].image}'
+    soon 30 redis:7 in_member cluster2 short deployment redis '{.spec.template.spec.containers[0].image}'
+    hubctl delete namespace short --timeout=60s
+    gone 60 memberctl cluster1 get namespace short
+}
+
+# ---- going away ----
+case_unplaced() {
+    place shop federateddeployment web '{"clusters":[{"name":"cluster1"}]}'
+    gone 20 memberctl cluster2 -n shop get deployment web
+    soon 20 cluster1 hub_jsonpath shop federateddeployment web '{.status.clusters[*].name}'
+    is 1 in_member cluster1 shop deployment web '{.spec.replicas}'
+}
+case_deletion() {
+    is kubefed.io/sync-controller hub_jsonpath shop federateddeployment web '{.metadata.finalizers[*]}'
+    # With its agent away the object waits for its copy to be gone.
+    agent_stop cluster1
+    hubctl -n shop delete federateddeployment web --wait=false
+    sleep 1
+    says . hub_jsonpath shop federateddeployment web '{.metadata.deletionTimestamp}'
+    says . in_member cluster1 shop deployment web '{.metadata.uid}'
+    agent_start cluster1
+    gone 40 hubctl -n shop get federateddeployment web
+    lacks memberctl cluster1 -n shop get deployment web
+}
+case_member_finalizer() {
+    config shop held v | hubctl apply -f -
+    soon 20 v in_member cluster1 shop configmap held '{.data.k}'
+    soon 20 v in_member cluster2 shop configmap held '{.data.k}'
+    memberctl cluster1 -n shop patch configmap held --type=merge -p '{"metadata":{"finalizers":["example.com/hold"]}}'
+    hubctl -n shop delete federatedconfigmap held --wait=false
+    gone 20 memberctl cluster2 -n shop get configmap held
+    soon 20 WaitingForRemoval cluster_word shop federatedconfigmap held cluster1 status
+    memberctl cluster1 -n shop patch configmap held --type=merge -p '{"metadata":{"finalizers":null}}'
+    gone 30 hubctl -n shop get federatedconfigmap held
+}
+case_orphan() {
+    config shop kept v | hubctl apply -f -
+    soon 20 v in_member cluster1 shop configmap kept '{.data.k}'
+    soon 20 v in_member cluster2 shop configmap kept '{.data.k}'
+    hubctl -n shop annotate federatedconfigmap kept kubefed.io/orphan=true
+    hubctl -n shop delete federatedconfigmap kept --timeout=30s
+    lacks hubctl -n shop get federatedconfigmap kept
+    is v in_member cluster1 shop configmap kept '{.data.k}'
+    is '' in_member cluster1 shop configmap kept '{.metadata.labels.kubefed\.io/managed}'
+    is '' in_member cluster2 shop configmap kept '{.metadata.labels.kubefed\.io/managed}'
+}
+
+# ---- kinds ----
+one_kind() { # one_kind FEDERATED_KIND TEMPLATE RESOURCE JSONPATH VALUE
+    federated "$1" shop kind "$2" | hubctl apply -f -
+    soon 30 "$5" in_member cluster1 shop "$3" kind "$4"
+    soon 30 "$5" in_member cluster2 shop "$3" kind "$4"
+    soon 30 'True ' propagation shop "federated$3" kind
+    is true in_member cluster1 shop "$3" kind '{.metadata.labels.kubefed\.io/managed}'
+    hubctl -n shop delete "federated$3" kind --timeout=40s
+    gone 30 memberctl cluster1 -n shop get "$3" kind
+}
+case_cluster_role() {
+    federated FederatedClusterRole '' fed-reader '{rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}' >"$WORK/role.yaml"
+    hubctl apply -f "$WORK/role.yaml"
+    soon 30 pods in_member cluster1 '' clusterrole fed-reader '{.rules[0].resources[0]}'
+    soon 30 pods in_member cluster2 '' clusterrole fed-reader '{.rules[0].resources[0]}'
+    hubctl delete -f "$WORK/role.yaml" --timeout=40s
+    gone 30 memberctl cluster1 get clusterrole fed-reader
+}
+
+# ---- what the member has to say ----
+case_rejected() {
+    federated FederatedService shop refused '{spec: {ports: [{port: 70000}]}}' | hubctl apply -f -
+    config shop fine v | hubctl apply -f -
+    soon 20 v in_member cluster1 shop configmap fine '{.data.k}'
+    soon 20 CreationFailed cluster_word shop federatedservice refused cluster1 status
+    says 'spec.ports\[0\].port: Invalid value: 70000.*must be between 1 and 65535' \
+        cluster_word shop federatedservice refused cluster1 message
+    soon 20 'False CheckClusters' propagation shop federatedservice refused
+    hubctl -n shop patch federatedservice refused --type=merge -p '{"spec":{"template":{"spec":{"ports":[{"port":7000}]}}}}'
+    soon 30 7000 in_member cluster1 shop service refused '{.spec.ports[0].port}'
+    soon 30 'True ' propagation shop federatedservice refused
+    # An update that the member refuses.
+    hubctl -n shop patch federatedservice refused --type=merge -p '{"spec":{"template":{"spec":{"ports":[{"port":-1}]}}}}'
+    soon 20 UpdateFailed cluster_word shop federatedservice refused cluster1 status
+    is 7000 in_member cluster1 shop service refused '{.spec.ports[0].port}'
+    hubctl -n shop delete federatedservice refused
+    hubctl -n shop delete federatedconfigmap fine
+}
+case_unknown_to_member() {
+    config shop many v | hubctl apply -f -
+    federated FederatedJob shop nonsense '{spec: {template: {spec: {restartPolicy: Sometimes, containers: []}}}}' | hubctl apply -f -
+    soon 20 CreationFailed cluster_word shop federatedjob nonsense cluster2 status
+    says 'restartPolicy|containers' cluster_word shop federatedjob nonsense cluster2 message
+    soon 20 v in_member cluster2 shop configmap many '{.data.k}'
+    hubctl -n shop delete federatedjob nonsense
+    hubctl -n shop delete federatedconfigmap many
+}
+case_adopted() {
+    local uid
+    memberctl cluster1 -n shop create configmap old --from-literal=k=before --from-literal=own=yes
+    uid=$(in_member cluster1 shop configmap old '{.metadata.uid}')
+    config shop old after | hubctl apply -f -
+    soon 20 after in_member cluster1 shop configmap old '{.data.k}'
+    is "$uid" in_member cluster1 shop configmap old '{.metadata.uid}'
+    is true in_member cluster1 shop configmap old '{.metadata.labels.kubefed\.io/managed}'
+    soon 20 'True ' propagation shop federatedconfigmap old
+    hubctl -n shop delete federatedconfigmap old --timeout=30s
+}
+case_managed_false() {
+    memberctl cluster1 -n shop create configmap mine --from-literal=k=own
+    memberctl cluster1 -n shop label configmap mine kubefed.io/managed=false
+    config shop mine hub | hubctl apply -f -
+    soon 20 ManagedLabelFalse cluster_word shop federatedconfigmap mine cluster1 status
+    soon 20 hub in_member cluster2 shop configmap mine '{.data.k}'
+    is own in_member cluster1 shop configmap mine '{.data.k}'
+    hubctl -n shop delete federatedconfigmap mine --timeout=30s
+    is own in_member cluster1 shop configmap mine '{.data.k}'
+    gone 20 memberctl cluster2 -n shop get configmap mine
+}
+
+# ---- more at once ----
+case_many() {
+    local n
+    for n in $(seq 60); do config shop "many-$n" "value $n"; echo ---; done | hubctl apply -f - >/dev/null
+    many_there() { [ "$(memberctl "$1" -n shop get configmaps -l kubefed.io/managed=true -o name | grep -c many-)" = "$2" ]; }
+    wait_for 40 'all 60 in cluster1' many_there cluster1 60
+    wait_for 40 'all 60 in cluster2' many_there cluster2 60
+    for n in $(seq 60); do config shop "many-$n" v; echo ---; done >"$WORK/many.yaml"
+    hubctl delete -f "$WORK/many.yaml" --wait=false >/dev/null
+    wait_for 60 'none left in cluster1' many_there cluster1 0
+    wait_for 60 'none left in cluster2' many_there cluster2 0
+}
+case_large() {
+    head -c 500000 /dev/urandom | base64 -w 0 >"$WORK/large"
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: large, namespace: shop}\nspec:\n  placement: %s\n  template:\n    data:\n      k: "%s"\n' \
+        "$BOTH" "$(cat "$WORK/large")" | hubctl create -f -
+    large_there() { memberctl "$1" -n shop get configmap large -o 'jsonpath={.data.k}' | cmp - "$WORK/large"; }
+    wait_for 60 'the large one in cluster1' large_there cluster1
+    wait_for 60 'the large one in cluster2' large_there cluster2
+    hubctl -n shop delete federatedconfigmap large --timeout=40s
+}
+case_type_at_run_time() {
+    cat <<'YAML' | hubctl apply -f -
+apiVersion: core.kubefed.io/v1beta1
+kind: FederatedTypeConfig
+metadata: {name: daemonsets.apps, namespace: kube-federation-system}
+spec:
+  targetType: {group: apps, version: v1, kind: DaemonSet, pluralName: daemonsets, scope: Namespaced}
+  federatedType: {group: types.kubefed.io, version: v1beta1, kind: FederatedDaemonSet, pluralName: federateddaemonsets, scope: Namespaced}
+  propagation: Enabled
+YAML
+    wait_for 20 'the new type' hubctl get federateddaemonsets -A
+    federated FederatedDaemonSet shop node '{spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: main, image: "nginx:1"}]}}}}' |
+        hubctl apply -f -
+    soon 30 nginx:1 in_member cluster1 shop daemonset node '{.spec.template.spec.containers[0].image}'
+    soon 30 1 in_member cluster2 shop daemonset node '{.status.numberReady}'
+    hubctl -n shop delete federateddaemonset node --timeout=30s
+}
+case_namespace_deletion() {
+    hubctl delete namespace shop --timeout=90s
+    gone 60 memberctl cluster1 get namespace shop
+    gone 60 memberctl cluster2 get namespace shop
+}
+
+must "two real members start" start_members
+must "fedhub starts" hub_start
+must "both join with labels and become ready" join_members
+must "FederatedNamespace makes the namespace" make_namespace
+try "placement by names, unknown names ignored" case_placement_names
+try "placement by selector, empty selector, empty list" case_placement_selector
+try "a cluster's label moves what selects it" case_placement_label_change
+try "a bad selector says ComputePlacementFailed" case_placement_bad_selector
+try "no placement is nobody" case_no_placement
+try "the namespace's placement limits its objects" case_namespace_intersection
+try "a namespace that is not federated" case_namespace_not_federated
+try "overrides add and replace; pods become ready" case_overrides
+try "overrides change and go" case_override_removed
+try "a bad override fails its cluster only" case_bad_override
+try "an override of the name fails the object" case_forbidden_override
+try "the short form: applied, again, changed" case_short_form
+try "out of the placement is gone" case_unplaced
+try "deletion waits for the copies" case_deletion
+try "a member's finalizer is waited for" case_member_finalizer
+try "the orphan annotation keeps the copies, without label" case_orphan
+try "FederatedConfigMap" one_kind FederatedConfigMap '{data: {k: v}}' configmap '{.data.k}' v
+try "FederatedSecret" one_kind FederatedSecret '{type: Opaque, data: {k: b3Blbg==}}' secret '{.data.k}' b3Blbg==
+try "FederatedService" one_kind FederatedService '{spec: {selector: {a: b}, ports: [{port: 80, targetPort: 8080}]}}' service \
+    '{.spec.ports[0].targetPort}' 8080
+try "FederatedServiceAccount" one_kind FederatedServiceAccount '{automountServiceAccountToken: false}' serviceaccount \
+    '{.automountServiceAccountToken}' false
+try "FederatedJob" one_kind FederatedJob \
+    '{spec: {completions: 2, template: {spec: {restartPolicy: Never, containers: [{name: main, image: "busybox:1"}]}}}}' job \
+    '{.spec.completions}' 2
+try "FederatedIngress" one_kind FederatedIngress \
+    '{spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}' ingress '{.spec.defaultBackend.service.name}' web
+try "FederatedReplicaSet" one_kind FederatedReplicaSet \
+    '{spec: {replicas: 0, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: main, image: "nginx:1"}]}}}}' \
+    replicaset '{.spec.replicas}' 0
+try "FederatedClusterRole" case_cluster_role
+try "what a member refuses is shown in its own words, others go on" case_rejected
+try "nonsense in a template is the member's refusal" case_unknown_to_member
+try "an unmanaged object is adopted" case_adopted
+try "kubefed.io/managed=false is respected" case_managed_false
+try "sixty objects at once, and away" case_many
+try "an object of 667 KB" case_large
+try "a type enabled at run time" case_type_at_run_time
+try "deleting the namespace removes it everywhere" case_namespace_deletion
+suite_end

@@ -1,0 +1,6 @@
+# Unit tests of agent/.
+set(agent_dir ${CMAKE_CURRENT_LIST_DIR})
+fed_unit_test(agent_daemon_test
+    SOURCES ${agent_dir}/agent_daemon_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)

@@ -1,0 +1,719 @@
+/* agent_daemon_test.c - the agent between a hub and a member that do what a test says. */
+#include "tests/unit/agent_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NS_BLOB "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\"}"
+#define MAP_A "{\"apiVersion\":\"v1\",\"data\":{\"k\":\"a\"},\"kind\":\"ConfigMap\"}"
+#define MAP_B "{\"apiVersion\":\"v1\",\"data\":{\"k\":\"b\"},\"kind\":\"ConfigMap\"}"
+#define WEB_BLOB "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"spec\":{\"replicas\":1}}"
+
+#define NS_PATH "/api/v1/namespaces/web"
+#define MAP_PATH "/api/v1/namespaces/web/configmaps/settings"
+#define WEB_PATH "/apis/apps/v1/namespaces/web/deployments/api"
+
+static const struct world_work ns = {"Namespace", NULL, "web", NS_BLOB, NULL, 0};
+static const struct world_work map_a = {"ConfigMap", "web", "settings", MAP_A, NULL, 0};
+static const struct world_work map_b = {"ConfigMap", "web", "settings", MAP_B, NULL, 0};
+static const struct world_work web = {"Deployment", "web", "api", WEB_BLOB, NULL, 0};
+
+/* Order of identities: group, kind, namespace, name: the core group first. */
+#define MAP_INDEX 0
+#define NS_INDEX 1
+#define WEB_INDEX 2
+
+static void publish(struct world *w, uint64_t revision, const struct world_work *works, size_t n)
+{
+    world_publish(w, 7, revision, works, n);
+}
+
+static struct world *world_with_three(void)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3000);
+    return w;
+}
+
+static bool logged(const struct world *w, const char *text)
+{
+    return strstr(w->log_text, text) != NULL;
+}
+
+static void assert_state(const struct world *w, size_t index, const char *expected)
+{
+    if (strncmp(w->hub_states[index], expected, strlen(expected)) != 0)
+        fail_msg("work %zu: \"%s\", expected \"%s\"", index, w->hub_states[index], expected);
+}
+
+static void test_first_delivery(void **state)
+{
+    struct world *w = world_with_three();
+
+    (void)state;
+    assert_non_null(world_object(w, NS_PATH));
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_non_null(world_object(w, WEB_PATH));
+    /* namespace, then configuration, then workloads */
+    assert_true(strstr(w->requests, "PATCH " NS_PATH "\n") < strstr(w->requests, "PATCH " MAP_PATH));
+    assert_true(strstr(w->requests, "PATCH " MAP_PATH) < strstr(w->requests, "PATCH " WEB_PATH));
+    assert_int_equal(w->full_reports, 1);
+    assert_int_equal(w->report.revision, 1);
+    assert_state(w, NS_INDEX, "Applied/Healthy");
+    assert_state(w, WEB_INDEX, "Applied/Progressing");
+    world_free(w);
+}
+
+static void test_one_change_goes_out_at_once(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+    unsigned reports = w->reports;
+    uint64_t then = w->now_ms;
+
+    (void)state;
+    world_forget_requests(w);
+    publish(w, 2, works, 3);
+    world_notify(w);
+    assert_int_equal(w->now_ms, then); /* no timer was waited for */
+    assert_string_equal(w->requests, "PATCH " MAP_PATH "\n");
+    assert_non_null(strstr(w->last_body, "\"k\":\"b\""));
+    assert_int_equal(w->reports, reports + 1);
+    assert_int_equal(w->report.n_entries, 1);
+    assert_int_equal(w->report.revision, 2);
+    assert_false(w->report.full);
+    world_free(w);
+}
+
+static void test_idle_writes_nothing(void **state)
+{
+    struct world *w = world_with_three();
+    unsigned commits;
+    unsigned reports;
+
+    (void)state;
+    world_pass(w, 10000);
+    commits = w->commits;
+    reports = w->reports;
+    world_forget_requests(w);
+    world_pass(w, 3600000);
+    assert_int_equal(w->commits, commits);
+    assert_int_equal(w->reports, reports);
+    assert_string_equal(w->requests, "");
+    assert_int_equal(w->connects, 1);
+    world_free(w);
+}
+
+static void test_restart_goes_on_without_hub(void **state)
+{
+    struct world *w = world_with_three();
+    struct world_object *map;
+
+    (void)state;
+    world_crash(w);
+    w->hub_down = true;
+    world_forget_requests(w);
+    map = world_object(w, MAP_PATH);
+    map->used = false; /* deleted while nobody looked */
+    world_boot(w);
+    world_pass(w, 2000);
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_int_equal(world_asked(w, "PATCH"), 1); /* and nothing else was applied again */
+    world_free(w);
+}
+
+static void test_crash_between_commit_and_apply(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world_work less[] = {ns, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    works[1] = map_b;
+    w->api_hold = true;
+    publish(w, 2, works, 3);
+    world_notify(w);
+    world_crash(w);
+    w->api_hold = false;
+    world_boot(w);
+    world_pass(w, 2000);
+    assert_non_null(strstr(w->last_body, "\"k\":\"b\""));
+    assert_state(w, MAP_INDEX, "Applied");
+
+    /* Applied, but the result was not written before the crash; then it leaves the bundle: not forgotten. */
+    publish(w, 3, less, 2);
+    world_notify(w);
+    world_pass(w, 2000);
+    publish(w, 4, works, 3);
+    world_notify(w);
+    world_crash(w);
+    assert_non_null(world_object(w, MAP_PATH));
+    publish(w, 5, less, 2);
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_null(world_object(w, MAP_PATH));
+    world_free(w);
+}
+
+static void test_one_bad_work(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_new();
+
+    (void)state;
+    w->refuse_path = "configmaps";
+    w->refuse_status = 422;
+    w->refuse_body = "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"data: too odd\"}";
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3000);
+    assert_non_null(world_object(w, WEB_PATH));
+    assert_state(w, MAP_INDEX, "Failed/Unknown CreationFailed data: too odd");
+    assert_state(w, WEB_INDEX, "Applied");
+    world_forget_requests(w);
+    world_pass(w, 600000);
+    assert_in_range(world_asked(w, "PATCH"), 2, 12); /* slowly, never given up */
+    w->refuse_path = NULL;
+    world_pass(w, 300000);
+    assert_state(w, MAP_INDEX, "Applied");
+    world_free(w);
+}
+
+static void test_waits_for_namespace(void **state)
+{
+    struct world_work works[] = {map_a};
+    struct world *w = world_new();
+
+    (void)state;
+    publish(w, 1, works, 1);
+    world_boot(w);
+    world_pass(w, 3000);
+    assert_state(w, 0, "Waiting/Unknown CreationFailed namespaces not found");
+    world_add_object(w, NS_PATH, "");
+    world_pass(w, 60000);
+    assert_state(w, 0, "Applied");
+    world_free(w);
+}
+
+static void test_adoption(void **state)
+{
+    struct world_work works[] = {map_a};
+    struct world *w = world_new();
+
+    (void)state;
+    world_add_object(w, NS_PATH, "");
+    world_add_object(w, MAP_PATH, "");
+    publish(w, 1, works, 1);
+    world_boot(w);
+    world_pass(w, 2000);
+    assert_state(w, 0, "Failed/Unknown AlreadyExists");
+    assert_int_equal(world_asked(w, "PATCH"), 0);
+
+    works[0].options = FED_WORK_ADOPT;
+    publish(w, 2, works, 1);
+    world_notify(w);
+    assert_int_equal(world_asked(w, "PATCH"), 1);
+
+    snprintf(world_object(w, MAP_PATH)->managed, 8, "false");
+    world_object(w, MAP_PATH)->rv = ++w->next_rv;
+    world_event(w, world_object(w, MAP_PATH), "DELETED");
+    world_pass(w, 5000);
+    assert_state(w, 0, "Failed/Healthy ManagedLabelFalse");
+    assert_int_equal(world_asked(w, "PATCH"), 1);
+    world_free(w);
+}
+
+static void test_drift(void **state)
+{
+    struct world *w = world_with_three();
+    struct world_object *map = world_object(w, MAP_PATH);
+
+    (void)state;
+    world_forget_requests(w);
+    /* a write to fields that are not ours */
+    map->rv = ++w->next_rv;
+    world_event(w, map, "MODIFIED");
+    world_pass(w, 1000);
+    assert_string_equal(w->requests, "");
+    /* kubectl took a field of ours */
+    snprintf(map->fields, sizeof map->fields, "stolen");
+    snprintf(map->other, sizeof map->other, "kubectl-edit");
+    map->rv = ++w->next_rv;
+    world_event(w, map, "MODIFIED");
+    world_settle(w);
+    assert_string_equal(w->requests, "PATCH " MAP_PATH "\n");
+    assert_true(logged(w, "changed by \"kubectl-edit\", put back"));
+    /* deleted by hand */
+    map->rv = ++w->next_rv;
+    map->used = false;
+    world_event(w, map, "DELETED");
+    world_settle(w);
+    assert_non_null(world_object(w, MAP_PATH));
+    world_free(w);
+}
+
+static void test_stale_event_is_no_drift(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+    struct world_object before = *world_object(w, MAP_PATH);
+
+    (void)state;
+    publish(w, 2, works, 3);
+    world_notify(w);
+    world_forget_requests(w);
+    world_event(w, &before, "MODIFIED"); /* the watch is behind our own apply */
+    world_settle(w);
+    assert_string_equal(w->requests, "");
+    world_free(w);
+}
+
+static void test_drift_during_apply(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+    struct world_object other = *world_object(w, MAP_PATH);
+
+    (void)state;
+    w->api_hold = true;
+    publish(w, 2, works, 3);
+    world_notify(w);
+    other.rv = w->next_rv + 50; /* somebody else, after our write but before its answer reached us */
+    snprintf(other.fields, sizeof other.fields, "stolen");
+    world_event(w, &other, "MODIFIED");
+    world_forget_requests(w);
+    w->api_hold = false;
+    world_settle(w);
+    assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 2);
+    world_free(w);
+}
+
+static void test_fight_is_bounded_and_named(void **state)
+{
+    struct world *w = world_with_three();
+
+    (void)state;
+    world_forget_requests(w);
+    for (unsigned i = 0; i < 600; i++) { /* ten minutes, each second */
+        struct world_object *map = world_object(w, MAP_PATH);
+
+        snprintf(map->fields, sizeof map->fields, "stolen-%u", i);
+        snprintf(map->other, sizeof map->other, "rogue");
+        map->rv = ++w->next_rv;
+        world_event(w, map, "MODIFIED");
+        world_pass(w, 1000);
+    }
+    assert_in_range(world_asked(w, "PATCH"), 6, 14);
+    assert_state(w, MAP_INDEX, "Failed/Healthy UpdateFailed \"rogue\" keeps changing");
+    world_free(w);
+}
+
+static void test_removal(void **state)
+{
+    struct world_work works[] = {ns, web};
+    struct world *w = world_with_three();
+    char uid[40];
+
+    (void)state;
+    snprintf(uid, sizeof uid, "\"uid\":\"%s\"", world_object(w, MAP_PATH)->uid);
+    w->linger = true;
+    world_forget_requests(w);
+    publish(w, 2, works, 2);
+    world_notify(w);
+    assert_int_equal(world_asked(w, "DELETE " MAP_PATH), 1);
+    assert_non_null(strstr(w->last_body, uid));
+    assert_non_null(strstr(w->last_body, "Background"));
+    world_pass(w, 1500);
+    assert_int_equal(w->report.n_removed, 1);
+    assert_true(fed_span_is(w->report.removed[0].id, "v1/ConfigMap/web/settings"));
+    assert_int_equal(w->report.removed[0].state, FED_WORK_REMOVING);
+    world_object(w, MAP_PATH)->used = false;
+    world_pass(w, 60000);
+    assert_int_equal(w->report.n_removed, 0);
+    assert_int_equal(w->report.revision, 2);
+    assert_int_equal(world_asked(w, "PATCH"), 0);
+    world_free(w);
+}
+
+static void test_removal_spares_a_stranger(void **state)
+{
+    struct world_work works[] = {ns, web};
+    struct world *w = world_with_three();
+    struct world_object *map = world_object(w, MAP_PATH);
+
+    (void)state;
+    snprintf(map->uid, sizeof map->uid, "another");
+    map->fields[0] = '\0';
+    publish(w, 2, works, 2);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_int_equal(world_asked(w, "DELETE"), 0);
+    assert_true(logged(w, "left in place"));
+    world_free(w);
+}
+
+static void test_orphan(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    works[1].options = FED_WORK_ORPHAN;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    works[1] = web;
+    publish(w, 2, works, 2);
+    world_notify(w);
+    world_pass(w, 2000);
+    assert_int_equal(world_asked(w, "DELETE"), 0);
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "");
+    assert_non_null(strstr(w->last_body, "/metadata/managedFields/0"));
+    assert_int_equal(w->report.n_removed, 0);
+    world_free(w);
+}
+
+static void test_list_without_objects_deletes_nothing(void **state)
+{
+    struct world *w = world_with_three();
+
+    (void)state;
+    for (size_t i = 0; i < WORLD_OBJECTS; i++)
+        w->objects[i].managed[0] = '\0'; /* the list comes back empty */
+    world_crash(w);
+    world_forget_requests(w);
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_int_equal(world_asked(w, "DELETE"), 0);
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "true");
+    world_free(w);
+}
+
+static void test_missed_notification_is_pulled(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    publish(w, 2, works, 3); /* its notification is lost */
+    works[1] = map_a;
+    publish(w, 3, works, 3);
+    world_notify(w); /* starts from revision 2 */
+    world_pass(w, 3000);
+    assert_int_equal(w->pulls, 1);
+    assert_int_equal(w->report.revision, 3);
+    world_free(w);
+}
+
+static void test_corrupt_frame_leads_to_full_pull(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    w->corrupt_delta = true;
+    world_forget_requests(w);
+    publish(w, 2, works, 3);
+    world_notify(w);
+    assert_string_equal(w->requests, ""); /* nothing of it was applied */
+    assert_true(logged(w, "nothing of it was applied"));
+    w->corrupt_delta = false;
+    world_pass(w, 30000);
+    assert_int_equal(w->report.revision, 2);
+    assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
+    world_free(w);
+}
+
+static void test_older_revision_is_refused(void **state)
+{
+    struct world_work works[] = {ns};
+    struct world *w = world_with_three();
+    struct fed_link_message message = {.code = FED_LINK_CONTENT};
+    struct fed_buf frame;
+
+    (void)state;
+    works[0] = ns;
+    publish(w, 5, works, 1);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_null(world_object(w, MAP_PATH));
+    world_frame(w, 0, 1, &frame);
+    message.payload = fed_buf_span(&frame);
+    w->link_events.notification(w->link_events.ctx, &message);
+    world_pass(w, 5000);
+    fed_buf_fini(&frame);
+    assert_null(world_object(w, MAP_PATH));
+    assert_true(logged(w, "is older than revision 5"));
+    world_free(w);
+}
+
+static void test_new_epoch_removes_nothing(void **state)
+{
+    struct world_work works[] = {ns, map_a};
+    struct world *w = world_with_three();
+
+    (void)state;
+    world_publish(w, 8, 1, works, 2); /* restored from a backup that did not know the Deployment */
+    world_notify(w);
+    world_pass(w, 10000);
+    assert_non_null(world_object(w, WEB_PATH));
+    assert_int_equal(world_asked(w, "DELETE"), 0);
+    assert_true(logged(w, "Deployment web/api: not named by the hub's new epoch"));
+    world_crash(w);
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_non_null(world_object(w, WEB_PATH));
+    /* named again, and then taken out: now it was somebody's wish */
+    works[1] = web;
+    world_publish(w, 8, 2, works, 2);
+    world_notify(w);
+    world_pass(w, 2000);
+    world_publish(w, 8, 3, works, 1);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_null(world_object(w, WEB_PATH));
+    world_free(w);
+}
+
+static void test_report_conflict_leads_to_full(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    w->hub_seq = 99; /* the hub lost count */
+    publish(w, 2, works, 3);
+    world_notify(w);
+    world_pass(w, 10000);
+    assert_int_equal(w->full_reports, 2);
+    assert_int_equal(w->report.n_entries, 3);
+    world_free(w);
+}
+
+static void test_dead_hub_is_noticed(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    w->pings_lost = true;
+    world_pass(w, 130000);
+    assert_true(w->connects >= 2);
+    w->pings_lost = false;
+    publish(w, 2, works, 3);
+    world_pass(w, 300000);
+    assert_int_equal(w->report.revision, 2);
+    world_free(w);
+}
+
+static void test_hub_that_refuses_is_not_hammered(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    w->hub_down = true;
+    world_boot(w);
+    world_pass(w, 3600000);
+    assert_in_range(w->connects, 10, 30);
+    world_free(w);
+}
+
+static void test_api_server_away(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    w->api_down = true;
+    publish(w, 2, works, 3);
+    world_notify(w);
+    world_pass(w, 20000);
+    assert_true(strstr((const char *)w->report.facts.at, "unreachable") || w->report.facts.len == 0);
+    assert_true(logged(w, "member API server: unreachable: connection refused"));
+    w->api_down = false;
+    world_pass(w, 20000);
+    assert_state(w, MAP_INDEX, "Applied");
+    assert_non_null(strstr(w->last_body, "\"k\":\"b\""));
+    world_free(w);
+}
+
+static void test_full_disk_stages_nothing(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    w->commit_err = FED_ERR_FULL;
+    world_forget_requests(w);
+    publish(w, 2, works, 3);
+    world_notify(w);
+    assert_string_equal(w->requests, "");
+    w->commit_err = FED_OK;
+    world_pass(w, 30000);
+    assert_int_equal(w->report.revision, 2);
+    world_free(w);
+}
+
+static void test_corrupt_state_is_refused(void **state)
+{
+    struct world *w = world_with_three();
+    struct agent_table table;
+    struct agent_state file;
+    struct fed_diag diag = {""};
+
+    (void)state;
+    world_crash(w);
+    for (size_t i = 0; i < w->n_rows; i++) {
+        if (w->rows[i].key[0] == 'w')
+            w->rows[i].value[12] ^= 0x20;
+    }
+    agent_table_init(&table, fed_alloc_system());
+    agent_state_init(&file, fed_alloc_system(), &w->store);
+    assert_int_equal(agent_state_load(&file, &table, 0, &diag), FED_ERR_CORRUPT);
+    assert_non_null(strstr(diag.text, "nothing was changed"));
+    agent_table_fini(&table);
+    world_free(w);
+}
+
+static void test_bad_override_names_its_place(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    works[1].overrides = "[{\"op\":\"remove\",\"path\":\"/data/none\"}]";
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3000);
+    assert_state(w, MAP_INDEX, "Failed/Unknown ApplyOverridesFailed");
+    assert_state(w, WEB_INDEX, "Applied");
+    world_free(w);
+}
+
+static void test_remote_status(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+    struct world_object *object;
+
+    (void)state;
+    works[2].options = FED_WORK_STATUS;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3000);
+    object = world_object(w, WEB_PATH);
+    snprintf(object->status, sizeof object->status, "{\"readyReplicas\":1}");
+    object->rv = ++w->next_rv;
+    world_event(w, object, "MODIFIED");
+    world_pass(w, 2000);
+    assert_int_equal(w->report.n_remote, 1);
+    assert_true(fed_span_is(w->report.remote[0].status, "{\"readyReplicas\":1}"));
+    assert_int_equal(w->report.remote[0].index, WEB_INDEX);
+    world_free(w);
+}
+
+static void test_status_document(void **state)
+{
+    struct world *w = world_with_three();
+    struct fed_buf out;
+
+    (void)state;
+    fed_buf_init(&out, fed_alloc_system(), 65536);
+    assert_int_equal(agent_daemon_status_json(w->daemon, &out), FED_OK);
+    assert_string_equal(fed_buf_cstr(&out),
+        "{\"cluster\":\"cluster1\",\"hub\":\"coaps://hub.test:5684\",\"link\":\"coap\","
+        "\"connected\":true,\"since_unix_s\":1795000000,\"epoch\":7,\"revision\":1,"
+        "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0},"
+        "\"bytes\":{\"sent\":1000,\"received\":2000,\"month_sent\":1000,\"month_received\":2000},"
+        "\"certificate\":{\"not_after_unix_s\":0}}");
+    fed_buf_fini(&out);
+    world_free(w);
+}
+
+static void note_left(void *ctx)
+{
+    ++*(unsigned *)ctx;
+}
+
+static void test_leave(void **state)
+{
+    struct world *w = world_with_three();
+    unsigned left = 0;
+
+    (void)state;
+    agent_daemon_leave(w->daemon, false, note_left, &left);
+    world_pass(w, 20000);
+    assert_int_equal(left, 1);
+    assert_null(world_object(w, NS_PATH));
+    assert_null(world_object(w, WEB_PATH));
+    world_free(w);
+}
+
+static void test_many_works(void **state)
+{
+    static char names[60][16];
+    struct world_work works[61] = {ns};
+    struct world *w = world_new();
+
+    (void)state;
+    for (size_t i = 0; i < 60; i++) {
+        snprintf(names[i], sizeof names[i], "map-%02zu", i);
+        works[i + 1] = map_a;
+        works[i + 1].name = names[i];
+    }
+    publish(w, 1, works, 61);
+    world_boot(w);
+    world_pass(w, 10000);
+    for (size_t i = 0; i < 61; i++)
+        assert_state(w, i, "Applied/Healthy");
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_delivery),
+        cmocka_unit_test(test_one_change_goes_out_at_once),
+        cmocka_unit_test(test_idle_writes_nothing),
+        cmocka_unit_test(test_restart_goes_on_without_hub),
+        cmocka_unit_test(test_crash_between_commit_and_apply),
+        cmocka_unit_test(test_one_bad_work),
+        cmocka_unit_test(test_waits_for_namespace),
+        cmocka_unit_test(test_adoption),
+        cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_stale_event_is_no_drift),
+        cmocka_unit_test(test_drift_during_apply),
+        cmocka_unit_test(test_fight_is_bounded_and_named),
+        cmocka_unit_test(test_removal),
+        cmocka_unit_test(test_removal_spares_a_stranger),
+        cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_list_without_objects_deletes_nothing),
+        cmocka_unit_test(test_missed_notification_is_pulled),
+        cmocka_unit_test(test_corrupt_frame_leads_to_full_pull),
+        cmocka_unit_test(test_older_revision_is_refused),
+        cmocka_unit_test(test_new_epoch_removes_nothing),
+        cmocka_unit_test(test_report_conflict_leads_to_full),
+        cmocka_unit_test(test_dead_hub_is_noticed),
+        cmocka_unit_test(test_hub_that_refuses_is_not_hammered),
+        cmocka_unit_test(test_api_server_away),
+        cmocka_unit_test(test_full_disk_stages_nothing),
+        cmocka_unit_test(test_corrupt_state_is_refused),
+        cmocka_unit_test(test_bad_override_names_its_place),
+        cmocka_unit_test(test_remote_status),
+        cmocka_unit_test(test_status_document),
+        cmocka_unit_test(test_leave),
+        cmocka_unit_test(test_many_works),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,122 @@
+/* agent_world.h - a whole world for one agent in memory: clock, state file, hub and member API server.
+ *
+ * Nothing happens by itself: world_settle answers what was asked and fires what is due, world_pass moves the clock. */
+#ifndef FEDLET_TESTS_AGENT_WORLD_H
+#define FEDLET_TESTS_AGENT_WORLD_H
+
+#include "agent/daemon.h"
+#include "proto/bundle/report.h"
+
+#define WORLD_REVISIONS 16
+#define WORLD_WORKS 64
+#define WORLD_OBJECTS 128
+#define WORLD_LOG_MAX 65536
+
+struct world_work { /* short form of a work */
+    const char *kind;
+    const char *ns;
+    const char *name;
+    const char *blob;
+    const char *overrides;
+    uint32_t options;
+};
+
+struct world_object { /* in the member */
+    bool used;
+    char path[300];
+    char uid[40];
+    unsigned rv;
+    unsigned generation;
+    char managed[8]; /* label value, "" for none */
+    char fields[80]; /* of our managedFields entry, "" for none */
+    char other[40];  /* another manager, "" for none */
+    char status[200]; /* JSON, "" for none */
+};
+
+struct world_watch {
+    bool used;
+    char path[300];
+    struct fed_kube_watch_events events;
+};
+
+struct world {
+    /* loop */
+    struct fed_loop loop;
+    uint64_t now_ms;
+    int64_t unix_s;
+    struct fed_timer *timers;
+    /* store */
+    struct fed_store store;
+    struct world_row {
+        uint8_t *key, *value;
+        size_t key_len, value_len;
+    } rows[2048];
+    size_t n_rows;
+    unsigned commits;
+    enum fed_err commit_err; /* refuses commits */
+    /* member */
+    struct fed_kube kube;
+    struct world_object objects[WORLD_OBJECTS];
+    unsigned next_rv, next_uid;
+    bool api_down;
+    bool api_hold;            /* requests wait */
+    const char *refuse_path;  /* PATCHes whose path contains it get refuse_status and refuse_body */
+    unsigned refuse_status;
+    const char *refuse_body;
+    bool linger;              /* deleted objects stay until world_forget */
+    struct fed_kube_call *calls;
+    struct world_watch watches[16];
+    char requests[WORLD_LOG_MAX]; /* "METHOD path\n" of everything but probes and lists */
+    char last_body[8192];
+    /* hub */
+    struct fed_link link;
+    struct fed_link_events link_events;
+    struct world_op *ops;
+    bool hub_down;
+    bool pings_lost;
+    bool corrupt_delta;       /* spoils every frame that is not a full one */
+    unsigned report_code;     /* 0: 2.04 */
+    uint64_t hub_seq;
+    struct world_revision {
+        uint32_t epoch;
+        uint64_t revision;
+        struct fed_work works[WORLD_WORKS];
+        size_t n_works;
+    } revisions[WORLD_REVISIONS];
+    size_t n_revisions;
+    unsigned connects, pulls, observes, full_reports, reports;
+    struct fed_arena report_arena;
+    struct fed_report report; /* the last one */
+    char hub_states[WORLD_WORKS][80]; /* by index: "Applied/Healthy reason message" */
+    /* the agent */
+    struct fed_crypto crypto;
+    struct fed_log log;
+    char log_text[WORLD_LOG_MAX];
+    struct agent_identity identity;
+    struct agent_sync_slot slot;
+    struct agent_daemon *daemon;
+};
+
+struct world *world_new(void);
+void world_free(struct world *w);
+void world_boot(struct world *w); /* starts the agent and settles */
+void world_crash(struct world *w); /* ends it without letting it write anything */
+void world_settle(struct world *w);
+void world_pass(struct world *w, uint64_t ms);
+
+/* The hub's next bundle; world_notify tells a connected agent. */
+void world_publish(struct world *w, uint32_t epoch, uint64_t revision,
+    const struct world_work *works, size_t n);
+void world_notify(struct world *w);
+/* A frame between two published revisions (0: full), to be freed by fed_buf_fini. */
+void world_frame(struct world *w, uint64_t from, uint64_t to, struct fed_buf *out);
+
+struct world_object *world_object(struct world *w, const char *path);
+struct world_object *world_add_object(struct world *w, const char *path, const char *managed);
+/* Tells the watches of its kind. type: "MODIFIED", "DELETED". */
+void world_event(struct world *w, const struct world_object *object, const char *type);
+/* How often a line beginning with this was requested. */
+unsigned world_asked(const struct world *w, const char *request);
+void world_forget_requests(struct world *w);
+
+#endif

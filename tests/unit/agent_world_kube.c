@@ -1,0 +1,374 @@
+/* agent_world_kube.c - the member's API server of agent_world.h: as much of Kubernetes' server-side apply as the agent
+ * relies on. A field set is represented by the length and sum of the applied body: equal bodies, equal fields. */
+#include "tests/unit/agent_world_inner.h"
+
+#include "agent/path.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fed_kube_call {
+    char method[8];
+    char path[600];
+    char body[8192];
+    fed_kube_done *done;
+    void *ctx;
+    struct fed_kube_call *next;
+};
+
+static void note(struct world *w, const char *method, const char *path)
+{
+    size_t len = strlen(w->requests);
+
+    snprintf(w->requests + len, sizeof w->requests - len, "%s %s\n", method, path);
+}
+
+static enum fed_err request(void *ctx, const struct fed_kube_request *request, fed_kube_done *done,
+    void *done_ctx, struct fed_kube_call **out)
+{
+    struct world *w = ctx;
+    struct fed_kube_call *call = calloc(1, sizeof *call);
+    struct fed_kube_call **end = &w->calls;
+
+    snprintf(call->method, sizeof call->method, "%s", request->method);
+    snprintf(call->path, sizeof call->path, "%s", request->path);
+    assert_true(request->body.len < sizeof call->body);
+    if (request->body.len > 0)
+        memcpy(call->body, request->body.at, request->body.len);
+    call->done = done;
+    call->ctx = done_ctx;
+    while (*end)
+        end = &(*end)->next;
+    *end = call;
+    if (out)
+        *out = call;
+    return FED_OK;
+}
+
+static void take_out(struct world *w, struct fed_kube_call *call)
+{
+    struct fed_kube_call **at = &w->calls;
+
+    while (*at != call)
+        at = &(*at)->next;
+    *at = call->next;
+}
+
+static void cancel(void *ctx, struct fed_kube_call *call)
+{
+    take_out(ctx, call);
+    free(call);
+}
+
+static enum fed_err watch(void *ctx, const char *path, const char *accept,
+    const struct fed_kube_watch_events *events, struct fed_kube_watch **out)
+{
+    struct world *w = ctx;
+
+    (void)accept;
+    for (size_t i = 0; i < 16; i++) {
+        if (w->watches[i].used)
+            continue;
+        w->watches[i] = (struct world_watch){.used = true, .events = *events};
+        snprintf(w->watches[i].path, sizeof w->watches[i].path, "%s", path);
+        *out = (struct fed_kube_watch *)&w->watches[i];
+        return FED_OK;
+    }
+    return FED_ERR_LIMIT;
+}
+
+static void watch_cancel(void *ctx, struct fed_kube_watch *handle)
+{
+    (void)ctx;
+    ((struct world_watch *)handle)->used = false;
+}
+
+void world_kube_init(struct world *w)
+{
+    w->kube = (struct fed_kube){.ctx = w,
+        .request = request,
+        .cancel = cancel,
+        .watch = watch,
+        .watch_cancel = watch_cancel};
+}
+
+void world_kube_cut(struct world *w)
+{
+    while (w->calls)
+        cancel(w, w->calls);
+    memset(w->watches, 0, sizeof w->watches);
+}
+
+/* ---- objects ---- */
+
+struct world_object *world_object(struct world *w, const char *path)
+{
+    for (size_t i = 0; i < WORLD_OBJECTS; i++) {
+        if (w->objects[i].used && strcmp(w->objects[i].path, path) == 0)
+            return &w->objects[i];
+    }
+    return NULL;
+}
+
+struct world_object *world_add_object(struct world *w, const char *path, const char *managed)
+{
+    struct world_object *object = w->objects;
+
+    while (object->used)
+        object++;
+    *object = (struct world_object){.used = true, .rv = ++w->next_rv, .generation = 1};
+    snprintf(object->path, sizeof object->path, "%s", path);
+    snprintf(object->uid, sizeof object->uid, "uid-%u", ++w->next_uid);
+    snprintf(object->managed, sizeof object->managed, "%s", managed);
+    return object;
+}
+
+/* "/apis/apps/v1/namespaces/NS/deployments/NAME": NS or "". */
+static void names_of(const struct world_object *o, char ns[100], char name[100])
+{
+    const char *in = strstr(o->path, "/namespaces/");
+    const char *last = strrchr(o->path, '/');
+
+    snprintf(name, 100, "%s", last + 1);
+    ns[0] = '\0';
+    if (in && in + strlen("/namespaces") != last)
+        snprintf(ns, 100, "%.*s", (int)strcspn(in + 12, "/"), in + 12);
+}
+
+static void put_object(struct fed_buf *out, const struct world_object *o)
+{
+    char ns[100];
+    char name[100];
+
+    names_of(o, ns, name);
+    fed_buf_printf(out, "{\"metadata\":{\"name\":\"%s\",", name);
+    if (ns[0])
+        fed_buf_printf(out, "\"namespace\":\"%s\",", ns);
+    fed_buf_printf(out, "\"uid\":\"%s\",\"resourceVersion\":\"%u\",\"generation\":%u", o->uid, o->rv,
+        o->generation);
+    if (o->managed[0])
+        fed_buf_printf(out, ",\"labels\":{\"kubefed.io/managed\":\"%s\"}", o->managed);
+    fed_buf_put_text(out, ",\"managedFields\":[");
+    if (o->other[0])
+        fed_buf_printf(out,
+            "{\"manager\":\"%s\",\"operation\":\"Update\",\"time\":\"2026-01-02T00:00:00Z\"}%s",
+            o->other, o->fields[0] ? "," : "");
+    if (o->fields[0])
+        fed_buf_printf(out,
+            "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}", o->fields);
+    fed_buf_put_text(out, "]}");
+    if (o->status[0])
+        fed_buf_printf(out, ",\"status\":%s", o->status);
+    fed_buf_put_u8(out, '}');
+}
+
+void world_event(struct world *w, const struct world_object *object, const char *type)
+{
+    struct fed_buf line;
+    char plural[100];
+    const char *last = strrchr(object->path, '/');
+    const char *from = last;
+
+    while (*--from != '/')
+        ;
+    snprintf(plural, sizeof plural, "%.*s?", (int)(last - from), from);
+    fed_buf_init(&line, fed_alloc_system(), 1u << 20);
+    fed_buf_printf(&line, "{\"type\":\"%s\",\"object\":", type);
+    put_object(&line, object);
+    fed_buf_put_u8(&line, '}');
+    for (size_t i = 0; i < 16; i++) {
+        if (w->watches[i].used && strstr(w->watches[i].path, plural))
+            w->watches[i].events.line(w->watches[i].events.ctx, fed_buf_span(&line));
+    }
+    fed_buf_fini(&line);
+}
+
+/* ---- answers ---- */
+
+static void status_body(struct fed_buf *out, unsigned code, const char *kind)
+{
+    fed_buf_printf(out,
+        "{\"kind\":\"Status\",\"code\":%u,\"reason\":\"NotFound\",\"message\":\"%s not found\","
+        "\"details\":{\"kind\":\"%s\"}}",
+        code, kind, kind);
+}
+
+static bool namespace_missing(struct world *w, const char *path)
+{
+    const char *in = strstr(path, "/namespaces/");
+    char ns_path[200];
+
+    if (!in || !strchr(in + 12, '/'))
+        return false;
+    snprintf(ns_path, sizeof ns_path, "/api/v1/namespaces/%.*s", (int)strcspn(in + 12, "/"), in + 12);
+    return !world_object(w, ns_path);
+}
+
+static unsigned apply_object(
+    struct world *w, const char *path, const struct fed_kube_call *call, struct fed_buf *out)
+{
+    struct world_object *o = world_object(w, path);
+    unsigned sum = 0;
+    char fields[80];
+
+    for (const char *c = call->body; *c; c++)
+        sum = sum * 31 + (unsigned char)*c;
+    snprintf(fields, sizeof fields, "%zu-%u", strlen(call->body), sum);
+    if (!o && namespace_missing(w, path)) {
+        status_body(out, 404, "namespaces");
+        return 404;
+    }
+    if (!o)
+        o = world_add_object(w, path, "");
+    if (strcmp(o->fields, fields) != 0 || strcmp(o->managed, "true") != 0) {
+        o->rv = ++w->next_rv;
+        o->generation++;
+    }
+    snprintf(o->fields, sizeof o->fields, "%s", fields);
+    snprintf(o->managed, sizeof o->managed, "true");
+    put_object(out, o);
+    return 200;
+}
+
+static unsigned delete_object(struct world *w, const char *path, const char *body, struct fed_buf *out)
+{
+    struct world_object *o = world_object(w, path);
+
+    if (!o) {
+        status_body(out, 404, "things");
+        return 404;
+    }
+    if (!strstr(body, o->uid)) {
+        status_body(out, 409, "uid");
+        return 409;
+    }
+    if (!w->linger)
+        o->used = false;
+    return 200;
+}
+
+static unsigned list_objects(struct world *w, const char *path, struct fed_buf *out)
+{
+    char plural[100];
+    size_t len = strcspn(path, "?");
+    const char *from = path + len;
+    size_t n = 0;
+
+    while (*--from != '/')
+        ;
+    snprintf(plural, sizeof plural, "%.*s/", (int)(path + len - from), from);
+    fed_buf_printf(out, "{\"metadata\":{\"resourceVersion\":\"%u\"},\"items\":[", w->next_rv);
+    for (size_t i = 0; i < WORLD_OBJECTS; i++) {
+        const struct world_object *o = &w->objects[i];
+        const char *at = o->used ? strstr(o->path, plural) : NULL;
+
+        if (!at || strchr(at + strlen(plural), '/') || strcmp(o->managed, "true") != 0)
+            continue;
+        if (n++ > 0)
+            fed_buf_put_u8(out, ',');
+        put_object(out, o);
+    }
+    fed_buf_put_text(out, "]}");
+    return 200;
+}
+
+static unsigned release_object(struct world *w, const char *path, struct fed_buf *out)
+{
+    struct world_object *o = world_object(w, path);
+
+    if (!o)
+        return 404;
+    o->managed[0] = o->fields[0] = '\0';
+    o->rv = ++w->next_rv;
+    put_object(out, o);
+    return 200;
+}
+
+static unsigned get_object(struct world *w, const char *path, struct fed_buf *out)
+{
+    struct world_object *o = world_object(w, path);
+
+    if (!o) {
+        status_body(out, 404, "things");
+        return 404;
+    }
+    put_object(out, o);
+    return 200;
+}
+
+static unsigned respond(struct world *w, const struct fed_kube_call *call, struct fed_buf *out)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(call->path, "?"), call->path);
+    if (strcmp(path, "/healthz") == 0) {
+        fed_buf_put_text(out, "ok");
+        return 200;
+    }
+    if (strcmp(path, "/version") == 0) {
+        fed_buf_put_text(out, "{\"gitVersion\":\"v1.34.4\"}");
+        return 200;
+    }
+    if (strstr(call->path, "labelSelector="))
+        return list_objects(w, call->path, out);
+    note(w, call->method, path);
+    if (strcmp(call->method, "GET") == 0)
+        return get_object(w, path, out);
+    memcpy(w->last_body, call->body, sizeof w->last_body);
+    if (strcmp(call->method, "DELETE") == 0)
+        return delete_object(w, path, call->body, out);
+    if (w->refuse_path && strstr(path, w->refuse_path)) {
+        fed_buf_put_text(out, w->refuse_body);
+        return w->refuse_status;
+    }
+    if (call->body[0] == '[')
+        return release_object(w, path, out);
+    assert_non_null(strstr(call->path, "fieldManager=fedlet&force=true"));
+    return apply_object(w, path, call, out);
+}
+
+bool world_kube_step(struct world *w)
+{
+    struct fed_kube_call *call = w->calls;
+    struct fed_kube_answer answer = {0};
+    struct fed_diag diag = {"connection refused"};
+    struct fed_buf body;
+
+    if (!call || w->api_hold)
+        return false;
+    take_out(w, call);
+    fed_buf_init(&body, fed_alloc_system(), 1u << 20);
+    if (w->api_down) {
+        call->done(call->ctx, FED_ERR_NETWORK, NULL, &diag);
+    } else {
+        answer.status = respond(w, call, &body);
+        answer.body = fed_buf_span(&body);
+        call->done(call->ctx, FED_OK, &answer, NULL);
+    }
+    fed_buf_fini(&body);
+    free(call);
+    return true;
+}
+
+unsigned world_asked(const struct world *w, const char *wanted)
+{
+    unsigned n = 0;
+    const char *at = w->requests;
+
+    while ((at = strstr(at, wanted))) {
+        if (at == w->requests || at[-1] == '\n')
+            n++;
+        at++;
+    }
+    return n;
+}
+
+void world_forget_requests(struct world *w)
+{
+    w->requests[0] = '\0';
+}

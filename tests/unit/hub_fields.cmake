@@ -1,0 +1,9 @@
+# Schemas and server-side apply, which need nothing of the server around them.
+set(fields_dir ${CMAKE_CURRENT_LIST_DIR})
+set(api_dir ${PROJECT_SOURCE_DIR}/hub/api)
+fed_library(hub_fields_alone
+    SOURCES ${api_dir}/managed_fields.c ${api_dir}/field_set.c ${api_dir}/field_walk.c
+        ${api_dir}/schema.c ${api_dir}/schema_check.c
+    LINK fed_object fed_base)
+# Not a test of its own: tests/e2e/fields_oracle.py drives it next to a real API server.
+fed_program(hub_fields_driver SOURCES ${fields_dir}/hub_fields_driver.c LINK hub_fields_alone)

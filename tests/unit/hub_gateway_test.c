@@ -1,0 +1,728 @@
+/* hub_gateway_test.c - the link's resources through a link that keeps what it is given, with proto's decoder as the agent. */
+#include "hub_join_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hub/gateway/internal.h"
+
+/* ---- a link that keeps what it is given ---- */
+
+struct fed_link_session {
+    void *user;
+    bool closed;
+    bool observed;
+    unsigned notifications;
+    uint64_t tag;
+    struct fed_buf body; /* of the last notification */
+};
+struct fed_link_exchange {
+    unsigned answers;
+    unsigned code;
+    uint32_t max_age_s;
+    struct fed_buf body;
+};
+
+static void link_set_user(struct fed_link_session *session, void *user)
+{
+    session->user = user;
+}
+
+static void *link_user(const struct fed_link_session *session)
+{
+    return session->user;
+}
+
+static void link_close(struct fed_link_session *session)
+{
+    session->closed = true;
+}
+
+static void link_answer(struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s)
+{
+    exchange->answers++;
+    exchange->code = code;
+    exchange->max_age_s = max_age_s;
+    fed_buf_put(&exchange->body, body);
+}
+
+static unsigned notified_in_all;
+
+static enum fed_err link_notify(struct fed_link_session *session, struct fed_span body, uint64_t tag)
+{
+    assert_false(session->closed);
+    assert_true(body.len <= FED_LINK_NOTIFY_BODY_MAX);
+    if (!session->observed)
+        return FED_ERR_NOT_FOUND;
+    session->notifications++;
+    session->tag = tag;
+    notified_in_all++;
+    fed_buf_clear(&session->body);
+    fed_buf_put(&session->body, body);
+    return FED_OK;
+}
+
+static const struct hub_gateway_link test_link = {.name = "test",
+    .set_user = link_set_user,
+    .user = link_user,
+    .close = link_close,
+    .answer = link_answer,
+    .notify = link_notify};
+
+/* ---- the world ---- */
+
+struct world {
+    struct join_world join;
+    struct hub_gateway *gateway;
+    struct fed_link_server_events events;
+    struct fed_link_exchange last;
+};
+
+static void on_changed(void *ctx, struct fed_span cluster, uint64_t revision)
+{
+    struct world *w = ctx;
+
+    hub_gateway_plan_changed(w->gateway, cluster, revision);
+}
+
+static void on_object_changed(void *ctx, const struct hub_object_ref *ref, uint64_t revision)
+{
+    struct world *w = ctx;
+
+    hub_status_object_changed(w->join.hub.status, ref, revision);
+}
+
+static int setup(void **state)
+{
+    static struct world w;
+    struct hub_gateway_options options = {0};
+    struct fed_diag diag = {""};
+
+    memset(&w, 0, sizeof w);
+    notified_in_all = 0;
+    join_world_open(&w.join);
+    if (hub_gateway_open(fed_alloc_system(), &w.join.loop, NULL, w.join.hub.objects, w.join.hub.plan, w.join.hub.status,
+            w.join.identity, &options, &w.gateway, &diag))
+        fail_msg("%s", diag.text);
+    assert_int_equal(hub_gateway_bind(w.gateway, &test_link, &w.events), FED_OK);
+    hub_plan_on_change(w.join.hub.plan, on_changed, on_object_changed, &w);
+    fed_buf_init(&w.last.body, fed_alloc_system(), FED_FRAME_MAX);
+    hub_world_types(&w.join.hub);
+    hub_world_put(&w.join.hub, W_NAMESPACES, "ns", "ns",
+        "{'metadata':{'name':'ns','namespace':'ns','generation':1},'spec':{'placement':{'clusterSelector':{}}}}");
+    *state = &w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    hub_plan_on_change(w->join.hub.plan, NULL, NULL, NULL);
+    hub_gateway_close(w->gateway);
+    fed_buf_fini(&w->last.body);
+    join_world_close(&w->join);
+    return 0;
+}
+
+/* A ConfigMap with a value of so many bytes that hardly deflate. */
+static void put_configmap(struct world *w, const char *name, size_t size)
+{
+    static unsigned long seed = 1;
+    char json[8192];
+    char value[4096];
+
+    assert_true(size < sizeof value);
+    for (size_t i = 0; i < size; i++) {
+        seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+        value[i] = (char)("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[seed >> 58]);
+    }
+    value[size] = '\0';
+    snprintf(json, sizeof json,
+        "{'metadata':{'name':'%s','namespace':'ns','generation':1,'finalizers':['kubefed.io/sync-controller']},'spec':"
+        "{'template':{'data':{'k':'%s'}},'placement':{'clusterSelector':{}}}}", name, value);
+    hub_world_put(&w->join.hub, W_CONFIGMAPS, "ns", name, json);
+}
+
+static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_link_method method, const char *path,
+    const char *query, struct fed_span payload, bool observe)
+{
+    struct fed_link_server_request request = {.method = method,
+        .path = fed_span_text(path), .query = fed_span_text(query), .payload = payload, .observe = observe};
+
+    fed_buf_clear(&w->last.body);
+    w->last.answers = 0;
+    w->events.request(w->events.ctx, session, &w->last, &request);
+    assert_int_equal(w->last.answers, 1);
+    if (observe && w->last.code == FED_LINK_CONTENT)
+        session->observed = true;
+    return w->last.code;
+}
+
+static unsigned get(struct world *w, struct fed_link_session *session, const char *path)
+{
+    return ask(w, session, FED_LINK_GET, path, "", fed_span_text(""), false);
+}
+
+static unsigned pull(struct world *w, struct fed_link_session *session, uint32_t epoch, uint64_t revision, bool observe)
+{
+    char query[64];
+
+    snprintf(query, sizeof query, "e=%lu&r=%llu", (unsigned long)epoch, (unsigned long long)revision);
+    return ask(w, session, FED_LINK_GET, "b", query, fed_span_text(""), observe);
+}
+
+static void open_session(struct world *w, struct fed_link_session *session, const struct fed_crypto_cert_info *cert,
+    const char *psk_identity)
+{
+    struct fed_link_peer peer = {.cert = cert, .psk_identity = psk_identity, .address = "192.0.2.7:40000"};
+
+    memset(session, 0, sizeof *session);
+    fed_buf_init(&session->body, fed_alloc_system(), 2048);
+    w->events.opened(w->events.ctx, session, &peer);
+}
+
+static void end_session(struct world *w, struct fed_link_session *session)
+{
+    if (!session->closed)
+        w->events.closed(w->events.ctx, session, "test over");
+    fed_buf_fini(&session->body);
+}
+
+/* A cluster that has joined, and its certificate. */
+static void join_cluster(struct world *w, const char *name, struct fed_crypto_cert_info *cert)
+{
+    static unsigned n;
+    struct fed_join_answer answer;
+    struct fed_token token;
+    struct join_agent agent;
+    struct fed_diag diag;
+    char id[16];
+
+    snprintf(id, sizeof id, "token%05u", n++);
+    join_world_token(&w->join, id, "{}", &token);
+    join_agent_init(&w->join, &agent, name);
+    if (join_agent_join(&w->join, &agent, &token, &answer, &diag))
+        fail_msg("%s", diag.text);
+    assert_int_equal(w->join.crypto.cert_info(
+        w->join.crypto.ctx, fed_span_text(answer.certificate), cert, &diag), FED_OK);
+    join_agent_fini(&agent);
+}
+
+/* ---- what an agent holds ---- */
+
+#define VIEW_FRAMES 16u
+struct view {
+    struct fed_arena arenas[VIEW_FRAMES];
+    struct fed_frame frames[VIEW_FRAMES];
+    size_t n;
+    struct fed_manifest now;
+};
+
+static enum fed_err view_blob(void *ctx, const struct fed_digest *digest, struct fed_span *out)
+{
+    struct view *view = ctx;
+
+    for (size_t f = 0; f < view->n; f++)
+        for (size_t i = 0; i < view->frames[f].n_blobs; i++)
+            if (fed_digest_eq(&view->frames[f].blob_digests[i], digest)) {
+                *out = view->frames[f].blobs[i];
+                return FED_OK;
+            }
+    return FED_ERR_NOT_FOUND;
+}
+
+/* Takes a frame in as an agent does. */
+static enum fed_err view_take(struct view *view, struct fed_span bytes)
+{
+    struct fed_manifest nothing = {0};
+    struct fed_frame_head head;
+    struct fed_span rest = bytes;
+    struct fed_diag diag = {""};
+    enum fed_err err = fed_frame_head_take(&rest, &head);
+    struct fed_span copy;
+    uint8_t *kept;
+
+    assert_int_equal(err, FED_OK);
+    assert_true(view->n < VIEW_FRAMES);
+    fed_arena_init(&view->arenas[view->n], fed_alloc_system(), 8u << 20);
+    kept = fed_alloc_get(&view->arenas[view->n].alloc, bytes.len);
+    memcpy(kept, bytes.at, bytes.len);
+    copy = fed_span_of(kept, bytes.len);
+    err = fed_frame_decode(&view->arenas[view->n], copy, head.base_revision ? &view->now : &nothing, view_blob, view,
+        &view->frames[view->n], &diag);
+    if (err) {
+        fed_arena_fini(&view->arenas[view->n]);
+        return err;
+    }
+    view->now = view->frames[view->n].target;
+    view->n++;
+    return FED_OK;
+}
+
+static void view_fini(struct view *view)
+{
+    while (view->n > 0)
+        fed_arena_fini(&view->arenas[--view->n]);
+}
+
+static bool view_is_present(struct world *w, const struct view *view, const char *cluster)
+{
+    const struct fed_manifest *present;
+    struct fed_digest a;
+    struct fed_digest b;
+
+    assert_int_equal(hub_plan_manifest(w->join.hub.plan, fed_span_text(cluster), &present), FED_OK);
+    assert_int_equal(fed_manifest_digest(present, &a), FED_OK);
+    assert_int_equal(fed_manifest_digest(&view->now, &b), FED_OK);
+    return present->revision == view->now.revision && present->epoch == view->now.epoch && fed_digest_eq(&a, &b);
+}
+
+static bool has_body(struct fed_span frame)
+{
+    struct fed_frame_head head;
+
+    assert_int_equal(fed_frame_head_take(&frame, &head), FED_OK);
+    return head.has_body;
+}
+
+/* ---- tests ---- */
+
+static void test_join(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_join_request request;
+    struct fed_join_answer answer;
+    struct fed_token token;
+    struct join_agent agent;
+    struct fed_diag diag = {""};
+    struct fed_buf key;
+    struct fed_buf text;
+
+    join_world_token(&w->join, "abcdef0123", "{}", &token);
+    join_agent_init(&w->join, &agent, "cluster1");
+    fed_buf_init(&key, fed_alloc_system(), 64);
+    fed_buf_init(&text, fed_alloc_system(), FED_JOIN_MESSAGE_MAX);
+    assert_int_equal(w->events.psk(w->events.ctx, FED_SPAN_LIT("nosuch0000"), &key), FED_ERR_NOT_FOUND);
+    assert_int_equal(w->events.psk(w->events.ctx, FED_SPAN_LIT("abcdef0123"), &key), FED_OK);
+    assert_true(fed_span_eq(fed_buf_span(&key), fed_span_of(token.secret, sizeof token.secret)));
+    open_session(w, &session, NULL, "abcdef0123");
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", FED_SPAN_LIT("{}"), false), FED_LINK_BAD_REQUEST);
+    assert_true(w->last.body.len > 0);
+    assert_int_equal(get(w, &session, "j"), FED_LINK_NOT_ALLOWED);
+    join_agent_request(&w->join, &agent, &token, &request);
+    assert_int_equal(fed_join_request_put(&text, &request), FED_OK);
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    assert_true(answer.approved);
+    assert_string_equal(answer.cluster, "cluster1");
+    fed_buf_clear(&text);
+    request.proof[0] ^= 1;
+    assert_int_equal(fed_join_request_put(&text, &request), FED_OK);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_FORBIDDEN);
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_UNAVAILABLE);
+    assert_int_equal(w->last.max_age_s, 60);
+    end_session(w, &session);
+    fed_buf_fini(&key);
+    fed_buf_fini(&text);
+    join_agent_fini(&agent);
+}
+
+/* Every resource for every kind of session. */
+static void test_rights(void **state)
+{
+    static const char *const paths[] = {"h", "b", "s", "j", "", "x", "B", "b/", "h/cluster2"};
+    struct world *w = *state;
+    struct fed_link_session token;
+    struct fed_link_session nobody;
+    struct fed_link_session stranger;
+    struct fed_link_session agent;
+    struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info other;
+    struct hub_gateway_stats stats;
+
+    join_cluster(w, "cluster1", &cert);
+    other = cert;
+    snprintf(other.common_name, sizeof other.common_name, "cluster2");
+    open_session(w, &token, NULL, "abcdef0123");
+    open_session(w, &nobody, NULL, NULL);
+    open_session(w, &stranger, &other, NULL);
+    open_session(w, &agent, &cert, NULL);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        bool join = strcmp(paths[i], "j") == 0;
+
+        assert_int_equal(get(w, &token, paths[i]), join ? FED_LINK_NOT_ALLOWED : FED_LINK_UNAUTHORIZED);
+        assert_int_equal(get(w, &nobody, paths[i]), join ? FED_LINK_NOT_ALLOWED : FED_LINK_UNAUTHORIZED);
+        assert_int_equal(get(w, &stranger, paths[i]), FED_LINK_FORBIDDEN);
+    }
+    assert_non_null(strstr(fed_buf_cstr(&w->last.body), "cluster2 is not registered"));
+    assert_int_equal(get(w, &agent, "j"), FED_LINK_FORBIDDEN);
+    assert_int_equal(get(w, &agent, "h"), FED_LINK_CONTENT);
+    assert_int_equal(get(w, &agent, "s"), FED_LINK_NOT_ALLOWED);
+    assert_int_equal(get(w, &agent, "x"), FED_LINK_NOT_FOUND);
+    assert_int_equal(get(w, &agent, "h/cluster2"), FED_LINK_NOT_FOUND);
+    assert_int_equal(get(w, &agent, "b"), FED_LINK_BAD_REQUEST); /* no query */
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(stats.refused, 8 + 8 + 9 + 1);
+    end_session(w, &token);
+    end_session(w, &nobody);
+    end_session(w, &stranger);
+    end_session(w, &agent);
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, 0);
+}
+
+static void test_hello_and_report(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello hello;
+    struct fed_span from;
+    struct fed_buf report;
+    struct fed_report said = {.full = true, .seq = 1, .facts = FED_SPAN_LIT("{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\"}")};
+    static uint8_t huge[FED_REPORT_MAX + 1];
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    from = fed_buf_span(&w->last.body);
+    assert_int_equal(fed_link_hello_take(&from, &hello), FED_OK);
+    assert_int_equal(hello.heartbeat_s, 120);
+    assert_int_equal(hello.epoch, hub_plan_epoch(w->join.hub.plan));
+    assert_int_equal(hello.report_seq, 0);
+    assert_in_range(hello.unix_s, fed_loop_unix_s(&w->join.loop) - 5, fed_loop_unix_s(&w->join.loop) + 5);
+    said.epoch = hello.epoch;
+    said.revision = hub_world_revision(&w->join.hub, "cluster1");
+    fed_buf_init(&report, fed_alloc_system(), FED_REPORT_MAX);
+    fed_report_put(&report, &said);
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", fed_buf_span(&report), false), FED_LINK_CHANGED);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    from = fed_buf_span(&w->last.body);
+    assert_int_equal(fed_link_hello_take(&from, &hello), FED_OK);
+    assert_int_equal(hello.report_seq, 1);
+    assert_non_null(strstr(hub_world_composed(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1"), "v1.34.4"));
+    said.full = false;
+    said.seq = 7;
+    fed_buf_clear(&report);
+    fed_report_put(&report, &said);
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", fed_buf_span(&report), false), FED_LINK_CONFLICT);
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", FED_SPAN_LIT("\377garbage"), false), FED_LINK_BAD_REQUEST);
+    assert_true(w->last.body.len > 0);
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", fed_span_of(huge, sizeof huge), false), FED_LINK_TOO_LARGE);
+    fed_buf_fini(&report);
+    end_session(w, &session);
+}
+
+static void test_pull(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+    uint32_t epoch = hub_plan_epoch(w->join.hub.plan);
+    uint64_t first;
+    size_t full;
+
+    put_configmap(w, "a", 600);
+    put_configmap(w, "b", 600);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    assert_int_equal(view.now.n_works, 3); /* the namespace, and the two */
+    full = w->last.body.len;
+    first = view.now.revision;
+    /* The same again: only a head. */
+    assert_int_equal(pull(w, &session, epoch, first, false), FED_LINK_CONTENT);
+    assert_false(has_body(fed_buf_span(&w->last.body)));
+    assert_true(w->last.body.len < 40);
+    put_configmap(w, "a", 100);
+    assert_int_equal(pull(w, &session, epoch, first, false), FED_LINK_CONTENT);
+    assert_true(w->last.body.len < full / 3);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    assert_int_equal(view.frames[view.n - 1].n_changed, 1);
+    /* Another epoch, or a revision that nobody remembers: everything. */
+    assert_int_equal(pull(w, &session, epoch + 1, view.now.revision, false), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    assert_int_equal(view.frames[view.n - 1].head.base_revision, 0);
+    assert_int_equal(pull(w, &session, epoch, 999999999, false), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    assert_int_equal(view.frames[view.n - 1].head.base_revision, 0);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    assert_int_equal(ask(w, &session, FED_LINK_GET, "b", "e=1&r=x", fed_span_text(""), false), FED_LINK_BAD_REQUEST);
+    view_fini(&view);
+    end_session(w, &session);
+}
+
+static void test_notify(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+    uint64_t tag;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    put_configmap(w, "a", 101);
+    assert_int_equal(session.notifications, 0); /* nothing is observed */
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 0); /* the answer said it all */
+    put_configmap(w, "a", 102);
+    assert_int_equal(session.notifications, 1);
+    assert_true(has_body(fed_buf_span(&session.body)));
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    tag = session.tag;
+    put_configmap(w, "a", 103);
+    put_configmap(w, "b", 20);
+    assert_int_equal(session.notifications, 1); /* one under way */
+    w->events.notified(w->events.ctx, &session, tag + 5, true); /* of another time */
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2); /* both changes in one, from what was acknowledged */
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2); /* nothing new */
+    /* Not acknowledged: the observation is over. */
+    put_configmap(w, "b", 21);
+    assert_int_equal(session.notifications, 3);
+    w->events.notified(w->events.ctx, &session, session.tag, false);
+    put_configmap(w, "b", 22);
+    assert_int_equal(session.notifications, 3);
+    /* Observed again with what is held. */
+    assert_int_equal(pull(w, &session, view.now.epoch, view.now.revision, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    put_configmap(w, "b", 23);
+    assert_int_equal(session.notifications, 4);
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    view_fini(&view);
+    end_session(w, &session);
+}
+
+static void test_notify_large(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    put_configmap(w, "a", 3000);
+    assert_int_equal(session.notifications, 1);
+    assert_false(has_body(fed_buf_span(&session.body)));
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1); /* told once */
+    /* What was only announced is not held: the next change still starts from before it. */
+    put_configmap(w, "b", 20);
+    assert_int_equal(session.notifications, 2);
+    assert_false(has_body(fed_buf_span(&session.body)));
+    /* The pull overtakes the acknowledgement. */
+    assert_int_equal(pull(w, &session, view.now.epoch, view.now.revision, false), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2);
+    put_configmap(w, "b", 21);
+    assert_int_equal(session.notifications, 3);
+    assert_true(has_body(fed_buf_span(&session.body)));
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    view_fini(&view);
+    end_session(w, &session);
+}
+
+static void test_sessions(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session older;
+    struct fed_link_session newer;
+    struct fed_link_session third;
+    struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info second;
+
+    join_cluster(w, "cluster1", &cert);
+    join_cluster(w, "cluster2", &second);
+    open_session(w, &older, &cert, NULL);
+    assert_int_equal(pull(w, &older, 0, 0, true), FED_LINK_CONTENT);
+    open_session(w, &newer, &cert, NULL);
+    assert_true(older.closed);
+    assert_null(older.user);
+    assert_false(newer.closed);
+    assert_int_equal(pull(w, &newer, 0, 0, true), FED_LINK_CONTENT);
+    put_configmap(w, "a", 10);
+    assert_int_equal(older.notifications, 0);
+    assert_int_equal(newer.notifications, 1);
+    w->events.alive(w->events.ctx, &newer);
+    open_session(w, &third, &second, NULL);
+    hub_world_remove(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1");
+    assert_true(newer.closed);
+    assert_false(third.closed);
+    assert_int_equal(join_world_delete(&w->join, JW_REQUESTS, "cluster2"), FED_OK);
+    assert_true(third.closed);
+    /* Back again: told that it is out. */
+    end_session(w, &newer);
+    open_session(w, &newer, &cert, NULL);
+    assert_int_equal(pull(w, &newer, 0, 0, true), FED_LINK_FORBIDDEN);
+    end_session(w, &older);
+    end_session(w, &newer);
+    end_session(w, &third);
+}
+
+/* ---- many ---- */
+
+#define MANY 300u
+
+static void put_many(struct world *w, struct hub_object_write *writes, char (*text)[1024])
+{
+    struct fed_diag diag = {""};
+    char key[512];
+
+    snprintf(key, sizeof key, "%s", join_world_text(&w->join, JW_REQUESTS, "cluster1", "spec.publicKey"));
+    for (size_t i = 0; i < MANY; i++) {
+        char *name = text[3 * i];
+
+        snprintf(name, 1024, "many-%03zu", i);
+        snprintf(text[3 * i + 1], 1024, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{}}", name);
+        snprintf(text[3 * i + 2], 1024,
+            "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"publicKey\":\"%s\"},\"status\":{\"state\":\"Approved\"}}", name, key);
+        for (size_t k = 0; k < 2; k++)
+            writes[2 * i + k] = (struct hub_object_write){
+                .ref = {.resource = fed_span_text(k ? JW_REQUESTS : W_CLUSTERS), .ns = FED_SPAN_LIT(W_SYSTEM),
+                    .name = fed_span_text(name)},
+                .bytes = fed_span_text(text[3 * i + 1 + k])};
+    }
+    if (hub_objects_commit(w->join.hub.objects, writes, 2 * MANY, NULL, 0, NULL, &diag))
+        fail_msg("%s", diag.text);
+    hub_world_settle(&w->join.hub);
+}
+
+static void one_turn(void *ctx)
+{
+    struct fed_loop *loop = ctx;
+
+    loop->stop(loop->ctx);
+}
+
+static void test_many(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session *sessions = calloc(MANY, sizeof *sessions);
+    struct hub_object_write *writes = calloc(2 * MANY, sizeof *writes);
+    char(*text)[1024] = calloc(3 * MANY, sizeof *text);
+    struct fed_crypto_cert_info cert;
+    struct hub_gateway_stats stats;
+    struct fed_diag diag = {""};
+    struct hub_object_write change = {.ref = {.resource = FED_SPAN_LIT(W_CONFIGMAPS), .ns = FED_SPAN_LIT("ns"), .name = FED_SPAN_LIT("a")},
+        .expected = HUB_ANY_REVISION,
+        .bytes = FED_SPAN_LIT("{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"generation\":2,\"finalizers\":[\"kubefed.io/sync-controller\"]},"
+                              "\"spec\":{\"template\":{\"data\":{\"k\":\"changed for everybody, and long enough to be deflated: "
+                              "kubefed.io/sync-controller kubefed.io/sync-controller\"}},\"placement\":{\"clusterSelector\":{}}}}")};
+    unsigned most = 0;
+
+    put_configmap(w, "a", 50);
+    join_cluster(w, "cluster1", &cert);
+    put_many(w, writes, text);
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(cert.common_name, sizeof cert.common_name, "many-%03zu", i);
+        open_session(w, &sessions[i], &cert, NULL);
+        assert_int_equal(pull(w, &sessions[i], 0, 0, true), FED_LINK_CONTENT);
+    }
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, MANY);
+    assert_int_equal(hub_objects_commit(w->join.hub.objects, &change, 1, NULL, 0, NULL, &diag), FED_OK);
+    for (int turn = 0; turn < 20 && notified_in_all < MANY; turn++) {
+        unsigned before = notified_in_all;
+
+        assert_int_equal(w->join.loop.defer(w->join.loop.ctx, one_turn, &w->join.loop), FED_OK);
+        assert_int_equal(fed_linux_loop_run(w->join.hub.linux_loop), FED_OK);
+        most = notified_in_all - before > most ? notified_in_all - before : most;
+    }
+    assert_int_equal(notified_in_all, MANY);
+    assert_in_range(most, 1, 256);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(sessions[i].notifications, 1);
+        assert_true(has_body(fed_buf_span(&sessions[i].body)));
+        end_session(w, &sessions[i]);
+    }
+    hub_gateway_stats(w->gateway, &stats);
+    assert_in_range(stats.cache_bytes, 1, 4u << 20);
+    free(sessions);
+    free(writes);
+    free(text);
+}
+
+static void test_cache(void **state)
+{
+    struct gateway_cache cache;
+    struct fed_digest key = {{0}};
+    struct fed_span out;
+    size_t size = 1u << 19;
+    uint8_t *bytes = calloc(4, size);
+
+    (void)state;
+    gateway_cache_init(&cache, fed_alloc_system());
+    for (uint8_t i = 0; i < 7; i++) { /* eight would be more than fit with their heads */
+        key.bytes[0] = i;
+        bytes[0] = i;
+        gateway_cache_put(&cache, &key, fed_span_of(bytes, size));
+    }
+    key.bytes[0] = 0;
+    assert_true(gateway_cache_get(&cache, &key, &out)); /* used: stays */
+    assert_int_equal(out.len, size);
+    key.bytes[0] = 7;
+    gateway_cache_put(&cache, &key, fed_span_of(bytes, size));
+    assert_true(cache.bytes <= GATEWAY_CACHE_BYTES);
+    key.bytes[0] = 1;
+    assert_false(gateway_cache_get(&cache, &key, &out)); /* the one used longest ago */
+    key.bytes[0] = 0;
+    assert_true(gateway_cache_get(&cache, &key, &out));
+    assert_int_equal(out.at[0], 0);
+    key.bytes[0] = 99;
+    gateway_cache_put(&cache, &key, fed_span_of(bytes, 4 * size)); /* too large for one */
+    assert_false(gateway_cache_get(&cache, &key, &out));
+    gateway_cache_fini(&cache);
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_join, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hello_and_report, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+        cmocka_unit_test(test_cache),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
