@@ -19,6 +19,9 @@
 #define HEARTBEAT_MAX_S 3600u
 #define CLOCK_OFF_S 300
 #define DIGEST_FAILURES_MAX 2u
+/* After that long without a word about the bundle the observation is renewed: the hub may have dropped it while the
+ * session lives on (RFC 7641 section 3.3.1). */
+#define RENEW_MS 1800000u
 
 struct agent_sync {
     struct agent_ports ports;
@@ -33,6 +36,7 @@ struct agent_sync {
     struct agent_retry retry;
     struct agent_retry pull_retry;
     uint64_t up_ms;
+    uint64_t told_ms; /* the hub last spoke of the bundle */
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
     unsigned pings_lost;
@@ -201,6 +205,7 @@ static void take_frame(struct agent_sync *s, struct fed_span bytes)
     struct fed_diag diag = {""};
     bool same_epoch;
 
+    s->told_ms = now_of(s);
     if (bytes.len == 0)
         return;
     if (fed_frame_head_take(&from, &head)) {
@@ -302,6 +307,45 @@ static void arm_heartbeat(struct agent_sync *s)
     agent_timer_at(&s->ports, s->timer, now_of(s) + s->heartbeat_ms);
 }
 
+static void on_renewed(void *ctx, enum fed_err err, const struct fed_link_message *message,
+    const struct fed_diag *diag)
+{
+    struct agent_sync *s = ctx;
+
+    if (s->at != AGENT_SYNC_READY || err == FED_ERR_CLOSED)
+        return;
+    if (err)
+        give_up(s, text_of(err, diag), 0);
+    else if (!is_busy_code(s, message) && message->code != FED_LINK_CONTENT)
+        give_up(s, "it refused the observation", 0);
+    else if (message->code == FED_LINK_CONTENT)
+        take_frame(s, message->payload);
+}
+
+static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
+{
+    struct fed_buf query;
+    enum fed_err err;
+
+    fed_buf_init(&query, s->ports.mem, 128);
+    err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE,
+        bundle_query(s, &query), PULL_TIMEOUT_MS, done, s);
+    fed_buf_fini(&query);
+    return err;
+}
+
+static void renew(struct agent_sync *s)
+{
+    enum fed_err err;
+
+    if (now_of(s) - s->told_ms < RENEW_MS || s->pulling)
+        return;
+    s->told_ms = now_of(s);
+    err = ask_to_observe(s, on_renewed);
+    if (err)
+        give_up(s, fed_err_text(err), 0);
+}
+
 static void send_ping(struct agent_sync *s);
 
 static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *message,
@@ -316,6 +360,7 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
     if (!err) {
         s->pings_lost = 0;
         arm_heartbeat(s);
+        renew(s);
     } else if (++s->pings_lost >= AGENT_PINGS_LOST_MAX) {
         give_up(s, "it does not answer any more", 0);
     } else {
@@ -360,14 +405,10 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
 
 static void observe(struct agent_sync *s)
 {
-    struct fed_buf query;
     enum fed_err err;
 
-    fed_buf_init(&query, s->ports.mem, 128);
     enter(s, AGENT_SYNC_OBSERVING);
-    err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE,
-        bundle_query(s, &query), PULL_TIMEOUT_MS, on_observed, s);
-    fed_buf_fini(&query);
+    err = ask_to_observe(s, on_observed);
     if (err)
         give_up(s, fed_err_text(err), 0);
 }

@@ -210,7 +210,7 @@ static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
 
 enum fed_err hub_handle_patch(struct hub_request *r)
 {
-    enum patch_type type;
+    enum patch_type type = PATCH_MERGE;
     struct fed_json *patch;
     enum fed_err err = patch_type_of(r, &type);
 

@@ -102,6 +102,34 @@ static void check_finalizers(struct hub_causes *causes, const struct fed_json *m
     }
 }
 
+static bool holds_text(const struct fed_json *list, struct fed_span text)
+{
+    for (size_t i = 0; i < fed_json_count(list); i++)
+        if (fed_span_eq(fed_json_string(fed_json_at(list, i)), text))
+            return true;
+    return false;
+}
+
+enum fed_err hub_meta_check_new_finalizers(
+    struct hub_request *r, const struct fed_json *live, const struct fed_json *object)
+{
+    const struct fed_json *before = fed_json_find(live, "metadata.finalizers");
+    const struct fed_json *list = fed_json_find(object, "metadata.finalizers");
+
+    if (hub_meta(live, "deletionTimestamp").len == 0)
+        return FED_OK;
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        struct fed_span text = fed_json_string(fed_json_at(list, i));
+
+        if (!holds_text(before, text))
+            return hub_fail_field(r, "metadata.finalizers", "FieldValueForbidden",
+                "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
+                "[]string{\"" FED_SPAN_FMT "\"}",
+                FED_SPAN_ARG(text));
+    }
+    return FED_OK;
+}
+
 static void check_owners(struct hub_causes *causes, const struct fed_json *metadata)
 {
     static const char *const required[] = {"apiVersion", "kind", "name", "uid"};

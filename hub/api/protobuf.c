@@ -127,7 +127,7 @@ static enum fed_err take_varint(struct fed_span *from, uint64_t *out)
 
 static enum fed_err take_wire(struct fed_span *from, struct wire *out)
 {
-    uint64_t tag;
+    uint64_t tag = 0;
     enum fed_err err = take_varint(from, &tag);
 
     if (err)

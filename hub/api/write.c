@@ -395,6 +395,8 @@ static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = hub_meta_keep(r, w->live_view, w->next);
     if (!err)
+        err = hub_meta_check_new_finalizers(r, w->live, w->next);
+    if (!err)
         err = validate(r, r->version, w->next);
     if (!err)
         err = own(r, w);

@@ -26,7 +26,8 @@ static enum fed_err encode(struct hub_gateway *gateway, const struct fed_manifes
     return fed_frame_encode(gateway->mem, base, target, hub_plan_blob, gateway->plan, &cache, out);
 }
 
-static enum fed_err encode_full(struct hub_gateway *gateway, const struct fed_manifest *target, struct fed_buf *out)
+static enum fed_err encode_full(
+    struct hub_gateway *gateway, const struct fed_manifest *target, struct fed_buf *out)
 {
     struct fed_manifest nothing = {.epoch = target->epoch};
 
@@ -34,9 +35,10 @@ static enum fed_err encode_full(struct hub_gateway *gateway, const struct fed_ma
     return encode(gateway, &nothing, target, out);
 }
 
-/* The change from a revision that is still remembered, with all its blobs. FED_ERR_NOT_FOUND otherwise. */
-static enum fed_err encode_change(struct hub_gateway *gateway, struct fed_span cluster, uint64_t revision,
-    const struct fed_manifest *target, struct fed_buf *out)
+/* The change from a revision that is still remembered, with all its blobs. FED_ERR_NOT_FOUND
+ * otherwise. */
+static enum fed_err encode_change(struct hub_gateway *gateway, struct fed_span cluster,
+    uint64_t revision, const struct fed_manifest *target, struct fed_buf *out)
 {
     const struct fed_manifest *base;
     enum fed_err err = hub_plan_manifest_at(gateway->plan, cluster, revision, &base);
@@ -45,8 +47,8 @@ static enum fed_err encode_change(struct hub_gateway *gateway, struct fed_span c
     return err ? err : encode(gateway, base, target, out);
 }
 
-enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struct fed_span cluster, uint32_t epoch,
-    uint64_t revision, struct fed_buf *out, uint64_t *target_revision)
+enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struct fed_span cluster,
+    uint32_t epoch, uint64_t revision, struct fed_buf *out, uint64_t *target_revision)
 {
     const struct fed_manifest *target;
     enum fed_err err = hub_plan_manifest(gateway->plan, cluster, &target);
@@ -66,8 +68,9 @@ enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struct fed_span cl
     return err;
 }
 
-enum fed_err gateway_bundle_notification(struct hub_gateway *gateway, const struct gateway_session *session,
-    struct fed_buf *out, enum gateway_frame *form, uint64_t *target_revision)
+enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
+    const struct gateway_session *session, struct fed_buf *out, enum gateway_frame *form,
+    uint64_t *target_revision)
 {
     struct fed_span cluster = fed_span_text(session->name);
     const struct fed_manifest *target;

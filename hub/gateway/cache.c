@@ -84,7 +84,8 @@ void gateway_cache_put(void *ctx, const struct fed_digest *key, struct fed_span 
     size_t size = sizeof(struct gateway_cache_entry) + deflated.len;
     struct gateway_cache_entry *entry;
 
-    /* A quarter is enough for one: a bundle of megabytes must not push out a hundred small changes. */
+    /* A quarter is enough for one: a bundle of megabytes must not push out a hundred small changes.
+     */
     if (size > GATEWAY_CACHE_BYTES / 4 || fed_map_get(&cache->entries, key_of(key)))
         return;
     while (cache->oldest && cache->bytes + size > GATEWAY_CACHE_BYTES)

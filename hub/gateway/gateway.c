@@ -13,14 +13,15 @@ static enum fed_err subscribe(struct hub_gateway *gateway)
         FED_SPAN_LIT("kubefedclusters.core.kubefed.io"), on_cluster, gateway, &gateway->clusters);
 
     if (!err)
-        err = hub_objects_subscribe(
-            gateway->objects, FED_SPAN_LIT("joinrequests.fedlet.io"), on_cluster, gateway, &gateway->requests);
+        err = hub_objects_subscribe(gateway->objects, FED_SPAN_LIT("joinrequests.fedlet.io"),
+            on_cluster, gateway, &gateway->requests);
     return err;
 }
 
 enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, struct hub_plan *plan, struct hub_status *status, struct hub_identity *identity,
-    const struct hub_gateway_options *options, struct hub_gateway **out, struct fed_diag *diag)
+    struct hub_objects *objects, struct hub_plan *plan, struct hub_status *status,
+    struct hub_identity *identity, const struct hub_gateway_options *options,
+    struct hub_gateway **out, struct fed_diag *diag)
 {
     struct hub_gateway *gateway = fed_alloc_zero(mem, sizeof *gateway);
     enum fed_err err;
@@ -125,7 +126,8 @@ static void session_cut(struct gateway_session *session)
 }
 
 /* Sets role and name from what the peer proved. */
-static enum fed_err session_identify(struct gateway_session *session, const struct fed_link_peer *peer)
+static enum fed_err session_identify(
+    struct gateway_session *session, const struct fed_link_peer *peer)
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_diag diag = {""};
@@ -140,7 +142,8 @@ static enum fed_err session_identify(struct gateway_session *session, const stru
         session->role = peer->psk_identity ? GATEWAY_TOKEN : GATEWAY_NOBODY;
         fed_buf_put_text(&cluster, peer->psk_identity ? peer->psk_identity : "");
     }
-    /* What fails for a moment (store, memory) is no refusal: the agent is told to come back instead. */
+    /* What fails for a moment (store, memory) is no refusal: the agent is told to come back
+     * instead. */
     if (err == FED_ERR_FORBIDDEN) {
         session->why = copy_text(gateway->mem, diag.text[0] ? diag.text : fed_err_text(err));
         fed_buf_clear(&cluster);
@@ -164,14 +167,16 @@ static enum fed_err session_register(struct gateway_session *session, const char
     if (err)
         return err;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, address);
-    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s", session->name,
-        session->binding->link->name, address, older ? ", in place of its older session" : "");
+    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s",
+        session->name, session->binding->link->name, address,
+        older ? ", in place of its older session" : "");
     if (older)
         session_cut(older);
     return FED_OK;
 }
 
-static struct gateway_session *session_new(struct gateway_binding *binding, struct fed_link_session *link)
+static struct gateway_session *session_new(
+    struct gateway_binding *binding, struct fed_link_session *link)
 {
     struct hub_gateway *gateway = binding->gateway;
     struct gateway_session *session = fed_alloc_zero(gateway->mem, sizeof *session);
@@ -197,15 +202,16 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
 
     binding->link->set_user(link, NULL);
     if (!session) {
-        fed_log(gateway->log, FED_LOG_ERROR, "gateway: no memory for the session of %s; it is told to come back", address);
+        fed_log(gateway->log, FED_LOG_ERROR,
+            "gateway: no memory for the session of %s; it is told to come back", address);
         return;
     }
     err = session_identify(session, peer);
     if (!err && session->role == GATEWAY_AGENT)
         err = session_register(session, address);
     if (err) {
-        fed_log(gateway->log, FED_LOG_ERROR, "gateway: session of %s: %s; it is told to come back", address,
-            fed_err_text(err));
+        fed_log(gateway->log, FED_LOG_ERROR, "gateway: session of %s: %s; it is told to come back",
+            address, fed_err_text(err));
         session_free(session);
         return;
     }
@@ -220,8 +226,8 @@ static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
     if (!session)
         return;
     if (session->role == GATEWAY_AGENT)
-        fed_log(binding->gateway->log, FED_LOG_INFO, "gateway: cluster %s disconnected: %s", session->name,
-            why ? why : "closed");
+        fed_log(binding->gateway->log, FED_LOG_INFO, "gateway: cluster %s disconnected: %s",
+            session->name, why ? why : "closed");
     session_end(session);
 }
 
@@ -245,8 +251,8 @@ static void on_cluster(void *ctx, const struct hub_change *change)
     session = fed_map_get(&gateway->sessions, change->ref.name);
     if (!session)
         return;
-    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s is no longer registered: its session is closed",
-        session->name);
+    fed_log(gateway->log, FED_LOG_INFO,
+        "gateway: cluster %s is no longer registered: its session is closed", session->name);
     session_cut(session);
 }
 
@@ -270,7 +276,8 @@ static void answer_later(const struct call *call, const char *text, uint32_t max
     call->link->answer(call->exchange, FED_LINK_UNAVAILABLE, fed_span_text(text), max_age_s);
 }
 
-/* An error in the words of the link; the sentence is the answer's diagnostic payload (RFC 7252 section 5.5.2). */
+/* An error in the words of the link; the sentence is the answer's diagnostic payload (RFC 7252
+ * section 5.5.2). */
 static void answer_err(const struct call *call, enum fed_err err, const struct fed_diag *diag)
 {
     const char *text = diag && diag->text[0] ? diag->text : fed_err_text(err);
@@ -295,12 +302,13 @@ static void answer_err(const struct call *call, enum fed_err err, const struct f
     case FED_ERR_FULL:
     case FED_ERR_IO:
     case FED_ERR_NOMEM:
-        fed_log(call->gateway->log, FED_LOG_ERROR, "gateway: request of %s: %s; it is told to come back",
-            call->session->name, text);
+        fed_log(call->gateway->log, FED_LOG_ERROR,
+            "gateway: request of %s: %s; it is told to come back", call->session->name, text);
         answer_later(call, fed_err_text(err), GATEWAY_RETRY_STORE_S);
         return;
     default:
-        fed_log(call->gateway->log, FED_LOG_ERROR, "gateway: request of %s: %s", call->session->name, text);
+        fed_log(call->gateway->log, FED_LOG_ERROR, "gateway: request of %s: %s",
+            call->session->name, text);
         answer(call, FED_LINK_INTERNAL, fed_span_text("internal error"));
     }
 }
@@ -319,10 +327,12 @@ static void serve_join(const struct call *call)
     if (!err)
         err = fed_join_request_parse(call->request->payload, asked, &diag);
     if (!err)
-        err = hub_identity_join(call->gateway->identity, fed_span_text(call->session->name), asked, given, &diag);
+        err = hub_identity_join(
+            call->gateway->identity, fed_span_text(call->session->name), asked, given, &diag);
     if (!err)
         err = fed_join_answer_put(&body, given);
-    if ((err == FED_ERR_FORBIDDEN || err == FED_ERR_CONFLICT || err == FED_ERR_BUSY) && !call->session->refusal_logged) {
+    if ((err == FED_ERR_FORBIDDEN || err == FED_ERR_CONFLICT || err == FED_ERR_BUSY) &&
+        !call->session->refusal_logged) {
         call->session->refusal_logged = true;
         fed_log(call->gateway->log, FED_LOG_WARN, "gateway: a join with token %s was refused: %s",
             call->session->name[0] ? call->session->name : "(no session token)", diag.text);
@@ -358,7 +368,8 @@ static void serve_hello(const struct call *call)
 
 /* ---- b ---- */
 
-/* What the agent has once it took the answer in. A frame that it refuses makes it ask again, with what it has. */
+/* What the agent has once it took the answer in. A frame that it refuses makes it ask again, with
+ * what it has. */
 static void note_answered(const struct call *call, uint64_t revision)
 {
     struct gateway_session *session = call->session;
@@ -386,11 +397,13 @@ static void serve_bundle(const struct call *call)
         return;
     }
     fed_buf_init(&body, gateway->mem, FED_FRAME_MAX);
-    err = gateway_bundle_pull(gateway, fed_span_text(call->session->name), epoch, revision, &body, &target);
+    err = gateway_bundle_pull(
+        gateway, fed_span_text(call->session->name), epoch, revision, &body, &target);
     if (err == FED_ERR_NOT_FOUND) {
         answer_later(call, "the cluster is not planned yet", GATEWAY_RETRY_S);
     } else if (err == FED_ERR_LIMIT) {
-        fed_log(gateway->log, FED_LOG_ERROR, "gateway: the bundle of cluster %s is larger than %u MiB and cannot be sent",
+        fed_log(gateway->log, FED_LOG_ERROR,
+            "gateway: the bundle of cluster %s is larger than %u MiB and cannot be sent",
             call->session->name, FED_FRAME_MAX >> 20);
         answer(call, FED_LINK_INTERNAL, fed_span_text("the bundle is larger than its limit"));
     } else if (err) {
@@ -419,7 +432,8 @@ static void serve_report(const struct call *call)
     fed_arena_init(&arena, gateway->mem, GATEWAY_REPORT_MEMORY);
     err = fed_report_decode(&arena, call->request->payload, &report, &diag);
     if (!err)
-        err = hub_status_report(gateway->status, fed_span_text(call->session->name), &report, &diag);
+        err =
+            hub_status_report(gateway->status, fed_span_text(call->session->name), &report, &diag);
     fed_arena_fini(&arena);
     if (err == FED_ERR_NOT_FOUND)
         answer(call, FED_LINK_FORBIDDEN, fed_span_text("the cluster is not registered"));
@@ -436,12 +450,14 @@ static void refuse(const struct call *call)
     struct gateway_session *session = call->session;
     bool known = session->role == GATEWAY_REFUSED || session->role == GATEWAY_AGENT;
     const char *why = session->why ? session->why
-        : session->role == GATEWAY_AGENT ? "a cluster that has joined cannot join with its certificate"
-                                         : "a certificate is needed here; a token may only ask to join";
+                      : session->role == GATEWAY_AGENT
+                          ? "a cluster that has joined cannot join with its certificate"
+                          : "a certificate is needed here; a token may only ask to join";
 
     call->gateway->stats.refused++;
     if (!session->refusal_logged)
-        fed_log(call->gateway->log, FED_LOG_WARN, "gateway: request for \"" FED_SPAN_FMT "\" refused: %s",
+        fed_log(call->gateway->log, FED_LOG_WARN,
+            "gateway: request for \"" FED_SPAN_FMT "\" refused: %s",
             FED_SPAN_ARG(fed_span_sub(call->request->path, 0, 64)), why);
     session->refusal_logged = true;
     answer(call, known ? FED_LINK_FORBIDDEN : FED_LINK_UNAUTHORIZED, fed_span_text(why));
@@ -461,7 +477,8 @@ static const struct route routes[] = {
     {FED_LINK_PATH_REPORT, FED_LINK_POST, false, serve_report},
 };
 
-/* The one place that decides. A role is enough: what an agent reads and writes is always its own cluster's. */
+/* The one place that decides. A role is enough: what an agent reads and writes is always its own
+ * cluster's. */
 static bool allowed(const struct gateway_session *session, const struct route *route)
 {
     switch (session->role) {
@@ -488,7 +505,8 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
     const struct route *route = NULL;
 
     if (!call.session) {
-        binding->link->answer(exchange, FED_LINK_UNAVAILABLE, fed_span_text("out of memory"), GATEWAY_RETRY_STORE_S);
+        binding->link->answer(
+            exchange, FED_LINK_UNAVAILABLE, fed_span_text("out of memory"), GATEWAY_RETRY_STORE_S);
         return;
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
@@ -522,8 +540,8 @@ static enum fed_err on_psk(void *ctx, struct fed_span token_id, struct fed_buf *
     return hub_identity_psk(binding->gateway->identity, token_id, key);
 }
 
-enum fed_err hub_gateway_bind(
-    struct hub_gateway *gateway, const struct hub_gateway_link *link, struct fed_link_server_events *out)
+enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gateway_link *link,
+    struct fed_link_server_events *out)
 {
     struct gateway_binding *binding;
 

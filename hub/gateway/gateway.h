@@ -1,17 +1,21 @@
-/* gateway.h - the hub's end of the link: sessions by cluster, and the four resources of proto/link/link.h.
+/* gateway.h - the hub's end of the link: sessions by cluster, and the four resources of
+ * proto/link/link.h.
  *
- * Who may do what is decided in one place (gateway.c): a session with a token may ask to join and nothing else; a session
- * with a certificate speaks for exactly one registered cluster, reads its bundle and writes its status. A newer session of
- * a cluster replaces the older one; a cluster that is deleted, or whose key is no longer recorded, loses its session.
+ * Who may do what is decided in one place (gateway.c): a session with a token may ask to join and
+ * nothing else; a session with a certificate speaks for exactly one registered cluster, reads its
+ * bundle and writes its status. A newer session of a cluster replaces the older one; a cluster that
+ * is deleted, or whose key is no longer recorded, loses its session.
  *
- * Answers: j 2.04 (approved or pending), h and b 2.05, s 2.04. Refusals carry a sentence: 4.00 malformed, 4.01 no certificate,
- * 4.03 not allowed (also: token expired, used up, revoked, wrong proof), 4.04, 4.05, 4.09 (report out of sequence, name taken),
- * 4.13, 5.03 with Max-Age: come back later.
+ * Answers: j 2.04 (approved or pending), h and b 2.05, s 2.04. Refusals carry a sentence: 4.00
+ * malformed, 4.01 no certificate, 4.03 not allowed (also: token expired, used up, revoked, wrong
+ * proof), 4.04, 4.05, 4.09 (report out of sequence, name taken), 4.13, 5.03 with Max-Age: come back
+ * later.
  *
- * Notifications: one under way per session. What the agent holds is known from what it asked with, what it was answered
- * and what it acknowledged; the next notification carries the change from there when that is small (FED_LINK_NOTIFY_BODY_MAX),
- * else only says that there is something to pull. A change for thousands of clusters is sent in slices, one per turn of the
- * loop, so that the API goes on answering. */
+ * Notifications: one under way per session. What the agent holds is known from what it asked with,
+ * what it was answered and what it acknowledged; the next notification carries the change from
+ * there when that is small (FED_LINK_NOTIFY_BODY_MAX), else only says that there is something to
+ * pull. A change for thousands of clusters is sent in slices, one per turn of the loop, so that the
+ * API goes on answering. */
 #ifndef FEDLET_HUB_GATEWAY_GATEWAY_H
 #define FEDLET_HUB_GATEWAY_GATEWAY_H
 
@@ -22,13 +26,15 @@
 
 struct hub_gateway;
 
-/* What the gateway asks of a binding; the functions of ports/link.h, of which each binding may have its own. */
+/* What the gateway asks of a binding; the functions of ports/link.h, of which each binding may have
+ * its own. */
 struct hub_gateway_link {
     const char *name; /* as shown in a cluster's status: "coap", "https" */
     void (*set_user)(struct fed_link_session *session, void *user);
     void *(*user)(const struct fed_link_session *session);
     void (*close)(struct fed_link_session *session);
-    void (*answer)(struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
+    void (*answer)(struct fed_link_exchange *exchange, unsigned code, struct fed_span body,
+        uint32_t max_age_s);
     enum fed_err (*notify)(struct fed_link_session *session, struct fed_span body, uint64_t tag);
 };
 /* fed_link_* under the name "coap". */
@@ -45,14 +51,15 @@ struct hub_gateway_stats {
 };
 
 /* Everything passed outlives the gateway. */
-FED_MUST_USE enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, struct hub_plan *plan, struct hub_status *status, struct hub_identity *identity,
+FED_MUST_USE enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, struct hub_objects *objects, struct hub_plan *plan,
+    struct hub_status *status, struct hub_identity *identity,
     const struct hub_gateway_options *options, struct hub_gateway **out, struct fed_diag *diag);
 /* Close the servers before: their sessions are not closed here, only forgotten. */
 void hub_gateway_close(struct hub_gateway *gateway);
 /* Events for one server; link is kept. FED_ERR_LIMIT when there are more than four. */
-FED_MUST_USE enum fed_err hub_gateway_bind(
-    struct hub_gateway *gateway, const struct hub_gateway_link *link, struct fed_link_server_events *out);
+FED_MUST_USE enum fed_err hub_gateway_bind(struct hub_gateway *gateway,
+    const struct hub_gateway_link *link, struct fed_link_server_events *out);
 /* A hub_plan_changed; ctx is the gateway. */
 void hub_gateway_plan_changed(void *gateway, struct fed_span cluster, uint64_t revision);
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out);

@@ -12,12 +12,13 @@
 
 #define GATEWAY_BINDINGS 4u
 #define GATEWAY_HEARTBEAT_S 120u
-#define GATEWAY_SLICE 256u                 /* notifications per turn of the loop */
+#define GATEWAY_SLICE 256u /* notifications per turn of the loop */
 #define GATEWAY_CACHE_BYTES (4u << 20)
-#define GATEWAY_REPORT_MEMORY (8u << 20)   /* a decoded report: at most some hundred bytes per entry */
-#define GATEWAY_RETRY_S 2u                 /* the plan has not seen the cluster yet */
-#define GATEWAY_RETRY_STORE_S 10u          /* the store cannot take it now */
-#define GATEWAY_RETRY_GUESS_S 60u          /* too many wrong proofs */
+#define GATEWAY_REPORT_MEMORY                                                                      \
+    (8u << 20)                    /* a decoded report: at most some hundred bytes per entry */
+#define GATEWAY_RETRY_S 2u        /* the plan has not seen the cluster yet */
+#define GATEWAY_RETRY_STORE_S 10u /* the store cannot take it now */
+#define GATEWAY_RETRY_GUESS_S 60u /* too many wrong proofs */
 
 enum gateway_role {
     GATEWAY_NOBODY, /* no certificate, no token: a join request's own proof decides */
@@ -35,16 +36,16 @@ struct gateway_session {
     struct gateway_binding *binding;
     struct fed_link_session *link;
     enum gateway_role role;
-    char *name;         /* cluster of an agent, id of a token; else "" */
-    char *why;          /* of GATEWAY_REFUSED */
+    char *name; /* cluster of an agent, id of a token; else "" */
+    char *why;  /* of GATEWAY_REFUSED */
     bool refusal_logged;
     struct gateway_session *newer; /* in the list of all */
     struct gateway_session *older;
     /* what the agent observes and holds */
     bool observing;
-    uint64_t held;      /* revision that it holds, as far as we know */
-    uint64_t told;      /* newest revision that it knows of */
-    bool under_way;     /* a notification, with: */
+    uint64_t held;  /* revision that it holds, as far as we know */
+    uint64_t told;  /* newest revision that it knows of */
+    bool under_way; /* a notification, with: */
     bool under_way_body;
     uint64_t under_way_revision;
     uint64_t tag;
@@ -87,14 +88,16 @@ struct hub_gateway {
 
 /* ---- bundle.c ---- */
 enum gateway_frame { GATEWAY_FRAME_HEAD, GATEWAY_FRAME_BODY };
-/* What brings an agent that holds (epoch, revision) to the cluster's present manifest. Only a head when it has that
- * already. *target is the revision it then has. FED_ERR_NOT_FOUND while the plan does not know the cluster. */
-FED_MUST_USE enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struct fed_span cluster, uint32_t epoch,
-    uint64_t revision, struct fed_buf *out, uint64_t *target);
-/* For a notification: the change from the revision held when that is small enough, else a head. FED_ERR_EXISTS when the
- * agent was told of the present manifest already. */
+/* What brings an agent that holds (epoch, revision) to the cluster's present manifest. Only a head
+ * when it has that already. *target is the revision it then has. FED_ERR_NOT_FOUND while the plan
+ * does not know the cluster. */
+FED_MUST_USE enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struct fed_span cluster,
+    uint32_t epoch, uint64_t revision, struct fed_buf *out, uint64_t *target);
+/* For a notification: the change from the revision held when that is small enough, else a head.
+ * FED_ERR_EXISTS when the agent was told of the present manifest already. */
 FED_MUST_USE enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
-    const struct gateway_session *session, struct fed_buf *out, enum gateway_frame *form, uint64_t *target);
+    const struct gateway_session *session, struct fed_buf *out, enum gateway_frame *form,
+    uint64_t *target);
 
 /* ---- notify.c ---- */
 void gateway_notify_want(struct gateway_session *session);
@@ -105,7 +108,8 @@ void gateway_notified(struct gateway_session *session, uint64_t tag, bool delive
 /* ---- cache.c ---- */
 void gateway_cache_init(struct gateway_cache *cache, struct fed_alloc *mem);
 void gateway_cache_fini(struct gateway_cache *cache);
-/* The functions of a struct fed_frame_cache; ctx is the cache. A span from get is valid until the next put. */
+/* The functions of a struct fed_frame_cache; ctx is the cache. A span from get is valid until the
+ * next put. */
 bool gateway_cache_get(void *cache, const struct fed_digest *key, struct fed_span *out);
 void gateway_cache_put(void *cache, const struct fed_digest *key, struct fed_span deflated);
 

@@ -74,14 +74,16 @@ static void notify_one(struct gateway_session *session, struct fed_buf *frame)
     case FED_OK:
     case FED_ERR_EXISTS:
         return;
-    case FED_ERR_NOT_FOUND: /* it observes no longer, or the cluster is going: the agent asks again */
+    case FED_ERR_NOT_FOUND: /* it observes no longer, or the cluster is going: the agent asks again
+                             */
         session->observing = false;
         return;
     default:
         session->observing = false;
         fed_log(gateway->log, FED_LOG_WARN,
-            "gateway: cluster %s could not be notified: %s; it learns of the change when it asks next", session->name,
-            fed_err_text(err));
+            "gateway: cluster %s could not be notified: %s; it learns of the change when it asks "
+            "next",
+            session->name, fed_err_text(err));
     }
 }
 

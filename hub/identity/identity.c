@@ -1,11 +1,12 @@
-/* identity.c - see identity.h: opening, attaching to the objects, and whom a certificate speaks for. */
+/* identity.c - see identity.h: opening, attaching to the objects, and whom a certificate speaks
+ * for. */
 #include "hub/identity/internal.h"
 
 #include <string.h>
 
-enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log, struct fed_fs *fs,
-    struct fed_crypto *crypto, const struct hub_identity_options *options, struct hub_identity **out,
-    struct fed_diag *diag)
+enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
+    struct fed_fs *fs, struct fed_crypto *crypto, const struct hub_identity_options *options,
+    struct hub_identity **out, struct fed_diag *diag)
 {
     struct hub_identity *identity = fed_alloc_zero(mem, sizeof *identity);
     enum fed_err err;
@@ -21,7 +22,8 @@ enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, str
     fed_buf_init(&identity->ca_key, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->server_pem, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->server_key, mem, IDENTITY_FILE_MAX);
-    err = fed_span_to_cstr(fed_span_text(options->data_dir), identity->data_dir, sizeof identity->data_dir);
+    err = fed_span_to_cstr(
+        fed_span_text(options->data_dir), identity->data_dir, sizeof identity->data_dir);
     if (err)
         err = fed_diag_set(diag, err, "the path of the data directory is too long");
     if (!err)
@@ -71,8 +73,8 @@ static enum fed_err take_addresses(
     enum fed_err err = FED_OK;
 
     if (n > FED_TOKEN_ADDRESSES_MAX)
-        return fed_diag_set(diag, FED_ERR_LIMIT, "%zu addresses for join tokens, at most %u fit into one", n,
-            FED_TOKEN_ADDRESSES_MAX);
+        return fed_diag_set(diag, FED_ERR_LIMIT,
+            "%zu addresses for join tokens, at most %u fit into one", n, FED_TOKEN_ADDRESSES_MAX);
     for (size_t i = 0; !err && i < n; i++) {
         err = fed_link_address_parse(fed_span_text(addresses[i]), &parsed, diag);
         if (!err)
@@ -93,11 +95,11 @@ enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objec
     if (err)
         return err;
     identity->objects = objects;
-    err = hub_objects_subscribe(
-        objects, fed_span_text(IDENTITY_REQUESTS), identity_on_request, identity, &identity->requests);
+    err = hub_objects_subscribe(objects, fed_span_text(IDENTITY_REQUESTS), identity_on_request,
+        identity, &identity->requests);
     if (!err)
-        err = hub_objects_subscribe(
-            objects, fed_span_text(IDENTITY_CLUSTERS), identity_on_cluster, identity, &identity->clusters);
+        err = hub_objects_subscribe(objects, fed_span_text(IDENTITY_CLUSTERS), identity_on_cluster,
+            identity, &identity->clusters);
     if (err)
         return fed_diag_set(diag, err, "no memory for the hub's identity");
     return identity_requests_settle(identity, diag);
@@ -114,7 +116,8 @@ static enum fed_err check_recorded_key(
     enum fed_err err;
 
     fed_buf_init(&spki, identity->mem, 1024);
-    err = identity_record_open(identity, IDENTITY_REQUESTS, fed_span_text(cert->common_name), &request);
+    err = identity_record_open(
+        identity, IDENTITY_REQUESTS, fed_span_text(cert->common_name), &request);
     if (!err && (!request.object || !identity_request_state_is(&request, "Approved")))
         err = FED_ERR_NOT_FOUND;
     if (!err)
@@ -128,21 +131,24 @@ static enum fed_err check_recorded_key(
         fed_diag_prefix(diag, err, "join request of cluster %s", cert->common_name);
     else if (!fed_digest_eq(&digest, &cert->public_key))
         err = fed_diag_set(diag, FED_ERR_FORBIDDEN,
-            "another key is recorded for cluster %s: this certificate does not count any more", cert->common_name);
+            "another key is recorded for cluster %s: this certificate does not count any more",
+            cert->common_name);
     identity_record_close(&request);
     fed_buf_fini(&spki);
     return err;
 }
 
-enum fed_err hub_identity_cluster_of(struct hub_identity *identity, const struct fed_crypto_cert_info *cert,
-    struct fed_buf *cluster, struct fed_diag *diag)
+enum fed_err hub_identity_cluster_of(struct hub_identity *identity,
+    const struct fed_crypto_cert_info *cert, struct fed_buf *cluster, struct fed_diag *diag)
 {
     struct fed_span name = fed_span_text(cert->common_name);
     struct identity_record record;
     enum fed_err err;
 
-    /* Exactly the one organization, not among others: what else a certificate claims is not ours to overlook. */
-    if (cert->n_organizations != 1 || strcmp(cert->organizations[0], IDENTITY_ORGANIZATION) != 0 || cert->is_ca)
+    /* Exactly the one organization, not among others: what else a certificate claims is not ours to
+     * overlook. */
+    if (cert->n_organizations != 1 || strcmp(cert->organizations[0], IDENTITY_ORGANIZATION) != 0 ||
+        cert->is_ca)
         return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the certificate is not an agent's");
     if (!fed_text_is_dns_subdomain(name))
         return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the certificate does not name a cluster");
@@ -150,7 +156,8 @@ enum fed_err hub_identity_cluster_of(struct hub_identity *identity, const struct
         return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
     err = identity_record_open(identity, IDENTITY_CLUSTERS, name, &record);
     if (!err && !record.object)
-        err = fed_diag_set(diag, FED_ERR_FORBIDDEN, "cluster %s is not registered", cert->common_name);
+        err = fed_diag_set(
+            diag, FED_ERR_FORBIDDEN, "cluster %s is not registered", cert->common_name);
     identity_record_close(&record);
     if (!err)
         err = check_recorded_key(identity, cert, diag);

@@ -5,7 +5,8 @@
  *   record.c      JoinToken, JoinRequest and KubeFedCluster objects: reading, making, saving
  *   token.c       admission of tokens, their keys, and the limit on guesses
  *   join.c        what becomes of an agent's join request
- *   request.c     admission of join requests, approval by a person, what follows a cluster's deletion */
+ *   request.c     admission of join requests, approval by a person, what follows a cluster's
+ * deletion */
 #ifndef FEDLET_HUB_IDENTITY_INTERNAL_H
 #define FEDLET_HUB_IDENTITY_INTERNAL_H
 
@@ -14,8 +15,9 @@
 
 #define IDENTITY_DAY_S 86400
 #define IDENTITY_YEAR_S (365 * IDENTITY_DAY_S)
-#define IDENTITY_RENEW_S (60 * IDENTITY_DAY_S) /* our own certificates are made again when this near their end */
-#define IDENTITY_BACKDATE_S 3600               /* gateways' clocks may be behind ours */
+#define IDENTITY_RENEW_S                                                                           \
+    (60 * IDENTITY_DAY_S)        /* our own certificates are made again when this near their end */
+#define IDENTITY_BACKDATE_S 3600 /* gateways' clocks may be behind ours */
 #define IDENTITY_FILE_MAX (64u << 10)
 #define IDENTITY_ORGANIZATION "fedlet:agents"
 
@@ -29,7 +31,8 @@
 #define IDENTITY_TOKEN_TTL_MAX_MS ((uint64_t)8760 * 3600 * 1000)
 #define IDENTITY_PENDING_RETRY_S 5u
 
-/* Wrong proofs per token: after so many in the window the token is refused until the window is over. */
+/* Wrong proofs per token: after so many in the window the token is refused until the window is
+ * over. */
 #define IDENTITY_GUARD_FAILURES 5u
 #define IDENTITY_GUARD_WINDOW_MS 60000u
 #define IDENTITY_GUARD_SLOTS 64u
@@ -62,18 +65,19 @@ struct hub_identity {
 };
 
 /* ---- pki.c ---- */
-FED_MUST_USE enum fed_err identity_pki_open(
-    struct hub_identity *identity, const struct hub_identity_options *options, struct fed_diag *diag);
+FED_MUST_USE enum fed_err identity_pki_open(struct hub_identity *identity,
+    const struct hub_identity_options *options, struct fed_diag *diag);
 /* DIR/name. FED_ERR_LIMIT. */
-FED_MUST_USE enum fed_err identity_path(
-    const struct hub_identity *identity, const char *name, char *out, size_t size, struct fed_diag *diag);
+FED_MUST_USE enum fed_err identity_path(const struct hub_identity *identity, const char *name,
+    char *out, size_t size, struct fed_diag *diag);
 /* Fills in both times (lifetime from now, at most the CA's end) and signs. */
-FED_MUST_USE enum fed_err identity_issue(struct hub_identity *identity, struct fed_crypto_cert_request *request,
-    int64_t lifetime_s, struct fed_buf *pem, struct fed_diag *diag);
+FED_MUST_USE enum fed_err identity_issue(struct hub_identity *identity,
+    struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem,
+    struct fed_diag *diag);
 /* A new key and a certificate for it. */
 FED_MUST_USE enum fed_err identity_issue_with_key(struct hub_identity *identity,
-    struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem, struct fed_buf *key_pem,
-    struct fed_diag *diag);
+    struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem,
+    struct fed_buf *key_pem, struct fed_diag *diag);
 /* fini for what held a private key. */
 void identity_wipe(struct fed_buf *buf);
 
@@ -87,15 +91,16 @@ struct identity_record { /* one stored object, as a tree */
     struct fed_buf bytes;    /* what is to be written */
 };
 /* FED_OK also when there is none. name is borrowed until _close. */
-FED_MUST_USE enum fed_err identity_record_open(
-    struct hub_identity *identity, const char *resource, struct fed_span name, struct identity_record *out);
+FED_MUST_USE enum fed_err identity_record_open(struct hub_identity *identity, const char *resource,
+    struct fed_span name, struct identity_record *out);
 void identity_record_close(struct identity_record *record);
 struct hub_object_ref identity_record_ref(const struct identity_record *record);
 /* Makes the object with complete metadata, or counts up the generation of the one that is there. */
-FED_MUST_USE enum fed_err identity_record_make(
-    struct hub_identity *identity, struct identity_record *record, const char *api_version, const char *kind);
+FED_MUST_USE enum fed_err identity_record_make(struct hub_identity *identity,
+    struct identity_record *record, const char *api_version, const char *kind);
 /* The write for a commit; refers to record->bytes. */
-FED_MUST_USE enum fed_err identity_record_write(struct identity_record *record, struct hub_object_write *out);
+FED_MUST_USE enum fed_err identity_record_write(
+    struct identity_record *record, struct hub_object_write *out);
 struct fed_span identity_record_text(const struct identity_record *record, const char *dotted);
 FED_MUST_USE enum fed_err identity_set_time(
     struct fed_json_doc *doc, struct fed_json *object, const char *key, int64_t unix_s);
@@ -104,7 +109,8 @@ FED_MUST_USE enum fed_err identity_set_time(
 FED_MUST_USE enum fed_err identity_cluster_fill(
     struct hub_identity *identity, struct identity_record *cluster, const struct fed_json *labels);
 /* The SubjectPublicKeyInfo of a join request. FED_ERR_NOT_FOUND, FED_ERR_CORRUPT, FED_ERR_NOMEM. */
-FED_MUST_USE enum fed_err identity_request_key(const struct identity_record *request, struct fed_buf *spki);
+FED_MUST_USE enum fed_err identity_request_key(
+    const struct identity_record *request, struct fed_buf *spki);
 bool identity_request_state_is(const struct identity_record *request, const char *state);
 
 /* ---- token.c ---- */
@@ -114,21 +120,25 @@ struct identity_token {
     struct fed_span cluster; /* empty: any */
     bool manual;
 };
-/* Reads a JoinToken's spec. FED_ERR_INVALID with diag, and the field's path in field (256 bytes; may be NULL). */
+/* Reads a JoinToken's spec. FED_ERR_INVALID with diag, and the field's path in field (256 bytes;
+ * may be NULL). */
 FED_MUST_USE enum fed_err identity_token_read(
     const struct fed_json *object, struct identity_token *out, char *field, struct fed_diag *diag);
 bool identity_guard_blocked(struct identity_guard *guard, const char *id, uint64_t now_ms);
 void identity_guard_failed(struct identity_guard *guard, const char *id, uint64_t now_ms);
 
 /* ---- join.c ---- */
-/* Signs the request's key, records the certificate in it, and makes the KubeFedCluster when there is none. Both records
- * are then ready to be written; *new_cluster says whether the second is. */
-FED_MUST_USE enum fed_err identity_approve(struct hub_identity *identity, struct identity_record *request,
-    struct identity_record *cluster, bool *new_cluster, struct fed_diag *diag);
+/* Signs the request's key, records the certificate in it, and makes the KubeFedCluster when there
+ * is none. Both records are then ready to be written; *new_cluster says whether the second is. */
+FED_MUST_USE enum fed_err identity_approve(struct hub_identity *identity,
+    struct identity_record *request, struct identity_record *cluster, bool *new_cluster,
+    struct fed_diag *diag);
 
 /* ---- request.c ---- */
-/* Brings every stored request in line: approved ones get their certificate, those of deleted clusters go. */
-FED_MUST_USE enum fed_err identity_requests_settle(struct hub_identity *identity, struct fed_diag *diag);
+/* Brings every stored request in line: approved ones get their certificate, those of deleted
+ * clusters go. */
+FED_MUST_USE enum fed_err identity_requests_settle(
+    struct hub_identity *identity, struct fed_diag *diag);
 void identity_on_request(void *ctx, const struct hub_change *change);
 void identity_on_cluster(void *ctx, const struct hub_change *change);
 

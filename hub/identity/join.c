@@ -1,9 +1,10 @@
 /* join.c - what becomes of an agent's join request.
  *
- * In this order, so that who lacks the token's secret learns nothing: token and proof, the name it is bound to, a request
- * that was answered before, whether the token still counts, whose the name is. All that a join changes is one commit:
- * the token's uses, the JoinRequest, the KubeFedCluster. A use is spent when a request is taken, also when it then waits
- * for approval; asking again spends nothing. */
+ * In this order, so that who lacks the token's secret learns nothing: token and proof, the name it
+ * is bound to, a request that was answered before, whether the token still counts, whose the name
+ * is. All that a join changes is one commit: the token's uses, the JoinRequest, the KubeFedCluster.
+ * A use is spent when a request is taken, also when it then waits for approval; asking again spends
+ * nothing. */
 #include "hub/identity/internal.h"
 
 #include <stdio.h>
@@ -24,8 +25,7 @@ struct join {
 
 /* ---- the proof ---- */
 
-static enum fed_err expected_proof(
-    struct join *j, struct fed_span secret, struct fed_digest *out)
+static enum fed_err expected_proof(struct join *j, struct fed_span secret, struct fed_digest *out)
 {
     struct fed_crypto *crypto = j->identity->crypto;
     struct fed_buf text;
@@ -52,9 +52,11 @@ static enum fed_err check_proof(struct join *j, struct fed_span session_token)
     enum fed_err err;
 
     if (session_token.len > 0 && !fed_span_is(session_token, id))
-        return fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the request names another token than its session");
+        return fed_diag_set(
+            j->diag, FED_ERR_FORBIDDEN, "the request names another token than its session");
     if (identity_guard_blocked(&j->identity->guard, id, now_ms))
-        return fed_diag_set(j->diag, FED_ERR_BUSY, "too many wrong proofs for this token: try again in a minute");
+        return fed_diag_set(
+            j->diag, FED_ERR_BUSY, "too many wrong proofs for this token: try again in a minute");
     fed_buf_init(&secret, j->identity->mem, FED_TOKEN_SECRET_SIZE);
     err = hub_identity_psk(j->identity, fed_span_text(id), &secret);
     if (err == FED_ERR_NOT_FOUND)
@@ -80,8 +82,8 @@ static enum fed_err check_labels(const struct join *j)
         return fed_diag_set(j->diag, FED_ERR_INVALID, "more than %u labels", FED_JOIN_LABELS_MAX);
     for (size_t i = 0; i < asked->n_labels; i++) {
         if (!fed_text_is_label_key(fed_span_text(asked->labels[i].key)))
-            return fed_diag_set(
-                j->diag, FED_ERR_INVALID, "label \"%s\": not a qualified name", asked->labels[i].key);
+            return fed_diag_set(j->diag, FED_ERR_INVALID, "label \"%s\": not a qualified name",
+                asked->labels[i].key);
         if (!fed_text_is_label_value(fed_span_text(asked->labels[i].value)))
             return fed_diag_set(j->diag, FED_ERR_INVALID, "label %s: \"%s\" is not a label value",
                 asked->labels[i].key, asked->labels[i].value);
@@ -97,7 +99,8 @@ static enum fed_err check_asked(const struct join *j)
 
     if (!fed_text_is_dns_subdomain(fed_span_text(asked->name)))
         return fed_diag_set(j->diag, FED_ERR_INVALID,
-            "cluster name \"%s\": lowercase letters, digits, '-' and '.', beginning and ending with a letter or digit",
+            "cluster name \"%s\": lowercase letters, digits, '-' and '.', beginning and ending "
+            "with a letter or digit",
             asked->name);
     if (asked->public_key_len > sizeof asked->public_key)
         return fed_diag_set(j->diag, FED_ERR_INVALID, "public key too long");
@@ -111,7 +114,8 @@ static enum fed_err load(struct join *j)
     struct hub_identity *identity = j->identity;
     struct fed_span name = fed_span_text(j->asked->name);
     struct fed_buf spki;
-    enum fed_err err = identity_record_open(identity, IDENTITY_TOKENS, fed_span_text(j->asked->token_id), &j->token);
+    enum fed_err err = identity_record_open(
+        identity, IDENTITY_TOKENS, fed_span_text(j->asked->token_id), &j->token);
 
     if (!err)
         err = identity_record_open(identity, IDENTITY_REQUESTS, name, &j->request);
@@ -120,14 +124,17 @@ static enum fed_err load(struct join *j)
     if (err)
         return fed_diag_prefix(j->diag, err, "join of %s", j->asked->name);
     if (!j->token.object)
-        return fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the token is not known, or it was revoked");
+        return fed_diag_set(
+            j->diag, FED_ERR_FORBIDDEN, "the token is not known, or it was revoked");
     fed_buf_init(&spki, identity->mem, 1024);
     if (j->request.object)
         err = identity_request_key(&j->request, &spki);
     j->same_key = j->request.object && !err &&
-        fed_span_eq(fed_buf_span(&spki), fed_span_of(j->asked->public_key, j->asked->public_key_len));
+                  fed_span_eq(fed_buf_span(&spki),
+                      fed_span_of(j->asked->public_key, j->asked->public_key_len));
     fed_buf_fini(&spki);
-    /* A request without a readable key is nobody's; too little memory must not look like another key. */
+    /* A request without a readable key is nobody's; too little memory must not look like another
+     * key. */
     if (err == FED_ERR_NOMEM)
         return err;
     return identity_token_read(j->token.object, &j->rules, NULL, j->diag);
@@ -136,8 +143,8 @@ static enum fed_err load(struct join *j)
 static enum fed_err check_bound_name(const struct join *j)
 {
     if (j->rules.cluster.len > 0 && !fed_span_is(j->rules.cluster, j->asked->name))
-        return fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the token is for cluster " FED_SPAN_FMT " only",
-            FED_SPAN_ARG(j->rules.cluster));
+        return fed_diag_set(j->diag, FED_ERR_FORBIDDEN,
+            "the token is for cluster " FED_SPAN_FMT " only", FED_SPAN_ARG(j->rules.cluster));
     return FED_OK;
 }
 
@@ -147,7 +154,8 @@ static enum fed_err check_token_counts(const struct join *j)
     int64_t expires;
 
     if (fed_text_time_parse(text, &expires) || expires <= j->now)
-        return fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the token ended at " FED_SPAN_FMT, FED_SPAN_ARG(text));
+        return fed_diag_set(
+            j->diag, FED_ERR_FORBIDDEN, "the token ended at " FED_SPAN_FMT, FED_SPAN_ARG(text));
     if (fed_json_int(fed_json_find(j->token.object, "status.usesLeft"), 0) <= 0)
         return fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the token is used up");
     return FED_OK;
@@ -156,16 +164,20 @@ static enum fed_err check_token_counts(const struct join *j)
 static enum fed_err check_name_is_free(const struct join *j)
 {
     if (j->request.object && identity_request_state_is(&j->request, "Denied") && j->same_key)
-        return fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the request of cluster %s was denied", j->asked->name);
+        return fed_diag_set(
+            j->diag, FED_ERR_FORBIDDEN, "the request of cluster %s was denied", j->asked->name);
     if (j->same_key)
         return FED_OK;
-    if (j->request.object && (j->cluster.object || identity_request_state_is(&j->request, "Pending")))
-        return fed_diag_set(
-            j->diag, FED_ERR_CONFLICT, "cluster %s exists already with another key", j->asked->name);
-    /* Registered by hand, or its join request was deleted: only a token made for this name may take it. */
+    if (j->request.object &&
+        (j->cluster.object || identity_request_state_is(&j->request, "Pending")))
+        return fed_diag_set(j->diag, FED_ERR_CONFLICT, "cluster %s exists already with another key",
+            j->asked->name);
+    /* Registered by hand, or its join request was deleted: only a token made for this name may take
+     * it. */
     if (j->cluster.object && j->rules.cluster.len == 0)
         return fed_diag_set(j->diag, FED_ERR_CONFLICT,
-            "cluster %s exists already without a key: join it with a token made for that name", j->asked->name);
+            "cluster %s exists already without a key: join it with a token made for that name",
+            j->asked->name);
     return FED_OK;
 }
 
@@ -175,7 +187,8 @@ static enum fed_err answer_pending(struct join *j)
 {
     j->answer->approved = false;
     j->answer->retry_after_s = IDENTITY_PENDING_RETRY_S;
-    return fed_span_to_cstr(fed_span_text(j->asked->name), j->answer->cluster, sizeof j->answer->cluster);
+    return fed_span_to_cstr(
+        fed_span_text(j->asked->name), j->answer->cluster, sizeof j->answer->cluster);
 }
 
 static enum fed_err answer_approved(struct join *j)
@@ -187,12 +200,14 @@ static enum fed_err answer_approved(struct join *j)
     if (!err)
         err = fed_span_to_cstr(fed_buf_span(&j->identity->ca_pem), answer->ca, sizeof answer->ca);
     if (!err)
-        err = fed_span_to_cstr(fed_span_text(j->asked->name), answer->cluster, sizeof answer->cluster);
+        err = fed_span_to_cstr(
+            fed_span_text(j->asked->name), answer->cluster, sizeof answer->cluster);
     answer->approved = true;
     return err;
 }
 
-/* An approved request whose certificate still counts, or one that waits: the same answer as before. */
+/* An approved request whose certificate still counts, or one that waits: the same answer as before.
+ */
 static bool was_answered(const struct join *j, bool *approved)
 {
     int64_t ends;
@@ -203,7 +218,9 @@ static bool was_answered(const struct join *j, bool *approved)
     if (identity_request_state_is(&j->request, "Pending"))
         return true;
     return *approved && j->cluster.object &&
-        !fed_text_time_parse(identity_record_text(&j->request, "status.certificateNotAfter"), &ends) && ends > j->now;
+           !fed_text_time_parse(
+               identity_record_text(&j->request, "status.certificateNotAfter"), &ends) &&
+           ends > j->now;
 }
 
 /* ---- taking a new one ---- */
@@ -214,7 +231,8 @@ static enum fed_err set_labels(struct join *j, struct fed_json *spec)
     enum fed_err err = fed_json_set(j->request.doc, spec, "labels", labels);
 
     for (size_t i = 0; !err && i < j->asked->n_labels; i++)
-        err = fed_json_set_text(j->request.doc, labels, j->asked->labels[i].key, j->asked->labels[i].value);
+        err = fed_json_set_text(
+            j->request.doc, labels, j->asked->labels[i].key, j->asked->labels[i].value);
     return err;
 }
 
@@ -233,8 +251,8 @@ static enum fed_err set_base64(
     return err;
 }
 
-static enum fed_err set_fingerprint(
-    struct hub_identity *identity, struct identity_record *request, const char *key, const struct fed_digest *digest)
+static enum fed_err set_fingerprint(struct hub_identity *identity, struct identity_record *request,
+    const char *key, const struct fed_digest *digest)
 {
     struct fed_json *status = fed_json_ensure_object(request->doc, request->object, "status");
     struct fed_buf text;
@@ -256,7 +274,8 @@ static enum fed_err fill_request(struct join *j)
     struct fed_digest digest;
     struct fed_json *spec;
     struct fed_json *status;
-    enum fed_err err = identity_record_make(j->identity, &j->request, "fedlet.io/v1alpha1", "JoinRequest");
+    enum fed_err err =
+        identity_record_make(j->identity, &j->request, "fedlet.io/v1alpha1", "JoinRequest");
 
     if (err)
         return err;
@@ -302,7 +321,8 @@ static enum fed_err commit(struct join *j, bool with_cluster)
     if (!err && with_cluster)
         err = identity_record_write(&j->cluster, &writes[2]);
     if (!err)
-        err = hub_objects_commit(j->identity->objects, writes, with_cluster ? 3 : 2, NULL, 0, NULL, j->diag);
+        err = hub_objects_commit(
+            j->identity->objects, writes, with_cluster ? 3 : 2, NULL, 0, NULL, j->diag);
     if (err == FED_ERR_CONFLICT || err == FED_ERR_EXISTS || err == FED_ERR_NOT_FOUND)
         err = fed_diag_set(j->diag, FED_ERR_BUSY, "something else changed it meanwhile: ask again");
     return err;
@@ -321,15 +341,15 @@ static enum fed_err take(struct join *j)
         err = commit(j, new_cluster);
     if (err)
         return fed_diag_prefix(j->diag, err, "join of %s", j->asked->name);
-    fed_log(j->identity->log, FED_LOG_INFO, "identity: cluster %s joined with token %s%s", j->asked->name,
-        j->asked->token_id, j->rules.manual ? ", waits for approval" : "");
+    fed_log(j->identity->log, FED_LOG_INFO, "identity: cluster %s joined with token %s%s",
+        j->asked->name, j->asked->token_id, j->rules.manual ? ", waits for approval" : "");
     return j->rules.manual ? answer_pending(j) : answer_approved(j);
 }
 
 /* ---- approval ---- */
 
-static enum fed_err record_certificate(struct hub_identity *identity, struct identity_record *request,
-    struct fed_span pem, const struct fed_crypto_cert_info *info)
+static enum fed_err record_certificate(struct hub_identity *identity,
+    struct identity_record *request, struct fed_span pem, const struct fed_crypto_cert_info *info)
 {
     struct fed_json *status = fed_json_ensure_object(request->doc, request->object, "status");
     enum fed_err err = status ? FED_OK : FED_ERR_NOMEM;
@@ -337,17 +357,20 @@ static enum fed_err record_certificate(struct hub_identity *identity, struct ide
     if (!err)
         err = fed_json_set_text(request->doc, status, "state", "Approved");
     if (!err)
-        err = identity_set_time(request->doc, status, "approvedAt", fed_loop_unix_s(identity->loop));
+        err =
+            identity_set_time(request->doc, status, "approvedAt", fed_loop_unix_s(identity->loop));
     if (!err)
-        err = identity_set_time(request->doc, status, "certificateNotAfter", info->not_after_unix_s);
+        err =
+            identity_set_time(request->doc, status, "certificateNotAfter", info->not_after_unix_s);
     if (!err)
         err = fed_json_set_string(request->doc, status, "certificate", pem);
-    return err ? err : set_fingerprint(identity, request, "certificateFingerprint", &info->fingerprint);
+    return err ? err
+               : set_fingerprint(identity, request, "certificateFingerprint", &info->fingerprint);
 }
 
 /* Nothing of the certificate comes from the agent but its key: the name is the object's. */
-static enum fed_err sign(
-    struct hub_identity *identity, const struct identity_record *request, struct fed_buf *pem, struct fed_diag *diag)
+static enum fed_err sign(struct hub_identity *identity, const struct identity_record *request,
+    struct fed_buf *pem, struct fed_diag *diag)
 {
     static const char *const organizations[] = {IDENTITY_ORGANIZATION};
     char name[254];
@@ -374,7 +397,7 @@ enum fed_err identity_approve(struct hub_identity *identity, struct identity_rec
     struct fed_buf pem;
     enum fed_err err;
 
-    fed_buf_init(&pem, identity->mem, sizeof ((struct fed_join_answer *)NULL)->certificate - 1);
+    fed_buf_init(&pem, identity->mem, sizeof((struct fed_join_answer *)NULL)->certificate - 1);
     err = sign(identity, request, &pem, diag);
     if (!err)
         err = identity->crypto->cert_info(identity->crypto->ctx, fed_buf_span(&pem), &info, diag);
@@ -382,7 +405,8 @@ enum fed_err identity_approve(struct hub_identity *identity, struct identity_rec
         err = record_certificate(identity, request, fed_buf_span(&pem), &info);
     *new_cluster = !cluster->object;
     if (!err && *new_cluster)
-        err = identity_cluster_fill(identity, cluster, fed_json_find(request->object, "spec.labels"));
+        err =
+            identity_cluster_fill(identity, cluster, fed_json_find(request->object, "spec.labels"));
     fed_buf_fini(&pem);
     return err;
 }

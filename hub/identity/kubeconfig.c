@@ -1,7 +1,8 @@
 /* kubeconfig.c - DIR/admin.kubeconfig: the credentials of whoever may read the data directory.
  *
- * The file is ours: it is read back line by line in the form it is written here, and anything else is written anew.
- * Form: kubectl's kubeconfig, v1 Config, certificates embedded as base64 of PEM. */
+ * The file is ours: it is read back line by line in the form it is written here, and anything else
+ * is written anew. Form: kubectl's kubeconfig, v1 Config, certificates embedded as base64 of PEM.
+ */
 #include "hub/identity/internal.h"
 
 #include <string.h>
@@ -32,15 +33,17 @@ static bool decode(struct fed_span text, const char *key, struct fed_buf *out)
     return !fed_text_base64(value_of(text, key), out) && out->len > 0;
 }
 
-static bool cert_is_right(struct hub_identity *identity, const struct fed_buf *cert, const struct fed_buf *key)
+static bool cert_is_right(
+    struct hub_identity *identity, const struct fed_buf *cert, const struct fed_buf *key)
 {
     struct fed_crypto *crypto = identity->crypto;
     struct fed_crypto_cert_info info;
     int64_t now = fed_loop_unix_s(identity->loop);
 
     return !crypto->cert_info(crypto->ctx, fed_buf_span(cert), &info, NULL) &&
-        !crypto->cert_check(crypto->ctx, fed_buf_span(cert), fed_buf_span(&identity->ca_pem), fed_buf_span(key), NULL) &&
-        info.not_before_unix_s <= now && info.not_after_unix_s > now + IDENTITY_RENEW_S;
+           !crypto->cert_check(crypto->ctx, fed_buf_span(cert), fed_buf_span(&identity->ca_pem),
+               fed_buf_span(key), NULL) &&
+           info.not_before_unix_s <= now && info.not_after_unix_s > now + IDENTITY_RENEW_S;
 }
 
 static bool is_right(struct hub_identity *identity, struct fed_span text, const char *api_url)
@@ -54,8 +57,9 @@ static bool is_right(struct hub_identity *identity, struct fed_span text, const 
     fed_buf_init(&cert, identity->mem, IDENTITY_FILE_MAX);
     fed_buf_init(&key, identity->mem, IDENTITY_FILE_MAX);
     right = fed_span_is(value_of(text, KEY_SERVER), api_url) && decode(text, KEY_CA, &ca) &&
-        decode(text, KEY_CERT, &cert) && decode(text, KEY_KEY, &key) &&
-        fed_span_eq(fed_buf_span(&ca), fed_buf_span(&identity->ca_pem)) && cert_is_right(identity, &cert, &key);
+            decode(text, KEY_CERT, &cert) && decode(text, KEY_KEY, &key) &&
+            fed_span_eq(fed_buf_span(&ca), fed_buf_span(&identity->ca_pem)) &&
+            cert_is_right(identity, &cert, &key);
     fed_buf_fini(&ca);
     fed_buf_fini(&cert);
     identity_wipe(&key);
@@ -73,8 +77,10 @@ static enum fed_err compose(
     struct hub_identity *identity, const char *api_url, struct fed_buf *out, struct fed_diag *diag)
 {
     static const char *const groups[] = {"system:masters"};
-    struct fed_crypto_cert_request request = {
-        .common_name = "fedlet:admin", .organizations = groups, .n_organizations = 1, .client = true};
+    struct fed_crypto_cert_request request = {.common_name = "fedlet:admin",
+        .organizations = groups,
+        .n_organizations = 1,
+        .client = true};
     struct fed_buf cert;
     struct fed_buf key;
     enum fed_err err;
@@ -83,14 +89,16 @@ static enum fed_err compose(
     fed_buf_init(&key, identity->mem, IDENTITY_FILE_MAX);
     err = identity_issue_with_key(identity, &request, IDENTITY_YEAR_S, &cert, &key, diag);
     if (!err) {
-        fed_buf_printf(out, "apiVersion: v1\nkind: Config\nclusters:\n- name: fedlet\n  cluster:\n    %s%s\n",
+        fed_buf_printf(out,
+            "apiVersion: v1\nkind: Config\nclusters:\n- name: fedlet\n  cluster:\n    %s%s\n",
             KEY_SERVER, api_url);
         put_data(out, KEY_CA, fed_buf_span(&identity->ca_pem));
         fed_buf_put_text(out, "users:\n- name: admin\n  user:\n");
         put_data(out, KEY_CERT, fed_buf_span(&cert));
         put_data(out, KEY_KEY, fed_buf_span(&key));
-        fed_buf_put_text(out, "contexts:\n- name: fedlet\n  context:\n    cluster: fedlet\n    user: admin\n"
-                              "current-context: fedlet\n");
+        fed_buf_put_text(out,
+            "contexts:\n- name: fedlet\n  context:\n    cluster: fedlet\n    user: admin\n"
+            "current-context: fedlet\n");
         err = fed_buf_err(out);
     }
     fed_buf_fini(&cert);
@@ -106,7 +114,8 @@ static bool url_is_plain(const char *url)
     return strncmp(url, "https://", 8) == 0;
 }
 
-enum fed_err hub_identity_write_admin(struct hub_identity *identity, const char *api_url, struct fed_diag *diag)
+enum fed_err hub_identity_write_admin(
+    struct hub_identity *identity, const char *api_url, struct fed_diag *diag)
 {
     struct fed_buf text;
     char path[4096];

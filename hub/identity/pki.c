@@ -1,7 +1,8 @@
 /* pki.c - the CA and the server's certificate in the data directory, and issuing.
  *
- * Keys are written before the certificates that belong to them, so that a crash between the two leaves something that the
- * next start completes. A CA is never replaced: losing it cuts off every agent, so a half-missing one is refused. */
+ * Keys are written before the certificates that belong to them, so that a crash between the two
+ * leaves something that the next start completes. A CA is never replaced: losing it cuts off every
+ * agent, so a half-missing one is refused. */
 #include "hub/identity/internal.h"
 
 #include <stdio.h>
@@ -19,8 +20,8 @@ void identity_wipe(struct fed_buf *buf)
     fed_buf_fini(buf);
 }
 
-enum fed_err identity_path(
-    const struct hub_identity *identity, const char *name, char *out, size_t size, struct fed_diag *diag)
+enum fed_err identity_path(const struct hub_identity *identity, const char *name, char *out,
+    size_t size, struct fed_diag *diag)
 {
     int n = snprintf(out, size, "%s/%s", identity->data_dir, name);
 
@@ -46,8 +47,8 @@ static enum fed_err read_file(
     return err;
 }
 
-static enum fed_err write_file(struct hub_identity *identity, const char *name, const struct fed_buf *bytes,
-    unsigned mode, struct fed_diag *diag)
+static enum fed_err write_file(struct hub_identity *identity, const char *name,
+    const struct fed_buf *bytes, unsigned mode, struct fed_diag *diag)
 {
     char path[4096];
     enum fed_err err = identity_path(identity, name, path, sizeof path, diag);
@@ -71,12 +72,13 @@ enum fed_err identity_issue(struct hub_identity *identity, struct fed_crypto_cer
         request->not_before_unix_s = identity->ca.not_before_unix_s;
     if (request->not_after_unix_s > identity->ca.not_after_unix_s)
         request->not_after_unix_s = identity->ca.not_after_unix_s;
-    return crypto->cert_issue(
-        crypto->ctx, fed_buf_span(&identity->ca_pem), fed_buf_span(&identity->ca_key), request, pem, diag);
+    return crypto->cert_issue(crypto->ctx, fed_buf_span(&identity->ca_pem),
+        fed_buf_span(&identity->ca_key), request, pem, diag);
 }
 
-enum fed_err identity_issue_with_key(struct hub_identity *identity, struct fed_crypto_cert_request *request,
-    int64_t lifetime_s, struct fed_buf *pem, struct fed_buf *key_pem, struct fed_diag *diag)
+enum fed_err identity_issue_with_key(struct hub_identity *identity,
+    struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem,
+    struct fed_buf *key_pem, struct fed_diag *diag)
 {
     struct fed_crypto *crypto = identity->crypto;
     struct fed_buf spki;
@@ -115,7 +117,8 @@ static enum fed_err ca_make_cert(struct hub_identity *identity, struct fed_diag 
 
     if (err)
         return fed_diag_set(diag, err, "no random bytes");
-    snprintf(name, sizeof name, "fedlet hub CA %02x%02x%02x%02x", mark[0], mark[1], mark[2], mark[3]);
+    snprintf(
+        name, sizeof name, "fedlet hub CA %02x%02x%02x%02x", mark[0], mark[1], mark[2], mark[3]);
     err = identity->crypto->ca_new(identity->crypto->ctx, fed_buf_span(&identity->ca_key), name,
         now - IDENTITY_DAY_S, now + CA_LIFETIME_S, &identity->ca_pem, diag);
     if (!err)
@@ -140,10 +143,12 @@ static enum fed_err ca_check(struct hub_identity *identity, struct fed_diag *dia
         return fed_diag_set(
             diag, FED_ERR_CORRUPT, "%s/ca.crt is not the certificate of a CA", identity->data_dir);
     if (identity->ca.not_after_unix_s <= now)
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s/ca.crt has ended, or the clock is wrong", identity->data_dir);
+        return fed_diag_set(diag, FED_ERR_INVALID, "%s/ca.crt has ended, or the clock is wrong",
+            identity->data_dir);
     if (identity->ca.not_before_unix_s > now)
         fed_log(identity->log, FED_LOG_WARN,
-            "identity: %s/ca.crt begins in the future: the clock is behind; agents may refuse the hub",
+            "identity: %s/ca.crt begins in the future: the clock is behind; agents may refuse the "
+            "hub",
             identity->data_dir);
     return FED_OK;
 }
@@ -158,7 +163,8 @@ static enum fed_err ca_open(struct hub_identity *identity, struct fed_diag *diag
         return err;
     if (identity->ca_pem.len > 0 && identity->ca_key.len == 0)
         return fed_diag_set(diag, FED_ERR_CORRUPT,
-            "%s has ca.crt but no ca.key: bring the key back from a backup; a new CA would cut off every agent",
+            "%s has ca.crt but no ca.key: bring the key back from a backup; a new CA would cut off "
+            "every agent",
             identity->data_dir);
     if (identity->ca_key.len == 0)
         err = ca_make_key(identity, diag);
@@ -199,7 +205,8 @@ static enum fed_err names_of(
     return err;
 }
 
-/* The common name, which nobody compares, carries a digest of the names: that is how a change of them is noticed. */
+/* The common name, which nobody compares, carries a digest of the names: that is how a change of
+ * them is noticed. */
 static enum fed_err server_common_name(const struct names *names, char out[64])
 {
     struct fed_digest_state state;
@@ -215,8 +222,9 @@ static enum fed_err server_common_name(const struct names *names, char out[64])
     err = fed_digest_end(&state, &digest);
     if (err)
         return err;
-    snprintf(out, 64, "fedlet hub %02x%02x%02x%02x%02x%02x%02x%02x", digest.bytes[0], digest.bytes[1],
-        digest.bytes[2], digest.bytes[3], digest.bytes[4], digest.bytes[5], digest.bytes[6], digest.bytes[7]);
+    snprintf(out, 64, "fedlet hub %02x%02x%02x%02x%02x%02x%02x%02x", digest.bytes[0],
+        digest.bytes[1], digest.bytes[2], digest.bytes[3], digest.bytes[4], digest.bytes[5],
+        digest.bytes[6], digest.bytes[7]);
     return FED_OK;
 }
 
@@ -229,14 +237,14 @@ static bool server_is_right(struct hub_identity *identity, const char *common_na
     if (identity->server_pem.len == 0 || identity->server_key.len == 0)
         return false;
     return !crypto->cert_info(crypto->ctx, fed_buf_span(&identity->server_pem), &info, NULL) &&
-        !crypto->cert_check(crypto->ctx, fed_buf_span(&identity->server_pem), fed_buf_span(&identity->ca_pem),
-            fed_buf_span(&identity->server_key), NULL) &&
-        strcmp(info.common_name, common_name) == 0 && info.not_before_unix_s <= now &&
-        info.not_after_unix_s > now + IDENTITY_RENEW_S;
+           !crypto->cert_check(crypto->ctx, fed_buf_span(&identity->server_pem),
+               fed_buf_span(&identity->ca_pem), fed_buf_span(&identity->server_key), NULL) &&
+           strcmp(info.common_name, common_name) == 0 && info.not_before_unix_s <= now &&
+           info.not_after_unix_s > now + IDENTITY_RENEW_S;
 }
 
-static enum fed_err server_open(
-    struct hub_identity *identity, const struct hub_identity_options *options, struct fed_diag *diag)
+static enum fed_err server_open(struct hub_identity *identity,
+    const struct hub_identity_options *options, struct fed_diag *diag)
 {
     struct names names;
     char common_name[64];
@@ -262,13 +270,13 @@ static enum fed_err server_open(
     if (!err)
         err = write_file(identity, "server.crt", &identity->server_pem, 0644, diag);
     if (!err)
-        fed_log(identity->log, FED_LOG_INFO, "identity: made the hub's certificate for %s and %zu more",
-            names.at[0], names.n - 1);
+        fed_log(identity->log, FED_LOG_INFO,
+            "identity: made the hub's certificate for %s and %zu more", names.at[0], names.n - 1);
     return err;
 }
 
-enum fed_err identity_pki_open(
-    struct hub_identity *identity, const struct hub_identity_options *options, struct fed_diag *diag)
+enum fed_err identity_pki_open(struct hub_identity *identity,
+    const struct hub_identity_options *options, struct fed_diag *diag)
 {
     enum fed_err err = identity->fs->make_dir(identity->fs->ctx, identity->data_dir, 0700, diag);
 

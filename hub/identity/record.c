@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Nothing connects to a member, but KubeFed's schema requires an endpoint and a secret: both get a name that stays the
- * same and cannot be resolved (RFC 2606 section 2). */
+/* Nothing connects to a member, but KubeFed's schema requires an endpoint and a secret: both get a
+ * name that stays the same and cannot be resolved (RFC 2606 section 2). */
 #define ENDPOINT_FORMAT "https://" FED_SPAN_FMT ".fedlet.invalid"
 
-enum fed_err identity_record_open(
-    struct hub_identity *identity, const char *resource, struct fed_span name, struct identity_record *out)
+enum fed_err identity_record_open(struct hub_identity *identity, const char *resource,
+    struct fed_span name, struct identity_record *out)
 {
     struct fed_buf bytes;
     enum fed_err err;
@@ -52,7 +52,8 @@ struct fed_span identity_record_text(const struct identity_record *record, const
     return fed_json_string(fed_json_find(record->object, dotted));
 }
 
-enum fed_err identity_set_time(struct fed_json_doc *doc, struct fed_json *object, const char *key, int64_t unix_s)
+enum fed_err identity_set_time(
+    struct fed_json_doc *doc, struct fed_json *object, const char *key, int64_t unix_s)
 {
     char text[FED_TEXT_TIME_SIZE];
 
@@ -70,8 +71,9 @@ static enum fed_err new_uid(struct hub_identity *identity, char out[40])
         return err;
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-        b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+        b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+        b[15]);
     return FED_OK;
 }
 
@@ -90,12 +92,13 @@ static enum fed_err make_metadata(struct hub_identity *identity, struct identity
     if (!err)
         err = fed_json_set_int(record->doc, metadata, "generation", 1);
     if (!err)
-        err = identity_set_time(record->doc, metadata, "creationTimestamp", fed_loop_unix_s(identity->loop));
+        err = identity_set_time(
+            record->doc, metadata, "creationTimestamp", fed_loop_unix_s(identity->loop));
     return err;
 }
 
-enum fed_err identity_record_make(
-    struct hub_identity *identity, struct identity_record *record, const char *api_version, const char *kind)
+enum fed_err identity_record_make(struct hub_identity *identity, struct identity_record *record,
+    const char *api_version, const char *kind)
 {
     struct fed_json *metadata;
     enum fed_err err;
@@ -155,7 +158,8 @@ static enum fed_err fill_spec(struct hub_identity *identity, struct identity_rec
 enum fed_err identity_cluster_fill(
     struct hub_identity *identity, struct identity_record *cluster, const struct fed_json *labels)
 {
-    enum fed_err err = identity_record_make(identity, cluster, "core.kubefed.io/v1beta1", "KubeFedCluster");
+    enum fed_err err =
+        identity_record_make(identity, cluster, "core.kubefed.io/v1beta1", "KubeFedCluster");
 
     if (!err && fed_json_count(labels) > 0)
         err = fed_json_set(cluster->doc, fed_json_get(cluster->object, "metadata"), "labels",

@@ -1,9 +1,9 @@
 /* request.c - join requests as objects: who may change what, and what follows from it.
  *
- * A person lets a waiting cluster in by setting spec.approved to true, and turns it away by setting status.state to Denied
- * or by deleting the request. The stored request is also the record of the cluster's key: deleting an approved one cuts
- * its cluster off, and deleting a KubeFedCluster takes its request along, so that making the object again by hand does not
- * let the old key back in. */
+ * A person lets a waiting cluster in by setting spec.approved to true, and turns it away by setting
+ * status.state to Denied or by deleting the request. The stored request is also the record of the
+ * cluster's key: deleting an approved one cuts its cluster off, and deleting a KubeFedCluster takes
+ * its request along, so that making the object again by hand does not let the old key back in. */
 #include "hub/identity/internal.h"
 
 #include <stdio.h>
@@ -34,17 +34,21 @@ static enum fed_err admit_spec(struct hub_admission *admission, struct fed_diag 
 
     if (!only_approval_differs(admission)) {
         snprintf(admission->field, sizeof admission->field, "spec");
-        return fed_diag_set(diag, FED_ERR_INVALID, "Forbidden: only spec.approved of a join request can be changed");
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "Forbidden: only spec.approved of a join request can be changed");
     }
-    if (approved != before && !fed_span_is(fed_json_string(fed_json_get(status, "state")), "Pending")) {
+    if (approved != before &&
+        !fed_span_is(fed_json_string(fed_json_get(status, "state")), "Pending")) {
         snprintf(admission->field, sizeof admission->field, "spec.approved");
-        return fed_diag_set(diag, FED_ERR_INVALID, "Forbidden: the request does not wait for approval");
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "Forbidden: the request does not wait for approval");
     }
     if (!status) {
         fed_json_remove(admission->object, "status");
         return FED_OK;
     }
-    return fed_json_set(admission->doc, admission->object, "status", fed_json_clone(admission->doc, status));
+    return fed_json_set(
+        admission->doc, admission->object, "status", fed_json_clone(admission->doc, status));
 }
 
 /* Only from Pending to Denied, with a message if wanted; the rest of the status stays as it was. */
@@ -77,8 +81,8 @@ static void warn_of_cut_off(struct hub_identity *identity, struct hub_admission 
     if (!identity->objects || !admission->warn)
         return;
     if (!identity_record_open(identity, IDENTITY_CLUSTERS, name, &cluster) && cluster.object)
-        admission->warn(admission,
-            "this request is the record of its cluster's key: without it the cluster is cut off until it joins again");
+        admission->warn(admission, "this request is the record of its cluster's key: without it "
+                                   "the cluster is cut off until it joins again");
     identity_record_close(&cluster);
 }
 
@@ -86,10 +90,11 @@ static enum fed_err request_admit(void *ctx, struct hub_admission *admission, st
 {
     switch (admission->operation) {
     case HUB_CREATE:
-        return fed_diag_set(
-            diag, FED_ERR_FORBIDDEN, "join requests are made by agents that join, with `fedlet join`");
+        return fed_diag_set(diag, FED_ERR_FORBIDDEN,
+            "join requests are made by agents that join, with `fedlet join`");
     case HUB_UPDATE:
-        return admission->subresource.len > 0 ? admit_status(admission, diag) : admit_spec(admission, diag);
+        return admission->subresource.len > 0 ? admit_status(admission, diag)
+                                              : admit_spec(admission, diag);
     case HUB_DELETE:
         warn_of_cut_off(ctx, admission);
         return FED_OK;
@@ -116,14 +121,16 @@ static enum fed_err approve(struct hub_identity *identity, struct identity_recor
     if (!err && new_cluster)
         err = identity_record_write(cluster, &writes[1]);
     if (!err)
-        err = hub_objects_commit(identity->objects, writes, new_cluster ? 2 : 1, NULL, 0, NULL, diag);
+        err =
+            hub_objects_commit(identity->objects, writes, new_cluster ? 2 : 1, NULL, 0, NULL, diag);
     if (!err)
         fed_log(identity->log, FED_LOG_INFO, "identity: cluster " FED_SPAN_FMT " was approved",
             FED_SPAN_ARG(request->name));
     return err;
 }
 
-static enum fed_err forget(struct hub_identity *identity, const struct identity_record *request, struct fed_diag *diag)
+static enum fed_err forget(
+    struct hub_identity *identity, const struct identity_record *request, struct fed_diag *diag)
 {
     struct hub_object_write write = {
         .ref = identity_record_ref(request), .expected = request->revision, .remove = true};
@@ -132,7 +139,8 @@ static enum fed_err forget(struct hub_identity *identity, const struct identity_
     return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
-static enum fed_err settle(struct hub_identity *identity, struct fed_span name, struct fed_diag *diag)
+static enum fed_err settle(
+    struct hub_identity *identity, struct fed_span name, struct fed_diag *diag)
 {
     struct identity_record request;
     struct identity_record cluster = {0};
@@ -158,7 +166,8 @@ static void settle_or_log(struct hub_identity *identity, struct fed_span name)
     struct fed_diag diag = {""};
 
     if (settle(identity, name, &diag))
-        fed_log(identity->log, FED_LOG_ERROR, "identity: %s; tried again at the next change and start", diag.text);
+        fed_log(identity->log, FED_LOG_ERROR,
+            "identity: %s; tried again at the next change and start", diag.text);
 }
 
 void identity_on_request(void *ctx, const struct hub_change *change)
@@ -176,7 +185,8 @@ void identity_on_cluster(void *ctx, const struct hub_change *change)
 /* ---- at the start ---- */
 
 struct names {
-    struct fed_buf text; /* each name behind a varint length: the store may not be changed while it is listed */
+    struct fed_buf text; /* each name behind a varint length: the store may not be changed while it
+                            is listed */
 };
 
 static bool collect(void *ctx, const struct hub_object *object)
@@ -195,8 +205,8 @@ enum fed_err identity_requests_settle(struct hub_identity *identity, struct fed_
     enum fed_err err;
 
     fed_buf_init(&names.text, identity->mem, 64u << 20);
-    err = hub_objects_list(identity->objects, fed_span_text(IDENTITY_REQUESTS), FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE),
-        NULL, collect, &names);
+    err = hub_objects_list(identity->objects, fed_span_text(IDENTITY_REQUESTS),
+        FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE), NULL, collect, &names);
     if (!err)
         err = fed_buf_err(&names.text);
     if (err) {

@@ -1,7 +1,7 @@
 /* token.c - join tokens: what admission makes of one, its key, and how often it may be guessed.
  *
- * Row "t/" id: the secret, 20 bytes in lower-case hex. It is written in the commit that creates the token and removed in
- * the one that deletes it; deleting a token revokes it. */
+ * Row "t/" id: the secret, 20 bytes in lower-case hex. It is written in the commit that creates the
+ * token and removed in the one that deletes it; deleting a token revokes it. */
 #include "hub/identity/internal.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ bool identity_guard_blocked(struct identity_guard *guard, const char *id, uint64
     for (size_t i = 0; i < IDENTITY_GUARD_SLOTS; i++)
         if (guard->slots[i].failures > 0 && strcmp(guard->slots[i].id, id) == 0)
             return now_ms - guard->slots[i].since_ms < IDENTITY_GUARD_WINDOW_MS &&
-                guard->slots[i].failures >= IDENTITY_GUARD_FAILURES;
+                   guard->slots[i].failures >= IDENTITY_GUARD_FAILURES;
     return false;
 }
 
@@ -30,7 +30,8 @@ void identity_guard_failed(struct identity_guard *guard, const char *id, uint64_
             break;
         }
         if (guard->slots[i].failures == 0 ||
-            (guard->slots[slot].failures > 0 && guard->slots[i].since_ms < guard->slots[slot].since_ms))
+            (guard->slots[slot].failures > 0 &&
+                guard->slots[i].since_ms < guard->slots[slot].since_ms))
             slot = i;
     }
     if (guard->slots[slot].failures == 0 || strcmp(guard->slots[slot].id, id) != 0 ||
@@ -68,28 +69,32 @@ enum fed_err identity_token_read(
     *out = (struct identity_token){.cluster = fed_json_string(fed_json_get(spec, "clusterName"))};
     if (ttl.len == 0)
         ttl = FED_SPAN_LIT(IDENTITY_TOKEN_TTL);
-    if (fed_text_duration_ms(ttl, &out->ttl_ms) || out->ttl_ms < 1000 || out->ttl_ms > IDENTITY_TOKEN_TTL_MAX_MS) {
+    if (fed_text_duration_ms(ttl, &out->ttl_ms) || out->ttl_ms < 1000 ||
+        out->ttl_ms > IDENTITY_TOKEN_TTL_MAX_MS) {
         set_field(field, "spec.ttl");
         return fed_diag_set(diag, FED_ERR_INVALID,
-            "Invalid value: \"" FED_SPAN_FMT "\": must be a duration from 1s to 8760h, as in 24h", FED_SPAN_ARG(ttl));
+            "Invalid value: \"" FED_SPAN_FMT "\": must be a duration from 1s to 8760h, as in 24h",
+            FED_SPAN_ARG(ttl));
     }
     out->uses = fed_json_int(fed_json_get(spec, "uses"), fed_json_get(spec, "uses") ? 0 : 1);
     if (out->uses < 1 || out->uses > IDENTITY_TOKEN_USES_MAX) {
         set_field(field, "spec.uses");
-        return fed_diag_set(diag, FED_ERR_INVALID, "Invalid value: %lld: must be from 1 to %d", (long long)out->uses,
-            IDENTITY_TOKEN_USES_MAX);
+        return fed_diag_set(diag, FED_ERR_INVALID, "Invalid value: %lld: must be from 1 to %d",
+            (long long)out->uses, IDENTITY_TOKEN_USES_MAX);
     }
     if (out->cluster.len > 0 && !fed_text_is_dns_subdomain(out->cluster)) {
         set_field(field, "spec.clusterName");
         return fed_diag_set(diag, FED_ERR_INVALID,
-            "Invalid value: \"" FED_SPAN_FMT "\": a cluster's name is a lowercase RFC 1123 subdomain",
+            "Invalid value: \"" FED_SPAN_FMT
+            "\": a cluster's name is a lowercase RFC 1123 subdomain",
             FED_SPAN_ARG(out->cluster));
     }
     out->manual = fed_span_is(approve, "manual");
     if (approve.len > 0 && !out->manual && !fed_span_is(approve, "auto")) {
         set_field(field, "spec.approve");
-        return fed_diag_set(diag, FED_ERR_INVALID, "Unsupported value: \"" FED_SPAN_FMT
-            "\": supported values: \"auto\", \"manual\"", FED_SPAN_ARG(approve));
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "Unsupported value: \"" FED_SPAN_FMT "\": supported values: \"auto\", \"manual\"",
+            FED_SPAN_ARG(approve));
     }
     return FED_OK;
 }
@@ -112,16 +117,18 @@ static enum fed_err set_status(
 }
 
 /* Bytes as a text value of the admission's document: only so do they live long enough. */
-static enum fed_err keep(struct hub_admission *admission, const struct fed_buf *text, struct fed_span *out)
+static enum fed_err keep(
+    struct hub_admission *admission, const struct fed_buf *text, struct fed_span *out)
 {
-    const struct fed_json *value = fed_buf_err(text) ? NULL : fed_json_new_string(admission->doc, fed_buf_span(text));
+    const struct fed_json *value =
+        fed_buf_err(text) ? NULL : fed_json_new_string(admission->doc, fed_buf_span(text));
 
     *out = fed_json_string(value);
     return value ? FED_OK : FED_ERR_NOMEM;
 }
 
-static enum fed_err add_row(struct hub_identity *identity, struct hub_admission *admission, struct fed_span id,
-    struct fed_span secret)
+static enum fed_err add_row(struct hub_identity *identity, struct hub_admission *admission,
+    struct fed_span id, struct fed_span secret)
 {
     struct fed_store_op *op = &admission->extra[admission->n_extra];
     struct fed_buf text;
@@ -147,7 +154,8 @@ static enum fed_err add_row(struct hub_identity *identity, struct hub_admission 
 static enum fed_err set_answer(struct hub_admission *admission, const struct fed_buf *text)
 {
     struct fed_json *answer = fed_json_new_object(admission->doc);
-    struct fed_json *status = answer ? fed_json_ensure_object(admission->doc, answer, "status") : NULL;
+    struct fed_json *status =
+        answer ? fed_json_ensure_object(admission->doc, answer, "status") : NULL;
     enum fed_err err = status ? fed_buf_err(text) : FED_ERR_NOMEM;
 
     if (!err)
@@ -157,8 +165,8 @@ static enum fed_err set_answer(struct hub_admission *admission, const struct fed
     return err;
 }
 
-static enum fed_err make_secret(struct hub_identity *identity, struct hub_admission *admission, struct fed_span id,
-    const struct identity_token *spec, int64_t expires_unix_s)
+static enum fed_err make_secret(struct hub_identity *identity, struct hub_admission *admission,
+    struct fed_span id, const struct identity_token *spec, int64_t expires_unix_s)
 {
     struct fed_token *token = fed_alloc_zero(identity->mem, sizeof *token);
     struct fed_buf text;
@@ -200,8 +208,9 @@ static enum fed_err admit_create(
         return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
     if (!is_id(id)) {
         set_field(admission->field, "metadata.name");
-        return fed_diag_set(diag, FED_ERR_INVALID, "Invalid value: \"" FED_SPAN_FMT
-            "\": a token's name is %u to %u of a-z and 0-9", FED_SPAN_ARG(id), IDENTITY_TOKEN_ID_MIN, FED_TOKEN_ID_MAX);
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "Invalid value: \"" FED_SPAN_FMT "\": a token's name is %u to %u of a-z and 0-9",
+            FED_SPAN_ARG(id), IDENTITY_TOKEN_ID_MIN, FED_TOKEN_ID_MAX);
     }
     err = identity_token_read(admission->object, &token, admission->field, diag);
     if (err)
@@ -219,10 +228,12 @@ static enum fed_err admit_update(struct hub_admission *admission, struct fed_dia
 {
     const struct fed_json *before = fed_json_get(admission->before, "status");
 
-    if (!fed_json_eq(fed_json_get(admission->object, "spec"), fed_json_get(admission->before, "spec"))) {
+    if (!fed_json_eq(
+            fed_json_get(admission->object, "spec"), fed_json_get(admission->before, "spec"))) {
         set_field(admission->field, "spec");
         return fed_diag_set(diag, FED_ERR_INVALID,
-            "Forbidden: a token cannot be changed: its text says what it is; delete it and create another");
+            "Forbidden: a token cannot be changed: its text says what it is; delete it and create "
+            "another");
     }
     if (fed_json_eq(fed_json_get(admission->object, "status"), before))
         return FED_OK;
@@ -232,7 +243,8 @@ static enum fed_err admit_update(struct hub_admission *admission, struct fed_dia
         fed_json_remove(admission->object, "status");
         return FED_OK;
     }
-    return fed_json_set(admission->doc, admission->object, "status", fed_json_clone(admission->doc, before));
+    return fed_json_set(
+        admission->doc, admission->object, "status", fed_json_clone(admission->doc, before));
 }
 
 static enum fed_err token_admit(void *ctx, struct hub_admission *admission, struct fed_diag *diag)
@@ -260,7 +272,8 @@ void hub_identity_token_hooks(struct hub_identity *identity, struct hub_kind_hoo
 
 /* ---- key ---- */
 
-enum fed_err hub_identity_psk(struct hub_identity *identity, struct fed_span token_id, struct fed_buf *key)
+enum fed_err hub_identity_psk(
+    struct hub_identity *identity, struct fed_span token_id, struct fed_buf *key)
 {
     struct fed_store *store;
     struct fed_buf row;
@@ -275,7 +288,8 @@ enum fed_err hub_identity_psk(struct hub_identity *identity, struct fed_span tok
     store = hub_objects_store(identity->objects);
     fed_buf_init(&row, identity->mem, 256);
     err = store->get(store->ctx, fed_span_text(row_key), &row, NULL);
-    if (!err && (fed_text_hex(fed_buf_span(&row), secret, sizeof secret, &len) || len != sizeof secret))
+    if (!err &&
+        (fed_text_hex(fed_buf_span(&row), secret, sizeof secret, &len) || len != sizeof secret))
         err = FED_ERR_CORRUPT;
     if (!err) {
         fed_buf_put(key, fed_span_of(secret, sizeof secret));

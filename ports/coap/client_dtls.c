@@ -102,6 +102,10 @@ static enum fed_err hook(struct fed_coap_client *client, struct fed_diag *diag)
     mbedtls_ssl_set_bio(ssl, client, on_send, on_recv, NULL);
     mbedtls_ssl_set_verify(ssl, on_verify, client);
     first_flight_count(client, ssl);
+    /* libcoap resumes nothing: not asking for a session ticket saves 800 bytes. The ClientHello that carries the cookie
+     * is written anew, and need not repeat the extensions of the first (RFC 6347 section 4.2.1). */
+    mbedtls_ssl_conf_session_tickets(
+        (mbedtls_ssl_config *)ssl->MBEDTLS_PRIVATE(conf), MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
     /* Says that the name is left unchecked on purpose; without it the library refuses to verify at all. */
     if (mbedtls_ssl_set_hostname(ssl, NULL) != 0)
         return fed_diag_set(diag, FED_ERR_NOMEM, "out of memory");

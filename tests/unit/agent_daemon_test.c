@@ -321,7 +321,7 @@ static void test_removal(void **state)
 {
     struct world_work works[] = {ns, web};
     struct world *w = world_with_three();
-    char uid[40];
+    char uid[64];
 
     (void)state;
     snprintf(uid, sizeof uid, "\"uid\":\"%s\"", world_object(w, MAP_PATH)->uid);
@@ -507,11 +507,24 @@ static void test_dead_hub_is_noticed(void **state)
 
     (void)state;
     w->pings_lost = true;
-    world_pass(w, 130000);
-    assert_true(w->connects >= 2);
-    w->pings_lost = false;
-    publish(w, 2, works, 3);
-    world_pass(w, 300000);
+    publish(w, 2, works, 3); /* told on a session that is dead already */
+    world_pass(w, 62000);
+    assert_int_equal(w->connects, 2);
+    assert_true(logged(w, "it does not answer any more"));
+    assert_int_equal(w->report.revision, 2);
+    world_free(w);
+}
+
+static void test_lost_observation_is_renewed(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    publish(w, 2, works, 3); /* the hub has forgotten whom to tell; the session lives */
+    world_pass(w, 1900000);
+    assert_int_equal(w->connects, 1);
+    assert_int_equal(w->observes, 2);
     assert_int_equal(w->report.revision, 2);
     world_free(w);
 }
@@ -704,6 +717,7 @@ int main(void)
         cmocka_unit_test(test_new_epoch_removes_nothing),
         cmocka_unit_test(test_report_conflict_leads_to_full),
         cmocka_unit_test(test_dead_hub_is_noticed),
+        cmocka_unit_test(test_lost_observation_is_renewed),
         cmocka_unit_test(test_hub_that_refuses_is_not_hammered),
         cmocka_unit_test(test_api_server_away),
         cmocka_unit_test(test_full_disk_stages_nothing),

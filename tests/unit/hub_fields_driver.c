@@ -60,13 +60,11 @@ static enum fed_err write_once(struct fed_json_doc *doc, const struct fed_json *
         live = NULL;
     if (fed_span_is(fed_json_string(fed_json_get(in, "op")), "apply")) {
         err = hub_fields_apply(doc, &update, live, object, out, causes);
-    } else {
-        *out = fed_json_clone(doc, object);
-        err = hub_fields_update(doc, &update, live, *out);
+        return err ? err : hub_schema_default(schema, doc, *out);
     }
-    if (!err)
-        err = hub_schema_default(schema, doc, *out);
-    return err;
+    *out = fed_json_clone(doc, object);
+    err = hub_schema_default(schema, doc, *out);
+    return err ? err : hub_fields_update(doc, &update, live, *out);
 }
 
 static void one_line(struct fed_json_doc *doc, const struct fed_json *in)

@@ -1,4 +1,5 @@
-/* hub_gateway_test.c - the link's resources through a link that keeps what it is given, with proto's decoder as the agent. */
+/* hub_gateway_test.c - the link's resources through a link that keeps what it is given, with
+ * proto's decoder as the agent. */
 #include "hub_join_world.h"
 
 #include <setjmp.h>
@@ -43,7 +44,8 @@ static void link_close(struct fed_link_session *session)
     session->closed = true;
 }
 
-static void link_answer(struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s)
+static void link_answer(
+    struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s)
 {
     exchange->answers++;
     exchange->code = code;
@@ -53,7 +55,8 @@ static void link_answer(struct fed_link_exchange *exchange, unsigned code, struc
 
 static unsigned notified_in_all;
 
-static enum fed_err link_notify(struct fed_link_session *session, struct fed_span body, uint64_t tag)
+static enum fed_err link_notify(
+    struct fed_link_session *session, struct fed_span body, uint64_t tag)
 {
     assert_false(session->closed);
     assert_true(body.len <= FED_LINK_NOTIFY_BODY_MAX);
@@ -106,15 +109,16 @@ static int setup(void **state)
     memset(&w, 0, sizeof w);
     notified_in_all = 0;
     join_world_open(&w.join);
-    if (hub_gateway_open(fed_alloc_system(), &w.join.loop, NULL, w.join.hub.objects, w.join.hub.plan, w.join.hub.status,
-            w.join.identity, &options, &w.gateway, &diag))
+    if (hub_gateway_open(fed_alloc_system(), &w.join.loop, NULL, w.join.hub.objects,
+            w.join.hub.plan, w.join.hub.status, w.join.identity, &options, &w.gateway, &diag))
         fail_msg("%s", diag.text);
     assert_int_equal(hub_gateway_bind(w.gateway, &test_link, &w.events), FED_OK);
     hub_plan_on_change(w.join.hub.plan, on_changed, on_object_changed, &w);
     fed_buf_init(&w.last.body, fed_alloc_system(), FED_FRAME_MAX);
     hub_world_types(&w.join.hub);
     hub_world_put(&w.join.hub, W_NAMESPACES, "ns", "ns",
-        "{'metadata':{'name':'ns','namespace':'ns','generation':1},'spec':{'placement':{'clusterSelector':{}}}}");
+        "{'metadata':{'name':'ns','namespace':'ns','generation':1},'spec':{'placement':{'"
+        "clusterSelector':{}}}}");
     *state = &w;
     return 0;
 }
@@ -140,20 +144,26 @@ static void put_configmap(struct world *w, const char *name, size_t size)
     assert_true(size < sizeof value);
     for (size_t i = 0; i < size; i++) {
         seed = seed * 6364136223846793005ul + 1442695040888963407ul;
-        value[i] = (char)("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[seed >> 58]);
+        value[i] =
+            (char)("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[seed >> 58]);
     }
     value[size] = '\0';
     snprintf(json, sizeof json,
-        "{'metadata':{'name':'%s','namespace':'ns','generation':1,'finalizers':['kubefed.io/sync-controller']},'spec':"
-        "{'template':{'data':{'k':'%s'}},'placement':{'clusterSelector':{}}}}", name, value);
+        "{'metadata':{'name':'%s','namespace':'ns','generation':1,'finalizers':['kubefed.io/"
+        "sync-controller']},'spec':"
+        "{'template':{'data':{'k':'%s'}},'placement':{'clusterSelector':{}}}}",
+        name, value);
     hub_world_put(&w->join.hub, W_CONFIGMAPS, "ns", name, json);
 }
 
-static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_link_method method, const char *path,
-    const char *query, struct fed_span payload, bool observe)
+static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_link_method method,
+    const char *path, const char *query, struct fed_span payload, bool observe)
 {
     struct fed_link_server_request request = {.method = method,
-        .path = fed_span_text(path), .query = fed_span_text(query), .payload = payload, .observe = observe};
+        .path = fed_span_text(path),
+        .query = fed_span_text(query),
+        .payload = payload,
+        .observe = observe};
 
     fed_buf_clear(&w->last.body);
     w->last.answers = 0;
@@ -169,18 +179,21 @@ static unsigned get(struct world *w, struct fed_link_session *session, const cha
     return ask(w, session, FED_LINK_GET, path, "", fed_span_text(""), false);
 }
 
-static unsigned pull(struct world *w, struct fed_link_session *session, uint32_t epoch, uint64_t revision, bool observe)
+static unsigned pull(struct world *w, struct fed_link_session *session, uint32_t epoch,
+    uint64_t revision, bool observe)
 {
     char query[64];
 
-    snprintf(query, sizeof query, "e=%lu&r=%llu", (unsigned long)epoch, (unsigned long long)revision);
+    snprintf(
+        query, sizeof query, "e=%lu&r=%llu", (unsigned long)epoch, (unsigned long long)revision);
     return ask(w, session, FED_LINK_GET, "b", query, fed_span_text(""), observe);
 }
 
-static void open_session(struct world *w, struct fed_link_session *session, const struct fed_crypto_cert_info *cert,
-    const char *psk_identity)
+static void open_session(struct world *w, struct fed_link_session *session,
+    const struct fed_crypto_cert_info *cert, const char *psk_identity)
 {
-    struct fed_link_peer peer = {.cert = cert, .psk_identity = psk_identity, .address = "192.0.2.7:40000"};
+    struct fed_link_peer peer = {
+        .cert = cert, .psk_identity = psk_identity, .address = "192.0.2.7:40000"};
 
     memset(session, 0, sizeof *session);
     fed_buf_init(&session->body, fed_alloc_system(), 2048);
@@ -210,7 +223,8 @@ static void join_cluster(struct world *w, const char *name, struct fed_crypto_ce
     if (join_agent_join(&w->join, &agent, &token, &answer, &diag))
         fail_msg("%s", diag.text);
     assert_int_equal(w->join.crypto.cert_info(
-        w->join.crypto.ctx, fed_span_text(answer.certificate), cert, &diag), FED_OK);
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), cert, &diag),
+        FED_OK);
     join_agent_fini(&agent);
 }
 
@@ -254,8 +268,8 @@ static enum fed_err view_take(struct view *view, struct fed_span bytes)
     kept = fed_alloc_get(&view->arenas[view->n].alloc, bytes.len);
     memcpy(kept, bytes.at, bytes.len);
     copy = fed_span_of(kept, bytes.len);
-    err = fed_frame_decode(&view->arenas[view->n], copy, head.base_revision ? &view->now : &nothing, view_blob, view,
-        &view->frames[view->n], &diag);
+    err = fed_frame_decode(&view->arenas[view->n], copy, head.base_revision ? &view->now : &nothing,
+        view_blob, view, &view->frames[view->n], &diag);
     if (err) {
         fed_arena_fini(&view->arenas[view->n]);
         return err;
@@ -280,7 +294,8 @@ static bool view_is_present(struct world *w, const struct view *view, const char
     assert_int_equal(hub_plan_manifest(w->join.hub.plan, fed_span_text(cluster), &present), FED_OK);
     assert_int_equal(fed_manifest_digest(present, &a), FED_OK);
     assert_int_equal(fed_manifest_digest(&view->now, &b), FED_OK);
-    return present->revision == view->now.revision && present->epoch == view->now.epoch && fed_digest_eq(&a, &b);
+    return present->revision == view->now.revision && present->epoch == view->now.epoch &&
+           fed_digest_eq(&a, &b);
 }
 
 static bool has_body(struct fed_span frame)
@@ -309,16 +324,19 @@ static void test_join(void **state)
     join_agent_init(&w->join, &agent, "cluster1");
     fed_buf_init(&key, fed_alloc_system(), 64);
     fed_buf_init(&text, fed_alloc_system(), FED_JOIN_MESSAGE_MAX);
-    assert_int_equal(w->events.psk(w->events.ctx, FED_SPAN_LIT("nosuch0000"), &key), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        w->events.psk(w->events.ctx, FED_SPAN_LIT("nosuch0000"), &key), FED_ERR_NOT_FOUND);
     assert_int_equal(w->events.psk(w->events.ctx, FED_SPAN_LIT("abcdef0123"), &key), FED_OK);
     assert_true(fed_span_eq(fed_buf_span(&key), fed_span_of(token.secret, sizeof token.secret)));
     open_session(w, &session, NULL, "abcdef0123");
-    assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", FED_SPAN_LIT("{}"), false), FED_LINK_BAD_REQUEST);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_POST, "j", "", FED_SPAN_LIT("{}"), false), FED_LINK_BAD_REQUEST);
     assert_true(w->last.body.len > 0);
     assert_int_equal(get(w, &session, "j"), FED_LINK_NOT_ALLOWED);
     join_agent_request(&w->join, &agent, &token, &request);
     assert_int_equal(fed_join_request_put(&text, &request), FED_OK);
-    assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_CHANGED);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_CHANGED);
     assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
     assert_true(answer.approved);
     assert_string_equal(answer.cluster, "cluster1");
@@ -326,8 +344,10 @@ static void test_join(void **state)
     request.proof[0] ^= 1;
     assert_int_equal(fed_join_request_put(&text, &request), FED_OK);
     for (int i = 0; i < 5; i++)
-        assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_FORBIDDEN);
-    assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_UNAVAILABLE);
+        assert_int_equal(ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false),
+            FED_LINK_FORBIDDEN);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_POST, "j", "", fed_buf_span(&text), false), FED_LINK_UNAVAILABLE);
     assert_int_equal(w->last.max_age_s, 60);
     end_session(w, &session);
     fed_buf_fini(&key);
@@ -358,8 +378,10 @@ static void test_rights(void **state)
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         bool join = strcmp(paths[i], "j") == 0;
 
-        assert_int_equal(get(w, &token, paths[i]), join ? FED_LINK_NOT_ALLOWED : FED_LINK_UNAUTHORIZED);
-        assert_int_equal(get(w, &nobody, paths[i]), join ? FED_LINK_NOT_ALLOWED : FED_LINK_UNAUTHORIZED);
+        assert_int_equal(
+            get(w, &token, paths[i]), join ? FED_LINK_NOT_ALLOWED : FED_LINK_UNAUTHORIZED);
+        assert_int_equal(
+            get(w, &nobody, paths[i]), join ? FED_LINK_NOT_ALLOWED : FED_LINK_UNAUTHORIZED);
         assert_int_equal(get(w, &stranger, paths[i]), FED_LINK_FORBIDDEN);
     }
     assert_non_null(strstr(fed_buf_cstr(&w->last.body), "cluster2 is not registered"));
@@ -388,7 +410,9 @@ static void test_hello_and_report(void **state)
     struct fed_link_hello hello;
     struct fed_span from;
     struct fed_buf report;
-    struct fed_report said = {.full = true, .seq = 1, .facts = FED_SPAN_LIT("{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\"}")};
+    struct fed_report said = {.full = true,
+        .seq = 1,
+        .facts = FED_SPAN_LIT("{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\"}")};
     static uint8_t huge[FED_REPORT_MAX + 1];
 
     join_cluster(w, "cluster1", &cert);
@@ -399,25 +423,32 @@ static void test_hello_and_report(void **state)
     assert_int_equal(hello.heartbeat_s, 120);
     assert_int_equal(hello.epoch, hub_plan_epoch(w->join.hub.plan));
     assert_int_equal(hello.report_seq, 0);
-    assert_in_range(hello.unix_s, fed_loop_unix_s(&w->join.loop) - 5, fed_loop_unix_s(&w->join.loop) + 5);
+    assert_in_range(
+        hello.unix_s, fed_loop_unix_s(&w->join.loop) - 5, fed_loop_unix_s(&w->join.loop) + 5);
     said.epoch = hello.epoch;
     said.revision = hub_world_revision(&w->join.hub, "cluster1");
     fed_buf_init(&report, fed_alloc_system(), FED_REPORT_MAX);
     fed_report_put(&report, &said);
-    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", fed_buf_span(&report), false), FED_LINK_CHANGED);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_POST, "s", "", fed_buf_span(&report), false), FED_LINK_CHANGED);
     assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
     from = fed_buf_span(&w->last.body);
     assert_int_equal(fed_link_hello_take(&from, &hello), FED_OK);
     assert_int_equal(hello.report_seq, 1);
-    assert_non_null(strstr(hub_world_composed(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1"), "v1.34.4"));
+    assert_non_null(
+        strstr(hub_world_composed(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1"), "v1.34.4"));
     said.full = false;
     said.seq = 7;
     fed_buf_clear(&report);
     fed_report_put(&report, &said);
-    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", fed_buf_span(&report), false), FED_LINK_CONFLICT);
-    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", FED_SPAN_LIT("\377garbage"), false), FED_LINK_BAD_REQUEST);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_POST, "s", "", fed_buf_span(&report), false), FED_LINK_CONFLICT);
+    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", FED_SPAN_LIT("\377garbage"), false),
+        FED_LINK_BAD_REQUEST);
     assert_true(w->last.body.len > 0);
-    assert_int_equal(ask(w, &session, FED_LINK_POST, "s", "", fed_span_of(huge, sizeof huge), false), FED_LINK_TOO_LARGE);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_POST, "s", "", fed_span_of(huge, sizeof huge), false),
+        FED_LINK_TOO_LARGE);
     fed_buf_fini(&report);
     end_session(w, &session);
 }
@@ -461,7 +492,8 @@ static void test_pull(void **state)
     assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
     assert_int_equal(view.frames[view.n - 1].head.base_revision, 0);
     assert_true(view_is_present(w, &view, "cluster1"));
-    assert_int_equal(ask(w, &session, FED_LINK_GET, "b", "e=1&r=x", fed_span_text(""), false), FED_LINK_BAD_REQUEST);
+    assert_int_equal(ask(w, &session, FED_LINK_GET, "b", "e=1&r=x", fed_span_text(""), false),
+        FED_LINK_BAD_REQUEST);
     view_fini(&view);
     end_session(w, &session);
 }
@@ -491,13 +523,14 @@ static void test_notify(void **state)
     tag = session.tag;
     put_configmap(w, "a", 103);
     put_configmap(w, "b", 20);
-    assert_int_equal(session.notifications, 1); /* one under way */
+    assert_int_equal(session.notifications, 1);                 /* one under way */
     w->events.notified(w->events.ctx, &session, tag + 5, true); /* of another time */
     hub_world_settle(&w->join.hub);
     assert_int_equal(session.notifications, 1);
     w->events.notified(w->events.ctx, &session, tag, true);
     hub_world_settle(&w->join.hub);
-    assert_int_equal(session.notifications, 2); /* both changes in one, from what was acknowledged */
+    assert_int_equal(
+        session.notifications, 2); /* both changes in one, from what was acknowledged */
     assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
     assert_true(view_is_present(w, &view, "cluster1"));
     w->events.notified(w->events.ctx, &session, session.tag, true);
@@ -603,17 +636,21 @@ static void put_many(struct world *w, struct hub_object_write *writes, char (*te
     struct fed_diag diag = {""};
     char key[512];
 
-    snprintf(key, sizeof key, "%s", join_world_text(&w->join, JW_REQUESTS, "cluster1", "spec.publicKey"));
+    snprintf(key, sizeof key, "%s",
+        join_world_text(&w->join, JW_REQUESTS, "cluster1", "spec.publicKey"));
     for (size_t i = 0; i < MANY; i++) {
         char *name = text[3 * i];
 
         snprintf(name, 1024, "many-%03zu", i);
         snprintf(text[3 * i + 1], 1024, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{}}", name);
         snprintf(text[3 * i + 2], 1024,
-            "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"publicKey\":\"%s\"},\"status\":{\"state\":\"Approved\"}}", name, key);
+            "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"publicKey\":\"%s\"},\"status\":{\"state\":"
+            "\"Approved\"}}",
+            name, key);
         for (size_t k = 0; k < 2; k++)
             writes[2 * i + k] = (struct hub_object_write){
-                .ref = {.resource = fed_span_text(k ? JW_REQUESTS : W_CLUSTERS), .ns = FED_SPAN_LIT(W_SYSTEM),
+                .ref = {.resource = fed_span_text(k ? JW_REQUESTS : W_CLUSTERS),
+                    .ns = FED_SPAN_LIT(W_SYSTEM),
                     .name = fed_span_text(name)},
                 .bytes = fed_span_text(text[3 * i + 1 + k])};
     }
@@ -638,11 +675,17 @@ static void test_many(void **state)
     struct fed_crypto_cert_info cert;
     struct hub_gateway_stats stats;
     struct fed_diag diag = {""};
-    struct hub_object_write change = {.ref = {.resource = FED_SPAN_LIT(W_CONFIGMAPS), .ns = FED_SPAN_LIT("ns"), .name = FED_SPAN_LIT("a")},
+    struct hub_object_write change = {.ref = {.resource = FED_SPAN_LIT(W_CONFIGMAPS),
+                                          .ns = FED_SPAN_LIT("ns"),
+                                          .name = FED_SPAN_LIT("a")},
         .expected = HUB_ANY_REVISION,
-        .bytes = FED_SPAN_LIT("{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"generation\":2,\"finalizers\":[\"kubefed.io/sync-controller\"]},"
-                              "\"spec\":{\"template\":{\"data\":{\"k\":\"changed for everybody, and long enough to be deflated: "
-                              "kubefed.io/sync-controller kubefed.io/sync-controller\"}},\"placement\":{\"clusterSelector\":{}}}}")};
+        .bytes = FED_SPAN_LIT(
+            "{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\",\"generation\":2,\"finalizers\":["
+            "\"kubefed.io/sync-controller\"]},"
+            "\"spec\":{\"template\":{\"data\":{\"k\":\"changed for everybody, and long enough to "
+            "be deflated: "
+            "kubefed.io/sync-controller "
+            "kubefed.io/sync-controller\"}},\"placement\":{\"clusterSelector\":{}}}}")};
     unsigned most = 0;
 
     put_configmap(w, "a", 50);
@@ -655,7 +698,8 @@ static void test_many(void **state)
     }
     hub_gateway_stats(w->gateway, &stats);
     assert_int_equal(stats.sessions, MANY);
-    assert_int_equal(hub_objects_commit(w->join.hub.objects, &change, 1, NULL, 0, NULL, &diag), FED_OK);
+    assert_int_equal(
+        hub_objects_commit(w->join.hub.objects, &change, 1, NULL, 0, NULL, &diag), FED_OK);
     for (int turn = 0; turn < 20 && notified_in_all < MANY; turn++) {
         unsigned before = notified_in_all;
 

@@ -41,14 +41,17 @@ static char *copy_file(struct join_world *w, const char *file)
     return copy;
 }
 
-static enum fed_err open_again(struct join_world *w, const char *const *names, size_t n, struct fed_diag *diag)
+static enum fed_err open_again(
+    struct join_world *w, const char *const *names, size_t n, struct fed_diag *diag)
 {
-    struct hub_identity_options options = {.data_dir = w->dir, .advertise = names, .n_advertise = n};
+    struct hub_identity_options options = {
+        .data_dir = w->dir, .advertise = names, .n_advertise = n};
     struct hub_identity *identity;
     enum fed_err err;
 
     diag->text[0] = '\0';
-    err = hub_identity_open(fed_alloc_system(), &w->loop, NULL, &w->fs, &w->crypto, &options, &identity, diag);
+    err = hub_identity_open(
+        fed_alloc_system(), &w->loop, NULL, &w->fs, &w->crypto, &options, &identity, diag);
     if (!err)
         hub_identity_close(identity);
     return err;
@@ -112,8 +115,10 @@ static void test_server_certificate(void **state)
     char *first = copy_file(w, "server.crt");
     char *second;
 
-    assert_int_equal(w->crypto.cert_check(w->crypto.ctx, fed_span_text(first), hub_identity_ca_pem(w->identity),
-                         hub_identity_server_key_pem(w->identity), &diag), FED_OK);
+    assert_int_equal(
+        w->crypto.cert_check(w->crypto.ctx, fed_span_text(first), hub_identity_ca_pem(w->identity),
+            hub_identity_server_key_pem(w->identity), &diag),
+        FED_OK);
     assert_int_equal(open_again(w, names, 2, &diag), FED_OK);
     assert_true(file_is(w, "server.crt", first));
     assert_int_equal(open_again(w, names, 1, &diag), FED_OK); /* other names */
@@ -127,7 +132,8 @@ static void test_server_certificate(void **state)
     assert_false(file_is(w, "server.crt", second));
     join_world_write(w, "server.key", fed_span_text(first)); /* damaged */
     assert_int_equal(open_again(w, names, 1, &diag), FED_OK);
-    assert_int_equal(w->crypto.cert_info(w->crypto.ctx, join_world_read(w, "server.crt"), &info, &diag), FED_OK);
+    assert_int_equal(
+        w->crypto.cert_info(w->crypto.ctx, join_world_read(w, "server.crt"), &info, &diag), FED_OK);
     assert_int_equal(open_again(w, bad, 1, &diag), FED_ERR_INVALID);
     free(first);
     free(second);
@@ -155,24 +161,29 @@ static void test_admin(void **state)
     struct fed_buf pem;
     char *first;
 
-    assert_int_equal(hub_identity_write_admin(w->identity, "https://127.0.0.1:7443", &diag), FED_OK);
+    assert_int_equal(
+        hub_identity_write_admin(w->identity, "https://127.0.0.1:7443", &diag), FED_OK);
     assert_int_equal(mode_of(w, "admin.kubeconfig"), 0600);
     first = copy_file(w, "admin.kubeconfig");
     assert_true(fed_span_is(line_of(fed_span_text(first), "server: "), "https://127.0.0.1:7443"));
     fed_buf_init(&pem, fed_alloc_system(), 65536);
-    assert_int_equal(fed_text_base64(line_of(fed_span_text(first), "client-certificate-data: "), &pem), FED_OK);
+    assert_int_equal(
+        fed_text_base64(line_of(fed_span_text(first), "client-certificate-data: "), &pem), FED_OK);
     assert_int_equal(w->crypto.cert_info(w->crypto.ctx, fed_buf_span(&pem), &info, &diag), FED_OK);
     assert_string_equal(info.common_name, "fedlet:admin");
     assert_int_equal(info.n_organizations, 1);
     assert_string_equal(info.organizations[0], "system:masters");
-    assert_int_equal(hub_identity_write_admin(w->identity, "https://127.0.0.1:7443", &diag), FED_OK);
+    assert_int_equal(
+        hub_identity_write_admin(w->identity, "https://127.0.0.1:7443", &diag), FED_OK);
     assert_true(file_is(w, "admin.kubeconfig", first)); /* kept */
     assert_int_equal(hub_identity_write_admin(w->identity, "https://[::1]:7443", &diag), FED_OK);
-    assert_true(fed_span_is(line_of(join_world_read(w, "admin.kubeconfig"), "server: "), "https://[::1]:7443"));
+    assert_true(fed_span_is(
+        line_of(join_world_read(w, "admin.kubeconfig"), "server: "), "https://[::1]:7443"));
     assert_int_equal(hub_identity_write_admin(w->identity, "https://a\nb", &diag), FED_ERR_INVALID);
     join_world_write(w, "admin.kubeconfig", fed_span_text(first));
     join_world_pass(310 * DAY_S);
-    assert_int_equal(hub_identity_write_admin(w->identity, "https://127.0.0.1:7443", &diag), FED_OK);
+    assert_int_equal(
+        hub_identity_write_admin(w->identity, "https://127.0.0.1:7443", &diag), FED_OK);
     assert_false(file_is(w, "admin.kubeconfig", first)); /* near its end */
     fed_buf_fini(&pem);
     free(first);
@@ -194,10 +205,13 @@ static void test_token(void **state)
     assert_int_equal(token.uses, 1);
     assert_int_equal(token.n_addresses, 2);
     assert_string_equal(token.addresses[0], "coaps://hub.example:5684");
-    assert_int_equal(w->crypto.cert_info(w->crypto.ctx, hub_identity_ca_pem(w->identity), &ca, &diag), FED_OK);
+    assert_int_equal(
+        w->crypto.cert_info(w->crypto.ctx, hub_identity_ca_pem(w->identity), &ca, &diag), FED_OK);
     assert_true(fed_digest_eq(&ca.public_key, &token.pin));
-    assert_int_equal(fed_text_time_parse(
-        fed_span_text(join_world_text(w, JW_TOKENS, "abcdef0123", "status.expiresAt")), &expires), FED_OK);
+    assert_int_equal(fed_text_time_parse(fed_span_text(join_world_text(
+                                             w, JW_TOKENS, "abcdef0123", "status.expiresAt")),
+                         &expires),
+        FED_OK);
     assert_int_equal(expires, token.expires_unix_s);
     assert_in_range(expires - fed_loop_unix_s(&w->loop), DAY_S - 60, DAY_S);
     assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"), "1");
@@ -205,21 +219,24 @@ static void test_token(void **state)
     fed_buf_init(&key, fed_alloc_system(), 64);
     assert_int_equal(hub_identity_psk(w->identity, FED_SPAN_LIT("abcdef0123"), &key), FED_OK);
     assert_true(fed_span_eq(fed_buf_span(&key), fed_span_of(token.secret, sizeof token.secret)));
-    assert_int_equal(hub_identity_psk(w->identity, FED_SPAN_LIT("abcdef012"), &key), FED_ERR_NOT_FOUND);
-    assert_int_equal(hub_identity_psk(w->identity, FED_SPAN_LIT("../../etc"), &key), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        hub_identity_psk(w->identity, FED_SPAN_LIT("abcdef012"), &key), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        hub_identity_psk(w->identity, FED_SPAN_LIT("../../etc"), &key), FED_ERR_NOT_FOUND);
     assert_int_equal(hub_identity_psk(w->identity, fed_span_text(""), &key), FED_ERR_NOT_FOUND);
     assert_int_equal(join_world_delete(w, JW_TOKENS, "abcdef0123"), FED_OK);
-    assert_int_equal(hub_identity_psk(w->identity, FED_SPAN_LIT("abcdef0123"), &key), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        hub_identity_psk(w->identity, FED_SPAN_LIT("abcdef0123"), &key), FED_ERR_NOT_FOUND);
     fed_buf_fini(&key);
 }
 
 static void test_token_refused(void **state)
 {
-    static const char *const bad[] = {"{'ttl':'0s'}", "{'ttl':'8761h'}", "{'ttl':'soon'}", "{'ttl':'-1h'}", "{'uses':0}",
-        "{'uses':100001}", "{'uses':-1}", "{'uses':'many'}", "{'clusterName':'Upper'}", "{'clusterName':'a/b'}",
-        "{'approve':'maybe'}"};
-    static const char *const names[] = {"short", "UPPER123", "has-dash", "with space", "",
-        "a23456789012345678901234567890123"};
+    static const char *const bad[] = {"{'ttl':'0s'}", "{'ttl':'8761h'}", "{'ttl':'soon'}",
+        "{'ttl':'-1h'}", "{'uses':0}", "{'uses':100001}", "{'uses':-1}", "{'uses':'many'}",
+        "{'clusterName':'Upper'}", "{'clusterName':'a/b'}", "{'approve':'maybe'}"};
+    static const char *const names[] = {
+        "short", "UPPER123", "has-dash", "with space", "", "a23456789012345678901234567890123"};
     struct join_world *w = *state;
     struct fed_buf key;
     char json[256];
@@ -229,15 +246,24 @@ static void test_token_refused(void **state)
         assert_int_equal(join_world_create(w, "abcdef0123", json, false, NULL), FED_ERR_INVALID);
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        assert_int_equal(join_world_create(w, names[i], "{'spec':{}}", false, NULL), FED_ERR_INVALID);
-    assert_int_equal(join_world_create(w, "abcdef0123", "{'spec':{}}", true, NULL), FED_OK); /* dry run */
+        assert_int_equal(
+            join_world_create(w, names[i], "{'spec':{}}", false, NULL), FED_ERR_INVALID);
+    assert_int_equal(
+        join_world_create(w, "abcdef0123", "{'spec':{}}", true, NULL), FED_OK); /* dry run */
     fed_buf_init(&key, fed_alloc_system(), 64);
-    assert_int_equal(hub_identity_psk(w->identity, FED_SPAN_LIT("abcdef0123"), &key), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        hub_identity_psk(w->identity, FED_SPAN_LIT("abcdef0123"), &key), FED_ERR_NOT_FOUND);
     fed_buf_fini(&key);
-    assert_int_equal(join_world_create(w, "abcdef0123", "{'spec':{'uses':2}}", false, NULL), FED_OK);
-    assert_int_equal(join_world_update(w, JW_TOKENS, "abcdef0123", "{'spec':{'uses':9}}", ""), FED_ERR_INVALID);
-    assert_int_equal(join_world_update(w, JW_TOKENS, "abcdef0123", "{'status':{'usesLeft':9}}", "status"), FED_ERR_FORBIDDEN);
-    assert_int_equal(join_world_update(w, JW_TOKENS, "abcdef0123", "{'status':{'usesLeft':9},'metadata':{'labels':{'a':'b'}}}", ""), FED_OK);
+    assert_int_equal(
+        join_world_create(w, "abcdef0123", "{'spec':{'uses':2}}", false, NULL), FED_OK);
+    assert_int_equal(
+        join_world_update(w, JW_TOKENS, "abcdef0123", "{'spec':{'uses':9}}", ""), FED_ERR_INVALID);
+    assert_int_equal(
+        join_world_update(w, JW_TOKENS, "abcdef0123", "{'status':{'usesLeft':9}}", "status"),
+        FED_ERR_FORBIDDEN);
+    assert_int_equal(join_world_update(w, JW_TOKENS, "abcdef0123",
+                         "{'status':{'usesLeft':9},'metadata':{'labels':{'a':'b'}}}", ""),
+        FED_OK);
     assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"), "2");
     assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "metadata.labels.a"), "b");
 }
@@ -278,8 +304,11 @@ static void test_join(void **state)
     assert_string_equal(answer.cluster, "cluster1");
     assert_true(fed_span_is(hub_identity_ca_pem(w->identity), answer.ca));
     assert_int_equal(w->crypto.cert_check(w->crypto.ctx, fed_span_text(answer.certificate),
-                         hub_identity_ca_pem(w->identity), fed_buf_span(&agent.key), &diag), FED_OK);
-    assert_int_equal(w->crypto.cert_info(w->crypto.ctx, fed_span_text(answer.certificate), &info, &diag), FED_OK);
+                         hub_identity_ca_pem(w->identity), fed_buf_span(&agent.key), &diag),
+        FED_OK);
+    assert_int_equal(
+        w->crypto.cert_info(w->crypto.ctx, fed_span_text(answer.certificate), &info, &diag),
+        FED_OK);
     assert_string_equal(info.common_name, "cluster1");
     assert_int_equal(info.n_organizations, 1);
     assert_string_equal(info.organizations[0], "fedlet:agents");
@@ -287,11 +316,15 @@ static void test_join(void **state)
     assert_string_equal(name, "cluster1");
     /* Complete Kubernetes objects. */
     assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "kind"), "KubeFedCluster");
-    assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "metadata.labels.region"), "north");
+    assert_string_equal(
+        join_world_text(w, W_CLUSTERS, "cluster1", "metadata.labels.region"), "north");
     assert_int_equal(strlen(join_world_text(w, W_CLUSTERS, "cluster1", "metadata.uid")), 36);
-    assert_int_equal(strlen(join_world_text(w, W_CLUSTERS, "cluster1", "metadata.creationTimestamp")), 20);
-    assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "spec.apiEndpoint"), "https://cluster1.fedlet.invalid");
-    assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "spec.secretRef.name"), "cluster1");
+    assert_int_equal(
+        strlen(join_world_text(w, W_CLUSTERS, "cluster1", "metadata.creationTimestamp")), 20);
+    assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "spec.apiEndpoint"),
+        "https://cluster1.fedlet.invalid");
+    assert_string_equal(
+        join_world_text(w, W_CLUSTERS, "cluster1", "spec.secretRef.name"), "cluster1");
     assert_string_equal(join_world_text(w, JW_REQUESTS, "cluster1", "status.state"), "Approved");
     assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"), "0");
     /* Asked again, even when the token is over: the same answer, and no use. */
@@ -363,26 +396,34 @@ static void test_join_forged(void **state)
     join_world_token(w, "other00000", "{'uses':9}", &other);
     join_agent_init(w, &agent, "cluster1");
     join_agent_request(w, &agent, &token, &right);
-    /* A session of another token, a key off the curve, a label that is none: none of them is a wrong proof. */
-    assert_int_equal(hub_identity_join(w->identity, FED_SPAN_LIT("other00000"), &right, &answer, &diag), FED_ERR_FORBIDDEN);
+    /* A session of another token, a key off the curve, a label that is none: none of them is a
+     * wrong proof. */
+    assert_int_equal(
+        hub_identity_join(w->identity, FED_SPAN_LIT("other00000"), &right, &answer, &diag),
+        FED_ERR_FORBIDDEN);
     request = right;
     snprintf(request.labels[0].key, sizeof request.labels[0].key, "a b");
-    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag), FED_ERR_INVALID);
+    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
+        FED_ERR_INVALID);
     agent.spki.at[60] ^= 1;
     join_agent_request(w, &agent, &token, &request);
     agent.spki.at[60] ^= 1;
-    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag), FED_ERR_INVALID);
+    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
+        FED_ERR_INVALID);
     for (int i = 0; i < 5; i++) {
         request = right;
         if (i % 2)
             request.proof[31] ^= 1;
         else
             request.name[0] = 'd'; /* the proof covers the name */
-        assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag), FED_ERR_FORBIDDEN);
+        assert_int_equal(
+            hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
+            FED_ERR_FORBIDDEN);
         assert_non_null(strstr(diag.text, "proof"));
     }
     /* Locked now, even for the right proof; other tokens are not. */
-    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &right, &answer, &diag), FED_ERR_BUSY);
+    assert_int_equal(
+        hub_identity_join(w->identity, fed_span_text(""), &right, &answer, &diag), FED_ERR_BUSY);
     assert_int_equal(join_agent_join(w, &agent, &other, &answer, &diag), FED_OK);
     assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"), "9");
     join_agent_fini(&agent);
@@ -415,16 +456,26 @@ static void test_join_manual(void **state)
     assert_int_equal(join_agent_join(w, &thief, &token, &answer, &diag), FED_ERR_CONFLICT);
     assert_int_equal(join_agent_join(w, &unwanted, &token, &answer, &diag), FED_OK);
     /* Nobody but the hub says Approved or touches what was asked. */
-    assert_int_equal(join_world_update(w, JW_REQUESTS, "cluster1", "{'status':{'state':'Approved'}}", "status"), FED_ERR_FORBIDDEN);
-    assert_int_equal(join_world_update(w, JW_REQUESTS, "cluster1", "{'spec':{'publicKey':'AAAA'}}", ""), FED_ERR_INVALID);
-    assert_int_equal(join_world_update(w, JW_REQUESTS, "cluster1", "{'spec':{'approved':true}}", ""), FED_OK);
+    assert_int_equal(
+        join_world_update(w, JW_REQUESTS, "cluster1", "{'status':{'state':'Approved'}}", "status"),
+        FED_ERR_FORBIDDEN);
+    assert_int_equal(
+        join_world_update(w, JW_REQUESTS, "cluster1", "{'spec':{'publicKey':'AAAA'}}", ""),
+        FED_ERR_INVALID);
+    assert_int_equal(
+        join_world_update(w, JW_REQUESTS, "cluster1", "{'spec':{'approved':true}}", ""), FED_OK);
     assert_string_equal(join_world_text(w, JW_REQUESTS, "cluster1", "status.state"), "Approved");
-    assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "metadata.labels.region"), "north");
+    assert_string_equal(
+        join_world_text(w, W_CLUSTERS, "cluster1", "metadata.labels.region"), "north");
     assert_int_equal(join_agent_join(w, &agent, &token, &answer, &diag), FED_OK);
     assert_true(answer.approved);
     assert_int_equal(speaks_for(w, answer.certificate, name), FED_OK);
-    assert_int_equal(join_world_update(w, JW_REQUESTS, "cluster1", "{'spec':{'approved':false}}", ""), FED_ERR_INVALID);
-    assert_int_equal(join_world_update(w, JW_REQUESTS, "cluster2", "{'status':{'state':'Denied','message':'no'}}", "status"), FED_OK);
+    assert_int_equal(
+        join_world_update(w, JW_REQUESTS, "cluster1", "{'spec':{'approved':false}}", ""),
+        FED_ERR_INVALID);
+    assert_int_equal(join_world_update(w, JW_REQUESTS, "cluster2",
+                         "{'status':{'state':'Denied','message':'no'}}", "status"),
+        FED_OK);
     assert_int_equal(join_agent_join(w, &unwanted, &token, &answer, &diag), FED_ERR_FORBIDDEN);
     assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster2", "kind"), "(absent)");
     join_agent_fini(&agent);
@@ -458,7 +509,8 @@ static void test_cut_off(void **state)
     assert_int_equal(join_agent_join(w, &other, &token, &second, &diag), FED_ERR_CONFLICT);
     assert_int_equal(join_agent_join(w, &other, &bound, &second, &diag), FED_OK);
     assert_int_equal(speaks_for(w, second.certificate, name), FED_OK);
-    assert_int_equal(speaks_for(w, answer.certificate, name), FED_ERR_FORBIDDEN); /* same name, other key */
+    assert_int_equal(
+        speaks_for(w, answer.certificate, name), FED_ERR_FORBIDDEN); /* same name, other key */
     assert_int_equal(join_world_delete(w, JW_REQUESTS, "cluster1"), FED_OK);
     assert_int_equal(speaks_for(w, second.certificate, name), FED_ERR_FORBIDDEN);
     join_agent_fini(&agent);
@@ -475,36 +527,43 @@ static void test_certificates_refused(void **state)
     struct fed_token token;
     struct fed_buf cluster;
     struct join_agent agent;
-    static const char *const names[] = {"cluster", "cluster11", "Cluster1", "cluster1 ", "", "kube-federation-system/cluster1",
-        "clusteг1"};
+    static const char *const names[] = {"cluster", "cluster11", "Cluster1", "cluster1 ", "",
+        "kube-federation-system/cluster1", "clusteг1"};
 
     join_world_token(w, "abcdef0123", "{}", &token);
     join_agent_init(w, &agent, "cluster1");
     assert_int_equal(join_agent_join(w, &agent, &token, &answer, &diag), FED_OK);
-    assert_int_equal(w->crypto.cert_info(w->crypto.ctx, fed_span_text(answer.certificate), &good, &diag), FED_OK);
+    assert_int_equal(
+        w->crypto.cert_info(w->crypto.ctx, fed_span_text(answer.certificate), &good, &diag),
+        FED_OK);
     fed_buf_init(&cluster, fed_alloc_system(), 254);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         info = good;
         snprintf(info.common_name, sizeof info.common_name, "%s", names[i]);
-        assert_int_equal(hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
+        assert_int_equal(
+            hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
     }
     info = good;
     info.n_organizations = 2; /* ours, and another one */
     snprintf(info.organizations[1], sizeof info.organizations[1], "system:masters");
-    assert_int_equal(hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
+    assert_int_equal(
+        hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
     info = good;
     snprintf(info.organizations[0], sizeof info.organizations[0], "fedlet:agents2");
-    assert_int_equal(hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
+    assert_int_equal(
+        hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
     info = good;
     info.public_key.bytes[31] ^= 1;
-    assert_int_equal(hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
+    assert_int_equal(
+        hub_identity_cluster_of(w->identity, &info, &cluster, &diag), FED_ERR_FORBIDDEN);
     assert_int_equal(cluster.len, 0);
     assert_int_equal(hub_identity_cluster_of(w->identity, &good, &cluster, &diag), FED_OK);
     fed_buf_fini(&cluster);
     join_agent_fini(&agent);
 }
 
-/* Every allocation of a join refused in turn: nothing is half done, nothing looks like another key's cluster. */
+/* Every allocation of a join refused in turn: nothing is half done, nothing looks like another
+ * key's cluster. */
 static void test_no_memory(void **state)
 {
     struct join_world *w = *state;
@@ -526,8 +585,10 @@ static void test_no_memory(void **state)
             w->refuse_after = -1;
             if (err) {
                 assert_int_equal(err, FED_ERR_NOMEM);
-                assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"), again ? "0" : "1");
-                assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "kind"), again ? "KubeFedCluster" : "(absent)");
+                assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"),
+                    again ? "0" : "1");
+                assert_string_equal(join_world_text(w, W_CLUSTERS, "cluster1", "kind"),
+                    again ? "KubeFedCluster" : "(absent)");
                 refused[again]++;
             }
         } while (err);

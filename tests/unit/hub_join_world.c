@@ -42,12 +42,14 @@ static void open_identity(struct join_world *w)
 {
     static const char *const names[] = {"hub.example", "192.0.2.1"};
     static const char *const addresses[] = {"coaps://hub.example:5684", "https://192.0.2.1:7444"};
-    struct hub_identity_options options = {.data_dir = w->dir, .advertise = names, .n_advertise = 2};
+    struct hub_identity_options options = {
+        .data_dir = w->dir, .advertise = names, .n_advertise = 2};
     struct fed_diag diag = {""};
 
     w->loop = *w->hub.loop;
     w->loop.unix_us = moved_clock;
-    if (hub_identity_open(&w->mem, &w->loop, NULL, &w->fs, &w->crypto, &options, &w->identity, &diag))
+    if (hub_identity_open(
+            &w->mem, &w->loop, NULL, &w->fs, &w->crypto, &options, &w->identity, &diag))
         fail_msg("%s", diag.text);
     if (hub_identity_attach(w->identity, w->hub.objects, addresses, 2, &diag))
         fail_msg("%s", diag.text);
@@ -70,7 +72,8 @@ void join_world_open(struct join_world *w)
 
 void join_world_close(struct join_world *w)
 {
-    static const char *const files[] = {"ca.crt", "ca.key", "server.crt", "server.key", "admin.kubeconfig"};
+    static const char *const files[] = {
+        "ca.crt", "ca.key", "server.crt", "server.key", "admin.kubeconfig"};
     char path[160];
 
     hub_identity_close(w->identity);
@@ -123,7 +126,8 @@ void join_world_write(struct join_world *w, const char *file, struct fed_span by
 static struct hub_object_ref ref_of(const char *resource, const char *name)
 {
     return (struct hub_object_ref){.resource = fed_span_text(resource),
-        .ns = fed_span_text(HUB_SYSTEM_NAMESPACE), .name = fed_span_text(name)};
+        .ns = fed_span_text(HUB_SYSTEM_NAMESPACE),
+        .name = fed_span_text(name)};
 }
 
 static struct fed_json *parse_quoted(struct fed_json_doc *doc, const char *json)
@@ -140,7 +144,8 @@ static struct fed_json *parse_quoted(struct fed_json_doc *doc, const char *json)
     return object;
 }
 
-static struct fed_json *load(struct join_world *w, struct fed_json_doc *doc, const char *resource, const char *name)
+static struct fed_json *load(
+    struct join_world *w, struct fed_json_doc *doc, const char *resource, const char *name)
 {
     struct hub_object_ref ref = ref_of(resource, name);
     struct fed_json *object = NULL;
@@ -153,7 +158,8 @@ static struct fed_json *load(struct join_world *w, struct fed_json_doc *doc, con
     return object;
 }
 
-static enum fed_err admit(struct join_world *w, const char *resource, struct hub_admission *admission)
+static enum fed_err admit(
+    struct join_world *w, const char *resource, struct hub_admission *admission)
 {
     struct hub_kind_hooks hooks;
     struct fed_diag diag = {""};
@@ -169,25 +175,27 @@ static enum fed_err admit(struct join_world *w, const char *resource, struct hub
     return err;
 }
 
-static void store(struct join_world *w, const char *resource, const char *name, const struct hub_admission *admission,
-    uint64_t expected)
+static void store(struct join_world *w, const char *resource, const char *name,
+    const struct hub_admission *admission, uint64_t expected)
 {
-    struct hub_object_write write = {
-        .ref = ref_of(resource, name), .expected = expected, .remove = admission->operation == HUB_DELETE};
+    struct hub_object_write write = {.ref = ref_of(resource, name),
+        .expected = expected,
+        .remove = admission->operation == HUB_DELETE};
     struct fed_diag diag = {""};
     struct fed_buf bytes;
 
     fed_buf_init(&bytes, fed_alloc_system(), HUB_OBJECT_BYTES_MAX);
     assert_int_equal(fed_json_put(&bytes, admission->object), FED_OK);
     write.bytes = fed_buf_span(&bytes);
-    if (hub_objects_commit(w->hub.objects, &write, 1, admission->extra, admission->n_extra, NULL, &diag))
+    if (hub_objects_commit(
+            w->hub.objects, &write, 1, admission->extra, admission->n_extra, NULL, &diag))
         fail_msg("%s", diag.text);
     fed_buf_fini(&bytes);
     hub_world_settle(&w->hub);
 }
 
-enum fed_err join_world_create(
-    struct join_world *w, const char *name, const char *json, bool dry_run, char token[FED_TOKEN_TEXT_MAX])
+enum fed_err join_world_create(struct join_world *w, const char *name, const char *json,
+    bool dry_run, char token[FED_TOKEN_TEXT_MAX])
 {
     struct hub_admission admission = {.operation = HUB_CREATE, .dry_run = dry_run};
     struct fed_json *metadata;
@@ -201,8 +209,10 @@ enum fed_err join_world_create(
     if (token)
         token[0] = '\0';
     if (!err && token)
-        assert_int_equal(fed_span_to_cstr(fed_json_string(fed_json_find(admission.answer, "status.token")), token,
-                             FED_TOKEN_TEXT_MAX), FED_OK);
+        assert_int_equal(
+            fed_span_to_cstr(fed_json_string(fed_json_find(admission.answer, "status.token")),
+                token, FED_TOKEN_TEXT_MAX),
+            FED_OK);
     if (!err && dry_run)
         assert_true(admission.n_extra == 0 && !admission.answer);
     if (!err && !dry_run)
@@ -211,10 +221,11 @@ enum fed_err join_world_create(
     return err;
 }
 
-enum fed_err join_world_update(struct join_world *w, const char *resource, const char *name, const char *json_patch,
-    const char *subresource)
+enum fed_err join_world_update(struct join_world *w, const char *resource, const char *name,
+    const char *json_patch, const char *subresource)
 {
-    struct hub_admission admission = {.operation = HUB_UPDATE, .subresource = fed_span_text(subresource)};
+    struct hub_admission admission = {
+        .operation = HUB_UPDATE, .subresource = fed_span_text(subresource)};
     struct fed_diag diag = {""};
     enum fed_err err;
 
@@ -222,7 +233,9 @@ enum fed_err join_world_update(struct join_world *w, const char *resource, const
     admission.before = load(w, admission.doc, resource, name);
     assert_non_null(admission.before);
     admission.object = fed_json_clone(admission.doc, admission.before);
-    assert_int_equal(fed_patch_merge(admission.doc, &admission.object, parse_quoted(admission.doc, json_patch), &diag), FED_OK);
+    assert_int_equal(fed_patch_merge(admission.doc, &admission.object,
+                         parse_quoted(admission.doc, json_patch), &diag),
+        FED_OK);
     err = admit(w, resource, &admission);
     if (!err)
         store(w, resource, name, &admission, HUB_ANY_REVISION);
@@ -246,7 +259,8 @@ enum fed_err join_world_delete(struct join_world *w, const char *resource, const
     return err;
 }
 
-void join_world_token(struct join_world *w, const char *name, const char *spec, struct fed_token *out)
+void join_world_token(
+    struct join_world *w, const char *name, const char *spec, struct fed_token *out)
 {
     struct fed_diag diag = {""};
     char json[1024];
@@ -258,7 +272,8 @@ void join_world_token(struct join_world *w, const char *name, const char *spec, 
         fail_msg("%s: %s", text, diag.text);
 }
 
-const char *join_world_text(struct join_world *w, const char *resource, const char *name, const char *dotted)
+const char *join_world_text(
+    struct join_world *w, const char *resource, const char *name, const char *dotted)
 {
     static char text[8192];
     struct fed_json_doc *doc;
@@ -288,7 +303,9 @@ void join_agent_init(struct join_world *w, struct join_agent *agent, const char 
     fed_buf_init(&agent->key, fed_alloc_system(), 4096);
     fed_buf_init(&agent->spki, fed_alloc_system(), 1024);
     assert_int_equal(w->crypto.key_new(w->crypto.ctx, &agent->key), FED_OK);
-    assert_int_equal(w->crypto.key_public(w->crypto.ctx, fed_buf_span(&agent->key), &agent->spki, &diag), FED_OK);
+    assert_int_equal(
+        w->crypto.key_public(w->crypto.ctx, fed_buf_span(&agent->key), &agent->spki, &diag),
+        FED_OK);
 }
 
 void join_agent_fini(struct join_agent *agent)
@@ -297,8 +314,8 @@ void join_agent_fini(struct join_agent *agent)
     fed_buf_fini(&agent->spki);
 }
 
-void join_agent_request(struct join_world *w, const struct join_agent *agent, const struct fed_token *token,
-    struct fed_join_request *out)
+void join_agent_request(struct join_world *w, const struct join_agent *agent,
+    const struct fed_token *token, struct fed_join_request *out)
 {
     struct fed_buf text;
 
@@ -318,13 +335,15 @@ void join_agent_request(struct join_world *w, const struct join_agent *agent, co
     fed_buf_put_text(&text, agent->name);
     fed_buf_put_u8(&text, 0);
     fed_buf_put(&text, fed_buf_span(&agent->spki));
-    assert_int_equal(w->crypto.hmac_sha256(w->crypto.ctx, fed_span_of(token->secret, sizeof token->secret),
-                         fed_buf_span(&text), out->proof), FED_OK);
+    assert_int_equal(
+        w->crypto.hmac_sha256(w->crypto.ctx, fed_span_of(token->secret, sizeof token->secret),
+            fed_buf_span(&text), out->proof),
+        FED_OK);
     fed_buf_fini(&text);
 }
 
-enum fed_err join_agent_join(struct join_world *w, const struct join_agent *agent, const struct fed_token *token,
-    struct fed_join_answer *answer, struct fed_diag *diag)
+enum fed_err join_agent_join(struct join_world *w, const struct join_agent *agent,
+    const struct fed_token *token, struct fed_join_answer *answer, struct fed_diag *diag)
 {
     struct fed_join_request request;
     enum fed_err err;

@@ -422,7 +422,7 @@ static void test_bytes(void **state)
     (void)state;
     connect_agent(0);
     world_run_ms(&world, 50);
-    expect_bytes("handshake with certificates", &before, 1500, 2900);
+    expect_bytes("handshake with certificates", &before, 1500, 2150);
     before = stats_now();
     world_get(&world, "h", NULL, 5000);
     expect_bytes("GET and 12 bytes", &before, 80, 105);
@@ -435,13 +435,14 @@ static void test_bytes(void **state)
     assert_int_equal(world.link->ping(world.link->ctx, 1000, world_done, &world), FED_OK);
     world_until(&world, &world.dones, 3, 2000);
     expect_bytes("ping", &before, 60, 78);
-    /* Both sides count the same datagrams. */
+    /* Both sides count the same, but for the first ClientHello and its HelloVerifyRequest (13 + 12 + 3 + 32 bytes), which
+     * the hub forgets at once. */
     agent = stats_now();
     fed_link_session_stats(world.session, &hub);
-    assert_int_equal(agent.received_bytes - hub.sent_bytes, agent.received_bytes - hub.sent_bytes);
-    print_message("    agent sent %llu, hub got %llu; hub sent %llu, agent got %llu\n",
-        (unsigned long long)agent.sent_bytes, (unsigned long long)hub.received_bytes,
-        (unsigned long long)hub.sent_bytes, (unsigned long long)agent.received_bytes);
+    assert_int_equal(agent.received_bytes - hub.sent_bytes, 60);
+    assert_int_equal(agent.received_datagrams - hub.sent_datagrams, 1);
+    assert_in_range(agent.sent_bytes - hub.received_bytes, 90, 160);
+    assert_int_equal(agent.sent_datagrams - hub.received_datagrams, 1);
 }
 
 /* ---- large bodies ---- */
@@ -552,29 +553,42 @@ static void test_bad_network_1m(void **state)
 
 static void test_bad_network_observe(void **state)
 {
-    unsigned handled = 0;
-
     (void)state;
     relay_init(&relay, &world, 13);
     connect_agent(relay.port);
-    relay.lose = 5;
-    relay.twice = 10;
-    relay.late = 30;
     world_observe(&world, 20000);
+    relay.lose = 1;
+    relay.twice = 20;
+    relay.late = 40;
     for (unsigned i = 1; i <= 200; i++) {
         notify(i);
-        world_run_ms(&world, 5);
-        handled += world.session != NULL;
+        world_until(&world, &world.notified_good, i, 60000);
     }
-    /* The last one arrives whatever happened to those before. */
-    for (unsigned wait_ms = 0; world.last_number < 200 && wait_ms < 60000; wait_ms += 100)
-        world_run_ms(&world, 100);
-    assert_int_equal(handled, 200);
+    assert_int_equal(world.notifications, 200);
     assert_int_equal(world.last_number, 200);
     assert_false(world.out_of_order);
     assert_int_equal(world.notified_bad, 0);
-    print_message("    %u notifications of 200, %u datagrams, %u lost\n", world.notifications, relay.forwarded,
-        relay.lost);
+    print_message("    %u datagrams, %u lost\n", relay.forwarded, relay.lost);
+    world.link->disconnect(world.link->ctx);
+    relay_fini(&relay);
+}
+
+/* Many at once on a worse network: those between may be left out, the last one arrives. */
+static void test_bad_network_observe_burst(void **state)
+{
+    (void)state;
+    relay_init(&relay, &world, 15);
+    connect_agent(relay.port);
+    world_observe(&world, 20000);
+    relay.lose = 20;
+    for (unsigned i = 1; i <= 100; i++) {
+        notify(i);
+        world_run_ms(&world, 2);
+    }
+    for (unsigned wait_ms = 0; world.last_number < 100 && wait_ms < 60000; wait_ms += 100)
+        world_run_ms(&world, 100);
+    assert_int_equal(world.last_number, 100);
+    assert_false(world.out_of_order);
     world.link->disconnect(world.link->ctx);
     relay_fini(&relay);
 }
@@ -598,7 +612,7 @@ static void test_bad_network_posts(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_token),
@@ -629,8 +643,11 @@ int main(void)
         TEST(test_bad_network_100k),
         TEST(test_bad_network_1m),
         TEST(test_bad_network_observe),
+        TEST(test_bad_network_observe_burst),
         TEST(test_bad_network_posts),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,7 @@ WORDS = ("cache queue worker batch region limit timeout retry store session cook
 # kind: (apiVersion, plural, of a hundred, bytes of JSON each)
 KINDS = {
     "Deployment": ("apps/v1", "deployments", 20, 3000),
-    "ConfigMap": ("v1", "configmaps", 40, 2350),
+    "ConfigMap": ("v1", "configmaps", 40, 2270),
     "Secret": ("v1", "secrets", 10, 2300),
     "Service": ("v1", "services", 10, 2200),
     "ServiceAccount": ("v1", "serviceaccounts", 5, 2100),
