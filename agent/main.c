@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #define EXIT_USAGE 2
 #define JOIN_TIMEOUT_MS 600000u
 #define LEAVE_TIMEOUT_MS 300000u
@@ -710,6 +712,7 @@ int main(int argc, char **argv)
         fputs(agent_options_help(options.command), stdout);
         return EXIT_SUCCESS;
     }
+    umask(077); /* the bundle may hold Secrets */
     w.mem = fed_alloc_system();
     w.fs = fed_fs_posix(w.mem);
     err = configure(&w, &options, &diag);

@@ -74,6 +74,7 @@ static void wait_and_retry(struct kind *k, unsigned asked_s)
     arm(o);
 }
 
+/* Refusals only: what fails in transport is the probe's to say, once. */
 static void log_kind(struct kind *k, const char *what, const char *why)
 {
     fed_log(k->observe->ports.log, k->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_DEBUG,
@@ -133,13 +134,17 @@ static void mark_unlisted(struct kind *k)
     }
 }
 
+/* A list tells what was there at its own version: what was applied after that is not missed. */
 static void look_for_lost(struct kind *k)
 {
     struct agent_table *table = k->observe->table;
+    uint64_t listed_rv;
 
+    if (fed_span_to_u64(fed_span_text(k->rv), &listed_rv))
+        listed_rv = 0;
     for (size_t i = 0; i < table->n; i++) {
         if (is_of_kind(k, table->at[i]) && !table->at[i]->listed)
-            agent_apply_lost(k->observe->apply, table->at[i], 0, "");
+            agent_apply_lost(k->observe->apply, table->at[i], listed_rv, "");
     }
 }
 
@@ -186,6 +191,7 @@ static void on_list(void *ctx, enum fed_err err, const struct fed_kube_answer *a
     struct agent_observe *o = k->observe;
     struct agent_answer refusal;
 
+    (void)diag;
     k->call = NULL;
     if (err == FED_OK && answer->status == 200) {
         list_page(k, answer);
@@ -194,7 +200,6 @@ static void on_list(void *ctx, enum fed_err err, const struct fed_kube_answer *a
     k->rv[0] = '\0';
     if (err) {
         wait_and_retry(k, 0);
-        log_kind(k, "list of", diag && diag->text[0] ? diag->text : fed_err_text(err));
         o->events.trouble(o->events.ctx);
         return;
     }
@@ -319,7 +324,6 @@ static void on_ended(void *ctx, enum fed_err err, unsigned status, struct fed_sp
         log_kind(k, "watch of", diag && diag->text[0] ? diag->text : "refused");
     } else if (err) {
         wait_and_retry(k, 0);
-        log_kind(k, "watch of", diag && diag->text[0] ? diag->text : fed_err_text(err));
         o->events.trouble(o->events.ctx);
     } else if (now_of(o) - k->opened_ms < SHORT_WATCH_MS) {
         wait_and_retry(k, 0);

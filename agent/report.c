@@ -338,8 +338,8 @@ void agent_report_now(struct agent_report *r)
     uint64_t now_ms = now_of(r);
 
     r->urgent = r->in_flight;
-    if (!r->link_up || r->in_flight || !has_news(r))
-        return;
+    if (!r->link_up || r->in_flight || !has_news(r) || r->table->revision == 0)
+        return; /* without a bundle there is nothing that a report could refer to */
     if (now_ms < r->hold_until_ms) {
         set_timer(r, r->hold_until_ms);
         return;

@@ -47,7 +47,7 @@ static enum fed_err read_managers(
             out->has_fields = true;
             out->fields_index = i;
             err = read_fields(mem, entry, out);
-        } else if (!fed_json_is_string(fed_json_get(entry, "subresource")) &&
+        } else if (!fed_span_is(fed_json_string(fed_json_get(entry, "subresource")), "status") &&
                    fed_span_cmp(time, latest) >= 0) {
             struct fed_span name = fed_json_string(fed_json_get(entry, "manager"));
 

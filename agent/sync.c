@@ -39,6 +39,7 @@ struct agent_sync {
     uint64_t told_ms; /* the hub last spoke of the bundle */
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
+    uint64_t report_seq; /* that the hub holds, from its hello */
     unsigned pings_lost;
     unsigned digest_failures;
     bool pulling;
@@ -401,6 +402,8 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     fed_log(s->ports.log, FED_LOG_INFO, "hub %s: connected", s->options.hubs[s->hub]);
     arm_heartbeat(s);
     take_frame(s, message->payload);
+    if (is_up(s)) /* reports speak of the bundle, so they come after it */
+        s->events.up(s->events.ctx, s->report_seq);
 }
 
 static void observe(struct agent_sync *s)
@@ -452,9 +455,8 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
         return;
     }
     take_hello(s, &hello);
+    s->report_seq = hello.report_seq;
     observe(s);
-    if (is_up(s))
-        s->events.up(s->events.ctx, hello.report_seq);
 }
 
 static void on_up(void *ctx)

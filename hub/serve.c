@@ -116,6 +116,7 @@ static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
 static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
 {
     const char *names[ADDRESSES_MAX];
+    char own_name[256] = "";
     struct hub_identity_options options = {.data_dir = s->options->data_dir, .advertise = names};
     struct host_port at;
     enum fed_err err = split_host(s->options->listen, &at, diag);
@@ -124,6 +125,8 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
         names[options.n_advertise++] = s->options->advertise[i];
     if (!err && !at.any)
         names[options.n_advertise++] = at.host;
+    else if (options.n_advertise == 0 && gethostname(own_name, sizeof own_name - 1) == 0 && own_name[0])
+        names[options.n_advertise++] = own_name;
     return err ? err
                : hub_identity_open(
                      s->mem, s->loop, &s->log, &s->fs, &s->crypto, &options, &s->identity, diag);

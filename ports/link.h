@@ -62,12 +62,13 @@ struct fed_link_client_identity {
 struct fed_link {
     void *ctx;
     /* Begins a session; up or down follows, never before it returned. FED_ERR_BUSY when there is one. timeout_ms: until
-     * established. */
+     * established. A host that is a name is looked up at once, by the system's resolver, and waited for. */
     enum fed_err (*connect)(void *ctx, const char *host, uint16_t port, const struct fed_link_client_identity *identity,
         unsigned timeout_ms, struct fed_diag *diag);
     void (*disconnect)(void *ctx); /* no down afterwards; open requests end with FED_ERR_CLOSED */
     /* path without leading slash, query without '?', NULL for none. payload is copied. Retransmission and blocks are the
-     * link's; timeout_ms bounds the whole. */
+     * link's; timeout_ms bounds the whole. FED_ERR_LIMIT: CoAP carries 1,024 bytes of payload; FED_ERR_CLOSED: no session;
+     * FED_ERR_BUSY: too many are open. */
     enum fed_err (*request)(void *ctx, enum fed_link_method method, const char *path, const char *query,
         struct fed_span payload, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
     /* Observes a resource; done gets the first answer, notifications follow. Only one observation at a time: the next
@@ -83,7 +84,7 @@ struct fed_link {
 struct fed_coap_client;
 FED_MUST_USE enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
     const struct fed_link_events *events, struct fed_coap_client **out, struct fed_diag *diag);
-void fed_coap_client_close(struct fed_coap_client *client);
+void fed_coap_client_close(struct fed_coap_client *client); /* not inside one of its callbacks */
 struct fed_link *fed_coap_client_port(struct fed_coap_client *client);
 
 /* ---- hub side ---- */
@@ -112,7 +113,8 @@ struct fed_link_server_events {
     void (*alive)(void *ctx, struct fed_link_session *session);
     void (*request)(void *ctx, struct fed_link_session *session, struct fed_link_exchange *exchange,
         const struct fed_link_server_request *request);
-    /* The peer acknowledged (delivered true) or did not (false: the observation is gone) the notification with that tag. */
+    /* The peer acknowledged (delivered true) or did not (false: the observation is gone) the notification with that tag.
+     * One that a newer one or a new observation replaced is not reported. */
     void (*notified)(void *ctx, struct fed_link_session *session, uint64_t tag, bool delivered);
     /* Key of a token by its id, for TLS-PSK. FED_ERR_NOT_FOUND refuses the handshake. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
@@ -141,7 +143,7 @@ void fed_link_session_stats(const struct fed_link_session *session, struct fed_l
 FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
     const struct fed_link_server_options *options, const struct fed_link_server_events *events,
     struct fed_link_server **out, struct fed_diag *diag);
-void fed_coap_server_close(struct fed_link_server *server);
+void fed_coap_server_close(struct fed_link_server *server); /* not inside one of its callbacks */
 uint16_t fed_coap_server_port(const struct fed_link_server *server);
 
 #endif

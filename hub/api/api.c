@@ -164,7 +164,7 @@ static void respond_no_memory(struct fed_http_exchange *exchange)
 
 static void log_failure(struct hub_request *r)
 {
-    if (r->failure.code >= 500)
+    if (r->failure.code >= 500 && r->failure.code != 504) /* 504: a client from before a restore */
         fed_log(r->api->options.log, FED_LOG_WARN,
             "api: " FED_SPAN_FMT " " FED_SPAN_FMT " by %s answered %d: %s", FED_SPAN_ARG(r->http->method),
             FED_SPAN_ARG(r->http->path), r->user.name, r->failure.code, r->failure.message);

@@ -83,10 +83,15 @@ static const char schema_tail[] =
     "\"observedGeneration\":{\"type\":\"integer\",\"format\":\"int64\"},"
     "\"conditions\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"type\",\"status\"],"
     "\"properties\":{\"type\":{\"type\":\"string\"},\"status\":{\"type\":\"string\"},"
-    "\"reason\":{\"type\":\"string\"},\"lastUpdateTime\":{\"type\":\"string\",\"format\":\"date-time\"},"
+    "\"reason\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},\"lastUpdateTime\":{\"type\":\"string\",\"format\":\"date-time\"},"
     "\"lastTransitionTime\":{\"type\":\"string\",\"format\":\"date-time\"}}}},"
     "\"clusters\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{"
-    "\"name\":{\"type\":\"string\"},\"status\":{\"type\":\"string\"},"
+    "\"name\":{\"type\":\"string\",\"description\":\"The cluster.\"},"
+    "\"status\":{\"type\":\"string\",\"description\":\"Empty when the cluster holds what it should, "
+    "else a word for what is wrong or still to come.\"},"
+    "\"message\":{\"type\":\"string\",\"description\":\"The reason in the words of the cluster.\"},"
+    "\"health\":{\"type\":\"string\",\"description\":\"Healthy, Progressing or Unhealthy, "
+    "for kinds with a health rule.\"},"
     "\"remoteStatus\":{\"x-kubernetes-preserve-unknown-fields\":true}}}}}}}}";
 
 static const struct known_type *known_type(const struct fed_json *target)

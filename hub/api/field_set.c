@@ -182,17 +182,11 @@ bool hub_field_set_eq(const struct hub_field_set *a, const struct hub_field_set 
 
 /* ---- path elements ---- */
 
-/* Canonical JSON, with the escapes for HTML that Go's encoder writes. */
-static void put_value(struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
+void hub_field_put_json(struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
 {
     struct fed_buf text;
-    int64_t integer = fed_json_int(value, INT64_MIN);
 
-    if (fed_json_type(value) == FED_JSON_REAL && integer != INT64_MIN) {
-        fed_buf_printf(out, "%" PRId64, integer);
-        return;
-    }
-    fed_buf_init(&text, fed_alloc_system(), HUB_FIELD_ELEMENT_MAX);
+    fed_buf_init(&text, fed_alloc_system(), out->limit);
     if (fed_json_put_canonical(&text, value))
         fail(c, FED_ERR_LIMIT);
     for (size_t i = 0; i < text.len; i++) {
@@ -204,6 +198,17 @@ static void put_value(struct hub_field_context *c, struct fed_buf *out, const st
             fed_buf_put_u8(out, byte);
     }
     fed_buf_fini(&text);
+}
+
+/* 1.0 is the same key as 1. */
+static void put_value(struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
+{
+    int64_t integer = fed_json_int(value, INT64_MIN);
+
+    if (fed_json_type(value) == FED_JSON_REAL && integer != INT64_MIN)
+        fed_buf_printf(out, "%" PRId64, integer);
+    else
+        hub_field_put_json(c, out, value);
 }
 
 /* What stands in the scratch buffer, copied to memory that stays. */

@@ -68,5 +68,7 @@ struct fed_span hub_field_element_key(
 struct fed_span hub_field_element_value(struct hub_field_context *c, const struct fed_json *value);
 /* The element as conflict causes show it: `.replicas`, `[name="a"]`, `[="x"]`, `[0]`. */
 void hub_field_element_show(struct hub_field_context *c, struct fed_span element, struct fed_buf *out);
+/* Canonical JSON with the escapes for HTML that Go's encoder writes. Errors stick in c. */
+void hub_field_put_json(struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value);
 
 #endif

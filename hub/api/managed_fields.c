@@ -598,6 +598,43 @@ static enum fed_err apply(struct op *op, const struct fed_json *live, const stru
     return c->err;
 }
 
+/* Members of metadata that lost their last child go; below the root the schema's owner decides about nulls. */
+static void drop_null_metadata(struct fed_json *object)
+{
+    struct fed_json_iter it;
+
+    fed_json_iter_init(&it, fed_json_get(object, "metadata"));
+    while (fed_json_iter_next(&it))
+        if (fed_json_type(it.value) == FED_JSON_NULL)
+            fed_json_iter_remove(&it);
+}
+
+/* kubectl's own annotation follows what kubectl applies here, so that a later client-side apply finds it right. */
+static enum fed_err note_last_applied(struct op *op, const struct fed_json *config, struct fed_json *next)
+{
+    struct fed_json *annotations = fed_json_get(fed_json_get(next, "metadata"), "annotations");
+    struct fed_json_doc *doc = op->c.doc;
+    struct fed_json *copy;
+    struct fed_buf text;
+    enum fed_err err;
+
+    if (!fed_span_is(op->update->manager, "kubectl") || op->update->subresource.len > 0 ||
+        fed_json_string(fed_json_get(annotations, LAST_APPLIED)).len == 0)
+        return FED_OK;
+    copy = fed_json_clone(doc, config);
+    if (!copy)
+        return FED_ERR_NOMEM;
+    fed_json_remove(fed_json_get(fed_json_get(copy, "metadata"), "annotations"), LAST_APPLIED);
+    fed_buf_init(&text, fed_alloc_system(), FED_JSON_BYTES_MAX);
+    hub_field_put_json(&op->c, &text, copy);
+    fed_buf_put_text(&text, "\n");
+    err = fed_buf_err(&text);
+    if (!err)
+        err = fed_json_set_string(doc, annotations, LAST_APPLIED, fed_buf_span(&text));
+    fed_buf_fini(&text);
+    return err;
+}
+
 enum fed_err hub_fields_apply(struct fed_json_doc *doc, const struct hub_field_update *update,
     const struct fed_json *live, const struct fed_json *config, struct fed_json **out, struct hub_causes *causes)
 {
@@ -618,6 +655,10 @@ enum fed_err hub_fields_apply(struct fed_json_doc *doc, const struct hub_field_u
         if (live && op.n == 0)
             take_changes(&op, &first, NULL, live);
         err = op.c.err ? op.c.err : apply(&op, live, config, &next, causes);
+    }
+    if (!err) {
+        drop_null_metadata(next);
+        err = note_last_applied(&op, config, next);
     }
     if (!err)
         err = encode_entries(&op, next);

@@ -14,10 +14,10 @@ FED_MUST_USE enum fed_err hub_meta_check_name(struct hub_request *r, struct fed_
 FED_MUST_USE enum fed_err hub_meta_generate_name(struct hub_request *r, struct fed_json *metadata);
 /* uid, creationTimestamp, generation of a new object; whatever the client put there goes. */
 FED_MUST_USE enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object);
-/* The server's members as they are in live. */
 /* An object that is being deleted takes no finalizer that the live one lacks: 422 otherwise. */
 FED_MUST_USE enum fed_err hub_meta_check_new_finalizers(
     struct hub_request *r, const struct fed_json *live, const struct fed_json *object);
+/* The server's members as they are in live. */
 FED_MUST_USE enum fed_err hub_meta_keep(struct hub_request *r, const struct fed_json *live, struct fed_json *object);
 
 #endif

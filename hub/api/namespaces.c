@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define BATCH 200u
+/* A client that deletes what stands in one file deletes the namespace before what is in it; it still finds those. */
+#define GRACE_MS 500u
 
 struct terminating {
     struct terminating *next;
@@ -19,6 +21,7 @@ struct hub_namespaces {
     struct hub_subscription *subscription;
     struct terminating *list;
     struct fed_timer *timer;
+    uint64_t not_before_ms;
 };
 
 enum fed_err hub_namespace_check(struct hub_request *r, struct fed_span ns)
@@ -149,8 +152,10 @@ static bool empty(struct hub_api *api, const char *name)
 static void schedule(struct hub_namespaces *namespaces)
 {
     struct fed_loop *loop = namespaces->api->options.loop;
+    uint64_t now_ms = fed_loop_now_ms(loop);
 
-    loop->timer_set(loop->ctx, namespaces->timer, fed_loop_now_ms(loop));
+    loop->timer_set(loop->ctx, namespaces->timer,
+        now_ms > namespaces->not_before_ms ? now_ms : namespaces->not_before_ms);
 }
 
 static void run(void *ctx)
@@ -190,6 +195,7 @@ static void consider(struct hub_namespaces *namespaces, struct fed_span name, st
         if (one && !fed_span_to_cstr(name, one->name, sizeof one->name)) {
             one->next = namespaces->list;
             namespaces->list = one;
+            namespaces->not_before_ms = fed_loop_now_ms(namespaces->api->options.loop) + GRACE_MS;
         } else {
             fed_alloc_free(namespaces->api->mem, one, sizeof *one);
         }

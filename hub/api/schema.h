@@ -37,7 +37,7 @@ struct hub_causes {
  * Warn. */
 FED_MUST_USE enum fed_err hub_schema_prune(
     const struct hub_schema *schema, struct fed_json *object, struct fed_buf *unknown);
-/* Puts defaults where members are absent (and null where not nullable). */
+/* Puts defaults where members are absent, or null where they must not be; such a null without a default goes. */
 FED_MUST_USE enum fed_err hub_schema_default(
     const struct hub_schema *schema, struct fed_json_doc *doc, struct fed_json *object);
 /* FED_ERR_INVALID when causes were found. */

@@ -1,11 +1,15 @@
 /* schema_check.c - see schema.h: prune, default, validate. Recursion is bounded by the depth of a parsed document. */
 #include "hub/api/schema_node.h"
+#include "proto/base/map.h"
 #include "proto/base/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define UNIQUE_TEXT_MAX 65536u /* bytes of the keys of one item */
 
 /* ---- paths: "spec.placement.clusters[0].name", extended and cut back while walking ---- */
 struct path {
@@ -73,16 +77,18 @@ static enum fed_err prune_object(
 static enum fed_err prune(
     const struct hub_schema_node *node, struct fed_json *value, struct path *path, struct fed_buf *unknown)
 {
+    struct fed_json_iter it;
     enum fed_err err = FED_OK;
 
     if (fed_json_is_object(value) && (node->type == HUB_SCHEMA_OBJECT || node->n_properties))
         return prune_object(node, value, path, unknown);
     if (!fed_json_is_array(value) || !node->items)
         return FED_OK;
-    for (size_t i = 0; !err && i < fed_json_count(value); i++) {
-        size_t before = path_index(path, i);
+    fed_json_iter_init(&it, value);
+    while (!err && fed_json_iter_next(&it)) {
+        size_t before = path_index(path, it.index);
 
-        err = prune(node->items, fed_json_at(value, i), path, unknown);
+        err = prune(node->items, it.value, path, unknown);
         path_back(path, before);
     }
     return err;
@@ -101,20 +107,37 @@ enum fed_err hub_schema_prune(const struct hub_schema *schema, struct fed_json *
 static enum fed_err put_defaults(
     const struct hub_schema_node *node, struct fed_json_doc *doc, struct fed_json *value);
 
+static bool is_bad_null(const struct hub_schema_node *node, const struct fed_json *value)
+{
+    return fed_json_type(value) == FED_JSON_NULL && !node->nullable;
+}
+
+/* A property that is absent gets its default. */
 static enum fed_err default_property(
     const struct hub_schema_property *property, struct fed_json_doc *doc, struct fed_json *object)
 {
-    struct fed_json *present = fed_json_get_span(object, property->key);
-    const struct hub_schema_node *node = property->node;
+    if (!property->node->otherwise || fed_json_get_span(object, property->key))
+        return FED_OK;
+    return fed_json_add_span(doc, object, property->key, fed_json_clone(doc, property->node->otherwise));
+}
 
-    if (fed_json_type(present) == FED_JSON_NULL && !node->nullable && node->otherwise)
-        present = NULL;
-    if (!present && node->otherwise) {
-        present = fed_json_clone(doc, node->otherwise);
-        if (fed_json_set_span(doc, object, property->key, present))
+/* The value at the iterator: a null that must not be gives way to the default or goes (items of lists stay), any other
+ * is searched for what it lacks. */
+static enum fed_err default_at(const struct hub_schema_node *node, struct fed_json_doc *doc, struct fed_json_iter *it,
+    bool member)
+{
+    struct fed_json *value = it->value;
+
+    if (is_bad_null(node, value) && node->otherwise) {
+        value = fed_json_clone(doc, node->otherwise);
+        if (!value)
             return FED_ERR_NOMEM;
+        fed_json_iter_replace(it, value);
+    } else if (is_bad_null(node, value) && member) {
+        fed_json_iter_remove(it);
+        return FED_OK;
     }
-    return present ? put_defaults(node, doc, present) : FED_OK;
+    return put_defaults(node, doc, value);
 }
 
 static enum fed_err default_object(
@@ -125,12 +148,13 @@ static enum fed_err default_object(
 
     for (size_t i = 0; !err && i < node->n_properties; i++)
         err = default_property(&node->properties[i], doc, object);
-    if (!node->additional)
-        return err;
     fed_json_iter_init(&it, object);
     while (!err && fed_json_iter_next(&it)) {
-        if (!hub_schema_property(node, it.key))
-            err = put_defaults(node->additional, doc, it.value);
+        const struct hub_schema_property *property = hub_schema_property(node, it.key);
+        const struct hub_schema_node *next = property ? property->node : node->additional;
+
+        if (next)
+            err = default_at(next, doc, &it, true);
     }
     return err;
 }
@@ -138,14 +162,16 @@ static enum fed_err default_object(
 static enum fed_err put_defaults(
     const struct hub_schema_node *node, struct fed_json_doc *doc, struct fed_json *value)
 {
+    struct fed_json_iter it;
     enum fed_err err = FED_OK;
 
     if (fed_json_is_object(value))
         return default_object(node, doc, value);
     if (!fed_json_is_array(value) || !node->items)
         return FED_OK;
-    for (size_t i = 0; !err && i < fed_json_count(value); i++)
-        err = put_defaults(node->items, doc, fed_json_at(value, i));
+    fed_json_iter_init(&it, value);
+    while (!err && fed_json_iter_next(&it))
+        err = default_at(node->items, doc, &it, false);
     return err;
 }
 
@@ -179,12 +205,19 @@ static void cause(struct check *c, const char *reason, const char *field, const 
     va_end(args);
 }
 
+/* An integer of 64 bits; 1.0 is one, too. */
+static bool is_integer(const struct fed_json *value)
+{
+    return fed_json_int(value, 0) == fed_json_int(value, 1);
+}
+
 static const char *type_name(const struct fed_json *value)
 {
     static const char *const names[] = {
         "null", "null", "boolean", "integer", "number", "string", "array", "object"};
+    enum fed_json_type type = fed_json_type(value);
 
-    return names[fed_json_type(value)];
+    return names[type == FED_JSON_INT && !is_integer(value) ? FED_JSON_REAL : type];
 }
 
 static const char *const schema_type_names[] = {
@@ -195,7 +228,7 @@ static bool type_fits(const struct hub_schema_node *node, const struct fed_json 
     enum fed_json_type type = fed_json_type(value);
 
     if (node->int_or_string)
-        return type == FED_JSON_INT || type == FED_JSON_STRING;
+        return is_integer(value) || type == FED_JSON_STRING;
     switch (node->type) {
     case HUB_SCHEMA_ANY:
         return true;
@@ -206,7 +239,7 @@ static bool type_fits(const struct hub_schema_node *node, const struct fed_json 
     case HUB_SCHEMA_STRING:
         return type == FED_JSON_STRING;
     case HUB_SCHEMA_INTEGER:
-        return type == FED_JSON_INT;
+        return is_integer(value);
     case HUB_SCHEMA_NUMBER:
         return type == FED_JSON_INT || type == FED_JSON_REAL;
     case HUB_SCHEMA_BOOLEAN:
@@ -243,7 +276,8 @@ static void check_enum(struct check *c, const struct hub_schema_node *node, cons
         if (fed_json_eq(one, value))
             return;
         value_text(one, text);
-        n = snprintf(supported + len, sizeof supported - len, "%s%s", len ? ", " : "", text);
+        n = snprintf(supported + len, sizeof supported - len, fed_json_is_string(one) ? "%s%s" : "%s\"%s\"",
+            len ? ", " : "", text);
         if (n > 0 && (size_t)n < sizeof supported - len)
             len += (size_t)n;
     }
@@ -278,6 +312,9 @@ static void check_pattern(struct check *c, const struct hub_schema_node *node, s
 
 static void check_string_format(struct check *c, const struct hub_schema_node *node, struct fed_span text)
 {
+    const char *type = node->format == HUB_FORMAT_BYTE ? "byte" : "date-time";
+    int shown = (int)(text.len > 100 ? 100 : text.len);
+    const char *at = (const char *)text.at;
     struct fed_buf bytes;
     int64_t ignored;
     bool ok = true;
@@ -290,9 +327,9 @@ static void check_string_format(struct check *c, const struct hub_schema_node *n
         fed_buf_fini(&bytes);
     }
     if (!ok)
-        cause(c, "FieldValueInvalid", c->path.text, "Invalid value: \"%.*s\": %s in body must be of type %s",
-            (int)(text.len > 100 ? 100 : text.len), (const char *)text.at, c->path.text,
-            node->format == HUB_FORMAT_BYTE ? "byte" : "date-time");
+        cause(c, "FieldValueTypeInvalid", c->path.text,
+            "Invalid value: \"%.*s\": %s in body must be of type %s: \"%.*s\"", shown, at, c->path.text, type, shown,
+            at);
 }
 
 static void check_string(struct check *c, const struct hub_schema_node *node, struct fed_span text)
@@ -332,18 +369,26 @@ static void check_number(struct check *c, const struct hub_schema_node *node, co
 
 static void check_value(struct check *c, const struct hub_schema_node *node, const struct fed_json *value);
 
+static void missing(struct check *c, struct fed_span key)
+{
+    size_t before = path_member(&c->path, key);
+
+    cause(c, "FieldValueRequired", c->path.text, "Required value");
+    path_back(&c->path, before);
+}
+
 static void check_required(struct check *c, const struct hub_schema_node *node, const struct fed_json *object)
 {
     for (size_t i = 0; i < fed_json_count(node->required); i++) {
         struct fed_span key = fed_json_string(fed_json_at(node->required, i));
-        size_t before;
 
-        if (fed_json_get_span(object, key))
-            continue;
-        before = path_member(&c->path, key);
-        cause(c, "FieldValueRequired", c->path.text, "Required value");
-        path_back(&c->path, before);
+        if (!fed_json_get_span(object, key))
+            missing(c, key);
     }
+    if (node->embedded && fed_json_string(fed_json_get(object, "apiVersion")).len == 0)
+        missing(c, FED_SPAN_LIT("apiVersion"));
+    if (node->embedded && fed_json_string(fed_json_get(object, "kind")).len == 0)
+        missing(c, FED_SPAN_LIT("kind"));
 }
 
 static void check_object(struct check *c, const struct hub_schema_node *node, struct fed_json *object)
@@ -365,45 +410,84 @@ static void check_object(struct check *c, const struct hub_schema_node *node, st
     }
 }
 
-/* Whether two items of a set are equal, or two of a map-list have equal keys. */
-static bool same_item(const struct hub_schema_node *node, const struct fed_json *a, const struct fed_json *b)
+static int key_cmp(const void *a, const void *b)
 {
-    if (node->list_type == HUB_LIST_SET)
-        return fed_json_eq(a, b);
-    for (size_t i = 0; i < fed_json_count(node->list_keys); i++) {
-        struct fed_span key = fed_json_string(fed_json_at(node->list_keys, i));
-        const struct fed_json *left = fed_json_get_span(a, key);
-        const struct fed_json *right = fed_json_get_span(b, key);
+    return fed_span_cmp(*(const struct fed_span *)a, *(const struct fed_span *)b);
+}
 
-        if (left != right && !fed_json_eq(left, right))
-            return false;
+#define LIST_KEYS_MAX 8u
+
+/* What makes an item of a set or map-list unique, as canonical text: itself, or the object of its keys. */
+static enum fed_err unique_text(
+    const struct hub_schema_node *node, const struct fed_json *item, struct fed_buf *out)
+{
+    struct fed_span keys[LIST_KEYS_MAX];
+    size_t n = 0;
+
+    if (node->list_type == HUB_LIST_SET)
+        return fed_json_put_canonical(out, item);
+    for (; n < fed_json_count(node->list_keys) && n < LIST_KEYS_MAX; n++)
+        keys[n] = fed_json_string(fed_json_at(node->list_keys, n));
+    qsort(keys, n, sizeof *keys, key_cmp);
+    fed_buf_put_text(out, "{");
+    for (size_t i = 0; i < n; i++) {
+        const struct fed_json *value = fed_json_get_span(item, keys[i]);
+
+        if (!value)
+            continue;
+        fed_buf_printf(out, "%s\"" FED_SPAN_FMT "\":", out->len > 1 ? "," : "", FED_SPAN_ARG(keys[i]));
+        if (fed_json_put_canonical(out, value))
+            return FED_ERR_LIMIT;
     }
-    return true;
+    fed_buf_put_text(out, "}");
+    return fed_buf_err(out);
+}
+
+/* One item among those before it; each duplicate is reported once. */
+static void check_unique_item(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *item, struct fed_map *seen)
+{
+    static char once[] = "once";
+    static char reported[] = "reported";
+    const char *before;
+    struct fed_buf key;
+
+    fed_buf_init(&key, fed_alloc_system(), UNIQUE_TEXT_MAX);
+    if (unique_text(node, item, &key)) {
+        cause(c, "FieldValueInvalid", c->path.text, "Invalid value: too large to be compared");
+        fed_buf_fini(&key);
+        return;
+    }
+    before = fed_map_get(seen, fed_buf_span(&key));
+    if (before == once)
+        cause(c, "FieldValueDuplicate", c->path.text, "Duplicate value: %.300s", fed_buf_cstr(&key));
+    if (before != reported && fed_map_put(seen, fed_buf_span(&key), before ? reported : once))
+        cause(c, "FieldValueInvalid", c->path.text, "Invalid value: no memory to compare it");
+    fed_buf_fini(&key);
 }
 
 static void check_unique(struct check *c, const struct hub_schema_node *node, const struct fed_json *array)
 {
+    struct fed_json_iter it;
+    struct fed_map seen;
+
     if (node->list_type == HUB_LIST_ATOMIC)
         return;
-    for (size_t i = 1; i < fed_json_count(array); i++) {
-        for (size_t j = 0; j < i; j++) {
-            char text[128];
-            size_t before;
+    fed_map_init(&seen, fed_alloc_system());
+    fed_json_iter_init(&it, (struct fed_json *)array);
+    while (fed_json_iter_next(&it)) {
+        size_t before = path_index(&c->path, it.index);
 
-            if (!same_item(node, fed_json_at(array, i), fed_json_at(array, j)))
-                continue;
-            value_text(fed_json_at(array, i), text);
-            before = path_index(&c->path, i);
-            cause(c, "FieldValueDuplicate", c->path.text, "Duplicate value: %s", text);
-            path_back(&c->path, before);
-            break;
-        }
+        check_unique_item(c, node, it.value, &seen);
+        path_back(&c->path, before);
     }
+    fed_map_fini(&seen);
 }
 
 static void check_array(struct check *c, const struct hub_schema_node *node, const struct fed_json *array)
 {
     size_t n = fed_json_count(array);
+    struct fed_json_iter it;
 
     if (node->min_length >= 0 && n < (uint64_t)node->min_length)
         cause(c, "FieldValueInvalid", c->path.text,
@@ -415,10 +499,11 @@ static void check_array(struct check *c, const struct hub_schema_node *node, con
         return;
     }
     check_unique(c, node, array);
-    for (size_t i = 0; node->items && i < n; i++) {
-        size_t before = path_index(&c->path, i);
+    fed_json_iter_init(&it, (struct fed_json *)array);
+    while (node->items && fed_json_iter_next(&it)) {
+        size_t before = path_index(&c->path, it.index);
 
-        check_value(c, node->items, fed_json_at(array, i));
+        check_value(c, node->items, it.value);
         path_back(&c->path, before);
     }
 }

@@ -527,7 +527,7 @@ static bool history_item(void *ctx, const struct fed_store_item *item)
         change.type = HUB_CHANGE_DELETED;
         change.bytes = item->value.len > 0 ? item->value : change.before;
         change.before = change.bytes;
-        /* Its last state is older than the history: only a new list can tell. */
+        /* A store that does not keep the last state, and a history that begins later: only a new list can tell. */
         if (change.bytes.len == 0)
             history->err = FED_ERR_GONE;
     }

@@ -1,7 +1,9 @@
-/* answer.c - answers: with the acknowledgement, or by themselves when they come late; large ones in blocks.
+/* answer.c - answers: with the acknowledgement, or by themselves when they come late; large ones in
+ * blocks.
  *
- * Blocks of one answer must come from the same bytes (RFC 7959 section 2.4), whatever the resource does meanwhile: the
- * body is kept with the peer for a while, one per peer, and each block request is served from it without other state. */
+ * Blocks of one answer must come from the same bytes (RFC 7959 section 2.4), whatever the resource
+ * does meanwhile: the body is kept with the peer for a while, one per peer, and each block request
+ * is served from it without other state. */
 #include "ports/coap/server.h"
 
 #include "proto/digest/sha256.h"
@@ -106,7 +108,8 @@ static void send_code(struct fed_link_exchange *e, unsigned code, uint32_t max_a
     writer_send(e, &w);
 }
 
-void fed_coap_answer_code(struct fed_link_session *s, const struct fed_coap_message *m, unsigned code)
+void fed_coap_answer_code(
+    struct fed_link_session *s, const struct fed_coap_message *m, unsigned code)
 {
     struct fed_link_exchange e = fed_coap_exchange_of(s, m, NULL);
 
@@ -140,7 +143,8 @@ void fed_coap_body_free(struct fed_link_session *s)
     s->body = NULL;
 }
 
-static struct fed_coap_body *body_keep(struct fed_link_exchange *e, uint8_t code, struct fed_span bytes)
+static struct fed_coap_body *body_keep(
+    struct fed_link_exchange *e, uint8_t code, struct fed_span bytes)
 {
     struct fed_link_session *s = e->session;
     struct fed_digest digest;
@@ -175,12 +179,14 @@ static void send_block(struct fed_link_exchange *e)
     fed_coap_writer_option(&w, FED_COAP_OPTION_ETAG, fed_span_of(body->etag, sizeof(body->etag)));
     if (e->block_num == 0)
         put_observe(e, &w);
-    fed_coap_writer_uint(&w, FED_COAP_OPTION_BLOCK2, e->block_num << 4 | (uint32_t)more << 3 | e->block_szx);
+    fed_coap_writer_uint(
+        &w, FED_COAP_OPTION_BLOCK2, e->block_num << 4 | (uint32_t)more << 3 | e->block_szx);
     if (e->block_num == 0)
         fed_coap_writer_uint(&w, FED_COAP_OPTION_SIZE2, (uint32_t)body->len);
     fed_coap_writer_payload(&w, fed_span_sub(fed_span_of(body->bytes, body->len), at, size));
     writer_send(e, &w);
-    body->expires_ms = fed_loop_now_ms(s->server->loop) + (more ? FED_COAP_BODY_MS : FED_COAP_BODY_LAST_MS);
+    body->expires_ms =
+        fed_loop_now_ms(s->server->loop) + (more ? FED_COAP_BODY_MS : FED_COAP_BODY_LAST_MS);
     fed_coap_peer_arm(s);
 }
 
@@ -213,7 +219,8 @@ static void send_large(struct fed_link_exchange *e, unsigned code, struct fed_sp
         send_block_or_refuse(e);
         return;
     }
-    fed_log(e->server->log, FED_LOG_WARN, "coap: no memory for an answer of %zu bytes, asking to come back", body.len);
+    fed_log(e->server->log, FED_LOG_WARN,
+        "coap: no memory for an answer of %zu bytes, asking to come back", body.len);
     send_code(e, FED_LINK_UNAVAILABLE, 10);
 }
 
@@ -230,7 +237,8 @@ static void observation_set(struct fed_link_exchange *e)
     s->observe_seq = (s->observe_seq + 1) & 0xffffffu;
 }
 
-void fed_link_answer(struct fed_link_exchange *e, unsigned code, struct fed_span body, uint32_t max_age_s)
+void fed_link_answer(
+    struct fed_link_exchange *e, unsigned code, struct fed_span body, uint32_t max_age_s)
 {
     if (e->session && !e->session->closed) {
         if (e->observe && code == FED_LINK_CONTENT)

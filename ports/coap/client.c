@@ -1,8 +1,9 @@
-/* client.c - see ports/link.h, agent side: one session at a time, driven by the loop through libcoap's epoll descriptor
- * (which holds libcoap's timer too, so nothing wakes an idle agent) and one timer of our own.
+/* client.c - see ports/link.h, agent side: one session at a time, driven by the loop through
+ * libcoap's epoll descriptor (which holds libcoap's timer too, so nothing wakes an idle agent) and
+ * one timer of our own.
  *
- * libcoap calls us while it walks its own lists. There a session may be given up but not freed, and the end of a
- * session is told from the timer, when nothing is on the stack. */
+ * libcoap calls us while it walks its own lists. There a session may be given up but not freed, and
+ * the end of a session is told from the timer, when nothing is on the stack. */
 #include "ports/coap/client.h"
 
 #include <arpa/inet.h>
@@ -111,7 +112,8 @@ static void on_timer(void *ctx)
 {
     struct fed_coap_client *client = ctx;
 
-    if (client->state == FED_COAP_CONNECTING && client->deadline_ms <= fed_loop_now_ms(client->loop))
+    if (client->state == FED_COAP_CONNECTING &&
+        client->deadline_ms <= fed_loop_now_ms(client->loop))
         fed_coap_client_dtls_failed(client, true);
     if (client->state == FED_COAP_FAILED) {
         session_report_down(client);
@@ -149,10 +151,11 @@ static bool literal(const char *host, uint16_t port, coap_address_t *out)
 }
 
 /* A literal address needs nobody; a name asks the system's resolver and waits for it. */
-static enum fed_err resolve(
-    struct fed_coap_client *client, const char *host, uint16_t port, coap_address_t *out, struct fed_diag *diag)
+static enum fed_err resolve(struct fed_coap_client *client, const char *host, uint16_t port,
+    coap_address_t *out, struct fed_diag *diag)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *found = NULL;
     int code;
 
@@ -160,8 +163,8 @@ static enum fed_err resolve(
         return FED_OK;
     code = getaddrinfo(host, NULL, &hints, &found);
     if (code)
-        return fed_diag_set(
-            diag, FED_ERR_NETWORK, "%s: the name cannot be resolved: %s", client->peer, gai_strerror(code));
+        return fed_diag_set(diag, FED_ERR_NETWORK, "%s: the name cannot be resolved: %s",
+            client->peer, gai_strerror(code));
     coap_address_init(out);
     out->size = found->ai_addrlen;
     memcpy(&out->addr, found->ai_addr, found->ai_addrlen);
@@ -202,8 +205,8 @@ static enum fed_err session_open(struct fed_coap_client *client, const coap_addr
     if (!err)
         err = fed_coap_client_dtls_open(client, address, identity, diag);
     if (!err)
-        err = client->loop->watch_new(client->loop->ctx, coap_context_get_coap_fd(client->context), FED_LOOP_READ,
-            on_ready, client, &client->watch);
+        err = client->loop->watch_new(client->loop->ctx, coap_context_get_coap_fd(client->context),
+            FED_LOOP_READ, on_ready, client, &client->watch);
     if (err) {
         context_free(client);
         return err;
@@ -222,9 +225,11 @@ static enum fed_err client_connect(void *ctx, const char *host, uint16_t port,
 
     if (client->state != FED_COAP_CLOSED)
         return fed_diag_set(diag, FED_ERR_BUSY, "there is a session already");
-    if (identity->psk_identity ? identity->psk_key.len == 0 : identity->cert_pem.len == 0 || identity->ca_pem.len == 0)
+    if (identity->psk_identity ? identity->psk_key.len == 0
+                               : identity->cert_pem.len == 0 || identity->ca_pem.len == 0)
         return fed_diag_set(diag, FED_ERR_INVALID, "neither a certificate with its CA nor a token");
-    snprintf(client->peer, sizeof(client->peer), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+    snprintf(client->peer, sizeof(client->peer), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+        (unsigned)port);
     err = resolve(client, host, port, &address, diag);
     if (err)
         return err;
@@ -236,7 +241,6 @@ static enum fed_err client_connect(void *ctx, const char *host, uint16_t port,
     if (err)
         return err;
     client->state = FED_COAP_CONNECTING;
-    client->session_started_ms = now_ms;
     client->heard_ms = now_ms;
     client->deadline_ms = now_ms + timeout_ms;
     fed_coap_client_arm(client);

@@ -1,9 +1,10 @@
-/* client.h - the inside of the agent's CoAP client on libcoap: client.c (session, loop), client_dtls.c (what has to be
- * told to the TLS library behind libcoap), client_request.c (requests, observation, ping), client_transfer.c (blocks).
+/* client.h - the inside of the agent's CoAP client on libcoap: client.c (session, loop),
+ * client_dtls.c (what has to be told to the TLS library behind libcoap), client_request.c
+ * (requests, observation, ping), client_transfer.c (blocks).
  *
- * libcoap has the socket, DTLS, the message format and the repetition of confirmable messages. Its block handling and
- * its observe bookkeeping stay off. A session has a libcoap context of its own, because a context that once had a
- * pre-shared key never uses a certificate again. */
+ * libcoap has the socket, DTLS, the message format and the repetition of confirmable messages. Its
+ * block handling and its observe bookkeeping stay off. A session has a libcoap context of its own,
+ * because a context that once had a pre-shared key never uses a certificate again. */
 #ifndef FEDLET_PORTS_COAP_CLIENT_H
 #define FEDLET_PORTS_COAP_CLIENT_H
 
@@ -16,21 +17,23 @@
 #define FED_COAP_CLIENT_PAYLOAD_MAX 1024u /* of one request; there are no block-wise uploads */
 #define FED_COAP_CLIENT_PATH_MAX 64u
 #define FED_COAP_CLIENT_QUERY_MAX 256u
-#define FED_COAP_CLIENT_BODY_MAX (32u << 20) /* an answer; the largest frame is as large (proto/bundle/frame.h) */
+#define FED_COAP_CLIENT_BODY_MAX                                                                   \
+    (32u << 20) /* an answer; the largest frame is as large (proto/bundle/frame.h) */
 #define FED_COAP_CLIENT_BLOCK 1024u
 #define FED_COAP_CLIENT_SZX 6u
 #define FED_COAP_CLIENT_MTU 1280u /* what libcoap may put into one datagram, DTLS included */
 #define FED_COAP_CLIENT_NSTART 24u
 #define FED_COAP_CLIENT_RETRANSMIT 4u
 #define FED_COAP_CLIENT_ACK_MS 2000u /* until a round trip was measured, RFC 7252 section 4.8 */
-#define FED_COAP_CLIENT_ACK_FLOOR_MS 500u
+#define FED_COAP_CLIENT_ACK_FLOOR_MS 1000u /* libcoap takes no less */
 
 #define FED_COAP_WINDOW 10u
 #define FED_COAP_RTO_MS 600u /* of a block, until a round trip was measured */
 #define FED_COAP_RTO_FLOOR_MS 300u
 #define FED_COAP_RTO_CEILING_MS 8000u
-#define FED_COAP_PASSED_MAX 3u    /* a block is lost when so many that were asked for later are here */
-#define FED_COAP_RESTARTS_MAX 5u  /* of one transfer, because the body changed */
+#define FED_COAP_PASSED_MAX 3u /* a block is lost when so many that were asked for later are here  \
+                                */
+#define FED_COAP_RESTARTS_MAX 5u /* of one transfer, because the body changed */
 
 struct fed_coap_client;
 
@@ -101,7 +104,6 @@ struct fed_coap_client {
     bool psk;
     uint64_t deadline_ms; /* of connecting */
     unsigned timeout_ms;
-    uint64_t session_started_ms;
     uint64_t heard_ms; /* last datagram of the session */
     coap_context_t *context;
     coap_context_t *in_io; /* being processed, must not be freed */
@@ -131,34 +133,39 @@ struct fed_coap_client {
 
 /* ---- client.c ---- */
 /* The session is over: requests end, then down is called, both from the timer. */
-void fed_coap_client_fail(struct fed_coap_client *client, enum fed_err err, const char *format, ...) FED_PRINTF(3, 4);
+void fed_coap_client_fail(struct fed_coap_client *client, enum fed_err err, const char *format, ...)
+    FED_PRINTF(3, 4);
 void fed_coap_client_arm(struct fed_coap_client *client);
 
 /* ---- client_dtls.c ---- */
-FED_MUST_USE enum fed_err fed_coap_client_dtls_open(struct fed_coap_client *client, const coap_address_t *address,
-    const struct fed_link_client_identity *identity, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_coap_client_dtls_open(struct fed_coap_client *client,
+    const coap_address_t *address, const struct fed_link_client_identity *identity,
+    struct fed_diag *diag);
 /* Why there is no session, as far as can be seen from here. */
 void fed_coap_client_dtls_failed(struct fed_coap_client *client, bool timeout);
 
 /* ---- client_request.c ---- */
-enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, const char *path, const char *query,
-    struct fed_span payload, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
-enum fed_err fed_coap_client_observe(
-    void *ctx, const char *path, const char *query, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
-enum fed_err fed_coap_client_ping(void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
-coap_response_t fed_coap_client_response(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
-    const coap_mid_t mid);
-void fed_coap_client_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason,
-    const coap_mid_t mid);
+enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, const char *path,
+    const char *query, struct fed_span payload, unsigned timeout_ms, fed_link_done *done,
+    void *done_ctx);
+enum fed_err fed_coap_client_observe(void *ctx, const char *path, const char *query,
+    unsigned timeout_ms, fed_link_done *done, void *done_ctx);
+enum fed_err fed_coap_client_ping(
+    void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
+coap_response_t fed_coap_client_response(coap_session_t *session, const coap_pdu_t *sent,
+    const coap_pdu_t *received, const coap_mid_t mid);
+void fed_coap_client_nack(coap_session_t *session, const coap_pdu_t *sent,
+    const coap_nack_reason_t reason, const coap_mid_t mid);
 /* Takes the request away and calls its owner once. message NULL unless err is FED_OK. */
-void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_request *r, enum fed_err err,
-    const struct fed_link_message *message, const char *why);
+void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_request *r,
+    enum fed_err err, const struct fed_link_message *message, const char *why);
 void fed_coap_requests_end(struct fed_coap_client *client, enum fed_err err, const char *why);
-uint64_t fed_coap_requests_due(const struct fed_coap_client *client); /* UINT64_MAX: nothing waits */
+uint64_t fed_coap_requests_due(
+    const struct fed_coap_client *client); /* UINT64_MAX: nothing waits */
 void fed_coap_requests_run(struct fed_coap_client *client);
 /* A PDU with token, path, query and, for num > 0, Block2; NULL when out of memory. */
-coap_pdu_t *fed_coap_request_pdu(
-    struct fed_coap_client *client, const struct fed_coap_request *r, coap_pdu_type_t type, uint32_t num);
+coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fed_coap_request *r,
+    coap_pdu_type_t type, uint32_t num);
 /* The first answer is asked for (again). */
 FED_MUST_USE enum fed_err fed_coap_request_send(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
@@ -172,10 +179,10 @@ struct fed_coap_block {
 };
 bool fed_coap_block_of(const coap_pdu_t *pdu, struct fed_coap_block *out);
 /* The first block came and there are more. */
-void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_request *r, const coap_pdu_t *pdu,
-    const struct fed_coap_block *block, struct fed_span payload);
-void fed_coap_transfer_received(
-    struct fed_coap_client *client, struct fed_coap_request *r, const coap_pdu_t *pdu, struct fed_span payload);
+void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_request *r,
+    const coap_pdu_t *pdu, const struct fed_coap_block *block, struct fed_span payload);
+void fed_coap_transfer_received(struct fed_coap_client *client, struct fed_coap_request *r,
+    const coap_pdu_t *pdu, struct fed_span payload);
 void fed_coap_transfer_free(struct fed_coap_client *client, struct fed_coap_transfer *t);
 uint64_t fed_coap_transfer_due(const struct fed_coap_transfer *t);
 void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_request *r);

@@ -1,11 +1,13 @@
-/* client_dtls.c - the parts of a session that libcoap leaves to its TLS library or does not do: which certificates are a
- * hub's, why a handshake failed, how many bytes travelled.
+/* client_dtls.c - the parts of a session that libcoap leaves to its TLS library or does not do:
+ * which certificates are a hub's, why a handshake failed, how many bytes travelled.
  *
- * A hub is who has a certificate that chains to the pinned CA and that says serverAuth in so many words. Its name is
- * not looked at, as a hub may be reached by any address; agents have certificates of the same CA, but for clientAuth.
+ * A hub is who has a certificate that chains to the pinned CA and that says serverAuth in so many
+ * words. Its name is not looked at, as a hub may be reached by any address; agents have
+ * certificates of the same CA, but for clientAuth.
  *
- * libcoap counts nothing, so the library's send and receive functions are wrapped as soon as libcoap hands out the TLS
- * context. The first ClientHello has left by then; its length is still in the record header of the write buffer. */
+ * libcoap counts nothing, so the library's send and receive functions are wrapped as soon as
+ * libcoap hands out the TLS context. The first ClientHello has left by then; its length is still in
+ * the record header of the write buffer. */
 #include "ports/coap/client.h"
 
 #include "ports/tls/mbed.h"
@@ -33,12 +35,13 @@ static int on_send(void *ctx, const unsigned char *bytes, size_t len)
     return sent;
 }
 
-/* A handshake that fails says why in an alert, which is not encrypted yet: type, version, epoch 0, then level and
- * description behind the header. Anybody may have sent it, so it explains, it does not decide. */
+/* A handshake that fails says why in an alert, which is not encrypted yet: type, version, epoch 0,
+ * then level and description behind the header. Anybody may have sent it, so it explains, it does
+ * not decide. */
 static void alert_note(struct fed_coap_client *client, const unsigned char *bytes, int len)
 {
-    if (client->state == FED_COAP_CONNECTING && len >= (int)RECORD_HEADER + 2 && bytes[0] == CONTENT_ALERT &&
-        bytes[3] == 0 && bytes[4] == 0)
+    if (client->state == FED_COAP_CONNECTING && len >= (int)RECORD_HEADER + 2 &&
+        bytes[0] == CONTENT_ALERT && bytes[3] == 0 && bytes[4] == 0)
         client->alert = bytes[RECORD_HEADER + 1];
 }
 
@@ -73,15 +76,16 @@ static int on_verify(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *fla
     char text[160] = "";
 
     if (depth == 0 && (!mbedtls_x509_crt_has_ext_type(cert, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) ||
-                          mbedtls_x509_crt_check_extended_key_usage(
-                              cert, MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0))
+                          mbedtls_x509_crt_check_extended_key_usage(cert, MBEDTLS_OID_SERVER_AUTH,
+                              MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0))
         *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
     if (*flags == 0 || client->refused[0])
         return 0;
     mbedtls_x509_crt_verify_info(text, sizeof(text), "", *flags);
     text[strcspn(text, "\n")] = 0;
     if (*flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
-        snprintf(client->refused, sizeof(client->refused), "it is not signed by the CA that was pinned when joining");
+        snprintf(client->refused, sizeof(client->refused),
+            "it is not signed by the CA that was pinned when joining");
     else if (*flags & MBEDTLS_X509_BADCERT_EXT_KEY_USAGE)
         snprintf(client->refused, sizeof(client->refused), "it is not a hub's (no serverAuth)");
     else
@@ -102,11 +106,13 @@ static enum fed_err hook(struct fed_coap_client *client, struct fed_diag *diag)
     mbedtls_ssl_set_bio(ssl, client, on_send, on_recv, NULL);
     mbedtls_ssl_set_verify(ssl, on_verify, client);
     first_flight_count(client, ssl);
-    /* libcoap resumes nothing: not asking for a session ticket saves 800 bytes. The ClientHello that carries the cookie
-     * is written anew, and need not repeat the extensions of the first (RFC 6347 section 4.2.1). */
+    /* libcoap resumes nothing: not asking for a session ticket saves 800 bytes. The ClientHello
+     * that carries the cookie is written anew, and need not repeat the extensions of the first (RFC
+     * 6347 section 4.2.1). */
     mbedtls_ssl_conf_session_tickets(
         (mbedtls_ssl_config *)ssl->MBEDTLS_PRIVATE(conf), MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-    /* Says that the name is left unchecked on purpose; without it the library refuses to verify at all. */
+    /* Says that the name is left unchecked on purpose; without it the library refuses to verify at
+     * all. */
     if (mbedtls_ssl_set_hostname(ssl, NULL) != 0)
         return fed_diag_set(diag, FED_ERR_NOMEM, "out of memory");
     return FED_OK;
@@ -114,8 +120,8 @@ static enum fed_err hook(struct fed_coap_client *client, struct fed_diag *diag)
 
 /* ---- sessions ---- */
 
-static coap_session_t *session_psk(
-    struct fed_coap_client *client, const coap_address_t *address, const struct fed_link_client_identity *identity)
+static coap_session_t *session_psk(struct fed_coap_client *client, const coap_address_t *address,
+    const struct fed_link_client_identity *identity)
 {
     coap_dtls_cpsk_t setup = {.version = COAP_DTLS_CPSK_SETUP_VERSION, .use_cid = 1};
 
@@ -133,8 +139,8 @@ static void pem_copy(struct fed_buf *out, struct fed_span pem)
     fed_buf_put_u8(out, 0);
 }
 
-static coap_session_t *session_pki(
-    struct fed_coap_client *client, const coap_address_t *address, const struct fed_link_client_identity *identity)
+static coap_session_t *session_pki(struct fed_coap_client *client, const coap_address_t *address,
+    const struct fed_link_client_identity *identity)
 {
     coap_dtls_pki_t setup = {.version = COAP_DTLS_PKI_SETUP_VERSION,
         .verify_peer_cert = 1,
@@ -163,7 +169,8 @@ static coap_session_t *session_pki(
         pem->public_cert_len = key_at - cert_at;
         pem->private_key = all.at + key_at;
         pem->private_key_len = all.len - key_at;
-        session = coap_new_client_session_pki(client->context, NULL, address, COAP_PROTO_DTLS, &setup);
+        session =
+            coap_new_client_session_pki(client->context, NULL, address, COAP_PROTO_DTLS, &setup);
     }
     if (all.at)
         memset(all.at, 0, all.len);
@@ -172,7 +179,8 @@ static coap_session_t *session_pki(
 }
 
 /* libcoap says nothing of what it cannot parse, and forgets to free it. */
-static enum fed_err pki_check(const struct fed_link_client_identity *identity, struct fed_diag *diag)
+static enum fed_err pki_check(
+    const struct fed_link_client_identity *identity, struct fed_diag *diag)
 {
     mbedtls_x509_crt own;
     mbedtls_x509_crt ca;
@@ -195,8 +203,9 @@ static enum fed_err pki_check(const struct fed_link_client_identity *identity, s
     return err;
 }
 
-enum fed_err fed_coap_client_dtls_open(struct fed_coap_client *client, const coap_address_t *address,
-    const struct fed_link_client_identity *identity, struct fed_diag *diag)
+enum fed_err fed_coap_client_dtls_open(struct fed_coap_client *client,
+    const coap_address_t *address, const struct fed_link_client_identity *identity,
+    struct fed_diag *diag)
 {
     enum fed_err err = identity->psk_identity ? FED_OK : pki_check(identity, diag);
 
@@ -205,18 +214,19 @@ enum fed_err fed_coap_client_dtls_open(struct fed_coap_client *client, const coa
     client->psk = identity->psk_identity != NULL;
     client->alert = -1;
     client->refused[0] = 0;
-    client->session =
-        client->psk ? session_psk(client, address, identity) : session_pki(client, address, identity);
+    client->session = client->psk ? session_psk(client, address, identity)
+                                  : session_pki(client, address, identity);
     if (!client->session)
-        return fed_diag_set(diag, FED_ERR_TLS, "%s: no DTLS session can be begun: no route, or out of memory",
-            client->peer);
+        return fed_diag_set(diag, FED_ERR_TLS,
+            "%s: no DTLS session can be begun: no route, or out of memory", client->peer);
     return hook(client, diag);
 }
 
 static void failed_psk(struct fed_coap_client *client)
 {
     fed_coap_client_fail(client, FED_ERR_UNAUTHENTICATED,
-        "%s: the hub does not accept the join token (alert %d): it may be mistyped, revoked, expired or used up",
+        "%s: the hub does not accept the join token (alert %d): it may be mistyped, revoked, "
+        "expired or used up",
         client->peer, client->alert);
 }
 
@@ -225,27 +235,30 @@ void fed_coap_client_dtls_failed(struct fed_coap_client *client, bool timeout)
     bool heard = client->stats.received_datagrams > client->received_before;
 
     if (client->refused[0])
-        fed_coap_client_fail(client, FED_ERR_UNAUTHENTICATED, "%s: the hub's certificate is refused: %s",
-            client->peer, client->refused);
+        fed_coap_client_fail(client, FED_ERR_UNAUTHENTICATED,
+            "%s: the hub's certificate is refused: %s", client->peer, client->refused);
     else if (client->alert > 0 && client->psk)
         failed_psk(client);
     else if (client->alert > 0)
         fed_coap_client_fail(client, FED_ERR_UNAUTHENTICATED,
-            "%s: the hub refuses this agent (alert %d): its certificate may have ended or belong to another hub",
+            "%s: the hub refuses this agent (alert %d): its certificate may have ended or belong "
+            "to another hub",
             client->peer, client->alert);
     else if (timeout && !heard)
         fed_coap_client_fail(client, FED_ERR_TIMEOUT,
-            "%s: no answer within %u ms: wrong address, hub down, or UDP blocked on the way", client->peer,
-            client->timeout_ms);
+            "%s: no answer within %u ms: wrong address, hub down, or UDP blocked on the way",
+            client->peer, client->timeout_ms);
     else if (timeout && client->psk)
         fed_coap_client_fail(client, FED_ERR_TIMEOUT,
-            "%s: the hub answers, but no session within %u ms: the join token may be mistyped, revoked, expired or "
+            "%s: the hub answers, but no session within %u ms: the join token may be mistyped, "
+            "revoked, expired or "
             "used up, or datagrams are lost",
             client->peer, client->timeout_ms);
     else if (timeout)
         fed_coap_client_fail(client, FED_ERR_TIMEOUT,
-            "%s: the hub answers, but no session within %u ms: large datagrams may be lost on the way", client->peer,
-            client->timeout_ms);
+            "%s: the hub answers, but no session within %u ms: large datagrams may be lost on the "
+            "way",
+            client->peer, client->timeout_ms);
     else
         fed_coap_client_fail(client, FED_ERR_TLS, "%s: the DTLS handshake failed", client->peer);
 }

@@ -1,11 +1,12 @@
-/* client_request.c - requests, the observation and pings of one session. Tokens are a counter: the session is
- * authenticated and ours alone, so nobody has to be kept from guessing them (RFC 7252 section 5.3.1). */
+/* client_request.c - requests, the observation and pings of one session. Tokens are a counter: the
+ * session is authenticated and ours alone, so nobody has to be kept from guessing them (RFC 7252
+ * section 5.3.1). */
 #include "ports/coap/client.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define OBSERVE_HALF 0x800000u       /* of the 24-bit number line, RFC 7641 section 3.4 */
+#define OBSERVE_HALF 0x800000u /* of the 24-bit number line, RFC 7641 section 3.4 */
 #define OBSERVE_FORGET_MS 128000u
 
 /* ---- round trips (RFC 6298 section 2) ---- */
@@ -68,8 +69,8 @@ static uint16_t token_new(struct fed_coap_client *client)
     return client->next_token;
 }
 
-void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_request *r, enum fed_err err,
-    const struct fed_link_message *message, const char *why)
+void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_request *r,
+    enum fed_err err, const struct fed_link_message *message, const char *why)
 {
     struct fed_coap_request **link = &client->requests;
     fed_link_done *done = r->done;
@@ -82,7 +83,8 @@ void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_req
     *link = r->next;
     client->n_requests--;
     if (err)
-        fed_diag_set(&diag, err, "%s %s: %s", client->peer, r->kind == FED_COAP_KIND_PING ? "ping" : r->path, why);
+        fed_diag_set(&diag, err, "%s %s: %s", client->peer,
+            r->kind == FED_COAP_KIND_PING ? "ping" : r->path, why);
     fed_alloc_free(client->mem, r, sizeof(*r));
     done(done_ctx, err, err ? NULL : message, err ? &diag : NULL);
     fed_coap_transfer_free(client, transfer); /* the message was in it */
@@ -129,7 +131,8 @@ void fed_coap_requests_run(struct fed_coap_client *client)
 
 /* ---- sending ---- */
 
-static bool add_joined(coap_pdu_t *pdu, coap_option_num_t number, const char *text, uint8_t separator)
+static bool add_joined(
+    coap_pdu_t *pdu, coap_option_num_t number, const char *text, uint8_t separator)
 {
     struct fed_span rest = fed_span_text(text);
     struct fed_span part;
@@ -140,10 +143,11 @@ static bool add_joined(coap_pdu_t *pdu, coap_option_num_t number, const char *te
     return true;
 }
 
-coap_pdu_t *fed_coap_request_pdu(
-    struct fed_coap_client *client, const struct fed_coap_request *r, coap_pdu_type_t type, uint32_t num)
+coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fed_coap_request *r,
+    coap_pdu_type_t type, uint32_t num)
 {
-    coap_pdu_code_t code = r->method == FED_LINK_GET ? COAP_REQUEST_CODE_GET : COAP_REQUEST_CODE_POST;
+    coap_pdu_code_t code =
+        r->method == FED_LINK_GET ? COAP_REQUEST_CODE_GET : COAP_REQUEST_CODE_POST;
     coap_pdu_t *pdu = coap_new_pdu(type, code, client->session);
     uint8_t token[2] = {(uint8_t)(r->token >> 8), (uint8_t)r->token};
     uint8_t block[4];
@@ -165,7 +169,8 @@ coap_pdu_t *fed_coap_request_pdu(
     return NULL;
 }
 
-enum fed_err fed_coap_request_send(struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload)
+enum fed_err fed_coap_request_send(
+    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload)
 {
     coap_pdu_t *pdu;
 
@@ -184,8 +189,8 @@ enum fed_err fed_coap_request_send(struct fed_coap_client *client, struct fed_co
     return r->mid == COAP_INVALID_MID ? FED_ERR_NETWORK : FED_OK;
 }
 
-static enum fed_err request_new(struct fed_coap_client *client, enum fed_coap_kind kind, unsigned timeout_ms,
-    fed_link_done *done, void *done_ctx, struct fed_coap_request **out)
+static enum fed_err request_new(struct fed_coap_client *client, enum fed_coap_kind kind,
+    unsigned timeout_ms, fed_link_done *done, void *done_ctx, struct fed_coap_request **out)
 {
     struct fed_coap_request *r;
 
@@ -205,8 +210,8 @@ static enum fed_err request_new(struct fed_coap_client *client, enum fed_coap_ki
     return FED_OK;
 }
 
-static enum fed_err request_start(
-    struct fed_coap_client *client, struct fed_coap_request *r, enum fed_err err, struct fed_span payload)
+static enum fed_err request_start(struct fed_coap_client *client, struct fed_coap_request *r,
+    enum fed_err err, struct fed_span payload)
 {
     if (!err)
         err = fed_coap_request_send(client, r, payload);
@@ -228,8 +233,9 @@ static enum fed_err names_set(struct fed_coap_request *r, const char *path, cons
     return err ? err : fed_span_to_cstr(fed_span_text(query), r->query, sizeof(r->query));
 }
 
-enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, const char *path, const char *query,
-    struct fed_span payload, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
+enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, const char *path,
+    const char *query, struct fed_span payload, unsigned timeout_ms, fed_link_done *done,
+    void *done_ctx)
 {
     struct fed_coap_client *client = ctx;
     struct fed_coap_request *r;
@@ -244,8 +250,8 @@ enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, con
     return request_start(client, r, names_set(r, path, query), payload);
 }
 
-enum fed_err fed_coap_client_observe(
-    void *ctx, const char *path, const char *query, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
+enum fed_err fed_coap_client_observe(void *ctx, const char *path, const char *query,
+    unsigned timeout_ms, fed_link_done *done, void *done_ctx)
 {
     struct fed_coap_client *client = ctx;
     struct fed_coap_request *r;
@@ -258,7 +264,8 @@ enum fed_err fed_coap_client_observe(
 }
 
 /* RFC 7252 section 4.3: an empty confirmable message, answered with a reset by whoever is alive. */
-enum fed_err fed_coap_client_ping(void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
+enum fed_err fed_coap_client_ping(
+    void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
 {
     struct fed_coap_client *client = ctx;
     struct fed_coap_request *r;
@@ -315,7 +322,8 @@ static bool is_newer(const struct fed_coap_observation *o, uint32_t seq, uint64_
 {
     if (o->fresh || now_ms > o->seen_ms + OBSERVE_FORGET_MS)
         return true;
-    return (o->seq < seq && seq - o->seq < OBSERVE_HALF) || (o->seq > seq && o->seq - seq > OBSERVE_HALF);
+    return (o->seq < seq && seq - o->seq < OBSERVE_HALF) ||
+           (o->seq > seq && o->seq - seq > OBSERVE_HALF);
 }
 
 static void on_notification(struct fed_coap_client *client, const coap_pdu_t *pdu)
@@ -327,7 +335,7 @@ static void on_notification(struct fed_coap_client *client, const coap_pdu_t *pd
 
     if (!option_uint(pdu, COAP_OPTION_OBSERVE, &seq)) {
         if (m.code < FED_LINK_BAD_REQUEST)
-            return; /* a repeated answer, or a hub that no longer lets us observe */
+            return;        /* a repeated answer, or a hub that no longer lets us observe */
         o->active = false; /* an error ends it (RFC 7641 section 4.2) */
         client->events.notification(client->events.ctx, &m);
         return;
@@ -340,7 +348,8 @@ static void on_notification(struct fed_coap_client *client, const coap_pdu_t *pd
     client->events.notification(client->events.ctx, &m);
 }
 
-static void observation_begin(struct fed_coap_client *client, const struct fed_coap_request *r, const coap_pdu_t *pdu)
+static void observation_begin(
+    struct fed_coap_client *client, const struct fed_coap_request *r, const coap_pdu_t *pdu)
 {
     uint32_t seq;
 
@@ -350,7 +359,8 @@ static void observation_begin(struct fed_coap_client *client, const struct fed_c
         .active = true, .token = r->token, .seq = seq, .seen_ms = fed_loop_now_ms(client->loop)};
 }
 
-static void on_answer(struct fed_coap_client *client, struct fed_coap_request *r, const coap_pdu_t *pdu)
+static void on_answer(
+    struct fed_coap_client *client, struct fed_coap_request *r, const coap_pdu_t *pdu)
 {
     struct fed_link_message m = message_of(pdu);
     struct fed_coap_block block;
@@ -380,8 +390,8 @@ static bool token_of(const coap_pdu_t *pdu, uint16_t *out)
     return true;
 }
 
-coap_response_t fed_coap_client_response(
-    coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received, const coap_mid_t mid)
+coap_response_t fed_coap_client_response(coap_session_t *session, const coap_pdu_t *sent,
+    const coap_pdu_t *received, const coap_mid_t mid)
 {
     struct fed_coap_client *client = coap_session_get_app_data(session);
     struct fed_coap_request *r;
@@ -403,7 +413,8 @@ coap_response_t fed_coap_client_response(
         on_notification(client, received);
         return COAP_RESPONSE_OK;
     }
-    /* A reset ends an observation that we have no more; a late block or answer is of no interest. */
+    /* A reset ends an observation that we have no more; a late block or answer is of no interest.
+     */
     return coap_pdu_get_type(received) == COAP_MESSAGE_CON ? COAP_RESPONSE_FAIL : COAP_RESPONSE_OK;
 }
 
@@ -418,7 +429,8 @@ static void on_reset(struct fed_coap_client *client, coap_mid_t mid)
     if (!r)
         return;
     if (r->kind != FED_COAP_KIND_PING) {
-        fed_coap_request_finish(client, r, FED_ERR_NETWORK, NULL, "the hub does not understand the request");
+        fed_coap_request_finish(
+            client, r, FED_ERR_NETWORK, NULL, "the hub does not understand the request");
         return;
     }
     if (client->retransmits == r->retransmits)
@@ -426,7 +438,8 @@ static void on_reset(struct fed_coap_client *client, coap_mid_t mid)
     fed_coap_request_finish(client, r, FED_OK, &pong, "");
 }
 
-/* All repetitions of a message were in vain. When nothing else came meanwhile, the session is dead. */
+/* All repetitions of a message were in vain. When nothing else came meanwhile, the session is dead.
+ */
 static void on_silence(struct fed_coap_client *client, coap_mid_t mid)
 {
     struct fed_coap_request *r = find_mid(client, mid);
@@ -434,8 +447,9 @@ static void on_silence(struct fed_coap_client *client, coap_mid_t mid)
     if (!r)
         return;
     if (client->heard_ms <= r->started_ms)
-        fed_coap_client_fail(client, FED_ERR_TIMEOUT, "%s: no answer to %u sends in %u s", client->peer,
-            FED_COAP_CLIENT_RETRANSMIT + 1, (unsigned)((fed_loop_now_ms(client->loop) - r->started_ms) / 1000));
+        fed_coap_client_fail(client, FED_ERR_TIMEOUT, "%s: no answer to %u sends in %u s",
+            client->peer, FED_COAP_CLIENT_RETRANSMIT + 1,
+            (unsigned)((fed_loop_now_ms(client->loop) - r->started_ms) / 1000));
     fed_coap_request_finish(client, r, FED_ERR_TIMEOUT, NULL, "no answer");
 }
 
@@ -444,11 +458,12 @@ static void on_session_over(struct fed_coap_client *client)
     if (client->state == FED_COAP_CONNECTING)
         fed_coap_client_dtls_failed(client, false);
     else
-        fed_coap_client_fail(client, FED_ERR_CLOSED, "%s: the hub closed the session", client->peer);
+        fed_coap_client_fail(
+            client, FED_ERR_CLOSED, "%s: the hub closed the session", client->peer);
 }
 
-void fed_coap_client_nack(
-    coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason, const coap_mid_t mid)
+void fed_coap_client_nack(coap_session_t *session, const coap_pdu_t *sent,
+    const coap_nack_reason_t reason, const coap_mid_t mid)
 {
     struct fed_coap_client *client = coap_session_get_app_data(session);
 
@@ -470,7 +485,8 @@ void fed_coap_client_nack(
     case COAP_NACK_ICMP_ISSUE:
         /* In a session it may be a hub that restarts and knows us again; repetition finds out. */
         if (client->state == FED_COAP_CONNECTING)
-            fed_coap_client_fail(client, FED_ERR_NETWORK, "%s: nothing listens there", client->peer);
+            fed_coap_client_fail(
+                client, FED_ERR_NETWORK, "%s: nothing listens there", client->peer);
         break;
     default:
         break;

@@ -1,8 +1,9 @@
 /* client_transfer.c - the blocks of a large answer (RFC 7959), ten asked for at a time.
  *
- * Plain Block2 takes a round trip for each block and stands still for seconds at each loss. The hub answers any block
- * by itself, so we ask for several at once and repeat what is missing: when answers to later requests have passed it, or
- * after a time measured from round trips. These requests are non-confirmable, as their repetition is ours. */
+ * Plain Block2 takes a round trip for each block and stands still for seconds at each loss. The hub
+ * answers any block by itself, so we ask for several at once and repeat what is missing: when
+ * answers to later requests have passed it, or after a time measured from round trips. These
+ * requests are non-confirmable, as their repetition is ours. */
 #include "ports/coap/client.h"
 
 #include <string.h>
@@ -72,7 +73,8 @@ static uint32_t rto_ms(const struct fed_coap_client *client)
     return ms < FED_COAP_RTO_CEILING_MS ? ms : FED_COAP_RTO_CEILING_MS;
 }
 
-static void slot_send(struct fed_coap_client *client, struct fed_coap_request *r, struct fed_coap_slot *slot)
+static void slot_send(
+    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_coap_slot *slot)
 {
     coap_pdu_t *pdu = fed_coap_request_pdu(client, r, COAP_MESSAGE_NON, slot->num);
 
@@ -90,7 +92,8 @@ static void slots_fill(struct fed_coap_client *client, struct fed_coap_request *
     for (size_t i = 0; i < FED_COAP_WINDOW && t->next < t->blocks; i++) {
         if (t->slots[i].used)
             continue;
-        t->slots[i] = (struct fed_coap_slot){.used = true, .num = t->next++, .rto_ms = rto_ms(client)};
+        t->slots[i] =
+            (struct fed_coap_slot){.used = true, .num = t->next++, .rto_ms = rto_ms(client)};
         slot_send(client, r, &t->slots[i]);
     }
 }
@@ -105,8 +108,8 @@ uint64_t fed_coap_transfer_due(const struct fed_coap_transfer *t)
     return due_ms;
 }
 
-/* Doubling stops at four times the first wait: with a window of ten the load is bounded, and on a link that loses a
- * third of the exchanges a longer wait would only make the transfer longer. */
+/* Doubling stops at four times the first wait: with a window of ten the load is bounded, and on a
+ * link that loses a third of the exchanges a longer wait would only make the transfer longer. */
 void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_request *r)
 {
     uint64_t now_ms = fed_loop_now_ms(client->loop);
@@ -127,7 +130,8 @@ void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_reque
 
 /* ---- what arrives ---- */
 
-static void fail(struct fed_coap_client *client, struct fed_coap_request *r, enum fed_err err, const char *why)
+static void fail(
+    struct fed_coap_client *client, struct fed_coap_request *r, enum fed_err err, const char *why)
 {
     fed_coap_request_finish(client, r, err, NULL, why);
 }
@@ -163,14 +167,15 @@ static bool block_put(struct fed_coap_transfer *t, uint32_t num, struct fed_span
     return true;
 }
 
-void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_request *r, const coap_pdu_t *pdu,
-    const struct fed_coap_block *block, struct fed_span payload)
+void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_request *r,
+    const coap_pdu_t *pdu, const struct fed_coap_block *block, struct fed_span payload)
 {
     size_t size = size_of(pdu);
     uint8_t code = (uint8_t)coap_pdu_get_code(pdu);
 
     if (block->num != 0 || block->szx != FED_COAP_CLIENT_SZX || size <= FED_COAP_CLIENT_BLOCK) {
-        fail(client, r, FED_ERR_UNSUPPORTED, "the answer comes in blocks that a hub would not send");
+        fail(
+            client, r, FED_ERR_UNSUPPORTED, "the answer comes in blocks that a hub would not send");
         return;
     }
     if (size > FED_COAP_CLIENT_BODY_MAX) {
@@ -206,7 +211,8 @@ static void restart(struct fed_coap_client *client, struct fed_coap_request *r)
         fail(client, r, FED_ERR_NETWORK, "cannot be asked for again");
 }
 
-static void slots_answered(struct fed_coap_client *client, struct fed_coap_request *r, struct fed_coap_slot *answered)
+static void slots_answered(
+    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_coap_slot *answered)
 {
     uint64_t order = answered->order;
 
@@ -232,8 +238,8 @@ static struct fed_coap_slot *slot_of(struct fed_coap_transfer *t, uint32_t num)
     return NULL;
 }
 
-void fed_coap_transfer_received(
-    struct fed_coap_client *client, struct fed_coap_request *r, const coap_pdu_t *pdu, struct fed_span payload)
+void fed_coap_transfer_received(struct fed_coap_client *client, struct fed_coap_request *r,
+    const coap_pdu_t *pdu, struct fed_span payload)
 {
     struct fed_coap_transfer *t = r->transfer;
     struct fed_link_message m = {.code = t->code};

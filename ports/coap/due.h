@@ -1,5 +1,6 @@
-/* due.h - which session has something to do next: a binary heap, so that a wake-up touches the sessions that are due and
- * no others. Places are reserved when a session is made; setting a time cannot fail. */
+/* due.h - which session has something to do next: a binary heap, so that a wake-up touches the
+ * sessions that are due and no others. Places are reserved when a session is made; setting a time
+ * cannot fail. */
 #ifndef FEDLET_PORTS_COAP_DUE_H
 #define FEDLET_PORTS_COAP_DUE_H
 
@@ -25,9 +26,11 @@ struct fed_coap_due {
 void fed_coap_due_init(struct fed_coap_due *due, struct fed_alloc *mem);
 void fed_coap_due_fini(struct fed_coap_due *due);
 /* Makes room for one more session. FED_ERR_NOMEM. */
-FED_MUST_USE enum fed_err fed_coap_due_reserve(struct fed_coap_due *due, struct fed_coap_due_item *item);
+FED_MUST_USE enum fed_err fed_coap_due_reserve(
+    struct fed_coap_due *due, struct fed_coap_due_item *item);
 void fed_coap_due_release(struct fed_coap_due *due, struct fed_coap_due_item *item);
 void fed_coap_due_set(struct fed_coap_due *due, struct fed_coap_due_item *item, uint64_t due_ms);
-struct fed_coap_due_item *fed_coap_due_first(const struct fed_coap_due *due); /* NULL when none waits */
+struct fed_coap_due_item *fed_coap_due_first(
+    const struct fed_coap_due *due); /* NULL when none waits */
 
 #endif

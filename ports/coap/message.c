@@ -50,7 +50,8 @@ static bool take_block2(const coap_option_t *option, struct fed_coap_message *m)
     return true;
 }
 
-static enum fed_coap_verdict take_option(unsigned number, const coap_option_t *option, struct fed_coap_message *m)
+static enum fed_coap_verdict take_option(
+    unsigned number, const coap_option_t *option, struct fed_coap_message *m)
 {
     bool good = true;
 
@@ -74,7 +75,8 @@ static enum fed_coap_verdict take_option(unsigned number, const coap_option_t *o
     case FED_COAP_OPTION_URI_PORT:
         break; /* there is one host here */
     default:
-        return number & 1 ? FED_COAP_BAD_OPTION : FED_COAP_GOOD; /* odd ones are critical (section 5.4.6) */
+        return number & 1 ? FED_COAP_BAD_OPTION
+                          : FED_COAP_GOOD; /* odd ones are critical (section 5.4.6) */
     }
     return good ? FED_COAP_GOOD : FED_COAP_BAD_REQUEST;
 }
@@ -118,19 +120,21 @@ enum fed_coap_verdict fed_coap_message_parse(struct fed_span bytes, struct fed_c
     out->mid = (uint16_t)(bytes.at[2] << 8 | bytes.at[3]);
     token_len = bytes.at[0] & 15;
     code_class = out->code >> 5;
-    if (token_len > FED_COAP_TOKEN_MAX || bytes.len - HEADER_SIZE < token_len || code_class == 1 || code_class > 5)
+    if (token_len > FED_COAP_TOKEN_MAX || bytes.len - HEADER_SIZE < token_len || code_class == 1 ||
+        code_class > 5)
         return FED_COAP_MALFORMED;
     if (out->code == FED_COAP_CODE_EMPTY)
         return bytes.len == HEADER_SIZE ? FED_COAP_GOOD : FED_COAP_MALFORMED;
     memcpy(out->token, bytes.at + HEADER_SIZE, token_len);
     out->token_len = token_len;
-    return take_options(fed_span_sub(bytes, HEADER_SIZE + token_len, bytes.len - HEADER_SIZE - token_len), out);
+    return take_options(
+        fed_span_sub(bytes, HEADER_SIZE + token_len, bytes.len - HEADER_SIZE - token_len), out);
 }
 
 /* ---- writing ---- */
 
-void fed_coap_writer_begin(struct fed_coap_writer *w, enum fed_coap_type type, uint8_t code, uint16_t mid,
-    const uint8_t *token, size_t token_len)
+void fed_coap_writer_begin(struct fed_coap_writer *w, enum fed_coap_type type, uint8_t code,
+    uint16_t mid, const uint8_t *token, size_t token_len)
 {
     w->bytes[0] = (uint8_t)(1u << 6 | (unsigned)type << 4 | token_len);
     w->bytes[1] = code;
@@ -143,7 +147,8 @@ void fed_coap_writer_begin(struct fed_coap_writer *w, enum fed_coap_type type, u
     w->failed = false;
 }
 
-void fed_coap_writer_option(struct fed_coap_writer *w, enum fed_coap_option_number number, struct fed_span value)
+void fed_coap_writer_option(
+    struct fed_coap_writer *w, enum fed_coap_option_number number, struct fed_span value)
 {
     size_t room = sizeof(w->bytes) - w->len;
     uint16_t delta = (uint16_t)((unsigned)number - w->option);
@@ -156,7 +161,8 @@ void fed_coap_writer_option(struct fed_coap_writer *w, enum fed_coap_option_numb
     w->option = number;
 }
 
-void fed_coap_writer_uint(struct fed_coap_writer *w, enum fed_coap_option_number number, uint32_t value)
+void fed_coap_writer_uint(
+    struct fed_coap_writer *w, enum fed_coap_option_number number, uint32_t value)
 {
     uint8_t bytes[4];
     unsigned len = coap_encode_var_safe(bytes, sizeof(bytes), value);

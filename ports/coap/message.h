@@ -1,7 +1,8 @@
-/* message.h - CoAP messages (RFC 7252 section 3) as the hub reads and writes them: no allocation, every length limited.
+/* message.h - CoAP messages (RFC 7252 section 3) as the hub reads and writes them: no allocation,
+ * every length limited.
  *
- * The options are taken apart and put together by libcoap's coap_opt_parse and coap_opt_encode, which need neither a
- * context nor a session and stay within the length they are given. */
+ * The options are taken apart and put together by libcoap's coap_opt_parse and coap_opt_encode,
+ * which need neither a context nor a session and stay within the length they are given. */
 #ifndef FEDLET_PORTS_COAP_MESSAGE_H
 #define FEDLET_PORTS_COAP_MESSAGE_H
 
@@ -11,7 +12,7 @@
 #define FED_COAP_OPTIONS_MAX 32u /* more in one message is nothing that our agents send */
 #define FED_COAP_PATH_MAX 64u    /* our resources have names of one letter */
 #define FED_COAP_QUERY_MAX 256u
-#define FED_COAP_SZX_MAX 6u      /* blocks of 1,024 bytes */
+#define FED_COAP_SZX_MAX 6u        /* blocks of 1,024 bytes */
 #define FED_COAP_MESSAGE_MAX 1232u /* fits a packet of 1,280 bytes, the least that IPv6 carries */
 
 enum fed_coap_type { FED_COAP_CON, FED_COAP_NON, FED_COAP_ACK, FED_COAP_RST };
@@ -64,21 +65,25 @@ enum fed_coap_verdict {
     FED_COAP_BAD_REQUEST /* an option that we know has a value that we do not take: 4.00 */
 };
 
-/* Takes one datagram apart. Type and mid are set unless the verdict is FED_COAP_IGNORE, code and token also for the last
- * two verdicts. */
+/* Takes one datagram apart. Type and mid are set unless the verdict is FED_COAP_IGNORE, code and
+ * token also for the last two verdicts. */
 enum fed_coap_verdict fed_coap_message_parse(struct fed_span bytes, struct fed_coap_message *out);
 
-/* Writes one message into a buffer of the caller; options in ascending order. What does not fit sticks as failed. */
+/* Writes one message into a buffer of the caller; options in ascending order. What does not fit
+ * sticks as failed. */
 struct fed_coap_writer {
     uint8_t bytes[FED_COAP_MESSAGE_MAX];
     size_t len;
     unsigned option; /* number of the last one */
     bool failed;
 };
-void fed_coap_writer_begin(struct fed_coap_writer *w, enum fed_coap_type type, uint8_t code, uint16_t mid,
-    const uint8_t *token, size_t token_len);
-void fed_coap_writer_option(struct fed_coap_writer *w, enum fed_coap_option_number number, struct fed_span value);
-void fed_coap_writer_uint(struct fed_coap_writer *w, enum fed_coap_option_number number, uint32_t value);
-void fed_coap_writer_payload(struct fed_coap_writer *w, struct fed_span payload); /* last; empty writes nothing */
+void fed_coap_writer_begin(struct fed_coap_writer *w, enum fed_coap_type type, uint8_t code,
+    uint16_t mid, const uint8_t *token, size_t token_len);
+void fed_coap_writer_option(
+    struct fed_coap_writer *w, enum fed_coap_option_number number, struct fed_span value);
+void fed_coap_writer_uint(
+    struct fed_coap_writer *w, enum fed_coap_option_number number, uint32_t value);
+void fed_coap_writer_payload(
+    struct fed_coap_writer *w, struct fed_span payload); /* last; empty writes nothing */
 
 #endif

@@ -1,5 +1,5 @@
-/* outgoing.c - confirmable messages of our own: notifications and answers that came late. One is under way to a peer at
- * a time (NSTART 1, RFC 7252 section 4.7); the others wait behind it. */
+/* outgoing.c - confirmable messages of our own: notifications and answers that came late. One is
+ * under way to a peer at a time (NSTART 1, RFC 7252 section 4.7); the others wait behind it. */
 #include "ports/coap/server.h"
 
 #include <string.h>
@@ -16,7 +16,8 @@ static void start_first(struct fed_link_session *s)
     if (!o)
         return;
     s->tries = 1;
-    s->timeout_ms = FED_COAP_ACK_TIMEOUT_MS + fed_coap_server_random(s->server) % FED_COAP_ACK_SPREAD_MS;
+    s->timeout_ms =
+        FED_COAP_ACK_TIMEOUT_MS + fed_coap_server_random(s->server) % FED_COAP_ACK_SPREAD_MS;
     s->retry_ms = fed_loop_now_ms(s->server->loop) + s->timeout_ms;
     fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
 }
@@ -157,8 +158,8 @@ enum fed_err fed_link_notify(struct fed_link_session *s, struct fed_span body, u
     if (body.len > FED_COAP_NOTIFY_MAX)
         return FED_ERR_LIMIT;
     s->observe_seq = (s->observe_seq + 1) & 0xffffffu;
-    fed_coap_writer_begin(&w, FED_COAP_CON, FED_COAP_CODE(FED_LINK_CONTENT), s->next_mid++, s->observe_token,
-        s->observe_token_len);
+    fed_coap_writer_begin(&w, FED_COAP_CON, FED_COAP_CODE(FED_LINK_CONTENT), s->next_mid++,
+        s->observe_token, s->observe_token_len);
     fed_coap_writer_uint(&w, FED_COAP_OPTION_OBSERVE, s->observe_seq);
     fed_coap_writer_payload(&w, body);
     return fed_coap_outgoing_add(s, &w, true, tag);

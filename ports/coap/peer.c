@@ -79,7 +79,8 @@ void fed_coap_peer_send(struct fed_link_session *s, struct fed_span bytes)
         return;
     /* Whatever fails here is repaired like a loss on the way: by repetition. */
     if (s->server->transport->send(s->transport, bytes))
-        fed_log(s->server->log, FED_LOG_DEBUG, "coap: a datagram of %zu bytes could not be sent", bytes.len);
+        fed_log(s->server->log, FED_LOG_DEBUG, "coap: a datagram of %zu bytes could not be sent",
+            bytes.len);
 }
 
 /* ---- time ---- */
@@ -174,11 +175,14 @@ static struct fed_link_exchange *exchange_new(
     return e;
 }
 
-static void hand_up(struct fed_link_session *s, const struct fed_coap_message *m, const struct fed_coap_key *key)
+static void hand_up(
+    struct fed_link_session *s, const struct fed_coap_message *m, const struct fed_coap_key *key)
 {
     const struct fed_link_server_events *events = &s->server->events;
-    struct fed_link_exchange *e = s->n_exchanges < FED_COAP_EXCHANGES_MAX ? exchange_new(s, m, key) : NULL;
-    struct fed_link_server_request request = {.method = m->code == FED_COAP_CODE_GET ? FED_LINK_GET : FED_LINK_POST,
+    struct fed_link_exchange *e =
+        s->n_exchanges < FED_COAP_EXCHANGES_MAX ? exchange_new(s, m, key) : NULL;
+    struct fed_link_server_request request = {
+        .method = m->code == FED_COAP_CODE_GET ? FED_LINK_GET : FED_LINK_POST,
         .path = fed_span_of(m->path, m->path_len),
         .query = fed_span_of(m->query, m->query_len),
         .payload = m->payload,
@@ -211,7 +215,8 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
     if (fed_coap_answer_block(s, m, &key))
         return;
     if (m->code == FED_COAP_CODE_POST && m->block2_num > 0) {
-        fed_coap_answer_code(s, m, 408); /* its answer is gone, and it must not act twice (RFC 7959 section 2.9.2) */
+        fed_coap_answer_code(
+            s, m, 408); /* its answer is gone, and it must not act twice (RFC 7959 section 2.9.2) */
         return;
     }
     if (m->has_observe && m->observe == 1 && m->code == FED_COAP_CODE_GET)
@@ -223,10 +228,12 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
 
 static bool is_request(const struct fed_coap_message *m)
 {
-    return (m->type == FED_COAP_CON || m->type == FED_COAP_NON) && m->code != FED_COAP_CODE_EMPTY && m->code >> 5 == 0;
+    return (m->type == FED_COAP_CON || m->type == FED_COAP_NON) && m->code != FED_COAP_CODE_EMPTY &&
+           m->code >> 5 == 0;
 }
 
-static void on_message(struct fed_link_session *s, enum fed_coap_verdict verdict, const struct fed_coap_message *m)
+static void on_message(
+    struct fed_link_session *s, enum fed_coap_verdict verdict, const struct fed_coap_message *m)
 {
     if (verdict == FED_COAP_IGNORE)
         return;
@@ -235,7 +242,8 @@ static void on_message(struct fed_link_session *s, enum fed_coap_verdict verdict
             fed_coap_outgoing_answered(s, m);
     } else if (verdict == FED_COAP_MALFORMED || !is_request(m)) {
         if (m->type == FED_COAP_CON)
-            send_empty(s, FED_COAP_RST, m->mid); /* also the answer to a ping (RFC 7252 section 4.3) */
+            send_empty(
+                s, FED_COAP_RST, m->mid); /* also the answer to a ping (RFC 7252 section 4.3) */
     } else if (verdict == FED_COAP_BAD_OPTION) {
         fed_coap_answer_code(s, m, 402);
     } else if (verdict == FED_COAP_BAD_REQUEST) {

@@ -1,5 +1,5 @@
-/* server.c - the hub's side of ports/link.h on ports/dtls: opening, one timer for all peers, and the way between both
- * layers' events. */
+/* server.c - the hub's side of ports/link.h on ports/dtls: opening, one timer for all peers, and
+ * the way between both layers' events. */
 #include "ports/coap/server.h"
 
 #include <sys/random.h>
@@ -43,13 +43,15 @@ uint32_t fed_coap_server_random(struct fed_link_server *server)
     return (uint32_t)(x * 0x2545f4914f6cdd1dull >> 32);
 }
 
-enum fed_err fed_coap_server_init(struct fed_link_server *server, struct fed_alloc *mem, struct fed_loop *loop,
-    struct fed_log *log, const struct fed_link_server_events *events, const struct fed_coap_transport *transport)
+enum fed_err fed_coap_server_init(struct fed_link_server *server, struct fed_alloc *mem,
+    struct fed_loop *loop, struct fed_log *log, const struct fed_link_server_events *events,
+    const struct fed_coap_transport *transport)
 {
     *server = (struct fed_link_server){
         .mem = mem, .loop = loop, .log = log, .events = *events, .transport = transport};
     fed_coap_due_init(&server->due, mem);
-    if (getrandom(&server->random, sizeof(server->random), GRND_NONBLOCK) != (ssize_t)sizeof(server->random))
+    if (getrandom(&server->random, sizeof(server->random), GRND_NONBLOCK) !=
+        (ssize_t)sizeof(server->random))
         server->random = fed_loop_now_ms(loop);
     server->random |= 1; /* never zero */
     return loop->timer_new(loop->ctx, on_timer, server, &server->timer);
@@ -88,17 +90,20 @@ static void dtls_stats(const void *session, struct fed_link_stats *out)
         .received_datagrams = stats.received_datagrams};
 }
 
-static const struct fed_coap_transport dtls_transport = {.send = dtls_send, .close = dtls_close, .stats = dtls_stats};
+static const struct fed_coap_transport dtls_transport = {
+    .send = dtls_send, .close = dtls_close, .stats = dtls_stats};
 
 static void on_opened(void *ctx, struct fed_dtls_session *session, const struct fed_dtls_peer *peer)
 {
     struct fed_link_server *server = ctx;
     struct fed_link_session *s = fed_coap_peer_new(server, session);
-    struct fed_link_peer facts = {
-        .cert = peer->cert, .psk_identity = peer->psk_identity, .address = fed_dtls_session_address(session)};
+    struct fed_link_peer facts = {.cert = peer->cert,
+        .psk_identity = peer->psk_identity,
+        .address = fed_dtls_session_address(session)};
 
     if (!s) {
-        fed_log(server->log, FED_LOG_ERROR, "coap: out of memory, closing the session of %s", facts.address);
+        fed_log(server->log, FED_LOG_ERROR, "coap: out of memory, closing the session of %s",
+            facts.address);
         fed_dtls_session_close(session);
         return;
     }

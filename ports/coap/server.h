@@ -1,7 +1,9 @@
-/* server.h - the inside of the hub's CoAP server: one struct per peer, shared by server.c (opening, timer), peer.c (what
- * arrives), answer.c (what is answered) and outgoing.c (confirmable messages of our own).
+/* server.h - the inside of the hub's CoAP server: one struct per peer, shared by server.c (opening,
+ * timer), peer.c (what arrives), answer.c (what is answered) and outgoing.c (confirmable messages
+ * of our own).
  *
- * The session layer below is reached through three functions, so that the message layer can be driven without DTLS. */
+ * The session layer below is reached through three functions, so that the message layer can be
+ * driven without DTLS. */
 #ifndef FEDLET_PORTS_COAP_SERVER_H
 #define FEDLET_PORTS_COAP_SERVER_H
 
@@ -16,14 +18,15 @@
 #define FED_COAP_MAX_RETRANSMIT 4u
 #define FED_COAP_EXCHANGE_LIFETIME_MS 247000u
 
-#define FED_COAP_SEPARATE_MS 1000u   /* a request not answered by then gets an empty acknowledgement */
-#define FED_COAP_EXCHANGES_MAX 16u   /* unanswered requests of one peer */
-#define FED_COAP_OUTGOING_MAX 17u    /* a late answer for each of them and one notification */
-#define FED_COAP_RECENT_MAX 4u       /* POSTs whose answer can be repeated */
-#define FED_COAP_REQUEST_MAX 1024u   /* payload of one request; reports are split above */
+#define FED_COAP_SEPARATE_MS                                                                       \
+    1000u /* a request not answered by then gets an empty acknowledgement */
+#define FED_COAP_EXCHANGES_MAX 16u /* unanswered requests of one peer */
+#define FED_COAP_OUTGOING_MAX 17u  /* a late answer for each of them and one notification */
+#define FED_COAP_RECENT_MAX 4u     /* POSTs whose answer can be repeated */
+#define FED_COAP_REQUEST_MAX 1024u /* payload of one request; reports are split above */
 #define FED_COAP_NOTIFY_MAX 1024u
-#define FED_COAP_BODY_MS 180000u     /* a large answer waits that long for its next block, */
-#define FED_COAP_BODY_LAST_MS 20000u /* and that long once its last block was sent */
+#define FED_COAP_BODY_MS 180000u         /* a large answer waits that long for its next block, */
+#define FED_COAP_BODY_LAST_MS 20000u     /* and that long once its last block was sent */
 #define FED_COAP_BODIES_MAX (512u << 20) /* large answers of all peers together */
 #define FED_COAP_KEY_MAX (2u + FED_COAP_PATH_MAX + FED_COAP_QUERY_MAX)
 
@@ -72,7 +75,8 @@ struct fed_coap_outgoing {
     uint8_t bytes[];
 };
 
-/* An answered POST: a repetition gets the same bytes and has no other effect (RFC 7252 section 4.2). */
+/* An answered POST: a repetition gets the same bytes and has no other effect (RFC 7252
+ * section 4.2). */
 struct fed_coap_recent {
     uint64_t expires_ms;
     uint16_t mid;
@@ -128,16 +132,17 @@ struct fed_link_server {
 };
 
 /* ---- server.c ---- */
-FED_MUST_USE enum fed_err fed_coap_server_init(struct fed_link_server *server, struct fed_alloc *mem,
-    struct fed_loop *loop, struct fed_log *log, const struct fed_link_server_events *events,
-    const struct fed_coap_transport *transport);
+FED_MUST_USE enum fed_err fed_coap_server_init(struct fed_link_server *server,
+    struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
+    const struct fed_link_server_events *events, const struct fed_coap_transport *transport);
 void fed_coap_server_fini(struct fed_link_server *server);
 uint32_t fed_coap_server_random(struct fed_link_server *server);
 void fed_coap_server_arm(struct fed_link_server *server);
 
 /* ---- peer.c ---- */
 struct fed_link_session *fed_coap_peer_new(struct fed_link_server *server, void *transport);
-void fed_coap_peer_free(struct fed_link_session *session); /* at once, or when the last call in it returns */
+void fed_coap_peer_free(
+    struct fed_link_session *session); /* at once, or when the last call in it returns */
 void fed_coap_peer_received(struct fed_link_session *session, struct fed_span bytes);
 void fed_coap_peer_due(struct fed_link_session *session);
 void fed_coap_peer_arm(struct fed_link_session *session);
@@ -148,10 +153,11 @@ void fed_coap_peer_leave(struct fed_link_session *session);
 
 /* ---- answer.c ---- */
 /* key NULL: for an answer that is given at once. */
-struct fed_link_exchange fed_coap_exchange_of(
-    struct fed_link_session *session, const struct fed_coap_message *m, const struct fed_coap_key *key);
+struct fed_link_exchange fed_coap_exchange_of(struct fed_link_session *session,
+    const struct fed_coap_message *m, const struct fed_coap_key *key);
 /* A code alone, at once, to a message that does not become an exchange. */
-void fed_coap_answer_code(struct fed_link_session *session, const struct fed_coap_message *m, unsigned code);
+void fed_coap_answer_code(
+    struct fed_link_session *session, const struct fed_coap_message *m, unsigned code);
 /* A block of the kept body, when the message asks for one. */
 bool fed_coap_answer_block(struct fed_link_session *session, const struct fed_coap_message *m,
     const struct fed_coap_key *key);
@@ -159,8 +165,8 @@ void fed_coap_body_free(struct fed_link_session *session);
 void fed_coap_exchange_free(struct fed_link_exchange *exchange);
 
 /* ---- outgoing.c ---- */
-FED_MUST_USE enum fed_err fed_coap_outgoing_add(struct fed_link_session *session, const struct fed_coap_writer *w,
-    bool notification, uint64_t tag);
+FED_MUST_USE enum fed_err fed_coap_outgoing_add(struct fed_link_session *session,
+    const struct fed_coap_writer *w, bool notification, uint64_t tag);
 void fed_coap_outgoing_answered(struct fed_link_session *session, const struct fed_coap_message *m);
 void fed_coap_outgoing_due(struct fed_link_session *session);
 void fed_coap_observation_drop(struct fed_link_session *session);

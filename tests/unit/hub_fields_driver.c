@@ -2,7 +2,8 @@
  *
  * In: {"op":"schema","schema":S} first, then {"op":"apply"|"update","manager":M,"apiVersion":V,"subresource":R,
  * "now":UNIX_S,"force":B,"live":OBJECT|null,"object":OBJECT}. Out, one line each: {"object":O} or
- * {"error":TEXT,"causes":[{"message":M,"field":F}]}. */
+ * {"error":TEXT,"causes":[{"reason":R,"message":M,"field":F}]}. {"op":"validate","object":OBJECT} prunes, defaults and
+ * validates. */
 #include "hub/api/managed_fields.h"
 
 #include <stdio.h>
@@ -32,7 +33,8 @@ static struct fed_json *refused(struct fed_json_doc *doc, enum fed_err err, cons
     for (size_t i = 0; i < causes->n; i++) {
         struct fed_json *one = fed_json_new_object(doc);
 
-        if (fed_json_set_text(doc, one, "message", causes->list[i].message) ||
+        if (fed_json_set_text(doc, one, "reason", causes->list[i].reason) ||
+            fed_json_set_text(doc, one, "message", causes->list[i].message) ||
             fed_json_set_text(doc, one, "field", causes->list[i].field) || fed_json_append(list, one))
             abort();
     }
@@ -67,6 +69,18 @@ static enum fed_err write_once(struct fed_json_doc *doc, const struct fed_json *
     return err ? err : hub_fields_update(doc, &update, live, *out);
 }
 
+static enum fed_err validate_once(
+    struct fed_json_doc *doc, const struct fed_json *in, struct fed_json **out, struct hub_causes *causes)
+{
+    enum fed_err err;
+
+    *out = fed_json_clone(doc, fed_json_get(in, "object"));
+    err = hub_schema_prune(schema, *out, NULL);
+    if (!err)
+        err = hub_schema_default(schema, doc, *out);
+    return err ? err : hub_schema_validate(schema, *out, causes);
+}
+
 static void one_line(struct fed_json_doc *doc, const struct fed_json *in)
 {
     struct hub_causes causes = {.n = 0};
@@ -82,7 +96,10 @@ static void one_line(struct fed_json_doc *doc, const struct fed_json *in)
         print(doc, err ? refused(doc, err, &causes) : answer);
         return;
     }
-    err = write_once(doc, in, &object, &causes);
+    if (fed_span_is(fed_json_string(fed_json_get(in, "op")), "validate"))
+        err = validate_once(doc, in, &object, &causes);
+    else
+        err = write_once(doc, in, &object, &causes);
     if (!err)
         err = fed_json_set(doc, answer, "object", object);
     print(doc, err ? refused(doc, err, &causes) : answer);

@@ -1,4 +1,6 @@
-/* ports_coap_test.c - the agent's client against the hub's server, over a good network and over bad ones. */
+/* ports_coap_test.c - the agent's client against the hub's server, over a good network and over bad
+ * ones. */
+#include "ports/tls/mbed.h"
 #include "tests/unit/ports_coap_world.h"
 
 #include <arpa/inet.h>
@@ -107,13 +109,14 @@ static void test_token_then_certificate(void **state)
     assert_int_equal(world.downs, 0);
 }
 
-static void expect_down(const struct fed_link_client_identity *identity, uint16_t port, unsigned timeout_ms,
-    enum fed_err err, const char *words)
+static void expect_down(const struct fed_link_client_identity *identity, uint16_t port,
+    unsigned timeout_ms, enum fed_err err, const char *words)
 {
     struct fed_diag diag = {""};
 
     assert_int_equal(
-        world.link->connect(world.link->ctx, "127.0.0.1", port, identity, timeout_ms, &diag), FED_OK);
+        world.link->connect(world.link->ctx, "127.0.0.1", port, identity, timeout_ms, &diag),
+        FED_OK);
     world_until(&world, &world.downs, 1, timeout_ms + 2000);
     print_message("    %s\n", world.down_diag.text);
     assert_int_equal(world.down_err, err);
@@ -129,25 +132,64 @@ static void test_wrong_ca(void **state)
 
     (void)state;
     identity.ca_pem = pki_cert(&world.pki.other_ca);
-    expect_down(&identity, fed_coap_server_port(world.server), 5000, FED_ERR_UNAUTHENTICATED, "CA that was pinned");
+    expect_down(&identity, fed_coap_server_port(world.server), 5000, FED_ERR_UNAUTHENTICATED,
+        "CA that was pinned");
 }
 
-/* An agent's own certificate must not make it a hub. */
-static void test_agent_is_no_hub(void **state)
+/* A certificate of the right CA without a purpose, which our own signing refuses to make. */
+static void purposeless(struct pki_id *out)
+{
+    const struct fed_crypto *crypto = &world.pki.crypto;
+    static unsigned char pem[4096];
+    mbedtls_x509write_cert write;
+    mbedtls_pk_context own;
+    mbedtls_pk_context issuer;
+    struct fed_diag diag = {""};
+
+    fed_buf_init(&out->key_pem, fed_alloc_system(), 4096);
+    fed_buf_init(&out->cert_pem, fed_alloc_system(), sizeof(pem));
+    assert_int_equal(crypto->key_new(crypto->ctx, &out->key_pem), FED_OK);
+    mbedtls_x509write_crt_init(&write);
+    mbedtls_pk_init(&own);
+    mbedtls_pk_init(&issuer);
+    assert_int_equal(fed_mbed_key(pki_key(out), &own, &diag), FED_OK);
+    assert_int_equal(fed_mbed_key(pki_key(&world.pki.ca), &issuer, &diag), FED_OK);
+    mbedtls_x509write_crt_set_subject_key(&write, &own);
+    mbedtls_x509write_crt_set_issuer_key(&write, &issuer);
+    mbedtls_x509write_crt_set_md_alg(&write, MBEDTLS_MD_SHA256);
+    assert_int_equal(mbedtls_x509write_crt_set_subject_name(&write, "CN=somebody"), 0);
+    assert_int_equal(mbedtls_x509write_crt_set_issuer_name(&write, "CN=test CA"), 0);
+    assert_int_equal(mbedtls_x509write_crt_set_serial_raw(&write, (unsigned char[]){7}, 1), 0);
+    assert_int_equal(
+        mbedtls_x509write_crt_set_validity(&write, "20200101000000", "20490101000000"), 0);
+    assert_int_equal(mbedtls_x509write_crt_pem(&write, pem, sizeof(pem), fed_mbed_random, NULL), 0);
+    fed_buf_put_text(&out->cert_pem, (const char *)pem);
+    mbedtls_x509write_crt_free(&write);
+    mbedtls_pk_free(&own);
+    mbedtls_pk_free(&issuer);
+}
+
+/* The CA alone does not make a hub: agents have certificates of it too. (mbedTLS does not even let
+ * a server start a handshake with an agent's own, so this one says nothing about its purpose.) */
+static void test_false_hub(void **state)
 {
     struct fed_link_client_identity identity = world_agent_identity(&world);
     struct fed_link_server *good = world.server;
     struct pki_id hub_id = world.hub_id;
+    struct pki_id false_id;
     struct fed_link_server *false_hub;
 
     (void)state;
-    world.hub_id = world.agent_id;
+    purposeless(&false_id);
+    world.hub_id = false_id;
     world_server_open(&world);
     false_hub = world.server;
     world.server = good;
     world.hub_id = hub_id;
-    expect_down(&identity, fed_coap_server_port(false_hub), 5000, FED_ERR_UNAUTHENTICATED, "serverAuth");
+    expect_down(
+        &identity, fed_coap_server_port(false_hub), 5000, FED_ERR_UNAUTHENTICATED, "serverAuth");
     fed_coap_server_close(false_hub);
+    pki_id_fini(&false_id);
 }
 
 static void test_foreign_agent(void **state)
@@ -159,7 +201,8 @@ static void test_foreign_agent(void **state)
     pki_issue(&world.pki, &world.pki.other_ca, "foreign", NULL, -60, 3600, &foreign);
     identity.cert_pem = pki_cert(&foreign);
     identity.key_pem = pki_key(&foreign);
-    expect_down(&identity, fed_coap_server_port(world.server), 5000, FED_ERR_UNAUTHENTICATED, "refuses this agent");
+    expect_down(&identity, fed_coap_server_port(world.server), 5000, FED_ERR_UNAUTHENTICATED,
+        "refuses this agent");
     pki_id_fini(&foreign);
 }
 
@@ -167,8 +210,8 @@ static void expect_token_refused(struct fed_link_client_identity *identity)
 {
     struct fed_diag diag = {""};
 
-    assert_int_equal(world.link->connect(world.link->ctx, "127.0.0.1", fed_coap_server_port(world.server), identity,
-                         3000, &diag),
+    assert_int_equal(world.link->connect(world.link->ctx, "127.0.0.1",
+                         fed_coap_server_port(world.server), identity, 3000, &diag),
         FED_OK);
     world_until(&world, &world.downs, 1, 5000);
     print_message("    %s\n", world.down_diag.text);
@@ -229,16 +272,21 @@ static void test_bad_arguments(void **state)
     uint8_t large[1025] = {0};
 
     (void)state;
-    assert_int_equal(link->request(link->ctx, FED_LINK_GET, "h", NULL, none, 1000, world_done, &world), FED_ERR_CLOSED);
-    assert_int_equal(link->connect(link->ctx, "127.0.0.1", 1, &empty, 1000, &diag), FED_ERR_INVALID);
+    assert_int_equal(
+        link->request(link->ctx, FED_LINK_GET, "h", NULL, none, 1000, world_done, &world),
+        FED_ERR_CLOSED);
+    assert_int_equal(
+        link->connect(link->ctx, "127.0.0.1", 1, &empty, 1000, &diag), FED_ERR_INVALID);
     identity.cert_pem = FED_SPAN_LIT("no certificate");
     assert_int_not_equal(link->connect(link->ctx, "127.0.0.1", 1, &identity, 1000, &diag), FED_OK);
-    assert_int_equal(link->connect(link->ctx, "not a name", 1, &identity, 1000, &diag), FED_ERR_NETWORK);
+    assert_int_equal(
+        link->connect(link->ctx, "not a name", 1, &identity, 1000, &diag), FED_ERR_NETWORK);
     connect_agent(0);
     identity = world_agent_identity(&world);
-    assert_int_equal(link->connect(link->ctx, "127.0.0.1", 1, &identity, 1000, &diag), FED_ERR_BUSY);
-    assert_int_equal(link->request(link->ctx, FED_LINK_POST, "s", NULL, fed_span_of(large, sizeof(large)), 1000,
-                         world_done, &world),
+    assert_int_equal(
+        link->connect(link->ctx, "127.0.0.1", 1, &identity, 1000, &diag), FED_ERR_BUSY);
+    assert_int_equal(link->request(link->ctx, FED_LINK_POST, "s", NULL,
+                         fed_span_of(large, sizeof(large)), 1000, world_done, &world),
         FED_ERR_LIMIT);
     world_post(&world, "s", fed_span_of(large, 1024));
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
@@ -252,7 +300,8 @@ static void notify(uint64_t number)
 
     for (unsigned i = 0; i < 8; i++)
         bytes[i] = (uint8_t)(number >> (56 - 8 * i));
-    assert_int_equal(fed_link_notify(world.session, fed_span_of(bytes, sizeof(bytes)), number), FED_OK);
+    assert_int_equal(
+        fed_link_notify(world.session, fed_span_of(bytes, sizeof(bytes)), number), FED_OK);
 }
 
 static void test_observe(void **state)
@@ -264,7 +313,8 @@ static void test_observe(void **state)
     assert_int_equal(fed_link_notify(world.session, FED_SPAN_LIT("x"), 1), FED_ERR_NOT_FOUND);
     world_observe(&world, 5000);
     expect_body();
-    assert_int_equal(fed_link_notify(world.session, fed_span_of(large, sizeof(large)), 1), FED_ERR_LIMIT);
+    assert_int_equal(
+        fed_link_notify(world.session, fed_span_of(large, sizeof(large)), 1), FED_ERR_LIMIT);
     for (unsigned i = 1; i <= 300; i++) {
         notify(i);
         world_until(&world, &world.notified_good, i, 5000);
@@ -326,8 +376,9 @@ static void test_separate_answer(void **state)
 
     (void)state;
     connect_agent(0);
-    assert_int_equal(
-        world.link->request(world.link->ctx, FED_LINK_POST, "late", NULL, none, 20000, world_done, &world), FED_OK);
+    assert_int_equal(world.link->request(world.link->ctx, FED_LINK_POST, "late", NULL, none, 20000,
+                         world_done, &world),
+        FED_OK);
     world_until(&world, &world.requests, 1, 2000);
     world_run_ms(&world, 3500); /* longer than the agent waits for an acknowledgement */
     assert_int_equal(world.requests, 1);
@@ -344,8 +395,9 @@ static void test_answer_after_the_peer_went(void **state)
 
     (void)state;
     connect_agent(0);
-    assert_int_equal(
-        world.link->request(world.link->ctx, FED_LINK_GET, "late", NULL, none, 20000, world_done, &world), FED_OK);
+    assert_int_equal(world.link->request(world.link->ctx, FED_LINK_GET, "late", NULL, none, 20000,
+                         world_done, &world),
+        FED_OK);
     world_until(&world, &world.requests, 1, 2000);
     world.link->disconnect(world.link->ctx);
     assert_int_equal(world.dones, 1);
@@ -371,18 +423,14 @@ static void test_hub_vanishes(void **state)
     (void)state;
     relay_init(&relay, &world, 1);
     connect_agent(relay.port);
-    world_get(&world, "h", NULL, 5000);
     relay.cut = true;
     assert_int_equal(world.link->ping(world.link->ctx, 1000, world_done, &world), FED_OK);
-    world_until(&world, &world.dones, 2, 2000);
+    world_until(&world, &world.dones, 1, 2000);
     assert_int_equal(world.done_err, FED_ERR_TIMEOUT);
-    /* And without anybody's time limit, when all repetitions were in vain. */
-    assert_int_equal(world.link->ping(world.link->ctx, 100000, world_done, &world), FED_OK);
-    world_until(&world, &world.downs, 1, 40000);
-    print_message("    %s\n", world.down_diag.text);
-    assert_int_equal(world.down_err, FED_ERR_TIMEOUT);
+    assert_int_equal(world.downs, 0);
     relay.cut = false;
-    connect_agent(relay.port);
+    world_get(&world, "h", NULL, 5000); /* the session is still there */
+    assert_int_equal(world.done_err, FED_OK);
     world.link->disconnect(world.link->ctx);
     relay_fini(&relay);
 }
@@ -405,7 +453,8 @@ static void test_idle_is_quiet(void **state)
 
 /* ---- bytes ---- */
 
-static void expect_bytes(const char *what, const struct fed_link_stats *before, uint64_t low, uint64_t high)
+static void expect_bytes(
+    const char *what, const struct fed_link_stats *before, uint64_t low, uint64_t high)
 {
     uint64_t bytes = bytes_since(before);
 
@@ -435,8 +484,8 @@ static void test_bytes(void **state)
     assert_int_equal(world.link->ping(world.link->ctx, 1000, world_done, &world), FED_OK);
     world_until(&world, &world.dones, 3, 2000);
     expect_bytes("ping", &before, 60, 78);
-    /* Both sides count the same, but for the first ClientHello and its HelloVerifyRequest (13 + 12 + 3 + 32 bytes), which
-     * the hub forgets at once. */
+    /* Both sides count the same, but for the first ClientHello and its HelloVerifyRequest (13 + 12
+     * + 3 + 32 bytes), which the hub forgets at once. */
     agent = stats_now();
     fed_link_session_stats(world.session, &hub);
     assert_int_equal(agent.received_bytes - hub.sent_bytes, 60);
@@ -458,7 +507,8 @@ static void test_large(void **state)
         world_get(&world, "b", "e=1&r=5", 20000);
         expect_body();
     }
-    assert_int_equal(world.requests, sizeof(sizes) / sizeof(sizes[0])); /* blocks do not ask the handler */
+    assert_int_equal(
+        world.requests, sizeof(sizes) / sizeof(sizes[0])); /* blocks do not ask the handler */
 }
 
 static void test_large_observed(void **state)
@@ -472,7 +522,8 @@ static void test_large_observed(void **state)
     world_until(&world, &world.notifications, 1, 5000);
 }
 
-/* Another large answer took the place of this one: what is left of it has another ETag, so all begins anew. */
+/* Another large answer took the place of this one: what is left of it has another ETag, so all
+ * begins anew. */
 static void test_large_changes(void **state)
 {
     struct fed_span none = {NULL, 0};
@@ -482,13 +533,15 @@ static void test_large_changes(void **state)
     relay.delay_ms = 20;
     connect_agent(relay.port);
     world_body_fill(&world, 60000, 10);
-    assert_int_equal(
-        world.link->request(world.link->ctx, FED_LINK_GET, "b", "r=1", none, 20000, world_done, &world), FED_OK);
+    assert_int_equal(world.link->request(world.link->ctx, FED_LINK_GET, "b", "r=1", none, 20000,
+                         world_done, &world),
+        FED_OK);
     world_run_ms(&world, 100);
     assert_int_equal(world.dones, 0);
     world_body_fill(&world, 70000, 11);
-    assert_int_equal(
-        world.link->request(world.link->ctx, FED_LINK_GET, "b", "r=2", none, 20000, world_done, &world), FED_OK);
+    assert_int_equal(world.link->request(world.link->ctx, FED_LINK_GET, "b", "r=2", none, 20000,
+                         world_done, &world),
+        FED_OK);
     world_until(&world, &world.dones, 1, 20000);
     expect_body();
     world_until(&world, &world.dones, 2, 20000);
@@ -506,8 +559,9 @@ static void test_large_leaves_early(void **state)
     relay.delay_ms = 20;
     connect_agent(relay.port);
     world_body_fill(&world, 600000, 10);
-    assert_int_equal(
-        world.link->request(world.link->ctx, FED_LINK_GET, "b", NULL, none, 300, world_done, &world), FED_OK);
+    assert_int_equal(world.link->request(
+                         world.link->ctx, FED_LINK_GET, "b", NULL, none, 300, world_done, &world),
+        FED_OK);
     world_until(&world, &world.dones, 1, 2000);
     assert_int_equal(world.done_err, FED_ERR_TIMEOUT);
     world_get(&world, "h", NULL, 3000); /* late blocks do no harm */
@@ -518,7 +572,8 @@ static void test_large_leaves_early(void **state)
 
 /* ---- bad networks ---- */
 
-static void bad_network(uint64_t seed, size_t size, unsigned lose, unsigned delay_ms, unsigned limit_ms)
+static void bad_network(
+    uint64_t seed, size_t size, unsigned lose, unsigned delay_ms, unsigned limit_ms)
 {
     uint64_t begin_ms;
 
@@ -533,8 +588,9 @@ static void bad_network(uint64_t seed, size_t size, unsigned lose, unsigned dela
     begin_ms = fed_loop_now_ms(world.loop);
     world_get(&world, "b", "e=1&r=5", limit_ms);
     expect_body();
-    print_message("    %zu bytes, %u%% lost, %u ms round trip: %llu ms, %u datagrams, %u lost\n", size, lose,
-        2 * delay_ms, (unsigned long long)(fed_loop_now_ms(world.loop) - begin_ms), relay.forwarded, relay.lost);
+    print_message("    %zu bytes, %u%% lost, %u ms round trip: %llu ms, %u datagrams, %u lost\n",
+        size, lose, 2 * delay_ms, (unsigned long long)(fed_loop_now_ms(world.loop) - begin_ms),
+        relay.forwarded, relay.lost);
     world.link->disconnect(world.link->ctx);
     relay_fini(&relay);
 }
@@ -619,7 +675,7 @@ int main(int argc, char **argv)
         TEST(test_certificates),
         TEST(test_token_then_certificate),
         TEST(test_wrong_ca),
-        TEST(test_agent_is_no_hub),
+        TEST(test_false_hub),
         TEST(test_foreign_agent),
         TEST(test_wrong_key),
         TEST(test_unknown_token),

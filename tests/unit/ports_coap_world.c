@@ -39,8 +39,8 @@ void world_until(struct world *w, const unsigned *counter, unsigned wanted, unsi
 {
     run(w, counter, wanted, timeout_ms);
     if (*counter < wanted)
-        fail_msg("waited %u ms for %u, there are %u; down: %s; done: %s", timeout_ms, wanted, *counter,
-            w->down_diag.text, w->done_diag.text);
+        fail_msg("waited %u ms for %u, there are %u; down: %s; done: %s", timeout_ms, wanted,
+            *counter, w->down_diag.text, w->done_diag.text);
 }
 
 void world_run_ms(struct world *w, unsigned ms)
@@ -50,13 +50,15 @@ void world_run_ms(struct world *w, unsigned ms)
 
 /* ---- hub ---- */
 
-static void hub_opened(void *ctx, struct fed_link_session *session, const struct fed_link_peer *peer)
+static void hub_opened(
+    void *ctx, struct fed_link_session *session, const struct fed_link_peer *peer)
 {
     struct world *w = ctx;
 
     w->session = session;
     w->opened++;
-    snprintf(w->peer_name, sizeof(w->peer_name), "%s", peer->cert ? peer->cert->common_name : peer->psk_identity);
+    snprintf(w->peer_name, sizeof(w->peer_name), "%s",
+        peer->cert ? peer->cert->common_name : peer->psk_identity);
     wake(w);
 }
 
@@ -79,8 +81,8 @@ static void hub_alive(void *ctx, struct fed_link_session *session)
     w->alive++;
 }
 
-static void hub_request(void *ctx, struct fed_link_session *session, struct fed_link_exchange *exchange,
-    const struct fed_link_server_request *request)
+static void hub_request(void *ctx, struct fed_link_session *session,
+    struct fed_link_exchange *exchange, const struct fed_link_server_request *request)
 {
     struct world *w = ctx;
     struct fed_span none = {NULL, 0};
@@ -96,7 +98,8 @@ static void hub_request(void *ctx, struct fed_link_session *session, struct fed_
     else if (fed_span_is(request->path, "busy"))
         fed_link_answer(exchange, FED_LINK_UNAVAILABLE, none, 77);
     else if (fed_span_is(request->path, "s"))
-        fed_link_answer(exchange, request->payload.len > 3 ? FED_LINK_CHANGED : FED_LINK_CONFLICT, none, 0);
+        fed_link_answer(
+            exchange, request->payload.len > 3 ? FED_LINK_CHANGED : FED_LINK_CONFLICT, none, 0);
     else if (fed_span_is(request->path, "echo"))
         fed_link_answer(exchange, FED_LINK_CREATED, fed_buf_span(&w->body), 0);
     else if (fed_span_is(request->path, "late"))
@@ -143,7 +146,8 @@ void world_server_open(struct world *w)
         .psk = hub_psk};
     struct fed_diag diag = {""};
 
-    if (fed_coap_server_open(fed_alloc_system(), w->loop, NULL, &options, &events, &w->server, &diag))
+    if (fed_coap_server_open(
+            fed_alloc_system(), w->loop, NULL, &options, &events, &w->server, &diag))
         fail_msg("%s", diag.text);
 }
 
@@ -181,7 +185,8 @@ static void agent_notification(void *ctx, const struct fed_link_message *message
     wake(w);
 }
 
-void world_done(void *ctx, enum fed_err err, const struct fed_link_message *message, const struct fed_diag *diag)
+void world_done(void *ctx, enum fed_err err, const struct fed_link_message *message,
+    const struct fed_diag *diag)
 {
     struct world *w = ctx;
 
@@ -201,13 +206,15 @@ void world_done(void *ctx, enum fed_err err, const struct fed_link_message *mess
 
 struct fed_link_client_identity world_agent_identity(const struct world *w)
 {
-    return (struct fed_link_client_identity){
-        .cert_pem = pki_cert(&w->agent_id), .key_pem = pki_key(&w->agent_id), .ca_pem = pki_cert(&w->pki.ca)};
+    return (struct fed_link_client_identity){.cert_pem = pki_cert(&w->agent_id),
+        .key_pem = pki_key(&w->agent_id),
+        .ca_pem = pki_cert(&w->pki.ca)};
 }
 
 struct fed_link_client_identity world_token_identity(void)
 {
-    return (struct fed_link_client_identity){.psk_identity = WORLD_TOKEN_ID, .psk_key = WORLD_TOKEN_KEY};
+    return (struct fed_link_client_identity){
+        .psk_identity = WORLD_TOKEN_ID, .psk_key = WORLD_TOKEN_KEY};
 }
 
 void world_connect(struct world *w, uint16_t port, const struct fed_link_client_identity *identity)
@@ -226,7 +233,8 @@ void world_get(struct world *w, const char *path, const char *query, unsigned ti
     struct fed_span none = {NULL, 0};
 
     assert_int_equal(
-        w->link->request(w->link->ctx, FED_LINK_GET, path, query, none, timeout_ms, world_done, w), FED_OK);
+        w->link->request(w->link->ctx, FED_LINK_GET, path, query, none, timeout_ms, world_done, w),
+        FED_OK);
     world_until(w, &w->dones, dones + 1, timeout_ms + 2000);
 }
 
@@ -235,7 +243,8 @@ void world_post(struct world *w, const char *path, struct fed_span payload)
     unsigned dones = w->dones;
 
     assert_int_equal(
-        w->link->request(w->link->ctx, FED_LINK_POST, path, NULL, payload, 10000, world_done, w), FED_OK);
+        w->link->request(w->link->ctx, FED_LINK_POST, path, NULL, payload, 10000, world_done, w),
+        FED_OK);
     world_until(w, &w->dones, dones + 1, 12000);
 }
 
@@ -243,7 +252,8 @@ void world_observe(struct world *w, unsigned timeout_ms)
 {
     unsigned dones = w->dones;
 
-    assert_int_equal(w->link->observe(w->link->ctx, "b", "e=1&r=2", timeout_ms, world_done, w), FED_OK);
+    assert_int_equal(
+        w->link->observe(w->link->ctx, "b", "e=1&r=2", timeout_ms, world_done, w), FED_OK);
     world_until(w, &w->dones, dones + 1, timeout_ms + 2000);
     assert_int_equal(w->done_err, FED_OK);
 }
@@ -278,8 +288,8 @@ static void counted_ready(void *ctx, unsigned events)
     c->ready(c->ctx, events);
 }
 
-static enum fed_err counting_watch_new(
-    void *ctx, int fd, unsigned events, fed_loop_ready *ready, void *ready_ctx, struct fed_watch **out)
+static enum fed_err counting_watch_new(void *ctx, int fd, unsigned events, fed_loop_ready *ready,
+    void *ready_ctx, struct fed_watch **out)
 {
     struct fed_linux_loop *linux_loop = ctx;
     struct fed_loop *inner = fed_linux_loop_port(linux_loop);
@@ -315,7 +325,9 @@ void world_init(struct world *w)
     fed_buf_init(&w->done_body, fed_alloc_system(), 4u << 20);
     fed_buf_put_text(&w->body, "a small bundle");
     world_server_open(w);
-    assert_int_equal(fed_coap_client_open(fed_alloc_system(), w->loop, NULL, &events, &w->client, &diag), FED_OK);
+    assert_int_equal(
+        fed_coap_client_open(fed_alloc_system(), w->loop, NULL, &events, &w->client, &diag),
+        FED_OK);
     w->link = fed_coap_client_port(w->client);
 }
 
@@ -419,8 +431,8 @@ static void relay_read(struct relay *r, bool to_hub)
     uint8_t bytes[RELAY_DATAGRAM_MAX];
     struct sockaddr_storage from;
     socklen_t from_len = sizeof(from);
-    ssize_t len = recvfrom(to_hub ? r->front : r->back, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from,
-        &from_len);
+    ssize_t len = recvfrom(to_hub ? r->front : r->back, bytes, sizeof(bytes), MSG_DONTWAIT,
+        (struct sockaddr *)&from, &from_len);
 
     if (len <= 0)
         return;
@@ -462,9 +474,11 @@ void relay_init(struct relay *r, struct world *w, uint64_t seed)
     assert_int_equal(connect(r->back, (struct sockaddr *)&address, len), 0);
     assert_int_equal(w->loop->timer_new(w->loop->ctx, relay_due, r, &r->timer), FED_OK);
     assert_int_equal(
-        w->loop->watch_new(w->loop->ctx, r->front, FED_LOOP_READ, front_ready, r, &r->front_watch), FED_OK);
+        w->loop->watch_new(w->loop->ctx, r->front, FED_LOOP_READ, front_ready, r, &r->front_watch),
+        FED_OK);
     assert_int_equal(
-        w->loop->watch_new(w->loop->ctx, r->back, FED_LOOP_READ, back_ready, r, &r->back_watch), FED_OK);
+        w->loop->watch_new(w->loop->ctx, r->back, FED_LOOP_READ, back_ready, r, &r->back_watch),
+        FED_OK);
 }
 
 void relay_fini(struct relay *r)

@@ -1,5 +1,5 @@
-/* ports_coap_world.h - a hub's CoAP server, an agent's client and a bad network between them, in one process over
- * loopback. Everything asserts success. */
+/* ports_coap_world.h - a hub's CoAP server, an agent's client and a bad network between them, in
+ * one process over loopback. Everything asserts success. */
 #ifndef FEDLET_TESTS_UNIT_PORTS_COAP_WORLD_H
 #define FEDLET_TESTS_UNIT_PORTS_COAP_WORLD_H
 
@@ -60,7 +60,7 @@ struct world {
     unsigned notified_good;
     unsigned notified_bad;
     uint64_t notified_tag;
-    struct fed_buf body;           /* what /b answers */
+    struct fed_buf body;            /* what /b answers */
     struct fed_link_exchange *late; /* a request to /late, not answered yet */
     /* ---- agent ---- */
     struct fed_coap_client *client;

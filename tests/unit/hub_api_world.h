@@ -1,0 +1,64 @@
+/* hub_api_world.h - the API over a store in a temporary folder, a clock that the test moves, and an HTTP server that is
+ * the test itself: requests go straight to the handler, answers are kept. */
+#ifndef FEDLET_TESTS_UNIT_HUB_API_WORLD_H
+#define FEDLET_TESTS_UNIT_HUB_API_WORLD_H
+
+#include "hub/api/api.h"
+#include "hub/api/events.h"
+#include "hub/api/federated_types.h"
+
+#define WORLD_TIMERS 8u
+
+struct fed_timer {
+    fed_loop_call *call;
+    void *ctx;
+    uint64_t due_ms; /* 0: not set */
+    bool used;
+};
+
+struct fed_http_exchange {
+    struct fed_http_request request;
+    void *user;
+    unsigned status;
+    char content_type[128];
+    char warning[512];
+    struct fed_buf body;
+    bool streaming;
+    bool ended;
+};
+
+struct world {
+    char dir[64];
+    uint64_t now_ms;
+    struct fed_timer timers[WORLD_TIMERS];
+    struct fed_loop loop;
+    struct fed_crypto crypto;
+    uint8_t random;
+    struct fed_sqlite_store *sqlite;
+    struct hub_objects *objects;
+    struct hub_kinds *kinds;
+    struct hub_federated_types *types;
+    struct hub_events *events;
+    struct hub_api *api;
+    struct fed_crypto_cert_info peer; /* of requests; common_name "": no certificate */
+    const char *accept;
+    struct fed_http_exchange last; /* of world_call */
+};
+
+void world_open(struct world *w);
+void world_close(struct world *w);
+void world_restart(struct world *w);
+/* Moves the clock and runs the timers that are due on the way. */
+void world_pass(struct world *w, uint64_t ms);
+/* Sends one request; ' in body stands for ". Returns the status; the answer is in w->last. */
+unsigned world_call(struct world *w, const char *method, const char *target, const char *type, const char *body);
+/* The answer's text at a dotted path (numbers as text), "" when absent. Valid until the next call. */
+const char *world_at(struct world *w, const char *dotted);
+bool world_says(const struct fed_http_exchange *x, const char *part);
+/* A watch, which stays open until world_unwatch. */
+struct fed_http_exchange *world_watch(struct world *w, const char *target);
+void world_unwatch(struct world *w, struct fed_http_exchange *x);
+/* Types and names of the events so far, then forgets them: "ADDED a,MODIFIED b". */
+const char *world_events(struct fed_http_exchange *x);
+
+#endif

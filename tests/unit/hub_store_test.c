@@ -1,0 +1,204 @@
+/* hub_store_test.c - objects over the store: expectations, order of delivery, changes made while delivering, resuming. */
+#include "hub/store/objects.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    char dir[64];
+    struct fed_sqlite_store *sqlite;
+    struct hub_objects *objects;
+    char heard[1024]; /* "A x,M x" */
+    struct hub_subscription *subscription;
+    bool answer; /* commit another object from inside */
+};
+
+static const struct hub_object_ref ref_a = {
+    {(const uint8_t *)"things", 6}, {(const uint8_t *)"ns", 2}, {(const uint8_t *)"a", 1}};
+static const struct hub_object_ref ref_b = {
+    {(const uint8_t *)"things", 6}, {(const uint8_t *)"ns", 2}, {(const uint8_t *)"b", 1}};
+
+static enum fed_err write_object(struct fixture *f, const struct hub_object_ref *ref, const char *text,
+    uint64_t expected, uint64_t *revision)
+{
+    struct hub_object_write write = {
+        .ref = *ref, .bytes = fed_span_text(text), .expected = expected, .remove = text == NULL};
+
+    return hub_objects_commit(f->objects, &write, 1, NULL, 0, revision, NULL);
+}
+
+static void heard(void *ctx, const struct hub_change *change)
+{
+    struct fixture *f = ctx;
+    size_t used = strlen(f->heard);
+
+    snprintf(f->heard + used, sizeof f->heard - used, "%s%c " FED_SPAN_FMT, used ? "," : "", "AMDT"[change->type],
+        FED_SPAN_ARG(change->ref.name));
+    if (f->answer) {
+        f->answer = false;
+        assert_int_equal(write_object(f, &ref_b, "{}", HUB_ANY_REVISION, NULL), FED_OK);
+    }
+}
+
+static void open_objects(struct fixture *f)
+{
+    struct fed_sqlite_options options = {.history = true, .application_id = 1, .new_epoch = 1, .cache_kib = 256};
+    struct fed_diag diag = {""};
+    char path[96];
+
+    snprintf(path, sizeof path, "%s/db", f->dir);
+    assert_int_equal(fed_sqlite_store_open(fed_alloc_system(), path, &options, &f->sqlite, &diag), FED_OK);
+    assert_int_equal(
+        hub_objects_open(fed_alloc_system(), fed_sqlite_store_port(f->sqlite), &f->objects, &diag), FED_OK);
+}
+
+static void close_objects(struct fixture *f)
+{
+    hub_objects_close(f->objects);
+    fed_sqlite_store_close(f->sqlite);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    assert_non_null(f);
+    snprintf(f->dir, sizeof f->dir, "/tmp/hub-store-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    open_objects(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const files[] = {"db", "db-wal", "db-shm"};
+    struct fixture *f = *state;
+    char path[96];
+
+    close_objects(f);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->dir, files[i]);
+        unlink(path);
+    }
+    rmdir(f->dir);
+    free(f);
+    return 0;
+}
+
+static void test_expectations(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t first;
+    uint64_t second;
+
+    assert_int_equal(write_object(f, &ref_a, "{}", 5, NULL), FED_ERR_NOT_FOUND);
+    assert_int_equal(write_object(f, &ref_a, NULL, HUB_ANY_REVISION, NULL), FED_ERR_NOT_FOUND);
+    assert_int_equal(write_object(f, &ref_a, "{\"x\":1}", 0, &first), FED_OK);
+    assert_int_equal(write_object(f, &ref_a, "{}", 0, NULL), FED_ERR_EXISTS);
+    assert_int_equal(write_object(f, &ref_a, "{\"x\":2}", first, &second), FED_OK);
+    assert_true(second > first);
+    assert_int_equal(write_object(f, &ref_a, "{}", first, NULL), FED_ERR_CONFLICT);
+    assert_int_equal(hub_objects_revision(f->objects), second);
+    assert_int_equal(write_object(f, &ref_a, NULL, second, NULL), FED_OK);
+}
+
+static void test_all_or_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct hub_object_write writes[2] = {
+        {.ref = ref_a, .bytes = FED_SPAN_LIT("{}")},
+        {.ref = ref_b, .bytes = FED_SPAN_LIT("{}"), .expected = 77},
+    };
+    struct fed_buf bytes;
+
+    fed_buf_init(&bytes, fed_alloc_system(), 100);
+    assert_int_equal(hub_objects_commit(f->objects, writes, 2, NULL, 0, NULL, NULL), FED_ERR_NOT_FOUND);
+    assert_int_equal(hub_objects_get(f->objects, &ref_a, &bytes, NULL), FED_ERR_NOT_FOUND);
+    writes[1].expected = 0;
+    assert_int_equal(hub_objects_commit(f->objects, writes, 2, NULL, 0, NULL, NULL), FED_OK);
+    assert_int_equal(hub_objects_get(f->objects, &ref_b, &bytes, NULL), FED_OK);
+    fed_buf_fini(&bytes);
+}
+
+static void test_changes_from_inside_come_after(void **state)
+{
+    struct fixture *f = *state;
+    struct hub_subscription *other;
+
+    assert_int_equal(hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription), FED_OK);
+    assert_int_equal(hub_objects_subscribe(f->objects, FED_SPAN_LIT(""), heard, f, &other), FED_OK);
+    f->answer = true;
+    assert_int_equal(write_object(f, &ref_a, "{}", 0, NULL), FED_OK);
+    assert_string_equal(f->heard, "A a,A a,A b,A b");
+    hub_objects_unsubscribe(other);
+    f->heard[0] = 0;
+    hub_objects_touch(f->objects, &ref_a, 9);
+    assert_int_equal(write_object(f, &ref_a, NULL, HUB_ANY_REVISION, NULL), FED_OK);
+    hub_objects_touch(f->objects, &ref_a, 9); /* gone: nobody hears of it */
+    assert_string_equal(f->heard, "T a,D a");
+    hub_objects_unsubscribe(f->subscription);
+}
+
+static void test_since(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t first;
+
+    assert_int_equal(write_object(f, &ref_a, "{\"x\":1}", 0, &first), FED_OK);
+    assert_int_equal(write_object(f, &ref_a, "{\"x\":2}", first, NULL), FED_OK);
+    assert_int_equal(write_object(f, &ref_a, NULL, HUB_ANY_REVISION, NULL), FED_OK);
+    assert_int_equal(hub_objects_since(f->objects, FED_SPAN_LIT("things"), first, heard, f), FED_OK);
+    assert_string_equal(f->heard, "M a,D a");
+    f->heard[0] = 0;
+    assert_int_equal(hub_objects_since(f->objects, FED_SPAN_LIT("other"), first, heard, f), FED_OK);
+    assert_string_equal(f->heard, "");
+    close_objects(f); /* the ring is empty now: the store's own history answers */
+    open_objects(f);
+    assert_int_equal(hub_objects_since(f->objects, FED_SPAN_LIT("things"), first, heard, f), FED_OK);
+    assert_string_equal(f->heard, "M a,D a");
+}
+
+static bool list_each(void *ctx, const struct hub_object *object)
+{
+    struct fixture *f = ctx;
+    size_t used = strlen(f->heard);
+
+    snprintf(f->heard + used, sizeof f->heard - used, FED_SPAN_FMT "/" FED_SPAN_FMT " ",
+        FED_SPAN_ARG(object->ref.ns), FED_SPAN_ARG(object->ref.name));
+    return true;
+}
+
+static void test_list(void **state)
+{
+    struct fixture *f = *state;
+    struct hub_object_ref ref = {FED_SPAN_LIT("things"), FED_SPAN_LIT("m"), FED_SPAN_LIT("z")};
+    struct hub_object_ref root = {FED_SPAN_LIT("thingses"), {NULL, 0}, FED_SPAN_LIT("z")};
+
+    assert_int_equal(write_object(f, &ref_b, "{}", 0, NULL), FED_OK);
+    assert_int_equal(write_object(f, &ref_a, "{}", 0, NULL), FED_OK);
+    assert_int_equal(write_object(f, &ref, "{}", 0, NULL), FED_OK);
+    assert_int_equal(write_object(f, &root, "{}", 0, NULL), FED_OK);
+    assert_int_equal(hub_objects_list(f->objects, ref.resource, FED_SPAN_LIT(""), NULL, list_each, f), FED_OK);
+    assert_string_equal(f->heard, "m/z ns/a ns/b ");
+    f->heard[0] = 0;
+    assert_int_equal(hub_objects_list(f->objects, ref.resource, FED_SPAN_LIT("ns"), &ref_a, list_each, f), FED_OK);
+    assert_string_equal(f->heard, "ns/b ");
+    ref.name = fed_span_of("a\0b", 3);
+    assert_int_equal(write_object(f, &ref, "{}", 0, NULL), FED_ERR_INVALID);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {CASE(test_expectations), CASE(test_all_or_nothing),
+        CASE(test_changes_from_inside_come_after), CASE(test_since), CASE(test_list)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

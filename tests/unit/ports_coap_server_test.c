@@ -1,0 +1,455 @@
+/* ports_coap_server_test.c - the hub's message layer, byte by byte, over a transport that only
+ * remembers. Time is the test's. */
+#include "ports/coap/server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SENT_MAX 64u
+
+/* ---- a loop whose clock stands still ---- */
+
+struct fed_timer {
+    fed_loop_call *call;
+    void *ctx;
+    uint64_t due_ms;
+};
+
+static uint64_t now_ms;
+static struct fed_timer timer;
+
+static uint64_t fake_now(void *ctx)
+{
+    (void)ctx;
+    return now_ms;
+}
+
+static enum fed_err fake_timer_new(
+    void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out)
+{
+    (void)ctx;
+    timer = (struct fed_timer){.call = call, .ctx = call_ctx, .due_ms = UINT64_MAX};
+    *out = &timer;
+    return FED_OK;
+}
+
+static void fake_timer_set(void *ctx, struct fed_timer *t, uint64_t due_ms)
+{
+    (void)ctx;
+    t->due_ms = due_ms;
+}
+
+static void fake_timer_stop(void *ctx, struct fed_timer *t)
+{
+    (void)ctx;
+    t->due_ms = UINT64_MAX;
+}
+
+static void fake_timer_free(void *ctx, struct fed_timer *t)
+{
+    (void)ctx;
+    (void)t;
+}
+
+static struct fed_loop loop = {.now_ms = fake_now,
+    .timer_new = fake_timer_new,
+    .timer_set = fake_timer_set,
+    .timer_stop = fake_timer_stop,
+    .timer_free = fake_timer_free};
+
+static void pass_ms(uint64_t ms)
+{
+    uint64_t end_ms = now_ms + ms;
+
+    while (timer.due_ms <= end_ms) {
+        now_ms = timer.due_ms;
+        timer.due_ms = UINT64_MAX;
+        timer.call(timer.ctx);
+    }
+    now_ms = end_ms;
+}
+
+/* ---- a transport that remembers ---- */
+
+struct sent {
+    size_t len;
+    uint8_t bytes[FED_COAP_MESSAGE_MAX];
+};
+static struct sent sent[SENT_MAX];
+static size_t n_sent;
+static unsigned transport_closed;
+
+static enum fed_err fake_send(void *session, struct fed_span record)
+{
+    (void)session;
+    assert_true(n_sent < SENT_MAX && record.len <= FED_COAP_MESSAGE_MAX);
+    sent[n_sent].len = record.len;
+    memcpy(sent[n_sent++].bytes, record.at, record.len);
+    return FED_OK;
+}
+
+static void fake_close(void *session)
+{
+    (void)session;
+    transport_closed++;
+}
+
+static const struct fed_coap_transport transport = {.send = fake_send, .close = fake_close};
+
+/* ---- a hub ---- */
+
+static struct fed_link_server server;
+static struct fed_link_session *peer;
+static unsigned requests;
+static unsigned alive;
+static unsigned delivered;
+static unsigned undelivered;
+static struct fed_link_exchange *open_exchange;
+static struct fed_buf body;
+static bool close_in_request;
+
+static void on_alive(void *ctx, struct fed_link_session *session)
+{
+    (void)ctx;
+    (void)session;
+    alive++;
+}
+
+static void on_request(void *ctx, struct fed_link_session *session,
+    struct fed_link_exchange *exchange, const struct fed_link_server_request *request)
+{
+    (void)ctx;
+    requests++;
+    if (close_in_request) {
+        fed_link_session_close(session);
+        open_exchange = exchange;
+    } else if (fed_span_is(request->path, "late")) {
+        open_exchange = exchange;
+    } else {
+        fed_link_answer(exchange,
+            request->method == FED_LINK_GET ? FED_LINK_CONTENT : FED_LINK_CHANGED,
+            request->method == FED_LINK_GET ? fed_buf_span(&body) : (struct fed_span){NULL, 0}, 0);
+    }
+}
+
+static void on_notified(void *ctx, struct fed_link_session *session, uint64_t tag, bool good)
+{
+    (void)ctx;
+    (void)session;
+    (void)tag;
+    if (good)
+        delivered++;
+    else
+        undelivered++;
+}
+
+static int setup(void **state)
+{
+    struct fed_link_server_events events = {
+        .alive = on_alive, .request = on_request, .notified = on_notified};
+
+    (void)state;
+    now_ms = 1000;
+    n_sent = requests = alive = delivered = undelivered = transport_closed = 0;
+    open_exchange = NULL;
+    close_in_request = false;
+    fed_buf_init(&body, fed_alloc_system(), 1u << 20);
+    fed_buf_put_text(&body, "body");
+    assert_int_equal(
+        fed_coap_server_init(&server, fed_alloc_system(), &loop, NULL, &events, &transport),
+        FED_OK);
+    peer = fed_coap_peer_new(&server, NULL);
+    assert_non_null(peer);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fed_coap_server_fini(&server);
+    fed_buf_fini(&body);
+    return 0;
+}
+
+static void receive(const void *bytes, size_t len)
+{
+    fed_coap_peer_received(peer, fed_span_of(bytes, len));
+}
+#define RECEIVE(text) receive(text, sizeof(text) - 1)
+
+static void expect_sent(size_t at, const void *bytes, size_t len)
+{
+    assert_true(at < n_sent);
+    assert_int_equal(sent[at].len, len);
+    assert_memory_equal(sent[at].bytes, bytes, len);
+}
+#define EXPECT(at, text) expect_sent(at, text, sizeof(text) - 1)
+
+/* ---- message format ---- */
+
+static void test_ping(void **state)
+{
+    (void)state;
+    RECEIVE("\x40\x00\x12\x34");
+    assert_int_equal(n_sent, 1);
+    EXPECT(0, "\x70\x00\x12\x34");
+    assert_int_equal(alive, 1);
+}
+
+static void test_malformed(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        bool reset;
+    } cases[] = {
+        {"", 0, false},
+        {"\x40\x01\x12", 3, false},     /* too short */
+        {"\x80\x01\x12\x34", 4, false}, /* version 2 */
+        {"\x49\x01\x12\x34"
+         "123456789",
+            13, true}, /* token of nine bytes */
+        {"\x42\x01\x12\x34"
+         "1",
+            5, true},                        /* token cut off */
+        {"\x40\x00\x12\x34\x01", 5, true},   /* an empty message with something in it */
+        {"\x40\x01\x12\x34\xff", 5, true},   /* a marker without payload */
+        {"\x40\x01\x12\x34\xb5xx", 7, true}, /* an option cut off */
+        {"\x40\x01\x12\x34\xf1x", 6, true},  /* reserved delta */
+        {"\x40\x01\x12\x34\xbfx", 6, true},  /* reserved length */
+        {"\x40\x20\x12\x34", 4, true},       /* reserved class 1 */
+        {"\x40\xe1\x12\x34", 4, true},       /* reserved class 7 */
+        {"\x40\x45\x12\x34", 4, true},       /* an answer that nobody asked for */
+        {"\x50\x20\x12\x34", 4, false},      /* not confirmable: silence */
+        {"\x60\x45\x12\x34", 4, false},
+        {"\x70\x00\x12\x34", 4, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        n_sent = 0;
+        receive(cases[i].bytes, cases[i].len);
+        assert_int_equal(n_sent, cases[i].reset ? 1 : 0);
+        if (cases[i].reset)
+            EXPECT(0, "\x70\x00\x12\x34");
+    }
+    assert_int_equal(requests, 0);
+}
+
+static void test_refusals(void **state)
+{
+    static const uint8_t block1[] = {0x40, 0x02, 0, 5, 0xb1, 's', 0xd1, 3, 0x08, 0xff, 'x'};
+
+    (void)state;
+    RECEIVE("\x41\x01\x00\x01T\xb1"
+            "b\x61"
+            "x"); /* option 17, critical, unknown here */
+    EXPECT(0, "\x61\x82\x00\x01T");
+    RECEIVE("\x41\x01\x00\x02T\xb3"
+            "a/b"); /* a separator in a segment */
+    EXPECT(1, "\x61\x80\x00\x02T");
+    RECEIVE("\x41\x01\x00\x03T\xb1"
+            "b\xc1\x07"); /* block size 7 is reserved */
+    EXPECT(2, "\x61\x80\x00\x03T");
+    RECEIVE("\x40\x03\x00\x04\xb1"
+            "b"); /* PUT */
+    EXPECT(3, "\x60\x85\x00\x04");
+    receive(block1, sizeof(block1)); /* an upload in blocks: 4.13 with Size1 1024 */
+    EXPECT(4, "\x60\x8d\x00\x05\xd2\x2f\x04\x00");
+    assert_int_equal(requests, 0);
+    RECEIVE("\x41\x01\x00\x06T\xb1"
+            "b\x71"
+            "x"); /* option 18 is elective: ignored */
+    EXPECT(5, "\x61\x45\x00\x06T\xff"
+              "body");
+    RECEIVE("\x51\x01\x00\x07T\xb1"
+            "b"); /* not confirmable: answered likewise, with an id of ours */
+    assert_int_equal(sent[6].bytes[0], 0x51);
+    assert_int_equal(sent[6].bytes[1], 0x45);
+}
+
+/* ---- repetitions ---- */
+
+static void test_repeated_post(void **state)
+{
+    (void)state;
+    RECEIVE("\x41\x02\x00\x09T\xb1s\xffx");
+    RECEIVE("\x41\x02\x00\x09T\xb1s\xffx");
+    assert_int_equal(requests, 1);
+    assert_int_equal(n_sent, 2);
+    EXPECT(0, "\x61\x44\x00\x09T");
+    EXPECT(1, "\x61\x44\x00\x09T");
+    pass_ms(FED_COAP_EXCHANGE_LIFETIME_MS + 1); /* then the id may be used for something new */
+    RECEIVE("\x41\x02\x00\x09T\xb1s\xffx");
+    assert_int_equal(requests, 2);
+}
+
+static void test_late_answer(void **state)
+{
+    (void)state;
+    RECEIVE("\x41\x01\x00\x09T\xb4late");
+    RECEIVE("\x41\x01\x00\x09T\xb4late");
+    assert_int_equal(n_sent, 0);
+    pass_ms(1000);
+    assert_int_equal(n_sent, 1);
+    EXPECT(0, "\x60\x00\x00\x09");
+    RECEIVE("\x41\x01\x00\x09T\xb4late");
+    EXPECT(1, "\x60\x00\x00\x09");
+    assert_int_equal(requests, 1);
+    fed_link_answer(open_exchange, FED_LINK_CONTENT, FED_SPAN_LIT("at last"), 0);
+    assert_int_equal(n_sent, 3);
+    assert_int_equal(sent[2].bytes[0], 0x41); /* confirmable, with an id of ours */
+    pass_ms(3000);
+    assert_int_equal(n_sent, 4); /* once more */
+    assert_memory_equal(sent[3].bytes, sent[2].bytes, sent[2].len);
+    receive((uint8_t[]){0x60, 0, sent[2].bytes[2], sent[2].bytes[3]}, 4);
+    pass_ms(100000);
+    assert_int_equal(n_sent, 4);
+    assert_int_equal(timer.due_ms, UINT64_MAX);
+}
+
+static void test_too_many_open(void **state)
+{
+    struct fed_link_exchange *kept[FED_COAP_EXCHANGES_MAX];
+    uint8_t request[] = {0x40, 0x01, 0, 0, 0xb4, 'l', 'a', 't', 'e'};
+
+    (void)state;
+    for (unsigned i = 0; i < FED_COAP_EXCHANGES_MAX; i++) {
+        request[3] = (uint8_t)i;
+        receive(request, sizeof(request));
+        kept[i] = open_exchange;
+    }
+    request[3] = 200;
+    receive(request, sizeof(request));
+    EXPECT(0, "\x60\xa3\x00\xc8\xd1\x01\x01"); /* 5.03, Max-Age 1 */
+    for (unsigned i = 0; i < FED_COAP_EXCHANGES_MAX; i++)
+        fed_link_answer(kept[i], FED_LINK_UNAVAILABLE, (struct fed_span){NULL, 0}, 300);
+    EXPECT(1, "\x60\xa3\x00\x00\xd2\x01\x01\x2c"); /* Max-Age 300 */
+}
+
+/* ---- observation ---- */
+
+static void observe(void)
+{
+    RECEIVE("\x41\x01\x00\x01O\x60\x51"
+            "b");
+    assert_int_equal(sent[n_sent - 1].bytes[0], 0x61);
+    n_sent = 0;
+}
+
+static void test_notification(void **state)
+{
+    (void)state;
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 1), FED_ERR_NOT_FOUND);
+    observe();
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 1), FED_OK);
+    assert_int_equal(n_sent, 1);
+    assert_memory_equal(sent[0].bytes, "\x41\x45", 2);
+    assert_memory_equal(sent[0].bytes + 4,
+        "O\x61\x02\xff"
+        "1",
+        5);
+    pass_ms(200000); /* 2 s x 1 to 1.5, doubled four times: five sends, then it is given up */
+    assert_int_equal(n_sent, 5);
+    assert_int_equal(undelivered, 1);
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("2"), 2), FED_ERR_NOT_FOUND);
+}
+
+static void test_notification_reset(void **state)
+{
+    (void)state;
+    observe();
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 1), FED_OK);
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("2"), 2), FED_OK);
+    receive((uint8_t[]){0x70, 0, sent[0].bytes[2], sent[0].bytes[3]}, 4);
+    assert_int_equal(undelivered, 1);
+    assert_int_equal(n_sent, 1);
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("3"), 3), FED_ERR_NOT_FOUND);
+    assert_int_equal(timer.due_ms, UINT64_MAX);
+}
+
+static void test_notification_of_old_observation(void **state)
+{
+    (void)state;
+    observe();
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 1), FED_OK);
+    RECEIVE("\x41\x01\x00\x02P\x60\x51"
+            "b"); /* observes again, by another token */
+    receive((uint8_t[]){0x70, 0, sent[0].bytes[2], sent[0].bytes[3]},
+        4); /* does not know the old one */
+    assert_int_equal(undelivered, 0);
+    n_sent = 0;
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("2"), 2), FED_OK);
+    assert_int_equal(sent[0].bytes[4], 'P');
+    RECEIVE("\x41\x01\x00\x03P\x61\x01\x51"
+            "b"); /* Observe 1: no more */
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("3"), 3), FED_ERR_NOT_FOUND);
+}
+
+/* ---- blocks ---- */
+
+static void test_blocks(void **state)
+{
+    (void)state;
+    fed_buf_clear(&body);
+    for (unsigned i = 0; i < 2500; i++)
+        fed_buf_put_u8(&body, (uint8_t)(i / 10));
+    RECEIVE("\x40\x01\x00\x01\xb1"
+            "b");
+    assert_int_equal(requests, 1);
+    fed_buf_put_u8(&body, 7); /* the resource changes; the blocks do not */
+    RECEIVE("\x50\x01\x00\x02\xb1"
+            "b\xc1\x26");
+    assert_int_equal(requests, 1);
+    assert_int_equal(sent[1].len, 4 + 9 + 3 + 1 + 452);
+    assert_memory_equal(sent[1].bytes + 4, sent[0].bytes + 4, 9); /* ETag */
+    assert_memory_equal(sent[1].bytes + 13, "\xd1\x06\x26\xff", 4);
+    assert_memory_equal(sent[1].bytes + 17, body.at + 2048, 452);
+    RECEIVE("\x40\x01\x00\x03\xb1"
+            "b\xc1\x36"); /* beyond the end */
+    EXPECT(2, "\x60\x80\x00\x03");
+    pass_ms(FED_COAP_BODY_MS + 1); /* forgotten: the resource is asked again */
+    RECEIVE("\x40\x01\x00\x04\xb1"
+            "b\xc1\x16");
+    assert_int_equal(requests, 2);
+    assert_memory_not_equal(sent[3].bytes + 4, sent[0].bytes + 4, 9);
+    RECEIVE("\x40\x02\x00\x05\xb1s\xc1\x16"); /* but never a POST */
+    EXPECT(4, "\x60\x88\x00\x05");
+    assert_int_equal(requests, 2);
+}
+
+static void test_close_inside(void **state)
+{
+    (void)state;
+    close_in_request = true;
+    RECEIVE("\x40\x01\x00\x01\xb1"
+            "b");
+    assert_int_equal(transport_closed, 1);
+    assert_null(server.sessions);
+    fed_link_answer(open_exchange, FED_LINK_CONTENT, FED_SPAN_LIT("x"), 0);
+    assert_int_equal(n_sent, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_ping),
+        TEST(test_malformed),
+        TEST(test_refusals),
+        TEST(test_repeated_post),
+        TEST(test_late_answer),
+        TEST(test_too_many_open),
+        TEST(test_notification),
+        TEST(test_notification_reset),
+        TEST(test_notification_of_old_observation),
+        TEST(test_blocks),
+        TEST(test_close_inside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
