@@ -148,13 +148,17 @@ def deflated_size(objs):
     return len(zlib.compress(to_jsonl(objs), 9))
 
 
-def federated(obj, cluster):
-    """The federated object whose template is obj, placed on one cluster."""
+def placement(site):
+    return {"clusterSelector": {"matchLabels": {"site": site}}}
+
+
+def federated(obj, site):
+    """The federated object whose template is obj, placed on the clusters labelled with the site."""
     template = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind")}
     template["metadata"] = {k: v for k, v in obj["metadata"].items() if k in ("labels", "annotations")}
     return {"apiVersion": "types.kubefed.io/v1beta1", "kind": f"Federated{obj['kind']}",
             "metadata": {"name": obj["metadata"]["name"], "namespace": obj["metadata"]["namespace"]},
-            "spec": {"template": template, "placement": {"clusters": [{"name": cluster}]}}}
+            "spec": {"template": template, "placement": placement(site)}}
 
 
 def member_path(obj):

@@ -9,13 +9,14 @@ import tempfile
 import time
 
 from . import workload
-from .kube import Api, ApiError, Marks, MERGE_PATCH
+from .kube import JSON_PATCH, MERGE_PATCH, Api, ApiError, Marks
 from .relay import LOOPBACK, Relay
 from .results import note
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 SYSTEM = "kube-federation-system"
 START_LIMIT_S = 30
+CLUSTERS = f"/apis/core.kubefed.io/v1beta1/namespaces/{SYSTEM}/kubefedclusters"
 
 
 def run(*command, **options):
@@ -98,29 +99,39 @@ class Hub:
 
     def cluster_ready(self, name):
         try:
-            cluster = self.api.call("GET", f"/apis/core.kubefed.io/v1beta1/namespaces/{SYSTEM}/kubefedclusters/{name}")
+            cluster = self.api.call("GET", f"{CLUSTERS}/{name}")
         except ApiError:
             return False
         conditions = cluster.get("status", {}).get("conditions", [])
         return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
-    def load(self, namespace, objs, cluster):
-        """A namespace and the objects in it, federated to one cluster."""
+    def load(self, namespace, objs):
+        """A namespace and the objects in it, federated to the clusters whose site is the namespace's name."""
         self.api.call("POST", "/api/v1/namespaces",
                       {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         self.api.call("POST", f"/apis/types.kubefed.io/v1beta1/namespaces/{namespace}/federatednamespaces",
                       {"apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedNamespace",
                        "metadata": {"name": namespace, "namespace": namespace},
-                       "spec": {"placement": {"clusters": [{"name": cluster}]}}})
+                       "spec": {"placement": workload.placement(namespace)}})
         for obj in objs:
-            self.api.call("POST", workload.hub_path(obj["kind"], namespace), workload.federated(obj, cluster))
+            self.api.call("POST", workload.hub_path(obj["kind"], namespace), workload.federated(obj, namespace))
+
+    def place(self, cluster, namespace):
+        """Lets the objects of load() go to a cluster, all at once; returns the time of the hub's answer."""
+        self.api.call("PATCH", f"{CLUSTERS}/{cluster}", {"metadata": {"labels": {"site": namespace}}}, MERGE_PATCH)
+        return time.monotonic()
 
     def change_image(self, namespace, name, image):
-        """Ends with the hub's answer; returns its time."""
+        """Returns the time of the hub's answer."""
         self.api.call("PATCH", f"{workload.hub_path('Deployment', namespace)}/{name}",
-                      {"spec": {"template": {"spec": {"template": {"spec": {"containers": [
-                          {"name": "app", "image": image}]}}}}}}, MERGE_PATCH)
+                      [{"op": "replace", "path": "/spec/template/spec/template/spec/containers/0/image",
+                        "value": image}], JSON_PATCH)
         return time.monotonic()
+
+    def pause(self, namespace, name):
+        """From now on changes of a Deployment start no pods."""
+        self.api.call("PATCH", f"{workload.hub_path('Deployment', namespace)}/{name}",
+                      {"spec": {"template": {"spec": {"paused": True}}}}, MERGE_PATCH)
 
     def stop(self):
         self._process.stop()
@@ -223,6 +234,7 @@ class Fleet:
         edge.agent_stop()
         if not self.loaded:
             self.load()
+            self.hub.place(edge.name, "bench")
         mark = self.relay.mark()
         edge.agent_start(self.relay.port if through_relay else self.hub.coap_port)
         self.wait_applied(edge, self.objects)
@@ -236,7 +248,7 @@ class Fleet:
 
     def load(self):
         note(f"loading {len(self.objects)} objects into the hub")
-        self.hub.load("bench", self.objects, self.EDGE)
+        self.hub.load("bench", self.objects)
         self.loaded = True
 
     @staticmethod
