@@ -9,7 +9,8 @@
 
 #define STATUS_ARENA_MAX (4u << 20)
 
-/* Cuts at a character boundary; control characters become spaces, so that a message stays one line. */
+/* Cuts at a character boundary; control characters become spaces, so that a message stays one line.
+ */
 static void copy_cut(struct fed_span text, char *out, size_t size)
 {
     size_t len = text.len < size - 1 ? text.len : size - 1;
@@ -36,8 +37,7 @@ static bool read_status(
         copy_cut(fed_json_string(fed_json_get(root, "reason")), out->reason, sizeof out->reason);
         copy_cut(fed_json_string(fed_json_find(root, "details.kind")), out->details_kind,
             sizeof out->details_kind);
-        copy_cut(
-            fed_json_string(fed_json_get(root, "message")), out->message, sizeof out->message);
+        copy_cut(fed_json_string(fed_json_get(root, "message")), out->message, sizeof out->message);
     }
     fed_json_doc_free(doc);
     return is_status;

@@ -1,4 +1,5 @@
-/* answer.h - what a refusing API server said: metav1.Status (Kubernetes API conventions, "Response Status Kind"). */
+/* answer.h - what a refusing API server said: metav1.Status (Kubernetes API conventions, "Response
+ * Status Kind"). */
 #ifndef FEDLET_AGENT_ANSWER_H
 #define FEDLET_AGENT_ANSWER_H
 
@@ -9,7 +10,8 @@ struct agent_answer {
     unsigned status;
     char reason[64];       /* "NotFound", "Invalid" ...; "" when the body is no Status */
     char details_kind[64]; /* resource that it is about, "namespaces" for a missing one */
-    char message[AGENT_MESSAGE_MAX + 1]; /* Status.message, else the beginning of the body, else the status number */
+    char message[AGENT_MESSAGE_MAX +
+                 1]; /* Status.message, else the beginning of the body, else the status number */
 };
 
 void agent_answer_read(

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define PATH_MAX_BYTES 4096u
-/* A request under way holds up later phases no longer than this: a slow admission webhook is nobody else's trouble. */
+/* A request under way holds up later phases no longer than this: a slow admission webhook is nobody
+ * else's trouble. */
 #define PATIENCE_MS 2000u
 #define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
 
@@ -84,8 +85,8 @@ static void log_refused(struct agent_apply *apply, const struct agent_entry *ent
 
     /* The first time only: the same refusal again is no news. */
     fed_log(apply->ports.log, entry->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_DEBUG,
-        "%s: %s: %s; again in %llu s", agent_entry_name(entry, name), agent_step_name(step), message,
-        (unsigned long long)(wait_ms + 999) / 1000);
+        "%s: %s: %s; again in %llu s", agent_entry_name(entry, name), agent_step_name(step),
+        message, (unsigned long long)(wait_ms + 999) / 1000);
 }
 
 void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
@@ -128,7 +129,8 @@ bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fe
     if (agent_seen_parse(apply->ports.mem, doc, body, entry->work.api_version, entry->work.kind,
             out, &diag) == FED_OK)
         return true;
-    apply_retry(apply, entry, (enum agent_step)entry->step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
+    apply_retry(
+        apply, entry, (enum agent_step)entry->step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
     fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), diag.text);
     return false;
 }
@@ -225,8 +227,8 @@ static void apply_answer(struct agent_apply *apply, struct agent_entry *entry,
     if (superseded)
         return;
     agent_answer_read(apply->ports.mem, answer, &refusal);
-    apply_refused(apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s,
-        apply_reason(entry));
+    apply_refused(
+        apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
 }
 
 static void transport_failed(struct agent_apply *apply, struct agent_entry *entry,
@@ -246,8 +248,8 @@ static void transport_failed(struct agent_apply *apply, struct agent_entry *entr
 
 /* ---- requests ---- */
 
-static void on_done(void *ctx, enum fed_err err, const struct fed_kube_answer *answer,
-    const struct fed_diag *diag)
+static void on_done(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
     struct call call = *(struct call *)ctx;
     struct agent_apply *apply = call.apply;
@@ -408,8 +410,7 @@ static void hold(struct agent_apply *apply, struct agent_entry *entry)
     apply_retry(apply, entry, (enum agent_step)entry->step, MISSING_FLOOR_MS, RETRY_CEILING_MS, 0);
     fed_diag_set(&message, FED_OK, "namespace \"" FED_SPAN_FMT "\" is not there yet",
         FED_SPAN_ARG(entry->work.ns));
-    agent_entry_set(
-        apply->table, entry, FED_WORK_WAITING, apply_reason(entry), message.text);
+    agent_entry_set(apply->table, entry, FED_WORK_WAITING, apply_reason(entry), message.text);
     changed(apply, entry);
 }
 
@@ -435,7 +436,8 @@ static uint64_t next_look(const struct agent_entry *entry, uint64_t now_ms)
     return due_ms > now_ms ? due_ms : UINT64_MAX;
 }
 
-/* The lowest phase that has something under way or due; PHASE_LAST when none. *next_ms: earliest later time. */
+/* The lowest phase that has something under way or due; PHASE_LAST when none. *next_ms: earliest
+ * later time. */
 static unsigned find_phase(const struct agent_apply *apply, uint64_t now_ms, uint64_t *next_ms)
 {
     unsigned lowest = PHASE_LAST;
@@ -456,7 +458,8 @@ static unsigned find_phase(const struct agent_apply *apply, uint64_t now_ms, uin
     return lowest;
 }
 
-/* Starts what fits of one phase; false when an entry could only be put off, so that the phases must be looked at again. */
+/* Starts what fits of one phase; false when an entry could only be put off, so that the phases must
+ * be looked at again. */
 static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_ms)
 {
     bool stands = true;
@@ -538,8 +541,7 @@ bool agent_apply_is_settled(const struct agent_apply *apply)
 {
     uint64_t next_ms;
 
-    return apply->n_calls == 0 &&
-           find_phase(apply, apply_now(apply), &next_ms) == PHASE_LAST;
+    return apply->n_calls == 0 && find_phase(apply, apply_now(apply), &next_ms) == PHASE_LAST;
 }
 
 enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state *state,

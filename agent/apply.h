@@ -1,19 +1,20 @@
 /* apply.h - brings the member to what the table asks for, one request per entry at a time.
  *
- * What is due goes out in phases: namespaces, CRDs, configuration (accounts, RBAC, ConfigMaps, Secrets), Services, workloads,
- * the rest; then removals, the other way round. A phase waits only for entries of earlier phases that are due or under
- * way: one that failed and waits for its next attempt holds up nobody, except that works of a namespace that is in the
- * bundle wait for it.
+ * What is due goes out in phases: namespaces, CRDs, configuration (accounts, RBAC, ConfigMaps,
+ * Secrets), Services, workloads, the rest; then removals, the other way round. A phase waits only
+ * for entries of earlier phases that are due or under way: one that failed and waits for its next
+ * attempt holds up nobody, except that works of a namespace that is in the bundle wait for it.
  *
  * entry->step    request                                  after success
- *   READ         GET (metadata)                           APPLY, refused, DELETE, RELEASE, or dropped
- *   APPLY        PATCH, server-side apply, forced         NONE, state Applied
- *   DELETE       DELETE with our uid, in the background   READ until it is gone
- *   RELEASE      PATCH label and ownership off            dropped
+ *   READ         GET (metadata)                           APPLY, refused, DELETE, RELEASE, or
+ * dropped APPLY        PATCH, server-side apply, forced         NONE, state Applied DELETE DELETE
+ * with our uid, in the background   READ until it is gone RELEASE      PATCH label and ownership
+ * off            dropped
  *
- * READ comes before the first apply of an entry whose object we do not know: an object that exists unmanaged is taken
- * over only with FED_WORK_ADOPT, one labelled kubefed.io/managed "false" is never touched. Deletion is by inventory and
- * uid only; a missing object is applied again, never taken as a wish. */
+ * READ comes before the first apply of an entry whose object we do not know: an object that exists
+ * unmanaged is taken over only with FED_WORK_ADOPT, one labelled kubefed.io/managed "false" is
+ * never touched. Deletion is by inventory and uid only; a missing object is applied again, never
+ * taken as a wish. */
 #ifndef FEDLET_AGENT_APPLY_H
 #define FEDLET_AGENT_APPLY_H
 
@@ -41,7 +42,8 @@ void agent_apply_free(struct agent_apply *apply);
 
 /* Starts what is due and sets the timer for the rest. Call after staging. */
 void agent_apply_kick(struct agent_apply *apply);
-/* While paused nothing is started (API server away). Ending the pause tries everything that waits at once. */
+/* While paused nothing is started (API server away). Ending the pause tries everything that waits
+ * at once. */
 void agent_apply_pause(struct agent_apply *apply);
 void agent_apply_resume(struct agent_apply *apply);
 bool agent_apply_is_settled(const struct agent_apply *apply);
@@ -49,8 +51,8 @@ bool agent_apply_is_settled(const struct agent_apply *apply);
 /* The object of the entry as a list or watch showed it. */
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
-/* The watch lost sight of it (label taken off, or deleted), or a complete list did not contain it. resource_version 0:
- * not known. manager: who may have done it, "" for unknown. */
+/* The watch lost sight of it (label taken off, or deleted), or a complete list did not contain it.
+ * resource_version 0: not known. manager: who may have done it, "" for unknown. */
 void agent_apply_lost(struct agent_apply *apply, struct agent_entry *entry,
     uint64_t resource_version, const char *manager);
 
@@ -59,7 +61,8 @@ unsigned agent_apply_phase(struct fed_span api_version, struct fed_span kind);
 /* Accept header of the requests for objects of this entry's kind. */
 const char *agent_apply_accept(const struct fed_work *work);
 #define AGENT_ACCEPT_METADATA "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-#define AGENT_ACCEPT_METADATA_LIST "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+#define AGENT_ACCEPT_METADATA_LIST                                                                 \
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 #define AGENT_ACCEPT_FULL "application/json"
 
 #endif

@@ -1,12 +1,12 @@
-/* apply_drift.c - what the watch says about an entry's object: health, and drift that is put back at a bounded rate
- * (see apply.h). */
+/* apply_drift.c - what the watch says about an entry's object: health, and drift that is put back
+ * at a bounded rate (see apply.h). */
 #include "agent/apply_inner.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Whether this restore is one too many. Counts within a window; once contested, the window grows with the pause, so that a
- * slow fight stays one. */
+/* Whether this restore is one too many. Counts within a window; once contested, the window grows
+ * with the pause, so that a slow fight stays one. */
 static bool is_fight(struct agent_entry *entry, uint64_t now_ms)
 {
     uint64_t window_ms = AGENT_FIGHT_WINDOW_MS + 2u * (uint64_t)entry->fight.wait_ms;
@@ -24,8 +24,8 @@ static bool is_fight(struct agent_entry *entry, uint64_t now_ms)
     return true;
 }
 
-static void restore(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const char *manager)
+static void restore(
+    struct agent_apply *apply, struct agent_entry *entry, enum agent_step step, const char *manager)
 {
     const char *who = manager[0] ? manager : "another client";
     uint64_t now_ms = apply_now(apply);
@@ -38,8 +38,8 @@ static void restore(struct agent_apply *apply, struct agent_entry *entry, enum a
             agent_entry_name(entry, name),
             step == AGENT_STEP_READ ? "deleted or unlabelled" : "changed", who);
     } else {
-        entry->due_ms = agent_retry_failed(&entry->fight, now_ms, FIGHT_FLOOR_MS,
-            FIGHT_CEILING_MS, agent_spread(&apply->ports), 0);
+        entry->due_ms = agent_retry_failed(&entry->fight, now_ms, FIGHT_FLOOR_MS, FIGHT_CEILING_MS,
+            agent_spread(&apply->ports), 0);
         fed_diag_set(&message, FED_OK,
             "\"%s\" keeps changing the object in the member; it is put back with growing pauses",
             who);

@@ -1,17 +1,17 @@
-/* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_read.c, apply_remove.c,
- * apply_drift.c. */
+/* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_read.c,
+ * apply_remove.c, apply_drift.c. */
 #ifndef FEDLET_AGENT_APPLY_INNER_H
 #define FEDLET_AGENT_APPLY_INNER_H
 
 #include "agent/apply.h"
 
 /* Waits, in milliseconds. */
-#define RETRY_FLOOR_MS 500u       /* the server's trouble */
+#define RETRY_FLOOR_MS 500u /* the server's trouble */
 #define RETRY_CEILING_MS 60000u
-#define MISSING_FLOOR_MS 1000u    /* namespace or kind not there yet */
-#define REFUSED_FLOOR_MS 5000u    /* the object's trouble */
+#define MISSING_FLOOR_MS 1000u /* namespace or kind not there yet */
+#define REFUSED_FLOOR_MS 5000u /* the object's trouble */
 #define REFUSED_CEILING_MS 300000u
-#define GONE_FLOOR_MS 300u        /* until a deleted object is gone */
+#define GONE_FLOOR_MS 300u /* until a deleted object is gone */
 #define GONE_CEILING_MS 30000u
 #define FIGHT_FLOOR_MS 10000u
 #define FIGHT_CEILING_MS 300000u
@@ -46,21 +46,23 @@ void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum ag
     const struct agent_answer *answer, unsigned retry_after_s, const char *reason);
 /* KubeFed's word for a failed apply of this entry. */
 const char *apply_reason(const struct agent_entry *entry);
-/* Starts a request; the entry is busy until its answer. false: it could not be started (already planned again). */
+/* Starts a request; the entry is busy until its answer. false: it could not be started (already
+ * planned again). */
 bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     const struct fed_kube_request *request);
 /* Parses an object in the answer; on failure the step is planned again. */
 bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fed_json_doc *doc,
     struct fed_span body, struct agent_seen *out);
-void apply_note_status(struct agent_apply *apply, struct agent_entry *entry,
-    const struct agent_seen *seen);
+void apply_note_status(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
 
 void apply_read_answer(
     struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
-void apply_remove_seen(struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen);
+void apply_remove_seen(
+    struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen);
 void apply_start_delete(struct agent_apply *apply, struct agent_entry *entry);
-void apply_remove_answer(struct agent_apply *apply, struct agent_entry *entry,
-    enum agent_step step, const struct fed_kube_answer *answer);
+void apply_remove_answer(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    const struct fed_kube_answer *answer);
 /* The entry is done with: its object is gone or released. */
 void apply_drop(struct agent_entry *entry);
 /* After an apply: did events that came meanwhile show another state than the one we made? */

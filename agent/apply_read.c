@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static void refuse(struct agent_apply *apply, struct agent_entry *entry, const char *reason,
-    const char *message)
+static void refuse(
+    struct agent_apply *apply, struct agent_entry *entry, const char *reason, const char *message)
 {
     char name[AGENT_ENTRY_NAME_SIZE];
 
@@ -78,7 +78,7 @@ void apply_read_answer(
         absent(apply, entry);
     } else {
         agent_answer_read(apply->ports.mem, answer, &refusal);
-        apply_refused(apply, entry, AGENT_STEP_READ, &refusal, answer->retry_after_s,
-            "RetrievalFailed");
+        apply_refused(
+            apply, entry, AGENT_STEP_READ, &refusal, answer->retry_after_s, "RetrievalFailed");
     }
 }

@@ -54,7 +54,8 @@ static void leave_alone(struct agent_apply *apply, struct agent_entry *entry, co
     apply_drop(entry);
 }
 
-void apply_remove_seen(struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen)
+void apply_remove_seen(
+    struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen)
 {
     bool same = entry->uid[0] && strcmp(entry->uid, seen->uid) == 0;
 
@@ -100,8 +101,8 @@ static bool is_success(unsigned status)
     return status >= 200 && status < 300;
 }
 
-void apply_remove_answer(struct agent_apply *apply, struct agent_entry *entry,
-    enum agent_step step, const struct fed_kube_answer *answer)
+void apply_remove_answer(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    const struct fed_kube_answer *answer)
 {
     bool release = step == AGENT_STEP_RELEASE;
     struct agent_answer refusal;

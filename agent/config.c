@@ -24,10 +24,11 @@ static const struct key {
     {"kubeconfig", "--kubeconfig", KIND_TEXT, offsetof(struct agent_config, kubeconfig),
         AGENT_PATH_MAX, NULL, "",
         "the member cluster; empty: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount"},
-    {"link", "--link", KIND_CHOICE, offsetof(struct agent_config, link), 8, "auto coap https", "auto",
-        "how to reach the hub: auto, coap or https (this build speaks coap)"},
+    {"link", "--link", KIND_CHOICE, offsetof(struct agent_config, link), 8, "auto coap https",
+        "auto", "how to reach the hub: auto, coap or https (this build speaks coap)"},
     {"hubs", "--hub", KIND_HUBS, 0, 0, NULL, "",
-        "addresses instead of those that came with the token, for example coaps://hub.example:5684"},
+        "addresses instead of those that came with the token, for example "
+        "coaps://hub.example:5684"},
     {"logLevel", "--log-level", KIND_CHOICE, offsetof(struct agent_config, log_level), 8,
         "error warn info debug", "info", "most detailed lines: error, warn, info or debug"},
 };
@@ -65,11 +66,11 @@ static enum fed_err set(
     if (key->kind == KIND_HUBS)
         return add_hub(config, value, diag);
     if (key->kind == KIND_CHOICE && !is_choice(key->choices, value))
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s: \"%s\" is none of %s", key->name, value,
-            key->choices);
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "%s: \"%s\" is none of %s", key->name, value, key->choices);
     if (fed_span_to_cstr(fed_span_text(value), (char *)config + key->at, key->size))
-        return fed_diag_set(diag, FED_ERR_LIMIT, "%s: longer than %zu bytes", key->name,
-            key->size - 1);
+        return fed_diag_set(
+            diag, FED_ERR_LIMIT, "%s: longer than %zu bytes", key->name, key->size - 1);
     return FED_OK;
 }
 
@@ -123,8 +124,8 @@ enum fed_err agent_config_read(
     return err;
 }
 
-enum fed_err agent_config_option(struct agent_config *config, const char *option,
-    const char *value, bool *first, struct fed_diag *diag)
+enum fed_err agent_config_option(struct agent_config *config, const char *option, const char *value,
+    bool *first, struct fed_diag *diag)
 {
     for (size_t i = 0; i < N_KEYS; i++) {
         if (strcmp(keys[i].option, option) != 0)
@@ -140,7 +141,8 @@ enum fed_err agent_config_option(struct agent_config *config, const char *option
 
 void agent_config_sample(struct fed_buf *out)
 {
-    fed_buf_put_text(out, "# fedlet configuration. Every key may be left out; these are the defaults.\n");
+    fed_buf_put_text(
+        out, "# fedlet configuration. Every key may be left out; these are the defaults.\n");
     for (size_t i = 0; i < N_KEYS; i++) {
         fed_buf_printf(out, "\n# %s\n", keys[i].help);
         if (keys[i].kind == KIND_HUBS)

@@ -1,5 +1,6 @@
-/* config.h - what can be set: one table of keys feeds the file, the options of the command line, `fedlet config --check` and
- * `fedlet config --sample`. The file is YAML; the command line wins over it. */
+/* config.h - what can be set: one table of keys feeds the file, the options of the command line,
+ * `fedlet config --check` and `fedlet config --sample`. The file is YAML; the command line wins
+ * over it. */
 #ifndef FEDLET_AGENT_CONFIG_H
 #define FEDLET_AGENT_CONFIG_H
 
@@ -22,8 +23,9 @@ void agent_config_defaults(struct agent_config *config);
 /* Reads the document (JSON, from the YAML file). FED_ERR_INVALID with the key and its range. */
 FED_MUST_USE enum fed_err agent_config_read(
     struct agent_config *config, struct fed_span json, struct fed_diag *diag);
-/* Sets one key by its option name ("--state-dir"). FED_ERR_NOT_FOUND when it is no such option. A list is begun anew by
- * its first value from the command line: *first is the caller's memory for that, true at the start. */
+/* Sets one key by its option name ("--state-dir"). FED_ERR_NOT_FOUND when it is no such option. A
+ * list is begun anew by its first value from the command line: *first is the caller's memory for
+ * that, true at the start. */
 FED_MUST_USE enum fed_err agent_config_option(struct agent_config *config, const char *option,
     const char *value, bool *first, struct fed_diag *diag);
 /* A commented file with the defaults. */

@@ -15,8 +15,8 @@ static void persist_soon(struct agent_daemon *d)
     if (d->persist_set)
         return;
     d->persist_set = true;
-    agent_timer_at(&d->ports, d->persist_timer,
-        fed_loop_now_ms(d->ports.loop) + AGENT_PERSIST_DELAY_MS);
+    agent_timer_at(
+        &d->ports, d->persist_timer, fed_loop_now_ms(d->ports.loop) + AGENT_PERSIST_DELAY_MS);
 }
 
 static void leave_check(struct agent_daemon *d)
@@ -47,7 +47,8 @@ static void persist(struct agent_daemon *d)
         agent_retry_failed(&d->persist_retry, fed_loop_now_ms(d->ports.loop), PERSIST_FLOOR_MS,
             PERSIST_CEILING_MS, agent_spread(&d->ports), 0));
     fed_log(d->ports.log, d->persist_retry.attempts <= 1 ? FED_LOG_ERROR : FED_LOG_DEBUG,
-        "state file: %s; going on from memory, trying again", diag.text[0] ? diag.text : fed_err_text(err));
+        "state file: %s; going on from memory, trying again",
+        diag.text[0] ? diag.text : fed_err_text(err));
 }
 
 static void on_persist_timer(void *ctx)
@@ -177,7 +178,8 @@ static void log_kept(struct agent_daemon *d)
 
     for (size_t i = 0; i < d->table.n; i++) {
         if (d->table.at[i]->kept)
-            fed_log(d->ports.log, FED_LOG_WARN, "%s: not named by the hub's new epoch, left in place",
+            fed_log(d->ports.log, FED_LOG_WARN,
+                "%s: not named by the hub's new epoch, left in place",
                 agent_entry_name(d->table.at[i], name));
     }
 }
@@ -215,8 +217,7 @@ static enum fed_err make_modules(struct agent_daemon *d)
     if (!err)
         err = agent_report_new(&d->ports, &d->table, &report, &d->report);
     if (!err && d->options.sync.n_hubs > 0)
-        err = agent_sync_new(
-            &d->ports, &d->state, &d->table, &d->options.sync, &sync, &d->sync);
+        err = agent_sync_new(&d->ports, &d->state, &d->table, &d->options.sync, &sync, &d->sync);
     return err;
 }
 

@@ -2,7 +2,8 @@
  *
  * frame -> sync stages it -> apply starts at once -> report when the answers are in
  * member's API server -> observe -> apply (drift, health) -> report
- * probe pauses apply and observe while the API server is away; with the hub away everything else goes on. */
+ * probe pauses apply and observe while the API server is away; with the hub away everything else
+ * goes on. */
 #ifndef FEDLET_AGENT_DAEMON_H
 #define FEDLET_AGENT_DAEMON_H
 
@@ -16,7 +17,8 @@ struct agent_daemon_options {
     int64_t certificate_not_after_unix_s;
 };
 
-/* Reads the state into memory. FED_ERR_CORRUPT with diag. All pointers in ports must be set, link only with hubs. */
+/* Reads the state into memory. FED_ERR_CORRUPT with diag. All pointers in ports must be set, link
+ * only with hubs. */
 FED_MUST_USE enum fed_err agent_daemon_new(const struct agent_ports *ports,
     const struct agent_daemon_options *options, struct agent_daemon **out, struct fed_diag *diag);
 void agent_daemon_start(struct agent_daemon *daemon);
@@ -24,13 +26,15 @@ void agent_daemon_start(struct agent_daemon *daemon);
 void agent_daemon_free(struct agent_daemon *daemon);
 
 /* The document of `fedlet status -o json` and, with text, what people read. */
-FED_MUST_USE enum fed_err agent_daemon_status_json(struct agent_daemon *daemon, struct fed_buf *out);
-FED_MUST_USE enum fed_err agent_daemon_status_text(struct agent_daemon *daemon, struct fed_buf *out);
+FED_MUST_USE enum fed_err agent_daemon_status_json(
+    struct agent_daemon *daemon, struct fed_buf *out);
+FED_MUST_USE enum fed_err agent_daemon_status_text(
+    struct agent_daemon *daemon, struct fed_buf *out);
 
-/* Plans the removal (or release) of everything in the inventory, for `fedlet leave`; left is called once when nothing is
- * left. */
-void agent_daemon_leave(struct agent_daemon *daemon, bool keep_objects, fed_loop_call *left,
-    void *left_ctx);
+/* Plans the removal (or release) of everything in the inventory, for `fedlet leave`; left is called
+ * once when nothing is left. */
+void agent_daemon_leave(
+    struct agent_daemon *daemon, bool keep_objects, fed_loop_call *left, void *left_ctx);
 /* Entries whose objects are not yet gone. */
 size_t agent_daemon_remaining(const struct agent_daemon *daemon);
 

@@ -19,9 +19,9 @@ struct agent_enroll {
     struct agent_ports ports;
     struct agent_enroll_options options;
     struct agent_enroll_events events;
-    struct fed_timer *timer;    /* next try */
+    struct fed_timer *timer; /* next try */
     struct fed_timer *deadline;
-    struct fed_buf request;     /* JSON, the same each time */
+    struct fed_buf request; /* JSON, the same each time */
     size_t address;
     struct agent_retry retry;
     bool up;
@@ -91,7 +91,8 @@ enum fed_err agent_enroll_check(struct fed_crypto *crypto, const struct fed_toke
         return fed_diag_prefix(diag, err, "the hub's CA certificate");
     if (!info.is_ca || !fed_digest_eq(&info.public_key, &token->pin))
         return fed_diag_set(diag, FED_ERR_FORBIDDEN,
-            "the hub's CA is not the one of the token: this is another hub, or somebody in between");
+            "the hub's CA is not the one of the token: this is another hub, or somebody in "
+            "between");
     err = crypto->cert_info(crypto->ctx, cert, &info, diag);
     if (!err)
         err = crypto->cert_check(crypto->ctx, cert, ca, key_pem, diag);
@@ -99,14 +100,14 @@ enum fed_err agent_enroll_check(struct fed_crypto *crypto, const struct fed_toke
         return fed_diag_prefix(diag, err, "the certificate from the hub");
     if (strcmp(answer->cluster, cluster) != 0 || strcmp(info.common_name, cluster) != 0)
         return fed_diag_set(diag, FED_ERR_INVALID,
-            "the certificate from the hub is for \"%s\", not for \"%s\"", info.common_name, cluster);
+            "the certificate from the hub is for \"%s\", not for \"%s\"", info.common_name,
+            cluster);
     return check_times(&info, unix_s, diag);
 }
 
 /* ---- the end ---- */
 
-static void finish(
-    struct agent_enroll *e, enum fed_err err, const struct agent_identity *identity)
+static void finish(struct agent_enroll *e, enum fed_err err, const struct agent_identity *identity)
 {
     if (e->finished)
         return;
@@ -174,8 +175,8 @@ static void token_refused(struct agent_enroll *e, const char *address)
 
     fed_text_time(token->expires_unix_s, expired);
     if (token->expires_unix_s < fed_loop_unix_s(e->ports.loop))
-        fed_diag_set(&e->last, FED_ERR_UNAUTHENTICATED,
-            "%s refused the token; it expired at %s", address, expired);
+        fed_diag_set(&e->last, FED_ERR_UNAUTHENTICATED, "%s refused the token; it expired at %s",
+            address, expired);
     else
         fed_diag_set(&e->last, FED_ERR_UNAUTHENTICATED,
             "%s refused the token: it was revoked, forged, or made by another hub", address);
@@ -190,8 +191,8 @@ static const char *address_of(const struct agent_enroll *e)
 static void connect_next(struct agent_enroll *e)
 {
     const struct fed_token *token = e->options.token;
-    struct fed_link_client_identity identity = {.psk_identity = token->id,
-        .psk_key = fed_span_of(token->secret, sizeof token->secret)};
+    struct fed_link_client_identity identity = {
+        .psk_identity = token->id, .psk_key = fed_span_of(token->secret, sizeof token->secret)};
     struct fed_link_address address;
     struct fed_diag diag = {""};
     size_t tried = 0;
@@ -209,12 +210,12 @@ static void connect_next(struct agent_enroll *e)
         finish(e, FED_ERR_UNSUPPORTED, NULL);
         return;
     }
-    err = e->ports.link->connect(e->ports.link->ctx, address.host, address.port, &identity,
-        CONNECT_TIMEOUT_MS, &diag);
+    err = e->ports.link->connect(
+        e->ports.link->ctx, address.host, address.port, &identity, CONNECT_TIMEOUT_MS, &diag);
     e->up = !err;
     if (err) {
-        fed_diag_set(&e->last, err, "%s: %s", address_of(e),
-            diag.text[0] ? diag.text : fed_err_text(err));
+        fed_diag_set(
+            &e->last, err, "%s: %s", address_of(e), diag.text[0] ? diag.text : fed_err_text(err));
         try_again(e, 0);
     }
 }
@@ -227,9 +228,8 @@ static void refused(struct agent_enroll *e, const struct fed_link_message *messa
 
     len = len > 0 ? len : (int)strlen(text);
     if (err == FED_ERR_EXISTS)
-        fed_diag_set(&e->last, err,
-            "the name \"%s\" is taken by a cluster with another key: %.*s", e->options.cluster,
-            len, text);
+        fed_diag_set(&e->last, err, "the name \"%s\" is taken by a cluster with another key: %.*s",
+            e->options.cluster, len, text);
     else
         fed_diag_set(&e->last, err, "the hub refused to let this cluster join: %.*s", len, text);
     finish(e, err, NULL);
@@ -244,8 +244,7 @@ static void pending(struct agent_enroll *e, uint32_t retry_after_s)
         retry_after_s = PENDING_MIN_S;
     if (retry_after_s > PENDING_MAX_S)
         retry_after_s = PENDING_MAX_S;
-    agent_timer_at(
-        &e->ports, e->timer, fed_loop_now_ms(e->ports.loop) + retry_after_s * 1000u);
+    agent_timer_at(&e->ports, e->timer, fed_loop_now_ms(e->ports.loop) + retry_after_s * 1000u);
 }
 
 static void take_answer(struct agent_enroll *e, struct fed_span payload)
@@ -296,8 +295,8 @@ static void on_answer(void *ctx, enum fed_err err, const struct fed_link_message
 
 static void send_request(struct agent_enroll *e)
 {
-    enum fed_err err = e->ports.link->request(e->ports.link->ctx, FED_LINK_POST,
-        FED_LINK_PATH_JOIN, NULL, fed_buf_span(&e->request), REQUEST_TIMEOUT_MS, on_answer, e);
+    enum fed_err err = e->ports.link->request(e->ports.link->ctx, FED_LINK_POST, FED_LINK_PATH_JOIN,
+        NULL, fed_buf_span(&e->request), REQUEST_TIMEOUT_MS, on_answer, e);
 
     if (!err)
         return;
@@ -440,8 +439,7 @@ enum fed_err agent_enroll_new(const struct agent_ports *ports,
 
 void agent_enroll_start(struct agent_enroll *e)
 {
-    agent_timer_at(
-        &e->ports, e->deadline, fed_loop_now_ms(e->ports.loop) + e->options.timeout_ms);
+    agent_timer_at(&e->ports, e->deadline, fed_loop_now_ms(e->ports.loop) + e->options.timeout_ms);
     connect_next(e);
 }
 

@@ -1,9 +1,10 @@
 /* enroll.h - joining: from a token to an identity on disk.
  *
- * The agent makes a P-256 key that never leaves the machine, opens a session keyed with the token (TLS-PSK), sends its
- * public key with a proof that it knows the token's secret, waits for approval when the hub asks for it, and checks what
- * comes back: the CA against the token's pin, the certificate against CA and key, its times against the clock. Only then
- * the identity is stored. Repeating a join that broke off uses the same key and costs no use of the token. */
+ * The agent makes a P-256 key that never leaves the machine, opens a session keyed with the token
+ * (TLS-PSK), sends its public key with a proof that it knows the token's secret, waits for approval
+ * when the hub asks for it, and checks what comes back: the CA against the token's pin, the
+ * certificate against CA and key, its times against the clock. Only then the identity is stored.
+ * Repeating a join that broke off uses the same key and costs no use of the token. */
 #ifndef FEDLET_AGENT_ENROLL_H
 #define FEDLET_AGENT_ENROLL_H
 

@@ -1,8 +1,9 @@
 /* health.h - is an object well? Pure rules over the object as its API server shows it.
  *
- * Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, Pod, PersistentVolumeClaim and CRD have a rule of
- * their own; a Service of type LoadBalancer waits for its address. Every other kind is healthy when it is there, unless
- * it is being deleted. Source: the fields' meaning in the Kubernetes API reference. */
+ * Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, Pod, PersistentVolumeClaim and CRD have a
+ * rule of their own; a Service of type LoadBalancer waits for its address. Every other kind is
+ * healthy when it is there, unless it is being deleted. Source: the fields' meaning in the
+ * Kubernetes API reference. */
 #ifndef FEDLET_AGENT_HEALTH_H
 #define FEDLET_AGENT_HEALTH_H
 

@@ -1,5 +1,5 @@
-/* kube_lazy.h - a Kubernetes client that is opened when it is first needed: at boot the kubeconfig may not be written yet
- * (k3s makes it). Until it can be opened every request fails at once with
+/* kube_lazy.h - a Kubernetes client that is opened when it is first needed: at boot the kubeconfig
+ * may not be written yet (k3s makes it). Until it can be opened every request fails at once with
  * FED_ERR_NETWORK, which the callers treat as an API server that is away. */
 #ifndef FEDLET_AGENT_KUBE_LAZY_H
 #define FEDLET_AGENT_KUBE_LAZY_H

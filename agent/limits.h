@@ -2,13 +2,14 @@
 #ifndef FEDLET_AGENT_LIMITS_H
 #define FEDLET_AGENT_LIMITS_H
 
-/* Requests to the member's API server that are under way at once: enough to hide its latency, few enough to stay
- * polite beside k3s on a small machine. */
+/* Requests to the member's API server that are under way at once: enough to hide its latency, few
+ * enough to stay polite beside k3s on a small machine. */
 #define AGENT_INFLIGHT_MAX 8u
-/* Bytes that decoding and staging one bundle may take: a full frame with inflated sections and the trees of nothing
- * else. */
+/* Bytes that decoding and staging one bundle may take: a full frame with inflated sections and the
+ * trees of nothing else. */
 #define AGENT_STAGE_ARENA_MAX (96u << 20)
-/* Bytes for the tree of one member object: etcd's limit of 1.5 MiB as text, times the size of a tree. */
+/* Bytes for the tree of one member object: etcd's limit of 1.5 MiB as text, times the size of a
+ * tree. */
 #define AGENT_OBJECT_ARENA_MAX (24u << 20)
 /* Rendered body of one work: template and overrides, re-encoded. */
 #define AGENT_BODY_MAX (4u << 20)
@@ -21,14 +22,16 @@
 #define AGENT_UID_MAX 63u
 /* A person's sentence about one work, as in a report (FED_REPORT_MESSAGE_MAX). */
 #define AGENT_MESSAGE_MAX 512u
-/* Works put back that often within AGENT_FIGHT_WINDOW_MS are contested: from then on with growing pauses. */
+/* Works put back that often within AGENT_FIGHT_WINDOW_MS are contested: from then on with growing
+ * pauses. */
 #define AGENT_FIGHT_RESTORES 5u
 #define AGENT_FIGHT_WINDOW_MS 60000u
 /* One report message: fits one datagram with its headers. */
 #define AGENT_REPORT_CHUNK 1000u
 /* Health changes wait that long for company. */
 #define AGENT_REPORT_COALESCE_MS 1000u
-/* Results of applies are written together after that time; losing them costs an apply that changes nothing. */
+/* Results of applies are written together after that time; losing them costs an apply that changes
+ * nothing. */
 #define AGENT_PERSIST_DELAY_MS 1000u
 /* A dead hub is noticed after that many unanswered heartbeats. */
 #define AGENT_PINGS_LOST_MAX 3u

@@ -68,8 +68,7 @@ static bool on_document(void *ctx, size_t index, struct fed_span json)
     return !one->err;
 }
 
-static enum fed_err read_config_file(
-    struct world *w, const char *path, struct fed_diag *diag)
+static enum fed_err read_config_file(struct world *w, const char *path, struct fed_diag *diag)
 {
     struct one_document one = {.config = &w->config, .diag = diag};
     struct fed_buf text;
@@ -98,8 +97,8 @@ static enum fed_err configure(
     for (size_t i = 0; i < options->n_overrides && !err; i++) {
         const char *option = options->overrides[i].option;
 
-        err = agent_config_option(
-            &w->config, option, options->overrides[i].value, &first_hub, diag);
+        err =
+            agent_config_option(&w->config, option, options->overrides[i].value, &first_hub, diag);
         if (err == FED_ERR_NOT_FOUND)
             fed_diag_set(diag, err, "unknown option %s", option);
     }
@@ -120,13 +119,14 @@ static enum fed_err state_path(
 
 static enum fed_err open_store(struct world *w, struct fed_diag *diag)
 {
-    struct fed_sqlite_options options = {.application_id = AGENT_STATE_APPLICATION_ID,
-        .cache_kib = STORE_CACHE_KIB};
+    struct fed_sqlite_options options = {
+        .application_id = AGENT_STATE_APPLICATION_ID, .cache_kib = STORE_CACHE_KIB};
     char path[AGENT_PATH_MAX];
     enum fed_err err = state_path(w, AGENT_STATE_FILE, path, diag);
 
     if (!err)
-        err = w->crypto.random(w->crypto.ctx, (uint8_t *)&options.new_epoch, sizeof options.new_epoch);
+        err = w->crypto.random(
+            w->crypto.ctx, (uint8_t *)&options.new_epoch, sizeof options.new_epoch);
     if (!err)
         err = fed_sqlite_store_open(w->mem, path, &options, &w->store, diag);
     if (!err)
@@ -158,10 +158,8 @@ static enum fed_err open_world(struct world *w, struct fed_diag *diag)
     if (err)
         return err;
     w->crypto_open = true;
-    w->ports = (struct agent_ports){.mem = w->mem,
-        .loop = fed_linux_loop_port(w->loop),
-        .log = &w->log,
-        .crypto = &w->crypto};
+    w->ports = (struct agent_ports){
+        .mem = w->mem, .loop = fed_linux_loop_port(w->loop), .log = &w->log, .crypto = &w->crypto};
     err = open_lock(w, diag);
     if (!err)
         err = open_store(w, diag);
@@ -177,8 +175,7 @@ static enum fed_err open_kube(void *ctx, struct fed_kube **out, struct fed_diag 
 
     if (err)
         return err;
-    err = fed_kube_client_open(
-        w->mem, w->ports.loop, &w->log, &config, &w->kube_client, diag);
+    err = fed_kube_client_open(w->mem, w->ports.loop, &w->log, &config, &w->kube_client, diag);
     fed_kube_config_fini(&config);
     if (!err)
         *out = fed_kube_client_port(w->kube_client);
@@ -213,8 +210,8 @@ static enum fed_err open_identity(struct world *w, struct fed_diag *diag)
     agent_state_init(&state, w->mem, w->ports.store);
     err = agent_state_identity(&state, &w->identity, diag);
     if (err == FED_ERR_NOT_FOUND)
-        return fed_diag_set(diag, err, "%s has not joined a hub; use `fedlet join`",
-            w->config.state_dir);
+        return fed_diag_set(
+            diag, err, "%s has not joined a hub; use `fedlet join`", w->config.state_dir);
     if (!err)
         err = state_path(w, AGENT_STATE_KEY_FILE, path, diag);
     fed_buf_init(&w->key_pem, w->mem, 16384);
@@ -243,8 +240,7 @@ static enum fed_err watch_signals(struct world *w)
     return err ? err : fed_linux_loop_on_signal(w->loop, SIGINT, on_signal, w);
 }
 
-static enum fed_err start_timer(
-    struct world *w, fed_loop_call *call, uint64_t after_ms)
+static enum fed_err start_timer(struct world *w, fed_loop_call *call, uint64_t after_ms)
 {
     struct fed_loop *loop = w->ports.loop;
     enum fed_err err = loop->timer_new(loop->ctx, call, w, &w->timer);
@@ -316,14 +312,11 @@ static enum fed_err choose_hubs(
     struct world *w, struct agent_sync_options *out, struct fed_diag *diag)
 {
     bool configured = w->config.n_hubs > 0;
-    const char(*hubs)[281] =
-        (const char(*)[281])(configured ? w->config.hubs : w->identity.hubs);
+    const char(*hubs)[281] = (const char(*)[281])(configured ? w->config.hubs : w->identity.hubs);
     size_t n = configured ? w->config.n_hubs : w->identity.n_hubs;
 
-    *out = (struct agent_sync_options){.identity = &w->identity,
-        .key_pem = fed_buf_span(&w->key_pem),
-        .hubs = hubs,
-        .n_hubs = n};
+    *out = (struct agent_sync_options){
+        .identity = &w->identity, .key_pem = fed_buf_span(&w->key_pem), .hubs = hubs, .n_hubs = n};
     for (size_t i = 0; i < n; i++) {
         if (fed_span_starts(fed_span_text(hubs[i]), "coaps://"))
             return FED_OK;
@@ -344,11 +337,10 @@ static enum fed_err open_run(struct world *w, struct agent_daemon_options *optio
     if (!err)
         err = choose_hubs(w, &options->sync, diag);
     if (!err)
-        err = w->crypto.cert_info(
-            w->crypto.ctx, fed_span_text(w->identity.certificate), &info, diag);
+        err =
+            w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.certificate), &info, diag);
     if (!err)
-        err = fed_coap_client_open(
-            w->mem, w->ports.loop, &w->log, &events, &w->link, diag);
+        err = fed_coap_client_open(w->mem, w->ports.loop, &w->log, &events, &w->link, diag);
     if (err)
         return err;
     options->slot = slot;
@@ -392,8 +384,8 @@ struct joining {
     struct fed_diag diag;
 };
 
-static void on_join_done(void *ctx, enum fed_err err, const struct agent_identity *identity,
-    const struct fed_diag *diag)
+static void on_join_done(
+    void *ctx, enum fed_err err, const struct agent_identity *identity, const struct fed_diag *diag)
 {
     struct joining *j = ctx;
     struct agent_state state;
@@ -403,8 +395,8 @@ static void on_join_done(void *ctx, enum fed_err err, const struct agent_identit
         j->diag = *diag;
     } else {
         j->w->identity = *identity;
-        memcpy(j->w->identity.kubeconfig, j->w->config.kubeconfig,
-            sizeof j->w->identity.kubeconfig);
+        memcpy(
+            j->w->identity.kubeconfig, j->w->config.kubeconfig, sizeof j->w->identity.kubeconfig);
         agent_state_init(&state, j->w->mem, j->w->ports.store);
         j->err = agent_state_set_identity(&state, &j->w->identity, &j->diag);
     }
@@ -415,8 +407,7 @@ static void on_join_pending(void *ctx)
 {
     struct joining *j = ctx;
 
-    fprintf(stderr,
-        "fedlet: waiting for approval: a person at the hub runs `fedctl approve %s`\n",
+    fprintf(stderr, "fedlet: waiting for approval: a person at the hub runs `fedctl approve %s`\n",
         j->options->name);
 }
 
@@ -434,7 +425,8 @@ static enum fed_err read_token(struct joining *j, struct fed_diag *diag)
     return fed_token_parse(fed_span_text(text), &j->token, diag);
 }
 
-/* FED_ERR_EXISTS when this directory is that member already; FED_ERR_CONFLICT with diag when it is another. */
+/* FED_ERR_EXISTS when this directory is that member already; FED_ERR_CONFLICT with diag when it is
+ * another. */
 static enum fed_err check_joined(struct joining *j, struct fed_diag *diag)
 {
     struct world *w = j->w;
@@ -586,8 +578,8 @@ static void on_left(void *ctx)
 
 static enum fed_err forget(struct world *w, struct fed_diag *diag)
 {
-    static const char *const files[] = {AGENT_STATE_FILE, AGENT_STATE_FILE "-wal",
-        AGENT_STATE_FILE "-shm", AGENT_STATE_KEY_FILE};
+    static const char *const files[] = {
+        AGENT_STATE_FILE, AGENT_STATE_FILE "-wal", AGENT_STATE_FILE "-shm", AGENT_STATE_KEY_FILE};
     char path[AGENT_PATH_MAX];
     enum fed_err err = FED_OK;
 

@@ -184,8 +184,8 @@ static void list_page(struct kind *k, const struct fed_kube_answer *answer)
     fed_arena_fini(&arena);
 }
 
-static void on_list(void *ctx, enum fed_err err, const struct fed_kube_answer *answer,
-    const struct fed_diag *diag)
+static void on_list(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
     struct kind *k = ctx;
     struct agent_observe *o = k->observe;
@@ -219,8 +219,7 @@ static void start_list(struct kind *k, struct fed_span token)
     fed_buf_init(&path, o->ports.mem, PATH_MAX_BYTES + 3 * CONTINUE_MAX);
     agent_path_put_kind(&path, k->api_version, k->plural);
     fed_buf_put_text(&path, "?" SELECTOR);
-    fed_buf_printf(&path, "&limit=%u",
-        k->full ? AGENT_LIST_PAGE_FULL : AGENT_LIST_PAGE_METADATA);
+    fed_buf_printf(&path, "&limit=%u", k->full ? AGENT_LIST_PAGE_FULL : AGENT_LIST_PAGE_METADATA);
     if (token.len > 0) {
         fed_buf_put_text(&path, "&continue=");
         agent_path_put_escaped(&path, token);
@@ -310,8 +309,8 @@ static void on_open(void *ctx)
     k->opened_ms = now_of(k->observe);
 }
 
-static void on_ended(void *ctx, enum fed_err err, unsigned status, struct fed_span body,
-    const struct fed_diag *diag)
+static void on_ended(
+    void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
 {
     struct kind *k = ctx;
     struct agent_observe *o = k->observe;
@@ -438,8 +437,8 @@ static struct kind *add_kind(struct agent_observe *o, const struct fed_work *wor
         return NULL;
     if (o->n_kinds == o->cap_kinds) {
         size_t cap = o->cap_kinds ? o->cap_kinds * 2 : 8;
-        struct kind **kinds = o->ports.mem->resize(o->ports.mem->ctx, o->kinds,
-            o->cap_kinds * sizeof *kinds, cap * sizeof *kinds);
+        struct kind **kinds = o->ports.mem->resize(
+            o->ports.mem->ctx, o->kinds, o->cap_kinds * sizeof *kinds, cap * sizeof *kinds);
 
         if (!kinds)
             return NULL;

@@ -1,11 +1,12 @@
 /* observe.h - one watch per kind in use, limited by label to what is managed.
  *
- * idle -> listing (pages) -> watching -> (ended) -> watching at the last resourceVersion, or listing again after 410
- * any failure -> waiting, with back-off
+ * idle -> listing (pages) -> watching -> (ended) -> watching at the last resourceVersion, or
+ * listing again after 410 any failure -> waiting, with back-off
  *
- * A kind is observed from its first object in the member on. Kinds without a health rule are read as metadata only. A
- * work that a complete list did not contain is looked at by itself before anything follows from it; a list that failed
- * or broke off says nothing. (Kubernetes API concepts, "Efficient detection of changes".) */
+ * A kind is observed from its first object in the member on. Kinds without a health rule are read
+ * as metadata only. A work that a complete list did not contain is looked at by itself before
+ * anything follows from it; a list that failed or broke off says nothing. (Kubernetes API concepts,
+ * "Efficient detection of changes".) */
 #ifndef FEDLET_AGENT_OBSERVE_H
 #define FEDLET_AGENT_OBSERVE_H
 
@@ -20,11 +21,12 @@ struct agent_observe_events {
 };
 
 FED_MUST_USE enum fed_err agent_observe_new(const struct agent_ports *ports,
-    struct agent_table *table, struct agent_apply *apply,
-    const struct agent_observe_events *events, struct agent_observe **out);
+    struct agent_table *table, struct agent_apply *apply, const struct agent_observe_events *events,
+    struct agent_observe **out);
 void agent_observe_free(struct agent_observe *observe);
 
-/* Takes up the kinds of all entries whose object is known, and drops kinds that nothing uses any more. */
+/* Takes up the kinds of all entries whose object is known, and drops kinds that nothing uses any
+ * more. */
 void agent_observe_sync(struct agent_observe *observe);
 /* The same for one entry; cheap when its kind is observed already. */
 void agent_observe_want(struct agent_observe *observe, const struct agent_entry *entry);

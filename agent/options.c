@@ -17,7 +17,8 @@ static const struct command {
     [AGENT_COMMAND_JOIN] = {"join", USES_CONFIG | USES_TIMEOUT,
         "fedlet join TOKEN --name CLUSTER [options]\n"
         "\n"
-        "Enrols this cluster at the hub that made the token. TOKEN may be - to read it from stdin.\n"
+        "Enrols this cluster at the hub that made the token. TOKEN may be - to read it from "
+        "stdin.\n"
         "\n"
         "  --name CLUSTER     name of this cluster in the federation\n"
         "  --label KEY=VALUE  label of the cluster, repeatable\n"
@@ -52,7 +53,8 @@ static const struct command {
         "fedlet leave [--keep-objects] [--state-dir DIR] [--kubeconfig FILE] [--timeout D]\n"
         "\n"
         "Ends this cluster's membership: deletes what was applied (or, with --keep-objects, only\n"
-        "takes label and ownership off) and then the agent's identity. The service must be stopped.\n"
+        "takes label and ownership off) and then the agent's identity. The service must be "
+        "stopped.\n"
         "\n"
         "Example:\n"
         "  systemctl stop fedlet && fedlet leave --keep-objects\n"},
@@ -83,8 +85,7 @@ const char *agent_options_help(enum agent_command command)
     return commands[command].help;
 }
 
-static enum fed_err find_command(
-    const char *name, struct agent_options *out, struct fed_diag *diag)
+static enum fed_err find_command(const char *name, struct agent_options *out, struct fed_diag *diag)
 {
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
@@ -99,8 +100,7 @@ static enum fed_err find_command(
     return fed_diag_set(diag, FED_ERR_INVALID, "no such command: %s", name);
 }
 
-static enum fed_err add_label(
-    struct agent_options *out, const char *text, struct fed_diag *diag)
+static enum fed_err add_label(struct agent_options *out, const char *text, struct fed_diag *diag)
 {
     struct fed_span all = fed_span_text(text);
     size_t equals = fed_span_find(all, '=');
@@ -118,8 +118,7 @@ static enum fed_err add_label(
     return FED_OK;
 }
 
-static enum fed_err set_timeout(
-    struct agent_options *out, const char *text, struct fed_diag *diag)
+static enum fed_err set_timeout(struct agent_options *out, const char *text, struct fed_diag *diag)
 {
     uint64_t ms = 0;
 
@@ -130,8 +129,7 @@ static enum fed_err set_timeout(
     return FED_OK;
 }
 
-static enum fed_err set_output(
-    struct agent_options *out, const char *text, struct fed_diag *diag)
+static enum fed_err set_output(struct agent_options *out, const char *text, struct fed_diag *diag)
 {
     if (strcmp(text, "json") != 0)
         return fed_diag_set(diag, FED_ERR_INVALID, "-o: \"%s\" is not json", text);
@@ -217,8 +215,8 @@ enum fed_err agent_options_parse(
             out->token = argv[i];
         } else if (!take_flag(out, argv[i])) {
             if (i + 1 == argc)
-                err = fed_diag_set(
-                    diag, FED_ERR_INVALID, "unknown option, or no value: %s", argv[i]);
+                err =
+                    fed_diag_set(diag, FED_ERR_INVALID, "unknown option, or no value: %s", argv[i]);
             else
                 err = take_value(out, argv[i], argv[i + 1], diag);
             i++;

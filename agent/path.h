@@ -1,4 +1,5 @@
-/* path.h - paths of the member's API (Kubernetes API concepts, "Resource URIs"), percent-encoded (RFC 3986 section 2). */
+/* path.h - paths of the member's API (Kubernetes API concepts, "Resource URIs"), percent-encoded
+ * (RFC 3986 section 2). */
 #ifndef FEDLET_AGENT_PATH_H
 #define FEDLET_AGENT_PATH_H
 

@@ -1,4 +1,5 @@
-/* ports.h - the outside world as the agent's modules get it: contracts only, all borrowed for the agent's life. */
+/* ports.h - the outside world as the agent's modules get it: contracts only, all borrowed for the
+ * agent's life. */
 #ifndef FEDLET_AGENT_PORTS_H
 #define FEDLET_AGENT_PORTS_H
 

@@ -92,8 +92,8 @@ static void set_health(struct agent_probe *probe, const char *prefix, const char
 static void failed(struct agent_probe *probe, const char *why)
 {
     uint64_t now_ms = fed_loop_now_ms(probe->ports.loop);
-    uint64_t due_ms = agent_retry_failed(&probe->failing, now_ms, RETRY_FLOOR_MS,
-        RETRY_CEILING_MS, agent_spread(&probe->ports), 0);
+    uint64_t due_ms = agent_retry_failed(
+        &probe->failing, now_ms, RETRY_FLOOR_MS, RETRY_CEILING_MS, agent_spread(&probe->ports), 0);
 
     agent_timer_at(&probe->ports, probe->timer, due_ms);
     if (probe->failing.attempts < FAILURES_BELIEVED)
@@ -113,16 +113,16 @@ static void read_version(struct agent_probe *probe, struct fed_span body)
     fed_arena_init(&arena, probe->ports.mem, VERSION_ARENA_MAX);
     if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
         fed_json_parse(doc, body, &root, NULL) == FED_OK &&
-        fed_span_to_cstr(fed_json_string(fed_json_get(root, "gitVersion")), version,
-            sizeof version) == FED_OK &&
+        fed_span_to_cstr(
+            fed_json_string(fed_json_get(root, "gitVersion")), version, sizeof version) == FED_OK &&
         version[0])
         memcpy(probe->version, version, sizeof version);
     fed_json_doc_free(doc);
     fed_arena_fini(&arena);
 }
 
-static void on_version(void *ctx, enum fed_err err, const struct fed_kube_answer *answer,
-    const struct fed_diag *diag)
+static void on_version(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
     struct agent_probe *probe = ctx;
 
@@ -152,8 +152,8 @@ static void ask(struct agent_probe *probe, const char *path, fed_kube_done *done
     }
 }
 
-static void on_health(void *ctx, enum fed_err err, const struct fed_kube_answer *answer,
-    const struct fed_diag *diag)
+static void on_health(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
     struct agent_probe *probe = ctx;
     struct agent_answer refusal;

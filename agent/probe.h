@@ -1,7 +1,8 @@
-/* probe.h - is the member's API server well, and what is it? GET /healthz, as KubeFed judges a cluster, and GET /version.
+/* probe.h - is the member's API server well, and what is it? GET /healthz, as KubeFed judges a
+ * cluster, and GET /version.
  *
- * Looks once a minute, at once after trouble, and with back-off while it is away. One failed request is not
- * believed: two in a row are. */
+ * Looks once a minute, at once after trouble, and with back-off while it is away. One failed
+ * request is not believed: two in a row are. */
 #ifndef FEDLET_AGENT_PROBE_H
 #define FEDLET_AGENT_PROBE_H
 

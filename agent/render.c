@@ -34,7 +34,8 @@ void agent_render_delete(struct fed_buf *out, const char *uid)
 
 void agent_render_release(struct fed_buf *out, const struct agent_seen *seen)
 {
-    fed_buf_printf(out, "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%llu\"}",
+    fed_buf_printf(out,
+        "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%llu\"}",
         (unsigned long long)seen->resource_version);
     if (seen->has_fields)
         fed_buf_printf(out, ",{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%zu\"}",

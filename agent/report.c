@@ -1,5 +1,6 @@
-/* report.c - see report.h. The entries of the message under way are remembered, so that a lost answer can put them
- * back; an entry that is dropped stays in the table until its report was answered. */
+/* report.c - see report.h. The entries of the message under way are remembered, so that a lost
+ * answer can put them back; an entry that is dropped stays in the table until its report was
+ * answered. */
 #include "agent/report.h"
 
 #include "proto/bundle/report.h"
@@ -11,8 +12,8 @@
 #define TIMEOUT_MS 60000u
 #define RETRY_FLOOR_MS 2000u
 #define RETRY_CEILING_MS 60000u
-#define ENTRIES_MAX 512u /* of one message: at two bytes each it is full by then */
-#define REMOVED_MAX 700u /* of one message: ids of usual length within FED_REPORT_MAX */
+#define ENTRIES_MAX 512u         /* of one message: at two bytes each it is full by then */
+#define REMOVED_MAX 700u         /* of one message: ids of usual length within FED_REPORT_MAX */
 #define REMOTE_CHUNK (16u << 10) /* messages with remote statuses may be larger */
 
 struct agent_report {
@@ -24,13 +25,13 @@ struct agent_report {
     bool facts_due;
     bool link_up;
     bool in_flight;
-    bool full_due;    /* the next message begins a full report */
-    bool in_full;     /* messages of a full report are still to come */
-    bool news;        /* something besides entries: the revision, a finished removal */
-    bool leftover;    /* entries that did not fit the message under way */
-    bool urgent;      /* asked for while a message was under way */
+    bool full_due; /* the next message begins a full report */
+    bool in_full;  /* messages of a full report are still to come */
+    bool news;     /* something besides entries: the revision, a finished removal */
+    bool leftover; /* entries that did not fit the message under way */
+    bool urgent;   /* asked for while a message was under way */
     bool timer_set;
-    uint64_t seq;     /* acknowledged last; 0: none by this process */
+    uint64_t seq; /* acknowledged last; 0: none by this process */
     uint64_t sent_seq;
     uint64_t hold_until_ms; /* after a refusal */
     struct agent_retry retry;
@@ -104,9 +105,9 @@ static enum fed_err put_removed(
     return FED_OK;
 }
 
-/* Names and version strings are copied: the entry may change while the message waits for its answer. */
-static enum fed_err put_entry(
-    struct agent_report *r, struct message *m, struct agent_entry *entry)
+/* Names and version strings are copied: the entry may change while the message waits for its
+ * answer. */
+static enum fed_err put_entry(struct agent_report *r, struct message *m, struct agent_entry *entry)
 {
     struct fed_report_entry *out = &m->entries[m->report.n_entries];
     struct fed_buf rv;
@@ -123,7 +124,8 @@ static enum fed_err put_entry(
         .message = fed_span_text(entry->message)};
     if (entry->generation == 0)
         out->resource_version = fed_buf_span(&rv);
-    m->size += 4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
+    m->size +=
+        4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
     m->report.n_entries++;
     if (entry->remote)
         m->remote[m->report.n_remote++] = (struct fed_report_remote){

@@ -1,8 +1,9 @@
 /* report.h - tells the hub what changed (proto/bundle/report.h), in messages that fit one datagram.
  *
- * The first report of a process is a full one (nothing about reports is on disk: an idle agent writes nothing), and so is
- * the next after the hub answered Conflict or came back with a sequence number that is not ours. One report is under way
- * at a time; what changes meanwhile goes with the next. The removals under way stand whole in every report. */
+ * The first report of a process is a full one (nothing about reports is on disk: an idle agent
+ * writes nothing), and so is the next after the hub answered Conflict or came back with a sequence
+ * number that is not ours. One report is under way at a time; what changes meanwhile goes with the
+ * next. The removals under way stand whole in every report. */
 #ifndef FEDLET_AGENT_REPORT_H
 #define FEDLET_AGENT_REPORT_H
 
@@ -18,8 +19,7 @@ struct agent_report_events {
 };
 
 FED_MUST_USE enum fed_err agent_report_new(const struct agent_ports *ports,
-    struct agent_table *table, const struct agent_report_events *events,
-    struct agent_report **out);
+    struct agent_table *table, const struct agent_report_events *events, struct agent_report **out);
 void agent_report_free(struct agent_report *report);
 
 /* The session is up and the hub holds this sequence number (0: none). */
@@ -30,9 +30,11 @@ void agent_report_link_down(struct agent_report *report);
 void agent_report_soon(struct agent_report *report);
 /* Goes out now, when there is something to tell. */
 void agent_report_now(struct agent_report *report);
-/* Another bundle was staged: its revision is news by itself, and a full report under way begins again. */
+/* Another bundle was staged: its revision is news by itself, and a full report under way begins
+ * again. */
 void agent_report_staged(struct agent_report *report);
-/* JSON document about the cluster; sent when it differs from the last. FED_ERR_LIMIT, FED_ERR_NOMEM. */
+/* JSON document about the cluster; sent when it differs from the last. FED_ERR_LIMIT,
+ * FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err agent_report_facts(struct agent_report *report, struct fed_span facts);
 /* Everything has been told and answered. */
 bool agent_report_is_idle(const struct agent_report *report);

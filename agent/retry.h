@@ -1,8 +1,8 @@
 /* retry.h - when to try something again.
  *
- * Full jitter, doubling up to a ceiling, and the other side's own wish when it gives one (Max-Age of a CoAP 5.03,
- * RFC 7252 section 5.9.3.4; Retry-After over HTTP). Pure: the caller brings time and randomness. A retry of all zeros
- * has not failed yet; it takes no memory beyond itself. */
+ * Full jitter, doubling up to a ceiling, and the other side's own wish when it gives one (Max-Age
+ * of a CoAP 5.03, RFC 7252 section 5.9.3.4; Retry-After over HTTP). Pure: the caller brings time
+ * and randomness. A retry of all zeros has not failed yet; it takes no memory beyond itself. */
 #ifndef FEDLET_AGENT_RETRY_H
 #define FEDLET_AGENT_RETRY_H
 

@@ -1,5 +1,6 @@
-/* scan.h - the items of a Kubernetes list, one after the other, without a tree of the whole: a page of 500 objects costs
- * the memory of one. Reads JSON text (RFC 8259) by structure only; each item is checked when it is parsed itself. */
+/* scan.h - the items of a Kubernetes list, one after the other, without a tree of the whole: a page
+ * of 500 objects costs the memory of one. Reads JSON text (RFC 8259) by structure only; each item
+ * is checked when it is parsed itself. */
 #ifndef FEDLET_AGENT_SCAN_H
 #define FEDLET_AGENT_SCAN_H
 

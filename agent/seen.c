@@ -64,8 +64,8 @@ static enum fed_err read_managers(
 /* A uid is put into requests as it is, so it must need no escaping. */
 static bool is_plain(const char *text)
 {
-    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")] ==
-           '\0';
+    return text[strspn(
+               text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")] == '\0';
 }
 
 enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *object,
@@ -101,9 +101,9 @@ enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *objec
     return FED_OK;
 }
 
-enum fed_err agent_seen_parse(struct fed_alloc *mem, struct fed_json_doc *doc,
-    struct fed_span text, struct fed_span api_version, struct fed_span kind,
-    struct agent_seen *out, struct fed_diag *diag)
+enum fed_err agent_seen_parse(struct fed_alloc *mem, struct fed_json_doc *doc, struct fed_span text,
+    struct fed_span api_version, struct fed_span kind, struct agent_seen *out,
+    struct fed_diag *diag)
 {
     struct fed_json *object = NULL;
     enum fed_err err = fed_json_parse(doc, text, &object, diag);

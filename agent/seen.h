@@ -1,8 +1,10 @@
-/* seen.h - what the agent wants to know of a member's object: who it is, and whether our part of it is as we left it.
+/* seen.h - what the agent wants to know of a member's object: who it is, and whether our part of it
+ * is as we left it.
  *
- * Drift is found by managedFields alone: after each apply the digest over the canonical bytes of fieldsV1 of our own
- * entry (manager "fedlet", operation Apply) is remembered; whoever changes or takes away a field that we set moves it
- * out of that entry. (Kubernetes, "Server-Side Apply", field management.) */
+ * Drift is found by managedFields alone: after each apply the digest over the canonical bytes of
+ * fieldsV1 of our own entry (manager "fedlet", operation Apply) is remembered; whoever changes or
+ * takes away a field that we set moves it out of that entry. (Kubernetes, "Server-Side Apply",
+ * field management.) */
 #ifndef FEDLET_AGENT_SEEN_H
 #define FEDLET_AGENT_SEEN_H
 
@@ -25,7 +27,7 @@ struct agent_seen {
     bool deleting; /* metadata.deletionTimestamp is set */
     /* our managedFields entry */
     bool has_fields;
-    size_t fields_index; /* position in metadata.managedFields */
+    size_t fields_index;               /* position in metadata.managedFields */
     uint8_t fields[AGENT_FIELDS_SIZE]; /* zeros without an entry */
     /* the manager that wrote last, besides us and besides status; "" when none */
     char other_manager[128];
@@ -37,8 +39,8 @@ struct agent_seen {
  *   api_version, kind  for the health rule (a PartialObjectMetadata does not tell its own)
  * FED_ERR_INVALID, FED_ERR_NOMEM, FED_ERR_LIMIT, with diag. Values live as long as doc. */
 FED_MUST_USE enum fed_err agent_seen_parse(struct fed_alloc *mem, struct fed_json_doc *doc,
-    struct fed_span text, struct fed_span api_version, struct fed_span kind,
-    struct agent_seen *out, struct fed_diag *diag);
+    struct fed_span text, struct fed_span api_version, struct fed_span kind, struct agent_seen *out,
+    struct fed_diag *diag);
 /* The same from a value of a document. */
 FED_MUST_USE enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *object,
     struct fed_span api_version, struct fed_span kind, struct agent_seen *out,

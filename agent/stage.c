@@ -1,4 +1,5 @@
-/* stage.c - see stage.h. Three passes: compare (what changes), commit (rows), adopt (the table; cannot fail). */
+/* stage.c - see stage.h. Three passes: compare (what changes), commit (rows), adopt (the table;
+ * cannot fail). */
 #include "agent/stage.h"
 
 #include "proto/bundle/report.h"
@@ -178,7 +179,8 @@ static enum fed_err make_room(struct staging *s)
     return FED_OK;
 }
 
-/* The frame's removals carry the hub's last word on orphaning; without it the work's own option counts. */
+/* The frame's removals carry the hub's last word on orphaning; without it the work's own option
+ * counts. */
 static bool is_orphaned(const struct staging *s, const struct agent_entry *entry)
 {
     for (size_t i = 0; i < s->frame->n_removed; i++) {
@@ -274,8 +276,8 @@ static enum fed_err put_blobs(struct staging *s)
     if (!err)
         qsort(used, target->n_works, sizeof *used, compare_digests);
     for (size_t i = 0; i < s->frame->n_blobs && !err; i++) {
-        if (bsearch(&s->frame->blob_digests[i], used, target->n_works, sizeof *used,
-                compare_digests))
+        if (bsearch(
+                &s->frame->blob_digests[i], used, target->n_works, sizeof *used, compare_digests))
             err = blob_op(s, &s->frame->blob_digests[i], s->frame->blobs[i], false);
     }
     for (size_t i = 0; i < s->n_swaps + s->n_leaving && !err; i++) {
@@ -339,8 +341,8 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     entry->restores = 0;
     entry->again = entry->busy;
     agent_retry_reset(&entry->fight);
-    agent_entry_plan(entry,
-        returning || !entry->uid[0] ? AGENT_STEP_READ : AGENT_STEP_APPLY, s->now_ms);
+    agent_entry_plan(
+        entry, returning || !entry->uid[0] ? AGENT_STEP_READ : AGENT_STEP_APPLY, s->now_ms);
 }
 
 static void adopt_leaving(struct staging *s, struct agent_entry *entry)

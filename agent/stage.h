@@ -1,9 +1,11 @@
-/* stage.h - from a frame to the next bundle: decoded and verified against the table, written in one commit, then taken
- * into the table. After FED_OK the bundle is durable and its works are planned; after any error nothing has changed.
+/* stage.h - from a frame to the next bundle: decoded and verified against the table, written in one
+ * commit, then taken into the table. After FED_OK the bundle is durable and its works are planned;
+ * after any error nothing has changed.
  *
- * A frame of the same epoch with an older revision is refused. A frame of another epoch must be a full one; works that it
- * does not contain are not removed but kept in place (agent_entry.kept) until the hub names them again: a new epoch says
- * that the hub lost its memory, not that somebody wanted them gone. */
+ * A frame of the same epoch with an older revision is refused. A frame of another epoch must be a
+ * full one; works that it does not contain are not removed but kept in place (agent_entry.kept)
+ * until the hub names them again: a new epoch says that the hub lost its memory, not that somebody
+ * wanted them gone. */
 #ifndef FEDLET_AGENT_STAGE_H
 #define FEDLET_AGENT_STAGE_H
 
@@ -17,8 +19,8 @@ struct agent_staged {
     bool new_epoch;
 };
 
-/* FED_ERR_CONFLICT: does not start from what we hold; FED_ERR_GONE: older than what we hold; the decoder's refusals
- * (proto/bundle/frame.h); the store's errors; each with diag. */
+/* FED_ERR_CONFLICT: does not start from what we hold; FED_ERR_GONE: older than what we hold; the
+ * decoder's refusals (proto/bundle/frame.h); the store's errors; each with diag. */
 FED_MUST_USE enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
     struct fed_span frame, uint64_t now_ms, struct agent_staged *out, struct fed_diag *diag);
 

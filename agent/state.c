@@ -22,8 +22,7 @@ void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct f
 static enum fed_err commit(
     struct agent_state *state, const struct fed_store_op *ops, size_t n, struct fed_diag *diag)
 {
-    enum fed_err err =
-        state->store->commit(state->store->ctx, NULL, 0, ops, n, NULL, diag);
+    enum fed_err err = state->store->commit(state->store->ctx, NULL, 0, ops, n, NULL, diag);
 
     if (!err)
         state->commits++;
@@ -372,8 +371,8 @@ enum fed_err agent_state_load(
     enum fed_err err = load_head(state, table);
 
     if (!err)
-        err = state->store->range(state->store->ctx, FED_SPAN_LIT("w/"), FED_SPAN_LIT("w0"), 0,
-            load_one, &l);
+        err = state->store->range(
+            state->store->ctx, FED_SPAN_LIT("w/"), FED_SPAN_LIT("w0"), 0, load_one, &l);
     if (!err)
         err = l.err;
     if (!err) {

@@ -1,19 +1,19 @@
-/* state.h - what the agent keeps on disk: one store (STATE_DIR/state.db) and the private key (STATE_DIR/key.pem, 0600).
+/* state.h - what the agent keeps on disk: one store (STATE_DIR/state.db) and the private key
+ * (STATE_DIR/key.pem, 0600).
  *
  * Rows of the store:
  *   "identity"  JSON {"cluster","hubs":[],"ca","certificate","kubeconfig"}
- *   "manifest"  u8 format 1, u32 epoch, varint revision, 16 bytes: first half of the manifest's digest
- *   "w/" group NUL kind NUL namespace NUL name
- *               u8 format 1, u8 flags (0x01 in the manifest, 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied), the
- *               work (fed_work_put), 16 bytes applied content, 16 bytes fields, string uid, varints generation and
- *               resourceVersion
- *   "b/" 32 bytes digest   the blob's bytes; exactly those that works of the manifest use
- *   "traffic"   varints month (year * 12 + month - 1), bytes sent, bytes received
+ *   "manifest"  u8 format 1, u32 epoch, varint revision, 16 bytes: first half of the manifest's
+ * digest "w/" group NUL kind NUL namespace NUL name u8 format 1, u8 flags (0x01 in the manifest,
+ * 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied), the work (fed_work_put), 16 bytes applied
+ * content, 16 bytes fields, string uid, varints generation and resourceVersion "b/" 32 bytes digest
+ * the blob's bytes; exactly those that works of the manifest use "traffic"   varints month (year *
+ * 12 + month - 1), bytes sent, bytes received
  *
- * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts every new work into
- * the inventory: nothing that was ever asked of the member is forgotten by a crash. Results of applies follow later,
- * many in one commit; losing them costs an apply that changes nothing. What cannot be decoded is refused with
- * FED_ERR_CORRUPT and left as it is. */
+ * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts
+ * every new work into the inventory: nothing that was ever asked of the member is forgotten by a
+ * crash. Results of applies follow later, many in one commit; losing them costs an apply that
+ * changes nothing. What cannot be decoded is refused with FED_ERR_CORRUPT and left as it is. */
 #ifndef FEDLET_AGENT_STATE_H
 #define FEDLET_AGENT_STATE_H
 
@@ -52,11 +52,13 @@ FED_MUST_USE enum fed_err agent_state_identity(
 FED_MUST_USE enum fed_err agent_state_set_identity(
     struct agent_state *state, const struct agent_identity *identity, struct fed_diag *diag);
 
-/* Fills the table from the file and checks the manifest against its digest. Works that differ from what was applied last
- * are planned at once, the others stand as applied until the member says otherwise. FED_ERR_CORRUPT with diag. */
+/* Fills the table from the file and checks the manifest against its digest. Works that differ from
+ * what was applied last are planned at once, the others stand as applied until the member says
+ * otherwise. FED_ERR_CORRUPT with diag. */
 FED_MUST_USE enum fed_err agent_state_load(
     struct agent_state *state, struct agent_table *table, uint64_t now_ms, struct fed_diag *diag);
-/* Writes what is dirty and frees what is dropped, in one commit; no commit when there is nothing. */
+/* Writes what is dirty and frees what is dropped, in one commit; no commit when there is nothing.
+ */
 FED_MUST_USE enum fed_err agent_state_persist(
     struct agent_state *state, struct agent_table *table, struct fed_diag *diag);
 

@@ -152,7 +152,8 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
             fed_buf_put_text(out, "  ...\n");
             return;
         }
-        fed_buf_printf(out, "  %-9s %s", entry->kept ? "Kept" : fed_work_state_name((enum fed_work_state)entry->state),
+        fed_buf_printf(out, "  %-9s %s",
+            entry->kept ? "Kept" : fed_work_state_name((enum fed_work_state)entry->state),
             agent_entry_name(entry, name));
         if (entry->kept)
             fed_buf_put_text(out, ": not named by the hub's new epoch, left in place");

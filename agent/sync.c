@@ -19,8 +19,8 @@
 #define HEARTBEAT_MAX_S 3600u
 #define CLOCK_OFF_S 300
 #define DIGEST_FAILURES_MAX 2u
-/* After that long without a word about the bundle the observation is renewed: the hub may have dropped it while the
- * session lives on (RFC 7641 section 3.3.1). */
+/* After that long without a word about the bundle the observation is renewed: the hub may have
+ * dropped it while the session lives on (RFC 7641 section 3.3.1). */
 #define RENEW_MS 1800000u
 
 struct agent_sync {
@@ -30,7 +30,7 @@ struct agent_sync {
     struct agent_sync_options options;
     struct agent_sync_events events;
     enum agent_sync_state at;
-    struct fed_timer *timer;      /* reconnect, or heartbeat when up */
+    struct fed_timer *timer; /* reconnect, or heartbeat when up */
     struct fed_timer *pull_timer;
     size_t hub; /* in use or next to try */
     struct agent_retry retry;
@@ -133,8 +133,8 @@ static void connect_next(struct agent_sync *s)
         err = fed_diag_set(&diag, FED_ERR_UNSUPPORTED, "https is not part of this build");
     enter(s, AGENT_SYNC_CONNECTING);
     if (!err)
-        err = s->ports.link->connect(s->ports.link->ctx, address.host, address.port, &identity,
-            CONNECT_TIMEOUT_MS, &diag);
+        err = s->ports.link->connect(
+            s->ports.link->ctx, address.host, address.port, &identity, CONNECT_TIMEOUT_MS, &diag);
     if (err)
         wait_to_connect(s, text_of(err, &diag), 0);
 }
@@ -147,8 +147,8 @@ static void pull_later(struct agent_sync *s)
 {
     s->pull_due = true;
     agent_timer_at(&s->ports, s->pull_timer,
-        agent_retry_failed(&s->pull_retry, now_of(s), PULL_FLOOR_MS, PULL_CEILING_MS,
-            agent_spread(&s->ports), 0));
+        agent_retry_failed(
+            &s->pull_retry, now_of(s), PULL_FLOOR_MS, PULL_CEILING_MS, agent_spread(&s->ports), 0));
 }
 
 static void refused(struct agent_sync *s, enum fed_err err, const struct fed_diag *diag)
@@ -177,8 +177,7 @@ static void stage(struct agent_sync *s, struct fed_span frame)
 {
     struct agent_staged staged;
     struct fed_diag diag = {""};
-    enum fed_err err =
-        agent_stage(s->state, s->table, frame, now_of(s), &staged, &diag);
+    enum fed_err err = agent_stage(s->state, s->table, frame, now_of(s), &staged, &diag);
 
     if (err) {
         refused(s, err, &diag);
@@ -329,8 +328,8 @@ static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
     enum fed_err err;
 
     fed_buf_init(&query, s->ports.mem, 128);
-    err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE,
-        bundle_query(s, &query), PULL_TIMEOUT_MS, done, s);
+    err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE, bundle_query(s, &query),
+        PULL_TIMEOUT_MS, done, s);
     fed_buf_fini(&query);
     return err;
 }
@@ -371,8 +370,7 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
 
 static void send_ping(struct agent_sync *s)
 {
-    enum fed_err err =
-        s->ports.link->ping(s->ports.link->ctx, PING_TIMEOUT_MS, on_pong, s);
+    enum fed_err err = s->ports.link->ping(s->ports.link->ctx, PING_TIMEOUT_MS, on_pong, s);
 
     if (err)
         give_up(s, fed_err_text(err), 0);
@@ -393,8 +391,8 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (is_busy_code(s, message))
         return;
     if (message->code != FED_LINK_CONTENT) {
-        snprintf(text, sizeof text, "it answered %u.%02u to the observation",
-            message->code / 100, message->code % 100);
+        snprintf(text, sizeof text, "it answered %u.%02u to the observation", message->code / 100,
+            message->code % 100);
         give_up(s, text, 0);
         return;
     }
@@ -447,9 +445,12 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
         return;
     from = message->payload;
     if (message->code != FED_LINK_CONTENT || fed_link_hello_take(&from, &hello)) {
-        snprintf(text, sizeof text, "it answered %u.%02u to the hello" "%s" FED_SPAN_FMT,
+        snprintf(text, sizeof text,
+            "it answered %u.%02u to the hello"
+            "%s" FED_SPAN_FMT,
             message->code / 100, message->code % 100, message->code >= 400 ? ": " : "",
-            message->code >= 400 ? (int)(message->payload.len > 200 ? 200 : message->payload.len) : 0,
+            message->code >= 400 ? (int)(message->payload.len > 200 ? 200 : message->payload.len)
+                                 : 0,
             (const char *)message->payload.at);
         give_up(s, text, 0);
         return;

@@ -1,12 +1,12 @@
-/* sync.h - the agent's side of the link: connects, says hello, observes the bundle, pulls what does not ride in a
- * notification, keeps the session alive and notices when it is dead.
+/* sync.h - the agent's side of the link: connects, says hello, observes the bundle, pulls what does
+ * not ride in a notification, keeps the session alive and notices when it is dead.
  *
  *   waiting -> connecting -> hello -> observing -> ready -> (down) -> waiting
  *
- * Several addresses are tried in turn, with full-jitter back-off per attempt and the hub's own wish (Max-Age of a 5.03).
- * A session that ends soon after it came up counts as a failure, so that a hub that kicks is not hammered. Frames are
- * staged before anything else happens; a frame that is refused is pulled again with back-off, and one that fails its digest
- * twice in full. */
+ * Several addresses are tried in turn, with full-jitter back-off per attempt and the hub's own wish
+ * (Max-Age of a 5.03). A session that ends soon after it came up counts as a failure, so that a hub
+ * that kicks is not hammered. Frames are staged before anything else happens; a frame that is
+ * refused is pulled again with back-off, and one that fails its digest twice in full. */
 #ifndef FEDLET_AGENT_SYNC_H
 #define FEDLET_AGENT_SYNC_H
 
@@ -43,15 +43,15 @@ struct agent_sync_options {
     size_t n_hubs;
 };
 
-FED_MUST_USE enum fed_err agent_sync_new(const struct agent_ports *ports,
-    struct agent_state *state, struct agent_table *table,
-    const struct agent_sync_options *options, const struct agent_sync_events *events,
-    struct agent_sync **out);
+FED_MUST_USE enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state *state,
+    struct agent_table *table, const struct agent_sync_options *options,
+    const struct agent_sync_events *events, struct agent_sync **out);
 void agent_sync_free(struct agent_sync *sync);
 void agent_sync_start(struct agent_sync *sync);
 void agent_sync_stop(struct agent_sync *sync); /* ends the session; down is not called */
 
-/* What the link's implementation is given when it is opened: sync may be NULL until agent_sync_new filled it in. */
+/* What the link's implementation is given when it is opened: sync may be NULL until agent_sync_new
+ * filled it in. */
 struct agent_sync_slot {
     struct agent_sync *sync;
 };

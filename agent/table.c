@@ -8,8 +8,7 @@
 
 const char *agent_step_name(enum agent_step step)
 {
-    static const char *const names[AGENT_STEPS] = {
-        "nothing", "read", "apply", "delete", "release"};
+    static const char *const names[AGENT_STEPS] = {"nothing", "read", "apply", "delete", "release"};
 
     return (unsigned)step < AGENT_STEPS ? names[step] : "?";
 }
@@ -176,8 +175,7 @@ static enum fed_err grow(struct agent_table *table)
 
     if (table->n < table->cap)
         return FED_OK;
-    at = table->mem->resize(
-        table->mem->ctx, table->at, table->cap * sizeof *at, cap * sizeof *at);
+    at = table->mem->resize(table->mem->ctx, table->at, table->cap * sizeof *at, cap * sizeof *at);
     if (!at)
         return FED_ERR_NOMEM;
     table->at = at;

@@ -1,8 +1,10 @@
-/* table.h - the works of this cluster in memory: what the bundle asks for, what was applied, what goes on.
+/* table.h - the works of this cluster in memory: what the bundle asks for, what was applied, what
+ * goes on.
  *
- * One entry per identity (fed_work_cmp), sorted; entries whose work left the bundle stay until their object is gone. An
- * entry's spans point into its own block, so the table is also the base manifest of the next frame. Entries never move;
- * one that is `busy` (a request is under way for it) is not freed. */
+ * One entry per identity (fed_work_cmp), sorted; entries whose work left the bundle stay until
+ * their object is gone. An entry's spans point into its own block, so the table is also the base
+ * manifest of the next frame. Entries never move; one that is `busy` (a request is under way for
+ * it) is not freed. */
 #ifndef FEDLET_AGENT_TABLE_H
 #define FEDLET_AGENT_TABLE_H
 
@@ -33,7 +35,7 @@ struct agent_entry {
     bool in_manifest;
     bool removing; /* left the bundle; its object is to go */
     bool orphan;   /* while removing: leave the object, take the label off */
-    bool kept;     /* vanished through a change of epoch: left in place until the hub names it again */
+    bool kept; /* vanished through a change of epoch: left in place until the hub names it again */
     bool has_applied;
     uint8_t applied[AGENT_CONTENT_SIZE]; /* agent_entry_content when it was applied last */
     uint8_t fields[AGENT_FIELDS_SIZE];   /* digest of our managedFields entry after that */
@@ -43,7 +45,8 @@ struct agent_entry {
 
     /* run time */
     bool dirty;   /* the persisted part differs from the file */
-    bool dropped; /* done with; leaves the file at the next persist, the table when it was reported */
+    bool dropped; /* done with; leaves the file at the next persist, the table when it was reported
+                   */
     bool busy;
     bool again;      /* while busy: something came that asks for another look */
     bool report_due; /* the hub has not been told */
@@ -51,13 +54,13 @@ struct agent_entry {
     bool listed;     /* seen in the list that is being read */
     bool seen_any;   /* an event came while busy; seen_fields and seen_rv are set */
     uint8_t seen_fields[AGENT_FIELDS_SIZE];
-    uint64_t seen_rv; /* newest resourceVersion seen */
-    uint8_t state;    /* enum fed_work_state */
-    uint8_t health;   /* enum fed_work_health */
-    uint8_t step;     /* enum agent_step */
-    uint8_t restores; /* within the present window */
-    uint32_t index;   /* in the manifest, when in it */
-    uint64_t due_ms;  /* of the step */
+    uint64_t seen_rv;   /* newest resourceVersion seen */
+    uint8_t state;      /* enum fed_work_state */
+    uint8_t health;     /* enum fed_work_health */
+    uint8_t step;       /* enum agent_step */
+    uint8_t restores;   /* within the present window */
+    uint32_t index;     /* in the manifest, when in it */
+    uint64_t due_ms;    /* of the step */
     uint64_t window_ms; /* when the present window of restores began */
     struct agent_retry retry;
     struct agent_retry fight; /* pauses of a contested work */
@@ -100,7 +103,8 @@ const char *agent_entry_name(const struct agent_entry *entry, char out[AGENT_ENT
 
 /* The entry with this identity, or NULL. */
 struct agent_entry *agent_table_find(const struct agent_table *table, const struct fed_work *work);
-/* Appends at the sorted end. FED_ERR_INVALID when it is not greater than the last; takes the entry on FED_OK. */
+/* Appends at the sorted end. FED_ERR_INVALID when it is not greater than the last; takes the entry
+ * on FED_OK. */
 FED_MUST_USE enum fed_err agent_table_append_take(
     struct agent_table *table, struct agent_entry *entry);
 /* Takes out and frees every entry that is dropped, written and reported. */

@@ -5,8 +5,21 @@
 #include <string.h>
 
 /* ---- requests that are no resources ---- */
+static enum fed_err not_allowed(struct hub_request *r)
+{
+    return hub_fail(
+        r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+}
+
+static bool is_read(const struct hub_request *r)
+{
+    return fed_span_is(r->http->method, "GET") || fed_span_is(r->http->method, "HEAD");
+}
+
 static enum fed_err handle_health(struct hub_request *r)
 {
+    if (!is_read(r))
+        return not_allowed(r);
     return hub_respond(r, 200, "text/plain; charset=utf-8", FED_SPAN_LIT("ok"), NULL, 0);
 }
 
@@ -17,6 +30,8 @@ static enum fed_err handle_version(struct hub_request *r)
         "\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"\",\"goVersion\":\"\","
         "\"compiler\":\"\",\"platform\":\"linux/\",\"fedhubVersion\":\"" FEDLET_VERSION "\"}\n";
 
+    if (!is_read(r))
+        return not_allowed(r);
     return hub_respond(r, 200, "application/json", fed_span_text(text), NULL, 0);
 }
 
@@ -26,12 +41,6 @@ static enum fed_err handle_unknown(struct hub_request *r)
 }
 
 /* ---- resources ---- */
-static enum fed_err not_allowed(struct hub_request *r)
-{
-    return hub_fail(
-        r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
-}
-
 struct route {
     const char *method;
     bool named;

@@ -15,7 +15,7 @@ BEGIN {
     library("zlib.h", "proto/bundle ports/http")
     library("zconf.h", "")
     library("psa/", "proto/digest ports/tls")
-    library("mbedtls/", "ports/tls ports/dtls")
+    library("mbedtls/", "ports/tls ports/dtls ports/coap") # coap: the TLS session below libcoap
     library("coap3/", "ports/coap")
     library("nghttp2/", "ports/http")
     library("llhttp.h", "ports/http")

@@ -64,7 +64,8 @@ static void test_first_delivery(void **state)
     assert_non_null(world_object(w, MAP_PATH));
     assert_non_null(world_object(w, WEB_PATH));
     /* namespace, then configuration, then workloads */
-    assert_true(strstr(w->requests, "PATCH " NS_PATH "\n") < strstr(w->requests, "PATCH " MAP_PATH));
+    assert_true(
+        strstr(w->requests, "PATCH " NS_PATH "\n") < strstr(w->requests, "PATCH " MAP_PATH));
     assert_true(strstr(w->requests, "PATCH " MAP_PATH) < strstr(w->requests, "PATCH " WEB_PATH));
     assert_int_equal(w->full_reports, 1);
     assert_int_equal(w->report.revision, 1);
@@ -149,7 +150,8 @@ static void test_crash_between_commit_and_apply(void **state)
     assert_non_null(strstr(w->last_body, "\"k\":\"b\""));
     assert_state(w, MAP_INDEX, "Applied");
 
-    /* Applied, but the result was not written before the crash; then it leaves the bundle: not forgotten. */
+    /* Applied, but the result was not written before the crash; then it leaves the bundle: not
+     * forgotten. */
     publish(w, 3, less, 2);
     world_notify(w);
     world_pass(w, 2000);
@@ -287,7 +289,8 @@ static void test_drift_during_apply(void **state)
     w->api_hold = true;
     publish(w, 2, works, 3);
     world_notify(w);
-    other.rv = w->next_rv + 50; /* somebody else, after our write but before its answer reached us */
+    other.rv =
+        w->next_rv + 50; /* somebody else, after our write but before its answer reached us */
     snprintf(other.fields, sizeof other.fields, "stolen");
     world_event(w, &other, "MODIFIED");
     world_forget_requests(w);
@@ -551,7 +554,8 @@ static void test_api_server_away(void **state)
     publish(w, 2, works, 3);
     world_notify(w);
     world_pass(w, 20000);
-    assert_true(strstr((const char *)w->report.facts.at, "unreachable") || w->report.facts.len == 0);
+    assert_true(
+        strstr((const char *)w->report.facts.at, "unreachable") || w->report.facts.len == 0);
     assert_true(logged(w, "member API server: unreachable: connection refused"));
     w->api_down = false;
     world_pass(w, 20000);

@@ -69,8 +69,8 @@ static enum fed_err link_request(void *ctx, enum fed_link_method method, const c
     return FED_OK;
 }
 
-static void on_done(void *ctx, enum fed_err err, const struct agent_identity *identity,
-    const struct fed_diag *diag)
+static void on_done(
+    void *ctx, enum fed_err err, const struct agent_identity *identity, const struct fed_diag *diag)
 {
     struct play *p = ctx;
 
@@ -191,8 +191,8 @@ static void approve(struct play *p, const struct fed_buf *ca_key, const struct f
         fail_msg("%s", diag.text);
     assert_string_equal(request.name, "shop-17");
     wanted.public_key = fed_span_of(request.public_key, request.public_key_len);
-    if (p->crypto.cert_issue(p->crypto.ctx, fed_buf_span(ca_cert), fed_buf_span(ca_key), &wanted,
-            &cert, &diag))
+    if (p->crypto.cert_issue(
+            p->crypto.ctx, fed_buf_span(ca_cert), fed_buf_span(ca_key), &wanted, &cert, &diag))
         fail_msg("%s", diag.text);
     snprintf(answer.certificate, sizeof answer.certificate, "%s", fed_buf_cstr(&cert));
     snprintf(answer.ca, sizeof answer.ca, "%.*s", (int)ca_cert->len, (const char *)ca_cert->at);
@@ -236,14 +236,13 @@ static void test_proof_is_of_the_secret(void **state)
     (void)state;
     play_start(p);
     up(p);
-    assert_int_equal(
-        fed_join_request_parse(fed_buf_span(&p->request), &request, &diag), FED_OK);
+    assert_int_equal(fed_join_request_parse(fed_buf_span(&p->request), &request, &diag), FED_OK);
     fed_buf_init(&text, fed_alloc_system(), 1024);
     fed_buf_put(&text, FED_SPAN_LIT("fedlet join 1\0shop-17\0"));
     fed_buf_put(&text, fed_span_of(request.public_key, request.public_key_len));
-    assert_int_equal(p->crypto.hmac_sha256(p->crypto.ctx,
-                         fed_span_of(p->token.secret, FED_TOKEN_SECRET_SIZE), fed_buf_span(&text),
-                         proof),
+    assert_int_equal(
+        p->crypto.hmac_sha256(p->crypto.ctx, fed_span_of(p->token.secret, FED_TOKEN_SECRET_SIZE),
+            fed_buf_span(&text), proof),
         FED_OK);
     assert_memory_equal(proof, request.proof, sizeof proof);
     fed_buf_fini(&text);

@@ -1,4 +1,5 @@
-/* agent_parts_test.c - the agent's small pure parts: paths, lists, health, waits, options, configuration. */
+/* agent_parts_test.c - the agent's small pure parts: paths, lists, health, waits, options,
+ * configuration. */
 #include "agent/answer.h"
 #include "agent/apply.h"
 #include "agent/health.h"
@@ -27,8 +28,7 @@ static void test_paths(void **state)
     (void)state;
     fed_buf_init(&out, fed_alloc_system(), 1024);
     agent_path_put_object(&out, &work);
-    assert_string_equal(
-        fed_buf_cstr(&out), "/apis/apps/v1/namespaces/web/deployments/a%3Ab%20c");
+    assert_string_equal(fed_buf_cstr(&out), "/apis/apps/v1/namespaces/web/deployments/a%3Ab%20c");
     fed_buf_clear(&out);
     agent_path_put_kind(&out, FED_SPAN_LIT("v1"), FED_SPAN_LIT("configmaps"));
     assert_string_equal(fed_buf_cstr(&out), "/api/v1/configmaps");
@@ -91,19 +91,23 @@ static void test_health(void **state)
     } rows[] = {
         {"apps/v1", "Deployment",
             "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":1,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}}",
+            "\"observedGeneration\":1,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}"
+            "}",
             FED_HEALTH_PROGRESSING},
         {"apps/v1", "Deployment",
             "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":2,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}}",
+            "\"observedGeneration\":2,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}"
+            "}",
             FED_HEALTH_HEALTHY},
         {"apps/v1", "Deployment", /* an old pod is still there */
             "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":2,\"replicas\":2,\"updatedReplicas\":1,\"availableReplicas\":2}}",
+            "\"observedGeneration\":2,\"replicas\":2,\"updatedReplicas\":1,\"availableReplicas\":2}"
+            "}",
             FED_HEALTH_PROGRESSING},
         {"apps/v1", "Deployment",
             "{\"metadata\":{\"generation\":2},\"status\":{\"observedGeneration\":2,\"conditions\":["
-            "{\"type\":\"Progressing\",\"status\":\"False\",\"reason\":\"ProgressDeadlineExceeded\"}]}}",
+            "{\"type\":\"Progressing\",\"status\":\"False\",\"reason\":"
+            "\"ProgressDeadlineExceeded\"}]}}",
             FED_HEALTH_UNHEALTHY},
         {"apps/v1", "Deployment", /* scaled to nothing */
             "{\"metadata\":{\"generation\":1},\"spec\":{\"replicas\":0},\"status\":{"
@@ -144,8 +148,8 @@ static void test_retry(void **state)
 
 static void test_phases(void **state)
 {
-    static const char *const order[] = {"Namespace", "CustomResourceDefinition", "Secret",
-        "Service", "Deployment", "Gadget"};
+    static const char *const order[] = {
+        "Namespace", "CustomResourceDefinition", "Secret", "Service", "Deployment", "Gadget"};
 
     (void)state;
     for (unsigned i = 0; i < 6; i++)
@@ -194,9 +198,9 @@ static enum fed_err parse_object(const char *text, struct agent_seen *out)
 }
 
 #define OBJECT(fields, more)                                                                       \
-    "{\"metadata\":{\"name\":\"m\",\"uid\":\"u-1\",\"resourceVersion\":\"12\",\"managedFields\":[" more   \
-    "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"time\":\"2026-01-01T00:00:00Z\",\"fieldsV1\":" fields \
-    "}]}}"
+    "{\"metadata\":{\"name\":\"m\",\"uid\":\"u-1\",\"resourceVersion\":\"12\",\"managedFields\":"  \
+    "[" more "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"time\":\"2026-01-01T00:00:00Z\","  \
+             "\"fieldsV1\":" fields "}]}}"
 #define KUBECTL                                                                                    \
     "{\"manager\":\"kubectl\",\"operation\":\"Update\",\"time\":\"2026-01-02T00:00:00Z\"},"
 
@@ -217,14 +221,14 @@ static void test_seen(void **state)
     assert_int_equal(b.fields_index, 1);
     assert_int_equal(a.resource_version, 12);
     assert_string_equal(a.uid, "u-1");
-    assert_int_equal(parse_object("{\"metadata\":{\"name\":\"m\",\"uid\":\"a\\\"b\"}}", &a),
-        FED_ERR_INVALID);
+    assert_int_equal(
+        parse_object("{\"metadata\":{\"name\":\"m\",\"uid\":\"a\\\"b\"}}", &a), FED_ERR_INVALID);
     assert_int_equal(parse_object("{}", &a), FED_ERR_INVALID);
 }
 
 static enum fed_err parse_options(struct agent_options *out, struct fed_diag *diag, int n, ...)
 {
-    char *argv[16] = {(char *)(uintptr_t)"fedlet"};
+    char *argv[16] = {(char *)(uintptr_t) "fedlet"};
     va_list args;
 
     va_start(args, n);
@@ -246,10 +250,12 @@ static void test_options(void **state)
     assert_string_equal(o->token, "fedlet1.x");
     assert_int_equal(o->timeout_ms, 90000);
     assert_string_equal(o->labels[0].value, "north");
-    assert_int_equal(parse_options(o, &diag, 5, "run", "--hub", "coaps://a:1", "--link", "coap"), FED_OK);
+    assert_int_equal(
+        parse_options(o, &diag, 5, "run", "--hub", "coaps://a:1", "--link", "coap"), FED_OK);
     assert_int_equal(o->n_overrides, 2);
     assert_int_equal(parse_options(o, &diag, 2, "join", "-"), FED_ERR_INVALID);
-    assert_int_equal(parse_options(o, &diag, 4, "join", "x", "--name", "Not_A_Name"), FED_ERR_INVALID);
+    assert_int_equal(
+        parse_options(o, &diag, 4, "join", "x", "--name", "Not_A_Name"), FED_ERR_INVALID);
     assert_int_equal(parse_options(o, &diag, 1, "doctor"), FED_ERR_INVALID);
     assert_int_equal(parse_options(o, &diag, 3, "status", "-o", "yaml"), FED_ERR_INVALID);
     assert_int_equal(parse_options(o, &diag, 2, "version", "--hub"), FED_ERR_INVALID);
@@ -266,10 +272,11 @@ static void test_config(void **state)
     (void)state;
     agent_config_defaults(c);
     assert_string_equal(c->state_dir, "/var/lib/fedlet");
-    assert_int_equal(agent_config_read(c,
-                         FED_SPAN_LIT("{\"stateDir\":\"/s\",\"hubs\":[\"coaps://a:1\",\"coaps://b:2\"],"
-                                      "\"logLevel\":\"debug\"}"),
-                         &diag),
+    assert_int_equal(
+        agent_config_read(c,
+            FED_SPAN_LIT("{\"stateDir\":\"/s\",\"hubs\":[\"coaps://a:1\",\"coaps://b:2\"],"
+                         "\"logLevel\":\"debug\"}"),
+            &diag),
         FED_OK);
     assert_int_equal(c->n_hubs, 2);
     assert_int_equal(agent_config_log_level(c), FED_LOG_DEBUG);
@@ -279,7 +286,8 @@ static void test_config(void **state)
     assert_int_equal(agent_config_option(c, "--hub", "ftp://c", &first, &diag), FED_ERR_INVALID);
     assert_int_equal(agent_config_option(c, "--link", "udp", &first, &diag), FED_ERR_INVALID);
     assert_int_equal(agent_config_option(c, "--nothing", "x", &first, &diag), FED_ERR_NOT_FOUND);
-    assert_int_not_equal(agent_config_read(c, FED_SPAN_LIT("{\"statedir\":\"/s\"}"), &diag), FED_OK);
+    assert_int_not_equal(
+        agent_config_read(c, FED_SPAN_LIT("{\"statedir\":\"/s\"}"), &diag), FED_OK);
     assert_non_null(strstr(diag.text, "statedir"));
     free(c);
 }

@@ -3,8 +3,8 @@
 
 #include "tests/unit/agent_world_inner.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,8 @@ static int64_t unix_us(void *ctx)
     return ((struct world *)ctx)->unix_s * 1000000;
 }
 
-static enum fed_err timer_new(void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out)
+static enum fed_err timer_new(
+    void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out)
 {
     struct world *w = ctx;
     struct fed_timer *timer = calloc(1, sizeof *timer);
@@ -125,7 +126,8 @@ static int find_row(struct world *w, struct fed_span key, size_t *at)
     return 0;
 }
 
-static enum fed_err store_get(void *ctx, struct fed_span key, struct fed_buf *value, uint64_t *revision)
+static enum fed_err store_get(
+    void *ctx, struct fed_span key, struct fed_buf *value, uint64_t *revision)
 {
     struct world *w = ctx;
     size_t at;
@@ -262,8 +264,9 @@ void world_boot(struct world *w)
         .store = &w->store,
         .kube = &w->kube,
         .link = &w->link};
-    struct agent_daemon_options options = {
-        .sync = {.identity = &w->identity, .hubs = (const char(*)[281])w->identity.hubs, .n_hubs = 1},
+    struct agent_daemon_options options = {.sync = {.identity = &w->identity,
+                                               .hubs = (const char(*)[281])w->identity.hubs,
+                                               .n_hubs = 1},
         .slot = &w->slot};
     struct fed_diag diag = {""};
 

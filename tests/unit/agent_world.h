@@ -1,6 +1,8 @@
-/* agent_world.h - a whole world for one agent in memory: clock, state file, hub and member API server.
+/* agent_world.h - a whole world for one agent in memory: clock, state file, hub and member API
+ * server.
  *
- * Nothing happens by itself: world_settle answers what was asked and fires what is due, world_pass moves the clock. */
+ * Nothing happens by itself: world_settle answers what was asked and fires what is due, world_pass
+ * moves the clock. */
 #ifndef FEDLET_TESTS_AGENT_WORLD_H
 #define FEDLET_TESTS_AGENT_WORLD_H
 
@@ -27,9 +29,9 @@ struct world_object { /* in the member */
     char uid[40];
     unsigned rv;
     unsigned generation;
-    char managed[8]; /* label value, "" for none */
-    char fields[80]; /* of our managedFields entry, "" for none */
-    char other[40];  /* another manager, "" for none */
+    char managed[8];  /* label value, "" for none */
+    char fields[80];  /* of our managedFields entry, "" for none */
+    char other[40];   /* another manager, "" for none */
     char status[200]; /* JSON, "" for none */
 };
 
@@ -59,11 +61,11 @@ struct world {
     struct world_object objects[WORLD_OBJECTS];
     unsigned next_rv, next_uid;
     bool api_down;
-    bool api_hold;            /* requests wait */
-    const char *refuse_path;  /* PATCHes whose path contains it get refuse_status and refuse_body */
+    bool api_hold;           /* requests wait */
+    const char *refuse_path; /* PATCHes whose path contains it get refuse_status and refuse_body */
     unsigned refuse_status;
     const char *refuse_body;
-    bool linger;              /* deleted objects stay until world_forget */
+    bool linger; /* deleted objects stay until world_forget */
     struct fed_kube_call *calls;
     struct world_watch watches[16];
     char requests[WORLD_LOG_MAX]; /* "METHOD path\n" of everything but probes and lists */
@@ -74,8 +76,8 @@ struct world {
     struct world_op *ops;
     bool hub_down;
     bool pings_lost;
-    bool corrupt_delta;       /* spoils every frame that is not a full one */
-    unsigned report_code;     /* 0: 2.04 */
+    bool corrupt_delta;   /* spoils every frame that is not a full one */
+    unsigned report_code; /* 0: 2.04 */
     uint64_t hub_seq;
     struct world_revision {
         uint32_t epoch;
@@ -86,7 +88,7 @@ struct world {
     size_t n_revisions;
     unsigned connects, pulls, observes, full_reports, reports;
     struct fed_arena report_arena;
-    struct fed_report report; /* the last one */
+    struct fed_report report;         /* the last one */
     char hub_states[WORLD_WORKS][80]; /* by index: "Applied/Healthy reason message" */
     /* the agent */
     struct fed_crypto crypto;
@@ -99,14 +101,14 @@ struct world {
 
 struct world *world_new(void);
 void world_free(struct world *w);
-void world_boot(struct world *w); /* starts the agent and settles */
+void world_boot(struct world *w);  /* starts the agent and settles */
 void world_crash(struct world *w); /* ends it without letting it write anything */
 void world_settle(struct world *w);
 void world_pass(struct world *w, uint64_t ms);
 
 /* The hub's next bundle; world_notify tells a connected agent. */
-void world_publish(struct world *w, uint32_t epoch, uint64_t revision,
-    const struct world_work *works, size_t n);
+void world_publish(
+    struct world *w, uint32_t epoch, uint64_t revision, const struct world_work *works, size_t n);
 void world_notify(struct world *w);
 /* A frame between two published revisions (0: full), to be freed by fed_buf_fini. */
 void world_frame(struct world *w, uint64_t from, uint64_t to, struct fed_buf *out);

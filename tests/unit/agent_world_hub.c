@@ -3,8 +3,8 @@
 
 #include "proto/bundle/frame.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,8 +168,8 @@ static struct fed_span plural_of(const char *kind)
     return FED_SPAN_LIT("configmaps");
 }
 
-void world_publish(struct world *w, uint32_t epoch, uint64_t revision,
-    const struct world_work *works, size_t n)
+void world_publish(
+    struct world *w, uint32_t epoch, uint64_t revision, const struct world_work *works, size_t n)
 {
     struct world_revision *r = &w->revisions[w->n_revisions++];
 
@@ -243,8 +243,7 @@ static void answer_bundle(struct world *w, const char *query, struct fed_buf *ou
     uint32_t epoch;
     uint64_t revision;
 
-    assert_int_equal(
-        fed_link_bundle_query_parse(fed_span_text(query), &epoch, &revision), FED_OK);
+    assert_int_equal(fed_link_bundle_query_parse(fed_span_text(query), &epoch, &revision), FED_OK);
     if (w->n_revisions == 0)
         return;
     latest = &w->revisions[w->n_revisions - 1];

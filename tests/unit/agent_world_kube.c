@@ -1,11 +1,12 @@
-/* agent_world_kube.c - the member's API server of agent_world.h: as much of Kubernetes' server-side apply as the agent
- * relies on. A field set is represented by the length and sum of the applied body: equal bodies, equal fields. */
+/* agent_world_kube.c - the member's API server of agent_world.h: as much of Kubernetes' server-side
+ * apply as the agent relies on. A field set is represented by the length and sum of the applied
+ * body: equal bodies, equal fields. */
 #include "tests/unit/agent_world_inner.h"
 
 #include "agent/path.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,8 +150,8 @@ static void put_object(struct fed_buf *out, const struct world_object *o)
     fed_buf_printf(out, "{\"metadata\":{\"name\":\"%s\",", name);
     if (ns[0])
         fed_buf_printf(out, "\"namespace\":\"%s\",", ns);
-    fed_buf_printf(out, "\"uid\":\"%s\",\"resourceVersion\":\"%u\",\"generation\":%u", o->uid, o->rv,
-        o->generation);
+    fed_buf_printf(out, "\"uid\":\"%s\",\"resourceVersion\":\"%u\",\"generation\":%u", o->uid,
+        o->rv, o->generation);
     if (o->managed[0])
         fed_buf_printf(out, ",\"labels\":{\"kubefed.io/managed\":\"%s\"}", o->managed);
     fed_buf_put_text(out, ",\"managedFields\":[");
@@ -160,7 +161,8 @@ static void put_object(struct fed_buf *out, const struct world_object *o)
             o->other, o->fields[0] ? "," : "");
     if (o->fields[0])
         fed_buf_printf(out,
-            "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}", o->fields);
+            "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}",
+            o->fields);
     fed_buf_put_text(out, "]}");
     if (o->status[0])
         fed_buf_printf(out, ",\"status\":%s", o->status);
@@ -205,7 +207,8 @@ static bool namespace_missing(struct world *w, const char *path)
 
     if (!in || !strchr(in + 12, '/'))
         return false;
-    snprintf(ns_path, sizeof ns_path, "/api/v1/namespaces/%.*s", (int)strcspn(in + 12, "/"), in + 12);
+    snprintf(
+        ns_path, sizeof ns_path, "/api/v1/namespaces/%.*s", (int)strcspn(in + 12, "/"), in + 12);
     return !world_object(w, ns_path);
 }
 
@@ -235,7 +238,8 @@ static unsigned apply_object(
     return 200;
 }
 
-static unsigned delete_object(struct world *w, const char *path, const char *body, struct fed_buf *out)
+static unsigned delete_object(
+    struct world *w, const char *path, const char *body, struct fed_buf *out)
 {
     struct world_object *o = world_object(w, path);
 
