@@ -213,7 +213,7 @@ static enum fed_err store_commit(void *ctx, const struct fed_store_compare *comp
 static enum fed_err fake_random(void *ctx, uint8_t *out, size_t len)
 {
     (void)ctx;
-    memset(out, 100, len);
+    memset(out, 127, len);
     return FED_OK;
 }
 

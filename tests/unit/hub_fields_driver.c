@@ -1,9 +1,11 @@
-/* hub_fields_driver.c - applies and updates as lines of JSON, for the comparison with a real API server.
+/* hub_fields_driver.c - applies and updates as lines of JSON, for the comparison with a real API
+ * server.
  *
- * In: {"op":"schema","schema":S} first, then {"op":"apply"|"update","manager":M,"apiVersion":V,"subresource":R,
+ * In: {"op":"schema","schema":S} first, then
+ * {"op":"apply"|"update","manager":M,"apiVersion":V,"subresource":R,
  * "now":UNIX_S,"force":B,"live":OBJECT|null,"object":OBJECT}. Out, one line each: {"object":O} or
- * {"error":TEXT,"causes":[{"reason":R,"message":M,"field":F}]}. {"op":"validate","object":OBJECT} prunes, defaults and
- * validates. */
+ * {"error":TEXT,"causes":[{"reason":R,"message":M,"field":F}]}. {"op":"validate","object":OBJECT}
+ * prunes, defaults and validates. */
 #include "hub/api/managed_fields.h"
 
 #include <stdio.h>
@@ -25,7 +27,8 @@ static void print(struct fed_json_doc *doc, struct fed_json *answer)
     fed_buf_fini(&line);
 }
 
-static struct fed_json *refused(struct fed_json_doc *doc, enum fed_err err, const struct hub_causes *causes)
+static struct fed_json *refused(
+    struct fed_json_doc *doc, enum fed_err err, const struct hub_causes *causes)
 {
     struct fed_json *answer = fed_json_new_object(doc);
     struct fed_json *list = fed_json_new_array(doc);
@@ -35,16 +38,18 @@ static struct fed_json *refused(struct fed_json_doc *doc, enum fed_err err, cons
 
         if (fed_json_set_text(doc, one, "reason", causes->list[i].reason) ||
             fed_json_set_text(doc, one, "message", causes->list[i].message) ||
-            fed_json_set_text(doc, one, "field", causes->list[i].field) || fed_json_append(list, one))
+            fed_json_set_text(doc, one, "field", causes->list[i].field) ||
+            fed_json_append(list, one))
             abort();
     }
-    if (fed_json_set_text(doc, answer, "error", fed_err_text(err)) || fed_json_set(doc, answer, "causes", list))
+    if (fed_json_set_text(doc, answer, "error", fed_err_text(err)) ||
+        fed_json_set(doc, answer, "causes", list))
         abort();
     return answer;
 }
 
-static enum fed_err write_once(struct fed_json_doc *doc, const struct fed_json *in, struct fed_json **out,
-    struct hub_causes *causes)
+static enum fed_err write_once(struct fed_json_doc *doc, const struct fed_json *in,
+    struct fed_json **out, struct hub_causes *causes)
 {
     struct hub_field_update update = {
         .schema = schema,
@@ -69,8 +74,8 @@ static enum fed_err write_once(struct fed_json_doc *doc, const struct fed_json *
     return err ? err : hub_fields_update(doc, &update, live, *out);
 }
 
-static enum fed_err validate_once(
-    struct fed_json_doc *doc, const struct fed_json *in, struct fed_json **out, struct hub_causes *causes)
+static enum fed_err validate_once(struct fed_json_doc *doc, const struct fed_json *in,
+    struct fed_json **out, struct hub_causes *causes)
 {
     enum fed_err err;
 

@@ -53,20 +53,27 @@ static void decoding_gives_one_canonical_form(void **state)
     (void)state;
     assert_set(set("{}"), "{}");
     assert_true(set("{}") == NULL);
-    assert_set(set("{\"f:b\":{},\"f:a\":{\"f:x\":{},\".\":{}}}"), "{\"f:a\":{\".\":{},\"f:x\":{}},\"f:b\":{}}");
+    assert_set(set("{\"f:b\":{},\"f:a\":{\"f:x\":{},\".\":{}}}"),
+        "{\"f:a\":{\".\":{},\"f:x\":{}},\"f:b\":{}}");
     /* keys sorted, numbers and spaces in one form, escapes as Go writes them */
-    assert_set(set("{\"k:{ \\\"b\\\" : 1.0, \\\"a\\\":\\\"x\\\"}\":{}}"), "{\"k:{\\\"a\\\":\\\"x\\\",\\\"b\\\":1}\":{}}");
-    assert_set(set("{\"v:\\\"a<b\\\"\":{},\"i:3\":{}}"), "{\"i:3\":{},\"v:\\\"a\\\\u003cb\\\"\":{}}");
-    /* a leaf with no more than "." is a leaf; kinds that nobody knows are dropped; twins become one */
+    assert_set(set("{\"k:{ \\\"b\\\" : 1.0, \\\"a\\\":\\\"x\\\"}\":{}}"),
+        "{\"k:{\\\"a\\\":\\\"x\\\",\\\"b\\\":1}\":{}}");
+    assert_set(
+        set("{\"v:\\\"a<b\\\"\":{},\"i:3\":{}}"), "{\"i:3\":{},\"v:\\\"a\\\\u003cb\\\"\":{}}");
+    /* a leaf with no more than "." is a leaf; kinds that nobody knows are dropped; twins become one
+     */
     assert_set(set("{\"f:a\":{\".\":{}},\"z:q\":{\"f:x\":{}}}"), "{\"f:a\":{}}");
-    assert_set(set("{\"f:a\":{\"f:x\":{}},\"f:a\":{\"f:y\":{}}}"), "{\"f:a\":{\"f:x\":{},\"f:y\":{}}}");
+    assert_set(
+        set("{\"f:a\":{\"f:x\":{}},\"f:a\":{\"f:y\":{}}}"), "{\"f:a\":{\"f:x\":{},\"f:y\":{}}}");
 }
 
 static void what_is_no_set_is_refused(void **state)
 {
-    static const char *const bad[] = {"[]", "\"x\"", "1", "{\"a\":{}}", "{\"f\":{}}", "{\"\":{}}", "{\"f:a\":1}",
-        "{\"k:[]\":{}}", "{\"k:{\":{}}", "{\"v:x\":{}}", "{\"i:-1\":{}}", "{\"i:\":{}}", "{\"i:1x\":{}}",
-        "{\"k:{\\\"a\\\":1,\\\"b\\\":1,\\\"c\\\":1,\\\"d\\\":1,\\\"e\\\":1,\\\"f\\\":1,\\\"g\\\":1,\\\"h\\\":1,"
+    static const char *const bad[] = {"[]", "\"x\"", "1", "{\"a\":{}}", "{\"f\":{}}", "{\"\":{}}",
+        "{\"f:a\":1}", "{\"k:[]\":{}}", "{\"k:{\":{}}", "{\"v:x\":{}}", "{\"i:-1\":{}}",
+        "{\"i:\":{}}", "{\"i:1x\":{}}",
+        "{\"k:{\\\"a\\\":1,\\\"b\\\":1,\\\"c\\\":1,\\\"d\\\":1,\\\"e\\\":1,\\\"f\\\":1,\\\"g\\\":1,"
+        "\\\"h\\\":1,"
         "\\\"i\\\":1}\":{}}"};
 
     (void)state;
@@ -87,8 +94,10 @@ static void algebra(void **state)
     assert_set(hub_field_set_union(&c, set(a), set(b)),
         "{\"f:a\":{\".\":{},\"f:x\":{},\"f:y\":{},\"f:z\":{}},\"f:b\":{\".\":{},\"f:q\":{}}}");
     assert_set(hub_field_set_intersection(&c, set(a), set(b)), "{\"f:a\":{\"f:y\":{}}}");
-    assert_set(hub_field_set_difference(&c, set(a), set(b)), "{\"f:a\":{\".\":{},\"f:x\":{}},\"f:b\":{}}");
-    assert_set(hub_field_set_difference(&c, set(b), set(a)), "{\"f:a\":{\"f:z\":{}},\"f:b\":{\"f:q\":{}}}");
+    assert_set(
+        hub_field_set_difference(&c, set(a), set(b)), "{\"f:a\":{\".\":{},\"f:x\":{}},\"f:b\":{}}");
+    assert_set(hub_field_set_difference(&c, set(b), set(a)),
+        "{\"f:a\":{\"f:z\":{}},\"f:b\":{\"f:q\":{}}}");
     assert_true(hub_field_set_difference(&c, set(a), set(a)) == NULL);
     assert_set(hub_field_set_union(&c, NULL, set(b)), b);
     assert_true(hub_field_set_intersection(&c, NULL, set(b)) == NULL);
@@ -96,7 +105,8 @@ static void algebra(void **state)
     assert_set(hub_field_set_only(&c, set(a), "f:b"), "{\"f:b\":{}}");
     assert_true(hub_field_set_eq(set(a), set(a)));
     assert_false(hub_field_set_eq(set(a), set(b)));
-    assert_false(hub_field_set_eq(set("{\"f:a\":{\".\":{},\"f:x\":{}}}"), set("{\"f:a\":{\"f:x\":{}}}")));
+    assert_false(
+        hub_field_set_eq(set("{\"f:a\":{\".\":{},\"f:x\":{}}}"), set("{\"f:a\":{\"f:x\":{}}}")));
     assert_true(hub_field_set_child(set(a), TEXT("f:b"))->member);
     assert_true(hub_field_set_child(set(a), TEXT("f:c")) == NULL);
 }

@@ -1,5 +1,5 @@
-/* Server-side apply. The sequences are some of those that tests/e2e/fields_oracle.py runs next to a real API server;
- * here they stand with what that server answered. */
+/* Server-side apply. The sequences are some of those that tests/e2e/fields_oracle.py runs next to a
+ * real API server; here they stand with what that server answered. */
 #include "hub/api/managed_fields.h"
 
 #include <string.h>
@@ -12,12 +12,16 @@ static const char document[] =
     "{'type':'object','properties':{'spec':{'type':'object','properties':{"
     "'replicas':{'type':'integer'},'image':{'type':'string'},"
     "'labels':{'type':'object','additionalProperties':{'type':'string'}},"
-    "'selector':{'type':'object','additionalProperties':{'type':'string'},'x-kubernetes-map-type':'atomic'},"
+    "'selector':{'type':'object','additionalProperties':{'type':'string'},'x-kubernetes-map-type':'"
+    "atomic'},"
     "'tags':{'type':'array','x-kubernetes-list-type':'set','items':{'type':'string'}},"
     "'args':{'type':'array','items':{'type':'string'}},"
-    "'items':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['name'],'items':"
-    "{'type':'object','required':['name'],'properties':{'name':{'type':'string'},'value':{'type':'string'}}}},"
-    "'ports':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['port','protocol'],'items':"
+    "'items':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['name'],'"
+    "items':"
+    "{'type':'object','required':['name'],'properties':{'name':{'type':'string'},'value':{'type':'"
+    "string'}}}},"
+    "'ports':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['port','"
+    "protocol'],'items':"
     "{'type':'object','required':['port'],'properties':{'port':{'type':'integer'},"
     "'protocol':{'type':'string','default':'TCP'}}}},"
     "'free':{'type':'object','x-kubernetes-preserve-unknown-fields':true}}},"
@@ -84,7 +88,8 @@ static struct hub_field_update update_by(const char *manager, const char *subres
         .force = force};
 }
 
-static enum fed_err apply_as(const char *manager, const char *subresource, bool force, const char *members)
+static enum fed_err apply_as(
+    const char *manager, const char *subresource, bool force, const char *members)
 {
     struct hub_field_update update = update_by(manager, subresource, force);
     struct fed_json *config = object(members);
@@ -110,13 +115,16 @@ static enum fed_err force(const char *manager, const char *members)
 }
 
 /* fields: managedFields as the client sends them, or NULL. */
-static void put_with(const char *manager, const char *subresource, const char *members, const char *fields)
+static void put_with(
+    const char *manager, const char *subresource, const char *members, const char *fields)
 {
     struct hub_field_update update = update_by(manager, subresource, false);
     struct fed_json *next = object(members);
 
     if (fields)
-        assert_int_equal(fed_json_set(doc, fed_json_get(next, "metadata"), "managedFields", parse(fields)), FED_OK);
+        assert_int_equal(
+            fed_json_set(doc, fed_json_get(next, "metadata"), "managedFields", parse(fields)),
+            FED_OK);
     assert_int_equal(hub_fields_update(doc, &update, live, next), FED_OK);
     live = next;
 }
@@ -183,7 +191,8 @@ static void assert_cause(size_t i, const char *message, const char *field)
 static void a_created_object_belongs_to_who_made_it(void **state)
 {
     (void)state;
-    put("a", "{'metadata':{'name':'o','labels':{'l':'1'}},'spec':{'image':'x','tags':['t'],'labels':{}}}");
+    put("a", "{'metadata':{'name':'o','labels':{'l':'1'}},'spec':{'image':'x','tags':['t'],'labels'"
+             ":{}}}");
     assert_owners("a U @1 {'f:metadata':{'f:labels':{'.':{},'f:l':{}}},"
                   "'f:spec':{'.':{},'f:image':{},'f:labels':{},'f:tags':{'.':{},'v:\\'t\\'':{}}}}");
 }
@@ -191,7 +200,8 @@ static void a_created_object_belongs_to_who_made_it(void **state)
 static void apply_owns_what_the_configuration_states(void **state)
 {
     (void)state;
-    assert_int_equal(apply("a", "{'spec':{'image':'x','labels':{'k':'1'},'items':[{'name':'i','value':'1'}],'args':['p'],"
+    assert_int_equal(apply("a", "{'spec':{'image':'x','labels':{'k':'1'},'items':[{'name':'i','"
+                                "value':'1'}],'args':['p'],"
                                 "'selector':{'s':'1'},'free':{'m':{'n':[1]}}}}"),
         FED_OK);
     assert_owners("a A @1 {'f:spec':{'f:args':{},'f:free':{'f:m':{'.':{},'f:n':{}}},'f:image':{},"
@@ -233,16 +243,22 @@ static void conflicts_name_the_item_and_the_endpoint(void **state)
     assert_int_equal(apply("b", "{'spec':{'items':[{'name':'i','value':'2'}]}}"), FED_ERR_CONFLICT);
     assert_int_equal(causes.n, 1);
     assert_cause(0, "conflict with \"a\" using x/v1", ".spec.items[name=\"i\"].value");
-    put_with("s", "status", "{'spec':{'items':[{'name':'i','value':'1'}]},'status':{'phase':'Ready'}}", NULL);
-    assert_int_equal(apply_as("b", "status", false, "{'status':{'phase':'Busy'}}"), FED_ERR_CONFLICT);
+    put_with("s", "status",
+        "{'spec':{'items':[{'name':'i','value':'1'}]},'status':{'phase':'Ready'}}", NULL);
+    assert_int_equal(
+        apply_as("b", "status", false, "{'status':{'phase':'Busy'}}"), FED_ERR_CONFLICT);
     assert_cause(0, "conflict with \"s\" with subresource \"status\" using x/v1", ".status.phase");
 }
 
 static void what_nobody_owns_any_more_goes(void **state)
 {
     (void)state;
-    assert_int_equal(apply("a", "{'spec':{'image':'x','replicas':1,'labels':{'k':'1','l':'1'},'tags':['t','u']}}"), FED_OK);
-    assert_int_equal(apply("b", "{'spec':{'image':'x','labels':{'l':'1'},'tags':['u','v']}}"), FED_OK);
+    assert_int_equal(
+        apply(
+            "a", "{'spec':{'image':'x','replicas':1,'labels':{'k':'1','l':'1'},'tags':['t','u']}}"),
+        FED_OK);
+    assert_int_equal(
+        apply("b", "{'spec':{'image':'x','labels':{'l':'1'},'tags':['u','v']}}"), FED_OK);
     assert_int_equal(apply("a", "{'spec':{'replicas':1}}"), FED_OK);
     assert_spec("{'image':'x','replicas':1,'labels':{'l':'1'},'tags':['u','v']}");
     assert_int_equal(apply("b", "{}"), FED_OK);
@@ -294,7 +310,8 @@ static void keys_have_their_defaults(void **state)
 {
     (void)state;
     put("a", "{'spec':{'ports':[{'port':80,'protocol':'TCP'}]}}");
-    assert_int_equal(apply("b", "{'spec':{'ports':[{'port':80},{'port':80,'protocol':'UDP'}]}}"), FED_OK);
+    assert_int_equal(
+        apply("b", "{'spec':{'ports':[{'port':80},{'port':80,'protocol':'UDP'}]}}"), FED_OK);
     assert_spec("{'ports':[{'port':80,'protocol':'TCP'},{'port':80,'protocol':'UDP'}]}");
 }
 
@@ -304,9 +321,12 @@ static void lists_that_cannot_be_merged_are_refused(void **state)
         const char *members, *field, *message;
     } cases[] = {
         {"{'spec':{'tags':['t','u','t','t']}}", "spec.tags[2]", "Duplicate value: [=\"t\"]"},
-        {"{'spec':{'items':[{'name':'i'},{'name':'i','value':'1'}]}}", "spec.items[1]", "Duplicate value: [name=\"i\"]"},
-        {"{'spec':{'items':[{'value':'1'}]}}", "spec.items", "Invalid value: every item must have one of the list's keys"},
-        {"{'spec':{'tags':[null]}}", "spec.tags", "Invalid value: every item of a set must be a scalar"},
+        {"{'spec':{'items':[{'name':'i'},{'name':'i','value':'1'}]}}", "spec.items[1]",
+            "Duplicate value: [name=\"i\"]"},
+        {"{'spec':{'items':[{'value':'1'}]}}", "spec.items",
+            "Invalid value: every item must have one of the list's keys"},
+        {"{'spec':{'tags':[null]}}", "spec.tags",
+            "Invalid value: every item of a set must be a scalar"},
     };
 
     (void)state;
@@ -320,8 +340,9 @@ static void lists_that_cannot_be_merged_are_refused(void **state)
 
 static void the_client_may_give_the_entries(void **state)
 {
-    static const char given[] = "[{'manager':'z','operation':'Apply','apiVersion':'x/v1','fieldsType':'FieldsV1',"
-                                "'fieldsV1':{'f:spec':{'f:image':{},'f:replicas':{}}},'time':'1970-01-01T00:00:09Z'}]";
+    static const char given[] =
+        "[{'manager':'z','operation':'Apply','apiVersion':'x/v1','fieldsType':'FieldsV1',"
+        "'fieldsV1':{'f:spec':{'f:image':{},'f:replicas':{}}},'time':'1970-01-01T00:00:09Z'}]";
 
     (void)state;
     assert_int_equal(apply("a", "{'spec':{'image':'x'}}"), FED_OK);
@@ -338,7 +359,8 @@ static void the_client_may_give_the_entries(void **state)
     assert_int_equal(apply("c", "{'spec':{'image':'r'}}"), FED_ERR_CONFLICT);
     assert_cause(0, "conflict with \"before-first-apply\" using x/v1", ".spec.image");
     assert_int_equal(apply("c", "{'spec':{'replicas':1}}"), FED_OK);
-    assert_owners("c A @8 {'f:spec':{'f:replicas':{}}}\nbefore-first-apply U @8 {'f:spec':{'.':{},'f:image':{}}}");
+    assert_owners("c A @8 {'f:spec':{'f:replicas':{}}}\nbefore-first-apply U @8 "
+                  "{'f:spec':{'.':{},'f:image':{}}}");
 }
 
 static void spec_and_status_have_their_own_owners(void **state)
@@ -347,9 +369,11 @@ static void spec_and_status_have_their_own_owners(void **state)
     put("a", "{'spec':{'image':'x'},'status':{'phase':'No'}}");
     assert_owners("a U @1 {'f:spec':{'.':{},'f:image':{}}}");
     put_with("a", "status", "{'spec':{'image':'ignored'},'status':{'phase':'Ready'}}", NULL);
-    assert_owners("a U @1 {'f:spec':{'.':{},'f:image':{}}}\na U/status @2 {'f:status':{'f:phase':{}}}");
+    assert_owners(
+        "a U @1 {'f:spec':{'.':{},'f:image':{}}}\na U/status @2 {'f:status':{'f:phase':{}}}");
     assert_int_equal(apply_as("b", "status", true, "{'status':{'phase':'Busy'}}"), FED_OK);
-    assert_owners("b A/status @3 {'f:status':{'f:phase':{}}}\na U @1 {'f:spec':{'.':{},'f:image':{}}}");
+    assert_owners(
+        "b A/status @3 {'f:status':{'f:phase':{}}}\na U @1 {'f:spec':{'.':{},'f:image':{}}}");
 }
 
 static void old_updates_become_one(void **state)
@@ -360,15 +384,17 @@ static void old_updates_become_one(void **state)
         char manager[16];
 
         for (int j = 0; j <= i; j++)
-            snprintf(members + strlen(members), sizeof members - strlen(members), "%s'%c':'1'", j ? "," : "", 'a' + j);
+            snprintf(members + strlen(members), sizeof members - strlen(members), "%s'%c':'1'",
+                j ? "," : "", 'a' + j);
         snprintf(members + strlen(members), sizeof members - strlen(members), "}}}");
         snprintf(manager, sizeof manager, "u%d", i);
         put(manager, members);
     }
     assert_int_equal(fed_json_count(fed_json_find(live, "metadata.managedFields")), 10);
-    assert_true(fed_span_is(fed_json_string(fed_json_get(fed_json_at(fed_json_find(live, "metadata.managedFields"), 0),
-                                "manager")),
-        "ancient-changes"));
+    assert_true(
+        fed_span_is(fed_json_string(fed_json_get(
+                        fed_json_at(fed_json_find(live, "metadata.managedFields"), 0), "manager")),
+            "ancient-changes"));
     assert_true(fed_json_eq(
         fed_json_get(fed_json_at(fed_json_find(live, "metadata.managedFields"), 0), "fieldsV1"),
         parse("{'f:spec':{'.':{},'f:labels':{'.':{},'f:a':{},'f:b':{},'f:c':{}}}}")));
@@ -382,9 +408,13 @@ static void kubectl_takes_over_what_it_applied_on_the_client_side(void **state)
     (void)state;
     put("kubectl-client-side-apply", "{'metadata':{'name':'o'},'spec':{'image':'x','replicas':1}}");
     config = fed_json_new_object(doc);
-    assert_int_equal(fed_json_set_text(doc, config, "kubectl.kubernetes.io/last-applied-configuration",
-        "{\"apiVersion\":\"x/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"o\"},\"spec\":{\"image\":\"x\"}}\n"), FED_OK);
-    assert_int_equal(fed_json_set(doc, fed_json_get(live, "metadata"), "annotations", config), FED_OK);
+    assert_int_equal(
+        fed_json_set_text(doc, config, "kubectl.kubernetes.io/last-applied-configuration",
+            "{\"apiVersion\":\"x/"
+            "v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"o\"},\"spec\":{\"image\":\"x\"}}\n"),
+        FED_OK);
+    assert_int_equal(
+        fed_json_set(doc, fed_json_get(live, "metadata"), "annotations", config), FED_OK);
     assert_int_equal(apply("other", "{'spec':{'image':'y'}}"), FED_ERR_CONFLICT);
     assert_int_equal(apply("kubectl", "{'spec':{'image':'y','replicas':2}}"), FED_ERR_CONFLICT);
     assert_int_equal(causes.n, 1);
@@ -392,7 +422,8 @@ static void kubectl_takes_over_what_it_applied_on_the_client_side(void **state)
     assert_int_equal(apply("kubectl", "{'spec':{'image':'<y>'}}"), FED_OK);
     note = fed_json_string(fed_json_get(fed_json_find(live, "metadata.annotations"),
         "kubectl.kubernetes.io/last-applied-configuration"));
-    assert_span(note, "{\"apiVersion\":\"x/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"o\"},\"spec\":{\"image\":"
+    assert_span(note, "{\"apiVersion\":\"x/"
+                      "v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":\"o\"},\"spec\":{\"image\":"
                       "\"\\u003cy\\u003e\"}}\n");
 }
 
@@ -412,7 +443,8 @@ static void long_lists_and_maps_take_a_moment(void **state)
 
         snprintf(name, sizeof name, "n%d", i);
         assert_int_equal(fed_json_append(tags, fed_json_new_text(doc, name)), FED_OK);
-        assert_int_equal(fed_json_add_span(doc, labels, TEXT(name), fed_json_new_text(doc, "1")), FED_OK);
+        assert_int_equal(
+            fed_json_add_span(doc, labels, TEXT(name), fed_json_new_text(doc, "1")), FED_OK);
     }
     spec = fed_json_new_object(doc);
     assert_int_equal(fed_json_set(doc, spec, "tags", tags), FED_OK);
@@ -423,9 +455,12 @@ static void long_lists_and_maps_take_a_moment(void **state)
     assert_int_equal(hub_fields_apply(doc, &update, live, config, &next, &causes), FED_OK);
     assert_true(fed_json_eq(live, next));
     update = update_by("b", "", false);
-    assert_int_equal(hub_fields_apply(doc, &update, next, object("{'spec':{'tags':['x']}}"), &live, &causes), FED_OK);
+    assert_int_equal(
+        hub_fields_apply(doc, &update, next, object("{'spec':{'tags':['x']}}"), &live, &causes),
+        FED_OK);
     assert_int_equal(fed_json_count(fed_json_find(live, "spec.tags")), 30001);
-    assert_true((clock() - begin) / CLOCKS_PER_SEC < 30); /* with the sanitizers; all pairs take minutes */
+    assert_true(
+        (clock() - begin) / CLOCKS_PER_SEC < 30); /* with the sanitizers; all pairs take minutes */
 }
 
 int main(void)
@@ -434,7 +469,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_created_object_belongs_to_who_made_it, setup, teardown),
         cmocka_unit_test_setup_teardown(apply_owns_what_the_configuration_states, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unchanged_object_stays_as_it_was, setup, teardown),
-        cmocka_unit_test_setup_teardown(equal_values_are_shared_and_others_conflict, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            equal_values_are_shared_and_others_conflict, setup, teardown),
         cmocka_unit_test_setup_teardown(conflicts_name_the_item_and_the_endpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(what_nobody_owns_any_more_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(an_update_takes_what_it_changes, setup, teardown),
@@ -444,7 +480,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_client_may_give_the_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(spec_and_status_have_their_own_owners, setup, teardown),
         cmocka_unit_test_setup_teardown(old_updates_become_one, setup, teardown),
-        cmocka_unit_test_setup_teardown(kubectl_takes_over_what_it_applied_on_the_client_side, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            kubectl_takes_over_what_it_applied_on_the_client_side, setup, teardown),
         cmocka_unit_test_setup_teardown(long_lists_and_maps_take_a_moment, setup, teardown),
     };
 

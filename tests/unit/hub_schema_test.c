@@ -1,5 +1,5 @@
-/* Structural schemas. The sentences and fields of the causes are those that kube-apiserver 1.34 gave for the same schema
- * and object. */
+/* Structural schemas. The sentences and fields of the causes are those that kube-apiserver 1.34
+ * gave for the same schema and object. */
 #include "hub/api/schema.h"
 
 #include <string.h>
@@ -8,24 +8,34 @@
 #include "tests/unit/proto_tree_test.h"
 
 static const char document[] =
-    "{'type':'object','required':['spec'],'properties':{'spec':{'type':'object','required':['need'],'properties':{"
+    "{'type':'object','required':['spec'],'properties':{'spec':{'type':'object','required':['need']"
+    ",'properties':{"
     "'need':{'type':'string'},'num':{'type':'integer','minimum':1,'maximum':10},"
     "'i32':{'type':'integer','format':'int32'},'i64':{'type':'integer','format':'int64'},"
     "'real':{'type':'number','minimum':0.5},'str':{'type':'string','minLength':2,'maxLength':4},"
     "'pat':{'type':'string','pattern':'^[a-z]+$'},'enum':{'type':'string','enum':['A','B']},"
     "'enumi':{'type':'integer','enum':[1,2]},'date':{'type':'string','format':'date-time'},"
-    "'byte':{'type':'string','format':'byte'},'ios':{'x-kubernetes-int-or-string':true},'bool':{'type':'boolean'},"
+    "'byte':{'type':'string','format':'byte'},'ios':{'x-kubernetes-int-or-string':true},'bool':{'"
+    "type':'boolean'},"
     "'list':{'type':'array','minItems':1,'maxItems':2,'items':{'type':'string'}},"
     "'set':{'type':'array','x-kubernetes-list-type':'set','items':{'type':'string'}},"
-    "'map':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['name'],'items':"
-    "{'type':'object','required':['name'],'properties':{'name':{'type':'string'},'v':{'type':'integer'}}}},"
-    "'map2':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['p','q'],'items':"
-    "{'type':'object','required':['p'],'properties':{'p':{'type':'integer'},'q':{'type':'string','default':'T'}}}},"
-    "'m':{'type':'object','additionalProperties':{'type':'integer'}},'nul':{'type':'string','nullable':true},"
-    "'obj':{'type':'object','required':['a','b'],'properties':{'a':{'type':'string'},'b':{'type':'string'}}},"
-    "'pres':{'type':'object','x-kubernetes-preserve-unknown-fields':true,'properties':{'k':{'type':'integer'}}},"
+    "'map':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['name'],'"
+    "items':"
+    "{'type':'object','required':['name'],'properties':{'name':{'type':'string'},'v':{'type':'"
+    "integer'}}}},"
+    "'map2':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['p','q'],'"
+    "items':"
+    "{'type':'object','required':['p'],'properties':{'p':{'type':'integer'},'q':{'type':'string','"
+    "default':'T'}}}},"
+    "'m':{'type':'object','additionalProperties':{'type':'integer'}},'nul':{'type':'string','"
+    "nullable':true},"
+    "'obj':{'type':'object','required':['a','b'],'properties':{'a':{'type':'string'},'b':{'type':'"
+    "string'}}},"
+    "'pres':{'type':'object','x-kubernetes-preserve-unknown-fields':true,'properties':{'k':{'type':"
+    "'integer'}}},"
     "'def':{'type':'object','default':{},'properties':{'x':{'type':'integer','default':5}}},"
-    "'emb':{'type':'object','x-kubernetes-embedded-resource':true,'x-kubernetes-preserve-unknown-fields':true}}}}}";
+    "'emb':{'type':'object','x-kubernetes-embedded-resource':true,'x-kubernetes-preserve-unknown-"
+    "fields':true}}}}}";
 
 static struct fed_json_doc *doc;
 static struct hub_schema *schema;
@@ -64,13 +74,16 @@ static int teardown(void **state)
 
 static struct fed_json *object(const char *spec)
 {
-    struct fed_json *o = parse("{'apiVersion':'x/v1','kind':'Check','metadata':{'name':'c'},'spec':{'need':'x'}}");
+    struct fed_json *o =
+        parse("{'apiVersion':'x/v1','kind':'Check','metadata':{'name':'c'},'spec':{'need':'x'}}");
     struct fed_json *fields = parse(spec);
     struct fed_json_iter it;
 
     fed_json_iter_init(&it, fields);
     while (fed_json_iter_next(&it))
-        assert_int_equal(fed_json_set_span(doc, fed_json_get(o, "spec"), it.key, fed_json_clone(doc, it.value)), FED_OK);
+        assert_int_equal(
+            fed_json_set_span(doc, fed_json_get(o, "spec"), it.key, fed_json_clone(doc, it.value)),
+            FED_OK);
     return o;
 }
 
@@ -78,59 +91,76 @@ static const struct {
     const char *spec;
     const char *causes; /* "reason field: message", one per line; NULL: valid */
 } checks[] = {
-    {"{'num':0}", "FieldValueInvalid spec.num: Invalid value: 0: spec.num in body should be greater than or equal to 1"},
-    {"{'num':11}", "FieldValueInvalid spec.num: Invalid value: 11: spec.num in body should be less than or equal to 10"},
-    {"{'num':'1'}",
-        "FieldValueTypeInvalid spec.num: Invalid value: 'string': spec.num in body must be of type integer: 'string'"},
-    {"{'num':1.5}",
-        "FieldValueTypeInvalid spec.num: Invalid value: 'number': spec.num in body must be of type integer: 'number'"},
+    {"{'num':0}", "FieldValueInvalid spec.num: Invalid value: 0: spec.num in body should be "
+                  "greater than or equal to 1"},
+    {"{'num':11}", "FieldValueInvalid spec.num: Invalid value: 11: spec.num in body should be less "
+                   "than or equal to 10"},
+    {"{'num':'1'}", "FieldValueTypeInvalid spec.num: Invalid value: 'string': spec.num in body "
+                    "must be of type integer: 'string'"},
+    {"{'num':1.5}", "FieldValueTypeInvalid spec.num: Invalid value: 'number': spec.num in body "
+                    "must be of type integer: 'number'"},
     {"{'num':1.0}", NULL},
-    {"{'num':true}",
-        "FieldValueTypeInvalid spec.num: Invalid value: 'boolean': spec.num in body must be of type integer: 'boolean'"},
+    {"{'num':true}", "FieldValueTypeInvalid spec.num: Invalid value: 'boolean': spec.num in body "
+                     "must be of type integer: 'boolean'"},
     {"{'i64':9223372036854775807}", NULL},
-    {"{'i64':9223372036854775808}",
-        "FieldValueTypeInvalid spec.i64: Invalid value: 'number': spec.i64 in body must be of type integer: 'number'"},
-    {"{'i32':2147483648}", "FieldValueInvalid spec.i32: Invalid value: 2147483648: spec.i32 in body must be of type int32"},
-    {"{'real':0.1}",
-        "FieldValueInvalid spec.real: Invalid value: 0.1: spec.real in body should be greater than or equal to 0.5"},
+    {"{'i64':9223372036854775808}", "FieldValueTypeInvalid spec.i64: Invalid value: 'number': "
+                                    "spec.i64 in body must be of type integer: 'number'"},
+    {"{'i32':2147483648}", "FieldValueInvalid spec.i32: Invalid value: 2147483648: spec.i32 in "
+                           "body must be of type int32"},
+    {"{'real':0.1}", "FieldValueInvalid spec.real: Invalid value: 0.1: spec.real in body should be "
+                     "greater than or equal to 0.5"},
     {"{'real':1}", NULL},
-    {"{'str':'a'}", "FieldValueInvalid spec.str: Invalid value: 'a': spec.str in body should be at least 2 chars long"},
+    {"{'str':'a'}", "FieldValueInvalid spec.str: Invalid value: 'a': spec.str in body should be at "
+                    "least 2 chars long"},
     {"{'str':'abcde'}", "FieldValueTooLong spec.str: Too long: may not be more than 4 bytes"},
     {"{'str':'\xc3\xa9\xc3\xa9'}", NULL},
-    {"{'pat':'A'}", "FieldValueInvalid spec.pat: Invalid value: 'A': spec.pat in body should match #^[a-z]+$#"},
+    {"{'pat':'A'}",
+        "FieldValueInvalid spec.pat: Invalid value: 'A': spec.pat in body should match #^[a-z]+$#"},
     {"{'pat':'az'}", NULL},
-    {"{'enum':'C'}", "FieldValueNotSupported spec.enum: Unsupported value: 'C': supported values: 'A', 'B'"},
-    {"{'enumi':3}", "FieldValueNotSupported spec.enumi: Unsupported value: 3: supported values: '1', '2'"},
-    {"{'date':'x'}",
-        "FieldValueTypeInvalid spec.date: Invalid value: 'x': spec.date in body must be of type date-time: 'x'"},
+    {"{'enum':'C'}",
+        "FieldValueNotSupported spec.enum: Unsupported value: 'C': supported values: 'A', 'B'"},
+    {"{'enumi':3}",
+        "FieldValueNotSupported spec.enumi: Unsupported value: 3: supported values: '1', '2'"},
+    {"{'date':'x'}", "FieldValueTypeInvalid spec.date: Invalid value: 'x': spec.date in body must "
+                     "be of type date-time: 'x'"},
     {"{'date':'2020-01-01T00:00:00.5+01:00'}", NULL},
-    {"{'byte':'***'}", "FieldValueTypeInvalid spec.byte: Invalid value: '***': spec.byte in body must be of type byte: '***'"},
+    {"{'byte':'***'}", "FieldValueTypeInvalid spec.byte: Invalid value: '***': spec.byte in body "
+                       "must be of type byte: '***'"},
     {"{'byte':'YQ=='}", NULL},
     {"{'ios':1}", NULL},
     {"{'ios':'a'}", NULL},
-    {"{'ios':true}", "FieldValueTypeInvalid spec.ios: Invalid value: 'boolean': spec.ios in body must be of type "
+    {"{'ios':true}", "FieldValueTypeInvalid spec.ios: Invalid value: 'boolean': spec.ios in body "
+                     "must be of type "
                      "integer,string: 'boolean'"},
-    {"{'list':[]}", "FieldValueInvalid spec.list: Invalid value: 0: spec.list in body should have at least 1 items"},
-    {"{'list':['a','b','c']}", "FieldValueTooMany spec.list: Too many: 3: must have at most 2 items"},
-    {"{'list':[1]}", "FieldValueTypeInvalid spec.list[0]: Invalid value: 'integer': spec.list[0] in body must be of type "
+    {"{'list':[]}", "FieldValueInvalid spec.list: Invalid value: 0: spec.list in body should have "
+                    "at least 1 items"},
+    {"{'list':['a','b','c']}",
+        "FieldValueTooMany spec.list: Too many: 3: must have at most 2 items"},
+    {"{'list':[1]}", "FieldValueTypeInvalid spec.list[0]: Invalid value: 'integer': spec.list[0] "
+                     "in body must be of type "
                      "string: 'integer'"},
-    {"{'list':[null]}", "FieldValueTypeInvalid spec.list[0]: Invalid value: 'null': spec.list[0] in body must be of type "
+    {"{'list':[null]}", "FieldValueTypeInvalid spec.list[0]: Invalid value: 'null': spec.list[0] "
+                        "in body must be of type "
                         "string: 'null'"},
     {"{'set':['a','b','a','b','a']}", "FieldValueDuplicate spec.set[2]: Duplicate value: 'a'\n"
                                       "FieldValueDuplicate spec.set[3]: Duplicate value: 'b'"},
-    {"{'map':[{'name':'a'},{'name':'a','v':1}]}", "FieldValueDuplicate spec.map[1]: Duplicate value: {'name':'a'}"},
+    {"{'map':[{'name':'a'},{'name':'a','v':1}]}",
+        "FieldValueDuplicate spec.map[1]: Duplicate value: {'name':'a'}"},
     {"{'map':[{'v':1}]}", "FieldValueRequired spec.map[0].name: Required value"},
     {"{'map2':[{'p':1},{'p':1,'q':'U'}]}", NULL},
-    {"{'map2':[{'p':1},{'p':1,'q':'T'}]}", "FieldValueDuplicate spec.map2[1]: Duplicate value: {'p':1,'q':'T'}"},
-    {"{'m':{'a':'x','b':1}}",
-        "FieldValueTypeInvalid spec.m.a: Invalid value: 'string': spec.m.a in body must be of type integer: 'string'"},
+    {"{'map2':[{'p':1},{'p':1,'q':'T'}]}",
+        "FieldValueDuplicate spec.map2[1]: Duplicate value: {'p':1,'q':'T'}"},
+    {"{'m':{'a':'x','b':1}}", "FieldValueTypeInvalid spec.m.a: Invalid value: 'string': spec.m.a "
+                              "in body must be of type integer: 'string'"},
     {"{'nul':null}", NULL},
     {"{'need':null}", "FieldValueRequired spec.need: Required value"},
-    {"{'obj':{}}", "FieldValueRequired spec.obj.a: Required value\nFieldValueRequired spec.obj.b: Required value"},
-    {"{'pres':{'k':'x','z':{'y':1}}}", "FieldValueTypeInvalid spec.pres.k: Invalid value: 'string': spec.pres.k in body "
-                                       "must be of type integer: 'string'"},
-    {"{'emb':{}}",
-        "FieldValueRequired spec.emb.apiVersion: Required value\nFieldValueRequired spec.emb.kind: Required value"},
+    {"{'obj':{}}", "FieldValueRequired spec.obj.a: Required value\nFieldValueRequired spec.obj.b: "
+                   "Required value"},
+    {"{'pres':{'k':'x','z':{'y':1}}}",
+        "FieldValueTypeInvalid spec.pres.k: Invalid value: 'string': spec.pres.k in body "
+        "must be of type integer: 'string'"},
+    {"{'emb':{}}", "FieldValueRequired spec.emb.apiVersion: Required value\nFieldValueRequired "
+                   "spec.emb.kind: Required value"},
     {"{'emb':{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'x'},'q':1}}", NULL},
 };
 
@@ -138,8 +168,8 @@ static const struct {
 static void causes_text(struct fed_buf *out)
 {
     for (size_t i = 0; i < causes.n; i++)
-        fed_buf_printf(out, "%s%s %s: %s", i ? "\n" : "", causes.list[i].reason, causes.list[i].field,
-            causes.list[i].message);
+        fed_buf_printf(out, "%s%s %s: %s", i ? "\n" : "", causes.list[i].reason,
+            causes.list[i].field, causes.list[i].message);
     for (size_t i = 0; i < out->len; i++)
         out->at[i] = out->at[i] == '"' ? '\'' : out->at[i] == '\'' ? '#' : out->at[i];
 }
@@ -242,8 +272,9 @@ static void defaults(void **state)
 
 static void unknown_members_go_and_are_named(void **state)
 {
-    struct fed_json *o = object("{'zork':1,'obj':{'a':'x','c':1},'map':[{'name':'a','w':1}],'m':{'any':1},"
-                                "'pres':{'k':1,'free':{'x':1}},'emb':{'apiVersion':'v1','metadata':{'q':1}}}");
+    struct fed_json *o =
+        object("{'zork':1,'obj':{'a':'x','c':1},'map':[{'name':'a','w':1}],'m':{'any':1},"
+               "'pres':{'k':1,'free':{'x':1}},'emb':{'apiVersion':'v1','metadata':{'q':1}}}");
     struct fed_buf unknown;
 
     (void)state;
@@ -251,7 +282,8 @@ static void unknown_members_go_and_are_named(void **state)
     fed_buf_init(&unknown, fed_alloc_system(), 4096);
     assert_int_equal(hub_schema_prune(schema, o, &unknown), FED_OK);
     assert_string_equal(fed_buf_cstr(&unknown), "spec.zork\nspec.obj.c\nspec.map[0].w\nextra\n");
-    assert_spec(o, "{'need':'x','obj':{'a':'x'},'map':[{'name':'a'}],'m':{'any':1},'pres':{'k':1,'free':{'x':1}},"
+    assert_spec(o, "{'need':'x','obj':{'a':'x'},'map':[{'name':'a'}],'m':{'any':1},'pres':{'k':1,'"
+                   "free':{'x':1}},"
                    "'emb':{'apiVersion':'v1','metadata':{'q':1}}}");
     assert_non_null(fed_json_get(o, "metadata"));
     assert_null(fed_json_get(o, "extra"));
@@ -265,7 +297,8 @@ static void what_is_not_structural_is_refused(void **state)
     } cases[] = {
         {"[]", "must be an object"},
         {"{'type':'thing'}", "is not one of a structural schema"},
-        {"{'type':'object','properties':{'a':{'type':'array','items':{'type':'q'}}}}", "properties.a: items"},
+        {"{'type':'object','properties':{'a':{'type':'array','items':{'type':'q'}}}}",
+            "properties.a: items"},
         {"{'type':'string','pattern':'('}", "not a regular expression"},
         {"{'type':'object','required':'a'}", "must be lists"},
         {"{'type':'object','properties':{'a':1}}", "properties.a"},
@@ -276,7 +309,9 @@ static void what_is_not_structural_is_refused(void **state)
         struct hub_schema *out = NULL;
         struct fed_diag diag = {{0}};
 
-        assert_int_equal(hub_schema_compile(fed_alloc_system(), parse(cases[i].schema), &out, &diag), FED_ERR_INVALID);
+        assert_int_equal(
+            hub_schema_compile(fed_alloc_system(), parse(cases[i].schema), &out, &diag),
+            FED_ERR_INVALID);
         assert_null(out);
         if (!strstr(diag.text, cases[i].says))
             fail_msg("%s: %s", cases[i].schema, diag.text);
@@ -295,9 +330,11 @@ static void the_walk_knows_lists_and_metadata(void **state)
     assert_int_equal(hub_schema_list_type(hub_schema_member(spec, TEXT("list"))), HUB_LIST_ATOMIC);
     assert_int_equal(hub_schema_list_keys(hub_schema_member(spec, TEXT("map2")), keys), 2);
     assert_string_equal(keys[1], "q");
-    assert_int_equal(hub_schema_list_keys(hub_schema_member(metadata, TEXT("ownerReferences")), keys), 1);
+    assert_int_equal(
+        hub_schema_list_keys(hub_schema_member(metadata, TEXT("ownerReferences")), keys), 1);
     assert_string_equal(keys[0], "uid");
-    assert_int_equal(hub_schema_list_type(hub_schema_member(metadata, TEXT("finalizers"))), HUB_LIST_SET);
+    assert_int_equal(
+        hub_schema_list_type(hub_schema_member(metadata, TEXT("finalizers"))), HUB_LIST_SET);
     assert_true(hub_schema_is_declared(root, TEXT("metadata")));
     assert_true(hub_schema_is_declared(spec, TEXT("num")));
     assert_false(hub_schema_is_declared(hub_schema_member(spec, TEXT("m")), TEXT("num")));

@@ -1,6 +1,7 @@
 # Unit tests of proto/.
 set(proto_dir ${CMAKE_CURRENT_LIST_DIR})
 fed_unit_test(proto_base_test SOURCES ${proto_dir}/proto_base_test.c LINK fed_base)
+fed_unit_test(proto_map_test SOURCES ${proto_dir}/proto_map_test.c LINK fed_base)
 fed_unit_test(proto_text_test SOURCES ${proto_dir}/proto_text_test.c LINK fed_base)
 fed_unit_test(proto_digest_test SOURCES ${proto_dir}/proto_digest_test.c LINK fed_digest)
 fed_unit_test(proto_json_test SOURCES ${proto_dir}/proto_json_test.c LINK fed_object)
