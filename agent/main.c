@@ -556,7 +556,8 @@ static int command_status(struct world *w, const struct agent_options *options)
         err = fed_control_ask(
             w->mem, path, fed_span_text(request), STATUS_TIMEOUT_MS, &answer, &diag);
     if (err == FED_ERR_NOT_FOUND)
-        fed_diag_set(&diag, err, "no service runs on %s", w->config.state_dir);
+        fed_diag_set(&diag, err, "no service runs on %s; start it with `systemctl start fedlet` or "
+            "`fedlet run`", w->config.state_dir);
     if (!err) {
         fwrite(answer.at, 1, answer.len, stdout);
         if (options->json)
@@ -637,7 +638,10 @@ static int command_leave(struct world *w, const struct agent_options *options)
         err = forget(w, &diag);
     if (err)
         return fail(&diag, err);
-    printf("left as %s; the hub is told with `fedctl unjoin %s`\n", w->identity.cluster,
+    printf("left as %s\n", w->identity.cluster);
+    fprintf(stderr,
+        "fedlet: the hub still lists this cluster; there, run\n"
+        "  kubectl -n kube-federation-system delete kubefedcluster %s\n",
         w->identity.cluster);
     return EXIT_SUCCESS;
 }
@@ -686,7 +690,7 @@ static int (*const commands[AGENT_COMMANDS])(struct world *, const struct agent_
 
 static int usage(const struct fed_diag *diag)
 {
-    fprintf(stderr, "fedlet: %s; see `fedlet help`\n", diag->text);
+    fprintf(stderr, "fedlet: %s; see `fedlet --help`\n", diag->text);
     return EXIT_USAGE;
 }
 

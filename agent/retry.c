@@ -5,7 +5,7 @@ uint64_t agent_retry_failed(struct agent_retry *retry, uint64_t now_ms, uint32_t
     uint32_t ceiling_ms, uint8_t spread, uint32_t asked_ms)
 {
     uint64_t full_ms = retry->wait_ms ? retry->wait_ms : floor_ms;
-    uint64_t wait_ms = full_ms / 2 + full_ms * (spread + 1u) / 512u;
+    uint64_t wait_ms = full_ms * (spread + 1u) / 256u;
 
     /* The wish is a floor, and jitter goes on top: everybody was told the same second. */
     if (asked_ms > 0)

@@ -15,7 +15,7 @@ struct agent_retry {
 
 /* Notes a failure and returns the monotonic time of the next attempt.
  *   floor_ms, ceiling_ms  first and longest wait, 0 < floor_ms <= ceiling_ms
- *   spread    random byte: the wait is between half and all of the full one
+ *   spread    random byte: the wait is (spread + 1)/256 of the full one
  *   asked_ms  what the other side asked for, 0 for nothing; never waited less than this */
 uint64_t agent_retry_failed(struct agent_retry *retry, uint64_t now_ms, uint32_t floor_ms,
     uint32_t ceiling_ms, uint8_t spread, uint32_t asked_ms);

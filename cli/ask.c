@@ -39,7 +39,8 @@ static void on_answer(void *ctx, enum fed_err err, const struct fed_kube_answer 
     asking->answered = true;
     asking->err = err;
     if (err) {
-        fed_diag_set(asking->diag, err, "%s", diag && diag->text[0] ? diag->text : fed_err_text(err));
+        fed_diag_set(asking->diag, err, "%s%s", diag && diag->text[0] ? diag->text : fed_err_text(err),
+            err == FED_ERR_NETWORK ? "; is fedhub running there?" : "");
     } else if (answer->status >= 400) {
         asking->err = err_of_status(answer->status);
         fed_kube_answer_text(answer, asking->diag);

@@ -80,7 +80,8 @@ enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int a
     snprintf(path, sizeof path, "%s/%s?fieldManager=fedctl", CLI_REQUESTS, argv[1]);
     if (cli_ask(cli, "PATCH", path, "application/merge-patch+json", FED_SPAN_LIT("{\"spec\":{\"approved\":true}}"),
             &answer, &diag))
-        return cli_fail("cannot approve %s: %s", argv[1], diag.text);
+        return cli_fail("cannot approve %s: %s; see `kubectl -n " CLI_SYSTEM_NAMESPACE " get joinrequests`", argv[1],
+            diag.text);
     fprintf(stderr, "cluster %s approved; its agent is let in at its next question\n", argv[1]);
     return CLI_DONE;
 }

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "ports/crypto.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,30 @@ static int unknown(int argc, char **argv)
     return CLI_USAGE;
 }
 
+/* The commands that begin with the words of argv: `fedctl token` alone is a question. */
+static int incomplete(const char *word)
+{
+    fprintf(stderr, "fedctl: %s what?\n", word);
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        size_t len = strlen(word);
+
+        if (strncmp(cli_commands[i].name, word, len) == 0 && cli_commands[i].name[len] == ' ')
+            fprintf(stderr, "  fedctl %-14s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    }
+    return CLI_USAGE;
+}
+
+static bool is_first_word(const char *word)
+{
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        size_t len = strcspn(cli_commands[i].name, " ");
+
+        if (cli_commands[i].name[len] && strlen(word) == len && strncmp(word, cli_commands[i].name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Takes the options that every command has out of argv. CLI_DONE to go on. */
 static enum cli_exit common_options(int *argc, char **argv, struct wiring *w, struct cli *cli, bool *wants_help)
 {
@@ -114,8 +139,11 @@ static enum cli_exit common_options(int *argc, char **argv, struct wiring *w, st
                 fprintf(stderr, "fedctl: %s needs a value\n", arg);
                 return CLI_USAGE;
             }
-        } else if (strcmp(arg, "-o") == 0 || strcmp(arg, "--output") == 0 || strncmp(arg, "-ojson", 6) == 0) {
-            const char *format = strcmp(arg, "-ojson") == 0 ? "json" : i + 1 < *argc ? argv[++i] : "";
+        } else if (strncmp(arg, "-o", 2) == 0 || (strncmp(arg, "--output", len) == 0 && len == 8)) {
+            const char *format = equals ? equals + 1 : arg[1] == 'o' ? arg + 2 : "";
+
+            if (!*format && i + 1 < *argc)
+                format = argv[++i];
 
             if (strcmp(format, "json") != 0) {
                 fprintf(stderr, "fedctl: -o takes json, not \"%s\"\n", format);
@@ -152,6 +180,12 @@ static int run_command(struct wiring *w, struct cli *cli, const struct cli_comma
     return code;
 }
 
+/* What could not be written, to a full disk or a closed pipe, was not done. */
+static int close_output(int code)
+{
+    return fflush(stdout) || ferror(stdout) ? cli_fail("cannot write to standard output: %s", strerror(errno)) : code;
+}
+
 int main(int argc, char **argv)
 {
     struct wiring w = {.mem = fed_alloc_system(), .log = fed_log_stderr(FED_LOG_ERROR)};
@@ -166,16 +200,23 @@ int main(int argc, char **argv)
     argv++;
     if (common_options(&argc, argv, &w, &cli, &wants_help) != CLI_DONE)
         return CLI_USAGE;
-    if (argc == 0 || strcmp(argv[0], "help") == 0) {
-        usage(wants_help || argc ? stdout : stderr);
-        return wants_help || argc ? CLI_DONE : CLI_USAGE;
+    if (argc > 0 && strcmp(argv[0], "help") == 0) {
+        wants_help = true;
+        argc--;
+        argv++;
     }
+    if (argc == 0) {
+        usage(wants_help ? stdout : stderr);
+        return wants_help ? close_output(CLI_DONE) : CLI_USAGE;
+    }
+    if (strcmp(argv[0], "--version") == 0)
+        argv[0] += 2;
     command = find(argc, argv, &words);
     if (!command)
-        return unknown(argc, argv);
+        return argc == 1 && is_first_word(argv[0]) ? incomplete(argv[0]) : unknown(argc, argv);
     if (wants_help) {
         help(command);
-        return CLI_DONE;
+        return close_output(CLI_DONE);
     }
-    return run_command(&w, &cli, command, argc - words + 1, argv + words - 1);
+    return close_output(run_command(&w, &cli, command, argc - words + 1, argv + words - 1));
 }

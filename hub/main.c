@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
+
 enum exit_code { DONE = 0, FAILED = 1, MISUSED = 2 };
 
 static const char usage[] =
@@ -18,7 +20,7 @@ static const char usage[] =
     "  fedhub backup FILE [SETTING]...             write a consistent copy of the store, also while in use\n"
     "  fedhub restore FILE [SETTING]...            replace the store by a backup (service stopped)\n"
     "  fedhub config --check FILE | --sample       check a configuration file, print one\n"
-    "  fedhub version\n"
+    "  fedhub version [-o json]                    print the version\n"
     "\n"
     "settings (also in the configuration file, without the dashes):\n";
 static const char examples[] =
@@ -237,10 +239,13 @@ static enum exit_code command_config(int argc, char **argv)
 
 static enum exit_code command_version(int argc, char **argv)
 {
-    (void)argv;
-    if (argc > 0)
-        return misuse("version takes no arguments", "");
-    printf("fedhub %s\n", FEDLET_VERSION);
+    bool json = argc == 2 && strcmp(argv[0], "-o") == 0 && strcmp(argv[1], "json") == 0;
+
+    if (argc == 1 && strcmp(argv[0], "--help") == 0)
+        return help(stdout);
+    if (argc > 0 && !json)
+        return misuse("version takes -o json or nothing", "");
+    printf(json ? "{\"version\":\"%s\"}\n" : "fedhub %s\n", FEDLET_VERSION);
     return DONE;
 }
 
@@ -262,6 +267,9 @@ int main(int argc, char **argv)
         return help(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return help(stdout);
+    if (strcmp(argv[1], "--version") == 0)
+        return command_version(0, NULL);
+    umask(077); /* store and backups hold Secrets */
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 2, argv + 2);

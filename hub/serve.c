@@ -56,11 +56,13 @@ static enum fed_err split_host(const char *listen, struct host_port *out, struct
     struct fed_span text = fed_span_text(listen);
     size_t colon = text.len;
     struct fed_span host;
+    uint64_t port;
 
     while (colon > 0 && text.at[colon - 1] != ':')
         colon--;
-    if (colon == 0)
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s: not ADDRESS:PORT", listen);
+    if (colon == 0 || fed_span_to_u64(fed_span_sub(text, colon, text.len), &port) || port > 65535)
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "%s: not ADDRESS:PORT with a port from 0 to 65535", listen);
     host = fed_span_sub(text, 0, colon - 1);
     if (fed_span_starts(host, "[") && fed_span_ends(host, "]"))
         host = fed_span_sub(host, 1, host.len - 2);

@@ -1,8 +1,8 @@
 /* managed_fields.h - server-side apply and the bookkeeping of who owns which field.
  *
- * Source: Kubernetes "Server-Side Apply", structured merge and diff. Entries live in metadata.managedFields of the object;
- * inside, a field set is a sorted set of paths. The orderings of merged lists follow sigs.k8s.io/structured-merge-diff
- * (Apache-2.0). */
+ * Source: Kubernetes "Server-Side Apply", structured merge and diff. Entries live in
+ * metadata.managedFields of the object; inside, a field set is a sorted set of paths. The orderings
+ * of merged lists follow sigs.k8s.io/structured-merge-diff (Apache-2.0). */
 #ifndef FEDLET_HUB_API_MANAGED_FIELDS_H
 #define FEDLET_HUB_API_MANAGED_FIELDS_H
 
@@ -19,16 +19,21 @@ struct hub_field_update {
     bool force; /* apply only */
 };
 
-/* Apply: merges config into live (NULL when the object does not exist) and gives the new object with its
- * managedFields. FED_ERR_CONFLICT with causes (reason FieldManagerConflict, message `conflict with "m" using v1`, field)
- * unless force. FED_ERR_INVALID with causes for duplicate keys and wrong types. Neither live nor config is changed. */
-FED_MUST_USE enum fed_err hub_fields_apply(struct fed_json_doc *doc, const struct hub_field_update *update,
-    const struct fed_json *live, const struct fed_json *config, struct fed_json **out, struct hub_causes *causes);
+/* Apply: merges config into live (NULL when the object does not exist) and gives the new object
+ * with its managedFields. FED_ERR_CONFLICT with causes (reason FieldManagerConflict, message
+ * `conflict with "m" using v1`, without the version when that was an apply too, field
+ * `.spec.replicas`) unless force. FED_ERR_INVALID with causes for items that stand twice or lack
+ * their keys. Neither live nor config is changed. What loses its last child to pruning is null in
+ * *out until hub_schema_default drops it. Nothing that may change differs from live: the times
+ * stay, and *out equals live when the owners stay, too. */
+FED_MUST_USE enum fed_err hub_fields_apply(struct fed_json_doc *doc,
+    const struct hub_field_update *update, const struct fed_json *live,
+    const struct fed_json *config, struct fed_json **out, struct hub_causes *causes);
 
-/* Create, update, other patches: sets next's managedFields from what changed between live (NULL: create) and next.
- * managedFields that the client gave in next count: absent or undecodable: the stored ones; [] or [{}]: reset; valid: as
- * given (on subresources always the stored ones). */
-FED_MUST_USE enum fed_err hub_fields_update(struct fed_json_doc *doc, const struct hub_field_update *update,
-    const struct fed_json *live, struct fed_json *next);
+/* Create, update, other patches: sets next's managedFields from what changed between live (NULL:
+ * create) and next. managedFields that the client gave in next count: absent or undecodable: the
+ * stored ones; [] or [{}]: reset; valid: as given (on subresources always the stored ones). */
+FED_MUST_USE enum fed_err hub_fields_update(struct fed_json_doc *doc,
+    const struct hub_field_update *update, const struct fed_json *live, struct fed_json *next);
 
 #endif

@@ -16,7 +16,8 @@ struct compile {
 static enum fed_err compile_node(
     struct compile *c, const struct fed_json *from, struct hub_schema_node **out);
 
-static enum fed_err compile_type(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+static enum fed_err compile_type(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
     static const struct {
         const char *name;
@@ -39,8 +40,8 @@ static enum fed_err compile_type(struct compile *c, const struct fed_json *from,
             return FED_OK;
         }
     }
-    return fed_diag_set(c->diag, FED_ERR_INVALID, "type: \"" FED_SPAN_FMT "\" is not one of a structural schema",
-        FED_SPAN_ARG(name));
+    return fed_diag_set(c->diag, FED_ERR_INVALID,
+        "type: \"" FED_SPAN_FMT "\" is not one of a structural schema", FED_SPAN_ARG(name));
 }
 
 static void compile_format(const struct fed_json *from, struct hub_schema_node *node)
@@ -66,7 +67,8 @@ static void compile_extensions(const struct fed_json *from, struct hub_schema_no
     node->preserve_unknown =
         fed_json_bool(fed_json_get(from, "x-kubernetes-preserve-unknown-fields"), false);
     node->embedded = fed_json_bool(fed_json_get(from, "x-kubernetes-embedded-resource"), false);
-    node->map_atomic = fed_span_is(fed_json_string(fed_json_get(from, "x-kubernetes-map-type")), "atomic");
+    node->map_atomic =
+        fed_span_is(fed_json_string(fed_json_get(from, "x-kubernetes-map-type")), "atomic");
     node->list_keys = fed_json_get(from, "x-kubernetes-list-map-keys");
     if (fed_span_is(list, "set"))
         node->list_type = HUB_LIST_SET;
@@ -74,7 +76,8 @@ static void compile_extensions(const struct fed_json *from, struct hub_schema_no
         node->list_type = HUB_LIST_MAP;
 }
 
-static enum fed_err compile_pattern(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+static enum fed_err compile_pattern(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
     struct fed_span pattern = fed_json_string(fed_json_get(from, "pattern"));
     char text[512];
@@ -82,21 +85,24 @@ static enum fed_err compile_pattern(struct compile *c, const struct fed_json *fr
     if (pattern.len == 0)
         return FED_OK;
     if (fed_span_to_cstr(pattern, text, sizeof text))
-        return fed_diag_set(c->diag, FED_ERR_LIMIT, "pattern: longer than %zu bytes", sizeof text - 1);
+        return fed_diag_set(
+            c->diag, FED_ERR_LIMIT, "pattern: longer than %zu bytes", sizeof text - 1);
     node->regex = fed_alloc_zero(c->schema->mem, sizeof *node->regex);
     if (!node->regex)
         return FED_ERR_NOMEM;
     if (regcomp(node->regex, text, REG_EXTENDED | REG_NOSUB) != 0) {
         fed_alloc_free(c->schema->mem, node->regex, sizeof *node->regex);
         node->regex = NULL;
-        return fed_diag_set(c->diag, FED_ERR_INVALID, "pattern: \"%s\" is not a regular expression", text);
+        return fed_diag_set(
+            c->diag, FED_ERR_INVALID, "pattern: \"%s\" is not a regular expression", text);
     }
     node->pattern = pattern;
     return FED_OK;
 }
 
 /* FED_ERR_INVALID unless the bound is absent or a number of its kind. */
-static enum fed_err compile_bounds(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+static enum fed_err compile_bounds(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
     const struct fed_json *minimum = fed_json_get(from, "minimum");
     const struct fed_json *maximum = fed_json_get(from, "maximum");
@@ -119,10 +125,12 @@ static enum fed_err compile_bounds(struct compile *c, const struct fed_json *fro
 
 static int property_cmp(const void *a, const void *b)
 {
-    return fed_span_cmp(((const struct hub_schema_property *)a)->key, ((const struct hub_schema_property *)b)->key);
+    return fed_span_cmp(
+        ((const struct hub_schema_property *)a)->key, ((const struct hub_schema_property *)b)->key);
 }
 
-static enum fed_err compile_properties(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+static enum fed_err compile_properties(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
     struct fed_json *properties = fed_json_get(from, "properties");
     struct fed_json_iter it;
@@ -148,7 +156,8 @@ static enum fed_err compile_properties(struct compile *c, const struct fed_json 
     return FED_OK;
 }
 
-static enum fed_err compile_children(struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+static enum fed_err compile_children(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
     struct fed_json *additional = fed_json_get(from, "additionalProperties");
     struct fed_json *items = fed_json_get(from, "items");
@@ -169,7 +178,8 @@ static enum fed_err compile_children(struct compile *c, const struct fed_json *f
     return err;
 }
 
-static enum fed_err compile_node(struct compile *c, const struct fed_json *from, struct hub_schema_node **out)
+static enum fed_err compile_node(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node **out)
 {
     struct hub_schema_node *node;
     enum fed_err err;
@@ -197,7 +207,8 @@ static enum fed_err compile_node(struct compile *c, const struct fed_json *from,
     return err;
 }
 
-static enum fed_err schema_fill(struct hub_schema *schema, const struct fed_json *openapi, struct fed_diag *diag)
+static enum fed_err schema_fill(
+    struct hub_schema *schema, const struct fed_json *openapi, struct fed_diag *diag)
 {
     struct compile c = {.schema = schema, .diag = diag};
     struct fed_json *copy;
@@ -214,8 +225,8 @@ static enum fed_err schema_fill(struct hub_schema *schema, const struct fed_json
     return err;
 }
 
-enum fed_err hub_schema_compile(
-    struct fed_alloc *mem, const struct fed_json *openapi, struct hub_schema **out, struct fed_diag *diag)
+enum fed_err hub_schema_compile(struct fed_alloc *mem, const struct fed_json *openapi,
+    struct hub_schema **out, struct fed_diag *diag)
 {
     struct hub_schema *schema = fed_alloc_zero(mem, sizeof *schema);
     enum fed_err err;
@@ -270,7 +281,8 @@ struct fed_span hub_schema_openapi(const struct hub_schema *schema)
     return fed_buf_span(&schema->source);
 }
 
-const struct hub_schema_property *hub_schema_property(const struct hub_schema_node *node, struct fed_span key)
+const struct hub_schema_property *hub_schema_property(
+    const struct hub_schema_node *node, struct fed_span key)
 {
     struct hub_schema_property wanted = {.key = key};
 
@@ -281,8 +293,8 @@ const struct hub_schema_property *hub_schema_property(const struct hub_schema_no
 
 bool hub_schema_is_type_meta(const struct hub_schema_node *node, struct fed_span key)
 {
-    return node->embedded &&
-        (fed_span_is(key, "apiVersion") || fed_span_is(key, "kind") || fed_span_is(key, "metadata"));
+    return node->embedded && (fed_span_is(key, "apiVersion") || fed_span_is(key, "kind") ||
+                                 fed_span_is(key, "metadata"));
 }
 
 /* ---- the walk of server-side apply ---- */
@@ -290,8 +302,11 @@ bool hub_schema_is_type_meta(const struct hub_schema_node *node, struct fed_span
 /* metadata as every object has it: finalizers are a set, owner references a list keyed by uid. */
 static struct hub_schema_node meta_string = {
     .type = HUB_SCHEMA_STRING, .min_length = -1, .max_length = -1};
-static struct hub_schema_node meta_reference = {
-    .type = HUB_SCHEMA_OBJECT, .map_atomic = true, .min_length = -1, .max_length = -1, .preserve_unknown = true};
+static struct hub_schema_node meta_reference = {.type = HUB_SCHEMA_OBJECT,
+    .map_atomic = true,
+    .min_length = -1,
+    .max_length = -1,
+    .preserve_unknown = true};
 static struct hub_schema_node meta_finalizers = {.type = HUB_SCHEMA_ARRAY,
     .list_type = HUB_LIST_SET,
     .items = &meta_string,
@@ -304,7 +319,10 @@ static struct hub_schema_node meta_owners = {.type = HUB_SCHEMA_ARRAY,
     .max_length = -1};
 static struct hub_schema_node meta_map = {
     .type = HUB_SCHEMA_OBJECT, .additional = &meta_string, .min_length = -1, .max_length = -1};
-#define META_KEY(text) {(const uint8_t *)(text), sizeof(text) - 1}
+#define META_KEY(text)                                                                             \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
 static struct hub_schema_property meta_properties[] = {
     {META_KEY("annotations"), &meta_map},
     {META_KEY("finalizers"), &meta_finalizers},
@@ -323,7 +341,8 @@ const struct hub_schema_node *hub_schema_root(const struct hub_schema *schema)
     return schema ? schema->root : NULL;
 }
 
-const struct hub_schema_node *hub_schema_member(const struct hub_schema_node *node, struct fed_span key)
+const struct hub_schema_node *hub_schema_member(
+    const struct hub_schema_node *node, struct fed_span key)
 {
     const struct hub_schema_property *property;
 
@@ -345,7 +364,8 @@ enum hub_list_type hub_schema_list_type(const struct hub_schema_node *node)
     return node ? node->list_type : HUB_LIST_ATOMIC;
 }
 
-/* Strings of a parsed document are NUL-terminated by the JSON library, so the keys can be handed out as C strings. */
+/* Strings of a parsed document are NUL-terminated by the JSON library, so the keys can be handed
+ * out as C strings. */
 size_t hub_schema_list_keys(const struct hub_schema_node *node, const char *keys[8])
 {
     size_t n = 0;

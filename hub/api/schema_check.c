@@ -1,4 +1,5 @@
-/* schema_check.c - see schema.h: prune, default, validate. Recursion is bounded by the depth of a parsed document. */
+/* schema_check.c - see schema.h: prune, default, validate. Recursion is bounded by the depth of a
+ * parsed document. */
 #include "hub/api/schema_node.h"
 #include "proto/base/map.h"
 #include "proto/base/text.h"
@@ -20,10 +21,11 @@ struct path {
 static size_t path_member(struct path *path, struct fed_span key)
 {
     size_t before = path->len;
-    int n = snprintf(path->text + before, sizeof path->text - before, "%s" FED_SPAN_FMT, before ? "." : "",
-        FED_SPAN_ARG(key));
+    int n = snprintf(path->text + before, sizeof path->text - before, "%s" FED_SPAN_FMT,
+        before ? "." : "", FED_SPAN_ARG(key));
 
-    path->len = n < 0 || (size_t)n >= sizeof path->text - before ? sizeof path->text - 1 : before + (size_t)n;
+    path->len = n < 0 || (size_t)n >= sizeof path->text - before ? sizeof path->text - 1
+                                                                 : before + (size_t)n;
     return before;
 }
 
@@ -32,7 +34,8 @@ static size_t path_index(struct path *path, size_t index)
     size_t before = path->len;
     int n = snprintf(path->text + before, sizeof path->text - before, "[%zu]", index);
 
-    path->len = n < 0 || (size_t)n >= sizeof path->text - before ? sizeof path->text - 1 : before + (size_t)n;
+    path->len = n < 0 || (size_t)n >= sizeof path->text - before ? sizeof path->text - 1
+                                                                 : before + (size_t)n;
     return before;
 }
 
@@ -44,11 +47,11 @@ static void path_back(struct path *path, size_t before)
 
 /* ---- prune ---- */
 
-static enum fed_err prune(
-    const struct hub_schema_node *node, struct fed_json *value, struct path *path, struct fed_buf *unknown);
+static enum fed_err prune(const struct hub_schema_node *node, struct fed_json *value,
+    struct path *path, struct fed_buf *unknown);
 
-static enum fed_err prune_object(
-    const struct hub_schema_node *node, struct fed_json *object, struct path *path, struct fed_buf *unknown)
+static enum fed_err prune_object(const struct hub_schema_node *node, struct fed_json *object,
+    struct path *path, struct fed_buf *unknown)
 {
     struct fed_json_iter it;
     enum fed_err err = FED_OK;
@@ -74,8 +77,8 @@ static enum fed_err prune_object(
     return err;
 }
 
-static enum fed_err prune(
-    const struct hub_schema_node *node, struct fed_json *value, struct path *path, struct fed_buf *unknown)
+static enum fed_err prune(const struct hub_schema_node *node, struct fed_json *value,
+    struct path *path, struct fed_buf *unknown)
 {
     struct fed_json_iter it;
     enum fed_err err = FED_OK;
@@ -94,7 +97,8 @@ static enum fed_err prune(
     return err;
 }
 
-enum fed_err hub_schema_prune(const struct hub_schema *schema, struct fed_json *object, struct fed_buf *unknown)
+enum fed_err hub_schema_prune(
+    const struct hub_schema *schema, struct fed_json *object, struct fed_buf *unknown)
 {
     struct path path = {.len = 0};
     enum fed_err err = prune(schema->root, object, &path, unknown);
@@ -118,13 +122,14 @@ static enum fed_err default_property(
 {
     if (!property->node->otherwise || fed_json_get_span(object, property->key))
         return FED_OK;
-    return fed_json_add_span(doc, object, property->key, fed_json_clone(doc, property->node->otherwise));
+    return fed_json_add_span(
+        doc, object, property->key, fed_json_clone(doc, property->node->otherwise));
 }
 
-/* The value at the iterator: a null that must not be gives way to the default or goes (items of lists stay), any other
- * is searched for what it lacks. */
-static enum fed_err default_at(const struct hub_schema_node *node, struct fed_json_doc *doc, struct fed_json_iter *it,
-    bool member)
+/* The value at the iterator: a null that must not be gives way to the default or goes (items of
+ * lists stay), any other is searched for what it lacks. */
+static enum fed_err default_at(const struct hub_schema_node *node, struct fed_json_doc *doc,
+    struct fed_json_iter *it, bool member)
 {
     struct fed_json *value = it->value;
 
@@ -175,7 +180,8 @@ static enum fed_err put_defaults(
     return err;
 }
 
-enum fed_err hub_schema_default(const struct hub_schema *schema, struct fed_json_doc *doc, struct fed_json *object)
+enum fed_err hub_schema_default(
+    const struct hub_schema *schema, struct fed_json_doc *doc, struct fed_json *object)
 {
     return put_defaults(schema->root, doc, object);
 }
@@ -263,7 +269,8 @@ static void value_text(const struct fed_json *value, char out[128])
     fed_buf_fini(&buf);
 }
 
-static void check_enum(struct check *c, const struct hub_schema_node *node, const struct fed_json *value)
+static void check_enum(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *value)
 {
     char supported[256] = "";
     char text[128];
@@ -276,13 +283,14 @@ static void check_enum(struct check *c, const struct hub_schema_node *node, cons
         if (fed_json_eq(one, value))
             return;
         value_text(one, text);
-        n = snprintf(supported + len, sizeof supported - len, fed_json_is_string(one) ? "%s%s" : "%s\"%s\"",
-            len ? ", " : "", text);
+        n = snprintf(supported + len, sizeof supported - len,
+            fed_json_is_string(one) ? "%s%s" : "%s\"%s\"", len ? ", " : "", text);
         if (n > 0 && (size_t)n < sizeof supported - len)
             len += (size_t)n;
     }
     value_text(value, text);
-    cause(c, "FieldValueNotSupported", c->path.text, "Unsupported value: %s: supported values: %s", text, supported);
+    cause(c, "FieldValueNotSupported", c->path.text, "Unsupported value: %s: supported values: %s",
+        text, supported);
 }
 
 static size_t characters(struct fed_span text)
@@ -302,15 +310,16 @@ static void check_pattern(struct check *c, const struct hub_schema_node *node, s
     fed_buf_init(&copy, fed_alloc_system(), text.len + 1);
     fed_buf_put(&copy, text);
     matches = !fed_buf_err(&copy) && fed_span_find(text, 0) == text.len &&
-        regexec(node->regex, fed_buf_cstr(&copy), 0, NULL, 0) == 0;
+              regexec(node->regex, fed_buf_cstr(&copy), 0, NULL, 0) == 0;
     if (!matches)
         cause(c, "FieldValueInvalid", c->path.text,
-            "Invalid value: \"%.100s\": %s in body should match '" FED_SPAN_FMT "'", fed_buf_cstr(&copy),
-            c->path.text, FED_SPAN_ARG(node->pattern));
+            "Invalid value: \"%.100s\": %s in body should match '" FED_SPAN_FMT "'",
+            fed_buf_cstr(&copy), c->path.text, FED_SPAN_ARG(node->pattern));
     fed_buf_fini(&copy);
 }
 
-static void check_string_format(struct check *c, const struct hub_schema_node *node, struct fed_span text)
+static void check_string_format(
+    struct check *c, const struct hub_schema_node *node, struct fed_span text)
 {
     const char *type = node->format == HUB_FORMAT_BYTE ? "byte" : "date-time";
     int shown = (int)(text.len > 100 ? 100 : text.len);
@@ -328,8 +337,8 @@ static void check_string_format(struct check *c, const struct hub_schema_node *n
     }
     if (!ok)
         cause(c, "FieldValueTypeInvalid", c->path.text,
-            "Invalid value: \"%.*s\": %s in body must be of type %s: \"%.*s\"", shown, at, c->path.text, type, shown,
-            at);
+            "Invalid value: \"%.*s\": %s in body must be of type %s: \"%.*s\"", shown, at,
+            c->path.text, type, shown, at);
 }
 
 static void check_string(struct check *c, const struct hub_schema_node *node, struct fed_span text)
@@ -339,16 +348,18 @@ static void check_string(struct check *c, const struct hub_schema_node *node, st
     if (node->min_length >= 0 && n < (uint64_t)node->min_length)
         cause(c, "FieldValueInvalid", c->path.text,
             "Invalid value: \"%.*s\": %s in body should be at least %" PRId64 " chars long",
-            (int)(text.len > 100 ? 100 : text.len), (const char *)text.at, c->path.text, node->min_length);
+            (int)(text.len > 100 ? 100 : text.len), (const char *)text.at, c->path.text,
+            node->min_length);
     if (node->max_length >= 0 && n > (uint64_t)node->max_length)
-        cause(c, "FieldValueTooLong", c->path.text, "Too long: may not be more than %" PRId64 " bytes",
-            node->max_length);
+        cause(c, "FieldValueTooLong", c->path.text,
+            "Too long: may not be more than %" PRId64 " bytes", node->max_length);
     if (node->regex)
         check_pattern(c, node, text);
     check_string_format(c, node, text);
 }
 
-static void check_number(struct check *c, const struct hub_schema_node *node, const struct fed_json *value)
+static void check_number(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *value)
 {
     double number = fed_json_real(value, 0);
     char text[128];
@@ -356,18 +367,19 @@ static void check_number(struct check *c, const struct hub_schema_node *node, co
     value_text(value, text);
     if (node->has_minimum && number < node->minimum)
         cause(c, "FieldValueInvalid", c->path.text,
-            "Invalid value: %s: %s in body should be greater than or equal to %.15g", text, c->path.text,
-            node->minimum);
+            "Invalid value: %s: %s in body should be greater than or equal to %.15g", text,
+            c->path.text, node->minimum);
     if (node->has_maximum && number > node->maximum)
         cause(c, "FieldValueInvalid", c->path.text,
-            "Invalid value: %s: %s in body should be less than or equal to %.15g", text, c->path.text,
-            node->maximum);
+            "Invalid value: %s: %s in body should be less than or equal to %.15g", text,
+            c->path.text, node->maximum);
     if (node->format == HUB_FORMAT_INT32 && (number < -2147483648.0 || number > 2147483647.0))
-        cause(c, "FieldValueInvalid", c->path.text, "Invalid value: %s: %s in body must be of type int32", text,
-            c->path.text);
+        cause(c, "FieldValueInvalid", c->path.text,
+            "Invalid value: %s: %s in body must be of type int32", text, c->path.text);
 }
 
-static void check_value(struct check *c, const struct hub_schema_node *node, const struct fed_json *value);
+static void check_value(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *value);
 
 static void missing(struct check *c, struct fed_span key)
 {
@@ -377,7 +389,8 @@ static void missing(struct check *c, struct fed_span key)
     path_back(&c->path, before);
 }
 
-static void check_required(struct check *c, const struct hub_schema_node *node, const struct fed_json *object)
+static void check_required(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *object)
 {
     for (size_t i = 0; i < fed_json_count(node->required); i++) {
         struct fed_span key = fed_json_string(fed_json_at(node->required, i));
@@ -391,7 +404,8 @@ static void check_required(struct check *c, const struct hub_schema_node *node, 
         missing(c, FED_SPAN_LIT("kind"));
 }
 
-static void check_object(struct check *c, const struct hub_schema_node *node, struct fed_json *object)
+static void check_object(
+    struct check *c, const struct hub_schema_node *node, struct fed_json *object)
 {
     struct fed_json_iter it;
 
@@ -417,7 +431,8 @@ static int key_cmp(const void *a, const void *b)
 
 #define LIST_KEYS_MAX 8u
 
-/* What makes an item of a set or map-list unique, as canonical text: itself, or the object of its keys. */
+/* What makes an item of a set or map-list unique, as canonical text: itself, or the object of its
+ * keys. */
 static enum fed_err unique_text(
     const struct hub_schema_node *node, const struct fed_json *item, struct fed_buf *out)
 {
@@ -435,7 +450,8 @@ static enum fed_err unique_text(
 
         if (!value)
             continue;
-        fed_buf_printf(out, "%s\"" FED_SPAN_FMT "\":", out->len > 1 ? "," : "", FED_SPAN_ARG(keys[i]));
+        fed_buf_printf(
+            out, "%s\"" FED_SPAN_FMT "\":", out->len > 1 ? "," : "", FED_SPAN_ARG(keys[i]));
         if (fed_json_put_canonical(out, value))
             return FED_ERR_LIMIT;
     }
@@ -444,8 +460,8 @@ static enum fed_err unique_text(
 }
 
 /* One item among those before it; each duplicate is reported once. */
-static void check_unique_item(
-    struct check *c, const struct hub_schema_node *node, const struct fed_json *item, struct fed_map *seen)
+static void check_unique_item(struct check *c, const struct hub_schema_node *node,
+    const struct fed_json *item, struct fed_map *seen)
 {
     static char once[] = "once";
     static char reported[] = "reported";
@@ -460,13 +476,15 @@ static void check_unique_item(
     }
     before = fed_map_get(seen, fed_buf_span(&key));
     if (before == once)
-        cause(c, "FieldValueDuplicate", c->path.text, "Duplicate value: %.300s", fed_buf_cstr(&key));
+        cause(
+            c, "FieldValueDuplicate", c->path.text, "Duplicate value: %.300s", fed_buf_cstr(&key));
     if (before != reported && fed_map_put(seen, fed_buf_span(&key), before ? reported : once))
         cause(c, "FieldValueInvalid", c->path.text, "Invalid value: no memory to compare it");
     fed_buf_fini(&key);
 }
 
-static void check_unique(struct check *c, const struct hub_schema_node *node, const struct fed_json *array)
+static void check_unique(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *array)
 {
     struct fed_json_iter it;
     struct fed_map seen;
@@ -484,18 +502,19 @@ static void check_unique(struct check *c, const struct hub_schema_node *node, co
     fed_map_fini(&seen);
 }
 
-static void check_array(struct check *c, const struct hub_schema_node *node, const struct fed_json *array)
+static void check_array(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *array)
 {
     size_t n = fed_json_count(array);
     struct fed_json_iter it;
 
     if (node->min_length >= 0 && n < (uint64_t)node->min_length)
         cause(c, "FieldValueInvalid", c->path.text,
-            "Invalid value: %zu: %s in body should have at least %" PRId64 " items", n, c->path.text,
-            node->min_length);
+            "Invalid value: %zu: %s in body should have at least %" PRId64 " items", n,
+            c->path.text, node->min_length);
     if (node->max_length >= 0 && n > (uint64_t)node->max_length) {
-        cause(c, "FieldValueTooMany", c->path.text, "Too many: %zu: must have at most %" PRId64 " items", n,
-            node->max_length);
+        cause(c, "FieldValueTooMany", c->path.text,
+            "Too many: %zu: must have at most %" PRId64 " items", n, node->max_length);
         return;
     }
     check_unique(c, node, array);
@@ -508,13 +527,15 @@ static void check_array(struct check *c, const struct hub_schema_node *node, con
     }
 }
 
-static void check_value(struct check *c, const struct hub_schema_node *node, const struct fed_json *value)
+static void check_value(
+    struct check *c, const struct hub_schema_node *node, const struct fed_json *value)
 {
     if (fed_json_type(value) == FED_JSON_NULL && (node->nullable || node->type == HUB_SCHEMA_ANY))
         return;
     if (!type_fits(node, value)) {
-        cause(c, "FieldValueTypeInvalid", c->path.text, "Invalid value: \"%s\": %s in body must be of type %s: \"%s\"",
-            type_name(value), c->path.text, node->int_or_string ? "integer,string" : schema_type_names[node->type],
+        cause(c, "FieldValueTypeInvalid", c->path.text,
+            "Invalid value: \"%s\": %s in body must be of type %s: \"%s\"", type_name(value),
+            c->path.text, node->int_or_string ? "integer,string" : schema_type_names[node->type],
             type_name(value));
         return;
     }

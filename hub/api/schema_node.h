@@ -1,5 +1,5 @@
-/* schema_node.h - the compiled form of a structural schema, shared by schema.c (compile, walk) and schema_check.c (prune,
- * default, validate). Not for others. */
+/* schema_node.h - the compiled form of a structural schema, shared by schema.c (compile, walk) and
+ * schema_check.c (prune, default, validate). Not for others. */
 #ifndef FEDLET_HUB_API_SCHEMA_NODE_H
 #define FEDLET_HUB_API_SCHEMA_NODE_H
 
@@ -36,7 +36,8 @@ struct hub_schema_node {
     bool nullable;
     bool int_or_string;
     bool preserve_unknown;
-    bool embedded; /* x-kubernetes-embedded-resource, and the root: apiVersion, kind, metadata are known */
+    bool embedded; /* x-kubernetes-embedded-resource, and the root: apiVersion, kind, metadata are
+                      known */
     bool map_atomic;
     bool has_minimum, has_maximum;
     enum hub_list_type list_type;
@@ -66,7 +67,8 @@ struct hub_schema {
 };
 
 /* NULL when the schema declares no such property. */
-const struct hub_schema_property *hub_schema_property(const struct hub_schema_node *node, struct fed_span key);
+const struct hub_schema_property *hub_schema_property(
+    const struct hub_schema_node *node, struct fed_span key);
 /* apiVersion, kind or metadata at the root or in an embedded resource. */
 bool hub_schema_is_type_meta(const struct hub_schema_node *node, struct fed_span key);
 
