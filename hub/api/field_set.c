@@ -1,11 +1,13 @@
-/* field_set.c - see field_set.h. All set operations are one walk over two sorted lists of children. */
+/* field_set.c - see field_set.h. All set operations are one walk over two sorted lists of children.
+ */
 #include "hub/api/field_set.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-void hub_field_context_init(struct hub_field_context *c, struct fed_alloc *mem, struct fed_json_doc *doc)
+void hub_field_context_init(
+    struct hub_field_context *c, struct fed_alloc *mem, struct fed_json_doc *doc)
 {
     *c = (struct hub_field_context){.mem = mem, .doc = doc};
     fed_buf_init(&c->scratch, fed_alloc_system(), HUB_FIELD_ELEMENT_MAX);
@@ -33,8 +35,8 @@ const struct hub_field_set **hub_field_set_room(struct hub_field_context *c, siz
     return room;
 }
 
-const struct hub_field_set *hub_field_set_node(struct hub_field_context *c, struct fed_span name, bool member,
-    const struct hub_field_set **child, size_t n)
+const struct hub_field_set *hub_field_set_node(struct hub_field_context *c, struct fed_span name,
+    bool member, const struct hub_field_set **child, size_t n)
 {
     struct hub_field_set *node;
     size_t kept = 0;
@@ -53,7 +55,8 @@ const struct hub_field_set *hub_field_set_node(struct hub_field_context *c, stru
     return node;
 }
 
-const struct hub_field_set *hub_field_set_path(struct hub_field_context *c, const char *const *names, size_t n)
+const struct hub_field_set *hub_field_set_path(
+    struct hub_field_context *c, const char *const *names, size_t n)
 {
     const struct hub_field_set *node = NULL;
 
@@ -96,7 +99,9 @@ static const struct hub_field_set *combine(struct hub_field_context *c, enum alg
     if (!child)
         return NULL;
     while (i < a->n || j < b->n) {
-        int order = i == a->n ? 1 : j == b->n ? -1 : fed_span_cmp(a->child[i]->name, b->child[j]->name);
+        int order = i == a->n   ? 1
+                    : j == b->n ? -1
+                                : fed_span_cmp(a->child[i]->name, b->child[j]->name);
         const struct hub_field_set *left = order <= 0 ? a->child[i++] : NULL;
         const struct hub_field_set *right = order >= 0 ? b->child[j++] : NULL;
 
@@ -182,7 +187,8 @@ bool hub_field_set_eq(const struct hub_field_set *a, const struct hub_field_set 
 
 /* ---- path elements ---- */
 
-void hub_field_put_json(struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
+void hub_field_put_json(
+    struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
 {
     struct fed_buf text;
 
@@ -201,7 +207,8 @@ void hub_field_put_json(struct hub_field_context *c, struct fed_buf *out, const 
 }
 
 /* 1.0 is the same key as 1. */
-static void put_value(struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
+static void put_value(
+    struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
 {
     int64_t integer = fed_json_int(value, INT64_MIN);
 
@@ -234,8 +241,8 @@ struct fed_span hub_field_element_member(struct hub_field_context *c, struct fed
     return keep_scratch(c);
 }
 
-struct fed_span hub_field_element_key(
-    struct hub_field_context *c, const char *const *names, const struct fed_json *const *values, size_t n)
+struct fed_span hub_field_element_key(struct hub_field_context *c, const char *const *names,
+    const struct fed_json *const *values, size_t n)
 {
     const char *between = "";
 
@@ -341,7 +348,8 @@ static void show_value(struct fed_buf *out, const struct fed_json *value)
     fed_buf_put_text(out, "\"");
 }
 
-void hub_field_element_show(struct hub_field_context *c, struct fed_span element, struct fed_buf *out)
+void hub_field_element_show(
+    struct hub_field_context *c, struct fed_span element, struct fed_buf *out)
 {
     struct fed_span rest = fed_span_sub(element, 2, element.len);
     struct fed_json *value = NULL;
@@ -371,12 +379,13 @@ void hub_field_element_show(struct hub_field_context *c, struct fed_span element
 
 static int child_cmp(const void *a, const void *b)
 {
-    return fed_span_cmp(
-        (*(const struct hub_field_set *const *)a)->name, (*(const struct hub_field_set *const *)b)->name);
+    return fed_span_cmp((*(const struct hub_field_set *const *)a)->name,
+        (*(const struct hub_field_set *const *)b)->name);
 }
 
 /* Sorts; elements that stand twice become one. */
-static size_t sort_children(struct hub_field_context *c, const struct hub_field_set **child, size_t n)
+static size_t sort_children(
+    struct hub_field_context *c, const struct hub_field_set **child, size_t n)
 {
     size_t kept = 0;
 
@@ -422,9 +431,11 @@ static const struct hub_field_set *decode_node(
     return hub_field_set_node(c, name, !root && (member || n == 0), child, n);
 }
 
-const struct hub_field_set *hub_field_set_decode(struct hub_field_context *c, const struct fed_json *fields)
+const struct hub_field_set *hub_field_set_decode(
+    struct hub_field_context *c, const struct fed_json *fields)
 {
-    const struct hub_field_set *set = fields ? decode_node(c, (struct fed_span){0}, fields, true) : NULL;
+    const struct hub_field_set *set =
+        fields ? decode_node(c, (struct fed_span){0}, fields, true) : NULL;
 
     return c->err ? NULL : set;
 }
@@ -439,7 +450,8 @@ struct fed_json *hub_field_set_encode(struct hub_field_context *c, const struct 
     if (n > 0 && a->member && fed_json_set(c->doc, object, ".", fed_json_new_object(c->doc)))
         return NULL;
     for (size_t i = 0; i < n; i++)
-        if (fed_json_add_span(c->doc, object, a->child[i]->name, hub_field_set_encode(c, a->child[i])))
+        if (fed_json_add_span(
+                c->doc, object, a->child[i]->name, hub_field_set_encode(c, a->child[i])))
             return NULL;
     return object;
 }

@@ -1,8 +1,9 @@
 /* field_walk.c - see field_walk.h.
  *
- * Which paths a value has, and the order of merged lists, follow sigs.k8s.io/structured-merge-diff (typed/tofieldset.go,
- * compare.go, merge.go, remove.go; Copyright 2018 The Kubernetes Authors, Apache License 2.0), so that a list merged
- * here and one merged by kube-apiserver come out alike. */
+ * Which paths a value has, and the order of merged lists, follow sigs.k8s.io/structured-merge-diff
+ * (typed/tofieldset.go, compare.go, merge.go, remove.go; Copyright 2018 The Kubernetes Authors,
+ * Apache License 2.0), so that a list merged here and one merged by kube-apiserver come out alike.
+ */
 #include "hub/api/field_walk.h"
 
 #include <stdio.h>
@@ -74,7 +75,8 @@ static int key_cmp(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The element of a list's item; empty when it has none (an item without keys, null, a list in a set). */
+/* The element of a list's item; empty when it has none (an item without keys, null, a list in a
+ * set). */
 static struct fed_span item_element(
     struct hub_field_context *c, const struct hub_schema_node *node, const struct fed_json *item)
 {
@@ -107,7 +109,8 @@ static void index_mark(struct items *items, bool map)
         bool same = kept > 0 && fed_span_eq(items->list[kept - 1].name, items->list[i].name);
 
         if (same && map) {
-            items->list[kept - 1] = items->list[i]; /* of a key that stands twice the last one counts */
+            items->list[kept - 1] =
+                items->list[i]; /* of a key that stands twice the last one counts */
             continue;
         }
         items->list[kept] = items->list[i];
@@ -118,7 +121,8 @@ static void index_mark(struct items *items, bool map)
     items->n = kept;
 }
 
-/* Children of a map or a list that is not atomic; nothing for any other value. Items without an element are left out. */
+/* Children of a map or a list that is not atomic; nothing for any other value. Items without an
+ * element are left out. */
 static struct items index_items(
     struct hub_field_context *c, const struct hub_schema_node *node, const struct fed_json *value)
 {
@@ -173,11 +177,13 @@ static const struct hub_schema_node *child_node(
 
 /* ---- the set of a configuration ---- */
 
-static const struct hub_field_set *set_of(struct hub_field_context *c, const struct hub_schema_node *node,
-    struct fed_span name, const struct fed_json *value, bool member);
+static const struct hub_field_set *set_of(struct hub_field_context *c,
+    const struct hub_schema_node *node, struct fed_span name, const struct fed_json *value,
+    bool member);
 
 static const struct hub_field_set *set_of_children(struct hub_field_context *c,
-    const struct hub_schema_node *node, struct fed_span name, const struct fed_json *value, bool member)
+    const struct hub_schema_node *node, struct fed_span name, const struct fed_json *value,
+    bool member)
 {
     struct items items = index_items(c, node, value);
     const struct hub_field_set **child = hub_field_set_room(c, items.n);
@@ -201,8 +207,9 @@ static const struct hub_field_set *set_of_children(struct hub_field_context *c,
 }
 
 /* member: this path is in the set whatever the value is. */
-static const struct hub_field_set *set_of(struct hub_field_context *c, const struct hub_schema_node *node,
-    struct fed_span name, const struct fed_json *value, bool member)
+static const struct hub_field_set *set_of(struct hub_field_context *c,
+    const struct hub_schema_node *node, struct fed_span name, const struct fed_json *value,
+    bool member)
 {
     enum kind kind = kind_of(value);
 
@@ -230,10 +237,12 @@ struct side { /* one place of two objects */
     const struct fed_json *a, *b;
 };
 
-static void compare(struct hub_field_context *c, const struct side *at, struct hub_field_changes *out);
+static void compare(
+    struct hub_field_context *c, const struct side *at, struct hub_field_changes *out);
 
 /* A leaf, or something that appeared or vanished: the path itself. */
-static void compare_whole(struct hub_field_context *c, const struct side *at, struct hub_field_changes *out)
+static void compare_whole(
+    struct hub_field_context *c, const struct side *at, struct hub_field_changes *out)
 {
     const struct hub_field_set *self;
 
@@ -257,9 +266,10 @@ static size_t count_twins(const struct items *items, size_t from)
     return n;
 }
 
-/* Items of a list that stands with duplicates on one side or both: the element counts as one atomic thing. */
-static void compare_twins(struct hub_field_context *c, const struct side *at, const struct item *a, size_t n_a,
-    const struct item *b, size_t n_b, struct hub_field_changes *out)
+/* Items of a list that stands with duplicates on one side or both: the element counts as one atomic
+ * thing. */
+static void compare_twins(struct hub_field_context *c, const struct side *at, const struct item *a,
+    size_t n_a, const struct item *b, size_t n_b, struct hub_field_changes *out)
 {
     const struct hub_field_set *self = hub_field_set_node(c, at->name, true, NULL, 0);
     struct side side = {at->node, at->name, n_a == 1 ? a->value : NULL, n_b == 1 ? b->value : NULL};
@@ -292,12 +302,10 @@ static void gather_put(struct gather *to, const struct hub_field_changes *one)
     to->n++;
 }
 
-static void compare_pair(struct hub_field_context *c, const struct side *at, bool map, const struct items *a,
-    const struct items *b, size_t *i, size_t *j, struct gather *to)
+static void compare_pair(struct hub_field_context *c, const struct side *at, bool map,
+    const struct items *a, const struct items *b, size_t *i, size_t *j, struct gather *to)
 {
-    int order = *i == a->n   ? 1
-                : *j == b->n ? -1
-                             : fed_span_cmp(a->list[*i].name, b->list[*j].name);
+    int order = *i == a->n ? 1 : *j == b->n ? -1 : fed_span_cmp(a->list[*i].name, b->list[*j].name);
     const struct item *left = order <= 0 ? &a->list[*i] : NULL;
     const struct item *right = order >= 0 ? &b->list[*j] : NULL;
     const struct item *any = left ? left : right;
@@ -317,8 +325,8 @@ static void compare_pair(struct hub_field_context *c, const struct side *at, boo
 }
 
 /* Children of two maps or two lists; what is of another kind counts as absent. */
-static void compare_children(
-    struct hub_field_context *c, const struct side *at, enum kind kind, struct hub_field_changes *out)
+static void compare_children(struct hub_field_context *c, const struct side *at, enum kind kind,
+    struct hub_field_changes *out)
 {
     struct items a = index_items(c, at->node, kind_of(at->a) == kind ? at->a : NULL);
     struct items b = index_items(c, at->node, kind_of(at->b) == kind ? at->b : NULL);
@@ -340,11 +348,11 @@ static void compare_children(
 }
 
 /* As a value of one kind: a leaf or its children. true: it was a leaf. */
-static bool compare_as(
-    struct hub_field_context *c, const struct side *at, enum kind kind, struct hub_field_changes *out)
+static bool compare_as(struct hub_field_context *c, const struct side *at, enum kind kind,
+    struct hub_field_changes *out)
 {
     bool content = (kind_of(at->a) == kind && has_content(at->a)) ||
-        (kind_of(at->b) == kind && has_content(at->b));
+                   (kind_of(at->b) == kind && has_content(at->b));
 
     if (is_atomic(at->node, kind) || !content) {
         compare_whole(c, at, out);
@@ -354,7 +362,8 @@ static bool compare_as(
     return false;
 }
 
-static void compare(struct hub_field_context *c, const struct side *at, struct hub_field_changes *out)
+static void compare(
+    struct hub_field_context *c, const struct side *at, struct hub_field_changes *out)
 {
     enum kind a = kind_of(at->a);
     enum kind b = kind_of(at->b);
@@ -407,7 +416,8 @@ static struct fed_json *merge_map(struct hub_field_context *c, const struct hub_
 
         if (left && left->at == it.index &&
             fed_json_add_span(c->doc, out, it.key,
-                hub_field_walk_merge(c, hub_schema_member(node, it.key), it.value, right ? right->value : NULL)))
+                hub_field_walk_merge(
+                    c, hub_schema_member(node, it.key), it.value, right ? right->value : NULL)))
             made(c, NULL);
     }
     fed_json_iter_init(&it, (struct fed_json *)config);
@@ -424,7 +434,7 @@ static struct fed_json *merge_map(struct hub_field_context *c, const struct hub_
 
 #define NONE SIZE_MAX
 
-struct merge { /* two lists, left and right, and how their items meet */
+struct merge {                          /* two lists, left and right, and how their items meet */
     const struct hub_schema_node *node; /* of an item */
     const struct fed_json **left, **right;
     size_t *partner;               /* of each left item, or NONE */
@@ -435,7 +445,8 @@ struct merge { /* two lists, left and right, and how their items meet */
     struct fed_json *out;
 };
 
-static void merge_put(struct hub_field_context *c, struct merge *m, const struct fed_json *a, const struct fed_json *b)
+static void merge_put(struct hub_field_context *c, struct merge *m, const struct fed_json *a,
+    const struct fed_json *b)
 {
     struct fed_json *one = hub_field_walk_merge(c, m->node, a, b);
 
@@ -460,7 +471,8 @@ static void merge_right(struct hub_field_context *c, struct merge *m, size_t rig
     merge_put(c, m, m->other[right], m->right[right]);
 }
 
-/* One step of upstream's loop: the left order rules until it meets an item that the right has in another order. */
+/* One step of upstream's loop: the left order rules until it meets an item that the right has in
+ * another order. */
 static void merge_step(struct hub_field_context *c, struct merge *m, size_t *l, size_t *r)
 {
     bool left = *l < m->n_left;
@@ -550,7 +562,8 @@ static struct fed_json *merge_list(struct hub_field_context *c, const struct hub
     if (c->err || !merge_alloc(c, &m))
         return NULL;
     m.out = made(c, fed_json_new_array(c->doc));
-    if (theirs.n != m.n_left || ours.n != m.n_right) /* an item without its keys: nothing to merge by */
+    if (theirs.n != m.n_left ||
+        ours.n != m.n_right) /* an item without its keys: nothing to merge by */
         return made(c, fed_json_clone(c->doc, config));
     merge_match(&m, &theirs, &ours);
     while (!c->err && (l < m.n_left || r < m.n_right))
@@ -558,13 +571,14 @@ static struct fed_json *merge_list(struct hub_field_context *c, const struct hub
     return c->err ? NULL : m.out;
 }
 
-struct fed_json *hub_field_walk_merge(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *live, const struct fed_json *config)
+struct fed_json *hub_field_walk_merge(struct hub_field_context *c,
+    const struct hub_schema_node *node, const struct fed_json *live, const struct fed_json *config)
 {
     enum kind a = kind_of(live);
     enum kind b = kind_of(config);
 
-    if (b == ABSENT || (b == NOTHING && (a == MAP || a == LIST) && !is_atomic(node, a) && has_content(live)))
+    if (b == ABSENT ||
+        (b == NOTHING && (a == MAP || a == LIST) && !is_atomic(node, a) && has_content(live)))
         return made(c, fed_json_clone(c->doc, live));
     if (a != b || is_atomic(node, b) || (!has_content(live) && !has_content(config)))
         return made(c, fed_json_clone(c->doc, config));
@@ -573,8 +587,9 @@ struct fed_json *hub_field_walk_merge(struct hub_field_context *c, const struct 
 
 /* ---- remove ---- */
 
-static struct fed_json *removed_children(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *value, const struct hub_field_set *paths, struct fed_json *out)
+static struct fed_json *removed_children(struct hub_field_context *c,
+    const struct hub_schema_node *node, const struct fed_json *value,
+    const struct hub_field_set *paths, struct fed_json *out)
 {
     bool map = kind_of(value) == MAP;
     struct fed_json_iter it;
@@ -584,13 +599,16 @@ static struct fed_json *removed_children(struct hub_field_context *c, const stru
         struct fed_span name =
             map ? hub_field_element_member(c, it.key) : item_element(c, node, it.value);
         const struct hub_field_set *path = hub_field_set_child(paths, name);
-        const struct hub_schema_node *inner = map ? hub_schema_member(node, it.key) : hub_schema_item(node);
+        const struct hub_schema_node *inner =
+            map ? hub_schema_member(node, it.key) : hub_schema_item(node);
         struct fed_json *one;
 
         if (path && path->member)
             continue;
-        one = path ? hub_field_walk_remove(c, inner, it.value, path) : made(c, fed_json_clone(c->doc, it.value));
-        if (c->err || (map ? fed_json_add_span(c->doc, out, it.key, one) : fed_json_append(out, one)))
+        one = path ? hub_field_walk_remove(c, inner, it.value, path)
+                   : made(c, fed_json_clone(c->doc, it.value));
+        if (c->err ||
+            (map ? fed_json_add_span(c->doc, out, it.key, one) : fed_json_append(out, one)))
             made(c, NULL);
     }
     if (!c->err && fed_json_count(out) == 0)
@@ -598,8 +616,9 @@ static struct fed_json *removed_children(struct hub_field_context *c, const stru
     return out;
 }
 
-struct fed_json *hub_field_walk_remove(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *value, const struct hub_field_set *paths)
+struct fed_json *hub_field_walk_remove(struct hub_field_context *c,
+    const struct hub_schema_node *node, const struct fed_json *value,
+    const struct hub_field_set *paths)
 {
     enum kind kind = kind_of(value);
     struct fed_json *out;
@@ -614,8 +633,8 @@ struct fed_json *hub_field_walk_remove(struct hub_field_context *c, const struct
 
 /* ---- declared fields above ---- */
 
-const struct hub_field_set *hub_field_walk_name_parents(
-    struct hub_field_context *c, const struct hub_schema_node *node, const struct hub_field_set *set)
+const struct hub_field_set *hub_field_walk_name_parents(struct hub_field_context *c,
+    const struct hub_schema_node *node, const struct hub_field_set *set)
 {
     const struct hub_field_set **child;
 
@@ -629,8 +648,9 @@ const struct hub_field_set *hub_field_walk_name_parents(
         struct fed_span key = fed_span_sub(one->name, 2, one->name.len);
         bool field = fed_span_starts(one->name, "f:");
         const struct hub_schema_node *inner = field ? hub_schema_member(node, key)
-            : fed_span_starts(one->name, "k:")      ? hub_schema_item(node)
-                                                    : NULL;
+                                              : fed_span_starts(one->name, "k:")
+                                                  ? hub_schema_item(node)
+                                                  : NULL;
 
         child[i] = hub_field_walk_name_parents(c, inner, one);
         if (child[i] && field && !one->member && hub_schema_is_declared(node, key))
@@ -644,8 +664,8 @@ const struct hub_field_set *hub_field_walk_name_parents(
 static void check_items(struct hub_field_context *c, const struct hub_schema_node *node,
     const struct fed_json *value, struct fed_buf *path, struct hub_causes *causes);
 
-static void cause(
-    struct hub_causes *causes, struct fed_buf *path, const char *reason, const char *text, struct fed_buf *shown)
+static void cause(struct hub_causes *causes, struct fed_buf *path, const char *reason,
+    const char *text, struct fed_buf *shown)
 {
     struct hub_cause *to;
     const char *field = fed_buf_cstr(path);
@@ -670,7 +690,7 @@ static void check_list(struct hub_field_context *c, const struct hub_schema_node
         struct fed_buf shown;
 
         if (!items.list[i].repeated || (i > 0 && items.list[i - 1].repeated &&
-                fed_span_eq(items.list[i - 1].name, items.list[i].name)))
+                                           fed_span_eq(items.list[i - 1].name, items.list[i].name)))
             continue;
         fed_buf_init(&shown, fed_alloc_system(), HUB_FIELD_ELEMENT_MAX);
         hub_field_element_show(c, items.list[i].name, &shown);
@@ -681,8 +701,9 @@ static void check_list(struct hub_field_context *c, const struct hub_schema_node
     }
     if (items.n < fed_json_count(value))
         cause(causes, path, "FieldValueInvalid",
-            hub_schema_list_type(node) == HUB_LIST_SET ? "Invalid value: every item of a set must be a scalar"
-                                                       : "Invalid value: every item must have one of the list's keys",
+            hub_schema_list_type(node) == HUB_LIST_SET
+                ? "Invalid value: every item of a set must be a scalar"
+                : "Invalid value: every item must have one of the list's keys",
             NULL);
 }
 
@@ -704,7 +725,8 @@ static void check_items(struct hub_field_context *c, const struct hub_schema_nod
             fed_buf_printf(path, "." FED_SPAN_FMT, FED_SPAN_ARG(it.key));
         else
             fed_buf_printf(path, "[%zu]", it.index);
-        check_items(c, kind == MAP ? hub_schema_member(node, it.key) : hub_schema_item(node), it.value, path, causes);
+        check_items(c, kind == MAP ? hub_schema_member(node, it.key) : hub_schema_item(node),
+            it.value, path, causes);
         fed_buf_cut(path, before);
     }
 }

@@ -1,8 +1,10 @@
-/* managed_fields.c - see managed_fields.h: the entries of managedFields, and what each kind of write does to them.
+/* managed_fields.c - see managed_fields.h: the entries of managedFields, and what each kind of
+ * write does to them.
  *
- * The algorithm is that of sigs.k8s.io/structured-merge-diff (merge/update.go; Copyright 2018 The Kubernetes Authors,
- * Apache License 2.0) and of the field managers around it in k8s.io/apimachinery. Paths of all versions of a kind are
- * compared as they are: the versions served here name the same fields. */
+ * The algorithm is that of sigs.k8s.io/structured-merge-diff (merge/update.go; Copyright 2018 The
+ * Kubernetes Authors, Apache License 2.0) and of the field managers around it in
+ * k8s.io/apimachinery. Paths of all versions of a kind are compared as they are: the versions
+ * served here name the same fields. */
 #include "hub/api/managed_fields.h"
 
 #include "hub/api/field_walk.h"
@@ -12,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES_MAX 1000u            /* of one object; more are as undecodable ones */
-#define UPDATE_ENTRIES_MAX 10u       /* then the oldest become one */
-#define ARENA_MAX (64u << 20)        /* all sets of one write */
+#define ENTRIES_MAX 1000u      /* of one object; more are as undecodable ones */
+#define UPDATE_ENTRIES_MAX 10u /* then the oldest become one */
+#define ARENA_MAX (64u << 20)  /* all sets of one write */
 #define OLD_UPDATES "ancient-changes"
 #define BEFORE_FIRST_APPLY "before-first-apply"
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
@@ -36,7 +38,8 @@ struct op { /* one write */
     size_t n;
 };
 
-static enum fed_err op_init(struct op *op, struct fed_json_doc *doc, const struct hub_field_update *update)
+static enum fed_err op_init(
+    struct op *op, struct fed_json_doc *doc, const struct hub_field_update *update)
 {
     *op = (struct op){.update = update, .root = hub_schema_root(update->schema)};
     fed_arena_init(&op->arena, fed_alloc_system(), ARENA_MAX);
@@ -61,7 +64,8 @@ static const struct fed_json *stored_fields(const struct fed_json *object)
 static bool same_entry(const struct entry *a, const struct entry *b)
 {
     return a->apply == b->apply && fed_span_eq(a->manager, b->manager) &&
-        fed_span_eq(a->subresource, b->subresource) && (a->apply || fed_span_eq(a->api_version, b->api_version));
+           fed_span_eq(a->subresource, b->subresource) &&
+           (a->apply || fed_span_eq(a->api_version, b->api_version));
 }
 
 static struct entry *entry_find(struct op *op, const struct entry *like)
@@ -155,7 +159,8 @@ static int entry_cmp(const void *a, const void *b)
     return order ? order : fed_span_cmp(left->subresource, right->subresource);
 }
 
-static enum fed_err encode_entry(struct fed_json_doc *doc, struct op *op, const struct entry *entry, struct fed_json *to)
+static enum fed_err encode_entry(
+    struct fed_json_doc *doc, struct op *op, const struct entry *entry, struct fed_json *to)
 {
     char time[FED_TEXT_TIME_SIZE];
     enum fed_err err = fed_json_set_string(doc, to, "apiVersion", entry->api_version);
@@ -204,8 +209,9 @@ static enum fed_err encode_entries(struct op *op, struct fed_json *object)
 
 /* ---- what counts ---- */
 
-static const char *const untracked[] = {"name", "namespace", "uid", "creationTimestamp", "selfLink", "generation",
-    "resourceVersion", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds"};
+static const char *const untracked[] = {"name", "namespace", "uid", "creationTimestamp", "selfLink",
+    "generation", "resourceVersion", "managedFields", "deletionTimestamp",
+    "deletionGracePeriodSeconds"};
 #define UNTRACKED (sizeof untracked / sizeof *untracked)
 
 static bool is_untracked(struct fed_span key)
@@ -249,8 +255,8 @@ static const struct hub_field_set *in_scope(struct op *op, const struct hub_fiel
     return hub_field_set_without(&op->c, set, "f:status");
 }
 
-static void changes(
-    struct op *op, const struct fed_json *a, const struct fed_json *b, struct hub_field_changes *out)
+static void changes(struct op *op, const struct fed_json *a, const struct fed_json *b,
+    struct hub_field_changes *out)
 {
     hub_field_walk_compare(&op->c, op->root, a, b, out);
     out->added = in_scope(op, out->added);
@@ -272,8 +278,10 @@ static struct entry own_entry(const struct op *op, bool apply)
     };
 }
 
-/* What changed between a and b goes to the Update entry like own; everybody loses it, and what vanished. */
-static void take_changes(struct op *op, const struct entry *own, const struct fed_json *a, const struct fed_json *b)
+/* What changed between a and b goes to the Update entry like own; everybody loses it, and what
+ * vanished. */
+static void take_changes(
+    struct op *op, const struct entry *own, const struct fed_json *a, const struct fed_json *b)
 {
     struct hub_field_context *c = &op->c;
     struct hub_field_changes diff;
@@ -302,8 +310,8 @@ static void choose_entries(struct op *op, const struct fed_json *live, const str
     const struct fed_json *given = stored_fields(next);
     size_t n = fed_json_count(given);
     bool reset = fed_json_is_array(given) &&
-        (n == 0 || (n == 1 && fed_json_is_object(fed_json_at(given, 0)) &&
-                       fed_json_count(fed_json_at(given, 0)) == 0));
+                 (n == 0 || (n == 1 && fed_json_is_object(fed_json_at(given, 0)) &&
+                                fed_json_count(fed_json_at(given, 0)) == 0));
 
     op->n = 0;
     if (op->update->subresource.len > 0)
@@ -334,8 +342,8 @@ static void merge_into(struct op *op, struct entry *into, struct entry *from)
     from->set = NULL;
 }
 
-/* Puts an Update entry together with the oldest one of its version, which becomes the bucket of that version. How many
- * entries that saves. */
+/* Puts an Update entry together with the oldest one of its version, which becomes the bucket of
+ * that version. How many entries that saves. */
 static size_t fold_update(struct op *op, struct entry *from)
 {
     struct entry bucket = {.manager = fed_span_text(OLD_UPDATES), .api_version = from->api_version};
@@ -392,7 +400,8 @@ enum fed_err hub_fields_update(struct fed_json_doc *doc, const struct hub_field_
 
 /* ---- apply ---- */
 
-/* What kubectl applied on the client side and nobody changed since: server-side apply by kubectl may take it over. */
+/* What kubectl applied on the client side and nobody changed since: server-side apply by kubectl
+ * may take it over. */
 static const struct hub_field_set *taken_over(struct op *op, const struct fed_json *live)
 {
     struct fed_span text = fed_json_string(
@@ -421,10 +430,10 @@ static const struct hub_field_set *named_set_of(struct op *op, const struct fed_
     return named(op, hub_field_walk_set(&op->c, op->root, object));
 }
 
-/* Takes from merged what was applied last time and is owned by nobody now: removes all that was, puts back what is
- * owned, puts back what never was the manager's. */
-static struct fed_json *prune(struct op *op, struct fed_json *merged, const struct hub_field_set *last,
-    const struct hub_field_set *owned)
+/* Takes from merged what was applied last time and is owned by nobody now: removes all that was,
+ * puts back what is owned, puts back what never was the manager's. */
+static struct fed_json *prune(struct op *op, struct fed_json *merged,
+    const struct hub_field_set *last, const struct hub_field_set *owned)
 {
     struct hub_field_context *c = &op->c;
     const struct hub_field_set *before = named(op, last);
@@ -444,7 +453,8 @@ static struct fed_json *prune(struct op *op, struct fed_json *merged, const stru
         hub_field_set_intersection(c, hub_field_set_difference(c, all, kept), before));
 }
 
-static void conflict_cause(struct op *op, const struct entry *entry, struct fed_buf *path, struct hub_causes *causes)
+static void conflict_cause(
+    struct op *op, const struct entry *entry, struct fed_buf *path, struct hub_causes *causes)
 {
     struct fed_buf message;
     struct hub_cause *cause;
@@ -456,7 +466,8 @@ static void conflict_cause(struct op *op, const struct entry *entry, struct fed_
     fed_buf_init(&message, &op->arena.alloc, 4096);
     fed_buf_printf(&message, "conflict with \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(entry->manager));
     if (entry->subresource.len > 0)
-        fed_buf_printf(&message, " with subresource \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(entry->subresource));
+        fed_buf_printf(
+            &message, " with subresource \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(entry->subresource));
     if (!entry->apply)
         fed_buf_printf(&message, " using " FED_SPAN_FMT, FED_SPAN_ARG(entry->api_version));
     cause = &causes->list[causes->n++];
@@ -466,8 +477,8 @@ static void conflict_cause(struct op *op, const struct entry *entry, struct fed_
 }
 
 /* Paths of a level first, then what is below, as kube-apiserver lists them. */
-static void list_conflicts(struct op *op, const struct entry *entry, const struct hub_field_set *set,
-    struct fed_buf *path, struct hub_causes *causes)
+static void list_conflicts(struct op *op, const struct entry *entry,
+    const struct hub_field_set *set, struct fed_buf *path, struct hub_causes *causes)
 {
     for (unsigned below = 0; below < 2; below++) {
         for (size_t i = 0; i < set->n; i++) {
@@ -484,8 +495,9 @@ static void list_conflicts(struct op *op, const struct entry *entry, const struc
     }
 }
 
-static enum fed_err find_conflicts(struct op *op, const struct entry *own, const struct hub_field_set *taken,
-    const struct hub_field_set *allowed, struct hub_causes *causes)
+static enum fed_err find_conflicts(struct op *op, const struct entry *own,
+    const struct hub_field_set *taken, const struct hub_field_set *allowed,
+    struct hub_causes *causes)
 {
     enum fed_err err = FED_OK;
     struct fed_buf path;
@@ -529,7 +541,8 @@ static bool is_metadata_or_status(struct fed_span key)
 }
 
 /* Whether nothing differs that this endpoint may change. */
-static bool same_object(const struct op *op, const struct fed_json *live, const struct fed_json *next)
+static bool same_object(
+    const struct op *op, const struct fed_json *live, const struct fed_json *next)
 {
     if (fed_span_is(op->update->subresource, "status")) {
         const struct fed_json *a = fed_json_get(live, "status");
@@ -537,8 +550,9 @@ static bool same_object(const struct op *op, const struct fed_json *live, const 
 
         return live && (a == b || fed_json_eq(a, b));
     }
-    return live && members_eq((struct fed_json *)live, (struct fed_json *)next, is_metadata_or_status) &&
-        members_eq(fed_json_get(live, "metadata"), fed_json_get(next, "metadata"), is_untracked);
+    return live &&
+           members_eq((struct fed_json *)live, (struct fed_json *)next, is_metadata_or_status) &&
+           members_eq(fed_json_get(live, "metadata"), fed_json_get(next, "metadata"), is_untracked);
 }
 
 static const struct hub_field_set *all_sets(struct op *op)
@@ -598,7 +612,8 @@ static enum fed_err apply(struct op *op, const struct fed_json *live, const stru
     return c->err;
 }
 
-/* Members of metadata that lost their last child go; below the root the schema's owner decides about nulls. */
+/* Members of metadata that lost their last child go; below the root the schema's owner decides
+ * about nulls. */
 static void drop_null_metadata(struct fed_json *object)
 {
     struct fed_json_iter it;
@@ -609,8 +624,10 @@ static void drop_null_metadata(struct fed_json *object)
             fed_json_iter_remove(&it);
 }
 
-/* kubectl's own annotation follows what kubectl applies here, so that a later client-side apply finds it right. */
-static enum fed_err note_last_applied(struct op *op, const struct fed_json *config, struct fed_json *next)
+/* kubectl's own annotation follows what kubectl applies here, so that a later client-side apply
+ * finds it right. */
+static enum fed_err note_last_applied(
+    struct op *op, const struct fed_json *config, struct fed_json *next)
 {
     struct fed_json *annotations = fed_json_get(fed_json_get(next, "metadata"), "annotations");
     struct fed_json_doc *doc = op->c.doc;
@@ -636,7 +653,8 @@ static enum fed_err note_last_applied(struct op *op, const struct fed_json *conf
 }
 
 enum fed_err hub_fields_apply(struct fed_json_doc *doc, const struct hub_field_update *update,
-    const struct fed_json *live, const struct fed_json *config, struct fed_json **out, struct hub_causes *causes)
+    const struct fed_json *live, const struct fed_json *config, struct fed_json **out,
+    struct hub_causes *causes)
 {
     size_t before = causes->n + causes->more;
     struct fed_json *next = NULL;
