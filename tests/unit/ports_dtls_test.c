@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define CLIENTS_MAX 1000
+#define CLIENTS_MAX 400
 
 static struct pki pki;
 static struct pki_id hub_id;
@@ -785,7 +785,7 @@ static void many(struct client_options options, size_t n, const char *what)
     begin();
     for (size_t i = 0; i < n; i++)
         add(&clients[i], &options);
-    assert_true(run(all_open, 60000));
+    assert_true(run(all_open, 90000));
     assert_int_equal(w.opened, n);
     assert_int_equal(fed_dtls_server_sessions(w.server), n);
     for (size_t i = 0; i < n; i++)
