@@ -8,6 +8,7 @@
 #include "ports/control.h"
 #include "ports/yaml.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +144,8 @@ static enum fed_err open_lock(struct world *w, struct fed_diag *diag)
         err = state_path(w, AGENT_STATE_LOCK_FILE, path, diag);
     if (!err)
         err = w->fs.lock(w->fs.ctx, path, &w->lock, diag);
+    if (err == FED_ERR_BUSY)
+        fed_diag_prefix(diag, err, "another fedlet uses this state directory, stop it first");
     return err;
 }
 
@@ -694,6 +697,15 @@ static int usage(const struct fed_diag *diag)
     return EXIT_USAGE;
 }
 
+/* What could not be written, to a full disk or a closed pipe, was not done. */
+static int close_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "fedlet: cannot write to standard output: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     static struct world w;
@@ -706,7 +718,7 @@ int main(int argc, char **argv)
         return usage(&diag);
     if (options.help) {
         fputs(agent_options_help(options.command), stdout);
-        return EXIT_SUCCESS;
+        return close_output(EXIT_SUCCESS);
     }
     umask(077); /* the bundle may hold Secrets */
     w.mem = fed_alloc_system();
@@ -716,5 +728,5 @@ int main(int argc, char **argv)
         return err == FED_ERR_INVALID ? usage(&diag) : fail(&diag, err);
     code = commands[options.command](&w, &options);
     close_world(&w);
-    return code;
+    return close_output(code);
 }

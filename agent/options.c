@@ -199,6 +199,18 @@ static enum fed_err check_complete(const struct agent_options *out, struct fed_d
     return FED_OK;
 }
 
+/* Of "--name value" or "--name=value", which is cut at its "="; NULL when there is none. */
+static const char *value_of(int argc, char **argv, int *i)
+{
+    char *equals = strncmp(argv[*i], "--", 2) == 0 ? strchr(argv[*i], '=') : NULL;
+
+    if (equals) {
+        *equals = '\0';
+        return equals + 1;
+    }
+    return ++*i < argc ? argv[*i] : NULL;
+}
+
 enum fed_err agent_options_parse(
     int argc, char **argv, struct agent_options *out, struct fed_diag *diag)
 {
@@ -214,12 +226,14 @@ enum fed_err agent_options_parse(
                 err = fed_diag_set(diag, FED_ERR_INVALID, "unexpected argument %s", argv[i]);
             out->token = argv[i];
         } else if (!take_flag(out, argv[i])) {
-            if (i + 1 == argc)
-                err =
-                    fed_diag_set(diag, FED_ERR_INVALID, "unknown option, or no value: %s", argv[i]);
+            const char *option = argv[i];
+            const char *value = value_of(argc, argv, &i);
+
+            if (value)
+                err = take_value(out, option, value, diag);
             else
-                err = take_value(out, argv[i], argv[i + 1], diag);
-            i++;
+                err = fed_diag_set(
+                    diag, FED_ERR_INVALID, "unknown option, or no value: %s", option);
         }
     }
     return err ? err : check_complete(out, diag);

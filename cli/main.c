@@ -183,7 +183,9 @@ static int run_command(struct wiring *w, struct cli *cli, const struct cli_comma
 /* What could not be written, to a full disk or a closed pipe, was not done. */
 static int close_output(int code)
 {
-    return fflush(stdout) || ferror(stdout) ? cli_fail("cannot write to standard output: %s", strerror(errno)) : code;
+    if (fflush(stdout) || ferror(stdout))
+        return cli_fail("cannot write to standard output: %s", strerror(errno));
+    return code;
 }
 
 int main(int argc, char **argv)

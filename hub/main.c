@@ -3,6 +3,7 @@
 
 #include "proto/base/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -261,17 +262,26 @@ static const struct command {
     {"version", command_version},
 };
 
+/* What could not be written, to a full disk or a closed pipe, was not done. */
+static enum exit_code close_output(enum exit_code code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "fedhub: cannot write to standard output: %s\n", strerror(errno));
+    return FAILED;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
         return help(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-        return help(stdout);
+        return close_output(help(stdout));
     if (strcmp(argv[1], "--version") == 0)
-        return command_version(0, NULL);
+        return close_output(command_version(0, NULL));
     umask(077); /* store and backups hold Secrets */
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 2, argv + 2);
+            return close_output(commands[i].run(argc - 2, argv + 2));
     return misuse("there is no command ", argv[1]);
 }

@@ -161,11 +161,16 @@ static enum fed_err check_token_counts(const struct join *j)
     return FED_OK;
 }
 
-static enum fed_err check_name_is_free(const struct join *j)
+static enum fed_err check_not_denied(const struct join *j)
 {
     if (j->request.object && identity_request_state_is(&j->request, "Denied") && j->same_key)
         return fed_diag_set(
             j->diag, FED_ERR_FORBIDDEN, "the request of cluster %s was denied", j->asked->name);
+    return FED_OK;
+}
+
+static enum fed_err check_name_is_free(const struct join *j)
+{
     if (j->same_key)
         return FED_OK;
     if (j->request.object &&
@@ -428,7 +433,9 @@ static enum fed_err decide(struct join *j, struct fed_span session_token)
         return err;
     if (was_answered(j, &approved))
         return approved ? answer_approved(j) : answer_pending(j);
-    err = check_token_counts(j);
+    err = check_not_denied(j);
+    if (!err)
+        err = check_token_counts(j);
     if (!err)
         err = check_name_is_free(j);
     return err ? err : take(j);

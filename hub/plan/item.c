@@ -607,6 +607,11 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item, s
     return FED_OK;
 }
 
+static bool is_in_manifest(const struct plan_pair *pair)
+{
+    return pair->piece && (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING);
+}
+
 static enum fed_err pair_place(struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct fed_diag diag = {""};
@@ -623,7 +628,11 @@ static enum fed_err pair_place(struct hub_plan *plan, struct plan_item *item, st
         return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
     err = pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece || !fed_work_same(&pair->piece->work, &piece->work))) {
-        err = plan_cluster_set(plan, cluster, &piece->work, piece);
+        /* A template that names another API group makes another object: the former one leaves with it. */
+        if (is_in_manifest(pair) && fed_work_cmp(&pair->piece->work, &piece->work) != 0)
+            err = plan_cluster_set(plan, cluster, &pair->piece->work, NULL);
+        if (!err)
+            err = plan_cluster_set(plan, cluster, &piece->work, piece);
         if (!err) {
             plan_piece_unref(plan, pair->piece);
             pair->piece = piece;
@@ -716,6 +725,38 @@ void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, st
         FED_SPAN_ARG(work.api_version), FED_SPAN_ARG(work.kind), FED_SPAN_ARG(work.ns), FED_SPAN_ARG(work.name));
 }
 
+/* The label of a Namespace and its FederatedNamespace stand for the same object in the member: the one of them that
+ * selects the cluster when this one no longer does. NULL for every other kind, and when the namespace is to go. */
+static struct plan_item *successor(
+    struct hub_plan *plan, const struct plan_item *item, const struct plan_cluster *cluster)
+{
+    struct plan_item *other = NULL;
+
+    if (!item->type)
+        other = plan_namespace_item(plan, item->name);
+    else if (item->type->is_namespace && !item->ignored)
+        other = plan_item_get(plan,
+            &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
+    return other && item_selects(plan, other, cluster) ? other : NULL;
+}
+
+/* Nothing is removed and nothing awaited: the object passes from one to the other. While the other has nothing that could
+ * be sent, the cluster keeps what it has. */
+static enum fed_err pair_hand_over(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, struct plan_item *to)
+{
+    const struct plan_pair *taken;
+    enum fed_err err = pair_place(plan, to, pair->cluster);
+
+    if (err)
+        return err;
+    plan_item_touch(plan, to);
+    taken = plan_pair_find(to, pair->cluster);
+    if (taken && taken->state == PLAN_PAIR_PRESENT)
+        plan_pair_drop(plan, item, pair);
+    return FED_OK;
+}
+
 /* A deletion that was under way when the hub stopped: what the clusters may still hold is awaited again, by placing the
  * work and taking it away within the same round. */
 static enum fed_err pair_recall(struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
@@ -724,6 +765,8 @@ static enum fed_err pair_recall(struct hub_plan *plan, struct plan_item *item, s
     bool selected;
     enum fed_err err = FED_OK;
 
+    if (successor(plan, item, cluster))
+        return FED_OK;
     item->deleting = false;
     selected = item_selects(plan, item, cluster);
     if (selected && !item->error[0])
@@ -736,6 +779,7 @@ static enum fed_err pair_recall(struct hub_plan *plan, struct plan_item *item, s
 enum fed_err plan_pair_update(struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct plan_pair *pair;
+    struct plan_item *next;
     bool ending = item->gone || item->deleting || (item->type && item->type->gone);
 
     if (plan->loading && item->deleting && item->has_finalizer)
@@ -746,5 +790,8 @@ enum fed_err plan_pair_update(struct hub_plan *plan, struct plan_item *item, str
     if (!ending && item_selects(plan, item, cluster))
         return pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
-    return pair ? pair_unplace(plan, item, pair) : FED_OK;
+    if (!pair)
+        return FED_OK;
+    next = successor(plan, item, cluster);
+    return next ? pair_hand_over(plan, item, pair, next) : pair_unplace(plan, item, pair);
 }

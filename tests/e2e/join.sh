@@ -155,8 +155,8 @@ case_bad_names() {
     local name token
     token=$(fedctl token create)
     for name in Upper under_score -a a- 'a b' '' "$(printf 'a%.0s' $(seq 254))"; do
-        fails 2 'name' timeout 20 "$BIN/fedlet" join "$token" "--name=$name" --state-dir "$FLEET/bad/state" ||
-            fails 1 'name' timeout 20 "$BIN/fedlet" join "$token" "--name=$name" --state-dir "$FLEET/bad/state" ||
+        fails 2 'name' timeout 20 "$BIN/fedlet" join "$token" --name "$name" --state-dir "$FLEET/bad/state" ||
+            fails 1 'name' timeout 20 "$BIN/fedlet" join "$token" --name "$name" --state-dir "$FLEET/bad/state" ||
             { echo "name: $name"; return 1; }
     done
     fails any 'label' join labels "$token" --label 'not a label=x'
@@ -258,7 +258,7 @@ case_fedlet_usage() {
     fails 2 '.' "$BIN/fedlet" status -o xml
     fails 2 '.' "$BIN/fedlet" run surplus
     fails 1 'join' "$BIN/fedlet" run --state-dir "$WORK/none"
-    fails 1 'running|not' "$BIN/fedlet" status --state-dir "$WORK/none"
+    fails 1 'no service' "$BIN/fedlet" status --state-dir "$WORK/none"
     fails any 'link' "$BIN/fedlet" config --check --config <(printf 'link: pigeon\n')
     "$BIN/fedlet" config --sample >"$WORK/sample.yaml"
     "$BIN/fedlet" config --check --config "$WORK/sample.yaml"

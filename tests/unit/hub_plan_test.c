@@ -138,6 +138,91 @@ static void test_label_federates_a_namespace(void **state)
     assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
 }
 
+static void put_shop(struct hub_world *w, const char *labels)
+{
+    char json[256];
+
+    snprintf(json, sizeof json, "{'metadata':{'name':'shop','labels':%s}}", labels);
+    hub_world_put(w, "namespaces", "", "shop", json);
+}
+
+static const char shop_federated[] = "{'metadata':{'name':'shop','namespace':'shop','finalizers':"
+                                     "['kubefed.io/sync-controller']%s},'spec':{'placement':{'clusterSelector':{}}}}";
+
+static void put_shop_federated(struct hub_world *w, const char *more)
+{
+    char json[512];
+
+    snprintf(json, sizeof json, shop_federated, more);
+    hub_world_put(w, W_NAMESPACES, "shop", "shop", json);
+}
+
+/* Label and FederatedNamespace stand for one object: as long as either asks for it, nobody may remove it. */
+static void test_label_keeps_what_the_federated_namespace_leaves(void **state)
+{
+    static const char gone[] = ",'deletionTimestamp':'2026-01-01T00:00:00Z'";
+    static const char orphaned[] =
+        ",'deletionTimestamp':'2026-01-01T00:00:00Z','annotations':{'kubefed.io/orphan':'true'}";
+    const char *const ways[] = {gone, orphaned, NULL};
+    struct hub_world *w = *state;
+
+    put_shop(w, "{'federated':'true'}");
+    for (size_t i = 0; i < 3; i++) {
+        put_shop_federated(w, "");
+        assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
+        if (ways[i])
+            put_shop_federated(w, ways[i]);
+        else
+            hub_world_remove(w, W_NAMESPACES, "shop", "shop");
+        assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
+        /* Nothing was taken from a member, so nobody has to confirm. */
+        assert_string_equal(hub_world_composed(w, W_NAMESPACES, "shop", "shop"), "(absent)");
+    }
+    put_shop_federated(w, "");
+    put_shop(w, "{}");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
+    put_shop_federated(w, gone);
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+}
+
+static void test_label_keeps_it_across_a_restart(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_shop_federated(w, "");
+    put_shop_federated(w, ",'deletionTimestamp':'2026-01-01T00:00:00Z'");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+    put_shop(w, "{'federated':'true'}");
+    hub_world_restart(w);
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
+}
+
+static void test_federated_namespace_that_cannot_be_sent_takes_nothing(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_shop(w, "{'federated':'true'}");
+    hub_world_put(w, W_NAMESPACES, "shop", "shop",
+        "{'metadata':{'name':'shop','namespace':'shop'},'spec':{'placement':{'clusterSelector':{}},'overrides':[{"
+        "'clusterName':'c1','clusterOverrides':[{'op':'remove','path':'/metadata/labels/none'}]}]}}");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
+    hub_world_remove(w, W_NAMESPACES, "shop", "shop");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
+    put_shop(w, "{}");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+}
+
+static void test_another_api_group_is_another_object(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'template':{'data':{'k':'v'}},'placement':{'clusters':[{'name':'c1'}]}}");
+    put_map(w, "{'template':{'apiVersion':'other.io/v1','data':{'k':'v'}},'placement':{'clusters':[{'name':'c1'}]}}");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,ConfigMap/ns/x");
+    put_map(w, "{'placement':{'clusters':[]}}");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+}
+
 static void test_overrides(void **state)
 {
     struct hub_world *w = *state;
@@ -333,6 +418,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_namespace_intersection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cluster_scoped_needs_no_namespace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_label_federates_a_namespace, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_label_keeps_what_the_federated_namespace_leaves, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_label_keeps_it_across_a_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_federated_namespace_that_cannot_be_sent_takes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_api_group_is_another_object, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overrides, setup, teardown),
         cmocka_unit_test_setup_teardown(test_override_that_does_not_fit_keeps_the_last_version, setup, teardown),
         cmocka_unit_test_setup_teardown(test_invalid_override_refuses_all, setup, teardown),

@@ -1,0 +1,330 @@
+#!/usr/bin/env bash
+# agent.sh - fedlet beside a real control plane when things go wrong: drift, kills, a hub that is away, a member API server that is
+# away, a damaged state file; and what `fedlet status` says. Prints its seed; SEED repeats a run.
+set -euo pipefail
+source "$(dirname "$0")/suite.sh"
+SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
+echo "# seed $SEED"
+
+federated() { # federated KIND NAME TEMPLATE
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: %s\nmetadata: {name: %s, namespace: shop}\nspec: {template: %s, placement: {clusters: [{name: cluster1}]}}\n' \
+        "$1" "$2" "$3"
+}
+config() { federated FederatedConfigMap "$1" "{data: {k: \"$2\"}}"; }
+deployment() { # deployment NAME IMAGE
+    federated FederatedDeployment "$1" "{metadata: {labels: {app: $1}}, spec: {replicas: 2, selector: {matchLabels: {app: $1}}, template: {metadata: {labels: {app: $1}}, spec: {containers: [{name: main, image: \"$2\"}]}}}}"
+}
+member() { memberctl cluster1 -n shop "$@"; }
+field() { member get "$1" "$2" -o "jsonpath=$3"; }
+set_value() { hubctl -n shop patch federatedconfigmap "$1" --type=merge -p "{\"spec\":{\"template\":{\"data\":{\"k\":\"$2\"}}}}"; }
+connected() { soon "${1:-60}" true status_field cluster1 connected; }
+
+begin() {
+    member_up cluster1 --pods
+    hub_start --heartbeat-s "${HEARTBEAT_S:-10}"
+    join_cluster cluster1
+    hubctl create namespace shop
+    federated FederatedNamespace shop '{}' | hubctl apply -f -
+    config plain one | hubctl apply -f -
+    deployment web nginx:1 | hubctl apply -f -
+    soon 30 one field configmap plain '{.data.k}'
+    soon 60 2 field deployment web '{.status.readyReplicas}'
+}
+
+# ---- drift ----
+case_deleted() {
+    local uid
+    uid=$(field deployment web '{.metadata.uid}')
+    member delete deployment web --wait=false
+    other_uid() { local now; now=$(field deployment web '{.metadata.uid}') && [ -n "$now" ] && [ "$now" != "$uid" ]; }
+    wait_for 20 'the Deployment again' other_uid
+    soon 60 2 field deployment web '{.status.readyReplicas}'
+}
+case_edited() {
+    member set image deployment/web main=nginx:evil
+    soon 20 nginx:1 field deployment web '{.spec.template.spec.containers[0].image}'
+    member patch configmap plain --type=merge -p '{"data":{"k":"changed"}}'
+    soon 20 one field configmap plain '{.data.k}'
+    member patch configmap plain --type=json -p '[{"op":"remove","path":"/data/k"}]'
+    soon 20 one field configmap plain '{.data.k}'
+}
+case_scaled() {
+    member scale deployment web --replicas=5
+    soon 20 2 field deployment web '{.spec.replicas}'
+}
+case_label_removed() {
+    member label configmap plain kubefed.io/managed-
+    soon 20 true field configmap plain '{.metadata.labels.kubefed\.io/managed}'
+    member label deployment web kubefed.io/managed- app-
+    soon 20 true field deployment web '{.metadata.labels.kubefed\.io/managed}'
+    soon 20 web field deployment web '{.metadata.labels.app}'
+}
+case_foreign_fields_stay() {
+    # What the template does not set belongs to whoever set it.
+    member patch configmap plain --type=merge -p '{"data":{"theirs":"yes"},"metadata":{"annotations":{"note":"kept"}}}'
+    set_value plain two
+    soon 20 two field configmap plain '{.data.k}'
+    is 'yes kept' field configmap plain '{.data.theirs} {.metadata.annotations.note}'
+}
+case_drift_while_stopped() {
+    agent_stop cluster1
+    member delete configmap plain
+    member scale deployment web --replicas=7
+    agent_start cluster1
+    soon 30 two field configmap plain '{.data.k}'
+    soon 30 2 field deployment web '{.spec.replicas}'
+}
+
+# ---- the agent dies ----
+case_killed() {
+    local round n
+    for n in 1 2 3 4 5; do config "kill-$n" start | hubctl apply -f - >/dev/null; done
+    for round in $(seq 10); do
+        for n in 1 2 3 4 5; do set_value "kill-$n" "round $round" >/dev/null & done
+        sleep "0.$(printf '%03d' $((RANDOM % 600)))"
+        agent_stop cluster1 KILL
+        wait || true
+        # Half of the time something goes and comes while it is away.
+        if [ $((RANDOM % 2)) = 0 ]; then member delete configmap kill-1 --ignore-not-found >/dev/null; fi
+        agent_start cluster1
+        for n in 1 2 3 4 5; do soon 30 "round $round" field configmap "kill-$n" '{.data.k}' || { echo "round $round"; return 1; }; done
+    done
+    for n in 1 2 3 4 5; do
+        soon 20 'True ' propagation shop federatedconfigmap "kill-$n"
+        hubctl -n shop delete federatedconfigmap "kill-$n" --wait=false
+    done
+    # A kill while things are being removed.
+    agent_stop cluster1 KILL
+    agent_start cluster1
+    for n in 1 2 3 4 5; do gone 40 member get configmap "kill-$n"; gone 20 hubctl -n shop get federatedconfigmap "kill-$n"; done
+}
+
+# ---- the hub is away ----
+case_hub_down() {
+    connected
+    hub_stop
+    agent_stop cluster1
+    member delete configmap plain
+    agent_start cluster1
+    soon 30 two field configmap plain '{.data.k}'
+    is false status_field cluster1 connected
+    member delete configmap plain
+    soon 20 two field configmap plain '{.data.k}'
+    hub_start --heartbeat-s 10
+    connected 90
+    soon 60 True ready_word cluster1
+}
+case_hub_killed() {
+    local before
+    before=$(status_field cluster1 epoch)
+    process_stop "$FLEET/hub.pid" KILL
+    hub_start --heartbeat-s 10
+    set_value plain three
+    soon 90 three field configmap plain '{.data.k}'
+    # The same store, so the same epoch.
+    is "$before" status_field cluster1 epoch
+    soon 60 True ready_word cluster1
+    soon 30 'True ' propagation shop federatedconfigmap plain
+}
+case_hub_killed_during_changes() {
+    local round
+    for round in 1 2 3; do
+        set_value plain "kill $round" >/dev/null
+        sleep "0.0$((RANDOM % 90 + 10))"
+        process_stop "$FLEET/hub.pid" KILL
+        hub_start --heartbeat-s 10
+        soon 90 "kill $round" field configmap plain '{.data.k}'
+    done
+}
+
+# ---- the member's API server is away ----
+case_member_down() {
+    "$KUBE" stop --dir "$FLEET/cluster1/kube" apiserver
+    member_down_body || { "$KUBE" start --dir "$FLEET/cluster1/kube"; return 1; }
+}
+member_down_body() {
+    soon 60 True condition_word cluster1 Offline || return 1
+    says 'cluster is not reachable' hubctl -n kube-federation-system get kubefedcluster cluster1 \
+        -o 'jsonpath={.status.conditions[0].message}' || return 1
+    says 'not reachable' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" || return 1
+    set_value plain pending || return 1
+    "$KUBE" start --dir "$FLEET/cluster1/kube" apiserver || return 1
+    soon 90 pending field configmap plain '{.data.k}' || return 1
+    soon 60 True ready_word cluster1
+}
+case_member_down_at_start() {
+    agent_stop cluster1
+    "$KUBE" stop --dir "$FLEET/cluster1/kube" apiserver
+    agent_start cluster1
+    set_value plain later || true
+    sleep 2
+    "$KUBE" start --dir "$FLEET/cluster1/kube" apiserver
+    process_alive "$(cat "$FLEET/cluster1.pid")"
+    soon 90 later field configmap plain '{.data.k}'
+    soon 60 True ready_word cluster1
+}
+case_agent_silent() {
+    # Nothing heard for three heartbeats or so: offline, and ready again when it is back.
+    agent_stop cluster1 KILL
+    soon 90 True condition_word cluster1 Offline
+    agent_start cluster1
+    soon 60 True ready_word cluster1
+}
+
+# ---- status, end, state ----
+case_status() {
+    connected
+    "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" -o json >"$FLEET/status.json"
+    python3 - "$FLEET/status.json" "$(cut -d' ' -f2 "$FLEET/hub.ports")" <<'PY'
+import json, sys, time
+status = json.load(open(sys.argv[1], encoding="utf-8"))
+print(json.dumps(status, indent=1))
+assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "epoch", "revision", "works", "bytes", "certificate"], list(status)
+assert list(status["works"]) == ["total", "applied", "pending", "failed"], status["works"]
+assert list(status["bytes"]) == ["sent", "received", "month_sent", "month_received"], status["bytes"]
+assert list(status["certificate"]) == ["not_after_unix_s"], status["certificate"]
+assert status["cluster"] == "cluster1" and status["link"] == "coap" and status["connected"] is True
+assert status["hub"] == "coaps://127.0.0.1:" + sys.argv[2], status["hub"]
+assert status["works"] == {"total": 3, "applied": 3, "pending": 0, "failed": 0}, status["works"]
+assert status["revision"] > 0 and status["epoch"] > 0
+now = time.time()
+assert now - 3600 < status["since_unix_s"] <= now + 1
+assert 0 < status["bytes"]["sent"] <= status["bytes"]["month_sent"] and 0 < status["bytes"]["received"] <= status["bytes"]["month_received"]
+assert now + 30 * 86400 < status["certificate"]["not_after_unix_s"] < now + 400 * 86400
+PY
+    "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" >"$FLEET/status.txt"
+    cat "$FLEET/status.txt"
+    grep -Eq '^Cluster: +cluster1$' "$FLEET/status.txt"
+    grep -Eq '^Hub: +coaps://127.0.0.1:[0-9]+, connected since [0-9-]+T[0-9:]+Z$' "$FLEET/status.txt"
+    grep -Eq '^Works: +3: 3 applied, 0 pending, 0 failed$' "$FLEET/status.txt"
+    grep -Eq '^API server: +reachable$' "$FLEET/status.txt"
+}
+case_status_failed() {
+    federated FederatedService broken '{spec: {ports: [{port: 70000}]}}' | hubctl apply -f -
+    soon 20 1 status_field cluster1 works.failed
+    is 3 status_field cluster1 works.applied
+    says 'shop/broken.*70000' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
+    hubctl -n shop delete federatedservice broken --timeout=30s
+    soon 20 3 status_field cluster1 works.total
+}
+case_second_agent() {
+    fails 1 'running|another|lock|in use' timeout 20 "$BIN/fedlet" run --state-dir "$FLEET/cluster1/state" \
+        --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig"
+    is true status_field cluster1 connected
+}
+case_sigterm() {
+    local pid code=0 since
+    agent_stop cluster1
+    "$BIN/fedlet" run --state-dir "$FLEET/cluster1/state" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig" \
+        >>"$FLEET/logs/cluster1-agent.out" 2>>"$FLEET/logs/cluster1-agent.err" &
+    pid=$!
+    connected || { kill -9 $pid; return 1; }
+    since=$(now_ms)
+    kill -TERM $pid
+    wait $pid || code=$?
+    [ "$code" -eq 0 ] || { echo "exit code $code"; return 1; }
+    [ $(($(now_ms) - since)) -lt 5000 ] || { echo "took longer than 5 s"; return 1; }
+    fails 1 'no service' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
+    agent_start cluster1
+    connected
+}
+case_bad_kubeconfig() {
+    agent_stop cluster1
+    # Started before there is a kubeconfig at all: it waits for it, says so, and works once it is there.
+    "$BIN/fedlet" run --state-dir "$FLEET/cluster1/state" --kubeconfig "$FLEET/none.kubeconfig" \
+        >"$FLEET/none.out" 2>"$FLEET/logs/none.err" &
+    local pid=$!
+    wait_for 20 'the missing file to be named' grep -q 'none.kubeconfig' "$FLEET/logs/none.err" || { kill -9 $pid; return 1; }
+    if process_alive $pid; then
+        cp "$FLEET/cluster1/kube/admin.kubeconfig" "$FLEET/none.kubeconfig"
+        set_value plain kubeconfig
+        soon 60 kubeconfig field configmap plain '{.data.k}' || { kill -9 $pid; return 1; }
+        kill -TERM $pid
+        wait $pid
+    else
+        local code=0
+        wait $pid || code=$?
+        [ "$code" -eq 1 ]
+    fi
+    agent_start cluster1
+    connected
+}
+case_corrupt() {
+    local file way before code
+    agent_stop cluster1
+    file=$(find "$FLEET/cluster1/state" -maxdepth 1 -name '*.db' | head -n 1)
+    [ -n "$file" ]
+    cp -a "$FLEET/cluster1/state" "$FLEET/good-state"
+    for way in header cut text middle; do
+        rm -rf "$FLEET/cluster1/state"
+        cp -a "$FLEET/good-state" "$FLEET/cluster1/state"
+        rm -f "$file-wal" "$file-shm"
+        case $way in
+            header) printf 'rubbish rubbish!' | dd of="$file" conv=notrunc bs=1 2>/dev/null ;;
+            cut) truncate -s 5000 "$file" ;;
+            text) printf 'not a database at all\n' >"$file" ;;
+            middle) python3 - "$file" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(0, 2)
+    for at in range(4096, f.tell(), 4096):
+        f.seek(at)
+        f.write(b"\xff" * 64)
+PY
+                ;;
+        esac
+        before=$(sha256sum <"$file")
+        fails 1 "$(basename "$file").*(corrupt|damaged|malformed|not a database|cannot)|(corrupt|damaged|malformed).*$(basename "$file")" \
+            timeout -k 5 20 "$BIN/fedlet" run --state-dir "$FLEET/cluster1/state" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig" ||
+            { echo "way: $way"; corrupt_restore; return 1; }
+        [ "$(sha256sum <"$file")" = "$before" ] || { echo "$way: the file was changed"; corrupt_restore; return 1; }
+    done
+    corrupt_restore
+    # Nothing was taken away in the cluster meanwhile.
+    is 2 field deployment web '{.spec.replicas}'
+    connected
+}
+corrupt_restore() {
+    rm -rf "$FLEET/cluster1/state"
+    mv "$FLEET/good-state" "$FLEET/cluster1/state"
+    agent_start cluster1
+}
+case_unwritable() {
+    : >"$FLEET/a-file"
+    fails 1 "$FLEET/a-file" timeout 20 "$BIN/fedlet" run --state-dir "$FLEET/a-file" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig"
+}
+case_revoked_cluster() {
+    # Deleting the KubeFedCluster cuts the agent off: it keeps what it has and says that it is refused.
+    hubctl -n kube-federation-system delete kubefedcluster cluster1 --timeout=30s
+    set_value plain unseen || true
+    soon 60 false status_field cluster1 connected
+    sleep 1
+    ! is unseen field configmap plain '{.data.k}'
+    is 2 field deployment web '{.spec.replicas}'
+    process_alive "$(cat "$FLEET/cluster1.pid")"
+}
+
+must "a member with pods, a hub, an agent, two works" begin
+try "drift: deleted comes back" case_deleted
+try "drift: edited is put back" case_edited
+try "drift: scaled is put back" case_scaled
+try "drift: removed labels are put back" case_label_removed
+try "fields of others stay" case_foreign_fields_stay
+try "drift while the agent was stopped" case_drift_while_stopped
+try "status, as JSON and as text" case_status
+try "status names what failed" case_status_failed
+try "ten kills at random moments during changes" case_killed
+try "the hub down: enforced from the state, also after a restart" case_hub_down
+try "the hub killed and started: a change flows" case_hub_killed
+try "the hub killed while changes flow" case_hub_killed_during_changes
+try "the member's API server away: Offline, then Ready, the change is applied" case_member_down
+try "the member's API server away when the agent starts" case_member_down_at_start
+try "a silent agent is Offline until it is back" case_agent_silent
+try "a second agent on the same state is refused" case_second_agent
+try "SIGTERM ends it in order" case_sigterm
+try "a kubeconfig that is not there" case_bad_kubeconfig
+try "a damaged state file is refused and left as it is" case_corrupt
+try "a state directory that cannot be written" case_unwritable
+try "a deleted KubeFedCluster cuts its agent off" case_revoked_cluster
+suite_end

@@ -1,0 +1,650 @@
+#!/usr/bin/env python3
+"""chaos.py - the history of chaos.sh and its judge.
+
+Hub and members are spoken to over HTTPS with the kubeconfigs that chaos.sh wrote as JSON; processes are killed and started
+through lib.sh. A `Model` computes from the objects stored on the hub what each member must hold; `Judge` waits until the
+members do and everybody says so. Prints each step, and what differs when the end does not come.
+"""
+import argparse
+import base64
+import copy
+import http.client
+import json
+import os
+import random
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+FLEET = os.environ["FLEET"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+CLUSTERS = ["cluster1", "cluster2"]
+NAMESPACES = ["one", "two", "three"]
+TYPES = "/apis/types.kubefed.io/v1beta1"
+MANAGED = "kubefed.io/managed"
+ORPHAN = "kubefed.io/orphan"
+UNKNOWN = object()  # a write whose answer was lost
+MERGE = "application/merge-patch+json"
+
+# federated plural -> kind, member path of the collection ({ns} where namespaced)
+KINDS = {
+    "federatedconfigmaps": ("ConfigMap", "/api/v1/namespaces/{ns}/configmaps"),
+    "federateddeployments": ("Deployment", "/apis/apps/v1/namespaces/{ns}/deployments"),
+    "federatedservices": ("Service", "/api/v1/namespaces/{ns}/services"),
+    "federatedclusterroles": ("ClusterRole", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
+    "federatednamespaces": ("Namespace", "/api/v1/namespaces"),
+}
+MEMBER_LISTS = ["/api/v1/configmaps", "/apis/apps/v1/deployments", "/api/v1/services",
+                "/apis/rbac.authorization.k8s.io/v1/clusterroles", "/api/v1/namespaces"]
+
+
+def say(text):
+    print(f"{time.monotonic() - STARTED:7.2f} {text}", flush=True)
+
+
+class Server:
+    """One API server. A request gives (status, document); OSError when there is no answer."""
+
+    def __init__(self, name):
+        with open(f"{FLEET}/{name}.json") as file:
+            config = json.load(file)
+        self.name = name
+        self.host = config["clusters"][0]["cluster"]["server"].split("//")[1]
+        self.context = ssl.create_default_context(cadata=self.text(
+            config["clusters"][0]["cluster"], "certificate-authority"))
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as pem:
+            user = config["users"][0]["user"]
+            pem.write(self.text(user, "client-certificate") + "\n" + self.text(user, "client-key"))
+            pem.flush()
+            self.context.load_cert_chain(pem.name)
+
+    @staticmethod
+    def text(holder, key):
+        if key + "-data" in holder:
+            return base64.b64decode(holder[key + "-data"]).decode()
+        with open(holder[key]) as file:
+            return file.read()
+
+    def call(self, method, path, body=None, content_type="application/json"):
+        connection = http.client.HTTPSConnection(self.host, context=self.context, timeout=20)
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None,
+                               {"Content-Type": content_type, "Accept": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"{}")
+        except http.client.HTTPException as error:
+            raise OSError(str(error)) from error
+        finally:
+            connection.close()
+
+    def items(self, path):
+        status, document = self.call("GET", path)
+        if status != 200:
+            raise OSError(f"{path}: {status} {document.get('message')}")
+        return document["items"]
+
+
+def shell(script):
+    subprocess.run(["bash", "-c", f"set -euo pipefail; source {HERE}/lib.sh; {script}"], check=True,
+                   stdin=subprocess.DEVNULL)
+
+
+# ---- the model ----
+
+def matches(selector, labels):
+    for key, value in (selector.get("matchLabels") or {}).items():
+        if labels.get(key) != value:
+            return False
+    for rule in selector.get("matchExpressions") or []:
+        has = rule["key"] in labels
+        held = {"In": has and labels.get(rule["key"]) in rule.get("values", []),
+                "NotIn": not has or labels.get(rule["key"]) not in rule.get("values", []),
+                "Exists": has, "DoesNotExist": not has}[rule["operator"]]
+        if not held:
+            return False
+    return True
+
+
+def placed(spec, labels_of):
+    """The clusters that a placement names; None when it says nothing."""
+    placement = spec.get("placement") or {}
+    if placement.get("clusters") is not None:
+        return {c["name"] for c in placement["clusters"]} & set(labels_of)
+    if placement.get("clusterSelector") is not None:
+        return {name for name, labels in labels_of.items() if matches(placement["clusterSelector"], labels)}
+    return None
+
+
+def override(target, operation):
+    """One operation in place: replace and add set, remove takes away, "-" appends."""
+    parts = [p.replace("~1", "/").replace("~0", "~") for p in operation["path"].split("/")[1:]]
+    for part in parts[:-1]:
+        target = target[int(part)] if isinstance(target, list) else target[part]
+    last = parts[-1]
+    op = operation.get("op") or "replace"
+    if isinstance(target, list):
+        if op == "add":
+            target.insert(len(target) if last == "-" else int(last), operation["value"])
+        elif op == "remove":
+            del target[int(last)]
+        else:
+            target[int(last)] = operation["value"]
+    elif op == "remove":
+        del target[last]
+    else:
+        target[last] = operation["value"]
+
+
+class Model:
+    """What the hub's objects ask for, from one look at all of them."""
+
+    def __init__(self, hub):
+        self.labels = {c["metadata"]["name"]: c["metadata"].get("labels") or {}
+                       for c in hub.items("/apis/core.kubefed.io/v1beta1/kubefedclusters")}
+        self.labelled = {n["metadata"]["name"] for n in hub.items("/api/v1/namespaces")
+                         if (n["metadata"].get("labels") or {}).get("federated") == "true"}
+        self.objects = {(plural, o["metadata"].get("namespace", ""), o["metadata"]["name"]): o
+                        for plural in KINDS for o in hub.items(f"{TYPES}/{plural}")}
+        self.expected = {name: {} for name in self.labels}  # cluster -> (kind, ns, name) -> object
+        self.selected = {}  # federated key -> clusters
+        for ns in NAMESPACES:
+            for cluster in self.namespace_clusters(ns):
+                federated = self.objects.get(("federatednamespaces", ns, ns), {"spec": {}})
+                self.expect(cluster, "Namespace", "", ns, federated["spec"])
+        for key, item in self.objects.items():
+            self.selected[key] = self.clusters_of(key, item)
+            if key[0] != "federatednamespaces":
+                for cluster in self.selected[key]:
+                    self.expect(cluster, KINDS[key[0]][0], key[1], key[2], item["spec"])
+
+    def namespace_clusters(self, ns):
+        federated = self.objects.get(("federatednamespaces", ns, ns))
+        names = placed(federated["spec"], self.labels) if federated else None
+        if names is not None:
+            return names
+        return set(self.labels) if ns in self.labelled else set()
+
+    def clusters_of(self, key, item):
+        plural, ns, _ = key
+        if plural == "federatednamespaces":
+            return self.namespace_clusters(ns)
+        names = placed(item["spec"], self.labels)
+        if not ns:
+            return names or set()
+        if names is None:
+            names = set(self.labels) if ns in self.labelled else set()
+        return names & self.namespace_clusters(ns)
+
+    def is_federated(self, ns):
+        return ns in self.labelled or ("federatednamespaces", ns, ns) in self.objects
+
+    def expect(self, cluster, kind, ns, name, spec):
+        target = copy.deepcopy(spec.get("template") or {})
+        for entry in spec.get("overrides") or []:
+            if entry["clusterName"] == cluster:
+                for operation in entry.get("clusterOverrides") or []:
+                    override(target, copy.deepcopy(operation))
+        target.setdefault("metadata", {}).setdefault("labels", {})[MANAGED] = "true"
+        self.expected[cluster][(kind, ns, name)] = target
+
+
+def difference(want, have, path=""):
+    """The first place where `have` lacks what `want` says; None when it has all of it."""
+    if isinstance(want, dict):
+        if not isinstance(have, dict):
+            return f"{path}: {have!r} instead of a map"
+        for key, value in want.items():
+            found = difference(value, have.get(key), f"{path}/{key}")
+            if found:
+                return found
+        return None
+    if isinstance(want, list):
+        if not isinstance(have, list) or len(have) != len(want):
+            return f"{path}: {have!r} instead of {want!r}"
+        for i, value in enumerate(want):
+            found = difference(value, have[i], f"{path}/{i}")
+            if found:
+                return found
+        return None
+    return None if want == have else f"{path}: {have!r} instead of {want!r}"
+
+
+# ---- the history ----
+
+class History:
+    def __init__(self, seed):
+        self.rnd = random.Random(seed)
+        self.hub = Server("hub")
+        self.members = {name: Server(name) for name in CLUSTERS}
+        self.down = set()      # members whose API server is stopped
+        self.written = {}      # federated key -> spec that the hub acknowledged last, None deleted, UNKNOWN
+        self.touched = set()   # (cluster, kind, ns, name) that foreign hands changed
+        self.orphans = {}      # (cluster, kind, ns, name) -> True: must be there, None: may be
+        self.decoys = {}       # (cluster, path) -> data
+        self.serial = 0
+
+    # -- small choices --
+
+    def name(self):
+        return self.rnd.choice(["a", "b", "c", "d"])
+
+    def placement(self):
+        r = self.rnd
+        return r.choice([
+            {"clusters": [{"name": "cluster1"}, {"name": "cluster2"}]},
+            {"clusters": [{"name": "cluster1"}, {"name": "cluster2"}]},
+            {"clusters": [{"name": r.choice(CLUSTERS)}]},
+            {"clusters": []},
+            {"clusterSelector": {}},
+            {"clusterSelector": {"matchLabels": {"region": r.choice(["north", "south"])}}},
+            {"clusterSelector": {"matchExpressions": [
+                {"key": "wave", "operator": r.choice(["Exists", "DoesNotExist"])}]}},
+            {"clusterSelector": {"matchExpressions": [
+                {"key": "region", "operator": r.choice(["In", "NotIn"]), "values": ["north", "west"]}]}},
+            {},
+        ])
+
+    def overrides(self, plural):
+        r = self.rnd
+        self.serial += 1
+        menu = {
+            "federatedconfigmaps": [
+                {"path": "/data/k", "value": f"o{self.serial}"},
+                {"op": "add", "path": "/data/extra", "value": f"x{self.serial}"},
+                {"op": "remove", "path": "/data/old"},
+                {"op": "add", "path": "/metadata/annotations", "value": {"note": f"n{self.serial}"}}],
+            "federateddeployments": [
+                {"op": "replace", "path": "/spec/replicas", "value": r.randint(0, 5)},
+                {"op": "add", "path": "/spec/template/spec/containers/-",
+                 "value": {"name": "side", "image": "busybox:1"}},
+                {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": f"nginx:o{self.serial}"}],
+            "federatedservices": [{"path": "/spec/ports/0/port", "value": r.randint(1000, 1010)}],
+            "federatedclusterroles": [{"op": "add", "path": "/rules/0/verbs/-", "value": "watch"}],
+            "federatednamespaces": [{"op": "add", "path": "/metadata/labels", "value": {"o": f"v{self.serial}"}}],
+        }[plural]
+        return [{"clusterName": cluster, "clusterOverrides": r.sample(menu, r.randint(1, len(menu)))}
+                for cluster in CLUSTERS if r.random() < 0.4]
+
+    def template(self, plural, name):
+        r = self.rnd
+        self.serial += 1
+        if plural == "federatedconfigmaps":
+            data = {"k": f"v{self.serial}", "old": "x"}
+            if r.random() < 0.2:
+                data["big"] = "".join(r.choice("0123456789abcdef") for _ in range(r.choice([100, 3000, 40000])))
+            return {"data": data}
+        if plural == "federateddeployments":
+            labels = {"app": name}
+            return {"metadata": {"labels": labels}, "spec": {
+                "replicas": r.randint(0, 3), "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels},
+                             "spec": {"containers": [{"name": "main", "image": f"nginx:{self.serial}"}]}}}}
+        if plural == "federatedservices":
+            return {"spec": {"selector": {"app": name}, "ports": [{"name": "p", "port": r.randint(80, 90)}]}}
+        if plural == "federatedclusterroles":
+            return {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"][:r.randint(1, 2)]}]}
+        return {"metadata": {"labels": {"team": f"t{self.serial}"}}}
+
+    # -- writing to the hub --
+
+    def write(self, method, path, key, spec, body=None, content_type="application/json"):
+        """Notes what the hub acknowledged; a lost answer leaves two possible truths."""
+        try:
+            status, document = self.hub.call(method, path, body, content_type)
+        except OSError as error:
+            self.written[key] = UNKNOWN
+            say(f"    no answer: {error}")
+            return 0
+        if status in (200, 201):
+            self.written[key] = None if method == "DELETE" else copy.deepcopy(document["spec"])
+        elif status not in (404, 409):
+            raise SystemExit(f"{method} {path}: {status} {document.get('message')}")
+        say(f"    {method} {path} {json.dumps(spec)[:160]}: {status}")
+        return status
+
+    def federated(self):
+        plural = self.rnd.choice(["federatedconfigmaps"] * 4 + ["federateddeployments"] * 2 +
+                                 ["federatedservices", "federatedclusterroles"])
+        ns = "" if plural == "federatedclusterroles" else self.rnd.choice(NAMESPACES)
+        return plural, ns, self.name() if ns else "chaos-" + self.name()
+
+    @staticmethod
+    def path(key, named=True):
+        plural, ns, name = key
+        return f"{TYPES}{'/namespaces/' + ns if ns else ''}/{plural}{'/' + name if named else ''}"
+
+    def spec(self, key):
+        spec = {"template": self.template(key[0], key[2])}
+        placement = self.placement()
+        if placement or self.rnd.random() < 0.5:
+            spec["placement"] = placement
+        if self.rnd.random() < 0.5:
+            spec["overrides"] = self.overrides(key[0])
+        return spec
+
+    def put(self, key):
+        """Creates the object or replaces its spec."""
+        spec = self.spec(key)
+        if key[0] == "federatednamespaces":
+            self.forget_orphans(key[1])
+        body = {"apiVersion": "types.kubefed.io/v1beta1", "kind": "Federated" + KINDS[key[0]][0],
+                "metadata": {"name": key[2], **({"namespace": key[1]} if key[1] else {})}, "spec": spec}
+        if self.write("POST", self.path(key, False), key, spec, body) == 409:
+            patch = {"spec": {"template": None, "placement": None, "overrides": None}}
+            patch["spec"].update(spec)
+            if isinstance(spec.get("placement"), dict):
+                patch["spec"]["placement"] = {"clusters": None, "clusterSelector": None, **spec["placement"]}
+            self.write("PATCH", self.path(key), key, spec, patch, MERGE)
+
+    def patch(self, key):
+        spec = self.rnd.choice([
+            {"placement": {"clusters": None, "clusterSelector": None, **self.placement()}},
+            {"overrides": self.overrides(key[0])},
+            {"template": self.template(key[0], key[2])}])
+        if key[0] == "federatednamespaces" and "placement" in spec:
+            self.forget_orphans(key[1])
+        self.write("PATCH", self.path(key), key, spec, {"spec": spec}, MERGE)
+
+    def delete(self, key):
+        orphan = self.rnd.random() < 0.35
+        kind, ns = KINDS[key[0]][0], key[1] if key[0] != "federatednamespaces" else ""
+        there = {c for c in CLUSTERS if orphan and self.is_in_place(c, key)}
+        if orphan:
+            self.write("PATCH", self.path(key), key, {ORPHAN: "true"},
+                       {"metadata": {"annotations": {ORPHAN: "true"}}}, MERGE)
+        status = self.write("DELETE", self.path(key), key, {"orphan": orphan})
+        if key[0] == "federatednamespaces" and not orphan:
+            self.forget_orphans(key[1])
+        if status == 200 and orphan:
+            for cluster in CLUSTERS:
+                self.orphans[(cluster, kind, ns, key[2])] = True if cluster in there else None
+        elif orphan:
+            for cluster in CLUSTERS:
+                self.orphans[(cluster, kind, ns, key[2])] = None
+
+    def is_in_place(self, cluster, key):
+        """The object is wanted in the cluster, and is there in its newest form: letting go of it must leave it."""
+        try:
+            model = Model(self.hub)
+            ns = key[1] if key[0] != "federatednamespaces" else ""
+            wanted = model.expected[cluster].get((KINDS[key[0]][0], ns, key[2]))
+            status, have = self.members[cluster].call("GET", self.member_path(key))
+            calm = not ns or ("Namespace", "", ns) in model.expected[cluster]
+            return bool(wanted and calm and status == 200 and "deletionTimestamp" not in have["metadata"] and
+                        cluster in model.selected.get(key, ()) and not difference(wanted, have))
+        except OSError:
+            return False
+
+    def forget_orphans(self, ns):
+        """Objects go with their namespace, and whether it went is a matter of time."""
+        for place in self.orphans:
+            if place[2] == ns or (place[1] == "Namespace" and place[3] == ns):
+                self.orphans[place] = None
+
+    @staticmethod
+    def member_path(key):
+        return KINDS[key[0]][1].format(ns=key[1]) + "/" + key[2]
+
+    # -- steps --
+
+    def step_put(self):
+        self.put(self.federated())
+
+    def existing(self):
+        known = sorted(k for k, v in self.written.items() if v is not None)
+        return self.rnd.choice(known) if known else self.federated()
+
+    def step_patch(self):
+        self.patch(self.existing())
+
+    def step_delete(self):
+        self.delete(self.existing())
+
+    def step_namespace(self):
+        ns = self.rnd.choice(NAMESPACES)
+        key = ("federatednamespaces", ns, ns)
+        self.rnd.choice([self.put, self.put, self.patch, self.delete])(key)
+
+    def step_label_namespace(self):
+        ns = self.rnd.choice(NAMESPACES)
+        value = self.rnd.choice(["true", "true", None])
+        self.forget_orphans(ns)
+        try:
+            status, _ = self.hub.call("PATCH", f"/api/v1/namespaces/{ns}",
+                                      {"metadata": {"labels": {"federated": value}}}, MERGE)
+            say(f"    namespace {ns} federated={value}: {status}")
+        except OSError as error:
+            say(f"    no answer: {error}")
+
+    def step_label_cluster(self):
+        cluster = self.rnd.choice(CLUSTERS)
+        labels = self.rnd.choice([{"wave": "first"}, {"wave": None}, {"region": "north"}, {"region": "south"}])
+        if "region" in labels:
+            for ns in NAMESPACES:
+                self.forget_orphans(ns)
+        if "wave" in labels:
+            for ns in NAMESPACES:
+                self.forget_orphans(ns)
+        try:
+            status, _ = self.hub.call(
+                "PATCH", "/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/kubefedclusters/" + cluster,
+                {"metadata": {"labels": labels}}, MERGE)
+            say(f"    {cluster} {labels}: {status}")
+        except OSError as error:
+            say(f"    no answer: {error}")
+
+    def foreign(self, method, path, body=None, content_type=MERGE):
+        cluster = self.rnd.choice(CLUSTERS)
+        try:
+            status, _ = self.members[cluster].call(method, path, body, content_type)
+            say(f"    {cluster} {method} {path} {json.dumps(body)}: {status}")
+            return cluster if status == 200 else None
+        except OSError as error:
+            say(f"    {cluster} no answer: {error}")
+            return None
+
+    def step_foreign(self):
+        key = self.existing()
+        kind = KINDS[key[0]][0]
+        ns = key[1] if key[0] != "federatednamespaces" else ""
+        if any((c, kind, ns, key[2]) in self.orphans for c in CLUSTERS):
+            return
+        path = self.member_path(key)
+        what = self.rnd.choice(["delete", "unlabel", "edit", "edit"])
+        if what == "delete" and kind == "Namespace":
+            self.forget_orphans(key[1])
+        if what == "delete":
+            cluster = self.foreign("DELETE", path)
+        elif what == "unlabel" or kind in ("Namespace", "ClusterRole"):
+            cluster = self.foreign("PATCH", path, {"metadata": {"labels": {MANAGED: None}}})
+        else:
+            body = {"ConfigMap": {"data": {"k": "foreign", "theirs": "y"}},
+                    "Deployment": {"spec": {"replicas": 7}},
+                    "Service": {"spec": {"selector": {"app": "foreign"}}}}[kind]
+            cluster = self.foreign("PATCH", path, body)
+        if cluster:
+            self.touched.add((cluster, kind, ns, key[2]))
+
+    def step_kill(self):
+        who = self.rnd.choice(["hub", "hub", "cluster1", "cluster2"])
+        signal = self.rnd.choice(["KILL", "KILL", "TERM"])
+        pause = self.rnd.choice([0, 0, 0.5, 2])
+        say(f"    {signal} {who}, {pause} s")
+        stop, start = ("hub_stop", "hub_start") if who == "hub" else (f"agent_stop {who}", f"agent_start {who}")
+        shell(f"{stop} {signal}; sleep {pause}; {start}")
+
+    def step_api_server(self):
+        if self.down:
+            return self.api_servers_up()
+        cluster = self.rnd.choice(CLUSTERS)
+        kill = self.rnd.choice(["--kill", ""])
+        say(f"    {cluster}: API server stops {kill}")
+        shell(f'"$KUBE" stop --dir "$FLEET/{cluster}/kube" apiserver {kill} >/dev/null')
+        self.down.add(cluster)
+        return None
+
+    def api_servers_up(self):
+        for cluster in sorted(self.down):
+            say(f"    {cluster}: API server starts")
+            shell(f'"$KUBE" start --dir "$FLEET/{cluster}/kube" apiserver >/dev/null')
+        self.down.clear()
+
+    def prepare(self):
+        for ns in NAMESPACES:
+            self.hub.call("POST", "/api/v1/namespaces", {"metadata": {"name": ns}})
+            if ns != "three":
+                key = ("federatednamespaces", ns, ns)
+                self.write("POST", self.path(key, False), key, {}, {
+                    "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedNamespace",
+                    "metadata": {"name": ns, "namespace": ns},
+                    "spec": {"placement": {"clusters": [{"name": c} for c in CLUSTERS]}}})
+        for cluster, member in self.members.items():
+            for collection, document in (
+                    ("/api/v1/namespaces", {"metadata": {"name": "private"}}),
+                    ("/api/v1/namespaces/default/configmaps", {"metadata": {"name": "a"}, "data": {"k": "mine"}}),
+                    ("/api/v1/namespaces/private/configmaps", {"metadata": {"name": "b"}, "data": {"k": "mine"}}),
+                    ("/apis/rbac.authorization.k8s.io/v1/clusterroles",
+                     {"metadata": {"name": "private-a"}, "rules": []})):
+                status, made = member.call("POST", collection, document)
+                if status != 201:
+                    raise SystemExit(f"{cluster}: {collection}: {status} {made.get('message')}")
+                self.decoys[(cluster, f"{collection}/{document['metadata']['name']}")] = made
+
+    def run(self, steps):
+        menu = ([self.step_put] * 14 + [self.step_patch] * 10 + [self.step_delete] * 6 + [self.step_namespace] * 4 +
+                [self.step_label_namespace] * 2 + [self.step_label_cluster] * 3 + [self.step_foreign] * 8 +
+                [self.step_kill] * 5 + [self.step_api_server] * 2)
+        self.prepare()
+        for i in range(steps):
+            step = self.rnd.choice(menu)
+            say(f"step {i} {step.__name__[5:]}")
+            step()
+            time.sleep(self.rnd.choice([0, 0, 0, 0.05, 0.3, 1]))
+        self.api_servers_up()
+
+
+# ---- the judgement ----
+
+class Judge:
+    def __init__(self, history):
+        self.history = history
+
+    def agents(self):
+        for cluster in CLUSTERS:
+            done = subprocess.run([os.environ["BIN"] + "/fedlet", "status", "--state-dir",
+                                   f"{FLEET}/{cluster}/state", "-o", "json"], capture_output=True, check=False)
+            if done.returncode:
+                yield f"{cluster}: fedlet status: {done.stderr.decode()}"
+                continue
+            status = json.loads(done.stdout)
+            works = status["works"]
+            if not status["connected"] or works["pending"] or works["failed"] or works["applied"] != works["total"]:
+                yield f"{cluster}: {json.dumps(status)}"
+
+    def hub(self, model):
+        """What the hub stores and says of its objects."""
+        history = self.history
+        for key, spec in history.written.items():
+            found = model.objects.get(key)
+            if spec is None and found:
+                yield f"hub: {key} was deleted and is there: {json.dumps(found)}"
+            elif spec is not None and spec is not UNKNOWN and not found:
+                yield f"hub: {key} was acknowledged and is gone"
+            elif spec not in (None, UNKNOWN) and found["spec"] != spec:
+                yield f"hub: {key} is {json.dumps(found['spec'])}, acknowledged was {json.dumps(spec)}"
+        for key, item in model.objects.items():
+            if "deletionTimestamp" in item["metadata"]:
+                yield f"hub: {key} is still being deleted: {json.dumps(item.get('status'))}"
+                continue
+            want = ("True", "")
+            if key[0] != "federatedclusterroles" and key[0] != "federatednamespaces" and \
+                    not model.is_federated(key[1]):
+                want = ("False", "NamespaceNotFederated")
+            status = item.get("status") or {}
+            have = [(c["status"], c.get("reason", "")) for c in status.get("conditions", [])]
+            if have != [want]:
+                yield f"hub: {key} says {have}, not {want}: {json.dumps(status)}"
+            names = {c["name"] for c in status.get("clusters", [])}
+            if names != model.selected[key]:
+                yield f"hub: {key} lists {sorted(names)}, selected are {sorted(model.selected[key])}"
+
+    def member(self, cluster, model):
+        server = self.history.members[cluster]
+        expected = dict(model.expected[cluster])
+        found = {}
+        for path in MEMBER_LISTS:
+            kind = next(k for k, p in KINDS.values() if p.endswith("/" + path.rsplit("/", 1)[1]))
+            for item in server.items(path):
+                found[(kind, item["metadata"].get("namespace", ""), item["metadata"]["name"])] = item
+        for place, want in expected.items():
+            have = found.get(place)
+            if not have or "deletionTimestamp" in have["metadata"]:
+                yield f"{cluster}: {place} is {'going' if have else 'missing'}"
+                continue
+            wrong = difference(want, have)
+            if not wrong and place[0] == "ConfigMap" and (cluster, *place) not in self.history.touched and \
+                    (cluster, *place) not in self.history.orphans and have.get("data") != want.get("data"):
+                wrong = f"data {have.get('data')!r}"[:300]
+            if wrong:
+                yield f"{cluster}: {place}: {wrong}"
+        for place, have in found.items():
+            if MANAGED in (have["metadata"].get("labels") or {}) and place not in expected:
+                yield f"{cluster}: {place} is managed and nobody asks for it"
+        for (where, *place), must in self.history.orphans.items():
+            place = tuple(place)
+            if where == cluster and must and place not in expected and place not in found:
+                yield f"{cluster}: {place} was to be left and is gone"
+        for (where, path), made in self.history.decoys.items():
+            if where != cluster:
+                continue
+            status, have = server.call("GET", path)
+            if status != 200:
+                yield f"{cluster}: {path} was none of ours and answers {status}"
+            elif made["metadata"]["uid"] != have["metadata"]["uid"] or made.get("data") != have.get("data") or \
+                    made["metadata"].get("labels") != have["metadata"].get("labels"):
+                yield f"{cluster}: {path} was none of ours and changed: {json.dumps(have)}"
+
+    def complaints(self):
+        try:
+            model = Model(self.history.hub)
+            found = list(self.agents()) + list(self.hub(model))
+            for cluster in CLUSTERS:
+                found += list(self.member(cluster, model))
+            return found
+        except OSError as error:
+            return [str(error)]
+
+    def wait(self, limit_s):
+        """The end must come, and must stay: a second look after a while finds the same."""
+        end = time.monotonic() + limit_s
+        calm = 0
+        while calm < 2:
+            found = self.complaints()
+            calm = 0 if found else calm + 1
+            if found and time.monotonic() > end:
+                return found
+            time.sleep(1)
+        return []
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--settle", type=int, required=True)
+    options = parser.parse_args()
+    history = History(options.seed)
+    history.run(options.steps)
+    say("waiting for the end")
+    found = Judge(history).wait(options.settle)
+    for line in found:
+        say(line)
+    say(f"seed {options.seed}: {len(found)} differences")
+    return 1 if found else 0
+
+
+STARTED = time.monotonic()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# chaos.sh - a random history against a hub, two agents and two real member control planes: changes of federated objects,
+# foreign hands in the members, kills of every process; then each member must hold exactly what the hub's objects say.
+#
+#   CHAOS_SEED=N    the history (default: a new one, printed); the same seed asks for the same steps, the times differ
+#   CHAOS_STEPS=N   its length (default 120)
+#   CHAOS_SETTLE=S  seconds that the end may take (default 240)
+set -euo pipefail
+source "$(dirname "$0")/suite.sh"
+export ROOT BIN KUBE FLEET FEDLET_BIN=$BIN FEDLET_KUBE=$KUBE
+SEED=${CHAOS_SEED:-$((RANDOM * 32768 + RANDOM))}
+printf '# seed %s\n' "$SEED"
+
+start_members() { members_up cluster1 cluster2; }
+join_members() {
+    join_cluster cluster1 --label region=north --label tier=edge
+    join_cluster cluster2 --label region=south --label tier=edge
+    hubctl config view --raw -o json >"$FLEET/hub.json"
+    memberctl cluster1 config view --raw -o json >"$FLEET/cluster1.json"
+    memberctl cluster2 config view --raw -o json >"$FLEET/cluster2.json"
+}
+history() {
+    python3 "$(dirname "$0")/chaos.py" --seed "$SEED" --steps "${CHAOS_STEPS:-120}" --settle "${CHAOS_SETTLE:-240}"
+}
+
+hub_start
+must "two member control planes" start_members
+must "both clusters join" join_members
+try "seed $SEED: the members hold what the hub says after a random history" history
+suite_end
