@@ -1,8 +1,8 @@
 /* proto_bench OBJECTS - how long frames take, alone: no network, no disk.
  *
- * OBJECTS holds one Kubernetes object as JSON per line; each becomes a work of one cluster. Measured are the full frame of
- * all of them and the frame of one image tag changed in the first Deployment. Prints "NAME VALUE UNIT" lines; a time is the
- * median of many rounds. */
+ * OBJECTS holds one Kubernetes object as JSON per line; each becomes a work of one cluster.
+ * Measured are the full frame of all of them and the frame of one image tag changed in the first
+ * Deployment. Prints "NAME VALUE UNIT" lines; a time is the median of many rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -58,10 +58,9 @@ def proto(_fleet, results):
 def hub(fleet, results):
     """Memory of a hub that has nothing to do."""
     assert not fleet.loaded, "measured before the hub gets objects"
-    time.sleep(3)
-    wait_for("the hub", lambda: fleet.hub.pid)
-    time.sleep(3)
-    results.add("hub_rss_empty", proc.rss_mib(fleet.hub.pid), "MiB")
+    pid = fleet.hub.pid
+    time.sleep(SETTLE_S)
+    results.add("hub_rss_empty", proc.rss_mib(pid), "MiB")
     fleet.edge.agent_start(fleet.relay.port)
     wait_for("the cluster to be ready", lambda: fleet.hub.cluster_ready(fleet.EDGE))
     fleet.relay.wait_quiet(SETTLE_S, 60)
@@ -94,12 +93,13 @@ def delivery(fleet, results):
     results.add("delivery_wire_to_zlib9", wire(passed) / deflated, "ratio", 1.2)
     results.add("delivery_time", (applied - accepted) * 1000, "ms", 1500)
     results.add("delivery_direct_apply_time", direct_s * 1000, "ms")
+    results.add("delivery_time_to_direct", (applied - accepted) / direct_s, "ratio")
     results.add("delivery_agent_peak", proc.peak_mib(edge.pid), "MiB")
 
 
 def _apply_directly(edge, objs):
-    """The same objects into another namespace of the member, by as many connections as the agent has requests under way:
-    what of the delivery is the member's own time. They are deleted afterwards."""
+    """The same objects into another namespace of the member, on as many connections as the agent has requests under
+    way: what of the delivery is the member's own time. They are deleted afterwards."""
     edge.api.call("POST", "/api/v1/namespaces",
                   {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "direct"}})
     waiting = [dict(o, metadata=dict(o["metadata"], namespace="direct")) for o in reversed(objs)]
@@ -239,6 +239,7 @@ def latency(fleet, results):
     direct["spec"]["paused"] = True
     container = direct["spec"]["template"]["spec"]["containers"][0]
     through, beside = [], []
+    agent_before, hub_before = proc.cpu_s(edge.pid), proc.cpu_s(fleet.hub.pid)
     for _ in range(LATENCY_CHANGES):
         image = images.next()
         accepted = fleet.hub.change_image("bench", WEB, image)
@@ -250,6 +251,7 @@ def latency(fleet, results):
                       APPLY_PATCH)
         beside.append((images.wait(container["image"]) - sent) * 1000)
         time.sleep(0.15)
+    agent_s, hub_s = proc.cpu_s(edge.pid) - agent_before, proc.cpu_s(fleet.hub.pid) - hub_before
     images.close()
     edge.api.call("DELETE", f"{path}/{direct['metadata']['name']}")
     results.add("accept_to_applied_p50", percentile(through, 50), "ms", 8)
@@ -257,6 +259,8 @@ def latency(fleet, results):
     results.add("direct_apply_p50", percentile(beside, 50), "ms")
     results.add("direct_apply_p99", percentile(beside, 99), "ms")
     results.add("accept_to_applied_to_direct_p50", percentile(through, 50) / percentile(beside, 50), "ratio")
+    results.add("agent_cpu_per_change", agent_s * 1000 / LATENCY_CHANGES, "ms")
+    results.add("hub_cpu_per_change", hub_s * 1000 / LATENCY_CHANGES, "ms")
 
 
 def peak(fleet, results):

@@ -11,6 +11,7 @@ import threading
 import time
 
 TIMEOUT_S = 60
+KEPT_S = 15  # servers close connections that are idle for longer
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -30,7 +31,7 @@ class Api:
         self._host, self._port = self._server(text)
         self._tls = self._context(text)
         self._conn = None
-        self.connect()
+        self._used_s = 0.0
 
     @staticmethod
     def _server(text):
@@ -62,12 +63,14 @@ class Api:
     def _open(self, timeout_s):
         return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=self._tls)
 
-    def connect(self):
-        """Opens the connection anew, which a server that was restarted asks for."""
-        if self._conn:
+    def _connect(self):
+        if self._conn and time.monotonic() - self._used_s > KEPT_S:
             self._conn.close()
-        self._conn = self._open(TIMEOUT_S)
-        self._conn.connect()
+            self._conn = None
+        if not self._conn:
+            self._conn = self._open(TIMEOUT_S)
+            self._conn.connect()
+        self._used_s = time.monotonic()
 
     def call(self, method, path, body=None, content_type=JSON):
         """The answer's document; ApiError for anything but 2xx."""
@@ -81,6 +84,7 @@ class Api:
         headers = {"Accept": JSON}
         if raw is not None:
             headers["Content-Type"] = content_type
+        self._connect()
         self._conn.request(method, path, raw, headers)
         answer = self._conn.getresponse()
         return answer.status, answer.read()

@@ -1,7 +1,7 @@
 """A UDP relay between an agent and the hub that writes down each datagram.
 
-It counts what an operator pays for: UDP payload, and with 28 bytes for the headers of IPv4 and UDP. It neither delays nor
-loses anything. The agent still knows the hub by its pinned CA, so that it takes the relay's address for the hub's.
+It counts what an operator pays for: UDP payload, and with 28 bytes for the headers of IPv4 and UDP. It neither delays
+nor loses anything. The agent knows the hub by its pinned CA, so that it takes the relay's address for the hub's.
 """
 
 import select

@@ -1,6 +1,7 @@
 """Figures: collected, compared with their budgets, printed, written down."""
 
 import json
+import os
 import sys
 
 
@@ -24,6 +25,9 @@ class Results:
     def __init__(self):
         self.rows = []
         self.machine = machine()
+        self.load = os.getloadavg()[0]
+        if self.load > 0.5:
+            note(f"the load average is {self.load:.1f}: other work makes the times longer than they are")
 
     def add(self, name, value, unit, budget=None):
         """budget: the largest value that is still fine; None where nothing was promised."""
@@ -40,7 +44,7 @@ class Results:
         head = ("name", "value", "unit", "budget", "met")
         lines = [head] + [self._cells(row) for row in self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        print(f"machine: {self.machine}")
+        print(f"machine: {self.machine}, load average {self.load:.1f} before, {os.getloadavg()[0]:.1f} after")
         for name, value, unit, budget, met in lines:
             print(f"{name:<{widths[0]}}  {value:>{widths[1]}}  {unit:<{widths[2]}}  "
                   f"{budget:>{widths[3]}}  {met}")

@@ -1,7 +1,7 @@
 """The objects that are delivered: as many as asked for, of eight kinds, the same bytes on every run.
 
-A hundred of them are 241 KB of JSON: settings, environment variables, probes, rules, as people write them, with names and
-numbers that differ from object to object, and random bytes in Secrets.
+A hundred of them are 241 KB of JSON: settings, environment variables, probes, rules, as people write them, with names
+and numbers that differ from object to object, and random bytes in Secrets.
 """
 
 import base64
