@@ -2,7 +2,7 @@
 # recipes.sh - the targets, and how each library is built for them. Sourced by toolchains/build.
 #
 # Everything that decides the bytes of a result is in this file, the lock and mbedtls_config.h:
-# the three are its key.
+# the three are its key. See below for what the hub's key leaves out.
 #
 # Each recipe_NAME runs in an empty work folder with
 #   SOURCE    the unpacked tarball
@@ -11,6 +11,32 @@
 #   PREFIX    the flat view of what is built so far
 #   CC AR CFLAGS CMAKE_COMMON JOBS  compiler and settings of the target
 #   PROFILE   "hub" or "agent": which buffers mbedTLS gets
+
+# ---- what only the static targets get ----
+# A gateway's flash and memory decide here, on the hub speed does. Every line about it names EDGE_,
+# and no other line does: those lines are no part of the hub's key.
+
+# Prints the setting $1 for a static target, nothing for the hub's.
+edge() { [ -z "$MUSL" ] || echo "${!1}"; } # EDGE_
+
+# gcc for aarch64 writes unwind tables, a tenth of the program, unless both kinds are refused.
+EDGE_FLAGS="-fno-unwind-tables"
+
+# What ports/sqlite never says, left out of parser and library alike. What keeps files and memory
+# sound stays, and so do ATTACH and VACUUM: the library does not link without them.
+EDGE_OMIT="WINDOWFUNC CTE VIRTUALTABLE TRIGGER VIEW FOREIGN_KEY ALTERTABLE ANALYZE REINDEX EXPLAIN"
+EDGE_OMIT+=" DATETIME_FUNCS LOCALTIME AUTOVACUUM GENERATED_COLUMNS INCRBLOB CHECK CAST"
+EDGE_OMIT+=" BLOB_LITERAL HEX_INTEGER SCHEMA_PRAGMAS CASE_SENSITIVE_LIKE_PRAGMA"
+EDGE_OMIT+=" COMPILEOPTION_DIAGS OR_OPTIMIZATION LIKE_OPTIMIZATION BETWEEN_OPTIMIZATION"
+EDGE_OMIT+=" AUTOMATIC_INDEX XFER_OPT TRUNCATE_OPTIMIZATION"
+# shellcheck disable=SC2086
+EDGE_SQLITE="$(printf -- '-DSQLITE_OMIT_%s=1 ' $EDGE_OMIT)-DSQLITE_MAX_MMAP_SIZE=0"
+
+# The agent is only ever a client, and its bodies go block by block in its own code.
+EDGE_COAP="-DENABLE_SERVER_MODE=OFF -DENABLE_Q_BLOCK=OFF -DENABLE_ASYNC=OFF"
+
+# Its reader is written to be copied into every caller; the compiler's own judgement needs half.
+EDGE_YYJSON="-Dyyjson_inline=inline"
 
 # Sets what differs between targets: CROSS (compiler prefix), PROCESSOR, ARCH_FLAGS, PROFILE, MUSL.
 target_describe() {
@@ -30,6 +56,7 @@ target_describe() {
         riscv64-musl) CROSS=riscv64-linux-gnu PROCESSOR=riscv64 ;;
         *) fail "no such target '$1' (see toolchains/build --help)" ;;
     esac
+    ARCH_FLAGS="$ARCH_FLAGS $(edge EDGE_FLAGS)"
 }
 
 # Compiler and cmake settings of the target, after musl is there.
@@ -158,11 +185,13 @@ recipe_libcoap() {
     unpack_packaging libcoap-patches
     # shellcheck disable=SC2086
     apply_patches packaging $LIBCOAP_PATCHES
+    # shellcheck disable=SC2046
     cmake_install -DCMAKE_C_FLAGS="$CFLAGS -I$PREFIX/include $(mbedtls_flags)" \
         -DENABLE_DTLS=ON -DDTLS_BACKEND=mbedtls -DENABLE_SERVER_MODE=ON -DENABLE_CLIENT_MODE=ON \
         -DENABLE_EXAMPLES=OFF -DENABLE_DOCS=OFF -DENABLE_TESTS=OFF -DENABLE_TCP=OFF \
         -DENABLE_WS=OFF -DENABLE_OSCORE=OFF -DENABLE_PROXY_CODE=OFF -DENABLE_AF_UNIX=OFF \
         -DENABLE_Q_BLOCK=ON -DENABLE_ASYNC=ON \
+        $(edge EDGE_COAP) \
         -DWITH_OBSERVE_PERSIST=OFF -DWITH_EPOLL=ON -DENABLE_THREAD_SAFE=OFF -DMAX_LOGGING_LEVEL=4
     libcoap_add_debug_stub
 }
@@ -192,13 +221,16 @@ SQLITE_FLAGS="
 -DSQLITE_OMIT_DESERIALIZE -DSQLITE_OMIT_INTROSPECTION_PRAGMAS"
 
 # The tarball has the sources that the one big sqlite3.c is made of. That file does not depend on
-# the target, so it is made once for each tarball and kept.
+# the processor, so it is made once for the hub and once for the edge, and kept.
 sqlite_amalgamation() {
     local kept=$FEDLET_CACHE/generated/sqlite-$(sha256sum "$FETCHED_FILE" | cut -c1-16)
+    [ -z "$MUSL" ] || kept+=-edge-$(echo "$EDGE_SQLITE" | sha256sum | cut -c1-16)
     if [ ! -d "$kept" ]; then
         (
             mkdir generate
             cd generate
+            # shellcheck disable=SC2155
+            export OPTS="$(edge EDGE_SQLITE)"
             env -u CC -u AR -u CFLAGS "$SOURCE/configure" --disable-tcl
             env -u CC -u AR -u CFLAGS make -j "$JOBS" sqlite3.c sqlite3.h
         )
@@ -211,6 +243,8 @@ sqlite_amalgamation() {
 
 recipe_sqlite3() {
     sqlite_amalgamation
+    # shellcheck disable=SC2155
+    local SQLITE_FLAGS="$SQLITE_FLAGS $(edge EDGE_SQLITE)"
     # shellcheck disable=SC2086
     compile_archive sqlite3 $SQLITE_FLAGS -- "$SQLITE_AMALGAMATION/sqlite3.c"
     install_headers "$SQLITE_AMALGAMATION/sqlite3.h"
@@ -224,6 +258,8 @@ recipe_cjson() {
 # Without the non-standard parts no flag can make it accept comments, NaN, Infinity or trailing
 # commas.
 recipe_yyjson() {
+    # shellcheck disable=SC2155
+    local CFLAGS="$CFLAGS $(edge EDGE_YYJSON)"
     compile_archive yyjson -DYYJSON_DISABLE_NON_STANDARD=1 -- "$SOURCE/src/yyjson.c"
     install_headers "$SOURCE/src/yyjson.h"
 }

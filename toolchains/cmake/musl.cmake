@@ -19,7 +19,7 @@ endforeach()
 
 string(CONCAT CMAKE_C_FLAGS_INIT
     "${FEDLET_ARCH_FLAGS} -ffunction-sections -fdata-sections -fno-pie"
-    " -fno-asynchronous-unwind-tables")
+    " -fno-asynchronous-unwind-tables -fno-unwind-tables")
 # Not position independent: a static-pie binary carries relocations, which cost flash and memory
 # on every gateway.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -no-pie -Wl,--gc-sections")
