@@ -13,7 +13,8 @@
 #define RETRY_FLOOR_MS 2000u
 #define RETRY_CEILING_MS 60000u
 #define ENTRIES_MAX 512u         /* of one message: at two bytes each it is full by then */
-#define REMOVED_MAX 700u         /* of one message: ids of usual length within FED_REPORT_MAX */
+#define REMOVED_MAX 700u         /* of one message */
+#define REMOVED_BYTES (40u << 10) /* of one message: leaves room for all else in FED_REPORT_MAX */
 #define REMOTE_CHUNK (16u << 10) /* messages with remote statuses may be larger */
 
 struct agent_report {
@@ -81,15 +82,34 @@ struct message {
     struct fed_report_entry *entries;
     struct fed_report_removed *removed;
     struct fed_report_remote *remote;
-    size_t size; /* estimate */
+    size_t size;         /* estimate, of all but the removals */
+    size_t removed_size; /* at most */
 };
 
+static size_t text_size(const char *text, size_t max)
+{
+    size_t len = text ? strlen(text) : 0;
+
+    return len < max ? len : max;
+}
+
+/* Lists the removal, or notes that the list is cut: then the hub takes nothing for gone. */
 static enum fed_err put_removed(
     struct agent_report *r, struct message *m, struct agent_entry *entry)
 {
     const struct fed_work *w = &entry->work;
+    size_t size = w->api_version.len + w->kind.len + w->ns.len + w->name.len + 12 +
+                  text_size(entry->reason, FED_REPORT_REASON_MAX) +
+                  text_size(entry->message, FED_REPORT_MESSAGE_MAX);
     struct fed_buf id;
 
+    if (entry->report_due)
+        r->sent[r->n_sent++] = entry;
+    if (m->report.n_removed == REMOVED_MAX || m->removed_size + size > REMOVED_BYTES) {
+        m->report.removed_cut = true;
+        return FED_OK;
+    }
+    m->removed_size += size;
     fed_buf_init(&id, &m->arena.alloc, 1024);
     fed_buf_printf(&id, FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT,
         FED_SPAN_ARG(w->api_version), FED_SPAN_ARG(w->kind), FED_SPAN_ARG(w->ns),
@@ -100,8 +120,6 @@ static enum fed_err put_removed(
         .state = (enum fed_work_state)entry->state,
         .reason = fed_span_text(entry->reason),
         .message = fed_span_text(entry->message)};
-    if (entry->report_due)
-        r->sent[r->n_sent++] = entry;
     return FED_OK;
 }
 
@@ -152,7 +170,7 @@ static enum fed_err put_entries(struct agent_report *r, struct message *m, bool 
     for (size_t i = 0; i < r->table->n && !err; i++) {
         struct agent_entry *entry = r->table->at[i];
 
-        if (entry->removing && !entry->dropped && m->report.n_removed < REMOVED_MAX) {
+        if (entry->removing && !entry->dropped) {
             err = put_removed(r, m, entry);
         } else if (!entry->report_due) {
             continue;

@@ -264,7 +264,31 @@ static enum fed_err blob_op(
     return FED_OK;
 }
 
-/* Stores the blobs that travelled, drops those that no work of the target uses any more. */
+/* Drops the blobs that no work of the target uses any more. Works with equal templates share a blob, so it may be given
+ * up several times at once; the store takes each key once. */
+static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used)
+{
+    size_t n_works = s->frame->target.n_works;
+    size_t n = 0;
+    struct fed_digest *old = fed_alloc_array(s->arena, s->n_swaps + s->n_leaving + 1, sizeof *old);
+    enum fed_err err = old ? FED_OK : FED_ERR_NOMEM;
+
+    for (size_t i = 0; i < s->n_swaps && !err; i++)
+        old[n++] = s->swaps[i].entry->work.blob;
+    for (size_t i = 0; i < s->n_leaving && !err; i++)
+        old[n++] = s->leaving[i]->work.blob;
+    if (!err)
+        qsort(old, n, sizeof *old, compare_digests);
+    for (size_t i = 0; i < n && !err; i++) {
+        if (i > 0 && compare_digests(&old[i - 1], &old[i]) == 0)
+            continue;
+        if (!bsearch(&old[i], used, n_works, sizeof *used, compare_digests))
+            err = blob_op(s, &old[i], (struct fed_span){0}, true);
+    }
+    return err;
+}
+
+/* Stores the blobs that travelled and drops those that nobody needs. */
 static enum fed_err put_blobs(struct staging *s)
 {
     const struct fed_manifest *target = &s->frame->target;
@@ -280,14 +304,7 @@ static enum fed_err put_blobs(struct staging *s)
                 &s->frame->blob_digests[i], used, target->n_works, sizeof *used, compare_digests))
             err = blob_op(s, &s->frame->blob_digests[i], s->frame->blobs[i], false);
     }
-    for (size_t i = 0; i < s->n_swaps + s->n_leaving && !err; i++) {
-        const struct agent_entry *old =
-            i < s->n_swaps ? s->swaps[i].entry : s->leaving[i - s->n_swaps];
-
-        if (!bsearch(&old->work.blob, used, target->n_works, sizeof *used, compare_digests))
-            err = blob_op(s, &old->work.blob, (struct fed_span){0}, true);
-    }
-    return err;
+    return err ? err : drop_blobs(s, used);
 }
 
 static enum fed_err write_all(struct staging *s, struct fed_diag *diag)

@@ -236,8 +236,18 @@ static void on_alive(void *ctx, struct fed_link_session *link)
     struct gateway_binding *binding = ctx;
     struct gateway_session *session = binding->link->user(link);
 
-    if (session && session->role == GATEWAY_AGENT)
-        hub_status_alive(binding->gateway->status, fed_span_text(session->name));
+    if (!session || session->role != GATEWAY_AGENT)
+        return;
+    hub_status_alive(binding->gateway->status, fed_span_text(session->name));
+    /* It is back after a silence in which a change was lost, and cannot know: a new session tells
+     * it. */
+    if (session->unheard) {
+        fed_log(binding->gateway->log, FED_LOG_INFO,
+            "gateway: cluster %s missed a notification: its session is closed so that it asks "
+            "anew",
+            session->name);
+        session_cut(session);
+    }
 }
 
 /* A cluster, or the record of its key, is gone. */
@@ -378,6 +388,7 @@ static void note_answered(const struct call *call, uint64_t revision)
     session->told = revision;
     if (call->request->observe) {
         session->observing = true;
+        session->unheard = false;
         session->under_way = false;
     }
     session->under_way_body = false;

@@ -43,6 +43,7 @@ struct gateway_session {
     struct gateway_session *older;
     /* what the agent observes and holds */
     bool observing;
+    bool unheard;   /* a notification was given up: the link tells it nothing more until it asks */
     uint64_t held;  /* revision that it holds, as far as we know */
     uint64_t told;  /* newest revision that it knows of */
     bool under_way; /* a notification, with: */

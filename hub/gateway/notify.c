@@ -80,9 +80,10 @@ static void notify_one(struct gateway_session *session, struct fed_buf *frame)
         return;
     default:
         session->observing = false;
+        session->unheard = true;
         fed_log(gateway->log, FED_LOG_WARN,
-            "gateway: cluster %s could not be notified: %s; it learns of the change when it asks "
-            "next",
+            "gateway: cluster %s could not be notified: %s; its session ends at its next sign of "
+            "life, so that it asks anew",
             session->name, fed_err_text(err));
     }
 }
@@ -111,6 +112,7 @@ void gateway_notified(struct gateway_session *session, uint64_t tag, bool delive
     session->under_way = false;
     if (!delivered) {
         session->observing = false;
+        session->unheard = true;
         return;
     }
     /* A pull that was answered meanwhile may know more than this acknowledgement. */

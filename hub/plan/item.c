@@ -640,11 +640,16 @@ static enum fed_err pair_place(struct hub_plan *plan, struct plan_item *item, st
             plan_pair_set_state(pair, PLAN_PAIR_PRESENT);
         }
     }
+    plan_piece_unref(plan, piece);
+    /* One cluster that is full holds up nobody else's round. */
+    if (err == FED_ERR_LIMIT) {
+        fed_diag_set(&diag, err, "the cluster has %u works, which is the most", FED_WORKS_MAX);
+        return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
+    }
     if (!err) {
         pair->error = "";
         pair->message[0] = '\0';
     }
-    plan_piece_unref(plan, piece);
     return err;
 }
 

@@ -435,9 +435,13 @@ static void finish_item(struct hub_plan *plan, struct plan_item *item)
     if (!item->deleting || item->gone || !item->has_finalizer || item->n_pairs > 0)
         return;
     err = release_object(plan, &ref, &diag);
-    if (err && err != FED_ERR_NOT_FOUND && err != FED_ERR_CONFLICT)
-        fed_log(plan->log, FED_LOG_ERROR, "plan: cannot finish the deletion of " FED_SPAN_FMT "/" FED_SPAN_FMT ": %s",
-            FED_SPAN_ARG(item->ns), FED_SPAN_ARG(item->name), diag.text[0] ? diag.text : fed_err_text(err));
+    if (!err || err == FED_ERR_NOT_FOUND || err == FED_ERR_CONFLICT)
+        return; /* whoever changed it meanwhile made it dirty */
+    fed_log(plan->log, FED_LOG_ERROR,
+        "plan: cannot finish the deletion of " FED_SPAN_FMT "/" FED_SPAN_FMT ": %s; next try in %u ms",
+        FED_SPAN_ARG(item->ns), FED_SPAN_ARG(item->name), diag.text[0] ? diag.text : fed_err_text(err), RETRY_MS);
+    plan_item_touch(plan, item);
+    plan->loop->timer_set(plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + RETRY_MS);
 }
 
 /* Items may be freed and others touched meanwhile (by the changes that a finished deletion makes): those wait for the

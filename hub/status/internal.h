@@ -33,6 +33,7 @@ struct status_view { /* what one report, or several, say */
     size_t n_works;
     struct status_work *works;
     struct status_removed *removed;
+    bool removed_cut; /* there are more removals under way than those */
 };
 
 enum status_liveness { STATUS_NEVER, STATUS_HEARD, STATUS_LOST };

@@ -1,8 +1,8 @@
 /* row.c - a cluster's row in the store.
  *
- * u8 format 1; varint seq, revision; u8 ready; varint transition (Unix seconds); string facts; varint n works, each: u8
- * state | health << 4, varint generation, string reason, string message; varint n removed, each: string id, u8 state,
- * string reason, string message. */
+ * u8 format 1; varint seq, revision; u8 bits: 1 ready, 2 the list of removals is cut; varint transition (Unix seconds);
+ * string facts; varint n works, each: u8 state | health << 4, varint generation, string reason, string message; varint n
+ * removed, each: string id, u8 state, string reason, string message. */
 #include "hub/status/internal.h"
 #include "proto/doc/doc.h"
 
@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define ROW_FORMAT 1u
+#define ROW_READY 0x01u
+#define ROW_REMOVED_CUT 0x02u
 
 void status_row_put(struct fed_buf *out, const struct status_cluster *cluster, const struct status_view *view)
 {
@@ -18,7 +20,7 @@ void status_row_put(struct fed_buf *out, const struct status_cluster *cluster, c
     fed_buf_put_u8(out, ROW_FORMAT);
     fed_buf_put_varint(out, view->seq);
     fed_buf_put_varint(out, view->revision);
-    fed_buf_put_u8(out, cluster->ready);
+    fed_buf_put_u8(out, (uint8_t)((cluster->ready ? ROW_READY : 0) | (view->removed_cut ? ROW_REMOVED_CUT : 0)));
     fed_buf_put_varint(out, (uint64_t)(cluster->transition_unix_s > 0 ? cluster->transition_unix_s : 0));
     fed_buf_put_string(out, fed_span_of(cluster->facts, cluster->facts_len));
     fed_buf_put_varint(out, view->n_works);
@@ -131,7 +133,7 @@ static enum fed_err take_head(struct fed_span *from, struct status_cluster *out,
     struct fed_span *facts)
 {
     uint8_t format = 0;
-    uint8_t ready = 0;
+    uint8_t bits = 0;
     uint64_t transition = 0;
     enum fed_err err = fed_span_take_u8(from, &format);
 
@@ -142,12 +144,15 @@ static enum fed_err take_head(struct fed_span *from, struct status_cluster *out,
     if (!err)
         err = fed_span_take_varint(from, UINT64_MAX, &report->revision);
     if (!err)
-        err = fed_span_take_u8(from, &ready);
+        err = fed_span_take_u8(from, &bits);
+    if (!err && (bits & ~(ROW_READY | ROW_REMOVED_CUT)))
+        err = FED_ERR_INVALID;
     if (!err)
         err = fed_span_take_varint(from, INT64_MAX, &transition);
     if (!err)
         err = fed_span_take_string(from, FED_REPORT_FACTS_MAX, facts);
-    out->ready = ready != 0;
+    out->ready = bits & ROW_READY;
+    report->removed_cut = bits & ROW_REMOVED_CUT;
     out->transition_unix_s = (int64_t)transition;
     return err;
 }

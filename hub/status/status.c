@@ -256,12 +256,15 @@ static void tell_report(struct hub_status *status, struct status_cluster *cluste
     }
 }
 
+/* A list that is cut confirms nothing: a report after the next removals will. */
 static void confirm_removals(struct hub_status *status, const struct status_cluster *cluster)
 {
     struct fed_span *ids;
     size_t n = 0;
     size_t cap = 1;
 
+    if (cluster->view.removed_cut)
+        return;
     for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
         cap++;
     ids = fed_alloc_array(status->mem, cap, sizeof *ids);

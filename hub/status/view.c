@@ -164,7 +164,7 @@ static enum fed_err take_removed(
     return FED_OK;
 }
 
-/* The list of removals under way stands whole in every report: what is not in it is done. */
+/* The list of removals under way stands whole in every report: what is not in it is done, unless it says to be cut. */
 enum fed_err status_view_take(struct hub_status *status, struct status_view *view, const struct fed_report *report)
 {
     enum fed_err err = FED_OK;
@@ -179,6 +179,7 @@ enum fed_err status_view_take(struct hub_status *status, struct status_view *vie
     removed_free(status, view);
     for (size_t i = 0; !err && i < report->n_removed; i++)
         err = take_removed(status, view, &report->removed[i]);
+    view->removed_cut = report->removed_cut;
     view->seq = report->seq;
     return err;
 }

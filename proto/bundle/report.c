@@ -6,7 +6,8 @@
 #define FLAG_MORE 0x04u
 #define FLAG_REMOVED 0x08u
 #define FLAG_REMOTE 0x10u
-#define FLAGS_ALL 0x1fu
+#define FLAG_REMOVED_CUT 0x20u /* only with FLAG_REMOVED */
+#define FLAGS_ALL 0x3fu
 
 #define FORMAT 1u
 #define ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
@@ -106,6 +107,7 @@ void fed_report_put(struct fed_buf *out, const struct fed_report *report)
     size_t before = out->len;
     unsigned flags = (report->full ? FLAG_FULL : 0) | (report->more ? FLAG_MORE : 0) |
                      (report->n_removed ? FLAG_REMOVED : 0) | (report->n_remote ? FLAG_REMOTE : 0) |
+                     (report->n_removed && report->removed_cut ? FLAG_REMOVED_CUT : 0) |
                      (report->facts.len ? FLAG_FACTS : 0);
 
     fed_buf_put_u8(out, FORMAT);
@@ -278,7 +280,7 @@ static enum fed_err take_head(struct fed_span *from, struct fed_report *report, 
         return FED_ERR_UNSUPPORTED;
     if (!err)
         err = fed_span_take_u8(from, &bits);
-    if (!err && (bits & ~FLAGS_ALL))
+    if (!err && ((bits & ~FLAGS_ALL) || ((bits & FLAG_REMOVED_CUT) && !(bits & FLAG_REMOVED))))
         return FED_ERR_INVALID;
     if (!err)
         err = fed_span_take_u32(from, &report->epoch);
@@ -290,6 +292,7 @@ static enum fed_err take_head(struct fed_span *from, struct fed_report *report, 
         return err;
     report->full = bits & FLAG_FULL;
     report->more = bits & FLAG_MORE;
+    report->removed_cut = bits & FLAG_REMOVED_CUT;
     *flags = bits;
     return FED_OK;
 }

@@ -12,7 +12,8 @@
  *                APPLIED: generation (0 when the kind has none), and only when 0: string resource_version
  *                FAILED, WAITING, REMOVING: string reason (machine word, KubeFed's status where it has one), string message
  *   [n_removed]  removals in progress or failed that no longer have an index: string id, state, reason, message
- *                (flag 0x08)
+ *                (flag 0x08); the list stands whole in every report, so that what is not in it is done, except with
+ *                flag 0x20: more removals are under way than the list has room for, and absence says nothing
  *   [remote]     flag 0x10: n, then index as difference, string JSON (remoteStatus)
  *   [facts]      string: JSON document {"kubernetesVersion", "nodes", ...} (flag 0x02) */
 #ifndef FEDLET_PROTO_BUNDLE_REPORT_H
@@ -73,6 +74,7 @@ struct fed_report {
     size_t n_entries;
     const struct fed_report_removed *removed;
     size_t n_removed;
+    bool removed_cut; /* removals are under way that are not listed */
     const struct fed_report_remote *remote;
     size_t n_remote;
     struct fed_span facts; /* empty: unchanged */

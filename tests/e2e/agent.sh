@@ -22,7 +22,7 @@ connected() { soon "${1:-60}" true status_field cluster1 connected; }
 
 begin() {
     member_up cluster1 --pods
-    hub_start --heartbeat-s "${HEARTBEAT_S:-10}"
+    hub_start --heartbeat-s 10
     join_cluster cluster1
     hubctl create namespace shop
     federated FederatedNamespace shop '{}' | hubctl apply -f -
@@ -129,7 +129,7 @@ case_hub_killed() {
 }
 case_hub_killed_during_changes() {
     local round
-    for round in 1 2 3; do
+    for round in 1 2; do
         set_value plain "kill $round" >/dev/null
         sleep "0.0$((RANDOM % 90 + 10))"
         process_stop "$FLEET/hub.pid" KILL
@@ -275,7 +275,7 @@ PY
                 ;;
         esac
         before=$(sha256sum <"$file")
-        fails 1 "$(basename "$file").*(corrupt|damaged|malformed|not a database|cannot)|(corrupt|damaged|malformed).*$(basename "$file")" \
+        fails 1 "$(basename "$file").*(damaged|cut short|is not a store).*it was left as it is" \
             timeout -k 5 20 "$BIN/fedlet" run --state-dir "$FLEET/cluster1/state" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig" ||
             { echo "way: $way"; corrupt_restore; return 1; }
         [ "$(sha256sum <"$file")" = "$before" ] || { echo "$way: the file was changed"; corrupt_restore; return 1; }

@@ -1,11 +1,11 @@
 #!/bin/bash
 # api.sh - kubectl's verbs against a real fedhub: what people type, and what they must read.
 #
-#   tests/e2e/api.sh [FEDHUB]    FEDHUB: the binary, default build/dev/bin/fedhub
+#   tests/e2e/api.sh [FEDHUB]    FEDHUB: the binary, default fedhub in FEDLET_BIN, else in build/dev/bin
 # KUBECTL names the kubectl (default: "build/kube kubectl", else the one in PATH). Prints TAP.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
-fedhub=${1:-$root/build/dev/bin/fedhub}
+fedhub=${1:-${FEDLET_BIN:-$root/build/dev/bin}/fedhub}
 if [ -z "${KUBECTL:-}" ]; then
     if [ -x "$root/build/kube" ]; then KUBECTL="$root/build/kube kubectl"; else KUBECTL=kubectl; fi
 fi

@@ -182,11 +182,12 @@ class Model:
 
     def expect(self, cluster, kind, ns, name, spec):
         target = copy.deepcopy(spec.get("template") or {})
+        target.setdefault("metadata", {})
         for entry in spec.get("overrides") or []:
             if entry["clusterName"] == cluster:
                 for operation in entry.get("clusterOverrides") or []:
                     override(target, copy.deepcopy(operation))
-        target.setdefault("metadata", {}).setdefault("labels", {})[MANAGED] = "true"
+        target["metadata"].setdefault("labels", {})[MANAGED] = "true"
         self.expected[cluster][(kind, ns, name)] = target
 
 
@@ -298,7 +299,9 @@ class History:
             say(f"    no answer: {error}")
             return 0
         if status in (200, 201):
-            self.written[key] = None if method == "DELETE" else copy.deepcopy(document["spec"])
+            # What is being deleted may still be changed, and goes all the same.
+            going = method == "DELETE" or "deletionTimestamp" in document["metadata"]
+            self.written[key] = None if going else copy.deepcopy(document["spec"])
         elif status not in (404, 409):
             raise SystemExit(f"{method} {path}: {status} {document.get('message')}")
         say(f"    {method} {path} {json.dumps(spec)[:160]}: {status}")

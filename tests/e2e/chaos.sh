@@ -20,7 +20,7 @@ join_members() {
     memberctl cluster2 config view --raw -o json >"$FLEET/cluster2.json"
 }
 history() {
-    python3 "$(dirname "$0")/chaos.py" --seed "$SEED" --steps "${CHAOS_STEPS:-120}" --settle "${CHAOS_SETTLE:-240}"
+    python3 "$(dirname "$0")/chaos.py" --seed "$SEED" --steps "${CHAOS_STEPS:-120}" --settle "${CHAOS_SETTLE:-240}" | tee "$FLEET/logs/history.out"
 }
 
 hub_start

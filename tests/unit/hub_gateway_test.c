@@ -553,6 +553,32 @@ static void test_notify(void **state)
     end_session(w, &session);
 }
 
+/* What was given up is not told again in this session: without a new one the agent would wait for
+ * its own renewal. */
+static void test_missed_notification_ends_the_session(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    put_configmap(w, "a", 101);
+    w->events.notified(w->events.ctx, &session, session.tag, false);
+    assert_false(session.closed); /* roaming: silence alone is no reason */
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    w->events.alive(w->events.ctx, &session);
+    assert_false(session.closed); /* it asked by itself */
+    put_configmap(w, "a", 102);
+    w->events.notified(w->events.ctx, &session, session.tag, false);
+    w->events.alive(w->events.ctx, &session);
+    assert_true(session.closed);
+    assert_null(session.user);
+    end_session(w, &session);
+}
+
 static void test_notify_large(void **state)
 {
     struct world *w = *state;
@@ -762,6 +788,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hello_and_report, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),

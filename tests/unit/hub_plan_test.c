@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -357,6 +358,77 @@ static void test_deletion_goes_on_after_a_restart(void **state)
     assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
 }
 
+static enum fed_err refuse_commit(void *ctx, const struct fed_store_compare *compares, size_t n_compares,
+    const struct fed_store_op *ops, size_t n_ops, uint64_t *revision, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)compares;
+    (void)n_compares;
+    (void)ops;
+    (void)n_ops;
+    (void)revision;
+    return fed_diag_set(diag, FED_ERR_FULL, "the disk is full");
+}
+
+static void test_deletion_ends_when_the_store_is_back(void **state)
+{
+    struct hub_world *w = *state;
+    struct fed_store *store = hub_objects_store(w->objects);
+    struct fed_store well = *store;
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    put_deleting(w, "");
+    store->commit = refuse_commit;
+    confirm(w, "c1");
+    store->commit = well.commit;
+    assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    for (int i = 0; i < 300 && strcmp(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)") != 0; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        hub_world_settle(w);
+    }
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
+/* As many FederatedConfigMaps as a cluster may have works, and a few more, in few commits. */
+static void fill_cluster(struct hub_world *w)
+{
+    enum { BATCH = 2001 };
+    static struct hub_object_write writes[BATCH];
+    static char names[BATCH][24];
+    static char texts[BATCH][160];
+    struct fed_diag diag = {""};
+
+    for (unsigned n = 0; n < FED_WORKS_MAX; n += BATCH) {
+        for (unsigned i = 0; i < BATCH; i++) {
+            snprintf(names[i], sizeof names[i], "m%05u", n + i);
+            snprintf(texts[i], sizeof texts[i],
+                "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\"},\"spec\":{\"placement\":{\"clusters\":"
+                "[{\"name\":\"c1\"}]}}}",
+                names[i]);
+            writes[i] = (struct hub_object_write){.ref = {.resource = fed_span_text(W_CONFIGMAPS),
+                                                      .ns = fed_span_text("ns"),
+                                                      .name = fed_span_text(names[i])},
+                .bytes = fed_span_text(texts[i]),
+                .expected = HUB_ANY_REVISION};
+        }
+        assert_int_equal(hub_objects_commit(w->objects, writes, BATCH, NULL, 0, NULL, &diag), FED_OK);
+        hub_world_settle(w);
+    }
+}
+
+static void test_full_cluster_holds_up_nobody(void **state)
+{
+    struct hub_world *w = *state;
+    const struct fed_manifest *manifest;
+
+    fill_cluster(w);
+    assert_int_equal(hub_plan_manifest(w->plan, fed_span_text("c1"), &manifest), FED_OK);
+    assert_int_equal(manifest->n_works, FED_WORKS_MAX);
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'},{'name':'c2'}]}}");
+    assert_string_equal(hub_world_works(w, "c2"), "ConfigMap/ns/x,Namespace//ns");
+    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "20000 works, which is the most"));
+}
+
 static void test_unregistered_cluster_is_not_waited_for(void **state)
 {
     struct hub_world *w = *state;
@@ -431,6 +503,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deletion_waits_for_every_cluster, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deletion_goes_on_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unregistered_cluster_is_not_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deletion_ends_when_the_store_is_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_cluster_holds_up_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphaning_releases_before_it_removes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removed_type_releases, setup, teardown),
         cmocka_unit_test_setup_teardown(test_earlier_manifests_are_remembered, setup, teardown),

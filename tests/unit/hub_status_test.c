@@ -177,6 +177,34 @@ static void test_a_full_report_in_parts(void **state)
     assert_status(w, "\"status\":\"True\"");
 }
 
+static void test_a_list_that_is_cut_confirms_nothing(void **state)
+{
+    static const struct fed_report_removed other = {
+        .id = {(const uint8_t *)"v1/ConfigMap/ns/other", 21}, .state = FED_WORK_REMOVING};
+    struct hub_world *w = *state;
+    struct fed_report r = {.epoch = hub_plan_epoch(w->plan), .seq = 2, .removed = &other, .n_removed = 1};
+    struct fed_diag diag = {""};
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x",
+        "{'metadata':{'name':'x','namespace':'ns','deletionTimestamp':'2026-01-01T00:00:00Z','finalizers':"
+        "['kubefed.io/sync-controller']},'spec':{'placement':{'clusterSelector':{}}}}");
+    r.revision = hub_world_revision(w, "c1");
+    r.removed_cut = true;
+    assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
+    hub_world_settle(w);
+    assert_status(w, "WaitingForRemoval");
+    hub_world_restart(w);
+    hub_world_settle(w);
+    assert_status(w, "WaitingForRemoval");
+    r.seq = 3;
+    r.removed_cut = false;
+    assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
+    hub_world_settle(w);
+    assert_status(w, "(absent)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reports_survive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cluster_conditions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_report_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_list_that_is_cut_confirms_nothing, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static const struct fed_report_remote remote[] = {{.index = 3, .status = {(const
 static void test_round_trip(void **state)
 {
     struct fed_report report = {.full = true, .more = true, .epoch = 5, .revision = 77, .seq = 300,
-        .entries = entries, .n_entries = COUNT(entries), .removed = removed, .n_removed = 1,
+        .entries = entries, .n_entries = COUNT(entries), .removed = removed, .n_removed = 1, .removed_cut = true,
         .remote = remote, .n_remote = 1, .facts = TEXT("{\"nodes\":1}")};
     struct fed_report got;
     struct fed_arena arena;
@@ -41,6 +41,7 @@ static void test_round_trip(void **state)
     assert_span(got.entries[3].reason, "CreationFailed");
     assert_span(got.entries[1].resource_version, "4711");
     assert_span(got.removed[0].id, "v1/ConfigMap/a/b");
+    assert_true(got.removed_cut);
     fed_report_put(&again, &got);
     assert_true(fed_span_eq(fed_buf_span(&buf), fed_buf_span(&again)));
     fed_buf_put_u8(&buf, 0);
@@ -96,6 +97,7 @@ static void test_refused(void **state)
         {"\x01\0\0\0\0\0\0\0\x01\0\x05", 11, FED_ERR_INVALID},      /* state 5 */
         {"\x01\0\0\0\0\0\0\0\x01\0\x40", 11, FED_ERR_INVALID},      /* health 4 */
         {"\x01\0\0\0\0\0\0\0\x7f\0\0", 11, FED_ERR_TRUNCATED},
+        {"\x01\x40\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},       /* unknown flag */
         {"\x01\x08\0\0\0\0\0\0\0\0", 10, FED_ERR_INVALID}}; /* removed announced, none there */
     struct fed_arena arena;
     struct fed_report got;
