@@ -18,7 +18,7 @@ const char *fed_err_text(enum fed_err err)
     return texts[err];
 }
 
-/* vsnprintf that marks a cut. */
+/* vsnprintf that marks a cut and keeps to one line, whatever a library or a peer put into its text. */
 static void format_cut(char *out, size_t size, const char *format, va_list args)
 {
     int n = vsnprintf(out, size, format, args);
@@ -27,6 +27,10 @@ static void format_cut(char *out, size_t size, const char *format, va_list args)
         out[0] = '\0';
     else if ((size_t)n >= size)
         memcpy(out + size - 4, "...", 4);
+    for (char *c = out; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    }
 }
 
 enum fed_err fed_diag_set(struct fed_diag *d, enum fed_err err, const char *format, ...)

@@ -49,7 +49,8 @@ enum fed_err {
 /* The text of the list above, never NULL, also for a number that is not in it. */
 const char *fed_err_text(enum fed_err err);
 
-/* Room for one sentence; longer ones are cut at the end with "...". Always NUL-terminated. */
+/* Room for one sentence on one line: longer ones are cut at the end with "...", control characters become spaces. Always
+ * NUL-terminated. */
 struct fed_diag {
     char text[480];
 };

@@ -6,7 +6,7 @@
 #include "ports/http.h"
 
 #define WORLD_STREAMS 16
-#define WORLD_DEADLINE_MS 20000u
+#define WORLD_DEADLINE_MS 60000u
 
 struct pem {
     struct fed_buf cert;

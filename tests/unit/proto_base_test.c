@@ -15,6 +15,8 @@ static void test_diag_is_cut_and_prefixed(void **state)
     assert_int_equal(fed_diag_set(&diag, FED_ERR_LIMIT, "no such path"), FED_ERR_LIMIT);
     assert_int_equal(fed_diag_prefix(&diag, FED_ERR_LIMIT, "override %d", 2), FED_ERR_LIMIT);
     assert_string_equal(diag.text, "override 2: no such path");
+    assert_int_equal(fed_diag_set(&diag, FED_ERR_CORRUPT, "two\nlines"), FED_ERR_CORRUPT);
+    assert_string_equal(diag.text, "two lines");
     diag.text[0] = '\0';
     assert_int_equal(fed_diag_prefix(&diag, FED_ERR_NOMEM, "bundle 4"), FED_ERR_NOMEM);
     assert_string_equal(diag.text, "bundle 4: out of memory");
