@@ -48,7 +48,11 @@ target_describe() {
             ARCH_FLAGS="-O2 -g1 -fPIC -fno-omit-frame-pointer -ffunction-sections -fdata-sections"
             ;;
         x86_64-musl) CROSS=x86_64-linux-gnu PROCESSOR=x86_64 ;;
-        aarch64-musl) CROSS=aarch64-linux-gnu PROCESSOR=aarch64 ;;
+        aarch64-musl)
+            CROSS=aarch64-linux-gnu PROCESSOR=aarch64
+            # See toolchains/cmake/aarch64-musl.cmake.
+            ARCH_FLAGS="$ARCH_FLAGS -fno-ipa-modref -fno-ipa-pure-const"
+            ;;
         armv7-musl)
             CROSS=arm-linux-gnueabihf PROCESSOR=armv7
             ARCH_FLAGS="$ARCH_FLAGS -march=armv7-a -mfpu=vfpv3-d16 -mfloat-abi=hard -mthumb"
