@@ -110,10 +110,8 @@ static enum fed_err put_removed(
         return FED_OK;
     }
     m->removed_size += size;
-    fed_buf_init(&id, &m->arena.alloc, 1024);
-    fed_buf_printf(&id, FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT,
-        FED_SPAN_ARG(w->api_version), FED_SPAN_ARG(w->kind), FED_SPAN_ARG(w->ns),
-        FED_SPAN_ARG(w->name));
+    fed_buf_init(&id, &m->arena.alloc, FED_WORK_ID_MAX);
+    fed_work_put_id(&id, w);
     if (fed_buf_err(&id))
         return fed_buf_err(&id);
     m->removed[m->report.n_removed++] = (struct fed_report_removed){.id = fed_buf_span(&id),

@@ -14,6 +14,7 @@
 #include "proto/base/map.h"
 #include "proto/object/selector.h"
 
+#define PLAN_FINALIZER "kubefed.io/sync-controller"
 #define PLAN_HISTORY 4u              /* manifests remembered besides the present one */
 #define PLAN_ITEM_BYTES_MAX (16u << 20) /* parsed form of one object */
 
@@ -46,7 +47,7 @@ struct plan_piece {
     uint8_t text[];
 };
 
-enum plan_placement_mode { PLAN_NONE, PLAN_ABSENT, PLAN_NAMES, PLAN_SELECTOR, PLAN_ALL };
+enum plan_placement_mode { PLAN_NONE, PLAN_ABSENT, PLAN_NAMES, PLAN_SELECTOR };
 struct plan_placement {
     enum plan_placement_mode mode; /* ABSENT: nothing said at all; NONE: an empty list */
     const struct fed_span *names;
@@ -156,6 +157,7 @@ struct hub_plan {
 };
 
 /* ---- item.c ---- */
+bool plan_has_finalizer(const struct fed_json *object);
 /* Parses the stored object into the item. FED_ERR_NOMEM only; what is wrong with the object is kept in it. */
 FED_MUST_USE enum fed_err plan_item_parse(struct hub_plan *plan, struct plan_item *item, struct fed_span bytes);
 FED_MUST_USE enum fed_err plan_item_parse_namespace(

@@ -290,12 +290,12 @@ static enum fed_err parse_overrides(struct hub_plan *plan, struct plan_item *ite
     return FED_OK;
 }
 
-static bool has_finalizer(const struct fed_json *object)
+bool plan_has_finalizer(const struct fed_json *object)
 {
     const struct fed_json *finalizers = fed_json_find(object, "metadata.finalizers");
 
     for (size_t i = 0; i < fed_json_count(finalizers); i++) {
-        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), "kubefed.io/sync-controller"))
+        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), PLAN_FINALIZER))
             return true;
     }
     return false;
@@ -314,7 +314,7 @@ static void parse_metadata(struct plan_item *item, const struct fed_json *object
     item->generation = fed_json_int(fed_json_find(object, "metadata.generation"), 0);
     item->deleting = fed_json_is_string(fed_json_find(object, "metadata.deletionTimestamp"));
     item->orphan = fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
-    item->has_finalizer = has_finalizer(object);
+    item->has_finalizer = plan_has_finalizer(object);
 }
 
 static enum fed_err parse_spec(
@@ -401,8 +401,6 @@ bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns)
 static bool placement_selects(const struct plan_placement *placement, const struct plan_cluster *cluster)
 {
     switch (placement->mode) {
-    case PLAN_ALL:
-        return true;
     case PLAN_SELECTOR:
         return fed_selector_match(placement->selector, cluster->labels);
     case PLAN_NAMES:
@@ -726,8 +724,7 @@ void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, st
         work = pair->piece->work;
     else
         describe(item, &work);
-    fed_buf_printf(out, FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT,
-        FED_SPAN_ARG(work.api_version), FED_SPAN_ARG(work.kind), FED_SPAN_ARG(work.ns), FED_SPAN_ARG(work.name));
+    fed_work_put_id(out, &work);
 }
 
 /* The label of a Namespace and its FederatedNamespace stand for the same object in the member: the one of them that

@@ -8,7 +8,6 @@
 #define CLUSTERS "kubefedclusters.core.kubefed.io"
 #define TYPES "federatedtypeconfigs.core.kubefed.io"
 #define NAMESPACES "namespaces"
-#define FINALIZER "kubefed.io/sync-controller"
 
 /* ---- types ---- */
 
@@ -401,7 +400,7 @@ static enum fed_err release_object(struct hub_plan *plan, const struct hub_objec
         goto done;
     finalizers = fed_json_find(object, "metadata.finalizers");
     for (size_t i = fed_json_count(finalizers); i-- > 0;) {
-        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), FINALIZER))
+        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), PLAN_FINALIZER))
             fed_json_remove_at(finalizers, i);
     }
     if (fed_json_count(finalizers) == 0)
@@ -723,7 +722,7 @@ static bool is_still_there(const struct plan_item *item, const struct plan_pair 
 
     if (n == 0)
         return false;
-    fed_buf_init(&id, fed_alloc_system(), 1024);
+    fed_buf_init(&id, fed_alloc_system(), FED_WORK_ID_MAX);
     plan_pair_id(item, pair, &id);
     for (size_t i = 0; i < n && !found; i++)
         found = fed_span_eq(fed_buf_span(&id), still_there[i]);
@@ -764,16 +763,14 @@ static enum fed_err ensure_finalizer(struct hub_admission *admission)
 
     if (!metadata)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; i < fed_json_count(finalizers); i++) {
-        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), FINALIZER))
-            return FED_OK;
-    }
+    if (plan_has_finalizer(admission->object))
+        return FED_OK;
     if (!fed_json_is_array(finalizers)) {
         finalizers = fed_json_new_array(admission->doc);
         if (fed_json_set(admission->doc, metadata, "finalizers", finalizers))
             return FED_ERR_NOMEM;
     }
-    return fed_json_append(finalizers, fed_json_new_text(admission->doc, FINALIZER));
+    return fed_json_append(finalizers, fed_json_new_text(admission->doc, PLAN_FINALIZER));
 }
 
 static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admission, const struct fed_json *list,

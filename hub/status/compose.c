@@ -84,22 +84,22 @@ static void word_of_work(const struct status_work *work, struct cluster_word *wo
 static void word_of_removal(
     const struct status_cluster *cluster, const struct fed_work *work, struct cluster_word *word)
 {
-    char id[1024] = "";
+    struct fed_buf id;
 
+    fed_buf_init(&id, fed_alloc_system(), FED_WORK_ID_MAX);
     if (work)
-        snprintf(id, sizeof id, FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT,
-            FED_SPAN_ARG(work->api_version), FED_SPAN_ARG(work->kind), FED_SPAN_ARG(work->ns),
-            FED_SPAN_ARG(work->name));
+        fed_work_put_id(&id, work);
     *word = (struct cluster_word){.status = "WaitingForRemoval", .message = ""};
     for (const struct status_removed *r = cluster ? cluster->view.removed : NULL; r; r = r->next) {
         const char *reason = r->id + strlen(r->id) + 1;
 
-        if (strcmp(r->id, id) != 0)
+        if (!fed_span_is(fed_buf_span(&id), r->id))
             continue;
         if (r->state == FED_WORK_FAILED && reason[0])
             word->status = reason;
         word->message = reason + strlen(reason) + 1;
     }
+    fed_buf_fini(&id);
 }
 
 static void word_of(struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)

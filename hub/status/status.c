@@ -1,4 +1,5 @@
 /* status.c - see status.h: reports, liveness, and who is told. */
+#include "hub/identity/identity.h"
 #include "hub/status/internal.h"
 
 #include <inttypes.h>
@@ -99,7 +100,7 @@ static void touch(void *ctx, const struct hub_object_ref *ref)
 static struct hub_object_ref cluster_ref(const struct status_cluster *cluster)
 {
     return (struct hub_object_ref){.resource = fed_span_text(STATUS_CLUSTERS),
-        .ns = fed_span_text("kube-federation-system"),
+        .ns = fed_span_text(HUB_SYSTEM_NAMESPACE),
         .name = fed_span_text(cluster->name)};
 }
 

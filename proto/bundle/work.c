@@ -22,6 +22,17 @@ int fed_work_cmp(const struct fed_work *a, const struct fed_work *b)
     return order ? order : fed_span_cmp(a->name, b->name);
 }
 
+void fed_work_put_id(struct fed_buf *out, const struct fed_work *work)
+{
+    const struct fed_span parts[] = {work->api_version, work->kind, work->ns, work->name};
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (i > 0)
+            fed_buf_put_u8(out, '/');
+        fed_buf_put(out, parts[i]);
+    }
+}
+
 bool fed_work_same(const struct fed_work *a, const struct fed_work *b)
 {
     return fed_work_cmp(a, b) == 0 && fed_span_eq(a->api_version, b->api_version) &&

@@ -50,6 +50,11 @@ struct fed_manifest {
 
 /* Order of identities: api group, kind, namespace, name; bytewise. The version is not part of it. */
 int fed_work_cmp(const struct fed_work *a, const struct fed_work *b);
+/* "apiVersion/Kind/namespace/name": how reports name a work that has no position any more (report.h). Errors stick in
+ * out. */
+#define FED_WORK_ID_MAX                                                                            \
+    (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
+void fed_work_put_id(struct fed_buf *out, const struct fed_work *work);
 /* Same identity and the same content. */
 bool fed_work_same(const struct fed_work *a, const struct fed_work *b);
 /* Lengths, characters, known options, namespace present exactly when namespaced. FED_ERR_INVALID, FED_ERR_LIMIT. */

@@ -82,18 +82,27 @@ static enum fed_err check_path(
     return FED_OK;
 }
 
-enum fed_err fed_override_check(const struct fed_json *operations, struct fed_diag *diag)
+/* Absent and null are an empty list, which iterates over nothing. */
+static enum fed_err check_list(const struct fed_json *operations, struct fed_diag *diag)
 {
-    struct fed_span paths[FED_OVERRIDE_OPS_MAX];
-    struct fed_json_iter it;
-    size_t n = 0;
-
     if (!operations || fed_json_type(operations) == FED_JSON_NULL)
         return FED_OK;
     if (!fed_json_is_array(operations))
         return fed_diag_set(diag, FED_ERR_INVALID, "overrides are not a list");
     if (fed_json_count(operations) > FED_OVERRIDE_OPS_MAX)
         return fed_diag_set(diag, FED_ERR_LIMIT, "more than %u overrides", FED_OVERRIDE_OPS_MAX);
+    return FED_OK;
+}
+
+enum fed_err fed_override_check(const struct fed_json *operations, struct fed_diag *diag)
+{
+    enum fed_err list_err = check_list(operations, diag);
+    struct fed_span paths[FED_OVERRIDE_OPS_MAX];
+    struct fed_json_iter it;
+    size_t n = 0;
+
+    if (list_err)
+        return list_err;
     fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)operations);
     while (fed_json_iter_next(&it)) {
         struct op op;
@@ -245,15 +254,12 @@ static enum fed_err apply_one(
 enum fed_err fed_override_apply(struct fed_json_doc *doc, struct fed_json **root,
     const struct fed_json *operations, struct fed_diag *diag)
 {
+    enum fed_err list_err = check_list(operations, diag);
     struct fed_json_iter it;
     size_t n = 0;
 
-    if (!operations || fed_json_type(operations) == FED_JSON_NULL)
-        return FED_OK;
-    if (!fed_json_is_array(operations))
-        return fed_diag_set(diag, FED_ERR_INVALID, "overrides are not a list");
-    if (fed_json_count(operations) > FED_OVERRIDE_OPS_MAX)
-        return fed_diag_set(diag, FED_ERR_LIMIT, "more than %u overrides", FED_OVERRIDE_OPS_MAX);
+    if (list_err || !fed_json_is_array(operations))
+        return list_err; /* nothing to apply */
     fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)operations);
     while (fed_json_iter_next(&it)) {
         struct op op;
