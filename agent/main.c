@@ -559,8 +559,10 @@ static int command_status(struct world *w, const struct agent_options *options)
         err = fed_control_ask(
             w->mem, path, fed_span_text(request), STATUS_TIMEOUT_MS, &answer, &diag);
     if (err == FED_ERR_NOT_FOUND)
-        fed_diag_set(&diag, err, "no service runs on %s; start it with `systemctl start fedlet` or "
-            "`fedlet run`", w->config.state_dir);
+        fed_diag_set(&diag, err,
+            "no service runs on %s; start it with `systemctl start fedlet` or "
+            "`fedlet run`",
+            w->config.state_dir);
     if (!err) {
         fwrite(answer.at, 1, answer.len, stdout);
         if (options->json)

@@ -232,8 +232,8 @@ enum fed_err agent_options_parse(
             if (value)
                 err = take_value(out, option, value, diag);
             else
-                err = fed_diag_set(
-                    diag, FED_ERR_INVALID, "unknown option, or no value: %s", option);
+                err =
+                    fed_diag_set(diag, FED_ERR_INVALID, "unknown option, or no value: %s", option);
         }
     }
     return err ? err : check_complete(out, diag);

@@ -12,10 +12,10 @@
 #define TIMEOUT_MS 60000u
 #define RETRY_FLOOR_MS 2000u
 #define RETRY_CEILING_MS 60000u
-#define ENTRIES_MAX 512u         /* of one message: at two bytes each it is full by then */
-#define REMOVED_MAX 700u         /* of one message */
+#define ENTRIES_MAX 512u          /* of one message: at two bytes each it is full by then */
+#define REMOVED_MAX 700u          /* of one message */
 #define REMOVED_BYTES (40u << 10) /* of one message: leaves room for all else in FED_REPORT_MAX */
-#define REMOTE_CHUNK (16u << 10) /* messages with remote statuses may be larger */
+#define REMOTE_CHUNK (16u << 10)  /* messages with remote statuses may be larger */
 
 struct agent_report {
     struct agent_ports ports;

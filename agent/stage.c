@@ -264,8 +264,8 @@ static enum fed_err blob_op(
     return FED_OK;
 }
 
-/* Drops the blobs that no work of the target uses any more. Works with equal templates share a blob, so it may be given
- * up several times at once; the store takes each key once. */
+/* Drops the blobs that no work of the target uses any more. Works with equal templates share a
+ * blob, so it may be given up several times at once; the store takes each key once. */
 static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used)
 {
     size_t n_works = s->frame->target.n_works;

@@ -32,14 +32,16 @@ static enum fed_err err_of_status(unsigned status)
     }
 }
 
-static void on_answer(void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
+static void on_answer(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
     struct asking *asking = ctx;
 
     asking->answered = true;
     asking->err = err;
     if (err) {
-        fed_diag_set(asking->diag, err, "%s%s", diag && diag->text[0] ? diag->text : fed_err_text(err),
+        fed_diag_set(asking->diag, err, "%s%s",
+            diag && diag->text[0] ? diag->text : fed_err_text(err),
             err == FED_ERR_NETWORK ? "; is fedhub running there?" : "");
     } else if (answer->status >= 400) {
         asking->err = err_of_status(answer->status);
@@ -50,11 +52,12 @@ static void on_answer(void *ctx, enum fed_err err, const struct fed_kube_answer 
     asking->cli->loop->stop(asking->cli->loop->ctx);
 }
 
-enum fed_err cli_ask(struct cli *cli, const char *method, const char *path, const char *content_type,
-    struct fed_span body, struct fed_json **out, struct fed_diag *diag)
+enum fed_err cli_ask(struct cli *cli, const char *method, const char *path,
+    const char *content_type, struct fed_span body, struct fed_json **out, struct fed_diag *diag)
 {
     struct asking asking = {.cli = cli, .diag = diag};
-    struct fed_kube_request request = {.method = method, .path = path, .content_type = content_type, .body = body};
+    struct fed_kube_request request = {
+        .method = method, .path = path, .content_type = content_type, .body = body};
     enum fed_err err = FED_OK;
 
     if (!cli->kube)
@@ -90,7 +93,8 @@ enum cli_exit cli_misuse(const struct cli_command *self, const char *format, ...
     va_start(args, format);
     fprintf(stderr, "fedctl %s: ", self->name);
     vfprintf(stderr, format, args);
-    fprintf(stderr, "\nusage: fedctl %s %s\nhelp:  fedctl %s --help\n", self->name, self->usage, self->name);
+    fprintf(stderr, "\nusage: fedctl %s %s\nhelp:  fedctl %s --help\n", self->name, self->usage,
+        self->name);
     va_end(args);
     return CLI_USAGE;
 }

@@ -1,7 +1,7 @@
 /* cli.h - what every fedctl command gets, and the table of commands.
  *
- * fedctl uses the hub's public API only. Data goes to stdout, everything else to stderr; exit codes: 0 done, 1 failed,
- * 2 wrong usage. */
+ * fedctl uses the hub's public API only. Data goes to stdout, everything else to stderr; exit
+ * codes: 0 done, 1 failed, 2 wrong usage. */
 #ifndef FEDLET_CLI_CLI_H
 #define FEDLET_CLI_CLI_H
 
@@ -12,7 +12,8 @@
 #define CLI_SYSTEM_NAMESPACE "kube-federation-system"
 #define CLI_TOKENS "/apis/fedlet.io/v1alpha1/namespaces/" CLI_SYSTEM_NAMESPACE "/jointokens"
 #define CLI_REQUESTS "/apis/fedlet.io/v1alpha1/namespaces/" CLI_SYSTEM_NAMESPACE "/joinrequests"
-#define CLI_CLUSTERS "/apis/core.kubefed.io/v1beta1/namespaces/" CLI_SYSTEM_NAMESPACE "/kubefedclusters"
+#define CLI_CLUSTERS                                                                               \
+    "/apis/core.kubefed.io/v1beta1/namespaces/" CLI_SYSTEM_NAMESPACE "/kubefedclusters"
 
 enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
@@ -22,7 +23,8 @@ struct cli {
     /* Runs the loop until it is stopped. */
     enum fed_err (*run)(void *ctx);
     void *run_ctx;
-    /* Opens the connection to the hub at first use: commands that need none work without a kubeconfig. */
+    /* Opens the connection to the hub at first use: commands that need none work without a
+     * kubeconfig. */
     enum fed_err (*connect)(void *ctx, struct fed_kube **out, struct fed_diag *diag);
     void *connect_ctx;
     struct fed_kube *kube;
@@ -41,10 +43,11 @@ struct cli_command {
 extern const struct cli_command cli_commands[];
 extern const size_t cli_n_commands;
 
-/* Asks the hub and waits. body: JSON or empty; *out is the parsed answer. An answer of 400 and above is FED_ERR_INVALID (or
- * NOT_FOUND, FORBIDDEN, CONFLICT) with the server's own message in diag. */
-FED_MUST_USE enum fed_err cli_ask(struct cli *cli, const char *method, const char *path, const char *content_type,
-    struct fed_span body, struct fed_json **out, struct fed_diag *diag);
+/* Asks the hub and waits. body: JSON or empty; *out is the parsed answer. An answer of 400 and
+ * above is FED_ERR_INVALID (or NOT_FOUND, FORBIDDEN, CONFLICT) with the server's own message in
+ * diag. */
+FED_MUST_USE enum fed_err cli_ask(struct cli *cli, const char *method, const char *path,
+    const char *content_type, struct fed_span body, struct fed_json **out, struct fed_diag *diag);
 /* Prints "fedctl: ..." and gives CLI_FAILED. */
 FED_PRINTF(1, 2) enum cli_exit cli_fail(const char *format, ...);
 /* Prints the sentence and how to get help, gives CLI_USAGE. */
@@ -53,7 +56,8 @@ void cli_print_json(const struct fed_json *value); /* indented, to stdout */
 /* A name that may stand in a path. */
 bool cli_is_name(const char *text);
 
-/* A table on stdout: cells are kept until _print, columns padded by three spaces as kubectl does. */
+/* A table on stdout: cells are kept until _print, columns padded by three spaces as kubectl does.
+ */
 #define CLI_COLUMNS_MAX 8u
 struct cli_table {
     size_t columns;
@@ -65,12 +69,16 @@ void cli_table_init(struct cli_table *table, size_t columns);
 void cli_table_add(struct cli_table *table, const char *const *cells);
 void cli_table_print(struct cli_table *table); /* and frees it */
 
-enum cli_exit cli_token_create(struct cli *cli, const struct cli_command *self, int argc, char **argv);
-enum cli_exit cli_token_list(struct cli *cli, const struct cli_command *self, int argc, char **argv);
-enum cli_exit cli_token_revoke(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_token_create(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_token_list(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_token_revoke(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int argc, char **argv);
-enum cli_exit cli_completion(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_completion(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_version(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 
 #endif

@@ -29,7 +29,8 @@ static void add_cluster(struct cli *cli, struct cli_table *table, const struct f
     const char *row[4] = {name, ready_of(cluster), version, age};
     int64_t unix_s;
 
-    snprintf(name, sizeof name, FED_SPAN_FMT, FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "metadata.name"))));
+    snprintf(name, sizeof name, FED_SPAN_FMT,
+        FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "metadata.name"))));
     snprintf(version, sizeof version, FED_SPAN_FMT,
         FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "status.kubernetesVersion"))));
     if (!version[0])
@@ -58,7 +59,8 @@ enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int 
         return CLI_DONE;
     }
     if (fed_json_count(items) == 0)
-        fprintf(stderr, "No clusters yet: `fedctl token create` here, then `fedlet join` on a gateway.\n");
+        fprintf(stderr,
+            "No clusters yet: `fedctl token create` here, then `fedlet join` on a gateway.\n");
     cli_table_init(&table, 4);
     cli_table_add(&table, head);
     for (size_t i = 0; i < fed_json_count(items); i++)
@@ -78,10 +80,11 @@ enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int a
     if (!cli_is_name(argv[1]))
         return cli_misuse(self, "\"%s\" is not a cluster's name", argv[1]);
     snprintf(path, sizeof path, "%s/%s?fieldManager=fedctl", CLI_REQUESTS, argv[1]);
-    if (cli_ask(cli, "PATCH", path, "application/merge-patch+json", FED_SPAN_LIT("{\"spec\":{\"approved\":true}}"),
-            &answer, &diag))
-        return cli_fail("cannot approve %s: %s; see `kubectl -n " CLI_SYSTEM_NAMESPACE " get joinrequests`", argv[1],
-            diag.text);
+    if (cli_ask(cli, "PATCH", path, "application/merge-patch+json",
+            FED_SPAN_LIT("{\"spec\":{\"approved\":true}}"), &answer, &diag))
+        return cli_fail("cannot approve %s: %s; see `kubectl -n " CLI_SYSTEM_NAMESPACE
+                        " get joinrequests`",
+            argv[1], diag.text);
     fprintf(stderr, "cluster %s approved; its agent is let in at its next question\n", argv[1]);
     return CLI_DONE;
 }

@@ -8,11 +8,13 @@
 const struct cli_command cli_commands[] = {
     {"token create", "[--ttl 24h] [--uses 1] [--name CLUSTER] [--approve auto|manual] [-o json]",
         "make a join token and print it",
-        "Prints the token alone, one line, to be given to `fedlet join` on the gateway. It cannot be shown again.\n\n"
+        "Prints the token alone, one line, to be given to `fedlet join` on the gateway. It cannot "
+        "be shown again.\n\n"
         "  --ttl DURATION         how long it may be used (default 24h)\n"
         "  --uses N               how many clusters may join with it (default 1)\n"
         "  --name CLUSTER         only this cluster may join with it\n"
-        "  --approve auto|manual  manual: each join waits for `fedctl approve CLUSTER` (default auto)\n\n"
+        "  --approve auto|manual  manual: each join waits for `fedctl approve CLUSTER` (default "
+        "auto)\n\n"
         "examples:\n"
         "  fedctl token create\n"
         "  fedctl token create --ttl 1h --name shop-berlin --approve manual\n",
@@ -20,7 +22,8 @@ const struct cli_command cli_commands[] = {
     {"token list", "[-o json]", "list join tokens, without their secrets",
         "example:\n  fedctl token list\n", "", cli_token_list},
     {"token revoke", "ID", "make a join token worthless at once",
-        "ID is the one that `fedctl token list` shows. Clusters that joined with it stay.\n\nexample:\n"
+        "ID is the one that `fedctl token list` shows. Clusters that joined with it "
+        "stay.\n\nexample:\n"
         "  fedctl token revoke joink4v9z\n",
         "", cli_token_revoke},
     {"clusters", "[-o json]", "list the clusters of the federation and whether they are ready",
@@ -60,7 +63,8 @@ static void print_words(const char *before, const char *separator)
         if (strncmp(name, before, skip) != 0)
             continue;
         len = strcspn(name + skip, " ");
-        if (len == 0 || len >= sizeof last || (strlen(last) == len && strncmp(last, name + skip, len) == 0))
+        if (len == 0 || len >= sizeof last ||
+            (strlen(last) == len && strncmp(last, name + skip, len) == 0))
             continue;
         snprintf(last, sizeof last, "%.*s", (int)len, name + skip);
         printf("%s%s", last, separator);
@@ -77,9 +81,11 @@ static void print_fish(void)
             printf("complete -c fedctl -f -n '__fish_seen_subcommand_from %.*s' -a %s -d '%s'\n",
                 (int)(second - name), name, second + 1, cli_commands[i].summary);
         else
-            printf("complete -c fedctl -f -n __fish_use_subcommand -a %s -d '%s'\n", name, cli_commands[i].summary);
+            printf("complete -c fedctl -f -n __fish_use_subcommand -a %s -d '%s'\n", name,
+                cli_commands[i].summary);
     }
-    puts("complete -c fedctl -f -n __fish_use_subcommand -a token -d 'make, list and revoke join tokens'");
+    puts("complete -c fedctl -f -n __fish_use_subcommand -a token -d 'make, list and revoke join "
+         "tokens'");
 }
 
 static void print_bash(void)

@@ -37,7 +37,8 @@ static enum fed_err connect_hub(void *ctx, struct fed_kube **out, struct fed_dia
     err = fed_kube_config_load(w->mem, w->kubeconfig, w->context, &w->config, diag);
     if (err)
         return err;
-    err = fed_kube_client_open(w->mem, fed_linux_loop_port(w->loop), &w->log, &w->config, &w->client, diag);
+    err = fed_kube_client_open(
+        w->mem, fed_linux_loop_port(w->loop), &w->log, &w->config, &w->client, diag);
     if (!err)
         *out = fed_kube_client_port(w->client);
     return err;
@@ -45,22 +46,24 @@ static enum fed_err connect_hub(void *ctx, struct fed_kube **out, struct fed_dia
 
 static void usage(FILE *to)
 {
-    fprintf(to, "fedctl drives a fedlet federation.\n\nusage: fedctl [--kubeconfig FILE] [--context NAME] COMMAND ...\n\n"
+    fprintf(to, "fedctl drives a fedlet federation.\n\nusage: fedctl [--kubeconfig FILE] "
+                "[--context NAME] COMMAND ...\n\n"
                 "commands:\n");
     for (size_t i = 0; i < cli_n_commands; i++)
         fprintf(to, "  %-14s %s\n", cli_commands[i].name, cli_commands[i].summary);
-    fprintf(to, "\noptions:\n"
-                "  --kubeconfig FILE  the hub's kubeconfig (default: $KUBECONFIG, then ~/.kube/config)\n"
-                "  --context NAME     the context in it (default: its current one)\n"
-                "  -o json            facts as JSON\n"
-                "  --help             help, also for one command: fedctl COMMAND --help\n\n"
-                "example:\n  fedctl --kubeconfig /var/lib/fedhub/admin.kubeconfig token create --ttl 1h\n");
+    fprintf(to,
+        "\noptions:\n"
+        "  --kubeconfig FILE  the hub's kubeconfig (default: $KUBECONFIG, then ~/.kube/config)\n"
+        "  --context NAME     the context in it (default: its current one)\n"
+        "  -o json            facts as JSON\n"
+        "  --help             help, also for one command: fedctl COMMAND --help\n\n"
+        "example:\n  fedctl --kubeconfig /var/lib/fedhub/admin.kubeconfig token create --ttl 1h\n");
 }
 
 static void help(const struct cli_command *command)
 {
-    printf("%s: %s\n\nusage: fedctl %s %s\n\n%s", command->name, command->summary, command->name, command->usage,
-        command->help);
+    printf("%s: %s\n\nusage: fedctl %s %s\n\n%s", command->name, command->summary, command->name,
+        command->usage, command->help);
 }
 
 /* The command that argv begins with; *words says how many words its name has. */
@@ -68,9 +71,11 @@ static const struct cli_command *find(int argc, char **argv, int *words)
 {
     for (size_t i = 0; i < cli_n_commands; i++) {
         const char *second = strchr(cli_commands[i].name, ' ');
-        size_t first = second ? (size_t)(second - cli_commands[i].name) : strlen(cli_commands[i].name);
+        size_t first =
+            second ? (size_t)(second - cli_commands[i].name) : strlen(cli_commands[i].name);
 
-        if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], cli_commands[i].name, first) != 0)
+        if (argc < 1 || strlen(argv[0]) != first ||
+            strncmp(argv[0], cli_commands[i].name, first) != 0)
             continue;
         if (second && (argc < 2 || strcmp(argv[1], second + 1) != 0))
             continue;
@@ -84,8 +89,8 @@ static int unknown(int argc, char **argv)
 {
     size_t len = strlen(argv[0]);
 
-    fprintf(stderr, "fedctl: no command \"%s%s%s\"\n", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
-        argc > 1 && argv[1][0] != '-' ? argv[1] : "");
+    fprintf(stderr, "fedctl: no command \"%s%s%s\"\n", argv[0],
+        argc > 1 && argv[1][0] != '-' ? " " : "", argc > 1 && argv[1][0] != '-' ? argv[1] : "");
     for (size_t i = 0; i < cli_n_commands; i++) {
         if (strncmp(cli_commands[i].name, argv[0], len < 3 ? len : 3) == 0)
             fprintf(stderr, "did you mean: fedctl %s\n", cli_commands[i].name);
@@ -112,14 +117,16 @@ static bool is_first_word(const char *word)
     for (size_t i = 0; i < cli_n_commands; i++) {
         size_t len = strcspn(cli_commands[i].name, " ");
 
-        if (cli_commands[i].name[len] && strlen(word) == len && strncmp(word, cli_commands[i].name, len) == 0)
+        if (cli_commands[i].name[len] && strlen(word) == len &&
+            strncmp(word, cli_commands[i].name, len) == 0)
             return true;
     }
     return false;
 }
 
 /* Takes the options that every command has out of argv. CLI_DONE to go on. */
-static enum cli_exit common_options(int *argc, char **argv, struct wiring *w, struct cli *cli, bool *wants_help)
+static enum cli_exit common_options(
+    int *argc, char **argv, struct wiring *w, struct cli *cli, bool *wants_help)
 {
     int kept = 0;
 
@@ -160,7 +167,8 @@ static enum cli_exit common_options(int *argc, char **argv, struct wiring *w, st
     return CLI_DONE;
 }
 
-static int run_command(struct wiring *w, struct cli *cli, const struct cli_command *command, int argc, char **argv)
+static int run_command(
+    struct wiring *w, struct cli *cli, const struct cli_command *command, int argc, char **argv)
 {
     struct fed_diag diag = {""};
     int code = CLI_FAILED;

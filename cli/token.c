@@ -13,7 +13,8 @@ struct token_options {
 };
 
 /* CLI_DONE when they could be read. */
-static enum cli_exit read_options(const struct cli_command *self, int argc, char **argv, struct token_options *out)
+static enum cli_exit read_options(
+    const struct cli_command *self, int argc, char **argv, struct token_options *out)
 {
     static const struct option options[] = {{"ttl", required_argument, NULL, 't'},
         {"uses", required_argument, NULL, 'u'}, {"name", required_argument, NULL, 'n'},
@@ -40,11 +41,13 @@ static enum cli_exit read_options(const struct cli_command *self, int argc, char
     if (strcmp(out->approve, "auto") != 0 && strcmp(out->approve, "manual") != 0)
         return cli_misuse(self, "--approve takes auto or manual, not \"%s\"", out->approve);
     if (out->name && !cli_is_name(out->name))
-        return cli_misuse(self, "--name \"%s\" is not a cluster name (RFC 1123: a-z, 0-9, '-', '.')", out->name);
+        return cli_misuse(
+            self, "--name \"%s\" is not a cluster name (RFC 1123: a-z, 0-9, '-', '.')", out->name);
     return CLI_DONE;
 }
 
-static enum fed_err make_body(struct cli *cli, const struct token_options *options, struct fed_buf *out)
+static enum fed_err make_body(
+    struct cli *cli, const struct token_options *options, struct fed_buf *out)
 {
     struct fed_json *object = fed_json_new_object(cli->doc);
     struct fed_json *metadata = fed_json_ensure_object(cli->doc, object, "metadata");
@@ -68,7 +71,8 @@ static enum fed_err make_body(struct cli *cli, const struct token_options *optio
     return err ? err : fed_json_put(out, object);
 }
 
-enum cli_exit cli_token_create(struct cli *cli, const struct cli_command *self, int argc, char **argv)
+enum cli_exit cli_token_create(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
     struct token_options options;
     struct fed_json *answer = NULL;
@@ -82,7 +86,8 @@ enum cli_exit cli_token_create(struct cli *cli, const struct cli_command *self, 
     fed_buf_init(&body, cli->mem, 4096);
     err = make_body(cli, &options, &body);
     if (!err)
-        err = cli_ask(cli, "POST", CLI_TOKENS, "application/json", fed_buf_span(&body), &answer, &diag);
+        err = cli_ask(
+            cli, "POST", CLI_TOKENS, "application/json", fed_buf_span(&body), &answer, &diag);
     fed_buf_fini(&body);
     if (err)
         return cli_fail("cannot create a token: %s", diag.text[0] ? diag.text : fed_err_text(err));
@@ -142,7 +147,8 @@ enum cli_exit cli_token_list(struct cli *cli, const struct cli_command *self, in
     return CLI_DONE;
 }
 
-enum cli_exit cli_token_revoke(struct cli *cli, const struct cli_command *self, int argc, char **argv)
+enum cli_exit cli_token_revoke(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
     struct fed_json *answer = NULL;
     struct fed_diag diag = {""};

@@ -2,17 +2,18 @@
 #ifndef FEDLET_HUB_LIMITS_H
 #define FEDLET_HUB_LIMITS_H
 
-#define HUB_LIMIT_BODY_BYTES (3u << 20)      /* kube-apiserver's own limit for a request body */
-#define HUB_LIMIT_HEADER_BYTES (64u << 10)   /* certificates never travel in headers here */
-#define HUB_LIMIT_REQUEST_MEMORY (192u << 20) /* trees of one request: 3 MiB of text, live, next and merged */
-#define HUB_LIMIT_ANSWER_BYTES (256u << 20)  /* a list without limit= of the largest fleet */
-#define HUB_LIMIT_STREAM_QUEUE (64u << 20)   /* what a watch may be behind: its first list fits */
+#define HUB_LIMIT_BODY_BYTES (3u << 20)    /* kube-apiserver's own limit for a request body */
+#define HUB_LIMIT_HEADER_BYTES (64u << 10) /* certificates never travel in headers here */
+#define HUB_LIMIT_REQUEST_MEMORY                                                                   \
+    (192u << 20) /* trees of one request: 3 MiB of text, live, next and merged */
+#define HUB_LIMIT_ANSWER_BYTES (256u << 20) /* a list without limit= of the largest fleet */
+#define HUB_LIMIT_STREAM_QUEUE (64u << 20)  /* what a watch may be behind: its first list fits */
 #define HUB_LIMIT_CONNECTIONS 4096u
 #define HUB_LIMIT_WATCHES 10000u
-#define HUB_LIMIT_PAGE 10000u                /* objects of one page, whatever limit= asks */
-#define HUB_LIMIT_WARNINGS 16u               /* Warning headers of one answer */
-#define HUB_LIMIT_EVENTS 10000u              /* Event objects that the hub itself keeps */
-#define HUB_LIMIT_EVENT_AGE_S 3600           /* as kube-apiserver's default event TTL */
-#define HUB_LIMIT_HISTORY_MS 600000u         /* change history for watches that resume */
+#define HUB_LIMIT_PAGE 10000u        /* objects of one page, whatever limit= asks */
+#define HUB_LIMIT_WARNINGS 16u       /* Warning headers of one answer */
+#define HUB_LIMIT_EVENTS 10000u      /* Event objects that the hub itself keeps */
+#define HUB_LIMIT_EVENT_AGE_S 3600   /* as kube-apiserver's default event TTL */
+#define HUB_LIMIT_HISTORY_MS 600000u /* change history for watches that resume */
 
 #endif

@@ -18,8 +18,10 @@ static const char usage[] =
     "usage:\n"
     "  fedhub serve [--config FILE] [SETTING]...   run the service\n"
     "  fedhub verify [SETTING]...                  check the store (service stopped)\n"
-    "  fedhub backup FILE [SETTING]...             write a consistent copy of the store, also while in use\n"
-    "  fedhub restore FILE [SETTING]...            replace the store by a backup (service stopped)\n"
+    "  fedhub backup FILE [SETTING]...             write a consistent copy of the store, also "
+    "while in use\n"
+    "  fedhub restore FILE [SETTING]...            replace the store by a backup (service "
+    "stopped)\n"
     "  fedhub config --check FILE | --sample       check a configuration file, print one\n"
     "  fedhub version [-o json]                    print the version\n"
     "\n"
@@ -28,7 +30,8 @@ static const char examples[] =
     "\n"
     "examples:\n"
     "  fedhub serve --data-dir /var/lib/fedhub --advertise hub.example.com\n"
-    "  fedhub serve --listen 127.0.0.1:0 --coap-listen 127.0.0.1:0 --agent-listen 127.0.0.1:0 --data-dir ./hub\n"
+    "  fedhub serve --listen 127.0.0.1:0 --coap-listen 127.0.0.1:0 --agent-listen 127.0.0.1:0 "
+    "--data-dir ./hub\n"
     "  fedhub backup /backup/hub-$(date +%F).db\n";
 
 static enum exit_code help(FILE *to)
@@ -37,8 +40,8 @@ static enum exit_code help(FILE *to)
 
     fed_buf_init(&text, fed_alloc_system(), 65536);
     hub_options_help(&text);
-    fprintf(to, "%s  %-26s %s\n%s%s", usage, "--config FILE", "read settings from FILE (YAML); flags win",
-        fed_buf_cstr(&text), examples);
+    fprintf(to, "%s  %-26s %s\n%s%s", usage, "--config FILE",
+        "read settings from FILE (YAML); flags win", fed_buf_cstr(&text), examples);
     fed_buf_fini(&text);
     return to == stdout ? DONE : MISUSED;
 }
@@ -62,7 +65,8 @@ struct arguments {
     bool help;
 };
 
-static enum fed_err read_config(const char *path, struct hub_options *options, struct fed_diag *diag)
+static enum fed_err read_config(
+    const char *path, struct hub_options *options, struct fed_diag *diag)
 {
     struct fed_alloc *mem = fed_alloc_system();
     struct fed_fs fs = fed_fs_posix(mem);
@@ -187,7 +191,8 @@ static enum exit_code command_verify(int argc, char **argv)
 }
 
 static enum exit_code command_copy(int argc, char **argv,
-    enum fed_err (*copy)(const struct hub_options *options, const char *file, struct fed_diag *diag))
+    enum fed_err (*copy)(
+        const struct hub_options *options, const char *file, struct fed_diag *diag))
 {
     struct arguments arguments;
     struct fed_diag diag = {{0}};
@@ -275,7 +280,8 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         return help(stderr);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
         return close_output(help(stdout));
     if (strcmp(argv[1], "--version") == 0)
         return close_output(command_version(0, NULL));

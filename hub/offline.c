@@ -18,7 +18,9 @@ struct offline {
 
 static enum fed_err check_readable(const char *path, struct fed_diag *diag)
 {
-    return access(path, R_OK) == 0 ? FED_OK : fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s: cannot be read", path);
+    return access(path, R_OK) == 0
+               ? FED_OK
+               : fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s: cannot be read", path);
 }
 
 static enum fed_err offline_open(
@@ -60,7 +62,8 @@ enum fed_err hub_store_verify(const struct hub_options *options, struct fed_diag
     return err;
 }
 
-enum fed_err hub_store_backup(const struct hub_options *options, const char *file, struct fed_diag *diag)
+enum fed_err hub_store_backup(
+    const struct hub_options *options, const char *file, struct fed_diag *diag)
 {
     struct fed_sqlite_store *store = NULL;
     struct offline o;
@@ -101,7 +104,8 @@ static enum fed_err swap(const char *path, const char *fresh, struct fed_diag *d
     return err ? err : move(fresh, path, true, diag);
 }
 
-static enum fed_err new_epoch(struct offline *o, struct fed_sqlite_store *store, struct fed_diag *diag)
+static enum fed_err new_epoch(
+    struct offline *o, struct fed_sqlite_store *store, struct fed_diag *diag)
 {
     uint32_t epoch;
     enum fed_err err = hub_store_random(&o->crypto, &epoch);
@@ -135,7 +139,8 @@ static enum fed_err restore(
     return err ? err : swap(o->path, fresh, diag);
 }
 
-enum fed_err hub_store_restore(const struct hub_options *options, const char *file, struct fed_diag *diag)
+enum fed_err hub_store_restore(
+    const struct hub_options *options, const char *file, struct fed_diag *diag)
 {
     struct offline o;
     enum fed_err err = check_readable(file, diag);

@@ -13,7 +13,7 @@ struct option {
     const char *name;
     enum type type;
     size_t offset;
-    size_t size;      /* of a text */
+    size_t size; /* of a text */
     int64_t min;
     int64_t max;
     const char *normal;
@@ -25,22 +25,27 @@ struct option {
 static const struct option options_table[] = {
     {"data-dir", TEXT, AT(data_dir), 0, 0, "/var/lib/fedhub", "DIR",
         "where the store, the CA and admin.kubeconfig are kept"},
-    {"listen", TEXT, AT(listen), 0, 0, "0.0.0.0:7443", "ADDRESS", "Kubernetes API (TCP); port 0 picks a free one"},
-    {"coap-listen", TEXT, AT(coap_listen), 0, 0, "0.0.0.0:5684", "ADDRESS", "agents by CoAP over DTLS (UDP)"},
-    {"agent-listen", TEXT, AT(agent_listen), 0, 0, "0.0.0.0:7444", "ADDRESS", "agents by HTTPS (TCP)"},
+    {"listen", TEXT, AT(listen), 0, 0, "0.0.0.0:7443", "ADDRESS",
+        "Kubernetes API (TCP); port 0 picks a free one"},
+    {"coap-listen", TEXT, AT(coap_listen), 0, 0, "0.0.0.0:5684", "ADDRESS",
+        "agents by CoAP over DTLS (UDP)"},
+    {"agent-listen", TEXT, AT(agent_listen), 0, 0, "0.0.0.0:7444", "ADDRESS",
+        "agents by HTTPS (TCP)"},
     {"advertise", LIST, AT(advertise), 0, 0, "", "NAME_OR_IP",
-        "name or address by which others reach the hub, for certificates and join tokens; repeatable"},
+        "name or address by which others reach the hub, for certificates and join tokens; "
+        "repeatable"},
     {"heartbeat-s", NUMBER, AT(heartbeat_s), 10, 86400, "120", "SECONDS",
         "how often a silent agent proves that it lives"},
-    {"store-cache-kib", NUMBER, AT(store_cache_kib), 64, 4194304, "2048", "KIB", "page cache of the store"},
+    {"store-cache-kib", NUMBER, AT(store_cache_kib), 64, 4194304, "2048", "KIB",
+        "page cache of the store"},
     {"log-level", LEVEL, AT(log_level), 0, 0, "info", "LEVEL", "error, warn, info or debug"},
 };
 #define N_OPTIONS (sizeof options_table / sizeof *options_table)
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-static enum fed_err set_text(char *out, size_t size, const struct option *option, const char *value,
-    struct fed_diag *diag)
+static enum fed_err set_text(
+    char *out, size_t size, const struct option *option, const char *value, struct fed_diag *diag)
 {
     enum fed_err err = fed_span_to_cstr(fed_span_text(value), out, size);
 
@@ -50,14 +55,15 @@ static enum fed_err set_text(char *out, size_t size, const struct option *option
     return FED_OK;
 }
 
-static enum fed_err set_number(int64_t *out, const struct option *option, const char *value, struct fed_diag *diag)
+static enum fed_err set_number(
+    int64_t *out, const struct option *option, const char *value, struct fed_diag *diag)
 {
     uint64_t number;
 
     if (fed_span_to_u64(fed_span_text(value), &number) || number > INT64_MAX ||
         (int64_t)number < option->min || (int64_t)number > option->max)
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s: \"%s\" is not a number from %lld to %lld", option->name,
-            value, (long long)option->min, (long long)option->max);
+        return fed_diag_set(diag, FED_ERR_INVALID, "%s: \"%s\" is not a number from %lld to %lld",
+            option->name, value, (long long)option->min, (long long)option->max);
     *out = (int64_t)number;
     return FED_OK;
 }
@@ -73,8 +79,8 @@ static enum fed_err set_level(int64_t *out, const char *value, struct fed_diag *
         diag, FED_ERR_INVALID, "log-level: \"%s\" is not error, warn, info or debug", value);
 }
 
-static enum fed_err set(
-    struct hub_options *options, const struct option *option, const char *value, struct fed_diag *diag)
+static enum fed_err set(struct hub_options *options, const struct option *option, const char *value,
+    struct fed_diag *diag)
 {
     char *at = (char *)options + option->offset;
 
@@ -91,7 +97,8 @@ static enum fed_err set(
     if (options->n_advertise == HUB_OPTIONS_ADVERTISE_MAX)
         return fed_diag_set(
             diag, FED_ERR_LIMIT, "%s: more than %u", option->name, HUB_OPTIONS_ADVERTISE_MAX);
-    if (set_text(options->advertise[options->n_advertise], sizeof options->advertise[0], option, value, diag))
+    if (set_text(options->advertise[options->n_advertise], sizeof options->advertise[0], option,
+            value, diag))
         return FED_ERR_INVALID;
     options->n_advertise++;
     return FED_OK;
@@ -103,7 +110,8 @@ void hub_options_default(struct hub_options *out)
 
     *out = (struct hub_options){.n_advertise = 0};
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (options_table[i].type != LIST && set(out, &options_table[i], options_table[i].normal, &diag))
+        if (options_table[i].type != LIST &&
+            set(out, &options_table[i], options_table[i].normal, &diag))
             continue; /* the table's own defaults are in range: hub_options_test holds them to it */
 }
 
@@ -134,13 +142,14 @@ static enum fed_err set_value(struct hub_options *options, const struct option *
     if (option->type != NUMBER)
         return set(options, option, fed_doc_text(value, ""), diag);
     if (fed_doc_int(value, option->min, option->max, &n))
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s: not a number from %lld to %lld", option->name,
-            (long long)option->min, (long long)option->max);
+        return fed_diag_set(diag, FED_ERR_INVALID, "%s: not a number from %lld to %lld",
+            option->name, (long long)option->min, (long long)option->max);
     snprintf(number, sizeof number, "%lld", (long long)n);
     return set(options, option, number, diag);
 }
 
-static enum fed_err set_all(struct hub_options *options, const struct fed_doc *root, struct fed_diag *diag)
+static enum fed_err set_all(
+    struct hub_options *options, const struct fed_doc *root, struct fed_diag *diag)
 {
     const char *keys[N_OPTIONS + 1] = {NULL};
     enum fed_err err;

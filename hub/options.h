@@ -1,4 +1,5 @@
-/* options.h - the settings of fedhub: one table feeds flags, configuration file, --check, sample and help. */
+/* options.h - the settings of fedhub: one table feeds flags, configuration file, --check, sample
+ * and help. */
 #ifndef FEDLET_HUB_OPTIONS_H
 #define FEDLET_HUB_OPTIONS_H
 
@@ -21,12 +22,13 @@ struct hub_options {
 };
 
 void hub_options_default(struct hub_options *out);
-/* Sets one by its name ("data-dir"); lists grow. FED_ERR_NOT_FOUND, FED_ERR_INVALID, FED_ERR_LIMIT with diag. */
+/* Sets one by its name ("data-dir"); lists grow. FED_ERR_NOT_FOUND, FED_ERR_INVALID, FED_ERR_LIMIT
+ * with diag. */
 FED_MUST_USE enum fed_err hub_options_set(
     struct hub_options *options, const char *name, const char *value, struct fed_diag *diag);
 /* A YAML mapping of the same names. FED_ERR_INVALID with diag. */
-FED_MUST_USE enum fed_err hub_options_file(
-    struct fed_alloc *mem, struct fed_span text, struct hub_options *options, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_options_file(struct fed_alloc *mem, struct fed_span text,
+    struct hub_options *options, struct fed_diag *diag);
 /* A file with every setting, its default and its help. */
 void hub_options_sample(struct fed_buf *out);
 void hub_options_help(struct fed_buf *out);

@@ -1,4 +1,5 @@
-/* serve.c - puts the parts of the service together, in the order in which they need each other, and takes them apart. */
+/* serve.c - puts the parts of the service together, in the order in which they need each other, and
+ * takes them apart. */
 #include "hub/serve.h"
 
 #include "hub/api/api.h"
@@ -68,15 +69,16 @@ static enum fed_err split_host(const char *listen, struct host_port *out, struct
         host = fed_span_sub(host, 1, host.len - 2);
     out->any = host.len == 0 || fed_span_is(host, "0.0.0.0") || fed_span_is(host, "::");
     return fed_span_to_cstr(host, out->host, sizeof out->host)
-        ? fed_diag_set(diag, FED_ERR_INVALID, "%s: the address is too long", listen)
-        : FED_OK;
+               ? fed_diag_set(diag, FED_ERR_INVALID, "%s: the address is too long", listen)
+               : FED_OK;
 }
 
 static void put_url(struct fed_buf *out, const char *scheme, const char *host, uint16_t port)
 {
     bool six = strchr(host, ':') != NULL;
 
-    fed_buf_printf(out, "%s://%s%s%s:%u", scheme, six ? "[" : "", host, six ? "]" : "", (unsigned)port);
+    fed_buf_printf(
+        out, "%s://%s%s%s:%u", scheme, six ? "[" : "", host, six ? "]" : "", (unsigned)port);
 }
 
 /* How people on this machine reach what listens there. */
@@ -127,7 +129,8 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
         names[options.n_advertise++] = s->options->advertise[i];
     if (!err && !at.any)
         names[options.n_advertise++] = at.host;
-    else if (options.n_advertise == 0 && gethostname(own_name, sizeof own_name - 1) == 0 && own_name[0])
+    else if (options.n_advertise == 0 && gethostname(own_name, sizeof own_name - 1) == 0 &&
+             own_name[0])
         names[options.n_advertise++] = own_name;
     return err ? err
                : hub_identity_open(
@@ -185,8 +188,8 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
         hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &s->plan, diag);
 
     if (!err)
-        err = hub_status_open(s->mem, s->loop, &s->log, s->objects, s->plan, gateway.heartbeat_s,
-            &s->status, diag);
+        err = hub_status_open(
+            s->mem, s->loop, &s->log, s->objects, s->plan, gateway.heartbeat_s, &s->status, diag);
     if (err)
         return err;
     hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
@@ -195,8 +198,8 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     if (!err)
         err = set_hooks(s);
     if (!err)
-        err = hub_gateway_open(s->mem, s->loop, &s->log, s->objects, s->plan, s->status, s->identity,
-            &gateway, &s->gateway, diag);
+        err = hub_gateway_open(s->mem, s->loop, &s->log, s->objects, s->plan, s->status,
+            s->identity, &gateway, &s->gateway, diag);
     return err;
 }
 
@@ -241,10 +244,12 @@ static enum fed_err open_coap(struct service *s, struct fed_diag *diag)
 
     if (!err)
         err = fed_coap_server_open(s->mem, s->loop, &s->log, &options, &events, &s->coap, diag);
-    return err ? fed_diag_prefix(diag, err, "agents by CoAP at %s", s->options->coap_listen) : FED_OK;
+    return err ? fed_diag_prefix(diag, err, "agents by CoAP at %s", s->options->coap_listen)
+               : FED_OK;
 }
 
-/* What join tokens tell agents: the advertised names, else the address that is listened on, else the host's name. */
+/* What join tokens tell agents: the advertised names, else the address that is listened on, else
+ * the host's name. */
 static enum fed_err attach_identity(struct service *s, uint16_t coap_port, struct fed_diag *diag)
 {
     char hosts[ADDRESSES_MAX][256];
@@ -300,7 +305,8 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
         err = hub_identity_write_admin(s->identity, api_url, diag);
     if (err)
         return err;
-    /* Agents have one binding, CoAP; the field is there for those who read the line by its fields. */
+    /* Agents have one binding, CoAP; the field is there for those who read the line by its fields.
+     */
     printf("fedhub: ready api=%s coap=%s agents=none\n", api_url, coap_url);
     fflush(stdout);
     fed_notify_service_manager("READY=1");
@@ -309,8 +315,8 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
 
 static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
-    static enum fed_err (*const steps[])(struct service *s, struct fed_diag *diag) = {
-        open_ground, open_identity, open_store, open_federation, open_api, open_http, open_coap, announce};
+    static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
+        open_identity, open_store, open_federation, open_api, open_http, open_coap, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)

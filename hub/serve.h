@@ -1,6 +1,7 @@
 /* serve.h - the service and its offline commands, as the command line calls them.
  *
- * Data directory: hub.db (the store), lock (one process), ca.*, server.*, admin.kubeconfig (identity). */
+ * Data directory: hub.db (the store), lock (one process), ca.*, server.*, admin.kubeconfig
+ * (identity). */
 #ifndef FEDLET_HUB_SERVE_H
 #define FEDLET_HUB_SERVE_H
 
@@ -10,11 +11,13 @@
 /* Runs until SIGTERM or SIGINT. FED_ERR_BUSY when another process has the directory. */
 FED_MUST_USE enum fed_err hub_serve(const struct hub_options *options, struct fed_diag *diag);
 
-FED_MUST_USE enum fed_err hub_store_verify(const struct hub_options *options, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_store_verify(
+    const struct hub_options *options, struct fed_diag *diag);
 /* file must not exist. */
 FED_MUST_USE enum fed_err hub_store_backup(
     const struct hub_options *options, const char *file, struct fed_diag *diag);
-/* Checks the backup, keeps the present store as hub.db.replaced, gives the new one another epoch. */
+/* Checks the backup, keeps the present store as hub.db.replaced, gives the new one another epoch.
+ */
 FED_MUST_USE enum fed_err hub_store_restore(
     const struct hub_options *options, const char *file, struct fed_diag *diag);
 

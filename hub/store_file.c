@@ -3,18 +3,18 @@
 
 #include <stdio.h>
 
-enum fed_err hub_store_path(
-    const struct hub_options *options, const char *name, char out[HUB_STORE_PATH_MAX], struct fed_diag *diag)
+enum fed_err hub_store_path(const struct hub_options *options, const char *name,
+    char out[HUB_STORE_PATH_MAX], struct fed_diag *diag)
 {
     int n = snprintf(out, HUB_STORE_PATH_MAX, "%s/%s", options->data_dir, name);
 
     return n > 0 && (size_t)n < HUB_STORE_PATH_MAX
-        ? FED_OK
-        : fed_diag_set(diag, FED_ERR_LIMIT, "data-dir: the path is too long");
+               ? FED_OK
+               : fed_diag_set(diag, FED_ERR_LIMIT, "data-dir: the path is too long");
 }
 
-enum fed_err hub_store_lock(
-    struct fed_fs *fs, const struct hub_options *options, struct fed_fs_lock **out, struct fed_diag *diag)
+enum fed_err hub_store_lock(struct fed_fs *fs, const struct hub_options *options,
+    struct fed_fs_lock **out, struct fed_diag *diag)
 {
     char path[HUB_STORE_PATH_MAX];
     enum fed_err err = hub_store_path(options, "lock", path, diag);
@@ -34,12 +34,14 @@ enum fed_err hub_store_random(struct fed_crypto *crypto, uint32_t *out)
     enum fed_err err = crypto->random(crypto->ctx, bytes, sizeof bytes);
 
     if (!err)
-        *out = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+        *out = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+               bytes[3];
     return err;
 }
 
-enum fed_err hub_store_open(struct fed_alloc *mem, struct fed_crypto *crypto, const struct hub_options *options,
-    const char *path, struct fed_sqlite_store **out, struct fed_diag *diag)
+enum fed_err hub_store_open(struct fed_alloc *mem, struct fed_crypto *crypto,
+    const struct hub_options *options, const char *path, struct fed_sqlite_store **out,
+    struct fed_diag *diag)
 {
     struct fed_sqlite_options sqlite = {
         .history = true,

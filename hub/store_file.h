@@ -11,13 +11,14 @@
 #define HUB_STORE_APPLICATION_ID 0x46656448u /* "FedH" in the file's header */
 
 /* DIR/name. FED_ERR_LIMIT. */
-FED_MUST_USE enum fed_err hub_store_path(
-    const struct hub_options *options, const char *name, char out[HUB_STORE_PATH_MAX], struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_store_path(const struct hub_options *options, const char *name,
+    char out[HUB_STORE_PATH_MAX], struct fed_diag *diag);
 /* Makes the directory and takes its lock. FED_ERR_BUSY. */
-FED_MUST_USE enum fed_err hub_store_lock(
-    struct fed_fs *fs, const struct hub_options *options, struct fed_fs_lock **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_store_lock(struct fed_fs *fs, const struct hub_options *options,
+    struct fed_fs_lock **out, struct fed_diag *diag);
 FED_MUST_USE enum fed_err hub_store_random(struct fed_crypto *crypto, uint32_t *out);
 FED_MUST_USE enum fed_err hub_store_open(struct fed_alloc *mem, struct fed_crypto *crypto,
-    const struct hub_options *options, const char *path, struct fed_sqlite_store **out, struct fed_diag *diag);
+    const struct hub_options *options, const char *path, struct fed_sqlite_store **out,
+    struct fed_diag *diag);
 
 #endif

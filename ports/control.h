@@ -1,5 +1,5 @@
-/* control.h - a local socket in the state directory (mode 0600) by which the command line asks the running service.
- * One line in ("status"), one JSON document out. Implementation: ports/posix. */
+/* control.h - a local socket in the state directory (mode 0600) by which the command line asks the
+ * running service. One line in ("status"), one JSON document out. Implementation: ports/posix. */
 #ifndef FEDLET_PORTS_CONTROL_H
 #define FEDLET_PORTS_CONTROL_H
 
@@ -12,18 +12,19 @@
 
 struct fed_control_server;
 /* Writes the answer to out; FED_OK or an error whose text is sent instead. */
-typedef enum fed_err fed_control_handler(void *ctx, struct fed_span request, struct fed_buf *out, struct fed_diag *diag);
-FED_MUST_USE enum fed_err fed_control_server_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    const char *path, fed_control_handler *handler, void *ctx, struct fed_control_server **out, struct fed_diag *diag);
+typedef enum fed_err fed_control_handler(
+    void *ctx, struct fed_span request, struct fed_buf *out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_control_server_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const char *path, fed_control_handler *handler, void *ctx,
+    struct fed_control_server **out, struct fed_diag *diag);
 void fed_control_server_close(struct fed_control_server *server);
-/* Blocking, for the command line. FED_ERR_NOT_FOUND when no service listens, FED_ERR_TIMEOUT. An error that the service
- * answered comes back as FED_ERR_INVALID with its text. */
-FED_MUST_USE enum fed_err fed_control_ask(
-    struct fed_alloc *mem, const char *path, struct fed_span request, unsigned timeout_ms, struct fed_buf *out,
-    struct fed_diag *diag);
+/* Blocking, for the command line. FED_ERR_NOT_FOUND when no service listens, FED_ERR_TIMEOUT. An
+ * error that the service answered comes back as FED_ERR_INVALID with its text. */
+FED_MUST_USE enum fed_err fed_control_ask(struct fed_alloc *mem, const char *path,
+    struct fed_span request, unsigned timeout_ms, struct fed_buf *out, struct fed_diag *diag);
 
-/* Tells the service manager (sd_notify protocol): "READY=1", "STOPPING=1", "WATCHDOG=1". No effect without
- * NOTIFY_SOCKET. */
+/* Tells the service manager (sd_notify protocol): "READY=1", "STOPPING=1", "WATCHDOG=1". No effect
+ * without NOTIFY_SOCKET. */
 void fed_notify_service_manager(const char *state);
 
 #endif

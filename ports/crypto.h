@@ -1,6 +1,8 @@
-/* crypto.h - randomness, P-256 keys, X.509 certificates, HMAC. Implementation: ports/tls (mbedTLS, PSA).
+/* crypto.h - randomness, P-256 keys, X.509 certificates, HMAC. Implementation: ports/tls (mbedTLS,
+ * PSA).
  *
- * Keys and certificates are PEM text outside; the hub builds every certificate itself from a bare public key. */
+ * Keys and certificates are PEM text outside; the hub builds every certificate itself from a bare
+ * public key. */
 #ifndef FEDLET_PORTS_CRYPTO_H
 #define FEDLET_PORTS_CRYPTO_H
 
@@ -11,7 +13,8 @@ struct fed_crypto_cert_request {
     const char *common_name;
     const char *const *organizations; /* n_organizations; Kubernetes groups */
     size_t n_organizations;
-    const char *const *names; /* subjectAltName: DNS names and IP addresses, told apart by their form */
+    const char *const
+        *names; /* subjectAltName: DNS names and IP addresses, told apart by their form */
     size_t n_names;
     struct fed_span public_key; /* SubjectPublicKeyInfo, DER */
     int64_t not_before_unix_s;
@@ -25,7 +28,7 @@ struct fed_crypto_cert_info {
     char common_name[256];
     char organizations[FED_CRYPTO_ORGANIZATIONS_MAX][128];
     size_t n_organizations;
-    struct fed_digest public_key; /* SHA-256 of the SubjectPublicKeyInfo */
+    struct fed_digest public_key;  /* SHA-256 of the SubjectPublicKeyInfo */
     struct fed_digest fingerprint; /* SHA-256 of the certificate's DER */
     int64_t not_before_unix_s;
     int64_t not_after_unix_s;
@@ -35,28 +38,35 @@ struct fed_crypto_cert_info {
 struct fed_crypto {
     void *ctx;
     enum fed_err (*random)(void *ctx, uint8_t *out, size_t len);
-    enum fed_err (*hmac_sha256)(void *ctx, struct fed_span key, struct fed_span text, uint8_t out[32]);
+    enum fed_err (*hmac_sha256)(
+        void *ctx, struct fed_span key, struct fed_span text, uint8_t out[32]);
     /* New P-256 key: PKCS#8 or SEC1 PEM. */
     enum fed_err (*key_new)(void *ctx, struct fed_buf *key_pem);
     /* SubjectPublicKeyInfo (DER) of a private key. */
-    enum fed_err (*key_public)(void *ctx, struct fed_span key_pem, struct fed_buf *spki_der, struct fed_diag *diag);
+    enum fed_err (*key_public)(
+        void *ctx, struct fed_span key_pem, struct fed_buf *spki_der, struct fed_diag *diag);
     /* Checks that the bytes are a P-256 SubjectPublicKeyInfo with a valid point. */
     enum fed_err (*public_key_check)(void *ctx, struct fed_span spki_der, struct fed_diag *diag);
     /* Self-signed CA (basicConstraints CA, pathlen 0; keyCertSign, cRLSign). */
-    enum fed_err (*ca_new)(void *ctx, struct fed_span key_pem, const char *common_name, int64_t not_before_unix_s,
-        int64_t not_after_unix_s, struct fed_buf *cert_pem, struct fed_diag *diag);
-    /* Signs a certificate: random 128-bit serial, SHA-256, key usage digitalSignature, subject and authority key ids. */
-    enum fed_err (*cert_issue)(void *ctx, struct fed_span ca_cert_pem, struct fed_span ca_key_pem,
-        const struct fed_crypto_cert_request *request, struct fed_buf *cert_pem, struct fed_diag *diag);
-    enum fed_err (*cert_info)(
-        void *ctx, struct fed_span cert_pem, struct fed_crypto_cert_info *out, struct fed_diag *diag);
-    /* That cert was signed by ca and matches key (key may be empty). Validity times are not judged. */
-    enum fed_err (*cert_check)(void *ctx, struct fed_span cert_pem, struct fed_span ca_pem, struct fed_span key_pem,
+    enum fed_err (*ca_new)(void *ctx, struct fed_span key_pem, const char *common_name,
+        int64_t not_before_unix_s, int64_t not_after_unix_s, struct fed_buf *cert_pem,
         struct fed_diag *diag);
+    /* Signs a certificate: random 128-bit serial, SHA-256, key usage digitalSignature, subject and
+     * authority key ids. */
+    enum fed_err (*cert_issue)(void *ctx, struct fed_span ca_cert_pem, struct fed_span ca_key_pem,
+        const struct fed_crypto_cert_request *request, struct fed_buf *cert_pem,
+        struct fed_diag *diag);
+    enum fed_err (*cert_info)(void *ctx, struct fed_span cert_pem, struct fed_crypto_cert_info *out,
+        struct fed_diag *diag);
+    /* That cert was signed by ca and matches key (key may be empty). Validity times are not judged.
+     */
+    enum fed_err (*cert_check)(void *ctx, struct fed_span cert_pem, struct fed_span ca_pem,
+        struct fed_span key_pem, struct fed_diag *diag);
 };
 
 /* ports/tls: initialises the library once per process; call it before any TLS. */
-FED_MUST_USE enum fed_err fed_tls_crypto_open(struct fed_alloc *mem, struct fed_crypto *out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_tls_crypto_open(
+    struct fed_alloc *mem, struct fed_crypto *out, struct fed_diag *diag);
 void fed_tls_crypto_close(struct fed_crypto *crypto);
 
 #endif

@@ -1,6 +1,7 @@
-/* dtls.h - the hub's DTLS 1.2 sessions on one UDP port: shared configuration, stateless cookies, look-up by address and
- * by connection ID (RFC 9146), resumption. A peer's address changes only after a newer record was authenticated
- * (RFC 9146 section 6). Implementation: ports/dtls (mbedTLS). */
+/* dtls.h - the hub's DTLS 1.2 sessions on one UDP port: shared configuration, stateless cookies,
+ * look-up by address and by connection ID (RFC 9146), resumption. A peer's address changes only
+ * after a newer record was authenticated (RFC 9146 section 6). Implementation: ports/dtls
+ * (mbedTLS). */
 #ifndef FEDLET_PORTS_DTLS_H
 #define FEDLET_PORTS_DTLS_H
 
@@ -17,23 +18,26 @@ struct fed_dtls_peer {
     const struct fed_crypto_cert_info *cert; /* NULL for a PSK session */
     const char *psk_identity;                /* NULL for a certificate session */
 };
-/* Called from the loop. A callback may send and may close sessions, its own too; it must not close the server. */
+/* Called from the loop. A callback may send and may close sessions, its own too; it must not close
+ * the server. */
 struct fed_dtls_events {
     void *ctx;
     /* peer and what it points to live for the call. */
     void (*opened)(void *ctx, struct fed_dtls_session *session, const struct fed_dtls_peer *peer);
     void (*received)(void *ctx, struct fed_dtls_session *session, struct fed_span record);
-    void (*closed)(void *ctx, struct fed_dtls_session *session, const char *why); /* the session is dead afterwards */
-    /* The key of an identity (up to 64 bytes), or an error when it is unknown. NULL: certificates only. */
+    void (*closed)(void *ctx, struct fed_dtls_session *session,
+        const char *why); /* the session is dead afterwards */
+    /* The key of an identity (up to 64 bytes), or an error when it is unknown. NULL: certificates
+     * only. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
 };
 struct fed_dtls_options {
-    const char *listen; /* literal: "0.0.0.0:5684", "[::]:5684"; port 0 picks one */
-    struct fed_span cert_pem;      /* may be empty when there is a psk callback; all three are copied */
+    const char *listen;       /* literal: "0.0.0.0:5684", "[::]:5684"; port 0 picks one */
+    struct fed_span cert_pem; /* may be empty when there is a psk callback; all three are copied */
     struct fed_span key_pem;
     struct fed_span client_ca_pem; /* a client without PSK must have a certificate of these */
-    unsigned sessions_max;   /* open ones and handshakes; beyond it ClientHellos get no answer */
-    unsigned handshakes_max; /* under way at once */
+    unsigned sessions_max;    /* open ones and handshakes; beyond it ClientHellos get no answer */
+    unsigned handshakes_max;  /* under way at once */
     unsigned session_idle_ms; /* without an authenticated record */
 };
 struct fed_dtls_session_stats {
@@ -43,20 +47,23 @@ struct fed_dtls_session_stats {
     uint64_t received_datagrams;
 };
 
-FED_MUST_USE enum fed_err fed_dtls_server_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    const struct fed_dtls_options *options, const struct fed_dtls_events *events, struct fed_dtls_server **out,
-    struct fed_diag *diag);
-void fed_dtls_server_close(struct fed_dtls_server *server); /* close_notify to all; closed is not called */
+FED_MUST_USE enum fed_err fed_dtls_server_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_dtls_options *options,
+    const struct fed_dtls_events *events, struct fed_dtls_server **out, struct fed_diag *diag);
+void fed_dtls_server_close(
+    struct fed_dtls_server *server); /* close_notify to all; closed is not called */
 uint16_t fed_dtls_server_port(const struct fed_dtls_server *server);
 size_t fed_dtls_server_sessions(const struct fed_dtls_server *server);
-/* One record in one datagram. FED_ERR_LIMIT beyond FED_DTLS_RECORD_MAX. A full socket buffer loses the datagram like the
- * network does. */
+/* One record in one datagram. FED_ERR_LIMIT beyond FED_DTLS_RECORD_MAX. A full socket buffer loses
+ * the datagram like the network does. */
 FED_MUST_USE enum fed_err fed_dtls_send(struct fed_dtls_session *session, struct fed_span record);
-void fed_dtls_session_close(struct fed_dtls_session *session); /* close_notify; closed is not called */
+void fed_dtls_session_close(
+    struct fed_dtls_session *session); /* close_notify; closed is not called */
 void fed_dtls_session_set_user(struct fed_dtls_session *session, void *user);
 void *fed_dtls_session_user(const struct fed_dtls_session *session);
 /* "192.0.2.1:5684"; valid until the next call for any session of the server. */
 const char *fed_dtls_session_address(const struct fed_dtls_session *session);
-void fed_dtls_session_stats(const struct fed_dtls_session *session, struct fed_dtls_session_stats *out);
+void fed_dtls_session_stats(
+    const struct fed_dtls_session *session, struct fed_dtls_session_stats *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* http.h - HTTP over TLS, server and client; HTTP/2 and HTTP/1.1 behind one face.
  *
- * Everything runs on the loop given and calls back on it. Implementation: ports/http (nghttp2, llhttp) on ports/tls. */
+ * Everything runs on the loop given and calls back on it. Implementation: ports/http (nghttp2,
+ * llhttp) on ports/tls. */
 #ifndef FEDLET_PORTS_HTTP_H
 #define FEDLET_PORTS_HTTP_H
 
@@ -19,47 +20,51 @@ struct fed_http_server;
 struct fed_http_exchange; /* one request and its answer */
 
 struct fed_http_request {
-    struct fed_span method; /* "GET" */
-    struct fed_span path;   /* before '?', percent-encoded as it came */
-    struct fed_span query;  /* after '?', empty when none */
+    struct fed_span method;                /* "GET" */
+    struct fed_span path;                  /* before '?', percent-encoded as it came */
+    struct fed_span query;                 /* after '?', empty when none */
     const struct fed_http_header *headers; /* without HTTP/2 pseudo headers; "host" is :authority */
     size_t n_headers;
-    struct fed_span body;   /* whole, inflated never */
-    /* The TLS peer: NULL when it sent no certificate; else one that chains to client_ca and is in its validity. */
+    struct fed_span body; /* whole, inflated never */
+    /* The TLS peer: NULL when it sent no certificate; else one that chains to client_ca and is in
+     * its validity. */
     const struct fed_crypto_cert_info *peer;
     struct fed_span peer_address; /* "127.0.0.1:51234" */
 };
 
-/* Called once the request is complete. The request's spans live until the exchange ends. The handler answers now or
- * later, from the loop. */
-typedef void fed_http_handler(void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request);
-/* Called once when the exchange is over without the handler having ended it: peer gone, reset, time-out, server closing.
- * After it the exchange must not be used. Never called from inside a fed_http_* call on an exchange, only from the loop,
- * from fed_http_server_shutdown (streaming answers) and from fed_http_server_close. */
+/* Called once the request is complete. The request's spans live until the exchange ends. The
+ * handler answers now or later, from the loop. */
+typedef void fed_http_handler(
+    void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request);
+/* Called once when the exchange is over without the handler having ended it: peer gone, reset,
+ * time-out, server closing. After it the exchange must not be used. Never called from inside a
+ * fed_http_* call on an exchange, only from the loop, from fed_http_server_shutdown (streaming
+ * answers) and from fed_http_server_close. */
 typedef void fed_http_closed(void *ctx, struct fed_http_exchange *exchange);
 
 struct fed_http_server_options {
-    const char *listen;     /* "127.0.0.1:7443", "[::]:0" */
-    struct fed_span cert_pem; /* chain, copied */
-    struct fed_span key_pem;  /* copied */
+    const char *listen;            /* "127.0.0.1:7443", "[::]:0" */
+    struct fed_span cert_pem;      /* chain, copied */
+    struct fed_span key_pem;       /* copied */
     struct fed_span client_ca_pem; /* empty: client certificates are not asked for */
-    size_t body_max;        /* bytes; more is answered 413 */
-    size_t header_max;      /* bytes of all headers; more is 431; 0: 64 KiB */
-    size_t queue_max;       /* bytes queued on a streaming answer before the exchange is cut; 0: 4 MiB */
-    unsigned connections_max; /* 0: 4096 */
-    unsigned streams_max;     /* per connection, HTTP/2; 0: 250 */
-    unsigned idle_timeout_ms; /* connection without an open exchange; 0: 120 s */
+    size_t body_max;               /* bytes; more is answered 413 */
+    size_t header_max;             /* bytes of all headers; more is 431; 0: 64 KiB */
+    size_t queue_max; /* bytes queued on a streaming answer before the exchange is cut; 0: 4 MiB */
+    unsigned connections_max;   /* 0: 4096 */
+    unsigned streams_max;       /* per connection, HTTP/2; 0: 250 */
+    unsigned idle_timeout_ms;   /* connection without an open exchange; 0: 120 s */
     unsigned header_timeout_ms; /* TLS handshake and header block; 0: 10 s */
 };
 
-FED_MUST_USE enum fed_err fed_http_server_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    const struct fed_http_server_options *options, fed_http_handler *handler, fed_http_closed *closed, void *ctx,
-    struct fed_http_server **out, struct fed_diag *diag);
-/* Stops listening, ends streaming answers in order (HTTP/2 GOAWAY), cuts what is left after grace_ms and calls done, in
- * which the server may be closed. */
-void fed_http_server_shutdown(struct fed_http_server *server, unsigned grace_ms, fed_loop_call *done, void *done_ctx);
-/* Cuts everything at once; done of a shutdown under way is not called any more. Not from inside handler or closed. NULL
- * is fine. */
+FED_MUST_USE enum fed_err fed_http_server_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_http_server_options *options, fed_http_handler *handler,
+    fed_http_closed *closed, void *ctx, struct fed_http_server **out, struct fed_diag *diag);
+/* Stops listening, ends streaming answers in order (HTTP/2 GOAWAY), cuts what is left after
+ * grace_ms and calls done, in which the server may be closed. */
+void fed_http_server_shutdown(
+    struct fed_http_server *server, unsigned grace_ms, fed_loop_call *done, void *done_ctx);
+/* Cuts everything at once; done of a shutdown under way is not called any more. Not from inside
+ * handler or closed. NULL is fine. */
 void fed_http_server_close(struct fed_http_server *server);
 uint16_t fed_http_server_port(const struct fed_http_server *server); /* the port it got */
 
@@ -67,17 +72,19 @@ uint16_t fed_http_server_port(const struct fed_http_server *server); /* the port
 void fed_http_exchange_set_user(struct fed_http_exchange *exchange, void *user);
 void *fed_http_exchange_user(const struct fed_http_exchange *exchange);
 const struct fed_http_request *fed_http_exchange_request(const struct fed_http_exchange *exchange);
-/* A whole answer; ends the exchange (its pointer is dead afterwards). Adds content-length and date. body is copied.
- * gzip is used when the client accepts it and body is longer than 128 KiB. */
-void fed_http_respond(struct fed_http_exchange *exchange, unsigned status, const struct fed_http_header *headers,
-    size_t n_headers, struct fed_span body);
-/* A streaming answer: begin, then write as often as needed, then end. FED_ERR_LIMIT when the queue is full (FED_ERR_NOMEM
- * when memory is refused): the exchange has been cut then and closed is called, later from the loop, unless the handler
- * ends it before; FED_ERR_CLOSED when it is over already. begin: FED_ERR_INVALID for a status without a body or a header
- * that cannot be sent; then nothing was begun. */
+/* A whole answer; ends the exchange (its pointer is dead afterwards). Adds content-length and date.
+ * body is copied. gzip is used when the client accepts it and body is longer than 128 KiB. */
+void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers, struct fed_span body);
+/* A streaming answer: begin, then write as often as needed, then end. FED_ERR_LIMIT when the queue
+ * is full (FED_ERR_NOMEM when memory is refused): the exchange has been cut then and closed is
+ * called, later from the loop, unless the handler ends it before; FED_ERR_CLOSED when it is over
+ * already. begin: FED_ERR_INVALID for a status without a body or a header that cannot be sent; then
+ * nothing was begun. */
 FED_MUST_USE enum fed_err fed_http_stream_begin(struct fed_http_exchange *exchange, unsigned status,
     const struct fed_http_header *headers, size_t n_headers);
-FED_MUST_USE enum fed_err fed_http_stream_write(struct fed_http_exchange *exchange, struct fed_span bytes);
+FED_MUST_USE enum fed_err fed_http_stream_write(
+    struct fed_http_exchange *exchange, struct fed_span bytes);
 void fed_http_stream_end(struct fed_http_exchange *exchange); /* its pointer is dead afterwards */
 
 /* ---- client ---- */
@@ -87,15 +94,15 @@ struct fed_http_call; /* one request under way */
 struct fed_http_client_options {
     const char *host; /* name or address, for DNS and connect */
     uint16_t port;
-    const char *server_name; /* for SNI and certificate check; NULL: host */
-    struct fed_span ca_pem;  /* trust anchors; copied */
+    const char *server_name;   /* for SNI and certificate check; NULL: host */
+    struct fed_span ca_pem;    /* trust anchors; copied */
     bool insecure_skip_verify; /* kubeconfig insecure-skip-tls-verify: certificate not checked */
     struct fed_span cert_pem;  /* client certificate, may be empty; copied */
     struct fed_span key_pem;
     bool http1_only;
     unsigned connect_timeout_ms; /* 0: 10 s */
-    unsigned keepalive_ms;       /* HTTP/2 PING when silent that long while calls are open; 0: 30 s */
-    size_t response_max;         /* buffered answers; 0: 16 MiB */
+    unsigned keepalive_ms; /* HTTP/2 PING when silent that long while calls are open; 0: 30 s */
+    size_t response_max;   /* buffered answers; 0: 16 MiB */
 };
 
 struct fed_http_response {
@@ -105,14 +112,15 @@ struct fed_http_response {
     struct fed_span body; /* whole for buffered calls, empty for streaming ones at the head */
 };
 
-/* Exactly one `done` per call. err FED_OK: response is set (for streams: the stream ended in order). Else response is
- * NULL and diag says why. */
+/* Exactly one `done` per call. err FED_OK: response is set (for streams: the stream ended in
+ * order). Else response is NULL and diag says why. */
 struct fed_http_call_events {
     void *ctx;
     /* Streaming calls only: status and headers; then data pieces. NULL for a buffered call. */
     void (*head)(void *ctx, const struct fed_http_response *response);
     void (*data)(void *ctx, struct fed_span bytes);
-    void (*done)(void *ctx, enum fed_err err, const struct fed_http_response *response, const struct fed_diag *diag);
+    void (*done)(void *ctx, enum fed_err err, const struct fed_http_response *response,
+        const struct fed_diag *diag);
 };
 
 struct fed_http_call_options {
@@ -124,17 +132,22 @@ struct fed_http_call_options {
     unsigned timeout_ms;  /* whole call; for streams until the head; 0: 30 s */
 };
 
-/* Lazily connects (a host name is looked up then, which blocks the loop); one connection, all calls on it (HTTP/2), or a pool of up to 64 for HTTP/1.1 servers. After a lost
- * connection open calls fail with FED_ERR_NETWORK and the next call connects again. */
-FED_MUST_USE enum fed_err fed_http_client_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    const struct fed_http_client_options *options, struct fed_http_client **out, struct fed_diag *diag);
-/* Fails open calls with FED_ERR_CLOSED (their done is called) and frees. May be called from any callback of a call. */
+/* Lazily connects (a host name is looked up then, which blocks the loop); one connection, all calls
+ * on it (HTTP/2), or a pool of up to 64 for HTTP/1.1 servers. After a lost connection open calls
+ * fail with FED_ERR_NETWORK and the next call connects again. */
+FED_MUST_USE enum fed_err fed_http_client_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_http_client_options *options,
+    struct fed_http_client **out, struct fed_diag *diag);
+/* Fails open calls with FED_ERR_CLOSED (their done is called) and frees. May be called from any
+ * callback of a call. */
 void fed_http_client_close(struct fed_http_client *client);
-/* Never calls back before it returned. Connection errors arrive at done. FED_ERR_INVALID for a method, target or header
- * that cannot be sent, FED_ERR_LIMIT for more than 64 KiB of headers. out may be NULL. A call that the server did not
- * touch (REFUSED_STREAM, GOAWAY), or an idempotent one on a connection that had served before, is tried once more. */
-FED_MUST_USE enum fed_err fed_http_call(struct fed_http_client *client, const struct fed_http_call_options *options,
-    const struct fed_http_call_events *events, struct fed_http_call **out);
+/* Never calls back before it returned. Connection errors arrive at done. FED_ERR_INVALID for a
+ * method, target or header that cannot be sent, FED_ERR_LIMIT for more than 64 KiB of headers. out
+ * may be NULL. A call that the server did not touch (REFUSED_STREAM, GOAWAY), or an idempotent one
+ * on a connection that had served before, is tried once more. */
+FED_MUST_USE enum fed_err fed_http_call(struct fed_http_client *client,
+    const struct fed_http_call_options *options, const struct fed_http_call_events *events,
+    struct fed_http_call **out);
 /* Ends a call without done. */
 void fed_http_call_cancel(struct fed_http_call *call);
 

@@ -1,5 +1,6 @@
-/* kube.h - a Kubernetes API server as client sees it: kubeconfig, requests, watches. Implementation: ports/kube on
- * ports/http (one HTTP/2 connection). Source: Kubernetes API concepts; kubeconfig v1. */
+/* kube.h - a Kubernetes API server as client sees it: kubeconfig, requests, watches.
+ * Implementation: ports/kube on ports/http (one HTTP/2 connection). Source: Kubernetes API
+ * concepts; kubeconfig v1. */
 #ifndef FEDLET_PORTS_KUBE_H
 #define FEDLET_PORTS_KUBE_H
 
@@ -18,13 +19,14 @@ struct fed_kube_config {
     struct fed_buf ca_pem;
     struct fed_buf cert_pem;
     struct fed_buf key_pem;
-    struct fed_buf token;       /* bearer token */
-    char token_file[1024];      /* read again for each connection, when set */
+    struct fed_buf token;  /* bearer token */
+    char token_file[1024]; /* read again for each connection, when set */
 };
-/* path NULL: $KUBECONFIG, else ~/.kube/config, else the in-cluster ServiceAccount. context NULL: the current one. Exec
- * and auth-provider plugins are refused with a sentence that says so. Paths in the file are relative to it. */
-FED_MUST_USE enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path, const char *context,
-    struct fed_kube_config *out, struct fed_diag *diag);
+/* path NULL: $KUBECONFIG, else ~/.kube/config, else the in-cluster ServiceAccount. context NULL:
+ * the current one. Exec and auth-provider plugins are refused with a sentence that says so. Paths
+ * in the file are relative to it. */
+FED_MUST_USE enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path,
+    const char *context, struct fed_kube_config *out, struct fed_diag *diag);
 void fed_kube_config_fini(struct fed_kube_config *config);
 
 struct fed_kube_request {
@@ -33,24 +35,26 @@ struct fed_kube_request {
     const char *content_type; /* NULL without body */
     const char *accept;       /* NULL: application/json */
     struct fed_span body;
-    unsigned timeout_ms;      /* 0: 30 s */
+    unsigned timeout_ms; /* 0: 30 s */
 };
-/* status is the HTTP status (0 when err is not FED_OK); body the whole answer. retry_after_s from Retry-After, else 0.
- * err is about transport only: a 404 is FED_OK with status 404. */
+/* status is the HTTP status (0 when err is not FED_OK); body the whole answer. retry_after_s from
+ * Retry-After, else 0. err is about transport only: a 404 is FED_OK with status 404. */
 struct fed_kube_answer {
     unsigned status;
     struct fed_span body;
     unsigned retry_after_s;
 };
-typedef void fed_kube_done(void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag);
+typedef void fed_kube_done(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag);
 
 struct fed_kube_watch_events {
     void *ctx;
     void (*open)(void *ctx);                       /* 200 came */
     void (*line)(void *ctx, struct fed_span line); /* one watch event, JSON */
-    /* The watch is over (its pointer is dead). status is the HTTP status when the server refused it, else 0. err FED_OK:
-     * the server ended it in order. */
-    void (*ended)(void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag);
+    /* The watch is over (its pointer is dead). status is the HTTP status when the server refused
+     * it, else 0. err FED_OK: the server ended it in order. */
+    void (*ended)(void *ctx, enum fed_err err, unsigned status, struct fed_span body,
+        const struct fed_diag *diag);
 };
 
 struct fed_kube_call;
@@ -59,10 +63,11 @@ struct fed_kube_watch;
 struct fed_kube {
     void *ctx;
     /* Never calls back before it returned. out may be NULL. */
-    enum fed_err (*request)(void *ctx, const struct fed_kube_request *request, fed_kube_done *done, void *done_ctx,
-        struct fed_kube_call **out);
+    enum fed_err (*request)(void *ctx, const struct fed_kube_request *request, fed_kube_done *done,
+        void *done_ctx, struct fed_kube_call **out);
     void (*cancel)(void *ctx, struct fed_kube_call *call); /* no done afterwards */
-    /* path with watch=true and all parameters. A line longer than FED_KUBE_LINE_MAX ends it with FED_ERR_LIMIT. */
+    /* path with watch=true and all parameters. A line longer than FED_KUBE_LINE_MAX ends it with
+     * FED_ERR_LIMIT. */
     enum fed_err (*watch)(void *ctx, const char *path, const char *accept,
         const struct fed_kube_watch_events *events, struct fed_kube_watch **out);
     void (*watch_cancel)(void *ctx, struct fed_kube_watch *watch); /* no ended afterwards */
@@ -70,8 +75,9 @@ struct fed_kube {
 #define FED_KUBE_LINE_MAX (4u << 20)
 
 struct fed_kube_client;
-FED_MUST_USE enum fed_err fed_kube_client_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    const struct fed_kube_config *config, struct fed_kube_client **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_kube_client_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_kube_config *config, struct fed_kube_client **out,
+    struct fed_diag *diag);
 void fed_kube_client_close(struct fed_kube_client *client);
 struct fed_kube *fed_kube_client_port(struct fed_kube_client *client);
 

@@ -1,7 +1,8 @@
 /* link.h - the link between agent and hub, whatever carries it: CoAP over DTLS, or HTTPS.
  *
- * Resources and payloads are those of proto/link/link.h. Codes are CoAP's (RFC 7252 section 12.1.2), written c.dd as
- * c * 100 + dd; the HTTPS binding maps them. Everything runs and calls back on the loop. */
+ * Resources and payloads are those of proto/link/link.h. Codes are CoAP's (RFC 7252
+ * section 12.1.2), written c.dd as c * 100 + dd; the HTTPS binding maps them. Everything runs and
+ * calls back on the loop. */
 #ifndef FEDLET_PORTS_LINK_H
 #define FEDLET_PORTS_LINK_H
 
@@ -28,26 +29,29 @@ enum fed_link_code {
 
 /* ---- agent side ---- */
 struct fed_link_message {
-    unsigned code; /* enum fed_link_code */
+    unsigned code;           /* enum fed_link_code */
     struct fed_span payload; /* whole; blocks are put together below */
-    uint32_t max_age_s; /* with UNAVAILABLE: come back after this; else 0 */
+    uint32_t max_age_s;      /* with UNAVAILABLE: come back after this; else 0 */
 };
 struct fed_link_stats {
-    uint64_t sent_bytes;     /* payload of datagrams or TCP segments, all included */
+    uint64_t sent_bytes; /* payload of datagrams or TCP segments, all included */
     uint64_t received_bytes;
     uint64_t sent_datagrams;
     uint64_t received_datagrams;
 };
 struct fed_link_events {
     void *ctx;
-    void (*up)(void *ctx);                               /* session established */
-    /* Session over or could not be made; diag says why. The link does nothing by itself any more: connect again. */
+    void (*up)(void *ctx); /* session established */
+    /* Session over or could not be made; diag says why. The link does nothing by itself any more:
+     * connect again. */
     void (*down)(void *ctx, enum fed_err err, const struct fed_diag *diag);
-    /* A notification of the observed resource, in order, duplicates and older ones dropped (RFC 7641 section 3.4). */
+    /* A notification of the observed resource, in order, duplicates and older ones dropped (RFC
+     * 7641 section 3.4). */
     void (*notification)(void *ctx, const struct fed_link_message *message);
 };
 /* Exactly one call per request; err FED_OK: message is set (whatever its code). */
-typedef void fed_link_done(void *ctx, enum fed_err err, const struct fed_link_message *message, const struct fed_diag *diag);
+typedef void fed_link_done(void *ctx, enum fed_err err, const struct fed_link_message *message,
+    const struct fed_diag *diag);
 
 struct fed_link_client_identity {
     /* either a certificate ... */
@@ -61,35 +65,41 @@ struct fed_link_client_identity {
 
 struct fed_link {
     void *ctx;
-    /* Begins a session; up or down follows, never before it returned. FED_ERR_BUSY when there is one. timeout_ms: until
-     * established. A host that is a name is looked up at once, by the system's resolver, and waited for. */
-    enum fed_err (*connect)(void *ctx, const char *host, uint16_t port, const struct fed_link_client_identity *identity,
-        unsigned timeout_ms, struct fed_diag *diag);
+    /* Begins a session; up or down follows, never before it returned. FED_ERR_BUSY when there is
+     * one. timeout_ms: until established. A host that is a name is looked up at once, by the
+     * system's resolver, and waited for. */
+    enum fed_err (*connect)(void *ctx, const char *host, uint16_t port,
+        const struct fed_link_client_identity *identity, unsigned timeout_ms,
+        struct fed_diag *diag);
     void (*disconnect)(void *ctx); /* no down afterwards; open requests end with FED_ERR_CLOSED */
-    /* path without leading slash, query without '?', NULL for none. payload is copied. Retransmission and blocks are the
-     * link's; timeout_ms bounds the whole. FED_ERR_LIMIT: CoAP carries 1,024 bytes of payload; FED_ERR_CLOSED: no session;
-     * FED_ERR_BUSY: too many are open. */
-    enum fed_err (*request)(void *ctx, enum fed_link_method method, const char *path, const char *query,
-        struct fed_span payload, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
-    /* Observes a resource; done gets the first answer, notifications follow. Only one observation at a time: the next
-     * observe replaces it. */
-    enum fed_err (*observe)(void *ctx, const char *path, const char *query, unsigned timeout_ms, fed_link_done *done,
+    /* path without leading slash, query without '?', NULL for none. payload is copied.
+     * Retransmission and blocks are the link's; timeout_ms bounds the whole. FED_ERR_LIMIT: CoAP
+     * carries 1,024 bytes of payload; FED_ERR_CLOSED: no session; FED_ERR_BUSY: too many are open.
+     */
+    enum fed_err (*request)(void *ctx, enum fed_link_method method, const char *path,
+        const char *query, struct fed_span payload, unsigned timeout_ms, fed_link_done *done,
         void *done_ctx);
-    /* The smallest exchange that proves the peer's life. FED_ERR_TIMEOUT at done when it does not answer. */
+    /* Observes a resource; done gets the first answer, notifications follow. Only one observation
+     * at a time: the next observe replaces it. */
+    enum fed_err (*observe)(void *ctx, const char *path, const char *query, unsigned timeout_ms,
+        fed_link_done *done, void *done_ctx);
+    /* The smallest exchange that proves the peer's life. FED_ERR_TIMEOUT at done when it does not
+     * answer. */
     enum fed_err (*ping)(void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
     void (*stats)(void *ctx, struct fed_link_stats *out);
 };
 
 /* ports/coap: libcoap client. */
 struct fed_coap_client;
-FED_MUST_USE enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    const struct fed_link_events *events, struct fed_coap_client **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_link_events *events, struct fed_coap_client **out,
+    struct fed_diag *diag);
 void fed_coap_client_close(struct fed_coap_client *client); /* not inside one of its callbacks */
 struct fed_link *fed_coap_client_port(struct fed_coap_client *client);
 
 /* ---- hub side ---- */
 struct fed_link_server;
-struct fed_link_session; /* one authenticated peer; valid from opened to closed */
+struct fed_link_session;  /* one authenticated peer; valid from opened to closed */
 struct fed_link_exchange; /* one request; answer it exactly once, now or later */
 
 struct fed_link_peer {
@@ -103,7 +113,8 @@ struct fed_link_server_request {
     struct fed_span path;  /* segments joined by '/', no leading slash */
     struct fed_span query; /* joined by '&' */
     struct fed_span payload;
-    bool observe; /* asks to be notified; answer with fed_link_answer as usual, the observation stands if the code is 2.05 */
+    bool observe; /* asks to be notified; answer with fed_link_answer as usual, the observation
+                     stands if the code is 2.05 */
 };
 struct fed_link_server_events {
     void *ctx;
@@ -113,36 +124,42 @@ struct fed_link_server_events {
     void (*alive)(void *ctx, struct fed_link_session *session);
     void (*request)(void *ctx, struct fed_link_session *session, struct fed_link_exchange *exchange,
         const struct fed_link_server_request *request);
-    /* The peer acknowledged (delivered true) or did not (false: the observation is gone) the notification with that tag.
-     * One that a newer one or a new observation replaced is not reported. */
+    /* The peer acknowledged (delivered true) or did not (false: the observation is gone) the
+     * notification with that tag. One that a newer one or a new observation replaced is not
+     * reported. */
     void (*notified)(void *ctx, struct fed_link_session *session, uint64_t tag, bool delivered);
     /* Key of a token by its id, for TLS-PSK. FED_ERR_NOT_FOUND refuses the handshake. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
 };
 struct fed_link_server_options {
-    const char *listen; /* "0.0.0.0:5684" */
+    const char *listen;       /* "0.0.0.0:5684" */
     struct fed_span cert_pem; /* copied */
     struct fed_span key_pem;
     struct fed_span client_ca_pem; /* agents' certificates chain to it */
-    unsigned sessions_max;   /* 0: 20000 */
-    unsigned handshakes_max; /* under way at once; 0: 1000 */
-    unsigned session_idle_ms; /* closed when silent that long; 0: 10 min */
+    unsigned sessions_max;         /* 0: 20000 */
+    unsigned handshakes_max;       /* under way at once; 0: 1000 */
+    unsigned session_idle_ms;      /* closed when silent that long; 0: 10 min */
 };
 void fed_link_session_set_user(struct fed_link_session *session, void *user);
 void *fed_link_session_user(const struct fed_link_session *session);
-void fed_link_session_close(struct fed_link_session *session); /* close_notify; closed is not called */
-/* Answers a request. body may be large: it is copied and served in blocks with one ETag. max_age_s only with
- * FED_LINK_UNAVAILABLE. */
-void fed_link_answer(struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
-/* Sends a confirmable notification to the session's observation. One is under way at a time: a newer one replaces a
- * waiting one. FED_ERR_NOT_FOUND when nothing is observed; FED_ERR_LIMIT when body does not fit one datagram (1,024). */
-FED_MUST_USE enum fed_err fed_link_notify(struct fed_link_session *session, struct fed_span body, uint64_t tag);
+void fed_link_session_close(
+    struct fed_link_session *session); /* close_notify; closed is not called */
+/* Answers a request. body may be large: it is copied and served in blocks with one ETag. max_age_s
+ * only with FED_LINK_UNAVAILABLE. */
+void fed_link_answer(
+    struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
+/* Sends a confirmable notification to the session's observation. One is under way at a time: a
+ * newer one replaces a waiting one. FED_ERR_NOT_FOUND when nothing is observed; FED_ERR_LIMIT when
+ * body does not fit one datagram (1,024). */
+FED_MUST_USE enum fed_err fed_link_notify(
+    struct fed_link_session *session, struct fed_span body, uint64_t tag);
 void fed_link_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
 
 /* ports/coap on ports/dtls: own session layer, libcoap for the message format. */
-FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    const struct fed_link_server_options *options, const struct fed_link_server_events *events,
-    struct fed_link_server **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_link_server_options *options,
+    const struct fed_link_server_events *events, struct fed_link_server **out,
+    struct fed_diag *diag);
 void fed_coap_server_close(struct fed_link_server *server); /* not inside one of its callbacks */
 uint16_t fed_coap_server_port(const struct fed_link_server *server);
 

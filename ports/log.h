@@ -1,6 +1,8 @@
-/* log.h - where sentences for operators go. Logic calls the functions; an implementation writes lines.
+/* log.h - where sentences for operators go. Logic calls the functions; an implementation writes
+ * lines.
  *
- * error: a person must act; warn: we cope; info: a state changed; debug: the rest. Secrets never. */
+ * error: a person must act; warn: we cope; info: a state changed; debug: the rest. Secrets never.
+ */
 #ifndef FEDLET_PORTS_LOG_H
 #define FEDLET_PORTS_LOG_H
 
@@ -14,10 +16,13 @@ struct fed_log {
     void (*write)(void *ctx, enum fed_log_level level, const char *text);
 };
 
-/* log may be NULL: nothing is written. Text beyond 1,000 bytes is cut; control characters are escaped. */
-FED_PRINTF(3, 4) void fed_log(struct fed_log *log, enum fed_log_level level, const char *format, ...);
+/* log may be NULL: nothing is written. Text beyond 1,000 bytes is cut; control characters are
+ * escaped. */
+FED_PRINTF(3, 4)
+void fed_log(struct fed_log *log, enum fed_log_level level, const char *format, ...);
 
-/* ports/posix: lines on stderr, "LEVEL text"; with the journal's <N> prefix when JOURNAL_STREAM is set. */
+/* ports/posix: lines on stderr, "LEVEL text"; with the journal's <N> prefix when JOURNAL_STREAM is
+ * set. */
 struct fed_log fed_log_stderr(enum fed_log_level level);
 
 #endif

@@ -1,7 +1,8 @@
 /* loop.h - the one event loop of a process: time, timers, descriptors, deferred calls.
  *
- * Callbacks run one after the other in the loop's thread and must not block. All calls are made from that thread, except
- * where said. Implementations: ports/linux (epoll), ports/sim (simulated clock). */
+ * Callbacks run one after the other in the loop's thread and must not block. All calls are made
+ * from that thread, except where said. Implementations: ports/linux (epoll), ports/sim (simulated
+ * clock). */
 #ifndef FEDLET_PORTS_LOOP_H
 #define FEDLET_PORTS_LOOP_H
 
@@ -23,18 +24,24 @@ typedef void fed_loop_ready(void *ctx, unsigned events);
 
 struct fed_loop {
     void *ctx;
-    uint64_t (*now_ms)(void *ctx);  /* monotonic; the time at which the present callback round began */
-    int64_t (*unix_us)(void *ctx);  /* wall clock, microseconds; may jump */
+    uint64_t (*now_ms)(
+        void *ctx); /* monotonic; the time at which the present callback round began */
+    int64_t (*unix_us)(void *ctx); /* wall clock, microseconds; may jump */
     /* A timer that is not set. */
-    enum fed_err (*timer_new)(void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out);
-    void (*timer_set)(void *ctx, struct fed_timer *timer, uint64_t due_ms); /* once; again to move it */
+    enum fed_err (*timer_new)(
+        void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out);
+    void (*timer_set)(
+        void *ctx, struct fed_timer *timer, uint64_t due_ms); /* once; again to move it */
     void (*timer_stop)(void *ctx, struct fed_timer *timer);
-    void (*timer_free)(void *ctx, struct fed_timer *timer); /* NULL is fine; also inside its own call */
-    /* Watches a descriptor (owned by the caller). events: FED_LOOP_READ | FED_LOOP_WRITE, may be 0. Level-triggered. */
-    enum fed_err (*watch_new)(
-        void *ctx, int fd, unsigned events, fed_loop_ready *ready, void *ready_ctx, struct fed_watch **out);
+    void (*timer_free)(
+        void *ctx, struct fed_timer *timer); /* NULL is fine; also inside its own call */
+    /* Watches a descriptor (owned by the caller). events: FED_LOOP_READ | FED_LOOP_WRITE, may be 0.
+     * Level-triggered. */
+    enum fed_err (*watch_new)(void *ctx, int fd, unsigned events, fed_loop_ready *ready,
+        void *ready_ctx, struct fed_watch **out);
     void (*watch_set)(void *ctx, struct fed_watch *watch, unsigned events);
-    void (*watch_free)(void *ctx, struct fed_watch *watch); /* before closing the descriptor; also inside its callback */
+    void (*watch_free)(void *ctx,
+        struct fed_watch *watch); /* before closing the descriptor; also inside its callback */
     /* Calls once, after the present callback, before waiting. FED_ERR_NOMEM. */
     enum fed_err (*defer)(void *ctx, fed_loop_call *call, void *call_ctx);
     void (*stop)(void *ctx); /* run returns after the present round */
@@ -54,14 +61,15 @@ static inline int64_t fed_loop_unix_s(struct fed_loop *loop)
 
 /* ---- ports/linux ---- */
 struct fed_linux_loop;
-FED_MUST_USE enum fed_err fed_linux_loop_open(struct fed_alloc *mem, struct fed_linux_loop **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_linux_loop_open(
+    struct fed_alloc *mem, struct fed_linux_loop **out, struct fed_diag *diag);
 void fed_linux_loop_close(struct fed_linux_loop *linux_loop);
 struct fed_loop *fed_linux_loop_port(struct fed_linux_loop *linux_loop);
 /* Runs until stop, or until one of the signals given to _signals arrives with no handler set. */
 FED_MUST_USE enum fed_err fed_linux_loop_run(struct fed_linux_loop *linux_loop);
 /* Delivers a signal as a callback (signalfd; blocks its default action). */
 typedef void fed_linux_signal_call(void *ctx, int signal_number);
-FED_MUST_USE enum fed_err fed_linux_loop_on_signal(
-    struct fed_linux_loop *linux_loop, int signal_number, fed_linux_signal_call *call, void *call_ctx);
+FED_MUST_USE enum fed_err fed_linux_loop_on_signal(struct fed_linux_loop *linux_loop,
+    int signal_number, fed_linux_signal_call *call, void *call_ctx);
 
 #endif

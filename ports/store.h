@@ -1,10 +1,12 @@
 /* store.h - revisioned keys: what hub and agent keep on disk.
  *
- * The model of etcd's key space, narrow enough for SQLite and etcd alike: every commit raises one store revision, all
- * keys it writes carry that revision, a compare on a key's revision makes writes conditional, and (when history is on)
- * every change can be read again by revision until it is compacted. A commit that returned FED_OK is durable.
+ * The model of etcd's key space, narrow enough for SQLite and etcd alike: every commit raises one
+ * store revision, all keys it writes carry that revision, a compare on a key's revision makes
+ * writes conditional, and (when history is on) every change can be read again by revision until it
+ * is compacted. A commit that returned FED_OK is durable.
  *
- * Keys are bytes, compared bytewise, at most FED_STORE_KEY_MAX. Source of the model: etcd v3 API guarantees. */
+ * Keys are bytes, compared bytewise, at most FED_STORE_KEY_MAX. Source of the model: etcd v3 API
+ * guarantees. */
 #ifndef FEDLET_PORTS_STORE_H
 #define FEDLET_PORTS_STORE_H
 
@@ -41,42 +43,49 @@ struct fed_store {
     uint32_t (*epoch)(void *ctx);    /* random number given at creation and at each restore */
     /* Appends the value. FED_ERR_NOT_FOUND. revision may be NULL. */
     enum fed_err (*get)(void *ctx, struct fed_span key, struct fed_buf *value, uint64_t *revision);
-    /* Keys in [from, to), ascending; limit 0: all. An empty to has no end, here and below. The store must not be changed
-     * during the call (commit says FED_ERR_BUSY); reading in it is fine. */
-    enum fed_err (*range)(
-        void *ctx, struct fed_span from, struct fed_span to, size_t limit, fed_store_each *each, void *each_ctx);
+    /* Keys in [from, to), ascending; limit 0: all. An empty to has no end, here and below. The
+     * store must not be changed during the call (commit says FED_ERR_BUSY); reading in it is fine.
+     */
+    enum fed_err (*range)(void *ctx, struct fed_span from, struct fed_span to, size_t limit,
+        fed_store_each *each, void *each_ctx);
     /* Keys in [from, to): how many. */
     enum fed_err (*count)(void *ctx, struct fed_span from, struct fed_span to, size_t *out);
-    /* All or nothing. FED_ERR_CONFLICT when a compare fails, FED_ERR_FULL, FED_ERR_IO, FED_ERR_LIMIT with diag. A remove
-     * of an absent key is no change, and a commit without any change leaves the revision as it is. A key is at most once
-     * in ops and never empty: FED_ERR_INVALID. revision may be NULL. */
+    /* All or nothing. FED_ERR_CONFLICT when a compare fails, FED_ERR_FULL, FED_ERR_IO,
+     * FED_ERR_LIMIT with diag. A remove of an absent key is no change, and a commit without any
+     * change leaves the revision as it is. A key is at most once in ops and never empty:
+     * FED_ERR_INVALID. revision may be NULL. */
     enum fed_err (*commit)(void *ctx, const struct fed_store_compare *compares, size_t n_compares,
         const struct fed_store_op *ops, size_t n_ops, uint64_t *revision, struct fed_diag *diag);
-    /* Changes with revision > since to keys in [from, to), in the order of their revision. FED_ERR_GONE when since is
-     * older than the last compaction. FED_ERR_UNSUPPORTED without history. */
+    /* Changes with revision > since to keys in [from, to), in the order of their revision.
+     * FED_ERR_GONE when since is older than the last compaction. FED_ERR_UNSUPPORTED without
+     * history. */
     enum fed_err (*changes)(void *ctx, uint64_t since, struct fed_span from, struct fed_span to,
         fed_store_each *each, void *each_ctx);
-    /* Forgets history up to and including revision. FED_ERR_INVALID for one to come, FED_ERR_UNSUPPORTED. */
+    /* Forgets history up to and including revision. FED_ERR_INVALID for one to come,
+     * FED_ERR_UNSUPPORTED. */
     enum fed_err (*compact)(void *ctx, uint64_t revision);
 };
 
 /* ---- ports/sqlite ---- */
 struct fed_sqlite_store;
 struct fed_sqlite_options {
-    bool history;              /* keep a change log (hub); the agent has none */
-    uint32_t application_id;   /* refuses a file of another program */
-    uint32_t new_epoch;        /* random, used when the file is new */
-    uint32_t cache_kib;        /* page cache */
+    bool history;            /* keep a change log (hub); the agent has none */
+    uint32_t application_id; /* refuses a file of another program */
+    uint32_t new_epoch;      /* random, used when the file is new */
+    uint32_t cache_kib;      /* page cache */
 };
-/* Opens or creates. WAL, synchronous=FULL, one writer. FED_ERR_CORRUPT with diag when the file is damaged or of another
- * program (it is left untouched), FED_ERR_UNSUPPORTED when it was written by a newer version, FED_ERR_INVALID when it was
- * made with the other choice of history, FED_ERR_FULL, FED_ERR_IO. A process opens one path once at a time. */
+/* Opens or creates. WAL, synchronous=FULL, one writer. FED_ERR_CORRUPT with diag when the file is
+ * damaged or of another program (it is left untouched), FED_ERR_UNSUPPORTED when it was written by
+ * a newer version, FED_ERR_INVALID when it was made with the other choice of history, FED_ERR_FULL,
+ * FED_ERR_IO. A process opens one path once at a time. */
 FED_MUST_USE enum fed_err fed_sqlite_store_open(struct fed_alloc *mem, const char *path,
     const struct fed_sqlite_options *options, struct fed_sqlite_store **out, struct fed_diag *diag);
 void fed_sqlite_store_close(struct fed_sqlite_store *sqlite);
 struct fed_store *fed_sqlite_store_port(struct fed_sqlite_store *sqlite);
-/* Full check of the file and of the store's own invariants. FED_ERR_CORRUPT with the first finding. */
-FED_MUST_USE enum fed_err fed_sqlite_store_verify(struct fed_sqlite_store *sqlite, struct fed_diag *diag);
+/* Full check of the file and of the store's own invariants. FED_ERR_CORRUPT with the first finding.
+ */
+FED_MUST_USE enum fed_err fed_sqlite_store_verify(
+    struct fed_sqlite_store *sqlite, struct fed_diag *diag);
 /* Consistent copy while in use. FED_ERR_EXISTS when something is at path. */
 FED_MUST_USE enum fed_err fed_sqlite_store_backup(
     struct fed_sqlite_store *sqlite, const char *path, struct fed_diag *diag);

@@ -1,4 +1,5 @@
-/* yaml.h - YAML 1.1 as people and kubectl write it, to JSON text. Implementation: ports/kube (libyaml). */
+/* yaml.h - YAML 1.1 as people and kubectl write it, to JSON text. Implementation: ports/kube
+ * (libyaml). */
 #ifndef FEDLET_PORTS_YAML_H
 #define FEDLET_PORTS_YAML_H
 
@@ -8,9 +9,10 @@
 #define FED_YAML_NODES_MAX 200000u /* after expanding aliases */
 
 typedef bool fed_yaml_each(void *ctx, size_t index, struct fed_span json);
-/* Each document of the stream as compact JSON, in order; empty documents are skipped. JSON input is YAML. Core schema
- * with YAML 1.1 booleans (y, yes, on), merge keys, no custom tags. FED_ERR_INVALID with line and column; FED_ERR_LIMIT. */
-FED_MUST_USE enum fed_err fed_yaml_each_json(
-    struct fed_alloc *mem, struct fed_span text, fed_yaml_each *each, void *ctx, struct fed_diag *diag);
+/* Each document of the stream as compact JSON, in order; empty documents are skipped. JSON input is
+ * YAML. Core schema with YAML 1.1 booleans (y, yes, on), merge keys, no custom tags.
+ * FED_ERR_INVALID with line and column; FED_ERR_LIMIT. */
+FED_MUST_USE enum fed_err fed_yaml_each_json(struct fed_alloc *mem, struct fed_span text,
+    fed_yaml_each *each, void *ctx, struct fed_diag *diag);
 
 #endif

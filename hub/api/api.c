@@ -7,8 +7,8 @@
 /* ---- requests that are no resources ---- */
 static enum fed_err not_allowed(struct hub_request *r)
 {
-    return hub_fail(
-        r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+    return hub_fail(r, 405, "MethodNotAllowed",
+        "the server does not allow this method on the requested resource");
 }
 
 static bool is_read(const struct hub_request *r)
@@ -26,7 +26,8 @@ static enum fed_err handle_health(struct hub_request *r)
 static enum fed_err handle_version(struct hub_request *r)
 {
     static const char text[] =
-        "{\"major\":\"1\",\"minor\":\"" HUB_VERSION_MINOR "\",\"gitVersion\":\"" HUB_GIT_VERSION "\","
+        "{\"major\":\"1\",\"minor\":\"" HUB_VERSION_MINOR "\",\"gitVersion\":\"" HUB_GIT_VERSION
+        "\","
         "\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"\",\"goVersion\":\"\","
         "\"compiler\":\"\",\"platform\":\"linux/\",\"fedhubVersion\":\"" FEDLET_VERSION "\"}\n";
 
@@ -89,7 +90,8 @@ static enum fed_err route(struct hub_request *r)
 static enum fed_err find_kind(struct hub_request *r)
 {
     const struct hub_kind *kind = hub_kinds_find(r->api->kinds, r->path.group, r->path.resource);
-    const struct hub_kind_version *version = kind ? hub_kind_version_find(kind, r->path.version) : NULL;
+    const struct hub_kind_version *version =
+        kind ? hub_kind_version_find(kind, r->path.version) : NULL;
 
     if (!version)
         return handle_unknown(r);
@@ -162,7 +164,8 @@ static void request_free(struct hub_request *r)
 static void respond_no_memory(struct fed_http_exchange *exchange)
 {
     static const char body[] =
-        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":"
+        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+        "\"message\":"
         "\"the hub is out of memory\",\"reason\":\"ServiceUnavailable\",\"code\":503}\n";
     const struct fed_http_header headers[] = {
         {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")},
@@ -175,11 +178,13 @@ static void log_failure(struct hub_request *r)
 {
     if (r->failure.code >= 500 && r->failure.code != 504) /* 504: a client from before a restore */
         fed_log(r->api->options.log, FED_LOG_WARN,
-            "api: " FED_SPAN_FMT " " FED_SPAN_FMT " by %s answered %d: %s", FED_SPAN_ARG(r->http->method),
-            FED_SPAN_ARG(r->http->path), r->user.name, r->failure.code, r->failure.message);
+            "api: " FED_SPAN_FMT " " FED_SPAN_FMT " by %s answered %d: %s",
+            FED_SPAN_ARG(r->http->method), FED_SPAN_ARG(r->http->path), r->user.name,
+            r->failure.code, r->failure.message);
 }
 
-void hub_api_handle(void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request)
+void hub_api_handle(
+    void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request)
 {
     struct hub_api *api = ctx;
     struct hub_request *r = fed_alloc_zero(api->mem, sizeof *r);
@@ -214,7 +219,8 @@ void hub_api_closed(void *ctx, struct fed_http_exchange *exchange)
 }
 
 /* ---- the API ---- */
-enum fed_err hub_api_open(const struct hub_api_options *options, struct hub_api **out, struct fed_diag *diag)
+enum fed_err hub_api_open(
+    const struct hub_api_options *options, struct hub_api **out, struct fed_diag *diag)
 {
     struct hub_api *api = fed_alloc_zero(options->mem, sizeof *api);
     enum fed_err err;

@@ -1,7 +1,8 @@
-/* api.h - the hub's Kubernetes API: one HTTP handler over the table of kinds and the store of objects.
+/* api.h - the hub's Kubernetes API: one HTTP handler over the table of kinds and the store of
+ * objects.
  *
- * Source: Kubernetes API concepts (resource versions, watch, server-side apply, field validation) and API conventions
- * (Status, metadata). */
+ * Source: Kubernetes API concepts (resource versions, watch, server-side apply, field validation)
+ * and API conventions (Status, metadata). */
 #ifndef FEDLET_HUB_API_API_H
 #define FEDLET_HUB_API_API_H
 
@@ -28,17 +29,20 @@ FED_MUST_USE enum fed_err hub_api_open(
     const struct hub_api_options *options, struct hub_api **out, struct fed_diag *diag);
 /* Ends open watches, in order. */
 void hub_api_close(struct hub_api *api);
-/* Ends open watches, so that a server that shuts down need not wait for them. Later ones are refused with 503. */
+/* Ends open watches, so that a server that shuts down need not wait for them. Later ones are
+ * refused with 503. */
 void hub_api_stop(struct hub_api *api);
 
 /* fed_http_handler and fed_http_closed; ctx is the API. */
-void hub_api_handle(void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request);
+void hub_api_handle(
+    void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request);
 void hub_api_closed(void *ctx, struct fed_http_exchange *exchange);
 
 /* Puts the built-in kinds into the table. FED_ERR_INVALID with diag. */
 FED_MUST_USE enum fed_err hub_api_builtin_kinds(
     struct fed_alloc *mem, struct hub_kinds *kinds, struct fed_diag *diag);
-/* First start: the namespaces and FederatedTypeConfigs that the hub begins with, when their store is new. */
+/* First start: the namespaces and FederatedTypeConfigs that the hub begins with, when their store
+ * is new. */
 FED_MUST_USE enum fed_err hub_api_seed(struct hub_api *api, struct fed_diag *diag);
 
 #endif

@@ -39,7 +39,7 @@ bool hub_user_is_admin(const struct hub_user *user)
 {
     /* An agent's certificate is an agent's, whatever else stands in it. */
     return !in_group(user, "fedlet:agents") &&
-        (in_group(user, "system:masters") || in_group(user, "fedlet:admins"));
+           (in_group(user, "system:masters") || in_group(user, "fedlet:admins"));
 }
 
 static bool is_open_path(struct fed_span path)
@@ -71,7 +71,8 @@ bool hub_api_authorize(
         return true;
     if (is_self_review(access))
         return !user->anonymous && !in_group(user, "fedlet:agents");
-    return access->resource.len == 0 && is_open_path(access->path) && strcmp(access->verb, "get") == 0;
+    return access->resource.len == 0 && is_open_path(access->path) &&
+           strcmp(access->verb, "get") == 0;
 }
 
 static const char *resource_verb(const struct hub_request *r)
@@ -109,16 +110,18 @@ static enum fed_err refuse(struct hub_request *r, const struct hub_access *acces
             r->user.name, access->verb, FED_SPAN_ARG(access->path));
     else
         hub_fail(r, 403, "Forbidden",
-            FED_SPAN_FMT "%s" FED_SPAN_FMT " is forbidden: User \"%s\" cannot %s resource \"" FED_SPAN_FMT
-            "\" in API group \"" FED_SPAN_FMT "\"%s" FED_SPAN_FMT "%s",
-            FED_SPAN_ARG(access->resource), access->group.len ? "." : "", FED_SPAN_ARG(access->group),
-            r->user.name, access->verb, FED_SPAN_ARG(access->resource), FED_SPAN_ARG(access->group),
-            access->ns.len ? " in the namespace \"" : "", FED_SPAN_ARG(access->ns),
-            access->ns.len ? "\"" : " at the cluster scope");
+            FED_SPAN_FMT "%s" FED_SPAN_FMT
+                         " is forbidden: User \"%s\" cannot %s resource \"" FED_SPAN_FMT
+                         "\" in API group \"" FED_SPAN_FMT "\"%s" FED_SPAN_FMT "%s",
+            FED_SPAN_ARG(access->resource), access->group.len ? "." : "",
+            FED_SPAN_ARG(access->group), r->user.name, access->verb, FED_SPAN_ARG(access->resource),
+            FED_SPAN_ARG(access->group), access->ns.len ? " in the namespace \"" : "",
+            FED_SPAN_ARG(access->ns), access->ns.len ? "\"" : " at the cluster scope");
     return FED_ERR_FORBIDDEN;
 }
 
-/* Acting as somebody else: for those who may do all anyway, and then with that user's rights alone. */
+/* Acting as somebody else: for those who may do all anyway, and then with that user's rights alone.
+ */
 static enum fed_err impersonate(struct hub_request *r)
 {
     struct fed_span name = hub_request_header(r, "impersonate-user");

@@ -1,4 +1,5 @@
-/* builtin.c - the built-in kinds, and what core kinds do by themselves: namespaces have a phase, secrets take text. */
+/* builtin.c - the built-in kinds, and what core kinds do by themselves: namespaces have a phase,
+ * secrets take text. */
 #include "hub/api/builtin.h"
 #include "hub/api/internal.h"
 
@@ -40,11 +41,11 @@ static enum fed_err namespace_admit(void *ctx, struct hub_admission *a, struct f
 
     (void)ctx;
     if (a->operation == HUB_DELETE)
-        return is_permanent(name)
-            ? fed_diag_set(diag, FED_ERR_FORBIDDEN,
-                  "namespaces \"" FED_SPAN_FMT "\" is forbidden: this namespace may not be deleted",
-                  FED_SPAN_ARG(name))
-            : FED_OK;
+        return is_permanent(name) ? fed_diag_set(diag, FED_ERR_FORBIDDEN,
+                                        "namespaces \"" FED_SPAN_FMT
+                                        "\" is forbidden: this namespace may not be deleted",
+                                        FED_SPAN_ARG(name))
+                                  : FED_OK;
     if (a->operation == HUB_CREATE)
         err = namespace_new(a);
     else if (fed_json_find(a->before, "spec.finalizers"))
@@ -57,8 +58,8 @@ static enum fed_err namespace_admit(void *ctx, struct hub_admission *a, struct f
 }
 
 /* ---- Secret ---- */
-static enum fed_err secret_text(struct hub_admission *a, struct fed_json *data, struct fed_span key,
-    struct fed_span text)
+static enum fed_err secret_text(
+    struct hub_admission *a, struct fed_json *data, struct fed_span key, struct fed_span text)
 {
     struct fed_buf encoded;
     enum fed_err err;
@@ -97,8 +98,8 @@ static enum fed_err secret_admit(void *ctx, struct hub_admission *a, struct fed_
 }
 
 /* ---- all ---- */
-static enum fed_err put_builtin(
-    struct fed_alloc *mem, struct hub_kinds *kinds, const struct hub_builtin *builtin, struct fed_diag *diag)
+static enum fed_err put_builtin(struct fed_alloc *mem, struct hub_kinds *kinds,
+    const struct hub_builtin *builtin, struct fed_diag *diag)
 {
     struct hub_kind *kind = fed_alloc_zero(mem, sizeof *kind);
     struct fed_json_doc *doc = NULL;
@@ -116,7 +117,8 @@ static enum fed_err put_builtin(
     return err ? fed_diag_prefix(diag, err, "built-in %s", builtin->name) : FED_OK;
 }
 
-enum fed_err hub_api_builtin_kinds(struct fed_alloc *mem, struct hub_kinds *kinds, struct fed_diag *diag)
+enum fed_err hub_api_builtin_kinds(
+    struct fed_alloc *mem, struct hub_kinds *kinds, struct fed_diag *diag)
 {
     static const struct hub_kind_hooks namespace_hooks = {.admit = namespace_admit};
     static const struct hub_kind_hooks secret_hooks = {.admit = secret_admit};

@@ -38,8 +38,7 @@ static enum fed_err decode_yaml(struct hub_request *r, struct fed_json **out, st
 
 static bool is_json_type(struct fed_span type)
 {
-    return type.len == 0 || fed_span_is(type, "application/json") ||
-        fed_span_ends(type, "+json");
+    return type.len == 0 || fed_span_is(type, "application/json") || fed_span_ends(type, "+json");
 }
 
 enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
@@ -52,10 +51,12 @@ enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
         err = hub_protobuf_decode(r->doc, r->http->body, out, &diag);
     else if (is_json_type(type))
         err = fed_json_parse(r->doc, r->http->body, out, &diag);
-    else if (fed_span_is(type, "application/yaml") || fed_span_is(type, "application/apply-patch+yaml"))
+    else if (fed_span_is(type, "application/yaml") ||
+             fed_span_is(type, "application/apply-patch+yaml"))
         /* What kubectl sends under the YAML type is JSON: quicker, and stricter about numbers. */
-        err = fed_span_starts(r->http->body, "{") ? fed_json_parse(r->doc, r->http->body, out, &diag)
-                                                  : decode_yaml(r, out, &diag);
+        err = fed_span_starts(r->http->body, "{")
+                  ? fed_json_parse(r->doc, r->http->body, out, &diag)
+                  : decode_yaml(r, out, &diag);
     else
         return hub_fail(r, 415, "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: "

@@ -1,4 +1,5 @@
-/* discovery.c - /api, /apis, /apis/G, /apis/G/V in the old form, and the aggregated form of /api and /apis.
+/* discovery.c - /api, /apis, /apis/G, /apis/G/V in the old form, and the aggregated form of /api
+ * and /apis.
  *
  * All from the table of kinds, and from the few reviews that are no stored kinds. */
 #include "hub/api/internal.h"
@@ -23,7 +24,8 @@ static const struct review_kind reviews[] = {
 bool hub_review_is(const struct hub_path *path)
 {
     for (size_t i = 0; i < N_REVIEWS; i++)
-        if (fed_span_is(path->group, reviews[i].group) && fed_span_is(path->version, reviews[i].version) &&
+        if (fed_span_is(path->group, reviews[i].group) &&
+            fed_span_is(path->version, reviews[i].version) &&
             fed_span_is(path->resource, reviews[i].plural))
             return true;
     return false;
@@ -119,15 +121,18 @@ static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
 
 static void old_resource(struct fed_buf *out, const struct hub_kind *kind, bool first)
 {
-    fed_buf_printf(out, "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\"",
-        first ? "" : ",", kind->plural, kind->singular, kind->namespaced ? "true" : "false", kind->kind);
+    fed_buf_printf(out,
+        "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\"",
+        first ? "" : ",", kind->plural, kind->singular, kind->namespaced ? "true" : "false",
+        kind->kind);
     put_verbs(out, kind);
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
     fed_buf_put_text(out, "}");
     if (!kind->status_subresource)
         return;
-    fed_buf_printf(out, ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
+    fed_buf_printf(out,
+        ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
         kind->plural, kind->namespaced ? "true" : "false", kind->kind);
     put_texts(out, "verbs", verbs_status, 3);
     fed_buf_put_text(out, "}");
@@ -138,8 +143,8 @@ static enum fed_err old_resources(struct hub_request *r, struct fed_buf *out)
     size_t shown = 0;
 
     fed_buf_printf(out,
-        "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"" FED_SPAN_FMT "%s" FED_SPAN_FMT
-        "\",\"resources\":[",
+        "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"" FED_SPAN_FMT
+        "%s" FED_SPAN_FMT "\",\"resources\":[",
         FED_SPAN_ARG(r->path.group), r->path.group.len ? "/" : "", FED_SPAN_ARG(r->path.version));
     for (size_t i = 0; i < hub_kinds_count(r->api->kinds); i++) {
         const struct hub_kind *kind = hub_kinds_at(r->api->kinds, i);
@@ -151,7 +156,8 @@ static enum fed_err old_resources(struct hub_request *r, struct fed_buf *out)
         if (!fed_span_is(r->path.group, reviews[i].group) ||
             !fed_span_is(r->path.version, reviews[i].version))
             continue;
-        fed_buf_printf(out, "%s{\"name\":\"%s\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"%s\"",
+        fed_buf_printf(out,
+            "%s{\"name\":\"%s\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"%s\"",
             shown++ ? "," : "", reviews[i].plural, reviews[i].kind);
         put_texts(out, "verbs", verbs_create, 1);
         fed_buf_put_text(out, "}");
@@ -165,10 +171,10 @@ static void old_group(struct fed_buf *out, const struct group *group, bool alone
     fed_buf_printf(out, "{%s\"name\":\"%s\",\"versions\":[",
         alone ? "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\"," : "", group->name);
     for (size_t i = 0; i < group->n; i++)
-        fed_buf_printf(out, "%s{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", i ? "," : "", group->name,
-            group->versions[i], group->versions[i]);
-    fed_buf_printf(out, "],\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}", group->name,
-        group->versions[0], group->versions[0]);
+        fed_buf_printf(out, "%s{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}", i ? "," : "",
+            group->name, group->versions[i], group->versions[i]);
+    fed_buf_printf(out, "],\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}",
+        group->name, group->versions[0], group->versions[0]);
 }
 
 static void old_groups(struct fed_buf *out, const struct groups *groups)
@@ -189,8 +195,8 @@ static void old_groups(struct fed_buf *out, const struct groups *groups)
 /* ---- aggregated ---- */
 static void new_kind(struct fed_buf *out, const char *group, const char *version, const char *kind)
 {
-    fed_buf_printf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", group,
-        version, kind);
+    fed_buf_printf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}",
+        group, version, kind);
 }
 
 static void new_resource(struct fed_buf *out, const struct hub_kind *kind, const char *version)
@@ -211,7 +217,8 @@ static void new_resource(struct fed_buf *out, const struct hub_kind *kind, const
     fed_buf_put_text(out, "}");
 }
 
-static void new_version(struct fed_buf *out, const struct hub_kinds *kinds, const char *group, const char *version)
+static void new_version(
+    struct fed_buf *out, const struct hub_kinds *kinds, const char *group, const char *version)
 {
     bool first = true;
 
@@ -238,12 +245,14 @@ static void new_version(struct fed_buf *out, const struct hub_kinds *kinds, cons
     fed_buf_put_text(out, "]}");
 }
 
-static void new_groups(struct fed_buf *out, const struct groups *groups, const struct hub_kinds *kinds, bool core)
+static void new_groups(
+    struct fed_buf *out, const struct groups *groups, const struct hub_kinds *kinds, bool core)
 {
     bool first = true;
 
-    fed_buf_put_text(out, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
-                          "\"metadata\":{},\"items\":[");
+    fed_buf_put_text(out,
+        "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
+        "\"metadata\":{},\"items\":[");
     for (size_t i = 0; i < groups->n; i++) {
         const struct group *group = &groups->list[i];
 
@@ -294,16 +303,17 @@ enum fed_err hub_handle_discovery(struct hub_request *r)
 {
     struct fed_http_header headers[2] = {
         {FED_SPAN_LIT("vary"), FED_SPAN_LIT("Accept")}, {FED_SPAN_LIT("etag"), {0}}};
-    bool aggregated = r->accept.discovery_v2 &&
-        (r->path.endpoint == HUB_ENDPOINT_CORE || r->path.endpoint == HUB_ENDPOINT_GROUPS);
+    bool aggregated = r->accept.discovery_v2 && (r->path.endpoint == HUB_ENDPOINT_CORE ||
+                                                    r->path.endpoint == HUB_ENDPOINT_GROUPS);
     struct fed_buf out;
     char etag[48];
     enum fed_err err;
 
     if (!fed_span_is(r->http->method, "GET"))
-        return hub_fail(r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
-    snprintf(etag, sizeof etag, "\"%llx-%d\"", (unsigned long long)hub_kinds_generation(r->api->kinds),
-        (int)r->path.endpoint);
+        return hub_fail(r, 405, "MethodNotAllowed",
+            "the server does not allow this method on the requested resource");
+    snprintf(etag, sizeof etag, "\"%llx-%d\"",
+        (unsigned long long)hub_kinds_generation(r->api->kinds), (int)r->path.endpoint);
     headers[1].value = fed_span_text(etag);
     if (aggregated && fed_span_is(hub_request_header(r, "if-none-match"), etag))
         return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 2);

@@ -1,4 +1,5 @@
-/* events.c - see events.h. The object's name is OBJECT.HASH, the hash being over what makes two events the same. */
+/* events.c - see events.h. The object's name is OBJECT.HASH, the hash being over what makes two
+ * events the same. */
 #include "hub/api/events.h"
 
 #include "hub/api/internal.h"
@@ -26,7 +27,8 @@ static struct fed_span event_ns(const struct hub_event *event)
     return event->ns.len > 0 ? event->ns : FED_SPAN_LIT("default");
 }
 
-/* Name and uid, both of the digest (the uid with the version and variant bits of RFC 4122 section 5.5). */
+/* Name and uid, both of the digest (the uid with the version and variant bits of RFC 4122
+ * section 5.5). */
 static enum fed_err event_name(
     struct hub_events *events, const struct hub_event *event, char out[254], char uid[40])
 {
@@ -36,8 +38,9 @@ static enum fed_err event_name(
     enum fed_err err;
 
     fed_buf_init(&text, events->mem, 65536);
-    fed_buf_printf(&text, "%s\n%s\n" FED_SPAN_FMT "\n%d\n%s\n%s\n%s", event->api_version, event->kind,
-        FED_SPAN_ARG(event->uid), event->warning, event->reason, event->message, event->component);
+    fed_buf_printf(&text, "%s\n%s\n" FED_SPAN_FMT "\n%d\n%s\n%s\n%s", event->api_version,
+        event->kind, FED_SPAN_ARG(event->uid), event->warning, event->reason, event->message,
+        event->component);
     err = fed_buf_err(&text);
     if (!err)
         err = fed_digest_of(fed_buf_span(&text), &digest);
@@ -46,16 +49,16 @@ static enum fed_err event_name(
         return err;
     b = digest.bytes;
     snprintf(out, 254, "%.*s.%02x%02x%02x%02x%02x%02x%02x%02x",
-        (int)(event->name.len > 230 ? 230 : event->name.len), (const char *)event->name.at, b[0], b[1], b[2],
-        b[3], b[4], b[5], b[6], b[7]);
-    snprintf(uid, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[8], b[9],
-        b[10], b[11], b[12], b[13], (b[14] & 0x0f) | 0x50, b[15], (b[16] & 0x3f) | 0x80, b[17], b[18], b[19],
-        b[20], b[21], b[22], b[23]);
+        (int)(event->name.len > 230 ? 230 : event->name.len), (const char *)event->name.at, b[0],
+        b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
+    snprintf(uid, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[8],
+        b[9], b[10], b[11], b[12], b[13], (b[14] & 0x0f) | 0x50, b[15], (b[16] & 0x3f) | 0x80,
+        b[17], b[18], b[19], b[20], b[21], b[22], b[23]);
     return FED_OK;
 }
 
-static void put_event(struct fed_buf *out, const struct hub_event *event, const char *name, const char *uid,
-    const char *now, struct fed_span first, int64_t count)
+static void put_event(struct fed_buf *out, const struct hub_event *event, const char *name,
+    const char *uid, const char *now, struct fed_span first, int64_t count)
 {
     fed_buf_put_text(out, "{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":");
     hub_json_put_text(out, name);
@@ -85,7 +88,8 @@ static void put_event(struct fed_buf *out, const struct hub_event *event, const 
     hub_json_put(out, first);
     fed_buf_put_text(out, ",\"lastTimestamp\":");
     hub_json_put_text(out, now);
-    fed_buf_printf(out, ",\"count\":%lld,\"type\":\"%s\",\"eventTime\":null,\"reportingComponent\":",
+    fed_buf_printf(out,
+        ",\"count\":%lld,\"type\":\"%s\",\"eventTime\":null,\"reportingComponent\":",
         (long long)count, event->warning ? "Warning" : "Normal");
     hub_json_put_text(out, event->component);
     fed_buf_put_text(out, ",\"reportingInstance\":\"\"}");
@@ -153,9 +157,9 @@ void hub_events_record(struct hub_events *events, const struct hub_event *event)
     enum fed_err err = record(events, event);
 
     if (err)
-        fed_log(events->log, FED_LOG_WARN, "events: %s of %s " FED_SPAN_FMT "/" FED_SPAN_FMT " not recorded: %s",
-            event->reason, event->kind, FED_SPAN_ARG(event->ns), FED_SPAN_ARG(event->name),
-            fed_err_text(err));
+        fed_log(events->log, FED_LOG_WARN,
+            "events: %s of %s " FED_SPAN_FMT "/" FED_SPAN_FMT " not recorded: %s", event->reason,
+            event->kind, FED_SPAN_ARG(event->ns), FED_SPAN_ARG(event->name), fed_err_text(err));
 }
 
 /* ---- expiry ---- */
@@ -197,8 +201,10 @@ static bool expire_each(void *ctx, const struct hub_object *object)
 
     expired->seen++;
     if (is_old(expired, object->bytes) &&
-        !fed_span_to_cstr(object->ref.ns, expired->list[expired->n].ns, sizeof expired->list[0].ns) &&
-        !fed_span_to_cstr(object->ref.name, expired->list[expired->n].name, sizeof expired->list[0].name))
+        !fed_span_to_cstr(
+            object->ref.ns, expired->list[expired->n].ns, sizeof expired->list[0].ns) &&
+        !fed_span_to_cstr(
+            object->ref.name, expired->list[expired->n].name, sizeof expired->list[0].name))
         expired->n++;
     return expired->n < BATCH;
 }

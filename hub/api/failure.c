@@ -1,4 +1,5 @@
-/* failure.c - metav1.Status documents for what went wrong: code, reason, a sentence, and causes field by field. */
+/* failure.c - metav1.Status documents for what went wrong: code, reason, a sentence, and causes
+ * field by field. */
 #include "hub/api/internal.h"
 
 #include <stdarg.h>
@@ -30,7 +31,8 @@ struct hub_causes *hub_causes_new(struct hub_request *r)
     return fed_alloc_zero(r->mem, sizeof(struct hub_causes));
 }
 
-void hub_causes_add(struct hub_causes *causes, const char *reason, const char *field, const char *format, ...)
+void hub_causes_add(
+    struct hub_causes *causes, const char *reason, const char *field, const char *format, ...)
 {
     struct hub_cause *cause;
     va_list args;
@@ -54,7 +56,8 @@ static void causes_message(struct hub_request *r, const struct hub_causes *cause
     struct fed_buf text;
 
     fed_buf_init(&text, r->mem, 65536);
-    fed_buf_printf(&text, "%s%s%s \"" FED_SPAN_FMT "\" is invalid: ", r->kind ? r->kind->kind : "request",
+    fed_buf_printf(&text,
+        "%s%s%s \"" FED_SPAN_FMT "\" is invalid: ", r->kind ? r->kind->kind : "request",
         r->kind && r->kind->group[0] ? "." : "", r->kind ? r->kind->group : "",
         FED_SPAN_ARG(r->path.name));
     if (causes->n > 1)
@@ -124,14 +127,15 @@ enum fed_err hub_fail_err(struct hub_request *r, enum fed_err err, const struct 
         if (error_codes[i].err == err)
             found = &error_codes[i];
     if (err == FED_ERR_EXISTS && r->kind) {
-        hub_fail(r, 409, "AlreadyExists", "%s \"" FED_SPAN_FMT "\" already exists", r->kind->resource,
-            FED_SPAN_ARG(r->path.name));
+        hub_fail(r, 409, "AlreadyExists", "%s \"" FED_SPAN_FMT "\" already exists",
+            r->kind->resource, FED_SPAN_ARG(r->path.name));
         return err;
     }
     if (err == FED_ERR_CONFLICT && r->kind) {
         hub_fail(r, 409, "Conflict",
             "Operation cannot be fulfilled on %s \"" FED_SPAN_FMT
-            "\": the object has been modified; please apply your changes to the latest version and try again",
+            "\": the object has been modified; please apply your changes to the latest version and "
+            "try again",
             r->kind->resource, FED_SPAN_ARG(r->path.name));
         return err;
     }
@@ -186,7 +190,8 @@ static void put_details(const struct hub_request *r, struct fed_buf *out)
         put_causes(out, failure->causes);
     }
     if (failure->retry_after_s > 0) {
-        fed_buf_printf(out, "%s\"retryAfterSeconds\":%u", first ? "{" : ",", failure->retry_after_s);
+        fed_buf_printf(
+            out, "%s\"retryAfterSeconds\":%u", first ? "{" : ",", failure->retry_after_s);
         first = false;
     }
     fed_buf_put_text(out, first ? "{}" : "}");
@@ -194,8 +199,8 @@ static void put_details(const struct hub_request *r, struct fed_buf *out)
 
 void hub_failure_put(const struct hub_request *r, struct fed_buf *out)
 {
-    fed_buf_put_text(out,
-        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
+    fed_buf_put_text(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
+                          "\"Failure\",\"message\":");
     hub_json_put_text(out, r->failure.message);
     fed_buf_put_text(out, ",\"reason\":");
     hub_json_put_text(out, r->failure.reason);

@@ -60,34 +60,47 @@ static const struct known_type {
 static const char schema_head[] =
     "{\"type\":\"object\",\"required\":[\"spec\"],\"properties\":{"
     "\"spec\":{\"type\":\"object\",\"properties\":{"
-    "\"template\":{\"type\":\"object\",\"description\":\"The object as it is in each cluster, before "
+    "\"template\":{\"type\":\"object\",\"description\":\"The object as it is in each cluster, "
+    "before "
     "overrides.\",\"x-kubernetes-preserve-unknown-fields\":true},"
-    "\"placement\":{\"type\":\"object\",\"description\":\"The clusters that have the object.\",\"properties\":{"
-    "\"clusters\":{\"type\":\"array\",\"nullable\":true,\"description\":\"Clusters by name. An empty list is "
-    "no cluster; an absent one leaves it to clusterSelector.\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],"
+    "\"placement\":{\"type\":\"object\",\"description\":\"The clusters that have the "
+    "object.\",\"properties\":{"
+    "\"clusters\":{\"type\":\"array\",\"nullable\":true,\"description\":\"Clusters by name. An "
+    "empty list is "
+    "no cluster; an absent one leaves it to "
+    "clusterSelector.\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],"
     "\"properties\":{\"name\":{\"type\":\"string\"}}}},"
-    "\"clusterSelector\":{\"type\":\"object\",\"description\":\"Clusters by label.\",\"properties\":{"
+    "\"clusterSelector\":{\"type\":\"object\",\"description\":\"Clusters by "
+    "label.\",\"properties\":{"
     "\"matchLabels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
-    "\"matchExpressions\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"key\",\"operator\"],"
+    "\"matchExpressions\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"key\","
+    "\"operator\"],"
     "\"properties\":{\"key\":{\"type\":\"string\"},\"operator\":{\"type\":\"string\"},"
     "\"values\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}}}}}},"
-    "\"overrides\":{\"type\":\"array\",\"description\":\"What is different in single clusters.\",\"items\":{"
+    "\"overrides\":{\"type\":\"array\",\"description\":\"What is different in single "
+    "clusters.\",\"items\":{"
     "\"type\":\"object\",\"properties\":{\"clusterName\":{\"type\":\"string\"},"
-    "\"clusterOverrides\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"path\"],"
+    "\"clusterOverrides\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":["
+    "\"path\"],"
     "\"properties\":{\"op\":{\"type\":\"string\",\"pattern\":\"^(add|remove|replace)?$\"},"
-    "\"path\":{\"type\":\"string\"},\"value\":{\"x-kubernetes-preserve-unknown-fields\":true}}}}}}}";
-static const char schema_replicas[] =
-    ",\"retainReplicas\":{\"type\":\"boolean\",\"description\":\"Leave spec.replicas to the clusters.\"}";
+    "\"path\":{\"type\":\"string\"},\"value\":{\"x-kubernetes-preserve-unknown-fields\":true}}}}}}"
+    "}";
+static const char schema_replicas[] = ",\"retainReplicas\":{\"type\":\"boolean\",\"description\":"
+                                      "\"Leave spec.replicas to the clusters.\"}";
 static const char schema_tail[] =
     "}},\"status\":{\"type\":\"object\",\"properties\":{"
     "\"observedGeneration\":{\"type\":\"integer\",\"format\":\"int64\"},"
-    "\"conditions\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"type\",\"status\"],"
+    "\"conditions\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"type\","
+    "\"status\"],"
     "\"properties\":{\"type\":{\"type\":\"string\"},\"status\":{\"type\":\"string\"},"
-    "\"reason\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},\"lastUpdateTime\":{\"type\":\"string\",\"format\":\"date-time\"},"
+    "\"reason\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},\"lastUpdateTime\":{"
+    "\"type\":\"string\",\"format\":\"date-time\"},"
     "\"lastTransitionTime\":{\"type\":\"string\",\"format\":\"date-time\"}}}},"
-    "\"clusters\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{"
+    "\"clusters\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],"
+    "\"properties\":{"
     "\"name\":{\"type\":\"string\",\"description\":\"The cluster.\"},"
-    "\"status\":{\"type\":\"string\",\"description\":\"Empty when the cluster holds what it should, "
+    "\"status\":{\"type\":\"string\",\"description\":\"Empty when the cluster holds what it "
+    "should, "
     "else a word for what is wrong or still to come.\"},"
     "\"message\":{\"type\":\"string\",\"description\":\"The reason in the words of the cluster.\"},"
     "\"health\":{\"type\":\"string\",\"description\":\"Healthy, Progressing or Unhealthy, "
@@ -100,8 +113,8 @@ static const struct known_type *known_type(const struct fed_json *target)
     struct fed_span plural = fed_json_string(fed_json_get(target, "pluralName"));
     char name[330];
 
-    snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT, FED_SPAN_ARG(plural), group.len ? "." : "",
-        FED_SPAN_ARG(group));
+    snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT, FED_SPAN_ARG(plural),
+        group.len ? "." : "", FED_SPAN_ARG(group));
     for (size_t i = 0; i < sizeof known_types / sizeof *known_types; i++)
         if (strcmp(known_types[i].name, name) == 0)
             return &known_types[i];
@@ -112,8 +125,9 @@ static void put_version(struct fed_buf *out, struct fed_span name, bool storage,
 {
     fed_buf_put_text(out, "{\"name\":");
     hub_json_put(out, name);
-    fed_buf_printf(out, ",\"served\":true,\"storage\":%s,\"subresources\":{\"status\":{}},\"schema\":{"
-                        "\"openAPIV3Schema\":",
+    fed_buf_printf(out,
+        ",\"served\":true,\"storage\":%s,\"subresources\":{\"status\":{}},\"schema\":{"
+        "\"openAPIV3Schema\":",
         storage ? "true" : "false");
     fed_buf_put_text(out, schema_head);
     if (replicas)
@@ -178,7 +192,8 @@ static enum fed_err remember(
 {
     struct type_name *name = made_find(types, config);
 
-    if (name && (strcmp(name->plural, kind->plural) != 0 || strcmp(name->group, kind->group) != 0)) {
+    if (name &&
+        (strcmp(name->plural, kind->plural) != 0 || strcmp(name->group, kind->group) != 0)) {
         forget(types, config);
         name = NULL;
     }
@@ -225,7 +240,8 @@ static enum fed_err make_kind(struct hub_federated_types *types, struct fed_json
     return err;
 }
 
-static void consider(struct hub_federated_types *types, const struct hub_object_ref *ref, struct fed_span bytes)
+static void consider(
+    struct hub_federated_types *types, const struct hub_object_ref *ref, struct fed_span bytes)
 {
     struct fed_json_doc *doc;
     struct fed_json *config;
@@ -243,8 +259,8 @@ static void consider(struct hub_federated_types *types, const struct hub_object_
     }
     if (err)
         fed_log(types->log, FED_LOG_ERROR,
-            "api: FederatedTypeConfig " FED_SPAN_FMT ": %s; its type is not served", FED_SPAN_ARG(ref->name),
-            diag.text[0] ? diag.text : fed_err_text(err));
+            "api: FederatedTypeConfig " FED_SPAN_FMT ": %s; its type is not served",
+            FED_SPAN_ARG(ref->name), diag.text[0] ? diag.text : fed_err_text(err));
 }
 
 static void changed(void *ctx, const struct hub_change *change)
@@ -282,13 +298,14 @@ static void pluralize(struct fed_span kind, char out[64])
     if (last == 'y')
         snprintf(out + n - 1, 64 - n + 1, "ies");
     else if (last == 's' || last == 'x' || last == 'z' || last == 'o' ||
-        (last == 'h' && (before == 'c' || before == 's')))
+             (last == 'h' && (before == 'c' || before == 's')))
         snprintf(out + n, 64 - n, "es");
     else
         snprintf(out + n, 64 - n, "s");
 }
 
-static enum fed_err default_plural(struct fed_json_doc *doc, struct fed_json *type, struct fed_span plural)
+static enum fed_err default_plural(
+    struct fed_json_doc *doc, struct fed_json *type, struct fed_span plural)
 {
     if (!type || fed_json_string(fed_json_get(type, "pluralName")).len > 0)
         return FED_OK;
@@ -315,7 +332,8 @@ static enum fed_err default_config(struct hub_admission *a, struct fed_json *spe
     return err;
 }
 
-static enum fed_err refuse(struct hub_admission *a, struct fed_diag *diag, const char *field, const char *why)
+static enum fed_err refuse(
+    struct hub_admission *a, struct fed_diag *diag, const char *field, const char *why)
 {
     snprintf(a->field, sizeof a->field, "%s", field);
     return fed_diag_set(diag, FED_ERR_INVALID, "%s", why);
@@ -334,18 +352,19 @@ static enum fed_err check_config(struct hub_federated_types *types, struct hub_a
     char name[400];
 
     snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT,
-        FED_SPAN_ARG(fed_json_string(fed_json_get(target, "pluralName"))), target_group.len ? "." : "",
-        FED_SPAN_ARG(target_group));
+        FED_SPAN_ARG(fed_json_string(fed_json_get(target, "pluralName"))),
+        target_group.len ? "." : "", FED_SPAN_ARG(target_group));
     if (!fed_span_is(config, name))
         return refuse(a, diag, "metadata.name",
             "Invalid value: must be the target type's plural name and group: PLURAL[.GROUP]");
     if (fed_span_find(group, '.') == group.len)
-        return refuse(
-            a, diag, "spec.federatedType.group", "Invalid value: should be a domain with at least one dot");
+        return refuse(a, diag, "spec.federatedType.group",
+            "Invalid value: should be a domain with at least one dot");
     kind = hub_kinds_find(types->kinds, group, plural);
-    if (kind && (!made_find(types, config) || !fed_span_is(plural, made_find(types, config)->plural)))
-        return refuse(
-            a, diag, "spec.federatedType.pluralName", "Invalid value: another kind has this name already");
+    if (kind &&
+        (!made_find(types, config) || !fed_span_is(plural, made_find(types, config)->plural)))
+        return refuse(a, diag, "spec.federatedType.pluralName",
+            "Invalid value: another kind has this name already");
     return FED_OK;
 }
 
@@ -360,9 +379,10 @@ static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_
     return err ? err : check_config(ctx, a, spec, diag);
 }
 
-/* KubeFed's status: a propagation controller runs for an enabled type once namespaces are a type. */
-static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
-    struct fed_json *object, uint64_t *revision)
+/* KubeFed's status: a propagation controller runs for an enabled type once namespaces are a type.
+ */
+static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision)
 {
     struct hub_federated_types *types = ctx;
     struct fed_json *status = fed_json_ensure_object(doc, object, "status");
@@ -386,9 +406,9 @@ static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref, 
 }
 
 /* ---- open ---- */
-enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log, struct hub_objects *objects,
-    struct hub_kinds *kinds, const struct hub_kind_hooks *hooks, struct hub_federated_types **out,
-    struct fed_diag *diag)
+enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log,
+    struct hub_objects *objects, struct hub_kinds *kinds, const struct hub_kind_hooks *hooks,
+    struct hub_federated_types **out, struct fed_diag *diag)
 {
     struct hub_federated_types *types = fed_alloc_zero(mem, sizeof *types);
     struct hub_kind_hooks own = {.ctx = types, .admit = config_admit, .compose = config_compose};
@@ -407,8 +427,8 @@ enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log
         err = hub_objects_subscribe(
             objects, FED_SPAN_LIT(RESOURCE), changed, types, &types->subscription);
     if (!err)
-        err = hub_objects_list(objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL,
-            consider_stored, types);
+        err = hub_objects_list(
+            objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, consider_stored, types);
     if (err) {
         hub_federated_types_close(types);
         return fed_diag_prefix(diag, err, "federated types");

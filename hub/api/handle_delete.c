@@ -1,4 +1,5 @@
-/* handle_delete.c - DELETE of one object and of a collection: preconditions, finalizers, dry run. */
+/* handle_delete.c - DELETE of one object and of a collection: preconditions, finalizers, dry run.
+ */
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
@@ -13,14 +14,15 @@ static bool is_namespace(const struct hub_kind *kind)
     return kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0;
 }
 
-static enum fed_err check_preconditions(struct hub_request *r, const struct hub_delete_options *options,
-    const struct fed_json *live, uint64_t revision)
+static enum fed_err check_preconditions(struct hub_request *r,
+    const struct hub_delete_options *options, const struct fed_json *live, uint64_t revision)
 {
     uint64_t wanted;
 
     if (options->uid.len > 0 && !fed_span_eq(options->uid, hub_meta(live, "uid")))
         return hub_fail(r, 409, "Conflict",
-            "Precondition failed: UID in precondition: " FED_SPAN_FMT ", UID in object meta: " FED_SPAN_FMT,
+            "Precondition failed: UID in precondition: " FED_SPAN_FMT
+            ", UID in object meta: " FED_SPAN_FMT,
             FED_SPAN_ARG(options->uid), FED_SPAN_ARG(hub_meta(live, "uid")));
     if (options->resource_version.len > 0 &&
         (fed_span_to_u64(options->resource_version, &wanted) || wanted < revision))
@@ -32,7 +34,8 @@ static enum fed_err check_preconditions(struct hub_request *r, const struct hub_
 }
 
 /* The object stays until its finalizers are gone: says since when it is to go. */
-static enum fed_err mark(struct hub_request *r, const struct hub_kind *kind, struct fed_json *object)
+static enum fed_err mark(
+    struct hub_request *r, const struct hub_kind *kind, struct fed_json *object)
 {
     struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
     int64_t generation = fed_json_int(fed_json_get(metadata, "generation"), 0);
@@ -52,7 +55,8 @@ static enum fed_err mark(struct hub_request *r, const struct hub_kind *kind, str
 }
 
 static enum fed_err commit_delete(struct hub_request *r, const struct hub_object_ref *ref,
-    const struct hub_admission *admission, struct fed_json *left, uint64_t expected, uint64_t *revision)
+    const struct hub_admission *admission, struct fed_json *left, uint64_t expected,
+    uint64_t *revision)
 {
     struct hub_object_write write = {.ref = *ref, .expected = expected, .remove = left == NULL};
     struct fed_diag diag = {{0}};
@@ -70,8 +74,8 @@ static enum fed_err commit_delete(struct hub_request *r, const struct hub_object
 }
 
 enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kind,
-    const struct hub_object_ref *ref, const struct hub_delete_options *options, struct fed_json **live,
-    struct fed_json **left)
+    const struct hub_object_ref *ref, const struct hub_delete_options *options,
+    struct fed_json **live, struct fed_json **left)
 {
     struct hub_admission admission = {.operation = HUB_DELETE, .dry_run = options->dry_run};
     uint64_t revision;
@@ -122,7 +126,8 @@ static enum fed_err parse_options(struct hub_request *r, struct hub_delete_optio
     return FED_OK;
 }
 
-static enum fed_err show_left(struct hub_request *r, const struct hub_object_ref *ref, struct fed_json *left)
+static enum fed_err show_left(
+    struct hub_request *r, const struct hub_object_ref *ref, struct fed_json *left)
 {
     struct hub_view view = {r->api, r->kind, r->version};
     uint64_t revision = hub_objects_revision(r->api->objects);
@@ -153,7 +158,8 @@ enum fed_err hub_handle_delete(struct hub_request *r)
         return hub_fail_not_found(r);
     if (err)
         return hub_fail_err(r, err, NULL);
-    return left ? show_left(r, &ref, left) : hub_respond_deleted(r, ref.name, hub_meta(live, "uid"));
+    return left ? show_left(r, &ref, left)
+                : hub_respond_deleted(r, ref.name, hub_meta(live, "uid"));
 }
 
 /* ---- a collection ---- */
@@ -196,8 +202,7 @@ static enum fed_err delete_batch(struct collection *c, const struct hub_delete_o
     for (size_t i = 0; i < c->n; i++) {
         struct fed_json *live;
         struct fed_json *left;
-        enum fed_err err =
-            hub_delete_object(c->r, c->r->kind, &c->batch[i], options, &live, &left);
+        enum fed_err err = hub_delete_object(c->r, c->r->kind, &c->batch[i], options, &live, &left);
 
         if (err && err != FED_ERR_NOT_FOUND)
             return hub_fail_err(c->r, err, NULL);
@@ -205,7 +210,8 @@ static enum fed_err delete_batch(struct collection *c, const struct hub_delete_o
     return FED_OK;
 }
 
-static enum fed_err delete_all(struct hub_request *r, struct collection *c, struct hub_delete_options *options)
+static enum fed_err delete_all(
+    struct hub_request *r, struct collection *c, struct hub_delete_options *options)
 {
     struct hub_object_ref last;
     enum fed_err err;

@@ -1,7 +1,7 @@
 /* handle_list.c - lists: selected, in pages, as objects, a table or metadata alone.
  *
- * A page goes on from the present state behind the last key; its resourceVersion is the first page's, so a watch from
- * there repeats whatever changed while the pages were read. */
+ * A page goes on from the present state behind the last key; its resourceVersion is the first
+ * page's, so a watch from there repeats whatever changed while the pages were read. */
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
@@ -25,7 +25,8 @@ struct lister {
     struct fed_diag diag;
 };
 
-static enum fed_err put_partial(struct fed_buf *out, struct fed_json_doc *doc, const struct fed_json *object)
+static enum fed_err put_partial(
+    struct fed_buf *out, struct fed_json_doc *doc, const struct fed_json *object)
 {
     struct fed_json *partial = hub_object_partial(doc, object);
 
@@ -80,7 +81,8 @@ static bool lister_each(void *ctx, const struct hub_object *object)
 }
 
 /* base64url of REVISION/NAMESPACE/NAME. */
-static enum fed_err continue_parse(struct hub_request *r, uint64_t *revision, struct hub_object_ref *after)
+static enum fed_err continue_parse(
+    struct hub_request *r, uint64_t *revision, struct hub_object_ref *after)
 {
     struct fed_buf text;
     struct fed_span rest;
@@ -123,7 +125,8 @@ static void put_head(struct lister *l)
     }
     hub_api_version(l->view.kind, l->view.version, api_version);
     fed_buf_printf(l->out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"items\":[",
-        l->r->accept.form == HUB_FORM_PARTIAL ? "PartialObjectMetadataList" : l->view.kind->list_kind,
+        l->r->accept.form == HUB_FORM_PARTIAL ? "PartialObjectMetadataList"
+                                              : l->view.kind->list_kind,
         l->r->accept.form == HUB_FORM_PARTIAL ? "meta.k8s.io/v1" : api_version);
 }
 
@@ -163,7 +166,8 @@ static enum fed_err lister_open(struct lister *l, struct hub_request *r)
     if (err)
         return err;
     err = fed_selector_parse(r->mem, r->query.label_selector, &l->labels, &diag);
-    return err ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text) : FED_OK;
+    return err ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
+               : FED_OK;
 }
 
 static enum fed_err lister_run(struct lister *l)

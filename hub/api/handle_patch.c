@@ -20,12 +20,14 @@ static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
         *out = PATCH_JSON;
     else if (fed_span_is(type, "application/apply-patch+yaml"))
         *out = PATCH_APPLY;
-    else if (fed_span_is(type, "application/strategic-merge-patch+json") && r->kind->strategic_patches)
+    else if (fed_span_is(type, "application/strategic-merge-patch+json") &&
+             r->kind->strategic_patches)
         *out = PATCH_STRATEGIC;
     else
         return hub_fail(r, 415, "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: "
-            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml%s",
+            "application/json-patch+json, application/merge-patch+json, "
+            "application/apply-patch+yaml%s",
             r->kind->strategic_patches ? ", application/strategic-merge-patch+json" : "");
     return FED_OK;
 }
@@ -49,14 +51,14 @@ static enum fed_err base_of(struct hub_request *r, const struct hub_write *w, st
         r->doc, fed_json_ensure_object(r->doc, base, "metadata"), "resourceVersion", text);
 }
 
-static enum fed_err patch_failed(struct hub_request *r, enum patch_type type, enum fed_err err,
-    const struct fed_diag *diag)
+static enum fed_err patch_failed(
+    struct hub_request *r, enum patch_type type, enum fed_err err, const struct fed_diag *diag)
 {
     if (err == FED_ERR_NOMEM)
         return err;
     if (type == PATCH_JSON)
-        return hub_fail(r, 422, "Invalid", "the server rejected our request due to an error in our request: %s",
-            diag->text);
+        return hub_fail(r, 422, "Invalid",
+            "the server rejected our request due to an error in our request: %s", diag->text);
     return hub_fail(r, 400, "BadRequest", "the patch cannot be applied: %s", diag->text);
 }
 
@@ -84,7 +86,8 @@ static enum fed_err patch_once(
     return err ? err : hub_write_update(r, w);
 }
 
-static enum fed_err patch_plain(struct hub_request *r, enum patch_type type, const struct fed_json *patch)
+static enum fed_err patch_plain(
+    struct hub_request *r, enum patch_type type, const struct fed_json *patch)
 {
     enum fed_err err = FED_ERR_CONFLICT;
 
@@ -110,7 +113,7 @@ static enum fed_err apply_shape(struct hub_request *r, struct fed_json *config)
     fed_json_iter_init(&it, config);
     while (fed_json_iter_next(&it)) {
         bool head = fed_span_is(it.key, "apiVersion") || fed_span_is(it.key, "kind") ||
-            fed_span_is(it.key, "metadata");
+                    fed_span_is(it.key, "metadata");
 
         if (!head && fed_span_is(it.key, "status") != is_status(r))
             fed_json_iter_remove(&it);
@@ -133,7 +136,8 @@ static enum fed_err apply_conflict(struct hub_request *r, struct hub_causes *cau
     return FED_ERR_INVALID;
 }
 
-static enum fed_err apply_merge(struct hub_request *r, const struct fed_json *config, struct hub_write *w)
+static enum fed_err apply_merge(
+    struct hub_request *r, const struct fed_json *config, struct hub_write *w)
 {
     struct hub_causes *causes = hub_causes_new(r);
     char api_version[330];
@@ -193,7 +197,8 @@ static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
 
     if (r->query.field_manager.len == 0)
         return hub_fail(r, 422, "Invalid",
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for "
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required "
+            "for "
             "apply patch");
     if (fed_json_get(config, "kind") == NULL || fed_json_get(config, "apiVersion") == NULL)
         return hub_fail(r, 400, "BadRequest", "an applied configuration needs apiVersion and kind");

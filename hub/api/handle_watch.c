@@ -1,7 +1,8 @@
 /* handle_watch.c - watches: one list of them, fed by one subscription to the store.
  *
- * An event is made for each watcher from the change's bytes, composed and converted as a get would show it. Touches
- * (composed status) are sent at most once a second and object: at once when quiet, then gathered. */
+ * An event is made for each watcher from the change's bytes, composed and converted as a get would
+ * show it. Touches (composed status) are sent at most once a second and object: at once when quiet,
+ * then gathered. */
 #include "hub/api/internal.h"
 
 #include <stdio.h>
@@ -73,8 +74,8 @@ static void put_event(struct hub_watch *w, const struct hub_view *view, struct f
     if (w->form == HUB_FORM_TABLE) {
         hub_table_begin(out, view, !w->columns_sent);
         w->columns_sent = true;
-        hub_table_row(out, view, event->object, w->include_object,
-            fed_loop_unix_s(view->api->options.loop));
+        hub_table_row(
+            out, view, event->object, w->include_object, fed_loop_unix_s(view->api->options.loop));
         hub_table_end(out, event->revision, (struct fed_span){0});
     } else if (w->form == HUB_FORM_PARTIAL) {
         partial = hub_object_partial(doc, event->object);
@@ -119,7 +120,7 @@ static void watch_send(struct hub_watch *w, struct fed_buf *line)
 static bool watch_matches(const struct hub_watch *w, const struct fed_json *object)
 {
     return fed_selector_match(w->labels, fed_json_find(object, "metadata.labels")) &&
-        hub_field_selector_match(&w->fields, object);
+           hub_field_selector_match(&w->fields, object);
 }
 
 static bool watch_view(const struct hub_watch *w, struct hub_view *view)
@@ -218,7 +219,7 @@ static void watch_change(struct hub_watch *w, const struct hub_change *change)
 static bool watch_wants(const struct hub_watch *w, const struct hub_object_ref *ref)
 {
     return w->exchange && fed_span_is(ref->resource, w->resource) &&
-        (w->ns.len == 0 || fed_span_eq(w->ns, ref->ns));
+           (w->ns.len == 0 || fed_span_eq(w->ns, ref->ns));
 }
 
 /* ---- freeing ---- */
@@ -276,7 +277,7 @@ static void arm(struct hub_watches *watches)
 static bool same_ref(const struct hub_object_ref *a, const struct hub_object_ref *b)
 {
     return fed_span_eq(a->name, b->name) && fed_span_eq(a->ns, b->ns) &&
-        fed_span_eq(a->resource, b->resource);
+           fed_span_eq(a->resource, b->resource);
 }
 
 static struct touch *touch_new(struct fed_alloc *mem, const struct hub_object_ref *ref)
@@ -386,7 +387,8 @@ static void watch_bookmark(struct hub_watch *w, uint64_t revision, bool initial)
     fed_buf_put_text(&line, "{\"type\":\"BOOKMARK\",\"object\":");
     if (w->form == HUB_FORM_TABLE)
         fed_buf_printf(&line,
-            "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
+            "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
+            "v1\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
             "\"columnDefinitions\":null,\"rows\":[{\"cells\":[],\"object\":",
             (unsigned long long)revision);
     fed_buf_printf(&line,
@@ -465,7 +467,8 @@ static void resume_each(void *ctx, const struct hub_change *change)
         watch_change(start->w, change);
 }
 
-/* Objects whose composed part moved since: their stored bytes are older, so the history does not name them. */
+/* Objects whose composed part moved since: their stored bytes are older, so the history does not
+ * name them. */
 static bool resume_composed(void *ctx, const struct hub_object *object)
 {
     struct start *start = ctx;
@@ -510,7 +513,8 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     w->bookmarks = r->query.allow_bookmarks;
     w->bookmark_ms = fed_loop_now_ms(r->api->options.loop);
     if (r->query.timeout_s > 0)
-        w->deadline_ms = w->bookmark_ms + (r->query.timeout_s < 86400 ? r->query.timeout_s : 86400) * 1000;
+        w->deadline_ms =
+            w->bookmark_ms + (r->query.timeout_s < 86400 ? r->query.timeout_s : 86400) * 1000;
     if (!err)
         err = copy_span(w, r->path.resource, &w->plural);
     if (!err)

@@ -14,8 +14,8 @@ enum fed_err hub_check_duplicates(struct hub_request *r, const struct fed_json *
     fed_buf_printf(&text, "duplicate field \"%s\"", fed_buf_cstr(&path));
     if (r->query.field_validation == HUB_VALIDATE_STRICT)
         return hub_fail(r, 400, "BadRequest",
-            "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", r->kind->kind,
-            r->version->name, r->kind->kind, fed_buf_cstr(&text));
+            "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s",
+            r->kind->kind, r->version->name, r->kind->kind, fed_buf_cstr(&text));
     hub_request_warn(r, fed_buf_cstr(&text));
     return FED_OK;
 }
@@ -33,7 +33,8 @@ enum fed_err hub_handle_create(struct hub_request *r)
         return err;
     r->path.name = hub_meta(w.next, "name");
     if (hub_meta(w.next, "resourceVersion").len > 0)
-        return hub_fail(r, 400, "BadRequest", "resourceVersion should not be set on objects to be created");
+        return hub_fail(
+            r, 400, "BadRequest", "resourceVersion should not be set on objects to be created");
     if (r->path.name.len > 0) {
         err = hub_meta_check_name(r, r->path.name);
         if (err)

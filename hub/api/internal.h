@@ -1,7 +1,8 @@
-/* internal.h - what the files of the API share: one request, its parsed parts, and how it is answered.
+/* internal.h - what the files of the API share: one request, its parsed parts, and how it is
+ * answered.
  *
- * A request lives in its own arena. A handler either answers (respond.h part below) and returns FED_OK, or returns an
- * error after hub_fail; the dispatcher then sends the Status document. */
+ * A request lives in its own arena. A handler either answers (respond.h part below) and returns
+ * FED_OK, or returns an error after hub_fail; the dispatcher then sends the Status document. */
 #ifndef FEDLET_HUB_API_INTERNAL_H
 #define FEDLET_HUB_API_INTERNAL_H
 
@@ -38,7 +39,7 @@ struct hub_user {
 /* ---- the path ---- */
 enum hub_endpoint {
     HUB_ENDPOINT_UNKNOWN,
-    HUB_ENDPOINT_HEALTH,    /* /healthz /livez /readyz */
+    HUB_ENDPOINT_HEALTH, /* /healthz /livez /readyz */
     HUB_ENDPOINT_VERSION,
     HUB_ENDPOINT_CORE,      /* /api */
     HUB_ENDPOINT_GROUPS,    /* /apis */
@@ -107,7 +108,7 @@ struct hub_failure {
     const char *reason;
     char message[1600];
     unsigned retry_after_s;
-    bool names_object; /* details carry group, kind and name */
+    bool names_object;         /* details carry group, kind and name */
     struct hub_causes *causes; /* may be NULL */
 };
 
@@ -116,7 +117,7 @@ struct hub_request {
     struct fed_http_exchange *exchange;
     const struct fed_http_request *http;
     struct fed_arena arena;
-    struct fed_alloc *mem;     /* the arena's */
+    struct fed_alloc *mem; /* the arena's */
     struct fed_json_doc *doc;
     struct hub_user user;
     struct hub_path path;
@@ -136,13 +137,15 @@ struct fed_span hub_request_header(const struct hub_request *r, const char *name
 /* Media type without parameters, lower case. */
 struct fed_span hub_request_content_type(struct hub_request *r);
 /* Percent-decoded copy in the request's memory. FED_ERR_INVALID. */
-FED_MUST_USE enum fed_err hub_percent_decode(struct fed_alloc *mem, struct fed_span in, bool plus, struct fed_span *out);
+FED_MUST_USE enum fed_err hub_percent_decode(
+    struct fed_alloc *mem, struct fed_span in, bool plus, struct fed_span *out);
 /* Go's strconv.ParseBool; otherwise for anything else. */
 bool hub_parse_bool(struct fed_span text, bool otherwise);
 /* fieldManager, or the first part of User-Agent. */
 struct fed_span hub_request_manager(const struct hub_request *r);
 struct hub_object_ref hub_request_ref(const struct hub_request *r);
-const char *hub_request_cstr(struct hub_request *r, struct fed_span text); /* "" when memory is out */
+const char *hub_request_cstr(
+    struct hub_request *r, struct fed_span text); /* "" when memory is out */
 void hub_request_warn(struct hub_request *r, const char *text);
 
 /* ---- negotiate.c ---- */
@@ -155,12 +158,14 @@ enum fed_err hub_fail_not_found(struct hub_request *r);
 enum fed_err hub_fail_causes(struct hub_request *r, struct hub_causes *causes); /* 422 */
 /* 422 with one cause. */
 FED_PRINTF(4, 5)
-enum fed_err hub_fail_field(struct hub_request *r, const char *field, const char *reason, const char *format, ...);
+enum fed_err hub_fail_field(
+    struct hub_request *r, const char *field, const char *reason, const char *format, ...);
 /* What an error of the store or of a hook means to the client. */
 enum fed_err hub_fail_err(struct hub_request *r, enum fed_err err, const struct fed_diag *diag);
 struct hub_causes *hub_causes_new(struct hub_request *r);
 FED_PRINTF(4, 5)
-void hub_causes_add(struct hub_causes *causes, const char *reason, const char *field, const char *format, ...);
+void hub_causes_add(
+    struct hub_causes *causes, const char *reason, const char *field, const char *format, ...);
 /* The Status document of r->failure. */
 void hub_failure_put(const struct hub_request *r, struct fed_buf *out);
 void hub_failure_respond(struct hub_request *r);
@@ -169,10 +174,11 @@ void hub_failure_respond(struct hub_request *r);
 /* text/json helpers over a buffer; errors stick in it. */
 void hub_json_put(struct fed_buf *out, struct fed_span text); /* quoted and escaped */
 void hub_json_put_text(struct fed_buf *out, const char *text);
-enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type, struct fed_span body,
-    const struct fed_http_header *more, size_t n_more);
+enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
+    struct fed_span body, const struct fed_http_header *more, size_t n_more);
 enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const struct fed_json *value);
-/* One object in the form asked for (object, table, metadata alone). Takes the object in the asked version. */
+/* One object in the form asked for (object, table, metadata alone). Takes the object in the asked
+ * version. */
 enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct fed_json *object);
 /* metav1.Status Success with details, as a delete answers. */
 enum fed_err hub_respond_deleted(struct hub_request *r, struct fed_span name, struct fed_span uid);
@@ -189,7 +195,8 @@ struct hub_access {
     struct fed_span path; /* non-resource request */
 };
 /* The one place that decides. */
-bool hub_api_authorize(const struct hub_api *api, const struct hub_user *user, const struct hub_access *access);
+bool hub_api_authorize(
+    const struct hub_api *api, const struct hub_user *user, const struct hub_access *access);
 FED_MUST_USE enum fed_err hub_authorize_request(struct hub_request *r);
 bool hub_user_is_admin(const struct hub_user *user);
 
@@ -200,20 +207,24 @@ struct hub_view { /* how objects are shown */
     const struct hub_kind_version *version;
 };
 const struct hub_kind_version *hub_kind_storage(const struct hub_kind *kind);
-const struct hub_kind_version *hub_kind_version_find(const struct hub_kind *kind, struct fed_span name);
-/* Parses, composes, converts, sets apiVersion, kind and resourceVersion. revision: of the commit; raised by compose. */
+const struct hub_kind_version *hub_kind_version_find(
+    const struct hub_kind *kind, struct fed_span name);
+/* Parses, composes, converts, sets apiVersion, kind and resourceVersion. revision: of the commit;
+ * raised by compose. */
 FED_MUST_USE enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *doc,
-    const struct hub_object_ref *ref, struct fed_span bytes, uint64_t *revision, struct fed_json **out,
-    struct fed_diag *diag);
+    const struct hub_object_ref *ref, struct fed_span bytes, uint64_t *revision,
+    struct fed_json **out, struct fed_diag *diag);
 /* As stored: parsed, in the storage version, nothing composed. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_json **out, uint64_t *revision);
-FED_MUST_USE enum fed_err hub_object_convert(const struct hub_kind *kind, const struct hub_kind_version *to,
-    struct fed_json_doc *doc, struct fed_json *object, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_object_convert(const struct hub_kind *kind,
+    const struct hub_kind_version *to, struct fed_json_doc *doc, struct fed_json *object,
+    struct fed_diag *diag);
 /* Makes the metadata-only object. */
 struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_json *object);
 /* "GROUP/VERSION" or "VERSION" for core; size 330 is enough. */
-void hub_api_version(const struct hub_kind *kind, const struct hub_kind_version *version, char out[330]);
+void hub_api_version(
+    const struct hub_kind *kind, const struct hub_kind_version *version, char out[330]);
 struct fed_span hub_meta(const struct fed_json *object, const char *key); /* metadata.KEY as text */
 bool hub_object_has_finalizers(const struct fed_json *object);
 /* Compact bytes to store: without resourceVersion. */
@@ -221,12 +232,14 @@ FED_MUST_USE enum fed_err hub_object_bytes(struct fed_json *object, struct fed_b
 
 /* ---- select.c ---- */
 /* Values are copied into mem, paths too. */
-FED_MUST_USE enum fed_err hub_field_selector_parse(
-    struct hub_request *r, struct fed_alloc *mem, struct fed_span text, struct hub_field_selector *out);
-bool hub_field_selector_match(const struct hub_field_selector *selector, const struct fed_json *object);
+FED_MUST_USE enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,
+    struct fed_span text, struct hub_field_selector *out);
+bool hub_field_selector_match(
+    const struct hub_field_selector *selector, const struct fed_json *object);
 
 /* ---- table.c ---- */
-void hub_table_begin(struct fed_buf *out, const struct hub_view *view, bool columns); /* up to "rows":[ */
+void hub_table_begin(
+    struct fed_buf *out, const struct hub_view *view, bool columns); /* up to "rows":[ */
 void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struct fed_json *object,
     struct fed_span include_object, int64_t now_unix_s);
 void hub_table_end(struct fed_buf *out, uint64_t revision, struct fed_span continue_token);
@@ -240,31 +253,35 @@ const struct fed_json *hub_json_path(const struct fed_json *from, const char *pa
 FED_MUST_USE enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out);
 
 /* ---- protobuf.c ---- */
-/* The Kubernetes envelope and the kinds in its tables to a tree. FED_ERR_UNSUPPORTED for other kinds, FED_ERR_INVALID. */
+/* The Kubernetes envelope and the kinds in its tables to a tree. FED_ERR_UNSUPPORTED for other
+ * kinds, FED_ERR_INVALID. */
 FED_MUST_USE enum fed_err hub_protobuf_decode(
     struct fed_json_doc *doc, struct fed_span body, struct fed_json **out, struct fed_diag *diag);
 
 /* ---- write.c ---- */
 struct hub_write {
     enum hub_operation operation;
-    struct fed_json *live;       /* as stored, storage version; NULL: create */
-    struct fed_json *live_view;  /* in the asked version, nothing composed; NULL: create */
+    struct fed_json *live;      /* as stored, storage version; NULL: create */
+    struct fed_json *live_view; /* in the asked version, nothing composed; NULL: create */
     uint64_t live_revision;
-    struct fed_json *next;       /* what is wanted, asked version */
+    struct fed_json *next; /* what is wanted, asked version */
     struct fed_span manager;
-    bool applied;                /* managedFields are done already */
+    bool applied; /* managedFields are done already */
     struct hub_object_ref ref;
-    unsigned success;            /* HTTP status */
+    unsigned success; /* HTTP status */
 };
-FED_MUST_USE enum fed_err hub_write_load(struct hub_request *r, struct hub_write *w); /* FED_ERR_NOT_FOUND: no failure set */
+FED_MUST_USE enum fed_err hub_write_load(
+    struct hub_request *r, struct hub_write *w); /* FED_ERR_NOT_FOUND: no failure set */
 FED_MUST_USE enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w);
 FED_MUST_USE enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w);
 /* apiVersion, kind, name and namespace of a body against the path; fills them in. */
-FED_MUST_USE enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, bool named);
+FED_MUST_USE enum fed_err hub_write_identity(
+    struct hub_request *r, struct fed_json *object, bool named);
 FED_MUST_USE enum fed_err hub_write_uid(struct hub_api *api, char out[40]);
 
 /* Runs the kind's admission hook; a refusal is set as the failure. */
-FED_MUST_USE enum fed_err hub_admit(struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission);
+FED_MUST_USE enum fed_err hub_admit(
+    struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission);
 
 /* ---- strategic.c ---- */
 /* Strategic merge patch as far as metadata and flat maps of core kinds need it. */
@@ -274,14 +291,14 @@ FED_MUST_USE enum fed_err hub_strategic_merge(struct fed_json_doc *doc, struct f
 /* ---- delete.c ---- */
 struct hub_delete_options {
     bool dry_run;
-    struct fed_span uid;              /* preconditions */
+    struct fed_span uid; /* preconditions */
     struct fed_span resource_version;
 };
-/* Removes, or marks when finalizers hold it. *out: the object as left behind when it still exists, else NULL (live is
- * then what was removed). */
+/* Removes, or marks when finalizers hold it. *out: the object as left behind when it still exists,
+ * else NULL (live is then what was removed). */
 FED_MUST_USE enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kind,
-    const struct hub_object_ref *ref, const struct hub_delete_options *options, struct fed_json **live,
-    struct fed_json **left);
+    const struct hub_object_ref *ref, const struct hub_delete_options *options,
+    struct fed_json **live, struct fed_json **left);
 
 /* ---- handle_write.c ---- */
 /* Members that stand twice in the body: refused, warned of or ignored, as fieldValidation says. */

@@ -1,4 +1,5 @@
-/* json_path.c - the part of JSONPath that printer columns use: .a.b, ['k'], [0], [*], [?(@.k=="v")], escaped dots.
+/* json_path.c - the part of JSONPath that printer columns use: .a.b, ['k'], [0], [*],
+ * [?(@.k=="v")], escaped dots.
  *
  * Source: Kubernetes "JSONPath Support"; the first match counts, as for a table's cell. */
 #include "hub/api/internal.h"

@@ -17,7 +17,8 @@ static enum fed_err take_text(const struct fed_json *from, const char *key, char
     return FED_OK;
 }
 
-static enum fed_err take_texts(const struct fed_json *list, char out[][64], size_t *n, struct fed_diag *diag)
+static enum fed_err take_texts(
+    const struct fed_json *list, char out[][64], size_t *n, struct fed_diag *diag)
 {
     for (size_t i = 0; i < fed_json_count(list); i++) {
         enum fed_err err;
@@ -32,7 +33,8 @@ static enum fed_err take_texts(const struct fed_json *list, char out[][64], size
     return FED_OK;
 }
 
-static enum fed_err take_column(const struct fed_json *from, struct hub_column *out, struct fed_diag *diag)
+static enum fed_err take_column(
+    const struct fed_json *from, struct hub_column *out, struct fed_diag *diag)
 {
     enum fed_err err = take_text(from, "name", out->name, sizeof out->name, true, diag);
 
@@ -41,15 +43,16 @@ static enum fed_err take_column(const struct fed_json *from, struct hub_column *
     if (!err)
         err = take_text(from, "format", out->format, sizeof out->format, false, diag);
     if (!err)
-        err = take_text(from, "description", out->description, sizeof out->description, false, diag);
+        err =
+            take_text(from, "description", out->description, sizeof out->description, false, diag);
     if (!err)
         err = take_text(from, "jsonPath", out->json_path, sizeof out->json_path, true, diag);
     out->priority = (int)fed_json_int(fed_json_get(from, "priority"), 0);
     return err;
 }
 
-static enum fed_err take_version(
-    struct fed_alloc *mem, const struct fed_json *from, struct hub_kind_version *out, struct fed_diag *diag)
+static enum fed_err take_version(struct fed_alloc *mem, const struct fed_json *from,
+    struct hub_kind_version *out, struct fed_diag *diag)
 {
     const struct fed_json *columns = fed_json_get(from, "additionalPrinterColumns");
     const struct fed_json *schema = fed_json_find(from, "schema.openAPIV3Schema");
@@ -70,7 +73,8 @@ static enum fed_err take_version(
     return err ? fed_diag_prefix(diag, err, "version %s", out->name) : FED_OK;
 }
 
-static enum fed_err take_names(const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag)
+static enum fed_err take_names(
+    const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag)
 {
     const struct fed_json *names = fed_json_get(spec, "names");
     enum fed_err err = take_text(spec, "group", out->group, sizeof out->group, false, diag);
@@ -96,8 +100,8 @@ static enum fed_err take_names(const struct fed_json *spec, struct hub_kind *out
     if (!out->singular[0])
         for (size_t i = 0; out->kind[i]; i++)
             out->singular[i] = out->kind[i] >= 'A' && out->kind[i] <= 'Z'
-                ? (char)(out->kind[i] + ('a' - 'A'))
-                : out->kind[i];
+                                   ? (char)(out->kind[i] + ('a' - 'A'))
+                                   : out->kind[i];
     snprintf(out->resource, sizeof out->resource, "%s%s%s", out->plural, out->group[0] ? "." : "",
         out->group);
     return FED_OK;

@@ -1,4 +1,5 @@
-/* kinds.c - the table of kinds: an array sorted by group and plural, and the hooks that were set by name. */
+/* kinds.c - the table of kinds: an array sorted by group and plural, and the hooks that were set by
+ * name. */
 #include "hub/api/kinds.h"
 
 #include <stdio.h>
@@ -63,7 +64,8 @@ void hub_kinds_free(struct hub_kinds *kinds)
 }
 
 /* Index of the first kind that is not before (group, plural). */
-static size_t kinds_place(const struct hub_kinds *kinds, struct fed_span group, struct fed_span plural)
+static size_t kinds_place(
+    const struct hub_kinds *kinds, struct fed_span group, struct fed_span plural)
 {
     size_t low = 0;
     size_t high = kinds->n;

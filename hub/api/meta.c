@@ -1,6 +1,7 @@
 /* meta.c - object metadata: which members there are, what they may hold, and who sets them.
  *
- * Source: apimachinery metav1.ObjectMeta, api/validation/objectmeta.go, names.SimpleNameGenerator. */
+ * Source: apimachinery metav1.ObjectMeta, api/validation/objectmeta.go, names.SimpleNameGenerator.
+ */
 #include "hub/api/meta.h"
 
 #include "proto/base/text.h"
@@ -48,7 +49,8 @@ static void check_pair(struct hub_causes *causes, const char *field, struct fed_
     snprintf(path, sizeof path, "metadata.%s", field);
     if (!fed_text_is_label_key(key))
         hub_causes_add(causes, "FieldValueInvalid", path,
-            "Invalid value: \"" FED_SPAN_FMT "\": name part must consist of alphanumeric characters, "
+            "Invalid value: \"" FED_SPAN_FMT
+            "\": name part must consist of alphanumeric characters, "
             "'-', '_' or '.', and must start and end with an alphanumeric character",
             FED_SPAN_ARG(key));
     if (!fed_json_is_string(value))
@@ -56,13 +58,15 @@ static void check_pair(struct hub_causes *causes, const char *field, struct fed_
             "Invalid value: \"" FED_SPAN_FMT "\": must be a string", FED_SPAN_ARG(key));
     else if (label && !fed_text_is_label_value(fed_json_string(value)))
         hub_causes_add(causes, "FieldValueInvalid", path,
-            "Invalid value: \"" FED_SPAN_FMT "\": a valid label must be an empty string or consist of "
+            "Invalid value: \"" FED_SPAN_FMT
+            "\": a valid label must be an empty string or consist of "
             "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
             "character, at most 63 characters",
             FED_SPAN_ARG(fed_json_string(value)));
 }
 
-static void check_map(struct hub_causes *causes, const struct fed_json *metadata, const char *field, bool label)
+static void check_map(
+    struct hub_causes *causes, const struct fed_json *metadata, const char *field, bool label)
 {
     struct fed_json *map = fed_json_get(metadata, field);
     struct fed_json_iter it;
@@ -91,14 +95,15 @@ static void check_finalizers(struct hub_causes *causes, const struct fed_json *m
     const struct fed_json *list = fed_json_get(metadata, "finalizers");
 
     if (list && !fed_json_is_array(list))
-        hub_causes_add(
-            causes, "FieldValueTypeInvalid", "metadata.finalizers", "Invalid value: must be a list");
+        hub_causes_add(causes, "FieldValueTypeInvalid", "metadata.finalizers",
+            "Invalid value: must be a list");
     for (size_t i = 0; i < fed_json_count(list); i++) {
         struct fed_span text = fed_json_string(fed_json_at(list, i));
 
         if (!fed_text_is_label_key(text))
             hub_causes_add(causes, "FieldValueInvalid", "metadata.finalizers",
-                "Invalid value: \"" FED_SPAN_FMT "\": must be a qualified name", FED_SPAN_ARG(text));
+                "Invalid value: \"" FED_SPAN_FMT "\": must be a qualified name",
+                FED_SPAN_ARG(text));
     }
 }
 
@@ -123,7 +128,8 @@ enum fed_err hub_meta_check_new_finalizers(
 
         if (!holds_text(before, text))
             return hub_fail_field(r, "metadata.finalizers", "FieldValueForbidden",
-                "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
+                "Forbidden: no new finalizers can be added if the object is being deleted, found "
+                "new finalizers "
                 "[]string{\"" FED_SPAN_FMT "\"}",
                 FED_SPAN_ARG(text));
     }
@@ -136,15 +142,16 @@ static void check_owners(struct hub_causes *causes, const struct fed_json *metad
     const struct fed_json *list = fed_json_get(metadata, "ownerReferences");
 
     if (list && !fed_json_is_array(list))
-        hub_causes_add(
-            causes, "FieldValueTypeInvalid", "metadata.ownerReferences", "Invalid value: must be a list");
+        hub_causes_add(causes, "FieldValueTypeInvalid", "metadata.ownerReferences",
+            "Invalid value: must be a list");
     for (size_t i = 0; i < fed_json_count(list); i++)
         for (size_t k = 0; k < sizeof required / sizeof *required; k++)
             if (fed_json_string(fed_json_get(fed_json_at(list, i), required[k])).len == 0) {
                 char path[96];
 
                 snprintf(path, sizeof path, "metadata.ownerReferences[%zu].%s", i, required[k]);
-                hub_causes_add(causes, "FieldValueRequired", path, "Required value: must not be empty");
+                hub_causes_add(
+                    causes, "FieldValueRequired", path, "Required value: must not be empty");
             }
 }
 
@@ -206,8 +213,9 @@ enum fed_err hub_write_uid(struct hub_api *api, char out[40])
         return err;
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 4122 section 4.4 */
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-        b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+        b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+        b[15]);
     return FED_OK;
 }
 
@@ -233,7 +241,8 @@ enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object)
     return err;
 }
 
-enum fed_err hub_meta_keep(struct hub_request *r, const struct fed_json *live, struct fed_json *object)
+enum fed_err hub_meta_keep(
+    struct hub_request *r, const struct fed_json *live, struct fed_json *object)
 {
     static const char *const kept[] = {"name", "generateName", "namespace", "uid", "generation",
         "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"};

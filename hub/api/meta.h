@@ -1,4 +1,5 @@
-/* meta.h - object metadata in requests: known members, rules, and the members that only the server sets. */
+/* meta.h - object metadata in requests: known members, rules, and the members that only the server
+ * sets. */
 #ifndef FEDLET_HUB_API_META_H
 #define FEDLET_HUB_API_META_H
 
@@ -18,6 +19,7 @@ FED_MUST_USE enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *o
 FED_MUST_USE enum fed_err hub_meta_check_new_finalizers(
     struct hub_request *r, const struct fed_json *live, const struct fed_json *object);
 /* The server's members as they are in live. */
-FED_MUST_USE enum fed_err hub_meta_keep(struct hub_request *r, const struct fed_json *live, struct fed_json *object);
+FED_MUST_USE enum fed_err hub_meta_keep(
+    struct hub_request *r, const struct fed_json *live, struct fed_json *object);
 
 #endif

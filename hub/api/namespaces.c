@@ -1,14 +1,15 @@
 /* namespaces.c - namespaces that are being deleted: their content goes first, then they go.
  *
- * A Namespace keeps spec.finalizers ["kubernetes"] and phase Terminating until nothing is left in it, as with
- * kube-apiserver and its namespace controller, which are one here. */
+ * A Namespace keeps spec.finalizers ["kubernetes"] and phase Terminating until nothing is left in
+ * it, as with kube-apiserver and its namespace controller, which are one here. */
 #include "hub/api/internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define BATCH 200u
-/* A client that deletes what stands in one file deletes the namespace before what is in it; it still finds those. */
+/* A client that deletes what stands in one file deletes the namespace before what is in it; it
+ * still finds those. */
 #define GRACE_MS 500u
 
 struct terminating {
@@ -44,7 +45,8 @@ enum fed_err hub_namespace_check(struct hub_request *r, struct fed_span ns)
     hub_causes_add(causes, "NamespaceTerminating", "metadata.namespace",
         "namespace " FED_SPAN_FMT " is being terminated", FED_SPAN_ARG(ns));
     hub_fail(r, 403, "Forbidden",
-        "%s \"" FED_SPAN_FMT "\" is forbidden: unable to create new content in namespace " FED_SPAN_FMT
+        "%s \"" FED_SPAN_FMT
+        "\" is forbidden: unable to create new content in namespace " FED_SPAN_FMT
         " because it is being terminated",
         r->kind->resource, FED_SPAN_ARG(r->path.name), FED_SPAN_ARG(ns));
     r->failure.causes = causes;
@@ -81,8 +83,8 @@ static bool take_ref(void *ctx, const struct hub_object *object)
     return refs->n < BATCH && !refs->err;
 }
 
-static enum fed_err empty_kind(struct hub_request *r, const struct hub_kind *kind, struct fed_span ns,
-    size_t *remaining)
+static enum fed_err empty_kind(
+    struct hub_request *r, const struct hub_kind *kind, struct fed_span ns, size_t *remaining)
 {
     struct hub_delete_options options = {.dry_run = false};
     struct refs *refs = fed_alloc_zero(r->mem, sizeof *refs);
@@ -91,8 +93,8 @@ static enum fed_err empty_kind(struct hub_request *r, const struct hub_kind *kin
     if (!refs)
         return FED_ERR_NOMEM;
     refs->mem = r->mem;
-    err = hub_objects_list(
-        r->api->objects, fed_span_text(kind->resource), ns, NULL, take_ref, refs);
+    err =
+        hub_objects_list(r->api->objects, fed_span_text(kind->resource), ns, NULL, take_ref, refs);
     if (!err)
         err = refs->err;
     for (size_t i = 0; !err && i < refs->n; i++) {
@@ -102,7 +104,8 @@ static enum fed_err empty_kind(struct hub_request *r, const struct hub_kind *kin
         r->failure.code = 0;
         err = hub_delete_object(r, kind, &refs->list[i], &options, &live, &left);
         if (err || left)
-            (*remaining)++; /* a finalizer, or a refusal: it is tried again when something changes */
+            (*remaining)++; /* a finalizer, or a refusal: it is tried again when something changes
+                             */
         err = FED_OK;
     }
     if (refs->n == BATCH)
@@ -190,7 +193,8 @@ static void consider(struct hub_namespaces *namespaces, struct fed_span name, st
 
     if (find(namespaces, name) || fed_json_doc_new(namespaces->api->mem, &doc))
         return;
-    if (!fed_json_parse(doc, bytes, &object, NULL) && hub_meta(object, "deletionTimestamp").len > 0) {
+    if (!fed_json_parse(doc, bytes, &object, NULL) &&
+        hub_meta(object, "deletionTimestamp").len > 0) {
         one = fed_alloc_zero(namespaces->api->mem, sizeof *one);
         if (one && !fed_span_to_cstr(name, one->name, sizeof one->name)) {
             one->next = namespaces->list;
@@ -236,8 +240,8 @@ enum fed_err hub_namespaces_open(struct hub_api *api, struct hub_namespaces **ou
     namespaces->api = api;
     err = loop->timer_new(loop->ctx, run, namespaces, &namespaces->timer);
     if (!err)
-        err = hub_objects_subscribe(api->objects, (struct fed_span){0}, changed, namespaces,
-            &namespaces->subscription);
+        err = hub_objects_subscribe(
+            api->objects, (struct fed_span){0}, changed, namespaces, &namespaces->subscription);
     if (!err)
         err = hub_objects_list(api->objects, FED_SPAN_LIT("namespaces"), (struct fed_span){0}, NULL,
             consider_stored, namespaces);

@@ -1,7 +1,7 @@
 /* negotiate.c - the Accept header: JSON always, as a whole object, a Table, or metadata alone.
  *
- * Clients list protobuf first and take JSON; media types come in order of preference, q is not used by any of them
- * except to refuse (q=0). */
+ * Clients list protobuf first and take JSON; media types come in order of preference, q is not used
+ * by any of them except to refuse (q=0). */
 #include "hub/api/internal.h"
 
 struct media {
@@ -51,7 +51,7 @@ static void media_parse(struct fed_span text, struct media *out)
 static bool is_json(const struct media *media)
 {
     return fed_span_is(media->type, "application/json") || fed_span_is(media->type, "*/*") ||
-        fed_span_is(media->type, "application/*");
+           fed_span_is(media->type, "application/*");
 }
 
 /* Whether this media range settles the answer. */
@@ -76,7 +76,7 @@ static bool media_take(const struct media *media, struct hub_accept *out)
     if (fed_span_is(media->as, "Table"))
         out->form = HUB_FORM_TABLE;
     else if (fed_span_is(media->as, "PartialObjectMetadata") ||
-        fed_span_is(media->as, "PartialObjectMetadataList"))
+             fed_span_is(media->as, "PartialObjectMetadataList"))
         out->form = HUB_FORM_PARTIAL;
     else
         return false;

@@ -12,7 +12,8 @@ const struct hub_kind_version *hub_kind_storage(const struct hub_kind *kind)
     return &kind->versions[0];
 }
 
-const struct hub_kind_version *hub_kind_version_find(const struct hub_kind *kind, struct fed_span name)
+const struct hub_kind_version *hub_kind_version_find(
+    const struct hub_kind *kind, struct fed_span name)
 {
     for (size_t i = 0; i < kind->n_versions; i++)
         if (kind->versions[i].served && fed_span_is(name, kind->versions[i].name))
@@ -20,7 +21,8 @@ const struct hub_kind_version *hub_kind_version_find(const struct hub_kind *kind
     return NULL;
 }
 
-void hub_api_version(const struct hub_kind *kind, const struct hub_kind_version *version, char out[330])
+void hub_api_version(
+    const struct hub_kind *kind, const struct hub_kind_version *version, char out[330])
 {
     snprintf(out, 330, "%s%s%s", kind->group, kind->group[0] ? "/" : "", version->name);
 }
@@ -50,8 +52,8 @@ enum fed_err hub_object_convert(const struct hub_kind *kind, const struct hub_ki
 }
 
 enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *doc,
-    const struct hub_object_ref *ref, struct fed_span bytes, uint64_t *revision, struct fed_json **out,
-    struct fed_diag *diag)
+    const struct hub_object_ref *ref, struct fed_span bytes, uint64_t *revision,
+    struct fed_json **out, struct fed_diag *diag)
 {
     const struct hub_kind *kind = view->kind;
     struct fed_json *object;

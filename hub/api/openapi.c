@@ -1,7 +1,9 @@
-/* openapi.c - OpenAPI v3 of the kinds: the root, and one document per group and version under a hashed URL.
+/* openapi.c - OpenAPI v3 of the kinds: the root, and one document per group and version under a
+ * hashed URL.
  *
- * kubectl needs paths with x-kubernetes-action and -group-version-kind, the fieldValidation parameter on PATCH, and the
- * kind on each schema. Of v2 it needs only that there is a document: "2.0", a title, no paths, in protobuf. */
+ * kubectl needs paths with x-kubernetes-action and -group-version-kind, the fieldValidation
+ * parameter on PATCH, and the kind on each schema. Of v2 it needs only that there is a document:
+ * "2.0", a title, no paths, in protobuf. */
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
@@ -10,14 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static const uint8_t openapi_v2[] = {0x0a, 0x03, '2', '.', '0', 0x12, 0x09, 0x0a, 0x03, 'h', 'u', 'b',
-    0x12, 0x02, 'v', '0', 0x42, 0x00};
+static const uint8_t openapi_v2[] = {0x0a, 0x03, '2', '.', '0', 0x12, 0x09, 0x0a, 0x03, 'h', 'u',
+    'b', 0x12, 0x02, 'v', '0', 0x42, 0x00};
 
 static const char meta_schema[] =
-    "\"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\":{\"type\":\"object\",\"description\":\"ObjectMeta is "
+    "\"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\":{\"type\":\"object\",\"description\":"
+    "\"ObjectMeta is "
     "metadata that all persisted resources must have.\",\"properties\":{"
     "\"name\":{\"type\":\"string\",\"description\":\"Name, unique within its namespace.\"},"
-    "\"generateName\":{\"type\":\"string\",\"description\":\"Prefix from which the server makes a name.\"},"
+    "\"generateName\":{\"type\":\"string\",\"description\":\"Prefix from which the server makes a "
+    "name.\"},"
     "\"namespace\":{\"type\":\"string\"},\"uid\":{\"type\":\"string\"},"
     "\"resourceVersion\":{\"type\":\"string\"},"
     "\"generation\":{\"type\":\"integer\",\"format\":\"int64\"},"
@@ -27,12 +31,15 @@ static const char meta_schema[] =
     "\"selfLink\":{\"type\":\"string\"},"
     "\"labels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"annotations\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
-    "\"finalizers\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"x-kubernetes-list-type\":\"set\","
+    "\"finalizers\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"x-kubernetes-list-type\":"
+    "\"set\","
     "\"x-kubernetes-patch-strategy\":\"merge\"},"
     "\"ownerReferences\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-    "\"apiVersion\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},"
+    "\"apiVersion\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"name\":{\"type\":"
+    "\"string\"},"
     "\"uid\":{\"type\":\"string\"},\"controller\":{\"type\":\"boolean\"},"
-    "\"blockOwnerDeletion\":{\"type\":\"boolean\"}},\"required\":[\"apiVersion\",\"kind\",\"name\",\"uid\"]},"
+    "\"blockOwnerDeletion\":{\"type\":\"boolean\"}},\"required\":[\"apiVersion\",\"kind\",\"name\","
+    "\"uid\"]},"
     "\"x-kubernetes-list-map-keys\":[\"uid\"],\"x-kubernetes-list-type\":\"map\","
     "\"x-kubernetes-patch-merge-key\":\"uid\",\"x-kubernetes-patch-strategy\":\"merge\"},"
     "\"managedFields\":{\"type\":\"array\",\"items\":{\"type\":\"object\"},"
@@ -41,22 +48,26 @@ static const char meta_schema[] =
 /* ---- schemas ---- */
 static void put_schema_name(struct fed_buf *out, const struct hub_kind *kind, const char *version)
 {
-    fed_buf_printf(out, "%s%s%s.%s", kind->group[0] ? kind->group : "core", ".", version, kind->kind);
+    fed_buf_printf(
+        out, "%s%s%s.%s", kind->group[0] ? kind->group : "core", ".", version, kind->kind);
 }
 
-static void put_gvk(struct fed_buf *out, const struct hub_kind *kind, const char *version, const char *name)
+static void put_gvk(
+    struct fed_buf *out, const struct hub_kind *kind, const char *version, const char *name)
 {
-    fed_buf_printf(out, "{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", kind->group, version, name);
+    fed_buf_printf(
+        out, "{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", kind->group, version, name);
 }
 
 /* The kind's schema with what every object has. */
-static enum fed_err put_schema(
-    struct hub_request *r, struct fed_buf *out, const struct hub_kind *kind, const struct hub_kind_version *version)
+static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
+    const struct hub_kind *kind, const struct hub_kind_version *version)
 {
     static const char head[] =
         "{\"apiVersion\":{\"type\":\"string\",\"description\":\"Version of this representation.\"},"
         "\"kind\":{\"type\":\"string\",\"description\":\"Kind of this object.\"},"
-        "\"metadata\":{\"description\":\"Standard object metadata.\",\"default\":{},\"allOf\":[{\"$ref\":"
+        "\"metadata\":{\"description\":\"Standard object "
+        "metadata.\",\"default\":{},\"allOf\":[{\"$ref\":"
         "\"#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\"}]}}";
     struct fed_json *schema;
     struct fed_json *properties;
@@ -92,9 +103,10 @@ static enum fed_err put_schema(
         err = fed_json_put(out, schema);
     fed_buf_put_text(out, ",\"");
     put_schema_name(out, kind, version->name);
-    fed_buf_put_text(out, "List\":{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"apiVersion\":{"
-                          "\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"metadata\":{\"type\":\"object\"},"
-                          "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/");
+    fed_buf_put_text(out,
+        "List\":{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"apiVersion\":{"
+        "\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"metadata\":{\"type\":\"object\"},"
+        "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/");
     put_schema_name(out, kind, version->name);
     fed_buf_put_text(out, "\"}}},\"x-kubernetes-group-version-kind\":[");
     put_gvk(out, kind, version->name, kind->list_kind);
@@ -110,14 +122,15 @@ struct operation {
 };
 static const struct operation collection_operations[] = {
     {"get", "list", false}, {"post", "post", true}, {"delete", "deletecollection", false}};
-static const struct operation object_operations[] = {
-    {"get", "get", false}, {"put", "put", true}, {"patch", "patch", true}, {"delete", "delete", false}};
+static const struct operation object_operations[] = {{"get", "get", false}, {"put", "put", true},
+    {"patch", "patch", true}, {"delete", "delete", false}};
 static const struct operation status_operations[] = {
     {"get", "get", false}, {"put", "put", true}, {"patch", "patch", true}};
 
 static void put_parameter(struct fed_buf *out, const char *name, const char *type)
 {
-    fed_buf_printf(out, "{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\",\"uniqueItems\":true}}",
+    fed_buf_printf(out,
+        "{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\",\"uniqueItems\":true}}",
         name, type);
 }
 
@@ -136,21 +149,23 @@ static void put_operation(struct fed_buf *out, const struct hub_kind *kind, cons
             put_parameter(out, "force", "boolean");
         }
     }
-    fed_buf_put_text(out, "],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/json\":{"
-                          "\"schema\":{\"$ref\":\"#/components/schemas/");
+    fed_buf_put_text(out,
+        "],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/json\":{"
+        "\"schema\":{\"$ref\":\"#/components/schemas/");
     put_schema_name(out, kind, version);
-    fed_buf_printf(out, "%s\"}}}}},\"x-kubernetes-action\":\"%s\",\"x-kubernetes-group-version-kind\":",
+    fed_buf_printf(out,
+        "%s\"}}}}},\"x-kubernetes-action\":\"%s\",\"x-kubernetes-group-version-kind\":",
         strcmp(operation->action, "list") == 0 ? "List" : "", operation->action);
     put_gvk(out, kind, version, kind->kind);
     fed_buf_put_text(out, "}");
 }
 
-static void put_path(struct fed_buf *out, const struct hub_kind *kind, const char *version, const char *suffix,
-    bool all_namespaces, const struct operation *operations, size_t n)
+static void put_path(struct fed_buf *out, const struct hub_kind *kind, const char *version,
+    const char *suffix, bool all_namespaces, const struct operation *operations, size_t n)
 {
-    fed_buf_printf(out, "\"/%s%s%s/%s%s/%s%s\":{", kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "",
-        kind->group, version, kind->namespaced && !all_namespaces ? "/namespaces/{namespace}" : "",
-        kind->plural, suffix);
+    fed_buf_printf(out, "\"/%s%s%s/%s%s/%s%s\":{", kind->group[0] ? "apis" : "api",
+        kind->group[0] ? "/" : "", kind->group, version,
+        kind->namespaced && !all_namespaces ? "/namespaces/{namespace}" : "", kind->plural, suffix);
     for (size_t i = 0; i < n; i++) {
         if (kind->read_only && operations[i].method[0] != 'g')
             continue;
@@ -182,8 +197,9 @@ static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
     enum fed_err err = FED_OK;
 
     fed_buf_init(&paths, r->mem, HUB_LIMIT_ANSWER_BYTES);
-    fed_buf_put_text(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"fedhub\",\"version\":\"" HUB_GIT_VERSION
-                          "\"},\"components\":{\"schemas\":{");
+    fed_buf_put_text(out,
+        "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"fedhub\",\"version\":\"" HUB_GIT_VERSION
+        "\"},\"components\":{\"schemas\":{");
     for (size_t i = 0; !err && i < hub_kinds_count(r->api->kinds); i++) {
         const struct hub_kind *kind = hub_kinds_at(r->api->kinds, i);
         const struct hub_kind_version *version = hub_kind_version_find(kind, r->path.version);
@@ -206,7 +222,8 @@ static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
 
 /* ---- root ---- */
 /* The document depends on the kinds alone: their schemas and the program's version are its hash. */
-static void put_hash(struct hub_request *r, struct fed_span group, struct fed_span version, char out[65])
+static void put_hash(
+    struct hub_request *r, struct fed_span group, struct fed_span version, char out[65])
 {
     struct fed_buf text;
     struct fed_digest digest;
@@ -256,10 +273,11 @@ static void put_root(struct hub_request *r, struct fed_buf *out)
                 continue;
             seen[n_seen++] = version;
             put_hash(r, last_group, version, hash);
-            fed_buf_printf(out, "%s\"%s%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s%s/%s?hash=%s\"}",
-                first ? "" : ",", kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "", kind->group,
-                kind->versions[v].name, kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "",
-                kind->group, kind->versions[v].name, hash);
+            fed_buf_printf(out,
+                "%s\"%s%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s%s/%s?hash=%s\"}",
+                first ? "" : ",", kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "",
+                kind->group, kind->versions[v].name, kind->group[0] ? "apis" : "api",
+                kind->group[0] ? "/" : "", kind->group, kind->versions[v].name, hash);
             first = false;
         }
     }
@@ -292,7 +310,8 @@ enum fed_err hub_handle_openapi(struct hub_request *r)
     enum fed_err err;
 
     if (!fed_span_is(r->http->method, "GET"))
-        return hub_fail(r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+        return hub_fail(r, 405, "MethodNotAllowed",
+            "the server does not allow this method on the requested resource");
     if (r->path.endpoint == HUB_ENDPOINT_OPENAPI_V2)
         return hub_respond(r, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
             fed_span_of(openapi_v2, sizeof openapi_v2), NULL, 0);

@@ -1,8 +1,10 @@
-/* protobuf.c - Kubernetes protobuf bodies of the few kinds that typed clients send to the hub, to trees.
+/* protobuf.c - Kubernetes protobuf bodies of the few kinds that typed clients send to the hub, to
+ * trees.
  *
- * Source: k8s.io/apimachinery runtime/serializer/protobuf (envelope: "k8s\0", then runtime.Unknown {1 TypeMeta
- * {1 apiVersion, 2 kind}, 2 raw}) and generated.proto of core/v1, meta/v1, authorization/v1, authentication/v1. Tables
- * name the fields; what they do not name is skipped, as an older server does. */
+ * Source: k8s.io/apimachinery runtime/serializer/protobuf (envelope: "k8s\0", then runtime.Unknown
+ * {1 TypeMeta {1 apiVersion, 2 kind}, 2 raw}) and generated.proto of core/v1, meta/v1,
+ * authorization/v1, authentication/v1. Tables name the fields; what they do not name is skipped, as
+ * an older server does. */
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
@@ -22,19 +24,21 @@ struct message {
     const struct field *fields;
     size_t n;
 };
-#define MESSAGE_OF(list) {list, sizeof(list) / sizeof *(list)}
+#define MESSAGE_OF(list)                                                                           \
+    {                                                                                              \
+        list, sizeof(list) / sizeof *(list)                                                        \
+    }
 
-static const struct field owner_fields[] = {
-    {1, TEXT, false, "kind", NULL}, {3, TEXT, false, "name", NULL}, {4, TEXT, false, "uid", NULL},
+static const struct field owner_fields[] = {{1, TEXT, false, "kind", NULL},
+    {3, TEXT, false, "name", NULL}, {4, TEXT, false, "uid", NULL},
     {5, TEXT, false, "apiVersion", NULL}, {6, BOOL, false, "controller", NULL},
     {7, BOOL, false, "blockOwnerDeletion", NULL}};
 static const struct message owner_message = MESSAGE_OF(owner_fields);
-static const struct field meta_fields[] = {
-    {1, TEXT, false, "name", NULL}, {2, TEXT, false, "generateName", NULL},
-    {3, TEXT, false, "namespace", NULL}, {5, TEXT, false, "uid", NULL},
-    {6, TEXT, false, "resourceVersion", NULL}, {11, MAP_TEXT, false, "labels", NULL},
-    {12, MAP_TEXT, false, "annotations", NULL}, {13, MESSAGE, true, "ownerReferences", &owner_message},
-    {14, TEXT, true, "finalizers", NULL}};
+static const struct field meta_fields[] = {{1, TEXT, false, "name", NULL},
+    {2, TEXT, false, "generateName", NULL}, {3, TEXT, false, "namespace", NULL},
+    {5, TEXT, false, "uid", NULL}, {6, TEXT, false, "resourceVersion", NULL},
+    {11, MAP_TEXT, false, "labels", NULL}, {12, MAP_TEXT, false, "annotations", NULL},
+    {13, MESSAGE, true, "ownerReferences", &owner_message}, {14, TEXT, true, "finalizers", NULL}};
 static const struct message meta_message = MESSAGE_OF(meta_fields);
 
 static const struct field namespace_spec_fields[] = {{1, TEXT, true, "finalizers", NULL}};
@@ -42,18 +46,17 @@ static const struct message namespace_spec = MESSAGE_OF(namespace_spec_fields);
 static const struct field namespace_fields[] = {
     {1, MESSAGE, false, "metadata", &meta_message}, {2, MESSAGE, false, "spec", &namespace_spec}};
 static const struct message namespace_message = MESSAGE_OF(namespace_fields);
-static const struct field configmap_fields[] = {
-    {1, MESSAGE, false, "metadata", &meta_message}, {2, MAP_TEXT, false, "data", NULL},
-    {3, MAP_BYTES, false, "binaryData", NULL}, {4, BOOL, false, "immutable", NULL}};
+static const struct field configmap_fields[] = {{1, MESSAGE, false, "metadata", &meta_message},
+    {2, MAP_TEXT, false, "data", NULL}, {3, MAP_BYTES, false, "binaryData", NULL},
+    {4, BOOL, false, "immutable", NULL}};
 static const struct message configmap_message = MESSAGE_OF(configmap_fields);
-static const struct field secret_fields[] = {
-    {1, MESSAGE, false, "metadata", &meta_message}, {2, MAP_BYTES, false, "data", NULL},
-    {3, TEXT, false, "type", NULL}, {4, MAP_TEXT, false, "stringData", NULL},
-    {5, BOOL, false, "immutable", NULL}};
+static const struct field secret_fields[] = {{1, MESSAGE, false, "metadata", &meta_message},
+    {2, MAP_BYTES, false, "data", NULL}, {3, TEXT, false, "type", NULL},
+    {4, MAP_TEXT, false, "stringData", NULL}, {5, BOOL, false, "immutable", NULL}};
 static const struct message secret_message = MESSAGE_OF(secret_fields);
 
-static const struct field resource_fields[] = {
-    {1, TEXT, false, "namespace", NULL}, {2, TEXT, false, "verb", NULL}, {3, TEXT, false, "group", NULL},
+static const struct field resource_fields[] = {{1, TEXT, false, "namespace", NULL},
+    {2, TEXT, false, "verb", NULL}, {3, TEXT, false, "group", NULL},
     {4, TEXT, false, "version", NULL}, {5, TEXT, false, "resource", NULL},
     {6, TEXT, false, "subresource", NULL}, {7, TEXT, false, "name", NULL}};
 static const struct message resource_message = MESSAGE_OF(resource_fields);
@@ -78,10 +81,10 @@ static const struct message self_message = MESSAGE_OF(self_fields);
 static const struct field delete_preconditions_fields[] = {
     {1, TEXT, false, "uid", NULL}, {2, TEXT, false, "resourceVersion", NULL}};
 static const struct message delete_preconditions = MESSAGE_OF(delete_preconditions_fields);
-static const struct field delete_fields[] = {
-    {1, INT, false, "gracePeriodSeconds", NULL},
-    {2, MESSAGE, false, "preconditions", &delete_preconditions}, {3, BOOL, false, "orphanDependents", NULL},
-    {4, TEXT, false, "propagationPolicy", NULL}, {5, TEXT, true, "dryRun", NULL}};
+static const struct field delete_fields[] = {{1, INT, false, "gracePeriodSeconds", NULL},
+    {2, MESSAGE, false, "preconditions", &delete_preconditions},
+    {3, BOOL, false, "orphanDependents", NULL}, {4, TEXT, false, "propagationPolicy", NULL},
+    {5, TEXT, true, "dryRun", NULL}};
 static const struct message delete_message = MESSAGE_OF(delete_fields);
 
 static const struct {
@@ -156,7 +159,8 @@ static enum fed_err take_wire(struct fed_span *from, struct wire *out)
 static enum fed_err decode_message(struct fed_json_doc *doc, struct fed_span body,
     const struct message *message, struct fed_json *into, unsigned depth, struct fed_alloc *mem);
 
-static struct fed_json *base64_value(struct fed_json_doc *doc, struct fed_alloc *mem, struct fed_span bytes)
+static struct fed_json *base64_value(
+    struct fed_json_doc *doc, struct fed_alloc *mem, struct fed_span bytes)
 {
     struct fed_buf text;
     struct fed_json *value = NULL;
@@ -170,8 +174,8 @@ static struct fed_json *base64_value(struct fed_json_doc *doc, struct fed_alloc 
 }
 
 /* A map entry is a message {1 key, 2 value}. */
-static enum fed_err decode_entry(
-    struct fed_json_doc *doc, const struct wire *wire, bool bytes, struct fed_json *map, struct fed_alloc *mem)
+static enum fed_err decode_entry(struct fed_json_doc *doc, const struct wire *wire, bool bytes,
+    struct fed_json *map, struct fed_alloc *mem)
 {
     struct fed_span rest = wire->bytes;
     struct fed_span key = {0};
@@ -190,8 +194,8 @@ static enum fed_err decode_entry(
     }
     if (!fed_text_is_utf8(key) || (!bytes && !fed_text_is_utf8(value)))
         return FED_ERR_INVALID;
-    return fed_json_set_span(doc, map, key,
-        bytes ? base64_value(doc, mem, value) : fed_json_new_string(doc, value));
+    return fed_json_set_span(
+        doc, map, key, bytes ? base64_value(doc, mem, value) : fed_json_new_string(doc, value));
 }
 
 static const struct field *field_find(const struct message *message, unsigned number)
@@ -202,8 +206,8 @@ static const struct field *field_find(const struct message *message, unsigned nu
     return NULL;
 }
 
-static enum fed_err decode_value(struct fed_json_doc *doc, const struct field *field, const struct wire *wire,
-    struct fed_json **out, unsigned depth, struct fed_alloc *mem)
+static enum fed_err decode_value(struct fed_json_doc *doc, const struct field *field,
+    const struct wire *wire, struct fed_json **out, unsigned depth, struct fed_alloc *mem)
 {
     bool number = field->type == BOOL || field->type == INT;
 
@@ -222,15 +226,16 @@ static enum fed_err decode_value(struct fed_json_doc *doc, const struct field *f
     return *out ? FED_OK : FED_ERR_NOMEM;
 }
 
-static enum fed_err decode_field(struct fed_json_doc *doc, const struct field *field, const struct wire *wire,
-    struct fed_json *into, unsigned depth, struct fed_alloc *mem)
+static enum fed_err decode_field(struct fed_json_doc *doc, const struct field *field,
+    const struct wire *wire, struct fed_json *into, unsigned depth, struct fed_alloc *mem)
 {
     struct fed_json *value = NULL;
     enum fed_err err;
 
     if (field->type == MAP_TEXT || field->type == MAP_BYTES) {
         value = fed_json_ensure_object(doc, into, field->name);
-        return value ? decode_entry(doc, wire, field->type == MAP_BYTES, value, mem) : FED_ERR_NOMEM;
+        return value ? decode_entry(doc, wire, field->type == MAP_BYTES, value, mem)
+                     : FED_ERR_NOMEM;
     }
     err = decode_value(doc, field, wire, &value, depth, mem);
     if (err)
@@ -319,7 +324,8 @@ enum fed_err hub_protobuf_decode(
         if (fed_span_is(envelope.kind, kinds[i].kind))
             message = kinds[i].message;
     if (!message)
-        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "protobuf bodies of kind \"" FED_SPAN_FMT
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED,
+            "protobuf bodies of kind \"" FED_SPAN_FMT
             "\" are not accepted - accepted media types include: application/json",
             FED_SPAN_ARG(envelope.kind));
     if (!object || fed_json_set_string(doc, object, "kind", envelope.kind) ||

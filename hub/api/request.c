@@ -12,7 +12,8 @@ static int hex_digit(uint8_t c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-enum fed_err hub_percent_decode(struct fed_alloc *mem, struct fed_span in, bool plus, struct fed_span *out)
+enum fed_err hub_percent_decode(
+    struct fed_alloc *mem, struct fed_span in, bool plus, struct fed_span *out)
 {
     uint8_t *to = fed_alloc_get(mem, in.len + 1);
     size_t len = 0;
@@ -223,17 +224,18 @@ static enum fed_err parse_path(struct hub_request *r)
     else if (s.n == 1 && fed_span_is(s.at[0], "version"))
         r->path.endpoint = HUB_ENDPOINT_VERSION;
     else if (fed_span_is(s.at[0], "healthz") || fed_span_is(s.at[0], "livez") ||
-        fed_span_is(s.at[0], "readyz"))
+             fed_span_is(s.at[0], "readyz"))
         r->path.endpoint = HUB_ENDPOINT_HEALTH;
     return FED_OK;
 }
 
 /* ---- query ---- */
-static enum fed_err query_number(struct hub_request *r, const char *key, struct fed_span value, uint64_t *out)
+static enum fed_err query_number(
+    struct hub_request *r, const char *key, struct fed_span value, uint64_t *out)
 {
     if (value.len > 0 && fed_span_to_u64(value, out))
-        return hub_fail(r, 400, "BadRequest", "invalid %s: \"" FED_SPAN_FMT "\"", key,
-            FED_SPAN_ARG(value));
+        return hub_fail(
+            r, 400, "BadRequest", "invalid %s: \"" FED_SPAN_FMT "\"", key, FED_SPAN_ARG(value));
     return FED_OK;
 }
 
@@ -247,7 +249,8 @@ static enum fed_err query_validation(struct hub_request *r, struct fed_span valu
         r->query.field_validation = HUB_VALIDATE_IGNORE;
     else
         return hub_fail_field(r, "fieldValidation", "FieldValueNotSupported",
-            "Unsupported value: \"" FED_SPAN_FMT "\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
+            "Unsupported value: \"" FED_SPAN_FMT
+            "\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
             FED_SPAN_ARG(value));
     return FED_OK;
 }
@@ -256,7 +259,8 @@ static enum fed_err query_dry_run(struct hub_request *r, struct fed_span value)
 {
     if (value.len > 0 && !fed_span_is(value, "All"))
         return hub_fail_field(r, "dryRun", "FieldValueNotSupported",
-            "Unsupported value: \"" FED_SPAN_FMT "\": supported values: \"All\"", FED_SPAN_ARG(value));
+            "Unsupported value: \"" FED_SPAN_FMT "\": supported values: \"All\"",
+            FED_SPAN_ARG(value));
     r->query.dry_run = value.len > 0;
     return FED_OK;
 }
@@ -321,12 +325,13 @@ static enum fed_err parse_query(struct hub_request *r)
 
         if (hub_percent_decode(r->mem, fed_span_sub(pair, 0, equals), true, &key) ||
             hub_percent_decode(r->mem, fed_span_sub(pair, equals + 1, pair.len), true, &value))
-            return hub_fail(r, 400, "BadRequest", "the query is not percent-encoded as it should be");
+            return hub_fail(
+                r, 400, "BadRequest", "the query is not percent-encoded as it should be");
         err = query_param(r, key, value);
     }
     if (!err && r->query.field_manager.len > HUB_FIELD_MANAGER_MAX)
-        return hub_fail_field(r, "fieldManager", "FieldValueTooLong", "Too long: may not be more than %u bytes",
-            HUB_FIELD_MANAGER_MAX);
+        return hub_fail_field(r, "fieldManager", "FieldValueTooLong",
+            "Too long: may not be more than %u bytes", HUB_FIELD_MANAGER_MAX);
     return err;
 }
 

@@ -42,7 +42,8 @@ enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *con
     size_t n = 0;
 
     if (content_type)
-        headers[n++] = (struct fed_http_header){FED_SPAN_LIT("content-type"), fed_span_text(content_type)};
+        headers[n++] =
+            (struct fed_http_header){FED_SPAN_LIT("content-type"), fed_span_text(content_type)};
     for (size_t i = 0; i < n_more && n < HEADERS_MAX - HUB_LIMIT_WARNINGS - 1; i++) {
         headers[n++] = more[i];
         caches = caches || fed_span_is(more[i].name, "cache-control");
@@ -70,7 +71,8 @@ enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const stru
     return err ? err : hub_respond(r, status, "application/json", fed_buf_span(&body), NULL, 0);
 }
 
-static enum fed_err respond_table(struct hub_request *r, unsigned status, const struct fed_json *object)
+static enum fed_err respond_table(
+    struct hub_request *r, unsigned status, const struct fed_json *object)
 {
     struct hub_view view = {r->api, r->kind, r->version};
     uint64_t revision = 0;
@@ -81,8 +83,8 @@ static enum fed_err respond_table(struct hub_request *r, unsigned status, const 
         revision = 0;
     fed_buf_init(&body, r->mem, HUB_LIMIT_ANSWER_BYTES);
     hub_table_begin(&body, &view, true);
-    hub_table_row(&body, &view, object, r->query.include_object,
-        fed_loop_unix_s(r->api->options.loop));
+    hub_table_row(
+        &body, &view, object, r->query.include_object, fed_loop_unix_s(r->api->options.loop));
     hub_table_end(&body, revision, (struct fed_span){0});
     err = fed_buf_err(&body);
     return err ? err : hub_respond(r, status, "application/json", fed_buf_span(&body), NULL, 0);
@@ -106,8 +108,9 @@ enum fed_err hub_respond_deleted(struct hub_request *r, struct fed_span name, st
     enum fed_err err;
 
     fed_buf_init(&body, r->mem, 65536);
-    fed_buf_put_text(&body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\","
-                            "\"details\":{\"name\":");
+    fed_buf_put_text(&body,
+        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\","
+        "\"details\":{\"name\":");
     hub_json_put(&body, name);
     if (r->kind->group[0]) {
         fed_buf_put_text(&body, ",\"group\":");

@@ -1,4 +1,5 @@
-/* reviews.c - SelfSubjectAccessReview, SelfSubjectRulesReview, SelfSubjectReview: what may I, who am I. */
+/* reviews.c - SelfSubjectAccessReview, SelfSubjectRulesReview, SelfSubjectReview: what may I, who
+ * am I. */
 #include "hub/api/internal.h"
 
 static enum fed_err access_review(struct hub_request *r, struct fed_json *body)
@@ -23,7 +24,8 @@ static enum fed_err access_review(struct hub_request *r, struct fed_json *body)
             "spec: exactly one of resourceAttributes and nonResourceAttributes must be given");
     if (!status)
         return FED_ERR_NOMEM;
-    err = fed_json_set_bool(r->doc, status, "allowed", hub_api_authorize(r->api, &r->user, &access));
+    err =
+        fed_json_set_bool(r->doc, status, "allowed", hub_api_authorize(r->api, &r->user, &access));
     if (!err)
         err = fed_json_set(r->doc, body, "status", status);
     return err;
@@ -33,7 +35,8 @@ static enum fed_err rules_review(struct hub_request *r, struct fed_json *body)
 {
     static const char all[] =
         "{\"resourceRules\":[{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}],"
-        "\"nonResourceRules\":[{\"verbs\":[\"*\"],\"nonResourceURLs\":[\"*\"]}],\"incomplete\":false}";
+        "\"nonResourceRules\":[{\"verbs\":[\"*\"],\"nonResourceURLs\":[\"*\"]}],\"incomplete\":"
+        "false}";
     static const char open[] =
         "{\"resourceRules\":[],\"nonResourceRules\":[{\"verbs\":[\"get\"],\"nonResourceURLs\":"
         "[\"/healthz\",\"/livez\",\"/readyz\",\"/version\"]}],\"incomplete\":false}";
@@ -68,7 +71,8 @@ enum fed_err hub_handle_review(struct hub_request *r)
     enum fed_err err;
 
     if (!fed_span_is(r->http->method, "POST") || r->path.name.len > 0)
-        return hub_fail(r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+        return hub_fail(r, 405, "MethodNotAllowed",
+            "the server does not allow this method on the requested resource");
     err = hub_decode_body(r, &body);
     if (err)
         return err;

@@ -1,4 +1,5 @@
-/* seed.c - what a new hub begins with: four namespaces and the types that KubeFed enables by default. */
+/* seed.c - what a new hub begins with: four namespaces and the types that KubeFed enables by
+ * default. */
 #include "hub/api/federated_types.h"
 #include "hub/api/internal.h"
 
@@ -17,7 +18,8 @@ static const struct seed_type {
     const char *federated_plural;
     bool cluster; /* scope of the target; FederatedNamespace is namespaced all the same */
 } types[] = {
-    {"clusterroles", "rbac.authorization.k8s.io", "v1", "ClusterRole", "federatedclusterroles", true},
+    {"clusterroles", "rbac.authorization.k8s.io", "v1", "ClusterRole", "federatedclusterroles",
+        true},
     {"configmaps", "", "v1", "ConfigMap", "federatedconfigmaps", false},
     {"deployments", "apps", "v1", "Deployment", "federateddeployments", false},
     {"ingresses", "networking.k8s.io", "v1", "Ingress", "federatedingresses", false},
@@ -35,29 +37,33 @@ static const struct seed_type {
 static void put_namespace(struct fed_buf *out, const char *name, const char *uid, const char *now)
 {
     fed_buf_printf(out,
-        "{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",\"uid\":\"%s\","
+        "{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",\"uid\":\"%"
+        "s\","
         "\"creationTimestamp\":\"%s\",\"labels\":{\"kubernetes.io/metadata.name\":\"%s\"}},"
         "\"spec\":{\"finalizers\":[\"kubernetes\"]},\"status\":{\"phase\":\"Active\"}}",
         name, uid, now, name);
 }
 
-static void put_type(struct fed_buf *out, const struct seed_type *type, const char *name, const char *uid,
-    const char *now)
+static void put_type(struct fed_buf *out, const struct seed_type *type, const char *name,
+    const char *uid, const char *now)
 {
     bool namespaces_type = !type->group[0] && type->cluster;
 
     fed_buf_printf(out,
-        "{\"kind\":\"FederatedTypeConfig\",\"apiVersion\":\"core.kubefed.io/v1beta1\",\"metadata\":{"
+        "{\"kind\":\"FederatedTypeConfig\",\"apiVersion\":\"core.kubefed.io/"
+        "v1beta1\",\"metadata\":{"
         "\"name\":\"%s\",\"namespace\":\"" HUB_FEDERATED_NAMESPACE "\",\"uid\":\"%s\","
         "\"creationTimestamp\":\"%s\",\"generation\":1},\"spec\":{\"federatedType\":{"
-        "\"group\":\"types.kubefed.io\",\"kind\":\"Federated%s\",\"pluralName\":\"%s\",\"scope\":\"%s\","
+        "\"group\":\"types.kubefed.io\",\"kind\":\"Federated%s\",\"pluralName\":\"%s\",\"scope\":"
+        "\"%s\","
         "\"version\":\"v1beta1\"},\"propagation\":\"Enabled\",\"targetType\":{",
         name, uid, now, type->kind, type->federated_plural,
         type->cluster && !namespaces_type ? "Cluster" : "Namespaced");
     if (type->group[0])
         fed_buf_printf(out, "\"group\":\"%s\",", type->group);
-    fed_buf_printf(out, "\"kind\":\"%s\",\"pluralName\":\"%s\",\"scope\":\"%s\",\"version\":\"%s\"}}}",
-        type->kind, type->plural, type->cluster ? "Cluster" : "Namespaced", type->version);
+    fed_buf_printf(out,
+        "\"kind\":\"%s\",\"pluralName\":\"%s\",\"scope\":\"%s\",\"version\":\"%s\"}}}", type->kind,
+        type->plural, type->cluster ? "Cluster" : "Namespaced", type->version);
 }
 
 struct seed {
@@ -65,7 +71,8 @@ struct seed {
     char name[320];
 };
 
-static enum fed_err make_seed(struct hub_api *api, struct seed *seed, size_t i, struct hub_object_write *write)
+static enum fed_err make_seed(
+    struct hub_api *api, struct seed *seed, size_t i, struct hub_object_write *write)
 {
     char uid[40];
     char now[FED_TEXT_TIME_SIZE];
@@ -111,7 +118,8 @@ enum fed_err hub_api_seed(struct hub_api *api, struct fed_diag *diag)
     struct seed *seeds;
     enum fed_err err = FED_OK;
 
-    /* All in one commit: the namespace is there or nothing is. What a person deletes later stays deleted. */
+    /* All in one commit: the namespace is there or nothing is. What a person deletes later stays
+     * deleted. */
     if (present(api))
         return FED_OK;
     seeds = fed_alloc_zero(api->mem, N_SEEDS * sizeof *seeds);

@@ -1,5 +1,5 @@
-/* select.c - field selectors: metadata of all kinds, and the few other fields that kube-apiserver indexes for core
- * kinds (k8s.io/kubernetes registry strategies). */
+/* select.c - field selectors: metadata of all kinds, and the few other fields that kube-apiserver
+ * indexes for core kinds (k8s.io/kubernetes registry strategies). */
 #include "hub/api/internal.h"
 
 #include <string.h>
@@ -71,8 +71,8 @@ static enum fed_err unescape(struct fed_alloc *mem, struct fed_span in, struct f
     return FED_OK;
 }
 
-static enum fed_err parse_term(
-    struct hub_request *r, struct fed_alloc *mem, struct fed_span term, struct hub_field_selector *out)
+static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, struct fed_span term,
+    struct hub_field_selector *out)
 {
     size_t equals = fed_span_find(term, '=');
     struct fed_span path = fed_span_sub(term, 0, equals);
@@ -88,15 +88,15 @@ static enum fed_err parse_term(
     if (fed_span_starts(value, "="))
         value = fed_span_sub(value, 1, value.len);
     if (!field_known(r->kind, path))
-        return hub_fail(r, 400, "BadRequest", "field label not supported: " FED_SPAN_FMT,
-            FED_SPAN_ARG(path));
+        return hub_fail(
+            r, 400, "BadRequest", "field label not supported: " FED_SPAN_FMT, FED_SPAN_ARG(path));
     if (unescape(mem, path, &out->terms[out->n].path))
         return FED_ERR_NOMEM;
     return unescape(mem, value, &out->terms[out->n++].value);
 }
 
-enum fed_err hub_field_selector_parse(
-    struct hub_request *r, struct fed_alloc *mem, struct fed_span text, struct hub_field_selector *out)
+enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,
+    struct fed_span text, struct hub_field_selector *out)
 {
     struct fed_span term;
     enum fed_err err = FED_OK;
@@ -117,11 +117,12 @@ static struct fed_span field_value(const struct fed_json *object, struct fed_spa
     return fed_json_string(object);
 }
 
-bool hub_field_selector_match(const struct hub_field_selector *selector, const struct fed_json *object)
+bool hub_field_selector_match(
+    const struct hub_field_selector *selector, const struct fed_json *object)
 {
     for (size_t i = 0; i < selector->n; i++) {
-        bool equal = fed_span_eq(
-            field_value(object, selector->terms[i].path), selector->terms[i].value);
+        bool equal =
+            fed_span_eq(field_value(object, selector->terms[i].path), selector->terms[i].value);
 
         if (equal == selector->terms[i].not_equal)
             return false;

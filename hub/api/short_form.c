@@ -17,13 +17,15 @@ static const struct workload workloads[] = {
     {"FederatedJob", false, false},
 };
 
-/* Members of a workload's own spec: with a pod template beside containers, all else is the pod's. */
+/* Members of a workload's own spec: with a pod template beside containers, all else is the pod's.
+ */
 static const char *const own_members[] = {"replicas", "selector", "template", "strategy",
-    "updateStrategy", "minReadySeconds", "revisionHistoryLimit", "paused", "progressDeadlineSeconds",
-    "serviceName", "podManagementPolicy", "volumeClaimTemplates", "ordinals",
-    "persistentVolumeClaimRetentionPolicy", "parallelism", "completions", "backoffLimit",
-    "backoffLimitPerIndex", "completionMode", "manualSelector", "ttlSecondsAfterFinished", "suspend",
-    "podFailurePolicy", "podReplacementPolicy", "maxFailedIndexes", "successPolicy", "managedBy"};
+    "updateStrategy", "minReadySeconds", "revisionHistoryLimit", "paused",
+    "progressDeadlineSeconds", "serviceName", "podManagementPolicy", "volumeClaimTemplates",
+    "ordinals", "persistentVolumeClaimRetentionPolicy", "parallelism", "completions",
+    "backoffLimit", "backoffLimitPerIndex", "completionMode", "manualSelector",
+    "ttlSecondsAfterFinished", "suspend", "podFailurePolicy", "podReplacementPolicy",
+    "maxFailedIndexes", "successPolicy", "managedBy"};
 
 static const struct workload *workload_of(const struct hub_kind *kind)
 {
@@ -63,7 +65,8 @@ static struct fed_json *expand(
     return err ? NULL : full;
 }
 
-static enum fed_err set_template(struct fed_json_doc *doc, struct fed_json *object, struct fed_json *value)
+static enum fed_err set_template(
+    struct fed_json_doc *doc, struct fed_json *object, struct fed_json *value)
 {
     return fed_json_set(doc, fed_json_get(object, "spec"), "template", value);
 }
@@ -86,8 +89,8 @@ static enum fed_err mark(struct fed_json_doc *doc, struct fed_json *object)
                        : FED_ERR_NOMEM;
 }
 
-/* A short form merged into a full template, as a patch does when the full one had to be shown: what belongs to the pod
- * moves to where the pods are described. */
+/* A short form merged into a full template, as a patch does when the full one had to be shown: what
+ * belongs to the pod moves to where the pods are described. */
 static enum fed_err fold(struct fed_json_doc *doc, struct fed_json *template)
 {
     struct fed_json *spec = fed_json_get(template, "spec");
@@ -106,7 +109,8 @@ static enum fed_err fold(struct fed_json_doc *doc, struct fed_json *template)
     return err;
 }
 
-static enum fed_err to_full(const struct workload *workload, struct fed_json_doc *doc, struct fed_json *object)
+static enum fed_err to_full(
+    const struct workload *workload, struct fed_json_doc *doc, struct fed_json *object)
 {
     struct fed_json *template = fed_json_find(object, "spec.template");
     struct fed_json *spec = fed_json_get(template, "spec");
@@ -125,7 +129,8 @@ static enum fed_err to_full(const struct workload *workload, struct fed_json_doc
     return err ? err : mark(doc, object);
 }
 
-static enum fed_err to_short(const struct workload *workload, struct fed_json_doc *doc, struct fed_json *object)
+static enum fed_err to_short(
+    const struct workload *workload, struct fed_json_doc *doc, struct fed_json *object)
 {
     struct fed_json *template = fed_json_find(object, "spec.template");
     struct fed_json *bare = fed_json_find(template, "spec.template");
@@ -140,7 +145,8 @@ static enum fed_err to_short(const struct workload *workload, struct fed_json_do
     again = expand(workload, doc, bare);
     if (!again)
         return FED_ERR_NOMEM;
-    return fed_json_eq(again, template) ? set_template(doc, object, fed_json_clone(doc, bare)) : FED_OK;
+    return fed_json_eq(again, template) ? set_template(doc, object, fed_json_clone(doc, bare))
+                                        : FED_OK;
 }
 
 enum fed_err hub_short_form_convert(void *ctx, const struct hub_kind *kind, const char *to_version,

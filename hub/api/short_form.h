@@ -1,9 +1,10 @@
 /* short_form.h - between v1alpha2, the short form, and v1beta1 of federated workload kinds.
  *
- * In v1alpha2 the template of a workload kind may be a bare pod template (metadata.labels, spec.containers). It is
- * stored as the full template: the pod template, a selector of its labels, one replica (where the kind has them), and
- * an annotation that says it was short. While the stored template is exactly what the short one makes, v1alpha2 shows
- * the short one again, so that a client which compares what it sent with what it sees finds no difference. */
+ * In v1alpha2 the template of a workload kind may be a bare pod template (metadata.labels,
+ * spec.containers). It is stored as the full template: the pod template, a selector of its labels,
+ * one replica (where the kind has them), and an annotation that says it was short. While the stored
+ * template is exactly what the short one makes, v1alpha2 shows the short one again, so that a
+ * client which compares what it sent with what it sees finds no difference. */
 #ifndef FEDLET_HUB_API_SHORT_FORM_H
 #define FEDLET_HUB_API_SHORT_FORM_H
 

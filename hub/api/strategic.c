@@ -1,7 +1,8 @@
 /* strategic.c - strategic merge patch, as far as core kinds on the hub need it.
  *
- * For metadata and flat data it is a merge patch in which "$..." directives are dropped, finalizers are merged as a
- * set, ownerReferences by uid. Source: Kubernetes "Update API objects in place using kubectl patch". */
+ * For metadata and flat data it is a merge patch in which "$..." directives are dropped, finalizers
+ * are merged as a set, ownerReferences by uid. Source: Kubernetes "Update API objects in place
+ * using kubectl patch". */
 #include "hub/api/internal.h"
 
 #include "proto/object/patch.h"
@@ -26,7 +27,8 @@ static bool same_item(const struct fed_json *a, const struct fed_json *b, const 
     return key ? fed_json_eq(fed_json_get(a, key), fed_json_get(b, key)) : fed_json_eq(a, b);
 }
 
-static bool list_has(const struct fed_json *list, const struct fed_json *item, const char *key, size_t *at)
+static bool list_has(
+    const struct fed_json *list, const struct fed_json *item, const char *key, size_t *at)
 {
     for (*at = 0; *at < fed_json_count(list); (*at)++)
         if (same_item(fed_json_at(list, *at), item, key))
@@ -34,9 +36,10 @@ static bool list_has(const struct fed_json *list, const struct fed_json *item, c
     return false;
 }
 
-/* What patch says of a list that is merged: removals by "$deleteFromPrimitiveList" or {"$patch":"delete"}. */
-static enum fed_err merge_list(struct fed_json_doc *doc, struct fed_json *list, const struct fed_json *items,
-    const char *key)
+/* What patch says of a list that is merged: removals by "$deleteFromPrimitiveList" or
+ * {"$patch":"delete"}. */
+static enum fed_err merge_list(
+    struct fed_json_doc *doc, struct fed_json *list, const struct fed_json *items, const char *key)
 {
     enum fed_err err = FED_OK;
 

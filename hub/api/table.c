@@ -1,6 +1,7 @@
 /* table.c - meta.k8s.io/v1 Table: Name and the kind's printer columns.
  *
- * Columns of built-in kinds may end in "|count" (members or items) or "|object" (kind/name of a reference). */
+ * Columns of built-in kinds may end in "|count" (members or items) or "|object" (kind/name of a
+ * reference). */
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
@@ -28,8 +29,8 @@ static void put_columns(struct fed_buf *out, const struct hub_kind_version *vers
         const struct hub_column *column = &version->columns[i];
 
         fed_buf_put_text(out, ",");
-        put_column(out, column->name, column->type, column->format, column->description,
-            column->priority);
+        put_column(
+            out, column->name, column->type, column->format, column->description, column->priority);
     }
     if (version->n_columns == 0) {
         fed_buf_put_text(out, ",");
@@ -80,8 +81,8 @@ static void put_reference(struct fed_buf *out, const struct fed_json *reference)
     fed_buf_put_text(out, "\"");
 }
 
-static void put_cell(struct fed_buf *out, const struct hub_column *column, const struct fed_json *object,
-    int64_t now_unix_s)
+static void put_cell(struct fed_buf *out, const struct hub_column *column,
+    const struct fed_json *object, int64_t now_unix_s)
 {
     const struct fed_json *value = hub_json_path(object, column->json_path);
     const char *filter = strchr(column->json_path, '|');
@@ -98,7 +99,8 @@ static void put_cell(struct fed_buf *out, const struct hub_column *column, const
         fed_buf_put_text(out, "null");
 }
 
-static void put_row_object(struct fed_buf *out, const struct fed_json *object, struct fed_span include)
+static void put_row_object(
+    struct fed_buf *out, const struct fed_json *object, struct fed_span include)
 {
     enum fed_err err;
 
@@ -110,8 +112,8 @@ static void put_row_object(struct fed_buf *out, const struct fed_json *object, s
     if (fed_span_is(include, "Object")) {
         err = fed_json_put(out, object);
     } else {
-        fed_buf_put_text(
-            out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+        fed_buf_put_text(out,
+            "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
         err = fed_json_put(out, fed_json_get(object, "metadata"));
         fed_buf_put_text(out, "}");
     }

@@ -1,7 +1,7 @@
 /* write.c - the way of every write: clean, default, validate, own, convert, admit, commit, answer.
  *
- * All up to the conversion happens in the version that the client speaks, so that managedFields and causes name fields
- * as the client knows them. */
+ * All up to the conversion happens in the version that the client speaks, so that managedFields and
+ * causes name fields as the client knows them. */
 #include "hub/api/internal.h"
 #include "hub/api/meta.h"
 #include "proto/object/patch.h"
@@ -40,7 +40,8 @@ static enum fed_err check_api_version(struct hub_request *r, const struct fed_js
     hub_api_version(r->kind, r->version, api_version);
     if (version.len > 0 && !fed_span_is(version, api_version))
         return hub_fail(r, 400, "BadRequest",
-            "the API version in the data (" FED_SPAN_FMT ") does not match the expected API version (%s)",
+            "the API version in the data (" FED_SPAN_FMT
+            ") does not match the expected API version (%s)",
             FED_SPAN_ARG(version), api_version);
     if (kind.len > 0 && !fed_span_is(kind, r->kind->kind))
         return hub_fail(r, 400, "BadRequest",
@@ -69,12 +70,13 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
     ns = fed_json_string(fed_json_get(metadata, "namespace"));
     if (named && name.len > 0 && !fed_span_eq(name, r->path.name))
         return hub_fail(r, 400, "BadRequest",
-            "the name of the object (" FED_SPAN_FMT ") does not match the name on the URL (" FED_SPAN_FMT
-            ")",
+            "the name of the object (" FED_SPAN_FMT
+            ") does not match the name on the URL (" FED_SPAN_FMT ")",
             FED_SPAN_ARG(name), FED_SPAN_ARG(r->path.name));
     if (ns.len > 0 && !fed_span_eq(ns, r->path.ns) && r->kind->namespaced)
         return hub_fail(r, 400, "BadRequest",
-            "the namespace of the provided object does not match the namespace sent on the request");
+            "the namespace of the provided object does not match the namespace sent on the "
+            "request");
     hub_api_version(r->kind, r->version, api_version);
     err = fed_json_set_text(r->doc, object, "kind", r->kind->kind);
     if (!err)
@@ -126,8 +128,8 @@ static enum fed_err clean(struct hub_request *r, struct fed_json *object)
     return report_unknown(r, fed_buf_span(&unknown));
 }
 
-static enum fed_err validate(struct hub_request *r, const struct hub_kind_version *version,
-    struct fed_json *object)
+static enum fed_err validate(
+    struct hub_request *r, const struct hub_kind_version *version, struct fed_json *object)
 {
     struct hub_causes *causes = hub_causes_new(r);
     enum fed_err err = causes ? hub_schema_default(version->schema, r->doc, object) : FED_ERR_NOMEM;
@@ -176,8 +178,8 @@ static void admission_warn(struct hub_admission *admission, const char *text)
     hub_request_warn(admission->warnings, text);
 }
 
-static enum fed_err admission_refused(
-    struct hub_request *r, const struct hub_admission *admission, enum fed_err err, const struct fed_diag *diag)
+static enum fed_err admission_refused(struct hub_request *r, const struct hub_admission *admission,
+    enum fed_err err, const struct fed_diag *diag)
 {
     if (err == FED_ERR_INVALID && admission->field[0])
         return hub_fail_field(r, admission->field, "FieldValueInvalid", "%s", diag->text);
@@ -188,7 +190,8 @@ static enum fed_err admission_refused(
     return hub_fail_err(r, err, diag);
 }
 
-enum fed_err hub_admit(struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission)
+enum fed_err hub_admit(
+    struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission)
 {
     struct fed_diag diag = {{0}};
     enum fed_err err;
@@ -206,8 +209,8 @@ enum fed_err hub_admit(struct hub_request *r, const struct hub_kind *kind, struc
 }
 
 /* ---- answer ---- */
-static enum fed_err answer(struct hub_request *r, struct hub_write *w, const struct hub_admission *admission,
-    uint64_t revision)
+static enum fed_err answer(struct hub_request *r, struct hub_write *w,
+    const struct hub_admission *admission, uint64_t revision)
 {
     struct hub_view view = {r->api, r->kind, r->version};
     struct fed_diag diag = {{0}};
@@ -218,7 +221,8 @@ static enum fed_err answer(struct hub_request *r, struct hub_write *w, const str
     fed_buf_init(&bytes, r->mem, FED_STORE_VALUE_MAX);
     err = hub_object_bytes(w->next, &bytes);
     if (!err)
-        err = hub_object_view(&view, r->doc, &w->ref, fed_buf_span(&bytes), &revision, &object, &diag);
+        err = hub_object_view(
+            &view, r->doc, &w->ref, fed_buf_span(&bytes), &revision, &object, &diag);
     if (!err && admission && admission->answer)
         err = fed_patch_merge(r->doc, &object, admission->answer, &diag);
     if (!err && revision == 0)
@@ -226,8 +230,8 @@ static enum fed_err answer(struct hub_request *r, struct hub_write *w, const str
     return err ? hub_fail_err(r, err, &diag) : hub_respond_object(r, w->success, object);
 }
 
-static enum fed_err commit(struct hub_request *r, struct hub_write *w, const struct hub_admission *admission,
-    bool remove, uint64_t *revision)
+static enum fed_err commit(struct hub_request *r, struct hub_write *w,
+    const struct hub_admission *admission, bool remove, uint64_t *revision)
 {
     struct hub_object_write write = {.ref = w->ref, .expected = w->live_revision, .remove = remove};
     struct fed_diag diag = {{0}};
@@ -302,7 +306,8 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
 }
 
 /* ---- update ---- */
-/* The client's resourceVersion may be a composed one, which is never below that of the commit it shows. */
+/* The client's resourceVersion may be a composed one, which is never below that of the commit it
+ * shows. */
 static enum fed_err check_lock(struct hub_request *r, struct hub_write *w)
 {
     struct fed_span version = hub_meta(w->next, "resourceVersion");
@@ -311,13 +316,15 @@ static enum fed_err check_lock(struct hub_request *r, struct hub_write *w)
 
     if (uid.len > 0 && !fed_span_eq(uid, hub_meta(w->live, "uid")))
         return hub_fail(r, 409, "Conflict",
-            "Precondition failed: UID in precondition: " FED_SPAN_FMT ", UID in object meta: " FED_SPAN_FMT,
+            "Precondition failed: UID in precondition: " FED_SPAN_FMT
+            ", UID in object meta: " FED_SPAN_FMT,
             FED_SPAN_ARG(uid), FED_SPAN_ARG(hub_meta(w->live, "uid")));
     if (version.len == 0 || fed_span_is(version, "0"))
         return FED_OK;
     if (fed_span_to_u64(version, &revision))
         return hub_fail_field(r, "metadata.resourceVersion", "FieldValueInvalid",
-            "Invalid value: \"" FED_SPAN_FMT "\": must be an unsigned integer", FED_SPAN_ARG(version));
+            "Invalid value: \"" FED_SPAN_FMT "\": must be an unsigned integer",
+            FED_SPAN_ARG(version));
     return revision < w->live_revision ? hub_fail_err(r, FED_ERR_CONFLICT, NULL) : FED_OK;
 }
 
@@ -403,11 +410,12 @@ static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
     return err ? err : to_storage(r, w);
 }
 
-/* The last finalizer of an object that is being deleted has gone. Namespaces wait for their content as well. */
+/* The last finalizer of an object that is being deleted has gone. Namespaces wait for their content
+ * as well. */
 static bool is_finished(const struct hub_request *r, const struct fed_json *object)
 {
     return hub_meta(object, "deletionTimestamp").len > 0 && !hub_object_has_finalizers(object) &&
-        fed_json_count(fed_json_find(object, "spec.finalizers")) == 0 && r->kind != NULL;
+           fed_json_count(fed_json_find(object, "spec.finalizers")) == 0 && r->kind != NULL;
 }
 
 enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)

@@ -1,19 +1,23 @@
-/* identity.h - the hub's CA and certificates, the admin's kubeconfig, join tokens and join requests.
+/* identity.h - the hub's CA and certificates, the admin's kubeconfig, join tokens and join
+ * requests.
  *
- * Files in the data directory: ca.crt, ca.key (0600), server.crt, server.key (0600; made again when names change or it
- * nears its end), admin.kubeconfig (0600; certificate with CN fedlet:admin, O system:masters). Agents' certificates:
- * CN = cluster name, O = fedlet:agents; nothing of a request's subject is used.
+ * Files in the data directory: ca.crt, ca.key (0600), server.crt, server.key (0600; made again when
+ * names change or it nears its end), admin.kubeconfig (0600; certificate with CN fedlet:admin, O
+ * system:masters). Agents' certificates: CN = cluster name, O = fedlet:agents; nothing of a
+ * request's subject is used.
  *
- * JoinToken (fedlet.io/v1alpha1, namespaced, in kube-federation-system): spec {ttl, uses, clusterName, approve}; the
- * server makes the id (the object's name) and the secret (row "t/" id), and gives the token text once, in the answer to
- * the create, as status.token, which is never stored. status {expiresAt, usesLeft, revoked}.
- * Deleting the object revokes the token. Its name is 6 to 32 of [a-z0-9].
- * JoinRequest: one per cluster that asked, of the cluster's name, made by the hub only; spec {token, clusterName, publicKey
- * (base64 of the SubjectPublicKeyInfo), labels, approved}; status {state, requestedAt, approvedAt, certificateNotAfter,
- * certificate, certificateFingerprint, publicKeyFingerprint, message}. It is the record of the cluster's key: an approved
- * one that is deleted cuts its cluster off. A waiting one is let in by spec.approved: true and turned away by setting
- * status.state to Denied. It goes with its KubeFedCluster. A KubeFedCluster that a join makes has placeholders in
- * spec.apiEndpoint and spec.secretRef, which KubeFed's schema wants and nothing here uses. */
+ * JoinToken (fedlet.io/v1alpha1, namespaced, in kube-federation-system): spec {ttl, uses,
+ * clusterName, approve}; the server makes the id (the object's name) and the secret (row "t/" id),
+ * and gives the token text once, in the answer to the create, as status.token, which is never
+ * stored. status {expiresAt, usesLeft, revoked}. Deleting the object revokes the token. Its name is
+ * 6 to 32 of [a-z0-9]. JoinRequest: one per cluster that asked, of the cluster's name, made by the
+ * hub only; spec {token, clusterName, publicKey (base64 of the SubjectPublicKeyInfo), labels,
+ * approved}; status {state, requestedAt, approvedAt, certificateNotAfter, certificate,
+ * certificateFingerprint, publicKeyFingerprint, message}. It is the record of the cluster's key: an
+ * approved one that is deleted cuts its cluster off. A waiting one is let in by spec.approved: true
+ * and turned away by setting status.state to Denied. It goes with its KubeFedCluster. A
+ * KubeFedCluster that a join makes has placeholders in spec.apiEndpoint and spec.secretRef, which
+ * KubeFed's schema wants and nothing here uses. */
 #ifndef FEDLET_HUB_IDENTITY_IDENTITY_H
 #define FEDLET_HUB_IDENTITY_IDENTITY_H
 
@@ -31,14 +35,14 @@ struct hub_identity;
 
 struct hub_identity_options {
     const char *data_dir;
-    const char *const *advertise; /* names and addresses for the server's certificate, which always has localhost,
-                                   * 127.0.0.1 and ::1 besides */
+    const char *const *advertise; /* names and addresses for the server's certificate, which always
+                                   * has localhost, 127.0.0.1 and ::1 besides */
     size_t n_advertise;
 };
 /* Makes what is missing. The hub's objects may be NULL until _attach. */
-FED_MUST_USE enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct fed_fs *fs, struct fed_crypto *crypto, const struct hub_identity_options *options,
-    struct hub_identity **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, struct fed_fs *fs, struct fed_crypto *crypto,
+    const struct hub_identity_options *options, struct hub_identity **out, struct fed_diag *diag);
 void hub_identity_close(struct hub_identity *identity);
 struct fed_span hub_identity_ca_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_server_cert_pem(const struct hub_identity *identity);
@@ -47,24 +51,27 @@ struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity)
 FED_MUST_USE enum fed_err hub_identity_write_admin(
     struct hub_identity *identity, const char *api_url, struct fed_diag *diag);
 /* From here on tokens and joins work. addresses: for tokens, "coaps://..." and "https://...". */
-FED_MUST_USE enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objects *objects,
-    const char *const *addresses, size_t n_addresses, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_identity_attach(struct hub_identity *identity,
+    struct hub_objects *objects, const char *const *addresses, size_t n_addresses,
+    struct fed_diag *diag);
 void hub_identity_token_hooks(struct hub_identity *identity, struct hub_kind_hooks *hooks);
 void hub_identity_request_hooks(struct hub_identity *identity, struct hub_kind_hooks *hooks);
 
-/* Key of a token for TLS-PSK. Also for expired and used-up tokens (the join request then gets a sentence); not for
- * unknown or revoked ones. FED_ERR_NOT_FOUND. */
+/* Key of a token for TLS-PSK. Also for expired and used-up tokens (the join request then gets a
+ * sentence); not for unknown or revoked ones. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err hub_identity_psk(
     struct hub_identity *identity, struct fed_span token_id, struct fed_buf *key);
-/* A join request that came by a session authenticated with token_id (or empty: proof alone counts). FED_OK with an
- * answer (approved or pending); FED_ERR_FORBIDDEN (expired, used up, revoked, wrong proof, other name bound),
- * FED_ERR_CONFLICT (a cluster of that name exists with another key), FED_ERR_INVALID, FED_ERR_BUSY (too many wrong proofs,
- * or a change at the same moment: try later), each with diag for the agent's user.
- * Repeating it with the same key and name is answered again and costs no use. Approval creates the KubeFedCluster. */
+/* A join request that came by a session authenticated with token_id (or empty: proof alone counts).
+ * FED_OK with an answer (approved or pending); FED_ERR_FORBIDDEN (expired, used up, revoked, wrong
+ * proof, other name bound), FED_ERR_CONFLICT (a cluster of that name exists with another key),
+ * FED_ERR_INVALID, FED_ERR_BUSY (too many wrong proofs, or a change at the same moment: try later),
+ * each with diag for the agent's user. Repeating it with the same key and name is answered again
+ * and costs no use. Approval creates the KubeFedCluster. */
 FED_MUST_USE enum fed_err hub_identity_join(struct hub_identity *identity, struct fed_span token_id,
     const struct fed_join_request *request, struct fed_join_answer *answer, struct fed_diag *diag);
-/* The cluster that a client certificate speaks for: chains to our CA is checked already; here O, registration and that
- * its key is the one recorded for the cluster. FED_ERR_FORBIDDEN with diag. */
+/* The cluster that a client certificate speaks for: chains to our CA is checked already; here O,
+ * registration and that its key is the one recorded for the cluster. FED_ERR_FORBIDDEN with diag.
+ */
 FED_MUST_USE enum fed_err hub_identity_cluster_of(struct hub_identity *identity,
     const struct fed_crypto_cert_info *cert, struct fed_buf *cluster, struct fed_diag *diag);
 

@@ -45,7 +45,8 @@ void plan_blob_unref(struct hub_plan *plan, struct plan_blob *blob)
 enum fed_err hub_plan_blob(void *ctx, const struct fed_digest *digest, struct fed_span *out)
 {
     struct hub_plan *plan = ctx;
-    struct plan_blob *blob = fed_map_get(&plan->blobs, fed_span_of(digest->bytes, sizeof digest->bytes));
+    struct plan_blob *blob =
+        fed_map_get(&plan->blobs, fed_span_of(digest->bytes, sizeof digest->bytes));
 
     if (!blob)
         return FED_ERR_NOT_FOUND;
@@ -64,17 +65,18 @@ static void keep(struct plan_piece *piece, size_t *at, struct fed_span *text)
     *at += text->len;
 }
 
-enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item *owner, const struct fed_work *work,
-    struct plan_blob *blob, struct plan_piece **out)
+enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item *owner,
+    const struct fed_work *work, struct plan_blob *blob, struct plan_piece **out)
 {
-    size_t text = work->api_version.len + work->kind.len + work->plural.len + work->ns.len + work->name.len +
-        work->overrides.len;
+    size_t text = work->api_version.len + work->kind.len + work->plural.len + work->ns.len +
+                  work->name.len + work->overrides.len;
     struct plan_piece *piece = fed_alloc_get(plan->mem, sizeof *piece + text);
     size_t at = 0;
 
     if (!piece)
         return FED_ERR_NOMEM;
-    *piece = (struct plan_piece){.refs = 1, .size = sizeof *piece + text, .work = *work, .blob = blob, .owner = owner};
+    *piece = (struct plan_piece){
+        .refs = 1, .size = sizeof *piece + text, .work = *work, .blob = blob, .owner = owner};
     blob->refs++;
     piece->work.blob = blob->digest;
     keep(piece, &at, &piece->work.api_version);
@@ -97,7 +99,8 @@ void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece)
 
 /* ---- manifests ---- */
 
-bool plan_manifest_find(const struct plan_manifest *manifest, const struct fed_work *identity, size_t *index)
+bool plan_manifest_find(
+    const struct plan_manifest *manifest, const struct fed_work *identity, size_t *index)
 {
     size_t low = 0;
     size_t high = manifest->n;
@@ -136,8 +139,8 @@ static enum fed_err manifest_room(struct hub_plan *plan, struct plan_manifest *m
         return FED_OK;
     while (cap < n)
         cap *= 2;
-    entries = plan->mem->resize(plan->mem->ctx, manifest->entries, manifest->cap * sizeof *entries,
-        cap * sizeof *entries);
+    entries = plan->mem->resize(
+        plan->mem->ctx, manifest->entries, manifest->cap * sizeof *entries, cap * sizeof *entries);
     if (!entries)
         return FED_ERR_NOMEM;
     manifest->entries = entries;
@@ -165,8 +168,8 @@ static enum fed_err begin_change(struct hub_plan *plan, struct plan_cluster *clu
     return FED_OK;
 }
 
-enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_work *identity,
-    struct plan_piece *piece)
+enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluster,
+    const struct fed_work *identity, struct plan_piece *piece)
 {
     struct plan_manifest *next = &cluster->next;
     size_t index;
@@ -184,7 +187,8 @@ enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluste
         err = manifest_room(plan, next, next->n + 1);
         if (err)
             return err;
-        memmove(&next->entries[index + 1], &next->entries[index], (next->n - index) * sizeof *next->entries);
+        memmove(&next->entries[index + 1], &next->entries[index],
+            (next->n - index) * sizeof *next->entries);
         next->n++;
     } else {
         plan_piece_unref(plan, next->entries[index].piece);
@@ -195,12 +199,13 @@ enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluste
         return FED_OK;
     }
     next->n--;
-    memmove(&next->entries[index], &next->entries[index + 1], (next->n - index) * sizeof *next->entries);
+    memmove(&next->entries[index], &next->entries[index + 1],
+        (next->n - index) * sizeof *next->entries);
     return FED_OK;
 }
 
-enum fed_err plan_manifest_lay_out(
-    struct hub_plan *plan, const struct plan_manifest *manifest, size_t place, const struct fed_manifest **out)
+enum fed_err plan_manifest_lay_out(struct hub_plan *plan, const struct plan_manifest *manifest,
+    size_t place, const struct fed_manifest **out)
 {
     if (plan->scratch_cap[place] < manifest->n) {
         size_t cap = manifest->n + manifest->n / 2;
@@ -254,7 +259,8 @@ struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span nam
     return cluster_index(plan, name, &index) ? plan->clusters[index] : NULL;
 }
 
-static enum fed_err cluster_add(struct hub_plan *plan, struct fed_span name, size_t index, struct plan_cluster **out)
+static enum fed_err cluster_add(
+    struct hub_plan *plan, struct fed_span name, size_t index, struct plan_cluster **out)
 {
     struct plan_cluster *cluster;
 
@@ -277,7 +283,8 @@ static enum fed_err cluster_add(struct hub_plan *plan, struct fed_span name, siz
         return FED_ERR_NOMEM;
     }
     memcpy(cluster->name, name.at, name.len);
-    memmove(&plan->clusters[index + 1], &plan->clusters[index], (plan->n_clusters - index) * sizeof *plan->clusters);
+    memmove(&plan->clusters[index + 1], &plan->clusters[index],
+        (plan->n_clusters - index) * sizeof *plan->clusters);
     plan->clusters[index] = cluster;
     plan->n_clusters++;
     *out = cluster;
@@ -285,8 +292,8 @@ static enum fed_err cluster_add(struct hub_plan *plan, struct fed_span name, siz
 }
 
 /* Labels are kept as a small tree, because selectors read them at each replanning. */
-static enum fed_err read_labels(struct hub_plan *plan, struct fed_span bytes, struct fed_json_doc **doc,
-    const struct fed_json **labels)
+static enum fed_err read_labels(struct hub_plan *plan, struct fed_span bytes,
+    struct fed_json_doc **doc, const struct fed_json **labels)
 {
     struct fed_json_doc *whole;
     struct fed_json *object;
@@ -322,7 +329,8 @@ enum fed_err plan_cluster_put(struct hub_plan *plan, struct fed_span name, struc
         return err;
     if (cluster_index(plan, name, &index)) {
         cluster = plan->clusters[index];
-        if (cluster->labels == labels || (cluster->labels && labels && fed_json_eq(cluster->labels, labels))) {
+        if (cluster->labels == labels ||
+            (cluster->labels && labels && fed_json_eq(cluster->labels, labels))) {
             fed_json_doc_free(doc);
             return FED_OK;
         }

@@ -1,12 +1,13 @@
 /* internal.h - the plan's state, shared by its files. Not for others.
  *
  *   type      one federated type, from its FederatedTypeConfig
- *   item      one federated object, parsed: placement, template, overrides; or the namespace that a label federates
- *   piece     one work, shared by all clusters that get the same; counted
- *   cluster   one registered cluster with its present manifest and the last few
+ *   item      one federated object, parsed: placement, template, overrides; or the namespace that a
+ * label federates piece     one work, shared by all clusters that get the same; counted cluster one
+ * registered cluster with its present manifest and the last few
  *
- * A round: changes mark items and clusters dirty; hub_plan_round (deferred to the end of the loop's turn, so that a burst
- * is planned once) computes the dirty pairs, compares manifests by digest, records new revisions in one commit, and tells. */
+ * A round: changes mark items and clusters dirty; hub_plan_round (deferred to the end of the loop's
+ * turn, so that a burst is planned once) computes the dirty pairs, compares manifests by digest,
+ * records new revisions in one commit, and tells. */
 #ifndef FEDLET_HUB_PLAN_INTERNAL_H
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
@@ -15,7 +16,7 @@
 #include "proto/object/selector.h"
 
 #define PLAN_FINALIZER "kubefed.io/sync-controller"
-#define PLAN_HISTORY 4u              /* manifests remembered besides the present one */
+#define PLAN_HISTORY 4u                 /* manifests remembered besides the present one */
 #define PLAN_ITEM_BYTES_MAX (16u << 20) /* parsed form of one object */
 
 struct plan_type {
@@ -24,8 +25,8 @@ struct plan_type {
     char target_kind[64];
     char target_plural[64];
     bool target_namespaced;
-    bool namespaced;    /* the federated kind's own scope */
-    bool is_namespace;  /* target is core Namespace */
+    bool namespaced;   /* the federated kind's own scope */
+    bool is_namespace; /* target is core Namespace */
     bool enabled;
     bool gone; /* its FederatedTypeConfig was deleted: copies are released */
 };
@@ -40,7 +41,7 @@ struct plan_blob {
 
 struct plan_piece {
     unsigned refs;
-    size_t size; /* of the allocation */
+    size_t size;          /* of the allocation */
     struct fed_work work; /* spans point behind the struct */
     struct plan_blob *blob;
     struct plan_item *owner; /* NULL once the item is gone */
@@ -63,22 +64,24 @@ struct plan_override {
 enum plan_pair_state {
     PLAN_PAIR_PRESENT,   /* in the manifest */
     PLAN_PAIR_REFUSED,   /* selected, but there is nothing that could be sent */
-    PLAN_PAIR_RELEASING, /* in the manifest with FED_WORK_ORPHAN, until the agent confirms that revision */
+    PLAN_PAIR_RELEASING, /* in the manifest with FED_WORK_ORPHAN, until the agent confirms that
+                            revision */
     PLAN_PAIR_REMOVING   /* out of the manifest, until the agent confirms that nothing is left */
 };
 struct plan_pair { /* item x cluster */
     struct plan_cluster *cluster;
     enum plan_pair_state state;
     struct plan_piece *piece; /* counted; for REMOVING what is being removed; NULL for REFUSED */
-    uint64_t since;           /* revision of the manifest since which this holds; 0 until the round is recorded */
-    const char *error;        /* KubeFed's word, "" */
+    uint64_t
+        since; /* revision of the manifest since which this holds; 0 until the round is recorded */
+    const char *error; /* KubeFed's word, "" */
     char message[200];
 };
 
 struct plan_item {
-    struct plan_type *type; /* NULL: a Namespace with the label */
+    struct plan_type *type;             /* NULL: a Namespace with the label */
     struct fed_span resource, ns, name; /* in key */
-    char *key;              /* resource NUL ns NUL name */
+    char *key;                          /* resource NUL ns NUL name */
     size_t key_len;
     /* parsed, in the arena */
     struct fed_arena arena;
@@ -95,7 +98,8 @@ struct plan_item {
     enum hub_placement_problem problem;
     bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
     /* planned */
-    struct plan_piece *shared; /* counted: the work of clusters without overrides, made when first needed */
+    struct plan_piece
+        *shared; /* counted: the work of clusters without overrides, made when first needed */
     struct plan_pair *pairs; /* by cluster name */
     size_t n_pairs, cap_pairs;
     bool dirty, gone; /* gone: deleted from the store, kept while removals are awaited */
@@ -108,7 +112,8 @@ struct plan_entry {
     struct plan_piece *piece; /* counted */
 };
 struct plan_manifest {
-    bool hollow; /* revision and digest are known from the store, the entries are not (after a start) */
+    bool hollow; /* revision and digest are known from the store, the entries are not (after a
+                    start) */
     uint64_t revision;
     struct fed_digest digest;
     struct plan_entry *entries;
@@ -116,14 +121,14 @@ struct plan_manifest {
 };
 struct plan_cluster {
     char *name;
-    struct fed_json_doc *doc;       /* holds the labels */
+    struct fed_json_doc *doc; /* holds the labels */
     const struct fed_json *labels;
     struct plan_manifest now;
-    struct plan_manifest next; /* while dirty */
+    struct plan_manifest next;               /* while dirty */
     struct plan_manifest past[PLAN_HISTORY]; /* newest first; revision 0: empty slot */
-    bool changing; /* next is valid */
-    bool replan;   /* labels changed or new: all items against this cluster */
-    bool recorded; /* the store has a row for it */
+    bool changing;                           /* next is valid */
+    bool replan;     /* labels changed or new: all items against this cluster */
+    bool recorded;   /* the store has a row for it */
     size_t awaiting; /* pairs in RELEASING or REMOVING */
 };
 
@@ -141,8 +146,9 @@ struct hub_plan {
     struct fed_map types; /* resource -> plan_type */
     struct fed_map items; /* key -> plan_item */
     struct fed_map blobs; /* digest -> plan_blob */
-    struct plan_type *namespaces; /* the type whose target is core Namespace; NULL when there is none */
-    struct plan_item *touched;    /* items with pairs whose `since` is to be filled in by the round */
+    struct plan_type
+        *namespaces; /* the type whose target is core Namespace; NULL when there is none */
+    struct plan_item *touched; /* items with pairs whose `since` is to be filled in by the round */
     bool round_due;
     bool loading;
     hub_plan_changed *changed;
@@ -158,17 +164,21 @@ struct hub_plan {
 
 /* ---- item.c ---- */
 bool plan_has_finalizer(const struct fed_json *object);
-/* Parses the stored object into the item. FED_ERR_NOMEM only; what is wrong with the object is kept in it. */
-FED_MUST_USE enum fed_err plan_item_parse(struct hub_plan *plan, struct plan_item *item, struct fed_span bytes);
+/* Parses the stored object into the item. FED_ERR_NOMEM only; what is wrong with the object is kept
+ * in it. */
+FED_MUST_USE enum fed_err plan_item_parse(
+    struct hub_plan *plan, struct plan_item *item, struct fed_span bytes);
 FED_MUST_USE enum fed_err plan_item_parse_namespace(
     struct hub_plan *plan, struct plan_item *item, struct fed_span bytes);
 struct plan_item *plan_item_get(struct hub_plan *plan, const struct hub_object_ref *ref);
-FED_MUST_USE enum fed_err plan_item_new(
-    struct hub_plan *plan, const struct hub_object_ref *ref, struct plan_type *type, struct plan_item **out);
+FED_MUST_USE enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *ref,
+    struct plan_type *type, struct plan_item **out);
 void plan_item_free(struct hub_plan *plan, struct plan_item *item);
-void plan_item_mark(struct hub_plan *plan, struct plan_item *item); /* dirty, and a round is wanted */
+void plan_item_mark(
+    struct hub_plan *plan, struct plan_item *item); /* dirty, and a round is wanted */
 void plan_item_touch(struct hub_plan *plan, struct plan_item *item);
-/* The FederatedNamespace of a namespace, NULL when there is none that counts; and the Namespace with the label. */
+/* The FederatedNamespace of a namespace, NULL when there is none that counts; and the Namespace
+ * with the label. */
 struct plan_item *plan_namespace_item(struct hub_plan *plan, struct fed_span ns);
 bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns);
 /* Computes what the item means for the cluster and brings pair and next manifest in line. */
@@ -176,7 +186,8 @@ FED_MUST_USE enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
 void plan_pair_set_state(struct plan_pair *pair, enum plan_pair_state state);
 /* The agent confirmed: RELEASING leaves the manifest, REMOVING is over. */
-FED_MUST_USE enum fed_err plan_pair_confirmed(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+FED_MUST_USE enum fed_err plan_pair_confirmed(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
 void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
@@ -184,21 +195,24 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
 
 /* ---- cluster.c ---- */
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
-FED_MUST_USE enum fed_err plan_cluster_put(struct hub_plan *plan, struct fed_span name, struct fed_span bytes);
+FED_MUST_USE enum fed_err plan_cluster_put(
+    struct hub_plan *plan, struct fed_span name, struct fed_span bytes);
 void plan_cluster_remove(struct hub_plan *plan, struct plan_cluster *cluster);
 void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster);
 /* Sets (piece) or takes away (NULL) the work with that identity in the next manifest. */
 FED_MUST_USE enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluster,
     const struct fed_work *identity, struct plan_piece *piece);
 /* Index in a manifest; false when absent. */
-bool plan_manifest_find(const struct plan_manifest *manifest, const struct fed_work *identity, size_t *index);
+bool plan_manifest_find(
+    const struct plan_manifest *manifest, const struct fed_work *identity, size_t *index);
 void plan_manifest_fini(struct hub_plan *plan, struct plan_manifest *manifest);
 /* Lays it out for proto, in one of the two scratch places. */
-FED_MUST_USE enum fed_err plan_manifest_lay_out(
-    struct hub_plan *plan, const struct plan_manifest *manifest, size_t place, const struct fed_manifest **out);
+FED_MUST_USE enum fed_err plan_manifest_lay_out(struct hub_plan *plan,
+    const struct plan_manifest *manifest, size_t place, const struct fed_manifest **out);
 
 /* ---- pieces and blobs (cluster.c) ---- */
-FED_MUST_USE enum fed_err plan_blob_get(struct hub_plan *plan, struct fed_span bytes, struct plan_blob **out);
+FED_MUST_USE enum fed_err plan_blob_get(
+    struct hub_plan *plan, struct fed_span bytes, struct plan_blob **out);
 void plan_blob_unref(struct hub_plan *plan, struct plan_blob *blob);
 FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item *owner,
     const struct fed_work *work, struct plan_blob *blob, struct plan_piece **out);

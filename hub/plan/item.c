@@ -37,8 +37,8 @@ struct plan_item *plan_item_get(struct hub_plan *plan, const struct hub_object_r
     return fed_map_get(&plan->items, fed_span_of(key, size));
 }
 
-enum fed_err plan_item_new(
-    struct hub_plan *plan, const struct hub_object_ref *ref, struct plan_type *type, struct plan_item **out)
+enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *ref,
+    struct plan_type *type, struct plan_item **out)
 {
     struct plan_item *item = fed_alloc_zero(plan->mem, sizeof *item);
     enum fed_err err = FED_ERR_NOMEM;
@@ -162,9 +162,10 @@ static enum fed_err parse_names(struct plan_item *item, const struct fed_json *c
     return FED_OK;
 }
 
-/* KubeFed's table: a list, even an empty one, beats the selector; a null counts as absent; nothing at all selects
- * nothing (or follows the namespace, where that is federated by its label). */
-static enum fed_err parse_placement(struct hub_plan *plan, struct plan_item *item, const struct fed_json *placement)
+/* KubeFed's table: a list, even an empty one, beats the selector; a null counts as absent; nothing
+ * at all selects nothing (or follows the namespace, where that is federated by its label). */
+static enum fed_err parse_placement(
+    struct hub_plan *plan, struct plan_item *item, const struct fed_json *placement)
 {
     const struct fed_json *clusters = fed_json_get(placement, "clusters");
     const struct fed_json *selector = fed_json_get(placement, "clusterSelector");
@@ -189,7 +190,8 @@ static enum fed_err parse_placement(struct hub_plan *plan, struct plan_item *ite
     return FED_OK;
 }
 
-static enum fed_err canonical(struct hub_plan *plan, const struct fed_json *value, size_t limit, struct fed_buf *out)
+static enum fed_err canonical(
+    struct hub_plan *plan, const struct fed_json *value, size_t limit, struct fed_buf *out)
 {
     fed_buf_init(out, plan->mem, limit);
     return fed_json_put_canonical(out, value);
@@ -206,8 +208,8 @@ static void refuse(struct plan_item *item, const char *error, const char *messag
     item->message[len] = '\0';
 }
 
-static enum fed_err parse_template(
-    struct hub_plan *plan, struct plan_item *item, struct fed_json_doc *doc, const struct fed_json *template)
+static enum fed_err parse_template(struct hub_plan *plan, struct plan_item *item,
+    struct fed_json_doc *doc, const struct fed_json *template)
 {
     struct fed_json *empty = fed_json_new_object(doc);
     struct fed_span api_version = fed_json_string(fed_json_get(template, "apiVersion"));
@@ -235,9 +237,10 @@ static enum fed_err parse_template(
     return err;
 }
 
-/* One cluster's list, checked and made canonical. What is wrong with any list refuses the object for all clusters. */
-static enum fed_err parse_override(struct hub_plan *plan, struct plan_item *item, const struct fed_json *from,
-    struct plan_override *to, struct fed_diag *diag)
+/* One cluster's list, checked and made canonical. What is wrong with any list refuses the object
+ * for all clusters. */
+static enum fed_err parse_override(struct hub_plan *plan, struct plan_item *item,
+    const struct fed_json *from, struct plan_override *to, struct fed_diag *diag)
 {
     const struct fed_json *operations = fed_json_get(from, "clusterOverrides");
     struct fed_buf bytes;
@@ -259,7 +262,8 @@ static enum fed_err parse_override(struct hub_plan *plan, struct plan_item *item
     return err;
 }
 
-static enum fed_err parse_overrides(struct hub_plan *plan, struct plan_item *item, const struct fed_json *overrides)
+static enum fed_err parse_overrides(
+    struct hub_plan *plan, struct plan_item *item, const struct fed_json *overrides)
 {
     size_t n = fed_json_count(overrides);
     struct plan_override *list;
@@ -275,7 +279,8 @@ static enum fed_err parse_overrides(struct hub_plan *plan, struct plan_item *ite
         err = parse_override(plan, item, fed_json_at(overrides, i), &list[i], &diag);
         for (size_t j = 0; !err && j < i; j++) {
             if (fed_span_eq(list[i].cluster, list[j].cluster))
-                err = fed_diag_set(&diag, FED_ERR_INVALID, "cluster " FED_SPAN_FMT " stands twice in overrides",
+                err = fed_diag_set(&diag, FED_ERR_INVALID,
+                    "cluster " FED_SPAN_FMT " stands twice in overrides",
                     FED_SPAN_ARG(list[i].cluster));
         }
     }
@@ -303,8 +308,8 @@ bool plan_has_finalizer(const struct fed_json *object)
 
 static bool is_system_namespace(struct fed_span ns)
 {
-    return fed_span_is(ns, "kube-system") || fed_span_is(ns, "kube-public") || fed_span_is(ns, "default") ||
-        fed_span_is(ns, HUB_SYSTEM_NAMESPACE);
+    return fed_span_is(ns, "kube-system") || fed_span_is(ns, "kube-public") ||
+           fed_span_is(ns, "default") || fed_span_is(ns, HUB_SYSTEM_NAMESPACE);
 }
 
 static void parse_metadata(struct plan_item *item, const struct fed_json *object)
@@ -313,12 +318,13 @@ static void parse_metadata(struct plan_item *item, const struct fed_json *object
 
     item->generation = fed_json_int(fed_json_find(object, "metadata.generation"), 0);
     item->deleting = fed_json_is_string(fed_json_find(object, "metadata.deletionTimestamp"));
-    item->orphan = fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
+    item->orphan =
+        fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
     item->has_finalizer = plan_has_finalizer(object);
 }
 
-static enum fed_err parse_spec(
-    struct hub_plan *plan, struct plan_item *item, struct fed_json_doc *doc, const struct fed_json *object)
+static enum fed_err parse_spec(struct hub_plan *plan, struct plan_item *item,
+    struct fed_json_doc *doc, const struct fed_json *object)
 {
     const struct fed_json *spec = fed_json_get(object, "spec");
     enum fed_err err = parse_placement(plan, item, fed_json_get(spec, "placement"));
@@ -346,13 +352,14 @@ enum fed_err plan_item_parse(struct hub_plan *plan, struct plan_item *item, stru
         parse_metadata(item, object);
         err = parse_spec(plan, item, doc, object);
     }
-    item->ignored =
-        item->type->is_namespace && (!fed_span_eq(item->ns, item->name) || is_system_namespace(item->name));
+    item->ignored = item->type->is_namespace &&
+                    (!fed_span_eq(item->ns, item->name) || is_system_namespace(item->name));
     fed_json_doc_free(doc);
     return err;
 }
 
-enum fed_err plan_item_parse_namespace(struct hub_plan *plan, struct plan_item *item, struct fed_span bytes)
+enum fed_err plan_item_parse_namespace(
+    struct hub_plan *plan, struct plan_item *item, struct fed_span bytes)
 {
     struct fed_json_doc *doc;
     struct fed_json *object;
@@ -368,7 +375,8 @@ enum fed_err plan_item_parse_namespace(struct hub_plan *plan, struct plan_item *
 
         parse_metadata(item, object);
         item->has_finalizer = false;
-        item->label_federated = fed_span_is(fed_json_string(fed_json_get(labels, "federated")), "true") &&
+        item->label_federated =
+            fed_span_is(fed_json_string(fed_json_get(labels, "federated")), "true") &&
             !is_system_namespace(item->name);
         item->api_version = fed_span_text("v1");
         err = plan_blob_get(plan, fed_span_text("{}"), &item->blob);
@@ -385,8 +393,9 @@ struct plan_item *plan_namespace_item(struct hub_plan *plan, struct fed_span ns)
 
     if (!plan->namespaces)
         return NULL;
-    item = plan_item_get(plan,
-        &(struct hub_object_ref){.resource = fed_span_text(plan->namespaces->resource), .ns = ns, .name = ns});
+    item = plan_item_get(
+        plan, &(struct hub_object_ref){
+                  .resource = fed_span_text(plan->namespaces->resource), .ns = ns, .name = ns});
     return item && !item->gone && !item->deleting && !item->ignored ? item : NULL;
 }
 
@@ -398,7 +407,8 @@ bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns)
     return item && !item->gone && !item->deleting && item->label_federated;
 }
 
-static bool placement_selects(const struct plan_placement *placement, const struct plan_cluster *cluster)
+static bool placement_selects(
+    const struct plan_placement *placement, const struct plan_cluster *cluster)
 {
     switch (placement->mode) {
     case PLAN_SELECTOR:
@@ -416,7 +426,8 @@ static bool placement_selects(const struct plan_placement *placement, const stru
     return false;
 }
 
-static bool namespace_selects(struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster)
+static bool namespace_selects(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster)
 {
     struct plan_item *federated = plan_namespace_item(plan, ns);
 
@@ -425,7 +436,8 @@ static bool namespace_selects(struct hub_plan *plan, struct fed_span ns, const s
     return plan_namespace_labelled(plan, ns);
 }
 
-static bool item_selects(struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
+static bool item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
 {
     if (item->gone || item->deleting || item->ignored)
         return false;
@@ -473,8 +485,8 @@ struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_clust
     return pair_index(item, cluster->name, &index) ? &item->pairs[index] : NULL;
 }
 
-static enum fed_err pair_add(
-    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster, struct plan_pair **out)
+static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out)
 {
     size_t index;
 
@@ -492,9 +504,11 @@ static enum fed_err pair_add(
         item->pairs = pairs;
         item->cap_pairs = cap;
     }
-    memmove(&item->pairs[index + 1], &item->pairs[index], (item->n_pairs - index) * sizeof *item->pairs);
+    memmove(&item->pairs[index + 1], &item->pairs[index],
+        (item->n_pairs - index) * sizeof *item->pairs);
     item->n_pairs++;
-    item->pairs[index] = (struct plan_pair){.cluster = cluster, .state = PLAN_PAIR_REFUSED, .error = ""};
+    item->pairs[index] =
+        (struct plan_pair){.cluster = cluster, .state = PLAN_PAIR_REFUSED, .error = ""};
     *out = &item->pairs[index];
     return FED_OK;
 }
@@ -523,7 +537,8 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
     plan_item_touch(plan, item);
 }
 
-static struct fed_span overrides_for(const struct plan_item *item, const struct plan_cluster *cluster)
+static struct fed_span overrides_for(
+    const struct plan_item *item, const struct plan_cluster *cluster)
 {
     for (size_t i = 0; i < item->n_overrides; i++) {
         if (fed_span_is(item->overrides[i].cluster, cluster->name))
@@ -536,7 +551,8 @@ static void describe(const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
-    *work = (struct fed_work){.api_version = item->api_version, .name = item->name, .options = FED_WORK_ADOPT};
+    *work = (struct fed_work){
+        .api_version = item->api_version, .name = item->name, .options = FED_WORK_ADOPT};
     work->kind = fed_span_text(type ? type->target_kind : "Namespace");
     work->plural = fed_span_text(type ? type->target_plural : "namespaces");
     if (type && type->target_namespaced) {
@@ -547,9 +563,10 @@ static void describe(const struct plan_item *item, struct fed_work *work)
         work->options |= FED_WORK_RETAIN_REPLICAS;
 }
 
-/* Whether the work can be rendered at all; the agent would find the same, but here the writer sees it at once. */
-static enum fed_err try_render(
-    struct hub_plan *plan, const struct fed_work *work, const struct plan_blob *blob, struct fed_diag *diag)
+/* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
+ * it at once. */
+static enum fed_err try_render(struct hub_plan *plan, const struct fed_work *work,
+    const struct plan_blob *blob, struct fed_diag *diag)
 {
     struct fed_buf out;
     enum fed_err err;
@@ -560,10 +577,10 @@ static enum fed_err try_render(
     return err;
 }
 
-/* The piece for this cluster: the shared one, or one with its overrides. FED_ERR_INVALID with diag when the overrides do
- * not fit the template. The caller gets a reference. */
-static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster,
-    struct plan_piece **out, struct fed_diag *diag)
+/* The piece for this cluster: the shared one, or one with its overrides. FED_ERR_INVALID with diag
+ * when the overrides do not fit the template. The caller gets a reference. */
+static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag)
 {
     struct fed_span overrides = overrides_for(item, cluster);
     struct fed_work work;
@@ -588,8 +605,8 @@ static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item, con
 }
 
 /* The pair stays what it was (a cluster keeps its last good version) and says what is wrong. */
-static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster,
-    const char *error, const char *message)
+static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, const char *error, const char *message)
 {
     struct plan_pair *pair;
     size_t len = strlen(message);
@@ -610,7 +627,8 @@ static bool is_in_manifest(const struct plan_pair *pair)
     return pair->piece && (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING);
 }
 
-static enum fed_err pair_place(struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+static enum fed_err pair_place(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct fed_diag diag = {""};
     struct plan_piece *piece;
@@ -625,8 +643,10 @@ static enum fed_err pair_place(struct hub_plan *plan, struct plan_item *item, st
     if (err)
         return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
     err = pair_add(plan, item, cluster, &pair);
-    if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece || !fed_work_same(&pair->piece->work, &piece->work))) {
-        /* A template that names another API group makes another object: the former one leaves with it. */
+    if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
+                    !fed_work_same(&pair->piece->work, &piece->work))) {
+        /* A template that names another API group makes another object: the former one leaves with
+         * it. */
         if (is_in_manifest(pair) && fed_work_cmp(&pair->piece->work, &piece->work) != 0)
             err = plan_cluster_set(plan, cluster, &pair->piece->work, NULL);
         if (!err)
@@ -651,9 +671,10 @@ static enum fed_err pair_place(struct hub_plan *plan, struct plan_item *item, st
     return err;
 }
 
-/* The object stays in the member: the work gets the option by which the agent lets go of it, and leaves the manifest
- * when the agent has confirmed that. */
-static enum fed_err pair_release(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+/* The object stays in the member: the work gets the option by which the agent lets go of it, and
+ * leaves the manifest when the agent has confirmed that. */
+static enum fed_err pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
     struct fed_work work = pair->piece->work;
     struct plan_piece *piece;
@@ -674,7 +695,8 @@ static enum fed_err pair_release(struct hub_plan *plan, struct plan_item *item, 
     return FED_OK;
 }
 
-static enum fed_err pair_unplace(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+static enum fed_err pair_unplace(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
     bool release = (item->deleting || item->gone) && item->orphan;
     enum fed_err err;
@@ -700,7 +722,8 @@ static enum fed_err pair_unplace(struct hub_plan *plan, struct plan_item *item, 
     return FED_OK;
 }
 
-enum fed_err plan_pair_confirmed(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+enum fed_err plan_pair_confirmed(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
     enum fed_err err;
 
@@ -727,8 +750,9 @@ void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, st
     fed_work_put_id(out, &work);
 }
 
-/* The label of a Namespace and its FederatedNamespace stand for the same object in the member: the one of them that
- * selects the cluster when this one no longer does. NULL for every other kind, and when the namespace is to go. */
+/* The label of a Namespace and its FederatedNamespace stand for the same object in the member: the
+ * one of them that selects the cluster when this one no longer does. NULL for every other kind, and
+ * when the namespace is to go. */
 static struct plan_item *successor(
     struct hub_plan *plan, const struct plan_item *item, const struct plan_cluster *cluster)
 {
@@ -742,8 +766,8 @@ static struct plan_item *successor(
     return other && item_selects(plan, other, cluster) ? other : NULL;
 }
 
-/* Nothing is removed and nothing awaited: the object passes from one to the other. While the other has nothing that could
- * be sent, the cluster keeps what it has. */
+/* Nothing is removed and nothing awaited: the object passes from one to the other. While the other
+ * has nothing that could be sent, the cluster keeps what it has. */
 static enum fed_err pair_hand_over(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, struct plan_item *to)
 {
@@ -759,9 +783,10 @@ static enum fed_err pair_hand_over(
     return FED_OK;
 }
 
-/* A deletion that was under way when the hub stopped: what the clusters may still hold is awaited again, by placing the
- * work and taking it away within the same round. */
-static enum fed_err pair_recall(struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+/* A deletion that was under way when the hub stopped: what the clusters may still hold is awaited
+ * again, by placing the work and taking it away within the same round. */
+static enum fed_err pair_recall(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct plan_pair *pair;
     bool selected;
@@ -778,7 +803,8 @@ static enum fed_err pair_recall(struct hub_plan *plan, struct plan_item *item, s
     return err || !pair ? err : pair_unplace(plan, item, pair);
 }
 
-enum fed_err plan_pair_update(struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+enum fed_err plan_pair_update(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct plan_pair *pair;
     struct plan_item *next;
@@ -787,7 +813,8 @@ enum fed_err plan_pair_update(struct hub_plan *plan, struct plan_item *item, str
     if (plan->loading && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
     /* A disabled type keeps what is there; so does a placement that cannot be computed. */
-    if (!ending && ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
+    if (!ending &&
+        ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
         return FED_OK;
     if (!ending && item_selects(plan, item, cluster))
         return pair_place(plan, item, cluster);

@@ -1,4 +1,5 @@
-/* plan.c - see plan.h: what changes come in, the round that follows them, and the questions that others ask. */
+/* plan.c - see plan.h: what changes come in, the round that follows them, and the questions that
+ * others ask. */
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
@@ -16,7 +17,8 @@ static bool copy_text(char *to, size_t size, const struct fed_json *from)
     return fed_span_to_cstr(fed_json_string(from), to, size) == FED_OK && to[0];
 }
 
-/* Reads a FederatedTypeConfig. false when it lacks what a plan needs (admission lets none through). */
+/* Reads a FederatedTypeConfig. false when it lacks what a plan needs (admission lets none through).
+ */
 static bool type_read(const struct fed_json *object, struct plan_type *out)
 {
     const struct fed_json *target = fed_json_find(object, "spec.targetType");
@@ -26,8 +28,9 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
     int n;
 
     *out = (struct plan_type){.resource = ""};
-    n = snprintf(out->target_api_version, sizeof out->target_api_version, FED_SPAN_FMT "%s" FED_SPAN_FMT,
-        FED_SPAN_ARG(group), group.len ? "/" : "", FED_SPAN_ARG(version));
+    n = snprintf(out->target_api_version, sizeof out->target_api_version,
+        FED_SPAN_FMT "%s" FED_SPAN_FMT, FED_SPAN_ARG(group), group.len ? "/" : "",
+        FED_SPAN_ARG(version));
     if (n < 0 || (size_t)n >= sizeof out->target_api_version || version.len == 0)
         return false;
     n = snprintf(out->resource, sizeof out->resource, FED_SPAN_FMT "." FED_SPAN_FMT,
@@ -35,11 +38,14 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
         FED_SPAN_ARG(fed_json_string(fed_json_get(federated, "group"))));
     if (n < 0 || (size_t)n >= sizeof out->resource)
         return false;
-    out->target_namespaced = fed_span_is(fed_json_string(fed_json_get(target, "scope")), "Namespaced");
+    out->target_namespaced =
+        fed_span_is(fed_json_string(fed_json_get(target, "scope")), "Namespaced");
     out->namespaced = fed_span_is(fed_json_string(fed_json_get(federated, "scope")), "Namespaced");
-    out->enabled = fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled");
+    out->enabled =
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled");
     if (!copy_text(out->target_kind, sizeof out->target_kind, fed_json_get(target, "kind")) ||
-        !copy_text(out->target_plural, sizeof out->target_plural, fed_json_get(target, "pluralName")))
+        !copy_text(
+            out->target_plural, sizeof out->target_plural, fed_json_get(target, "pluralName")))
         return false;
     out->is_namespace = group.len == 0 && strcmp(out->target_kind, "Namespace") == 0;
     if (out->is_namespace)
@@ -64,8 +70,10 @@ static void take_change(void *ctx, const struct hub_change *change);
 
 static bool load_one(void *ctx, const struct hub_object *object)
 {
-    struct hub_change change = {
-        .type = HUB_CHANGE_ADDED, .ref = object->ref, .bytes = object->bytes, .revision = object->revision};
+    struct hub_change change = {.type = HUB_CHANGE_ADDED,
+        .ref = object->ref,
+        .bytes = object->bytes,
+        .revision = object->revision};
 
     take_change(ctx, &change);
     return true;
@@ -108,7 +116,8 @@ static enum fed_err type_put(struct hub_plan *plan, struct fed_span bytes)
         return err;
     err = fed_json_parse(doc, bytes, &object, NULL);
     if (!err && !type_read(object, &read)) {
-        fed_log(plan->log, FED_LOG_ERROR, "plan: FederatedTypeConfig " FED_SPAN_FMT " is incomplete and is ignored",
+        fed_log(plan->log, FED_LOG_ERROR,
+            "plan: FederatedTypeConfig " FED_SPAN_FMT " is incomplete and is ignored",
             FED_SPAN_ARG(fed_json_string(fed_json_find(object, "metadata.name"))));
         err = FED_ERR_INVALID;
     }
@@ -157,7 +166,8 @@ static void mark_namespace(struct hub_plan *plan, struct fed_span ns)
     }
 }
 
-static enum fed_err item_put(struct hub_plan *plan, const struct hub_change *change, struct plan_type *type)
+static enum fed_err item_put(
+    struct hub_plan *plan, const struct hub_change *change, struct plan_type *type)
 {
     struct plan_item *item = plan_item_get(plan, &change->ref);
     enum fed_err err = FED_OK;
@@ -166,7 +176,8 @@ static enum fed_err item_put(struct hub_plan *plan, const struct hub_change *cha
         err = plan_item_new(plan, &change->ref, type, &item);
     if (err)
         return err;
-    err = type ? plan_item_parse(plan, item, change->bytes) : plan_item_parse_namespace(plan, item, change->bytes);
+    err = type ? plan_item_parse(plan, item, change->bytes)
+               : plan_item_parse_namespace(plan, item, change->bytes);
     if (err)
         return err;
     plan_item_mark(plan, item);
@@ -228,8 +239,8 @@ static void take_change(void *ctx, const struct hub_change *change)
         fed_log(plan->log, FED_LOG_ERROR,
             "plan: cannot take in " FED_SPAN_FMT " " FED_SPAN_FMT "/" FED_SPAN_FMT
             ": %s; its clusters keep what they have until its next change",
-            FED_SPAN_ARG(change->ref.resource), FED_SPAN_ARG(change->ref.ns), FED_SPAN_ARG(change->ref.name),
-            fed_err_text(err));
+            FED_SPAN_ARG(change->ref.resource), FED_SPAN_ARG(change->ref.ns),
+            FED_SPAN_ARG(change->ref.name), fed_err_text(err));
 }
 
 /* ---- the round ---- */
@@ -297,7 +308,8 @@ static enum fed_err recall_row(struct hub_plan *plan, struct plan_cluster *clust
 /* Puts next in the place of now; now goes to the past when its content was known. */
 static void turn(struct hub_plan *plan, struct plan_cluster *cluster, uint64_t revision)
 {
-    bool keep = !cluster->now.hollow && cluster->now.revision > 0 && revision != cluster->now.revision;
+    bool keep =
+        !cluster->now.hollow && cluster->now.revision > 0 && revision != cluster->now.revision;
 
     if (keep) {
         plan_manifest_fini(plan, &cluster->past[PLAN_HISTORY - 1]);
@@ -329,8 +341,8 @@ static enum fed_err digest_next(struct hub_plan *plan, struct plan_cluster *clus
     return err;
 }
 
-/* Rows of all clusters whose manifest differs, in one commit. Their number goes to *n; turned clusters have replan
- * cleared and are told about by the caller through the list. */
+/* Rows of all clusters whose manifest differs, in one commit. Their number goes to *n; turned
+ * clusters have replan cleared and are told about by the caller through the list. */
 static enum fed_err record(struct hub_plan *plan, struct plan_cluster **list, size_t *n)
 {
     struct fed_store *store = hub_objects_store(plan->objects);
@@ -378,8 +390,10 @@ static void fill_since(struct plan_item *item)
     }
 }
 
-/* Takes our finalizer off an object of which no copy is left; the object goes when it was the last one. */
-static enum fed_err release_object(struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_diag *diag)
+/* Takes our finalizer off an object of which no copy is left; the object goes when it was the last
+ * one. */
+static enum fed_err release_object(
+    struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_diag *diag)
 {
     struct hub_object_write write = {.ref = *ref};
     struct fed_json_doc *doc = NULL;
@@ -437,14 +451,16 @@ static void finish_item(struct hub_plan *plan, struct plan_item *item)
     if (!err || err == FED_ERR_NOT_FOUND || err == FED_ERR_CONFLICT)
         return; /* whoever changed it meanwhile made it dirty */
     fed_log(plan->log, FED_LOG_ERROR,
-        "plan: cannot finish the deletion of " FED_SPAN_FMT "/" FED_SPAN_FMT ": %s; next try in %u ms",
-        FED_SPAN_ARG(item->ns), FED_SPAN_ARG(item->name), diag.text[0] ? diag.text : fed_err_text(err), RETRY_MS);
+        "plan: cannot finish the deletion of " FED_SPAN_FMT "/" FED_SPAN_FMT
+        ": %s; next try in %u ms",
+        FED_SPAN_ARG(item->ns), FED_SPAN_ARG(item->name),
+        diag.text[0] ? diag.text : fed_err_text(err), RETRY_MS);
     plan_item_touch(plan, item);
     plan->loop->timer_set(plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + RETRY_MS);
 }
 
-/* Items may be freed and others touched meanwhile (by the changes that a finished deletion makes): those wait for the
- * next round. */
+/* Items may be freed and others touched meanwhile (by the changes that a finished deletion makes):
+ * those wait for the next round. */
 static void finish_items(struct hub_plan *plan)
 {
     struct plan_item *item = plan->touched;
@@ -526,7 +542,8 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 }
 
 enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, const struct hub_kinds *kinds, struct hub_plan **out, struct fed_diag *diag)
+    struct hub_objects *objects, const struct hub_kinds *kinds, struct hub_plan **out,
+    struct fed_diag *diag)
 {
     struct hub_plan *plan = fed_alloc_zero(mem, sizeof *plan);
     struct fed_store *store = hub_objects_store(objects);
@@ -545,7 +562,8 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     fed_map_init(&plan->blobs, mem);
     err = loop->timer_new(loop->ctx, run_round, plan, &plan->retry);
     if (!err)
-        err = hub_objects_subscribe(objects, fed_span_text(""), take_change, plan, &plan->subscription);
+        err = hub_objects_subscribe(
+            objects, fed_span_text(""), take_change, plan, &plan->subscription);
     if (!err)
         err = load(plan, diag);
     if (err) {
@@ -585,13 +603,15 @@ void hub_plan_close(struct hub_plan *plan)
     fed_map_fini(&plan->items);
     fed_map_fini(&plan->blobs);
     for (size_t i = 0; i < 2; i++)
-        fed_alloc_free(plan->mem, plan->scratch[i], plan->scratch_cap[i] * sizeof *plan->scratch[i]);
-    fed_alloc_free(plan->mem, plan->out_clusters, plan->out_clusters_cap * sizeof *plan->out_clusters);
+        fed_alloc_free(
+            plan->mem, plan->scratch[i], plan->scratch_cap[i] * sizeof *plan->scratch[i]);
+    fed_alloc_free(
+        plan->mem, plan->out_clusters, plan->out_clusters_cap * sizeof *plan->out_clusters);
     fed_alloc_free(plan->mem, plan, sizeof *plan);
 }
 
-void hub_plan_on_change(
-    struct hub_plan *plan, hub_plan_changed *changed, hub_plan_object_changed *object_changed, void *ctx)
+void hub_plan_on_change(struct hub_plan *plan, hub_plan_changed *changed,
+    hub_plan_object_changed *object_changed, void *ctx)
 {
     plan->changed = changed;
     plan->object_changed = object_changed;
@@ -605,7 +625,8 @@ uint32_t hub_plan_epoch(const struct hub_plan *plan)
 
 /* ---- questions ---- */
 
-enum fed_err hub_plan_manifest(struct hub_plan *plan, struct fed_span name, const struct fed_manifest **out)
+enum fed_err hub_plan_manifest(
+    struct hub_plan *plan, struct fed_span name, const struct fed_manifest **out)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
 
@@ -656,7 +677,8 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
         out->index = SIZE_MAX;
 }
 
-enum fed_err hub_plan_object(struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out)
+enum fed_err hub_plan_object(
+    struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out)
 {
     struct plan_item *item = plan_item_get(plan, ref);
 
@@ -681,8 +703,8 @@ enum fed_err hub_plan_object(struct hub_plan *plan, const struct hub_object_ref 
     return FED_OK;
 }
 
-enum fed_err hub_plan_work_object(
-    struct hub_plan *plan, struct fed_span name, const struct fed_work *identity, struct hub_object_ref *out)
+enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed_span name,
+    const struct fed_work *identity, struct hub_object_ref *out)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
     const struct plan_item *owner;
@@ -693,11 +715,13 @@ enum fed_err hub_plan_work_object(
     owner = cluster->now.entries[index].piece->owner;
     if (!owner)
         return FED_ERR_NOT_FOUND;
-    *out = (struct hub_object_ref){.resource = owner->resource, .ns = owner->ns, .name = owner->name};
+    *out =
+        (struct hub_object_ref){.resource = owner->resource, .ns = owner->ns, .name = owner->name};
     return FED_OK;
 }
 
-void hub_plan_cluster_objects(struct hub_plan *plan, struct fed_span name, hub_plan_each_object *each, void *ctx)
+void hub_plan_cluster_objects(
+    struct hub_plan *plan, struct fed_span name, hub_plan_each_object *each, void *ctx)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
     struct fed_map_iter it;
@@ -707,7 +731,8 @@ void hub_plan_cluster_objects(struct hub_plan *plan, struct fed_span name, hub_p
     fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
-        struct hub_object_ref ref = {.resource = item->resource, .ns = item->ns, .name = item->name};
+        struct hub_object_ref ref = {
+            .resource = item->resource, .ns = item->ns, .name = item->name};
 
         if (item->type && !item->gone && plan_pair_find(item, cluster))
             each(ctx, &ref);
@@ -745,7 +770,8 @@ void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revi
 
         if (!pair || (pair->state != PLAN_PAIR_RELEASING && pair->state != PLAN_PAIR_REMOVING))
             continue;
-        if (pair->since == 0 || pair->since > revision || is_still_there(item, pair, still_there, n_still_there))
+        if (pair->since == 0 || pair->since > revision ||
+            is_still_there(item, pair, still_there, n_still_there))
             continue;
         if (plan_pair_confirmed(plan, item, pair))
             continue; /* out of memory: the next report confirms again */
@@ -758,7 +784,8 @@ void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revi
 
 static enum fed_err ensure_finalizer(struct hub_admission *admission)
 {
-    struct fed_json *metadata = fed_json_ensure_object(admission->doc, admission->object, "metadata");
+    struct fed_json *metadata =
+        fed_json_ensure_object(admission->doc, admission->object, "metadata");
     struct fed_json *finalizers = fed_json_get(metadata, "finalizers");
 
     if (!metadata)
@@ -773,8 +800,8 @@ static enum fed_err ensure_finalizer(struct hub_admission *admission)
     return fed_json_append(finalizers, fed_json_new_text(admission->doc, PLAN_FINALIZER));
 }
 
-static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admission, const struct fed_json *list,
-    const char *member, const char *field)
+static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admission,
+    const struct fed_json *list, const char *member, const char *field)
 {
     for (size_t i = 0; i < fed_json_count(list); i++) {
         struct fed_span name = fed_json_string(fed_json_get(fed_json_at(list, i), member));
@@ -782,21 +809,24 @@ static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admiss
 
         if (name.len == 0 || plan_cluster_get(plan, name))
             continue;
-        snprintf(text, sizeof text, "%s[%zu].%s: no cluster \"" FED_SPAN_FMT "\" is registered", field, i, member,
-            FED_SPAN_ARG(name));
+        snprintf(text, sizeof text, "%s[%zu].%s: no cluster \"" FED_SPAN_FMT "\" is registered",
+            field, i, member, FED_SPAN_ARG(name));
         admission->warn(admission, text);
     }
 }
 
-enum fed_err hub_plan_admit(struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag)
+enum fed_err hub_plan_admit(
+    struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag)
 {
     const struct fed_json *spec = fed_json_get(admission->object, "spec");
 
     (void)diag;
     if (admission->operation == HUB_DELETE || admission->subresource.len)
         return FED_OK;
-    warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name", "spec.placement.clusters");
-    warn_of_clusters(plan, admission, fed_json_get(spec, "overrides"), "clusterName", "spec.overrides");
+    warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",
+        "spec.placement.clusters");
+    warn_of_clusters(
+        plan, admission, fed_json_get(spec, "overrides"), "clusterName", "spec.overrides");
     if (fed_json_find(admission->object, "metadata.deletionTimestamp"))
         return FED_OK;
     return ensure_finalizer(admission);

@@ -1,12 +1,14 @@
-/* plan.h - from stored objects to what each cluster should run. A pure function of the objects, kept up to date change by
- * change: only what a change touches is computed again.
+/* plan.h - from stored objects to what each cluster should run. A pure function of the objects,
+ * kept up to date change by change: only what a change touches is computed again.
  *
- * Semantics: KubeFed's placement (absent is not empty), namespace intersection, overrides, deletion; and the three
- * conveniences of short forms: a Namespace labelled federated: "true" is federated to every cluster; in such a namespace
- * a federated object without any placement follows the namespace's.
+ * Semantics: KubeFed's placement (absent is not empty), namespace intersection, overrides,
+ * deletion; and the three conveniences of short forms: a Namespace labelled federated: "true" is
+ * federated to every cluster; in such a namespace a federated object without any placement follows
+ * the namespace's.
  *
- * A cluster's manifest has a revision: the store revision of the commit that recorded its change (row "b/" cluster:
- * revision, digest), so it survives restarts, and a restart that computes the same manifest gives the same revision. */
+ * A cluster's manifest has a revision: the store revision of the commit that recorded its change
+ * (row "b/" cluster: revision, digest), so it survives restarts, and a restart that computes the
+ * same manifest gives the same revision. */
 #ifndef FEDLET_HUB_PLAN_PLAN_H
 #define FEDLET_HUB_PLAN_PLAN_H
 
@@ -19,21 +21,26 @@ struct hub_plan;
 
 /* Called after a round of changes, once per cluster whose manifest changed. */
 typedef void hub_plan_changed(void *ctx, struct fed_span cluster, uint64_t revision);
-/* Called when the planned state of a federated object changed (placement, error): status composes it on read. */
-typedef void hub_plan_object_changed(void *ctx, const struct hub_object_ref *ref, uint64_t revision);
+/* Called when the planned state of a federated object changed (placement, error): status composes
+ * it on read. */
+typedef void hub_plan_object_changed(
+    void *ctx, const struct hub_object_ref *ref, uint64_t revision);
 
-FED_MUST_USE enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, const struct hub_kinds *kinds, struct hub_plan **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, struct hub_objects *objects, const struct hub_kinds *kinds,
+    struct hub_plan **out, struct fed_diag *diag);
 void hub_plan_close(struct hub_plan *plan);
-void hub_plan_on_change(
-    struct hub_plan *plan, hub_plan_changed *changed, hub_plan_object_changed *object_changed, void *ctx);
+void hub_plan_on_change(struct hub_plan *plan, hub_plan_changed *changed,
+    hub_plan_object_changed *object_changed, void *ctx);
 
-/* The cluster's present manifest; valid until the next change. FED_ERR_NOT_FOUND for a cluster that is not registered. */
+/* The cluster's present manifest; valid until the next change. FED_ERR_NOT_FOUND for a cluster that
+ * is not registered. */
 FED_MUST_USE enum fed_err hub_plan_manifest(
     struct hub_plan *plan, struct fed_span cluster, const struct fed_manifest **out);
-/* An earlier one that is still remembered (the last few revisions, in memory). FED_ERR_NOT_FOUND. */
-FED_MUST_USE enum fed_err hub_plan_manifest_at(
-    struct hub_plan *plan, struct fed_span cluster, uint64_t revision, const struct fed_manifest **out);
+/* An earlier one that is still remembered (the last few revisions, in memory). FED_ERR_NOT_FOUND.
+ */
+FED_MUST_USE enum fed_err hub_plan_manifest_at(struct hub_plan *plan, struct fed_span cluster,
+    uint64_t revision, const struct fed_manifest **out);
 /* fed_blob_lookup over all blobs of remembered manifests; ctx is the plan. */
 enum fed_err hub_plan_blob(void *plan, const struct fed_digest *digest, struct fed_span *out);
 uint32_t hub_plan_epoch(const struct hub_plan *plan);
@@ -46,12 +53,12 @@ enum hub_placement_problem {
 };
 struct hub_planned_cluster {
     struct fed_span cluster;
-    bool selected;            /* false: its removal is still awaited */
-    const char *error;        /* "" or KubeFed's status: ApplyOverridesFailed, ComputeResourceFailed */
-    const char *message;      /* sentence for error, "" when none */
-    uint64_t since_revision;  /* manifest revision in which the work last changed, or was removed */
-    size_t index;             /* of the work in the cluster's present manifest; SIZE_MAX when it is not in it */
-    uint64_t revision;        /* of the cluster's present manifest */
+    bool selected;       /* false: its removal is still awaited */
+    const char *error;   /* "" or KubeFed's status: ApplyOverridesFailed, ComputeResourceFailed */
+    const char *message; /* sentence for error, "" when none */
+    uint64_t since_revision; /* manifest revision in which the work last changed, or was removed */
+    size_t index; /* of the work in the cluster's present manifest; SIZE_MAX when it is not in it */
+    uint64_t revision;           /* of the cluster's present manifest */
     const struct fed_work *work; /* what is sent or awaited; NULL when nothing could be */
 };
 struct hub_planned {
@@ -64,21 +71,23 @@ struct hub_planned {
 /* FED_ERR_NOT_FOUND. Valid until the next change. */
 FED_MUST_USE enum fed_err hub_plan_object(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out);
-/* The federated object that a work comes from, by the work's identity. FED_ERR_NOT_FOUND when the cluster's present
- * manifest has no such work. */
-FED_MUST_USE enum fed_err hub_plan_work_object(
-    struct hub_plan *plan, struct fed_span cluster, const struct fed_work *identity, struct hub_object_ref *out);
+/* The federated object that a work comes from, by the work's identity. FED_ERR_NOT_FOUND when the
+ * cluster's present manifest has no such work. */
+FED_MUST_USE enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed_span cluster,
+    const struct fed_work *identity, struct hub_object_ref *out);
 /* Every object with something planned or awaited in the cluster. */
 typedef void hub_plan_each_object(void *ctx, const struct hub_object_ref *ref);
 void hub_plan_cluster_objects(
     struct hub_plan *plan, struct fed_span cluster, hub_plan_each_object *each, void *ctx);
 
-/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and clusters that cannot work. */
+/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and
+ * clusters that cannot work. */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 
-/* Told by status: the cluster confirmed that it holds nothing any more of works removed up to that manifest revision
- * except those listed ("apiVersion/Kind/namespace/name"). Finalizers of deleted objects go when nobody is awaited. */
+/* Told by status: the cluster confirmed that it holds nothing any more of works removed up to that
+ * manifest revision except those listed ("apiVersion/Kind/namespace/name"). Finalizers of deleted
+ * objects go when nobody is awaited. */
 void hub_plan_removed(struct hub_plan *plan, struct fed_span cluster, uint64_t revision,
     const struct fed_span *still_there, size_t n_still_there);
 

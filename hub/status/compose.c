@@ -1,14 +1,16 @@
 /* compose.c - status as it is read: KubeFed's form of the plan and of what the agents said.
  *
- * Words of status.clusters[].status and of conditions are KubeFed's. Where KubeFed would not have written a status yet
- * (a change is on its way to a reachable cluster) the word is Pending. `message` and `health` are our additions. */
+ * Words of status.clusters[].status and of conditions are KubeFed's. Where KubeFed would not have
+ * written a status yet (a change is on its way to a reachable cluster) the word is Pending.
+ * `message` and `health` are our additions. */
 #include "hub/status/internal.h"
 #include "proto/base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static enum fed_err set_time(struct fed_json_doc *doc, struct fed_json *object, const char *key, int64_t unix_s)
+static enum fed_err set_time(
+    struct fed_json_doc *doc, struct fed_json *object, const char *key, int64_t unix_s)
 {
     char text[FED_TEXT_TIME_SIZE];
 
@@ -25,8 +27,8 @@ struct cluster_word {
 };
 
 /* The agent's state of a work of the present manifest; NULL when it has not spoken about it. */
-static const struct status_work *reported(
-    struct hub_status *status, const struct status_cluster *cluster, const struct hub_planned_cluster *planned)
+static const struct status_work *reported(struct hub_status *status,
+    const struct status_cluster *cluster, const struct hub_planned_cluster *planned)
 {
     const struct status_view *view = &cluster->view;
     const struct fed_manifest *manifest;
@@ -38,7 +40,8 @@ static const struct status_work *reported(
         return NULL;
     if (view->revision == planned->revision)
         return planned->index < view->n_works ? &view->works[planned->index] : NULL;
-    if (hub_plan_manifest(status->plan, planned->cluster, &manifest) || planned->index >= manifest->n_works)
+    if (hub_plan_manifest(status->plan, planned->cluster, &manifest) ||
+        planned->index >= manifest->n_works)
         return NULL;
     identity = manifest->works[planned->index];
     if (hub_plan_manifest_at(status->plan, planned->cluster, view->revision, &manifest))
@@ -70,7 +73,8 @@ static void word_of_work(const struct status_work *work, struct cluster_word *wo
     switch ((enum fed_work_state)work->state) {
     case FED_WORK_APPLIED:
         word->status = "";
-        word->health = work->health == FED_HEALTH_UNKNOWN ? NULL : fed_work_health_name(work->health);
+        word->health =
+            work->health == FED_HEALTH_UNKNOWN ? NULL : fed_work_health_name(work->health);
         return;
     case FED_WORK_FAILED:
         word->status = reason[0] ? reason : "UpdateFailed";
@@ -102,7 +106,8 @@ static void word_of_removal(
     fed_buf_fini(&id);
 }
 
-static void word_of(struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)
+static void word_of(
+    struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)
 {
     struct status_cluster *cluster = status_cluster_get(status, planned->cluster);
 
@@ -117,8 +122,8 @@ static void word_of(struct hub_status *status, const struct hub_planned_cluster 
         word_of_work(reported(status, cluster, planned), word);
 }
 
-static enum fed_err put_cluster(struct hub_status *status, struct fed_json_doc *doc, struct fed_json *list,
-    const struct hub_planned_cluster *planned, bool *all_well)
+static enum fed_err put_cluster(struct hub_status *status, struct fed_json_doc *doc,
+    struct fed_json *list, const struct hub_planned_cluster *planned, bool *all_well)
 {
     struct fed_json *entry = fed_json_new_object(doc);
     struct cluster_word word;
@@ -171,8 +176,8 @@ static enum fed_err put_propagation(struct hub_status *status, const struct hub_
     return err;
 }
 
-static enum fed_err put_clusters(struct hub_status *status, struct fed_json_doc *doc, struct fed_json *to,
-    const struct hub_planned *planned, bool *all_well)
+static enum fed_err put_clusters(struct hub_status *status, struct fed_json_doc *doc,
+    struct fed_json *to, const struct hub_planned *planned, bool *all_well)
 {
     struct fed_json *list;
     enum fed_err err;
@@ -186,7 +191,8 @@ static enum fed_err put_clusters(struct hub_status *status, struct fed_json_doc 
     return err;
 }
 
-/* What was touched since the hub started is known; before that, no row is older than what it told. */
+/* What was touched since the hub started is known; before that, no row is older than what it told.
+ */
 static uint64_t composed_revision(
     struct hub_status *status, const struct hub_object_ref *ref, const struct hub_planned *planned)
 {
@@ -195,7 +201,8 @@ static uint64_t composed_revision(
     if (!seen || seen->revision)
         return seen ? seen->revision : 0;
     for (size_t i = 0; i < planned->n_clusters; i++) {
-        const struct status_cluster *cluster = status_cluster_get(status, planned->clusters[i].cluster);
+        const struct status_cluster *cluster =
+            status_cluster_get(status, planned->clusters[i].cluster);
 
         if (cluster && cluster->row_revision > seen->revision)
             seen->revision = cluster->row_revision;
@@ -203,8 +210,8 @@ static uint64_t composed_revision(
     return seen->revision;
 }
 
-enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
-    struct fed_json *object, uint64_t *revision)
+enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision)
 {
     static const char *const problems[] = {"", "NamespaceNotFederated", "ComputePlacementFailed"};
     struct hub_status *status = ctx;
@@ -227,8 +234,8 @@ enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *re
         err = put_clusters(status, doc, to, &planned, &all_well);
     reason = planned.problem ? problems[planned.problem] : all_well ? "" : "CheckClusters";
     if (!err)
-        err = put_propagation(
-            status, ref, doc, to, reason, planned.problem == HUB_PLACEMENT_COMPUTE_FAILED ? planned.message : "");
+        err = put_propagation(status, ref, doc, to, reason,
+            planned.problem == HUB_PLACEMENT_COMPUTE_FAILED ? planned.message : "");
     composed = composed_revision(status, ref, &planned);
     if (!err && composed > *revision)
         *revision = composed;
@@ -244,8 +251,8 @@ struct condition {
     char message[256];
 };
 
-static enum fed_err put_condition(struct fed_json_doc *doc, struct fed_json *list, const struct condition *from,
-    int64_t probe_unix_s, int64_t transition_unix_s)
+static enum fed_err put_condition(struct fed_json_doc *doc, struct fed_json *list,
+    const struct condition *from, int64_t probe_unix_s, int64_t transition_unix_s)
 {
     struct fed_json *to = fed_json_new_object(doc);
     enum fed_err err = fed_json_append(list, to);
@@ -274,8 +281,10 @@ static size_t conditions_of(const struct status_cluster *cluster, struct conditi
         out[0] = (struct condition){"Ready", "True", "ClusterReady", "/healthz responded with ok"};
         return 1;
     }
-    if (cluster->liveness == STATUS_HEARD && cluster->healthz[0] && strncmp(cluster->healthz, "unreachable", 11) != 0) {
-        out[0] = (struct condition){"Ready", "False", "ClusterNotReady", "/healthz responded without ok"};
+    if (cluster->liveness == STATUS_HEARD && cluster->healthz[0] &&
+        strncmp(cluster->healthz, "unreachable", 11) != 0) {
+        out[0] = (struct condition){
+            "Ready", "False", "ClusterNotReady", "/healthz responded without ok"};
         out[1] = (struct condition){"Offline", "False", "ClusterReachable", "cluster is reachable"};
         return 2;
     }
@@ -285,8 +294,8 @@ static size_t conditions_of(const struct status_cluster *cluster, struct conditi
             cluster->healthz[0] ? cluster->healthz : "its agent has not reported yet");
     } else if (cluster->heard_unix_s) {
         fed_text_time(cluster->heard_unix_s, heard);
-        snprintf(out[0].message, sizeof out[0].message, "cluster is not reachable: its agent was last heard at %s",
-            heard);
+        snprintf(out[0].message, sizeof out[0].message,
+            "cluster is not reachable: its agent was last heard at %s", heard);
     } else {
         snprintf(out[0].message, sizeof out[0].message,
             "cluster is not reachable: its agent has not connected since the hub started");
@@ -294,8 +303,8 @@ static size_t conditions_of(const struct status_cluster *cluster, struct conditi
     return 1;
 }
 
-enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
-    struct fed_json *object, uint64_t *revision)
+enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision)
 {
     struct hub_status *status = ctx;
     struct status_cluster *cluster = status_cluster_get(status, ref->name);
@@ -316,7 +325,8 @@ enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
         err = fed_json_set(doc, to, "conditions", list);
     n = conditions_of(cluster, conditions);
     for (size_t i = 0; !err && i < n; i++)
-        err = put_condition(doc, list, &conditions[i], cluster->heard_unix_s ? cluster->heard_unix_s : now,
+        err = put_condition(doc, list, &conditions[i],
+            cluster->heard_unix_s ? cluster->heard_unix_s : now,
             cluster->transition_unix_s ? cluster->transition_unix_s : now);
     if (!err && cluster->kubernetes_version[0] && cluster->ready)
         err = fed_json_set_text(doc, to, "kubernetesVersion", cluster->kubernetes_version);

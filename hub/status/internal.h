@@ -1,8 +1,9 @@
 /* internal.h - the status' state, shared by its files. Not for others.
  *
- * Works are kept as an array that runs parallel to the manifest at `revision`, a few bytes each; texts only for what went
- * wrong. When an agent reports another revision the array is laid anew along the new manifest: what both have unchanged
- * keeps its state, everything else is pending until the agent says otherwise. */
+ * Works are kept as an array that runs parallel to the manifest at `revision`, a few bytes each;
+ * texts only for what went wrong. When an agent reports another revision the array is laid anew
+ * along the new manifest: what both have unchanged keeps its state, everything else is pending
+ * until the agent says otherwise. */
 #ifndef FEDLET_HUB_STATUS_INTERNAL_H
 #define FEDLET_HUB_STATUS_INTERNAL_H
 
@@ -83,8 +84,8 @@ struct hub_status {
 
 /* ---- view.c ---- */
 void status_view_fini(struct hub_status *status, struct status_view *view);
-/* A view along the manifest of a revision: states of `from` where the work is the same, else pending. from may be empty.
- * FED_ERR_NOT_FOUND when the plan does not remember that manifest. */
+/* A view along the manifest of a revision: states of `from` where the work is the same, else
+ * pending. from may be empty. FED_ERR_NOT_FOUND when the plan does not remember that manifest. */
 FED_MUST_USE enum fed_err status_view_along(struct hub_status *status, struct fed_span cluster,
     const struct status_view *from, uint64_t revision, struct status_view *out);
 FED_MUST_USE enum fed_err status_view_take(
@@ -93,20 +94,23 @@ const char *status_work_reason(const struct status_work *work);  /* "" when none
 const char *status_work_message(const struct status_work *work); /* "" when none */
 
 /* ---- row.c ---- */
-void status_row_put(struct fed_buf *out, const struct status_cluster *cluster, const struct status_view *view);
-FED_MUST_USE enum fed_err status_row_take(
-    struct hub_status *status, struct fed_span row, struct status_cluster *out, struct fed_diag *diag);
+void status_row_put(
+    struct fed_buf *out, const struct status_cluster *cluster, const struct status_view *view);
+FED_MUST_USE enum fed_err status_row_take(struct hub_status *status, struct fed_span row,
+    struct status_cluster *out, struct fed_diag *diag);
 /* Facts of a report into the fields of the cluster. */
-FED_MUST_USE enum fed_err status_facts_set(struct hub_status *status, struct status_cluster *cluster, struct fed_span facts);
+FED_MUST_USE enum fed_err status_facts_set(
+    struct hub_status *status, struct status_cluster *cluster, struct fed_span facts);
 
 /* ---- status.c ---- */
 struct status_cluster *status_cluster_get(struct hub_status *status, struct fed_span name);
-struct status_object *status_object_get(struct hub_status *status, const struct hub_object_ref *ref);
+struct status_object *status_object_get(
+    struct hub_status *status, const struct hub_object_ref *ref);
 
 /* ---- compose.c ---- */
-enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
-    struct fed_json *object, uint64_t *revision);
-enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
-    struct fed_json *object, uint64_t *revision);
+enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
+enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
 
 #endif

@@ -1,8 +1,9 @@
 /* row.c - a cluster's row in the store.
  *
- * u8 format 1; varint seq, revision; u8 bits: 1 ready, 2 the list of removals is cut; varint transition (Unix seconds);
- * string facts; varint n works, each: u8 state | health << 4, varint generation, string reason, string message; varint n
- * removed, each: string id, u8 state, string reason, string message. */
+ * u8 format 1; varint seq, revision; u8 bits: 1 ready, 2 the list of removals is cut; varint
+ * transition (Unix seconds); string facts; varint n works, each: u8 state | health << 4, varint
+ * generation, string reason, string message; varint n removed, each: string id, u8 state, string
+ * reason, string message. */
 #include "hub/status/internal.h"
 #include "proto/doc/doc.h"
 
@@ -13,15 +14,18 @@
 #define ROW_READY 0x01u
 #define ROW_REMOVED_CUT 0x02u
 
-void status_row_put(struct fed_buf *out, const struct status_cluster *cluster, const struct status_view *view)
+void status_row_put(
+    struct fed_buf *out, const struct status_cluster *cluster, const struct status_view *view)
 {
     size_t n = 0;
 
     fed_buf_put_u8(out, ROW_FORMAT);
     fed_buf_put_varint(out, view->seq);
     fed_buf_put_varint(out, view->revision);
-    fed_buf_put_u8(out, (uint8_t)((cluster->ready ? ROW_READY : 0) | (view->removed_cut ? ROW_REMOVED_CUT : 0)));
-    fed_buf_put_varint(out, (uint64_t)(cluster->transition_unix_s > 0 ? cluster->transition_unix_s : 0));
+    fed_buf_put_u8(out,
+        (uint8_t)((cluster->ready ? ROW_READY : 0) | (view->removed_cut ? ROW_REMOVED_CUT : 0)));
+    fed_buf_put_varint(
+        out, (uint64_t)(cluster->transition_unix_s > 0 ? cluster->transition_unix_s : 0));
     fed_buf_put_string(out, fed_span_of(cluster->facts, cluster->facts_len));
     fed_buf_put_varint(out, view->n_works);
     for (size_t i = 0; i < view->n_works; i++) {
@@ -45,7 +49,8 @@ void status_row_put(struct fed_buf *out, const struct status_cluster *cluster, c
     }
 }
 
-static enum fed_err take_works(struct fed_span *from, struct fed_report *report, struct fed_arena *arena)
+static enum fed_err take_works(
+    struct fed_span *from, struct fed_report *report, struct fed_arena *arena)
 {
     struct fed_report_entry *entries;
     uint64_t n;
@@ -76,7 +81,8 @@ static enum fed_err take_works(struct fed_span *from, struct fed_report *report,
     return err;
 }
 
-static enum fed_err take_removed(struct fed_span *from, struct fed_report *report, struct fed_arena *arena)
+static enum fed_err take_removed(
+    struct fed_span *from, struct fed_report *report, struct fed_arena *arena)
 {
     struct fed_report_removed *list;
     uint64_t n;
@@ -104,7 +110,8 @@ static enum fed_err take_removed(struct fed_span *from, struct fed_report *repor
     return err;
 }
 
-enum fed_err status_facts_set(struct hub_status *status, struct status_cluster *cluster, struct fed_span facts)
+enum fed_err status_facts_set(
+    struct hub_status *status, struct status_cluster *cluster, struct fed_span facts)
 {
     struct fed_doc *doc = NULL;
     char *copy;
@@ -124,13 +131,14 @@ enum fed_err status_facts_set(struct hub_status *status, struct status_cluster *
     cluster->facts_len = facts.len;
     snprintf(cluster->kubernetes_version, sizeof cluster->kubernetes_version, "%s",
         fed_doc_text(fed_doc_get(doc, "kubernetesVersion"), ""));
-    snprintf(cluster->healthz, sizeof cluster->healthz, "%s", fed_doc_text(fed_doc_get(doc, "healthz"), ""));
+    snprintf(cluster->healthz, sizeof cluster->healthz, "%s",
+        fed_doc_text(fed_doc_get(doc, "healthz"), ""));
     fed_doc_free(doc);
     return FED_OK;
 }
 
-static enum fed_err take_head(struct fed_span *from, struct status_cluster *out, struct fed_report *report,
-    struct fed_span *facts)
+static enum fed_err take_head(struct fed_span *from, struct status_cluster *out,
+    struct fed_report *report, struct fed_span *facts)
 {
     uint8_t format = 0;
     uint8_t bits = 0;
@@ -157,8 +165,8 @@ static enum fed_err take_head(struct fed_span *from, struct status_cluster *out,
     return err;
 }
 
-enum fed_err status_row_take(
-    struct hub_status *status, struct fed_span row, struct status_cluster *out, struct fed_diag *diag)
+enum fed_err status_row_take(struct hub_status *status, struct fed_span row,
+    struct status_cluster *out, struct fed_diag *diag)
 {
     struct fed_report report = {0};
     struct fed_span facts = {0};
@@ -184,5 +192,7 @@ enum fed_err status_row_take(
         err = status_view_take(status, &out->view, &report);
     out->view.revision = report.revision;
     fed_arena_fini(&arena);
-    return err ? fed_diag_set(diag, FED_ERR_CORRUPT, "its status row is damaged (%s)", fed_err_text(err)) : FED_OK;
+    return err ? fed_diag_set(
+                     diag, FED_ERR_CORRUPT, "its status row is damaged (%s)", fed_err_text(err))
+               : FED_OK;
 }

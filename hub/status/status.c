@@ -25,7 +25,8 @@ static void cluster_free(struct hub_status *status, struct status_cluster *clust
     fed_alloc_free(status->mem, cluster, sizeof *cluster);
 }
 
-static enum fed_err cluster_new(struct hub_status *status, struct fed_span name, struct status_cluster **out)
+static enum fed_err cluster_new(
+    struct hub_status *status, struct fed_span name, struct status_cluster **out)
 {
     struct status_cluster *cluster = fed_alloc_zero(status->mem, sizeof *cluster);
     enum fed_err err = FED_ERR_NOMEM;
@@ -46,7 +47,8 @@ static enum fed_err cluster_new(struct hub_status *status, struct fed_span name,
     return FED_OK;
 }
 
-static enum fed_err cluster_ensure(struct hub_status *status, struct fed_span name, struct status_cluster **out)
+static enum fed_err cluster_ensure(
+    struct hub_status *status, struct fed_span name, struct status_cluster **out)
 {
     *out = status_cluster_get(status, name);
     return *out ? FED_OK : cluster_new(status, name, out);
@@ -54,8 +56,8 @@ static enum fed_err cluster_ensure(struct hub_status *status, struct fed_span na
 
 static bool seen_key(const struct hub_object_ref *ref, char key[1024], size_t *len)
 {
-    int n = snprintf(key, 1024, FED_SPAN_FMT "%c" FED_SPAN_FMT "%c" FED_SPAN_FMT, FED_SPAN_ARG(ref->resource), 0,
-        FED_SPAN_ARG(ref->ns), 0, FED_SPAN_ARG(ref->name));
+    int n = snprintf(key, 1024, FED_SPAN_FMT "%c" FED_SPAN_FMT "%c" FED_SPAN_FMT,
+        FED_SPAN_ARG(ref->resource), 0, FED_SPAN_ARG(ref->ns), 0, FED_SPAN_ARG(ref->name));
 
     *len = n > 0 ? (size_t)n : 0;
     return n > 0 && n < 1024;
@@ -129,11 +131,13 @@ static enum fed_err row_write(struct hub_status *status, struct status_cluster *
 
 /* ---- readiness ---- */
 
-/* After a start every cluster with a past keeps its last word until agents had time to come back. */
+/* After a start every cluster with a past keeps its last word until agents had time to come back.
+ */
 static bool in_grace(const struct hub_status *status, const struct status_cluster *cluster)
 {
     return cluster->liveness == STATUS_NEVER && cluster->row_revision > 0 &&
-        fed_loop_now_ms(status->loop) - status->started_ms < (uint64_t)status->heartbeat_s * 1500u;
+           fed_loop_now_ms(status->loop) - status->started_ms <
+               (uint64_t)status->heartbeat_s * 1500u;
 }
 
 static bool judge(const struct hub_status *status, const struct status_cluster *cluster)
@@ -143,7 +147,8 @@ static bool judge(const struct hub_status *status, const struct status_cluster *
     return cluster->liveness == STATUS_HEARD && strcmp(cluster->healthz, "ok") == 0;
 }
 
-/* A change of readiness is stored (so that its time survives a restart) and told to everything placed there. */
+/* A change of readiness is stored (so that its time survives a restart) and told to everything
+ * placed there. */
 static void readiness_update(struct hub_status *status, struct status_cluster *cluster)
 {
     bool ready = judge(status, cluster);
@@ -156,13 +161,14 @@ static void readiness_update(struct hub_status *status, struct status_cluster *c
     cluster->ready = ready;
     cluster->transition_unix_s = fed_loop_unix_s(status->loop);
     if (row_write(status, cluster, &cluster->view, &diag)) {
-        fed_log(status->log, FED_LOG_ERROR, "status: cannot store that cluster %s is %s: %s", cluster->name,
-            ready ? "ready" : "not ready", diag.text);
+        fed_log(status->log, FED_LOG_ERROR, "status: cannot store that cluster %s is %s: %s",
+            cluster->name, ready ? "ready" : "not ready", diag.text);
         telling.revision = hub_objects_revision(status->objects);
     } else {
         telling.revision = cluster->row_revision;
     }
-    fed_log(status->log, FED_LOG_INFO, "cluster %s: %s", cluster->name, ready ? "ready" : "not ready");
+    fed_log(
+        status->log, FED_LOG_INFO, "cluster %s: %s", cluster->name, ready ? "ready" : "not ready");
     touch(&telling, &ref);
     hub_plan_cluster_objects(status->plan, fed_span_text(cluster->name), touch, &telling);
 }
@@ -194,7 +200,8 @@ static void heard(struct hub_status *status, struct status_cluster *cluster)
     readiness_update(status, cluster);
 }
 
-void hub_status_connected(struct hub_status *status, struct fed_span name, const char *link, const char *address)
+void hub_status_connected(
+    struct hub_status *status, struct fed_span name, const char *link, const char *address)
 {
     struct status_cluster *cluster;
 
@@ -232,8 +239,8 @@ uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
     return cluster ? cluster->view.seq : 0;
 }
 
-static void tell_report(struct hub_status *status, struct status_cluster *cluster, const struct fed_report *report,
-    uint64_t old_revision)
+static void tell_report(struct hub_status *status, struct status_cluster *cluster,
+    const struct fed_report *report, uint64_t old_revision)
 {
     struct telling telling = {.status = status, .revision = cluster->row_revision};
     struct hub_object_ref ref = cluster_ref(cluster);
@@ -248,7 +255,8 @@ static void tell_report(struct hub_status *status, struct status_cluster *cluste
         return;
     }
     for (size_t i = 0; i < report->n_entries; i++) {
-        if (hub_plan_manifest_at(status->plan, fed_span_text(cluster->name), report->revision, &manifest))
+        if (hub_plan_manifest_at(
+                status->plan, fed_span_text(cluster->name), report->revision, &manifest))
             return;
         if (report->entries[i].index < manifest->n_works &&
             hub_plan_work_object(status->plan, fed_span_text(cluster->name),
@@ -277,7 +285,8 @@ static void confirm_removals(struct hub_status *status, const struct status_clus
     fed_alloc_free(status->mem, ids, cap * sizeof *ids);
 }
 
-/* The view after this report, in *next. FED_ERR_NOT_FOUND when the plan does not remember the report's manifest. */
+/* The view after this report, in *next. FED_ERR_NOT_FOUND when the plan does not remember the
+ * report's manifest. */
 static enum fed_err next_view(struct hub_status *status, struct status_cluster *cluster,
     const struct fed_report *report, struct status_view *next)
 {
@@ -298,7 +307,8 @@ static enum fed_err next_view(struct hub_status *status, struct status_cluster *
     return err;
 }
 
-static enum fed_err stage_part(struct hub_status *status, struct status_cluster *cluster, struct status_view *next)
+static enum fed_err stage_part(
+    struct hub_status *status, struct status_cluster *cluster, struct status_view *next)
 {
     status_view_fini(status, &cluster->staged);
     cluster->staged = *next;
@@ -310,15 +320,16 @@ static enum fed_err check_sequence(struct hub_status *status, struct status_clus
     const struct fed_report *report, struct fed_diag *diag)
 {
     if (report->epoch != hub_plan_epoch(status->plan))
-        return fed_diag_set(diag, FED_ERR_CONFLICT, "report of epoch %08" PRIx32 ", the hub's is %08" PRIx32,
-            report->epoch, hub_plan_epoch(status->plan));
+        return fed_diag_set(diag, FED_ERR_CONFLICT,
+            "report of epoch %08" PRIx32 ", the hub's is %08" PRIx32, report->epoch,
+            hub_plan_epoch(status->plan));
     if (cluster->staging && report->full && report->seq != cluster->staged.seq + 1) {
         status_view_fini(status, &cluster->staged);
         cluster->staging = false;
     }
     if (!report->full && report->seq != cluster->view.seq + 1)
-        return fed_diag_set(diag, FED_ERR_CONFLICT, "report %" PRIu64 ", expected %" PRIu64, report->seq,
-            cluster->view.seq + 1);
+        return fed_diag_set(diag, FED_ERR_CONFLICT, "report %" PRIu64 ", expected %" PRIu64,
+            report->seq, cluster->view.seq + 1);
     return FED_OK;
 }
 
@@ -354,15 +365,16 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     return FED_OK;
 }
 
-enum fed_err hub_status_report(
-    struct hub_status *status, struct fed_span name, const struct fed_report *report, struct fed_diag *diag)
+enum fed_err hub_status_report(struct hub_status *status, struct fed_span name,
+    const struct fed_report *report, struct fed_diag *diag)
 {
     const struct fed_manifest *manifest;
     struct status_cluster *cluster;
     enum fed_err err = hub_plan_manifest(status->plan, name, &manifest);
 
     if (err)
-        return fed_diag_set(diag, FED_ERR_NOT_FOUND, "cluster " FED_SPAN_FMT " is not registered", FED_SPAN_ARG(name));
+        return fed_diag_set(diag, FED_ERR_NOT_FOUND, "cluster " FED_SPAN_FMT " is not registered",
+            FED_SPAN_ARG(name));
     err = cluster_ensure(status, name, &cluster);
     return err ? err : take_report(status, cluster, report, diag);
 }
@@ -382,8 +394,10 @@ static void cluster_gone(struct hub_status *status, struct fed_span name)
         return;
     n = snprintf(key, sizeof key, "s/%s", cluster->name);
     op.key = fed_span_of(key, n > 0 && (size_t)n < sizeof key ? (size_t)n : 0);
-    if (op.key.len && cluster->row_revision && store->commit(store->ctx, NULL, 0, &op, 1, NULL, &diag))
-        fed_log(status->log, FED_LOG_WARN, "status: cannot forget cluster %s: %s", cluster->name, diag.text);
+    if (op.key.len && cluster->row_revision &&
+        store->commit(store->ctx, NULL, 0, &op, 1, NULL, &diag))
+        fed_log(status->log, FED_LOG_WARN, "status: cannot forget cluster %s: %s", cluster->name,
+            diag.text);
     cluster_free(status, cluster);
 }
 
@@ -393,8 +407,8 @@ static void object_gone(struct hub_status *status, const struct hub_object_ref *
     size_t len;
 
     if (seen_key(ref, key, &len))
-        fed_alloc_free(
-            status->mem, fed_map_remove(&status->seen, fed_span_of(key, len)), sizeof(struct status_object));
+        fed_alloc_free(status->mem, fed_map_remove(&status->seen, fed_span_of(key, len)),
+            sizeof(struct status_object));
 }
 
 static void on_change(void *ctx, const struct hub_change *change)
@@ -450,8 +464,8 @@ static enum fed_err load(struct hub_status *status, struct fed_diag *diag)
 }
 
 enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, struct hub_plan *plan, uint32_t heartbeat_s, struct hub_status **out,
-    struct fed_diag *diag)
+    struct hub_objects *objects, struct hub_plan *plan, uint32_t heartbeat_s,
+    struct hub_status **out, struct fed_diag *diag)
 {
     struct hub_status *status = fed_alloc_zero(mem, sizeof *status);
     enum fed_err err;
@@ -471,7 +485,8 @@ enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop, struc
     if (!err)
         err = load(status, diag);
     if (!err)
-        err = hub_objects_subscribe(objects, fed_span_text(""), on_change, status, &status->subscription);
+        err = hub_objects_subscribe(
+            objects, fed_span_text(""), on_change, status, &status->subscription);
     if (err) {
         hub_status_close(status);
         return err;
@@ -501,14 +516,16 @@ void hub_status_close(struct hub_status *status)
     fed_alloc_free(status->mem, status, sizeof *status);
 }
 
-void hub_status_object_changed(struct hub_status *status, const struct hub_object_ref *ref, uint64_t revision)
+void hub_status_object_changed(
+    struct hub_status *status, const struct hub_object_ref *ref, uint64_t revision)
 {
     struct telling telling = {.status = status, .revision = revision};
 
     touch(&telling, ref);
 }
 
-static enum fed_err admit_federated(void *ctx, struct hub_admission *admission, struct fed_diag *diag)
+static enum fed_err admit_federated(
+    void *ctx, struct hub_admission *admission, struct fed_diag *diag)
 {
     struct hub_status *status = ctx;
 
@@ -517,7 +534,8 @@ static enum fed_err admit_federated(void *ctx, struct hub_admission *admission, 
 
 void hub_status_federated_hooks(struct hub_status *status, struct hub_kind_hooks *hooks)
 {
-    *hooks = (struct hub_kind_hooks){.ctx = status, .admit = admit_federated, .compose = status_compose_federated};
+    *hooks = (struct hub_kind_hooks){
+        .ctx = status, .admit = admit_federated, .compose = status_compose_federated};
 }
 
 void hub_status_cluster_hooks(struct hub_status *status, struct hub_kind_hooks *hooks)

@@ -1,7 +1,9 @@
-/* status.h - what the agents said, stored once per cluster, and joined into objects when they are read.
+/* status.h - what the agents said, stored once per cluster, and joined into objects when they are
+ * read.
  *
- * Row "s/" cluster: report sequence, manifest revision, facts, and per work state, health, generation, reason, message
- * (encoded; owner of the format is status.c). Liveness is memory only: receive time on the monotonic clock. */
+ * Row "s/" cluster: report sequence, manifest revision, facts, and per work state, health,
+ * generation, reason, message (encoded; owner of the format is status.c). Liveness is memory only:
+ * receive time on the monotonic clock. */
 #ifndef FEDLET_HUB_STATUS_STATUS_H
 #define FEDLET_HUB_STATUS_STATUS_H
 
@@ -10,24 +12,27 @@
 
 struct hub_status;
 
-FED_MUST_USE enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, struct hub_plan *plan, uint32_t heartbeat_s, struct hub_status **out,
-    struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, struct hub_objects *objects, struct hub_plan *plan, uint32_t heartbeat_s,
+    struct hub_status **out, struct fed_diag *diag);
 void hub_status_close(struct hub_status *status);
 /* Hooks for federated kinds and for KubeFedCluster (compose; ctx is the status). */
 void hub_status_federated_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
 void hub_status_cluster_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
 
 /* The plan of an object changed (hub_plan_object_changed): whoever watches it is told. */
-void hub_status_object_changed(struct hub_status *status, const struct hub_object_ref *ref, uint64_t revision);
+void hub_status_object_changed(
+    struct hub_status *status, const struct hub_object_ref *ref, uint64_t revision);
 
-uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span cluster); /* 0: none stored */
-/* Takes a report: durable when FED_OK. FED_ERR_CONFLICT when its sequence does not follow: the agent sends a full one.
- * FED_ERR_NOT_FOUND for a cluster that is not registered. */
+uint64_t hub_status_report_seq(
+    struct hub_status *status, struct fed_span cluster); /* 0: none stored */
+/* Takes a report: durable when FED_OK. FED_ERR_CONFLICT when its sequence does not follow: the
+ * agent sends a full one. FED_ERR_NOT_FOUND for a cluster that is not registered. */
 FED_MUST_USE enum fed_err hub_status_report(struct hub_status *status, struct fed_span cluster,
     const struct fed_report *report, struct fed_diag *diag);
 /* A session came, anything was heard, a session ended. */
-void hub_status_connected(struct hub_status *status, struct fed_span cluster, const char *link, const char *address);
+void hub_status_connected(
+    struct hub_status *status, struct fed_span cluster, const char *link, const char *address);
 void hub_status_alive(struct hub_status *status, struct fed_span cluster);
 void hub_status_disconnected(struct hub_status *status, struct fed_span cluster);
 

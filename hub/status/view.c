@@ -40,7 +40,8 @@ const char *status_work_message(const struct status_work *work)
     return work && work->text ? work->text + strlen(work->text) + 1 : "";
 }
 
-static enum fed_err work_copy(struct hub_status *status, const struct status_work *from, struct status_work *to)
+static enum fed_err work_copy(
+    struct hub_status *status, const struct status_work *from, struct status_work *to)
 {
     *to = *from;
     if (!from->text)
@@ -72,9 +73,10 @@ static enum fed_err carry_over(struct hub_status *status, const struct fed_manif
     return FED_OK;
 }
 
-/* The plan hands out two manifests at a time, the present one and another: an old manifest is copied aside first. */
-static enum fed_err copy_works(
-    struct hub_status *status, const struct fed_manifest *from, struct fed_work **works, struct fed_manifest *out)
+/* The plan hands out two manifests at a time, the present one and another: an old manifest is
+ * copied aside first. */
+static enum fed_err copy_works(struct hub_status *status, const struct fed_manifest *from,
+    struct fed_work **works, struct fed_manifest *out)
 {
     *works = fed_alloc_array(status->mem, from->n_works + 1, sizeof **works);
     if (!*works)
@@ -86,8 +88,8 @@ static enum fed_err copy_works(
     return FED_OK;
 }
 
-enum fed_err status_view_along(struct hub_status *status, struct fed_span cluster, const struct status_view *from,
-    uint64_t revision, struct status_view *out)
+enum fed_err status_view_along(struct hub_status *status, struct fed_span cluster,
+    const struct status_view *from, uint64_t revision, struct status_view *out)
 {
     const struct fed_manifest *manifest;
     struct fed_manifest old = {0};
@@ -95,7 +97,8 @@ enum fed_err status_view_along(struct hub_status *status, struct fed_span cluste
     enum fed_err err = FED_OK;
 
     *out = (struct status_view){.seq = from->seq, .revision = revision};
-    if (from->n_works > 0 && hub_plan_manifest_at(status->plan, cluster, from->revision, &manifest) == FED_OK)
+    if (from->n_works > 0 &&
+        hub_plan_manifest_at(status->plan, cluster, from->revision, &manifest) == FED_OK)
         err = copy_works(status, manifest, &old_works, &old);
     if (!err)
         err = hub_plan_manifest_at(status->plan, cluster, revision, &manifest);
@@ -113,7 +116,8 @@ enum fed_err status_view_along(struct hub_status *status, struct fed_span cluste
 }
 
 /* "reason NUL message NUL" */
-static char *text_pair(struct hub_status *status, struct fed_span first, struct fed_span second, size_t *len)
+static char *text_pair(
+    struct hub_status *status, struct fed_span first, struct fed_span second, size_t *len)
 {
     char *text;
 
@@ -128,7 +132,8 @@ static char *text_pair(struct hub_status *status, struct fed_span first, struct 
     return text;
 }
 
-static enum fed_err take_entry(struct hub_status *status, struct status_work *work, const struct fed_report_entry *entry)
+static enum fed_err take_entry(
+    struct hub_status *status, struct status_work *work, const struct fed_report_entry *entry)
 {
     work_text_free(status, work);
     work->state = (uint8_t)entry->state;
@@ -157,15 +162,18 @@ static enum fed_err take_removed(
     if (from->reason.len)
         memcpy(removed->id + from->id.len + 1, from->reason.at, from->reason.len);
     if (from->message.len)
-        memcpy(removed->id + from->id.len + from->reason.len + 2, from->message.at, from->message.len);
+        memcpy(
+            removed->id + from->id.len + from->reason.len + 2, from->message.at, from->message.len);
     removed->state = (uint8_t)from->state;
     removed->next = view->removed;
     view->removed = removed;
     return FED_OK;
 }
 
-/* The list of removals under way stands whole in every report: what is not in it is done, unless it says to be cut. */
-enum fed_err status_view_take(struct hub_status *status, struct status_view *view, const struct fed_report *report)
+/* The list of removals under way stands whole in every report: what is not in it is done, unless it
+ * says to be cut. */
+enum fed_err status_view_take(
+    struct hub_status *status, struct status_view *view, const struct fed_report *report)
 {
     enum fed_err err = FED_OK;
 

@@ -1,7 +1,7 @@
 /* objects.c - objects over the revisioned store, with a short memory of recent changes.
  *
- * Each change is one allocation, shared by the delivery queue and by the ring from which watches resume. What is older
- * than the ring is read from the store's own history. */
+ * Each change is one allocation, shared by the delivery queue and by the ring from which watches
+ * resume. What is older than the ring is read from the store's own history. */
 #include "hub/store/objects.h"
 
 #include <string.h>
@@ -134,7 +134,7 @@ static struct entry *entry_new(struct fed_alloc *mem, const struct hub_change *c
     const struct hub_object_ref *ref = &change->ref;
     size_t used = 0;
     size_t size = sizeof(struct entry) + ref->resource.len + ref->ns.len + ref->name.len +
-        change->bytes.len + change->before.len;
+                  change->bytes.len + change->before.len;
     struct entry *entry = fed_alloc_get(mem, size);
 
     if (!entry)
@@ -169,8 +169,8 @@ static void ring_drop(struct hub_objects *objects)
 
 static void ring_put(struct hub_objects *objects, struct entry *entry)
 {
-    while (objects->ring_count > 0 &&
-        (objects->ring_count == RING_ENTRIES || objects->ring_bytes + entry->size > RING_BYTES_MAX))
+    while (objects->ring_count > 0 && (objects->ring_count == RING_ENTRIES ||
+                                          objects->ring_bytes + entry->size > RING_BYTES_MAX))
         ring_drop(objects);
     entry->refs++;
     objects->ring[(objects->ring_first + objects->ring_count) % RING_ENTRIES] = entry;
@@ -209,9 +209,9 @@ static void sweep(struct hub_objects *objects)
 static bool wants(const struct hub_subscription *subscription, const struct hub_change *change)
 {
     return !subscription->gone &&
-        (subscription->resource_len == 0 ||
-            fed_span_eq(fed_span_of(subscription->resource, subscription->resource_len),
-                change->ref.resource));
+           (subscription->resource_len == 0 ||
+               fed_span_eq(fed_span_of(subscription->resource, subscription->resource_len),
+                   change->ref.resource));
 }
 
 static void deliver(struct hub_objects *objects)
@@ -302,8 +302,8 @@ static bool list_item(void *ctx, const struct fed_store_item *item)
     return !key_parse(item->key, &object.ref) || call->each(call->ctx, &object);
 }
 
-enum fed_err hub_objects_list(struct hub_objects *objects, struct fed_span resource, struct fed_span ns,
-    const struct hub_object_ref *after, hub_objects_each *each, void *ctx)
+enum fed_err hub_objects_list(struct hub_objects *objects, struct fed_span resource,
+    struct fed_span ns, const struct hub_object_ref *after, hub_objects_each *each, void *ctx)
 {
     struct fed_store *store = objects->store;
     struct list_call call = {each, ctx};
@@ -350,15 +350,15 @@ static enum fed_err prepare(struct hub_objects *objects, const struct hub_object
     if (err == FED_ERR_NOT_FOUND) {
         present = 0;
         err = write->remove || (write->expected != 0 && write->expected != HUB_ANY_REVISION)
-            ? FED_ERR_NOT_FOUND
-            : FED_OK;
+                  ? FED_ERR_NOT_FOUND
+                  : FED_OK;
     } else if (!err && write->expected != HUB_ANY_REVISION && write->expected != present) {
         err = write->expected == 0 ? FED_ERR_EXISTS : FED_ERR_CONFLICT;
     }
     if (!err) {
-        change.type = write->remove ? HUB_CHANGE_DELETED
-            : present == 0          ? HUB_CHANGE_ADDED
-                                    : HUB_CHANGE_MODIFIED;
+        change.type = write->remove  ? HUB_CHANGE_DELETED
+                      : present == 0 ? HUB_CHANGE_ADDED
+                                     : HUB_CHANGE_MODIFIED;
         change.before = fed_buf_span(&before);
         change.bytes = write->remove ? change.before : write->bytes;
         if (write->remove)
@@ -374,7 +374,8 @@ static enum fed_err prepare(struct hub_objects *objects, const struct hub_object
     return err;
 }
 
-static void announce(struct hub_objects *objects, struct pending *pending, size_t n, uint64_t revision)
+static void announce(
+    struct hub_objects *objects, struct pending *pending, size_t n, uint64_t revision)
 {
     for (size_t i = 0; i < n; i++) {
         pending[i].entry->change.revision = revision;
@@ -390,7 +391,8 @@ enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_ob
 {
     struct fed_store *store = objects->store;
     struct pending *pending = fed_alloc_array(objects->mem, n_writes + 1, sizeof *pending);
-    struct fed_store_compare *compares = fed_alloc_array(objects->mem, n_writes + 1, sizeof *compares);
+    struct fed_store_compare *compares =
+        fed_alloc_array(objects->mem, n_writes + 1, sizeof *compares);
     struct fed_store_op *ops = fed_alloc_array(objects->mem, n_writes + n_extra + 1, sizeof *ops);
     uint64_t committed = 0;
     size_t ready = 0;
@@ -420,7 +422,8 @@ enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_ob
     return err;
 }
 
-void hub_objects_touch(struct hub_objects *objects, const struct hub_object_ref *ref, uint64_t revision)
+void hub_objects_touch(
+    struct hub_objects *objects, const struct hub_object_ref *ref, uint64_t revision)
 {
     struct hub_change change = {.type = HUB_CHANGE_TOUCHED, .ref = *ref, .revision = revision};
     struct fed_buf bytes;
@@ -527,7 +530,8 @@ static bool history_item(void *ctx, const struct fed_store_item *item)
         change.type = HUB_CHANGE_DELETED;
         change.bytes = item->value.len > 0 ? item->value : change.before;
         change.before = change.bytes;
-        /* A store that does not keep the last state, and a history that begins later: only a new list can tell. */
+        /* A store that does not keep the last state, and a history that begins later: only a new
+         * list can tell. */
         if (change.bytes.len == 0)
             history->err = FED_ERR_GONE;
     }
@@ -541,8 +545,8 @@ static bool history_item(void *ctx, const struct fed_store_item *item)
     return !history->err;
 }
 
-static enum fed_err since_history(struct hub_objects *objects, struct fed_span resource, uint64_t since,
-    hub_objects_changed *each, void *ctx)
+static enum fed_err since_history(struct hub_objects *objects, struct fed_span resource,
+    uint64_t since, hub_objects_changed *each, void *ctx)
 {
     struct fed_store *store = objects->store;
     struct history *history = fed_alloc_zero(objects->mem, sizeof *history);
@@ -570,8 +574,8 @@ static enum fed_err since_history(struct hub_objects *objects, struct fed_span r
     return err;
 }
 
-enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource, uint64_t since,
-    hub_objects_changed *each, void *ctx)
+enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource,
+    uint64_t since, hub_objects_changed *each, void *ctx)
 {
     if (since < objects->ring_floor)
         return since_history(objects, resource, since, each, ctx);

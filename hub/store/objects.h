@@ -1,8 +1,10 @@
-/* objects.h - Kubernetes objects in the store: immutable bytes under (resource, namespace, name), and who hears of changes.
+/* objects.h - Kubernetes objects in the store: immutable bytes under (resource, namespace, name),
+ * and who hears of changes.
  *
- * Bytes are the object's compact JSON in its storage version, without metadata.resourceVersion: that is the revision of
- * the commit that wrote it, added when it is read. Key: "o/" resource NUL namespace NUL name. Other hub state lives beside
- * it under other prefixes ("s/" status rows, "b/" bundle rows, "t/" token secrets, "i/" identity) through the store port. */
+ * Bytes are the object's compact JSON in its storage version, without metadata.resourceVersion:
+ * that is the revision of the commit that wrote it, added when it is read. Key: "o/" resource NUL
+ * namespace NUL name. Other hub state lives beside it under other prefixes ("s/" status rows, "b/"
+ * bundle rows, "t/" token secrets, "i/" identity) through the store port. */
 #ifndef FEDLET_HUB_STORE_OBJECTS_H
 #define FEDLET_HUB_STORE_OBJECTS_H
 
@@ -15,8 +17,9 @@
 struct hub_objects;
 
 struct hub_object_ref {
-    struct fed_span resource; /* "federateddeployments.types.kubefed.io"; core group: "namespaces" */
-    struct fed_span ns;       /* empty when cluster-scoped */
+    struct fed_span
+        resource;       /* "federateddeployments.types.kubefed.io"; core group: "namespaces" */
+    struct fed_span ns; /* empty when cluster-scoped */
     struct fed_span name;
 };
 
@@ -40,27 +43,29 @@ struct hub_change {
     struct fed_span before; /* empty for ADDED; for TOUCHED the same as bytes */
     uint64_t revision;
 };
-/* Called after the commit, in commit order, never inside another subscriber's call for a later change: changes made by a
- * subscriber are delivered after the present one reached everybody. */
+/* Called after the commit, in commit order, never inside another subscriber's call for a later
+ * change: changes made by a subscriber are delivered after the present one reached everybody. */
 typedef void hub_objects_changed(void *ctx, const struct hub_change *change);
 
 /* store and loop outlive it. */
-FED_MUST_USE enum fed_err hub_objects_open(
-    struct fed_alloc *mem, struct fed_store *store, struct hub_objects **out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err hub_objects_open(struct fed_alloc *mem, struct fed_store *store,
+    struct hub_objects **out, struct fed_diag *diag);
 void hub_objects_close(struct hub_objects *objects);
 uint64_t hub_objects_revision(const struct hub_objects *objects);
 
 /* Appends the bytes. FED_ERR_NOT_FOUND. */
-FED_MUST_USE enum fed_err hub_objects_get(
-    struct hub_objects *objects, const struct hub_object_ref *ref, struct fed_buf *bytes, uint64_t *revision);
+FED_MUST_USE enum fed_err hub_objects_get(struct hub_objects *objects,
+    const struct hub_object_ref *ref, struct fed_buf *bytes, uint64_t *revision);
 
-/* Objects of a resource in key order; ns empty: all namespaces. Starts behind `after` (its ns and name; NULL: from the
- * start). Return false from each to stop. The store must not be changed from inside. */
+/* Objects of a resource in key order; ns empty: all namespaces. Starts behind `after` (its ns and
+ * name; NULL: from the start). Return false from each to stop. The store must not be changed from
+ * inside. */
 typedef bool hub_objects_each(void *ctx, const struct hub_object *object);
-FED_MUST_USE enum fed_err hub_objects_list(struct hub_objects *objects, struct fed_span resource, struct fed_span ns,
-    const struct hub_object_ref *after, hub_objects_each *each, void *ctx);
+FED_MUST_USE enum fed_err hub_objects_list(struct hub_objects *objects, struct fed_span resource,
+    struct fed_span ns, const struct hub_object_ref *after, hub_objects_each *each, void *ctx);
 
-/* One write of a commit. expected: revision the object must have; 0: must not exist; HUB_ANY_REVISION: whatever. */
+/* One write of a commit. expected: revision the object must have; 0: must not exist;
+ * HUB_ANY_REVISION: whatever. */
 #define HUB_ANY_REVISION UINT64_MAX
 struct hub_object_write {
     struct hub_object_ref ref;
@@ -68,24 +73,30 @@ struct hub_object_write {
     uint64_t expected;
     bool remove;
 };
-/* All or nothing, together with raw store operations (for rows that belong to the objects). FED_ERR_CONFLICT,
- * FED_ERR_EXISTS (expected 0), FED_ERR_NOT_FOUND, FED_ERR_FULL, FED_ERR_IO. */
-FED_MUST_USE enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_object_write *writes,
-    size_t n_writes, const struct fed_store_op *extra, size_t n_extra, uint64_t *revision, struct fed_diag *diag);
+/* All or nothing, together with raw store operations (for rows that belong to the objects).
+ * FED_ERR_CONFLICT, FED_ERR_EXISTS (expected 0), FED_ERR_NOT_FOUND, FED_ERR_FULL, FED_ERR_IO. */
+FED_MUST_USE enum fed_err hub_objects_commit(struct hub_objects *objects,
+    const struct hub_object_write *writes, size_t n_writes, const struct fed_store_op *extra,
+    size_t n_extra, uint64_t *revision, struct fed_diag *diag);
 
-/* Tells subscribers that what is composed into the object changed as of a store revision (that of the status row). */
-void hub_objects_touch(struct hub_objects *objects, const struct hub_object_ref *ref, uint64_t revision);
+/* Tells subscribers that what is composed into the object changed as of a store revision (that of
+ * the status row). */
+void hub_objects_touch(
+    struct hub_objects *objects, const struct hub_object_ref *ref, uint64_t revision);
 
-/* resource empty: every resource. The subscription is freed with _unsubscribe, also from inside the call. */
+/* resource empty: every resource. The subscription is freed with _unsubscribe, also from inside the
+ * call. */
 struct hub_subscription;
-FED_MUST_USE enum fed_err hub_objects_subscribe(struct hub_objects *objects, struct fed_span resource,
-    hub_objects_changed *changed, void *ctx, struct hub_subscription **out);
+FED_MUST_USE enum fed_err hub_objects_subscribe(struct hub_objects *objects,
+    struct fed_span resource, hub_objects_changed *changed, void *ctx,
+    struct hub_subscription **out);
 void hub_objects_unsubscribe(struct hub_subscription *subscription);
 
-/* Changes of a resource after a revision, oldest first, for watches that resume. FED_ERR_GONE when compacted. Touches
- * are not part of it. */
-FED_MUST_USE enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource, uint64_t since,
-    hub_objects_changed *each, void *ctx);
-struct fed_store *hub_objects_store(struct hub_objects *objects); /* for the other prefixes; never write under "o/" */
+/* Changes of a resource after a revision, oldest first, for watches that resume. FED_ERR_GONE when
+ * compacted. Touches are not part of it. */
+FED_MUST_USE enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource,
+    uint64_t since, hub_objects_changed *each, void *ctx);
+struct fed_store *hub_objects_store(
+    struct hub_objects *objects); /* for the other prefixes; never write under "o/" */
 
 #endif

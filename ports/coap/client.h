@@ -31,8 +31,9 @@
 #define FED_COAP_RTO_MS 600u /* of a block, until a round trip was measured */
 #define FED_COAP_RTO_FLOOR_MS 300u
 #define FED_COAP_RTO_CEILING_MS 8000u
-#define FED_COAP_PASSED_MAX 3u /* a block is lost when so many that were asked for later are here  \
-                                */
+#define FED_COAP_PASSED_MAX                                                                        \
+    3u /* a block is lost when so many that were asked for later are here                          \
+        */
 #define FED_COAP_RESTARTS_MAX 5u /* of one transfer, because the body changed */
 
 struct fed_coap_client;

@@ -1,5 +1,5 @@
-/* client.c - see ports/kube.h. All requests and watches are calls on one HTTP client; a watch is a streaming call whose
- * bytes are cut into lines. */
+/* client.c - see ports/kube.h. All requests and watches are calls on one HTTP client; a watch is a
+ * streaming call whose bytes are cut into lines. */
 #include "ports/fs.h"
 #include "ports/http.h"
 #include "ports/kube.h"
@@ -50,11 +50,13 @@ static void token_refresh(struct fed_kube_client *client)
     struct fed_buf token;
     struct fed_span text;
 
-    if (!client->token_file[0] || (client->authorization.len && now_ms - client->token_read_ms < TOKEN_REREAD_MS))
+    if (!client->token_file[0] ||
+        (client->authorization.len && now_ms - client->token_read_ms < TOKEN_REREAD_MS))
         return;
     fed_buf_init(&token, client->mem, 64u << 10);
     if (client->fs.read(client->fs.ctx, client->token_file, &token, &diag)) {
-        fed_log(client->log, FED_LOG_WARN, "kube: cannot read the token: %s; going on with the last one", diag.text);
+        fed_log(client->log, FED_LOG_WARN,
+            "kube: cannot read the token: %s; going on with the last one", diag.text);
     } else {
         text = fed_buf_span(&token);
         while (text.len && (text.at[text.len - 1] == '\n' || text.at[text.len - 1] == ' '))
@@ -72,8 +74,8 @@ static struct fed_http_header header(const char *name, const char *value)
     return (struct fed_http_header){.name = fed_span_text(name), .value = fed_span_text(value)};
 }
 
-static size_t headers_make(
-    struct fed_kube_client *client, const char *accept, const char *content_type, struct fed_http_header out[4])
+static size_t headers_make(struct fed_kube_client *client, const char *accept,
+    const char *content_type, struct fed_http_header out[4])
 {
     size_t n = 0;
 
@@ -102,8 +104,8 @@ static unsigned retry_after(const struct fed_http_response *response)
     return 0;
 }
 
-static void on_call_done(
-    void *ctx, enum fed_err err, const struct fed_http_response *response, const struct fed_diag *diag)
+static void on_call_done(void *ctx, enum fed_err err, const struct fed_http_response *response,
+    const struct fed_diag *diag)
 {
     struct fed_kube_call *call = ctx;
     struct fed_kube_call copy = *call;
@@ -111,13 +113,14 @@ static void on_call_done(
 
     fed_alloc_free(copy.client->mem, call, sizeof *call);
     if (!err)
-        answer = (struct fed_kube_answer){
-            .status = response->status, .body = response->body, .retry_after_s = retry_after(response)};
+        answer = (struct fed_kube_answer){.status = response->status,
+            .body = response->body,
+            .retry_after_s = retry_after(response)};
     copy.done(copy.done_ctx, err, err ? NULL : &answer, diag);
 }
 
-static enum fed_err client_request(void *ctx, const struct fed_kube_request *request, fed_kube_done *done,
-    void *done_ctx, struct fed_kube_call **out)
+static enum fed_err client_request(void *ctx, const struct fed_kube_request *request,
+    fed_kube_done *done, void *done_ctx, struct fed_kube_call **out)
 {
     struct fed_kube_client *client = ctx;
     struct fed_kube_call *call = fed_alloc_zero(client->mem, sizeof *call);
@@ -136,8 +139,9 @@ static enum fed_err client_request(void *ctx, const struct fed_kube_request *req
         return FED_ERR_NOMEM;
     *call = (struct fed_kube_call){.client = client, .done = done, .done_ctx = done_ctx};
     options.n_headers = headers_make(client, request->accept, request->content_type, headers);
-    err = n < 0 || (size_t)n >= sizeof target ? FED_ERR_LIMIT
-                                              : fed_http_call(client->http, &options, &events, &call->http);
+    err = n < 0 || (size_t)n >= sizeof target
+              ? FED_ERR_LIMIT
+              : fed_http_call(client->http, &options, &events, &call->http);
     if (err) {
         fed_alloc_free(client->mem, call, sizeof *call);
         return err;
@@ -223,12 +227,13 @@ static void on_watch_data(void *ctx, struct fed_span bytes)
         watch_fail(watch, fed_buf_err(&watch->line), "a watch event is larger than its limit");
         return;
     }
-    if (watch->status == 200 && give_lines(watch) && watch->line.len == 0 && watch->line.cap > (64u << 10))
+    if (watch->status == 200 && give_lines(watch) && watch->line.len == 0 &&
+        watch->line.cap > (64u << 10))
         fed_buf_fini(&watch->line); /* a large event came by: do not keep its memory */
 }
 
-static void on_watch_done(
-    void *ctx, enum fed_err err, const struct fed_http_response *response, const struct fed_diag *diag)
+static void on_watch_done(void *ctx, enum fed_err err, const struct fed_http_response *response,
+    const struct fed_diag *diag)
 {
     struct fed_kube_watch *watch = ctx;
     struct fed_kube_watch_events events = watch->events;
@@ -238,7 +243,8 @@ static void on_watch_done(
     (void)response;
     fed_buf_init(&watch->line, watch->client->mem, FED_KUBE_LINE_MAX);
     watch_free(watch);
-    events.ended(events.ctx, err, status, status ? fed_buf_span(&body) : fed_span_of(NULL, 0), diag);
+    events.ended(
+        events.ctx, err, status, status ? fed_buf_span(&body) : fed_span_of(NULL, 0), diag);
     fed_buf_fini(&body);
 }
 
@@ -261,8 +267,9 @@ static enum fed_err client_watch(void *ctx, const char *path, const char *accept
     *watch = (struct fed_kube_watch){.client = client, .events = *events};
     fed_buf_init(&watch->line, client->mem, FED_KUBE_LINE_MAX);
     options.n_headers = headers_make(client, accept, NULL, headers);
-    err = n < 0 || (size_t)n >= sizeof target ? FED_ERR_LIMIT
-                                              : fed_http_call(client->http, &options, &http_events, &watch->http);
+    err = n < 0 || (size_t)n >= sizeof target
+              ? FED_ERR_LIMIT
+              : fed_http_call(client->http, &options, &http_events, &watch->http);
     if (err) {
         watch_free(watch);
         return err;

@@ -1,4 +1,5 @@
-/* config.c - kubeconfig (v1) and the in-cluster ServiceAccount files, resolved to one server and one user. */
+/* config.c - kubeconfig (v1) and the in-cluster ServiceAccount files, resolved to one server and
+ * one user. */
 #include "ports/fs.h"
 #include "ports/kube.h"
 #include "ports/yaml.h"
@@ -42,7 +43,8 @@ void fed_kube_config_fini(struct fed_kube_config *config)
 }
 
 /* "https://host:port/prefix", host perhaps in brackets. */
-static enum fed_err server_parse(struct fed_span url, struct fed_kube_config *out, struct fed_diag *diag)
+static enum fed_err server_parse(
+    struct fed_span url, struct fed_kube_config *out, struct fed_diag *diag)
 {
     struct fed_span rest = fed_span_sub(url, 8, url.len);
     struct fed_span host;
@@ -51,28 +53,32 @@ static enum fed_err server_parse(struct fed_span url, struct fed_kube_config *ou
     size_t end;
 
     if (!fed_span_starts(url, "https://"))
-        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "server \"" FED_SPAN_FMT "\": only https is supported",
-            FED_SPAN_ARG(url));
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED,
+            "server \"" FED_SPAN_FMT "\": only https is supported", FED_SPAN_ARG(url));
     end = fed_span_find(rest, '/');
     base = fed_span_sub(rest, end, rest.len);
     rest = fed_span_sub(rest, 0, end);
     end = rest.len && rest.at[0] == '[' ? fed_span_find(rest, ']') : fed_span_find(rest, ':');
-    host = rest.len && rest.at[0] == '[' ? fed_span_sub(rest, 1, end - 1) : fed_span_sub(rest, 0, end);
+    host =
+        rest.len && rest.at[0] == '[' ? fed_span_sub(rest, 1, end - 1) : fed_span_sub(rest, 0, end);
     rest = fed_span_sub(rest, rest.len && rest.at[0] == '[' ? end + 1 : end, rest.len);
-    if (rest.len && (rest.at[0] != ':' || fed_span_to_u64(fed_span_sub(rest, 1, rest.len), &port) || port == 0 ||
-                        port > 65535))
-        return fed_diag_set(diag, FED_ERR_INVALID, "server \"" FED_SPAN_FMT "\": bad port", FED_SPAN_ARG(url));
+    if (rest.len && (rest.at[0] != ':' || fed_span_to_u64(fed_span_sub(rest, 1, rest.len), &port) ||
+                        port == 0 || port > 65535))
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "server \"" FED_SPAN_FMT "\": bad port", FED_SPAN_ARG(url));
     while (base.len && base.at[base.len - 1] == '/')
         base.len--;
     if (host.len == 0 || fed_span_to_cstr(host, out->server_host, sizeof out->server_host) ||
         fed_span_to_cstr(base, out->base_path, sizeof out->base_path))
-        return fed_diag_set(diag, FED_ERR_INVALID, "server \"" FED_SPAN_FMT "\": bad address", FED_SPAN_ARG(url));
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "server \"" FED_SPAN_FMT "\": bad address", FED_SPAN_ARG(url));
     out->server_port = (uint16_t)port;
     return FED_OK;
 }
 
 /* The entry of a list ("clusters", "users", "contexts") with that name; its inner object. */
-static const struct fed_json *named(const struct loading *l, const char *list, const char *inner, struct fed_span name)
+static const struct fed_json *named(
+    const struct loading *l, const char *list, const char *inner, struct fed_span name)
 {
     const struct fed_json *all = fed_json_get(l->root, list);
 
@@ -103,26 +109,29 @@ static enum fed_err data_or_file(
     }
     if (file.len == 0)
         return FED_OK;
-    if (snprintf(path, sizeof path, "%s" FED_SPAN_FMT, file.at[0] == '/' ? "" : l->folder, FED_SPAN_ARG(file)) >=
-        (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s" FED_SPAN_FMT, file.at[0] == '/' ? "" : l->folder,
+            FED_SPAN_ARG(file)) >= (int)sizeof path)
         return fed_diag_set(l->diag, FED_ERR_LIMIT, "%s: path too long", key);
     return l->fs.read(l->fs.ctx, path, out, l->diag);
 }
 
-static enum fed_err take_cluster(struct loading *l, const struct fed_json *cluster, struct fed_kube_config *out)
+static enum fed_err take_cluster(
+    struct loading *l, const struct fed_json *cluster, struct fed_kube_config *out)
 {
     enum fed_err err = server_parse(fed_json_string(fed_json_get(cluster, "server")), out, l->diag);
 
     if (err)
         return err;
-    out->insecure_skip_tls_verify = fed_json_bool(fed_json_get(cluster, "insecure-skip-tls-verify"), false);
-    if (fed_span_to_cstr(fed_json_string(fed_json_get(cluster, "tls-server-name")), out->tls_server_name,
-            sizeof out->tls_server_name))
+    out->insecure_skip_tls_verify =
+        fed_json_bool(fed_json_get(cluster, "insecure-skip-tls-verify"), false);
+    if (fed_span_to_cstr(fed_json_string(fed_json_get(cluster, "tls-server-name")),
+            out->tls_server_name, sizeof out->tls_server_name))
         return fed_diag_set(l->diag, FED_ERR_INVALID, "tls-server-name is too long");
     return data_or_file(l, cluster, "certificate-authority", &out->ca_pem);
 }
 
-static enum fed_err take_user(struct loading *l, const struct fed_json *user, struct fed_kube_config *out)
+static enum fed_err take_user(
+    struct loading *l, const struct fed_json *user, struct fed_kube_config *out)
 {
     struct fed_span token = fed_json_string(fed_json_get(user, "token"));
     struct fed_span token_file = fed_json_string(fed_json_get(user, "tokenFile"));
@@ -130,10 +139,12 @@ static enum fed_err take_user(struct loading *l, const struct fed_json *user, st
 
     if (fed_json_get(user, "exec") || fed_json_get(user, "auth-provider"))
         return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED,
-            "its user needs a credential plugin (exec or auth-provider), which is not supported: use a client "
+            "its user needs a credential plugin (exec or auth-provider), which is not supported: "
+            "use a client "
             "certificate or a ServiceAccount token instead");
     if (fed_json_get(user, "username"))
-        return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED, "its user has a password, which Kubernetes no longer takes");
+        return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED,
+            "its user has a password, which Kubernetes no longer takes");
     fed_buf_put(&out->token, token);
     if (fed_span_to_cstr(token_file, out->token_file, sizeof out->token_file))
         return fed_diag_set(l->diag, FED_ERR_LIMIT, "tokenFile: path too long");
@@ -143,7 +154,8 @@ static enum fed_err take_user(struct loading *l, const struct fed_json *user, st
 
 static enum fed_err resolve(struct loading *l, const char *context, struct fed_kube_config *out)
 {
-    struct fed_span name = context ? fed_span_text(context) : fed_json_string(fed_json_get(l->root, "current-context"));
+    struct fed_span name = context ? fed_span_text(context)
+                                   : fed_json_string(fed_json_get(l->root, "current-context"));
     const struct fed_json *chosen = named(l, "contexts", "context", name);
     const struct fed_json *cluster;
     const struct fed_json *user;
@@ -151,13 +163,14 @@ static enum fed_err resolve(struct loading *l, const char *context, struct fed_k
     enum fed_err err;
 
     if (!chosen)
-        return fed_diag_set(l->diag, FED_ERR_NOT_FOUND, name.len ? "no context \"" FED_SPAN_FMT "\"" : "no current-context" FED_SPAN_FMT,
+        return fed_diag_set(l->diag, FED_ERR_NOT_FOUND,
+            name.len ? "no context \"" FED_SPAN_FMT "\"" : "no current-context" FED_SPAN_FMT,
             FED_SPAN_ARG(name));
     cluster = named(l, "clusters", "cluster", fed_json_string(fed_json_get(chosen, "cluster")));
     user = named(l, "users", "user", fed_json_string(fed_json_get(chosen, "user")));
     if (!cluster)
-        return fed_diag_set(l->diag, FED_ERR_NOT_FOUND, "context \"" FED_SPAN_FMT "\" names a cluster that is not there",
-            FED_SPAN_ARG(name));
+        return fed_diag_set(l->diag, FED_ERR_NOT_FOUND,
+            "context \"" FED_SPAN_FMT "\" names a cluster that is not there", FED_SPAN_ARG(name));
     if (ns.len == 0)
         ns = fed_span_text("default");
     if (fed_span_to_cstr(ns, out->ns, sizeof out->ns))
@@ -176,7 +189,8 @@ static bool take_document(void *ctx, size_t index, struct fed_span json)
     return false;
 }
 
-static enum fed_err load_file(struct loading *l, const char *path, const char *context, struct fed_kube_config *out)
+static enum fed_err load_file(
+    struct loading *l, const char *path, const char *context, struct fed_kube_config *out)
 {
     const char *slash = strrchr(path, '/');
     struct fed_buf text;
@@ -206,10 +220,12 @@ static enum fed_err load_in_cluster(struct loading *l, struct fed_kube_config *o
     uint64_t number = 0;
     enum fed_err err;
 
-    if (!host || !port || fed_span_to_u64(fed_span_text(port), &number) || number == 0 || number > 65535 ||
+    if (!host || !port || fed_span_to_u64(fed_span_text(port), &number) || number == 0 ||
+        number > 65535 ||
         fed_span_to_cstr(fed_span_text(host), out->server_host, sizeof out->server_host))
         return fed_diag_set(l->diag, FED_ERR_NOT_FOUND,
-            "no kubeconfig: none was named, KUBECONFIG is not set, ~/.kube/config is not there, and this is not a pod");
+            "no kubeconfig: none was named, KUBECONFIG is not set, ~/.kube/config is not there, "
+            "and this is not a pod");
     out->server_port = (uint16_t)number;
     snprintf(out->token_file, sizeof out->token_file, "%s", IN_CLUSTER "token");
     fed_buf_init(&ns, l->mem, sizeof out->ns - 1);

@@ -1,5 +1,6 @@
-/* yaml.c - see ports/yaml.h. libyaml reads a document into nodes (aliases share them), we write those out as JSON; the
- * number of nodes written is limited, so that shared nodes cannot multiply without end. */
+/* yaml.c - see ports/yaml.h. libyaml reads a document into nodes (aliases share them), we write
+ * those out as JSON; the number of nodes written is limited, so that shared nodes cannot multiply
+ * without end. */
 #include "ports/yaml.h"
 #include "ports/kube/yaml_scalar.h"
 
@@ -18,10 +19,11 @@ struct writer {
 
 static enum fed_err put_node(struct writer *w, int index);
 
-static enum fed_err node_error(struct writer *w, const yaml_node_t *node, enum fed_err err, const char *what)
+static enum fed_err node_error(
+    struct writer *w, const yaml_node_t *node, enum fed_err err, const char *what)
 {
-    return fed_diag_set(
-        w->diag, err, "line %zu, column %zu: %s", node->start_mark.line + 1, node->start_mark.column + 1, what);
+    return fed_diag_set(w->diag, err, "line %zu, column %zu: %s", node->start_mark.line + 1,
+        node->start_mark.column + 1, what);
 }
 
 static struct fed_span scalar_text(const yaml_node_t *node)
@@ -34,8 +36,9 @@ static enum fed_err put_scalar(struct writer *w, const yaml_node_t *node)
     const char *tag = (const char *)node->tag;
     bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
-    /* libyaml gives every untagged scalar the string tag; a tag written by hand differs from that or stands on a plain
-     * scalar as !!str, which the parser marks by the style it does not change: then the text decides as before. */
+    /* libyaml gives every untagged scalar the string tag; a tag written by hand differs from that
+     * or stands on a plain scalar as !!str, which the parser marks by the style it does not change:
+     * then the text decides as before. */
     if (tag && strcmp(tag, YAML_STR_TAG) != 0 && strncmp(tag, "tag:yaml.org,2002:", 18) != 0)
         return node_error(w, node, FED_ERR_UNSUPPORTED, "tags of one's own are not supported");
     if (!plain || (tag && strcmp(tag, "tag:yaml.org,2002:binary") == 0)) {
@@ -50,16 +53,18 @@ static enum fed_err put_scalar(struct writer *w, const yaml_node_t *node)
 static bool is_merge_key(const yaml_node_t *key)
 {
     return key->type == YAML_SCALAR_NODE && key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-        fed_span_is(scalar_text(key), "<<");
+           fed_span_is(scalar_text(key), "<<");
 }
 
 /* Whether a mapping itself says the key (a merged one does not override it). */
 static bool mapping_has(struct writer *w, const yaml_node_t *mapping, struct fed_span key)
 {
-    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
+    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
+         p < mapping->data.mapping.pairs.top; p++) {
         const yaml_node_t *node = yaml_document_get_node(w->document, p->key);
 
-        if (node->type == YAML_SCALAR_NODE && !is_merge_key(node) && fed_span_eq(scalar_text(node), key))
+        if (node->type == YAML_SCALAR_NODE && !is_merge_key(node) &&
+            fed_span_eq(scalar_text(node), key))
             return true;
     }
     return false;
@@ -94,10 +99,12 @@ static enum fed_err put_merged(struct writer *w, const yaml_node_t *into, int in
     }
     if (from->type != YAML_MAPPING_NODE)
         return node_error(w, from, FED_ERR_INVALID, "a merge key takes a mapping");
-    for (const yaml_node_pair_t *p = from->data.mapping.pairs.start; !err && p < from->data.mapping.pairs.top; p++) {
+    for (const yaml_node_pair_t *p = from->data.mapping.pairs.start;
+         !err && p < from->data.mapping.pairs.top; p++) {
         const yaml_node_t *key = yaml_document_get_node(w->document, p->key);
 
-        if (key->type == YAML_SCALAR_NODE && !is_merge_key(key) && !mapping_has(w, into, scalar_text(key)))
+        if (key->type == YAML_SCALAR_NODE && !is_merge_key(key) &&
+            !mapping_has(w, into, scalar_text(key)))
             err = put_pair(w, key, p->value, first);
     }
     return err;
@@ -113,7 +120,8 @@ static enum fed_err put_mapping(struct writer *w, const yaml_node_t *node)
     for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; !err && p < end; p++) {
         const yaml_node_t *key = yaml_document_get_node(w->document, p->key);
 
-        err = is_merge_key(key) ? put_merged(w, node, p->value, &first) : put_pair(w, key, p->value, &first);
+        err = is_merge_key(key) ? put_merged(w, node, p->value, &first)
+                                : put_pair(w, key, p->value, &first);
     }
     fed_buf_put_u8(w->out, '}');
     return err;
@@ -166,8 +174,9 @@ static enum fed_err parser_error(const yaml_parser_t *parser, struct fed_diag *d
 {
     if (parser->error == YAML_MEMORY_ERROR)
         return FED_ERR_NOMEM;
-    return fed_diag_set(diag, FED_ERR_INVALID, "line %zu, column %zu: %s", parser->problem_mark.line + 1,
-        parser->problem_mark.column + 1, parser->problem ? parser->problem : "not YAML");
+    return fed_diag_set(diag, FED_ERR_INVALID, "line %zu, column %zu: %s",
+        parser->problem_mark.line + 1, parser->problem_mark.column + 1,
+        parser->problem ? parser->problem : "not YAML");
 }
 
 static bool is_empty(yaml_document_t *document)
@@ -175,11 +184,11 @@ static bool is_empty(yaml_document_t *document)
     const yaml_node_t *root = yaml_document_get_root_node(document);
 
     return !root || (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0 &&
-        root->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
+                        root->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
 }
 
-enum fed_err fed_yaml_each_json(
-    struct fed_alloc *mem, struct fed_span text, fed_yaml_each *each, void *ctx, struct fed_diag *diag)
+enum fed_err fed_yaml_each_json(struct fed_alloc *mem, struct fed_span text, fed_yaml_each *each,
+    void *ctx, struct fed_diag *diag)
 {
     yaml_parser_t parser;
     yaml_document_t document;

@@ -1,5 +1,5 @@
-/* yaml_scalar.c - YAML 1.1's core schema as kubectl's parser reads it: yes and on are booleans, 010 is eight, 1_000 a
- * thousand. Source: yaml.org/type (bool, int, float, null). */
+/* yaml_scalar.c - YAML 1.1's core schema as kubectl's parser reads it: yes and on are booleans, 010
+ * is eight, 1_000 a thousand. Source: yaml.org/type (bool, int, float, null). */
 #include "ports/kube/yaml_scalar.h"
 
 #include <ctype.h>
@@ -57,7 +57,8 @@ static bool number_text(struct fed_span text, char out[NUMBER_MAX])
 {
     size_t n = 0;
 
-    if (text.len == 0 || text.len >= NUMBER_MAX || !(isdigit(text.at[0]) || strchr("+-.", text.at[0])))
+    if (text.len == 0 || text.len >= NUMBER_MAX ||
+        !(isdigit(text.at[0]) || strchr("+-.", text.at[0])))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.at[i] == '_' && i > 0)
@@ -122,7 +123,8 @@ static bool put_integer(struct fed_buf *out, const char *text)
     return true;
 }
 
-/* Digits, one dot, an exponent: what strtod would also take of words and hex is not a YAML float. */
+/* Digits, one dot, an exponent: what strtod would also take of words and hex is not a YAML float.
+ */
 static bool looks_like_float(const char *text)
 {
     bool digit = false;
@@ -133,7 +135,8 @@ static bool looks_like_float(const char *text)
             digit = true;
         else if (text[i] == '.' || ((text[i] == 'e' || text[i] == 'E') && digit))
             dot_or_exponent = true;
-        else if (!((text[i] == '+' || text[i] == '-') && i > 0 && (text[i - 1] == 'e' || text[i - 1] == 'E')))
+        else if (!((text[i] == '+' || text[i] == '-') && i > 0 &&
+                     (text[i - 1] == 'e' || text[i - 1] == 'E')))
             return false;
     }
     return digit && dot_or_exponent;
@@ -145,8 +148,8 @@ static enum fed_err put_float(struct fed_buf *out, const char *text, bool *done)
     double value;
 
     *done = false;
-    if (IS(fed_span_text(text), ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", ".nan",
-            ".NaN", ".NAN"))
+    if (IS(fed_span_text(text), ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf",
+            "-.INF", ".nan", ".NaN", ".NAN"))
         return FED_ERR_INVALID;
     if (!looks_like_float(text))
         return FED_OK;

@@ -4,7 +4,8 @@
 
 #include "proto/base/buf.h"
 
-/* Writes the scalar as a JSON value: null, boolean, number, or string. FED_ERR_INVALID for a number that JSON has not
+/* Writes the scalar as a JSON value: null, boolean, number, or string. FED_ERR_INVALID for a number
+ * that JSON has not
  * (.inf, .nan). Errors of out stick there. */
 FED_MUST_USE enum fed_err yaml_scalar_put(struct fed_buf *out, struct fed_span text);
 /* As a JSON string, whatever it looks like. */

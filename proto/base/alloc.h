@@ -1,7 +1,8 @@
-/* alloc.h - memory through one interface, so that a test can refuse it, and arenas for short-lived work.
+/* alloc.h - memory through one interface, so that a test can refuse it, and arenas for short-lived
+ * work.
  *
- * The system allocator is fed_alloc_system(). An arena is itself usable as a struct fed_alloc: its free does nothing
- * and everything goes at fed_arena_fini. */
+ * The system allocator is fed_alloc_system(). An arena is itself usable as a struct fed_alloc: its
+ * free does nothing and everything goes at fed_arena_fini. */
 #ifndef FEDLET_PROTO_BASE_ALLOC_H
 #define FEDLET_PROTO_BASE_ALLOC_H
 
@@ -9,8 +10,9 @@
 
 struct fed_alloc {
     void *ctx;
-    /* realloc semantics: at NULL allocates, size 0 frees and returns NULL. old_size is the size that was asked for
-     * before (0 when at is NULL). Returns NULL when refused; then the old block stays. Alignment: max_align_t. */
+    /* realloc semantics: at NULL allocates, size 0 frees and returns NULL. old_size is the size
+     * that was asked for before (0 when at is NULL). Returns NULL when refused; then the old block
+     * stays. Alignment: max_align_t. */
     void *(*resize)(void *ctx, void *at, size_t old_size, size_t size);
 };
 
@@ -19,7 +21,7 @@ struct fed_alloc *fed_alloc_system(void);
 
 /* NULL when refused. */
 void *fed_alloc_get(struct fed_alloc *mem, size_t size);
-void *fed_alloc_zero(struct fed_alloc *mem, size_t size); /* zeroed */
+void *fed_alloc_zero(struct fed_alloc *mem, size_t size);          /* zeroed */
 void fed_alloc_free(struct fed_alloc *mem, void *at, size_t size); /* at may be NULL */
 /* n * size with overflow check; NULL when refused. */
 void *fed_alloc_array(struct fed_alloc *mem, size_t n, size_t size);

@@ -1,7 +1,7 @@
 /* buf.h - a growing byte buffer with a limit, and the writers that every encoder uses.
  *
- * Errors stick: after a refused write the buffer keeps the first error and ignores further writes, so an encoder can
- * write everything and check once with fed_buf_err. */
+ * Errors stick: after a refused write the buffer keeps the first error and ignores further writes,
+ * so an encoder can write everything and check once with fed_buf_err. */
 #ifndef FEDLET_PROTO_BASE_BUF_H
 #define FEDLET_PROTO_BASE_BUF_H
 
@@ -18,7 +18,8 @@ struct fed_buf {
     enum fed_err err;
 };
 
-/* limit in bytes; nothing is allocated yet. A buffer of all zeros may be passed to fini and is empty. */
+/* limit in bytes; nothing is allocated yet. A buffer of all zeros may be passed to fini and is
+ * empty. */
 void fed_buf_init(struct fed_buf *buf, struct fed_alloc *mem, size_t limit);
 void fed_buf_fini(struct fed_buf *buf); /* NULL is fine; leaves it as after init */
 /* Empties it and clears its error; keeps the memory. */
@@ -44,7 +45,7 @@ void fed_buf_put_u8(struct fed_buf *buf, uint8_t value);
 void fed_buf_put_u16(struct fed_buf *buf, uint16_t value); /* big endian, as below */
 void fed_buf_put_u32(struct fed_buf *buf, uint32_t value);
 void fed_buf_put_u64(struct fed_buf *buf, uint64_t value);
-void fed_buf_put_varint(struct fed_buf *buf, uint64_t value); /* LEB128, shortest */
+void fed_buf_put_varint(struct fed_buf *buf, uint64_t value);        /* LEB128, shortest */
 void fed_buf_put_string(struct fed_buf *buf, struct fed_span bytes); /* varint length, bytes */
 
 #endif

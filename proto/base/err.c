@@ -18,7 +18,8 @@ const char *fed_err_text(enum fed_err err)
     return texts[err];
 }
 
-/* vsnprintf that marks a cut and keeps to one line, whatever a library or a peer put into its text. */
+/* vsnprintf that marks a cut and keeps to one line, whatever a library or a peer put into its text.
+ */
 static void format_cut(char *out, size_t size, const char *format, va_list args)
 {
     int n = vsnprintf(out, size, format, args);

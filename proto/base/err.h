@@ -1,8 +1,9 @@
 /* err.h - the one error enumeration, and the sentence that goes with an error.
  *
- * A function that can fail returns enum fed_err and is marked FED_MUST_USE; outputs change only on FED_OK. Where a
- * person reads the reason, a struct fed_diag travels along: the place that knows the cause sets it, callers prefix
- * where they were ("bundle 41: work Deployment web/api: override 2: no such path /spec/x/y"). */
+ * A function that can fail returns enum fed_err and is marked FED_MUST_USE; outputs change only on
+ * FED_OK. Where a person reads the reason, a struct fed_diag travels along: the place that knows
+ * the cause sets it, callers prefix where they were ("bundle 41: work Deployment web/api: override
+ * 2: no such path /spec/x/y"). */
 #ifndef FEDLET_PROTO_BASE_ERR_H
 #define FEDLET_PROTO_BASE_ERR_H
 
@@ -49,19 +50,19 @@ enum fed_err {
 /* The text of the list above, never NULL, also for a number that is not in it. */
 const char *fed_err_text(enum fed_err err);
 
-/* Room for one sentence on one line: longer ones are cut at the end with "...", control characters become spaces. Always
- * NUL-terminated. */
+/* Room for one sentence on one line: longer ones are cut at the end with "...", control characters
+ * become spaces. Always NUL-terminated. */
 struct fed_diag {
     char text[480];
 };
 
-/* Sets the sentence and returns err, so that `return fed_diag_set(d, FED_ERR_INVALID, "...")` reads well.
- * d may be NULL. */
+/* Sets the sentence and returns err, so that `return fed_diag_set(d, FED_ERR_INVALID, "...")` reads
+ * well. d may be NULL. */
 FED_PRINTF(3, 4)
 enum fed_err fed_diag_set(struct fed_diag *d, enum fed_err err, const char *format, ...);
 
-/* Puts "PREFIX: " before the sentence and returns err. When no sentence was set, the text of err follows the prefix.
- * d may be NULL. */
+/* Puts "PREFIX: " before the sentence and returns err. When no sentence was set, the text of err
+ * follows the prefix. d may be NULL. */
 FED_PRINTF(3, 4)
 enum fed_err fed_diag_prefix(struct fed_diag *d, enum fed_err err, const char *format, ...);
 

@@ -1,5 +1,5 @@
-/* map.c - see map.h. Chained buckets, FNV-1a; keys come from authenticated peers and are bounded in number by their
- * owners, so a keyed hash is not needed. */
+/* map.c - see map.h. Chained buckets, FNV-1a; keys come from authenticated peers and are bounded in
+ * number by their owners, so a keyed hash is not needed. */
 #include "proto/base/map.h"
 
 #include <string.h>

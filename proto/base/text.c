@@ -106,8 +106,7 @@ static unsigned base64_digit(uint8_t c, const char *digits)
 }
 
 /* One group of 2 to 4 characters. */
-static enum fed_err take_group(
-    const uint8_t *at, size_t n, const char *digits, struct fed_buf *out)
+static enum fed_err take_group(const uint8_t *at, size_t n, const char *digits, struct fed_buf *out)
 {
     uint32_t bits = 0;
     uint8_t bytes[3];

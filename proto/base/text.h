@@ -7,10 +7,11 @@
 /* Lower-case hex. */
 void fed_text_put_hex(struct fed_buf *out, struct fed_span bytes);
 /* Either case, even length: FED_ERR_INVALID, FED_ERR_LIMIT when more than size bytes. */
-FED_MUST_USE enum fed_err fed_text_hex(struct fed_span text, uint8_t *out, size_t size, size_t *len);
+FED_MUST_USE enum fed_err fed_text_hex(
+    struct fed_span text, uint8_t *out, size_t size, size_t *len);
 
-/* RFC 4648 section 4 with padding, and section 5 (URL-safe) without. Decoding is strict: no spaces, correct padding,
- * unused bits zero: FED_ERR_INVALID. */
+/* RFC 4648 section 4 with padding, and section 5 (URL-safe) without. Decoding is strict: no spaces,
+ * correct padding, unused bits zero: FED_ERR_INVALID. */
 void fed_text_put_base64(struct fed_buf *out, struct fed_span bytes);
 void fed_text_put_base64url(struct fed_buf *out, struct fed_span bytes);
 FED_MUST_USE enum fed_err fed_text_base64(struct fed_span text, struct fed_buf *out);
@@ -24,13 +25,15 @@ void fed_text_time_micro(int64_t unix_us, char out[FED_TEXT_TIME_SIZE]);
 /* Accepts fractions and offsets. FED_ERR_INVALID. */
 FED_MUST_USE enum fed_err fed_text_time_parse(struct fed_span text, int64_t *unix_s);
 
-/* A duration for a table's AGE column, as kubectl prints it (k8s.io/apimachinery duration.HumanDuration): 5s, 3m12s,
- * 17m, 4h20m, 26h, 5d3h, 90d, 2y31d ... Negative gives "0s" down to -1 s, else "<invalid>". */
+/* A duration for a table's AGE column, as kubectl prints it (k8s.io/apimachinery
+ * duration.HumanDuration): 5s, 3m12s, 17m, 4h20m, 26h, 5d3h, 90d, 2y31d ... Negative gives "0s"
+ * down to -1 s, else "<invalid>". */
 void fed_text_age(int64_t seconds, char out[FED_TEXT_TIME_SIZE]);
 /* Go's duration syntax ("1h30m", "250ms") to milliseconds. FED_ERR_INVALID, FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err fed_text_duration_ms(struct fed_span text, uint64_t *out);
 
-/* Kubernetes names: RFC 1123 label (<= 63) and subdomain (<= 253), qualified label key and label value. */
+/* Kubernetes names: RFC 1123 label (<= 63) and subdomain (<= 253), qualified label key and label
+ * value. */
 bool fed_text_is_dns_label(struct fed_span text);
 bool fed_text_is_dns_subdomain(struct fed_span text);
 bool fed_text_is_label_key(struct fed_span text);

@@ -1,5 +1,5 @@
-/* time.c - the times and durations of text.h. Calendar arithmetic is our own: the C library's knows time zones and
- * locales, and these must give the same text everywhere. */
+/* time.c - the times and durations of text.h. Calendar arithmetic is our own: the C library's knows
+ * time zones and locales, and these must give the same text everywhere. */
 #include "proto/base/text.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@ struct civil {
     int day;
 };
 
-/* Days since 1970-01-01 of the proleptic Gregorian calendar, and back. Eras of 400 years that begin in March, so that
- * the leap day is the last one. */
+/* Days since 1970-01-01 of the proleptic Gregorian calendar, and back. Eras of 400 years that begin
+ * in March, so that the leap day is the last one. */
 static int64_t days_of(struct civil c)
 {
     int64_t y = c.month <= 2 ? c.year - 1 : c.year;

@@ -30,8 +30,8 @@ static void block_free(voidpf ctx, voidpf at)
     fed_alloc_free(ctx, block, whole);
 }
 
-/* Smallest window that reaches back over everything; 262 is what zlib keeps for itself. Both sides compute it from the
- * same two lengths. */
+/* Smallest window that reaches back over everything; 262 is what zlib keeps for itself. Both sides
+ * compute it from the same two lengths. */
 static int window_bits(size_t dictionary, size_t content)
 {
     int bits = 9;
@@ -51,7 +51,8 @@ static struct fed_span tail_of(struct fed_span dictionary)
 {
     size_t most = (size_t)1 << WINDOW_MAX;
 
-    return dictionary.len > most ? fed_span_sub(dictionary, dictionary.len - most, most) : dictionary;
+    return dictionary.len > most ? fed_span_sub(dictionary, dictionary.len - most, most)
+                                 : dictionary;
 }
 
 static enum fed_err run_deflate(z_stream *z, struct fed_span dictionary, struct fed_buf *out)
@@ -89,9 +90,10 @@ enum fed_err fed_deflate(
     if (in.len > UINT32_MAX / 2)
         return FED_ERR_LIMIT;
     dictionary = tail_of(dictionary);
-    /* Memory level 8: with more, zlib makes longer blocks, whose one code fits no kind of object well (3 % of 241 KB). */
-    status = deflateInit2(&z, 9, Z_DEFLATED, -window_bits(dictionary.len, in.len), 8,
-        Z_DEFAULT_STRATEGY);
+    /* Memory level 8: with more, zlib makes longer blocks, whose one code fits no kind of object
+     * well (3 % of 241 KB). */
+    status = deflateInit2(
+        &z, 9, Z_DEFLATED, -window_bits(dictionary.len, in.len), 8, Z_DEFAULT_STRATEGY);
     if (status != Z_OK)
         return from_zlib(status);
     z.next_in = (Bytef *)(uintptr_t)in.at;

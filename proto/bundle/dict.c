@@ -1,6 +1,7 @@
-/* dict.c - the built-in dictionary, see dict.h: skeletons of common Kubernetes objects in canonical JSON, that is with
- * sorted keys, then what works sections are made of, then the workloads; most common last, because near matches cost
- * fewer bits. Never change this text: it is part of frame format 1. */
+/* dict.c - the built-in dictionary, see dict.h: skeletons of common Kubernetes objects in canonical
+ * JSON, that is with sorted keys, then what works sections are made of, then the workloads; most
+ * common last, because near matches cost fewer bits. Never change this text: it is part of frame
+ * format 1. */
 #include "proto/bundle/dict.h"
 
 static const char builtin[] =

@@ -75,8 +75,8 @@ static bool brings_blob(const struct encoder *e, const struct fed_frame_pair *p)
     return target && (!base || !fed_digest_eq(&base->blob, &target->blob));
 }
 
-/* Ranks the base manifest's blobs, in front, and those of the pairs behind them: the position at which a digest stands
- * first says whether the base holds it. */
+/* Ranks the base manifest's blobs, in front, and those of the pairs behind them: the position at
+ * which a digest stands first says whether the base holds it. */
 static enum fed_err rank_blobs(struct encoder *e, size_t **first)
 {
     size_t n_base = e->base->n_works;
@@ -236,7 +236,8 @@ static enum fed_err build_blobs(struct encoder *e)
 
 /* ---- compression ---- */
 
-/* Length, inflated length when deflated, bytes. An empty deflated span means that it is not worth it. */
+/* Length, inflated length when deflated, bytes. An empty deflated span means that it is not worth
+ * it. */
 static void put_section(struct fed_buf *out, struct fed_span content, struct fed_span deflated)
 {
     if (deflated.len == 0) {
@@ -249,8 +250,8 @@ static void put_section(struct fed_buf *out, struct fed_span content, struct fed
 }
 
 /* Leaves out empty when deflating does not pay. */
-static enum fed_err squeeze(struct encoder *e, struct fed_span dictionary, struct fed_span content,
-    struct fed_buf *out)
+static enum fed_err squeeze(
+    struct encoder *e, struct fed_span dictionary, struct fed_span content, struct fed_buf *out)
 {
     enum fed_err err;
 

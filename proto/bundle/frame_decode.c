@@ -1,5 +1,5 @@
-/* frame_decode.c - the decoder of frame.h. Each count is checked against the bytes that are left before memory is taken
- * for it, and all memory is the arena's. */
+/* frame_decode.c - the decoder of frame.h. Each count is checked against the bytes that are left
+ * before memory is taken for it, and all memory is the arena's. */
 #include "proto/bundle/frame.h"
 
 #include "proto/bundle/dict.h"
@@ -130,8 +130,7 @@ static enum fed_err open_section(struct decoder *d, const struct section *sectio
 /* ---- works section ---- */
 
 /* A count of things that take at least min_bytes each. */
-static enum fed_err take_count(
-    struct fed_span *from, uint64_t max, size_t min_bytes, size_t *out)
+static enum fed_err take_count(struct fed_span *from, uint64_t max, size_t min_bytes, size_t *out)
 {
     uint64_t n;
     enum fed_err err = fed_span_take_varint(from, max, &n);
@@ -245,8 +244,7 @@ static enum fed_err take_added(struct fed_span *from, struct change *c)
 /* Room for n more changes behind those that are there. */
 static enum fed_err grow_changes(struct decoder *d, size_t n)
 {
-    struct change *at =
-        fed_alloc_array(&d->arena->alloc, d->n_changes + n, sizeof *at);
+    struct change *at = fed_alloc_array(&d->arena->alloc, d->n_changes + n, sizeof *at);
 
     if (!at)
         return FED_ERR_NOMEM;
@@ -355,12 +353,11 @@ static enum fed_err resolve_sources(struct decoder *d)
 
 /* ---- the resulting manifest ---- */
 
-
 /* Everything in one piece: a work that nothing changed costs one allocation. */
 static enum fed_err keep_work(struct fed_arena *arena, struct fed_work *work)
 {
-    struct fed_span *const spans[] = {&work->api_version, &work->kind, &work->plural, &work->ns,
-        &work->name, &work->overrides};
+    struct fed_span *const spans[] = {
+        &work->api_version, &work->kind, &work->plural, &work->ns, &work->name, &work->overrides};
     const size_t n = sizeof spans / sizeof spans[0];
     struct fed_span room;
     size_t total = 0;
@@ -388,7 +385,8 @@ struct assembly {
     size_t added;
 };
 
-/* Next work of the base that stays; false at the end. FED_ERR_INVALID in *err when it is both removed and changed. */
+/* Next work of the base that stays; false at the end. FED_ERR_INVALID in *err when it is both
+ * removed and changed. */
 static bool next_kept(
     const struct decoder *d, struct assembly *a, const struct fed_work **out, enum fed_err *err)
 {
@@ -506,8 +504,8 @@ static enum fed_err verify(
 }
 
 /* Fills in what differs from base, which for a full frame is what the receiver really holds. */
-static enum fed_err list_changes(struct decoder *d, const struct fed_manifest *base, bool full,
-    struct fed_frame *frame)
+static enum fed_err list_changes(
+    struct decoder *d, const struct fed_manifest *base, bool full, struct fed_frame *frame)
 {
     struct fed_frame_pair *pairs;
     struct fed_frame_removed *removed;
@@ -535,8 +533,8 @@ static enum fed_err list_changes(struct decoder *d, const struct fed_manifest *b
     return FED_OK;
 }
 
-static enum fed_err check_base(const struct fed_frame_head *head, const struct fed_manifest *base,
-    struct fed_diag *diag)
+static enum fed_err check_base(
+    const struct fed_frame_head *head, const struct fed_manifest *base, struct fed_diag *diag)
 {
     if (!head->has_body)
         return fed_diag_set(diag, FED_ERR_INVALID, "frame: no body");
@@ -551,8 +549,8 @@ static enum fed_err check_base(const struct fed_frame_head *head, const struct f
 }
 
 enum fed_err fed_frame_decode(struct fed_arena *arena, struct fed_span bytes,
-    const struct fed_manifest *base, fed_blob_lookup *blobs, void *blobs_ctx,
-    struct fed_frame *out, struct fed_diag *diag)
+    const struct fed_manifest *base, fed_blob_lookup *blobs, void *blobs_ctx, struct fed_frame *out,
+    struct fed_diag *diag)
 {
     static const struct fed_manifest nothing = {0};
     struct decoder d = {.arena = arena, .blobs_of = blobs, .blobs_ctx = blobs_ctx, .diag = diag};
@@ -585,7 +583,8 @@ enum fed_err fed_frame_decode(struct fed_arena *arena, struct fed_span bytes,
         err = decode_blobs(&d);
     if (err)
         return err;
-    frame.target = (struct fed_manifest){.epoch = frame.head.epoch, .revision = frame.head.revision};
+    frame.target =
+        (struct fed_manifest){.epoch = frame.head.epoch, .revision = frame.head.revision};
     err = fail(&d, assemble(&d, &frame.target), "manifest");
     if (!err)
         err = verify(&frame.target, &frame.head, diag);

@@ -52,8 +52,8 @@ static int ranked_cmp(const void *left, const void *right)
     return order ? order : (a->position > b->position) - (a->position < b->position);
 }
 
-enum fed_err fed_frame_first(struct fed_arena *arena, const struct fed_digest *const *digests,
-    size_t n, size_t **first)
+enum fed_err fed_frame_first(
+    struct fed_arena *arena, const struct fed_digest *const *digests, size_t n, size_t **first)
 {
     struct ranked *ranked = fed_alloc_array(&arena->alloc, n, sizeof *ranked);
     size_t *result = fed_alloc_array(&arena->alloc, n, sizeof *result);
@@ -67,8 +67,7 @@ enum fed_err fed_frame_first(struct fed_arena *arena, const struct fed_digest *c
     for (size_t i = 0; i < n; i++) {
         bool again = i > 0 && fed_digest_eq(ranked[i - 1].digest, ranked[i].digest);
 
-        result[ranked[i].position] =
-            again ? result[ranked[i - 1].position] : ranked[i].position;
+        result[ranked[i].position] = again ? result[ranked[i - 1].position] : ranked[i].position;
     }
     *first = result;
     return FED_OK;

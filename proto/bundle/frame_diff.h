@@ -24,17 +24,18 @@ struct fed_frame_pair {
     size_t target;
 };
 
-/* The difference of two manifests: works that only one has or that are not the same, in order of identity. The array
- * is of the arena. */
+/* The difference of two manifests: works that only one has or that are not the same, in order of
+ * identity. The array is of the arena. */
 FED_MUST_USE enum fed_err fed_frame_diff(struct fed_arena *arena, const struct fed_manifest *base,
     const struct fed_manifest *target, struct fed_frame_pair **out, size_t *n);
 
-/* A list of digests, and for each the position at which the same one stands first. first[] is of the arena. */
-FED_MUST_USE enum fed_err fed_frame_first(struct fed_arena *arena,
-    const struct fed_digest *const *digests, size_t n, size_t **first);
+/* A list of digests, and for each the position at which the same one stands first. first[] is of
+ * the arena. */
+FED_MUST_USE enum fed_err fed_frame_first(
+    struct fed_arena *arena, const struct fed_digest *const *digests, size_t n, size_t **first);
 
-/* The dictionary of the blobs section: the built-in one, then the old blobs, each once, of all of it the last 32 KiB.
- * FED_ERR_NOT_FOUND when a blob that counts is not held. */
+/* The dictionary of the blobs section: the built-in one, then the old blobs, each once, of all of
+ * it the last 32 KiB. FED_ERR_NOT_FOUND when a blob that counts is not held. */
 FED_MUST_USE enum fed_err fed_frame_dictionary(struct fed_arena *arena,
     const struct fed_digest *const *old, size_t n, fed_blob_lookup *blobs, void *blobs_ctx,
     struct fed_span *out);

@@ -128,8 +128,7 @@ void fed_report_put(struct fed_buf *out, const struct fed_report *report)
 
 /* ---- decoding ---- */
 
-static enum fed_err take_count(
-    struct fed_span *from, size_t min_bytes, size_t *out)
+static enum fed_err take_count(struct fed_span *from, size_t min_bytes, size_t *out)
 {
     uint64_t n;
     enum fed_err err = fed_span_take_varint(from, FED_WORKS_MAX, &n);

@@ -3,18 +3,17 @@
  * Layout (varints unless said):
  *   u8  format   1
  *   u8  flags    0x01 full: the hub forgets what it knew and takes this instead; 0x02 facts follow;
- *                0x04 more follows (a full report in several messages; it counts only when the last one came)
- *   u32 epoch    big endian; with revision it says which manifest the indices mean
- *   revision     bundle revision that was staged last
- *   seq          number of this report, counts up from 1; a hub that holds another seq than seq - 1 answers Conflict
- *                and the agent sends a full one
- *   n            entries: index as difference to the previous one; u8 state | health << 4; then by state:
- *                APPLIED: generation (0 when the kind has none), and only when 0: string resource_version
- *                FAILED, WAITING, REMOVING: string reason (machine word, KubeFed's status where it has one), string message
- *   [n_removed]  removals in progress or failed that no longer have an index: string id, state, reason, message
- *                (flag 0x08); the list stands whole in every report, so that what is not in it is done, except with
- *                flag 0x20: more removals are under way than the list has room for, and absence says nothing
- *   [remote]     flag 0x10: n, then index as difference, string JSON (remoteStatus)
+ *                0x04 more follows (a full report in several messages; it counts only when the last
+ * one came) u32 epoch    big endian; with revision it says which manifest the indices mean revision
+ * bundle revision that was staged last seq          number of this report, counts up from 1; a hub
+ * that holds another seq than seq - 1 answers Conflict and the agent sends a full one n entries:
+ * index as difference to the previous one; u8 state | health << 4; then by state: APPLIED:
+ * generation (0 when the kind has none), and only when 0: string resource_version FAILED, WAITING,
+ * REMOVING: string reason (machine word, KubeFed's status where it has one), string message
+ *   [n_removed]  removals in progress or failed that no longer have an index: string id, state,
+ * reason, message (flag 0x08); the list stands whole in every report, so that what is not in it is
+ * done, except with flag 0x20: more removals are under way than the list has room for, and absence
+ * says nothing [remote]     flag 0x10: n, then index as difference, string JSON (remoteStatus)
  *   [facts]      string: JSON document {"kubernetesVersion", "nodes", ...} (flag 0x02) */
 #ifndef FEDLET_PROTO_BUNDLE_REPORT_H
 #define FEDLET_PROTO_BUNDLE_REPORT_H
@@ -80,9 +79,11 @@ struct fed_report {
     struct fed_span facts; /* empty: unchanged */
 };
 
-/* Errors stick in out (limit FED_REPORT_MAX). Messages longer than their limit are cut at a character boundary. */
+/* Errors stick in out (limit FED_REPORT_MAX). Messages longer than their limit are cut at a
+ * character boundary. */
 void fed_report_put(struct fed_buf *out, const struct fed_report *report);
-/* Spans point into bytes; arrays are of the arena. Refuses indices that do not ascend, unknown flags, trailing bytes. */
+/* Spans point into bytes; arrays are of the arena. Refuses indices that do not ascend, unknown
+ * flags, trailing bytes. */
 FED_MUST_USE enum fed_err fed_report_decode(
     struct fed_arena *arena, struct fed_span bytes, struct fed_report *out, struct fed_diag *diag);
 

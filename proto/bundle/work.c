@@ -68,7 +68,8 @@ static bool is_kind(struct fed_span text)
     return true;
 }
 
-/* What kube-apiserver takes as a path segment (apimachinery IsValidPathSegmentName): roles are called "system:node". */
+/* What kube-apiserver takes as a path segment (apimachinery IsValidPathSegmentName): roles are
+ * called "system:node". */
 static bool is_name(struct fed_span text)
 {
     if (text.len == 0 || text.len > FED_WORK_NAME_MAX || fed_span_is(text, ".") ||
@@ -105,8 +106,8 @@ enum fed_err fed_work_check(const struct fed_work *work, struct fed_diag *diag)
         return fed_diag_set(diag, FED_ERR_INVALID, "unknown options 0x%x",
             (unsigned)(work->options & ~FED_WORK_OPTIONS_ALL));
     if (namespaced != (work->ns.len > 0))
-        return fed_diag_set(diag, FED_ERR_INVALID, namespaced ? "namespace is missing"
-                                                              : "namespace of a cluster-scoped kind");
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            namespaced ? "namespace is missing" : "namespace of a cluster-scoped kind");
     if (namespaced && !fed_text_is_dns_label(work->ns))
         return refused(diag, "namespace", work->ns);
     if (work->overrides.len > FED_WORK_OVERRIDES_MAX)

@@ -1,11 +1,13 @@
-/* work.h - a work: one object for one cluster; and the manifest: all works of one cluster at one revision.
+/* work.h - a work: one object for one cluster; and the manifest: all works of one cluster at one
+ * revision.
  *
- * A work names its template by the SHA-256 of the blob's bytes and carries this cluster's override operations. Works are
- * kept sorted by their identity (fed_work_cmp); positions in that order are what frames and reports use instead of names,
- * which is what makes a change cost tens of bytes.
+ * A work names its template by the SHA-256 of the blob's bytes and carries this cluster's override
+ * operations. Works are kept sorted by their identity (fed_work_cmp); positions in that order are
+ * what frames and reports use instead of names, which is what makes a change cost tens of bytes.
  *
- * Manifest digest: SHA-256 over, for each work in order, its encoding as of fed_work_put (full blob digest included). Its
- * first 16 bytes travel in each frame and prove that both sides hold the same bundle. */
+ * Manifest digest: SHA-256 over, for each work in order, its encoding as of fed_work_put (full blob
+ * digest included). Its first 16 bytes travel in each frame and prove that both sides hold the same
+ * bundle. */
 #ifndef FEDLET_PROTO_BUNDLE_WORK_H
 #define FEDLET_PROTO_BUNDLE_WORK_H
 
@@ -17,15 +19,16 @@
 #define FED_WORK_PLURAL_MAX 63u
 #define FED_WORK_NAME_MAX 253u
 #define FED_WORK_OVERRIDES_MAX (64u << 10)
-#define FED_WORKS_MAX 20000u           /* of one cluster */
-#define FED_BLOB_MAX (3u << 19)        /* 1.5 MiB: etcd's limit for one object */
+#define FED_WORKS_MAX 20000u    /* of one cluster */
+#define FED_BLOB_MAX (3u << 19) /* 1.5 MiB: etcd's limit for one object */
 
 /* Options of a work: bits, unknown ones are refused. */
-#define FED_WORK_NAMESPACED 0x01u      /* the member's resource is namespaced */
-#define FED_WORK_ADOPT 0x02u           /* take over an object that exists unmanaged (KubeFedConfig adoptResources) */
+#define FED_WORK_NAMESPACED 0x01u /* the member's resource is namespaced */
+#define FED_WORK_ADOPT                                                                             \
+    0x02u /* take over an object that exists unmanaged (KubeFedConfig adoptResources) */
 #define FED_WORK_RETAIN_REPLICAS 0x04u /* leave spec.replicas to the member unless overridden */
-#define FED_WORK_ORPHAN 0x08u          /* when removed, leave the object and take only the managed label */
-#define FED_WORK_STATUS 0x10u          /* report the member object's .status (remoteStatus) */
+#define FED_WORK_ORPHAN 0x08u /* when removed, leave the object and take only the managed label */
+#define FED_WORK_STATUS 0x10u /* report the member object's .status (remoteStatus) */
 #define FED_WORK_OPTIONS_ALL 0x1fu
 
 struct fed_work {
@@ -48,24 +51,27 @@ struct fed_manifest {
     size_t n_works;
 };
 
-/* Order of identities: api group, kind, namespace, name; bytewise. The version is not part of it. */
+/* Order of identities: api group, kind, namespace, name; bytewise. The version is not part of it.
+ */
 int fed_work_cmp(const struct fed_work *a, const struct fed_work *b);
-/* "apiVersion/Kind/namespace/name": how reports name a work that has no position any more (report.h). Errors stick in
- * out. */
-#define FED_WORK_ID_MAX                                                                            \
-    (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
+/* "apiVersion/Kind/namespace/name": how reports name a work that has no position any more
+ * (report.h). Errors stick in out. */
+#define FED_WORK_ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
 void fed_work_put_id(struct fed_buf *out, const struct fed_work *work);
 /* Same identity and the same content. */
 bool fed_work_same(const struct fed_work *a, const struct fed_work *b);
-/* Lengths, characters, known options, namespace present exactly when namespaced. FED_ERR_INVALID, FED_ERR_LIMIT. */
+/* Lengths, characters, known options, namespace present exactly when namespaced. FED_ERR_INVALID,
+ * FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err fed_work_check(const struct fed_work *work, struct fed_diag *diag);
 
-/* Encoding, also that of the agent's state file: strings api_version kind plural ns name, varint options, 32 bytes
- * digest, string overrides. */
+/* Encoding, also that of the agent's state file: strings api_version kind plural ns name, varint
+ * options, 32 bytes digest, string overrides. */
 void fed_work_put(struct fed_buf *out, const struct fed_work *work);
 /* Spans point into *from. FED_ERR_TRUNCATED, FED_ERR_LIMIT, FED_ERR_INVALID with diag. */
-FED_MUST_USE enum fed_err fed_work_take(struct fed_span *from, struct fed_work *out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_work_take(
+    struct fed_span *from, struct fed_work *out, struct fed_diag *diag);
 
-FED_MUST_USE enum fed_err fed_manifest_digest(const struct fed_manifest *manifest, struct fed_digest *out);
+FED_MUST_USE enum fed_err fed_manifest_digest(
+    const struct fed_manifest *manifest, struct fed_digest *out);
 
 #endif

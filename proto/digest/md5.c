@@ -1,5 +1,5 @@
-/* md5.c - MD5 (RFC 1321), our own: KubeFed's version names are MD5 sums, and the crypto library is built without it,
- * so that nothing else can come to use it. */
+/* md5.c - MD5 (RFC 1321), our own: KubeFed's version names are MD5 sums, and the crypto library is
+ * built without it, so that nothing else can come to use it. */
 #include "proto/digest/sha256.h"
 
 #include <string.h>
@@ -21,7 +21,8 @@ static const uint32_t sines[64] = {0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdcee
     0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3,
     0x8f0ccc92, 0xffeff47d, 0x85845dd1, 0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82,
     0xbd3af235, 0x2ad7d2bb, 0xeb86d391};
-static const uint8_t shifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+static const uint8_t shifts[4][4] = {
+    {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
 
 /* The round function of step i, and the word of the block that it takes. */
 static uint32_t mix(const struct md5 *s, unsigned i, unsigned *word)
@@ -52,8 +53,10 @@ static void md5_block(struct md5 *state, const uint8_t block[64])
         const uint8_t *at = block + 4 * word;
         unsigned shift = shifts[i / 16][i % 4];
 
-        sum += (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-        s = (struct md5){.a = s.d, .b = s.b + (sum << shift | sum >> (32 - shift)), .c = s.b, .d = s.c};
+        sum +=
+            (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+        s = (struct md5){
+            .a = s.d, .b = s.b + (sum << shift | sum >> (32 - shift)), .c = s.b, .d = s.c};
     }
     state->a += s.a;
     state->b += s.b;

@@ -68,8 +68,8 @@ enum fed_err fed_digest_end(struct fed_digest_state *state, struct fed_digest *o
 {
     struct fed_digest digest;
     size_t len = 0;
-    enum fed_err err = from_psa(
-        psa_hash_finish(operation(state), digest.bytes, sizeof digest.bytes, &len));
+    enum fed_err err =
+        from_psa(psa_hash_finish(operation(state), digest.bytes, sizeof digest.bytes, &len));
 
     if (err) {
         fed_digest_abort(state);

@@ -1,5 +1,5 @@
-/* sha256.h - SHA-256 (FIPS 180-4) by PSA; the only folder of proto that sees the crypto library. Pure: needs no
- * psa_crypto_init. */
+/* sha256.h - SHA-256 (FIPS 180-4) by PSA; the only folder of proto that sees the crypto library.
+ * Pure: needs no psa_crypto_init. */
 #ifndef FEDLET_PROTO_DIGEST_SHA256_H
 #define FEDLET_PROTO_DIGEST_SHA256_H
 

@@ -68,8 +68,8 @@ enum fed_err fed_doc_parse(struct fed_span text, struct fed_doc **out, struct fe
     cJSON *v;
 
     if (text.len > FED_DOC_BYTES_MAX)
-        return fed_diag_set(diag, FED_ERR_LIMIT, "JSON of %zu bytes, at most %u are taken", text.len,
-            FED_DOC_BYTES_MAX);
+        return fed_diag_set(diag, FED_ERR_LIMIT, "JSON of %zu bytes, at most %u are taken",
+            text.len, FED_DOC_BYTES_MAX);
     err = fed_doc_check(text, diag);
     if (err)
         return err;
@@ -95,14 +95,14 @@ void fed_doc_free(struct fed_doc *root)
 
 const struct fed_doc *fed_doc_get(const struct fed_doc *object, const char *key)
 {
-    return fed_doc_is_object(object) ? of(cJSON_GetObjectItemCaseSensitive(raw(object), key)) : NULL;
+    return fed_doc_is_object(object) ? of(cJSON_GetObjectItemCaseSensitive(raw(object), key))
+                                     : NULL;
 }
 
 const struct fed_doc *fed_doc_at(const struct fed_doc *array, size_t index)
 {
-    const cJSON *at = array && (fed_doc_is_array(array) || fed_doc_is_object(array))
-                          ? raw(array)->child
-                          : NULL;
+    const cJSON *at =
+        array && (fed_doc_is_array(array) || fed_doc_is_object(array)) ? raw(array)->child : NULL;
 
     while (at && index--)
         at = at->next;

@@ -65,8 +65,8 @@ static bool scan_unit(struct scan *s, unsigned *unit)
     uint8_t bytes[2];
     size_t len;
 
-    if (!take(s, 'u') ||
-        fed_text_hex(fed_span_sub(s->text, s->at, 4), bytes, sizeof bytes, &len) || len != 2)
+    if (!take(s, 'u') || fed_text_hex(fed_span_sub(s->text, s->at, 4), bytes, sizeof bytes, &len) ||
+        len != 2)
         return false;
     s->at += 4;
     *unit = (unsigned)bytes[0] << 8 | bytes[1];

@@ -1,4 +1,5 @@
-/* doc_put.c - writing documents: cJSON's printer turns 2^53 into 9.00719925474099e+15 and indents with tabs. */
+/* doc_put.c - writing documents: cJSON's printer turns 2^53 into 9.00719925474099e+15 and indents
+ * with tabs. */
 #include "proto/doc/doc.h"
 
 #include "proto/doc/doc_check.h"

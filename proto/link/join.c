@@ -66,8 +66,8 @@ enum fed_err fed_join_request_put(struct fed_buf *out, const struct fed_join_req
     if (!err)
         err = fed_doc_set_text(doc, "name", request->name);
     if (!err)
-        err = set_base64(
-            doc, "publicKey", fed_span_of(request->public_key, request->public_key_len));
+        err =
+            set_base64(doc, "publicKey", fed_span_of(request->public_key, request->public_key_len));
     if (!err)
         err = put_labels(doc, request);
     if (!err)
@@ -111,8 +111,8 @@ static enum fed_err get_base64(const struct fed_doc *doc, const char *key, uint8
 }
 
 /* Size, JSON, known members, version. */
-static enum fed_err open_message(struct fed_span text, const char *const *keys,
-    struct fed_doc **out, struct fed_diag *diag)
+static enum fed_err open_message(
+    struct fed_span text, const char *const *keys, struct fed_doc **out, struct fed_diag *diag)
 {
     struct fed_doc *doc = NULL;
     int64_t version;
@@ -168,8 +168,7 @@ static enum fed_err read_request(
     const struct fed_doc *doc, struct fed_join_request *request, struct fed_diag *diag)
 {
     size_t proof_len = 0;
-    enum fed_err err =
-        get_text(doc, "token", request->token_id, sizeof request->token_id, diag);
+    enum fed_err err = get_text(doc, "token", request->token_id, sizeof request->token_id, diag);
 
     if (!err)
         err = get_text(doc, "name", request->name, sizeof request->name, diag);

@@ -49,8 +49,7 @@ void fed_link_bundle_query_put(struct fed_buf *out, uint32_t epoch, uint64_t rev
     fed_buf_printf(out, "e=%lu&r=%llu", (unsigned long)epoch, (unsigned long long)revision);
 }
 
-enum fed_err fed_link_bundle_query_parse(
-    struct fed_span query, uint32_t *epoch, uint64_t *revision)
+enum fed_err fed_link_bundle_query_parse(struct fed_span query, uint32_t *epoch, uint64_t *revision)
 {
     bool have_epoch = false;
     bool have_revision = false;
@@ -144,7 +143,8 @@ enum fed_err fed_link_address_parse(
             FED_SPAN_ARG(fed_span_sub(text, 0, 80)));
     if (fed_span_ends(rest, "/"))
         rest.len--;
-    if (!split_port(rest, &host, &port) || fed_span_to_cstr(host, address.host, sizeof address.host))
+    if (!split_port(rest, &host, &port) ||
+        fed_span_to_cstr(host, address.host, sizeof address.host))
         return fed_diag_set(diag, FED_ERR_INVALID,
             "address \"" FED_SPAN_FMT "\": HOST:PORT expected",
             FED_SPAN_ARG(fed_span_sub(text, 0, 80)));

@@ -1,17 +1,18 @@
-/* link.h - the resources between agent and hub, the same on every binding, and their small messages.
+/* link.h - the resources between agent and hub, the same on every binding, and their small
+ * messages.
  *
  *   method  path  who     request payload          answer payload
  *   POST    /j    token   join request (JSON)      join answer (JSON)
  *   GET     /h    agent   -                        hello (below)
- *   GET     /b    agent   - query e=EPOCH r=REV    frame (proto/bundle/frame.h); observable: each notification is a
- *                                                  frame too, with body when it is small, else to be pulled
- *   POST    /s    agent   report                   -        Conflict when the sequence does not fit: send a full one
+ *   GET     /b    agent   - query e=EPOCH r=REV    frame (proto/bundle/frame.h); observable: each
+ * notification is a frame too, with body when it is small, else to be pulled POST    /s    agent
+ * report                   -        Conflict when the sequence does not fit: send a full one
  *
- * The identity of an agent is the session's (its certificate's common name), never a parameter. Heartbeat: CoAP empty
- * message ("ping", RFC 7252 section 4.3); any datagram proves life.
+ * The identity of an agent is the session's (its certificate's common name), never a parameter.
+ * Heartbeat: CoAP empty message ("ping", RFC 7252 section 4.3); any datagram proves life.
  *
- * Hello: u8 format 1; varints heartbeat_s, report seq that the hub holds (0: none), hub's time in Unix seconds;
- * u32 epoch big endian. */
+ * Hello: u8 format 1; varints heartbeat_s, report seq that the hub holds (0: none), hub's time in
+ * Unix seconds; u32 epoch big endian. */
 #ifndef FEDLET_PROTO_LINK_LINK_H
 #define FEDLET_PROTO_LINK_LINK_H
 
@@ -22,7 +23,8 @@
 #define FED_LINK_PATH_HELLO "h"
 #define FED_LINK_PATH_BUNDLE "b"
 #define FED_LINK_PATH_REPORT "s"
-#define FED_LINK_NOTIFY_BODY_MAX 896u /* a frame up to this size rides in the notification: one datagram */
+#define FED_LINK_NOTIFY_BODY_MAX                                                                   \
+    896u /* a frame up to this size rides in the notification: one datagram */
 
 struct fed_link_hello {
     uint32_t heartbeat_s;
@@ -39,9 +41,10 @@ FED_MUST_USE enum fed_err fed_link_bundle_query_parse(
     struct fed_span query, uint32_t *epoch, uint64_t *revision);
 
 /* ---- join token: one line of text, printed by `fedctl token create` ----
- * "fedlet1." then base64url of: u8 format 1; 32 bytes SHA-256 of the hub CA's SubjectPublicKeyInfo (the pin);
- * string id; string secret (20 random bytes); varint expiry in Unix seconds; varint uses; varint n, then n strings:
- * addresses "coaps://HOST:PORT" or "https://HOST:PORT"; 4 bytes: first of the SHA-256 of all before (typing errors). */
+ * "fedlet1." then base64url of: u8 format 1; 32 bytes SHA-256 of the hub CA's SubjectPublicKeyInfo
+ * (the pin); string id; string secret (20 random bytes); varint expiry in Unix seconds; varint
+ * uses; varint n, then n strings: addresses "coaps://HOST:PORT" or "https://HOST:PORT"; 4 bytes:
+ * first of the SHA-256 of all before (typing errors). */
 #define FED_TOKEN_TEXT_MAX 2048u
 #define FED_TOKEN_ID_MAX 32u
 #define FED_TOKEN_SECRET_SIZE 20u
@@ -50,7 +53,7 @@ FED_MUST_USE enum fed_err fed_link_bundle_query_parse(
 
 struct fed_token {
     struct fed_digest pin;
-    char id[FED_TOKEN_ID_MAX + 1]; /* [a-z0-9]: also the TLS-PSK identity */
+    char id[FED_TOKEN_ID_MAX + 1];         /* [a-z0-9]: also the TLS-PSK identity */
     uint8_t secret[FED_TOKEN_SECRET_SIZE]; /* the TLS-PSK key */
     int64_t expires_unix_s;
     uint32_t uses;
@@ -58,7 +61,8 @@ struct fed_token {
     char addresses[FED_TOKEN_ADDRESSES_MAX][FED_TOKEN_ADDRESS_MAX + 1];
 };
 FED_MUST_USE enum fed_err fed_token_put(struct fed_buf *out, const struct fed_token *token);
-FED_MUST_USE enum fed_err fed_token_parse(struct fed_span text, struct fed_token *out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_token_parse(
+    struct fed_span text, struct fed_token *out, struct fed_diag *diag);
 /* "coaps://host:port", "https://[::1]:7444": scheme, host (without brackets), port. */
 struct fed_link_address {
     bool coap; /* else https */
@@ -75,26 +79,30 @@ struct fed_join_label {
     char key[318];
     char value[64];
 };
-struct fed_join_request { /* {"v":1,"token":ID,"name":N,"publicKey":BASE64 of the DER SPKI,"labels":{},"proof":BASE64} */
+struct fed_join_request { /* {"v":1,"token":ID,"name":N,"publicKey":BASE64 of the DER
+                             SPKI,"labels":{},"proof":BASE64} */
     char token_id[FED_TOKEN_ID_MAX + 1];
-    char name[254]; /* cluster: RFC 1123 subdomain */
+    char name[254];          /* cluster: RFC 1123 subdomain */
     uint8_t public_key[128]; /* SubjectPublicKeyInfo, DER, P-256: 91 bytes */
     size_t public_key_len;
     uint8_t proof[32]; /* HMAC-SHA256(secret, "fedlet join 1" NUL name NUL public key) */
     size_t n_labels;
     struct fed_join_label labels[FED_JOIN_LABELS_MAX];
 };
-struct fed_join_answer { /* {"v":1,"state":"Approved|Pending","retryAfterSeconds":N,"certificate":PEM,"ca":PEM,"cluster":N} */
+struct fed_join_answer { /* {"v":1,"state":"Approved|Pending","retryAfterSeconds":N,"certificate":PEM,"ca":PEM,"cluster":N}
+                          */
     bool approved;
     uint32_t retry_after_s; /* when pending */
     char certificate[4096]; /* PEM */
     char ca[4096];
     char cluster[254];
 };
-FED_MUST_USE enum fed_err fed_join_request_put(struct fed_buf *out, const struct fed_join_request *request);
+FED_MUST_USE enum fed_err fed_join_request_put(
+    struct fed_buf *out, const struct fed_join_request *request);
 FED_MUST_USE enum fed_err fed_join_request_parse(
     struct fed_span text, struct fed_join_request *out, struct fed_diag *diag);
-FED_MUST_USE enum fed_err fed_join_answer_put(struct fed_buf *out, const struct fed_join_answer *answer);
+FED_MUST_USE enum fed_err fed_join_answer_put(
+    struct fed_buf *out, const struct fed_join_answer *answer);
 FED_MUST_USE enum fed_err fed_join_answer_parse(
     struct fed_span text, struct fed_join_answer *out, struct fed_diag *diag);
 

@@ -111,7 +111,8 @@ static enum fed_err take_fields(
     return err;
 }
 
-static enum fed_err take_token(struct fed_span bytes, struct fed_token *token, struct fed_diag *diag)
+static enum fed_err take_token(
+    struct fed_span bytes, struct fed_token *token, struct fed_diag *diag)
 {
     struct fed_digest digest;
     struct fed_span check;
@@ -147,8 +148,8 @@ enum fed_err fed_token_parse(struct fed_span text, struct fed_token *out, struct
     if (diag)
         diag->text[0] = '\0';
     if (text.len > FED_TOKEN_TEXT_MAX)
-        return fed_diag_set(diag, FED_ERR_LIMIT, "a token has at most %u characters",
-            FED_TOKEN_TEXT_MAX);
+        return fed_diag_set(
+            diag, FED_ERR_LIMIT, "a token has at most %u characters", FED_TOKEN_TEXT_MAX);
     if (!fed_span_starts(text, PREFIX))
         return fed_diag_set(diag, FED_ERR_INVALID, "a join token begins with " PREFIX);
     fed_buf_init(&bytes, fed_alloc_system(), FED_TOKEN_TEXT_MAX);

@@ -135,14 +135,14 @@ enum fed_err fed_json_parse(
     if (text.len == 0)
         return fed_diag_set(diag, FED_ERR_INVALID, "JSON: empty text");
     if (text.len > FED_JSON_BYTES_MAX)
-        return fed_diag_set(diag, FED_ERR_LIMIT, "JSON of %zu bytes, at most %u are taken", text.len,
-            FED_JSON_BYTES_MAX);
+        return fed_diag_set(diag, FED_ERR_LIMIT, "JSON of %zu bytes, at most %u are taken",
+            text.len, FED_JSON_BYTES_MAX);
     if (text_depth(text) > FED_JSON_DEPTH_MAX)
         return fed_diag_set(
             diag, FED_ERR_LIMIT, "JSON is nested deeper than %u levels", FED_JSON_DEPTH_MAX);
     /* Not in situ: the text is only read, whatever the type of the argument says. */
-    parsed = yyjson_read_opts((char *)(uintptr_t)text.at, text.len, YYJSON_READ_BIGNUM_AS_RAW,
-        &doc->alc, &failure);
+    parsed = yyjson_read_opts(
+        (char *)(uintptr_t)text.at, text.len, YYJSON_READ_BIGNUM_AS_RAW, &doc->alc, &failure);
     if (!parsed)
         return parse_failed(text, &failure, diag);
     copy = yyjson_val_mut_copy(doc->doc, yyjson_doc_get_root(parsed));
@@ -284,8 +284,8 @@ struct fed_json *fed_json_find(const struct fed_json *v, const char *dotted)
     return at;
 }
 
-/* ---- iteration: state is container, previous key or item, present one (NULL when removed), how many are left,
- * index of the next one ---- */
+/* ---- iteration: state is container, previous key or item, present one (NULL when removed), how
+ * many are left, index of the next one ---- */
 
 enum { IT_CONTAINER, IT_PREVIOUS, IT_PRESENT, IT_LEFT, IT_INDEX };
 

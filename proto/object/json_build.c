@@ -17,8 +17,8 @@ struct fed_json *fed_json_new_bool(struct fed_json_doc *doc, bool value)
 
 struct fed_json *fed_json_new_int(struct fed_json_doc *doc, int64_t value)
 {
-    return fed_json_of(value < 0 ? yyjson_mut_sint(doc->doc, value)
-                                 : yyjson_mut_uint(doc->doc, (uint64_t)value));
+    return fed_json_of(
+        value < 0 ? yyjson_mut_sint(doc->doc, value) : yyjson_mut_uint(doc->doc, (uint64_t)value));
 }
 
 /* Each byte that begins no well-formed sequence becomes U+FFFD. */
@@ -102,8 +102,8 @@ struct clone_frame {
 };
 
 /* Puts the copy of the frame's next child in place; *child and *copy are that child. */
-static bool clone_child(struct fed_json_doc *doc, struct clone_frame *f, yyjson_mut_val **child,
-    yyjson_mut_val **copy)
+static bool clone_child(
+    struct fed_json_doc *doc, struct clone_frame *f, yyjson_mut_val **child, yyjson_mut_val **copy)
 {
     yyjson_mut_val *key;
 

@@ -140,7 +140,8 @@ static bool put_first(const struct put *p)
     return last == '{' || last == '[';
 }
 
-/* Closes the frames that are through, then starts the next member and gives its value; NULL at the end. */
+/* Closes the frames that are through, then starts the next member and gives its value; NULL at the
+ * end. */
 static yyjson_mut_val *put_next(struct put *p)
 {
     struct put_frame *f;

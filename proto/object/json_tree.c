@@ -1,4 +1,5 @@
-/* json_tree.c - sorted members, equality and duplicate keys, without recursion and without quadratic work. */
+/* json_tree.c - sorted members, equality and duplicate keys, without recursion and without
+ * quadratic work. */
 #include "proto/object/json_tree.h"
 
 #include <stdlib.h>
@@ -34,8 +35,8 @@ static enum fed_err pairs_reserve(struct fed_json_pairs *pairs, size_t more)
         cap *= 2;
     if (cap > SIZE_MAX / sizeof *pairs->at)
         return FED_ERR_NOMEM;
-    at = pairs->mem->resize(pairs->mem->ctx, pairs->at, pairs->cap * sizeof *pairs->at,
-        cap * sizeof *pairs->at);
+    at = pairs->mem->resize(
+        pairs->mem->ctx, pairs->at, pairs->cap * sizeof *pairs->at, cap * sizeof *pairs->at);
     if (!at)
         return FED_ERR_NOMEM;
     pairs->at = at;

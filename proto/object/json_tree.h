@@ -1,7 +1,8 @@
 /* json_tree.h - what the files behind json.h share; nobody else includes it.
  *
- * A struct fed_json is a yyjson_mut_val. Its containers are circular lists: uni.ptr of an array is its last item, whose
- * next is the first; uni.ptr of an object is its last key, key->next is the value and value->next the next key. */
+ * A struct fed_json is a yyjson_mut_val. Its containers are circular lists: uni.ptr of an array is
+ * its last item, whose next is the first; uni.ptr of an object is its last key, key->next is the
+ * value and value->next the next key. */
 #ifndef FEDLET_PROTO_OBJECT_JSON_TREE_H
 #define FEDLET_PROTO_OBJECT_JSON_TREE_H
 
@@ -45,7 +46,8 @@ struct fed_json_pairs {
     size_t cap;
 };
 
-/* Pushes the members of object, sorted bytewise by key, duplicates in order of position. FED_ERR_NOMEM. */
+/* Pushes the members of object, sorted bytewise by key, duplicates in order of position.
+ * FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_json_pairs_push(struct fed_json_pairs *pairs, yyjson_mut_val *object);
 /* The same with only the last of duplicates. */
 FED_MUST_USE enum fed_err fed_json_pairs_push_last(

@@ -1,7 +1,7 @@
 /* override.c - see override.h.
  *
- * KubeFed runs the operations through an old JSON patch library with negative indices allowed. Each rule that differs
- * from RFC 6902 stands where it is made. */
+ * KubeFed runs the operations through an old JSON patch library with negative indices allowed. Each
+ * rule that differs from RFC 6902 stands where it is made. */
 #include "proto/object/override.h"
 
 #include "proto/object/pointer.h"
@@ -61,7 +61,8 @@ static enum fed_err check_members(const struct fed_json *v, struct fed_diag *dia
     return FED_OK;
 }
 
-/* KubeFed compares the text only: "/metadata" as a whole passes, and the member refuses the result. */
+/* KubeFed compares the text only: "/metadata" as a whole passes, and the member refuses the result.
+ */
 static bool is_forbidden(struct fed_span path)
 {
     return fed_span_is(path, "/metadata/namespace") || fed_span_is(path, "/metadata/name") ||
@@ -160,7 +161,8 @@ static struct fed_json *parent_of(
     struct fed_json *at = root;
     size_t slash = fed_span_find(path, '/');
 
-    /* What stands before the first slash is dropped, as in "spec/replicas". Without a slash there is no path. */
+    /* What stands before the first slash is dropped, as in "spec/replicas". Without a slash there
+     * is no path. */
     if (slash == path.len)
         return NULL;
     path = fed_span_sub(path, slash + 1, path.len);
@@ -187,7 +189,8 @@ static enum fed_err apply_to_object(
     if (err)
         return err;
     if (op->kind == OP_REMOVE)
-        return fed_json_remove_span(object, fed_pointer_key_span(&key)) ? FED_OK : FED_ERR_NOT_FOUND;
+        return fed_json_remove_span(object, fed_pointer_key_span(&key)) ? FED_OK
+                                                                        : FED_ERR_NOT_FOUND;
     /* replace of a missing member adds it. */
     return fed_json_set_span(doc, object, fed_pointer_key_span(&key), value_of(doc, op));
 }
@@ -206,7 +209,8 @@ static enum fed_err apply_to_array(
     if (err)
         return err;
     if (op->kind == OP_ADD)
-        return index <= count ? fed_json_insert(array, index, value_of(doc, op)) : FED_ERR_NOT_FOUND;
+        return index <= count ? fed_json_insert(array, index, value_of(doc, op))
+                              : FED_ERR_NOT_FOUND;
     if (index >= count)
         return FED_ERR_NOT_FOUND;
     if (op->kind == OP_REMOVE)

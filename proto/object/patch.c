@@ -26,8 +26,8 @@ static void merge_push(struct merger *m, struct fed_json *target, yyjson_mut_val
     fed_buf_put(&m->stack, fed_span_of(&next, sizeof next));
 }
 
-/* The value that takes the place of old (NULL when there was none): patch itself copied, or an object that the rest of
- * the patch is going to be merged into. NULL when memory is out. */
+/* The value that takes the place of old (NULL when there was none): patch itself copied, or an
+ * object that the rest of the patch is going to be merged into. NULL when memory is out. */
 static struct fed_json *merge_value(struct merger *m, struct fed_json *old, yyjson_mut_val *patch)
 {
     struct fed_json *value;
@@ -40,7 +40,8 @@ static struct fed_json *merge_value(struct merger *m, struct fed_json *old, yyjs
     return value;
 }
 
-/* The patch's pair for key; it is taken out of the list by clearing its key. NULL when there is none. */
+/* The patch's pair for key; it is taken out of the list by clearing its key. NULL when there is
+ * none. */
 static yyjson_mut_val *merge_find(struct merger *m, bool *used, struct fed_span key)
 {
     size_t low = 0;
@@ -156,8 +157,8 @@ enum fed_err fed_patch_merge(struct fed_json_doc *doc, struct fed_json **target,
 
 /* ---- JSON patch ---- */
 
-/* Values looked at by one patch. A patch of the allowed length that walks a large array at each step, or that copies
- * and copies again, is refused instead of keeping the process busy. */
+/* Values looked at by one patch. A patch of the allowed length that walks a large array at each
+ * step, or that copies and copies again, is refused instead of keeping the process busy. */
 #define WORK_MAX (1u << 22)
 #define COPY_COST 4u /* a copied value also takes memory */
 
@@ -274,8 +275,8 @@ static enum fed_err op_add(struct patcher *p, const struct fed_json *op)
 {
     struct fed_json *value = fed_json_get(op, "value");
     struct step step;
-    enum fed_err err = value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step)
-                             : FED_ERR_INVALID;
+    enum fed_err err =
+        value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step) : FED_ERR_INVALID;
 
     if (!err)
         err = copy_of(p, value, &value);
@@ -294,8 +295,8 @@ static enum fed_err op_replace(struct patcher *p, const struct fed_json *op)
 {
     struct fed_json *value = fed_json_get(op, "value");
     struct step step;
-    enum fed_err err = value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step)
-                             : FED_ERR_INVALID;
+    enum fed_err err =
+        value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step) : FED_ERR_INVALID;
 
     if (!err && !value_at(p, &step))
         err = FED_ERR_NOT_FOUND;
@@ -313,8 +314,8 @@ static enum fed_err op_test(struct patcher *p, const struct fed_json *op)
     struct fed_json *value = fed_json_get(op, "value");
     struct fed_json *found;
     struct step step;
-    enum fed_err err = value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step)
-                             : FED_ERR_INVALID;
+    enum fed_err err =
+        value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step) : FED_ERR_INVALID;
 
     if (err == FED_ERR_NOT_FOUND)
         return FED_ERR_CONFLICT;

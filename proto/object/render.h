@@ -1,5 +1,5 @@
-/* render.h - from a work to the body that is applied in a member. Pure, used by agent and tests; the hub uses it to
- * warn about overrides that cannot work. */
+/* render.h - from a work to the body that is applied in a member. Pure, used by agent and tests;
+ * the hub uses it to warn about overrides that cannot work. */
 #ifndef FEDLET_PROTO_OBJECT_RENDER_H
 #define FEDLET_PROTO_OBJECT_RENDER_H
 
@@ -8,12 +8,13 @@
 
 #define FED_RENDER_MANAGED_LABEL "kubefed.io/managed"
 
-/* Makes the object in KubeFed's order: the template; without metadata.annotations, metadata.finalizers and status; name
- * and namespace of the work; its kind; its apiVersion unless the template sets one; the overrides; the label
- * kubefed.io/managed: "true". With FED_WORK_RETAIN_REPLICAS spec.replicas is left out, unless an override sets it, so
- * that server-side apply leaves the field to its owner.
- *   blob  the template's bytes, canonical JSON
- * Result: compact JSON in *out. FED_ERR_INVALID with diag when template or overrides are not usable. */
+/* Makes the object in KubeFed's order: the template; without metadata.annotations,
+ * metadata.finalizers and status; name and namespace of the work; its kind; its apiVersion unless
+ * the template sets one; the overrides; the label kubefed.io/managed: "true". With
+ * FED_WORK_RETAIN_REPLICAS spec.replicas is left out, unless an override sets it, so that
+ * server-side apply leaves the field to its owner. blob  the template's bytes, canonical JSON
+ * Result: compact JSON in *out. FED_ERR_INVALID with diag when template or overrides are not
+ * usable. */
 FED_MUST_USE enum fed_err fed_render_work(struct fed_alloc *mem, const struct fed_work *work,
     struct fed_span blob, struct fed_buf *out, struct fed_diag *diag);
 

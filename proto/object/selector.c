@@ -5,18 +5,11 @@
 
 #include <string.h>
 
-#define TEXT_MAX (64u << 10)   /* string form */
-#define VALUES_MAX 4096u       /* of all terms together */
+#define TEXT_MAX (64u << 10) /* string form */
+#define VALUES_MAX 4096u     /* of all terms together */
 #define MEMORY_MAX (1u << 20)
 
-enum term_op {
-    TERM_IN,
-    TERM_NOT_IN,
-    TERM_EXISTS,
-    TERM_NOT_EXISTS,
-    TERM_GREATER,
-    TERM_LESS
-};
+enum term_op { TERM_IN, TERM_NOT_IN, TERM_EXISTS, TERM_NOT_EXISTS, TERM_GREATER, TERM_LESS };
 struct value {
     struct value *next;
     struct fed_span text;
@@ -225,8 +218,7 @@ static enum fed_err take_list(
     if (fed_span_is(peek(l), ")"))
         return fed_diag_set(diag, FED_ERR_INVALID, "the list of values is empty");
     while (more) {
-        enum fed_err err =
-            add_value(s, term, at_word(l) ? take(l) : fed_span_of(NULL, 0), diag);
+        enum fed_err err = add_value(s, term, at_word(l) ? take(l) : fed_span_of(NULL, 0), diag);
 
         if (err)
             return err;
@@ -273,8 +265,8 @@ static enum fed_err take_terms(struct fed_selector *s, struct lexer *l, struct f
     }
 }
 
-enum fed_err fed_selector_parse(struct fed_alloc *mem, struct fed_span text,
-    struct fed_selector **out, struct fed_diag *diag)
+enum fed_err fed_selector_parse(
+    struct fed_alloc *mem, struct fed_span text, struct fed_selector **out, struct fed_diag *diag)
 {
     struct lexer l = {.rest = text};
     struct fed_selector *s;
@@ -322,8 +314,8 @@ static enum fed_err read_labels(
     return FED_OK;
 }
 
-static enum fed_err read_values(struct fed_selector *s, struct term *term,
-    const struct fed_json *values, struct fed_diag *diag)
+static enum fed_err read_values(
+    struct fed_selector *s, struct term *term, const struct fed_json *values, struct fed_diag *diag)
 {
     bool wanted = term->op == TERM_IN || term->op == TERM_NOT_IN;
     struct fed_json_iter it;
@@ -336,10 +328,9 @@ static enum fed_err read_values(struct fed_selector *s, struct term *term,
         return fed_diag_set(diag, FED_ERR_INVALID, "Exists and DoesNotExist take no values");
     fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)values);
     while (fed_json_iter_next(&it)) {
-        enum fed_err err =
-            fed_json_is_string(it.value)
-                ? add_value(s, term, fed_json_string(it.value), diag)
-                : fed_diag_set(diag, FED_ERR_INVALID, "a value is not a string");
+        enum fed_err err = fed_json_is_string(it.value)
+                               ? add_value(s, term, fed_json_string(it.value), diag)
+                               : fed_diag_set(diag, FED_ERR_INVALID, "a value is not a string");
 
         if (err)
             return err;
@@ -350,13 +341,13 @@ static enum fed_err read_values(struct fed_selector *s, struct term *term,
 static enum fed_err read_expression(
     struct fed_selector *s, const struct fed_json *expression, struct fed_diag *diag)
 {
-    static const char *const names[] = {
-        [TERM_IN] = "In", [TERM_NOT_IN] = "NotIn", [TERM_EXISTS] = "Exists",
+    static const char *const names[] = {[TERM_IN] = "In",
+        [TERM_NOT_IN] = "NotIn",
+        [TERM_EXISTS] = "Exists",
         [TERM_NOT_EXISTS] = "DoesNotExist"};
     struct fed_span op = fed_json_string(fed_json_get(expression, "operator"));
     struct term *term;
-    enum fed_err err =
-        add_term(s, fed_json_string(fed_json_get(expression, "key")), &term, diag);
+    enum fed_err err = add_term(s, fed_json_string(fed_json_get(expression, "key")), &term, diag);
 
     if (err)
         return err;

@@ -1,4 +1,5 @@
-/* selector.h - Kubernetes label selectors: the string form of requests, and the object form of placements.
+/* selector.h - Kubernetes label selectors: the string form of requests, and the object form of
+ * placements.
  *
  * Source: apimachinery labels.Parse and metav1.LabelSelector. */
 #ifndef FEDLET_PROTO_OBJECT_SELECTOR_H
@@ -10,13 +11,15 @@
 
 struct fed_selector; /* immutable; matches everything when it has no terms */
 
-/* "app in (a,b),tier!=x,!old,env". text is borrowed only for the call. FED_ERR_INVALID with diag, FED_ERR_LIMIT. */
+/* "app in (a,b),tier!=x,!old,env". text is borrowed only for the call. FED_ERR_INVALID with diag,
+ * FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err fed_selector_parse(
     struct fed_alloc *mem, struct fed_span text, struct fed_selector **out, struct fed_diag *diag);
-/* metav1.LabelSelector: {"matchLabels":{},"matchExpressions":[{"key","operator","values"}]}. An operator other than
- * In, NotIn, Exists, DoesNotExist, or a wrong value list, is FED_ERR_INVALID with diag. */
-FED_MUST_USE enum fed_err fed_selector_from_object(
-    struct fed_alloc *mem, const struct fed_json *object, struct fed_selector **out, struct fed_diag *diag);
+/* metav1.LabelSelector: {"matchLabels":{},"matchExpressions":[{"key","operator","values"}]}. An
+ * operator other than In, NotIn, Exists, DoesNotExist, or a wrong value list, is FED_ERR_INVALID
+ * with diag. */
+FED_MUST_USE enum fed_err fed_selector_from_object(struct fed_alloc *mem,
+    const struct fed_json *object, struct fed_selector **out, struct fed_diag *diag);
 void fed_selector_free(struct fed_selector *selector);
 /* labels: the metadata.labels object, or NULL. */
 bool fed_selector_match(const struct fed_selector *selector, const struct fed_json *labels);

@@ -1,5 +1,6 @@
-/* clock_shift.c - makes a process believe that it is CLOCK_SHIFT_S seconds later (or earlier, when negative) than it is.
- * Preloaded by the end-to-end tests; the monotonic clock stays as it is, as on a gateway with a dead battery. */
+/* clock_shift.c - makes a process believe that it is CLOCK_SHIFT_S seconds later (or earlier, when
+ * negative) than it is. Preloaded by the end-to-end tests; the monotonic clock stays as it is, as
+ * on a gateway with a dead battery. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <time.h>

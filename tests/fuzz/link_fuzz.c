@@ -15,7 +15,8 @@ static void messages(struct fed_span text)
         fed_join_request_put(&out, &request) == FED_OK)
         FUZZ_CHECK(fed_join_request_parse(fed_buf_span(&out), &request, NULL) == FED_OK);
     fed_buf_clear(&out);
-    if (fed_join_answer_parse(text, &answer, NULL) == FED_OK && fed_join_answer_put(&out, &answer) == FED_OK)
+    if (fed_join_answer_parse(text, &answer, NULL) == FED_OK &&
+        fed_join_answer_put(&out, &answer) == FED_OK)
         FUZZ_CHECK(fed_join_answer_parse(fed_buf_span(&out), &answer, NULL) == FED_OK);
     fed_buf_clear(&out);
     if (fed_token_parse(text, &token, NULL) == FED_OK) {

@@ -200,7 +200,7 @@ static enum fed_err parse_object(const char *text, struct agent_seen *out)
 #define OBJECT(fields, more)                                                                       \
     "{\"metadata\":{\"name\":\"m\",\"uid\":\"u-1\",\"resourceVersion\":\"12\",\"managedFields\":"  \
     "[" more "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"time\":\"2026-01-01T00:00:00Z\","  \
-             "\"fieldsV1\":" fields "}]}}"
+    "\"fieldsV1\":" fields "}]}}"
 #define KUBECTL                                                                                    \
     "{\"manager\":\"kubectl\",\"operation\":\"Update\",\"time\":\"2026-01-02T00:00:00Z\"},"
 

@@ -1,4 +1,5 @@
-/* agent_report_test.c - many removals at once: what the report lists, and what it says of the rest. */
+/* agent_report_test.c - many removals at once: what the report lists, and what it says of the rest.
+ */
 #include "agent/report.h"
 #include "proto/bundle/report.h"
 #include "proto/link/link.h"
@@ -123,7 +124,8 @@ static void test_what_is_not_listed_is_not_done(void **state)
     (void)state;
     desk_open(&d, "WaitingForRemoval", NULL);
     expect_cut(&d, 500);
-    /* All but the first and the last are gone: the next report lists them, and says that this is all. */
+    /* All but the first and the last are gone: the next report lists them, and says that this is
+     * all. */
     for (size_t i = 1; i + 1 < d.table.n; i++) {
         d.table.at[i]->dropped = true;
         d.table.at[i]->report_due = true;
@@ -138,7 +140,8 @@ static void test_what_is_not_listed_is_not_done(void **state)
     desk_close(&d);
 }
 
-/* Long sentences of the member's API server must not make the message too large to be sent at all. */
+/* Long sentences of the member's API server must not make the message too large to be sent at all.
+ */
 static void test_long_messages_still_fit(void **state)
 {
     char message[FED_REPORT_MESSAGE_MAX + 1];

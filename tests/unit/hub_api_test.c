@@ -1,4 +1,5 @@
-/* hub_api_test.c - the API as clients meet it: verbs, refusals, forms, watches, patches, deletion. */
+/* hub_api_test.c - the API as clients meet it: verbs, refusals, forms, watches, patches, deletion.
+ */
 #include "hub_api_world.h"
 
 #include <setjmp.h>
@@ -36,8 +37,9 @@ static void make(struct world *w, const char *name, const char *more)
 {
     char body[1024];
 
-    snprintf(body, sizeof body, "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'%s'%s},'data':{'k':'1'}}",
-        name, more);
+    snprintf(body, sizeof body,
+        "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'%s'%s},'data':{'k':'1'}}", name,
+        more);
     if (world_call(w, "POST", CM, JSON, body) != 201)
         fail_msg("%s", (const char *)w->last.body.at);
 }
@@ -55,16 +57,19 @@ static void test_object_life(void **state)
     assert_int_equal(world_call(w, "GET", CM "/a/", "", NULL), 200);
     snprintf(revision, sizeof revision, "%s", world_at(w, "metadata.resourceVersion"));
     /* The same content again is no new revision. */
-    assert_int_equal(world_call(w, "PUT", CM "/a", JSON, "{'metadata':{'name':'a'},'data':{'k':'1'}}"), 200);
+    assert_int_equal(
+        world_call(w, "PUT", CM "/a", JSON, "{'metadata':{'name':'a'},'data':{'k':'1'}}"), 200);
     assert_string_equal(world_at(w, "metadata.resourceVersion"), revision);
     assert_int_equal(world_call(w, "PATCH", CM "/a", MERGE, "{'data':{'k':'2'}}"), 200);
     assert_string_equal(world_at(w, "data.k"), "2");
-    assert_int_equal(world_call(w, "PUT", CM "/a", JSON, "{'metadata':{'name':'a','resourceVersion':'2'},'data':{}}"),
+    assert_int_equal(world_call(w, "PUT", CM "/a", JSON,
+                         "{'metadata':{'name':'a','resourceVersion':'2'},'data':{}}"),
         409);
     assert_string_equal(world_at(w, "reason"), "Conflict");
     assert_int_equal(world_call(w, "DELETE", CM "/a", JSON, "{'preconditions':{'uid':'x'}}"), 409);
     assert_int_equal(world_call(w, "DELETE", CM "/a", JSON, "{'dryRun':['All']}"), 200);
-    assert_int_equal(world_call(w, "DELETE", CM "/a", JSON, "{'propagationPolicy':'Background'}"), 200);
+    assert_int_equal(
+        world_call(w, "DELETE", CM "/a", JSON, "{'propagationPolicy':'Background'}"), 200);
     assert_string_equal(world_at(w, "status"), "Success");
     assert_int_equal(world_call(w, "GET", CM "/a", "", NULL), 404);
     assert_string_equal(world_at(w, "message"), "configmaps \"a\" not found");
@@ -85,15 +90,19 @@ static void test_refusals(void **state)
         {"POST", CM, "text/plain", "x", 415, "UnsupportedMediaType"},
         {"POST", CM, JSON, "{'metadata':{'name':'Bad_Name'}}", 422, "metadata.name"},
         {"POST", CM, JSON, "{'metadata':{}}", 422, "name or generateName is required"},
-        {"POST", CM, JSON, "{'kind':'Secret','metadata':{'name':'a'}}", 400, "does not match the expected kind"},
+        {"POST", CM, JSON, "{'kind':'Secret','metadata':{'name':'a'}}", 400,
+            "does not match the expected kind"},
         {"POST", CM, JSON, "{'metadata':{'name':'a','namespace':'other'}}", 400, "namespace"},
-        {"POST", CM, JSON, "{'metadata':{'name':'a','labels':{'a b':'c'}}}", 422, "metadata.labels"},
+        {"POST", CM, JSON, "{'metadata':{'name':'a','labels':{'a b':'c'}}}", 422,
+            "metadata.labels"},
         {"POST", CM, JSON, "{'metadata':{'name':'a'},'data':{'k':1}}", 422, "data.k"},
         {"POST", CM "?fieldValidation=Strict", JSON, "{'metadata':{'name':'a'},'zork':1}", 400,
             "unknown field \\\"zork\\\""},
-        {"POST", CM "?fieldValidation=Strict", JSON, "{'metadata':{'name':'a'},'data':{'k':'1','k':'2'}}", 400,
+        {"POST", CM "?fieldValidation=Strict", JSON,
+            "{'metadata':{'name':'a'},'data':{'k':'1','k':'2'}}", 400,
             "duplicate field \\\"data.k\\\""},
-        {"POST", CM "?fieldValidation=Never", JSON, "{'metadata':{'name':'a'}}", 422, "fieldValidation"},
+        {"POST", CM "?fieldValidation=Never", JSON, "{'metadata':{'name':'a'}}", 422,
+            "fieldValidation"},
         {"POST", CM "?dryRun=Some", JSON, "{'metadata':{'name':'a'}}", 422, "dryRun"},
         {"POST", "/api/v1/namespaces/nope/configmaps", JSON, "{'metadata':{'name':'a'}}", 404,
             "namespaces \\\"nope\\\" not found"},
@@ -106,23 +115,28 @@ static void test_refusals(void **state)
         {"GET", "/api/v1/pods", "", NULL, 404, "could not find the requested resource"},
         {"GET", "/api/v1/namespaces/default/configmaps/a/scale", "", NULL, 404, "could not find"},
         {"GET", "/api/v1/%zz", "", NULL, 400, "percent"},
-        {"PATCH", FD "/x", "application/strategic-merge-patch+json", "{}", 415, "accepted media types"},
-        {"PATCH", FD "/x", MERGE, "{}", 404, "federateddeployments.types.kubefed.io \\\"x\\\" not found"},
+        {"PATCH", FD "/x", "application/strategic-merge-patch+json", "{}", 415,
+            "accepted media types"},
+        {"PATCH", FD "/x", MERGE, "{}", 404,
+            "federateddeployments.types.kubefed.io \\\"x\\\" not found"},
         {"PATCH", FD "/x", "application/apply-patch+yaml", "{}", 422, "fieldManager"},
         {"PUT", CM, JSON, "{}", 405, "MethodNotAllowed"},
         {"DELETE", "/api/v1/namespaces/default", "", NULL, 403, "may not be deleted"},
         {"POST", FD, JSON,
-            "{'metadata':{'name':'a'},'spec':{'overrides':[{'clusterName':'c','clusterOverrides':[{'op':'test','path':'/a'}]}]}}",
+            "{'metadata':{'name':'a'},'spec':{'overrides':[{'clusterName':'c','clusterOverrides':[{"
+            "'op':'test','path':'/a'}]}]}}",
             422, "spec.overrides[0].clusterOverrides[0].op"},
     };
     struct world *w = *state;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        unsigned status = world_call(w, cases[i].method, cases[i].target, cases[i].type, cases[i].body);
+        unsigned status =
+            world_call(w, cases[i].method, cases[i].target, cases[i].type, cases[i].body);
 
         fed_buf_put_u8(&w->last.body, 0);
         if (status != cases[i].status || !world_says(&w->last, cases[i].says))
-            fail_msg("%s %s: %u %s", cases[i].method, cases[i].target, status, (const char *)w->last.body.at);
+            fail_msg("%s %s: %u %s", cases[i].method, cases[i].target, status,
+                (const char *)w->last.body.at);
     }
 }
 
@@ -149,8 +163,9 @@ static void test_who_may(void **state)
     snprintf(w->peer.organizations[0], sizeof w->peer.organizations[0], "somebody");
     w->peer.n_organizations = 1;
     assert_int_equal(world_call(w, "GET", "/api/v1/namespaces", "", NULL), 403);
-    assert_int_equal(world_call(w, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", JSON,
-                         "{'spec':{'resourceAttributes':{'verb':'get','resource':'secrets'}}}"),
+    assert_int_equal(
+        world_call(w, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", JSON,
+            "{'spec':{'resourceAttributes':{'verb':'get','resource':'secrets'}}}"),
         201);
     assert_string_equal(world_at(w, "status.allowed"), "false");
     w->peer.common_name[0] = 0;
@@ -167,7 +182,8 @@ static void test_pages_and_selectors(void **state)
     make(w, "a", ",'labels':{'app':'web'}");
     make(w, "b", ",'labels':{'app':'db'}");
     make(w, "c", ",'labels':{'app':'web'}");
-    assert_int_equal(world_call(w, "GET", CM "?labelSelector=app+in+%28web%29&limit=1", "", NULL), 200);
+    assert_int_equal(
+        world_call(w, "GET", CM "?labelSelector=app+in+%28web%29&limit=1", "", NULL), 200);
     assert_true(world_says(&w->last, "\"name\":\"a\""));
     assert_false(world_says(&w->last, "\"name\":\"b\""));
     snprintf(target, sizeof target, CM "?labelSelector=app%%3Dweb&limit=1&continue=%s",
@@ -207,13 +223,17 @@ static void test_watch(void **state)
     char target[128];
 
     make(w, "a", "");
-    snprintf(target, sizeof target, CM "?watch=true&resourceVersion=%s", world_at(w, "metadata.resourceVersion"));
+    snprintf(target, sizeof target, CM "?watch=true&resourceVersion=%s",
+        world_at(w, "metadata.resourceVersion"));
     all = world_watch(w, CM "?watch=1");
     labelled = world_watch(w, CM "?watch=True&resourceVersion=0&labelSelector=x");
     assert_string_equal(world_events(all), "ADDED a");
-    assert_int_equal(world_call(w, "PATCH", CM "/a", MERGE, "{'metadata':{'labels':{'x':'1'}}}"), 200);
-    assert_int_equal(world_call(w, "PATCH", CM "/a", MERGE, "{'metadata':{'labels':{'x':'2'}}}"), 200);
-    assert_int_equal(world_call(w, "PATCH", CM "/a", MERGE, "{'metadata':{'labels':{'x':null}}}"), 200);
+    assert_int_equal(
+        world_call(w, "PATCH", CM "/a", MERGE, "{'metadata':{'labels':{'x':'1'}}}"), 200);
+    assert_int_equal(
+        world_call(w, "PATCH", CM "/a", MERGE, "{'metadata':{'labels':{'x':'2'}}}"), 200);
+    assert_int_equal(
+        world_call(w, "PATCH", CM "/a", MERGE, "{'metadata':{'labels':{'x':null}}}"), 200);
     assert_int_equal(world_call(w, "DELETE", CM "/a", "", NULL), 200);
     assert_string_equal(world_events(all), "MODIFIED a,MODIFIED a,MODIFIED a,DELETED a");
     assert_string_equal(world_events(labelled), "ADDED a,MODIFIED a,DELETED a");
@@ -238,7 +258,8 @@ static void test_watch_list_and_end(void **state)
                           "&allowWatchBookmarks=true&timeoutSeconds=90");
     assert_true(world_says(x, "k8s.io/initial-events-end"));
     assert_string_equal(world_events(x), "ADDED a,BOOKMARK");
-    assert_int_equal(world_call(w, "POST", "/api/v1/namespaces", JSON, "{'metadata':{'name':'other'}}"), 201);
+    assert_int_equal(
+        world_call(w, "POST", "/api/v1/namespaces", JSON, "{'metadata':{'name':'other'}}"), 201);
     world_pass(w, 61000);
     assert_string_equal(world_events(x), "BOOKMARK");
     assert_false(x->ended);
@@ -254,14 +275,16 @@ static void test_watch_resumes_after_restart(void **state)
     char target[128];
 
     make(w, "a", "");
-    snprintf(target, sizeof target, CM "?watch=1&resourceVersion=%s", world_at(w, "metadata.resourceVersion"));
+    snprintf(target, sizeof target, CM "?watch=1&resourceVersion=%s",
+        world_at(w, "metadata.resourceVersion"));
     assert_int_equal(world_call(w, "PATCH", CM "/a", MERGE, "{'data':{'k':'2'}}"), 200);
     world_restart(w);
     x = world_watch(w, target);
     assert_string_equal(world_events(x), "MODIFIED a");
     world_unwatch(w, x);
     assert_int_equal(world_call(w, "GET", CM "/a", "", NULL), 200);
-    snprintf(target, sizeof target, CM "?watch=1&resourceVersion=%s", world_at(w, "metadata.resourceVersion"));
+    snprintf(target, sizeof target, CM "?watch=1&resourceVersion=%s",
+        world_at(w, "metadata.resourceVersion"));
     assert_int_equal(world_call(w, "DELETE", CM "/a", "", NULL), 200);
     world_restart(w);
     x = world_watch(w, target);
@@ -288,7 +311,8 @@ static void test_watch_too_old(void **state)
 static void test_touches_gather(void **state)
 {
     struct world *w = *state;
-    struct hub_object_ref ref = {FED_SPAN_LIT("configmaps"), FED_SPAN_LIT("default"), FED_SPAN_LIT("a")};
+    struct hub_object_ref ref = {
+        FED_SPAN_LIT("configmaps"), FED_SPAN_LIT("default"), FED_SPAN_LIT("a")};
     struct fed_http_exchange *x;
 
     make(w, "a", "");
@@ -310,18 +334,22 @@ static void test_generation_and_status(void **state)
     struct world *w = *state;
 
     assert_int_equal(world_call(w, "POST", FD, JSON,
-                         "{'metadata':{'name':'d'},'spec':{'template':{'spec':{'replicas':1}}},'status':{'x':1}}"),
+                         "{'metadata':{'name':'d'},'spec':{'template':{'spec':{'replicas':1}}},'"
+                         "status':{'x':1}}"),
         201);
     assert_string_equal(world_at(w, "metadata.generation"), "1");
     assert_string_equal(world_at(w, "status"), "");
-    assert_int_equal(world_call(w, "PATCH", FD "/d", MERGE, "{'metadata':{'labels':{'a':'b'}}}"), 200);
+    assert_int_equal(
+        world_call(w, "PATCH", FD "/d", MERGE, "{'metadata':{'labels':{'a':'b'}}}"), 200);
     assert_string_equal(world_at(w, "metadata.generation"), "1");
-    assert_int_equal(world_call(w, "PATCH", FD "/d/status", MERGE,
-                         "{'spec':{'template':{'spec':{'replicas':9}}},'status':{'observedGeneration':1}}"),
+    assert_int_equal(
+        world_call(w, "PATCH", FD "/d/status", MERGE,
+            "{'spec':{'template':{'spec':{'replicas':9}}},'status':{'observedGeneration':1}}"),
         200);
     assert_string_equal(world_at(w, "status.observedGeneration"), "1");
     assert_string_equal(world_at(w, "spec.template.spec.replicas"), "1");
-    assert_int_equal(world_call(w, "PATCH", FD "/d?dryRun=All", MERGE, "{'spec':{'template':{'spec':{'replicas':2}}}}"),
+    assert_int_equal(world_call(w, "PATCH", FD "/d?dryRun=All", MERGE,
+                         "{'spec':{'template':{'spec':{'replicas':2}}}}"),
         200);
     assert_string_equal(world_at(w, "metadata.generation"), "2");
     assert_int_equal(world_call(w, "GET", FD "/d", "", NULL), 200);
@@ -333,12 +361,15 @@ static void test_finalizers_and_namespaces(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(world_call(w, "POST", "/api/v1/namespaces", JSON, "{'metadata':{'name':'n'}}"), 201);
+    assert_int_equal(
+        world_call(w, "POST", "/api/v1/namespaces", JSON, "{'metadata':{'name':'n'}}"), 201);
     assert_string_equal(world_at(w, "status.phase"), "Active");
     assert_int_equal(world_call(w, "POST", "/api/v1/namespaces/n/configmaps", JSON,
                          "{'metadata':{'name':'a','finalizers':['x.io/y']}}"),
         201);
-    assert_int_equal(world_call(w, "POST", "/api/v1/namespaces/n/configmaps", JSON, "{'metadata':{'name':'b'}}"), 201);
+    assert_int_equal(
+        world_call(w, "POST", "/api/v1/namespaces/n/configmaps", JSON, "{'metadata':{'name':'b'}}"),
+        201);
     assert_int_equal(world_call(w, "DELETE", "/api/v1/namespaces/n", "", NULL), 200);
     assert_string_equal(world_at(w, "status.phase"), "Terminating");
     /* Its content stays for a moment, for a client that goes on to delete that as well. */
@@ -347,18 +378,22 @@ static void test_finalizers_and_namespaces(void **state)
     assert_int_equal(world_call(w, "GET", "/api/v1/namespaces/n/configmaps/b", "", NULL), 404);
     assert_int_equal(world_call(w, "GET", "/api/v1/namespaces/n/configmaps/a", "", NULL), 200);
     assert_string_not_equal(world_at(w, "metadata.deletionTimestamp"), "");
-    assert_int_equal(world_call(w, "POST", "/api/v1/namespaces/n/configmaps", JSON, "{'metadata':{'name':'c'}}"), 403);
+    assert_int_equal(
+        world_call(w, "POST", "/api/v1/namespaces/n/configmaps", JSON, "{'metadata':{'name':'c'}}"),
+        403);
     world_restart(w); /* it goes on afterwards */
     world_pass(w, 10);
-    assert_int_equal(world_call(w, "PATCH", "/api/v1/namespaces/n/configmaps/a",
-                         "application/json-patch+json", "[{'op':'remove','path':'/metadata/finalizers'}]"),
+    assert_int_equal(
+        world_call(w, "PATCH", "/api/v1/namespaces/n/configmaps/a", "application/json-patch+json",
+            "[{'op':'remove','path':'/metadata/finalizers'}]"),
         200);
     world_pass(w, 600);
     assert_int_equal(world_call(w, "GET", "/api/v1/namespaces/n", "", NULL), 404);
 }
 
-#define SHORT(image) "{'metadata':{'name':'r'},'spec':{'template':{'metadata':{'labels':{'app':'r'}}," \
-                     "'spec':{'containers':[{'name':'r','image':'" image "'}]}}}}"
+#define SHORT(image)                                                                               \
+    "{'metadata':{'name':'r'},'spec':{'template':{'metadata':{'labels':{'app':'r'}},"              \
+    "'spec':{'containers':[{'name':'r','image':'" image "'}]}}}}"
 
 static void test_short_form(void **state)
 {
@@ -367,25 +402,32 @@ static void test_short_form(void **state)
     assert_int_equal(world_call(w, "POST", FD_SHORT, JSON, SHORT("r:1")), 201);
     assert_int_equal(world_call(w, "GET", FD "/r", "", NULL), 200);
     assert_string_equal(world_at(w, "spec.template"),
-        "{\"spec\":{\"replicas\":1,\"selector\":{\"matchLabels\":{\"app\":\"r\"}},\"template\":{\"metadata\":{\"labels\":"
-        "{\"app\":\"r\"}},\"spec\":{\"containers\":[{\"name\":\"r\",\"image\":\"r:1\"}]}}},\"metadata\":{\"labels\":{\"app\":"
+        "{\"spec\":{\"replicas\":1,\"selector\":{\"matchLabels\":{\"app\":\"r\"}},\"template\":{"
+        "\"metadata\":{\"labels\":"
+        "{\"app\":\"r\"}},\"spec\":{\"containers\":[{\"name\":\"r\",\"image\":\"r:1\"}]}}},"
+        "\"metadata\":{\"labels\":{\"app\":"
         "\"r\"}}}");
     assert_int_equal(world_call(w, "GET", FD_SHORT "/r", "", NULL), 200);
     assert_string_equal(world_at(w, "spec.template.spec.replicas"), "");
     assert_string_equal(world_at(w, "apiVersion"), "types.kubefed.io/v1alpha2");
     /* kubectl's patch for a changed image in the short form. */
-    assert_int_equal(world_call(w, "PATCH", FD_SHORT "/r", MERGE,
-                         "{'spec':{'template':{'spec':{'containers':[{'name':'r','image':'r:2'}]}}}}"),
+    assert_int_equal(
+        world_call(w, "PATCH", FD_SHORT "/r", MERGE,
+            "{'spec':{'template':{'spec':{'containers':[{'name':'r','image':'r:2'}]}}}}"),
         200);
     assert_int_equal(world_call(w, "GET", FD "/r", "", NULL), 200);
     assert_true(world_says(&w->last, "r:2"));
     assert_string_equal(world_at(w, "metadata.generation"), "2");
-    /* No longer what a short form makes: shown in full, and a short patch still changes the image alone. */
-    assert_int_equal(world_call(w, "PATCH", FD "/r", MERGE, "{'spec':{'template':{'spec':{'replicas':3}}}}"), 200);
+    /* No longer what a short form makes: shown in full, and a short patch still changes the image
+     * alone. */
+    assert_int_equal(
+        world_call(w, "PATCH", FD "/r", MERGE, "{'spec':{'template':{'spec':{'replicas':3}}}}"),
+        200);
     assert_int_equal(world_call(w, "GET", FD_SHORT "/r", "", NULL), 200);
     assert_string_equal(world_at(w, "spec.template.spec.replicas"), "3");
-    assert_int_equal(world_call(w, "PATCH", FD_SHORT "/r", MERGE,
-                         "{'spec':{'template':{'spec':{'containers':[{'name':'r','image':'r:4'}]}}}}"),
+    assert_int_equal(
+        world_call(w, "PATCH", FD_SHORT "/r", MERGE,
+            "{'spec':{'template':{'spec':{'containers':[{'name':'r','image':'r:4'}]}}}}"),
         200);
     assert_int_equal(world_call(w, "GET", FD "/r", "", NULL), 200);
     assert_string_equal(world_at(w, "spec.template.spec.replicas"), "3");
@@ -395,10 +437,11 @@ static void test_short_form(void **state)
 
 static void test_types_at_run_time(void **state)
 {
-    static const char type[] =
-        "{'metadata':{'name':'daemonsets.apps'},'spec':{'propagation':'Enabled','targetType':{'version':'v1','kind':"
-        "'DaemonSet','scope':'Namespaced'},'federatedType':{'group':'types.kubefed.io','version':'v1beta1','kind':"
-        "'FederatedDaemonSet','scope':'Namespaced'}}}";
+    static const char type[] = "{'metadata':{'name':'daemonsets.apps'},'spec':{'propagation':'"
+                               "Enabled','targetType':{'version':'v1','kind':"
+                               "'DaemonSet','scope':'Namespaced'},'federatedType':{'group':'types."
+                               "kubefed.io','version':'v1beta1','kind':"
+                               "'FederatedDaemonSet','scope':'Namespaced'}}}";
 #define TYPES "/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/federatedtypeconfigs"
 #define DAEMONS "/apis/types.kubefed.io/v1beta1/federateddaemonsets"
     struct world *w = *state;
@@ -413,12 +456,14 @@ static void test_types_at_run_time(void **state)
     assert_true(world_says(&w->last, "\"fds\""));
     world_restart(w);
     assert_int_equal(world_call(w, "GET", DAEMONS, "", NULL), 200);
-    assert_int_equal(world_call(w, "PATCH", TYPES "/daemonsets.apps", MERGE, "{'spec':{'propagation':'Disabled'}}"),
+    assert_int_equal(world_call(w, "PATCH", TYPES "/daemonsets.apps", MERGE,
+                         "{'spec':{'propagation':'Disabled'}}"),
         200);
     assert_string_equal(world_at(w, "status.propagationController"), "NotRunning");
     assert_int_equal(world_call(w, "DELETE", TYPES "/daemonsets.apps", "", NULL), 200);
     assert_int_equal(world_call(w, "GET", DAEMONS, "", NULL), 404);
-    assert_int_equal(world_call(w, "POST", TYPES, JSON, "{'metadata':{'name':'x'},'spec':{}}"), 422);
+    assert_int_equal(
+        world_call(w, "POST", TYPES, JSON, "{'metadata':{'name':'x'},'spec':{}}"), 422);
     assert_true(world_says(&w->last, "spec.targetType"));
 }
 
@@ -428,7 +473,8 @@ static void test_strategic_patch_of_core_kinds(void **state)
 
     make(w, "a", ",'finalizers':['x.io/a']");
     assert_int_equal(world_call(w, "PATCH", CM "/a", "application/strategic-merge-patch+json",
-                         "{'metadata':{'finalizers':['x.io/b'],'$setElementOrder/finalizers':['x.io/a','x.io/b']},"
+                         "{'metadata':{'finalizers':['x.io/b'],'$setElementOrder/"
+                         "finalizers':['x.io/a','x.io/b']},"
                          "'data':{'k':null,'l':'2'}}"),
         200);
     assert_string_equal(world_at(w, "metadata.finalizers"), "[\"x.io/a\",\"x.io/b\"]");
@@ -443,9 +489,11 @@ static void test_apply(void **state)
 {
     struct world *w = *state;
     static const char config[] =
-        "{'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedDeployment','spec':{'template':{'a':'1'}}}";
+        "{'apiVersion':'types.kubefed.io/"
+        "v1beta1','kind':'FederatedDeployment','spec':{'template':{'a':'1'}}}";
     static const char other[] =
-        "{'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedDeployment','spec':{'template':{'a':'2'}}}";
+        "{'apiVersion':'types.kubefed.io/"
+        "v1beta1','kind':'FederatedDeployment','spec':{'template':{'a':'2'}}}";
 #define APPLY "application/apply-patch+yaml"
 
     assert_int_equal(world_call(w, "PATCH", FD "/x?fieldManager=m", APPLY, config), 201);
@@ -453,7 +501,8 @@ static void test_apply(void **state)
     assert_string_equal(world_at(w, "metadata.generation"), "1");
     assert_int_equal(world_call(w, "PATCH", FD "/x?fieldManager=n", APPLY, other), 409);
     assert_true(world_says(&w->last, "FieldManagerConflict"));
-    assert_int_equal(world_call(w, "PATCH", FD "/x?fieldManager=n&force=true&dryRun=All", APPLY, other), 200);
+    assert_int_equal(
+        world_call(w, "PATCH", FD "/x?fieldManager=n&force=true&dryRun=All", APPLY, other), 200);
     assert_int_equal(world_call(w, "GET", FD "/x", "", NULL), 200);
     assert_string_equal(world_at(w, "spec.template.a"), "1");
     assert_int_equal(world_call(w, "PATCH", FD "/x?fieldManager=n&force=true", APPLY, other), 200);
@@ -462,12 +511,16 @@ static void test_apply(void **state)
 
 static void test_protobuf(void **state)
 {
-    static const uint8_t body[] = "k8s\0\x0a\x0f\x0a\x02v1\x12\x09Namespace\x12\x07\x0a\x05\x0a\x03pbn";
+    static const uint8_t body[] =
+        "k8s\0\x0a\x0f\x0a\x02v1\x12\x09Namespace\x12\x07\x0a\x05\x0a\x03pbn";
     struct world *w = *state;
     struct fed_http_header headers[] = {
         {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/vnd.kubernetes.protobuf")}};
     struct fed_http_exchange x = {.request = {.method = FED_SPAN_LIT("POST"),
-        .path = FED_SPAN_LIT("/api/v1/namespaces"), .headers = headers, .n_headers = 1, .peer = &w->peer}};
+                                      .path = FED_SPAN_LIT("/api/v1/namespaces"),
+                                      .headers = headers,
+                                      .n_headers = 1,
+                                      .peer = &w->peer}};
 
     for (size_t len = 0; len < sizeof body; len++) { /* every cut is refused, the whole is taken */
         x.status = 0;
@@ -483,11 +536,18 @@ static void test_protobuf(void **state)
 static void test_events_count(void **state)
 {
     struct world *w = *state;
-    struct hub_event event = {.api_version = "v1", .kind = "ConfigMap", .ns = FED_SPAN_LIT("default"),
-        .name = FED_SPAN_LIT("a"), .uid = FED_SPAN_LIT("u"), .reason = "Tested", .message = "it was",
+    struct hub_event event = {.api_version = "v1",
+        .kind = "ConfigMap",
+        .ns = FED_SPAN_LIT("default"),
+        .name = FED_SPAN_LIT("a"),
+        .uid = FED_SPAN_LIT("u"),
+        .reason = "Tested",
+        .message = "it was",
         .component = "test"};
 
-#define EVENTS "/api/v1/namespaces/default/events?fieldSelector=involvedObject.uid%3Du%2CinvolvedObject.kind%3DConfigMap"
+#define EVENTS                                                                                     \
+    "/api/v1/namespaces/default/"                                                                  \
+    "events?fieldSelector=involvedObject.uid%3Du%2CinvolvedObject.kind%3DConfigMap"
     hub_events_record(w->events, &event);
     world_pass(w, 5000);
     hub_events_record(w->events, &event);
@@ -504,15 +564,18 @@ static void test_discovery(void **state)
 
     assert_int_equal(world_call(w, "GET", "/apis/", "", NULL), 200);
     assert_string_equal(world_at(w, "kind"), "APIGroupList");
-    w->accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+    w->accept =
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
     assert_int_equal(world_call(w, "GET", "/apis?timeout=32s", "", NULL), 200);
-    assert_string_equal(w->last.content_type, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+    assert_string_equal(w->last.content_type,
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
     assert_true(world_says(&w->last, "\"shortNames\":[\"fdeploy\"]"));
     w->accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
     assert_int_equal(world_call(w, "GET", "/openapi/v2", "", NULL), 200);
     assert_int_equal(w->last.body.len, 18);
     w->accept = "application/json";
-    assert_int_equal(world_call(w, "GET", "/openapi/v3/apis/types.kubefed.io/v1beta1", "", NULL), 200);
+    assert_int_equal(
+        world_call(w, "GET", "/openapi/v3/apis/types.kubefed.io/v1beta1", "", NULL), 200);
     assert_true(world_says(&w->last, "\"name\":\"fieldValidation\""));
     assert_int_equal(world_call(w, "GET", "/openapi/v3/apis/none/v1", "", NULL), 404);
 }

@@ -19,25 +19,27 @@ static struct fed_span header(const struct fed_http_header *headers, size_t n, c
     return (struct fed_span){0};
 }
 
-static void answer(struct fed_http_exchange *x, unsigned status, const struct fed_http_header *headers, size_t n)
+static void answer(
+    struct fed_http_exchange *x, unsigned status, const struct fed_http_header *headers, size_t n)
 {
     assert_int_equal(x->status, 0); /* one answer */
     x->status = status;
     snprintf(x->content_type, sizeof x->content_type, FED_SPAN_FMT,
         FED_SPAN_ARG(header(headers, n, "content-type")));
-    snprintf(x->warning, sizeof x->warning, FED_SPAN_FMT, FED_SPAN_ARG(header(headers, n, "warning")));
+    snprintf(
+        x->warning, sizeof x->warning, FED_SPAN_FMT, FED_SPAN_ARG(header(headers, n, "warning")));
 }
 
-void fed_http_respond(struct fed_http_exchange *x, unsigned status, const struct fed_http_header *headers,
-    size_t n_headers, struct fed_span body)
+void fed_http_respond(struct fed_http_exchange *x, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers, struct fed_span body)
 {
     answer(x, status, headers, n_headers);
     fed_buf_put(&x->body, body);
     x->ended = true;
 }
 
-enum fed_err fed_http_stream_begin(
-    struct fed_http_exchange *x, unsigned status, const struct fed_http_header *headers, size_t n_headers)
+enum fed_err fed_http_stream_begin(struct fed_http_exchange *x, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers)
 {
     answer(x, status, headers, n_headers);
     x->streaming = true;
@@ -78,7 +80,8 @@ static int64_t unix_us(void *ctx)
     return (1800000000000 + (int64_t)((struct world *)ctx)->now_ms) * 1000;
 }
 
-static enum fed_err timer_new(void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out)
+static enum fed_err timer_new(
+    void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out)
 {
     struct world *w = ctx;
 
@@ -151,14 +154,16 @@ static void open_all(struct world *w)
 {
     static const struct hub_kind_hooks none = {.ctx = NULL};
     struct fed_alloc *mem = fed_alloc_system();
-    struct fed_sqlite_options sqlite = {.history = true, .application_id = 1, .new_epoch = 1, .cache_kib = 256};
+    struct fed_sqlite_options sqlite = {
+        .history = true, .application_id = 1, .new_epoch = 1, .cache_kib = 256};
     struct hub_api_options options = {.mem = mem, .loop = &w->loop, .crypto = &w->crypto};
     struct fed_diag diag = {""};
     char path[96];
 
     snprintf(path, sizeof path, "%s/hub.db", w->dir);
     assert_int_equal(fed_sqlite_store_open(mem, path, &sqlite, &w->sqlite, &diag), FED_OK);
-    assert_int_equal(hub_objects_open(mem, fed_sqlite_store_port(w->sqlite), &w->objects, &diag), FED_OK);
+    assert_int_equal(
+        hub_objects_open(mem, fed_sqlite_store_port(w->sqlite), &w->objects, &diag), FED_OK);
     assert_int_equal(hub_kinds_new(mem, &w->kinds), FED_OK);
     if (hub_api_builtin_kinds(mem, w->kinds, &diag))
         fail_msg("%s", diag.text);
@@ -190,8 +195,13 @@ void world_open(struct world *w)
     snprintf(w->dir, sizeof w->dir, "/tmp/hub-api-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     w->now_ms = 1000;
-    w->loop = (struct fed_loop){.ctx = w, .now_ms = now_ms, .unix_us = unix_us, .timer_new = timer_new,
-        .timer_set = timer_set, .timer_stop = timer_stop, .timer_free = timer_free};
+    w->loop = (struct fed_loop){.ctx = w,
+        .now_ms = now_ms,
+        .unix_us = unix_us,
+        .timer_new = timer_new,
+        .timer_set = timer_set,
+        .timer_stop = timer_stop,
+        .timer_free = timer_free};
     w->crypto = (struct fed_crypto){.ctx = w, .random = next_random};
     snprintf(w->peer.common_name, sizeof w->peer.common_name, "admin");
     snprintf(w->peer.organizations[0], sizeof w->peer.organizations[0], "system:masters");
@@ -221,8 +231,8 @@ void world_restart(struct world *w)
 }
 
 /* ---- requests ---- */
-static void send(struct world *w, struct fed_http_exchange *x, const char *method, const char *target,
-    const char *type, struct fed_span body)
+static void send(struct world *w, struct fed_http_exchange *x, const char *method,
+    const char *target, const char *type, struct fed_span body)
 {
     struct fed_span all = fed_span_text(target);
     size_t mark = fed_span_find(all, '?');
@@ -233,14 +243,19 @@ static void send(struct world *w, struct fed_http_exchange *x, const char *metho
     };
 
     *x = (struct fed_http_exchange){.request = {.method = fed_span_text(method),
-        .path = fed_span_sub(all, 0, mark), .query = fed_span_sub(all, mark + 1, all.len), .headers = headers,
-        .n_headers = 3, .body = body, .peer = w->peer.common_name[0] ? &w->peer : NULL}};
+                                        .path = fed_span_sub(all, 0, mark),
+                                        .query = fed_span_sub(all, mark + 1, all.len),
+                                        .headers = headers,
+                                        .n_headers = 3,
+                                        .body = body,
+                                        .peer = w->peer.common_name[0] ? &w->peer : NULL}};
     fed_buf_init(&x->body, fed_alloc_system(), 64u << 20);
     hub_api_handle(w->api, x, &x->request);
     assert_int_not_equal(x->status, 0);
 }
 
-unsigned world_call(struct world *w, const char *method, const char *target, const char *type, const char *body)
+unsigned world_call(
+    struct world *w, const char *method, const char *target, const char *type, const char *body)
 {
     static char text[65536];
     size_t len = body ? strlen(body) : 0;
@@ -305,8 +320,8 @@ static void put_one(char *out, size_t size, struct fed_json *event)
     struct fed_span type = fed_json_string(fed_json_get(event, "type"));
     struct fed_span name = fed_json_string(fed_json_find(event, "object.metadata.name"));
 
-    snprintf(out + used, size - used, "%s" FED_SPAN_FMT "%s" FED_SPAN_FMT, used ? "," : "", FED_SPAN_ARG(type),
-        name.len ? " " : "", FED_SPAN_ARG(name));
+    snprintf(out + used, size - used, "%s" FED_SPAN_FMT "%s" FED_SPAN_FMT, used ? "," : "",
+        FED_SPAN_ARG(type), name.len ? " " : "", FED_SPAN_ARG(name));
 }
 
 const char *world_events(struct fed_http_exchange *x)

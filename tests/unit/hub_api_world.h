@@ -1,5 +1,5 @@
-/* hub_api_world.h - the API over a store in a temporary folder, a clock that the test moves, and an HTTP server that is
- * the test itself: requests go straight to the handler, answers are kept. */
+/* hub_api_world.h - the API over a store in a temporary folder, a clock that the test moves, and an
+ * HTTP server that is the test itself: requests go straight to the handler, answers are kept. */
 #ifndef FEDLET_TESTS_UNIT_HUB_API_WORLD_H
 #define FEDLET_TESTS_UNIT_HUB_API_WORLD_H
 
@@ -51,8 +51,10 @@ void world_restart(struct world *w);
 /* Moves the clock and runs the timers that are due on the way. */
 void world_pass(struct world *w, uint64_t ms);
 /* Sends one request; ' in body stands for ". Returns the status; the answer is in w->last. */
-unsigned world_call(struct world *w, const char *method, const char *target, const char *type, const char *body);
-/* The answer's text at a dotted path (numbers as text), "" when absent. Valid until the next call. */
+unsigned world_call(
+    struct world *w, const char *method, const char *target, const char *type, const char *body);
+/* The answer's text at a dotted path (numbers as text), "" when absent. Valid until the next call.
+ */
 const char *world_at(struct world *w, const char *dotted);
 bool world_says(const struct fed_http_exchange *x, const char *part);
 /* A watch, which stays open until world_unwatch. */

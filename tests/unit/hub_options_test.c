@@ -52,7 +52,8 @@ static void test_file(void **state)
 
         hub_options_default(&options);
         assert_int_equal(
-            hub_options_file(fed_alloc_system(), fed_span_text(cases[i].text), &options, &diag), cases[i].err);
+            hub_options_file(fed_alloc_system(), fed_span_text(cases[i].text), &options, &diag),
+            cases[i].err);
         assert_non_null(strstr(diag.text, cases[i].says));
         if (!cases[i].err)
             assert_int_equal(options.n_advertise, 2);

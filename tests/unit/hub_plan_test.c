@@ -39,7 +39,8 @@ static const char *where(struct hub_world *w)
     text[0] = '\0';
     for (size_t i = 0; i < 3; i++) {
         if (strstr(hub_world_works(w, clusters[i]), "ConfigMap/ns/x"))
-            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " " : "", clusters[i]);
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " " : "",
+                clusters[i]);
     }
     return text;
 }
@@ -49,7 +50,8 @@ static void put_map(struct hub_world *w, const char *spec)
     char json[2048];
 
     snprintf(json, sizeof json,
-        "{'metadata':{'name':'x','namespace':'ns','generation':1,'finalizers':['kubefed.io/sync-controller']},'spec':%s}",
+        "{'metadata':{'name':'x','namespace':'ns','generation':1,'finalizers':['kubefed.io/"
+        "sync-controller']},'spec':%s}",
         spec);
     hub_world_put(w, W_CONFIGMAPS, "ns", "x", json);
 }
@@ -65,10 +67,17 @@ static void test_placement_table(void **state)
         {"{'clusterSelector':{}}", "c1 c2 c3"},
         {"{'clusterSelector':{'matchLabels':{}}}", "c1 c2 c3"},
         {"{'clusterSelector':{'matchLabels':{'zone':'a'}}}", "c1"},
-        {"{'clusterSelector':{'matchLabels':{'zone':'a'},'matchExpressions':[{'key':'tier','operator':'Exists'}]}}", "c1"},
-        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'In','values':['a','b']}]}}", "c1 c2"},
-        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'NotIn','values':['a']}]}}", "c2 c3"},
-        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'DoesNotExist'}]}}", "c3"},
+        {"{'clusterSelector':{'matchLabels':{'zone':'a'},'matchExpressions':[{'key':'tier','"
+         "operator':'Exists'}]}}",
+            "c1"},
+        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'In','values':['a','b']}"
+         "]}}",
+            "c1 c2"},
+        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'NotIn','values':['a']}]"
+         "}}",
+            "c2 c3"},
+        {"{'clusterSelector':{'matchExpressions':[{'key':'zone','operator':'DoesNotExist'}]}}",
+            "c3"},
         {"{'clusters':[]}", ""},
         {"{'clusters':[],'clusterSelector':{}}", ""},
         {"{'clusters':null,'clusterSelector':{}}", "c1 c2 c3"},
@@ -78,10 +87,12 @@ static void test_placement_table(void **state)
     char spec[512];
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        snprintf(spec, sizeof spec, "{'template':{'data':{'k':'v'}},'placement':%s}", rows[i].placement);
+        snprintf(
+            spec, sizeof spec, "{'template':{'data':{'k':'v'}},'placement':%s}", rows[i].placement);
         put_map(*state, spec);
         if (strcmp(where(*state), rows[i].clusters) != 0)
-            fail_msg("placement %s: in \"%s\", expected \"%s\"", rows[i].placement, where(*state), rows[i].clusters);
+            fail_msg("placement %s: in \"%s\", expected \"%s\"", rows[i].placement, where(*state),
+                rows[i].clusters);
     }
 }
 
@@ -89,9 +100,11 @@ static void test_bad_selector_keeps_what_is_there(void **state)
 {
     put_map(*state, "{'placement':{'clusters':[{'name':'c1'}]}}");
     assert_string_equal(where(*state), "c1");
-    put_map(*state, "{'placement':{'clusterSelector':{'matchExpressions':[{'key':'a','operator':'Is'}]}}}");
+    put_map(*state,
+        "{'placement':{'clusterSelector':{'matchExpressions':[{'key':'a','operator':'Is'}]}}}");
     assert_string_equal(where(*state), "c1");
-    assert_non_null(strstr(hub_world_composed(*state, W_CONFIGMAPS, "ns", "x"), "ComputePlacementFailed"));
+    assert_non_null(
+        strstr(hub_world_composed(*state, W_CONFIGMAPS, "ns", "x"), "ComputePlacementFailed"));
 }
 
 static void test_namespace_intersection(void **state)
@@ -100,15 +113,18 @@ static void test_namespace_intersection(void **state)
 
     put_map(w, "{'placement':{'clusterSelector':{}}}");
     hub_world_put(w, W_NAMESPACES, "ns", "ns",
-        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusters':[{'name':'c1'},{'name':'c3'}]}}}");
+        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusters':[{'name':'c1'},"
+        "{'name':'c3'}]}}}");
     assert_string_equal(where(w), "c1 c3");
     assert_string_equal(hub_world_works(w, "c2"), "");
     hub_world_remove(w, W_NAMESPACES, "ns", "ns");
     assert_string_equal(where(w), "");
-    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "NamespaceNotFederated"));
+    assert_non_null(
+        strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "NamespaceNotFederated"));
     /* A FederatedNamespace under another name does not count. */
     hub_world_put(w, W_NAMESPACES, "ns", "other",
-        "{'metadata':{'name':'other','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+        "{'metadata':{'name':'other','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}"
+        "}");
     assert_string_equal(where(w), "");
 }
 
@@ -123,19 +139,23 @@ static void test_label_federates_a_namespace(void **state)
 {
     struct hub_world *w = *state;
 
-    hub_world_put(w, "namespaces", "", "shop", "{'metadata':{'name':'shop','labels':{'federated':'true'}}}");
-    hub_world_put(w, W_CONFIGMAPS, "shop", "m", "{'metadata':{'name':'m','namespace':'shop'},'spec':{'template':{}}}");
+    hub_world_put(
+        w, "namespaces", "", "shop", "{'metadata':{'name':'shop','labels':{'federated':'true'}}}");
+    hub_world_put(w, W_CONFIGMAPS, "shop", "m",
+        "{'metadata':{'name':'m','namespace':'shop'},'spec':{'template':{}}}");
     assert_string_equal(hub_world_works(w, "c3"), "ConfigMap/shop/m,Namespace//ns,Namespace//shop");
     /* A FederatedNamespace takes over. */
     hub_world_put(w, W_NAMESPACES, "shop", "shop",
-        "{'metadata':{'name':'shop','namespace':'shop'},'spec':{'placement':{'clusters':[{'name':'c1'}]}}}");
+        "{'metadata':{'name':'shop','namespace':'shop'},'spec':{'placement':{'clusters':[{'name':'"
+        "c1'}]}}}");
     assert_string_equal(hub_world_works(w, "c3"), "Namespace//ns");
     assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/shop/m,Namespace//ns,Namespace//shop");
     hub_world_remove(w, W_NAMESPACES, "shop", "shop");
     hub_world_put(w, "namespaces", "", "shop", "{'metadata':{'name':'shop'}}");
     assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
     /* The system's own namespaces are never propagated. */
-    hub_world_put(w, "namespaces", "", "kube-system", "{'metadata':{'name':'kube-system','labels':{'federated':'true'}}}");
+    hub_world_put(w, "namespaces", "", "kube-system",
+        "{'metadata':{'name':'kube-system','labels':{'federated':'true'}}}");
     assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
 }
 
@@ -147,8 +167,9 @@ static void put_shop(struct hub_world *w, const char *labels)
     hub_world_put(w, "namespaces", "", "shop", json);
 }
 
-static const char shop_federated[] = "{'metadata':{'name':'shop','namespace':'shop','finalizers':"
-                                     "['kubefed.io/sync-controller']%s},'spec':{'placement':{'clusterSelector':{}}}}";
+static const char shop_federated[] =
+    "{'metadata':{'name':'shop','namespace':'shop','finalizers':"
+    "['kubefed.io/sync-controller']%s},'spec':{'placement':{'clusterSelector':{}}}}";
 
 static void put_shop_federated(struct hub_world *w, const char *more)
 {
@@ -158,7 +179,8 @@ static void put_shop_federated(struct hub_world *w, const char *more)
     hub_world_put(w, W_NAMESPACES, "shop", "shop", json);
 }
 
-/* Label and FederatedNamespace stand for one object: as long as either asks for it, nobody may remove it. */
+/* Label and FederatedNamespace stand for one object: as long as either asks for it, nobody may
+ * remove it. */
 static void test_label_keeps_what_the_federated_namespace_leaves(void **state)
 {
     static const char gone[] = ",'deletionTimestamp':'2026-01-01T00:00:00Z'";
@@ -204,8 +226,10 @@ static void test_federated_namespace_that_cannot_be_sent_takes_nothing(void **st
 
     put_shop(w, "{'federated':'true'}");
     hub_world_put(w, W_NAMESPACES, "shop", "shop",
-        "{'metadata':{'name':'shop','namespace':'shop'},'spec':{'placement':{'clusterSelector':{}},'overrides':[{"
-        "'clusterName':'c1','clusterOverrides':[{'op':'remove','path':'/metadata/labels/none'}]}]}}");
+        "{'metadata':{'name':'shop','namespace':'shop'},'spec':{'placement':{'clusterSelector':{}},"
+        "'overrides':[{"
+        "'clusterName':'c1','clusterOverrides':[{'op':'remove','path':'/metadata/labels/"
+        "none'}]}]}}");
     assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
     hub_world_remove(w, W_NAMESPACES, "shop", "shop");
     assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,Namespace//shop");
@@ -218,7 +242,8 @@ static void test_another_api_group_is_another_object(void **state)
     struct hub_world *w = *state;
 
     put_map(w, "{'template':{'data':{'k':'v'}},'placement':{'clusters':[{'name':'c1'}]}}");
-    put_map(w, "{'template':{'apiVersion':'other.io/v1','data':{'k':'v'}},'placement':{'clusters':[{'name':'c1'}]}}");
+    put_map(w, "{'template':{'apiVersion':'other.io/"
+               "v1','data':{'k':'v'}},'placement':{'clusters':[{'name':'c1'}]}}");
     assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns,ConfigMap/ns/x");
     put_map(w, "{'placement':{'clusters':[]}}");
     assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
@@ -228,9 +253,9 @@ static void test_overrides(void **state)
 {
     struct hub_world *w = *state;
 
-    put_map(w,
-        "{'template':{'data':{'k':'v'}},'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2',"
-        "'clusterOverrides':[{'path':'/data/k','value':'w'}]}]}");
+    put_map(w, "{'template':{'data':{'k':'v'}},'placement':{'clusterSelector':{}},'overrides':[{'"
+               "clusterName':'c2',"
+               "'clusterOverrides':[{'path':'/data/k','value':'w'}]}]}");
     assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/x,Namespace//ns");
     assert_string_equal(hub_world_works(w, "c2"), "ConfigMap/ns/x+,Namespace//ns");
 }
@@ -242,9 +267,9 @@ static void test_override_that_does_not_fit_keeps_the_last_version(void **state)
 
     put_map(w, "{'template':{'data':{'k':'v'}},'placement':{'clusterSelector':{}}}");
     before = hub_world_revision(w, "c2");
-    put_map(w,
-        "{'template':{'data':{'k':'v2'}},'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2',"
-        "'clusterOverrides':[{'op':'remove','path':'/nothing/here'}]}]}");
+    put_map(w, "{'template':{'data':{'k':'v2'}},'placement':{'clusterSelector':{}},'overrides':[{'"
+               "clusterName':'c2',"
+               "'clusterOverrides':[{'op':'remove','path':'/nothing/here'}]}]}");
     assert_int_equal(hub_world_revision(w, "c2"), before);
     assert_true(hub_world_revision(w, "c1") > before);
     assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"),
@@ -255,13 +280,13 @@ static void test_invalid_override_refuses_all(void **state)
 {
     struct hub_world *w = *state;
 
-    put_map(w,
-        "{'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2','clusterOverrides':[{'path':'/kind',"
-        "'value':'w'}]}]}");
+    put_map(w, "{'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2','"
+               "clusterOverrides':[{'path':'/kind',"
+               "'value':'w'}]}]}");
     assert_string_equal(where(w), "");
-    put_map(w,
-        "{'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2','clusterOverrides':[]},{'clusterName':"
-        "'c2','clusterOverrides':[]}]}");
+    put_map(w, "{'placement':{'clusterSelector':{}},'overrides':[{'clusterName':'c2','"
+               "clusterOverrides':[]},{'clusterName':"
+               "'c2','clusterOverrides':[]}]}");
     assert_string_equal(where(w), "");
 }
 
@@ -312,7 +337,8 @@ static void confirm(struct hub_world *w, const char *cluster)
 }
 
 static const char deleting[] =
-    "{'metadata':{'name':'x','namespace':'ns','generation':2,'deletionTimestamp':'2026-01-01T00:00:00Z','finalizers':"
+    "{'metadata':{'name':'x','namespace':'ns','generation':2,'deletionTimestamp':'2026-01-01T00:00:"
+    "00Z','finalizers':"
     "['kubefed.io/sync-controller']%s},'spec':{'placement':{'clusterSelector':{}}}}";
 
 static void put_deleting(struct hub_world *w, const char *extra)
@@ -358,8 +384,9 @@ static void test_deletion_goes_on_after_a_restart(void **state)
     assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
 }
 
-static enum fed_err refuse_commit(void *ctx, const struct fed_store_compare *compares, size_t n_compares,
-    const struct fed_store_op *ops, size_t n_ops, uint64_t *revision, struct fed_diag *diag)
+static enum fed_err refuse_commit(void *ctx, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag)
 {
     (void)ctx;
     (void)compares;
@@ -382,7 +409,8 @@ static void test_deletion_ends_when_the_store_is_back(void **state)
     confirm(w, "c1");
     store->commit = well.commit;
     assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
-    for (int i = 0; i < 300 && strcmp(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)") != 0; i++) {
+    for (int i = 0;
+         i < 300 && strcmp(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)") != 0; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         hub_world_settle(w);
     }
@@ -402,7 +430,8 @@ static void fill_cluster(struct hub_world *w)
         for (unsigned i = 0; i < BATCH; i++) {
             snprintf(names[i], sizeof names[i], "m%05u", n + i);
             snprintf(texts[i], sizeof texts[i],
-                "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\"},\"spec\":{\"placement\":{\"clusters\":"
+                "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\"},\"spec\":{\"placement\":{"
+                "\"clusters\":"
                 "[{\"name\":\"c1\"}]}}}",
                 names[i]);
             writes[i] = (struct hub_object_write){.ref = {.resource = fed_span_text(W_CONFIGMAPS),
@@ -411,7 +440,8 @@ static void fill_cluster(struct hub_world *w)
                 .bytes = fed_span_text(texts[i]),
                 .expected = HUB_ANY_REVISION};
         }
-        assert_int_equal(hub_objects_commit(w->objects, writes, BATCH, NULL, 0, NULL, &diag), FED_OK);
+        assert_int_equal(
+            hub_objects_commit(w->objects, writes, BATCH, NULL, 0, NULL, &diag), FED_OK);
         hub_world_settle(w);
     }
 }
@@ -426,7 +456,8 @@ static void test_full_cluster_holds_up_nobody(void **state)
     assert_int_equal(manifest->n_works, FED_WORKS_MAX);
     put_map(w, "{'placement':{'clusters':[{'name':'c1'},{'name':'c2'}]}}");
     assert_string_equal(hub_world_works(w, "c2"), "ConfigMap/ns/x,Namespace//ns");
-    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "20000 works, which is the most"));
+    assert_non_null(
+        strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "20000 works, which is the most"));
 }
 
 static void test_unregistered_cluster_is_not_waited_for(void **state)
@@ -476,10 +507,12 @@ static void test_earlier_manifests_are_remembered(void **state)
     for (int i = 0; i < 6; i++) {
         char spec[128];
 
-        snprintf(spec, sizeof spec, "{'template':{'data':{'k':'%d'}},'placement':{'clusterSelector':{}}}", i + 3);
+        snprintf(spec, sizeof spec,
+            "{'template':{'data':{'k':'%d'}},'placement':{'clusterSelector':{}}}", i + 3);
         put_map(w, spec);
     }
-    assert_int_equal(hub_plan_manifest_at(w->plan, fed_span_text("c1"), before, &old), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        hub_plan_manifest_at(w->plan, fed_span_text("c1"), before, &old), FED_ERR_NOT_FOUND);
 }
 
 int main(void)
@@ -490,19 +523,23 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_namespace_intersection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cluster_scoped_needs_no_namespace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_label_federates_a_namespace, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_label_keeps_what_the_federated_namespace_leaves, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_label_keeps_what_the_federated_namespace_leaves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_label_keeps_it_across_a_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_federated_namespace_that_cannot_be_sent_takes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_federated_namespace_that_cannot_be_sent_takes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_api_group_is_another_object, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overrides, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_override_that_does_not_fit_keeps_the_last_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_override_that_does_not_fit_keeps_the_last_version, setup, teardown),
         cmocka_unit_test_setup_teardown(test_invalid_override_refuses_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unchanged_objects_move_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_labels_replan_only_that_cluster, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revisions_survive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deletion_waits_for_every_cluster, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deletion_goes_on_after_a_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unregistered_cluster_is_not_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_unregistered_cluster_is_not_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deletion_ends_when_the_store_is_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_cluster_holds_up_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphaning_releases_before_it_removes, setup, teardown),

@@ -18,7 +18,8 @@ static int setup(void **state)
     hub_world_put(&w, W_NAMESPACES, "ns", "ns",
         "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
     hub_world_put(&w, W_CONFIGMAPS, "ns", "x",
-        "{'metadata':{'name':'x','namespace':'ns','generation':1,'finalizers':['kubefed.io/sync-controller']},'spec':"
+        "{'metadata':{'name':'x','namespace':'ns','generation':1,'finalizers':['kubefed.io/"
+        "sync-controller']},'spec':"
         "{'placement':{'clusterSelector':{}}}}");
     *state = &w;
     return 0;
@@ -33,8 +34,8 @@ static int teardown(void **state)
 static const struct fed_span facts = {
     (const uint8_t *)"{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\"}", 46};
 
-static enum fed_err report(struct hub_world *w, bool full, uint64_t seq, size_t index, enum fed_work_state work_state,
-    const char *reason, const char *message)
+static enum fed_err report(struct hub_world *w, bool full, uint64_t seq, size_t index,
+    enum fed_work_state work_state, const char *reason, const char *message)
 {
     struct fed_report_entry entry = {.index = index,
         .state = work_state,
@@ -71,7 +72,8 @@ static void test_states_become_words(void **state)
     assert_int_equal(report(w, true, 7, 1, FED_WORK_APPLIED, "", ""), FED_OK);
     assert_status(w, "\"status\":\"Pending\"");
     assert_status(w, "\"reason\":\"CheckClusters\"");
-    assert_int_equal(report(w, false, 8, 0, FED_WORK_FAILED, "CreationFailed", "admission said no"), FED_OK);
+    assert_int_equal(
+        report(w, false, 8, 0, FED_WORK_FAILED, "CreationFailed", "admission said no"), FED_OK);
     assert_status(w, "\"status\":\"CreationFailed\",\"message\":\"admission said no\"");
     assert_int_equal(report(w, false, 9, 0, FED_WORK_APPLIED, "", ""), FED_OK);
     assert_status(w, "\"clusters\":[{\"name\":\"c1\",\"health\":\"Healthy\"}]");
@@ -97,8 +99,10 @@ static void test_bad_reports_change_nothing(void **state)
     struct fed_report r = {.full = true, .epoch = 1, .revision = 1, .seq = 1};
     struct fed_diag diag = {""};
 
-    assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_ERR_CONFLICT);
-    assert_int_equal(hub_status_report(w->status, fed_span_text("c9"), &r, &diag), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_ERR_CONFLICT);
+    assert_int_equal(
+        hub_status_report(w->status, fed_span_text("c9"), &r, &diag), FED_ERR_NOT_FOUND);
     assert_int_equal(report(w, true, 1, 99, FED_WORK_APPLIED, "", ""), FED_ERR_INVALID);
     assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 0);
 }
@@ -111,10 +115,12 @@ static void test_a_change_is_pending_until_reported(void **state)
     assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
     assert_status(w, "\"status\":\"True\"");
     hub_world_put(w, W_CONFIGMAPS, "ns", "x",
-        "{'metadata':{'name':'x','namespace':'ns','generation':2},'spec':{'template':{'data':{'a':'b'}},'placement':"
+        "{'metadata':{'name':'x','namespace':'ns','generation':2},'spec':{'template':{'data':{'a':'"
+        "b'}},'placement':"
         "{'clusterSelector':{}}}}");
     assert_status(w, "\"status\":\"Pending\"");
-    /* A report on the new revision that says nothing of this work leaves it pending: its content is another one. */
+    /* A report on the new revision that says nothing of this work leaves it pending: its content is
+     * another one. */
     assert_int_equal(report(w, false, 2, 1, FED_WORK_APPLIED, "", ""), FED_OK);
     assert_status(w, "\"status\":\"Pending\"");
     assert_int_equal(report(w, false, 3, 0, FED_WORK_APPLIED, "", ""), FED_OK);
@@ -127,7 +133,8 @@ static void test_reports_survive_a_restart(void **state)
     struct hub_world *w = *state;
 
     hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
-    assert_int_equal(report(w, true, 4, 0, FED_WORK_FAILED, "UpdateFailed", "spec.x: immutable"), FED_OK);
+    assert_int_equal(
+        report(w, true, 4, 0, FED_WORK_FAILED, "UpdateFailed", "spec.x: immutable"), FED_OK);
     hub_world_restart(w);
     assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 4);
     assert_status(w, "\"message\":\"spec.x: immutable\"");
@@ -139,27 +146,32 @@ static void test_cluster_conditions(void **state)
 {
     struct hub_world *w = *state;
     static const char down[] = "{\"healthz\":\"unreachable: connection refused\"}";
-    struct fed_report r = {.epoch = hub_plan_epoch(w->plan), .revision = hub_world_revision(w, "c1"), .seq = 2};
+    struct fed_report r = {
+        .epoch = hub_plan_epoch(w->plan), .revision = hub_world_revision(w, "c1"), .seq = 2};
     struct fed_diag diag = {""};
 
     hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
     assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
     assert_non_null(strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"),
         "\"type\":\"Ready\",\"status\":\"True\""));
-    assert_non_null(strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "\"kubernetesVersion\":\"v1.34.4\""));
+    assert_non_null(strstr(
+        hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "\"kubernetesVersion\":\"v1.34.4\""));
     r.facts = fed_span_text(down);
     assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
     assert_non_null(strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"),
         "\"type\":\"Offline\",\"status\":\"True\""));
-    assert_non_null(strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "connection refused"));
+    assert_non_null(
+        strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "connection refused"));
     assert_status(w, "ClusterNotReady");
 }
 
 static void test_a_full_report_in_parts(void **state)
 {
     struct hub_world *w = *state;
-    struct fed_report_entry entries[2] = {{.index = 0, .state = FED_WORK_APPLIED}, {.index = 1, .state = FED_WORK_APPLIED}};
-    struct fed_report r = {.full = true, .more = true, .epoch = hub_plan_epoch(w->plan), .seq = 5, .facts = facts};
+    struct fed_report_entry entries[2] = {
+        {.index = 0, .state = FED_WORK_APPLIED}, {.index = 1, .state = FED_WORK_APPLIED}};
+    struct fed_report r = {
+        .full = true, .more = true, .epoch = hub_plan_epoch(w->plan), .seq = 5, .facts = facts};
     struct fed_diag diag = {""};
 
     hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
@@ -167,7 +179,8 @@ static void test_a_full_report_in_parts(void **state)
     r.entries = &entries[0];
     r.n_entries = 1;
     assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
-    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 0); /* does not count yet */
+    assert_int_equal(
+        hub_status_report_seq(w->status, fed_span_text("c1")), 0); /* does not count yet */
     r.more = false;
     r.seq = 6;
     r.facts = fed_span_text("");
@@ -182,13 +195,15 @@ static void test_a_list_that_is_cut_confirms_nothing(void **state)
     static const struct fed_report_removed other = {
         .id = {(const uint8_t *)"v1/ConfigMap/ns/other", 21}, .state = FED_WORK_REMOVING};
     struct hub_world *w = *state;
-    struct fed_report r = {.epoch = hub_plan_epoch(w->plan), .seq = 2, .removed = &other, .n_removed = 1};
+    struct fed_report r = {
+        .epoch = hub_plan_epoch(w->plan), .seq = 2, .removed = &other, .n_removed = 1};
     struct fed_diag diag = {""};
 
     hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
     assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
     hub_world_put(w, W_CONFIGMAPS, "ns", "x",
-        "{'metadata':{'name':'x','namespace':'ns','deletionTimestamp':'2026-01-01T00:00:00Z','finalizers':"
+        "{'metadata':{'name':'x','namespace':'ns','deletionTimestamp':'2026-01-01T00:00:00Z','"
+        "finalizers':"
         "['kubefed.io/sync-controller']},'spec':{'placement':{'clusterSelector':{}}}}");
     r.revision = hub_world_revision(w, "c1");
     r.removed_cut = true;

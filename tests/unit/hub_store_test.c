@@ -1,4 +1,5 @@
-/* hub_store_test.c - objects over the store: expectations, order of delivery, changes made while delivering, resuming. */
+/* hub_store_test.c - objects over the store: expectations, order of delivery, changes made while
+ * delivering, resuming. */
 #include "hub/store/objects.h"
 
 #include <setjmp.h>
@@ -24,8 +25,8 @@ static const struct hub_object_ref ref_a = {
 static const struct hub_object_ref ref_b = {
     {(const uint8_t *)"things", 6}, {(const uint8_t *)"ns", 2}, {(const uint8_t *)"b", 1}};
 
-static enum fed_err write_object(struct fixture *f, const struct hub_object_ref *ref, const char *text,
-    uint64_t expected, uint64_t *revision)
+static enum fed_err write_object(struct fixture *f, const struct hub_object_ref *ref,
+    const char *text, uint64_t expected, uint64_t *revision)
 {
     struct hub_object_write write = {
         .ref = *ref, .bytes = fed_span_text(text), .expected = expected, .remove = text == NULL};
@@ -38,8 +39,8 @@ static void heard(void *ctx, const struct hub_change *change)
     struct fixture *f = ctx;
     size_t used = strlen(f->heard);
 
-    snprintf(f->heard + used, sizeof f->heard - used, "%s%c " FED_SPAN_FMT, used ? "," : "", "AMDT"[change->type],
-        FED_SPAN_ARG(change->ref.name));
+    snprintf(f->heard + used, sizeof f->heard - used, "%s%c " FED_SPAN_FMT, used ? "," : "",
+        "AMDT"[change->type], FED_SPAN_ARG(change->ref.name));
     if (f->answer) {
         f->answer = false;
         assert_int_equal(write_object(f, &ref_b, "{}", HUB_ANY_REVISION, NULL), FED_OK);
@@ -48,14 +49,17 @@ static void heard(void *ctx, const struct hub_change *change)
 
 static void open_objects(struct fixture *f)
 {
-    struct fed_sqlite_options options = {.history = true, .application_id = 1, .new_epoch = 1, .cache_kib = 256};
+    struct fed_sqlite_options options = {
+        .history = true, .application_id = 1, .new_epoch = 1, .cache_kib = 256};
     struct fed_diag diag = {""};
     char path[96];
 
     snprintf(path, sizeof path, "%s/db", f->dir);
-    assert_int_equal(fed_sqlite_store_open(fed_alloc_system(), path, &options, &f->sqlite, &diag), FED_OK);
     assert_int_equal(
-        hub_objects_open(fed_alloc_system(), fed_sqlite_store_port(f->sqlite), &f->objects, &diag), FED_OK);
+        fed_sqlite_store_open(fed_alloc_system(), path, &options, &f->sqlite, &diag), FED_OK);
+    assert_int_equal(
+        hub_objects_open(fed_alloc_system(), fed_sqlite_store_port(f->sqlite), &f->objects, &diag),
+        FED_OK);
 }
 
 static void close_objects(struct fixture *f)
@@ -119,7 +123,8 @@ static void test_all_or_nothing(void **state)
     struct fed_buf bytes;
 
     fed_buf_init(&bytes, fed_alloc_system(), 100);
-    assert_int_equal(hub_objects_commit(f->objects, writes, 2, NULL, 0, NULL, NULL), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        hub_objects_commit(f->objects, writes, 2, NULL, 0, NULL, NULL), FED_ERR_NOT_FOUND);
     assert_int_equal(hub_objects_get(f->objects, &ref_a, &bytes, NULL), FED_ERR_NOT_FOUND);
     writes[1].expected = 0;
     assert_int_equal(hub_objects_commit(f->objects, writes, 2, NULL, 0, NULL, NULL), FED_OK);
@@ -132,7 +137,9 @@ static void test_changes_from_inside_come_after(void **state)
     struct fixture *f = *state;
     struct hub_subscription *other;
 
-    assert_int_equal(hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription), FED_OK);
+    assert_int_equal(
+        hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
+        FED_OK);
     assert_int_equal(hub_objects_subscribe(f->objects, FED_SPAN_LIT(""), heard, f, &other), FED_OK);
     f->answer = true;
     assert_int_equal(write_object(f, &ref_a, "{}", 0, NULL), FED_OK);
@@ -154,14 +161,16 @@ static void test_since(void **state)
     assert_int_equal(write_object(f, &ref_a, "{\"x\":1}", 0, &first), FED_OK);
     assert_int_equal(write_object(f, &ref_a, "{\"x\":2}", first, NULL), FED_OK);
     assert_int_equal(write_object(f, &ref_a, NULL, HUB_ANY_REVISION, NULL), FED_OK);
-    assert_int_equal(hub_objects_since(f->objects, FED_SPAN_LIT("things"), first, heard, f), FED_OK);
+    assert_int_equal(
+        hub_objects_since(f->objects, FED_SPAN_LIT("things"), first, heard, f), FED_OK);
     assert_string_equal(f->heard, "M a,D a");
     f->heard[0] = 0;
     assert_int_equal(hub_objects_since(f->objects, FED_SPAN_LIT("other"), first, heard, f), FED_OK);
     assert_string_equal(f->heard, "");
     close_objects(f); /* the ring is empty now: the store's own history answers */
     open_objects(f);
-    assert_int_equal(hub_objects_since(f->objects, FED_SPAN_LIT("things"), first, heard, f), FED_OK);
+    assert_int_equal(
+        hub_objects_since(f->objects, FED_SPAN_LIT("things"), first, heard, f), FED_OK);
     assert_string_equal(f->heard, "M a,D a");
 }
 
@@ -185,10 +194,13 @@ static void test_list(void **state)
     assert_int_equal(write_object(f, &ref_a, "{}", 0, NULL), FED_OK);
     assert_int_equal(write_object(f, &ref, "{}", 0, NULL), FED_OK);
     assert_int_equal(write_object(f, &root, "{}", 0, NULL), FED_OK);
-    assert_int_equal(hub_objects_list(f->objects, ref.resource, FED_SPAN_LIT(""), NULL, list_each, f), FED_OK);
+    assert_int_equal(
+        hub_objects_list(f->objects, ref.resource, FED_SPAN_LIT(""), NULL, list_each, f), FED_OK);
     assert_string_equal(f->heard, "m/z ns/a ns/b ");
     f->heard[0] = 0;
-    assert_int_equal(hub_objects_list(f->objects, ref.resource, FED_SPAN_LIT("ns"), &ref_a, list_each, f), FED_OK);
+    assert_int_equal(
+        hub_objects_list(f->objects, ref.resource, FED_SPAN_LIT("ns"), &ref_a, list_each, f),
+        FED_OK);
     assert_string_equal(f->heard, "ns/b ");
     ref.name = fed_span_of("a\0b", 3);
     assert_int_equal(write_object(f, &ref, "{}", 0, NULL), FED_ERR_INVALID);

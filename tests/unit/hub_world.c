@@ -29,7 +29,8 @@ static void on_object_changed(void *ctx, const struct hub_object_ref *ref, uint6
 
 static void open_all(struct hub_world *w)
 {
-    struct fed_sqlite_options options = {.history = true, .application_id = 1, .new_epoch = 0xabcd, .cache_kib = 256};
+    struct fed_sqlite_options options = {
+        .history = true, .application_id = 1, .new_epoch = 0xabcd, .cache_kib = 256};
     struct fed_diag diag = {""};
     char path[96];
 
@@ -39,10 +40,12 @@ static void open_all(struct hub_world *w)
     if (fed_sqlite_store_open(fed_alloc_system(), path, &options, &w->sqlite, &diag))
         fail_msg("%s", diag.text);
     assert_int_equal(
-        hub_objects_open(fed_alloc_system(), fed_sqlite_store_port(w->sqlite), &w->objects, &diag), FED_OK);
+        hub_objects_open(fed_alloc_system(), fed_sqlite_store_port(w->sqlite), &w->objects, &diag),
+        FED_OK);
     if (hub_plan_open(fed_alloc_system(), w->loop, NULL, w->objects, NULL, &w->plan, &diag))
         fail_msg("%s", diag.text);
-    if (hub_status_open(fed_alloc_system(), w->loop, NULL, w->objects, w->plan, 120, &w->status, &diag))
+    if (hub_status_open(
+            fed_alloc_system(), w->loop, NULL, w->objects, w->plan, 120, &w->status, &diag))
         fail_msg("%s", diag.text);
     hub_plan_on_change(w->plan, on_changed, on_object_changed, w);
 }
@@ -107,9 +110,11 @@ static struct hub_object_ref ref_of(const char *resource, const char *ns, const 
         .resource = fed_span_text(resource), .ns = fed_span_text(ns), .name = fed_span_text(name)};
 }
 
-void hub_world_put(struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json)
+void hub_world_put(
+    struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json)
 {
-    struct hub_object_write write = {.ref = ref_of(resource, ns, name), .expected = HUB_ANY_REVISION};
+    struct hub_object_write write = {
+        .ref = ref_of(resource, ns, name), .expected = HUB_ANY_REVISION};
     struct fed_diag diag = {""};
     char text[8192];
     size_t len = strlen(json);
@@ -125,7 +130,8 @@ void hub_world_put(struct hub_world *w, const char *resource, const char *ns, co
 
 void hub_world_remove(struct hub_world *w, const char *resource, const char *ns, const char *name)
 {
-    struct hub_object_write write = {.ref = ref_of(resource, ns, name), .expected = HUB_ANY_REVISION, .remove = true};
+    struct hub_object_write write = {
+        .ref = ref_of(resource, ns, name), .expected = HUB_ANY_REVISION, .remove = true};
     struct fed_diag diag = {""};
 
     if (hub_objects_commit(w->objects, &write, 1, NULL, 0, NULL, &diag))
@@ -141,16 +147,18 @@ void hub_world_cluster(struct hub_world *w, const char *name, const char *labels
     hub_world_put(w, W_CLUSTERS, W_SYSTEM, name, json);
 }
 
-static void put_type(struct hub_world *w, const char *group, const char *version, const char *kind, const char *plural,
-    const char *scope, const char *federated_scope)
+static void put_type(struct hub_world *w, const char *group, const char *version, const char *kind,
+    const char *plural, const char *scope, const char *federated_scope)
 {
     char json[1024];
     char name[128];
 
     snprintf(name, sizeof name, "%s%s%s", plural, group[0] ? "." : "", group);
     snprintf(json, sizeof json,
-        "{'metadata':{'name':'%s'},'spec':{'propagation':'Enabled','targetType':{'group':'%s','version':'%s','kind':"
-        "'%s','pluralName':'%s','scope':'%s'},'federatedType':{'group':'types.kubefed.io','version':'v1beta1','kind':"
+        "{'metadata':{'name':'%s'},'spec':{'propagation':'Enabled','targetType':{'group':'%s','"
+        "version':'%s','kind':"
+        "'%s','pluralName':'%s','scope':'%s'},'federatedType':{'group':'types.kubefed.io','version'"
+        ":'v1beta1','kind':"
         "'Federated%s','pluralName':'federated%s','scope':'%s'}}}",
         name, group, version, kind, plural, scope, kind, plural, federated_scope);
     hub_world_put(w, W_TYPES, W_SYSTEM, name, json);
@@ -161,7 +169,8 @@ void hub_world_types(struct hub_world *w)
     put_type(w, "", "v1", "Namespace", "namespaces", "Cluster", "Namespaced");
     put_type(w, "", "v1", "ConfigMap", "configmaps", "Namespaced", "Namespaced");
     put_type(w, "apps", "v1", "Deployment", "deployments", "Namespaced", "Namespaced");
-    put_type(w, "rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "Cluster", "Cluster");
+    put_type(
+        w, "rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "Cluster", "Cluster");
 }
 
 const char *hub_world_works(struct hub_world *w, const char *cluster)
@@ -176,8 +185,9 @@ const char *hub_world_works(struct hub_world *w, const char *cluster)
     for (size_t i = 0; i < manifest->n_works; i++) {
         const struct fed_work *work = &manifest->works[i];
 
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "%s%s",
-            len ? "," : "", FED_SPAN_ARG(work->kind), FED_SPAN_ARG(work->ns), FED_SPAN_ARG(work->name),
+        len += (size_t)snprintf(text + len, sizeof text - len,
+            "%s" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "%s%s", len ? "," : "",
+            FED_SPAN_ARG(work->kind), FED_SPAN_ARG(work->ns), FED_SPAN_ARG(work->name),
             work->overrides.len ? "+" : "", work->options & FED_WORK_ORPHAN ? "!" : "");
         assert_true(len < sizeof text);
     }
@@ -192,7 +202,8 @@ uint64_t hub_world_revision(struct hub_world *w, const char *cluster)
     return manifest->revision;
 }
 
-const char *hub_world_composed(struct hub_world *w, const char *resource, const char *ns, const char *name)
+const char *hub_world_composed(
+    struct hub_world *w, const char *resource, const char *ns, const char *name)
 {
     static char text[8192];
     struct hub_object_ref ref = ref_of(resource, ns, name);
@@ -213,7 +224,9 @@ const char *hub_world_composed(struct hub_world *w, const char *resource, const 
     assert_int_equal(fed_json_parse(doc, fed_buf_span(&bytes), &object, NULL), FED_OK);
     assert_int_equal(hooks.compose(hooks.ctx, &ref, doc, object, &revision), FED_OK);
     fed_buf_clear(&bytes);
-    assert_int_equal(fed_json_put(&bytes, fed_json_get(object, "status") ? fed_json_get(object, "status") : object), FED_OK);
+    assert_int_equal(fed_json_put(&bytes,
+                         fed_json_get(object, "status") ? fed_json_get(object, "status") : object),
+        FED_OK);
     snprintf(text, sizeof text, "%s", fed_buf_cstr(&bytes));
     fed_buf_fini(&bytes);
     fed_json_doc_free(doc);

@@ -1,4 +1,5 @@
-/* hub_world.h - a store, objects, a plan and a status in a temporary folder, for tests of what stands on them. */
+/* hub_world.h - a store, objects, a plan and a status in a temporary folder, for tests of what
+ * stands on them. */
 #ifndef FEDLET_TESTS_UNIT_HUB_WORLD_H
 #define FEDLET_TESTS_UNIT_HUB_WORLD_H
 
@@ -21,15 +22,18 @@ void hub_world_close(struct hub_world *w);
 void hub_world_restart(struct hub_world *w); /* all but the store's file is made anew */
 void hub_world_settle(struct hub_world *w);  /* runs what is deferred */
 /* Writes (JSON with single quotes for double ones) or removes, then settles. */
-void hub_world_put(struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json);
+void hub_world_put(
+    struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json);
 void hub_world_remove(struct hub_world *w, const char *resource, const char *ns, const char *name);
 void hub_world_cluster(struct hub_world *w, const char *name, const char *labels);
 void hub_world_types(struct hub_world *w); /* Namespace, ConfigMap, Deployment, ClusterRole */
-/* "NAME[ov]" of the cluster's works of a kind, sorted, comma-separated: "ConfigMap/ns/a,Namespace//ns". */
+/* "NAME[ov]" of the cluster's works of a kind, sorted, comma-separated:
+ * "ConfigMap/ns/a,Namespace//ns". */
 const char *hub_world_works(struct hub_world *w, const char *cluster);
 uint64_t hub_world_revision(struct hub_world *w, const char *cluster);
 /* The object with its composed status, compact JSON. */
-const char *hub_world_composed(struct hub_world *w, const char *resource, const char *ns, const char *name);
+const char *hub_world_composed(
+    struct hub_world *w, const char *resource, const char *ns, const char *name);
 
 #define W_CONFIGMAPS "federatedconfigmaps.types.kubefed.io"
 #define W_DEPLOYMENTS "federateddeployments.types.kubefed.io"

@@ -15,7 +15,8 @@ static bool collect(void *ctx, size_t index, struct fed_span json)
 {
     char *text = ctx;
 
-    snprintf(text + strlen(text), 4096 - strlen(text), "%s" FED_SPAN_FMT, index ? "|" : "", FED_SPAN_ARG(json));
+    snprintf(text + strlen(text), 4096 - strlen(text), "%s" FED_SPAN_FMT, index ? "|" : "",
+        FED_SPAN_ARG(json));
     return true;
 }
 
@@ -45,7 +46,8 @@ static void test_values(void **state)
         {"a: |\n  x\n  \"y\"\n", "{\"a\":\"x\\u000a\\\"y\\\"\\u000a\"}"},
         {"1: a\ntrue: b", "{\"1\":\"a\",\"true\":\"b\"}"},
         {"---\na: 1\n---\n---\nb: 2\n", "{\"a\":1}|{\"b\":2}"},
-        {"x: &x {a: 1, b: 2}\ny: {<<: *x, b: 3}", "{\"x\":{\"a\":1,\"b\":2},\"y\":{\"a\":1,\"b\":3}}"},
+        {"x: &x {a: 1, b: 2}\ny: {<<: *x, b: 3}",
+            "{\"x\":{\"a\":1,\"b\":2},\"y\":{\"a\":1,\"b\":3}}"},
         {"{\"a\": [1, {\"b\": null}]}", "{\"a\":[1,{\"b\":null}]}"},
         {"", ""},
     };
@@ -67,13 +69,15 @@ static void test_refusals(void **state)
     memset(deep + 200, ']', 200);
     deep[400] = '\0';
     assert_non_null(strstr(convert(deep), "nested too deep"));
-    assert_non_null(strstr(convert("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c "
-                                   "[*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e "
-                                   "[*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]"),
-        "too many values"));
+    assert_non_null(
+        strstr(convert("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c "
+                       "[*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e "
+                       "[*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]"),
+            "too many values"));
 }
 
-static enum fed_err load(const char *text, const char *context, struct fed_kube_config *out, struct fed_diag *diag)
+static enum fed_err load(
+    const char *text, const char *context, struct fed_kube_config *out, struct fed_diag *diag)
 {
     char path[] = "/tmp/kubeconfig-XXXXXX";
     int fd = mkstemp(path);
@@ -87,10 +91,13 @@ static enum fed_err load(const char *text, const char *context, struct fed_kube_
     return err;
 }
 
-#define CONFIG(user)                                                                                                   \
-    "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: k\n  cluster:\n    server: "                  \
-    "https://[::1]:6443/x/\n    certificate-authority-data: Q0E=\ncontexts:\n- name: a\n  context: {cluster: k, user: u, " \
-    "namespace: apps}\n- name: b\n  context: {cluster: gone, user: u}\nusers:\n- name: u\n  user: " user "\n"
+#define CONFIG(user)                                                                               \
+    "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: k\n  cluster:\n    "     \
+    "server: "                                                                                     \
+    "https://[::1]:6443/x/\n    certificate-authority-data: Q0E=\ncontexts:\n- name: a\n  "        \
+    "context: {cluster: k, user: u, "                                                              \
+    "namespace: apps}\n- name: b\n  context: {cluster: gone, user: u}\nusers:\n- name: u\n  "      \
+    "user: " user "\n"
 
 static void test_kubeconfig(void **state)
 {
@@ -114,19 +121,22 @@ static void test_kubeconfig_refusals(void **state)
     struct fed_diag diag = {""};
 
     (void)state;
-    assert_int_equal(load(CONFIG("{exec: {command: aws}}"), NULL, &config, &diag), FED_ERR_UNSUPPORTED);
+    assert_int_equal(
+        load(CONFIG("{exec: {command: aws}}"), NULL, &config, &diag), FED_ERR_UNSUPPORTED);
     assert_non_null(strstr(diag.text, "credential plugin"));
     assert_int_equal(load(CONFIG("{token: t}"), "b", &config, &diag), FED_ERR_NOT_FOUND);
     assert_int_equal(load(CONFIG("{token: t}"), "c", &config, &diag), FED_ERR_NOT_FOUND);
     assert_int_equal(load("just text", NULL, &config, &diag), FED_ERR_INVALID);
     assert_int_equal(
-        fed_kube_config_load(fed_alloc_system(), "/nonexistent/x", NULL, &config, &diag), FED_ERR_NOT_FOUND);
+        fed_kube_config_load(fed_alloc_system(), "/nonexistent/x", NULL, &config, &diag),
+        FED_ERR_NOT_FOUND);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_kubeconfig), cmocka_unit_test(test_kubeconfig_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_kubeconfig),
+        cmocka_unit_test(test_kubeconfig_refusals)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

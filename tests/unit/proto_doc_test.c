@@ -5,10 +5,10 @@
 
 static void test_refused(void **state)
 {
-    static const char *const wrong[] = {"", " ", "{} x", "{}{}", "01", "-", "1.", "1e", ".5", "+1", "[1,]",
-        "{\"a\":1,}", "{a:1}", "{\"a\":1,\"a\":2}", "{\"x\":[{\"b\":1,\"c\":2,\"b\":3}]}", "\"\\u0000\"",
-        "\"\\ud800\"", "\"\\udc00\"", "\"\\x\"", "\"a\nb\"", "\"\xff\"", "\xef\xbb\xbf{}", "tru", "True", "[",
-        "{\"a\"", "\"abc", "[1 2]", "{\"a\" 1}", "nul"};
+    static const char *const wrong[] = {"", " ", "{} x", "{}{}", "01", "-", "1.", "1e", ".5", "+1",
+        "[1,]", "{\"a\":1,}", "{a:1}", "{\"a\":1,\"a\":2}", "{\"x\":[{\"b\":1,\"c\":2,\"b\":3}]}",
+        "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\x\"", "\"a\nb\"", "\"\xff\"",
+        "\xef\xbb\xbf{}", "tru", "True", "[", "{\"a\"", "\"abc", "[1 2]", "{\"a\" 1}", "nul"};
     struct fed_doc *doc;
     struct fed_diag diag;
 
@@ -19,7 +19,8 @@ static void test_refused(void **state)
             fail_msg("%s was taken", wrong[i]);
         assert_true(diag.text[0] != '\0');
     }
-    assert_int_equal(fed_doc_parse(TEXT("[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]"), &doc, &diag), FED_ERR_LIMIT);
+    assert_int_equal(
+        fed_doc_parse(TEXT("[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]"), &doc, &diag), FED_ERR_LIMIT);
     assert_int_equal(fed_doc_parse(TEXT("[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]"), &doc, &diag), FED_OK);
     fed_doc_free(doc);
     assert_int_equal(fed_doc_parse(fed_span_of("\"a\0\"", 4), &doc, &diag), FED_ERR_INVALID);
@@ -82,16 +83,17 @@ static void test_writing(void **state)
         "{\"n\":1000000000000000,\"l\":[\"a\\\"\\\\\\n\\u0001\"],\"b\":false,\"e\":{}}");
     fed_buf_clear(&out);
     assert_int_equal(fed_doc_put_pretty(&out, doc), FED_OK);
-    assert_string_equal(fed_buf_cstr(&out), "{\n  \"n\": 1000000000000000,\n  \"l\": [\n    "
-                                            "\"a\\\"\\\\\\n\\u0001\"\n  ],\n  \"b\": false,\n  \"e\": {}\n}");
+    assert_string_equal(fed_buf_cstr(&out),
+        "{\n  \"n\": 1000000000000000,\n  \"l\": [\n    "
+        "\"a\\\"\\\\\\n\\u0001\"\n  ],\n  \"b\": false,\n  \"e\": {}\n}");
     fed_doc_free(doc);
     fed_buf_fini(&out);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused), cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_writing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_reading), cmocka_unit_test(test_writing)};
 
     return cmocka_run_group_tests_name("proto_doc", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Frames by property: 10,000 random pairs of manifests, each encoded and decoded; damaged frames are refused. */
+/* Frames by property: 10,000 random pairs of manifests, each encoded and decoded; damaged frames
+ * are refused. */
 #include "proto/bundle/frame.h"
 
 #include <stdlib.h>
@@ -44,7 +45,8 @@ static void world_init(struct world *w, struct fed_arena *arena)
         uint32_t filler = pick(4) == 0 ? pick(20000) : pick(300);
 
         fed_buf_init(&buf, &arena->alloc, 1u << 20);
-        fed_buf_printf(&buf, "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"n\":%zu,\"x\":\"", i);
+        fed_buf_printf(
+            &buf, "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"n\":%zu,\"x\":\"", i);
         for (uint32_t k = 0; k < filler; k++)
             fed_buf_put_u8(&buf, (uint8_t)('a' + (i % 3 ? pick(26) : k % 26)));
         fed_buf_put_text(&buf, "\"}");
@@ -227,8 +229,8 @@ static void one_round(struct world *w, bool full)
     target.n_works = random_next(old_works, base.n_works, new_works, w);
     fed_buf_init(&buf, fed_alloc_system(), FED_FRAME_MAX);
     fed_arena_init(&arena, fed_alloc_system(), 16u << 20);
-    assert_int_equal(fed_frame_encode(fed_alloc_system(), full ? &empty : &base, &target, look_up, w,
-                         NULL, &buf),
+    assert_int_equal(fed_frame_encode(fed_alloc_system(), full ? &empty : &base, &target, look_up,
+                         w, NULL, &buf),
         FED_OK);
     if (fed_frame_decode(&arena, fed_buf_span(&buf), &base, look_up, w, &frame, &diag))
         fail_msg("%s", diag.text);

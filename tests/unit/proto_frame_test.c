@@ -47,15 +47,17 @@ static struct fed_work deployment(const char *name, struct fed_digest blob)
 static void put_deployment(struct fed_buf *out, const char *tag)
 {
     fed_buf_printf(out,
-        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"labels\":{\"app\":\"shop\"}},"
+        "{\"apiVersion\":\"apps/"
+        "v1\",\"kind\":\"Deployment\",\"metadata\":{\"labels\":{\"app\":\"shop\"}},"
         "\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"app\":\"shop\"}},\"template\":{"
         "\"metadata\":{\"labels\":{\"app\":\"shop\"}},\"spec\":{\"containers\":[{\"env\":[");
     for (unsigned i = 0; i < 56; i++)
-        fed_buf_printf(out, "%s{\"name\":\"SHOP_SETTING_%u\",\"value\":\"value-%08x\"}", i ? "," : "",
-            i, i * 2654435761u);
+        fed_buf_printf(out, "%s{\"name\":\"SHOP_SETTING_%u\",\"value\":\"value-%08x\"}",
+            i ? "," : "", i, i * 2654435761u);
     fed_buf_printf(out,
         "],\"image\":\"registry.example.com/shop/web:%s\",\"name\":\"web\",\"ports\":[{"
-        "\"containerPort\":8080}],\"resources\":{\"limits\":{\"cpu\":\"500m\",\"memory\":\"256Mi\"}}}]}}}}",
+        "\"containerPort\":8080}],\"resources\":{\"limits\":{\"cpu\":\"500m\",\"memory\":\"256Mi\"}"
+        "}}]}}}}",
         tag);
 }
 
@@ -85,10 +87,10 @@ static void test_image_tag_costs_few_bytes(void **state)
     }
     memcpy(changed, works, sizeof works);
     changed[57].blob = hold(&held, fed_buf_span(&new_text));
-    assert_int_equal(fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &held, NULL, &frame),
-        FED_OK);
-    print_message("image tag in a Deployment of %zu bytes: frame of %zu bytes\n", new_text.len,
-        frame.len);
+    assert_int_equal(
+        fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &held, NULL, &frame), FED_OK);
+    print_message(
+        "image tag in a Deployment of %zu bytes: frame of %zu bytes\n", new_text.len, frame.len);
     assert_true(new_text.len >= 3000);
     assert_true(frame.len <= 90);
     fed_buf_fini(&old_text);
@@ -127,8 +129,10 @@ static void test_refusals(void **state)
 {
     struct held held = {.n = 0};
     struct held nothing = {.n = 0};
-    struct fed_work old_work = deployment("web", hold(&held, TEXT("{\"a\":\"the old text, long enough\"}")));
-    struct fed_work new_work = deployment("web", hold(&held, TEXT("{\"a\":\"the new text, long enough\"}")));
+    struct fed_work old_work =
+        deployment("web", hold(&held, TEXT("{\"a\":\"the old text, long enough\"}")));
+    struct fed_work new_work =
+        deployment("web", hold(&held, TEXT("{\"a\":\"the new text, long enough\"}")));
     struct fed_manifest base = {.epoch = 1, .revision = 5, .works = &old_work, .n_works = 1};
     struct fed_manifest target = {.epoch = 1, .revision = 6, .works = &new_work, .n_works = 1};
     struct fed_work foreign_work = old_work;
@@ -141,26 +145,32 @@ static void test_refusals(void **state)
     (void)state;
     fed_buf_init(&frame, fed_alloc_system(), 1u << 20);
     fed_arena_init(&arena, fed_alloc_system(), 1u << 20);
-    assert_int_equal(fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &held, NULL, &frame),
-        FED_OK);
+    assert_int_equal(
+        fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &held, NULL, &frame), FED_OK);
     other.revision = 4;
-    assert_int_equal(fed_frame_decode(&arena, fed_buf_span(&frame), &other, look_up, &held, &got, &diag),
+    assert_int_equal(
+        fed_frame_decode(&arena, fed_buf_span(&frame), &other, look_up, &held, &got, &diag),
         FED_ERR_CONFLICT);
     other.revision = 5;
     other.epoch = 2;
-    assert_int_equal(fed_frame_decode(&arena, fed_buf_span(&frame), &other, look_up, &held, &got, &diag),
+    assert_int_equal(
+        fed_frame_decode(&arena, fed_buf_span(&frame), &other, look_up, &held, &got, &diag),
         FED_ERR_CONFLICT);
-    assert_int_equal(fed_frame_decode(&arena, fed_buf_span(&frame), &base, look_up, &nothing, &got, &diag),
+    assert_int_equal(
+        fed_frame_decode(&arena, fed_buf_span(&frame), &base, look_up, &nothing, &got, &diag),
         FED_ERR_NOT_FOUND);
     /* The same revision with other content: another cluster's bundle. */
     foreign_work.overrides = TEXT("[{\"path\":\"/spec/replicas\",\"value\":2}]");
     other = base;
     other.works = &foreign_work;
-    assert_int_equal(fed_frame_decode(&arena, fed_buf_span(&frame), &other, look_up, &held, &got, &diag),
+    assert_int_equal(
+        fed_frame_decode(&arena, fed_buf_span(&frame), &other, look_up, &held, &got, &diag),
         FED_ERR_DIGEST);
-    assert_int_equal(fed_frame_encode(fed_alloc_system(), &target, &base, look_up, &held, NULL, &frame),
+    assert_int_equal(
+        fed_frame_encode(fed_alloc_system(), &target, &base, look_up, &held, NULL, &frame),
         FED_ERR_INVALID);
-    assert_int_equal(fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &nothing, NULL, &frame),
+    assert_int_equal(
+        fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &nothing, NULL, &frame),
         FED_ERR_NOT_FOUND);
     fed_arena_fini(&arena);
     fed_buf_fini(&frame);
@@ -181,7 +191,8 @@ static void test_arena_limit_refuses(void **state)
     for (size_t i = 0; i < 100000; i++)
         fed_buf_put_u8(&text, 'a');
     work = deployment("web", hold(&held, fed_buf_span(&text)));
-    assert_int_equal(fed_frame_encode(fed_alloc_system(), &empty, &target, look_up, &held, NULL, &frame),
+    assert_int_equal(
+        fed_frame_encode(fed_alloc_system(), &empty, &target, look_up, &held, NULL, &frame),
         FED_OK);
     assert_true(frame.len < 400);
     for (size_t limit = 0; limit < 120000; limit += 7000) {
@@ -234,8 +245,10 @@ static void test_cache_is_shared_between_clusters(void **state)
     struct counted counted = {.gets = 0};
     struct fed_frame_cache cache = {.ctx = &counted, .get = cache_get, .put = cache_put};
     struct held held = {.n = 0};
-    struct fed_digest old_blob = hold(&held, TEXT("{\"image\":\"nginx:1.27\",\"x\":\"abcdefghijkl\"}"));
-    struct fed_digest new_blob = hold(&held, TEXT("{\"image\":\"nginx:1.28\",\"x\":\"abcdefghijkl\"}"));
+    struct fed_digest old_blob =
+        hold(&held, TEXT("{\"image\":\"nginx:1.27\",\"x\":\"abcdefghijkl\"}"));
+    struct fed_digest new_blob =
+        hold(&held, TEXT("{\"image\":\"nginx:1.28\",\"x\":\"abcdefghijkl\"}"));
     struct fed_digest foreign = hold(&held, TEXT("{\"foreign\":true}"));
     struct fed_buf frame;
 
@@ -244,7 +257,8 @@ static void test_cache_is_shared_between_clusters(void **state)
     for (size_t n = 1; n <= 2; n++) {
         struct fed_work old_works[2] = {deployment("a", foreign), deployment("web", old_blob)};
         struct fed_work new_works[2] = {deployment("a", foreign), deployment("web", new_blob)};
-        struct fed_manifest base = {.epoch = 1, .revision = n, .works = old_works + 2 - n, .n_works = n};
+        struct fed_manifest base = {
+            .epoch = 1, .revision = n, .works = old_works + 2 - n, .n_works = n};
         struct fed_manifest target = {
             .epoch = 1, .revision = 9, .works = new_works + 2 - n, .n_works = n};
         struct fed_arena arena;
@@ -253,9 +267,11 @@ static void test_cache_is_shared_between_clusters(void **state)
         fed_buf_clear(&frame);
         fed_arena_init(&arena, fed_alloc_system(), 1u << 20);
         assert_int_equal(
-            fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &held, &cache, &frame), FED_OK);
+            fed_frame_encode(fed_alloc_system(), &base, &target, look_up, &held, &cache, &frame),
+            FED_OK);
         assert_int_equal(
-            fed_frame_decode(&arena, fed_buf_span(&frame), &base, look_up, &held, &got, NULL), FED_OK);
+            fed_frame_decode(&arena, fed_buf_span(&frame), &base, look_up, &held, &got, NULL),
+            FED_OK);
         fed_arena_fini(&arena);
     }
     assert_int_equal(counted.gets, 2);
@@ -265,7 +281,8 @@ static void test_cache_is_shared_between_clusters(void **state)
 
 static void test_head(void **state)
 {
-    struct fed_frame_head head = {.epoch = 3, .base_revision = 7, .revision = 300, .digest = {1, 2, 3}};
+    struct fed_frame_head head = {
+        .epoch = 3, .base_revision = 7, .revision = 300, .digest = {1, 2, 3}};
     struct fed_frame_head got;
     struct fed_span from;
     struct fed_buf buf;
@@ -302,7 +319,8 @@ static void test_inflate_is_exact(void **state)
     assert_int_equal(
         fed_deflate(fed_alloc_system(), fed_dict_builtin(), fed_buf_span(&text), &small), FED_OK);
     assert_int_equal(
-        fed_inflate(fed_alloc_system(), fed_dict_builtin(), fed_buf_span(&small), text.len, &out), FED_OK);
+        fed_inflate(fed_alloc_system(), fed_dict_builtin(), fed_buf_span(&small), text.len, &out),
+        FED_OK);
     assert_true(fed_span_eq(fed_buf_span(&out), fed_buf_span(&text)));
     fed_buf_clear(&out);
     assert_int_equal(fed_inflate(fed_alloc_system(), fed_dict_builtin(), fed_buf_span(&small),
@@ -313,7 +331,8 @@ static void test_inflate_is_exact(void **state)
         FED_ERR_INVALID);
     /* More than these bytes can ever give: refused before any memory is taken. */
     assert_int_equal(
-        fed_inflate(fed_alloc_system(), fed_dict_builtin(), TEXT("abc"), 1u << 20, &out), FED_ERR_INVALID);
+        fed_inflate(fed_alloc_system(), fed_dict_builtin(), TEXT("abc"), 1u << 20, &out),
+        FED_ERR_INVALID);
     assert_int_equal(out.len, 0);
     fed_buf_fini(&small);
     fed_buf_fini(&text);
@@ -324,11 +343,16 @@ static void test_inflate_is_exact(void **state)
 static void test_dictionary_pays(void **state)
 {
     static const char text[] =
-        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"labels\":{\"app\":\"redis\"},"
-        "\"name\":\"redis\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{\"app\":\"redis\"}},"
-        "\"template\":{\"metadata\":{\"labels\":{\"app\":\"redis\"}},\"spec\":{\"containers\":[{\"image\":"
-        "\"redis:alpine\",\"livenessProbe\":{\"initialDelaySeconds\":15,\"periodSeconds\":20,\"tcpSocket\":"
-        "{\"port\":6379}},\"name\":\"redis\",\"ports\":[{\"containerPort\":6379}],\"resources\":{\"limits\":"
+        "{\"apiVersion\":\"apps/"
+        "v1\",\"kind\":\"Deployment\",\"metadata\":{\"labels\":{\"app\":\"redis\"},"
+        "\"name\":\"redis\"},\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{\"app\":"
+        "\"redis\"}},"
+        "\"template\":{\"metadata\":{\"labels\":{\"app\":\"redis\"}},\"spec\":{\"containers\":[{"
+        "\"image\":"
+        "\"redis:alpine\",\"livenessProbe\":{\"initialDelaySeconds\":15,\"periodSeconds\":20,"
+        "\"tcpSocket\":"
+        "{\"port\":6379}},\"name\":\"redis\",\"ports\":[{\"containerPort\":6379}],\"resources\":{"
+        "\"limits\":"
         "{\"memory\":\"128Mi\"}}}]}}}}";
     struct fed_buf plain;
     struct fed_buf primed;
@@ -338,9 +362,10 @@ static void test_dictionary_pays(void **state)
     fed_buf_init(&primed, fed_alloc_system(), 1u << 20);
     assert_int_equal(
         fed_deflate(fed_alloc_system(), fed_span_of(NULL, 0), TEXT(text), &plain), FED_OK);
-    assert_int_equal(fed_deflate(fed_alloc_system(), fed_dict_builtin(), TEXT(text), &primed), FED_OK);
-    print_message("%zu bytes: %zu without, %zu with the dictionary of %zu\n", sizeof text - 1, plain.len,
-        primed.len, fed_dict_builtin().len);
+    assert_int_equal(
+        fed_deflate(fed_alloc_system(), fed_dict_builtin(), TEXT(text), &primed), FED_OK);
+    print_message("%zu bytes: %zu without, %zu with the dictionary of %zu\n", sizeof text - 1,
+        plain.len, primed.len, fed_dict_builtin().len);
     assert_true(primed.len * 2 < plain.len);
     fed_buf_fini(&plain);
     fed_buf_fini(&primed);

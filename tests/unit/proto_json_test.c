@@ -51,7 +51,8 @@ static void test_canonical(void **state)
         {"-9223372036854775808", "-9223372036854775808"},
         {"123456789012345678901234567890", "123456789012345678901234567890"}, {"1e400", "1e400"},
         {"1.0", "1.0"}, {"0.1", "0.1"}, {"-5", "-5"}, {"\"a\\u0000b\"", "\"a\\u0000b\""},
-        {"\"\\u001f\\/\\n\\t\\\"\\\\\"", "\"\\u001f/\\n\\t\\\"\\\\\""}, {"\"\\u00e4<&>\"", "\"\xc3\xa4<&>\""},
+        {"\"\\u001f\\/\\n\\t\\\"\\\\\"", "\"\\u001f/\\n\\t\\\"\\\\\""},
+        {"\"\\u00e4<&>\"", "\"\xc3\xa4<&>\""},
         {"{\"aa\":1,\"a\":2,\"B\":3,\"\":4}", "{\"\":4,\"B\":3,\"a\":2,\"aa\":1}"}};
 
     (void)state;
@@ -64,8 +65,8 @@ static void test_canonical(void **state)
 static void test_refused(void **state)
 {
     static const char *const wrong[] = {"", "{", "[1,]", "{\"a\":1,}", "01", "NaN", "Infinity",
-        "[1] 2", "// x\n1", "'a'", "\"\xff\"", "\xef\xbb\xbf{}", "\"\\ud800\"", "{\"a\"}", "nul", "+1",
-        ".5", "1."};
+        "[1] 2", "// x\n1", "'a'", "\"\xff\"", "\xef\xbb\xbf{}", "\"\\ud800\"", "{\"a\"}", "nul",
+        "+1", ".5", "1."};
     struct fed_json *v;
     struct fed_diag diag;
     char deep[2 * (FED_JSON_DEPTH_MAX + 1) + 1];
@@ -77,14 +78,17 @@ static void test_refused(void **state)
     assert_non_null(strstr(diag.text, "line 2, column 7"));
     memset(deep, '[', FED_JSON_DEPTH_MAX + 1);
     memset(deep + FED_JSON_DEPTH_MAX + 1, ']', FED_JSON_DEPTH_MAX + 1);
-    assert_int_equal(fed_json_parse(doc, fed_span_of(deep, sizeof deep - 1), &v, &diag), FED_ERR_LIMIT);
-    assert_int_equal(fed_json_parse(doc, fed_span_of(deep + 1, sizeof deep - 3), &v, &diag), FED_OK);
+    assert_int_equal(
+        fed_json_parse(doc, fed_span_of(deep, sizeof deep - 1), &v, &diag), FED_ERR_LIMIT);
+    assert_int_equal(
+        fed_json_parse(doc, fed_span_of(deep + 1, sizeof deep - 3), &v, &diag), FED_OK);
 }
 
 static void test_reading(void **state)
 {
-    struct fed_json *v = parse("{\"i\":-3,\"u\":18446744073709551615,\"r\":2.0,\"h\":2.5,\"s\":\"x\","
-                               "\"t\":true,\"n\":null,\"o\":{\"p\":{\"q\":7}},\"l\":[1,2,3],\"d\":1,\"d\":2}");
+    struct fed_json *v =
+        parse("{\"i\":-3,\"u\":18446744073709551615,\"r\":2.0,\"h\":2.5,\"s\":\"x\","
+              "\"t\":true,\"n\":null,\"o\":{\"p\":{\"q\":7}},\"l\":[1,2,3],\"d\":1,\"d\":2}");
 
     (void)state;
     assert_int_equal(fed_json_int(fed_json_get(v, "i"), 9), -3);
@@ -131,7 +135,8 @@ static void test_writing(void **state)
     assert_int_equal(fed_json_set_int(doc, v, "a", 6), FED_OK);
     assert_int_equal(fed_json_count(v), 3);
     assert_canonical(v, "{\"a\":6,\"b\":2,\"c\":4}");
-    assert_canonical(fed_json_new_string(doc, fed_span_of("a\xff\xc3z", 4)), "\"a\xef\xbf\xbd\xef\xbf\xbdz\"");
+    assert_canonical(
+        fed_json_new_string(doc, fed_span_of("a\xff\xc3z", 4)), "\"a\xef\xbf\xbd\xef\xbf\xbdz\"");
 }
 
 /* Removing and replacing every subset while walking. */
@@ -140,8 +145,7 @@ static void test_iteration(void **state)
     (void)state;
     for (unsigned object = 0; object < 2; object++) {
         for (unsigned mask = 0; mask < 16; mask++) {
-            struct fed_json *v =
-                parse(object ? "{\"a\":0,\"b\":1,\"c\":2,\"d\":3}" : "[0,1,2,3]");
+            struct fed_json *v = parse(object ? "{\"a\":0,\"b\":1,\"c\":2,\"d\":3}" : "[0,1,2,3]");
             struct fed_json_iter it;
             unsigned seen = 0;
             size_t left = 0;
@@ -193,7 +197,8 @@ static void test_equality(void **state)
 
 static void test_clone(void **state)
 {
-    struct fed_json *v = parse("{\"a\":[1,[],{},{\"b\":\"x\\u0000y\",\"c\":1e999}],\"d\":2.5,\"e\":null}");
+    struct fed_json *v =
+        parse("{\"a\":[1,[],{},{\"b\":\"x\\u0000y\",\"c\":1e999}],\"d\":2.5,\"e\":null}");
     struct fed_json *copy = fed_json_clone(doc, v);
 
     (void)state;
@@ -205,7 +210,8 @@ static void test_clone(void **state)
 
 static void test_duplicates(void **state)
 {
-    static const char *const vectors[][2] = {{"{\"spec\":{\"a\":1,\"template\":1,\"template\":2}}", "spec.template"},
+    static const char *const vectors[][2] = {
+        {"{\"spec\":{\"a\":1,\"template\":1,\"template\":2}}", "spec.template"},
         {"{\"l\":[{},{\"x\":1,\"y\":2,\"x\":3}]}", "l[1].x"}, {"{\"a\":{\"b\":1},\"a\":{}}", "a"}};
     struct fed_buf path;
 
@@ -216,11 +222,13 @@ static void test_duplicates(void **state)
         assert_true(fed_json_duplicate_key(parse(vectors[i][0]), &path));
         assert_string_equal(fed_buf_cstr(&path), vectors[i][1]);
     }
-    assert_false(fed_json_duplicate_key(parse("{\"a\":{\"a\":[{\"a\":1},{\"a\":1}]},\"b\":[]}"), &path));
+    assert_false(
+        fed_json_duplicate_key(parse("{\"a\":{\"a\":[{\"a\":1},{\"a\":1}]},\"b\":[]}"), &path));
     fed_buf_fini(&path);
 }
 
-/* 200,000 members, in the worst order: nothing may be quadratic. The test runner's time-out is the judge. */
+/* 200,000 members, in the worst order: nothing may be quadratic. The test runner's time-out is the
+ * judge. */
 static void test_many_members(void **state)
 {
     struct fed_buf up;
@@ -263,7 +271,8 @@ static void test_pretty_and_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_canonical, setup, teardown),
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_canonical, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writing, setup, teardown),

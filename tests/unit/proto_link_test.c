@@ -5,7 +5,8 @@
 
 static void make_token(struct fed_token *token)
 {
-    *token = (struct fed_token){.id = "abc123", .expires_unix_s = 1795371813, .uses = 3, .n_addresses = 2};
+    *token = (struct fed_token){
+        .id = "abc123", .expires_unix_s = 1795371813, .uses = 3, .n_addresses = 2};
     memset(token->pin.bytes, 0x5a, sizeof token->pin.bytes);
     memset(token->secret, 0xa5, sizeof token->secret);
     snprintf(token->addresses[0], sizeof token->addresses[0], "coaps://hub.example.com:5684");
@@ -45,14 +46,15 @@ static void test_token(void **state)
 
 static void test_addresses(void **state)
 {
-    static const char *const wrong[] = {"", "coap://h:1", "coaps://h", "coaps://h:0", "coaps://h:65536",
-        "coaps://:1", "coaps://h:1x", "https://::1:7", "https://[::1]7", "https://[::1", "https://[x]:1",
-        "coaps://a b:1", "coaps://h:1/x", "https://u@h:1"};
+    static const char *const wrong[] = {"", "coap://h:1", "coaps://h", "coaps://h:0",
+        "coaps://h:65536", "coaps://:1", "coaps://h:1x", "https://::1:7", "https://[::1]7",
+        "https://[::1", "https://[x]:1", "coaps://a b:1", "coaps://h:1/x", "https://u@h:1"};
     struct fed_link_address a;
     struct fed_diag diag;
 
     (void)state;
-    assert_int_equal(fed_link_address_parse(TEXT("coaps://Hub.example.com:5684"), &a, &diag), FED_OK);
+    assert_int_equal(
+        fed_link_address_parse(TEXT("coaps://Hub.example.com:5684"), &a, &diag), FED_OK);
     assert_true(a.coap && a.port == 5684);
     assert_string_equal(a.host, "Hub.example.com");
     assert_int_equal(fed_link_address_parse(TEXT("https://[::1]:7444/"), &a, &diag), FED_OK);
@@ -66,7 +68,8 @@ static void test_addresses(void **state)
 
 static void test_hello_and_query(void **state)
 {
-    struct fed_link_hello hello = {.heartbeat_s = 60, .epoch = 9, .report_seq = 300, .unix_s = 1795371813};
+    struct fed_link_hello hello = {
+        .heartbeat_s = 60, .epoch = 9, .report_seq = 300, .unix_s = 1795371813};
     struct fed_link_hello got;
     struct fed_span from;
     struct fed_buf buf;
@@ -90,10 +93,13 @@ static void test_hello_and_query(void **state)
     assert_int_equal(fed_link_bundle_query_parse(fed_buf_span(&buf), &epoch, &revision), FED_OK);
     assert_true(epoch == UINT32_MAX && revision == UINT64_MAX);
     assert_int_equal(fed_link_bundle_query_parse(TEXT("r=1&e=2"), &epoch, &revision), FED_OK);
-    assert_int_equal(fed_link_bundle_query_parse(TEXT("e=4294967296&r=1"), &epoch, &revision), FED_ERR_LIMIT);
+    assert_int_equal(
+        fed_link_bundle_query_parse(TEXT("e=4294967296&r=1"), &epoch, &revision), FED_ERR_LIMIT);
     assert_int_equal(fed_link_bundle_query_parse(TEXT("e=1"), &epoch, &revision), FED_ERR_INVALID);
-    assert_int_equal(fed_link_bundle_query_parse(TEXT("e=1&r=1&e=2"), &epoch, &revision), FED_ERR_INVALID);
-    assert_int_equal(fed_link_bundle_query_parse(TEXT("e=1&r=-1"), &epoch, &revision), FED_ERR_INVALID);
+    assert_int_equal(
+        fed_link_bundle_query_parse(TEXT("e=1&r=1&e=2"), &epoch, &revision), FED_ERR_INVALID);
+    assert_int_equal(
+        fed_link_bundle_query_parse(TEXT("e=1&r=-1"), &epoch, &revision), FED_ERR_INVALID);
     fed_buf_fini(&buf);
 }
 
@@ -145,16 +151,17 @@ static void test_join_answer(void **state)
     assert_int_equal(fed_join_answer_parse(fed_buf_span(&buf), &got, &diag), FED_OK);
     assert_false(got.approved);
     assert_int_equal(got.retry_after_s, 30);
-    assert_int_not_equal(
-        fed_join_answer_parse(TEXT("{\"v\":1,\"state\":\"Denied\",\"cluster\":\"a\"}"), &got, &diag), FED_OK);
+    assert_int_not_equal(fed_join_answer_parse(
+                             TEXT("{\"v\":1,\"state\":\"Denied\",\"cluster\":\"a\"}"), &got, &diag),
+        FED_OK);
     fed_buf_fini(&buf);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_token), cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_hello_and_query), cmocka_unit_test(test_join_request),
-        cmocka_unit_test(test_join_answer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_token),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_hello_and_query),
+        cmocka_unit_test(test_join_request), cmocka_unit_test(test_join_answer)};
 
     return cmocka_run_group_tests_name("proto_link", tests, NULL, NULL);
 }

@@ -4,7 +4,8 @@
 #include "tests/unit/proto_tree_test.h"
 
 #define START "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"replicas\":3,\"l\":[1,2,3]}}"
-#define LABELS(labels) "{\"metadata\":{\"labels\":" labels "},\"spec\":{\"replicas\":3,\"l\":[1,2,3]}}"
+#define LABELS(labels)                                                                             \
+    "{\"metadata\":{\"labels\":" labels "},\"spec\":{\"replicas\":3,\"l\":[1,2,3]}}"
 #define SPEC(spec) "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":" spec "}"
 #define LIST(list) SPEC("{\"replicas\":3,\"l\":" list "}")
 
@@ -15,15 +16,18 @@ static void test_table(void **state)
         const char *result; /* NULL: refused */
     } rows[] = {
         {"[{\"path\":\"/spec/replicas\",\"value\":5}]", SPEC("{\"replicas\":5,\"l\":[1,2,3]}")},
-        {"[{\"op\":\"\",\"path\":\"/spec/replicas\",\"value\":5}]", SPEC("{\"replicas\":5,\"l\":[1,2,3]}")},
+        {"[{\"op\":\"\",\"path\":\"/spec/replicas\",\"value\":5}]",
+            SPEC("{\"replicas\":5,\"l\":[1,2,3]}")},
         {"[{\"op\":\"replace\",\"path\":\"/spec/paused\",\"value\":true}]",
             SPEC("{\"replicas\":3,\"l\":[1,2,3],\"paused\":true}")},
         {"[{\"op\":\"replace\",\"path\":\"/spec/x/y\",\"value\":1}]", NULL},
         {"[{\"op\":\"add\",\"path\":\"/metadata/annotations/foo\",\"value\":\"x\"}]", NULL},
         {"[{\"op\":\"add\",\"path\":\"/metadata/annotations\",\"value\":{\"foo\":\"bar\"}},"
          "{\"op\":\"remove\",\"path\":\"/metadata/annotations/foo\"}]",
-            "{\"metadata\":{\"annotations\":{},\"labels\":{\"a\":\"b\"}},\"spec\":{\"replicas\":3,\"l\":[1,2,3]}}"},
-        {"[{\"op\":\"add\",\"path\":\"/metadata/labels\",\"value\":{\"c\":\"d\"}}]", LABELS("{\"c\":\"d\"}")},
+            "{\"metadata\":{\"annotations\":{},\"labels\":{\"a\":\"b\"}},\"spec\":{\"replicas\":3,"
+            "\"l\":[1,2,3]}}"},
+        {"[{\"op\":\"add\",\"path\":\"/metadata/labels\",\"value\":{\"c\":\"d\"}}]",
+            LABELS("{\"c\":\"d\"}")},
         {"[{\"op\":\"remove\",\"path\":\"/spec/none\"}]", NULL},
         {"[{\"op\":\"remove\",\"path\":\"/none/none\"}]", NULL},
         {"[{\"op\":\"remove\",\"path\":\"/spec/replicas\",\"value\":7}]", SPEC("{\"l\":[1,2,3]}")},
@@ -43,11 +47,15 @@ static void test_table(void **state)
         {"[{\"op\":\"add\",\"path\":\"/spec/l/-1\",\"value\":9}]", LIST("[1,2,3,9]")},
         {"[{\"op\":\"add\",\"path\":\"/spec/l/-4\",\"value\":9}]", LIST("[9,1,2,3]")},
         {"[{\"op\":\"add\",\"path\":\"/spec/l/-5\",\"value\":9}]", NULL},
-        {"[{\"path\":\"/spec/replicas\",\"value\":null}]", SPEC("{\"replicas\":null,\"l\":[1,2,3]}")},
-        {"[{\"op\":\"add\",\"path\":\"/spec/replicas\"}]", SPEC("{\"replicas\":null,\"l\":[1,2,3]}")},
-        {"[{\"path\":\"/spec/replicas\",\"value\":false}]", SPEC("{\"replicas\":false,\"l\":[1,2,3]}")},
+        {"[{\"path\":\"/spec/replicas\",\"value\":null}]",
+            SPEC("{\"replicas\":null,\"l\":[1,2,3]}")},
+        {"[{\"op\":\"add\",\"path\":\"/spec/replicas\"}]",
+            SPEC("{\"replicas\":null,\"l\":[1,2,3]}")},
+        {"[{\"path\":\"/spec/replicas\",\"value\":false}]",
+            SPEC("{\"replicas\":false,\"l\":[1,2,3]}")},
         {"[{\"path\":\"/spec/replicas\",\"value\":0}]", SPEC("{\"replicas\":0,\"l\":[1,2,3]}")},
-        {"[{\"path\":\"/spec/replicas\",\"value\":\"\"}]", SPEC("{\"replicas\":\"\",\"l\":[1,2,3]}")},
+        {"[{\"path\":\"/spec/replicas\",\"value\":\"\"}]",
+            SPEC("{\"replicas\":\"\",\"l\":[1,2,3]}")},
         {"[{\"path\":\"/metadata/labels\",\"value\":{\"A\":null}}]", LABELS("{\"A\":null}")},
         {"[{\"op\":\"add\",\"path\":\"/metadata/labels/x~1y~0z\",\"value\":\"1\"}]",
             LABELS("{\"a\":\"b\",\"x/y~z\":\"1\"}")},
@@ -55,7 +63,8 @@ static void test_table(void **state)
             LABELS("{\"a\":\"b\",\"x~1\":\"1\"}")},
         {"[{\"op\":\"add\",\"path\":\"/metadata/labels/x/y\",\"value\":\"1\"}]", NULL},
         {"[{\"path\":\"spec/replicas\",\"value\":4}]",
-            "{\"replicas\":4,\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"replicas\":3,\"l\":[1,2,3]}}"},
+            "{\"replicas\":4,\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"replicas\":3,"
+            "\"l\":[1,2,3]}}"},
         {"[{\"path\":\"replicas\",\"value\":4}]", NULL},
         {"[{\"path\":\"\",\"value\":{\"x\":1}}]", "{\"x\":1}"},
         {"[{\"op\":\"remove\",\"path\":\"\"}]", NULL},
@@ -87,15 +96,16 @@ static void test_check(void **state)
         "[{\"path\":\"/a\",\"value\":1},{\"op\":\"remove\",\"path\":\"/a\"}]",
         "[{\"path\":\"/metadata/namespace\",\"value\":\"x\"}]",
         "[{\"path\":\"/metadata/name\",\"value\":\"x\"}]",
-        "[{\"path\":\"/metadata/generateName\",\"value\":\"x\"}]", "[{\"path\":\"/kind\",\"value\":\"x\"}]",
-        "[{\"op\":\"test\",\"path\":\"/a\",\"value\":1}]", "[{\"path\":\"/a\",\"value\":1,\"x\":2}]",
-        "[{\"op\":1,\"path\":\"/a\"}]"};
+        "[{\"path\":\"/metadata/generateName\",\"value\":\"x\"}]",
+        "[{\"path\":\"/kind\",\"value\":\"x\"}]", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":1}]",
+        "[{\"path\":\"/a\",\"value\":1,\"x\":2}]", "[{\"op\":1,\"path\":\"/a\"}]"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(wrong); i++)
         assert_change(check, "{}", wrong[i], FED_ERR_INVALID, NULL);
     assert_change(check, "{}",
-        "[{\"path\":\"/metadata\",\"value\":{}},{\"path\":\"/apiVersion\",\"value\":\"x\"}]", FED_OK, NULL);
+        "[{\"path\":\"/metadata\",\"value\":{}},{\"path\":\"/apiVersion\",\"value\":\"x\"}]",
+        FED_OK, NULL);
 }
 
 static void test_diag_names_the_place(void **state)
@@ -127,7 +137,8 @@ static void test_depth_is_limited(void **state)
     fed_buf_init(&path, fed_alloc_system(), 1u << 16);
     for (unsigned i = 0; i < 130; i++) {
         fed_buf_put_text(&path, "/a");
-        fed_buf_printf(&operations, "%c{\"path\":\"%s\",\"value\":{}}", i ? ',' : '[', fed_buf_cstr(&path));
+        fed_buf_printf(
+            &operations, "%c{\"path\":\"%s\",\"value\":{}}", i ? ',' : '[', fed_buf_cstr(&path));
     }
     fed_buf_put_u8(&operations, ']');
     assert_change(fed_override_apply, "{}", fed_buf_cstr(&operations), FED_ERR_LIMIT, NULL);

@@ -36,10 +36,12 @@ static void test_json_appendix(void **state)
             "{\"baz\":\"qux\",\"foo\":\"bar\"}"},
         {"{\"foo\":[\"bar\",\"baz\"]}", "[{\"op\":\"add\",\"path\":\"/foo/1\",\"value\":\"qux\"}]",
             "{\"foo\":[\"bar\",\"qux\",\"baz\"]}"},
-        {"{\"baz\":\"qux\",\"foo\":\"bar\"}", "[{\"op\":\"remove\",\"path\":\"/baz\"}]", "{\"foo\":\"bar\"}"},
+        {"{\"baz\":\"qux\",\"foo\":\"bar\"}", "[{\"op\":\"remove\",\"path\":\"/baz\"}]",
+            "{\"foo\":\"bar\"}"},
         {"{\"foo\":[\"bar\",\"qux\",\"baz\"]}", "[{\"op\":\"remove\",\"path\":\"/foo/1\"}]",
             "{\"foo\":[\"bar\",\"baz\"]}"},
-        {"{\"baz\":\"qux\",\"foo\":\"bar\"}", "[{\"op\":\"replace\",\"path\":\"/baz\",\"value\":\"boo\"}]",
+        {"{\"baz\":\"qux\",\"foo\":\"bar\"}",
+            "[{\"op\":\"replace\",\"path\":\"/baz\",\"value\":\"boo\"}]",
             "{\"baz\":\"boo\",\"foo\":\"bar\"}"},
         {"{\"foo\":{\"bar\":\"baz\",\"waldo\":\"fred\"},\"qux\":{\"corge\":\"grault\"}}",
             "[{\"op\":\"move\",\"from\":\"/foo/waldo\",\"path\":\"/qux/thud\"}]",
@@ -48,17 +50,22 @@ static void test_json_appendix(void **state)
             "[{\"op\":\"move\",\"from\":\"/foo/1\",\"path\":\"/foo/3\"}]",
             "{\"foo\":[\"all\",\"cows\",\"eat\",\"grass\"]}"},
         {"{\"baz\":\"qux\",\"foo\":[\"a\",2,\"c\"]}",
-            "[{\"op\":\"test\",\"path\":\"/baz\",\"value\":\"qux\"},{\"op\":\"test\",\"path\":\"/foo/1\",\"value\":2}]",
+            "[{\"op\":\"test\",\"path\":\"/baz\",\"value\":\"qux\"},{\"op\":\"test\",\"path\":\"/"
+            "foo/1\",\"value\":2}]",
             "{\"baz\":\"qux\",\"foo\":[\"a\",2,\"c\"]}"},
-        {"{\"foo\":\"bar\"}", "[{\"op\":\"add\",\"path\":\"/child\",\"value\":{\"grandchild\":{}}}]",
+        {"{\"foo\":\"bar\"}",
+            "[{\"op\":\"add\",\"path\":\"/child\",\"value\":{\"grandchild\":{}}}]",
             "{\"foo\":\"bar\",\"child\":{\"grandchild\":{}}}"},
         {"{\"foo\":\"bar\"}", "[{\"op\":\"add\",\"path\":\"/baz\",\"value\":\"qux\",\"xyz\":123}]",
             "{\"foo\":\"bar\",\"baz\":\"qux\"}"},
-        {"{\"/\":9,\"~1\":10}", "[{\"op\":\"test\",\"path\":\"/~01\",\"value\":10}]", "{\"/\":9,\"~1\":10}"},
-        {"{\"foo\":[\"bar\"]}", "[{\"op\":\"add\",\"path\":\"/foo/-\",\"value\":[\"abc\",\"def\"]}]",
+        {"{\"/\":9,\"~1\":10}", "[{\"op\":\"test\",\"path\":\"/~01\",\"value\":10}]",
+            "{\"/\":9,\"~1\":10}"},
+        {"{\"foo\":[\"bar\"]}",
+            "[{\"op\":\"add\",\"path\":\"/foo/-\",\"value\":[\"abc\",\"def\"]}]",
             "{\"foo\":[\"bar\",[\"abc\",\"def\"]]}"},
-        {"{\"a\":{\"b\":1}}", "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/c\"},"
-                              "{\"op\":\"replace\",\"path\":\"/c/b\",\"value\":2}]",
+        {"{\"a\":{\"b\":1}}",
+            "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/c\"},"
+            "{\"op\":\"replace\",\"path\":\"/c/b\",\"value\":2}]",
             "{\"a\":{\"b\":1},\"c\":{\"b\":2}}"},
         {"{\"a\":1}", "[{\"op\":\"add\",\"path\":\"\",\"value\":[1]}]", "[1]"},
         {"{\"a\":1}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a\"}]", "{\"a\":1}"}};
@@ -74,10 +81,13 @@ static void test_json_refused(void **state)
         const char *before;
         const char *patch;
         enum fed_err err;
-    } rows[] = {{"{\"baz\":\"qux\"}", "[{\"op\":\"test\",\"path\":\"/baz\",\"value\":\"bar\"}]", FED_ERR_CONFLICT},
-        {"{\"/\":9,\"~1\":10}", "[{\"op\":\"test\",\"path\":\"/~01\",\"value\":\"10\"}]", FED_ERR_CONFLICT},
+    } rows[] = {{"{\"baz\":\"qux\"}", "[{\"op\":\"test\",\"path\":\"/baz\",\"value\":\"bar\"}]",
+                    FED_ERR_CONFLICT},
+        {"{\"/\":9,\"~1\":10}", "[{\"op\":\"test\",\"path\":\"/~01\",\"value\":\"10\"}]",
+            FED_ERR_CONFLICT},
         {"{}", "[{\"op\":\"test\",\"path\":\"/x\",\"value\":null}]", FED_ERR_CONFLICT},
-        {"{\"foo\":\"bar\"}", "[{\"op\":\"add\",\"path\":\"/baz/bat\",\"value\":\"qux\"}]", FED_ERR_INVALID},
+        {"{\"foo\":\"bar\"}", "[{\"op\":\"add\",\"path\":\"/baz/bat\",\"value\":\"qux\"}]",
+            FED_ERR_INVALID},
         {"{}", "[{\"op\":\"replace\",\"path\":\"/x\",\"value\":1}]", FED_ERR_INVALID},
         {"{}", "[{\"op\":\"remove\",\"path\":\"/x\"}]", FED_ERR_INVALID},
         {"{}", "[{\"op\":\"remove\",\"path\":\"\"}]", FED_ERR_INVALID},
@@ -105,7 +115,8 @@ static void test_copies_are_bounded(void **state)
     (void)state;
     fed_buf_init(&patch, fed_alloc_system(), 1u << 20);
     for (unsigned i = 0; i < 60; i++)
-        fed_buf_printf(&patch, "%c{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/%s%u\"}", i ? ',' : '[', "k", i);
+        fed_buf_printf(&patch, "%c{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/%s%u\"}",
+            i ? ',' : '[', "k", i);
     fed_buf_put_u8(&patch, ']');
     assert_change(fed_patch_json, "{\"a\":{}}", fed_buf_cstr(&patch), FED_ERR_LIMIT, NULL);
     fed_buf_fini(&patch);

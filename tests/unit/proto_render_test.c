@@ -3,7 +3,8 @@
 
 #include "tests/unit/proto_tree_test.h"
 
-static void assert_rendered(uint32_t options, const char *blob, const char *overrides, const char *expected)
+static void assert_rendered(
+    uint32_t options, const char *blob, const char *overrides, const char *expected)
 {
     struct fed_work work = {.api_version = TEXT("apps/v1"),
         .kind = TEXT("Deployment"),
@@ -32,7 +33,9 @@ static void assert_rendered(uint32_t options, const char *blob, const char *over
     fed_buf_fini(&out);
 }
 
-#define META "\"metadata\":{\"labels\":{\"kubefed.io/managed\":\"true\"},\"name\":\"web\",\"namespace\":\"prod\"}"
+#define META                                                                                       \
+    "\"metadata\":{\"labels\":{\"kubefed.io/"                                                      \
+    "managed\":\"true\"},\"name\":\"web\",\"namespace\":\"prod\"}"
 #define HEAD "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\"," META
 
 static void test_order(void **state)
@@ -40,20 +43,24 @@ static void test_order(void **state)
     (void)state;
     assert_rendered(0, "{}", "", HEAD "}");
     assert_rendered(0,
-        "{\"apiVersion\":\"apps/v2\",\"kind\":\"Other\",\"metadata\":{\"annotations\":{\"a\":\"b\"},"
+        "{\"apiVersion\":\"apps/"
+        "v2\",\"kind\":\"Other\",\"metadata\":{\"annotations\":{\"a\":\"b\"},"
         "\"finalizers\":[\"x\"],\"name\":\"y\",\"namespace\":\"z\"},\"status\":{\"a\":1}}",
         "", "{\"apiVersion\":\"apps/v2\",\"kind\":\"Deployment\"," META "}");
     assert_rendered(0, "{}",
         "[{\"op\":\"add\",\"path\":\"/metadata/annotations\",\"value\":{\"a\":\"b\"}},"
-        "{\"op\":\"add\",\"path\":\"/metadata/labels\",\"value\":{\"kubefed.io/managed\":\"false\"}}]",
-        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{\"a\":\"b\"},\"labels\":"
+        "{\"op\":\"add\",\"path\":\"/metadata/labels\",\"value\":{\"kubefed.io/"
+        "managed\":\"false\"}}]",
+        "{\"apiVersion\":\"apps/"
+        "v1\",\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{\"a\":\"b\"},\"labels\":"
         "{\"kubefed.io/managed\":\"true\"},\"name\":\"web\",\"namespace\":\"prod\"}}");
 }
 
 static void test_retain_replicas(void **state)
 {
     (void)state;
-    assert_rendered(FED_WORK_RETAIN_REPLICAS, "{\"spec\":{\"replicas\":3}}", "", HEAD ",\"spec\":{}}");
+    assert_rendered(
+        FED_WORK_RETAIN_REPLICAS, "{\"spec\":{\"replicas\":3}}", "", HEAD ",\"spec\":{}}");
     assert_rendered(0, "{\"spec\":{\"replicas\":3}}", "", HEAD ",\"spec\":{\"replicas\":3}}");
     assert_rendered(FED_WORK_RETAIN_REPLICAS, "{\"spec\":{\"replicas\":3}}",
         "[{\"path\":\"/spec/replicas\",\"value\":5}]", HEAD ",\"spec\":{\"replicas\":5}}");

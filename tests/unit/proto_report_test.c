@@ -14,13 +14,24 @@ static const struct fed_report_entry entries[] = {
         .message = {(const uint8_t *)"no", 2}}};
 static const struct fed_report_removed removed[] = {
     {.id = {(const uint8_t *)"v1/ConfigMap/a/b", 16}, .state = FED_WORK_REMOVING}};
-static const struct fed_report_remote remote[] = {{.index = 3, .status = {(const uint8_t *)"{}", 2}}};
+static const struct fed_report_remote remote[] = {
+    {.index = 3, .status = {(const uint8_t *)"{}", 2}}};
 
 static void test_round_trip(void **state)
 {
-    struct fed_report report = {.full = true, .more = true, .epoch = 5, .revision = 77, .seq = 300,
-        .entries = entries, .n_entries = COUNT(entries), .removed = removed, .n_removed = 1, .removed_cut = true,
-        .remote = remote, .n_remote = 1, .facts = TEXT("{\"nodes\":1}")};
+    struct fed_report report = {.full = true,
+        .more = true,
+        .epoch = 5,
+        .revision = 77,
+        .seq = 300,
+        .entries = entries,
+        .n_entries = COUNT(entries),
+        .removed = removed,
+        .n_removed = 1,
+        .removed_cut = true,
+        .remote = remote,
+        .n_remote = 1,
+        .facts = TEXT("{\"nodes\":1}")};
     struct fed_report got;
     struct fed_arena arena;
     struct fed_diag diag;
@@ -33,8 +44,8 @@ static void test_round_trip(void **state)
     fed_arena_init(&arena, fed_alloc_system(), 1u << 20);
     fed_report_put(&buf, &report);
     for (size_t len = 0; len <= buf.len; len++)
-        assert_int_equal(
-            fed_report_decode(&arena, fed_span_of(buf.at, len), &got, &diag) == FED_OK, len == buf.len);
+        assert_int_equal(fed_report_decode(&arena, fed_span_of(buf.at, len), &got, &diag) == FED_OK,
+            len == buf.len);
     assert_true(got.full && got.more && got.epoch == 5 && got.revision == 77 && got.seq == 300);
     assert_int_equal(got.n_entries, COUNT(entries));
     assert_int_equal(got.entries[3].index, 19999);
@@ -53,7 +64,8 @@ static void test_round_trip(void **state)
 
 static void test_applied_is_small(void **state)
 {
-    struct fed_report report = {.epoch = 5, .revision = 77, .seq = 30, .entries = entries, .n_entries = 1};
+    struct fed_report report = {
+        .epoch = 5, .revision = 77, .seq = 30, .entries = entries, .n_entries = 1};
     struct fed_buf buf;
 
     (void)state;
@@ -92,12 +104,13 @@ static void test_refused(void **state)
         const char *bytes;
         size_t len;
         enum fed_err err;
-    } rows[] = {{"\x02\0\0\0\0\0\0\0\0", 9, FED_ERR_UNSUPPORTED}, {"\x01\x20\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},
+    } rows[] = {{"\x02\0\0\0\0\0\0\0\0", 9, FED_ERR_UNSUPPORTED},
+        {"\x01\x20\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},
         {"\x01\0\0\0\0\0\0\0\x02\x01\0\0\0", 13, FED_ERR_INVALID}, /* index 1 twice */
-        {"\x01\0\0\0\0\0\0\0\x01\0\x05", 11, FED_ERR_INVALID},      /* state 5 */
-        {"\x01\0\0\0\0\0\0\0\x01\0\x40", 11, FED_ERR_INVALID},      /* health 4 */
+        {"\x01\0\0\0\0\0\0\0\x01\0\x05", 11, FED_ERR_INVALID},     /* state 5 */
+        {"\x01\0\0\0\0\0\0\0\x01\0\x40", 11, FED_ERR_INVALID},     /* health 4 */
         {"\x01\0\0\0\0\0\0\0\x7f\0\0", 11, FED_ERR_TRUNCATED},
-        {"\x01\x40\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},       /* unknown flag */
+        {"\x01\x40\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},     /* unknown flag */
         {"\x01\x08\0\0\0\0\0\0\0\0", 10, FED_ERR_INVALID}}; /* removed announced, none there */
     struct fed_arena arena;
     struct fed_report got;
@@ -107,7 +120,8 @@ static void test_refused(void **state)
     fed_arena_init(&arena, fed_alloc_system(), 1u << 20);
     for (size_t i = 0; i < COUNT(rows); i++)
         assert_int_equal(
-            fed_report_decode(&arena, fed_span_of(rows[i].bytes, rows[i].len), &got, &diag), rows[i].err);
+            fed_report_decode(&arena, fed_span_of(rows[i].bytes, rows[i].len), &got, &diag),
+            rows[i].err);
     fed_arena_fini(&arena);
     assert_string_equal(fed_work_state_name(FED_WORK_REMOVING), "Removing");
     assert_string_equal(fed_work_health_name((enum fed_work_health)9), "Unknown");
@@ -116,8 +130,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_applied_is_small), cmocka_unit_test(test_messages_are_cut_between_characters),
-        cmocka_unit_test(test_refused)};
+        cmocka_unit_test(test_applied_is_small),
+        cmocka_unit_test(test_messages_are_cut_between_characters), cmocka_unit_test(test_refused)};
 
     return cmocka_run_group_tests_name("proto_report", tests, NULL, NULL);
 }

@@ -23,9 +23,10 @@ static void test_strings(void **state)
     } rows[] = {{"", NULL, true}, {"", "{\"a\":\"b\"}", true}, {"a=b", "{\"a\":\"b\"}", true},
         {"a==b", "{\"a\":\"c\"}", false}, {"a=b", NULL, false}, {"a!=b", NULL, true},
         {"a!=b", "{\"a\":\"b\"}", false}, {"a", "{\"a\":\"\"}", true}, {"a", "{}", false},
-        {"!a", "{}", true}, {" ! a ", "{\"a\":\"1\"}", false}, {"a in (x, y)", "{\"a\":\"y\"}", true},
-        {"a in (x,y)", "{\"a\":\"z\"}", false}, {"a notin (x,y)", "{\"a\":\"z\"}", true},
-        {"a notin (x,y)", "{}", true}, {"a in (,x)", "{\"a\":\"\"}", true}, {"a=", "{\"a\":\"\"}", true},
+        {"!a", "{}", true}, {" ! a ", "{\"a\":\"1\"}", false},
+        {"a in (x, y)", "{\"a\":\"y\"}", true}, {"a in (x,y)", "{\"a\":\"z\"}", false},
+        {"a notin (x,y)", "{\"a\":\"z\"}", true}, {"a notin (x,y)", "{}", true},
+        {"a in (,x)", "{\"a\":\"\"}", true}, {"a=", "{\"a\":\"\"}", true},
         {"a=,b=1", "{\"a\":\"\",\"b\":\"1\"}", true}, {"a>5", "{\"a\":\"6\"}", true},
         {"a<5", "{\"a\":\"6\"}", false}, {"a>5", "{\"a\":\"x\"}", false},
         {"app in (a,b),tier!=x,!old,env", "{\"app\":\"b\",\"env\":\"\"}", true},
@@ -47,8 +48,9 @@ static void test_strings(void **state)
 
 static void test_strings_refused(void **state)
 {
-    static const char *const wrong[] = {"a in ()", "a in", "a in b", "a in (b", "a b", ",a", "a,", "a,,b",
-        "=b", "!", "!a=b", "a in (b))", "a===b", "-a", "a=b c", "a=-b", "a>x", "a/b/c", "(a)"};
+    static const char *const wrong[] = {"a in ()", "a in", "a in b", "a in (b", "a b", ",a", "a,",
+        "a,,b", "=b", "!", "!a=b", "a in (b))", "a===b", "-a", "a=b c", "a=-b", "a>x", "a/b/c",
+        "(a)"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(wrong); i++) {
@@ -69,16 +71,23 @@ static void test_objects(void **state)
         int match; /* -1: refused */
     } rows[] = {{"{}", "{}", 1}, {"{\"matchLabels\":{}}", "{\"a\":\"b\"}", 1},
         {"{\"matchLabels\":{\"a\":\"b\"}}", "{\"a\":\"b\"}", 1},
-        {"{\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Exists\"}]}",
+        {"{\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":[{\"key\":\"c\",\"operator\":"
+         "\"Exists\"}]}",
             "{\"a\":\"b\"}", 0},
-        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"In\",\"values\":[\"x\",\"y\"]}]}", "{\"c\":\"y\"}", 1},
-        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"NotIn\",\"values\":[\"x\"]}]}", "{}", 1},
-        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"DoesNotExist\"}]}", "{\"c\":\"\"}", 0},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"In\",\"values\":[\"x\",\"y\"]}]}",
+            "{\"c\":\"y\"}", 1},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"NotIn\",\"values\":[\"x\"]}]}", "{}",
+            1},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"DoesNotExist\"}]}", "{\"c\":\"\"}",
+            0},
         {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"In\",\"values\":[]}]}", "{}", -1},
-        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Exists\",\"values\":[\"x\"]}]}", "{}", -1},
-        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Equals\",\"values\":[\"x\"]}]}", "{}", -1},
-        {"{\"matchExpressions\":[{\"key\":\"c\"}]}", "{}", -1}, {"{\"matchLabels\":{\"a\":1}}", "{}", -1},
-        {"{\"matchLabels\":[]}", "{}", -1}, {"{\"matchExpressions\":{}}", "{}", -1}, {"[]", "{}", -1}};
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Exists\",\"values\":[\"x\"]}]}",
+            "{}", -1},
+        {"{\"matchExpressions\":[{\"key\":\"c\",\"operator\":\"Equals\",\"values\":[\"x\"]}]}",
+            "{}", -1},
+        {"{\"matchExpressions\":[{\"key\":\"c\"}]}", "{}", -1},
+        {"{\"matchLabels\":{\"a\":1}}", "{}", -1}, {"{\"matchLabels\":[]}", "{}", -1},
+        {"{\"matchExpressions\":{}}", "{}", -1}, {"[]", "{}", -1}};
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {

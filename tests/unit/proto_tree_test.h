@@ -1,4 +1,5 @@
-/* proto_tree_test.h - a document per test and text in, text out; for the tests of override and patch. */
+/* proto_tree_test.h - a document per test and text in, text out; for the tests of override and
+ * patch. */
 #ifndef FEDLET_TESTS_UNIT_PROTO_TREE_TEST_H
 #define FEDLET_TESTS_UNIT_PROTO_TREE_TEST_H
 
