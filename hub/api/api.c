@@ -96,7 +96,7 @@ static enum fed_err find_kind(struct hub_request *r)
     if (!version)
         return handle_unknown(r);
     if (r->path.subresource.len > 0 &&
-        !(kind->status_subresource && fed_span_is(r->path.subresource, "status")))
+        !(version->status_subresource && fed_span_is(r->path.subresource, "status")))
         return handle_unknown(r);
     if (r->path.ns.len > 0 && !kind->namespaced)
         return handle_unknown(r);

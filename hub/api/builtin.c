@@ -101,19 +101,23 @@ static enum fed_err secret_admit(void *ctx, struct hub_admission *a, struct fed_
 static enum fed_err put_builtin(struct fed_alloc *mem, struct hub_kinds *kinds,
     const struct hub_builtin *builtin, struct fed_diag *diag)
 {
-    struct hub_kind *kind = fed_alloc_zero(mem, sizeof *kind);
+    struct hub_kind kind = {.n_versions = 0};
     struct fed_json_doc *doc = NULL;
     struct fed_json *spec;
-    enum fed_err err = kind ? fed_json_doc_new(mem, &doc) : FED_ERR_NOMEM;
+    struct fed_arena arena;
+    enum fed_err err;
 
+    fed_arena_init(&arena, mem, 1u << 20);
+    err = fed_json_doc_new(&arena.alloc, &doc);
     if (!err)
         err = fed_json_parse(doc, fed_span_of(builtin->text, builtin->len), &spec, diag);
     if (!err)
-        err = hub_kind_from_spec(mem, spec, kind, diag);
+        err = hub_kind_from_spec(&arena.alloc, kinds, spec, &kind, diag);
     if (!err)
-        err = hub_kinds_put(kinds, kind);
+        err = hub_kinds_put(kinds, &kind);
+    hub_kind_fini(&kind);
     fed_json_doc_free(doc);
-    fed_alloc_free(mem, kind, sizeof *kind);
+    fed_arena_fini(&arena);
     return err ? fed_diag_prefix(diag, err, "built-in %s", builtin->name) : FED_OK;
 }
 

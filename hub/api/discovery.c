@@ -100,15 +100,10 @@ static void put_texts(struct fed_buf *out, const char *key, const char *const *l
     fed_buf_put_text(out, "]");
 }
 
-static void put_names(struct fed_buf *out, const char *key, const char names[][64], size_t n)
+static void put_names(struct fed_buf *out, const char *key, const char *const *names, size_t n)
 {
-    const char *list[HUB_KIND_NAMES_MAX];
-
-    if (n == 0)
-        return;
-    for (size_t i = 0; i < n; i++)
-        list[i] = names[i];
-    put_texts(out, key, list, n);
+    if (n > 0)
+        put_texts(out, key, names, n);
 }
 
 static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
@@ -119,7 +114,8 @@ static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
         put_texts(out, "verbs", verbs_all, 8);
 }
 
-static void old_resource(struct fed_buf *out, const struct hub_kind *kind, bool first)
+static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
+    const struct hub_kind_version *version, bool first)
 {
     fed_buf_printf(out,
         "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\"",
@@ -129,7 +125,7 @@ static void old_resource(struct fed_buf *out, const struct hub_kind *kind, bool 
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
     fed_buf_put_text(out, "}");
-    if (!kind->status_subresource)
+    if (!version->status_subresource)
         return;
     fed_buf_printf(out,
         ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
@@ -149,8 +145,10 @@ static enum fed_err old_resources(struct hub_request *r, struct fed_buf *out)
     for (size_t i = 0; i < hub_kinds_count(r->api->kinds); i++) {
         const struct hub_kind *kind = hub_kinds_at(r->api->kinds, i);
 
-        if (fed_span_is(r->path.group, kind->group) && hub_kind_version_find(kind, r->path.version))
-            old_resource(out, kind, shown++ == 0);
+        const struct hub_kind_version *version = hub_kind_version_find(kind, r->path.version);
+
+        if (version && fed_span_is(r->path.group, kind->group))
+            old_resource(out, kind, version, shown++ == 0);
     }
     for (size_t i = 0; i < N_REVIEWS; i++) {
         if (!fed_span_is(r->path.group, reviews[i].group) ||
@@ -199,8 +197,11 @@ static void new_kind(struct fed_buf *out, const char *group, const char *version
         group, version, kind);
 }
 
-static void new_resource(struct fed_buf *out, const struct hub_kind *kind, const char *version)
+static void new_resource(
+    struct fed_buf *out, const struct hub_kind *kind, const struct hub_kind_version *at)
 {
+    const char *version = at->name;
+
     fed_buf_printf(out, "{\"resource\":\"%s\",", kind->plural);
     new_kind(out, kind->group, version, kind->kind);
     fed_buf_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\"",
@@ -208,7 +209,7 @@ static void new_resource(struct fed_buf *out, const struct hub_kind *kind, const
     put_verbs(out, kind);
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
-    if (kind->status_subresource) {
+    if (at->status_subresource) {
         fed_buf_put_text(out, ",\"subresources\":[{\"subresource\":\"status\",");
         new_kind(out, kind->group, version, kind->kind);
         put_texts(out, "verbs", verbs_status, 3);
@@ -226,10 +227,12 @@ static void new_version(
     for (size_t i = 0; i < hub_kinds_count(kinds); i++) {
         const struct hub_kind *kind = hub_kinds_at(kinds, i);
 
-        if (strcmp(kind->group, group) != 0 || !hub_kind_version_find(kind, fed_span_text(version)))
+        const struct hub_kind_version *at = hub_kind_version_find(kind, fed_span_text(version));
+
+        if (!at || strcmp(kind->group, group) != 0)
             continue;
         fed_buf_put_text(out, first ? "" : ",");
-        new_resource(out, kind, version);
+        new_resource(out, kind, at);
         first = false;
     }
     for (size_t i = 0; i < N_REVIEWS; i++) {

@@ -216,27 +216,30 @@ static enum fed_err remember(
 static enum fed_err make_kind(struct hub_federated_types *types, struct fed_json_doc *doc,
     struct fed_span config_name, const struct fed_json *config, struct fed_diag *diag)
 {
-    struct hub_kind *kind = fed_alloc_zero(types->mem, sizeof *kind);
+    struct hub_kind kind = {.n_versions = 0};
     struct fed_json *spec;
     struct fed_buf text;
-    enum fed_err err = kind ? FED_OK : FED_ERR_NOMEM;
+    struct fed_arena arena;
+    enum fed_err err;
 
+    fed_arena_init(&arena, types->mem, 1u << 20);
     fed_buf_init(&text, types->mem, 1u << 20);
     put_spec(&text, config);
-    if (!err)
-        err = fed_buf_err(&text);
+    err = fed_buf_err(&text);
     if (!err)
         err = fed_json_parse(doc, fed_buf_span(&text), &spec, diag);
     if (!err)
-        err = hub_kind_from_spec(types->mem, spec, kind, diag);
+        err = hub_kind_from_spec(&arena.alloc, types->kinds, spec, &kind, diag);
     if (!err) {
-        kind->hooks = types->hooks;
-        err = remember(types, config_name, kind);
+        err = remember(types, config_name, &kind);
         if (!err)
-            err = hub_kinds_put(types->kinds, kind);
+            err = hub_kinds_hook(types->kinds, kind.group, kind.plural, &types->hooks);
+        if (!err)
+            err = hub_kinds_put(types->kinds, &kind);
     }
+    hub_kind_fini(&kind);
     fed_buf_fini(&text);
-    fed_alloc_free(types->mem, kind, sizeof *kind);
+    fed_arena_fini(&arena);
     return err;
 }
 

@@ -108,7 +108,7 @@ static enum fed_err apply_shape(struct hub_request *r, struct fed_json *config)
 
     if (fed_json_get(fed_json_get(config, "metadata"), "managedFields"))
         return hub_fail(r, 400, "BadRequest", "metadata.managedFields must be nil");
-    if (!r->kind->status_subresource)
+    if (!r->version->status_subresource)
         return FED_OK;
     fed_json_iter_init(&it, config);
     while (fed_json_iter_next(&it)) {

@@ -1,158 +1,222 @@
-/* kind_spec.c - a kind from a document shaped like a CustomResourceDefinition's spec. */
+/* kind_spec.c - a kind from a CustomResourceDefinition's spec. */
 #include "hub/api/kinds.h"
 
-#include <stdio.h>
 #include <string.h>
 
-static enum fed_err take_text(const struct fed_json *from, const char *key, char *out, size_t size,
-    bool required, struct fed_diag *diag)
-{
-    struct fed_span text = fed_json_string(fed_json_get(from, key));
-    enum fed_err err = fed_span_to_cstr(text, out, size);
+struct take {
+    struct fed_alloc *mem; /* an arena's */
+    const struct hub_kinds *kinds;
+    struct fed_diag *diag;
+};
 
-    if (err)
-        return fed_diag_set(diag, err, "%s: not a text of at most %zu bytes", key, size - 1);
-    if (required && text.len == 0)
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s: required", key);
+/* Strings of a parsed document end in NUL. */
+static const char *text_of(const struct fed_json *from, const char *key)
+{
+    const struct fed_json *value = fed_json_get(from, key);
+
+    return fed_json_is_string(value) ? (const char *)fed_json_string(value).at : NULL;
+}
+
+static enum fed_err take_text(
+    struct take *t, const struct fed_json *from, const char *key, const char **out)
+{
+    const char *text = text_of(from, key);
+
+    if (!text || !text[0])
+        return fed_diag_set(t->diag, FED_ERR_INVALID, "%s: required", key);
+    *out = text;
     return FED_OK;
 }
 
 static enum fed_err take_texts(
-    const struct fed_json *list, char out[][64], size_t *n, struct fed_diag *diag)
+    struct take *t, const struct fed_json *list, const char *const **out, size_t *n)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        enum fed_err err;
+    size_t count = fed_json_count(list);
+    const char **texts = fed_alloc_array(t->mem, count, sizeof *texts);
 
-        if (*n == HUB_KIND_NAMES_MAX)
-            return fed_diag_set(diag, FED_ERR_LIMIT, "more than %u names", HUB_KIND_NAMES_MAX);
-        err = fed_span_to_cstr(fed_json_string(fed_json_at(list, i)), out[*n], 64);
-        if (err)
-            return fed_diag_set(diag, err, "a name is longer than 63 bytes");
-        (*n)++;
+    if (count > HUB_KIND_NAMES_MAX)
+        return fed_diag_set(t->diag, FED_ERR_LIMIT, "more than %u names", HUB_KIND_NAMES_MAX);
+    if (count > 0 && !texts)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct fed_json *one = fed_json_at(list, i);
+
+        if (!fed_json_is_string(one))
+            return fed_diag_set(t->diag, FED_ERR_INVALID, "a name is not a text");
+        texts[i] = (const char *)fed_json_string(one).at;
     }
+    *out = texts;
+    *n = count;
     return FED_OK;
 }
 
 static enum fed_err take_column(
-    const struct fed_json *from, struct hub_column *out, struct fed_diag *diag)
+    struct take *t, const struct fed_json *from, struct hub_column *out)
 {
-    enum fed_err err = take_text(from, "name", out->name, sizeof out->name, true, diag);
+    enum fed_err err = take_text(t, from, "name", &out->name);
 
     if (!err)
-        err = take_text(from, "type", out->type, sizeof out->type, true, diag);
+        err = take_text(t, from, "type", &out->type);
     if (!err)
-        err = take_text(from, "format", out->format, sizeof out->format, false, diag);
-    if (!err)
-        err =
-            take_text(from, "description", out->description, sizeof out->description, false, diag);
-    if (!err)
-        err = take_text(from, "jsonPath", out->json_path, sizeof out->json_path, true, diag);
+        err = take_text(t, from, "jsonPath", &out->json_path);
+    out->format = text_of(from, "format");
+    out->description = text_of(from, "description");
     out->priority = (int)fed_json_int(fed_json_get(from, "priority"), 0);
     return err;
 }
 
-static enum fed_err take_version(struct fed_alloc *mem, const struct fed_json *from,
-    struct hub_kind_version *out, struct fed_diag *diag)
+static enum fed_err take_columns(
+    struct take *t, const struct fed_json *list, struct hub_kind_version *out)
 {
-    const struct fed_json *columns = fed_json_get(from, "additionalPrinterColumns");
-    const struct fed_json *schema = fed_json_find(from, "schema.openAPIV3Schema");
-    enum fed_err err = take_text(from, "name", out->name, sizeof out->name, true, diag);
+    size_t n = fed_json_count(list);
+    struct hub_column *columns = fed_alloc_array(t->mem, n, sizeof *columns);
+    enum fed_err err = FED_OK;
+
+    if (n > HUB_KIND_COLUMNS_MAX)
+        return fed_diag_set(t->diag, FED_ERR_LIMIT, "more than %u columns", HUB_KIND_COLUMNS_MAX);
+    if (n > 0 && !columns)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; !err && i < n; i++)
+        err = take_column(t, fed_json_at(list, i), &columns[i]);
+    out->columns = columns;
+    out->n_columns = n;
+    return err;
+}
+
+static enum fed_err take_selectable(
+    struct take *t, const struct fed_json *list, struct hub_kind_version *out)
+{
+    size_t n = fed_json_count(list);
+    const char **paths = fed_alloc_array(t->mem, n, sizeof *paths);
+    enum fed_err err = FED_OK;
+
+    if (n > HUB_KIND_SELECTABLE_MAX)
+        return fed_diag_set(
+            t->diag, FED_ERR_LIMIT, "more than %u selectable fields", HUB_KIND_SELECTABLE_MAX);
+    if (n > 0 && !paths)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; !err && i < n; i++)
+        err = take_text(t, fed_json_at(list, i), "jsonPath", &paths[i]);
+    out->selectable = paths;
+    out->n_selectable = n;
+    return err;
+}
+
+static enum fed_err take_subresources(
+    struct take *t, const struct fed_json *from, struct hub_kind_version *out)
+{
+    const struct fed_json *scale = fed_json_get(from, "scale");
+    enum fed_err err = FED_OK;
+
+    out->status_subresource = fed_json_get(from, "status") != NULL;
+    if (!fed_json_is_object(scale))
+        return FED_OK;
+    err = take_text(t, scale, "specReplicasPath", &out->scale.spec_path);
+    if (!err)
+        err = take_text(t, scale, "statusReplicasPath", &out->scale.status_path);
+    out->scale.selector_path = text_of(scale, "labelSelectorPath");
+    return err;
+}
+
+static enum fed_err take_schema(
+    struct take *t, const struct fed_json *from, struct hub_kind_version *out)
+{
+    const struct fed_json *openapi = fed_json_find(from, "schema.openAPIV3Schema");
+
+    if (!openapi)
+        return fed_diag_set(t->diag, FED_ERR_INVALID, "schema.openAPIV3Schema: required");
+    out->schema = hub_schema_ref(hub_kinds_schema(t->kinds, openapi));
+    return out->schema ? FED_OK
+                       : hub_schema_compile(fed_alloc_system(), openapi, &out->schema, t->diag);
+}
+
+static enum fed_err take_version(
+    struct take *t, const struct fed_json *from, struct hub_kind_version *out)
+{
+    enum fed_err err = take_text(t, from, "name", &out->name);
 
     out->served = fed_json_bool(fed_json_get(from, "served"), true);
     out->storage = fed_json_bool(fed_json_get(from, "storage"), false);
-    if (!err && fed_json_count(columns) > HUB_KIND_COLUMNS_MAX)
-        err = fed_diag_set(diag, FED_ERR_LIMIT, "more than %u columns", HUB_KIND_COLUMNS_MAX);
-    for (size_t i = 0; !err && i < fed_json_count(columns); i++) {
-        err = take_column(fed_json_at(columns, i), &out->columns[i], diag);
-        out->n_columns = i + 1;
-    }
-    if (!err && !schema)
-        err = fed_diag_set(diag, FED_ERR_INVALID, "schema.openAPIV3Schema: required");
+    out->deprecated = fed_json_bool(fed_json_get(from, "deprecated"), false);
+    out->deprecation_warning = text_of(from, "deprecationWarning");
     if (!err)
-        err = hub_schema_compile(mem, schema, &out->schema, diag);
-    return err ? fed_diag_prefix(diag, err, "version %s", out->name) : FED_OK;
+        err = take_columns(t, fed_json_get(from, "additionalPrinterColumns"), out);
+    if (!err)
+        err = take_selectable(t, fed_json_get(from, "selectableFields"), out);
+    if (!err)
+        err = take_subresources(t, fed_json_get(from, "subresources"), out);
+    if (!err)
+        err = take_schema(t, from, out);
+    return err ? fed_diag_prefix(t->diag, err, "version %s", out->name ? out->name : "without name")
+               : FED_OK;
 }
 
 static enum fed_err take_names(
-    const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag)
+    struct take *t, const struct fed_json *spec, struct hub_kind *out)
 {
     const struct fed_json *names = fed_json_get(spec, "names");
-    enum fed_err err = take_text(spec, "group", out->group, sizeof out->group, false, diag);
+    enum fed_err err = take_text(t, names, "kind", &out->kind);
 
     if (!err)
-        err = take_text(names, "kind", out->kind, sizeof out->kind, true, diag);
-    if (!err)
-        err = take_text(names, "plural", out->plural, sizeof out->plural, true, diag);
-    if (!err)
-        err = take_text(names, "singular", out->singular, sizeof out->singular, false, diag);
-    if (!err)
-        err = take_text(names, "listKind", out->list_kind, sizeof out->list_kind, false, diag);
+        err = take_text(t, names, "plural", &out->plural);
+    out->group = text_of(spec, "group") ? text_of(spec, "group") : "";
+    out->singular = text_of(names, "singular");
+    out->list_kind = text_of(names, "listKind");
     if (!err)
         err = take_texts(
-            fed_json_get(names, "shortNames"), out->short_names, &out->n_short_names, diag);
+            t, fed_json_get(names, "shortNames"), &out->short_names, &out->n_short_names);
     if (!err)
         err = take_texts(
-            fed_json_get(names, "categories"), out->categories, &out->n_categories, diag);
-    if (err)
-        return err;
-    if (!out->list_kind[0])
-        snprintf(out->list_kind, sizeof out->list_kind, "%sList", out->kind);
-    if (!out->singular[0])
-        for (size_t i = 0; out->kind[i]; i++)
-            out->singular[i] = out->kind[i] >= 'A' && out->kind[i] <= 'Z'
-                                   ? (char)(out->kind[i] + ('a' - 'A'))
-                                   : out->kind[i];
-    snprintf(out->resource, sizeof out->resource, "%s%s%s", out->plural, out->group[0] ? "." : "",
-        out->group);
-    return FED_OK;
+            t, fed_json_get(names, "categories"), &out->categories, &out->n_categories);
+    return err;
 }
 
 static enum fed_err take_versions(
-    struct fed_alloc *mem, const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag)
+    struct take *t, const struct fed_json *spec, struct hub_kind *out)
 {
-    const struct fed_json *versions = fed_json_get(spec, "versions");
-    size_t n = fed_json_count(versions);
+    const struct fed_json *list = fed_json_get(spec, "versions");
+    size_t n = fed_json_count(list);
+    struct hub_kind_version *versions;
     size_t storage = 0;
 
     if (n == 0 || n > HUB_KIND_VERSIONS_MAX)
-        return fed_diag_set(diag, FED_ERR_INVALID, "versions: 1 to %u", HUB_KIND_VERSIONS_MAX);
+        return fed_diag_set(t->diag, FED_ERR_INVALID, "versions: 1 to %u", HUB_KIND_VERSIONS_MAX);
+    versions = fed_alloc_zero(t->mem, n * sizeof *versions);
+    if (!versions)
+        return FED_ERR_NOMEM;
+    out->versions = versions;
     for (size_t i = 0; i < n; i++) {
-        enum fed_err err = take_version(mem, fed_json_at(versions, i), &out->versions[i], diag);
+        enum fed_err err;
 
         out->n_versions = i + 1;
+        err = take_version(t, fed_json_at(list, i), &versions[i]);
         if (err)
             return err;
-        if (out->versions[i].storage)
-            storage++;
-        if (fed_json_find(fed_json_at(versions, i), "subresources.status"))
-            out->status_subresource = true;
+        storage += versions[i].storage;
     }
     if (storage != 1)
-        return fed_diag_set(diag, FED_ERR_INVALID, "versions: exactly one is the storage version");
+        return fed_diag_set(
+            t->diag, FED_ERR_INVALID, "versions: exactly one is the storage version");
     return FED_OK;
 }
 
-enum fed_err hub_kind_from_spec(
-    struct fed_alloc *mem, const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag)
+enum fed_err hub_kind_from_spec(struct fed_alloc *mem, const struct hub_kinds *kinds,
+    const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag)
 {
-    struct hub_kind *kind = fed_alloc_zero(mem, sizeof *kind);
-    enum fed_err err;
+    struct take t = {mem, kinds, diag};
+    struct hub_kind kind = {.plural = ""};
+    enum fed_err err = take_names(&t, spec, &kind);
 
-    if (!kind)
-        return FED_ERR_NOMEM;
-    err = take_names(spec, kind, diag);
-    kind->namespaced = fed_span_is(fed_json_string(fed_json_get(spec, "scope")), "Namespaced");
-    kind->read_only = fed_json_bool(fed_json_get(spec, "readOnly"), false);
-    kind->strategic_patches = fed_json_bool(fed_json_get(spec, "strategicPatches"), false);
+    kind.namespaced = fed_span_is(fed_json_string(fed_json_get(spec, "scope")), "Namespaced");
+    kind.read_only = fed_json_bool(fed_json_get(spec, "readOnly"), false);
+    kind.strategic_patches = fed_json_bool(fed_json_get(spec, "strategicPatches"), false);
+    kind.counts_generation = !kind.strategic_patches;
     if (!err)
-        err = take_versions(mem, spec, kind, diag);
+        err = take_versions(&t, spec, &kind);
     if (err) {
-        for (size_t i = 0; i < kind->n_versions; i++)
-            hub_schema_unref(kind->versions[i].schema);
-        fed_diag_prefix(diag, err, "kind %s", kind->kind[0] ? kind->kind : "without name");
-    } else {
-        *out = *kind;
+        hub_kind_fini(&kind);
+        return fed_diag_prefix(diag, err, "kind %s", kind.kind ? kind.kind : "without name");
     }
-    fed_alloc_free(mem, kind, sizeof *kind);
-    return err;
+    *out = kind;
+    return FED_OK;
 }

@@ -14,6 +14,12 @@ struct hook_entry {
     struct hub_kind_hooks hooks;
 };
 
+/* A kind and all that it points to, in one block. */
+struct block {
+    struct hub_kind kind; /* first: hub_kinds_at hands it out */
+    size_t size;
+};
+
 struct hub_kinds {
     struct fed_alloc *mem;
     struct hub_kind **list;
@@ -35,16 +41,145 @@ enum fed_err hub_kinds_new(struct fed_alloc *mem, struct hub_kinds **out)
     return FED_OK;
 }
 
-static void schemas_unref(const struct hub_kind *kind)
+void hub_kind_fini(struct hub_kind *kind)
 {
     for (size_t i = 0; i < kind->n_versions; i++)
         hub_schema_unref(kind->versions[i].schema);
+    kind->n_versions = 0;
 }
 
 static void kind_free(struct hub_kinds *kinds, struct hub_kind *kind)
 {
-    schemas_unref(kind);
-    fed_alloc_free(kinds->mem, kind, sizeof *kind);
+    if (!kind)
+        return;
+    hub_kind_fini(kind);
+    fed_alloc_free(kinds->mem, kind, ((struct block *)(void *)kind)->size);
+}
+
+/* ---- a copy in one block: written twice, first to learn its size, with at NULL ---- */
+#define ALIGNMENT sizeof(void *)
+struct pack {
+    uint8_t *at;
+    size_t used;
+};
+
+static void *pack_take(struct pack *pack, size_t size)
+{
+    void *at = pack->at ? pack->at + pack->used : NULL;
+
+    pack->used += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return at;
+}
+
+static const char *pack_text(struct pack *pack, const char *text)
+{
+    size_t size = text ? strlen(text) + 1 : 0;
+    char *at = text ? pack_take(pack, size) : NULL;
+
+    if (at)
+        memcpy(at, text, size);
+    return at;
+}
+
+static const char *const *pack_texts(struct pack *pack, const char *const *list, size_t n)
+{
+    const char **at = pack_take(pack, n * sizeof *at);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *text = pack_text(pack, list[i]);
+
+        if (at)
+            at[i] = text;
+    }
+    return at;
+}
+
+static const struct hub_column *pack_columns(
+    struct pack *pack, const struct hub_column *list, size_t n)
+{
+    struct hub_column *at = pack_take(pack, n * sizeof *at);
+
+    for (size_t i = 0; i < n; i++) {
+        struct hub_column column = {.name = pack_text(pack, list[i].name),
+            .type = pack_text(pack, list[i].type),
+            .format = pack_text(pack, list[i].format ? list[i].format : ""),
+            .description = pack_text(pack, list[i].description ? list[i].description : ""),
+            .json_path = pack_text(pack, list[i].json_path),
+            .priority = list[i].priority};
+
+        if (at)
+            at[i] = column;
+    }
+    return at;
+}
+
+static void pack_version(
+    struct pack *pack, const struct hub_kind_version *from, struct hub_kind_version *to)
+{
+    struct hub_kind_version version = *from;
+
+    version.name = pack_text(pack, from->name);
+    version.deprecation_warning = pack_text(pack, from->deprecation_warning);
+    version.scale = (struct hub_scale){pack_text(pack, from->scale.spec_path),
+        pack_text(pack, from->scale.status_path), pack_text(pack, from->scale.selector_path)};
+    version.columns = pack_columns(pack, from->columns, from->n_columns);
+    version.selectable = pack_texts(pack, from->selectable, from->n_selectable);
+    if (to) {
+        *to = version;
+        hub_schema_ref(version.schema);
+    }
+}
+
+static const char *pack_default(struct pack *pack, const char *given, const char *kind, bool lower)
+{
+    char text[HUB_NAME_MAX + 8];
+
+    if (given && given[0])
+        return pack_text(pack, given);
+    snprintf(text, sizeof text, "%s%s", kind, lower ? "" : "List");
+    for (size_t i = 0; lower && text[i]; i++)
+        if (text[i] >= 'A' && text[i] <= 'Z')
+            text[i] = (char)(text[i] + ('a' - 'A'));
+    return pack_text(pack, text);
+}
+
+static void pack_kind(struct pack *pack, const struct hub_kind *from)
+{
+    struct block *block = pack_take(pack, sizeof *block);
+    struct hub_kind_version *versions = pack_take(pack, from->n_versions * sizeof *versions);
+    struct hub_kind kind = *from;
+    char resource[HUB_GROUP_MAX + HUB_NAME_MAX + 2];
+
+    snprintf(
+        resource, sizeof resource, "%s%s%s", from->plural, from->group[0] ? "." : "", from->group);
+    kind.group = pack_text(pack, from->group);
+    kind.kind = pack_text(pack, from->kind);
+    kind.plural = pack_text(pack, from->plural);
+    kind.list_kind = pack_default(pack, from->list_kind, from->kind, false);
+    kind.singular = pack_default(pack, from->singular, from->kind, true);
+    kind.resource = pack_text(pack, resource);
+    kind.short_names = pack_texts(pack, from->short_names, from->n_short_names);
+    kind.categories = pack_texts(pack, from->categories, from->n_categories);
+    kind.versions = versions;
+    for (size_t i = 0; i < from->n_versions; i++)
+        pack_version(pack, &from->versions[i], versions ? &versions[i] : NULL);
+    if (block)
+        block->kind = kind;
+}
+
+static struct hub_kind *kind_copy(struct hub_kinds *kinds, const struct hub_kind *from)
+{
+    struct pack pack = {NULL, 0};
+    size_t size;
+
+    pack_kind(&pack, from);
+    size = pack.used;
+    pack = (struct pack){fed_alloc_zero(kinds->mem, size), 0};
+    if (!pack.at)
+        return NULL;
+    pack_kind(&pack, from);
+    ((struct block *)(void *)pack.at)->size = size;
+    return (struct hub_kind *)(void *)pack.at;
 }
 
 void hub_kinds_free(struct hub_kinds *kinds)
@@ -142,22 +277,23 @@ enum fed_err hub_kinds_put(struct hub_kinds *kinds, const struct hub_kind *kind)
     struct fed_span group = fed_span_text(kind->group);
     struct fed_span plural = fed_span_text(kind->plural);
     size_t at = kinds_place(kinds, group, plural);
-    struct hub_kind *copy = fed_alloc_get(kinds->mem, sizeof *copy);
-    enum fed_err err = copy ? FED_OK : FED_ERR_NOMEM;
+    struct hub_kind *copy;
+    enum fed_err err = FED_OK;
 
-    if (!err) {
-        *copy = *kind;
-        hooks_assign(kinds, copy);
-        if (at < kinds->n && kind_is(kinds->list[at], group, plural)) {
-            kind_free(kinds, kinds->list[at]);
-            kinds->list[at] = copy;
-        } else {
-            err = kinds_insert(kinds, at, copy);
-        }
+    if (group.len > HUB_GROUP_MAX || plural.len > HUB_NAME_MAX || strlen(kind->kind) > HUB_NAME_MAX)
+        return FED_ERR_LIMIT;
+    copy = kind_copy(kinds, kind);
+    if (!copy)
+        return FED_ERR_NOMEM;
+    hooks_assign(kinds, copy);
+    if (at < kinds->n && kind_is(kinds->list[at], group, plural)) {
+        kind_free(kinds, kinds->list[at]);
+        kinds->list[at] = copy;
+    } else {
+        err = kinds_insert(kinds, at, copy);
     }
     if (err) {
-        schemas_unref(kind);
-        fed_alloc_free(kinds->mem, copy, sizeof *copy);
+        kind_free(kinds, copy);
         return err;
     }
     kinds->generation++;
@@ -243,4 +379,22 @@ const struct hub_kind *hub_kinds_at(const struct hub_kinds *kinds, size_t index)
 uint64_t hub_kinds_generation(const struct hub_kinds *kinds)
 {
     return kinds->generation;
+}
+
+struct hub_schema *hub_kinds_schema(const struct hub_kinds *kinds, const struct fed_json *openapi)
+{
+    struct fed_buf text;
+    struct hub_schema *found = NULL;
+
+    if (!kinds)
+        return NULL;
+    fed_buf_init(&text, kinds->mem, HUB_SCHEMA_BYTES_MAX);
+    if (!fed_json_put(&text, openapi))
+        for (size_t i = 0; i < kinds->n && !found; i++)
+            for (size_t v = 0; v < kinds->list[i]->n_versions && !found; v++)
+                if (fed_span_eq(hub_schema_openapi(kinds->list[i]->versions[v].schema),
+                        fed_buf_span(&text)))
+                    found = kinds->list[i]->versions[v].schema;
+    fed_buf_fini(&text);
+    return found;
 }

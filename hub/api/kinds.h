@@ -1,9 +1,9 @@
-/* kinds.h - which kinds the hub serves. Kinds are data: a new federated type is another entry, not
- * another function.
+/* kinds.h - which kinds the hub serves. Kinds are data: a new one is another entry, not another
+ * function.
  *
- * Discovery, OpenAPI, routing, tables, validation and storage all read this one table. Built-in
- * kinds come from hub/api/builtin/ (JSON documents shaped like CustomResourceDefinition specs,
- * embedded at build time); federated ones are made from FederatedTypeConfig objects. */
+ * Discovery, OpenAPI, routing, tables, validation and storage all read this one table. Core kinds
+ * are put there when the hub starts; every other kind comes from a CustomResourceDefinition in the
+ * store (crd.h), the hub's own kinds included. */
 #ifndef FEDLET_HUB_API_KINDS_H
 #define FEDLET_HUB_API_KINDS_H
 
@@ -11,26 +11,42 @@
 #include "hub/store/objects.h"
 #include "proto/object/json.h"
 
-#define HUB_KIND_VERSIONS_MAX 4u
-#define HUB_KIND_COLUMNS_MAX 16u
-#define HUB_KIND_NAMES_MAX 8u
+#define HUB_GROUP_MAX 253u
+#define HUB_NAME_MAX 63u
+#define HUB_KIND_VERSIONS_MAX 32u
+#define HUB_KIND_COLUMNS_MAX 64u
+#define HUB_KIND_NAMES_MAX 32u
+#define HUB_KIND_SELECTABLE_MAX 8u
 
+/* Texts and lists of a kind are borrowed by whoever fills one, and copied by hub_kinds_put. */
 struct hub_column { /* additionalPrinterColumns of a CRD */
-    char name[64];
-    char type[16]; /* string, integer, boolean, date */
-    char format[16];
-    char description[160];
-    char json_path[192]; /* ".status.conditions[?(@.type==\"Ready\")].status" */
+    const char *name;
+    const char *type; /* string, integer, number, boolean, date */
+    const char *format;      /* NULL: none */
+    const char *description; /* NULL: none */
+    const char *json_path;   /* ".status.conditions[?(@.type==\"Ready\")].status" */
     int priority;
 };
 
+struct hub_scale {         /* the scale subresource; paths as in ".spec.replicas" */
+    const char *spec_path; /* NULL: the version has none */
+    const char *status_path;
+    const char *selector_path; /* NULL: none */
+};
+
 struct hub_kind_version {
-    char name[64]; /* "v1beta1" */
+    const char *name; /* "v1beta1" */
     bool served;
     bool storage; /* exactly one */
+    bool status_subresource;
+    bool deprecated;
+    const char *deprecation_warning; /* NULL: the usual one */
+    struct hub_scale scale;
     struct hub_schema *schema;
-    struct hub_column columns[HUB_KIND_COLUMNS_MAX];
+    const struct hub_column *columns;
     size_t n_columns;
+    const char *const *selectable; /* JSON paths that field selectors may use */
+    size_t n_selectable;
 };
 
 struct hub_admission;
@@ -53,23 +69,26 @@ struct hub_kind_hooks {
 };
 
 struct hub_kind {
-    char group[254]; /* "" for core */
-    char kind[64];
-    char list_kind[72];
-    char plural[64];
-    char singular[64];
-    char short_names[HUB_KIND_NAMES_MAX][64];
+    const char *group; /* "" for core */
+    const char *kind;
+    const char *list_kind; /* NULL: KIND and "List" */
+    const char *plural;
+    const char *singular; /* NULL: the kind in lower case */
+    const char *const *short_names;
     size_t n_short_names;
-    char categories[HUB_KIND_NAMES_MAX][64];
+    const char *const *categories;
     size_t n_categories;
     bool namespaced;
-    bool status_subresource;
     bool read_only;         /* get, list, watch only */
-    bool strategic_patches; /* core kinds: accept strategic merge patch and protobuf bodies */
-    struct hub_kind_version versions[HUB_KIND_VERSIONS_MAX];
+    bool strategic_patches; /* accepts strategic merge patch and protobuf bodies */
+    bool counts_generation; /* metadata.generation moves with the spec */
+    bool custom;            /* from a CustomResourceDefinition */
+    bool terminating;       /* its CustomResourceDefinition is being deleted: nothing new */
+    const struct hub_kind_version *versions;
     size_t n_versions; /* preferred first */
+    /* Set by hub_kinds_put. */
     struct hub_kind_hooks hooks;
-    char resource[320]; /* "plural.group" or "plural": the store's resource */
+    const char *resource; /* "plural.group" or "plural": the store's resource */
 };
 
 enum hub_operation { HUB_CREATE, HUB_UPDATE, HUB_DELETE };
@@ -97,8 +116,9 @@ struct hub_admission {
 struct hub_kinds;
 FED_MUST_USE enum fed_err hub_kinds_new(struct fed_alloc *mem, struct hub_kinds **out);
 void hub_kinds_free(struct hub_kinds *kinds);
-/* Adds or replaces (same group and plural). Takes the schemas, also on failure. FED_ERR_NOMEM,
- * FED_ERR_LIMIT (4096). */
+/* Adds or replaces (same group and plural) with a copy; references to the schemas are taken, the
+ * caller keeps its own. FED_ERR_NOMEM, FED_ERR_LIMIT (4096 kinds, names longer than Kubernetes
+ * allows). */
 FED_MUST_USE enum fed_err hub_kinds_put(struct hub_kinds *kinds, const struct hub_kind *kind);
 void hub_kinds_remove(struct hub_kinds *kinds, const char *group, const char *plural);
 /* Sets the hooks of a kind that is there or will come; "*" as plural: every kind of the group
@@ -115,10 +135,14 @@ const struct hub_kind *hub_kinds_at(
 uint64_t hub_kinds_generation(
     const struct hub_kinds *kinds); /* moves with each change: discovery, OpenAPI, ETags */
 
-/* A kind from a document shaped like a CustomResourceDefinition's spec (group, names, scope,
- * versions[] with schema, subresources, additionalPrinterColumns), plus our members "readOnly",
- * "strategicPatches". */
-FED_MUST_USE enum fed_err hub_kind_from_spec(struct fed_alloc *mem, const struct fed_json *spec,
-    struct hub_kind *out, struct fed_diag *diag);
+/* A kind from a CustomResourceDefinition's spec (group, names, scope, versions[] with schema,
+ * subresources, additionalPrinterColumns), plus, for core kinds, our members "readOnly",
+ * "strategicPatches". Its texts live in spec's document and in mem, an arena's allocator; shared
+ * schemas come from kinds (may be NULL). Ends with hub_kind_fini. */
+FED_MUST_USE enum fed_err hub_kind_from_spec(struct fed_alloc *mem, const struct hub_kinds *kinds,
+    const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag);
+void hub_kind_fini(struct hub_kind *kind); /* lets go of the schemas */
+/* A schema of some kind that was compiled from the same document; NULL when there is none. */
+struct hub_schema *hub_kinds_schema(const struct hub_kinds *kinds, const struct fed_json *openapi);
 
 #endif

@@ -236,7 +236,7 @@ enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object)
     err = fed_json_set_text(r->doc, metadata, "uid", uid);
     if (!err)
         err = fed_json_set_text(r->doc, metadata, "creationTimestamp", now);
-    if (!err && !r->kind->strategic_patches)
+    if (!err && r->kind->counts_generation)
         err = fed_json_set_int(r->doc, metadata, "generation", 1);
     return err;
 }

@@ -175,8 +175,11 @@ static void put_path(struct fed_buf *out, const struct hub_kind *kind, const cha
     fed_buf_put_text(out, "}");
 }
 
-static void put_paths(struct fed_buf *out, const struct hub_kind *kind, const char *version)
+static void put_paths(
+    struct fed_buf *out, const struct hub_kind *kind, const struct hub_kind_version *at)
 {
+    const char *version = at->name;
+
     put_path(out, kind, version, "", false, collection_operations, 3);
     fed_buf_put_text(out, ",");
     put_path(out, kind, version, "/{name}", false, object_operations, 4);
@@ -184,7 +187,7 @@ static void put_paths(struct fed_buf *out, const struct hub_kind *kind, const ch
         fed_buf_put_text(out, ",");
         put_path(out, kind, version, "", true, collection_operations, 1);
     }
-    if (kind->status_subresource) {
+    if (at->status_subresource) {
         fed_buf_put_text(out, ",");
         put_path(out, kind, version, "/{name}/status", false, status_operations, 3);
     }
@@ -209,7 +212,7 @@ static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
         err = put_schema(r, out, kind, version);
         fed_buf_put_text(out, ",");
         fed_buf_put_text(&paths, shown++ ? "," : "");
-        put_paths(&paths, kind, version->name);
+        put_paths(&paths, kind, version);
     }
     fed_buf_put_text(out, meta_schema);
     fed_buf_put_text(out, "}},\"paths\":{");
@@ -238,7 +241,7 @@ static void put_hash(
         if (!fed_span_is(group, kind->group) || !at)
             continue;
         fed_buf_printf(&text, "\n%s %s %d %d ", kind->plural, kind->kind, kind->namespaced,
-            kind->status_subresource);
+            at->status_subresource);
         fed_buf_put(&text, hub_schema_openapi(at->schema));
     }
     if (fed_buf_err(&text) || fed_digest_of(fed_buf_span(&text), &digest))

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define SCHEMA_DEPTH_MAX 64u
-#define SCHEMA_BYTES_MAX (1u << 20)
 
 struct compile {
     struct hub_schema *schema;
@@ -235,7 +234,7 @@ enum fed_err hub_schema_compile(struct fed_alloc *mem, const struct fed_json *op
         return FED_ERR_NOMEM;
     schema->mem = mem;
     schema->refs = 1;
-    fed_buf_init(&schema->source, mem, SCHEMA_BYTES_MAX);
+    fed_buf_init(&schema->source, mem, HUB_SCHEMA_BYTES_MAX);
     err = schema_fill(schema, openapi, diag);
     if (err) {
         hub_schema_unref(schema);

@@ -12,6 +12,8 @@
 
 #include "proto/object/json.h"
 
+#define HUB_SCHEMA_BYTES_MAX (3u << 20) /* one version's schema: as large as a request may be */
+
 struct hub_schema; /* immutable, reference-counted */
 
 /* From an openAPIV3Schema document. apiVersion, kind, metadata are known for every root.

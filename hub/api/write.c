@@ -256,7 +256,7 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
 {
     enum fed_err err = clean(r, w->next);
 
-    if (!err && r->kind->status_subresource)
+    if (!err && r->version->status_subresource)
         fed_json_remove(w->next, "status");
     if (!err)
         err = hub_meta_new(r, w->next);
@@ -335,7 +335,7 @@ static enum fed_err keep_other_half(struct hub_request *r, struct hub_write *w)
     struct fed_json *fields;
     enum fed_err err = FED_OK;
 
-    if (!r->kind->status_subresource)
+    if (!r->version->status_subresource)
         return FED_OK;
     if (!is_status(r)) {
         status = fed_json_get(w->live_view, "status");
@@ -366,6 +366,7 @@ static bool member_differs(const struct fed_json *a, const struct fed_json *b, s
 /* Whether anything but metadata (and status, where it has its own endpoint) differs. */
 static bool spec_differs(const struct hub_kind *kind, struct fed_json *a, struct fed_json *b)
 {
+    bool status = hub_kind_storage(kind)->status_subresource;
     struct fed_json *sides[2] = {a, b};
 
     for (size_t i = 0; i < 2; i++) {
@@ -374,7 +375,7 @@ static bool spec_differs(const struct hub_kind *kind, struct fed_json *a, struct
         fed_json_iter_init(&it, sides[i]);
         while (fed_json_iter_next(&it))
             if (!fed_span_is(it.key, "metadata") &&
-                !(kind->status_subresource && fed_span_is(it.key, "status")) &&
+                !(status && fed_span_is(it.key, "status")) &&
                 member_differs(a, b, it.key))
                 return true;
     }
@@ -386,7 +387,7 @@ static enum fed_err raise_generation(struct hub_request *r, struct hub_write *w)
     struct fed_json *metadata = fed_json_get(w->next, "metadata");
     int64_t generation = fed_json_int(fed_json_find(w->live, "metadata.generation"), 0);
 
-    if (r->kind->strategic_patches || !spec_differs(r->kind, w->live, w->next))
+    if (!r->kind->counts_generation || !spec_differs(r->kind, w->live, w->next))
         return FED_OK;
     return fed_json_set_int(r->doc, metadata, "generation", generation + 1);
 }
