@@ -84,7 +84,7 @@ struct hub_kind {
     bool counts_generation; /* metadata.generation moves with the spec */
     bool custom;            /* from a CustomResourceDefinition */
     bool terminating;       /* its CustomResourceDefinition is being deleted: nothing new */
-    const struct hub_kind_version *versions;
+    struct hub_kind_version *versions;
     size_t n_versions; /* preferred first */
     /* Set by hub_kinds_put. */
     struct hub_kind_hooks hooks;
