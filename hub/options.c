@@ -38,6 +38,12 @@ static const struct option options_table[] = {
         "how often a silent agent proves that it lives"},
     {"store-cache-kib", NUMBER, AT(store_cache_kib), 64, 4194304, "2048", "KIB",
         "page cache of the store"},
+    {"audit-file-kib", NUMBER, AT(audit_file_kib), 64, 4194304, "65536", "KIB",
+        "size at which DIR/audit.log becomes audit.log.1"},
+    {"audit-files", NUMBER, AT(audit_files), 1, 100, "5", "N",
+        "audit logs kept, the present one included"},
+    {"audit-reads", NUMBER, AT(audit_reads), 0, 1, "0", "0|1",
+        "1: requests that only read are recorded too"},
     {"log-level", LEVEL, AT(log_level), 0, 0, "info", "LEVEL", "error, warn, info or debug"},
 };
 #define N_OPTIONS (sizeof options_table / sizeof *options_table)

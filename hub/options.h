@@ -18,7 +18,10 @@ struct hub_options {
     size_t n_advertise;
     int64_t heartbeat_s;
     int64_t store_cache_kib;
-    int64_t log_level; /* enum fed_log_level */
+    int64_t audit_file_kib;
+    int64_t audit_files;
+    int64_t audit_reads; /* 0 or 1 */
+    int64_t log_level;   /* enum fed_log_level */
 };
 
 void hub_options_default(struct hub_options *out);

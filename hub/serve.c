@@ -2,6 +2,8 @@
  * takes them apart. */
 #include "hub/serve.h"
 
+#include "hub/access/audit.h"
+#include "hub/access/token.h"
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
@@ -37,6 +39,8 @@ struct service {
     struct hub_status *status;
     struct hub_federated_types *types;
     struct hub_events *events;
+    struct hub_tokens *tokens;
+    struct hub_audit *audit;
     struct hub_api *api;
     struct hub_gateway *gateway;
     struct fed_http_server *http;
@@ -203,9 +207,29 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     return err;
 }
 
+static enum fed_err open_access(struct service *s, struct fed_diag *diag)
+{
+    struct hub_audit_options audit = {.dir = s->options->data_dir,
+        .file_bytes = (uint64_t)s->options->audit_file_kib << 10,
+        .files = (unsigned)s->options->audit_files,
+        .reads = s->options->audit_reads != 0};
+    enum fed_err err = hub_tokens_open(s->mem, s->loop, &s->crypto, s->objects,
+        hub_identity_token_key_pem(s->identity), &s->tokens, diag);
+
+    return err ? err : hub_audit_open(s->mem, s->loop, &s->log, &s->fs, &audit, &s->audit, diag);
+}
+
 static enum fed_err open_api(struct service *s, struct fed_diag *diag)
 {
-    struct hub_api_options options = {s->mem, s->loop, &s->log, s->objects, s->kinds, &s->crypto};
+    struct hub_api_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .objects = s->objects,
+        .kinds = s->kinds,
+        .crypto = &s->crypto,
+        .tokens = s->tokens,
+        .audit = s->audit,
+        .ca_pem = hub_identity_ca_pem(s->identity)};
     enum fed_err err = hub_events_open(s->mem, s->loop, &s->log, s->objects, &s->events);
 
     if (!err)
@@ -316,7 +340,8 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
 static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
-        open_identity, open_store, open_federation, open_api, open_http, open_coap, announce};
+        open_identity, open_store, open_federation, open_access, open_api, open_http, open_coap,
+        announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -334,6 +359,8 @@ static void finish(struct service *s)
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
     hub_api_close(s->api);
+    hub_audit_close(s->audit);
+    hub_tokens_close(s->tokens);
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
     hub_status_close(s->status);

@@ -47,6 +47,12 @@ struct fed_crypto {
         void *ctx, struct fed_span key_pem, struct fed_buf *spki_der, struct fed_diag *diag);
     /* Checks that the bytes are a P-256 SubjectPublicKeyInfo with a valid point. */
     enum fed_err (*public_key_check)(void *ctx, struct fed_span spki_der, struct fed_diag *diag);
+    /* ES256 (RFC 7518 section 3.4): ECDSA over P-256 with SHA-256, r and s of 32 bytes each. */
+    enum fed_err (*sign)(
+        void *ctx, struct fed_span key_pem, struct fed_span message, uint8_t signature[64]);
+    /* FED_ERR_FORBIDDEN when the key did not make it; FED_ERR_INVALID for what is no such key. */
+    enum fed_err (*verify)(
+        void *ctx, struct fed_span spki_der, struct fed_span message, const uint8_t signature[64]);
     /* Self-signed CA (basicConstraints CA, pathlen 0; keyCertSign, cRLSign). */
     enum fed_err (*ca_new)(void *ctx, struct fed_span key_pem, const char *common_name,
         int64_t not_before_unix_s, int64_t not_after_unix_s, struct fed_buf *cert_pem,

@@ -6,6 +6,7 @@
 #include "proto/base/buf.h"
 
 struct fed_fs_lock;
+struct fed_fs_file; /* one that only grows */
 
 struct fed_fs {
     void *ctx;
@@ -26,6 +27,18 @@ struct fed_fs {
     enum fed_err (*lock)(
         void *ctx, const char *path, struct fed_fs_lock **out, struct fed_diag *diag);
     void (*unlock)(void *ctx, struct fed_fs_lock *lock); /* NULL is fine */
+    /* Opens a file for adding at its end, made with mode when absent. size: bytes in it. Refuses
+     * what is no plain file. */
+    enum fed_err (*append_open)(void *ctx, const char *path, unsigned mode,
+        struct fed_fs_file **out, uint64_t *size, struct fed_diag *diag);
+    /* Adds all or nothing (what was added in part is cut off again), in one system call where the
+     * disk takes it, without sync: it survives the process, not a power cut. FED_ERR_FULL,
+     * FED_ERR_IO. */
+    enum fed_err (*append)(
+        void *ctx, struct fed_fs_file *file, struct fed_span bytes, struct fed_diag *diag);
+    void (*append_close)(void *ctx, struct fed_fs_file *file); /* NULL is fine */
+    /* Replaces what is at `to`. FED_ERR_NOT_FOUND when there is no `from`. */
+    enum fed_err (*rename)(void *ctx, const char *from, const char *to, struct fed_diag *diag);
 };
 
 /* ports/posix */

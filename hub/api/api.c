@@ -118,6 +118,8 @@ static enum fed_err handle_resource(struct hub_request *r)
 
     if (hub_review_is(&r->path))
         return hub_handle_review(r);
+    if (hub_token_request_is(&r->path))
+        return hub_handle_token_request(r);
     err = find_kind(r);
     return err ? err : route(r);
 }
@@ -199,6 +201,8 @@ void hub_api_handle(
     r->http = request;
     fed_arena_init(&r->arena, api->mem, HUB_LIMIT_REQUEST_MEMORY);
     r->mem = &r->arena.alloc;
+    hub_user_init(&r->user);
+    hub_request_number(r);
     err = fed_json_doc_new(r->mem, &r->doc);
     if (!err)
         err = dispatch(r);
@@ -234,6 +238,15 @@ enum fed_err hub_api_open(
     err = hub_watches_open(api, &api->watches);
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
+    if (!err)
+        err = api->options.crypto->random(
+            api->options.crypto->ctx, api->audit_prefix, sizeof api->audit_prefix);
+    if (!err)
+        err = hub_rbac_open(api->mem, options->log, api->objects, &api->rbac, diag);
+    if (!err)
+        err = hub_rbac_hooks(api);
+    if (!err && options->tokens)
+        err = hub_token_secrets_open(api, &api->token_secrets);
     if (err) {
         fed_diag_prefix(diag, err, "API");
         hub_api_close(api);
@@ -252,6 +265,8 @@ void hub_api_close(struct hub_api *api)
 {
     if (!api)
         return;
+    hub_token_secrets_close(api->token_secrets);
+    hub_rbac_close(api->rbac);
     hub_namespaces_close(api->namespaces);
     hub_watches_close(api->watches);
     fed_alloc_free(api->mem, api, sizeof *api);

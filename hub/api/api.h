@@ -14,6 +14,8 @@
 #include "ports/loop.h"
 
 struct hub_api;
+struct hub_audit;
+struct hub_tokens;
 
 struct hub_api_options {
     struct fed_alloc *mem;
@@ -22,6 +24,9 @@ struct hub_api_options {
     struct hub_objects *objects;
     struct hub_kinds *kinds;
     struct fed_crypto *crypto; /* randomness for uids and generated names */
+    struct hub_tokens *tokens; /* NULL: bearer tokens are neither made nor believed */
+    struct hub_audit *audit;   /* may be NULL */
+    struct fed_span ca_pem;    /* for Secrets that hold a token; may be empty */
 };
 
 /* All of options outlives the API. FED_ERR_NOMEM, FED_ERR_IO with diag. */
@@ -42,7 +47,7 @@ void hub_api_closed(void *ctx, struct fed_http_exchange *exchange);
 FED_MUST_USE enum fed_err hub_api_builtin_kinds(
     struct fed_alloc *mem, struct hub_kinds *kinds, struct fed_diag *diag);
 /* First start: the namespaces and FederatedTypeConfigs that the hub begins with, when their store
- * is new. */
+ * is new. Every start: the roles of hub/access/bootstrap.h. */
 FED_MUST_USE enum fed_err hub_api_seed(struct hub_api *api, struct fed_diag *diag);
 
 #endif

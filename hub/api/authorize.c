@@ -1,46 +1,10 @@
-/* authorize.c - who asks, by client certificate, and what they may do. */
+/* authorize.c - what a request asks for, and whether it is allowed.
+ *
+ * In this order: agents get nothing here (their link is elsewhere), admins everything, strangers
+ * what is open, everybody else what RBAC says. */
 #include "hub/api/internal.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static void group_add(struct hub_user *user, const char *group)
-{
-    if (user->n_groups < HUB_USER_GROUPS_MAX)
-        snprintf(user->groups[user->n_groups++], sizeof user->groups[0], "%s", group);
-}
-
-static bool in_group(const struct hub_user *user, const char *group)
-{
-    for (size_t i = 0; i < user->n_groups; i++)
-        if (strcmp(user->groups[i], group) == 0)
-            return true;
-    return false;
-}
-
-void hub_user_of(const struct fed_http_request *http, struct hub_user *out)
-{
-    const struct fed_crypto_cert_info *peer = http->peer;
-
-    *out = (struct hub_user){.n_groups = 0};
-    if (!peer || peer->common_name[0] == 0) {
-        snprintf(out->name, sizeof out->name, "system:anonymous");
-        group_add(out, "system:unauthenticated");
-        out->anonymous = true;
-        return;
-    }
-    snprintf(out->name, sizeof out->name, "%s", peer->common_name);
-    for (size_t i = 0; i < peer->n_organizations; i++)
-        group_add(out, peer->organizations[i]);
-    group_add(out, "system:authenticated");
-}
-
-bool hub_user_is_admin(const struct hub_user *user)
-{
-    /* An agent's certificate is an agent's, whatever else stands in it. */
-    return !in_group(user, "fedlet:agents") &&
-           (in_group(user, "system:masters") || in_group(user, "fedlet:admins"));
-}
 
 static bool is_open_path(struct fed_span path)
 {
@@ -54,27 +18,19 @@ static bool is_open_path(struct fed_span path)
     return false;
 }
 
-/* Anybody who is known may ask what they may do: kube-apiserver's system:basic-user. */
-static bool is_self_review(const struct hub_access *access)
+bool hub_api_authorize(const struct hub_api *api, const struct hub_user *user,
+    const struct hub_access *access, struct hub_reason *reason)
 {
-    struct hub_path path = {
-        .group = access->group, .version = FED_SPAN_LIT("v1"), .resource = access->resource};
-
-    return hub_review_is(&path) && strcmp(access->verb, "create") == 0;
-}
-
-bool hub_api_authorize(
-    const struct hub_api *api, const struct hub_user *user, const struct hub_access *access)
-{
-    (void)api;
-    if (hub_user_is_admin(user))
+    if (reason)
+        reason->text[0] = 0;
+    if (access->resource.len == 0 && fed_span_is(access->verb, "get") && is_open_path(access->path))
         return true;
-    if (is_self_review(access))
-        return !user->anonymous && !in_group(user, "fedlet:agents");
-    return access->resource.len == 0 && is_open_path(access->path) &&
-           strcmp(access->verb, "get") == 0;
+    if (user->anonymous || hub_user_is_agent(user))
+        return false;
+    return hub_user_is_admin(user) || hub_rbac_allows(api->rbac, user, access, reason);
 }
 
+/* ---- what is asked ---- */
 static const char *resource_verb(const struct hub_request *r)
 {
     struct fed_span method = r->http->method;
@@ -93,72 +49,156 @@ static const char *resource_verb(const struct hub_request *r)
     return "unknown";
 }
 
-static bool path_verb_is_get(struct fed_span method)
+static struct fed_span path_verb(struct hub_request *r)
 {
-    return fed_span_is(method, "GET") || fed_span_is(method, "HEAD");
+    struct fed_span method = r->http->method;
+    uint8_t *lower = fed_alloc_get(r->mem, method.len + 1);
+
+    if (fed_span_is(method, "HEAD"))
+        return FED_SPAN_LIT("get");
+    if (!lower)
+        return FED_SPAN_LIT("unknown");
+    for (size_t i = 0; i < method.len; i++)
+        lower[i] = method.at[i] >= 'A' && method.at[i] <= 'Z' ? (uint8_t)(method.at[i] + 32)
+                                                              : method.at[i];
+    return fed_span_of(lower, method.len);
 }
 
-static enum fed_err refuse(struct hub_request *r, const struct hub_access *access)
+/* A list of one name (fieldSelector metadata.name=x) is asked of that name. */
+static struct fed_span selected_name(const struct hub_request *r)
 {
+    struct fed_span rest = r->query.field_selector;
+    struct fed_span term;
+
+    while (fed_span_split(&rest, ',', &term)) {
+        static const char *const forms[] = {"metadata.name==", "metadata.name="};
+
+        for (size_t i = 0; i < 2; i++)
+            if (fed_span_starts(term, forms[i])) {
+                struct fed_span name = fed_span_sub(term, strlen(forms[i]), term.len);
+
+                return fed_span_find(name, '\\') == name.len && fed_span_find(name, '/') == name.len
+                           ? name
+                           : (struct fed_span){0};
+            }
+    }
+    return (struct fed_span){0};
+}
+
+static void access_of(struct hub_request *r, struct hub_access *access)
+{
+    *access = (struct hub_access){.verb = {0}};
+    if (r->path.endpoint != HUB_ENDPOINT_RESOURCE) {
+        access->path = r->http->path;
+        access->verb = path_verb(r);
+        return;
+    }
+    access->verb = fed_span_text(resource_verb(r));
+    access->group = r->path.group;
+    access->resource = r->path.resource;
+    access->subresource = r->path.subresource;
+    access->ns = r->path.ns;
+    access->name = r->path.name;
+    if (access->name.len == 0 && !fed_span_is(access->verb, "create"))
+        access->name = selected_name(r);
+    /* A namespace is in itself, so that a Role in it can give the right to read it. */
+    if (access->group.len == 0 && fed_span_is(access->resource, "namespaces") &&
+        access->ns.len == 0)
+        access->ns = r->path.name;
+}
+
+/* ---- refusals ---- */
+static void put_safe(struct fed_buf *out, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if (*c == '<')
+            fed_buf_put_text(out, "&lt;");
+        else if (*c == '>')
+            fed_buf_put_text(out, "&gt;");
+        else if (*c == '&')
+            fed_buf_put_text(out, "&amp;");
+        else
+            fed_buf_put_u8(out, (uint8_t)*c);
+    }
+}
+
+static void put_what(struct fed_buf *out, const struct hub_user *user, const struct hub_access *a)
+{
+    if (a->resource.len == 0) {
+        fed_buf_printf(out, "User \"%s\" cannot " FED_SPAN_FMT " path \"" FED_SPAN_FMT "\"",
+            user->name, FED_SPAN_ARG(a->verb), FED_SPAN_ARG(a->path));
+        return;
+    }
+    fed_buf_printf(out,
+        "User \"%s\" cannot " FED_SPAN_FMT " resource \"" FED_SPAN_FMT "%s" FED_SPAN_FMT
+        "\" in API group \"" FED_SPAN_FMT "\"",
+        user->name, FED_SPAN_ARG(a->verb), FED_SPAN_ARG(a->resource), a->subresource.len ? "/" : "",
+        FED_SPAN_ARG(a->subresource), FED_SPAN_ARG(a->group));
+    if (a->ns.len > 0)
+        fed_buf_printf(out, " in the namespace \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(a->ns));
+    else
+        fed_buf_put_text(out, " at the cluster scope");
+}
+
+static void put_subject(struct fed_buf *out, const struct hub_access *a)
+{
+    if (a->resource.len == 0) {
+        fed_buf_put_text(out, "forbidden: ");
+        return;
+    }
+    fed_buf_printf(out, FED_SPAN_FMT "%s" FED_SPAN_FMT, FED_SPAN_ARG(a->resource),
+        a->group.len ? "." : "", FED_SPAN_ARG(a->group));
+    if (a->name.len > 0)
+        fed_buf_printf(out, " \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(a->name));
+    fed_buf_put_text(out, " is forbidden: ");
+}
+
+enum fed_err hub_fail_forbidden(
+    struct hub_request *r, const struct hub_access *access, const char *reason)
+{
+    struct fed_buf what;
+    struct fed_buf text;
+
     r->kind = NULL;
     if (r->user.anonymous) {
         hub_fail(r, 401, "Unauthorized", "Unauthorized");
         return FED_ERR_UNAUTHENTICATED;
     }
-    if (access->resource.len == 0)
-        hub_fail(r, 403, "Forbidden", "forbidden: User \"%s\" cannot %s path \"" FED_SPAN_FMT "\"",
-            r->user.name, access->verb, FED_SPAN_ARG(access->path));
-    else
-        hub_fail(r, 403, "Forbidden",
-            FED_SPAN_FMT "%s" FED_SPAN_FMT
-                         " is forbidden: User \"%s\" cannot %s resource \"" FED_SPAN_FMT
-                         "\" in API group \"" FED_SPAN_FMT "\"%s" FED_SPAN_FMT "%s",
-            FED_SPAN_ARG(access->resource), access->group.len ? "." : "",
-            FED_SPAN_ARG(access->group), r->user.name, access->verb, FED_SPAN_ARG(access->resource),
-            FED_SPAN_ARG(access->group), access->ns.len ? " in the namespace \"" : "",
-            FED_SPAN_ARG(access->ns), access->ns.len ? "\"" : " at the cluster scope");
+    fed_buf_init(&what, r->mem, 16384);
+    fed_buf_init(&text, r->mem, 65536);
+    put_what(&what, &r->user, access);
+    put_subject(&text, access);
+    put_safe(&text, fed_buf_cstr(&what));
+    if (reason[0]) {
+        fed_buf_put_text(&text, ": ");
+        fed_buf_put_text(&text, reason);
+    }
+    hub_fail(r, 403, "Forbidden", "%s", fed_buf_cstr(&text));
+    r->failure.forbidden = *access;
     return FED_ERR_FORBIDDEN;
-}
-
-/* Acting as somebody else: for those who may do all anyway, and then with that user's rights alone.
- */
-static enum fed_err impersonate(struct hub_request *r)
-{
-    struct fed_span name = hub_request_header(r, "impersonate-user");
-    bool admin = hub_user_is_admin(&r->user);
-
-    if (name.len == 0)
-        return FED_OK;
-    if (!admin)
-        return hub_fail(r, 403, "Forbidden", "User \"%s\" cannot impersonate", r->user.name);
-    r->user = (struct hub_user){.n_groups = 0};
-    if (fed_span_to_cstr(name, r->user.name, sizeof r->user.name))
-        return hub_fail(r, 400, "BadRequest", "Impersonate-User is too long");
-    for (size_t i = 0; i < r->http->n_headers; i++)
-        if (fed_span_is(r->http->headers[i].name, "impersonate-group"))
-            group_add(&r->user, hub_request_cstr(r, r->http->headers[i].value));
-    group_add(&r->user, "system:authenticated");
-    return FED_OK;
 }
 
 enum fed_err hub_authorize_request(struct hub_request *r)
 {
-    struct hub_access access = {.verb = resource_verb(r)};
     enum fed_err err;
 
-    hub_user_of(r->http, &r->user);
-    err = impersonate(r);
+    access_of(r, &r->access);
+    err = hub_authenticate(r);
+    if (!err)
+        err = hub_impersonate(r);
     if (err)
         return err;
-    if (r->path.endpoint == HUB_ENDPOINT_RESOURCE) {
-        access.group = r->path.group;
-        access.resource = r->path.resource;
-        access.subresource = r->path.subresource;
-        access.ns = r->path.ns;
-        access.name = r->path.name;
-    } else {
-        access.path = r->http->path;
-        access.verb = path_verb_is_get(r->http->method) ? "get" : "post";
-    }
-    return hub_api_authorize(r->api, &r->user, &access) ? FED_OK : refuse(r, &access);
+    r->authorized = hub_api_authorize(r->api, &r->user, &r->access, &r->reason);
+    return r->authorized ? FED_OK : hub_fail_forbidden(r, &r->access, r->reason.text);
+}
+
+enum fed_err hub_authorize_verb(struct hub_request *r, const char *verb)
+{
+    struct hub_access access = r->access;
+    struct hub_reason reason;
+
+    access.verb = fed_span_text(verb);
+    return hub_api_authorize(r->api, &r->user, &access, &reason)
+               ? FED_OK
+               : hub_fail_forbidden(r, &access, reason.text);
 }

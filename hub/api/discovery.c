@@ -12,12 +12,16 @@ struct review_kind {
     const char *version;
     const char *plural;
     const char *kind;
+    bool namespaced;
 };
 
 static const struct review_kind reviews[] = {
-    {"authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview"},
-    {"authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"},
-    {"authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview"},
+    {"authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", false},
+    {"authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false},
+    {"authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", true},
+    {"authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", false},
+    {"authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", false},
+    {"authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", false},
 };
 #define N_REVIEWS (sizeof reviews / sizeof *reviews)
 
@@ -27,7 +31,7 @@ bool hub_review_is(const struct hub_path *path)
         if (fed_span_is(path->group, reviews[i].group) &&
             fed_span_is(path->version, reviews[i].version) &&
             fed_span_is(path->resource, reviews[i].plural))
-            return true;
+            return reviews[i].namespaced == (path->ns.len > 0);
     return false;
 }
 

@@ -184,6 +184,11 @@ static void put_details(const struct hub_request *r, struct fed_buf *out)
         put_member(out, &first, "kind",
             fed_span_text(failure->code == 422 ? r->kind->kind : r->kind->plural));
     }
+    if (failure->forbidden.resource.len > 0) {
+        put_member(out, &first, "name", failure->forbidden.name);
+        put_member(out, &first, "group", failure->forbidden.group);
+        put_member(out, &first, "kind", failure->forbidden.resource);
+    }
     if (failure->causes && failure->causes->n > 0) {
         fed_buf_put_text(out, first ? "{" : ",");
         first = false;

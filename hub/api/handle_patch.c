@@ -169,6 +169,8 @@ static enum fed_err apply_create(struct hub_request *r, struct hub_write *w)
     if (hub_meta(w->next, "resourceVersion").len > 0)
         return hub_fail_err(r, FED_ERR_CONFLICT, NULL);
     w->success = 201;
+    if (hub_authorize_verb(r, "create"))
+        return FED_ERR_FORBIDDEN;
     return hub_write_create(r, w);
 }
 

@@ -568,13 +568,15 @@ static enum fed_err watch_begin(struct hub_watch *w, struct hub_request *r)
     struct fed_http_header headers[] = {
         {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")},
         {FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("no-cache, private")},
+        {FED_SPAN_LIT("audit-id"), fed_span_text(r->audit_id)},
     };
     enum fed_err err;
 
+    hub_request_record(r, 200);
     r->answered = true;
     w->exchange = r->exchange;
     w->owner->n++;
-    err = fed_http_stream_begin(r->exchange, 200, headers, 2);
+    err = fed_http_stream_begin(r->exchange, 200, headers, 3);
     if (err) {
         watch_over(w, false);
         return FED_OK;

@@ -6,6 +6,10 @@
 #ifndef FEDLET_HUB_API_INTERNAL_H
 #define FEDLET_HUB_API_INTERNAL_H
 
+#include "hub/access/audit.h"
+#include "hub/access/rbac.h"
+#include "hub/access/token.h"
+#include "hub/access/uuid.h"
 #include "hub/api/api.h"
 #include "hub/api/managed_fields.h"
 #include "hub/limits.h"
@@ -14,6 +18,7 @@
 #define HUB_VERSION_MINOR "34"
 #define HUB_GIT_VERSION "v1.34.0+fedhub"
 
+struct hub_token_secrets;
 struct hub_watch;
 struct hub_watches;
 struct hub_request;
@@ -25,15 +30,11 @@ struct hub_api {
     struct hub_kinds *kinds;
     struct hub_watches *watches;
     struct hub_namespaces *namespaces;
-};
-
-/* ---- who asks ---- */
-#define HUB_USER_GROUPS_MAX 20u
-struct hub_user {
-    char name[256];
-    char groups[HUB_USER_GROUPS_MAX][128];
-    size_t n_groups;
-    bool anonymous;
+    struct hub_rbac *rbac;
+    struct hub_token_secrets *token_secrets; /* NULL without tokens */
+    struct hub_kind_hooks secret_hooks;      /* what Secrets had before token Secrets came */
+    uint8_t audit_prefix[8];                 /* of the ids of this process's requests */
+    uint64_t n_requests;
 };
 
 /* ---- the path ---- */
@@ -106,10 +107,11 @@ struct hub_field_selector {
 struct hub_failure {
     int code; /* HTTP; 0: none */
     const char *reason;
-    char message[1600];
+    char message[4096];
     unsigned retry_after_s;
-    bool names_object;         /* details carry group, kind and name */
-    struct hub_causes *causes; /* may be NULL */
+    bool names_object;           /* details carry group, kind and name */
+    struct hub_access forbidden; /* of a 403 by authorization: what details name */
+    struct hub_causes *causes;   /* may be NULL */
 };
 
 struct hub_request {
@@ -120,6 +122,12 @@ struct hub_request {
     struct fed_alloc *mem; /* the arena's */
     struct fed_json_doc *doc;
     struct hub_user user;
+    struct hub_user *impersonator; /* who acts as user; NULL: themselves */
+    struct hub_access access;      /* what is asked, as it was authorized */
+    struct hub_reason reason;      /* why that is allowed */
+    char audit_id[HUB_UUID_SIZE];
+    bool authorized;
+    bool audited;
     struct hub_path path;
     struct hub_query query;
     struct hub_accept accept;
@@ -183,22 +191,43 @@ enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct f
 /* metav1.Status Success with details, as a delete answers. */
 enum fed_err hub_respond_deleted(struct hub_request *r, struct fed_span name, struct fed_span uid);
 
+/* ---- authenticate.c ---- */
+/* Sets r->user: from the client certificate, else from a bearer token, else anonymous. A token that
+ * does not count is refused whatever is asked for. */
+FED_MUST_USE enum fed_err hub_authenticate(struct hub_request *r);
+
+/* ---- impersonate.c ---- */
+/* Follows the Impersonate-* headers, when the user may. */
+FED_MUST_USE enum fed_err hub_impersonate(struct hub_request *r);
+
 /* ---- authorize.c ---- */
-void hub_user_of(const struct fed_http_request *http, struct hub_user *out);
-struct hub_access {
-    const char *verb;
-    struct fed_span group;
-    struct fed_span resource;
-    struct fed_span subresource;
-    struct fed_span ns;
-    struct fed_span name;
-    struct fed_span path; /* non-resource request */
-};
-/* The one place that decides. */
-bool hub_api_authorize(
-    const struct hub_api *api, const struct hub_user *user, const struct hub_access *access);
+/* The one place that decides. reason may be NULL. */
+bool hub_api_authorize(const struct hub_api *api, const struct hub_user *user,
+    const struct hub_access *access, struct hub_reason *reason);
+/* Authenticates, impersonates, authorizes. */
 FED_MUST_USE enum fed_err hub_authorize_request(struct hub_request *r);
-bool hub_user_is_admin(const struct hub_user *user);
+/* The same object, another verb: what a write turns out to be. */
+FED_MUST_USE enum fed_err hub_authorize_verb(struct hub_request *r, const char *verb);
+/* 403 in kube-apiserver's words (401 for anonymous ones). reason may be empty. */
+enum fed_err hub_fail_forbidden(
+    struct hub_request *r, const struct hub_access *access, const char *reason);
+
+/* ---- rbac_admit.c, token_secret.c ---- */
+/* Validation of roles and bindings, and that nobody grants what they do not hold. */
+FED_MUST_USE enum fed_err hub_rbac_hooks(struct hub_api *api);
+/* Secrets of type kubernetes.io/service-account-token get their token once they are stored. */
+FED_MUST_USE enum fed_err hub_token_secrets_open(
+    struct hub_api *api, struct hub_token_secrets **out);
+void hub_token_secrets_close(struct hub_token_secrets *secrets); /* NULL is fine */
+
+/* ---- record.c ---- */
+/* Gives the request its id, and writes it down once its answer is known. */
+void hub_request_number(struct hub_request *r);
+void hub_request_record(struct hub_request *r, unsigned code);
+
+/* ---- token_request.c: POST serviceaccounts/NAME/token ---- */
+bool hub_token_request_is(const struct hub_path *path);
+enum fed_err hub_handle_token_request(struct hub_request *r);
 
 /* ---- object.c: from stored bytes to what a client sees, and back ---- */
 struct hub_view { /* how objects are shown */

@@ -49,8 +49,10 @@ struct hub_kind_version {
     size_t n_selectable;
 };
 
+struct hub_access;
 struct hub_admission;
 struct hub_kind;
+struct hub_user;
 
 /* What the federation adds to the generic layer for one kind. Each may be NULL. */
 struct hub_kind_hooks {
@@ -100,8 +102,11 @@ struct hub_admission {
     const struct fed_json *before; /* present state; NULL for CREATE */
     struct fed_span subresource;   /* empty or "status" */
     struct fed_span user;
+    const struct hub_user *who;      /* the same, with groups */
+    const struct hub_access *access; /* the request, as it was authorized */
     bool dry_run;
-    char field[256]; /* for a refusal: the field's path */
+    char field[256];     /* for a refusal: the field's path */
+    const char *refusal; /* NULL, or the sentence of a refusal that is too long for diag; in doc */
     struct fed_json *
         answer; /* NULL, or members that are merged into the answer of this request, never stored */
     /* Adds a Warning header to the answer. */

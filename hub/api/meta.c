@@ -12,6 +12,7 @@
 #define ANNOTATIONS_BYTES_MAX (256u << 10)
 #define GENERATED_BASE_MAX 58u
 #define GENERATED_RANDOM 5u
+#define SEGMENT_MAX 253u
 
 static const char *const known[] = {"name", "generateName", "namespace", "selfLink", "uid",
     "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
@@ -165,6 +166,24 @@ void hub_meta_validate(const struct fed_json *object, struct hub_causes *causes)
     check_owners(causes, metadata);
 }
 
+/* Roles and bindings may have any name that is one segment of a path. */
+static enum fed_err check_segment(struct hub_request *r, struct fed_span name)
+{
+    const char *why = NULL;
+
+    if (fed_span_is(name, ".") || fed_span_is(name, ".."))
+        why = name.len == 1 ? "may not be '.'" : "may not be '..'";
+    else if (fed_span_find(name, '/') < name.len)
+        why = "may not contain '/'";
+    else if (fed_span_find(name, '%') < name.len)
+        why = "may not contain '%'";
+    else if (name.len > SEGMENT_MAX)
+        why = "may not be longer than 253 bytes";
+    return why ? hub_fail_field(r, "metadata.name", "FieldValueInvalid",
+                     "Invalid value: \"" FED_SPAN_FMT "\": %s", FED_SPAN_ARG(name), why)
+               : FED_OK;
+}
+
 enum fed_err hub_meta_check_name(struct hub_request *r, struct fed_span name)
 {
     bool label = r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
@@ -172,6 +191,8 @@ enum fed_err hub_meta_check_name(struct hub_request *r, struct fed_span name)
     if (name.len == 0)
         return hub_fail_field(r, "metadata.name", "FieldValueRequired",
             "Required value: name or generateName is required");
+    if (strcmp(r->kind->group, HUB_RBAC_GROUP) == 0)
+        return check_segment(r, name);
     if (label ? fed_text_is_dns_label(name) : fed_text_is_dns_subdomain(name))
         return FED_OK;
     return hub_fail_field(r, "metadata.name", "FieldValueInvalid",
@@ -205,18 +226,7 @@ enum fed_err hub_meta_generate_name(struct hub_request *r, struct fed_json *meta
 
 enum fed_err hub_write_uid(struct hub_api *api, char out[40])
 {
-    struct fed_crypto *crypto = api->options.crypto;
-    uint8_t b[16];
-    enum fed_err err = crypto->random(crypto->ctx, b, sizeof b);
-
-    if (err)
-        return err;
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 4122 section 4.4 */
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-        b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-        b[15]);
-    return FED_OK;
+    return hub_uuid_new(api->options.crypto, out);
 }
 
 enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object)

@@ -32,7 +32,7 @@ void hub_json_put_text(struct fed_buf *out, const char *text)
     hub_json_put(out, fed_span_text(text));
 }
 
-#define HEADERS_MAX (HUB_LIMIT_WARNINGS + 8u)
+#define HEADERS_MAX (HUB_LIMIT_WARNINGS + 9u)
 
 enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
     struct fed_span body, const struct fed_http_header *more, size_t n_more)
@@ -41,10 +41,12 @@ enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *con
     bool caches = false;
     size_t n = 0;
 
+    hub_request_record(r, status);
+    headers[n++] = (struct fed_http_header){FED_SPAN_LIT("audit-id"), fed_span_text(r->audit_id)};
     if (content_type)
         headers[n++] =
             (struct fed_http_header){FED_SPAN_LIT("content-type"), fed_span_text(content_type)};
-    for (size_t i = 0; i < n_more && n < HEADERS_MAX - HUB_LIMIT_WARNINGS - 1; i++) {
+    for (size_t i = 0; i < n_more && n < HEADERS_MAX - HUB_LIMIT_WARNINGS - 2; i++) {
         headers[n++] = more[i];
         caches = caches || fed_span_is(more[i].name, "cache-control");
     }

@@ -1,5 +1,6 @@
 /* seed.c - what a new hub begins with: four namespaces and the types that KubeFed enables by
  * default. */
+#include "hub/access/bootstrap.h"
 #include "hub/api/federated_types.h"
 #include "hub/api/internal.h"
 
@@ -112,7 +113,7 @@ static bool present(struct hub_api *api)
     return err != FED_ERR_NOT_FOUND;
 }
 
-enum fed_err hub_api_seed(struct hub_api *api, struct fed_diag *diag)
+static enum fed_err seed_objects(struct hub_api *api, struct fed_diag *diag)
 {
     struct hub_object_write writes[N_SEEDS] = {{.expected = 0}};
     struct seed *seeds;
@@ -135,4 +136,13 @@ enum fed_err hub_api_seed(struct hub_api *api, struct fed_diag *diag)
         fed_buf_fini(&seeds[i].bytes);
     fed_alloc_free(api->mem, seeds, N_SEEDS * sizeof *seeds);
     return err ? fed_diag_prefix(diag, err, "first objects") : FED_OK;
+}
+
+enum fed_err hub_api_seed(struct hub_api *api, struct fed_diag *diag)
+{
+    enum fed_err err = seed_objects(api, diag);
+
+    return err ? err
+               : hub_access_bootstrap(
+                     api->mem, api->options.loop, api->options.crypto, api->objects, diag);
 }

@@ -178,11 +178,26 @@ static void admission_warn(struct hub_admission *admission, const char *text)
     hub_request_warn(admission->warnings, text);
 }
 
+static const char *field_reason(const char *text)
+{
+    struct fed_span sentence = fed_span_text(text);
+
+    if (fed_span_starts(sentence, "Required value"))
+        return "FieldValueRequired";
+    if (fed_span_starts(sentence, "Unsupported value"))
+        return "FieldValueNotSupported";
+    return "FieldValueInvalid";
+}
+
 static enum fed_err admission_refused(struct hub_request *r, const struct hub_admission *admission,
     enum fed_err err, const struct fed_diag *diag)
 {
+    if (err == FED_ERR_FORBIDDEN && admission->refusal) {
+        hub_fail(r, 403, "Forbidden", "%s", admission->refusal);
+        return err;
+    }
     if (err == FED_ERR_INVALID && admission->field[0])
-        return hub_fail_field(r, admission->field, "FieldValueInvalid", "%s", diag->text);
+        return hub_fail_field(r, admission->field, field_reason(diag->text), "%s", diag->text);
     if (err == FED_ERR_INVALID)
         return hub_fail(r, 422, "Invalid", "%s", diag->text);
     if (err == FED_ERR_CONFLICT && diag->text[0])
@@ -199,6 +214,8 @@ enum fed_err hub_admit(
     admission->kind = kind;
     admission->doc = r->doc;
     admission->user = fed_span_text(r->user.name);
+    admission->who = &r->user;
+    admission->access = &r->access;
     admission->subresource = r->path.subresource;
     admission->warn = admission_warn;
     admission->warnings = r;

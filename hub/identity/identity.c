@@ -22,6 +22,7 @@ enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, str
     fed_buf_init(&identity->ca_key, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->server_pem, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->server_key, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->token_key, mem, IDENTITY_FILE_MAX);
     err = fed_span_to_cstr(
         fed_span_text(options->data_dir), identity->data_dir, sizeof identity->data_dir);
     if (err)
@@ -48,6 +49,7 @@ void hub_identity_close(struct hub_identity *identity)
     identity_wipe(&identity->ca_key);
     fed_buf_fini(&identity->server_pem);
     identity_wipe(&identity->server_key);
+    identity_wipe(&identity->token_key);
     fed_alloc_free(identity->mem, identity, sizeof *identity);
 }
 
@@ -64,6 +66,11 @@ struct fed_span hub_identity_server_cert_pem(const struct hub_identity *identity
 struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity)
 {
     return fed_buf_span(&identity->server_key);
+}
+
+struct fed_span hub_identity_token_key_pem(const struct hub_identity *identity)
+{
+    return fed_buf_span(&identity->token_key);
 }
 
 static enum fed_err take_addresses(

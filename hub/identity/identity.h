@@ -2,7 +2,8 @@
  * requests.
  *
  * Files in the data directory: ca.crt, ca.key (0600), server.crt, server.key (0600; made again when
- * names change or it nears its end), admin.kubeconfig (0600; certificate with CN fedlet:admin, O
+ * names change or it nears its end), service-account.key (0600; signs ServiceAccounts' tokens,
+ * which all end when it is replaced), admin.kubeconfig (0600; certificate with CN fedlet:admin, O
  * system:masters). Agents' certificates: CN = cluster name, O = fedlet:agents; nothing of a
  * request's subject is used.
  *
@@ -47,6 +48,7 @@ void hub_identity_close(struct hub_identity *identity);
 struct fed_span hub_identity_ca_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_server_cert_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity);
+struct fed_span hub_identity_token_key_pem(const struct hub_identity *identity);
 /* Writes DIR/admin.kubeconfig for this API address (kept when it is still right). */
 FED_MUST_USE enum fed_err hub_identity_write_admin(
     struct hub_identity *identity, const char *api_url, struct fed_diag *diag);

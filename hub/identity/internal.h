@@ -55,6 +55,7 @@ struct hub_identity {
     struct fed_buf ca_key;
     struct fed_buf server_pem;
     struct fed_buf server_key;
+    struct fed_buf token_key;
     struct fed_crypto_cert_info ca;
     struct hub_objects *objects; /* NULL until attached */
     struct hub_subscription *requests;

@@ -275,6 +275,20 @@ static enum fed_err server_open(struct hub_identity *identity,
     return err;
 }
 
+/* ---- the key of ServiceAccounts' tokens ---- */
+
+static enum fed_err token_key_open(struct hub_identity *identity, struct fed_diag *diag)
+{
+    enum fed_err err = read_file(identity, "service-account.key", &identity->token_key, diag);
+
+    if (err || identity->token_key.len > 0)
+        return err;
+    err = identity->crypto->key_new(identity->crypto->ctx, &identity->token_key);
+    if (err)
+        return fed_diag_set(diag, err, "no key could be made for tokens");
+    return write_file(identity, "service-account.key", &identity->token_key, 0600, diag);
+}
+
 enum fed_err identity_pki_open(struct hub_identity *identity,
     const struct hub_identity_options *options, struct fed_diag *diag)
 {
@@ -282,5 +296,7 @@ enum fed_err identity_pki_open(struct hub_identity *identity,
 
     if (!err)
         err = ca_open(identity, diag);
+    if (!err)
+        err = token_key_open(identity, diag);
     return err ? err : server_open(identity, options, diag);
 }

@@ -302,6 +302,74 @@ static void fs_unlock(void *ctx, struct fed_fs_lock *lock)
     fed_alloc_free(ctx, lock, sizeof *lock);
 }
 
+/* ---- files that only grow ---- */
+
+struct fed_fs_file {
+    int fd;
+    off_t size;
+};
+
+static enum fed_err fs_append_open(void *ctx, const char *path, unsigned mode,
+    struct fed_fs_file **out, uint64_t *size, struct fed_diag *diag)
+{
+    struct fed_alloc *mem = ctx;
+    struct fed_fs_file *file = fed_alloc_zero(mem, sizeof *file);
+    struct stat st;
+    enum fed_err err = FED_OK;
+
+    if (!file)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "cannot open %s: out of memory", path);
+    file->fd = open_retry(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, (mode_t)mode);
+    if (file->fd < 0)
+        err = fed_os_err_set(diag, "cannot open", path);
+    else if (fstat(file->fd, &st))
+        err = fed_os_err_set(diag, "cannot use", path);
+    else if (!S_ISREG(st.st_mode))
+        err = fed_diag_set(diag, FED_ERR_INVALID, "%s is not a plain file", path);
+    else if (fchmod(file->fd, (mode_t)mode))
+        err = fed_os_err_set(diag, "cannot set the mode of", path);
+    if (err) {
+        if (file->fd >= 0)
+            close(file->fd);
+        fed_alloc_free(mem, file, sizeof *file);
+        return err;
+    }
+    file->size = st.st_size;
+    *size = (uint64_t)st.st_size;
+    *out = file;
+    return FED_OK;
+}
+
+static enum fed_err fs_append(
+    void *ctx, struct fed_fs_file *file, struct fed_span bytes, struct fed_diag *diag)
+{
+    (void)ctx;
+    if (write_all(file->fd, bytes)) {
+        enum fed_err err = fed_os_err_set(diag, "cannot add to", "the file");
+
+        if (ftruncate(file->fd, file->size))
+            return fed_diag_prefix(diag, err, "half a record stays");
+        return err;
+    }
+    file->size += (off_t)bytes.len;
+    return FED_OK;
+}
+
+static void fs_append_close(void *ctx, struct fed_fs_file *file)
+{
+    if (!file)
+        return;
+    close(file->fd);
+    fed_alloc_free(ctx, file, sizeof *file);
+}
+
+static enum fed_err fs_rename(void *ctx, const char *from, const char *to, struct fed_diag *diag)
+{
+    (void)ctx;
+    return rename(from, to) ? fed_os_err_set(diag, "cannot rename", from) : FED_OK;
+}
+
 struct fed_fs fed_fs_posix(struct fed_alloc *mem)
 {
     return (struct fed_fs){
@@ -312,5 +380,9 @@ struct fed_fs fed_fs_posix(struct fed_alloc *mem)
         .make_dir = fs_make_dir,
         .lock = fs_lock,
         .unlock = fs_unlock,
+        .append_open = fs_append_open,
+        .append = fs_append,
+        .append_close = fs_append_close,
+        .rename = fs_rename,
     };
 }

@@ -156,6 +156,61 @@ static enum fed_err crypto_public_key_check(
     return fed_tls_public_key_check(spki_der, diag);
 }
 
+#define ES256 PSA_ALG_ECDSA(PSA_ALG_SHA_256)
+#define ES256_SIZE 64u
+
+static enum fed_err crypto_sign(
+    void *ctx, struct fed_span key_pem, struct fed_span message, uint8_t signature[64])
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    mbedtls_pk_context key;
+    psa_key_id_t id;
+    size_t len = 0;
+    enum fed_err err;
+
+    (void)ctx;
+    mbedtls_pk_init(&key);
+    err = fed_mbed_key(key_pem, &key, NULL);
+    if (!err && mbedtls_pk_get_psa_attributes(&key, PSA_KEY_USAGE_SIGN_MESSAGE, &attributes) != 0)
+        err = FED_ERR_INVALID;
+    psa_set_key_algorithm(&attributes, ES256);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_MESSAGE);
+    if (!err && mbedtls_pk_import_into_psa(&key, &attributes, &id) != 0)
+        err = FED_ERR_INVALID;
+    if (!err) {
+        err = status_err(
+            psa_sign_message(id, ES256, message.at, message.len, signature, ES256_SIZE, &len));
+        psa_destroy_key(id);
+    }
+    mbedtls_pk_free(&key);
+    return err || len == ES256_SIZE ? err : FED_ERR_INVALID;
+}
+
+static enum fed_err crypto_verify(
+    void *ctx, struct fed_span spki_der, struct fed_span message, const uint8_t signature[64])
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_key_id_t id;
+    psa_status_t status;
+
+    (void)ctx;
+    if (spki_der.len != sizeof(spki_head) + POINT_SIZE ||
+        memcmp(spki_der.at, spki_head, sizeof(spki_head)) != 0)
+        return FED_ERR_INVALID;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_PUBLIC_KEY(PSA_ECC_FAMILY_SECP_R1));
+    psa_set_key_bits(&attributes, 256);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_MESSAGE);
+    psa_set_key_algorithm(&attributes, ES256);
+    status = psa_import_key(&attributes, spki_der.at + sizeof(spki_head), POINT_SIZE, &id);
+    if (status != PSA_SUCCESS)
+        return status == PSA_ERROR_INSUFFICIENT_MEMORY ? FED_ERR_NOMEM : FED_ERR_INVALID;
+    status = psa_verify_message(id, ES256, message.at, message.len, signature, ES256_SIZE);
+    psa_destroy_key(id);
+    return status == PSA_ERROR_INVALID_SIGNATURE || status == PSA_ERROR_INVALID_ARGUMENT
+               ? FED_ERR_FORBIDDEN
+               : status_err(status);
+}
+
 static enum fed_err crypto_cert_info(
     void *ctx, struct fed_span cert_pem, struct fed_crypto_cert_info *out, struct fed_diag *diag)
 {
@@ -235,6 +290,8 @@ enum fed_err fed_tls_crypto_open(
         .key_new = crypto_key_new,
         .key_public = crypto_key_public,
         .public_key_check = crypto_public_key_check,
+        .sign = crypto_sign,
+        .verify = crypto_verify,
         .ca_new = fed_tls_ca_new,
         .cert_issue = fed_tls_cert_issue,
         .cert_info = crypto_cert_info,
