@@ -239,6 +239,8 @@ enum fed_err hub_api_open(
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
     if (!err)
+        err = hub_owners_open(api, &api->owners);
+    if (!err)
         err = api->options.crypto->random(
             api->options.crypto->ctx, api->audit_prefix, sizeof api->audit_prefix);
     if (!err)
@@ -265,6 +267,7 @@ void hub_api_close(struct hub_api *api)
 {
     if (!api)
         return;
+    hub_owners_close(api->owners);
     hub_token_secrets_close(api->token_secrets);
     hub_rbac_close(api->rbac);
     hub_namespaces_close(api->namespaces);

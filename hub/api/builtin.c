@@ -1,9 +1,7 @@
-/* builtin.c - the built-in kinds, and what core kinds do by themselves: namespaces have a phase,
- * secrets take text. */
+/* builtin.c - the built-in kinds, and the namespaces' finalizer, phase and label. */
 #include "hub/api/builtin.h"
+#include "hub/api/core.h"
 #include "hub/api/internal.h"
-
-#include "proto/base/text.h"
 
 #include <string.h>
 
@@ -57,46 +55,6 @@ static enum fed_err namespace_admit(void *ctx, struct hub_admission *a, struct f
     return fed_json_set_string(a->doc, labels, "kubernetes.io/metadata.name", name);
 }
 
-/* ---- Secret ---- */
-static enum fed_err secret_text(
-    struct hub_admission *a, struct fed_json *data, struct fed_span key, struct fed_span text)
-{
-    struct fed_buf encoded;
-    enum fed_err err;
-
-    fed_buf_init(&encoded, fed_alloc_system(), 2 * HUB_LIMIT_BODY_BYTES);
-    fed_text_put_base64(&encoded, text);
-    err = fed_buf_err(&encoded);
-    if (!err)
-        err = fed_json_set_span(
-            a->doc, data, key, fed_json_new_string(a->doc, fed_buf_span(&encoded)));
-    fed_buf_fini(&encoded);
-    return err;
-}
-
-static enum fed_err secret_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
-{
-    struct fed_json *text = fed_json_get(a->object, "stringData");
-    struct fed_json *data;
-    struct fed_json_iter it;
-    enum fed_err err = FED_OK;
-
-    (void)ctx;
-    if (a->operation == HUB_UPDATE &&
-        !fed_json_eq(fed_json_get(a->before, "type"), fed_json_get(a->object, "type")))
-        return fed_diag_set(diag, FED_ERR_INVALID, "type: Invalid value: field is immutable");
-    if (!text || a->operation == HUB_DELETE)
-        return FED_OK;
-    data = fed_json_ensure_object(a->doc, a->object, "data");
-    if (!data)
-        return FED_ERR_NOMEM;
-    fed_json_iter_init(&it, text);
-    while (!err && fed_json_iter_next(&it))
-        err = secret_text(a, data, it.key, fed_json_string(it.value));
-    fed_json_remove(a->object, "stringData");
-    return err;
-}
-
 /* ---- all ---- */
 static enum fed_err put_builtin(struct fed_alloc *mem, struct hub_kinds *kinds,
     const struct hub_builtin *builtin, struct fed_diag *diag)
@@ -125,14 +83,19 @@ enum fed_err hub_api_builtin_kinds(
     struct fed_alloc *mem, struct hub_kinds *kinds, struct fed_diag *diag)
 {
     static const struct hub_kind_hooks namespace_hooks = {.admit = namespace_admit};
-    static const struct hub_kind_hooks secret_hooks = {.admit = secret_admit};
-    enum fed_err err = FED_OK;
+    static const struct hub_kind_hooks event_hooks = {.convert = hub_core_event_convert};
+    struct hub_core *core = NULL;
+    enum fed_err err = hub_core_open(mem, &core, diag);
 
+    if (!err)
+        err = hub_core_kinds(mem, core, kinds, diag);
     for (size_t i = 0; !err && i < hub_builtins_count; i++)
         err = put_builtin(mem, kinds, &hub_builtins[i], diag);
     if (!err)
         err = hub_kinds_hook(kinds, "", "namespaces", &namespace_hooks);
     if (!err)
-        err = hub_kinds_hook(kinds, "", "secrets", &secret_hooks);
+        err = hub_kinds_hook(kinds, "", "events", &event_hooks);
+    if (!err)
+        err = hub_kinds_hook(kinds, "events.k8s.io", "events", &event_hooks);
     return err;
 }

@@ -11,5 +11,6 @@ struct hub_builtin {
 };
 extern const struct hub_builtin hub_builtins[];
 extern const size_t hub_builtins_count;
+extern const struct hub_builtin hub_core_table; /* core.table: see core.h */
 
 #endif

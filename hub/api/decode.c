@@ -41,14 +41,20 @@ static bool is_json_type(struct fed_span type)
     return type.len == 0 || fed_span_is(type, "application/json") || fed_span_ends(type, "+json");
 }
 
+/* Objects of other than core kinds travel as JSON or YAML; options of a delete are core. */
+static bool takes_protobuf(const struct hub_request *r)
+{
+    return !r->kind || r->kind->core || fed_span_is(r->http->method, "DELETE");
+}
+
 enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
 {
     struct fed_span type = hub_request_content_type(r);
     struct fed_diag diag = {{0}};
     enum fed_err err;
 
-    if (fed_span_is(type, "application/vnd.kubernetes.protobuf"))
-        err = hub_protobuf_decode(r->doc, r->http->body, out, &diag);
+    if (fed_span_is(type, "application/vnd.kubernetes.protobuf") && takes_protobuf(r))
+        err = hub_protobuf_decode(hub_kinds_core(r->api->kinds), r->doc, r->http->body, out, &diag);
     else if (is_json_type(type))
         err = fed_json_parse(r->doc, r->http->body, out, &diag);
     else if (fed_span_is(type, "application/yaml") ||
@@ -62,7 +68,7 @@ enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
             "the body of the request was in an unknown format - accepted media types include: "
             "application/json, application/yaml");
     if (err == FED_ERR_UNSUPPORTED)
-        return hub_fail(r, 415, "UnsupportedMediaType", "%s", diag.text);
+        return hub_fail(r, 400, "BadRequest", "%s", diag.text);
     if (err == FED_ERR_LIMIT)
         return hub_fail(r, 413, "RequestEntityTooLarge", "%s", diag.text);
     if (err && err != FED_ERR_NOMEM)

@@ -15,7 +15,7 @@ enum fed_err hub_fail(struct hub_request *r, int code, const char *reason, const
     va_end(args);
     r->failure.code = code;
     r->failure.reason = reason;
-    r->failure.names_object = r->kind != NULL;
+    r->failure.names_object = r->kind != NULL && code != 400;
     return FED_ERR_INVALID;
 }
 
@@ -209,8 +209,10 @@ void hub_failure_put(const struct hub_request *r, struct fed_buf *out)
     hub_json_put_text(out, r->failure.message);
     fed_buf_put_text(out, ",\"reason\":");
     hub_json_put_text(out, r->failure.reason);
-    fed_buf_put_text(out, ",\"details\":");
-    put_details(r, out);
+    if (r->failure.code != 400) { /* a bad request is about no object */
+        fed_buf_put_text(out, ",\"details\":");
+        put_details(r, out);
+    }
     fed_buf_printf(out, ",\"code\":%d}\n", r->failure.code);
 }
 

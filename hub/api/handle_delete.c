@@ -54,6 +54,51 @@ static enum fed_err mark(
     return err;
 }
 
+static bool is_collector(struct fed_span finalizer)
+{
+    return fed_span_is(finalizer, HUB_FINALIZER_FOREGROUND) ||
+           fed_span_is(finalizer, HUB_FINALIZER_ORPHAN);
+}
+
+/* The finalizers of garbage collection as the policy wants them: owners.c works on them. */
+static enum fed_err set_propagation(
+    struct hub_request *r, enum hub_propagation propagation, struct fed_json *object, bool *changed)
+{
+    struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
+    struct fed_json *list = fed_json_get(metadata, "finalizers");
+    const char *wanted = propagation == HUB_PROPAGATE_FOREGROUND ? HUB_FINALIZER_FOREGROUND
+                         : propagation == HUB_PROPAGATE_ORPHAN   ? HUB_FINALIZER_ORPHAN
+                                                                 : NULL;
+    bool there = false;
+    enum fed_err err = metadata ? FED_OK : FED_ERR_NOMEM;
+
+    *changed = false;
+    if (propagation == HUB_PROPAGATE_DEFAULT)
+        return FED_OK;
+    for (size_t i = fed_json_count(list); i > 0; i--) {
+        struct fed_span one = fed_json_string(fed_json_at(list, i - 1));
+
+        if (wanted && fed_span_is(one, wanted)) {
+            there = true;
+        } else if (is_collector(one)) {
+            fed_json_remove_at(list, i - 1);
+            *changed = true;
+        }
+    }
+    if (!err && wanted && !there) {
+        if (!list) {
+            list = fed_json_new_array(r->doc);
+            err = fed_json_set(r->doc, metadata, "finalizers", list);
+        }
+        if (!err)
+            err = fed_json_append(list, fed_json_new_text(r->doc, wanted));
+        *changed = true;
+    }
+    if (!err && fed_json_count(list) == 0)
+        fed_json_remove(metadata, "finalizers");
+    return err;
+}
+
 static enum fed_err commit_delete(struct hub_request *r, const struct hub_object_ref *ref,
     const struct hub_admission *admission, struct fed_json *left, uint64_t expected,
     uint64_t *revision)
@@ -79,6 +124,7 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
 {
     struct hub_admission admission = {.operation = HUB_DELETE, .dry_run = options->dry_run};
     uint64_t revision;
+    bool changed;
     enum fed_err err = hub_object_load(r->api, r->doc, ref, live, &revision);
 
     if (err)
@@ -91,11 +137,15 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
         err = hub_admit(r, kind, &admission);
     if (err)
         return err;
+    err = set_propagation(r, options->propagation, *live, &changed);
+    if (err)
+        return err;
     if (is_namespace(kind) || hub_object_has_finalizers(*live)) {
         *left = *live;
-        if (hub_meta(*live, "deletionTimestamp").len > 0)
+        if (hub_meta(*live, "deletionTimestamp").len == 0)
+            err = mark(r, kind, *left);
+        else if (!changed)
             return FED_OK; /* it is on its way already */
-        err = mark(r, kind, *left);
     }
     if (err || options->dry_run)
         return err;
@@ -103,6 +153,46 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
 }
 
 /* ---- one object ---- */
+/* propagationPolicy and its older spelling, from the body or the query. */
+static enum fed_err parse_propagation(
+    struct hub_request *r, const struct fed_json *body, enum hub_propagation *out)
+{
+    static const char *const names[] = {
+        [HUB_PROPAGATE_BACKGROUND] = "Background",
+        [HUB_PROPAGATE_FOREGROUND] = "Foreground",
+        [HUB_PROPAGATE_ORPHAN] = "Orphan",
+    };
+    const struct fed_json *orphan = fed_json_get(body, "orphanDependents");
+    struct fed_span policy = fed_json_string(fed_json_get(body, "propagationPolicy"));
+    bool orphans = fed_json_type(orphan) == FED_JSON_BOOL;
+    bool yes = fed_json_bool(orphan, false);
+
+    if (!body) {
+        policy = r->query.propagation_policy;
+        orphans = r->query.orphan_dependents.len > 0;
+        yes = hub_parse_bool(r->query.orphan_dependents, false);
+    }
+    if (orphans && policy.len > 0)
+        return hub_fail(r, 422, "Invalid",
+            "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid value: "
+            "\"" FED_SPAN_FMT "\": orphanDependents and deletionPropagation cannot be both set",
+            FED_SPAN_ARG(policy));
+    if (orphans)
+        *out = yes ? HUB_PROPAGATE_ORPHAN : HUB_PROPAGATE_BACKGROUND;
+    if (policy.len == 0)
+        return FED_OK;
+    for (size_t i = HUB_PROPAGATE_BACKGROUND; i <= HUB_PROPAGATE_ORPHAN; i++)
+        if (fed_span_is(policy, names[i])) {
+            *out = (enum hub_propagation)i;
+            return FED_OK;
+        }
+    return hub_fail(r, 422, "Invalid",
+        "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: "
+        "\"" FED_SPAN_FMT
+        "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+        FED_SPAN_ARG(policy));
+}
+
 static enum fed_err parse_options(struct hub_request *r, struct hub_delete_options *out)
 {
     struct fed_json *body = NULL;
@@ -123,7 +213,7 @@ static enum fed_err parse_options(struct hub_request *r, struct hub_delete_optio
     }
     out->uid = fed_json_string(fed_json_find(body, "preconditions.uid"));
     out->resource_version = fed_json_string(fed_json_find(body, "preconditions.resourceVersion"));
-    return FED_OK;
+    return parse_propagation(r, body, &out->propagation);
 }
 
 static enum fed_err show_left(

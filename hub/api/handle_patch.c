@@ -20,15 +20,14 @@ static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
         *out = PATCH_JSON;
     else if (fed_span_is(type, "application/apply-patch+yaml"))
         *out = PATCH_APPLY;
-    else if (fed_span_is(type, "application/strategic-merge-patch+json") &&
-             r->kind->strategic_patches)
+    else if (fed_span_is(type, "application/strategic-merge-patch+json") && r->kind->core)
         *out = PATCH_STRATEGIC;
     else
         return hub_fail(r, 415, "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: "
             "application/json-patch+json, application/merge-patch+json, "
             "application/apply-patch+yaml%s",
-            r->kind->strategic_patches ? ", application/strategic-merge-patch+json" : "");
+            r->kind->core ? ", application/strategic-merge-patch+json" : "");
     return FED_OK;
 }
 
@@ -77,7 +76,7 @@ static enum fed_err patch_once(
     if (type == PATCH_JSON)
         err = fed_patch_json(r->doc, &w->next, patch, &diag);
     else if (type == PATCH_STRATEGIC)
-        err = hub_strategic_merge(r->doc, &w->next, patch, &diag);
+        err = hub_strategic_merge(r->doc, r->version->core, &w->next, patch, &diag);
     else
         err = fed_patch_merge(r->doc, &w->next, patch, &diag);
     if (err)

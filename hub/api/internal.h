@@ -30,6 +30,7 @@ struct hub_api {
     struct hub_kinds *kinds;
     struct hub_watches *watches;
     struct hub_namespaces *namespaces;
+    struct hub_owners *owners;
     struct hub_rbac *rbac;
     struct hub_token_secrets *token_secrets; /* NULL without tokens */
     struct hub_kind_hooks secret_hooks;      /* what Secrets had before token Secrets came */
@@ -80,6 +81,8 @@ struct hub_query {
     struct fed_span label_selector;
     struct fed_span field_selector;
     struct fed_span field_manager;
+    struct fed_span propagation_policy; /* of a DELETE, as in its body */
+    struct fed_span orphan_dependents;
     struct fed_span include_object; /* of tables: None, Metadata, Object */
     enum hub_field_validation field_validation;
 };
@@ -272,6 +275,12 @@ void hub_table_begin(
 void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struct fed_json *object,
     struct fed_span include_object, int64_t now_unix_s);
 void hub_table_end(struct fed_buf *out, uint64_t revision, struct fed_span continue_token);
+void hub_table_put_age(struct fed_buf *out, const struct fed_json *time, int64_t now_unix_s);
+
+/* ---- core_cells.c ---- */
+/* What stands in a column of a core kind. cell: a name of core_cells.c, or a path. */
+void hub_core_put_cell(
+    struct fed_buf *out, const char *cell, const struct fed_json *object, int64_t now_unix_s);
 
 /* ---- json_path.c ---- */
 /* First value at the path; NULL when absent. */
@@ -282,10 +291,10 @@ const struct fed_json *hub_json_path(const struct fed_json *from, const char *pa
 FED_MUST_USE enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out);
 
 /* ---- protobuf.c ---- */
-/* The Kubernetes envelope and the kinds in its tables to a tree. FED_ERR_UNSUPPORTED for other
- * kinds, FED_ERR_INVALID. */
-FED_MUST_USE enum fed_err hub_protobuf_decode(
-    struct fed_json_doc *doc, struct fed_span body, struct fed_json **out, struct fed_diag *diag);
+/* The Kubernetes envelope and the kinds of the table of core kinds to a tree. FED_ERR_UNSUPPORTED
+ * for other kinds, FED_ERR_INVALID. */
+FED_MUST_USE enum fed_err hub_protobuf_decode(const struct hub_core *core, struct fed_json_doc *doc,
+    struct fed_span body, struct fed_json **out, struct fed_diag *diag);
 
 /* ---- write.c ---- */
 struct hub_write {
@@ -313,13 +322,25 @@ FED_MUST_USE enum fed_err hub_admit(
     struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission);
 
 /* ---- strategic.c ---- */
-/* Strategic merge patch as far as metadata and flat maps of core kinds need it. */
-FED_MUST_USE enum fed_err hub_strategic_merge(struct fed_json_doc *doc, struct fed_json **target,
-    const struct fed_json *patch, struct fed_diag *diag);
+/* Applies a strategic merge patch to an object of the type. FED_ERR_INVALID; FED_ERR_UNSUPPORTED
+ * for a patch of the wrong form; FED_ERR_LIMIT for lists that are too long to be merged. */
+FED_MUST_USE enum fed_err hub_strategic_merge(struct fed_json_doc *doc,
+    const struct hub_core_type *type, struct fed_json **target, const struct fed_json *patch,
+    struct fed_diag *diag);
 
 /* ---- delete.c ---- */
+/* DeletionPropagation; the default is Background, or what finalizers on the object ask for. */
+enum hub_propagation {
+    HUB_PROPAGATE_DEFAULT,
+    HUB_PROPAGATE_BACKGROUND,
+    HUB_PROPAGATE_FOREGROUND,
+    HUB_PROPAGATE_ORPHAN
+};
+#define HUB_FINALIZER_FOREGROUND "foregroundDeletion"
+#define HUB_FINALIZER_ORPHAN "orphan"
 struct hub_delete_options {
     bool dry_run;
+    enum hub_propagation propagation;
     struct fed_span uid; /* preconditions */
     struct fed_span resource_version;
 };
@@ -352,6 +373,11 @@ FED_MUST_USE enum fed_err hub_watches_open(struct hub_api *api, struct hub_watch
 void hub_watches_close(struct hub_watches *watches);
 void hub_watches_stop(struct hub_watches *watches);
 void hub_watches_closed(struct hub_watches *watches, struct fed_http_exchange *exchange);
+
+/* ---- owners.c: garbage collection by owner references ---- */
+struct hub_owners;
+FED_MUST_USE enum fed_err hub_owners_open(struct hub_api *api, struct hub_owners **out);
+void hub_owners_close(struct hub_owners *owners);
 
 /* ---- namespaces.c ---- */
 struct hub_namespaces;

@@ -50,8 +50,7 @@ static enum fed_err take_texts(
     return FED_OK;
 }
 
-static enum fed_err take_column(
-    struct take *t, const struct fed_json *from, struct hub_column *out)
+static enum fed_err take_column(struct take *t, const struct fed_json *from, struct hub_column *out)
 {
     enum fed_err err = take_text(t, from, "name", &out->name);
 
@@ -151,8 +150,7 @@ static enum fed_err take_version(
                : FED_OK;
 }
 
-static enum fed_err take_names(
-    struct take *t, const struct fed_json *spec, struct hub_kind *out)
+static enum fed_err take_names(struct take *t, const struct fed_json *spec, struct hub_kind *out)
 {
     const struct fed_json *names = fed_json_get(spec, "names");
     enum fed_err err = take_text(t, names, "kind", &out->kind);
@@ -166,13 +164,12 @@ static enum fed_err take_names(
         err = take_texts(
             t, fed_json_get(names, "shortNames"), &out->short_names, &out->n_short_names);
     if (!err)
-        err = take_texts(
-            t, fed_json_get(names, "categories"), &out->categories, &out->n_categories);
+        err =
+            take_texts(t, fed_json_get(names, "categories"), &out->categories, &out->n_categories);
     return err;
 }
 
-static enum fed_err take_versions(
-    struct take *t, const struct fed_json *spec, struct hub_kind *out)
+static enum fed_err take_versions(struct take *t, const struct fed_json *spec, struct hub_kind *out)
 {
     const struct fed_json *list = fed_json_get(spec, "versions");
     size_t n = fed_json_count(list);
@@ -209,8 +206,7 @@ enum fed_err hub_kind_from_spec(struct fed_alloc *mem, const struct hub_kinds *k
 
     kind.namespaced = fed_span_is(fed_json_string(fed_json_get(spec, "scope")), "Namespaced");
     kind.read_only = fed_json_bool(fed_json_get(spec, "readOnly"), false);
-    kind.strategic_patches = fed_json_bool(fed_json_get(spec, "strategicPatches"), false);
-    kind.counts_generation = !kind.strategic_patches;
+    kind.counts_generation = true;
     if (!err)
         err = take_versions(&t, spec, &kind);
     if (err) {

@@ -2,6 +2,8 @@
  * name. */
 #include "hub/api/kinds.h"
 
+#include "hub/api/core.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +29,7 @@ struct hub_kinds {
     size_t cap;
     uint64_t generation;
     struct hook_entry *hooks;
+    struct hub_core *core;
 };
 
 enum fed_err hub_kinds_new(struct fed_alloc *mem, struct hub_kinds **out)
@@ -157,7 +160,7 @@ static void pack_kind(struct pack *pack, const struct hub_kind *from)
     kind.plural = pack_text(pack, from->plural);
     kind.list_kind = pack_default(pack, from->list_kind, from->kind, false);
     kind.singular = pack_default(pack, from->singular, from->kind, true);
-    kind.resource = pack_text(pack, resource);
+    kind.resource = pack_text(pack, from->resource ? from->resource : resource);
     kind.short_names = pack_texts(pack, from->short_names, from->n_short_names);
     kind.categories = pack_texts(pack, from->categories, from->n_categories);
     kind.versions = versions;
@@ -194,6 +197,7 @@ void hub_kinds_free(struct hub_kinds *kinds)
         kinds->hooks = entry->next;
         fed_alloc_free(kinds->mem, entry, sizeof *entry);
     }
+    hub_core_close(kinds->core);
     fed_alloc_free(kinds->mem, kinds->list, kinds->cap * sizeof *kinds->list);
     fed_alloc_free(kinds->mem, kinds, sizeof *kinds);
 }
@@ -397,4 +401,15 @@ struct hub_schema *hub_kinds_schema(const struct hub_kinds *kinds, const struct 
                     found = kinds->list[i]->versions[v].schema;
     fed_buf_fini(&text);
     return found;
+}
+
+void hub_kinds_take_core(struct hub_kinds *kinds, struct hub_core *core)
+{
+    hub_core_close(kinds->core);
+    kinds->core = core;
+}
+
+const struct hub_core *hub_kinds_core(const struct hub_kinds *kinds)
+{
+    return kinds->core;
 }

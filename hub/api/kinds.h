@@ -21,7 +21,7 @@
 /* Texts and lists of a kind are borrowed by whoever fills one, and copied by hub_kinds_put. */
 struct hub_column { /* additionalPrinterColumns of a CRD */
     const char *name;
-    const char *type; /* string, integer, number, boolean, date */
+    const char *type;        /* string, integer, number, boolean, date */
     const char *format;      /* NULL: none */
     const char *description; /* NULL: none */
     const char *json_path;   /* ".status.conditions[?(@.type==\"Ready\")].status" */
@@ -38,11 +38,13 @@ struct hub_kind_version {
     const char *name; /* "v1beta1" */
     bool served;
     bool storage; /* exactly one */
+    bool of_core; /* apiVersion is that of the core group: what events.k8s.io stores */
     bool status_subresource;
     bool deprecated;
     const char *deprecation_warning; /* NULL: the usual one */
     struct hub_scale scale;
     struct hub_schema *schema;
+    const struct hub_core_type *core; /* see hub_kind.core */
     const struct hub_column *columns;
     size_t n_columns;
     const char *const *selectable; /* JSON paths that field selectors may use */
@@ -51,6 +53,8 @@ struct hub_kind_version {
 
 struct hub_access;
 struct hub_admission;
+struct hub_core;
+struct hub_core_type;
 struct hub_kind;
 struct hub_user;
 
@@ -81,16 +85,18 @@ struct hub_kind {
     const char *const *categories;
     size_t n_categories;
     bool namespaced;
-    bool read_only;         /* get, list, watch only */
-    bool strategic_patches; /* accepts strategic merge patch and protobuf bodies */
-    bool counts_generation; /* metadata.generation moves with the spec */
-    bool custom;            /* from a CustomResourceDefinition */
-    bool terminating;       /* its CustomResourceDefinition is being deleted: nothing new */
+    bool read_only;                   /* get, list, watch only */
+    const struct hub_core_type *core; /* what the table of core kinds says of it (core.h): accepts
+                                         strategic merge patch; NULL for all others */
+    bool counts_generation;           /* metadata.generation moves with the spec */
+    bool custom;                      /* from a CustomResourceDefinition */
+    bool terminating; /* its CustomResourceDefinition is being deleted: nothing new */
     struct hub_kind_version *versions;
     size_t n_versions; /* preferred first */
     /* Set by hub_kinds_put. */
     struct hub_kind_hooks hooks;
-    const char *resource; /* "plural.group" or "plural": the store's resource */
+    const char *resource; /* "plural.group" or "plural": the store's resource; events.k8s.io keeps
+                             its objects in that of core events. NULL when put: the usual one */
 };
 
 enum hub_operation { HUB_CREATE, HUB_UPDATE, HUB_DELETE };
@@ -140,10 +146,14 @@ const struct hub_kind *hub_kinds_at(
 uint64_t hub_kinds_generation(
     const struct hub_kinds *kinds); /* moves with each change: discovery, OpenAPI, ETags */
 
+/* The table that hub_kind.core points into (core.h); freed with the kinds. */
+void hub_kinds_take_core(struct hub_kinds *kinds, struct hub_core *core);
+const struct hub_core *hub_kinds_core(const struct hub_kinds *kinds);
+
 /* A kind from a CustomResourceDefinition's spec (group, names, scope, versions[] with schema,
- * subresources, additionalPrinterColumns), plus, for core kinds, our members "readOnly",
- * "strategicPatches". Its texts live in spec's document and in mem, an arena's allocator; shared
- * schemas come from kinds (may be NULL). Ends with hub_kind_fini. */
+ * subresources, additionalPrinterColumns), plus our member "readOnly". Its texts live in spec's
+ * document and in mem, an arena's allocator; shared schemas come from kinds (may be NULL). Ends
+ * with hub_kind_fini. */
 FED_MUST_USE enum fed_err hub_kind_from_spec(struct fed_alloc *mem, const struct hub_kinds *kinds,
     const struct fed_json *spec, struct hub_kind *out, struct fed_diag *diag);
 void hub_kind_fini(struct hub_kind *kind); /* lets go of the schemas */

@@ -1,4 +1,5 @@
 /* object.c - from stored bytes to what a client sees, and back. */
+#include "hub/api/core.h"
 #include "hub/api/internal.h"
 
 #include <stdio.h>
@@ -24,7 +25,9 @@ const struct hub_kind_version *hub_kind_version_find(
 void hub_api_version(
     const struct hub_kind *kind, const struct hub_kind_version *version, char out[330])
 {
-    snprintf(out, 330, "%s%s%s", kind->group, kind->group[0] ? "/" : "", version->name);
+    const char *group = version->of_core ? "" : kind->group;
+
+    snprintf(out, 330, "%s%s%s", group, group[0] ? "/" : "", version->name);
 }
 
 struct fed_span hub_meta(const struct fed_json *object, const char *key)
@@ -48,7 +51,9 @@ enum fed_err hub_object_convert(const struct hub_kind *kind, const struct hub_ki
         return FED_OK;
     if (kind->hooks.convert)
         err = kind->hooks.convert(kind->hooks.ctx, kind, to->name, doc, object, diag);
-    return err ? err : fed_json_set_text(doc, object, "apiVersion", api_version);
+    if (!err)
+        err = fed_json_set_text(doc, object, "apiVersion", api_version);
+    return err || !to->core ? err : hub_core_shape(fed_alloc_system(), doc, to->core, object, diag);
 }
 
 enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *doc,

@@ -1,104 +1,20 @@
-/* protobuf.c - Kubernetes protobuf bodies of the few kinds that typed clients send to the hub, to
- * trees.
+/* protobuf.c - Kubernetes protobuf bodies of core kinds, to trees.
  *
  * Source: k8s.io/apimachinery runtime/serializer/protobuf (envelope: "k8s\0", then runtime.Unknown
- * {1 TypeMeta {1 apiVersion, 2 kind}, 2 raw}) and generated.proto of core/v1, meta/v1,
- * authorization/v1, authentication/v1. Tables name the fields; what they do not name is skipped, as
- * an older server does. */
+ * {1 TypeMeta {1 apiVersion, 2 kind}, 2 raw, 3 contentEncoding, 4 contentType}). The table of core
+ * kinds (core.h) names the fields; what it does not name is skipped, as an older server does. */
+#include "hub/api/core.h"
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
 
-#define NESTING_MAX 8u
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum type { TEXT, BYTES, BOOL, INT, MESSAGE, MAP_TEXT, MAP_BYTES };
-struct message;
-struct field {
-    unsigned number;
-    enum type type;
-    bool repeated;
-    const char *name;
-    const struct message *message;
-};
-struct message {
-    const struct field *fields;
-    size_t n;
-};
-#define MESSAGE_OF(list)                                                                           \
-    {                                                                                              \
-        list, sizeof(list) / sizeof *(list)                                                        \
-    }
-
-static const struct field owner_fields[] = {{1, TEXT, false, "kind", NULL},
-    {3, TEXT, false, "name", NULL}, {4, TEXT, false, "uid", NULL},
-    {5, TEXT, false, "apiVersion", NULL}, {6, BOOL, false, "controller", NULL},
-    {7, BOOL, false, "blockOwnerDeletion", NULL}};
-static const struct message owner_message = MESSAGE_OF(owner_fields);
-static const struct field meta_fields[] = {{1, TEXT, false, "name", NULL},
-    {2, TEXT, false, "generateName", NULL}, {3, TEXT, false, "namespace", NULL},
-    {5, TEXT, false, "uid", NULL}, {6, TEXT, false, "resourceVersion", NULL},
-    {11, MAP_TEXT, false, "labels", NULL}, {12, MAP_TEXT, false, "annotations", NULL},
-    {13, MESSAGE, true, "ownerReferences", &owner_message}, {14, TEXT, true, "finalizers", NULL}};
-static const struct message meta_message = MESSAGE_OF(meta_fields);
-
-static const struct field namespace_spec_fields[] = {{1, TEXT, true, "finalizers", NULL}};
-static const struct message namespace_spec = MESSAGE_OF(namespace_spec_fields);
-static const struct field namespace_fields[] = {
-    {1, MESSAGE, false, "metadata", &meta_message}, {2, MESSAGE, false, "spec", &namespace_spec}};
-static const struct message namespace_message = MESSAGE_OF(namespace_fields);
-static const struct field configmap_fields[] = {{1, MESSAGE, false, "metadata", &meta_message},
-    {2, MAP_TEXT, false, "data", NULL}, {3, MAP_BYTES, false, "binaryData", NULL},
-    {4, BOOL, false, "immutable", NULL}};
-static const struct message configmap_message = MESSAGE_OF(configmap_fields);
-static const struct field secret_fields[] = {{1, MESSAGE, false, "metadata", &meta_message},
-    {2, MAP_BYTES, false, "data", NULL}, {3, TEXT, false, "type", NULL},
-    {4, MAP_TEXT, false, "stringData", NULL}, {5, BOOL, false, "immutable", NULL}};
-static const struct message secret_message = MESSAGE_OF(secret_fields);
-
-static const struct field resource_fields[] = {{1, TEXT, false, "namespace", NULL},
-    {2, TEXT, false, "verb", NULL}, {3, TEXT, false, "group", NULL},
-    {4, TEXT, false, "version", NULL}, {5, TEXT, false, "resource", NULL},
-    {6, TEXT, false, "subresource", NULL}, {7, TEXT, false, "name", NULL}};
-static const struct message resource_message = MESSAGE_OF(resource_fields);
-static const struct field non_resource_fields[] = {
-    {1, TEXT, false, "path", NULL}, {2, TEXT, false, "verb", NULL}};
-static const struct message non_resource_message = MESSAGE_OF(non_resource_fields);
-static const struct field access_spec_fields[] = {
-    {1, MESSAGE, false, "resourceAttributes", &resource_message},
-    {2, MESSAGE, false, "nonResourceAttributes", &non_resource_message}};
-static const struct message access_spec = MESSAGE_OF(access_spec_fields);
-static const struct field access_fields[] = {
-    {1, MESSAGE, false, "metadata", &meta_message}, {2, MESSAGE, false, "spec", &access_spec}};
-static const struct message access_message = MESSAGE_OF(access_fields);
-static const struct field rules_spec_fields[] = {{1, TEXT, false, "namespace", NULL}};
-static const struct message rules_spec = MESSAGE_OF(rules_spec_fields);
-static const struct field rules_fields[] = {
-    {1, MESSAGE, false, "metadata", &meta_message}, {2, MESSAGE, false, "spec", &rules_spec}};
-static const struct message rules_message = MESSAGE_OF(rules_fields);
-static const struct field self_fields[] = {{1, MESSAGE, false, "metadata", &meta_message}};
-static const struct message self_message = MESSAGE_OF(self_fields);
-
-static const struct field delete_preconditions_fields[] = {
-    {1, TEXT, false, "uid", NULL}, {2, TEXT, false, "resourceVersion", NULL}};
-static const struct message delete_preconditions = MESSAGE_OF(delete_preconditions_fields);
-static const struct field delete_fields[] = {{1, INT, false, "gracePeriodSeconds", NULL},
-    {2, MESSAGE, false, "preconditions", &delete_preconditions},
-    {3, BOOL, false, "orphanDependents", NULL}, {4, TEXT, false, "propagationPolicy", NULL},
-    {5, TEXT, true, "dryRun", NULL}};
-static const struct message delete_message = MESSAGE_OF(delete_fields);
-
-static const struct {
-    const char *kind;
-    const struct message *message;
-} kinds[] = {
-    {"Namespace", &namespace_message},
-    {"ConfigMap", &configmap_message},
-    {"Secret", &secret_message},
-    {"SelfSubjectAccessReview", &access_message},
-    {"SelfSubjectRulesReview", &rules_message},
-    {"SelfSubjectReview", &self_message},
-    {"DeleteOptions", &delete_message},
-};
+#define NESTING_MAX 100u /* a CustomResourceDefinition's schema may be deep */
+#define TIME_MIN_S (-62135596800LL)
+#define TIME_MAX_S 253402300799LL
 
 /* ---- the wire format ---- */
 struct wire {
@@ -156,127 +72,291 @@ static enum fed_err take_wire(struct fed_span *from, struct wire *out)
 }
 
 /* ---- to a tree ---- */
-static enum fed_err decode_message(struct fed_json_doc *doc, struct fed_span body,
-    const struct message *message, struct fed_json *into, unsigned depth, struct fed_alloc *mem);
+struct decode {
+    struct fed_json_doc *doc;
+    struct fed_alloc *mem;
+    unsigned depth;
+};
 
-static struct fed_json *base64_value(
-    struct fed_json_doc *doc, struct fed_alloc *mem, struct fed_span bytes)
+static enum fed_err decode_message(struct decode *d, struct fed_span body,
+    const struct hub_core_type *type, struct fed_json *into);
+
+static struct fed_json *base64_value(struct decode *d, struct fed_span bytes)
 {
     struct fed_buf text;
     struct fed_json *value = NULL;
 
-    fed_buf_init(&text, mem, 2 * HUB_LIMIT_BODY_BYTES);
+    fed_buf_init(&text, d->mem, 2 * HUB_LIMIT_BODY_BYTES);
     fed_text_put_base64(&text, bytes);
     if (!fed_buf_err(&text))
-        value = fed_json_new_string(doc, fed_buf_span(&text));
+        value = fed_json_new_string(d->doc, fed_buf_span(&text));
     fed_buf_fini(&text);
     return value;
 }
 
-/* A map entry is a message {1 key, 2 value}. */
-static enum fed_err decode_entry(struct fed_json_doc *doc, const struct wire *wire, bool bytes,
-    struct fed_json *map, struct fed_alloc *mem)
+/* {1 seconds, 2 nanoseconds}; empty: not set. */
+static enum fed_err decode_time(
+    struct decode *d, struct fed_span body, bool micro, struct fed_json **out)
 {
-    struct fed_span rest = wire->bytes;
-    struct fed_span key = {0};
-    struct fed_span value = {0};
+    char text[FED_TEXT_TIME_SIZE];
+    int64_t seconds = 0;
+    int64_t nanos = 0;
 
-    while (rest.len > 0) {
-        struct wire part;
-        enum fed_err err = take_wire(&rest, &part);
+    *out = NULL;
+    if (body.len == 0)
+        *out = fed_json_new_null(d->doc);
+    while (body.len > 0) {
+        struct wire wire;
+        enum fed_err err = take_wire(&body, &wire);
 
         if (err)
             return err;
-        if (part.number == 1)
-            key = part.bytes;
-        else if (part.number == 2)
-            value = part.bytes;
+        if (wire.number == 1 && wire.type == 0)
+            seconds = (int64_t)wire.value;
+        else if (wire.number == 2 && wire.type == 0)
+            nanos = (int32_t)wire.value;
     }
-    if (!fed_text_is_utf8(key) || (!bytes && !fed_text_is_utf8(value)))
+    if (*out)
+        return FED_OK;
+    if (seconds < TIME_MIN_S || seconds > TIME_MAX_S || nanos < 0 || nanos > 999999999)
         return FED_ERR_INVALID;
-    return fed_json_set_span(
-        doc, map, key, bytes ? base64_value(doc, mem, value) : fed_json_new_string(doc, value));
-}
-
-static const struct field *field_find(const struct message *message, unsigned number)
-{
-    for (size_t i = 0; i < message->n; i++)
-        if (message->fields[i].number == number)
-            return &message->fields[i];
-    return NULL;
-}
-
-static enum fed_err decode_value(struct fed_json_doc *doc, const struct field *field,
-    const struct wire *wire, struct fed_json **out, unsigned depth, struct fed_alloc *mem)
-{
-    bool number = field->type == BOOL || field->type == INT;
-
-    if (wire->type != (number ? 0u : 2u) || (field->type == TEXT && !fed_text_is_utf8(wire->bytes)))
-        return FED_ERR_INVALID;
-    if (field->type == BOOL)
-        *out = fed_json_new_bool(doc, wire->value != 0);
-    else if (field->type == INT)
-        *out = fed_json_new_int(doc, (int64_t)wire->value);
-    else if (field->type == MESSAGE) {
-        *out = fed_json_new_object(doc);
-        return *out ? decode_message(doc, wire->bytes, field->message, *out, depth + 1, mem)
-                    : FED_ERR_NOMEM;
-    } else
-        *out = fed_json_new_string(doc, wire->bytes);
+    if (micro)
+        fed_text_time_micro(seconds * 1000000 + nanos / 1000, text);
+    else
+        fed_text_time(seconds, text);
+    *out = fed_json_new_text(d->doc, text);
     return *out ? FED_OK : FED_ERR_NOMEM;
 }
 
-static enum fed_err decode_field(struct fed_json_doc *doc, const struct field *field,
-    const struct wire *wire, struct fed_json *into, unsigned depth, struct fed_alloc *mem)
+/* {1 JSON text} */
+static enum fed_err decode_raw(struct decode *d, struct fed_span body, struct fed_json **out)
 {
-    struct fed_json *value = NULL;
-    enum fed_err err;
+    struct fed_span text = {0};
 
-    if (field->type == MAP_TEXT || field->type == MAP_BYTES) {
-        value = fed_json_ensure_object(doc, into, field->name);
-        return value ? decode_entry(doc, wire, field->type == MAP_BYTES, value, mem)
-                     : FED_ERR_NOMEM;
-    }
-    err = decode_value(doc, field, wire, &value, depth, mem);
-    if (err)
-        return err;
-    if (field->repeated) {
-        struct fed_json *list = fed_json_get(into, field->name);
+    while (body.len > 0) {
+        struct wire wire;
+        enum fed_err err = take_wire(&body, &wire);
 
-        if (!list) {
-            list = fed_json_new_array(doc);
-            err = fed_json_set(doc, into, field->name, list);
-        }
-        return err ? err : fed_json_append(list, value);
+        if (err)
+            return err;
+        if (wire.number == 1 && wire.type == 2)
+            text = wire.bytes;
     }
-    /* gogo's generated code writes empty texts too; absent says the same. */
-    if (field->type == TEXT && wire->bytes.len == 0)
-        return FED_OK;
-    return fed_json_set(doc, into, field->name, value);
+    if (text.len > 0)
+        return fed_json_parse(d->doc, text, out, NULL);
+    *out = fed_json_new_null(d->doc);
+    return *out ? FED_OK : FED_ERR_NOMEM;
 }
 
-static enum fed_err decode_message(struct fed_json_doc *doc, struct fed_span body,
-    const struct message *message, struct fed_json *into, unsigned depth, struct fed_alloc *mem)
+/* {1 repeated string} */
+static enum fed_err decode_list(struct decode *d, struct fed_span body, struct fed_json **out)
 {
-    enum fed_err err = depth > NESTING_MAX ? FED_ERR_LIMIT : FED_OK;
+    enum fed_err err = FED_OK;
 
+    *out = fed_json_new_array(d->doc);
+    if (!*out)
+        return FED_ERR_NOMEM;
     while (!err && body.len > 0) {
         struct wire wire;
-        const struct field *field;
 
         err = take_wire(&body, &wire);
-        field = err ? NULL : field_find(message, wire.number);
-        if (field)
-            err = decode_field(doc, field, &wire, into, depth, mem);
+        if (!err && wire.number == 1 && wire.type == 2)
+            err = fed_json_append(*out, fed_json_new_string(d->doc, wire.bytes));
     }
     return err;
 }
 
+/* The shortest digits that give the number again, as Go writes it. */
+static enum fed_err decode_float(struct decode *d, struct fed_span bytes, struct fed_json **out)
+{
+    uint64_t bits = 0;
+    char text[40];
+    double number;
+
+    for (size_t i = 0; i < 8; i++)
+        bits |= (uint64_t)bytes.at[i] << (8 * i);
+    memcpy(&number, &bits, sizeof number);
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    return fed_json_parse(d->doc, fed_span_text(text), out, NULL); /* refuses nan and inf */
+}
+
+/* JSON shows the member that is set, and of a choice with a struct, the struct. */
+static enum fed_err decode_union(
+    struct decode *d, struct fed_span body, const struct hub_core_type *type, struct fed_json **out)
+{
+    struct fed_json *members = fed_json_new_object(d->doc);
+    struct fed_json *chosen = NULL;
+    struct fed_json_iter it;
+    enum fed_err err = members ? decode_message(d, body, type, members) : FED_ERR_NOMEM;
+
+    if (err)
+        return err;
+    fed_json_iter_init(&it, members);
+    while (fed_json_iter_next(&it))
+        if (!chosen || fed_span_is(it.key, "schema"))
+            chosen = it.value;
+    *out = chosen ? fed_json_clone(d->doc, chosen) : fed_json_new_bool(d->doc, false);
+    return *out ? FED_OK : FED_ERR_NOMEM;
+}
+
+static unsigned wire_type(enum hub_core_basis basis)
+{
+    switch (basis) {
+    case HUB_CORE_BOOL:
+    case HUB_CORE_INT32:
+    case HUB_CORE_INT64:
+        return 0;
+    case HUB_CORE_FLOAT64:
+        return 1;
+    default:
+        return 2;
+    }
+}
+
+/* A value of the type. before: the message that stands there already and is gone on with; NULL for
+ * none. */
+static enum fed_err decode_value(struct decode *d, const struct hub_core_type *type,
+    const struct wire *wire, struct fed_json *before, struct fed_json **out)
+{
+    if (wire->type != wire_type(type->basis))
+        return FED_ERR_INVALID;
+    switch (type->basis) {
+    case HUB_CORE_STRING:
+        *out = fed_json_new_string(d->doc, wire->bytes);
+        break;
+    case HUB_CORE_BYTES:
+        *out = base64_value(d, wire->bytes);
+        break;
+    case HUB_CORE_BOOL:
+        *out = fed_json_new_bool(d->doc, wire->value != 0);
+        break;
+    case HUB_CORE_INT32:
+        *out = fed_json_new_int(d->doc, (int32_t)wire->value);
+        break;
+    case HUB_CORE_INT64:
+        *out = fed_json_new_int(d->doc, (int64_t)wire->value);
+        break;
+    case HUB_CORE_FLOAT64:
+        return decode_float(d, wire->bytes, out);
+    case HUB_CORE_TIME:
+    case HUB_CORE_MICRO_TIME:
+        return decode_time(d, wire->bytes, type->basis == HUB_CORE_MICRO_TIME, out);
+    case HUB_CORE_RAW:
+        return decode_raw(d, wire->bytes, out);
+    case HUB_CORE_LIST:
+        return decode_list(d, wire->bytes, out);
+    case HUB_CORE_UNION:
+        return decode_union(d, wire->bytes, type, out);
+    case HUB_CORE_STRUCT:
+        *out = before ? before : fed_json_new_object(d->doc);
+        return *out ? decode_message(d, wire->bytes, type, *out) : FED_ERR_NOMEM;
+    }
+    return *out ? FED_OK : FED_ERR_NOMEM;
+}
+
+/* A map's entry is a message {1 key, 2 value}. Added without looking, so that a large map stays
+ * linear; keys that stand twice are found at the end. */
+static enum fed_err decode_entry(struct decode *d, const struct hub_core_type *type,
+    const struct wire *wire, struct fed_json *map)
+{
+    struct wire value_wire = {.type = wire_type(type->basis)};
+    struct fed_span rest = wire->bytes;
+    struct fed_span key = {0};
+    struct fed_json *value = NULL;
+    enum fed_err err = wire->type == 2 ? FED_OK : FED_ERR_INVALID;
+
+    while (!err && rest.len > 0) {
+        struct wire part;
+
+        err = take_wire(&rest, &part);
+        if (!err && part.number == 1)
+            key = part.bytes;
+        else if (!err && part.number == 2)
+            value_wire = part;
+    }
+    if (!err)
+        err = decode_value(d, type, &value_wire, NULL, &value);
+    return err ? err : fed_json_add_span(d->doc, map, key, value);
+}
+
+static struct fed_json *container(
+    struct decode *d, const struct hub_core_field *field, struct fed_json *into)
+{
+    struct fed_json *there = fed_json_get_span(into, field->name);
+
+    if (there)
+        return there;
+    there = field->map ? fed_json_new_object(d->doc) : fed_json_new_array(d->doc);
+    return fed_json_set_span(d->doc, into, field->name, there) ? NULL : there;
+}
+
+static enum fed_err decode_field(struct decode *d, const struct hub_core_field *field,
+    const struct wire *wire, struct fed_json *into)
+{
+    struct fed_json *before = fed_json_get_span(into, field->name);
+    struct fed_json *value = NULL;
+    enum fed_err err;
+
+    if (field->map || field->list) {
+        before = container(d, field, into);
+        if (!before)
+            return FED_ERR_NOMEM;
+        if (field->map)
+            return decode_entry(d, field->type, wire, before);
+        err = decode_value(d, field->type, wire, NULL, &value);
+        return err ? err : fed_json_append(before, value);
+    }
+    err = decode_value(d, field->type, wire, before, &value);
+    return err || value == before ? err : fed_json_set_span(d->doc, into, field->name, value);
+}
+
+static enum fed_err decode_message(
+    struct decode *d, struct fed_span body, const struct hub_core_type *type, struct fed_json *into)
+{
+    enum fed_err err = d->depth < NESTING_MAX ? FED_OK : FED_ERR_LIMIT;
+
+    d->depth++;
+    while (!err && body.len > 0) {
+        struct wire wire;
+        const struct hub_core_field *field;
+
+        err = take_wire(&body, &wire);
+        field = err ? NULL : hub_core_field_number(type, wire.number);
+        if (field)
+            err = decode_field(d, field, &wire, into);
+    }
+    d->depth--;
+    return err;
+}
+
+/* ---- the envelope ---- */
 struct envelope {
     struct fed_span api_version;
     struct fed_span kind;
     struct fed_span raw;
+    struct fed_span encoding;
+    struct fed_span type;
 };
+
+static enum fed_err take_type_meta(struct fed_span meta, struct envelope *out)
+{
+    enum fed_err err = FED_OK;
+
+    while (!err && meta.len > 0) {
+        struct wire part;
+
+        err = take_wire(&meta, &part);
+        if (!err && part.number == 1)
+            out->api_version = part.bytes;
+        else if (!err && part.number == 2)
+            out->kind = part.bytes;
+    }
+    return err;
+}
 
 static enum fed_err take_envelope(struct fed_span body, struct envelope *out)
 {
@@ -291,49 +371,79 @@ static enum fed_err take_envelope(struct fed_span body, struct envelope *out)
         struct wire wire;
 
         err = take_wire(&body, &wire);
-        if (!err && wire.number == 1) {
-            struct fed_span meta = wire.bytes;
-
-            while (!err && meta.len > 0) {
-                struct wire part;
-
-                err = take_wire(&meta, &part);
-                if (!err && part.number == 1)
-                    out->api_version = part.bytes;
-                else if (!err && part.number == 2)
-                    out->kind = part.bytes;
-            }
-        } else if (!err && wire.number == 2) {
+        if (err)
+            break;
+        if (wire.number == 1)
+            err = take_type_meta(wire.bytes, out);
+        else if (wire.number == 2)
             out->raw = wire.bytes;
-        }
+        else if (wire.number == 3)
+            out->encoding = wire.bytes;
+        else if (wire.number == 4)
+            out->type = wire.bytes;
     }
     return err;
 }
 
-enum fed_err hub_protobuf_decode(
-    struct fed_json_doc *doc, struct fed_span body, struct fed_json **out, struct fed_diag *diag)
+static enum fed_err check_envelope(const struct envelope *envelope, struct fed_diag *diag)
 {
-    const struct message *message = NULL;
-    struct fed_json *object = fed_json_new_object(doc);
-    struct envelope envelope;
-
-    if (take_envelope(body, &envelope) || !fed_text_is_utf8(envelope.kind) ||
-        !fed_text_is_utf8(envelope.api_version))
+    if (!fed_text_is_utf8(envelope->kind) || !fed_text_is_utf8(envelope->api_version))
         return fed_diag_set(diag, FED_ERR_INVALID, "not a Kubernetes protobuf envelope");
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (fed_span_is(envelope.kind, kinds[i].kind))
-            message = kinds[i].message;
-    if (!message)
+    if (envelope->encoding.len > 0)
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "the protobuf envelope has content encoding \"" FED_SPAN_FMT
+            "\", which is not supported",
+            FED_SPAN_ARG(envelope->encoding));
+    if (envelope->type.len > 0 &&
+        !fed_span_starts(envelope->type, "application/vnd.kubernetes.protobuf"))
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "the protobuf envelope holds \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(envelope->type));
+    return FED_OK;
+}
+
+static enum fed_err decode_root(const struct hub_core_type *type, const struct envelope *envelope,
+    struct fed_json_doc *doc, struct fed_json *object, struct fed_diag *diag)
+{
+    struct decode d = {.doc = doc, .mem = fed_alloc_system()};
+    struct fed_buf path;
+    enum fed_err err = decode_message(&d, envelope->raw, type, object);
+
+    if (err == FED_ERR_NOMEM)
+        return err;
+    fed_buf_init(&path, fed_alloc_system(), 4096);
+    if (err)
+        err = fed_diag_set(diag, FED_ERR_INVALID, "protobuf of " FED_SPAN_FMT " is malformed",
+            FED_SPAN_ARG(envelope->kind));
+    else if (fed_json_duplicate_key(object, &path))
+        err = fed_diag_set(diag, FED_ERR_INVALID, "protobuf of " FED_SPAN_FMT ": %s stands twice",
+            FED_SPAN_ARG(envelope->kind), fed_buf_cstr(&path));
+    fed_buf_fini(&path);
+    return err;
+}
+
+enum fed_err hub_protobuf_decode(const struct hub_core *core, struct fed_json_doc *doc,
+    struct fed_span body, struct fed_json **out, struct fed_diag *diag)
+{
+    struct fed_json *object = fed_json_new_object(doc);
+    const struct hub_core_type *type;
+    struct envelope envelope;
+    enum fed_err err;
+
+    if (take_envelope(body, &envelope))
+        return fed_diag_set(diag, FED_ERR_INVALID, "not a Kubernetes protobuf envelope");
+    err = check_envelope(&envelope, diag);
+    if (err)
+        return err;
+    type = hub_core_find(core, envelope.api_version, envelope.kind);
+    if (!type)
         return fed_diag_set(diag, FED_ERR_UNSUPPORTED,
-            "protobuf bodies of kind \"" FED_SPAN_FMT
-            "\" are not accepted - accepted media types include: application/json",
-            FED_SPAN_ARG(envelope.kind));
+            "no kind \"" FED_SPAN_FMT "\" is registered for version \"" FED_SPAN_FMT "\"",
+            FED_SPAN_ARG(envelope.kind), FED_SPAN_ARG(envelope.api_version));
     if (!object || fed_json_set_string(doc, object, "kind", envelope.kind) ||
         fed_json_set_string(doc, object, "apiVersion", envelope.api_version))
         return FED_ERR_NOMEM;
-    if (decode_message(doc, envelope.raw, message, object, 0, fed_alloc_system()))
-        return fed_diag_set(diag, FED_ERR_INVALID, "protobuf of " FED_SPAN_FMT " is malformed",
-            FED_SPAN_ARG(envelope.kind));
-    *out = object;
-    return FED_OK;
+    err = decode_root(type, &envelope, doc, object, diag);
+    if (!err)
+        *out = object;
+    return err;
 }

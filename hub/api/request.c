@@ -307,6 +307,10 @@ static enum fed_err query_param(struct hub_request *r, struct fed_span key, stru
         q->field_manager = value;
     else if (fed_span_is(key, "includeObject"))
         q->include_object = value;
+    else if (fed_span_is(key, "propagationPolicy"))
+        q->propagation_policy = value;
+    else if (fed_span_is(key, "orphanDependents"))
+        q->orphan_dependents = value;
     else if (fed_span_is(key, "fieldValidation"))
         return query_validation(r, value);
     return FED_OK; /* others (timeout, pretty ...) change nothing here */

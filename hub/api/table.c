@@ -1,7 +1,5 @@
-/* table.c - meta.k8s.io/v1 Table: Name and the kind's printer columns.
- *
- * Columns of built-in kinds may end in "|count" (members or items) or "|object" (kind/name of a
- * reference). */
+/* table.c - meta.k8s.io/v1 Table: Name and the kind's printer columns. Core kinds have all their
+ * columns in their table, the name among them. */
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
@@ -20,6 +18,16 @@ static void put_column(struct fed_buf *out, const char *name, const char *type, 
     fed_buf_put_text(out, ",\"description\":");
     hub_json_put_text(out, description);
     fed_buf_printf(out, ",\"priority\":%d}", priority);
+}
+
+static void put_core_columns(struct fed_buf *out, const struct hub_kind_version *version)
+{
+    for (size_t i = 0; i < version->n_columns; i++) {
+        const struct hub_column *column = &version->columns[i];
+
+        fed_buf_put_text(out, i ? "," : "");
+        put_column(out, column->name, column->type, column->format, "", column->priority);
+    }
 }
 
 static void put_columns(struct fed_buf *out, const struct hub_kind_version *version)
@@ -44,7 +52,10 @@ void hub_table_begin(struct fed_buf *out, const struct hub_view *view, bool colu
         out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"columnDefinitions\":");
     if (columns) {
         fed_buf_put_text(out, "[");
-        put_columns(out, view->version);
+        if (view->kind->core)
+            put_core_columns(out, view->version);
+        else
+            put_columns(out, view->version);
         fed_buf_put_text(out, "]");
     } else {
         fed_buf_put_text(out, "null");
@@ -52,7 +63,7 @@ void hub_table_begin(struct fed_buf *out, const struct hub_view *view, bool colu
     fed_buf_put_text(out, ",\"rows\":[");
 }
 
-static void put_age(struct fed_buf *out, const struct fed_json *value, int64_t now_unix_s)
+void hub_table_put_age(struct fed_buf *out, const struct fed_json *value, int64_t now_unix_s)
 {
     char text[FED_TEXT_TIME_SIZE];
     int64_t at;
@@ -65,34 +76,13 @@ static void put_age(struct fed_buf *out, const struct fed_json *value, int64_t n
     hub_json_put_text(out, text);
 }
 
-static void put_reference(struct fed_buf *out, const struct fed_json *reference)
-{
-    struct fed_span kind = fed_json_string(fed_json_get(reference, "kind"));
-    struct fed_span name = fed_json_string(fed_json_get(reference, "name"));
-
-    fed_buf_put_text(out, "\"");
-    for (size_t i = 0; i < kind.len; i++) /* kind names are letters: nothing to escape */
-        if ((kind.at[i] | 32) >= 'a' && (kind.at[i] | 32) <= 'z')
-            fed_buf_put_u8(out, kind.at[i] | 32);
-    fed_buf_put_text(out, "/");
-    for (size_t i = 0; i < name.len; i++)
-        if (name.at[i] >= ' ' && name.at[i] != '"' && name.at[i] != '\\')
-            fed_buf_put_u8(out, name.at[i]);
-    fed_buf_put_text(out, "\"");
-}
-
 static void put_cell(struct fed_buf *out, const struct hub_column *column,
     const struct fed_json *object, int64_t now_unix_s)
 {
     const struct fed_json *value = hub_json_path(object, column->json_path);
-    const char *filter = strchr(column->json_path, '|');
 
-    if (filter && strcmp(filter, "|count") == 0)
-        fed_buf_printf(out, "%zu", fed_json_count(value));
-    else if (filter && strcmp(filter, "|object") == 0)
-        put_reference(out, value);
-    else if (strcmp(column->type, "date") == 0)
-        put_age(out, value, now_unix_s);
+    if (strcmp(column->type, "date") == 0)
+        hub_table_put_age(out, value, now_unix_s);
     else if (!value || fed_json_type(value) == FED_JSON_NULL)
         fed_buf_put_text(out, strcmp(column->type, "string") == 0 ? "\"\"" : "null");
     else if (fed_json_put(out, value))
@@ -121,13 +111,12 @@ static void put_row_object(
         fed_buf_put_text(out, "null");
 }
 
-void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struct fed_json *object,
-    struct fed_span include_object, int64_t now_unix_s)
+static void put_cells(struct fed_buf *out, const struct hub_view *view,
+    const struct fed_json *object, int64_t now_unix_s)
 {
     static const struct hub_column age = {
         .type = "date", .json_path = ".metadata.creationTimestamp"};
 
-    fed_buf_put_text(out, "{\"cells\":[");
     hub_json_put(out, hub_meta(object, "name"));
     for (size_t i = 0; i < view->version->n_columns; i++) {
         fed_buf_put_text(out, ",");
@@ -136,6 +125,18 @@ void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struc
     if (view->version->n_columns == 0) {
         fed_buf_put_text(out, ",");
         put_cell(out, &age, object, now_unix_s);
+    }
+}
+
+void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struct fed_json *object,
+    struct fed_span include_object, int64_t now_unix_s)
+{
+    fed_buf_put_text(out, "{\"cells\":[");
+    if (!view->kind->core)
+        put_cells(out, view, object, now_unix_s);
+    for (size_t i = 0; view->kind->core && i < view->version->n_columns; i++) {
+        fed_buf_put_text(out, i ? "," : "");
+        hub_core_put_cell(out, view->version->columns[i].json_path, object, now_unix_s);
     }
     fed_buf_put_text(out, "]");
     put_row_object(out, object, include_object);

@@ -2,6 +2,7 @@
  *
  * All up to the conversion happens in the version that the client speaks, so that managedFields and
  * causes name fields as the client knows them. */
+#include "hub/api/core.h"
 #include "hub/api/internal.h"
 #include "hub/api/meta.h"
 #include "proto/object/patch.h"
@@ -115,29 +116,50 @@ static enum fed_err report_unknown(struct hub_request *r, struct fed_span lines)
         r->version->name, r->kind->kind, fed_buf_cstr(&all));
 }
 
+/* Objects of core kinds are decoded as Go would. */
+static enum fed_err shape(struct hub_request *r, struct fed_json *object)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err = hub_core_shape(r->mem, r->doc, r->version->core, object, &diag);
+
+    if (err != FED_ERR_INVALID)
+        return err;
+    return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
+        r->kind->kind, r->version->name, r->kind->kind, diag.text);
+}
+
 static enum fed_err clean(struct hub_request *r, struct fed_json *object)
 {
     struct fed_buf unknown;
-    enum fed_err err;
+    enum fed_err err = r->version->core ? shape(r, object) : FED_OK;
 
+    if (err)
+        return err;
     fed_buf_init(&unknown, r->mem, 65536);
     hub_meta_prune(fed_json_get(object, "metadata"), &unknown);
     err = hub_schema_prune(r->version->schema, object, &unknown);
     if (err && err != FED_ERR_LIMIT) /* LIMIT: more unknown fields than are named */
         return err;
-    return report_unknown(r, fed_buf_span(&unknown));
+    err = report_unknown(r, fed_buf_span(&unknown));
+    return err || !r->version->core ? err : hub_core_default(r->kind, r->doc, object);
 }
 
-static enum fed_err validate(
-    struct hub_request *r, const struct hub_kind_version *version, struct fed_json *object)
+/* before: NULL for a new object. */
+static enum fed_err validate(struct hub_request *r, const struct hub_kind_version *version,
+    struct fed_json *object, const struct fed_json *before)
 {
     struct hub_causes *causes = hub_causes_new(r);
-    enum fed_err err = causes ? hub_schema_default(version->schema, r->doc, object) : FED_ERR_NOMEM;
+    enum fed_err err = causes ? FED_OK : FED_ERR_NOMEM;
 
+    if (!err && !version->core)
+        err = hub_schema_default(version->schema, r->doc, object);
     if (err)
         return err;
     hub_meta_validate(object, causes);
-    err = hub_schema_validate(version->schema, object, causes);
+    if (version->core)
+        hub_core_validate(r->kind, object, before, causes);
+    else
+        err = hub_schema_validate(version->schema, object, causes);
     if (err && err != FED_ERR_INVALID)
         return err;
     return causes->n > 0 ? hub_fail_causes(r, causes) : FED_OK;
@@ -169,7 +191,9 @@ static enum fed_err to_storage(struct hub_request *r, struct hub_write *w)
     if (storage == r->version)
         return FED_OK;
     err = hub_object_convert(r->kind, storage, r->doc, w->next, &diag);
-    return err ? hub_fail_err(r, err, &diag) : validate(r, storage, w->next);
+    if (err)
+        return hub_fail_err(r, err, &diag);
+    return storage->core ? FED_OK : validate(r, storage, w->next, NULL);
 }
 
 /* ---- admission ---- */
@@ -278,7 +302,7 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = hub_meta_new(r, w->next);
     if (!err)
-        err = validate(r, r->version, w->next);
+        err = validate(r, r->version, w->next, NULL);
     if (!err)
         err = own(r, w);
     return err ? err : to_storage(r, w);
@@ -422,7 +446,7 @@ static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = hub_meta_check_new_finalizers(r, w->live, w->next);
     if (!err)
-        err = validate(r, r->version, w->next);
+        err = validate(r, r->version, w->next, w->live_view);
     if (!err)
         err = own(r, w);
     return err ? err : to_storage(r, w);
