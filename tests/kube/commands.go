@@ -26,11 +26,12 @@ const (
 
 const usage = `kube - a Kubernetes control plane for tests, on 127.0.0.1, in one folder
 
-  kube up --dir DIR [--pods] [--name NAME] [--timeout 3m]
+  kube up --dir DIR [--pods] [--sync] [--name NAME] [--timeout 3m]
       Starts etcd, API server and controller manager, and prints the path of the admin kubeconfig once
       the API server is ready and the default ServiceAccount exists. With --pods also scheduler, one
       fake node and a fake kubelet, so that pods become Ready. Where some of it runs already, only the
-      rest is started, on the same port, with the same certificates and data.
+      rest is started, on the same port, with the same certificates and data. With --sync etcd syncs to
+      disk before it answers, as it does in production.
   kube stop --dir DIR [all|PROGRAM] [--kill]
       Ends all or one program, keeping its data. --kill gives it no time to end in order.
   kube start --dir DIR [all|PROGRAM] [--timeout 3m]
@@ -147,6 +148,7 @@ func runUp(args []string) int {
 	line := newCommandLine("up")
 	opts := control.Options{}
 	line.flags.BoolVar(&opts.Pods, "pods", false, "")
+	line.flags.BoolVar(&opts.Sync, "sync", false, "")
 	line.flags.StringVar(&opts.Name, "name", "", "")
 	dir, _, err := line.parse(args, 0)
 	if err != nil {

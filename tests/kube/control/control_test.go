@@ -139,7 +139,7 @@ func TestStateRefusesNonsense(t *testing.T) {
 			t.Errorf("%q was read as %v", text, s)
 		}
 	}
-	want := State{Name: "a", Port: 20001, Pods: true}
+	want := State{Name: "a", Port: 20001, Pods: true, Sync: true}
 	if err := d.saveState(want); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ type State struct {
 	Name string `json:"name"`
 	Port int    `json:"port"` // of the API server on 127.0.0.1; 0 until the first start
 	Pods bool   `json:"pods"` // with scheduler, fake node and fake kubelet
+	Sync bool   `json:"sync"` // etcd syncs to disk
 }
 
 // namePattern leaves room for "-node" in the 63 bytes of a DNS label.

@@ -24,6 +24,7 @@ const (
 type Options struct {
 	Name string // of the cluster in the kubeconfig; only the first up decides
 	Pods bool   // add scheduler, node and fake kubelet; never taken away again
+	Sync bool   // etcd syncs to disk; never taken away again
 }
 
 // plane is one command's work on a control plane, under its lock.
@@ -171,6 +172,7 @@ func (p *plane) prepare(opts Options) error {
 		return fmt.Errorf("%s: this control plane is named %s", p.dir, state.Name)
 	}
 	state.Pods = state.Pods || opts.Pods
+	state.Sync = state.Sync || opts.Sync
 	p.state = state
 	return p.dir.ensurePKI(state.Name)
 }

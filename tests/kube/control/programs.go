@@ -50,7 +50,10 @@ var leftOut = []string{
 func arguments(program string, s State) []string {
 	switch program {
 	case Etcd:
-		return []string{"--data-dir=etcd", "--socket=etcd.sock:0", "--peer-socket=etcd-peer.sock:0"}
+		return []string{
+			"--data-dir=etcd", "--socket=etcd.sock:0", "--peer-socket=etcd-peer.sock:0",
+			fmt.Sprintf("--sync=%t", s.Sync),
+		}
 	case APIServer:
 		return apiServerArguments(s.Port)
 	case ControllerManager:
