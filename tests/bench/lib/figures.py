@@ -8,6 +8,7 @@ import threading
 import time
 
 from . import proc, workload
+from .api import api
 from .kube import APPLY_PATCH, Api, Marks
 from .relay import bursts, payload, wire
 from .results import note, percentile
@@ -294,4 +295,4 @@ def _count_of(objs, wanted):
 
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
-GROUPS = {f.__name__: f for f in (size, proto, hub, delivery, change, idle, restart, latency, peak)}
+GROUPS = {f.__name__: f for f in (size, proto, hub, delivery, change, idle, restart, latency, peak, api)}

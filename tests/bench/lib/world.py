@@ -77,17 +77,21 @@ class Process:
 
 
 class Hub:
-    def __init__(self, fleet):
-        self.dir = os.path.join(fleet.dir, "hub")
+    """Started, but not yet ready."""
+
+    def __init__(self, fleet, name="hub"):
+        self.dir = os.path.join(fleet.dir, name)
         self._fleet = fleet
         self._process = Process(
             [fleet.release("fedhub"), "serve", "--data-dir", self.dir, "--listen", f"{LOOPBACK}:0",
              "--coap-listen", f"{LOOPBACK}:0", "--agent-listen", f"{LOOPBACK}:0", "--advertise", LOOPBACK],
-            fleet.log("hub"))
-        wait_for("fedhub to be ready", self._is_ready, START_LIMIT_S, 0.01)
+            fleet.log(name))
         self.pid = self._process.pid
-        self.coap_port = int(re.search(r"coap=coaps://[^ ]*:(\d+)", self._process.log_text()).group(1))
         self.kubeconfig = os.path.join(self.dir, "admin.kubeconfig")
+
+    def wait_ready(self):
+        wait_for("fedhub to be ready", self._is_ready, START_LIMIT_S, 0.01)
+        self.coap_port = int(re.search(r"coap=coaps://[^ ]*:(\d+)", self._process.log_text()).group(1))
         self.api = Api(self.kubeconfig)
 
     def _is_ready(self):
@@ -204,6 +208,7 @@ class Fleet:
     def hub(self):
         if not self._hub:
             self._hub = Hub(self)
+            self._hub.wait_ready()
         return self._hub
 
     @property
