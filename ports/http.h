@@ -76,6 +76,16 @@ const struct fed_http_request *fed_http_exchange_request(const struct fed_http_e
  * body is copied. gzip is used when the client accepts it and body is longer than 128 KiB. */
 void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
     const struct fed_http_header *headers, size_t n_headers, struct fed_span body);
+/* Bytes that any number of answers send without copying them: counted, never changed. */
+struct fed_http_shared;
+/* Takes the buffer's memory, which must not be an arena's; the buffer is empty afterwards. The
+ * reference is the caller's. NULL when memory is refused. */
+struct fed_http_shared *fed_http_shared_take(struct fed_buf *bytes);
+struct fed_http_shared *fed_http_shared_ref(struct fed_http_shared *shared); /* another one */
+void fed_http_shared_unref(struct fed_http_shared *shared);                  /* NULL is fine */
+/* As fed_http_respond; takes a reference of its own. Compressed once, however many ask for that. */
+void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers, struct fed_http_shared *body);
 /* A streaming answer: begin, then write as often as needed, then end. FED_ERR_LIMIT when the queue
  * is full (FED_ERR_NOMEM when memory is refused): the exchange has been cut then and closed is
  * called, later from the loop, unless the handler ends it before; FED_ERR_CLOSED when it is over
@@ -85,6 +95,9 @@ FED_MUST_USE enum fed_err fed_http_stream_begin(struct fed_http_exchange *exchan
     const struct fed_http_header *headers, size_t n_headers);
 FED_MUST_USE enum fed_err fed_http_stream_write(
     struct fed_http_exchange *exchange, struct fed_span bytes);
+/* As _write; takes a reference of its own. */
+FED_MUST_USE enum fed_err fed_http_stream_share(
+    struct fed_http_exchange *exchange, struct fed_http_shared *bytes);
 void fed_http_stream_end(struct fed_http_exchange *exchange); /* its pointer is dead afterwards */
 
 /* ---- client ---- */

@@ -1,5 +1,4 @@
 /* exchange.c - see session.h: what both protocols share, and the handler's face of ports/http.h. */
-#include "ports/http/gzip.h"
 #include "ports/http/session.h"
 
 #include <string.h>
@@ -29,7 +28,7 @@ struct fed_http_exchange *fed_http_exchange_new(struct fed_http_session *s)
     x->moved_ms = fed_loop_now_ms(engine->loop);
     fed_http_fields_init(&x->fields, engine->mem, engine->header_max);
     fed_buf_init(&x->body, engine->mem, engine->body_max);
-    fed_http_queue_init(&x->queue, engine->mem);
+    fed_http_pieces_init(&x->queue, engine->mem);
     x->next = s->exchanges;
     if (x->next)
         x->next->prev = x;
@@ -54,7 +53,7 @@ void fed_http_exchange_free(struct fed_http_exchange *x)
     s->idle_since_ms = fed_loop_now_ms(s->engine->loop);
     fed_http_fields_fini(&x->fields);
     fed_buf_fini(&x->body);
-    fed_http_queue_fini(&x->queue);
+    fed_http_pieces_fini(&x->queue);
     fed_alloc_free(s->engine->mem, x, sizeof(*x));
 }
 
@@ -118,7 +117,7 @@ void fed_http_exchange_lose(struct fed_http_exchange *x)
     if (!x->lost) {
         x->lost = true;
         x->session->n_lost++;
-        fed_http_queue_fini(&x->queue);
+        fed_http_pieces_fini(&x->queue);
         x->session->wake(x->session->wake_ctx);
     }
 }
@@ -202,8 +201,7 @@ void fed_http_session_pull(struct fed_http_session *s)
 /* When this exchange is over its time; FED_HTTP_NEVER while it is the handler's turn. */
 static uint64_t exchange_due(const struct fed_http_exchange *x)
 {
-    bool stuck = x->state == FED_HTTP_READING || x->state == FED_HTTP_ENDED ||
-                 fed_http_queue_len(&x->queue) > 0;
+    bool stuck = x->state == FED_HTTP_READING || x->state == FED_HTTP_ENDED || x->queue.len > 0;
 
     return stuck && !x->lost ? x->moved_ms + FED_HTTP_STALL_MS : FED_HTTP_NEVER;
 }
@@ -304,25 +302,17 @@ static bool wants_gzip(const struct fed_http_exchange *x, const struct fed_http_
 
 /* Puts the body into the queue, as gzip when that is wanted and shorter. */
 static enum fed_err queue_body(
-    struct fed_http_exchange *x, struct fed_http_answer *answer, struct fed_span body)
+    struct fed_http_exchange *x, struct fed_http_answer *answer, struct fed_http_shared *body)
 {
-    struct fed_buf *queue = &x->queue.buf;
+    struct fed_http_shared *gzip = wants_gzip(x, answer) ? fed_http_shared_gzip(body) : NULL;
 
-    if (wants_gzip(x, answer)) {
-        size_t limit = queue->limit;
-        enum fed_err err;
-
-        queue->limit = body.len - 1;
-        err = fed_http_gzip(x->session->engine->mem, body, queue);
-        queue->limit = limit;
-        answer->gzip = !err;
-        answer->length = err ? body.len : queue->len;
-        if (err)
-            fed_buf_clear(queue);
+    if (gzip) {
+        answer->gzip = true;
+        answer->length = gzip->bytes.len;
+        body = gzip;
     }
-    if (!answer->gzip && !x->head_only && has_body(answer->status))
-        fed_buf_put(queue, body);
-    return fed_buf_err(queue);
+    return x->head_only || !has_body(answer->status) ? FED_OK
+                                                     : fed_http_pieces_put(&x->queue, body);
 }
 
 static bool headers_ok(const struct fed_http_answer *answer)
@@ -346,14 +336,14 @@ static void let_go(struct fed_http_exchange *x)
         x->session->ops->resume(x);
 }
 
-void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
-    const struct fed_http_header *headers, size_t n_headers, struct fed_span body)
+void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers, struct fed_http_shared *body)
 {
     struct fed_http_answer answer = {.status = status,
         .headers = headers,
         .n_headers = n_headers,
         .has_length = has_body(status),
-        .length = body.len};
+        .length = body->bytes.len};
     struct fed_http_session *s = exchange->session;
     enum fed_err err = FED_OK;
 
@@ -361,15 +351,29 @@ void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
         let_go(exchange);
         return;
     }
-    if (!headers_ok(&answer)) {
+    if (headers_ok(&answer))
+        err = queue_body(exchange, &answer, body);
+    else
         answer = (struct fed_http_answer){.status = 500, .has_length = true};
-        body = fed_span_of(NULL, 0);
-    }
-    err = queue_body(exchange, &answer, body);
     if (!err)
         err = s->ops->answer(exchange, &answer);
     if (err)
         s->ops->cut(exchange);
+    let_go(exchange);
+}
+
+void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers, struct fed_span body)
+{
+    struct fed_http_shared *copy = fed_http_shared_copy(exchange->session->engine->mem, body);
+
+    if (copy) {
+        fed_http_respond_shared(exchange, status, headers, n_headers, copy);
+        fed_http_shared_unref(copy);
+        return;
+    }
+    if (!exchange->lost)
+        exchange->session->ops->cut(exchange);
     let_go(exchange);
 }
 
@@ -393,28 +397,45 @@ enum fed_err fed_http_stream_begin(struct fed_http_exchange *exchange, unsigned 
     return FED_OK;
 }
 
-enum fed_err fed_http_stream_write(struct fed_http_exchange *exchange, struct fed_span bytes)
+enum fed_err fed_http_stream_share(
+    struct fed_http_exchange *exchange, struct fed_http_shared *bytes)
 {
-    size_t waiting = fed_http_queue_len(&exchange->queue);
+    size_t waiting = exchange->queue.len;
 
     if (exchange->lost || exchange->state != FED_HTTP_STREAMING)
         return FED_ERR_CLOSED;
-    if (exchange->head_only || bytes.len == 0)
+    if (exchange->head_only || bytes->bytes.len == 0)
         return FED_OK;
     if (waiting > exchange->session->engine->queue_max ||
-        bytes.len > exchange->session->engine->queue_max - waiting) {
+        bytes->bytes.len > exchange->session->engine->queue_max - waiting) {
         exchange->session->ops->cut(exchange);
         return FED_ERR_LIMIT;
     }
     if (waiting == 0)
         exchange->moved_ms = fed_loop_now_ms(exchange->session->engine->loop);
-    fed_buf_put(&exchange->queue.buf, bytes);
-    if (fed_buf_err(&exchange->queue.buf)) {
+    if (fed_http_pieces_put(&exchange->queue, bytes)) {
         exchange->session->ops->cut(exchange);
         return FED_ERR_NOMEM;
     }
     exchange->session->ops->resume(exchange);
     return FED_OK;
+}
+
+enum fed_err fed_http_stream_write(struct fed_http_exchange *exchange, struct fed_span bytes)
+{
+    struct fed_http_shared *copy;
+    enum fed_err err;
+
+    if (exchange->lost || exchange->state != FED_HTTP_STREAMING)
+        return FED_ERR_CLOSED;
+    copy = fed_http_shared_copy(exchange->session->engine->mem, bytes);
+    if (!copy) {
+        exchange->session->ops->cut(exchange);
+        return FED_ERR_NOMEM;
+    }
+    err = fed_http_stream_share(exchange, copy);
+    fed_http_shared_unref(copy);
+    return err;
 }
 
 void fed_http_stream_end(struct fed_http_exchange *exchange)

@@ -334,15 +334,14 @@ static bool move(struct h1 *h)
 {
     struct fed_http_exchange *x = h->x;
     struct fed_buf *out = &h->base.out.buf;
-    struct fed_span piece = fed_span_sub(fed_http_queue_span(&x->queue), 0, CHUNK_MAX);
+    size_t n = x->queue.len < CHUNK_MAX ? x->queue.len : CHUNK_MAX;
 
-    if (piece.len) {
+    if (n > 0) {
         if (h->chunked)
-            fed_buf_printf(out, "%zx\r\n", piece.len);
-        fed_buf_put(out, piece);
+            fed_buf_printf(out, "%zx\r\n", n);
+        fed_http_pieces_move(&x->queue, n, out);
         if (h->chunked)
             fed_buf_put_text(out, "\r\n");
-        fed_http_queue_drop(&x->queue, piece.len);
         x->moved_ms = fed_loop_now_ms(h->base.engine->loop);
         return true;
     }

@@ -18,6 +18,7 @@
 #define IDLE_FRAME_BURST 1000u /* SETTINGS, PING, PRIORITY, empty DATA */
 #define IDLE_FRAME_PER_S 200u
 #define FLOOD_FACTOR 4u /* a header block so many times over its limit ends the connection */
+#define FRAME_HEAD 9u   /* RFC 9113 section 4.1 */
 #define BODIES_MIN                                                                                 \
     (16u * 1024u * 1024u) /* all incomplete bodies of a connection, or four of body_max */
 
@@ -81,26 +82,44 @@ static void reset(struct h2 *h, struct fed_http_exchange *x, uint32_t code)
 }
 
 /* ---- answering ---- */
+/* Says how much goes into the next frame; send_answer puts it there. */
 static nghttp2_ssize read_answer(nghttp2_session *ng, int32_t stream_id, uint8_t *to, size_t size,
     uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     struct fed_http_exchange *x = nghttp2_session_get_stream_user_data(ng, stream_id);
-    struct fed_span piece;
+    size_t n;
 
+    (void)to;
     (void)source;
     (void)user;
     if (!x)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    piece = fed_span_sub(fed_http_queue_span(&x->queue), 0, size);
-    if (piece.len == 0 && x->state != FED_HTTP_ENDED)
+    n = x->queue.len < size ? x->queue.len : size;
+    if (n == 0 && x->state != FED_HTTP_ENDED)
         return NGHTTP2_ERR_DEFERRED;
-    if (piece.len)
-        memcpy(to, piece.at, piece.len);
-    fed_http_queue_drop(&x->queue, piece.len);
-    x->moved_ms = fed_loop_now_ms(x->session->engine->loop);
-    if (x->state == FED_HTTP_ENDED && fed_http_queue_len(&x->queue) == 0)
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (x->state == FED_HTTP_ENDED && n == x->queue.len)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return (nghttp2_ssize)piece.len;
+    return (nghttp2_ssize)n;
+}
+
+static int send_answer(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t n,
+    nghttp2_data_source *source, void *user)
+{
+    struct h2 *h = user;
+    struct fed_http_exchange *x = exchange_of(h, frame->hd.stream_id);
+    struct fed_buf *out = &h->base.out.buf;
+
+    (void)ng;
+    (void)source;
+    if (!x)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (fed_http_queue_len(&h->base.out) >= FED_HTTP_OUT_MARK)
+        return NGHTTP2_ERR_WOULDBLOCK; /* asked again by the next pull */
+    fed_buf_put(out, fed_span_of(head, FRAME_HEAD));
+    fed_http_pieces_move(&x->queue, n, out);
+    x->moved_ms = now_ms(h);
+    return fatal_unless(!fed_buf_err(out));
 }
 
 static nghttp2_nv nv_of(struct fed_span name, struct fed_span value)
@@ -445,6 +464,7 @@ static int make_callbacks(nghttp2_session_callbacks **out)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(*out, on_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(*out, on_frame_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(*out, on_stream_close);
+    nghttp2_session_callbacks_set_send_data_callback(*out, send_answer);
     return 0;
 }
 

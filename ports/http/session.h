@@ -13,6 +13,7 @@
 #define FEDLET_PORTS_HTTP_SESSION_H
 
 #include "ports/http/fields.h"
+#include "ports/http/pieces.h"
 #include "ports/http/queue.h"
 
 #define FED_HTTP_OUT_MARK 32768u /* out is not filled beyond this and one frame */
@@ -61,7 +62,7 @@ struct fed_http_exchange {
     struct fed_http_fields fields;
     struct fed_http_request request;
     struct fed_buf body;
-    struct fed_http_queue queue; /* answer body not yet given to the protocol */
+    struct fed_http_pieces queue; /* answer body not yet given to the protocol */
     void *user;
 };
 
