@@ -2,6 +2,7 @@
 #include "proto/object/selector.h"
 
 #include "proto/base/text.h"
+#include "proto/object/json_text.h"
 
 #include <string.h>
 
@@ -422,30 +423,49 @@ static bool compares(const struct term *term, struct fed_span text)
     return term->op == TERM_GREATER ? number > bound : number < bound;
 }
 
-static bool term_matches(const struct term *term, const struct fed_json *labels)
+static bool term_matches(const struct term *term, bool present, struct fed_span text)
 {
-    struct fed_json *label = fed_json_get_span(labels, term->key);
-    struct fed_span text = fed_json_string(label);
-
     switch (term->op) {
     case TERM_IN:
-        return label && has_value(term, text);
+        return present && has_value(term, text);
     case TERM_NOT_IN:
-        return !label || !has_value(term, text);
+        return !present || !has_value(term, text);
     case TERM_EXISTS:
-        return label != NULL;
+        return present;
     case TERM_NOT_EXISTS:
-        return !label;
+        return !present;
     default:
-        return label && compares(term, text);
+        return present && compares(term, text);
     }
 }
 
 bool fed_selector_match(const struct fed_selector *selector, const struct fed_json *labels)
 {
     for (size_t i = 0; i < selector->n; i++) {
-        if (!term_matches(&selector->terms[i], labels))
+        const struct fed_json *label = fed_json_get_span(labels, selector->terms[i].key);
+
+        if (!term_matches(&selector->terms[i], label != NULL, fed_json_string(label)))
             return false;
     }
     return true;
+}
+
+bool fed_selector_match_text(const struct fed_selector *selector, struct fed_span labels)
+{
+    for (size_t i = 0; i < selector->n; i++) {
+        struct fed_span value;
+        struct fed_span text = {0};
+        bool present = fed_json_text_member_span(labels, selector->terms[i].key, &value);
+
+        if (present)
+            (void)fed_json_text_string(value, &text);
+        if (!term_matches(&selector->terms[i], present, text))
+            return false;
+    }
+    return true;
+}
+
+bool fed_selector_is_everything(const struct fed_selector *selector)
+{
+    return selector->n == 0;
 }

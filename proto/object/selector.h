@@ -23,5 +23,9 @@ FED_MUST_USE enum fed_err fed_selector_from_object(struct fed_alloc *mem,
 void fed_selector_free(struct fed_selector *selector);
 /* labels: the metadata.labels object, or NULL. */
 bool fed_selector_match(const struct fed_selector *selector, const struct fed_json *labels);
+/* The same for the text of metadata.labels (json_text.h), empty when there are none. Valid labels
+ * need no escapes; a value with escapes counts as empty. */
+bool fed_selector_match_text(const struct fed_selector *selector, struct fed_span labels);
+bool fed_selector_is_everything(const struct fed_selector *selector); /* it has no terms */
 
 #endif

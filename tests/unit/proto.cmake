@@ -5,6 +5,7 @@ fed_unit_test(proto_map_test SOURCES ${proto_dir}/proto_map_test.c LINK fed_base
 fed_unit_test(proto_text_test SOURCES ${proto_dir}/proto_text_test.c LINK fed_base)
 fed_unit_test(proto_digest_test SOURCES ${proto_dir}/proto_digest_test.c LINK fed_digest)
 fed_unit_test(proto_json_test SOURCES ${proto_dir}/proto_json_test.c LINK fed_object)
+fed_unit_test(proto_json_text_test SOURCES ${proto_dir}/proto_json_text_test.c LINK fed_object)
 fed_unit_test(proto_override_test SOURCES ${proto_dir}/proto_override_test.c LINK fed_object)
 fed_unit_test(proto_patch_test SOURCES ${proto_dir}/proto_patch_test.c LINK fed_object)
 fed_unit_test(proto_selector_test SOURCES ${proto_dir}/proto_selector_test.c LINK fed_object)
