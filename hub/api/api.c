@@ -239,6 +239,8 @@ enum fed_err hub_api_open(
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
     if (!err)
+        err = hub_last_list_open(api, &api->last_list);
+    if (!err)
         err = hub_owners_open(api, &api->owners);
     if (!err)
         err = api->options.crypto->random(
@@ -268,8 +270,10 @@ void hub_api_close(struct hub_api *api)
     if (!api)
         return;
     hub_owners_close(api->owners);
+    hub_last_list_close(api->last_list);
     hub_token_secrets_close(api->token_secrets);
     hub_rbac_close(api->rbac);
+
     hub_namespaces_close(api->namespaces);
     hub_watches_close(api->watches);
     fed_alloc_free(api->mem, api, sizeof *api);

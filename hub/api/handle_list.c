@@ -5,6 +5,7 @@
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
+#include "proto/object/json_text.h"
 
 #include <stdio.h>
 
@@ -18,7 +19,8 @@ struct lister {
     int64_t now_unix_s;
     uint64_t limit;
     uint64_t shown;
-    bool more; /* the page ended before the list */
+    bool by_text; /* form and selectors need no tree of a plain object */
+    bool more;    /* the page ended before the list */
     char last_ns[256];
     char last_name[256];
     enum fed_err err;
@@ -46,7 +48,7 @@ static enum fed_err lister_show(struct lister *l, struct fed_json_doc *doc, stru
                                                  : fed_json_put(l->out, object);
 }
 
-static enum fed_err lister_item(struct lister *l, const struct hub_object *stored)
+static enum fed_err lister_tree(struct lister *l, const struct hub_object *stored)
 {
     struct fed_json_doc *doc;
     struct fed_json *object;
@@ -63,12 +65,42 @@ static enum fed_err lister_item(struct lister *l, const struct hub_object *store
         else
             err = lister_show(l, doc, object);
     }
+    fed_json_doc_free(doc);
+    fed_arena_reset(&l->arena);
+    return err;
+}
+
+/* Most lists are of objects as they are stored: their text is enough. */
+static enum fed_err lister_plain(
+    struct lister *l, const struct hub_object *stored, struct fed_span metadata)
+{
+    struct fed_span labels;
+
+    (void)fed_json_text_member(metadata, "labels", &labels);
+    if (!fed_selector_match_text(l->labels, labels) ||
+        !hub_field_selector_match_ref(&l->fields, &stored->ref))
+        return FED_OK;
+    if (l->limit > 0 && l->shown == l->limit) {
+        l->more = true;
+        return FED_OK;
+    }
+    if (l->shown++ > 0)
+        fed_buf_put_text(l->out, ",");
+    hub_object_put_plain(l->out, stored->bytes, metadata, stored->revision);
+    return fed_buf_err(l->out);
+}
+
+static enum fed_err lister_item(struct lister *l, const struct hub_object *stored)
+{
+    struct fed_span metadata;
+    enum fed_err err = l->by_text && hub_object_is_plain(&l->view, stored->bytes, &metadata)
+                           ? lister_plain(l, stored, metadata)
+                           : lister_tree(l, stored);
+
     if (!err && !l->more)
         err = fed_span_to_cstr(stored->ref.ns, l->last_ns, sizeof l->last_ns);
     if (!err && !l->more)
         err = fed_span_to_cstr(stored->ref.name, l->last_name, sizeof l->last_name);
-    fed_json_doc_free(doc);
-    fed_arena_reset(&l->arena);
     return err;
 }
 
@@ -165,9 +197,24 @@ static enum fed_err lister_open(struct lister *l, struct hub_request *r)
         err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &l->fields);
     if (err)
         return err;
+    l->by_text = r->accept.form == HUB_FORM_OBJECT && hub_field_selector_is_of_ref(&l->fields);
     err = fed_selector_parse(r->mem, r->query.label_selector, &l->labels, &diag);
     return err ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
                : FED_OK;
+}
+
+static enum fed_err respond(struct lister *l)
+{
+    size_t size = l->out->len;
+    enum fed_err err = fed_buf_err(l->out);
+    struct fed_http_shared *bytes = err ? NULL : fed_http_shared_take(l->out);
+
+    if (!bytes)
+        return err ? err : FED_ERR_NOMEM;
+    hub_last_list_keep(l->r->api->last_list, l->r, size, bytes);
+    err = hub_respond_shared(l->r, bytes);
+    fed_http_shared_unref(bytes);
+    return err;
 }
 
 static enum fed_err lister_run(struct lister *l)
@@ -193,17 +240,19 @@ static enum fed_err lister_run(struct lister *l)
     token_text = continue_token(l, revision, &token);
     hub_table_end(l->out, revision, token_text);
     fed_buf_put_text(l->out, "\n");
-    err = fed_buf_err(l->out);
-    return err ? hub_fail_err(r, err, NULL)
-               : hub_respond(r, 200, "application/json", fed_buf_span(l->out), NULL, 0);
+    err = respond(l);
+    return err ? hub_fail_err(r, err, NULL) : FED_OK;
 }
 
 enum fed_err hub_handle_list(struct hub_request *r)
 {
-    struct lister *l = fed_alloc_zero(r->mem, sizeof *l);
+    struct fed_http_shared *same = hub_last_list_find(r->api->last_list, r);
+    struct lister *l = same ? NULL : fed_alloc_zero(r->mem, sizeof *l);
     struct fed_buf out;
     enum fed_err err;
 
+    if (same)
+        return hub_respond_shared(r, same);
     if (!l)
         return FED_ERR_NOMEM;
     fed_buf_init(&out, r->api->mem, HUB_LIMIT_ANSWER_BYTES);

@@ -1,9 +1,10 @@
 /* handle_watch.c - watches: one list of them, fed by one subscription to the store.
  *
- * An event is made for each watcher from the change's bytes, composed and converted as a get would
- * show it. Touches (composed status) are sent at most once a second and object: at once when quiet,
- * then gathered. */
+ * An event is made from the change's bytes, composed and converted as a get would show it: once for
+ * all watchers that see it in the same form, who share its bytes. Touches (composed status) are
+ * sent at most once a second and object: at once when quiet, then gathered. */
 #include "hub/api/internal.h"
+#include "proto/object/json_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,33 +59,243 @@ struct hub_watches {
     bool stopped;
 };
 
-/* ---- one event ---- */
-struct event {
-    const char *type;
-    const struct fed_json *object;
+static bool watch_view(const struct hub_watch *w, struct hub_view *view)
+{
+    struct hub_api *api = w->owner->api;
+
+    view->api = api;
+    view->kind = hub_kinds_find(api->kinds, w->group, w->plural);
+    view->version = view->kind ? hub_kind_version_find(view->kind, w->version) : NULL;
+    return view->version != NULL;
+}
+
+/* ---- one change, for all watchers that want it ---- */
+struct seen { /* as one served version shows it */
+    struct seen *next;
+    struct hub_view view; /* version NULL: not served any more */
+    struct fed_span name; /* of the version */
+    bool plain;           /* the text is enough */
+    struct fed_span metadata;
+    struct fed_json *object; /* the tree, once it was needed */
     uint64_t revision;
 };
 
-static void put_event(struct hub_watch *w, const struct hub_view *view, struct fed_json_doc *doc,
-    const struct event *event, struct fed_buf *out)
+struct line { /* an event as it is sent */
+    struct line *next;
+    const struct seen *seen;
+    const char *type;
+    enum hub_form form;
+    bool columns;
+    struct fed_span include_object;
+    struct fed_http_shared *bytes;
+};
+
+struct fanout {
+    struct hub_api *api;
+    const struct hub_change *change;
+    struct fed_arena arena;
+    struct fed_json_doc *doc; /* once a tree was needed */
+    struct fed_json *before;
+    struct seen *seen;
+    struct line *lines;
+};
+
+static void fanout_init(struct fanout *f, struct hub_api *api, const struct hub_change *change)
+{
+    *f = (struct fanout){.api = api, .change = change};
+    fed_arena_init(&f->arena, api->mem, HUB_LIMIT_REQUEST_MEMORY);
+}
+
+static void fanout_fini(struct fanout *f)
+{
+    for (struct line *line = f->lines; line; line = line->next)
+        fed_http_shared_unref(line->bytes);
+    fed_json_doc_free(f->doc);
+    fed_arena_fini(&f->arena);
+}
+
+static enum fed_err fanout_doc(struct fanout *f)
+{
+    return f->doc ? FED_OK : fed_json_doc_new(&f->arena.alloc, &f->doc);
+}
+
+/* NULL when memory is out. */
+static struct seen *seen_by(struct fanout *f, const struct hub_watch *w)
+{
+    struct seen *seen = f->seen;
+
+    while (seen && !fed_span_eq(seen->name, w->version))
+        seen = seen->next;
+    if (seen)
+        return seen;
+    seen = fed_alloc_zero(&f->arena.alloc, sizeof *seen);
+    if (!seen)
+        return NULL;
+    *seen = (struct seen){.next = f->seen, .name = w->version, .revision = f->change->revision};
+    f->seen = seen;
+    if (watch_view(w, &seen->view))
+        seen->plain = hub_object_is_plain(&seen->view, f->change->bytes, &seen->metadata);
+    return seen;
+}
+
+static enum fed_err seen_tree(struct fanout *f, struct seen *seen)
+{
+    const struct hub_change *change = f->change;
+    enum fed_err err = seen->object ? FED_OK : fanout_doc(f);
+
+    if (err || seen->object)
+        return err;
+    return hub_object_view(
+        &seen->view, f->doc, &change->ref, change->bytes, &seen->revision, &seen->object, NULL);
+}
+
+/* ---- does it match ---- */
+static bool selects_all(const struct hub_watch *w)
+{
+    return w->fields.n == 0 && fed_selector_is_everything(w->labels);
+}
+
+static bool matches_tree(const struct hub_watch *w, const struct fed_json *object)
+{
+    return fed_selector_match(w->labels, fed_json_find(object, "metadata.labels")) &&
+           hub_field_selector_match(&w->fields, object);
+}
+
+static bool matches_text(
+    const struct hub_watch *w, const struct hub_object_ref *ref, struct fed_span metadata)
+{
+    struct fed_span labels;
+
+    (void)fed_json_text_member(metadata, "labels", &labels);
+    return fed_selector_match_text(w->labels, labels) &&
+           hub_field_selector_match_ref(&w->fields, ref);
+}
+
+static enum fed_err matches_now(
+    struct fanout *f, struct seen *seen, const struct hub_watch *w, bool *out)
+{
+    enum fed_err err;
+
+    *out = true;
+    if (selects_all(w))
+        return FED_OK;
+    if (seen->plain && hub_field_selector_is_of_ref(&w->fields)) {
+        *out = matches_text(w, &f->change->ref, seen->metadata);
+        return FED_OK;
+    }
+    err = seen_tree(f, seen);
+    if (!err)
+        *out = matches_tree(w, seen->object);
+    return err;
+}
+
+/* What was before is known except to watchers that resume far back: then it counts as matching. */
+static bool matched_before(struct fanout *f, const struct hub_watch *w)
+{
+    const struct hub_change *change = f->change;
+    struct fed_span metadata;
+
+    if (selects_all(w) || change->before.len == 0)
+        return true;
+    if (hub_field_selector_is_of_ref(&w->fields) &&
+        fed_json_text_member(change->before, "metadata", &metadata))
+        return matches_text(w, &change->ref, metadata);
+    if (!f->before && (fanout_doc(f) || fed_json_parse(f->doc, change->before, &f->before, NULL)))
+        return true;
+    return matches_tree(w, f->before);
+}
+
+/* ADDED, MODIFIED or DELETED as this watcher's selectors see the change; NULL: nothing. */
+static const char *event_type(struct fanout *f, const struct hub_watch *w, bool matches)
+{
+    switch (f->change->type) {
+    case HUB_CHANGE_DELETED:
+        return matches ? "DELETED" : NULL;
+    case HUB_CHANGE_ADDED:
+        return matches ? "ADDED" : NULL;
+    case HUB_CHANGE_TOUCHED:
+        return matches ? "MODIFIED" : NULL;
+    case HUB_CHANGE_MODIFIED:
+        break;
+    }
+    if (!matched_before(f, w))
+        return matches ? "ADDED" : NULL;
+    return matches ? "MODIFIED" : "DELETED";
+}
+
+/* ---- the event's bytes ---- */
+static void put_tree(
+    struct fanout *f, const struct line *line, const struct seen *seen, struct fed_buf *out)
 {
     struct fed_json *partial;
 
-    fed_buf_printf(out, "{\"type\":\"%s\",\"object\":", event->type);
-    if (w->form == HUB_FORM_TABLE) {
-        hub_table_begin(out, view, !w->columns_sent);
-        w->columns_sent = true;
-        hub_table_row(
-            out, view, event->object, w->include_object, fed_loop_unix_s(view->api->options.loop));
-        hub_table_end(out, event->revision, (struct fed_span){0});
-    } else if (w->form == HUB_FORM_PARTIAL) {
-        partial = hub_object_partial(doc, event->object);
-        if (!partial || fed_json_put(out, partial))
-            out->err = out->err ? out->err : FED_ERR_NOMEM;
-    } else if (fed_json_put(out, event->object)) {
+    if (line->form == HUB_FORM_TABLE) {
+        hub_table_begin(out, &seen->view, line->columns);
+        hub_table_row(out, &seen->view, seen->object, line->include_object,
+            fed_loop_unix_s(f->api->options.loop));
+        hub_table_end(out, seen->revision, (struct fed_span){0});
+        return;
+    }
+    partial =
+        line->form == HUB_FORM_PARTIAL ? hub_object_partial(f->doc, seen->object) : seen->object;
+    if (!partial || fed_json_put(out, partial))
         out->err = out->err ? out->err : FED_ERR_NOMEM;
+}
+
+static enum fed_err put_line(
+    struct fanout *f, const struct line *line, struct seen *seen, struct fed_buf *out)
+{
+    enum fed_err err = FED_OK;
+
+    fed_buf_printf(out, "{\"type\":\"%s\",\"object\":", line->type);
+    if (seen->plain && line->form == HUB_FORM_OBJECT) {
+        hub_object_put_plain(out, f->change->bytes, seen->metadata, seen->revision);
+    } else {
+        err = seen_tree(f, seen);
+        if (!err)
+            put_tree(f, line, seen, out);
     }
     fed_buf_put_text(out, "}\n");
+    return err ? err : fed_buf_err(out);
+}
+
+static bool same_line(const struct line *a, const struct line *b)
+{
+    return a->seen == b->seen && a->type == b->type && a->form == b->form &&
+           a->columns == b->columns && fed_span_eq(a->include_object, b->include_object);
+}
+
+/* The event in the form that the watcher asked for, made when nobody had it yet. */
+static enum fed_err line_for(struct fanout *f, struct seen *seen, const struct hub_watch *w,
+    const char *type, struct fed_http_shared **out)
+{
+    const struct line wanted = {.next = f->lines,
+        .seen = seen,
+        .type = type,
+        .form = w->form,
+        .columns = w->form == HUB_FORM_TABLE && !w->columns_sent,
+        .include_object = w->form == HUB_FORM_TABLE ? w->include_object : (struct fed_span){0}};
+    struct line *line = f->lines;
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    while (line && !same_line(line, &wanted))
+        line = line->next;
+    if (!line) {
+        line = fed_alloc_get(&f->arena.alloc, sizeof *line);
+        if (!line)
+            return FED_ERR_NOMEM;
+        *line = wanted;
+        fed_buf_init(&bytes, f->api->mem, HUB_LIMIT_ANSWER_BYTES);
+        err = put_line(f, line, seen, &bytes);
+        line->bytes = err ? NULL : fed_http_shared_take(&bytes);
+        fed_buf_fini(&bytes);
+        if (!line->bytes)
+            return err ? err : FED_ERR_NOMEM;
+        f->lines = line;
+    }
+    *out = line->bytes;
+    return FED_OK;
 }
 
 /* The exchange ended: by us (then it is ended in order) or by the peer. */
@@ -102,35 +313,21 @@ static void watch_over(struct hub_watch *w, bool end)
     }
 }
 
-static void watch_send(struct hub_watch *w, struct fed_buf *line)
+/* What a write to the exchange said. */
+static void watch_wrote(struct hub_watch *w, enum fed_err err)
 {
-    enum fed_err err = fed_buf_err(line);
-
-    if (!w->exchange)
-        return;
-    if (err) {
-        watch_over(w, true); /* the client lists again */
-        return;
-    }
-    err = fed_http_stream_write(w->exchange, fed_buf_span(line));
     if (err && w->exchange)
         watch_over(w, false); /* cut for falling behind, or gone already */
 }
 
-static bool watch_matches(const struct hub_watch *w, const struct fed_json *object)
+static void watch_send(struct hub_watch *w, struct fed_buf *line)
 {
-    return fed_selector_match(w->labels, fed_json_find(object, "metadata.labels")) &&
-           hub_field_selector_match(&w->fields, object);
-}
-
-static bool watch_view(const struct hub_watch *w, struct hub_view *view)
-{
-    struct hub_api *api = w->owner->api;
-
-    view->api = api;
-    view->kind = hub_kinds_find(api->kinds, w->group, w->plural);
-    view->version = view->kind ? hub_kind_version_find(view->kind, w->version) : NULL;
-    return view->version != NULL;
+    if (!w->exchange)
+        return;
+    if (fed_buf_err(line))
+        watch_over(w, true); /* the client lists again */
+    else
+        watch_wrote(w, fed_http_stream_write(w->exchange, fed_buf_span(line)));
 }
 
 static void watch_status(struct hub_watch *w, const char *message)
@@ -147,73 +344,43 @@ static void watch_status(struct hub_watch *w, const char *message)
     watch_over(w, true);
 }
 
-/* ADDED, MODIFIED or DELETED as this watcher's selectors see the change; NULL: nothing. */
-static const char *event_type(const struct hub_watch *w, const struct hub_change *change,
-    struct fed_json_doc *doc, const struct fed_json *now)
+static enum fed_err watch_event(struct fanout *f, struct hub_watch *w, struct seen *seen)
 {
-    bool matches = watch_matches(w, now);
-    struct fed_json *before = NULL;
+    struct fed_http_shared *bytes;
+    const char *type;
+    bool matches;
+    enum fed_err err = matches_now(f, seen, w, &matches);
 
-    if (change->type == HUB_CHANGE_DELETED)
-        return matches ? "DELETED" : NULL;
-    if (change->type == HUB_CHANGE_ADDED)
-        return matches ? "ADDED" : NULL;
-    if (change->type == HUB_CHANGE_TOUCHED)
-        return matches ? "MODIFIED" : NULL;
-    /* What was before is known except to watchers that resume far back. */
-    if (change->before.len > 0 && !fed_json_parse(doc, change->before, &before, NULL) &&
-        !watch_matches(w, before))
-        return matches ? "ADDED" : NULL;
-    return matches ? "MODIFIED" : "DELETED";
-}
-
-static enum fed_err watch_change_in(struct hub_watch *w, const struct hub_change *change,
-    struct fed_json_doc *doc, struct fed_buf *line)
-{
-    struct hub_view view;
-    struct fed_json *object;
-    struct event event;
-    uint64_t revision = change->revision;
-    enum fed_err err;
-
-    if (!watch_view(w, &view)) {
-        watch_status(w, "the resource is no longer served");
-        return FED_OK;
-    }
-    err = hub_object_view(&view, doc, &change->ref, change->bytes, &revision, &object, NULL);
+    type = err ? NULL : event_type(f, w, matches);
+    if (!type)
+        return err;
+    err = line_for(f, seen, w, type, &bytes);
     if (err)
         return err;
-    event.type = event_type(w, change, doc, object);
-    if (!event.type)
-        return FED_OK;
-    event.object = object;
-    event.revision = revision;
-    w->revision = revision;
-    put_event(w, &view, doc, &event, line);
+    w->revision = seen->revision;
+    w->columns_sent = true;
+    watch_wrote(w, fed_http_stream_share(w->exchange, bytes));
     return FED_OK;
 }
 
-static void watch_change(struct hub_watch *w, const struct hub_change *change)
+static void watch_change(struct fanout *f, struct hub_watch *w)
 {
-    struct fed_alloc *mem = w->owner->api->mem;
-    struct fed_arena arena;
-    struct fed_json_doc *doc;
-    struct fed_buf line;
-    enum fed_err err;
+    struct seen *seen = seen_by(f, w);
 
-    fed_arena_init(&arena, mem, HUB_LIMIT_REQUEST_MEMORY);
-    fed_buf_init(&line, mem, HUB_LIMIT_ANSWER_BYTES);
-    err = fed_json_doc_new(&arena.alloc, &doc);
-    if (!err) {
-        err = watch_change_in(w, change, doc, &line);
-        fed_json_doc_free(doc);
-    }
-    if (err)
-        line.err = err;
-    if (line.len > 0 || err)
-        watch_send(w, &line);
-    fed_buf_fini(&line);
-    fed_arena_fini(&arena);
+    if (seen && !seen->view.version)
+        watch_status(w, "the resource is no longer served");
+    else if (!seen || watch_event(f, w, seen))
+        watch_over(w, true); /* the client lists again */
+}
+
+/* A change for one watcher alone. */
+static void watch_change_alone(struct hub_watch *w, const struct hub_change *change)
+{
+    struct fanout f;
+
+    fanout_init(&f, w->owner->api, change);
+    watch_change(&f, w);
+    fanout_fini(&f);
 }
 
 static bool watch_wants(const struct hub_watch *w, const struct hub_object_ref *ref)
@@ -250,12 +417,15 @@ static void sweep(struct hub_watches *watches)
 static void each_wanting(struct hub_watches *watches, const struct hub_change *change)
 {
     bool outer = !watches->busy;
+    struct fanout f;
 
     watches->busy = true;
+    fanout_init(&f, watches->api, change);
     for (struct hub_watch *w = watches->list; w; w = w->next)
         if (watch_wants(w, &change->ref) &&
             (change->type == HUB_CHANGE_TOUCHED || change->revision > w->since))
-            watch_change(w, change);
+            watch_change(&f, w);
+    fanout_fini(&f);
     if (outer) {
         watches->busy = false;
         sweep(watches);
@@ -455,7 +625,7 @@ static bool start_each(void *ctx, const struct hub_object *object)
     struct hub_change change = {
         HUB_CHANGE_ADDED, object->ref, object->bytes, {0}, object->revision};
 
-    watch_change(start->w, &change);
+    watch_change_alone(start->w, &change);
     return start->w->exchange != NULL;
 }
 
@@ -464,7 +634,7 @@ static void resume_each(void *ctx, const struct hub_change *change)
     struct start *start = ctx;
 
     if (watch_wants(start->w, &change->ref))
-        watch_change(start->w, change);
+        watch_change_alone(start->w, change);
 }
 
 /* Objects whose composed part moved since: their stored bytes are older, so the history does not
@@ -485,7 +655,7 @@ static bool resume_composed(void *ctx, const struct hub_object *object)
         return false;
     if (!hub_object_view(&view, doc, &object->ref, object->bytes, &revision, &tree, NULL) &&
         revision > start->since)
-        watch_change(start->w, &change);
+        watch_change_alone(start->w, &change);
     fed_json_doc_free(doc);
     return start->w->exchange != NULL;
 }

@@ -21,6 +21,7 @@
 struct hub_token_secrets;
 struct hub_watch;
 struct hub_watches;
+struct hub_last_list;
 struct hub_request;
 
 struct hub_api {
@@ -36,6 +37,7 @@ struct hub_api {
     struct hub_kind_hooks secret_hooks;      /* what Secrets had before token Secrets came */
     uint8_t audit_prefix[8];                 /* of the ids of this process's requests */
     uint64_t n_requests;
+    struct hub_last_list *last_list;
 };
 
 /* ---- the path ---- */
@@ -187,6 +189,9 @@ void hub_json_put(struct fed_buf *out, struct fed_span text); /* quoted and esca
 void hub_json_put_text(struct fed_buf *out, const char *text);
 enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
     struct fed_span body, const struct fed_http_header *more, size_t n_more);
+/* 200 and JSON, of bytes that are not copied: shared, or the memory of a buffer (no arena's). */
+enum fed_err hub_respond_shared(struct hub_request *r, struct fed_http_shared *body);
+enum fed_err hub_respond_take(struct hub_request *r, struct fed_buf *body);
 enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const struct fed_json *value);
 /* One object in the form asked for (object, table, metadata alone). Takes the object in the asked
  * version. */
@@ -246,6 +251,13 @@ const struct hub_kind_version *hub_kind_version_find(
 FED_MUST_USE enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_span bytes, uint64_t *revision,
     struct fed_json **out, struct fed_diag *diag);
+/* Whether a view of the object is its stored text but for the resourceVersion: nothing is composed
+ * and nothing converted. Then *metadata is the text of its metadata. */
+bool hub_object_is_plain(
+    const struct hub_view *view, struct fed_span bytes, struct fed_span *metadata);
+/* What hub_object_view shows of such an object, as text; errors stick in out. */
+void hub_object_put_plain(
+    struct fed_buf *out, struct fed_span bytes, struct fed_span metadata, uint64_t revision);
 /* As stored: parsed, in the storage version, nothing composed. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_json **out, uint64_t *revision);
@@ -268,6 +280,10 @@ FED_MUST_USE enum fed_err hub_field_selector_parse(struct hub_request *r, struct
     struct fed_span text, struct hub_field_selector *out);
 bool hub_field_selector_match(
     const struct hub_field_selector *selector, const struct fed_json *object);
+/* Selectors of name and namespace alone are decided by the object's key. */
+bool hub_field_selector_is_of_ref(const struct hub_field_selector *selector);
+bool hub_field_selector_match_ref(
+    const struct hub_field_selector *selector, const struct hub_object_ref *ref);
 
 /* ---- table.c ---- */
 void hub_table_begin(
@@ -367,6 +383,16 @@ enum fed_err hub_handle_discovery(struct hub_request *r);
 enum fed_err hub_handle_openapi(struct hub_request *r);
 enum fed_err hub_handle_review(struct hub_request *r);
 bool hub_review_is(const struct hub_path *path);
+
+/* ---- last_list.c ---- */
+FED_MUST_USE enum fed_err hub_last_list_open(struct hub_api *api, struct hub_last_list **out);
+void hub_last_list_close(struct hub_last_list *last);
+/* What was answered to the same request when the store was as it is now; NULL: nothing that is
+ * kept. The reference stays with the list. */
+struct fed_http_shared *hub_last_list_find(
+    const struct hub_last_list *last, const struct hub_request *r);
+void hub_last_list_keep(struct hub_last_list *last, const struct hub_request *r, size_t size,
+    struct fed_http_shared *bytes);
 
 /* ---- handle_watch.c ---- */
 FED_MUST_USE enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out);

@@ -1,6 +1,7 @@
 /* object.c - from stored bytes to what a client sees, and back. */
 #include "hub/api/core.h"
 #include "hub/api/internal.h"
+#include "proto/object/json_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,51 @@ enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *d
     if (!err)
         *out = object;
     return err;
+}
+
+/* ---- without a tree ---- */
+static bool is_of_version(const struct hub_view *view, struct fed_span api_version)
+{
+    const char *group = view->version->of_core ? "" : view->kind->group;
+    struct fed_span text;
+
+    if (!fed_json_text_string(api_version, &text))
+        return false;
+    if (group[0]) {
+        if (!fed_span_starts(text, group))
+            return false;
+        text = fed_span_sub(text, strlen(group), text.len);
+        if (!fed_span_starts(text, "/"))
+            return false;
+        text = fed_span_sub(text, 1, text.len);
+    }
+    return fed_span_is(text, view->version->name);
+}
+
+bool hub_object_is_plain(
+    const struct hub_view *view, struct fed_span bytes, struct fed_span *metadata)
+{
+    static const char *const keys[] = {"apiVersion", "metadata"};
+    struct fed_span values[2];
+
+    if (view->kind->hooks.compose || fed_json_text_first(bytes, keys, 2, values) != 2 ||
+        !is_of_version(view, values[0]) || !fed_span_starts(values[1], "{"))
+        return false;
+    *metadata = values[1];
+    return true;
+}
+
+void hub_object_put_plain(
+    struct fed_buf *out, struct fed_span bytes, struct fed_span metadata, uint64_t revision)
+{
+    size_t inside = (size_t)(metadata.at - bytes.at) + 1;
+    char text[48];
+    int n = snprintf(text, sizeof text, "\"resourceVersion\":\"%llu\"%s",
+        (unsigned long long)revision, metadata.len > 2 ? "," : "");
+
+    fed_buf_put(out, fed_span_sub(bytes, 0, inside));
+    fed_buf_put(out, fed_span_of(text, (size_t)n));
+    fed_buf_put(out, fed_span_sub(bytes, inside, bytes.len));
 }
 
 enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,

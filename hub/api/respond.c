@@ -34,14 +34,13 @@ void hub_json_put_text(struct fed_buf *out, const char *text)
 
 #define HEADERS_MAX (HUB_LIMIT_WARNINGS + 9u)
 
-enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
-    struct fed_span body, const struct fed_http_header *more, size_t n_more)
+/* The headers that every answer has, and the caller's; at most HEADERS_MAX. */
+static size_t put_headers(const struct hub_request *r, struct fed_http_header *headers,
+    const char *content_type, const struct fed_http_header *more, size_t n_more)
 {
-    struct fed_http_header headers[HEADERS_MAX];
     bool caches = false;
     size_t n = 0;
 
-    hub_request_record(r, status);
     headers[n++] = (struct fed_http_header){FED_SPAN_LIT("audit-id"), fed_span_text(r->audit_id)};
     if (content_type)
         headers[n++] =
@@ -55,9 +54,42 @@ enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *con
             FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("no-cache, private")};
     for (size_t i = 0; i < r->n_warnings; i++)
         headers[n++] = (struct fed_http_header){FED_SPAN_LIT("warning"), r->warnings[i]};
+    return n;
+}
+
+enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
+    struct fed_span body, const struct fed_http_header *more, size_t n_more)
+{
+    struct fed_http_header headers[HEADERS_MAX];
+    size_t n = put_headers(r, headers, content_type, more, n_more);
+
+    hub_request_record(r, status);
     r->answered = true;
     fed_http_respond(r->exchange, status, headers, n, body);
     return FED_OK;
+}
+
+enum fed_err hub_respond_shared(struct hub_request *r, struct fed_http_shared *body)
+{
+    struct fed_http_header headers[HEADERS_MAX];
+    size_t n = put_headers(r, headers, "application/json", NULL, 0);
+
+    hub_request_record(r, 200);
+    r->answered = true;
+    fed_http_respond_shared(r->exchange, 200, headers, n, body);
+    return FED_OK;
+}
+
+enum fed_err hub_respond_take(struct hub_request *r, struct fed_buf *body)
+{
+    enum fed_err err = fed_buf_err(body);
+    struct fed_http_shared *shared = err ? NULL : fed_http_shared_take(body);
+
+    if (!shared)
+        return err ? err : FED_ERR_NOMEM;
+    err = hub_respond_shared(r, shared);
+    fed_http_shared_unref(shared);
+    return err;
 }
 
 enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const struct fed_json *value)

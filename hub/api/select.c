@@ -129,3 +129,25 @@ bool hub_field_selector_match(
     }
     return true;
 }
+
+bool hub_field_selector_is_of_ref(const struct hub_field_selector *selector)
+{
+    for (size_t i = 0; i < selector->n; i++)
+        if (!fed_span_is(selector->terms[i].path, "metadata.name") &&
+            !fed_span_is(selector->terms[i].path, "metadata.namespace"))
+            return false;
+    return true;
+}
+
+bool hub_field_selector_match_ref(
+    const struct hub_field_selector *selector, const struct hub_object_ref *ref)
+{
+    for (size_t i = 0; i < selector->n; i++) {
+        bool by_name = fed_span_is(selector->terms[i].path, "metadata.name");
+        bool equal = fed_span_eq(by_name ? ref->name : ref->ns, selector->terms[i].value);
+
+        if (equal == selector->terms[i].not_equal)
+            return false;
+    }
+    return true;
+}

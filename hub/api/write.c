@@ -51,6 +51,23 @@ static enum fed_err check_api_version(struct hub_request *r, const struct fed_js
     return FED_OK;
 }
 
+/* The last one where it stands twice: stored objects have each key of theirs once, so that their
+ * text can be read without a tree. */
+static struct fed_json *single_metadata(struct hub_request *r, struct fed_json *object)
+{
+    struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
+    struct fed_json_iter it;
+    unsigned n = 0;
+
+    fed_json_iter_init(&it, object);
+    while (fed_json_iter_next(&it))
+        n += fed_span_is(it.key, "metadata");
+    if (n < 2 || !metadata)
+        return metadata;
+    metadata = fed_json_clone(r->doc, metadata);
+    return metadata && !fed_json_set(r->doc, object, "metadata", metadata) ? metadata : NULL;
+}
+
 enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, bool named)
 {
     struct fed_json *metadata;
@@ -64,7 +81,7 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
     err = check_api_version(r, object);
     if (err)
         return err;
-    metadata = fed_json_ensure_object(r->doc, object, "metadata");
+    metadata = single_metadata(r, object);
     if (!metadata)
         return hub_fail(r, 400, "BadRequest", "metadata is not an object");
     name = fed_json_string(fed_json_get(metadata, "name"));

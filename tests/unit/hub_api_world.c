@@ -38,6 +38,49 @@ void fed_http_respond(struct fed_http_exchange *x, unsigned status,
     x->ended = true;
 }
 
+struct fed_http_shared {
+    struct fed_buf bytes;
+    unsigned refs;
+};
+
+struct fed_http_shared *fed_http_shared_take(struct fed_buf *bytes)
+{
+    struct fed_http_shared *shared = fed_alloc_get(bytes->mem, sizeof *shared);
+
+    if (!shared)
+        return NULL;
+    *shared = (struct fed_http_shared){*bytes, 1};
+    fed_buf_init(bytes, bytes->mem, bytes->limit);
+    return shared;
+}
+
+struct fed_http_shared *fed_http_shared_ref(struct fed_http_shared *shared)
+{
+    shared->refs++;
+    return shared;
+}
+
+void fed_http_shared_unref(struct fed_http_shared *shared)
+{
+    struct fed_alloc *mem = shared ? shared->bytes.mem : NULL;
+
+    if (!shared || --shared->refs > 0)
+        return;
+    fed_buf_fini(&shared->bytes);
+    fed_alloc_free(mem, shared, sizeof *shared);
+}
+
+void fed_http_respond_shared(struct fed_http_exchange *x, unsigned status,
+    const struct fed_http_header *headers, size_t n_headers, struct fed_http_shared *body)
+{
+    fed_http_respond(x, status, headers, n_headers, fed_buf_span(&body->bytes));
+}
+
+enum fed_err fed_http_stream_share(struct fed_http_exchange *x, struct fed_http_shared *bytes)
+{
+    return fed_http_stream_write(x, fed_buf_span(&bytes->bytes));
+}
+
 enum fed_err fed_http_stream_begin(struct fed_http_exchange *x, unsigned status,
     const struct fed_http_header *headers, size_t n_headers)
 {
