@@ -2,5 +2,3 @@ fed_unit_test(ports_tls_crypto_test
     SOURCES ports_tls_crypto_test.c ports_tls_pki.c LINK fed_port_tls)
 fed_unit_test(ports_tls_stream_test
     SOURCES ports_tls_stream_test.c ports_tls_pki.c LINK fed_port_tls tp::mbedtls)
-fed_unit_test(ports_tls_gcm_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/ports_tls_gcm_test.c
-    LINK fed_port_tls tp::mbedcrypto)
