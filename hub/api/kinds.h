@@ -56,6 +56,7 @@ struct hub_admission;
 struct hub_core;
 struct hub_core_type;
 struct hub_kind;
+struct hub_request;
 struct hub_user;
 
 /* What the federation adds to the generic layer for one kind. Each may be NULL. */
@@ -108,10 +109,11 @@ struct hub_admission {
     const struct fed_json *before; /* present state; NULL for CREATE */
     struct fed_span subresource;   /* empty or "status" */
     struct fed_span user;
-    const struct hub_user *who;      /* the same, with groups */
-    const struct hub_access *access; /* the request, as it was authorized */
+    const struct hub_user *who;  /* the same, with groups */
+    struct hub_request *request; /* for hooks of the API itself */
     bool dry_run;
-    char field[256];     /* for a refusal: the field's path */
+    char field[256];           /* for a refusal: the field's path */
+    struct hub_causes *causes; /* NULL, or several fields that are wrong: 422 without `field` */
     const char *refusal; /* NULL, or the sentence of a refusal that is too long for diag; in doc */
     struct fed_json *
         answer; /* NULL, or members that are merged into the answer of this request, never stored */

@@ -8,6 +8,7 @@
 
 #include "proto/object/selector.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,155 +17,166 @@ static bool is_cluster(const struct hub_admission *a)
     return !a->kind->namespaced;
 }
 
-/* ---- roles ---- */
-static enum fed_err check_rule(
-    struct hub_admission *a, size_t i, const struct fed_json *rule, struct fed_diag *diag)
+/* ---- what is wrong, field by field ---- */
+FED_PRINTF(3, 4)
+static void wrong(struct hub_admission *a, const char *field, const char *format, ...)
 {
+    char message[400];
+    const char *reason = "FieldValueInvalid";
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (strncmp(message, "Required", 8) == 0)
+        reason = "FieldValueRequired";
+    else if (strncmp(message, "Unsupported", 11) == 0)
+        reason = "FieldValueNotSupported";
+    hub_causes_add(a->causes, reason, field, "%s", message);
+}
+
+static void unsupported(
+    struct hub_admission *a, const char *field, struct fed_span value, const char *supported)
+{
+    wrong(a, field, "Unsupported value: \"" FED_SPAN_FMT "\": supported values: %s",
+        FED_SPAN_ARG(value), supported);
+}
+
+static struct fed_span text_of(const struct fed_json *object, const char *key)
+{
+    return fed_json_string(fed_json_get(object, key));
+}
+
+/* ---- roles ---- */
+static void wrong_urls(
+    struct hub_admission *a, const char *field, const struct fed_json *urls, const char *why)
+{
+    struct fed_buf text;
+
+    fed_buf_init(&text, fed_alloc_system(), 200);
+    if (fed_json_put(&text, urls))
+        fed_buf_clear(&text);
+    wrong(a, field, "Invalid value: %s: %s", fed_buf_cstr(&text), why);
+    fed_buf_fini(&text);
+}
+
+static void check_rule(struct hub_admission *a, size_t i, const struct fed_json *rule)
+{
+    const struct fed_json *urls = fed_json_get(rule, "nonResourceURLs");
     bool resources = fed_json_count(fed_json_get(rule, "resources")) > 0;
     bool groups = fed_json_count(fed_json_get(rule, "apiGroups")) > 0;
     bool names = fed_json_count(fed_json_get(rule, "resourceNames")) > 0;
-    const char *field = NULL;
-    const char *why = NULL;
+    char field[64];
 
-    if (fed_json_count(fed_json_get(rule, "verbs")) == 0) {
-        field = "verbs";
-        why = "Required value: verbs must contain at least one value";
-    } else if (fed_json_count(fed_json_get(rule, "nonResourceURLs")) > 0) {
-        field = "nonResourceURLs";
+    snprintf(field, sizeof field, "rules[%zu].verbs", i);
+    if (fed_json_count(fed_json_get(rule, "verbs")) == 0)
+        wrong(a, field, "Required value: verbs must contain at least one value");
+    if (fed_json_count(urls) > 0) {
+        snprintf(field, sizeof field, "rules[%zu].nonResourceURLs", i);
         if (!is_cluster(a))
-            why = "Invalid value: namespaced rules cannot apply to non-resource URLs";
-        else if (resources || groups || names)
-            why = "Invalid value: rules cannot apply to both regular resources and non-resource "
-                  "URLs";
-    } else if (!groups) {
-        field = "apiGroups";
-        why = "Required value: resource rules must supply at least one api group";
-    } else if (!resources) {
-        field = "resources";
-        why = "Required value: resource rules must supply at least one resource";
+            wrong_urls(a, field, urls, "namespaced rules cannot apply to non-resource URLs");
+        if (resources || groups || names)
+            wrong_urls(a, field, urls,
+                "rules cannot apply to both regular resources and non-resource URLs");
+        return;
     }
-    if (!why)
-        return FED_OK;
-    snprintf(a->field, sizeof a->field, "rules[%zu].%s", i, field);
-    return fed_diag_set(diag, FED_ERR_INVALID, "%s", why);
+    snprintf(field, sizeof field, "rules[%zu].apiGroups", i);
+    if (!groups)
+        wrong(a, field, "Required value: resource rules must supply at least one api group");
+    snprintf(field, sizeof field, "rules[%zu].resources", i);
+    if (!resources)
+        wrong(a, field, "Required value: resource rules must supply at least one resource");
 }
 
-static enum fed_err check_aggregation(struct hub_admission *a, struct fed_diag *diag)
+static void check_aggregation(struct hub_admission *a)
 {
     struct fed_json *rule = fed_json_get(a->object, "aggregationRule");
     struct fed_json *list = fed_json_get(rule, "clusterRoleSelectors");
     struct fed_json_iter it;
 
     if (!rule)
-        return FED_OK;
-    snprintf(a->field, sizeof a->field, "aggregationRule.clusterRoleSelectors");
+        return;
     if (fed_json_count(list) == 0)
-        return fed_diag_set(diag, FED_ERR_INVALID,
+        wrong(a, "aggregationRule.clusterRoleSelectors",
             "Required value: at least one clusterRoleSelector required if aggregationRule is "
             "non-nil");
     fed_json_iter_init(&it, list);
     while (fed_json_iter_next(&it)) {
-        struct fed_selector *selector;
-        enum fed_err err = fed_selector_from_object(fed_alloc_system(), it.value, &selector, diag);
+        struct fed_selector *selector = NULL;
+        struct fed_diag diag = {{0}};
+        char field[80];
 
-        if (err)
-            return err;
+        snprintf(field, sizeof field, "aggregationRule.clusterRoleSelectors[%zu]", it.index);
+        if (fed_selector_from_object(fed_alloc_system(), it.value, &selector, &diag))
+            wrong(a, field, "Invalid value: %.300s", diag.text);
         fed_selector_free(selector);
     }
-    a->field[0] = 0;
-    return FED_OK;
 }
 
-static enum fed_err check_role(struct hub_admission *a, struct fed_diag *diag)
+static void check_role(struct hub_admission *a)
 {
     struct fed_json_iter it;
-    enum fed_err err = FED_OK;
 
     fed_json_iter_init(&it, fed_json_get(a->object, "rules"));
-    while (!err && fed_json_iter_next(&it))
-        err = check_rule(a, it.index, it.value, diag);
-    return err ? err : check_aggregation(a, diag);
+    while (fed_json_iter_next(&it))
+        check_rule(a, it.index, it.value);
+    check_aggregation(a);
 }
 
 /* ---- bindings ---- */
-static struct fed_span text_of(const struct fed_json *object, const char *key)
-{
-    return fed_json_string(fed_json_get(object, key));
-}
-
-static enum fed_err unsupported(
-    struct hub_admission *a, struct fed_diag *diag, struct fed_span value, const char *supported)
-{
-    (void)a;
-    return fed_diag_set(diag, FED_ERR_INVALID,
-        "Unsupported value: \"" FED_SPAN_FMT "\": supported values: %s", FED_SPAN_ARG(value),
-        supported);
-}
-
-static enum fed_err check_role_ref(struct hub_admission *a, struct fed_diag *diag)
+static void check_role_ref(struct hub_admission *a)
 {
     const struct fed_json *ref = fed_json_get(a->object, "roleRef");
+    struct fed_span group = text_of(ref, "apiGroup");
     struct fed_span kind = text_of(ref, "kind");
-    const char *field = "apiGroup";
-    enum fed_err err = FED_OK;
+    struct fed_span name = text_of(ref, "name");
 
-    if (!fed_span_is(text_of(ref, "apiGroup"), HUB_RBAC_GROUP)) {
-        err = unsupported(a, diag, text_of(ref, "apiGroup"), "\"" HUB_RBAC_GROUP "\"");
-    } else if (!fed_span_is(kind, "ClusterRole") && (is_cluster(a) || !fed_span_is(kind, "Role"))) {
-        field = "kind";
-        err = unsupported(
-            a, diag, kind, is_cluster(a) ? "\"ClusterRole\"" : "\"Role\", \"ClusterRole\"");
-    } else if (text_of(ref, "name").len == 0) {
-        field = "name";
-        err = fed_diag_set(diag, FED_ERR_INVALID, "Required value");
-    }
-    if (err)
-        snprintf(a->field, sizeof a->field, "roleRef.%s", field);
-    if (err || !a->before || fed_json_eq(ref, fed_json_get(a->before, "roleRef")))
-        return err;
-    snprintf(a->field, sizeof a->field, "roleRef");
-    return fed_diag_set(diag, FED_ERR_INVALID,
-        "Invalid value: {\"apiGroup\":\"" FED_SPAN_FMT "\",\"kind\":\"" FED_SPAN_FMT
-        "\",\"name\":\"" FED_SPAN_FMT "\"}: cannot change roleRef",
-        FED_SPAN_ARG(text_of(ref, "apiGroup")), FED_SPAN_ARG(kind),
-        FED_SPAN_ARG(text_of(ref, "name")));
+    if (!fed_span_is(group, HUB_RBAC_GROUP))
+        unsupported(a, "roleRef.apiGroup", group, "\"" HUB_RBAC_GROUP "\"");
+    if (!fed_span_is(kind, "ClusterRole") && (is_cluster(a) || !fed_span_is(kind, "Role")))
+        unsupported(a, "roleRef.kind", kind,
+            is_cluster(a) ? "\"ClusterRole\"" : "\"ClusterRole\", \"Role\"");
+    if (name.len == 0)
+        wrong(a, "roleRef.name", "Required value");
+    if (a->before && !fed_json_eq(ref, fed_json_get(a->before, "roleRef")))
+        wrong(a, "roleRef",
+            "Invalid value: {\"APIGroup\":\"" FED_SPAN_FMT "\",\"Kind\":\"" FED_SPAN_FMT
+            "\",\"Name\":\"" FED_SPAN_FMT "\"}: cannot change roleRef",
+            FED_SPAN_ARG(group), FED_SPAN_ARG(kind), FED_SPAN_ARG(name));
 }
 
-static enum fed_err check_subject(
-    struct hub_admission *a, size_t i, struct fed_json *subject, struct fed_diag *diag)
+static void check_subject(struct hub_admission *a, size_t i, const struct fed_json *subject)
 {
     struct fed_span kind = text_of(subject, "kind");
     struct fed_span group = text_of(subject, "apiGroup");
     bool account = fed_span_is(kind, "ServiceAccount");
-    const char *field = "kind";
-    enum fed_err err = FED_OK;
+    bool known = account || fed_span_is(kind, "User") || fed_span_is(kind, "Group");
+    char field[64];
 
-    if (!account && !fed_span_is(kind, "User") && !fed_span_is(kind, "Group")) {
-        err = unsupported(a, diag, kind, "\"ServiceAccount\", \"User\", \"Group\"");
-    } else if (text_of(subject, "name").len == 0) {
-        field = "name";
-        err = fed_diag_set(diag, FED_ERR_INVALID, "Required value");
-    } else if (account ? group.len > 0 : !fed_span_is(group, HUB_RBAC_GROUP)) {
-        field = "apiGroup";
-        err = unsupported(a, diag, group, account ? "\"\"" : "\"" HUB_RBAC_GROUP "\"");
-    } else if (account && is_cluster(a) && text_of(subject, "namespace").len == 0) {
-        field = "namespace";
-        err = fed_diag_set(diag, FED_ERR_INVALID, "Required value");
-    }
-    if (err)
-        snprintf(a->field, sizeof a->field, "subjects[%zu].%s", i, field);
-    return err;
+    snprintf(field, sizeof field, "subjects[%zu].name", i);
+    if (text_of(subject, "name").len == 0)
+        wrong(a, field, "Required value");
+    snprintf(field, sizeof field, "subjects[%zu].kind", i);
+    if (!known)
+        unsupported(a, field, kind, "\"Group\", \"ServiceAccount\", \"User\"");
+    snprintf(field, sizeof field, "subjects[%zu].apiGroup", i);
+    if (account && group.len > 0)
+        unsupported(a, field, group, "\"\"");
+    else if (known && !account && !fed_span_is(group, HUB_RBAC_GROUP))
+        unsupported(a, field, group, "\"" HUB_RBAC_GROUP "\"");
+    snprintf(field, sizeof field, "subjects[%zu].namespace", i);
+    if (account && is_cluster(a) && text_of(subject, "namespace").len == 0)
+        wrong(a, field, "Required value");
 }
 
-static enum fed_err check_binding(struct hub_admission *a, struct fed_diag *diag)
+static void check_binding(struct hub_admission *a)
 {
     struct fed_json_iter it;
-    enum fed_err err = check_role_ref(a, diag);
 
+    check_role_ref(a);
     fed_json_iter_init(&it, fed_json_get(a->object, "subjects"));
-    while (!err && fed_json_iter_next(&it))
-        err = check_subject(a, it.index, it.value, diag);
-    return err;
+    while (fed_json_iter_next(&it))
+        check_subject(a, it.index, it.value);
 }
 
 /* Users and groups are of the group rbac.authorization.k8s.io without saying so. */
@@ -281,7 +293,7 @@ static enum fed_err role_escalation(
     struct hub_rules *rules;
     enum fed_err err;
 
-    if (has_right(api, a, "escalate", fed_span_text(a->kind->plural), a->access->name))
+    if (has_right(api, a, "escalate", fed_span_text(a->kind->plural), a->request->access.name))
         return FED_OK;
     err = hub_rules_read(api->mem, fed_json_get(a->object, "rules"), &rules);
     if (err)
@@ -307,24 +319,24 @@ static enum fed_err binding_escalation(
         return FED_OK;
     rules = hub_rbac_role(api->rbac, cluster_role, object_ns(a), name);
     if (!rules)
-        return fed_diag_set(diag, FED_ERR_NOT_FOUND,
-            "%s.rbac.authorization.k8s.io \"" FED_SPAN_FMT "\" not found",
-            cluster_role ? "clusterrole" : "role", FED_SPAN_ARG(name));
+        return fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s \"" FED_SPAN_FMT "\" not found",
+            a->kind->resource, FED_SPAN_ARG(name));
     return confirm_held(api, a, rules, diag);
 }
 
 static enum fed_err admit(struct hub_api *api, struct hub_admission *a, struct fed_diag *diag,
-    enum fed_err (*check)(struct hub_admission *a, struct fed_diag *diag),
+    void (*check)(struct hub_admission *a),
     enum fed_err (*escalation)(struct hub_api *api, struct hub_admission *a, struct fed_diag *diag))
 {
-    enum fed_err err;
-
     if (a->operation == HUB_DELETE)
         return FED_OK;
-    err = check(a, diag);
-    if (err || hub_user_is_admin(a->who) || same_grant(a))
-        return err;
-    return escalation(api, a, diag);
+    a->causes = hub_causes_new(a->request);
+    if (!a->causes)
+        return FED_ERR_NOMEM;
+    check(a);
+    if (a->causes->n > 0)
+        return FED_ERR_INVALID;
+    return hub_user_is_admin(a->who) || same_grant(a) ? FED_OK : escalation(api, a, diag);
 }
 
 static enum fed_err admit_role(void *ctx, struct hub_admission *a, struct fed_diag *diag)

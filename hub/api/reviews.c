@@ -5,6 +5,8 @@
  * registry/authorization and registry/authentication. */
 #include "hub/api/internal.h"
 
+#include "proto/base/text.h"
+
 /* ---- may they ---- */
 static enum fed_err invalid(
     struct hub_request *r, const char *kind, const char *field, const char *value, const char *why)
@@ -258,10 +260,15 @@ static enum fed_err put_user(
 static enum fed_err self_user(struct hub_request *r, struct fed_json *body)
 {
     struct fed_json *status;
+    char now[FED_TEXT_TIME_SIZE];
 
     fed_json_remove(body, "status");
     status = fed_json_ensure_object(r->doc, body, "status");
-    return status ? put_user(r, status, "userInfo", &r->user) : FED_ERR_NOMEM;
+    fed_text_time(fed_loop_unix_s(r->api->options.loop), now);
+    if (!status ||
+        fed_json_set_text(r->doc, fed_json_get(body, "metadata"), "creationTimestamp", now))
+        return FED_ERR_NOMEM;
+    return put_user(r, status, "userInfo", &r->user);
 }
 
 static enum fed_err put_holder(

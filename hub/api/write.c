@@ -237,6 +237,8 @@ static enum fed_err admission_refused(struct hub_request *r, const struct hub_ad
         hub_fail(r, 403, "Forbidden", "%s", admission->refusal);
         return err;
     }
+    if (err == FED_ERR_INVALID && admission->causes && admission->causes->n > 0)
+        return hub_fail_causes(r, admission->causes);
     if (err == FED_ERR_INVALID && admission->field[0])
         return hub_fail_field(r, admission->field, field_reason(diag->text), "%s", diag->text);
     if (err == FED_ERR_INVALID)
@@ -256,7 +258,7 @@ enum fed_err hub_admit(
     admission->doc = r->doc;
     admission->user = fed_span_text(r->user.name);
     admission->who = &r->user;
-    admission->access = &r->access;
+    admission->request = r;
     admission->subresource = r->path.subresource;
     admission->warn = admission_warn;
     admission->warnings = r;
@@ -432,8 +434,7 @@ static bool spec_differs(const struct hub_kind *kind, struct fed_json *a, struct
 
         fed_json_iter_init(&it, sides[i]);
         while (fed_json_iter_next(&it))
-            if (!fed_span_is(it.key, "metadata") &&
-                !(status && fed_span_is(it.key, "status")) &&
+            if (!fed_span_is(it.key, "metadata") && !(status && fed_span_is(it.key, "status")) &&
                 member_differs(a, b, it.key))
                 return true;
     }
