@@ -73,7 +73,8 @@ void join_world_open(struct join_world *w)
 void join_world_close(struct join_world *w)
 {
     static const char *const files[] = {
-        "ca.crt", "ca.key", "server.crt", "server.key", "admin.kubeconfig"};
+        "ca.crt", "ca.key", "server.crt", "server.key", "service-account.key",
+        "admin.kubeconfig"};
     char path[160];
 
     hub_identity_close(w->identity);
