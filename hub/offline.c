@@ -23,14 +23,17 @@ static enum fed_err check_readable(const char *path, struct fed_diag *diag)
                : fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s: cannot be read", path);
 }
 
-static enum fed_err offline_open(
-    struct offline *o, const struct hub_options *options, bool lock, struct fed_diag *diag)
+/* must: there is a store already; nothing is made where there is none. */
+static enum fed_err offline_open(struct offline *o, const struct hub_options *options, bool must,
+    bool lock, struct fed_diag *diag)
 {
     enum fed_err err;
 
     *o = (struct offline){.mem = fed_alloc_system()};
     o->fs = fed_fs_posix(o->mem);
     err = hub_store_path(options, "hub.db", o->path, diag);
+    if (!err && must)
+        err = check_readable(o->path, diag);
     if (!err)
         err = fed_tls_crypto_open(o->mem, &o->crypto, diag);
     if (!err && lock)
@@ -49,10 +52,8 @@ enum fed_err hub_store_verify(const struct hub_options *options, struct fed_diag
 {
     struct fed_sqlite_store *store = NULL;
     struct offline o;
-    enum fed_err err = offline_open(&o, options, true, diag);
+    enum fed_err err = offline_open(&o, options, true, true, diag);
 
-    if (!err)
-        err = check_readable(o.path, diag);
     if (!err)
         err = hub_store_open(o.mem, &o.crypto, options, o.path, &store, diag);
     if (!err)
@@ -67,10 +68,8 @@ enum fed_err hub_store_backup(
 {
     struct fed_sqlite_store *store = NULL;
     struct offline o;
-    enum fed_err err = offline_open(&o, options, false, diag);
+    enum fed_err err = offline_open(&o, options, true, false, diag);
 
-    if (!err)
-        err = check_readable(o.path, diag);
     if (!err)
         err = hub_store_open(o.mem, &o.crypto, options, o.path, &store, diag);
     if (!err)
@@ -147,7 +146,7 @@ enum fed_err hub_store_restore(
 
     if (err)
         return err;
-    err = offline_open(&o, options, true, diag);
+    err = offline_open(&o, options, false, true, diag);
     if (!err)
         err = restore(&o, options, file, diag);
     offline_close(&o);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum type { TEXT, LIST, NUMBER, LEVEL };
+enum type { TEXT, LISTEN, LIST, NUMBER, LEVEL };
 struct option {
     const char *name;
     enum type type;
@@ -25,11 +25,11 @@ struct option {
 static const struct option options_table[] = {
     {"data-dir", TEXT, AT(data_dir), 0, 0, "/var/lib/fedhub", "DIR",
         "where the store, the CA and admin.kubeconfig are kept"},
-    {"listen", TEXT, AT(listen), 0, 0, "0.0.0.0:7443", "ADDRESS",
+    {"listen", LISTEN, AT(listen), 0, 0, "0.0.0.0:7443", "ADDRESS",
         "Kubernetes API (TCP); port 0 picks a free one"},
-    {"coap-listen", TEXT, AT(coap_listen), 0, 0, "0.0.0.0:5684", "ADDRESS",
+    {"coap-listen", LISTEN, AT(coap_listen), 0, 0, "0.0.0.0:5684", "ADDRESS",
         "agents by CoAP over DTLS (UDP)"},
-    {"agent-listen", TEXT, AT(agent_listen), 0, 0, "0.0.0.0:7444", "ADDRESS",
+    {"agent-listen", LISTEN, AT(agent_listen), 0, 0, "0.0.0.0:7444", "ADDRESS",
         "agents by HTTPS (TCP)"},
     {"advertise", LIST, AT(advertise), 0, 0, "", "NAME_OR_IP",
         "name or address by which others reach the hub, for certificates and join tokens; "
@@ -59,6 +59,19 @@ static enum fed_err set_text(
         return fed_diag_set(diag, err ? err : FED_ERR_INVALID, "%s: not a text of 1 to %zu bytes",
             option->name, size - 1);
     return FED_OK;
+}
+
+/* ADDRESS:PORT; the address may be empty, and one of IPv6 stands in brackets. */
+static enum fed_err check_listen(
+    const struct option *option, const char *value, struct fed_diag *diag)
+{
+    const char *colon = strrchr(value, ':');
+    uint64_t port;
+
+    if (colon && colon[1] && !fed_span_to_u64(fed_span_text(colon + 1), &port) && port <= 65535)
+        return FED_OK;
+    return fed_diag_set(diag, FED_ERR_INVALID,
+        "%s: \"%s\" is not ADDRESS:PORT with a port from 0 to 65535", option->name, value);
 }
 
 static enum fed_err set_number(
@@ -91,6 +104,10 @@ static enum fed_err set(struct hub_options *options, const struct option *option
     char *at = (char *)options + option->offset;
 
     switch (option->type) {
+    case LISTEN:
+        if (value[0] && check_listen(option, value, diag))
+            return FED_ERR_INVALID;
+        return set_text(at, option->size, option, value, diag);
     case TEXT:
         return set_text(at, option->size, option, value, diag);
     case NUMBER:
@@ -210,6 +227,7 @@ void hub_options_sample(struct fed_buf *out)
     fed_buf_put_text(out, "# fedhub configuration: every setting with its default.\n");
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *option = &options_table[i];
+        const char *quote = option->type == TEXT || option->type == LISTEN ? "\"" : "";
 
         fed_buf_printf(out, "\n# %s", option->help);
         if (option->type == NUMBER)
@@ -217,8 +235,7 @@ void hub_options_sample(struct fed_buf *out)
         if (option->type == LIST)
             fed_buf_printf(out, "\n#%s:\n#- hub.example.com\n", option->name);
         else
-            fed_buf_printf(out, "\n%s: %s%s%s\n", option->name, option->type == TEXT ? "\"" : "",
-                option->normal, option->type == TEXT ? "\"" : "");
+            fed_buf_printf(out, "\n%s: %s%s%s\n", option->name, quote, option->normal, quote);
     }
 }
 

@@ -43,6 +43,9 @@ static void test_file(void **state)
         {"- a\n", FED_ERR_INVALID, "mapping"},
         {"a: [\n", FED_ERR_INVALID, ""},
         {"listen: ''\n", FED_ERR_INVALID, "listen"},
+        {"listen: localhost\n", FED_ERR_INVALID, "ADDRESS:PORT"},
+        {"coap-listen: '0.0.0.0:65536'\n", FED_ERR_INVALID, "coap-listen"},
+        {"agent-listen: '[::1]:'\n", FED_ERR_INVALID, "agent-listen"},
     };
 
     (void)state;
