@@ -35,6 +35,7 @@ struct service {
     struct fed_sqlite_store *sqlite;
     struct hub_objects *objects;
     struct hub_kinds *kinds;
+    struct hub_crds *crds;
     struct hub_plan *plan;
     struct hub_status *status;
     struct hub_federated_types *types;
@@ -141,6 +142,13 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
                      s->mem, s->loop, &s->log, &s->fs, &s->crypto, &options, &s->identity, diag);
 }
 
+static enum fed_err open_definitions(struct service *s, struct fed_diag *diag)
+{
+    struct hub_crds_options options = {s->mem, s->loop, &s->log, s->objects, s->kinds, &s->crypto};
+
+    return hub_crds_open(&options, &s->crds, diag);
+}
+
 static enum fed_err open_store(struct service *s, struct fed_diag *diag)
 {
     char path[HUB_STORE_PATH_MAX];
@@ -152,7 +160,9 @@ static enum fed_err open_store(struct service *s, struct fed_diag *diag)
         err = hub_objects_open(s->mem, fed_sqlite_store_port(s->sqlite), &s->objects, diag);
     if (!err)
         err = hub_kinds_new(s->mem, &s->kinds);
-    return err ? err : hub_api_builtin_kinds(s->mem, s->kinds, diag);
+    if (!err)
+        err = hub_api_builtin_kinds(s->mem, s->kinds, diag);
+    return err ? err : open_definitions(s, diag);
 }
 
 static void plan_changed(void *ctx, struct fed_span cluster, uint64_t revision)
@@ -198,7 +208,8 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
         return err;
     hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
     hub_status_federated_hooks(s->status, &hooks);
-    err = hub_federated_types_open(s->mem, &s->log, s->objects, s->kinds, &hooks, &s->types, diag);
+    err = hub_federated_types_open(
+        s->mem, &s->log, s->objects, s->kinds, s->crds, &hooks, &s->types, diag);
     if (!err)
         err = set_hooks(s);
     if (!err)
@@ -366,6 +377,7 @@ static void finish(struct service *s)
     hub_status_close(s->status);
     hub_plan_close(s->plan);
     hub_identity_close(s->identity);
+    hub_crds_close(s->crds);
     hub_kinds_free(s->kinds);
     hub_objects_close(s->objects);
     fed_sqlite_store_close(s->sqlite);

@@ -239,6 +239,8 @@ enum fed_err hub_api_open(
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
     if (!err)
+        err = hub_crd_deletes_open(api, &api->crd_deletes);
+    if (!err)
         err = hub_last_list_open(api, &api->last_list);
     if (!err)
         err = hub_owners_open(api, &api->owners);
@@ -269,6 +271,7 @@ void hub_api_close(struct hub_api *api)
 {
     if (!api)
         return;
+    hub_crd_deletes_close(api->crd_deletes);
     hub_owners_close(api->owners);
     hub_last_list_close(api->last_list);
     hub_token_secrets_close(api->token_secrets);

@@ -1,4 +1,4 @@
-/* builtin.h - the documents of hub/api/builtin, embedded at build time. */
+/* builtin.h - the documents of hub/api/builtin and hub/api/definitions, embedded at build time. */
 #ifndef FEDLET_HUB_API_BUILTIN_H
 #define FEDLET_HUB_API_BUILTIN_H
 
@@ -12,5 +12,8 @@ struct hub_builtin {
 extern const struct hub_builtin hub_builtins[];
 extern const size_t hub_builtins_count;
 extern const struct hub_builtin hub_core_table; /* core.table: see core.h */
+/* Specs of the CustomResourceDefinitions of the hub's own kinds. */
+extern const struct hub_builtin hub_definitions[];
+extern const size_t hub_definitions_count;
 
 #endif

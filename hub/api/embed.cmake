@@ -1,5 +1,5 @@
-# embed.cmake - writes a C file with the content of files: cmake -DOUT=FILE -DIN=a;b -P embed.cmake
-# Documents become the list hub_builtins, NAME.table becomes hub_NAME_table.
+# embed.cmake - writes a C file with the content of files: cmake -DOUT=FILE -DIN=a;b -DLIST=NAME -P embed.cmake
+# Documents become the list NAME, WORD.table becomes hub_WORD_table.
 set(tables "")
 set(entries "")
 set(n 0)
@@ -18,4 +18,4 @@ foreach(file IN LISTS IN)
     math(EXPR n "${n} + 1")
 endforeach()
 file(WRITE "${OUT}" "#include \"hub/api/builtin.h\"\n\n${tables}
-const struct hub_builtin hub_builtins[] = {\n${entries}};\nconst size_t hub_builtins_count = sizeof hub_builtins / sizeof *hub_builtins;\n")
+const struct hub_builtin ${LIST}[] = {\n${entries}};\nconst size_t ${LIST}_count = sizeof ${LIST} / sizeof *${LIST};\n")

@@ -9,7 +9,7 @@
 
 #define RESOURCE "federatedtypeconfigs.core.kubefed.io"
 
-struct type_name { /* which kind a FederatedTypeConfig made, to take it away again */
+struct type_name { /* which kind a FederatedTypeConfig stands for */
     struct type_name *next;
     char config[254];
     char group[254];
@@ -21,6 +21,7 @@ struct hub_federated_types {
     struct fed_log *log;
     struct hub_objects *objects;
     struct hub_kinds *kinds;
+    struct hub_crds *crds;
     struct hub_kind_hooks hooks;
     struct hub_subscription *subscription;
     struct type_name *made;
@@ -163,7 +164,7 @@ static void put_spec(struct fed_buf *out, const struct fed_json *config)
     fed_buf_put_text(out, "]}");
 }
 
-/* ---- the kinds that were made ---- */
+/* ---- the definitions that were made ---- */
 static struct type_name *made_find(struct hub_federated_types *types, struct fed_span config)
 {
     for (struct type_name *name = types->made; name; name = name->next)
@@ -172,9 +173,16 @@ static struct type_name *made_find(struct hub_federated_types *types, struct fed
     return NULL;
 }
 
+static void owner_text(char out[300], struct fed_span config)
+{
+    snprintf(out, 300, "FederatedTypeConfig " FED_SPAN_FMT, FED_SPAN_ARG(config));
+}
+
+/* The definition stays, and its objects: nobody protects it any more. */
 static void forget(struct hub_federated_types *types, struct fed_span config)
 {
     struct type_name **at = &types->made;
+    char owner[300];
 
     while (*at && !fed_span_is(config, (*at)->config))
         at = &(*at)->next;
@@ -182,64 +190,58 @@ static void forget(struct hub_federated_types *types, struct fed_span config)
         struct type_name *name = *at;
 
         *at = name->next;
-        hub_kinds_remove(types->kinds, name->group, name->plural);
+        owner_text(owner, config);
+        hub_crds_disown(types->crds, owner);
         fed_alloc_free(types->mem, name, sizeof *name);
     }
 }
 
 static enum fed_err remember(
-    struct hub_federated_types *types, struct fed_span config, const struct hub_kind *kind)
+    struct hub_federated_types *types, struct fed_span config, const struct fed_json *federated)
 {
+    struct fed_span group = fed_json_string(fed_json_get(federated, "group"));
+    struct fed_span plural = fed_json_string(fed_json_get(federated, "pluralName"));
     struct type_name *name = made_find(types, config);
+    enum fed_err err;
 
-    if (name &&
-        (strcmp(name->plural, kind->plural) != 0 || strcmp(name->group, kind->group) != 0)) {
-        forget(types, config);
-        name = NULL;
-    }
-    if (name)
+    if (name && fed_span_is(plural, name->plural) && fed_span_is(group, name->group))
         return FED_OK;
+    forget(types, config);
     name = fed_alloc_zero(types->mem, sizeof *name);
     if (!name)
         return FED_ERR_NOMEM;
-    if (fed_span_to_cstr(config, name->config, sizeof name->config)) {
+    err = fed_span_to_cstr(config, name->config, sizeof name->config);
+    if (!err)
+        err = fed_span_to_cstr(group, name->group, sizeof name->group);
+    if (!err)
+        err = fed_span_to_cstr(plural, name->plural, sizeof name->plural);
+    if (!err)
+        err = hub_kinds_hook(types->kinds, name->group, name->plural, &types->hooks);
+    if (err) {
         fed_alloc_free(types->mem, name, sizeof *name);
-        return FED_ERR_LIMIT;
+        return err;
     }
-    snprintf(name->group, sizeof name->group, "%s", kind->group);
-    snprintf(name->plural, sizeof name->plural, "%s", kind->plural);
     name->next = types->made;
     types->made = name;
     return FED_OK;
 }
 
-static enum fed_err make_kind(struct hub_federated_types *types, struct fed_json_doc *doc,
-    struct fed_span config_name, const struct fed_json *config, struct fed_diag *diag)
+/* Writes the definition of the federated type, which makes its kind. */
+static enum fed_err make_kind(struct hub_federated_types *types, struct fed_span config_name,
+    const struct fed_json *config, struct fed_diag *diag)
 {
-    struct hub_kind kind = {.n_versions = 0};
-    struct fed_json *spec;
     struct fed_buf text;
-    struct fed_arena arena;
-    enum fed_err err;
+    char owner[300];
+    enum fed_err err = remember(types, config_name, fed_json_find(config, "spec.federatedType"));
 
-    fed_arena_init(&arena, types->mem, 1u << 20);
+    owner_text(owner, config_name);
     fed_buf_init(&text, types->mem, 1u << 20);
     put_spec(&text, config);
-    err = fed_buf_err(&text);
     if (!err)
-        err = fed_json_parse(doc, fed_buf_span(&text), &spec, diag);
+        err = fed_buf_err(&text);
     if (!err)
-        err = hub_kind_from_spec(&arena.alloc, types->kinds, spec, &kind, diag);
-    if (!err) {
-        err = remember(types, config_name, &kind);
-        if (!err)
-            err = hub_kinds_hook(types->kinds, kind.group, kind.plural, &types->hooks);
-        if (!err)
-            err = hub_kinds_put(types->kinds, &kind);
-    }
-    hub_kind_fini(&kind);
+        err = hub_crds_own(types->crds, fed_buf_span(&text), owner, diag);
     fed_buf_fini(&text);
-    fed_arena_fini(&arena);
     return err;
 }
 
@@ -257,7 +259,7 @@ static void consider(
     if (!err) {
         err = fed_json_parse(doc, bytes, &config, &diag);
         if (!err)
-            err = make_kind(types, doc, ref->name, config, &diag);
+            err = make_kind(types, ref->name, config, &diag);
         fed_json_doc_free(doc);
     }
     if (err)
@@ -278,10 +280,60 @@ static void changed(void *ctx, const struct hub_change *change)
         consider(types, &change->ref, change->bytes);
 }
 
-static bool consider_stored(void *ctx, const struct hub_object *object)
+/* The store may not be changed while it lists: the objects are copied first. */
+struct stored {
+    struct stored *next;
+    struct fed_buf name;
+    struct fed_buf ns;
+    struct fed_buf bytes;
+};
+struct all_stored {
+    struct fed_alloc *mem;
+    struct stored *list;
+    enum fed_err err;
+};
+
+static bool take_stored(void *ctx, const struct hub_object *object)
 {
-    consider(ctx, &object->ref, object->bytes);
-    return true;
+    struct all_stored *all = ctx;
+    struct stored *one = fed_alloc_zero(all->mem, sizeof *one);
+
+    if (!one) {
+        all->err = FED_ERR_NOMEM;
+        return false;
+    }
+    fed_buf_init(&one->name, all->mem, 1024);
+    fed_buf_init(&one->ns, all->mem, 1024);
+    fed_buf_init(&one->bytes, all->mem, HUB_OBJECT_BYTES_MAX);
+    fed_buf_put(&one->name, object->ref.name);
+    fed_buf_put(&one->ns, object->ref.ns);
+    fed_buf_put(&one->bytes, object->bytes);
+    one->next = all->list;
+    all->list = one;
+    all->err = fed_buf_err(&one->bytes);
+    return !all->err;
+}
+
+static enum fed_err consider_stored(struct hub_federated_types *types)
+{
+    struct all_stored all = {.mem = types->mem};
+    enum fed_err err = hub_objects_list(
+        types->objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, take_stored, &all);
+
+    while (all.list) {
+        struct stored *one = all.list;
+        struct hub_object_ref ref = {
+            FED_SPAN_LIT(RESOURCE), fed_buf_span(&one->ns), fed_buf_span(&one->name)};
+
+        if (!err && !all.err)
+            consider(types, &ref, fed_buf_span(&one->bytes));
+        all.list = one->next;
+        fed_buf_fini(&one->name);
+        fed_buf_fini(&one->ns);
+        fed_buf_fini(&one->bytes);
+        fed_alloc_free(types->mem, one, sizeof *one);
+    }
+    return err ? err : all.err;
 }
 
 /* ---- hooks of FederatedTypeConfig itself ---- */
@@ -342,6 +394,20 @@ static enum fed_err refuse(
     return fed_diag_set(diag, FED_ERR_INVALID, "%s", why);
 }
 
+/* A kind of that name which is not, and cannot become, this config's: another's, one of another
+ * make, or one that Kubernetes defines. */
+static bool is_taken(struct hub_federated_types *types, const struct hub_kind *kind,
+    struct fed_span config, const struct fed_json *federated)
+{
+    const char *owner = hub_crds_owner(types->crds, fed_span_text(kind->resource));
+    bool namespaced = fed_span_is(fed_json_string(fed_json_get(federated, "scope")), "Namespaced");
+    char own[300];
+
+    owner_text(own, config);
+    return !kind->custom || (owner && strcmp(owner, own) != 0) || kind->namespaced != namespaced ||
+           !fed_span_is(fed_json_string(fed_json_get(federated, "kind")), kind->kind);
+}
+
 static enum fed_err check_config(struct hub_federated_types *types, struct hub_admission *a,
     const struct fed_json *spec, struct fed_diag *diag)
 {
@@ -364,8 +430,7 @@ static enum fed_err check_config(struct hub_federated_types *types, struct hub_a
         return refuse(a, diag, "spec.federatedType.group",
             "Invalid value: should be a domain with at least one dot");
     kind = hub_kinds_find(types->kinds, group, plural);
-    if (kind &&
-        (!made_find(types, config) || !fed_span_is(plural, made_find(types, config)->plural)))
+    if (kind && is_taken(types, kind, config, federated))
         return refuse(a, diag, "spec.federatedType.pluralName",
             "Invalid value: another kind has this name already");
     return FED_OK;
@@ -410,8 +475,8 @@ static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref,
 
 /* ---- open ---- */
 enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log,
-    struct hub_objects *objects, struct hub_kinds *kinds, const struct hub_kind_hooks *hooks,
-    struct hub_federated_types **out, struct fed_diag *diag)
+    struct hub_objects *objects, struct hub_kinds *kinds, struct hub_crds *crds,
+    const struct hub_kind_hooks *hooks, struct hub_federated_types **out, struct fed_diag *diag)
 {
     struct hub_federated_types *types = fed_alloc_zero(mem, sizeof *types);
     struct hub_kind_hooks own = {.ctx = types, .admit = config_admit, .compose = config_compose};
@@ -423,6 +488,7 @@ enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log
     types->log = log;
     types->objects = objects;
     types->kinds = kinds;
+    types->crds = crds;
     types->hooks = *hooks;
     types->hooks.convert = hub_short_form_convert;
     err = hub_kinds_hook(kinds, "core.kubefed.io", "federatedtypeconfigs", &own);
@@ -430,8 +496,7 @@ enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log
         err = hub_objects_subscribe(
             objects, FED_SPAN_LIT(RESOURCE), changed, types, &types->subscription);
     if (!err)
-        err = hub_objects_list(
-            objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, consider_stored, types);
+        err = consider_stored(types);
     if (err) {
         hub_federated_types_close(types);
         return fed_diag_prefix(diag, err, "federated types");

@@ -1,23 +1,23 @@
 /* federated_types.h - Federated<Kind> kinds from FederatedTypeConfig objects, at run time.
  *
  * Source: KubeFed, what `kubefedctl enable` generates. Only objects in the system namespace count.
- * A type exists while its FederatedTypeConfig does; propagation: Disabled stops its delivery (the
- * plan reads that itself), not the kind. */
+ * Each keeps the CustomResourceDefinition of its federated type, which outlives it, as with
+ * KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself). */
 #ifndef FEDLET_HUB_API_FEDERATED_TYPES_H
 #define FEDLET_HUB_API_FEDERATED_TYPES_H
 
-#include "hub/api/kinds.h"
+#include "hub/api/crd.h"
 #include "ports/log.h"
 
 #define HUB_FEDERATED_NAMESPACE "kube-federation-system"
 
 struct hub_federated_types;
 
-/* hooks: set on every federated kind (convert is ours and set here). kinds, objects, log outlive
- * it; log may be NULL. */
+/* hooks: set on every federated kind (convert is ours and set here). kinds, objects, crds, log
+ * outlive it; log may be NULL. */
 FED_MUST_USE enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log,
-    struct hub_objects *objects, struct hub_kinds *kinds, const struct hub_kind_hooks *hooks,
-    struct hub_federated_types **out, struct fed_diag *diag);
+    struct hub_objects *objects, struct hub_kinds *kinds, struct hub_crds *crds,
+    const struct hub_kind_hooks *hooks, struct hub_federated_types **out, struct fed_diag *diag);
 void hub_federated_types_close(struct hub_federated_types *types);
 
 #endif

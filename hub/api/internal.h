@@ -38,6 +38,7 @@ struct hub_api {
     uint8_t audit_prefix[8];                 /* of the ids of this process's requests */
     uint64_t n_requests;
     struct hub_last_list *last_list;
+    struct hub_crd_deletes *crd_deletes;
 };
 
 /* ---- the path ---- */
@@ -409,6 +410,11 @@ void hub_owners_close(struct hub_owners *owners);
 struct hub_namespaces;
 FED_MUST_USE enum fed_err hub_namespaces_open(struct hub_api *api, struct hub_namespaces **out);
 void hub_namespaces_close(struct hub_namespaces *namespaces);
+/* ---- crd_delete.c ---- */
+struct hub_crd_deletes;
+FED_MUST_USE enum fed_err hub_crd_deletes_open(struct hub_api *api, struct hub_crd_deletes **out);
+void hub_crd_deletes_close(struct hub_crd_deletes *deletes);
+
 /* 404 when it is not there, 403 when it is being deleted. */
 FED_MUST_USE enum fed_err hub_namespace_check(struct hub_request *r, struct fed_span ns);
 

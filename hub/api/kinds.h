@@ -66,6 +66,9 @@ struct hub_kind_hooks {
      * admission->object; refuses with FED_ERR_FORBIDDEN (403), FED_ERR_INVALID (422, diag is the
      * message, field in admission) ... */
     enum fed_err (*admit)(void *ctx, struct hub_admission *admission, struct fed_diag *diag);
+    /* Puts the kind's own defaults, after those of its schema and before its fields are given to
+     * their managers. */
+    enum fed_err (*fill)(void *ctx, struct fed_json_doc *doc, struct fed_json *object);
     /* On each read: adds joined parts, as status, to the tree. *revision is the object's and may be
      * raised. */
     enum fed_err (*compose)(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,

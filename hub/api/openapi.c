@@ -59,6 +59,22 @@ static void put_gvk(
         out, "{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", kind->group, version, name);
 }
 
+/* What a schema refers to by name. */
+static enum fed_err put_definitions(struct fed_buf *out, struct fed_json *definitions)
+{
+    struct fed_json_iter it;
+    enum fed_err err = FED_OK;
+
+    fed_json_iter_init(&it, definitions);
+    while (!err && fed_json_iter_next(&it)) {
+        hub_json_put(out, it.key);
+        fed_buf_put_text(out, ":");
+        err = fed_json_put(out, it.value);
+        fed_buf_put_text(out, ",");
+    }
+    return err;
+}
+
 /* The kind's schema with what every object has. */
 static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
     const struct hub_kind *kind, const struct hub_kind_version *version)
@@ -96,6 +112,9 @@ static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
         err = fed_json_parse(r->doc, fed_buf_span(&gvk), &gvk_tree, NULL);
     if (!err)
         err = fed_json_set(r->doc, schema, "x-kubernetes-group-version-kind", gvk_tree);
+    if (!err)
+        err = put_definitions(out, fed_json_get(schema, "definitions"));
+    fed_json_remove(schema, "definitions");
     fed_buf_put_text(out, "\"");
     put_schema_name(out, kind, version->name);
     fed_buf_put_text(out, "\":");

@@ -108,8 +108,8 @@ static uint32_t fail(struct parse *p, enum fed_err err, const char *what, size_t
     struct fed_span part = fed_span_sub(p->text, from, to - from);
 
     if (!p->err)
-        p->err = fed_diag_set(p->diag, err, "error parsing regexp: %s: `" FED_SPAN_FMT "`", what,
-            FED_SPAN_ARG(part));
+        p->err = fed_diag_set(
+            p->diag, err, "error parsing regexp: %s: `" FED_SPAN_FMT "`", what, FED_SPAN_ARG(part));
     return NONE;
 }
 
@@ -227,8 +227,8 @@ static const struct named {
 } perl_classes[] = {{"d", "09"}, {"s", "\t\n\f\r  "}, {"w", "09AZ__az"}},
   posix_classes[] = {{"alnum", "09AZaz"}, {"alpha", "AZaz"}, {"ascii", "\1\177"},
       {"blank", "\t\t  "}, {"cntrl", "\1\037\177\177"}, {"digit", "09"}, {"graph", "!~"},
-      {"lower", "az"}, {"print", " ~"}, {"punct", "!/:@[`{~"}, {"space", "\t\r  "},
-      {"upper", "AZ"}, {"word", "09AZ__az"}, {"xdigit", "09AFaf"}};
+      {"lower", "az"}, {"print", " ~"}, {"punct", "!/:@[`{~"}, {"space", "\t\r  "}, {"upper", "AZ"},
+      {"word", "09AZ__az"}, {"xdigit", "09AFaf"}};
 
 static void add_named(struct parse *p, const struct named *named, bool negated)
 {
@@ -383,8 +383,8 @@ static void take_class_range(struct parse *p, size_t from)
 
 static uint32_t class_node(struct parse *p, uint32_t first)
 {
-    return node_new(p,
-        (struct node){.type = NODE_CLASS, .a = first, .b = p->pattern->n_ranges - first});
+    return node_new(
+        p, (struct node){.type = NODE_CLASS, .a = first, .b = p->pattern->n_ranges - first});
 }
 
 static uint32_t take_class(struct parse *p)
@@ -506,7 +506,8 @@ static bool take_flags(struct parse *p, size_t from)
 
 static bool is_word(uint32_t rune)
 {
-    return rune == '_' || (rune >= '0' && rune <= '9') || ((rune | 32) >= 'a' && (rune | 32) <= 'z');
+    return rune == '_' || (rune >= '0' && rune <= '9') ||
+           ((rune | 32) >= 'a' && (rune | 32) <= 'z');
 }
 
 static void take_name(struct parse *p, size_t from)
@@ -773,9 +774,9 @@ static uint32_t emit_repeat(struct parse *p, const struct node *node, uint32_t n
         next = emit_loop(p, copy.a, next);
     else
         for (uint32_t i = copy.min; !p->err && i < copy.max; i++)
-            next = step_new(p, (struct step){.type = STEP_SPLIT,
-                                   .n = emit(p, copy.a, next) & 0x3fffffff,
-                                   .next = end});
+            next = step_new(
+                p, (struct step){
+                       .type = STEP_SPLIT, .n = emit(p, copy.a, next) & 0x3fffffff, .next = end});
     for (uint32_t i = 0; !p->err && i < copy.min; i++)
         next = emit(p, copy.a, next);
     return next;
@@ -792,10 +793,9 @@ static uint32_t emit(struct parse *p, uint32_t at, uint32_t next)
     case NODE_EMPTY:
         return next;
     case NODE_CLASS:
-        return step_new(p, (struct step){.type = STEP_CLASS,
-                               .n = node.b & 0x3fffffff,
-                               .first = node.a,
-                               .next = next});
+        return step_new(
+            p, (struct step){
+                   .type = STEP_CLASS, .n = node.b & 0x3fffffff, .first = node.a, .next = next});
     case NODE_ASSERT:
         return step_new(
             p, (struct step){.type = STEP_ASSERT, .n = node.a & 0x3fffffff, .next = next});
@@ -813,16 +813,15 @@ static uint32_t emit(struct parse *p, uint32_t at, uint32_t next)
         while (node.type == NODE_EITHER && !p->err) {
             uint32_t other = emit(p, node.b, next);
 
-            all = all == NONE ? other
-                              : step_new(p, (struct step){.type = STEP_SPLIT,
-                                                .n = other & 0x3fffffff,
-                                                .next = all});
+            all = all == NONE
+                      ? other
+                      : step_new(p, (struct step){
+                                        .type = STEP_SPLIT, .n = other & 0x3fffffff, .next = all});
             at = node.a;
             node = p->nodes[at];
         }
-        return step_new(p, (struct step){.type = STEP_SPLIT,
-                               .n = emit(p, at, next) & 0x3fffffff,
-                               .next = all});
+        return step_new(
+            p, (struct step){.type = STEP_SPLIT, .n = emit(p, at, next) & 0x3fffffff, .next = all});
     }
     case NODE_REPEAT:
         return emit_repeat(p, &node, next);
@@ -830,8 +829,8 @@ static uint32_t emit(struct parse *p, uint32_t at, uint32_t next)
     return next;
 }
 
-enum fed_err hub_pattern_new(struct fed_alloc *mem, struct fed_span text, struct hub_pattern **out,
-    struct fed_diag *diag)
+enum fed_err hub_pattern_new(
+    struct fed_alloc *mem, struct fed_span text, struct hub_pattern **out, struct fed_diag *diag)
 {
     struct hub_pattern *pattern = fed_alloc_zero(mem, sizeof *pattern);
     struct parse p = {.pattern = pattern, .text = text, .diag = diag};

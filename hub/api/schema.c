@@ -6,8 +6,16 @@
 
 #define SCHEMA_DEPTH_MAX 64u
 
+#define DEFINITIONS_MAX 4u
+struct definition {
+    struct fed_span name;
+    struct hub_schema_node *node;
+};
 struct compile {
     struct hub_schema *schema;
+    const struct fed_json *definitions; /* schemas that refer to themselves: built-in kinds only */
+    struct definition known[DEFINITIONS_MAX];
+    size_t n_known;
     struct fed_diag *diag;
     unsigned depth;
 };
@@ -177,21 +185,67 @@ static enum fed_err compile_children(
     return err;
 }
 
+static struct hub_schema_node *node_new(struct hub_schema *schema)
+{
+    struct hub_schema_node *node = fed_alloc_zero(schema->mem, sizeof *node);
+
+    if (node) {
+        node->next = schema->nodes;
+        schema->nodes = node;
+    }
+    return node;
+}
+
+static enum fed_err compile_into(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node);
+
+/* "#/components/schemas/NAME", compiled once. */
+static enum fed_err compile_reference(
+    struct compile *c, struct fed_span reference, struct hub_schema_node **out)
+{
+    struct fed_span name = reference;
+    const struct fed_json *from;
+
+    while (fed_span_find(name, '/') < name.len)
+        name = fed_span_sub(name, fed_span_find(name, '/') + 1, name.len);
+    from = fed_json_get_span(c->definitions, name);
+    for (size_t i = 0; i < c->n_known; i++)
+        if (fed_span_eq(name, c->known[i].name)) {
+            *out = c->known[i].node;
+            return FED_OK;
+        }
+    if (!from || c->n_known == DEFINITIONS_MAX)
+        return fed_diag_set(c->diag, FED_ERR_INVALID, "$ref: nothing is there");
+    *out = node_new(c->schema);
+    if (!*out)
+        return FED_ERR_NOMEM;
+    c->known[c->n_known++] = (struct definition){name, *out};
+    return compile_into(c, from, *out);
+}
+
 static enum fed_err compile_node(
     struct compile *c, const struct fed_json *from, struct hub_schema_node **out)
 {
     struct hub_schema_node *node;
-    enum fed_err err;
 
     if (!fed_json_is_object(from))
         return fed_diag_set(c->diag, FED_ERR_INVALID, "a schema must be an object");
     if (c->depth >= SCHEMA_DEPTH_MAX)
         return fed_diag_set(c->diag, FED_ERR_LIMIT, "nested deeper than %u", SCHEMA_DEPTH_MAX);
-    node = fed_alloc_zero(c->schema->mem, sizeof *node);
+    if (c->definitions && fed_json_get(from, "$ref"))
+        return compile_reference(c, fed_json_string(fed_json_get(from, "$ref")), out);
+    node = node_new(c->schema);
     if (!node)
         return FED_ERR_NOMEM;
-    node->next = c->schema->nodes;
-    c->schema->nodes = node;
+    *out = node;
+    return compile_into(c, from, node);
+}
+
+static enum fed_err compile_into(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    enum fed_err err;
+
     compile_format(from, node);
     compile_extensions(from, node);
     c->depth++;
@@ -201,8 +255,6 @@ static enum fed_err compile_node(
     if (!err)
         err = compile_children(c, from, node);
     c->depth--;
-    if (!err)
-        *out = node;
     return err;
 }
 
@@ -218,13 +270,23 @@ static enum fed_err schema_fill(
     if (!err)
         err = fed_json_parse(schema->doc, fed_buf_span(&schema->source), &copy, diag);
     if (!err)
-        err = compile_node(&c, copy, &schema->root);
+        c.definitions = fed_json_get(copy, "definitions");
     if (!err)
-        schema->root->embedded = true;
+        err = compile_node(&c, copy, &schema->root);
     return err;
 }
 
 enum fed_err hub_schema_compile(struct fed_alloc *mem, const struct fed_json *openapi,
+    struct hub_schema **out, struct fed_diag *diag)
+{
+    enum fed_err err = hub_schema_compile_value(mem, openapi, out, diag);
+
+    if (!err)
+        (*out)->root->embedded = true;
+    return err;
+}
+
+enum fed_err hub_schema_compile_value(struct fed_alloc *mem, const struct fed_json *openapi,
     struct hub_schema **out, struct fed_diag *diag)
 {
     struct hub_schema *schema = fed_alloc_zero(mem, sizeof *schema);

@@ -20,6 +20,9 @@ struct hub_schema; /* immutable, reference-counted */
  * FED_ERR_INVALID with the path of what is not structural. */
 FED_MUST_USE enum fed_err hub_schema_compile(struct fed_alloc *mem, const struct fed_json *openapi,
     struct hub_schema **out, struct fed_diag *diag);
+/* Of a value inside an object: nothing is known but what stands there. */
+FED_MUST_USE enum fed_err hub_schema_compile_value(struct fed_alloc *mem,
+    const struct fed_json *openapi, struct hub_schema **out, struct fed_diag *diag);
 struct hub_schema *hub_schema_ref(struct hub_schema *schema);
 void hub_schema_unref(struct hub_schema *schema); /* NULL is fine */
 /* The document it was compiled from, compact JSON: what OpenAPI v3 serves. */
@@ -29,8 +32,8 @@ struct fed_span hub_schema_openapi(const struct hub_schema *schema);
 struct hub_cause {   /* metav1.StatusCause */
     char reason[48]; /* FieldValueRequired, FieldValueInvalid, FieldValueNotSupported,
                         FieldValueTypeInvalid, FieldManagerConflict ... */
-    char field[256]; /* spec.placement.clusters[0].name */
-    char message[400];
+    char field[512]; /* spec.placement.clusters[0].name */
+    char message[1024];
 };
 struct hub_causes {
     struct hub_cause list[HUB_CAUSES_MAX];
@@ -49,6 +52,10 @@ FED_MUST_USE enum fed_err hub_schema_default(
 /* FED_ERR_INVALID when causes were found. */
 FED_MUST_USE enum fed_err hub_schema_validate(
     const struct hub_schema *schema, const struct fed_json *object, struct hub_causes *causes);
+
+/* The same for a value whose place is known: path is before every field. */
+FED_MUST_USE enum fed_err hub_schema_validate_value(const struct hub_schema *schema,
+    const struct fed_json *value, const char *path, struct hub_causes *causes);
 
 /* What server-side apply must know of a place in the tree. Walk from the root with member/item.
  * NULL schema (unknown place, preserve-unknown content): maps are granular, lists atomic, as for

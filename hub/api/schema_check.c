@@ -563,8 +563,17 @@ static void check_value(
 enum fed_err hub_schema_validate(
     const struct hub_schema *schema, const struct fed_json *object, struct hub_causes *causes)
 {
+    return hub_schema_validate_value(schema, object, "", causes);
+}
+
+enum fed_err hub_schema_validate_value(const struct hub_schema *schema,
+    const struct fed_json *object, const char *path, struct hub_causes *causes)
+{
     struct check c = {.causes = causes};
     size_t before = causes->n + causes->more;
+
+    if (path[0])
+        (void)path_member(&c.path, fed_span_text(path));
 
     check_value(&c, schema->root, object);
     return causes->n + causes->more > before ? FED_ERR_INVALID : FED_OK;

@@ -81,7 +81,11 @@ static void put_cell(struct fed_buf *out, const struct hub_column *column,
 {
     const struct fed_json *value = hub_json_path(object, column->json_path);
 
-    if (strcmp(column->type, "date") == 0)
+    const char *filter = strchr(column->json_path, '|');
+
+    if (filter && strcmp(filter, "|time") == 0)
+        hub_json_put(out, fed_json_string(value));
+    else if (strcmp(column->type, "date") == 0)
         hub_table_put_age(out, value, now_unix_s);
     else if (!value || fed_json_type(value) == FED_JSON_NULL)
         fed_buf_put_text(out, strcmp(column->type, "string") == 0 ? "\"\"" : "null");

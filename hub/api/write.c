@@ -170,6 +170,8 @@ static enum fed_err validate(struct hub_request *r, const struct hub_kind_versio
 
     if (!err && !version->core)
         err = hub_schema_default(version->schema, r->doc, object);
+    if (!err && r->kind->hooks.fill && !is_status(r))
+        err = r->kind->hooks.fill(r->kind->hooks.ctx, r->doc, object);
     if (err)
         return err;
     hub_meta_validate(object, causes);
@@ -334,6 +336,9 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
     enum fed_err err;
 
     w->operation = HUB_CREATE;
+    if (r->kind->terminating)
+        return hub_fail(r, 405, "MethodNotAllowed",
+            "create not allowed while custom resource definition is terminating");
     if (r->kind->namespaced) {
         err = hub_namespace_check(r, r->path.ns);
         if (err)

@@ -444,6 +444,7 @@ static void test_types_at_run_time(void **state)
                                "kubefed.io','version':'v1beta1','kind':"
                                "'FederatedDaemonSet','scope':'Namespaced'}}}";
 #define TYPES "/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/federatedtypeconfigs"
+#define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 #define DAEMONS "/apis/types.kubefed.io/v1beta1/federateddaemonsets"
     struct world *w = *state;
 
@@ -461,7 +462,15 @@ static void test_types_at_run_time(void **state)
                          "{'spec':{'propagation':'Disabled'}}"),
         200);
     assert_string_equal(world_at(w, "status.propagationController"), "NotRunning");
+    /* The definition outlives the config, as with KubeFed, and is protected until then. */
+    assert_int_equal(
+        world_call(w, "DELETE", CRDS "/federateddaemonsets.types.kubefed.io", "", NULL), 403);
+    assert_true(world_says(&w->last, "FederatedTypeConfig daemonsets.apps needs this definition"));
     assert_int_equal(world_call(w, "DELETE", TYPES "/daemonsets.apps", "", NULL), 200);
+    assert_int_equal(world_call(w, "GET", DAEMONS, "", NULL), 200);
+    assert_int_equal(
+        world_call(w, "DELETE", CRDS "/federateddaemonsets.types.kubefed.io", "", NULL), 200);
+    world_pass(w, 1);
     assert_int_equal(world_call(w, "GET", DAEMONS, "", NULL), 404);
     assert_int_equal(
         world_call(w, "POST", TYPES, JSON, "{'metadata':{'name':'x'},'spec':{}}"), 422);

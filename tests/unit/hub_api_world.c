@@ -199,6 +199,7 @@ static void open_all(struct world *w)
     struct fed_alloc *mem = fed_alloc_system();
     struct fed_sqlite_options sqlite = {
         .history = true, .application_id = 1, .new_epoch = 1, .cache_kib = 256};
+    struct hub_crds_options crds = {.mem = mem, .loop = &w->loop, .crypto = &w->crypto};
     struct hub_api_options options = {.mem = mem, .loop = &w->loop, .crypto = &w->crypto};
     struct fed_diag diag = {""};
     char path[96];
@@ -210,8 +211,13 @@ static void open_all(struct world *w)
     assert_int_equal(hub_kinds_new(mem, &w->kinds), FED_OK);
     if (hub_api_builtin_kinds(mem, w->kinds, &diag))
         fail_msg("%s", diag.text);
+    crds.objects = w->objects;
+    crds.kinds = w->kinds;
+    if (hub_crds_open(&crds, &w->crds, &diag))
+        fail_msg("%s", diag.text);
     assert_int_equal(
-        hub_federated_types_open(mem, NULL, w->objects, w->kinds, &none, &w->types, &diag), FED_OK);
+        hub_federated_types_open(mem, NULL, w->objects, w->kinds, w->crds, &none, &w->types, &diag),
+        FED_OK);
     options.objects = w->objects;
     options.kinds = w->kinds;
     assert_int_equal(hub_api_open(&options, &w->api, &diag), FED_OK);
@@ -225,6 +231,7 @@ static void close_all(struct world *w)
     hub_events_close(w->events);
     hub_api_close(w->api);
     hub_federated_types_close(w->types);
+    hub_crds_close(w->crds);
     hub_kinds_free(w->kinds);
     hub_objects_close(w->objects);
     fed_sqlite_store_close(w->sqlite);

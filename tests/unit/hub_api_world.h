@@ -37,6 +37,7 @@ struct world {
     struct fed_sqlite_store *sqlite;
     struct hub_objects *objects;
     struct hub_kinds *kinds;
+    struct hub_crds *crds;
     struct hub_federated_types *types;
     struct hub_events *events;
     struct hub_api *api;

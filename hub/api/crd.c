@@ -1,0 +1,591 @@
+/* crd.c - see crd.h: definitions in the store, kinds in the table, and the hub's own. */
+#include "hub/access/uuid.h"
+#include "hub/api/builtin.h"
+#include "hub/api/crd_parts.h"
+#include "hub/api/internal.h"
+#include "hub/api/managed_fields.h"
+#include "proto/base/text.h"
+#include "proto/digest/sha256.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define GROUP "apiextensions.k8s.io"
+#define PLURAL "customresourcedefinitions"
+#define DEFINITION "fedlet.io/definition" /* digest of the spec that the hub wrote */
+#define THE_HUB "the hub itself"
+#define CRD_MEMORY_MAX (64u << 20)
+
+struct own { /* a definition that somebody needs */
+    struct own *next;
+    char name[HUB_GROUP_MAX + HUB_NAME_MAX + 2];
+    char owner[320];
+    struct fed_buf spec;
+};
+
+struct hub_crds {
+    struct hub_crds_options options;
+    struct hub_subscription *subscription;
+    struct own *own;
+};
+
+static int64_t now_of(const struct hub_crds *crds)
+{
+    return fed_loop_unix_s(crds->options.loop);
+}
+
+/* ---- the hub's own ---- */
+static struct own *own_find(const struct hub_crds *crds, struct fed_span name)
+{
+    for (struct own *own = crds->own; own; own = own->next)
+        if (fed_span_is(name, own->name))
+            return own;
+    return NULL;
+}
+
+const char *hub_crds_owner(const struct hub_crds *crds, struct fed_span name)
+{
+    const struct own *own = own_find(crds, name);
+
+    return own ? own->owner : NULL;
+}
+
+static void own_free(struct hub_crds *crds, struct own *own)
+{
+    fed_buf_fini(&own->spec);
+    fed_alloc_free(crds->options.mem, own, sizeof *own);
+}
+
+void hub_crds_disown(struct hub_crds *crds, const char *owner)
+{
+    struct own **at = &crds->own;
+
+    while (*at) {
+        struct own *own = *at;
+
+        if (strcmp(own->owner, owner) != 0) {
+            at = &own->next;
+            continue;
+        }
+        *at = own->next;
+        own_free(crds, own);
+    }
+}
+
+static enum fed_err own_keep(
+    struct hub_crds *crds, struct fed_span name, const char *owner, struct fed_span spec)
+{
+    struct own *own = own_find(crds, name);
+    enum fed_err err = FED_OK;
+
+    if (!own) {
+        own = fed_alloc_zero(crds->options.mem, sizeof *own);
+        if (!own)
+            return FED_ERR_NOMEM;
+        fed_buf_init(&own->spec, crds->options.mem, HUB_OBJECT_BYTES_MAX);
+        err = fed_span_to_cstr(name, own->name, sizeof own->name);
+        if (err) {
+            own_free(crds, own);
+            return err;
+        }
+        own->next = crds->own;
+        crds->own = own;
+    }
+    snprintf(own->owner, sizeof own->owner, "%s", owner);
+    fed_buf_clear(&own->spec);
+    fed_buf_put(&own->spec, spec);
+    return fed_buf_err(&own->spec);
+}
+
+/* ---- kinds from definitions ---- */
+/* The kind is served under the names that were accepted. */
+static enum fed_err serve_tree(struct hub_crds *crds, struct fed_arena *arena,
+    struct fed_json_doc *doc, struct fed_json *crd, struct fed_diag *diag)
+{
+    struct fed_json *spec = fed_json_get(crd, "spec");
+    struct fed_json *accepted = fed_json_find(crd, "status.acceptedNames");
+    struct hub_kind kind = {.n_versions = 0};
+    enum fed_err err = FED_OK;
+
+    if (!hub_crd_condition_is_true(crd, "Established"))
+        return FED_ERR_NOT_FOUND;
+    if (accepted)
+        err = fed_json_set(doc, spec, "names", fed_json_clone(doc, accepted));
+    if (!err)
+        err = hub_kind_from_spec(&arena->alloc, crds->options.kinds, spec, &kind, diag);
+    if (err)
+        return err;
+    kind.read_only = false;
+    kind.counts_generation = true;
+    kind.custom = true;
+    kind.terminating = hub_meta(crd, "deletionTimestamp").len > 0;
+    err = hub_kinds_put(crds->options.kinds, &kind);
+    hub_kind_fini(&kind);
+    return err;
+}
+
+static void withdraw(struct hub_crds *crds, struct fed_span name)
+{
+    size_t dot = fed_span_find(name, '.');
+    char plural[HUB_NAME_MAX + 1];
+    char group[HUB_GROUP_MAX + 1];
+    const struct hub_kind *kind;
+
+    if (fed_span_to_cstr(fed_span_sub(name, 0, dot), plural, sizeof plural) ||
+        fed_span_to_cstr(fed_span_sub(name, dot + 1, name.len), group, sizeof group))
+        return;
+    kind = hub_kinds_find(crds->options.kinds, fed_span_text(group), fed_span_text(plural));
+    if (kind && kind->custom)
+        hub_kinds_remove(crds->options.kinds, group, plural);
+}
+
+static void serve(struct hub_crds *crds, struct fed_span name, struct fed_span bytes)
+{
+    struct fed_arena arena;
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *crd;
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    fed_arena_init(&arena, crds->options.mem, CRD_MEMORY_MAX);
+    err = fed_json_doc_new(&arena.alloc, &doc);
+    if (!err)
+        err = fed_json_parse(doc, bytes, &crd, &diag);
+    if (!err)
+        err = serve_tree(crds, &arena, doc, crd, &diag);
+    if (err)
+        withdraw(crds, name);
+    if (err && err != FED_ERR_NOT_FOUND)
+        fed_log(crds->options.log, FED_LOG_ERROR,
+            "api: CustomResourceDefinition " FED_SPAN_FMT ": %s; its kind is not served",
+            FED_SPAN_ARG(name), diag.text[0] ? diag.text : fed_err_text(err));
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+}
+
+/* ---- definitions that wait for a name ---- */
+struct waiting {
+    struct hub_crds *crds;
+    struct fed_span group;
+    struct fed_arena *arena;
+    struct fed_span names[64];
+    size_t n;
+};
+
+static bool is_waiting(void *ctx, const struct hub_object *object)
+{
+    struct waiting *w = ctx;
+    struct fed_json_doc *doc;
+    struct fed_json *crd;
+    uint8_t *copy;
+
+    if (!fed_span_ends(object->ref.name, ".") && object->ref.name.len > w->group.len &&
+        fed_span_eq(fed_span_sub(object->ref.name, object->ref.name.len - w->group.len,
+                        object->ref.name.len),
+            w->group) &&
+        !fed_json_doc_new(&w->arena->alloc, &doc)) {
+        copy = fed_alloc_get(&w->arena->alloc, object->ref.name.len);
+        if (copy && !fed_json_parse(doc, object->bytes, &crd, NULL) &&
+            !hub_crd_condition_is_true(crd, "NamesAccepted")) {
+            memcpy(copy, object->ref.name.at, object->ref.name.len);
+            w->names[w->n++] = fed_span_of(copy, object->ref.name.len);
+        }
+        fed_json_doc_free(doc);
+    }
+    return w->n < sizeof w->names / sizeof *w->names;
+}
+
+static enum fed_err store(
+    struct hub_crds *crds, struct fed_span name, struct fed_json *crd, uint64_t expected)
+{
+    struct hub_object_write write = {
+        .ref = {FED_SPAN_LIT(HUB_CRD_RESOURCE), {0}, name}, .expected = expected};
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, crds->options.mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_object_bytes(crd, &bytes);
+    write.bytes = fed_buf_span(&bytes);
+    if (!err)
+        err = hub_objects_commit(crds->options.objects, &write, 1, NULL, 0, NULL, NULL);
+    fed_buf_fini(&bytes);
+    return err;
+}
+
+static enum fed_err load(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_span name,
+    struct fed_json **out, uint64_t *revision)
+{
+    struct hub_object_ref ref = {FED_SPAN_LIT(HUB_CRD_RESOURCE), {0}, name};
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, crds->options.mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_objects_get(crds->options.objects, &ref, &bytes, revision);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&bytes), out, NULL);
+    fed_buf_fini(&bytes);
+    return err;
+}
+
+static enum fed_err set_status(
+    struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd)
+{
+    struct hub_field_update update = {.manager = FED_SPAN_LIT("kube-apiserver"),
+        .api_version = FED_SPAN_LIT(GROUP "/v1"),
+        .subresource = FED_SPAN_LIT("status"),
+        .now_unix_s = now_of(crds)};
+    const struct hub_kind *kind =
+        hub_kinds_find(crds->options.kinds, FED_SPAN_LIT(GROUP), FED_SPAN_LIT(PLURAL));
+    struct fed_json *before = fed_json_clone(doc, crd);
+    enum fed_err err =
+        before ? hub_crd_status(crds->options.kinds, doc, crd, now_of(crds)) : FED_ERR_NOMEM;
+
+    if (err || !kind || fed_json_eq(before, crd))
+        return err;
+    update.schema = hub_kind_storage(kind)->schema;
+    return hub_fields_update(doc, &update, before, crd);
+}
+
+static void weigh_again(struct hub_crds *crds, struct fed_span name)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *crd;
+    uint64_t revision;
+
+    if (fed_json_doc_new(crds->options.mem, &doc))
+        return;
+    if (!load(crds, doc, name, &crd, &revision) && !set_status(crds, doc, crd) &&
+        store(crds, name, crd, revision))
+        fed_log(crds->options.log, FED_LOG_WARN,
+            "api: CustomResourceDefinition " FED_SPAN_FMT " keeps waiting for its names",
+            FED_SPAN_ARG(name));
+    fed_json_doc_free(doc);
+}
+
+/* A name may have become free. */
+static void consider_waiting(struct hub_crds *crds, struct fed_span name)
+{
+    struct fed_arena arena;
+    struct waiting w = {.crds = crds, .arena = &arena};
+    size_t dot = fed_span_find(name, '.');
+
+    w.group = fed_span_sub(name, dot, name.len);
+    fed_arena_init(&arena, crds->options.mem, CRD_MEMORY_MAX);
+    if (!hub_objects_list(crds->options.objects, FED_SPAN_LIT(HUB_CRD_RESOURCE),
+            (struct fed_span){0}, NULL, is_waiting, &w))
+        for (size_t i = 0; i < w.n; i++)
+            weigh_again(crds, w.names[i]);
+    fed_arena_fini(&arena);
+}
+
+static void changed(void *ctx, const struct hub_change *change)
+{
+    struct hub_crds *crds = ctx;
+
+    if (change->type == HUB_CHANGE_TOUCHED)
+        return;
+    if (change->type == HUB_CHANGE_DELETED) {
+        withdraw(crds, change->ref.name);
+        consider_waiting(crds, change->ref.name);
+    } else {
+        serve(crds, change->ref.name, change->bytes);
+    }
+}
+
+static bool serve_stored(void *ctx, const struct hub_object *object)
+{
+    serve(ctx, object->ref.name, object->bytes);
+    return true;
+}
+
+/* ---- admission ---- */
+static enum fed_err admit_delete(
+    struct hub_crds *crds, struct hub_admission *a, struct fed_diag *diag)
+{
+    struct fed_json *metadata = fed_json_get(a->object, "metadata");
+    struct fed_span name = hub_meta(a->object, "name");
+    const char *owner = hub_crds_owner(crds, name);
+    struct fed_json *finalizers;
+    enum fed_err err = FED_OK;
+
+    if (owner)
+        return fed_diag_set(diag, FED_ERR_FORBIDDEN,
+            PLURAL "." GROUP " \"" FED_SPAN_FMT "\" is forbidden: %s needs this definition",
+            FED_SPAN_ARG(name), owner);
+    if (hub_meta(a->object, "deletionTimestamp").len > 0)
+        return FED_OK;
+    finalizers = fed_json_get(metadata, "finalizers");
+    if (!fed_json_is_array(finalizers)) {
+        finalizers = fed_json_new_array(a->doc);
+        err = fed_json_set(a->doc, metadata, "finalizers", finalizers);
+    }
+    for (size_t i = 0; !err && i < fed_json_count(finalizers); i++)
+        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), HUB_CRD_FINALIZER))
+            return FED_OK;
+    if (!err)
+        err = fed_json_append(finalizers, fed_json_new_text(a->doc, HUB_CRD_FINALIZER));
+    return err ? err
+               : hub_crd_condition(a->doc, a->object, "Terminating", true,
+                     "InstanceDeletionPending",
+                     "CustomResourceDefinition marked for deletion; CustomResource deletion will "
+                     "begin soon",
+                     now_of(crds));
+}
+
+static const struct fed_json *version_named(const struct fed_json *spec, struct fed_span name)
+{
+    const struct fed_json *versions = fed_json_get(spec, "versions");
+
+    for (size_t i = 0; i < fed_json_count(versions); i++)
+        if (fed_span_eq(fed_json_string(fed_json_get(fed_json_at(versions, i), "name")), name))
+            return fed_json_at(versions, i);
+    return NULL;
+}
+
+/* What the hub writes and reads must stay possible. NULL: it does. */
+static const char *breaks(
+    const struct fed_json *ours, const struct fed_json *theirs, char where[256])
+{
+    const struct fed_json *versions = fed_json_get(ours, "versions");
+
+    where[0] = 0;
+    for (size_t i = 0; i < fed_json_count(versions); i++) {
+        const struct fed_json *version = fed_json_at(versions, i);
+        const struct fed_json *other =
+            version_named(theirs, fed_json_string(fed_json_get(version, "name")));
+
+        snprintf(where, 256, "version %.64s",
+            (const char *)fed_json_string(fed_json_get(version, "name")).at);
+        if (!other || !fed_json_bool(fed_json_get(other, "served"), false))
+            return "is not served any more";
+        if (!fed_json_eq(fed_json_get(version, "storage"), fed_json_get(other, "storage")))
+            return "is stored otherwise";
+        if (!fed_json_find(other, "subresources.status"))
+            return "has no status subresource any more";
+        if (!hub_crd_covers(fed_json_find(version, "schema.openAPIV3Schema"),
+                fed_json_find(other, "schema.openAPIV3Schema"), where))
+            return "is not in the schema any more, or has another type";
+    }
+    return NULL;
+}
+
+static enum fed_err admit_own(struct hub_admission *a, struct own *own, struct fed_diag *diag)
+{
+    struct fed_json *ours;
+    char where[256];
+    const char *why;
+    enum fed_err err = fed_json_parse(a->doc, fed_buf_span(&own->spec), &ours, diag);
+
+    if (err)
+        return err;
+    why = breaks(ours, fed_json_get(a->object, "spec"), where);
+    return why ? fed_diag_set(diag, FED_ERR_FORBIDDEN,
+                     PLURAL "." GROUP " \"%s\" is forbidden: %s needs this definition: %s %s",
+                     own->name, own->owner, where, why)
+               : FED_OK;
+}
+
+static enum fed_err admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+{
+    struct hub_crds *crds = ctx;
+    struct hub_kind kind = {.n_versions = 0};
+    struct fed_arena arena;
+    struct own *own;
+    enum fed_err err;
+
+    if (a->operation == HUB_DELETE)
+        return admit_delete(crds, a, diag);
+    if (a->subresource.len == 0) {
+        a->causes = hub_causes_new(a->request);
+        if (!a->causes)
+            return FED_ERR_NOMEM;
+        hub_crd_check(a->object, a->before, a->causes);
+        if (a->causes->n > 0)
+            return FED_ERR_INVALID;
+        own = own_find(crds, hub_meta(a->object, "name"));
+        err = own ? admit_own(a, own, diag) : FED_OK;
+        if (err)
+            return err;
+    }
+    err = set_status(crds, a->doc, a->object);
+    if (err)
+        return err;
+    fed_arena_init(&arena, crds->options.mem, CRD_MEMORY_MAX);
+    err = hub_kind_from_spec(
+        &arena.alloc, crds->options.kinds, fed_json_get(a->object, "spec"), &kind, diag);
+    hub_kind_fini(&kind);
+    fed_arena_fini(&arena);
+    return err == FED_ERR_LIMIT ? FED_ERR_INVALID : err;
+}
+
+static enum fed_err fill(void *ctx, struct fed_json_doc *doc, struct fed_json *object)
+{
+    (void)ctx;
+    return hub_crd_default(doc, object);
+}
+
+/* ---- writing the hub's own ---- */
+static enum fed_err put_meta(
+    struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd, struct fed_span name)
+{
+    struct fed_json *metadata = fed_json_ensure_object(doc, crd, "metadata");
+    char uid[40];
+    char now[FED_TEXT_TIME_SIZE];
+    enum fed_err err = metadata ? hub_uuid_new(crds->options.crypto, uid) : FED_ERR_NOMEM;
+
+    fed_text_time(now_of(crds), now);
+    if (!err)
+        err = fed_json_set_string(doc, metadata, "name", name);
+    if (!err)
+        err = fed_json_set_text(doc, metadata, "uid", uid);
+    if (!err)
+        err = fed_json_set_text(doc, metadata, "creationTimestamp", now);
+    if (!err)
+        err = fed_json_set_text(doc, crd, "kind", "CustomResourceDefinition");
+    return err ? err : fed_json_set_text(doc, crd, "apiVersion", GROUP "/v1");
+}
+
+static enum fed_err put_spec(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd,
+    struct fed_json *spec, const char *digest)
+{
+    struct fed_json *metadata = fed_json_ensure_object(doc, crd, "metadata");
+    struct fed_json *annotations = fed_json_ensure_object(doc, metadata, "annotations");
+    int64_t generation = fed_json_int(fed_json_get(metadata, "generation"), 0);
+    enum fed_err err = annotations ? FED_OK : FED_ERR_NOMEM;
+
+    if (!err)
+        err = fed_json_set_text(doc, annotations, DEFINITION, digest);
+    if (!err)
+        err = fed_json_set_int(doc, metadata, "generation", generation + 1);
+    if (!err)
+        err = fed_json_set(doc, crd, "spec", fed_json_clone(doc, spec));
+    if (!err)
+        err = hub_crd_default(doc, crd);
+    return err ? err : set_status(crds, doc, crd);
+}
+
+static enum fed_err digest_of(struct hub_crds *crds, struct fed_span text, char out[65])
+{
+    struct fed_digest digest;
+    struct fed_buf hex;
+    enum fed_err err = fed_digest_of(text, &digest);
+
+    if (err)
+        return err;
+    fed_buf_init(&hex, crds->options.mem, 65);
+    fed_text_put_hex(&hex, fed_span_of(digest.bytes, 32));
+    snprintf(out, 65, "%s", fed_buf_cstr(&hex));
+    fed_buf_fini(&hex);
+    return FED_OK;
+}
+
+static enum fed_err write_own(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_span name,
+    struct fed_json *spec, struct fed_span text, struct fed_diag *diag)
+{
+    struct fed_json *crd;
+    struct hub_causes *causes;
+    char digest[65];
+    uint64_t revision = 0;
+    enum fed_err err = digest_of(crds, text, digest);
+
+    if (err)
+        return err;
+    err = load(crds, doc, name, &crd, &revision);
+    if (!err && fed_span_is(fed_json_string(fed_json_get(
+                                fed_json_find(crd, "metadata.annotations"), DEFINITION)),
+                    digest))
+        return FED_OK;
+    if (err == FED_ERR_NOT_FOUND) {
+        crd = fed_json_new_object(doc);
+        err = crd ? put_meta(crds, doc, crd, name) : FED_ERR_NOMEM;
+    }
+    if (!err)
+        err = put_spec(crds, doc, crd, spec, digest);
+    if (err)
+        return err;
+    causes = fed_alloc_zero(crds->options.mem, sizeof *causes);
+    if (!causes)
+        return FED_ERR_NOMEM;
+    hub_crd_check(crd, NULL, causes);
+    if (causes->n > 0)
+        err = fed_diag_set(
+            diag, FED_ERR_INVALID, "%s: %s", causes->list[0].field, causes->list[0].message);
+    fed_alloc_free(crds->options.mem, causes, sizeof *causes);
+    return err ? err : store(crds, name, crd, revision);
+}
+
+enum fed_err hub_crds_own(
+    struct hub_crds *crds, struct fed_span text, const char *owner, struct fed_diag *diag)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *spec;
+    char name[HUB_GROUP_MAX + HUB_NAME_MAX + 2];
+    enum fed_err err = fed_json_doc_new(crds->options.mem, &doc);
+
+    if (!err)
+        err = fed_json_parse(doc, text, &spec, diag);
+    if (!err) {
+        snprintf(name, sizeof name, FED_SPAN_FMT "." FED_SPAN_FMT,
+            FED_SPAN_ARG(fed_json_string(fed_json_find(spec, "names.plural"))),
+            FED_SPAN_ARG(fed_json_string(fed_json_get(spec, "group"))));
+        err = write_own(crds, doc, fed_span_text(name), spec, text, diag);
+        if (!err)
+            err = own_keep(crds, fed_span_text(name), owner, text);
+        if (err)
+            fed_diag_prefix(diag, err, "definition %s", name);
+    }
+    fed_json_doc_free(doc);
+    return err;
+}
+
+/* ---- open ---- */
+static enum fed_err own_definitions(struct hub_crds *crds, struct fed_diag *diag)
+{
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; !err && i < hub_definitions_count; i++)
+        err = hub_crds_own(
+            crds, fed_span_of(hub_definitions[i].text, hub_definitions[i].len), THE_HUB, diag);
+    return err;
+}
+
+enum fed_err hub_crds_open(
+    const struct hub_crds_options *options, struct hub_crds **out, struct fed_diag *diag)
+{
+    struct hub_crds *crds = fed_alloc_zero(options->mem, sizeof *crds);
+    struct hub_kind_hooks hooks = {.ctx = crds, .admit = admit, .fill = fill};
+    enum fed_err err = crds ? FED_OK : FED_ERR_NOMEM;
+
+    if (err)
+        return fed_diag_set(diag, err, "no memory for definitions");
+    crds->options = *options;
+    err = hub_kinds_hook(options->kinds, GROUP, PLURAL, &hooks);
+    if (!err)
+        err = hub_objects_subscribe(
+            options->objects, FED_SPAN_LIT(HUB_CRD_RESOURCE), changed, crds, &crds->subscription);
+    if (!err)
+        err = own_definitions(crds, diag);
+    if (!err)
+        err = hub_objects_list(options->objects, FED_SPAN_LIT(HUB_CRD_RESOURCE),
+            (struct fed_span){0}, NULL, serve_stored, crds);
+    if (err) {
+        hub_crds_close(crds);
+        return fed_diag_prefix(diag, err, "custom resource definitions");
+    }
+    *out = crds;
+    return FED_OK;
+}
+
+void hub_crds_close(struct hub_crds *crds)
+{
+    if (!crds)
+        return;
+    hub_objects_unsubscribe(crds->subscription);
+    while (crds->own) {
+        struct own *own = crds->own;
+
+        crds->own = own->next;
+        own_free(crds, own);
+    }
+    fed_alloc_free(crds->options.mem, crds, sizeof *crds);
+}

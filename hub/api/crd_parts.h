@@ -1,0 +1,37 @@
+/* crd_parts.h - what the files of crd.h share. Not for others. */
+#ifndef FEDLET_HUB_API_CRD_PARTS_H
+#define FEDLET_HUB_API_CRD_PARTS_H
+
+#include "hub/api/crd.h"
+
+/* ---- crd_check.c ---- */
+/* What a definition lacks unless given: names.singular, names.listKind, conversion. */
+FED_MUST_USE enum fed_err hub_crd_default(struct fed_json_doc *doc, struct fed_json *crd);
+/* The rules of apiextensions.k8s.io/v1. before: NULL on create. */
+void hub_crd_check(
+    const struct fed_json *crd, const struct fed_json *before, struct hub_causes *causes);
+
+/* ---- crd_schema.c ---- */
+/* The rules of one version's openAPIV3Schema. path: of the schema; status: the version has a status
+ * subresource. */
+void hub_crd_check_schema(const struct fed_json *schema, const char *path, bool status,
+    struct fed_alloc *mem, struct hub_causes *causes);
+/* What of the schemas the hub does not enforce, as conditions ValidationRulesNotEnforced and
+ * PatternsNotEnforced say it; what (may be empty) gets "VERSION: PATH: RULE" one after the other.
+ */
+void hub_crd_unenforced(
+    const struct fed_json *spec, bool patterns, size_t *n, struct fed_buf *what);
+/* Whether objects that fit ours pass theirs without losing fields: each field that ours declares is
+ * there, with its type. where gets the first that is not. */
+bool hub_crd_covers(const struct fed_json *ours, const struct fed_json *theirs, char where[256]);
+
+/* ---- crd_status.c ---- */
+/* Names, conditions and stored versions of a definition from its spec and from what its status says
+ * so far. */
+FED_MUST_USE enum fed_err hub_crd_status(const struct hub_kinds *kinds, struct fed_json_doc *doc,
+    struct fed_json *crd, int64_t now_unix_s);
+FED_MUST_USE enum fed_err hub_crd_condition(struct fed_json_doc *doc, struct fed_json *crd,
+    const char *type, bool status, const char *reason, const char *message, int64_t now_unix_s);
+bool hub_crd_condition_is_true(const struct fed_json *crd, const char *type);
+
+#endif
