@@ -203,24 +203,36 @@ static void close_world(struct world *w)
         fed_linux_loop_close(w->loop);
 }
 
-/* Identity and key of a directory that has joined. */
-static enum fed_err open_identity(struct world *w, struct fed_diag *diag)
+static enum fed_err not_joined(const struct world *w, struct fed_diag *diag)
 {
-    struct agent_state state;
-    char path[AGENT_PATH_MAX];
-    enum fed_err err;
+    return fed_diag_set(
+        diag, FED_ERR_NOT_FOUND, "%s has not joined a hub; use `fedlet join`", w->config.state_dir);
+}
 
-    agent_state_init(&state, w->mem, w->ports.store);
-    err = agent_state_identity(&state, &w->identity, diag);
-    if (err == FED_ERR_NOT_FOUND)
-        return fed_diag_set(
-            diag, err, "%s has not joined a hub; use `fedlet join`", w->config.state_dir);
-    if (!err)
-        err = state_path(w, AGENT_STATE_KEY_FILE, path, diag);
+static enum fed_err read_key(struct world *w, struct fed_diag *diag)
+{
+    char path[AGENT_PATH_MAX];
+    enum fed_err err = state_path(w, AGENT_STATE_KEY_FILE, path, diag);
+
     fed_buf_init(&w->key_pem, w->mem, 16384);
     if (!err)
         err = w->fs.read(w->fs.ctx, path, &w->key_pem, diag);
-    return err;
+    return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
+}
+
+/* World, key and identity of a directory that has joined. One that has not is left as it is. */
+static enum fed_err open_joined(struct world *w, struct fed_diag *diag)
+{
+    struct agent_state state;
+    enum fed_err err = read_key(w, diag);
+
+    if (!err)
+        err = open_world(w, diag);
+    if (err)
+        return err;
+    agent_state_init(&state, w->mem, w->ports.store);
+    err = agent_state_identity(&state, &w->identity, diag);
+    return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
 }
 
 static void stop_loop(void *ctx)
@@ -333,10 +345,8 @@ static enum fed_err open_run(struct world *w, struct agent_daemon_options *optio
 {
     struct fed_link_events events = agent_sync_link_events(slot);
     struct fed_crypto_cert_info info;
-    enum fed_err err = open_world(w, diag);
+    enum fed_err err = open_joined(w, diag);
 
-    if (!err)
-        err = open_identity(w, diag);
     if (!err)
         err = choose_hubs(w, &options->sync, diag);
     if (!err)
@@ -605,10 +615,8 @@ static enum fed_err leave(
     struct agent_daemon_options daemon_options = {0};
     struct agent_daemon *daemon = NULL;
     unsigned timeout_ms = options->timeout_ms ? options->timeout_ms : LEAVE_TIMEOUT_MS;
-    enum fed_err err = open_world(w, diag);
+    enum fed_err err = open_joined(w, diag);
 
-    if (!err)
-        err = open_identity(w, diag);
     if (err)
         return err;
     agent_kube_lazy_init(&w->kube, &w->log, open_kube, w);
