@@ -6,16 +6,44 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What a Status says of the object: nothing where the request never came to one, the resource, or,
+ * for what was invalid, the kind. */
+static enum hub_details details_of(const struct hub_request *r, int code)
+{
+    if (code == 422)
+        return HUB_DETAILS_KIND;
+    if (code == 400 || code == 401 || code == 406 || code == 413 || code == 415 || code >= 500)
+        return HUB_DETAILS_NONE;
+    return r->kind ? HUB_DETAILS_RESOURCE : HUB_DETAILS_EMPTY;
+}
+
+static const char *sentence(struct fed_alloc *mem, const char *format, va_list args)
+{
+    va_list again;
+    char *text = NULL;
+    int n;
+
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (n >= 0)
+        text = fed_alloc_get(mem, (size_t)n + 1);
+    if (!text)
+        return "out of memory";
+    vsnprintf(text, (size_t)n + 1, format, args);
+    return text;
+}
+
 enum fed_err hub_fail(struct hub_request *r, int code, const char *reason, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    vsnprintf(r->failure.message, sizeof r->failure.message, format, args);
+    r->failure.message = sentence(r->mem, format, args);
     va_end(args);
     r->failure.code = code;
     r->failure.reason = reason;
-    r->failure.names_object = r->kind != NULL && code != 400;
+    r->failure.details = details_of(r, code);
     return FED_ERR_INVALID;
 }
 
@@ -50,32 +78,97 @@ void hub_causes_add(
     va_end(args);
 }
 
-/* "KIND.GROUP "name" is invalid: " and "field: message", in brackets when there are several. */
-static void causes_message(struct hub_request *r, const struct hub_causes *causes)
+/* As Go's %q shows a string. */
+void hub_put_quoted(struct fed_buf *out, struct fed_span text)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char names[] = "abtnvfr"; /* 7 to 13 */
+
+    fed_buf_put_u8(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if (c == '"' || c == '\\') {
+            fed_buf_put_u8(out, '\\');
+            fed_buf_put_u8(out, c);
+        } else if (c >= 7 && c <= 13) {
+            fed_buf_put_u8(out, '\\');
+            fed_buf_put_u8(out, (uint8_t)names[c - 7]);
+        } else if (c < ' ' || c == 0x7f) {
+            fed_buf_put_text(out, "\\x");
+            fed_buf_put_u8(out, (uint8_t)hex[c >> 4]);
+            fed_buf_put_u8(out, (uint8_t)hex[c & 15]);
+        } else {
+            fed_buf_put_u8(out, c);
+        }
+    }
+    fed_buf_put_u8(out, '"');
+}
+
+void hub_causes_invalid(
+    struct hub_causes *causes, const char *field, struct fed_span value, const char *format, ...)
 {
     struct fed_buf text;
+    char detail[HUB_CAUSE_MESSAGE_SIZE];
+    va_list args;
 
-    fed_buf_init(&text, r->mem, 65536);
-    fed_buf_printf(&text,
-        "%s%s%s \"" FED_SPAN_FMT "\" is invalid: ", r->kind ? r->kind->kind : "request",
-        r->kind && r->kind->group[0] ? "." : "", r->kind ? r->kind->group : "",
-        FED_SPAN_ARG(r->path.name));
-    if (causes->n > 1)
-        fed_buf_put_text(&text, "[");
-    for (size_t i = 0; i < causes->n; i++)
-        fed_buf_printf(&text, "%s%s%s%s", i ? ", " : "", causes->list[i].field,
-            causes->list[i].field[0] ? ": " : "", causes->list[i].message);
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    fed_buf_init(&text, fed_alloc_system(), 1u << 20);
+    hub_put_quoted(&text, value);
+    hub_causes_add(
+        causes, "FieldValueInvalid", field, "Invalid value: %s: %s", fed_buf_cstr(&text), detail);
+    fed_buf_fini(&text);
+}
+
+static bool said_before(const struct hub_causes *causes, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(causes->list[i].field, causes->list[at].field) == 0 &&
+            strcmp(causes->list[i].message, causes->list[at].message) == 0)
+            return true;
+    return false;
+}
+
+/* "KIND.GROUP "name" is invalid: " and "field: message", in brackets when there are several. */
+static void causes_message(struct hub_request *r, const struct hub_causes *causes, const char *kind,
+    const char *group, struct fed_span name)
+{
+    struct fed_buf list;
+    struct fed_buf text;
+    size_t n = 0;
+
+    fed_buf_init(&list, r->mem, 65536);
+    for (size_t i = 0; i < causes->n; i++) {
+        if (said_before(causes, i))
+            continue;
+        fed_buf_printf(&list, "%s%s: %s", n++ ? ", " : "",
+            causes->list[i].field[0] ? causes->list[i].field : "<nil>", causes->list[i].message);
+    }
     if (causes->more > 0)
-        fed_buf_printf(&text, ", and %zu more", causes->more);
-    if (causes->n > 1)
-        fed_buf_put_text(&text, "]");
+        fed_buf_printf(&list, ", and %zu more", causes->more);
+    fed_buf_init(&text, r->mem, 65536);
+    fed_buf_printf(&text, "%s%s%s ", kind, group[0] ? "." : "", group);
+    hub_put_quoted(&text, name);
+    fed_buf_printf(&text, n > 1 ? " is invalid: [%s]" : " is invalid: %s", fed_buf_cstr(&list));
     hub_fail(r, 422, "Invalid", "%s", fed_buf_cstr(&text));
 }
 
 enum fed_err hub_fail_causes(struct hub_request *r, struct hub_causes *causes)
 {
-    causes_message(r, causes);
+    causes_message(
+        r, causes, r->kind ? r->kind->kind : "", r->kind ? r->kind->group : "", r->path.name);
     r->failure.causes = causes;
+    return FED_ERR_INVALID;
+}
+
+enum fed_err hub_fail_options(struct hub_request *r, const char *options, struct hub_causes *causes)
+{
+    causes_message(r, causes, options, "meta.k8s.io", (struct fed_span){0});
+    r->failure.causes = causes;
+    r->failure.details = HUB_DETAILS_OPTIONS;
+    r->failure.options = options;
     return FED_ERR_INVALID;
 }
 
@@ -173,17 +266,38 @@ static void put_causes(struct fed_buf *out, const struct hub_causes *causes)
     fed_buf_put_text(out, "]");
 }
 
+static void put_object(const struct hub_request *r, struct fed_buf *out, bool *first)
+{
+    switch (r->failure.details) {
+    case HUB_DETAILS_NONE:
+    case HUB_DETAILS_EMPTY:
+        break;
+    case HUB_DETAILS_OPTIONS:
+        put_member(out, first, "group", FED_SPAN_LIT("meta.k8s.io"));
+        put_member(out, first, "kind", fed_span_text(r->failure.options));
+        break;
+    case HUB_DETAILS_RESOURCE:
+    case HUB_DETAILS_KIND:
+        if (!r->kind)
+            break;
+        put_member(out, first, "name", r->path.name);
+        put_member(out, first, "group", fed_span_text(r->kind->group));
+        put_member(out, first, "kind",
+            fed_span_text(
+                r->failure.details == HUB_DETAILS_KIND ? r->kind->kind : r->kind->plural));
+        break;
+    }
+}
+
 static void put_details(const struct hub_request *r, struct fed_buf *out)
 {
     const struct hub_failure *failure = &r->failure;
     bool first = true;
 
-    if (failure->names_object && r->kind) {
-        put_member(out, &first, "name", r->path.name);
-        put_member(out, &first, "group", fed_span_text(r->kind->group));
-        put_member(out, &first, "kind",
-            fed_span_text(failure->code == 422 ? r->kind->kind : r->kind->plural));
-    }
+    if (failure->details == HUB_DETAILS_NONE && !failure->causes && failure->retry_after_s == 0)
+        return;
+    fed_buf_put_text(out, ",\"details\":");
+    put_object(r, out, &first);
     if (failure->forbidden.resource.len > 0) {
         put_member(out, &first, "name", failure->forbidden.name);
         put_member(out, &first, "group", failure->forbidden.group);
@@ -207,12 +321,11 @@ void hub_failure_put(const struct hub_request *r, struct fed_buf *out)
     fed_buf_put_text(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
                           "\"Failure\",\"message\":");
     hub_json_put_text(out, r->failure.message);
-    fed_buf_put_text(out, ",\"reason\":");
-    hub_json_put_text(out, r->failure.reason);
-    if (r->failure.code != 400) { /* a bad request is about no object */
-        fed_buf_put_text(out, ",\"details\":");
-        put_details(r, out);
+    if (r->failure.reason[0]) {
+        fed_buf_put_text(out, ",\"reason\":");
+        hub_json_put_text(out, r->failure.reason);
     }
+    put_details(r, out);
     fed_buf_printf(out, ",\"code\":%d}\n", r->failure.code);
 }
 

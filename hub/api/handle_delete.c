@@ -1,6 +1,6 @@
 /* handle_delete.c - DELETE of one object and of a collection: preconditions, finalizers, dry run.
  */
-#include "hub/api/internal.h"
+#include "hub/api/options.h"
 
 #include "proto/base/text.h"
 
@@ -153,69 +153,6 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
 }
 
 /* ---- one object ---- */
-/* propagationPolicy and its older spelling, from the body or the query. */
-static enum fed_err parse_propagation(
-    struct hub_request *r, const struct fed_json *body, enum hub_propagation *out)
-{
-    static const char *const names[] = {
-        [HUB_PROPAGATE_BACKGROUND] = "Background",
-        [HUB_PROPAGATE_FOREGROUND] = "Foreground",
-        [HUB_PROPAGATE_ORPHAN] = "Orphan",
-    };
-    const struct fed_json *orphan = fed_json_get(body, "orphanDependents");
-    struct fed_span policy = fed_json_string(fed_json_get(body, "propagationPolicy"));
-    bool orphans = fed_json_type(orphan) == FED_JSON_BOOL;
-    bool yes = fed_json_bool(orphan, false);
-
-    if (!body) {
-        policy = r->query.propagation_policy;
-        orphans = r->query.orphan_dependents.len > 0;
-        yes = hub_parse_bool(r->query.orphan_dependents, false);
-    }
-    if (orphans && policy.len > 0)
-        return hub_fail(r, 422, "Invalid",
-            "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid value: "
-            "\"" FED_SPAN_FMT "\": orphanDependents and deletionPropagation cannot be both set",
-            FED_SPAN_ARG(policy));
-    if (orphans)
-        *out = yes ? HUB_PROPAGATE_ORPHAN : HUB_PROPAGATE_BACKGROUND;
-    if (policy.len == 0)
-        return FED_OK;
-    for (size_t i = HUB_PROPAGATE_BACKGROUND; i <= HUB_PROPAGATE_ORPHAN; i++)
-        if (fed_span_is(policy, names[i])) {
-            *out = (enum hub_propagation)i;
-            return FED_OK;
-        }
-    return hub_fail(r, 422, "Invalid",
-        "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: "
-        "\"" FED_SPAN_FMT
-        "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
-        FED_SPAN_ARG(policy));
-}
-
-static enum fed_err parse_options(struct hub_request *r, struct hub_delete_options *out)
-{
-    struct fed_json *body = NULL;
-    enum fed_err err = FED_OK;
-
-    *out = (struct hub_delete_options){.dry_run = r->query.dry_run};
-    if (r->http->body.len > 0)
-        err = hub_decode_body(r, &body);
-    if (err)
-        return err;
-    if (body && !fed_json_is_object(body))
-        return hub_fail(r, 400, "BadRequest", "DeleteOptions is an object");
-    for (size_t i = 0; i < fed_json_count(fed_json_get(body, "dryRun")); i++) {
-        if (!fed_span_is(fed_json_string(fed_json_at(fed_json_get(body, "dryRun"), i)), "All"))
-            return hub_fail_field(r, "dryRun", "FieldValueNotSupported",
-                "Unsupported value: supported values: \"All\"");
-        out->dry_run = true;
-    }
-    out->uid = fed_json_string(fed_json_find(body, "preconditions.uid"));
-    out->resource_version = fed_json_string(fed_json_find(body, "preconditions.resourceVersion"));
-    return parse_propagation(r, body, &out->propagation);
-}
-
 static enum fed_err show_left(
     struct hub_request *r, const struct hub_object_ref *ref, struct fed_json *left)
 {
@@ -239,7 +176,7 @@ enum fed_err hub_handle_delete(struct hub_request *r)
     struct hub_delete_options options;
     struct fed_json *live;
     struct fed_json *left;
-    enum fed_err err = parse_options(r, &options);
+    enum fed_err err = hub_options_delete(r, &options);
 
     if (err)
         return err;
@@ -328,8 +265,10 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
     struct hub_delete_options options;
     struct fed_diag diag = {{0}};
     struct collection *c = fed_alloc_zero(r->mem, sizeof *c);
-    enum fed_err err = c ? parse_options(r, &options) : FED_ERR_NOMEM;
+    enum fed_err err = c ? hub_options_list(r) : FED_ERR_NOMEM;
 
+    if (!err)
+        err = hub_options_delete(r, &options);
     if (err)
         return err;
     c->r = r;

@@ -2,7 +2,7 @@
  *
  * A page goes on from the present state behind the last key; its resourceVersion is the first
  * page's, so a watch from there repeats whatever changed while the pages were read. */
-#include "hub/api/internal.h"
+#include "hub/api/options.h"
 
 #include "proto/base/text.h"
 #include "proto/object/json_text.h"
@@ -187,7 +187,10 @@ static enum fed_err check_version(struct hub_request *r)
 static enum fed_err lister_open(struct lister *l, struct hub_request *r)
 {
     struct fed_diag diag = {{0}};
-    enum fed_err err = check_version(r);
+    enum fed_err err = hub_options_list(r);
+
+    if (!err)
+        err = check_version(r);
 
     l->r = r;
     l->view = (struct hub_view){r->api, r->kind, r->version};

@@ -1,6 +1,6 @@
 /* handle_patch.c - merge, JSON, strategic and apply patches. */
 #include "hub/api/internal.h"
-#include "hub/api/meta.h"
+#include "hub/api/options.h"
 #include "proto/object/patch.h"
 
 #include <stdio.h>
@@ -196,11 +196,6 @@ static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
 {
     enum fed_err err = FED_ERR_CONFLICT;
 
-    if (r->query.field_manager.len == 0)
-        return hub_fail(r, 422, "Invalid",
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required "
-            "for "
-            "apply patch");
     if (fed_json_get(config, "kind") == NULL || fed_json_get(config, "apiVersion") == NULL)
         return hub_fail(r, 400, "BadRequest", "an applied configuration needs apiVersion and kind");
     err = hub_write_identity(r, config, true);
@@ -221,16 +216,11 @@ enum fed_err hub_handle_patch(struct hub_request *r)
     enum fed_err err = patch_type_of(r, &type);
 
     if (!err)
+        err = hub_options_patch(r, type == PATCH_APPLY);
+    if (!err)
         err = hub_decode_body(r, &patch);
     if (!err)
         err = hub_check_duplicates(r, patch);
-    if (err)
-        return err;
-    if (type != PATCH_APPLY && r->query.has_force)
-        return hub_fail(r, 422, "Invalid",
-            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for "
-            "non-apply patch");
-    err = hub_meta_check_name(r, r->path.name);
     if (err)
         return err;
     return type == PATCH_APPLY ? patch_apply(r, patch) : patch_plain(r, type, patch);

@@ -3,7 +3,7 @@
  * An event is made from the change's bytes, composed and converted as a get would show it: once for
  * all watchers that see it in the same form, who share its bytes. Touches (composed status) are
  * sent at most once a second and object: at once when quiet, then gathered. */
-#include "hub/api/internal.h"
+#include "hub/api/options.h"
 #include "proto/object/json_text.h"
 
 #include <stdio.h>
@@ -772,10 +772,6 @@ static enum fed_err check_start(struct hub_request *r)
         r->failure.retry_after_s = 1;
         return FED_ERR_BUSY;
     }
-    if (r->query.has_send_initial_events &&
-        !fed_span_is(r->query.resource_version_match, "NotOlderThan"))
-        return hub_fail_field(r, "resourceVersionMatch", "FieldValueForbidden",
-            "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
     /* A revision that has not been: of the store before it was restored from a backup. */
     if (r->query.has_resource_version &&
         r->query.resource_version > hub_objects_revision(r->api->objects))
@@ -788,8 +784,10 @@ enum fed_err hub_handle_watch(struct hub_request *r)
 {
     struct hub_watches *watches = r->api->watches;
     struct hub_watch *w;
-    enum fed_err err = check_start(r);
+    enum fed_err err = hub_options_list(r);
 
+    if (!err)
+        err = check_start(r);
     if (err)
         return err;
     w = fed_alloc_zero(r->api->mem, sizeof *w);

@@ -1,6 +1,6 @@
 /* handle_write.c - POST and PUT. */
 #include "hub/api/internal.h"
-#include "hub/api/meta.h"
+#include "hub/api/options.h"
 
 enum fed_err hub_check_duplicates(struct hub_request *r, const struct fed_json *body)
 {
@@ -23,8 +23,10 @@ enum fed_err hub_check_duplicates(struct hub_request *r, const struct fed_json *
 enum fed_err hub_handle_create(struct hub_request *r)
 {
     struct hub_write w = {.success = 201, .manager = hub_request_manager(r)};
-    enum fed_err err = hub_decode_body(r, &w.next);
+    enum fed_err err = hub_options_write(r, "CreateOptions");
 
+    if (!err)
+        err = hub_decode_body(r, &w.next);
     if (!err)
         err = hub_check_duplicates(r, w.next);
     if (!err)
@@ -35,19 +37,16 @@ enum fed_err hub_handle_create(struct hub_request *r)
     if (hub_meta(w.next, "resourceVersion").len > 0)
         return hub_fail(
             r, 400, "BadRequest", "resourceVersion should not be set on objects to be created");
-    if (r->path.name.len > 0) {
-        err = hub_meta_check_name(r, r->path.name);
-        if (err)
-            return err;
-    }
     return hub_write_create(r, &w);
 }
 
 enum fed_err hub_handle_update(struct hub_request *r)
 {
     struct hub_write w = {.success = 200, .manager = hub_request_manager(r)};
-    enum fed_err err = hub_decode_body(r, &w.next);
+    enum fed_err err = hub_options_write(r, "UpdateOptions");
 
+    if (!err)
+        err = hub_decode_body(r, &w.next);
     if (!err)
         err = hub_check_duplicates(r, w.next);
     if (!err)

@@ -67,7 +67,8 @@ struct hub_path {
 
 /* ---- the query ---- */
 enum hub_field_validation { HUB_VALIDATE_WARN, HUB_VALIDATE_STRICT, HUB_VALIDATE_IGNORE };
-struct hub_query {
+#define HUB_DRY_RUNS_MAX 8u
+struct hub_query { /* as it stands, the first value of each; options.c checks what a verb uses */
     bool watch;
     bool allow_bookmarks;
     bool send_initial_events;
@@ -76,18 +77,25 @@ struct hub_query {
     bool force;
     bool has_force;
     bool has_resource_version;
-    uint64_t resource_version;
+    uint64_t resource_version; /* of a list or watch, once its options are checked */
+    struct fed_span resource_version_text;
     struct fed_span resource_version_match;
-    uint64_t limit;
-    uint64_t timeout_s;
+    uint64_t limit;     /* as above */
+    uint64_t timeout_s; /* as above */
+    struct fed_span limit_text;
+    struct fed_span timeout_text;
     struct fed_span continue_token;
     struct fed_span label_selector;
     struct fed_span field_selector;
     struct fed_span field_manager;
-    struct fed_span propagation_policy; /* of a DELETE, as in its body */
-    struct fed_span orphan_dependents;
     struct fed_span include_object; /* of tables: None, Metadata, Object */
     enum hub_field_validation field_validation;
+    struct fed_span field_validation_text;
+    struct fed_span dry_runs[HUB_DRY_RUNS_MAX];
+    size_t n_dry_runs;
+    struct fed_span propagation_policy; /* of a DELETE without a body */
+    struct fed_span grace_period_text;
+    struct fed_span orphan_dependents;
 };
 
 /* ---- Accept ---- */
@@ -110,14 +118,22 @@ struct hub_field_selector {
     size_t n;
 };
 
+enum hub_details { /* of a Status */
+    HUB_DETAILS_NONE,
+    HUB_DETAILS_EMPTY,
+    HUB_DETAILS_RESOURCE, /* name, group, and the plural as kind */
+    HUB_DETAILS_KIND,     /* name, group, kind */
+    HUB_DETAILS_OPTIONS   /* of the query or of DeleteOptions, not of an object */
+};
 struct hub_failure {
-    int code; /* HTTP; 0: none */
-    const char *reason;
-    char message[4096];
+    int code;           /* HTTP; 0: none */
+    const char *reason; /* may be "" */
+    const char *message;
     unsigned retry_after_s;
-    bool names_object;           /* details carry group, kind and name */
+    enum hub_details details;
+    const char *options;         /* CreateOptions ... */
     struct hub_access forbidden; /* of a 403 by authorization: what details name */
-    struct hub_causes *causes;   /* may be NULL */
+    struct hub_causes *causes; /* may be NULL */
 };
 
 struct hub_request {
@@ -153,8 +169,6 @@ struct fed_span hub_request_content_type(struct hub_request *r);
 /* Percent-decoded copy in the request's memory. FED_ERR_INVALID. */
 FED_MUST_USE enum fed_err hub_percent_decode(
     struct fed_alloc *mem, struct fed_span in, bool plus, struct fed_span *out);
-/* Go's strconv.ParseBool; otherwise for anything else. */
-bool hub_parse_bool(struct fed_span text, bool otherwise);
 /* fieldManager, or the first part of User-Agent. */
 struct fed_span hub_request_manager(const struct hub_request *r);
 struct hub_object_ref hub_request_ref(const struct hub_request *r);
@@ -176,10 +190,18 @@ enum fed_err hub_fail_field(
     struct hub_request *r, const char *field, const char *reason, const char *format, ...);
 /* What an error of the store or of a hook means to the client. */
 enum fed_err hub_fail_err(struct hub_request *r, enum fed_err err, const struct fed_diag *diag);
+/* 422 about a CreateOptions, ListOptions ... */
+enum fed_err hub_fail_options(
+    struct hub_request *r, const char *options, struct hub_causes *causes);
 struct hub_causes *hub_causes_new(struct hub_request *r);
 FED_PRINTF(4, 5)
 void hub_causes_add(
     struct hub_causes *causes, const char *reason, const char *field, const char *format, ...);
+/* FieldValueInvalid: "Invalid value: "VALUE": " and the rest. */
+FED_PRINTF(4, 5)
+void hub_causes_invalid(
+    struct hub_causes *causes, const char *field, struct fed_span value, const char *format, ...);
+void hub_put_quoted(struct fed_buf *out, struct fed_span text); /* as Go's %q */
 /* The Status document of r->failure. */
 void hub_failure_put(const struct hub_request *r, struct fed_buf *out);
 void hub_failure_respond(struct hub_request *r);
@@ -360,6 +382,11 @@ struct hub_delete_options {
     enum hub_propagation propagation;
     struct fed_span uid; /* preconditions */
     struct fed_span resource_version;
+    struct fed_span policy; /* propagationPolicy; empty: not given */
+    bool has_orphan;        /* orphanDependents was given */
+    bool orphan;
+    struct fed_span dry_runs[HUB_DRY_RUNS_MAX];
+    size_t n_dry_runs;
 };
 /* Removes, or marks when finalizers hold it. *out: the object as left behind when it still exists,
  * else NULL (live is then what was removed). */

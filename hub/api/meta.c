@@ -3,6 +3,8 @@
  * Source: apimachinery metav1.ObjectMeta, api/validation/objectmeta.go, names.SimpleNameGenerator.
  */
 #include "hub/api/meta.h"
+#include "hub/api/name_rules.h"
+#include "hub/api/options.h"
 
 #include "proto/base/text.h"
 
@@ -12,7 +14,6 @@
 #define ANNOTATIONS_BYTES_MAX (256u << 10)
 #define GENERATED_BASE_MAX 58u
 #define GENERATED_RANDOM 5u
-#define SEGMENT_MAX 253u
 
 static const char *const known[] = {"name", "generateName", "namespace", "selfLink", "uid",
     "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
@@ -42,70 +43,65 @@ void hub_meta_prune(struct fed_json *metadata, struct fed_buf *unknown)
     }
 }
 
-static void check_pair(struct hub_causes *causes, const char *field, struct fed_span key,
-    const struct fed_json *value, bool label)
+static void check_labels(struct hub_causes *causes, const struct fed_json *metadata)
 {
-    char path[300];
+    struct fed_json_iter it;
 
-    snprintf(path, sizeof path, "metadata.%s", field);
-    if (!fed_text_is_label_key(key))
-        hub_causes_add(causes, "FieldValueInvalid", path,
-            "Invalid value: \"" FED_SPAN_FMT
-            "\": name part must consist of alphanumeric characters, "
-            "'-', '_' or '.', and must start and end with an alphanumeric character",
-            FED_SPAN_ARG(key));
-    if (!fed_json_is_string(value))
-        hub_causes_add(causes, "FieldValueTypeInvalid", path,
-            "Invalid value: \"" FED_SPAN_FMT "\": must be a string", FED_SPAN_ARG(key));
-    else if (label && !fed_text_is_label_value(fed_json_string(value)))
-        hub_causes_add(causes, "FieldValueInvalid", path,
-            "Invalid value: \"" FED_SPAN_FMT
-            "\": a valid label must be an empty string or consist of "
-            "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-            "character, at most 63 characters",
-            FED_SPAN_ARG(fed_json_string(value)));
+    fed_json_iter_init(&it, fed_json_get(metadata, "labels"));
+    while (fed_json_iter_next(&it)) {
+        hub_name_check(causes, HUB_NAME_QUALIFIED, "metadata.labels", it.key);
+        hub_name_check(causes, HUB_NAME_LABEL_VALUE, "metadata.labels", fed_json_string(it.value));
+    }
 }
 
-static void check_map(
-    struct hub_causes *causes, const struct fed_json *metadata, const char *field, bool label)
+static void check_annotation_key(struct hub_causes *causes, struct fed_span key)
 {
-    struct fed_json *map = fed_json_get(metadata, field);
+    char lower[400];
+    size_t n = key.len < sizeof lower ? key.len : sizeof lower;
+
+    for (size_t i = 0; i < n; i++)
+        lower[i] = (char)(key.at[i] >= 'A' && key.at[i] <= 'Z' ? key.at[i] + 32 : key.at[i]);
+    hub_name_check_as(
+        causes, HUB_NAME_QUALIFIED, "metadata.annotations", key, fed_span_of(lower, n));
+}
+
+static void check_annotations(struct hub_causes *causes, const struct fed_json *metadata)
+{
     struct fed_json_iter it;
-    char path[64];
     size_t bytes = 0;
 
-    if (!map)
-        return;
-    snprintf(path, sizeof path, "metadata.%s", field);
-    if (!fed_json_is_object(map)) {
-        hub_causes_add(causes, "FieldValueTypeInvalid", path, "Invalid value: must be an object");
-        return;
-    }
-    fed_json_iter_init(&it, map);
+    fed_json_iter_init(&it, fed_json_get(metadata, "annotations"));
     while (fed_json_iter_next(&it)) {
-        check_pair(causes, field, it.key, it.value, label);
+        check_annotation_key(causes, it.key);
         bytes += it.key.len + fed_json_string(it.value).len;
     }
-    if (!label && bytes > ANNOTATIONS_BYTES_MAX)
-        hub_causes_add(causes, "FieldValueTooLong", path, "Too long: may not be more than %u bytes",
-            ANNOTATIONS_BYTES_MAX);
+    if (bytes > ANNOTATIONS_BYTES_MAX)
+        hub_causes_add(causes, "FieldValueTooLong", "metadata.annotations",
+            "Too long: may not be more than %u bytes", ANNOTATIONS_BYTES_MAX);
 }
 
 static void check_finalizers(struct hub_causes *causes, const struct fed_json *metadata)
 {
     const struct fed_json *list = fed_json_get(metadata, "finalizers");
+    bool orphan = false;
+    bool foreground = false;
+    struct fed_buf text;
 
-    if (list && !fed_json_is_array(list))
-        hub_causes_add(causes, "FieldValueTypeInvalid", "metadata.finalizers",
-            "Invalid value: must be a list");
     for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span text = fed_json_string(fed_json_at(list, i));
+        struct fed_span name = fed_json_string(fed_json_at(list, i));
 
-        if (!fed_text_is_label_key(text))
-            hub_causes_add(causes, "FieldValueInvalid", "metadata.finalizers",
-                "Invalid value: \"" FED_SPAN_FMT "\": must be a qualified name",
-                FED_SPAN_ARG(text));
+        hub_name_check(causes, HUB_NAME_QUALIFIED, "metadata.finalizers", name);
+        orphan = orphan || fed_span_is(name, "orphan");
+        foreground = foreground || fed_span_is(name, "foregroundDeletion");
     }
+    if (!orphan || !foreground)
+        return;
+    fed_buf_init(&text, fed_alloc_system(), 1u << 20);
+    if (!fed_json_put(&text, list))
+        hub_causes_add(causes, "FieldValueInvalid", "metadata.finalizers",
+            "Invalid value: %s: finalizer orphan and foregroundDeletion cannot be both set",
+            fed_buf_cstr(&text));
+    fed_buf_fini(&text);
 }
 
 static bool holds_text(const struct fed_json *list, struct fed_span text)
@@ -116,90 +112,225 @@ static bool holds_text(const struct fed_json *list, struct fed_span text)
     return false;
 }
 
-enum fed_err hub_meta_check_new_finalizers(
-    struct hub_request *r, const struct fed_json *live, const struct fed_json *object)
+/* What live does not have, each once and sorted, as Go prints a []string. */
+static bool put_new_finalizers(
+    struct fed_buf *out, const struct fed_json *before, const struct fed_json *list)
 {
-    const struct fed_json *before = fed_json_find(live, "metadata.finalizers");
-    const struct fed_json *list = fed_json_find(object, "metadata.finalizers");
+    struct fed_span last = {0};
+    bool some = false;
+
+    for (;;) {
+        struct fed_span next = {0};
+
+        for (size_t i = 0; i < fed_json_count(list); i++) {
+            struct fed_span text = fed_json_string(fed_json_at(list, i));
+
+            if (!holds_text(before, text) && (!some || fed_span_cmp(text, last) > 0) &&
+                (next.at == NULL || fed_span_cmp(text, next) < 0))
+                next = text;
+        }
+        if (next.at == NULL)
+            return some;
+        fed_buf_put_text(out, some ? ", " : "");
+        hub_put_quoted(out, next);
+        last = next;
+        some = true;
+    }
+}
+
+static void check_new_finalizers(
+    const struct fed_json *live, const struct fed_json *object, struct hub_causes *causes)
+{
+    struct fed_buf text;
 
     if (hub_meta(live, "deletionTimestamp").len == 0)
-        return FED_OK;
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span text = fed_json_string(fed_json_at(list, i));
+        return;
+    fed_buf_init(&text, fed_alloc_system(), 1u << 20);
+    if (put_new_finalizers(&text, fed_json_find(live, "metadata.finalizers"),
+            fed_json_find(object, "metadata.finalizers")))
+        hub_causes_add(causes, "FieldValueForbidden", "metadata.finalizers",
+            "Forbidden: no new finalizers can be added if the object is being deleted, found new "
+            "finalizers []string{%s}",
+            fed_buf_cstr(&text));
+    fed_buf_fini(&text);
+}
 
-        if (!holds_text(before, text))
-            return hub_fail_field(r, "metadata.finalizers", "FieldValueForbidden",
-                "Forbidden: no new finalizers can be added if the object is being deleted, found "
-                "new finalizers "
-                "[]string{\"" FED_SPAN_FMT "\"}",
-                FED_SPAN_ARG(text));
+/* ---- owner references ---- */
+static bool check_owner_version(struct fed_span api_version)
+{
+    size_t slash = fed_span_find(api_version, '/');
+    struct fed_span rest = fed_span_sub(api_version, slash + 1, api_version.len);
+
+    /* schema.FromAPIVersionAndKind: more than one slash leaves nothing. */
+    return api_version.len > 0 && fed_span_find(rest, '/') == rest.len &&
+           (slash == api_version.len || rest.len > 0);
+}
+
+static void check_owner(struct hub_causes *causes, const struct fed_json *owner)
+{
+    static const char *const texts[] = {"kind", "name", "uid"};
+    struct fed_span version = fed_json_string(fed_json_get(owner, "apiVersion"));
+    char path[64];
+
+    if (!check_owner_version(version))
+        hub_causes_invalid(
+            causes, "metadata.ownerReferences.apiVersion", version, "version must not be empty");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        snprintf(path, sizeof path, "metadata.ownerReferences.%s", texts[i]);
+        if (fed_json_string(fed_json_get(owner, texts[i])).len == 0)
+            hub_causes_invalid(causes, path, (struct fed_span){0}, "must not be empty");
     }
-    return FED_OK;
+}
+
+/* The list or one of it as Go's encoding shows it. */
+static void owner_invalid(
+    struct hub_causes *causes, const struct fed_json *value, const char *detail)
+{
+    struct fed_buf text;
+
+    fed_buf_init(&text, fed_alloc_system(), 1u << 20);
+    if (!fed_json_put(&text, value))
+        hub_causes_add(causes, "FieldValueInvalid", "metadata.ownerReferences",
+            "Invalid value: %s: %s", fed_buf_cstr(&text), detail);
+    fed_buf_fini(&text);
+}
+
+static void check_controllers(struct hub_causes *causes, const struct fed_json *list)
+{
+    const struct fed_json *first = NULL;
+    char detail[700];
+
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        const struct fed_json *owner = fed_json_at(list, i);
+
+        if (!fed_json_bool(fed_json_get(owner, "controller"), false))
+            continue;
+        if (first) {
+            snprintf(detail, sizeof detail,
+                "Only one reference can have Controller set to true. Found \"true\" in references "
+                "for " FED_SPAN_FMT "/" FED_SPAN_FMT " and " FED_SPAN_FMT "/" FED_SPAN_FMT,
+                FED_SPAN_ARG(fed_json_string(fed_json_get(first, "kind"))),
+                FED_SPAN_ARG(fed_json_string(fed_json_get(first, "name"))),
+                FED_SPAN_ARG(fed_json_string(fed_json_get(owner, "kind"))),
+                FED_SPAN_ARG(fed_json_string(fed_json_get(owner, "name"))));
+            owner_invalid(causes, list, detail);
+        } else {
+            first = owner;
+        }
+    }
 }
 
 static void check_owners(struct hub_causes *causes, const struct fed_json *metadata)
 {
-    static const char *const required[] = {"apiVersion", "kind", "name", "uid"};
     const struct fed_json *list = fed_json_get(metadata, "ownerReferences");
 
-    if (list && !fed_json_is_array(list))
-        hub_causes_add(causes, "FieldValueTypeInvalid", "metadata.ownerReferences",
-            "Invalid value: must be a list");
-    for (size_t i = 0; i < fed_json_count(list); i++)
-        for (size_t k = 0; k < sizeof required / sizeof *required; k++)
-            if (fed_json_string(fed_json_get(fed_json_at(list, i), required[k])).len == 0) {
-                char path[96];
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        const struct fed_json *owner = fed_json_at(list, i);
 
-                snprintf(path, sizeof path, "metadata.ownerReferences[%zu].%s", i, required[k]);
-                hub_causes_add(
-                    causes, "FieldValueRequired", path, "Required value: must not be empty");
-            }
+        check_owner(causes, owner);
+        if (fed_span_is(fed_json_string(fed_json_get(owner, "apiVersion")), "v1") &&
+            fed_span_is(fed_json_string(fed_json_get(owner, "kind")), "Event"))
+            owner_invalid(causes, owner, "/v1, Kind=Event is disallowed from being an owner");
+    }
+    check_controllers(causes, list);
 }
 
-void hub_meta_validate(const struct fed_json *object, struct hub_causes *causes)
+/* ---- managedFields as given ---- */
+static void check_fields(struct hub_causes *causes, const struct fed_json *metadata)
+{
+    const struct fed_json *list = fed_json_get(metadata, "managedFields");
+    char path[64];
+
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        const struct fed_json *entry = fed_json_at(list, i);
+        struct fed_span operation = fed_json_string(fed_json_get(entry, "operation"));
+        struct fed_span type = fed_json_string(fed_json_get(entry, "fieldsType"));
+
+        snprintf(path, sizeof path, "metadata.managedFields[%zu].operation", i);
+        if (!fed_span_is(operation, "Apply") && !fed_span_is(operation, "Update"))
+            hub_causes_invalid(causes, path, operation, "must be `Apply` or `Update`");
+        snprintf(path, sizeof path, "metadata.managedFields[%zu].fieldsType", i);
+        if (type.len > 0 && !fed_span_is(type, "FieldsV1"))
+            hub_causes_invalid(causes, path, type, "must be `FieldsV1`");
+        snprintf(path, sizeof path, "metadata.managedFields[%zu].manager", i);
+        hub_options_check_manager(causes, path, fed_json_string(fed_json_get(entry, "manager")));
+    }
+}
+
+/* ---- names ---- */
+static enum hub_name_rule name_rule(const struct hub_kind *kind)
+{
+    if (kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0)
+        return HUB_NAME_LABEL;
+    return strcmp(kind->group, HUB_RBAC_GROUP) == 0 ? HUB_NAME_SEGMENT : HUB_NAME_SUBDOMAIN;
+}
+
+/* A name that something is put behind may end in a dash: it is checked as if another character
+ * stood there (apimachinery maskTrailingDash). */
+static void check_base(struct hub_causes *causes, enum hub_name_rule rule, struct fed_span base)
+{
+    char text[300];
+    size_t n = base.len < sizeof text ? base.len : sizeof text - 1;
+
+    memcpy(text, base.at, n);
+    if (n > 1 && text[n - 1] == '-') {
+        n--;
+        text[n - 1] = 'a';
+    }
+    hub_name_check_as(causes, rule, "metadata.generateName", base, fed_span_of(text, n));
+}
+
+static void check_names(
+    const struct hub_kind *kind, const struct fed_json *metadata, struct hub_causes *causes)
+{
+    enum hub_name_rule rule = name_rule(kind);
+    struct fed_span name = fed_json_string(fed_json_get(metadata, "name"));
+    struct fed_span base = fed_json_string(fed_json_get(metadata, "generateName"));
+
+    if (base.len > 0)
+        check_base(causes, rule, base);
+    if (name.len == 0)
+        hub_causes_add(causes, "FieldValueRequired", "metadata.name",
+            "Required value: name or generateName is required");
+    else
+        hub_name_check(causes, rule, "metadata.name", name);
+}
+
+void hub_meta_validate(
+    const struct hub_kind *kind, const struct fed_json *object, struct hub_causes *causes)
 {
     const struct fed_json *metadata = fed_json_get(object, "metadata");
 
-    check_map(causes, metadata, "labels", true);
-    check_map(causes, metadata, "annotations", false);
+    check_names(kind, metadata, causes);
+    check_labels(causes, metadata);
+    check_annotations(causes, metadata);
+    check_owners(causes, metadata);
     check_finalizers(causes, metadata);
+    check_fields(causes, metadata);
+}
+
+static void check_members(struct hub_causes *causes, const struct fed_json *metadata)
+{
+    check_labels(causes, metadata);
+    check_annotations(causes, metadata);
     check_owners(causes, metadata);
 }
 
-/* Roles and bindings may have any name that is one segment of a path. */
-static enum fed_err check_segment(struct hub_request *r, struct fed_span name)
+/* kube-apiserver's generic layer and the kind's own rules both look at the metadata of an update:
+ * what is wrong there is named by each. */
+void hub_meta_validate_update(
+    const struct fed_json *live, const struct fed_json *object, struct hub_causes *causes)
 {
-    const char *why = NULL;
+    const struct fed_json *metadata = fed_json_get(object, "metadata");
 
-    if (fed_span_is(name, ".") || fed_span_is(name, ".."))
-        why = name.len == 1 ? "may not be '.'" : "may not be '..'";
-    else if (fed_span_find(name, '/') < name.len)
-        why = "may not contain '/'";
-    else if (fed_span_find(name, '%') < name.len)
-        why = "may not contain '%'";
-    else if (name.len > SEGMENT_MAX)
-        why = "may not be longer than 253 bytes";
-    return why ? hub_fail_field(r, "metadata.name", "FieldValueInvalid",
-                     "Invalid value: \"" FED_SPAN_FMT "\": %s", FED_SPAN_ARG(name), why)
-               : FED_OK;
-}
-
-enum fed_err hub_meta_check_name(struct hub_request *r, struct fed_span name)
-{
-    bool label = r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
-
-    if (name.len == 0)
-        return hub_fail_field(r, "metadata.name", "FieldValueRequired",
-            "Required value: name or generateName is required");
-    if (strcmp(r->kind->group, HUB_RBAC_GROUP) == 0)
-        return check_segment(r, name);
-    if (label ? fed_text_is_dns_label(name) : fed_text_is_dns_subdomain(name))
-        return FED_OK;
-    return hub_fail_field(r, "metadata.name", "FieldValueInvalid",
-        "Invalid value: \"" FED_SPAN_FMT "\": a lowercase RFC 1123 %s must consist of lower case "
-        "alphanumeric characters%s, and must start and end with an alphanumeric character%s",
-        FED_SPAN_ARG(name), label ? "label" : "subdomain", label ? " or '-'" : ", '-' or '.'",
-        label ? ", at most 63 characters" : " (e.g. 'example.com'), at most 253 characters");
+    check_members(causes, metadata);
+    check_finalizers(causes, metadata);
+    check_fields(causes, metadata);
+    for (int i = 0; i < 2; i++) {
+        check_new_finalizers(live, object, causes);
+        check_members(causes, metadata);
+        check_fields(causes, metadata);
+    }
 }
 
 enum fed_err hub_meta_generate_name(struct hub_request *r, struct fed_json *metadata)

@@ -7,17 +7,16 @@
 
 /* Removes unknown members (their paths, one per line, to unknown when not NULL) and nulls. */
 void hub_meta_prune(struct fed_json *metadata, struct fed_buf *unknown);
-/* Labels, annotations, finalizers, owner references. */
-void hub_meta_validate(const struct fed_json *object, struct hub_causes *causes);
-/* 422 unless it is a name that the kind allows. */
-FED_MUST_USE enum fed_err hub_meta_check_name(struct hub_request *r, struct fed_span name);
+/* Names, labels, annotations, owner references, finalizers, managedFields. */
+void hub_meta_validate(
+    const struct hub_kind *kind, const struct fed_json *object, struct hub_causes *causes);
+/* An object that is being deleted takes no finalizer that the live one lacks. */
+void hub_meta_validate_update(
+    const struct fed_json *live, const struct fed_json *object, struct hub_causes *causes);
 /* Fills metadata.name from generateName when there is no name. */
 FED_MUST_USE enum fed_err hub_meta_generate_name(struct hub_request *r, struct fed_json *metadata);
 /* uid, creationTimestamp, generation of a new object; whatever the client put there goes. */
 FED_MUST_USE enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object);
-/* An object that is being deleted takes no finalizer that the live one lacks: 422 otherwise. */
-FED_MUST_USE enum fed_err hub_meta_check_new_finalizers(
-    struct hub_request *r, const struct fed_json *live, const struct fed_json *object);
 /* The server's members as they are in live. */
 FED_MUST_USE enum fed_err hub_meta_keep(
     struct hub_request *r, const struct fed_json *live, struct fed_json *object);

@@ -40,18 +40,18 @@ enum fed_err hub_percent_decode(
     return FED_OK;
 }
 
-bool hub_parse_bool(struct fed_span text, bool otherwise)
+static bool is_false(struct fed_span text)
 {
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+    static const char word[] = "false";
 
-    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
-        if (fed_span_is(text, yes[i]))
-            return true;
-        if (fed_span_is(text, no[i]))
+    if (fed_span_is(text, "0"))
+        return true;
+    if (text.len != sizeof word - 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if ((text.at[i] | 0x20) != word[i])
             return false;
-    }
-    return otherwise;
+    return true;
 }
 
 struct fed_span hub_request_header(const struct hub_request *r, const char *name)
@@ -230,113 +230,86 @@ static enum fed_err parse_path(struct hub_request *r)
 }
 
 /* ---- query ---- */
-static enum fed_err query_number(
-    struct hub_request *r, const char *key, struct fed_span value, uint64_t *out)
+/* Source: runtime.Convert_Slice_string_To_bool: what is there is true unless it says otherwise. */
+static void take_bool(bool *out, bool *has, struct fed_span value)
 {
-    if (value.len > 0 && fed_span_to_u64(value, out))
-        return hub_fail(
-            r, 400, "BadRequest", "invalid %s: \"" FED_SPAN_FMT "\"", key, FED_SPAN_ARG(value));
-    return FED_OK;
+    if (has && *has)
+        return;
+    *out = !is_false(value);
+    if (has)
+        *has = true;
 }
 
-static enum fed_err query_validation(struct hub_request *r, struct fed_span value)
+static void take_validation(struct hub_query *q, struct fed_span value)
 {
-    if (value.len == 0 || fed_span_is(value, "Warn"))
-        r->query.field_validation = HUB_VALIDATE_WARN;
-    else if (fed_span_is(value, "Strict"))
-        r->query.field_validation = HUB_VALIDATE_STRICT;
-    else if (fed_span_is(value, "Ignore"))
-        r->query.field_validation = HUB_VALIDATE_IGNORE;
-    else
-        return hub_fail_field(r, "fieldValidation", "FieldValueNotSupported",
-            "Unsupported value: \"" FED_SPAN_FMT
-            "\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
-            FED_SPAN_ARG(value));
-    return FED_OK;
+    q->field_validation_text = value;
+    q->field_validation = fed_span_is(value, "Strict")   ? HUB_VALIDATE_STRICT
+                          : fed_span_is(value, "Ignore") ? HUB_VALIDATE_IGNORE
+                                                         : HUB_VALIDATE_WARN;
 }
 
-static enum fed_err query_dry_run(struct hub_request *r, struct fed_span value)
+static void take_dry_run(struct hub_query *q, struct fed_span value)
 {
-    if (value.len > 0 && !fed_span_is(value, "All"))
-        return hub_fail_field(r, "dryRun", "FieldValueNotSupported",
-            "Unsupported value: \"" FED_SPAN_FMT "\": supported values: \"All\"",
-            FED_SPAN_ARG(value));
-    r->query.dry_run = value.len > 0;
-    return FED_OK;
+    q->dry_run = true;
+    if (q->n_dry_runs < HUB_DRY_RUNS_MAX)
+        q->dry_runs[q->n_dry_runs++] = value;
 }
 
-static enum fed_err query_version(struct hub_request *r, struct fed_span value)
-{
-    if (value.len == 0)
-        return FED_OK;
-    r->query.has_resource_version = true;
-    return query_number(r, "resource version", value, &r->query.resource_version);
-}
-
-static enum fed_err query_param(struct hub_request *r, struct fed_span key, struct fed_span value)
+static void query_param(struct hub_request *r, struct fed_span key, struct fed_span value)
 {
     struct hub_query *q = &r->query;
+    const struct {
+        const char *key;
+        struct fed_span *to;
+    } texts[] = {
+        {"resourceVersion", &q->resource_version_text},
+        {"resourceVersionMatch", &q->resource_version_match},
+        {"limit", &q->limit_text},
+        {"timeoutSeconds", &q->timeout_text},
+        {"continue", &q->continue_token},
+        {"labelSelector", &q->label_selector},
+        {"fieldSelector", &q->field_selector},
+        {"fieldManager", &q->field_manager},
+        {"includeObject", &q->include_object},
+        {"propagationPolicy", &q->propagation_policy},
+        {"gracePeriodSeconds", &q->grace_period_text},
+        {"orphanDependents", &q->orphan_dependents},
+    };
 
     if (fed_span_is(key, "watch"))
-        q->watch = hub_parse_bool(value, value.len == 0);
+        take_bool(&q->watch, NULL, value);
     else if (fed_span_is(key, "allowWatchBookmarks"))
-        q->allow_bookmarks = hub_parse_bool(value, false);
-    else if (fed_span_is(key, "sendInitialEvents")) {
-        q->has_send_initial_events = true;
-        q->send_initial_events = hub_parse_bool(value, false);
-    } else if (fed_span_is(key, "force")) {
-        q->has_force = true;
-        q->force = hub_parse_bool(value, false);
-    } else if (fed_span_is(key, "dryRun"))
-        return query_dry_run(r, value);
-    else if (fed_span_is(key, "resourceVersion"))
-        return query_version(r, value);
-    else if (fed_span_is(key, "resourceVersionMatch"))
-        q->resource_version_match = value;
-    else if (fed_span_is(key, "limit"))
-        return query_number(r, "limit", value, &q->limit);
-    else if (fed_span_is(key, "timeoutSeconds"))
-        return query_number(r, "timeoutSeconds", value, &q->timeout_s);
-    else if (fed_span_is(key, "continue"))
-        q->continue_token = value;
-    else if (fed_span_is(key, "labelSelector"))
-        q->label_selector = value;
-    else if (fed_span_is(key, "fieldSelector"))
-        q->field_selector = value;
-    else if (fed_span_is(key, "fieldManager"))
-        q->field_manager = value;
-    else if (fed_span_is(key, "includeObject"))
-        q->include_object = value;
-    else if (fed_span_is(key, "propagationPolicy"))
-        q->propagation_policy = value;
-    else if (fed_span_is(key, "orphanDependents"))
-        q->orphan_dependents = value;
-    else if (fed_span_is(key, "fieldValidation"))
-        return query_validation(r, value);
-    return FED_OK; /* others (timeout, pretty ...) change nothing here */
+        take_bool(&q->allow_bookmarks, NULL, value);
+    else if (fed_span_is(key, "sendInitialEvents"))
+        take_bool(&q->send_initial_events, &q->has_send_initial_events, value);
+    else if (fed_span_is(key, "force"))
+        take_bool(&q->force, &q->has_force, value);
+    else if (fed_span_is(key, "dryRun"))
+        take_dry_run(q, value);
+    else if (fed_span_is(key, "fieldValidation") && q->field_validation_text.len == 0)
+        take_validation(q, value);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (fed_span_is(key, texts[i].key) && texts[i].to->len == 0)
+            *texts[i].to = value;
 }
 
-static enum fed_err parse_query(struct hub_request *r)
+/* A pair that is not encoded as it should be is passed over, as Go's url.Query does. */
+static void parse_query(struct hub_request *r)
 {
     struct fed_span rest = r->http->query;
     struct fed_span pair;
-    enum fed_err err = FED_OK;
 
-    while (!err && fed_span_split(&rest, '&', &pair)) {
+    while (fed_span_split(&rest, '&', &pair)) {
         size_t equals = fed_span_find(pair, '=');
         struct fed_span key;
         struct fed_span value;
 
-        if (hub_percent_decode(r->mem, fed_span_sub(pair, 0, equals), true, &key) ||
-            hub_percent_decode(r->mem, fed_span_sub(pair, equals + 1, pair.len), true, &value))
-            return hub_fail(
-                r, 400, "BadRequest", "the query is not percent-encoded as it should be");
-        err = query_param(r, key, value);
+        if (fed_span_find(pair, ';') < pair.len)
+            continue;
+        if (!hub_percent_decode(r->mem, fed_span_sub(pair, 0, equals), true, &key) &&
+            !hub_percent_decode(r->mem, fed_span_sub(pair, equals + 1, pair.len), true, &value))
+            query_param(r, key, value);
     }
-    if (!err && r->query.field_manager.len > HUB_FIELD_MANAGER_MAX)
-        return hub_fail_field(r, "fieldManager", "FieldValueTooLong",
-            "Too long: may not be more than %u bytes", HUB_FIELD_MANAGER_MAX);
-    return err;
 }
 
 enum fed_err hub_request_parse(struct hub_request *r)
@@ -344,5 +317,6 @@ enum fed_err hub_request_parse(struct hub_request *r)
     if (parse_path(r))
         return hub_fail(r, 400, "BadRequest", "the path is not percent-encoded as it should be");
     hub_accept_parse(hub_request_header(r, "accept"), &r->accept);
-    return parse_query(r);
+    parse_query(r);
+    return FED_OK;
 }

@@ -29,11 +29,12 @@ void hub_schema_unref(struct hub_schema *schema); /* NULL is fine */
 struct fed_span hub_schema_openapi(const struct hub_schema *schema);
 
 #define HUB_CAUSES_MAX 32u
+#define HUB_CAUSE_MESSAGE_SIZE 1024u
 struct hub_cause {   /* metav1.StatusCause */
     char reason[48]; /* FieldValueRequired, FieldValueInvalid, FieldValueNotSupported,
                         FieldValueTypeInvalid, FieldManagerConflict ... */
     char field[512]; /* spec.placement.clusters[0].name */
-    char message[1024];
+    char message[HUB_CAUSE_MESSAGE_SIZE];
 };
 struct hub_causes {
     struct hub_cause list[HUB_CAUSES_MAX];

@@ -5,6 +5,7 @@
 #include "hub/api/core.h"
 #include "hub/api/internal.h"
 #include "hub/api/meta.h"
+#include "hub/api/options.h"
 #include "proto/object/patch.h"
 
 #include <string.h>
@@ -161,9 +162,9 @@ static enum fed_err clean(struct hub_request *r, struct fed_json *object)
     return err || !r->version->core ? err : hub_core_default(r->kind, r->doc, object);
 }
 
-/* before: NULL for a new object. */
+/* live: what an update is of; NULL for a new object. */
 static enum fed_err validate(struct hub_request *r, const struct hub_kind_version *version,
-    struct fed_json *object, const struct fed_json *before)
+    const struct fed_json *live, struct fed_json *object)
 {
     struct hub_causes *causes = hub_causes_new(r);
     enum fed_err err = causes ? FED_OK : FED_ERR_NOMEM;
@@ -174,9 +175,12 @@ static enum fed_err validate(struct hub_request *r, const struct hub_kind_versio
         err = r->kind->hooks.fill(r->kind->hooks.ctx, r->doc, object);
     if (err)
         return err;
-    hub_meta_validate(object, causes);
+    if (live)
+        hub_meta_validate_update(live, object, causes);
+    else
+        hub_meta_validate(r->kind, object, causes);
     if (version->core)
-        hub_core_validate(r->kind, object, before, causes);
+        hub_core_validate(r->kind, object, live, causes);
     else
         err = hub_schema_validate(version->schema, object, causes);
     if (err && err != FED_ERR_INVALID)
@@ -212,7 +216,7 @@ static enum fed_err to_storage(struct hub_request *r, struct hub_write *w)
     err = hub_object_convert(r->kind, storage, r->doc, w->next, &diag);
     if (err)
         return hub_fail_err(r, err, &diag);
-    return storage->core ? FED_OK : validate(r, storage, w->next, NULL);
+    return storage->core ? FED_OK : validate(r, storage, w->live, w->next);
 }
 
 /* ---- admission ---- */
@@ -323,7 +327,7 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = hub_meta_new(r, w->next);
     if (!err)
-        err = validate(r, r->version, w->next, NULL);
+        err = validate(r, r->version, NULL, w->next);
     if (!err)
         err = own(r, w);
     return err ? err : to_storage(r, w);
@@ -354,9 +358,6 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
         return err;
     w->next = admission.object;
     r->path.name = hub_meta(w->next, "name");
-    err = hub_meta_check_name(r, r->path.name);
-    if (err)
-        return err;
     w->ref = hub_request_ref(r);
     w->live_revision = 0;
     if (r->query.dry_run) {
@@ -467,9 +468,7 @@ static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = hub_meta_keep(r, w->live_view, w->next);
     if (!err)
-        err = hub_meta_check_new_finalizers(r, w->live, w->next);
-    if (!err)
-        err = validate(r, r->version, w->next, w->live_view);
+        err = validate(r, r->version, w->live_view, w->next);
     if (!err)
         err = own(r, w);
     return err ? err : to_storage(r, w);
