@@ -107,7 +107,7 @@ static void test_refusals(void **state)
         {"POST", CM "?dryRun=Some", JSON, "{'metadata':{'name':'a'}}", 422, "dryRun"},
         {"POST", "/api/v1/namespaces/nope/configmaps", JSON, "{'metadata':{'name':'a'}}", 404,
             "namespaces \\\"nope\\\" not found"},
-        {"GET", CM "?limit=x", "", NULL, 400, "limit"},
+        {"GET", CM "?limit=x", "", NULL, 400, "parsing \\\"x\\\": invalid syntax"},
         {"GET", CM "?labelSelector=a%20in", "", NULL, 400, "unable to parse"},
         {"GET", CM "?fieldSelector=spec.x%3D1", "", NULL, 400, "field label not supported: spec.x"},
         {"GET", CM "?continue=zzz", "", NULL, 400, "continue"},
