@@ -5,6 +5,7 @@
 #ifndef FEDLET_CLI_CLI_H
 #define FEDLET_CLI_CLI_H
 
+#include "ports/fs.h"
 #include "ports/kube.h"
 #include "ports/loop.h"
 #include "proto/object/json.h"
@@ -30,6 +31,9 @@ struct cli {
     struct fed_kube *kube;
     struct fed_json_doc *doc; /* all answers live in it until the end */
     bool json;                /* -o json */
+    const char *output;       /* what -o says; NULL without it */
+    struct fed_fs *fs;
+    const struct fed_kube_config *config; /* of the hub; filled from the first question on */
 };
 
 struct cli_command {
@@ -39,6 +43,7 @@ struct cli_command {
     const char *help;    /* what --help says below usage, with examples */
     const char *options; /* long options for completion, space-separated */
     enum cli_exit (*call)(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+    bool writes_file; /* -o may name a file */
 };
 extern const struct cli_command cli_commands[];
 extern const size_t cli_n_commands;
@@ -77,6 +82,10 @@ enum cli_exit cli_token_revoke(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_user_add(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_user_list(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_user_remove(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_completion(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_version(struct cli *cli, const struct cli_command *self, int argc, char **argv);

@@ -18,23 +18,42 @@ const struct cli_command cli_commands[] = {
         "examples:\n"
         "  fedctl token create\n"
         "  fedctl token create --ttl 1h --name shop-berlin --approve manual\n",
-        "--ttl --uses --name --approve", cli_token_create},
+        "--ttl --uses --name --approve", cli_token_create, false},
     {"token list", "[-o json]", "list join tokens, without their secrets",
-        "example:\n  fedctl token list\n", "", cli_token_list},
+        "example:\n  fedctl token list\n", "", cli_token_list, false},
     {"token revoke", "ID", "make a join token worthless at once",
         "ID is the one that `fedctl token list` shows. Clusters that joined with it "
         "stay.\n\nexample:\n"
         "  fedctl token revoke joink4v9z\n",
-        "", cli_token_revoke},
+        "", cli_token_revoke, false},
     {"clusters", "[-o json]", "list the clusters of the federation and whether they are ready",
-        "example:\n  fedctl clusters\n", "", cli_clusters},
+        "example:\n  fedctl clusters\n", "", cli_clusters, false},
     {"approve", "CLUSTER", "let a cluster in that asked with a token of manual approval",
         "`kubectl -n kube-federation-system get joinrequests` shows who waits.\n\nexample:\n"
         "  fedctl approve shop-berlin\n",
-        "", cli_approve},
+        "", cli_approve, false},
+    {"user add", "NAME --role admin|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
+        "let a person or a program use the hub, and write its kubeconfig",
+        "NAME becomes a ServiceAccount in kube-federation-system. Its kubeconfig goes to standard "
+        "output, or to FILE (mode 0600); it counts until `fedctl user remove NAME`.\n\n"
+        "  --role ROLE       admin: everything; operator: federated objects and clusters; viewer: "
+        "reads\n"
+        "                    all but Secrets; else the name of a ClusterRole, or of a Role in NS\n"
+        "  --namespace NS    the role counts in this namespace alone (-n)\n"
+        "  --ttl DURATION    the kubeconfig ends by itself, after 10m to 24h\n"
+        "  -o FILE           where the kubeconfig is written\n\n"
+        "examples:\n"
+        "  fedctl user add ann --role operator -o ann.kubeconfig\n"
+        "  fedctl user add ci --role edit --namespace shop --ttl 1h -o ci.kubeconfig\n",
+        "--role --namespace --ttl", cli_user_add, true},
+    {"user list", "[-o json]", "list the users that were added, and what they may act as",
+        "example:\n  fedctl user list\n", "", cli_user_list, false},
+    {"user remove", "NAME", "remove a user; its kubeconfig is worthless at once",
+        "example:\n  fedctl user remove ann\n", "", cli_user_remove, false},
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
-        "example:\n  source <(fedctl completion bash)\n", "", cli_completion},
-    {"version", "[-o json]", "print the version", "example:\n  fedctl version\n", "", cli_version},
+        "example:\n  source <(fedctl completion bash)\n", "", cli_completion, false},
+    {"version", "[-o json]", "print the version", "example:\n  fedctl version\n", "", cli_version,
+        false},
 };
 const size_t cli_n_commands = sizeof cli_commands / sizeof cli_commands[0];
 
@@ -85,7 +104,8 @@ static void print_fish(void)
                 cli_commands[i].summary);
     }
     puts("complete -c fedctl -f -n __fish_use_subcommand -a token -d 'make, list and revoke join "
-         "tokens'");
+         "tokens'\n"
+         "complete -c fedctl -f -n __fish_use_subcommand -a user -d 'add, list and remove users'");
 }
 
 static void print_bash(void)
@@ -94,6 +114,9 @@ static void print_bash(void)
            "    case ${COMP_WORDS[1]} in\n    token) [ \"$COMP_CWORD\" -eq 2 ] && words=\"");
     print_words("token ", " ");
     printf("\" || words=\"--ttl --uses --name --approve -o --help\" ;;\n"
+           "    user) [ \"$COMP_CWORD\" -eq 2 ] && words=\"");
+    print_words("user ", " ");
+    printf("\" || words=\"--role --namespace --ttl -o --help\" ;;\n"
            "    completion) words=\"bash zsh fish\" ;;\n"
            "    *) [ \"$COMP_CWORD\" -eq 1 ] && words=\"");
     print_words("", " ");

@@ -152,11 +152,8 @@ static enum cli_exit common_options(
             if (!*format && i + 1 < *argc)
                 format = argv[++i];
 
-            if (strcmp(format, "json") != 0) {
-                fprintf(stderr, "fedctl: -o takes json, not \"%s\"\n", format);
-                return CLI_USAGE;
-            }
-            cli->json = true;
+            cli->output = format;
+            cli->json = strcmp(format, "json") == 0;
         } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
             *wants_help = true;
         } else {
@@ -199,8 +196,14 @@ static int close_output(int code)
 int main(int argc, char **argv)
 {
     struct wiring w = {.mem = fed_alloc_system(), .log = fed_log_stderr(FED_LOG_ERROR)};
-    struct cli cli = {
-        .mem = w.mem, .run = run_loop, .run_ctx = &w, .connect = connect_hub, .connect_ctx = &w};
+    struct fed_fs fs = fed_fs_posix(w.mem);
+    struct cli cli = {.mem = w.mem,
+        .run = run_loop,
+        .run_ctx = &w,
+        .connect = connect_hub,
+        .connect_ctx = &w,
+        .fs = &fs,
+        .config = &w.config};
     const struct cli_command *command;
     bool wants_help = false;
     int words = 0;
@@ -227,6 +230,11 @@ int main(int argc, char **argv)
     if (wants_help) {
         help(command);
         return close_output(CLI_DONE);
+    }
+    if (cli.output && !cli.json && (!command->writes_file || !cli.output[0])) {
+        fprintf(stderr, "fedctl: -o takes %s, not \"%s\"\n",
+            command->writes_file ? "a file" : "json", cli.output);
+        return CLI_USAGE;
     }
     return close_output(run_command(&w, &cli, command, argc - words + 1, argv + words - 1));
 }
