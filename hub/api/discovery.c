@@ -94,6 +94,12 @@ static const char *const verbs_read[] = {"get", "list", "watch"};
 static const char *const verbs_status[] = {"get", "patch", "update"};
 static const char *const verbs_create[] = {"create"};
 
+static void put_lower(struct fed_buf *out, const char *text)
+{
+    for (; *text; text++)
+        fed_buf_put_u8(out, *text >= 'A' && *text <= 'Z' ? (uint8_t)(*text + 32) : (uint8_t)*text);
+}
+
 static void put_texts(struct fed_buf *out, const char *key, const char *const *list, size_t n)
 {
     fed_buf_printf(out, ",\"%s\":[", key);
@@ -158,9 +164,11 @@ static enum fed_err old_resources(struct hub_request *r, struct fed_buf *out)
         if (!fed_span_is(r->path.group, reviews[i].group) ||
             !fed_span_is(r->path.version, reviews[i].version))
             continue;
-        fed_buf_printf(out,
-            "%s{\"name\":\"%s\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"%s\"",
-            shown++ ? "," : "", reviews[i].plural, reviews[i].kind);
+        fed_buf_printf(
+            out, "%s{\"name\":\"%s\",\"singularName\":\"", shown++ ? "," : "", reviews[i].plural);
+        put_lower(out, reviews[i].kind);
+        fed_buf_printf(out, "\",\"namespaced\":%s,\"kind\":\"%s\"",
+            reviews[i].namespaced ? "true" : "false", reviews[i].kind);
         put_texts(out, "verbs", verbs_create, 1);
         fed_buf_put_text(out, "}");
     }
@@ -244,7 +252,10 @@ static void new_version(
             continue;
         fed_buf_printf(out, "%s{\"resource\":\"%s\",", first ? "" : ",", reviews[i].plural);
         new_kind(out, group, version, reviews[i].kind);
-        fed_buf_put_text(out, ",\"scope\":\"Cluster\",\"singularResource\":\"\"");
+        fed_buf_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"",
+            reviews[i].namespaced ? "Namespaced" : "Cluster");
+        put_lower(out, reviews[i].kind);
+        fed_buf_put_text(out, "\"");
         put_texts(out, "verbs", verbs_create, 1);
         fed_buf_put_text(out, "}");
         first = false;
