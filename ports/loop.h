@@ -44,6 +44,9 @@ struct fed_loop {
         struct fed_watch *watch); /* before closing the descriptor; also inside its callback */
     /* Calls once, after the present callback, before waiting. FED_ERR_NOMEM. */
     enum fed_err (*defer)(void *ctx, fed_loop_call *call, void *call_ctx);
+    /* Calls once at the end of the present turn: after everything that was ready in it, before
+     * waiting. For work that is cheaper done once for many callbacks. FED_ERR_NOMEM. */
+    enum fed_err (*turn_end)(void *ctx, fed_loop_call *call, void *call_ctx);
     void (*stop)(void *ctx); /* run returns after the present round */
 };
 

@@ -5,6 +5,9 @@
  * writes conditional, and (when history is on) every change can be read again by revision until it
  * is compacted. A commit that returned FED_OK is durable.
  *
+ * Many commits may share one sync: each is staged, is seen by every read at once, has a revision of
+ * its own, and is durable with the next flush. Whoever stages tells nobody before the flush.
+ *
  * Keys are bytes, compared bytewise, at most FED_STORE_KEY_MAX. Source of the model: etcd v3 API
  * guarantees. */
 #ifndef FEDLET_PORTS_STORE_H
@@ -39,7 +42,7 @@ typedef bool fed_store_each(void *ctx, const struct fed_store_item *item);
 
 struct fed_store {
     void *ctx;
-    uint64_t (*revision)(void *ctx); /* of the last commit; 1 for a new store */
+    uint64_t (*revision)(void *ctx); /* of the last commit, staged ones too; 1 for a new store */
     uint32_t (*epoch)(void *ctx);    /* random number given at creation and at each restore */
     /* Appends the value. FED_ERR_NOT_FOUND. revision may be NULL. */
     enum fed_err (*get)(void *ctx, struct fed_span key, struct fed_buf *value, uint64_t *revision);
@@ -53,15 +56,27 @@ struct fed_store {
     /* All or nothing. FED_ERR_CONFLICT when a compare fails, FED_ERR_FULL, FED_ERR_IO,
      * FED_ERR_LIMIT with diag. A remove of an absent key is no change, and a commit without any
      * change leaves the revision as it is. A key is at most once in ops and never empty:
-     * FED_ERR_INVALID. revision may be NULL. */
+     * FED_ERR_INVALID. revision may be NULL. What was staged before becomes durable with it, or is
+     * undone with it as flush says; a commit that is refused (CONFLICT, INVALID, LIMIT, BUSY)
+     * leaves it staged. */
     enum fed_err (*commit)(void *ctx, const struct fed_store_compare *compares, size_t n_compares,
         const struct fed_store_op *ops, size_t n_ops, uint64_t *revision, struct fed_diag *diag);
+    /* A commit that is durable only with the next flush (or commit) that says FED_OK; an engine may
+     * make it durable at once. Errors as commit; one that is no refusal undoes all that is staged.
+     */
+    enum fed_err (*stage)(void *ctx, const struct fed_store_compare *compares, size_t n_compares,
+        const struct fed_store_op *ops, size_t n_ops, uint64_t *revision, struct fed_diag *diag);
+    /* Makes durable what is staged; FED_OK when nothing is. FED_ERR_BUSY from inside a read: it
+     * stays staged. Any other error undoes it: keys, history and revision are what they were at the
+     * last flush or commit, and the next commit finds the store in order. */
+    enum fed_err (*flush)(void *ctx, struct fed_diag *diag);
+    bool (*staged)(void *ctx); /* whether a flush is due */
     /* Changes with revision > since to keys in [from, to), in the order of their revision.
      * FED_ERR_GONE when since is older than the last compaction. FED_ERR_UNSUPPORTED without
      * history. */
     enum fed_err (*changes)(void *ctx, uint64_t since, struct fed_span from, struct fed_span to,
         fed_store_each *each, void *each_ctx);
-    /* Forgets history up to and including revision. FED_ERR_INVALID for one to come,
+    /* Forgets history up to and including revision. Flushes first. FED_ERR_INVALID for one to come,
      * FED_ERR_UNSUPPORTED. */
     enum fed_err (*compact)(void *ctx, uint64_t revision);
 };

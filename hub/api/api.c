@@ -11,14 +11,9 @@ static enum fed_err not_allowed(struct hub_request *r)
         "the server does not allow this method on the requested resource");
 }
 
-static bool is_read(const struct hub_request *r)
-{
-    return fed_span_is(r->http->method, "GET") || fed_span_is(r->http->method, "HEAD");
-}
-
 static enum fed_err handle_health(struct hub_request *r)
 {
-    if (!is_read(r))
+    if (!hub_request_is_read(r->http))
         return not_allowed(r);
     return hub_respond(r, 200, "text/plain; charset=utf-8", FED_SPAN_LIT("ok"), NULL, 0);
 }
@@ -31,7 +26,7 @@ static enum fed_err handle_version(struct hub_request *r)
         "\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"\",\"goVersion\":\"\","
         "\"compiler\":\"\",\"platform\":\"linux/\",\"fedhubVersion\":\"" FEDLET_VERSION "\"}\n";
 
-    if (!is_read(r))
+    if (!hub_request_is_read(r->http))
         return not_allowed(r);
     return hub_respond(r, 200, "application/json", fed_span_text(text), NULL, 0);
 }
@@ -124,6 +119,15 @@ static enum fed_err handle_resource(struct hub_request *r)
     return err ? err : route(r);
 }
 
+/* The reason why what was staged for the request is not there. */
+static enum fed_err fail_undone(struct hub_request *r)
+{
+    if (r->path.endpoint == HUB_ENDPOINT_RESOURCE && !hub_review_is(&r->path))
+        (void)find_kind(r); /* so that the answer can name it */
+    r->failure.code = 0;
+    return hub_fail_err(r, r->undone, r->undone_diag);
+}
+
 static enum fed_err dispatch(struct hub_request *r)
 {
     enum fed_err err = hub_request_parse(r);
@@ -132,6 +136,8 @@ static enum fed_err dispatch(struct hub_request *r)
         err = hub_authorize_request(r);
     if (err)
         return err;
+    if (r->undone)
+        return fail_undone(r);
     switch (r->path.endpoint) {
     case HUB_ENDPOINT_HEALTH:
         return handle_health(r);
@@ -185,16 +191,14 @@ static void log_failure(struct hub_request *r)
             r->failure.code, r->failure.message);
 }
 
-void hub_api_handle(
-    void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request)
+static struct hub_request *request_new(
+    struct hub_api *api, struct fed_http_exchange *exchange, const struct fed_http_request *request)
 {
-    struct hub_api *api = ctx;
     struct hub_request *r = fed_alloc_zero(api->mem, sizeof *r);
-    enum fed_err err;
 
     if (!r) {
         respond_no_memory(exchange);
-        return;
+        return NULL;
     }
     r->api = api;
     r->exchange = exchange;
@@ -202,8 +206,13 @@ void hub_api_handle(
     fed_arena_init(&r->arena, api->mem, HUB_LIMIT_REQUEST_MEMORY);
     r->mem = &r->arena.alloc;
     hub_user_init(&r->user);
-    hub_request_number(r);
-    err = fed_json_doc_new(r->mem, &r->doc);
+    return r;
+}
+
+static void request_run(struct hub_request *r)
+{
+    enum fed_err err = fed_json_doc_new(r->mem, &r->doc);
+
     if (!err)
         err = dispatch(r);
     if (err && !r->answered) {
@@ -215,10 +224,37 @@ void hub_api_handle(
     request_free(r);
 }
 
+void hub_api_handle(
+    void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request)
+{
+    struct hub_request *r = request_new(ctx, exchange, request);
+
+    if (!r)
+        return;
+    hub_request_number(r);
+    request_run(r);
+}
+
+void hub_request_again(struct hub_api *api, struct fed_http_exchange *exchange,
+    const char *audit_id, enum fed_err undone, const struct fed_diag *diag)
+{
+    struct hub_request *r = request_new(api, exchange, fed_http_exchange_request(exchange));
+
+    if (!r)
+        return;
+    snprintf(r->audit_id, sizeof r->audit_id, "%s", audit_id);
+    if (!hub_request_is_read(r->http)) {
+        r->undone = undone;
+        r->undone_diag = diag;
+    }
+    request_run(r);
+}
+
 void hub_api_closed(void *ctx, struct fed_http_exchange *exchange)
 {
     struct hub_api *api = ctx;
 
+    hub_held_forget(api, exchange);
     hub_watches_closed(api->watches, exchange);
 }
 
@@ -235,6 +271,8 @@ enum fed_err hub_api_open(
     api->mem = options->mem;
     api->objects = options->objects;
     api->kinds = options->kinds;
+    api->held_end = &api->held;
+    hub_objects_on_settled(api->objects, hub_held_settle, api);
     err = hub_watches_open(api, &api->watches);
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
@@ -271,6 +309,8 @@ void hub_api_close(struct hub_api *api)
 {
     if (!api)
         return;
+    hub_objects_on_settled(api->objects, NULL, NULL);
+    hub_held_forget(api, NULL);
     hub_crd_deletes_close(api->crd_deletes);
     hub_owners_close(api->owners);
     hub_last_list_close(api->last_list);

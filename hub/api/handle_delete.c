@@ -113,8 +113,7 @@ static enum fed_err commit_delete(struct hub_request *r, const struct hub_object
         err = hub_object_bytes(left, &bytes);
     write.bytes = fed_buf_span(&bytes);
     if (!err)
-        err = hub_objects_commit(
-            r->api->objects, &write, 1, admission->extra, admission->n_extra, revision, &diag);
+        err = hub_stage(r->api, &write, admission, revision, &diag);
     return err ? hub_fail_err(r, err, &diag) : FED_OK;
 }
 

@@ -598,6 +598,7 @@ static void tick(void *ctx)
     uint64_t now_ms = fed_loop_now_ms(watches->api->options.loop);
 
     watches->timer_set = false;
+    (void)hub_objects_flush(watches->api->objects, NULL); /* only what is durable is told */
     touches_tick(watches, now_ms);
     watches_tick(watches, now_ms);
     arm(watches);
@@ -786,6 +787,8 @@ enum fed_err hub_handle_watch(struct hub_request *r)
     struct hub_watch *w;
     enum fed_err err = hub_options_list(r);
 
+    /* A stream cannot be held back: it begins with what is durable. */
+    (void)hub_objects_flush(r->api->objects, NULL);
     if (!err)
         err = check_start(r);
     if (err)

@@ -18,6 +18,7 @@
 #define HUB_VERSION_MINOR "34"
 #define HUB_GIT_VERSION "v1.34.0+fedhub"
 
+struct hub_held;
 struct hub_token_secrets;
 struct hub_watch;
 struct hub_watches;
@@ -39,6 +40,10 @@ struct hub_api {
     uint64_t n_requests;
     struct hub_last_list *last_list;
     struct hub_crd_deletes *crd_deletes;
+    struct hub_held *held;      /* answers that wait for the store's sync, oldest first */
+    struct hub_held **held_end; /* where the next one goes */
+    size_t held_bytes;
+    bool turn_end_due;
 };
 
 /* ---- the path ---- */
@@ -148,6 +153,8 @@ struct hub_request {
     struct hub_access access;      /* what is asked, as it was authorized */
     struct hub_reason reason;      /* why that is allowed */
     char audit_id[HUB_UUID_SIZE];
+    enum fed_err undone; /* what it staged is not there, for this reason: nothing is run any more */
+    const struct fed_diag *undone_diag;
     bool authorized;
     bool audited;
     struct hub_path path;
@@ -163,6 +170,7 @@ struct hub_request {
 
 /* ---- request.c ---- */
 FED_MUST_USE enum fed_err hub_request_parse(struct hub_request *r);
+bool hub_request_is_read(const struct fed_http_request *http); /* GET, HEAD */
 struct fed_span hub_request_header(const struct hub_request *r, const char *name);
 /* Media type without parameters, lower case. */
 struct fed_span hub_request_content_type(struct hub_request *r);
@@ -230,6 +238,22 @@ FED_MUST_USE enum fed_err hub_authenticate(struct hub_request *r);
 /* ---- impersonate.c ---- */
 /* Follows the Impersonate-* headers, when the user may. */
 FED_MUST_USE enum fed_err hub_impersonate(struct hub_request *r);
+
+/* ---- hold.c ---- */
+/* Answers once what is staged is durable. shared: the body, when it is not NULL. */
+void hub_hold(struct hub_request *r, unsigned status, const struct fed_http_header *headers,
+    size_t n_headers, struct fed_span body, struct fed_http_shared *shared);
+/* Stages, and sees to it that the flush comes at the end of the turn. */
+FED_MUST_USE enum fed_err hub_stage(struct hub_api *api, const struct hub_object_write *write,
+    const struct hub_admission *admission, uint64_t *revision, struct fed_diag *diag);
+/* Answers a request whose answer was held and is not so: a read from what is there, anything else
+ * with the error. In api.c. */
+void hub_request_again(struct hub_api *api, struct fed_http_exchange *exchange,
+    const char *audit_id, enum fed_err undone, const struct fed_diag *diag);
+/* hub_objects_settled; ctx is the API. */
+void hub_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
+/* The exchange is over; NULL: all are. */
+void hub_held_forget(struct hub_api *api, const struct fed_http_exchange *exchange);
 
 /* ---- authorize.c ---- */
 /* The one place that decides. reason may be NULL. */

@@ -90,7 +90,7 @@ void hub_last_list_keep(struct hub_last_list *last, const struct hub_request *r,
 {
     struct fed_loop *loop = last->api->options.loop;
 
-    if (size < WORTH_IT || !is_pure(r))
+    if (size < WORTH_IT || !is_pure(r) || hub_objects_staged(last->api->objects))
         return;
     forget(last);
     if (!put_key(r, &last->key)) {

@@ -11,6 +11,7 @@
 /* A client that deletes what stands in one file deletes the namespace before what is in it; it
  * still finds those. */
 #define GRACE_MS 500u
+#define RETRY_MS 1000u /* after the store refused */
 
 struct terminating {
     struct terminating *next;
@@ -113,6 +114,8 @@ static enum fed_err empty_kind(
     return err;
 }
 
+static void retry(struct hub_namespaces *namespaces);
+
 static bool finish(struct hub_request *r, const struct hub_object_ref *ref)
 {
     struct hub_object_write write = {.ref = *ref, .remove = true};
@@ -123,7 +126,10 @@ static bool finish(struct hub_request *r, const struct hub_object_ref *ref)
         return true;
     if (err || hub_object_has_finalizers(object))
         return false;
-    return !hub_objects_commit(r->api->objects, &write, 1, NULL, 0, NULL, NULL);
+    err = hub_objects_commit(r->api->objects, &write, 1, NULL, 0, NULL, NULL);
+    if (err)
+        retry(r->api->namespaces);
+    return !err;
 }
 
 /* Whether the namespace is gone. */
@@ -161,10 +167,17 @@ static void schedule(struct hub_namespaces *namespaces)
         now_ms > namespaces->not_before_ms ? now_ms : namespaces->not_before_ms);
 }
 
+static void retry(struct hub_namespaces *namespaces)
+{
+    namespaces->not_before_ms = fed_loop_now_ms(namespaces->api->options.loop) + RETRY_MS;
+    schedule(namespaces);
+}
+
 static void run(void *ctx)
 {
     struct hub_namespaces *namespaces = ctx;
     struct terminating **at = &namespaces->list;
+
     while (*at) {
         struct terminating *one = *at;
 
@@ -175,6 +188,8 @@ static void run(void *ctx)
         *at = one->next;
         fed_alloc_free(namespaces->api->mem, one, sizeof *one);
     }
+    if (hub_objects_flush(namespaces->api->objects, NULL))
+        retry(namespaces);
 }
 
 static struct terminating *find(struct hub_namespaces *namespaces, struct fed_span name)

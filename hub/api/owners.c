@@ -567,6 +567,9 @@ static enum fed_err delete_item(struct work *w, enum hub_propagation propagation
 
     w->r.kind = w->kind;
     err = hub_delete_object(&w->r, w->kind, &w->node->ref, &options, &live, &left);
+    if (!err)
+        err =
+            hub_objects_flush(w->owners->api->objects, NULL); /* so that a failure is tried again */
     return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 

@@ -54,6 +54,11 @@ static bool is_false(struct fed_span text)
     return true;
 }
 
+bool hub_request_is_read(const struct fed_http_request *http)
+{
+    return fed_span_is(http->method, "GET") || fed_span_is(http->method, "HEAD");
+}
+
 struct fed_span hub_request_header(const struct hub_request *r, const char *name)
 {
     for (size_t i = 0; i < r->http->n_headers; i++)

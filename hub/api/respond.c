@@ -57,6 +57,12 @@ static size_t put_headers(const struct hub_request *r, struct fed_http_header *h
     return n;
 }
 
+/* What the store holds may be undone until it is durable; what is no resource is not of it. */
+static bool must_wait(const struct hub_request *r)
+{
+    return r->path.endpoint == HUB_ENDPOINT_RESOURCE && hub_objects_staged(r->api->objects);
+}
+
 enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
     struct fed_span body, const struct fed_http_header *more, size_t n_more)
 {
@@ -65,7 +71,10 @@ enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *con
 
     hub_request_record(r, status);
     r->answered = true;
-    fed_http_respond(r->exchange, status, headers, n, body);
+    if (must_wait(r))
+        hub_hold(r, status, headers, n, body, NULL);
+    else
+        fed_http_respond(r->exchange, status, headers, n, body);
     return FED_OK;
 }
 
@@ -76,7 +85,10 @@ enum fed_err hub_respond_shared(struct hub_request *r, struct fed_http_shared *b
 
     hub_request_record(r, 200);
     r->answered = true;
-    fed_http_respond_shared(r->exchange, 200, headers, n, body);
+    if (must_wait(r))
+        hub_hold(r, 200, headers, n, (struct fed_span){0}, body);
+    else
+        fed_http_respond_shared(r->exchange, 200, headers, n, body);
     return FED_OK;
 }
 

@@ -311,8 +311,7 @@ static enum fed_err commit(struct hub_request *r, struct hub_write *w,
     err = hub_object_bytes(w->next, &bytes);
     write.bytes = fed_buf_span(&bytes);
     if (!err)
-        err = hub_objects_commit(
-            r->api->objects, &write, 1, admission->extra, admission->n_extra, revision, &diag);
+        err = hub_stage(r->api, &write, admission, revision, &diag);
     if (err == FED_ERR_CONFLICT)
         return err; /* the caller may try again */
     return err ? hub_fail_err(r, err, &diag) : FED_OK;

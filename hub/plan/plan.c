@@ -488,6 +488,7 @@ static void run_round(void *ctx)
     enum fed_err err = list ? FED_OK : FED_ERR_NOMEM;
 
     plan->round_due = false;
+    (void)hub_objects_flush(plan->objects, NULL); /* clusters are told of what is durable only */
     if (!err)
         err = compute_items(plan);
     for (size_t i = 0; !err && i < plan->n_clusters; i++) {

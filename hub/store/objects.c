@@ -1,5 +1,6 @@
 /* objects.c - objects over the revisioned store, with a short memory of recent changes.
  *
+ * A change goes from the staged list, when it is durable, to the ring and to the delivery queue.
  * Each change is one allocation, shared by the delivery queue and by the ring from which watches
  * resume. What is older than the ring is read from the store's own history. */
 #include "hub/store/objects.h"
@@ -10,6 +11,7 @@
 #define RING_BYTES_MAX (4u << 20)
 #define HISTORY_ENTRIES_MAX 2000u /* a watcher further behind lists again */
 #define RESOURCE_MAX 320u
+#define STAGED_BYTES_MAX (16u << 20) /* of changes; more are flushed before the turn ends */
 
 struct entry {
     struct entry *next;
@@ -30,12 +32,21 @@ struct hub_subscription {
     uint8_t resource[RESOURCE_MAX];
 };
 
+struct entries {
+    struct entry *first;
+    struct entry *last;
+};
+
 struct hub_objects {
     struct fed_alloc *mem;
     struct fed_store *store;
+    struct fed_store durable; /* what others use of it: flushed before every call */
     struct hub_subscription *subscriptions;
-    struct entry *queue_first;
-    struct entry *queue_last;
+    struct entries staged; /* not durable yet */
+    size_t staged_bytes;
+    struct entries queue; /* being delivered */
+    hub_objects_settled *settled;
+    void *settled_ctx;
     bool delivering;
     bool some_gone;
     struct entry *ring[RING_ENTRIES];
@@ -179,14 +190,33 @@ static void ring_put(struct hub_objects *objects, struct entry *entry)
 }
 
 /* ---- delivery ---- */
-static void queue_take(struct hub_objects *objects, struct entry *entry)
+static void entries_take(struct entries *entries, struct entry *entry)
 {
     entry->next = NULL;
-    if (objects->queue_last)
-        objects->queue_last->next = entry;
+    if (entries->last)
+        entries->last->next = entry;
     else
-        objects->queue_first = entry;
-    objects->queue_last = entry;
+        entries->first = entry;
+    entries->last = entry;
+}
+
+static struct entry *entries_next(struct entries *entries)
+{
+    struct entry *entry = entries->first;
+
+    if (entry)
+        entries->first = entry->next;
+    if (!entries->first)
+        entries->last = NULL;
+    return entry;
+}
+
+static void entries_drop(struct entries *entries)
+{
+    struct entry *entry;
+
+    while ((entry = entries_next(entries)) != NULL)
+        entry_unref(entry);
 }
 
 static void sweep(struct hub_objects *objects)
@@ -216,15 +246,12 @@ static bool wants(const struct hub_subscription *subscription, const struct hub_
 
 static void deliver(struct hub_objects *objects)
 {
+    struct entry *entry;
+
     if (objects->delivering)
         return;
     objects->delivering = true;
-    while (objects->queue_first) {
-        struct entry *entry = objects->queue_first;
-
-        objects->queue_first = entry->next;
-        if (!objects->queue_first)
-            objects->queue_last = NULL;
+    while ((entry = entries_next(&objects->queue)) != NULL) {
         for (struct hub_subscription *s = objects->subscriptions; s; s = s->next)
             if (wants(s, &entry->change))
                 s->changed(s->ctx, &entry->change);
@@ -233,6 +260,182 @@ static void deliver(struct hub_objects *objects)
     objects->delivering = false;
     if (objects->some_gone)
         sweep(objects);
+}
+
+/* ---- staged, then durable or undone ---- */
+bool hub_objects_staged(const struct hub_objects *objects)
+{
+    return objects->store->staged(objects->store->ctx);
+}
+
+void hub_objects_on_settled(struct hub_objects *objects, hub_objects_settled *settled, void *ctx)
+{
+    objects->settled = settled;
+    objects->settled_ctx = ctx;
+}
+
+/* The store has nothing staged any more. Inside a delivery, whoever is delivering tells the
+ * listener: its answers come after all that was delivered. */
+static void settle(struct hub_objects *objects, enum fed_err err, const struct fed_diag *diag)
+{
+    bool outermost = !objects->delivering;
+    struct entry *entry;
+
+    objects->staged_bytes = 0;
+    if (err) {
+        entries_drop(&objects->staged);
+    } else {
+        while ((entry = entries_next(&objects->staged)) != NULL) {
+            ring_put(objects, entry);
+            entries_take(&objects->queue, entry);
+        }
+        deliver(objects);
+    }
+    if (outermost && objects->settled)
+        objects->settled(objects->settled_ctx, err, diag);
+}
+
+enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *diag)
+{
+    struct fed_store *store = objects->store;
+    struct fed_diag own = {""};
+    enum fed_err err;
+
+    if (!objects->staged.first && !store->staged(store->ctx))
+        return FED_OK;
+    diag = diag ? diag : &own;
+    err = store->flush(store->ctx, diag);
+    if (!store->staged(store->ctx))
+        settle(objects, err, diag);
+    return err;
+}
+
+/* Stages in the engine. An error that undid what was staged before is told like that of a flush. */
+static enum fed_err stage(struct hub_objects *objects, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    struct fed_store *store = objects->store;
+    struct fed_diag own = {""};
+    bool staged = store->staged(store->ctx);
+    enum fed_err err;
+
+    diag = diag ? diag : &own;
+    err = store->stage(store->ctx, compares, n_compares, ops, n_ops, revision, diag);
+    if (err && staged && !store->staged(store->ctx))
+        settle(objects, err, diag);
+    return err;
+}
+
+/* ---- the store as others use it ---- */
+static struct fed_store *flushed(void *ctx)
+{
+    struct hub_objects *objects = ctx;
+
+    (void)hub_objects_flush(objects, NULL); /* undone is as good here: it is not seen either */
+    return objects->store;
+}
+
+static uint64_t durable_revision(void *ctx)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->revision(store->ctx);
+}
+
+static uint32_t durable_epoch(void *ctx)
+{
+    struct hub_objects *objects = ctx;
+
+    return objects->store->epoch(objects->store->ctx);
+}
+
+static enum fed_err durable_get(
+    void *ctx, struct fed_span key, struct fed_buf *value, uint64_t *revision)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->get(store->ctx, key, value, revision);
+}
+
+static enum fed_err durable_range(void *ctx, struct fed_span from, struct fed_span to, size_t limit,
+    fed_store_each *each, void *each_ctx)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->range(store->ctx, from, to, limit, each, each_ctx);
+}
+
+static enum fed_err durable_count(void *ctx, struct fed_span from, struct fed_span to, size_t *out)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->count(store->ctx, from, to, out);
+}
+
+static enum fed_err durable_stage(void *ctx, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    return stage(ctx, compares, n_compares, ops, n_ops, revision, diag);
+}
+
+static enum fed_err durable_flush(void *ctx, struct fed_diag *diag)
+{
+    return hub_objects_flush(ctx, diag);
+}
+
+static bool durable_staged(void *ctx)
+{
+    return hub_objects_staged(ctx);
+}
+
+/* Shares its sync with what is staged. */
+static enum fed_err durable_commit(void *ctx, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    uint64_t at = 0;
+    enum fed_err err = stage(ctx, compares, n_compares, ops, n_ops, &at, diag);
+
+    if (!err)
+        err = hub_objects_flush(ctx, diag);
+    if (!err && revision)
+        *revision = at;
+    return err;
+}
+
+static enum fed_err durable_changes(void *ctx, uint64_t since, struct fed_span from,
+    struct fed_span to, fed_store_each *each, void *each_ctx)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->changes(store->ctx, since, from, to, each, each_ctx);
+}
+
+static enum fed_err durable_compact(void *ctx, uint64_t revision)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->compact(store->ctx, revision);
+}
+
+static void set_durable(struct hub_objects *objects)
+{
+    objects->durable = (struct fed_store){
+        .ctx = objects,
+        .revision = durable_revision,
+        .epoch = durable_epoch,
+        .get = durable_get,
+        .range = durable_range,
+        .count = durable_count,
+        .commit = durable_commit,
+        .stage = durable_stage,
+        .flush = durable_flush,
+        .staged = durable_staged,
+        .changes = durable_changes,
+        .compact = durable_compact,
+    };
 }
 
 /* ---- open, read ---- */
@@ -246,6 +449,7 @@ enum fed_err hub_objects_open(
     objects->mem = mem;
     objects->store = store;
     objects->ring_floor = store->revision(store->ctx);
+    set_durable(objects);
     *out = objects;
     return FED_OK;
 }
@@ -254,12 +458,8 @@ void hub_objects_close(struct hub_objects *objects)
 {
     if (!objects)
         return;
-    while (objects->queue_first) {
-        struct entry *entry = objects->queue_first;
-
-        objects->queue_first = entry->next;
-        entry_unref(entry);
-    }
+    entries_drop(&objects->staged);
+    entries_drop(&objects->queue);
     while (objects->ring_count > 0)
         ring_drop(objects);
     for (struct hub_subscription *s = objects->subscriptions; s; s = s->next)
@@ -275,7 +475,7 @@ uint64_t hub_objects_revision(const struct hub_objects *objects)
 
 struct fed_store *hub_objects_store(struct hub_objects *objects)
 {
-    return objects->store;
+    return &objects->durable;
 }
 
 enum fed_err hub_objects_get(struct hub_objects *objects, const struct hub_object_ref *ref,
@@ -374,27 +574,24 @@ static enum fed_err prepare(struct hub_objects *objects, const struct hub_object
     return err;
 }
 
-static void announce(
+static void keep_staged(
     struct hub_objects *objects, struct pending *pending, size_t n, uint64_t revision)
 {
     for (size_t i = 0; i < n; i++) {
         pending[i].entry->change.revision = revision;
-        ring_put(objects, pending[i].entry);
-        queue_take(objects, pending[i].entry);
+        objects->staged_bytes += pending[i].entry->size;
+        entries_take(&objects->staged, pending[i].entry);
     }
-    deliver(objects);
 }
 
-enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_object_write *writes,
+static enum fed_err stage_writes(struct hub_objects *objects, const struct hub_object_write *writes,
     size_t n_writes, const struct fed_store_op *extra, size_t n_extra, uint64_t *revision,
     struct fed_diag *diag)
 {
-    struct fed_store *store = objects->store;
     struct pending *pending = fed_alloc_array(objects->mem, n_writes + 1, sizeof *pending);
     struct fed_store_compare *compares =
         fed_alloc_array(objects->mem, n_writes + 1, sizeof *compares);
     struct fed_store_op *ops = fed_alloc_array(objects->mem, n_writes + n_extra + 1, sizeof *ops);
-    uint64_t committed = 0;
     size_t ready = 0;
     enum fed_err err = pending && compares && ops ? FED_OK : FED_ERR_NOMEM;
 
@@ -406,19 +603,43 @@ enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_ob
     if (!err && n_extra > 0)
         memcpy(ops + n_writes, extra, n_extra * sizeof *extra);
     if (!err)
-        err = store->commit(
-            store->ctx, compares, n_writes, ops, n_writes + n_extra, &committed, diag);
-    if (err) {
-        for (size_t i = 0; i < ready; i++)
-            entry_unref(pending[i].entry);
-    } else {
-        announce(objects, pending, ready, committed);
-        if (revision)
-            *revision = committed;
-    }
+        err = stage(objects, compares, n_writes, ops, n_writes + n_extra, revision, diag);
+    if (!err)
+        keep_staged(objects, pending, ready, *revision);
+    for (size_t i = 0; err && i < ready; i++)
+        entry_unref(pending[i].entry);
     fed_alloc_free(objects->mem, ops, (n_writes + n_extra + 1) * sizeof *ops);
     fed_alloc_free(objects->mem, compares, (n_writes + 1) * sizeof *compares);
     fed_alloc_free(objects->mem, pending, (n_writes + 1) * sizeof *pending);
+    return err;
+}
+
+enum fed_err hub_objects_stage(struct hub_objects *objects, const struct hub_object_write *writes,
+    size_t n_writes, const struct fed_store_op *extra, size_t n_extra, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    uint64_t at = 0;
+    enum fed_err err = stage_writes(objects, writes, n_writes, extra, n_extra, &at, diag);
+
+    /* An engine that made it durable at once has settled it. */
+    if (!err && (objects->staged_bytes > STAGED_BYTES_MAX || !hub_objects_staged(objects)))
+        err = hub_objects_flush(objects, diag);
+    if (!err && revision)
+        *revision = at;
+    return err;
+}
+
+enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_object_write *writes,
+    size_t n_writes, const struct fed_store_op *extra, size_t n_extra, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    uint64_t at = 0;
+    enum fed_err err = stage_writes(objects, writes, n_writes, extra, n_extra, &at, diag);
+
+    if (!err)
+        err = hub_objects_flush(objects, diag);
+    if (!err && revision)
+        *revision = at;
     return err;
 }
 
@@ -429,6 +650,7 @@ void hub_objects_touch(
     struct fed_buf bytes;
     struct entry *entry = NULL;
 
+    (void)hub_objects_flush(objects, NULL); /* it is told of what is durable */
     fed_buf_init(&bytes, objects->mem, FED_STORE_VALUE_MAX);
     if (!hub_objects_get(objects, ref, &bytes, NULL)) {
         change.bytes = fed_buf_span(&bytes);
@@ -438,7 +660,7 @@ void hub_objects_touch(
     if (!entry)
         return; /* gone, or no memory: a later read composes the present state */
     entry->change.before = entry->change.bytes;
-    queue_take(objects, entry);
+    entries_take(&objects->queue, entry);
     deliver(objects);
 }
 

@@ -4,7 +4,11 @@
  * Bytes are the object's compact JSON in its storage version, without metadata.resourceVersion:
  * that is the revision of the commit that wrote it, added when it is read. Key: "o/" resource NUL
  * namespace NUL name. Other hub state lives beside it under other prefixes ("s/" status rows, "b/"
- * bundle rows, "t/" token secrets, "i/" identity) through the store port. */
+ * bundle rows, "t/" token secrets, "i/" identity) through the store port.
+ *
+ * Writes of one turn of the loop can share one sync: they are staged, seen by reads at once, and
+ * become durable, and known to subscribers, with the flush. Who answers somebody outside for what
+ * was staged, or read while something was, waits for hub_objects_settled. */
 #ifndef FEDLET_HUB_STORE_OBJECTS_H
 #define FEDLET_HUB_STORE_OBJECTS_H
 
@@ -43,14 +47,16 @@ struct hub_change {
     struct fed_span before; /* empty for ADDED; for TOUCHED the same as bytes */
     uint64_t revision;
 };
-/* Called after the commit, in commit order, never inside another subscriber's call for a later
- * change: changes made by a subscriber are delivered after the present one reached everybody. */
+/* Called once the change is durable, in commit order, never inside another subscriber's call for a
+ * later change: changes made by a subscriber are delivered after the present one reached everybody.
+ */
 typedef void hub_objects_changed(void *ctx, const struct hub_change *change);
 
 /* store and loop outlive it. */
 FED_MUST_USE enum fed_err hub_objects_open(struct fed_alloc *mem, struct fed_store *store,
     struct hub_objects **out, struct fed_diag *diag);
 void hub_objects_close(struct hub_objects *objects);
+/* Of the last commit, staged ones too. */
 uint64_t hub_objects_revision(const struct hub_objects *objects);
 
 /* Appends the bytes. FED_ERR_NOT_FOUND. */
@@ -79,6 +85,21 @@ FED_MUST_USE enum fed_err hub_objects_commit(struct hub_objects *objects,
     const struct hub_object_write *writes, size_t n_writes, const struct fed_store_op *extra,
     size_t n_extra, uint64_t *revision, struct fed_diag *diag);
 
+/* The same, durable only with the next flush. Flushes by itself when much is staged. */
+FED_MUST_USE enum fed_err hub_objects_stage(struct hub_objects *objects,
+    const struct hub_object_write *writes, size_t n_writes, const struct fed_store_op *extra,
+    size_t n_extra, uint64_t *revision, struct fed_diag *diag);
+/* Whether something is staged: what is read now may be undone. */
+bool hub_objects_staged(const struct hub_objects *objects);
+/* Makes durable what is staged, tells the subscribers, then calls settled. Whoever acts outside on
+ * what it reads flushes first; it may go on after an error, for then the undone is not seen any
+ * more. FED_ERR_BUSY from inside a read: nothing happened. */
+enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *diag);
+/* Called whenever what was staged became durable (FED_OK) or was undone (its error), whoever
+ * flushed. Nothing is staged then. One listener. */
+typedef void hub_objects_settled(void *ctx, enum fed_err err, const struct fed_diag *diag);
+void hub_objects_on_settled(struct hub_objects *objects, hub_objects_settled *settled, void *ctx);
+
 /* Tells subscribers that what is composed into the object changed as of a store revision (that of
  * the status row). */
 void hub_objects_touch(
@@ -96,7 +117,8 @@ void hub_objects_unsubscribe(struct hub_subscription *subscription);
  * compacted. Touches are not part of it. */
 FED_MUST_USE enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource,
     uint64_t since, hub_objects_changed *each, void *ctx);
-struct fed_store *hub_objects_store(
-    struct hub_objects *objects); /* for the other prefixes; never write under "o/" */
+/* For the other prefixes; never write under "o/". It shows and makes durable state only: what is
+ * staged is flushed first. */
+struct fed_store *hub_objects_store(struct hub_objects *objects);
 
 #endif

@@ -1,7 +1,8 @@
 /* loop.c - see ports/loop.h: epoll, a heap of timers, a signalfd and a queue of deferred calls.
  *
  * A round: wait, read the clock, call the timers that are due, then the descriptors that are ready;
- * after each callback the calls that were deferred by then. What a callback frees is taken out of
+ * after each callback the calls that were deferred by then; at last what asked for the end of the
+ * turn. What a callback frees is taken out of
  * the round's own lists at once, so nothing freed is ever called. */
 #include "ports/loop.h"
 
@@ -31,6 +32,13 @@ struct deferred {
     void *ctx;
 };
 
+struct queue { /* a ring */
+    struct deferred *calls;
+    size_t cap;
+    size_t head;
+    size_t n;
+};
+
 struct signal_handler {
     bool taken;       /* given to on_signal */
     bool was_blocked; /* before that */
@@ -47,11 +55,9 @@ struct fed_linux_loop {
     bool in_round;
     uint64_t now_ms; /* of the round */
     struct epoll_event events[EVENTS_PER_ROUND];
-    int n_events;           /* of the round; a freed watch's entry is NULL */
-    struct deferred *queue; /* a ring */
-    size_t queue_cap;
-    size_t queue_head;
-    size_t queue_n;
+    int n_events; /* of the round; a freed watch's entry is NULL */
+    struct queue deferred;
+    struct queue turn_end;
     int signal_fd; /* -1 until the first on_signal */
     struct fed_watch *signal_watch;
     struct signal_handler signals[SIGNAL_COUNT];
@@ -195,44 +201,74 @@ static void loop_watch_free(void *ctx, struct fed_watch *watch)
 
 /* ---- deferred calls ---- */
 
-static bool queue_grow(struct fed_linux_loop *l)
+static bool queue_grow(struct fed_alloc *mem, struct queue *queue)
 {
-    size_t cap = l->queue_cap ? l->queue_cap * 2 : 8;
-    struct deferred *queue = fed_alloc_array(l->mem, cap, sizeof *queue);
+    size_t cap = queue->cap ? queue->cap * 2 : 8;
+    struct deferred *calls = fed_alloc_array(mem, cap, sizeof *calls);
 
-    if (!queue)
+    if (!calls)
         return false;
-    for (size_t i = 0; i < l->queue_n; i++)
-        queue[i] = l->queue[(l->queue_head + i) % l->queue_cap];
-    fed_alloc_free(l->mem, l->queue, l->queue_cap * sizeof *queue);
-    l->queue = queue;
-    l->queue_cap = cap;
-    l->queue_head = 0;
+    for (size_t i = 0; i < queue->n; i++)
+        calls[i] = queue->calls[(queue->head + i) % queue->cap];
+    fed_alloc_free(mem, queue->calls, queue->cap * sizeof *calls);
+    queue->calls = calls;
+    queue->cap = cap;
+    queue->head = 0;
     return true;
+}
+
+static enum fed_err queue_put(
+    struct fed_alloc *mem, struct queue *queue, fed_loop_call *call, void *call_ctx)
+{
+    if (queue->n == queue->cap && !queue_grow(mem, queue))
+        return FED_ERR_NOMEM;
+    queue->calls[(queue->head + queue->n) % queue->cap] =
+        (struct deferred){.call = call, .ctx = call_ctx};
+    queue->n++;
+    return FED_OK;
+}
+
+static struct deferred queue_take(struct queue *queue)
+{
+    struct deferred next = queue->calls[queue->head];
+
+    queue->head = (queue->head + 1) % queue->cap;
+    queue->n--;
+    return next;
 }
 
 static enum fed_err loop_defer(void *ctx, fed_loop_call *call, void *call_ctx)
 {
     struct fed_linux_loop *l = ctx;
 
-    if (l->queue_n == l->queue_cap && !queue_grow(l))
-        return FED_ERR_NOMEM;
-    l->queue[(l->queue_head + l->queue_n) % l->queue_cap] =
-        (struct deferred){.call = call, .ctx = call_ctx};
-    l->queue_n++;
-    return FED_OK;
+    return queue_put(l->mem, &l->deferred, call, call_ctx);
+}
+
+static enum fed_err loop_turn_end(void *ctx, fed_loop_call *call, void *call_ctx)
+{
+    struct fed_linux_loop *l = ctx;
+
+    return queue_put(l->mem, &l->turn_end, call, call_ctx);
 }
 
 /* Those that are queued now. What they defer themselves comes later, so that descriptors are served
  * in between. */
 static void call_deferred(struct fed_linux_loop *l)
 {
-    for (size_t n = l->queue_n; n > 0; n--) {
-        struct deferred next = l->queue[l->queue_head];
+    for (size_t n = l->deferred.n; n > 0; n--) {
+        struct deferred next = queue_take(&l->deferred);
 
-        l->queue_head = (l->queue_head + 1) % l->queue_cap;
-        l->queue_n--;
         next.call(next.ctx);
+    }
+}
+
+static void call_turn_end(struct fed_linux_loop *l)
+{
+    for (size_t n = l->turn_end.n; n > 0; n--) {
+        struct deferred next = queue_take(&l->turn_end);
+
+        next.call(next.ctx);
+        call_deferred(l);
     }
 }
 
@@ -250,7 +286,7 @@ static int wait_ms(struct fed_linux_loop *l)
     uint64_t due_ms;
     uint64_t now_ms;
 
-    if (l->queue_n > 0)
+    if (l->deferred.n > 0 || l->turn_end.n > 0)
         return 0;
     if (!fed_timers_first(&l->timers, &due_ms))
         return -1;
@@ -305,6 +341,7 @@ static enum fed_err round_run(struct fed_linux_loop *l)
     while (fed_timers_call_next(&l->timers))
         call_deferred(l);
     call_ready(l);
+    call_turn_end(l);
     l->in_round = false;
     return FED_OK;
 }
@@ -444,6 +481,7 @@ enum fed_err fed_linux_loop_open(
         .watch_set = loop_watch_set,
         .watch_free = loop_watch_free,
         .defer = loop_defer,
+        .turn_end = loop_turn_end,
         .stop = loop_stop,
     };
     *out = l;
@@ -457,7 +495,8 @@ void fed_linux_loop_close(struct fed_linux_loop *l)
     signals_release(l);
     close(l->epoll_fd);
     fed_timers_fini(&l->timers);
-    fed_alloc_free(l->mem, l->queue, l->queue_cap * sizeof *l->queue);
+    fed_alloc_free(l->mem, l->deferred.calls, l->deferred.cap * sizeof *l->deferred.calls);
+    fed_alloc_free(l->mem, l->turn_end.calls, l->turn_end.cap * sizeof *l->turn_end.calls);
     fed_alloc_free(l->mem, l, sizeof *l);
 }
 

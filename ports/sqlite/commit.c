@@ -1,4 +1,8 @@
-/* commit.c - the one way in which the store changes. */
+/* commit.c - the one way in which the store changes.
+ *
+ * What is staged is an open transaction; the number of the last revision is written once, before
+ * its COMMIT. A compare is checked before the commit's first write, so a refusal leaves the
+ * transaction as it was; any other error ends it, and with it all that is staged. */
 #include "ports/sqlite/store.h"
 
 #include <inttypes.h>
@@ -9,6 +13,7 @@ struct commit {
     struct fed_sqlite_store *store;
     uint64_t revision; /* the new one */
     uint32_t n;        /* changes so far */
+    bool refused;      /* before anything was written */
     struct fed_diag *diag;
 };
 
@@ -165,55 +170,101 @@ static enum fed_err commit_fill(struct commit *c, const struct fed_store_compare
     size_t n_compares, const struct fed_store_op *ops, size_t n_ops)
 {
     enum fed_err err = FED_OK;
-    int rc;
 
     for (size_t i = 0; i < n_compares && !err; i++)
         err = compare_one(c, &compares[i]);
+    if (err == FED_ERR_CONFLICT)
+        c->refused = true;
     for (size_t i = 0; i < n_ops && !err; i++)
         err = ops[i].remove ? remove_one(c, &ops[i]) : put_one(c, &ops[i]);
-    if (err || c->n == 0)
-        return err;
-    rc = fed_statement_meta(c->store, "revision", (int64_t)c->revision);
-    return rc == SQLITE_OK ? FED_OK : commit_err(c, rc);
-}
-
-/* Ends the transaction one way or the other. SQLite has rolled back by itself after some errors. */
-static enum fed_err commit_end(struct commit *c, enum fed_err err)
-{
-    if (!err && c->n > 0) {
-        int rc = fed_statement_run(c->store, FED_STATEMENT_COMMIT);
-
-        if (rc == SQLITE_OK)
-            return FED_OK;
-        err = commit_err(c, rc);
-    }
-    if (!sqlite3_get_autocommit(c->store->db))
-        (void)fed_statement_run(c->store, FED_STATEMENT_ROLLBACK);
     return err;
 }
 
-enum fed_err fed_sqlite_commit(void *ctx, const struct fed_store_compare *compares,
+/* ---- the transaction's ends ---- */
+
+void fed_sqlite_undo(struct fed_sqlite_store *store)
+{
+    /* SQLite has rolled back by itself after some errors. */
+    if (!sqlite3_get_autocommit(store->db))
+        (void)fed_statement_run(store, FED_STATEMENT_ROLLBACK);
+    store->revision = store->durable;
+}
+
+bool fed_sqlite_staged(void *ctx)
+{
+    const struct fed_sqlite_store *store = ctx;
+
+    return store->revision != store->durable;
+}
+
+enum fed_err fed_sqlite_flush(void *ctx, struct fed_diag *diag)
+{
+    struct fed_sqlite_store *store = ctx;
+    struct commit c = {.store = store, .diag = diag};
+    enum fed_err err;
+    int rc;
+
+    if (!fed_sqlite_staged(store))
+        return FED_OK;
+    if (store->reading)
+        return fed_diag_set(diag, FED_ERR_BUSY, "a flush from inside a read");
+    rc = fed_statement_meta(store, "revision", (int64_t)store->revision);
+    if (rc == SQLITE_OK)
+        rc = fed_statement_run(store, FED_STATEMENT_COMMIT);
+    if (rc == SQLITE_OK) {
+        store->durable = store->revision;
+        return FED_OK;
+    }
+    err = commit_err(&c, rc);
+    fed_sqlite_undo(store);
+    return err;
+}
+
+static enum fed_err begin(struct commit *c)
+{
+    int rc = SQLITE_OK;
+
+    if (!fed_sqlite_staged(c->store))
+        rc = fed_statement_run(c->store, FED_STATEMENT_BEGIN);
+    return rc == SQLITE_OK ? FED_OK : commit_err(c, rc);
+}
+
+enum fed_err fed_sqlite_stage(void *ctx, const struct fed_store_compare *compares,
     size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
     struct fed_diag *diag)
 {
     struct fed_sqlite_store *store = ctx;
     struct commit c = {.store = store, .revision = store->revision + 1, .diag = diag};
     enum fed_err err = check_ops(store->mem, compares, n_compares, ops, n_ops, diag);
-    int rc;
 
     if (err)
         return err;
     if (store->reading)
         return fed_diag_set(diag, FED_ERR_BUSY, "a commit from inside a read");
-    rc = fed_statement_run(store, FED_STATEMENT_BEGIN);
-    if (rc != SQLITE_OK)
-        return commit_err(&c, rc);
-    err = commit_end(&c, commit_fill(&c, compares, n_compares, ops, n_ops));
+    err = begin(&c);
+    if (!err)
+        err = commit_fill(&c, compares, n_compares, ops, n_ops);
+    if (!err && c.n > 0)
+        store->revision = c.revision;
+    if (!fed_sqlite_staged(store) || (err && !c.refused))
+        fed_sqlite_undo(store);
     if (err)
         return err;
-    if (c.n > 0)
-        store->revision = c.revision;
     if (revision)
         *revision = store->revision;
     return FED_OK;
+}
+
+enum fed_err fed_sqlite_commit(void *ctx, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    uint64_t at = 0;
+    enum fed_err err = fed_sqlite_stage(ctx, compares, n_compares, ops, n_ops, &at, diag);
+
+    if (!err)
+        err = fed_sqlite_flush(ctx, diag);
+    if (!err && revision)
+        *revision = at;
+    return err;
 }

@@ -36,6 +36,9 @@ enum fed_err fed_sqlite_compact(void *ctx, uint64_t revision)
         return FED_ERR_INVALID;
     if (revision <= store->compacted)
         return FED_OK;
+    err = fed_sqlite_flush(store, NULL);
+    if (err)
+        return err;
     rc = fed_statement_run(store, FED_STATEMENT_BEGIN);
     if (rc == SQLITE_OK)
         rc = delete_log(store, revision);
@@ -48,16 +51,19 @@ enum fed_err fed_sqlite_compact(void *ctx, uint64_t revision)
         return FED_OK;
     }
     err = fed_database_err(store->db, rc);
-    if (!sqlite3_get_autocommit(store->db))
-        (void)fed_statement_run(store, FED_STATEMENT_ROLLBACK);
+    fed_sqlite_undo(store);
     return err;
 }
 
 enum fed_err fed_sqlite_store_set_epoch(
     struct fed_sqlite_store *store, uint32_t epoch, struct fed_diag *diag)
 {
-    int rc = fed_statement_meta(store, "epoch", epoch);
+    enum fed_err err = fed_sqlite_flush(store, diag);
+    int rc;
 
+    if (err)
+        return err;
+    rc = fed_statement_meta(store, "epoch", epoch);
     if (rc != SQLITE_OK)
         return fed_database_err_set(diag, store->db, rc, store->path, "cannot set the epoch");
     store->epoch = epoch;
@@ -96,9 +102,12 @@ static const struct invariant invariants[] = {
 enum fed_err fed_sqlite_store_verify(struct fed_sqlite_store *store, struct fed_diag *diag)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
-    enum fed_err err = FED_OK;
+    enum fed_err err = fed_sqlite_flush(store, diag);
+    int rc;
 
+    if (err)
+        return err;
+    rc = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
     if (rc != SQLITE_ROW) {
@@ -174,6 +183,9 @@ enum fed_err fed_sqlite_store_backup(
     if (lstat(path, &st) == 0)
         return fed_diag_set(
             diag, FED_ERR_EXISTS, "%s: exists already; name a new file for the backup", path);
+    err = fed_sqlite_flush(store, diag);
+    if (err)
+        return err;
     temporary = fed_database_path(store->mem, path, ".new", &size);
     if (!temporary)
         return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", path);

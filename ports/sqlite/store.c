@@ -121,6 +121,7 @@ static enum fed_err read_counters(struct fed_sqlite_store *store, struct fed_dia
             "%s: impossible revision, epoch or compaction; move it away and restore a backup",
             store->path);
     store->revision = (uint64_t)revision;
+    store->durable = store->revision;
     store->compacted = (uint64_t)compacted;
     store->epoch = (uint32_t)epoch;
     return FED_OK;
@@ -136,6 +137,9 @@ static void set_port(struct fed_sqlite_store *store)
         .range = fed_sqlite_range,
         .count = fed_sqlite_count,
         .commit = fed_sqlite_commit,
+        .stage = fed_sqlite_stage,
+        .flush = fed_sqlite_flush,
+        .staged = fed_sqlite_staged,
         .changes = fed_sqlite_changes,
         .compact = fed_sqlite_compact,
     };

@@ -44,7 +44,8 @@ struct fed_sqlite_store {
     char *path;
     size_t path_size;
     bool history;
-    uint64_t revision;
+    uint64_t revision; /* staged commits included */
+    uint64_t durable;  /* of the last COMMIT */
     uint64_t compacted;
     uint32_t epoch;
     unsigned reading;                          /* nested calls of range and changes */
@@ -65,6 +66,9 @@ struct fed_span fed_statement_blob(sqlite3_stmt *statement, int column);
 /* Writes one number of the table meta; SQLite's code. */
 int fed_statement_meta(struct fed_sqlite_store *store, const char *name, int64_t value);
 
+/* Ends what was begun without keeping it. */
+void fed_sqlite_undo(struct fed_sqlite_store *store);
+
 /* The members of struct fed_store. */
 enum fed_err fed_sqlite_get(
     void *ctx, struct fed_span key, struct fed_buf *value, uint64_t *revision);
@@ -74,6 +78,11 @@ enum fed_err fed_sqlite_count(void *ctx, struct fed_span from, struct fed_span t
 enum fed_err fed_sqlite_commit(void *ctx, const struct fed_store_compare *compares,
     size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
     struct fed_diag *diag);
+enum fed_err fed_sqlite_stage(void *ctx, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag);
+enum fed_err fed_sqlite_flush(void *ctx, struct fed_diag *diag);
+bool fed_sqlite_staged(void *ctx);
 enum fed_err fed_sqlite_changes(void *ctx, uint64_t since, struct fed_span from, struct fed_span to,
     fed_store_each *each, void *each_ctx);
 enum fed_err fed_sqlite_compact(void *ctx, uint64_t revision);

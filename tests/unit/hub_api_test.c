@@ -1,6 +1,7 @@
 /* hub_api_test.c - the API as clients meet it: verbs, refusals, forms, watches, patches, deletion.
  */
 #include "hub_api_world.h"
+#include "tests/unit/refused_writes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -247,6 +248,91 @@ static void test_watch(void **state)
     world_unwatch(w, all);
     world_unwatch(w, labelled);
     world_unwatch(w, since);
+}
+
+static const char cm_b[] = "{\"metadata\":{\"name\":\"b\"}}";
+
+static void test_answers_wait_for_the_sync(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange before = {.status = 0};
+    struct fed_http_exchange post = {.status = 0};
+    struct fed_http_exchange again = {.status = 0};
+    struct fed_http_exchange get = {.status = 0};
+    struct fed_http_exchange health = {.status = 0};
+    struct fed_http_exchange *watch = world_watch(w, CM "?watch=1");
+
+    world_send(w, &before, "GET", CM "/b", NULL);
+    assert_int_equal(before.status, 404); /* nothing is staged: at once */
+    world_send(w, &post, "POST", CM, cm_b);
+    world_send(w, &again, "POST", CM, cm_b);
+    world_send(w, &get, "GET", CM "/b", NULL);
+    world_send(w, &health, "GET", "/healthz", NULL);
+    assert_int_equal(health.status, 200);
+    assert_int_equal(post.status + again.status + get.status, 0);
+    assert_string_equal(world_events(watch), "");
+    world_turn(w);
+    assert_int_equal(post.status, 201);
+    assert_int_equal(again.status, 409);
+    assert_int_equal(get.status, 200);
+    assert_string_equal(post.content_type, "application/json");
+    assert_true(world_says(&post, "\"name\":\"b\""));
+    assert_string_equal(world_events(watch), "ADDED b");
+    fed_buf_fini(&before.body);
+    fed_buf_fini(&post.body);
+    fed_buf_fini(&again.body);
+    fed_buf_fini(&get.body);
+    fed_buf_fini(&health.body);
+    world_unwatch(w, watch);
+}
+
+static void test_a_sync_that_fails_undoes_the_turn(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange post = {.status = 0};
+    struct fed_http_exchange get = {.status = 0};
+    struct fed_http_exchange list = {.status = 0};
+    struct fed_http_exchange gone = {.status = 0};
+    struct fed_http_exchange *watch = world_watch(w, CM "?watch=1");
+
+    world_send(w, &post, "POST", CM, cm_b);
+    world_send(w, &get, "GET", CM "/b", NULL);
+    world_send(w, &list, "GET", CM, NULL);
+    world_send(w, &gone, "GET", CM "/b", NULL);
+    hub_api_closed(w->api, &gone); /* its client left meanwhile */
+    test_writes_refuse();
+    world_turn(w);
+    test_writes_allow();
+    assert_int_equal(post.status, 500);
+    assert_true(world_says(&post, "cannot commit"));
+    assert_int_equal(get.status, 404); /* answered again, from what is there */
+    assert_int_equal(list.status, 200);
+    assert_false(world_says(&list, "\"b\""));
+    assert_int_equal(gone.status, 0);
+    assert_string_equal(world_events(watch), "");
+    assert_int_equal(world_call(w, "POST", CM, JSON, cm_b), 201);
+    assert_string_equal(world_events(watch), "ADDED b");
+    fed_buf_fini(&post.body);
+    fed_buf_fini(&get.body);
+    fed_buf_fini(&list.body);
+    fed_buf_fini(&gone.body);
+    world_unwatch(w, watch);
+}
+
+static void test_a_watch_begins_with_what_is_durable(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange post = {.status = 0};
+    struct fed_http_exchange *watch;
+
+    world_send(w, &post, "POST", CM, cm_b);
+    watch = world_watch(w, CM "?watch=1");
+    assert_int_equal(post.status, 201);
+    assert_string_equal(world_events(watch), "ADDED b");
+    world_turn(w);
+    assert_string_equal(world_events(watch), "");
+    fed_buf_fini(&post.body);
+    world_unwatch(w, watch);
 }
 
 static void test_watch_list_and_end(void **state)
@@ -537,6 +623,7 @@ static void test_protobuf(void **state)
         x.request.body = fed_span_of(body, len);
         fed_buf_init(&x.body, fed_alloc_system(), 65536);
         hub_api_handle(w->api, &x, &x.request);
+        world_turn(w);
         assert_int_equal(x.status / 100, len == sizeof body - 1 ? 2 : 4);
         fed_buf_fini(&x.body);
     }
@@ -601,6 +688,9 @@ int main(void)
         CASE(test_pages_and_selectors),
         CASE(test_table),
         CASE(test_watch),
+        CASE(test_answers_wait_for_the_sync),
+        CASE(test_a_sync_that_fails_undoes_the_turn),
+        CASE(test_a_watch_begins_with_what_is_durable),
         CASE(test_watch_list_and_end),
         CASE(test_watch_resumes_after_restart),
         CASE(test_watch_too_old),

@@ -102,6 +102,11 @@ void fed_http_stream_end(struct fed_http_exchange *x)
     x->ended = true;
 }
 
+const struct fed_http_request *fed_http_exchange_request(const struct fed_http_exchange *x)
+{
+    return &x->request;
+}
+
 void fed_http_exchange_set_user(struct fed_http_exchange *x, void *user)
 {
     x->user = user;
@@ -156,6 +161,25 @@ static void timer_free(void *ctx, struct fed_timer *timer)
         *timer = (struct fed_timer){.used = false};
 }
 
+static enum fed_err turn_end(void *ctx, fed_loop_call *call, void *call_ctx)
+{
+    struct world *w = ctx;
+
+    if (w->n_calls == WORLD_CALLS)
+        return FED_ERR_NOMEM;
+    w->calls[w->n_calls].call = call;
+    w->calls[w->n_calls++].ctx = call_ctx;
+    return FED_OK;
+}
+
+void world_turn(struct world *w)
+{
+    while (w->n_calls > 0) {
+        w->n_calls--;
+        w->calls[w->n_calls].call(w->calls[w->n_calls].ctx);
+    }
+}
+
 static struct fed_timer *next_due(struct world *w, uint64_t until_ms)
 {
     struct fed_timer *next = NULL;
@@ -179,6 +203,7 @@ void world_pass(struct world *w, uint64_t ms)
         w->now_ms = timer->due_ms > w->now_ms ? timer->due_ms : w->now_ms;
         timer->due_ms = 0;
         timer->call(timer->ctx);
+        world_turn(w);
     }
     w->now_ms = until_ms;
 }
@@ -251,7 +276,8 @@ void world_open(struct world *w)
         .timer_new = timer_new,
         .timer_set = timer_set,
         .timer_stop = timer_stop,
-        .timer_free = timer_free};
+        .timer_free = timer_free,
+        .turn_end = turn_end};
     w->crypto = (struct fed_crypto){.ctx = w, .random = next_random};
     snprintf(w->peer.common_name, sizeof w->peer.common_name, "admin");
     snprintf(w->peer.organizations[0], sizeof w->peer.organizations[0], "system:masters");
@@ -286,7 +312,7 @@ static void send(struct world *w, struct fed_http_exchange *x, const char *metho
 {
     struct fed_span all = fed_span_text(target);
     size_t mark = fed_span_find(all, '?');
-    struct fed_http_header headers[] = {
+    const struct fed_http_header headers[] = {
         {FED_SPAN_LIT("accept"), fed_span_text(w->accept)},
         {FED_SPAN_LIT("user-agent"), FED_SPAN_LIT("test/1")},
         {FED_SPAN_LIT("content-type"), fed_span_text(type)},
@@ -295,13 +321,19 @@ static void send(struct world *w, struct fed_http_exchange *x, const char *metho
     *x = (struct fed_http_exchange){.request = {.method = fed_span_text(method),
                                         .path = fed_span_sub(all, 0, mark),
                                         .query = fed_span_sub(all, mark + 1, all.len),
-                                        .headers = headers,
+                                        .headers = x->headers,
                                         .n_headers = 3,
                                         .body = body,
                                         .peer = w->peer.common_name[0] ? &w->peer : NULL}};
+    memcpy(x->headers, headers, sizeof headers);
     fed_buf_init(&x->body, fed_alloc_system(), 64u << 20);
     hub_api_handle(w->api, x, &x->request);
-    assert_int_not_equal(x->status, 0);
+}
+
+void world_send(struct world *w, struct fed_http_exchange *x, const char *method,
+    const char *target, const char *body)
+{
+    send(w, x, method, target, "application/json", fed_span_text(body ? body : ""));
 }
 
 unsigned world_call(
@@ -315,6 +347,7 @@ unsigned world_call(
         text[i] = (char)(body[i] == '\'' ? '"' : body[i]);
     fed_buf_fini(&w->last.body);
     send(w, &w->last, method, target, type, fed_span_of(text, len));
+    world_turn(w);
     assert_true(w->last.ended);
     return w->last.status;
 }
@@ -353,6 +386,7 @@ struct fed_http_exchange *world_watch(struct world *w, const char *target)
 
     assert_non_null(x);
     send(w, x, "GET", target, "", (struct fed_span){0});
+    assert_int_not_equal(x->status, 0);
     return x;
 }
 

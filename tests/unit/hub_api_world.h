@@ -8,6 +8,7 @@
 #include "hub/api/federated_types.h"
 
 #define WORLD_TIMERS 8u
+#define WORLD_CALLS 8u
 
 struct fed_timer {
     fed_loop_call *call;
@@ -18,6 +19,7 @@ struct fed_timer {
 
 struct fed_http_exchange {
     struct fed_http_request request;
+    struct fed_http_header headers[3]; /* of the request */
     void *user;
     unsigned status;
     char content_type[128];
@@ -32,6 +34,11 @@ struct world {
     uint64_t now_ms;
     struct fed_timer timers[WORLD_TIMERS];
     struct fed_loop loop;
+    struct { /* asked for at the end of the turn */
+        fed_loop_call *call;
+        void *ctx;
+    } calls[WORLD_CALLS];
+    size_t n_calls;
     struct fed_crypto crypto;
     uint8_t random;
     struct fed_sqlite_store *sqlite;
@@ -51,6 +58,12 @@ void world_close(struct world *w);
 void world_restart(struct world *w);
 /* Moves the clock and runs the timers that are due on the way. */
 void world_pass(struct world *w, uint64_t ms);
+/* Ends the turn of the loop: what was asked for then is called. */
+void world_turn(struct world *w);
+/* Hands a request to the API, and does not end the turn: the answer may come later. x lives until
+ * then; target and body (NULL: none) too. */
+void world_send(struct world *w, struct fed_http_exchange *x, const char *method,
+    const char *target, const char *body);
 /* Sends one request; ' in body stands for ". Returns the status; the answer is in w->last. */
 unsigned world_call(
     struct world *w, const char *method, const char *target, const char *type, const char *body);

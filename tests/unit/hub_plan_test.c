@@ -400,14 +400,14 @@ static enum fed_err refuse_commit(void *ctx, const struct fed_store_compare *com
 static void test_deletion_ends_when_the_store_is_back(void **state)
 {
     struct hub_world *w = *state;
-    struct fed_store *store = hub_objects_store(w->objects);
+    struct fed_store *store = fed_sqlite_store_port(w->sqlite);
     struct fed_store well = *store;
 
     put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
     put_deleting(w, "");
-    store->commit = refuse_commit;
+    store->stage = refuse_commit;
     confirm(w, "c1");
-    store->commit = well.commit;
+    store->stage = well.stage;
     assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
     for (int i = 0;
          i < 300 && strcmp(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)") != 0; i++) {

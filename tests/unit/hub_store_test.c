@@ -1,6 +1,7 @@
 /* hub_store_test.c - objects over the store: expectations, order of delivery, changes made while
  * delivering, resuming. */
 #include "hub/store/objects.h"
+#include "tests/unit/refused_writes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -153,6 +154,160 @@ static void test_changes_from_inside_come_after(void **state)
     hub_objects_unsubscribe(f->subscription);
 }
 
+/* ---- staged writes ---- */
+struct settled {
+    struct fixture *f;
+    unsigned n;
+    enum fed_err err;
+    char heard[64]; /* by then */
+    char why[200];
+};
+
+static void settled(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    struct settled *s = ctx;
+
+    s->n++;
+    s->err = err;
+    snprintf(s->heard, sizeof s->heard, "%.60s", s->f->heard);
+    snprintf(s->why, sizeof s->why, "%.190s", diag->text);
+}
+
+static enum fed_err stage_object(
+    struct fixture *f, const struct hub_object_ref *ref, const char *text)
+{
+    struct hub_object_write write = {.ref = *ref,
+        .bytes = fed_span_text(text ? text : ""),
+        .expected = HUB_ANY_REVISION,
+        .remove = text == NULL};
+
+    return hub_objects_stage(f->objects, &write, 1, NULL, 0, NULL, NULL);
+}
+
+static void assert_object(struct fixture *f, const struct hub_object_ref *ref, const char *text)
+{
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, fed_alloc_system(), 100);
+    err = hub_objects_get(f->objects, ref, &bytes, NULL);
+    assert_int_equal(err, text ? FED_OK : FED_ERR_NOT_FOUND);
+    assert_string_equal(fed_buf_cstr(&bytes), text ? text : "");
+    fed_buf_fini(&bytes);
+}
+
+static void test_staged_is_seen_at_once_and_told_when_durable(void **state)
+{
+    struct fixture *f = *state;
+    struct settled s = {.f = f};
+
+    hub_objects_on_settled(f->objects, settled, &s);
+    assert_int_equal(
+        hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
+        FED_OK);
+    assert_int_equal(stage_object(f, &ref_a, "{\"x\":1}"), FED_OK);
+    assert_int_equal(stage_object(f, &ref_a, "{\"x\":2}"), FED_OK);
+    assert_int_equal(stage_object(f, &ref_b, "{}"), FED_OK);
+    assert_int_equal(stage_object(f, &ref_b, NULL), FED_OK);
+    assert_object(f, &ref_a, "{\"x\":2}");
+    assert_object(f, &ref_b, NULL);
+    assert_string_equal(f->heard, "");
+    assert_true(hub_objects_staged(f->objects));
+    f->answer = true; /* a subscriber commits: that is told after, and the listener hears once */
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_string_equal(f->heard, "A a,M a,A b,D b,A b");
+    assert_int_equal(s.n, 1);
+    assert_int_equal(s.err, FED_OK);
+    assert_string_equal(s.heard, f->heard); /* told before the listener */
+    assert_false(hub_objects_staged(f->objects));
+    hub_objects_unsubscribe(f->subscription);
+    close_objects(f);
+    open_objects(f);
+    assert_object(f, &ref_a, "{\"x\":2}");
+}
+
+static void test_what_cannot_be_flushed_never_was(void **state)
+{
+    struct fixture *f = *state;
+    struct settled s = {.f = f};
+    struct fed_store_op op = {.key = FED_SPAN_LIT("s/x"), .value = FED_SPAN_LIT("1")};
+    struct fed_store *store = hub_objects_store(f->objects);
+    uint64_t before;
+
+    assert_int_equal(write_object(f, &ref_a, "{\"x\":1}", 0, &before), FED_OK);
+    hub_objects_on_settled(f->objects, settled, &s);
+    assert_int_equal(
+        hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
+        FED_OK);
+    assert_int_equal(stage_object(f, &ref_a, NULL), FED_OK);
+    assert_int_equal(stage_object(f, &ref_b, "{}"), FED_OK);
+    test_writes_refuse();
+    assert_int_not_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    test_writes_allow();
+    assert_int_equal(s.n, 1);
+    assert_int_not_equal(s.err, FED_OK);
+    assert_non_null(strstr(s.why, "cannot commit"));
+    assert_int_equal(hub_objects_revision(f->objects), before);
+    assert_object(f, &ref_a, "{\"x\":1}");
+    assert_object(f, &ref_b, NULL);
+    /* A commit of somebody else that fails takes what is staged along, and says so. */
+    assert_int_equal(stage_object(f, &ref_b, "{}"), FED_OK);
+    test_writes_refuse();
+    assert_int_not_equal(store->commit(store->ctx, NULL, 0, &op, 1, NULL, NULL), FED_OK);
+    test_writes_allow();
+    assert_int_equal(s.n, 2);
+    assert_object(f, &ref_b, NULL);
+    assert_string_equal(f->heard, "");
+    assert_int_equal(
+        hub_objects_since(f->objects, FED_SPAN_LIT("things"), before, heard, f), FED_OK);
+    assert_string_equal(f->heard, "");
+    assert_int_equal(write_object(f, &ref_b, "{}", 0, NULL), FED_OK);
+    assert_string_equal(f->heard, "A b");
+    hub_objects_unsubscribe(f->subscription);
+}
+
+static void test_others_see_and_tell_what_is_durable_only(void **state)
+{
+    struct fixture *f = *state;
+    struct settled s = {.f = f};
+    struct fed_store *store = hub_objects_store(f->objects);
+    struct fed_buf value;
+
+    hub_objects_on_settled(f->objects, settled, &s);
+    assert_int_equal(
+        hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
+        FED_OK);
+    assert_int_equal(stage_object(f, &ref_a, "{}"), FED_OK);
+    fed_buf_init(&value, fed_alloc_system(), 100);
+    assert_int_equal(store->get(store->ctx, FED_SPAN_LIT("o/x"), &value, NULL), FED_ERR_NOT_FOUND);
+    fed_buf_fini(&value);
+    assert_int_equal(s.n, 1); /* the read flushed */
+    assert_string_equal(f->heard, "A a");
+    assert_int_equal(stage_object(f, &ref_b, "{}"), FED_OK);
+    hub_objects_touch(f->objects, &ref_a, 9);
+    assert_string_equal(f->heard, "A a,A b,T a");
+    assert_int_equal(s.n, 2);
+    hub_objects_unsubscribe(f->subscription);
+}
+
+static void test_much_is_flushed_before_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct settled s = {.f = f};
+    size_t size = 2u << 20;
+    char *text = malloc(size + 1);
+
+    assert_non_null(text);
+    memset(text, 'x', size);
+    text[size] = 0;
+    hub_objects_on_settled(f->objects, settled, &s);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(stage_object(f, i % 2 ? &ref_a : &ref_b, text), FED_OK);
+    assert_true(s.n >= 1);
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    free(text);
+}
+
 static void test_since(void **state)
 {
     struct fixture *f = *state;
@@ -210,7 +365,11 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {CASE(test_expectations), CASE(test_all_or_nothing),
-        CASE(test_changes_from_inside_come_after), CASE(test_since), CASE(test_list)};
+        CASE(test_changes_from_inside_come_after),
+        CASE(test_staged_is_seen_at_once_and_told_when_durable),
+        CASE(test_what_cannot_be_flushed_never_was),
+        CASE(test_others_see_and_tell_what_is_durable_only),
+        CASE(test_much_is_flushed_before_the_end), CASE(test_since), CASE(test_list)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

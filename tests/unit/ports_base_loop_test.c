@@ -453,6 +453,37 @@ static void many_deferred_calls_keep_their_order(void **state)
     assert_string_equal(w->trace, "abcdefghijklmnopqrstuvwxyz.");
 }
 
+static void at_turn_end(struct actor *a)
+{
+    assert_int_equal(a->w->loop->turn_end(a->w->loop->ctx, act, a), FED_OK);
+}
+
+static void then_end_turn_with_other(struct actor *a)
+{
+    at_turn_end(a->other);
+}
+
+/* After all that was ready in the turn and what that deferred; what is asked for there comes with
+ * the next turn, for which nothing is waited. */
+static void the_end_of_a_turn_comes_after_all_that_was_ready(void **state)
+{
+    struct world *w = *state;
+    struct actor last = {.w = w, .letter = '!', .then = then_stop};
+    struct actor end = {.w = w, .letter = '.', .then = then_end_turn_with_other, .other = &last};
+    struct actor deferred = {.w = w, .letter = 'd'};
+    struct actor first = {.w = w, .letter = '1', .then = then_end_turn_with_other, .other = &end};
+    struct actor second = {.w = w, .letter = '2', .then = then_defer_other, .other = &deferred};
+
+    timer_make(&first);
+    timer_make(&second);
+    timer_set(&first, 0);
+    timer_set(&second, 0);
+    run(w);
+    assert_string_equal(w->trace, "12d.!");
+    timer_free(&first);
+    timer_free(&second);
+}
+
 static void then_check_now(struct actor *a)
 {
     uint64_t now = fed_loop_now_ms(a->w->loop);
@@ -589,6 +620,7 @@ int main(void)
         TEST(wrong_descriptors_are_refused),
         TEST(deferred_calls_come_after_the_callback_in_order),
         TEST(many_deferred_calls_keep_their_order),
+        TEST(the_end_of_a_turn_comes_after_all_that_was_ready),
         TEST(time_stands_still_within_a_round),
         TEST(signals_become_callbacks),
         TEST(a_signal_without_handler_ends_the_run),

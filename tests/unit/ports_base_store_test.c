@@ -2,6 +2,7 @@
  * to a file. */
 #include "ports/store.h"
 #include "tests/unit/ports_base_dir.h"
+#include "tests/unit/refused_writes.h"
 #include "tests/unit/store_conformance.h"
 
 #include <setjmp.h>
@@ -110,6 +111,18 @@ static struct fed_store *engine_reopen(void *ctx)
     e->w.options.new_epoch = 1; /* for new files only */
     reopen(&e->w);
     return e->w.store;
+}
+
+static void engine_refuse(void *ctx)
+{
+    (void)ctx;
+    test_writes_refuse();
+}
+
+static void engine_allow(void *ctx)
+{
+    (void)ctx;
+    test_writes_allow();
 }
 
 static void engine_drop(void *ctx)
@@ -568,6 +581,8 @@ int main(void)
         .history = true,
         .fresh = engine_fresh,
         .reopen = engine_reopen,
+        .refuse = engine_refuse,
+        .allow = engine_allow,
         .drop = engine_drop,
         .ctx = &with};
     struct store_engine agent = hub;

@@ -381,6 +381,213 @@ static void everything_is_there_after_opening_again(void **state)
         assert_changes(1, "", "", "a=1@2 b=2@3 a-1@4 c=3@5 ");
 }
 
+/* ---- staged commits ---- */
+
+static enum fed_err stage_if(const char *key, uint64_t at, struct fed_store_op op)
+{
+    struct fed_store_compare compare = {.key = fed_span_text(key), .revision = at};
+
+    return store->stage(store->ctx, &compare, 1, &op, 1, NULL, NULL);
+}
+
+static uint64_t stage_one(struct fed_store_op op)
+{
+    uint64_t at = 0;
+
+    assert_int_equal(store->stage(store->ctx, NULL, 0, &op, 1, &at, NULL), FED_OK);
+    return at;
+}
+
+static void flush(void)
+{
+    assert_int_equal(store->flush(store->ctx, NULL), FED_OK);
+    assert_false(store->staged(store->ctx));
+}
+
+static void staged_commits_are_seen_at_once_and_kept_by_a_flush(void **state)
+{
+    (void)state;
+    commit_one(put("a", "1"));
+    assert_int_equal(stage_one(put("b", "2")), 3);
+    assert_int_equal(stage_one(put("a", "3")), 4);
+    assert_int_equal(stage_one(removal("b")), 5);
+    assert_int_equal(stage_one(put("c", "4")), 6);
+    assert_int_equal(revision(), 6);
+    assert_range("", "", 0, 0, "a=3@4 c=4@6 ");
+    assert_absent("b");
+    assert_count("", "", 2);
+    flush();
+    flush(); /* nothing is staged: nothing happens */
+    assert_int_equal(revision(), 6);
+    store = engine->reopen(engine->ctx);
+    assert_range("", "", 0, 0, "a=3@4 c=4@6 ");
+    assert_int_equal(revision(), 6);
+    if (engine->history)
+        assert_changes(1, "", "", "a=1@2 b=2@3 a=3@4 b-2@5 c=4@6 ");
+}
+
+static void a_staged_commit_is_compared_with_those_before_it(void **state)
+{
+    const struct fed_store_op twice[] = {put("x", "1"), removal("x")};
+
+    (void)state;
+    assert_int_equal(stage_if("a", 0, put("a", "1")), FED_OK);
+    assert_int_equal(stage_if("a", 0, put("a", "x")), FED_ERR_CONFLICT);
+    assert_int_equal(stage_if("a", 2, put("a", "2")), FED_OK);
+    assert_int_equal(stage_if("a", 2, removal("a")), FED_ERR_CONFLICT);
+    assert_int_equal(commit_if("a", 2, put("a", "x")), FED_ERR_CONFLICT);
+    assert_int_equal(store->stage(store->ctx, NULL, 0, twice, 2, NULL, NULL), FED_ERR_INVALID);
+    assert_int_equal(stage_one(removal("absent")), 3);
+    assert_value("a", "2", 3); /* refusals left it staged */
+    flush();
+    store = engine->reopen(engine->ctx);
+    assert_value("a", "2", 3);
+    assert_int_equal(revision(), 3);
+}
+
+static void a_refused_first_stage_leaves_nothing_staged(void **state)
+{
+    (void)state;
+    assert_int_equal(stage_if("a", 7, put("a", "1")), FED_ERR_CONFLICT);
+    assert_false(store->staged(store->ctx));
+    assert_int_equal(stage_one(removal("absent")), 1);
+    assert_false(store->staged(store->ctx));
+    commit_one(put("a", "1"));
+    assert_value("a", "1", 2);
+}
+
+static void a_commit_makes_durable_what_was_staged(void **state)
+{
+    (void)state;
+    stage_one(put("a", "1"));
+    commit_one(put("b", "2"));
+    assert_false(store->staged(store->ctx));
+    stage_one(put("c", "3"));
+    assert_int_equal(commit(NULL, 0), FED_OK); /* without a change of its own as well */
+    assert_false(store->staged(store->ctx));
+    store = engine->reopen(engine->ctx);
+    assert_range("", "", 0, 0, "a=1@2 b=2@3 c=3@4 ");
+}
+
+static void a_failed_flush_undoes_all_that_is_staged(void **state)
+{
+    struct fed_diag diag = {{0}};
+
+    (void)state;
+    commit_one(put("a", "1"));
+    commit_one(put("b", "2"));
+    for (unsigned i = 0; i < 2; i++) {
+        stage_one(put("a", "x"));
+        stage_one(removal("b"));
+        stage_one(put("c", "x"));
+        if (!store->staged(store->ctx))
+            return; /* this engine makes a staged commit durable at once */
+        diag.text[0] = 0;
+        engine->refuse(engine->ctx);
+        assert_int_not_equal(store->flush(store->ctx, &diag), FED_OK);
+        engine->allow(engine->ctx);
+        assert_true(diag.text[0]);
+        assert_false(store->staged(store->ctx));
+        assert_int_equal(revision(), 3);
+        assert_range("", "", 0, 0, "a=1@2 b=2@3 ");
+        if (engine->history)
+            assert_changes(1, "", "", "a=1@2 b=2@3 ");
+    }
+    commit_one(put("c", "3"));
+    store = engine->reopen(engine->ctx);
+    assert_range("", "", 0, 0, "a=1@2 b=2@3 c=3@4 ");
+    if (engine->history)
+        assert_changes(1, "", "", "a=1@2 b=2@3 c=3@4 ");
+}
+
+static void a_failed_commit_undoes_what_was_staged_too(void **state)
+{
+    struct fed_store_op op = put("b", "x");
+    uint64_t at = 77;
+
+    (void)state;
+    commit_one(put("a", "1"));
+    stage_one(put("a", "x"));
+    if (store->staged(store->ctx)) {
+        engine->refuse(engine->ctx);
+        assert_int_not_equal(store->commit(store->ctx, NULL, 0, &op, 1, &at, NULL), FED_OK);
+        engine->allow(engine->ctx);
+        assert_int_equal(at, 77);
+        assert_false(store->staged(store->ctx));
+        assert_range("", "", 0, 0, "a=1@2 ");
+        assert_int_equal(revision(), 2);
+    }
+}
+
+static void a_refused_commit_is_forgotten_and_later_ones_are_taken(void **state)
+{
+    struct fed_store_op op = put("a", "x");
+
+    (void)state;
+    commit_one(put("a", "1"));
+    engine->refuse(engine->ctx);
+    assert_int_not_equal(store->commit(store->ctx, NULL, 0, &op, 1, NULL, NULL), FED_OK);
+    assert_value("a", "1", 2); /* reading goes on */
+    engine->allow(engine->ctx);
+    assert_int_equal(revision(), 2);
+    commit_one(put("b", "2"));
+    store = engine->reopen(engine->ctx);
+    assert_range("", "", 0, 0, "a=1@2 b=2@3 ");
+}
+
+static void what_was_not_flushed_may_be_gone_but_never_in_part(void **state)
+{
+    const struct fed_store_op ops[] = {put("b", "2"), put("c", "3"), removal("a")};
+
+    (void)state;
+    commit_one(put("a", "1"));
+    assert_int_equal(store->stage(store->ctx, NULL, 0, ops, 3, NULL, NULL), FED_OK);
+    store = engine->reopen(engine->ctx);
+    if (revision() == 2)
+        assert_range("", "", 0, 0, "a=1@2 ");
+    else
+        assert_range("", "", 0, 0, "b=2@3 c=3@3 ");
+}
+
+static bool stage_inside(void *ctx, const struct fed_store_item *item)
+{
+    struct fed_store_op op = put("z", "x");
+
+    (void)item;
+    ++*(unsigned *)ctx;
+    assert_int_equal(store->stage(store->ctx, NULL, 0, &op, 1, NULL, NULL), FED_ERR_BUSY);
+    if (store->staged(store->ctx))
+        assert_int_equal(store->flush(store->ctx, NULL), FED_ERR_BUSY);
+    return true;
+}
+
+static void staging_and_flushing_inside_a_read_are_refused(void **state)
+{
+    unsigned n = 0;
+
+    (void)state;
+    commit_one(put("a", "1"));
+    stage_one(put("b", "2"));
+    assert_int_equal(
+        store->range(store->ctx, fed_span_text("a"), fed_span_text(""), 0, stage_inside, &n),
+        FED_OK);
+    assert_int_equal(n, 2);
+    flush();
+    assert_range("", "", 0, 0, "a=1@2 b=2@3 ");
+}
+
+static void compaction_keeps_what_is_staged(void **state)
+{
+    (void)state;
+    commit_one(put("a", "1"));
+    stage_one(put("a", "2"));
+    assert_int_equal(store->compact(store->ctx, 2), FED_OK);
+    assert_false(store->staged(store->ctx));
+    store = engine->reopen(engine->ctx);
+    assert_changes(2, "", "", "a=2@3 ");
+    assert_value("a", "2", 3);
+}
+
 static void changes_are_told_in_order(void **state)
 {
     const struct fed_store_op ops[] = {
@@ -500,12 +707,22 @@ int store_conformance_run(const struct store_engine *of)
         TEST(a_key_may_not_occur_twice_in_one_commit),
         TEST(reading_inside_a_range_is_fine_and_writing_is_not),
         TEST(everything_is_there_after_opening_again),
+        TEST(staged_commits_are_seen_at_once_and_kept_by_a_flush),
+        TEST(a_staged_commit_is_compared_with_those_before_it),
+        TEST(a_refused_first_stage_leaves_nothing_staged),
+        TEST(a_commit_makes_durable_what_was_staged),
+        TEST(a_failed_flush_undoes_all_that_is_staged),
+        TEST(a_failed_commit_undoes_what_was_staged_too),
+        TEST(a_refused_commit_is_forgotten_and_later_ones_are_taken),
+        TEST(what_was_not_flushed_may_be_gone_but_never_in_part),
+        TEST(staging_and_flushing_inside_a_read_are_refused),
         TEST(random_commits_agree_with_a_model),
     };
     const struct CMUnitTest with_history[] = {
         TEST(changes_are_told_in_order),
         TEST(a_refused_commit_leaves_no_change),
         TEST(compaction_forgets_history_only),
+        TEST(compaction_keeps_what_is_staged),
     };
     const struct CMUnitTest without_history[] = {
         TEST(without_history_there_are_no_changes),

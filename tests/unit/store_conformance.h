@@ -1,7 +1,7 @@
 /* store_conformance.h - what every engine behind struct fed_store must do; run it for each of them.
  *
- * The engine's test brings how a new, empty store is made and how one is closed and opened again.
- */
+ * The engine's test brings how a new, empty store is made, how one is closed and opened again, and
+ * how its disk (its server) is made to refuse for a while. */
 #ifndef FEDLET_TESTS_UNIT_STORE_CONFORMANCE_H
 #define FEDLET_TESTS_UNIT_STORE_CONFORMANCE_H
 
@@ -14,6 +14,10 @@ struct store_engine {
     struct fed_store *(*fresh)(void *ctx, uint32_t epoch);
     /* Closes the store and opens it again; what was given before is no longer valid. */
     struct fed_store *(*reopen)(void *ctx);
+    /* From now on nothing can be made durable (a commit or flush that has changes fails), or again.
+     */
+    void (*refuse)(void *ctx);
+    void (*allow)(void *ctx);
     /* Closes and forgets it. */
     void (*drop)(void *ctx);
     void *ctx;
