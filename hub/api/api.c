@@ -184,7 +184,9 @@ static void respond_no_memory(struct fed_http_exchange *exchange)
 
 static void log_failure(struct hub_request *r)
 {
-    if (r->failure.code >= 500 && r->failure.code != 504) /* 504: a client from before a restore */
+    /* Without a reason: kube-apiserver's answer to some patches, and the client's mistake. */
+    if (r->failure.code >= 500 && r->failure.code != 504 &&
+        r->failure.reason[0]) /* 504: a client from before a restore */
         fed_log(r->api->options.log, FED_LOG_WARN,
             "api: " FED_SPAN_FMT " " FED_SPAN_FMT " by %s answered %d: %s",
             FED_SPAN_ARG(r->http->method), FED_SPAN_ARG(r->http->path), r->user.name,

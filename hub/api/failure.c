@@ -155,10 +155,15 @@ static void causes_message(struct hub_request *r, const struct hub_causes *cause
     hub_fail(r, 422, "Invalid", "%s", fed_buf_cstr(&text));
 }
 
+/* Events of events.k8s.io are refused as the core events that they are. */
+static const char *group_of(const struct hub_kind *kind)
+{
+    return !kind || hub_kind_storage(kind)->of_core ? "" : kind->group;
+}
+
 enum fed_err hub_fail_causes(struct hub_request *r, struct hub_causes *causes)
 {
-    causes_message(
-        r, causes, r->kind ? r->kind->kind : "", r->kind ? r->kind->group : "", r->path.name);
+    causes_message(r, causes, r->kind ? r->kind->kind : "", group_of(r->kind), r->path.name);
     r->failure.causes = causes;
     return FED_ERR_INVALID;
 }
@@ -281,7 +286,7 @@ static void put_object(const struct hub_request *r, struct fed_buf *out, bool *f
         if (!r->kind)
             break;
         put_member(out, first, "name", r->path.name);
-        put_member(out, first, "group", fed_span_text(r->kind->group));
+        put_member(out, first, "group", fed_span_text(group_of(r->kind)));
         put_member(out, first, "kind",
             fed_span_text(
                 r->failure.details == HUB_DETAILS_KIND ? r->kind->kind : r->kind->plural));

@@ -14,23 +14,33 @@ static bool is_namespace(const struct hub_kind *kind)
     return kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0;
 }
 
-static enum fed_err check_preconditions(struct hub_request *r,
+static enum fed_err check_preconditions(struct hub_request *r, const struct hub_kind *kind,
     const struct hub_delete_options *options, const struct fed_json *live, uint64_t revision)
 {
+    struct fed_span name = hub_meta(live, "name");
     uint64_t wanted;
 
     if (options->uid.len > 0 && !fed_span_eq(options->uid, hub_meta(live, "uid")))
-        return hub_fail(r, 409, "Conflict",
-            "Precondition failed: UID in precondition: " FED_SPAN_FMT
-            ", UID in object meta: " FED_SPAN_FMT,
+        hub_fail(r, 409, "Conflict",
+            "Operation cannot be fulfilled on %s%s%s \"" FED_SPAN_FMT
+            "\": the UID in the precondition (" FED_SPAN_FMT
+            ") does not match the UID in record (" FED_SPAN_FMT
+            "). The object might have been deleted and then recreated",
+            kind->kind, kind->group[0] ? "." : "", kind->group, FED_SPAN_ARG(name),
             FED_SPAN_ARG(options->uid), FED_SPAN_ARG(hub_meta(live, "uid")));
-    if (options->resource_version.len > 0 &&
-        (fed_span_to_u64(options->resource_version, &wanted) || wanted < revision))
-        return hub_fail(r, 409, "Conflict",
-            "Precondition failed: ResourceVersion in precondition: " FED_SPAN_FMT
-            ", ResourceVersion in object meta: %llu",
+    else if (options->resource_version.len > 0 &&
+             (fed_span_to_u64(options->resource_version, &wanted) || wanted < revision))
+        hub_fail(r, 409, "Conflict",
+            "Operation cannot be fulfilled on %s%s%s \"" FED_SPAN_FMT
+            "\": the ResourceVersion in the precondition (" FED_SPAN_FMT
+            ") does not match the ResourceVersion in record (%llu). The object might have been "
+            "modified",
+            kind->kind, kind->group[0] ? "." : "", kind->group, FED_SPAN_ARG(name),
             FED_SPAN_ARG(options->resource_version), (unsigned long long)revision);
-    return FED_OK;
+    else
+        return FED_OK;
+    r->failure.details = HUB_DETAILS_KIND;
+    return FED_ERR_INVALID;
 }
 
 /* The object stays until its finalizers are gone: says since when it is to go. */
@@ -129,7 +139,7 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
     if (err)
         return err;
     *left = NULL;
-    err = check_preconditions(r, options, *live, revision);
+    err = check_preconditions(r, kind, options, *live, revision);
     admission.object = *live;
     admission.before = *live;
     if (!err)

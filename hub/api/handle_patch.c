@@ -58,7 +58,13 @@ static enum fed_err patch_failed(
     if (type == PATCH_JSON)
         return hub_fail(r, 422, "Invalid",
             "the server rejected our request due to an error in our request: %s", diag->text);
-    return hub_fail(r, 400, "BadRequest", "the patch cannot be applied: %s", diag->text);
+    if (err == FED_ERR_LIMIT)
+        return hub_fail(r, 413, "RequestEntityTooLarge", "%s", diag->text);
+    /* kube-apiserver knows some mistakes of strategic patches by name, and calls the others its
+     * own. */
+    if (type == PATCH_STRATEGIC && err != FED_ERR_UNSUPPORTED)
+        return hub_fail(r, 500, "", "%s", diag->text);
+    return hub_fail(r, 400, "BadRequest", "%s", diag->text);
 }
 
 static enum fed_err patch_once(
@@ -91,7 +97,12 @@ static enum fed_err patch_plain(
     enum fed_err err = FED_ERR_CONFLICT;
 
     if (type != PATCH_JSON && !fed_json_is_object(patch))
-        return hub_fail(r, 400, "BadRequest", "a merge patch is an object");
+        return hub_fail(r, 400, "BadRequest",
+            "error decoding patch: json: cannot unmarshal %s into Go value of type "
+            "map[string]interface {}",
+            fed_json_is_array(patch)    ? "array"
+            : fed_json_is_string(patch) ? "string"
+                                        : "number");
     for (unsigned i = 0; i < ATTEMPTS && err == FED_ERR_CONFLICT && r->failure.code == 0; i++) {
         struct hub_write w = {.success = 200, .manager = hub_request_manager(r)};
 

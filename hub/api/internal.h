@@ -116,7 +116,8 @@ struct hub_accept {
 #define HUB_FIELD_TERMS_MAX 16u
 struct hub_field_selector {
     struct {
-        struct fed_span path;
+        struct fed_span path;      /* constants */
+        struct fed_span otherwise; /* looked at when the path leads to nothing; empty: nowhere */
         struct fed_span value;
         bool not_equal;
     } terms[HUB_FIELD_TERMS_MAX];
@@ -138,7 +139,7 @@ struct hub_failure {
     enum hub_details details;
     const char *options;         /* CreateOptions ... */
     struct hub_access forbidden; /* of a 403 by authorization: what details name */
-    struct hub_causes *causes; /* may be NULL */
+    struct hub_causes *causes;   /* may be NULL */
 };
 
 struct hub_request {
@@ -322,7 +323,7 @@ bool hub_object_has_finalizers(const struct fed_json *object);
 FED_MUST_USE enum fed_err hub_object_bytes(struct fed_json *object, struct fed_buf *out);
 
 /* ---- select.c ---- */
-/* Values are copied into mem, paths too. */
+/* Values are copied into mem. */
 FED_MUST_USE enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,
     struct fed_span text, struct hub_field_selector *out);
 bool hub_field_selector_match(

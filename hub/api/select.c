@@ -4,39 +4,76 @@
 
 #include <string.h>
 
+/* What kube-apiserver calls a field, and where it stands in the object as it is asked for. */
 struct field_name {
-    const char *plural; /* of a core kind; NULL: every kind */
-    const char *path;
+    const char *group;
+    const char *plural; /* NULL: every kind */
+    const char *label;
+    const char *path;      /* NULL: the label */
+    const char *otherwise; /* looked at when the path leads to nothing */
 };
 
+#define EVENTS "events.k8s.io", "events"
 static const struct field_name field_names[] = {
-    {NULL, "metadata.name"},
-    {NULL, "metadata.namespace"},
-    {"events", "involvedObject.kind"},
-    {"events", "involvedObject.namespace"},
-    {"events", "involvedObject.name"},
-    {"events", "involvedObject.uid"},
-    {"events", "involvedObject.apiVersion"},
-    {"events", "involvedObject.resourceVersion"},
-    {"events", "involvedObject.fieldPath"},
-    {"events", "reason"},
-    {"events", "reportingComponent"},
-    {"events", "source.component"},
-    {"events", "type"},
-    {"secrets", "type"},
-    {"namespaces", "status.phase"},
+    {NULL, NULL, "metadata.name", NULL, NULL},
+    {NULL, NULL, "metadata.namespace", NULL, NULL},
+    {"", "events", "involvedObject.kind", NULL, NULL},
+    {"", "events", "involvedObject.namespace", NULL, NULL},
+    {"", "events", "involvedObject.name", NULL, NULL},
+    {"", "events", "involvedObject.uid", NULL, NULL},
+    {"", "events", "involvedObject.apiVersion", NULL, NULL},
+    {"", "events", "involvedObject.resourceVersion", NULL, NULL},
+    {"", "events", "involvedObject.fieldPath", NULL, NULL},
+    {"", "events", "reason", NULL, NULL},
+    {"", "events", "reportingComponent", NULL, NULL},
+    {"", "events", "source", "source.component", "reportingComponent"},
+    {"", "events", "type", NULL, NULL},
+    {EVENTS, "regarding.kind", NULL, NULL},
+    {EVENTS, "regarding.namespace", NULL, NULL},
+    {EVENTS, "regarding.name", NULL, NULL},
+    {EVENTS, "regarding.uid", NULL, NULL},
+    {EVENTS, "regarding.apiVersion", NULL, NULL},
+    {EVENTS, "regarding.resourceVersion", NULL, NULL},
+    {EVENTS, "regarding.fieldPath", NULL, NULL},
+    {EVENTS, "reason", NULL, NULL},
+    {EVENTS, "reportingController", NULL, NULL},
+    {EVENTS, "type", NULL, NULL},
+    {"", "secrets", "type", NULL, NULL},
+    {"", "namespaces", "status.phase", NULL, NULL},
+    {"", "namespaces", "name", "metadata.name", NULL},
 };
 
-static bool field_known(const struct hub_kind *kind, struct fed_span path)
+static const struct field_name *field_find(const struct hub_kind *kind, struct fed_span label)
 {
     for (size_t i = 0; i < sizeof field_names / sizeof *field_names; i++) {
         const struct field_name *name = &field_names[i];
 
-        if (fed_span_is(path, name->path) &&
-            (!name->plural || (kind->group[0] == 0 && strcmp(kind->plural, name->plural) == 0)))
-            return true;
+        if (fed_span_is(label, name->label) &&
+            (!name->plural ||
+                (strcmp(kind->group, name->group) == 0 && strcmp(kind->plural, name->plural) == 0)))
+            return name;
     }
-    return false;
+    return NULL;
+}
+
+/* Kinds with fields of their own are refused in other words than those without. */
+static enum fed_err unknown_field(struct hub_request *r, struct fed_span label)
+{
+    for (size_t i = 0; i < sizeof field_names / sizeof *field_names; i++) {
+        const struct field_name *name = &field_names[i];
+
+        if (name->plural && strcmp(r->kind->group, name->group) == 0 &&
+            strcmp(r->kind->plural, name->plural) == 0)
+            return hub_fail(r, 400, "BadRequest", "field label not supported: " FED_SPAN_FMT,
+                FED_SPAN_ARG(label));
+    }
+    if (!r->kind->core)
+        return hub_fail(
+            r, 400, "BadRequest", "field label not supported: " FED_SPAN_FMT, FED_SPAN_ARG(label));
+    return hub_fail(r, 400, "BadRequest",
+        "\"" FED_SPAN_FMT
+        "\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+        FED_SPAN_ARG(label));
 }
 
 /* Cuts the next term at an unescaped comma. */
@@ -77,6 +114,7 @@ static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, str
     size_t equals = fed_span_find(term, '=');
     struct fed_span path = fed_span_sub(term, 0, equals);
     struct fed_span value = fed_span_sub(term, equals + 1, term.len);
+    const struct field_name *name;
 
     if (equals == term.len || out->n == HUB_FIELD_TERMS_MAX)
         return hub_fail(r, 400, "BadRequest", "invalid field selector: \"" FED_SPAN_FMT "\"",
@@ -87,11 +125,11 @@ static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, str
     }
     if (fed_span_starts(value, "="))
         value = fed_span_sub(value, 1, value.len);
-    if (!field_known(r->kind, path))
-        return hub_fail(
-            r, 400, "BadRequest", "field label not supported: " FED_SPAN_FMT, FED_SPAN_ARG(path));
-    if (unescape(mem, path, &out->terms[out->n].path))
-        return FED_ERR_NOMEM;
+    name = field_find(r->kind, path);
+    if (!name)
+        return unknown_field(r, path);
+    out->terms[out->n].path = fed_span_text(name->path ? name->path : name->label);
+    out->terms[out->n].otherwise = fed_span_text(name->otherwise);
     return unescape(mem, value, &out->terms[out->n++].value);
 }
 
@@ -121,8 +159,12 @@ bool hub_field_selector_match(
     const struct hub_field_selector *selector, const struct fed_json *object)
 {
     for (size_t i = 0; i < selector->n; i++) {
-        bool equal =
-            fed_span_eq(field_value(object, selector->terms[i].path), selector->terms[i].value);
+        struct fed_span found = field_value(object, selector->terms[i].path);
+        bool equal;
+
+        if (found.len == 0)
+            found = field_value(object, selector->terms[i].otherwise);
+        equal = fed_span_eq(found, selector->terms[i].value);
 
         if (equal == selector->terms[i].not_equal)
             return false;
