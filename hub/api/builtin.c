@@ -16,25 +16,35 @@ static bool is_permanent(struct fed_span name)
     return false;
 }
 
+static bool has_own_finalizer(const struct fed_json *list)
+{
+    for (size_t i = 0; i < fed_json_count(list); i++)
+        if (fed_span_is(fed_json_string(fed_json_at(list, i)), "kubernetes"))
+            return true;
+    return false;
+}
+
 static enum fed_err namespace_new(struct hub_admission *a)
 {
     struct fed_json *spec = fed_json_ensure_object(a->doc, a->object, "spec");
     struct fed_json *status = fed_json_ensure_object(a->doc, a->object, "status");
-    struct fed_json *finalizers = fed_json_new_array(a->doc);
-    enum fed_err err;
+    struct fed_json *finalizers = fed_json_get(spec, "finalizers");
+    enum fed_err err = FED_OK;
 
-    if (!spec || !status || !finalizers)
+    if (!spec || !status)
         return FED_ERR_NOMEM;
-    err = fed_json_append(finalizers, fed_json_new_text(a->doc, "kubernetes"));
-    if (!err)
+    if (!finalizers) {
+        finalizers = fed_json_new_array(a->doc);
         err = fed_json_set(a->doc, spec, "finalizers", finalizers);
+    }
+    if (!err && !has_own_finalizer(finalizers))
+        err = fed_json_append(finalizers, fed_json_new_text(a->doc, "kubernetes"));
     return err ? err : fed_json_set_text(a->doc, status, "phase", "Active");
 }
 
 static enum fed_err namespace_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
 {
     struct fed_span name = hub_meta(a->object, "name");
-    struct fed_json *labels;
     enum fed_err err = FED_OK;
 
     (void)ctx;
@@ -49,10 +59,7 @@ static enum fed_err namespace_admit(void *ctx, struct hub_admission *a, struct f
     else if (fed_json_find(a->before, "spec.finalizers"))
         err = fed_json_set(a->doc, fed_json_ensure_object(a->doc, a->object, "spec"), "finalizers",
             fed_json_clone(a->doc, fed_json_find(a->before, "spec.finalizers")));
-    labels = fed_json_ensure_object(a->doc, fed_json_get(a->object, "metadata"), "labels");
-    if (err || !labels)
-        return err ? err : FED_ERR_NOMEM;
-    return fed_json_set_string(a->doc, labels, "kubernetes.io/metadata.name", name);
+    return err;
 }
 
 /* ---- all ---- */

@@ -75,6 +75,9 @@ FED_MUST_USE enum fed_err hub_core_kinds(
  * FED_ERR_INVALID with Go's sentence. */
 FED_MUST_USE enum fed_err hub_core_shape(struct fed_alloc *mem, struct fed_json_doc *doc,
     const struct hub_core_type *type, struct fed_json *object, struct fed_diag *diag);
+/* What storing does to an object: an empty list that is shown at all is null from then on. */
+FED_MUST_USE enum fed_err hub_core_settle(
+    const struct hub_core_type *type, struct fed_json_doc *doc, struct fed_json *object);
 /* Defaults of the kind, and what is written in one form only (a Secret's text becomes data). */
 FED_MUST_USE enum fed_err hub_core_default(
     const struct hub_kind *kind, struct fed_json_doc *doc, struct fed_json *object);
@@ -82,6 +85,7 @@ FED_MUST_USE enum fed_err hub_core_default(
  * NULL: create. */
 void hub_core_validate(const struct hub_kind *kind, struct fed_json *object,
     const struct fed_json *before, struct hub_causes *causes);
+void hub_core_validate_namespace_status(const struct fed_json *object, struct hub_causes *causes);
 /* The convert hook of both kinds of Event. */
 enum fed_err hub_core_event_convert(void *ctx, const struct hub_kind *kind, const char *to_version,
     struct fed_json_doc *doc, struct fed_json *object, struct fed_diag *diag);

@@ -165,6 +165,27 @@ static int64_t micros_of(struct fed_span text)
     return micros;
 }
 
+/* Go's layout asks for six digits. */
+static bool has_micros(struct fed_span text)
+{
+    size_t at = fed_span_find(text, '.');
+    size_t n = 0;
+
+    while (at + 1 + n < text.len && text.at[at + 1 + n] >= '0' && text.at[at + 1 + n] <= '9')
+        n++;
+    return n == 6;
+}
+
+static enum fed_err bad_time(
+    struct shape *s, struct fed_span text, bool micro, struct fed_span at, const char *wanted)
+{
+    return fed_diag_set(s->diag, FED_ERR_INVALID,
+        "parsing time \"" FED_SPAN_FMT "\" as \"%s\": cannot parse \"" FED_SPAN_FMT "\" as \"%s\"",
+        FED_SPAN_ARG(text),
+        micro ? "2006-01-02T15:04:05.000000Z07:00" : "2006-01-02T15:04:05Z07:00", FED_SPAN_ARG(at),
+        wanted);
+}
+
 static enum fed_err shape_time(
     struct shape *s, const struct hub_core_type *type, struct fed_json **value)
 {
@@ -176,12 +197,12 @@ static enum fed_err shape_time(
     if (!fed_json_is_string(*value))
         return refuse(s, NULL, *value, FED_SPAN_LIT("string"));
     if (fed_text_time_parse(text, &at))
-        return fed_diag_set(s->diag, FED_ERR_INVALID,
-            "parsing time \"" FED_SPAN_FMT "\" as \"%s\": cannot parse \"" FED_SPAN_FMT
-            "\" as \"2006\"",
-            FED_SPAN_ARG(text),
-            micro ? "2006-01-02T15:04:05.000000Z07:00" : "2006-01-02T15:04:05Z07:00",
-            FED_SPAN_ARG(text));
+        return bad_time(s, text, micro, text, "2006");
+    if (micro && !has_micros(text)) {
+        size_t seconds = fed_span_find(text, 'T') + 9; /* "T03:04:05" */
+
+        return bad_time(s, text, micro, fed_span_sub(text, seconds, text.len), ".000000");
+    }
     if (micro)
         fed_text_time_micro(at * 1000000 + micros_of(text), out);
     else
@@ -387,4 +408,19 @@ enum fed_err hub_core_shape(struct fed_alloc *mem, struct fed_json_doc *doc,
     struct shape s = {.doc = doc, .mem = mem, .diag = diag};
 
     return shape_struct(&s, type, object);
+}
+
+enum fed_err hub_core_settle(
+    const struct hub_core_type *type, struct fed_json_doc *doc, struct fed_json *object)
+{
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; !err && i < type->n_fields; i++) {
+        const struct hub_core_field *field = &type->fields[i];
+        const struct fed_json *value = fed_json_get_span(object, field->name);
+
+        if (field->list && fed_json_is_array(value) && fed_json_count(value) == 0)
+            err = fed_json_set_span(doc, object, field->name, fed_json_new_null(doc));
+    }
+    return err;
 }

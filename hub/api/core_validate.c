@@ -5,6 +5,7 @@
  * people search for them. */
 #include "hub/api/core.h"
 #include "hub/api/internal.h"
+#include "hub/api/name_rules.h"
 
 #include "proto/base/text.h"
 
@@ -261,7 +262,56 @@ static enum fed_err default_secret(struct fed_json_doc *doc, struct fed_json *ob
     return fed_json_set_text(doc, object, "type", "Opaque");
 }
 
+/* ---- ServiceAccount ---- */
+/* Of the secrets only their names are kept. */
+static enum fed_err default_account(struct fed_json_doc *doc, struct fed_json *object)
+{
+    const struct fed_json *list = fed_json_get(object, "secrets");
+
+    (void)doc;
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        struct fed_json_iter it;
+
+        fed_json_iter_init(&it, fed_json_at(list, i));
+        while (fed_json_iter_next(&it))
+            if (!fed_span_is(it.key, "name"))
+                fed_json_iter_remove(&it);
+    }
+    return FED_OK;
+}
+
+static void validate_nothing(struct validate *v)
+{
+    (void)v;
+}
+
 /* ---- Namespace ---- */
+static enum fed_err default_namespace(struct fed_json_doc *doc, struct fed_json *object)
+{
+    struct fed_json *metadata = fed_json_get(object, "metadata");
+    struct fed_span name = hub_meta(object, "name");
+    struct fed_json *labels = fed_json_ensure_object(doc, metadata, "labels");
+
+    if (name.len == 0)
+        return FED_OK;
+    return labels ? fed_json_set_string(doc, labels, "kubernetes.io/metadata.name", name)
+                  : FED_ERR_NOMEM;
+}
+
+/* The status endpoint keeps the phase that goes with being deleted or not. */
+void hub_core_validate_namespace_status(const struct fed_json *object, struct hub_causes *causes)
+{
+    bool deleted = hub_meta(object, "deletionTimestamp").len > 0;
+    const char *phase = deleted ? "Terminating" : "Active";
+    struct fed_span given = text_at(object, "status.phase");
+
+    if (!fed_span_is(given, phase))
+        hub_causes_add(causes, "FieldValueInvalid", "status.Phase",
+            "Invalid value: \"" FED_SPAN_FMT
+            "\": may only be '%s' if `deletionTimestamp` is %sempty",
+            FED_SPAN_ARG(given), phase, deleted ? "not " : "");
+}
+
 static void validate_namespace(struct validate *v)
 {
     const struct fed_json *list = fed_json_find(v->object, "spec.finalizers");
@@ -270,7 +320,7 @@ static void validate_namespace(struct validate *v)
         struct fed_span one = fed_json_string(fed_json_at(list, i));
 
         if (!fed_text_is_label_key(one))
-            invalid(v, "spec.finalizers", one, "must be a qualified name");
+            hub_name_check(v->causes, HUB_NAME_QUALIFIED, "spec.finalizers", one);
         else if (fed_span_find(one, '/') == one.len && !fed_span_is(one, "kubernetes"))
             invalid(v, "spec.finalizers", one,
                 "name is neither a standard finalizer name nor is it fully qualified");
@@ -473,10 +523,7 @@ static void validate_new_event(struct validate *v, const struct event_names *nam
 
     event_needs(v, names->controller);
     if (!fed_text_is_label_key(controller))
-        invalid(v, names->controller, controller,
-            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start "
-            "and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
-            "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')");
+        hub_name_check(v->causes, HUB_NAME_QUALIFIED, names->controller, controller);
     event_needs(v, "reportingInstance");
     event_too_long(v, "reportingInstance", "reportingInstance", 128);
     event_needs(v, "action");
@@ -580,7 +627,8 @@ static const struct {
 } rules[] = {
     {"", "configmaps", NULL, validate_configmap},
     {"", "secrets", default_secret, validate_secret},
-    {"", "namespaces", NULL, validate_namespace},
+    {"", "serviceaccounts", default_account, validate_nothing},
+    {"", "namespaces", default_namespace, validate_namespace},
     {"", "events", NULL, validate_event},
     {"events.k8s.io", "events", NULL, validate_event},
     {"coordination.k8s.io", "leases", NULL, validate_lease},

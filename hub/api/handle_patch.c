@@ -164,7 +164,9 @@ static enum fed_err apply_merge(
         return FED_ERR_NOMEM;
     hub_api_version(r->kind, r->version, api_version);
     update.api_version = fed_span_text(api_version);
-    err = hub_fields_apply(r->doc, &update, w->live_view, config, &w->next, causes);
+    err = hub_write_empty(r, &update.empty);
+    if (!err)
+        err = hub_fields_apply(r->doc, &update, w->live_view, config, &w->next, causes);
     if (err == FED_ERR_CONFLICT)
         return apply_conflict(r, causes);
     if (err == FED_ERR_INVALID && causes->n > 0)

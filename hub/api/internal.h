@@ -379,6 +379,9 @@ FED_MUST_USE enum fed_err hub_write_update(struct hub_request *r, struct hub_wri
 /* apiVersion, kind, name and namespace of a body against the path; fills them in. */
 FED_MUST_USE enum fed_err hub_write_identity(
     struct hub_request *r, struct fed_json *object, bool named);
+/* What every object of a core kind has, given or not (an empty spec, a time that is not set): that
+ * is nobody's. NULL for other kinds. */
+FED_MUST_USE enum fed_err hub_write_empty(struct hub_request *r, const struct fed_json **out);
 FED_MUST_USE enum fed_err hub_write_uid(struct hub_api *api, char out[40]);
 
 /* Runs the kind's admission hook; a refusal is set as the failure. */

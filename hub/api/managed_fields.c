@@ -390,7 +390,7 @@ enum fed_err hub_fields_update(struct fed_json_doc *doc, const struct hub_field_
         choose_entries(&op, live, next);
         own = own_entry(&op, false);
         if (op.n > 0 || !live) /* an object without entries is not tracked before it is applied */
-            take_changes(&op, &own, live, next);
+            take_changes(&op, &own, live ? live : update->empty, next);
         cap_updates(&op);
         err = encode_entries(&op, next);
     }
@@ -671,7 +671,7 @@ enum fed_err hub_fields_apply(struct fed_json_doc *doc, const struct hub_field_u
         first = own_entry(&op, false);
         first.manager = fed_span_text(BEFORE_FIRST_APPLY);
         if (live && op.n == 0)
-            take_changes(&op, &first, NULL, live);
+            take_changes(&op, &first, update->empty, live);
         err = op.c.err ? op.c.err : apply(&op, live, config, &next, causes);
     }
     if (!err) {

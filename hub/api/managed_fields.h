@@ -16,7 +16,8 @@ struct hub_field_update {
     struct fed_span api_version;
     struct fed_span subresource; /* empty, "status", "scale" */
     int64_t now_unix_s;
-    bool force; /* apply only */
+    bool force;                   /* apply only */
+    const struct fed_json *empty; /* what an object has before anybody wrote it; NULL: nothing */
 };
 
 /* Apply: merges config into live (NULL when the object does not exist) and gives the new object

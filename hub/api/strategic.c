@@ -411,6 +411,8 @@ static enum fed_err set_order(struct merge *m, const struct hub_core_type *type,
         return FED_OK;
     if (!err)
         err = check_items(m, before, items);
+    if (!err && fed_json_count(before) + fed_json_count(items) == 0)
+        err = fed_diag_set(m->diag, FED_ERR_INVALID, "no elements in any of the given slices");
     if (!err && items && before)
         err = merge_any_list(m, field, before, items, &merged);
     else if (!err) {

@@ -69,6 +69,41 @@ static struct fed_json *single_metadata(struct hub_request *r, struct fed_json *
     return metadata && !fed_json_set(r->doc, object, "metadata", metadata) ? metadata : NULL;
 }
 
+/* What a patch made of the object does not fit its type. */
+static enum fed_err patch_invalid(
+    struct hub_request *r, const struct fed_json *object, const char *why)
+{
+    struct hub_causes *causes = hub_causes_new(r);
+    struct fed_buf text;
+    struct fed_buf quoted;
+
+    fed_buf_init(&text, r->mem, HUB_LIMIT_BODY_BYTES);
+    fed_buf_init(&quoted, r->mem, 2 * HUB_LIMIT_BODY_BYTES);
+    if (!fed_json_put(&text, object))
+        hub_json_put(&quoted, fed_buf_span(&text));
+    hub_causes_add(
+        causes, "FieldValueInvalid", "patch", "Invalid value: %s: %s", fed_buf_cstr(&quoted), why);
+    hub_fail(r, 422, "Invalid", " \"\" is invalid: patch: Invalid value: %s: %s",
+        fed_buf_cstr(&quoted), why);
+    r->failure.names_object = false;
+    r->failure.causes = causes;
+    return FED_ERR_INVALID;
+}
+
+/* Objects of core kinds are decoded as Go would. */
+static enum fed_err shape(struct hub_request *r, struct fed_json *object)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err = hub_core_shape(r->mem, r->doc, r->version->core, object, &diag);
+
+    if (err != FED_ERR_INVALID)
+        return err;
+    if (fed_span_is(r->http->method, "PATCH"))
+        return patch_invalid(r, object, diag.text);
+    return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
+        r->kind->kind, r->version->name, r->kind->kind, diag.text);
+}
+
 enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, bool named)
 {
     struct fed_json *metadata;
@@ -83,6 +118,8 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
     if (err)
         return err;
     metadata = single_metadata(r, object);
+    if (!metadata && r->version->core)
+        return shape(r, object);
     if (!metadata)
         return hub_fail(r, 400, "BadRequest", "metadata is not an object");
     name = fed_json_string(fed_json_get(metadata, "name"));
@@ -134,18 +171,6 @@ static enum fed_err report_unknown(struct hub_request *r, struct fed_span lines)
         r->version->name, r->kind->kind, fed_buf_cstr(&all));
 }
 
-/* Objects of core kinds are decoded as Go would. */
-static enum fed_err shape(struct hub_request *r, struct fed_json *object)
-{
-    struct fed_diag diag = {{0}};
-    enum fed_err err = hub_core_shape(r->mem, r->doc, r->version->core, object, &diag);
-
-    if (err != FED_ERR_INVALID)
-        return err;
-    return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
-        r->kind->kind, r->version->name, r->kind->kind, diag.text);
-}
-
 static enum fed_err clean(struct hub_request *r, struct fed_json *object)
 {
     struct fed_buf unknown;
@@ -179,13 +204,26 @@ static enum fed_err validate(struct hub_request *r, const struct hub_kind_versio
         hub_meta_validate_update(live, object, causes);
     else
         hub_meta_validate(r->kind, object, causes);
-    if (version->core)
+    if (version->core && is_status(r))
+        hub_core_validate_namespace_status(object, causes); /* the one core kind that has one */
+    else if (version->core)
         hub_core_validate(r->kind, object, live, causes);
     else
         err = hub_schema_validate(version->schema, object, causes);
     if (err && err != FED_ERR_INVALID)
         return err;
     return causes->n > 0 ? hub_fail_causes(r, causes) : FED_OK;
+}
+
+enum fed_err hub_write_empty(struct hub_request *r, const struct fed_json **out)
+{
+    struct fed_json *object = r->version->core ? fed_json_new_object(r->doc) : NULL;
+    struct fed_diag diag = {{0}};
+
+    *out = object;
+    if (!r->version->core)
+        return FED_OK;
+    return object ? hub_core_shape(r->mem, r->doc, r->version->core, object, &diag) : FED_ERR_NOMEM;
 }
 
 static enum fed_err own(struct hub_request *r, struct hub_write *w)
@@ -197,12 +235,14 @@ static enum fed_err own(struct hub_request *r, struct hub_write *w)
         .subresource = is_status(r) ? r->path.subresource : (struct fed_span){0},
         .now_unix_s = fed_loop_unix_s(r->api->options.loop),
     };
+    enum fed_err err;
 
     if (w->applied)
         return FED_OK;
     hub_api_version(r->kind, r->version, api_version);
     update.api_version = fed_span_text(api_version);
-    return hub_fields_update(r->doc, &update, w->live_view, w->next);
+    err = hub_write_empty(r, &update.empty);
+    return err ? err : hub_fields_update(r->doc, &update, w->live_view, w->next);
 }
 
 static enum fed_err to_storage(struct hub_request *r, struct hub_write *w)
@@ -211,6 +251,11 @@ static enum fed_err to_storage(struct hub_request *r, struct hub_write *w)
     struct fed_diag diag = {{0}};
     enum fed_err err;
 
+    if (storage->core) {
+        err = hub_core_settle(r->version->core, r->doc, w->next);
+        if (err)
+            return err;
+    }
     if (storage == r->version)
         return FED_OK;
     err = hub_object_convert(r->kind, storage, r->doc, w->next, &diag);
