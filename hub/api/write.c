@@ -85,7 +85,7 @@ static enum fed_err patch_invalid(
         causes, "FieldValueInvalid", "patch", "Invalid value: %s: %s", fed_buf_cstr(&quoted), why);
     hub_fail(r, 422, "Invalid", " \"\" is invalid: patch: Invalid value: %s: %s",
         fed_buf_cstr(&quoted), why);
-    r->failure.names_object = false;
+    r->failure.details = HUB_DETAILS_EMPTY;
     r->failure.causes = causes;
     return FED_ERR_INVALID;
 }
