@@ -365,6 +365,10 @@ static void check_version(struct check *c, const struct fed_json *versions, size
         hub_causes_add(c->causes, "FieldValueInvalid", field,
             "Invalid value: \"" FED_SPAN_FMT "\": %s", FED_SPAN_ARG(name),
             name.len > 63 ? "must be no more than 63 bytes" : NOT_A_LABEL);
+    if (i == 0 && !is_label(name)) /* as the former spec.version is checked as well */
+        hub_causes_add(c->causes, "FieldValueInvalid", "spec.version",
+            "Invalid value: \"" FED_SPAN_FMT "\": %s", FED_SPAN_ARG(name),
+            name.len > 63 ? "must be no more than 63 bytes" : NOT_A_LABEL);
     check_deprecation(c, version, at);
     snprintf(field, sizeof field, "%s.schema", at);
     if (!all_equal(versions, "schema") && fed_json_get(version, "schema"))

@@ -419,7 +419,7 @@ static void check_list_type(struct walk *w, const struct fed_json *node)
         !fed_span_is(list, "set") && !fed_span_is(list, "map"))
         note(w, "FieldValueNotSupported", "x-kubernetes-list-type",
             "Unsupported value: \"" FED_SPAN_FMT
-            "\": supported values: \"atomic\", \"map\", \"set\"",
+            "\": supported values: \"atomic\", \"set\", \"map\"",
             FED_SPAN_ARG(list));
 }
 

@@ -1,4 +1,5 @@
 /* schema.c - see schema.h: from an openAPIV3Schema document to nodes. */
+#include "hub/api/format.h"
 #include "hub/api/schema_node.h"
 
 #include <stdlib.h>
@@ -51,21 +52,16 @@ static enum fed_err compile_type(
         "type: \"" FED_SPAN_FMT "\" is not one of a structural schema", FED_SPAN_ARG(name));
 }
 
-static void compile_format(const struct fed_json *from, struct hub_schema_node *node)
+/* A part of the source that a node keeps; NULL when it is absent or memory is out. */
+static enum fed_err keep(
+    struct compile *c, const struct fed_json *part, const struct fed_json **out)
 {
-    struct fed_span format = fed_json_string(fed_json_get(from, "format"));
-
-    if (fed_span_is(format, "int32"))
-        node->format = HUB_FORMAT_INT32;
-    else if (fed_span_is(format, "int64"))
-        node->format = HUB_FORMAT_INT64;
-    else if (fed_span_is(format, "date-time"))
-        node->format = HUB_FORMAT_DATE_TIME;
-    else if (fed_span_is(format, "byte"))
-        node->format = HUB_FORMAT_BYTE;
+    *out = part ? fed_json_clone(c->schema->doc, part) : NULL;
+    return part && !*out ? FED_ERR_NOMEM : FED_OK;
 }
 
-static void compile_extensions(const struct fed_json *from, struct hub_schema_node *node)
+static enum fed_err compile_extensions(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
     struct fed_span list = fed_json_string(fed_json_get(from, "x-kubernetes-list-type"));
 
@@ -76,64 +72,157 @@ static void compile_extensions(const struct fed_json *from, struct hub_schema_no
     node->embedded = fed_json_bool(fed_json_get(from, "x-kubernetes-embedded-resource"), false);
     node->map_atomic =
         fed_span_is(fed_json_string(fed_json_get(from, "x-kubernetes-map-type")), "atomic");
-    node->list_keys = fed_json_get(from, "x-kubernetes-list-map-keys");
+    if (keep(c, fed_json_get(from, "x-kubernetes-list-map-keys"), &node->list_keys))
+        return FED_ERR_NOMEM;
     if (fed_span_is(list, "set"))
         node->list_type = HUB_LIST_SET;
     else if (fed_span_is(list, "map") && fed_json_count(node->list_keys) > 0)
         node->list_type = HUB_LIST_MAP;
-}
-
-static enum fed_err compile_pattern(
-    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
-{
-    struct fed_span pattern = fed_json_string(fed_json_get(from, "pattern"));
-    char text[512];
-
-    if (pattern.len == 0)
-        return FED_OK;
-    if (fed_span_to_cstr(pattern, text, sizeof text))
-        return fed_diag_set(
-            c->diag, FED_ERR_LIMIT, "pattern: longer than %zu bytes", sizeof text - 1);
-    node->regex = fed_alloc_zero(c->schema->mem, sizeof *node->regex);
-    if (!node->regex)
-        return FED_ERR_NOMEM;
-    if (regcomp(node->regex, text, REG_EXTENDED | REG_NOSUB) != 0) {
-        fed_alloc_free(c->schema->mem, node->regex, sizeof *node->regex);
-        node->regex = NULL;
-        return fed_diag_set(
-            c->diag, FED_ERR_INVALID, "pattern: \"%s\" is not a regular expression", text);
-    }
-    node->pattern = pattern;
     return FED_OK;
 }
 
-/* FED_ERR_INVALID unless the bound is absent or a number of its kind. */
-static enum fed_err compile_bounds(
-    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+/* ---- rules ---- */
+static bool has_rules(const struct fed_json *from)
+{
+    static const char *const words[] = {"minimum", "maximum", "multipleOf", "minLength",
+        "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "format", "pattern",
+        "enum", "allOf", "anyOf", "oneOf", "not"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (fed_json_get(from, words[i]))
+            return true;
+    return false;
+}
+
+/* What is no regular expression is refused; one that this hub cannot run is left out, and a
+ * definition says so in a condition. */
+static enum fed_err compile_pattern(
+    struct compile *c, const struct fed_json *from, struct hub_schema_rules *rules)
+{
+    const struct fed_json *kept;
+    enum fed_err err = keep(c, fed_json_get(from, "pattern"), &kept);
+
+    rules->pattern_text = fed_json_string(kept);
+    if (err || rules->pattern_text.len == 0)
+        return err;
+    err = hub_pattern_new(c->schema->mem, rules->pattern_text, &rules->pattern, c->diag);
+    if (err == FED_ERR_INVALID)
+        return fed_diag_prefix(c->diag, err, "pattern");
+    return err == FED_ERR_NOMEM ? err : FED_OK;
+}
+
+static enum fed_err compile_junctor(struct compile *c, const struct fed_json *list, const char *key,
+    struct hub_schema_rules *rules, size_t *n)
+{
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        size_t at = rules->n_all + rules->n_any + rules->n_one;
+        enum fed_err err = compile_node(c, fed_json_at(list, i), &rules->junctors[at]);
+
+        if (err)
+            return fed_diag_prefix(c->diag, err, "%s[%zu]", key, i);
+        (*n)++;
+    }
+    return FED_OK;
+}
+
+static enum fed_err compile_junctors(
+    struct compile *c, const struct fed_json *from, struct hub_schema_rules *rules)
+{
+    const struct fed_json *all = fed_json_get(from, "allOf");
+    const struct fed_json *any = fed_json_get(from, "anyOf");
+    const struct fed_json *one = fed_json_get(from, "oneOf");
+    const struct fed_json *inverted = fed_json_get(from, "not");
+    size_t n = fed_json_count(all) + fed_json_count(any) + fed_json_count(one);
+    enum fed_err err = FED_OK;
+
+    if ((all && !fed_json_is_array(all)) || (any && !fed_json_is_array(any)) ||
+        (one && !fed_json_is_array(one)))
+        return fed_diag_set(c->diag, FED_ERR_INVALID, "allOf, anyOf and oneOf must be lists");
+    if (n > 0) {
+        rules->junctors = fed_alloc_zero(c->schema->mem, n * sizeof *rules->junctors);
+        if (!rules->junctors)
+            return FED_ERR_NOMEM;
+        rules->n_junctors = n;
+        err = compile_junctor(c, all, "allOf", rules, &rules->n_all);
+    }
+    if (!err)
+        err = compile_junctor(c, any, "anyOf", rules, &rules->n_any);
+    if (!err)
+        err = compile_junctor(c, one, "oneOf", rules, &rules->n_one);
+    if (!err && inverted) {
+        err = compile_node(c, inverted, &rules->inverted);
+        if (err)
+            fed_diag_prefix(c->diag, err, "not");
+    }
+    return err;
+}
+
+static void compile_numbers(const struct fed_json *from, struct hub_schema_rules *rules)
 {
     const struct fed_json *minimum = fed_json_get(from, "minimum");
     const struct fed_json *maximum = fed_json_get(from, "maximum");
-    bool array = node->type == HUB_SCHEMA_ARRAY;
 
-    node->has_minimum = minimum != NULL;
-    node->has_maximum = maximum != NULL;
-    node->minimum = fed_json_real(minimum, 0);
-    node->maximum = fed_json_real(maximum, 0);
-    node->min_length = fed_json_int(fed_json_get(from, array ? "minItems" : "minLength"), -1);
-    node->max_length = fed_json_int(fed_json_get(from, array ? "maxItems" : "maxLength"), -1);
-    node->required = fed_json_get(from, "required");
-    node->enums = fed_json_get(from, "enum");
-    node->otherwise = fed_json_get(from, "default");
-    if ((node->required && !fed_json_is_array(node->required)) ||
-        (node->enums && !fed_json_is_array(node->enums)))
-        return fed_diag_set(c->diag, FED_ERR_INVALID, "required and enum must be lists");
-    return compile_pattern(c, from, node);
+    rules->has_minimum = minimum != NULL;
+    rules->has_maximum = maximum != NULL;
+    rules->minimum = fed_json_real(minimum, 0);
+    rules->maximum = fed_json_real(maximum, 0);
+    rules->above_minimum = fed_json_bool(fed_json_get(from, "exclusiveMinimum"), false);
+    rules->below_maximum = fed_json_bool(fed_json_get(from, "exclusiveMaximum"), false);
+    rules->multiple_of = fed_json_real(fed_json_get(from, "multipleOf"), 0);
+    rules->min_length = fed_json_int(fed_json_get(from, "minLength"), -1);
+    rules->max_length = fed_json_int(fed_json_get(from, "maxLength"), -1);
+    rules->min_items = fed_json_int(fed_json_get(from, "minItems"), -1);
+    rules->max_items = fed_json_int(fed_json_get(from, "maxItems"), -1);
+    rules->min_properties = fed_json_int(fed_json_get(from, "minProperties"), -1);
+    rules->max_properties = fed_json_int(fed_json_get(from, "maxProperties"), -1);
+}
+
+static enum fed_err compile_rules(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    struct hub_schema_rules *rules;
+    enum fed_err err;
+
+    if (!has_rules(from))
+        return FED_OK;
+    rules = fed_alloc_zero(c->schema->mem, sizeof *rules);
+    if (!rules)
+        return FED_ERR_NOMEM;
+    node->rules = rules;
+    compile_numbers(from, rules);
+    rules->format = hub_format_find(fed_json_string(fed_json_get(from, "format")));
+    err = keep(c, fed_json_get(from, "enum"), &rules->enums);
+    if (!err && rules->enums && !fed_json_is_array(rules->enums))
+        err = fed_diag_set(c->diag, FED_ERR_INVALID, "enum must be a list");
+    if (!err)
+        err = compile_pattern(c, from, rules);
+    return err ? err : compile_junctors(c, from, rules);
+}
+
+static enum fed_err compile_own(
+    struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
+{
+    enum fed_err err = keep(c, fed_json_get(from, "required"), &node->required);
+
+    if (!err && node->required && !fed_json_is_array(node->required))
+        err = fed_diag_set(c->diag, FED_ERR_INVALID, "required must be a list");
+    if (!err)
+        err = keep(c, fed_json_get(from, "default"), &node->otherwise);
+    return err ? err : compile_rules(c, from, node);
 }
 
 static int property_cmp(const void *a, const void *b)
 {
     return fed_span_cmp(
         ((const struct hub_schema_property *)a)->key, ((const struct hub_schema_property *)b)->key);
+}
+
+static enum fed_err keep_key(struct compile *c, struct fed_span key, struct fed_span *out)
+{
+    struct fed_json *text = fed_json_new_string(c->schema->doc, key);
+
+    *out = fed_json_string(text);
+    return text ? FED_OK : FED_ERR_NOMEM;
 }
 
 static enum fed_err compile_properties(
@@ -154,8 +243,9 @@ static enum fed_err compile_properties(
     for (size_t i = 0; i < n && fed_json_iter_next(&it); i++) {
         enum fed_err err;
 
-        node->properties[i].key = it.key;
-        err = compile_node(c, it.value, &node->properties[i].node);
+        err = keep_key(c, it.key, &node->properties[i].key);
+        if (!err)
+            err = compile_node(c, it.value, &node->properties[i].node);
         if (err)
             return fed_diag_prefix(c->diag, err, "properties." FED_SPAN_FMT, FED_SPAN_ARG(it.key));
     }
@@ -246,12 +336,12 @@ static enum fed_err compile_into(
 {
     enum fed_err err;
 
-    compile_format(from, node);
-    compile_extensions(from, node);
     c->depth++;
-    err = compile_type(c, from, node);
+    err = compile_extensions(c, from, node);
     if (!err)
-        err = compile_bounds(c, from, node);
+        err = compile_type(c, from, node);
+    if (!err)
+        err = compile_own(c, from, node);
     if (!err)
         err = compile_children(c, from, node);
     c->depth--;
@@ -262,18 +352,12 @@ static enum fed_err schema_fill(
     struct hub_schema *schema, const struct fed_json *openapi, struct fed_diag *diag)
 {
     struct compile c = {.schema = schema, .diag = diag};
-    struct fed_json *copy;
     enum fed_err err = fed_json_put(&schema->source, openapi);
 
     if (!err)
         err = fed_json_doc_new(schema->mem, &schema->doc);
-    if (!err)
-        err = fed_json_parse(schema->doc, fed_buf_span(&schema->source), &copy, diag);
-    if (!err)
-        c.definitions = fed_json_get(copy, "definitions");
-    if (!err)
-        err = compile_node(&c, copy, &schema->root);
-    return err;
+    c.definitions = fed_json_get(openapi, "definitions");
+    return err ? err : compile_node(&c, openapi, &schema->root);
 }
 
 enum fed_err hub_schema_compile(struct fed_alloc *mem, const struct fed_json *openapi,
@@ -313,11 +397,18 @@ struct hub_schema *hub_schema_ref(struct hub_schema *schema)
     return schema;
 }
 
+static void rules_free(struct fed_alloc *mem, struct hub_schema_rules *rules)
+{
+    if (!rules)
+        return;
+    hub_pattern_free(rules->pattern);
+    fed_alloc_free(mem, rules->junctors, rules->n_junctors * sizeof *rules->junctors);
+    fed_alloc_free(mem, rules, sizeof *rules);
+}
+
 static void node_free(struct fed_alloc *mem, struct hub_schema_node *node)
 {
-    if (node->regex)
-        regfree(node->regex);
-    fed_alloc_free(mem, node->regex, sizeof *node->regex);
+    rules_free(mem, node->rules);
     fed_alloc_free(mem, node->properties, node->n_properties * sizeof *node->properties);
     fed_alloc_free(mem, node, sizeof *node);
 }
@@ -361,25 +452,14 @@ bool hub_schema_is_type_meta(const struct hub_schema_node *node, struct fed_span
 /* ---- the walk of server-side apply ---- */
 
 /* metadata as every object has it: finalizers are a set, owner references a list keyed by uid. */
-static struct hub_schema_node meta_string = {
-    .type = HUB_SCHEMA_STRING, .min_length = -1, .max_length = -1};
-static struct hub_schema_node meta_reference = {.type = HUB_SCHEMA_OBJECT,
-    .map_atomic = true,
-    .min_length = -1,
-    .max_length = -1,
-    .preserve_unknown = true};
-static struct hub_schema_node meta_finalizers = {.type = HUB_SCHEMA_ARRAY,
-    .list_type = HUB_LIST_SET,
-    .items = &meta_string,
-    .min_length = -1,
-    .max_length = -1};
-static struct hub_schema_node meta_owners = {.type = HUB_SCHEMA_ARRAY,
-    .list_type = HUB_LIST_MAP,
-    .items = &meta_reference,
-    .min_length = -1,
-    .max_length = -1};
-static struct hub_schema_node meta_map = {
-    .type = HUB_SCHEMA_OBJECT, .additional = &meta_string, .min_length = -1, .max_length = -1};
+static struct hub_schema_node meta_string = {.type = HUB_SCHEMA_STRING};
+static struct hub_schema_node meta_reference = {
+    .type = HUB_SCHEMA_OBJECT, .map_atomic = true, .preserve_unknown = true};
+static struct hub_schema_node meta_finalizers = {
+    .type = HUB_SCHEMA_ARRAY, .list_type = HUB_LIST_SET, .items = &meta_string};
+static struct hub_schema_node meta_owners = {
+    .type = HUB_SCHEMA_ARRAY, .list_type = HUB_LIST_MAP, .items = &meta_reference};
+static struct hub_schema_node meta_map = {.type = HUB_SCHEMA_OBJECT, .additional = &meta_string};
 #define META_KEY(text)                                                                             \
     {                                                                                              \
         (const uint8_t *)(text), sizeof(text) - 1                                                  \
@@ -393,9 +473,7 @@ static struct hub_schema_property meta_properties[] = {
 static const struct hub_schema_node meta_root = {.type = HUB_SCHEMA_OBJECT,
     .preserve_unknown = true,
     .properties = meta_properties,
-    .n_properties = sizeof meta_properties / sizeof meta_properties[0],
-    .min_length = -1,
-    .max_length = -1};
+    .n_properties = sizeof meta_properties / sizeof meta_properties[0]};
 
 const struct hub_schema_node *hub_schema_root(const struct hub_schema *schema)
 {

@@ -54,6 +54,10 @@ FED_MUST_USE enum fed_err hub_schema_default(
 FED_MUST_USE enum fed_err hub_schema_validate(
     const struct hub_schema *schema, const struct fed_json *object, struct hub_causes *causes);
 
+/* The same for an update: what has not changed since `before` is not checked again, so that a rule
+ * that came later does not stand in the way of other changes. */
+FED_MUST_USE enum fed_err hub_schema_validate_update(const struct hub_schema *schema,
+    const struct fed_json *object, const struct fed_json *before, struct hub_causes *causes);
 /* The same for a value whose place is known: path is before every field. */
 FED_MUST_USE enum fed_err hub_schema_validate_value(const struct hub_schema *schema,
     const struct fed_json *value, const char *path, struct hub_causes *causes);

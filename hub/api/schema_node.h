@@ -3,9 +3,8 @@
 #ifndef FEDLET_HUB_API_SCHEMA_NODE_H
 #define FEDLET_HUB_API_SCHEMA_NODE_H
 
+#include "hub/api/pattern.h"
 #include "hub/api/schema.h"
-
-#include <regex.h>
 
 enum hub_schema_type {
     HUB_SCHEMA_ANY, /* no type given */
@@ -17,29 +16,38 @@ enum hub_schema_type {
     HUB_SCHEMA_BOOLEAN
 };
 
-enum hub_schema_format {
-    HUB_FORMAT_NONE,
-    HUB_FORMAT_INT32,
-    HUB_FORMAT_INT64,
-    HUB_FORMAT_DATE_TIME,
-    HUB_FORMAT_BYTE
-};
-
 struct hub_schema_property {
     struct fed_span key; /* in the source document */
     struct hub_schema_node *node;
 };
 
+/* What only validation asks for, and most nodes do not have. */
+struct hub_schema_rules {
+    bool has_minimum, has_maximum;
+    bool above_minimum, below_maximum; /* the bound itself is out */
+    double minimum, maximum;
+    double multiple_of;             /* 0: none */
+    int64_t min_length, max_length; /* characters; -1: none, as below */
+    int64_t min_items, max_items;
+    int64_t min_properties, max_properties;
+    unsigned format;                   /* of format.h */
+    struct fed_span pattern_text;      /* empty: none */
+    struct hub_pattern *pattern;       /* NULL also when it cannot be enforced (crd.h) */
+    const struct fed_json *enums;      /* array, or NULL */
+    struct hub_schema_node **junctors; /* allOf, then anyOf, then oneOf */
+    size_t n_junctors;
+    size_t n_all, n_any, n_one;
+    struct hub_schema_node *inverted; /* not */
+};
+
 struct hub_schema_node {
     enum hub_schema_type type;
-    enum hub_schema_format format;
     bool nullable;
     bool int_or_string;
     bool preserve_unknown;
     bool embedded; /* x-kubernetes-embedded-resource, and the root: apiVersion, kind, metadata are
                       known */
     bool map_atomic;
-    bool has_minimum, has_maximum;
     enum hub_list_type list_type;
     struct hub_schema_property *properties; /* sorted by key */
     size_t n_properties;
@@ -47,20 +55,16 @@ struct hub_schema_node {
     bool additional_any;                /* additionalProperties: true */
     struct hub_schema_node *items;
     const struct fed_json *required;  /* array of strings, or NULL */
-    const struct fed_json *enums;     /* array, or NULL */
     const struct fed_json *otherwise; /* default, or NULL */
     const struct fed_json *list_keys; /* array of strings, or NULL */
-    double minimum, maximum;
-    int64_t min_length, max_length; /* of strings (characters) or arrays (items); -1: none */
-    struct fed_span pattern;        /* empty: none */
-    regex_t *regex;
-    struct hub_schema_node *next; /* all nodes of a schema, for freeing */
+    struct hub_schema_rules *rules;   /* NULL: none */
+    struct hub_schema_node *next;     /* all nodes of a schema, for freeing */
 };
 
 struct hub_schema {
     struct fed_alloc *mem;
     unsigned refs;
-    struct fed_json_doc *doc; /* the source, parsed: nodes point into it */
+    struct fed_json_doc *doc; /* enums, defaults and names: nodes point into it */
     struct fed_buf source;
     struct hub_schema_node *root;
     struct hub_schema_node *nodes;
