@@ -290,6 +290,9 @@ enum fed_err hub_api_open(
     if (!err)
         err = hub_rbac_open(api->mem, options->log, api->objects, &api->rbac, diag);
     if (!err)
+        err = hub_federated_role_open(api->mem, api->options.loop, options->log,
+            api->options.crypto, api->objects, &api->federated_role);
+    if (!err)
         err = hub_rbac_hooks(api);
     if (!err && options->tokens)
         err = hub_token_secrets_open(api, &api->token_secrets);
@@ -317,6 +320,7 @@ void hub_api_close(struct hub_api *api)
     hub_owners_close(api->owners);
     hub_last_list_close(api->last_list);
     hub_token_secrets_close(api->token_secrets);
+    hub_federated_role_close(api->federated_role);
     hub_rbac_close(api->rbac);
 
     hub_namespaces_close(api->namespaces);

@@ -7,6 +7,7 @@
 #define FEDLET_HUB_API_INTERNAL_H
 
 #include "hub/access/audit.h"
+#include "hub/access/federated.h"
 #include "hub/access/rbac.h"
 #include "hub/access/token.h"
 #include "hub/access/uuid.h"
@@ -34,6 +35,7 @@ struct hub_api {
     struct hub_namespaces *namespaces;
     struct hub_owners *owners;
     struct hub_rbac *rbac;
+    struct hub_federated_role *federated_role;
     struct hub_token_secrets *token_secrets; /* NULL without tokens */
     struct hub_kind_hooks secret_hooks;      /* what Secrets had before token Secrets came */
     uint8_t audit_prefix[8];                 /* of the ids of this process's requests */

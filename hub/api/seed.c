@@ -142,7 +142,8 @@ enum fed_err hub_api_seed(struct hub_api *api, struct fed_diag *diag)
 {
     enum fed_err err = seed_objects(api, diag);
 
-    return err ? err
-               : hub_access_bootstrap(
-                     api->mem, api->options.loop, api->options.crypto, api->objects, diag);
+    if (!err)
+        err = hub_access_bootstrap(
+            api->mem, api->options.loop, api->options.crypto, api->objects, diag);
+    return err ? err : hub_federated_role_update(api->federated_role, diag);
 }
