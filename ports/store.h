@@ -23,7 +23,10 @@ struct fed_store_item {
     struct fed_span key;
     struct fed_span value; /* of a deletion: the value until then */
     uint64_t revision;     /* of its last change */
-    bool deleted;          /* only in changes */
+    /* only in changes: */
+    bool deleted;
+    bool existed;           /* before the change */
+    struct fed_span before; /* of a put: the value until then */
 };
 
 struct fed_store_compare {
@@ -53,6 +56,12 @@ struct fed_store {
         fed_store_each *each, void *each_ctx);
     /* Keys in [from, to): how many. */
     enum fed_err (*count)(void *ctx, struct fed_span from, struct fed_span to, size_t *out);
+    /* The same as of a past revision. FED_ERR_GONE when what changed after it is forgotten in part,
+     * FED_ERR_INVALID for one to come, FED_ERR_UNSUPPORTED without history. */
+    enum fed_err (*range_at)(void *ctx, uint64_t revision, struct fed_span from, struct fed_span to,
+        size_t limit, fed_store_each *each, void *each_ctx);
+    enum fed_err (*count_at)(
+        void *ctx, uint64_t revision, struct fed_span from, struct fed_span to, size_t *out);
     /* All or nothing. FED_ERR_CONFLICT when a compare fails, FED_ERR_FULL, FED_ERR_IO,
      * FED_ERR_LIMIT with diag. A remove of an absent key is no change, and a commit without any
      * change leaves the revision as it is. A key is at most once in ops and never empty:
@@ -88,6 +97,7 @@ struct fed_sqlite_options {
     uint32_t application_id; /* refuses a file of another program */
     uint32_t new_epoch;      /* random, used when the file is new */
     uint32_t cache_kib;      /* page cache */
+    uint32_t history_kib;    /* the log forgets its oldest part beyond that; 0: no limit */
 };
 /* Opens or creates. WAL, synchronous=FULL, one writer. FED_ERR_CORRUPT with diag when the file is
  * damaged or of another program (it is left untouched), FED_ERR_UNSUPPORTED when it was written by
@@ -104,7 +114,9 @@ FED_MUST_USE enum fed_err fed_sqlite_store_verify(
 /* Consistent copy while in use. FED_ERR_EXISTS when something is at path. */
 FED_MUST_USE enum fed_err fed_sqlite_store_backup(
     struct fed_sqlite_store *sqlite, const char *path, struct fed_diag *diag);
-/* Gives the store another epoch (after a restore). */
+/* Gives the store another epoch (after a restore): history is forgotten and the revision jumps by
+ * FED_SQLITE_EPOCH_JUMP, so that no number from the time that was lost names a state of now. */
+#define FED_SQLITE_EPOCH_JUMP ((uint64_t)1 << 32)
 FED_MUST_USE enum fed_err fed_sqlite_store_set_epoch(
     struct fed_sqlite_store *sqlite, uint32_t epoch, struct fed_diag *diag);
 

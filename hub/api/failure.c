@@ -323,8 +323,12 @@ static void put_details(const struct hub_request *r, struct fed_buf *out)
 
 void hub_failure_put(const struct hub_request *r, struct fed_buf *out)
 {
-    fed_buf_put_text(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
-                          "\"Failure\",\"message\":");
+    fed_buf_put_text(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{");
+    if (r->failure.continue_token.len > 0) {
+        fed_buf_put_text(out, "\"continue\":");
+        hub_json_put(out, r->failure.continue_token);
+    }
+    fed_buf_put_text(out, "},\"status\":\"Failure\",\"message\":");
     hub_json_put_text(out, r->failure.message);
     if (r->failure.reason[0]) {
         fed_buf_put_text(out, ",\"reason\":");

@@ -1,7 +1,7 @@
 /* handle_list.c - lists: selected, in pages, as objects, a table or metadata alone.
  *
- * A page goes on from the present state behind the last key; its resourceVersion is the first
- * page's, so a watch from there repeats whatever changed while the pages were read. */
+ * The stored objects are those of the page's revision; what is composed into some of them (status
+ * from agents) is of now. */
 #include "hub/api/options.h"
 
 #include "proto/base/text.h"
@@ -17,7 +17,7 @@ struct lister {
     struct fed_arena arena; /* of one object */
     struct fed_buf *out;
     int64_t now_unix_s;
-    uint64_t limit;
+    struct hub_page page;
     uint64_t shown;
     bool by_text; /* form and selectors need no tree of a plain object */
     bool more;    /* the page ended before the list */
@@ -60,7 +60,7 @@ static enum fed_err lister_tree(struct lister *l, const struct hub_object *store
     err = hub_object_view(&l->view, doc, &stored->ref, stored->bytes, &revision, &object, &l->diag);
     if (!err && fed_selector_match(l->labels, fed_json_find(object, "metadata.labels")) &&
         hub_field_selector_match(&l->fields, object)) {
-        if (l->limit > 0 && l->shown == l->limit)
+        if (l->page.limit > 0 && l->shown == l->page.limit)
             l->more = true;
         else
             err = lister_show(l, doc, object);
@@ -80,7 +80,7 @@ static enum fed_err lister_plain(
     if (!fed_selector_match_text(l->labels, labels) ||
         !hub_field_selector_match_ref(&l->fields, &stored->ref))
         return FED_OK;
-    if (l->limit > 0 && l->shown == l->limit) {
+    if (l->page.limit > 0 && l->shown == l->page.limit) {
         l->more = true;
         return FED_OK;
     }
@@ -112,39 +112,28 @@ static bool lister_each(void *ctx, const struct hub_object *object)
     return !l->err && !l->more;
 }
 
-/* base64url of REVISION/NAMESPACE/NAME. */
-static enum fed_err continue_parse(
-    struct hub_request *r, uint64_t *revision, struct hub_object_ref *after)
+static struct hub_object_ref last_shown(const struct lister *l)
 {
-    struct fed_buf text;
-    struct fed_span rest;
-    struct fed_span number;
-
-    fed_buf_init(&text, r->mem, 1024);
-    if (fed_text_base64url(r->query.continue_token, &text))
-        return hub_fail(r, 400, "BadRequest", "continue key is not valid");
-    rest = fed_buf_span(&text);
-    if (!fed_span_split(&rest, '/', &number) || fed_span_to_u64(number, revision) ||
-        !fed_span_split(&rest, '/', &after->ns) || rest.len == 0)
-        return hub_fail(r, 400, "BadRequest", "continue key is not valid");
-    if (*revision > hub_objects_revision(r->api->objects))
-        return hub_fail(r, 410, "Expired", "The provided continue parameter is of another store");
-    after->resource = fed_span_text(r->kind->resource);
-    after->name = rest;
-    return FED_OK;
+    return (struct hub_object_ref){.resource = fed_span_text(l->r->kind->resource),
+        .ns = fed_span_text(l->last_ns),
+        .name = fed_span_text(l->last_name)};
 }
 
-static struct fed_span continue_token(struct lister *l, uint64_t revision, struct fed_buf *out)
+/* How many there are behind this page; -1 when selectors make that another question. */
+static enum fed_err count_remaining(const struct lister *l, int64_t *out)
 {
-    struct fed_buf text;
+    struct hub_request *r = l->r;
+    struct hub_object_ref last = last_shown(l);
+    size_t n = 0;
+    enum fed_err err;
 
-    fed_buf_init(out, l->r->mem, 4096);
-    if (!l->more)
-        return (struct fed_span){0};
-    fed_buf_init(&text, l->r->mem, 1024);
-    fed_buf_printf(&text, "%llu/%s/%s", (unsigned long long)revision, l->last_ns, l->last_name);
-    fed_text_put_base64url(out, fed_buf_span(&text));
-    return fed_buf_span(out);
+    *out = -1;
+    if (!l->more || r->query.label_selector.len > 0 || r->query.field_selector.len > 0)
+        return FED_OK;
+    err = hub_objects_count_at(
+        r->api->objects, l->page.revision, fed_span_text(r->kind->resource), r->path.ns, &last, &n);
+    *out = (int64_t)n;
+    return err;
 }
 
 static void put_head(struct lister *l)
@@ -162,40 +151,16 @@ static void put_head(struct lister *l)
         l->r->accept.form == HUB_FORM_PARTIAL ? "meta.k8s.io/v1" : api_version);
 }
 
-static enum fed_err check_version(struct hub_request *r)
-{
-    uint64_t present = hub_objects_revision(r->api->objects);
-    uint64_t asked = r->query.resource_version;
-
-    if (!r->query.has_resource_version || asked == 0)
-        return FED_OK;
-    if (asked > present) {
-        struct hub_causes *causes = hub_causes_new(r);
-
-        hub_causes_add(causes, "ResourceVersionTooLarge", "", "Too large resource version");
-        hub_fail(r, 504, "Timeout", "Too large resource version: %llu, current: %llu",
-            (unsigned long long)asked, (unsigned long long)present);
-        r->failure.causes = causes;
-        r->failure.retry_after_s = 1;
-        return FED_ERR_TIMEOUT;
-    }
-    if (asked < present && fed_span_is(r->query.resource_version_match, "Exact"))
-        return hub_fail(r, 410, "Expired", "The resourceVersion for the provided list is too old.");
-    return FED_OK;
-}
-
 static enum fed_err lister_open(struct lister *l, struct hub_request *r)
 {
     struct fed_diag diag = {{0}};
     enum fed_err err = hub_options_list(r);
 
-    if (!err)
-        err = check_version(r);
-
     l->r = r;
     l->view = (struct hub_view){r->api, r->kind, r->version};
     l->now_unix_s = fed_loop_unix_s(r->api->options.loop);
-    l->limit = r->query.limit;
+    if (!err)
+        err = hub_page_open(r, &l->page);
     if (!err)
         err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &l->fields);
     if (err)
@@ -223,26 +188,30 @@ static enum fed_err respond(struct lister *l)
 static enum fed_err lister_run(struct lister *l)
 {
     struct hub_request *r = l->r;
-    struct hub_object_ref after = {.name = {0}};
-    uint64_t revision = hub_objects_revision(r->api->objects);
+    struct hub_object_ref last;
     struct fed_buf token;
-    struct fed_span token_text;
-    enum fed_err err = FED_OK;
+    int64_t remaining;
+    enum fed_err err;
 
-    if (r->query.continue_token.len > 0)
-        err = continue_parse(r, &revision, &after);
-    if (err)
-        return err;
     put_head(l);
-    err = hub_objects_list(r->api->objects, fed_span_text(r->kind->resource), r->path.ns,
-        after.name.len > 0 ? &after : NULL, lister_each, l);
+    err = hub_objects_list_at(r->api->objects, l->page.revision, fed_span_text(r->kind->resource),
+        r->path.ns, l->page.continues ? &l->page.after : NULL, lister_each, l);
+    if (err == FED_ERR_GONE)
+        return hub_page_expired(r, &l->page);
     if (!err)
         err = l->err;
+    if (!err)
+        err = count_remaining(l, &remaining);
     if (err)
         return hub_fail_err(r, err, &l->diag);
-    token_text = continue_token(l, revision, &token);
-    hub_table_end(l->out, revision, token_text);
+    last = last_shown(l);
+    fed_buf_init(&token, r->mem, 4096);
+    if (l->more)
+        hub_page_put_token(&token, r, &l->page, &last);
+    hub_table_end(l->out, l->page.revision, fed_buf_span(&token), remaining);
     fed_buf_put_text(l->out, "\n");
+    if (fed_buf_err(&token))
+        return hub_fail_err(r, fed_buf_err(&token), NULL);
     err = respond(l);
     return err ? hub_fail_err(r, err, NULL) : FED_OK;
 }

@@ -233,7 +233,7 @@ static void put_tree(
         hub_table_begin(out, &seen->view, line->columns);
         hub_table_row(out, &seen->view, seen->object, line->include_object,
             fed_loop_unix_s(f->api->options.loop));
-        hub_table_end(out, seen->revision, (struct fed_span){0});
+        hub_table_end(out, seen->revision, (struct fed_span){0}, -1);
         return;
     }
     partial =

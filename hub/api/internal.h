@@ -139,9 +139,10 @@ struct hub_failure {
     const char *message;
     unsigned retry_after_s;
     enum hub_details details;
-    const char *options;         /* CreateOptions ... */
-    struct hub_access forbidden; /* of a 403 by authorization: what details name */
-    struct hub_causes *causes;   /* may be NULL */
+    const char *options;            /* CreateOptions ... */
+    struct hub_access forbidden;    /* of a 403 by authorization: what details name */
+    struct hub_causes *causes;      /* may be NULL */
+    struct fed_span continue_token; /* in the Status' own metadata */
 };
 
 struct hub_request {
@@ -340,7 +341,24 @@ void hub_table_begin(
     struct fed_buf *out, const struct hub_view *view, bool columns); /* up to "rows":[ */
 void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struct fed_json *object,
     struct fed_span include_object, int64_t now_unix_s);
-void hub_table_end(struct fed_buf *out, uint64_t revision, struct fed_span continue_token);
+/* remaining: objects behind the page, below 0: not told. */
+void hub_table_end(
+    struct fed_buf *out, uint64_t revision, struct fed_span continue_token, int64_t remaining);
+
+/* ---- list_page.c ---- */
+struct hub_page {
+    uint64_t revision; /* whose state is shown */
+    uint64_t limit;    /* 0: none */
+    bool continues;
+    struct hub_object_ref after; /* when it continues */
+};
+/* From continue, limit, resourceVersion and resourceVersionMatch, as kube-apiserver takes them. */
+FED_MUST_USE enum fed_err hub_page_open(struct hub_request *r, struct hub_page *page);
+/* The token of the page behind last. */
+void hub_page_put_token(struct fed_buf *out, struct hub_request *r, const struct hub_page *page,
+    const struct hub_object_ref *last);
+/* 410: the page's state is forgotten; with a token that goes on with the present one. */
+enum fed_err hub_page_expired(struct hub_request *r, const struct hub_page *page);
 void hub_table_put_age(struct fed_buf *out, const struct fed_json *time, int64_t now_unix_s);
 
 /* ---- core_cells.c ---- */

@@ -131,7 +131,7 @@ static enum fed_err respond_table(
     hub_table_begin(&body, &view, true);
     hub_table_row(
         &body, &view, object, r->query.include_object, fed_loop_unix_s(r->api->options.loop));
-    hub_table_end(&body, revision, (struct fed_span){0});
+    hub_table_end(&body, revision, (struct fed_span){0}, -1);
     err = fed_buf_err(&body);
     return err ? err : hub_respond(r, status, "application/json", fed_buf_span(&body), NULL, 0);
 }

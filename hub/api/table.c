@@ -147,7 +147,8 @@ void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struc
     fed_buf_put_text(out, "}");
 }
 
-void hub_table_end(struct fed_buf *out, uint64_t revision, struct fed_span continue_token)
+void hub_table_end(
+    struct fed_buf *out, uint64_t revision, struct fed_span continue_token, int64_t remaining)
 {
     fed_buf_printf(
         out, "],\"metadata\":{\"resourceVersion\":\"%llu\"", (unsigned long long)revision);
@@ -155,5 +156,7 @@ void hub_table_end(struct fed_buf *out, uint64_t revision, struct fed_span conti
         fed_buf_put_text(out, ",\"continue\":");
         hub_json_put(out, continue_token);
     }
+    if (remaining >= 0)
+        fed_buf_printf(out, ",\"remainingItemCount\":%lld", (long long)remaining);
     fed_buf_put_text(out, "}}");
 }

@@ -9,7 +9,7 @@
 
 #define RING_ENTRIES 1024u
 #define RING_BYTES_MAX (4u << 20)
-#define HISTORY_ENTRIES_MAX 2000u /* a watcher further behind lists again */
+#define HISTORY_ENTRIES_MAX 10000u /* a watcher further behind lists again */
 #define RESOURCE_MAX 320u
 #define STAGED_BYTES_MAX (16u << 20) /* of changes; more are flushed before the turn ends */
 
@@ -373,6 +373,22 @@ static enum fed_err durable_count(void *ctx, struct fed_span from, struct fed_sp
     return store->count(store->ctx, from, to, out);
 }
 
+static enum fed_err durable_range_at(void *ctx, uint64_t revision, struct fed_span from,
+    struct fed_span to, size_t limit, fed_store_each *each, void *each_ctx)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->range_at(store->ctx, revision, from, to, limit, each, each_ctx);
+}
+
+static enum fed_err durable_count_at(
+    void *ctx, uint64_t revision, struct fed_span from, struct fed_span to, size_t *out)
+{
+    struct fed_store *store = flushed(ctx);
+
+    return store->count_at(store->ctx, revision, from, to, out);
+}
+
 static enum fed_err durable_stage(void *ctx, const struct fed_store_compare *compares,
     size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
     struct fed_diag *diag)
@@ -429,6 +445,8 @@ static void set_durable(struct hub_objects *objects)
         .get = durable_get,
         .range = durable_range,
         .count = durable_count,
+        .range_at = durable_range_at,
+        .count_at = durable_count_at,
         .commit = durable_commit,
         .stage = durable_stage,
         .flush = durable_flush,
@@ -502,6 +520,24 @@ static bool list_item(void *ctx, const struct fed_store_item *item)
     return !key_parse(item->key, &object.ref) || call->each(call->ctx, &object);
 }
 
+/* The keys of a listing: [from, to). */
+static enum fed_err list_keys(struct fed_span resource, struct fed_span ns,
+    const struct hub_object_ref *after, struct key *from, struct key *to)
+{
+    enum fed_err err = key_prefix(to, resource, ns);
+
+    if (err)
+        return err;
+    *from = *to;
+    to->at[to->len - 1] = 1;
+    if (!after)
+        return FED_OK;
+    err = key_of(from, after);
+    if (!err)
+        from->at[from->len++] = 0;
+    return err;
+}
+
 enum fed_err hub_objects_list(struct hub_objects *objects, struct fed_span resource,
     struct fed_span ns, const struct hub_object_ref *after, hub_objects_each *each, void *ctx)
 {
@@ -509,19 +545,43 @@ enum fed_err hub_objects_list(struct hub_objects *objects, struct fed_span resou
     struct list_call call = {each, ctx};
     struct key from;
     struct key to;
-    enum fed_err err = key_prefix(&to, resource, ns);
+    enum fed_err err = list_keys(resource, ns, after, &from, &to);
+
+    return err ? err
+               : store->range(store->ctx, key_span(&from), key_span(&to), 0, list_item, &call);
+}
+
+enum fed_err hub_objects_list_at(struct hub_objects *objects, uint64_t revision,
+    struct fed_span resource, struct fed_span ns, const struct hub_object_ref *after,
+    hub_objects_each *each, void *ctx)
+{
+    struct fed_store *store = objects->store;
+    struct list_call call = {each, ctx};
+    struct key from;
+    struct key to;
+    enum fed_err err = list_keys(resource, ns, after, &from, &to);
 
     if (err)
         return err;
-    from = to;
-    to.at[to.len - 1] = 1;
-    if (after) {
-        err = key_of(&from, after);
-        if (err)
-            return err;
-        from.at[from.len++] = 0;
-    }
-    return store->range(store->ctx, key_span(&from), key_span(&to), 0, list_item, &call);
+    if (revision == store->revision(store->ctx))
+        return store->range(store->ctx, key_span(&from), key_span(&to), 0, list_item, &call);
+    return store->range_at(
+        store->ctx, revision, key_span(&from), key_span(&to), 0, list_item, &call);
+}
+
+enum fed_err hub_objects_count_at(struct hub_objects *objects, uint64_t revision,
+    struct fed_span resource, struct fed_span ns, const struct hub_object_ref *after, size_t *out)
+{
+    struct fed_store *store = objects->store;
+    struct key from;
+    struct key to;
+    enum fed_err err = list_keys(resource, ns, after, &from, &to);
+
+    if (err)
+        return err;
+    if (revision == store->revision(store->ctx))
+        return store->count(store->ctx, key_span(&from), key_span(&to), out);
+    return store->count_at(store->ctx, revision, key_span(&from), key_span(&to), out);
 }
 
 /* ---- commit ---- */
@@ -718,82 +778,48 @@ static void since_ring(struct hub_objects *objects, struct fed_span resource, ui
 }
 
 struct history {
-    struct fed_alloc *mem;
-    struct entry *entries[HISTORY_ENTRIES_MAX];
+    hub_objects_changed *each;
+    void *ctx;
     size_t n;
     enum fed_err err;
 };
 
-static struct fed_span history_last(const struct history *history, const struct hub_object_ref *ref)
-{
-    for (size_t i = history->n; i-- > 0;) {
-        const struct hub_change *change = &history->entries[i]->change;
-
-        if (fed_span_eq(change->ref.name, ref->name) && fed_span_eq(change->ref.ns, ref->ns))
-            return change->type == HUB_CHANGE_DELETED ? (struct fed_span){0} : change->bytes;
-    }
-    return (struct fed_span){0};
-}
-
 static bool history_item(void *ctx, const struct fed_store_item *item)
 {
     struct history *history = ctx;
-    struct hub_change change = {.type = HUB_CHANGE_MODIFIED, .revision = item->revision};
+    struct hub_change change = {.revision = item->revision, .bytes = item->value};
 
     if (!key_parse(item->key, &change.ref))
         return true;
-    if (history->n == HISTORY_ENTRIES_MAX) {
+    if (history->n++ == HISTORY_ENTRIES_MAX) {
         history->err = FED_ERR_GONE;
         return false;
     }
-    change.before = history_last(history, &change.ref);
-    change.bytes = item->value;
-    if (item->deleted) {
-        change.type = HUB_CHANGE_DELETED;
-        change.bytes = item->value.len > 0 ? item->value : change.before;
-        change.before = change.bytes;
-        /* A store that does not keep the last state, and a history that begins later: only a new
-         * list can tell. */
-        if (change.bytes.len == 0)
-            history->err = FED_ERR_GONE;
-    }
-    if (!history->err) {
-        history->entries[history->n] = entry_new(history->mem, &change);
-        if (history->entries[history->n])
-            history->n++;
-        else
-            history->err = FED_ERR_NOMEM;
-    }
-    return !history->err;
+    change.type = item->deleted    ? HUB_CHANGE_DELETED
+                  : !item->existed ? HUB_CHANGE_ADDED
+                                   : HUB_CHANGE_MODIFIED;
+    change.before = item->deleted ? item->value : item->before;
+    history->each(history->ctx, &change);
+    return true;
 }
 
 static enum fed_err since_history(struct hub_objects *objects, struct fed_span resource,
     uint64_t since, hub_objects_changed *each, void *ctx)
 {
     struct fed_store *store = objects->store;
-    struct history *history = fed_alloc_zero(objects->mem, sizeof *history);
+    struct history history = {.each = each, .ctx = ctx};
     struct key from;
     struct key to;
-    enum fed_err err = history ? key_prefix(&from, resource, (struct fed_span){0}) : FED_ERR_NOMEM;
+    enum fed_err err = key_prefix(&from, resource, (struct fed_span){0});
 
-    if (!err) {
-        to = from;
-        to.at[to.len - 1] = 1;
-        history->mem = objects->mem;
-        err = store->changes(
-            store->ctx, since, key_span(&from), key_span(&to), history_item, history);
-        if (err == FED_ERR_UNSUPPORTED)
-            err = FED_ERR_GONE;
-        if (!err)
-            err = history->err;
-    }
-    for (size_t i = 0; history && i < history->n; i++) {
-        if (!err)
-            each(ctx, &history->entries[i]->change);
-        entry_unref(history->entries[i]);
-    }
-    fed_alloc_free(objects->mem, history, sizeof *history);
-    return err;
+    if (err)
+        return err;
+    to = from;
+    to.at[to.len - 1] = 1;
+    err = store->changes(store->ctx, since, key_span(&from), key_span(&to), history_item, &history);
+    if (err == FED_ERR_UNSUPPORTED)
+        return FED_ERR_GONE;
+    return err ? err : history.err;
 }
 
 enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource,

@@ -70,6 +70,14 @@ typedef bool hub_objects_each(void *ctx, const struct hub_object *object);
 FED_MUST_USE enum fed_err hub_objects_list(struct hub_objects *objects, struct fed_span resource,
     struct fed_span ns, const struct hub_object_ref *after, hub_objects_each *each, void *ctx);
 
+/* The same as of a past revision, and how many there are (behind `after`). FED_ERR_GONE when that
+ * is forgotten, FED_ERR_INVALID for one to come. */
+FED_MUST_USE enum fed_err hub_objects_list_at(struct hub_objects *objects, uint64_t revision,
+    struct fed_span resource, struct fed_span ns, const struct hub_object_ref *after,
+    hub_objects_each *each, void *ctx);
+FED_MUST_USE enum fed_err hub_objects_count_at(struct hub_objects *objects, uint64_t revision,
+    struct fed_span resource, struct fed_span ns, const struct hub_object_ref *after, size_t *out);
+
 /* One write of a commit. expected: revision the object must have; 0: must not exist;
  * HUB_ANY_REVISION: whatever. */
 #define HUB_ANY_REVISION UINT64_MAX
@@ -114,7 +122,8 @@ FED_MUST_USE enum fed_err hub_objects_subscribe(struct hub_objects *objects,
 void hub_objects_unsubscribe(struct hub_subscription *subscription);
 
 /* Changes of a resource after a revision, oldest first, for watches that resume. FED_ERR_GONE when
- * compacted. Touches are not part of it. */
+ * compacted, or when there are more than anybody should read (some were told then). Touches are not
+ * part of it. The store must not be changed from inside. */
 FED_MUST_USE enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource,
     uint64_t since, hub_objects_changed *each, void *ctx);
 /* For the other prefixes; never write under "o/". It shows and makes durable state only: what is

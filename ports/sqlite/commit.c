@@ -110,39 +110,105 @@ static enum fed_err compare_one(struct commit *c, const struct fed_store_compare
     return FED_OK;
 }
 
-/* Runs item's or log's statement: id or revision, key and value where it has them. */
-static int change_run(struct fed_sqlite_store *store, enum fed_statement which, int key_at,
-    struct fed_span key, int number_at, int64_t number, int value_at, struct fed_span value)
+static int64_t log_id(const struct commit *c)
 {
-    sqlite3_stmt *statement = fed_statement_take(store, which);
+    return (int64_t)(c->revision << FED_DATABASE_LOG_SHIFT | c->n);
+}
+
+/* Revision and length of what is there; 0 and 0 when nothing is. */
+static int was(
+    struct fed_sqlite_store *store, struct fed_span key, int64_t *revision, uint64_t *len)
+{
+    sqlite3_stmt *row = fed_statement_take(store, FED_STATEMENT_WAS);
     int rc;
 
-    if (!statement)
+    *revision = 0;
+    *len = 0;
+    if (!row)
         return sqlite3_extended_errcode(store->db);
-    rc = fed_statement_bind(statement, key_at, key);
-    if (rc == SQLITE_OK && number_at)
-        rc = sqlite3_bind_int64(statement, number_at, number);
-    if (rc == SQLITE_OK && value_at)
-        rc = fed_statement_bind(statement, value_at, value);
+    rc = fed_statement_bind(row, 1, key);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW) {
+        *revision = sqlite3_column_int64(row, 0);
+        *len = (uint64_t)sqlite3_column_int64(row, 1);
+    }
+    fed_statement_give(store, FED_STATEMENT_WAS, row);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int done(
+    struct fed_sqlite_store *store, enum fed_statement which, sqlite3_stmt *statement, int rc)
+{
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
     fed_statement_give(store, which, statement);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int64_t log_id(const struct commit *c)
+static int log_put(struct commit *c, const struct fed_store_op *op)
 {
-    return (int64_t)(c->revision << FED_DATABASE_LOG_SHIFT | c->n);
+    struct fed_sqlite_store *store = c->store;
+    int64_t before_revision;
+    uint64_t before_len;
+    int rc = was(store, op->key, &before_revision, &before_len);
+    sqlite3_stmt *statement;
+
+    if (rc != SQLITE_OK)
+        return rc;
+    statement = fed_statement_take(store, FED_STATEMENT_LOG_PUT);
+    if (!statement)
+        return sqlite3_extended_errcode(store->db);
+    rc = sqlite3_bind_int64(statement, 1, log_id(c));
+    if (rc == SQLITE_OK)
+        rc = fed_statement_bind(statement, 2, op->key);
+    if (rc == SQLITE_OK)
+        rc = fed_statement_bind(statement, 3, op->value);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 4, before_revision);
+    rc = done(store, FED_STATEMENT_LOG_PUT, statement, rc);
+    store->log_bytes += FED_DATABASE_LOG_ROW + op->key.len + op->value.len + before_len;
+    return rc;
+}
+
+static int log_remove(struct commit *c, const struct fed_store_op *op)
+{
+    struct fed_sqlite_store *store = c->store;
+    int64_t before_revision;
+    uint64_t before_len;
+    int rc = was(store, op->key, &before_revision, &before_len);
+    sqlite3_stmt *statement;
+
+    if (rc != SQLITE_OK || before_revision == 0)
+        return rc;
+    statement = fed_statement_take(store, FED_STATEMENT_LOG_REMOVE);
+    if (!statement)
+        return sqlite3_extended_errcode(store->db);
+    rc = sqlite3_bind_int64(statement, 1, log_id(c));
+    if (rc == SQLITE_OK)
+        rc = fed_statement_bind(statement, 2, op->key);
+    rc = done(store, FED_STATEMENT_LOG_REMOVE, statement, rc);
+    store->log_bytes += FED_DATABASE_LOG_ROW + op->key.len + before_len;
+    return rc;
 }
 
 static enum fed_err put_one(struct commit *c, const struct fed_store_op *op)
 {
     struct fed_sqlite_store *store = c->store;
-    int rc =
-        change_run(store, FED_STATEMENT_PUT, 1, op->key, 2, (int64_t)c->revision, 3, op->value);
+    int rc = store->history ? log_put(c, op) : SQLITE_OK;
+    sqlite3_stmt *statement;
 
-    if (rc == SQLITE_OK && store->history)
-        rc = change_run(store, FED_STATEMENT_LOG_PUT, 2, op->key, 1, log_id(c), 3, op->value);
+    if (rc != SQLITE_OK)
+        return commit_err(c, rc);
+    statement = fed_statement_take(store, FED_STATEMENT_PUT);
+    if (!statement)
+        return commit_err(c, sqlite3_extended_errcode(store->db));
+    rc = fed_statement_bind(statement, 1, op->key);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 2, (int64_t)c->revision);
+    if (rc == SQLITE_OK)
+        rc = fed_statement_bind(statement, 3, op->value);
+    rc = done(store, FED_STATEMENT_PUT, statement, rc);
     if (rc != SQLITE_OK)
         return commit_err(c, rc);
     c->n++;
@@ -152,13 +218,16 @@ static enum fed_err put_one(struct commit *c, const struct fed_store_op *op)
 static enum fed_err remove_one(struct commit *c, const struct fed_store_op *op)
 {
     struct fed_sqlite_store *store = c->store;
-    int rc = SQLITE_OK;
+    int rc = store->history ? log_remove(c, op) : SQLITE_OK;
+    sqlite3_stmt *statement;
 
-    if (store->history)
-        rc = change_run(
-            store, FED_STATEMENT_LOG_REMOVE, 2, op->key, 1, log_id(c), 0, (struct fed_span){0});
-    if (rc == SQLITE_OK)
-        rc = change_run(store, FED_STATEMENT_REMOVE, 1, op->key, 0, 0, 0, (struct fed_span){0});
+    if (rc != SQLITE_OK)
+        return commit_err(c, rc);
+    statement = fed_statement_take(store, FED_STATEMENT_REMOVE);
+    if (!statement)
+        return commit_err(c, sqlite3_extended_errcode(store->db));
+    rc = fed_statement_bind(statement, 1, op->key);
+    rc = done(store, FED_STATEMENT_REMOVE, statement, rc);
     if (rc != SQLITE_OK)
         return commit_err(c, rc);
     if (sqlite3_changes(store->db) > 0)
@@ -188,6 +257,47 @@ void fed_sqlite_undo(struct fed_sqlite_store *store)
     if (!sqlite3_get_autocommit(store->db))
         (void)fed_statement_run(store, FED_STATEMENT_ROLLBACK);
     store->revision = store->durable;
+    store->log_bytes = store->durable_log_bytes;
+}
+
+/* Where the log must be cut so that it has a sixteenth less than its limit. */
+static int find_cut(struct fed_sqlite_store *store, uint64_t *revision)
+{
+    uint64_t surplus = store->log_bytes - store->log_bytes_max + store->log_bytes_max / 16u;
+    sqlite3_stmt *rows = fed_statement_take(store, FED_STATEMENT_LOG_OLDEST);
+    uint64_t bytes = 0;
+    int rc = SQLITE_DONE;
+
+    *revision = 0;
+    if (!rows)
+        return sqlite3_extended_errcode(store->db);
+    while (bytes < surplus && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
+        *revision = (uint64_t)sqlite3_column_int64(rows, 0) >> FED_DATABASE_LOG_SHIFT;
+        bytes += (uint64_t)sqlite3_column_int64(rows, 1);
+    }
+    fed_statement_give(store, FED_STATEMENT_LOG_OLDEST, rows);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Forgets the oldest part of a log that has grown beyond its limit, with the transaction that is
+ * about to end. *compacted becomes what it will be. */
+static int trim(struct fed_sqlite_store *store, uint64_t *compacted)
+{
+    uint64_t bytes = 0;
+    uint64_t cut = 0;
+    int rc = SQLITE_OK;
+
+    *compacted = store->compacted;
+    if (store->log_bytes_max == 0 || store->log_bytes <= store->log_bytes_max)
+        return SQLITE_OK;
+    rc = find_cut(store, &cut);
+    if (rc == SQLITE_OK && cut > 0)
+        rc = fed_sqlite_forget(store, cut, &bytes);
+    if (rc != SQLITE_OK || cut == 0)
+        return rc;
+    store->log_bytes -= bytes;
+    *compacted = cut;
+    return fed_statement_meta(store, "compacted", (int64_t)cut);
 }
 
 bool fed_sqlite_staged(void *ctx)
@@ -201,6 +311,7 @@ enum fed_err fed_sqlite_flush(void *ctx, struct fed_diag *diag)
 {
     struct fed_sqlite_store *store = ctx;
     struct commit c = {.store = store, .diag = diag};
+    uint64_t compacted = 0;
     enum fed_err err;
     int rc;
 
@@ -208,11 +319,17 @@ enum fed_err fed_sqlite_flush(void *ctx, struct fed_diag *diag)
         return FED_OK;
     if (store->reading)
         return fed_diag_set(diag, FED_ERR_BUSY, "a flush from inside a read");
-    rc = fed_statement_meta(store, "revision", (int64_t)store->revision);
+    rc = trim(store, &compacted);
+    if (rc == SQLITE_OK)
+        rc = fed_statement_meta(store, "revision", (int64_t)store->revision);
+    if (rc == SQLITE_OK && store->history)
+        rc = fed_statement_meta(store, "log_bytes", (int64_t)store->log_bytes);
     if (rc == SQLITE_OK)
         rc = fed_statement_run(store, FED_STATEMENT_COMMIT);
     if (rc == SQLITE_OK) {
         store->durable = store->revision;
+        store->durable_log_bytes = store->log_bytes;
+        store->compacted = compacted;
         return FED_OK;
     }
     err = commit_err(&c, rc);

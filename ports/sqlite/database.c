@@ -290,6 +290,10 @@ static enum fed_err look(struct fed_alloc *mem, const char *path, uint32_t appli
 
 /* ---- making ---- */
 
+#define LOG_OF_VERSION_2                                                                           \
+    "CREATE INDEX log_key ON log(key);" /* and id: the row's number ends every entry */            \
+    "INSERT INTO meta VALUES('log_bytes',0);"
+
 static enum fed_err fill(
     sqlite3 *db, const char *path, const struct fed_sqlite_options *options, struct fed_diag *diag)
 {
@@ -304,14 +308,17 @@ static enum fed_err fill(
         "CREATE TABLE item(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,"
         " revision INTEGER NOT NULL, value BLOB NOT NULL);"
         "CREATE TABLE log(id INTEGER PRIMARY KEY, key BLOB NOT NULL,"
-        " deleted INTEGER NOT NULL, value BLOB NOT NULL);"
+        " deleted INTEGER NOT NULL, value BLOB NOT NULL%s);"
         "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
         "INSERT INTO meta VALUES('revision',1),('epoch',%" PRIu32
         "),('compacted',0),('history',%d);"
+        "%s"
         "COMMIT;"
         "PRAGMA journal_mode=WAL;",
-        (int32_t)options->application_id, FED_DATABASE_VERSION, options->new_epoch,
-        options->history ? 1 : 0);
+        (int32_t)options->application_id,
+        options->history ? FED_DATABASE_VERSION : FED_DATABASE_VERSION_PLAIN,
+        options->history ? ", before BLOB, before_revision INTEGER NOT NULL" : "",
+        options->new_epoch, options->history ? 1 : 0, options->history ? LOG_OF_VERSION_2 : "");
 
     if (n < 0 || (size_t)n >= sizeof sql)
         return FED_ERR_INTERNAL;
@@ -398,6 +405,34 @@ static enum fed_err check_open(
     return err;
 }
 
+/* Makes version 2 of a version 1 with history, whose log it forgets. */
+static enum fed_err upgrade(
+    sqlite3 *db, const char *path, const struct fed_sqlite_options *options, struct fed_diag *diag)
+{
+    int64_t version = 0;
+    enum fed_err err;
+
+    if (!options->history)
+        return FED_OK;
+    err = fed_database_number(db, path, "PRAGMA user_version", &version, diag);
+    if (err || version >= (int64_t)FED_DATABASE_VERSION)
+        return err;
+    err = fed_database_run(db, path,
+        "BEGIN IMMEDIATE;"
+        "DROP TABLE log;"
+        "CREATE TABLE log(id INTEGER PRIMARY KEY, key BLOB NOT NULL,"
+        " deleted INTEGER NOT NULL, value BLOB NOT NULL,"
+        " before BLOB, before_revision INTEGER NOT NULL);" LOG_OF_VERSION_2
+        "UPDATE meta SET value=(SELECT value FROM meta WHERE name='revision')"
+        " WHERE name='compacted';"
+        "PRAGMA user_version=2;"
+        "COMMIT;",
+        diag);
+    if (err && !sqlite3_get_autocommit(db))
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
 static enum fed_err configure(
     sqlite3 *db, const char *path, const struct fed_sqlite_options *options, struct fed_diag *diag)
 {
@@ -435,6 +470,8 @@ static enum fed_err open_existing(const char *path, const struct fed_sqlite_opti
         err = configure(db, path, options, diag);
     if (!err)
         err = check_open(db, path, options, diag);
+    if (!err)
+        err = upgrade(db, path, options, diag);
     if (err) {
         sqlite3_close(db);
         return err;

@@ -1,13 +1,19 @@
 /* database.h - one SQLite file of ours: its form, opening it without harm, and what SQLite's errors
  * mean.
  *
- * The file (PRAGMA user_version 1; application_id is given by the program that owns it):
+ * The file (PRAGMA user_version 2, or 1 without history; application_id is given by the program
+ * that owns it):
  *
  *   item  id, key (unique), revision of the last change, value
- *   log   id, key, deleted, value    every change, when history is on; id is revision * 65536 + n,
- * n counting the changes of one commit from 0; of a deletion, value is the last value meta  name,
- * value                revision, epoch, compacted (history up to and including it is forgotten),
- * history
+ *   log   id, key, deleted, value, before, before_revision
+ *                                    every change, when history is on; id is revision * 65536 + n,
+ *                                    n counting the changes of one commit from 0; before is the
+ *                                    value until then, of a deletion value is; before_revision is
+ *                                    0 when there was none
+ *   meta  name, value                revision, epoch, compacted (history up to and including it is
+ *                                    forgotten), history, log_bytes (FED_DATABASE_LOG_BYTES)
+ *
+ * A log of version 1 has no before: opening it forgets its history and makes it version 2.
  *
  * A new file is made complete under PATH.new and then renamed, so a file that exists is never half
  * made. */
@@ -18,8 +24,12 @@
 
 #include <sqlite3.h>
 
-#define FED_DATABASE_VERSION 1u
-#define FED_DATABASE_LOG_SHIFT 16u /* 65536 = FED_STORE_OPS_MAX changes in one commit */
+#define FED_DATABASE_VERSION 2u
+#define FED_DATABASE_VERSION_PLAIN 1u /* without history */
+#define FED_DATABASE_LOG_SHIFT 16u    /* 65536 = FED_STORE_OPS_MAX changes in one commit */
+/* What a row of the log counts as, and the same in SQL. */
+#define FED_DATABASE_LOG_ROW 32u
+#define FED_DATABASE_LOG_BYTES "(32+length(key)+length(value)+coalesce(length(before),0))"
 
 /* What the error that db has just returned means. db may be NULL. */
 enum fed_err fed_database_err(sqlite3 *db, int rc);

@@ -8,18 +8,57 @@
 
 /* ---- compaction and epoch: small transactions of their own ---- */
 
-static int delete_log(struct fed_sqlite_store *store, uint64_t revision)
+static int log_number(
+    struct fed_sqlite_store *store, enum fed_statement which, uint64_t below, uint64_t *out)
 {
-    sqlite3_stmt *statement = fed_statement_take(store, FED_STATEMENT_COMPACT);
+    sqlite3_stmt *statement = fed_statement_take(store, which);
     int rc;
 
     if (!statement)
         return sqlite3_extended_errcode(store->db);
-    rc = sqlite3_bind_int64(statement, 1, (int64_t)((revision + 1) << FED_DATABASE_LOG_SHIFT));
+    rc = sqlite3_bind_int64(statement, 1, (int64_t)(below << FED_DATABASE_LOG_SHIFT));
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
-    fed_statement_give(store, FED_STATEMENT_COMPACT, statement);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    if (rc == SQLITE_ROW)
+        *out = (uint64_t)sqlite3_column_int64(statement, 0);
+    fed_statement_give(store, which, statement);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+int fed_sqlite_forget(struct fed_sqlite_store *store, uint64_t revision, uint64_t *bytes)
+{
+    int rc = log_number(store, FED_STATEMENT_LOG_BYTES, revision + 1, bytes);
+    uint64_t none;
+
+    return rc == SQLITE_OK ? log_number(store, FED_STATEMENT_COMPACT, revision + 1, &none) : rc;
+}
+
+/* Forgets history and writes up to three numbers with that, in a transaction of its own. */
+static int forget_durably(
+    struct fed_sqlite_store *store, uint64_t compacted, uint64_t revision, uint32_t epoch)
+{
+    uint64_t bytes = 0;
+    int rc = fed_statement_run(store, FED_STATEMENT_BEGIN);
+
+    if (rc == SQLITE_OK)
+        rc = fed_sqlite_forget(store, compacted, &bytes);
+    if (rc == SQLITE_OK)
+        rc = fed_statement_meta(store, "compacted", (int64_t)compacted);
+    if (rc == SQLITE_OK)
+        rc = fed_statement_meta(store, "revision", (int64_t)revision);
+    if (rc == SQLITE_OK)
+        rc = fed_statement_meta(store, "epoch", epoch);
+    if (rc == SQLITE_OK && store->history)
+        rc = fed_statement_meta(store, "log_bytes", (int64_t)(store->log_bytes - bytes));
+    if (rc == SQLITE_OK)
+        rc = fed_statement_run(store, FED_STATEMENT_COMMIT);
+    if (rc != SQLITE_OK)
+        return rc;
+    store->compacted = compacted;
+    store->epoch = epoch;
+    store->revision = store->durable = revision;
+    store->log_bytes = store->durable_log_bytes = store->log_bytes - bytes;
+    return SQLITE_OK;
 }
 
 enum fed_err fed_sqlite_compact(void *ctx, uint64_t revision)
@@ -39,17 +78,9 @@ enum fed_err fed_sqlite_compact(void *ctx, uint64_t revision)
     err = fed_sqlite_flush(store, NULL);
     if (err)
         return err;
-    rc = fed_statement_run(store, FED_STATEMENT_BEGIN);
+    rc = forget_durably(store, revision, store->revision, store->epoch);
     if (rc == SQLITE_OK)
-        rc = delete_log(store, revision);
-    if (rc == SQLITE_OK)
-        rc = fed_statement_meta(store, "compacted", (int64_t)revision);
-    if (rc == SQLITE_OK)
-        rc = fed_statement_run(store, FED_STATEMENT_COMMIT);
-    if (rc == SQLITE_OK) {
-        store->compacted = revision;
         return FED_OK;
-    }
     err = fed_database_err(store->db, rc);
     fed_sqlite_undo(store);
     return err;
@@ -59,15 +90,19 @@ enum fed_err fed_sqlite_store_set_epoch(
     struct fed_sqlite_store *store, uint32_t epoch, struct fed_diag *diag)
 {
     enum fed_err err = fed_sqlite_flush(store, diag);
+    uint64_t revision = store->revision;
     int rc;
 
     if (err)
         return err;
-    rc = fed_statement_meta(store, "epoch", epoch);
-    if (rc != SQLITE_OK)
-        return fed_database_err_set(diag, store->db, rc, store->path, "cannot set the epoch");
-    store->epoch = epoch;
-    return FED_OK;
+    if (store->history)
+        revision += FED_SQLITE_EPOCH_JUMP;
+    rc = forget_durably(store, store->history ? revision : 0, revision, epoch);
+    if (rc == SQLITE_OK)
+        return FED_OK;
+    err = fed_database_err_set(diag, store->db, rc, store->path, "cannot set the epoch");
+    fed_sqlite_undo(store);
+    return err;
 }
 
 /* ---- verification ---- */
@@ -75,28 +110,39 @@ enum fed_err fed_sqlite_store_set_epoch(
 struct invariant {
     const char *finds; /* counts what breaks it */
     const char *text;
+    bool of_history; /* columns that a log without history lacks */
 };
 
 static const struct invariant invariants[] = {
     {"SELECT count(*) FROM item WHERE revision>(SELECT value FROM meta WHERE name='revision')"
      " OR revision<2",
-        "keys with an impossible revision"},
+        "keys with an impossible revision", false},
     {"SELECT count(*) FROM item WHERE length(key) NOT BETWEEN 1 AND 1024"
      " OR typeof(key)<>'blob' OR typeof(value)<>'blob'",
-        "items of a wrong form"},
+        "items of a wrong form", false},
     {"SELECT count(*) FROM log"
      " WHERE id>>16>(SELECT value FROM meta WHERE name='revision')"
      " OR id>>16<=(SELECT value FROM meta WHERE name='compacted')",
-        "changes with an impossible revision"},
+        "changes with an impossible revision", false},
     {"SELECT (SELECT value FROM meta WHERE name='history') *"
      " ((SELECT count(*) FROM item"
      "   WHERE revision>(SELECT value FROM meta WHERE name='compacted'))"
      " -(SELECT count(*) FROM log CROSS JOIN item ON item.key=log.key"
      "   WHERE log.id>>16=item.revision AND log.value=item.value AND NOT deleted))",
-        "keys whose last change is not in the log"},
+        "keys whose last change is not in the log", false},
     {"SELECT count(*) FROM (SELECT key, max(id) AS id, deleted FROM log GROUP BY key) AS last"
      " LEFT JOIN item ON item.key=last.key WHERE last.deleted <> (item.key IS NULL)",
-        "keys that are there though their last change removed them, or the reverse"},
+        "keys that are there though their last change removed them, or the reverse", false},
+    {"SELECT count(*) FROM (SELECT deleted, before, before_revision, lag(id) OVER w AS last_id,"
+     " lag(deleted) OVER w AS last_deleted, lag(value) OVER w AS last_value FROM log"
+     " WINDOW w AS (PARTITION BY key ORDER BY id))"
+     " WHERE last_id IS NOT NULL AND (before_revision IS NOT"
+     " (CASE WHEN last_deleted THEN 0 ELSE last_id>>16 END)"
+     " OR (NOT deleted AND before IS NOT (CASE WHEN last_deleted THEN NULL ELSE last_value END)))",
+        "changes that do not follow the one before them", true},
+    {"SELECT (SELECT value FROM meta WHERE name='log_bytes')"
+     " -(SELECT coalesce(sum" FED_DATABASE_LOG_BYTES ",0) FROM log)",
+        "bytes of history that are not counted", true},
 };
 
 enum fed_err fed_sqlite_store_verify(struct fed_sqlite_store *store, struct fed_diag *diag)
@@ -122,6 +168,9 @@ enum fed_err fed_sqlite_store_verify(struct fed_sqlite_store *store, struct fed_
     sqlite3_finalize(statement);
     for (size_t i = 0; i < sizeof invariants / sizeof invariants[0] && !err; i++) {
         int64_t n = 0;
+
+        if (invariants[i].of_history && !store->history)
+            continue;
 
         err = fed_database_number(store->db, store->path, invariants[i].finds, &n, diag);
         if (!err && n != 0)

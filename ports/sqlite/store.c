@@ -105,6 +105,7 @@ static enum fed_err read_counters(struct fed_sqlite_store *store, struct fed_dia
     int64_t revision = 0;
     int64_t compacted = 0;
     int64_t epoch = 0;
+    int64_t log_bytes = 0;
     enum fed_err err = fed_database_number(
         store->db, store->path, "SELECT value FROM meta WHERE name='revision'", &revision, diag);
 
@@ -114,14 +115,20 @@ static enum fed_err read_counters(struct fed_sqlite_store *store, struct fed_dia
     if (!err)
         err = fed_database_number(
             store->db, store->path, "SELECT value FROM meta WHERE name='epoch'", &epoch, diag);
+    if (!err && store->history)
+        err = fed_database_number(store->db, store->path,
+            "SELECT value FROM meta WHERE name='log_bytes'", &log_bytes, diag);
     if (err)
         return err;
-    if (revision < 1 || compacted < 0 || compacted > revision || epoch < 0 || epoch > UINT32_MAX)
+    if (revision < 1 || compacted < 0 || compacted > revision || epoch < 0 || epoch > UINT32_MAX ||
+        log_bytes < 0)
         return fed_diag_set(diag, FED_ERR_CORRUPT,
             "%s: impossible revision, epoch or compaction; move it away and restore a backup",
             store->path);
     store->revision = (uint64_t)revision;
     store->durable = store->revision;
+    store->durable_log_bytes = (uint64_t)log_bytes;
+    store->log_bytes = store->durable_log_bytes;
     store->compacted = (uint64_t)compacted;
     store->epoch = (uint32_t)epoch;
     return FED_OK;
@@ -136,6 +143,8 @@ static void set_port(struct fed_sqlite_store *store)
         .get = fed_sqlite_get,
         .range = fed_sqlite_range,
         .count = fed_sqlite_count,
+        .range_at = fed_sqlite_range_at,
+        .count_at = fed_sqlite_count_at,
         .commit = fed_sqlite_commit,
         .stage = fed_sqlite_stage,
         .flush = fed_sqlite_flush,
@@ -155,6 +164,7 @@ enum fed_err fed_sqlite_store_open(struct fed_alloc *mem, const char *path,
         return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", path);
     store->mem = mem;
     store->history = options->history;
+    store->log_bytes_max = (uint64_t)options->history_kib * 1024u;
     set_port(store);
     store->path = fed_database_path(mem, path, "", &store->path_size);
     if (store->path)

@@ -20,13 +20,22 @@
     X(PUT, "INSERT INTO item(key, revision, value) VALUES(?1, ?2, ?3)"                             \
            " ON CONFLICT(key) DO UPDATE SET revision=excluded.revision, value=excluded.value")     \
     X(REMOVE, "DELETE FROM item WHERE key=?1")                                                     \
-    X(LOG_PUT, "INSERT INTO log(id, key, deleted, value) VALUES(?1, ?2, 0, ?3)")                   \
-    X(LOG_REMOVE, "INSERT INTO log(id, key, deleted, value)"                                       \
-                  " SELECT ?1, key, 1, value FROM item WHERE key=?2")                              \
-    X(CHANGES, "SELECT key, value, id, deleted FROM log WHERE id>=?1 AND key>=?2 AND key<?3"       \
+    X(WAS, "SELECT revision, length(value) FROM item WHERE key=?1")                                \
+    X(LOG_PUT, "INSERT INTO log(id, key, deleted, value, before, before_revision)"                 \
+               " VALUES(?1, ?2, 0, ?3, (SELECT value FROM item WHERE key=?2), ?4)")                \
+    X(LOG_REMOVE, "INSERT INTO log(id, key, deleted, value, before_revision)"                      \
+                  " SELECT ?1, key, 1, value, revision FROM item WHERE key=?2")                    \
+    X(CHANGES, "SELECT key, value, id, deleted, before_revision, before FROM log WHERE id>=?1 "    \
+               "AND key>=?2 AND key<?3"                                                            \
                " ORDER BY id")                                                                     \
-    X(CHANGES_REST,                                                                                \
-        "SELECT key, value, id, deleted FROM log WHERE id>=?1 AND key>=?2 ORDER BY id")            \
+    X(CHANGES_REST, "SELECT key, value, id, deleted, before_revision, before FROM log"             \
+                    " WHERE id>=?1 AND key>=?2 ORDER BY id")                                       \
+    X(UNDO, "SELECT key, CASE WHEN deleted THEN value ELSE before END, before_revision, id"        \
+            " FROM log INDEXED BY log_key WHERE key>=?1 AND key<?2 AND id>=?3 ORDER BY key, id")   \
+    X(UNDO_REST, "SELECT key, CASE WHEN deleted THEN value ELSE before END, before_revision, id"   \
+                 " FROM log INDEXED BY log_key WHERE key>=?1 AND id>=?3 ORDER BY key, id")         \
+    X(LOG_BYTES, "SELECT coalesce(sum" FED_DATABASE_LOG_BYTES ", 0) FROM log WHERE id<?1")         \
+    X(LOG_OLDEST, "SELECT id, " FED_DATABASE_LOG_BYTES " FROM log ORDER BY id")                    \
     X(COMPACT, "DELETE FROM log WHERE id<?1")                                                      \
     X(META_SET, "UPDATE meta SET value=?2 WHERE name=?1")
 
@@ -47,6 +56,9 @@ struct fed_sqlite_store {
     uint64_t revision; /* staged commits included */
     uint64_t durable;  /* of the last COMMIT */
     uint64_t compacted;
+    uint64_t log_bytes; /* staged changes included */
+    uint64_t durable_log_bytes;
+    uint64_t log_bytes_max; /* 0: no limit */
     uint32_t epoch;
     unsigned reading;                          /* nested calls of range and changes */
     sqlite3_stmt *statements[FED_STATEMENT_N]; /* NULL: not made yet, or lent */
@@ -66,6 +78,8 @@ struct fed_span fed_statement_blob(sqlite3_stmt *statement, int column);
 /* Writes one number of the table meta; SQLite's code. */
 int fed_statement_meta(struct fed_sqlite_store *store, const char *name, int64_t value);
 
+/* Removes the log up to and including a revision, inside a transaction; how many bytes it had. */
+int fed_sqlite_forget(struct fed_sqlite_store *store, uint64_t revision, uint64_t *bytes);
 /* Ends what was begun without keeping it. */
 void fed_sqlite_undo(struct fed_sqlite_store *store);
 
@@ -75,6 +89,10 @@ enum fed_err fed_sqlite_get(
 enum fed_err fed_sqlite_range(void *ctx, struct fed_span from, struct fed_span to, size_t limit,
     fed_store_each *each, void *each_ctx);
 enum fed_err fed_sqlite_count(void *ctx, struct fed_span from, struct fed_span to, size_t *out);
+enum fed_err fed_sqlite_range_at(void *ctx, uint64_t revision, struct fed_span from,
+    struct fed_span to, size_t limit, fed_store_each *each, void *each_ctx);
+enum fed_err fed_sqlite_count_at(
+    void *ctx, uint64_t revision, struct fed_span from, struct fed_span to, size_t *out);
 enum fed_err fed_sqlite_commit(void *ctx, const struct fed_store_compare *compares,
     size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
     struct fed_diag *diag);

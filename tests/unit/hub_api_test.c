@@ -251,6 +251,135 @@ static void test_watch(void **state)
     world_unwatch(w, since);
 }
 
+/* ---- lists as of a revision ---- */
+static const char *names(struct world *w)
+{
+    static char out[256];
+    struct fed_json_doc *doc;
+    struct fed_json *root;
+    struct fed_json *items;
+
+    out[0] = 0;
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    assert_int_equal(fed_json_parse(doc, fed_buf_span(&w->last.body), &root, NULL), FED_OK);
+    items = fed_json_get(root, "items");
+    for (size_t i = 0; i < fed_json_count(items); i++)
+        snprintf(out + strlen(out), sizeof out - strlen(out), "%s" FED_SPAN_FMT, i ? " " : "",
+            FED_SPAN_ARG(fed_json_string(fed_json_find(fed_json_at(items, i), "metadata.name"))));
+    fed_json_doc_free(doc);
+    return out;
+}
+
+static void test_pages_show_one_state(void **state)
+{
+    struct world *w = *state;
+    char revision[32];
+    char token[256];
+    char target[600];
+
+    for (char name[2] = "a"; name[0] <= 'f'; name[0]++)
+        make(w, name, "");
+    assert_int_equal(world_call(w, "GET", CM "?limit=2", "", NULL), 200);
+    assert_string_equal(names(w), "a b");
+    assert_string_equal(world_at(w, "metadata.remainingItemCount"), "4");
+    snprintf(revision, sizeof revision, "%s", world_at(w, "metadata.resourceVersion"));
+    snprintf(token, sizeof token, "%s", world_at(w, "metadata.continue"));
+    assert_int_equal(world_call(w, "DELETE", CM "/c", "", NULL), 200);
+    assert_int_equal(world_call(w, "PATCH", CM "/d", MERGE, "{'data':{'k':'2'}}"), 200);
+    make(w, "bb", "");
+    make(w, "z", "");
+    snprintf(target, sizeof target, CM "?limit=3&continue=%s", token);
+    assert_int_equal(world_call(w, "GET", target, "", NULL), 200);
+    assert_string_equal(names(w), "c d e");
+    assert_string_equal(world_at(w, "metadata.resourceVersion"), revision);
+    assert_string_equal(world_at(w, "metadata.remainingItemCount"), "1");
+    assert_true(world_says(&w->last, "\"k\":\"1\""));
+    assert_false(world_says(&w->last, "\"k\":\"2\""));
+    snprintf(target, sizeof target, CM "?resourceVersionMatch=Exact&resourceVersion=%s", revision);
+    assert_int_equal(world_call(w, "GET", target, "", NULL), 200);
+    assert_string_equal(names(w), "a b c d e f");
+    /* The old way to say the same is a limit; without one it is no more than a lower bound. */
+    snprintf(target, sizeof target, CM "?limit=3&resourceVersion=%s", revision);
+    assert_int_equal(world_call(w, "GET", target, "", NULL), 200);
+    assert_string_equal(names(w), "a b c");
+    snprintf(target, sizeof target, CM "?resourceVersion=%s", revision);
+    assert_int_equal(world_call(w, "GET", target, "", NULL), 200);
+    assert_string_equal(names(w), "a b bb d e f z");
+    assert_int_equal(world_call(w, "GET", CM "?limit=2&resourceVersion=0", "", NULL), 200);
+    assert_string_equal(names(w), "a b bb d e f z");
+    assert_int_equal(world_call(w, "GET", CM "?limit=2&labelSelector=!x", "", NULL), 200);
+    assert_string_equal(world_at(w, "metadata.remainingItemCount"), "");
+}
+
+static void test_a_page_of_a_forgotten_state(void **state)
+{
+    struct world *w = *state;
+    struct fed_store *store = hub_objects_store(w->objects);
+    char target[600];
+    char token[256];
+
+    for (char name[2] = "a"; name[0] <= 'd'; name[0]++)
+        make(w, name, "");
+    assert_int_equal(world_call(w, "GET", "/api/v1/configmaps?limit=2", "", NULL), 200);
+    snprintf(target, sizeof target, "/api/v1/configmaps?limit=9&continue=%s",
+        world_at(w, "metadata.continue"));
+    make(w, "cc", "");
+    assert_int_equal(store->compact(store->ctx, hub_objects_revision(w->objects)), FED_OK);
+    assert_int_equal(world_call(w, "GET", target, "", NULL), 410);
+    assert_string_equal(world_at(w, "reason"), "Expired");
+    snprintf(token, sizeof token, "%s", world_at(w, "metadata.continue"));
+    snprintf(target, sizeof target, "/api/v1/configmaps?limit=9&continue=%s", token);
+    assert_int_equal(world_call(w, "GET", target, "", NULL), 200);
+    assert_string_equal(names(w), "c cc d");
+    assert_int_equal(
+        world_call(w, "GET", CM "?resourceVersionMatch=Exact&resourceVersion=2", "", NULL), 410);
+    assert_string_equal(
+        world_at(w, "message"), "The resourceVersion for the provided list is too old.");
+    assert_string_equal(world_at(w, "metadata"), "{}");
+}
+
+static void test_pages_that_are_refused(void **state)
+{
+    static const struct {
+        const char *query;
+        unsigned status;
+        const char *message;
+    } cases[] = {
+        {"continue=a.b", 400,
+            "invalid continue token: continue key is not valid: illegal base64 data at input "
+            "byte 1"},
+        {"continue=eyJ2IjoieCIsInJ2Ijo1LCJzdGFydCI6ImEifQ", 400,
+            "invalid continue token: continue key is not valid: server does not recognize this "
+            "encoded version x"},
+        {"continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MCwic3RhcnQiOiJhIn0", 400,
+            "invalid continue token: continue key is not valid: incorrect encoded start "
+            "resourceVersion (version meta.k8s.io/v1)"},
+        {"continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NX0", 400,
+            "invalid continue token: continue key is not valid: encoded start key empty (version "
+            "meta.k8s.io/v1)"},
+        {"continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiIuLi9hIn0", 400,
+            "invalid continue token: continue key is not valid: ../a"},
+        {"continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MjIzLCJzdGFydCI6Ii9iXHUwMDAwIn0"
+         "&resourceVersion=2",
+            400, "specifying resource version is not allowed when using continue"},
+    };
+    struct world *w = *state;
+    char target[400];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(target, sizeof target, CM "?limit=2&%s", cases[i].query);
+        assert_int_equal(world_call(w, "GET", target, "", NULL), cases[i].status);
+        assert_string_equal(world_at(w, "message"), cases[i].message);
+    }
+    assert_int_equal(world_call(w, "GET",
+                         CM "?continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6OTk5OTk5OTksInN0YXJ0Ijoi"
+                            "L2JcdTAwMDAifQ",
+                         "", NULL),
+        504);
+    assert_true(world_says(&w->last, "Too large resource version: 99999999, current: "));
+    assert_true(world_says(&w->last, "\"retryAfterSeconds\":1"));
+}
+
 static const char cm_b[] = "{\"metadata\":{\"name\":\"b\"}}";
 
 static void test_answers_wait_for_the_sync(void **state)
@@ -689,6 +818,9 @@ int main(void)
         CASE(test_pages_and_selectors),
         CASE(test_table),
         CASE(test_watch),
+        CASE(test_pages_show_one_state),
+        CASE(test_a_page_of_a_forgotten_state),
+        CASE(test_pages_that_are_refused),
         CASE(test_answers_wait_for_the_sync),
         CASE(test_a_sync_that_fails_undoes_the_turn),
         CASE(test_a_watch_begins_with_what_is_durable),

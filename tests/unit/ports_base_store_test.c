@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include <inttypes.h>
 #include <signal.h>
@@ -227,7 +228,7 @@ static void another_programs_file_is_refused(void **state)
 static void a_newer_version_is_refused(void **state)
 {
     struct world *w = *state;
-    static const unsigned char version[] = {0, 0, 0, 2};
+    static const unsigned char version[] = {0, 0, 0, 3};
 
     damage(w, 60, version, 4);
     assert_refused(w, FED_ERR_UNSUPPORTED, "newer version");
@@ -511,6 +512,96 @@ static void the_epoch_can_be_changed(void **state)
     assert_int_equal(w->store->epoch(w->store->ctx), 0xffffffffu);
 }
 
+/* No number that a client has from before names a state of now. */
+static void another_epoch_forgets_history_and_jumps(void **state)
+{
+    struct world *w = *state;
+    size_t n = 0;
+
+    put_text(w, "a", "1");
+    assert_int_equal(fed_sqlite_store_set_epoch(w->sqlite, 9, &w->diag), FED_OK);
+    assert_int_equal(w->store->revision(w->store->ctx), 2 + FED_SQLITE_EPOCH_JUMP);
+    reopen(w);
+    assert_int_equal(w->store->revision(w->store->ctx), 2 + FED_SQLITE_EPOCH_JUMP);
+    for (uint64_t since = 1; since < 1000000; since = since * 3 + 1)
+        assert_int_equal(w->store->changes(w->store->ctx, since, fed_span_text(""),
+                             fed_span_text(""), count_one, &n),
+            FED_ERR_GONE);
+    assert_int_equal(n, 0);
+    assert_value(w, "a", "1");
+    put_text(w, "a", "2");
+    assert_int_equal(fed_sqlite_store_verify(w->sqlite, &w->diag), FED_OK);
+}
+
+/* The oldest part goes by itself when there is too much. */
+static void history_has_a_limit_in_bytes(void **state)
+{
+    struct world *w = *state;
+    char large[8000];
+    struct stat st;
+    size_t n = 0;
+    size_t kept = 0;
+
+    w->options.history_kib = 256;
+    reopen(w);
+    memset(large, 'v', sizeof large);
+    for (unsigned i = 0; i < 400; i++)
+        assert_int_equal(put(w, "a", fed_span_of(large, sizeof large)), FED_OK);
+    assert_int_equal(
+        w->store->changes(w->store->ctx, 1, fed_span_text(""), fed_span_text(""), count_one, &n),
+        FED_ERR_GONE);
+    assert_int_equal(w->store->changes(w->store->ctx, w->store->revision(w->store->ctx) - 12,
+                         fed_span_text(""), fed_span_text(""), count_one, &kept),
+        FED_OK);
+    assert_int_equal(kept, 12); /* 2 x 8000 bytes each */
+    assert_int_equal(fed_sqlite_store_verify(w->sqlite, &w->diag), FED_OK);
+    reopen(w); /* its size is remembered */
+    assert_int_equal(put(w, "a", fed_span_of(large, sizeof large)), FED_OK);
+    assert_int_equal(fed_sqlite_store_verify(w->sqlite, &w->diag), FED_OK);
+    assert_int_equal(stat(w->path, &st), 0);
+    assert_true(st.st_size < 2 << 20);
+}
+
+static void run_sql(struct world *w, const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    fed_sqlite_store_close(w->sqlite);
+    w->sqlite = NULL;
+    assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        print_error("%s\n", sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_errcode(db), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void a_log_of_version_1_is_forgotten_and_renewed(void **state)
+{
+    struct world *w = *state;
+    size_t n = 0;
+
+    put_text(w, "a", "1");
+    put_text(w, "b", "2");
+    run_sql(w, "BEGIN; CREATE TABLE old(id INTEGER PRIMARY KEY, key BLOB NOT NULL,"
+               " deleted INTEGER NOT NULL, value BLOB NOT NULL);"
+               "INSERT INTO old SELECT id, key, deleted, value FROM log; DROP TABLE log;"
+               "ALTER TABLE old RENAME TO log; DELETE FROM meta WHERE name='log_bytes';"
+               "PRAGMA user_version=1; COMMIT;");
+    reopen(w);
+    assert_value(w, "a", "1");
+    assert_int_equal(w->store->revision(w->store->ctx), 3);
+    assert_int_equal(
+        w->store->changes(w->store->ctx, 2, fed_span_text(""), fed_span_text(""), count_one, &n),
+        FED_ERR_GONE);
+    put_text(w, "a", "3");
+    assert_int_equal(
+        w->store->changes(w->store->ctx, 3, fed_span_text(""), fed_span_text(""), count_one, &n),
+        FED_OK);
+    assert_int_equal(n, 1);
+    reopen(w);
+    assert_int_equal(fed_sqlite_store_verify(w->sqlite, &w->diag), FED_OK);
+}
+
 static void a_backup_is_a_whole_store(void **state)
 {
     struct world *w = *state;
@@ -572,6 +663,9 @@ int main(void)
         TEST(a_full_disk_refuses_a_new_store_and_leaves_nothing),
         TEST(reading_and_refusing_write_nothing),
         TEST(the_epoch_can_be_changed),
+        TEST(another_epoch_forgets_history_and_jumps),
+        TEST(history_has_a_limit_in_bytes),
+        TEST(a_log_of_version_1_is_forgotten_and_renewed),
         TEST(a_backup_is_a_whole_store),
         TEST(verification_finds_what_the_file_form_does_not_show),
     };

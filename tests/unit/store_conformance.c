@@ -102,6 +102,10 @@ static bool list_one(void *ctx, const struct fed_store_item *item)
     struct listing *list = ctx;
 
     fed_buf_put(&list->text, item->key);
+    if (item->existed && !item->deleted) { /* before=value */
+        fed_buf_put_text(&list->text, ":");
+        fed_buf_put(&list->text, item->before);
+    }
     fed_buf_put_text(&list->text, item->deleted ? "-" : "=");
     fed_buf_put(&list->text, item->value);
     fed_buf_printf(&list->text, "@%" PRIu64 " ", item->revision);
@@ -423,7 +427,7 @@ static void staged_commits_are_seen_at_once_and_kept_by_a_flush(void **state)
     assert_range("", "", 0, 0, "a=3@4 c=4@6 ");
     assert_int_equal(revision(), 6);
     if (engine->history)
-        assert_changes(1, "", "", "a=1@2 b=2@3 a=3@4 b-2@5 c=4@6 ");
+        assert_changes(1, "", "", "a=1@2 b=2@3 a:1=3@4 b-2@5 c=4@6 ");
 }
 
 static void a_staged_commit_is_compared_with_those_before_it(void **state)
@@ -576,6 +580,166 @@ static void staging_and_flushing_inside_a_read_are_refused(void **state)
     assert_range("", "", 0, 0, "a=1@2 b=2@3 ");
 }
 
+/* ---- as of a past revision ---- */
+
+static void assert_range_at(uint64_t at, const char *from, const char *to, size_t limit,
+    size_t stop_after, const char *expected)
+{
+    struct listing list = {.stop_after = stop_after};
+    size_t n = 999;
+
+    fed_buf_init(&list.text, fed_alloc_system(), 1u << 16);
+    assert_int_equal(store->range_at(store->ctx, at, fed_span_text(from), fed_span_text(to), limit,
+                         list_one, &list),
+        FED_OK);
+    assert_string_equal(fed_buf_cstr(&list.text), expected);
+    if (limit == 0 && stop_after == 0) {
+        size_t there = 0;
+
+        for (const char *c = expected; *c; c++)
+            there += *c == ' ';
+        assert_int_equal(
+            store->count_at(store->ctx, at, fed_span_text(from), fed_span_text(to), &n), FED_OK);
+        assert_int_equal(n, there);
+    }
+    fed_buf_fini(&list.text);
+}
+
+static void a_past_state_is_as_it_was(void **state)
+{
+    const struct fed_store_op two[] = {put("b", "x"), removal("a")};
+
+    (void)state;
+    commit_one(put("a", "1")); /* 2 */
+    commit_one(put("c", "2"));
+    commit_one(put("b", "3"));
+    assert_int_equal(commit(two, 2), FED_OK); /* 5 */
+    commit_one(put("a", "4"));
+    commit_one(put("a", "5"));
+    commit_one(removal("c")); /* 8 */
+    commit_one(put("d", "6"));
+    commit_one(removal("d"));
+    assert_range_at(1, "", "", 0, 0, "");
+    assert_range_at(2, "", "", 0, 0, "a=1@2 ");
+    assert_range_at(4, "", "", 0, 0, "a=1@2 b=3@4 c=2@3 ");
+    assert_range_at(5, "", "", 0, 0, "b=x@5 c=2@3 ");
+    assert_range_at(6, "", "", 0, 0, "a=4@6 b=x@5 c=2@3 ");
+    assert_range_at(7, "", "", 0, 0, "a=5@7 b=x@5 c=2@3 ");
+    assert_range_at(9, "", "", 0, 0, "a=5@7 b=x@5 d=6@9 ");
+    assert_range_at(10, "", "", 0, 0, "a=5@7 b=x@5 ");
+    assert_range_at(4, "b", "c", 0, 0, "b=3@4 ");
+    assert_range_at(4, "b", "", 0, 0, "b=3@4 c=2@3 ");
+    assert_range_at(4, "", "", 2, 0, "a=1@2 b=3@4 ");
+    assert_range_at(4, "", "", 0, 1, "a=1@2 ");
+    store = engine->reopen(engine->ctx);
+    assert_range_at(4, "", "", 0, 0, "a=1@2 b=3@4 c=2@3 ");
+}
+
+static void a_past_state_has_an_end_and_a_beginning(void **state)
+{
+    struct listing none = {0};
+    size_t n = 999;
+
+    (void)state;
+    commit_one(put("a", "1"));
+    commit_one(put("a", "2"));
+    commit_one(put("b", "3"));
+    assert_int_equal(
+        store->range_at(store->ctx, 5, fed_span_text(""), fed_span_text(""), 0, list_one, &none),
+        FED_ERR_INVALID);
+    assert_int_equal(store->compact(store->ctx, 3), FED_OK);
+    assert_range_at(3, "", "", 0, 0, "a=2@3 ");
+    assert_int_equal(
+        store->range_at(store->ctx, 2, fed_span_text(""), fed_span_text(""), 0, list_one, &none),
+        FED_ERR_GONE);
+    assert_int_equal(
+        store->count_at(store->ctx, 2, fed_span_text(""), fed_span_text(""), &n), FED_ERR_GONE);
+    assert_int_equal(n, 999);
+    commit_one(removal("a")); /* what it was before is known though its put is forgotten */
+    assert_range_at(3, "", "", 0, 0, "a=2@3 ");
+    assert_range_at(4, "", "", 0, 0, "a=2@3 b=3@4 ");
+}
+
+static void a_past_state_can_be_what_is_staged(void **state)
+{
+    (void)state;
+    commit_one(put("a", "1"));
+    stage_one(put("a", "2"));
+    stage_one(put("b", "3"));
+    assert_range_at(2, "", "", 0, 0, "a=1@2 ");
+    assert_range_at(3, "", "", 0, 0, "a=2@3 ");
+    assert_range_at(4, "", "", 0, 0, "a=2@3 b=3@4 ");
+    flush();
+    assert_range_at(3, "", "", 0, 0, "a=2@3 ");
+}
+
+static bool commit_inside(void *ctx, const struct fed_store_item *item)
+{
+    struct fed_store_op op = put("z", "x");
+
+    (void)item;
+    ++*(unsigned *)ctx;
+    assert_int_equal(commit(&op, 1), FED_ERR_BUSY);
+    assert_int_equal(store->compact(store->ctx, 2), FED_ERR_BUSY);
+    return true;
+}
+
+static void writing_while_the_past_or_history_is_read_is_refused(void **state)
+{
+    unsigned n = 0;
+
+    (void)state;
+    commit_one(put("a", "1"));
+    commit_one(put("a", "2"));
+    assert_int_equal(
+        store->range_at(store->ctx, 2, fed_span_text(""), fed_span_text(""), 0, commit_inside, &n),
+        FED_OK);
+    assert_int_equal(
+        store->changes(store->ctx, 1, fed_span_text(""), fed_span_text(""), commit_inside, &n),
+        FED_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(revision(), 3);
+}
+
+/* Every state that a random history went through is kept beside it and read again. */
+static void random_past_states_agree_with_a_model(void **state)
+{
+    enum { KEYS = 6, ROUNDS = 120 };
+    static char states[ROUNDS + 2][256];
+    uint64_t model[KEYS] = {0};
+    unsigned seed = 97;
+    uint64_t last = 1;
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned k = (unsigned)rand_r(&seed) % KEYS;
+        char key[2] = {(char)('a' + k), 0};
+        char value[24];
+        size_t used = 0;
+
+        snprintf(value, sizeof value, "%" PRIu64, last + 1);
+        if (model[k] && rand_r(&seed) % 3 == 0) {
+            stage_one(removal(key));
+            model[k] = 0;
+        } else {
+            stage_one(put(key, value));
+            model[k] = last + 1;
+        }
+        last++;
+        if (rand_r(&seed) % 4 == 0)
+            flush();
+        for (unsigned i = 0; i < KEYS; i++)
+            if (model[i])
+                used += (size_t)snprintf(states[last] + used, sizeof states[0] - used,
+                    "%c=%" PRIu64 "@%" PRIu64 " ", 'a' + (int)i, model[i], model[i]);
+    }
+    flush();
+    assert_int_equal(revision(), last);
+    for (uint64_t at = last; at >= 1; at--)
+        assert_range_at(at, "", "", 0, 0, states[at]);
+}
+
 static void compaction_keeps_what_is_staged(void **state)
 {
     (void)state;
@@ -584,7 +748,7 @@ static void compaction_keeps_what_is_staged(void **state)
     assert_int_equal(store->compact(store->ctx, 2), FED_OK);
     assert_false(store->staged(store->ctx));
     store = engine->reopen(engine->ctx);
-    assert_changes(2, "", "", "a=2@3 ");
+    assert_changes(2, "", "", "a:1=2@3 ");
     assert_value("a", "2", 3);
 }
 
@@ -597,9 +761,9 @@ static void changes_are_told_in_order(void **state)
     commit_one(put("a", "1"));
     commit_one(put("b", "2"));
     assert_int_equal(commit(ops, 4), FED_OK);
-    assert_changes(0, "", "", "a=1@2 b=2@3 c=3@4 b=22@4 a-1@4 ");
-    assert_changes(2, "", "", "b=2@3 c=3@4 b=22@4 a-1@4 ");
-    assert_changes(3, "b", "c", "b=22@4 ");
+    assert_changes(0, "", "", "a=1@2 b=2@3 c=3@4 b:2=22@4 a-1@4 ");
+    assert_changes(2, "", "", "b=2@3 c=3@4 b:2=22@4 a-1@4 ");
+    assert_changes(3, "b", "c", "b:2=22@4 ");
     assert_changes(1, "a", "b", "a=1@2 a-1@4 ");
     assert_changes(4, "", "", "");
     assert_changes(99, "", "", "");
@@ -648,6 +812,9 @@ static void without_history_there_are_no_changes(void **state)
         store->changes(store->ctx, 1, fed_span_text(""), fed_span_text(""), list_one, &none),
         FED_ERR_UNSUPPORTED);
     assert_int_equal(store->compact(store->ctx, 1), FED_ERR_UNSUPPORTED);
+    assert_int_equal(
+        store->range_at(store->ctx, 1, fed_span_text(""), fed_span_text(""), 0, list_one, &none),
+        FED_ERR_UNSUPPORTED);
 }
 
 /* A simple model beside it: random commits, then both must tell the same. */
@@ -723,6 +890,11 @@ int store_conformance_run(const struct store_engine *of)
         TEST(a_refused_commit_leaves_no_change),
         TEST(compaction_forgets_history_only),
         TEST(compaction_keeps_what_is_staged),
+        TEST(a_past_state_is_as_it_was),
+        TEST(a_past_state_has_an_end_and_a_beginning),
+        TEST(a_past_state_can_be_what_is_staged),
+        TEST(writing_while_the_past_or_history_is_read_is_refused),
+        TEST(random_past_states_agree_with_a_model),
     };
     const struct CMUnitTest without_history[] = {
         TEST(without_history_there_are_no_changes),
