@@ -670,7 +670,14 @@ static void test_token(void **state)
     assert_string_equal(t.holder.audiences[0], HUB_TOKEN_ISSUER);
     assert_memory_equal(t.holder.user.extra[0].value, "JTI=", 4);
     /* Again, from what is remembered; then the end comes all the same. */
-    assert_int_equal(verify(&t, fed_buf_span(&t.token)), FED_OK);
+    {
+        int64_t begin = now_ns();
+
+        for (unsigned i = 0; i < 1000; i++)
+            assert_int_equal(verify(&t, fed_buf_span(&t.token)), FED_OK);
+        print_message(
+            "a token that was seen before: %lld ns\n", (long long)(now_ns() - begin) / 1000);
+    }
     t.w->offset_s += 600;
     refused(&t, fed_buf_span(&t.token), "has expired");
     t.w->offset_s = -120;
@@ -939,6 +946,25 @@ static void test_audit(void **state)
     audit_close(&a);
 }
 
+static void test_audit_price(void **state)
+{
+    enum { ROUNDS = 5000 };
+    struct audit_world a;
+    int64_t begin;
+    int64_t written;
+
+    audit_open(&a, *state, 16u << 20, true);
+    begin = now_ns();
+    for (unsigned i = 0; i < ROUNDS; i++)
+        audit_add(&a, 201, true);
+    written = now_ns();
+    for (unsigned i = 0; i < ROUNDS; i++)
+        audit_add(&a, 200, false);
+    print_message("a record of a write: %lld ns, of a read: %lld ns\n",
+        (long long)((written - begin) / ROUNDS), (long long)((now_ns() - written) / ROUNDS));
+    audit_close(&a);
+}
+
 static void test_audit_rotates(void **state)
 {
     struct audit_world a;
@@ -1058,6 +1084,7 @@ int main(void)
         TEST(test_token_of_a_secret),
         TEST(test_forged_tokens),
         TEST(test_audit),
+        TEST(test_audit_price),
         TEST(test_audit_rotates),
         TEST(test_audit_full_disk),
         TEST(test_audit_strangers),

@@ -282,6 +282,66 @@ static void a_full_disk_keeps_the_old_file(void **state)
     assert_content(w, "a", large);
 }
 
+static void a_growing_file_grows(void **state)
+{
+    struct world *w = *state;
+    struct fed_fs_file *file;
+    char path[TEST_PATH_MAX];
+    char moved[TEST_PATH_MAX];
+    struct stat st;
+    uint64_t size = 99;
+
+    test_dir_path(w->dir, "log", path);
+    test_dir_path(w->dir, "log.1", moved);
+    assert_int_equal(w->fs.append_open(w->fs.ctx, path, 0600, &file, &size, &w->diag), FED_OK);
+    assert_int_equal(size, 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(w->fs.append(w->fs.ctx, file, FED_SPAN_LIT("one\n"), &w->diag), FED_OK);
+    w->fs.append_close(w->fs.ctx, file);
+    assert_int_equal(w->fs.append_open(w->fs.ctx, path, 0600, &file, &size, &w->diag), FED_OK);
+    assert_int_equal(size, 4);
+    assert_int_equal(w->fs.append(w->fs.ctx, file, FED_SPAN_LIT("two\n"), &w->diag), FED_OK);
+    w->fs.append_close(w->fs.ctx, file);
+    w->fs.append_close(w->fs.ctx, NULL);
+    assert_content(w, "log", "one\ntwo\n");
+    assert_int_equal(w->fs.rename(w->fs.ctx, path, moved, &w->diag), FED_OK);
+    assert_content(w, "log.1", "one\ntwo\n");
+    assert_int_equal(w->fs.rename(w->fs.ctx, path, moved, &w->diag), FED_ERR_NOT_FOUND);
+    /* What is no plain file is refused, and a link is not followed. */
+    assert_int_equal(symlink(moved, path), 0);
+    assert_int_not_equal(w->fs.append_open(w->fs.ctx, path, 0600, &file, &size, &w->diag), FED_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_not_equal(w->fs.append_open(w->fs.ctx, path, 0600, &file, &size, &w->diag), FED_OK);
+}
+
+static void a_full_disk_adds_all_or_nothing(void **state)
+{
+    struct world *w = *state;
+    struct fed_fs_file *file;
+    char path[TEST_PATH_MAX];
+    char filler[TEST_PATH_MAX];
+    char large[20001];
+    uint64_t size;
+
+    if (!test_dir_limit(w->dir, 64))
+        skip();
+    memset(large, 'a', 20000);
+    large[20000] = '\0';
+    test_dir_path(w->dir, "log", path);
+    test_dir_path(w->dir, "filler", filler);
+    assert_int_equal(w->fs.append_open(w->fs.ctx, path, 0600, &file, &size, &w->diag), FED_OK);
+    assert_int_equal(w->fs.append(w->fs.ctx, file, FED_SPAN_LIT("one\n"), &w->diag), FED_OK);
+    test_fill_disk(filler);
+    assert_int_equal(w->fs.append(w->fs.ctx, file, fed_span_text(large), &w->diag), FED_ERR_FULL);
+    assert_content(w, "log", "one\n");
+    assert_int_equal(unlink(filler), 0);
+    assert_int_equal(w->fs.append(w->fs.ctx, file, FED_SPAN_LIT("two\n"), &w->diag), FED_OK);
+    assert_content(w, "log", "one\ntwo\n");
+    w->fs.append_close(w->fs.ctx, file);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -295,6 +355,8 @@ int main(void)
         TEST(an_unwritable_folder_is_named),
         TEST(a_lock_keeps_others_out_until_its_holder_ends),
         TEST(a_full_disk_keeps_the_old_file),
+        TEST(a_growing_file_grows),
+        TEST(a_full_disk_adds_all_or_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "proto/base/text.h"
+
 static struct pki pki;
 
 static void test_hmac(void **state)
@@ -186,6 +188,67 @@ static void test_issue_refuses(void **state)
     pki_id_fini(&leaf);
 }
 
+/* RFC 7515 appendix A.3, and what is signed here. */
+static void test_es256(void **state)
+{
+    static const char message[] =
+        "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxl"
+        "LmNvbS9pc19yb290Ijp0cnVlfQ";
+    static const uint8_t head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+        0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        0x04};
+    struct fed_crypto *crypto = &pki.crypto;
+    struct fed_buf spki;
+    struct fed_buf signature;
+    struct fed_buf key;
+    uint8_t made[64];
+
+    (void)state;
+    fed_buf_init(&spki, fed_alloc_system(), 1024);
+    fed_buf_init(&signature, fed_alloc_system(), 1024);
+    fed_buf_init(&key, fed_alloc_system(), 4096);
+    fed_buf_put(&spki, fed_span_of(head, sizeof head));
+    assert_int_equal(
+        fed_text_base64url(FED_SPAN_LIT("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"), &spki),
+        FED_OK);
+    assert_int_equal(
+        fed_text_base64url(FED_SPAN_LIT("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"), &spki),
+        FED_OK);
+    assert_int_equal(fed_text_base64url(FED_SPAN_LIT("DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFC"
+                                                     "gfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"),
+                         &signature),
+        FED_OK);
+    assert_int_equal(
+        crypto->verify(crypto->ctx, fed_buf_span(&spki), fed_span_text(message), signature.at),
+        FED_OK);
+    signature.at[7] ^= 1;
+    assert_int_equal(
+        crypto->verify(crypto->ctx, fed_buf_span(&spki), fed_span_text(message), signature.at),
+        FED_ERR_FORBIDDEN);
+    memset(signature.at, 0, 64);
+    assert_int_equal(
+        crypto->verify(crypto->ctx, fed_buf_span(&spki), fed_span_text(message), signature.at),
+        FED_ERR_FORBIDDEN);
+    assert_int_equal(
+        crypto->verify(crypto->ctx, FED_SPAN_LIT("no key"), fed_span_text(message), made),
+        FED_ERR_INVALID);
+    assert_int_equal(crypto->key_new(crypto->ctx, &key), FED_OK);
+    assert_int_equal(
+        crypto->sign(crypto->ctx, fed_buf_span(&key), fed_span_text(message), made), FED_OK);
+    assert_int_equal(crypto->verify(crypto->ctx, fed_buf_span(&spki), fed_span_text(message), made),
+        FED_ERR_FORBIDDEN);
+    fed_buf_clear(&spki);
+    assert_int_equal(crypto->key_public(crypto->ctx, fed_buf_span(&key), &spki, NULL), FED_OK);
+    assert_int_equal(
+        crypto->verify(crypto->ctx, fed_buf_span(&spki), fed_span_text(message), made), FED_OK);
+    assert_int_equal(
+        crypto->sign(crypto->ctx, FED_SPAN_LIT("no key"), fed_span_text(message), made),
+        FED_ERR_INVALID);
+    fed_buf_fini(&spki);
+    fed_buf_fini(&signature);
+    fed_buf_fini(&key);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -209,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_public_key),
         cmocka_unit_test(test_issue_refuses),
+        cmocka_unit_test(test_es256),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
