@@ -34,24 +34,33 @@ struct hub_audit {
 };
 
 /* ---- one line ---- */
+static bool is_plain(uint8_t c, bool utf8)
+{
+    return c >= ' ' && c != '"' && c != '\\' && c != 0x7f && (c < 0x80 || utf8);
+}
+
 static void put_text(struct fed_buf *out, struct fed_span text, size_t max)
 {
     bool cut = text.len > max;
-    bool plain;
+    bool utf8;
+    size_t from = 0;
 
     text = fed_span_sub(text, 0, max);
-    plain = fed_text_is_utf8(text);
+    utf8 = fed_text_is_utf8(text);
     fed_buf_put_u8(out, '"');
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.at[i];
 
+        if (is_plain(c, utf8))
+            continue;
+        fed_buf_put(out, fed_span_sub(text, from, i - from));
+        from = i + 1;
         if (c == '"' || c == '\\')
-            fed_buf_put_u8(out, '\\');
-        if (c < ' ' || c == 0x7f || (c >= 0x80 && !plain))
-            fed_buf_printf(out, "\\u%04x", c);
+            fed_buf_printf(out, "\\%c", c);
         else
-            fed_buf_put_u8(out, c);
+            fed_buf_printf(out, "\\u%04x", c);
     }
+    fed_buf_put(out, fed_span_sub(text, from, text.len));
     fed_buf_put_text(out, cut ? "...\"" : "\"");
 }
 
