@@ -82,6 +82,17 @@ static enum fed_err route(struct hub_request *r)
     return not_allowed(r);
 }
 
+static void warn_deprecated(struct hub_request *r)
+{
+    char text[512];
+
+    if (!r->version->deprecated)
+        return;
+    snprintf(text, sizeof text, "%s/%s %s is deprecated", r->kind->group, r->version->name,
+        r->kind->kind);
+    hub_request_warn(r, r->version->deprecation_warning ? r->version->deprecation_warning : text);
+}
+
 static enum fed_err find_kind(struct hub_request *r)
 {
     const struct hub_kind *kind = hub_kinds_find(r->api->kinds, r->path.group, r->path.resource);
@@ -91,12 +102,14 @@ static enum fed_err find_kind(struct hub_request *r)
     if (!version)
         return handle_unknown(r);
     if (r->path.subresource.len > 0 &&
-        !(version->status_subresource && fed_span_is(r->path.subresource, "status")))
+        !(version->status_subresource && fed_span_is(r->path.subresource, "status")) &&
+        !(version->scale.spec_path && fed_span_is(r->path.subresource, "scale")))
         return handle_unknown(r);
     if (r->path.ns.len > 0 && !kind->namespaced)
         return handle_unknown(r);
     r->kind = kind;
     r->version = version;
+    warn_deprecated(r);
     /* A namespaced object has a namespace in its path; only lists and watches may go over all. */
     if (kind->namespaced && r->path.ns.len == 0 &&
         (r->path.name.len > 0 || fed_span_is(r->http->method, "POST")))
@@ -116,6 +129,8 @@ static enum fed_err handle_resource(struct hub_request *r)
     if (hub_token_request_is(&r->path))
         return hub_handle_token_request(r);
     err = find_kind(r);
+    if (!err && fed_span_is(r->path.subresource, "scale"))
+        return hub_handle_scale(r);
     return err ? err : route(r);
 }
 

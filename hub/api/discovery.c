@@ -5,6 +5,7 @@
 #include "hub/api/internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct review_kind {
@@ -36,7 +37,7 @@ bool hub_review_is(const struct hub_path *path)
 }
 
 /* ---- groups and versions ---- */
-#define GROUPS_MAX 256u
+#define GROUPS_MAX 1024u
 #define GROUP_VERSIONS_MAX 16u
 struct group {
     const char *name;
@@ -70,6 +71,55 @@ static void group_add(struct groups *groups, const char *name, const char *versi
         group->versions[group->n++] = version;
 }
 
+/* "v12beta3": stability, then the numbers; others come last, by name. */
+struct version_order {
+    int stability; /* 3: v1, 2: beta, 1: alpha, 0: none of these */
+    unsigned long major, minor;
+};
+
+static struct version_order version_order(const char *name)
+{
+    static const struct {
+        const char *word;
+        int stability;
+    } words[] = {{"alpha", 1}, {"beta", 2}};
+    struct version_order order = {0, 0, 0};
+    char *at;
+
+    if (name[0] != 'v' || name[1] < '1' || name[1] > '9')
+        return order;
+    order.major = strtoul(name + 1, &at, 10);
+    if (*at == 0)
+        order.stability = 3;
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(words[i].word);
+        char *end;
+
+        if (strncmp(at, words[i].word, len) != 0 || at[len] < '1' || at[len] > '9')
+            continue;
+        order.minor = strtoul(at + len, &end, 10);
+        order.stability = *end == 0 ? words[i].stability : 0;
+    }
+    return order;
+}
+
+/* As apimachinery's version.CompareKubeAwareVersionStrings: what is preferred comes first. */
+static int version_cmp(const void *a, const void *b)
+{
+    const char *const *left = a;
+    const char *const *right = b;
+    struct version_order x = version_order(*left);
+    struct version_order y = version_order(*right);
+
+    if (x.stability != y.stability)
+        return y.stability - x.stability;
+    if (x.stability == 0)
+        return strcmp(*left, *right);
+    if (x.major != y.major)
+        return x.major > y.major ? -1 : 1;
+    return x.minor == y.minor ? 0 : (x.minor > y.minor ? -1 : 1);
+}
+
 static struct groups *groups_collect(struct hub_request *r)
 {
     struct groups *groups = fed_alloc_zero(r->mem, sizeof *groups);
@@ -84,6 +134,9 @@ static struct groups *groups_collect(struct hub_request *r)
     }
     for (size_t i = 0; groups && i < N_REVIEWS; i++)
         group_add(groups, reviews[i].group, reviews[i].version);
+    for (size_t i = 0; groups && i < groups->n; i++)
+        qsort(groups->list[i].versions, groups->list[i].n, sizeof *groups->list[i].versions,
+            version_cmp);
     return groups;
 }
 
@@ -135,13 +188,21 @@ static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
     fed_buf_put_text(out, "}");
-    if (!version->status_subresource)
-        return;
-    fed_buf_printf(out,
-        ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
-        kind->plural, kind->namespaced ? "true" : "false", kind->kind);
-    put_texts(out, "verbs", verbs_status, 3);
-    fed_buf_put_text(out, "}");
+    if (version->status_subresource) {
+        fed_buf_printf(out,
+            ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
+            kind->plural, kind->namespaced ? "true" : "false", kind->kind);
+        put_texts(out, "verbs", verbs_status, 3);
+        fed_buf_put_text(out, "}");
+    }
+    if (version->scale.spec_path) {
+        fed_buf_printf(out,
+            ",{\"name\":\"%s/scale\",\"singularName\":\"\",\"namespaced\":%s,\"group\":"
+            "\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\"",
+            kind->plural, kind->namespaced ? "true" : "false");
+        put_texts(out, "verbs", verbs_status, 3);
+        fed_buf_put_text(out, "}");
+    }
 }
 
 static enum fed_err old_resources(struct hub_request *r, struct fed_buf *out)
@@ -221,13 +282,21 @@ static void new_resource(
     put_verbs(out, kind);
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
+    if (at->status_subresource || at->scale.spec_path)
+        fed_buf_put_text(out, ",\"subresources\":[");
     if (at->status_subresource) {
-        fed_buf_put_text(out, ",\"subresources\":[{\"subresource\":\"status\",");
+        fed_buf_put_text(out, "{\"subresource\":\"status\",");
         new_kind(out, kind->group, version, kind->kind);
         put_texts(out, "verbs", verbs_status, 3);
-        fed_buf_put_text(out, "}]");
+        fed_buf_put_text(out, at->scale.spec_path ? "}," : "}");
     }
-    fed_buf_put_text(out, "}");
+    if (at->scale.spec_path) {
+        fed_buf_put_text(out, "{\"subresource\":\"scale\",");
+        new_kind(out, "autoscaling", "v1", "Scale");
+        put_texts(out, "verbs", verbs_status, 3);
+        fed_buf_put_text(out, "}");
+    }
+    fed_buf_put_text(out, at->status_subresource || at->scale.spec_path ? "]}" : "}");
 }
 
 static void new_version(

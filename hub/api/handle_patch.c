@@ -1,4 +1,6 @@
 /* handle_patch.c - merge, JSON, strategic and apply patches. */
+#include "hub/api/core.h"
+#include "hub/api/crd.h"
 #include "hub/api/internal.h"
 #include "hub/api/options.h"
 #include "proto/object/patch.h"
@@ -10,6 +12,15 @@
 
 enum patch_type { PATCH_MERGE, PATCH_JSON, PATCH_STRATEGIC, PATCH_APPLY };
 
+/* How lists of the kind merge; NULL: strategic patches are not for it. */
+static const struct hub_core_type *strategic_type(const struct hub_request *r)
+{
+    if (r->kind->core || strcmp(r->kind->resource, HUB_CRD_RESOURCE) != 0)
+        return r->version->core;
+    return hub_core_find(hub_kinds_core(r->api->kinds), FED_SPAN_LIT("apiextensions.k8s.io/v1"),
+        FED_SPAN_LIT("CustomResourceDefinition"));
+}
+
 static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
 {
     struct fed_span type = hub_request_content_type(r);
@@ -20,14 +31,14 @@ static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
         *out = PATCH_JSON;
     else if (fed_span_is(type, "application/apply-patch+yaml"))
         *out = PATCH_APPLY;
-    else if (fed_span_is(type, "application/strategic-merge-patch+json") && r->kind->core)
+    else if (fed_span_is(type, "application/strategic-merge-patch+json") && strategic_type(r))
         *out = PATCH_STRATEGIC;
     else
         return hub_fail(r, 415, "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: "
             "application/json-patch+json, application/merge-patch+json, "
             "application/apply-patch+yaml%s",
-            r->kind->core ? ", application/strategic-merge-patch+json" : "");
+            strategic_type(r) ? ", application/strategic-merge-patch+json" : "");
     return FED_OK;
 }
 
@@ -82,7 +93,7 @@ static enum fed_err patch_once(
     if (type == PATCH_JSON)
         err = fed_patch_json(r->doc, &w->next, patch, &diag);
     else if (type == PATCH_STRATEGIC)
-        err = hub_strategic_merge(r->doc, r->version->core, &w->next, patch, &diag);
+        err = hub_strategic_merge(r->doc, strategic_type(r), &w->next, patch, &diag);
     else
         err = fed_patch_merge(r->doc, &w->next, patch, &diag);
     if (err)
@@ -146,8 +157,8 @@ static enum fed_err apply_conflict(struct hub_request *r, struct hub_causes *cau
     return FED_ERR_INVALID;
 }
 
-static enum fed_err apply_merge(
-    struct hub_request *r, const struct fed_json *config, struct hub_write *w)
+enum fed_err hub_write_apply(
+    struct hub_request *r, struct hub_write *w, const struct fed_json *config)
 {
     struct hub_causes *causes = hub_causes_new(r);
     char api_version[330];
@@ -194,7 +205,7 @@ static enum fed_err apply_once(struct hub_request *r, struct fed_json *config)
 
     if (err && !absent)
         return err;
-    err = apply_merge(r, config, &w);
+    err = hub_write_apply(r, &w, config);
     if (!err)
         err = hub_write_identity(r, w.next, true);
     if (!err && !absent && hub_meta(config, "resourceVersion").len > 0)

@@ -367,6 +367,8 @@ void hub_core_put_cell(
     struct fed_buf *out, const char *cell, const struct fed_json *object, int64_t now_unix_s);
 
 /* ---- json_path.c ---- */
+/* Behind the path of a column of dates: shown as it is, not as an age. */
+#define HUB_COLUMN_TIME "|time"
 /* First value at the path; NULL when absent. */
 const struct fed_json *hub_json_path(const struct fed_json *from, const char *path);
 
@@ -407,6 +409,19 @@ FED_MUST_USE enum fed_err hub_write_uid(struct hub_api *api, char out[40]);
 /* Runs the kind's admission hook; a refusal is set as the failure. */
 FED_MUST_USE enum fed_err hub_admit(
     struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission);
+
+/* Merges an applied configuration into what hub_write_load found (or nothing): w->next, with its
+ * managedFields. */
+FED_MUST_USE enum fed_err hub_write_apply(
+    struct hub_request *r, struct hub_write *w, const struct fed_json *config);
+
+/* ---- handle_scale.c ---- */
+enum fed_err hub_handle_scale(struct hub_request *r);
+/* The Scale of an object. */
+enum fed_err hub_scale_respond(struct hub_request *r, unsigned status, struct fed_json *object);
+/* The replicas of an object whose version has a scale are counts. */
+void hub_scale_validate(const struct hub_kind_version *version, const struct fed_json *object,
+    struct hub_causes *causes);
 
 /* ---- strategic.c ---- */
 /* Applies a strategic merge patch to an object of the type. FED_ERR_INVALID; FED_ERR_UNSUPPORTED

@@ -210,6 +210,10 @@ static void put_paths(
         fed_buf_put_text(out, ",");
         put_path(out, kind, version, "/{name}/status", false, status_operations, 3);
     }
+    if (at->scale.spec_path) {
+        fed_buf_put_text(out, ",");
+        put_path(out, kind, version, "/{name}/scale", false, status_operations, 3);
+    }
 }
 
 static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)

@@ -2,6 +2,8 @@
  * indexes for core kinds (k8s.io/kubernetes registry strategies). */
 #include "hub/api/internal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What kube-apiserver calls a field, and where it stands in the object as it is asked for. */
@@ -42,6 +44,15 @@ static const struct field_name field_names[] = {
     {"", "namespaces", "status.phase", NULL, NULL},
     {"", "namespaces", "name", "metadata.name", NULL},
 };
+
+/* A selectable field of the version: its JSON path without the leading dot. NULL: none. */
+static const char *field_selectable(const struct hub_kind_version *version, struct fed_span label)
+{
+    for (size_t i = 0; version && i < version->n_selectable; i++)
+        if (version->selectable[i][0] == '.' && fed_span_is(label, version->selectable[i] + 1))
+            return version->selectable[i] + 1;
+    return NULL;
+}
 
 static const struct field_name *field_find(const struct hub_kind *kind, struct fed_span label)
 {
@@ -115,6 +126,7 @@ static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, str
     struct fed_span path = fed_span_sub(term, 0, equals);
     struct fed_span value = fed_span_sub(term, equals + 1, term.len);
     const struct field_name *name;
+    const char *selectable;
 
     if (equals == term.len || out->n == HUB_FIELD_TERMS_MAX)
         return hub_fail(r, 400, "BadRequest", "invalid field selector: \"" FED_SPAN_FMT "\"",
@@ -126,6 +138,13 @@ static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, str
     if (fed_span_starts(value, "="))
         value = fed_span_sub(value, 1, value.len);
     name = field_find(r->kind, path);
+    selectable = name ? NULL : field_selectable(r->version, path);
+    if (selectable) {
+        /* The kind may change while a watch lives. */
+        if (unescape(mem, path, &out->terms[out->n].path))
+            return FED_ERR_NOMEM;
+        return unescape(mem, value, &out->terms[out->n++].value);
+    }
     if (!name)
         return unknown_field(r, path);
     out->terms[out->n].path = fed_span_text(name->path ? name->path : name->label);
@@ -146,24 +165,34 @@ enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *m
     return err;
 }
 
-static struct fed_span field_value(const struct fed_json *object, struct fed_span path)
+/* Numbers and booleans of selectable fields as text, in room. */
+static struct fed_span field_value(
+    const struct fed_json *object, struct fed_span path, char room[32])
 {
     struct fed_span key;
 
     while (fed_span_split(&path, '.', &key))
         object = fed_json_get_span(object, key);
+    if (fed_json_type(object) == FED_JSON_BOOL)
+        return fed_span_text(fed_json_bool(object, false) ? "true" : "false");
+    if (fed_json_type(object) == FED_JSON_INT) {
+        snprintf(room, 32, "%" PRId64, fed_json_int(object, 0));
+        return fed_span_text(room);
+    }
     return fed_json_string(object);
 }
 
 bool hub_field_selector_match(
     const struct hub_field_selector *selector, const struct fed_json *object)
 {
+    char room[32];
+
     for (size_t i = 0; i < selector->n; i++) {
-        struct fed_span found = field_value(object, selector->terms[i].path);
+        struct fed_span found = field_value(object, selector->terms[i].path, room);
         bool equal;
 
         if (found.len == 0)
-            found = field_value(object, selector->terms[i].otherwise);
+            found = field_value(object, selector->terms[i].otherwise, room);
         equal = fed_span_eq(found, selector->terms[i].value);
 
         if (equal == selector->terms[i].not_equal)

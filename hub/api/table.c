@@ -4,6 +4,7 @@
 
 #include "proto/base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void put_column(struct fed_buf *out, const char *name, const char *type, const char *format,
@@ -32,13 +33,17 @@ static void put_core_columns(struct fed_buf *out, const struct hub_kind_version 
 
 static void put_columns(struct fed_buf *out, const struct hub_kind_version *version)
 {
+    char described[512];
+
     put_column(out, "Name", "string", "name", "Name, unique within its namespace.", 0);
     for (size_t i = 0; i < version->n_columns; i++) {
         const struct hub_column *column = &version->columns[i];
 
         fed_buf_put_text(out, ",");
-        put_column(
-            out, column->name, column->type, column->format, column->description, column->priority);
+        snprintf(described, sizeof described,
+            "Custom resource definition column (in JSONPath format): %s", column->json_path);
+        put_column(out, column->name, column->type, column->format,
+            column->description[0] ? column->description : described, column->priority);
     }
     if (version->n_columns == 0) {
         fed_buf_put_text(out, ",");
@@ -76,20 +81,54 @@ void hub_table_put_age(struct fed_buf *out, const struct fed_json *value, int64_
     hub_json_put_text(out, text);
 }
 
+/* What kube-apiserver prints of a value in a column of type string. */
+static void put_printed(struct fed_buf *out, const struct fed_json *value)
+{
+    struct fed_buf text;
+
+    if (fed_json_is_string(value)) {
+        hub_json_put(out, fed_json_string(value));
+        return;
+    }
+    fed_buf_init(&text, fed_alloc_system(), HUB_LIMIT_ANSWER_BYTES);
+    if (!fed_json_put_canonical(&text, value))
+        hub_json_put(out, fed_buf_span(&text));
+    else
+        fed_buf_put_text(out, "null");
+    fed_buf_fini(&text);
+}
+
+/* A value of another type than the column's is nothing. */
 static void put_cell(struct fed_buf *out, const struct hub_column *column,
     const struct fed_json *object, int64_t now_unix_s)
 {
     const struct fed_json *value = hub_json_path(object, column->json_path);
+    enum fed_json_type type = fed_json_type(value);
+    bool number = type == FED_JSON_INT || type == FED_JSON_REAL;
+    int64_t ignored;
+    enum fed_err err = FED_OK;
 
-    const char *filter = strchr(column->json_path, '|');
-
-    if (filter && strcmp(filter, "|time") == 0)
+    if (fed_span_ends(fed_span_text(column->json_path), HUB_COLUMN_TIME))
         hub_json_put(out, fed_json_string(value));
-    else if (strcmp(column->type, "date") == 0)
+    else if (!value)
+        fed_buf_put_text(out, "null");
+    else if (strcmp(column->type, "string") == 0)
+        put_printed(out, value);
+    else if (strcmp(column->type, "date") == 0 && type == FED_JSON_STRING &&
+             fed_text_time_parse(fed_json_string(value), &ignored))
+        fed_buf_put_text(out, "\"<invalid>\"");
+    else if (strcmp(column->type, "date") == 0 && type == FED_JSON_STRING)
         hub_table_put_age(out, value, now_unix_s);
-    else if (!value || fed_json_type(value) == FED_JSON_NULL)
-        fed_buf_put_text(out, strcmp(column->type, "string") == 0 ? "\"\"" : "null");
-    else if (fed_json_put(out, value))
+    else if (strcmp(column->type, "integer") == 0 && type == FED_JSON_REAL &&
+             fed_json_real(value, 0) > -9e18 && fed_json_real(value, 0) < 9e18)
+        fed_buf_printf(out, "%lld", (long long)fed_json_real(value, 0));
+    else if ((number &&
+                 (strcmp(column->type, "integer") == 0 || strcmp(column->type, "number") == 0)) ||
+             (type == FED_JSON_BOOL && strcmp(column->type, "boolean") == 0))
+        err = fed_json_put(out, value);
+    else
+        fed_buf_put_text(out, "null");
+    if (err)
         fed_buf_put_text(out, "null");
 }
 

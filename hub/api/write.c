@@ -210,6 +210,7 @@ static enum fed_err validate(struct hub_request *r, const struct hub_kind_versio
         hub_core_validate(r->kind, object, live, causes);
     else
         err = hub_schema_validate_update(version->schema, object, live, causes);
+    hub_scale_validate(version, object, causes);
     if (err && err != FED_ERR_INVALID)
         return err;
     return causes->n > 0 ? hub_fail_causes(r, causes) : FED_OK;
@@ -232,7 +233,7 @@ static enum fed_err own(struct hub_request *r, struct hub_write *w)
     struct hub_field_update update = {
         .schema = r->version->schema,
         .manager = w->manager,
-        .subresource = is_status(r) ? r->path.subresource : (struct fed_span){0},
+        .subresource = r->path.subresource,
         .now_unix_s = fed_loop_unix_s(r->api->options.loop),
     };
     enum fed_err err;
@@ -341,7 +342,10 @@ static enum fed_err answer(struct hub_request *r, struct hub_write *w,
         err = fed_patch_merge(r->doc, &object, admission->answer, &diag);
     if (!err && revision == 0)
         fed_json_remove(fed_json_get(object, "metadata"), "resourceVersion");
-    return err ? hub_fail_err(r, err, &diag) : hub_respond_object(r, w->success, object);
+    if (err)
+        return hub_fail_err(r, err, &diag);
+    return fed_span_is(r->path.subresource, "scale") ? hub_scale_respond(r, w->success, object)
+                                                     : hub_respond_object(r, w->success, object);
 }
 
 static enum fed_err commit(struct hub_request *r, struct hub_write *w,
