@@ -352,7 +352,7 @@ case_invalid() {
         -d '{"apiVersion":"v1","kind":"ConfigMap","metadata":{}}'
     answers 422 'spec.overrides|op' POST "$PATH_FD" "${JSON[@]}" -d '{"apiVersion":"types.kubefed.io/v1beta1",
         "kind":"FederatedDeployment","metadata":{"name":"a"},"spec":{"overrides":[{"clusterName":"c","clusterOverrides":[{"op":"move","path":"/a"}]}]}}'
-    answers 422 'metadata.name' POST "$PATH_CM" "${JSON[@]}" -d '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":7}}'
+    answers 400 'metadata.name' POST "$PATH_CM" "${JSON[@]}" -d '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":7}}'
     answers 422 'spec' POST /apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/kubefedclusters "${JSON[@]}" \
         -d '{"apiVersion":"core.kubefed.io/v1beta1","kind":"KubeFedCluster","metadata":{"name":"c"},"spec":7}'
     answers 422 'Invalid' POST "$PATH_CM?dryRun=Some" "${JSON[@]}" -d '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}'

@@ -130,8 +130,8 @@ try "a mistyped fedctl command is suggested" refuses 2 'did you mean: fedctl clu
 try "a mistyped setting of fedhub is named" refuses 2 '"data-dri"' "$H" serve --data-dri x
 try "a setting of fedhub without its value" refuses 2 'needs a value: --data-dir' "$H" serve --data-dir
 try "a number out of range is refused with the range" refuses 2 'from 10 to 86400' "$H" serve --heartbeat-s 5
-try "a port that is none is refused" refuses 1 '127.0.0.1:99999.*65535' "$H" serve --data-dir "$FLEET/h1" --listen 127.0.0.1:99999
-try "an address without a port is refused" refuses 1 'ADDRESS:PORT' "$H" serve --data-dir "$FLEET/h1" --listen 127.0.0.1
+try "a port that is none is refused" refuses 2 '127.0.0.1:99999.*65535' "$H" serve --data-dir "$FLEET/h1" --listen 127.0.0.1:99999
+try "an address without a port is refused" refuses 2 'ADDRESS:PORT' "$H" serve --data-dir "$FLEET/h1" --listen 127.0.0.1
 try "a mistyped option of fedlet is named" refuses 2 '--state-dri' "$F" status --state-dri x
 try "--option=value works as well" refuses 1 "$STATE" "$F" status "--state-dir=$STATE"
 try "an unknown log level is refused with the choices" refuses 2 'error warn info debug' "$F" run --log-level loud
