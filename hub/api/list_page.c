@@ -38,10 +38,10 @@ static enum fed_err token_decode(struct hub_request *r, struct fed_json **out)
         while (i < token.len && is_base64url(token.at[i]))
             i++;
         snprintf(at, sizeof at, "illegal base64 data at input byte %zu", i);
-        return token_invalid(r, at, (struct fed_span){0});
+        return token_invalid(r, at, FED_SPAN_LIT(""));
     }
     if (fed_json_parse(r->doc, fed_buf_span(&text), out, &diag) || !fed_json_is_object(*out))
-        return token_invalid(r, diag.text, (struct fed_span){0});
+        return token_invalid(r, diag.text, FED_SPAN_LIT(""));
     return FED_OK;
 }
 
@@ -84,10 +84,10 @@ static enum fed_err take_token(struct hub_request *r, struct hub_page *page)
     if (revision == 0)
         return token_invalid(r,
             "incorrect encoded start resourceVersion (version " TOKEN_VERSION ")",
-            (struct fed_span){0});
+            FED_SPAN_LIT(""));
     if (fed_json_string(fed_json_get(token, "start")).len == 0)
         return token_invalid(
-            r, "encoded start key empty (version " TOKEN_VERSION ")", (struct fed_span){0});
+            r, "encoded start key empty (version " TOKEN_VERSION ")", FED_SPAN_LIT(""));
     if (r->query.has_resource_version && r->query.resource_version != 0)
         return hub_fail(
             r, 400, "BadRequest", "specifying resource version is not allowed when using continue");
@@ -141,7 +141,7 @@ static void put_token(
     fed_buf_printf(&text,
         "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":\"/" FED_SPAN_FMT "%s" FED_SPAN_FMT
         "\\u0000\"}",
-        (long long)revision, FED_SPAN_ARG(with_ns ? last->ns : (struct fed_span){0}),
+        (long long)revision, FED_SPAN_ARG(with_ns ? last->ns : FED_SPAN_LIT("")),
         with_ns ? "/" : "", FED_SPAN_ARG(last->name));
     fed_text_put_base64url(out, fed_buf_span(&text));
     if (fed_buf_err(&text))
