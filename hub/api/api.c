@@ -300,6 +300,8 @@ enum fed_err hub_api_open(
     if (!err)
         err = hub_owners_open(api, &api->owners);
     if (!err)
+        err = hub_namespace_objects_open(api, &api->namespace_objects);
+    if (!err)
         err = api->options.crypto->random(
             api->options.crypto->ctx, api->audit_prefix, sizeof api->audit_prefix);
     if (!err)
@@ -332,6 +334,7 @@ void hub_api_close(struct hub_api *api)
     hub_objects_on_settled(api->objects, NULL, NULL);
     hub_held_forget(api, NULL);
     hub_crd_deletes_close(api->crd_deletes);
+    hub_namespace_objects_close(api->namespace_objects);
     hub_owners_close(api->owners);
     hub_last_list_close(api->last_list);
     hub_token_secrets_close(api->token_secrets);

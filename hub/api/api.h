@@ -26,7 +26,7 @@ struct hub_api_options {
     struct fed_crypto *crypto; /* randomness for uids and generated names */
     struct hub_tokens *tokens; /* NULL: bearer tokens are neither made nor believed */
     struct hub_audit *audit;   /* may be NULL */
-    struct fed_span ca_pem;    /* for Secrets that hold a token; may be empty */
+    struct fed_span ca_pem; /* for Secrets that hold a token and kube-root-ca.crt; may be empty */
 };
 
 /* All of options outlives the API. FED_ERR_NOMEM, FED_ERR_IO with diag. */

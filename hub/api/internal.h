@@ -34,6 +34,7 @@ struct hub_api {
     struct hub_watches *watches;
     struct hub_namespaces *namespaces;
     struct hub_owners *owners;
+    struct hub_namespace_objects *namespace_objects;
     struct hub_rbac *rbac;
     struct hub_federated_role *federated_role;
     struct hub_token_secrets *token_secrets; /* NULL without tokens */
@@ -495,6 +496,12 @@ void hub_watches_closed(struct hub_watches *watches, struct fed_http_exchange *e
 struct hub_owners;
 FED_MUST_USE enum fed_err hub_owners_open(struct hub_api *api, struct hub_owners **out);
 void hub_owners_close(struct hub_owners *owners);
+
+/* ---- namespace_objects.c: the default ServiceAccount and the CA in each namespace ---- */
+struct hub_namespace_objects;
+FED_MUST_USE enum fed_err hub_namespace_objects_open(
+    struct hub_api *api, struct hub_namespace_objects **out);
+void hub_namespace_objects_close(struct hub_namespace_objects *objects);
 
 /* ---- namespaces.c ---- */
 struct hub_namespaces;

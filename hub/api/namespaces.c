@@ -3,6 +3,7 @@
  * A Namespace keeps spec.finalizers ["kubernetes"] and phase Terminating until nothing is left in
  * it, as with kube-apiserver and its namespace controller, which are one here. */
 #include "hub/api/internal.h"
+#include "hub/api/namespace_status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,10 +85,11 @@ static bool take_ref(void *ctx, const struct hub_object *object)
     return refs->n < BATCH && !refs->err;
 }
 
-static enum fed_err empty_kind(
-    struct hub_request *r, const struct hub_kind *kind, struct fed_span ns, size_t *remaining)
+static enum fed_err empty_kind(struct hub_request *r, const struct hub_kind *kind,
+    struct fed_span ns, struct hub_remains *remains, size_t *remaining)
 {
-    struct hub_delete_options options = {.dry_run = false};
+    struct hub_delete_options options = {.propagation = HUB_PROPAGATE_BACKGROUND};
+    size_t held = 0;
     struct refs *refs = fed_alloc_zero(r->mem, sizeof *refs);
     enum fed_err err;
 
@@ -104,11 +106,16 @@ static enum fed_err empty_kind(
 
         r->failure.code = 0;
         err = hub_delete_object(r, kind, &refs->list[i], &options, &live, &left);
+        if (left)
+            hub_remains_object(remains, left);
+        else if (err)
+            hub_remains_error(remains, r->failure.code ? r->failure.message : fed_err_text(err));
         if (err || left)
-            (*remaining)++; /* a finalizer, or a refusal: it is tried again when something changes
-                             */
+            held++; /* a finalizer, or a refusal: it is tried again when something changes */
         err = FED_OK;
     }
+    hub_remains_kind(remains, kind, held);
+    *remaining += held;
     if (refs->n == BATCH)
         (*remaining)++; /* more behind them: the removals above make it run again */
     return err;
@@ -137,6 +144,7 @@ static bool empty(struct hub_api *api, const char *name)
 {
     struct hub_object_ref ref = {FED_SPAN_LIT("namespaces"), {0}, fed_span_text(name)};
     struct hub_request r = {.api = api};
+    struct hub_remains remains;
     size_t remaining = 0;
     bool gone = false;
     enum fed_err err;
@@ -145,14 +153,17 @@ static bool empty(struct hub_api *api, const char *name)
     r.mem = &r.arena.alloc;
     snprintf(r.user.name, sizeof r.user.name, "system:namespace-controller");
     err = fed_json_doc_new(r.mem, &r.doc);
+    hub_remains_init(&remains, r.mem);
     for (size_t i = 0; !err && i < hub_kinds_count(api->kinds); i++) {
         const struct hub_kind *kind = hub_kinds_at(api->kinds, i);
 
-        if (kind->namespaced)
-            err = empty_kind(&r, kind, ref.name, &remaining);
+        if (kind->namespaced && !hub_kind_storage(kind)->of_core)
+            err = empty_kind(&r, kind, ref.name, &remains, &remaining);
     }
     if (!err && remaining == 0)
         gone = finish(&r, &ref);
+    if (!err && !gone && hub_remains_store(&r, &remains, &ref))
+        retry(api->namespaces);
     fed_json_doc_free(r.doc);
     fed_arena_fini(&r.arena);
     return gone;
