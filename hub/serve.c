@@ -7,6 +7,7 @@
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
+#include "hub/federation_events.h"
 #include "hub/gateway/gateway.h"
 #include "hub/limits.h"
 #include "hub/store_file.h"
@@ -40,6 +41,7 @@ struct service {
     struct hub_status *status;
     struct hub_federated_types *types;
     struct hub_events *events;
+    struct hub_federation_events *federation_events;
     struct hub_tokens *tokens;
     struct hub_audit *audit;
     struct hub_api *api;
@@ -178,6 +180,8 @@ static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uin
     struct service *s = ctx;
 
     hub_status_object_changed(s->status, ref, revision);
+    if (s->federation_events)
+        hub_federation_events_planned(s->federation_events, s->plan, ref);
 }
 
 static enum fed_err set_hooks(struct service *s)
@@ -243,6 +247,11 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         .ca_pem = hub_identity_ca_pem(s->identity)};
     enum fed_err err = hub_events_open(s->mem, s->loop, &s->log, s->objects, &s->events);
 
+    if (!err)
+        err = hub_federation_events_open(
+            s->mem, s->loop, &s->log, s->objects, s->kinds, s->events, &s->federation_events);
+    if (!err)
+        hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
     if (!err)
         err = hub_api_open(&options, &s->api, diag);
     return err ? err : hub_api_seed(s->api, diag);
@@ -372,6 +381,10 @@ static void finish(struct service *s)
     hub_api_close(s->api);
     hub_audit_close(s->audit);
     hub_tokens_close(s->tokens);
+    if (s->status)
+        hub_status_on_outcome(s->status, NULL, NULL);
+    hub_federation_events_close(s->federation_events);
+    s->federation_events = NULL;
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
     hub_status_close(s->status);

@@ -16,6 +16,7 @@
 struct status_work {
     uint8_t state;  /* enum fed_work_state */
     uint8_t health; /* enum fed_work_health */
+    bool moved;     /* the last report changed its state */
     uint64_t generation;
     char *text; /* reason NUL message NUL, or NULL */
     size_t text_len;
@@ -78,6 +79,8 @@ struct hub_status {
     struct fed_timer *sweep;
     uint32_t heartbeat_s;
     uint64_t started_ms;
+    hub_status_told *told; /* may be NULL */
+    void *told_ctx;
     struct fed_map clusters; /* name -> status_cluster */
     struct fed_map seen;     /* resource NUL ns NUL name -> status_object */
 };

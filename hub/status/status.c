@@ -239,6 +239,83 @@ uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
     return cluster ? cluster->view.seq : 0;
 }
 
+static bool manifest_has(const struct fed_manifest *manifest, const struct fed_work *work)
+{
+    size_t low = 0;
+    size_t high = manifest ? manifest->n_works : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = fed_work_cmp(&manifest->works[middle], work);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+/* The works as they are in the cluster's former manifest: their identities, for a while. */
+static bool was_there(struct hub_status *status, struct fed_span cluster, uint64_t revision,
+    const struct fed_work *work)
+{
+    const struct fed_manifest *manifest = NULL;
+
+    if (revision == 0 || hub_plan_manifest_at(status->plan, cluster, revision, &manifest))
+        return false;
+    return manifest_has(manifest, work);
+}
+
+static void tell_outcome(struct hub_status *status, const struct status_cluster *cluster,
+    const struct fed_report *report, const struct fed_report_entry *entry, uint64_t old_revision)
+{
+    struct fed_span name = fed_span_text(cluster->name);
+    struct hub_status_outcome outcome = {
+        .cluster = name, .state = entry->state, .message = entry->message};
+    const struct fed_manifest *manifest;
+
+    if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest) ||
+        entry->index >= manifest->n_works ||
+        hub_plan_work_object(status->plan, name, &manifest->works[entry->index], &outcome.ref))
+        return;
+    outcome.created = old_revision == report->revision ||
+                      !was_there(status, name, old_revision, &manifest->works[entry->index]);
+    if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest))
+        return; /* laid out anew: the former one took its place */
+    outcome.work = &manifest->works[entry->index];
+    status->told(status->told_ctx, &outcome);
+}
+
+#define OUTCOMES_MAX 32u /* of one report: each lays out manifests, and events are rare things */
+
+/* A full report says again what was said: of it only the failures count, unless it is the first. */
+static void tell_outcomes(struct hub_status *status, const struct status_cluster *cluster,
+    const struct fed_report *report, uint64_t old_revision)
+{
+    bool again = report->full && old_revision != 0;
+    size_t n = 0;
+
+    for (size_t i = 0; status->told && i < report->n_entries && n < OUTCOMES_MAX; i++) {
+        const struct fed_report_entry *entry = &report->entries[i];
+        bool applied = entry->state == FED_WORK_APPLIED && !again;
+
+        if (entry->index < cluster->view.n_works && cluster->view.works[entry->index].moved &&
+            (applied || entry->state == FED_WORK_FAILED)) {
+            tell_outcome(status, cluster, report, entry, old_revision);
+            n++;
+        }
+    }
+}
+
+void hub_status_on_outcome(struct hub_status *status, hub_status_told *told, void *ctx)
+{
+    status->told = told;
+    status->told_ctx = ctx;
+}
+
 static void tell_report(struct hub_status *status, struct status_cluster *cluster,
     const struct fed_report *report, uint64_t old_revision)
 {
@@ -360,6 +437,7 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     status_view_fini(status, &cluster->view);
     cluster->view = next;
     readiness_update(status, cluster);
+    tell_outcomes(status, cluster, report, old_revision);
     tell_report(status, cluster, report, old_revision);
     confirm_removals(status, cluster);
     return FED_OK;

@@ -24,6 +24,19 @@ void hub_status_cluster_hooks(struct hub_status *status, struct hub_kind_hooks *
 void hub_status_object_changed(
     struct hub_status *status, const struct hub_object_ref *ref, uint64_t revision);
 
+/* What became of a work since the cluster's last report: applied, or failed. */
+struct hub_status_outcome {
+    struct hub_object_ref ref; /* the federated object */
+    struct fed_span cluster;
+    const struct fed_work *work;
+    enum fed_work_state state;
+    bool created;            /* the cluster's manifest had no such work before */
+    struct fed_span message; /* of a failure */
+};
+typedef void hub_status_told(void *ctx, const struct hub_status_outcome *outcome);
+/* told is called inside hub_status_report; it must not change objects there. */
+void hub_status_on_outcome(struct hub_status *status, hub_status_told *told, void *ctx);
+
 uint64_t hub_status_report_seq(
     struct hub_status *status, struct fed_span cluster); /* 0: none stored */
 /* Takes a report: durable when FED_OK. FED_ERR_CONFLICT when its sequence does not follow: the

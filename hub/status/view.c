@@ -136,6 +136,7 @@ static enum fed_err take_entry(
     struct hub_status *status, struct status_work *work, const struct fed_report_entry *entry)
 {
     work_text_free(status, work);
+    work->moved = work->state != (uint8_t)entry->state;
     work->state = (uint8_t)entry->state;
     work->health = (uint8_t)entry->health;
     work->generation = entry->generation;

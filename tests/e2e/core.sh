@@ -9,6 +9,7 @@ mkdir -p "$WORK"
 k() { hubctl -n core "$@"; }
 
 # ---- kubectl's own commands ----
+absent() { ! k get "$@" 2>/dev/null; }
 case_create() {
     k create configmap made --from-literal=a=1 --from-literal=b=2
     k create secret generic made --from-literal=p=secret
@@ -24,18 +25,18 @@ case_create() {
         k get rolebinding made -o 'jsonpath={.roleRef.apiGroup} {.subjects[2].kind}'
 }
 case_tables() {
-    k get configmap made --no-headers | grep -qE '^made +2 +'
-    k get secret made --no-headers | grep -qE '^made +Opaque +1 +'
-    k get serviceaccount made --no-headers | grep -qE '^made +0 +'
-    k get role made --no-headers | grep -qE '^made +20[0-9-]+T[0-9:]+Z'
-    k get rolebinding made -o wide --no-headers | grep -qE '^made +Role/made +[0-9]+[smh].* somebody +some +core/made'
-    hubctl get namespace core --no-headers | grep -qE '^core +Active +'
+    says '^made +2 +' k get configmap made --no-headers
+    says '^made +Opaque +1 +' k get secret made --no-headers
+    says '^made +0 +' k get serviceaccount made --no-headers
+    says '^made +20[0-9-]+T[0-9:]+Z' k get role made --no-headers
+    says '^made +Role/made +[0-9]+[smh].* somebody +some +core/made' k get rolebinding made -o wide --no-headers
+    says '^core +Active +' hubctl get namespace core --no-headers
 }
 case_explain() {
     local what
     for what in configmap.data secret.stringData serviceaccount.secrets.name lease.spec.holderIdentity role.rules.verbs \
         rolebinding.roleRef namespace.status.conditions event.involvedObject; do
-        hubctl explain "$what" | grep -q '^FIELD:' || { echo "explain $what"; return 1; }
+        says '^FIELDS?:' hubctl explain "$what"
     done
 }
 case_apply() {
@@ -44,18 +45,18 @@ case_apply() {
     k apply -f "$WORK/two.yaml"
     k apply --prune -l set=x --prune-allowlist=core/v1/ConfigMap -f "$WORK/one.yaml"
     is w k get configmap p1 -o 'jsonpath={.data.k}'
-    gone configmap p2
+    absent configmap p2
     k apply --server-side --force-conflicts -f "$WORK/one.yaml"
     k delete configmap p1
 }
 case_applyset() {
     export KUBECTL_APPLYSET=true
-    sed 's/set: x/in: y/' "$WORK/two.yaml" >"$WORK/set2.yaml"
-    sed 's/set: x/in: y/' "$WORK/one.yaml" >"$WORK/set1.yaml"
+    sed 's/set: x/in: set/' "$WORK/two.yaml" >"$WORK/set2.yaml"
+    sed 's/set: x/in: set/' "$WORK/one.yaml" >"$WORK/set1.yaml"
     k apply --prune --applyset=configmaps/theset -f "$WORK/set2.yaml"
     k get configmap p1 p2
     k apply --prune --applyset=configmaps/theset -f "$WORK/set1.yaml"
-    gone configmap p2
+    absent configmap p2
 }
 case_edit_patch() {
     k create configmap patched --from-literal=a=1
@@ -71,13 +72,12 @@ case_edit_patch() {
 case_default_objects() {
     wait_for 10 "the default ServiceAccount" k get serviceaccount default
     wait_for 10 "the CA bundle" k get configmap kube-root-ca.crt
-    k get configmap kube-root-ca.crt -o 'jsonpath={.data.ca\.crt}' | grep -q 'BEGIN CERTIFICATE'
+    says 'BEGIN CERTIFICATE' k get configmap kube-root-ca.crt -o 'jsonpath={.data.ca\.crt}'
     k delete serviceaccount default
     wait_for 10 "the default ServiceAccount again" k get serviceaccount default
 }
 
 # ---- owners ----
-gone() { ! k get "$@" 2>/dev/null; }
 uid_of() { k get configmap "$1" -o 'jsonpath={.metadata.uid}'; }
 # owned NAME OWNER[:UID]...: a ConfigMap that blocks its owners; the uid is the owner's unless given
 owned() {
@@ -96,8 +96,8 @@ case_background() {
     owned one owner
     owned two one
     k delete configmap owner
-    wait_for 10 "dependents of dependents are gone" gone configmap two
-    gone configmap one
+    wait_for 10 "dependents of dependents are gone" absent configmap two
+    absent configmap one
 }
 case_two_owners() {
     k create configmap a
@@ -106,13 +106,13 @@ case_two_owners() {
     k delete configmap a
     wait_for 10 "only the other owner is left" is b k get configmap both -o 'jsonpath={.metadata.ownerReferences[*].name}'
     k delete configmap b
-    wait_for 10 "gone with its last owner" gone configmap both
+    wait_for 10 "gone with its last owner" absent configmap both
 }
 case_orphan() {
     k create configmap owner
     owned kept owner
     k delete configmap owner --cascade=orphan
-    wait_for 10 "the owner is gone" gone configmap owner
+    wait_for 10 "the owner is gone" absent configmap owner
     is "" k get configmap kept -o 'jsonpath={.metadata.ownerReferences}'
     k delete configmap kept
 }
@@ -127,8 +127,8 @@ case_foreground() {
     hub_start
     k get configmap owner
     k patch configmap held --type=merge -p '{"metadata":{"finalizers":null}}'
-    wait_for 10 "the owner goes after its dependent" gone configmap owner
-    gone configmap held
+    wait_for 10 "the owner goes after its dependent" absent configmap owner
+    absent configmap held
 }
 case_circle() {
     k create configmap first
@@ -136,22 +136,22 @@ case_circle() {
     k patch configmap first --type=merge -p "{\"metadata\":{\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":\"second\",
         \"uid\":\"$(uid_of second)\",\"blockOwnerDeletion\":true}]}}"
     k delete configmap first --cascade=foreground --wait=false
-    wait_for 10 "a circle ends" gone configmap second
-    wait_for 10 "a circle ends" gone configmap first
+    wait_for 10 "a circle ends" absent configmap second
+    wait_for 10 "a circle ends" absent configmap first
 }
 case_dangling() {
     k create configmap there
     owned lost nobody:00000000-0000-0000-0000-000000000000
-    wait_for 10 "an object whose owner never was is gone" gone configmap lost
+    wait_for 10 "an object whose owner never was is gone" absent configmap lost
     owned lost there:00000000-0000-0000-0000-000000000000
-    wait_for 10 "an object whose owner is another object of that name is gone" gone configmap lost
+    wait_for 10 "an object whose owner is another object of that name is gone" absent configmap lost
     hubctl -n default create configmap far
     owned lost "far:$(hubctl -n default get configmap far -o 'jsonpath={.metadata.uid}')"
-    wait_for 10 "owners are of the same namespace" gone configmap lost
+    wait_for 10 "owners are of the same namespace" absent configmap lost
     printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","ownerReferences":[{"apiVersion":"unknown.example.com/v1",
         "kind":"Thing","name":"x","uid":"u"}]}}' | k create -f -
     owned after nobody:00000000-0000-0000-0000-000000000001
-    wait_for 10 "the collector went on" gone configmap after
+    wait_for 10 "the collector went on" absent configmap after
     k get configmap kept
     k delete configmap kept there
     hubctl -n default delete configmap far
@@ -162,7 +162,7 @@ case_while_down() { # what was to be collected when the hub ended is collected w
     k delete configmap owner --wait=false
     hub_stop KILL
     hub_start
-    wait_for 10 "collected after a kill" gone configmap left
+    wait_for 10 "collected after a kill" absent configmap left
 }
 case_namespace_hangs() {
     hubctl create namespace hangs
@@ -173,7 +173,7 @@ case_namespace_hangs() {
     wait_for 10 "the namespace says what it waits for" condition NamespaceContentRemaining True
     condition NamespaceFinalizersRemaining True
     condition NamespaceDeletionContentFailure False
-    hubctl get namespace hangs -o 'jsonpath={.status.conditions[*].message}' | grep -q 'example.com/held in 1 resource instances'
+    says 'example.com/held in 1 resource instances' hubctl get namespace hangs -o 'jsonpath={.status.conditions[*].message}'
     hubctl -n hangs patch configmap held --type=merge -p '{"metadata":{"finalizers":null}}'
     wait_for 10 "the namespace goes" namespace_gone hangs
 }
@@ -206,8 +206,8 @@ YAML
     hubctl apply -f "$WORK/fed.yaml"
     said() { hubctl -n core get events --field-selector involvedObject.name=told,type=Warning -o 'jsonpath={.items[*].message}' | grep -q nowhere; }
     wait_for 10 "an event says why it does not propagate" said
-    hubctl -n core describe federatedconfigmap told | grep -q 'ComputeResourceFailed\|Warning'
-    hubctl -n core events --for federatedconfigmap/told | grep -q Warning
+    says 'Warning +ApplyOverridesFailed' hubctl -n core describe federatedconfigmap told
+    says 'Warning +ApplyOverridesFailed' hubctl -n core events --for federatedconfigmap/told
 }
 
 must "fedhub starts" hub_start
