@@ -241,16 +241,29 @@ static const struct fed_json *find_slice(
     return found;
 }
 
+static const struct fed_json *find_quoted(
+    const struct fed_json *from, struct fed_span key, struct fed_span path)
+{
+    char name[256];
+    size_t len = 0;
+
+    for (size_t i = 0; i < key.len && len < sizeof name; i++) {
+        if (key.at[i] == '\\' && i + 1 < key.len)
+            i++;
+        name[len++] = (char)key.at[i];
+    }
+    from = fed_json_get_span(from, fed_span_of(name, len));
+    return from ? find(from, path) : NULL;
+}
+
 static const struct fed_json *find_one(
     const struct fed_json *from, struct fed_span inside, struct fed_span path)
 {
     int64_t index;
 
     inside = trim(inside);
-    if (inside.len >= 2 && (inside.at[0] == '\'' || inside.at[0] == '"')) {
-        from = fed_json_get_span(from, fed_span_sub(inside, 1, inside.len - 2));
-        return from ? find(from, path) : NULL;
-    }
+    if (inside.len >= 2 && (inside.at[0] == '\'' || inside.at[0] == '"'))
+        return find_quoted(from, fed_span_sub(inside, 1, inside.len - 2), path);
     if (fed_span_is(inside, "*"))
         return find_in_children(from, path);
     if (fed_span_find(inside, ':') < inside.len)

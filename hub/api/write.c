@@ -18,14 +18,17 @@ static bool is_status(const struct hub_request *r)
 enum fed_err hub_write_load(struct hub_request *r, struct hub_write *w)
 {
     struct fed_diag diag = {{0}};
+    char api_version[330];
     enum fed_err err;
 
     w->ref = hub_request_ref(r);
     err = hub_object_load(r->api, r->doc, &w->ref, &w->live, &w->live_revision);
     if (err)
         return err;
+    /* Stored in what was the storage version when it was written. */
+    hub_api_version(r->kind, r->version, api_version);
     w->live_view = w->live;
-    if (r->version == hub_kind_storage(r->kind))
+    if (fed_span_is(fed_json_string(fed_json_get(w->live, "apiVersion")), api_version))
         return FED_OK;
     w->live_view = fed_json_clone(r->doc, w->live);
     err = w->live_view ? hub_object_convert(r->kind, r->version, r->doc, w->live_view, &diag)
@@ -491,8 +494,8 @@ static bool spec_differs(const struct hub_kind *kind, struct fed_json *a, struct
 
         fed_json_iter_init(&it, sides[i]);
         while (fed_json_iter_next(&it))
-            if (!fed_span_is(it.key, "metadata") && !(status && fed_span_is(it.key, "status")) &&
-                member_differs(a, b, it.key))
+            if (!fed_span_is(it.key, "metadata") && !fed_span_is(it.key, "apiVersion") &&
+                !(status && fed_span_is(it.key, "status")) && member_differs(a, b, it.key))
                 return true;
     }
     return false;
