@@ -7,8 +7,10 @@
 /* ---- requests that are no resources ---- */
 static enum fed_err not_allowed(struct hub_request *r)
 {
-    return hub_fail(r, 405, "MethodNotAllowed",
+    hub_fail(r, 405, "MethodNotAllowed",
         "the server does not allow this method on the requested resource");
+    r->failure.details = HUB_DETAILS_EMPTY;
+    return FED_ERR_UNSUPPORTED;
 }
 
 static enum fed_err handle_health(struct hub_request *r)
@@ -31,8 +33,19 @@ static enum fed_err handle_version(struct hub_request *r)
     return hub_respond(r, 200, "application/json", fed_span_text(text), NULL, 0);
 }
 
+/* Where nothing is, a plain page says so; below a core version, a Status. */
 static enum fed_err handle_unknown(struct hub_request *r)
 {
+    bool below_core = r->path.endpoint == HUB_ENDPOINT_RESOURCE && r->path.group.len == 0 &&
+                      fed_span_is(r->path.version, "v1");
+
+    if (!below_core) {
+        enum fed_err err = hub_respond(
+            r, 404, "text/plain; charset=utf-8", FED_SPAN_LIT("404 page not found\n"), NULL, 0);
+
+        return err ? err : FED_ERR_NOT_FOUND;
+    }
+    r->kind = NULL;
     return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
 }
 
@@ -50,14 +63,9 @@ static enum fed_err handle_collection(struct hub_request *r)
     return r->query.watch ? hub_handle_watch(r) : hub_handle_list(r);
 }
 
-static enum fed_err handle_named(struct hub_request *r)
-{
-    return r->query.watch ? hub_handle_watch(r) : hub_handle_get(r);
-}
-
 static const struct route routes[] = {
     {"GET", false, false, false, handle_collection},
-    {"GET", true, true, false, handle_named},
+    {"GET", true, true, false, hub_handle_get},
     {"POST", false, false, true, hub_handle_create},
     {"PUT", true, true, true, hub_handle_update},
     {"PATCH", true, true, true, hub_handle_patch},
@@ -111,9 +119,10 @@ static enum fed_err find_kind(struct hub_request *r)
     r->version = version;
     warn_deprecated(r);
     /* A namespaced object has a namespace in its path; only lists and watches may go over all. */
-    if (kind->namespaced && r->path.ns.len == 0 &&
-        (r->path.name.len > 0 || fed_span_is(r->http->method, "POST")))
+    if (kind->namespaced && r->path.ns.len == 0 && r->path.name.len > 0)
         return handle_unknown(r);
+    if (kind->namespaced && r->path.ns.len == 0 && !hub_request_is_read(r->http))
+        return version->core ? not_allowed(r) : handle_unknown(r);
     if (!r->accept.acceptable)
         return hub_fail(r, 406, "NotAcceptable",
             "only the following media types are accepted: application/json");
@@ -138,7 +147,7 @@ static enum fed_err handle_resource(struct hub_request *r)
 static enum fed_err fail_undone(struct hub_request *r)
 {
     if (r->path.endpoint == HUB_ENDPOINT_RESOURCE && !hub_review_is(&r->path))
-        (void)find_kind(r); /* so that the answer can name it */
+        r->kind = hub_kinds_find(r->api->kinds, r->path.group, r->path.resource);
     r->failure.code = 0;
     return hub_fail_err(r, r->undone, r->undone_diag);
 }

@@ -168,6 +168,14 @@ enum fed_err hub_fail_causes(struct hub_request *r, struct hub_causes *causes)
     return FED_ERR_INVALID;
 }
 
+enum fed_err hub_fail_resource(struct hub_request *r, struct hub_causes *causes)
+{
+    causes_message(r, causes, r->kind->plural, r->kind->group, r->path.name);
+    r->failure.causes = causes;
+    r->failure.details = HUB_DETAILS_RESOURCE;
+    return FED_ERR_INVALID;
+}
+
 enum fed_err hub_fail_options(struct hub_request *r, const char *options, struct hub_causes *causes)
 {
     causes_message(r, causes, options, "meta.k8s.io", (struct fed_span){0});
@@ -214,6 +222,16 @@ static const struct error_code error_codes[] = {
     {FED_ERR_NOMEM, 503, "ServiceUnavailable"},
 };
 
+static bool is_going(struct hub_request *r)
+{
+    struct hub_object_ref ref = hub_request_ref(r);
+    struct fed_json *present;
+    uint64_t revision;
+
+    return !hub_object_load(r->api, r->doc, &ref, &present, &revision) &&
+           hub_meta(present, "deletionTimestamp").len > 0;
+}
+
 enum fed_err hub_fail_err(struct hub_request *r, enum fed_err err, const struct fed_diag *diag)
 {
     const struct error_code *found = NULL;
@@ -224,6 +242,12 @@ enum fed_err hub_fail_err(struct hub_request *r, enum fed_err err, const struct 
     for (size_t i = 0; i < sizeof error_codes / sizeof *error_codes; i++)
         if (error_codes[i].err == err)
             found = &error_codes[i];
+    if (err == FED_ERR_EXISTS && r->kind && is_going(r)) {
+        hub_fail(r, 409, "AlreadyExists",
+            "object is being deleted: %s \"" FED_SPAN_FMT "\" already exists", r->kind->resource,
+            FED_SPAN_ARG(r->path.name));
+        return err;
+    }
     if (err == FED_ERR_EXISTS && r->kind) {
         hub_fail(r, 409, "AlreadyExists", "%s \"" FED_SPAN_FMT "\" already exists",
             r->kind->resource, FED_SPAN_ARG(r->path.name));

@@ -205,8 +205,25 @@ struct collection {
     struct hub_field_selector fields;
     struct hub_object_ref batch[COLLECTION_BATCH];
     size_t n;
+    struct fed_buf *answer; /* what is deleted, as it was: the items of a list */
     enum fed_err err;
 };
+
+static enum fed_err show(
+    struct collection *c, struct fed_json_doc *doc, const struct hub_object *object)
+{
+    struct hub_view view = {c->r->api, c->r->kind, c->r->version};
+    uint64_t revision = object->revision;
+    struct fed_json *shown;
+    enum fed_err err =
+        hub_object_view(&view, doc, &object->ref, object->bytes, &revision, &shown, NULL);
+
+    if (err)
+        return err;
+    if (c->answer->at[c->answer->len - 1] != '[')
+        fed_buf_put_text(c->answer, ",");
+    return fed_json_put(c->answer, shown);
+}
 
 static struct fed_span keep(struct hub_request *r, struct fed_span text)
 {
@@ -226,9 +243,11 @@ static bool collect(void *ctx, const struct hub_object *object)
         return false;
     c->err = fed_json_parse(doc, object->bytes, &tree, NULL);
     if (!c->err && fed_selector_match(c->labels, fed_json_find(tree, "metadata.labels")) &&
-        hub_field_selector_match(&c->fields, tree))
+        hub_field_selector_match(&c->fields, tree)) {
         c->batch[c->n++] = (struct hub_object_ref){fed_span_text(c->r->kind->resource),
             keep(c->r, object->ref.ns), keep(c->r, object->ref.name)};
+        c->err = show(c, doc, object);
+    }
     fed_json_doc_free(doc);
     return !c->err && c->n < COLLECTION_BATCH;
 }
@@ -273,6 +292,8 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
 {
     struct hub_delete_options options;
     struct fed_diag diag = {{0}};
+    struct fed_buf answer;
+    char api_version[330];
     struct collection *c = fed_alloc_zero(r->mem, sizeof *c);
     enum fed_err err = c ? hub_options_list(r) : FED_ERR_NOMEM;
 
@@ -286,7 +307,19 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
         return err;
     if (fed_selector_parse(r->mem, r->query.label_selector, &c->labels, &diag))
         return hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text);
+    fed_buf_init(&answer, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
+    c->answer = &answer;
+    hub_api_version(r->kind, r->version, api_version);
+    fed_buf_printf(&answer,
+        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
+        "\"items\":[",
+        r->kind->list_kind, api_version, (unsigned long long)hub_objects_revision(r->api->objects));
     err = delete_all(r, c, &options);
-    return err ? hub_fail_err(r, err, NULL)
-               : hub_respond_deleted(r, (struct fed_span){0}, (struct fed_span){0});
+    fed_buf_put_text(&answer, "]}\n");
+    if (!err)
+        err = fed_buf_err(&answer);
+    err = err ? hub_fail_err(r, err, NULL)
+              : hub_respond(r, 200, "application/json", fed_buf_span(&answer), NULL, 0);
+    fed_buf_fini(&answer);
+    return err;
 }

@@ -1,5 +1,5 @@
 /* handle_get.c - one object; also its status subresource, which shows the same object. */
-#include "hub/api/internal.h"
+#include "hub/api/options.h"
 
 static enum fed_err respond_plain(
     struct hub_request *r, struct fed_span bytes, struct fed_span metadata, uint64_t revision)
@@ -26,6 +26,9 @@ enum fed_err hub_handle_get(struct hub_request *r)
     uint64_t revision = 0;
     enum fed_err err;
 
+    err = hub_options_resource_version(r);
+    if (err)
+        return err;
     fed_buf_init(&bytes, r->mem, FED_STORE_VALUE_MAX);
     err = hub_objects_get(r->api->objects, &ref, &bytes, &revision);
     if (err == FED_ERR_NOT_FOUND)

@@ -115,7 +115,7 @@ static enum fed_err patch_plain(
             : fed_json_is_string(patch) ? "string"
                                         : "number");
     for (unsigned i = 0; i < ATTEMPTS && err == FED_ERR_CONFLICT && r->failure.code == 0; i++) {
-        struct hub_write w = {.success = 200, .manager = hub_request_manager(r)};
+        struct hub_write w = {.success = 200, .manager = hub_request_manager(r), .patched = true};
 
         err = patch_once(r, type, patch, &w);
     }
@@ -153,6 +153,7 @@ static enum fed_err apply_conflict(struct hub_request *r, struct hub_causes *cau
         fed_buf_printf(&text, "%s %s: %s", causes->n > 1 ? "\n-" : "", causes->list[i].message,
             causes->list[i].field);
     hub_fail(r, 409, "Conflict", "%s", fed_buf_cstr(&text));
+    r->failure.details = HUB_DETAILS_EMPTY;
     r->failure.causes = causes;
     return FED_ERR_INVALID;
 }
@@ -189,8 +190,12 @@ static enum fed_err apply_create(struct hub_request *r, struct hub_write *w)
 {
     if (is_status(r))
         return hub_fail_not_found(r);
-    if (hub_meta(w->next, "resourceVersion").len > 0)
-        return hub_fail_err(r, FED_ERR_CONFLICT, NULL);
+    if (hub_meta(w->next, "uid").len > 0)
+        return hub_fail(r, 409, "Conflict",
+            "Operation cannot be fulfilled on %s \"" FED_SPAN_FMT
+            "\": uid mismatch: the provided object specified uid " FED_SPAN_FMT
+            ", and no existing object was found",
+            r->kind->resource, FED_SPAN_ARG(r->path.name), FED_SPAN_ARG(hub_meta(w->next, "uid")));
     w->success = 201;
     if (hub_authorize_verb(r, "create"))
         return FED_ERR_FORBIDDEN;
@@ -199,7 +204,8 @@ static enum fed_err apply_create(struct hub_request *r, struct hub_write *w)
 
 static enum fed_err apply_once(struct hub_request *r, struct fed_json *config)
 {
-    struct hub_write w = {.success = 200, .manager = r->query.field_manager, .applied = true};
+    struct hub_write w = {
+        .success = 200, .manager = r->query.field_manager, .applied = true, .patched = true};
     enum fed_err err = hub_write_load(r, &w);
     bool absent = err == FED_ERR_NOT_FOUND;
 
@@ -216,13 +222,31 @@ static enum fed_err apply_once(struct hub_request *r, struct fed_json *config)
     return absent ? apply_create(r, &w) : hub_write_update(r, &w);
 }
 
+/* What is applied names its kind itself. */
+static enum fed_err apply_identity(struct hub_request *r, struct fed_json *config)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(config, "kind"));
+    struct fed_span api_version = fed_json_string(fed_json_get(config, "apiVersion"));
+    struct fed_json *metadata = fed_json_ensure_object(r->doc, config, "metadata");
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    if (!fed_span_is(kind, r->kind->kind) || !fed_span_is(api_version, expected))
+        return hub_fail(r, 400, "BadRequest",
+            "invalid object type: %s" FED_SPAN_FMT ", Kind=" FED_SPAN_FMT,
+            fed_span_find(api_version, '/') < api_version.len ? "" : "/", FED_SPAN_ARG(api_version),
+            FED_SPAN_ARG(kind));
+    if (metadata && hub_meta(config, "name").len == 0 &&
+        fed_json_set_string(r->doc, metadata, "name", r->path.name))
+        return FED_ERR_NOMEM;
+    return hub_write_identity(r, config, true);
+}
+
 static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
 {
     enum fed_err err = FED_ERR_CONFLICT;
 
-    if (fed_json_get(config, "kind") == NULL || fed_json_get(config, "apiVersion") == NULL)
-        return hub_fail(r, 400, "BadRequest", "an applied configuration needs apiVersion and kind");
-    err = hub_write_identity(r, config, true);
+    err = apply_identity(r, config);
     if (!err)
         err = apply_shape(r, config);
     if (err)

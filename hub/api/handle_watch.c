@@ -242,13 +242,31 @@ static void put_tree(
         out->err = out->err ? out->err : FED_ERR_NOMEM;
 }
 
+/* An object that went out of a watcher's sight is shown as it was when it was last seen. */
+static enum fed_err put_last_seen(
+    struct fanout *f, const struct line *line, const struct seen *seen, struct fed_buf *out)
+{
+    struct seen then = *seen;
+    enum fed_err err = fanout_doc(f);
+
+    if (!err)
+        err = hub_object_view(&seen->view, f->doc, &f->change->ref, f->change->before,
+            &then.revision, &then.object, NULL);
+    if (!err)
+        put_tree(f, line, &then, out);
+    return err;
+}
+
 static enum fed_err put_line(
     struct fanout *f, const struct line *line, struct seen *seen, struct fed_buf *out)
 {
     enum fed_err err = FED_OK;
 
     fed_buf_printf(out, "{\"type\":\"%s\",\"object\":", line->type);
-    if (seen->plain && line->form == HUB_FORM_OBJECT) {
+    if (f->change->type == HUB_CHANGE_MODIFIED && strcmp(line->type, "DELETED") == 0 &&
+        f->change->before.len > 0) {
+        err = put_last_seen(f, line, seen, out);
+    } else if (seen->plain && line->form == HUB_FORM_OBJECT) {
         hub_object_put_plain(out, f->change->bytes, seen->metadata, seen->revision);
     } else {
         err = seen_tree(f, seen);
@@ -562,8 +580,8 @@ static void watch_bookmark(struct hub_watch *w, uint64_t revision, bool initial)
             "\"columnDefinitions\":null,\"rows\":[{\"cells\":[],\"object\":",
             (unsigned long long)revision);
     fed_buf_printf(&line,
-        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\","
-        "\"creationTimestamp\":null%s}%s}",
+        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\""
+        "%s}%s}",
         w->form == HUB_FORM_OBJECT ? view.kind->kind : "PartialObjectMetadata",
         w->form == HUB_FORM_OBJECT ? api_version : "meta.k8s.io/v1", (unsigned long long)revision,
         initial ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "",

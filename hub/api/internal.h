@@ -203,6 +203,8 @@ enum fed_err hub_fail_field(
     struct hub_request *r, const char *field, const char *reason, const char *format, ...);
 /* What an error of the store or of a hook means to the client. */
 enum fed_err hub_fail_err(struct hub_request *r, enum fed_err err, const struct fed_diag *diag);
+/* 422 that names the resource instead of the kind. */
+enum fed_err hub_fail_resource(struct hub_request *r, struct hub_causes *causes);
 /* 422 about a CreateOptions, ListOptions ... */
 enum fed_err hub_fail_options(
     struct hub_request *r, const char *options, struct hub_causes *causes);
@@ -392,6 +394,7 @@ struct hub_write {
     struct fed_json *next; /* what is wanted, asked version */
     struct fed_span manager;
     bool applied; /* managedFields are done already */
+    bool patched; /* next was made from live, not given as a whole */
     struct hub_object_ref ref;
     unsigned success; /* HTTP status */
 };

@@ -3,6 +3,7 @@
  * Source: apimachinery metav1.ObjectMeta, api/validation/objectmeta.go, names.SimpleNameGenerator.
  */
 #include "hub/api/meta.h"
+#include "hub/api/core.h"
 #include "hub/api/name_rules.h"
 #include "hub/api/options.h"
 
@@ -15,32 +16,80 @@
 #define GENERATED_BASE_MAX 58u
 #define GENERATED_RANDOM 5u
 
-static const char *const known[] = {"name", "generateName", "namespace", "selfLink", "uid",
-    "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
-    "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
-    "managedFields"};
-
-static bool is_known(struct fed_span key)
+/* ObjectMeta in the table of core kinds. */
+static const struct hub_core_type *meta_type(struct hub_request *r)
 {
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (fed_span_is(key, known[i]))
-            return true;
-    return false;
+    const struct hub_core_type *kind =
+        hub_core_find(hub_kinds_core(r->api->kinds), FED_SPAN_LIT("v1"), FED_SPAN_LIT("ConfigMap"));
+    const struct hub_core_field *field =
+        kind ? hub_core_field(kind, FED_SPAN_LIT("metadata")) : NULL;
+
+    return field ? field->type : NULL;
 }
 
-void hub_meta_prune(struct fed_json *metadata, struct fed_buf *unknown)
+enum fed_err hub_meta_shape(struct hub_request *r, struct fed_json *object)
+{
+    const struct hub_core_type *type = meta_type(r);
+    struct fed_json *metadata = fed_json_get(object, "metadata");
+    struct fed_diag diag = {{0}};
+    enum fed_err err =
+        type && metadata ? hub_core_shape(r->mem, r->doc, type, metadata, &diag) : FED_OK;
+
+    if (err != FED_ERR_INVALID)
+        return err;
+    return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
+        r->kind->kind, r->version->name, r->kind->kind, diag.text);
+}
+
+static void prune_struct(const struct hub_core_type *type, struct fed_json *value, const char *path,
+    struct fed_buf *unknown);
+
+/* The items of a list, or what stands in the member itself. */
+static void prune_field(const struct hub_core_field *field, struct fed_json *value,
+    const char *path, struct fed_buf *unknown)
 {
     struct fed_json_iter it;
+    char item[340];
 
-    fed_json_iter_init(&it, metadata);
-    while (fed_json_iter_next(&it)) {
-        bool keep = is_known(it.key);
-
-        if (!keep && unknown)
-            fed_buf_printf(unknown, "metadata." FED_SPAN_FMT "\n", FED_SPAN_ARG(it.key));
-        if (!keep || fed_json_type(it.value) == FED_JSON_NULL)
-            fed_json_iter_remove(&it);
+    if (field->type->basis != HUB_CORE_STRUCT)
+        return;
+    if (!field->list) {
+        prune_struct(field->type, value, path, unknown);
+        return;
     }
+    fed_json_iter_init(&it, value);
+    while (fed_json_iter_next(&it)) {
+        snprintf(item, sizeof item, "%.300s[%zu]", path, it.index);
+        prune_struct(field->type, it.value, item, unknown);
+    }
+}
+
+static void prune_struct(const struct hub_core_type *type, struct fed_json *value, const char *path,
+    struct fed_buf *unknown)
+{
+    struct fed_json_iter it;
+    char member[300];
+
+    fed_json_iter_init(&it, value);
+    while (fed_json_iter_next(&it)) {
+        const struct hub_core_field *field = hub_core_field(type, it.key);
+
+        snprintf(member, sizeof member, "%s." FED_SPAN_FMT, path, FED_SPAN_ARG(it.key));
+        if (field) {
+            prune_field(field, it.value, member, unknown);
+            continue;
+        }
+        fed_buf_printf(unknown, "%s\n", member);
+        fed_json_iter_remove(&it);
+    }
+}
+
+void hub_meta_prune(struct hub_request *r, struct fed_json *metadata, struct fed_buf *unknown)
+{
+    const struct hub_core_type *type = meta_type(r);
+
+    if (type && fed_json_is_object(metadata))
+        prune_struct(type, metadata, "metadata", unknown);
 }
 
 static void check_labels(struct hub_causes *causes, const struct fed_json *metadata)
@@ -235,28 +284,6 @@ static void check_owners(struct hub_causes *causes, const struct fed_json *metad
     check_controllers(causes, list);
 }
 
-/* ---- managedFields as given ---- */
-static void check_fields(struct hub_causes *causes, const struct fed_json *metadata)
-{
-    const struct fed_json *list = fed_json_get(metadata, "managedFields");
-    char path[64];
-
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        const struct fed_json *entry = fed_json_at(list, i);
-        struct fed_span operation = fed_json_string(fed_json_get(entry, "operation"));
-        struct fed_span type = fed_json_string(fed_json_get(entry, "fieldsType"));
-
-        snprintf(path, sizeof path, "metadata.managedFields[%zu].operation", i);
-        if (!fed_span_is(operation, "Apply") && !fed_span_is(operation, "Update"))
-            hub_causes_invalid(causes, path, operation, "must be `Apply` or `Update`");
-        snprintf(path, sizeof path, "metadata.managedFields[%zu].fieldsType", i);
-        if (type.len > 0 && !fed_span_is(type, "FieldsV1"))
-            hub_causes_invalid(causes, path, type, "must be `FieldsV1`");
-        snprintf(path, sizeof path, "metadata.managedFields[%zu].manager", i);
-        hub_options_check_manager(causes, path, fed_json_string(fed_json_get(entry, "manager")));
-    }
-}
-
 /* ---- names ---- */
 static enum hub_name_rule name_rule(const struct hub_kind *kind)
 {
@@ -302,11 +329,35 @@ void hub_meta_validate(
     const struct fed_json *metadata = fed_json_get(object, "metadata");
 
     check_names(kind, metadata, causes);
+    if (fed_json_int(fed_json_get(metadata, "generation"), 0) < 0)
+        hub_causes_add(causes, "FieldValueInvalid", "metadata.generation",
+            "Invalid value: %lld: must be greater than or equal to 0",
+            (long long)fed_json_int(fed_json_get(metadata, "generation"), 0));
     check_labels(causes, metadata);
     check_annotations(causes, metadata);
     check_owners(causes, metadata);
     check_finalizers(causes, metadata);
-    check_fields(causes, metadata);
+}
+
+static void check_unchanged(
+    struct hub_causes *causes, const struct fed_json *live, const struct fed_json *metadata)
+{
+    static const char *const members[] = {"uid", "deletionTimestamp", "deletionGracePeriodSeconds"};
+    struct fed_buf text;
+    char field[64];
+
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const struct fed_json *value = fed_json_get(metadata, members[i]);
+
+        if (!value || fed_json_eq(value, fed_json_get(fed_json_get(live, "metadata"), members[i])))
+            continue;
+        snprintf(field, sizeof field, "metadata.%s", members[i]);
+        fed_buf_init(&text, fed_alloc_system(), 1u << 20);
+        if (!fed_json_put(&text, value))
+            hub_causes_add(causes, "FieldValueInvalid", field,
+                "Invalid value: %s: field is immutable", fed_buf_cstr(&text));
+        fed_buf_fini(&text);
+    }
 }
 
 static void check_members(struct hub_causes *causes, const struct fed_json *metadata)
@@ -325,11 +376,10 @@ void hub_meta_validate_update(
 
     check_members(causes, metadata);
     check_finalizers(causes, metadata);
-    check_fields(causes, metadata);
     for (int i = 0; i < 2; i++) {
         check_new_finalizers(live, object, causes);
+        check_unchanged(causes, live, metadata);
         check_members(causes, metadata);
-        check_fields(causes, metadata);
     }
 }
 
@@ -362,8 +412,8 @@ enum fed_err hub_write_uid(struct hub_api *api, char out[40])
 
 enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object)
 {
-    static const char *const ours[] = {"selfLink", "uid", "resourceVersion", "generation",
-        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"};
+    static const char *const ours[] = {"selfLink", "uid", "resourceVersion", "creationTimestamp",
+        "deletionTimestamp", "deletionGracePeriodSeconds"};
     struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
     char uid[40];
     char now[FED_TEXT_TIME_SIZE];
@@ -379,14 +429,16 @@ enum fed_err hub_meta_new(struct hub_request *r, struct fed_json *object)
         err = fed_json_set_text(r->doc, metadata, "creationTimestamp", now);
     if (!err && r->kind->counts_generation)
         err = fed_json_set_int(r->doc, metadata, "generation", 1);
+    else if (!err && !r->version->core)
+        fed_json_remove(metadata, "generation");
     return err;
 }
 
 enum fed_err hub_meta_keep(
     struct hub_request *r, const struct fed_json *live, struct fed_json *object)
 {
-    static const char *const kept[] = {"name", "generateName", "namespace", "uid", "generation",
-        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"};
+    static const char *const kept[] = {"name", "namespace", "generation", "creationTimestamp"};
+    static const char *const added[] = {"uid", "deletionGracePeriodSeconds"};
     struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
     const struct fed_json *before = fed_json_get(live, "metadata");
     enum fed_err err = metadata ? FED_OK : FED_ERR_NOMEM;
@@ -403,5 +455,16 @@ enum fed_err hub_meta_keep(
         else
             fed_json_remove(metadata, kept[i]);
     }
+    /* What is given otherwise is refused as a change of what does not change. */
+    for (size_t i = 0; !err && i < sizeof added / sizeof *added; i++) {
+        const struct fed_json *value = fed_json_get(before, added[i]);
+        const struct fed_json *given = fed_json_get(metadata, added[i]);
+
+        if (value && (!given || (fed_json_is_string(given) && fed_json_string(given).len == 0)))
+            err = fed_json_set(r->doc, metadata, added[i], fed_json_clone(r->doc, value));
+    }
+    if (!err && fed_json_get(before, "deletionTimestamp"))
+        err = fed_json_set(r->doc, metadata, "deletionTimestamp",
+            fed_json_clone(r->doc, fed_json_get(before, "deletionTimestamp")));
     return err;
 }

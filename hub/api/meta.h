@@ -5,8 +5,11 @@
 
 #include "hub/api/internal.h"
 
-/* Removes unknown members (their paths, one per line, to unknown when not NULL) and nulls. */
-void hub_meta_prune(struct fed_json *metadata, struct fed_buf *unknown);
+/* The metadata of a custom object as Go decodes it: types checked, zero values left out. 400. */
+FED_MUST_USE enum fed_err hub_meta_shape(struct hub_request *r, struct fed_json *object);
+/* Removes unknown members, also those of owner references; their paths, one per line, to unknown.
+ */
+void hub_meta_prune(struct hub_request *r, struct fed_json *metadata, struct fed_buf *unknown);
 /* Names, labels, annotations, owner references, finalizers, managedFields. */
 void hub_meta_validate(
     const struct hub_kind *kind, const struct fed_json *object, struct hub_causes *causes);

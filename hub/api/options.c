@@ -201,6 +201,20 @@ static void check_list(struct hub_request *r, struct hub_causes *causes)
             "Forbidden: sendInitialEvents is forbidden for list");
 }
 
+/* A watch from the beginning is one that sends what is there, and says when that was all.
+ * Source: internalversion.SetListOptionsDefaults. */
+static void default_watch(struct hub_query *q)
+{
+    bool from_start =
+        q->resource_version_text.len == 0 || fed_span_is(q->resource_version_text, "0");
+
+    if (!q->watch || !from_start || q->has_send_initial_events || q->resource_version_match.len > 0)
+        return;
+    q->has_send_initial_events = true;
+    q->send_initial_events = true;
+    q->resource_version_match = FED_SPAN_LIT("NotOlderThan");
+}
+
 static void check_watch(struct hub_request *r, struct hub_causes *causes)
 {
     const struct hub_query *q = &r->query;
@@ -247,9 +261,13 @@ enum fed_err hub_options_resource_version(struct hub_request *r)
         return FED_OK;
     fed_buf_init(&quoted, r->mem, 65536);
     hub_put_quoted(&quoted, q->resource_version_text);
+    if (r->query.watch || r->path.name.len > 0)
+        return hub_fail(r, 500, "",
+            "resourceVersion: Invalid value: %s: strconv.ParseUint: parsing %s: invalid syntax",
+            fed_buf_cstr(&quoted), fed_buf_cstr(&quoted));
     return hub_fail(r, 400, "BadRequest",
-        "Invalid value: %s: strconv.ParseUint: parsing %s: "
-        "invalid syntax",
+        "invalid resource version: resourceVersion: Invalid value: %s: strconv.ParseUint: parsing "
+        "%s: invalid syntax",
         fed_buf_cstr(&quoted), fed_buf_cstr(&quoted));
 }
 
@@ -260,11 +278,16 @@ enum fed_err hub_options_list(struct hub_request *r)
 
     if (err)
         return err;
+    default_watch(&r->query);
     if (r->query.watch)
         check_watch(r, causes);
     else
         check_list(r, causes);
     err = verdict(r, "ListOptions", causes);
+    if (!err && !r->query.watch && r->query.continue_token.len > 0 &&
+        r->query.resource_version_text.len > 0 && !fed_span_is(r->query.resource_version_text, "0"))
+        return hub_fail(
+            r, 400, "BadRequest", "specifying resource version is not allowed when using continue");
     return err ? err : hub_options_resource_version(r);
 }
 

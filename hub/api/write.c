@@ -36,6 +36,56 @@ enum fed_err hub_write_load(struct hub_request *r, struct hub_write *w)
     return err ? hub_fail_err(r, err, &diag) : FED_OK;
 }
 
+/* Behind the last slash. */
+static struct fed_span version_of(struct fed_span api_version)
+{
+    size_t slash = fed_span_find(api_version, '/');
+
+    return slash < api_version.len ? fed_span_sub(api_version, slash + 1, api_version.len)
+                                   : api_version;
+}
+
+/* A core kind that nobody has registered, in Go's words. */
+static enum fed_err unregistered(
+    struct hub_request *r, struct fed_span kind, struct fed_span api_version)
+{
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    if (kind.len == 0)
+        kind = fed_span_text(r->kind->kind);
+    if (api_version.len == 0)
+        api_version = fed_span_text(expected);
+    if (hub_core_find(hub_kinds_core(r->api->kinds), api_version, kind))
+        return hub_fail(r, 400, "BadRequest",
+            FED_SPAN_FMT " in version \"" FED_SPAN_FMT "\" cannot be handled as a %s: converting "
+                         "(v1." FED_SPAN_FMT ") to (core.%s): unknown conversion",
+            FED_SPAN_ARG(kind), FED_SPAN_ARG(version_of(api_version)), r->kind->kind,
+            FED_SPAN_ARG(kind), r->kind->kind);
+    return hub_fail(r, 400, "BadRequest",
+        FED_SPAN_FMT
+        " in version \"" FED_SPAN_FMT "\" cannot be handled as a %s: no kind \"" FED_SPAN_FMT
+        "\" is registered for version \"" FED_SPAN_FMT "\" in scheme \"pkg/runtime/scheme.go:110\"",
+        FED_SPAN_ARG(kind), FED_SPAN_ARG(version_of(api_version)), r->kind->kind,
+        FED_SPAN_ARG(kind), FED_SPAN_ARG(api_version));
+}
+
+static enum fed_err other_kind(
+    struct hub_request *r, struct fed_span kind, struct fed_span api_version)
+{
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    if (api_version.len > 0 && !fed_span_is(api_version, expected))
+        return hub_fail(r, 400, "BadRequest",
+            "the API version in the data (" FED_SPAN_FMT
+            ") does not match the expected API version (%s)",
+            FED_SPAN_ARG(api_version), expected);
+    return hub_fail(r, 400, "BadRequest",
+        "the kind in the data (" FED_SPAN_FMT ") does not match the expected kind (%s)",
+        FED_SPAN_ARG(kind), r->kind->kind);
+}
+
 static enum fed_err check_api_version(struct hub_request *r, const struct fed_json *object)
 {
     struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
@@ -43,16 +93,10 @@ static enum fed_err check_api_version(struct hub_request *r, const struct fed_js
     char api_version[330];
 
     hub_api_version(r->kind, r->version, api_version);
-    if (version.len > 0 && !fed_span_is(version, api_version))
-        return hub_fail(r, 400, "BadRequest",
-            "the API version in the data (" FED_SPAN_FMT
-            ") does not match the expected API version (%s)",
-            FED_SPAN_ARG(version), api_version);
-    if (kind.len > 0 && !fed_span_is(kind, r->kind->kind))
-        return hub_fail(r, 400, "BadRequest",
-            "the kind in the data (" FED_SPAN_FMT ") does not match the expected kind (%s)",
-            FED_SPAN_ARG(kind), r->kind->kind);
-    return FED_OK;
+    if ((version.len == 0 || fed_span_is(version, api_version)) &&
+        (kind.len == 0 || fed_span_is(kind, r->kind->kind)))
+        return FED_OK;
+    return r->version->core ? unregistered(r, kind, version) : other_kind(r, kind, version);
 }
 
 /* The last one where it stands twice: stored objects have each key of theirs once, so that their
@@ -127,7 +171,12 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
         return hub_fail(r, 400, "BadRequest", "metadata is not an object");
     name = fed_json_string(fed_json_get(metadata, "name"));
     ns = fed_json_string(fed_json_get(metadata, "namespace"));
-    if (named && name.len > 0 && !fed_span_eq(name, r->path.name))
+    if (named && name.len == 0)
+        return hub_fail(r, 400, "BadRequest",
+            "the name of the object (" FED_SPAN_FMT
+            " based on URL) was undeterminable: name must be provided",
+            FED_SPAN_ARG(r->path.name));
+    if (named && !fed_span_eq(name, r->path.name))
         return hub_fail(r, 400, "BadRequest",
             "the name of the object (" FED_SPAN_FMT
             ") does not match the name on the URL (" FED_SPAN_FMT ")",
@@ -177,12 +226,12 @@ static enum fed_err report_unknown(struct hub_request *r, struct fed_span lines)
 static enum fed_err clean(struct hub_request *r, struct fed_json *object)
 {
     struct fed_buf unknown;
-    enum fed_err err = r->version->core ? shape(r, object) : FED_OK;
+    enum fed_err err = r->version->core ? shape(r, object) : hub_meta_shape(r, object);
 
     if (err)
         return err;
     fed_buf_init(&unknown, r->mem, 65536);
-    hub_meta_prune(fed_json_get(object, "metadata"), &unknown);
+    hub_meta_prune(r, fed_json_get(object, "metadata"), &unknown);
     err = hub_schema_prune(r->version->schema, object, &unknown);
     if (err && err != FED_ERR_LIMIT) /* LIMIT: more unknown fields than are named */
         return err;
@@ -426,26 +475,55 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
 }
 
 /* ---- update ---- */
-/* The client's resourceVersion may be a composed one, which is never below that of the commit it
+static enum fed_err must_have_version(struct hub_request *r)
+{
+    struct hub_causes *causes = hub_causes_new(r);
+
+    if (!causes)
+        return FED_ERR_NOMEM;
+    hub_causes_add(causes, "FieldValueInvalid", "metadata.resourceVersion",
+        "Invalid value: 0: must be specified for an update");
+    return hub_fail_resource(r, causes);
+}
+
+/* The version that the client saw may be a composed one, which is never below that of the commit it
  * shows. */
+static bool is_current(struct hub_request *r, const struct hub_write *w, uint64_t revision)
+{
+    if (!r->kind->hooks.compose)
+        return revision == w->live_revision;
+    return revision >= w->live_revision && revision <= hub_objects_revision(r->api->objects);
+}
+
+/* Custom kinds are not replaced without a word on what is replaced; core kinds may be. */
 static enum fed_err check_lock(struct hub_request *r, struct hub_write *w)
 {
     struct fed_span version = hub_meta(w->next, "resourceVersion");
     struct fed_span uid = hub_meta(w->next, "uid");
-    uint64_t revision;
+    uint64_t revision = 0;
 
-    if (uid.len > 0 && !fed_span_eq(uid, hub_meta(w->live, "uid")))
+    if (!w->patched && uid.len > 0 && !fed_span_eq(uid, hub_meta(w->live, "uid")))
         return hub_fail(r, 409, "Conflict",
-            "Precondition failed: UID in precondition: " FED_SPAN_FMT
-            ", UID in object meta: " FED_SPAN_FMT,
-            FED_SPAN_ARG(uid), FED_SPAN_ARG(hub_meta(w->live, "uid")));
-    if (version.len == 0 || fed_span_is(version, "0"))
-        return FED_OK;
-    if (fed_span_to_u64(version, &revision))
-        return hub_fail_field(r, "metadata.resourceVersion", "FieldValueInvalid",
-            "Invalid value: \"" FED_SPAN_FMT "\": must be an unsigned integer",
-            FED_SPAN_ARG(version));
-    return revision < w->live_revision ? hub_fail_err(r, FED_ERR_CONFLICT, NULL) : FED_OK;
+            "Operation cannot be fulfilled on %s \"" FED_SPAN_FMT
+            "\": StorageError: invalid object, Code: 4, Key: /registry/%s%s%s%s" FED_SPAN_FMT
+            "/" FED_SPAN_FMT
+            ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+            "precondition: " FED_SPAN_FMT ", UID in object meta: " FED_SPAN_FMT,
+            r->kind->resource, FED_SPAN_ARG(r->path.name), r->kind->group,
+            r->kind->group[0] ? "/" : "", r->kind->plural, r->kind->namespaced ? "/" : "",
+            FED_SPAN_ARG(r->path.ns), FED_SPAN_ARG(r->path.name), FED_SPAN_ARG(uid),
+            FED_SPAN_ARG(hub_meta(w->live, "uid")));
+    if (version.len > 0 && fed_span_to_u64(version, &revision)) {
+        struct fed_buf quoted;
+
+        fed_buf_init(&quoted, r->mem, 65536);
+        hub_put_quoted(&quoted, version);
+        return hub_fail(
+            r, 500, "", "strconv.ParseUint: parsing %s: invalid syntax", fed_buf_cstr(&quoted));
+    }
+    if (revision == 0)
+        return r->version->core || w->patched ? FED_OK : must_have_version(r);
+    return is_current(r, w, revision) ? FED_OK : hub_fail_err(r, FED_ERR_CONFLICT, NULL);
 }
 
 /* The status endpoint changes status alone, the main one everything else. */

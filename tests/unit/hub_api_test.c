@@ -92,7 +92,7 @@ static void test_refusals(void **state)
         {"POST", CM, JSON, "{'metadata':{'name':'Bad_Name'}}", 422, "metadata.name"},
         {"POST", CM, JSON, "{'metadata':{}}", 422, "name or generateName is required"},
         {"POST", CM, JSON, "{'kind':'Secret','metadata':{'name':'a'}}", 400,
-            "does not match the expected kind"},
+            "Secret in version \\\"v1\\\" cannot be handled as a ConfigMap"},
         {"POST", CM, JSON, "{'metadata':{'name':'a','namespace':'other'}}", 400, "namespace"},
         {"POST", CM, JSON, "{'metadata':{'name':'a','labels':{'a b':'c'}}}", 422,
             "metadata.labels"},
