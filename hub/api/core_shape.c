@@ -253,6 +253,24 @@ static struct fed_json *zero_of(struct fed_json_doc *doc, const struct hub_core_
     }
 }
 
+/* The struct of a union, or a list of such, whichever was chosen. */
+static enum fed_err shape_choice(
+    struct shape *s, const struct hub_core_type *type, struct fed_json *value)
+{
+    bool list = fed_json_is_array(value);
+
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const struct hub_core_field *field = &type->fields[i];
+
+        if (field->type->basis != HUB_CORE_STRUCT || field->list != list)
+            continue;
+        if (list)
+            return shape_items(s, field->type, value);
+        return fed_json_is_object(value) ? shape_struct(s, field->type, value) : FED_OK;
+    }
+    return FED_OK;
+}
+
 static enum fed_err shape_value(
     struct shape *s, const struct hub_core_type *type, struct fed_json **value)
 {
@@ -286,8 +304,9 @@ static enum fed_err shape_value(
     case HUB_CORE_STRUCT:
         return fed_json_is_object(*value) ? shape_struct(s, type, *value)
                                           : refuse(s, NULL, *value, type->name);
-    case HUB_CORE_RAW:
     case HUB_CORE_UNION:
+        return shape_choice(s, type, *value);
+    case HUB_CORE_RAW:
         break;
     }
     return FED_OK;

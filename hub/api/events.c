@@ -175,21 +175,35 @@ struct expired {
     } list[BATCH];
 };
 
+/* When it was last seen: the latest of all that says so, for clients may give times of long ago. */
+static int64_t last_seen(const struct fed_json *event)
+{
+    static const char *const members[] = {
+        "lastTimestamp", "eventTime", "series.lastObservedTime", "metadata.creationTimestamp"};
+    int64_t latest = INT64_MIN;
+
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        int64_t at;
+
+        if (!fed_text_time_parse(fed_json_string(fed_json_find(event, members[i])), &at) &&
+            at > latest)
+            latest = at;
+    }
+    return latest;
+}
+
 static bool is_old(struct expired *expired, struct fed_span bytes)
 {
     struct fed_json_doc *doc;
     struct fed_json *event;
-    int64_t at = 0;
     bool old = false;
 
     if (fed_json_doc_new(expired->events->mem, &doc))
         return false;
     if (!fed_json_parse(doc, bytes, &event, NULL)) {
-        struct fed_span time = fed_json_string(fed_json_get(event, "lastTimestamp"));
+        int64_t at = last_seen(event);
 
-        if (time.len == 0)
-            time = hub_meta(event, "creationTimestamp");
-        old = !fed_text_time_parse(time, &at) && at < expired->before_unix_s;
+        old = at != INT64_MIN && at < expired->before_unix_s;
     }
     fed_json_doc_free(doc);
     return old;
