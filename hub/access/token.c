@@ -22,6 +22,8 @@ struct hub_tokens {
     struct fed_buf spki;
     char key_id[64];
     struct fed_digest seen[SEEN_SLOTS]; /* tokens whose signature was right; zeros: free */
+    uint64_t wrong_since_ms;
+    unsigned wrong; /* signatures since then */
 };
 
 static enum fed_err make_key_id(struct hub_tokens *tokens)
@@ -279,6 +281,17 @@ static enum fed_err decode(struct check *c)
     return err ? err : decode_signature(c, parts[2]);
 }
 
+static bool too_many_wrong(struct hub_tokens *tokens)
+{
+    uint64_t now_ms = fed_loop_now_ms(tokens->loop);
+
+    if (now_ms - tokens->wrong_since_ms >= 1000) {
+        tokens->wrong_since_ms = now_ms;
+        tokens->wrong = 0;
+    }
+    return tokens->wrong >= HUB_TOKEN_WRONG_PER_S;
+}
+
 static enum fed_err check_signature(struct check *c)
 {
     struct hub_tokens *tokens = c->tokens;
@@ -291,12 +304,16 @@ static enum fed_err check_signature(struct check *c)
     slot = &tokens->seen[digest.bytes[0] % SEEN_SLOTS];
     if (fed_digest_eq(slot, &digest))
         return FED_OK;
+    if (too_many_wrong(tokens))
+        return fed_diag_set(c->diag, FED_ERR_BUSY, "too many wrong tokens, try again in a second");
     err = tokens->crypto->verify(
         tokens->crypto->ctx, fed_buf_span(&tokens->spki), c->message, c->signature);
     if (err == FED_ERR_NOMEM)
         return err;
-    if (err)
+    if (err) {
+        tokens->wrong++;
         return refuse(c, "the token's signature is wrong");
+    }
     *slot = digest;
     return FED_OK;
 }

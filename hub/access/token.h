@@ -9,7 +9,9 @@
  * that holds this very token may be without exp.
  *
  * Signatures that were verified are remembered by the token's digest (a few), nothing else is:
- * every other check is made for every request. */
+ * every other check is made for every request. Verifying costs some 1000 times as much as sending a
+ * forged token, so that after HUB_TOKEN_WRONG_PER_S wrong signatures in a second tokens that are
+ * not remembered wait for the next one. */
 #ifndef FEDLET_HUB_ACCESS_TOKEN_H
 #define FEDLET_HUB_ACCESS_TOKEN_H
 
@@ -23,6 +25,7 @@
 #define HUB_TOKEN_TTL_MAX_S 86400
 #define HUB_TOKEN_AUDIENCES_MAX 16u
 #define HUB_TOKEN_SIZE_MAX 8192u
+#define HUB_TOKEN_WRONG_PER_S 100u
 #define HUB_TOKEN_SECRET_TYPE "kubernetes.io/service-account-token"
 #define HUB_TOKEN_SECRET_ACCOUNT "kubernetes.io/service-account.name"
 #define HUB_TOKEN_SECRET_UID "kubernetes.io/service-account.uid"
@@ -57,7 +60,7 @@ struct hub_token_holder {
     size_t n_audiences;
 };
 /* Whose token it is. audiences: one of them must be the token's; none: the API's own.
- * FED_ERR_UNAUTHENTICATED with diag, for logs and TokenReviews. */
+ * FED_ERR_UNAUTHENTICATED with diag, for logs and TokenReviews; FED_ERR_BUSY: try in a second. */
 FED_MUST_USE enum fed_err hub_tokens_verify(struct hub_tokens *tokens, struct fed_span token,
     const struct fed_span *audiences, size_t n_audiences, struct hub_token_holder *out,
     struct fed_diag *diag);

@@ -177,6 +177,23 @@ static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
         put_texts(out, "verbs", verbs_all, 8);
 }
 
+/* ServiceAccounts have one more subresource: tokens are asked for there. */
+static bool has_token(const struct hub_kind *kind)
+{
+    return kind->group[0] == 0 && strcmp(kind->plural, "serviceaccounts") == 0;
+}
+
+static void old_token(struct fed_buf *out, const struct hub_kind *kind)
+{
+    if (!has_token(kind))
+        return;
+    fed_buf_put_text(out,
+        ",{\"name\":\"serviceaccounts/token\",\"singularName\":\"\",\"namespaced\":true,"
+        "\"group\":\"authentication.k8s.io\",\"version\":\"v1\",\"kind\":\"TokenRequest\"");
+    put_texts(out, "verbs", verbs_create, 1);
+    fed_buf_put_text(out, "}");
+}
+
 static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
     const struct hub_kind_version *version, bool first)
 {
@@ -188,6 +205,7 @@ static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
     fed_buf_put_text(out, "}");
+    old_token(out, kind);
     if (version->status_subresource) {
         fed_buf_printf(out,
             ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
@@ -295,6 +313,12 @@ static void new_resource(
         new_kind(out, "autoscaling", "v1", "Scale");
         put_texts(out, "verbs", verbs_status, 3);
         fed_buf_put_text(out, "}");
+    }
+    if (has_token(kind)) {
+        fed_buf_put_text(out, ",\"subresources\":[{\"subresource\":\"token\",");
+        new_kind(out, "authentication.k8s.io", "v1", "TokenRequest");
+        put_texts(out, "verbs", verbs_create, 1);
+        fed_buf_put_text(out, "}]");
     }
     fed_buf_put_text(out, at->status_subresource || at->scale.spec_path ? "]}" : "}");
 }

@@ -185,7 +185,7 @@ static bool put_rule(void *ctx, const struct hub_rule *rule)
     return !list->err;
 }
 
-/* Admins hold everything by their group. */
+/* Admins hold everything by their group; as a rule there is a binding that says so as well. */
 static void put_everything(struct rule_list *list)
 {
     static const struct fed_span any[] = {{(const uint8_t *)"*", 1}};
@@ -193,6 +193,14 @@ static void put_everything(struct rule_list *list)
     const struct hub_rule rule = {.verbs = all, .groups = all, .resources = all, .urls = all};
 
     put_rule(list, &rule);
+}
+
+static bool is_bound_to_everything(const struct hub_request *r)
+{
+    struct hub_access any = {
+        .verb = FED_SPAN_LIT("*"), .group = FED_SPAN_LIT("*"), .resource = FED_SPAN_LIT("*")};
+
+    return hub_rbac_allows(r->api->rbac, &r->user, &any, NULL);
 }
 
 static enum fed_err self_rules(struct hub_request *r, struct fed_json *body)
@@ -205,7 +213,7 @@ static enum fed_err self_rules(struct hub_request *r, struct fed_json *body)
 
     if (ns.len == 0)
         return hub_fail(r, 400, "BadRequest", "no namespace on request");
-    if (!err && hub_user_is_admin(&r->user))
+    if (!err && hub_user_is_admin(&r->user) && !is_bound_to_everything(r))
         put_everything(&list);
     if (!err && !list.err && !hub_user_is_agent(&r->user))
         hub_rbac_rules_of(r->api->rbac, &r->user, ns, put_rule, &list);

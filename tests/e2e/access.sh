@@ -268,6 +268,10 @@ case_token() {
         "${KUBECTL[@]}" --server "$(url '')" --certificate-authority "$FLEET/hub/ca.crt" --token "$token" --kubeconfig /dev/null \
         auth whoami -o 'jsonpath={.status.userInfo.groups[0]} {.status.userInfo.groups[1]} {.status.userInfo.groups[2]}'
 }
+case_token_in_discovery() {
+    says '"name":"serviceaccounts/token".*"kind":"TokenRequest"' hubctl get --raw /api/v1
+    is yes hubctl -n shop auth can-i create serviceaccounts/token --as ann
+}
 case_token_bounds() {
     fails 1 'spec.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes' bot_token --duration 1m
     says 'requested expiration of 172800 seconds shortened to 86400 seconds' bot_token --duration 48h
@@ -529,6 +533,7 @@ try "agents stay agents" case_agents
 try "strangers get four paths" case_strangers
 try "a token" case_token
 try "its bounds" case_token_bounds
+try "tokens are discovered" case_token_in_discovery
 try "who may make one" case_token_needs_right
 try "forged tokens" case_forged_tokens
 try "another hub's token" case_another_hubs_token

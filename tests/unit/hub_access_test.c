@@ -779,6 +779,37 @@ static struct fed_span forge(
     return fed_buf_span(out);
 }
 
+static uint64_t stopped_ms;
+static uint64_t stopped_clock(void *ctx)
+{
+    (void)ctx;
+    return stopped_ms;
+}
+
+static void test_wrong_tokens_are_bounded(void **state)
+{
+    struct access_world *w = *state;
+    struct token_world t;
+    uint8_t bytes[HUB_TOKEN_SIZE_MAX];
+
+    w->loop.now_ms = stopped_clock;
+    stopped_ms = 5000;
+    tokens_open(&t, w);
+    issue(&t);
+    assert_int_equal(verify(&t, fed_buf_span(&t.token)), FED_OK); /* remembered */
+    memcpy(bytes, t.token.at, t.token.len);
+    bytes[t.token.len - 20] = bytes[t.token.len - 20] == 'A' ? 'B' : 'A';
+    for (unsigned i = 0; i < HUB_TOKEN_WRONG_PER_S; i++)
+        assert_int_equal(verify(&t, fed_span_of(bytes, t.token.len)), FED_ERR_UNAUTHENTICATED);
+    assert_int_equal(verify(&t, fed_span_of(bytes, t.token.len)), FED_ERR_BUSY);
+    assert_int_equal(verify(&t, fed_buf_span(&t.token)), FED_OK);
+    issue(&t);
+    assert_int_equal(verify(&t, fed_buf_span(&t.token)), FED_ERR_BUSY);
+    stopped_ms += 1000;
+    assert_int_equal(verify(&t, fed_buf_span(&t.token)), FED_OK);
+    tokens_close(&t);
+}
+
 static void test_forged_tokens(void **state)
 {
     static const char *const garbage[] = {"", ".", "..", "...", "a.b.c", "eyJ9.eyJ9.", "x",
@@ -1084,6 +1115,7 @@ int main(void)
         TEST(test_token_follows_objects),
         TEST(test_token_of_a_secret),
         TEST(test_forged_tokens),
+        TEST(test_wrong_tokens_are_bounded),
         TEST(test_audit),
         TEST(test_audit_price),
         TEST(test_audit_rotates),
