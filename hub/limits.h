@@ -7,14 +7,16 @@
 #define HUB_LIMIT_REQUEST_MEMORY                                                                   \
     (192u << 20) /* trees of one request: 3 MiB of text, live, next and merged */
 #define HUB_LIMIT_ANSWER_BYTES (256u << 20) /* a list without limit= of the largest fleet */
+#define HUB_LIMIT_OPENAPI_ROOT (4u << 20)   /* 250 bytes for each version of each group */
 #define HUB_LIMIT_STREAM_QUEUE (64u << 20)  /* what a watch may be behind: its first list fits */
 #define HUB_LIMIT_CONNECTIONS 4096u
 #define HUB_LIMIT_WATCHES 10000u
-#define HUB_LIMIT_PAGE 10000u        /* objects of one page, whatever limit= asks */
-#define HUB_LIMIT_WARNINGS 16u       /* Warning headers of one answer */
-#define HUB_LIMIT_EVENTS 10000u      /* Event objects that the hub itself keeps */
-#define HUB_LIMIT_EVENT_AGE_S 3600   /* as kube-apiserver's default event TTL */
-#define HUB_LIMIT_HISTORY_MS 600000u /* change history for watches that resume */
-#define HUB_LIMIT_HISTORY_KIB (256u << 10) /* the same on disk; under heavy writing it is shorter */
+#define HUB_LIMIT_PAGE 10000u              /* objects of one page, whatever limit= asks */
+#define HUB_LIMIT_WARNINGS 16u             /* Warning headers of one answer */
+#define HUB_LIMIT_EVENTS 10000u            /* Event objects that the hub itself keeps */
+#define HUB_LIMIT_EVENT_AGE_S 3600         /* as kube-apiserver's default event TTL */
+#define HUB_LIMIT_HISTORY_MS 600000u       /* change history for watches that resume */
+#define HUB_LIMIT_HISTORY_KIB (256u << 10) /* the same on disk; under heavy writing it is shorter  \
+                                            */
 
 #endif

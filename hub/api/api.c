@@ -343,6 +343,7 @@ void hub_api_close(struct hub_api *api)
     hub_objects_on_settled(api->objects, NULL, NULL);
     hub_held_forget(api, NULL);
     hub_crd_deletes_close(api->crd_deletes);
+    fed_buf_fini(&api->openapi_root);
     hub_namespace_objects_close(api->namespace_objects);
     hub_owners_close(api->owners);
     hub_last_list_close(api->last_list);

@@ -43,6 +43,8 @@ struct hub_api {
     uint64_t n_requests;
     struct hub_last_list *last_list;
     struct hub_crd_deletes *crd_deletes;
+    struct fed_buf openapi_root; /* of openapi_generation; 0: none */
+    uint64_t openapi_generation;
     struct hub_held *held;      /* answers that wait for the store's sync, oldest first */
     struct hub_held **held_end; /* where the next one goes */
     size_t held_bytes;

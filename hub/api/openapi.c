@@ -264,7 +264,7 @@ static void put_hash(
         if (!fed_span_is(group, kind->group) || !at)
             continue;
         fed_buf_printf(&text, "\n%s %s %d %d ", kind->plural, kind->kind, kind->namespaced,
-            at->status_subresource);
+            at->status_subresource + 2 * (at->scale.spec_path != NULL));
         fed_buf_put(&text, hub_schema_openapi(at->schema));
     }
     if (fed_buf_err(&text) || fed_digest_of(fed_buf_span(&text), &digest))
@@ -310,8 +310,52 @@ static void put_root(struct hub_request *r, struct fed_buf *out)
     fed_buf_put_text(out, "}}\n");
 }
 
-static enum fed_err respond_group(struct hub_request *r, struct fed_buf *out)
+/* The root holds the hash of every document. It is made once for each state of the kinds. */
+static enum fed_err root_of(struct hub_request *r, struct fed_span *out)
 {
+    struct hub_api *api = r->api;
+    uint64_t generation = hub_kinds_generation(api->kinds);
+    enum fed_err err = FED_OK;
+
+    if (api->openapi_generation != generation) {
+        if (!api->openapi_root.mem)
+            fed_buf_init(&api->openapi_root, api->mem, HUB_LIMIT_OPENAPI_ROOT);
+        fed_buf_clear(&api->openapi_root);
+        put_root(r, &api->openapi_root);
+        err = fed_buf_err(&api->openapi_root);
+        api->openapi_generation = err ? 0 : generation;
+    }
+    *out = fed_buf_span(&api->openapi_root);
+    return err;
+}
+
+/* FED_ERR_NOT_FOUND: there is no such document. */
+static enum fed_err hash_of(struct hub_request *r, char out[65])
+{
+    struct fed_span rest;
+    struct fed_span line;
+    char wanted[400];
+    enum fed_err err = root_of(r, &rest);
+
+    if (err)
+        return err;
+    snprintf(wanted, sizeof wanted,
+        "/openapi/v3/%s%.*s/%.*s?hash=", r->path.group.len ? "apis/" : "api",
+        (int)(r->path.group.len > 253 ? 0 : r->path.group.len), (const char *)r->path.group.at,
+        (int)(r->path.version.len > 63 ? 0 : r->path.version.len),
+        (const char *)r->path.version.at);
+    while (fed_span_split(&rest, '"', &line))
+        if (fed_span_starts(line, wanted)) {
+            snprintf(out, 65, "%.64s", (const char *)line.at + strlen(wanted));
+            return FED_OK;
+        }
+    return FED_ERR_NOT_FOUND;
+}
+
+static enum fed_err respond_group(struct hub_request *r)
+{
+    struct fed_buf out;
+    enum fed_err err;
     struct fed_http_header headers[3] = {{FED_SPAN_LIT("etag"), {0}},
         {FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("public, immutable")},
         {FED_SPAN_LIT("expires"), FED_SPAN_LIT("Fri, 31 Dec 2049 23:59:59 GMT")}};
@@ -320,19 +364,27 @@ static enum fed_err respond_group(struct hub_request *r, struct fed_buf *out)
     char wanted[80];
     bool hashed;
 
-    put_hash(r, r->path.group, r->path.version, hash);
+    err = hash_of(r, hash);
+    if (err)
+        return err;
     snprintf(etag, sizeof etag, "\"%s\"", hash);
     snprintf(wanted, sizeof wanted, "hash=%s", hash);
     hashed = fed_span_starts(r->http->query, wanted);
     headers[0].value = fed_span_text(etag);
     if (fed_span_is(hub_request_header(r, "if-none-match"), etag))
         return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 1);
-    return hub_respond(r, 200, "application/json", fed_buf_span(out), headers, hashed ? 3 : 1);
+    fed_buf_init(&out, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    err = put_group(r, &out);
+    if (!err)
+        err = fed_buf_err(&out);
+    return err ? err
+               : hub_respond(
+                     r, 200, "application/json", fed_buf_span(&out), headers, hashed ? 3 : 1);
 }
 
 enum fed_err hub_handle_openapi(struct hub_request *r)
 {
-    struct fed_buf out;
+    struct fed_span root;
     enum fed_err err;
 
     if (!fed_span_is(r->http->method, "GET"))
@@ -341,16 +393,12 @@ enum fed_err hub_handle_openapi(struct hub_request *r)
     if (r->path.endpoint == HUB_ENDPOINT_OPENAPI_V2)
         return hub_respond(r, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
             fed_span_of(openapi_v2, sizeof openapi_v2), NULL, 0);
-    fed_buf_init(&out, r->mem, HUB_LIMIT_ANSWER_BYTES);
     if (r->path.endpoint == HUB_ENDPOINT_OPENAPI_V3) {
-        put_root(r, &out);
-        err = fed_buf_err(&out);
-        return err ? err : hub_respond(r, 200, "application/json", fed_buf_span(&out), NULL, 0);
+        err = root_of(r, &root);
+        return err ? err : hub_respond(r, 200, "application/json", root, NULL, 0);
     }
-    err = put_group(r, &out);
+    err = respond_group(r);
     if (err == FED_ERR_NOT_FOUND)
         return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
-    if (!err)
-        err = fed_buf_err(&out);
-    return err ? err : respond_group(r, &out);
+    return err;
 }

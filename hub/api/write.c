@@ -3,6 +3,7 @@
  * All up to the conversion happens in the version that the client speaks, so that managedFields and
  * causes name fields as the client knows them. */
 #include "hub/api/core.h"
+#include "hub/api/crd.h"
 #include "hub/api/internal.h"
 #include "hub/api/meta.h"
 #include "hub/api/options.h"
@@ -137,11 +138,21 @@ static enum fed_err patch_invalid(
     return FED_ERR_INVALID;
 }
 
+/* The Go type behind the kind, which decides what can be decoded. NULL: a custom kind. */
+static const struct hub_core_type *type_of(const struct hub_request *r)
+{
+    if (r->version->core || strcmp(r->kind->resource, HUB_CRD_RESOURCE) != 0)
+        return r->version->core;
+    return hub_core_find(hub_kinds_core(r->api->kinds), FED_SPAN_LIT("apiextensions.k8s.io/v1"),
+        FED_SPAN_LIT("CustomResourceDefinition"));
+}
+
 /* Objects of core kinds are decoded as Go would. */
-static enum fed_err shape(struct hub_request *r, struct fed_json *object)
+static enum fed_err shape(
+    struct hub_request *r, const struct hub_core_type *type, struct fed_json *object)
 {
     struct fed_diag diag = {{0}};
-    enum fed_err err = hub_core_shape(r->mem, r->doc, r->version->core, object, &diag);
+    enum fed_err err = hub_core_shape(r->mem, r->doc, type, object, &diag);
 
     if (err != FED_ERR_INVALID)
         return err;
@@ -166,7 +177,7 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
         return err;
     metadata = single_metadata(r, object);
     if (!metadata && r->version->core)
-        return shape(r, object);
+        return shape(r, r->version->core, object);
     if (!metadata)
         return hub_fail(r, 400, "BadRequest", "metadata is not an object");
     name = fed_json_string(fed_json_get(metadata, "name"));
@@ -226,7 +237,8 @@ static enum fed_err report_unknown(struct hub_request *r, struct fed_span lines)
 static enum fed_err clean(struct hub_request *r, struct fed_json *object)
 {
     struct fed_buf unknown;
-    enum fed_err err = r->version->core ? shape(r, object) : hub_meta_shape(r, object);
+    const struct hub_core_type *type = type_of(r);
+    enum fed_err err = type ? shape(r, type, object) : hub_meta_shape(r, object);
 
     if (err)
         return err;
