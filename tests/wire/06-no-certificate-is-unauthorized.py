@@ -15,6 +15,6 @@ assert headers["content-type"] == "application/json", headers
 assert int(headers["content-length"]) == len(body), headers
 expected = {
     "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "Unauthorized",
-    "reason": "Unauthorized", "details": {}, "code": 401,
+    "reason": "Unauthorized", "code": 401,
 }
 assert json.loads(body) == expected, body
