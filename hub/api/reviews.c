@@ -7,6 +7,8 @@
 
 #include "proto/base/text.h"
 
+#include <stdio.h>
+
 /* ---- may they ---- */
 static enum fed_err invalid(
     struct hub_request *r, const char *kind, const char *field, const char *value, const char *why)
@@ -113,6 +115,15 @@ static enum fed_err other_access(struct hub_request *r, struct fed_json *body)
     return err ? err : put_decision(r, body, user);
 }
 
+static enum fed_err other_namespace(struct hub_request *r, const char *kind, struct fed_span ns)
+{
+    char value[80];
+
+    snprintf(value, sizeof value, "\"%.63s\"", hub_request_cstr(r, ns));
+    return invalid(
+        r, kind, "spec.resourceAttributes.namespace", value, "must match metadata.namespace");
+}
+
 static enum fed_err local_access(struct hub_request *r, struct fed_json *body)
 {
     static const char kind[] = "LocalSubjectAccessReview.authorization.k8s.io";
@@ -124,8 +135,7 @@ static enum fed_err local_access(struct hub_request *r, struct fed_json *body)
         err = invalid(
             r, kind, "spec.nonResourceAttributes", "{}", "disallowed on this kind of request");
     if (!err && !fed_span_eq(fed_json_string(fed_json_get(resource, "namespace")), r->path.ns))
-        err = invalid(
-            r, kind, "spec.resourceAttributes.namespace", "\"\"", "must match metadata.namespace");
+        err = other_namespace(r, kind, fed_json_string(fed_json_get(resource, "namespace")));
     if (!err)
         err = user_from(r, fed_json_get(body, "spec"), user);
     return err ? err : put_decision(r, body, user);
@@ -290,6 +300,17 @@ static enum fed_err put_holder(
     return err ? err : put_user(r, status, "user", &holder->user);
 }
 
+static enum fed_err put_no_holder(
+    struct hub_request *r, struct fed_json *status, const char *reason)
+{
+    char text[sizeof((struct fed_diag *)0)->text + 32];
+
+    snprintf(text, sizeof text, "[invalid bearer token, %s]", reason);
+    if (!fed_json_ensure_object(r->doc, status, "user"))
+        return FED_ERR_NOMEM;
+    return fed_json_set_text(r->doc, status, "error", text);
+}
+
 static enum fed_err take_audiences(struct hub_request *r, const struct fed_json *spec,
     struct fed_span out[HUB_TOKEN_AUDIENCES_MAX], size_t *n)
 {
@@ -333,7 +354,7 @@ static enum fed_err token_review(struct hub_request *r, struct fed_json *body)
     }
     if (err != FED_ERR_UNAUTHENTICATED)
         return err;
-    return fed_json_set_text(r->doc, status, "error", diag.text);
+    return put_no_holder(r, status, diag.text);
 }
 
 static const struct review {

@@ -362,8 +362,8 @@ case_token_review() {
     local token
     token=$(bot_token)
     says '"authenticated":true.*"username":"system:serviceaccount:shop:bot"' token_review "$token"
-    says '"error":' token_review "${token}x"
-    says '"error":' token_review "$token" vault
+    says '"error":"\[invalid bearer token, ' token_review "${token}x"
+    says '"error":"\[invalid bearer token, ' token_review "$token" vault
     says '"audiences":\["vault"\]' token_review "$(bot_token --audience vault)" vault
 }
 case_tokens_survive_a_restart() {
