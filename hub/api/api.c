@@ -307,6 +307,8 @@ enum fed_err hub_api_open(
     if (!err)
         err = hub_last_list_open(api, &api->last_list);
     if (!err)
+        err = hub_label_index_open(api, &api->label_index);
+    if (!err)
         err = hub_owners_open(api, &api->owners);
     if (!err)
         err = hub_namespace_objects_open(api, &api->namespace_objects);
@@ -346,11 +348,11 @@ void hub_api_close(struct hub_api *api)
     fed_buf_fini(&api->openapi_root);
     hub_namespace_objects_close(api->namespace_objects);
     hub_owners_close(api->owners);
+    hub_label_index_close(api->label_index);
     hub_last_list_close(api->last_list);
     hub_token_secrets_close(api->token_secrets);
     hub_federated_role_close(api->federated_role);
     hub_rbac_close(api->rbac);
-
     hub_namespaces_close(api->namespaces);
     hub_watches_close(api->watches);
     fed_alloc_free(api->mem, api, sizeof *api);

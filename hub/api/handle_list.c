@@ -185,6 +185,24 @@ static enum fed_err respond(struct lister *l)
     return err;
 }
 
+/* The label index knows the present state, of labels that are stored: none that are composed. */
+static enum fed_err lister_read(struct lister *l)
+{
+    struct hub_api *api = l->r->api;
+    struct fed_span resource = fed_span_text(l->r->kind->resource);
+    const struct hub_object_ref *after = l->page.continues ? &l->page.after : NULL;
+    enum fed_err err = FED_ERR_UNSUPPORTED;
+
+    if (l->by_text && !l->r->kind->hooks.compose &&
+        l->page.revision == hub_objects_revision(api->objects))
+        err = hub_label_index_list(
+            api->label_index, resource, l->r->path.ns, after, l->labels, lister_each, l);
+    if (err == FED_ERR_UNSUPPORTED)
+        err = hub_objects_list_at(
+            api->objects, l->page.revision, resource, l->r->path.ns, after, lister_each, l);
+    return err;
+}
+
 static enum fed_err lister_run(struct lister *l)
 {
     struct hub_request *r = l->r;
@@ -194,8 +212,7 @@ static enum fed_err lister_run(struct lister *l)
     enum fed_err err;
 
     put_head(l);
-    err = hub_objects_list_at(r->api->objects, l->page.revision, fed_span_text(r->kind->resource),
-        r->path.ns, l->page.continues ? &l->page.after : NULL, lister_each, l);
+    err = lister_read(l);
     if (err == FED_ERR_GONE)
         return hub_page_expired(r, &l->page);
     if (!err)

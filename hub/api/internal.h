@@ -24,6 +24,7 @@ struct hub_token_secrets;
 struct hub_watch;
 struct hub_watches;
 struct hub_last_list;
+struct hub_label_index;
 struct hub_request;
 
 struct hub_api {
@@ -42,6 +43,7 @@ struct hub_api {
     uint8_t audit_prefix[8];                 /* of the ids of this process's requests */
     uint64_t n_requests;
     struct hub_last_list *last_list;
+    struct hub_label_index *label_index;
     struct hub_crd_deletes *crd_deletes;
     struct fed_buf openapi_root; /* of openapi_generation; 0: none */
     uint64_t openapi_generation;
@@ -480,6 +482,15 @@ enum fed_err hub_handle_discovery(struct hub_request *r);
 enum fed_err hub_handle_openapi(struct hub_request *r);
 enum fed_err hub_handle_review(struct hub_request *r);
 bool hub_review_is(const struct hub_path *path);
+
+/* ---- label_index.c ---- */
+FED_MUST_USE enum fed_err hub_label_index_open(struct hub_api *api, struct hub_label_index **out);
+void hub_label_index_close(struct hub_label_index *index);
+/* As hub_objects_list, but only objects that may match; each looks itself. FED_ERR_UNSUPPORTED,
+ * before anything was given to each: the selector, or the present moment, takes all objects. */
+FED_MUST_USE enum fed_err hub_label_index_list(struct hub_label_index *index,
+    struct fed_span resource, struct fed_span ns, const struct hub_object_ref *after,
+    const struct fed_selector *labels, hub_objects_each *each, void *ctx);
 
 /* ---- last_list.c ---- */
 FED_MUST_USE enum fed_err hub_last_list_open(struct hub_api *api, struct hub_last_list **out);

@@ -57,15 +57,13 @@ static size_t skip_value(struct fed_span text, size_t i)
     return i == begin || i == text.len ? SIZE_MAX : i;
 }
 
-/* One member after the other. */
-struct cursor {
-    struct fed_span object;
-    size_t at; /* of the next key's quote */
-    struct fed_span key;
-    struct fed_span value;
-};
+void fed_json_text_open(struct fed_json_text_cursor *c, struct fed_span object)
+{
+    *c = (struct fed_json_text_cursor){
+        .object = object, .at = fed_span_starts(object, "{") ? 1 : object.len};
+}
 
-static bool next_member(struct cursor *c)
+bool fed_json_text_next(struct fed_json_text_cursor *c)
 {
     struct fed_span object = c->object;
     size_t key_end;
@@ -85,18 +83,14 @@ static bool next_member(struct cursor *c)
     return true;
 }
 
-static struct cursor cursor_of(struct fed_span object)
-{
-    return (struct cursor){.object = object, .at = fed_span_starts(object, "{") ? 1 : object.len};
-}
-
 bool fed_json_text_member_span(struct fed_span object, struct fed_span key, struct fed_span *value)
 {
-    struct cursor c = cursor_of(object);
+    struct fed_json_text_cursor c;
     bool found = false;
 
     *value = (struct fed_span){0};
-    while (next_member(&c)) {
+    fed_json_text_open(&c, object);
+    while (fed_json_text_next(&c)) {
         if (!fed_span_eq(c.key, key))
             continue;
         *value = c.value;
@@ -108,12 +102,13 @@ bool fed_json_text_member_span(struct fed_span object, struct fed_span key, stru
 size_t fed_json_text_first(
     struct fed_span object, const char *const *keys, size_t n, struct fed_span *values)
 {
-    struct cursor c = cursor_of(object);
+    struct fed_json_text_cursor c;
     size_t found = 0;
 
     for (size_t i = 0; i < n; i++)
         values[i] = (struct fed_span){0};
-    while (found < n && next_member(&c)) {
+    fed_json_text_open(&c, object);
+    while (found < n && fed_json_text_next(&c)) {
         for (size_t i = 0; i < n; i++) {
             if (values[i].len == 0 && fed_span_is(c.key, keys[i])) {
                 values[i] = c.value;

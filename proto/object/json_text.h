@@ -8,6 +8,16 @@
 
 #include "proto/base/span.h"
 
+/* One member after the other, in the order of the text; key and value are the present one's. */
+struct fed_json_text_cursor {
+    struct fed_span object;
+    size_t at; /* of the next member */
+    struct fed_span key;
+    struct fed_span value;
+};
+void fed_json_text_open(struct fed_json_text_cursor *c, struct fed_span object);
+bool fed_json_text_next(struct fed_json_text_cursor *c); /* false at the end */
+
 /* The text of the member's value, from its first to its last byte; of members that stand twice the
  * last, as the readers of json.h. Keys are compared as they are written, so one that needs escapes
  * is never found. false: absent, or object is the text of something else; then *value is empty. */

@@ -22,7 +22,8 @@ struct term {
 };
 struct fed_selector {
     struct fed_arena arena;
-    struct term terms[FED_SELECTOR_TERMS_MAX];
+    struct term *terms; /* in the arena; a thousand watches have none */
+    size_t cap;
     size_t n;
     size_t n_values;
 };
@@ -94,10 +95,28 @@ static enum fed_err add_value(
     return FED_OK;
 }
 
+/* NULL when memory is out. */
+static struct term *room_for_term(struct fed_selector *s)
+{
+    size_t cap = s->cap ? s->cap * 2 : 4;
+    struct fed_alloc *mem = &s->arena.alloc;
+    struct term *terms;
+
+    if (s->n == s->cap) {
+        terms = mem->resize(mem->ctx, s->terms, s->cap * sizeof *terms, cap * sizeof *terms);
+        if (!terms)
+            return NULL;
+        s->terms = terms;
+        s->cap = cap;
+    }
+    s->terms[s->n] = (struct term){.op = TERM_IN};
+    return &s->terms[s->n];
+}
+
 static enum fed_err add_term(
     struct fed_selector *s, struct fed_span key, struct term **out, struct fed_diag *diag)
 {
-    struct term *term = &s->terms[s->n];
+    struct term *term;
 
     if (s->n == FED_SELECTOR_TERMS_MAX)
         return fed_diag_set(
@@ -105,7 +124,8 @@ static enum fed_err add_term(
     if (!fed_text_is_label_key(key))
         return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not a label key",
             FED_SPAN_ARG(fed_span_sub(key, 0, 80)));
-    if (keep(s, key, &term->key))
+    term = room_for_term(s);
+    if (!term || keep(s, key, &term->key))
         return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the selector");
     s->n++;
     *out = term;
@@ -468,4 +488,19 @@ bool fed_selector_match_text(const struct fed_selector *selector, struct fed_spa
 bool fed_selector_is_everything(const struct fed_selector *selector)
 {
     return selector->n == 0;
+}
+
+bool fed_selector_requires(
+    const struct fed_selector *selector, struct fed_span *key, struct fed_span *value)
+{
+    for (size_t i = 0; i < selector->n; i++) {
+        const struct term *term = &selector->terms[i];
+
+        if (term->op != TERM_IN || !term->values || term->values->next)
+            continue;
+        *key = term->key;
+        *value = term->values->text;
+        return true;
+    }
+    return false;
 }

@@ -26,6 +26,10 @@ bool fed_selector_match(const struct fed_selector *selector, const struct fed_js
 /* The same for the text of metadata.labels (json_text.h), empty when there are none. Valid labels
  * need no escapes; a value with escapes counts as empty. */
 bool fed_selector_match_text(const struct fed_selector *selector, struct fed_span labels);
+/* A label and the one value that it must have, of the first term that says so; false: there is
+ * none. They live as long as the selector. */
+bool fed_selector_requires(
+    const struct fed_selector *selector, struct fed_span *key, struct fed_span *value);
 bool fed_selector_is_everything(const struct fed_selector *selector); /* it has no terms */
 
 #endif

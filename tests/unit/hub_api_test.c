@@ -199,6 +199,59 @@ static void test_pages_and_selectors(void **state)
     assert_false(world_says(&w->last, "\"name\":\"a\""));
 }
 
+/* The items of a list, as text. */
+static char *list_items(struct world *w, const char *target)
+{
+    char *items;
+
+    assert_int_equal(world_call(w, "GET", target, "", NULL), 200);
+    items = strdup(world_at(w, "items"));
+    assert_non_null(items);
+    return items;
+}
+
+/* One value is looked up in the index, two are not: they say the same after any history. */
+static void test_label_index(void **state)
+{
+    struct world *w = *state;
+    unsigned seed = 7;
+
+    make(w, "o0", ",'labels':{'g':'0'}");
+    for (unsigned step = 0; step < 120; step++) {
+        char target[160];
+        char body[160];
+        char *indexed;
+        char *scanned;
+        unsigned of;
+        unsigned value;
+
+        seed = seed * 1103515245u + 12345u;
+        of = (seed >> 16) % 6;
+        value = (seed >> 20) % 3;
+        snprintf(target, sizeof target, CM "/o%u", of);
+        if ((seed >> 24) % 4 == 0)
+            (void)world_call(w, "DELETE", target, "", NULL);
+        snprintf(body, sizeof body, "{'metadata':{'labels':{'g':'%u','all':'yes'}}}", value);
+        if (world_call(w, "PATCH", target, MERGE, body) == 404) {
+            snprintf(
+                body, sizeof body, "{'metadata':{'name':'o%u','labels':{'g':'%u'}}}", of, value);
+            assert_int_equal(world_call(w, "POST", CM, JSON, body), 201);
+        }
+        snprintf(target, sizeof target, CM "?labelSelector=g%%3D%u", value);
+        indexed = list_items(w, target);
+        snprintf(target, sizeof target, CM "?labelSelector=g+in+(%u,zz)", value);
+        scanned = list_items(w, target);
+        assert_string_equal(indexed, scanned);
+        assert_non_null(strstr(indexed, "\"name\":\"o"));
+        free(scanned);
+        free(indexed);
+    }
+    /* In pages, of all namespaces. */
+    assert_int_equal(
+        world_call(w, "GET", "/api/v1/configmaps?labelSelector=all%3Dyes&limit=2", "", NULL), 200);
+    assert_string_not_equal(world_at(w, "metadata.continue"), "");
+}
+
 static void test_table(void **state)
 {
     struct world *w = *state;
@@ -816,6 +869,7 @@ int main(void)
         CASE(test_unknown_fields_warn),
         CASE(test_who_may),
         CASE(test_pages_and_selectors),
+        CASE(test_label_index),
         CASE(test_table),
         CASE(test_watch),
         CASE(test_pages_show_one_state),
