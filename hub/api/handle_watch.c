@@ -54,6 +54,7 @@ struct hub_watches {
     size_t n_touches;
     struct hub_subscription *subscription;
     struct fed_timer *timer;
+    uint64_t kinds_generation; /* for which every watch was looked at */
     bool timer_set;
     bool busy; /* the list is being walked: do not free */
     bool stopped;
@@ -595,9 +596,15 @@ static void watch_bookmark(struct hub_watch *w, uint64_t revision, bool initial)
 static void watches_tick(struct hub_watches *watches, uint64_t now_ms)
 {
     uint64_t revision = hub_objects_revision(watches->api->objects);
+    uint64_t generation = hub_kinds_generation(watches->api->kinds);
+    bool kinds_moved = generation != watches->kinds_generation;
+    struct hub_view view;
 
+    watches->kinds_generation = generation;
     watches->busy = true;
     for (struct hub_watch *w = watches->list; w; w = w->next) {
+        if (w->exchange && kinds_moved && !watch_view(w, &view))
+            watch_over(w, true); /* its kind is not served any more */
         if (w->exchange && w->deadline_ms != 0 && now_ms >= w->deadline_ms)
             watch_over(w, true);
         if (w->exchange && w->bookmarks && now_ms - w->bookmark_ms >= BOOKMARK_MS) {

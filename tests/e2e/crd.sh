@@ -177,11 +177,16 @@ held() {
 }
 try "a definition that is deleted waits for an object with a finalizer" held
 released() {
+    hubctl get --raw "/apis/$GROUP/v1/sizeds?watch=true" >"$FLEET/logs/watch.out" 2>&1 &
+    local watch=$!
+    wait_for 5 "the watch to begin" grep -q ADDED "$FLEET/logs/watch.out"
     hubctl patch sz a --type=merge -p '{"metadata":{"finalizers":null}}'
     gone 5 hubctl get crd sizeds.$GROUP
     fails 1 "doesn't have a resource type|NotFound" hubctl get sizeds.v2.$GROUP
+    wait "$watch"
+    grep -q DELETED "$FLEET/logs/watch.out"
 }
-try "and goes with the last one, kind and all" released
+try "and goes with the last one, kind, watches and all" released
 freed() {
     soon 5 True hubctl get crd clashes.$GROUP -o 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
     says 'No resources|NAME' hubctl get clashes
