@@ -24,22 +24,39 @@ OBJECT_BYTES = 1400
 AHEAD = 5    # times as fast as the peer
 SMALLER = 20  # times as small
 NAMESPACE = "bench"
-LIST = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+GROUP = "bench.fedlet.io"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+LIST = f"/apis/{GROUP}/v1/namespaces/{NAMESPACE}/shops"
 START_LIMIT_S = 60
 POLL_S = 0.002
 
 
+def _definition():
+    text = {"type": "string", "maxLength": 4096}
+    spec = {"type": "object", "required": ["owner"], "properties": {
+        "owner": text,
+        "replicas": {"type": "integer", "minimum": 0, "maximum": 100, "default": 1},
+        "settings": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+                     "items": {"type": "object", "required": ["name"], "properties": {"name": text, "value": text}}}}}
+    version = {"name": "v1", "served": True, "storage": True,
+               "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"shops.{GROUP}"},
+            "spec": {"group": GROUP, "scope": "Namespaced", "versions": [version],
+                     "names": {"plural": "shops", "singular": "shop", "kind": "Shop", "listKind": "ShopList"}}}
+
+
 def _object(name):
     """1.4 KB of JSON with places that load fills in."""
-    obj = {"apiVersion": "v1", "kind": "ConfigMap",
+    settings = []
+    obj = {"apiVersion": f"{GROUP}/v1", "kind": "Shop",
            "metadata": {"name": name, "namespace": NAMESPACE,
                         "labels": {"app": "shop", "group": "g@G@", "team": "tide", "release": "2026.11"},
                         "annotations": {"shop.example/note": "of the api benchmark"}},
-           "data": {"owner": "@T@"}}
-    part = 0
-    while (left := OBJECT_BYTES - len(_text(obj))) > 40:
-        obj["data"][f"setting-{part:02}"] = ("grey-mill-road-amber-quay-" * 6)[:min(120, left - 16)]
-        part += 1
+           "spec": {"owner": "@T@", "settings": settings}}
+    while (left := OBJECT_BYTES - len(_text(obj))) > 60:
+        settings.append({"name": f"setting-{len(settings):02}",
+                         "value": ("grey-mill-road-amber-quay-" * 6)[:min(120, left - 36)]})
     return obj
 
 
@@ -216,13 +233,16 @@ def _watch_burst(bench):
 
 def _measure(bench):
     whole = bench.file("object.json", _object("item-@N@"))
-    merge = bench.file("merge.json", {"data": {"owner": "@T@"}})
+    merge = bench.file("merge.json", {"spec": {"owner": "@T@"}})
     one = f"{LIST}/item-@N@"
     marker = '"name":"item-'
     spread = ("--range", str(COUNT), "--shuffle")
     for server in bench.servers:
-        Api(server.kubeconfig).call("POST", "/api/v1/namespaces", {
+        client = Api(server.kubeconfig)
+        client.call("POST", "/api/v1/namespaces", {
             "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        client.call("POST", DEFINITIONS, _definition())
+        wait_for("the definition to be served", lambda c=client: c.send("GET", LIST, None)[0] == 200)
     bench.once("create", "requests", "--method", "POST", "--target", LIST, "--body", whole, "--status", "201",
                "--count", str(COUNT))
     bench.sizes("rss_10000")
