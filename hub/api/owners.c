@@ -30,6 +30,7 @@ struct owner { /* one per uid that somebody refers to */
 
 struct reference {
     struct owner *owner;
+    size_t slot; /* of this node among the owner's dependents */
     bool blocks;
 };
 
@@ -38,6 +39,7 @@ struct node {
     struct hub_object_ref ref;
     struct reference *refs;
     size_t n_refs;
+    size_t cap_refs;
     char waiting_uid[UID_SIZE]; /* its own, while it is deleted in the foreground; else empty */
     bool queued;
     bool busy;  /* being worked on: stays */
@@ -133,6 +135,12 @@ static void owner_free(struct hub_owners *owners, struct owner *owner)
     fed_alloc_free(owners->api->mem, owner, sizeof *owner);
 }
 
+static void owner_forget(struct hub_owners *owners, struct owner *owner)
+{
+    fed_map_remove(&owners->owners, fed_span_text(owner->uid));
+    owner_free(owners, owner);
+}
+
 static enum fed_err owner_add(struct hub_owners *owners, struct owner *owner, struct node *node)
 {
     if (owner->n == owner->cap) {
@@ -150,26 +158,30 @@ static enum fed_err owner_add(struct hub_owners *owners, struct owner *owner, st
     return FED_OK;
 }
 
-static void owner_drop(struct hub_owners *owners, struct owner *owner, const struct node *node)
+/* The last dependent takes the place of the one that goes. */
+static void owner_drop(struct hub_owners *owners, const struct reference *ref)
 {
-    for (size_t i = 0; i < owner->n; i++)
-        if (owner->dependents[i] == node) {
-            owner->dependents[i] = owner->dependents[--owner->n];
-            break;
-        }
-    if (owner->n > 0)
-        return;
-    fed_map_remove(&owners->owners, fed_span_text(owner->uid));
-    owner_free(owners, owner);
+    struct owner *owner = ref->owner;
+    struct node *moved = owner->dependents[--owner->n];
+
+    owner->dependents[ref->slot] = moved;
+    for (size_t i = 0; i < moved->n_refs; i++)
+        if (moved->refs[i].owner == owner && moved->refs[i].slot == owner->n)
+            moved->refs[i].slot = ref->slot;
+    if (owner->n == 0)
+        owner_forget(owners, owner);
 }
 
 static void node_clear(struct hub_owners *owners, struct node *node)
 {
-    for (size_t i = 0; i < node->n_refs; i++)
-        owner_drop(owners, node->refs[i].owner, node);
-    fed_alloc_free(owners->api->mem, node->refs, REFS_MAX * sizeof *node->refs);
+    while (node->n_refs > 0) {
+        struct reference ref = node->refs[--node->n_refs];
+
+        owner_drop(owners, &ref);
+    }
+    fed_alloc_free(owners->api->mem, node->refs, node->cap_refs * sizeof *node->refs);
     node->refs = NULL;
-    node->n_refs = 0;
+    node->cap_refs = 0;
 }
 
 static void node_free(struct hub_owners *owners, struct node *node)
@@ -270,18 +282,24 @@ static enum fed_err note_refs(
     node_clear(owners, node);
     if (n == 0 || n > REFS_MAX)
         return FED_OK;
-    node->refs = fed_alloc_zero(owners->api->mem, REFS_MAX * sizeof *node->refs);
+    node->refs = fed_alloc_zero(owners->api->mem, n * sizeof *node->refs);
     if (!node->refs)
         return FED_ERR_NOMEM;
+    node->cap_refs = n;
     for (size_t i = 0; i < n; i++) {
         const struct fed_json *from = fed_json_at(list, i);
         struct fed_span uid = fed_json_string(fed_json_get(from, "uid"));
         struct owner *owner = uid.len > 0 ? owner_make(owners, uid) : NULL;
 
-        if (!owner || owner_add(owners, owner, node))
+        if (!owner)
             continue;
+        if (owner_add(owners, owner, node)) {
+            if (owner->n == 0)
+                owner_forget(owners, owner);
+            continue;
+        }
         node->refs[node->n_refs++] = (struct reference){
-            owner, fed_json_bool(fed_json_get(from, "blockOwnerDeletion"), false)};
+            owner, owner->n - 1, fed_json_bool(fed_json_get(from, "blockOwnerDeletion"), false)};
     }
     return FED_OK;
 }
@@ -469,6 +487,13 @@ static bool goes_uid(void *ctx, const struct fed_json *reference)
     return fed_span_eq(fed_json_string(fed_json_get(reference, "uid")), *(struct fed_span *)ctx);
 }
 
+static struct hub_object_ref keep_ref(struct work *w, const struct hub_object_ref *ref)
+{
+    return (struct hub_object_ref){fed_span_text(hub_request_cstr(&w->r, ref->resource)),
+        fed_span_text(hub_request_cstr(&w->r, ref->ns)),
+        fed_span_text(hub_request_cstr(&w->r, ref->name))};
+}
+
 static enum fed_err orphan_dependents(struct work *w)
 {
     struct fed_span uid = hub_meta(w->object, "uid");
@@ -476,10 +501,11 @@ static enum fed_err orphan_dependents(struct work *w)
 
     /* Each commit may change the list, so it is looked up anew until it is empty. */
     while ((owner = fed_map_get(&w->owners->owners, uid)) != NULL) {
-        struct node *node = owner->dependents[0];
+        const struct node *node = owner->dependents[owner->n - 1];
         const struct hub_kind *kind = kind_of(w->owners->api->kinds, node->ref.resource);
+        struct hub_object_ref ref = keep_ref(w, &node->ref); /* the node may go meanwhile */
         size_t before = owner->n;
-        enum fed_err err = kind ? remove_refs(w, kind, &node->ref, goes_uid, &uid) : FED_ERR_BUSY;
+        enum fed_err err = kind ? remove_refs(w, kind, &ref, goes_uid, &uid) : FED_ERR_BUSY;
 
         if (err)
             return err;
