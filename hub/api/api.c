@@ -109,7 +109,7 @@ static enum fed_err find_kind(struct hub_request *r)
 
     if (!version)
         return handle_unknown(r);
-    if (r->path.subresource.len > 0 &&
+    if (r->path.subresource.len > 0 && !hub_finalize_is(r) &&
         !(version->status_subresource && fed_span_is(r->path.subresource, "status")) &&
         !(version->scale.spec_path && fed_span_is(r->path.subresource, "scale")))
         return handle_unknown(r);
@@ -138,6 +138,8 @@ static enum fed_err handle_resource(struct hub_request *r)
     if (hub_token_request_is(&r->path))
         return hub_handle_token_request(r);
     err = find_kind(r);
+    if (!err && hub_finalize_is(r))
+        return hub_handle_finalize(r);
     if (!err && fed_span_is(r->path.subresource, "scale"))
         return hub_handle_scale(r);
     return err ? err : route(r);

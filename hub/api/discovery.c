@@ -169,34 +169,44 @@ static void put_names(struct fed_buf *out, const char *key, const char *const *n
         put_texts(out, key, names, n);
 }
 
+static const char *const verbs_namespaces[] = {
+    "create", "delete", "get", "list", "patch", "update", "watch"};
+
+/* Subresources of core kinds that have a form of their own. */
+static const struct core_subresource {
+    const char *plural;
+    const char *name;
+    const char *group; /* of its kind */
+    const char *kind;
+    const char *verb;
+} core_subresources[] = {
+    {"namespaces", "finalize", "", "Namespace", "update"},
+    {"serviceaccounts", "token", "authentication.k8s.io", "TokenRequest", "create"},
+};
+
+static const struct core_subresource *core_subresource(const struct hub_kind *kind)
+{
+    for (size_t i = 0; i < sizeof core_subresources / sizeof *core_subresources; i++)
+        if (kind->group[0] == 0 && strcmp(core_subresources[i].plural, kind->plural) == 0)
+            return &core_subresources[i];
+    return NULL;
+}
+
 static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
 {
     if (kind->read_only)
         put_texts(out, "verbs", verbs_read, 3);
+    else if (kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0)
+        put_texts(out, "verbs", verbs_namespaces, 7); /* never all of them at once */
     else
         put_texts(out, "verbs", verbs_all, 8);
-}
-
-/* ServiceAccounts have one more subresource: tokens are asked for there. */
-static bool has_token(const struct hub_kind *kind)
-{
-    return kind->group[0] == 0 && strcmp(kind->plural, "serviceaccounts") == 0;
-}
-
-static void old_token(struct fed_buf *out, const struct hub_kind *kind)
-{
-    if (!has_token(kind))
-        return;
-    fed_buf_put_text(out,
-        ",{\"name\":\"serviceaccounts/token\",\"singularName\":\"\",\"namespaced\":true,"
-        "\"group\":\"authentication.k8s.io\",\"version\":\"v1\",\"kind\":\"TokenRequest\"");
-    put_texts(out, "verbs", verbs_create, 1);
-    fed_buf_put_text(out, "}");
 }
 
 static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
     const struct hub_kind_version *version, bool first)
 {
+    const struct core_subresource *core = core_subresource(kind);
+
     fed_buf_printf(out,
         "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\"",
         first ? "" : ",", kind->plural, kind->singular, kind->namespaced ? "true" : "false",
@@ -205,7 +215,15 @@ static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
     fed_buf_put_text(out, "}");
-    old_token(out, kind);
+    if (core) {
+        fed_buf_printf(out, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,",
+            kind->plural, core->name, kind->namespaced ? "true" : "false");
+        if (core->group[0])
+            fed_buf_printf(out, "\"group\":\"%s\",\"version\":\"v1\",", core->group);
+        fed_buf_printf(out, "\"kind\":\"%s\"", core->kind);
+        put_texts(out, "verbs", &core->verb, 1);
+        fed_buf_put_text(out, "}");
+    }
     if (version->status_subresource) {
         fed_buf_printf(out,
             ",{\"name\":\"%s/status\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
@@ -291,7 +309,9 @@ static void new_kind(struct fed_buf *out, const char *group, const char *version
 static void new_resource(
     struct fed_buf *out, const struct hub_kind *kind, const struct hub_kind_version *at)
 {
+    const struct core_subresource *core = core_subresource(kind);
     const char *version = at->name;
+    const char *separator = ",\"subresources\":[";
 
     fed_buf_printf(out, "{\"resource\":\"%s\",", kind->plural);
     new_kind(out, kind->group, version, kind->kind);
@@ -300,27 +320,27 @@ static void new_resource(
     put_verbs(out, kind);
     put_names(out, "shortNames", kind->short_names, kind->n_short_names);
     put_names(out, "categories", kind->categories, kind->n_categories);
-    if (at->status_subresource || at->scale.spec_path)
-        fed_buf_put_text(out, ",\"subresources\":[");
+    if (core) {
+        fed_buf_printf(out, "%s{\"subresource\":\"%s\",", separator, core->name);
+        new_kind(out, core->group, "v1", core->kind);
+        put_texts(out, "verbs", &core->verb, 1);
+        fed_buf_put_text(out, "}");
+        separator = ",";
+    }
     if (at->status_subresource) {
-        fed_buf_put_text(out, "{\"subresource\":\"status\",");
+        fed_buf_printf(out, "%s{\"subresource\":\"status\",", separator);
         new_kind(out, kind->group, version, kind->kind);
         put_texts(out, "verbs", verbs_status, 3);
-        fed_buf_put_text(out, at->scale.spec_path ? "}," : "}");
+        fed_buf_put_text(out, "}");
+        separator = ",";
     }
     if (at->scale.spec_path) {
-        fed_buf_put_text(out, "{\"subresource\":\"scale\",");
+        fed_buf_printf(out, "%s{\"subresource\":\"scale\",", separator);
         new_kind(out, "autoscaling", "v1", "Scale");
         put_texts(out, "verbs", verbs_status, 3);
         fed_buf_put_text(out, "}");
     }
-    if (has_token(kind)) {
-        fed_buf_put_text(out, ",\"subresources\":[{\"subresource\":\"token\",");
-        new_kind(out, "authentication.k8s.io", "v1", "TokenRequest");
-        put_texts(out, "verbs", verbs_create, 1);
-        fed_buf_put_text(out, "}]");
-    }
-    fed_buf_put_text(out, at->status_subresource || at->scale.spec_path ? "]}" : "}");
+    fed_buf_put_text(out, core || at->status_subresource || at->scale.spec_path ? "]}" : "}");
 }
 
 static void new_version(

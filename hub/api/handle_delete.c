@@ -297,6 +297,9 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
     struct collection *c = fed_alloc_zero(r->mem, sizeof *c);
     enum fed_err err = c ? hub_options_list(r) : FED_ERR_NOMEM;
 
+    if (is_namespace(r->kind)) /* one by one only, as with kube-apiserver */
+        return hub_fail(r, 405, "MethodNotAllowed",
+            "the server does not allow this method on the requested resource");
     if (!err)
         err = hub_options_delete(r, &options);
     if (err)

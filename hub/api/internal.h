@@ -478,6 +478,8 @@ enum fed_err hub_handle_update(struct hub_request *r);
 enum fed_err hub_handle_patch(struct hub_request *r);
 enum fed_err hub_handle_delete(struct hub_request *r);
 enum fed_err hub_handle_delete_collection(struct hub_request *r);
+enum fed_err hub_handle_finalize(struct hub_request *r);
+bool hub_finalize_is(const struct hub_request *r);
 enum fed_err hub_handle_discovery(struct hub_request *r);
 enum fed_err hub_handle_openapi(struct hub_request *r);
 enum fed_err hub_handle_review(struct hub_request *r);

@@ -177,6 +177,14 @@ case_namespace_hangs() {
     hubctl -n hangs patch configmap held --type=merge -p '{"metadata":{"finalizers":null}}'
     wait_for 10 "the namespace goes" namespace_gone hangs
 }
+case_finalize() { # a namespace that hangs is let go by hand
+    hubctl create namespace stuck
+    printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["example.com/held"]}}' | hubctl -n stuck create -f -
+    hubctl delete namespace stuck --wait=false
+    printf '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"stuck"},"spec":{"finalizers":[]}}' |
+        hubctl replace --raw /api/v1/namespaces/stuck/finalize -f -
+    namespace_gone stuck
+}
 namespace_gone() { ! hubctl get namespace "$1" 2>/dev/null; }
 
 # ---- events of the federation ----
@@ -227,6 +235,7 @@ try "owners: a circle" case_circle
 try "owners: dangling references" case_dangling
 try "owners: work that a kill interrupted" case_while_down
 try "a namespace that hangs says why" case_namespace_hangs
+try "a namespace's finalizers are taken by hand" case_finalize
 try "events of the federation" case_federation_events
 try "a real API server" member_up oracle
 try "the table of core kinds is what the API server gives" \
