@@ -169,6 +169,18 @@ static int past_step_undo(struct past *p)
     }
 }
 
+static int past_bind_undo(
+    struct past *p, uint64_t revision, struct fed_span from, struct fed_span to)
+{
+    int rc = fed_statement_bind(p->undo, 1, from);
+
+    if (rc == SQLITE_OK && to.len)
+        rc = fed_statement_bind(p->undo, 2, to);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(p->undo, 3, (int64_t)((revision + 1) << FED_DATABASE_LOG_SHIFT));
+    return rc;
+}
+
 static int past_bind(struct past *p, uint64_t revision, struct fed_span from, struct fed_span to)
 {
     int rc = fed_statement_bind(p->now, 1, from);
@@ -178,11 +190,7 @@ static int past_bind(struct past *p, uint64_t revision, struct fed_span from, st
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(p->now, 3, -1);
     if (rc == SQLITE_OK)
-        rc = fed_statement_bind(p->undo, 1, from);
-    if (rc == SQLITE_OK && to.len)
-        rc = fed_statement_bind(p->undo, 2, to);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(p->undo, 3, (int64_t)((revision + 1) << FED_DATABASE_LOG_SHIFT));
+        rc = past_bind_undo(p, revision, from, to);
     if (rc == SQLITE_OK)
         rc = past_step_now(p);
     return rc == SQLITE_OK ? past_step_undo(p) : rc;
@@ -231,23 +239,22 @@ static int past_advance(struct past *p, int order)
     return rc == SQLITE_OK && order >= 0 ? past_step_undo(p) : rc;
 }
 
-/* Every key that was there then, until each has seen enough; each NULL: only counts. */
-static enum fed_err past_each(
-    struct past *p, size_t limit, fed_store_each *each, void *each_ctx, size_t *n)
+/* Every key that was there then, until each has seen enough. */
+static enum fed_err past_each(struct past *p, size_t limit, fed_store_each *each, void *each_ctx)
 {
+    size_t n = 0;
     int rc = SQLITE_OK;
 
     p->store->reading++;
-    while (rc == SQLITE_OK && (p->has_now || p->has_undo) && (limit == 0 || *n < limit)) {
+    while (rc == SQLITE_OK && (p->has_now || p->has_undo) && (limit == 0 || n < limit)) {
         int order = past_order(p);
         sqlite3_stmt *row = order < 0 ? p->now : p->undo;
         struct fed_store_item item;
 
         if (sqlite3_column_int64(row, 2) > 0) {
-            ++*n;
-            if (each)
-                item_of_range(row, &item);
-            if (each && !each(each_ctx, &item))
+            n++;
+            item_of_range(row, &item);
+            if (!each(each_ctx, &item))
                 break;
         }
         rc = past_advance(p, order);
@@ -256,40 +263,88 @@ static enum fed_err past_each(
     return fed_database_err(p->store->db, rc);
 }
 
-static enum fed_err past_run(struct fed_sqlite_store *store, uint64_t revision,
-    struct fed_span from, struct fed_span to, size_t limit, fed_store_each *each, void *each_ctx,
-    size_t *n)
+static enum fed_err past_check(const struct fed_sqlite_store *store, uint64_t revision)
 {
-    struct past p;
-    enum fed_err err;
-
     if (!store->history)
         return FED_ERR_UNSUPPORTED;
     if (revision > store->revision)
         return FED_ERR_INVALID;
-    if (revision < store->compacted)
-        return FED_ERR_GONE;
-    err = past_open(&p, store, revision, from, to);
-    if (!err)
-        err = past_each(&p, limit, each, each_ctx, n);
-    past_close(&p);
-    return err;
+    return revision < store->compacted ? FED_ERR_GONE : FED_OK;
 }
 
 enum fed_err fed_sqlite_range_at(void *ctx, uint64_t revision, struct fed_span from,
     struct fed_span to, size_t limit, fed_store_each *each, void *each_ctx)
 {
-    size_t n = 0;
+    struct fed_sqlite_store *store = ctx;
+    struct past p;
+    enum fed_err err = past_check(store, revision);
 
-    return past_run(ctx, revision, from, to, limit, each, each_ctx, &n);
+    if (err)
+        return err;
+    err = past_open(&p, store, revision, from, to);
+    if (!err)
+        err = past_each(&p, limit, each, each_ctx);
+    past_close(&p);
+    return err;
+}
+
+static int is_there_now(struct fed_sqlite_store *store, struct fed_span key, bool *out)
+{
+    sqlite3_stmt *row = fed_statement_take(store, FED_STATEMENT_GET_REVISION);
+    int rc;
+
+    if (!row)
+        return sqlite3_extended_errcode(store->db);
+    rc = fed_statement_bind(row, 1, key);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(row);
+    *out = rc == SQLITE_ROW;
+    fed_statement_give(store, FED_STATEMENT_GET_REVISION, row);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Corrects a count of now by the keys that changed since. */
+static int count_back(struct past *p, size_t *n)
+{
+    int rc = past_step_undo(p);
+
+    while (rc == SQLITE_OK && p->has_undo) {
+        bool now = false;
+
+        rc = is_there_now(p->store, fed_buf_span(&p->last), &now);
+        *n += sqlite3_column_int64(p->undo, 2) > 0;
+        *n -= now;
+        if (rc == SQLITE_OK)
+            rc = past_step_undo(p);
+    }
+    return rc;
 }
 
 enum fed_err fed_sqlite_count_at(
     void *ctx, uint64_t revision, struct fed_span from, struct fed_span to, size_t *out)
 {
+    struct fed_sqlite_store *store = ctx;
+    struct past p = {
+        .store = store, .which_undo = to.len ? FED_STATEMENT_UNDO : FED_STATEMENT_UNDO_REST};
     size_t n = 0;
-    enum fed_err err = past_run(ctx, revision, from, to, 0, NULL, NULL, &n);
+    enum fed_err err = past_check(store, revision);
 
+    if (!err)
+        err = fed_sqlite_count(store, from, to, &n);
+    if (err)
+        return err;
+    fed_buf_init(&p.last, store->mem, FED_STORE_KEY_MAX);
+    p.undo = fed_statement_take(store, p.which_undo);
+    if (p.undo) {
+        int rc = past_bind_undo(&p, revision, from, to);
+
+        if (rc == SQLITE_OK)
+            rc = count_back(&p, &n);
+        err = fed_database_err(store->db, rc);
+    } else {
+        err = last_err(store);
+    }
+    past_close(&p);
     if (!err)
         *out = n;
     return err;
