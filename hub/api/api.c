@@ -73,6 +73,13 @@ static const struct route routes[] = {
     {"DELETE", false, false, true, hub_handle_delete_collection},
 };
 
+/* Namespaces go one by one. */
+static bool is_collection_of_namespaces(const struct hub_request *r, const struct route *route)
+{
+    return route->handle == hub_handle_delete_collection &&
+           fed_span_is(r->path.resource, "namespaces") && r->path.group.len == 0;
+}
+
 static enum fed_err route(struct hub_request *r)
 {
     bool named = r->path.name.len > 0;
@@ -83,7 +90,8 @@ static enum fed_err route(struct hub_request *r)
 
         if (!fed_span_is(r->http->method, route->method) || route->named != named)
             continue;
-        if ((status && !route->status) || (route->writes && r->kind->read_only))
+        if ((status && !route->status) || (route->writes && r->kind->read_only) ||
+            is_collection_of_namespaces(r, route))
             return not_allowed(r);
         return route->handle(r);
     }

@@ -36,9 +36,10 @@ static enum fed_err decode_yaml(struct hub_request *r, struct fed_json **out, st
     return err;
 }
 
-static bool is_json_type(struct fed_span type)
+static bool is_json_type(const struct hub_request *r, struct fed_span type)
 {
-    return type.len == 0 || fed_span_is(type, "application/json") || fed_span_ends(type, "+json");
+    return type.len == 0 || fed_span_is(type, "application/json") ||
+           (fed_span_is(r->http->method, "PATCH") && fed_span_ends(type, "+json"));
 }
 
 /* Objects of other than core kinds travel as JSON or YAML; options of a delete are core. */
@@ -55,7 +56,7 @@ enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
 
     if (fed_span_is(type, "application/vnd.kubernetes.protobuf") && takes_protobuf(r))
         err = hub_protobuf_decode(hub_kinds_core(r->api->kinds), r->doc, r->http->body, out, &diag);
-    else if (is_json_type(type))
+    else if (is_json_type(r, type))
         err = fed_json_parse(r->doc, r->http->body, out, &diag);
     else if (fed_span_is(type, "application/yaml") ||
              fed_span_is(type, "application/apply-patch+yaml"))
@@ -66,7 +67,8 @@ enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
     else
         return hub_fail(r, 415, "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: "
-            "application/json, application/yaml");
+            "application/json, application/yaml%s",
+            r->version && r->version->core ? ", application/vnd.kubernetes.protobuf" : "");
     if (err == FED_ERR_UNSUPPORTED)
         return hub_fail(r, 400, "BadRequest", "%s", diag.text);
     if (err == FED_ERR_LIMIT)

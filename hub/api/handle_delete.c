@@ -205,6 +205,7 @@ struct collection {
     struct hub_field_selector fields;
     struct hub_object_ref batch[COLLECTION_BATCH];
     size_t n;
+    uint64_t left;          /* of limit=; 0: no more, UINT64_MAX: there is none */
     struct fed_buf *answer; /* what is deleted, as it was: the items of a list */
     enum fed_err err;
 };
@@ -244,12 +245,14 @@ static bool collect(void *ctx, const struct hub_object *object)
     c->err = fed_json_parse(doc, object->bytes, &tree, NULL);
     if (!c->err && fed_selector_match(c->labels, fed_json_find(tree, "metadata.labels")) &&
         hub_field_selector_match(&c->fields, tree)) {
+        if (c->left != UINT64_MAX)
+            c->left--;
         c->batch[c->n++] = (struct hub_object_ref){fed_span_text(c->r->kind->resource),
             keep(c->r, object->ref.ns), keep(c->r, object->ref.name)};
         c->err = show(c, doc, object);
     }
     fed_json_doc_free(doc);
-    return !c->err && c->n < COLLECTION_BATCH;
+    return !c->err && c->n < COLLECTION_BATCH && c->left > 0;
 }
 
 static enum fed_err delete_batch(struct collection *c, const struct hub_delete_options *options)
@@ -284,7 +287,7 @@ static enum fed_err delete_all(
             err = c->err;
         if (!err)
             err = delete_batch(c, options);
-    } while (!err && c->n == COLLECTION_BATCH);
+    } while (!err && c->n == COLLECTION_BATCH && c->left > 0);
     return err;
 }
 
@@ -312,11 +315,13 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
         return hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text);
     fed_buf_init(&answer, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
     c->answer = &answer;
+    c->left = r->query.limit > 0 ? r->query.limit : UINT64_MAX;
     hub_api_version(r->kind, r->version, api_version);
     fed_buf_printf(&answer,
-        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
+        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{%s\"resourceVersion\":\"%llu\"},"
         "\"items\":[",
-        r->kind->list_kind, api_version, (unsigned long long)hub_objects_revision(r->api->objects));
+        r->kind->list_kind, api_version, r->version->core ? "" : "\"continue\":\"\",",
+        (unsigned long long)hub_objects_revision(r->api->objects));
     err = delete_all(r, c, &options);
     fed_buf_put_text(&answer, "]}\n");
     if (!err)

@@ -203,6 +203,16 @@ static enum fed_err lister_read(struct lister *l)
     return err;
 }
 
+/* A list of custom objects says that nothing follows; one of core objects leaves it out. */
+static void put_end(struct lister *l, struct fed_span token, int64_t remaining)
+{
+    if (token.len > 0 || l->view.version->core || l->r->accept.form != HUB_FORM_OBJECT)
+        hub_table_end(l->out, l->page.revision, token, remaining);
+    else
+        fed_buf_printf(l->out, "],\"metadata\":{\"continue\":\"\",\"resourceVersion\":\"%llu\"}}",
+            (unsigned long long)l->page.revision);
+}
+
 static enum fed_err lister_run(struct lister *l)
 {
     struct hub_request *r = l->r;
@@ -225,7 +235,7 @@ static enum fed_err lister_run(struct lister *l)
     fed_buf_init(&token, r->mem, 4096);
     if (l->more)
         hub_page_put_token(&token, r, &l->page, &last);
-    hub_table_end(l->out, l->page.revision, fed_buf_span(&token), remaining);
+    put_end(l, fed_buf_span(&token), remaining);
     fed_buf_put_text(l->out, "\n");
     if (fed_buf_err(&token))
         return hub_fail_err(r, fed_buf_err(&token), NULL);

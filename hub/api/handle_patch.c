@@ -61,14 +61,21 @@ static enum fed_err base_of(struct hub_request *r, const struct hub_write *w, st
         r->doc, fed_json_ensure_object(r->doc, base, "metadata"), "resourceVersion", text);
 }
 
+/* kube-apiserver does not say which operation it was. */
+static enum fed_err json_patch_failed(struct hub_request *r)
+{
+    hub_fail(r, 422, "Invalid", "the server rejected our request due to an error in our request");
+    r->failure.details = HUB_DETAILS_EMPTY;
+    return FED_ERR_INVALID;
+}
+
 static enum fed_err patch_failed(
     struct hub_request *r, enum patch_type type, enum fed_err err, const struct fed_diag *diag)
 {
     if (err == FED_ERR_NOMEM)
         return err;
     if (type == PATCH_JSON)
-        return hub_fail(r, 422, "Invalid",
-            "the server rejected our request due to an error in our request: %s", diag->text);
+        return json_patch_failed(r);
     if (err == FED_ERR_LIMIT)
         return hub_fail(r, 413, "RequestEntityTooLarge", "%s", diag->text);
     /* kube-apiserver knows some mistakes of strategic patches by name, and calls the others its
@@ -98,6 +105,8 @@ static enum fed_err patch_once(
         err = fed_patch_merge(r->doc, &w->next, patch, &diag);
     if (err)
         return patch_failed(r, type, err, &diag);
+    if (hub_meta(w->next, "resourceVersion").len == 0)
+        w->patched = false; /* taken away: as much as a PUT that never had it */
     err = hub_write_identity(r, w->next, true);
     return err ? err : hub_write_update(r, w);
 }
@@ -142,16 +151,46 @@ static enum fed_err apply_shape(struct hub_request *r, struct fed_json *config)
     return FED_OK;
 }
 
+/* The first message behind last in the order of text; NULL at the end. */
+static const char *next_message(const struct hub_causes *causes, const char *last)
+{
+    const char *next = NULL;
+
+    for (size_t i = 0; i < causes->n; i++) {
+        const char *message = causes->list[i].message;
+
+        if ((!last || strcmp(message, last) > 0) && (!next || strcmp(message, next) < 0))
+            next = message;
+    }
+    return next;
+}
+
+/* Manager by manager: "conflicts with "m" using v1:" and a line for each field. */
+static void put_conflicts(struct fed_buf *out, const struct hub_causes *causes)
+{
+    static const char head[] = "conflict with ";
+
+    for (const char *of = next_message(causes, NULL); of; of = next_message(causes, of)) {
+        fed_buf_printf(out,
+            "%sconflicts with %s:", fed_span_ends(fed_buf_span(out), ": ") ? "" : "\n",
+            of + sizeof head - 1);
+        for (size_t i = 0; i < causes->n; i++)
+            if (strcmp(causes->list[i].message, of) == 0)
+                fed_buf_printf(out, "\n- %s", causes->list[i].field);
+    }
+}
+
 static enum fed_err apply_conflict(struct hub_request *r, struct hub_causes *causes)
 {
     struct fed_buf text;
 
     fed_buf_init(&text, r->mem, 65536);
-    fed_buf_printf(&text, "Apply failed with %zu conflict%s:", causes->n + causes->more,
+    fed_buf_printf(&text, "Apply failed with %zu conflict%s: ", causes->n + causes->more,
         causes->n + causes->more == 1 ? "" : "s");
-    for (size_t i = 0; i < causes->n; i++)
-        fed_buf_printf(&text, "%s %s: %s", causes->n > 1 ? "\n-" : "", causes->list[i].message,
-            causes->list[i].field);
+    if (causes->n == 1)
+        fed_buf_printf(&text, "%s: %s", causes->list[0].message, causes->list[0].field);
+    else
+        put_conflicts(&text, causes);
     hub_fail(r, 409, "Conflict", "%s", fed_buf_cstr(&text));
     r->failure.details = HUB_DETAILS_EMPTY;
     r->failure.causes = causes;

@@ -229,6 +229,7 @@ static enum fed_err store_scale(struct hub_request *r, struct hub_write *w, stru
 
     if (err)
         return err;
+    w->patched = true;
     w->next = fed_json_clone(r->doc, w->live_view);
     metadata = w->next ? fed_json_ensure_object(r->doc, w->next, "metadata") : NULL;
     if (!metadata)
@@ -291,11 +292,15 @@ static enum fed_err patch_once(struct hub_request *r, bool json, const struct fe
 /* Apply: the object's replicas alone, which the manager then owns. */
 static enum fed_err apply_once(struct hub_request *r, const struct fed_json *config)
 {
-    struct hub_write w = {.success = 200, .manager = r->query.field_manager, .applied = true};
+    struct hub_write w = {
+        .success = 200, .manager = r->query.field_manager, .applied = true, .patched = true};
     struct fed_json *own = fed_json_new_object(r->doc);
     struct fed_json *present;
     enum fed_err err = own ? load(r, &w, &present) : FED_ERR_NOMEM;
 
+    if (!err)
+        err = fed_json_set_string(
+            r->doc, fed_json_ensure_object(r->doc, own, "metadata"), "name", r->path.name);
     if (!err)
         err = hub_write_identity(r, own, true);
     if (!err && fed_json_find(config, "spec.replicas"))

@@ -27,18 +27,12 @@ static const struct hub_core_type *meta_type(struct hub_request *r)
     return field ? field->type : NULL;
 }
 
-enum fed_err hub_meta_shape(struct hub_request *r, struct fed_json *object)
+enum fed_err hub_meta_shape(struct hub_request *r, struct fed_json *object, struct fed_diag *diag)
 {
     const struct hub_core_type *type = meta_type(r);
     struct fed_json *metadata = fed_json_get(object, "metadata");
-    struct fed_diag diag = {{0}};
-    enum fed_err err =
-        type && metadata ? hub_core_shape(r->mem, r->doc, type, metadata, &diag) : FED_OK;
 
-    if (err != FED_ERR_INVALID)
-        return err;
-    return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
-        r->kind->kind, r->version->name, r->kind->kind, diag.text);
+    return type && metadata ? hub_core_shape(r->mem, r->doc, type, metadata, diag) : FED_OK;
 }
 
 static void prune_struct(const struct hub_core_type *type, struct fed_json *value, const char *path,

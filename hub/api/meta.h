@@ -5,8 +5,10 @@
 
 #include "hub/api/internal.h"
 
-/* The metadata of a custom object as Go decodes it: types checked, zero values left out. 400. */
-FED_MUST_USE enum fed_err hub_meta_shape(struct hub_request *r, struct fed_json *object);
+/* The metadata of a custom object as Go decodes it: types checked, zero values left out.
+ * FED_ERR_INVALID with Go's sentence. */
+FED_MUST_USE enum fed_err hub_meta_shape(
+    struct hub_request *r, struct fed_json *object, struct fed_diag *diag);
 /* Removes unknown members, also those of owner references; their paths, one per line, to unknown.
  */
 void hub_meta_prune(struct hub_request *r, struct fed_json *metadata, struct fed_buf *unknown);

@@ -1,5 +1,6 @@
 /* options.c - see options.h. */
 #include "hub/api/options.h"
+#include "hub/api/core.h"
 
 #include <stdio.h>
 
@@ -292,16 +293,45 @@ enum fed_err hub_options_list(struct hub_request *r)
 }
 
 /* ---- DELETE ---- */
+/* What is no DeleteOptions is the server's error with kube-apiserver, and named as such. */
+static enum fed_err check_delete_options(struct hub_request *r, struct fed_json *body)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(body, "kind"));
+    struct fed_span version = fed_json_string(fed_json_get(body, "apiVersion"));
+    const struct hub_core_type *type = hub_core_find(
+        hub_kinds_core(r->api->kinds), FED_SPAN_LIT("v1"), FED_SPAN_LIT("DeleteOptions"));
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    if (fed_json_type(body) == FED_JSON_NULL)
+        return FED_OK;
+    if (!fed_json_is_object(body))
+        return hub_fail(r, 500, "",
+            "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value "
+            "of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+            "\"json:\\\"kind,omitempty\\\"\" }",
+            fed_json_is_array(body)    ? "array"
+            : fed_json_is_string(body) ? "string"
+                                       : "number");
+    if (kind.len > 0 && !fed_span_is(kind, "DeleteOptions"))
+        return hub_fail(r, 500, "",
+            "no kind \"" FED_SPAN_FMT "\" is registered for version \"" FED_SPAN_FMT
+            "\" in scheme \"pkg/runtime/scheme.go:110\"",
+            FED_SPAN_ARG(kind), FED_SPAN_ARG(version));
+    err = type ? hub_core_shape(r->mem, r->doc, type, body, &diag) : FED_OK;
+    return err == FED_ERR_INVALID ? hub_fail(r, 500, "", "%s", diag.text) : err;
+}
+
 static enum fed_err take_body(struct hub_request *r, struct hub_delete_options *out)
 {
     struct fed_json *body = NULL;
     struct fed_json *list;
     enum fed_err err = hub_decode_body(r, &body);
 
+    if (!err && body)
+        err = check_delete_options(r, body);
     if (err)
         return err;
-    if (body && !fed_json_is_object(body))
-        return hub_fail(r, 400, "BadRequest", "DeleteOptions is an object");
     list = fed_json_get(body, "dryRun");
     for (size_t i = 0; i < fed_json_count(list) && out->n_dry_runs < HUB_DRY_RUNS_MAX; i++)
         out->dry_runs[out->n_dry_runs++] = fed_json_string(fed_json_at(list, i));

@@ -210,9 +210,11 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
 }
 
 /* ---- unknown fields ---- */
-static enum fed_err report_unknown(struct hub_request *r, struct fed_span lines)
+static enum fed_err report_unknown(
+    struct hub_request *r, const struct fed_json *given, struct fed_span lines)
 {
     struct fed_buf all;
+    struct fed_buf message;
     struct fed_span line;
 
     fed_buf_init(&all, r->mem, 65536);
@@ -229,25 +231,56 @@ static enum fed_err report_unknown(struct hub_request *r, struct fed_span lines)
     }
     if (all.len == 0 || r->query.field_validation != HUB_VALIDATE_STRICT)
         return FED_OK;
+    if (given) {
+        fed_buf_init(&message, r->mem, 65536);
+        fed_buf_printf(&message, "strict decoding error: %s", fed_buf_cstr(&all));
+        return patch_invalid(r, given, fed_buf_cstr(&message));
+    }
     return hub_fail(r, 400, "BadRequest",
         "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", r->kind->kind,
         r->version->name, r->kind->kind, fed_buf_cstr(&all));
 }
 
+static bool is_plain_patch(struct hub_request *r)
+{
+    return fed_span_is(r->http->method, "PATCH") &&
+           !fed_span_is(hub_request_content_type(r), "application/apply-patch+yaml");
+}
+
+/* The metadata of custom objects is decoded as Go would, too. */
+static enum fed_err meta_shape(struct hub_request *r, struct fed_json *object)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err = hub_meta_shape(r, object, &diag);
+
+    if (err != FED_ERR_INVALID)
+        return err;
+    if (is_plain_patch(r))
+        return patch_invalid(r, object, diag.text);
+    return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
+        r->kind->kind, r->version->name, r->kind->kind, diag.text);
+}
+
 static enum fed_err clean(struct hub_request *r, struct fed_json *object)
 {
+    struct fed_json *given = NULL; /* what a patch made, when it may have to be shown */
     struct fed_buf unknown;
     const struct hub_core_type *type = type_of(r);
-    enum fed_err err = type ? shape(r, type, object) : hub_meta_shape(r, object);
+    enum fed_err err = type ? shape(r, type, object) : meta_shape(r, object);
 
     if (err)
         return err;
+    if (r->query.field_validation == HUB_VALIDATE_STRICT && is_plain_patch(r)) {
+        given = fed_json_clone(r->doc, object);
+        if (!given)
+            return FED_ERR_NOMEM;
+    }
     fed_buf_init(&unknown, r->mem, 65536);
     hub_meta_prune(r, fed_json_get(object, "metadata"), &unknown);
     err = hub_schema_prune(r->version->schema, object, &unknown);
     if (err && err != FED_ERR_LIMIT) /* LIMIT: more unknown fields than are named */
         return err;
-    err = report_unknown(r, fed_buf_span(&unknown));
+    err = report_unknown(r, given, fed_buf_span(&unknown));
     return err || !r->version->core ? err : hub_core_default(r->kind, r->doc, object);
 }
 
@@ -464,6 +497,8 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
             return err;
     }
     err = hub_meta_generate_name(r, fed_json_get(w->next, "metadata"));
+    if (!err)
+        r->path.name = hub_meta(w->next, "name");
     if (!err)
         err = create_prepare(r, w);
     admission.object = w->next;
