@@ -127,6 +127,18 @@ static enum fed_err commit_delete(struct hub_request *r, const struct hub_object
     return err ? hub_fail_err(r, err, &diag) : FED_OK;
 }
 
+/* What is left behind says in which version. */
+static enum fed_err note_version(struct hub_request *r, struct fed_json *left, uint64_t revision)
+{
+    char text[24];
+
+    if (!left)
+        return FED_OK;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)revision);
+    return fed_json_set_text(
+        r->doc, fed_json_ensure_object(r->doc, left, "metadata"), "resourceVersion", text);
+}
+
 enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kind,
     const struct hub_object_ref *ref, const struct hub_delete_options *options,
     struct fed_json **live, struct fed_json **left)
@@ -154,11 +166,11 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
         if (hub_meta(*live, "deletionTimestamp").len == 0)
             err = mark(r, kind, *left);
         else if (!changed)
-            return FED_OK; /* it is on its way already */
+            return note_version(r, *left, revision); /* it is on its way already */
     }
-    if (err || options->dry_run)
-        return err;
-    return commit_delete(r, ref, &admission, *left, revision, &revision);
+    if (!err && !options->dry_run)
+        err = commit_delete(r, ref, &admission, *left, revision, &revision);
+    return err ? err : note_version(r, *left, revision);
 }
 
 /* ---- one object ---- */
@@ -166,12 +178,14 @@ static enum fed_err show_left(
     struct hub_request *r, const struct hub_object_ref *ref, struct fed_json *left)
 {
     struct hub_view view = {r->api, r->kind, r->version};
-    uint64_t revision = hub_objects_revision(r->api->objects);
+    uint64_t revision;
     struct fed_diag diag = {{0}};
     struct fed_json *object;
     struct fed_buf bytes;
     enum fed_err err;
 
+    if (fed_span_to_u64(hub_meta(left, "resourceVersion"), &revision))
+        revision = hub_objects_revision(r->api->objects);
     fed_buf_init(&bytes, r->mem, FED_STORE_VALUE_MAX);
     err = hub_object_bytes(left, &bytes);
     if (!err)
