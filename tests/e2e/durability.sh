@@ -70,7 +70,7 @@ can_mount() {
 }
 refused_507() {
     local out
-    out=$(ask "$CM" -X POST -H 'Content-Type: application/json' -d "{\"metadata\":{\"name\":\"full-$RANDOM$RANDOM\"},\"data\":{\"k\":\"$(head -c 60000 /dev/zero | tr '\0' x)\"}}")
+    out=$(ask "$CM" -X POST -H 'Content-Type: application/json' -d "{\"metadata\":{\"name\":\"probe-$RANDOM$RANDOM\"},\"data\":{\"k\":\"$(head -c 60000 /dev/zero | tr '\0' x)\"}}")
     [ "$(tail -1 <<<"$out")" = 507 ] || { cut -c1-300 <<<"$out"; return 1; }
     grep -q '"reason":"InsufficientStorage"' <<<"$out"
     grep -q 'free some space' <<<"$out"
