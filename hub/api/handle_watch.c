@@ -74,6 +74,7 @@ static bool watch_view(const struct hub_watch *w, struct hub_view *view)
 struct seen { /* as one served version shows it */
     struct seen *next;
     struct hub_view view; /* version NULL: not served any more */
+    struct fed_span group;
     struct fed_span name; /* of the version */
     bool plain;           /* the text is enough */
     struct fed_span metadata;
@@ -125,14 +126,16 @@ static struct seen *seen_by(struct fanout *f, const struct hub_watch *w)
 {
     struct seen *seen = f->seen;
 
-    while (seen && !fed_span_eq(seen->name, w->version))
+    /* Two groups can show the same objects: both Events are of a version v1. */
+    while (seen && (!fed_span_eq(seen->name, w->version) || !fed_span_eq(seen->group, w->group)))
         seen = seen->next;
     if (seen)
         return seen;
     seen = fed_alloc_zero(&f->arena.alloc, sizeof *seen);
     if (!seen)
         return NULL;
-    *seen = (struct seen){.next = f->seen, .name = w->version, .revision = f->change->revision};
+    *seen = (struct seen){
+        .next = f->seen, .group = w->group, .name = w->version, .revision = f->change->revision};
     f->seen = seen;
     if (watch_view(w, &seen->view))
         seen->plain = hub_object_is_plain(&seen->view, f->change->bytes, &seen->metadata);
