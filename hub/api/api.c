@@ -15,9 +15,19 @@ static enum fed_err not_allowed(struct hub_request *r)
 
 static enum fed_err handle_health(struct hub_request *r)
 {
+    struct fed_buf text;
+
     if (!hub_request_is_read(r->http))
         return not_allowed(r);
-    return hub_respond(r, 200, "text/plain; charset=utf-8", FED_SPAN_LIT("ok"), NULL, 0);
+    if (!r->query.verbose)
+        return hub_respond(r, 200, "text/plain; charset=utf-8", FED_SPAN_LIT("ok"), NULL, 0);
+    /* Who answers has opened its store and its identity. */
+    fed_buf_init(&text, r->mem, 256);
+    fed_buf_printf(&text, "[+]ping ok\n[+]store ok\n[+]identity ok\n%s check passed\n",
+        fed_span_starts(r->http->path, "/readyz")  ? "readyz"
+        : fed_span_starts(r->http->path, "/livez") ? "livez"
+                                                   : "healthz");
+    return hub_respond(r, 200, "text/plain; charset=utf-8", fed_buf_span(&text), NULL, 0);
 }
 
 static enum fed_err handle_version(struct hub_request *r)

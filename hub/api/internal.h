@@ -86,6 +86,7 @@ struct hub_query { /* as it stands, the first value of each; options.c checks wh
     bool send_initial_events;
     bool has_send_initial_events;
     bool dry_run;
+    bool verbose; /* of /healthz and its like */
     bool force;
     bool has_force;
     bool has_resource_version;

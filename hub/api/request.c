@@ -289,6 +289,8 @@ static void query_param(struct hub_request *r, struct fed_span key, struct fed_s
         take_bool(&q->send_initial_events, &q->has_send_initial_events, value);
     else if (fed_span_is(key, "force"))
         take_bool(&q->force, &q->has_force, value);
+    else if (fed_span_is(key, "verbose"))
+        q->verbose = true;
     else if (fed_span_is(key, "dryRun"))
         take_dry_run(q, value);
     else if (fed_span_is(key, "fieldValidation") && q->field_validation_text.len == 0)
