@@ -70,6 +70,8 @@ const struct hub_core_field *hub_core_field_number(
 /* Puts the stored kinds of the table into kinds, which takes the table. */
 FED_MUST_USE enum fed_err hub_core_kinds(
     struct fed_alloc *mem, struct hub_core *core, struct hub_kinds *kinds, struct fed_diag *diag);
+/* The OpenAPI schema of a kind, without apiVersion, kind and metadata. */
+void hub_core_put_schema(struct fed_buf *out, const struct hub_core_type *type);
 /* The object as Go would decode it and write it again: types checked, zero values left out or put
  * in, times and base64 in their one form. Members that the type does not have stay. Works in place.
  * FED_ERR_INVALID with Go's sentence. */

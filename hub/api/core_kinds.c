@@ -102,6 +102,11 @@ static void put_struct(struct fed_buf *out, const struct hub_core_type *type, bo
     fed_buf_put_text(out, n ? "}}" : "}");
 }
 
+void hub_core_put_schema(struct fed_buf *out, const struct hub_core_type *type)
+{
+    put_struct(out, type, true);
+}
+
 /* ---- kinds ---- */
 static struct fed_span next_word(struct fed_span *line, uint8_t separator)
 {

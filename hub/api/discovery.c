@@ -8,15 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct review_kind {
-    const char *group;
-    const char *version;
-    const char *plural;
-    const char *kind;
-    bool namespaced;
-};
-
-static const struct review_kind reviews[] = {
+static const struct hub_review reviews[] = {
     {"authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", false},
     {"authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false},
     {"authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", true},
@@ -34,6 +26,11 @@ bool hub_review_is(const struct hub_path *path)
             fed_span_is(path->resource, reviews[i].plural))
             return reviews[i].namespaced == (path->ns.len > 0);
     return false;
+}
+
+const struct hub_review *hub_review_at(size_t index)
+{
+    return index < N_REVIEWS ? &reviews[index] : NULL;
 }
 
 /* ---- groups and versions ---- */

@@ -484,7 +484,16 @@ bool hub_finalize_is(const struct hub_request *r);
 enum fed_err hub_handle_discovery(struct hub_request *r);
 enum fed_err hub_handle_openapi(struct hub_request *r);
 enum fed_err hub_handle_review(struct hub_request *r);
+struct hub_review { /* a kind that is only ever created */
+    const char *group;
+    const char *version;
+    const char *plural;
+    const char *kind;
+    bool namespaced;
+};
 bool hub_review_is(const struct hub_path *path);
+/* In the order of groups; NULL behind the last one. */
+const struct hub_review *hub_review_at(size_t index);
 
 /* ---- label_index.c ---- */
 FED_MUST_USE enum fed_err hub_label_index_open(struct hub_api *api, struct hub_label_index **out);

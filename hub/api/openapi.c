@@ -4,6 +4,7 @@
  * kubectl needs paths with x-kubernetes-action and -group-version-kind, the fieldValidation
  * parameter on PATCH, and the kind on each schema. Of v2 it needs only that there is a document:
  * "2.0", a title, no paths, in protobuf. */
+#include "hub/api/core.h"
 #include "hub/api/internal.h"
 
 #include "proto/base/text.h"
@@ -77,7 +78,7 @@ static enum fed_err put_definitions(struct fed_buf *out, struct fed_json *defini
 
 /* The kind's schema with what every object has. */
 static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
-    const struct hub_kind *kind, const struct hub_kind_version *version)
+    const struct hub_kind *kind, const char *version, struct fed_span text)
 {
     static const char head[] =
         "{\"apiVersion\":{\"type\":\"string\",\"description\":\"Version of this representation.\"},"
@@ -91,7 +92,7 @@ static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
     struct fed_json_iter it;
     struct fed_buf gvk;
     struct fed_json *gvk_tree;
-    enum fed_err err = fed_json_parse(r->doc, hub_schema_openapi(version->schema), &schema, NULL);
+    enum fed_err err = fed_json_parse(r->doc, text, &schema, NULL);
 
     if (!err)
         err = fed_json_parse(r->doc, fed_span_text(head), &properties, NULL);
@@ -104,7 +105,7 @@ static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
             err = fed_json_set_span(r->doc, properties, it.key, fed_json_clone(r->doc, it.value));
     fed_buf_init(&gvk, r->mem, 1024);
     fed_buf_put_text(&gvk, "[");
-    put_gvk(&gvk, kind, version->name, kind->kind);
+    put_gvk(&gvk, kind, version, kind->kind);
     fed_buf_put_text(&gvk, "]");
     if (!err)
         err = fed_json_set(r->doc, schema, "properties", properties);
@@ -116,21 +117,25 @@ static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
         err = put_definitions(out, fed_json_get(schema, "definitions"));
     fed_json_remove(schema, "definitions");
     fed_buf_put_text(out, "\"");
-    put_schema_name(out, kind, version->name);
+    put_schema_name(out, kind, version);
     fed_buf_put_text(out, "\":");
     if (!err)
         err = fed_json_put(out, schema);
+    return err ? err : fed_buf_err(out);
+}
+
+static void put_list_schema(struct fed_buf *out, const struct hub_kind *kind, const char *version)
+{
     fed_buf_put_text(out, ",\"");
-    put_schema_name(out, kind, version->name);
+    put_schema_name(out, kind, version);
     fed_buf_put_text(out,
         "List\":{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"apiVersion\":{"
         "\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"metadata\":{\"type\":\"object\"},"
         "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/");
-    put_schema_name(out, kind, version->name);
+    put_schema_name(out, kind, version);
     fed_buf_put_text(out, "\"}}},\"x-kubernetes-group-version-kind\":[");
-    put_gvk(out, kind, version->name, kind->list_kind);
+    put_gvk(out, kind, version, kind->list_kind);
     fed_buf_put_text(out, "]}");
-    return err ? err : fed_buf_err(out);
 }
 
 /* ---- paths ---- */
@@ -143,6 +148,7 @@ static const struct operation collection_operations[] = {
     {"get", "list", false}, {"post", "post", true}, {"delete", "deletecollection", false}};
 static const struct operation object_operations[] = {{"get", "get", false}, {"put", "put", true},
     {"patch", "patch", true}, {"delete", "delete", false}};
+static const struct operation review_operations[] = {{"post", "post", true}};
 static const struct operation status_operations[] = {
     {"get", "get", false}, {"put", "put", true}, {"patch", "patch", true}};
 
@@ -216,6 +222,40 @@ static void put_paths(
     }
 }
 
+static bool review_is_asked(const struct hub_request *r, const struct hub_review *review)
+{
+    return fed_span_is(r->path.group, review->group) &&
+           fed_span_is(r->path.version, review->version);
+}
+
+/* A review has no list, and its objects are only posted. */
+static enum fed_err put_review(struct hub_request *r, const struct hub_review *review,
+    struct fed_buf *out, struct fed_buf *paths)
+{
+    const struct hub_kind kind = {.group = review->group,
+        .kind = review->kind,
+        .plural = review->plural,
+        .namespaced = review->namespaced};
+    const struct hub_core_type *type;
+    struct fed_buf text;
+    enum fed_err err;
+
+    fed_buf_init(&text, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    fed_buf_printf(&text, "%s/%s", review->group, review->version);
+    type = hub_core_find(
+        hub_kinds_core(r->api->kinds), fed_buf_span(&text), fed_span_text(review->kind));
+    if (!type)
+        return FED_ERR_NOT_FOUND;
+    fed_buf_clear(&text);
+    hub_core_put_schema(&text, type);
+    err = fed_buf_err(&text);
+    if (!err)
+        err = put_schema(r, out, &kind, review->version, fed_buf_span(&text));
+    fed_buf_put_text(out, ",");
+    put_path(paths, &kind, review->version, "", false, review_operations, 1);
+    return err;
+}
+
 static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
 {
     struct fed_buf paths;
@@ -232,11 +272,17 @@ static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
 
         if (!fed_span_is(r->path.group, kind->group) || !version)
             continue;
-        err = put_schema(r, out, kind, version);
+        err = put_schema(r, out, kind, version->name, hub_schema_openapi(version->schema));
+        put_list_schema(out, kind, version->name);
         fed_buf_put_text(out, ",");
         fed_buf_put_text(&paths, shown++ ? "," : "");
         put_paths(&paths, kind, version);
     }
+    for (size_t i = 0; !err && hub_review_at(i); i++)
+        if (review_is_asked(r, hub_review_at(i))) {
+            fed_buf_put_text(&paths, shown++ ? "," : "");
+            err = put_review(r, hub_review_at(i), out, &paths);
+        }
     fed_buf_put_text(out, meta_schema);
     fed_buf_put_text(out, "}},\"paths\":{");
     fed_buf_put(out, fed_buf_span(&paths));
@@ -274,6 +320,18 @@ static void put_hash(
     snprintf(out, 65, "%s", fed_buf_cstr(&hex));
 }
 
+static void put_root_path(
+    struct hub_request *r, struct fed_buf *out, const char *group, const char *version, bool *first)
+{
+    const char *root = group[0] ? "apis/" : "api";
+    char hash[65];
+
+    put_hash(r, fed_span_text(group), fed_span_text(version), hash);
+    fed_buf_printf(out, "%s\"%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s/%s?hash=%s\"}",
+        *first ? "" : ",", root, group, version, root, group, version, hash);
+    *first = false;
+}
+
 static void put_root(struct hub_request *r, struct fed_buf *out)
 {
     struct fed_span last_group = {0};
@@ -290,7 +348,6 @@ static void put_root(struct hub_request *r, struct fed_buf *out)
         last_group = fed_span_text(kind->group);
         for (size_t v = 0; v < kind->n_versions; v++) {
             struct fed_span version = fed_span_text(kind->versions[v].name);
-            char hash[65];
             bool done = !kind->versions[v].served || n_seen == 64;
 
             for (size_t s = 0; s < n_seen; s++)
@@ -298,15 +355,12 @@ static void put_root(struct hub_request *r, struct fed_buf *out)
             if (done)
                 continue;
             seen[n_seen++] = version;
-            put_hash(r, last_group, version, hash);
-            fed_buf_printf(out,
-                "%s\"%s%s%s/%s\":{\"serverRelativeURL\":\"/openapi/v3/%s%s%s/%s?hash=%s\"}",
-                first ? "" : ",", kind->group[0] ? "apis" : "api", kind->group[0] ? "/" : "",
-                kind->group, kind->versions[v].name, kind->group[0] ? "apis" : "api",
-                kind->group[0] ? "/" : "", kind->group, kind->versions[v].name, hash);
-            first = false;
+            put_root_path(r, out, kind->group, kind->versions[v].name, &first);
         }
     }
+    for (size_t i = 0; hub_review_at(i); i++)
+        if (i == 0 || strcmp(hub_review_at(i)->group, hub_review_at(i - 1)->group) != 0)
+            put_root_path(r, out, hub_review_at(i)->group, hub_review_at(i)->version, &first);
     fed_buf_put_text(out, "}}\n");
 }
 
