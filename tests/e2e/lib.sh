@@ -41,10 +41,10 @@ wait_for() {
     local limit=$1 what=$2 end
     shift 2
     end=$(($(now_ms) + limit * 1000))
-    until "$@" >"$FLEET/logs/wait.out" 2>&1; do
+    until "$@" >"$FLEET/logs/wait${LANE:-}.out" 2>&1; do
         if [ "$(now_ms)" -ge "$end" ]; then
             note "waited $limit s for: $what"
-            cat "$FLEET/logs/wait.out" >&2
+            cat "$FLEET/logs/wait${LANE:-}.out" >&2
             return 1
         fi
         sleep 0.02

@@ -40,7 +40,7 @@ try() {
         trap - EXIT
         set -e
         "$@"
-    ) >"$FLEET/logs/case.out" 2>&1 </dev/null
+    ) >"$FLEET/logs/case${LANE:-}.out" 2>&1 </dev/null
     code=$?
     set -e
     if [ "$code" -eq 0 ]; then
@@ -49,7 +49,7 @@ try() {
     fi
     FAILURES=$((FAILURES + 1))
     printf 'not ok %d - %s\n' "$CASES" "$name"
-    tail -n 40 "$FLEET/logs/case.out" | cut -c1-600 | sed 's/^/#   /'
+    tail -n 40 "$FLEET/logs/case${LANE:-}.out" | cut -c1-600 | sed 's/^/#   /'
 }
 
 # skip NAME WHY: loudly, and counted.
