@@ -229,6 +229,13 @@ static void keep_latency(struct bench *b, float ms)
     b->latencies_ms[b->finished++] = ms;
 }
 
+/* Every request answered, and every watcher served. */
+static void stop_when_done(struct bench *b)
+{
+    if (b->finished == b->started && !more(b) && b->n_served == b->options.watchers)
+        load_net_stop(b->net);
+}
+
 static void on_answer(struct load_call *call)
 {
     struct worker *w = call->ctx;
@@ -239,8 +246,8 @@ static void on_answer(struct load_call *call)
     check_answer(w);
     if (more(b))
         worker_next(w);
-    else if (b->finished == b->started && b->options.watchers == 0)
-        load_net_stop(b->net);
+    else
+        stop_when_done(b);
     if (b->options.watchers == 0)
         b->last_ns = b->answered_ns;
 }
@@ -303,7 +310,7 @@ static void watch_line(struct watcher *w)
         die("a watcher got more events than objects were made", "");
     if (w->events == b->options.count && ++b->n_served == b->options.watchers) {
         b->last_ns = load_now_ns();
-        load_net_stop(b->net);
+        stop_when_done(b);
     }
 }
 
