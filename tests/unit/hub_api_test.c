@@ -746,6 +746,72 @@ static void test_types_at_run_time(void **state)
     assert_true(world_says(&w->last, "spec.targetType"));
 }
 
+/* A definition and all that comes of it, without a turn of the loop in between. */
+static void test_definitions(void **state)
+{
+    static const char definition[] =
+        "{'metadata':{'name':'things.test.example.com'},'spec':{'group':'test.example.com','scope':"
+        "'Namespaced','names':{'plural':'things','kind':'Thing','shortNames':['th']},'versions':[{"
+        "'name':'v1','served':true,'storage':true,'subresources':{'scale':{'specReplicasPath':"
+        "'.spec.n','statusReplicasPath':'.status.n'}},'schema':{'openAPIV3Schema':{'type':'object',"
+        "'properties':{'spec':{'type':'object','properties':{'n':{'type':'integer','maximum':5}}},"
+        "'status':{'type':'object','properties':{'n':{'type':'integer'}}}}}}}]}}";
+#define THINGS "/apis/test.example.com/v1/namespaces/default/things"
+    struct world *w = *state;
+
+    assert_int_equal(world_call(w, "GET", THINGS, "", NULL), 404);
+    assert_int_equal(world_call(w, "POST", CRDS "?dryRun=All", JSON, definition), 201);
+    assert_int_equal(world_call(w, "GET", THINGS, "", NULL), 404);
+    assert_int_equal(world_call(w, "POST", CRDS, JSON, definition), 201);
+    assert_string_equal(world_at(w, "status.acceptedNames.listKind"), "ThingList");
+    assert_true(world_says(&w->last, "\"reason\":\"InitialNamesAccepted\""));
+    assert_int_equal(world_call(w, "GET", THINGS, "", NULL), 200);
+    assert_int_equal(world_call(w, "POST", THINGS, JSON,
+                         "{'metadata':{'name':'a','finalizers':['x.io/a']},'spec':{'n':2}}"),
+        201);
+    assert_int_equal(
+        world_call(w, "PATCH", THINGS "/a/scale", MERGE, "{'spec':{'replicas':4}}"), 200);
+    assert_string_equal(world_at(w, "kind"), "Scale");
+    assert_int_equal(
+        world_call(w, "PATCH", THINGS "/a/scale", MERGE, "{'spec':{'replicas':6}}"), 422);
+    assert_true(world_says(&w->last, "should be less than or equal to 5"));
+    world_restart(w);
+    assert_int_equal(world_call(w, "GET", THINGS "/a", "", NULL), 200);
+    assert_string_equal(world_at(w, "spec.n"), "4");
+    assert_int_equal(world_call(w, "DELETE", CRDS "/things.test.example.com", "", NULL), 200);
+    assert_true(world_says(&w->last, "customresourcecleanup.apiextensions.k8s.io"));
+    world_pass(w, 1);
+    assert_int_equal(world_call(w, "POST", THINGS, JSON, "{'metadata':{'name':'b'}}"), 405);
+    assert_int_equal(world_call(w, "GET", CRDS "/things.test.example.com", "", NULL), 200);
+    assert_true(world_says(&w->last, "InstanceDeletionInProgress"));
+    assert_int_equal(
+        world_call(w, "PATCH", THINGS "/a", MERGE, "{'metadata':{'finalizers':null}}"), 200);
+    world_pass(w, 1);
+    assert_int_equal(world_call(w, "GET", CRDS "/things.test.example.com", "", NULL), 404);
+    assert_int_equal(world_call(w, "GET", THINGS, "", NULL), 404);
+}
+
+/* A name that is taken is refused in the status, and given when it becomes free. */
+static void test_definitions_clash(void **state)
+{
+#define CLASH(plural, kind)                                                                        \
+    "{'metadata':{'name':'" plural ".test.example.com'},'spec':{'group':'test.example.com',"       \
+    "'scope':'Cluster','names':{'plural':'" plural "','kind':'" kind "','shortNames':['same']},"   \
+    "'versions':[{'name':'v1','served':true,'storage':true,'schema':{'openAPIV3Schema':{'type':"   \
+    "'object'}}}]}}"
+    struct world *w = *state;
+
+    assert_int_equal(world_call(w, "POST", CRDS, JSON, CLASH("ones", "One")), 201);
+    assert_int_equal(world_call(w, "POST", CRDS, JSON, CLASH("twos", "Two")), 201);
+    assert_true(world_says(&w->last, "ShortNamesConflict"));
+    assert_int_equal(world_call(w, "GET", "/apis/test.example.com/v1/twos", "", NULL), 404);
+    assert_int_equal(world_call(w, "DELETE", CRDS "/ones.test.example.com", "", NULL), 200);
+    world_pass(w, 1);
+    assert_int_equal(world_call(w, "GET", "/apis/test.example.com/v1/ones", "", NULL), 404);
+    assert_int_equal(world_call(w, "GET", "/apis/test.example.com/v1/twos", "", NULL), 200);
+    assert_int_equal(world_call(w, "DELETE", CRDS "/jointokens.fedlet.io", "", NULL), 403);
+}
+
 static void test_strategic_patch_of_core_kinds(void **state)
 {
     struct world *w = *state;
@@ -886,6 +952,8 @@ int main(void)
         CASE(test_finalizers_and_namespaces),
         CASE(test_short_form),
         CASE(test_types_at_run_time),
+        CASE(test_definitions),
+        CASE(test_definitions_clash),
         CASE(test_strategic_patch_of_core_kinds),
         CASE(test_apply),
         CASE(test_protobuf),
