@@ -65,25 +65,6 @@ struct hub_causes *hub_causes_new(struct hub_request *r)
     return causes;
 }
 
-void hub_causes_add(
-    struct hub_causes *causes, const char *reason, const char *field, const char *format, ...)
-{
-    struct hub_cause *cause;
-    va_list args;
-
-    if (!causes || causes->n == HUB_CAUSES_MAX) {
-        if (causes)
-            causes->more++;
-        return;
-    }
-    cause = &causes->list[causes->n++];
-    snprintf(cause->reason, sizeof cause->reason, "%s", reason);
-    snprintf(cause->field, sizeof cause->field, "%s", field);
-    va_start(args, format);
-    vsnprintf(cause->message, sizeof cause->message, format, args);
-    va_end(args);
-}
-
 /* As Go's %q shows a string. */
 void hub_put_quoted(struct fed_buf *out, struct fed_span text)
 {

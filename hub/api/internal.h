@@ -214,9 +214,6 @@ enum fed_err hub_fail_resource(struct hub_request *r, struct hub_causes *causes)
 enum fed_err hub_fail_options(
     struct hub_request *r, const char *options, struct hub_causes *causes);
 struct hub_causes *hub_causes_new(struct hub_request *r);
-FED_PRINTF(4, 5)
-void hub_causes_add(
-    struct hub_causes *causes, const char *reason, const char *field, const char *format, ...);
 /* FieldValueInvalid: "Invalid value: "VALUE": " and the rest. */
 FED_PRINTF(4, 5)
 void hub_causes_invalid(

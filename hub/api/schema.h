@@ -42,6 +42,11 @@ struct hub_causes {
     size_t more; /* found beyond it */
 };
 
+/* NULL causes are fine: nothing is kept. */
+FED_PRINTF(4, 5)
+void hub_causes_add(
+    struct hub_causes *causes, const char *reason, const char *field, const char *format, ...);
+
 /* Removes members that the schema does not know. unknown (may be NULL): gets their paths, one per
  * line, for Strict and Warn. */
 FED_MUST_USE enum fed_err hub_schema_prune(

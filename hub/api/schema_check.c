@@ -46,6 +46,25 @@ static void path_back(struct path *path, size_t before)
     path->text[before] = '\0';
 }
 
+void hub_causes_add(
+    struct hub_causes *causes, const char *reason, const char *field, const char *format, ...)
+{
+    struct hub_cause *cause;
+    va_list args;
+
+    if (!causes || causes->n == HUB_CAUSES_MAX) {
+        if (causes)
+            causes->more++;
+        return;
+    }
+    cause = &causes->list[causes->n++];
+    snprintf(cause->reason, sizeof cause->reason, "%s", reason);
+    snprintf(cause->field, sizeof cause->field, "%s", field);
+    va_start(args, format);
+    vsnprintf(cause->message, sizeof cause->message, format, args);
+    va_end(args);
+}
+
 /* ---- prune ---- */
 
 static enum fed_err prune(const struct hub_schema_node *node, struct fed_json *value,
