@@ -2,7 +2,7 @@
 # builds what it is missing. Sources, libraries and the compiled control plane are cached in FEDLET_CACHE.
 
 .DEFAULT_GOAL := release
-.PHONY: release dev cross kube demo check bench fuzz clean help setup
+.PHONY: release dev cross kube demo check bench fuzz oracle clean help setup
 
 JOBS ?= $(shell nproc)
 NINJA := ninja -j$(JOBS)
@@ -19,6 +19,7 @@ help:
 	@echo "make kube       the test control plane, build/kube"
 	@echo "make bench      benchmarks: a table, and build/bench.json"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each"
+	@echo "make oracle     kubectl and N (5000) random operations of SEED (1) on a hub and a kube-apiserver, and where they differ"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
 release: setup-build
@@ -48,6 +49,11 @@ demo: setup-demo
 
 check: setup-check
 	tests/check
+
+N ?= 5000
+SEED ?= 1
+oracle: release kube
+	PARTS=verbs,random OPERATIONS=$(N) SEED=$(SEED) tests/e2e/differential.sh
 
 bench: release kube setup-cross
 	tests/bench/run
