@@ -127,7 +127,7 @@ kubectl_explain() {
 kubectl_edit() {
     says 'labeled' kn label cm a x=y
     says 'configmap/a' kn get cm -l x=y -o name
-    says 'annotated' kn annotate cm a n=1
+    says 'annotated?' kn annotate cm a n=1
     says 'patched' kn patch fcm c --type=merge -p '{"spec":{"template":{"data":{"value":"2"}}}}'
     says 'patched' kn patch fcm c --type=json -p '[{"op":"replace","path":"/spec/template/data/value","value":"3"}]'
     is 3 map_value c
