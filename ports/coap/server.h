@@ -53,11 +53,16 @@ struct fed_link_exchange {
     struct fed_coap_key key;
 };
 
+/* First bytes of the body's SHA-256. Each block carries them, so they are few: they only tell two
+ * bodies of one resource apart while one is fetched; what was fetched is checked by its own
+ * digests. */
+#define FED_COAP_ETAG_SIZE 4u
+
 /* A large answer while its blocks are fetched. */
 struct fed_coap_body {
     struct fed_coap_key key;
     uint8_t code;
-    uint8_t etag[8]; /* first bytes of the SHA-256 */
+    uint8_t etag[FED_COAP_ETAG_SIZE];
     uint64_t expires_ms;
     size_t len;
     uint8_t bytes[];

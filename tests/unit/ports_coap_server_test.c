@@ -404,10 +404,10 @@ static void test_blocks(void **state)
     RECEIVE("\x50\x01\x00\x02\xb1"
             "b\xc1\x26");
     assert_int_equal(requests, 1);
-    assert_int_equal(sent[1].len, 4 + 9 + 3 + 1 + 452);
-    assert_memory_equal(sent[1].bytes + 4, sent[0].bytes + 4, 9); /* ETag */
-    assert_memory_equal(sent[1].bytes + 13, "\xd1\x06\x26\xff", 4);
-    assert_memory_equal(sent[1].bytes + 17, body.at + 2048, 452);
+    assert_int_equal(sent[1].len, 4 + 5 + 3 + 1 + 452);
+    assert_memory_equal(sent[1].bytes + 4, sent[0].bytes + 4, 5); /* ETag */
+    assert_memory_equal(sent[1].bytes + 9, "\xd1\x06\x26\xff", 4);
+    assert_memory_equal(sent[1].bytes + 13, body.at + 2048, 452);
     RECEIVE("\x40\x01\x00\x03\xb1"
             "b\xc1\x36"); /* beyond the end */
     EXPECT(2, "\x60\x80\x00\x03");
