@@ -45,7 +45,7 @@ const usage = `kube - a Kubernetes control plane for tests, on 127.0.0.1, in one
   kube version [-o json]
   kube help
 
-  PROGRAM is etcd, apiserver, controller-manager, scheduler or kwok; each is also a subcommand with the
+  PROGRAM is etcd, apiserver, controller-manager, scheduler or kubelet; each is also a subcommand with the
   options of its upstream.
 
 Examples

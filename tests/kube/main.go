@@ -1,6 +1,5 @@
 // Command kube is a Kubernetes control plane in one binary: the upstream etcd, API server, controller
-// manager, scheduler and kubectl, and the commands that start and end them together. The fake kubelet
-// kwok is a second binary beside it.
+// manager, scheduler and kubectl, a fake kubelet, and the commands that start and end them together.
 //
 // The first argument picks the program; called by the name kubectl it is kubectl.
 package main
@@ -14,14 +13,14 @@ import (
 // program runs one command line to its end and returns the exit code.
 type program func(args []string) int
 
-// upstream programs take over os.Args, as their authors wrote them to.
+// upstream programs, and the fake kubelet, take over os.Args, as their authors wrote them to.
 var upstream = map[string]program{
 	"etcd":               runEtcd,
 	"apiserver":          runAPIServer,
 	"controller-manager": runControllerManager,
 	"scheduler":          runScheduler,
 	"kubectl":            runKubectl,
-	"kwok":               runKwok,
+	"kubelet":            runKubelet,
 }
 
 // own are the commands for people and scripts.

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
-	"syscall"
 	_ "time/tzdata" // CronJobs name time zones
 
 	"github.com/spf13/cobra"
@@ -46,17 +43,4 @@ func runKubectl(_ []string) int {
 		kubectlutil.CheckErr(err)
 	}
 	return exitDone
-}
-
-// runKwok becomes the program kwok, which lies beside this one: it is made of other versions of the same
-// modules and cannot be linked into it.
-func runKwok(args []string) int {
-	self, err := os.Executable()
-	if err == nil {
-		path := filepath.Join(filepath.Dir(self), "kwok")
-		err = syscall.Exec(path, append([]string{path}, args...), os.Environ())
-		err = fmt.Errorf("%s: %w", path, err)
-	}
-	fmt.Fprintf(os.Stderr, "kube: %v\n", err)
-	return exitFailed
 }

@@ -146,9 +146,8 @@ func (a *api) ensureNode(ctx context.Context, name string) error {
 		"apiVersion": "v1",
 		"kind":       "Node",
 		"metadata": map[string]any{
-			"name":        name,
-			"labels":      map[string]string{"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
-			"annotations": map[string]string{"kwok.x-k8s.io/node": "fake"},
+			"name":   name,
+			"labels": map[string]string{"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
 		},
 		"status": map[string]any{"allocatable": resources, "capacity": resources},
 	}

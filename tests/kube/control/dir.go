@@ -35,13 +35,18 @@ type State struct {
 	Sync bool   `json:"sync"` // etcd syncs to disk
 }
 
+// node is the name of the fake node.
+func (s State) node() string {
+	return s.Name + "-node"
+}
+
 // namePattern leaves room for "-node" in the 63 bytes of a DNS label.
 var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,55}[a-z0-9])?$`)
 
 // made lists everything this package creates in the folder, for Purge.
 var made = []string{
 	"admin.kubeconfig", "state.json", "pki", "pki.tmp", "kubeconfig", "etcd", "etcd.sock:0",
-	"etcd-peer.sock:0", "logs", "run", ".kube", ".kwok", "lock",
+	"etcd-peer.sock:0", "logs", "run", ".kube", "lock",
 }
 
 // OpenDir makes path absolute; the folder need not exist.

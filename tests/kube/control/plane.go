@@ -332,18 +332,17 @@ func (p *plane) awaitReady(ctx context.Context, programs []string) error {
 }
 
 func (p *plane) awaitProgram(ctx context.Context, conn *api, program string) error {
-	node := p.state.Name + "-node"
 	switch program {
 	case APIServer:
 		// One that ran all the time is not ready at once when etcd has only come back.
 		return pollUntil(ctx, nil, conn.ready)
 	case ControllerManager:
 		return conn.await(ctx, "/api/v1/namespaces/default/serviceaccounts", "default", exists)
-	case Kwok:
-		if err := conn.ensureNode(ctx, node); err != nil {
+	case Kubelet:
+		if err := conn.ensureNode(ctx, p.state.node()); err != nil {
 			return err
 		}
-		return conn.await(ctx, "/api/v1/nodes", node, conditionReady)
+		return conn.await(ctx, "/api/v1/nodes", p.state.node(), conditionReady)
 	}
 	return nil // etcd was waited for; a scheduler shows by the pods it binds
 }

@@ -160,7 +160,7 @@ func (d Dir) spawn(program string, args []string) (*child, error) {
 	cmd.Dir = string(d)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	// HOME: kwok and client libraries read settings there. GOGC: half the garbage for a tenth more CPU.
+	// HOME: client libraries read settings there. GOGC: half the garbage for a tenth more CPU.
 	cmd.Env = []string{
 		dirMarker + string(d), programMarker + program,
 		"HOME=" + string(d), "PATH=/usr/bin:/bin", "GOGC=50",

@@ -11,18 +11,18 @@ const (
 	APIServer         = "apiserver"
 	ControllerManager = "controller-manager"
 	Scheduler         = "scheduler"
-	Kwok              = "kwok"
+	Kubelet           = "kubelet"
 )
 
 // startOrder is also the reverse of the order in which they end.
-var startOrder = []string{Etcd, APIServer, ControllerManager, Scheduler, Kwok}
+var startOrder = []string{Etcd, APIServer, ControllerManager, Scheduler, Kubelet}
 
 // users have a client certificate and a kubeconfig each, so that managedFields and audit tell them apart.
 var users = []struct{ file, name string }{
 	{adminUser, "kubernetes-admin"},
 	{ControllerManager, "system:kube-controller-manager"},
 	{Scheduler, "system:kube-scheduler"},
-	{Kwok, "system:kwok"},
+	{Kubelet, "system:kubelet"},
 }
 
 // wanted lists the programs of a control plane in starting order.
@@ -68,11 +68,8 @@ func arguments(program string, s State) []string {
 		}
 	case Scheduler:
 		return []string{"--kubeconfig=kubeconfig/" + Scheduler, "--leader-elect=false", "--secure-port=0"}
-	case Kwok:
-		return []string{
-			"--kubeconfig=kubeconfig/" + Kwok, "--manage-all-nodes=true", "--node-ip=127.0.0.1",
-			"--server-address=", "--node-port=0",
-		}
+	case Kubelet:
+		return []string{"--kubeconfig=kubeconfig/" + Kubelet, "--node=" + s.node()}
 	}
 	return nil
 }
