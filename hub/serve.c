@@ -16,9 +16,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SHUTDOWN_GRACE_MS 3000u
+#define DESCRIPTORS_OWN 64u /* store, listeners, loop, log, backups under way */
 #define COMPACT_MS 60000u
 #define ADDRESSES_MAX (HUB_OPTIONS_ADVERTISE_MAX + 1u)
 
@@ -105,6 +107,33 @@ static void local_url(char out[320], const char *scheme, const char *listen, uin
 /* ---- the parts, from the ground up ---- */
 static void on_signal(void *ctx, int number);
 
+/* A connection each, and what the rest of the hub needs. */
+static void raise_descriptors(struct service *s)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < HUB_LIMIT_CONNECTIONS + DESCRIPTORS_OWN)
+        fed_log(&s->log, FED_LOG_WARN,
+            "hub: %llu descriptors are allowed, %u would be enough for all connections",
+            (unsigned long long)limit.rlim_max, HUB_LIMIT_CONNECTIONS + DESCRIPTORS_OWN);
+}
+
+/* Connections never take the descriptors that the store needs. */
+static unsigned connections_max(void)
+{
+    struct rlimit limit;
+    unsigned max = HUB_LIMIT_CONNECTIONS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < max + DESCRIPTORS_OWN)
+        max = limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (unsigned)limit.rlim_cur - DESCRIPTORS_OWN
+                                                   : DESCRIPTORS_OWN;
+    return max;
+}
+
 static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
 {
     enum fed_err err = hub_store_lock(&s->fs, s->options, &s->lock, diag);
@@ -112,6 +141,7 @@ static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
     if (!err)
         err = fed_tls_crypto_open(s->mem, &s->crypto, diag);
     s->crypto_open = !err;
+    raise_descriptors(s);
     if (!err)
         err = fed_linux_loop_open(s->mem, &s->linux_loop, diag);
     if (err)
@@ -264,10 +294,19 @@ static enum fed_err open_http(struct service *s, struct fed_diag *diag)
         .cert_pem = hub_identity_server_cert_pem(s->identity),
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity),
+        .refusal = hub_api_refusal,
         .body_max = HUB_LIMIT_BODY_BYTES,
         .header_max = HUB_LIMIT_HEADER_BYTES,
         .queue_max = HUB_LIMIT_STREAM_QUEUE,
-        .connections_max = HUB_LIMIT_CONNECTIONS,
+        .streams_max = HUB_LIMIT_STREAMS,
+        .connections_max = connections_max(),
+        .client_connections_max = HUB_LIMIT_CLIENT_CONNECTIONS,
+        .client_requests_max = HUB_LIMIT_CLIENT_REQUEST_BYTES,
+        .requests_max = HUB_LIMIT_REQUEST_BYTES,
+        .client_answers_max = HUB_LIMIT_CLIENT_ANSWER_BYTES,
+        .answers_max = HUB_LIMIT_ANSWERS_BYTES,
+        .header_timeout_ms = HUB_LIMIT_HANDSHAKE_MS,
+        .idle_timeout_ms = HUB_LIMIT_IDLE_MS,
     };
     enum fed_err err = fed_http_server_open(
         s->mem, s->loop, &s->log, &options, hub_api_handle, hub_api_closed, s->api, &s->http, diag);

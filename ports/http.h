@@ -42,15 +42,34 @@ typedef void fed_http_handler(
  * answers) and from fed_http_server_close. */
 typedef void fed_http_closed(void *ctx, struct fed_http_exchange *exchange);
 
+/* The body of what the port itself refuses before any handler knows of it: 400, 413, 414, 417, 431,
+ * 501, 503 and 505. why is a sentence. Returns the content type; what it wrote is dropped when body
+ * has an error. Called inside fed_http_server_* and the loop's callbacks. */
+typedef const char *fed_http_refusal(
+    void *ctx, unsigned status, const char *why, struct fed_buf *body);
+
 struct fed_http_server_options {
     const char *listen;            /* "127.0.0.1:7443", "[::]:0" */
     struct fed_span cert_pem;      /* chain, copied */
     struct fed_span key_pem;       /* copied */
     struct fed_span client_ca_pem; /* empty: client certificates are not asked for */
+    fed_http_refusal *refusal;     /* NULL: plain text */
     size_t body_max;               /* bytes; more is answered 413 */
     size_t header_max;             /* bytes of all headers; more is 431; 0: 64 KiB */
     size_t queue_max; /* bytes queued on a streaming answer before the exchange is cut; 0: 4 MiB */
-    unsigned connections_max;   /* 0: 4096 */
+    unsigned connections_max; /* 0: 4096 */
+    /* What one client may have of the server. A client is the common name of a certificate; until
+     * the handshake is over, and without a certificate, it is an address. A connection too many
+     * takes the place of one that is still in its handshake, else of the one that is idle for
+     * longest: of the same client, or of the client with most when all are taken; when none is idle
+     * it is closed at once. */
+    unsigned client_connections_max; /* 0: a quarter of connections_max */
+    size_t client_requests_max;      /* bytes of headers and bodies held; more is 503; 0: 64 MiB */
+    size_t requests_max;             /* of all clients; 0: 256 MiB */
+    /* bytes of answers not taken yet; from half of it on further requests wait until the client has
+     * read, beyond it streams that have more than 64 KiB waiting are cut; 0: 128 MiB */
+    size_t client_answers_max;
+    size_t answers_max;         /* of all clients; 0: 512 MiB */
     unsigned streams_max;       /* per connection, HTTP/2; 0: 250 */
     unsigned idle_timeout_ms;   /* connection without an open exchange; 0: 120 s */
     unsigned header_timeout_ms; /* TLS handshake and header block; 0: 10 s */

@@ -213,19 +213,6 @@ static void request_free(struct hub_request *r)
     fed_alloc_free(mem, r, sizeof *r);
 }
 
-static void respond_no_memory(struct fed_http_exchange *exchange)
-{
-    static const char body[] =
-        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
-        "\"message\":"
-        "\"the hub is out of memory\",\"reason\":\"ServiceUnavailable\",\"code\":503}\n";
-    const struct fed_http_header headers[] = {
-        {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")},
-        {FED_SPAN_LIT("retry-after"), FED_SPAN_LIT("1")}};
-
-    fed_http_respond(exchange, 503, headers, 2, fed_span_text(body));
-}
-
 static void log_failure(struct hub_request *r)
 {
     /* Without a reason: kube-apiserver's answer to some patches, and the client's mistake. */
@@ -243,7 +230,7 @@ static struct hub_request *request_new(
     struct hub_request *r = fed_alloc_zero(api->mem, sizeof *r);
 
     if (!r) {
-        respond_no_memory(exchange);
+        hub_respond_no_memory(exchange);
         return NULL;
     }
     r->api = api;

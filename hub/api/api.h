@@ -41,6 +41,8 @@ void hub_api_stop(struct hub_api *api);
 /* fed_http_handler and fed_http_closed; ctx is the API. */
 void hub_api_handle(
     void *ctx, struct fed_http_exchange *exchange, const struct fed_http_request *request);
+/* metav1.Status of what the HTTP port refuses by itself: a fed_http_refusal. */
+const char *hub_api_refusal(void *ctx, unsigned status, const char *why, struct fed_buf *body);
 void hub_api_closed(void *ctx, struct fed_http_exchange *exchange);
 
 /* Puts the built-in kinds into the table. FED_ERR_INVALID with diag. */

@@ -349,6 +349,46 @@ void hub_failure_put(const struct hub_request *r, struct fed_buf *out)
     fed_buf_printf(out, ",\"code\":%d}\n", r->failure.code);
 }
 
+void hub_respond_no_memory(struct fed_http_exchange *exchange)
+{
+    static const char body[] =
+        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+        "\"message\":"
+        "\"the hub is out of memory\",\"reason\":\"ServiceUnavailable\",\"code\":503}\n";
+    const struct fed_http_header headers[] = {
+        {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")},
+        {FED_SPAN_LIT("retry-after"), FED_SPAN_LIT("1")}};
+
+    fed_http_respond(exchange, 503, headers, 2, fed_span_text(body));
+}
+
+static const char *refusal_reason(unsigned status)
+{
+    switch (status) {
+    case 413:
+    case 414:
+    case 431:
+        return "RequestEntityTooLarge";
+    case 501:
+        return "MethodNotAllowed";
+    case 503:
+        return "ServiceUnavailable";
+    default:
+        return "BadRequest";
+    }
+}
+
+const char *hub_api_refusal(void *ctx, unsigned status, const char *why, struct fed_buf *body)
+{
+    (void)ctx;
+    fed_buf_put_text(body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
+                           "\"Failure\",\"message\":");
+    hub_json_put_text(body, why);
+    fed_buf_printf(body, ",\"reason\":\"%s\",%s\"code\":%u}\n", refusal_reason(status),
+        status == 503 ? "\"details\":{\"retryAfterSeconds\":1}," : "", status);
+    return "application/json";
+}
+
 void hub_failure_respond(struct hub_request *r)
 {
     struct fed_buf body;
@@ -356,6 +396,11 @@ void hub_failure_respond(struct hub_request *r)
 
     fed_buf_init(&body, r->mem, 1u << 20);
     hub_failure_put(r, &body);
+    if (fed_buf_err(&body)) {
+        r->answered = true;
+        hub_respond_no_memory(r->exchange);
+        return;
+    }
     if (hub_respond(r, (unsigned)r->failure.code, "application/json", fed_buf_span(&body), &retry,
             r->failure.retry_after_s > 0 ? 1 : 0))
         r->answered = true;

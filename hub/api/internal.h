@@ -222,6 +222,8 @@ void hub_put_quoted(struct fed_buf *out, struct fed_span text); /* as Go's %q */
 /* The Status document of r->failure. */
 void hub_failure_put(const struct hub_request *r, struct fed_buf *out);
 void hub_failure_respond(struct hub_request *r);
+/* 503 when not even a Status can be made. */
+void hub_respond_no_memory(struct fed_http_exchange *exchange);
 
 /* ---- respond.c ---- */
 /* text/json helpers over a buffer; errors stick in it. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define GZIP_ABOVE (128u * 1024u)
+#define CROWDED_QUEUE_MAX 65536u /* of a stream whose client has no more room for answers */
 
 const char *fed_http_engine_date(struct fed_http_engine *engine)
 {
@@ -16,6 +17,59 @@ const char *fed_http_engine_date(struct fed_http_engine *engine)
     return engine->date;
 }
 
+/* ---- refusals ---- */
+static void put_why(const struct fed_http_engine *engine, unsigned status, struct fed_buf *out)
+{
+    switch (status) {
+    case 413:
+        fed_buf_printf(out, "the body is longer than %zu bytes", engine->body_max);
+        break;
+    case 414:
+        fed_buf_printf(out, "the request's target is longer than %zu bytes", engine->header_max);
+        break;
+    case 417:
+        fed_buf_put_text(out, "only 100-continue can be expected");
+        break;
+    case 431:
+        fed_buf_printf(out, "the header fields take more than %zu bytes, with 32 for each",
+            engine->header_max);
+        break;
+    case 501:
+        fed_buf_put_text(out, "this is no proxy");
+        break;
+    case 503:
+        fed_buf_put_text(out, "there is no room for another request at the moment");
+        break;
+    case 505:
+        fed_buf_put_text(out, "only HTTP/1.0, HTTP/1.1 and, by ALPN, HTTP/2 are spoken");
+        break;
+    default:
+        fed_buf_put_text(out, "the request is not well-formed HTTP");
+    }
+}
+
+const char *fed_http_refusal_body(
+    struct fed_http_engine *engine, unsigned status, const char *why, struct fed_buf *body)
+{
+    const char *type = "text/plain";
+    struct fed_buf text;
+
+    fed_buf_init(body, engine->mem, FED_HTTP_REFUSAL_MAX);
+    fed_buf_init(&text, engine->mem, FED_HTTP_REFUSAL_MAX);
+    if (why)
+        fed_buf_put_text(&text, why);
+    else
+        put_why(engine, status, &text);
+    if (engine->refusal)
+        type = engine->refusal(engine->ctx, status, fed_buf_cstr(&text), body);
+    else
+        fed_buf_printf(body, "%s\n", fed_buf_cstr(&text));
+    fed_buf_fini(&text);
+    if (fed_buf_err(body))
+        fed_buf_clear(body);
+    return type;
+}
+
 /* ---- exchanges ---- */
 struct fed_http_exchange *fed_http_exchange_new(struct fed_http_session *s)
 {
@@ -26,6 +80,7 @@ struct fed_http_exchange *fed_http_exchange_new(struct fed_http_session *s)
         return NULL;
     x->session = s;
     x->moved_ms = fed_loop_now_ms(engine->loop);
+    x->since_ms = x->moved_ms;
     fed_http_fields_init(&x->fields, engine->mem, engine->header_max);
     fed_buf_init(&x->body, engine->mem, engine->body_max);
     fed_http_pieces_init(&x->queue, engine->mem);
@@ -54,7 +109,45 @@ void fed_http_exchange_free(struct fed_http_exchange *x)
     fed_http_fields_fini(&x->fields);
     fed_buf_fini(&x->body);
     fed_http_pieces_fini(&x->queue);
+    fed_http_exchange_queued(x);
+    fed_http_share_asked_less(s->share, x->asked);
     fed_alloc_free(s->engine->mem, x, sizeof(*x));
+}
+
+/* ---- what it holds ---- */
+enum fed_err fed_http_exchange_count(struct fed_http_exchange *x)
+{
+    size_t now = x->fields.cost + x->body.len;
+
+    if (now > x->asked && !fed_http_share_ask(x->session->share, now - x->asked))
+        return FED_ERR_BUSY;
+    if (now < x->asked)
+        fed_http_share_asked_less(x->session->share, x->asked - now);
+    x->asked = now;
+    return FED_OK;
+}
+
+void fed_http_exchange_queued(struct fed_http_exchange *x)
+{
+    size_t now = x->queue.len;
+
+    if (now == x->answered)
+        return;
+    fed_http_share_answered(x->session->share, x->answered, now);
+    x->answered = now;
+}
+
+void fed_http_exchange_moved(struct fed_http_exchange *x, size_t n)
+{
+    x->moved_ms = fed_loop_now_ms(x->session->engine->loop);
+    x->paced += n;
+}
+
+static void begin_to_move(struct fed_http_exchange *x)
+{
+    x->moved_ms = fed_loop_now_ms(x->session->engine->loop);
+    x->since_ms = x->moved_ms;
+    x->paced = 0;
 }
 
 /* An absolute-form target (RFC 9112 section 3.2.2) without its scheme and authority. */
@@ -118,6 +211,7 @@ void fed_http_exchange_lose(struct fed_http_exchange *x)
         x->lost = true;
         x->session->n_lost++;
         fed_http_pieces_fini(&x->queue);
+        fed_http_exchange_queued(x);
         x->session->wake(x->session->wake_ctx);
     }
 }
@@ -141,19 +235,25 @@ void fed_http_session_reap(struct fed_http_session *s)
     }
 }
 
+void fed_http_session_turn(struct fed_http_session *s)
+{
+    struct fed_http_exchange *oldest = NULL;
+
+    for (struct fed_http_exchange *x = s->exchanges; x; x = x->next)
+        if (x->state == FED_HTTP_READY)
+            oldest = x;
+    if (!oldest)
+        return;
+    s->n_ready--;
+    oldest->state = FED_HTTP_HANDLED;
+    begin_to_move(oldest);
+    s->engine->handler(s->engine->ctx, oldest, &oldest->request);
+}
+
 void fed_http_session_dispatch(struct fed_http_session *s)
 {
-    while (s->n_ready) {
-        struct fed_http_exchange *oldest = NULL;
-
-        for (struct fed_http_exchange *x = s->exchanges; x; x = x->next)
-            if (x->state == FED_HTTP_READY)
-                oldest = x;
-        s->n_ready--;
-        oldest->state = FED_HTTP_HANDLED;
-        oldest->moved_ms = fed_loop_now_ms(s->engine->loop);
-        s->engine->handler(s->engine->ctx, oldest, &oldest->request);
-    }
+    while (s->n_ready && !s->engine->deferred)
+        fed_http_session_turn(s);
 }
 
 /* ---- sessions ---- */
@@ -166,6 +266,7 @@ enum fed_err fed_http_session_new(
 
     if (err)
         return err;
+    s->share = options->share ? options->share : &s->own_share;
     s->idle_since_ms = fed_loop_now_ms(options->engine->loop);
     *out = s;
     return FED_OK;
@@ -198,17 +299,26 @@ void fed_http_session_pull(struct fed_http_session *s)
     fed_http_session_reap(s);
 }
 
-/* When this exchange is over its time; FED_HTTP_NEVER while it is the handler's turn. */
-static uint64_t exchange_due(const struct fed_http_exchange *x)
-{
-    bool stuck = x->state == FED_HTTP_READING || x->state == FED_HTTP_ENDED || x->queue.len > 0;
-
-    return stuck && !x->lost ? x->moved_ms + FED_HTTP_STALL_MS : FED_HTTP_NEVER;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* When this exchange is over its time; FED_HTTP_NEVER while it is the handler's turn. A stream may
+ * be slow: what it may be behind is bounded. */
+static uint64_t exchange_due(const struct fed_http_exchange *x)
+{
+    bool whole = x->state == FED_HTTP_READING || x->state == FED_HTTP_ENDED;
+    uint64_t due = FED_HTTP_NEVER;
+
+    if (x->lost)
+        return due;
+    if (whole || x->queue.len > 0)
+        due = x->moved_ms + FED_HTTP_STALL_MS;
+    if (whole)
+        due =
+            least(due, x->since_ms + FED_HTTP_STALL_MS + (uint64_t)x->paced * 1000 / FED_HTTP_PACE);
+    return due;
 }
 
 uint64_t fed_http_session_tick(struct fed_http_session *s, uint64_t now_ms)
@@ -252,7 +362,7 @@ static bool end_one_stream(struct fed_http_session *s)
     if (!x)
         return false;
     x->state = FED_HTTP_ENDED;
-    x->moved_ms = fed_loop_now_ms(s->engine->loop);
+    begin_to_move(x);
     s->engine->closed(s->engine->ctx, x);
     s->ops->resume(x);
     return true;
@@ -329,7 +439,7 @@ static bool headers_ok(const struct fed_http_answer *answer)
 static void let_go(struct fed_http_exchange *x)
 {
     x->state = FED_HTTP_ENDED;
-    x->moved_ms = fed_loop_now_ms(x->session->engine->loop);
+    begin_to_move(x);
     if (x->lost)
         fed_http_exchange_free(x);
     else
@@ -355,6 +465,7 @@ void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status
         err = queue_body(exchange, &answer, body);
     else
         answer = (struct fed_http_answer){.status = 500, .has_length = true};
+    fed_http_exchange_queued(exchange);
     if (!err)
         err = s->ops->answer(exchange, &answer);
     if (err)
@@ -407,7 +518,8 @@ enum fed_err fed_http_stream_share(
     if (exchange->head_only || bytes->bytes.len == 0)
         return FED_OK;
     if (waiting > exchange->session->engine->queue_max ||
-        bytes->bytes.len > exchange->session->engine->queue_max - waiting) {
+        bytes->bytes.len > exchange->session->engine->queue_max - waiting ||
+        (waiting > CROWDED_QUEUE_MAX && fed_http_share_full(exchange->session->share))) {
         exchange->session->ops->cut(exchange);
         return FED_ERR_LIMIT;
     }
@@ -417,6 +529,7 @@ enum fed_err fed_http_stream_share(
         exchange->session->ops->cut(exchange);
         return FED_ERR_NOMEM;
     }
+    fed_http_exchange_queued(exchange);
     exchange->session->ops->resume(exchange);
     return FED_OK;
 }

@@ -1,5 +1,5 @@
 /* server.c - the listener: accepts, shuts down in order. */
-#include "ports/http/server.h"
+#include "ports/http/turn.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -11,6 +11,7 @@
 
 #define ACCEPTS_PER_ROUND 64
 #define ACCEPT_PAUSE_MS 200u
+#define CROWDED_PAUSE_MS 60000u
 #define BACKLOG 1024
 
 /* ---- listening ---- */
@@ -102,21 +103,127 @@ static void write_address(const struct sockaddr *at, socklen_t len, char out[64]
         snprintf(out, 64, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
+/* The client of an address: an IPv4 host, or an IPv6 network of 64 bits, which one host has all of.
+ */
+static void write_client(const struct sockaddr *at, char out[64])
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)at;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)at;
+    const uint8_t *bytes = (const uint8_t *)&four->sin_addr;
+    size_t len = 4;
+    size_t n = 0;
+
+    if (at->sa_family == AF_INET6) {
+        bool mapped = IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
+
+        bytes = six->sin6_addr.s6_addr + (mapped ? 12 : 0);
+        len = mapped ? 4 : 8;
+    }
+    for (size_t i = 0; i < len; i++)
+        n += (size_t)snprintf(out + n, 64 - n, "%s%02x", i ? ":" : "address ", bytes[i]);
+}
+
+/* A connection that can go without loss to its client: the oldest handshake, else the one that is
+ * idle for longest. */
+static struct fed_http_conn *least_needed(
+    const struct fed_http_server *server, const struct fed_http_share *share)
+{
+    struct fed_http_conn *found = NULL;
+
+    for (struct fed_http_conn *conn = server->conns; conn; conn = conn->next) {
+        if (conn->share != share || !fed_http_conn_is_idle(conn))
+            continue;
+        /* The list begins with the newest. */
+        if (!found || !conn->session ||
+            (found->session && conn->session->idle_since_ms <= found->session->idle_since_ms))
+            found = conn;
+    }
+    return found;
+}
+
+static struct fed_http_share *largest(const struct fed_http_server *server)
+{
+    struct fed_http_share *found = NULL;
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &server->shares.by_name);
+    while (fed_map_iter_next(&it)) {
+        struct fed_http_share *share = it.value;
+
+        if (!found || share->n_conns > found->n_conns)
+            found = share;
+    }
+    return found;
+}
+
+/* Said once a minute, however many come. */
+static void crowded(struct fed_http_server *server, const struct fed_http_share *share)
+{
+    uint64_t now_ms = fed_loop_now_ms(server->engine.loop);
+
+    if (server->crowded_ms && now_ms - server->crowded_ms < CROWDED_PAUSE_MS)
+        return;
+    server->crowded_ms = now_ms;
+    fed_log(server->log, FED_LOG_WARN,
+        "http: %zu connections are open, %zu of them by %s: new ones take the place of idle "
+        "ones "
+        "or are closed",
+        server->n_conns, share->n_conns, share->name);
+}
+
+/* Whether there is room for the one that share was counted for just now. */
+static bool make_room(struct fed_http_server *server, struct fed_http_share *share)
+{
+    struct fed_http_share *from = share;
+    struct fed_http_conn *conn;
+
+    if (share->n_conns <= server->client_connections_max) {
+        if (server->n_conns < server->connections_max)
+            return true;
+        from = largest(server);
+    }
+    crowded(server, from);
+    conn = least_needed(server, from);
+    if (conn)
+        fed_http_conn_free(conn);
+    return conn != NULL;
+}
+
 static void take(struct fed_http_server *server, int fd, const struct sockaddr *at, socklen_t len)
 {
+    struct fed_http_share *share;
     char address[64];
+    char client[64];
 
     write_address(at, len, address);
-    if (server->n_conns >= server->connections_max) {
-        if (!server->crowded)
-            fed_log(server->log, FED_LOG_WARN,
-                "http: %u connections are open, further ones are closed", server->connections_max);
-        server->crowded = true;
-        close(fd);
+    write_client(at, client);
+    share = fed_http_share_take(&server->shares, client);
+    if (share && make_room(server, share)) {
+        fed_http_conn_open(server, fd, address, share);
         return;
     }
-    server->crowded = false;
-    fed_http_conn_open(server, fd, address);
+    if (share)
+        fed_http_share_drop(share);
+    close(fd);
+}
+
+bool fed_http_server_recount(struct fed_http_conn *conn, const char *client)
+{
+    struct fed_http_server *server = conn->server;
+    struct fed_http_share *share = fed_http_share_take(&server->shares, client);
+    struct fed_http_conn *other = NULL;
+
+    if (!share)
+        return false;
+    fed_http_share_drop(conn->share);
+    conn->share = share;
+    if (share->n_conns <= server->client_connections_max)
+        return true;
+    crowded(server, share);
+    other = least_needed(server, share);
+    if (other)
+        fed_http_conn_free(other);
+    return other != NULL;
 }
 
 static void on_listen(void *ctx, unsigned events)
@@ -174,6 +281,7 @@ static void on_flush(void *ctx)
     struct fed_loop *loop = server->engine.loop;
     fed_loop_call *done = server->done;
 
+    fed_http_turns_take(server);
     /* Those marked meanwhile wait for the next round, so that a busy one cannot starve the loop. */
     for (size_t n = server->n_dirty; n && server->dirty; n--) {
         struct fed_http_conn *conn = server->dirty;
@@ -209,6 +317,11 @@ static unsigned or_default(unsigned value, unsigned preset)
     return value ? value : preset;
 }
 
+static size_t or_mib(size_t value, size_t preset_mib)
+{
+    return value ? value : preset_mib << 20;
+}
+
 static void set_limits(
     struct fed_http_server *server, const struct fed_http_server_options *options)
 {
@@ -222,7 +335,14 @@ static void set_limits(
     engine->streams_max = or_default(options->streams_max, 250);
     engine->idle_timeout_ms = or_default(options->idle_timeout_ms, 120000);
     engine->header_timeout_ms = or_default(options->header_timeout_ms, 10000);
+    engine->deferred = true;
     server->connections_max = or_default(options->connections_max, 4096);
+    server->client_connections_max =
+        or_default(options->client_connections_max, (server->connections_max + 3) / 4);
+    server->shares.asked_max = or_mib(options->client_requests_max, 64);
+    server->shares.asked_total_max = or_mib(options->requests_max, 256);
+    server->shares.answered_max = or_mib(options->client_answers_max, 128);
+    server->shares.answered_total_max = or_mib(options->answers_max, 512);
 }
 
 static enum fed_err make_tls(struct fed_http_server *server,
@@ -262,8 +382,15 @@ enum fed_err fed_http_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
 
     if (!server)
         return FED_ERR_NOMEM;
-    server->engine = (struct fed_http_engine){
-        .mem = mem, .loop = loop, .handler = handler, .closed = closed, .ctx = ctx};
+    server->engine = (struct fed_http_engine){.mem = mem,
+        .loop = loop,
+        .handler = handler,
+        .closed = closed,
+        .refusal = options->refusal,
+        .ctx = ctx};
+    server->shares =
+        (struct fed_http_shares){.mem = mem, .eased = fed_http_turn_eased, .ctx = server};
+    fed_map_init(&server->shares.by_name, mem);
     server->log = log;
     server->listen_fd = -1;
     set_limits(server, options);
@@ -323,6 +450,7 @@ void fed_http_server_close(struct fed_http_server *server)
     if (server->listen_timer)
         loop->timer_free(loop->ctx, server->listen_timer);
     fed_tls_config_free(server->tls);
+    fed_map_fini(&server->shares.by_name);
     fed_alloc_free(server->engine.mem, server, sizeof(*server));
 }
 

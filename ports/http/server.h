@@ -9,6 +9,9 @@ struct fed_http_conn;
 
 struct fed_http_server {
     struct fed_http_engine engine;
+    struct fed_http_shares shares;
+    uint64_t round_ms; /* the loop's round, by its time, in which ... */
+    int64_t spent_us;  /* ... that much went into handshakes and handlers: see turn.h */
     struct fed_log *log;
     struct fed_tls_config *tls;
     int listen_fd; /* -1: none any more */
@@ -16,6 +19,7 @@ struct fed_http_server {
     struct fed_timer *listen_timer; /* to listen again when descriptors ran out */
     uint16_t port;
     unsigned connections_max;
+    unsigned client_connections_max;
     struct fed_http_conn *conns;
     size_t n_conns;
     struct fed_http_conn *dirty; /* to be stepped, oldest first */
@@ -26,11 +30,17 @@ struct fed_http_server {
     fed_loop_call *done;
     void *done_ctx;
     bool stopping;
-    bool crowded; /* connections are being refused; said once */
+    uint64_t crowded_ms; /* when it was said that connections are many; 0: never */
 };
+
+enum fed_http_place { FED_HTTP_NOWHERE, FED_HTTP_WAITING, FED_HTTP_PARKED };
 
 struct fed_http_conn {
     struct fed_http_server *server;
+    struct fed_http_share *share;
+    enum fed_http_place place; /* in the share's queues */
+    struct fed_http_conn *prev_waiting;
+    struct fed_http_conn *next_waiting;
     struct fed_http_conn *prev;
     struct fed_http_conn *next;
     struct fed_http_conn *next_dirty;
@@ -46,12 +56,20 @@ struct fed_http_conn {
     char address[64];
 };
 
-/* Takes fd in any case. */
-void fed_http_conn_open(struct fed_http_server *server, int fd, const char *address);
+/* Takes fd in any case, and the place in share. */
+void fed_http_conn_open(
+    struct fed_http_server *server, int fd, const char *address, struct fed_http_share *share);
+/* Whether it can be given up for another one without taking anything from its client. */
+bool fed_http_conn_is_idle(const struct fed_http_conn *conn);
+/* Counts conn for another client, from when it is known who that is; false: that one has too many.
+ */
+FED_MUST_USE bool fed_http_server_recount(struct fed_http_conn *conn, const char *client);
 /* Handlers that have its exchanges are told. */
 void fed_http_conn_free(struct fed_http_conn *conn);
 /* Reads, answers and writes as far as it goes; may free the connection. */
 void fed_http_conn_step(struct fed_http_conn *conn);
+/* The same with a turn: its handshake or one of its requests is due. */
+void fed_http_conn_turn(struct fed_http_conn *conn);
 /* Has it stepped soon. */
 void fed_http_conn_mark(struct fed_http_conn *conn);
 

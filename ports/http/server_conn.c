@@ -1,5 +1,5 @@
 /* server_conn.c - one accepted connection: TLS, then a session, until either side has enough. */
-#include "ports/http/server.h"
+#include "ports/http/turn.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +71,17 @@ static bool speaks_plain(struct fed_http_conn *conn)
     return true;
 }
 
+static enum fed_err count_client(
+    struct fed_http_conn *conn, const struct fed_crypto_cert_info *peer)
+{
+    char client[FED_HTTP_SHARE_NAME_MAX];
+
+    if (!peer || !peer->common_name[0])
+        return FED_OK;
+    snprintf(client, sizeof(client), "certificate %s", peer->common_name);
+    return fed_http_server_recount(conn, client) ? FED_OK : FED_ERR_LIMIT;
+}
+
 static enum fed_err start_session(struct fed_http_conn *conn)
 {
     struct fed_tls_stream *tls = conn->transport.tls;
@@ -83,8 +94,10 @@ static enum fed_err start_session(struct fed_http_conn *conn)
         .wake = on_wake,
         .wake_ctx = conn,
     };
+    enum fed_err err = count_client(conn, options.peer);
 
-    return fed_http_session_new(&options, &conn->session);
+    options.share = conn->share;
+    return err ? err : fed_http_session_new(&options, &conn->session);
 }
 
 static void begin_linger(struct fed_http_conn *conn)
@@ -188,13 +201,38 @@ static enum progress linger(struct fed_http_conn *conn)
     return GOES_ON;
 }
 
-static enum progress traffic(struct fed_http_conn *conn)
+/* ---- the handler ---- */
+static void handle_one(struct fed_http_conn *conn)
+{
+    int64_t begun_us = fed_http_turn_begin(conn->server);
+
+    fed_http_session_turn(conn->session);
+    fed_http_turn_end(conn->server, begun_us);
+}
+
+static void handle_some(struct fed_http_conn *conn, bool has_turn)
+{
+    struct fed_http_session *session = conn->session;
+
+    if (has_turn && session->n_ready)
+        handle_one(conn);
+    while (session->n_ready && conn->place == FED_HTTP_NOWHERE &&
+           fed_http_share_may_answer(conn->share) && fed_http_turn_free(conn->server))
+        handle_one(conn);
+}
+
+static enum progress traffic(struct fed_http_conn *conn, bool has_turn)
 {
     struct fed_http_session *session = conn->session;
     bool was_full = session->full;
 
-    if (read_some(conn) == OVER || write_some(conn) == OVER)
+    if (read_some(conn) == OVER)
         return OVER;
+    handle_some(conn, has_turn);
+    if (write_some(conn) == OVER)
+        return OVER;
+    if (session->n_ready)
+        fed_http_turn_wait(conn);
     /* TLS may hold bytes that no readiness will announce. */
     if ((was_full && !session->full) || session->n_lost)
         fed_http_conn_mark(conn);
@@ -249,17 +287,32 @@ static void set_timer(struct fed_http_conn *conn)
         loop->timer_set(loop->ctx, conn->timer, due);
 }
 
-void fed_http_conn_step(struct fed_http_conn *conn)
+static enum progress shake_hands(struct fed_http_conn *conn)
+{
+    int64_t begun_us = fed_http_turn_begin(conn->server);
+    enum progress progress = handshake(conn);
+
+    fed_http_turn_end(conn->server, begun_us);
+    return progress;
+}
+
+static void step(struct fed_http_conn *conn, bool has_turn)
 {
     enum progress progress = GOES_ON;
 
+    if (!conn->session && !conn->lingering && !has_turn && !fed_http_turn_free(conn->server)) {
+        fed_http_turn_wait(conn);
+        return;
+    }
     conn->stepping = true;
-    if (!conn->session && !conn->lingering)
-        progress = handshake(conn);
+    if (!conn->session && !conn->lingering) {
+        progress = shake_hands(conn);
+        has_turn = false;
+    }
     if (progress == GOES_ON && conn->lingering)
         progress = linger(conn);
     else if (progress == GOES_ON && conn->session)
-        progress = traffic(conn);
+        progress = traffic(conn, has_turn);
     conn->stepping = false;
     if (progress == OVER) {
         fed_http_conn_free(conn);
@@ -267,6 +320,21 @@ void fed_http_conn_step(struct fed_http_conn *conn)
     }
     set_timer(conn);
     arm(conn);
+}
+
+void fed_http_conn_step(struct fed_http_conn *conn)
+{
+    step(conn, false);
+}
+
+void fed_http_conn_turn(struct fed_http_conn *conn)
+{
+    step(conn, true);
+}
+
+bool fed_http_conn_is_idle(const struct fed_http_conn *conn)
+{
+    return !conn->stepping && (!conn->session || conn->session->n_exchanges == 0);
 }
 
 static enum fed_err open_conn(struct fed_http_conn *conn, int fd)
@@ -282,7 +350,8 @@ static enum fed_err open_conn(struct fed_http_conn *conn, int fd)
     return err;
 }
 
-void fed_http_conn_open(struct fed_http_server *server, int fd, const char *address)
+void fed_http_conn_open(
+    struct fed_http_server *server, int fd, const char *address, struct fed_http_share *share)
 {
     struct fed_http_conn *conn = fed_alloc_zero(server->engine.mem, sizeof(*conn));
     enum fed_err err;
@@ -293,9 +362,11 @@ void fed_http_conn_open(struct fed_http_server *server, int fd, const char *addr
         fed_http_transport_init(&none, server->engine.mem, server->engine.loop);
         none.fd = fd;
         fed_http_transport_close(&none);
+        fed_http_share_drop(share);
         return;
     }
     conn->server = server;
+    conn->share = share;
     conn->moved_ms = fed_loop_now_ms(server->engine.loop);
     snprintf(conn->address, sizeof(conn->address), "%s", address);
     fed_http_transport_init(&conn->transport, server->engine.mem, server->engine.loop);
@@ -358,6 +429,8 @@ void fed_http_conn_free(struct fed_http_conn *conn)
 
     conn->stepping = true; /* closed callbacks must not mark it again */
     fed_http_session_free(conn->session);
+    fed_http_turn_leave(conn);
+    fed_http_share_drop(conn->share);
     if (conn->dirty)
         unmark(conn);
     if (conn->timer)

@@ -178,6 +178,8 @@ static int on_headers_complete(llhttp_t *parser)
         return rc;
     if (!host_ok(h))
         return refuse(h, 400);
+    if (fed_http_exchange_count(x))
+        return refuse(h, 503);
     if ((parser->flags & F_CONTENT_LENGTH) && parser->content_length > h->base.engine->body_max)
         return refuse(h, 413);
     /* An offer to change the protocol is not taken up: RFC 9110 section 7.8. */
@@ -190,7 +192,9 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
     struct h1 *h = parser->data;
 
     fed_buf_put(&h->x->body, fed_span_of(at, len));
-    h->x->moved_ms = fed_loop_now_ms(h->base.engine->loop);
+    fed_http_exchange_moved(h->x, len);
+    if (!fed_buf_err(&h->x->body) && fed_http_exchange_count(h->x))
+        return refuse(h, 503);
     return checked(h, fed_buf_err(&h->x->body), 413);
 }
 
@@ -221,16 +225,20 @@ static const llhttp_settings_t settings = {
 static void refuse_request(struct h1 *h, unsigned status)
 {
     struct fed_buf *out = &h->base.out.buf;
-    const char *reason = reason_of(status);
+    struct fed_buf body;
+    const char *type = fed_http_refusal_body(h->base.engine, status, NULL, &body);
 
     if (h->x) {
         fed_http_exchange_free(h->x);
         h->x = NULL;
     }
     fed_buf_printf(out,
-        "HTTP/1.1 %u %s\r\ncontent-type: text/plain\r\ncontent-length: %zu\r\nconnection: close\r\n"
-        "date: %s\r\n\r\n%s\n",
-        status, reason, strlen(reason) + 1, fed_http_engine_date(h->base.engine), reason);
+        "HTTP/1.1 %u %s\r\ncontent-type: %s\r\ncontent-length: %zu\r\n%sconnection: close\r\n"
+        "date: %s\r\n\r\n",
+        status, reason_of(status), type, body.len, status == 503 ? "retry-after: 1\r\n" : "",
+        fed_http_engine_date(h->base.engine));
+    fed_buf_put(out, fed_buf_span(&body));
+    fed_buf_fini(&body);
     h->base.header_since_ms = 0;
     h->base.closing = true;
     h->base.linger = true;
@@ -342,7 +350,8 @@ static bool move(struct h1 *h)
         fed_http_pieces_move(&x->queue, n, out);
         if (h->chunked)
             fed_buf_put_text(out, "\r\n");
-        x->moved_ms = fed_loop_now_ms(h->base.engine->loop);
+        fed_http_exchange_queued(x);
+        fed_http_exchange_moved(x, n);
         return true;
     }
     if (x->state != FED_HTTP_ENDED)

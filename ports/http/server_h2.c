@@ -118,7 +118,8 @@ static int send_answer(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t 
         return NGHTTP2_ERR_WOULDBLOCK; /* asked again by the next pull */
     fed_buf_put(out, fed_span_of(head, FRAME_HEAD));
     fed_http_pieces_move(&x->queue, n, out);
-    x->moved_ms = now_ms(h);
+    fed_http_exchange_queued(x);
+    fed_http_exchange_moved(x, n);
     return fatal_unless(!fed_buf_err(out));
 }
 
@@ -198,14 +199,32 @@ static void h2_cut(struct fed_http_exchange *x)
 /* The port's own answer to a request that it does not take. What still comes of it is dropped. */
 static void refuse(struct h2 *h, struct fed_http_exchange *x, unsigned status)
 {
-    struct fed_http_answer answer = {.status = status, .has_length = true};
+    struct fed_http_shared *body;
+    struct fed_buf text;
+    struct fed_http_header headers[2] = {{FED_SPAN_LIT("content-type"), fed_span_of(NULL, 0)},
+        {FED_SPAN_LIT("retry-after"), FED_SPAN_LIT("1")}};
+    struct fed_http_answer answer = {.status = status,
+        .headers = headers,
+        .n_headers = status == 503 ? 2 : 1,
+        .has_length = true};
 
     if (x->state == FED_HTTP_READING)
         h->bodies -= x->body.len;
     fed_buf_fini(&x->body);
+    (void)!fed_http_exchange_count(x);
     x->refused = true;
     x->state = FED_HTTP_ENDED;
     x->moved_ms = now_ms(h);
+    x->since_ms = x->moved_ms;
+    x->paced = 0;
+    x->head_only = fed_span_is(fed_http_fields_pseudo(&x->fields, ":method"), "HEAD");
+    headers[0].value = fed_span_text(fed_http_refusal_body(h->base.engine, status, NULL, &text));
+    body = fed_http_shared_take(&text);
+    fed_buf_fini(&text);
+    if (body && !fed_http_pieces_put(&x->queue, body))
+        answer.length = body->bytes.len;
+    fed_http_shared_unref(body);
+    fed_http_exchange_queued(x);
     if (h2_answer(x, &answer))
         reset(h, x, NGHTTP2_INTERNAL_ERROR);
 }
@@ -263,6 +282,10 @@ static void on_request_headers(struct h2 *h, struct fed_http_exchange *x, bool c
     err = fed_http_exchange_headed(x);
     if (err) {
         refuse(h, x, err == FED_ERR_NOMEM ? 503 : 400);
+        return;
+    }
+    if (fed_http_exchange_count(x)) {
+        refuse(h, x, 503);
         return;
     }
     if (complete)
@@ -341,9 +364,10 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const 
         refuse(h, x, fed_buf_err(&x->body) == FED_ERR_LIMIT ? 413 : 503);
         return nghttp2_session_consume_connection(ng, len);
     }
-    x->moved_ms = now_ms(h);
+    fed_http_exchange_moved(x, len);
     h->bodies += len;
-    if (h->bodies > (bodies_max > BODIES_MIN ? bodies_max : BODIES_MIN)) {
+    if (h->bodies > (bodies_max > BODIES_MIN ? bodies_max : BODIES_MIN) ||
+        fed_http_exchange_count(x)) {
         refuse(h, x, 503);
         return nghttp2_session_consume_connection(ng, len);
     }

@@ -4,7 +4,8 @@
  * The owner (a connection of server_conn.c, or a test) feeds what arrived, pulls what is to be sent
  * into session->out and asks when to tick. The protocol is chosen once, at _new. The handler is
  * called from _feed and _pull only, closed from _feed, _pull, _reap and _free only; never from
- * inside a call that the handler makes.
+ * inside a call that the handler makes. With deferred set in the engine the handler is called from
+ * _turn alone, one request each, so that the owner can let others go first.
  *
  * An exchange belongs to the handler from its dispatch until fed_http_respond, fed_http_stream_end
  * or closed. Before and after that the session alone knows it, and frees it when its stream is
@@ -15,9 +16,13 @@
 #include "ports/http/fields.h"
 #include "ports/http/pieces.h"
 #include "ports/http/queue.h"
+#include "ports/http/share.h"
 
 #define FED_HTTP_OUT_MARK 32768u /* out is not filled beyond this and one frame */
 #define FED_HTTP_STALL_MS 60000u /* a body or an answer that does not move at all */
+#define FED_HTTP_PACE                                                                              \
+    16384u /* bytes a second that a body or a whole answer makes on average, once it took as long  \
+            * as that */
 #define FED_HTTP_NEVER UINT64_MAX
 
 /* What all sessions of a server share. */
@@ -26,6 +31,7 @@ struct fed_http_engine {
     struct fed_loop *loop; /* its clocks alone */
     fed_http_handler *handler;
     fed_http_closed *closed;
+    fed_http_refusal *refusal; /* NULL: plain text */
     void *ctx;
     size_t body_max;
     size_t header_max;
@@ -33,6 +39,7 @@ struct fed_http_engine {
     unsigned streams_max;
     unsigned idle_timeout_ms;
     unsigned header_timeout_ms;
+    bool deferred;       /* the owner gives turns */
     int64_t date_unix_s; /* of date */
     char date[FED_HTTP_DATE_SIZE];
 };
@@ -59,6 +66,10 @@ struct fed_http_exchange {
     bool head_only;    /* HEAD: no body is sent */
     int32_t stream_id; /* HTTP/2 */
     uint64_t moved_ms; /* last progress of the body or the answer */
+    uint64_t since_ms; /* when the body or the whole answer began to move */
+    size_t paced;      /* bytes that moved since then */
+    size_t asked;      /* bytes that the share counts for the request */
+    size_t answered;   /* and for the answer */
     struct fed_http_fields fields;
     struct fed_http_request request;
     struct fed_buf body;
@@ -94,7 +105,9 @@ struct fed_http_session {
     struct fed_http_engine *engine;
     const struct fed_crypto_cert_info *peer;
     struct fed_span address;
-    void (*wake)(void *ctx); /* there is something to pull or reap */
+    struct fed_http_share *share;
+    struct fed_http_share own_share; /* when the owner has none */
+    void (*wake)(void *ctx);         /* there is something to pull or reap */
     void *wake_ctx;
     struct fed_http_exchange *exchanges; /* newest first */
     size_t n_exchanges;
@@ -115,6 +128,7 @@ struct fed_http_session_options {
     bool http2;
     const struct fed_crypto_cert_info *peer; /* may be NULL; lives on */
     struct fed_span address;                 /* lives on */
+    struct fed_http_share *share;            /* lives on; NULL: nothing is limited */
     void (*wake)(void *ctx);
     void *wake_ctx;
 };
@@ -124,6 +138,8 @@ FED_MUST_USE enum fed_err fed_http_session_new(
 /* Calls closed for the exchanges that the handler has. NULL is fine. */
 void fed_http_session_free(struct fed_http_session *s);
 void fed_http_session_feed(struct fed_http_session *s, struct fed_span bytes);
+/* Calls the handler for the oldest READY exchange, of n_ready. */
+void fed_http_session_turn(struct fed_http_session *s);
 /* Fills out up to its mark. */
 void fed_http_session_pull(struct fed_http_session *s);
 /* Calls closed for lost exchanges. */
@@ -143,11 +159,22 @@ struct fed_http_exchange *fed_http_exchange_new(struct fed_http_session *s);
 void fed_http_exchange_free(struct fed_http_exchange *x);
 /* The header block is complete: builds request but for its body. FED_ERR_INVALID, FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_http_exchange_headed(struct fed_http_exchange *x);
+/* Counts what the request holds by now; FED_ERR_BUSY when the client has no room for it. */
+FED_MUST_USE enum fed_err fed_http_exchange_count(struct fed_http_exchange *x);
+/* Counts what waits in queue; after each change of it. */
+void fed_http_exchange_queued(struct fed_http_exchange *x);
+/* n bytes of the body came, or of the answer went. */
+void fed_http_exchange_moved(struct fed_http_exchange *x, size_t n);
 /* The request is complete. */
 void fed_http_exchange_ready(struct fed_http_exchange *x);
 /* The stream is over: frees the exchange, or leaves it to reap when the handler has it. */
 void fed_http_exchange_lose(struct fed_http_exchange *x);
-/* Calls the handler for each READY exchange, oldest first. */
+#define FED_HTTP_REFUSAL_MAX 4096u
+/* The body of a refusal of the port's own; body is made here, the caller ends it. Returns the
+ * content type. why: NULL for the usual sentence. */
+const char *fed_http_refusal_body(
+    struct fed_http_engine *engine, unsigned status, const char *why, struct fed_buf *body);
+/* Calls the handler for each READY exchange, oldest first, unless the owner gives turns. */
 void fed_http_session_dispatch(struct fed_http_session *s);
 
 #endif

@@ -7,6 +7,7 @@
 #define HELD_MAX 8
 
 struct fuzz {
+    struct fed_http_shares shares;
     struct fed_loop loop;
     uint64_t now_ms;
     struct fed_http_engine engine;
@@ -102,12 +103,20 @@ static void run(struct fuzz *f, struct fed_http_session *session, struct fed_spa
         bytes = fed_span_sub(bytes, 1, SIZE_MAX);
         feed(session, fed_span_sub(bytes, 0, piece));
         bytes = fed_span_sub(bytes, piece, SIZE_MAX);
+        if (f->engine.deferred && choice % 3)
+            fed_http_session_turn(session);
         act(f, choice);
         if (choice & 1)
             fed_http_queue_fini(&session->out); /* a peer that reads */
         fed_http_session_reap(session);
         (void)fed_http_session_tick(session, f->now_ms);
     }
+}
+
+static void eased(void *ctx, struct fed_http_share *share)
+{
+    (void)ctx;
+    (void)share;
 }
 
 void fuzz_http_server(const uint8_t *bytes, size_t len, bool http2, struct fed_span prefix)
@@ -117,6 +126,14 @@ void fuzz_http_server(const uint8_t *bytes, size_t len, bool http2, struct fed_s
         .engine = &f.engine, .http2 = http2, .address = FED_SPAN_LIT("fuzz"), .wake = no_wake};
     struct fed_http_session *session = NULL;
 
+    /* The last byte says whether turns are given, as the server does it. */
+    f.engine.deferred = len && bytes[len - 1] & 1;
+    f.shares = (struct fed_http_shares){
+        .mem = fed_alloc_system(), .asked_max = 20000, .answered_max = 10000, .eased = eased};
+    fed_map_init(&f.shares.by_name, fed_alloc_system());
+    options.share = fed_http_share_take(&f.shares, "fuzz");
+    if (!options.share)
+        return;
     f.loop = (struct fed_loop){.ctx = &f, .now_ms = now_of, .unix_us = unix_of};
     f.engine = (struct fed_http_engine){.mem = fed_alloc_system(),
         .loop = &f.loop,
@@ -128,9 +145,10 @@ void fuzz_http_server(const uint8_t *bytes, size_t len, bool http2, struct fed_s
         .queue_max = 4000,
         .streams_max = 20,
         .idle_timeout_ms = 120000,
-        .header_timeout_ms = 10000};
+        .header_timeout_ms = 10000,
+        .deferred = f.engine.deferred};
     if (fed_http_session_new(&options, &session))
-        return;
+        abort();
     if (prefix.len)
         feed(session, prefix);
     run(&f, session, fed_span_of(bytes, len));
@@ -138,4 +156,8 @@ void fuzz_http_server(const uint8_t *bytes, size_t len, bool http2, struct fed_s
     fed_http_session_pull(session);
     fed_http_session_free(session);
     assert(f.n_held == 0);
+    if (f.shares.asked || f.shares.answered || options.share->asked || options.share->answered)
+        abort();
+    fed_http_share_drop(options.share);
+    fed_map_fini(&f.shares.by_name);
 }

@@ -288,6 +288,99 @@ static void h1_times(void **state)
     close_bench(&b);
 }
 
+static const char *refusal(void *ctx, unsigned status, const char *why, struct fed_buf *body)
+{
+    (void)ctx;
+    fed_buf_printf(body, "{\"code\":%u,\"message\":\"%s\"}", status, why);
+    return "application/json";
+}
+
+static void h1_says_why(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    open_bench(&b, false);
+    b.engine.refusal = refusal;
+    feed_text(&b, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1001\r\n\r\n");
+    assert_true(contains(&b, "HTTP/1.1 413 Content Too Large\r\ncontent-type: application/json\r\n"
+                             "content-length: 59\r\nconnection: close\r\n"));
+    assert_true(
+        contains(&b, "\r\n\r\n{\"code\":413,\"message\":\"the body is longer than 1000 bytes\"}"));
+    close_bench(&b);
+}
+
+/* A body that drips is over its time though it never stands still. */
+static void h1_pace(void **state)
+{
+    struct bench b;
+    unsigned n = 0;
+
+    (void)state;
+    open_bench(&b, false);
+    b.engine.body_max = 1000000;
+    feed_text(&b, "PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n");
+    for (; n < 1000 && !b.session->closing; n++) {
+        feed_text(&b, "x");
+        b.now_ms += 1000;
+        (void)fed_http_session_tick(b.session, b.now_ms);
+    }
+    assert_int_equal(n, 61); /* a minute, and what 60 bytes are worth */
+    close_bench(&b);
+
+    /* Twice as fast as it must be: for as long as it takes. */
+    open_bench(&b, false);
+    b.engine.body_max = 10000000;
+    feed_text(&b, "PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 10000000\r\n\r\n");
+    for (n = 0; n < 300; n++) {
+        static const uint8_t piece[2 * FED_HTTP_PACE];
+
+        feed(&b, piece, sizeof(piece));
+        b.now_ms += 1000;
+        (void)fed_http_session_tick(b.session, b.now_ms);
+    }
+    assert_false(b.session->closing);
+    close_bench(&b);
+}
+
+/* What one client may have the server hold of its requests, over all its connections. */
+static void requests_of_one_client(void **state)
+{
+    struct fed_http_shares shares = {.mem = fed_alloc_system(), .asked_max = 1500};
+    struct fed_http_session_options options = {.address = FED_SPAN_LIT("test"), .wake = no_wake};
+    struct fed_http_session *second;
+    char body[701];
+    struct bench b;
+
+    (void)state;
+    memset(body, 'x', 700);
+    body[700] = 0;
+    open_bench(&b, false);
+    close_bench(&b);
+    fed_map_init(&shares.by_name, shares.mem);
+    options.engine = &b.engine;
+    options.share = fed_http_share_take(&shares, "client");
+    assert_non_null(options.share);
+    assert_int_equal(fed_http_session_new(&options, &b.session), FED_OK);
+    assert_int_equal(fed_http_session_new(&options, &second), FED_OK);
+    for (int i = 0; i < 2; i++) {
+        struct fed_http_session *first = b.session;
+
+        feed_text(&b, "PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 701\r\n\r\n");
+        feed_text(&b, body);
+        assert_int_equal(contains(&b, " 503 "), i == 1);
+        assert_int_equal(contains(&b, "retry-after: 1"), i == 1);
+        b.session = second;
+        second = first;
+    }
+    assert_true(shares.asked > 700 && shares.asked < 1000);
+    close_bench(&b);
+    fed_http_session_free(second);
+    assert_int_equal(shares.asked, 0);
+    fed_http_share_drop(options.share);
+    fed_map_fini(&shares.by_name);
+}
+
 /* ---- HTTP/2 ---- */
 static void put_frame(
     struct fed_buf *to, uint8_t type, uint8_t flags, uint32_t stream, struct fed_span payload)
@@ -376,6 +469,54 @@ static void h2_answers(void **state)
     assert_int_equal(b.session->n_exchanges, 0);
     assert_false(b.session->closing);
     close_bench(&b);
+}
+
+/* With turns the handler sees one request at a time, the oldest first; what the client does not
+ * read keeps its next requests waiting, and cuts its streams when it is too much. */
+static void h2_turns(void **state)
+{
+    struct fed_http_shares shares = {.mem = fed_alloc_system(), .answered_max = 100000};
+    struct fed_http_session_options options = {
+        .http2 = true, .address = FED_SPAN_LIT("test"), .wake = no_wake};
+    static const uint8_t much[60000];
+    struct bench b;
+
+    (void)state;
+    open_bench(&b, true);
+    close_bench(&b);
+    b.engine.deferred = true;
+    b.engine.queue_max = 1000000;
+    fed_map_init(&shares.by_name, shares.mem);
+    options.engine = &b.engine;
+    options.share = fed_http_share_take(&shares, "client");
+    assert_non_null(options.share);
+    assert_int_equal(fed_http_session_new(&options, &b.session), FED_OK);
+    feed_text(&b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    /* SETTINGS_INITIAL_WINDOW_SIZE 0: it never reads. */
+    feed_frame(&b, NGHTTP2_SETTINGS, 0, 0, FED_SPAN_LIT("\0\4\0\0\0\0"));
+    for (uint32_t i = 0; i < 3; i++)
+        feed_frame(&b, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
+            1 + 2 * i,
+            FED_SPAN_LIT("\x82\x87\x04\x05/hold\x41\x01"
+                         "a"));
+    assert_int_equal(b.n_handled, 0);
+    assert_int_equal(b.session->n_ready, 3);
+    fed_http_session_turn(b.session);
+    assert_int_equal(b.n_handled, 1);
+    fed_http_respond(b.held, 200, NULL, 0, fed_span_of(much, sizeof(much)));
+    assert_int_equal(shares.answered, sizeof(much));
+    assert_false(fed_http_share_may_answer(options.share));
+    fed_http_session_turn(b.session);
+    assert_int_equal(fed_http_stream_begin(b.held, 200, NULL, 0), FED_OK);
+    assert_int_equal(fed_http_stream_write(b.held, fed_span_of(much, sizeof(much))), FED_OK);
+    assert_true(fed_http_share_full(options.share));
+    /* 60,000 bytes may wait even so; more may not. */
+    assert_int_equal(fed_http_stream_write(b.held, fed_span_of(much, 6000)), FED_OK);
+    assert_int_equal(fed_http_stream_write(b.held, fed_span_of(much, 1)), FED_ERR_LIMIT);
+    close_bench(&b);
+    assert_int_equal(shares.answered, 0);
+    fed_http_share_drop(options.share);
+    fed_map_fini(&shares.by_name);
 }
 
 /* Opens and cancels at once: CVE-2023-44487. */
@@ -591,7 +732,11 @@ int main(void)
         cmocka_unit_test(h1_continue),
         cmocka_unit_test(h1_limits),
         cmocka_unit_test(h1_times),
+        cmocka_unit_test(h1_says_why),
+        cmocka_unit_test(h1_pace),
+        cmocka_unit_test(requests_of_one_client),
         cmocka_unit_test(h2_answers),
+        cmocka_unit_test(h2_turns),
         cmocka_unit_test(h2_rapid_reset),
         cmocka_unit_test(h2_floods),
         cmocka_unit_test(h2_continuation_flood),

@@ -79,6 +79,16 @@ static void answer_big(struct fed_http_exchange *x)
     free(text);
 }
 
+/* An answer that takes as long to make as a round of the loop has for all. */
+static void answer_slowly(struct world *w, struct fed_http_exchange *x)
+{
+    int64_t until_us = w->loop->unix_us(w->loop->ctx) + 6000;
+
+    while (w->loop->unix_us(w->loop->ctx) < until_us)
+        ;
+    fed_http_respond(x, 200, NULL, 0, FED_SPAN_LIT("at last"));
+}
+
 static void begin_stream(struct world *w, struct fed_http_exchange *x)
 {
     struct fed_http_header type = {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")};
@@ -112,6 +122,8 @@ static void on_request(
         fed_http_respond(x, 200, &evil, 1, FED_SPAN_LIT("never seen"));
     else if (fed_span_is(request->path, "/empty"))
         fed_http_respond(x, 204, NULL, 0, fed_span_of(NULL, 0));
+    else if (fed_span_is(request->path, "/slow"))
+        answer_slowly(w, x);
     else if (fed_span_is(request->path, "/stream"))
         begin_stream(w, x);
     else if (!fed_span_is(request->path, "/never"))

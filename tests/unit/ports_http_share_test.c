@@ -1,0 +1,185 @@
+/* ports_http_share_test.c - one client beside another: turns, and places for connections. */
+#include "tests/unit/ports_http_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CALLS 40
+
+static const struct fed_span nothing = {NULL, 0};
+
+static struct fed_http_client *named_client(struct world *w)
+{
+    struct fed_http_client_options options = world_client_options(w);
+
+    options.cert_pem = fed_buf_span(&w->client_pem.cert);
+    options.key_pem = fed_buf_span(&w->client_pem.key);
+    return world_client(w, &options);
+}
+
+static void greet(struct world *w, struct fed_http_client *client)
+{
+    struct outcome o;
+
+    world_ask(w, client, &o, "GET", "/hello", nothing);
+    assert_int_equal(o.status, 200);
+    outcome_fini(&o);
+}
+
+static bool all_done(void *ctx)
+{
+    struct outcome *o = ctx;
+
+    for (size_t i = 0; i < CALLS; i++)
+        if (!o[i].n_done)
+            return false;
+    return true;
+}
+
+/* One who asks for much and one who asks for little: the latter is served next. */
+static void turns(void **state)
+{
+    static struct outcome many[CALLS];
+    struct world w;
+    struct outcome one;
+    struct fed_http_client *greedy;
+    struct fed_http_client *modest;
+    unsigned before = 0;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, NULL);
+    greedy = named_client(&w);
+    modest = world_client(&w, NULL);
+    greet(&w, greedy);
+    greet(&w, modest);
+    for (size_t i = 0; i < CALLS; i++) {
+        outcome_init(&many[i], &w);
+        (void)world_call(greedy, &many[i], "GET", "/slow", nothing);
+    }
+    outcome_init(&one, &w);
+    (void)world_call(modest, &one, "GET", "/slow", nothing);
+    world_until(&w, outcome_done, &one);
+    assert_int_equal(one.status, 200);
+    for (size_t i = 0; i < CALLS; i++)
+        before += many[i].n_done;
+    if (before > CALLS / 4)
+        fail_msg("%u of %u requests of another client came first", before, CALLS);
+    world_until(&w, all_done, many);
+    for (size_t i = 0; i < CALLS; i++) {
+        assert_int_equal(many[i].status, 200);
+        outcome_fini(&many[i]);
+    }
+    outcome_fini(&one);
+    fed_http_client_close(greedy);
+    fed_http_client_close(modest);
+    world_close(&w);
+}
+
+static int raw_connect(const struct world *w)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(fed_http_server_port(w->server))};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    return fd;
+}
+
+static bool is_closed(void *ctx)
+{
+    char byte;
+
+    return recv(*(int *)ctx, &byte, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+/* Silent connections make room for one that speaks, those of a certificate are counted on their
+ * own. */
+static void places(void **state)
+{
+    struct fed_http_server_options options = {.connections_max = 8, .client_connections_max = 3};
+    struct world w;
+    int silent[4];
+    struct fed_http_client *named;
+    struct fed_http_client *nameless;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, &options);
+    named = named_client(&w);
+    greet(&w, named);
+    for (size_t i = 0; i < 4; i++)
+        silent[i] = raw_connect(&w);
+    world_until(&w, is_closed, &silent[0]);
+    for (size_t i = 1; i < 4; i++)
+        assert_false(is_closed(&silent[i]));
+    nameless = world_client(&w, NULL);
+    greet(&w, nameless);
+    assert_true(is_closed(&silent[1]));
+    greet(&w, named);
+    /* Two more take the places of the silent ones; the idle connection that spoke goes last. */
+    for (size_t i = 0; i < 2; i++) {
+        close(silent[i]);
+        silent[i] = raw_connect(&w);
+    }
+    world_until(&w, is_closed, &silent[3]);
+    greet(&w, nameless);
+    for (size_t i = 0; i < 4; i++)
+        close(silent[i]);
+    fed_http_client_close(named);
+    fed_http_client_close(nameless);
+    world_close(&w);
+}
+
+/* A connection with a request under way is never given up for another. */
+static void busy_places(void **state)
+{
+    struct fed_http_server_options options = {.connections_max = 8, .client_connections_max = 2};
+    struct world w;
+    struct outcome o[3];
+    struct fed_http_client *clients[3];
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, &options);
+    for (size_t i = 0; i < 3; i++) {
+        clients[i] = named_client(&w);
+        outcome_init(&o[i], &w);
+        (void)world_stream(clients[i], &o[i], "/stream");
+        if (i < 2)
+            while (!o[i].heads)
+                world_run_ms(&w, 2);
+    }
+    world_until(&w, outcome_done, &o[2]);
+    assert_int_not_equal(o[2].err, FED_OK);
+    assert_int_equal(o[0].n_done + o[1].n_done, 0);
+    for (size_t i = 0; i < 3; i++) {
+        fed_http_client_close(clients[i]);
+        outcome_fini(&o[i]);
+    }
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(turns),
+        cmocka_unit_test(places),
+        cmocka_unit_test(busy_places),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
