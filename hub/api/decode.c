@@ -72,7 +72,7 @@ enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
     if (err == FED_ERR_UNSUPPORTED)
         return hub_fail(r, 400, "BadRequest", "%s", diag.text);
     if (err == FED_ERR_LIMIT)
-        return hub_fail(r, 413, "RequestEntityTooLarge", "%s", diag.text);
+        return hub_fail(r, 400, "BadRequest", "the body cannot be read: %s", diag.text);
     if (err && err != FED_ERR_NOMEM)
         return hub_fail(r, 400, "BadRequest", "the body cannot be read: %s", diag.text);
     return err;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ANSWER_ROOM 16384u
+
 #define COLLECTION_BATCH 500u
 
 static bool is_namespace(const struct hub_kind *kind)
@@ -122,6 +124,9 @@ static enum fed_err commit_delete(struct hub_request *r, const struct hub_object
     if (left)
         err = hub_object_bytes(left, &bytes);
     write.bytes = fed_buf_span(&bytes);
+    /* What is gone must be told. */
+    if (!err && !fed_arena_reserve(&r->arena, ANSWER_ROOM))
+        err = FED_ERR_NOMEM;
     if (!err)
         err = hub_stage(r->api, &write, admission, revision, &diag);
     return err ? hub_fail_err(r, err, &diag) : FED_OK;

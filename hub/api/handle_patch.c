@@ -74,6 +74,9 @@ static enum fed_err patch_failed(
 {
     if (err == FED_ERR_NOMEM)
         return err;
+    if (err == FED_ERR_LIMIT)
+        return hub_fail(
+            r, 413, "RequestEntityTooLarge", "Request entity too large: %s", diag->text);
     if (type == PATCH_JSON)
         return json_patch_failed(r);
     if (err == FED_ERR_LIMIT)
@@ -116,13 +119,14 @@ static enum fed_err patch_plain(
 {
     enum fed_err err = FED_ERR_CONFLICT;
 
-    if (type != PATCH_JSON && !fed_json_is_object(patch))
+    if (type == PATCH_JSON ? !fed_json_is_array(patch) : !fed_json_is_object(patch))
         return hub_fail(r, 400, "BadRequest",
-            "error decoding patch: json: cannot unmarshal %s into Go value of type "
-            "map[string]interface {}",
+            "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
             fed_json_is_array(patch)    ? "array"
+            : fed_json_is_object(patch) ? "object"
             : fed_json_is_string(patch) ? "string"
-                                        : "number");
+                                        : "number",
+            type == PATCH_JSON ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
     for (unsigned i = 0; i < ATTEMPTS && err == FED_ERR_CONFLICT && r->failure.code == 0; i++) {
         struct hub_write w = {.success = 200, .manager = hub_request_manager(r), .patched = true};
 

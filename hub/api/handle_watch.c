@@ -4,6 +4,7 @@
  * all watchers that see it in the same form, who share its bytes. Touches (composed status) are
  * sent at most once a second and object: at once when quiet, then gathered. */
 #include "hub/api/options.h"
+#include "proto/base/map.h"
 #include "proto/object/json_text.h"
 
 #include <stdio.h>
@@ -14,9 +15,15 @@
 #define WATCH_MEMORY (256u << 10)
 #define TOUCHES_MAX 100000u
 
+struct watcher { /* a user who has watches */
+    size_t n;
+    char name[sizeof((struct hub_user *)0)->name];
+};
+
 struct hub_watch {
     struct hub_watch *next;
     struct hub_watches *owner;
+    struct watcher *watcher;
     struct fed_http_exchange *exchange; /* NULL: over, to be swept */
     struct fed_arena arena;
     struct fed_span group;
@@ -50,6 +57,7 @@ struct hub_watches {
     struct hub_api *api;
     struct hub_watch *list;
     size_t n;
+    struct fed_map watchers; /* by user name */
     struct touch *touches;
     size_t n_touches;
     struct hub_subscription *subscription;
@@ -329,10 +337,10 @@ static void watch_over(struct hub_watch *w, bool end)
         return;
     w->exchange = NULL;
     w->owner->n--;
-    if (end) {
-        fed_http_exchange_set_user(exchange, NULL);
+    /* One that was cut is closed later, when the watch is no more. */
+    fed_http_exchange_set_user(exchange, NULL);
+    if (end)
         fed_http_stream_end(exchange);
-    }
 }
 
 /* What a write to the exchange said. */
@@ -411,11 +419,46 @@ static bool watch_wants(const struct hub_watch *w, const struct hub_object_ref *
            (w->ns.len == 0 || fed_span_eq(w->ns, ref->ns));
 }
 
+/* ---- whose ---- */
+static struct watcher *watcher_find(const struct hub_watches *watches, const struct hub_user *user)
+{
+    return fed_map_get(&watches->watchers, fed_span_text(user->name));
+}
+
+/* One more watch of that user; NULL when memory is out. */
+static struct watcher *watcher_take(struct hub_watches *watches, const struct hub_user *user)
+{
+    struct fed_alloc *mem = watches->api->mem;
+    struct watcher *watcher = watcher_find(watches, user);
+
+    if (!watcher) {
+        watcher = fed_alloc_zero(mem, sizeof *watcher);
+        if (!watcher)
+            return NULL;
+        snprintf(watcher->name, sizeof watcher->name, "%s", user->name);
+        if (fed_map_put(&watches->watchers, fed_span_text(user->name), watcher)) {
+            fed_alloc_free(mem, watcher, sizeof *watcher);
+            return NULL;
+        }
+    }
+    watcher->n++;
+    return watcher;
+}
+
+static void watcher_drop(struct hub_watches *watches, struct watcher *watcher)
+{
+    if (!watcher || --watcher->n > 0)
+        return;
+    (void)fed_map_remove(&watches->watchers, fed_span_text(watcher->name));
+    fed_alloc_free(watches->api->mem, watcher, sizeof *watcher);
+}
+
 /* ---- freeing ---- */
 static void watch_free(struct hub_watch *w)
 {
     struct fed_alloc *mem = w->owner->api->mem;
 
+    watcher_drop(w->owner, w->watcher);
     fed_arena_fini(&w->arena);
     fed_alloc_free(mem, w, sizeof *w);
 }
@@ -728,9 +771,12 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
         w->fields.terms[w->fields.n].path = FED_SPAN_LIT("metadata.name");
         err = copy_span(w, name_only, &w->fields.terms[w->fields.n++].value);
     }
-    if (!err && fed_selector_parse(&w->arena.alloc, r->query.label_selector, &w->labels, &diag))
-        err = hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text);
-    return err;
+    if (err)
+        return err;
+    err = fed_selector_parse(&w->arena.alloc, r->query.label_selector, &w->labels, &diag);
+    return err && err != FED_ERR_NOMEM
+               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
+               : err;
 }
 
 /* Everything that is there, then the end of it when the client asked to be told. */
@@ -791,16 +837,32 @@ static bool wants_initial(const struct hub_request *r)
     return !r->query.has_resource_version || r->query.resource_version == 0;
 }
 
-static enum fed_err check_start(struct hub_request *r)
+static enum fed_err check_room(struct hub_request *r)
 {
     struct hub_watches *watches = r->api->watches;
+    const struct watcher *watcher = watcher_find(watches, &r->user);
 
-    if (watches->stopped || watches->n >= HUB_LIMIT_WATCHES) {
-        hub_fail(r, 503, "ServiceUnavailable", "%s",
-            watches->stopped ? "the hub is shutting down" : "too many watches");
-        r->failure.retry_after_s = 1;
-        return FED_ERR_BUSY;
-    }
+    if (watches->stopped)
+        hub_fail(r, 503, "ServiceUnavailable", "the hub is shutting down");
+    else if (watches->n >= HUB_LIMIT_WATCHES)
+        hub_fail(r, 429, "TooManyRequests",
+            "%u watches are open, the limit of the hub: try again later", HUB_LIMIT_WATCHES);
+    else if (watcher && watcher->n >= HUB_LIMIT_USER_WATCHES)
+        hub_fail(r, 429, "TooManyRequests",
+            "user \"%s\" has %u watches open, the limit of one user: end some, or try again later",
+            r->user.name, HUB_LIMIT_USER_WATCHES);
+    else
+        return FED_OK;
+    r->failure.retry_after_s = 1;
+    return FED_ERR_BUSY;
+}
+
+static enum fed_err check_start(struct hub_request *r)
+{
+    enum fed_err err = check_room(r);
+
+    if (err)
+        return err;
     /* A revision that has not been: of the store before it was restored from a backup. */
     if (r->query.has_resource_version &&
         r->query.resource_version > hub_objects_revision(r->api->objects))
@@ -827,7 +889,8 @@ enum fed_err hub_handle_watch(struct hub_request *r)
     w->owner = watches;
     w->since = hub_objects_revision(r->api->objects);
     fed_arena_init(&w->arena, r->api->mem, WATCH_MEMORY);
-    err = watch_fill(w, r);
+    w->watcher = watcher_take(watches, &r->user);
+    err = w->watcher ? watch_fill(w, r) : FED_ERR_NOMEM;
     if (!err)
         err = watch_begin(w, r);
     if (err) {
@@ -856,6 +919,7 @@ enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out)
     if (!watches)
         return FED_ERR_NOMEM;
     watches->api = api;
+    fed_map_init(&watches->watchers, api->mem);
     err = loop->timer_new(loop->ctx, tick, watches, &watches->timer);
     if (!err)
         err = hub_objects_subscribe(
@@ -894,6 +958,7 @@ void hub_watches_close(struct hub_watches *watches)
         watches->touches = touch->next;
         fed_alloc_free(watches->api->mem, touch, touch->size);
     }
+    fed_map_fini(&watches->watchers);
     fed_alloc_free(watches->api->mem, watches, sizeof *watches);
 }
 

@@ -1,7 +1,30 @@
 /* respond.c - whole answers: headers that all have, objects in the form the client asked for. */
 #include "hub/api/internal.h"
+#include "proto/base/text.h"
 
 #include <string.h>
+
+/* Bytes of the UTF-8 sequence at the text's begin; 0 when there is none. */
+static size_t sequence(struct fed_span text)
+{
+    uint8_t first = text.at[0];
+    size_t n = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+
+    return n <= text.len && fed_text_is_utf8(fed_span_sub(text, 0, n)) ? n : 0;
+}
+
+/* What is not UTF-8 becomes U+FFFD byte by byte, as in Go. */
+static void put_wide(struct fed_buf *out, struct fed_span text, size_t *at)
+{
+    struct fed_span rest = fed_span_sub(text, *at, SIZE_MAX);
+    size_t n = sequence(rest);
+
+    if (n)
+        fed_buf_put(out, fed_span_sub(rest, 0, n));
+    else
+        fed_buf_put_text(out, "\xef\xbf\xbd");
+    *at += n ? n - 1 : 0;
+}
 
 void hub_json_put(struct fed_buf *out, struct fed_span text)
 {
@@ -20,6 +43,8 @@ void hub_json_put(struct fed_buf *out, struct fed_span text)
             fed_buf_put_text(out, "\\u00");
             fed_buf_put_u8(out, (uint8_t)hex[c >> 4]);
             fed_buf_put_u8(out, (uint8_t)hex[c & 15]);
+        } else if (c >= 0x80) {
+            put_wide(out, text, &i);
         } else {
             fed_buf_put_u8(out, c);
         }

@@ -87,6 +87,13 @@ static struct fed_arena_chunk *chunk_add(struct fed_arena *arena, size_t need)
     return chunk;
 }
 
+bool fed_arena_reserve(struct fed_arena *arena, size_t size)
+{
+    const struct fed_arena_chunk *chunk = arena->chunks;
+
+    return (chunk && size <= chunk->size - chunk->used) || chunk_add(arena, size);
+}
+
 static void *arena_take(struct fed_arena *arena, size_t size)
 {
     struct fed_arena_chunk *chunk = arena->chunks;

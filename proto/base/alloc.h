@@ -6,6 +6,7 @@
 #ifndef FEDLET_PROTO_BASE_ALLOC_H
 #define FEDLET_PROTO_BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct fed_alloc {
@@ -39,6 +40,9 @@ struct fed_arena {
 /* limit: bytes the arena may take from mem in all. The struct must not move afterwards. */
 void fed_arena_init(struct fed_arena *arena, struct fed_alloc *mem, size_t limit);
 void fed_arena_fini(struct fed_arena *arena);
+/* Makes sure that the next size bytes can be had, so that what must not fail later does not. False
+ * when refused. */
+bool fed_arena_reserve(struct fed_arena *arena, size_t size);
 /* Forgets all content, keeps one chunk for reuse. */
 void fed_arena_reset(struct fed_arena *arena);
 

@@ -92,6 +92,8 @@ enum fed_err fed_http_stream_begin(struct fed_http_exchange *x, unsigned status,
 enum fed_err fed_http_stream_write(struct fed_http_exchange *x, struct fed_span bytes)
 {
     assert_true(x->streaming && !x->ended);
+    if (x->behind)
+        return FED_ERR_LIMIT;
     fed_buf_put(&x->body, bytes);
     return FED_OK;
 }
@@ -217,11 +219,47 @@ static enum fed_err next_random(void *ctx, uint8_t *out, size_t len)
     return FED_OK;
 }
 
+/* ---- memory ---- */
+union block { /* before each block: its size, which whoever frees it must know */
+    size_t size;
+    max_align_t align;
+};
+
+static void *ration(void *ctx, void *at, size_t old_size, size_t size)
+{
+    struct world_memory *memory = ctx;
+    union block *old = at ? (union block *)at - 1 : NULL;
+    union block *got;
+
+    assert_int_equal(old ? old->size : 0, old_size);
+    if (size > old_size && memory->left == 0) {
+        memory->refused = true;
+        return NULL;
+    }
+    if (size > old_size && memory->left > 0)
+        memory->left--;
+    memory->in_use = memory->in_use - old_size + size;
+    if (size == 0) {
+        free(old);
+        return NULL;
+    }
+    got = realloc(old, sizeof *got + size);
+    assert_non_null(got);
+    got->size = size;
+    return got + 1;
+}
+
+void world_ration(struct world *w, long left)
+{
+    w->memory.left = left;
+    w->memory.refused = false;
+}
+
 /* ---- open, close ---- */
 static void open_all(struct world *w)
 {
     static const struct hub_kind_hooks none = {.ctx = NULL};
-    struct fed_alloc *mem = fed_alloc_system();
+    struct fed_alloc *mem = &w->memory.alloc;
     struct fed_sqlite_options sqlite = {
         .history = true, .application_id = 1, .new_epoch = 1, .cache_kib = 256};
     struct hub_crds_options crds = {.mem = mem, .loop = &w->loop, .crypto = &w->crypto};
@@ -262,11 +300,14 @@ static void close_all(struct world *w)
     fed_sqlite_store_close(w->sqlite);
     for (size_t i = 0; i < WORLD_TIMERS; i++)
         assert_false(w->timers[i].used);
+    assert_int_equal(w->memory.in_use, 0);
 }
 
 void world_open(struct world *w)
 {
     memset(w, 0, sizeof *w);
+    w->memory.alloc = (struct fed_alloc){.ctx = &w->memory, .resize = ration};
+    w->memory.left = -1;
     snprintf(w->dir, sizeof w->dir, "/tmp/hub-api-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     w->now_ms = 1000;

@@ -26,10 +26,20 @@ struct fed_http_exchange {
     char warning[512];
     struct fed_buf body;
     bool streaming;
+    bool behind; /* it takes no more: what is written is refused, and it is closed later */
     bool ended;
 };
 
+/* The memory of everything below; it can be told to refuse. */
+struct world_memory {
+    struct fed_alloc alloc;
+    long left;     /* so many times more is given; below 0: always */
+    bool refused;  /* it was refused since left was set */
+    size_t in_use; /* bytes */
+};
+
 struct world {
+    struct world_memory memory;
     char dir[64];
     uint64_t now_ms;
     struct fed_timer timers[WORLD_TIMERS];
@@ -54,6 +64,8 @@ struct world {
 };
 
 void world_open(struct world *w);
+/* From now on memory is given `left` times, then refused; below 0: given. */
+void world_ration(struct world *w, long left);
 void world_close(struct world *w);
 void world_restart(struct world *w);
 /* Moves the clock and runs the timers that are due on the way. */

@@ -1,0 +1,226 @@
+/* hub_api_memory_test.c - every allocation of a request refused in turn: the answer is a Status
+ * that says so and asks to come again, nothing leaks, and what was refused is not stored. */
+#include "hub/limits.h"
+#include "hub_api_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define JSON "application/json"
+#define MERGE "application/merge-patch+json"
+#define PATCH "application/json-patch+json"
+#define STRATEGIC "application/strategic-merge-patch+json"
+#define APPLY "application/apply-patch+yaml"
+#define CM "/api/v1/namespaces/default/configmaps"
+#define FCM "/apis/types.kubefed.io/v1beta1/namespaces/default/federatedconfigmaps"
+#define TABLE "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+#define CASES_MAX 20000
+
+struct attempt {
+    const char *method;
+    const char *target;
+    const char *type;
+    const char *body;
+    unsigned success;
+    bool reads;
+};
+
+static void must(struct world *w, unsigned status, const char *method, const char *target,
+    const char *type, const char *body)
+{
+    if (world_call(w, method, target, type, body) != status)
+        fail_msg("%s %s: %u " FED_SPAN_FMT, method, target, w->last.status,
+            FED_SPAN_ARG(fed_buf_span(&w->last.body)));
+}
+
+/* Two objects, the same each time. */
+static void prepare(struct world *w)
+{
+    (void)world_call(w, "PATCH", CM "/a", MERGE, "{'metadata':{'finalizers':null}}");
+    (void)world_call(w, "DELETE", CM "/a", JSON, NULL);
+    (void)world_call(w, "DELETE", CM "/new", JSON, NULL);
+    (void)world_call(w, "DELETE", FCM "/f", JSON, NULL);
+    must(w, 201, "POST", CM, JSON,
+        "{'metadata':{'name':'a','labels':{'l':'1'},'finalizers':[]},'data':{'k':'1'}}");
+    must(w, 201, "POST", FCM, JSON,
+        "{'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedConfigMap',"
+        "'metadata':{'name':'f'},'spec':{'placement':{'clusters':[{'name':'c'}]},"
+        "'template':{'data':{'k':'1'}}}}");
+}
+
+static void check_refusal(struct world *w, const struct attempt *a, long n)
+{
+    if (w->last.status != 503 && w->last.status != 500)
+        fail_msg("%s %s, allocation %ld refused: %u " FED_SPAN_FMT, a->method, a->target, n,
+            w->last.status, FED_SPAN_ARG(fed_buf_span(&w->last.body)));
+    assert_string_equal(world_at(w, "kind"), "Status");
+    assert_true(world_at(w, "message")[0] != 0);
+}
+
+/* Refuses the first allocation, then the second ..., until none was asked for that was refused. */
+static void refuse_each(struct world *w, const struct attempt *a)
+{
+    bool stored = true;
+
+    for (long n = 0; n < CASES_MAX; n++) {
+        uint64_t before;
+
+        if (stored)
+            prepare(w);
+        before = hub_objects_revision(w->objects);
+        world_ration(w, n);
+        (void)world_call(w, a->method, a->target, a->type, a->body);
+        stored = hub_objects_revision(w->objects) != before;
+        if (!w->memory.refused) {
+            world_ration(w, -1);
+            assert_int_equal(w->last.status, a->success);
+            assert_int_equal(stored, !a->reads);
+            return;
+        }
+        world_ration(w, -1);
+        if (w->last.status == a->success && stored == !a->reads)
+            continue; /* it did without */
+        check_refusal(w, a, n);
+        if (stored)
+            fail_msg("%s %s: stored, though allocation %ld was refused", a->method, a->target, n);
+    }
+    fail_msg("%s %s: never went through", a->method, a->target);
+}
+
+static void each_verb(void **state)
+{
+    static const struct attempt attempts[] = {
+        {"GET", CM "/a", "", NULL, 200, true},
+        {"GET", FCM "/f", "", NULL, 200, true},
+        {"GET", CM "?labelSelector=l+in+(1,2)&fieldSelector=metadata.name!=x&limit=5", "", NULL,
+            200, true},
+        {"GET", "/apis", "", NULL, 200, true},
+        {"GET", "/openapi/v3", "", NULL, 200, true},
+        {"POST", CM, JSON, "{'metadata':{'name':'new'},'data':{'k':'1'}}", 201, false},
+        {"POST", CM, "application/yaml", "metadata: {name: new}\ndata: {k: v}\n", 201, false},
+        {"PUT", CM "/a", JSON, "{'metadata':{'name':'a'},'data':{'k':'2'}}", 200, false},
+        {"PATCH", CM "/a", MERGE, "{'data':{'k':'2'}}", 200, false},
+        {"PATCH", CM "/a", PATCH, "[{'op':'replace','path':'/data/k','value':'2'}]", 200, false},
+        {"PATCH", CM "/a", STRATEGIC, "{'metadata':{'finalizers':['x/y']}}", 200, false},
+        {"PATCH", FCM "/f?fieldManager=m&force=true", APPLY,
+            "{'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedConfigMap',"
+            "'metadata':{'name':'f'},'spec':{'template':{'data':{'k':'2'}}}}",
+            200, false},
+        {"DELETE", CM "/a", JSON, NULL, 200, false},
+    };
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++)
+        refuse_each(&w, &attempts[i]);
+    w.accept = TABLE;
+    refuse_each(&w, &attempts[2]);
+    world_close(&w);
+}
+
+/* A watch is opened or refused; one that cannot be told of a change ends, so that its client lists
+ * again. */
+static void watches(void **state)
+{
+    struct world w;
+    bool refused = true;
+
+    (void)state;
+    world_open(&w);
+    prepare(&w);
+    for (long n = 0; refused; n++) {
+        struct fed_http_exchange *x;
+
+        world_ration(&w, n);
+        x = world_watch(&w, CM "?watch=1&labelSelector=l");
+        refused = w.memory.refused;
+        world_ration(&w, -1);
+        assert_true(x->status == 200 || x->status == 503);
+        assert_true(refused || (x->status == 200 && world_says(x, "\"ADDED\"")));
+        world_unwatch(&w, x);
+    }
+    refused = true;
+    for (long n = 0; refused; n++) {
+        struct fed_http_exchange *x = world_watch(&w, CM "?watch=1&labelSelector=l");
+        char body[64];
+
+        snprintf(body, sizeof body, "{'data':{'k':'%ld'}}", n);
+        world_ration(&w, n);
+        (void)world_call(&w, "PATCH", CM "/a", MERGE, body);
+        refused = w.memory.refused;
+        world_ration(&w, -1);
+        if (w.last.status == 200)
+            if (!x->ended && !world_says(x, "MODIFIED"))
+                fail_msg("allocation %ld refused: no event, and the watch goes on: " FED_SPAN_FMT,
+                    n, FED_SPAN_ARG(fed_buf_span(&x->body)));
+        world_unwatch(&w, x);
+    }
+    world_close(&w);
+}
+
+/* A watch that falls behind is over at once; its exchange is closed when the server comes to it. */
+static void watch_behind(void **state)
+{
+    struct world w;
+    struct fed_http_exchange *x;
+
+    (void)state;
+    world_open(&w);
+    prepare(&w);
+    x = world_watch(&w, CM "?watch=1");
+    x->behind = true;
+    must(&w, 200, "PATCH", CM "/a", MERGE, "{'data':{'k':'2'}}");
+    must(&w, 200, "PATCH", CM "/a", MERGE, "{'data':{'k':'3'}}");
+    assert_false(world_says(x, "MODIFIED"));
+    world_unwatch(&w, x);
+    world_close(&w);
+}
+
+/* As many as one user may have; the next is told to come again, another user is served. */
+static void watches_of_one_user(void **state)
+{
+    struct world w;
+    struct fed_http_exchange **open = calloc(HUB_LIMIT_USER_WATCHES, sizeof(*open));
+    struct fed_http_exchange *x;
+
+    (void)state;
+    assert_non_null(open);
+    world_open(&w);
+    for (unsigned i = 0; i < HUB_LIMIT_USER_WATCHES; i++) {
+        open[i] = world_watch(&w, CM "?watch=1&resourceVersion=0");
+        assert_int_equal(open[i]->status, 200);
+    }
+    must(&w, 429, "GET", CM "?watch=1", "", NULL);
+    assert_string_equal(world_at(&w, "reason"), "TooManyRequests");
+    assert_string_equal(world_at(&w, "details.retryAfterSeconds"), "1");
+    snprintf(w.peer.common_name, sizeof w.peer.common_name, "other");
+    x = world_watch(&w, CM "?watch=1");
+    assert_int_equal(x->status, 200);
+    world_unwatch(&w, x);
+    snprintf(w.peer.common_name, sizeof w.peer.common_name, "admin");
+    world_unwatch(&w, open[0]);
+    open[0] = world_watch(&w, CM "?watch=1");
+    assert_int_equal(open[0]->status, 200);
+    for (unsigned i = 0; i < HUB_LIMIT_USER_WATCHES; i++)
+        world_unwatch(&w, open[i]);
+    free(open);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_verb),
+        cmocka_unit_test(watches),
+        cmocka_unit_test(watch_behind),
+        cmocka_unit_test(watches_of_one_user),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
