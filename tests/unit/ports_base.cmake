@@ -8,7 +8,7 @@ fed_unit_test(ports_base_store_test
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/ports_base_store_test.c
         ${CMAKE_CURRENT_LIST_DIR}/ports_base_dir.c
         ${CMAKE_CURRENT_LIST_DIR}/store_conformance.c
-    LINK fed_port_sqlite fed_base)
+    LINK fed_port_sqlite fed_base tp::sqlite)
 
 add_test(NAME layers COMMAND ${PROJECT_SOURCE_DIR}/tests/layers/check)
 add_test(NAME layers_self_test COMMAND ${PROJECT_SOURCE_DIR}/tests/layers/check --self-test)
