@@ -133,12 +133,11 @@ static const struct invariant invariants[] = {
     {"SELECT count(*) FROM (SELECT key, max(id) AS id, deleted FROM log GROUP BY key) AS last"
      " LEFT JOIN item ON item.key=last.key WHERE last.deleted <> (item.key IS NULL)",
         "keys that are there though their last change removed them, or the reverse", false},
-    {"SELECT count(*) FROM (SELECT deleted, before, before_revision, lag(id) OVER w AS last_id,"
-     " lag(deleted) OVER w AS last_deleted, lag(value) OVER w AS last_value FROM log"
-     " WINDOW w AS (PARTITION BY key ORDER BY id))"
-     " WHERE last_id IS NOT NULL AND (before_revision IS NOT"
-     " (CASE WHEN last_deleted THEN 0 ELSE last_id>>16 END)"
-     " OR (NOT deleted AND before IS NOT (CASE WHEN last_deleted THEN NULL ELSE last_value END)))",
+    {"SELECT count(*) FROM log CROSS JOIN log AS last ON last.id="
+     " (SELECT max(id) FROM log AS earlier WHERE earlier.key=log.key AND earlier.id<log.id)"
+     " WHERE log.before_revision IS NOT (CASE WHEN last.deleted THEN 0 ELSE last.id>>16 END)"
+     " OR (NOT log.deleted AND log.before IS NOT"
+     " (CASE WHEN last.deleted THEN NULL ELSE last.value END))",
         "changes that do not follow the one before them", true},
     {"SELECT (SELECT value FROM meta WHERE name='log_bytes')"
      " -(SELECT coalesce(sum" FED_DATABASE_LOG_BYTES ",0) FROM log)",

@@ -582,11 +582,11 @@ static void a_log_of_version_1_is_forgotten_and_renewed(void **state)
 
     put_text(w, "a", "1");
     put_text(w, "b", "2");
-    run_sql(w, "BEGIN; CREATE TABLE old(id INTEGER PRIMARY KEY, key BLOB NOT NULL,"
+    run_sql(w, "BEGIN; CREATE TABLE old AS SELECT id, key, deleted, value FROM log; DROP TABLE log;"
+               "CREATE TABLE log(id INTEGER PRIMARY KEY, key BLOB NOT NULL,"
                " deleted INTEGER NOT NULL, value BLOB NOT NULL);"
-               "INSERT INTO old SELECT id, key, deleted, value FROM log; DROP TABLE log;"
-               "ALTER TABLE old RENAME TO log; DELETE FROM meta WHERE name='log_bytes';"
-               "PRAGMA user_version=1; COMMIT;");
+               "INSERT INTO log SELECT id, key, deleted, value FROM old; DROP TABLE old;"
+               "DELETE FROM meta WHERE name='log_bytes'; PRAGMA user_version=1; COMMIT;");
     reopen(w);
     assert_value(w, "a", "1");
     assert_int_equal(w->store->revision(w->store->ctx), 3);
