@@ -104,8 +104,10 @@ def served(pair):
             if answer.code not in (201, 409):
                 raise RuntimeError("%s refuses a CRD: %d %s" % (side.title, answer.code, answer.text[:500]))
     end = time.monotonic() + 30
-    for path in (THINGS % "default", GADGETS):
-        while any(answer.code != 200 for answer in pair.quietly("GET", path)):
+    # A kube-apiserver publishes the schemas of new kinds some time after the kinds themselves.
+    for path, words in ((THINGS % "default", ""), (GADGETS, ""),
+                        ("/openapi/v3/apis/%s/v1" % GROUP, ".Thing"), ("/openapi/v3/apis/%s/v1" % GROUP, ".Gadget")):
+        while any(answer.code != 200 or words not in answer.text for answer in pair.quietly("GET", path)):
             if time.monotonic() > end:
                 raise RuntimeError("%s is not served by both" % path)
             time.sleep(0.1)
