@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH 200u
-
 struct leaving {
     struct leaving *next;
     char name[HUB_GROUP_MAX + HUB_NAME_MAX + 2]; /* which is the resource of its objects, too */
@@ -40,41 +38,12 @@ static void schedule(struct hub_crd_deletes *deletes)
 }
 
 /* ---- its objects ---- */
-struct refs {
-    struct fed_alloc *mem;
-    struct hub_object_ref list[BATCH];
-    size_t n;
-    enum fed_err err;
-};
-
-static struct fed_span copy_span(struct refs *refs, struct fed_span text)
-{
-    uint8_t *copy = fed_alloc_get(refs->mem, text.len + 1);
-
-    if (!copy) {
-        refs->err = FED_ERR_NOMEM;
-        return (struct fed_span){0};
-    }
-    if (text.len > 0)
-        memcpy(copy, text.at, text.len);
-    return fed_span_of(copy, text.len);
-}
-
-static bool take_ref(void *ctx, const struct hub_object *object)
-{
-    struct refs *refs = ctx;
-
-    refs->list[refs->n++] = (struct hub_object_ref){copy_span(refs, object->ref.resource),
-        copy_span(refs, object->ref.ns), copy_span(refs, object->ref.name)};
-    return refs->n < BATCH && !refs->err;
-}
-
 /* Deletes a batch; how many it found, and how many of them stay for now. */
 static enum fed_err empty(
     struct hub_request *r, const struct hub_kind *kind, size_t *found, size_t *stay)
 {
     struct hub_delete_options options = {.dry_run = false};
-    struct refs *refs = fed_alloc_zero(r->mem, sizeof *refs);
+    struct hub_refs *refs = fed_alloc_zero(r->mem, sizeof *refs);
     struct hub_object_ref after;
     enum fed_err err = refs ? FED_OK : FED_ERR_NOMEM;
 
@@ -88,7 +57,7 @@ static enum fed_err empty(
             after = refs->list[refs->n - 1];
         refs->n = 0;
         err = hub_objects_list(r->api->objects, fed_span_text(kind->resource), (struct fed_span){0},
-            from, take_ref, refs);
+            from, hub_refs_take, refs);
         if (!err)
             err = refs->err;
         for (size_t i = 0; !err && i < refs->n; i++) {
@@ -100,7 +69,7 @@ static enum fed_err empty(
                 (*stay)++;
         }
         *found += refs->n;
-    } while (!err && refs->n == BATCH);
+    } while (!err && refs->n == HUB_REFS_MAX);
     return err;
 }
 

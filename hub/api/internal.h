@@ -332,6 +332,18 @@ bool hub_object_has_finalizers(const struct fed_json *object);
 /* Compact bytes to store: without resourceVersion. */
 FED_MUST_USE enum fed_err hub_object_bytes(struct fed_json *object, struct fed_buf *out);
 
+/* Which objects a listing found, kept while they are changed: the store may not be from inside it.
+ */
+#define HUB_REFS_MAX 200u
+struct hub_refs { /* zero but for mem, in whose memory the names are */
+    struct fed_alloc *mem;
+    struct hub_object_ref list[HUB_REFS_MAX];
+    size_t n;
+    enum fed_err err; /* FED_ERR_NOMEM: not all were taken */
+};
+/* hub_objects_each; ctx is a struct hub_refs. Stops when it is full. */
+bool hub_refs_take(void *ctx, const struct hub_object *object);
+
 /* ---- select.c ---- */
 /* Values are copied into mem. */
 FED_MUST_USE enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH 200u
 /* A client that deletes what stands in one file deletes the namespace before what is in it; it
  * still finds those. */
 #define GRACE_MS 500u
@@ -56,48 +55,19 @@ enum fed_err hub_namespace_check(struct hub_request *r, struct fed_span ns)
 }
 
 /* ---- emptying ---- */
-struct refs {
-    struct fed_alloc *mem;
-    struct hub_object_ref list[BATCH];
-    size_t n;
-    enum fed_err err;
-};
-
-static struct fed_span copy_span(struct refs *refs, struct fed_span text)
-{
-    uint8_t *copy = fed_alloc_get(refs->mem, text.len + 1);
-
-    if (!copy) {
-        refs->err = FED_ERR_NOMEM;
-        return (struct fed_span){0};
-    }
-    if (text.len > 0)
-        memcpy(copy, text.at, text.len);
-    return fed_span_of(copy, text.len);
-}
-
-static bool take_ref(void *ctx, const struct hub_object *object)
-{
-    struct refs *refs = ctx;
-
-    refs->list[refs->n++] = (struct hub_object_ref){copy_span(refs, object->ref.resource),
-        copy_span(refs, object->ref.ns), copy_span(refs, object->ref.name)};
-    return refs->n < BATCH && !refs->err;
-}
-
 static enum fed_err empty_kind(struct hub_request *r, const struct hub_kind *kind,
     struct fed_span ns, struct hub_remains *remains, size_t *remaining)
 {
     struct hub_delete_options options = {.propagation = HUB_PROPAGATE_BACKGROUND};
     size_t held = 0;
-    struct refs *refs = fed_alloc_zero(r->mem, sizeof *refs);
+    struct hub_refs *refs = fed_alloc_zero(r->mem, sizeof *refs);
     enum fed_err err;
 
     if (!refs)
         return FED_ERR_NOMEM;
     refs->mem = r->mem;
-    err =
-        hub_objects_list(r->api->objects, fed_span_text(kind->resource), ns, NULL, take_ref, refs);
+    err = hub_objects_list(
+        r->api->objects, fed_span_text(kind->resource), ns, NULL, hub_refs_take, refs);
     if (!err)
         err = refs->err;
     for (size_t i = 0; !err && i < refs->n; i++) {
@@ -116,7 +86,7 @@ static enum fed_err empty_kind(struct hub_request *r, const struct hub_kind *kin
     }
     hub_remains_kind(remains, kind, held);
     *remaining += held;
-    if (refs->n == BATCH)
+    if (refs->n == HUB_REFS_MAX)
         (*remaining)++; /* more behind them: the removals above make it run again */
     return err;
 }

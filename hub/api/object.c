@@ -157,3 +157,26 @@ enum fed_err hub_object_bytes(struct fed_json *object, struct fed_buf *out)
     fed_json_remove(fed_json_get(object, "metadata"), "resourceVersion");
     return fed_json_put(out, object);
 }
+
+/* ---- what a listing found ---- */
+static struct fed_span copy_span(struct hub_refs *refs, struct fed_span text)
+{
+    uint8_t *copy = fed_alloc_get(refs->mem, text.len + 1);
+
+    if (!copy) {
+        refs->err = FED_ERR_NOMEM;
+        return (struct fed_span){0};
+    }
+    if (text.len > 0)
+        memcpy(copy, text.at, text.len);
+    return fed_span_of(copy, text.len);
+}
+
+bool hub_refs_take(void *ctx, const struct hub_object *object)
+{
+    struct hub_refs *refs = ctx;
+
+    refs->list[refs->n++] = (struct hub_object_ref){copy_span(refs, object->ref.resource),
+        copy_span(refs, object->ref.ns), copy_span(refs, object->ref.name)};
+    return refs->n < HUB_REFS_MAX && !refs->err;
+}
