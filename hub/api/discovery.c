@@ -297,8 +297,11 @@ static void old_groups(struct fed_buf *out, const struct groups *groups)
 }
 
 /* ---- aggregated ---- */
+/* Of the core group a kind says neither group nor version. */
 static void new_kind(struct fed_buf *out, const char *group, const char *version, const char *kind)
 {
+    if (!group[0])
+        version = "";
     fed_buf_printf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}",
         group, version, kind);
 }
@@ -427,6 +430,23 @@ static enum fed_err fill(struct hub_request *r, struct fed_buf *out)
     return FED_OK;
 }
 
+/* The documents of groups, and of the versions of custom kinds, are there whatever the method. */
+static bool takes_method(const struct hub_request *r)
+{
+    switch (r->path.endpoint) {
+    case HUB_ENDPOINT_GROUPS:
+    case HUB_ENDPOINT_GROUP:
+        return true;
+    case HUB_ENDPOINT_RESOURCES:
+        if (!r->path.core && !hub_group_is_of_kubernetes(r))
+            return true;
+        break;
+    default:
+        break;
+    }
+    return fed_span_is(r->http->method, "GET");
+}
+
 enum fed_err hub_handle_discovery(struct hub_request *r)
 {
     struct fed_http_header headers[2] = {
@@ -437,9 +457,12 @@ enum fed_err hub_handle_discovery(struct hub_request *r)
     char etag[48];
     enum fed_err err;
 
-    if (!fed_span_is(r->http->method, "GET"))
+    if (!takes_method(r))
         return hub_fail(r, 405, "MethodNotAllowed",
             "the server does not allow this method on the requested resource");
+    err = hub_check_acceptable(r);
+    if (err)
+        return err;
     snprintf(etag, sizeof etag, "\"%llx-%d\"",
         (unsigned long long)hub_kinds_generation(r->api->kinds), (int)r->path.endpoint);
     headers[1].value = fed_span_text(etag);
@@ -448,7 +471,7 @@ enum fed_err hub_handle_discovery(struct hub_request *r)
     fed_buf_init(&out, r->mem, HUB_LIMIT_ANSWER_BYTES);
     err = fill(r, &out);
     if (err == FED_ERR_NOT_FOUND)
-        return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
+        return hub_fail_unknown(r);
     if (!err)
         err = fed_buf_err(&out);
     if (err)

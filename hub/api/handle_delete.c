@@ -56,7 +56,7 @@ static enum fed_err mark(
 
     fed_text_time(fed_loop_unix_s(r->api->options.loop), now);
     err = metadata ? fed_json_set_text(r->doc, metadata, "deletionTimestamp", now) : FED_ERR_NOMEM;
-    if (!err)
+    if (!err && !is_namespace(kind))
         err = fed_json_set_int(r->doc, metadata, "deletionGracePeriodSeconds", 0);
     if (!err && generation > 0)
         err = fed_json_set_int(r->doc, metadata, "generation", generation + 1);
@@ -240,6 +240,8 @@ static enum fed_err show(
 
     if (err)
         return err;
+    if (hub_kind_is_typed(c->r->kind))
+        hub_object_anonymize(shown);
     if (c->answer->at[c->answer->len - 1] != '[')
         fed_buf_put_text(c->answer, ",");
     return fed_json_put(c->answer, shown);

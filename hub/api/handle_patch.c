@@ -306,6 +306,8 @@ enum fed_err hub_handle_patch(struct hub_request *r)
     struct fed_json *patch;
     enum fed_err err = patch_type_of(r, &type);
 
+    if (!err && r->path.name.len == 0)
+        return hub_fail(r, 400, "BadRequest", "name must be provided");
     if (!err)
         err = hub_options_patch(r, type == PATCH_APPLY);
     if (!err)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define TICK_MS 1000u
+#define BOOKMARK_BYTES_MAX (1u << 20) /* with the columns of a table */
 #define BOOKMARK_MS 60000u
 #define WATCH_MEMORY (256u << 10)
 #define TOUCHES_MAX 100000u
@@ -129,6 +130,12 @@ static enum fed_err fanout_doc(struct fanout *f)
     return f->doc ? FED_OK : fed_json_doc_new(&f->arena.alloc, &f->doc);
 }
 
+/* At the latest. The change of an object that is removed does not tell when it was written. */
+static uint64_t written_at(const struct hub_kind *kind, const struct hub_change *change)
+{
+    return change->type == HUB_CHANGE_DELETED && kind->schema_moved ? 0 : change->revision;
+}
+
 /* NULL when memory is out. */
 static struct seen *seen_by(struct fanout *f, const struct hub_watch *w)
 {
@@ -146,19 +153,22 @@ static struct seen *seen_by(struct fanout *f, const struct hub_watch *w)
         .next = f->seen, .group = w->group, .name = w->version, .revision = f->change->revision};
     f->seen = seen;
     if (watch_view(w, &seen->view))
-        seen->plain = hub_object_is_plain(&seen->view, f->change->bytes, &seen->metadata);
+        seen->plain = hub_object_is_plain(
+            &seen->view, f->change->bytes, written_at(seen->view.kind, f->change), &seen->metadata);
     return seen;
 }
 
 static enum fed_err seen_tree(struct fanout *f, struct seen *seen)
 {
     const struct hub_change *change = f->change;
+    const struct hub_kind *kind = seen->view.kind;
     enum fed_err err = seen->object ? FED_OK : fanout_doc(f);
 
     if (err || seen->object)
         return err;
-    return hub_object_view(
+    err = hub_object_view(
         &seen->view, f->doc, &change->ref, change->bytes, &seen->revision, &seen->object, NULL);
+    return err ? err : hub_object_renew(kind, written_at(kind, change), f->doc, seen->object);
 }
 
 /* ---- does it match ---- */
@@ -279,7 +289,7 @@ static enum fed_err put_line(
         f->change->before.len > 0) {
         err = put_last_seen(f, line, seen, out);
     } else if (seen->plain && line->form == HUB_FORM_OBJECT) {
-        hub_object_put_plain(out, f->change->bytes, seen->metadata, seen->revision);
+        hub_object_put_plain(out, f->change->bytes, seen->metadata, 0, seen->revision);
     } else {
         err = seen_tree(f, seen);
         if (!err)
@@ -609,34 +619,65 @@ static void touches_tick(struct hub_watches *watches, uint64_t now_ms)
 }
 
 /* ---- bookmarks, deadlines ---- */
+/* An object of the kind of which nothing is known but the version. */
+static struct fed_json *bookmark_object(
+    struct fed_json_doc *doc, const struct hub_view *view, uint64_t revision, bool initial)
+{
+    struct fed_json *object = fed_json_new_object(doc);
+    struct fed_json *metadata = object ? fed_json_ensure_object(doc, object, "metadata") : NULL;
+    char api_version[330];
+    char version[24];
+
+    hub_api_version(view->kind, view->version, api_version);
+    snprintf(version, sizeof version, "%llu", (unsigned long long)revision);
+    if (!metadata || fed_json_set_text(doc, object, "kind", view->kind->kind) ||
+        fed_json_set_text(doc, object, "apiVersion", api_version) ||
+        fed_json_set_text(doc, metadata, "resourceVersion", version))
+        return NULL;
+    if (initial && fed_json_set_text(doc, fed_json_ensure_object(doc, metadata, "annotations"),
+                       "k8s.io/initial-events-end", "true"))
+        return NULL;
+    return object;
+}
+
+static enum fed_err put_bookmark(struct hub_watch *w, struct fed_json_doc *doc,
+    const struct hub_view *view, uint64_t revision, bool initial, struct fed_buf *line)
+{
+    struct fed_json *object = bookmark_object(doc, view, revision, initial);
+
+    if (object && w->form == HUB_FORM_PARTIAL)
+        object = hub_object_partial(doc, object);
+    if (!object)
+        return FED_ERR_NOMEM;
+    fed_buf_put_text(line, "{\"type\":\"BOOKMARK\",\"object\":");
+    if (w->form == HUB_FORM_TABLE) {
+        hub_table_begin(line, view, !w->columns_sent);
+        hub_table_row(
+            line, view, object, (struct fed_span){0}, fed_loop_unix_s(w->owner->api->options.loop));
+        hub_table_end(line, revision, (struct fed_span){0}, -1);
+        w->columns_sent = true;
+    } else if (fed_json_put(line, object)) {
+        return FED_ERR_NOMEM;
+    }
+    fed_buf_put_text(line, "}\n");
+    return fed_buf_err(line);
+}
+
 static void watch_bookmark(struct hub_watch *w, uint64_t revision, bool initial)
 {
     struct hub_view view;
+    struct fed_json_doc *doc;
     struct fed_buf line;
-    char api_version[330];
 
-    if (!watch_view(w, &view))
+    if (!watch_view(w, &view) || fed_json_doc_new(w->owner->api->mem, &doc))
         return;
-    hub_api_version(view.kind, view.version, api_version);
-    fed_buf_init(&line, w->owner->api->mem, 4096);
-    fed_buf_put_text(&line, "{\"type\":\"BOOKMARK\",\"object\":");
-    if (w->form == HUB_FORM_TABLE)
-        fed_buf_printf(&line,
-            "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
-            "v1\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
-            "\"columnDefinitions\":null,\"rows\":[{\"cells\":[],\"object\":",
-            (unsigned long long)revision);
-    fed_buf_printf(&line,
-        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\""
-        "%s}%s}",
-        w->form == HUB_FORM_OBJECT ? view.kind->kind : "PartialObjectMetadata",
-        w->form == HUB_FORM_OBJECT ? api_version : "meta.k8s.io/v1", (unsigned long long)revision,
-        initial ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "",
-        w->form == HUB_FORM_TABLE ? "}]}" : "");
-    fed_buf_put_text(&line, "}\n");
-    w->revision = revision;
-    watch_send(w, &line);
+    fed_buf_init(&line, w->owner->api->mem, BOOKMARK_BYTES_MAX);
+    if (!put_bookmark(w, doc, &view, revision, initial, &line)) {
+        w->revision = revision;
+        watch_send(w, &line);
+    }
     fed_buf_fini(&line);
+    fed_json_doc_free(doc);
 }
 
 static void watches_tick(struct hub_watches *watches, uint64_t now_ms)
@@ -877,6 +918,8 @@ enum fed_err hub_handle_watch(struct hub_request *r)
     struct hub_watch *w;
     enum fed_err err = hub_options_list(r);
 
+    if (!err)
+        err = hub_check_table_options(r);
     /* A stream cannot be held back: it begins with what is durable. */
     (void)hub_objects_flush(r->api->objects, NULL);
     if (!err)

@@ -17,7 +17,8 @@ struct hub_held {
     struct fed_http_exchange *exchange;
     char audit_id[HUB_UUID_SIZE];
     unsigned status;
-    size_t size; /* of this allocation */
+    size_t size;          /* of this allocation */
+    uint64_t deadline_us; /* see hub_request */
     size_t n_headers;
     struct fed_span body;
     struct fed_http_shared *shared; /* the body, when it is not NULL */
@@ -48,8 +49,11 @@ static struct hub_held *held_new(struct hub_request *r, unsigned status,
     held = fed_alloc_get(r->api->mem, size);
     if (!held)
         return NULL;
-    *held = (struct hub_held){
-        .exchange = r->exchange, .status = status, .size = size, .n_headers = n_headers};
+    *held = (struct hub_held){.exchange = r->exchange,
+        .status = status,
+        .size = size,
+        .deadline_us = r->deadline_us,
+        .n_headers = n_headers};
     memcpy(held->audit_id, r->audit_id, sizeof held->audit_id);
     at = (uint8_t *)(held->headers + n_headers);
     for (size_t i = 0; i < n_headers; i++) {
@@ -91,6 +95,15 @@ enum fed_err hub_stage(struct hub_api *api, const struct hub_object_write *write
         api->objects, write, 1, admission->extra, admission->n_extra, revision, diag);
 
     return err || want_turn_end(api) ? err : hub_objects_flush(api->objects, diag);
+}
+
+/* The sync took longer than the client waits. */
+static void send_late(struct fed_http_exchange *exchange)
+{
+    const struct fed_http_header type = {
+        FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")};
+
+    fed_http_respond(exchange, 504, &type, 1, hub_deadline_answer());
 }
 
 static void send(struct fed_http_exchange *exchange, unsigned status,
@@ -138,6 +151,8 @@ void hub_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag)
 
         if (err)
             hub_request_again(api, held->exchange, held->audit_id, err, diag);
+        else if (hub_deadline_is_over(api, held->deadline_us))
+            send_late(held->exchange);
         else
             send(held->exchange, held->status, held->headers, held->n_headers, held->body,
                 held->shared);

@@ -27,7 +27,11 @@ static void put_core_columns(struct fed_buf *out, const struct hub_kind_version 
         const struct hub_column *column = &version->columns[i];
 
         fed_buf_put_text(out, i ? "," : "");
-        put_column(out, column->name, column->type, column->format, "", column->priority);
+        put_column(out, column->name, column->type, column->format,
+            strcmp(column->json_path, "name") == 0  ? HUB_COLUMN_NAME_TEXT
+            : strcmp(column->json_path, "age") == 0 ? HUB_COLUMN_AGE_TEXT
+                                                    : "",
+            column->priority);
     }
 }
 
@@ -35,7 +39,7 @@ static void put_columns(struct fed_buf *out, const struct hub_kind_version *vers
 {
     char described[512];
 
-    put_column(out, "Name", "string", "name", "Name, unique within its namespace.", 0);
+    put_column(out, "Name", "string", "name", HUB_COLUMN_NAME_TEXT, 0);
     for (size_t i = 0; i < version->n_columns; i++) {
         const struct hub_column *column = &version->columns[i];
 
@@ -47,7 +51,7 @@ static void put_columns(struct fed_buf *out, const struct hub_kind_version *vers
     }
     if (version->n_columns == 0) {
         fed_buf_put_text(out, ",");
-        put_column(out, "Age", "date", "", "Time since creation.", 0);
+        put_column(out, "Age", "date", "", HUB_COLUMN_AGE_TEXT, 0);
     }
 }
 

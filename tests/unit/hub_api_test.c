@@ -16,6 +16,7 @@
 #define CM "/api/v1/namespaces/default/configmaps"
 #define FD "/apis/types.kubefed.io/v1beta1/namespaces/default/federateddeployments"
 #define FD_SHORT "/apis/types.kubefed.io/v1alpha2/namespaces/default/federateddeployments"
+#define FD_HEAD "'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedDeployment',"
 
 static int setup(void **state)
 {
@@ -126,7 +127,8 @@ static void test_refusals(void **state)
         {"PUT", CM, JSON, "{}", 405, "MethodNotAllowed"},
         {"DELETE", "/api/v1/namespaces/default", "", NULL, 403, "may not be deleted"},
         {"POST", FD, JSON,
-            "{'metadata':{'name':'a'},'spec':{'overrides':[{'clusterName':'c','clusterOverrides':[{"
+            "{" FD_HEAD
+            "'metadata':{'name':'a'},'spec':{'overrides':[{'clusterName':'c','clusterOverrides':[{"
             "'op':'test','path':'/a'}]}]}}",
             422, "spec.overrides[0].clusterOverrides[0].op"},
     };
@@ -603,9 +605,10 @@ static void test_generation_and_status(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(world_call(w, "POST", FD, JSON,
-                         "{'metadata':{'name':'d'},'spec':{'template':{'spec':{'replicas':1}}},'"
-                         "status':{'x':1}}"),
+    assert_int_equal(
+        world_call(w, "POST", FD, JSON,
+            "{" FD_HEAD "'metadata':{'name':'d'},'spec':{'template':{'spec':{'replicas':1}}},'"
+            "status':{'x':1}}"),
         201);
     assert_string_equal(world_at(w, "metadata.generation"), "1");
     assert_string_equal(world_at(w, "status"), "");
@@ -662,7 +665,8 @@ static void test_finalizers_and_namespaces(void **state)
 }
 
 #define SHORT(image)                                                                               \
-    "{'metadata':{'name':'r'},'spec':{'template':{'metadata':{'labels':{'app':'r'}},"              \
+    "{'apiVersion':'types.kubefed.io/v1alpha2','kind':'FederatedDeployment','metadata':{"          \
+    "'name':'r'},'spec':{'template':{'metadata':{'labels':{'app':'r'}},"                           \
     "'spec':{'containers':[{'name':'r','image':'" image "'}]}}}}"
 
 static void test_short_form(void **state)
@@ -707,7 +711,9 @@ static void test_short_form(void **state)
 
 static void test_types_at_run_time(void **state)
 {
-    static const char type[] = "{'metadata':{'name':'daemonsets.apps'},'spec':{'propagation':'"
+    static const char type[] = "{'apiVersion':'core.kubefed.io/"
+                               "v1beta1','kind':'FederatedTypeConfig','metadata':{'name':'"
+                               "daemonsets.apps'},'spec':{'propagation':'"
                                "Enabled','targetType':{'version':'v1','kind':"
                                "'DaemonSet','scope':'Namespaced'},'federatedType':{'group':'types."
                                "kubefed.io','version':'v1beta1','kind':"
@@ -742,7 +748,10 @@ static void test_types_at_run_time(void **state)
     world_pass(w, 1);
     assert_int_equal(world_call(w, "GET", DAEMONS, "", NULL), 404);
     assert_int_equal(
-        world_call(w, "POST", TYPES, JSON, "{'metadata':{'name':'x'},'spec':{}}"), 422);
+        world_call(w, "POST", TYPES, JSON,
+            "{'apiVersion':'core.kubefed.io/"
+            "v1beta1','kind':'FederatedTypeConfig','metadata':{'name':'x'},'spec':{}}"),
+        422);
     assert_true(world_says(&w->last, "spec.targetType"));
 }
 
@@ -766,8 +775,10 @@ static void test_definitions(void **state)
     assert_string_equal(world_at(w, "status.acceptedNames.listKind"), "ThingList");
     assert_true(world_says(&w->last, "\"reason\":\"InitialNamesAccepted\""));
     assert_int_equal(world_call(w, "GET", THINGS, "", NULL), 200);
-    assert_int_equal(world_call(w, "POST", THINGS, JSON,
-                         "{'metadata':{'name':'a','finalizers':['x.io/a']},'spec':{'n':2}}"),
+    assert_int_equal(
+        world_call(w, "POST", THINGS, JSON,
+            "{'apiVersion':'test.example.com/"
+            "v1','kind':'Thing','metadata':{'name':'a','finalizers':['x.io/a']},'spec':{'n':2}}"),
         201);
     assert_int_equal(
         world_call(w, "PATCH", THINGS "/a/scale", MERGE, "{'spec':{'replicas':4}}"), 200);
@@ -781,7 +792,10 @@ static void test_definitions(void **state)
     assert_int_equal(world_call(w, "DELETE", CRDS "/things.test.example.com", "", NULL), 200);
     assert_true(world_says(&w->last, "customresourcecleanup.apiextensions.k8s.io"));
     world_pass(w, 1);
-    assert_int_equal(world_call(w, "POST", THINGS, JSON, "{'metadata':{'name':'b'}}"), 405);
+    assert_int_equal(
+        world_call(w, "POST", THINGS, JSON,
+            "{'apiVersion':'test.example.com/v1','kind':'Thing','metadata':{'name':'b'}}"),
+        405);
     assert_int_equal(world_call(w, "GET", CRDS "/things.test.example.com", "", NULL), 200);
     assert_true(world_says(&w->last, "InstanceDeletionInProgress"));
     assert_int_equal(

@@ -67,7 +67,9 @@ def text_of(value):
 
 
 class Intended:
-    def __init__(self, document):
+    def __init__(self, document, show=()):
+        self.show = show
+        self.shown = []
         with open(document, encoding="utf-8") as file:
             listed = set(re.findall(r"^\| `([a-z0-9-]+)` \|", file.read(), re.M))
         self.unlisted = sorted(set(RULES) - listed)
@@ -83,6 +85,8 @@ class Intended:
                 if all(re.search(pattern, values[key], re.S) for key, pattern in rule.items()):
                     with self.lock:
                         self.used.add(name)
+                        if name in self.show or "all" in self.show:
+                            self.shown.append((name, case, request, path, values["theirs"], values["ours"]))
                     return name
         return None
 

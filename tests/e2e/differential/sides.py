@@ -186,7 +186,15 @@ class Side:
         return answer
 
     # ---- what was shown ----
+    def learn_yaml(self, text):
+        """Of an answer in YAML, which is compared as text, only what must differ."""
+        for uid in re.findall(r"^ *uid: ([-0-9a-f]{36})$", text, re.M):
+            self.uids.setdefault(uid, "yaml")
+        self.numbers.update(re.findall(r'^ *resourceVersion: "(\d+)"$', text, re.M))
+
     def learn(self, body):
+        if isinstance(body, str) and body.startswith("apiVersion: "):
+            self.learn_yaml(body)
         if not isinstance(body, dict):
             return
         metadata = body.get("metadata")
@@ -234,7 +242,7 @@ class Side:
         text = re.sub(r"(oo large resource version: \d+, current:) \d+", r"\1 N", text)
         text = re.sub(r"(too old resource version: \d+) \(\d+\)", r"\1 (N)", text)
         if re.search(r"resource ?version", text, re.I):
-            text = re.sub(r"\b\d+\b", lambda m: "RV" if m.group() in self.numbers and len(m.group()) > 1 else m.group(), text)
+            text = re.sub(r"(?<![-\w])\d+(?![-\w])", lambda m: "RV" if m.group() in self.numbers and len(m.group()) > 1 else m.group(), text)
         return text
 
     def plain(self, value, uid=None):
