@@ -172,7 +172,16 @@ static bool is_watch(const struct hub_request *r)
 enum fed_err hub_check_acceptable(struct hub_request *r)
 {
     bool core = !r->version || r->version->core;
+    bool is_list = r->kind && r->path.name.len == 0 && hub_request_is_read(r->http);
 
+    if (core && !r->accept.acceptable && !r->accept.routed) {
+        hub_fail(r, 406, "NotAcceptable",
+            "406: Not Acceptable\n\nAvailable representations: application/json, "
+            "application/yaml%s",
+            is_list ? ", application/json;stream=watch" : "");
+        r->failure.details = HUB_DETAILS_EMPTY;
+        return FED_ERR_INVALID;
+    }
     if (is_watch(r) && (!r->accept.acceptable || r->accept.text == HUB_TEXT_YAML))
         return hub_fail(r, 406, "NotAcceptable",
             "only the following media types are accepted: application/json;stream=watch%s",

@@ -392,7 +392,14 @@ static const char *refusal_reason(unsigned status)
 
 const char *hub_api_refusal(void *ctx, unsigned status, const char *why, struct fed_buf *body)
 {
+    char too_large[64];
+
     (void)ctx;
+    if (status == 413) {
+        snprintf(too_large, sizeof too_large, "Request entity too large: limit is %u",
+            HUB_LIMIT_BODY_BYTES);
+        why = too_large;
+    }
     fed_buf_put_text(body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
                            "\"Failure\",\"message\":");
     hub_json_put_text(body, why);

@@ -17,7 +17,7 @@ static enum fed_err respond_plain(
 
 enum fed_err hub_handle_get(struct hub_request *r)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     struct hub_object_ref ref = hub_request_ref(r);
     struct fed_buf bytes;
     struct fed_span metadata;

@@ -28,11 +28,11 @@ struct lister {
 };
 
 static enum fed_err put_partial(
-    struct fed_buf *out, struct fed_json_doc *doc, const struct fed_json *object)
+    const struct lister *l, struct fed_json_doc *doc, const struct fed_json *object)
 {
-    struct fed_json *partial = hub_object_partial(doc, object);
+    struct fed_json *partial = hub_object_partial(&l->view, doc, object);
 
-    return partial ? fed_json_put(out, partial) : FED_ERR_NOMEM;
+    return partial ? fed_json_put(l->out, partial) : FED_ERR_NOMEM;
 }
 
 static enum fed_err lister_show(struct lister *l, struct fed_json_doc *doc, struct fed_json *object)
@@ -46,7 +46,7 @@ static enum fed_err lister_show(struct lister *l, struct fed_json_doc *doc, stru
         hub_table_row(l->out, &l->view, object, l->r->query.include_object, l->now_unix_s);
         return fed_buf_err(l->out);
     }
-    return l->r->accept.form == HUB_FORM_PARTIAL_LIST ? put_partial(l->out, doc, object)
+    return l->r->accept.form == HUB_FORM_PARTIAL_LIST ? put_partial(l, doc, object)
                                                       : fed_json_put(l->out, object);
 }
 
@@ -154,7 +154,7 @@ static void put_head(struct lister *l)
     fed_buf_printf(l->out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"items\":[",
         l->r->accept.form == HUB_FORM_PARTIAL_LIST ? "PartialObjectMetadataList"
                                                    : l->view.kind->list_kind,
-        l->r->accept.form == HUB_FORM_PARTIAL_LIST ? "meta.k8s.io/v1" : api_version);
+        l->r->accept.form == HUB_FORM_PARTIAL_LIST ? hub_view_meta_version(&l->view) : api_version);
 }
 
 static enum fed_err check_form(struct hub_request *r)
@@ -168,11 +168,10 @@ static enum fed_err check_form(struct hub_request *r)
 
 static enum fed_err lister_open(struct lister *l, struct hub_request *r)
 {
-    struct fed_diag diag = {{0}};
     enum fed_err err = hub_options_list(r);
 
     l->r = r;
-    l->view = (struct hub_view){r->api, r->kind, r->version};
+    l->view = hub_view_of(r);
     l->now_unix_s = fed_loop_unix_s(r->api->options.loop);
     if (!err)
         err = hub_page_open(r, &l->page);
@@ -183,10 +182,7 @@ static enum fed_err lister_open(struct lister *l, struct hub_request *r)
     if (err)
         return err;
     l->by_text = r->accept.form == HUB_FORM_OBJECT && hub_field_selector_is_of_ref(&l->fields);
-    err = fed_selector_parse(r->mem, r->query.label_selector, &l->labels, &diag);
-    return err && err != FED_ERR_NOMEM
-               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
-               : err;
+    return hub_label_selector_parse(r, r->mem, &l->labels);
 }
 
 static enum fed_err respond(struct lister *l)

@@ -132,6 +132,7 @@ static void put_column(struct fed_buf *out, const char *name, const char *type, 
 static enum fed_err respond_table(
     struct hub_request *r, unsigned status, const struct fed_json *object, struct fed_json *scale)
 {
+    struct hub_view view = hub_view_of(r);
     struct fed_buf body;
     char age[FED_TEXT_TIME_SIZE] = "<unknown>";
     int64_t created;
@@ -153,7 +154,7 @@ static enum fed_err respond_table(
     fed_buf_printf(&body, ",%" PRId64 ",%" PRId64 ",\"%s\"],\"object\":",
         fed_json_int(fed_json_find(scale, "spec.replicas"), 0),
         fed_json_int(fed_json_find(scale, "status.replicas"), 0), age);
-    scale = hub_object_partial(r->doc, scale);
+    scale = hub_object_partial(&view, r->doc, scale);
     err = scale ? fed_json_put(&body, scale) : FED_ERR_NOMEM;
     fed_buf_put_text(&body, "}]}\n");
     if (!err)
@@ -175,7 +176,7 @@ enum fed_err hub_scale_respond(struct hub_request *r, unsigned status, struct fe
 
 static enum fed_err handle_get(struct hub_request *r)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     struct hub_object_ref ref = hub_request_ref(r);
     struct fed_diag diag = {{0}};
     struct fed_json *object;

@@ -36,6 +36,7 @@ struct hub_watch {
     struct fed_selector *labels;
     struct hub_field_selector fields;
     enum hub_form form;
+    bool beta; /* see hub_view */
     bool bookmarks;
     bool columns_sent;
     uint64_t deadline_ms; /* 0: none */
@@ -74,6 +75,7 @@ static bool watch_view(const struct hub_watch *w, struct hub_view *view)
     struct hub_api *api = w->owner->api;
 
     view->api = api;
+    view->beta = w->beta;
     view->kind = hub_kinds_find(api->kinds, w->group, w->plural);
     view->version = view->kind ? hub_kind_version_find(view->kind, w->version) : NULL;
     return view->version != NULL;
@@ -96,6 +98,7 @@ struct line { /* an event as it is sent */
     const struct seen *seen;
     const char *type;
     enum hub_form form;
+    bool beta;
     bool columns;
     struct fed_span include_object;
     struct fed_http_shared *bytes;
@@ -249,17 +252,19 @@ static const char *event_type(struct fanout *f, const struct hub_watch *w, bool 
 static void put_tree(
     struct fanout *f, const struct line *line, const struct seen *seen, struct fed_buf *out)
 {
+    struct hub_view view = seen->view;
     struct fed_json *partial;
 
+    view.beta = line->beta;
     if (line->form == HUB_FORM_TABLE) {
-        hub_table_begin(out, &seen->view, line->columns);
-        hub_table_row(out, &seen->view, seen->object, line->include_object,
-            fed_loop_unix_s(f->api->options.loop));
+        hub_table_begin(out, &view, line->columns);
+        hub_table_row(
+            out, &view, seen->object, line->include_object, fed_loop_unix_s(f->api->options.loop));
         hub_table_end(out, seen->revision, (struct fed_span){0}, -1);
         return;
     }
-    partial =
-        line->form == HUB_FORM_PARTIAL ? hub_object_partial(f->doc, seen->object) : seen->object;
+    partial = line->form == HUB_FORM_PARTIAL ? hub_object_partial(&view, f->doc, seen->object)
+                                             : seen->object;
     if (!partial || fed_json_put(out, partial))
         out->err = out->err ? out->err : FED_ERR_NOMEM;
 }
@@ -301,7 +306,7 @@ static enum fed_err put_line(
 
 static bool same_line(const struct line *a, const struct line *b)
 {
-    return a->seen == b->seen && a->type == b->type && a->form == b->form &&
+    return a->seen == b->seen && a->type == b->type && a->form == b->form && a->beta == b->beta &&
            a->columns == b->columns && fed_span_eq(a->include_object, b->include_object);
 }
 
@@ -313,6 +318,7 @@ static enum fed_err line_for(struct fanout *f, struct seen *seen, const struct h
         .seen = seen,
         .type = type,
         .form = w->form,
+        .beta = w->beta,
         .columns = w->form == HUB_FORM_TABLE && !w->columns_sent,
         .include_object = w->form == HUB_FORM_TABLE ? w->include_object : (struct fed_span){0}};
     struct line *line = f->lines;
@@ -646,7 +652,7 @@ static enum fed_err put_bookmark(struct hub_watch *w, struct fed_json_doc *doc,
     struct fed_json *object = bookmark_object(doc, view, revision, initial);
 
     if (object && w->form == HUB_FORM_PARTIAL)
-        object = hub_object_partial(doc, object);
+        object = hub_object_partial(view, doc, object);
     if (!object)
         return FED_ERR_NOMEM;
     fed_buf_put_text(line, "{\"type\":\"BOOKMARK\",\"object\":");
@@ -788,11 +794,11 @@ static enum fed_err copy_span(struct hub_watch *w, struct fed_span text, struct 
 static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
 {
     struct fed_span name_only = r->path.name;
-    struct fed_diag diag = {{0}};
     enum fed_err err = copy_span(w, r->path.group, &w->group);
 
     snprintf(w->resource, sizeof w->resource, "%s", r->kind->resource);
     w->form = r->accept.form;
+    w->beta = r->accept.beta;
     w->bookmarks = r->query.allow_bookmarks;
     w->bookmark_ms = fed_loop_now_ms(r->api->options.loop);
     if (r->query.timeout_s > 0)
@@ -814,10 +820,7 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     }
     if (err)
         return err;
-    err = fed_selector_parse(&w->arena.alloc, r->query.label_selector, &w->labels, &diag);
-    return err && err != FED_ERR_NOMEM
-               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
-               : err;
+    return hub_label_selector_parse(r, &w->arena.alloc, &w->labels);
 }
 
 /* Everything that is there, then the end of it when the client asked to be told. */

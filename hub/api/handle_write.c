@@ -133,7 +133,7 @@ enum fed_err hub_handle_create(struct hub_request *r)
     if (!err)
         err = hub_check_duplicates(r, w.next);
     if (!err)
-        err = hub_write_decoded(r, w.next);
+        err = hub_write_decoded(r, &w.next);
     if (!err)
         err = hub_write_identity(r, w.next, false);
     if (err)
@@ -155,7 +155,7 @@ enum fed_err hub_handle_update(struct hub_request *r)
     if (!err)
         err = hub_check_duplicates(r, w.next);
     if (!err)
-        err = hub_write_decoded(r, w.next);
+        err = hub_write_decoded(r, &w.next);
     if (!err)
         err = hub_write_identity(r, w.next, true);
     if (err)

@@ -125,7 +125,9 @@ enum hub_accepting { /* what the place can answer with */
 };
 struct hub_accept {
     bool acceptable;
+    bool routed; /* some range names a media type that there is */
     enum hub_form form;
+    bool beta; /* of meta.k8s.io/v1beta1 */
     enum hub_text text;
     bool discovery_v2;
 };
@@ -333,7 +335,9 @@ struct hub_view { /* how objects are shown */
     struct hub_api *api;
     const struct hub_kind *kind;
     const struct hub_kind_version *version;
+    bool beta; /* tables and metadata alone are of meta.k8s.io/v1beta1 */
 };
+struct hub_view hub_view_of(const struct hub_request *r); /* as the request asks */
 const struct hub_kind_version *hub_kind_storage(const struct hub_kind *kind);
 const struct hub_kind_version *hub_kind_version_find(
     const struct hub_kind *kind, struct fed_span name);
@@ -371,7 +375,9 @@ FED_MUST_USE enum fed_err hub_object_convert(const struct hub_kind *kind,
     const struct hub_kind_version *to, struct fed_json_doc *doc, struct fed_json *object,
     struct fed_diag *diag);
 /* Makes the metadata-only object. */
-struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_json *object);
+struct fed_json *hub_object_partial(
+    const struct hub_view *view, struct fed_json_doc *doc, const struct fed_json *object);
+const char *hub_view_meta_version(const struct hub_view *view); /* of tables and metadata alone */
 /* "GROUP/VERSION" or "VERSION" for core; size 330 is enough. */
 void hub_api_version(
     const struct hub_kind *kind, const struct hub_kind_version *version, char out[330]);
@@ -393,6 +399,9 @@ struct hub_refs { /* zero but for mem, in whose memory the names are */
 bool hub_refs_take(void *ctx, const struct hub_object *object);
 
 /* ---- select.c ---- */
+/* labelSelector of the query, in mem. 400 in apimachinery's words. */
+FED_MUST_USE enum fed_err hub_label_selector_parse(
+    struct hub_request *r, struct fed_alloc *mem, struct fed_selector **out);
 /* Values are copied into mem. */
 FED_MUST_USE enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,
     struct fed_span text, struct hub_field_selector *out);
@@ -465,6 +474,13 @@ FED_MUST_USE enum fed_err hub_protobuf_decode(const struct hub_core *core, struc
     struct fed_span body, struct fed_json **out, struct fed_diag *diag);
 
 /* ---- write.c ---- */
+const char *hub_go_word(const struct fed_json *value); /* as encoding/json calls what it meets */
+/* What has no kind and apiVersion to be read; %s: hub_go_word. */
+#define HUB_GO_NO_HEAD                                                                             \
+    "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of "     \
+    "type "                                                                                        \
+    "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "               \
+    "\"json:\\\"kind,omitempty\\\"\" }"
 struct hub_write {
     enum hub_operation operation;
     struct fed_json *live;      /* as stored, storage version; NULL: create */
@@ -472,10 +488,11 @@ struct hub_write {
     uint64_t live_revision;
     struct fed_json *next; /* what is wanted, asked version */
     struct fed_span manager;
-    bool applied; /* managedFields are done already */
-    bool patched; /* next was made from live, not given as a whole */
-    bool decoded; /* next went through hub_write_decoded */
-    bool renewed; /* live is not as it is stored: hub_object_renew */
+    bool applied;   /* managedFields are done already */
+    bool patched;   /* next was made from live, not given as a whole */
+    bool decoded;   /* next went through hub_write_decoded */
+    bool generated; /* a namespace whose name the server made */
+    bool renewed;   /* live is not as it is stored: hub_object_renew */
     struct hub_object_ref ref;
     unsigned success; /* HTTP status */
 };
@@ -485,7 +502,7 @@ FED_MUST_USE enum fed_err hub_write_create(struct hub_request *r, struct hub_wri
 FED_MUST_USE enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w);
 /* A body of POST or PUT as Go decodes it: kind and apiVersion, types, unknown and doubled fields.
  */
-FED_MUST_USE enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json *object);
+FED_MUST_USE enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body);
 /* apiVersion, kind, name and namespace of a body against the path; fills them in. */
 FED_MUST_USE enum fed_err hub_write_identity(
     struct hub_request *r, struct fed_json *object, bool named);

@@ -133,7 +133,9 @@ static bool matches(const struct clause *clause, const char *subtype)
 /* What a resource can be turned into. */
 static bool take_conversion(const struct clause *clause, struct hub_accept *out)
 {
-    if (!fed_span_is(clause->group, META_GROUP) || !fed_span_is(clause->version, "v1"))
+    out->beta = fed_span_is(clause->version, "v1beta1");
+    if (!fed_span_is(clause->group, META_GROUP) ||
+        (!out->beta && !fed_span_is(clause->version, "v1")))
         return false;
     out->form = fed_span_is(clause->as, "Table")                       ? HUB_FORM_TABLE
                 : fed_span_is(clause->as, "PartialObjectMetadata")     ? HUB_FORM_PARTIAL
@@ -162,11 +164,18 @@ static bool take(const struct clause *clause, enum hub_accepting accepting, stru
         return false;
     if (!clause->converts)
         return true;
-    if (accepting == HUB_ACCEPT_DISCOVERY && json && is_discovery_v2(clause)) {
-        out->discovery_v2 = true;
-        return true;
-    }
     return accepting == HUB_ACCEPT_RESOURCE && take_conversion(clause, out);
+}
+
+/* The aggregated form comes before everything else, wherever it stands. */
+static bool take_discovery(const struct clauses *clauses, struct hub_accept *out)
+{
+    for (size_t i = 0; i < clauses->n; i++)
+        if (matches(&clauses->list[i], "json") && is_discovery_v2(&clauses->list[i])) {
+            *out = (struct hub_accept){.acceptable = true, .routed = true, .discovery_v2 = true};
+            return true;
+        }
+    return false;
 }
 
 void hub_accept_parse(struct fed_span header, enum hub_accepting accepting, struct hub_accept *out)
@@ -175,7 +184,17 @@ void hub_accept_parse(struct fed_span header, enum hub_accepting accepting, stru
     struct hub_accept one = {.acceptable = header.len == 0};
 
     clauses_parse(header, &clauses);
+    if (accepting == HUB_ACCEPT_DISCOVERY && take_discovery(&clauses, &one)) {
+        *out = one;
+        return;
+    }
     for (size_t i = 0; i < clauses.n && !one.acceptable; i++)
         one.acceptable = take(&clauses.list[i], accepting, &one);
-    *out = one.acceptable ? one : (struct hub_accept){.acceptable = false};
+    if (!one.acceptable)
+        one = (struct hub_accept){.acceptable = false};
+    for (size_t i = 0; i < clauses.n; i++)
+        one.routed = one.routed || matches(&clauses.list[i], "json") ||
+                     matches(&clauses.list[i], "yaml") ||
+                     matches(&clauses.list[i], "vnd.kubernetes.protobuf");
+    *out = one;
 }

@@ -199,13 +199,25 @@ enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     return err;
 }
 
-struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_json *object)
+struct hub_view hub_view_of(const struct hub_request *r)
+{
+    return (struct hub_view){
+        .api = r->api, .kind = r->kind, .version = r->version, .beta = r->accept.beta};
+}
+
+const char *hub_view_meta_version(const struct hub_view *view)
+{
+    return view->beta ? "meta.k8s.io/v1beta1" : "meta.k8s.io/v1";
+}
+
+struct fed_json *hub_object_partial(
+    const struct hub_view *view, struct fed_json_doc *doc, const struct fed_json *object)
 {
     struct fed_json *partial = fed_json_new_object(doc);
     struct fed_json *metadata = fed_json_clone(doc, fed_json_get(object, "metadata"));
 
     if (!partial || !metadata || fed_json_set_text(doc, partial, "kind", "PartialObjectMetadata") ||
-        fed_json_set_text(doc, partial, "apiVersion", "meta.k8s.io/v1") ||
+        fed_json_set_text(doc, partial, "apiVersion", hub_view_meta_version(view)) ||
         fed_json_set(doc, partial, "metadata", metadata))
         return NULL;
     return partial;

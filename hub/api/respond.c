@@ -211,7 +211,7 @@ enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const stru
 static enum fed_err respond_table(
     struct hub_request *r, unsigned status, const struct fed_json *object)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     uint64_t revision = 0;
     struct fed_buf body;
     enum fed_err err;
@@ -270,7 +270,9 @@ enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct f
             "you requested PartialObjectMetadataList, but the requested object is not a list (%s)",
             hub_go_type(r, ""));
     if (r->accept.form == HUB_FORM_PARTIAL) {
-        object = hub_object_partial(r->doc, object);
+        struct hub_view view = hub_view_of(r);
+
+        object = hub_object_partial(&view, r->doc, object);
         if (!object)
             return FED_ERR_NOMEM;
     }

@@ -193,12 +193,24 @@ static enum fed_err unrecognized(struct hub_request *r, const char *why)
         fed_buf_cstr(&summary));
 }
 
-static const char *go_word(enum fed_json_type type)
+const char *hub_go_word(const struct fed_json *value)
 {
+    enum fed_json_type type = fed_json_type(value);
+
     return type == FED_JSON_ARRAY    ? "array"
            : type == FED_JSON_OBJECT ? "object"
+           : type == FED_JSON_STRING ? "string"
            : type == FED_JSON_BOOL   ? "bool"
                                      : "number";
+}
+
+static enum fed_err no_object(struct hub_request *r, const struct fed_json *body)
+{
+    struct fed_buf why;
+
+    fed_buf_init(&why, r->mem, 4096);
+    fed_buf_printf(&why, HUB_GO_NO_HEAD, hub_go_word(body));
+    return unrecognized(r, fed_buf_cstr(&why));
 }
 
 /* kind and apiVersion are texts; a version has one slash at most. */
@@ -218,7 +230,7 @@ static enum fed_err check_head(struct hub_request *r, const struct fed_json *obj
         fed_buf_printf(&why,
             "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go struct "
             "field .%s of type string",
-            go_word(type), members[i]);
+            hub_go_word(fed_json_get(object, members[i])), members[i]);
         return unrecognized(r, fed_buf_cstr(&why));
     }
     if (slash < version.len && fed_span_find(fed_span_sub(version, slash + 1, version.len), '/') <
@@ -359,6 +371,17 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
 }
 
 /* ---- unknown and doubled fields ---- */
+static bool has_line(struct fed_span lines, struct fed_span wanted)
+{
+    struct fed_span line;
+
+    while (fed_span_split(&lines, '\n', &line))
+        if (fed_span_eq(line, wanted))
+            return true;
+    return false;
+}
+
+/* all: what is said already, behind commas. */
 static void report_line(struct hub_request *r, struct fed_buf *all, const char *sentence)
 {
     if (r->query.field_validation == HUB_VALIDATE_WARN)
@@ -404,12 +427,25 @@ static void report_fields(struct hub_request *r, struct fed_buf *all, struct fed
     while (fed_span_split(&fields, '\n', &line)) {
         struct fed_buf one;
 
-        if (line.len == 0)
-            continue;
+        if (line.len == 0 || has_line(fields, line))
+            continue; /* the last of several that are equal is enough */
         fed_buf_init(&one, r->mem, 4096);
         fed_buf_printf(&one, "unknown field \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(line));
         report_line(r, all, fed_buf_cstr(&one));
     }
+}
+
+/* Whether "duplicate field "PATH"" is of a field that is unknown: to a struct it does not matter
+ * then.
+ */
+static bool is_unknown(
+    struct fed_span sentence, struct fed_span of_metadata, struct fed_span of_rest)
+{
+    size_t quote = fed_span_find(sentence, '"');
+    struct fed_span path =
+        fed_span_sub(sentence, quote + 1, sentence.len > quote + 2 ? sentence.len - quote - 2 : 0);
+
+    return has_line(of_metadata, path) || has_line(of_rest, path);
 }
 
 /* What stands twice, then fields that are unknown: of the metadata and of the rest, one per line.
@@ -424,7 +460,7 @@ static enum fed_err report(struct hub_request *r, const struct fed_json *given,
 
     fed_buf_init(&all, r->mem, 65536);
     while (fed_span_split(&doubled, '\n', &line))
-        if (line.len > 0)
+        if (line.len > 0 && !(r->version->core && is_unknown(line, of_metadata, of_rest)))
             report_line(r, &all, hub_request_cstr(r, line));
     report_fields(r, &all, of_metadata);
     report_fields(r, &all, of_rest);
@@ -501,19 +537,29 @@ static enum fed_err clean(struct hub_request *r, struct fed_json *object)
     return err ? err : hub_meta_single_owners(r, object, is_patch(r));
 }
 
-enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json *object)
+enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body)
 {
-    bool nothing = r->kind->custom && fed_json_type(object) == FED_JSON_NULL;
-    enum fed_err err = nothing || fed_json_is_object(object)
+    struct fed_json *object = *body;
+    const struct fed_json *metadata = fed_json_get(object, "metadata");
+    enum fed_err err = fed_json_type(object) == FED_JSON_NULL || fed_json_is_object(object)
                            ? check_head(r, object)
-                           : hub_fail(r, 400, "BadRequest", "the body is not an object");
+                           : no_object(r, object);
+
+    if (!err && !fed_json_is_object(object)) {
+        *body = object = fed_json_new_object(r->doc); /* null says nothing of any member */
+        err = object ? FED_OK : FED_ERR_NOMEM;
+    }
 
     if (!err && !r->kind->custom)
         err = check_api_version(r, object);
     if (err)
         return err;
     if (!single_metadata(r, object) && !r->version->core)
-        return hub_fail(r, 400, "BadRequest", "metadata is not an object");
+        return hub_fail(r, 400, "BadRequest",
+            "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal %s into Go "
+            "value "
+            "of type v1.ObjectMeta",
+            r->kind->kind, r->version->name, r->kind->kind, hub_go_word(metadata));
     return clean(r, object);
 }
 
@@ -659,7 +705,7 @@ enum fed_err hub_admit(
 static enum fed_err answer(struct hub_request *r, struct hub_write *w,
     const struct hub_admission *admission, uint64_t revision)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     struct fed_diag diag = {{0}};
     struct fed_json *object;
     struct fed_buf bytes;
@@ -708,7 +754,8 @@ static enum fed_err prepare(struct hub_request *r, struct hub_write *w)
 
     if (!err)
         err = check_kind(r, w->next);
-    return err || !r->version->core ? err : hub_core_default(r->kind, r->doc, w->next);
+    return err || !r->version->core || w->generated ? err
+                                                    : hub_core_default(r->kind, r->doc, w->next);
 }
 
 static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
@@ -725,7 +772,15 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
         hub_meta_warn(r, NULL, w->next);
     if (!err)
         err = own(r, w);
+    /* What follows from a name that the server made is nobody's. */
+    if (!err && w->generated && r->version->core)
+        err = hub_core_default(r->kind, r->doc, w->next);
     return err ? err : to_storage(r, w);
+}
+
+static bool is_namespace(const struct hub_request *r)
+{
+    return r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
 }
 
 enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
@@ -743,6 +798,7 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
         if (err)
             return err;
     }
+    w->generated = is_namespace(r) && hub_meta(w->next, "name").len == 0;
     err = hub_meta_generate_name(r, fed_json_get(w->next, "metadata"));
     if (!err)
         r->path.name = hub_meta(w->next, "name");
@@ -913,6 +969,7 @@ static bool is_finished(const struct hub_request *r, const struct fed_json *obje
 enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
 {
     struct hub_admission admission = {.operation = HUB_UPDATE, .dry_run = r->query.dry_run};
+    bool finished;
     uint64_t revision;
     enum fed_err err;
 
@@ -931,6 +988,7 @@ enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
         return err;
     if (fed_json_eq(w->live, w->next) && admission.n_extra == 0 && !w->renewed)
         return answer(r, w, &admission, w->live_revision);
-    err = commit(r, w, &admission, is_finished(r, w->next), &revision);
-    return err ? err : answer(r, w, &admission, revision);
+    finished = is_finished(r, w->next);
+    err = commit(r, w, &admission, finished, &revision);
+    return err ? err : answer(r, w, &admission, finished ? w->live_revision : revision);
 }

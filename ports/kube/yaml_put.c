@@ -2,7 +2,8 @@
  * lists not indented, text quoted only where YAML 1.1 would read something else.
  *
  * Source: sigs.k8s.io/yaml JSONToYAML, and encode.go and sorter.go of go.yaml.in/yaml/v2, whose
- * emitter is libyaml's in Go. Numbers stay as they are written. */
+ * emitter is libyaml's in Go. Numbers keep their digits, and << is quoted: plain, it means another
+ * mapping. */
 #include "ports/kube/yaml_scalar.h"
 #include "ports/yaml.h"
 #include "proto/object/json.h"
@@ -55,16 +56,39 @@ static enum fed_err put_string(struct emit *e, struct fed_span text)
         yaml_scalar_is_text(text) ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
+/* An exponent says its sign: without one YAML 1.1 reads text. */
+static void put_exponent(struct fed_buf *out, struct fed_span number)
+{
+    size_t e = fed_span_find(number, 'e');
+
+    if (e == number.len)
+        e = fed_span_find(number, 'E');
+    fed_buf_put(out, fed_span_sub(number, 0, e));
+    if (e == number.len)
+        return;
+    fed_buf_put_text(out, "e");
+    number = fed_span_sub(number, e + 1, number.len);
+    if (!fed_span_starts(number, "-") && !fed_span_starts(number, "+"))
+        fed_buf_put_text(out, "+");
+    fed_buf_put(out, number);
+}
+
 static enum fed_err put_number(struct emit *e, const struct fed_json *value)
 {
+    struct fed_buf json;
     struct fed_buf text;
     enum fed_err err;
 
+    fed_buf_init(&json, e->mem, FED_JSON_BYTES_MAX);
     fed_buf_init(&text, e->mem, FED_JSON_BYTES_MAX);
-    err = fed_json_put(&text, value);
+    err = fed_json_put(&json, value);
+    put_exponent(&text, fed_buf_span(&json));
+    if (!err)
+        err = fed_buf_err(&text);
     if (!err)
         err = put_text(e, fed_buf_span(&text), YAML_PLAIN_SCALAR_STYLE);
     fed_buf_fini(&text);
+    fed_buf_fini(&json);
     return err;
 }
 
