@@ -42,6 +42,7 @@ void hub_request_record(struct hub_request *r, unsigned code)
         .source = r->http->peer_address,
         .agent = hub_request_header(r, "user-agent")};
 
+    hub_metrics_count(r, code);
     if (!r->api->options.audit || r->audited || !r->user.name[0])
         return; /* without a name: refused before anybody was asked for */
     r->audited = true;
