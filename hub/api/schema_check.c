@@ -86,7 +86,8 @@ static enum fed_err prune_object(const struct hub_schema_node *node, struct fed_
         const struct hub_schema_node *next = property ? property->node : node->additional;
         size_t before;
 
-        if (!property && hub_schema_is_type_meta(node, it.key))
+        /* Also where the schema has them: what most definitions say of metadata is "an object". */
+        if (hub_schema_is_type_meta(node, it.key))
             continue;
         before = path_member(path, it.key);
         if (next) {
