@@ -319,6 +319,7 @@ void hub_object_put_plain(
 /* As stored: parsed, in the storage version, nothing composed. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_json **out, uint64_t *revision);
+/* To another version of the kind; without a hook what that version's schema does not have is lost. */
 FED_MUST_USE enum fed_err hub_object_convert(const struct hub_kind *kind,
     const struct hub_kind_version *to, struct fed_json_doc *doc, struct fed_json *object,
     struct fed_diag *diag);
@@ -327,6 +328,9 @@ struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_j
 /* "GROUP/VERSION" or "VERSION" for core; size 330 is enough. */
 void hub_api_version(
     const struct hub_kind *kind, const struct hub_kind_version *version, char out[330]);
+/* Below 0: left is preferred (v2, v1, v1beta2, v1beta1, v1alpha1, others by name), as apimachinery's
+ * version.CompareKubeAwareVersionStrings. */
+int hub_version_cmp(const char *left, const char *right);
 struct fed_span hub_meta(const struct fed_json *object, const char *key); /* metadata.KEY as text */
 bool hub_object_has_finalizers(const struct fed_json *object);
 /* Compact bytes to store: without resourceVersion. */
