@@ -58,6 +58,8 @@ RULES = {
     "namespace-dry-run": [{"case": "^namespaces$", "path": "deletionGracePeriodSeconds$|managedFields"}],
     "last-version": [{"case": "^finalizers$", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"}],
     "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}],
+    "definition-status": [{"case": "^published_definitions$", "request": "^POST", "path": r"^body\.(status\.|metadata\.managedFields)"},
+                          {"case": "^published_definitions$", "request": "^GET", "path": r"^body\.metadata\.resourceVersion$"}],
     "continue-of-deletion": [{"case": "^delete_collection$", "path": "continue$"}],
 }
 
