@@ -412,6 +412,7 @@ struct hub_write {
     struct fed_json *live_view; /* in the asked version, nothing composed; NULL: create */
     uint64_t live_revision;
     struct fed_json *next; /* what is wanted, asked version */
+    struct fed_span bytes; /* next as it is stored, once it is; of the request's memory */
     struct fed_span manager;
     bool applied; /* managedFields are done already */
     bool patched; /* next was made from live, not given as a whole */
