@@ -218,7 +218,8 @@ FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item
     const struct fed_work *work, struct plan_blob *blob, struct plan_piece **out);
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 
-/* ---- plan.c ---- */
+/* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);
+void plan_round_run(void *plan);
 
 #endif
