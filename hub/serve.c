@@ -189,7 +189,8 @@ static enum fed_err open_store(struct service *s, struct fed_diag *diag)
     if (!err)
         err = hub_store_open(s->mem, &s->crypto, s->options, path, &s->sqlite, diag);
     if (!err)
-        err = hub_objects_open(s->mem, fed_sqlite_store_port(s->sqlite), &s->objects, diag);
+        err =
+            hub_objects_open(s->mem, s->loop, fed_sqlite_store_port(s->sqlite), &s->objects, diag);
     if (!err)
         err = hub_kinds_new(s->mem, &s->kinds);
     if (!err)
@@ -414,6 +415,8 @@ static enum fed_err start(struct service *s, struct fed_diag *diag)
 
 static void finish(struct service *s)
 {
+    if (s->objects)
+        (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
     fed_coap_server_close(s->coap);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
@@ -459,6 +462,7 @@ static void on_signal(void *ctx, int number)
     s->stopping = true;
     fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
     fed_notify_service_manager("STOPPING=1");
+    (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
     fed_coap_server_close(s->coap);
     s->coap = NULL;
     hub_api_stop(s->api);

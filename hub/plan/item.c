@@ -102,6 +102,7 @@ void plan_item_free(struct hub_plan *plan, struct plan_item *item)
     untouch(plan, item);
     forget_parsed(plan, item);
     for (size_t i = 0; i < item->n_pairs; i++) {
+        plan_pair_unlist(&item->pairs[i]);
         if (item->pairs[i].piece)
             item->pairs[i].piece->owner = NULL;
         plan_piece_unref(plan, item->pairs[i].piece);

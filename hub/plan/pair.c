@@ -1,5 +1,6 @@
 /* pair.c - what one federated object means for one cluster. */
 #include "hub/plan/internal.h"
+#include "proto/base/bisect.h"
 #include "proto/object/render.h"
 
 #include <string.h>
@@ -75,26 +76,23 @@ static bool item_selects(
 
 /* ---- pairs ---- */
 
+struct among_pairs {
+    const struct plan_item *item;
+    const char *cluster;
+};
+
+static int order_of_pairs(const void *ctx, size_t index)
+{
+    const struct among_pairs *among = ctx;
+
+    return strcmp(among->item->pairs[index].cluster->name, among->cluster);
+}
+
 static bool pair_index(const struct plan_item *item, const char *cluster, size_t *index)
 {
-    size_t low = 0;
-    size_t high = item->n_pairs;
+    struct among_pairs among = {item, cluster};
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(item->pairs[middle].cluster->name, cluster);
-
-        if (order == 0) {
-            *index = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *index = low;
-    return false;
+    return fed_bisect(item->n_pairs, order_of_pairs, &among, index);
 }
 
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster)
@@ -104,10 +102,41 @@ struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_clust
     return pair_index(item, cluster->name, &index) ? &item->pairs[index] : NULL;
 }
 
+static enum fed_err cluster_list(
+    struct hub_plan *plan, struct plan_cluster *cluster, struct plan_item *item, size_t *place)
+{
+    if (cluster->n_items == cluster->cap_items) {
+        size_t cap = cluster->cap_items ? cluster->cap_items * 2 : 8;
+        struct plan_item **items = plan->mem->resize(plan->mem->ctx, cluster->items,
+            cluster->cap_items * sizeof *items, cap * sizeof *items);
+
+        if (!items)
+            return FED_ERR_NOMEM;
+        cluster->items = items;
+        cluster->cap_items = cap;
+    }
+    *place = cluster->n_items;
+    cluster->items[cluster->n_items++] = item;
+    return FED_OK;
+}
+
+/* The last one of the list takes its place. */
+void plan_pair_unlist(struct plan_pair *pair)
+{
+    struct plan_cluster *cluster = pair->cluster;
+    struct plan_item *last = cluster->items[--cluster->n_items];
+
+    if (pair->place == cluster->n_items)
+        return;
+    cluster->items[pair->place] = last;
+    plan_pair_find(last, cluster)->place = pair->place;
+}
+
 static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out)
 {
     size_t index;
+    size_t place;
 
     if (pair_index(item, cluster->name, &index)) {
         *out = &item->pairs[index];
@@ -123,11 +152,13 @@ static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
         item->pairs = pairs;
         item->cap_pairs = cap;
     }
+    if (cluster_list(plan, cluster, item, &place))
+        return FED_ERR_NOMEM;
     memmove(&item->pairs[index + 1], &item->pairs[index],
         (item->n_pairs - index) * sizeof *item->pairs);
     item->n_pairs++;
-    item->pairs[index] =
-        (struct plan_pair){.cluster = cluster, .state = PLAN_PAIR_REFUSED, .error = ""};
+    item->pairs[index] = (struct plan_pair){
+        .cluster = cluster, .state = PLAN_PAIR_REFUSED, .place = place, .error = ""};
     *out = &item->pairs[index];
     return FED_OK;
 }
@@ -150,6 +181,7 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
     size_t index = (size_t)(pair - item->pairs);
 
     plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
+    plan_pair_unlist(pair);
     plan_piece_unref(plan, pair->piece);
     item->n_pairs--;
     memmove(pair, pair + 1, (item->n_pairs - index) * sizeof *pair);
@@ -429,7 +461,7 @@ enum fed_err plan_pair_update(
     struct plan_item *next;
     bool ending = item->gone || item->deleting || (item->type && item->type->gone);
 
-    if (plan->loading && item->deleting && item->has_finalizer)
+    if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
     /* A disabled type keeps what is there; so does a placement that cannot be computed. */
     if (!ending &&

@@ -228,17 +228,76 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
 static void take_change(void *ctx, const struct hub_change *change)
 {
     struct hub_plan *plan = ctx;
-    enum fed_err err;
+    enum fed_err err = take(plan, change);
 
-    if (change->type == HUB_CHANGE_TOUCHED)
-        return;
-    err = take(plan, change);
     if (err)
         fed_log(plan->log, FED_LOG_ERROR,
             "plan: cannot take in " FED_SPAN_FMT " " FED_SPAN_FMT "/" FED_SPAN_FMT
             ": %s; its clusters keep what they have until its next change",
             FED_SPAN_ARG(change->ref.resource), FED_SPAN_ARG(change->ref.ns),
             FED_SPAN_ARG(change->ref.name), fed_err_text(err));
+}
+
+struct taking {
+    struct hub_plan *plan;
+    uint64_t seen; /* before; the changes of one commit have one revision */
+};
+
+static void take_staged(void *ctx, const struct hub_change *change)
+{
+    struct taking *taking = ctx;
+
+    if (change->revision <= taking->seen)
+        return;
+    take_change(taking->plan, change);
+    taking->plan->seen = change->revision;
+}
+
+void plan_take_staged(struct hub_plan *plan)
+{
+    struct taking taking = {plan, plan->seen};
+
+    hub_objects_each_staged(plan->objects, take_staged, &taking);
+}
+
+/* What was taken in is as it was before: read from the store. */
+static void take_again(void *ctx, const struct hub_change *undone)
+{
+    struct hub_plan *plan = ctx;
+    struct hub_change change = {
+        .type = HUB_CHANGE_MODIFIED, .ref = undone->ref, .revision = plan->seen};
+    struct plan_cluster *cluster;
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, plan->mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_objects_get(plan->objects, &undone->ref, &bytes, NULL);
+    change.bytes = fed_buf_span(&bytes);
+    if (err == FED_ERR_NOT_FOUND) {
+        change.type = HUB_CHANGE_DELETED;
+        change.bytes = undone->bytes;
+        err = FED_OK;
+    }
+    if (err)
+        fed_log(plan->log, FED_LOG_ERROR,
+            "plan: " FED_SPAN_FMT " " FED_SPAN_FMT "/" FED_SPAN_FMT
+            " cannot be read again: %s; its clusters keep what they have until its next change",
+            FED_SPAN_ARG(undone->ref.resource), FED_SPAN_ARG(undone->ref.ns),
+            FED_SPAN_ARG(undone->ref.name), fed_err_text(err));
+    else
+        take_change(plan, &change);
+    cluster = undone->type == HUB_CHANGE_DELETED && fed_span_is(undone->ref.resource, CLUSTERS)
+                  ? plan_cluster_get(plan, undone->ref.name)
+                  : NULL;
+    if (cluster)
+        cluster->returned = true;
+    fed_buf_fini(&bytes);
+}
+
+void plan_undo_staged(struct hub_plan *plan)
+{
+    plan->seen = hub_objects_revision(plan->objects);
+    hub_objects_each_staged(plan->objects, take_again, plan);
 }
 
 /* ---- life ---- */
@@ -255,11 +314,10 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     fed_map_iter_init(&it, &plan->types);
     while (!err && fed_map_iter_next(&it))
         err = load_resource(plan, ((const struct plan_type *)it.value)->resource);
+    plan->round_due = true;
     if (!err)
-        plan_round_run(plan);
+        (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
     plan->loading = false;
-    if (plan->touched)
-        plan_round_want(plan);
     return err ? fed_diag_prefix(diag, err, "plan: cannot read the objects") : FED_OK;
 }
 
@@ -282,10 +340,11 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     fed_map_init(&plan->types, mem);
     fed_map_init(&plan->items, mem);
     fed_map_init(&plan->blobs, mem);
-    err = loop->timer_new(loop->ctx, plan_round_run, plan, &plan->retry);
-    if (!err)
-        err = hub_objects_subscribe(
-            objects, fed_span_text(""), take_change, plan, &plan->subscription);
+    plan->seen = hub_objects_revision(objects);
+    plan->member = (struct hub_objects_member){
+        .ctx = plan, .prepare = plan_round_prepare, .ended = plan_round_ended};
+    hub_objects_join(objects, &plan->member);
+    err = loop->timer_new(loop->ctx, plan_round_retry, plan, &plan->retry);
     if (!err)
         err = load(plan, diag);
     if (err) {
@@ -311,8 +370,7 @@ void hub_plan_close(struct hub_plan *plan)
 
     if (!plan)
         return;
-    if (plan->subscription)
-        hub_objects_unsubscribe(plan->subscription);
+    hub_objects_leave(plan->objects, &plan->member);
     plan->loop->timer_free(plan->loop->ctx, plan->retry);
     free_items(plan);
     for (size_t i = 0; i < plan->n_clusters; i++)

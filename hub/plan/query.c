@@ -102,17 +102,13 @@ void hub_plan_cluster_objects(
     struct hub_plan *plan, struct fed_span name, hub_plan_each_object *each, void *ctx)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
-    struct fed_map_iter it;
 
-    if (!cluster)
-        return;
-    fed_map_iter_init(&it, &plan->items);
-    while (fed_map_iter_next(&it)) {
-        struct plan_item *item = it.value;
+    for (size_t i = 0; cluster && i < cluster->n_items; i++) {
+        const struct plan_item *item = cluster->items[i];
         struct hub_object_ref ref = {
             .resource = item->resource, .ns = item->ns, .name = item->name};
 
-        if (item->type && !item->gone && plan_pair_find(item, cluster))
+        if (item->type && !item->gone)
             each(ctx, &ref);
     }
 }
@@ -137,16 +133,15 @@ void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revi
     const struct fed_span *still_there, size_t n_still_there)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
-    struct fed_map_iter it;
 
     if (!cluster || cluster->awaiting == 0)
         return;
-    fed_map_iter_init(&it, &plan->items);
-    while (fed_map_iter_next(&it)) {
-        struct plan_item *item = it.value;
+    /* From the end: whoever is confirmed leaves the list, and the last one takes the place. */
+    for (size_t i = cluster->n_items; i-- > 0;) {
+        struct plan_item *item = cluster->items[i];
         struct plan_pair *pair = plan_pair_find(item, cluster);
 
-        if (!pair || (pair->state != PLAN_PAIR_RELEASING && pair->state != PLAN_PAIR_REMOVING))
+        if ((pair->state != PLAN_PAIR_RELEASING && pair->state != PLAN_PAIR_REMOVING))
             continue;
         if (pair->since == 0 || pair->since > revision ||
             is_still_there(item, pair, still_there, n_still_there))

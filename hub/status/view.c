@@ -1,5 +1,6 @@
 /* view.c - the states of one cluster's works, along a manifest. */
 #include "hub/status/internal.h"
+#include "proto/base/bisect.h"
 
 #include <string.h>
 
@@ -191,4 +192,26 @@ enum fed_err status_view_take(
     view->removed_cut = report->removed_cut;
     view->seq = report->seq;
     return err;
+}
+
+/* ---- manifests ---- */
+
+struct in_manifest {
+    const struct fed_manifest *manifest;
+    const struct fed_work *identity;
+};
+
+static int order_in_manifest(const void *ctx, size_t index)
+{
+    const struct in_manifest *in = ctx;
+
+    return fed_work_cmp(&in->manifest->works[index], in->identity);
+}
+
+bool status_manifest_find(
+    const struct fed_manifest *manifest, const struct fed_work *identity, size_t *index)
+{
+    struct in_manifest in = {manifest, identity};
+
+    return fed_bisect(manifest->n_works, order_in_manifest, &in, index);
 }

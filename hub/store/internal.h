@@ -9,6 +9,7 @@
 #define FEDLET_HUB_STORE_INTERNAL_H
 
 #include "hub/store/objects.h"
+#include "proto/base/map.h"
 
 #define OBJECTS_RING_ENTRIES 1024u
 #define OBJECTS_RESOURCE_MAX 320u
@@ -32,6 +33,13 @@ struct hub_subscription {
     uint8_t resource[OBJECTS_RESOURCE_MAX];
 };
 
+struct objects_touch {
+    struct objects_touch *next;
+    uint64_t revision;
+    size_t key_len;
+    uint8_t key[];
+};
+
 struct objects_entries {
     struct objects_entry *first;
     struct objects_entry *last;
@@ -40,13 +48,20 @@ struct objects_entries {
 struct hub_objects {
     struct fed_alloc *mem;
     struct fed_store *store;
+    struct fed_loop *loop;    /* may be NULL */
     struct fed_store durable; /* what others use of it: flushed before every call */
     struct hub_subscription *subscriptions;
     struct objects_entries staged; /* not durable yet */
     size_t staged_bytes;
-    struct objects_entries queue; /* being delivered */
-    hub_objects_settled *settled;
-    void *settled_ctx;
+    struct objects_entries queue;  /* being delivered */
+    struct fed_map touches;        /* key -> objects_touch, told when what is staged is settled */
+    struct objects_touch *touched; /* the same, in their order */
+    struct objects_touch **touched_end;
+    struct hub_objects_member *members;
+    bool turn_end_due;
+    bool preparing;
+    enum fed_err undone; /* while preparing: a member's stage failed, and undid all */
+    struct fed_diag undone_diag;
     bool delivering;
     bool some_gone;
     struct objects_entry *ring[OBJECTS_RING_ENTRIES];
@@ -86,10 +101,14 @@ void objects_deliver(struct hub_objects *objects);
 void objects_sweep(struct hub_objects *objects);
 
 /* ---- staged.c ---- */
-/* Stages in the engine. An error that undid what was staged before is told like that of a flush. */
+/* Stages in the engine. An error that undid what was staged before is told like that of a flush: at
+ * once, or from inside a member's prepare when all are asked. */
 FED_MUST_USE enum fed_err objects_stage(struct hub_objects *objects,
     const struct fed_store_compare *compares, size_t n_compares, const struct fed_store_op *ops,
     size_t n_ops, uint64_t *revision, struct fed_diag *diag);
+
+/* Forgets the touches that were not told. */
+void objects_touches_drop(struct hub_objects *objects);
 
 /* ---- durable.c ---- */
 void objects_set_durable(struct hub_objects *objects);

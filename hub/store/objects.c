@@ -6,15 +6,18 @@
 #define STAGED_BYTES_MAX (16u << 20) /* of changes; more are flushed before the turn ends */
 
 /* ---- open, read ---- */
-enum fed_err hub_objects_open(
-    struct fed_alloc *mem, struct fed_store *store, struct hub_objects **out, struct fed_diag *diag)
+enum fed_err hub_objects_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_store *store,
+    struct hub_objects **out, struct fed_diag *diag)
 {
     struct hub_objects *objects = fed_alloc_zero(mem, sizeof *objects);
 
     if (!objects)
         return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the object store");
     objects->mem = mem;
+    objects->loop = loop;
     objects->store = store;
+    objects->touched_end = &objects->touched;
+    fed_map_init(&objects->touches, mem);
     objects->ring_floor = store->revision(store->ctx);
     objects_set_durable(objects);
     *out = objects;
@@ -27,6 +30,8 @@ void hub_objects_close(struct hub_objects *objects)
         return;
     objects_entries_drop(&objects->staged);
     objects_entries_drop(&objects->queue);
+    objects_touches_drop(objects);
+    fed_map_fini(&objects->touches);
     while (objects->ring_count > 0)
         objects_ring_drop(objects);
     for (struct hub_subscription *s = objects->subscriptions; s; s = s->next)
@@ -43,6 +48,12 @@ uint64_t hub_objects_revision(const struct hub_objects *objects)
 struct fed_store *hub_objects_store(struct hub_objects *objects)
 {
     return &objects->durable;
+}
+
+enum fed_err hub_objects_get_row(
+    struct hub_objects *objects, struct fed_span key, struct fed_buf *value, uint64_t *revision)
+{
+    return objects->store->get(objects->store->ctx, key, value, revision);
 }
 
 enum fed_err hub_objects_get(struct hub_objects *objects, const struct hub_object_ref *ref,
@@ -234,8 +245,10 @@ enum fed_err hub_objects_stage(struct hub_objects *objects, const struct hub_obj
     uint64_t at = 0;
     enum fed_err err = stage_writes(objects, writes, n_writes, extra, n_extra, &at, diag);
 
-    /* An engine that made it durable at once has settled it. */
-    if (!err && (objects->staged_bytes > STAGED_BYTES_MAX || !hub_objects_staged(objects)))
+    /* An engine that made it durable at once has settled it; who stages while members are asked is
+     * part of a flush already. */
+    if (!err && !objects->preparing &&
+        (objects->staged_bytes > STAGED_BYTES_MAX || !hub_objects_staged(objects)))
         err = hub_objects_flush(objects, diag);
     if (!err && revision)
         *revision = at;
