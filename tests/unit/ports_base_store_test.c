@@ -114,6 +114,14 @@ static struct fed_store *engine_reopen(void *ctx)
     return e->w.store;
 }
 
+static struct fed_store *engine_renew(void *ctx, uint32_t epoch)
+{
+    struct engine_ctx *e = ctx;
+
+    assert_int_equal(fed_sqlite_store_set_epoch(e->w.sqlite, epoch, NULL), FED_OK);
+    return engine_reopen(e);
+}
+
 static void engine_refuse(void *ctx)
 {
     (void)ctx;
@@ -675,6 +683,7 @@ int main(void)
         .history = true,
         .fresh = engine_fresh,
         .reopen = engine_reopen,
+        .renew = engine_renew,
         .refuse = engine_refuse,
         .allow = engine_allow,
         .drop = engine_drop,
