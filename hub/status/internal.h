@@ -91,7 +91,7 @@ struct hub_status {
 /* ---- view.c ---- */
 void status_view_fini(struct hub_status *status, struct status_view *view);
 /* A view along the manifest of a revision: states of `from` where the work is the same, else
- * pending. from may be empty. FED_ERR_NOT_FOUND when the plan does not remember that manifest. */
+ * pending. from may be empty. FED_ERR_NOT_FOUND when the plan does not remember both manifests. */
 FED_MUST_USE enum fed_err status_view_along(struct hub_status *status, struct fed_span cluster,
     const struct status_view *from, uint64_t revision, struct status_view *out);
 FED_MUST_USE enum fed_err status_view_take(

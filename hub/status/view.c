@@ -98,9 +98,11 @@ enum fed_err status_view_along(struct hub_status *status, struct fed_span cluste
     enum fed_err err = FED_OK;
 
     *out = (struct status_view){.seq = from->seq, .revision = revision};
-    if (from->n_works > 0 &&
-        hub_plan_manifest_at(status->plan, cluster, from->revision, &manifest) == FED_OK)
-        err = copy_works(status, manifest, &old_works, &old);
+    if (from->n_works > 0) {
+        err = hub_plan_manifest_at(status->plan, cluster, from->revision, &manifest);
+        if (!err)
+            err = copy_works(status, manifest, &old_works, &old);
+    }
     if (!err)
         err = hub_plan_manifest_at(status->plan, cluster, revision, &manifest);
     if (!err && manifest->n_works > 0) {

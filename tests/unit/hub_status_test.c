@@ -222,6 +222,25 @@ static void test_a_list_that_is_cut_confirms_nothing(void **state)
     assert_status(w, "(absent)");
 }
 
+/* After a restart the plan knows the present manifest alone: what was said along another one cannot
+ * be carried over, and a report of changes would lose it. */
+static void test_changes_to_a_forgotten_manifest_ask_for_all(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_put(w, W_NAMESPACES, "more", "more",
+        "{'metadata':{'name':'more','namespace':'more'},'spec':{'placement':{'clusterSelector':{}}}"
+        "}");
+    hub_world_restart(w);
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, false, 2, 1, FED_WORK_APPLIED, "", ""), FED_ERR_CONFLICT);
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 1);
+    assert_int_equal(report(w, true, 2, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    assert_status(w, "\"status\":\"True\"");
+}
+
 static unsigned commits;
 
 static void count_commit(void *ctx, enum fed_err err, const struct fed_diag *diag)
@@ -305,6 +324,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cluster_conditions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_report_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_list_that_is_cut_confirms_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_changes_to_a_forgotten_manifest_ask_for_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_reports_of_a_turn_share_a_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_a_report_that_is_undone_was_not_heard, setup, teardown),
