@@ -144,6 +144,7 @@ static enum fed_err stage_rows(
     uint64_t revision = 0;
     enum fed_err err = hub_objects_stage(plan->objects, NULL, 0, r->ops, r->n, &revision, diag);
 
+    plan->planned = plan->planned || !err; /* whatever becomes of the rest of the round */
     for (size_t i = 0; !err && i < r->n; i++) {
         r->clusters[i]->staged_revision = revision;
         r->clusters[i]->staged_digest = r->clusters[i]->next.digest;
