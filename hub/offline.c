@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct offline {
@@ -103,6 +104,22 @@ static enum fed_err swap(const char *path, const char *fresh, struct fed_diag *d
     return err ? err : move(fresh, path, true, diag);
 }
 
+/* Whoever restores, often root, the store is for the one whose it was; where there was none, for
+ * the owner of the folder. */
+static enum fed_err keep_owner(
+    const char *path, const char *dir, const char *fresh, struct fed_diag *diag)
+{
+    struct stat was;
+    bool replaces = stat(path, &was) == 0;
+
+    if (!replaces && stat(dir, &was))
+        return fed_diag_set(diag, FED_ERR_IO, "%s: cannot be looked at", dir);
+    if (chown(fresh, was.st_uid, was.st_gid) || (replaces && chmod(fresh, was.st_mode & 07777)))
+        return fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given the owner and mode of %s", fresh,
+            replaces ? path : dir);
+    return FED_OK;
+}
+
 static enum fed_err new_epoch(
     struct offline *o, struct fed_sqlite_store *store, struct fed_diag *diag)
 {
@@ -135,6 +152,8 @@ static enum fed_err restore(
         return err;
     err = new_epoch(o, store, diag);
     fed_sqlite_store_close(store);
+    if (!err)
+        err = keep_owner(o->path, options->data_dir, fresh, diag);
     return err ? err : swap(o->path, fresh, diag);
 }
 
