@@ -156,12 +156,12 @@ struct hub_plan {
     struct fed_map blobs; /* digest -> plan_blob */
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
-    struct plan_item *touched; /* items with pairs whose `since` is to be filled in by the round */
+    struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
+                                  told, when the round is durable */
     bool round_due;
     bool waiting;   /* with it, for the timer: the last one failed */
     bool preparing; /* it is asked for anyway */
     bool planned;   /* by a round that is not durable yet */
-    bool telling;   /* of touched items, deferred */
     bool loading;
     hub_plan_changed *changed;
     hub_plan_object_changed *object_changed;

@@ -99,7 +99,7 @@ static enum fed_err digest_next(struct hub_plan *plan, struct plan_cluster *clus
         cluster->staged_revision ? &cluster->staged_digest : &cluster->now.digest;
     enum fed_err err = FED_OK;
 
-    if (!cluster->recorded && cluster->now.revision == 0)
+    if (!cluster->recorded && !cluster->staged_revision && cluster->now.revision == 0)
         err = recall_row(plan, cluster);
     if (!err)
         err = plan_manifest_lay_out(plan, &cluster->next, 1, &manifest);
@@ -328,36 +328,22 @@ static struct plan_item *unlist(struct plan_item *item)
     return next;
 }
 
-/* Tells of the objects whose plan is another one now. Others may be touched meanwhile. */
-static void tell(void *ctx)
+static void finish_item(struct hub_plan *plan, struct plan_item *item)
 {
-    struct hub_plan *plan = ctx;
-    struct plan_item *item = take_touched(plan);
+    struct hub_object_ref ref = {.resource = item->resource, .ns = item->ns, .name = item->name};
+    bool told = item->told;
 
-    plan->telling = false;
-    while (item) {
-        struct plan_item *next = unlist(item);
-        struct hub_object_ref ref = {
-            .resource = item->resource, .ns = item->ns, .name = item->name};
-
-        if (item->dirty) {
-            plan_item_touch(plan, item); /* for the next round */
-        } else {
-            if (item->told && plan->object_changed && item->type && !item->gone)
-                plan->object_changed(plan->changed_ctx, &ref, hub_objects_revision(plan->objects));
-            item->told = false;
-        }
-        item = next;
-    }
-}
-
-static void want_tell(struct hub_plan *plan)
-{
-    if (plan->telling || !plan->touched)
+    if (item->dirty) { /* for the next round */
+        plan_item_touch(plan, item);
+        item->told = told;
         return;
-    plan->telling = plan->loop->defer(plan->loop->ctx, tell, plan) == FED_OK;
-    if (!plan->telling)
-        plan_round_want(plan); /* out of memory: after the next one */
+    }
+    fill_since(item);
+    item->told = false;
+    if (item->gone && item->n_pairs == 0)
+        plan_item_free(plan, item);
+    else if (told && plan->object_changed && item->type && !item->gone)
+        plan->object_changed(plan->changed_ctx, &ref, hub_objects_revision(plan->objects));
 }
 
 static void finish_items(struct hub_plan *plan)
@@ -367,16 +353,7 @@ static void finish_items(struct hub_plan *plan)
     while (item) {
         struct plan_item *next = unlist(item);
 
-        if (!item->dirty)
-            fill_since(item);
-        if (item->gone && !item->dirty && item->n_pairs == 0) {
-            plan_item_free(plan, item);
-        } else {
-            bool told = item->told;
-
-            plan_item_touch(plan, item);
-            item->told = told;
-        }
+        finish_item(plan, item);
         item = next;
     }
 }
@@ -396,7 +373,6 @@ static void keep(struct hub_plan *plan)
             plan->changed(plan->changed_ctx, fed_span_text(cluster->name), cluster->now.revision);
     }
     finish_items(plan);
-    want_tell(plan);
 }
 
 /* ---- member of the turn's commit ---- */

@@ -60,7 +60,8 @@ struct hub_objects {
     struct hub_objects_member *members;
     bool turn_end_due;
     bool preparing;
-    enum fed_err undone; /* while preparing: a member's stage failed, and undid all */
+    bool calling_members; /* touches wait until all were */
+    enum fed_err undone;  /* while preparing: a member's stage failed, and undid all */
     struct fed_diag undone_diag;
     bool delivering;
     bool some_gone;

@@ -125,7 +125,7 @@ void hub_objects_touch(
 
     if (objects_key_of(&key, ref))
         return;
-    if (hub_objects_staged(objects)) {
+    if (hub_objects_staged(objects) || objects->calling_members) {
         touch_later(objects, &key, revision);
         return;
     }
@@ -136,9 +136,11 @@ void hub_objects_touch(
 /* ---- durable or undone ---- */
 static void tell_ended(struct hub_objects *objects, enum fed_err err, const struct fed_diag *diag)
 {
+    objects->calling_members = true;
     for (struct hub_objects_member *m = objects->members; m; m = m->next)
         if (m->ended)
             m->ended(m->ctx, err, diag);
+    objects->calling_members = false;
 }
 
 static void tell_settled(struct hub_objects *objects, enum fed_err err, const struct fed_diag *diag)
@@ -171,11 +173,11 @@ static void settle(struct hub_objects *objects, enum fed_err err, const struct f
 
 static void prepare(struct hub_objects *objects)
 {
-    objects->preparing = true;
+    objects->preparing = objects->calling_members = true;
     for (struct hub_objects_member *m = objects->members; m; m = m->next)
         if (m->prepare)
             m->prepare(m->ctx);
-    objects->preparing = false;
+    objects->preparing = objects->calling_members = false;
 }
 
 static enum fed_err flush_engine(struct hub_objects *objects, struct fed_diag *diag)
@@ -197,8 +199,11 @@ enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *dia
     if (objects->preparing)
         return FED_ERR_BUSY;
     prepare(objects);
-    if (!objects->staged.first && !objects->undone && !hub_objects_staged(objects))
+    if (!objects->staged.first && !objects->undone && !hub_objects_staged(objects)) {
+        tell_touches(objects); /* by a member to whom nothing was to be stored */
+        objects_deliver(objects);
         return FED_OK;
+    }
     diag = diag ? diag : &own;
     err = flush_engine(objects, diag);
     if (!hub_objects_staged(objects))

@@ -368,6 +368,7 @@ static void joined_ended(void *ctx, enum fed_err err, const struct fed_diag *dia
     if (j->refuse)
         test_writes_allow();
     note(j, err ? "undone" : "durable");
+    hub_objects_touch(j->f->objects, &ref_a, 9); /* is told after what is durable */
     hub_objects_each_staged(j->f->objects, note_staged, j);
     assert_string_equal(j->f->heard, "");
 }
@@ -412,7 +413,7 @@ static void test_a_member_adds_to_the_commit(void **state)
     assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
     assert_int_equal(j.staged, FED_OK);
     assert_string_equal(j.told, "prepare durable a b settled ");
-    assert_string_equal(f->heard, "A a,A b");
+    assert_string_equal(f->heard, "A a,A b,T a");
     close_objects(f); /* all of it was durable */
     open_objects(f);
     assert_object(f, &ref_b, "{}");
@@ -422,6 +423,28 @@ static void test_a_member_adds_to_the_commit(void **state)
 }
 
 /* An engine may meet the error of a member's part at once, not only at the flush. */
+static void touch_only(void *ctx)
+{
+    struct joined *j = ctx;
+
+    hub_objects_touch(j->f->objects, &ref_a, 9);
+    note(j, j->f->heard[0] ? "heard" : "prepare");
+}
+
+static void test_a_member_may_have_nothing_to_store(void **state)
+{
+    struct fixture *f = *state;
+    struct joined j = {.once = true};
+
+    assert_int_equal(write_object(f, &ref_a, "{}", 0, NULL), FED_OK);
+    join(f, &j);
+    j.member.prepare = touch_only;
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_string_equal(j.told, "prepare ");
+    assert_string_equal(f->heard, "T a");
+    hub_objects_unsubscribe(f->subscription);
+}
+
 static void test_a_member_that_fails_undoes_the_whole(void **state)
 {
     struct fixture *f = *state;
@@ -522,7 +545,8 @@ int main(void)
         CASE(test_others_see_and_tell_what_is_durable_only),
         CASE(test_touches_of_a_turn_are_told_once_when_it_is_settled),
         CASE(test_a_member_adds_to_the_commit), CASE(test_a_member_that_fails_undoes_the_whole),
-        CASE(test_much_is_flushed_before_the_end), CASE(test_since), CASE(test_list)};
+        CASE(test_a_member_may_have_nothing_to_store), CASE(test_much_is_flushed_before_the_end),
+        CASE(test_since), CASE(test_list)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
