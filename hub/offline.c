@@ -104,20 +104,33 @@ static enum fed_err swap(const char *path, const char *fresh, struct fed_diag *d
     return err ? err : move(fresh, path, true, diag);
 }
 
-/* Whoever restores, often root, the store is for the one whose it was; where there was none, for
- * the owner of the folder. */
-static enum fed_err keep_owner(
-    const char *path, const char *dir, const char *fresh, struct fed_diag *diag)
+static enum fed_err give(const char *path, const struct stat *to, struct fed_diag *diag)
 {
+    return chown(path, to->st_uid, to->st_gid) == 0
+               ? FED_OK
+               : fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given to user %lu", path,
+                     (unsigned long)to->st_uid);
+}
+
+/* Whoever restores, often root, the store is for the one whose it was; where there was none, for
+ * the owner of the folder. So is the lock, which this process may have made. */
+static enum fed_err keep_owner(
+    const char *path, const struct hub_options *options, const char *fresh, struct fed_diag *diag)
+{
+    char lock[HUB_STORE_PATH_MAX];
     struct stat was;
     bool replaces = stat(path, &was) == 0;
+    enum fed_err err = hub_store_path(options, "lock", lock, diag);
 
-    if (!replaces && stat(dir, &was))
-        return fed_diag_set(diag, FED_ERR_IO, "%s: cannot be looked at", dir);
-    if (chown(fresh, was.st_uid, was.st_gid) || (replaces && chmod(fresh, was.st_mode & 07777)))
-        return fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given the owner and mode of %s", fresh,
-            replaces ? path : dir);
-    return FED_OK;
+    if (!err && !replaces && stat(options->data_dir, &was))
+        err = fed_diag_set(diag, FED_ERR_IO, "%s: cannot be looked at", options->data_dir);
+    if (!err)
+        err = give(fresh, &was, diag);
+    if (!err)
+        err = give(lock, &was, diag);
+    if (!err && replaces && chmod(fresh, was.st_mode & 07777))
+        err = fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given the mode of %s", fresh, path);
+    return err;
 }
 
 static enum fed_err new_epoch(
@@ -153,7 +166,7 @@ static enum fed_err restore(
     err = new_epoch(o, store, diag);
     fed_sqlite_store_close(store);
     if (!err)
-        err = keep_owner(o->path, options->data_dir, fresh, diag);
+        err = keep_owner(o->path, options, fresh, diag);
     return err ? err : swap(o->path, fresh, diag);
 }
 
