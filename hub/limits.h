@@ -27,7 +27,5 @@
 #define HUB_LIMIT_WARNINGS 16u       /* Warning headers of one answer */
 #define HUB_LIMIT_EVENTS 10000u      /* Event objects that the hub itself keeps */
 #define HUB_LIMIT_EVENT_AGE_S 3600   /* as kube-apiserver's default event TTL */
-#define HUB_LIMIT_HISTORY_MS 600000u /* change history for watches that resume */
-#define HUB_LIMIT_HISTORY_KIB (256u << 10) /* the same on disk; under heavy writing it is shorter */
 
 #endif

@@ -327,7 +327,8 @@ enum fed_err hub_api_open(
     api->objects = options->objects;
     api->kinds = options->kinds;
     api->held_end = &api->held;
-    hub_objects_on_settled(api->objects, hub_held_settle, api);
+    api->member = (struct hub_objects_member){.ctx = api, .settled = hub_held_settle};
+    hub_objects_join(api->objects, &api->member);
     err = hub_watches_open(api, &api->watches);
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
@@ -371,7 +372,7 @@ void hub_api_close(struct hub_api *api)
 {
     if (!api)
         return;
-    hub_objects_on_settled(api->objects, NULL, NULL);
+    hub_objects_leave(api->objects, &api->member);
     hub_held_forget(api, NULL);
     hub_crd_deletes_close(api->crd_deletes);
     fed_buf_fini(&api->openapi_root);

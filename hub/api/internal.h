@@ -50,7 +50,7 @@ struct hub_api {
     struct hub_held *held;      /* answers that wait for the store's sync, oldest first */
     struct hub_held **held_end; /* where the next one goes */
     size_t held_bytes;
-    bool turn_end_due;
+    struct hub_objects_member member; /* of the turn's commit */
 };
 
 /* ---- the path ---- */
@@ -261,7 +261,7 @@ FED_MUST_USE enum fed_err hub_stage(struct hub_api *api, const struct hub_object
  * with the error. In api.c. */
 void hub_request_again(struct hub_api *api, struct fed_http_exchange *exchange,
     const char *audit_id, enum fed_err undone, const struct fed_diag *diag);
-/* hub_objects_settled; ctx is the API. */
+/* settled of the member of the turn's commit; ctx is the API. */
 void hub_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
 /* The exchange is over; NULL: all are. */
 void hub_held_forget(struct hub_api *api, const struct fed_http_exchange *exchange);
