@@ -780,9 +780,7 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     if (err)
         return err;
     err = fed_selector_parse(&w->arena.alloc, r->query.label_selector, &w->labels, &diag);
-    return err && err != FED_ERR_NOMEM
-               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
-               : err;
+    return err && err != FED_ERR_NOMEM ? hub_fail(r, 400, "BadRequest", "%s", diag.text) : err;
 }
 
 /* Everything that is there, then the end of it when the client asked to be told. */

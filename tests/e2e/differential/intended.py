@@ -15,7 +15,7 @@ RULES = {
                     {"case": "^bodies$", "request": "configmaps null", "path": "^code$"}],
     "selector-words": [{"case": "^kubectl_", "theirs": "unable to parse requirement"},
                        {"case": "^(selectors|watch_errors)$", "path": "message$"},
-                       {"case": "^selectors$", "request": r"=n%20in%20%28%29|fieldSelector=%3D$|(namespaces|gadgets)\?fieldSelector=metadata.namespace"}],
+                       {"case": "^selectors$", "request": r"=n%20in%20%28%29|(namespaces|gadgets)\?fieldSelector=metadata.namespace"}],
     "method-words": [{"case": "^(methods|status|scale|create|update|merge_patch)$", "theirs": r"is not supported on resources of kind|name must be provided$"},
                      {"case": "^(methods|status|scale)$", "path": r"^body.details.(group|kind|name)$"},
                      {"case": "^methods$", "request": "^FOO|^PUT /apis |^POST .*things/a"}, {"case": "^create$", "request": "things/named"},
@@ -57,7 +57,8 @@ RULES = {
     "default-namespaces": [{"request": "namespaces/kube-public"}, {"path": r"^body\[0\].object.(data|metadata)", "case": "^watch_errors$"}],
     "namespace-dry-run": [{"case": "^namespaces$", "path": "deletionGracePeriodSeconds$|managedFields"}],
     "last-version": [{"case": "^finalizers$", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"}],
-    "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}],
+    "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}, {"case": "^kubectl_mistakes$", "request": "^get pod "}],
+    "anonymous": [{"case": "^kubectl_credentials$", "request": "--username"}],
     "continue-of-deletion": [{"case": "^delete_collection$", "path": "continue$"}],
 }
 
