@@ -330,8 +330,9 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
     err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &c->fields);
     if (err)
         return err;
-    if (fed_selector_parse(r->mem, r->query.label_selector, &c->labels, &diag))
-        return hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text);
+    err = fed_selector_parse(r->mem, r->query.label_selector, &c->labels, &diag);
+    if (err)
+        return err == FED_ERR_NOMEM ? err : hub_fail(r, 400, "BadRequest", "%s", diag.text);
     fed_buf_init(&answer, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
     c->answer = &answer;
     c->left = r->query.limit > 0 ? r->query.limit : UINT64_MAX;

@@ -167,9 +167,7 @@ static enum fed_err lister_open(struct lister *l, struct hub_request *r)
         return err;
     l->by_text = r->accept.form == HUB_FORM_OBJECT && hub_field_selector_is_of_ref(&l->fields);
     err = fed_selector_parse(r->mem, r->query.label_selector, &l->labels, &diag);
-    return err && err != FED_ERR_NOMEM
-               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
-               : err;
+    return err && err != FED_ERR_NOMEM ? hub_fail(r, 400, "BadRequest", "%s", diag.text) : err;
 }
 
 static enum fed_err respond(struct lister *l)

@@ -12,11 +12,12 @@
 
 #define TICK_MS 1000u
 #define BOOKMARK_MS 60000u
-#define WATCH_MEMORY (256u << 10)
+#define WATCH_MEMORY (1u << 20) /* the longest selector that parses takes less */
 #define TOUCHES_MAX 100000u
 
 struct watcher { /* a user who has watches */
     size_t n;
+    size_t bytes; /* that they hold */
     char name[sizeof((struct hub_user *)0)->name];
 };
 
@@ -26,6 +27,7 @@ struct hub_watch {
     struct watcher *watcher;
     struct fed_http_exchange *exchange; /* NULL: over, to be swept */
     struct fed_arena arena;
+    size_t bytes; /* of the arena, as counted */
     struct fed_span group;
     struct fed_span plural;
     struct fed_span version;
@@ -57,6 +59,7 @@ struct hub_watches {
     struct hub_api *api;
     struct hub_watch *list;
     size_t n;
+    size_t bytes;            /* that all of them hold */
     struct fed_map watchers; /* by user name */
     struct touch *touches;
     size_t n_touches;
@@ -458,6 +461,9 @@ static void watch_free(struct hub_watch *w)
 {
     struct fed_alloc *mem = w->owner->api->mem;
 
+    w->owner->bytes -= w->bytes;
+    if (w->watcher)
+        w->watcher->bytes -= w->bytes;
     watcher_drop(w->owner, w->watcher);
     fed_arena_fini(&w->arena);
     fed_alloc_free(mem, w, sizeof *w);
@@ -774,9 +780,7 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     if (err)
         return err;
     err = fed_selector_parse(&w->arena.alloc, r->query.label_selector, &w->labels, &diag);
-    return err && err != FED_ERR_NOMEM
-               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
-               : err;
+    return err && err != FED_ERR_NOMEM ? hub_fail(r, 400, "BadRequest", "%s", diag.text) : err;
 }
 
 /* Everything that is there, then the end of it when the client asked to be told. */
@@ -837,6 +841,33 @@ static bool wants_initial(const struct hub_request *r)
     return !r->query.has_resource_version || r->query.resource_version == 0;
 }
 
+/* What the new watch holds, against what all of them and those of its user may: it is counted
+ * then. */
+static enum fed_err count_bytes(struct hub_watch *w, struct hub_request *r)
+{
+    struct hub_watches *watches = w->owner;
+    size_t bytes = w->arena.used;
+
+    if (bytes > HUB_LIMIT_USER_WATCH_BYTES - w->watcher->bytes)
+        hub_fail(r, 429, "TooManyRequests",
+            "the selectors of the watches of user \"%s\" take %zu bytes, the limit of one user is "
+            "%u: end some, or try again later",
+            r->user.name, w->watcher->bytes, HUB_LIMIT_USER_WATCH_BYTES);
+    else if (bytes > HUB_LIMIT_WATCH_BYTES - watches->bytes)
+        hub_fail(r, 429, "TooManyRequests",
+            "the selectors of all watches take %zu bytes, the limit of the hub is %u: try again "
+            "later",
+            watches->bytes, HUB_LIMIT_WATCH_BYTES);
+    else {
+        w->bytes = bytes;
+        watches->bytes += bytes;
+        w->watcher->bytes += bytes;
+        return FED_OK;
+    }
+    r->failure.retry_after_s = 1;
+    return FED_ERR_BUSY;
+}
+
 static enum fed_err check_room(struct hub_request *r)
 {
     struct hub_watches *watches = r->api->watches;
@@ -891,6 +922,8 @@ enum fed_err hub_handle_watch(struct hub_request *r)
     fed_arena_init(&w->arena, r->api->mem, WATCH_MEMORY);
     w->watcher = watcher_take(watches, &r->user);
     err = w->watcher ? watch_fill(w, r) : FED_ERR_NOMEM;
+    if (!err)
+        err = count_bytes(w, r);
     if (!err)
         err = watch_begin(w, r);
     if (err) {

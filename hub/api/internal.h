@@ -251,7 +251,8 @@ FED_MUST_USE enum fed_err hub_authenticate(struct hub_request *r);
 FED_MUST_USE enum fed_err hub_impersonate(struct hub_request *r);
 
 /* ---- hold.c ---- */
-/* Answers once what is staged is durable. shared: the body, when it is not NULL. */
+/* Answers, and records it, once what is staged is durable. shared: the body, when it is not NULL.
+ */
 void hub_hold(struct hub_request *r, unsigned status, const struct fed_http_header *headers,
     size_t n_headers, struct fed_span body, struct fed_http_shared *shared);
 /* Stages, and sees to it that the flush comes at the end of the turn. */
@@ -263,7 +264,7 @@ void hub_request_again(struct hub_api *api, struct fed_http_exchange *exchange,
     const char *audit_id, enum fed_err undone, const struct fed_diag *diag);
 /* settled of the member of the turn's commit; ctx is the API. */
 void hub_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
-/* The exchange is over; NULL: all are. */
+/* The exchange is over, what it wrote is not: that is still recorded. NULL: all are. */
 void hub_held_forget(struct hub_api *api, const struct fed_http_exchange *exchange);
 
 /* ---- authorize.c ---- */
@@ -287,9 +288,11 @@ FED_MUST_USE enum fed_err hub_token_secrets_open(
 void hub_token_secrets_close(struct hub_token_secrets *secrets); /* NULL is fine */
 
 /* ---- record.c ---- */
-/* Gives the request its id, and writes it down once its answer is known. */
+/* Gives the request its id, and writes it down as its answer leaves. */
 void hub_request_number(struct hub_request *r);
 void hub_request_record(struct hub_request *r, unsigned code);
+/* The line of that record, for an answer that waits; errors stick in out. */
+void hub_request_put_record(const struct hub_request *r, unsigned code, struct fed_buf *out);
 
 /* ---- token_request.c: POST serviceaccounts/NAME/token ---- */
 bool hub_token_request_is(const struct hub_path *path);

@@ -94,12 +94,13 @@ enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *con
     struct fed_http_header headers[HEADERS_MAX];
     size_t n = put_headers(r, headers, content_type, more, n_more);
 
-    hub_request_record(r, status);
     r->answered = true;
-    if (must_wait(r))
+    if (must_wait(r)) {
         hub_hold(r, status, headers, n, body, NULL);
-    else
-        fed_http_respond(r->exchange, status, headers, n, body);
+        return FED_OK;
+    }
+    hub_request_record(r, status);
+    fed_http_respond(r->exchange, status, headers, n, body);
     return FED_OK;
 }
 
@@ -108,12 +109,13 @@ enum fed_err hub_respond_shared(struct hub_request *r, struct fed_http_shared *b
     struct fed_http_header headers[HEADERS_MAX];
     size_t n = put_headers(r, headers, "application/json", NULL, 0);
 
-    hub_request_record(r, 200);
     r->answered = true;
-    if (must_wait(r))
+    if (must_wait(r)) {
         hub_hold(r, 200, headers, n, (struct fed_span){0}, body);
-    else
-        fed_http_respond_shared(r->exchange, 200, headers, n, body);
+        return FED_OK;
+    }
+    hub_request_record(r, 200);
+    fed_http_respond_shared(r->exchange, 200, headers, n, body);
     return FED_OK;
 }
 

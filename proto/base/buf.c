@@ -70,7 +70,8 @@ uint8_t *fed_buf_room(struct fed_buf *buf, size_t n)
         buf->err = FED_ERR_LIMIT;
         return NULL;
     }
-    if (!grow(buf, buf->len + n)) {
+    /* Room for nothing is a place, too: NULL is a refusal. */
+    if (!grow(buf, n == 0 && !buf->at ? 1 : buf->len + n)) {
         buf->err = FED_ERR_NOMEM;
         return NULL;
     }

@@ -204,7 +204,7 @@ static enum fed_err unexpected(struct lexer *l, const char *expected, struct fed
 {
     struct fed_span token = peek(l);
 
-    return fed_diag_set(diag, FED_ERR_INVALID, "found \"" FED_SPAN_FMT "\", expected %s",
+    return fed_diag_set(diag, FED_ERR_INVALID, "found '" FED_SPAN_FMT "', expected: %s",
         FED_SPAN_ARG(fed_span_sub(token, 0, 80)), expected);
 }
 
@@ -235,7 +235,7 @@ static enum fed_err take_list(
     bool more = true;
 
     if (!take_symbol(l, "("))
-        return unexpected(l, "(", diag);
+        return unexpected(l, "'('", diag);
     if (fed_span_is(peek(l), ")"))
         return fed_diag_set(diag, FED_ERR_INVALID, "the list of values is empty");
     while (more) {
@@ -245,7 +245,7 @@ static enum fed_err take_list(
             return err;
         more = take_symbol(l, ",");
     }
-    return take_symbol(l, ")") ? FED_OK : unexpected(l, "\",\" or \")\"", diag);
+    return take_symbol(l, ")") ? FED_OK : unexpected(l, "',' or ')'", diag);
 }
 
 static enum fed_err take_term(struct fed_selector *s, struct lexer *l, struct fed_diag *diag)
@@ -256,7 +256,7 @@ static enum fed_err take_term(struct fed_selector *s, struct lexer *l, struct fe
     bool list;
 
     if (!at_word(l))
-        return unexpected(l, "a label key or \"!\"", diag);
+        return unexpected(l, "identifier", diag);
     err = add_term(s, take(l), &term, diag);
     if (err)
         return err;
@@ -264,25 +264,35 @@ static enum fed_err take_term(struct fed_selector *s, struct lexer *l, struct fe
     if (absent || at_end_of_term(l))
         return FED_OK;
     if (!take_operator(l, &term->op, &list))
-        return unexpected(l, "one of = == != in notin > <", diag);
+        return unexpected(l, "in, notin, =, ==, !=, gt, lt", diag);
     if (list)
         return take_list(s, l, term, diag);
     return add_value(s, term, at_end_of_term(l) ? fed_span_of(NULL, 0) : take(l), diag);
 }
 
+static bool at_term(struct lexer *l)
+{
+    return at_word(l) || fed_span_is(peek(l), "!");
+}
+
+/* Errors are those of labels.Parse, in its words. */
 static enum fed_err take_terms(struct fed_selector *s, struct lexer *l, struct fed_diag *diag)
 {
     if (peek(l).len == 0)
         return FED_OK;
+    if (!at_term(l))
+        return unexpected(l, "!, identifier, or 'end of string'", diag);
     for (;;) {
         enum fed_err err = take_term(s, l, diag);
 
         if (err)
-            return err;
+            return fed_diag_prefix(diag, err, "unable to parse requirement");
         if (peek(l).len == 0)
             return FED_OK;
         if (!take_symbol(l, ","))
-            return unexpected(l, "\",\" or the end", diag);
+            return unexpected(l, "',' or 'end of string'", diag);
+        if (!at_term(l))
+            return unexpected(l, "identifier after ','", diag);
     }
 }
 
@@ -301,7 +311,7 @@ enum fed_err fed_selector_parse(
     err = take_terms(s, &l, diag);
     if (err) {
         fed_selector_free(s);
-        return fed_diag_prefix(diag, err, "selector");
+        return err;
     }
     *out = s;
     return FED_OK;

@@ -86,6 +86,21 @@ reads_go_on() {
         [ "$(ask "$CM?limit=1" | tail -1)" = 200 ] || return 1
     done
 }
+# No request has two records, and there are some of writes that the full disk refused: of those whose sync failed, too.
+one_record_each() {
+    python3 - "$FLEET"/hub/audit.log* <<'PY'
+import collections, json, sys
+records = [json.loads(line) for name in sys.argv[1:] for line in open(name, encoding="utf-8")]
+codes = collections.defaultdict(list)
+for record in records:
+    if "id" in record:
+        codes[record["id"]].append(record["code"])
+twice = {key: value for key, value in codes.items() if len(value) > 1}
+print(len(codes), "records,", sum(507 in value for value in codes.values()), "of a 507,", len(twice), "requests with several")
+assert len(codes) > 100 and any(507 in value for value in codes.values()), "this shows nothing"
+sys.exit(f"several records of one request: {list(twice.items())[:5]}" if twice else 0)
+PY
+}
 full() {
     local before
     before=$(cat "$FLEET/hub.pid")
@@ -100,6 +115,7 @@ full() {
     wait_for 20 "a write that is taken again" taken
     sleep 1
     judge_end full
+    one_record_each
     grep -q '507' "$FLEET/logs/judge-full.out" || { echo "no writer was refused: this shows nothing"; return 1; }
     [ "$(cat "$FLEET/hub.pid")" = "$before" ] && process_alive "$before"
 }
@@ -110,7 +126,11 @@ full_disk() {
     mkdir "$FLEET/hub"
     mount -t tmpfs -o size=24m tmpfs "$FLEET/hub"
     cp -a "$FLEET/hub.kept/." "$FLEET/hub/"
-    rm -f "$FLEET"/hub/hub.db*
+    rm -f "$FLEET"/hub/hub.db* "$FLEET"/hub/audit.log*
+    # The audit log is on another disk: it can tell what was answered meanwhile.
+    : >"$WORK/audit.log"
+    touch "$FLEET/hub/audit.log"
+    mount --bind "$WORK/audit.log" "$FLEET/hub/audit.log"
     set +e # behind || the shell would go on after a failure
     (
         set -e
@@ -122,6 +142,7 @@ full_disk() {
     code=$?
     set -e
     hub_stop
+    umount "$FLEET/hub/audit.log"
     umount "$FLEET/hub" || umount -l "$FLEET/hub"
     rmdir "$FLEET/hub"
     mv "$FLEET/hub.kept" "$FLEET/hub"

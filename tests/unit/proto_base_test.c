@@ -60,6 +60,13 @@ static void test_buf_errors_stick(void **state)
     fed_buf_drop(&buf, 6);
     assert_string_equal(fed_buf_cstr(&buf), "78");
     fed_buf_fini(&buf);
+    fed_buf_init(&buf, fed_alloc_system(), 8);
+    fed_buf_printf(&buf, "%s", "");
+    fed_buf_put(&buf, TEXT(""));
+    assert_non_null(fed_buf_room(&buf, 0)); /* NULL is a refusal */
+    assert_int_equal(fed_buf_err(&buf), FED_OK);
+    assert_int_equal(buf.len, 0);
+    fed_buf_fini(&buf);
 }
 
 /* Texts that fit into the room there is, that fill it, that need more, and more than is allowed. */

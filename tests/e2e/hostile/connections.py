@@ -225,7 +225,8 @@ def fill(server, n, size):
 
 
 def lists(server):
-    """250 lists at once by one who does not read them: they wait, and the hub holds no more than its bound."""
+    """250 lists at once by one who does not read them: they wait, the hub holds no more than its bound, and another program
+    with the same certificate is served."""
     fill(server, 30, 50000)
     peers = [H2(server, window=0) for _ in range(2)]
     for peer in peers:
@@ -233,6 +234,8 @@ def lists(server):
             peer.begin("GET", MAPS)
     time.sleep(2)
     print(f"{server.rss_mib()} MiB with 500 lists of 1.5 MB asked and none read")
+    beside = server.ask("GET", f"{MAPS}/base", timeout=5)
+    must(beside is not None and beside.code == 200, f"another connection of the same client: {beside}")
     for peer in peers:
         peer.close()
     reader = H2(server)
