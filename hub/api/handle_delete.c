@@ -56,7 +56,7 @@ static enum fed_err mark(
 
     fed_text_time(fed_loop_unix_s(r->api->options.loop), now);
     err = metadata ? fed_json_set_text(r->doc, metadata, "deletionTimestamp", now) : FED_ERR_NOMEM;
-    if (!err)
+    if (!err && !is_namespace(kind))
         err = fed_json_set_int(r->doc, metadata, "deletionGracePeriodSeconds", 0);
     if (!err && generation > 0)
         err = fed_json_set_int(r->doc, metadata, "generation", generation + 1);
@@ -182,7 +182,7 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
 static enum fed_err show_left(
     struct hub_request *r, const struct hub_object_ref *ref, struct fed_json *left)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     uint64_t revision;
     struct fed_diag diag = {{0}};
     struct fed_json *object;
@@ -232,7 +232,7 @@ struct collection {
 static enum fed_err show(
     struct collection *c, struct fed_json_doc *doc, const struct hub_object *object)
 {
-    struct hub_view view = {c->r->api, c->r->kind, c->r->version};
+    struct hub_view view = hub_view_of(c->r);
     uint64_t revision = object->revision;
     struct fed_json *shown;
     enum fed_err err =
@@ -240,6 +240,8 @@ static enum fed_err show(
 
     if (err)
         return err;
+    if (hub_kind_is_typed(c->r->kind))
+        hub_object_anonymize(shown);
     if (c->answer->at[c->answer->len - 1] != '[')
         fed_buf_put_text(c->answer, ",");
     return fed_json_put(c->answer, shown);
@@ -313,7 +315,6 @@ static enum fed_err delete_all(
 enum fed_err hub_handle_delete_collection(struct hub_request *r)
 {
     struct hub_delete_options options;
-    struct fed_diag diag = {{0}};
     struct fed_buf answer;
     char api_version[330];
     struct collection *c = fed_alloc_zero(r->mem, sizeof *c);
@@ -330,9 +331,9 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
     err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &c->fields);
     if (err)
         return err;
-    err = fed_selector_parse(r->mem, r->query.label_selector, &c->labels, &diag);
+    err = hub_label_selector_parse(r, r->mem, &c->labels);
     if (err)
-        return err == FED_ERR_NOMEM ? err : hub_fail(r, 400, "BadRequest", "%s", diag.text);
+        return err;
     fed_buf_init(&answer, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
     c->answer = &answer;
     c->left = r->query.limit > 0 ? r->query.limit : UINT64_MAX;
