@@ -429,6 +429,7 @@ void hub_failure_respond(struct hub_request *r)
     hub_failure_put(r, &body);
     if (fed_buf_err(&body)) {
         r->answered = true;
+        hub_request_record(r, 503);
         hub_respond_no_memory(r->exchange);
         return;
     }

@@ -13,11 +13,12 @@
 #define TICK_MS 1000u
 #define BOOKMARK_BYTES_MAX (1u << 20) /* with the columns of a table */
 #define BOOKMARK_MS 60000u
-#define WATCH_MEMORY (256u << 10)
+#define WATCH_MEMORY (1u << 20) /* the longest selector that parses takes less */
 #define TOUCHES_MAX 100000u
 
 struct watcher { /* a user who has watches */
     size_t n;
+    size_t bytes; /* that they hold */
     char name[sizeof((struct hub_user *)0)->name];
 };
 
@@ -27,6 +28,7 @@ struct hub_watch {
     struct watcher *watcher;
     struct fed_http_exchange *exchange; /* NULL: over, to be swept */
     struct fed_arena arena;
+    size_t bytes; /* of the arena, as counted */
     struct fed_span group;
     struct fed_span plural;
     struct fed_span version;
@@ -59,6 +61,7 @@ struct hub_watches {
     struct hub_api *api;
     struct hub_watch *list;
     size_t n;
+    size_t bytes;            /* that all of them hold */
     struct fed_map watchers; /* by user name */
     struct touch *touches;
     size_t n_touches;
@@ -474,6 +477,9 @@ static void watch_free(struct hub_watch *w)
 {
     struct fed_alloc *mem = w->owner->api->mem;
 
+    w->owner->bytes -= w->bytes;
+    if (w->watcher)
+        w->watcher->bytes -= w->bytes;
     watcher_drop(w->owner, w->watcher);
     fed_arena_fini(&w->arena);
     fed_alloc_free(mem, w, sizeof *w);
@@ -881,6 +887,33 @@ static bool wants_initial(const struct hub_request *r)
     return !r->query.has_resource_version || r->query.resource_version == 0;
 }
 
+/* What the new watch holds, against what all of them and those of its user may: it is counted
+ * then. */
+static enum fed_err count_bytes(struct hub_watch *w, struct hub_request *r)
+{
+    struct hub_watches *watches = w->owner;
+    size_t bytes = w->arena.used;
+
+    if (bytes > HUB_LIMIT_USER_WATCH_BYTES - w->watcher->bytes)
+        hub_fail(r, 429, "TooManyRequests",
+            "the selectors of the watches of user \"%s\" take %zu bytes, the limit of one user is "
+            "%u: end some, or try again later",
+            r->user.name, w->watcher->bytes, HUB_LIMIT_USER_WATCH_BYTES);
+    else if (bytes > HUB_LIMIT_WATCH_BYTES - watches->bytes)
+        hub_fail(r, 429, "TooManyRequests",
+            "the selectors of all watches take %zu bytes, the limit of the hub is %u: try again "
+            "later",
+            watches->bytes, HUB_LIMIT_WATCH_BYTES);
+    else {
+        w->bytes = bytes;
+        watches->bytes += bytes;
+        w->watcher->bytes += bytes;
+        return FED_OK;
+    }
+    r->failure.retry_after_s = 1;
+    return FED_ERR_BUSY;
+}
+
 static enum fed_err check_room(struct hub_request *r)
 {
     struct hub_watches *watches = r->api->watches;
@@ -937,6 +970,8 @@ enum fed_err hub_handle_watch(struct hub_request *r)
     fed_arena_init(&w->arena, r->api->mem, WATCH_MEMORY);
     w->watcher = watcher_take(watches, &r->user);
     err = w->watcher ? watch_fill(w, r) : FED_ERR_NOMEM;
+    if (!err)
+        err = count_bytes(w, r);
     if (!err)
         err = watch_begin(w, r);
     if (err) {

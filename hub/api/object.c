@@ -52,7 +52,7 @@ enum fed_err hub_object_convert(const struct hub_kind *kind, const struct hub_ki
         return FED_OK;
     if (kind->hooks.convert)
         err = kind->hooks.convert(kind->hooks.ctx, kind, to->name, doc, object, diag);
-    else if (kind->custom) /* the versions differ by their schemas alone */
+    else if (kind->custom) /* by apiVersion alone; what the other version lacks is lost */
         err = hub_schema_prune(to->schema, object, NULL);
     if (!err)
         err = fed_json_set_text(doc, object, "apiVersion", api_version);

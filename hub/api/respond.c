@@ -104,12 +104,13 @@ static enum fed_err respond_as_it_is(struct hub_request *r, unsigned status,
         n_more = 0;
     }
     n = put_headers(r, headers, content_type, more, n_more);
-    hub_request_record(r, status);
     r->answered = true;
-    if (must_wait(r))
+    if (must_wait(r)) {
         hub_hold(r, status, headers, n, body, NULL);
-    else
-        fed_http_respond(r->exchange, status, headers, n, body);
+        return FED_OK;
+    }
+    hub_request_record(r, status);
+    fed_http_respond(r->exchange, status, headers, n, body);
     return FED_OK;
 }
 
@@ -171,12 +172,13 @@ enum fed_err hub_respond_shared(struct hub_request *r, struct fed_http_shared *b
     if (hub_deadline_is_over(r->api, r->deadline_us))
         return respond_as_it_is(r, 504, NULL, (struct fed_span){0}, NULL, 0);
     n = put_headers(r, headers, "application/json", NULL, 0);
-    hub_request_record(r, 200);
     r->answered = true;
-    if (must_wait(r))
+    if (must_wait(r)) {
         hub_hold(r, 200, headers, n, (struct fed_span){0}, body);
-    else
-        fed_http_respond_shared(r->exchange, 200, headers, n, body);
+        return FED_OK;
+    }
+    hub_request_record(r, 200);
+    fed_http_respond_shared(r->exchange, 200, headers, n, body);
     return FED_OK;
 }
 

@@ -173,7 +173,19 @@ static bool next_term(struct fed_span *rest, struct fed_span *term)
     return true;
 }
 
-static enum fed_err unescape(struct fed_alloc *mem, struct fed_span in, struct fed_span *out)
+/* Bytes of the character at the text's begin. */
+static size_t character(struct fed_span text)
+{
+    size_t n = 1;
+
+    while (n < text.len && (text.at[n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+/* A value as it is meant; what stands in it as nothing but a separator is refused. */
+static enum fed_err unescape(
+    struct hub_request *r, struct fed_alloc *mem, struct fed_span in, struct fed_span *out)
 {
     uint8_t *to = fed_alloc_get(mem, in.len + 1);
     size_t len = 0;
@@ -181,66 +193,108 @@ static enum fed_err unescape(struct fed_alloc *mem, struct fed_span in, struct f
     if (!to)
         return FED_ERR_NOMEM;
     for (size_t i = 0; i < in.len; i++) {
-        if (in.at[i] == '\\' && i + 1 < in.len)
+        struct fed_span next = fed_span_sub(in, i + 1, in.len);
+
+        if (in.at[i] == ',' || in.at[i] == '=')
+            return hub_fail(r, 400, "BadRequest",
+                "invalid field selector: unescaped character in value: %d", in.at[i]);
+        if (in.at[i] == '\\') {
+            if (next.len == 0 || !strchr("\\,=", next.at[0]))
+                return hub_fail(r, 400, "BadRequest",
+                    "invalid field selector: invalid escape sequence: \\" FED_SPAN_FMT,
+                    FED_SPAN_ARG(fed_span_sub(next, 0, next.len ? character(next) : 0)));
             i++;
+        }
         to[len++] = in.at[i];
     }
     *out = fed_span_of(to, len);
     return FED_OK;
 }
 
-static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, struct fed_span all,
-    struct fed_span term, struct hub_field_selector *out)
+/* A term at its first operator: = == != */
+static bool split_term(
+    struct fed_span term, struct fed_span *path, bool *not_equal, struct fed_span *value)
 {
     size_t equals = fed_span_find(term, '=');
-    struct fed_span path = fed_span_sub(term, 0, equals);
-    struct fed_span value = fed_span_sub(term, equals + 1, term.len);
-    const struct field_name *name;
-    const char *selectable;
+    size_t mark = fed_span_find(term, '!');
 
     if (equals == term.len)
+        return false;
+    /* "a!b=c" has the path "a!b". */
+    while (mark + 1 < equals)
+        mark += 1 + fed_span_find(fed_span_sub(term, mark + 1, term.len), '!');
+    *not_equal = mark + 1 == equals;
+    *path = fed_span_sub(term, 0, *not_equal ? mark : equals);
+    *value = fed_span_sub(term, equals + 1, term.len);
+    if (!*not_equal && fed_span_starts(*value, "="))
+        *value = fed_span_sub(*value, 1, value->len);
+    return true;
+}
+
+static enum fed_err copy(struct fed_alloc *mem, struct fed_span text, struct fed_span *out)
+{
+    uint8_t *to = fed_alloc_get(mem, text.len + 1);
+
+    if (!to)
+        return FED_ERR_NOMEM;
+    memcpy(to, text.at, text.len);
+    *out = fed_span_of(to, text.len);
+    return FED_OK;
+}
+
+/* Where the field stands. */
+static enum fed_err find_field(struct hub_request *r, struct fed_alloc *mem, struct fed_span path,
+    struct hub_field_selector *out)
+{
+    const struct field_name *name = field_find(r->kind, path);
+
+    if (name) {
+        out->terms[out->n].path = fed_span_text(name->path ? name->path : name->label);
+        out->terms[out->n].otherwise = fed_span_text(name->otherwise);
+        return FED_OK;
+    }
+    if (!field_selectable(r->version, path))
+        return unknown_field(r, path);
+    return copy(mem, path, &out->terms[out->n].path); /* the kind may change while a watch lives */
+}
+
+static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, struct fed_span text,
+    struct fed_span term, struct hub_field_selector *out)
+{
+    struct fed_span path;
+    struct fed_span value;
+    bool not_equal;
+    enum fed_err err;
+
+    if (!split_term(term, &path, &not_equal, &value))
         return hub_fail(r, 400, "BadRequest",
             "invalid selector: '" FED_SPAN_FMT "'; can't understand '" FED_SPAN_FMT "'",
-            FED_SPAN_ARG(all), FED_SPAN_ARG(term));
+            FED_SPAN_ARG(text), FED_SPAN_ARG(term));
+    if (path.len == 0 && value.len == 0)
+        return FED_OK; /* as nothing */
     if (out->n == HUB_FIELD_TERMS_MAX)
         return hub_fail(
-            r, 400, "BadRequest", "field selector with more than %u terms", HUB_FIELD_TERMS_MAX);
-    if (fed_span_ends(path, "!")) {
-        out->terms[out->n].not_equal = true;
-        path.len--;
-    }
-    if (fed_span_starts(value, "="))
-        value = fed_span_sub(value, 1, value.len);
-    if (path.len == 0 && value.len == 0) {
-        out->terms[out->n].not_equal = false;
-        return FED_OK; /* everything */
-    }
-    name = field_find(r->kind, path);
-    selectable = name ? NULL : field_selectable(r->version, path);
-    if (selectable) {
-        /* The kind may change while a watch lives. */
-        if (unescape(mem, path, &out->terms[out->n].path))
-            return FED_ERR_NOMEM;
-        return unescape(mem, value, &out->terms[out->n++].value);
-    }
-    if (!name)
-        return unknown_field(r, path);
-    out->terms[out->n].path = fed_span_text(name->path ? name->path : name->label);
-    out->terms[out->n].otherwise = fed_span_text(name->otherwise);
-    return unescape(mem, value, &out->terms[out->n++].value);
+            r, 400, "BadRequest", "invalid selector: more than %u terms", HUB_FIELD_TERMS_MAX);
+    out->terms[out->n].not_equal = not_equal;
+    err = unescape(r, mem, value, &out->terms[out->n].value);
+    if (!err)
+        err = find_field(r, mem, path, out);
+    if (!err)
+        out->n++;
+    return err;
 }
 
 enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,
     struct fed_span text, struct hub_field_selector *out)
 {
-    const struct fed_span all = text;
+    struct fed_span rest = text;
     struct fed_span term;
     enum fed_err err = FED_OK;
 
     *out = (struct hub_field_selector){.n = 0};
-    while (!err && next_term(&text, &term))
+    while (!err && next_term(&rest, &term))
         if (term.len > 0)
-            err = parse_term(r, mem, all, term, out);
+            err = parse_term(r, mem, text, term, out);
     return err;
 }
 

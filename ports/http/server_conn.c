@@ -216,8 +216,8 @@ static void handle_some(struct fed_http_conn *conn, bool has_turn)
 
     if (has_turn && session->n_ready)
         handle_one(conn);
-    while (session->n_ready && conn->place == FED_HTTP_NOWHERE &&
-           fed_http_share_may_answer(conn->share) && fed_http_turn_free(conn->server))
+    while (session->n_ready && conn->place == FED_HTTP_NOWHERE && fed_http_conn_may_answer(conn) &&
+           fed_http_turn_free(conn->server))
         handle_one(conn);
 }
 
@@ -330,6 +330,11 @@ void fed_http_conn_step(struct fed_http_conn *conn)
 void fed_http_conn_turn(struct fed_http_conn *conn)
 {
     step(conn, true);
+}
+
+bool fed_http_conn_may_answer(const struct fed_http_conn *conn)
+{
+    return !conn->session || fed_http_share_may_answer(conn->share, conn->session->answered);
 }
 
 bool fed_http_conn_is_idle(const struct fed_http_conn *conn)

@@ -29,7 +29,10 @@ RULES = {
     "numbers-as-written": [{"case": "^schema_errors$", "path": r"^body.spec.(level|percent|free.[a-i])$"},
                            {"case": "^schema_errors$", "path": "^code$", "theirs": "float64|factor MultipleOf declared", "ours": "^201 $"}],
     "replicas-of-scale": [{"case": "^kubectl_", "theirs": "accessor error"}, {"case": "^scale$"}, {"case": "^merge_patch$", "theirs": r"\.spec\.replicas|\[causes\]$"}],
-    "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}],
+    "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}, {"case": "^kubectl_mistakes$", "request": "^get pod "}],
+    "anonymous": [{"case": "^kubectl_credentials$", "request": "--username"}],
+    "definition-status": [{"case": "^published_definitions$", "request": "^POST", "path": r"^body\.(status\.|metadata\.managedFields)"},
+                          {"case": "^published_definitions$", "request": "^GET", "path": r"^body\.metadata\.resourceVersion$"}],
 }
 
 
