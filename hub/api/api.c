@@ -284,6 +284,8 @@ static enum fed_err dispatch(struct hub_request *r)
         return handle_health(r);
     case HUB_ENDPOINT_VERSION:
         return handle_version(r);
+    case HUB_ENDPOINT_METRICS:
+        return hub_request_is_read(r->http) ? hub_handle_metrics(r) : not_allowed(r);
     case HUB_ENDPOINT_CORE:
     case HUB_ENDPOINT_GROUPS:
     case HUB_ENDPOINT_GROUP:
@@ -405,7 +407,9 @@ enum fed_err hub_api_open(
     api->held_end = &api->held;
     api->member = (struct hub_objects_member){.ctx = api, .settled = hub_held_settle};
     hub_objects_join(api->objects, &api->member);
-    err = hub_watches_open(api, &api->watches);
+    err = hub_metrics_open(api, &api->metrics);
+    if (!err)
+        err = hub_watches_open(api, &api->watches);
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
     if (!err)
@@ -461,5 +465,6 @@ void hub_api_close(struct hub_api *api)
     hub_rbac_close(api->rbac);
     hub_namespaces_close(api->namespaces);
     hub_watches_close(api->watches);
+    hub_metrics_close(api->metrics);
     fed_alloc_free(api->mem, api, sizeof *api);
 }

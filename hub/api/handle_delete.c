@@ -224,8 +224,10 @@ struct collection {
     struct hub_field_selector fields;
     struct hub_object_ref batch[COLLECTION_BATCH];
     size_t n;
-    uint64_t left;          /* of limit=; 0: no more, UINT64_MAX: there is none */
-    struct fed_buf *answer; /* what is deleted, as it was: the items of a list */
+    struct hub_page page;       /* where it begins; its revision is that of the answer */
+    struct hub_object_ref last; /* that was deleted */
+    uint64_t left;              /* of limit=; 0: no more, UINT64_MAX: there is none */
+    struct fed_buf *answer;     /* what is deleted, as it was: the items of a list */
     enum fed_err err;
 };
 
@@ -292,15 +294,10 @@ static enum fed_err delete_batch(struct collection *c, const struct hub_delete_o
 static enum fed_err delete_all(
     struct hub_request *r, struct collection *c, struct hub_delete_options *options)
 {
-    struct hub_object_ref last;
+    const struct hub_object_ref *after = c->page.continues ? &c->page.after : NULL;
     enum fed_err err;
 
-    c->n = 0;
     do {
-        const struct hub_object_ref *after = c->n > 0 ? &last : NULL;
-
-        if (after)
-            last = c->batch[c->n - 1];
         c->n = 0;
         err = hub_objects_list(
             r->api->objects, fed_span_text(r->kind->resource), r->path.ns, after, collect, c);
@@ -308,8 +305,39 @@ static enum fed_err delete_all(
             err = c->err;
         if (!err)
             err = delete_batch(c, options);
+        if (c->n > 0) {
+            c->last = c->batch[c->n - 1];
+            after = &c->last;
+        }
     } while (!err && c->n == COLLECTION_BATCH && c->left > 0);
     return err;
+}
+
+/* A limit may leave some: how many, and where to go on. */
+static enum fed_err put_end(struct hub_request *r, struct collection *c)
+{
+    bool selects = r->query.label_selector.len > 0 || r->query.field_selector.len > 0;
+    struct fed_buf token;
+    size_t n = 0;
+    enum fed_err err = FED_OK;
+
+    fed_buf_init(&token, r->mem, 4096);
+    if (c->left == 0)
+        err = hub_objects_count_at(r->api->objects, c->page.revision,
+            fed_span_text(r->kind->resource), r->path.ns, &c->last, &n);
+    if (n > 0)
+        hub_page_put_token(&token, r, &c->page, &c->last);
+    if (!err)
+        err = fed_buf_err(&token);
+    if (n > 0 || r->version->core)
+        hub_table_end(
+            c->answer, c->page.revision, fed_buf_span(&token), n > 0 && !selects ? (int64_t)n : -1);
+    else
+        fed_buf_printf(c->answer,
+            "],\"metadata\":{\"continue\":\"\",\"resourceVersion\":\"%llu\"}}",
+            (unsigned long long)c->page.revision);
+    fed_buf_put_text(c->answer, "\n");
+    return err ? err : fed_buf_err(c->answer);
 }
 
 enum fed_err hub_handle_delete_collection(struct hub_request *r)
@@ -332,21 +360,19 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
     if (err)
         return err;
     err = hub_label_selector_parse(r, r->mem, &c->labels);
+    if (!err)
+        err = hub_page_open(r, &c->page);
     if (err)
         return err;
     fed_buf_init(&answer, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
     c->answer = &answer;
-    c->left = r->query.limit > 0 ? r->query.limit : UINT64_MAX;
+    c->left = c->page.limit > 0 ? c->page.limit : UINT64_MAX;
     hub_api_version(r->kind, r->version, api_version);
-    fed_buf_printf(&answer,
-        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{%s\"resourceVersion\":\"%llu\"},"
-        "\"items\":[",
-        r->kind->list_kind, api_version, r->version->core ? "" : "\"continue\":\"\",",
-        (unsigned long long)hub_objects_revision(r->api->objects));
+    fed_buf_printf(&answer, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"items\":[",
+        r->kind->list_kind, api_version);
     err = delete_all(r, c, &options);
-    fed_buf_put_text(&answer, "]}\n");
     if (!err)
-        err = fed_buf_err(&answer);
+        err = put_end(r, c);
     err = err ? hub_fail_err(r, err, NULL)
               : hub_respond(r, 200, "application/json", fed_buf_span(&answer), NULL, 0);
     fed_buf_fini(&answer);

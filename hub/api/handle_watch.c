@@ -1014,6 +1014,11 @@ enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out)
     return FED_OK;
 }
 
+size_t hub_watches_count(const struct hub_watches *watches)
+{
+    return watches->n;
+}
+
 void hub_watches_stop(struct hub_watches *watches)
 {
     watches->stopped = true;

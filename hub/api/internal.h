@@ -26,6 +26,7 @@ struct hub_watch;
 struct hub_watches;
 struct hub_last_list;
 struct hub_label_index;
+struct hub_metrics;
 struct hub_request;
 
 struct hub_api {
@@ -46,6 +47,7 @@ struct hub_api {
     struct hub_last_list *last_list;
     struct hub_label_index *label_index;
     struct hub_crd_deletes *crd_deletes;
+    struct hub_metrics *metrics;
     struct fed_buf openapi_root; /* of openapi_generation; 0: none */
     uint64_t openapi_generation;
     struct hub_held *held;      /* answers that wait for the store's sync, oldest first */
@@ -59,6 +61,7 @@ enum hub_endpoint {
     HUB_ENDPOINT_UNKNOWN,
     HUB_ENDPOINT_HEALTH, /* /healthz /livez /readyz */
     HUB_ENDPOINT_VERSION,
+    HUB_ENDPOINT_METRICS,
     HUB_ENDPOINT_CORE,      /* /api */
     HUB_ENDPOINT_GROUPS,    /* /apis */
     HUB_ENDPOINT_GROUP,     /* /apis/G */
@@ -328,6 +331,12 @@ void hub_request_number(struct hub_request *r);
 void hub_request_record(struct hub_request *r, unsigned code);
 /* The line of that record, for an answer that waits; errors stick in out. */
 void hub_request_put_record(const struct hub_request *r, unsigned code, struct fed_buf *out);
+
+/* ---- metrics.c ---- */
+FED_MUST_USE enum fed_err hub_metrics_open(struct hub_api *api, struct hub_metrics **out);
+void hub_metrics_close(struct hub_metrics *metrics);
+void hub_metrics_count(struct hub_request *r, unsigned code); /* an answer */
+enum fed_err hub_handle_metrics(struct hub_request *r);
 
 /* ---- token_request.c: POST serviceaccounts/NAME/token ---- */
 bool hub_token_request_is(const struct hub_path *path);
@@ -626,6 +635,7 @@ void hub_last_list_keep(struct hub_last_list *last, const struct hub_request *r,
 FED_MUST_USE enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out);
 void hub_watches_close(struct hub_watches *watches);
 void hub_watches_stop(struct hub_watches *watches);
+size_t hub_watches_count(const struct hub_watches *watches); /* that are open */
 void hub_watches_closed(struct hub_watches *watches, struct fed_http_exchange *exchange);
 
 /* ---- owners.c: garbage collection by owner references ---- */

@@ -4,6 +4,7 @@
  * kubectl needs paths with x-kubernetes-action and -group-version-kind, the fieldValidation
  * parameter on PATCH, and the kind on each schema. Of v2 it needs only that there is a document:
  * "2.0", a title, no paths, in protobuf. */
+#include "hub/api/builtin.h"
 #include "hub/api/core.h"
 #include "hub/api/internal.h"
 
@@ -15,36 +16,6 @@
 
 static const uint8_t openapi_v2[] = {0x0a, 0x03, '2', '.', '0', 0x12, 0x09, 0x0a, 0x03, 'h', 'u',
     'b', 0x12, 0x02, 'v', '0', 0x42, 0x00};
-
-static const char meta_schema[] =
-    "\"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\":{\"type\":\"object\",\"description\":"
-    "\"ObjectMeta is "
-    "metadata that all persisted resources must have.\",\"properties\":{"
-    "\"name\":{\"type\":\"string\",\"description\":\"Name, unique within its namespace.\"},"
-    "\"generateName\":{\"type\":\"string\",\"description\":\"Prefix from which the server makes a "
-    "name.\"},"
-    "\"namespace\":{\"type\":\"string\"},\"uid\":{\"type\":\"string\"},"
-    "\"resourceVersion\":{\"type\":\"string\"},"
-    "\"generation\":{\"type\":\"integer\",\"format\":\"int64\"},"
-    "\"creationTimestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
-    "\"deletionTimestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
-    "\"deletionGracePeriodSeconds\":{\"type\":\"integer\",\"format\":\"int64\"},"
-    "\"selfLink\":{\"type\":\"string\"},"
-    "\"labels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
-    "\"annotations\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
-    "\"finalizers\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"x-kubernetes-list-type\":"
-    "\"set\","
-    "\"x-kubernetes-patch-strategy\":\"merge\"},"
-    "\"ownerReferences\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-    "\"apiVersion\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"name\":{\"type\":"
-    "\"string\"},"
-    "\"uid\":{\"type\":\"string\"},\"controller\":{\"type\":\"boolean\"},"
-    "\"blockOwnerDeletion\":{\"type\":\"boolean\"}},\"required\":[\"apiVersion\",\"kind\",\"name\","
-    "\"uid\"]},"
-    "\"x-kubernetes-list-map-keys\":[\"uid\"],\"x-kubernetes-list-type\":\"map\","
-    "\"x-kubernetes-patch-merge-key\":\"uid\",\"x-kubernetes-patch-strategy\":\"merge\"},"
-    "\"managedFields\":{\"type\":\"array\",\"items\":{\"type\":\"object\"},"
-    "\"x-kubernetes-list-type\":\"atomic\"}}}";
 
 /* What kubectl explain says of the members that every object and every list has: metav1's words. */
 #define CONVENTIONS                                                                                \
@@ -61,13 +32,6 @@ static const char meta_schema[] =
     "submits requests to. Cannot be updated. In CamelCase. More info: " CONVENTIONS                \
     "#types-kinds\"}"
 #define REF(name) "\"allOf\":[{\"$ref\":\"#/components/schemas/" name "\"}]"
-
-static const char list_meta_schema[] =
-    "\"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta\":{\"type\":\"object\",\"description\":"
-    "\"ListMeta describes metadata that synthetic resources must have, including lists and various "
-    "status objects.\",\"properties\":{\"continue\":{\"type\":\"string\"},"
-    "\"remainingItemCount\":{\"type\":\"integer\",\"format\":\"int64\"},"
-    "\"resourceVersion\":{\"type\":\"string\"},\"selfLink\":{\"type\":\"string\"}}}";
 
 /* ---- schemas ---- */
 /* "com.example.fed.v1.Thing": the group's words from the last to the first. */
@@ -417,9 +381,7 @@ static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
             fed_buf_put_text(&paths, shown++ ? "," : "");
             err = put_review(r, hub_review_at(i), out, &paths);
         }
-    fed_buf_put_text(out, meta_schema);
-    fed_buf_put_text(out, ",");
-    fed_buf_put_text(out, list_meta_schema);
+    fed_buf_put(out, fed_span_of(hub_meta_table.text, hub_meta_table.len));
     fed_buf_put_text(out, "}},\"paths\":{");
     fed_buf_put(out, fed_buf_span(&paths));
     fed_buf_put_text(out, "}}\n");

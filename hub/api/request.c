@@ -253,6 +253,8 @@ static enum fed_err parse_path(struct hub_request *r)
         parse_openapi(&r->path, &s);
     else if (s.n == 1 && fed_span_is(s.at[0], "version"))
         r->path.endpoint = HUB_ENDPOINT_VERSION;
+    else if (s.n == 1 && fed_span_is(s.at[0], "metrics"))
+        r->path.endpoint = HUB_ENDPOINT_METRICS;
     else if (is_health(&s))
         r->path.endpoint = HUB_ENDPOINT_HEALTH;
     if (s.nowhere)

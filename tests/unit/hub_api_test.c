@@ -1074,6 +1074,34 @@ static void test_timeout(void **state)
         world_at(w, "message"), "Timeout: request did not complete within the allotted timeout");
 }
 
+/* ---- /metrics ---- */
+static void test_metrics(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange *x;
+
+    make(w, "a", "");
+    make(w, "b", "");
+    assert_int_equal(world_call(w, "GET", CM "/none", "", NULL), 404);
+    assert_int_equal(world_call(w, "GET", "/api/v1/namespaces/default/zorks/x/y", "", NULL), 404);
+    x = world_watch(w, CM "?watch=1");
+    assert_int_equal(world_call(w, "GET", "/metrics", "", NULL), 200);
+    assert_string_equal(w->last.content_type, "text/plain; version=0.0.4; charset=utf-8");
+    assert_true(world_says(&w->last, "\napiserver_request_total{code=\"201\",group=\"\",resource="
+                                     "\"configmaps\",subresource=\"\","
+                                     "verb=\"POST\",version=\"v1\"} 2\n"));
+    assert_true(world_says(&w->last,
+        "{code=\"404\",group=\"\",resource=\"configmaps\",subresource=\"\",verb=\"GET\","
+        "version=\"v1\"} 1\n"));
+    assert_true(world_says(
+        &w->last, "\napiserver_request_duration_seconds_bucket{verb=\"POST\",le=\"0.005\"} 2\n"));
+    assert_true(world_says(&w->last, "\napiserver_longrunning_requests{verb=\"WATCH\"} 1\n"));
+    assert_false(world_says(&w->last, "zorks")); /* a client makes no series */
+    world_unwatch(w, x);
+    w->peer.common_name[0] = 0;
+    assert_int_equal(world_call(w, "GET", "/metrics", "", NULL), 401);
+}
+
 /* ---- objects that are older than their schema ---- */
 #define MOVED "/apis/test.example.com/v1/namespaces/default/moved"
 #define MOVED_CRD CRDS "/moved.test.example.com"
@@ -1164,6 +1192,7 @@ int main(void)
         CASE(test_yaml_is_limited),
         CASE(test_timeout),
         CASE(test_schema_moves),
+        CASE(test_metrics),
         CASE(test_strategic_patch_of_core_kinds),
         CASE(test_apply),
         CASE(test_protobuf),

@@ -25,7 +25,7 @@ RULES = {
                          {"request": "configmaps", "path": "(message|body)$", "theirs": "(accepted|representations): .*application/vnd.kubernetes.protobuf"}],
     "not-acceptable": [{"request": r"configmaps.*'Accept': 'application/\*'", "path": "^code$", "theirs": "^406 "}],
     "watch-prefix": [{"request": "/v1/watch/", "path": "^code$"}],
-    "discovery-details": [{"case": "^kubectl_(explain|discovery)$"}, {"case": "^openapi$", "request": "^GET /openapi/v3 ", "path": "^$"}],
+    "discovery-details": [{"case": "^kubectl_explain$", "request": "--output=plaintext-openapiv2"}, {"case": "^openapi$", "request": "^GET /openapi/v3 ", "path": "^$"}],
     "numbers-as-written": [{"case": "^schema_errors$", "path": r"^body.spec.(level|percent|free.[a-i])$"},
                            {"case": "^schema_errors$", "path": "^code$", "theirs": "float64|factor MultipleOf declared", "ours": "^201 $"}],
     "replicas-of-scale": [{"case": "^kubectl_", "theirs": "accessor error"}, {"case": "^scale$"}, {"case": "^merge_patch$", "theirs": r"\.spec\.replicas|\[causes\]$"}],
@@ -33,7 +33,6 @@ RULES = {
     "anonymous": [{"case": "^kubectl_credentials$", "request": "--username"}],
     "definition-status": [{"case": "^published_definitions$", "request": "^POST", "path": r"^body\.(status\.|metadata\.managedFields)"},
                           {"case": "^published_definitions$", "request": "^GET", "path": r"^body\.metadata\.resourceVersion$"}],
-    "continue-of-deletion": [{"case": "^delete_collection$", "path": "continue$"}],
 }
 
 

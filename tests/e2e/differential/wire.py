@@ -3,8 +3,9 @@
 A case is a function of a Pair and a namespace of its own; its name is the function's.
 """
 import json
+import time
 
-from kinds import CORE, GADGETS, GROUP, THINGS, configmap, gadget, thing
+from kinds import CORE, GADGETS, GROUP, INTEGER, STRING, THINGS, configmap, crd, gadget, thing
 
 CASES = []
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -885,6 +886,50 @@ def schema_errors(x, ns):
           '{"a":9007199254740993,"b":1.0,"c":1e3,"d":-0,"e":18446744073709551615,"f":0.1,"g":1e-7,"h":123456789.125,"i":1E+2}}}' % GROUP)
 
 
+def both_show(x, path, wanted):
+    """A kube-apiserver serves a changed definition a little later."""
+    end = time.monotonic() + 30
+    while not all(wanted(answer) for answer in x.quietly("GET", path)):
+        if time.monotonic() > end:
+            raise ValueError("%s is not what both come to show" % path)
+        time.sleep(0.2)
+
+
+@case
+def schema_moves(x, ns):
+    """What was stored under one schema, read under another."""
+    run = ns.rsplit("-", 1)[1]
+    spec = {"old": STRING, "n": INTEGER, "list": {"type": "array", "items": {"type": "object", "properties": {"name": STRING, "gone": STRING}}}}
+    definition = crd("Mover" + run, "movers" + run, "Namespaced", {"type": "object", "properties": {"spec": {"type": "object", "properties": spec}}})
+    crds, path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "/apis/%s/v1/namespaces/%s/movers%s" % (GROUP, ns, run)
+    x.quietly("POST", crds, definition)
+    both_show(x, path, lambda answer: answer.code == 200)
+
+    def mover(name, **spec):
+        return {"apiVersion": GROUP + "/v1", "kind": "Mover" + run, "metadata": {"name": name}, "spec": spec}
+    for name in ("a", "b", "c", "d"):
+        x.ask("POST", path, mover(name, n=1, old="x", list=[{"name": "i", "gone": "y"}]))
+    later = {"n": INTEGER, "m": {"type": "integer", "default": 7}, "deep": {"type": "object", "default": {}, "properties": {"k": {"type": "string", "default": "v"}}},
+             "list": {"type": "array", "items": {"type": "object", "properties": {"name": STRING, "kind": {"type": "string", "default": "plain"}}}}}
+    version = dict(definition["spec"]["versions"][0], schema={"openAPIV3Schema": {
+        "type": "object", "properties": {"spec": {"type": "object", "default": {}, "properties": later}}}})
+    x.quietly("PATCH", crds + "/movers%s.%s" % (run, GROUP), {"spec": {"versions": [version]}}, Content_Type=MERGE)
+    both_show(x, path + "/a", lambda answer: answer.item().get("spec", {}).get("m") == 7)
+    x.ask("GET", path + "/a")
+    x.ask("GET", path)
+    x.ask("GET", path + "/a", Accept="application/yaml")
+    x.watch(path + "?watch=true&resourceVersion=0", 4)
+    x.ask("PATCH", path + "/a", {"metadata": {"labels": {"x": "1"}}}, Content_Type=MERGE)
+    x.ask("GET", path + "/a")
+    x.ask("PUT", path + "/b", dict(mover("b", n=1, list=[{"name": "i"}]), metadata={"name": "b", "resourceVersion": "{{rv:b}}"}))
+    x.ask("PATCH", path + "/c?fieldManager=m", mover("c", n=2), Content_Type=APPLY)
+    x.ask("PATCH", path + "/c?fieldManager=m&force=true", mover("c", n=2, m=8), Content_Type=APPLY)
+    x.ask("POST", path, mover("e"))
+    x.ask("DELETE", path + "/d", {"dryRun": ["All"]})
+    x.ask("DELETE", path)
+    x.quietly("DELETE", crds + "/movers%s.%s" % (run, GROUP))
+
+
 # ---- delete ----
 
 @case
@@ -971,6 +1016,10 @@ def delete_collection(x, ns):
         x.ask("DELETE", path + "?labelSelector=n%3D0")
         x.ask("DELETE", path + "?fieldSelector=metadata.name%3Do2")
         x.ask("DELETE", path + "?limit=1&labelSelector=n%3D2")
+        x.ask("DELETE", path + "?limit=1&continue={{continue}}&labelSelector=n%3D2", {"dryRun": ["All"]})
+        x.ask("DELETE", path + "?limit=2", {"dryRun": ["All"]})
+        x.ask("DELETE", path + "?limit=2&continue={{continue}}", {"dryRun": ["All"]})
+        x.ask("DELETE", path + "?continue=nope", {"dryRun": ["All"]})
         x.ask("DELETE", path + "?resourceVersion=0&labelSelector=none")
         x.ask("DELETE", path + "?resourceVersionMatch=Exact")
         x.ask("GET", path)
