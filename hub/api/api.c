@@ -108,15 +108,37 @@ static enum fed_err route(struct hub_request *r)
     return not_allowed(r);
 }
 
+/* The served version to move to: the most preferred above the given one. NULL: none. */
+static const struct hub_kind_version *version_instead(
+    const struct hub_kind *kind, const struct hub_kind_version *version)
+{
+    const struct hub_kind_version *best = NULL;
+
+    for (size_t i = 0; i < kind->n_versions; i++) {
+        const struct hub_kind_version *one = &kind->versions[i];
+
+        if (one->served && !one->deprecated &&
+            hub_version_cmp(one->name, best ? best->name : version->name) < 0)
+            best = one;
+    }
+    return best;
+}
+
 static void warn_deprecated(struct hub_request *r)
 {
-    char text[512];
+    const struct hub_kind_version *instead;
+    struct fed_buf text;
 
     if (!r->version->deprecated)
         return;
-    snprintf(text, sizeof text, "%s/%s %s is deprecated", r->kind->group, r->version->name,
-        r->kind->kind);
-    hub_request_warn(r, r->version->deprecation_warning ? r->version->deprecation_warning : text);
+    instead = version_instead(r->kind, r->version);
+    fed_buf_init(&text, r->mem, 1024);
+    fed_buf_printf(
+        &text, "%s/%s %s is deprecated", r->kind->group, r->version->name, r->kind->kind);
+    if (instead)
+        fed_buf_printf(&text, "; use %s/%s %s", r->kind->group, instead->name, r->kind->kind);
+    hub_request_warn(r, r->version->deprecation_warning ? r->version->deprecation_warning
+                                                        : fed_buf_cstr(&text));
 }
 
 static enum fed_err find_kind(struct hub_request *r)
@@ -305,7 +327,8 @@ enum fed_err hub_api_open(
     api->objects = options->objects;
     api->kinds = options->kinds;
     api->held_end = &api->held;
-    hub_objects_on_settled(api->objects, hub_held_settle, api);
+    api->member = (struct hub_objects_member){.ctx = api, .settled = hub_held_settle};
+    hub_objects_join(api->objects, &api->member);
     err = hub_watches_open(api, &api->watches);
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
@@ -349,7 +372,7 @@ void hub_api_close(struct hub_api *api)
 {
     if (!api)
         return;
-    hub_objects_on_settled(api->objects, NULL, NULL);
+    hub_objects_leave(api->objects, &api->member);
     hub_held_forget(api, NULL);
     hub_crd_deletes_close(api->crd_deletes);
     fed_buf_fini(&api->openapi_root);

@@ -100,21 +100,23 @@ static struct version_order version_order(const char *name)
     return order;
 }
 
-/* As apimachinery's version.CompareKubeAwareVersionStrings: what is preferred comes first. */
-static int version_cmp(const void *a, const void *b)
+int hub_version_cmp(const char *left, const char *right)
 {
-    const char *const *left = a;
-    const char *const *right = b;
-    struct version_order x = version_order(*left);
-    struct version_order y = version_order(*right);
+    struct version_order x = version_order(left);
+    struct version_order y = version_order(right);
 
     if (x.stability != y.stability)
         return y.stability - x.stability;
     if (x.stability == 0)
-        return strcmp(*left, *right);
+        return strcmp(left, right);
     if (x.major != y.major)
         return x.major > y.major ? -1 : 1;
     return x.minor == y.minor ? 0 : (x.minor > y.minor ? -1 : 1);
+}
+
+static int version_cmp(const void *a, const void *b)
+{
+    return hub_version_cmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static struct groups *groups_collect(struct hub_request *r)

@@ -76,30 +76,14 @@ static void held_free(struct hub_api *api, struct hub_held *held)
     fed_alloc_free(api->mem, held, held->size);
 }
 
-static void end_of_turn(void *ctx)
-{
-    struct hub_api *api = ctx;
-
-    api->turn_end_due = false;
-    (void)hub_objects_flush(api->objects, NULL); /* hub_held_settle hears how it went */
-}
-
-static bool want_turn_end(struct hub_api *api)
-{
-    struct fed_loop *loop = api->options.loop;
-
-    if (!api->turn_end_due)
-        api->turn_end_due = loop->turn_end(loop->ctx, end_of_turn, api) == FED_OK;
-    return api->turn_end_due;
-}
-
 enum fed_err hub_stage(struct hub_api *api, const struct hub_object_write *write,
     const struct hub_admission *admission, uint64_t *revision, struct fed_diag *diag)
 {
     enum fed_err err = hub_objects_stage(
         api->objects, write, 1, admission->extra, admission->n_extra, revision, diag);
 
-    return err || want_turn_end(api) ? err : hub_objects_flush(api->objects, diag);
+    return err || hub_objects_flush_soon(api->objects) ? err
+                                                       : hub_objects_flush(api->objects, diag);
 }
 
 static void send(struct fed_http_exchange *exchange, unsigned status,
@@ -117,7 +101,7 @@ void hub_hold(struct hub_request *r, unsigned status, const struct fed_http_head
 {
     struct hub_api *api = r->api;
     struct hub_held *held =
-        want_turn_end(api) ? held_new(r, status, headers, n_headers, body) : NULL;
+        hub_objects_flush_soon(api->objects) ? held_new(r, status, headers, n_headers, body) : NULL;
     struct fed_diag diag = {""};
     enum fed_err err;
 

@@ -50,7 +50,7 @@ struct hub_api {
     struct hub_held *held;      /* answers that wait for the store's sync, oldest first */
     struct hub_held **held_end; /* where the next one goes */
     size_t held_bytes;
-    bool turn_end_due;
+    struct hub_objects_member member; /* of the turn's commit */
 };
 
 /* ---- the path ---- */
@@ -262,7 +262,7 @@ FED_MUST_USE enum fed_err hub_stage(struct hub_api *api, const struct hub_object
  * with the error. In api.c. */
 void hub_request_again(struct hub_api *api, struct fed_http_exchange *exchange,
     const char *audit_id, enum fed_err undone, const struct fed_diag *diag);
-/* hub_objects_settled; ctx is the API. */
+/* settled of the member of the turn's commit; ctx is the API. */
 void hub_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
 /* The exchange is over, what it wrote is not: that is still recorded. NULL: all are. */
 void hub_held_forget(struct hub_api *api, const struct fed_http_exchange *exchange);
@@ -322,6 +322,7 @@ void hub_object_put_plain(
 /* As stored: parsed, in the storage version, nothing composed. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_json **out, uint64_t *revision);
+/* To another version of the kind; without a hook what that version's schema does not have is lost. */
 FED_MUST_USE enum fed_err hub_object_convert(const struct hub_kind *kind,
     const struct hub_kind_version *to, struct fed_json_doc *doc, struct fed_json *object,
     struct fed_diag *diag);
@@ -330,6 +331,9 @@ struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_j
 /* "GROUP/VERSION" or "VERSION" for core; size 330 is enough. */
 void hub_api_version(
     const struct hub_kind *kind, const struct hub_kind_version *version, char out[330]);
+/* Below 0: left is preferred (v2, v1, v1beta2, v1beta1, v1alpha1, others by name), as apimachinery's
+ * version.CompareKubeAwareVersionStrings. */
+int hub_version_cmp(const char *left, const char *right);
 struct fed_span hub_meta(const struct fed_json *object, const char *key); /* metadata.KEY as text */
 bool hub_object_has_finalizers(const struct fed_json *object);
 /* Compact bytes to store: without resourceVersion. */
@@ -411,6 +415,7 @@ struct hub_write {
     struct fed_json *live_view; /* in the asked version, nothing composed; NULL: create */
     uint64_t live_revision;
     struct fed_json *next; /* what is wanted, asked version */
+    struct fed_span bytes; /* next as it is stored, once it is; of the request's memory */
     struct fed_span manager;
     bool applied; /* managedFields are done already */
     bool patched; /* next was made from live, not given as a whole */

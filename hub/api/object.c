@@ -54,6 +54,9 @@ enum fed_err hub_object_convert(const struct hub_kind *kind, const struct hub_ki
         err = kind->hooks.convert(kind->hooks.ctx, kind, to->name, doc, object, diag);
     if (!err)
         err = fed_json_set_text(doc, object, "apiVersion", api_version);
+    /* What the other version does not have is lost on the way, as in kube-apiserver. */
+    if (!err && !to->core && !kind->hooks.convert)
+        err = hub_schema_prune(to->schema, object, NULL);
     return err || !to->core ? err : hub_core_shape(fed_alloc_system(), doc, to->core, object, diag);
 }
 

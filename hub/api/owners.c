@@ -331,18 +331,7 @@ static void note_object(
 
 static bool mentions(struct fed_span bytes, const char *word)
 {
-    size_t len = strlen(word);
-
-    for (size_t i = 0; i + len <= bytes.len; i++) {
-        const uint8_t *at = memchr(bytes.at + i, word[0], bytes.len - i - len + 1);
-
-        if (!at)
-            return false;
-        if (memcmp(at, word, len) == 0)
-            return true;
-        i = (size_t)(at - bytes.at);
-    }
-    return false;
+    return bytes.len > 0 && memmem(bytes.at, bytes.len, word, strlen(word));
 }
 
 /* Whether it is worth a look: the words are rare, trees are not free. */

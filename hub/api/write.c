@@ -421,20 +421,46 @@ enum fed_err hub_admit(
 }
 
 /* ---- answer ---- */
+/* Whether the stored text is the answer, but for its resourceVersion. */
+static bool answers_plain(struct hub_request *r, const struct hub_view *view,
+    const struct hub_admission *admission, struct fed_span bytes, struct fed_span *metadata)
+{
+    return r->accept.form == HUB_FORM_OBJECT && !(admission && admission->answer) &&
+           !fed_span_is(r->path.subresource, "scale") && hub_object_is_plain(view, bytes, metadata);
+}
+
+static enum fed_err answer_plain(struct hub_request *r, const struct hub_write *w,
+    struct fed_span bytes, struct fed_span metadata, uint64_t revision)
+{
+    struct fed_buf body;
+    enum fed_err err;
+
+    fed_buf_init(&body, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    hub_object_put_plain(&body, bytes, metadata, revision);
+    fed_buf_put_text(&body, "\n");
+    err = fed_buf_err(&body);
+    return err ? err : hub_respond(r, w->success, "application/json", fed_buf_span(&body), NULL, 0);
+}
+
 static enum fed_err answer(struct hub_request *r, struct hub_write *w,
     const struct hub_admission *admission, uint64_t revision)
 {
     struct hub_view view = {r->api, r->kind, r->version};
     struct fed_diag diag = {{0}};
+    struct fed_span metadata;
     struct fed_json *object;
     struct fed_buf bytes;
-    enum fed_err err;
+    enum fed_err err = FED_OK;
 
     fed_buf_init(&bytes, r->mem, FED_STORE_VALUE_MAX);
-    err = hub_object_bytes(w->next, &bytes);
+    if (w->bytes.len == 0) {
+        err = hub_object_bytes(w->next, &bytes);
+        w->bytes = fed_buf_span(&bytes);
+    }
+    if (!err && revision > 0 && answers_plain(r, &view, admission, w->bytes, &metadata))
+        return answer_plain(r, w, w->bytes, metadata, revision);
     if (!err)
-        err = hub_object_view(
-            &view, r->doc, &w->ref, fed_buf_span(&bytes), &revision, &object, &diag);
+        err = hub_object_view(&view, r->doc, &w->ref, w->bytes, &revision, &object, &diag);
     if (!err && admission && admission->answer)
         err = fed_patch_merge(r->doc, &object, admission->answer, &diag);
     if (!err && revision == 0)
@@ -458,7 +484,8 @@ static enum fed_err commit(struct hub_request *r, struct hub_write *w,
         return FED_OK;
     fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
     err = hub_object_bytes(w->next, &bytes);
-    write.bytes = fed_buf_span(&bytes);
+    w->bytes = fed_buf_span(&bytes);
+    write.bytes = w->bytes;
     if (!err)
         err = hub_stage(r->api, &write, admission, revision, &diag);
     if (err == FED_ERR_CONFLICT)

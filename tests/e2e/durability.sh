@@ -201,6 +201,24 @@ old_versions_are_refused() {
     taken
 }
 
+owner_and_mode() { stat -c '%u:%g %a' "$1"; }
+restored_as_it_was() { # in place, and into a folder of somebody else's
+    local other=$WORK/folder
+    hub_stop
+    chown 65534:65533 "$FLEET/hub/hub.db"
+    chmod 640 "$FLEET/hub/hub.db"
+    "$BIN/fedhub" restore --data-dir "$FLEET/hub" "$WORK/copy.db"
+    [ "$(owner_and_mode "$FLEET/hub/hub.db")" = '65534:65533 640' ] || {
+        owner_and_mode "$FLEET/hub/hub.db"
+        return 1
+    }
+    mkdir -m 700 "$other"
+    chown 65534:65533 "$other"
+    "$BIN/fedhub" restore --data-dir "$other" "$WORK/copy.db"
+    [ "$(stat -c '%u:%g' "$other/hub.db" "$other/lock" | sort -u)" = 65534:65533 ]
+    hub_start
+}
+
 must "a hub starts" hub_start
 must "the admin's files" admin_files
 try "ten kills between writes: nothing acknowledged is lost, every change is told once and in order" killed
@@ -212,4 +230,9 @@ else
 fi
 try "a backup taken while clients write holds all that was acknowledged before" backed_up
 try "after a restore a resourceVersion from before is answered 410, one to come 504" old_versions_are_refused
+if [ "$(id -u)" = 0 ]; then
+    try "a restored store has the owner and the mode of the one before" restored_as_it_was
+else
+    skip "the owner of a restored store" "giving files to others needs root"
+fi
 suite_end

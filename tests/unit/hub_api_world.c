@@ -315,7 +315,8 @@ static void open_all(struct world *w)
     snprintf(path, sizeof path, "%s/hub.db", w->dir);
     assert_int_equal(fed_sqlite_store_open(mem, path, &sqlite, &w->sqlite, &diag), FED_OK);
     assert_int_equal(
-        hub_objects_open(mem, fed_sqlite_store_port(w->sqlite), &w->objects, &diag), FED_OK);
+        hub_objects_open(mem, &w->loop, fed_sqlite_store_port(w->sqlite), &w->objects, &diag),
+        FED_OK);
     assert_int_equal(hub_kinds_new(mem, &w->kinds), FED_OK);
     if (hub_api_builtin_kinds(mem, w->kinds, &diag))
         fail_msg("%s", diag.text);

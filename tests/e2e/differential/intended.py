@@ -59,6 +59,8 @@ RULES = {
     "last-version": [{"case": "^finalizers$", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"}],
     "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}, {"case": "^kubectl_mistakes$", "request": "^get pod "}],
     "anonymous": [{"case": "^kubectl_credentials$", "request": "--username"}],
+    "definition-status": [{"case": "^published_definitions$", "request": "^POST", "path": r"^body\.(status\.|metadata\.managedFields)"},
+                          {"case": "^published_definitions$", "request": "^GET", "path": r"^body\.metadata\.resourceVersion$"}],
     "continue-of-deletion": [{"case": "^delete_collection$", "path": "continue$"}],
 }
 
