@@ -99,7 +99,7 @@ static void open_store(void)
     snprintf(path, sizeof path, "%s/hub.db", dir);
     FUZZ_CHECK(!fed_sqlite_store_open(fed_alloc_system(), path, &options, &sqlite, &diag));
     FUZZ_CHECK(!hub_objects_open(
-        fed_alloc_system(), fed_sqlite_store_port(sqlite), &world.objects, &diag));
+        fed_alloc_system(), NULL, fed_sqlite_store_port(sqlite), &world.objects, &diag));
     put_object("serviceaccounts", "bot", "");
     put_object("secrets", "s", ",\"type\":\"kubernetes.io/service-account-token\"");
     /* The files are open; their names are not needed any more. */
