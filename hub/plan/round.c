@@ -333,7 +333,7 @@ static void finish_item(struct hub_plan *plan, struct plan_item *item)
     struct hub_object_ref ref = {.resource = item->resource, .ns = item->ns, .name = item->name};
     bool told = item->told;
 
-    if (item->dirty) { /* for the next round */
+    if (item->dirty || is_finished(item)) { /* for the next round */
         plan_item_touch(plan, item);
         item->told = told;
         return;
