@@ -77,6 +77,10 @@ void hub_core_put_schema(struct fed_buf *out, const struct hub_core_type *type);
  * FED_ERR_INVALID with Go's sentence. */
 FED_MUST_USE enum fed_err hub_core_shape(struct fed_alloc *mem, struct fed_json_doc *doc,
     const struct hub_core_type *type, struct fed_json *object, struct fed_diag *diag);
+/* The same for what a strategic patch or an apply made, refused in the sentences of apimachinery's
+ * converter of unstructured objects. */
+FED_MUST_USE enum fed_err hub_core_convert(struct fed_alloc *mem, struct fed_json_doc *doc,
+    const struct hub_core_type *type, struct fed_json *object, struct fed_diag *diag);
 /* What storing does to an object: an empty list that is shown at all is null from then on. */
 FED_MUST_USE enum fed_err hub_core_settle(
     const struct hub_core_type *type, struct fed_json_doc *doc, struct fed_json *object);
@@ -87,6 +91,8 @@ FED_MUST_USE enum fed_err hub_core_default(
  * NULL: create. */
 void hub_core_validate(const struct hub_kind *kind, struct fed_json *object,
     const struct fed_json *before, struct hub_causes *causes);
+/* Whether the kind's own rules for an update look at the metadata once more. */
+bool hub_core_validates_meta(const struct hub_kind *kind);
 void hub_core_validate_namespace_status(const struct fed_json *object, struct hub_causes *causes);
 /* The convert hook of both kinds of Event. */
 enum fed_err hub_core_event_convert(void *ctx, const struct hub_kind *kind, const char *to_version,

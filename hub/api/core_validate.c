@@ -657,3 +657,16 @@ void hub_core_validate(const struct hub_kind *kind, struct fed_json *object,
         if (strcmp(rules[i].group, kind->group) == 0 && strcmp(rules[i].plural, kind->plural) == 0)
             rules[i].validate(&v);
 }
+
+bool hub_core_validates_meta(const struct hub_kind *kind)
+{
+    static const char *const plurals[] = {"configmaps", "secrets", "serviceaccounts", "roles",
+        "clusterroles", "rolebindings", "clusterrolebindings"};
+
+    if (!kind->core)
+        return false;
+    for (size_t i = 0; i < sizeof plurals / sizeof *plurals; i++)
+        if (strcmp(kind->plural, plurals[i]) == 0)
+            return true;
+    return false;
+}

@@ -1,5 +1,6 @@
 /* handle_write.c - POST and PUT. */
 #include "hub/api/internal.h"
+#include "hub/api/meta.h"
 #include "hub/api/options.h"
 
 enum fed_err hub_check_duplicates(struct hub_request *r, const struct fed_json *body)
@@ -31,8 +32,13 @@ enum fed_err hub_handle_create(struct hub_request *r)
         err = hub_check_duplicates(r, w.next);
     if (!err)
         err = hub_write_identity(r, w.next, false);
+    if (!err) /* some kinds repeat it in a label */
+        err = hub_meta_generate_name(r, fed_json_get(w.next, "metadata"));
+    if (!err)
+        err = hub_write_clean(r, w.next);
     if (err)
         return err;
+    w.clean = true;
     r->path.name = hub_meta(w.next, "name");
     if (hub_meta(w.next, "resourceVersion").len > 0 &&
         !fed_span_is(hub_meta(w.next, "resourceVersion"), "0"))
@@ -51,8 +57,11 @@ enum fed_err hub_handle_update(struct hub_request *r)
         err = hub_check_duplicates(r, w.next);
     if (!err)
         err = hub_write_identity(r, w.next, true);
+    if (!err)
+        err = hub_write_clean(r, w.next);
     if (err)
         return err;
+    w.clean = true;
     err = hub_write_load(r, &w);
     if (err == FED_ERR_NOT_FOUND)
         return hub_fail_not_found(r);

@@ -56,7 +56,12 @@ RULES = {
     "request-timeout": [{"request": r"\?timeout=x"}],
     "default-namespaces": [{"request": "namespaces/kube-public"}, {"path": r"^body\[0\].object.(data|metadata)", "case": "^watch_errors$"}],
     "namespace-dry-run": [{"case": "^namespaces$", "path": "deletionGracePeriodSeconds$|managedFields"}],
-    "last-version": [{"case": "^finalizers$", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"}],
+    "applied-empties": [{"case": "^random$", "request": r"apply-patch|\(after an apply\)", "path": "^body.metadata.resourceVersion$", "theirs": "moved", "ours": "same"}],
+    "immutable-empties": [{"case": "^random$", "path": "^code$", "theirs": "^422 .* is invalid: (data|binaryData): Forbidden: field is immutable when `immutable` is set$", "ours": "^200 "},
+                          {"case": "^random$", "path": "^body.details.causes$", "theirs": "'field': 'binaryData'", "ours": "field is immutable"},
+                          {"case": "^random$", "path": "^body.message$", "theirs": r"^ConfigMap .* is invalid: \[causes\]$", "ours": "is invalid: data: Forbidden: field is immutable"}],
+    "last-version": [{"case": "^finalizers$", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"},
+                     {"case": "^random$", "request": r"\(being deleted\)", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"}],
     "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}],
     "continue-of-deletion": [{"case": "^delete_collection$", "path": "continue$"}],
 }

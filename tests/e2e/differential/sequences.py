@@ -215,6 +215,8 @@ def updated(rng, kind, live):
     else:
         item["metadata"]["resourceVersion"] = rng.choice(["1", "", "0"])
     item["metadata"]["uid"] = "{{uid:%s}}" % item["metadata"]["name"]
+    for entry in item["metadata"].get("managedFields", []):
+        entry.pop("time", None)  # the two servers need not have written it in the same second
     for key in ("creationTimestamp", "generation"):
         if rng.random() < 0.5:
             item["metadata"].pop(key, None)
@@ -341,15 +343,37 @@ def operation(rng, kind, live, name):
 
 # ---- running ----
 
-def perform(pair, kind, name, op):
+class State:
+    """What went before that a few intended differences depend on."""
+
+    def __init__(self):
+        self.applied = self.deleting = False
+
+    def __str__(self):
+        return (" (after an apply)" if self.applied else "") + (" (being deleted)" if self.deleting else "")
+
+    def note(self, op, answer):
+        self.applied = op[4] == APPLY or (op[0] == "DELETE" and self.applied)
+        self.deleting = "deletionTimestamp" in answer.item().get("metadata", {})
+
+
+def perform(pair, kind, name, op, state):
     """One operation on both; what differs."""
     method, suffix, query, body, content_type = op
+    pair.context = str(state)
     path = kind.path if suffix is None else "%s/%s%s" % (kind.path, name, suffix)
     text = "&".join("%s=%s" % item for item in sorted(query.items()))
     headers = {"Content-Type": content_type} if content_type else {}
     before = len(pair.found)
     answer = pair.ask(method, path + ("?" + text if text else ""), None if body is None else json.dumps(body), **headers)
+    if is_stored(op, answer):
+        state.note(op, answer)
     return answer, pair.found[before:]
+
+
+def is_stored(op, answer):
+    dry = "dryRun" in op[2] or (isinstance(op[3], dict) and "dryRun" in op[3])
+    return op[0] != "GET" and answer.code < 300 and not dry
 
 
 def live_after(kind, op, answer, live):
@@ -381,10 +405,11 @@ def renamed(value, old, new):
 def differs(theirs, ours, intended, kind, operations, old, new):
     """Whether the last of them differs, on a new object."""
     pair = Pair(theirs, ours, "random", intended)
+    state = State()
     try:
         for op in operations:
-            _, found = perform(pair, kind, new, renamed(op, old, new))
-            if found and op is not operations[-1]:
+            _, found = perform(pair, kind, new, renamed(op, old, new), state)
+            if (found or pair.diverged) and op is not operations[-1]:
                 return None
         return found or None
     finally:
@@ -410,11 +435,11 @@ def run_sequence(theirs, ours, intended, seed, number, shrinks, run):
     kind = rng.choices(KINDS, [one.weight for one in KINDS])[0]
     name = "%s-%x-%d" % (run, seed, number)
     pair = Pair(theirs, ours, "random", intended)
-    live, operations = None, []
+    live, state, operations = None, State(), []
     for _ in range(LENGTH):
         op = operation(rng, kind, live, name)
         operations.append(op)
-        answer, found = perform(pair, kind, name, op)
+        answer, found = perform(pair, kind, name, op, state)
         if found:
             cleanup(pair, kind, name)
             pair.close()
@@ -424,6 +449,8 @@ def run_sequence(theirs, ours, intended, seed, number, shrinks, run):
             steps = [("after %d of %d operations, the last of which is" % (len(operations), length), "request", *[
                 "\n".join("%s %s %s %s %s" % (op[0], op[1], op[2], op[4], json.dumps(op[3])) for op in operations)] * 2)]
             return kind, pair.requests, steps + found
+        if pair.diverged:  # as intended; what comes now would differ for it
+            break
         live = live_after(kind, op, answer, live)
     cleanup(pair, kind, name)
     pair.close()
