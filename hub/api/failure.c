@@ -243,9 +243,13 @@ static void put_causes(struct fed_buf *out, const struct hub_causes *causes)
 {
     fed_buf_put_text(out, "\"causes\":[");
     for (size_t i = 0; i < causes->n; i++) {
-        fed_buf_put_text(out, i ? ",{\"reason\":" : "{\"reason\":");
-        hub_json_put_text(out, causes->list[i].reason);
-        fed_buf_put_text(out, ",\"message\":");
+        fed_buf_put_text(out, i ? ",{" : "{");
+        if (causes->list[i].reason[0]) {
+            fed_buf_put_text(out, "\"reason\":");
+            hub_json_put_text(out, causes->list[i].reason);
+            fed_buf_put_text(out, ",");
+        }
+        fed_buf_put_text(out, "\"message\":");
         hub_json_put_text(out, i == 0 && causes->whole ? causes->whole : causes->list[i].message);
         if (causes->list[i].field[0]) {
             fed_buf_put_text(out, ",\"field\":");

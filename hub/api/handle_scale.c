@@ -220,6 +220,19 @@ enum fed_err hub_scale_respond(struct hub_request *r, unsigned status, struct fe
     return hub_respond_json(r, status, scale);
 }
 
+/* kube-apiserver takes it for a mistake of its own. */
+static enum fed_err no_replicas(struct hub_request *r)
+{
+    struct hub_causes *causes = hub_causes_new(r);
+    const char *path = r->version->scale.spec_path;
+
+    hub_causes_add(causes, "", "", "the spec replicas field \"%s\" does not exist", path);
+    hub_fail(r, 500, "InternalError",
+        "Internal error occurred: the spec replicas field \"%s\" does not exist", path);
+    r->failure.causes = causes;
+    return FED_ERR_INVALID;
+}
+
 static enum fed_err handle_get(struct hub_request *r)
 {
     struct hub_view view = {r->api, r->kind, r->version};
@@ -236,7 +249,10 @@ static enum fed_err handle_get(struct hub_request *r)
         return hub_fail_not_found(r);
     if (!err)
         err = hub_object_view(&view, r->doc, &ref, fed_buf_span(&bytes), &revision, &object, &diag);
-    return err ? hub_fail_err(r, err, &diag) : hub_scale_respond(r, 200, object);
+    if (err)
+        return hub_fail_err(r, err, &diag);
+    return at_path(object, r->version->scale.spec_path) ? hub_scale_respond(r, 200, object)
+                                                        : no_replicas(r);
 }
 
 /* ---- writes: of the Scale, then of the object that it stands for ---- */
@@ -299,9 +315,7 @@ static enum fed_err check_scale(struct hub_request *r, const struct fed_json *sc
     if ((kind.len > 0 && !fed_span_is(kind, "Scale")) ||
         (version.len > 0 && !fed_span_is(version, HUB_SCALE_API_VERSION)))
         return hub_fail(r, 400, "BadRequest",
-            "no kind \"" FED_SPAN_FMT "\" is registered for version \"" FED_SPAN_FMT
-            "\": a Scale of autoscaling/v1 is expected",
-            FED_SPAN_ARG(kind), FED_SPAN_ARG(version));
+            "no kind is registered for the type v1.Scale in scheme \"pkg/runtime/scheme.go:110\"");
     if (name.len > 0 && !fed_span_eq(name, r->path.name))
         return hub_fail(r, 400, "BadRequest",
             "the name of the object (" FED_SPAN_FMT

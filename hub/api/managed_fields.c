@@ -41,8 +41,7 @@ static void op_fini(struct op *op)
 /* ---- what counts ---- */
 
 static const char *const untracked[] = {"name", "namespace", "uid", "creationTimestamp", "selfLink",
-    "generation", "resourceVersion", "managedFields", "deletionTimestamp",
-    "deletionGracePeriodSeconds"};
+    "clusterName", "generation", "resourceVersion", "managedFields"};
 #define UNTRACKED (sizeof untracked / sizeof *untracked)
 
 /* Without apiVersion, kind, metadata itself and what the server alone writes into it. */

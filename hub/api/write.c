@@ -311,8 +311,8 @@ enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object)
     struct fed_buf unknown;
     enum fed_err err = shape_all(r, object);
 
-    if (err)
-        return err;
+    if (err || (r->apply_subject && !r->version->core))
+        return err; /* what was applied is validated as it is */
     if (r->query.field_validation == HUB_VALIDATE_STRICT && is_plain_patch(r)) {
         given = fed_json_clone(r->doc, object);
         if (!given)
@@ -552,13 +552,16 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
     return err ? err : to_storage(r, w);
 }
 
-/* Nulls that no rule refused are not stored where the schema does not know them. */
-static enum fed_err drop_applied_nulls(struct hub_request *r, struct hub_write *w)
+/* What was applied and no rule refused is not stored where the schema does not know it. */
+static enum fed_err prune_applied(struct hub_request *r, struct hub_write *w)
 {
     const struct hub_kind_version *storage = hub_kind_storage(r->kind);
+    enum fed_err err;
 
-    return w->applied && !storage->core ? hub_schema_default(storage->schema, r->doc, w->next)
-                                        : FED_OK;
+    if (!w->applied || storage->core)
+        return FED_OK;
+    err = hub_schema_prune(storage->schema, w->next, NULL);
+    return err ? err : hub_schema_default(storage->schema, r->doc, w->next);
 }
 
 enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
@@ -597,7 +600,7 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
         if (!hub_object_load(r->api, r->doc, &w->ref, &present, &present_revision))
             return hub_fail_err(r, FED_ERR_EXISTS, NULL);
     }
-    err = drop_applied_nulls(r, w);
+    err = prune_applied(r, w);
     if (!err)
         err = commit(r, w, &admission, false, &revision);
     return err ? err : answer(r, w, &admission, revision);
@@ -815,7 +818,7 @@ enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
     w->next = admission.object;
     err = raise_generation(r, w);
     if (!err)
-        err = drop_applied_nulls(r, w);
+        err = prune_applied(r, w);
     if (!err)
         err = keep_times(r, w);
     if (err)

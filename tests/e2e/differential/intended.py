@@ -31,7 +31,6 @@ RULES = {
     # what is left out, or done otherwise
     "kind-optional": [{"theirs": r"Object 'Kind' is missing|unexpected GroupVersion|must be (Thing|diff.example)|API version in the data \(\)"},
                       {"case": "^merge_patch$", "theirs": r"OBJECT.: no kind "}],
-    "apply-checks": [{"theirs": "failed to create typed patch object"}],
     "unknown-in-several": [{"case": "^(unknown_fields|status|metadata_rules)$", "path": "message$|warning"}],
     "table-words": [{"path": r"columnDefinitions\[\d+\].(description|type|format)$"}, {"case": "^(watches|tables)$", "path": "^body$|columnDefinitions"}],
     "list-items": [{"path": r"items\[\d+\].(kind|apiVersion)$", "theirs": "^.absent.$"}, {"case": "^delete_collection$", "path": "^body.items$"},
@@ -49,9 +48,7 @@ RULES = {
     "finalizer-names": [{"theirs": "neither a standard finalizer|prefer a domain-qualified"},
                         {"case": "^(metadata_rules|namespaces)$", "path": "causes$|message$", "request": "finalizers"}],
     "owner-duplicates": [{"case": "^metadata_rules$", "path": "ownerReferences$|warning$", "request": "ownerReferences"}],
-    "repeated-causes": [{"case": "^(update|apply)$", "path": "^body.details.causes$"}],
     "numbers-as-written": [{"case": "^schema_errors$", "path": r"^body.spec|^code$"}],
-    "replicas-of-scale": [{"case": "^kubectl_", "theirs": "accessor error"}, {"case": "^scale$"}, {"case": "^merge_patch$", "theirs": r"\.spec\.replicas|\[causes\]$"}],
     "dry-run-version": [{"request": "dryRun=All", "path": "^body.metadata.resourceVersion$"}],
     "request-timeout": [{"request": r"\?timeout=x"}],
     "default-namespaces": [{"request": "namespaces/kube-public"}, {"path": r"^body\[0\].object.(data|metadata)", "case": "^watch_errors$"}],

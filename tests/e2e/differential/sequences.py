@@ -457,10 +457,105 @@ def run_sequence(theirs, ours, intended, seed, number, shrinks, run):
     return kind, pair.requests, []
 
 
+# ---- sequences that once differed ----
+
+def applied(kind, body, manager="a", suffix="", metadata=None, **query):
+    item = kind.make("NAME", **body)
+    item["metadata"].update(metadata or {})
+    return ("PATCH", suffix, dict(query, fieldManager=manager), item, APPLY)
+
+
+def created(kind, body, **query):
+    return ("POST", None, query, kind.make("NAME", **body), None)
+
+
+def replaced(kind, body, metadata=None, **query):
+    item = kind.make("NAME", **body)
+    item["metadata"].update(metadata or {}, resourceVersion="{{rv:NAME}}")
+    return ("PUT", "", query, item, None)
+
+
+def merged(body, suffix="", **query):
+    return ("PATCH", suffix, query, body, MERGE)
+
+
+def strategic(body, **query):
+    return ("PATCH", "", query, body, STRATEGIC)
+
+
+def json_patched(*operations, **query):
+    return ("PATCH", "", query, list(operations), JSON_PATCH)
+
+
+def kept():
+    """(what, kind, operations)"""
+    a_thing, a_gadget, a_map, a_secret = KINDS
+    items = [{"name": "a", "tags": ["t"]}, {"name": "b"}]
+    yield "what does not fit its type is not applied", a_thing, [
+        applied(a_thing, {"spec": {"zork": 1}}), applied(a_thing, {"spec": 7}), applied(a_thing, {"spec": {"image": [1.5, {"x": None}]}}),
+        applied(a_thing, {"spec": {"items": [{"name": "a"}, {"name": "a", "value": 1}]}}), applied(a_thing, {"spec": {"items": [{"value": "1"}]}}),
+        applied(a_thing, {"spec": {"tags": [3000000000]}}), applied(a_thing, {}, metadata={"labels": {"a": 1}}),
+        applied(a_map, {"data": ["x"]})]
+    yield "the scale and who owns the replicas", a_thing, [
+        created(a_thing, {"spec": {"replicas": 1, "image": "x"}}), merged({"spec": {"replicas": 1}}, "/scale", fieldManager="s"),
+        ("GET", "", {}, None, None), merged({"spec": {"image": "y"}}, fieldManager="b"), merged({"spec": {"replicas": 2}}, "/scale", fieldManager="s"),
+        ("GET", "", {}, None, None), applied(a_thing, {"spec": {"replicas": 2}}, "c"), merged({"spec": {"replicas": 3}}, "/scale", fieldManager="s"),
+        ("GET", "", {}, None, None), applied(a_thing, {"spec": {"replicas": 4}}, "c"), applied(a_thing, {"spec": {"replicas": 4}}, "c", force="true"),
+        merged({"spec": {"replicas": "x"}}, "/scale"), merged({"spec": {"replicas": -1}}, "/scale")]
+    yield "JSON patches of what is absent", a_thing, [
+        created(a_thing, {"spec": {"image": "x"}}), json_patched({"op": "replace", "path": "/spec/size", "value": 4}),
+        json_patched({"op": "copy", "from": "/spec/maybe", "path": "/spec/image"}), json_patched({"op": "move", "from": "/spec/maybe", "path": "/spec/image"}),
+        json_patched({"op": "test", "path": "/spec/maybe", "value": None}), json_patched({"op": "remove", "path": "/spec/maybe"})]
+    yield "nulls that an apply leaves", a_thing, [
+        created(a_thing, {"spec": {"items": []}}), applied(a_thing, {"spec": {"items": items}}, "b"), applied(a_thing, {"spec": {}}, "b"),
+        applied(a_thing, {"spec": {"replicas": None}}, "c"), applied(a_thing, {"spec": {"any": None, "size": None}}, "c")]
+    yield "the order of checks, names and owners of a replacement", a_map, [
+        created(a_map, {"data": {"a": "1"}}), replaced(a_map, {"data": {"a": "2"}}, {"labels": {"l": 1}, "resourceVersion": "1"}),
+        replaced(a_map, {"data": {"a": "2"}}, {"namespace": [{}]}), replaced(a_map, {"data": {"a": "2"}}, {"managedFields": []}),
+        replaced(a_map, {"data": {"a": "2"}}, {"labels": {"l": "x" * 70}}),
+        applied(a_map, {"data": {"a": "2"}}, metadata={"labels": {"l": "x" * 70}})]
+    fields = {"operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:a": {}}}}
+    yield "entries of managedFields that a client gives", a_map, [
+        created(a_map, {"data": {"a": "1"}}),
+        replaced(a_map, {"data": {"a": "1"}}, {"managedFields": [dict(fields, manager="m", apiVersion="v1")]}),
+        replaced(a_map, {"data": {"a": "1", "b": "1"}}, {"managedFields": [dict(fields, manager="m", apiVersion="text")]}),
+        replaced(a_map, {"data": {"a": "1", "b": "2"}}, {"managedFields": [dict(fields, manager=None, apiVersion="v1")]})]
+    yield "values of another type in core objects", a_secret, [
+        created(a_secret, {"data": {"a": [1, 255]}}), merged({"data": {"b": [{}]}}), merged({"data": {"b": "x"}}), strategic({"data": {"b": [{}]}}),
+        strategic({"stringData": {"c": 7, "d": None}}), strategic({"data": {"b": "x"}}), strategic({"data": "x"}), strategic({"zork": 1}, fieldValidation="Strict"),
+        applied(a_secret, {"data": {"b": "x"}})]
+    yield "conflicts in the order of numbers", a_thing, [
+        created(a_thing, {"spec": {"ports": [{"port": 443}, {"port": 80}, {"port": 8080}]}}, fieldManager="b"),
+        merged({"spec": {"ports": [{"port": 443, "target": 1}, {"port": 80, "target": 1}, {"port": 8080, "target": 1}]}}, fieldManager="b"),
+        applied(a_thing, {"spec": {"ports": [{"port": 8080, "target": 2}, {"port": 80, "target": 2}, {"port": 443, "target": 2}]}})]
+    yield "a status that does not fit, and what goes with it", a_thing, [
+        created(a_thing, {"spec": {}}), merged({"metadata": {"labels": {"l": "1"}}}), applied(a_thing, {"status": {"phase": "x"}}, suffix="/status"),
+        merged({"status": {"count": "x", "conditions": [{"status": "y"}]}}, "/status"), merged({"status": 7}, "/status"),
+        applied(a_thing, {"status": {}}, suffix="/status"), replaced(a_thing, {"spec": {"size": 5}, "status": {"count": "x"}})]
+    yield "unknown fields below another type", a_gadget, [
+        created(a_gadget, {"spec": {"mode": "fast", "map": [{"name": "a"}], "code": {"x": 1}}}),
+        created(a_gadget, {"spec": {"mode": "fast"}}), merged({"spec": {"zork": "x" * 2000}}, fieldValidation="Strict"),
+        replaced(a_gadget, {"spec": {"mode": "fast", "when": [{}]}}), applied(a_gadget, {"spec": {"mode": "fast"}})]
+    yield "what is owned of an object that is being deleted", a_map, [
+        applied(a_map, {}), merged({"metadata": {"finalizers": ["a.com/a"]}}), ("DELETE", "", {}, None, None), applied(a_map, {"data": {"a": "1"}}, "b")]
+
+
+def run_kept(theirs, ours, intended, run, tap):
+    for number, (what, kind, operations) in enumerate(kept()):
+        pair, state, name = Pair(theirs, ours, "random", intended), State(), "k%s-%d" % (run, number)
+        for op in operations:
+            perform(pair, kind, name, renamed(op, "NAME", name), state)
+        cleanup(pair, kind, name)
+        pair.close()
+        tap.result("kept: " + what, pair.found, pair.requests, 0)
+
+
 def run(options, theirs, ours, intended, tap):
     started = time.monotonic()
     pair = Pair(theirs, ours, "random", intended)
     pair.quietly("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})
+    if options.sequence is None:
+        run_kept(theirs, ours, intended, options.run, tap)
     numbers = [options.sequence] if options.sequence is not None else range(max(1, options.operations // LENGTH))
     different = total = 0
     lost = []
