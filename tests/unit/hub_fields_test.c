@@ -24,7 +24,7 @@ static const char document[] =
     "'ports':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['port','"
     "protocol'],'items':"
     "{'type':'object','required':['port'],'properties':{'port':{'type':'integer'},"
-    "'protocol':{'type':'string','default':'TCP'}}}},"
+    "'protocol':{'type':'string','default':'TCP'},'target':{'type':'integer'}}}},"
     "'free':{'type':'object','x-kubernetes-preserve-unknown-fields':true}}},"
     "'status':{'type':'object','properties':{'phase':{'type':'string'}}}}}";
 
@@ -399,6 +399,49 @@ static void an_object_that_does_not_fit_is_nobodys(void **state)
     assert_int_equal(apply("c", "{'spec':{'image':'x'}}"), FED_OK);
 }
 
+static bool knows_version(void *ctx, struct fed_span api_version)
+{
+    return fed_span_is(api_version, ctx);
+}
+
+static void entries_of_unknown_versions_go(void **state)
+{
+    struct hub_field_update update = update_by("b", "", false);
+    struct fed_json *next = object("{'spec':{'image':'y','replicas':1}}");
+    char known[] = "x/v1";
+
+    (void)state;
+    update.knows_version = knows_version;
+    update.ctx = known;
+    put("a", "{'spec':{'image':'x'}}");
+    assert_int_equal(
+        fed_json_set(doc, fed_json_get(next, "metadata"), "managedFields",
+            parse("[{'manager':'z','operation':'Apply','apiVersion':'x/v0',"
+                  "'fieldsType':'FieldsV1','fieldsV1':{'f:spec':{'f:replicas':{}}}}]")),
+        FED_OK);
+    assert_int_equal(hub_fields_update(doc, &update, live, next), FED_OK);
+    live = next;
+    assert_owners("b U @1 {'f:spec':{'f:image':{},'f:replicas':{}}}");
+}
+
+static void conflicts_are_listed_by_the_size_of_numbers(void **state)
+{
+    static const char *const fields[] = {".spec.ports[port=80,protocol=\"TCP\"].target",
+        ".spec.ports[port=80,protocol=\"UDP\"].target",
+        ".spec.ports[port=443,protocol=\"TCP\"].target"};
+
+    (void)state;
+    put("a", "{'spec':{'ports':[{'port':443,'protocol':'TCP','target':1},"
+             "{'port':80,'protocol':'UDP','target':1},{'port':80,'protocol':'TCP','target':1}]}}");
+    assert_int_equal(
+        apply("b", "{'spec':{'ports':[{'port':443,'target':2},"
+                   "{'port':80,'protocol':'UDP','target':2},{'port':80,'target':2}]}}"),
+        FED_ERR_CONFLICT);
+    assert_int_equal(causes.n, COUNT(fields));
+    for (size_t i = 0; i < COUNT(fields); i++)
+        assert_cause(i, "conflict with \"a\" using x/v1", fields[i]);
+}
+
 static void null_and_free_places_fit(void **state)
 {
     (void)state;
@@ -618,6 +661,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_have_their_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_fit_its_type_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_object_that_does_not_fit_is_nobodys, setup, teardown),
+        cmocka_unit_test_setup_teardown(entries_of_unknown_versions_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            conflicts_are_listed_by_the_size_of_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(null_and_free_places_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(the_client_may_give_the_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(spec_and_status_have_their_own_owners, setup, teardown),
