@@ -321,12 +321,31 @@ static struct fed_span decode_element(struct hub_field_context *c, struct fed_sp
     return text.at[0] == 'k' ? decode_key(c, value) : hub_field_element_value(c, value);
 }
 
+/* As structured-merge-diff shows a value: lists with commas, maps without anything between. */
 static void show_value(struct fed_buf *out, const struct fed_json *value)
 {
-    if (fed_json_is_string(value))
+    bool list = fed_json_is_array(value);
+    struct fed_json_iter it;
+
+    if (fed_json_is_string(value)) {
         hub_put_quoted(out, fed_json_string(value));
-    else if (fed_json_put(out, value))
-        fed_buf_put_text(out, "?");
+        return;
+    }
+    if (!list && !fed_json_is_object(value)) {
+        if (fed_json_put(out, value))
+            fed_buf_put_text(out, "?");
+        return;
+    }
+    fed_buf_put_text(out, list ? "[" : "");
+    fed_json_iter_init(&it, (struct fed_json *)value);
+    while (fed_json_iter_next(&it)) {
+        if (list)
+            fed_buf_put_text(out, it.index ? "," : "");
+        else
+            fed_buf_printf(out, FED_SPAN_FMT "=", FED_SPAN_ARG(it.key));
+        show_value(out, it.value);
+    }
+    fed_buf_put_text(out, list ? "]" : "");
 }
 
 void hub_field_element_show(

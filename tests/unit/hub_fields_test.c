@@ -375,6 +375,11 @@ static void what_does_not_fit_its_type_is_refused(void **state)
         {"{'spec':{'ports':[{'protocol':7},{}]}}",
             ".spec.ports[protocol=7].protocol: expected string, got "
             "&value.valueUnstructured{Value:7}"},
+        {"{'spec':{'ports':[{'port':[{},1,null],'protocol':{'a':'x','b':true}}]}}",
+            "errors:\n  .spec.ports[port=[,1,null],protocol=a=\"x\"b=true].port: expected numeric "
+            "(int or float), got []interface {}"
+            "\n  .spec.ports[port=[,1,null],protocol=a=\"x\"b=true].protocol: expected string, got "
+            "&value.valueUnstructured{Value:map[string]interface {}{\"a\":\"x\", \"b\":true}}"},
     };
 
     (void)state;

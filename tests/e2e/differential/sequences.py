@@ -9,6 +9,7 @@ import concurrent.futures
 import copy
 import json
 import random
+import re
 import time
 
 from kinds import CORE, GADGETS, THINGS, configmap, gadget, thing
@@ -347,20 +348,27 @@ class State:
     """What went before that a few intended differences depend on."""
 
     def __init__(self):
-        self.applied = self.deleting = False
+        self.applied = self.deleting = self.hollow = False
 
     def __str__(self):
-        return (" (after an apply)" if self.applied else "") + (" (being deleted)" if self.deleting else "")
+        return "".join(text for text, is_so in (
+            (" (after an apply)", self.applied), (" (being deleted)", self.deleting), (" (an empty value)", self.hollow)) if is_so)
 
     def note(self, op, answer):
         self.applied = op[4] == APPLY or (op[0] == "DELETE" and self.applied)
         self.deleting = "deletionTimestamp" in answer.item().get("metadata", {})
+        self.hollow = "" in (answer.item().get("data") or {}).values()
+
+
+def tests_escaped_text(op):
+    """A `test` of what Go's encoder escapes."""
+    return op[4] == JSON_PATCH and any(one["op"] == "test" and re.search("[<>&]", json.dumps(one["value"])) for one in op[3])
 
 
 def perform(pair, kind, name, op, state):
     """One operation on both; what differs."""
     method, suffix, query, body, content_type = op
-    pair.context = str(state)
+    pair.context = str(state) + (" (escaped text)" if tests_escaped_text(op) else "")
     path = kind.path if suffix is None else "%s/%s%s" % (kind.path, name, suffix)
     text = "&".join("%s=%s" % item for item in sorted(query.items()))
     headers = {"Content-Type": content_type} if content_type else {}
