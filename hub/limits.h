@@ -17,18 +17,19 @@
     (64u << 20)                              /* headers and bodies of one client: 20 full ones */
 #define HUB_LIMIT_REQUEST_BYTES (256u << 20) /* of all clients */
 #define HUB_LIMIT_CLIENT_ANSWER_BYTES                                                              \
-    (128u << 20) /* answers that one client has not read; its requests wait from half of it on */
+    (128u << 20) /* answers that one client has not read; half is for connections that read */
 #define HUB_LIMIT_ANSWERS_BYTES (512u << 20) /* of all clients */
 #define HUB_LIMIT_HANDSHAKE_MS 10000u        /* TLS, and each header block: a second on bad links */
 #define HUB_LIMIT_IDLE_MS 120000u            /* a connection without a request */
 #define HUB_LIMIT_WATCHES 10000u
 #define HUB_LIMIT_USER_WATCHES 5000u /* half of them stay for others */
-#define HUB_LIMIT_WATCH_BYTES                                                                      \
-    (192u << 20) /* what all watches hold: selectors, 12 KiB for a short one of each */
+#define HUB_LIMIT_PAGE 10000u        /* objects of one page, whatever limit= asks */
+#define HUB_LIMIT_WARNINGS 16u       /* Warning headers of one answer */
+#define HUB_LIMIT_EVENTS 10000u      /* Event objects that the hub itself keeps */
+#define HUB_LIMIT_EVENT_AGE_S 3600   /* as kube-apiserver's default event TTL */
+
+/* What watches hold: their selectors, 12 KiB for a short one. */
+#define HUB_LIMIT_WATCH_BYTES (192u << 20)
 #define HUB_LIMIT_USER_WATCH_BYTES (96u << 20) /* half of it stays for others */
-#define HUB_LIMIT_PAGE 10000u                  /* objects of one page, whatever limit= asks */
-#define HUB_LIMIT_WARNINGS 16u                 /* Warning headers of one answer */
-#define HUB_LIMIT_EVENTS 10000u                /* Event objects that the hub itself keeps */
-#define HUB_LIMIT_EVENT_AGE_S 3600             /* as kube-apiserver's default event TTL */
 
 #endif

@@ -77,6 +77,10 @@ void hub_core_put_schema(struct fed_buf *out, const struct hub_core_type *type);
  * FED_ERR_INVALID with Go's sentence. */
 FED_MUST_USE enum fed_err hub_core_shape(struct fed_alloc *mem, struct fed_json_doc *doc,
     const struct hub_core_type *type, struct fed_json *object, struct fed_diag *diag);
+/* The same for what a strategic patch or an apply made, refused in the sentences of apimachinery's
+ * converter of unstructured objects. */
+FED_MUST_USE enum fed_err hub_core_convert(struct fed_alloc *mem, struct fed_json_doc *doc,
+    const struct hub_core_type *type, struct fed_json *object, struct fed_diag *diag);
 /* What storing does to an object: an empty list that is shown at all is null from then on. */
 FED_MUST_USE enum fed_err hub_core_settle(
     const struct hub_core_type *type, struct fed_json_doc *doc, struct fed_json *object);

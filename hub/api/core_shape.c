@@ -13,7 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* In whose words a value of the wrong type is refused. */
+enum words {
+    WORDS_JSON,   /* encoding/json */
+    WORDS_CONVERT /* apimachinery's converter of unstructured objects */
+};
+
 struct shape {
+    enum words words;
     struct fed_json_doc *doc;
     struct fed_alloc *mem;
     struct fed_diag *diag;
@@ -70,8 +77,85 @@ static const char *json_word(const struct fed_json *value)
     }
 }
 
+/* What reflect calls the kind of a value. */
+static const char *kind_word(const struct fed_json *value)
+{
+    switch (fed_json_type(value)) {
+    case FED_JSON_BOOL:
+        return "bool";
+    case FED_JSON_INT:
+        return "int64";
+    case FED_JSON_REAL:
+        return "float64";
+    case FED_JSON_STRING:
+        return "string";
+    case FED_JSON_ARRAY:
+        return "slice";
+    default:
+        return "map";
+    }
+}
+
+/* Go converts integers to strings, and numbers to numbers; what is lost thereby is refused in other
+ * words than what cannot be converted at all. */
+static bool is_convertible(const struct fed_json *found, const struct hub_core_type *type)
+{
+    bool integer = fed_json_type(found) == FED_JSON_INT;
+
+    switch (type->basis) {
+    case HUB_CORE_STRING:
+        return integer;
+    case HUB_CORE_INT32:
+    case HUB_CORE_INT64:
+    case HUB_CORE_FLOAT64:
+        return integer || fed_json_type(found) == FED_JSON_REAL;
+    default:
+        return false;
+    }
+}
+
+static const char *kind_of_basis(enum hub_core_basis basis)
+{
+    switch (basis) {
+    case HUB_CORE_BOOL:
+        return "bool";
+    case HUB_CORE_INT32:
+        return "int32";
+    case HUB_CORE_INT64:
+        return "int64";
+    case HUB_CORE_FLOAT64:
+        return "float64";
+    default:
+        return "string";
+    }
+}
+
+/* A scalar or struct that stands where type is expected. */
+static enum fed_err refuse_conversion(
+    struct shape *s, const struct fed_json *found, const struct hub_core_type *type)
+{
+    const char *from = kind_word(found);
+    struct fed_buf name;
+
+    if (type->basis == HUB_CORE_STRUCT)
+        return fed_diag_set(s->diag, FED_ERR_INVALID, "cannot restore struct from: %s", from);
+    if (type->basis == HUB_CORE_LIST)
+        return fed_diag_set(s->diag, FED_ERR_INVALID, "cannot restore slice from %s", from);
+    if (type->basis == HUB_CORE_TIME || type->basis == HUB_CORE_MICRO_TIME)
+        return fed_diag_set(s->diag, FED_ERR_INVALID,
+            "json: cannot unmarshal %s into Go value of type string", json_word(found));
+    if (!is_convertible(found, type))
+        return fed_diag_set(
+            s->diag, FED_ERR_INVALID, "unrecognized type: %s", kind_of_basis(type->basis));
+    fed_buf_init(&name, s->mem, 1024);
+    put_go_type(&name, type->name);
+    fed_diag_set(s->diag, FED_ERR_INVALID, "cannot convert %s to %s", from, fed_buf_cstr(&name));
+    fed_buf_fini(&name);
+    return FED_ERR_INVALID;
+}
+
 /* value: what stands behind "cannot unmarshal"; NULL: the word for found. */
-static enum fed_err refuse(
+static enum fed_err refuse_json(
     struct shape *s, const char *value, const struct fed_json *found, struct fed_span go)
 {
     size_t dot = fed_span_find(s->owner, '.');
@@ -85,6 +169,23 @@ static enum fed_err refuse(
         value ? value : json_word(found), FED_SPAN_ARG(owner), s->path, fed_buf_cstr(&type));
     fed_buf_fini(&type);
     return FED_ERR_INVALID;
+}
+
+static enum fed_err refuse(
+    struct shape *s, const struct fed_json *found, const struct hub_core_type *type)
+{
+    return s->words == WORDS_JSON ? refuse_json(s, NULL, found, type->name)
+                                  : refuse_conversion(s, found, type);
+}
+
+/* What should be a list or a map. */
+static enum fed_err refuse_container(
+    struct shape *s, const struct fed_json *found, const struct hub_core_field *field)
+{
+    if (s->words == WORDS_JSON)
+        return refuse_json(s, NULL, found, field->go);
+    return fed_diag_set(s->diag, FED_ERR_INVALID, "cannot restore %s from %s",
+        field->list ? "slice" : "map", kind_word(found));
 }
 
 /* ---- scalars ---- */
@@ -103,14 +204,80 @@ static enum fed_err shape_int(
     enum fed_err err;
 
     if (fed_json_type(value) != FED_JSON_INT && fed_json_type(value) != FED_JSON_REAL)
-        return refuse(s, NULL, value, type->name);
+        return refuse(s, value, type);
     if (whole && (type->basis == HUB_CORE_INT64 || (number >= INT32_MIN && number <= INT32_MAX)))
         return FED_OK;
+    if (s->words == WORDS_CONVERT)
+        return refuse(s, value, type);
     fed_buf_init(&text, s->mem, 512);
     fed_buf_put_text(&text, "number ");
     err = fed_json_put(&text, value);
-    err = err ? err : refuse(s, fed_buf_cstr(&text), value, type->name);
+    err = err ? err : refuse_json(s, fed_buf_cstr(&text), value, type->name);
     fed_buf_fini(&text);
+    return err;
+}
+
+/* Where base64 goes wrong. */
+static size_t bad_base64(struct fed_span text)
+{
+    size_t bad = 0;
+
+    while (bad < text.len && (text.at[bad] == '+' || text.at[bad] == '/' ||
+                                 (text.at[bad] >= '0' && text.at[bad] <= '9') ||
+                                 ((text.at[bad] | 32) >= 'a' && (text.at[bad] | 32) <= 'z')))
+        bad++;
+    return bad == text.len ? text.len & ~(size_t)3 : bad;
+}
+
+static const struct hub_core_type a_byte = {
+    .name = {(const uint8_t *)"byte", 4}, .basis = HUB_CORE_INT32};
+
+static enum fed_err refuse_byte(struct shape *s, const struct fed_json *found)
+{
+    struct fed_buf text;
+    enum fed_err err;
+
+    if (fed_json_type(found) != FED_JSON_INT && fed_json_type(found) != FED_JSON_REAL)
+        return s->words == WORDS_JSON
+                   ? refuse(s, found, &a_byte)
+                   : fed_diag_set(s->diag, FED_ERR_INVALID, "unrecognized type: uint8");
+    if (s->words == WORDS_CONVERT)
+        return refuse(s, found, &a_byte);
+    fed_buf_init(&text, s->mem, 512);
+    fed_buf_put_text(&text, "number ");
+    err = fed_json_put(&text, found);
+    err = err ? err : refuse_json(s, fed_buf_cstr(&text), found, a_byte.name);
+    fed_buf_fini(&text);
+    return err;
+}
+
+/* Bytes as a list of numbers, which Go takes, too. */
+static enum fed_err shape_byte_list(struct shape *s, struct fed_json **value)
+{
+    struct fed_json_iter it;
+    struct fed_buf bytes;
+    struct fed_buf text;
+    enum fed_err err = FED_OK;
+
+    fed_buf_init(&bytes, s->mem, fed_json_count(*value) + 1);
+    fed_buf_init(&text, s->mem, 2 * fed_json_count(*value) + 8);
+    fed_json_iter_init(&it, *value);
+    while (!err && fed_json_iter_next(&it)) {
+        int64_t number = is_null(it.value) ? 0 : fed_json_int(it.value, -1);
+
+        if (!is_null(it.value) &&
+            (fed_json_type(it.value) != FED_JSON_INT || number < 0 || number > UINT8_MAX))
+            err = refuse_byte(s, it.value);
+        else
+            fed_buf_put_u8(&bytes, (uint8_t)number);
+    }
+    if (!err) {
+        fed_text_put_base64(&text, fed_buf_span(&bytes));
+        *value = fed_json_new_string(s->doc, fed_buf_span(&text));
+        err = *value ? fed_buf_err(&text) : FED_ERR_NOMEM;
+    }
+    fed_buf_fini(&text);
+    fed_buf_fini(&bytes);
     return err;
 }
 
@@ -123,8 +290,12 @@ static enum fed_err shape_bytes(
     struct fed_buf bytes;
     enum fed_err err;
 
+    if (fed_json_is_array(*value))
+        return shape_byte_list(s, value);
     if (!fed_json_is_string(*value))
-        return refuse(s, NULL, *value, type->name);
+        return s->words == WORDS_JSON ? refuse(s, *value, type)
+                                      : fed_diag_set(s->diag, FED_ERR_INVALID,
+                                            "cannot restore slice from %s", kind_word(*value));
     fed_buf_init(&plain, s->mem, text.len + 1);
     fed_buf_init(&bytes, s->mem, text.len + 4);
     for (size_t i = 0; i < text.len; i++)
@@ -132,14 +303,8 @@ static enum fed_err shape_bytes(
             fed_buf_put_u8(&plain, text.at[i]);
     err = fed_text_base64(fed_buf_span(&plain), &bytes);
     if (err == FED_ERR_INVALID) {
-        size_t bad = 0;
-
-        while (bad < text.len && (text.at[bad] == '+' || text.at[bad] == '/' ||
-                                     (text.at[bad] >= '0' && text.at[bad] <= '9') ||
-                                     ((text.at[bad] | 32) >= 'a' && (text.at[bad] | 32) <= 'z')))
-            bad++;
-        fed_diag_set(s->diag, err, "illegal base64 data at input byte %zu",
-            bad == text.len ? text.len & ~(size_t)3 : bad);
+        fed_diag_set(s->diag, err, "%sillegal base64 data at input byte %zu",
+            s->words == WORDS_JSON ? "" : "error decoding from json: ", bad_base64(text));
     } else if (!err && plain.len != text.len) {
         *value = fed_json_new_string(s->doc, fed_buf_span(&plain));
         err = *value ? FED_OK : FED_ERR_NOMEM;
@@ -195,7 +360,8 @@ static enum fed_err shape_time(
     int64_t at;
 
     if (!fed_json_is_string(*value))
-        return refuse(s, NULL, *value, FED_SPAN_LIT("string"));
+        return s->words == WORDS_JSON ? refuse_json(s, NULL, *value, FED_SPAN_LIT("string"))
+                                      : refuse(s, *value, type);
     if (fed_text_time_parse(text, &at))
         return bad_time(s, text, micro, text, "2006");
     if (micro && !has_micros(text)) {
@@ -282,17 +448,16 @@ static enum fed_err shape_value(
     }
     switch (type->basis) {
     case HUB_CORE_STRING:
-        return fed_json_is_string(*value) ? FED_OK : refuse(s, NULL, *value, type->name);
+        return fed_json_is_string(*value) ? FED_OK : refuse(s, *value, type);
     case HUB_CORE_BOOL:
-        return fed_json_type(*value) == FED_JSON_BOOL ? FED_OK
-                                                      : refuse(s, NULL, *value, type->name);
+        return fed_json_type(*value) == FED_JSON_BOOL ? FED_OK : refuse(s, *value, type);
     case HUB_CORE_INT32:
     case HUB_CORE_INT64:
         return shape_int(s, type, *value);
     case HUB_CORE_FLOAT64:
         return fed_json_type(*value) == FED_JSON_INT || fed_json_type(*value) == FED_JSON_REAL
                    ? FED_OK
-                   : refuse(s, NULL, *value, type->name);
+                   : refuse(s, *value, type);
     case HUB_CORE_BYTES:
         return shape_bytes(s, type, value);
     case HUB_CORE_TIME:
@@ -300,10 +465,9 @@ static enum fed_err shape_value(
         return shape_time(s, type, value);
     case HUB_CORE_LIST:
         return fed_json_is_array(*value) ? shape_items(s, type->item, *value)
-                                         : refuse(s, NULL, *value, type->name);
+                                         : refuse(s, *value, type);
     case HUB_CORE_STRUCT:
-        return fed_json_is_object(*value) ? shape_struct(s, type, *value)
-                                          : refuse(s, NULL, *value, type->name);
+        return fed_json_is_object(*value) ? shape_struct(s, type, *value) : refuse(s, *value, type);
     case HUB_CORE_UNION:
         return shape_choice(s, type, *value);
     case HUB_CORE_RAW:
@@ -328,7 +492,7 @@ static enum fed_err shape_member(
     else if (field->list || field->map)
         err = (field->list ? fed_json_is_array(*value) : fed_json_is_object(*value))
                   ? shape_items(s, field->type, *value)
-                  : refuse(s, NULL, *value, field->go);
+                  : refuse_container(s, *value, field);
     else
         err = shape_value(s, field->type, value);
     s->len = before;
@@ -425,6 +589,14 @@ enum fed_err hub_core_shape(struct fed_alloc *mem, struct fed_json_doc *doc,
     const struct hub_core_type *type, struct fed_json *object, struct fed_diag *diag)
 {
     struct shape s = {.doc = doc, .mem = mem, .diag = diag};
+
+    return shape_struct(&s, type, object);
+}
+
+enum fed_err hub_core_convert(struct fed_alloc *mem, struct fed_json_doc *doc,
+    const struct hub_core_type *type, struct fed_json *object, struct fed_diag *diag)
+{
+    struct shape s = {.words = WORDS_CONVERT, .doc = doc, .mem = mem, .diag = diag};
 
     return shape_struct(&s, type, object);
 }

@@ -61,35 +61,9 @@ struct hub_causes *hub_causes_new(struct hub_request *r)
     if (causes) { /* the list is 50 KiB and empty: not touched */
         causes->n = 0;
         causes->more = 0;
+        causes->whole = NULL;
     }
     return causes;
-}
-
-/* As Go's %q shows a string. */
-void hub_put_quoted(struct fed_buf *out, struct fed_span text)
-{
-    static const char hex[] = "0123456789abcdef";
-    static const char names[] = "abtnvfr"; /* 7 to 13 */
-
-    fed_buf_put_u8(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-
-        if (c == '"' || c == '\\') {
-            fed_buf_put_u8(out, '\\');
-            fed_buf_put_u8(out, c);
-        } else if (c >= 7 && c <= 13) {
-            fed_buf_put_u8(out, '\\');
-            fed_buf_put_u8(out, (uint8_t)names[c - 7]);
-        } else if (c < ' ' || c == 0x7f) {
-            fed_buf_put_text(out, "\\x");
-            fed_buf_put_u8(out, (uint8_t)hex[c >> 4]);
-            fed_buf_put_u8(out, (uint8_t)hex[c & 15]);
-        } else {
-            fed_buf_put_u8(out, c);
-        }
-    }
-    fed_buf_put_u8(out, '"');
 }
 
 void hub_causes_invalid(
@@ -279,10 +253,14 @@ static void put_causes(struct fed_buf *out, const struct hub_causes *causes)
 {
     fed_buf_put_text(out, "\"causes\":[");
     for (size_t i = 0; i < causes->n; i++) {
-        fed_buf_put_text(out, i ? ",{\"reason\":" : "{\"reason\":");
-        hub_json_put_text(out, causes->list[i].reason);
-        fed_buf_put_text(out, ",\"message\":");
-        hub_json_put_text(out, causes->list[i].message);
+        fed_buf_put_text(out, i ? ",{" : "{");
+        if (causes->list[i].reason[0]) {
+            fed_buf_put_text(out, "\"reason\":");
+            hub_json_put_text(out, causes->list[i].reason);
+            fed_buf_put_text(out, ",");
+        }
+        fed_buf_put_text(out, "\"message\":");
+        hub_json_put_text(out, i == 0 && causes->whole ? causes->whole : causes->list[i].message);
         if (causes->list[i].field[0]) {
             fed_buf_put_text(out, ",\"field\":");
             hub_json_put_text(out, causes->list[i].field);

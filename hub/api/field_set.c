@@ -2,6 +2,8 @@
  */
 #include "hub/api/field_set.h"
 
+#include "hub/api/go_text.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,12 +148,6 @@ const struct hub_field_set *hub_field_set_without(
     struct hub_field_context *c, const struct hub_field_set *a, const char *name)
 {
     return filter(c, a, name, false);
-}
-
-const struct hub_field_set *hub_field_set_only(
-    struct hub_field_context *c, const struct hub_field_set *a, const char *name)
-{
-    return filter(c, a, name, true);
 }
 
 const struct hub_field_set *hub_field_set_child(const struct hub_field_set *a, struct fed_span name)
@@ -355,27 +351,31 @@ static struct fed_span decode_element(struct hub_field_context *c, struct fed_sp
     return text.at[0] == 'k' ? decode_key(c, value) : hub_field_element_value(c, value);
 }
 
+/* As structured-merge-diff shows a value: lists with commas, maps without anything between. */
 static void show_value(struct fed_buf *out, const struct fed_json *value)
 {
-    struct fed_span text = fed_json_string(value);
+    bool list = fed_json_is_array(value);
+    struct fed_json_iter it;
 
-    if (!fed_json_is_string(value)) {
+    if (fed_json_is_string(value)) {
+        hub_put_quoted(out, fed_json_string(value));
+        return;
+    }
+    if (!list && !fed_json_is_object(value)) {
         if (fed_json_put(out, value))
             fed_buf_put_text(out, "?");
         return;
     }
-    fed_buf_put_text(out, "\"");
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = text.at[i];
-
-        if (byte == '"' || byte == '\\')
-            fed_buf_printf(out, "\\%c", byte);
-        else if (byte < 0x20 || byte == 0x7f)
-            fed_buf_printf(out, byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : "\\x%02x", byte);
+    fed_buf_put_text(out, list ? "[" : "");
+    fed_json_iter_init(&it, (struct fed_json *)value);
+    while (fed_json_iter_next(&it)) {
+        if (list)
+            fed_buf_put_text(out, it.index ? "," : "");
         else
-            fed_buf_put_u8(out, byte);
+            fed_buf_printf(out, FED_SPAN_FMT "=", FED_SPAN_ARG(it.key));
+        show_value(out, it.value);
     }
-    fed_buf_put_text(out, "\"");
+    fed_buf_put_text(out, list ? "]" : "");
 }
 
 void hub_field_element_show(
@@ -403,6 +403,101 @@ void hub_field_element_show(
         between = ",";
     }
     fed_buf_put_text(out, "]");
+}
+
+/* ---- in the order of lists ---- */
+struct listed {
+    const struct hub_field_set *node;
+    const struct fed_json *value; /* of a keyed item or an item of a set */
+};
+
+static int rank_of(const struct fed_json *value)
+{
+    switch (fed_json_type(value)) {
+    case FED_JSON_INT:
+    case FED_JSON_REAL:
+        return 0;
+    case FED_JSON_STRING:
+        return 1;
+    case FED_JSON_BOOL:
+        return 2;
+    default:
+        return 3;
+    }
+}
+
+static int value_cmp(const struct fed_json *a, const struct fed_json *b)
+{
+    double numbers[2] = {fed_json_real(a, 0), fed_json_real(b, 0)};
+
+    if (rank_of(a) != rank_of(b))
+        return rank_of(a) - rank_of(b);
+    if (rank_of(a) == 0)
+        return numbers[0] < numbers[1] ? -1 : numbers[0] > numbers[1];
+    if (rank_of(a) == 1)
+        return fed_span_cmp(fed_json_string(a), fed_json_string(b));
+    return (int)fed_json_bool(a, false) - (int)fed_json_bool(b, false);
+}
+
+/* Name by name, value by value; both are in the order of names. */
+static int keys_cmp(const struct fed_json *a, const struct fed_json *b)
+{
+    struct fed_json_iter left;
+    struct fed_json_iter right;
+
+    fed_json_iter_init(&left, (struct fed_json *)a);
+    fed_json_iter_init(&right, (struct fed_json *)b);
+    for (;;) {
+        bool more[2] = {fed_json_iter_next(&left), fed_json_iter_next(&right)};
+        int order;
+
+        if (!more[0] || !more[1])
+            return (int)more[0] - (int)more[1];
+        order = fed_span_cmp(left.key, right.key);
+        if (!order)
+            order = value_cmp(left.value, right.value);
+        if (order)
+            return order;
+    }
+}
+
+static int listed_cmp(const void *a, const void *b)
+{
+    static const char kinds[] = "fkvi";
+    const struct listed *left = a;
+    const struct listed *right = b;
+    uint8_t letters[2] = {left->node->name.at[0], right->node->name.at[0]};
+
+    if (letters[0] != letters[1])
+        return strchr(kinds, letters[0]) < strchr(kinds, letters[1]) ? -1 : 1;
+    if (!left->value || !right->value)
+        return fed_span_cmp(left->node->name, right->node->name);
+    return letters[0] == 'k' ? keys_cmp(left->value, right->value)
+                             : value_cmp(left->value, right->value);
+}
+
+const struct hub_field_set **hub_field_set_ordered(
+    struct hub_field_context *c, const struct hub_field_set *a)
+{
+    const struct hub_field_set **out = hub_field_set_room(c, a->n);
+    struct listed *list = fed_alloc_array(c->mem, a->n + 1, sizeof *list);
+
+    if (!out || !list) {
+        fail(c, FED_ERR_NOMEM);
+        return NULL;
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        struct fed_span name = a->child[i]->name;
+        struct fed_json *value = NULL;
+
+        if (fed_span_starts(name, "k:") || fed_span_starts(name, "v:"))
+            (void)!fed_json_parse(c->doc, fed_span_sub(name, 2, name.len), &value, NULL);
+        list[i] = (struct listed){a->child[i], value};
+    }
+    qsort(list, a->n, sizeof *list, listed_cmp);
+    for (size_t i = 0; i < a->n; i++)
+        out[i] = list[i].node;
+    return out;
 }
 
 /* ---- FieldsV1 ---- */

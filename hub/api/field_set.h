@@ -52,14 +52,16 @@ const struct hub_field_set *hub_field_set_intersection(
     struct hub_field_context *c, const struct hub_field_set *a, const struct hub_field_set *b);
 const struct hub_field_set *hub_field_set_difference(
     struct hub_field_context *c, const struct hub_field_set *a, const struct hub_field_set *b);
-/* Without, or with nothing but, the top-level element name and all below it. */
+/* Without the top-level element name and all below it. */
 const struct hub_field_set *hub_field_set_without(
-    struct hub_field_context *c, const struct hub_field_set *a, const char *name);
-const struct hub_field_set *hub_field_set_only(
     struct hub_field_context *c, const struct hub_field_set *a, const char *name);
 /* NULL when there is none. */
 const struct hub_field_set *hub_field_set_child(
     const struct hub_field_set *a, struct fed_span name);
+/* The children in the order in which kube-apiserver lists paths: fields, items by their keys, items
+ * by their values, indexes; numbers by their size. NULL when out of memory. */
+const struct hub_field_set **hub_field_set_ordered(
+    struct hub_field_context *c, const struct hub_field_set *a);
 bool hub_field_set_eq(const struct hub_field_set *a, const struct hub_field_set *b);
 
 /* From FieldsV1. What is no field set gives FED_ERR_INVALID in the context; elements of unknown

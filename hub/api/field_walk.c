@@ -6,7 +6,6 @@
  */
 #include "hub/api/field_walk.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,9 +74,7 @@ static int key_cmp(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The element of a list's item; empty when it has none (an item without keys, null, a list in a
- * set). */
-static struct fed_span item_element(
+struct fed_span hub_field_walk_element(
     struct hub_field_context *c, const struct hub_schema_node *node, const struct fed_json *item)
 {
     const struct hub_schema_node *inner = hub_schema_item(node);
@@ -140,7 +137,7 @@ static struct items index_items(
     fed_json_iter_init(&it, (struct fed_json *)value);
     while (!c->err && fed_json_iter_next(&it)) {
         struct fed_span name =
-            map ? hub_field_element_member(c, it.key) : item_element(c, node, it.value);
+            map ? hub_field_element_member(c, it.key) : hub_field_walk_element(c, node, it.value);
 
         if (name.len > 0)
             items.list[items.n++] =
@@ -597,7 +594,7 @@ static struct fed_json *removed_children(struct hub_field_context *c,
     fed_json_iter_init(&it, (struct fed_json *)value);
     while (!c->err && fed_json_iter_next(&it)) {
         struct fed_span name =
-            map ? hub_field_element_member(c, it.key) : item_element(c, node, it.value);
+            map ? hub_field_element_member(c, it.key) : hub_field_walk_element(c, node, it.value);
         const struct hub_field_set *path = hub_field_set_child(paths, name);
         const struct hub_schema_node *inner =
             map ? hub_schema_member(node, it.key) : hub_schema_item(node);
@@ -657,86 +654,4 @@ const struct hub_field_set *hub_field_walk_name_parents(struct hub_field_context
             child[i] = hub_field_set_node(c, one->name, true, child[i]->child, child[i]->n);
     }
     return hub_field_set_node(c, set->name, set->member, child, set->n);
-}
-
-/* ---- what no apply may state ---- */
-
-static void check_items(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *value, struct fed_buf *path, struct hub_causes *causes);
-
-static void cause(struct hub_causes *causes, struct fed_buf *path, const char *reason,
-    const char *text, struct fed_buf *shown)
-{
-    struct hub_cause *to;
-    const char *field = fed_buf_cstr(path);
-
-    if (causes->n == HUB_CAUSES_MAX) {
-        causes->more++;
-        return;
-    }
-    to = &causes->list[causes->n++];
-    snprintf(to->reason, sizeof to->reason, "%s", reason);
-    snprintf(to->field, sizeof to->field, "%s", *field == '.' ? field + 1 : field);
-    snprintf(to->message, sizeof to->message, "%s%.300s", text, shown ? fed_buf_cstr(shown) : "");
-}
-
-static void check_list(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *value, struct fed_buf *path, struct hub_causes *causes)
-{
-    struct items items = index_items(c, node, value);
-
-    for (size_t i = 0; !c->err && i < items.n; i++) {
-        size_t before = path->len;
-        struct fed_buf shown;
-
-        if (!items.list[i].repeated || (i > 0 && items.list[i - 1].repeated &&
-                                           fed_span_eq(items.list[i - 1].name, items.list[i].name)))
-            continue;
-        fed_buf_init(&shown, fed_alloc_system(), HUB_FIELD_ELEMENT_MAX);
-        hub_field_element_show(c, items.list[i].name, &shown);
-        fed_buf_printf(path, "[%zu]", items.list[i].at);
-        cause(causes, path, "FieldValueDuplicate", "Duplicate value: ", &shown);
-        fed_buf_cut(path, before);
-        fed_buf_fini(&shown);
-    }
-    if (items.n < fed_json_count(value))
-        cause(causes, path, "FieldValueInvalid",
-            hub_schema_list_type(node) == HUB_LIST_SET
-                ? "Invalid value: every item of a set must be a scalar"
-                : "Invalid value: every item must have one of the list's keys",
-            NULL);
-}
-
-static void check_items(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *value, struct fed_buf *path, struct hub_causes *causes)
-{
-    enum kind kind = kind_of(value);
-    struct fed_json_iter it;
-
-    if (!node || (kind != MAP && kind != LIST))
-        return;
-    if (kind == LIST && !is_atomic(node, kind))
-        check_list(c, node, value, path, causes);
-    fed_json_iter_init(&it, (struct fed_json *)value);
-    while (!c->err && fed_json_iter_next(&it)) {
-        size_t before = path->len;
-
-        if (kind == MAP)
-            fed_buf_printf(path, "." FED_SPAN_FMT, FED_SPAN_ARG(it.key));
-        else
-            fed_buf_printf(path, "[%zu]", it.index);
-        check_items(c, kind == MAP ? hub_schema_member(node, it.key) : hub_schema_item(node),
-            it.value, path, causes);
-        fed_buf_cut(path, before);
-    }
-}
-
-void hub_field_walk_check(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *value, struct hub_causes *causes)
-{
-    struct fed_buf path;
-
-    fed_buf_init(&path, fed_alloc_system(), HUB_FIELD_ELEMENT_MAX);
-    check_items(c, node, value, &path, causes);
-    fed_buf_fini(&path);
 }

@@ -25,7 +25,7 @@ void hub_field_walk_compare(struct hub_field_context *c, const struct hub_schema
     const struct fed_json *a, const struct fed_json *b, struct hub_field_changes *out);
 
 /* A new value: live with config laid over it. NULL with c->err on error. config must pass
- * hub_field_walk_check. */
+ * hub_field_check. */
 struct fed_json *hub_field_walk_merge(struct hub_field_context *c,
     const struct hub_schema_node *node, const struct fed_json *live, const struct fed_json *config);
 
@@ -38,9 +38,9 @@ struct fed_json *hub_field_walk_remove(struct hub_field_context *c,
 const struct hub_field_set *hub_field_walk_name_parents(struct hub_field_context *c,
     const struct hub_schema_node *node, const struct hub_field_set *set);
 
-/* Causes for what no apply may state: items without their keys, the same item twice, null or nested
- * items of sets. */
-void hub_field_walk_check(struct hub_field_context *c, const struct hub_schema_node *node,
-    const struct fed_json *value, struct hub_causes *causes);
+/* The path element of an item of a keyed list or a set; empty when it has none (an item without
+ * keys, null, a list in a set). */
+struct fed_span hub_field_walk_element(
+    struct hub_field_context *c, const struct hub_schema_node *node, const struct fed_json *item);
 
 #endif

@@ -163,7 +163,7 @@ static enum fed_err check_form(struct hub_request *r)
         return hub_check_table_options(r);
     return hub_fail(r, 406, "NotAcceptable",
         "you requested PartialObjectMetadata, but the requested object is a list (%s)",
-        hub_go_type(r, "List"));
+        hub_go_struct(r, "List"));
 }
 
 static enum fed_err lister_open(struct lister *l, struct hub_request *r)

@@ -97,6 +97,52 @@ static enum fed_err patch_failed(
     return hub_fail(r, 400, "BadRequest", "%s", diag->text);
 }
 
+/* What merging leaves of the nulls of a patch: those of members that the object does not have, or
+ * has of another type, are dropped. */
+static void drop_nulls(struct fed_json *value)
+{
+    struct fed_json_iter it;
+
+    if (!fed_json_is_object(value) && !fed_json_is_array(value))
+        return;
+    fed_json_iter_init(&it, value);
+    while (fed_json_iter_next(&it))
+        if (fed_json_type(it.value) == FED_JSON_NULL && fed_json_is_object(value))
+            fed_json_iter_remove(&it);
+        else
+            drop_nulls(it.value);
+}
+
+static void drop_unmatched_nulls(const struct fed_json *object, struct fed_json *patch)
+{
+    struct fed_json_iter it;
+
+    fed_json_iter_init(&it, patch);
+    while (fed_json_iter_next(&it)) {
+        const struct fed_json *present = fed_json_get_span(object, it.key);
+
+        if (fed_json_type(present) != fed_json_type(it.value))
+            drop_nulls(it.value);
+        else if (fed_json_is_object(present))
+            drop_unmatched_nulls(present, it.value);
+    }
+}
+
+static enum fed_err show_patch(
+    struct hub_request *r, const struct fed_json *object, const struct fed_json *patch)
+{
+    struct fed_json *copy = fed_json_clone(r->doc, patch);
+    struct fed_buf text;
+
+    if (!copy)
+        return FED_ERR_NOMEM;
+    drop_unmatched_nulls(object, copy);
+    fed_buf_init(&text, r->mem, 2 * HUB_LIMIT_BODY_BYTES);
+    hub_go_put(&text, copy);
+    r->patch_shown = fed_buf_cstr(&text);
+    return fed_buf_err(&text);
+}
+
 static enum fed_err patch_once(
     struct hub_request *r, enum patch_type type, const struct fed_json *patch, struct hub_write *w)
 {
@@ -117,6 +163,10 @@ static enum fed_err patch_once(
         err = fed_patch_merge(r->doc, &w->next, patch, &diag);
     if (err)
         return patch_failed(r, type, err, &diag);
+    if (type == PATCH_STRATEGIC)
+        err = show_patch(r, w->live_view, patch);
+    if (err)
+        return err;
     if (hub_meta(w->next, "resourceVersion").len == 0)
         w->patched = false; /* taken away: as much as a PUT that never had it */
     err = hub_write_identity(r, w->next, true);
@@ -210,10 +260,37 @@ static enum fed_err apply_conflict(struct hub_request *r, struct hub_causes *cau
     return FED_ERR_INVALID;
 }
 
-enum fed_err hub_write_apply(
-    struct hub_request *r, struct hub_write *w, const struct fed_json *config)
+void hub_write_apply_begin(struct hub_request *r, const struct fed_json *config)
+{
+    struct fed_buf text;
+
+    fed_buf_init(&text, r->mem, 65536);
+    hub_field_subject(config, &text);
+    r->apply_subject = fed_buf_cstr(&text);
+}
+
+enum fed_err hub_write_apply_to(struct hub_request *r, const struct hub_field_update *update,
+    const struct fed_json *live, const struct fed_json *config, struct fed_json **out)
 {
     struct hub_causes *causes = hub_causes_new(r);
+    struct fed_buf why;
+    enum fed_err err;
+
+    if (!causes)
+        return FED_ERR_NOMEM;
+    fed_buf_init(&why, r->mem, HUB_LIMIT_BODY_BYTES);
+    err = hub_fields_apply(r->doc, update, live, config, out, causes, &why);
+    if (err == FED_ERR_CONFLICT)
+        return apply_conflict(r, causes);
+    if ((err != FED_ERR_INVALID && err != FED_ERR_LIMIT) || why.len == 0)
+        return err;
+    /* kube-apiserver takes it for a mistake of its own. */
+    return hub_fail(r, 500, "", "%s", fed_buf_cstr(&why));
+}
+
+static enum fed_err apply_to_object(
+    struct hub_request *r, struct hub_write *w, const struct fed_json *config)
+{
     char api_version[330];
     struct hub_field_update update = {
         .schema = r->version->schema,
@@ -221,21 +298,16 @@ enum fed_err hub_write_apply(
         .subresource = r->path.subresource,
         .now_unix_s = fed_loop_unix_s(r->api->options.loop),
         .force = r->query.force,
+        .knows_version = hub_write_knows_version,
+        .ctx = r,
+        .subject = r->apply_subject,
     };
     enum fed_err err;
 
-    if (!causes)
-        return FED_ERR_NOMEM;
     hub_api_version(r->kind, r->version, api_version);
     update.api_version = fed_span_text(api_version);
     err = hub_write_empty(r, &update.empty);
-    if (!err)
-        err = hub_fields_apply(r->doc, &update, w->live_view, config, &w->next, causes);
-    if (err == FED_ERR_CONFLICT)
-        return apply_conflict(r, causes);
-    if (err == FED_ERR_INVALID && causes->n > 0)
-        return hub_fail_causes(r, causes);
-    return err;
+    return err ? err : hub_write_apply_to(r, &update, w->live_view, config, &w->next);
 }
 
 static enum fed_err apply_create(struct hub_request *r, struct hub_write *w)
@@ -256,19 +328,23 @@ static enum fed_err apply_create(struct hub_request *r, struct hub_write *w)
 
 static enum fed_err apply_once(struct hub_request *r, struct fed_json *config)
 {
-    struct hub_write w = {
-        .success = 200, .manager = r->query.field_manager, .applied = true, .patched = true};
+    struct fed_span version = hub_meta(config, "resourceVersion");
+    struct hub_write w = {.success = 200,
+        .manager = r->query.field_manager,
+        .applied = true,
+        .owned = true,
+        .patched = true};
     enum fed_err err = hub_write_load(r, &w);
     bool absent = err == FED_ERR_NOT_FOUND;
 
     if (err && !absent)
         return err;
-    err = hub_write_apply(r, &w, config);
+    err = apply_to_object(r, &w, config);
     if (!err)
         err = hub_write_identity(r, w.next, true);
-    if (!err && !absent && hub_meta(config, "resourceVersion").len > 0)
-        err = fed_json_set_string(r->doc, fed_json_get(w.next, "metadata"), "resourceVersion",
-            hub_meta(config, "resourceVersion"));
+    if (!err && !absent && version.len > 0)
+        err = fed_json_set_string(
+            r->doc, fed_json_get(w.next, "metadata"), "resourceVersion", version);
     if (err)
         return err;
     return absent ? apply_create(r, &w) : hub_write_update(r, &w);
@@ -301,8 +377,9 @@ static enum fed_err apply_identity(struct hub_request *r, struct fed_json *confi
 
 static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
 {
-    enum fed_err err = FED_ERR_CONFLICT;
+    enum fed_err err;
 
+    hub_write_apply_begin(r, config);
     err = apply_identity(r, config);
     if (!err)
         err = apply_shape(r, config);

@@ -108,6 +108,7 @@ void hub_hold(struct hub_request *r, unsigned status, const struct fed_http_head
     enum fed_err err;
 
     if (held) {
+        /* Before the sync, whose failure is counted as another answer. */
         hub_metrics_count(r, status);
         held->shared = shared ? fed_http_shared_ref(shared) : NULL;
         api->held_bytes += held->size;

@@ -12,6 +12,7 @@
 #include "hub/access/token.h"
 #include "hub/access/uuid.h"
 #include "hub/api/api.h"
+#include "hub/api/go_text.h"
 #include "hub/api/managed_fields.h"
 #include "hub/limits.h"
 #include "proto/object/selector.h"
@@ -196,6 +197,11 @@ struct hub_request {
     size_t n_warnings;
     struct fed_buf doubled; /* sentences about members that stand twice, one per line */
     bool answered;
+    /* Of a strategic patch: the patch, which its refusals show instead of the object. Of an applied
+     * configuration: what it calls itself, "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND". Else NULL.
+     */
+    const char *patch_shown;
+    const char *apply_subject;
 };
 
 /* ---- request.c ---- */
@@ -252,7 +258,6 @@ struct hub_causes *hub_causes_new(struct hub_request *r);
 FED_PRINTF(4, 5)
 void hub_causes_invalid(
     struct hub_causes *causes, const char *field, struct fed_span value, const char *format, ...);
-void hub_put_quoted(struct fed_buf *out, struct fed_span text); /* as Go's %q */
 /* The Status document of r->failure. */
 void hub_failure_put(const struct hub_request *r, struct fed_buf *out);
 void hub_failure_respond(struct hub_request *r);
@@ -272,7 +277,7 @@ enum fed_err hub_respond_take(struct hub_request *r, struct fed_buf *body);
 enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const struct fed_json *value);
 /* 400: includeObject of a table says something else than it can. */
 FED_MUST_USE enum fed_err hub_check_table_options(struct hub_request *r);
-const char *hub_go_type(struct hub_request *r, const char *list); /* list: "" or "List" */
+const char *hub_go_struct(struct hub_request *r, const char *list); /* list: "" or "List" */
 /* One object in the form asked for (object, table, metadata alone). Takes the object in the asked
  * version. */
 enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct fed_json *object);
@@ -505,9 +510,11 @@ struct hub_write {
     struct fed_json *next; /* what is wanted, asked version */
     struct fed_span bytes; /* next as it is stored, once it is; of the request's memory */
     struct fed_span manager;
-    bool applied;   /* managedFields are done already */
+    bool applied;   /* made by server-side apply */
+    bool owned;     /* managedFields are done already */
+    bool untyped;   /* what was given does not fit the types of the kind: nobody owns it */
     bool patched;   /* next was made from live, not given as a whole */
-    bool decoded;   /* next went through hub_write_decoded */
+    bool decoded;   /* next went through hub_write_clean */
     bool generated; /* a namespace whose name the server made */
     bool renewed;   /* live is not as it is stored: hub_object_renew */
     struct hub_object_ref ref;
@@ -520,6 +527,8 @@ FED_MUST_USE enum fed_err hub_write_update(struct hub_request *r, struct hub_wri
 /* A body of POST or PUT as Go decodes it: kind and apiVersion, types, unknown and doubled fields.
  */
 FED_MUST_USE enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body);
+/* An object as Go would decode it, without the members that its kind does not know. */
+FED_MUST_USE enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object);
 /* apiVersion, kind, name and namespace of a body against the path; fills them in. */
 FED_MUST_USE enum fed_err hub_write_identity(
     struct hub_request *r, struct fed_json *object, bool named);
@@ -532,10 +541,18 @@ FED_MUST_USE enum fed_err hub_write_uid(struct hub_api *api, char out[40]);
 FED_MUST_USE enum fed_err hub_admit(
     struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission);
 
-/* Merges an applied configuration into what hub_write_load found (or nothing): w->next, with its
- * managedFields. */
-FED_MUST_USE enum fed_err hub_write_apply(
-    struct hub_request *r, struct hub_write *w, const struct fed_json *config);
+/* Whether the kind of a request, the ctx, has a version: for hub_field_update. */
+bool hub_write_knows_version(void *ctx, struct fed_span api_version);
+/* Sets r->apply_subject before a configuration is filled in. */
+void hub_write_apply_begin(struct hub_request *r, const struct fed_json *config);
+/* Merges an applied configuration into live (NULL: nothing is there yet), with its managedFields; a
+ * refusal, which names the subject, is set as the failure. */
+FED_MUST_USE enum fed_err hub_write_apply_to(struct hub_request *r,
+    const struct hub_field_update *update, const struct fed_json *live,
+    const struct fed_json *config, struct fed_json **out);
+/* 422: what a patch made of the object does not fit its type. */
+enum fed_err hub_write_patch_invalid(
+    struct hub_request *r, const struct fed_json *object, const char *why);
 
 /* ---- handle_scale.c ---- */
 enum fed_err hub_handle_scale(struct hub_request *r);

@@ -246,7 +246,7 @@ enum fed_err hub_check_table_options(struct hub_request *r)
 }
 
 /* The Go type behind an object or a list, which kube-apiserver names in such a refusal. */
-const char *hub_go_type(struct hub_request *r, const char *list)
+const char *hub_go_struct(struct hub_request *r, const char *list)
 {
     struct fed_buf name;
 
@@ -270,7 +270,7 @@ enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct f
     if (r->accept.form == HUB_FORM_PARTIAL_LIST)
         return hub_fail(r, 406, "NotAcceptable",
             "you requested PartialObjectMetadataList, but the requested object is not a list (%s)",
-            hub_go_type(r, ""));
+            hub_go_struct(r, ""));
     if (r->accept.form == HUB_FORM_PARTIAL) {
         struct hub_view view = hub_view_of(r);
 

@@ -24,6 +24,14 @@ struct compile {
 static enum fed_err compile_node(
     struct compile *c, const struct fed_json *from, struct hub_schema_node **out);
 
+/* Server-side apply takes any scalar where a string has a format other than this one. */
+static bool is_formatted(const struct fed_json *from)
+{
+    struct fed_span format = fed_json_string(fed_json_get(from, "format"));
+
+    return format.len > 0 && !fed_span_is(format, "byte");
+}
+
 static enum fed_err compile_type(
     struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
@@ -45,6 +53,7 @@ static enum fed_err compile_type(
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (fed_span_is(name, types[i].name)) {
             node->type = types[i].type;
+            node->formatted = node->type == HUB_SCHEMA_STRING && is_formatted(from);
             return FED_OK;
         }
     }
@@ -453,27 +462,49 @@ bool hub_schema_is_type_meta(const struct hub_schema_node *node, struct fed_span
 
 /* metadata as every object has it: finalizers are a set, owner references a list keyed by uid. */
 static struct hub_schema_node meta_string = {.type = HUB_SCHEMA_STRING};
-static struct hub_schema_node meta_reference = {
-    .type = HUB_SCHEMA_OBJECT, .map_atomic = true, .preserve_unknown = true};
-static struct hub_schema_node meta_finalizers = {
-    .type = HUB_SCHEMA_ARRAY, .list_type = HUB_LIST_SET, .items = &meta_string};
-static struct hub_schema_node meta_owners = {
-    .type = HUB_SCHEMA_ARRAY, .list_type = HUB_LIST_MAP, .items = &meta_reference};
+static struct hub_schema_node meta_time = {.type = HUB_SCHEMA_STRING, .formatted = true};
+static struct hub_schema_node meta_integer = {.type = HUB_SCHEMA_INTEGER};
+static struct hub_schema_node meta_boolean = {.type = HUB_SCHEMA_BOOLEAN};
 static struct hub_schema_node meta_map = {.type = HUB_SCHEMA_OBJECT, .additional = &meta_string};
 #define META_KEY(text)                                                                             \
     {                                                                                              \
         (const uint8_t *)(text), sizeof(text) - 1                                                  \
     }
+#define META_OBJECT(members)                                                                       \
+    .type = HUB_SCHEMA_OBJECT, .properties = (members),                                            \
+    .n_properties = sizeof(members) / sizeof *(members)
+static struct hub_schema_property meta_owner[] = {
+    {META_KEY("apiVersion"), &meta_string},
+    {META_KEY("blockOwnerDeletion"), &meta_boolean},
+    {META_KEY("controller"), &meta_boolean},
+    {META_KEY("kind"), &meta_string},
+    {META_KEY("name"), &meta_string},
+    {META_KEY("uid"), &meta_string},
+};
+static struct hub_schema_node meta_reference = {META_OBJECT(meta_owner), .map_atomic = true};
+static struct hub_schema_node meta_owners = {
+    .type = HUB_SCHEMA_ARRAY, .list_type = HUB_LIST_MAP, .items = &meta_reference};
+static struct hub_schema_node meta_finalizers = {
+    .type = HUB_SCHEMA_ARRAY, .list_type = HUB_LIST_SET, .items = &meta_string};
+static struct hub_schema_node meta_managed = {.type = HUB_SCHEMA_ARRAY};
 static struct hub_schema_property meta_properties[] = {
     {META_KEY("annotations"), &meta_map},
+    {META_KEY("creationTimestamp"), &meta_time},
+    {META_KEY("deletionGracePeriodSeconds"), &meta_integer},
+    {META_KEY("deletionTimestamp"), &meta_time},
     {META_KEY("finalizers"), &meta_finalizers},
+    {META_KEY("generateName"), &meta_string},
+    {META_KEY("generation"), &meta_integer},
     {META_KEY("labels"), &meta_map},
+    {META_KEY("managedFields"), &meta_managed},
+    {META_KEY("name"), &meta_string},
+    {META_KEY("namespace"), &meta_string},
     {META_KEY("ownerReferences"), &meta_owners},
+    {META_KEY("resourceVersion"), &meta_string},
+    {META_KEY("selfLink"), &meta_string},
+    {META_KEY("uid"), &meta_string},
 };
-static const struct hub_schema_node meta_root = {.type = HUB_SCHEMA_OBJECT,
-    .preserve_unknown = true,
-    .properties = meta_properties,
-    .n_properties = sizeof meta_properties / sizeof meta_properties[0]};
+static const struct hub_schema_node meta_root = {META_OBJECT(meta_properties)};
 
 const struct hub_schema_node *hub_schema_root(const struct hub_schema *schema)
 {

@@ -38,8 +38,9 @@ struct hub_cause {   /* metav1.StatusCause */
 };
 struct hub_causes {
     struct hub_cause list[HUB_CAUSES_MAX];
-    size_t n;    /* in the list */
-    size_t more; /* found beyond it */
+    size_t n;          /* in the list */
+    size_t more;       /* found beyond it */
+    const char *whole; /* NULL, or what the first one says that is too long for its message */
 };
 
 /* NULL causes are fine: nothing is kept. */
@@ -55,6 +56,9 @@ FED_MUST_USE enum fed_err hub_schema_prune(
  * default goes. */
 FED_MUST_USE enum fed_err hub_schema_default(
     const struct hub_schema *schema, struct fed_json_doc *doc, struct fed_json *object);
+/* The same for what server-side apply made, where such a null stays for validation to refuse. */
+FED_MUST_USE enum fed_err hub_schema_default_applied(
+    const struct hub_schema *schema, struct fed_json_doc *doc, struct fed_json *object);
 /* FED_ERR_INVALID when causes were found. */
 FED_MUST_USE enum fed_err hub_schema_validate(
     const struct hub_schema *schema, const struct fed_json *object, struct hub_causes *causes);
@@ -62,6 +66,9 @@ FED_MUST_USE enum fed_err hub_schema_validate(
 /* The same for an update: what has not changed since `before` is not checked again, so that a rule
  * that came later does not stand in the way of other changes. */
 FED_MUST_USE enum fed_err hub_schema_validate_update(const struct hub_schema *schema,
+    const struct fed_json *object, const struct fed_json *before, struct hub_causes *causes);
+/* The same for an update of the status alone, whose sentences name fields as seen from there. */
+FED_MUST_USE enum fed_err hub_schema_validate_status(const struct hub_schema *schema,
     const struct fed_json *object, const struct fed_json *before, struct hub_causes *causes);
 /* The same for a value whose place is known: path is before every field. */
 FED_MUST_USE enum fed_err hub_schema_validate_value(const struct hub_schema *schema,

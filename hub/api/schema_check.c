@@ -120,9 +120,9 @@ static enum fed_err prune(const struct hub_schema_node *node, struct fed_json *v
     struct fed_json_iter it;
     enum fed_err err = FED_OK;
 
-    if (fed_json_is_object(value) && (node->type == HUB_SCHEMA_OBJECT || node->n_properties))
+    if (fed_json_is_object(value))
         return prune_object(node, value, path, unknown);
-    if (!fed_json_is_array(value) || (!node->items && node != &nothing))
+    if (!fed_json_is_array(value) || (!node->items && node->preserve_unknown))
         return FED_OK;
     fed_json_iter_init(&it, value);
     while (!err && fed_json_iter_next(&it)) {
@@ -145,8 +145,15 @@ enum fed_err hub_schema_prune(
 
 /* ---- default ---- */
 
+/* What becomes of a member that is null, must not be, and has no default. */
+enum nulls { NULLS_GO, NULLS_STAY };
+struct defaulting {
+    struct fed_json_doc *doc;
+    enum nulls nulls;
+};
+
 static enum fed_err put_defaults(
-    const struct hub_schema_node *node, struct fed_json_doc *doc, struct fed_json *value);
+    const struct hub_schema_node *node, const struct defaulting *how, struct fed_json *value);
 
 static bool is_bad_null(const struct hub_schema_node *node, const struct fed_json *value)
 {
@@ -165,62 +172,72 @@ static enum fed_err default_property(
 
 /* The value at the iterator: a null that must not be gives way to the default or goes (items of
  * lists stay), any other is searched for what it lacks. */
-static enum fed_err default_at(const struct hub_schema_node *node, struct fed_json_doc *doc,
+static enum fed_err default_at(const struct hub_schema_node *node, const struct defaulting *how,
     struct fed_json_iter *it, bool member)
 {
     struct fed_json *value = it->value;
 
     if (is_bad_null(node, value) && node->otherwise) {
-        value = fed_json_clone(doc, node->otherwise);
+        value = fed_json_clone(how->doc, node->otherwise);
         if (!value)
             return FED_ERR_NOMEM;
         fed_json_iter_replace(it, value);
-    } else if (is_bad_null(node, value) && member) {
+    } else if (is_bad_null(node, value) && member && how->nulls == NULLS_GO) {
         fed_json_iter_remove(it);
         return FED_OK;
     }
-    return put_defaults(node, doc, value);
+    return put_defaults(node, how, value);
 }
 
 static enum fed_err default_object(
-    const struct hub_schema_node *node, struct fed_json_doc *doc, struct fed_json *object)
+    const struct hub_schema_node *node, const struct defaulting *how, struct fed_json *object)
 {
     struct fed_json_iter it;
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < node->n_properties; i++)
-        err = default_property(&node->properties[i], doc, object);
+        err = default_property(&node->properties[i], how->doc, object);
     fed_json_iter_init(&it, object);
     while (!err && fed_json_iter_next(&it)) {
         const struct hub_schema_property *property = hub_schema_property(node, it.key);
         const struct hub_schema_node *next = property ? property->node : node->additional;
 
         if (next)
-            err = default_at(next, doc, &it, true);
+            err = default_at(next, how, &it, true);
     }
     return err;
 }
 
 static enum fed_err put_defaults(
-    const struct hub_schema_node *node, struct fed_json_doc *doc, struct fed_json *value)
+    const struct hub_schema_node *node, const struct defaulting *how, struct fed_json *value)
 {
     struct fed_json_iter it;
     enum fed_err err = FED_OK;
 
     if (fed_json_is_object(value))
-        return default_object(node, doc, value);
+        return default_object(node, how, value);
     if (!fed_json_is_array(value) || !node->items)
         return FED_OK;
     fed_json_iter_init(&it, value);
     while (!err && fed_json_iter_next(&it))
-        err = default_at(node->items, doc, &it, false);
+        err = default_at(node->items, how, &it, false);
     return err;
 }
 
 enum fed_err hub_schema_default(
     const struct hub_schema *schema, struct fed_json_doc *doc, struct fed_json *object)
 {
-    return put_defaults(schema->root, doc, object);
+    struct defaulting how = {doc, NULLS_GO};
+
+    return put_defaults(schema->root, &how, object);
+}
+
+enum fed_err hub_schema_default_applied(
+    const struct hub_schema *schema, struct fed_json_doc *doc, struct fed_json *object)
+{
+    struct defaulting how = {doc, NULLS_STAY};
+
+    return put_defaults(schema->root, &how, object);
 }
 
 /* ---- validate; what is checked, in which order, and the sentences are those of kube-openapi's
@@ -1080,21 +1097,46 @@ static bool lists_fit(const struct hub_schema *schema, const struct fed_json *ob
     return fit;
 }
 
+/* What holds of places all over the object. */
+static void check_places(struct check *c, const struct hub_schema *schema,
+    const struct fed_json *object, const struct fed_json *before)
+{
+    size_t n_lists;
+    size_t more_lists;
+
+    walk(c, schema->root, (struct fed_json *)object, visit_embedded);
+    n_lists = c->causes->n;
+    more_lists = c->causes->more;
+    walk(c, schema->root, (struct fed_json *)object, visit_list);
+    if (before && found(c) > n_lists + more_lists && !lists_fit(schema, before))
+        drop_causes(c, n_lists, more_lists);
+}
+
 static enum fed_err validate_at(const struct hub_schema *schema, const struct fed_json *object,
     const struct fed_json *before, const char *path, struct hub_causes *causes)
 {
     struct check c = {.prefix = path, .causes = causes};
-    size_t n = causes->n + causes->more;
-    size_t n_lists;
-    size_t more_lists;
+    size_t n = found(&c);
 
     (void)check_value(&c, schema->root, object, before);
-    walk(&c, schema->root, (struct fed_json *)object, visit_embedded);
-    n_lists = causes->n;
-    more_lists = causes->more;
-    walk(&c, schema->root, (struct fed_json *)object, visit_list);
-    if (before && found(&c) > n_lists + more_lists && !lists_fit(schema, before))
-        drop_causes(&c, n_lists, more_lists);
+    check_places(&c, schema, object, before);
+    return found(&c) > n ? FED_ERR_INVALID : FED_OK;
+}
+
+enum fed_err hub_schema_validate_status(const struct hub_schema *schema,
+    const struct fed_json *object, const struct fed_json *before, struct hub_causes *causes)
+{
+    const struct hub_schema_property *status =
+        hub_schema_property(schema->root, FED_SPAN_LIT("status"));
+    const struct fed_json *value = fed_json_get(object, "status");
+    const struct fed_json *present = fed_json_get(before, "status");
+    struct check c = {.prefix = "status", .causes = causes};
+    size_t n = found(&c);
+
+    if (status && value && (present || fed_json_type(value) != FED_JSON_NULL))
+        (void)check_value(&c, status->node, value, present);
+    c.prefix = "";
+    check_places(&c, schema, object, before);
     return found(&c) > n ? FED_ERR_INVALID : FED_OK;
 }
 

@@ -44,6 +44,7 @@ struct hub_schema_node {
     enum hub_schema_type type;
     bool nullable;
     bool int_or_string;
+    bool formatted; /* a string whose format may also be written as another scalar */
     bool preserve_unknown;
     bool embedded; /* x-kubernetes-embedded-resource, and the root: apiVersion, kind, metadata are
                       known */

@@ -66,22 +66,25 @@ static bool is_patch(const struct hub_request *r)
     return fed_span_is(r->http->method, "PATCH");
 }
 
-/* What a patch made of the object does not fit its type. */
-static enum fed_err patch_invalid(
+enum fed_err hub_write_patch_invalid(
     struct hub_request *r, const struct fed_json *object, const char *why)
 {
     struct hub_causes *causes = hub_causes_new(r);
     struct fed_buf text;
-    struct fed_buf quoted;
+    struct fed_buf whole;
 
     fed_buf_init(&text, r->mem, HUB_LIMIT_BODY_BYTES);
-    fed_buf_init(&quoted, r->mem, 2 * HUB_LIMIT_BODY_BYTES);
-    if (!fed_json_put(&text, object))
-        hub_json_put(&quoted, fed_buf_span(&text));
-    hub_causes_add(
-        causes, "FieldValueInvalid", "patch", "Invalid value: %s: %s", fed_buf_cstr(&quoted), why);
-    hub_fail(r, 422, "Invalid", " \"\" is invalid: patch: Invalid value: %s: %s",
-        fed_buf_cstr(&quoted), why);
+    fed_buf_init(&whole, r->mem, 2 * HUB_LIMIT_BODY_BYTES);
+    fed_buf_put_text(&whole, "Invalid value: ");
+    if (r->patch_shown)
+        hub_put_quoted(&whole, fed_span_text(r->patch_shown));
+    else if (!fed_json_put(&text, object))
+        hub_json_put(&whole, fed_buf_span(&text));
+    fed_buf_printf(&whole, ": %s", why);
+    hub_fail(r, 422, "Invalid", " \"\" is invalid: patch: %s", fed_buf_cstr(&whole));
+    hub_causes_add(causes, "FieldValueInvalid", "patch", "%s", fed_buf_cstr(&whole));
+    if (causes)
+        causes->whole = fed_buf_cstr(&whole);
     r->failure.details = HUB_DETAILS_EMPTY;
     r->failure.causes = causes;
     return FED_ERR_INVALID;
@@ -110,7 +113,7 @@ static enum fed_err unregistered(struct hub_request *r, const struct fed_json *o
             "\" in scheme \"pkg/runtime/scheme.go:110\"",
             FED_SPAN_ARG(kind), FED_SPAN_ARG(api_version));
     if (is_patch(r))
-        return patch_invalid(r, object, fed_buf_cstr(&why));
+        return hub_write_patch_invalid(r, object, fed_buf_cstr(&why));
     return hub_fail(r, 400, "BadRequest",
         FED_SPAN_FMT " in version \"" FED_SPAN_FMT "\" cannot be handled as a %s: %s",
         FED_SPAN_ARG(kind), FED_SPAN_ARG(version_of(api_version)), r->kind->kind,
@@ -141,7 +144,7 @@ static enum fed_err patch_without_kind(struct hub_request *r, const struct fed_j
     if (!err)
         err = fed_json_put_canonical(&why, shown);
     fed_buf_put_text(&why, "'");
-    return err ? err : patch_invalid(r, shown, fed_buf_cstr(&why));
+    return err ? err : hub_write_patch_invalid(r, shown, fed_buf_cstr(&why));
 }
 
 /* Custom kinds: another kind, and in what a patch made another version, too, is looked at by
@@ -297,17 +300,30 @@ static const struct hub_core_type *type_of(const struct hub_request *r)
         FED_SPAN_LIT("CustomResourceDefinition"));
 }
 
+/* What was applied does not fit the Go type. */
+static enum fed_err convert_failed(struct hub_request *r, const char *why)
+{
+    return hub_fail(r, 500, "",
+        "failed to convert new object (%s) to proper version: unable to convert unstructured "
+        "object to %s/%s, Kind=%s: %s",
+        r->apply_subject, r->kind->group, r->version->name, r->kind->kind, why);
+}
+
 /* Objects of core kinds are decoded as Go would. */
 static enum fed_err shape(
     struct hub_request *r, const struct hub_core_type *type, struct fed_json *object)
 {
+    bool converted = r->patch_shown || r->apply_subject;
     struct fed_diag diag = {{0}};
-    enum fed_err err = hub_core_shape(r->mem, r->doc, type, object, &diag);
+    enum fed_err err = converted ? hub_core_convert(r->mem, r->doc, type, object, &diag)
+                                 : hub_core_shape(r->mem, r->doc, type, object, &diag);
 
     if (err != FED_ERR_INVALID)
         return err;
+    if (r->apply_subject)
+        return convert_failed(r, diag.text);
     if (is_patch(r))
-        return patch_invalid(r, object, diag.text);
+        return hub_write_patch_invalid(r, object, diag.text);
     return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
         r->kind->kind, r->version->name, r->kind->kind, diag.text);
 }
@@ -334,6 +350,11 @@ static enum fed_err put_identity(
     return err;
 }
 
+static bool is_text(const struct fed_json *value)
+{
+    return !value || fed_json_is_string(value) || fed_json_type(value) == FED_JSON_NULL;
+}
+
 enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, bool named)
 {
     struct fed_json *metadata;
@@ -351,6 +372,8 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
         return shape(r, r->version->core, object);
     if (!metadata)
         return hub_fail(r, 400, "BadRequest", "metadata is not an object");
+    if (!is_text(fed_json_get(metadata, "name")) || !is_text(fed_json_get(metadata, "namespace")))
+        return FED_OK; /* hub_write_clean refuses it */
     name = fed_json_string(fed_json_get(metadata, "name"));
     ns = fed_json_string(fed_json_get(metadata, "namespace"));
     if (named && name.len == 0)
@@ -469,7 +492,7 @@ static enum fed_err report(struct hub_request *r, const struct fed_json *given,
     if (given) {
         fed_buf_init(&message, r->mem, 65536);
         fed_buf_printf(&message, "strict decoding error: %s", fed_buf_cstr(&all));
-        return patch_invalid(r, given, fed_buf_cstr(&message));
+        return hub_write_patch_invalid(r, given, fed_buf_cstr(&message));
     }
     return hub_fail(r, 400, "BadRequest",
         "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s", r->kind->kind,
@@ -490,7 +513,7 @@ static enum fed_err meta_shape(struct hub_request *r, struct fed_json *object)
     if (err != FED_ERR_INVALID)
         return err;
     if (is_plain_patch(r))
-        return patch_invalid(r, object, diag.text);
+        return hub_write_patch_invalid(r, object, diag.text);
     return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
         r->kind->kind, r->version->name, r->kind->kind, diag.text);
 }
@@ -506,18 +529,37 @@ static bool is_of_kind(const struct hub_request *r, const struct fed_json *objec
     return !r->kind->custom || (fed_span_is(kind, r->kind->kind) && fed_span_is(version, expected));
 }
 
-/* As Go decodes the object: types, then fields that it does not know. */
-static enum fed_err clean(struct hub_request *r, struct fed_json *object)
+static bool resets_owners(const struct fed_json *object)
+{
+    const struct fed_json *fields = fed_json_find(object, "metadata.managedFields");
+
+    return fed_json_is_array(fields) && fed_json_count(fields) == 0;
+}
+
+/* As Go would decode it. Not to say who owns the fields of a core object is one thing, to say that
+ * nobody does is another. */
+static enum fed_err shape_all(struct hub_request *r, struct fed_json *object)
+{
+    const struct hub_core_type *type = type_of(r);
+    bool reset = type && resets_owners(object);
+    enum fed_err err = type ? shape(r, type, object) : meta_shape(r, object);
+
+    if (err || !reset)
+        return err;
+    return fed_json_set(r->doc, fed_json_ensure_object(r->doc, object, "metadata"), "managedFields",
+        fed_json_new_array(r->doc));
+}
+
+enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object)
 {
     struct fed_json *given = NULL; /* what a patch made, when it may have to be shown */
     struct fed_buf unknown;
     struct fed_span sorted;
     size_t of_metadata;
-    const struct hub_core_type *type = type_of(r);
-    enum fed_err err = type ? shape(r, type, object) : meta_shape(r, object);
+    enum fed_err err = shape_all(r, object);
 
-    if (err)
-        return err;
+    if (err || (r->apply_subject && !r->version->core))
+        return err; /* what was applied is validated as it is */
     if (r->query.field_validation == HUB_VALIDATE_STRICT && is_plain_patch(r)) {
         given = fed_json_clone(r->doc, object);
         if (!given)
@@ -560,18 +602,25 @@ enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body)
             "value "
             "of type v1.ObjectMeta",
             r->kind->kind, r->version->name, r->kind->kind, hub_go_word(metadata));
-    return clean(r, object);
+    return hub_write_clean(r, object);
+}
+
+static enum fed_err put_defaults(struct hub_request *r, const struct hub_write *w,
+    const struct hub_kind_version *version, struct fed_json *object)
+{
+    if (version->core)
+        return FED_OK;
+    return w->applied ? hub_schema_default_applied(version->schema, r->doc, object)
+                      : hub_schema_default(version->schema, r->doc, object);
 }
 
 /* live: what an update is of; NULL for a new object. */
-static enum fed_err validate(struct hub_request *r, const struct hub_kind_version *version,
-    const struct fed_json *live, struct fed_json *object)
+static enum fed_err validate(struct hub_request *r, const struct hub_write *w,
+    const struct hub_kind_version *version, const struct fed_json *live, struct fed_json *object)
 {
     struct hub_causes *causes = hub_causes_new(r);
-    enum fed_err err = causes ? FED_OK : FED_ERR_NOMEM;
+    enum fed_err err = causes ? put_defaults(r, w, version, object) : FED_ERR_NOMEM;
 
-    if (!err && !version->core)
-        err = hub_schema_default(version->schema, r->doc, object);
     if (!err && r->kind->hooks.fill && !is_status(r))
         err = r->kind->hooks.fill(r->kind->hooks.ctx, r->doc, object);
     if (err)
@@ -586,6 +635,8 @@ static enum fed_err validate(struct hub_request *r, const struct hub_kind_versio
         hub_core_validate_finalize(object, causes);
     else if (version->core)
         hub_core_validate(r->kind, object, live, causes);
+    else if (is_status(r))
+        err = hub_schema_validate_status(version->schema, object, live, causes);
     else
         err = hub_schema_validate_update(version->schema, object, live, causes);
     hub_scale_validate(version, object, causes);
@@ -605,6 +656,22 @@ enum fed_err hub_write_empty(struct hub_request *r, const struct fed_json **out)
     return object ? hub_core_shape(r->mem, r->doc, r->version->core, object, &diag) : FED_ERR_NOMEM;
 }
 
+bool hub_write_knows_version(void *ctx, struct fed_span api_version)
+{
+    struct hub_request *r = ctx;
+    char known[330];
+
+    if (r->version->core)
+        return hub_core_find(
+            hub_kinds_core(r->api->kinds), api_version, fed_span_text(r->kind->kind));
+    for (size_t i = 0; i < r->kind->n_versions; i++) {
+        hub_api_version(r->kind, &r->kind->versions[i], known);
+        if (fed_span_is(api_version, known))
+            return true;
+    }
+    return false;
+}
+
 static enum fed_err own(struct hub_request *r, struct hub_write *w)
 {
     char api_version[330];
@@ -613,10 +680,13 @@ static enum fed_err own(struct hub_request *r, struct hub_write *w)
         .manager = w->manager,
         .subresource = r->path.subresource,
         .now_unix_s = fed_loop_unix_s(r->api->options.loop),
+        .knows_version = hub_write_knows_version,
+        .ctx = r,
+        .untyped = w->untyped,
     };
     enum fed_err err;
 
-    if (w->applied)
+    if (w->owned)
         return FED_OK;
     hub_api_version(r->kind, r->version, api_version);
     update.api_version = fed_span_text(api_version);
@@ -643,7 +713,7 @@ static enum fed_err to_storage(struct hub_request *r, struct hub_write *w)
     /* Where versions differ by apiVersion alone, the version of the request says what is valid. */
     if (storage->core || (r->kind->custom && !r->kind->hooks.convert))
         return FED_OK;
-    return validate(r, storage, w->live, w->next);
+    return validate(r, w, storage, w->live, w->next);
 }
 
 /* ---- admission ---- */
@@ -775,10 +845,18 @@ static enum fed_err commit(struct hub_request *r, struct hub_write *w,
     return err ? hub_fail_err(r, err, &diag) : FED_OK;
 }
 
+static enum fed_err decode(struct hub_request *r, struct hub_write *w)
+{
+    enum fed_err err = w->decoded ? FED_OK : hub_write_clean(r, w->next);
+
+    w->decoded = w->decoded || !err;
+    return err;
+}
+
 /* Decoded, of its kind, and with what its kind adds. */
 static enum fed_err prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = w->decoded ? FED_OK : clean(r, w->next);
+    enum fed_err err = decode(r, w);
 
     if (!err)
         err = check_kind(r, w->next);
@@ -795,7 +873,7 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = hub_meta_new(r, w->next);
     if (!err)
-        err = validate(r, r->version, NULL, w->next);
+        err = validate(r, w, r->version, NULL, w->next);
     if (!err)
         hub_meta_warn(r, NULL, w->next);
     if (!err)
@@ -809,6 +887,18 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
 static bool is_namespace(const struct hub_request *r)
 {
     return r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
+}
+
+/* What was applied and no rule refused is not stored where the schema does not know it. */
+static enum fed_err prune_applied(struct hub_request *r, struct hub_write *w)
+{
+    const struct hub_kind_version *storage = hub_kind_storage(r->kind);
+    enum fed_err err;
+
+    if (!w->applied || storage->core)
+        return FED_OK;
+    err = hub_schema_prune(storage->schema, w->next, NULL);
+    return err ? err : hub_schema_default(storage->schema, r->doc, w->next);
 }
 
 enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
@@ -848,7 +938,9 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
         if (!hub_object_load(r->api, r->doc, &w->ref, &present, &present_revision))
             return hub_fail_err(r, FED_ERR_EXISTS, NULL);
     }
-    err = commit(r, w, &admission, false, &revision);
+    err = prune_applied(r, w);
+    if (!err)
+        err = commit(r, w, &admission, false, &revision);
     return err ? err : answer(r, w, &admission, revision);
 }
 
@@ -904,34 +996,51 @@ static enum fed_err check_lock(struct hub_request *r, struct hub_write *w)
     return is_current(r, w, revision) ? FED_OK : hub_fail_err(r, FED_ERR_CONFLICT, NULL);
 }
 
-/* The status endpoint changes status alone, the main one everything else. */
-static enum fed_err keep_other_half(struct hub_request *r, struct hub_write *w)
+/* All but the status. What does not count still has to fit its type. */
+static enum fed_err keep_status(struct hub_request *r, struct hub_write *w)
 {
+    struct fed_json *status = fed_json_get(w->live_view, "status");
+
+    if (!w->owned && fed_json_get(w->next, "status"))
+        w->untyped = !hub_fields_fit(r->doc, r->version->schema, w->next);
+    if (status)
+        return fed_json_set(r->doc, w->next, "status", fed_json_clone(r->doc, status));
+    fed_json_remove(w->next, "status");
+    return FED_OK;
+}
+
+/* The status alone. Who owns it is decided by the whole of what was given. */
+static enum fed_err keep_but_status(struct hub_request *r, struct hub_write *w)
+{
+    struct fed_json *metadata;
     struct fed_json *status;
     struct fed_json *fields;
-    enum fed_err err = FED_OK;
+    enum fed_err err = put_defaults(r, w, r->version, w->next);
 
-    if (!r->version->status_subresource)
-        return FED_OK;
-    if (!is_status(r)) {
-        status = fed_json_get(w->live_view, "status");
-        if (status)
-            return fed_json_set(r->doc, w->next, "status", fed_json_clone(r->doc, status));
-        fed_json_remove(w->next, "status");
-        return FED_OK;
-    }
+    if (!err)
+        err = own(r, w);
+    if (err)
+        return err;
+    w->owned = true;
     status = fed_json_clone(r->doc, fed_json_get(w->next, "status"));
     fields = fed_json_clone(r->doc, fed_json_find(w->next, "metadata.managedFields"));
     w->next = fed_json_clone(r->doc, w->live_view);
-    if (!w->next)
+    metadata = w->next ? fed_json_ensure_object(r->doc, w->next, "metadata") : NULL;
+    if (!metadata)
         return FED_ERR_NOMEM;
     fed_json_remove(w->next, "status");
+    fed_json_remove(metadata, "managedFields");
     if (status)
         err = fed_json_set(r->doc, w->next, "status", status);
-    if (!err && w->applied && fields)
-        err = fed_json_set(
-            r->doc, fed_json_ensure_object(r->doc, w->next, "metadata"), "managedFields", fields);
-    return err;
+    return err || !fields ? err : fed_json_set(r->doc, metadata, "managedFields", fields);
+}
+
+/* The status endpoint changes status alone, the main one everything else. */
+static enum fed_err keep_other_half(struct hub_request *r, struct hub_write *w)
+{
+    if (!r->version->status_subresource)
+        return FED_OK;
+    return is_status(r) ? keep_but_status(r, w) : keep_status(r, w);
 }
 
 static bool member_differs(const struct fed_json *a, const struct fed_json *b, struct fed_span key)
@@ -969,8 +1078,10 @@ static enum fed_err raise_generation(struct hub_request *r, struct hub_write *w)
 
 static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = check_lock(r, w);
+    enum fed_err err = decode(r, w);
 
+    if (!err)
+        err = check_lock(r, w);
     if (!err)
         err = prepare(r, w);
     if (!err)
@@ -978,7 +1089,7 @@ static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = hub_meta_keep(r, w->live_view, w->next);
     if (!err)
-        err = validate(r, r->version, w->live_view, w->next);
+        err = validate(r, w, r->version, w->live_view, w->next);
     if (!err)
         hub_meta_warn(r, w->live_view, w->next);
     if (!err)
@@ -992,6 +1103,43 @@ static bool is_finished(const struct hub_request *r, const struct fed_json *obje
 {
     return hub_meta(object, "deletionTimestamp").len > 0 && !hub_object_has_finalizers(object) &&
            fed_json_count(fed_json_find(object, "spec.finalizers")) == 0 && r->kind != NULL;
+}
+
+static bool same_but_time(struct fed_json *a, struct fed_json *b)
+{
+    struct fed_json *sides[2] = {a, b};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct fed_json_iter it;
+
+        fed_json_iter_init(&it, sides[i]);
+        while (fed_json_iter_next(&it))
+            if (!fed_span_is(it.key, "time") && member_differs(a, b, it.key))
+                return false;
+    }
+    return true;
+}
+
+/* When nothing but the times of managedFields is new, those stay as they were. */
+static enum fed_err keep_times(struct hub_request *r, struct hub_write *w)
+{
+    struct fed_json *before = fed_json_find(w->live, "metadata.managedFields");
+    struct fed_json *after = fed_json_find(w->next, "metadata.managedFields");
+    struct fed_json *metadata = fed_json_get(w->next, "metadata");
+    size_t n = fed_json_count(after);
+    enum fed_err err;
+
+    if (n == 0 || n != fed_json_count(before) || fed_json_eq(before, after))
+        return FED_OK;
+    for (size_t i = 0; i < n; i++)
+        if (!same_but_time(fed_json_at(before, i), fed_json_at(after, i)))
+            return FED_OK;
+    after = fed_json_clone(r->doc, after);
+    before = fed_json_clone(r->doc, before);
+    err = fed_json_set(r->doc, metadata, "managedFields", before);
+    if (err || fed_json_eq(w->live, w->next))
+        return err;
+    return fed_json_set(r->doc, metadata, "managedFields", after);
 }
 
 enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
@@ -1012,6 +1160,10 @@ enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
         return err;
     w->next = admission.object;
     err = raise_generation(r, w);
+    if (!err)
+        err = prune_applied(r, w);
+    if (!err)
+        err = keep_times(r, w);
     if (err)
         return err;
     if (fed_json_eq(w->live, w->next) && admission.n_extra == 0 && !w->renewed)

@@ -64,7 +64,7 @@ bool fed_http_share_may_answer(const struct fed_http_share *share, size_t own)
 
     if (!all || share->answered == 0)
         return true;
-    if (own == 0)
+    if (own <= FED_HTTP_SHARE_READS)
         return !fed_http_share_full(share);
     return !over(share->answered, all->answered_max / 2) &&
            !over(all->answered, all->answered_total_max / 2);

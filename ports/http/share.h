@@ -58,8 +58,10 @@ bool fed_http_share_ask(struct fed_http_share *share, size_t n);
 void fed_http_share_asked_less(struct fed_http_share *share, size_t n);
 /* An exchange's answer waits with `now` bytes, where it was `before`. */
 void fed_http_share_answered(struct fed_http_share *share, size_t before, size_t now);
+/* A connection reads its answers while no more than that of them waits. */
+#define FED_HTTP_SHARE_READS 65536u
 /* Whether another request may be answered on a connection that has not taken `own` bytes yet: more
- * than half of the room is left, or there is room and it has taken all. */
+ * than half of the room is left, or there is room and it reads. */
 bool fed_http_share_may_answer(const struct fed_http_share *share, size_t own);
 /* Whether the answers that wait take all of the room. */
 bool fed_http_share_full(const struct fed_http_share *share);

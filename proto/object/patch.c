@@ -4,6 +4,7 @@
 #include "proto/object/json_tree.h"
 #include "proto/object/pointer.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- merge patch ---- */
@@ -168,10 +169,10 @@ struct patcher {
     size_t work;
 };
 struct step {
-    struct fed_json *parent; /* NULL: the whole document */
-    bool append;             /* "-" of an array */
-    size_t index;            /* in an array */
-    struct fed_pointer_key key;
+    struct fed_json *parent;    /* NULL: the whole document */
+    bool append;                /* "-" of an array */
+    int64_t index;              /* in an array; from its end when negative */
+    struct fed_pointer_key key; /* in an object */
 };
 
 static enum fed_err spend(struct patcher *p, size_t n)
@@ -182,40 +183,69 @@ static enum fed_err spend(struct patcher *p, size_t n)
     return FED_OK;
 }
 
+/* As Go's strconv.Atoi reads it: signs and leading zeros are fine. */
+static enum fed_err read_index(struct fed_span text, int64_t *out)
+{
+    bool negative = fed_span_starts(text, "-");
+    uint64_t value = 0;
+
+    if (negative || fed_span_starts(text, "+"))
+        text = fed_span_sub(text, 1, text.len);
+    while (text.len > 1 && text.at[0] == '0')
+        text = fed_span_sub(text, 1, text.len);
+    if (fed_span_to_u64(text, &value) || value > INT64_MAX)
+        return FED_ERR_NOT_FOUND;
+    *out = negative ? -(int64_t)value : (int64_t)value;
+    return FED_OK;
+}
+
 /* Reads the last step of a pointer against its container. */
 static enum fed_err read_step(struct fed_json *parent, struct fed_span text, struct step *out)
 {
     out->parent = parent;
     out->append = false;
     if (fed_json_is_object(parent))
-        return fed_pointer_unescape(text, &out->key);
+        return fed_pointer_unescape_loose(text, &out->key);
     if (!fed_json_is_array(parent))
         return FED_ERR_NOT_FOUND;
     out->append = fed_span_is(text, "-");
-    return out->append ? FED_OK : fed_pointer_index(text, &out->index);
+    return out->append ? FED_OK : read_index(text, &out->index);
+}
+
+/* Where the step points among n positions of its array; false: at none of them. */
+static bool position(const struct step *step, size_t n, size_t *out)
+{
+    int64_t index = step->index < 0 ? step->index + (int64_t)n : step->index;
+
+    *out = (size_t)index;
+    return !step->append && index >= 0 && (size_t)index < n;
 }
 
 static struct fed_json *value_at(const struct patcher *p, const struct step *step)
 {
+    size_t index;
+
     if (!step->parent)
         return p->root;
     if (fed_json_is_object(step->parent))
         return fed_json_get_span(step->parent, fed_pointer_key_span(&step->key));
-    return step->append ? NULL : fed_json_at(step->parent, step->index);
+    return position(step, fed_json_count(step->parent), &index) ? fed_json_at(step->parent, index)
+                                                                : NULL;
 }
 
-/* Walks to the container of the pointer's last step. */
+/* Walks to the container of the pointer's last step. What stands before the first slash is nobody's
+ * business. */
 static enum fed_err walk(struct patcher *p, struct fed_span pointer, struct step *out)
 {
     struct fed_json *at = p->root;
+    size_t slash = fed_span_find(pointer, '/');
 
-    out->parent = NULL;
-    if (pointer.len == 0)
-        return FED_OK;
-    if (pointer.at[0] != '/' || pointer.len > FED_POINTER_MAX)
+    if (slash == pointer.len)
+        return FED_ERR_NOT_FOUND;
+    if (pointer.len > FED_POINTER_MAX)
         return FED_ERR_INVALID;
+    pointer = fed_span_sub(pointer, slash, pointer.len);
     for (;;) {
-        size_t slash;
         enum fed_err err;
 
         pointer = fed_span_sub(pointer, 1, pointer.len);
@@ -234,133 +264,147 @@ static enum fed_err walk(struct patcher *p, struct fed_span pointer, struct step
 
 static enum fed_err add_at(struct patcher *p, const struct step *step, struct fed_json *value)
 {
+    size_t index;
+
     if (!value)
         return FED_ERR_NOMEM;
-    if (!step->parent) {
-        p->root = value;
-        return FED_OK;
-    }
     if (fed_json_is_object(step->parent))
         return fed_json_set_span(p->doc, step->parent, fed_pointer_key_span(&step->key), value);
     if (step->append)
         return fed_json_append(step->parent, value);
-    return fed_json_insert(step->parent, step->index, value);
+    if (!position(step, fed_json_count(step->parent) + 1, &index))
+        return FED_ERR_NOT_FOUND;
+    return fed_json_insert(step->parent, index, value);
 }
 
 static enum fed_err remove_at(const struct step *step)
 {
+    size_t index;
     bool removed = false;
 
-    if (step->parent && fed_json_is_object(step->parent))
+    if (fed_json_is_object(step->parent))
         removed = fed_json_remove_span(step->parent, fed_pointer_key_span(&step->key));
-    else if (step->parent && !step->append)
-        removed = fed_json_remove_at(step->parent, step->index);
+    else if (position(step, fed_json_count(step->parent), &index))
+        removed = fed_json_remove_at(step->parent, index);
     return removed ? FED_OK : FED_ERR_NOT_FOUND;
 }
 
-/* Copy with its cost counted. */
+/* Copy with its cost counted; null for nothing. */
 static enum fed_err copy_of(struct patcher *p, const struct fed_json *v, struct fed_json **out)
 {
-    size_t nodes;
-    size_t depth = fed_pointer_depth(v, &nodes);
+    size_t nodes = 1;
+    size_t depth = v ? fed_pointer_depth(v, &nodes) : 0;
 
     if (depth > FED_JSON_DEPTH_MAX || spend(p, nodes > WORK_MAX ? nodes : nodes * COPY_COST))
         return FED_ERR_LIMIT;
-    *out = fed_json_clone(p->doc, v);
+    *out = v ? fed_json_clone(p->doc, v) : fed_json_new_null(p->doc);
     return *out ? FED_OK : FED_ERR_NOMEM;
 }
 
 /* One operation's path, and value when it takes one. */
+static struct fed_span path_of(const struct fed_json *op)
+{
+    return fed_json_string(fed_json_get(op, "path"));
+}
+
 static enum fed_err op_add(struct patcher *p, const struct fed_json *op)
 {
-    struct fed_json *value = fed_json_get(op, "value");
+    struct fed_json *value = NULL;
     struct step step;
-    enum fed_err err =
-        value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step) : FED_ERR_INVALID;
+    enum fed_err err = walk(p, path_of(op), &step);
 
     if (!err)
-        err = copy_of(p, value, &value);
+        err = copy_of(p, fed_json_get(op, "value"), &value);
     return err ? err : add_at(p, &step, value);
 }
 
 static enum fed_err op_remove(struct patcher *p, const struct fed_json *op)
 {
     struct step step;
-    enum fed_err err = walk(p, fed_json_string(fed_json_get(op, "path")), &step);
+    enum fed_err err = walk(p, path_of(op), &step);
 
     return err ? err : remove_at(&step);
 }
 
+/* The whole document by another one; what is none changes nothing. */
+static enum fed_err replace_root(struct patcher *p, const struct fed_json *value)
+{
+    if (!value)
+        return FED_ERR_INVALID;
+    return fed_json_is_object(value) || fed_json_is_array(value) ? copy_of(p, value, &p->root)
+                                                                 : FED_OK;
+}
+
+/* A member that an object does not have is added. */
 static enum fed_err op_replace(struct patcher *p, const struct fed_json *op)
 {
     struct fed_json *value = fed_json_get(op, "value");
     struct step step;
-    enum fed_err err =
-        value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step) : FED_ERR_INVALID;
+    size_t index;
+    enum fed_err err;
 
-    if (!err && !value_at(p, &step))
+    if (path_of(op).len == 0)
+        return replace_root(p, value);
+    err = walk(p, path_of(op), &step);
+    if (!err && fed_json_is_array(step.parent) && !value_at(p, &step))
         err = FED_ERR_NOT_FOUND;
     if (!err)
         err = copy_of(p, value, &value);
-    if (err)
-        return err;
-    if (step.parent && fed_json_is_array(step.parent))
-        return fed_json_replace_at(step.parent, step.index, value);
-    return add_at(p, &step, value);
+    if (err || fed_json_is_object(step.parent))
+        return err ? err : add_at(p, &step, value);
+    (void)position(&step, fed_json_count(step.parent), &index);
+    return fed_json_replace_at(step.parent, index, value);
 }
 
+/* A member that an object does not have is null. */
 static enum fed_err op_test(struct patcher *p, const struct fed_json *op)
 {
     struct fed_json *value = fed_json_get(op, "value");
-    struct fed_json *found;
-    struct step step;
-    enum fed_err err =
-        value ? walk(p, fed_json_string(fed_json_get(op, "path")), &step) : FED_ERR_INVALID;
+    struct fed_json *found = p->root;
+    struct step step = {.parent = NULL};
+    enum fed_err err = value ? FED_OK : FED_ERR_INVALID;
 
-    if (err == FED_ERR_NOT_FOUND)
-        return FED_ERR_CONFLICT;
+    if (!err && path_of(op).len > 0) {
+        err = walk(p, path_of(op), &step);
+        found = err ? NULL : value_at(p, &step);
+    }
+    if (!err && !found && fed_json_is_array(step.parent))
+        err = FED_ERR_NOT_FOUND;
     if (err)
         return err;
-    found = value_at(p, &step);
-    return found && fed_json_eq(found, value) ? FED_OK : FED_ERR_CONFLICT;
+    if (!found)
+        return fed_json_type(value) == FED_JSON_NULL ? FED_OK : FED_ERR_CONFLICT;
+    return fed_json_eq(found, value) ? FED_OK : FED_ERR_CONFLICT;
 }
 
+/* What is not there in an object is copied as null. */
 static enum fed_err op_copy(struct patcher *p, const struct fed_json *op)
 {
     struct fed_json *value = NULL;
     struct step step;
     enum fed_err err = walk(p, fed_json_string(fed_json_get(op, "from")), &step);
 
+    if (!err && fed_json_is_array(step.parent) && !value_at(p, &step))
+        err = FED_ERR_NOT_FOUND;
     if (!err)
-        err = value_at(p, &step) ? copy_of(p, value_at(p, &step), &value) : FED_ERR_NOT_FOUND;
+        err = copy_of(p, value_at(p, &step), &value);
     if (!err)
-        err = walk(p, fed_json_string(fed_json_get(op, "path")), &step);
+        err = walk(p, path_of(op), &step);
     return err ? err : add_at(p, &step, value);
 }
 
 static enum fed_err op_move(struct patcher *p, const struct fed_json *op)
 {
-    struct fed_span from = fed_json_string(fed_json_get(op, "from"));
-    struct fed_span path = fed_json_string(fed_json_get(op, "path"));
     struct fed_json *value;
     struct step step;
-    enum fed_err err;
+    enum fed_err err = walk(p, fed_json_string(fed_json_get(op, "from")), &step);
 
-    /* A value cannot move into itself (RFC 6902 section 4.4). */
-    if (path.len > from.len && path.at[from.len] == '/' &&
-        fed_span_eq(fed_span_sub(path, 0, from.len), from))
-        return FED_ERR_INVALID;
-    err = walk(p, from, &step);
     if (err)
         return err;
     value = value_at(p, &step);
-    if (!value)
-        return FED_ERR_NOT_FOUND;
-    if (fed_span_eq(from, path))
-        return FED_OK;
     err = remove_at(&step);
     if (!err)
-        err = walk(p, path, &step);
+        err = walk(p, path_of(op), &step);
     return err ? err : add_at(p, &step, value);
 }
 

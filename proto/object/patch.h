@@ -12,8 +12,12 @@
 FED_MUST_USE enum fed_err fed_patch_merge(struct fed_json_doc *doc, struct fed_json **target,
     const struct fed_json *patch, struct fed_diag *diag);
 
-/* add, remove, replace, move, copy, test; strict RFC 6902. FED_ERR_CONFLICT when a test fails (HTTP
- * 422), FED_ERR_INVALID otherwise; *target is then half-changed and must be thrown away. */
+/* add, remove, replace, move, copy, test as kube-apiserver's library (evanphx/json-patch v4) does
+ * them, which is less strict than RFC 6902: an absent member of an object is null to copy and test
+ * and may be replaced, a value may be left out (null), an array may be counted from its end (-1
+ * adds behind the last item), and only replace and test know the whole document. FED_ERR_CONFLICT
+ * when a test fails (HTTP 422), FED_ERR_INVALID otherwise; *target is then half-changed and must be
+ * thrown away. */
 FED_MUST_USE enum fed_err fed_patch_json(struct fed_json_doc *doc, struct fed_json **target,
     const struct fed_json *patch, struct fed_diag *diag);
 

@@ -11,7 +11,8 @@ const char *const api_beginning[] = {
     POST(CORE "/configmaps", "{'metadata':{'name':'a','labels':{'l':'1'}},'data':{'k':'1'}}"),
     POST(
         CORE "/configmaps", "{'metadata':{'name':'b','labels':{'l':'2'},'finalizers':['x.io/y']}}"),
-    POST(CORE "/secrets", "{'metadata':{'name':'s'},'stringData':{'k':'v'},'type':'Opaque'}"),
+    POST(CORE "/secrets",
+        "{'metadata':{'name':'s'},'stringData':{'k':'canary-5bd1e995'},'type':'Opaque'}"),
     POST(RBAC "/roles",
         "{'metadata':{'name':'r'},'rules':[{'apiGroups':[''],'resources':['configmaps','"
         "serviceaccounts/"

@@ -10,8 +10,9 @@
  *            revision of the store, $BEFORE for the one two commits ago.
  *
  * After each input: every request was answered or its connection closed; every failure is a Status
- * with the code of the answer; what the connection took is given back, and the API holds about what
- * it held before; each stored object is whole; another client is served. */
+ * with the code of the answer; who may not read Secrets was not shown one; what the connection took
+ * is given back, and the API holds about what it held before; each stored object is whole; another
+ * client is served. */
 #include "tests/fuzz/api_world.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -23,6 +24,8 @@
 #define TEXT_MAX (1u << 20)    /* of an input whose words were replaced */
 #define TOKEN_OF "/api/v1/namespaces/default/serviceaccounts/bot/token"
 
+#define CANARY "Y2FuYXJ5LTViZDFlOTk1" /* in the Secret default/s */
+
 static struct run {
     struct api_world world;
     bool open;
@@ -30,6 +33,7 @@ static struct run {
     struct fed_http_session *session;
     int32_t next_stream;
     const struct fed_crypto_cert_info *peer;
+    bool secrets_hidden; /* from this user */
     size_t handled;
     size_t ended;
     unsigned status;       /* of the last answer */
@@ -82,11 +86,24 @@ static void check_json(struct fed_span body)
     fed_json_doc_free(doc);
 }
 
+static size_t find(struct fed_span in, const char *word)
+{
+    const uint8_t *at = in.len ? memmem(in.at, in.len, word, strlen(word)) : NULL;
+
+    return at ? (size_t)(at - in.at) : in.len;
+}
+
+static void check_secrets(struct fed_span sent)
+{
+    FUZZ_CHECK(!run.secrets_hidden || find(sent, CANARY) == sent.len);
+}
+
 static void check_answer(
     unsigned code, const struct fed_http_header *headers, size_t n_headers, struct fed_span body)
 {
     struct fed_span type = header_of(headers, n_headers, "content-type");
 
+    check_secrets(body);
     for (size_t i = 0; i < n_headers; i++)
         FUZZ_CHECK(fed_http_header_ok(&headers[i]));
     if (fed_span_starts(type, "application/json"))
@@ -111,6 +128,10 @@ void __wrap_fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned
     const struct fed_http_header *headers, size_t n_headers, struct fed_http_shared *body);
 void __real_fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status,
     const struct fed_http_header *headers, size_t n_headers, struct fed_http_shared *body);
+enum fed_err __wrap_fed_http_stream_share(
+    struct fed_http_exchange *exchange, struct fed_http_shared *bytes);
+enum fed_err __real_fed_http_stream_share(
+    struct fed_http_exchange *exchange, struct fed_http_shared *bytes);
 void __wrap_fed_http_stream_end(struct fed_http_exchange *exchange);
 void __real_fed_http_stream_end(struct fed_http_exchange *exchange);
 
@@ -128,6 +149,13 @@ void __wrap_fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned
     run.ended++;
     check_answer(status, headers, n_headers, body->bytes);
     __real_fed_http_respond_shared(exchange, status, headers, n_headers, body);
+}
+
+enum fed_err __wrap_fed_http_stream_share(
+    struct fed_http_exchange *exchange, struct fed_http_shared *bytes)
+{
+    check_secrets(bytes->bytes);
+    return __real_fed_http_stream_share(exchange, bytes);
 }
 
 void __wrap_fed_http_stream_end(struct fed_http_exchange *exchange)
@@ -293,13 +321,6 @@ static void send_request(
 }
 
 /* ---- requests as text ---- */
-static size_t find(struct fed_span in, const char *word)
-{
-    const uint8_t *at = in.len ? memmem(in.at, in.len, word, strlen(word)) : NULL;
-
-    return at ? (size_t)(at - in.at) : in.len;
-}
-
 /* Cuts at the word, which goes. */
 static struct fed_span cut(struct fed_span *rest, const char *word)
 {
@@ -462,6 +483,7 @@ static void close_world(void)
 static void check_service(void)
 {
     run.peer = user('a');
+    run.secrets_hidden = false;
     connect(true);
     ask("GET", "/api/v1/namespaces/default", "");
     FUZZ_CHECK(run.status == 200);
@@ -477,6 +499,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!run.open)
         open_world();
     run.peer = user(data[data[0] == '1' || data[0] == '2']);
+    /* Who knows it already proves nothing. */
+    run.secrets_hidden =
+        run.peer != user('a') && find(rest, "canary") == size && find(rest, CANARY) == size;
     connect(data[0] != '1');
     if (data[0] == '1' || data[0] == '2')
         feed(fed_span_sub(rest, 2, size));

@@ -220,6 +220,19 @@ static void log_close(void *ctx, struct fed_fs_file *file)
 }
 
 /* ---- open, close ---- */
+/* The files are open: without names they go with the process, however it ends. */
+static void drop_names(const struct api_world *w)
+{
+    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm"};
+    char path[96];
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", w->dir, files[i]);
+        unlink(path);
+    }
+    FUZZ_CHECK(!rmdir(w->dir));
+}
+
 static void open_store(struct api_world *w, struct fed_diag *diag)
 {
     struct fed_alloc *mem = &w->hub_memory.alloc;
@@ -306,14 +319,12 @@ void api_world_open(struct api_world *w)
         .ctx = w, .append_open = log_open, .append = log_append, .append_close = log_close};
     open_store(w, &diag);
     open_api(w, &diag);
+    drop_names(w);
     open_http(w);
 }
 
 void api_world_close(struct api_world *w)
 {
-    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm"};
-    char path[96];
-
     hub_events_close(w->events);
     hub_api_close(w->api);
     hub_audit_close(w->audit);
@@ -328,11 +339,6 @@ void api_world_close(struct api_world *w)
     FUZZ_CHECK(w->hub_memory.in_use == 0);
     FUZZ_CHECK(w->http_memory.in_use == 0);
     fed_buf_fini(&w->snapshot);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", w->dir, files[i]);
-        unlink(path);
-    }
-    rmdir(w->dir);
 }
 
 /* ---- what is stored ---- */

@@ -12,4 +12,5 @@ fed_fuzz_target(fuzz_api
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/api_fuzz.c ${CMAKE_CURRENT_LIST_DIR}/api_world.c ${CMAKE_CURRENT_LIST_DIR}/api_beginning.c
     LINK hub_api hub_store fed_port_http fed_port_kube fed_port_sqlite fed_port_posix)
 target_link_options(fuzz_api PRIVATE
-    -Wl,--wrap=fed_http_respond -Wl,--wrap=fed_http_respond_shared -Wl,--wrap=fed_http_stream_end)
+    -Wl,--wrap=fed_http_respond -Wl,--wrap=fed_http_respond_shared -Wl,--wrap=fed_http_stream_share
+    -Wl,--wrap=fed_http_stream_end)

@@ -38,18 +38,26 @@ static void apply(const struct hub_schema *schema, struct fed_json_doc *doc,
     struct fed_json *once;
     struct fed_json *twice;
     struct fed_buf out;
+    struct fed_buf why;
+    enum fed_err err;
 
-    if (hub_fields_apply(doc, &update, live, config, &once, &causes))
+    fed_buf_init(&why, fed_alloc_system(), 65536);
+    err = hub_fields_apply(doc, &update, live, config, &once, &causes, &why);
+    FUZZ_CHECK((err == FED_ERR_INVALID || err == FED_ERR_LIMIT) == (why.len > 0));
+    if (err) {
+        fed_buf_fini(&why);
         return;
+    }
     fed_buf_init(&out, fed_alloc_system(), 64u << 20);
     if (!fed_json_put(&out, once)) {
-        FUZZ_CHECK(!hub_fields_apply(doc, &update, once, config, &twice, &causes));
+        FUZZ_CHECK(!hub_fields_apply(doc, &update, once, config, &twice, &causes, &why));
         /* One of which nobody owns anything counts as never applied to: the next apply gives what it
          * has to before-first-apply. */
         if (fed_json_get(fed_json_get(once, "metadata"), "managedFields"))
             FUZZ_CHECK(fed_json_eq(once, twice));
     }
     fed_buf_fini(&out);
+    fed_buf_fini(&why);
     if (!live)
         return;
     FUZZ_CHECK(hub_fields_update(doc, &update, live, once) != FED_ERR_INTERNAL);

@@ -209,6 +209,11 @@ static void test_shape(void **state)
             "map[string]string"},
         {"v1", "Secret", "{'type':{}}",
             "json: cannot unmarshal object into Go struct field Secret.type of type v1.SecretType"},
+        {"v1", "Secret", "{'data':{'a':[97,null,255]}}", "{'metadata':{},'data':{'a':'YQD/'}}"},
+        {"v1", "Secret", "{'data':{'a':[[]]}}",
+            "json: cannot unmarshal array into Go struct field Secret.data of type uint8"},
+        {"v1", "Secret", "{'data':{'a':[256]}}",
+            "json: cannot unmarshal number 256 into Go struct field Secret.data of type uint8"},
     };
     struct world *w = *state;
 
@@ -216,6 +221,47 @@ static void test_shape(void **state)
         struct fed_json *object = parse(w, cases[i].given);
         enum fed_err err = hub_core_shape(fed_alloc_system(), w->doc,
             type_of(w, cases[i].api_version, cases[i].kind), object, &w->diag);
+
+        if (cases[i].wanted[0] == '{') {
+            assert_int_equal(err, FED_OK);
+            assert_json(object, parse(w, cases[i].wanted));
+        } else {
+            assert_int_equal(err, FED_ERR_INVALID);
+            assert_string_equal(w->diag.text, cases[i].wanted);
+        }
+    }
+}
+
+/* What an apply or a strategic patch made. */
+static void test_convert(void **state)
+{
+    static const struct {
+        const char *kind;
+        const char *given;
+        const char *wanted; /* an object, or the converter's sentence */
+    } cases[] = {
+        {"ConfigMap", "{'data':{'a':'x'}}", "{'metadata':{},'data':{'a':'x'}}"},
+        {"ConfigMap", "{'data':{'a':7}}", "cannot convert int64 to string"},
+        {"ConfigMap", "{'data':{'a':1.5}}", "unrecognized type: string"},
+        {"ConfigMap", "{'data':{'a':[]}}", "unrecognized type: string"},
+        {"ConfigMap", "{'data':'x'}", "cannot restore map from string"},
+        {"ConfigMap", "{'immutable':'x'}", "unrecognized type: bool"},
+        {"ConfigMap", "{'metadata':true}", "cannot restore struct from: bool"},
+        {"ConfigMap", "{'metadata':{'finalizers':{}}}", "cannot restore slice from map"},
+        {"ConfigMap", "{'metadata':{'creationTimestamp':'x'}}",
+            "parsing time \"x\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"x\" as \"2006\""},
+        {"Secret", "{'type':7}", "cannot convert int64 to v1.SecretType"},
+        {"Secret", "{'data':{'a':'*'}}",
+            "error decoding from json: illegal base64 data at input byte 0"},
+        {"Secret", "{'data':{'a':{}}}", "cannot restore slice from map"},
+        {"Secret", "{'data':{'a':['x']}}", "unrecognized type: uint8"},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fed_json *object = parse(w, cases[i].given);
+        enum fed_err err = hub_core_convert(
+            fed_alloc_system(), w->doc, type_of(w, "v1", cases[i].kind), object, &w->diag);
 
         if (cases[i].wanted[0] == '{') {
             assert_int_equal(err, FED_OK);
@@ -303,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_vectors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_envelopes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shape, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_convert, setup, teardown),
         cmocka_unit_test_setup_teardown(test_strategic, setup, teardown),
         cmocka_unit_test_setup_teardown(test_strategic_limit, setup, teardown),
     };

@@ -66,7 +66,13 @@ static enum fed_err write_once(struct fed_json_doc *doc, const struct fed_json *
     if (!fed_json_is_object(live))
         live = NULL;
     if (fed_span_is(fed_json_string(fed_json_get(in, "op")), "apply")) {
-        err = hub_fields_apply(doc, &update, live, object, out, causes);
+        struct fed_buf why;
+
+        fed_buf_init(&why, fed_alloc_system(), HUB_CAUSE_MESSAGE_SIZE);
+        err = hub_fields_apply(doc, &update, live, object, out, causes, &why);
+        if (err == FED_ERR_INVALID)
+            hub_causes_add(causes, "FieldValueInvalid", "", "%s", fed_buf_cstr(&why));
+        fed_buf_fini(&why);
         return err ? err : hub_schema_default(schema, doc, *out);
     }
     *out = fed_json_clone(doc, object);

@@ -1,5 +1,6 @@
 /* Server-side apply. The sequences are some of those that tests/e2e/fields_oracle.py runs next to a
  * real API server; here they stand with what that server answered. */
+#include "hub/api/field_scale.h"
 #include "hub/api/managed_fields.h"
 
 #include <string.h>
@@ -23,13 +24,14 @@ static const char document[] =
     "'ports':{'type':'array','x-kubernetes-list-type':'map','x-kubernetes-list-map-keys':['port','"
     "protocol'],'items':"
     "{'type':'object','required':['port'],'properties':{'port':{'type':'integer'},"
-    "'protocol':{'type':'string','default':'TCP'}}}},"
+    "'protocol':{'type':'string','default':'TCP'},'target':{'type':'integer'}}}},"
     "'free':{'type':'object','x-kubernetes-preserve-unknown-fields':true}}},"
     "'status':{'type':'object','properties':{'phase':{'type':'string'}}}}}";
 
 static struct fed_json_doc *doc;
 static struct hub_schema *schema;
 static struct hub_causes causes;
+static struct fed_buf why; /* what the last configuration was refused for */
 static struct fed_json *live;
 static int64_t now;
 
@@ -50,6 +52,7 @@ static int setup(void **state)
 
     (void)state;
     memset(&causes, 0, sizeof causes);
+    fed_buf_init(&why, fed_alloc_system(), 65536);
     live = NULL;
     now = 0;
     if (fed_json_doc_new(fed_alloc_system(), &doc))
@@ -60,6 +63,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    fed_buf_fini(&why);
     hub_schema_unref(schema);
     fed_json_doc_free(doc);
     return 0;
@@ -85,7 +89,8 @@ static struct hub_field_update update_by(const char *manager, const char *subres
         .api_version = TEXT("x/v1"),
         .subresource = TEXT(subresource),
         .now_unix_s = ++now,
-        .force = force};
+        .force = force,
+        .subject = "/o; x/v1, Kind=Thing"};
 }
 
 static enum fed_err apply_as(
@@ -97,7 +102,8 @@ static enum fed_err apply_as(
     enum fed_err err;
 
     memset(&causes, 0, sizeof causes);
-    err = hub_fields_apply(doc, &update, live, config, &next, &causes);
+    fed_buf_clear(&why);
+    err = hub_fields_apply(doc, &update, live, config, &next, &causes, &why);
     assert_true(fed_json_eq(config, object(members))); /* inputs stay */
     if (!err)
         live = next;
@@ -315,27 +321,140 @@ static void keys_have_their_defaults(void **state)
     assert_spec("{'ports':[{'port':80,'protocol':'TCP'},{'port':80,'protocol':'UDP'}]}");
 }
 
-static void lists_that_cannot_be_merged_are_refused(void **state)
+static void what_does_not_fit_its_type_is_refused(void **state)
 {
+    static const char prefix[] = "failed to create typed patch object (/o; x/v1, Kind=Thing): ";
     static const struct {
-        const char *members, *field, *message;
+        const char *members, *why;
     } cases[] = {
-        {"{'spec':{'tags':['t','u','t','t']}}", "spec.tags[2]", "Duplicate value: [=\"t\"]"},
-        {"{'spec':{'items':[{'name':'i'},{'name':'i','value':'1'}]}}", "spec.items[1]",
-            "Duplicate value: [name=\"i\"]"},
-        {"{'spec':{'items':[{'value':'1'}]}}", "spec.items",
-            "Invalid value: every item must have one of the list's keys"},
-        {"{'spec':{'tags':[null]}}", "spec.tags",
-            "Invalid value: every item of a set must be a scalar"},
+        {"{'spec':{'zork':1}}", ".spec.zork: field not declared in schema"},
+        {"{'zork':1}", ".zork: field not declared in schema"},
+        {"{'metadata':{'name':'o','zork':1}}", ".metadata.zork: field not declared in schema"},
+        {"{'spec':7}", ".spec: expected map, got &{7}"},
+        {"{'spec':{'labels':['x',3000000000,1000000.0,0.5,null]}}",
+            ".spec.labels: expected map, got &{[x 3000000000 1e+06 0.5 <nil>]}"},
+        {"{'spec':{'tags':{'b':1.5,'a':true}}}",
+            ".spec.tags: expected list, got &{map[a:true b:1.5]}"},
+        {"{'spec':{'replicas':'x'}}",
+            ".spec.replicas: expected numeric (int or float), got string"},
+        {"{'spec':{'replicas':{}}}",
+            ".spec.replicas: expected numeric (int or float), got map[string]interface {}"},
+        {"{'spec':{'image':7}}",
+            ".spec.image: expected string, got &value.valueUnstructured{Value:7}"},
+        {"{'spec':{'image':{'b':['x',null],'a':{}}}}",
+            ".spec.image: expected string, got &value.valueUnstructured{Value:"
+            "map[string]interface {}{\"a\":map[string]interface {}{}, "
+            "\"b\":[]interface {}{\"x\", interface {}(nil)}}}"},
+        {"{'metadata':{'name':'o','labels':{'a':1}}}",
+            ".metadata.labels.a: expected string, got &value.valueUnstructured{Value:1}"},
+        {"{'metadata':{'name':'o','creationTimestamp':[]}}",
+            ".metadata.creationTimestamp: expected any scalar, got &{[]}"},
+        {"{'spec':{'args':[1]}}",
+            ".spec.args[0]: expected string, got &value.valueUnstructured{Value:1}"},
+        {"{'spec':{'tags':['t','u','t','t']}}",
+            "errors:\n  .spec.tags: duplicate entries for key [=\"t\"]"
+            "\n  .spec.tags: duplicate entries for key [=\"t\"]"},
+        {"{'spec':{'items':[{'name':'i'},{'name':'i','value':1}]}}",
+            "errors:\n  .spec.items: duplicate entries for key [name=\"i\"]"
+            "\n  .spec.items[name=\"i\"].value: expected string, got "
+            "&value.valueUnstructured{Value:1}"},
+        {"{'spec':{'items':[{'name':'a','x':1},{'value':'1'},{'name':'a'}]}}",
+            "errors:\n  .spec.items[name=\"a\"].x: field not declared in schema"
+            "\n  .spec.items: element 1: associative list with keys has an element that omits all "
+            "key fields [\"name\"] (and doesn't have default values for any key fields)"},
+        {"{'spec':{'items':[null]}}",
+            ".spec.items: element 0: associative list with keys may not have a null element"},
+        {"{'spec':{'items':['x']}}",
+            ".spec.items: element 0: associative list with keys may not have non-map elements"},
+        {"{'spec':{'tags':[null]}}", ".spec.tags: element 0: associative list without keys has an "
+                                     "element that's an explicit null"},
+        {"{'spec':{'tags':[{}]}}", ".spec.tags: element 0: associative list without keys has an "
+                                   "element that's a map type"},
+        {"{'spec':{'tags':[[]]}}",
+            ".spec.tags: element 0: not supported: associative list with lists as elements"},
+        {"{'spec':{'ports':[{'protocol':7},{}]}}",
+            ".spec.ports[protocol=7].protocol: expected string, got "
+            "&value.valueUnstructured{Value:7}"},
+        {"{'spec':{'ports':[{'port':[{},1,null],'protocol':{'a':'x','b':true}}]}}",
+            "errors:\n  .spec.ports[port=[,1,null],protocol=a=\"x\"b=true].port: expected numeric "
+            "(int or float), got []interface {}"
+            "\n  .spec.ports[port=[,1,null],protocol=a=\"x\"b=true].protocol: expected string, got "
+            "&value.valueUnstructured{Value:map[string]interface {}{\"a\":\"x\", \"b\":true}}"},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(apply("a", cases[i].members), FED_ERR_INVALID);
-        assert_int_equal(causes.n, 1);
-        assert_string_equal(causes.list[0].field, cases[i].field);
-        assert_string_equal(causes.list[0].message, cases[i].message);
+        assert_memory_equal(fed_buf_cstr(&why), prefix, sizeof prefix - 1);
+        assert_string_equal(fed_buf_cstr(&why) + sizeof prefix - 1, cases[i].why);
     }
+}
+
+static void an_object_that_does_not_fit_is_nobodys(void **state)
+{
+    (void)state;
+    put("a", "{'spec':{'image':'x'}}");
+    put("b", "{'spec':{'image':'x','tags':['t','t'],'zork':1}}");
+    assert_owners("");
+    assert_int_equal(apply("c", "{'spec':{'image':'x'}}"), FED_ERR_INVALID);
+    assert_string_equal(fed_buf_cstr(&why),
+        "failed to create manager for existing fields: failed to convert new object (/o; x/v1, "
+        "Kind=Thing) to smd typed: .spec.zork: field not declared in schema");
+    put("b", "{'spec':{'image':'x'}}");
+    assert_int_equal(apply("c", "{'spec':{'image':'x'}}"), FED_OK);
+}
+
+static bool knows_version(void *ctx, struct fed_span api_version)
+{
+    return fed_span_is(api_version, ctx);
+}
+
+static void entries_of_unknown_versions_go(void **state)
+{
+    struct hub_field_update update = update_by("b", "", false);
+    struct fed_json *next = object("{'spec':{'image':'y','replicas':1}}");
+    char known[] = "x/v1";
+
+    (void)state;
+    update.knows_version = knows_version;
+    update.ctx = known;
+    put("a", "{'spec':{'image':'x'}}");
+    assert_int_equal(
+        fed_json_set(doc, fed_json_get(next, "metadata"), "managedFields",
+            parse("[{'manager':'z','operation':'Apply','apiVersion':'x/v0',"
+                  "'fieldsType':'FieldsV1','fieldsV1':{'f:spec':{'f:replicas':{}}}}]")),
+        FED_OK);
+    assert_int_equal(hub_fields_update(doc, &update, live, next), FED_OK);
+    live = next;
+    assert_owners("b U @1 {'f:spec':{'f:image':{},'f:replicas':{}}}");
+}
+
+static void conflicts_are_listed_by_the_size_of_numbers(void **state)
+{
+    static const char *const fields[] = {".spec.ports[port=80,protocol=\"TCP\"].target",
+        ".spec.ports[port=80,protocol=\"UDP\"].target",
+        ".spec.ports[port=443,protocol=\"TCP\"].target"};
+
+    (void)state;
+    put("a", "{'spec':{'ports':[{'port':443,'protocol':'TCP','target':1},"
+             "{'port':80,'protocol':'UDP','target':1},{'port':80,'protocol':'TCP','target':1}]}}");
+    assert_int_equal(
+        apply("b", "{'spec':{'ports':[{'port':443,'target':2},"
+                   "{'port':80,'protocol':'UDP','target':2},{'port':80,'target':2}]}}"),
+        FED_ERR_CONFLICT);
+    assert_int_equal(causes.n, COUNT(fields));
+    for (size_t i = 0; i < COUNT(fields); i++)
+        assert_cause(i, "conflict with \"a\" using x/v1", fields[i]);
+}
+
+static void null_and_free_places_fit(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        apply("a", "{'spec':{'replicas':null,'tags':null,'items':null,'image':null}}"), FED_OK);
+    assert_int_equal(
+        apply("a", "{'spec':{'free':{'a':[null,{'b':1},[1]],'c':{'d':null}}}}"), FED_OK);
+    assert_int_equal(apply("a", "{'spec':{'replicas':1.5},'status':{}}"), FED_OK);
 }
 
 static void the_client_may_give_the_entries(void **state)
@@ -427,6 +546,75 @@ static void kubectl_takes_over_what_it_applied_on_the_client_side(void **state)
                       "\"\\u003cy\\u003e\"}}\n");
 }
 
+/* A write of the Scale: replicas as they were when negative. */
+static void scale_by(const char *manager, int64_t replicas)
+{
+    static const struct hub_field_replicas versions[] = {
+        {"x/v1", ".spec.replicas"}, {"x/v2", NULL}};
+    static const struct hub_field_scale kind = {versions, COUNT(versions)};
+    struct hub_field_update update = update_by(manager, "scale", false);
+    struct fed_json *before = parse("{'metadata':{'name':'o'},'spec':{}}");
+    struct fed_json *next;
+
+    update.schema = NULL;
+    update.api_version = TEXT(HUB_SCALE_API_VERSION);
+    assert_int_equal(fed_json_set(doc, fed_json_get(before, "spec"), "replicas",
+                         fed_json_clone(doc, fed_json_find(live, "spec.replicas"))),
+        FED_OK);
+    assert_int_equal(hub_field_scale_take(doc, &kind, live, before), FED_OK);
+    next = fed_json_clone(doc, before);
+    if (replicas >= 0)
+        assert_int_equal(
+            fed_json_set_int(doc, fed_json_get(next, "spec"), "replicas", replicas), FED_OK);
+    assert_int_equal(hub_fields_update(doc, &update, before, next), FED_OK);
+    live = fed_json_clone(doc, live);
+    if (replicas >= 0)
+        assert_int_equal(
+            fed_json_set_int(doc, fed_json_get(live, "spec"), "replicas", replicas), FED_OK);
+    assert_int_equal(hub_field_scale_give(doc, &kind, "x/v1", next, live), FED_OK);
+}
+
+static void who_scales_takes_the_replicas(void **state)
+{
+    (void)state;
+    assert_int_equal(apply("a", "{'spec':{'replicas':1,'image':'x'}}"), FED_OK);
+    scale_by("s", 2);
+    assert_owners("a A @1 {'f:spec':{'f:image':{}}}\ns U/scale @-1 {'f:spec':{'f:replicas':{}}}");
+    assert_int_equal(apply("a", "{'spec':{'replicas':1}}"), FED_ERR_CONFLICT);
+    assert_cause(0, "conflict with \"s\" with subresource \"scale\" using x/v1", ".spec.replicas");
+    scale_by("t", 3);
+    assert_owners("a A @1 {'f:spec':{'f:image':{}}}\nt U/scale @-1 {'f:spec':{'f:replicas':{}}}");
+}
+
+static void who_applied_the_replicas_keeps_them_when_nothing_changes(void **state)
+{
+    (void)state;
+    assert_int_equal(apply("a", "{'spec':{'replicas':1,'image':'x'}}"), FED_OK);
+    scale_by("s", 1);
+    assert_owners("a A @1 {'f:spec':{'f:image':{},'f:replicas':{}}}");
+}
+
+/* An update's entry is split, and of the two that have one key the next write knows the later one.
+ */
+static void who_updated_the_replicas_loses_them_with_the_time(void **state)
+{
+    (void)state;
+    put("a", "{'spec':{'replicas':1,'image':'x'}}");
+    scale_by("s", -1);
+    assert_owners("a U @-1 {'f:spec':{'f:replicas':{}}}\na U @1 {'f:spec':{'.':{},'f:image':{}}}");
+    put("b", "{'spec':{'replicas':1,'image':'y'}}");
+    assert_owners("a U @1 {'f:spec':{}}\nb U @3 {'f:spec':{'f:image':{}}}");
+}
+
+static void replicas_of_nobody_stay_so(void **state)
+{
+    (void)state;
+    assert_int_equal(apply("a", "{'spec':{'image':'x'}}"), FED_OK);
+    assert_int_equal(fed_json_set_int(doc, fed_json_get(live, "spec"), "replicas", 1), FED_OK);
+    scale_by("s", 2);
+    assert_owners("a A @1 {'f:spec':{'f:image':{}}}");
+}
+
 static void long_lists_and_maps_take_a_moment(void **state)
 {
     struct fed_json *spec = fed_json_get(object("{'spec':{}}"), "spec");
@@ -451,12 +639,12 @@ static void long_lists_and_maps_take_a_moment(void **state)
     assert_int_equal(fed_json_set(doc, spec, "labels", labels), FED_OK);
     assert_int_equal(fed_json_set(doc, config, "spec", spec), FED_OK);
     begin = clock();
-    assert_int_equal(hub_fields_apply(doc, &update, NULL, config, &live, &causes), FED_OK);
-    assert_int_equal(hub_fields_apply(doc, &update, live, config, &next, &causes), FED_OK);
+    assert_int_equal(hub_fields_apply(doc, &update, NULL, config, &live, &causes, &why), FED_OK);
+    assert_int_equal(hub_fields_apply(doc, &update, live, config, &next, &causes, &why), FED_OK);
     assert_true(fed_json_eq(live, next));
     update = update_by("b", "", false);
-    assert_int_equal(
-        hub_fields_apply(doc, &update, next, object("{'spec':{'tags':['x']}}"), &live, &causes),
+    assert_int_equal(hub_fields_apply(doc, &update, next, object("{'spec':{'tags':['x']}}"), &live,
+                         &causes, &why),
         FED_OK);
     assert_int_equal(fed_json_count(fed_json_find(live, "spec.tags")), 30001);
     assert_true(
@@ -476,12 +664,23 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_update_takes_what_it_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(merged_lists_keep_both_orders, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_have_their_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(lists_that_cannot_be_merged_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_does_not_fit_its_type_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_object_that_does_not_fit_is_nobodys, setup, teardown),
+        cmocka_unit_test_setup_teardown(entries_of_unknown_versions_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            conflicts_are_listed_by_the_size_of_numbers, setup, teardown),
+        cmocka_unit_test_setup_teardown(null_and_free_places_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(the_client_may_give_the_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(spec_and_status_have_their_own_owners, setup, teardown),
         cmocka_unit_test_setup_teardown(old_updates_become_one, setup, teardown),
         cmocka_unit_test_setup_teardown(
             kubectl_takes_over_what_it_applied_on_the_client_side, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_scales_takes_the_replicas, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            who_applied_the_replicas_keeps_them_when_nothing_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            who_updated_the_replicas_loses_them_with_the_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(replicas_of_nobody_stay_so, setup, teardown),
         cmocka_unit_test_setup_teardown(long_lists_and_maps_take_a_moment, setup, teardown),
     };
 

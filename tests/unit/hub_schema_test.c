@@ -293,6 +293,31 @@ static void unknown_members_go_and_are_named(void **state)
     fed_buf_fini(&unknown);
 }
 
+/* Where a value is of another type than its place, nothing is known of what is in it. */
+static void unknown_members_below_another_type_go_too(void **state)
+{
+    struct fed_json *o = object("{'m':[{'q':1},'x'],'num':{'z':1},'list':{'y':1}}");
+    struct fed_buf unknown;
+
+    (void)state;
+    fed_buf_init(&unknown, fed_alloc_system(), 4096);
+    assert_int_equal(hub_schema_prune(schema, o, &unknown), FED_OK);
+    assert_string_equal(fed_buf_cstr(&unknown), "spec.m[0].q\nspec.num.z\nspec.list.y\n");
+    fed_buf_fini(&unknown);
+}
+
+static void nulls_of_an_apply_stay_for_validation(void **state)
+{
+    struct fed_json *o = object("{'num':null,'nul':null,'def':null,'need':'x'}");
+
+    (void)state;
+    memset(&causes, 0, sizeof causes);
+    assert_int_equal(hub_schema_default_applied(schema, doc, o), FED_OK);
+    assert_spec(o, "{'num':null,'nul':null,'def':{'x':5},'need':'x'}");
+    assert_int_equal(hub_schema_validate(schema, o, &causes), FED_ERR_INVALID);
+    assert_string_equal(causes.list[0].field, "spec.num");
+}
+
 static void what_is_not_structural_is_refused(void **state)
 {
     static const struct {
@@ -508,6 +533,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_lists_are_checked_in_a_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_members_go_and_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(unknown_members_below_another_type_go_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(nulls_of_an_apply_stay_for_validation, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_structural_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(the_walk_knows_lists_and_metadata, setup, teardown),
         cmocka_unit_test_setup_teardown(

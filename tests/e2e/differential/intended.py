@@ -16,7 +16,6 @@ RULES = {
                     {"path": "^headers.warning", "theirs": "already set in map", "ours": "duplicate field"}],
     "method-words": [{"request": "^FOO ", "path": "^code$"}],
     "body-too-large": [{"request": r'\{"a": "xxxxx', "path": "^headers.cache-control$"}],
-    "apply-checks": [{"theirs": "failed to create typed patch object"}],
     "table-words": [{"path": r"columnDefinitions\[\d+\].description$", "ours": "^$"},
                     {"request": r"configmaps.*'application/yaml;as=Table", "path": "^body$", "ours": 'description: ""'}],
     "strategic-words": [{"case": "^kubectl_patch$", "theirs": r'Invalid value: "map\['},
@@ -31,11 +30,16 @@ RULES = {
     "discovery-details": [{"case": "^kubectl_explain$", "request": "--output=plaintext-openapiv2"}, {"case": "^openapi$", "request": "^GET /openapi/v3 ", "path": "^$"}],
     "numbers-as-written": [{"case": "^schema_errors$", "path": r"^body.spec.(level|percent|free.[a-i])$"},
                            {"case": "^schema_errors$", "path": "^code$", "theirs": "float64|factor MultipleOf declared", "ours": "^201 $"}],
-    "replicas-of-scale": [{"case": "^kubectl_", "theirs": "accessor error"}, {"case": "^scale$"}, {"case": "^merge_patch$", "theirs": r"\.spec\.replicas|\[causes\]$"}],
     "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}, {"case": "^kubectl_mistakes$", "request": "^get pod "}],
     "anonymous": [{"case": "^kubectl_credentials$", "request": "--username"}],
     "definition-status": [{"case": "^published_definitions$", "request": "^POST", "path": r"^body\.(status\.|metadata\.managedFields)"},
                           {"case": "^published_definitions$", "request": "^GET", "path": r"^body\.metadata\.resourceVersion$"}],
+    "json-test": [{"case": "^random$", "request": r"\(escaped text\)", "path": "^code$", "theirs": "^422 the server rejected our request due to an error in our request$", "ours": "^200 "}],
+    "applied-empties": [{"case": "^random$", "request": r"/secrets/.*\(an empty value\)", "path": "^body.metadata.resourceVersion$", "theirs": "moved", "ours": "same"},
+                        {"case": "^random$", "request": r"apply-patch|\(after an apply\)", "path": "^body.metadata.resourceVersion$", "theirs": "moved", "ours": "same"}],
+    "immutable-empties": [{"case": "^random$", "path": "^code$", "theirs": "^422 .* is invalid: (data|binaryData): Forbidden: field is immutable when `immutable` is set$", "ours": "^200 "},
+                          {"case": "^random$", "path": "^body.details.causes$", "theirs": "'field': 'binaryData'", "ours": "field is immutable"},
+                          {"case": "^random$", "path": "^body.message$", "theirs": r"^ConfigMap .* is invalid: \[causes\]$", "ours": "is invalid: data: Forbidden: field is immutable"}],
 }
 
 

@@ -26,17 +26,17 @@ from intended import Intended  # noqa: E402
 from sides import Pair, Side  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-LONGEST = 700
 
 
-def short(value):
+def short(value, width):
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+    return text if len(text) <= width else text[:width] + "..."
 
 
 class Tap:
-    def __init__(self):
+    def __init__(self, width):
         self.number = self.failed = 0
+        self.width = width
 
     def result(self, name, found, requests, seconds):
         self.number += 1
@@ -51,7 +51,7 @@ class Tap:
                 print("#   " + what.replace("\n", "\n#   "))
             before = what
             print("#     %s\n#       theirs: %s\n#       ours:   %s" % (
-                path, short(theirs).replace("\n", "\n#               "), short(ours).replace("\n", "\n#               ")))
+                path, short(theirs, self.width).replace("\n", "\n#               "), short(ours, self.width).replace("\n", "\n#               ")))
         sys.stdout.flush()
 
 
@@ -132,13 +132,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sequence", type=int, help="only this one of the random part, without shrinking the rest")
     parser.add_argument("--stop", type=int, default=20, help="after so many sequences that differ")
+    parser.add_argument("--width", type=int, default=700, help="of what is shown of one value")
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--show", action="append", default=[], help="print the differences that this id of the document covers; all: of every one")
     options = parser.parse_args()
     options.run = "%x" % (int(time.time()) & 0xfffff)
     theirs, ours = Side("theirs", options.theirs), Side("ours", options.ours)
     intended = Intended(os.path.join(ROOT, "docs", "kubernetes-api.md"), options.show)
-    tap = Tap()
+    tap = Tap(options.width)
     pair = Pair(theirs, ours, "start", intended)
     kinds.served(pair)
     parts = options.parts.split(",")

@@ -9,6 +9,7 @@ import concurrent.futures
 import copy
 import json
 import random
+import re
 import time
 
 from kinds import CORE, GADGETS, THINGS, configmap, gadget, thing
@@ -215,6 +216,8 @@ def updated(rng, kind, live):
     else:
         item["metadata"]["resourceVersion"] = rng.choice(["1", "", "0"])
     item["metadata"]["uid"] = "{{uid:%s}}" % item["metadata"]["name"]
+    for entry in item["metadata"].get("managedFields", []):
+        entry.pop("time", None)  # the two servers need not have written it in the same second
     for key in ("creationTimestamp", "generation"):
         if rng.random() < 0.5:
             item["metadata"].pop(key, None)
@@ -341,15 +344,44 @@ def operation(rng, kind, live, name):
 
 # ---- running ----
 
-def perform(pair, kind, name, op):
+class State:
+    """What went before that a few intended differences depend on."""
+
+    def __init__(self):
+        self.applied = self.deleting = self.hollow = False
+
+    def __str__(self):
+        return "".join(text for text, is_so in (
+            (" (after an apply)", self.applied), (" (being deleted)", self.deleting), (" (an empty value)", self.hollow)) if is_so)
+
+    def note(self, op, answer):
+        self.applied = op[4] == APPLY or (op[0] == "DELETE" and self.applied)
+        self.deleting = "deletionTimestamp" in answer.item().get("metadata", {})
+        self.hollow = "" in (answer.item().get("data") or {}).values()
+
+
+def tests_escaped_text(op):
+    """A `test` of what Go's encoder escapes."""
+    return op[4] == JSON_PATCH and any(one["op"] == "test" and re.search("[<>&]", json.dumps(one["value"])) for one in op[3])
+
+
+def perform(pair, kind, name, op, state):
     """One operation on both; what differs."""
     method, suffix, query, body, content_type = op
+    pair.context = str(state) + (" (escaped text)" if tests_escaped_text(op) else "")
     path = kind.path if suffix is None else "%s/%s%s" % (kind.path, name, suffix)
     text = "&".join("%s=%s" % item for item in sorted(query.items()))
     headers = {"Content-Type": content_type} if content_type else {}
     before = len(pair.found)
     answer = pair.ask(method, path + ("?" + text if text else ""), None if body is None else json.dumps(body), **headers)
+    if is_stored(op, answer):
+        state.note(op, answer)
     return answer, pair.found[before:]
+
+
+def is_stored(op, answer):
+    dry = "dryRun" in op[2] or (isinstance(op[3], dict) and "dryRun" in op[3])
+    return op[0] != "GET" and answer.code < 300 and not dry
 
 
 def live_after(kind, op, answer, live):
@@ -381,10 +413,11 @@ def renamed(value, old, new):
 def differs(theirs, ours, intended, kind, operations, old, new):
     """Whether the last of them differs, on a new object."""
     pair = Pair(theirs, ours, "random", intended)
+    state = State()
     try:
         for op in operations:
-            _, found = perform(pair, kind, new, renamed(op, old, new))
-            if found and op is not operations[-1]:
+            _, found = perform(pair, kind, new, renamed(op, old, new), state)
+            if (found or pair.diverged) and op is not operations[-1]:
                 return None
         return found or None
     finally:
@@ -410,11 +443,11 @@ def run_sequence(theirs, ours, intended, seed, number, shrinks, run):
     kind = rng.choices(KINDS, [one.weight for one in KINDS])[0]
     name = "%s-%x-%d" % (run, seed, number)
     pair = Pair(theirs, ours, "random", intended)
-    live, operations = None, []
+    live, state, operations = None, State(), []
     for _ in range(LENGTH):
         op = operation(rng, kind, live, name)
         operations.append(op)
-        answer, found = perform(pair, kind, name, op)
+        answer, found = perform(pair, kind, name, op, state)
         if found:
             cleanup(pair, kind, name)
             pair.close()
@@ -424,16 +457,113 @@ def run_sequence(theirs, ours, intended, seed, number, shrinks, run):
             steps = [("after %d of %d operations, the last of which is" % (len(operations), length), "request", *[
                 "\n".join("%s %s %s %s %s" % (op[0], op[1], op[2], op[4], json.dumps(op[3])) for op in operations)] * 2)]
             return kind, pair.requests, steps + found
+        if pair.diverged:  # as intended; what comes now would differ for it
+            break
         live = live_after(kind, op, answer, live)
     cleanup(pair, kind, name)
     pair.close()
     return kind, pair.requests, []
 
 
+# ---- sequences that once differed ----
+
+def applied(kind, body, manager="a", suffix="", metadata=None, **query):
+    item = kind.make("NAME", **body)
+    item["metadata"].update(metadata or {})
+    return ("PATCH", suffix, dict(query, fieldManager=manager), item, APPLY)
+
+
+def created(kind, body, **query):
+    return ("POST", None, query, kind.make("NAME", **body), None)
+
+
+def replaced(kind, body, metadata=None, **query):
+    item = kind.make("NAME", **body)
+    item["metadata"].update(metadata or {}, resourceVersion="{{rv:NAME}}")
+    return ("PUT", "", query, item, None)
+
+
+def merged(body, suffix="", **query):
+    return ("PATCH", suffix, query, body, MERGE)
+
+
+def strategic(body, **query):
+    return ("PATCH", "", query, body, STRATEGIC)
+
+
+def json_patched(*operations, **query):
+    return ("PATCH", "", query, list(operations), JSON_PATCH)
+
+
+def kept():
+    """(what, kind, operations)"""
+    a_thing, a_gadget, a_map, a_secret = KINDS
+    items = [{"name": "a", "tags": ["t"]}, {"name": "b"}]
+    yield "what does not fit its type is not applied", a_thing, [
+        applied(a_thing, {"spec": {"zork": 1}}), applied(a_thing, {"spec": 7}), applied(a_thing, {"spec": {"image": [1.5, {"x": None}]}}),
+        applied(a_thing, {"spec": {"items": [{"name": "a"}, {"name": "a", "value": 1}]}}), applied(a_thing, {"spec": {"items": [{"value": "1"}]}}),
+        applied(a_thing, {"spec": {"tags": [3000000000]}}), applied(a_thing, {}, metadata={"labels": {"a": 1}}),
+        applied(a_map, {"data": ["x"]})]
+    yield "the scale and who owns the replicas", a_thing, [
+        created(a_thing, {"spec": {"replicas": 1, "image": "x"}}), merged({"spec": {"replicas": 1}}, "/scale", fieldManager="s"),
+        ("GET", "", {}, None, None), merged({"spec": {"image": "y"}}, fieldManager="b"), merged({"spec": {"replicas": 2}}, "/scale", fieldManager="s"),
+        ("GET", "", {}, None, None), applied(a_thing, {"spec": {"replicas": 2}}, "c"), merged({"spec": {"replicas": 3}}, "/scale", fieldManager="s"),
+        ("GET", "", {}, None, None), applied(a_thing, {"spec": {"replicas": 4}}, "c"), applied(a_thing, {"spec": {"replicas": 4}}, "c", force="true"),
+        merged({"spec": {"replicas": "x"}}, "/scale"), merged({"spec": {"replicas": -1}}, "/scale")]
+    yield "JSON patches of what is absent", a_thing, [
+        created(a_thing, {"spec": {"image": "x"}}), json_patched({"op": "replace", "path": "/spec/size", "value": 4}),
+        json_patched({"op": "copy", "from": "/spec/maybe", "path": "/spec/image"}), json_patched({"op": "move", "from": "/spec/maybe", "path": "/spec/image"}),
+        json_patched({"op": "test", "path": "/spec/maybe", "value": None}), json_patched({"op": "remove", "path": "/spec/maybe"})]
+    yield "nulls that an apply leaves", a_thing, [
+        created(a_thing, {"spec": {"items": []}}), applied(a_thing, {"spec": {"items": items}}, "b"), applied(a_thing, {"spec": {}}, "b"),
+        applied(a_thing, {"spec": {"replicas": None}}, "c"), applied(a_thing, {"spec": {"any": None, "size": None}}, "c")]
+    yield "the order of checks, names and owners of a replacement", a_map, [
+        created(a_map, {"data": {"a": "1"}}), replaced(a_map, {"data": {"a": "2"}}, {"labels": {"l": 1}, "resourceVersion": "1"}),
+        replaced(a_map, {"data": {"a": "2"}}, {"namespace": [{}]}), replaced(a_map, {"data": {"a": "2"}}, {"managedFields": []}),
+        replaced(a_map, {"data": {"a": "2"}}, {"labels": {"l": "x" * 70}}),
+        applied(a_map, {"data": {"a": "2"}}, metadata={"labels": {"l": "x" * 70}})]
+    fields = {"operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:a": {}}}}
+    yield "entries of managedFields that a client gives", a_map, [
+        created(a_map, {"data": {"a": "1"}}),
+        replaced(a_map, {"data": {"a": "1"}}, {"managedFields": [dict(fields, manager="m", apiVersion="v1")]}),
+        replaced(a_map, {"data": {"a": "1", "b": "1"}}, {"managedFields": [dict(fields, manager="m", apiVersion="text")]}),
+        replaced(a_map, {"data": {"a": "1", "b": "2"}}, {"managedFields": [dict(fields, manager=None, apiVersion="v1")]})]
+    yield "values of another type in core objects", a_secret, [
+        created(a_secret, {"data": {"a": [1, 255]}}), merged({"data": {"b": [{}]}}), merged({"data": {"b": "x"}}), strategic({"data": {"b": [{}]}}),
+        strategic({"stringData": {"c": 7, "d": None}}), strategic({"data": {"b": "x"}}), strategic({"data": "x"}), strategic({"zork": 1}, fieldValidation="Strict"),
+        applied(a_secret, {"data": {"b": "x"}})]
+    yield "conflicts in the order of numbers", a_thing, [
+        created(a_thing, {"spec": {"ports": [{"port": 443}, {"port": 80}, {"port": 8080}]}}, fieldManager="b"),
+        merged({"spec": {"ports": [{"port": 443, "target": 1}, {"port": 80, "target": 1}, {"port": 8080, "target": 1}]}}, fieldManager="b"),
+        applied(a_thing, {"spec": {"ports": [{"port": 8080, "target": 2}, {"port": 80, "target": 2}, {"port": 443, "target": 2}]}})]
+    yield "a status that does not fit, and what goes with it", a_thing, [
+        created(a_thing, {"spec": {}}), merged({"metadata": {"labels": {"l": "1"}}}), applied(a_thing, {"status": {"phase": "x"}}, suffix="/status"),
+        merged({"status": {"count": "x", "conditions": [{"status": "y"}]}}, "/status"), merged({"status": 7}, "/status"),
+        applied(a_thing, {"status": {}}, suffix="/status"), replaced(a_thing, {"spec": {"size": 5}, "status": {"count": "x"}})]
+    yield "unknown fields below another type", a_gadget, [
+        created(a_gadget, {"spec": {"mode": "fast", "map": [{"name": "a"}], "code": {"x": 1}}}),
+        created(a_gadget, {"spec": {"mode": "fast"}}), merged({"spec": {"zork": "x" * 2000}}, fieldValidation="Strict"),
+        replaced(a_gadget, {"spec": {"mode": "fast", "when": [{}]}}), applied(a_gadget, {"spec": {"mode": "fast"}})]
+    yield "what is owned of an object that is being deleted", a_map, [
+        applied(a_map, {}), merged({"metadata": {"finalizers": ["a.com/a"]}}), ("DELETE", "", {}, None, None), applied(a_map, {"data": {"a": "1"}}, "b")]
+
+
+def run_kept(theirs, ours, intended, run, tap):
+    for number, (what, kind, operations) in enumerate(kept()):
+        pair, state, name = Pair(theirs, ours, "random", intended), State(), "k%s-%d" % (run, number)
+        for op in operations:
+            perform(pair, kind, name, renamed(op, "NAME", name), state)
+        cleanup(pair, kind, name)
+        pair.close()
+        tap.result("kept: " + what, pair.found, pair.requests, 0)
+
+
 def run(options, theirs, ours, intended, tap):
     started = time.monotonic()
     pair = Pair(theirs, ours, "random", intended)
     pair.quietly("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS}})
+    if options.sequence is None:
+        run_kept(theirs, ours, intended, options.run, tap)
     numbers = [options.sequence] if options.sequence is not None else range(max(1, options.operations // LENGTH))
     different = total = 0
     lost = []

@@ -330,6 +330,8 @@ class Pair:
         self.theirs, self.ours, self.name, self.intended = theirs.again(), ours.again(), name, intended
         self.found = []
         self.requests = 0
+        self.context = ""  # said behind every request
+        self.diverged = False  # the last request had two codes
 
     def close(self):
         self.theirs.close()
@@ -348,6 +350,7 @@ class Pair:
 
     def note(self, what, answers, only=None):
         theirs, ours = shown(self.theirs, answers[0]), shown(self.ours, answers[1])
+        self.diverged = answers[0].code != answers[1].code
         if only:
             theirs, ours = only(theirs), only(ours)
         for path, one, other in self.compare(theirs, ours, answers):
@@ -371,7 +374,7 @@ class Pair:
             what += " %s%s" % (text[:200], "..." if len(text) > 200 else "")
         if headers:
             what += " %s" % headers
-        return self.note(what, self.both(method, path, body, headers), only)
+        return self.note(what + self.context, self.both(method, path, body, headers), only)
 
     def quietly(self, method, path, body=None, **headers):
         """What a case needs but does not compare."""

@@ -238,6 +238,14 @@ def lists(server):
     must(beside is not None and beside.code == 200, f"another connection of the same client: {beside}")
     for peer in peers:
         peer.close()
+    late = H2(server, window=0, tail=1000)  # more than half of the room: the last ones wait until it reads
+    streams = [late.begin("GET", MAPS) for _ in range(60)]
+    time.sleep(1)
+    late.send(frame(SETTINGS, 0, 0, struct.pack("!HI", 4, (1 << 31) - 1)) +
+              frame(WINDOW, 0, 0, struct.pack("!I", (1 << 31) - 1 - 65535)))
+    must(late.pump(lambda: all(late.answers[s][2] is True for s in streams), 40), "sixty lists by one who reads late")
+    must(all(late.answers[s][0] == 200 for s in streams), "200")
+    late.close()
     reader = H2(server)
     streams = [reader.begin("GET", MAPS) for _ in range(50)]
     must(reader.pump(lambda: all(reader.answers[s][2] is True for s in streams), 40), "fifty lists by one who reads")
