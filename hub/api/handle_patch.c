@@ -178,13 +178,12 @@ static enum fed_err patch_plain(
 {
     enum fed_err err = FED_ERR_CONFLICT;
 
+    if (type == PATCH_MERGE && fed_json_type(patch) == FED_JSON_NULL)
+        return hub_fail(r, 400, "BadRequest", "Invalid JSON Patch");
     if (type == PATCH_JSON ? !fed_json_is_array(patch) : !fed_json_is_object(patch))
         return hub_fail(r, 400, "BadRequest",
             "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
-            fed_json_is_array(patch)    ? "array"
-            : fed_json_is_object(patch) ? "object"
-            : fed_json_is_string(patch) ? "string"
-                                        : "number",
+            hub_go_word(patch),
             type == PATCH_JSON ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
     for (unsigned i = 0; i < ATTEMPTS && err == FED_ERR_CONFLICT && r->failure.code == 0; i++) {
         struct hub_write w = {.success = 200, .manager = hub_request_manager(r), .patched = true};

@@ -11,7 +11,6 @@ RULES = {
     # the wording of mistakes that no program reads
     "json-syntax": [{"path": "message$|^body$", "theirs": r"unexpected end of JSON input|invalid character|yaml: |^invalid object type: /, Kind=$",
                      "ours": r"the body cannot be read: |continue key is not valid: JSON line|redacted>\": invalid character in JSON"},
-                    {"path": "^body.message$", "theirs": "^Invalid JSON Patch$", "ours": "^error decoding patch: "},
                     {"path": "^code$", "theirs": "^500 couldn't get version/kind; json parse error: invalid character", "ours": "^400 the body cannot be read: "},
                     {"path": "^headers.warning", "theirs": "already set in map", "ours": "duplicate field"}],
     "method-words": [{"request": "^FOO ", "path": "^code$"}],

@@ -163,7 +163,7 @@ def main():
             print("# no longer occurs: %s" % name)
     for name, case, what, path, theirs_said, ours_said in sorted(intended.shown):
         print("# %s: %s: %s\n#     %s\n#       theirs: %s\n#       ours:   %s" % (
-            name, case, *(short(one).replace("\n", "\\n") for one in (what, path, theirs_said, ours_said))))
+            name, case, *(short(one, options.width).replace("\n", "\\n") for one in (what, path, theirs_said, ours_said))))
     print("1..%d" % tap.number)
     return 1 if tap.failed else 0
 

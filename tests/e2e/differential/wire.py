@@ -644,6 +644,7 @@ def merge_patch(x, ns):
         patch({member: []})
         patch([])
         patch("null")
+        patch("true")
         patch("7")
         patch("")
         patch("nope")
@@ -739,7 +740,7 @@ def json_patch(x, ns):
         patch(op("add", "/metadata/annotations/b", 7))
         patch(op("add", "/zork", 7), query="?fieldValidation=Strict")
         patch(op("add", "/metadata/annotations/dry", "1"), query="?dryRun=All")
-        for body in ("{}", "null", "7", "", "nope", "[7]", "[null]", "[[]]", '[{"op":"add","path":7}]'):
+        for body in ("{}", "null", "7", "true", "", "nope", "[7]", "[null]", "[[]]", '[{"op":"add","path":7}]'):
             x.ask("PATCH", path + "/a", body, Content_Type=JSON_PATCH)
         x.ask("PATCH", path + "/none", [], Content_Type=JSON_PATCH)
         x.ask("GET", path + "/a")
