@@ -56,8 +56,10 @@ static struct hub_held *held_new(struct hub_request *r, unsigned status,
     held = fed_alloc_get(r->api->mem, size);
     if (!held)
         return NULL;
-    *held = (struct hub_held){
-        .exchange = r->exchange, .status = status, .size = size, .n_headers = n_headers};
+    *held = (struct hub_held){.exchange = r->exchange,
+        .status = status,
+        .size = size,
+        .n_headers = n_headers};
     memcpy(held->audit_id, r->audit_id, sizeof held->audit_id);
     at = (uint8_t *)(held->headers + n_headers);
     for (size_t i = 0; i < n_headers; i++) {
@@ -106,6 +108,8 @@ void hub_hold(struct hub_request *r, unsigned status, const struct fed_http_head
     enum fed_err err;
 
     if (held) {
+        /* Before the sync, whose failure is counted as another answer. */
+        hub_metrics_count(r, status);
         held->shared = shared ? fed_http_shared_ref(shared) : NULL;
         api->held_bytes += held->size;
         *api->held_end = held;

@@ -57,6 +57,7 @@ void hub_request_record(struct hub_request *r, unsigned code)
     struct hub_audit_record record;
     struct hub_access access;
 
+    hub_metrics_count(r, code);
     if (!make_record(r, code, &access, &record))
         return;
     r->audited = true;

@@ -1,6 +1,7 @@
 /* select.c - field selectors: metadata of all kinds, and the few other fields that kube-apiserver
  * indexes for core kinds (k8s.io/kubernetes registry strategies). */
 #include "hub/api/internal.h"
+#include "hub/api/name_rules.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,8 +55,17 @@ static const char *field_selectable(const struct hub_kind_version *version, stru
     return NULL;
 }
 
+/* Kinds without namespaces have no such field, unless they are of those that take what all have. */
+static bool lacks_namespace(const struct hub_kind *kind, struct fed_span label)
+{
+    return fed_span_is(label, "metadata.namespace") && !kind->namespaced &&
+           (!kind->core || kind->group[0] == 0);
+}
+
 static const struct field_name *field_find(const struct hub_kind *kind, struct fed_span label)
 {
+    if (lacks_namespace(kind, label))
+        return NULL;
     for (size_t i = 0; i < sizeof field_names / sizeof *field_names; i++) {
         const struct field_name *name = &field_names[i];
 
@@ -87,6 +97,66 @@ static enum fed_err unknown_field(struct hub_request *r, struct fed_span label)
         FED_SPAN_ARG(label));
 }
 
+/* ---- labels ---- */
+/* The rules that a key or value breaks, one behind the other. */
+static void put_rules(struct fed_buf *out, const struct hub_causes *causes, struct fed_span shown)
+{
+    struct fed_buf head;
+
+    fed_buf_init(&head, fed_alloc_system(), 1u << 20);
+    fed_buf_put_text(&head, "Invalid value: ");
+    hub_put_quoted(&head, shown);
+    fed_buf_put_text(&head, ": ");
+    fed_buf_put(out, fed_buf_span(&head));
+    for (size_t i = 0; i < causes->n; i++) {
+        struct fed_span message = fed_span_text(causes->list[i].message);
+
+        fed_buf_put_text(out, i ? "; " : "");
+        fed_buf_put(out, fed_span_sub(message, head.len, message.len));
+    }
+    fed_buf_fini(&head);
+}
+
+static enum fed_err label_fault(struct hub_request *r, const struct fed_selector_fault *fault)
+{
+    struct hub_causes *causes = hub_causes_new(r);
+    struct fed_buf text;
+
+    if (!causes)
+        return FED_ERR_NOMEM;
+    fed_buf_init(&text, r->mem, 65536);
+    if (fault->what == FED_SELECTOR_KEY) {
+        hub_name_check(causes, HUB_NAME_QUALIFIED, "", fault->key);
+        fed_buf_put_text(&text, "<nil>: ");
+        put_rules(&text, causes, fault->key);
+    } else if (fault->what == FED_SELECTOR_VALUE) {
+        hub_name_check(causes, HUB_NAME_LABEL_VALUE, "", fault->value);
+        fed_buf_printf(
+            &text, "values[%zu][" FED_SPAN_FMT "]: ", fault->index, FED_SPAN_ARG(fault->key));
+        put_rules(&text, causes, fault->value);
+    } else {
+        fed_buf_printf(&text, "values[%zu]: Invalid value: ", fault->index);
+        hub_put_quoted(&text, fault->value);
+        fed_buf_put_text(&text, ": for 'Gt', 'Lt' operators, the value must be an integer");
+    }
+    return hub_fail(r, 400, "BadRequest", FED_SELECTOR_REQUIREMENT "%s", fed_buf_cstr(&text));
+}
+
+enum fed_err hub_label_selector_parse(
+    struct hub_request *r, struct fed_alloc *mem, struct fed_selector **out)
+{
+    struct fed_selector_fault fault;
+    struct fed_diag diag = {{0}};
+    enum fed_err err = fed_selector_parse(mem, r->query.label_selector, out, &fault, &diag);
+
+    if (!err || err == FED_ERR_NOMEM)
+        return err;
+    if (err == FED_ERR_INVALID && fault.what != FED_SELECTOR_SYNTAX)
+        return label_fault(r, &fault);
+    return hub_fail(r, 400, "BadRequest", "%s", diag.text);
+}
+
+/* ---- fields ---- */
 /* Cuts the next term at an unescaped comma. */
 static bool next_term(struct fed_span *rest, struct fed_span *term)
 {

@@ -113,6 +113,24 @@ void hub_plan_cluster_objects(
     }
 }
 
+void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span name, uint64_t revision,
+    hub_plan_each_object *each, void *ctx)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    for (size_t i = 0; cluster && i < cluster->n_items; i++) {
+        struct plan_item *item = cluster->items[i];
+        const struct plan_pair *pair = plan_pair_find(item, cluster);
+        struct hub_object_ref ref = {
+            .resource = item->resource, .ns = item->ns, .name = item->name};
+        bool settled = pair->since > 0 && pair->since <= revision &&
+                       (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED);
+
+        if (item->type && !item->gone && !settled)
+            each(ctx, &ref);
+    }
+}
+
 static bool is_still_there(const struct plan_item *item, const struct plan_pair *pair,
     const struct fed_span *still_there, size_t n)
 {

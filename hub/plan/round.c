@@ -175,15 +175,25 @@ static enum fed_err record(struct hub_plan *plan)
     return err;
 }
 
-/* Takes our finalizer off an object of which no copy is left; the object goes when it was the last
- * one. */
+/* Takes our finalizer off; true when others are left. */
+static bool drop_finalizer(struct fed_json *object)
+{
+    struct fed_json *finalizers = fed_json_find(object, "metadata.finalizers");
+
+    for (size_t i = fed_json_count(finalizers); i-- > 0;) {
+        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), PLAN_FINALIZER))
+            fed_json_remove_at(finalizers, i);
+    }
+    return fed_json_count(finalizers) > 0;
+}
+
+/* Of an object of which no copy is left; it goes when our finalizer was the last one. */
 static enum fed_err release_object(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_diag *diag)
 {
     struct hub_object_write write = {.ref = *ref};
     struct fed_json_doc *doc = NULL;
     struct fed_json *object;
-    struct fed_json *finalizers;
     struct fed_buf bytes;
     struct fed_buf next;
     enum fed_err err;
@@ -195,21 +205,13 @@ static enum fed_err release_object(
         err = fed_json_doc_new(plan->mem, &doc);
     if (!err)
         err = fed_json_parse(doc, fed_buf_span(&bytes), &object, diag);
-    if (err)
-        goto done;
-    finalizers = fed_json_find(object, "metadata.finalizers");
-    for (size_t i = fed_json_count(finalizers); i-- > 0;) {
-        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), PLAN_FINALIZER))
-            fed_json_remove_at(finalizers, i);
-    }
-    if (fed_json_count(finalizers) == 0)
-        fed_json_remove(fed_json_get(object, "metadata"), "finalizers");
-    write.remove = fed_json_count(finalizers) == 0;
-    err = fed_json_put(&next, object);
+    if (!err)
+        write.remove = !drop_finalizer(object);
+    if (!err && !write.remove)
+        err = fed_json_put(&next, object);
     write.bytes = write.remove ? fed_buf_span(&bytes) : fed_buf_span(&next);
     if (!err)
         err = hub_objects_stage(plan->objects, &write, 1, NULL, 0, NULL, diag);
-done:
     fed_json_doc_free(doc);
     fed_buf_fini(&bytes);
     fed_buf_fini(&next);
@@ -333,7 +335,7 @@ static void finish_item(struct hub_plan *plan, struct plan_item *item)
     struct hub_object_ref ref = {.resource = item->resource, .ns = item->ns, .name = item->name};
     bool told = item->told;
 
-    if (item->dirty) { /* for the next round */
+    if (item->dirty || is_finished(item)) { /* for the next round */
         plan_item_touch(plan, item);
         item->told = told;
         return;

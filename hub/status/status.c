@@ -400,11 +400,15 @@ static void tell_report(struct hub_status *status, struct status_cluster *cluste
 
     if (report->facts.len)
         touch(&telling, &ref);
-    /* Another revision may settle works that need no entry, removals among them. */
-    if (report->full || old_revision != report->revision || report->n_removed) {
+    if (report->full || report->n_removed) {
         hub_plan_cluster_objects(status->plan, fed_span_text(cluster->name), touch, &telling);
         return;
     }
+    /* Another revision may settle works that need no entry, removals among them; what is the same
+     * in both keeps its state. */
+    if (old_revision != report->revision)
+        hub_plan_cluster_objects_since(
+            status->plan, fed_span_text(cluster->name), old_revision, touch, &telling);
     for (size_t i = 0; i < report->n_entries; i++) {
         if (hub_plan_manifest_at(
                 status->plan, fed_span_text(cluster->name), report->revision, &manifest))

@@ -87,11 +87,7 @@ static enum fed_err durable_commit(void *ctx, const struct fed_store_compare *co
     uint64_t at = 0;
     enum fed_err err = objects_stage(ctx, compares, n_compares, ops, n_ops, &at, diag);
 
-    if (!err)
-        err = hub_objects_flush(ctx, diag);
-    if (!err && revision)
-        *revision = at;
-    return err;
+    return err ? err : objects_make_durable(ctx, at, revision, diag);
 }
 
 static enum fed_err durable_changes(void *ctx, uint64_t since, struct fed_span from,

@@ -108,6 +108,9 @@ FED_MUST_USE enum fed_err objects_stage(struct hub_objects *objects,
     const struct fed_store_compare *compares, size_t n_compares, const struct fed_store_op *ops,
     size_t n_ops, uint64_t *revision, struct fed_diag *diag);
 
+/* Flushes, and then tells the revision of what was staged last; revision may be NULL. */
+FED_MUST_USE enum fed_err objects_make_durable(
+    struct hub_objects *objects, uint64_t at, uint64_t *revision, struct fed_diag *diag);
 /* Forgets the touches that were not told. */
 void objects_touches_drop(struct hub_objects *objects);
 

@@ -238,6 +238,14 @@ static enum fed_err stage_writes(struct hub_objects *objects, const struct hub_o
     return err;
 }
 
+/* Whether what was staged is to be flushed at once. An engine that made it durable has it settled;
+ * who stages while members are asked is part of a flush already. */
+static bool is_due(const struct hub_objects *objects)
+{
+    return !objects->preparing &&
+           (objects->staged_bytes > STAGED_BYTES_MAX || !hub_objects_staged(objects));
+}
+
 enum fed_err hub_objects_stage(struct hub_objects *objects, const struct hub_object_write *writes,
     size_t n_writes, const struct fed_store_op *extra, size_t n_extra, uint64_t *revision,
     struct fed_diag *diag)
@@ -245,14 +253,11 @@ enum fed_err hub_objects_stage(struct hub_objects *objects, const struct hub_obj
     uint64_t at = 0;
     enum fed_err err = stage_writes(objects, writes, n_writes, extra, n_extra, &at, diag);
 
-    /* An engine that made it durable at once has settled it; who stages while members are asked is
-     * part of a flush already. */
-    if (!err && !objects->preparing &&
-        (objects->staged_bytes > STAGED_BYTES_MAX || !hub_objects_staged(objects)))
-        err = hub_objects_flush(objects, diag);
-    if (!err && revision)
+    if (err || is_due(objects))
+        return err ? err : objects_make_durable(objects, at, revision, diag);
+    if (revision)
         *revision = at;
-    return err;
+    return FED_OK;
 }
 
 enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_object_write *writes,
@@ -262,9 +267,5 @@ enum fed_err hub_objects_commit(struct hub_objects *objects, const struct hub_ob
     uint64_t at = 0;
     enum fed_err err = stage_writes(objects, writes, n_writes, extra, n_extra, &at, diag);
 
-    if (!err)
-        err = hub_objects_flush(objects, diag);
-    if (!err && revision)
-        *revision = at;
-    return err;
+    return err ? err : objects_make_durable(objects, at, revision, diag);
 }

@@ -211,6 +211,16 @@ enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *dia
     return err;
 }
 
+enum fed_err objects_make_durable(
+    struct hub_objects *objects, uint64_t at, uint64_t *revision, struct fed_diag *diag)
+{
+    enum fed_err err = hub_objects_flush(objects, diag);
+
+    if (!err && revision)
+        *revision = at;
+    return err;
+}
+
 static void end_of_turn(void *ctx)
 {
     struct hub_objects *objects = ctx;

@@ -169,11 +169,16 @@ static enum progress write_some(struct fed_http_conn *conn)
     enum fed_err err = FED_OK;
 
     while (!err && sent < WRITES_PER_STEP) {
+        enum fed_http_rest rest = FED_HTTP_REST_GOES;
+
         if (!session->closing)
             fed_http_session_pull(session);
         if (fed_http_queue_len(&session->out) == 0)
             break;
-        err = fed_http_transport_write(&conn->transport, &session->out, &sent, &diag);
+        /* Filled up to its mark: the next pull may have more for the last record. */
+        if (!session->closing && fed_http_queue_len(&session->out) >= FED_HTTP_OUT_MARK)
+            rest = FED_HTTP_REST_WAITS;
+        err = fed_http_transport_write(&conn->transport, &session->out, rest, &sent, &diag);
     }
     if (sent)
         conn->moved_ms = now_ms(conn);

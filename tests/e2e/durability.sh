@@ -27,7 +27,7 @@ judge_end() { # judge_end NAME: its verdict
 ask() { # ask PATH [curl options]: body, then the code
     local path=$1
     shift
-    curl -sS --max-time 30 --cacert "$WORK/ca" --cert "$WORK/cert" --key "$WORK/key" -w '\n%{http_code}' "$@" \
+    curl -sS -A "$SUITE" --max-time 30 --cacert "$WORK/ca" --cert "$WORK/cert" --key "$WORK/key" -w '\n%{http_code}' "$@" \
         "https://127.0.0.1:$(cut -d' ' -f1 "$FLEET/hub.ports")$path"
 }
 admin_files() {

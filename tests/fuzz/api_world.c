@@ -247,8 +247,8 @@ static void open_store(struct api_world *w, struct fed_diag *diag)
 
     snprintf(path, sizeof path, "%s/hub.db", w->dir);
     FUZZ_CHECK(!fed_sqlite_store_open(mem, path, &sqlite, &w->sqlite, diag));
-    FUZZ_CHECK(
-        !hub_objects_open(mem, &w->loop, fed_sqlite_store_port(w->sqlite), &w->objects, diag));
+    FUZZ_CHECK(!hub_objects_open(
+        mem, &w->loop, fed_sqlite_store_port(w->sqlite), &w->objects, diag));
     FUZZ_CHECK(!hub_kinds_new(mem, &w->kinds));
     FUZZ_CHECK(!hub_api_builtin_kinds(mem, w->kinds, diag));
     crds.objects = w->objects;

@@ -528,13 +528,16 @@ static void test_a_cluster_whose_removal_was_undone_is_awaited(void **state)
 }
 
 static struct fed_store well;
+static unsigned refused;
 
 static enum fed_err refuse_rows(void *ctx, const struct fed_store_compare *compares,
     size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
     struct fed_diag *diag)
 {
-    if (n_ops > 0 && fed_span_starts(ops[0].key, "b/"))
+    if (n_ops > 0 && fed_span_starts(ops[0].key, "b/")) {
+        refused++;
         return fed_diag_set(diag, FED_ERR_FULL, "the disk is full");
+    }
     return well.stage(ctx, compares, n_compares, ops, n_ops, revision, diag);
 }
 
@@ -544,14 +547,45 @@ static void test_a_plan_that_cannot_be_stored_holds_up_nobody(void **state)
     struct fed_store *store = fed_sqlite_store_port(w->sqlite);
 
     well = *store;
+    refused = 0;
     store->stage = refuse_rows;
     put_map(w, "{'placement':{'clusterSelector':{}}}");
     assert_string_equal(where(w), "");
     put_map(w, "{'placement':{'clusters':[{'name':'c2'}]}}");
     store->stage = well.stage;
+    assert_int_equal(refused, 1); /* not with every write of others */
     assert_string_equal(where(w), "");
     pass_retry(w);
     assert_string_equal(where(w), "c2");
+}
+
+static enum fed_err refuse_removals(void *ctx, const struct fed_store_compare *compares,
+    size_t n_compares, const struct fed_store_op *ops, size_t n_ops, uint64_t *revision,
+    struct fed_diag *diag)
+{
+    if (n_ops > 0 && ops[0].remove)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "no removals today");
+    return well.stage(ctx, compares, n_compares, ops, n_ops, revision, diag);
+}
+
+static void test_a_deletion_that_cannot_end_holds_up_no_manifest(void **state)
+{
+    struct hub_world *w = *state;
+    struct fed_store *store = fed_sqlite_store_port(w->sqlite);
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    put_deleting(w, "");
+    well = *store;
+    store->stage = refuse_removals;
+    hub_plan_removed(w->plan, fed_span_text("c1"), hub_world_revision(w, "c1"), NULL, 0);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "y",
+        "{'metadata':{'name':'y','namespace':'ns'},'spec':{'placement':{'clusters':[{'name':'c1'}]}"
+        "}}");
+    store->stage = well.stage;
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/y,Namespace//ns");
+    assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    pass_retry(w);
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
 }
 
 /* As many FederatedConfigMaps as a cluster may have works, and a few more, in few commits. */
@@ -684,6 +718,8 @@ int main(void)
             test_a_cluster_whose_removal_was_undone_is_awaited, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_a_plan_that_cannot_be_stored_holds_up_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_deletion_that_cannot_end_holds_up_no_manifest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_cluster_holds_up_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphaning_releases_before_it_removes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removed_type_releases, setup, teardown),

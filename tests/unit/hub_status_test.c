@@ -241,6 +241,42 @@ static void test_changes_to_a_forgotten_manifest_ask_for_all(void **state)
     assert_status(w, "\"status\":\"True\"");
 }
 
+static void note_touched(void *ctx, const struct hub_change *change)
+{
+    char *text = ctx;
+    size_t used = strlen(text);
+
+    if (change->type == HUB_CHANGE_TOUCHED)
+        snprintf(text + used, 128 - used, FED_SPAN_FMT " ", FED_SPAN_ARG(change->ref.name));
+}
+
+static void test_a_report_touches_what_it_settles(void **state)
+{
+    struct hub_world *w = *state;
+    struct hub_subscription *subscription;
+    char touched[128] = "";
+
+    hub_world_put(w, W_CONFIGMAPS, "ns", "z",
+        "{'metadata':{'name':'z','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x",
+        "{'metadata':{'name':'x','namespace':'ns','generation':2},'spec':{'template':{'data':{'a':'"
+        "b'}},'placement':{'clusterSelector':{}}}}");
+    assert_int_equal(
+        hub_objects_subscribe(w->objects, fed_span_text(""), note_touched, touched, &subscription),
+        FED_OK);
+    /* x changed with this revision, z (1) has an entry; the namespace is as it was. */
+    assert_int_equal(report(w, false, 2, 1, FED_WORK_FAILED, "UpdateFailed", "no"), FED_OK);
+    hub_world_settle(w);
+    assert_string_equal(touched, "x z ");
+    touched[0] = '\0';
+    assert_int_equal(report(w, false, 3, 1, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_settle(w);
+    assert_string_equal(touched, "z ");
+    hub_objects_unsubscribe(subscription);
+}
+
 static unsigned commits;
 
 static void count_commit(void *ctx, enum fed_err err, const struct fed_diag *diag)
@@ -326,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_list_that_is_cut_confirms_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_changes_to_a_forgotten_manifest_ask_for_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_report_touches_what_it_settles, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_reports_of_a_turn_share_a_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_a_report_that_is_undone_was_not_heard, setup, teardown),

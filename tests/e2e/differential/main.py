@@ -133,10 +133,11 @@ def main():
     parser.add_argument("--sequence", type=int, help="only this one of the random part, without shrinking the rest")
     parser.add_argument("--stop", type=int, default=20, help="after so many sequences that differ")
     parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--show", action="append", default=[], help="print the differences that this id of the document covers; all: of every one")
     options = parser.parse_args()
     options.run = "%x" % (int(time.time()) & 0xfffff)
     theirs, ours = Side("theirs", options.theirs), Side("ours", options.ours)
-    intended = Intended(os.path.join(ROOT, "docs", "kubernetes-api.md"))
+    intended = Intended(os.path.join(ROOT, "docs", "kubernetes-api.md"), options.show)
     tap = Tap()
     pair = Pair(theirs, ours, "start", intended)
     kinds.served(pair)
@@ -159,6 +160,9 @@ def main():
     if not options.only and {"wire", "verbs"} <= set(parts):
         for name in intended.unused():
             print("# no longer occurs: %s" % name)
+    for name, case, what, path, theirs_said, ours_said in sorted(intended.shown):
+        print("# %s: %s: %s\n#     %s\n#       theirs: %s\n#       ours:   %s" % (
+            name, case, *(short(one).replace("\n", "\\n") for one in (what, path, theirs_said, ours_said))))
     print("1..%d" % tap.number)
     return 1 if tap.failed else 0
 
