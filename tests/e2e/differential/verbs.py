@@ -169,7 +169,10 @@ class Kubectl:
             self.command + ["--kubeconfig", self.side.kubeconfig, "--cache-dir", os.path.join(self.folder, "cache")] + words,
             input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=60, env=environment,
             cwd=self.folder, check=False)
-        return {"code": process.returncode, "stdout": self.plain(process.stdout), "stderr": self.plain(process.stderr)}
+        stdout = self.plain(process.stdout)
+        if words[0] in ("label", "annotate") and "--list" in words:  # kubectl walks a Go map
+            stdout = "\n".join(sorted(stdout.splitlines()))
+        return {"code": process.returncode, "stdout": stdout, "stderr": self.plain(process.stderr)}
 
     def plain(self, text):
         if text.startswith("{"):
