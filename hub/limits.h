@@ -17,7 +17,7 @@
     (64u << 20)                              /* headers and bodies of one client: 20 full ones */
 #define HUB_LIMIT_REQUEST_BYTES (256u << 20) /* of all clients */
 #define HUB_LIMIT_CLIENT_ANSWER_BYTES                                                              \
-    (128u << 20) /* answers that one client has not read; its requests wait from half of it on */
+    (128u << 20) /* answers that one client has not read; half is for connections that read */
 #define HUB_LIMIT_ANSWERS_BYTES (512u << 20) /* of all clients */
 #define HUB_LIMIT_HANDSHAKE_MS 10000u        /* TLS, and each header block: a second on bad links */
 #define HUB_LIMIT_IDLE_MS 120000u            /* a connection without a request */
@@ -27,7 +27,9 @@
 #define HUB_LIMIT_WARNINGS 16u       /* Warning headers of one answer */
 #define HUB_LIMIT_EVENTS 10000u      /* Event objects that the hub itself keeps */
 #define HUB_LIMIT_EVENT_AGE_S 3600   /* as kube-apiserver's default event TTL */
-#define HUB_LIMIT_HISTORY_MS 600000u /* change history for watches that resume */
-#define HUB_LIMIT_HISTORY_KIB (256u << 10) /* the same on disk; under heavy writing it is shorter */
+
+/* What watches hold: their selectors, 12 KiB for a short one. */
+#define HUB_LIMIT_WATCH_BYTES (192u << 20)
+#define HUB_LIMIT_USER_WATCH_BYTES (96u << 20) /* half of it stays for others */
 
 #endif

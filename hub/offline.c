@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct offline {
@@ -103,6 +104,35 @@ static enum fed_err swap(const char *path, const char *fresh, struct fed_diag *d
     return err ? err : move(fresh, path, true, diag);
 }
 
+static enum fed_err give(const char *path, const struct stat *to, struct fed_diag *diag)
+{
+    return chown(path, to->st_uid, to->st_gid) == 0
+               ? FED_OK
+               : fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given to user %lu", path,
+                     (unsigned long)to->st_uid);
+}
+
+/* Whoever restores, often root, the store is for the one whose it was; where there was none, for
+ * the owner of the folder. So is the lock, which this process may have made. */
+static enum fed_err keep_owner(
+    const char *path, const struct hub_options *options, const char *fresh, struct fed_diag *diag)
+{
+    char lock[HUB_STORE_PATH_MAX];
+    struct stat was;
+    bool replaces = stat(path, &was) == 0;
+    enum fed_err err = hub_store_path(options, "lock", lock, diag);
+
+    if (!err && !replaces && stat(options->data_dir, &was))
+        err = fed_diag_set(diag, FED_ERR_IO, "%s: cannot be looked at", options->data_dir);
+    if (!err)
+        err = give(fresh, &was, diag);
+    if (!err)
+        err = give(lock, &was, diag);
+    if (!err && replaces && chmod(fresh, was.st_mode & 07777))
+        err = fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given the mode of %s", fresh, path);
+    return err;
+}
+
 static enum fed_err new_epoch(
     struct offline *o, struct fed_sqlite_store *store, struct fed_diag *diag)
 {
@@ -135,6 +165,8 @@ static enum fed_err restore(
         return err;
     err = new_epoch(o, store, diag);
     fed_sqlite_store_close(store);
+    if (!err)
+        err = keep_owner(o->path, options, fresh, diag);
     return err ? err : swap(o->path, fresh, diag);
 }
 

@@ -18,6 +18,8 @@ struct hub_options {
     size_t n_advertise;
     int64_t heartbeat_s;
     int64_t store_cache_kib;
+    int64_t history_s;
+    int64_t history_kib;
     int64_t audit_file_kib;
     int64_t audit_files;
     int64_t audit_reads; /* 0 or 1 */

@@ -21,7 +21,7 @@
 
 #define SHUTDOWN_GRACE_MS 3000u
 #define DESCRIPTORS_OWN 64u /* store, listeners, loop, log, backups under way */
-#define COMPACT_MS 60000u
+#define COMPACT_STEPS 10u   /* the history is cut by a tenth of its time each */
 #define ADDRESSES_MAX (HUB_OPTIONS_ADVERTISE_MAX + 1u)
 
 struct service {
@@ -51,7 +51,7 @@ struct service {
     struct fed_http_server *http;
     struct fed_link_server *coap;
     struct fed_timer *compact;
-    uint64_t compact_at[HUB_LIMIT_HISTORY_MS / COMPACT_MS]; /* revisions of the last minutes */
+    uint64_t compact_at[COMPACT_STEPS]; /* revisions of the last steps */
     bool stopping;
 };
 
@@ -189,7 +189,8 @@ static enum fed_err open_store(struct service *s, struct fed_diag *diag)
     if (!err)
         err = hub_store_open(s->mem, &s->crypto, s->options, path, &s->sqlite, diag);
     if (!err)
-        err = hub_objects_open(s->mem, fed_sqlite_store_port(s->sqlite), &s->objects, diag);
+        err =
+            hub_objects_open(s->mem, s->loop, fed_sqlite_store_port(s->sqlite), &s->objects, diag);
     if (!err)
         err = hub_kinds_new(s->mem, &s->kinds);
     if (!err)
@@ -364,14 +365,15 @@ static enum fed_err attach_identity(struct service *s, uint16_t coap_port, struc
 static void compact(void *ctx)
 {
     struct service *s = ctx;
-    size_t n = sizeof s->compact_at / sizeof *s->compact_at;
     struct fed_store *store = hub_objects_store(s->objects);
+    uint64_t step_ms = (uint64_t)s->options->history_s * 1000u / COMPACT_STEPS;
 
     if (s->compact_at[0] > 0 && store->compact(store->ctx, s->compact_at[0]))
-        fed_log(&s->log, FED_LOG_WARN, "store: history not compacted, next try in a minute");
-    memmove(s->compact_at, s->compact_at + 1, (n - 1) * sizeof *s->compact_at);
-    s->compact_at[n - 1] = hub_objects_revision(s->objects);
-    s->loop->timer_set(s->loop->ctx, s->compact, fed_loop_now_ms(s->loop) + COMPACT_MS);
+        fed_log(&s->log, FED_LOG_WARN, "store: history not compacted, next try in %llu s",
+            (unsigned long long)step_ms / 1000u);
+    memmove(s->compact_at, s->compact_at + 1, (COMPACT_STEPS - 1) * sizeof *s->compact_at);
+    s->compact_at[COMPACT_STEPS - 1] = hub_objects_revision(s->objects);
+    s->loop->timer_set(s->loop->ctx, s->compact, fed_loop_now_ms(s->loop) + step_ms);
 }
 
 /* ---- start and end ---- */
@@ -414,6 +416,8 @@ static enum fed_err start(struct service *s, struct fed_diag *diag)
 
 static void finish(struct service *s)
 {
+    if (s->objects)
+        (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
     fed_coap_server_close(s->coap);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
@@ -459,6 +463,7 @@ static void on_signal(void *ctx, int number)
     s->stopping = true;
     fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
     fed_notify_service_manager("STOPPING=1");
+    (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
     fed_coap_server_close(s->coap);
     s->coap = NULL;
     hub_api_stop(s->api);

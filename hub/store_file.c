@@ -1,8 +1,6 @@
 /* store_file.c - see store_file.h. */
 #include "hub/store_file.h"
 
-#include "hub/limits.h"
-
 #include <stdio.h>
 
 enum fed_err hub_store_path(const struct hub_options *options, const char *name,
@@ -49,7 +47,7 @@ enum fed_err hub_store_open(struct fed_alloc *mem, struct fed_crypto *crypto,
         .history = true,
         .application_id = HUB_STORE_APPLICATION_ID,
         .cache_kib = (uint32_t)options->store_cache_kib,
-        .history_kib = HUB_LIMIT_HISTORY_KIB,
+        .history_kib = (uint32_t)options->history_kib,
     };
     enum fed_err err = hub_store_random(crypto, &sqlite.new_epoch);
 

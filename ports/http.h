@@ -66,8 +66,9 @@ struct fed_http_server_options {
     unsigned client_connections_max; /* 0: a quarter of connections_max */
     size_t client_requests_max;      /* bytes of headers and bodies held; more is 503; 0: 64 MiB */
     size_t requests_max;             /* of all clients; 0: 256 MiB */
-    /* bytes of answers not taken yet; from half of it on further requests wait until the client has
-     * read, beyond it streams that have more than 64 KiB waiting are cut; 0: 128 MiB */
+    /* bytes of answers not taken yet; from half of it on further requests of connections that have
+     * not read theirs wait until they have, beyond it all do, and streams that have more than 64
+     * KiB waiting are cut; 0: 128 MiB */
     size_t client_answers_max;
     size_t answers_max;         /* of all clients; 0: 512 MiB */
     unsigned streams_max;       /* per connection, HTTP/2; 0: 250 */

@@ -27,6 +27,8 @@ struct fed_loop {
     uint64_t (*now_ms)(
         void *ctx); /* monotonic; the time at which the present callback round began */
     int64_t (*unix_us)(void *ctx); /* wall clock, microseconds; may jump */
+    /* Monotonic and of this moment, for what is measured inside one callback; NULL: now_ms. */
+    uint64_t (*clock_us)(void *ctx);
     /* A timer that is not set. */
     enum fed_err (*timer_new)(
         void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out);
@@ -53,6 +55,11 @@ struct fed_loop {
 static inline uint64_t fed_loop_now_ms(struct fed_loop *loop)
 {
     return loop->now_ms(loop->ctx);
+}
+
+static inline uint64_t fed_loop_clock_us(struct fed_loop *loop)
+{
+    return loop->clock_us ? loop->clock_us(loop->ctx) : loop->now_ms(loop->ctx) * 1000;
 }
 
 static inline int64_t fed_loop_unix_s(struct fed_loop *loop)

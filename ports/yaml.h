@@ -1,5 +1,5 @@
-/* yaml.h - YAML 1.1 as people and kubectl write it, to JSON text. Implementation: ports/kube
- * (libyaml). */
+/* yaml.h - YAML 1.1 as people and kubectl write it, to JSON text and back. Implementation:
+ * ports/kube (libyaml). */
 #ifndef FEDLET_PORTS_YAML_H
 #define FEDLET_PORTS_YAML_H
 
@@ -14,5 +14,11 @@ typedef bool fed_yaml_each(void *ctx, size_t index, struct fed_span json);
  * FED_ERR_INVALID with line and column; FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err fed_yaml_each_json(struct fed_alloc *mem, struct fed_span text,
     fed_yaml_each *each, void *ctx, struct fed_diag *diag);
+
+#define FED_YAML_PUT_BYTES_MAX (8u << 20) /* of JSON: two objects of the largest size */
+/* One JSON text as a YAML document, as kube-apiserver and kubectl print it. FED_ERR_LIMIT with diag
+ * when the text is larger, FED_ERR_INVALID when it is no JSON; errors of out are returned, too. */
+FED_MUST_USE enum fed_err fed_yaml_put_json(
+    struct fed_alloc *mem, struct fed_span json, struct fed_buf *out, struct fed_diag *diag);
 
 #endif

@@ -155,7 +155,11 @@ fetch_library() {
 # Fetches what is missing for the target, before any work is done; one process at a time.
 fetch_all() {
     local library libraries="$LIBRARIES libcoap-patches"
-    [ -z "$MUSL" ] || libraries="musl musl-patches $libraries"
+    if [ -n "$MUSL" ]; then
+        libraries="musl musl-patches $libraries"
+    else
+        libraries="$libraries bearssl"
+    fi
     mkdir -p "$FEDLET_CACHE/sources"
     exec 8>"$FEDLET_CACHE/sources.lock"
     flock 8

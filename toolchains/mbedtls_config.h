@@ -37,6 +37,9 @@
 #define MBEDTLS_CIPHER_MODE_CBC /* encrypted private keys of existing kubeconfigs */
 #define MBEDTLS_CIPHER_PADDING_PKCS7
 #define MBEDTLS_GCM_C
+#if defined(FEDLET_TLS_PROFILE_HUB)
+#define MBEDTLS_GCM_ALT /* BearSSL's, see mbedtls_gcm/gcm_alt.c */
+#endif
 #define MBEDTLS_CCM_C
 #define MBEDTLS_MD_C
 #define MBEDTLS_SHA1_C /* WebSocket handshakes and key identifiers; never a signature */

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # recipes.sh - the targets, and how each library is built for them. Sourced by toolchains/build.
 #
-# Everything that decides the bytes of a result is in this file, the lock and mbedtls_config.h:
-# the three are its key. See below for what the hub's key leaves out.
+# Everything that decides the bytes of a result is in this file, the lock, mbedtls_config.h and, of
+# the hub, mbedtls_gcm: these are its key. See below for what the hub's key leaves out.
 #
 # Each recipe_NAME runs in an empty work folder with
 #   SOURCE    the unpacked tarball
@@ -136,11 +136,12 @@ cmake_install() {
     rm -rf "$HOME_DIR/lib/cmake" "$HOME_DIR/lib/pkgconfig" "$HOME_DIR/share" "$HOME_DIR/bin"
 }
 
-# Unpacks the packaging tarball that the lock calls $1 into the folder "packaging".
-unpack_packaging() {
+# Unpacks what the lock calls $1 into the folder $2, by default $1.
+unpack_beside() {
+    local folder=${2:-$1}
     fetch_library "$1"
-    mkdir packaging
-    tar -xf "$FETCHED_FILE" -C packaging --strip-components=1
+    mkdir "$folder"
+    tar -xf "$FETCHED_FILE" -C "$folder" --strip-components=1
 }
 
 # Applies the named patches of an unpacked packaging tarball $1 to SOURCE.
@@ -156,8 +157,31 @@ mbedtls_flags() {
     echo "-DMBEDTLS_CONFIG_FILE='\"fedlet_mbedtls_config.h\"'"
 }
 
+# What BearSSL's AES-GCM consists of.
+BEARSSL_GCM="aead/gcm hash/ghash_pclmul hash/ghash_ctmul64 symcipher/aes_x86ni
+symcipher/aes_x86ni_ctr symcipher/aes_ct64 symcipher/aes_ct64_enc symcipher/aes_ct64_ctr
+codec/dec32le codec/enc32le"
+
+# Puts the hub's AES-GCM into the library, whose configuration leaves its own out.
+mbedtls_add_gcm() {
+    local file home=$PWD/bearssl
+    unpack_beside bearssl
+    echo "bearssl $FETCHED_VERSION" >>"$PREFIX/versions.txt"
+    mkdir objects
+    for file in $BEARSSL_GCM; do
+        # shellcheck disable=SC2086
+        $CC $CFLAGS -I"$home/inc" -I"$home/src" -c "$home/src/$file.c" -o "objects/${file##*/}.o"
+    done
+    # shellcheck disable=SC2086
+    $CC $CFLAGS -std=c11 -Wall -Wextra -Werror -I"$home/inc" -I"$HOME_DIR/include" \
+        -DMBEDTLS_CONFIG_FILE='"fedlet_mbedtls_config.h"' \
+        -c "$TOOLCHAINS/mbedtls_gcm/gcm_alt.c" -o objects/gcm_alt.o
+    "$AR" rs "$HOME_DIR/lib/libmbedcrypto.a" objects/*.o
+}
+
 recipe_mbedtls() {
     mkdir -p "$HOME_DIR/include"
+    [ "$PROFILE" != hub ] || install_headers "$TOOLCHAINS/mbedtls_gcm/gcm_alt.h"
     {
         echo "/* Written by toolchains/build: the target's profile, then mbedtls_config.h. */"
         echo "#define FEDLET_TLS_PROFILE_${PROFILE^^} 1"
@@ -167,6 +191,7 @@ recipe_mbedtls() {
         -DMBEDTLS_CONFIG_FILE="$HOME_DIR/include/fedlet_mbedtls_config.h" \
         -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF -DMBEDTLS_FATAL_WARNINGS=OFF \
         -DUSE_STATIC_MBEDTLS_LIBRARY=ON -DUSE_SHARED_MBEDTLS_LIBRARY=OFF
+    [ "$PROFILE" != hub ] || mbedtls_add_gcm
 }
 
 # libcoap's mbedTLS back end calls mbedtls_debug_set_threshold(), which a build without
@@ -186,7 +211,7 @@ EOF
 }
 
 recipe_libcoap() {
-    unpack_packaging libcoap-patches
+    unpack_beside libcoap-patches packaging
     # shellcheck disable=SC2086
     apply_patches packaging $LIBCOAP_PATCHES
     # shellcheck disable=SC2046
@@ -295,7 +320,7 @@ recipe_cmocka() {
 # asm/hwcap.h).
 recipe_musl() {
     local final=$1 stage=$2 folder
-    unpack_packaging musl-patches
+    unpack_beside musl-patches packaging
     # shellcheck disable=SC2086
     apply_patches packaging $MUSL_PATCHES
     CC=$CROSS-gcc CROSS_COMPILE=$CROSS- CFLAGS="$ARCH_FLAGS" "$SOURCE/configure" --target="$CROSS" \

@@ -250,6 +250,28 @@ static bool counts(struct hub_audit *audit, const struct hub_audit_record *recor
     return refused || record->writes || record->impersonator || audit->reads;
 }
 
+/* What was put behind `before` is one more record. */
+static void added(struct hub_audit *audit, size_t before)
+{
+    if (fed_buf_err(&audit->waiting)) { /* no memory for this one; the others stay */
+        audit->waiting.err = FED_OK;
+        fed_buf_cut(&audit->waiting, before);
+        audit->lost++;
+    } else {
+        audit->n_waiting++;
+    }
+    if (audit->waiting.len > WAITING_MAX - LINE_MAX_BYTES)
+        flush(audit);
+}
+
+static void flush_soon(struct hub_audit *audit)
+{
+    if (audit->flush_due)
+        return;
+    audit->flush_due = true;
+    audit->loop->timer_set(audit->loop->ctx, audit->timer, fed_loop_now_ms(audit->loop));
+}
+
 void hub_audit_add(struct hub_audit *audit, const struct hub_audit_record *record)
 {
     size_t before = audit->waiting.len;
@@ -257,19 +279,33 @@ void hub_audit_add(struct hub_audit *audit, const struct hub_audit_record *recor
     if (!counts(audit, record))
         return;
     put_record(audit, &audit->waiting, record);
-    audit->n_waiting++;
-    if (fed_buf_err(&audit->waiting)) { /* no memory for this one; the others stay */
-        audit->waiting.err = FED_OK;
-        fed_buf_cut(&audit->waiting, before);
-        audit->lost++;
-        audit->n_waiting--;
-    }
-    if (record->writes || audit->waiting.len > WAITING_MAX - LINE_MAX_BYTES) {
+    added(audit, before);
+    if (record->writes)
         flush(audit);
-    } else if (!audit->flush_due) {
-        audit->flush_due = true;
-        audit->loop->timer_set(audit->loop->ctx, audit->timer, fed_loop_now_ms(audit->loop));
-    }
+    else
+        flush_soon(audit);
+}
+
+void hub_audit_put(
+    struct hub_audit *audit, const struct hub_audit_record *record, struct fed_buf *out)
+{
+    if (counts(audit, record))
+        put_record(audit, out, record);
+}
+
+void hub_audit_add_line(struct hub_audit *audit, struct fed_span line)
+{
+    size_t before = audit->waiting.len;
+
+    if (line.len == 0)
+        return;
+    fed_buf_put(&audit->waiting, line);
+    added(audit, before);
+}
+
+void hub_audit_write(struct hub_audit *audit)
+{
+    flush(audit);
 }
 
 enum fed_err hub_audit_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,

@@ -6,8 +6,10 @@
  * would be empty are left out, "path" stands for what is no resource, "reason" is the rule that
  * allowed or the word of the refusal. Never bodies, queries, tokens or other headers.
  *
- * The record of a write is handed to the kernel before its answer leaves, so it survives a crash of
- * the hub (not a power cut: there is no sync); others are written once per turn of the loop. The
+ * A record says what was answered: one whose answer waits for the store's sync is made as a line
+ * first, and added with the answer or forgotten with it. The record of a write is handed to the
+ * kernel before its answer leaves, so it survives a crash of the hub (not a power cut: there is no
+ * sync); others are written once per turn of the loop. The
  * file is renamed to audit.log.1 (.1 to .2 ...) when it would exceed its size, and the oldest goes.
  * A disk that is full, or any other failure, loses records and never a request: how many were lost
  * is logged, and recorded as {"time","lost":N} when writing works again. Of refusals to clients
@@ -54,5 +56,14 @@ struct hub_audit_record {
 };
 /* Decides whether it counts, and records it. */
 void hub_audit_add(struct hub_audit *audit, const struct hub_audit_record *record);
+
+/* The same in steps, for an answer that is not final yet. Appends the record's line, nothing when
+ * it does not count; errors stick in out. */
+void hub_audit_put(
+    struct hub_audit *audit, const struct hub_audit_record *record, struct fed_buf *out);
+/* Records a line; hub_audit_write hands it to the kernel. */
+void hub_audit_add_line(struct hub_audit *audit, struct fed_span line);
+/* Writes what waits. */
+void hub_audit_write(struct hub_audit *audit);
 
 #endif

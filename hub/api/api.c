@@ -5,8 +5,22 @@
 #include <string.h>
 
 /* ---- requests that are no resources ---- */
+/* Custom kinds name the verb, which a method that is none of HTTP's usual ones does not have. */
+static enum fed_err not_supported(struct hub_request *r)
+{
+    struct fed_span verb = r->access.verb;
+
+    hub_fail(r, 405, "MethodNotAllowed",
+        FED_SPAN_FMT " is not supported on resources of kind \"%s\"",
+        FED_SPAN_ARG(fed_span_is(verb, "unknown") ? FED_SPAN_LIT("") : verb), r->kind->resource);
+    r->path.name = FED_SPAN_LIT("");
+    return FED_ERR_UNSUPPORTED;
+}
+
 static enum fed_err not_allowed(struct hub_request *r)
 {
+    if (r->kind && !r->version->core && r->kind->custom)
+        return not_supported(r);
     hub_fail(r, 405, "MethodNotAllowed",
         "the server does not allow this method on the requested resource");
     r->failure.details = HUB_DETAILS_EMPTY;
@@ -17,8 +31,6 @@ static enum fed_err handle_health(struct hub_request *r)
 {
     struct fed_buf text;
 
-    if (!hub_request_is_read(r->http))
-        return not_allowed(r);
     if (!r->query.verbose)
         return hub_respond(r, 200, "text/plain; charset=utf-8", FED_SPAN_LIT("ok"), NULL, 0);
     /* Who answers has opened its store and its identity. */
@@ -36,27 +48,43 @@ static enum fed_err handle_version(struct hub_request *r)
         "{\"major\":\"1\",\"minor\":\"" HUB_VERSION_MINOR "\",\"gitVersion\":\"" HUB_GIT_VERSION
         "\","
         "\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"\",\"goVersion\":\"\","
-        "\"compiler\":\"\",\"platform\":\"linux/\",\"fedhubVersion\":\"" FEDLET_VERSION "\"}\n";
+        "\"compiler\":\"\",\"platform\":\"linux/\",\"emulationMajor\":\"1\","
+        "\"emulationMinor\":\"" HUB_VERSION_MINOR "\",\"minCompatibilityMajor\":\"1\","
+        "\"minCompatibilityMinor\":\"" HUB_VERSION_MINOR_BEFORE "\",\"fedhubVersion\":"
+        "\"" FEDLET_VERSION "\"}\n";
 
     if (!hub_request_is_read(r->http))
         return not_allowed(r);
     return hub_respond(r, 200, "application/json", fed_span_text(text), NULL, 0);
 }
 
-/* Where nothing is, a plain page says so; below a core version, a Status. */
-static enum fed_err handle_unknown(struct hub_request *r)
+bool hub_group_is_of_kubernetes(const struct hub_request *r)
 {
-    bool below_core = r->path.endpoint == HUB_ENDPOINT_RESOURCE && r->path.group.len == 0 &&
-                      fed_span_is(r->path.version, "v1");
+    const struct hub_kinds *kinds = r->api->kinds;
 
-    if (!below_core) {
-        enum fed_err err = hub_respond(
-            r, 404, "text/plain; charset=utf-8", FED_SPAN_LIT("404 page not found\n"), NULL, 0);
+    if (fed_span_is(r->path.group, "apiextensions.k8s.io"))
+        return true;
+    for (size_t i = 0; hub_review_at(i); i++)
+        if (fed_span_is(r->path.group, hub_review_at(i)->group))
+            return true;
+    for (size_t i = 0; i < hub_kinds_count(kinds); i++)
+        if (hub_kinds_at(kinds, i)->core &&
+            fed_span_is(r->path.group, hub_kinds_at(kinds, i)->group))
+            return true;
+    return false;
+}
 
-        return err ? err : FED_ERR_NOT_FOUND;
+enum fed_err hub_fail_unknown(struct hub_request *r)
+{
+    enum fed_err err;
+
+    if (r->path.core || (r->path.group.len > 0 && hub_group_is_of_kubernetes(r))) {
+        r->kind = NULL;
+        return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
     }
-    r->kind = NULL;
-    return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
+    err = hub_respond(
+        r, 404, "text/plain; charset=utf-8", FED_SPAN_LIT("404 page not found\n"), NULL, 0);
+    return err ? err : FED_ERR_NOT_FOUND;
 }
 
 /* ---- resources ---- */
@@ -83,6 +111,12 @@ static const struct route routes[] = {
     {"DELETE", false, false, true, hub_handle_delete_collection},
 };
 
+bool hub_finalize_is(const struct hub_request *r)
+{
+    return r->path.group.len == 0 && fed_span_is(r->path.resource, "namespaces") &&
+           fed_span_is(r->path.subresource, "finalize");
+}
+
 /* Namespaces go one by one. */
 static bool is_collection_of_namespaces(const struct hub_request *r, const struct route *route)
 {
@@ -92,13 +126,23 @@ static bool is_collection_of_namespaces(const struct hub_request *r, const struc
 
 static enum fed_err route(struct hub_request *r)
 {
+    struct fed_span method = r->http->method;
     bool named = r->path.name.len > 0;
     bool status = r->path.subresource.len > 0;
 
+    /* Custom kinds are not routed by method and path, only by the verb that follows from them. */
+    if (r->kind->custom && fed_span_is(method, "HEAD"))
+        method = FED_SPAN_LIT("GET");
+    if (r->kind->custom && !named && fed_span_is(method, "PUT"))
+        return hub_fail(r, 400, "BadRequest", "name must be provided");
+    if (r->kind->custom && !named && fed_span_is(method, "PATCH"))
+        return hub_handle_patch(r);
+    if (r->kind->custom && named && !status && fed_span_is(method, "POST"))
+        return hub_handle_create(r);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         const struct route *route = &routes[i];
 
-        if (!fed_span_is(r->http->method, route->method) || route->named != named)
+        if (!fed_span_is(method, route->method) || route->named != named)
             continue;
         if ((status && !route->status) || (route->writes && r->kind->read_only) ||
             is_collection_of_namespaces(r, route))
@@ -108,15 +152,67 @@ static enum fed_err route(struct hub_request *r)
     return not_allowed(r);
 }
 
+/* The served version to move to: the most preferred above the given one. NULL: none. */
+static const struct hub_kind_version *version_instead(
+    const struct hub_kind *kind, const struct hub_kind_version *version)
+{
+    const struct hub_kind_version *best = NULL;
+
+    for (size_t i = 0; i < kind->n_versions; i++) {
+        const struct hub_kind_version *one = &kind->versions[i];
+
+        if (one->served && !one->deprecated &&
+            hub_version_cmp(one->name, best ? best->name : version->name) < 0)
+            best = one;
+    }
+    return best;
+}
+
 static void warn_deprecated(struct hub_request *r)
 {
-    char text[512];
+    const struct hub_kind_version *instead;
+    struct fed_buf text;
 
     if (!r->version->deprecated)
         return;
-    snprintf(text, sizeof text, "%s/%s %s is deprecated", r->kind->group, r->version->name,
-        r->kind->kind);
-    hub_request_warn(r, r->version->deprecation_warning ? r->version->deprecation_warning : text);
+    instead = version_instead(r->kind, r->version);
+    fed_buf_init(&text, r->mem, 1024);
+    fed_buf_printf(
+        &text, "%s/%s %s is deprecated", r->kind->group, r->version->name, r->kind->kind);
+    if (instead)
+        fed_buf_printf(&text, "; use %s/%s %s", r->kind->group, instead->name, r->kind->kind);
+    hub_request_warn(r, r->version->deprecation_warning ? r->version->deprecation_warning
+                                                        : fed_buf_cstr(&text));
+}
+
+static bool is_watch(const struct hub_request *r)
+{
+    return r->path.endpoint == HUB_ENDPOINT_RESOURCE && r->query.watch && r->path.name.len == 0 &&
+           hub_request_is_read(r->http);
+}
+
+enum fed_err hub_check_acceptable(struct hub_request *r)
+{
+    bool core = !r->version || r->version->core;
+    bool is_list = r->kind && r->path.name.len == 0 && hub_request_is_read(r->http);
+
+    if (core && !r->accept.acceptable && !r->accept.routed) {
+        hub_fail(r, 406, "NotAcceptable",
+            "406: Not Acceptable\n\nAvailable representations: application/json, "
+            "application/yaml%s",
+            is_list ? ", application/json;stream=watch" : "");
+        r->failure.details = HUB_DETAILS_EMPTY;
+        return FED_ERR_INVALID;
+    }
+    if (is_watch(r) && (!r->accept.acceptable || r->accept.text == HUB_TEXT_YAML))
+        return hub_fail(r, 406, "NotAcceptable",
+            "only the following media types are accepted: application/json;stream=watch%s",
+            core ? "" : ", application/vnd.kubernetes.protobuf;stream=watch");
+    if (!r->accept.acceptable)
+        return hub_fail(r, 406, "NotAcceptable",
+            "only the following media types are accepted: application/json, application/yaml%s",
+            core ? "" : ", application/vnd.kubernetes.protobuf");
+    return FED_OK;
 }
 
 static enum fed_err find_kind(struct hub_request *r)
@@ -126,25 +222,22 @@ static enum fed_err find_kind(struct hub_request *r)
         kind ? hub_kind_version_find(kind, r->path.version) : NULL;
 
     if (!version)
-        return handle_unknown(r);
+        return hub_fail_unknown(r);
+    if (r->path.ns.len > 0 && !kind->namespaced)
+        return hub_fail_unknown(r);
+    r->kind = kind;
+    r->version = version;
+    /* A namespaced object has a namespace in its path; only lists and watches may go over all. */
+    if (kind->namespaced && r->path.ns.len == 0 && r->path.name.len > 0)
+        return hub_fail_unknown(r);
+    if (kind->namespaced && r->path.ns.len == 0 && !hub_request_is_read(r->http))
+        return version->core ? not_allowed(r) : hub_fail_unknown(r);
+    warn_deprecated(r);
     if (r->path.subresource.len > 0 && !hub_finalize_is(r) &&
         !(version->status_subresource && fed_span_is(r->path.subresource, "status")) &&
         !(version->scale.spec_path && fed_span_is(r->path.subresource, "scale")))
-        return handle_unknown(r);
-    if (r->path.ns.len > 0 && !kind->namespaced)
-        return handle_unknown(r);
-    r->kind = kind;
-    r->version = version;
-    warn_deprecated(r);
-    /* A namespaced object has a namespace in its path; only lists and watches may go over all. */
-    if (kind->namespaced && r->path.ns.len == 0 && r->path.name.len > 0)
-        return handle_unknown(r);
-    if (kind->namespaced && r->path.ns.len == 0 && !hub_request_is_read(r->http))
-        return version->core ? not_allowed(r) : handle_unknown(r);
-    if (!r->accept.acceptable)
-        return hub_fail(r, 406, "NotAcceptable",
-            "only the following media types are accepted: application/json");
-    return FED_OK;
+        return kind->custom ? hub_fail_not_found(r) : hub_fail_unknown(r);
+    return hub_check_acceptable(r);
 }
 
 static enum fed_err handle_resource(struct hub_request *r)
@@ -157,9 +250,11 @@ static enum fed_err handle_resource(struct hub_request *r)
         return hub_handle_token_request(r);
     err = find_kind(r);
     if (!err && hub_finalize_is(r))
-        return hub_handle_finalize(r);
+        return fed_span_is(r->http->method, "PUT") ? hub_handle_update(r) : not_allowed(r);
     if (!err && fed_span_is(r->path.subresource, "scale"))
-        return hub_handle_scale(r);
+        return fed_span_is(r->http->method, "POST") || fed_span_is(r->http->method, "DELETE")
+                   ? not_allowed(r)
+                   : hub_handle_scale(r);
     return err ? err : route(r);
 }
 
@@ -176,6 +271,8 @@ static enum fed_err dispatch(struct hub_request *r)
 {
     enum fed_err err = hub_request_parse(r);
 
+    if (!err && !is_watch(r))
+        err = hub_deadline_take(r);
     if (!err)
         err = hub_authorize_request(r);
     if (err)
@@ -187,6 +284,8 @@ static enum fed_err dispatch(struct hub_request *r)
         return handle_health(r);
     case HUB_ENDPOINT_VERSION:
         return handle_version(r);
+    case HUB_ENDPOINT_METRICS:
+        return hub_request_is_read(r->http) ? hub_handle_metrics(r) : not_allowed(r);
     case HUB_ENDPOINT_CORE:
     case HUB_ENDPOINT_GROUPS:
     case HUB_ENDPOINT_GROUP:
@@ -201,7 +300,7 @@ static enum fed_err dispatch(struct hub_request *r)
     case HUB_ENDPOINT_UNKNOWN:
         break;
     }
-    return handle_unknown(r);
+    return hub_fail_unknown(r);
 }
 
 static void request_free(struct hub_request *r)
@@ -238,6 +337,7 @@ static struct hub_request *request_new(
     r->http = request;
     fed_arena_init(&r->arena, api->mem, HUB_LIMIT_REQUEST_MEMORY);
     r->mem = &r->arena.alloc;
+    r->started_us = fed_loop_clock_us(api->options.loop);
     hub_user_init(&r->user);
     return r;
 }
@@ -305,8 +405,11 @@ enum fed_err hub_api_open(
     api->objects = options->objects;
     api->kinds = options->kinds;
     api->held_end = &api->held;
-    hub_objects_on_settled(api->objects, hub_held_settle, api);
-    err = hub_watches_open(api, &api->watches);
+    api->member = (struct hub_objects_member){.ctx = api, .settled = hub_held_settle};
+    hub_objects_join(api->objects, &api->member);
+    err = hub_metrics_open(api, &api->metrics);
+    if (!err)
+        err = hub_watches_open(api, &api->watches);
     if (!err)
         err = hub_namespaces_open(api, &api->namespaces);
     if (!err)
@@ -349,7 +452,7 @@ void hub_api_close(struct hub_api *api)
 {
     if (!api)
         return;
-    hub_objects_on_settled(api->objects, NULL, NULL);
+    hub_objects_leave(api->objects, &api->member);
     hub_held_forget(api, NULL);
     hub_crd_deletes_close(api->crd_deletes);
     fed_buf_fini(&api->openapi_root);
@@ -362,5 +465,6 @@ void hub_api_close(struct hub_api *api)
     hub_rbac_close(api->rbac);
     hub_namespaces_close(api->namespaces);
     hub_watches_close(api->watches);
+    hub_metrics_close(api->metrics);
     fed_alloc_free(api->mem, api, sizeof *api);
 }

@@ -1,7 +1,7 @@
 /* authenticate.c - who asks: a client certificate, a ServiceAccount's token, or nobody. */
 #include "hub/api/internal.h"
+#include "proto/base/text.h"
 
-#include <stdio.h>
 #include <strings.h>
 
 #define CREDENTIAL_ID FED_SPAN_LIT("authentication.kubernetes.io/credential-id")
@@ -22,18 +22,23 @@ static enum fed_err anonymous(struct hub_request *r)
 
 static enum fed_err of_certificate(struct hub_user *user, const struct fed_crypto_cert_info *peer)
 {
-    char credential[96];
-    size_t len = (size_t)snprintf(credential, sizeof credential, "X509SHA256=");
+    struct fed_buf credential;
     enum fed_err err = hub_user_set_name(user, fed_span_text(peer->common_name));
 
     for (size_t i = 0; !err && i < peer->n_organizations; i++)
         err = hub_user_add_group(user, fed_span_text(peer->organizations[i]));
     if (!err)
         err = hub_user_add_group(user, FED_SPAN_LIT(HUB_GROUP_AUTHENTICATED));
-    for (size_t i = 0; i < sizeof peer->fingerprint.bytes; i++)
-        len += (size_t)snprintf(
-            credential + len, sizeof credential - len, "%02x", peer->fingerprint.bytes[i]);
-    return err ? err : hub_user_add_extra(user, CREDENTIAL_ID, fed_span_text(credential));
+    fed_buf_init(&credential, fed_alloc_system(), 96);
+    fed_buf_put_text(&credential, "X509SHA256=");
+    fed_text_put_hex(
+        &credential, fed_span_of(peer->fingerprint.bytes, sizeof peer->fingerprint.bytes));
+    if (!err)
+        err = fed_buf_err(&credential);
+    if (!err)
+        err = hub_user_add_extra(user, CREDENTIAL_ID, fed_buf_span(&credential));
+    fed_buf_fini(&credential);
+    return err;
 }
 
 /* The token behind "Bearer ", in any case; empty when it is something else. */

@@ -8,7 +8,8 @@
 /* ---- Namespace ---- */
 static bool is_permanent(struct fed_span name)
 {
-    static const char *const permanent[] = {"default", "kube-system", "kube-federation-system"};
+    static const char *const permanent[] = {
+        "default", "kube-system", "kube-public", "kube-federation-system"};
 
     for (size_t i = 0; i < sizeof permanent / sizeof *permanent; i++)
         if (fed_span_is(name, permanent[i]))
@@ -56,7 +57,8 @@ static enum fed_err namespace_admit(void *ctx, struct hub_admission *a, struct f
                                   : FED_OK;
     if (a->operation == HUB_CREATE)
         err = namespace_new(a);
-    else if (fed_json_find(a->before, "spec.finalizers"))
+    else if (!fed_span_is(a->subresource, "finalize") &&
+             fed_json_find(a->before, "spec.finalizers"))
         err = fed_json_set(a->doc, fed_json_ensure_object(a->doc, a->object, "spec"), "finalizers",
             fed_json_clone(a->doc, fed_json_find(a->before, "spec.finalizers")));
     return err;

@@ -12,6 +12,8 @@ struct hub_builtin {
 extern const struct hub_builtin hub_builtins[];
 extern const size_t hub_builtins_count;
 extern const struct hub_builtin hub_core_table; /* core.table: see core.h */
+extern const struct hub_builtin
+    hub_meta_table; /* OpenAPI schemas of metadata: members of an object */
 /* Specs of the CustomResourceDefinitions of the hub's own kinds. */
 extern const struct hub_builtin hub_definitions[];
 extern const size_t hub_definitions_count;

@@ -91,8 +91,8 @@ FED_MUST_USE enum fed_err hub_core_default(
  * NULL: create. */
 void hub_core_validate(const struct hub_kind *kind, struct fed_json *object,
     const struct fed_json *before, struct hub_causes *causes);
-/* Whether the kind's own rules for an update look at the metadata once more. */
-bool hub_core_validates_meta(const struct hub_kind *kind);
+/* What the finalize subresource of a namespace sets. */
+void hub_core_validate_finalize(const struct fed_json *object, struct hub_causes *causes);
 void hub_core_validate_namespace_status(const struct fed_json *object, struct hub_causes *causes);
 /* The convert hook of both kinds of Event. */
 enum fed_err hub_core_event_convert(void *ctx, const struct hub_kind *kind, const char *to_version,

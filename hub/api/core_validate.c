@@ -312,19 +312,31 @@ void hub_core_validate_namespace_status(const struct fed_json *object, struct hu
             FED_SPAN_ARG(given), phase, deleted ? "not " : "");
 }
 
+static void check_finalizer(struct hub_causes *causes, const char *field, struct fed_span name)
+{
+    hub_name_check(causes, HUB_NAME_QUALIFIED, field, name);
+    if (hub_name_is_bare_finalizer(name))
+        hub_causes_invalid(causes, field, name,
+            "name is neither a standard finalizer name nor is it fully qualified");
+}
+
+void hub_core_validate_finalize(const struct fed_json *object, struct hub_causes *causes)
+{
+    const struct fed_json *list = fed_json_find(object, "spec.finalizers");
+    char field[64];
+
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        snprintf(field, sizeof field, "spec.finalizers[%zu]", i);
+        check_finalizer(causes, field, fed_json_string(fed_json_at(list, i)));
+    }
+}
+
 static void validate_namespace(struct validate *v)
 {
     const struct fed_json *list = fed_json_find(v->object, "spec.finalizers");
 
-    for (size_t i = 0; !v->before && i < fed_json_count(list); i++) {
-        struct fed_span one = fed_json_string(fed_json_at(list, i));
-
-        if (!fed_text_is_label_key(one))
-            hub_name_check(v->causes, HUB_NAME_QUALIFIED, "spec.finalizers", one);
-        else if (fed_span_find(one, '/') == one.len && !fed_span_is(one, "kubernetes"))
-            invalid(v, "spec.finalizers", one,
-                "name is neither a standard finalizer name nor is it fully qualified");
-    }
+    for (size_t i = 0; !v->before && i < fed_json_count(list); i++)
+        check_finalizer(v->causes, "spec.finalizers", fed_json_string(fed_json_at(list, i)));
 }
 
 /* ---- Lease ---- */
@@ -656,17 +668,4 @@ void hub_core_validate(const struct hub_kind *kind, struct fed_json *object,
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (strcmp(rules[i].group, kind->group) == 0 && strcmp(rules[i].plural, kind->plural) == 0)
             rules[i].validate(&v);
-}
-
-bool hub_core_validates_meta(const struct hub_kind *kind)
-{
-    static const char *const plurals[] = {"configmaps", "secrets", "serviceaccounts", "roles",
-        "clusterroles", "rolebindings", "clusterrolebindings"};
-
-    if (!kind->core)
-        return false;
-    for (size_t i = 0; i < sizeof plurals / sizeof *plurals; i++)
-        if (strcmp(kind->plural, plurals[i]) == 0)
-            return true;
-    return false;
 }

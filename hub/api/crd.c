@@ -98,9 +98,44 @@ static enum fed_err own_keep(
 }
 
 /* ---- kinds from definitions ---- */
+static const struct hub_schema *schema_of(const struct hub_kind *kind, const char *version)
+{
+    for (size_t i = 0; i < kind->n_versions; i++)
+        if (strcmp(kind->versions[i].name, version) == 0)
+            return kind->versions[i].schema;
+    return NULL;
+}
+
+/* Equal documents share their schema. */
+static bool has_schemas_of(const struct hub_kind *kind, const struct hub_kind *before)
+{
+    for (size_t i = 0; i < kind->n_versions; i++)
+        if (schema_of(before, kind->versions[i].name) != kind->versions[i].schema)
+            return false;
+    return true;
+}
+
+static void note_schema(struct hub_crds *crds, struct hub_kind *kind, uint64_t revision)
+{
+    const struct hub_kind *before = hub_kinds_find(
+        crds->options.kinds, fed_span_text(kind->group), fed_span_text(kind->plural));
+
+    if (!before || !before->custom) {
+        kind->schema_since = revision;
+        return;
+    }
+    kind->schema_since = before->schema_since;
+    kind->schema_moved = before->schema_moved;
+    if (has_schemas_of(kind, before))
+        return;
+    /* Whatever was written until now, in this turn of the loop too, followed the old one. */
+    kind->schema_since = hub_objects_revision(crds->options.objects);
+    kind->schema_moved = true;
+}
+
 /* The kind is served under the names that were accepted. */
 static enum fed_err serve_tree(struct hub_crds *crds, struct fed_arena *arena,
-    struct fed_json_doc *doc, struct fed_json *crd, struct fed_diag *diag)
+    struct fed_json_doc *doc, struct fed_json *crd, uint64_t revision, struct fed_diag *diag)
 {
     struct fed_json *spec = fed_json_get(crd, "spec");
     struct fed_json *accepted = fed_json_find(crd, "status.acceptedNames");
@@ -119,6 +154,7 @@ static enum fed_err serve_tree(struct hub_crds *crds, struct fed_arena *arena,
     kind.counts_generation = true;
     kind.custom = true;
     kind.terminating = hub_meta(crd, "deletionTimestamp").len > 0;
+    note_schema(crds, &kind, revision);
     err = hub_kinds_put(crds->options.kinds, &kind);
     hub_kind_fini(&kind);
     return err;
@@ -139,7 +175,8 @@ static void withdraw(struct hub_crds *crds, struct fed_span name)
         hub_kinds_remove(crds->options.kinds, group, plural);
 }
 
-static void serve(struct hub_crds *crds, struct fed_span name, struct fed_span bytes)
+static void serve(
+    struct hub_crds *crds, struct fed_span name, struct fed_span bytes, uint64_t revision)
 {
     struct fed_arena arena;
     struct fed_json_doc *doc = NULL;
@@ -152,7 +189,7 @@ static void serve(struct hub_crds *crds, struct fed_span name, struct fed_span b
     if (!err)
         err = fed_json_parse(doc, bytes, &crd, &diag);
     if (!err)
-        err = serve_tree(crds, &arena, doc, crd, &diag);
+        err = serve_tree(crds, &arena, doc, crd, revision, &diag);
     if (err)
         withdraw(crds, name);
     if (err && err != FED_ERR_NOT_FOUND)
@@ -288,13 +325,13 @@ static void changed(void *ctx, const struct hub_change *change)
         withdraw(crds, change->ref.name);
         consider_waiting(crds, change->ref.name);
     } else {
-        serve(crds, change->ref.name, change->bytes);
+        serve(crds, change->ref.name, change->bytes, change->revision);
     }
 }
 
 static bool serve_stored(void *ctx, const struct hub_object *object)
 {
-    serve(ctx, object->ref.name, object->bytes);
+    serve(ctx, object->ref.name, object->bytes, object->revision);
     return true;
 }
 

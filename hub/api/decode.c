@@ -67,8 +67,7 @@ enum fed_err hub_decode_body(struct hub_request *r, struct fed_json **out)
     else
         return hub_fail(r, 415, "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: "
-            "application/json, application/yaml%s",
-            r->version && r->version->core ? ", application/vnd.kubernetes.protobuf" : "");
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf");
     if (err == FED_ERR_UNSUPPORTED)
         return hub_fail(r, 400, "BadRequest", "%s", diag.text);
     if (err == FED_ERR_LIMIT)

@@ -100,21 +100,23 @@ static struct version_order version_order(const char *name)
     return order;
 }
 
-/* As apimachinery's version.CompareKubeAwareVersionStrings: what is preferred comes first. */
-static int version_cmp(const void *a, const void *b)
+int hub_version_cmp(const char *left, const char *right)
 {
-    const char *const *left = a;
-    const char *const *right = b;
-    struct version_order x = version_order(*left);
-    struct version_order y = version_order(*right);
+    struct version_order x = version_order(left);
+    struct version_order y = version_order(right);
 
     if (x.stability != y.stability)
         return y.stability - x.stability;
     if (x.stability == 0)
-        return strcmp(*left, *right);
+        return strcmp(left, right);
     if (x.major != y.major)
         return x.major > y.major ? -1 : 1;
     return x.minor == y.minor ? 0 : (x.minor > y.minor ? -1 : 1);
+}
+
+static int version_cmp(const void *a, const void *b)
+{
+    return hub_version_cmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static struct groups *groups_collect(struct hub_request *r)
@@ -140,6 +142,9 @@ static struct groups *groups_collect(struct hub_request *r)
 /* ---- resources ---- */
 static const char *const verbs_all[] = {
     "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"};
+/* The same for custom kinds, in the order in which they are shown. */
+static const char *const verbs_custom[] = {
+    "delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"};
 static const char *const verbs_read[] = {"get", "list", "watch"};
 static const char *const verbs_status[] = {"get", "patch", "update"};
 static const char *const verbs_create[] = {"create"};
@@ -196,7 +201,7 @@ static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
     else if (kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0)
         put_texts(out, "verbs", verbs_namespaces, 7); /* never all of them at once */
     else
-        put_texts(out, "verbs", verbs_all, 8);
+        put_texts(out, "verbs", kind->custom ? verbs_custom : verbs_all, 8);
 }
 
 static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
@@ -297,8 +302,11 @@ static void old_groups(struct fed_buf *out, const struct groups *groups)
 }
 
 /* ---- aggregated ---- */
+/* Of the core group a kind says neither group nor version. */
 static void new_kind(struct fed_buf *out, const char *group, const char *version, const char *kind)
 {
+    if (!group[0])
+        version = "";
     fed_buf_printf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}",
         group, version, kind);
 }
@@ -427,28 +435,48 @@ static enum fed_err fill(struct hub_request *r, struct fed_buf *out)
     return FED_OK;
 }
 
+/* The documents of groups, and of the versions of custom kinds, are there whatever the method. */
+static bool takes_method(const struct hub_request *r)
+{
+    switch (r->path.endpoint) {
+    case HUB_ENDPOINT_GROUPS:
+    case HUB_ENDPOINT_GROUP:
+        return true;
+    case HUB_ENDPOINT_RESOURCES:
+        if (!r->path.core && !hub_group_is_of_kubernetes(r))
+            return true;
+        break;
+    default:
+        break;
+    }
+    return fed_span_is(r->http->method, "GET");
+}
+
 enum fed_err hub_handle_discovery(struct hub_request *r)
 {
-    struct fed_http_header headers[2] = {
-        {FED_SPAN_LIT("vary"), FED_SPAN_LIT("Accept")}, {FED_SPAN_LIT("etag"), {0}}};
+    struct fed_http_header headers[3] = {{FED_SPAN_LIT("vary"), FED_SPAN_LIT("Accept")},
+        {FED_SPAN_LIT("etag"), {0}}, {FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("public")}};
     bool aggregated = r->accept.discovery_v2 && (r->path.endpoint == HUB_ENDPOINT_CORE ||
                                                     r->path.endpoint == HUB_ENDPOINT_GROUPS);
     struct fed_buf out;
     char etag[48];
     enum fed_err err;
 
-    if (!fed_span_is(r->http->method, "GET"))
+    if (!takes_method(r))
         return hub_fail(r, 405, "MethodNotAllowed",
             "the server does not allow this method on the requested resource");
+    err = hub_check_acceptable(r);
+    if (err)
+        return err;
     snprintf(etag, sizeof etag, "\"%llx-%d\"",
         (unsigned long long)hub_kinds_generation(r->api->kinds), (int)r->path.endpoint);
     headers[1].value = fed_span_text(etag);
     if (aggregated && fed_span_is(hub_request_header(r, "if-none-match"), etag))
-        return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 2);
+        return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 3);
     fed_buf_init(&out, r->mem, HUB_LIMIT_ANSWER_BYTES);
     err = fill(r, &out);
     if (err == FED_ERR_NOT_FOUND)
-        return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
+        return hub_fail_unknown(r);
     if (!err)
         err = fed_buf_err(&out);
     if (err)
@@ -456,5 +484,5 @@ enum fed_err hub_handle_discovery(struct hub_request *r)
     return hub_respond(r, 200,
         aggregated ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
                    : "application/json",
-        fed_buf_span(&out), headers, aggregated ? 2 : 0);
+        fed_buf_span(&out), headers, aggregated ? 3 : 0);
 }

@@ -115,6 +115,16 @@ static enum fed_err present(struct hub_events *events, struct fed_json_doc *doc,
     return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
+/* Durable with the sync that ends the turn. */
+static enum fed_err stage(struct hub_events *events, const struct hub_object_write *write)
+{
+    enum fed_err err = hub_objects_stage(events->objects, write, 1, NULL, 0, NULL, NULL);
+
+    return err || hub_objects_flush_soon(events->objects)
+               ? err
+               : hub_objects_flush(events->objects, NULL);
+}
+
 static enum fed_err record(struct hub_events *events, const struct hub_event *event)
 {
     struct hub_object_write write = {.ref = {FED_SPAN_LIT(RESOURCE), event_ns(event), {0}}};
@@ -144,7 +154,7 @@ static enum fed_err record(struct hub_events *events, const struct hub_event *ev
         err = fed_buf_err(&bytes);
     }
     if (!err)
-        err = hub_objects_commit(events->objects, &write, 1, NULL, 0, NULL, NULL);
+        err = stage(events, &write);
     if (!err && write.expected == 0)
         events->count++;
     fed_buf_fini(&bytes);
@@ -241,7 +251,7 @@ static void sweep(void *ctx)
                 .remove = true,
                 .ref = {FED_SPAN_LIT(RESOURCE), fed_span_text(expired->list[i].ns),
                     fed_span_text(expired->list[i].name)}};
-            enum fed_err err = hub_objects_commit(events->objects, &write, 1, NULL, 0, NULL, NULL);
+            enum fed_err err = stage(events, &write);
 
             if (err && err != FED_ERR_NOT_FOUND)
                 break; /* the next sweep tries again */

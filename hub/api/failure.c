@@ -129,6 +129,16 @@ enum fed_err hub_fail_causes(struct hub_request *r, struct hub_causes *causes)
     return FED_ERR_INVALID;
 }
 
+enum fed_err hub_fail_causes_of(
+    struct hub_request *r, const char *kind, const char *group, struct hub_causes *causes)
+{
+    causes_message(r, causes, kind, group, r->path.name);
+    r->failure.causes = causes;
+    r->failure.kind = kind;
+    r->failure.group = group;
+    return FED_ERR_INVALID;
+}
+
 enum fed_err hub_fail_resource(struct hub_request *r, struct hub_causes *causes)
 {
     causes_message(r, causes, r->kind->plural, r->kind->group, r->path.name);
@@ -275,10 +285,12 @@ static void put_object(const struct hub_request *r, struct fed_buf *out, bool *f
         if (!r->kind)
             break;
         put_member(out, first, "name", r->path.name);
-        put_member(out, first, "group", fed_span_text(group_of(r->kind)));
+        put_member(out, first, "group",
+            fed_span_text(r->failure.kind ? r->failure.group : group_of(r->kind)));
         put_member(out, first, "kind",
-            fed_span_text(
-                r->failure.details == HUB_DETAILS_KIND ? r->kind->kind : r->kind->plural));
+            fed_span_text(r->failure.details != HUB_DETAILS_KIND ? r->kind->plural
+                          : r->failure.kind                      ? r->failure.kind
+                                                                 : r->kind->kind));
         break;
     }
 }
@@ -358,7 +370,14 @@ static const char *refusal_reason(unsigned status)
 
 const char *hub_api_refusal(void *ctx, unsigned status, const char *why, struct fed_buf *body)
 {
+    char too_large[64];
+
     (void)ctx;
+    if (status == 413) {
+        snprintf(too_large, sizeof too_large, "Request entity too large: limit is %u",
+            HUB_LIMIT_BODY_BYTES);
+        why = too_large;
+    }
     fed_buf_put_text(body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":"
                            "\"Failure\",\"message\":");
     hub_json_put_text(body, why);
@@ -367,15 +386,28 @@ const char *hub_api_refusal(void *ctx, unsigned status, const char *why, struct 
     return "application/json";
 }
 
+/* A Status is not what the client wanted converted: its Accept is read again without. What cannot
+ * be met then is answered as for people. */
+static void accept_failure(struct hub_request *r)
+{
+    enum hub_text text = r->accept.text;
+
+    hub_accept_parse(hub_request_header(r, "accept"), HUB_ACCEPT_PLAIN, &r->accept);
+    if (!r->accept.acceptable || (r->accept.text == HUB_TEXT_JSON && text == HUB_TEXT_PRETTY))
+        r->accept.text = HUB_TEXT_PRETTY;
+}
+
 void hub_failure_respond(struct hub_request *r)
 {
     struct fed_buf body;
     struct fed_http_header retry = {FED_SPAN_LIT("retry-after"), FED_SPAN_LIT("1")};
 
+    accept_failure(r);
     fed_buf_init(&body, r->mem, 1u << 20);
     hub_failure_put(r, &body);
     if (fed_buf_err(&body)) {
         r->answered = true;
+        hub_request_record(r, 503);
         hub_respond_no_memory(r->exchange);
         return;
     }

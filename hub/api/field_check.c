@@ -64,7 +64,7 @@ static void no_string(struct check *k, const struct fed_json *value)
 static void no_number(struct check *k, const struct fed_json *value)
 {
     line_begin(k);
-    fed_buf_printf(k->why, "expected numeric (int or float), got %s", hub_go_type(value));
+    fed_buf_printf(k->why, "expected numeric (int or float), got %s", hub_go_type_of(value));
 }
 
 /* ---- lists ---- */

@@ -183,23 +183,43 @@ bool hub_field_set_eq(const struct hub_field_set *a, const struct hub_field_set 
 
 /* ---- path elements ---- */
 
-void hub_field_put_json(
-    struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
+static bool is_escaped(uint8_t byte)
+{
+    return byte == '<' || byte == '>' || byte == '&';
+}
+
+/* Writes the end of out, from `at`, again, with what Go escapes. */
+static void escape_end(struct hub_field_context *c, struct fed_buf *out, size_t at)
 {
     struct fed_buf text;
 
     fed_buf_init(&text, fed_alloc_system(), out->limit);
-    if (fed_json_put_canonical(&text, value))
-        fail(c, FED_ERR_LIMIT);
+    fed_buf_put(&text, fed_span_sub(fed_buf_span(out), at, out->len));
+    if (fed_buf_err(&text))
+        fail(c, fed_buf_err(&text));
+    fed_buf_cut(out, at);
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = text.at[i];
-
-        if (byte == '<' || byte == '>' || byte == '&')
-            fed_buf_printf(out, "\\u%04x", byte);
+        if (is_escaped(text.at[i]))
+            fed_buf_printf(out, "\\u%04x", text.at[i]);
         else
-            fed_buf_put_u8(out, byte);
+            fed_buf_put_u8(out, text.at[i]);
     }
     fed_buf_fini(&text);
+}
+
+void hub_field_put_json(
+    struct hub_field_context *c, struct fed_buf *out, const struct fed_json *value)
+{
+    size_t at = out->len;
+
+    if (fed_json_put_canonical(out, value))
+        fail(c, FED_ERR_LIMIT);
+    for (size_t i = at; i < out->len; i++) {
+        if (is_escaped(out->at[i])) {
+            escape_end(c, out, at);
+            return;
+        }
+    }
 }
 
 /* 1.0 is the same key as 1. */
@@ -231,10 +251,17 @@ static struct fed_span keep_scratch(struct hub_field_context *c)
 
 struct fed_span hub_field_element_member(struct hub_field_context *c, struct fed_span key)
 {
-    fed_buf_clear(&c->scratch);
-    fed_buf_put_text(&c->scratch, "f:");
-    fed_buf_put(&c->scratch, key);
-    return keep_scratch(c);
+    bool fits = key.len <= HUB_FIELD_ELEMENT_MAX - 2;
+    uint8_t *text = fits ? fed_alloc_get(c->mem, key.len + 2) : NULL;
+
+    if (!text) {
+        fail(c, fits ? FED_ERR_NOMEM : FED_ERR_LIMIT);
+        return (struct fed_span){0};
+    }
+    memcpy(text, "f:", 2);
+    if (key.len > 0)
+        memcpy(text + 2, key.at, key.len);
+    return fed_span_of(text, key.len + 2);
 }
 
 struct fed_span hub_field_element_key(struct hub_field_context *c, const char *const *names,
@@ -247,7 +274,10 @@ struct fed_span hub_field_element_key(struct hub_field_context *c, const char *c
     for (size_t i = 0; i < n; i++) {
         if (!values[i])
             continue;
-        fed_buf_printf(&c->scratch, "%s\"%s\":", between, names[i]);
+        fed_buf_put_text(&c->scratch, between);
+        fed_buf_put_u8(&c->scratch, '"');
+        fed_buf_put_text(&c->scratch, names[i]);
+        fed_buf_put_text(&c->scratch, "\":");
         put_value(c, &c->scratch, values[i]);
         between = ",";
     }

@@ -151,7 +151,7 @@ void hub_go_put_syntax(struct fed_buf *out, const struct fed_json *value)
     put(out, &syntax, value);
 }
 
-const char *hub_go_type(const struct fed_json *value)
+const char *hub_go_type_of(const struct fed_json *value)
 {
     static const char *const names[] = {
         [FED_JSON_ABSENT] = "<nil>",

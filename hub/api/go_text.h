@@ -15,7 +15,7 @@ void hub_go_put(struct fed_buf *out, const struct fed_json *value);
 /* As %#v: map[string]interface {}{"a":1, "b":[]interface {}{"x", interface {}(nil)}}. */
 void hub_go_put_syntax(struct fed_buf *out, const struct fed_json *value);
 /* As %T. */
-const char *hub_go_type(const struct fed_json *value);
+const char *hub_go_type_of(const struct fed_json *value);
 /* As %v of a float64: the fewest digits that read back the same, 3e+09 from a million on. */
 void hub_go_put_float(struct fed_buf *out, double value);
 

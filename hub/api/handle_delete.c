@@ -56,7 +56,7 @@ static enum fed_err mark(
 
     fed_text_time(fed_loop_unix_s(r->api->options.loop), now);
     err = metadata ? fed_json_set_text(r->doc, metadata, "deletionTimestamp", now) : FED_ERR_NOMEM;
-    if (!err)
+    if (!err && !is_namespace(kind))
         err = fed_json_set_int(r->doc, metadata, "deletionGracePeriodSeconds", 0);
     if (!err && generation > 0)
         err = fed_json_set_int(r->doc, metadata, "generation", generation + 1);
@@ -182,7 +182,7 @@ enum fed_err hub_delete_object(struct hub_request *r, const struct hub_kind *kin
 static enum fed_err show_left(
     struct hub_request *r, const struct hub_object_ref *ref, struct fed_json *left)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     uint64_t revision;
     struct fed_diag diag = {{0}};
     struct fed_json *object;
@@ -224,15 +224,17 @@ struct collection {
     struct hub_field_selector fields;
     struct hub_object_ref batch[COLLECTION_BATCH];
     size_t n;
-    uint64_t left;          /* of limit=; 0: no more, UINT64_MAX: there is none */
-    struct fed_buf *answer; /* what is deleted, as it was: the items of a list */
+    struct hub_page page;       /* where it begins; its revision is that of the answer */
+    struct hub_object_ref last; /* that was deleted */
+    uint64_t left;              /* of limit=; 0: no more, UINT64_MAX: there is none */
+    struct fed_buf *answer;     /* what is deleted, as it was: the items of a list */
     enum fed_err err;
 };
 
 static enum fed_err show(
     struct collection *c, struct fed_json_doc *doc, const struct hub_object *object)
 {
-    struct hub_view view = {c->r->api, c->r->kind, c->r->version};
+    struct hub_view view = hub_view_of(c->r);
     uint64_t revision = object->revision;
     struct fed_json *shown;
     enum fed_err err =
@@ -240,6 +242,8 @@ static enum fed_err show(
 
     if (err)
         return err;
+    if (hub_kind_is_typed(c->r->kind))
+        hub_object_anonymize(shown);
     if (c->answer->at[c->answer->len - 1] != '[')
         fed_buf_put_text(c->answer, ",");
     return fed_json_put(c->answer, shown);
@@ -290,15 +294,10 @@ static enum fed_err delete_batch(struct collection *c, const struct hub_delete_o
 static enum fed_err delete_all(
     struct hub_request *r, struct collection *c, struct hub_delete_options *options)
 {
-    struct hub_object_ref last;
+    const struct hub_object_ref *after = c->page.continues ? &c->page.after : NULL;
     enum fed_err err;
 
-    c->n = 0;
     do {
-        const struct hub_object_ref *after = c->n > 0 ? &last : NULL;
-
-        if (after)
-            last = c->batch[c->n - 1];
         c->n = 0;
         err = hub_objects_list(
             r->api->objects, fed_span_text(r->kind->resource), r->path.ns, after, collect, c);
@@ -306,14 +305,44 @@ static enum fed_err delete_all(
             err = c->err;
         if (!err)
             err = delete_batch(c, options);
+        if (c->n > 0) {
+            c->last = c->batch[c->n - 1];
+            after = &c->last;
+        }
     } while (!err && c->n == COLLECTION_BATCH && c->left > 0);
     return err;
+}
+
+/* A limit may leave some: how many, and where to go on. */
+static enum fed_err put_end(struct hub_request *r, struct collection *c)
+{
+    bool selects = r->query.label_selector.len > 0 || r->query.field_selector.len > 0;
+    struct fed_buf token;
+    size_t n = 0;
+    enum fed_err err = FED_OK;
+
+    fed_buf_init(&token, r->mem, 4096);
+    if (c->left == 0)
+        err = hub_objects_count_at(r->api->objects, c->page.revision,
+            fed_span_text(r->kind->resource), r->path.ns, &c->last, &n);
+    if (n > 0)
+        hub_page_put_token(&token, r, &c->page, &c->last);
+    if (!err)
+        err = fed_buf_err(&token);
+    if (n > 0 || r->version->core)
+        hub_table_end(
+            c->answer, c->page.revision, fed_buf_span(&token), n > 0 && !selects ? (int64_t)n : -1);
+    else
+        fed_buf_printf(c->answer,
+            "],\"metadata\":{\"continue\":\"\",\"resourceVersion\":\"%llu\"}}",
+            (unsigned long long)c->page.revision);
+    fed_buf_put_text(c->answer, "\n");
+    return err ? err : fed_buf_err(c->answer);
 }
 
 enum fed_err hub_handle_delete_collection(struct hub_request *r)
 {
     struct hub_delete_options options;
-    struct fed_diag diag = {{0}};
     struct fed_buf answer;
     char api_version[330];
     struct collection *c = fed_alloc_zero(r->mem, sizeof *c);
@@ -330,21 +359,20 @@ enum fed_err hub_handle_delete_collection(struct hub_request *r)
     err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &c->fields);
     if (err)
         return err;
-    if (fed_selector_parse(r->mem, r->query.label_selector, &c->labels, &diag))
-        return hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text);
+    err = hub_label_selector_parse(r, r->mem, &c->labels);
+    if (!err)
+        err = hub_page_open(r, &c->page);
+    if (err)
+        return err;
     fed_buf_init(&answer, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
     c->answer = &answer;
-    c->left = r->query.limit > 0 ? r->query.limit : UINT64_MAX;
+    c->left = c->page.limit > 0 ? c->page.limit : UINT64_MAX;
     hub_api_version(r->kind, r->version, api_version);
-    fed_buf_printf(&answer,
-        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{%s\"resourceVersion\":\"%llu\"},"
-        "\"items\":[",
-        r->kind->list_kind, api_version, r->version->core ? "" : "\"continue\":\"\",",
-        (unsigned long long)hub_objects_revision(r->api->objects));
+    fed_buf_printf(&answer, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"items\":[",
+        r->kind->list_kind, api_version);
     err = delete_all(r, c, &options);
-    fed_buf_put_text(&answer, "]}\n");
     if (!err)
-        err = fed_buf_err(&answer);
+        err = put_end(r, c);
     err = err ? hub_fail_err(r, err, NULL)
               : hub_respond(r, 200, "application/json", fed_buf_span(&answer), NULL, 0);
     fed_buf_fini(&answer);

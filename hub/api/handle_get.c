@@ -8,7 +8,7 @@ static enum fed_err respond_plain(
     enum fed_err err;
 
     fed_buf_init(&body, r->api->mem, HUB_LIMIT_ANSWER_BYTES);
-    hub_object_put_plain(&body, bytes, metadata, revision);
+    hub_object_put_plain(&body, bytes, metadata, 0, revision);
     fed_buf_put_text(&body, "\n");
     err = hub_respond_take(r, &body);
     fed_buf_fini(&body);
@@ -17,7 +17,7 @@ static enum fed_err respond_plain(
 
 enum fed_err hub_handle_get(struct hub_request *r)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     struct hub_object_ref ref = hub_request_ref(r);
     struct fed_buf bytes;
     struct fed_span metadata;
@@ -34,7 +34,7 @@ enum fed_err hub_handle_get(struct hub_request *r)
     if (err == FED_ERR_NOT_FOUND)
         return hub_fail_not_found(r);
     if (!err && r->accept.form == HUB_FORM_OBJECT &&
-        hub_object_is_plain(&view, fed_buf_span(&bytes), &metadata))
+        hub_object_is_plain(&view, fed_buf_span(&bytes), revision, &metadata))
         return respond_plain(r, fed_buf_span(&bytes), metadata, revision);
     if (!err)
         err = hub_object_view(&view, r->doc, &ref, fed_buf_span(&bytes), &revision, &object, &diag);

@@ -28,11 +28,11 @@ struct lister {
 };
 
 static enum fed_err put_partial(
-    struct fed_buf *out, struct fed_json_doc *doc, const struct fed_json *object)
+    const struct lister *l, struct fed_json_doc *doc, const struct fed_json *object)
 {
-    struct fed_json *partial = hub_object_partial(doc, object);
+    struct fed_json *partial = hub_object_partial(&l->view, doc, object);
 
-    return partial ? fed_json_put(out, partial) : FED_ERR_NOMEM;
+    return partial ? fed_json_put(l->out, partial) : FED_ERR_NOMEM;
 }
 
 static enum fed_err lister_show(struct lister *l, struct fed_json_doc *doc, struct fed_json *object)
@@ -40,12 +40,14 @@ static enum fed_err lister_show(struct lister *l, struct fed_json_doc *doc, stru
     if (l->shown > 0)
         fed_buf_put_text(l->out, ",");
     l->shown++;
+    if (hub_kind_is_typed(l->view.kind) && l->r->accept.form == HUB_FORM_OBJECT)
+        hub_object_anonymize(object);
     if (l->r->accept.form == HUB_FORM_TABLE) {
         hub_table_row(l->out, &l->view, object, l->r->query.include_object, l->now_unix_s);
         return fed_buf_err(l->out);
     }
-    return l->r->accept.form == HUB_FORM_PARTIAL ? put_partial(l->out, doc, object)
-                                                 : fed_json_put(l->out, object);
+    return l->r->accept.form == HUB_FORM_PARTIAL_LIST ? put_partial(l, doc, object)
+                                                      : fed_json_put(l->out, object);
 }
 
 static enum fed_err lister_tree(struct lister *l, const struct hub_object *stored)
@@ -72,7 +74,7 @@ static enum fed_err lister_tree(struct lister *l, const struct hub_object *store
 
 /* Most lists are of objects as they are stored: their text is enough. */
 static enum fed_err lister_plain(
-    struct lister *l, const struct hub_object *stored, struct fed_span metadata)
+    struct lister *l, const struct hub_object *stored, struct fed_span metadata, size_t head)
 {
     struct fed_span labels;
 
@@ -86,16 +88,20 @@ static enum fed_err lister_plain(
     }
     if (l->shown++ > 0)
         fed_buf_put_text(l->out, ",");
-    hub_object_put_plain(l->out, stored->bytes, metadata, stored->revision);
+    hub_object_put_plain(l->out, stored->bytes, metadata, head, stored->revision);
     return fed_buf_err(l->out);
 }
 
 static enum fed_err lister_item(struct lister *l, const struct hub_object *stored)
 {
     struct fed_span metadata;
-    enum fed_err err = l->by_text && hub_object_is_plain(&l->view, stored->bytes, &metadata)
-                           ? lister_plain(l, stored, metadata)
-                           : lister_tree(l, stored);
+    bool typed = hub_kind_is_typed(l->view.kind);
+    size_t head = typed ? hub_object_head(&l->view, stored->bytes) : 0;
+    enum fed_err err =
+        l->by_text && (head > 0 || !typed) &&
+                hub_object_is_plain(&l->view, stored->bytes, stored->revision, &metadata)
+            ? lister_plain(l, stored, metadata, head)
+            : lister_tree(l, stored);
 
     if (!err && !l->more)
         err = fed_span_to_cstr(stored->ref.ns, l->last_ns, sizeof l->last_ns);
@@ -146,38 +152,48 @@ static void put_head(struct lister *l)
     }
     hub_api_version(l->view.kind, l->view.version, api_version);
     fed_buf_printf(l->out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"items\":[",
-        l->r->accept.form == HUB_FORM_PARTIAL ? "PartialObjectMetadataList"
-                                              : l->view.kind->list_kind,
-        l->r->accept.form == HUB_FORM_PARTIAL ? "meta.k8s.io/v1" : api_version);
+        l->r->accept.form == HUB_FORM_PARTIAL_LIST ? "PartialObjectMetadataList"
+                                                   : l->view.kind->list_kind,
+        l->r->accept.form == HUB_FORM_PARTIAL_LIST ? hub_view_meta_version(&l->view) : api_version);
+}
+
+static enum fed_err check_form(struct hub_request *r)
+{
+    if (r->accept.form != HUB_FORM_PARTIAL)
+        return hub_check_table_options(r);
+    return hub_fail(r, 406, "NotAcceptable",
+        "you requested PartialObjectMetadata, but the requested object is a list (%s)",
+        hub_go_type(r, "List"));
 }
 
 static enum fed_err lister_open(struct lister *l, struct hub_request *r)
 {
-    struct fed_diag diag = {{0}};
     enum fed_err err = hub_options_list(r);
 
     l->r = r;
-    l->view = (struct hub_view){r->api, r->kind, r->version};
+    l->view = hub_view_of(r);
     l->now_unix_s = fed_loop_unix_s(r->api->options.loop);
     if (!err)
         err = hub_page_open(r, &l->page);
     if (!err)
         err = hub_field_selector_parse(r, r->mem, r->query.field_selector, &l->fields);
+    if (!err)
+        err = check_form(r);
     if (err)
         return err;
     l->by_text = r->accept.form == HUB_FORM_OBJECT && hub_field_selector_is_of_ref(&l->fields);
-    err = fed_selector_parse(r->mem, r->query.label_selector, &l->labels, &diag);
-    return err && err != FED_ERR_NOMEM
-               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
-               : err;
+    return hub_label_selector_parse(r, r->mem, &l->labels);
 }
 
 static enum fed_err respond(struct lister *l)
 {
     size_t size = l->out->len;
     enum fed_err err = fed_buf_err(l->out);
-    struct fed_http_shared *bytes = err ? NULL : fed_http_shared_take(l->out);
+    struct fed_http_shared *bytes;
 
+    if (l->r->accept.text != HUB_TEXT_JSON)
+        return hub_respond_take(l->r, l->out);
+    bytes = err ? NULL : fed_http_shared_take(l->out);
     if (!bytes)
         return err ? err : FED_ERR_NOMEM;
     hub_last_list_keep(l->r->api->last_list, l->r, size, bytes);

@@ -21,6 +21,14 @@ static const struct hub_core_type *strategic_type(const struct hub_request *r)
         FED_SPAN_LIT("CustomResourceDefinition"));
 }
 
+/* Of the kinds that every API server has the routes refuse it, not what is behind them. */
+static enum fed_err media_type_unknown(struct hub_request *r)
+{
+    hub_fail(r, 415, "UnsupportedMediaType", "415: Unsupported Media Type");
+    r->failure.details = HUB_DETAILS_EMPTY;
+    return FED_ERR_INVALID;
+}
+
 static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
 {
     struct fed_span type = hub_request_content_type(r);
@@ -33,12 +41,13 @@ static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
         *out = PATCH_APPLY;
     else if (fed_span_is(type, "application/strategic-merge-patch+json") && strategic_type(r))
         *out = PATCH_STRATEGIC;
-    else
+    else if (!strategic_type(r))
         return hub_fail(r, 415, "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: "
             "application/json-patch+json, application/merge-patch+json, "
-            "application/apply-patch+yaml%s",
-            strategic_type(r) ? ", application/strategic-merge-patch+json" : "");
+            "application/apply-patch+yaml");
+    else
+        return media_type_unknown(r);
     return FED_OK;
 }
 
@@ -349,6 +358,11 @@ static enum fed_err apply_identity(struct hub_request *r, struct fed_json *confi
     struct fed_json *metadata = fed_json_ensure_object(r->doc, config, "metadata");
     char expected[330];
 
+    if (!fed_json_is_object(config) && fed_json_type(config) != FED_JSON_NULL)
+        return hub_fail(r, 400, "BadRequest",
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot "
+            "unmarshal %s into Go value of type map[string]interface {}",
+            hub_go_word(config));
     hub_api_version(r->kind, r->version, expected);
     if (!fed_span_is(kind, r->kind->kind) || !fed_span_is(api_version, expected))
         return hub_fail(r, 400, "BadRequest",
@@ -377,19 +391,34 @@ static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
     return err;
 }
 
+static bool is_absent(struct hub_request *r)
+{
+    struct hub_object_ref ref = hub_request_ref(r);
+    struct fed_json *object;
+    uint64_t revision;
+
+    return hub_object_load(r->api, r->doc, &ref, &object, &revision) == FED_ERR_NOT_FOUND;
+}
+
 enum fed_err hub_handle_patch(struct hub_request *r)
 {
     enum patch_type type = PATCH_MERGE;
     struct fed_json *patch;
     enum fed_err err = patch_type_of(r, &type);
 
+    if (!err && r->path.name.len == 0)
+        return hub_fail(r, 400, "BadRequest", "name must be provided");
     if (!err)
         err = hub_options_patch(r, type == PATCH_APPLY);
-    if (!err)
-        err = hub_decode_body(r, &patch);
-    if (!err)
-        err = hub_check_duplicates(r, patch);
     if (err)
         return err;
-    return type == PATCH_APPLY ? patch_apply(r, patch) : patch_plain(r, type, patch);
+    err = hub_decode_body(r, &patch);
+    if (!err)
+        err = hub_check_duplicates(r, patch);
+    if (!err)
+        err = type == PATCH_APPLY ? patch_apply(r, patch) : patch_plain(r, type, patch);
+    /* What a patch says is looked at with the object in hand. */
+    if (err && type != PATCH_APPLY && r->failure.code == 400 && is_absent(r))
+        return hub_fail_not_found(r);
+    return err;
 }

@@ -64,7 +64,7 @@ static void unreadable(struct hub_causes *causes, const char *path, enum expecte
     hub_causes_add(causes, "FieldValueInvalid", path,
         "Invalid value: %s: %s%s accessor error: %s is of the type %s, expected %s",
         expected == EXPECT_INTEGER ? "0" : "\"\"", path[0] == '.' ? "" : ".", path,
-        fed_buf_cstr(&shown), hub_go_type(value), wanted);
+        fed_buf_cstr(&shown), hub_go_type_of(value), wanted);
     fed_buf_fini(&shown);
 }
 
@@ -170,15 +170,16 @@ static enum fed_err scale_of(
 static void put_column(struct fed_buf *out, const char *name, const char *type, const char *format,
     const char *description)
 {
-    fed_buf_printf(out,
-        "%s{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":\"%s\",\"priority\":"
-        "0}",
-        strcmp(name, "Name") == 0 ? "" : ",", name, type, format, description);
+    fed_buf_printf(out, "%s{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":",
+        strcmp(name, "Name") == 0 ? "" : ",", name, type, format);
+    hub_json_put_text(out, description);
+    fed_buf_put_text(out, ",\"priority\":0}");
 }
 
 static enum fed_err respond_table(
     struct hub_request *r, unsigned status, const struct fed_json *object, struct fed_json *scale)
 {
+    struct hub_view view = hub_view_of(r);
     struct fed_buf body;
     char age[FED_TEXT_TIME_SIZE] = "<unknown>";
     int64_t created;
@@ -191,16 +192,16 @@ static enum fed_err respond_table(
         "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":"
         "\"" FED_SPAN_FMT "\"},\"columnDefinitions\":[",
         FED_SPAN_ARG(hub_meta(object, "resourceVersion")));
-    put_column(&body, "Name", "string", "name", "Name of the object that is scaled.");
-    put_column(&body, "Desired", "integer", "", "Replicas that are wanted.");
-    put_column(&body, "Available", "integer", "", "Replicas that there are.");
-    put_column(&body, "Age", "string", "", "Time since creation.");
+    put_column(&body, "Name", "string", "name", HUB_COLUMN_NAME_TEXT);
+    put_column(&body, "Desired", "integer", "", "Number of desired replicas");
+    put_column(&body, "Available", "integer", "", "Number of actual replicas");
+    put_column(&body, "Age", "date", "", HUB_COLUMN_AGE_TEXT);
     fed_buf_put_text(&body, "],\"rows\":[{\"cells\":[");
     hub_json_put(&body, hub_meta(object, "name"));
     fed_buf_printf(&body, ",%" PRId64 ",%" PRId64 ",\"%s\"],\"object\":",
         fed_json_int(fed_json_find(scale, "spec.replicas"), 0),
         fed_json_int(fed_json_find(scale, "status.replicas"), 0), age);
-    scale = hub_object_partial(r->doc, scale);
+    scale = hub_object_partial(&view, r->doc, scale);
     err = scale ? fed_json_put(&body, scale) : FED_ERR_NOMEM;
     fed_buf_put_text(&body, "}]}\n");
     if (!err)
@@ -235,7 +236,7 @@ static enum fed_err no_replicas(struct hub_request *r)
 
 static enum fed_err handle_get(struct hub_request *r)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     struct hub_object_ref ref = hub_request_ref(r);
     struct fed_diag diag = {{0}};
     struct fed_json *object;

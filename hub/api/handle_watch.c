@@ -11,12 +11,14 @@
 #include <string.h>
 
 #define TICK_MS 1000u
+#define BOOKMARK_BYTES_MAX (1u << 20) /* with the columns of a table */
 #define BOOKMARK_MS 60000u
-#define WATCH_MEMORY (256u << 10)
+#define WATCH_MEMORY (1u << 20) /* the longest selector that parses takes less */
 #define TOUCHES_MAX 100000u
 
 struct watcher { /* a user who has watches */
     size_t n;
+    size_t bytes; /* that they hold */
     char name[sizeof((struct hub_user *)0)->name];
 };
 
@@ -26,6 +28,7 @@ struct hub_watch {
     struct watcher *watcher;
     struct fed_http_exchange *exchange; /* NULL: over, to be swept */
     struct fed_arena arena;
+    size_t bytes; /* of the arena, as counted */
     struct fed_span group;
     struct fed_span plural;
     struct fed_span version;
@@ -35,6 +38,7 @@ struct hub_watch {
     struct fed_selector *labels;
     struct hub_field_selector fields;
     enum hub_form form;
+    bool beta; /* see hub_view */
     bool bookmarks;
     bool columns_sent;
     uint64_t deadline_ms; /* 0: none */
@@ -57,6 +61,7 @@ struct hub_watches {
     struct hub_api *api;
     struct hub_watch *list;
     size_t n;
+    size_t bytes;            /* that all of them hold */
     struct fed_map watchers; /* by user name */
     struct touch *touches;
     size_t n_touches;
@@ -73,6 +78,7 @@ static bool watch_view(const struct hub_watch *w, struct hub_view *view)
     struct hub_api *api = w->owner->api;
 
     view->api = api;
+    view->beta = w->beta;
     view->kind = hub_kinds_find(api->kinds, w->group, w->plural);
     view->version = view->kind ? hub_kind_version_find(view->kind, w->version) : NULL;
     return view->version != NULL;
@@ -95,6 +101,7 @@ struct line { /* an event as it is sent */
     const struct seen *seen;
     const char *type;
     enum hub_form form;
+    bool beta;
     bool columns;
     struct fed_span include_object;
     struct fed_http_shared *bytes;
@@ -129,6 +136,12 @@ static enum fed_err fanout_doc(struct fanout *f)
     return f->doc ? FED_OK : fed_json_doc_new(&f->arena.alloc, &f->doc);
 }
 
+/* At the latest. The change of an object that is removed does not tell when it was written. */
+static uint64_t written_at(const struct hub_kind *kind, const struct hub_change *change)
+{
+    return change->type == HUB_CHANGE_DELETED && kind->schema_moved ? 0 : change->revision;
+}
+
 /* NULL when memory is out. */
 static struct seen *seen_by(struct fanout *f, const struct hub_watch *w)
 {
@@ -146,19 +159,22 @@ static struct seen *seen_by(struct fanout *f, const struct hub_watch *w)
         .next = f->seen, .group = w->group, .name = w->version, .revision = f->change->revision};
     f->seen = seen;
     if (watch_view(w, &seen->view))
-        seen->plain = hub_object_is_plain(&seen->view, f->change->bytes, &seen->metadata);
+        seen->plain = hub_object_is_plain(
+            &seen->view, f->change->bytes, written_at(seen->view.kind, f->change), &seen->metadata);
     return seen;
 }
 
 static enum fed_err seen_tree(struct fanout *f, struct seen *seen)
 {
     const struct hub_change *change = f->change;
+    const struct hub_kind *kind = seen->view.kind;
     enum fed_err err = seen->object ? FED_OK : fanout_doc(f);
 
     if (err || seen->object)
         return err;
-    return hub_object_view(
+    err = hub_object_view(
         &seen->view, f->doc, &change->ref, change->bytes, &seen->revision, &seen->object, NULL);
+    return err ? err : hub_object_renew(kind, written_at(kind, change), f->doc, seen->object);
 }
 
 /* ---- does it match ---- */
@@ -239,17 +255,19 @@ static const char *event_type(struct fanout *f, const struct hub_watch *w, bool 
 static void put_tree(
     struct fanout *f, const struct line *line, const struct seen *seen, struct fed_buf *out)
 {
+    struct hub_view view = seen->view;
     struct fed_json *partial;
 
+    view.beta = line->beta;
     if (line->form == HUB_FORM_TABLE) {
-        hub_table_begin(out, &seen->view, line->columns);
-        hub_table_row(out, &seen->view, seen->object, line->include_object,
-            fed_loop_unix_s(f->api->options.loop));
+        hub_table_begin(out, &view, line->columns);
+        hub_table_row(
+            out, &view, seen->object, line->include_object, fed_loop_unix_s(f->api->options.loop));
         hub_table_end(out, seen->revision, (struct fed_span){0}, -1);
         return;
     }
-    partial =
-        line->form == HUB_FORM_PARTIAL ? hub_object_partial(f->doc, seen->object) : seen->object;
+    partial = line->form == HUB_FORM_PARTIAL ? hub_object_partial(&view, f->doc, seen->object)
+                                             : seen->object;
     if (!partial || fed_json_put(out, partial))
         out->err = out->err ? out->err : FED_ERR_NOMEM;
 }
@@ -279,7 +297,7 @@ static enum fed_err put_line(
         f->change->before.len > 0) {
         err = put_last_seen(f, line, seen, out);
     } else if (seen->plain && line->form == HUB_FORM_OBJECT) {
-        hub_object_put_plain(out, f->change->bytes, seen->metadata, seen->revision);
+        hub_object_put_plain(out, f->change->bytes, seen->metadata, 0, seen->revision);
     } else {
         err = seen_tree(f, seen);
         if (!err)
@@ -291,7 +309,7 @@ static enum fed_err put_line(
 
 static bool same_line(const struct line *a, const struct line *b)
 {
-    return a->seen == b->seen && a->type == b->type && a->form == b->form &&
+    return a->seen == b->seen && a->type == b->type && a->form == b->form && a->beta == b->beta &&
            a->columns == b->columns && fed_span_eq(a->include_object, b->include_object);
 }
 
@@ -303,6 +321,7 @@ static enum fed_err line_for(struct fanout *f, struct seen *seen, const struct h
         .seen = seen,
         .type = type,
         .form = w->form,
+        .beta = w->beta,
         .columns = w->form == HUB_FORM_TABLE && !w->columns_sent,
         .include_object = w->form == HUB_FORM_TABLE ? w->include_object : (struct fed_span){0}};
     struct line *line = f->lines;
@@ -458,6 +477,9 @@ static void watch_free(struct hub_watch *w)
 {
     struct fed_alloc *mem = w->owner->api->mem;
 
+    w->owner->bytes -= w->bytes;
+    if (w->watcher)
+        w->watcher->bytes -= w->bytes;
     watcher_drop(w->owner, w->watcher);
     fed_arena_fini(&w->arena);
     fed_alloc_free(mem, w, sizeof *w);
@@ -609,34 +631,65 @@ static void touches_tick(struct hub_watches *watches, uint64_t now_ms)
 }
 
 /* ---- bookmarks, deadlines ---- */
+/* An object of the kind of which nothing is known but the version. */
+static struct fed_json *bookmark_object(
+    struct fed_json_doc *doc, const struct hub_view *view, uint64_t revision, bool initial)
+{
+    struct fed_json *object = fed_json_new_object(doc);
+    struct fed_json *metadata = object ? fed_json_ensure_object(doc, object, "metadata") : NULL;
+    char api_version[330];
+    char version[24];
+
+    hub_api_version(view->kind, view->version, api_version);
+    snprintf(version, sizeof version, "%llu", (unsigned long long)revision);
+    if (!metadata || fed_json_set_text(doc, object, "kind", view->kind->kind) ||
+        fed_json_set_text(doc, object, "apiVersion", api_version) ||
+        fed_json_set_text(doc, metadata, "resourceVersion", version))
+        return NULL;
+    if (initial && fed_json_set_text(doc, fed_json_ensure_object(doc, metadata, "annotations"),
+                       "k8s.io/initial-events-end", "true"))
+        return NULL;
+    return object;
+}
+
+static enum fed_err put_bookmark(struct hub_watch *w, struct fed_json_doc *doc,
+    const struct hub_view *view, uint64_t revision, bool initial, struct fed_buf *line)
+{
+    struct fed_json *object = bookmark_object(doc, view, revision, initial);
+
+    if (object && w->form == HUB_FORM_PARTIAL)
+        object = hub_object_partial(view, doc, object);
+    if (!object)
+        return FED_ERR_NOMEM;
+    fed_buf_put_text(line, "{\"type\":\"BOOKMARK\",\"object\":");
+    if (w->form == HUB_FORM_TABLE) {
+        hub_table_begin(line, view, !w->columns_sent);
+        hub_table_row(
+            line, view, object, (struct fed_span){0}, fed_loop_unix_s(w->owner->api->options.loop));
+        hub_table_end(line, revision, (struct fed_span){0}, -1);
+        w->columns_sent = true;
+    } else if (fed_json_put(line, object)) {
+        return FED_ERR_NOMEM;
+    }
+    fed_buf_put_text(line, "}\n");
+    return fed_buf_err(line);
+}
+
 static void watch_bookmark(struct hub_watch *w, uint64_t revision, bool initial)
 {
     struct hub_view view;
+    struct fed_json_doc *doc;
     struct fed_buf line;
-    char api_version[330];
 
-    if (!watch_view(w, &view))
+    if (!watch_view(w, &view) || fed_json_doc_new(w->owner->api->mem, &doc))
         return;
-    hub_api_version(view.kind, view.version, api_version);
-    fed_buf_init(&line, w->owner->api->mem, 4096);
-    fed_buf_put_text(&line, "{\"type\":\"BOOKMARK\",\"object\":");
-    if (w->form == HUB_FORM_TABLE)
-        fed_buf_printf(&line,
-            "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
-            "v1\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
-            "\"columnDefinitions\":null,\"rows\":[{\"cells\":[],\"object\":",
-            (unsigned long long)revision);
-    fed_buf_printf(&line,
-        "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\""
-        "%s}%s}",
-        w->form == HUB_FORM_OBJECT ? view.kind->kind : "PartialObjectMetadata",
-        w->form == HUB_FORM_OBJECT ? api_version : "meta.k8s.io/v1", (unsigned long long)revision,
-        initial ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "",
-        w->form == HUB_FORM_TABLE ? "}]}" : "");
-    fed_buf_put_text(&line, "}\n");
-    w->revision = revision;
-    watch_send(w, &line);
+    fed_buf_init(&line, w->owner->api->mem, BOOKMARK_BYTES_MAX);
+    if (!put_bookmark(w, doc, &view, revision, initial, &line)) {
+        w->revision = revision;
+        watch_send(w, &line);
+    }
     fed_buf_fini(&line);
+    fed_json_doc_free(doc);
 }
 
 static void watches_tick(struct hub_watches *watches, uint64_t now_ms)
@@ -747,11 +800,11 @@ static enum fed_err copy_span(struct hub_watch *w, struct fed_span text, struct 
 static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
 {
     struct fed_span name_only = r->path.name;
-    struct fed_diag diag = {{0}};
     enum fed_err err = copy_span(w, r->path.group, &w->group);
 
     snprintf(w->resource, sizeof w->resource, "%s", r->kind->resource);
     w->form = r->accept.form;
+    w->beta = r->accept.beta;
     w->bookmarks = r->query.allow_bookmarks;
     w->bookmark_ms = fed_loop_now_ms(r->api->options.loop);
     if (r->query.timeout_s > 0)
@@ -773,10 +826,7 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     }
     if (err)
         return err;
-    err = fed_selector_parse(&w->arena.alloc, r->query.label_selector, &w->labels, &diag);
-    return err && err != FED_ERR_NOMEM
-               ? hub_fail(r, 400, "BadRequest", "unable to parse requirement: %s", diag.text)
-               : err;
+    return hub_label_selector_parse(r, &w->arena.alloc, &w->labels);
 }
 
 /* Everything that is there, then the end of it when the client asked to be told. */
@@ -837,6 +887,33 @@ static bool wants_initial(const struct hub_request *r)
     return !r->query.has_resource_version || r->query.resource_version == 0;
 }
 
+/* What the new watch holds, against what all of them and those of its user may: it is counted
+ * then. */
+static enum fed_err count_bytes(struct hub_watch *w, struct hub_request *r)
+{
+    struct hub_watches *watches = w->owner;
+    size_t bytes = w->arena.used;
+
+    if (bytes > HUB_LIMIT_USER_WATCH_BYTES - w->watcher->bytes)
+        hub_fail(r, 429, "TooManyRequests",
+            "the selectors of the watches of user \"%s\" take %zu bytes, the limit of one user is "
+            "%u: end some, or try again later",
+            r->user.name, w->watcher->bytes, HUB_LIMIT_USER_WATCH_BYTES);
+    else if (bytes > HUB_LIMIT_WATCH_BYTES - watches->bytes)
+        hub_fail(r, 429, "TooManyRequests",
+            "the selectors of all watches take %zu bytes, the limit of the hub is %u: try again "
+            "later",
+            watches->bytes, HUB_LIMIT_WATCH_BYTES);
+    else {
+        w->bytes = bytes;
+        watches->bytes += bytes;
+        w->watcher->bytes += bytes;
+        return FED_OK;
+    }
+    r->failure.retry_after_s = 1;
+    return FED_ERR_BUSY;
+}
+
 static enum fed_err check_room(struct hub_request *r)
 {
     struct hub_watches *watches = r->api->watches;
@@ -877,6 +954,8 @@ enum fed_err hub_handle_watch(struct hub_request *r)
     struct hub_watch *w;
     enum fed_err err = hub_options_list(r);
 
+    if (!err)
+        err = hub_check_table_options(r);
     /* A stream cannot be held back: it begins with what is durable. */
     (void)hub_objects_flush(r->api->objects, NULL);
     if (!err)
@@ -891,6 +970,8 @@ enum fed_err hub_handle_watch(struct hub_request *r)
     fed_arena_init(&w->arena, r->api->mem, WATCH_MEMORY);
     w->watcher = watcher_take(watches, &r->user);
     err = w->watcher ? watch_fill(w, r) : FED_ERR_NOMEM;
+    if (!err)
+        err = count_bytes(w, r);
     if (!err)
         err = watch_begin(w, r);
     if (err) {
@@ -931,6 +1012,11 @@ enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out)
     }
     *out = watches;
     return FED_OK;
+}
+
+size_t hub_watches_count(const struct hub_watches *watches)
+{
+    return watches->n;
 }
 
 void hub_watches_stop(struct hub_watches *watches)

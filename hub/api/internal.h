@@ -18,6 +18,7 @@
 #include "proto/object/selector.h"
 
 #define HUB_VERSION_MINOR "34"
+#define HUB_VERSION_MINOR_BEFORE "33"
 #define HUB_GIT_VERSION "v1.34.0+fedhub"
 
 struct hub_held;
@@ -26,6 +27,7 @@ struct hub_watch;
 struct hub_watches;
 struct hub_last_list;
 struct hub_label_index;
+struct hub_metrics;
 struct hub_request;
 
 struct hub_api {
@@ -46,12 +48,13 @@ struct hub_api {
     struct hub_last_list *last_list;
     struct hub_label_index *label_index;
     struct hub_crd_deletes *crd_deletes;
+    struct hub_metrics *metrics;
     struct fed_buf openapi_root; /* of openapi_generation; 0: none */
     uint64_t openapi_generation;
     struct hub_held *held;      /* answers that wait for the store's sync, oldest first */
     struct hub_held **held_end; /* where the next one goes */
     size_t held_bytes;
-    bool turn_end_due;
+    struct hub_objects_member member; /* of the turn's commit */
 };
 
 /* ---- the path ---- */
@@ -59,6 +62,7 @@ enum hub_endpoint {
     HUB_ENDPOINT_UNKNOWN,
     HUB_ENDPOINT_HEALTH, /* /healthz /livez /readyz */
     HUB_ENDPOINT_VERSION,
+    HUB_ENDPOINT_METRICS,
     HUB_ENDPOINT_CORE,      /* /api */
     HUB_ENDPOINT_GROUPS,    /* /apis */
     HUB_ENDPOINT_GROUP,     /* /apis/G */
@@ -70,6 +74,7 @@ enum hub_endpoint {
 };
 struct hub_path {
     enum hub_endpoint endpoint;
+    bool core; /* below /api */
     struct fed_span group;
     struct fed_span version;
     struct fed_span ns;
@@ -103,6 +108,8 @@ struct hub_query { /* as it stands, the first value of each; options.c checks wh
     struct fed_span field_selector;
     struct fed_span field_manager;
     struct fed_span include_object; /* of tables: None, Metadata, Object */
+    struct fed_span pretty;
+    struct fed_span request_timeout; /* "timeout" */
     enum hub_field_validation field_validation;
     struct fed_span field_validation_text;
     struct fed_span dry_runs[HUB_DRY_RUNS_MAX];
@@ -113,11 +120,19 @@ struct hub_query { /* as it stands, the first value of each; options.c checks wh
 };
 
 /* ---- Accept ---- */
-enum hub_form { HUB_FORM_OBJECT, HUB_FORM_TABLE, HUB_FORM_PARTIAL };
+enum hub_form { HUB_FORM_OBJECT, HUB_FORM_TABLE, HUB_FORM_PARTIAL, HUB_FORM_PARTIAL_LIST };
+enum hub_text { HUB_TEXT_JSON, HUB_TEXT_PRETTY, HUB_TEXT_YAML };
+enum hub_accepting { /* what the place can answer with */
+    HUB_ACCEPT_PLAIN,
+    HUB_ACCEPT_RESOURCE, /* also tables and metadata alone */
+    HUB_ACCEPT_DISCOVERY /* also the aggregated form */
+};
 struct hub_accept {
-    bool acceptable; /* some JSON is */
+    bool acceptable;
+    bool routed; /* some range names a media type that there is */
     enum hub_form form;
-    bool yaml;
+    bool beta; /* of meta.k8s.io/v1beta1 */
+    enum hub_text text;
     bool discovery_v2;
 };
 
@@ -147,6 +162,8 @@ struct hub_failure {
     unsigned retry_after_s;
     enum hub_details details;
     const char *options;            /* CreateOptions ... */
+    const char *kind;               /* that the object says to be; NULL: what it is */
+    const char *group;              /* with kind */
     struct hub_access forbidden;    /* of a 403 by authorization: what details name */
     struct hub_causes *causes;      /* may be NULL */
     struct fed_span continue_token; /* in the Status' own metadata */
@@ -173,9 +190,12 @@ struct hub_request {
     struct hub_accept accept;
     const struct hub_kind *kind;
     const struct hub_kind_version *version; /* asked for */
+    uint64_t started_us;                    /* of the loop's clock */
+    uint64_t deadline_us;                   /* 0: none */
     struct hub_failure failure;
     struct fed_span warnings[HUB_LIMIT_WARNINGS];
     size_t n_warnings;
+    struct fed_buf doubled; /* sentences about members that stand twice, one per line */
     bool answered;
     /* Of a strategic patch: the patch, which its refusals show instead of the object. Of an applied
      * configuration: what it calls itself, "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND". Else NULL.
@@ -200,14 +220,28 @@ const char *hub_request_cstr(
     struct hub_request *r, struct fed_span text); /* "" when memory is out */
 void hub_request_warn(struct hub_request *r, const char *text);
 
+/* ---- deadline.c ---- */
+/* Reads timeout=. 400 for what is no duration. */
+FED_MUST_USE enum fed_err hub_deadline_take(struct hub_request *r);
+bool hub_deadline_is_over(const struct hub_api *api, uint64_t deadline_us);
+struct fed_span hub_deadline_answer(void); /* the body of a 504 */
+
 /* ---- negotiate.c ---- */
-void hub_accept_parse(struct fed_span header, struct hub_accept *out);
+void hub_accept_parse(struct fed_span header, enum hub_accepting accepting, struct hub_accept *out);
 
 /* ---- failure.c: each returns an error so that `return hub_fail...` reads well ---- */
 FED_PRINTF(4, 5)
 enum fed_err hub_fail(struct hub_request *r, int code, const char *reason, const char *format, ...);
 enum fed_err hub_fail_not_found(struct hub_request *r);
+/* Where nothing is: a plain page; a Status below /api and the groups that every API server has. In
+ * api.c. */
+enum fed_err hub_fail_unknown(struct hub_request *r);
+/* 406: neither JSON nor YAML will do. In api.c. */
+FED_MUST_USE enum fed_err hub_check_acceptable(struct hub_request *r);
 enum fed_err hub_fail_causes(struct hub_request *r, struct hub_causes *causes); /* 422 */
+/* The same of an object that says to be of another kind. */
+enum fed_err hub_fail_causes_of(
+    struct hub_request *r, const char *kind, const char *group, struct hub_causes *causes);
 /* 422 with one cause. */
 FED_PRINTF(4, 5)
 enum fed_err hub_fail_field(
@@ -234,12 +268,16 @@ void hub_respond_no_memory(struct fed_http_exchange *exchange);
 /* text/json helpers over a buffer; errors stick in it. */
 void hub_json_put(struct fed_buf *out, struct fed_span text); /* quoted and escaped */
 void hub_json_put_text(struct fed_buf *out, const char *text);
+/* A body of application/json is written as YAML, or indented, where the client asked for that. */
 enum fed_err hub_respond(struct hub_request *r, unsigned status, const char *content_type,
     struct fed_span body, const struct fed_http_header *more, size_t n_more);
 /* 200 and JSON, of bytes that are not copied: shared, or the memory of a buffer (no arena's). */
 enum fed_err hub_respond_shared(struct hub_request *r, struct fed_http_shared *body);
 enum fed_err hub_respond_take(struct hub_request *r, struct fed_buf *body);
 enum fed_err hub_respond_json(struct hub_request *r, unsigned status, const struct fed_json *value);
+/* 400: includeObject of a table says something else than it can. */
+FED_MUST_USE enum fed_err hub_check_table_options(struct hub_request *r);
+const char *hub_go_type(struct hub_request *r, const char *list); /* list: "" or "List" */
 /* One object in the form asked for (object, table, metadata alone). Takes the object in the asked
  * version. */
 enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct fed_json *object);
@@ -256,7 +294,8 @@ FED_MUST_USE enum fed_err hub_authenticate(struct hub_request *r);
 FED_MUST_USE enum fed_err hub_impersonate(struct hub_request *r);
 
 /* ---- hold.c ---- */
-/* Answers once what is staged is durable. shared: the body, when it is not NULL. */
+/* Answers, and records it, once what is staged is durable. shared: the body, when it is not NULL.
+ */
 void hub_hold(struct hub_request *r, unsigned status, const struct fed_http_header *headers,
     size_t n_headers, struct fed_span body, struct fed_http_shared *shared);
 /* Stages, and sees to it that the flush comes at the end of the turn. */
@@ -266,9 +305,9 @@ FED_MUST_USE enum fed_err hub_stage(struct hub_api *api, const struct hub_object
  * with the error. In api.c. */
 void hub_request_again(struct hub_api *api, struct fed_http_exchange *exchange,
     const char *audit_id, enum fed_err undone, const struct fed_diag *diag);
-/* hub_objects_settled; ctx is the API. */
+/* settled of the member of the turn's commit; ctx is the API. */
 void hub_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
-/* The exchange is over; NULL: all are. */
+/* The exchange is over, what it wrote is not: that is still recorded. NULL: all are. */
 void hub_held_forget(struct hub_api *api, const struct fed_http_exchange *exchange);
 
 /* ---- authorize.c ---- */
@@ -292,9 +331,17 @@ FED_MUST_USE enum fed_err hub_token_secrets_open(
 void hub_token_secrets_close(struct hub_token_secrets *secrets); /* NULL is fine */
 
 /* ---- record.c ---- */
-/* Gives the request its id, and writes it down once its answer is known. */
+/* Gives the request its id, and writes it down as its answer leaves. */
 void hub_request_number(struct hub_request *r);
 void hub_request_record(struct hub_request *r, unsigned code);
+/* The line of that record, for an answer that waits; errors stick in out. */
+void hub_request_put_record(const struct hub_request *r, unsigned code, struct fed_buf *out);
+
+/* ---- metrics.c ---- */
+FED_MUST_USE enum fed_err hub_metrics_open(struct hub_api *api, struct hub_metrics **out);
+void hub_metrics_close(struct hub_metrics *metrics);
+void hub_metrics_count(struct hub_request *r, unsigned code); /* an answer */
+enum fed_err hub_handle_metrics(struct hub_request *r);
 
 /* ---- token_request.c: POST serviceaccounts/NAME/token ---- */
 bool hub_token_request_is(const struct hub_path *path);
@@ -305,7 +352,9 @@ struct hub_view { /* how objects are shown */
     struct hub_api *api;
     const struct hub_kind *kind;
     const struct hub_kind_version *version;
+    bool beta; /* tables and metadata alone are of meta.k8s.io/v1beta1 */
 };
+struct hub_view hub_view_of(const struct hub_request *r); /* as the request asks */
 const struct hub_kind_version *hub_kind_storage(const struct hub_kind *kind);
 const struct hub_kind_version *hub_kind_version_find(
     const struct hub_kind *kind, struct fed_span name);
@@ -314,24 +363,46 @@ const struct hub_kind_version *hub_kind_version_find(
 FED_MUST_USE enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_span bytes, uint64_t *revision,
     struct fed_json **out, struct fed_diag *diag);
-/* Whether a view of the object is its stored text but for the resourceVersion: nothing is composed
- * and nothing converted. Then *metadata is the text of its metadata. */
-bool hub_object_is_plain(
-    const struct hub_view *view, struct fed_span bytes, struct fed_span *metadata);
-/* What hub_object_view shows of such an object, as text; errors stick in out. */
-void hub_object_put_plain(
-    struct fed_buf *out, struct fed_span bytes, struct fed_span metadata, uint64_t revision);
+/* Whether it may have been written under another schema than today's. */
+static inline bool hub_object_is_old(const struct hub_kind *kind, uint64_t revision)
+{
+    return kind->custom && revision <= kind->schema_since;
+}
+/* Prunes and defaults such an object, in the version in which it is stored. */
+FED_MUST_USE enum fed_err hub_object_renew(const struct hub_kind *kind, uint64_t revision,
+    struct fed_json_doc *doc, struct fed_json *object);
+/* Whether a view of the object is its stored text but for the resourceVersion: nothing is composed,
+ * converted or renewed. Then *metadata is the text of its metadata. */
+bool hub_object_is_plain(const struct hub_view *view, struct fed_span bytes, uint64_t revision,
+    struct fed_span *metadata);
+/* What hub_object_view shows of such an object, as text, but for the head, so many bytes of kind
+ * and apiVersion; errors stick in out. */
+void hub_object_put_plain(struct fed_buf *out, struct fed_span bytes, struct fed_span metadata,
+    size_t head, uint64_t revision);
+/* Objects of a Go type say what they are only when they stand alone, not in a list. */
+bool hub_kind_is_typed(const struct hub_kind *kind);
+void hub_object_anonymize(struct fed_json *object); /* takes kind and apiVersion away */
+/* The length of kind and apiVersion at the front of a plain object's text; 0: they stand elsewhere.
+ */
+size_t hub_object_head(const struct hub_view *view, struct fed_span bytes);
 /* As stored: parsed, in the storage version, nothing composed. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_json **out, uint64_t *revision);
+/* To another version of the kind; without a hook what that version's schema does not have is lost.
+ */
 FED_MUST_USE enum fed_err hub_object_convert(const struct hub_kind *kind,
     const struct hub_kind_version *to, struct fed_json_doc *doc, struct fed_json *object,
     struct fed_diag *diag);
 /* Makes the metadata-only object. */
-struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_json *object);
+struct fed_json *hub_object_partial(
+    const struct hub_view *view, struct fed_json_doc *doc, const struct fed_json *object);
+const char *hub_view_meta_version(const struct hub_view *view); /* of tables and metadata alone */
 /* "GROUP/VERSION" or "VERSION" for core; size 330 is enough. */
 void hub_api_version(
     const struct hub_kind *kind, const struct hub_kind_version *version, char out[330]);
+/* Below 0: left is preferred (v2, v1, v1beta2, v1beta1, v1alpha1, others by name), as
+ * apimachinery's version.CompareKubeAwareVersionStrings. */
+int hub_version_cmp(const char *left, const char *right);
 struct fed_span hub_meta(const struct fed_json *object, const char *key); /* metadata.KEY as text */
 bool hub_object_has_finalizers(const struct fed_json *object);
 /* Compact bytes to store: without resourceVersion. */
@@ -350,6 +421,9 @@ struct hub_refs { /* zero but for mem, in whose memory the names are */
 bool hub_refs_take(void *ctx, const struct hub_object *object);
 
 /* ---- select.c ---- */
+/* labelSelector of the query, in mem. 400 in apimachinery's words. */
+FED_MUST_USE enum fed_err hub_label_selector_parse(
+    struct hub_request *r, struct fed_alloc *mem, struct fed_selector **out);
 /* Values are copied into mem. */
 FED_MUST_USE enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,
     struct fed_span text, struct hub_field_selector *out);
@@ -361,6 +435,21 @@ bool hub_field_selector_match_ref(
     const struct hub_field_selector *selector, const struct hub_object_ref *ref);
 
 /* ---- table.c ---- */
+/* What every kind's columns of these names say, from metav1.ObjectMeta. */
+#define HUB_COLUMN_NAME_TEXT                                                                       \
+    "Name must be unique within a namespace. Is required when creating resources, although some "  \
+    "resources may allow a client to request the generation of an appropriate name "               \
+    "automatically. Name is primarily intended for creation idempotence and configuration "        \
+    "definition. Cannot be updated. More info: "                                                   \
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+#define HUB_COLUMN_AGE_TEXT                                                                        \
+    "CreationTimestamp is a timestamp representing the server time when this object was created. " \
+    "It is not guaranteed to be set in happens-before order across separate operations. Clients "  \
+    "may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by "    \
+    "the "                                                                                         \
+    "system. Read-only. Null for lists. More info: "                                               \
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/"                            \
+    "api-conventions.md#metadata"
 void hub_table_begin(
     struct fed_buf *out, const struct hub_view *view, bool columns); /* up to "rows":[ */
 void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struct fed_json *object,
@@ -407,18 +496,28 @@ FED_MUST_USE enum fed_err hub_protobuf_decode(const struct hub_core *core, struc
     struct fed_span body, struct fed_json **out, struct fed_diag *diag);
 
 /* ---- write.c ---- */
+const char *hub_go_word(const struct fed_json *value); /* as encoding/json calls what it meets */
+/* What has no kind and apiVersion to be read; %s: hub_go_word. */
+#define HUB_GO_NO_HEAD                                                                             \
+    "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of "     \
+    "type "                                                                                        \
+    "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "               \
+    "\"json:\\\"kind,omitempty\\\"\" }"
 struct hub_write {
     enum hub_operation operation;
     struct fed_json *live;      /* as stored, storage version; NULL: create */
     struct fed_json *live_view; /* in the asked version, nothing composed; NULL: create */
     uint64_t live_revision;
     struct fed_json *next; /* what is wanted, asked version */
+    struct fed_span bytes; /* next as it is stored, once it is; of the request's memory */
     struct fed_span manager;
-    bool applied; /* made by server-side apply */
-    bool owned;   /* managedFields are done already */
-    bool untyped; /* what was given does not fit the types of the kind: nobody owns it */
-    bool patched; /* next was made from live, not given as a whole */
-    bool clean;   /* hub_write_clean has seen next */
+    bool applied;   /* made by server-side apply */
+    bool owned;     /* managedFields are done already */
+    bool untyped;   /* what was given does not fit the types of the kind: nobody owns it */
+    bool patched;   /* next was made from live, not given as a whole */
+    bool decoded;   /* next went through hub_write_decoded */
+    bool generated; /* a namespace whose name the server made */
+    bool renewed;   /* live is not as it is stored: hub_object_renew */
     struct hub_object_ref ref;
     unsigned success; /* HTTP status */
 };
@@ -426,8 +525,9 @@ FED_MUST_USE enum fed_err hub_write_load(
     struct hub_request *r, struct hub_write *w); /* FED_ERR_NOT_FOUND: no failure set */
 FED_MUST_USE enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w);
 FED_MUST_USE enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w);
-/* An object as Go would decode it, without the members that its kind does not know. */
-FED_MUST_USE enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object);
+/* A body of POST or PUT as Go decodes it: kind and apiVersion, types, unknown and doubled fields.
+ */
+FED_MUST_USE enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body);
 /* apiVersion, kind, name and namespace of a body against the path; fills them in. */
 FED_MUST_USE enum fed_err hub_write_identity(
     struct hub_request *r, struct fed_json *object, bool named);
@@ -496,8 +596,12 @@ FED_MUST_USE enum fed_err hub_delete_object(struct hub_request *r, const struct 
     struct fed_json **live, struct fed_json **left);
 
 /* ---- handle_write.c ---- */
-/* Members that stand twice in the body: refused, warned of or ignored, as fieldValidation says. */
-FED_MUST_USE enum fed_err hub_check_duplicates(struct hub_request *r, const struct fed_json *body);
+/* Notes the members that stand twice in the body, for hub_write_decoded and the writes of patches.
+ * What is applied is refused, or warned of, at once. */
+FED_MUST_USE enum fed_err hub_check_duplicates(struct hub_request *r, struct fed_json *body);
+
+/* The finalize subresource of a namespace. In api.c. */
+bool hub_finalize_is(const struct hub_request *r);
 
 /* ---- handlers, one file each ---- */
 enum fed_err hub_handle_get(struct hub_request *r);
@@ -508,8 +612,6 @@ enum fed_err hub_handle_update(struct hub_request *r);
 enum fed_err hub_handle_patch(struct hub_request *r);
 enum fed_err hub_handle_delete(struct hub_request *r);
 enum fed_err hub_handle_delete_collection(struct hub_request *r);
-enum fed_err hub_handle_finalize(struct hub_request *r);
-bool hub_finalize_is(const struct hub_request *r);
 enum fed_err hub_handle_discovery(struct hub_request *r);
 enum fed_err hub_handle_openapi(struct hub_request *r);
 enum fed_err hub_handle_review(struct hub_request *r);
@@ -521,6 +623,8 @@ struct hub_review { /* a kind that is only ever created */
     bool namespaced;
 };
 bool hub_review_is(const struct hub_path *path);
+/* A group that every API server has, whose routes answer for all that is below them. In api.c. */
+bool hub_group_is_of_kubernetes(const struct hub_request *r);
 /* In the order of groups; NULL behind the last one. */
 const struct hub_review *hub_review_at(size_t index);
 
@@ -547,6 +651,7 @@ void hub_last_list_keep(struct hub_last_list *last, const struct hub_request *r,
 FED_MUST_USE enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out);
 void hub_watches_close(struct hub_watches *watches);
 void hub_watches_stop(struct hub_watches *watches);
+size_t hub_watches_count(const struct hub_watches *watches); /* that are open */
 void hub_watches_closed(struct hub_watches *watches, struct fed_http_exchange *exchange);
 
 /* ---- owners.c: garbage collection by owner references ---- */

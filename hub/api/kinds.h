@@ -95,6 +95,11 @@ struct hub_kind {
     bool counts_generation;           /* metadata.generation moves with the spec */
     bool custom;                      /* from a CustomResourceDefinition */
     bool terminating; /* its CustomResourceDefinition is being deleted: nothing new */
+    /* What was stored at this revision or before it may have been written under another schema: it
+     * is pruned and gets its defaults when it is read. After a start that is the revision of the
+     * definition itself, which is never too early. */
+    uint64_t schema_since;
+    bool schema_moved; /* since this process serves the kind */
     struct hub_kind_version *versions;
     size_t n_versions; /* preferred first */
     /* Set by hub_kinds_put. */

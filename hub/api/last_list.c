@@ -60,7 +60,8 @@ void hub_last_list_close(struct hub_last_list *last)
 /* Whether the answer depends on nothing but path, query and what is stored. */
 static bool is_pure(const struct hub_request *r)
 {
-    return r->accept.form == HUB_FORM_OBJECT && !r->kind->hooks.compose && r->n_warnings == 0;
+    return r->accept.form == HUB_FORM_OBJECT && r->accept.text == HUB_TEXT_JSON &&
+           !r->kind->hooks.compose && r->n_warnings == 0;
 }
 
 static bool put_key(const struct hub_request *r, struct fed_buf *key)

@@ -155,29 +155,79 @@ static bool holds_text(const struct fed_json *list, struct fed_span text)
     return false;
 }
 
-/* What live does not have, each once and sorted, as Go prints a []string. */
+/* What before does not have, one after the other in the order of text and each once: the one behind
+ * *at, NULL at the beginning. */
+static bool next_new_finalizer(
+    const struct fed_json *before, const struct fed_json *list, struct fed_span *at)
+{
+    struct fed_span next = {0};
+
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        struct fed_span text = fed_json_string(fed_json_at(list, i));
+
+        if (!holds_text(before, text) && (!at->at || fed_span_cmp(text, *at) > 0) &&
+            (!next.at || fed_span_cmp(text, next) < 0))
+            next = text;
+    }
+    *at = next;
+    return next.at != NULL;
+}
+
+/* As Go prints a []string. */
 static bool put_new_finalizers(
     struct fed_buf *out, const struct fed_json *before, const struct fed_json *list)
 {
-    struct fed_span last = {0};
+    struct fed_span one = {0};
     bool some = false;
 
-    for (;;) {
-        struct fed_span next = {0};
-
-        for (size_t i = 0; i < fed_json_count(list); i++) {
-            struct fed_span text = fed_json_string(fed_json_at(list, i));
-
-            if (!holds_text(before, text) && (!some || fed_span_cmp(text, last) > 0) &&
-                (next.at == NULL || fed_span_cmp(text, next) < 0))
-                next = text;
-        }
-        if (next.at == NULL)
-            return some;
+    while (next_new_finalizer(before, list, &one)) {
         fed_buf_put_text(out, some ? ", " : "");
-        hub_put_quoted(out, next);
-        last = next;
+        hub_put_quoted(out, one);
         some = true;
+    }
+    return some;
+}
+
+/* The kinds of the core and of RBAC want a domain. */
+static void check_bare_finalizers(
+    const struct hub_kind *kind, struct hub_causes *causes, const struct fed_json *metadata)
+{
+    const struct fed_json *list = fed_json_get(metadata, "finalizers");
+    char field[64];
+
+    if (!kind->core || strcmp(kind->group, "coordination.k8s.io") == 0)
+        return;
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        struct fed_span name = fed_json_string(fed_json_at(list, i));
+
+        snprintf(field, sizeof field, "metadata.finalizers[%zu]", i);
+        if (hub_name_is_bare_finalizer(name))
+            hub_causes_invalid(causes, field, name,
+                "name is neither a standard finalizer name nor is it fully qualified");
+    }
+}
+
+/* Custom kinds only say that one would be better. Source: customresource generateWarningsFromObj.
+ */
+void hub_meta_warn(
+    struct hub_request *r, const struct fed_json *live, const struct fed_json *object)
+{
+    const struct fed_json *before = fed_json_find(live, "metadata.finalizers");
+    const struct fed_json *list = fed_json_find(object, "metadata.finalizers");
+    struct fed_span one = {0};
+    struct fed_buf text;
+
+    while (r->kind->custom && next_new_finalizer(before, list, &one)) {
+        if (!hub_name_is_bare_finalizer(one))
+            continue;
+        fed_buf_init(&text, r->mem, 4096);
+        fed_buf_put_text(&text, "metadata.finalizers: ");
+        hub_put_quoted(&text, one);
+        fed_buf_printf(&text,
+            ": prefer a domain-qualified finalizer name%s to avoid accidental conflicts with other "
+            "finalizer writers",
+            fed_span_find(one, '.') < one.len ? " including a path (/)" : "");
+        hub_request_warn(r, fed_buf_cstr(&text));
     }
 }
 
@@ -278,6 +328,41 @@ static void check_owners(struct hub_causes *causes, const struct fed_json *metad
     check_controllers(causes, list);
 }
 
+static bool stands_before(const struct fed_json *list, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (fed_json_eq(fed_json_at(list, i), fed_json_at(list, at)))
+            return true;
+    return false;
+}
+
+enum fed_err hub_meta_single_owners(struct hub_request *r, struct fed_json *object, bool patched)
+{
+    struct fed_json *list = fed_json_find(object, "metadata.ownerReferences");
+    struct fed_buf text;
+    bool some = false;
+
+    fed_buf_init(&text, r->mem, 65536);
+    fed_buf_printf(&text,
+        ".metadata.ownerReferences contains duplicate entries%s; API server dedups owner "
+        "references in 1.20+, and may reject such requests as early as 1.24; please fix your "
+        "requests; duplicate UID(s) observed: ",
+        patched ? " after mutating admission happens" : "");
+    for (size_t i = 1; i < fed_json_count(list);) {
+        if (!stands_before(list, i)) {
+            i++;
+            continue;
+        }
+        fed_buf_put_text(&text, some ? ", " : "");
+        fed_buf_put(&text, fed_json_string(fed_json_get(fed_json_at(list, i), "uid")));
+        fed_json_remove_at(list, i);
+        some = true;
+    }
+    if (some && !fed_buf_err(&text))
+        hub_request_warn(r, fed_buf_cstr(&text));
+    return fed_buf_err(&text) == FED_ERR_NOMEM ? FED_ERR_NOMEM : FED_OK;
+}
+
 /* ---- names ---- */
 static enum hub_name_rule name_rule(const struct hub_kind *kind)
 {
@@ -331,6 +416,7 @@ void hub_meta_validate(
     check_annotations(causes, metadata);
     check_owners(causes, metadata);
     check_finalizers(causes, metadata);
+    check_bare_finalizers(kind, causes, metadata);
 }
 
 static void check_unchanged(
@@ -361,10 +447,21 @@ static void check_members(struct hub_causes *causes, const struct fed_json *meta
     check_owners(causes, metadata);
 }
 
+/* Kinds whose rules for an update begin with all those for a new object. */
+static bool is_checked_as_new(const struct hub_kind *kind)
+{
+    static const char *const plurals[] = {"configmaps", "secrets", "serviceaccounts"};
+
+    for (size_t i = 0; i < sizeof plurals / sizeof *plurals; i++)
+        if (kind->core && kind->group[0] == 0 && strcmp(kind->plural, plurals[i]) == 0)
+            return true;
+    return kind->core && strcmp(kind->group, HUB_RBAC_GROUP) == 0;
+}
+
 /* kube-apiserver's generic layer and the kind's own rules both look at the metadata of an update:
  * what is wrong there is named by each. */
-void hub_meta_validate_update(
-    const struct fed_json *live, const struct fed_json *object, struct hub_causes *causes)
+void hub_meta_validate_update(const struct hub_kind *kind, const struct fed_json *live,
+    const struct fed_json *object, struct hub_causes *causes)
 {
     const struct fed_json *metadata = fed_json_get(object, "metadata");
 
@@ -374,6 +471,12 @@ void hub_meta_validate_update(
         check_new_finalizers(live, object, causes);
         check_unchanged(causes, live, metadata);
         check_members(causes, metadata);
+    }
+    check_bare_finalizers(kind, causes, metadata);
+    if (is_checked_as_new(kind)) {
+        check_members(causes, metadata);
+        check_finalizers(causes, metadata);
+        check_bare_finalizers(kind, causes, metadata);
     }
 }
 

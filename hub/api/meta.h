@@ -16,8 +16,15 @@ void hub_meta_prune(struct hub_request *r, struct fed_json *metadata, struct fed
 void hub_meta_validate(
     const struct hub_kind *kind, const struct fed_json *object, struct hub_causes *causes);
 /* An object that is being deleted takes no finalizer that the live one lacks. */
-void hub_meta_validate_update(
-    const struct fed_json *live, const struct fed_json *object, struct hub_causes *causes);
+void hub_meta_validate_update(const struct hub_kind *kind, const struct fed_json *live,
+    const struct fed_json *object, struct hub_causes *causes);
+/* Says what would be better named otherwise; live: NULL for a new object. */
+void hub_meta_warn(
+    struct hub_request *r, const struct fed_json *live, const struct fed_json *object);
+/* Of owner references that are equal one stays, with a warning; patched: the object is what a patch
+ * made of another. */
+FED_MUST_USE enum fed_err hub_meta_single_owners(
+    struct hub_request *r, struct fed_json *object, bool patched);
 /* Fills metadata.name from generateName when there is no name. */
 FED_MUST_USE enum fed_err hub_meta_generate_name(struct hub_request *r, struct fed_json *metadata);
 /* uid, creationTimestamp, generation of a new object; whatever the client put there goes. */

@@ -180,3 +180,9 @@ void hub_name_check(
 {
     hub_name_check_as(causes, rule, field, value, value);
 }
+
+bool hub_name_is_bare_finalizer(struct fed_span name)
+{
+    return fed_span_find(name, '/') == name.len && !fed_span_is(name, "orphan") &&
+           !fed_span_is(name, "foregroundDeletion") && !fed_span_is(name, "kubernetes");
+}

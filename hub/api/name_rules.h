@@ -23,5 +23,7 @@ void hub_name_check(
  * lower case, generateName without its dash). */
 void hub_name_check_as(struct hub_causes *causes, enum hub_name_rule rule, const char *field,
     struct fed_span shown, struct fed_span value);
+/* Whether a finalizer has neither a domain nor one of the names that are Kubernetes' own. */
+bool hub_name_is_bare_finalizer(struct fed_span name);
 
 #endif

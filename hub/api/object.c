@@ -52,9 +52,39 @@ enum fed_err hub_object_convert(const struct hub_kind *kind, const struct hub_ki
         return FED_OK;
     if (kind->hooks.convert)
         err = kind->hooks.convert(kind->hooks.ctx, kind, to->name, doc, object, diag);
+    else if (kind->custom) /* by apiVersion alone; what the other version lacks is lost */
+        err = hub_schema_prune(to->schema, object, NULL);
     if (!err)
         err = fed_json_set_text(doc, object, "apiVersion", api_version);
     return err || !to->core ? err : hub_core_shape(fed_alloc_system(), doc, to->core, object, diag);
+}
+
+/* The version in which it is stored, served or not. */
+static const struct hub_kind_version *stored_version(
+    const struct hub_kind *kind, const struct fed_json *object)
+{
+    struct fed_span api_version = fed_json_string(fed_json_get(object, "apiVersion"));
+    size_t slash = fed_span_find(api_version, '/');
+
+    for (size_t i = 0; i < kind->n_versions; i++)
+        if (fed_span_is(
+                fed_span_sub(api_version, slash + 1, api_version.len), kind->versions[i].name))
+            return &kind->versions[i];
+    return NULL;
+}
+
+enum fed_err hub_object_renew(const struct hub_kind *kind, uint64_t revision,
+    struct fed_json_doc *doc, struct fed_json *object)
+{
+    const struct hub_kind_version *version = NULL;
+    enum fed_err err;
+
+    if (hub_object_is_old(kind, revision))
+        version = stored_version(kind, object);
+    if (!version)
+        return FED_OK;
+    err = hub_schema_prune(version->schema, object, NULL);
+    return err ? err : hub_schema_default(version->schema, doc, object);
 }
 
 enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *doc,
@@ -67,6 +97,8 @@ enum fed_err hub_object_view(const struct hub_view *view, struct fed_json_doc *d
     char text[24];
     enum fed_err err = fed_json_parse(doc, bytes, &object, diag);
 
+    if (!err)
+        err = hub_object_renew(kind, *revision, doc, object);
     if (!err && kind->hooks.compose)
         err = kind->hooks.compose(kind->hooks.ctx, ref, doc, object, revision);
     if (!err)
@@ -100,28 +132,55 @@ static bool is_of_version(const struct hub_view *view, struct fed_span api_versi
     return fed_span_is(text, view->version->name);
 }
 
-bool hub_object_is_plain(
-    const struct hub_view *view, struct fed_span bytes, struct fed_span *metadata)
+bool hub_object_is_plain(const struct hub_view *view, struct fed_span bytes, uint64_t revision,
+    struct fed_span *metadata)
 {
     static const char *const keys[] = {"apiVersion", "metadata"};
     struct fed_span values[2];
 
-    if (view->kind->hooks.compose || fed_json_text_first(bytes, keys, 2, values) != 2 ||
-        !is_of_version(view, values[0]) || !fed_span_starts(values[1], "{"))
+    if (view->kind->hooks.compose || hub_object_is_old(view->kind, revision) ||
+        fed_json_text_first(bytes, keys, 2, values) != 2 || !is_of_version(view, values[0]) ||
+        !fed_span_starts(values[1], "{"))
         return false;
     *metadata = values[1];
     return true;
 }
 
-void hub_object_put_plain(
-    struct fed_buf *out, struct fed_span bytes, struct fed_span metadata, uint64_t revision)
+void hub_object_anonymize(struct fed_json *object)
+{
+    fed_json_remove(object, "kind");
+    fed_json_remove(object, "apiVersion");
+}
+
+bool hub_kind_is_typed(const struct hub_kind *kind)
+{
+    return !kind->custom;
+}
+
+size_t hub_object_head(const struct hub_view *view, struct fed_span bytes)
+{
+    char head[2][1024];
+    char api_version[330];
+
+    hub_api_version(view->kind, view->version, api_version);
+    snprintf(head[0], sizeof head[0], "{\"kind\":\"%s\",\"apiVersion\":\"%s\",", view->kind->kind,
+        api_version);
+    snprintf(head[1], sizeof head[1], "{\"apiVersion\":\"%s\",\"kind\":\"%s\",", api_version,
+        view->kind->kind);
+    return fed_span_starts(bytes, head[0]) || fed_span_starts(bytes, head[1]) ? strlen(head[0]) - 1
+                                                                              : 0;
+}
+
+void hub_object_put_plain(struct fed_buf *out, struct fed_span bytes, struct fed_span metadata,
+    size_t head, uint64_t revision)
 {
     size_t inside = (size_t)(metadata.at - bytes.at) + 1;
     char text[48];
     int n = snprintf(text, sizeof text, "\"resourceVersion\":\"%llu\"%s",
         (unsigned long long)revision, metadata.len > 2 ? "," : "");
 
-    fed_buf_put(out, fed_span_sub(bytes, 0, inside));
+    fed_buf_put_text(out, "{");
+    fed_buf_put(out, fed_span_sub(bytes, 1 + head, inside - 1 - head));
     fed_buf_put(out, fed_span_of(text, (size_t)n));
     fed_buf_put(out, fed_span_sub(bytes, inside, bytes.len));
 }
@@ -140,13 +199,25 @@ enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     return err;
 }
 
-struct fed_json *hub_object_partial(struct fed_json_doc *doc, const struct fed_json *object)
+struct hub_view hub_view_of(const struct hub_request *r)
+{
+    return (struct hub_view){
+        .api = r->api, .kind = r->kind, .version = r->version, .beta = r->accept.beta};
+}
+
+const char *hub_view_meta_version(const struct hub_view *view)
+{
+    return view->beta ? "meta.k8s.io/v1beta1" : "meta.k8s.io/v1";
+}
+
+struct fed_json *hub_object_partial(
+    const struct hub_view *view, struct fed_json_doc *doc, const struct fed_json *object)
 {
     struct fed_json *partial = fed_json_new_object(doc);
     struct fed_json *metadata = fed_json_clone(doc, fed_json_get(object, "metadata"));
 
     if (!partial || !metadata || fed_json_set_text(doc, partial, "kind", "PartialObjectMetadata") ||
-        fed_json_set_text(doc, partial, "apiVersion", "meta.k8s.io/v1") ||
+        fed_json_set_text(doc, partial, "apiVersion", hub_view_meta_version(view)) ||
         fed_json_set(doc, partial, "metadata", metadata))
         return NULL;
     return partial;

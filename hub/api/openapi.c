@@ -4,6 +4,7 @@
  * kubectl needs paths with x-kubernetes-action and -group-version-kind, the fieldValidation
  * parameter on PATCH, and the kind on each schema. Of v2 it needs only that there is a document:
  * "2.0", a title, no paths, in protobuf. */
+#include "hub/api/builtin.h"
 #include "hub/api/core.h"
 #include "hub/api/internal.h"
 
@@ -16,41 +17,38 @@
 static const uint8_t openapi_v2[] = {0x0a, 0x03, '2', '.', '0', 0x12, 0x09, 0x0a, 0x03, 'h', 'u',
     'b', 0x12, 0x02, 'v', '0', 0x42, 0x00};
 
-static const char meta_schema[] =
-    "\"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\":{\"type\":\"object\",\"description\":"
-    "\"ObjectMeta is "
-    "metadata that all persisted resources must have.\",\"properties\":{"
-    "\"name\":{\"type\":\"string\",\"description\":\"Name, unique within its namespace.\"},"
-    "\"generateName\":{\"type\":\"string\",\"description\":\"Prefix from which the server makes a "
-    "name.\"},"
-    "\"namespace\":{\"type\":\"string\"},\"uid\":{\"type\":\"string\"},"
-    "\"resourceVersion\":{\"type\":\"string\"},"
-    "\"generation\":{\"type\":\"integer\",\"format\":\"int64\"},"
-    "\"creationTimestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
-    "\"deletionTimestamp\":{\"type\":\"string\",\"format\":\"date-time\"},"
-    "\"deletionGracePeriodSeconds\":{\"type\":\"integer\",\"format\":\"int64\"},"
-    "\"selfLink\":{\"type\":\"string\"},"
-    "\"labels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
-    "\"annotations\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}},"
-    "\"finalizers\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"x-kubernetes-list-type\":"
-    "\"set\","
-    "\"x-kubernetes-patch-strategy\":\"merge\"},"
-    "\"ownerReferences\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-    "\"apiVersion\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"name\":{\"type\":"
-    "\"string\"},"
-    "\"uid\":{\"type\":\"string\"},\"controller\":{\"type\":\"boolean\"},"
-    "\"blockOwnerDeletion\":{\"type\":\"boolean\"}},\"required\":[\"apiVersion\",\"kind\",\"name\","
-    "\"uid\"]},"
-    "\"x-kubernetes-list-map-keys\":[\"uid\"],\"x-kubernetes-list-type\":\"map\","
-    "\"x-kubernetes-patch-merge-key\":\"uid\",\"x-kubernetes-patch-strategy\":\"merge\"},"
-    "\"managedFields\":{\"type\":\"array\",\"items\":{\"type\":\"object\"},"
-    "\"x-kubernetes-list-type\":\"atomic\"}}}";
+/* What kubectl explain says of the members that every object and every list has: metav1's words. */
+#define CONVENTIONS                                                                                \
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
+#define API_VERSION_PROPERTY                                                                       \
+    "\"apiVersion\":{\"type\":\"string\",\"description\":\"APIVersion defines the versioned "      \
+    "schema of "                                                                                   \
+    "this representation of an object. Servers should convert recognized schemas to the latest "   \
+    "internal value, and may reject unrecognized values. More info: " CONVENTIONS "#resources\"}"
+#define KIND_PROPERTY                                                                              \
+    "\"kind\":{\"type\":\"string\",\"description\":\"Kind is a string value representing the "     \
+    "REST "                                                                                        \
+    "resource this object represents. Servers may infer this from the endpoint the client "        \
+    "submits requests to. Cannot be updated. In CamelCase. More info: " CONVENTIONS                \
+    "#types-kinds\"}"
+#define REF(name) "\"allOf\":[{\"$ref\":\"#/components/schemas/" name "\"}]"
 
 /* ---- schemas ---- */
+/* "com.example.fed.v1.Thing": the group's words from the last to the first. */
 static void put_schema_name(struct fed_buf *out, const struct hub_kind *kind, const char *version)
 {
-    fed_buf_printf(
-        out, "%s%s%s.%s", kind->group[0] ? kind->group : "core", ".", version, kind->kind);
+    struct fed_span rest = fed_span_text(kind->group[0] ? kind->group : "core");
+
+    while (rest.len > 0) {
+        size_t at = rest.len;
+
+        while (at > 0 && rest.at[at - 1] != '.')
+            at--;
+        fed_buf_put(out, fed_span_sub(rest, at, rest.len));
+        fed_buf_put_text(out, ".");
+        rest.len = at > 0 ? at - 1 : 0;
+    }
+    fed_buf_printf(out, "%s.%s", version, kind->kind);
 }
 
 static void put_gvk(
@@ -76,16 +74,35 @@ static enum fed_err put_definitions(struct fed_buf *out, struct fed_json *defini
     return err;
 }
 
+/* Says of a value that is a number or a text what it is in words that every reader knows. */
+static enum fed_err say_int_or_string(struct fed_json_doc *doc, struct fed_json *node)
+{
+    struct fed_json *any;
+    struct fed_json_iter it;
+    enum fed_err err = FED_OK;
+
+    if (fed_json_bool(fed_json_get(node, "x-kubernetes-int-or-string"), false) &&
+        !fed_json_get(node, "anyOf")) {
+        err = fed_json_parse(
+            doc, FED_SPAN_LIT("[{\"type\":\"integer\"},{\"type\":\"string\"}]"), &any, NULL);
+        if (!err)
+            err = fed_json_set(doc, node, "anyOf", any);
+    }
+    fed_json_iter_init(&it, node);
+    while (!err && fed_json_iter_next(&it))
+        err = say_int_or_string(doc, it.value);
+    return err;
+}
+
 /* The kind's schema with what every object has. */
 static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
     const struct hub_kind *kind, const char *version, struct fed_span text)
 {
     static const char head[] =
-        "{\"apiVersion\":{\"type\":\"string\",\"description\":\"Version of this representation.\"},"
-        "\"kind\":{\"type\":\"string\",\"description\":\"Kind of this object.\"},"
-        "\"metadata\":{\"description\":\"Standard object "
-        "metadata.\",\"default\":{},\"allOf\":[{\"$ref\":"
-        "\"#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta\"}]}}";
+        "{" API_VERSION_PROPERTY "," KIND_PROPERTY
+        ",\"metadata\":{\"description\":\"Standard object's "
+        "metadata. More info: " CONVENTIONS
+        "#metadata\"," REF("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta") "}}";
     struct fed_json *schema;
     struct fed_json *properties;
     struct fed_json *own;
@@ -114,6 +131,8 @@ static enum fed_err put_schema(struct hub_request *r, struct fed_buf *out,
     if (!err)
         err = fed_json_set(r->doc, schema, "x-kubernetes-group-version-kind", gvk_tree);
     if (!err)
+        err = say_int_or_string(r->doc, schema);
+    if (!err)
         err = put_definitions(out, fed_json_get(schema, "definitions"));
     fed_json_remove(schema, "definitions");
     fed_buf_put_text(out, "\"");
@@ -128,10 +147,17 @@ static void put_list_schema(struct fed_buf *out, const struct hub_kind *kind, co
 {
     fed_buf_put_text(out, ",\"");
     put_schema_name(out, kind, version);
-    fed_buf_put_text(out,
-        "List\":{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"apiVersion\":{"
-        "\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"metadata\":{\"type\":\"object\"},"
-        "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/");
+    fed_buf_printf(out,
+        "List\":{\"type\":\"object\",\"description\":\"%s is a list of "
+        "%s\",\"required\":[\"items\"],"
+        "\"properties\":{" API_VERSION_PROPERTY "," KIND_PROPERTY
+        ",\"metadata\":{\"description\":\"Standard list metadata. More info: " CONVENTIONS
+        "#types-kinds\"," REF(
+            "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta") "},\"items\":{\"description\":\"List "
+                                                             "of %s. More info: " CONVENTIONS
+                                                             "\",\"type\":\"array\",\"items\":{",
+        kind->list_kind, kind->kind, kind->plural);
+    fed_buf_put_text(out, "\"$ref\":\"#/components/schemas/");
     put_schema_name(out, kind, version);
     fed_buf_put_text(out, "\"}}},\"x-kubernetes-group-version-kind\":[");
     put_gvk(out, kind, version, kind->list_kind);
@@ -139,43 +165,104 @@ static void put_list_schema(struct fed_buf *out, const struct hub_kind *kind, co
 }
 
 /* ---- paths ---- */
+#define PARAMETERS_MAX 10u
+struct parameter {
+    const char *name;
+    const char *type;
+};
+static const struct parameter list_parameters[PARAMETERS_MAX + 1] = {
+    {"allowWatchBookmarks", "boolean"}, {"continue", "string"}, {"fieldSelector", "string"},
+    {"labelSelector", "string"}, {"limit", "integer"}, {"resourceVersion", "string"},
+    {"resourceVersionMatch", "string"}, {"sendInitialEvents", "boolean"},
+    {"timeoutSeconds", "integer"}, {"watch", "boolean"}};
+static const struct parameter get_parameters[PARAMETERS_MAX + 1] = {{"resourceVersion", "string"}};
+static const struct parameter write_parameters[PARAMETERS_MAX + 1] = {
+    {"dryRun", "string"}, {"fieldManager", "string"}, {"fieldValidation", "string"}};
+static const struct parameter patch_parameters[PARAMETERS_MAX + 1] = {{"dryRun", "string"},
+    {"fieldManager", "string"}, {"fieldValidation", "string"}, {"force", "boolean"}};
+static const struct parameter delete_parameters[PARAMETERS_MAX + 1] = {{"dryRun", "string"},
+    {"gracePeriodSeconds", "integer"},
+    {"ignoreStoreReadErrorWithClusterBreakingPotential", "boolean"},
+    {"orphanDependents", "boolean"}, {"propagationPolicy", "string"}};
+
 struct operation {
     const char *method;
     const char *action;
-    bool writes; /* takes dryRun, fieldManager, fieldValidation */
+    const char *id; /* with which the operation's name begins */
+    const struct parameter *parameters;
 };
-static const struct operation collection_operations[] = {
-    {"get", "list", false}, {"post", "post", true}, {"delete", "deletecollection", false}};
-static const struct operation object_operations[] = {{"get", "get", false}, {"put", "put", true},
-    {"patch", "patch", true}, {"delete", "delete", false}};
-static const struct operation review_operations[] = {{"post", "post", true}};
-static const struct operation status_operations[] = {
-    {"get", "get", false}, {"put", "put", true}, {"patch", "patch", true}};
+static const struct operation collection_operations[] = {{"get", "list", "list", list_parameters},
+    {"post", "post", "create", write_parameters},
+    {"delete", "deletecollection", "delete", list_parameters}};
+static const struct operation object_operations[] = {{"get", "get", "read", get_parameters},
+    {"put", "put", "replace", write_parameters}, {"patch", "patch", "patch", patch_parameters},
+    {"delete", "delete", "delete", delete_parameters}};
+static const struct operation review_operations[] = {{"post", "post", "create", write_parameters}};
+static const struct operation status_operations[] = {{"get", "get", "read", get_parameters},
+    {"put", "put", "replace", write_parameters}, {"patch", "patch", "patch", patch_parameters}};
 
-static void put_parameter(struct fed_buf *out, const char *name, const char *type)
+struct place { /* of a path */
+    const struct hub_kind *kind;
+    const char *version;
+    const char *suffix; /* behind the plural */
+    const char *id;     /* behind the kind: "Status" */
+    bool all_namespaces;
+};
+
+static void put_parameters(struct fed_buf *out, const struct parameter *list)
 {
-    fed_buf_printf(out,
-        "{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\",\"uniqueItems\":true}}",
-        name, type);
+    for (size_t i = 0; list[i].name; i++)
+        fed_buf_printf(out,
+            "%s{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\",\"uniqueItems\":true}"
+            "}",
+            i ? "," : "", list[i].name, list[i].type);
 }
 
-static void put_operation(struct fed_buf *out, const struct hub_kind *kind, const char *version,
-    const struct operation *operation)
+/* "fed.example.com" as FedExampleCom. */
+static void put_camel(struct fed_buf *out, const char *text)
 {
-    fed_buf_printf(out, "\"%s\":{\"parameters\":[", operation->method);
-    if (operation->writes) {
-        put_parameter(out, "dryRun", "string");
-        fed_buf_put_text(out, ",");
-        put_parameter(out, "fieldManager", "string");
-        fed_buf_put_text(out, ",");
-        put_parameter(out, "fieldValidation", "string");
-        if (strcmp(operation->action, "patch") == 0) {
-            fed_buf_put_text(out, ",");
-            put_parameter(out, "force", "boolean");
+    bool upper = true;
+
+    for (; *text; text++) {
+        bool lower = *text >= 'a' && *text <= 'z';
+
+        if (*text == '.' || *text == '-')
+            upper = true;
+        else {
+            fed_buf_put_u8(out, (uint8_t)(upper && lower ? *text - 32 : *text));
+            upper = false;
         }
     }
+}
+
+/* "listFedExampleComV1NamespacedThing", "deleteFedExampleComV1CollectionThing". */
+static void put_operation_id(
+    struct fed_buf *out, const struct place *place, const struct operation *operation)
+{
+    const struct hub_kind *kind = place->kind;
+
+    fed_buf_printf(out, ",\"operationId\":\"%s", operation->id);
+    put_camel(out, kind->group[0] ? kind->group : "core");
+    put_camel(out, place->version);
+    fed_buf_printf(out, "%s%s%s%s%s\"",
+        strcmp(operation->action, "deletecollection") == 0 ? "Collection" : "",
+        kind->namespaced && !place->all_namespaces ? "Namespaced" : "", kind->kind, place->id,
+        place->all_namespaces ? "ForAllNamespaces" : "");
+}
+
+static void put_operation(
+    struct fed_buf *out, const struct place *place, const struct operation *operation)
+{
+    const struct hub_kind *kind = place->kind;
+    const char *version = place->version;
+
+    fed_buf_printf(out, "\"%s\":{\"parameters\":[", operation->method);
+    if (!place->all_namespaces) /* there they stand beside the one operation */
+        put_parameters(out, operation->parameters);
+    fed_buf_put_text(out, "]");
+    put_operation_id(out, place, operation);
     fed_buf_put_text(out,
-        "],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/json\":{"
+        ",\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/json\":{"
         "\"schema\":{\"$ref\":\"#/components/schemas/");
     put_schema_name(out, kind, version);
     fed_buf_printf(out,
@@ -185,17 +272,25 @@ static void put_operation(struct fed_buf *out, const struct hub_kind *kind, cons
     fed_buf_put_text(out, "}");
 }
 
-static void put_path(struct fed_buf *out, const struct hub_kind *kind, const char *version,
-    const char *suffix, bool all_namespaces, const struct operation *operations, size_t n)
+static void put_path(
+    struct fed_buf *out, const struct place *place, const struct operation *operations, size_t n)
 {
+    const struct hub_kind *kind = place->kind;
+
     fed_buf_printf(out, "\"/%s%s%s/%s%s/%s%s\":{", kind->group[0] ? "apis" : "api",
-        kind->group[0] ? "/" : "", kind->group, version,
-        kind->namespaced && !all_namespaces ? "/namespaces/{namespace}" : "", kind->plural, suffix);
+        kind->group[0] ? "/" : "", kind->group, place->version,
+        kind->namespaced && !place->all_namespaces ? "/namespaces/{namespace}" : "", kind->plural,
+        place->suffix);
     for (size_t i = 0; i < n; i++) {
         if (kind->read_only && operations[i].method[0] != 'g')
             continue;
         fed_buf_put_text(out, i ? "," : "");
-        put_operation(out, kind, version, &operations[i]);
+        put_operation(out, place, &operations[i]);
+    }
+    if (place->all_namespaces) {
+        fed_buf_put_text(out, ",\"parameters\":[");
+        put_parameters(out, operations[0].parameters);
+        fed_buf_put_text(out, "]");
     }
     fed_buf_put_text(out, "}");
 }
@@ -203,22 +298,25 @@ static void put_path(struct fed_buf *out, const struct hub_kind *kind, const cha
 static void put_paths(
     struct fed_buf *out, const struct hub_kind *kind, const struct hub_kind_version *at)
 {
-    const char *version = at->name;
+    struct place place = {kind, at->name, "", "", false};
 
-    put_path(out, kind, version, "", false, collection_operations, 3);
+    put_path(out, &place, collection_operations, 3);
     fed_buf_put_text(out, ",");
-    put_path(out, kind, version, "/{name}", false, object_operations, 4);
+    place.suffix = "/{name}";
+    put_path(out, &place, object_operations, 4);
     if (kind->namespaced) {
         fed_buf_put_text(out, ",");
-        put_path(out, kind, version, "", true, collection_operations, 1);
+        put_path(out, &(struct place){kind, at->name, "", "", true}, collection_operations, 1);
     }
     if (at->status_subresource) {
         fed_buf_put_text(out, ",");
-        put_path(out, kind, version, "/{name}/status", false, status_operations, 3);
+        put_path(out, &(struct place){kind, at->name, "/{name}/status", "Status", false},
+            status_operations, 3);
     }
     if (at->scale.spec_path) {
         fed_buf_put_text(out, ",");
-        put_path(out, kind, version, "/{name}/scale", false, status_operations, 3);
+        put_path(out, &(struct place){kind, at->name, "/{name}/scale", "Scale", false},
+            status_operations, 3);
     }
 }
 
@@ -252,7 +350,7 @@ static enum fed_err put_review(struct hub_request *r, const struct hub_review *r
     if (!err)
         err = put_schema(r, out, &kind, review->version, fed_buf_span(&text));
     fed_buf_put_text(out, ",");
-    put_path(paths, &kind, review->version, "", false, review_operations, 1);
+    put_path(paths, &(struct place){&kind, review->version, "", "", false}, review_operations, 1);
     return err;
 }
 
@@ -283,7 +381,7 @@ static enum fed_err put_group(struct hub_request *r, struct fed_buf *out)
             fed_buf_put_text(&paths, shown++ ? "," : "");
             err = put_review(r, hub_review_at(i), out, &paths);
         }
-    fed_buf_put_text(out, meta_schema);
+    fed_buf_put(out, fed_span_of(hub_meta_table.text, hub_meta_table.len));
     fed_buf_put_text(out, "}},\"paths\":{");
     fed_buf_put(out, fed_buf_span(&paths));
     fed_buf_put_text(out, "}}\n");
@@ -452,7 +550,6 @@ enum fed_err hub_handle_openapi(struct hub_request *r)
         return err ? err : hub_respond(r, 200, "application/json", root, NULL, 0);
     }
     err = respond_group(r);
-    if (err == FED_ERR_NOT_FOUND)
-        return hub_fail(r, 404, "NotFound", "the server could not find the requested resource");
-    return err;
+    return err == FED_ERR_NOT_FOUND ? hub_respond(r, 404, NULL, (struct fed_span){0}, NULL, 0)
+                                    : err;
 }

@@ -306,13 +306,7 @@ static enum fed_err check_delete_options(struct hub_request *r, struct fed_json 
     if (fed_json_type(body) == FED_JSON_NULL)
         return FED_OK;
     if (!fed_json_is_object(body))
-        return hub_fail(r, 500, "",
-            "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value "
-            "of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
-            "\"json:\\\"kind,omitempty\\\"\" }",
-            fed_json_is_array(body)    ? "array"
-            : fed_json_is_string(body) ? "string"
-                                       : "number");
+        return hub_fail(r, 500, "", HUB_GO_NO_HEAD, hub_go_word(body));
     if (kind.len > 0 && !fed_span_is(kind, "DeleteOptions"))
         return hub_fail(r, 500, "",
             "no kind \"" FED_SPAN_FMT "\" is registered for version \"" FED_SPAN_FMT

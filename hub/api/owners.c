@@ -17,7 +17,8 @@
 
 #define TURN_ITEMS 64u /* worked on before others get their turn */
 #define RETRY_MS 5000u
-#define REFS_MAX 64u /* more than that are not looked at: the object is kept */
+#define REFS_MAX 64u     /* more than that are not looked at: the object is kept */
+#define CIRCLE_MAX 1000u /* objects that wait for each other, and are found to */
 #define UID_SIZE 64u
 
 struct node;
@@ -330,18 +331,7 @@ static void note_object(
 
 static bool mentions(struct fed_span bytes, const char *word)
 {
-    size_t len = strlen(word);
-
-    for (size_t i = 0; i + len <= bytes.len; i++) {
-        const uint8_t *at = memchr(bytes.at + i, word[0], bytes.len - i - len + 1);
-
-        if (!at)
-            return false;
-        if (memcmp(at, word, len) == 0)
-            return true;
-        i = (size_t)(at - bytes.at);
-    }
-    return false;
+    return bytes.len > 0 && memmem(bytes.at, bytes.len, word, strlen(word));
 }
 
 /* Whether it is worth a look: the words are rare, trees are not free. */
@@ -516,21 +506,49 @@ static enum fed_err orphan_dependents(struct work *w)
     return remove_finalizer(w, HUB_FINALIZER_ORPHAN);
 }
 
+static bool blocks(const struct node *node, const struct owner *owner)
+{
+    for (size_t i = 0; i < node->n_refs; i++)
+        if (node->refs[i].owner == owner && node->refs[i].blocks)
+            return true;
+    return false;
+}
+
+/* Whether a node waits for the target in the end: then the target need not wait for it, or both
+ * would for ever. left: nodes that are still looked at. */
+static bool waits_for(
+    struct hub_owners *owners, const struct node *node, const struct node *target, unsigned *left)
+{
+    const struct owner *owner = node->waiting_uid[0]
+                                    ? fed_map_get(&owners->owners, fed_span_text(node->waiting_uid))
+                                    : NULL;
+
+    for (size_t i = 0; owner && i<owner->n && * left> 0; i++) {
+        const struct node *next = owner->dependents[i];
+
+        --*left;
+        if (blocks(next, owner) && (next == target || waits_for(owners, next, target, left)))
+            return true;
+    }
+    return false;
+}
+
 static enum fed_err wait_for_dependents(struct work *w)
 {
     struct fed_span uid = hub_meta(w->object, "uid");
     struct owner *owner = fed_map_get(&w->owners->owners, uid);
+    unsigned left = CIRCLE_MAX;
     size_t blocking = 0;
 
     for (size_t i = 0; owner && i < owner->n; i++) {
         struct node *node = owner->dependents[i];
 
-        for (size_t k = 0; k < node->n_refs; k++)
-            if (node->refs[k].owner == owner && node->refs[k].blocks) {
-                blocking++;
-                enqueue(w->owners, node);
-                break;
-            }
+        if (!blocks(node, owner) || node == w->node || waits_for(w->owners, node, w->node, &left))
+            continue;
+        blocking++;
+        /* One that waits itself comes by itself. */
+        if (!node->waiting_uid[0])
+            enqueue(w->owners, node);
     }
     return blocking > 0 ? FED_OK : remove_finalizer(w, HUB_FINALIZER_FOREGROUND);
 }

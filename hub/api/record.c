@@ -28,26 +28,47 @@ static bool writes(const struct hub_request *r)
            !is_review(r);
 }
 
-void hub_request_record(struct hub_request *r, unsigned code)
+/* False: nothing is to be recorded. access is what the record points to. */
+static bool make_record(const struct hub_request *r, unsigned code, struct hub_access *access,
+    struct hub_audit_record *record)
 {
-    struct hub_access access = r->access;
-    struct hub_audit_record record = {.id = r->audit_id,
+    if (!r->api->options.audit || r->audited || !r->user.name[0])
+        return false; /* without a name: refused before anybody was asked for */
+    *access = r->access;
+    if (access->resource.len > 0 && r->path.name.len > 0)
+        access->name = r->path.name; /* of an object that was made, too */
+    if (access->resource.len == 0 && access->path.len == 0)
+        access->path = r->http->path;
+    *record = (struct hub_audit_record){.id = r->audit_id,
         .user = &r->user,
         .impersonator = r->impersonator,
-        .access = &access,
+        .access = access,
         .code = code,
         .writes = writes(r),
         .dry_run = r->query.dry_run,
         .reason = r->failure.code ? r->failure.reason : r->reason.text,
         .source = r->http->peer_address,
         .agent = hub_request_header(r, "user-agent")};
+    return true;
+}
 
-    if (!r->api->options.audit || r->audited || !r->user.name[0])
-        return; /* without a name: refused before anybody was asked for */
+void hub_request_record(struct hub_request *r, unsigned code)
+{
+    struct hub_audit_record record;
+    struct hub_access access;
+
+    hub_metrics_count(r, code);
+    if (!make_record(r, code, &access, &record))
+        return;
     r->audited = true;
-    if (access.resource.len > 0 && r->path.name.len > 0)
-        access.name = r->path.name; /* of an object that was made, too */
-    if (access.resource.len == 0 && access.path.len == 0)
-        access.path = r->http->path;
     hub_audit_add(r->api->options.audit, &record);
+}
+
+void hub_request_put_record(const struct hub_request *r, unsigned code, struct fed_buf *out)
+{
+    struct hub_audit_record record;
+    struct hub_access access;
+
+    if (make_record(r, code, &access, &record))
+        hub_audit_put(r->api->options.audit, &record, out);
 }

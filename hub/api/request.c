@@ -119,6 +119,9 @@ void hub_request_warn(struct hub_request *r, const char *text)
         fed_buf_put_u8(&quoted, (unsigned char)*at < ' ' ? ' ' : (uint8_t)*at);
     }
     fed_buf_put_text(&quoted, "\"");
+    for (size_t i = 0; i < r->n_warnings; i++)
+        if (fed_span_eq(r->warnings[i], fed_buf_span(&quoted)))
+            return; /* said before, by an attempt that another write came before */
     if (!fed_buf_err(&quoted))
         r->warnings[r->n_warnings++] = fed_buf_span(&quoted);
 }
@@ -137,18 +140,24 @@ struct hub_object_ref hub_request_ref(const struct hub_request *r)
 struct segments {
     struct fed_span at[SEGMENTS_MAX];
     size_t n;
+    bool nowhere; /* too many, or nothing between two of them */
 };
 
 static enum fed_err split_path(struct hub_request *r, struct segments *out)
 {
     struct fed_span rest = r->http->path;
     struct fed_span part;
+    bool nothing = false;
 
+    if (fed_span_starts(rest, "/"))
+        rest = fed_span_sub(rest, 1, rest.len);
     while (fed_span_split(&rest, '/', &part)) {
+        nothing = nothing || part.len == 0;
         if (part.len == 0)
-            continue; /* leading, trailing and doubled slashes */
-        if (out->n == SEGMENTS_MAX)
-            return FED_ERR_NOT_FOUND;
+            continue; /* also trailing slashes, which do not matter */
+        out->nowhere = nothing || out->n == SEGMENTS_MAX;
+        if (out->n == SEGMENTS_MAX || (nothing && out->n == 0))
+            return FED_OK;
         if (hub_percent_decode(r->mem, part, false, &out->at[out->n]))
             return FED_ERR_INVALID;
         out->n++;
@@ -172,7 +181,9 @@ static void parse_resource(struct hub_path *path, const struct fed_span *at, siz
         path->name = at[1];
     if (n > 2)
         path->subresource = at[2];
-    if (n > 3)
+    /* What is below a subresource is not known under its name. */
+    if (n > 3 && (fed_span_is(at[2], "status") || fed_span_is(at[2], "scale") ||
+                     fed_span_is(at[2], "finalize") || fed_span_is(at[2], "token")))
         path->endpoint = HUB_ENDPOINT_UNKNOWN;
 }
 
@@ -181,6 +192,7 @@ static void parse_api(struct hub_path *path, const struct segments *s)
     bool core = fed_span_is(s->at[0], "api");
     size_t used = core ? 2 : 3;
 
+    path->core = core;
     path->endpoint = core ? HUB_ENDPOINT_CORE : HUB_ENDPOINT_GROUPS;
     if (s->n == 1)
         return;
@@ -202,8 +214,7 @@ static void parse_openapi(struct hub_path *path, const struct segments *s)
         path->endpoint = HUB_ENDPOINT_OPENAPI_V2;
     if (s->n < 2 || !fed_span_is(s->at[1], "v3"))
         return;
-    if (s->n == 2)
-        path->endpoint = HUB_ENDPOINT_OPENAPI_V3;
+    path->endpoint = s->n == 2 ? HUB_ENDPOINT_OPENAPI_V3 : HUB_ENDPOINT_OPENAPI_V3_GROUP;
     if (s->n == 4 && fed_span_is(s->at[2], "api")) {
         path->endpoint = HUB_ENDPOINT_OPENAPI_V3_GROUP;
         path->version = s->at[3];
@@ -215,22 +226,39 @@ static void parse_openapi(struct hub_path *path, const struct segments *s)
     }
 }
 
+/* All checks, or one. */
+static bool is_health(const struct segments *s)
+{
+    static const char *const checks[] = {"ping", "store", "identity"};
+
+    if (s->n > 2 || !(fed_span_is(s->at[0], "healthz") || fed_span_is(s->at[0], "livez") ||
+                        fed_span_is(s->at[0], "readyz")))
+        return false;
+    for (size_t i = 0; s->n == 2 && i < sizeof checks / sizeof *checks; i++)
+        if (fed_span_is(s->at[1], checks[i]))
+            return true;
+    return s->n == 1;
+}
+
 static enum fed_err parse_path(struct hub_request *r)
 {
     struct segments s = {.n = 0};
     enum fed_err err = split_path(r, &s);
 
     if (err || s.n == 0)
-        return err == FED_ERR_NOT_FOUND ? FED_OK : err;
+        return err;
     if (fed_span_is(s.at[0], "api") || fed_span_is(s.at[0], "apis"))
         parse_api(&r->path, &s);
     else if (fed_span_is(s.at[0], "openapi"))
         parse_openapi(&r->path, &s);
     else if (s.n == 1 && fed_span_is(s.at[0], "version"))
         r->path.endpoint = HUB_ENDPOINT_VERSION;
-    else if (fed_span_is(s.at[0], "healthz") || fed_span_is(s.at[0], "livez") ||
-             fed_span_is(s.at[0], "readyz"))
+    else if (s.n == 1 && fed_span_is(s.at[0], "metrics"))
+        r->path.endpoint = HUB_ENDPOINT_METRICS;
+    else if (is_health(&s))
         r->path.endpoint = HUB_ENDPOINT_HEALTH;
+    if (s.nowhere)
+        r->path.endpoint = HUB_ENDPOINT_UNKNOWN;
     return FED_OK;
 }
 
@@ -276,6 +304,8 @@ static void query_param(struct hub_request *r, struct fed_span key, struct fed_s
         {"fieldSelector", &q->field_selector},
         {"fieldManager", &q->field_manager},
         {"includeObject", &q->include_object},
+        {"pretty", &q->pretty},
+        {"timeout", &q->request_timeout},
         {"propagationPolicy", &q->propagation_policy},
         {"gracePeriodSeconds", &q->grace_period_text},
         {"orphanDependents", &q->orphan_dependents},
@@ -319,11 +349,40 @@ static void parse_query(struct hub_request *r)
     }
 }
 
+/* Browsers and command-line tools are for people, unless the query says. */
+static bool wants_indentation(const struct hub_request *r)
+{
+    static const char *const agents[] = {"curl", "Wget", "Mozilla/5.0"};
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+    struct fed_span agent = hub_request_header(r, "user-agent");
+
+    for (size_t i = 0; i < sizeof yes / sizeof *yes && r->query.pretty.len > 0; i++)
+        if (fed_span_is(r->query.pretty, yes[i]))
+            return true;
+    for (size_t i = 0; i < sizeof agents / sizeof *agents && r->query.pretty.len == 0; i++)
+        if (fed_span_starts(agent, agents[i]))
+            return true;
+    return false;
+}
+
+static void negotiate(struct hub_request *r)
+{
+    enum hub_accepting accepting =
+        r->path.endpoint == HUB_ENDPOINT_RESOURCE ? HUB_ACCEPT_RESOURCE
+        : r->path.endpoint == HUB_ENDPOINT_CORE || r->path.endpoint == HUB_ENDPOINT_GROUPS
+            ? HUB_ACCEPT_DISCOVERY
+            : HUB_ACCEPT_PLAIN;
+
+    hub_accept_parse(hub_request_header(r, "accept"), accepting, &r->accept);
+    if (r->accept.text == HUB_TEXT_JSON && wants_indentation(r))
+        r->accept.text = HUB_TEXT_PRETTY;
+}
+
 enum fed_err hub_request_parse(struct hub_request *r)
 {
     if (parse_path(r))
         return hub_fail(r, 400, "BadRequest", "the path is not percent-encoded as it should be");
-    hub_accept_parse(hub_request_header(r, "accept"), &r->accept);
     parse_query(r);
+    negotiate(r);
     return FED_OK;
 }

@@ -19,14 +19,24 @@ struct path {
     size_t len;
 };
 
+static void path_put(struct path *path, struct fed_span text)
+{
+    size_t room = sizeof path->text - 1 - path->len;
+    size_t n = text.len < room ? text.len : room;
+
+    if (n > 0)
+        memcpy(path->text + path->len, text.at, n);
+    path->len += n;
+    path->text[path->len] = '\0';
+}
+
 static size_t path_member(struct path *path, struct fed_span key)
 {
     size_t before = path->len;
-    int n = snprintf(path->text + before, sizeof path->text - before, "%s" FED_SPAN_FMT,
-        before ? "." : "", FED_SPAN_ARG(key));
 
-    path->len = n < 0 || (size_t)n >= sizeof path->text - before ? sizeof path->text - 1
-                                                                 : before + (size_t)n;
+    if (before > 0)
+        path_put(path, FED_SPAN_LIT("."));
+    path_put(path, key);
     return before;
 }
 
@@ -86,7 +96,8 @@ static enum fed_err prune_object(const struct hub_schema_node *node, struct fed_
         const struct hub_schema_node *next = property ? property->node : node->additional;
         size_t before;
 
-        if (!property && hub_schema_is_type_meta(node, it.key))
+        /* Also where the schema has them: what most definitions say of metadata is "an object". */
+        if (hub_schema_is_type_meta(node, it.key))
             continue;
         before = path_member(path, it.key);
         if (next) {

@@ -1,6 +1,7 @@
 /* select.c - field selectors: metadata of all kinds, and the few other fields that kube-apiserver
  * indexes for core kinds (k8s.io/kubernetes registry strategies). */
 #include "hub/api/internal.h"
+#include "hub/api/name_rules.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,8 +55,17 @@ static const char *field_selectable(const struct hub_kind_version *version, stru
     return NULL;
 }
 
+/* Kinds without namespaces have no such field, unless they are of those that take what all have. */
+static bool lacks_namespace(const struct hub_kind *kind, struct fed_span label)
+{
+    return fed_span_is(label, "metadata.namespace") && !kind->namespaced &&
+           (!kind->core || kind->group[0] == 0);
+}
+
 static const struct field_name *field_find(const struct hub_kind *kind, struct fed_span label)
 {
+    if (lacks_namespace(kind, label))
+        return NULL;
     for (size_t i = 0; i < sizeof field_names / sizeof *field_names; i++) {
         const struct field_name *name = &field_names[i];
 
@@ -87,6 +97,66 @@ static enum fed_err unknown_field(struct hub_request *r, struct fed_span label)
         FED_SPAN_ARG(label));
 }
 
+/* ---- labels ---- */
+/* The rules that a key or value breaks, one behind the other. */
+static void put_rules(struct fed_buf *out, const struct hub_causes *causes, struct fed_span shown)
+{
+    struct fed_buf head;
+
+    fed_buf_init(&head, fed_alloc_system(), 1u << 20);
+    fed_buf_put_text(&head, "Invalid value: ");
+    hub_put_quoted(&head, shown);
+    fed_buf_put_text(&head, ": ");
+    fed_buf_put(out, fed_buf_span(&head));
+    for (size_t i = 0; i < causes->n; i++) {
+        struct fed_span message = fed_span_text(causes->list[i].message);
+
+        fed_buf_put_text(out, i ? "; " : "");
+        fed_buf_put(out, fed_span_sub(message, head.len, message.len));
+    }
+    fed_buf_fini(&head);
+}
+
+static enum fed_err label_fault(struct hub_request *r, const struct fed_selector_fault *fault)
+{
+    struct hub_causes *causes = hub_causes_new(r);
+    struct fed_buf text;
+
+    if (!causes)
+        return FED_ERR_NOMEM;
+    fed_buf_init(&text, r->mem, 65536);
+    if (fault->what == FED_SELECTOR_KEY) {
+        hub_name_check(causes, HUB_NAME_QUALIFIED, "", fault->key);
+        fed_buf_put_text(&text, "<nil>: ");
+        put_rules(&text, causes, fault->key);
+    } else if (fault->what == FED_SELECTOR_VALUE) {
+        hub_name_check(causes, HUB_NAME_LABEL_VALUE, "", fault->value);
+        fed_buf_printf(
+            &text, "values[%zu][" FED_SPAN_FMT "]: ", fault->index, FED_SPAN_ARG(fault->key));
+        put_rules(&text, causes, fault->value);
+    } else {
+        fed_buf_printf(&text, "values[%zu]: Invalid value: ", fault->index);
+        hub_put_quoted(&text, fault->value);
+        fed_buf_put_text(&text, ": for 'Gt', 'Lt' operators, the value must be an integer");
+    }
+    return hub_fail(r, 400, "BadRequest", FED_SELECTOR_REQUIREMENT "%s", fed_buf_cstr(&text));
+}
+
+enum fed_err hub_label_selector_parse(
+    struct hub_request *r, struct fed_alloc *mem, struct fed_selector **out)
+{
+    struct fed_selector_fault fault;
+    struct fed_diag diag = {{0}};
+    enum fed_err err = fed_selector_parse(mem, r->query.label_selector, out, &fault, &diag);
+
+    if (!err || err == FED_ERR_NOMEM)
+        return err;
+    if (err == FED_ERR_INVALID && fault.what != FED_SELECTOR_SYNTAX)
+        return label_fault(r, &fault);
+    return hub_fail(r, 400, "BadRequest", "%s", diag.text);
+}
+
+/* ---- fields ---- */
 /* Cuts the next term at an unescaped comma. */
 static bool next_term(struct fed_span *rest, struct fed_span *term)
 {
@@ -103,7 +173,19 @@ static bool next_term(struct fed_span *rest, struct fed_span *term)
     return true;
 }
 
-static enum fed_err unescape(struct fed_alloc *mem, struct fed_span in, struct fed_span *out)
+/* Bytes of the character at the text's begin. */
+static size_t character(struct fed_span text)
+{
+    size_t n = 1;
+
+    while (n < text.len && (text.at[n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+/* A value as it is meant; what stands in it as nothing but a separator is refused. */
+static enum fed_err unescape(
+    struct hub_request *r, struct fed_alloc *mem, struct fed_span in, struct fed_span *out)
 {
     uint8_t *to = fed_alloc_get(mem, in.len + 1);
     size_t len = 0;
@@ -111,57 +193,108 @@ static enum fed_err unescape(struct fed_alloc *mem, struct fed_span in, struct f
     if (!to)
         return FED_ERR_NOMEM;
     for (size_t i = 0; i < in.len; i++) {
-        if (in.at[i] == '\\' && i + 1 < in.len)
+        struct fed_span next = fed_span_sub(in, i + 1, in.len);
+
+        if (in.at[i] == ',' || in.at[i] == '=')
+            return hub_fail(r, 400, "BadRequest",
+                "invalid field selector: unescaped character in value: %d", in.at[i]);
+        if (in.at[i] == '\\') {
+            if (next.len == 0 || !strchr("\\,=", next.at[0]))
+                return hub_fail(r, 400, "BadRequest",
+                    "invalid field selector: invalid escape sequence: \\" FED_SPAN_FMT,
+                    FED_SPAN_ARG(fed_span_sub(next, 0, next.len ? character(next) : 0)));
             i++;
+        }
         to[len++] = in.at[i];
     }
     *out = fed_span_of(to, len);
     return FED_OK;
 }
 
-static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, struct fed_span term,
-    struct hub_field_selector *out)
+/* A term at its first operator: = == != */
+static bool split_term(
+    struct fed_span term, struct fed_span *path, bool *not_equal, struct fed_span *value)
 {
     size_t equals = fed_span_find(term, '=');
-    struct fed_span path = fed_span_sub(term, 0, equals);
-    struct fed_span value = fed_span_sub(term, equals + 1, term.len);
-    const struct field_name *name;
-    const char *selectable;
+    size_t mark = fed_span_find(term, '!');
 
-    if (equals == term.len || out->n == HUB_FIELD_TERMS_MAX)
-        return hub_fail(r, 400, "BadRequest", "invalid field selector: \"" FED_SPAN_FMT "\"",
-            FED_SPAN_ARG(term));
-    if (fed_span_ends(path, "!")) {
-        out->terms[out->n].not_equal = true;
-        path.len--;
+    if (equals == term.len)
+        return false;
+    /* "a!b=c" has the path "a!b". */
+    while (mark + 1 < equals)
+        mark += 1 + fed_span_find(fed_span_sub(term, mark + 1, term.len), '!');
+    *not_equal = mark + 1 == equals;
+    *path = fed_span_sub(term, 0, *not_equal ? mark : equals);
+    *value = fed_span_sub(term, equals + 1, term.len);
+    if (!*not_equal && fed_span_starts(*value, "="))
+        *value = fed_span_sub(*value, 1, value->len);
+    return true;
+}
+
+static enum fed_err copy(struct fed_alloc *mem, struct fed_span text, struct fed_span *out)
+{
+    uint8_t *to = fed_alloc_get(mem, text.len + 1);
+
+    if (!to)
+        return FED_ERR_NOMEM;
+    memcpy(to, text.at, text.len);
+    *out = fed_span_of(to, text.len);
+    return FED_OK;
+}
+
+/* Where the field stands. */
+static enum fed_err find_field(struct hub_request *r, struct fed_alloc *mem, struct fed_span path,
+    struct hub_field_selector *out)
+{
+    const struct field_name *name = field_find(r->kind, path);
+
+    if (name) {
+        out->terms[out->n].path = fed_span_text(name->path ? name->path : name->label);
+        out->terms[out->n].otherwise = fed_span_text(name->otherwise);
+        return FED_OK;
     }
-    if (fed_span_starts(value, "="))
-        value = fed_span_sub(value, 1, value.len);
-    name = field_find(r->kind, path);
-    selectable = name ? NULL : field_selectable(r->version, path);
-    if (selectable) {
-        /* The kind may change while a watch lives. */
-        if (unescape(mem, path, &out->terms[out->n].path))
-            return FED_ERR_NOMEM;
-        return unescape(mem, value, &out->terms[out->n++].value);
-    }
-    if (!name)
+    if (!field_selectable(r->version, path))
         return unknown_field(r, path);
-    out->terms[out->n].path = fed_span_text(name->path ? name->path : name->label);
-    out->terms[out->n].otherwise = fed_span_text(name->otherwise);
-    return unescape(mem, value, &out->terms[out->n++].value);
+    return copy(mem, path, &out->terms[out->n].path); /* the kind may change while a watch lives */
+}
+
+static enum fed_err parse_term(struct hub_request *r, struct fed_alloc *mem, struct fed_span text,
+    struct fed_span term, struct hub_field_selector *out)
+{
+    struct fed_span path;
+    struct fed_span value;
+    bool not_equal;
+    enum fed_err err;
+
+    if (!split_term(term, &path, &not_equal, &value))
+        return hub_fail(r, 400, "BadRequest",
+            "invalid selector: '" FED_SPAN_FMT "'; can't understand '" FED_SPAN_FMT "'",
+            FED_SPAN_ARG(text), FED_SPAN_ARG(term));
+    if (path.len == 0 && value.len == 0)
+        return FED_OK; /* as nothing */
+    if (out->n == HUB_FIELD_TERMS_MAX)
+        return hub_fail(
+            r, 400, "BadRequest", "invalid selector: more than %u terms", HUB_FIELD_TERMS_MAX);
+    out->terms[out->n].not_equal = not_equal;
+    err = unescape(r, mem, value, &out->terms[out->n].value);
+    if (!err)
+        err = find_field(r, mem, path, out);
+    if (!err)
+        out->n++;
+    return err;
 }
 
 enum fed_err hub_field_selector_parse(struct hub_request *r, struct fed_alloc *mem,
     struct fed_span text, struct hub_field_selector *out)
 {
+    struct fed_span rest = text;
     struct fed_span term;
     enum fed_err err = FED_OK;
 
     *out = (struct hub_field_selector){.n = 0};
-    while (!err && next_term(&text, &term))
+    while (!err && next_term(&rest, &term))
         if (term.len > 0)
-            err = parse_term(r, mem, term, out);
+            err = parse_term(r, mem, text, term, out);
     return err;
 }
 

@@ -27,7 +27,11 @@ static void put_core_columns(struct fed_buf *out, const struct hub_kind_version 
         const struct hub_column *column = &version->columns[i];
 
         fed_buf_put_text(out, i ? "," : "");
-        put_column(out, column->name, column->type, column->format, "", column->priority);
+        put_column(out, column->name, column->type, column->format,
+            strcmp(column->json_path, "name") == 0  ? HUB_COLUMN_NAME_TEXT
+            : strcmp(column->json_path, "age") == 0 ? HUB_COLUMN_AGE_TEXT
+                                                    : "",
+            column->priority);
     }
 }
 
@@ -35,7 +39,7 @@ static void put_columns(struct fed_buf *out, const struct hub_kind_version *vers
 {
     char described[512];
 
-    put_column(out, "Name", "string", "name", "Name, unique within its namespace.", 0);
+    put_column(out, "Name", "string", "name", HUB_COLUMN_NAME_TEXT, 0);
     for (size_t i = 0; i < version->n_columns; i++) {
         const struct hub_column *column = &version->columns[i];
 
@@ -47,14 +51,14 @@ static void put_columns(struct fed_buf *out, const struct hub_kind_version *vers
     }
     if (version->n_columns == 0) {
         fed_buf_put_text(out, ",");
-        put_column(out, "Age", "date", "", "Time since creation.", 0);
+        put_column(out, "Age", "date", "", HUB_COLUMN_AGE_TEXT, 0);
     }
 }
 
 void hub_table_begin(struct fed_buf *out, const struct hub_view *view, bool columns)
 {
-    fed_buf_put_text(
-        out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"columnDefinitions\":");
+    fed_buf_printf(out, "{\"kind\":\"Table\",\"apiVersion\":\"%s\",\"columnDefinitions\":",
+        hub_view_meta_version(view));
     if (columns) {
         fed_buf_put_text(out, "[");
         if (view->kind->core)
@@ -132,8 +136,8 @@ static void put_cell(struct fed_buf *out, const struct hub_column *column,
         fed_buf_put_text(out, "null");
 }
 
-static void put_row_object(
-    struct fed_buf *out, const struct fed_json *object, struct fed_span include)
+static void put_row_object(struct fed_buf *out, const struct hub_view *view,
+    const struct fed_json *object, struct fed_span include)
 {
     enum fed_err err;
 
@@ -145,8 +149,9 @@ static void put_row_object(
     if (fed_span_is(include, "Object")) {
         err = fed_json_put(out, object);
     } else {
-        fed_buf_put_text(out,
-            "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+        fed_buf_printf(out,
+            "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"%s\",\"metadata\":",
+            hub_view_meta_version(view));
         err = fed_json_put(out, fed_json_get(object, "metadata"));
         fed_buf_put_text(out, "}");
     }
@@ -182,20 +187,26 @@ void hub_table_row(struct fed_buf *out, const struct hub_view *view, const struc
         hub_core_put_cell(out, view->version->columns[i].json_path, object, now_unix_s);
     }
     fed_buf_put_text(out, "]");
-    put_row_object(out, object, include_object);
+    put_row_object(out, view, object, include_object);
     fed_buf_put_text(out, "}");
 }
 
 void hub_table_end(
     struct fed_buf *out, uint64_t revision, struct fed_span continue_token, int64_t remaining)
 {
-    fed_buf_printf(
-        out, "],\"metadata\":{\"resourceVersion\":\"%llu\"", (unsigned long long)revision);
+    const char *separator = "";
+
+    fed_buf_put_text(out, "],\"metadata\":{");
+    if (revision > 0) { /* not of what was never stored */
+        fed_buf_printf(out, "\"resourceVersion\":\"%llu\"", (unsigned long long)revision);
+        separator = ",";
+    }
     if (continue_token.len > 0) {
-        fed_buf_put_text(out, ",\"continue\":");
+        fed_buf_printf(out, "%s\"continue\":", separator);
         hub_json_put(out, continue_token);
+        separator = ",";
     }
     if (remaining >= 0)
-        fed_buf_printf(out, ",\"remainingItemCount\":%lld", (long long)remaining);
+        fed_buf_printf(out, "%s\"remainingItemCount\":%lld", separator, (long long)remaining);
     fed_buf_put_text(out, "}}");
 }

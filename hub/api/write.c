@@ -7,13 +7,26 @@
 #include "hub/api/internal.h"
 #include "hub/api/meta.h"
 #include "hub/api/options.h"
+#include "proto/base/text.h"
 #include "proto/object/patch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_status(const struct hub_request *r)
 {
     return fed_span_is(r->path.subresource, "status");
+}
+
+/* What is written over it then is compared with what a read would have shown. */
+static enum fed_err renew_live(struct hub_request *r, struct hub_write *w)
+{
+    struct fed_json *stored = fed_json_clone(r->doc, w->live);
+    enum fed_err err =
+        stored ? hub_object_renew(r->kind, w->live_revision, r->doc, w->live) : FED_ERR_NOMEM;
+
+    w->renewed = !err && !fed_json_eq(stored, w->live);
+    return err;
 }
 
 enum fed_err hub_write_load(struct hub_request *r, struct hub_write *w)
@@ -24,6 +37,8 @@ enum fed_err hub_write_load(struct hub_request *r, struct hub_write *w)
 
     w->ref = hub_request_ref(r);
     err = hub_object_load(r->api, r->doc, &w->ref, &w->live, &w->live_revision);
+    if (!err && hub_object_is_old(r->kind, w->live_revision))
+        err = renew_live(r, w);
     if (err)
         return err;
     /* Stored in what was the storage version when it was written. */
@@ -46,75 +61,9 @@ static struct fed_span version_of(struct fed_span api_version)
                                    : api_version;
 }
 
-/* A core kind that nobody has registered, in Go's words. */
-static enum fed_err unregistered(
-    struct hub_request *r, struct fed_span kind, struct fed_span api_version)
+static bool is_patch(const struct hub_request *r)
 {
-    char expected[330];
-
-    hub_api_version(r->kind, r->version, expected);
-    if (kind.len == 0)
-        kind = fed_span_text(r->kind->kind);
-    if (api_version.len == 0)
-        api_version = fed_span_text(expected);
-    if (hub_core_find(hub_kinds_core(r->api->kinds), api_version, kind))
-        return hub_fail(r, 400, "BadRequest",
-            FED_SPAN_FMT " in version \"" FED_SPAN_FMT "\" cannot be handled as a %s: converting "
-                         "(v1." FED_SPAN_FMT ") to (core.%s): unknown conversion",
-            FED_SPAN_ARG(kind), FED_SPAN_ARG(version_of(api_version)), r->kind->kind,
-            FED_SPAN_ARG(kind), r->kind->kind);
-    return hub_fail(r, 400, "BadRequest",
-        FED_SPAN_FMT
-        " in version \"" FED_SPAN_FMT "\" cannot be handled as a %s: no kind \"" FED_SPAN_FMT
-        "\" is registered for version \"" FED_SPAN_FMT "\" in scheme \"pkg/runtime/scheme.go:110\"",
-        FED_SPAN_ARG(kind), FED_SPAN_ARG(version_of(api_version)), r->kind->kind,
-        FED_SPAN_ARG(kind), FED_SPAN_ARG(api_version));
-}
-
-static enum fed_err other_kind(
-    struct hub_request *r, struct fed_span kind, struct fed_span api_version)
-{
-    char expected[330];
-
-    hub_api_version(r->kind, r->version, expected);
-    if (api_version.len > 0 && !fed_span_is(api_version, expected))
-        return hub_fail(r, 400, "BadRequest",
-            "the API version in the data (" FED_SPAN_FMT
-            ") does not match the expected API version (%s)",
-            FED_SPAN_ARG(api_version), expected);
-    return hub_fail(r, 400, "BadRequest",
-        "the kind in the data (" FED_SPAN_FMT ") does not match the expected kind (%s)",
-        FED_SPAN_ARG(kind), r->kind->kind);
-}
-
-static enum fed_err check_api_version(struct hub_request *r, const struct fed_json *object)
-{
-    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
-    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
-    char api_version[330];
-
-    hub_api_version(r->kind, r->version, api_version);
-    if ((version.len == 0 || fed_span_is(version, api_version)) &&
-        (kind.len == 0 || fed_span_is(kind, r->kind->kind)))
-        return FED_OK;
-    return r->version->core ? unregistered(r, kind, version) : other_kind(r, kind, version);
-}
-
-/* The last one where it stands twice: stored objects have each key of theirs once, so that their
- * text can be read without a tree. */
-static struct fed_json *single_metadata(struct hub_request *r, struct fed_json *object)
-{
-    struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
-    struct fed_json_iter it;
-    unsigned n = 0;
-
-    fed_json_iter_init(&it, object);
-    while (fed_json_iter_next(&it))
-        n += fed_span_is(it.key, "metadata");
-    if (n < 2 || !metadata)
-        return metadata;
-    metadata = fed_json_clone(r->doc, metadata);
-    return metadata && !fed_json_set(r->doc, object, "metadata", metadata) ? metadata : NULL;
+    return fed_span_is(r->http->method, "PATCH");
 }
 
 enum fed_err hub_write_patch_invalid(
@@ -139,6 +88,207 @@ enum fed_err hub_write_patch_invalid(
     r->failure.details = HUB_DETAILS_EMPTY;
     r->failure.causes = causes;
     return FED_ERR_INVALID;
+}
+
+/* A core kind that nobody has registered, in Go's words. */
+static enum fed_err unregistered(struct hub_request *r, const struct fed_json *object)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    struct fed_span api_version = fed_json_string(fed_json_get(object, "apiVersion"));
+    char expected[330];
+    struct fed_buf why;
+
+    hub_api_version(r->kind, r->version, expected);
+    if (kind.len == 0)
+        kind = fed_span_text(r->kind->kind);
+    if (api_version.len == 0)
+        api_version = fed_span_text(expected);
+    fed_buf_init(&why, r->mem, 16384);
+    if (hub_core_find(hub_kinds_core(r->api->kinds), api_version, kind))
+        fed_buf_printf(&why, "converting (v1." FED_SPAN_FMT ") to (core.%s): unknown conversion",
+            FED_SPAN_ARG(kind), r->kind->kind);
+    else
+        fed_buf_printf(&why,
+            "no kind \"" FED_SPAN_FMT "\" is registered for version \"" FED_SPAN_FMT
+            "\" in scheme \"pkg/runtime/scheme.go:110\"",
+            FED_SPAN_ARG(kind), FED_SPAN_ARG(api_version));
+    if (is_patch(r))
+        return hub_write_patch_invalid(r, object, fed_buf_cstr(&why));
+    return hub_fail(r, 400, "BadRequest",
+        FED_SPAN_FMT " in version \"" FED_SPAN_FMT "\" cannot be handled as a %s: %s",
+        FED_SPAN_ARG(kind), FED_SPAN_ARG(version_of(api_version)), r->kind->kind,
+        fed_buf_cstr(&why));
+}
+
+static enum fed_err other_version(struct hub_request *r, struct fed_span api_version)
+{
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    return hub_fail(r, 400, "BadRequest",
+        "the API version in the data (" FED_SPAN_FMT
+        ") does not match the expected API version (%s)",
+        FED_SPAN_ARG(api_version), expected);
+}
+
+/* What a patch made says what it is, but for members that nobody patches. */
+static enum fed_err patch_without_kind(struct hub_request *r, const struct fed_json *object)
+{
+    struct fed_json *shown = fed_json_clone(r->doc, object);
+    struct fed_buf why;
+    enum fed_err err = shown ? FED_OK : FED_ERR_NOMEM;
+
+    fed_buf_init(&why, r->mem, 2 * HUB_LIMIT_BODY_BYTES);
+    fed_json_remove(fed_json_get(shown, "metadata"), "managedFields");
+    fed_buf_put_text(&why, "Object 'Kind' is missing in '");
+    if (!err)
+        err = fed_json_put_canonical(&why, shown);
+    fed_buf_put_text(&why, "'");
+    return err ? err : hub_write_patch_invalid(r, shown, fed_buf_cstr(&why));
+}
+
+/* Custom kinds: another kind, and in what a patch made another version, too, is looked at by
+ * check_kind. */
+static enum fed_err check_api_version(struct hub_request *r, const struct fed_json *object)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    if (r->kind->custom && is_patch(r))
+        return kind.len > 0 ? FED_OK : patch_without_kind(r, object);
+    if (r->kind->custom)
+        return fed_span_is(version, expected) ? FED_OK : other_version(r, version);
+    if ((version.len == 0 || fed_span_is(version, expected)) &&
+        (kind.len == 0 || fed_span_is(kind, r->kind->kind)))
+        return FED_OK;
+    return unregistered(r, object);
+}
+
+/* ---- the head of a body ---- */
+#define SUMMARY_BYTES 30u
+#define SHOWN_BODY_BYTES 32768u
+
+/* The front of a body, as hex when it is no JSON object. */
+static void put_summary(struct fed_buf *out, struct fed_span body)
+{
+    struct fed_span front = fed_span_sub(body, 0, SUMMARY_BYTES);
+
+    if (body.len == 0)
+        fed_buf_put_text(out, "<empty>");
+    else if (body.at[0] == '{')
+        fed_buf_put(out, front);
+    else
+        fed_text_put_hex(out, front);
+    if (body.len > SUMMARY_BYTES)
+        fed_buf_put_text(out, " ...");
+}
+
+static enum fed_err unrecognized(struct hub_request *r, const char *why)
+{
+    struct fed_buf summary;
+
+    fed_buf_init(&summary, r->mem, 256);
+    put_summary(&summary, r->http->body);
+    return hub_fail(r, 400, "BadRequest",
+        "the object provided is unrecognized (must be of type %s): %s (%s)", r->kind->kind, why,
+        fed_buf_cstr(&summary));
+}
+
+const char *hub_go_word(const struct fed_json *value)
+{
+    enum fed_json_type type = fed_json_type(value);
+
+    return type == FED_JSON_ARRAY    ? "array"
+           : type == FED_JSON_OBJECT ? "object"
+           : type == FED_JSON_STRING ? "string"
+           : type == FED_JSON_BOOL   ? "bool"
+                                     : "number";
+}
+
+static enum fed_err no_object(struct hub_request *r, const struct fed_json *body)
+{
+    struct fed_buf why;
+
+    fed_buf_init(&why, r->mem, 4096);
+    fed_buf_printf(&why, HUB_GO_NO_HEAD, hub_go_word(body));
+    return unrecognized(r, fed_buf_cstr(&why));
+}
+
+/* kind and apiVersion are texts; a version has one slash at most. */
+static enum fed_err check_head(struct hub_request *r, const struct fed_json *object)
+{
+    static const char *const members[] = {"kind", "apiVersion"};
+    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
+    size_t slash = fed_span_find(version, '/');
+    struct fed_buf why;
+
+    fed_buf_init(&why, r->mem, 65536);
+    for (size_t i = 0; i < 2; i++) {
+        enum fed_json_type type = fed_json_type(fed_json_get(object, members[i]));
+
+        if (type == FED_JSON_ABSENT || type == FED_JSON_NULL || type == FED_JSON_STRING)
+            continue;
+        fed_buf_printf(&why,
+            "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go struct "
+            "field .%s of type string",
+            hub_go_word(fed_json_get(object, members[i])), members[i]);
+        return unrecognized(r, fed_buf_cstr(&why));
+    }
+    if (slash < version.len && fed_span_find(fed_span_sub(version, slash + 1, version.len), '/') <
+                                   version.len - slash - 1) {
+        fed_buf_put_text(&why, "unexpected GroupVersion string: ");
+        fed_buf_put(&why, version);
+        return unrecognized(r, fed_buf_cstr(&why));
+    }
+    if (r->kind->custom && fed_json_string(fed_json_get(object, "kind")).len == 0) {
+        fed_buf_put_text(&why, "Object 'Kind' is missing in '");
+        fed_buf_put(&why, fed_span_sub(r->http->body, 0, SHOWN_BODY_BYTES));
+        fed_buf_put_text(&why, "'");
+        return unrecognized(r, fed_buf_cstr(&why));
+    }
+    return FED_OK;
+}
+
+/* A custom object of another kind was decoded like any other; its rules begin with its kind. */
+static enum fed_err check_kind(struct hub_request *r, const struct fed_json *object)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
+    size_t slash = fed_span_find(version, '/');
+    struct hub_causes *causes;
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    if (!r->kind->custom || (fed_span_is(kind, r->kind->kind) && fed_span_is(version, expected)))
+        return FED_OK;
+    causes = hub_causes_new(r);
+    if (!causes)
+        return FED_ERR_NOMEM;
+    if (!fed_span_is(kind, r->kind->kind))
+        hub_causes_invalid(causes, "kind", kind, "must be %s", r->kind->kind);
+    if (!fed_span_is(version, expected))
+        hub_causes_invalid(causes, "apiVersion", version, "must be %s", expected);
+    return hub_fail_causes_of(r, hub_request_cstr(r, kind),
+        hub_request_cstr(r, fed_span_sub(version, 0, slash < version.len ? slash : 0)), causes);
+}
+
+/* The last one where it stands twice: stored objects have each key of theirs once, so that their
+ * text can be read without a tree. */
+static struct fed_json *single_metadata(struct hub_request *r, struct fed_json *object)
+{
+    struct fed_json *metadata = fed_json_ensure_object(r->doc, object, "metadata");
+    struct fed_json_iter it;
+    unsigned n = 0;
+
+    fed_json_iter_init(&it, object);
+    while (fed_json_iter_next(&it))
+        n += fed_span_is(it.key, "metadata");
+    if (n < 2 || !metadata)
+        return metadata;
+    metadata = fed_json_clone(r->doc, metadata);
+    return metadata && !fed_json_set(r->doc, object, "metadata", metadata) ? metadata : NULL;
 }
 
 /* The Go type behind the kind, which decides what can be decoded. NULL: a custom kind. */
@@ -172,7 +322,7 @@ static enum fed_err shape(
         return err;
     if (r->apply_subject)
         return convert_failed(r, diag.text);
-    if (fed_span_is(r->http->method, "PATCH"))
+    if (is_patch(r))
         return hub_write_patch_invalid(r, object, diag.text);
     return hub_fail(r, 400, "BadRequest", "%s in version \"%s\" cannot be handled as a %s: %s",
         r->kind->kind, r->version->name, r->kind->kind, diag.text);
@@ -183,12 +333,33 @@ static bool is_text(const struct fed_json *value)
     return !value || fed_json_is_string(value) || fed_json_type(value) == FED_JSON_NULL;
 }
 
+static enum fed_err put_identity(
+    struct hub_request *r, struct fed_json *object, struct fed_json *metadata, bool named)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    char api_version[330];
+    enum fed_err err = FED_OK;
+
+    hub_api_version(r->kind, r->version, api_version);
+    if (!r->kind->custom || kind.len == 0) { /* others are refused by check_kind */
+        err = fed_json_set_text(r->doc, object, "kind", r->kind->kind);
+        if (!err)
+            err = fed_json_set_text(r->doc, object, "apiVersion", api_version);
+    }
+    if (!err && named)
+        err = fed_json_set_string(r->doc, metadata, "name", r->path.name);
+    if (!err && r->kind->namespaced)
+        err = fed_json_set_string(r->doc, metadata, "namespace", r->path.ns);
+    else
+        fed_json_remove(metadata, "namespace");
+    return err;
+}
+
 enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, bool named)
 {
     struct fed_json *metadata;
     struct fed_span name;
     struct fed_span ns;
-    char api_version[330];
     enum fed_err err;
 
     if (!fed_json_is_object(object))
@@ -202,7 +373,7 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
     if (!metadata)
         return hub_fail(r, 400, "BadRequest", "metadata is not an object");
     if (!is_text(fed_json_get(metadata, "name")) || !is_text(fed_json_get(metadata, "namespace")))
-        return FED_OK; /* hub_write_clean refuses it */
+        return FED_OK; /* the decoder refuses it */
     name = fed_json_string(fed_json_get(metadata, "name"));
     ns = fed_json_string(fed_json_get(metadata, "namespace"));
     if (named && name.len == 0)
@@ -219,39 +390,103 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
         return hub_fail(r, 400, "BadRequest",
             "the namespace of the provided object does not match the namespace sent on the "
             "request");
-    hub_api_version(r->kind, r->version, api_version);
-    err = fed_json_set_text(r->doc, object, "kind", r->kind->kind);
-    if (!err)
-        err = fed_json_set_text(r->doc, object, "apiVersion", api_version);
-    if (!err && named)
-        err = fed_json_set_string(r->doc, metadata, "name", r->path.name);
-    if (!err && r->kind->namespaced)
-        err = fed_json_set_string(r->doc, metadata, "namespace", r->path.ns);
-    else
-        fed_json_remove(metadata, "namespace");
-    return err;
+    return put_identity(r, object, metadata, named);
 }
 
-/* ---- unknown fields ---- */
-static enum fed_err report_unknown(
-    struct hub_request *r, const struct fed_json *given, struct fed_span lines)
+/* ---- unknown and doubled fields ---- */
+static bool has_line(struct fed_span lines, struct fed_span wanted)
 {
+    struct fed_span line;
+
+    while (fed_span_split(&lines, '\n', &line))
+        if (fed_span_eq(line, wanted))
+            return true;
+    return false;
+}
+
+/* all: what is said already, behind commas. */
+static void report_line(struct hub_request *r, struct fed_buf *all, const char *sentence)
+{
+    if (r->query.field_validation == HUB_VALIDATE_WARN)
+        hub_request_warn(r, sentence);
+    fed_buf_printf(all, "%s%s", all->len ? ", " : "", sentence);
+}
+
+static int line_cmp(const void *a, const void *b)
+{
+    return fed_span_cmp(*(const struct fed_span *)a, *(const struct fed_span *)b);
+}
+
+/* Puts the lines in the order of text, in place of how they stand. */
+static enum fed_err sort_lines(struct hub_request *r, struct fed_span *lines)
+{
+    struct fed_span rest = *lines;
+    struct fed_span *list;
+    struct fed_buf out;
+    size_t n = 0;
+
+    for (size_t i = 0; i < lines->len; i++)
+        n += lines->at[i] == '\n';
+    list = fed_alloc_get(r->mem, (n + 1) * sizeof *list);
+    if (!list)
+        return FED_ERR_NOMEM;
+    n = 0;
+    fed_buf_init(&out, r->mem, lines->len + 1);
+    while (fed_span_split(&rest, '\n', &list[n]))
+        n++;
+    qsort(list, n, sizeof *list, line_cmp);
+    for (size_t i = 0; i < n; i++) {
+        fed_buf_put(&out, list[i]);
+        fed_buf_put_text(&out, "\n");
+    }
+    *lines = fed_buf_span(&out);
+    return fed_buf_err(&out);
+}
+
+static void report_fields(struct hub_request *r, struct fed_buf *all, struct fed_span fields)
+{
+    struct fed_span line;
+
+    while (fed_span_split(&fields, '\n', &line)) {
+        struct fed_buf one;
+
+        if (line.len == 0 || has_line(fields, line))
+            continue; /* the last of several that are equal is enough */
+        fed_buf_init(&one, r->mem, 4096);
+        fed_buf_printf(&one, "unknown field \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(line));
+        report_line(r, all, fed_buf_cstr(&one));
+    }
+}
+
+/* Whether "duplicate field "PATH"" is of a field that is unknown: to a struct it does not matter
+ * then.
+ */
+static bool is_unknown(
+    struct fed_span sentence, struct fed_span of_metadata, struct fed_span of_rest)
+{
+    size_t quote = fed_span_find(sentence, '"');
+    struct fed_span path =
+        fed_span_sub(sentence, quote + 1, sentence.len > quote + 2 ? sentence.len - quote - 2 : 0);
+
+    return has_line(of_metadata, path) || has_line(of_rest, path);
+}
+
+/* What stands twice, then fields that are unknown: of the metadata and of the rest, one per line.
+ */
+static enum fed_err report(struct hub_request *r, const struct fed_json *given,
+    struct fed_span of_metadata, struct fed_span of_rest)
+{
+    struct fed_span doubled = fed_buf_span(&r->doubled);
     struct fed_buf all;
     struct fed_buf message;
     struct fed_span line;
 
     fed_buf_init(&all, r->mem, 65536);
-    while (fed_span_split(&lines, '\n', &line)) {
-        struct fed_buf one;
-
-        if (line.len == 0)
-            continue;
-        fed_buf_init(&one, r->mem, 4096);
-        fed_buf_printf(&one, "unknown field \"" FED_SPAN_FMT "\"", FED_SPAN_ARG(line));
-        if (r->query.field_validation == HUB_VALIDATE_WARN)
-            hub_request_warn(r, fed_buf_cstr(&one));
-        fed_buf_printf(&all, "%s%s", all.len ? ", " : "", fed_buf_cstr(&one));
-    }
+    while (fed_span_split(&doubled, '\n', &line))
+        if (line.len > 0 && !(r->version->core && is_unknown(line, of_metadata, of_rest)))
+            report_line(r, &all, hub_request_cstr(r, line));
+    report_fields(r, &all, of_metadata);
+    report_fields(r, &all, of_rest);
     if (all.len == 0 || r->query.field_validation != HUB_VALIDATE_STRICT)
         return FED_OK;
     if (given) {
@@ -266,8 +501,7 @@ static enum fed_err report_unknown(
 
 static bool is_plain_patch(struct hub_request *r)
 {
-    return fed_span_is(r->http->method, "PATCH") &&
-           !fed_span_is(hub_request_content_type(r), "application/apply-patch+yaml");
+    return is_patch(r) && !fed_span_is(hub_request_content_type(r), "application/apply-patch+yaml");
 }
 
 /* The metadata of custom objects is decoded as Go would, too. */
@@ -305,10 +539,24 @@ static enum fed_err shape_all(struct hub_request *r, struct fed_json *object)
         fed_json_new_array(r->doc));
 }
 
-enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object)
+/* What says to be something else is not measured by this kind's schema. */
+static bool is_of_kind(const struct hub_request *r, const struct fed_json *object)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    return !r->kind->custom || (fed_span_is(kind, r->kind->kind) && fed_span_is(version, expected));
+}
+
+/* As Go decodes the object: types, then fields that it does not know. */
+static enum fed_err clean(struct hub_request *r, struct fed_json *object)
 {
     struct fed_json *given = NULL; /* what a patch made, when it may have to be shown */
     struct fed_buf unknown;
+    struct fed_span sorted;
+    size_t of_metadata;
     enum fed_err err = shape_all(r, object);
 
     if (err || (r->apply_subject && !r->version->core))
@@ -320,11 +568,42 @@ enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object)
     }
     fed_buf_init(&unknown, r->mem, 65536);
     hub_meta_prune(r, fed_json_get(object, "metadata"), &unknown);
-    err = hub_schema_prune(r->version->schema, object, &unknown);
+    of_metadata = unknown.len;
+    if (is_of_kind(r, object))
+        err = hub_schema_prune(r->version->schema, object, &unknown);
     if (err && err != FED_ERR_LIMIT) /* LIMIT: more unknown fields than are named */
         return err;
-    err = report_unknown(r, given, fed_buf_span(&unknown));
-    return err || !r->version->core ? err : hub_core_default(r->kind, r->doc, object);
+    sorted = fed_span_sub(fed_buf_span(&unknown), of_metadata, unknown.len);
+    err = r->kind->custom ? sort_lines(r, &sorted) : FED_OK;
+    if (!err)
+        err = report(r, given, fed_span_sub(fed_buf_span(&unknown), 0, of_metadata), sorted);
+    return err ? err : hub_meta_single_owners(r, object, is_patch(r));
+}
+
+enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body)
+{
+    struct fed_json *object = *body;
+    const struct fed_json *metadata = fed_json_get(object, "metadata");
+    enum fed_err err = fed_json_type(object) == FED_JSON_NULL || fed_json_is_object(object)
+                           ? check_head(r, object)
+                           : no_object(r, object);
+
+    if (!err && !fed_json_is_object(object)) {
+        *body = object = fed_json_new_object(r->doc); /* null says nothing of any member */
+        err = object ? FED_OK : FED_ERR_NOMEM;
+    }
+
+    if (!err && !r->kind->custom)
+        err = check_api_version(r, object);
+    if (err)
+        return err;
+    if (!single_metadata(r, object) && !r->version->core)
+        return hub_fail(r, 400, "BadRequest",
+            "%s in version \"%s\" cannot be handled as a %s: json: cannot unmarshal %s into Go "
+            "value "
+            "of type v1.ObjectMeta",
+            r->kind->kind, r->version->name, r->kind->kind, hub_go_word(metadata));
+    return clean(r, object);
 }
 
 static enum fed_err put_defaults(struct hub_request *r, const struct hub_write *w,
@@ -348,11 +627,13 @@ static enum fed_err validate(struct hub_request *r, const struct hub_write *w,
     if (err)
         return err;
     if (live)
-        hub_meta_validate_update(live, object, causes);
-    if (!live || hub_core_validates_meta(r->kind))
+        hub_meta_validate_update(r->kind, live, object, causes);
+    else
         hub_meta_validate(r->kind, object, causes);
     if (version->core && is_status(r))
         hub_core_validate_namespace_status(object, causes); /* the one core kind that has one */
+    else if (hub_finalize_is(r))
+        hub_core_validate_finalize(object, causes);
     else if (version->core)
         hub_core_validate(r->kind, object, live, causes);
     else if (is_status(r))
@@ -492,20 +773,48 @@ enum fed_err hub_admit(
 }
 
 /* ---- answer ---- */
+/* Whether the stored text is the answer, but for its resourceVersion. */
+static bool answers_plain(struct hub_request *r, const struct hub_view *view,
+    const struct hub_admission *admission, struct fed_span bytes, uint64_t revision,
+    struct fed_span *metadata)
+{
+    return r->accept.form == HUB_FORM_OBJECT && !(admission && admission->answer) &&
+           !fed_span_is(r->path.subresource, "scale") &&
+           hub_object_is_plain(view, bytes, revision, metadata);
+}
+
+static enum fed_err answer_plain(struct hub_request *r, const struct hub_write *w,
+    struct fed_span bytes, struct fed_span metadata, uint64_t revision)
+{
+    struct fed_buf body;
+    enum fed_err err;
+
+    fed_buf_init(&body, r->mem, HUB_LIMIT_ANSWER_BYTES);
+    hub_object_put_plain(&body, bytes, metadata, 0, revision);
+    fed_buf_put_text(&body, "\n");
+    err = fed_buf_err(&body);
+    return err ? err : hub_respond(r, w->success, "application/json", fed_buf_span(&body), NULL, 0);
+}
+
 static enum fed_err answer(struct hub_request *r, struct hub_write *w,
     const struct hub_admission *admission, uint64_t revision)
 {
-    struct hub_view view = {r->api, r->kind, r->version};
+    struct hub_view view = hub_view_of(r);
     struct fed_diag diag = {{0}};
+    struct fed_span metadata;
     struct fed_json *object;
     struct fed_buf bytes;
-    enum fed_err err;
+    enum fed_err err = FED_OK;
 
     fed_buf_init(&bytes, r->mem, FED_STORE_VALUE_MAX);
-    err = hub_object_bytes(w->next, &bytes);
+    if (w->bytes.len == 0) {
+        err = hub_object_bytes(w->next, &bytes);
+        w->bytes = fed_buf_span(&bytes);
+    }
+    if (!err && revision > 0 && answers_plain(r, &view, admission, w->bytes, revision, &metadata))
+        return answer_plain(r, w, w->bytes, metadata, revision);
     if (!err)
-        err = hub_object_view(
-            &view, r->doc, &w->ref, fed_buf_span(&bytes), &revision, &object, &diag);
+        err = hub_object_view(&view, r->doc, &w->ref, w->bytes, &revision, &object, &diag);
     if (!err && admission && admission->answer)
         err = fed_patch_merge(r->doc, &object, admission->answer, &diag);
     if (!err && revision == 0)
@@ -529,7 +838,8 @@ static enum fed_err commit(struct hub_request *r, struct hub_write *w,
         return FED_OK;
     fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
     err = hub_object_bytes(w->next, &bytes);
-    write.bytes = fed_buf_span(&bytes);
+    w->bytes = fed_buf_span(&bytes);
+    write.bytes = w->bytes;
     if (!err)
         err = hub_stage(r->api, &write, admission, revision, &diag);
     if (err == FED_ERR_CONFLICT)
@@ -537,9 +847,20 @@ static enum fed_err commit(struct hub_request *r, struct hub_write *w,
     return err ? hub_fail_err(r, err, &diag) : FED_OK;
 }
 
+/* Decoded, of its kind, and with what its kind adds. */
+static enum fed_err prepare(struct hub_request *r, struct hub_write *w)
+{
+    enum fed_err err = w->decoded ? FED_OK : clean(r, w->next);
+
+    if (!err)
+        err = check_kind(r, w->next);
+    return err || !r->version->core || w->generated ? err
+                                                    : hub_core_default(r->kind, r->doc, w->next);
+}
+
 static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = w->clean ? FED_OK : hub_write_clean(r, w->next);
+    enum fed_err err = prepare(r, w);
 
     if (!err && r->version->status_subresource)
         fed_json_remove(w->next, "status");
@@ -548,7 +869,12 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
     if (!err)
         err = validate(r, w, r->version, NULL, w->next);
     if (!err)
+        hub_meta_warn(r, NULL, w->next);
+    if (!err)
         err = own(r, w);
+    /* What follows from a name that the server made is nobody's. */
+    if (!err && w->generated && r->version->core)
+        err = hub_core_default(r->kind, r->doc, w->next);
     return err ? err : to_storage(r, w);
 }
 
@@ -562,6 +888,11 @@ static enum fed_err prune_applied(struct hub_request *r, struct hub_write *w)
         return FED_OK;
     err = hub_schema_prune(storage->schema, w->next, NULL);
     return err ? err : hub_schema_default(storage->schema, r->doc, w->next);
+}
+
+static bool is_namespace(const struct hub_request *r)
+{
+    return r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
 }
 
 enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
@@ -579,6 +910,7 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
         if (err)
             return err;
     }
+    w->generated = is_namespace(r) && hub_meta(w->next, "name").len == 0;
     err = hub_meta_generate_name(r, fed_json_get(w->next, "metadata"));
     if (!err)
         r->path.name = hub_meta(w->next, "name");
@@ -740,16 +1072,21 @@ static enum fed_err raise_generation(struct hub_request *r, struct hub_write *w)
 
 static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = w->clean ? FED_OK : hub_write_clean(r, w->next);
+    enum fed_err err = w->decoded ? FED_OK : clean(r, w->next);
 
     if (!err)
         err = check_lock(r, w);
+    w->decoded = true;
+    if (!err)
+        err = prepare(r, w);
     if (!err)
         err = keep_other_half(r, w);
     if (!err)
         err = hub_meta_keep(r, w->live_view, w->next);
     if (!err)
         err = validate(r, w, r->version, w->live_view, w->next);
+    if (!err)
+        hub_meta_warn(r, w->live_view, w->next);
     if (!err)
         err = own(r, w);
     return err ? err : to_storage(r, w);
@@ -803,6 +1140,7 @@ static enum fed_err keep_times(struct hub_request *r, struct hub_write *w)
 enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
 {
     struct hub_admission admission = {.operation = HUB_UPDATE, .dry_run = r->query.dry_run};
+    bool finished;
     uint64_t revision;
     enum fed_err err;
 
@@ -823,8 +1161,9 @@ enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w)
         err = keep_times(r, w);
     if (err)
         return err;
-    if (fed_json_eq(w->live, w->next) && admission.n_extra == 0)
+    if (fed_json_eq(w->live, w->next) && admission.n_extra == 0 && !w->renewed)
         return answer(r, w, &admission, w->live_revision);
-    err = commit(r, w, &admission, is_finished(r, w->next), &revision);
-    return err ? err : answer(r, w, &admission, revision);
+    finished = is_finished(r, w->next);
+    err = commit(r, w, &admission, finished, &revision);
+    return err ? err : answer(r, w, &admission, finished ? w->live_revision : revision);
 }

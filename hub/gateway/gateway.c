@@ -38,6 +38,9 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     gateway->heartbeat_s = options->heartbeat_s ? options->heartbeat_s : GATEWAY_HEARTBEAT_S;
     fed_map_init(&gateway->sessions, mem);
     gateway_cache_init(&gateway->cache, mem);
+    gateway->held_end = &gateway->held;
+    gateway->member = (struct hub_objects_member){.ctx = gateway, .settled = gateway_held_settle};
+    hub_objects_join(objects, &gateway->member);
     err = loop->timer_new(loop->ctx, gateway_notify_drain, gateway, &gateway->drain);
     if (!err)
         err = subscribe(gateway);
@@ -75,6 +78,8 @@ void hub_gateway_close(struct hub_gateway *gateway)
         hub_objects_unsubscribe(gateway->clusters);
     if (gateway->requests)
         hub_objects_unsubscribe(gateway->requests);
+    hub_objects_leave(gateway->objects, &gateway->member);
+    gateway_held_forget(gateway);
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
     while (gateway->all)
         session_free(gateway->all);
@@ -446,12 +451,14 @@ static void serve_report(const struct call *call)
         err =
             hub_status_report(gateway->status, fed_span_text(call->session->name), &report, &diag);
     fed_arena_fini(&arena);
-    if (err == FED_ERR_NOT_FOUND)
+    if (err == FED_ERR_NOT_FOUND) {
         answer(call, FED_LINK_FORBIDDEN, fed_span_text("the cluster is not registered"));
-    else if (err)
+        return;
+    }
+    if (!err)
+        err = gateway_hold(gateway, call->link, call->exchange);
+    if (err)
         answer_err(call, err, &diag);
-    else
-        answer(call, FED_LINK_CHANGED, fed_span_text(""));
 }
 
 /* ---- who may do what ---- */

@@ -1,6 +1,7 @@
 /* internal.h - the gateway's state, shared by its files. Not for others.
  *
  *   gateway.c   sessions, who may do what, dispatch
+ *   held.c      reports whose acknowledgement waits for the sync
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   cache.c     compressed changes that the next cluster can use */
@@ -56,6 +57,8 @@ struct gateway_session {
     struct gateway_session *next;
 };
 
+struct gateway_held; /* a report that is not durable yet */
+
 struct gateway_cache_entry;
 struct gateway_cache {
     struct fed_alloc *mem;
@@ -84,8 +87,19 @@ struct hub_gateway {
     struct gateway_session *queue_last;
     struct fed_timer *drain; /* set for now while the queue is not empty */
     struct gateway_cache cache;
+    struct hub_objects_member member; /* of the turn's commit */
+    struct gateway_held *held;        /* oldest first */
+    struct gateway_held **held_end;
     struct hub_gateway_stats stats;
 };
+
+/* ---- held.c ---- */
+/* Acknowledges the report when it is durable; at once when nothing is staged. FED_ERR_NOMEM. */
+FED_MUST_USE enum fed_err gateway_hold(struct hub_gateway *gateway,
+    const struct hub_gateway_link *link, struct fed_link_exchange *exchange);
+/* settled of the member; ctx is the gateway. */
+void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
+void gateway_held_forget(struct hub_gateway *gateway); /* their exchanges are gone */
 
 /* ---- bundle.c ---- */
 enum gateway_frame { GATEWAY_FRAME_HEAD, GATEWAY_FRAME_BODY };

@@ -1,5 +1,6 @@
 /* cluster.c - clusters and their manifests; pieces and blobs, which they share. */
 #include "hub/plan/internal.h"
+#include "proto/base/bisect.h"
 
 #include <string.h>
 
@@ -99,27 +100,24 @@ void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece)
 
 /* ---- manifests ---- */
 
+struct in_manifest {
+    const struct plan_manifest *manifest;
+    const struct fed_work *identity;
+};
+
+static int order_in_manifest(const void *ctx, size_t index)
+{
+    const struct in_manifest *in = ctx;
+
+    return fed_work_cmp(&in->manifest->entries[index].piece->work, in->identity);
+}
+
 bool plan_manifest_find(
     const struct plan_manifest *manifest, const struct fed_work *identity, size_t *index)
 {
-    size_t low = 0;
-    size_t high = manifest->n;
+    struct in_manifest in = {manifest, identity};
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = fed_work_cmp(&manifest->entries[middle].piece->work, identity);
-
-        if (order == 0) {
-            *index = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *index = low;
-    return false;
+    return fed_bisect(manifest->n, order_in_manifest, &in, index);
 }
 
 void plan_manifest_fini(struct hub_plan *plan, struct plan_manifest *manifest)
@@ -229,27 +227,24 @@ enum fed_err plan_manifest_lay_out(struct hub_plan *plan, const struct plan_mani
 
 /* ---- clusters ---- */
 
+struct among_clusters {
+    const struct hub_plan *plan;
+    struct fed_span name;
+};
+
+static int order_of_clusters(const void *ctx, size_t index)
+{
+    const struct among_clusters *among = ctx;
+
+    return fed_span_cmp(fed_span_text(among->plan->clusters[index]->name), among->name);
+}
+
 /* Index of the name, or where it belongs. */
 static bool cluster_index(const struct hub_plan *plan, struct fed_span name, size_t *index)
 {
-    size_t low = 0;
-    size_t high = plan->n_clusters;
+    struct among_clusters among = {plan, name};
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = fed_span_cmp(fed_span_text(plan->clusters[middle]->name), name);
-
-        if (order == 0) {
-            *index = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *index = low;
-    return false;
+    return fed_bisect(plan->n_clusters, order_of_clusters, &among, index);
 }
 
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name)
@@ -356,6 +351,7 @@ void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster)
     for (size_t i = 0; i < PLAN_HISTORY; i++)
         plan_manifest_fini(plan, &cluster->past[i]);
     fed_json_doc_free(cluster->doc);
+    fed_alloc_free(plan->mem, cluster->items, cluster->cap_items * sizeof *cluster->items);
     fed_alloc_free(plan->mem, cluster->name, strlen(cluster->name) + 1);
     fed_alloc_free(plan->mem, cluster, sizeof *cluster);
 }
@@ -363,18 +359,13 @@ void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster)
 /* An unregistered cluster keeps what it runs; nobody waits for it any more. */
 void plan_cluster_remove(struct hub_plan *plan, struct plan_cluster *cluster)
 {
-    struct fed_map_iter it;
     size_t index;
 
-    fed_map_iter_init(&it, &plan->items);
-    while (fed_map_iter_next(&it)) {
-        struct plan_item *item = it.value;
-        struct plan_pair *pair = plan_pair_find(item, cluster);
+    while (cluster->n_items > 0) {
+        struct plan_item *item = cluster->items[cluster->n_items - 1];
 
-        if (pair) {
-            plan_pair_drop(plan, item, pair);
-            item->dirty = item->told = true;
-        }
+        plan_pair_drop(plan, item, plan_pair_find(item, cluster));
+        item->dirty = item->told = true;
     }
     if (cluster_index(plan, fed_span_text(cluster->name), &index)) {
         plan->n_clusters--;

@@ -5,9 +5,10 @@
  * label federates piece     one work, shared by all clusters that get the same; counted cluster one
  * registered cluster with its present manifest and the last few
  *
- * A round: changes mark items and clusters dirty; hub_plan_round (deferred to the end of the loop's
- * turn, so that a burst is planned once) computes the dirty pairs, compares manifests by digest,
- * records new revisions in one commit, and tells. */
+ * A round: changes mark items and clusters dirty; before the sync of the turn that brought them, so
+ * that a burst is planned once, the round computes the dirty pairs, compares manifests by digest,
+ * and stages new revisions in one commit. When that is durable, manifests are turned and others
+ * told. */
 #ifndef FEDLET_HUB_PLAN_INTERNAL_H
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
@@ -74,6 +75,7 @@ struct plan_pair { /* item x cluster */
     struct plan_piece *piece; /* counted; for REMOVING what is being removed; NULL for REFUSED */
     uint64_t
         since; /* revision of the manifest since which this holds; 0 until the round is recorded */
+    size_t place;      /* of the item in the cluster's list */
     const char *error; /* KubeFed's word, "" */
     char message[200];
 };
@@ -127,8 +129,13 @@ struct plan_cluster {
     struct plan_manifest next;               /* while dirty */
     struct plan_manifest past[PLAN_HISTORY]; /* newest first; revision 0: empty slot */
     bool changing;                           /* next is valid */
-    bool replan;     /* labels changed or new: all items against this cluster */
-    bool recorded;   /* the store has a row for it */
+    uint64_t staged_revision; /* of next's row, until it is durable; 0: none is staged */
+    struct fed_digest staged_digest;
+    bool replan;   /* labels changed or new: all items against this cluster */
+    bool returned; /* its deletion was undone: as after a start, deletions await it again */
+    bool recorded; /* the store has a row for it */
+    struct plan_item **items; /* that have a pair with it, in no order */
+    size_t n_items, cap_items;
     size_t awaiting; /* pairs in RELEASING or REMOVING */
 };
 
@@ -138,7 +145,8 @@ struct hub_plan {
     struct fed_log *log;
     struct hub_objects *objects;
     const struct hub_kinds *kinds;
-    struct hub_subscription *subscription;
+    struct hub_objects_member member;
+    uint64_t seen;           /* revision up to which changes were taken in */
     struct fed_timer *retry; /* after a failed commit */
     uint32_t epoch;
     struct plan_cluster **clusters; /* by name */
@@ -148,8 +156,12 @@ struct hub_plan {
     struct fed_map blobs; /* digest -> plan_blob */
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
-    struct plan_item *touched; /* items with pairs whose `since` is to be filled in by the round */
+    struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
+                                  told, when the round is durable */
     bool round_due;
+    bool waiting;   /* with it, for the timer: the last one failed */
+    bool preparing; /* it is asked for anyway */
+    bool planned;   /* by a round that is not durable yet */
     bool loading;
     hub_plan_changed *changed;
     hub_plan_object_changed *object_changed;
@@ -192,6 +204,8 @@ FED_MUST_USE enum fed_err plan_pair_confirmed(
 void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+/* Takes the item out of the cluster's list. */
+void plan_pair_unlist(struct plan_pair *pair);
 
 /* ---- cluster.c ---- */
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
@@ -219,6 +233,16 @@ FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 
 /* ---- plan.c ---- */
+/* What is staged and was not seen yet. */
+void plan_take_staged(struct hub_plan *plan);
+/* What is staged is undone: it is read again. */
+void plan_undo_staged(struct hub_plan *plan);
+
+/* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);
+void plan_round_retry(void *plan);
+/* The plan's part in a commit; ctx is the plan. */
+void plan_round_prepare(void *ctx);
+void plan_round_ended(void *ctx, enum fed_err err, const struct fed_diag *diag);
 
 #endif

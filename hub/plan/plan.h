@@ -79,6 +79,9 @@ FED_MUST_USE enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed
 typedef void hub_plan_each_object(void *ctx, const struct hub_object_ref *ref);
 void hub_plan_cluster_objects(
     struct hub_plan *plan, struct fed_span cluster, hub_plan_each_object *each, void *ctx);
+/* Those of them whose work changed after that revision of the manifest, or is on its way out. */
+void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span cluster,
+    uint64_t revision, hub_plan_each_object *each, void *ctx);
 
 /* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and
  * clusters that cannot work. */

@@ -33,8 +33,8 @@ static const struct status_work *reported(struct hub_status *status,
     const struct status_view *view = &cluster->view;
     const struct fed_manifest *manifest;
     struct fed_work identity;
-    size_t low = 0;
-    size_t high;
+    size_t index;
+    bool found;
 
     if (planned->index == SIZE_MAX || view->revision < planned->since_revision)
         return NULL;
@@ -46,19 +46,8 @@ static const struct status_work *reported(struct hub_status *status,
     identity = manifest->works[planned->index];
     if (hub_plan_manifest_at(status->plan, planned->cluster, view->revision, &manifest))
         return NULL;
-    high = manifest->n_works < view->n_works ? manifest->n_works : view->n_works;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = fed_work_cmp(&manifest->works[middle], &identity);
-
-        if (order == 0)
-            return &view->works[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    found = status_manifest_find(manifest, &identity, &index);
+    return found && index < view->n_works ? &view->works[index] : NULL;
 }
 
 static void word_of_work(const struct status_work *work, struct cluster_word *word)

@@ -52,6 +52,7 @@ struct status_cluster {
     bool ready;
     int64_t transition_unix_s; /* of ready */
     uint64_t row_revision;     /* store revision of its row, 0: none */
+    bool unsettled;            /* its row was written in this turn */
     /* memory only */
     enum status_liveness liveness;
     uint64_t heard_ms;
@@ -76,6 +77,8 @@ struct hub_status {
     struct hub_objects *objects;
     struct hub_plan *plan;
     struct hub_subscription *subscription;
+    struct hub_objects_member member;
+    bool unsettled; /* a cluster is */
     struct fed_timer *sweep;
     uint32_t heartbeat_s;
     uint64_t started_ms;
@@ -88,11 +91,14 @@ struct hub_status {
 /* ---- view.c ---- */
 void status_view_fini(struct hub_status *status, struct status_view *view);
 /* A view along the manifest of a revision: states of `from` where the work is the same, else
- * pending. from may be empty. FED_ERR_NOT_FOUND when the plan does not remember that manifest. */
+ * pending. from may be empty. FED_ERR_NOT_FOUND when the plan does not remember both manifests. */
 FED_MUST_USE enum fed_err status_view_along(struct hub_status *status, struct fed_span cluster,
     const struct status_view *from, uint64_t revision, struct status_view *out);
 FED_MUST_USE enum fed_err status_view_take(
     struct hub_status *status, struct status_view *view, const struct fed_report *report);
+/* Index of the work with that identity; false when there is none. */
+bool status_manifest_find(
+    const struct fed_manifest *manifest, const struct fed_work *identity, size_t *index);
 const char *status_work_reason(const struct status_work *work);  /* "" when none */
 const char *status_work_message(const struct status_work *work); /* "" when none */
 
@@ -104,6 +110,7 @@ FED_MUST_USE enum fed_err status_row_take(struct hub_status *status, struct fed_
 /* Facts of a report into the fields of the cluster. */
 FED_MUST_USE enum fed_err status_facts_set(
     struct hub_status *status, struct status_cluster *cluster, struct fed_span facts);
+void status_facts_forget(struct hub_status *status, struct status_cluster *cluster);
 
 /* ---- status.c ---- */
 struct status_cluster *status_cluster_get(struct hub_status *status, struct fed_span name);

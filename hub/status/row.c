@@ -110,6 +110,15 @@ static enum fed_err take_removed(
     return err;
 }
 
+void status_facts_forget(struct hub_status *status, struct status_cluster *cluster)
+{
+    fed_alloc_free(status->mem, cluster->facts, cluster->facts_len + 1);
+    cluster->facts = NULL;
+    cluster->facts_len = 0;
+    cluster->kubernetes_version[0] = '\0';
+    cluster->healthz[0] = '\0';
+}
+
 enum fed_err status_facts_set(
     struct hub_status *status, struct status_cluster *cluster, struct fed_span facts)
 {
@@ -126,7 +135,7 @@ enum fed_err status_facts_set(
     }
     memcpy(copy, facts.at, facts.len);
     copy[facts.len] = '\0';
-    fed_alloc_free(status->mem, cluster->facts, cluster->facts_len + 1);
+    status_facts_forget(status, cluster);
     cluster->facts = copy;
     cluster->facts_len = facts.len;
     snprintf(cluster->kubernetes_version, sizeof cluster->kubernetes_version, "%s",

@@ -108,25 +108,117 @@ static struct hub_object_ref cluster_ref(const struct status_cluster *cluster)
 
 /* ---- rows ---- */
 
+static struct fed_span row_key(const struct status_cluster *cluster, char key[300])
+{
+    int n = snprintf(key, 300, "s/%s", cluster->name);
+
+    return fed_span_of(key, n > 0 && n < 300 ? (size_t)n : 0);
+}
+
+/* Durable with the sync that ends the turn. */
+static enum fed_err row_stage(struct hub_status *status, const struct fed_store_op *op,
+    uint64_t *revision, struct fed_diag *diag)
+{
+    enum fed_err err = hub_objects_stage(status->objects, NULL, 0, op, 1, revision, diag);
+
+    return err || hub_objects_flush_soon(status->objects)
+               ? err
+               : hub_objects_flush(status->objects, diag);
+}
+
 static enum fed_err row_write(struct hub_status *status, struct status_cluster *cluster,
     const struct status_view *view, struct fed_diag *diag)
 {
-    struct fed_store *store = hub_objects_store(status->objects);
     struct fed_store_op op = {0};
     struct fed_buf row;
     char key[300];
-    int n = snprintf(key, sizeof key, "s/%s", cluster->name);
     enum fed_err err;
 
     fed_buf_init(&row, status->mem, STATUS_ROW_MAX);
     status_row_put(&row, cluster, view);
-    err = n < 0 || (size_t)n >= sizeof key ? FED_ERR_LIMIT : fed_buf_err(&row);
-    op.key = fed_span_of(key, err ? 0 : (size_t)n);
+    op.key = row_key(cluster, key);
     op.value = fed_buf_span(&row);
+    err = op.key.len ? fed_buf_err(&row) : FED_ERR_LIMIT;
     if (!err)
-        err = store->commit(store->ctx, NULL, 0, &op, 1, &cluster->row_revision, diag);
+        err = row_stage(status, &op, &cluster->row_revision, diag);
+    if (!err)
+        cluster->unsettled = status->unsettled = true;
     fed_buf_fini(&row);
     return err;
+}
+
+/* What was told since is undone: the cluster is as its row says again. Without one, or without
+ * memory to read it, the agent is asked for a full report. */
+static void row_recall(struct hub_status *status, struct status_cluster *cluster)
+{
+    struct fed_diag diag = {""};
+    struct fed_buf row;
+    char key[300];
+    enum fed_err err;
+
+    status_view_fini(status, &cluster->view);
+    status_view_fini(status, &cluster->staged);
+    status_facts_forget(status, cluster);
+    cluster->staging = false;
+    cluster->ready = false;
+    cluster->transition_unix_s = 0;
+    cluster->row_revision = 0;
+    fed_buf_init(&row, status->mem, STATUS_ROW_MAX);
+    err = hub_objects_get_row(status->objects, row_key(cluster, key), &row, &cluster->row_revision);
+    if (!err)
+        err = status_row_take(status, fed_buf_span(&row), cluster, &diag);
+    if (err && err != FED_ERR_NOT_FOUND) {
+        status_view_fini(status, &cluster->view);
+        fed_log(status->log, FED_LOG_ERROR,
+            "status: the row of cluster %s cannot be read again: %s; its agent is asked for a full "
+            "report",
+            cluster->name, diag.text[0] ? diag.text : fed_err_text(err));
+    }
+    fed_buf_fini(&row);
+}
+
+/* No composed object is at a revision that has not been. */
+static void recall_revisions(struct hub_status *status)
+{
+    uint64_t revision = hub_objects_revision(status->objects);
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &status->seen);
+    while (fed_map_iter_next(&it)) {
+        struct status_object *object = it.value;
+
+        if (object->revision > revision)
+            object->revision = revision;
+    }
+}
+
+/* A member of the turn's commit: what was staged is durable, or undone. */
+static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    struct hub_status *status = ctx;
+    struct fed_map_iter it;
+    size_t n = 0;
+
+    if (err)
+        recall_revisions(status);
+    if (!status->unsettled)
+        return;
+    status->unsettled = false;
+    fed_map_iter_init(&it, &status->clusters);
+    while (fed_map_iter_next(&it)) {
+        struct status_cluster *cluster = it.value;
+
+        if (!cluster->unsettled)
+            continue;
+        cluster->unsettled = false;
+        n++;
+        if (err)
+            row_recall(status, cluster);
+    }
+    if (err)
+        fed_log(status->log, FED_LOG_ERROR,
+            "status: what %zu clusters told is not stored: %s; they are as they were", n,
+            diag->text[0] ? diag->text : fed_err_text(err));
 }
 
 /* ---- readiness ---- */
@@ -239,34 +331,16 @@ uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
     return cluster ? cluster->view.seq : 0;
 }
 
-static bool manifest_has(const struct fed_manifest *manifest, const struct fed_work *work)
-{
-    size_t low = 0;
-    size_t high = manifest ? manifest->n_works : 0;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = fed_work_cmp(&manifest->works[middle], work);
-
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
-}
-
 /* The works as they are in the cluster's former manifest: their identities, for a while. */
 static bool was_there(struct hub_status *status, struct fed_span cluster, uint64_t revision,
     const struct fed_work *work)
 {
     const struct fed_manifest *manifest = NULL;
+    size_t index;
 
     if (revision == 0 || hub_plan_manifest_at(status->plan, cluster, revision, &manifest))
         return false;
-    return manifest_has(manifest, work);
+    return status_manifest_find(manifest, work, &index);
 }
 
 static void tell_outcome(struct hub_status *status, const struct status_cluster *cluster,
@@ -326,11 +400,15 @@ static void tell_report(struct hub_status *status, struct status_cluster *cluste
 
     if (report->facts.len)
         touch(&telling, &ref);
-    /* Another revision may settle works that need no entry, removals among them. */
-    if (report->full || old_revision != report->revision || report->n_removed) {
+    if (report->full || report->n_removed) {
         hub_plan_cluster_objects(status->plan, fed_span_text(cluster->name), touch, &telling);
         return;
     }
+    /* Another revision may settle works that need no entry, removals among them; what is the same
+     * in both keeps its state. */
+    if (old_revision != report->revision)
+        hub_plan_cluster_objects_since(
+            status->plan, fed_span_text(cluster->name), old_revision, touch, &telling);
     for (size_t i = 0; i < report->n_entries; i++) {
         if (hub_plan_manifest_at(
                 status->plan, fed_span_text(cluster->name), report->revision, &manifest))
@@ -461,19 +539,15 @@ enum fed_err hub_status_report(struct hub_status *status, struct fed_span name,
 
 static void cluster_gone(struct hub_status *status, struct fed_span name)
 {
-    struct fed_store *store = hub_objects_store(status->objects);
     struct status_cluster *cluster = fed_map_remove(&status->clusters, name);
     struct fed_store_op op = {.remove = true};
     struct fed_diag diag = {""};
     char key[300];
-    int n;
 
     if (!cluster)
         return;
-    n = snprintf(key, sizeof key, "s/%s", cluster->name);
-    op.key = fed_span_of(key, n > 0 && (size_t)n < sizeof key ? (size_t)n : 0);
-    if (op.key.len && cluster->row_revision &&
-        store->commit(store->ctx, NULL, 0, &op, 1, NULL, &diag))
+    op.key = row_key(cluster, key);
+    if (op.key.len && cluster->row_revision && row_stage(status, &op, NULL, &diag))
         fed_log(status->log, FED_LOG_WARN, "status: cannot forget cluster %s: %s", cluster->name,
             diag.text);
     cluster_free(status, cluster);
@@ -559,6 +633,8 @@ enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop, struc
     status->started_ms = fed_loop_now_ms(loop);
     fed_map_init(&status->clusters, mem);
     fed_map_init(&status->seen, mem);
+    status->member = (struct hub_objects_member){.ctx = status, .ended = on_ended};
+    hub_objects_join(objects, &status->member);
     err = loop->timer_new(loop->ctx, sweep, status, &status->sweep);
     if (!err)
         err = load(status, diag);
@@ -580,6 +656,7 @@ void hub_status_close(struct hub_status *status)
 
     if (!status)
         return;
+    hub_objects_leave(status->objects, &status->member);
     if (status->subscription)
         hub_objects_unsubscribe(status->subscription);
     status->loop->timer_free(status->loop->ctx, status->sweep);

@@ -39,7 +39,8 @@ void hub_status_on_outcome(struct hub_status *status, hub_status_told *told, voi
 
 uint64_t hub_status_report_seq(
     struct hub_status *status, struct fed_span cluster); /* 0: none stored */
-/* Takes a report: durable when FED_OK. FED_ERR_CONFLICT when its sequence does not follow: the
+/* Takes a report: staged when FED_OK, and durable with the flush that ends the turn; whoever
+ * acknowledges it waits for that. FED_ERR_CONFLICT when its sequence does not follow: the
  * agent sends a full one. FED_ERR_NOT_FOUND for a cluster that is not registered. */
 FED_MUST_USE enum fed_err hub_status_report(struct hub_status *status, struct fed_span cluster,
     const struct fed_report *report, struct fed_diag *diag);

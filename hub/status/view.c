@@ -1,5 +1,6 @@
 /* view.c - the states of one cluster's works, along a manifest. */
 #include "hub/status/internal.h"
+#include "proto/base/bisect.h"
 
 #include <string.h>
 
@@ -97,9 +98,11 @@ enum fed_err status_view_along(struct hub_status *status, struct fed_span cluste
     enum fed_err err = FED_OK;
 
     *out = (struct status_view){.seq = from->seq, .revision = revision};
-    if (from->n_works > 0 &&
-        hub_plan_manifest_at(status->plan, cluster, from->revision, &manifest) == FED_OK)
-        err = copy_works(status, manifest, &old_works, &old);
+    if (from->n_works > 0) {
+        err = hub_plan_manifest_at(status->plan, cluster, from->revision, &manifest);
+        if (!err)
+            err = copy_works(status, manifest, &old_works, &old);
+    }
     if (!err)
         err = hub_plan_manifest_at(status->plan, cluster, revision, &manifest);
     if (!err && manifest->n_works > 0) {
@@ -191,4 +194,26 @@ enum fed_err status_view_take(
     view->removed_cut = report->removed_cut;
     view->seq = report->seq;
     return err;
+}
+
+/* ---- manifests ---- */
+
+struct in_manifest {
+    const struct fed_manifest *manifest;
+    const struct fed_work *identity;
+};
+
+static int order_in_manifest(const void *ctx, size_t index)
+{
+    const struct in_manifest *in = ctx;
+
+    return fed_work_cmp(&in->manifest->works[index], in->identity);
+}
+
+bool status_manifest_find(
+    const struct fed_manifest *manifest, const struct fed_work *identity, size_t *index)
+{
+    struct in_manifest in = {manifest, identity};
+
+    return fed_bisect(manifest->n_works, order_in_manifest, &in, index);
 }

@@ -6,9 +6,10 @@
  * namespace NUL name. Other hub state lives beside it under other prefixes ("s/" status rows, "b/"
  * bundle rows, "t/" token secrets, "i/" identity) through the store port.
  *
- * Writes of one turn of the loop can share one sync: they are staged, seen by reads at once, and
- * become durable, and known to subscribers, with the flush. Who answers somebody outside for what
- * was staged, or read while something was, waits for hub_objects_settled. */
+ * Writes of one turn of the loop share one sync: they are staged, seen by reads at once, and become
+ * durable, and known to subscribers, with the flush. Who answers somebody outside for what was
+ * staged, or read while something was, and who keeps in memory what is staged, is a member of the
+ * commit (struct hub_objects_member). */
 #ifndef FEDLET_HUB_STORE_OBJECTS_H
 #define FEDLET_HUB_STORE_OBJECTS_H
 
@@ -52,9 +53,9 @@ struct hub_change {
  */
 typedef void hub_objects_changed(void *ctx, const struct hub_change *change);
 
-/* store and loop outlive it. */
-FED_MUST_USE enum fed_err hub_objects_open(struct fed_alloc *mem, struct fed_store *store,
-    struct hub_objects **out, struct fed_diag *diag);
+/* store and loop outlive it. loop NULL: what is to be flushed soon is flushed at once. */
+FED_MUST_USE enum fed_err hub_objects_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_store *store, struct hub_objects **out, struct fed_diag *diag);
 void hub_objects_close(struct hub_objects *objects);
 /* Of the last commit, staged ones too. */
 uint64_t hub_objects_revision(const struct hub_objects *objects);
@@ -99,17 +100,38 @@ FED_MUST_USE enum fed_err hub_objects_stage(struct hub_objects *objects,
     size_t n_extra, uint64_t *revision, struct fed_diag *diag);
 /* Whether something is staged: what is read now may be undone. */
 bool hub_objects_staged(const struct hub_objects *objects);
-/* Makes durable what is staged, tells the subscribers, then calls settled. Whoever acts outside on
- * what it reads flushes first; it may go on after an error, for then the undone is not seen any
- * more. FED_ERR_BUSY from inside a read: nothing happened. */
+/* A flush at the end of this turn of the loop. false when that cannot be had (no memory): flush
+ * now. */
+FED_MUST_USE bool hub_objects_flush_soon(struct hub_objects *objects);
+/* Asks the members what they add, makes durable what is staged, tells members and subscribers.
+ * Whoever acts outside on what it reads flushes first; it may go on after an error, for then the
+ * undone is not seen any more. FED_ERR_BUSY from inside a read or a member's prepare: nothing
+ * happened. */
 enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *diag);
-/* Called whenever what was staged became durable (FED_OK) or was undone (its error), whoever
- * flushed. Nothing is staged then. One listener. */
-typedef void hub_objects_settled(void *ctx, enum fed_err err, const struct fed_diag *diag);
-void hub_objects_on_settled(struct hub_objects *objects, hub_objects_settled *settled, void *ctx);
+/* The changes that are staged, oldest first. Staging more in the call is fine. */
+void hub_objects_each_staged(struct hub_objects *objects, hub_objects_changed *each, void *ctx);
+
+/* Who has a part in what becomes durable together; any of the calls may be NULL. Members are called
+ * in the order in which they joined, whoever flushed.
+ *   prepare  a flush begins: the last moment to stage more
+ *   ended    what was staged is durable (FED_OK), or was undone (its error) and is not seen any
+ *            more; in this call hub_objects_each_staged still names it. Subscribers hear of it
+ *            afterwards. Nothing may be staged here.
+ *   settled  the same, after the subscribers heard: the time for answers. Of a flush by a
+ *            subscriber inside a delivery it is told with the outer one. */
+struct hub_objects_member {
+    struct hub_objects_member *next; /* not the member's */
+    void *ctx;
+    void (*prepare)(void *ctx);
+    void (*ended)(void *ctx, enum fed_err err, const struct fed_diag *diag);
+    void (*settled)(void *ctx, enum fed_err err, const struct fed_diag *diag);
+};
+/* The member is kept until it leaves; not from inside one of its calls. */
+void hub_objects_join(struct hub_objects *objects, struct hub_objects_member *member);
+void hub_objects_leave(struct hub_objects *objects, struct hub_objects_member *member);
 
 /* Tells subscribers that what is composed into the object changed as of a store revision (that of
- * the status row). */
+ * the status row); once what is staged is settled, and then once however often it was said. */
 void hub_objects_touch(
     struct hub_objects *objects, const struct hub_object_ref *ref, uint64_t revision);
 
@@ -127,7 +149,11 @@ void hub_objects_unsubscribe(struct hub_subscription *subscription);
 FED_MUST_USE enum fed_err hub_objects_since(struct hub_objects *objects, struct fed_span resource,
     uint64_t since, hub_objects_changed *each, void *ctx);
 /* For the other prefixes; never write under "o/". It shows and makes durable state only: what is
- * staged is flushed first. */
+ * staged is flushed first. Rows that may share the turn's sync are the `extra` of a
+ * hub_objects_stage. */
 struct fed_store *hub_objects_store(struct hub_objects *objects);
+/* Reads a row of another prefix, staged or not. Appends its value. FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err hub_objects_get_row(
+    struct hub_objects *objects, struct fed_span key, struct fed_buf *value, uint64_t *revision);
 
 #endif

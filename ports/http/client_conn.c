@@ -263,7 +263,8 @@ static enum fed_err write_some(struct fed_http_link *link, struct fed_diag *diag
             err = fed_buf_err(&link->out.buf);
         if (err || fed_http_queue_len(&link->out) == 0)
             break;
-        err = fed_http_transport_write(&link->transport, &link->out, &sent, diag);
+        err =
+            fed_http_transport_write(&link->transport, &link->out, FED_HTTP_REST_GOES, &sent, diag);
     }
     if (sent >= WRITES_PER_STEP)
         fed_http_client_kick(link->client);

@@ -130,11 +130,13 @@ enum fed_err fed_http_exchange_count(struct fed_http_exchange *x)
 void fed_http_exchange_queued(struct fed_http_exchange *x)
 {
     size_t now = x->queue.len;
+    size_t before = x->answered;
 
-    if (now == x->answered)
+    if (now == before)
         return;
-    fed_http_share_answered(x->session->share, x->answered, now);
     x->answered = now;
+    x->session->answered = x->session->answered - before + now;
+    fed_http_share_answered(x->session->share, before, now);
 }
 
 void fed_http_exchange_moved(struct fed_http_exchange *x, size_t n)

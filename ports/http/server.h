@@ -61,6 +61,8 @@ void fed_http_conn_open(
     struct fed_http_server *server, int fd, const char *address, struct fed_http_share *share);
 /* Whether it can be given up for another one without taking anything from its client. */
 bool fed_http_conn_is_idle(const struct fed_http_conn *conn);
+/* Whether the client's room for answers has some for this connection; a handshake needs none. */
+bool fed_http_conn_may_answer(const struct fed_http_conn *conn);
 /* Counts conn for another client, from when it is known who that is; false: that one has too many.
  */
 FED_MUST_USE bool fed_http_server_recount(struct fed_http_conn *conn, const char *client);

@@ -169,11 +169,16 @@ static enum progress write_some(struct fed_http_conn *conn)
     enum fed_err err = FED_OK;
 
     while (!err && sent < WRITES_PER_STEP) {
+        enum fed_http_rest rest = FED_HTTP_REST_GOES;
+
         if (!session->closing)
             fed_http_session_pull(session);
         if (fed_http_queue_len(&session->out) == 0)
             break;
-        err = fed_http_transport_write(&conn->transport, &session->out, &sent, &diag);
+        /* Filled up to its mark: the next pull may have more for the last record. */
+        if (!session->closing && fed_http_queue_len(&session->out) >= FED_HTTP_OUT_MARK)
+            rest = FED_HTTP_REST_WAITS;
+        err = fed_http_transport_write(&conn->transport, &session->out, rest, &sent, &diag);
     }
     if (sent)
         conn->moved_ms = now_ms(conn);
@@ -216,8 +221,8 @@ static void handle_some(struct fed_http_conn *conn, bool has_turn)
 
     if (has_turn && session->n_ready)
         handle_one(conn);
-    while (session->n_ready && conn->place == FED_HTTP_NOWHERE &&
-           fed_http_share_may_answer(conn->share) && fed_http_turn_free(conn->server))
+    while (session->n_ready && conn->place == FED_HTTP_NOWHERE && fed_http_conn_may_answer(conn) &&
+           fed_http_turn_free(conn->server))
         handle_one(conn);
 }
 
@@ -330,6 +335,11 @@ void fed_http_conn_step(struct fed_http_conn *conn)
 void fed_http_conn_turn(struct fed_http_conn *conn)
 {
     step(conn, true);
+}
+
+bool fed_http_conn_may_answer(const struct fed_http_conn *conn)
+{
+    return !conn->session || fed_http_share_may_answer(conn->share, conn->session->answered);
 }
 
 bool fed_http_conn_is_idle(const struct fed_http_conn *conn)

@@ -113,6 +113,7 @@ struct fed_http_session {
     size_t n_exchanges;
     size_t n_ready;
     size_t n_lost;
+    size_t answered; /* bytes that the share counts for the answers of all of them */
     struct fed_http_queue out;
     uint64_t idle_since_ms;   /* when the last exchange ended */
     uint64_t header_since_ms; /* a header block is incomplete since then; 0: none is */

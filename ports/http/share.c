@@ -58,12 +58,14 @@ void fed_http_share_asked_less(struct fed_http_share *share, size_t n)
         share->all->asked -= n;
 }
 
-bool fed_http_share_may_answer(const struct fed_http_share *share)
+bool fed_http_share_may_answer(const struct fed_http_share *share, size_t own)
 {
     const struct fed_http_shares *all = share->all;
 
     if (!all || share->answered == 0)
         return true;
+    if (own <= FED_HTTP_SHARE_READS)
+        return !fed_http_share_full(share);
     return !over(share->answered, all->answered_max / 2) &&
            !over(all->answered, all->answered_total_max / 2);
 }
@@ -82,6 +84,6 @@ void fed_http_share_answered(struct fed_http_share *share, size_t before, size_t
     if (!share->all)
         return;
     share->all->answered = share->all->answered - before + now;
-    if (share->parked.first && fed_http_share_may_answer(share))
+    if (share->parked.first && now < before)
         share->all->eased(share->all->ctx, share);
 }

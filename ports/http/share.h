@@ -2,7 +2,9 @@
  * of requests, bytes of answers, turns.
  *
  * A client is the common name of a certificate; until the handshake is over, and without a
- * certificate, it is an address (of IPv6 the first 64 bits). */
+ * certificate, it is an address (of IPv6 the first 64 bits). Programs may share a certificate: the
+ * connections of one client take turns among each other, and half of the room for its answers is
+ * for those connections that read theirs. */
 #ifndef FEDLET_PORTS_HTTP_SHARE_H
 #define FEDLET_PORTS_HTTP_SHARE_H
 
@@ -56,8 +58,11 @@ bool fed_http_share_ask(struct fed_http_share *share, size_t n);
 void fed_http_share_asked_less(struct fed_http_share *share, size_t n);
 /* An exchange's answer waits with `now` bytes, where it was `before`. */
 void fed_http_share_answered(struct fed_http_share *share, size_t before, size_t now);
-/* Whether another request may be answered: more than half of the room is left. */
-bool fed_http_share_may_answer(const struct fed_http_share *share);
+/* A connection reads its answers while no more than that of them waits. */
+#define FED_HTTP_SHARE_READS 65536u
+/* Whether another request may be answered on a connection that has not taken `own` bytes yet: more
+ * than half of the room is left, or there is room and it reads. */
+bool fed_http_share_may_answer(const struct fed_http_share *share, size_t own);
 /* Whether the answers that wait take all of the room. */
 bool fed_http_share_full(const struct fed_http_share *share);
 

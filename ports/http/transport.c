@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define RECORD 16384u /* bytes of a full one, RFC 8446 section 5.1 */
+
 void fed_http_transport_init(
     struct fed_http_transport *t, struct fed_alloc *mem, struct fed_loop *loop)
 {
@@ -71,10 +73,12 @@ enum fed_err fed_http_transport_read(
     return err;
 }
 
-enum fed_err fed_http_transport_write(
-    struct fed_http_transport *t, struct fed_http_queue *out, size_t *sent, struct fed_diag *diag)
+enum fed_err fed_http_transport_write(struct fed_http_transport *t, struct fed_http_queue *out,
+    enum fed_http_rest rest, size_t *sent, struct fed_diag *diag)
 {
-    while (fed_http_queue_len(out)) {
+    size_t least = rest == FED_HTTP_REST_WAITS ? RECORD : 1;
+
+    while (fed_http_queue_len(out) >= least) {
         size_t taken = 0;
         enum fed_err err = fed_tls_stream_write(t->tls, fed_http_queue_span(out), &taken, diag);
 

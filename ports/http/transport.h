@@ -34,10 +34,11 @@ FED_MUST_USE enum fed_err fed_http_transport_handshake(
     struct fed_http_transport *t, struct fed_diag *diag);
 FED_MUST_USE enum fed_err fed_http_transport_read(
     struct fed_http_transport *t, uint8_t *out, size_t size, size_t *len, struct fed_diag *diag);
-/* Sends from out. FED_OK: out is empty; FED_ERR_BUSY: the socket is full. *sent grows by the bytes
- * that went. */
-FED_MUST_USE enum fed_err fed_http_transport_write(
-    struct fed_http_transport *t, struct fed_http_queue *out, size_t *sent, struct fed_diag *diag);
+/* Sends from out, all of it or, when more will be in out at once, only whole records. FED_OK: done;
+ * FED_ERR_BUSY: the socket is full. *sent grows by the bytes that went. */
+enum fed_http_rest { FED_HTTP_REST_GOES, FED_HTTP_REST_WAITS };
+FED_MUST_USE enum fed_err fed_http_transport_write(struct fed_http_transport *t,
+    struct fed_http_queue *out, enum fed_http_rest rest, size_t *sent, struct fed_diag *diag);
 /* Watches for what the next operations need; wanted: FED_LOOP_READ | FED_LOOP_WRITE for reading and
  * writing bytes. */
 void fed_http_transport_arm(struct fed_http_transport *t, unsigned wanted);

@@ -134,11 +134,20 @@ void fed_http_turn_eased(void *ctx, struct fed_http_share *share)
 {
     struct fed_http_conn *conn;
 
-    while ((conn = share->parked.first) != NULL) {
+    struct fed_http_conn *next;
+    bool any = false;
+
+    for (conn = share->parked.first; conn; conn = next) {
+        next = conn->next_waiting;
+        if (!fed_http_conn_may_answer(conn))
+            continue;
         take_out(&share->parked, conn);
         append(&share->waiting, conn);
         conn->place = FED_HTTP_WAITING;
+        any = true;
     }
+    if (!any)
+        return;
     give_turn(share);
     call_soon(ctx);
 }
@@ -153,7 +162,7 @@ static struct fed_http_conn *next_in_turn(struct fed_http_shares *all)
     end_turn(share);
     if (share->waiting.first)
         give_turn(share);
-    if (conn->session && !fed_http_share_may_answer(share)) {
+    if (!fed_http_conn_may_answer(conn)) {
         append(&share->parked, conn);
         conn->place = FED_HTTP_PARKED;
         return NULL;

@@ -3,7 +3,8 @@
  * Handshakes and handlers are what takes long. As long as nobody waits and the round has not spent
  * its time, they run at once, where the bytes arrived. Else connections wait in the queue of their
  * client's share, and shares take turns, one handshake or one request each: a client with a
- * thousand requests is as far from its next answer as one with a single one. */
+ * thousand requests is as far from its next answer as one with a single one. So are the connections
+ * of one client: whoever had its turn goes behind the others. */
 #ifndef FEDLET_PORTS_HTTP_TURN_H
 #define FEDLET_PORTS_HTTP_TURN_H
 

@@ -182,3 +182,142 @@ enum fed_err yaml_scalar_put(struct fed_buf *out, struct fed_span text)
     yaml_string_put(out, text);
     return FED_OK;
 }
+
+/* ---- what must be quoted; source: go.yaml.in/yaml/v2 resolve.go, encode.go ---- */
+#define PLAIN_MAX 512u
+
+/* Digits at *at, at most max of them, whose value is below limit; moves *at behind them. */
+static bool take_digits(const char **at, unsigned max, unsigned limit)
+{
+    unsigned value = 0;
+    unsigned n = 0;
+
+    for (; n < max && isdigit((unsigned char)**at); n++)
+        value = value * 10 + (unsigned)(*(*at)++ - '0');
+    return n > 0 && value < limit;
+}
+
+static bool take_char(const char **at, char c)
+{
+    if (**at != c)
+        return false;
+    (*at)++;
+    return true;
+}
+
+static bool skip_fraction(const char **at)
+{
+    if (!take_char(at, '.'))
+        return true;
+    if (!isdigit((unsigned char)**at))
+        return false;
+    while (isdigit((unsigned char)**at))
+        (*at)++;
+    return true;
+}
+
+static bool take_zone(const char **at)
+{
+    if (take_char(at, 'Z'))
+        return true;
+    return (take_char(at, '+') || take_char(at, '-')) && take_digits(at, 2, 25) &&
+           take_char(at, ':') && take_digits(at, 2, 61);
+}
+
+/* A date, or a date and a time: behind T with a zone, behind a space without. */
+static bool is_timestamp(const char *text)
+{
+    const char *at = text;
+    bool zone;
+
+    if (!take_digits(&at, 4, 10000) || at - text != 4 || !take_char(&at, '-') ||
+        !take_digits(&at, 2, 13) || !take_char(&at, '-') || !take_digits(&at, 2, 32))
+        return false;
+    if (!*at)
+        return true;
+    zone = *at == 'T' || *at == 't';
+    if (!zone && *at != ' ')
+        return false;
+    at++;
+    if (!take_digits(&at, 2, 24) || !take_char(&at, ':') || !take_digits(&at, 2, 60) ||
+        !take_char(&at, ':') || !take_digits(&at, 2, 60) || !skip_fraction(&at))
+        return false;
+    return (!zone || take_zone(&at)) && !*at;
+}
+
+/* Base 60, which YAML 1.1 has for times of the day: 12:30:45, 190:20.5. */
+static bool is_base60(const char *at)
+{
+    bool some = false;
+
+    if (*at == '+' || *at == '-')
+        at++;
+    if (!isdigit((unsigned char)*at))
+        return false;
+    while (isdigit((unsigned char)*at) || *at == '_')
+        at++;
+    while (*at == ':') {
+        at++;
+        if (!take_digits(&at, 2, 60))
+            return false;
+        some = true;
+    }
+    if (some && *at == '.')
+        for (at++; isdigit((unsigned char)*at) || *at == '_';)
+            at++;
+    return some && !*at;
+}
+
+/* 0x1f, 0o17, 0b101; more than 64 bits are no number. */
+static bool is_based(const char *text)
+{
+    static const struct {
+        char letter;
+        size_t digits; /* of 64 bits */
+        int (*is)(int);
+    } bases[] = {{'x', 16, isxdigit}, {'o', 22, is_octal}, {'b', 64, is_binary}};
+
+    if (*text == '+' || *text == '-')
+        text++;
+    for (size_t i = 0; text[0] == '0' && i < sizeof bases / sizeof *bases; i++)
+        if (tolower((unsigned char)text[1]) == bases[i].letter && all(text + 2, bases[i].is))
+            return strlen(text + 2 + strspn(text + 2, "0")) <= bases[i].digits;
+    return false;
+}
+
+static bool is_decimal(const char *text)
+{
+    size_t digits;
+    char *end;
+
+    text += *text == '+' || *text == '-';
+    digits = strspn(text, "0123456789");
+    if (digits == 0 && !(text[0] == '.' && isdigit((unsigned char)text[1])))
+        return false;
+    if (strspn(text, "0123456789.eE+-") != strlen(text))
+        return false;
+    return isfinite(strtod(text, &end)) && !*end;
+}
+
+bool yaml_scalar_is_text(struct fed_span text)
+{
+    char given[PLAIN_MAX];
+    char plain[PLAIN_MAX];
+    size_t n = 0;
+
+    if (text.len == 0 ||
+        IS(text, "~", "null", "Null", "NULL", "<<", ".inf", ".Inf", ".INF", "+.inf", "+.Inf",
+            "+.INF", "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN") ||
+        IS(text, "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON") ||
+        IS(text, "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
+        return false;
+    if (!isdigit(text.at[0]) && !strchr("+-.", text.at[0]))
+        return true;
+    if (fed_span_to_cstr(text, given, sizeof given))
+        return text.len < sizeof given; /* with a NUL it is no number; what is long is quoted */
+    for (size_t i = 0; given[i]; i++)
+        if (given[i] != '_')
+            plain[n++] = given[i];
+    plain[n] = '\0';
+    return !is_timestamp(given) && !is_base60(given) && !is_based(plain) && !is_decimal(plain);
+}

@@ -10,5 +10,8 @@
 FED_MUST_USE enum fed_err yaml_scalar_put(struct fed_buf *out, struct fed_span text);
 /* As a JSON string, whatever it looks like. */
 void yaml_string_put(struct fed_buf *out, struct fed_span text);
+/* Whether the text, written plain, is read as that text: no number, boolean, null, time or merge
+ * key in YAML 1.1. Says nothing of the characters in it. */
+bool yaml_scalar_is_text(struct fed_span text);
 
 #endif

@@ -80,6 +80,15 @@ static uint64_t loop_now_ms(void *ctx)
     return l->in_round ? l->now_ms : clock_now_ms();
 }
 
+static uint64_t loop_clock_us(void *ctx)
+{
+    struct timespec now;
+
+    (void)ctx;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
 static int64_t loop_unix_us(void *ctx)
 {
     struct timespec now;
@@ -473,6 +482,7 @@ enum fed_err fed_linux_loop_open(
         .ctx = l,
         .now_ms = loop_now_ms,
         .unix_us = loop_unix_us,
+        .clock_us = loop_clock_us,
         .timer_new = loop_timer_new,
         .timer_set = loop_timer_set,
         .timer_stop = loop_timer_stop,

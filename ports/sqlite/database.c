@@ -290,14 +290,16 @@ static enum fed_err look(struct fed_alloc *mem, const char *path, uint32_t appli
 
 /* ---- making ---- */
 
+#define LOG_MOVED                                                                                  \
+    "CREATE INDEX IF NOT EXISTS log_moved ON log(id, key, deleted) WHERE " FED_DATABASE_MOVED ";"
 #define LOG_OF_VERSION_2                                                                           \
     "CREATE INDEX log_key ON log(key);" /* and id: the row's number ends every entry */            \
-    "INSERT INTO meta VALUES('log_bytes',0);"
+        LOG_MOVED "INSERT INTO meta VALUES('log_bytes',0);"
 
 static enum fed_err fill(
     sqlite3 *db, const char *path, const struct fed_sqlite_options *options, struct fed_diag *diag)
 {
-    char sql[1200];
+    char sql[1400];
     int n = snprintf(sql, sizeof sql,
         "PRAGMA page_size=4096;"
         "PRAGMA journal_mode=DELETE;"
@@ -415,7 +417,9 @@ static enum fed_err upgrade(
     if (!options->history)
         return FED_OK;
     err = fed_database_number(db, path, "PRAGMA user_version", &version, diag);
-    if (err || version >= (int64_t)FED_DATABASE_VERSION)
+    if (!err && version >= (int64_t)FED_DATABASE_VERSION)
+        return fed_database_run(db, path, LOG_MOVED, diag);
+    if (err)
         return err;
     err = fed_database_run(db, path,
         "BEGIN IMMEDIATE;"

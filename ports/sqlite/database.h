@@ -30,6 +30,10 @@
 /* What a row of the log counts as, and the same in SQL. */
 #define FED_DATABASE_LOG_ROW 32u
 #define FED_DATABASE_LOG_BYTES "(32+length(key)+length(value)+coalesce(length(before),0))"
+/* The changes after which there is a key more or less; the index log_moved has them alone, by their
+ * time, so that counting a past state reads nothing else. A file of version 2 that lacks it gets
+ * it when it is opened. */
+#define FED_DATABASE_MOVED "(deleted OR before_revision=0)"
 
 /* What the error that db has just returned means. db may be NULL. */
 enum fed_err fed_database_err(sqlite3 *db, int rc);

@@ -288,65 +288,43 @@ enum fed_err fed_sqlite_range_at(void *ctx, uint64_t revision, struct fed_span f
     return err;
 }
 
-static int is_there_now(struct fed_sqlite_store *store, struct fed_span key, bool *out)
+/* How many more keys there were at that revision than now: those removed since, less those made. */
+static enum fed_err moved_since(struct fed_sqlite_store *store, uint64_t revision,
+    struct fed_span from, struct fed_span to, int64_t *out)
 {
-    sqlite3_stmt *row = fed_statement_take(store, FED_STATEMENT_GET_REVISION);
+    enum fed_statement which = to.len ? FED_STATEMENT_MOVED : FED_STATEMENT_MOVED_REST;
+    sqlite3_stmt *row = fed_statement_take(store, which);
     int rc;
 
     if (!row)
-        return sqlite3_extended_errcode(store->db);
-    rc = fed_statement_bind(row, 1, key);
+        return last_err(store);
+    rc = fed_statement_bind(row, 1, from);
+    if (rc == SQLITE_OK && to.len)
+        rc = fed_statement_bind(row, 2, to);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(row, 3, (int64_t)((revision + 1) << FED_DATABASE_LOG_SHIFT));
     if (rc == SQLITE_OK)
         rc = sqlite3_step(row);
-    *out = rc == SQLITE_ROW;
-    fed_statement_give(store, FED_STATEMENT_GET_REVISION, row);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* Corrects a count of now by the keys that changed since. */
-static int count_back(struct past *p, size_t *n)
-{
-    int rc = past_step_undo(p);
-
-    while (rc == SQLITE_OK && p->has_undo) {
-        bool now = false;
-
-        rc = is_there_now(p->store, fed_buf_span(&p->last), &now);
-        *n += sqlite3_column_int64(p->undo, 2) > 0;
-        *n -= now;
-        if (rc == SQLITE_OK)
-            rc = past_step_undo(p);
-    }
-    return rc;
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(row, 0);
+    fed_statement_give(store, which, row);
+    return fed_database_err(store->db, rc);
 }
 
 enum fed_err fed_sqlite_count_at(
     void *ctx, uint64_t revision, struct fed_span from, struct fed_span to, size_t *out)
 {
     struct fed_sqlite_store *store = ctx;
-    struct past p = {
-        .store = store, .which_undo = to.len ? FED_STATEMENT_UNDO : FED_STATEMENT_UNDO_REST};
-    size_t n = 0;
+    int64_t moved = 0;
+    size_t now = 0;
     enum fed_err err = past_check(store, revision);
 
     if (!err)
-        err = fed_sqlite_count(store, from, to, &n);
-    if (err)
-        return err;
-    fed_buf_init(&p.last, store->mem, FED_STORE_KEY_MAX);
-    p.undo = fed_statement_take(store, p.which_undo);
-    if (p.undo) {
-        int rc = past_bind_undo(&p, revision, from, to);
-
-        if (rc == SQLITE_OK)
-            rc = count_back(&p, &n);
-        err = fed_database_err(store->db, rc);
-    } else {
-        err = last_err(store);
-    }
-    past_close(&p);
+        err = fed_sqlite_count(store, from, to, &now);
     if (!err)
-        *out = n;
+        err = moved_since(store, revision, from, to, &moved);
+    if (!err)
+        *out = (size_t)((int64_t)now + moved);
     return err;
 }
 

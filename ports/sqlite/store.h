@@ -34,6 +34,10 @@
             " FROM log INDEXED BY log_key WHERE key>=?1 AND key<?2 AND id>=?3 ORDER BY key, id")   \
     X(UNDO_REST, "SELECT key, CASE WHEN deleted THEN value ELSE before END, before_revision, id"   \
                  " FROM log INDEXED BY log_key WHERE key>=?1 AND id>=?3 ORDER BY key, id")         \
+    X(MOVED, "SELECT coalesce(sum(CASE WHEN deleted THEN 1 ELSE -1 END), 0) FROM log"              \
+             " INDEXED BY log_moved WHERE id>=?3 AND key>=?1 AND key<?2 AND " FED_DATABASE_MOVED)  \
+    X(MOVED_REST, "SELECT coalesce(sum(CASE WHEN deleted THEN 1 ELSE -1 END), 0) FROM log"         \
+                  " INDEXED BY log_moved WHERE id>=?3 AND key>=?1 AND " FED_DATABASE_MOVED)        \
     X(LOG_BYTES, "SELECT coalesce(sum" FED_DATABASE_LOG_BYTES ", 0) FROM log WHERE id<?1")         \
     X(LOG_OLDEST, "SELECT id, " FED_DATABASE_LOG_BYTES " FROM log ORDER BY id")                    \
     X(COMPACT, "DELETE FROM log WHERE id<?1")                                                      \

@@ -18,6 +18,7 @@ struct fed_tls_stream {
     int system_error; /* errno of the socket call that failed, 0 for none */
     unsigned wants;
     size_t writing; /* bytes of the record that is encrypted but not all sent */
+    bool more;      /* the next record follows at once: the kernel may wait for it */
     bool established;
     struct fed_crypto_cert_info *peer;
 };
@@ -41,7 +42,7 @@ static int on_send(void *ctx, const unsigned char *bytes, size_t len)
     ssize_t n;
 
     do {
-        n = send(s->fd, bytes, len, MSG_NOSIGNAL);
+        n = send(s->fd, bytes, len, MSG_NOSIGNAL | (s->more ? MSG_MORE : 0));
     } while (n < 0 && errno == EINTR);
     return socket_result(s, n, MBEDTLS_ERR_SSL_WANT_WRITE);
 }
@@ -189,9 +190,11 @@ enum fed_err fed_tls_stream_write(
         return fed_diag_set(diag, FED_ERR_INVALID, "TLS write: not the bytes that were begun");
     if (n > MBEDTLS_SSL_OUT_CONTENT_LEN)
         n = MBEDTLS_SSL_OUT_CONTENT_LEN;
+    stream->more = n < bytes.len;
     do {
         code = mbedtls_ssl_write(&stream->ssl, bytes.at, n);
     } while (is_news(code));
+    stream->more = false;
     if (code > 0) {
         stream->writing = 0;
         *taken = (size_t)code;

@@ -75,8 +75,10 @@ FED_MUST_USE enum fed_err fed_tls_stream_handshake(
  * has none. */
 FED_MUST_USE enum fed_err fed_tls_stream_read(
     struct fed_tls_stream *stream, uint8_t *out, size_t size, size_t *len, struct fed_diag *diag);
-/* Takes 1 <= *taken <= bytes.len (which must be > 0). After FED_ERR_BUSY call again with the same
- * bytes or with a longer run that begins with them (they may have moved in memory). */
+/* Takes 1 <= *taken <= bytes.len (which must be > 0), one record at most. After FED_ERR_BUSY call
+ * again with the same bytes or with a longer run that begins with them (they may have moved in
+ * memory). Bytes that are left over must follow soon: what was taken may wait for them, up to
+ * 200 ms, so that the kernel has less and larger segments to send. */
 FED_MUST_USE enum fed_err fed_tls_stream_write(
     struct fed_tls_stream *stream, struct fed_span bytes, size_t *taken, struct fed_diag *diag);
 /* Sends close_notify. */

@@ -70,7 +70,8 @@ uint8_t *fed_buf_room(struct fed_buf *buf, size_t n)
         buf->err = FED_ERR_LIMIT;
         return NULL;
     }
-    if (!grow(buf, buf->len + n)) {
+    /* Room for nothing is a place, too: NULL is a refusal. */
+    if (!grow(buf, n == 0 && !buf->at ? 1 : buf->len + n)) {
         buf->err = FED_ERR_NOMEM;
         return NULL;
     }
@@ -117,6 +118,7 @@ void fed_buf_put_text(struct fed_buf *buf, const char *text)
 
 void fed_buf_printf(struct fed_buf *buf, const char *format, ...)
 {
+    size_t spare = buf->cap - buf->len;
     va_list args;
     va_list again;
     uint8_t *to;
@@ -124,20 +126,23 @@ void fed_buf_printf(struct fed_buf *buf, const char *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
-    n = vsnprintf(NULL, 0, format, args);
+    /* Most texts fit into what room there is. */
+    n = vsnprintf(spare ? (char *)buf->at + buf->len : NULL, spare, format, args);
     va_end(args);
     to = n < 0 ? NULL : fed_buf_room(buf, (size_t)n);
     /* The NUL needs a byte that does not count against the limit. */
     if (to && buf->len + (size_t)n == SIZE_MAX)
         to = NULL;
-    if (to && !grow(buf, buf->len + (size_t)n + 1)) {
-        buf->err = FED_ERR_NOMEM;
-        to = NULL;
+    if (to && (size_t)n >= spare) {
+        if (grow(buf, buf->len + (size_t)n + 1)) {
+            vsnprintf((char *)buf->at + buf->len, (size_t)n + 1, format, again);
+        } else {
+            buf->err = FED_ERR_NOMEM;
+            to = NULL;
+        }
     }
-    if (to) {
-        vsnprintf((char *)buf->at + buf->len, (size_t)n + 1, format, again);
+    if (to)
         fed_buf_grew(buf, (size_t)n);
-    }
     va_end(again);
 }
 
@@ -154,7 +159,12 @@ static void put_number(struct fed_buf *buf, uint64_t value, size_t n)
 
 void fed_buf_put_u8(struct fed_buf *buf, uint8_t value)
 {
-    put_number(buf, value, 1);
+    uint8_t *to = fed_buf_room(buf, 1);
+
+    if (!to)
+        return;
+    *to = value;
+    fed_buf_grew(buf, 1);
 }
 
 void fed_buf_put_u16(struct fed_buf *buf, uint16_t value)

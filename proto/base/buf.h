@@ -40,6 +40,7 @@ void fed_buf_cut(struct fed_buf *buf, size_t len);
 
 void fed_buf_put(struct fed_buf *buf, struct fed_span bytes);
 void fed_buf_put_text(struct fed_buf *buf, const char *text);
+/* None of the arguments may be in buf itself. */
 FED_PRINTF(2, 3) void fed_buf_printf(struct fed_buf *buf, const char *format, ...);
 void fed_buf_put_u8(struct fed_buf *buf, uint8_t value);
 void fed_buf_put_u16(struct fed_buf *buf, uint16_t value); /* big endian, as below */

@@ -28,7 +28,7 @@ static void put_escape(struct fed_buf *out, uint8_t c)
     const char *at = c ? strchr(plain, c) : NULL;
 
     if (at)
-        fed_buf_printf(out, "\\%c", letters[at - plain]);
+        fed_buf_put(out, fed_span_of((const uint8_t[]){'\\', (uint8_t)letters[at - plain]}, 2));
     else
         fed_buf_printf(out, "\\u%04x", c);
 }

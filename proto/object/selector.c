@@ -60,30 +60,34 @@ static enum fed_err keep(struct fed_selector *s, struct fed_span text, struct fe
     return FED_OK;
 }
 
+/* As Go's strconv.ParseInt: a sign, zeros in front. */
 static bool to_int(struct fed_span text, int64_t *out)
 {
     bool negative = fed_span_starts(text, "-");
     uint64_t value;
 
-    if (fed_span_to_u64(fed_span_sub(text, negative ? 1 : 0, text.len), &value) ||
-        value > (uint64_t)INT64_MAX)
+    text = fed_span_sub(text, negative || fed_span_starts(text, "+") ? 1 : 0, text.len);
+    while (text.len > 1 && text.at[0] == '0')
+        text = fed_span_sub(text, 1, text.len);
+    if (fed_span_to_u64(text, &value) || value > (uint64_t)INT64_MAX)
         return false;
     *out = negative ? -(int64_t)value : (int64_t)value;
     return true;
 }
 
-static enum fed_err add_value(
+static bool is_comparison(const struct term *term)
+{
+    return term->op == TERM_GREATER || term->op == TERM_LESS;
+}
+
+static enum fed_err keep_value(
     struct fed_selector *s, struct term *term, struct fed_span text, struct fed_diag *diag)
 {
     struct value *value;
-    int64_t number;
 
-    if (!fed_text_is_label_value(text))
-        return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not a label value",
-            FED_SPAN_ARG(fed_span_sub(text, 0, 80)));
-    if ((term->op == TERM_GREATER || term->op == TERM_LESS) && !to_int(text, &number))
-        return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not an integer",
-            FED_SPAN_ARG(fed_span_sub(text, 0, 80)));
+    for (value = term->values; value; value = value->next)
+        if (fed_span_eq(value->text, text))
+            return FED_OK;
     if (s->n_values == VALUES_MAX)
         return fed_diag_set(diag, FED_ERR_LIMIT, "selector with more than %u values", VALUES_MAX);
     value = fed_alloc_zero(&s->arena.alloc, sizeof *value);
@@ -93,6 +97,28 @@ static enum fed_err add_value(
     term->values = value;
     s->n_values++;
     return FED_OK;
+}
+
+static enum fed_err check_value(
+    const struct term *term, struct fed_span text, struct fed_diag *diag)
+{
+    int64_t number;
+
+    if (is_comparison(term) && !to_int(text, &number))
+        return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not an integer",
+            FED_SPAN_ARG(fed_span_sub(text, 0, 80)));
+    if (!fed_text_is_label_value(text))
+        return fed_diag_set(diag, FED_ERR_INVALID, "\"" FED_SPAN_FMT "\" is not a label value",
+            FED_SPAN_ARG(fed_span_sub(text, 0, 80)));
+    return FED_OK;
+}
+
+static enum fed_err add_value(
+    struct fed_selector *s, struct term *term, struct fed_span text, struct fed_diag *diag)
+{
+    enum fed_err err = check_value(term, text, diag);
+
+    return err ? err : keep_value(s, term, text, diag);
 }
 
 /* NULL when memory is out. */
@@ -136,6 +162,8 @@ static enum fed_err add_term(
 
 struct lexer {
     struct fed_span rest;
+    struct fed_selector_fault *fault;
+    struct fed_diag *diag;
 };
 
 static bool is_space(uint8_t c)
@@ -186,26 +214,23 @@ static bool take_symbol(struct lexer *l, const char *symbol)
     return true;
 }
 
-static bool at_word(struct lexer *l)
+static bool is_word(struct fed_span token)
 {
-    struct fed_span token = peek(l);
-
     return token.len && !is_symbol(token.at[0]);
 }
 
-static bool at_end_of_term(struct lexer *l)
+static bool is_end_of_term(struct fed_span token)
 {
-    struct fed_span token = peek(l);
-
     return token.len == 0 || fed_span_is(token, ",");
 }
 
-static enum fed_err unexpected(struct lexer *l, const char *expected, struct fed_diag *diag)
+/* inside: of a term, not between two. */
+static enum fed_err unexpected(
+    struct lexer *l, bool inside, struct fed_span found, const char *expected)
 {
-    struct fed_span token = peek(l);
-
-    return fed_diag_set(diag, FED_ERR_INVALID, "found \"" FED_SPAN_FMT "\", expected %s",
-        FED_SPAN_ARG(fed_span_sub(token, 0, 80)), expected);
+    l->fault->what = FED_SELECTOR_SYNTAX;
+    return fed_diag_set(l->diag, FED_ERR_INVALID, "%sfound '" FED_SPAN_FMT "'%s",
+        inside ? FED_SELECTOR_REQUIREMENT : "", FED_SPAN_ARG(fed_span_sub(found, 0, 80)), expected);
 }
 
 static bool take_operator(struct lexer *l, enum term_op *op, bool *list)
@@ -228,80 +253,157 @@ static bool take_operator(struct lexer *l, enum term_op *op, bool *list)
     return false;
 }
 
-/* "(a, b)"; an empty place between commas is the empty value, "()" is refused. */
-static enum fed_err take_list(
-    struct fed_selector *s, struct lexer *l, struct term *term, struct fed_diag *diag)
+/* Of an empty place before, between or behind commas comes the empty value. */
+static enum fed_err take_identifiers(struct fed_selector *s, struct lexer *l, struct term *term)
 {
-    bool more = true;
+    enum fed_err err = FED_OK;
 
-    if (!take_symbol(l, "("))
-        return unexpected(l, "(", diag);
-    if (fed_span_is(peek(l), ")"))
-        return fed_diag_set(diag, FED_ERR_INVALID, "the list of values is empty");
-    while (more) {
-        enum fed_err err = add_value(s, term, at_word(l) ? take(l) : fed_span_of(NULL, 0), diag);
+    while (!err) {
+        struct fed_span token = take(l);
 
-        if (err)
-            return err;
-        more = take_symbol(l, ",");
+        if (is_word(token)) {
+            err = keep_value(s, term, token, l->diag);
+            token = peek(l);
+            if (!err && fed_span_is(token, ")"))
+                return FED_OK;
+            if (!err && !fed_span_is(token, ","))
+                return unexpected(l, true, token, ", expected: ',' or ')'");
+            continue;
+        }
+        if (!fed_span_is(token, ","))
+            return unexpected(l, true, token, ", expected: ',', or identifier");
+        if (!term->values)
+            err = keep_value(s, term, fed_span_of(NULL, 0), l->diag);
+        if (err || is_word(peek(l)))
+            continue;
+        if (fed_span_is(peek(l), ")"))
+            return keep_value(s, term, fed_span_of(NULL, 0), l->diag);
+        if (take_symbol(l, ","))
+            err = keep_value(s, term, fed_span_of(NULL, 0), l->diag);
     }
-    return take_symbol(l, ")") ? FED_OK : unexpected(l, "\",\" or \")\"", diag);
+    return err;
 }
 
-static enum fed_err take_term(struct fed_selector *s, struct lexer *l, struct fed_diag *diag)
+/* "(a, b)"; "()" is the empty value. */
+static enum fed_err take_list(struct fed_selector *s, struct lexer *l, struct term *term)
 {
-    bool absent = take_symbol(l, "!");
-    struct term *term;
+    struct fed_span token = take(l);
+    enum fed_err err;
+
+    if (!fed_span_is(token, "("))
+        return unexpected(l, true, token, " expected: '('");
+    token = peek(l);
+    if (take_symbol(l, ")"))
+        return keep_value(s, term, fed_span_of(NULL, 0), l->diag);
+    if (!is_word(token) && !fed_span_is(token, ","))
+        return unexpected(l, true, token, ", expected: ',', ')' or identifier");
+    err = take_identifiers(s, l, term);
+    if (err)
+        return err;
+    return take_symbol(l, ")") ? FED_OK : unexpected(l, true, token, ", expected: ')'");
+}
+
+/* The smallest value that is wrong, and which of the values in their order that is. */
+static enum fed_err check_values(struct lexer *l, const struct term *term)
+{
+    const struct value *wrong = NULL;
+    size_t index = 0;
+
+    for (const struct value *v = term->values; v; v = v->next)
+        if (check_value(term, v->text, NULL) && (!wrong || fed_span_cmp(v->text, wrong->text) < 0))
+            wrong = v;
+    if (!wrong)
+        return FED_OK;
+    for (const struct value *v = term->values; v; v = v->next)
+        index += fed_span_cmp(v->text, wrong->text) < 0;
+    l->fault->what = is_comparison(term) ? FED_SELECTOR_NUMBER : FED_SELECTOR_VALUE;
+    l->fault->index = index;
+    for (size_t i = 0; i + wrong->text.len <= l->fault->text.len; i++)
+        if (fed_span_eq(fed_span_sub(l->fault->text, i, wrong->text.len), wrong->text)) {
+            l->fault->value = fed_span_sub(l->fault->text, i, wrong->text.len);
+            break;
+        }
+    return check_value(term, wrong->text, l->diag);
+}
+
+static enum fed_err take_values(struct fed_selector *s, struct lexer *l, struct term *term)
+{
+    struct fed_span token;
     enum fed_err err;
     bool list;
 
-    if (!at_word(l))
-        return unexpected(l, "a label key or \"!\"", diag);
-    err = add_term(s, take(l), &term, diag);
+    if (!take_operator(l, &term->op, &list))
+        return unexpected(l, true, peek(l), ", expected: in, notin, =, ==, !=, gt, lt");
+    token = peek(l);
+    if (list)
+        err = take_list(s, l, term);
+    else if (is_end_of_term(token))
+        err = keep_value(s, term, fed_span_of(NULL, 0), l->diag);
+    else
+        err = is_word(take(l)) ? keep_value(s, term, token, l->diag)
+                               : unexpected(l, true, token, ", expected: identifier");
+    return err ? err : check_values(l, term);
+}
+
+static enum fed_err take_term(struct fed_selector *s, struct lexer *l)
+{
+    bool absent = take_symbol(l, "!");
+    struct fed_span key = take(l);
+    struct term *term;
+    enum fed_err err;
+
+    if (!is_word(key))
+        return unexpected(l, true, key, ", expected: identifier");
+    l->fault->what = FED_SELECTOR_KEY;
+    l->fault->key = key;
+    err = add_term(s, key, &term, l->diag);
     if (err)
         return err;
     term->op = absent ? TERM_NOT_EXISTS : TERM_EXISTS;
-    if (absent || at_end_of_term(l))
-        return FED_OK;
-    if (!take_operator(l, &term->op, &list))
-        return unexpected(l, "one of = == != in notin > <", diag);
-    if (list)
-        return take_list(s, l, term, diag);
-    return add_value(s, term, at_end_of_term(l) ? fed_span_of(NULL, 0) : take(l), diag);
+    return absent || is_end_of_term(peek(l)) ? FED_OK : take_values(s, l, term);
 }
 
-static enum fed_err take_terms(struct fed_selector *s, struct lexer *l, struct fed_diag *diag)
+static enum fed_err take_terms(struct fed_selector *s, struct lexer *l)
 {
-    if (peek(l).len == 0)
-        return FED_OK;
-    for (;;) {
-        enum fed_err err = take_term(s, l, diag);
+    struct fed_span token = peek(l);
+    enum fed_err err = FED_OK;
 
-        if (err)
+    if (token.len == 0)
+        return FED_OK;
+    if (!is_word(token) && !fed_span_is(token, "!"))
+        return unexpected(l, false, token, ", expected: !, identifier, or 'end of string'");
+    while (!err) {
+        err = take_term(s, l);
+        token = peek(l);
+        if (err || token.len == 0)
             return err;
-        if (peek(l).len == 0)
-            return FED_OK;
         if (!take_symbol(l, ","))
-            return unexpected(l, "\",\" or the end", diag);
+            return unexpected(l, false, token, ", expected: ',' or 'end of string'");
+        token = peek(l);
+        if (!is_word(token) && !fed_span_is(token, "!"))
+            return unexpected(l, false, token, ", expected: identifier after ','");
     }
+    return err;
 }
 
-enum fed_err fed_selector_parse(
-    struct fed_alloc *mem, struct fed_span text, struct fed_selector **out, struct fed_diag *diag)
+enum fed_err fed_selector_parse(struct fed_alloc *mem, struct fed_span text,
+    struct fed_selector **out, struct fed_selector_fault *fault, struct fed_diag *diag)
 {
-    struct lexer l = {.rest = text};
+    struct fed_selector_fault ignored;
+    struct lexer l = {.rest = text, .fault = fault ? fault : &ignored, .diag = diag};
     struct fed_selector *s;
     enum fed_err err;
 
+    *l.fault = (struct fed_selector_fault){.what = FED_SELECTOR_SYNTAX, .text = text};
     if (text.len > TEXT_MAX)
         return fed_diag_set(diag, FED_ERR_LIMIT, "selector longer than %u bytes", TEXT_MAX);
     s = selector_new(mem);
     if (!s)
         return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the selector");
-    err = take_terms(s, &l, diag);
+    err = take_terms(s, &l);
     if (err) {
         fed_selector_free(s);
-        return fed_diag_prefix(diag, err, "selector");
+        return err;
     }
     *out = s;
     return FED_OK;

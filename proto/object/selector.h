@@ -11,10 +11,25 @@
 
 struct fed_selector; /* immutable; matches everything when it has no terms */
 
-/* "app in (a,b),tier!=x,!old,env". text is borrowed only for the call. FED_ERR_INVALID with diag,
- * FED_ERR_LIMIT. */
-FED_MUST_USE enum fed_err fed_selector_parse(
-    struct fed_alloc *mem, struct fed_span text, struct fed_selector **out, struct fed_diag *diag);
+/* What apimachinery puts before most of what it says of a selector. */
+#define FED_SELECTOR_REQUIREMENT "unable to parse requirement: "
+enum fed_selector_what {
+    FED_SELECTOR_SYNTAX, /* diag is apimachinery's whole sentence */
+    FED_SELECTOR_KEY,    /* the key is none */
+    FED_SELECTOR_VALUE,  /* the value is none */
+    FED_SELECTOR_NUMBER  /* the value is no integer */
+};
+struct fed_selector_fault {
+    enum fed_selector_what what;
+    struct fed_span text; /* all of it; key and value are inside */
+    struct fed_span key;
+    struct fed_span value;
+    size_t index; /* of the value among the term's, in the order of text */
+};
+/* "app in (a,b),tier!=x,!old,env". text is borrowed only for the call. FED_ERR_INVALID with diag
+ * and fault (may be NULL), FED_ERR_LIMIT. */
+FED_MUST_USE enum fed_err fed_selector_parse(struct fed_alloc *mem, struct fed_span text,
+    struct fed_selector **out, struct fed_selector_fault *fault, struct fed_diag *diag);
 /* metav1.LabelSelector: {"matchLabels":{},"matchExpressions":[{"key","operator","values"}]}. An
  * operator other than In, NotIn, Exists, DoesNotExist, or a wrong value list, is FED_ERR_INVALID
  * with diag. */

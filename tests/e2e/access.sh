@@ -25,7 +25,7 @@ url() { echo "https://127.0.0.1:$(cut -d' ' -f1 "$FLEET/hub.ports")$1"; }
 bare() { # bare METHOD PATH [curl options]: prints body and code, with no credentials of its own
     local method=$1 path=$2
     shift 2
-    curl -sS --max-time 20 -X "$method" --cacert "$FLEET/hub/ca.crt" -w '\n%{http_code}\n' "$@" "$(url "$path")"
+    curl -sS -A "$SUITE" --max-time 20 -X "$method" --cacert "$FLEET/hub/ca.crt" -w '\n%{http_code}\n' "$@" "$(url "$path")"
 }
 code_of() { # code_of CODE METHOD PATH [curl options]
     local want=$1 out

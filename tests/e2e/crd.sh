@@ -108,6 +108,18 @@ storage_moves() {
 try "the storage version moves, and the former one is remembered" storage_moves
 try "a version in which objects may be stored must stay" fails 1 'missing from spec.versions; v1 was previously a storage version' \
     hubctl patch crd sizeds.$GROUP --type=json -p '[{"op":"remove","path":"/spec/versions/0"}]'
+two_versions() {
+    feed "$(definition dials Dial '{type: object, properties: {metadata: {type: object}, spec: {type: object, properties: {new: {type: integer}, both: {type: integer}}}}}')
+  - {name: v1beta1, served: true, storage: false, deprecated: true, schema: {openAPIV3Schema: {type: object, properties: {metadata: {type: object}, spec: {type: object, properties: {old: {type: integer}, both: {type: integer}}}}}}}" hubctl create -f -
+    says 'Warning: crd.example.com/v1beta1 Dial is deprecated; use crd.example.com/v1 Dial' \
+        feed "$(object Dial d '{old: 1, both: 2}' v1beta1)" hubctl create -f -
+    is '{"both":2}' hubctl get dials.v1.$GROUP d -o 'jsonpath={.spec}'
+    is '{"both":2}' hubctl get dials.v1beta1.$GROUP d -o 'jsonpath={.spec}'
+    hubctl patch dials.v1.$GROUP d --type=merge -p '{"spec":{"new":3}}'
+    is '{"both":2}' hubctl get dials.v1beta1.$GROUP d -o 'jsonpath={.spec}'
+    is '{"both":2,"new":3}' hubctl get dials.v1.$GROUP d -o 'jsonpath={.spec}'
+}
+try "a version shows what its schema has, and says which one to use instead" two_versions
 
 # ---- definitions that are wrong, or that clash ----
 try "a schema that is not structural" fails 1 'spec.validation.openAPIV3Schema.properties\[spec\].type: Required value: must not be empty for specified object fields' \

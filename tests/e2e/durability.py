@@ -268,4 +268,5 @@ def main():
     return 1 if complaints.list else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

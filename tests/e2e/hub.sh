@@ -52,7 +52,7 @@ admin_files() {
 ask() { # ask METHOD PATH [curl options]: prints the code and the body, as the admin
     local method=$1 path=$2
     shift 2
-    curl -sS --max-time 30 -X "$method" --cacert "$WORK/certificate-authority-data.pem" \
+    curl -sS -A "$SUITE" --max-time 30 -X "$method" --cacert "$WORK/certificate-authority-data.pem" \
         --cert "$WORK/client-certificate-data.pem" --key "$WORK/client-key-data.pem" \
         -w '\n%{http_code}\n' "$@" "$(cat "$WORK/url")$path"
 }
@@ -301,7 +301,7 @@ case_unknown_kind() {
     fails 1 'the server doesn.t have a resource type "nothings"' hubctl get nothings
     answers 404 'page not found' GET /apis/types.kubefed.io/v1beta1/namespaces/default/nothings
     answers 404 '"kind":"Status"|page not found' GET /apis/none.example.com/v1
-    answers 400 'FederatedService|does not match|BadRequest' POST "$PATH_FD" "${JSON[@]}" \
+    answers 422 'kind: Invalid value: .*must be FederatedDeployment' POST "$PATH_FD" "${JSON[@]}" \
         -d '{"apiVersion":"types.kubefed.io/v1beta1","kind":"FederatedService","metadata":{"name":"a"},"spec":{}}'
     answers 405 'MethodNotAllowed' POST /version "${JSON[@]}" -d '{}'
 }
@@ -366,19 +366,19 @@ case_invalid() {
 case_certificates() {
     local url out
     url=$(cat "$WORK/url")
-    out=$(curl -sS --max-time 10 --cacert "$WORK/certificate-authority-data.pem" -w ' %{http_code}' "$url/api/v1/namespaces")
+    out=$(curl -sS -A "$SUITE" --max-time 10 --cacert "$WORK/certificate-authority-data.pem" -w ' %{http_code}' "$url/api/v1/namespaces")
     printf '%s\n' "$out"
     grep -q '"reason":"Unauthorized"' <<<"$out" && grep -q ' 401$' <<<"$out"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/other.key" -out "$WORK/other.crt" \
         -days 2 -subj '/O=system:masters/CN=fedlet:admin' 2>/dev/null
-    out=$(curl -sS --max-time 10 --cacert "$WORK/certificate-authority-data.pem" --cert "$WORK/other.crt" \
+    out=$(curl -sS -A "$SUITE" --max-time 10 --cacert "$WORK/certificate-authority-data.pem" --cert "$WORK/other.crt" \
         --key "$WORK/other.key" -w ' %{http_code}' "$url/api/v1/namespaces" 2>&1) || true
     printf '%s\n' "$out"
     # Refused in the handshake or with 401, but no data in either case.
     grep -qE 'alert|SSL|reset|Broken pipe| 401$' <<<"$out"
     ! grep -q NamespaceList <<<"$out"
     # The admin's certificate with another key.
-    out=$(curl -sS --max-time 10 --cacert "$WORK/certificate-authority-data.pem" --cert "$WORK/client-certificate-data.pem" \
+    out=$(curl -sS -A "$SUITE" --max-time 10 --cacert "$WORK/certificate-authority-data.pem" --cert "$WORK/client-certificate-data.pem" \
         --key "$WORK/other.key" "$url/api/v1/namespaces" 2>&1) && return 1
     # The hub is known by its own CA only.
     openssl verify -CAfile "$WORK/certificate-authority-data.pem" "$FLEET/hub/server.crt"

@@ -2,3 +2,15 @@
 fed_fuzz_target(fuzz_schema SOURCES ${CMAKE_CURRENT_LIST_DIR}/schema_fuzz.c LINK hub_api fed_port_posix)
 fed_fuzz_target(fuzz_protobuf SOURCES ${CMAKE_CURRENT_LIST_DIR}/protobuf_fuzz.c LINK hub_api fed_port_posix)
 fed_fuzz_target(fuzz_crd SOURCES ${CMAKE_CURRENT_LIST_DIR}/crd_fuzz.c LINK hub_api fed_port_posix)
+fed_fuzz_target(fuzz_token SOURCES ${CMAKE_CURRENT_LIST_DIR}/token_fuzz.c LINK hub_access hub_store fed_object fed_port_sqlite fed_port_posix)
+fed_fuzz_target(fuzz_fields SOURCES ${CMAKE_CURRENT_LIST_DIR}/fields_fuzz.c LINK hub_api fed_port_posix)
+fed_fuzz_target(fuzz_field_selector SOURCES ${CMAKE_CURRENT_LIST_DIR}/field_selector_fuzz.c LINK hub_api fed_port_http fed_port_kube fed_port_posix)
+fed_fuzz_target(fuzz_strategic SOURCES ${CMAKE_CURRENT_LIST_DIR}/strategic_fuzz.c LINK hub_api fed_port_http fed_port_kube fed_port_posix)
+fed_fuzz_target(fuzz_yaml SOURCES ${CMAKE_CURRENT_LIST_DIR}/yaml_fuzz.c LINK fed_port_kube fed_object)
+# Whole requests. What the hub answers is looked at on its way to the port.
+fed_fuzz_target(fuzz_api
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/api_fuzz.c ${CMAKE_CURRENT_LIST_DIR}/api_world.c ${CMAKE_CURRENT_LIST_DIR}/api_beginning.c
+    LINK hub_api hub_store fed_port_http fed_port_kube fed_port_sqlite fed_port_posix)
+target_link_options(fuzz_api PRIVATE
+    -Wl,--wrap=fed_http_respond -Wl,--wrap=fed_http_respond_shared -Wl,--wrap=fed_http_stream_share
+    -Wl,--wrap=fed_http_stream_end)

@@ -51,7 +51,10 @@ static void apply(const struct hub_schema *schema, struct fed_json_doc *doc,
     fed_buf_init(&out, fed_alloc_system(), 64u << 20);
     if (!fed_json_put(&out, once)) {
         FUZZ_CHECK(!hub_fields_apply(doc, &update, once, config, &twice, &causes, &why));
-        FUZZ_CHECK(fed_json_eq(once, twice));
+        /* One of which nobody owns anything counts as never applied to: the next apply gives what it
+         * has to before-first-apply. */
+        if (fed_json_get(fed_json_get(once, "metadata"), "managedFields"))
+            FUZZ_CHECK(fed_json_eq(once, twice));
     }
     fed_buf_fini(&out);
     fed_buf_fini(&why);

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fed_selector *s;
 
     FUZZ_CHECK(fed_json_doc_new(fed_alloc_system(), &doc) == FED_OK);
-    if (fed_selector_parse(fed_alloc_system(), text, &s, &diag) == FED_OK) {
+    if (fed_selector_parse(fed_alloc_system(), text, &s, NULL, &diag) == FED_OK) {
         fed_selector_match(s, NULL);
         fed_selector_free(s);
     } else {

@@ -22,6 +22,7 @@ BEGIN {
     library("yaml.h", "ports/kube")
     library("sqlite3.h", "ports/sqlite")
     library("cmocka.h", "")
+    library("bearssl", "") # the hub's AES-GCM, below mbedTLS: toolchains/mbedtls_gcm
 
     # A port that builds on another port's own headers.
     builds_on["ports/coap"] = "ports/tls"

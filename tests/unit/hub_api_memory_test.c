@@ -213,6 +213,66 @@ static void watches_of_one_user(void **state)
     world_close(&w);
 }
 
+/* l in (v00000,v00001,...): n values. */
+static void long_selector(char *out, size_t size, unsigned n)
+{
+    size_t len = (size_t)snprintf(out, size, CM "?watch=1&resourceVersion=0&labelSelector=l+in+(");
+
+    for (unsigned i = 0; i < n; i++) {
+        len += (size_t)snprintf(out + len, size - len, "%sv%05u", i ? "," : "", i);
+        assert_true(len < size);
+    }
+    assert_true((size_t)snprintf(out + len, size - len, ")") < size - len);
+}
+
+/* Few watches with long selectors take as much as many with short ones: what one user's hold is
+ * bounded, what all hold is, and room comes back when watches end. */
+static void selectors_of_watches(void **state)
+{
+    static char target[65536];
+    struct world w;
+    static struct fed_http_exchange *open[HUB_LIMIT_USER_WATCHES];
+    size_t before;
+    unsigned n[3] = {0, 0, 0};
+    unsigned of_all = 0;
+
+    (void)state;
+    world_open(&w);
+    must(&w, 400, "GET", CM "?watch=1&labelSelector=l+in+(", "", NULL);
+    long_selector(target, sizeof target, 4097);
+    must(&w, 400, "GET", target, "", NULL); /* too long by itself, at any time */
+    long_selector(target, sizeof target, 4000);
+    before = w.memory.in_use;
+    for (unsigned user = 0; user < 3; user++) {
+        snprintf(w.peer.common_name, sizeof w.peer.common_name, "user-%u", user);
+        while (n[user] < HUB_LIMIT_USER_WATCHES) {
+            struct fed_http_exchange *x = world_watch(&w, target);
+
+            if (x->status != 200) {
+                assert_int_equal(x->status, 429);
+                assert_true(world_says(x, "\"retryAfterSeconds\":1"));
+                assert_true(world_says(x, user < 2 ? "user-" : "all watches"));
+                world_unwatch(&w, x);
+                break;
+            }
+            open[of_all++] = x;
+            n[user]++;
+        }
+        assert_in_range(w.memory.in_use - before, 0, HUB_LIMIT_WATCH_BYTES + (8u << 20));
+    }
+    assert_in_range(n[0], 50, 1000);
+    assert_int_equal(n[0], n[1]);
+    assert_in_range(n[2], 0, 1);
+    /* A short one is served as soon as one of the long ones ends. */
+    world_unwatch(&w, open[--of_all]);
+    open[of_all++] = world_watch(&w, CM "?watch=1&labelSelector=l");
+    assert_int_equal(open[of_all - 1]->status, 200);
+    while (of_all > 0)
+        world_unwatch(&w, open[--of_all]);
+    assert_in_range(w.memory.in_use, 0, before + (1u << 20));
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +280,7 @@ int main(void)
         cmocka_unit_test(watches),
         cmocka_unit_test(watch_behind),
         cmocka_unit_test(watches_of_one_user),
+        cmocka_unit_test(selectors_of_watches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

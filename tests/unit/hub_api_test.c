@@ -16,6 +16,7 @@
 #define CM "/api/v1/namespaces/default/configmaps"
 #define FD "/apis/types.kubefed.io/v1beta1/namespaces/default/federateddeployments"
 #define FD_SHORT "/apis/types.kubefed.io/v1alpha2/namespaces/default/federateddeployments"
+#define FD_HEAD "'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedDeployment',"
 
 static int setup(void **state)
 {
@@ -87,7 +88,7 @@ static void test_refusals(void **state)
         const char *says;
     } cases[] = {
         {"POST", CM, JSON, "{", 400, "BadRequest"},
-        {"POST", CM, JSON, "[]", 400, "not an object"},
+        {"POST", CM, JSON, "[]", 400, "cannot unmarshal array into Go value"},
         {"POST", CM, "text/plain", "x", 415, "UnsupportedMediaType"},
         {"POST", CM, JSON, "{'metadata':{'name':'Bad_Name'}}", 422, "metadata.name"},
         {"POST", CM, JSON, "{'metadata':{}}", 422, "name or generateName is required"},
@@ -112,6 +113,13 @@ static void test_refusals(void **state)
         {"GET", CM "?labelSelector=a%20in", "", NULL, 400, "unable to parse"},
         {"GET", CM "?fieldSelector=spec.x%3D1", "", NULL, 400,
             "is not a known field selector: only"},
+        {"GET", CM "?fieldSelector=x", "", NULL, 400,
+            "invalid selector: 'x'; can't understand 'x'"},
+        {"GET", CM "?fieldSelector=metadata.name=a=b", "", NULL, 400,
+            "invalid field selector: unescaped character in value: 61"},
+        {"GET", CM "?fieldSelector=metadata.name!=a%5Cb", "", NULL, 400,
+            "invalid field selector: invalid escape sequence: \\\\b"},
+        {"GET", CM "?fieldSelector=metadata.name=a%5C%5C%5C,%5C=,==", "", NULL, 200, "[]"},
         {"GET", CM "?continue=zzz", "", NULL, 400, "continue"},
         {"GET", CM "?resourceVersion=999999", "", NULL, 504, "ResourceVersionTooLarge"},
         {"GET", CM "?watch=1&resourceVersion=999999", "", NULL, 410, "Expired"},
@@ -126,7 +134,8 @@ static void test_refusals(void **state)
         {"PUT", CM, JSON, "{}", 405, "MethodNotAllowed"},
         {"DELETE", "/api/v1/namespaces/default", "", NULL, 403, "may not be deleted"},
         {"POST", FD, JSON,
-            "{'metadata':{'name':'a'},'spec':{'overrides':[{'clusterName':'c','clusterOverrides':[{"
+            "{" FD_HEAD
+            "'metadata':{'name':'a'},'spec':{'overrides':[{'clusterName':'c','clusterOverrides':[{"
             "'op':'test','path':'/a'}]}]}}",
             422, "spec.overrides[0].clusterOverrides[0].op"},
     };
@@ -502,6 +511,55 @@ static void test_a_sync_that_fails_undoes_the_turn(void **state)
     world_unwatch(w, watch);
 }
 
+/* Each request once, with what it was answered, be it that its client left. */
+static void test_a_record_says_what_was_answered(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange made = {.status = 0};
+    struct fed_http_exchange again = {.status = 0};
+    struct fed_http_exchange gone = {.status = 0};
+
+    fed_buf_clear(&w->audited);
+    world_send(w, &made, "POST", CM, cm_b);
+    world_send(w, &again, "POST", CM, cm_b);
+    world_send(w, &gone, "POST", CM, "{\"metadata\":{\"name\":\"c\"}}");
+    hub_api_closed(w->api, &gone);
+    assert_int_equal(w->audited.len, 0); /* nobody knows yet */
+    world_turn(w);
+    assert_int_equal(world_audited(w, "\"code\":201"), 2);
+    assert_int_equal(world_audited(w, "\"code\":409,\"reason\":\"AlreadyExists\""), 1);
+    assert_int_equal(world_audited(w, ""), 3);
+    assert_int_equal(world_call(w, "GET", CM "/c", "", NULL), 200);
+    fed_buf_fini(&made.body);
+    fed_buf_fini(&again.body);
+}
+
+static void test_a_record_of_what_was_undone(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange post = {.status = 0};
+    struct fed_http_exchange deletion = {.status = 0};
+    struct fed_http_exchange gone = {.status = 0};
+
+    make(w, "a", "");
+    fed_buf_clear(&w->audited);
+    world_send(w, &post, "POST", CM, cm_b);
+    world_send(w, &deletion, "DELETE", CM "/a", NULL);
+    world_send(w, &gone, "POST", CM, "{\"metadata\":{\"name\":\"c\"}}");
+    hub_api_closed(w->api, &gone);
+    test_writes_refuse();
+    world_turn(w);
+    test_writes_allow();
+    assert_int_equal(post.status, 500);
+    assert_int_equal(deletion.status, 500);
+    assert_int_equal(world_audited(w, "\"verb\":\"create\""), 1);
+    assert_int_equal(world_audited(w, "\"verb\":\"delete\""), 1);
+    assert_int_equal(world_audited(w, "\"code\":500,\"reason\":\"InternalError\""), 2);
+    assert_int_equal(world_audited(w, ""), 2); /* none of what was neither stored nor answered */
+    fed_buf_fini(&post.body);
+    fed_buf_fini(&deletion.body);
+}
+
 static void test_a_watch_begins_with_what_is_durable(void **state)
 {
     struct world *w = *state;
@@ -603,9 +661,10 @@ static void test_generation_and_status(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(world_call(w, "POST", FD, JSON,
-                         "{'metadata':{'name':'d'},'spec':{'template':{'spec':{'replicas':1}}},'"
-                         "status':{'x':1}}"),
+    assert_int_equal(
+        world_call(w, "POST", FD, JSON,
+            "{" FD_HEAD "'metadata':{'name':'d'},'spec':{'template':{'spec':{'replicas':1}}},'"
+            "status':{'x':1}}"),
         201);
     assert_string_equal(world_at(w, "metadata.generation"), "1");
     assert_string_equal(world_at(w, "status"), "");
@@ -662,7 +721,8 @@ static void test_finalizers_and_namespaces(void **state)
 }
 
 #define SHORT(image)                                                                               \
-    "{'metadata':{'name':'r'},'spec':{'template':{'metadata':{'labels':{'app':'r'}},"              \
+    "{'apiVersion':'types.kubefed.io/v1alpha2','kind':'FederatedDeployment','metadata':{"          \
+    "'name':'r'},'spec':{'template':{'metadata':{'labels':{'app':'r'}},"                           \
     "'spec':{'containers':[{'name':'r','image':'" image "'}]}}}}"
 
 static void test_short_form(void **state)
@@ -707,7 +767,9 @@ static void test_short_form(void **state)
 
 static void test_types_at_run_time(void **state)
 {
-    static const char type[] = "{'metadata':{'name':'daemonsets.apps'},'spec':{'propagation':'"
+    static const char type[] = "{'apiVersion':'core.kubefed.io/"
+                               "v1beta1','kind':'FederatedTypeConfig','metadata':{'name':'"
+                               "daemonsets.apps'},'spec':{'propagation':'"
                                "Enabled','targetType':{'version':'v1','kind':"
                                "'DaemonSet','scope':'Namespaced'},'federatedType':{'group':'types."
                                "kubefed.io','version':'v1beta1','kind':"
@@ -742,7 +804,10 @@ static void test_types_at_run_time(void **state)
     world_pass(w, 1);
     assert_int_equal(world_call(w, "GET", DAEMONS, "", NULL), 404);
     assert_int_equal(
-        world_call(w, "POST", TYPES, JSON, "{'metadata':{'name':'x'},'spec':{}}"), 422);
+        world_call(w, "POST", TYPES, JSON,
+            "{'apiVersion':'core.kubefed.io/"
+            "v1beta1','kind':'FederatedTypeConfig','metadata':{'name':'x'},'spec':{}}"),
+        422);
     assert_true(world_says(&w->last, "spec.targetType"));
 }
 
@@ -766,8 +831,10 @@ static void test_definitions(void **state)
     assert_string_equal(world_at(w, "status.acceptedNames.listKind"), "ThingList");
     assert_true(world_says(&w->last, "\"reason\":\"InitialNamesAccepted\""));
     assert_int_equal(world_call(w, "GET", THINGS, "", NULL), 200);
-    assert_int_equal(world_call(w, "POST", THINGS, JSON,
-                         "{'metadata':{'name':'a','finalizers':['x.io/a']},'spec':{'n':2}}"),
+    assert_int_equal(
+        world_call(w, "POST", THINGS, JSON,
+            "{'apiVersion':'test.example.com/"
+            "v1','kind':'Thing','metadata':{'name':'a','finalizers':['x.io/a']},'spec':{'n':2}}"),
         201);
     assert_int_equal(
         world_call(w, "PATCH", THINGS "/a/scale", MERGE, "{'spec':{'replicas':4}}"), 200);
@@ -781,7 +848,10 @@ static void test_definitions(void **state)
     assert_int_equal(world_call(w, "DELETE", CRDS "/things.test.example.com", "", NULL), 200);
     assert_true(world_says(&w->last, "customresourcecleanup.apiextensions.k8s.io"));
     world_pass(w, 1);
-    assert_int_equal(world_call(w, "POST", THINGS, JSON, "{'metadata':{'name':'b'}}"), 405);
+    assert_int_equal(
+        world_call(w, "POST", THINGS, JSON,
+            "{'apiVersion':'test.example.com/v1','kind':'Thing','metadata':{'name':'b'}}"),
+        405);
     assert_int_equal(world_call(w, "GET", CRDS "/things.test.example.com", "", NULL), 200);
     assert_true(world_says(&w->last, "InstanceDeletionInProgress"));
     assert_int_equal(
@@ -926,6 +996,168 @@ static void test_discovery(void **state)
     assert_int_equal(world_call(w, "GET", "/openapi/v3/apis/none/v1", "", NULL), 404);
 }
 
+/* ---- the text of an answer ---- */
+static void test_texts(void **state)
+{
+    struct world *w = *state;
+
+    make(w, "a", ",'labels':{'x':'yes'}");
+    w->accept = "application/yaml";
+    assert_int_equal(world_call(w, "GET", CM "/a", "", NULL), 200);
+    assert_string_equal(w->last.content_type, "application/yaml");
+    assert_true(world_says(&w->last, "apiVersion: v1\ndata:\n  k: \"1\"\nkind: ConfigMap\n"));
+    assert_true(world_says(&w->last, "  labels:\n    x: \"yes\"\n"));
+    assert_int_equal(world_call(w, "GET", CM, "", NULL), 200);
+    assert_true(world_says(&w->last, "\nitems:\n- data:\n    k: \"1\"\n  metadata:\n"));
+    assert_int_equal(world_call(w, "GET", CM "/none", "", NULL), 404);
+    assert_true(world_says(&w->last, "\nmessage: configmaps \"none\" not found\n"));
+    assert_int_equal(world_call(w, "GET", CM "?watch=1", "", NULL), 406);
+    assert_true(world_says(&w->last, "application/json;stream=watch"));
+    w->accept = "application/json;q=0.5, application/yaml";
+    assert_int_equal(world_call(w, "GET", "/api/v1", "", NULL), 200);
+    assert_true(world_says(&w->last, "groupVersion: v1\nkind: APIResourceList\n"));
+    w->accept = "application/json";
+    assert_int_equal(world_call(w, "GET", CM "/a?pretty=true", "", NULL), 200);
+    assert_true(world_says(&w->last, "\n  \"kind\": \"ConfigMap\",\n"));
+    assert_int_equal(world_call(w, "GET", CM "?pretty=0", "", NULL), 200);
+    assert_true(world_says(&w->last, "\"kind\":\"ConfigMapList\""));
+}
+
+/* More than is written as YAML: the client is told what to do instead, and writes still work. */
+static void test_yaml_is_limited(void **state)
+{
+    static const char head[] =
+        "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":"
+        "\"big%d\"},\"data\":{\"k\":\"";
+    struct world *w = *state;
+    struct fed_http_exchange x;
+    char body[10200];
+
+    for (int i = 0; i < 900; i++) {
+        int n = snprintf(body, sizeof body, head, i);
+
+        memset(body + n, 'x', 10000);
+        snprintf(body + n + 10000, sizeof body - (size_t)n - 10000, "\"}}");
+        world_send(w, &x, "POST", CM, body);
+        world_turn(w);
+        assert_int_equal(x.status, 201);
+        fed_buf_fini(&x.body);
+    }
+    w->accept = "application/yaml";
+    assert_int_equal(world_call(w, "GET", CM, "", NULL), 413);
+    assert_true(world_says(&w->last, "ask for fewer objects with limit=, or for JSON"));
+    assert_int_equal(world_call(w, "GET", CM "?limit=2", "", NULL), 200);
+}
+
+/* ---- timeout= ---- */
+static uint64_t ticks_us;
+static uint64_t ticking(void *ctx)
+{
+    (void)ctx;
+    return ticks_us += 1000;
+}
+
+static void test_timeout(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(world_call(w, "GET", CM "?timeout=x", "", NULL), 400);
+    assert_string_equal(world_at(w, "message"),
+        "invalid timeout specified in the request URL - time: invalid duration \"x\"");
+    assert_int_equal(world_call(w, "GET", CM "?timeout=5q", "", NULL), 400);
+    assert_true(world_says(&w->last, "unknown unit \\\"q\\\" in duration \\\"5q\\\""));
+    w->loop.clock_us = ticking;
+    assert_int_equal(world_call(w, "GET", CM "?timeout=32s", "", NULL), 200);
+    assert_int_equal(world_call(w, "GET", CM "?timeout=0", "", NULL), 200);
+    assert_int_equal(world_call(w, "GET", CM "?timeout=500us", "", NULL), 504);
+    assert_string_equal(
+        world_at(w, "message"), "Timeout: request did not complete within the allotted timeout");
+}
+
+/* ---- /metrics ---- */
+static void test_metrics(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange *x;
+
+    make(w, "a", "");
+    make(w, "b", "");
+    assert_int_equal(world_call(w, "GET", CM "/none", "", NULL), 404);
+    assert_int_equal(world_call(w, "GET", "/api/v1/namespaces/default/zorks/x/y", "", NULL), 404);
+    x = world_watch(w, CM "?watch=1");
+    assert_int_equal(world_call(w, "GET", "/metrics", "", NULL), 200);
+    assert_string_equal(w->last.content_type, "text/plain; version=0.0.4; charset=utf-8");
+    assert_true(world_says(&w->last, "\napiserver_request_total{code=\"201\",group=\"\",resource="
+                                     "\"configmaps\",subresource=\"\","
+                                     "verb=\"POST\",version=\"v1\"} 2\n"));
+    assert_true(world_says(&w->last,
+        "{code=\"404\",group=\"\",resource=\"configmaps\",subresource=\"\",verb=\"GET\","
+        "version=\"v1\"} 1\n"));
+    assert_true(world_says(
+        &w->last, "\napiserver_request_duration_seconds_bucket{verb=\"POST\",le=\"0.005\"} 2\n"));
+    assert_true(world_says(&w->last, "\napiserver_longrunning_requests{verb=\"WATCH\"} 1\n"));
+    assert_false(world_says(&w->last, "zorks")); /* a client makes no series */
+    world_unwatch(w, x);
+    w->peer.common_name[0] = 0;
+    assert_int_equal(world_call(w, "GET", "/metrics", "", NULL), 401);
+}
+
+/* ---- objects that are older than their schema ---- */
+#define MOVED "/apis/test.example.com/v1/namespaces/default/moved"
+#define MOVED_CRD CRDS "/moved.test.example.com"
+#define MOVED_SCHEMA(properties)                                                                   \
+    "'schema':{'openAPIV3Schema':{'type':'object','properties':{'spec':{'type':'object',"          \
+    "'properties':{" properties "}}}}}"
+#define MOVED_VERSIONS(properties)                                                                 \
+    "'versions':[{'name':'v1','served':true,'storage':true," MOVED_SCHEMA(properties) "}]"
+#define MOVED_HEAD "'apiVersion':'test.example.com/v1','kind':'Moved',"
+
+static void test_schema_moves(void **state)
+{
+    static const char definition[] =
+        "{'metadata':{'name':'moved.test.example.com'},'spec':{'group':'test.example.com','scope':"
+        "'Namespaced','names':{'plural':'moved','kind':'Moved'}," MOVED_VERSIONS(
+            "'old':{'type':'string'},'n':{'type':'integer'}") "}}";
+    static const char after[] = "{'spec':{" MOVED_VERSIONS(
+        "'n':{'type':'integer'},'m':{'type':'integer','default':7}") "}}";
+    struct world *w = *state;
+    struct fed_http_exchange *x;
+    char revision[32];
+
+    assert_int_equal(world_call(w, "POST", CRDS, JSON, definition), 201);
+    assert_int_equal(world_call(w, "POST", MOVED, JSON,
+                         "{" MOVED_HEAD "'metadata':{'name':'a'},'spec':{'n':1,'old':'x'}}"),
+        201);
+    snprintf(revision, sizeof revision, "%s", world_at(w, "metadata.resourceVersion"));
+    assert_int_equal(world_call(w, "PATCH", MOVED_CRD, MERGE, after), 200);
+    for (int i = 0; i < 2; i++) { /* as well by a process that did not see the schema move */
+        assert_int_equal(world_call(w, "GET", MOVED "/a", "", NULL), 200);
+        assert_string_equal(world_at(w, "spec"), "{\"n\":1,\"m\":7}");
+        assert_string_equal(world_at(w, "metadata.resourceVersion"), revision);
+        assert_int_equal(world_call(w, "GET", MOVED, "", NULL), 200);
+        assert_true(world_says(&w->last, "\"spec\":{\"n\":1,\"m\":7}"));
+        x = world_watch(w, MOVED "?watch=1");
+        assert_true(world_says(x, "\"spec\":{\"n\":1,\"m\":7}"));
+        world_unwatch(w, x);
+        world_restart(w);
+    }
+    /* Of what is shown already nobody becomes the owner, and it is no change of the spec. */
+    assert_int_equal(
+        world_call(w, "PATCH", MOVED "/a", MERGE, "{'metadata':{'labels':{'x':'1'}}}"), 200);
+    assert_string_equal(world_at(w, "metadata.generation"), "1");
+    assert_false(world_says(&w->last, "\"f:m\""));
+    /* Replaced as it is shown, it is stored as it is shown. */
+    assert_int_equal(world_call(w, "POST", MOVED, JSON,
+                         "{" MOVED_HEAD "'metadata':{'name':'b'},'spec':{'n':1}}"),
+        201);
+    assert_string_equal(world_at(w, "spec"), "{\"n\":1,\"m\":7}");
+    x = world_watch(w, MOVED "?watch=1");
+    (void)world_events(x);
+    assert_int_equal(world_call(w, "DELETE", MOVED "/a", "", NULL), 200);
+    assert_true(world_says(x, "\"m\":7"));
+    world_unwatch(w, x);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -943,6 +1175,8 @@ int main(void)
         CASE(test_pages_that_are_refused),
         CASE(test_answers_wait_for_the_sync),
         CASE(test_a_sync_that_fails_undoes_the_turn),
+        CASE(test_a_record_says_what_was_answered),
+        CASE(test_a_record_of_what_was_undone),
         CASE(test_a_watch_begins_with_what_is_durable),
         CASE(test_watch_list_and_end),
         CASE(test_watch_resumes_after_restart),
@@ -954,6 +1188,11 @@ int main(void)
         CASE(test_types_at_run_time),
         CASE(test_definitions),
         CASE(test_definitions_clash),
+        CASE(test_texts),
+        CASE(test_yaml_is_limited),
+        CASE(test_timeout),
+        CASE(test_schema_moves),
+        CASE(test_metrics),
         CASE(test_strategic_patch_of_core_kinds),
         CASE(test_apply),
         CASE(test_protobuf),

@@ -3,12 +3,14 @@
 #ifndef FEDLET_TESTS_UNIT_HUB_API_WORLD_H
 #define FEDLET_TESTS_UNIT_HUB_API_WORLD_H
 
+#include "hub/access/audit.h"
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
 
-#define WORLD_TIMERS 8u
+#define WORLD_TIMERS 12u
 #define WORLD_CALLS 8u
+#define WORLD_REST 10000u /* calls of timers while time passes */
 
 struct fed_timer {
     fed_loop_call *call;
@@ -57,6 +59,9 @@ struct world {
     struct hub_crds *crds;
     struct hub_federated_types *types;
     struct hub_events *events;
+    struct fed_fs fs; /* of the audit log alone */
+    struct hub_audit *audit;
+    struct fed_buf audited; /* what was written to it */
     struct hub_api *api;
     struct fed_crypto_cert_info peer; /* of requests; common_name "": no certificate */
     const char *accept;
@@ -83,6 +88,8 @@ unsigned world_call(
  */
 const char *world_at(struct world *w, const char *dotted);
 bool world_says(const struct fed_http_exchange *x, const char *part);
+/* How many records of the audit log have that text. */
+size_t world_audited(const struct world *w, const char *part);
 /* A watch, which stays open until world_unwatch. */
 struct fed_http_exchange *world_watch(struct world *w, const char *target);
 void world_unwatch(struct world *w, struct fed_http_exchange *x);

@@ -1,6 +1,7 @@
 /* hub_gateway_test.c - the link's resources through a link that keeps what it is given, with
  * proto's decoder as the agent. */
 #include "hub_join_world.h"
+#include "refused_writes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -168,6 +169,7 @@ static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_
     fed_buf_clear(&w->last.body);
     w->last.answers = 0;
     w->events.request(w->events.ctx, session, &w->last, &request);
+    (void)hub_objects_flush(w->join.hub.objects, NULL); /* as at the end of the turn */
     assert_int_equal(w->last.answers, 1);
     if (observe && w->last.code == FED_LINK_CONTENT)
         session->observed = true;
@@ -451,6 +453,65 @@ static void test_hello_and_report(void **state)
         FED_LINK_TOO_LARGE);
     fed_buf_fini(&report);
     end_session(w, &session);
+}
+
+static void post_report(struct world *w, struct fed_link_session *session, const char *cluster,
+    uint64_t seq, struct fed_link_exchange *exchange)
+{
+    struct fed_report said = {.full = seq == 1,
+        .epoch = hub_plan_epoch(w->join.hub.plan),
+        .revision = hub_world_revision(&w->join.hub, cluster),
+        .seq = seq};
+    struct fed_link_server_request request = {
+        .method = FED_LINK_POST, .path = FED_SPAN_LIT("s"), .query = FED_SPAN_LIT("")};
+    struct fed_buf report;
+
+    *exchange = (struct fed_link_exchange){.answers = 0};
+    fed_buf_init(&exchange->body, fed_alloc_system(), 1024);
+    fed_buf_init(&report, fed_alloc_system(), FED_REPORT_MAX);
+    fed_report_put(&report, &said);
+    request.payload = fed_buf_span(&report);
+    w->events.request(w->events.ctx, session, exchange, &request);
+    fed_buf_fini(&report);
+}
+
+static void assert_answer(struct fed_link_exchange *exchange, unsigned code)
+{
+    assert_int_equal(exchange->answers, 1);
+    assert_int_equal(exchange->code, code);
+    fed_buf_fini(&exchange->body);
+}
+
+static void test_reports_are_acknowledged_when_they_are_durable(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session sessions[2];
+    struct fed_link_exchange exchanges[2];
+    struct fed_crypto_cert_info cert;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &sessions[0], &cert, NULL);
+    join_cluster(w, "cluster2", &cert);
+    open_session(w, &sessions[1], &cert, NULL);
+    post_report(w, &sessions[0], "cluster1", 1, &exchanges[0]);
+    post_report(w, &sessions[1], "cluster2", 1, &exchanges[1]);
+    assert_int_equal(exchanges[0].answers + exchanges[1].answers, 0);
+    hub_world_settle(&w->join.hub);
+    assert_answer(&exchanges[0], FED_LINK_CHANGED);
+    assert_answer(&exchanges[1], FED_LINK_CHANGED);
+    post_report(w, &sessions[0], "cluster1", 2, &exchanges[0]);
+    post_report(w, &sessions[1], "cluster2", 2, &exchanges[1]);
+    end_session(w, &sessions[1]); /* its report stays, whoever hears of it */
+    test_writes_refuse();
+    assert_int_not_equal(hub_objects_flush(w->join.hub.objects, NULL), FED_OK);
+    test_writes_allow();
+    assert_int_equal(exchanges[0].max_age_s, GATEWAY_RETRY_STORE_S);
+    assert_answer(&exchanges[0], FED_LINK_UNAVAILABLE);
+    assert_answer(&exchanges[1], FED_LINK_UNAVAILABLE);
+    post_report(w, &sessions[0], "cluster1", 2, &exchanges[0]); /* again, as it was told */
+    hub_world_settle(&w->join.hub);
+    assert_answer(&exchanges[0], FED_LINK_CHANGED);
+    end_session(w, &sessions[0]);
 }
 
 static void test_pull(void **state)
@@ -786,6 +847,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_join, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rights, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hello_and_report, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_reports_are_acknowledged_when_they_are_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),

@@ -1,5 +1,6 @@
 /* hub_status_test.c - reports, sequences, readiness and the status that is composed of them. */
 #include "hub_world.h"
+#include "refused_writes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,6 +136,7 @@ static void test_reports_survive_a_restart(void **state)
     hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
     assert_int_equal(
         report(w, true, 4, 0, FED_WORK_FAILED, "UpdateFailed", "spec.x: immutable"), FED_OK);
+    hub_world_settle(w);
     hub_world_restart(w);
     assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 4);
     assert_status(w, "\"message\":\"spec.x: immutable\"");
@@ -220,6 +222,133 @@ static void test_a_list_that_is_cut_confirms_nothing(void **state)
     assert_status(w, "(absent)");
 }
 
+/* After a restart the plan knows the present manifest alone: what was said along another one cannot
+ * be carried over, and a report of changes would lose it. */
+static void test_changes_to_a_forgotten_manifest_ask_for_all(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_put(w, W_NAMESPACES, "more", "more",
+        "{'metadata':{'name':'more','namespace':'more'},'spec':{'placement':{'clusterSelector':{}}}"
+        "}");
+    hub_world_restart(w);
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, false, 2, 1, FED_WORK_APPLIED, "", ""), FED_ERR_CONFLICT);
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 1);
+    assert_int_equal(report(w, true, 2, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    assert_status(w, "\"status\":\"True\"");
+}
+
+static void note_touched(void *ctx, const struct hub_change *change)
+{
+    char *text = ctx;
+    size_t used = strlen(text);
+
+    if (change->type == HUB_CHANGE_TOUCHED)
+        snprintf(text + used, 128 - used, FED_SPAN_FMT " ", FED_SPAN_ARG(change->ref.name));
+}
+
+static void test_a_report_touches_what_it_settles(void **state)
+{
+    struct hub_world *w = *state;
+    struct hub_subscription *subscription;
+    char touched[128] = "";
+
+    hub_world_put(w, W_CONFIGMAPS, "ns", "z",
+        "{'metadata':{'name':'z','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x",
+        "{'metadata':{'name':'x','namespace':'ns','generation':2},'spec':{'template':{'data':{'a':'"
+        "b'}},'placement':{'clusterSelector':{}}}}");
+    assert_int_equal(
+        hub_objects_subscribe(w->objects, fed_span_text(""), note_touched, touched, &subscription),
+        FED_OK);
+    /* x changed with this revision, z (1) has an entry; the namespace is as it was. */
+    assert_int_equal(report(w, false, 2, 1, FED_WORK_FAILED, "UpdateFailed", "no"), FED_OK);
+    hub_world_settle(w);
+    assert_string_equal(touched, "x z ");
+    touched[0] = '\0';
+    assert_int_equal(report(w, false, 3, 1, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_settle(w);
+    assert_string_equal(touched, "z ");
+    hub_objects_unsubscribe(subscription);
+}
+
+static unsigned commits;
+
+static void count_commit(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)diag;
+    commits += err == FED_OK;
+}
+
+static void test_the_reports_of_a_turn_share_a_commit(void **state)
+{
+    struct hub_world *w = *state;
+    struct hub_objects_member counter = {.ended = count_commit};
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    hub_world_settle(w);
+    hub_objects_join(w->objects, &counter);
+    commits = 0;
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(report(w, false, 2 + i, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    assert_int_equal(commits, 0);
+    hub_world_settle(w);
+    assert_int_equal(commits, 1);
+    hub_objects_leave(w->objects, &counter);
+    hub_world_restart(w);
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 101);
+}
+
+static void refuse_flush(struct hub_world *w)
+{
+    test_writes_refuse();
+    assert_int_not_equal(hub_objects_flush(w->objects, NULL), FED_OK);
+    test_writes_allow();
+    hub_world_settle(w);
+}
+
+static void test_a_report_that_is_undone_was_not_heard(void **state)
+{
+    struct hub_world *w = *state;
+    struct hub_object_ref ref = {.resource = fed_span_text(W_CONFIGMAPS),
+        .ns = fed_span_text("ns"),
+        .name = fed_span_text("x")};
+    struct hub_kind_hooks hooks;
+    struct fed_json_doc *doc;
+    uint64_t revision = 0;
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    refuse_flush(w); /* the first one: there was nothing before */
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 0);
+    assert_status(w, "\"status\":\"ClusterNotReady\"");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    hub_world_settle(w);
+    assert_status(w, "\"status\":\"True\"");
+    assert_int_equal(report(w, false, 2, 0, FED_WORK_FAILED, "UpdateFailed", "no"), FED_OK);
+    assert_status(w, "\"status\":\"UpdateFailed\"");
+    refuse_flush(w);
+    assert_status(w, "\"status\":\"True\"");
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 1);
+    /* Nothing is at a revision that another change will have. */
+    hub_status_federated_hooks(w->status, &hooks);
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    assert_int_equal(
+        hooks.compose(hooks.ctx, &ref, doc, fed_json_new_object(doc), &revision), FED_OK);
+    fed_json_doc_free(doc);
+    assert_true(revision <= hub_objects_revision(w->objects));
+    assert_int_equal(report(w, false, 2, 0, FED_WORK_FAILED, "UpdateFailed", "no"), FED_OK);
+    hub_world_settle(w);
+    assert_status(w, "\"status\":\"UpdateFailed\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +360,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cluster_conditions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_report_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_list_that_is_cut_confirms_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_changes_to_a_forgotten_manifest_ask_for_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_report_touches_what_it_settles, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_reports_of_a_turn_share_a_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_report_that_is_undone_was_not_heard, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,8 +58,8 @@ static void open_objects(struct fixture *f)
     snprintf(path, sizeof path, "%s/db", f->dir);
     assert_int_equal(
         fed_sqlite_store_open(fed_alloc_system(), path, &options, &f->sqlite, &diag), FED_OK);
-    assert_int_equal(
-        hub_objects_open(fed_alloc_system(), fed_sqlite_store_port(f->sqlite), &f->objects, &diag),
+    assert_int_equal(hub_objects_open(fed_alloc_system(), NULL, fed_sqlite_store_port(f->sqlite),
+                         &f->objects, &diag),
         FED_OK);
 }
 
@@ -156,6 +156,7 @@ static void test_changes_from_inside_come_after(void **state)
 
 /* ---- staged writes ---- */
 struct settled {
+    struct hub_objects_member member;
     struct fixture *f;
     unsigned n;
     enum fed_err err;
@@ -171,6 +172,12 @@ static void settled(void *ctx, enum fed_err err, const struct fed_diag *diag)
     s->err = err;
     snprintf(s->heard, sizeof s->heard, "%.60s", s->f->heard);
     snprintf(s->why, sizeof s->why, "%.190s", diag->text);
+}
+
+static void listen(struct fixture *f, struct settled *s)
+{
+    s->member = (struct hub_objects_member){.ctx = s, .settled = settled};
+    hub_objects_join(f->objects, &s->member);
 }
 
 static enum fed_err stage_object(
@@ -201,7 +208,7 @@ static void test_staged_is_seen_at_once_and_told_when_durable(void **state)
     struct fixture *f = *state;
     struct settled s = {.f = f};
 
-    hub_objects_on_settled(f->objects, settled, &s);
+    listen(f, &s);
     assert_int_equal(
         hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
         FED_OK);
@@ -235,7 +242,7 @@ static void test_what_cannot_be_flushed_never_was(void **state)
     uint64_t before;
 
     assert_int_equal(write_object(f, &ref_a, "{\"x\":1}", 0, &before), FED_OK);
-    hub_objects_on_settled(f->objects, settled, &s);
+    listen(f, &s);
     assert_int_equal(
         hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
         FED_OK);
@@ -273,7 +280,7 @@ static void test_others_see_and_tell_what_is_durable_only(void **state)
     struct fed_store *store = hub_objects_store(f->objects);
     struct fed_buf value;
 
-    hub_objects_on_settled(f->objects, settled, &s);
+    listen(f, &s);
     assert_int_equal(
         hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
         FED_OK);
@@ -283,10 +290,177 @@ static void test_others_see_and_tell_what_is_durable_only(void **state)
     fed_buf_fini(&value);
     assert_int_equal(s.n, 1); /* the read flushed */
     assert_string_equal(f->heard, "A a");
+    hub_objects_unsubscribe(f->subscription);
+}
+
+static void test_touches_of_a_turn_are_told_once_when_it_is_settled(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(stage_object(f, &ref_a, "{}"), FED_OK);
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_int_equal(
+        hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
+        FED_OK);
     assert_int_equal(stage_object(f, &ref_b, "{}"), FED_OK);
-    hub_objects_touch(f->objects, &ref_a, 9);
+    hub_objects_touch(f->objects, &ref_a, 3);
+    hub_objects_touch(f->objects, &ref_b, 3);
+    hub_objects_touch(f->objects, &ref_a, 3);
+    assert_string_equal(f->heard, "");
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_string_equal(f->heard, "A b,T a,T b");
+    f->heard[0] = 0;
+    assert_int_equal(stage_object(f, &ref_b, NULL), FED_OK);
+    hub_objects_touch(f->objects, &ref_a, 4);
+    test_writes_refuse();
+    assert_int_not_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    test_writes_allow();
+    assert_string_equal(f->heard, "T a"); /* the cause of a touch may be an older one */
+    hub_objects_unsubscribe(f->subscription);
+}
+
+/* A member that adds a row of its own to every commit, and notes what it is told. */
+struct joined {
+    struct hub_objects_member member;
+    struct fixture *f;
+    enum fed_err staged;
+    bool once;
+    bool refuse; /* what it stages */
+    char told[200];
+};
+
+static void note(struct joined *j, const char *text)
+{
+    size_t used = strlen(j->told);
+
+    snprintf(j->told + used, sizeof j->told - used, "%s ", text);
+}
+
+static void joined_prepare(void *ctx)
+{
+    static uint8_t large[2u << 20];
+    struct joined *j = ctx;
+    struct fed_store_op op = {
+        .key = FED_SPAN_LIT("b/x"), .value = fed_span_of(large, j->refuse ? sizeof large : 1)};
+
+    note(j, "prepare");
+    assert_int_equal(hub_objects_flush(j->f->objects, NULL), FED_ERR_BUSY);
+    if (j->once)
+        return;
+    j->once = true;
+    if (j->refuse)
+        test_writes_refuse();
+    j->staged = hub_objects_stage(j->f->objects, NULL, 0, &op, 1, NULL, NULL);
+}
+
+static void note_staged(void *ctx, const struct hub_change *change)
+{
+    struct joined *j = ctx;
+
+    note(j, change->ref.name.at[0] == 'a' ? "a" : "b");
+}
+
+static void joined_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    struct joined *j = ctx;
+
+    (void)diag;
+    if (j->refuse)
+        test_writes_allow();
+    note(j, err ? "undone" : "durable");
+    hub_objects_touch(j->f->objects, &ref_a, 9); /* is told after what is durable */
+    hub_objects_each_staged(j->f->objects, note_staged, j);
+    assert_string_equal(j->f->heard, "");
+}
+
+static void joined_settled(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    (void)err;
+    (void)diag;
+    note(ctx, "settled");
+}
+
+static void join(struct fixture *f, struct joined *j)
+{
+    j->f = f;
+    j->member = (struct hub_objects_member){
+        .ctx = j, .prepare = joined_prepare, .ended = joined_ended, .settled = joined_settled};
+    hub_objects_join(f->objects, &j->member);
+    assert_int_equal(
+        hub_objects_subscribe(f->objects, FED_SPAN_LIT("things"), heard, f, &f->subscription),
+        FED_OK);
+}
+
+static void assert_row(struct fixture *f, size_t len)
+{
+    struct fed_buf value;
+
+    fed_buf_init(&value, fed_alloc_system(), FED_STORE_VALUE_MAX);
+    assert_int_equal(hub_objects_get_row(f->objects, FED_SPAN_LIT("b/x"), &value, NULL),
+        len ? FED_OK : FED_ERR_NOT_FOUND);
+    assert_int_equal(value.len, len);
+    fed_buf_fini(&value);
+}
+
+static void test_a_member_adds_to_the_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct joined j = {.once = false};
+
+    join(f, &j);
+    assert_int_equal(stage_object(f, &ref_a, "{}"), FED_OK);
+    assert_int_equal(stage_object(f, &ref_b, "{}"), FED_OK);
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_int_equal(j.staged, FED_OK);
+    assert_string_equal(j.told, "prepare durable a b settled ");
     assert_string_equal(f->heard, "A a,A b,T a");
-    assert_int_equal(s.n, 2);
+    close_objects(f); /* all of it was durable */
+    open_objects(f);
+    assert_object(f, &ref_b, "{}");
+    assert_row(f, 1);
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_string_equal(j.told, "prepare durable a b settled "); /* nobody is a member any more */
+}
+
+/* An engine may meet the error of a member's part at once, not only at the flush. */
+static void touch_only(void *ctx)
+{
+    struct joined *j = ctx;
+
+    hub_objects_touch(j->f->objects, &ref_a, 9);
+    note(j, j->f->heard[0] ? "heard" : "prepare");
+}
+
+static void test_a_member_may_have_nothing_to_store(void **state)
+{
+    struct fixture *f = *state;
+    struct joined j = {.once = true};
+
+    assert_int_equal(write_object(f, &ref_a, "{}", 0, NULL), FED_OK);
+    join(f, &j);
+    j.member.prepare = touch_only;
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_string_equal(j.told, "prepare ");
+    assert_string_equal(f->heard, "T a");
+    hub_objects_unsubscribe(f->subscription);
+}
+
+static void test_a_member_that_fails_undoes_the_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct joined j = {.refuse = true};
+
+    join(f, &j);
+    assert_int_equal(stage_object(f, &ref_a, "{}"), FED_OK);
+    assert_int_not_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_string_equal(j.told, "prepare undone a settled ");
+    assert_string_equal(f->heard, "");
+    assert_object(f, &ref_a, NULL);
+    assert_row(f, 0);
+    hub_objects_leave(f->objects, &j.member);
+    assert_int_equal(stage_object(f, &ref_a, "{}"), FED_OK);
+    assert_int_equal(hub_objects_flush(f->objects, NULL), FED_OK);
+    assert_string_equal(f->heard, "A a");
     hub_objects_unsubscribe(f->subscription);
 }
 
@@ -300,7 +474,7 @@ static void test_much_is_flushed_before_the_end(void **state)
     assert_non_null(text);
     memset(text, 'x', size);
     text[size] = 0;
-    hub_objects_on_settled(f->objects, settled, &s);
+    listen(f, &s);
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(stage_object(f, i % 2 ? &ref_a : &ref_b, text), FED_OK);
     assert_true(s.n >= 1);
@@ -369,7 +543,10 @@ int main(void)
         CASE(test_staged_is_seen_at_once_and_told_when_durable),
         CASE(test_what_cannot_be_flushed_never_was),
         CASE(test_others_see_and_tell_what_is_durable_only),
-        CASE(test_much_is_flushed_before_the_end), CASE(test_since), CASE(test_list)};
+        CASE(test_touches_of_a_turn_are_told_once_when_it_is_settled),
+        CASE(test_a_member_adds_to_the_commit), CASE(test_a_member_that_fails_undoes_the_whole),
+        CASE(test_a_member_may_have_nothing_to_store), CASE(test_much_is_flushed_before_the_end),
+        CASE(test_since), CASE(test_list)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

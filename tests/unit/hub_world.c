@@ -39,8 +39,8 @@ static void open_all(struct hub_world *w)
     w->loop = fed_linux_loop_port(w->linux_loop);
     if (fed_sqlite_store_open(fed_alloc_system(), path, &options, &w->sqlite, &diag))
         fail_msg("%s", diag.text);
-    assert_int_equal(
-        hub_objects_open(fed_alloc_system(), fed_sqlite_store_port(w->sqlite), &w->objects, &diag),
+    assert_int_equal(hub_objects_open(fed_alloc_system(), w->loop, fed_sqlite_store_port(w->sqlite),
+                         &w->objects, &diag),
         FED_OK);
     if (hub_plan_open(fed_alloc_system(), w->loop, NULL, w->objects, NULL, &w->plan, &diag))
         fail_msg("%s", diag.text);

@@ -114,6 +114,14 @@ static struct fed_store *engine_reopen(void *ctx)
     return e->w.store;
 }
 
+static struct fed_store *engine_renew(void *ctx, uint32_t epoch)
+{
+    struct engine_ctx *e = ctx;
+
+    assert_int_equal(fed_sqlite_store_set_epoch(e->w.sqlite, epoch, NULL), FED_OK);
+    return engine_reopen(e);
+}
+
 static void engine_refuse(void *ctx)
 {
     (void)ctx;
@@ -602,6 +610,22 @@ static void a_log_of_version_1_is_forgotten_and_renewed(void **state)
     assert_int_equal(fed_sqlite_store_verify(w->sqlite, &w->diag), FED_OK);
 }
 
+/* Files of this version were made without it for a while. */
+static void an_index_that_is_missing_is_made(void **state)
+{
+    struct world *w = *state;
+    size_t n = 0;
+
+    put_text(w, "a", "1");
+    put_text(w, "b", "2");
+    run_sql(w, "DROP INDEX log_moved");
+    reopen(w);
+    assert_int_equal(
+        w->store->count_at(w->store->ctx, 2, fed_span_text(""), fed_span_text(""), &n), FED_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(fed_sqlite_store_verify(w->sqlite, &w->diag), FED_OK);
+}
+
 static void a_backup_is_a_whole_store(void **state)
 {
     struct world *w = *state;
@@ -666,6 +690,7 @@ int main(void)
         TEST(another_epoch_forgets_history_and_jumps),
         TEST(history_has_a_limit_in_bytes),
         TEST(a_log_of_version_1_is_forgotten_and_renewed),
+        TEST(an_index_that_is_missing_is_made),
         TEST(a_backup_is_a_whole_store),
         TEST(verification_finds_what_the_file_form_does_not_show),
     };
@@ -675,6 +700,7 @@ int main(void)
         .history = true,
         .fresh = engine_fresh,
         .reopen = engine_reopen,
+        .renew = engine_renew,
         .refuse = engine_refuse,
         .allow = engine_allow,
         .drop = engine_drop,

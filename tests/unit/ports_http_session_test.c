@@ -505,15 +505,20 @@ static void h2_turns(void **state)
     assert_int_equal(b.n_handled, 1);
     fed_http_respond(b.held, 200, NULL, 0, fed_span_of(much, sizeof(much)));
     assert_int_equal(shares.answered, sizeof(much));
-    assert_false(fed_http_share_may_answer(options.share));
+    assert_int_equal(b.session->answered, sizeof(much));
+    assert_false(fed_http_share_may_answer(options.share, FED_HTTP_SHARE_READS + 1));
+    /* A connection of the same client that reads goes on in the other half of the room. */
+    assert_true(fed_http_share_may_answer(options.share, FED_HTTP_SHARE_READS));
     fed_http_session_turn(b.session);
     assert_int_equal(fed_http_stream_begin(b.held, 200, NULL, 0), FED_OK);
     assert_int_equal(fed_http_stream_write(b.held, fed_span_of(much, sizeof(much))), FED_OK);
     assert_true(fed_http_share_full(options.share));
+    assert_false(fed_http_share_may_answer(options.share, 0));
     /* 60,000 bytes may wait even so; more may not. */
     assert_int_equal(fed_http_stream_write(b.held, fed_span_of(much, 6000)), FED_OK);
     assert_int_equal(fed_http_stream_write(b.held, fed_span_of(much, 1)), FED_ERR_LIMIT);
     close_bench(&b);
+    assert_true(fed_http_share_may_answer(options.share, 1));
     assert_int_equal(shares.answered, 0);
     fed_http_share_drop(options.share);
     fed_map_fini(&shares.by_name);

@@ -47,36 +47,29 @@ static bool all_done(void *ctx)
     return true;
 }
 
-/* One who asks for much and one who asks for little: the latter is served next. */
-static void turns(void **state)
+/* One connection that asks for much and one that asks for little: the latter is served next. */
+static void share_turns(
+    struct world *w, struct fed_http_client *greedy, struct fed_http_client *modest)
 {
     static struct outcome many[CALLS];
-    struct world w;
     struct outcome one;
-    struct fed_http_client *greedy;
-    struct fed_http_client *modest;
     unsigned before = 0;
 
-    (void)state;
-    world_open(&w);
-    world_serve(&w, NULL);
-    greedy = named_client(&w);
-    modest = world_client(&w, NULL);
-    greet(&w, greedy);
-    greet(&w, modest);
+    greet(w, greedy);
+    greet(w, modest);
     for (size_t i = 0; i < CALLS; i++) {
-        outcome_init(&many[i], &w);
+        outcome_init(&many[i], w);
         (void)world_call(greedy, &many[i], "GET", "/slow", nothing);
     }
-    outcome_init(&one, &w);
+    outcome_init(&one, w);
     (void)world_call(modest, &one, "GET", "/slow", nothing);
-    world_until(&w, outcome_done, &one);
+    world_until(w, outcome_done, &one);
     assert_int_equal(one.status, 200);
     for (size_t i = 0; i < CALLS; i++)
         before += many[i].n_done;
     if (before > CALLS / 4)
-        fail_msg("%u of %u requests of another client came first", before, CALLS);
-    world_until(&w, all_done, many);
+        fail_msg("%u of %u requests of another connection came first", before, CALLS);
+    world_until(w, all_done, many);
     for (size_t i = 0; i < CALLS; i++) {
         assert_int_equal(many[i].status, 200);
         outcome_fini(&many[i]);
@@ -84,6 +77,28 @@ static void turns(void **state)
     outcome_fini(&one);
     fed_http_client_close(greedy);
     fed_http_client_close(modest);
+}
+
+static void turns_of_clients(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, NULL);
+    share_turns(&w, named_client(&w), world_client(&w, NULL));
+    world_close(&w);
+}
+
+/* Two programs with one certificate. */
+static void turns_of_one_client(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, NULL);
+    share_turns(&w, named_client(&w), named_client(&w));
     world_close(&w);
 }
 
@@ -176,7 +191,8 @@ static void busy_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(turns),
+        cmocka_unit_test(turns_of_clients),
+        cmocka_unit_test(turns_of_one_client),
         cmocka_unit_test(places),
         cmocka_unit_test(busy_places),
     };

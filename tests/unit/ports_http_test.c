@@ -16,6 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define RECORD_HEAD 5u
+#define RECORD_FULL_MIN 4096u /* content of a full one: the hub's library takes 16384 bytes */
+
 static struct fed_http_client *open_client(struct world *w, bool http1)
 {
     struct fed_http_client_options options = world_client_options(w);
@@ -448,7 +451,8 @@ static void restart(void **state)
 }
 
 /* ---- a network that fails ---- */
-/* Passes bytes between one client and the server, until it is told to hold them. */
+/* Passes bytes between one client and the server, until it is told to hold them; counts the
+ * server's TLS records. */
 struct relay {
     struct world *world;
     int listen_fd;
@@ -457,7 +461,39 @@ struct relay {
     struct fed_watch *listen_watch;
     struct fed_watch *watches[2];
     bool frozen;
+    uint8_t head[RECORD_HEAD]; /* of the present record */
+    size_t n_head;
+    size_t left; /* of its content */
+    unsigned n_records;
+    size_t longest;
+    unsigned n_longest; /* records of that length */
 };
+
+static void count_records(struct relay *r, const uint8_t *at, size_t n)
+{
+    while (n > 0) {
+        size_t skipped = r->left < n ? r->left : n;
+
+        r->left -= skipped;
+        at += skipped;
+        n -= skipped;
+        if (n == 0)
+            return;
+        r->head[r->n_head++] = *at++;
+        n--;
+        if (r->n_head < RECORD_HEAD)
+            continue;
+        r->n_head = 0;
+        r->left = (size_t)r->head[3] << 8 | r->head[4];
+        r->n_records++;
+        if (r->left > r->longest)
+            r->n_longest = 0;
+        if (r->left >= r->longest) {
+            r->longest = r->left;
+            r->n_longest++;
+        }
+    }
+}
 
 static void pass(struct relay *r, int from)
 {
@@ -469,6 +505,8 @@ static void pass(struct relay *r, int from)
         return;
     }
     n = recv(r->fds[from], bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (n > 0 && from == 1)
+        count_records(r, bytes, (size_t)n);
     if (n > 0)
         assert_int_equal(send(r->fds[!from], bytes, (size_t)n, MSG_NOSIGNAL), n);
     else if (n == 0)
@@ -573,6 +611,40 @@ static void silent_server(void **state)
     relay_close(&r);
     fed_http_client_close(client);
     world_close(&w);
+}
+
+/* What costs most is done for each record: they are as long as they may be, but for the last and
+ * one where the client's window may end. */
+static void check_records(bool http1)
+{
+    struct world w;
+    struct relay r;
+    struct outcome o;
+    struct fed_http_client *client;
+
+    world_open(&w);
+    world_serve(&w, NULL);
+    relay_open(&r, &w);
+    client = client_through(&r, http1);
+    world_ask(&w, client, &o, "GET", "/hello", nothing);
+    outcome_fini(&o);
+    r.n_records = 0;
+    r.longest = 0;
+    world_ask(&w, client, &o, "GET", "/big", nothing);
+    assert_int_equal(o.body.len, 300 * 1024);
+    assert_true(r.longest >= RECORD_FULL_MIN);
+    assert_in_range(r.n_records, r.n_longest, r.n_longest + 2);
+    outcome_fini(&o);
+    relay_close(&r);
+    fed_http_client_close(client);
+    world_close(&w);
+}
+
+static void full_records(void **state)
+{
+    (void)state;
+    check_records(false);
+    check_records(true);
 }
 
 static void check_cut(bool http1)
@@ -1014,6 +1086,7 @@ int main(void)
         cmocka_unit_test(shutdown_h1),
         cmocka_unit_test(restart),
         cmocka_unit_test(silent_server),
+        cmocka_unit_test(full_records),
         cmocka_unit_test(cut_connection),
         cmocka_unit_test(unknown_host),
         cmocka_unit_test(close_in_callback),

@@ -76,6 +76,93 @@ static void test_refusals(void **state)
             "too many values"));
 }
 
+static const char *write_yaml(const char *json)
+{
+    static struct fed_buf out;
+    static struct fed_diag diag;
+
+    fed_buf_fini(&out);
+    fed_buf_init(&out, fed_alloc_system(), 1u << 20);
+    if (fed_yaml_put_json(fed_alloc_system(), fed_span_text(json), &out, &diag))
+        return diag.text;
+    return fed_buf_cstr(&out);
+}
+
+/* What go.yaml.in/yaml/v2 writes of the same, through sigs.k8s.io/yaml. */
+static void test_writing(void **state)
+{
+    static const char *const rows[][2] = {
+        {"{\"b\":[1,{\"c\":null,\"a\":true},[]],\"a\":{}}",
+            "a: {}\nb:\n- 1\n- a: true\n  c: null\n- []\n"},
+        {"[[1,[2]],\"x\"]", "- - 1\n  - - 2\n- x\n"},
+        {"\"x\"", "x\n"},
+        {"[\"\",\"y\",\"No\",\"null\",\"~\",\"yess\"]",
+            "- \"\"\n- \"y\"\n- \"No\"\n- \"null\"\n- \"~\"\n- yess\n"},
+        {"[\"1\",\"0x1f\",\"1_000\",\"1e3\",\".5\",\"-.inf\",\"0b101\",\"-0b101\"]",
+            "- \"1\"\n- \"0x1f\"\n- \"1_000\"\n- \"1e3\"\n- \".5\"\n- \"-.inf\"\n- \"0b101\"\n- "
+            "\"-0b101\"\n"},
+        {"[\"1.2.3\",\"0o18\",\"0xg\",\"1e999\",\"5s\",\"-\",\"+\",\"1.2.\","
+         "\"0x11112222333344445\"]",
+            "- 1.2.3\n- 0o18\n- 0xg\n- 1e999\n- 5s\n- '-'\n- +\n- 1.2.\n- 0x11112222333344445\n"},
+        {"[\"2026-01-02\",\"2026-01-02T03:04:05Z\",\"2026-1-2 3:04:05.5\",\"2026-13-01\"]",
+            "- \"2026-01-02\"\n- \"2026-01-02T03:04:05Z\"\n- \"2026-1-2 3:04:05.5\"\n- "
+            "2026-13-01\n"},
+        {"[\"2026-01-02T03:04Z\",\"2026-01-02t03:04:05+01:00\",\"2026-01-02 "
+         "03:04:05Z\",\"2026-01\"]",
+            "- 2026-01-02T03:04Z\n- \"2026-01-02t03:04:05+01:00\"\n- 2026-01-02 03:04:05Z\n- "
+            "2026-01\n"},
+        {"[\"12:30\",\"190:20:30.15\",\"12:75\",\"a:b\",\"1:2:3\"]",
+            "- \"12:30\"\n- \"190:20:30.15\"\n- 12:75\n- a:b\n- \"1:2:3\"\n"},
+        {"[9007199254740993,1.5,-3,1e21,1e-7]",
+            "- 9007199254740993\n- 1.5\n- -3\n- 1e+21\n- 1e-7\n"},
+        {"[\"<<\"]", "- \"<<\"\n"},
+        {"{\"a\":\"x\\ny\\n\",\"b\":\"x\\ny\",\"c\":\"x \\ny\",\"d\":\"\\n\",\"e\":\" x\\ny\"}",
+            "a: |\n  x\n  y\nb: |-\n  x\n  y\nc: \"x \\ny\"\nd: |2+\n\ne: |2-\n   x\n  y\n"},
+        {"[\"a: b\",\"# c\",\"a #b\",\"'q'\",\" "
+         "x\",\"\\t\",\"\\u00e9\",\"{a}\",\"*a\",\"a\\u0001\"]",
+            "- 'a: b'\n- '# c'\n- 'a #b'\n- '''q'''\n- ' x'\n- \"\\t\"\n- \xc3\xa9\n- '{a}'\n- "
+            "'*a'\n- \"a\\x01\"\n"},
+        /* letters behind everything else, numbers by value */
+        {"{\"a10\":1,\"a9\":2,\"aa\":3,\"a.b\":4,\"A\":5,\"a\":6,\"a01\":7,\"a1\":8,\"10\":9}",
+            "\"10\": 9\nA: 5\na: 6\na.b: 4\na1: 8\na01: 7\na9: 2\na10: 1\naa: 3\n"},
+        {"{\"true\":1,\"kubernetes.io/name\":2,\"a b\":3,\"\":4}",
+            "\"\": 4\na b: 3\nkubernetes.io/name: 2\n\"true\": 1\n"},
+        {"{\"a\":1,\"a\":2}", "a: 2\n"},
+        {"{\"text\":\"one two three four five six seven eight nine ten eleven twelve thirteen "
+         "fourteen fifteen\"}",
+            "text: one two three four five six seven eight nine ten eleven twelve thirteen "
+            "fourteen\n  fifteen\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_string_equal(write_yaml(rows[i][0]), rows[i][1]);
+}
+
+static void test_writing_is_limited(void **state)
+{
+    size_t n = FED_YAML_PUT_BYTES_MAX + 1;
+    char *text = malloc(n);
+    struct fed_diag diag = {""};
+    struct fed_buf out;
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, ' ', n);
+    fed_buf_init(&out, fed_alloc_system(), 100);
+    assert_int_equal(
+        fed_yaml_put_json(fed_alloc_system(), fed_span_of(text, n), &out, &diag), FED_ERR_LIMIT);
+    assert_non_null(strstr(diag.text, "at most"));
+    assert_int_equal(fed_yaml_put_json(fed_alloc_system(), FED_SPAN_LIT("{\"a\""), &out, &diag),
+        FED_ERR_INVALID);
+    memset(text + 1, 'x', 200);
+    text[0] = text[201] = '"';
+    assert_int_equal(
+        fed_yaml_put_json(fed_alloc_system(), fed_span_of(text, 202), &out, &diag), FED_ERR_LIMIT);
+    fed_buf_fini(&out);
+    free(text);
+}
+
 static enum fed_err load(
     const char *text, const char *context, struct fed_kube_config *out, struct fed_diag *diag)
 {
@@ -135,7 +222,8 @@ static void test_kubeconfig_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_kubeconfig),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_writing_is_limited), cmocka_unit_test(test_kubeconfig),
         cmocka_unit_test(test_kubeconfig_refusals)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,37 @@ static void test_buf_errors_stick(void **state)
     fed_buf_drop(&buf, 6);
     assert_string_equal(fed_buf_cstr(&buf), "78");
     fed_buf_fini(&buf);
+    fed_buf_init(&buf, fed_alloc_system(), 8);
+    fed_buf_printf(&buf, "%s", "");
+    fed_buf_put(&buf, TEXT(""));
+    assert_non_null(fed_buf_room(&buf, 0)); /* NULL is a refusal */
+    assert_int_equal(fed_buf_err(&buf), FED_OK);
+    assert_int_equal(buf.len, 0);
+    fed_buf_fini(&buf);
+}
+
+/* Texts that fit into the room there is, that fill it, that need more, and more than is allowed. */
+static void test_buf_printf(void **state)
+{
+    static const char before[] = "0123456789012345678901234567890123456789012345678901234567890123";
+    static const char text[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl";
+    struct fed_buf buf;
+
+    (void)state;
+    for (size_t at = 0; at <= 64; at++) {
+        for (size_t n = 0; n <= 64; n++) {
+            bool fits = at + n <= 100;
+
+            fed_buf_init(&buf, fed_alloc_system(), 100);
+            fed_buf_put(&buf, fed_span_of(before, at));
+            fed_buf_printf(&buf, "%.*s", (int)n, text);
+            assert_int_equal(fed_buf_err(&buf), fits ? FED_OK : FED_ERR_LIMIT);
+            assert_int_equal(buf.len, fits ? at + n : at);
+            assert_int_equal(strncmp(fed_buf_cstr(&buf), before, at), 0);
+            assert_int_equal(strncmp(fed_buf_cstr(&buf) + at, text, fits ? n : 0), 0);
+            fed_buf_fini(&buf);
+        }
+    }
 }
 
 static void test_varint(void **state)
@@ -123,7 +154,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_diag_is_cut_and_prefixed),
         cmocka_unit_test(test_arena_keeps_its_limit), cmocka_unit_test(test_buf_errors_stick),
-        cmocka_unit_test(test_varint), cmocka_unit_test(test_span)};
+        cmocka_unit_test(test_buf_printf), cmocka_unit_test(test_varint),
+        cmocka_unit_test(test_span)};
 
     return cmocka_run_group_tests_name("proto_base", tests, NULL, NULL);
 }

@@ -99,7 +99,8 @@ static void test_selector(void **state)
     for (size_t i = 0; i < COUNT(selectors); i++) {
         struct fed_selector *selector;
 
-        assert_int_equal(fed_selector_parse(mem, TEXT(selectors[i]), &selector, NULL), FED_OK);
+        assert_int_equal(
+            fed_selector_parse(mem, TEXT(selectors[i]), &selector, NULL, NULL), FED_OK);
         assert_int_equal(fed_selector_is_everything(selector), i == 0);
         assert_int_equal(fed_selector_match_text(selector, (struct fed_span){0}),
             fed_selector_match(selector, NULL));

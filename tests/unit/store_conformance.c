@@ -385,6 +385,46 @@ static void everything_is_there_after_opening_again(void **state)
         assert_changes(1, "", "", "a=1@2 b=2@3 a-1@4 c=3@5 ");
 }
 
+static void get_appends(void **state)
+{
+    struct fed_buf got;
+    uint64_t at = 77;
+
+    (void)state;
+    commit_one(put("a", "1"));
+    fed_buf_init(&got, fed_alloc_system(), 100);
+    fed_buf_put_text(&got, "before:");
+    assert_int_equal(store->get(store->ctx, fed_span_text("a"), &got, NULL), FED_OK);
+    assert_string_equal(fed_buf_cstr(&got), "before:1");
+    assert_int_equal(store->get(store->ctx, fed_span_text("b"), &got, &at), FED_ERR_NOT_FOUND);
+    assert_string_equal(fed_buf_cstr(&got), "before:1");
+    assert_int_equal(at, 77);
+    fed_buf_fini(&got);
+}
+
+/* Compares have the limits of operations, may name other keys, and need no operation. */
+static void compares_have_limits_too(void **state)
+{
+    static uint8_t bytes[FED_STORE_KEY_MAX + 1];
+    enum { N = FED_STORE_OPS_MAX + 1 };
+    struct fed_store_compare *compares = calloc(N, sizeof *compares);
+    struct fed_store_compare one = {.key = fed_span_of(bytes, FED_STORE_KEY_MAX), .revision = 0};
+
+    (void)state;
+    assert_non_null(compares);
+    for (size_t i = 0; i < N; i++)
+        compares[i] = (struct fed_store_compare){.key = fed_span_text("absent"), .revision = 0};
+    assert_int_equal(store->commit(store->ctx, compares, N, NULL, 0, NULL, NULL), FED_ERR_LIMIT);
+    assert_int_equal(store->commit(store->ctx, compares, 2, NULL, 0, NULL, NULL), FED_OK);
+    free(compares);
+    assert_int_equal(store->commit(store->ctx, &one, 1, NULL, 0, NULL, NULL), FED_OK);
+    one.key.len++;
+    assert_int_equal(store->commit(store->ctx, &one, 1, NULL, 0, NULL, NULL), FED_ERR_LIMIT);
+    one.key.len = 0;
+    assert_int_equal(store->commit(store->ctx, &one, 1, NULL, 0, NULL, NULL), FED_ERR_INVALID);
+    assert_int_equal(revision(), 1);
+}
+
 /* ---- staged commits ---- */
 
 static enum fed_err stage_if(const char *key, uint64_t at, struct fed_store_op op)
@@ -447,6 +487,49 @@ static void a_staged_commit_is_compared_with_those_before_it(void **state)
     store = engine->reopen(engine->ctx);
     assert_value("a", "2", 3);
     assert_int_equal(revision(), 3);
+}
+
+/* Whatever refuses a commit, what was staged before it stays staged. */
+static void a_refused_commit_leaves_what_is_staged(void **state)
+{
+    static uint8_t bytes[FED_STORE_KEY_MAX + 1];
+    const struct fed_store_op twice[] = {put("x", "1"), removal("x")};
+    struct fed_store_op large = {.key = fed_span_of(bytes, sizeof bytes)};
+    uint64_t at = 77;
+
+    (void)state;
+    stage_one(put("a", "1"));
+    assert_int_equal(commit_if("a", 9, put("b", "x")), FED_ERR_CONFLICT);
+    assert_int_equal(store->commit(store->ctx, NULL, 0, twice, 2, &at, NULL), FED_ERR_INVALID);
+    assert_int_equal(store->commit(store->ctx, NULL, 0, &large, 1, &at, NULL), FED_ERR_LIMIT);
+    assert_int_equal(store->stage(store->ctx, NULL, 0, &large, 1, &at, NULL), FED_ERR_LIMIT);
+    assert_int_equal(at, 77);
+    assert_range("", "", 0, 0, "a=1@2 ");
+    flush();
+    store = engine->reopen(engine->ctx);
+    assert_range("", "", 0, 0, "a=1@2 ");
+}
+
+/* Each staged commit is one of its own, however many share the sync. */
+static void many_staged_commits_are_as_many_committed_ones(void **state)
+{
+    enum { N = 500 };
+    char key[8];
+    char expected[64];
+
+    (void)state;
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(key, sizeof key, "k%03u", i);
+        assert_int_equal(stage_one(put(key, "v")), 2 + i);
+    }
+    flush();
+    store = engine->reopen(engine->ctx);
+    assert_int_equal(revision(), 1 + N);
+    assert_count("", "", N);
+    snprintf(expected, sizeof expected, "k%03u=v@%u k%03u=v@%u ", N - 2, N, N - 1, N + 1);
+    assert_range("k498", "", 0, 0, expected);
+    if (engine->history)
+        assert_changes(N - 1, "", "", expected);
 }
 
 static void a_refused_first_stage_leaves_nothing_staged(void **state)
@@ -647,6 +730,8 @@ static void a_past_state_has_an_end_and_a_beginning(void **state)
     assert_int_equal(
         store->range_at(store->ctx, 5, fed_span_text(""), fed_span_text(""), 0, list_one, &none),
         FED_ERR_INVALID);
+    assert_int_equal(
+        store->count_at(store->ctx, 5, fed_span_text(""), fed_span_text(""), &n), FED_ERR_INVALID);
     assert_int_equal(store->compact(store->ctx, 3), FED_OK);
     assert_range_at(3, "", "", 0, 0, "a=2@3 ");
     assert_int_equal(
@@ -769,6 +854,71 @@ static void changes_are_told_in_order(void **state)
     assert_changes(99, "", "", "");
 }
 
+static void staged_changes_are_told_until_they_are_undone(void **state)
+{
+    (void)state;
+    commit_one(put("a", "1"));
+    stage_one(put("a", "2"));
+    stage_one(removal("a"));
+    assert_changes(2, "", "", "a:1=2@3 a-2@4 ");
+    if (store->staged(store->ctx)) {
+        engine->refuse(engine->ctx);
+        assert_int_not_equal(store->flush(store->ctx, NULL), FED_OK);
+        engine->allow(engine->ctx);
+        assert_changes(1, "", "", "a=1@2 ");
+        assert_range_at(2, "", "", 0, 0, "a=1@2 ");
+        stage_one(put("a", "3")); /* the number is given again, to another change */
+        flush();
+        assert_changes(2, "", "", "a:1=3@3 ");
+        assert_range_at(2, "", "", 0, 0, "a=1@2 ");
+    }
+}
+
+static void changes_can_be_left_early(void **state)
+{
+    struct listing list = {.stop_after = 2};
+
+    (void)state;
+    commit_one(put("a", "1"));
+    commit_one(put("b", "2"));
+    commit_one(put("c", "3"));
+    fed_buf_init(&list.text, fed_alloc_system(), 1u << 16);
+    assert_int_equal(
+        store->changes(store->ctx, 1, fed_span_text(""), fed_span_text(""), list_one, &list),
+        FED_OK);
+    assert_string_equal(fed_buf_cstr(&list.text), "a=1@2 b=2@3 ");
+    fed_buf_fini(&list.text);
+    commit_one(put("d", "4")); /* nobody reads any more */
+}
+
+/* No number from before names a state of afterwards. */
+static void another_epoch_keeps_the_keys_and_no_history(void **state)
+{
+    struct listing none = {0};
+    uint64_t before;
+    size_t n;
+
+    (void)state;
+    commit_one(put("a", "1"));
+    commit_one(put("a", "2"));
+    before = revision();
+    store = engine->renew(engine->ctx, EPOCH + 1);
+    assert_int_equal(store->epoch(store->ctx), EPOCH + 1);
+    assert_true(revision() > before);
+    assert_value("a", "2", before);
+    assert_int_equal(
+        store->changes(store->ctx, before, fed_span_text(""), fed_span_text(""), list_one, &none),
+        FED_ERR_GONE);
+    assert_int_equal(store->count_at(store->ctx, before, fed_span_text(""), fed_span_text(""), &n),
+        FED_ERR_GONE);
+    before = revision();
+    assert_int_equal(commit_if("a", 3, put("a", "3")), FED_OK);
+    assert_value("a", "3", before + 1);
+    assert_range_at(before, "", "", 0, 0, "a=2@3 ");
+    store = engine->reopen(engine->ctx);
+    assert_int_equal(store->epoch(store->ctx), EPOCH + 1);
+}
+
 static void a_refused_commit_leaves_no_change(void **state)
 {
     (void)state;
@@ -805,6 +955,7 @@ static void compaction_forgets_history_only(void **state)
 static void without_history_there_are_no_changes(void **state)
 {
     struct listing none = {0};
+    size_t n = 999;
 
     (void)state;
     commit_one(put("a", "1"));
@@ -815,6 +966,9 @@ static void without_history_there_are_no_changes(void **state)
     assert_int_equal(
         store->range_at(store->ctx, 1, fed_span_text(""), fed_span_text(""), 0, list_one, &none),
         FED_ERR_UNSUPPORTED);
+    assert_int_equal(store->count_at(store->ctx, 1, fed_span_text(""), fed_span_text(""), &n),
+        FED_ERR_UNSUPPORTED);
+    assert_int_equal(n, 999);
 }
 
 /* A simple model beside it: random commits, then both must tell the same. */
@@ -873,9 +1027,13 @@ int store_conformance_run(const struct store_engine *of)
         TEST(the_largest_commit_is_taken_and_one_more_refused),
         TEST(a_key_may_not_occur_twice_in_one_commit),
         TEST(reading_inside_a_range_is_fine_and_writing_is_not),
+        TEST(get_appends),
+        TEST(compares_have_limits_too),
         TEST(everything_is_there_after_opening_again),
         TEST(staged_commits_are_seen_at_once_and_kept_by_a_flush),
         TEST(a_staged_commit_is_compared_with_those_before_it),
+        TEST(a_refused_commit_leaves_what_is_staged),
+        TEST(many_staged_commits_are_as_many_committed_ones),
         TEST(a_refused_first_stage_leaves_nothing_staged),
         TEST(a_commit_makes_durable_what_was_staged),
         TEST(a_failed_flush_undoes_all_that_is_staged),
@@ -888,6 +1046,9 @@ int store_conformance_run(const struct store_engine *of)
     const struct CMUnitTest with_history[] = {
         TEST(changes_are_told_in_order),
         TEST(a_refused_commit_leaves_no_change),
+        TEST(staged_changes_are_told_until_they_are_undone),
+        TEST(changes_can_be_left_early),
+        TEST(another_epoch_keeps_the_keys_and_no_history),
         TEST(compaction_forgets_history_only),
         TEST(compaction_keeps_what_is_staged),
         TEST(a_past_state_is_as_it_was),

@@ -14,6 +14,8 @@ struct store_engine {
     struct fed_store *(*fresh)(void *ctx, uint32_t epoch);
     /* Closes the store and opens it again; what was given before is no longer valid. */
     struct fed_store *(*reopen)(void *ctx);
+    /* The same with another epoch, as after a restore from a backup; only with history. */
+    struct fed_store *(*renew)(void *ctx, uint32_t epoch);
     /* From now on nothing can be made durable (a commit or flush that has changes fails), or again.
      */
     void (*refuse)(void *ctx);

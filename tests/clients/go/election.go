@@ -172,7 +172,8 @@ func eventRecorders(w *world) error {
 func newRecorder(w *world, about runtime.Object) error {
 	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: w.typed.EventsV1()})
 	defer broadcaster.Shutdown()
-	if err := broadcaster.StartRecordingToSinkWithContext(w); err != nil {
+	// What is still being written when the case has seen enough is not to be cut off.
+	if err := broadcaster.StartRecordingToSinkWithContext(context.WithoutCancel(w)); err != nil {
 		return err
 	}
 	recorder := broadcaster.NewRecorder(scheme.Scheme, "clients.fedlet.io/new")

@@ -3,6 +3,7 @@
 //
 //	clients cases [PREFIX]       every case, or those whose name starts so; prints TAP without a plan
 //	clients restart COMMAND...   watches over restarts: COMMAND with "restart" or "restore" behind it does it
+//	clients compaction           what a server does to who is late, one that keeps little history
 //	clients candidate NS NAME    one candidate of the election in namespace NS; says "leading" when it does
 //
 // KUBECONFIG names the server. Each case has a namespace of its own, and all run side by side.
@@ -21,12 +22,14 @@ func main() {
 			code = runCases(args)
 		case "restart":
 			code = runRestarts(args)
+		case "compaction":
+			code = runCompaction()
 		case "candidate":
 			code = runCandidate(args)
 		}
 	}
 	if code == 2 {
-		fmt.Fprintln(os.Stderr, "usage: clients cases [PREFIX] | restart COMMAND... | candidate NS NAME")
+		fmt.Fprintln(os.Stderr, "usage: clients cases [PREFIX] | restart COMMAND... | compaction | candidate NS NAME")
 	}
 	os.Exit(code)
 }

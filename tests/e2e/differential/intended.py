@@ -9,61 +9,34 @@ import threading
 # id -> (case, request, path, theirs, ours): regular expressions; absent parts match all.
 RULES = {
     # the wording of mistakes that no program reads
-    "json-syntax": [{"theirs": r"json parse error|unexpected end of JSON|invalid character|yaml: |error decoding (YAML|patch)|Invalid JSON Patch"
-                               r"|couldn't get version/kind|already set in map"},
-                    {"case": "^apply$", "ours": r"^the body cannot be read: "}, {"ours": "metadata is not an object"},
-                    {"case": "^bodies$", "request": "configmaps null", "path": "^code$"}],
-    "selector-words": [{"case": "^kubectl_", "theirs": "unable to parse requirement"},
-                       {"case": "^(selectors|watch_errors)$", "path": "message$"},
-                       {"case": "^selectors$", "request": r"=n%20in%20%28%29|fieldSelector=%3D$|(namespaces|gadgets)\?fieldSelector=metadata.namespace"}],
-    "method-words": [{"case": "^(methods|status|scale|create|update|merge_patch)$", "theirs": r"is not supported on resources of kind|name must be provided$"},
-                     {"case": "^(methods|status|scale)$", "path": r"^body.details.(group|kind|name)$"},
-                     {"case": "^methods$", "request": "^FOO|^PUT /apis |^POST .*things/a"}, {"case": "^create$", "request": "things/named"},
-                     {"case": "^merge_patch$", "request": r"^PATCH \S+/things \{\}"},
-                     {"case": "^(health|discovery)$", "request": "^POST"}, {"case": "^(get|discovery)$", "request": "^HEAD"}],
-    "unknown-paths": [{"case": "^kubectl_get$", "request": "subresource=nope"}, {"case": "^unknown_paths$"}, {"case": "^health$", "request": "nope"}, {"case": "^status$", "request": "gadgets/a/status"},
-                      {"case": "^get$", "request": "//namespaces"}],
-    "media-type-words": [{"theirs": "Unsupported Media Type|in an unknown format"}, {"case": "^(merge_patch|apply)$", "path": "^body.details$", "theirs": r"^\{\}$"}],
-    "body-too-large": [{"request": r'\{"a": "xxxxx'}],
-    "order-of-checks": [{"path": "^code$", "theirs": "not found$", "ours": "cannot be read|cannot unmarshal|cannot be handled|error decoding"},
-                        {"path": "^code$", "theirs": "cannot be handled|cannot unmarshal", "ours": "not found$"},
-                        {"path": "^code$", "ours": "must be specified for an update$|the kind in the data"}],
+    "json-syntax": [{"theirs": r"unexpected end of JSON input|invalid character|yaml: |Invalid JSON Patch|already set in map"},
+                    {"request": "apply-patch", "path": "message$", "theirs": "^invalid object type: /, Kind=$", "ours": "^the body cannot be read: "}],
+    "method-words": [{"request": "^FOO ", "path": "^code$"}],
+    "body-too-large": [{"request": r'\{"a": "xxxxx', "path": "^headers.cache-control$"}],
+    "table-words": [{"path": r"columnDefinitions\[\d+\].description$", "ours": "^$"},
+                    {"request": r"configmaps.*'application/yaml;as=Table", "path": "^body$", "ours": 'description: ""'}],
+    "strategic-words": [{"case": "^kubectl_patch$", "theirs": r'Invalid value: "map\['},
+                        {"case": "^strategic_patch$", "path": "message$", "theirs": r"map\[|^json: cannot unmarshal array"},
+                        {"case": "^strategic_patch$", "request": "configmaps/a null", "path": "^code$"}],
     # what is left out, or done otherwise
-    "kind-optional": [{"theirs": r"Object 'Kind' is missing|unexpected GroupVersion|must be (Thing|diff.example)|API version in the data \(\)"},
-                      {"case": "^merge_patch$", "theirs": r"OBJECT.: no kind "}],
-    "unknown-in-several": [{"case": "^(unknown_fields|status|metadata_rules)$", "path": "message$|warning"}],
-    "table-words": [{"path": r"columnDefinitions\[\d+\].(description|type|format)$"}, {"case": "^(watches|tables)$", "path": "^body$|columnDefinitions"}],
-    "list-items": [{"path": r"items\[\d+\].(kind|apiVersion)$", "theirs": "^.absent.$"}, {"case": "^delete_collection$", "path": "^body.items$"},
-                   {"request": "includeObject=Object", "path": r"rows\[\d+\].object.(kind|apiVersion)$", "theirs": "^.absent.$"}],
-    "answers-in-json": [{"request": "Accept.*application/(yaml|vnd.kubernetes.protobuf|cbor)"}],
-    "table-v1beta1": [{"request": "v=v1beta1"}],
-    "not-acceptable": [{"case": "^representations$", "theirs": "Not Acceptable|only the following media types|you requested Partial|is not a list|Unable to convert to Table"},
-                       {"case": "^(representations|watch_errors)$", "path": "^body.details$", "theirs": r"^\{\}$"},
-                       {"case": "^watch_errors$", "theirs": "Not Acceptable"}],
-    "strategic-words": [{"case": "^kubectl_patch$", "theirs": r'Invalid value: "map\['}, {"case": "^strategic_patch$", "path": "message$"}, {"case": "^strategic_patch$", "request": "configmaps/a null"}],
-    "watch-prefix": [{"request": "/v1/watch/"}],
-    "namespace-finalize": [{"request": "/finalize"}, {"path": "namespaces/finalize|^namespaces.subresources$"}],
-    "discovery-details": [{"case": "^kubectl_(explain|discovery)$"}, {"case": "^discovery(_aggregated)?$", "path": r"responseKind.version$|^namespaces.verbs$|^$"}, {"case": "^openapi$"}],
-    "version-and-health": [{"case": "^version$"}],
-    "finalizer-names": [{"case": "^random$", "path": "^body.message$", "theirs": r"\[causes\]$", "ours": "is invalid: metadata.finalizers: Invalid value"},
-                        {"theirs": "neither a standard finalizer|prefer a domain-qualified"},
-                        {"case": "^(metadata_rules|namespaces)$", "path": "causes$|message$", "request": "finalizers"}],
-    "owner-duplicates": [{"case": "^metadata_rules$", "path": "ownerReferences$|warning$", "request": "ownerReferences"}],
-    "numbers-as-written": [{"case": "^schema_errors$", "path": r"^body.spec|^code$"}],
-    "dry-run-version": [{"request": "dryRun=All", "path": "^body.metadata.resourceVersion$"}],
-    "request-timeout": [{"request": r"\?timeout=x"}],
-    "default-namespaces": [{"request": "namespaces/kube-public"}, {"path": r"^body\[0\].object.(data|metadata)", "case": "^watch_errors$"}],
-    "namespace-dry-run": [{"case": "^namespaces$", "path": "deletionGracePeriodSeconds$|managedFields"}],
+    "protobuf-answers": [{"request": "Accept.*application/vnd.kubernetes.protobuf", "path": "^body$", "theirs": "^k8s"},
+                         {"request": "Accept.*application/vnd.kubernetes.protobuf", "path": "content-type", "theirs": "protobuf$"},
+                         {"request": "configmaps", "path": "(message|body)$", "theirs": "(accepted|representations): .*application/vnd.kubernetes.protobuf"}],
+    "not-acceptable": [{"request": r"configmaps.*'Accept': 'application/\*'", "path": "^code$", "theirs": "^406 "}],
+    "watch-prefix": [{"request": "/v1/watch/", "path": "^code$"}],
+    "discovery-details": [{"case": "^kubectl_explain$", "request": "--output=plaintext-openapiv2"}, {"case": "^openapi$", "request": "^GET /openapi/v3 ", "path": "^$"}],
+    "numbers-as-written": [{"case": "^schema_errors$", "path": r"^body.spec.(level|percent|free.[a-i])$"},
+                           {"case": "^schema_errors$", "path": "^code$", "theirs": "float64|factor MultipleOf declared", "ours": "^201 $"}],
+    "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}, {"case": "^kubectl_mistakes$", "request": "^get pod "}],
+    "anonymous": [{"case": "^kubectl_credentials$", "request": "--username"}],
+    "definition-status": [{"case": "^published_definitions$", "request": "^POST", "path": r"^body\.(status\.|metadata\.managedFields)"},
+                          {"case": "^published_definitions$", "request": "^GET", "path": r"^body\.metadata\.resourceVersion$"}],
     "json-test": [{"case": "^random$", "request": r"\(escaped text\)", "path": "^code$", "theirs": "^422 the server rejected our request due to an error in our request$", "ours": "^200 "}],
     "applied-empties": [{"case": "^random$", "request": r"/secrets/.*\(an empty value\)", "path": "^body.metadata.resourceVersion$", "theirs": "moved", "ours": "same"},
                         {"case": "^random$", "request": r"apply-patch|\(after an apply\)", "path": "^body.metadata.resourceVersion$", "theirs": "moved", "ours": "same"}],
     "immutable-empties": [{"case": "^random$", "path": "^code$", "theirs": "^422 .* is invalid: (data|binaryData): Forbidden: field is immutable when `immutable` is set$", "ours": "^200 "},
                           {"case": "^random$", "path": "^body.details.causes$", "theirs": "'field': 'binaryData'", "ours": "field is immutable"},
                           {"case": "^random$", "path": "^body.message$", "theirs": r"^ConfigMap .* is invalid: \[causes\]$", "ours": "is invalid: data: Forbidden: field is immutable"}],
-    "last-version": [{"case": "^finalizers$", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"},
-                     {"case": "^random$", "request": r"\(being deleted\)", "path": "^body.metadata.resourceVersion$", "theirs": "same", "ours": "moved"}],
-    "no-workloads": [{"case": "^kubectl_misc$", "request": "^(describe ns|cluster-info)"}],
-    "continue-of-deletion": [{"case": "^delete_collection$", "path": "continue$"}],
 }
 
 
@@ -72,7 +45,9 @@ def text_of(value):
 
 
 class Intended:
-    def __init__(self, document):
+    def __init__(self, document, show=()):
+        self.show = show
+        self.shown = []
         with open(document, encoding="utf-8") as file:
             listed = set(re.findall(r"^\| `([a-z0-9-]+)` \|", file.read(), re.M))
         self.unlisted = sorted(set(RULES) - listed)
@@ -88,6 +63,8 @@ class Intended:
                 if all(re.search(pattern, values[key], re.S) for key, pattern in rule.items()):
                     with self.lock:
                         self.used.add(name)
+                        if name in self.show or "all" in self.show:
+                            self.shown.append((name, case, request, path, values["theirs"], values["ours"]))
                     return name
         return None
 

@@ -37,8 +37,9 @@ THING_SCHEMA = {"type": "object", "description": "Thing is what can be configure
     "status": {"type": "object", "description": "What is.", "properties": {
         "phase": STRING, "count": INTEGER, "replicas": INTEGER, "selector": STRING, "conditions": CONDITIONS}}}}
 
-# Refuses much, has no status of its own, and belongs to the cluster.
+# Refuses much, has no status of its own, belongs to the cluster, and says what an object is, as generators of definitions do.
 GADGET_SCHEMA = {"type": "object", "required": ["spec"], "properties": {
+    "apiVersion": STRING, "kind": STRING, "metadata": {"type": "object"},
     "spec": {"type": "object", "required": ["mode"], "properties": {
         "mode": {"type": "string", "enum": ["fast", "slow"]},
         "code": {"type": "string", "pattern": "^[a-z]+[0-9]$", "minLength": 2, "maxLength": 5},

@@ -4,8 +4,9 @@
     build/kube up --dir /tmp/d
     tests/e2e/differential/main.py --theirs /tmp/d/admin.kubeconfig --ours HUB/admin.kubeconfig
 
-Parts: wire (requests as they stand), verbs (the real kubectl), random (seeded sequences). Prints TAP. A difference is fine
-only when docs/kubernetes-api.md lists it (see intended.py). Exit codes: 0 none, 1 differences, 2 could not run.
+Parts: wire (requests as they stand), verbs (the real kubectl), published (definitions and objects of other projects), random
+(seeded sequences). Prints TAP. A difference is fine only when docs/kubernetes-api.md lists it (see intended.py). Exit codes:
+0 none, 1 differences, 2 could not run.
 """
 import argparse
 import concurrent.futures
@@ -17,6 +18,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import kinds  # noqa: E402
+import published  # noqa: E402
 import sequences  # noqa: E402
 import verbs  # noqa: E402
 import wire  # noqa: E402
@@ -96,6 +98,27 @@ def run_verbs(options, theirs, ours, intended, tap):
             tap.result(*result)
 
 
+def run_published(options, theirs, ours, intended, tap):
+    """What other projects publish, a group a case."""
+    started = time.monotonic()
+    pair = Pair(theirs, ours, "published_definitions", intended)
+    served = published.make_definitions(pair, options.definitions)
+    pair.close()
+    tap.result("published definitions", pair.found, pair.requests, time.monotonic() - started)
+
+    def one(group, objects):
+        began = time.monotonic()
+        each = Pair(theirs, ours, "published", intended)
+        ns = "p-%s-%s" % (group.replace(".", "-"), options.run)
+        make_namespace(each, ns)
+        guarded(each, published.run_group, each, group, served, objects, ns)
+        each.close()
+        return "published %s (%d objects)" % (group, len(objects)), each.found, each.requests, time.monotonic() - began
+    with concurrent.futures.ThreadPoolExecutor(options.threads) as pool:
+        for result in pool.map(one, *zip(*published.groups(options.definitions, served))):
+            tap.result(*result)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--theirs", required=True, help="kubeconfig of the kube-apiserver")
@@ -104,16 +127,18 @@ def main():
     parser.add_argument("--only", action="append", help="names of cases")
     parser.add_argument("--kubectl", default="kubectl")
     parser.add_argument("--folder", default=None, help="for kubectl's files")
+    parser.add_argument("--definitions", help="folder of tests/definitions/build, for the part published")
     parser.add_argument("--operations", type=int, default=5000, help="of the random part")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sequence", type=int, help="only this one of the random part, without shrinking the rest")
     parser.add_argument("--stop", type=int, default=20, help="after so many sequences that differ")
     parser.add_argument("--width", type=int, default=700, help="of what is shown of one value")
     parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--show", action="append", default=[], help="print the differences that this id of the document covers; all: of every one")
     options = parser.parse_args()
     options.run = "%x" % (int(time.time()) & 0xfffff)
     theirs, ours = Side("theirs", options.theirs), Side("ours", options.ours)
-    intended = Intended(os.path.join(ROOT, "docs", "kubernetes-api.md"))
+    intended = Intended(os.path.join(ROOT, "docs", "kubernetes-api.md"), options.show)
     tap = Tap(options.width)
     pair = Pair(theirs, ours, "start", intended)
     kinds.served(pair)
@@ -126,6 +151,8 @@ def main():
         run_wire(options, theirs, ours, intended, tap)
     if "verbs" in parts:
         run_verbs(options, theirs, ours, intended, tap)
+    if "published" in parts:
+        run_published(options, theirs, ours, intended, tap)
     if "random" in parts:
         sequences.run(options, theirs, ours, intended, tap)
     tap.result("every intended difference is in docs/kubernetes-api.md, and every one there is known here", [
@@ -134,6 +161,9 @@ def main():
     if not options.only and {"wire", "verbs"} <= set(parts):
         for name in intended.unused():
             print("# no longer occurs: %s" % name)
+    for name, case, what, path, theirs_said, ours_said in sorted(intended.shown):
+        print("# %s: %s: %s\n#     %s\n#       theirs: %s\n#       ours:   %s" % (
+            name, case, *(short(one).replace("\n", "\\n") for one in (what, path, theirs_said, ours_said))))
     print("1..%d" % tap.number)
     return 1 if tap.failed else 0
 

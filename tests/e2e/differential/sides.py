@@ -186,7 +186,15 @@ class Side:
         return answer
 
     # ---- what was shown ----
+    def learn_yaml(self, text):
+        """Of an answer in YAML, which is compared as text, only what must differ."""
+        for uid in re.findall(r"^ *uid: ([-0-9a-f]{36})$", text, re.M):
+            self.uids.setdefault(uid, "yaml")
+        self.numbers.update(re.findall(r'^ *resourceVersion: "(\d+)"$', text, re.M))
+
     def learn(self, body):
+        if isinstance(body, str) and body.startswith("apiVersion: "):
+            self.learn_yaml(body)
         if not isinstance(body, dict):
             return
         metadata = body.get("metadata")
@@ -227,6 +235,10 @@ class Side:
         text = TIME.sub("TIME", text)
         # What a patch made of an object, members in the order of whoever prints it.
         text = re.sub(r'Invalid value: "\{.*\}": ', 'Invalid value: "OBJECT": ', text, flags=re.S)
+        # Whoever decodes into a struct meets them as they stand, others one kind of mistake after the other.
+        text = re.sub(r"strict decoding error: (.*)$", lambda m: "strict decoding error: " + ", ".join(sorted(m.group(1).split(", "))), text)
+        # Go walks its maps in random order: so do the mistakes of an applied configuration.
+        text = re.sub(r"(?<=errors:\n)(  [^\n]*\n?)+", lambda m: "\n".join(sorted(m.group().splitlines())), text)
         text = text.replace(self.host, "SERVER")
         text = re.sub(r"\bA_[a-z0-9]{5}\b", "A_XXXXX", text)
         if self.generated:
@@ -234,7 +246,7 @@ class Side:
         text = re.sub(r"(oo large resource version: \d+, current:) \d+", r"\1 N", text)
         text = re.sub(r"(too old resource version: \d+) \(\d+\)", r"\1 (N)", text)
         if re.search(r"resource ?version", text, re.I):
-            text = re.sub(r"\b\d+\b", lambda m: "RV" if m.group() in self.numbers and len(m.group()) > 1 else m.group(), text)
+            text = re.sub(r"(?<![-\w])\d+(?![-\w])", lambda m: "RV" if m.group() in self.numbers and len(m.group()) > 1 else m.group(), text)
         return text
 
     def plain(self, value, uid=None):

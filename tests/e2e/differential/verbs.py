@@ -1,7 +1,7 @@
 """verbs.py - the real kubectl against both servers: exit code, stdout, stderr, and the object that results.
 
 A case is a list of commands as they are typed; `<` at the end of one gives its standard input by name, from INPUTS or the
-case's own. NS is the namespace of the case, FILE:NAME the path of an input as a file.
+case's own. NS is the namespace of the case, FILE:NAME the path of an input as a file, @SERVER the server's URL.
 """
 import json
 import os
@@ -41,6 +41,9 @@ INPUTS = {
               "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: p2, labels: {set: s}}\n",
     "prune2": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: p2, labels: {set: s}}\n",
     "merge": '{"data":{"m":"1"}}',
+    "noconfig": "clusters: {\n",
+    "emptyconfig": "apiVersion: v1\nkind: Config\n",
+    "noca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 }
 SED = {"image": r"s/image: .*/image: edited/", "nothing": "s/never/never/", "name": "s/^  name: .*/  name: other/",
        "label": "s/    app: x/    app: edited/", "bad": r"s/replicas: .*/replicas: many/"}
@@ -131,6 +134,38 @@ CASES = {
     "misc": ["get things -n no-such-namespace", "create -f - -n no-such-namespace < thing", "events", "get ns NS -o jsonpath={.status.phase}", "describe ns NS", "create -f - < cm",
              "describe cm a", "create secret generic s --from-literal=a=1", "describe secret s", "get secret s -o jsonpath={.data.a}", "rollout status thing/t", "logs thing/t", "get cm a -o yaml --show-managed-fields",
              "annotate cm a z=1", "get cm a -w --request-timeout=1s -o name", "cluster-info", "get cm,secret -o name -l nope", "expose thing t --port=1", "set image thing/t a=b", "get -f - < cm", "get -f - < list"],
+    # What somebody types who does not know yet, or mistypes.
+    "mistakes": ["create -f - < cm", "get nosuch", "get nosuch x", "get nosuch/x", "get nosuch.example.com", "get things.v9.diff.example.com", "get cm/a/b",
+                 "get cm A_b", "get cm 'a b'", "get cm ..", "get cm a%2fb", "get thing a..b", "get", "get cm a -o nosuch", "get cm --nosuch", "get cm -o jsonpath={",
+                 "get cm -o custom-columns=x", "get cm -l ==", "get cm -l a=b,", "get cm -l 'a in (b'", "get cm -l 'A_/b=c'", "get cm -l 'a=b c'", "get cm -l 'a=_'",
+                 "get cm --field-selector=x", "get cm --field-selector==", "get cm --field-selector=metadata.name", "get cm --field-selector=metadata.nope=a",
+                 "get cm --field-selector=data.k=v", "get cm --chunk-size=-1", "get cm --limit=x", "get cm -n Bad_NS", "get cm -n 'a b'", "get cm -n ''",
+                 "get cm a -n no-such-namespace", "delete cm a -n no-such-namespace", "get cm --request-timeout=foo", "get pod x --as=", "delete", "delete cm",
+                 "delete nosuch --all", "delete cm a b", "delete cm/a cm/b", "delete cm a --cascade=maybe", "delete cm a --grace-period=x", "create", "create nosuch",
+                 "create cm 'a b'", "create cm a/b", "create cm A", "create cm a.b. --from-literal=x", "create sa Bad_Name", "create ns a.b", "create token nosuch",
+                 "create token default --duration=1s", "create token default --duration=-1s", "create token default --audience=", "create token default --bound-object-kind=Thing --bound-object-name=x",
+                 "create token default --bound-object-kind=Secret --bound-object-name=nosuch", "create rolebinding Bad_Name --role=x --user=y",
+                 "create rolebinding r --role=x --user=", "create role r --verb=get --resource=nosuch", "create role r --verb=nope --resource=cm",
+                 "create clusterrolebinding r --clusterrole= --user=y", "create secret generic s --type=kubernetes.io/tls", "create secret docker-registry s",
+                 "patch cm", "patch cm a", "patch cm a -p", "patch cm a -p ''", "patch cm a -p '{'", "patch cm a -p '[]'", "patch cm a --type=json -p '[{}]'",
+                 "patch cm a --type=json -p '[{\"op\":\"nope\",\"path\":\"/data\"}]'", "patch cm a --type=json -p '[{\"op\":\"add\",\"path\":\"data\",\"value\":1}]'",
+                 "patch cm a --subresource=nosuch -p '{}'", "label cm a", "label cm a a", "label cm a =b", "label cm a -b=c", "label cm a a=" + "x" * 64,
+                 "annotate cm a /a=b", "scale thing", "scale thing t --replicas=-1", "scale thing t --replicas=x", "apply", "apply -f", "apply -f FILE:none-such.yaml",
+                 "apply -f - --field-manager=" + "m" * 129 + " --server-side < cm", "apply -f - --server-side --field-manager= < cm", "apply -k .", "replace -f - < badname",
+                 "edit cm nosuch", "wait cm a --for=nope", "wait cm a --for=condition= --timeout=1s", "explain", "explain cm.nosuch", "describe nosuch x", "describe cm nosuch",
+                 "auth can-i", "auth can-i get", "cp a b", "autoscale thing t --max=1", "rollout restart cm/a", "rollout undo thing/t", "diff -f - < nokind"],
+    "credentials": ["get cm --kubeconfig /none", "get cm --kubeconfig FILE:noconfig", "get cm --kubeconfig FILE:emptyconfig", "get cm --context=nosuch",
+                    "get cm --cluster=nosuch", "get cm --user=nosuch", "get cm --kubeconfig /dev/null --server=@SERVER --token=nonsense",
+                    "get cm --kubeconfig /dev/null --server=@SERVER --token=nonsense --insecure-skip-tls-verify",
+                    "get cm --kubeconfig /dev/null --server=@SERVER --token=a.b.c --insecure-skip-tls-verify",
+                    "get cm --kubeconfig /dev/null --server=@SERVER --token=eyJhbGciOiJub25lIn0.e30. --insecure-skip-tls-verify",
+                    "get cm --kubeconfig /dev/null --server=@SERVER --username=a --password=b --insecure-skip-tls-verify",
+                    "get cm --kubeconfig /dev/null --server=@SERVER --certificate-authority=FILE:noca --token=x",
+                    "get cm --server=https://127.0.0.1:1", "get cm --server=127.0.0.1:1", "get cm --server=nonsense://x",
+                    "auth whoami --kubeconfig /dev/null --server=@SERVER --token=nonsense --insecure-skip-tls-verify",
+                    "version --kubeconfig /dev/null --server=@SERVER --token=nonsense --insecure-skip-tls-verify",
+                    "create -f - --kubeconfig /dev/null --server=@SERVER --token=nonsense --insecure-skip-tls-verify < cm",
+                    "delete cm a --kubeconfig /dev/null --server=@SERVER --token=nonsense --insecure-skip-tls-verify"],
 }
 ENVIRONMENT = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
 
@@ -153,16 +188,18 @@ class Kubectl:
             line, name = line.rsplit(" < ", 1)
             stdin = inputs[name]
         environment = dict(ENVIRONMENT, KUBECTL_APPLYSET="true", HOME=self.folder)
-        words = shlex.split(line.replace("NS", ns))
+        words = shlex.split(line.replace("NS", ns).replace("@SERVER", "https://" + self.side.host))
         if words[0].startswith("editor:"):
             environment["KUBE_EDITOR"] = os.path.join(self.folder, "editor-" + words.pop(0)[7:])
         else:
             environment["KUBE_EDITOR"] = "true"
         for index, word in enumerate(words):
-            if word.startswith("FILE:"):
-                words[index] = os.path.join(self.folder, "input-%s.yaml" % word[5:])
-                with open(words[index], "w", encoding="utf-8") as file:
-                    file.write(json.dumps(yaml_object(inputs[word[5:]])) if "--raw" in words else inputs[word[5:]])
+            before, mark, name = word.partition("FILE:")
+            if mark and name in inputs:
+                path = os.path.join(self.folder, "input-%s.yaml" % name)
+                words[index] = before + path
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(json.dumps(yaml_object(inputs[name])) if "--raw" in words else inputs[name])
         if "-n" not in words:
             words += ["-n", ns]
         process = subprocess.run(
@@ -195,8 +232,9 @@ class Kubectl:
         text = re.sub(r"(resource version to be \d+, was) \d+", r"\1 RV", text)
         lines = [re.sub(r"[ \t]+", " ", line.rstrip()) if not line.startswith(" ") else line.rstrip() for line in text.splitlines()]
         # Causes come in any order.
-        causes = iter(sorted(line for line in lines if line.startswith("* ")))
-        lines = [next(causes) if line.startswith("* ") else line for line in lines]
+        for head in ("* ", "  ."):
+            causes = iter(sorted(line for line in lines if line.startswith(head)))
+            lines = [next(causes) if line.startswith(head) else line for line in lines]
         return "\n".join(line for line in lines if "kube-root-ca.crt" not in line)
 
 

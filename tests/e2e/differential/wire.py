@@ -3,8 +3,9 @@
 A case is a function of a Pair and a namespace of its own; its name is the function's.
 """
 import json
+import time
 
-from kinds import CORE, GADGETS, GROUP, THINGS, configmap, gadget, thing
+from kinds import CORE, GADGETS, GROUP, INTEGER, STRING, THINGS, configmap, crd, gadget, thing
 
 CASES = []
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -129,6 +130,12 @@ def create(x, ns):
         x.ask("POST", path, {"metadata": {"name": "d"}})
         x.ask("POST", path, {"apiVersion": make("x")["apiVersion"], "metadata": {"name": "e"}})
         x.ask("POST", path, {"kind": make("x")["kind"], "metadata": {"name": "f"}})
+        x.ask("POST", path, dict(make("c"), kind=""))
+        x.ask("POST", path, dict(make("c"), kind=["x"]))
+        x.ask("POST", path, dict(make("c"), apiVersion=7))
+        x.ask("POST", path, dict(make("c"), kind="Other", zork=1))
+        x.ask("POST", path, dict(make("A_b"), kind="Other"))
+        x.ask("POST", path, dict(make("c"), apiVersion="a/b/c", kind="x" * 100))
         x.ask("POST", path + "/named", make("named"))
         x.ask("POST", path, make("g", metadata={"name": "g", "resourceVersion": "5"}))
         x.ask("POST", path, make("h", metadata={"name": "h", "resourceVersion": "0"}))
@@ -206,6 +213,12 @@ def unknown_fields(x, ns):
             x.ask("POST", q, make("x" + how.lower(), metadata={"name": "x" + how.lower(), "managedFields": [
                 {"manager": "m", "operation": "Update", "apiVersion": "v1", "zork": 1}]}))
     path = THINGS % ns
+    for how in ("Strict", "Warn"):
+        twice = '{"apiVersion":"%s/v1","kind":"Thing","metadata":{"name":"d","zork":1,"labels":{"a":"1","a":"2","a":"3"}},"zork":1,"zork":2,' \
+            '"spec":{"items":[{"name":"a","name":"b","value":"1","value":"2"}],"image":"a","image":"b","a":1,"b":2}}' % GROUP
+        x.ask("POST", path + "?dryRun=All&fieldValidation=" + how, twice)
+        x.ask("POST", CORE % ns + "configmaps?dryRun=All&fieldValidation=" + how, '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"d","zork":1,'
+              '"labels":{"a":"1","a":"2"}},"zork":1,"zork":2,"data":{"x":"1","x":"2"}}')
     for how in ("Strict", "Warn", "Ignore"):
         x.ask("POST", path + "?fieldValidation=" + how, thing("s" + how.lower(), spec={
             "zork": 1, "items": [{"name": "a", "zork": 2}], "free": {"any": 1}, "nested": {"zork": {"a": 1}, "deep": {"z": 1}}}))
@@ -263,7 +276,7 @@ def metadata_rules(x, ns):
         meta(labels={"a b": "c d", "e f": "g h"})
         meta(annotations={"k": "x" * (256 * 1024)})
         meta(annotations={"k": "x" * (256 * 1024 - 1)})
-        for finalizer in ("a", "a/b", "kubernetes.io/x", "A B", "a/b/c", "", "foregroundDeletion", "orphan", "ex.com/" + "x" * 64):
+        for finalizer in ("a", "a.b", "kubernetes", "a/b", "kubernetes.io/x", "A B", "a/b/c", "", "foregroundDeletion", "orphan", "ex.com/" + "x" * 64):
             meta(finalizers=[finalizer])
         meta(finalizers=["foregroundDeletion", "orphan"])
         meta(finalizers=["a.com/a", "a.com/a"])
@@ -274,6 +287,7 @@ def metadata_rules(x, ns):
             meta(ownerReferences=[dict(owner, **{key: ""})])
         meta(ownerReferences=[dict(owner, controller=True), dict(owner, uid="2", controller=True)])
         meta(ownerReferences=[owner, owner])
+        meta(ownerReferences=[owner, dict(owner, uid="2"), owner, dict(owner, uid="2"), dict(owner, name="p")])
         meta(ownerReferences=[dict(owner, apiVersion="v1", kind="Event")])
         meta(ownerReferences=[dict(owner, apiVersion="a/b/c")])
         meta(ownerReferences=[dict(owner, zork=1)])
@@ -366,6 +380,55 @@ def representations(x, ns):
     x.ask("GET", THINGS % ns + "/a", Accept="application/vnd.kubernetes.protobuf")
     x.ask("GET", THINGS % ns, Accept="application/vnd.kubernetes.protobuf")
     x.ask("GET", THINGS % ns + "/a", Accept="application/cbor")
+
+
+@case
+def yaml_answers(x, ns):
+    """Text that a reader of YAML 1.1 would take for something else, folded, or sorted in its own way."""
+    words = ("", "yes", "No", "y", "on", "null", "~", "true", "1", "01", "0x1f", "0o17", "0b1", "1e3", "1_000", ".5", "-.inf", ".nan",
+             "+1", "-", "+", "1.2.3", "1e999", "12:30", "190:20:30.15", "12:75", "2026-01-02", "2026-01-02T03:04:05Z", "2026-1-2 3:4:5",
+             "2026-13-01", "a: b", "a #b", "# c", "- x", "? x", "'q'", '"q"', " x", "x ", "\ttab", "a\tb", "{a}", "[a]", "*a", "&a", "!a", "%a", "@a",
+             "`a`", "|", ">", "a\nb", "a\nb\n", "a \nb", "\n", "\n\na\n\n", " a\nb", "tr\u00e8s", "\u0001", "\U0001f600",
+             "x" * 100, "word " * 30, "https://example.com/" + "a-" * 60, "one two " * 12 + "\nthree", "a\\b", "...", "---", "=")
+    keys = ("a10", "a9", "a1", "a01", "a", "aa", "A", "a.b", "a-b", "a_b", "10", "9", "true", "y", "1.5", "v1.2", "v1.10")
+    x.quietly("POST", CORE % ns + "configmaps", configmap("words", data={"w%d" % n: word for n, word in enumerate(words)}))
+    x.quietly("POST", CORE % ns + "configmaps", configmap("keys", data={key: "" for key in keys}))
+    x.quietly("POST", THINGS % ns, thing("all", spec={"free": {
+        "list": [], "map": {}, "nested": [[1, [2, {}]], {"a": [None, True, 1.5, -3, 1e21, 9007199254740993]}], "deep": {"a": {"b": [{"c": [{"d": 1, "e": [1]}]}]}},
+        "key of words": 1, "": 2, "a: b": 3, "multi\nline": 4, "caf\u00e9": 5, "x" * 130: 6}}))
+    for path in (CORE % ns + "configmaps/words", CORE % ns + "configmaps/keys", THINGS % ns + "/all", THINGS % ns, THINGS % ns + "/none",
+                 THINGS % ns + "?limit=x", THINGS % ns + "/all/status", THINGS % ns + "/all/b", "/apis/%s" % GROUP, CORE % ns + "nope"):
+        x.ask("GET", path, Accept="application/yaml")
+    x.ask("GET", THINGS % ns, Accept="application/yaml;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")
+    x.ask("DELETE", THINGS % ns + "/all", Accept="application/yaml")
+    x.ask("POST", THINGS % ns, "{", Accept="application/yaml")
+
+
+@case
+def accept_order(x, ns):
+    path = THINGS % ns
+    x.quietly("POST", path, thing("a"))
+    for accept in ("application/json;q=0.1,application/yaml;q=0.2", "application/yaml;q=0.1,*/*", "*/*;q=0.9,application/yaml", "text/html,*/*;q=0.1",
+                   "application/json;q=0", "application/json;q=nope,application/yaml", "application", "application/json/x", " ", ",", "application/json ; charset=utf-8",
+                   "application/json;pretty=1", "application/yaml;pretty=1", "application/json;sv=v1", "application/json;sv=v2", "application/json;stream=other",
+                   "application/yaml;stream=watch", "APPLICATION/JSON", "application/json;as=Table", "application/json;v=v1", "application/json;as=,application/yaml",
+                   "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io;q=0.1,application/yaml"):
+        x.ask("GET", path + "/a", Accept=accept)
+    for accept in ("application/json;as=PartialObjectMetadata;v=v1beta1;g=meta.k8s.io", TABLE_BETA):
+        x.watch(path + "?watch=true&resourceVersion=0", 1, Accept=accept)
+    x.ask("GET", path + "?timeoutSeconds=1", Accept="text/html")
+
+
+@case
+def timeouts(x, ns):
+    for path in (CORE % ns + "configmaps", THINGS % ns, "/version", "/apis/" + GROUP, "/apis/%s/v1/nope" % GROUP):
+        for value in ("x", "5", "5q", "-1s", "1.5h", "0", "", "9999999999999h", "+5s", "1h30m", ".5s", "s", ".", "1..5s", "-", "1s ", "2\u00b5s1h", "1e3s", "32s"):
+            from urllib.parse import quote
+            x.ask("GET", path + "?timeout=" + quote(value), only=lambda a: (a["code"], a["headers"].get("content-type"), a["body"])
+                  if a["code"] != 200 else 200)
+    x.ask("POST", THINGS % ns + "?timeout=x", thing("a"))
+    x.ask("POST", THINGS % ns + "?timeout=5s&timeout=x", thing("a"))
+    x.watch(THINGS % ns + "?watch=true&timeout=x&resourceVersion=0", 1)
 
 
 @case
@@ -823,6 +886,50 @@ def schema_errors(x, ns):
           '{"a":9007199254740993,"b":1.0,"c":1e3,"d":-0,"e":18446744073709551615,"f":0.1,"g":1e-7,"h":123456789.125,"i":1E+2}}}' % GROUP)
 
 
+def both_show(x, path, wanted):
+    """A kube-apiserver serves a changed definition a little later."""
+    end = time.monotonic() + 30
+    while not all(wanted(answer) for answer in x.quietly("GET", path)):
+        if time.monotonic() > end:
+            raise ValueError("%s is not what both come to show" % path)
+        time.sleep(0.2)
+
+
+@case
+def schema_moves(x, ns):
+    """What was stored under one schema, read under another."""
+    run = ns.rsplit("-", 1)[1]
+    spec = {"old": STRING, "n": INTEGER, "list": {"type": "array", "items": {"type": "object", "properties": {"name": STRING, "gone": STRING}}}}
+    definition = crd("Mover" + run, "movers" + run, "Namespaced", {"type": "object", "properties": {"spec": {"type": "object", "properties": spec}}})
+    crds, path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "/apis/%s/v1/namespaces/%s/movers%s" % (GROUP, ns, run)
+    x.quietly("POST", crds, definition)
+    both_show(x, path, lambda answer: answer.code == 200)
+
+    def mover(name, **spec):
+        return {"apiVersion": GROUP + "/v1", "kind": "Mover" + run, "metadata": {"name": name}, "spec": spec}
+    for name in ("a", "b", "c", "d"):
+        x.ask("POST", path, mover(name, n=1, old="x", list=[{"name": "i", "gone": "y"}]))
+    later = {"n": INTEGER, "m": {"type": "integer", "default": 7}, "deep": {"type": "object", "default": {}, "properties": {"k": {"type": "string", "default": "v"}}},
+             "list": {"type": "array", "items": {"type": "object", "properties": {"name": STRING, "kind": {"type": "string", "default": "plain"}}}}}
+    version = dict(definition["spec"]["versions"][0], schema={"openAPIV3Schema": {
+        "type": "object", "properties": {"spec": {"type": "object", "default": {}, "properties": later}}}})
+    x.quietly("PATCH", crds + "/movers%s.%s" % (run, GROUP), {"spec": {"versions": [version]}}, Content_Type=MERGE)
+    both_show(x, path + "/a", lambda answer: answer.item().get("spec", {}).get("m") == 7)
+    x.ask("GET", path + "/a")
+    x.ask("GET", path)
+    x.ask("GET", path + "/a", Accept="application/yaml")
+    x.watch(path + "?watch=true&resourceVersion=0", 4)
+    x.ask("PATCH", path + "/a", {"metadata": {"labels": {"x": "1"}}}, Content_Type=MERGE)
+    x.ask("GET", path + "/a")
+    x.ask("PUT", path + "/b", dict(mover("b", n=1, list=[{"name": "i"}]), metadata={"name": "b", "resourceVersion": "{{rv:b}}"}))
+    x.ask("PATCH", path + "/c?fieldManager=m", mover("c", n=2), Content_Type=APPLY)
+    x.ask("PATCH", path + "/c?fieldManager=m&force=true", mover("c", n=2, m=8), Content_Type=APPLY)
+    x.ask("POST", path, mover("e"))
+    x.ask("DELETE", path + "/d", {"dryRun": ["All"]})
+    x.ask("DELETE", path)
+    x.quietly("DELETE", crds + "/movers%s.%s" % (run, GROUP))
+
+
 # ---- delete ----
 
 @case
@@ -909,6 +1016,10 @@ def delete_collection(x, ns):
         x.ask("DELETE", path + "?labelSelector=n%3D0")
         x.ask("DELETE", path + "?fieldSelector=metadata.name%3Do2")
         x.ask("DELETE", path + "?limit=1&labelSelector=n%3D2")
+        x.ask("DELETE", path + "?limit=1&continue={{continue}}&labelSelector=n%3D2", {"dryRun": ["All"]})
+        x.ask("DELETE", path + "?limit=2", {"dryRun": ["All"]})
+        x.ask("DELETE", path + "?limit=2&continue={{continue}}", {"dryRun": ["All"]})
+        x.ask("DELETE", path + "?continue=nope", {"dryRun": ["All"]})
         x.ask("DELETE", path + "?resourceVersion=0&labelSelector=none")
         x.ask("DELETE", path + "?resourceVersionMatch=Exact")
         x.ask("GET", path)
@@ -935,7 +1046,7 @@ def methods(x, ns):
         x.ask("DELETE", path.replace("/namespaces/" + ns, "") + "?labelSelector=never")
         x.ask("GET", path, X_HTTP_Method_Override="DELETE", only=lambda a: a["code"])
     x.ask("OPTIONS", "/api")
-    x.ask("PUT", "/apis", {})
+    x.ask("PUT", "/apis", {}, only=lambda a: (a["code"], a["headers"], a["body"]["kind"]))
     x.ask("DELETE", "/api/v1")
 
 

@@ -115,6 +115,23 @@ def lies(server):
 
 
 # ---- HTTP/1.1 ----
+def pipeline(sock, rest, mark, wanted):
+    """Sends while it reads, until there are so many marks in what came; how many there were. In one thread: a TLS connection
+    of Python's must not be used by two at once."""
+    sock.setblocking(False)
+    data, end = b"", time.monotonic() + 20
+    while data.count(mark) < wanted and time.monotonic() < end:
+        select.select([sock], [sock] if rest else [], [], 0.1)
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            rest = rest[sock.send(rest[:16384]):] if rest else rest
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            more = sock.recv(65536)
+            if not more:
+                break
+            data += more
+    return data.count(mark)
+
+
 def smuggling(server):
     """What follows a request that was refused is never a request."""
     evil = f"DELETE {MAPS}/base HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -145,12 +162,7 @@ def smuggling(server):
         sock.shutdown(socket.SHUT_WR)
         must(Answer.read(sock) is None, "half a body is no request")
     with server.tls() as sock:
-        threading.Thread(target=lambda: contextlib.suppress(OSError).__enter__() or
-                         sock.sendall(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n" * 3000), daemon=True).start()
-        data, n = b"", 0
-        while n < 3000 and (more := sock.recv(65536)):
-            data += more
-            n = data.count(b"HTTP/1.1 200")
+        n = pipeline(sock, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n" * 3000, b"HTTP/1.1 200", 3000)
         must(n == 3000, f"{n} of 3000 answers to a pipeline")
 
 
@@ -213,7 +225,8 @@ def fill(server, n, size):
 
 
 def lists(server):
-    """250 lists at once by one who does not read them: they wait, and the hub holds no more than its bound."""
+    """250 lists at once by one who does not read them: they wait, the hub holds no more than its bound, and another program
+    with the same certificate is served."""
     fill(server, 30, 50000)
     peers = [H2(server, window=0) for _ in range(2)]
     for peer in peers:
@@ -221,8 +234,18 @@ def lists(server):
             peer.begin("GET", MAPS)
     time.sleep(2)
     print(f"{server.rss_mib()} MiB with 500 lists of 1.5 MB asked and none read")
+    beside = server.ask("GET", f"{MAPS}/base", timeout=5)
+    must(beside is not None and beside.code == 200, f"another connection of the same client: {beside}")
     for peer in peers:
         peer.close()
+    late = H2(server, window=0, tail=1000)  # more than half of the room: the last ones wait until it reads
+    streams = [late.begin("GET", MAPS) for _ in range(60)]
+    time.sleep(1)
+    late.send(frame(SETTINGS, 0, 0, struct.pack("!HI", 4, (1 << 31) - 1)) +
+              frame(WINDOW, 0, 0, struct.pack("!I", (1 << 31) - 1 - 65535)))
+    must(late.pump(lambda: all(late.answers[s][2] is True for s in streams), 40), "sixty lists by one who reads late")
+    must(all(late.answers[s][0] == 200 for s in streams), "200")
+    late.close()
     reader = H2(server)
     streams = [reader.begin("GET", MAPS) for _ in range(50)]
     must(reader.pump(lambda: all(reader.answers[s][2] is True for s in streams), 40), "fifty lists by one who reads")

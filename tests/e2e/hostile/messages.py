@@ -81,7 +81,7 @@ BODIES = [
     ("blanks alone", post(" \n\t"), 400, "BadRequest"),
     ("an array", post("[]"), 400, "BadRequest"),
     ("a text", post('"x"'), 400, "BadRequest"),
-    ("null", post("null"), 400, "BadRequest"),
+    ("null", post("null"), 422, "Invalid"),
     ("twice the same key, strictly",
      lambda s: s.ask("POST", MAPS + "?fieldValidation=Strict&dryRun=All", text("x", '{"a":"1","a":"2"}')), 400, "BadRequest"),
     ("twice the same key, deep and strictly",

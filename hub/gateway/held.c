@@ -1,0 +1,71 @@
+/* held.c - reports are acknowledged when they are durable, many with one sync. */
+#include "hub/gateway/internal.h"
+
+struct gateway_held {
+    struct gateway_held *next;
+    const struct hub_gateway_link *link;
+    struct fed_link_exchange *exchange; /* lives until it is answered, whatever its session does */
+};
+
+enum fed_err gateway_hold(struct hub_gateway *gateway, const struct hub_gateway_link *link,
+    struct fed_link_exchange *exchange)
+{
+    struct gateway_held *held;
+
+    if (!hub_objects_staged(gateway->objects)) {
+        link->answer(exchange, FED_LINK_CHANGED, fed_span_text(""), 0);
+        return FED_OK;
+    }
+    held = fed_alloc_get(gateway->mem, sizeof *held);
+    if (!held)
+        return FED_ERR_NOMEM;
+    *held = (struct gateway_held){.link = link, .exchange = exchange};
+    *gateway->held_end = held;
+    gateway->held_end = &held->next;
+    return FED_OK;
+}
+
+static struct gateway_held *take_all(struct hub_gateway *gateway)
+{
+    struct gateway_held *first = gateway->held;
+
+    gateway->held = NULL;
+    gateway->held_end = &gateway->held;
+    return first;
+}
+
+void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    struct hub_gateway *gateway = ctx;
+    struct gateway_held *held = take_all(gateway);
+    size_t n = 0;
+
+    while (held) {
+        struct gateway_held *next = held->next;
+
+        if (err)
+            held->link->answer(held->exchange, FED_LINK_UNAVAILABLE,
+                fed_span_text(fed_err_text(err)), GATEWAY_RETRY_STORE_S);
+        else
+            held->link->answer(held->exchange, FED_LINK_CHANGED, fed_span_text(""), 0);
+        fed_alloc_free(gateway->mem, held, sizeof *held);
+        held = next;
+        n++;
+    }
+    if (err && n > 0)
+        fed_log(gateway->log, FED_LOG_ERROR,
+            "gateway: %zu reports are not stored: %s; their agents are told to come back", n,
+            diag->text[0] ? diag->text : fed_err_text(err));
+}
+
+void gateway_held_forget(struct hub_gateway *gateway)
+{
+    struct gateway_held *held = take_all(gateway);
+
+    while (held) {
+        struct gateway_held *next = held->next;
+
+        fed_alloc_free(gateway->mem, held, sizeof *held);
+        held = next;
+    }
+}

@@ -1,0 +1,477 @@
+/* pair.c - what one federated object means for one cluster. */
+#include "hub/plan/internal.h"
+#include "proto/base/bisect.h"
+#include "proto/object/render.h"
+
+#include <string.h>
+
+/* ---- placement ---- */
+
+struct plan_item *plan_namespace_item(struct hub_plan *plan, struct fed_span ns)
+{
+    struct plan_item *item;
+
+    if (!plan->namespaces)
+        return NULL;
+    item = plan_item_get(
+        plan, &(struct hub_object_ref){
+                  .resource = fed_span_text(plan->namespaces->resource), .ns = ns, .name = ns});
+    return item && !item->gone && !item->deleting && !item->ignored ? item : NULL;
+}
+
+bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns)
+{
+    struct plan_item *item = plan_item_get(
+        plan, &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = ns});
+
+    return item && !item->gone && !item->deleting && item->label_federated;
+}
+
+static bool placement_selects(
+    const struct plan_placement *placement, const struct plan_cluster *cluster)
+{
+    switch (placement->mode) {
+    case PLAN_SELECTOR:
+        return fed_selector_match(placement->selector, cluster->labels);
+    case PLAN_NAMES:
+        for (size_t i = 0; i < placement->n_names; i++) {
+            if (fed_span_is(placement->names[i], cluster->name))
+                return true;
+        }
+        return false;
+    case PLAN_NONE:
+    case PLAN_ABSENT:
+        break;
+    }
+    return false;
+}
+
+static bool namespace_selects(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster)
+{
+    struct plan_item *federated = plan_namespace_item(plan, ns);
+
+    if (federated && federated->placement.mode != PLAN_ABSENT)
+        return placement_selects(&federated->placement, cluster);
+    return plan_namespace_labelled(plan, ns);
+}
+
+static bool item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
+{
+    if (item->gone || item->deleting || item->ignored)
+        return false;
+    if (!item->type) /* the label; a FederatedNamespace that counts takes over */
+        return item->label_federated && !plan_namespace_item(plan, item->name);
+    if (item->type->is_namespace)
+        return namespace_selects(plan, item->name, cluster);
+    if (!item->type->namespaced)
+        return placement_selects(&item->placement, cluster);
+    if (!namespace_selects(plan, item->ns, cluster))
+        return false;
+    if (item->placement.mode == PLAN_ABSENT)
+        return plan_namespace_labelled(plan, item->ns);
+    return placement_selects(&item->placement, cluster);
+}
+
+/* ---- pairs ---- */
+
+struct among_pairs {
+    const struct plan_item *item;
+    const char *cluster;
+};
+
+static int order_of_pairs(const void *ctx, size_t index)
+{
+    const struct among_pairs *among = ctx;
+
+    return strcmp(among->item->pairs[index].cluster->name, among->cluster);
+}
+
+static bool pair_index(const struct plan_item *item, const char *cluster, size_t *index)
+{
+    struct among_pairs among = {item, cluster};
+
+    return fed_bisect(item->n_pairs, order_of_pairs, &among, index);
+}
+
+struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster)
+{
+    size_t index;
+
+    return pair_index(item, cluster->name, &index) ? &item->pairs[index] : NULL;
+}
+
+static enum fed_err cluster_list(
+    struct hub_plan *plan, struct plan_cluster *cluster, struct plan_item *item, size_t *place)
+{
+    if (cluster->n_items == cluster->cap_items) {
+        size_t cap = cluster->cap_items ? cluster->cap_items * 2 : 8;
+        struct plan_item **items = plan->mem->resize(plan->mem->ctx, cluster->items,
+            cluster->cap_items * sizeof *items, cap * sizeof *items);
+
+        if (!items)
+            return FED_ERR_NOMEM;
+        cluster->items = items;
+        cluster->cap_items = cap;
+    }
+    *place = cluster->n_items;
+    cluster->items[cluster->n_items++] = item;
+    return FED_OK;
+}
+
+/* The last one of the list takes its place. */
+void plan_pair_unlist(struct plan_pair *pair)
+{
+    struct plan_cluster *cluster = pair->cluster;
+    struct plan_item *last = cluster->items[--cluster->n_items];
+
+    if (pair->place == cluster->n_items)
+        return;
+    cluster->items[pair->place] = last;
+    plan_pair_find(last, cluster)->place = pair->place;
+}
+
+static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out)
+{
+    size_t index;
+    size_t place;
+
+    if (pair_index(item, cluster->name, &index)) {
+        *out = &item->pairs[index];
+        return FED_OK;
+    }
+    if (item->n_pairs == item->cap_pairs) {
+        size_t cap = item->cap_pairs ? item->cap_pairs * 2 : 4;
+        struct plan_pair *pairs = plan->mem->resize(
+            plan->mem->ctx, item->pairs, item->cap_pairs * sizeof *pairs, cap * sizeof *pairs);
+
+        if (!pairs)
+            return FED_ERR_NOMEM;
+        item->pairs = pairs;
+        item->cap_pairs = cap;
+    }
+    if (cluster_list(plan, cluster, item, &place))
+        return FED_ERR_NOMEM;
+    memmove(&item->pairs[index + 1], &item->pairs[index],
+        (item->n_pairs - index) * sizeof *item->pairs);
+    item->n_pairs++;
+    item->pairs[index] = (struct plan_pair){
+        .cluster = cluster, .state = PLAN_PAIR_REFUSED, .place = place, .error = ""};
+    *out = &item->pairs[index];
+    return FED_OK;
+}
+
+static bool is_awaited(enum plan_pair_state state)
+{
+    return state == PLAN_PAIR_RELEASING || state == PLAN_PAIR_REMOVING;
+}
+
+void plan_pair_set_state(struct plan_pair *pair, enum plan_pair_state state)
+{
+    pair->cluster->awaiting += is_awaited(state);
+    pair->cluster->awaiting -= is_awaited(pair->state);
+    pair->state = state;
+    pair->since = 0;
+}
+
+void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    size_t index = (size_t)(pair - item->pairs);
+
+    plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
+    plan_pair_unlist(pair);
+    plan_piece_unref(plan, pair->piece);
+    item->n_pairs--;
+    memmove(pair, pair + 1, (item->n_pairs - index) * sizeof *pair);
+    plan_item_touch(plan, item);
+}
+
+static struct fed_span overrides_for(
+    const struct plan_item *item, const struct plan_cluster *cluster)
+{
+    for (size_t i = 0; i < item->n_overrides; i++) {
+        if (fed_span_is(item->overrides[i].cluster, cluster->name))
+            return item->overrides[i].operations;
+    }
+    return fed_span_text("");
+}
+
+static void describe(const struct plan_item *item, struct fed_work *work)
+{
+    const struct plan_type *type = item->type;
+
+    *work = (struct fed_work){
+        .api_version = item->api_version, .name = item->name, .options = FED_WORK_ADOPT};
+    work->kind = fed_span_text(type ? type->target_kind : "Namespace");
+    work->plural = fed_span_text(type ? type->target_plural : "namespaces");
+    if (type && type->target_namespaced) {
+        work->ns = item->ns;
+        work->options |= FED_WORK_NAMESPACED;
+    }
+    if (item->retain_replicas)
+        work->options |= FED_WORK_RETAIN_REPLICAS;
+}
+
+/* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
+ * it at once. */
+static enum fed_err try_render(struct hub_plan *plan, const struct fed_work *work,
+    const struct plan_blob *blob, struct fed_diag *diag)
+{
+    struct fed_buf out;
+    enum fed_err err;
+
+    fed_buf_init(&out, plan->mem, FED_BLOB_MAX + FED_WORK_OVERRIDES_MAX);
+    err = fed_render_work(plan->mem, work, fed_span_of(blob->bytes, blob->len), &out, diag);
+    fed_buf_fini(&out);
+    return err;
+}
+
+/* The piece for this cluster: the shared one, or one with its overrides. FED_ERR_INVALID with diag
+ * when the overrides do not fit the template. The caller gets a reference. */
+static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag)
+{
+    struct fed_span overrides = overrides_for(item, cluster);
+    struct fed_work work;
+    enum fed_err err;
+
+    if (overrides.len == 0 && item->shared) {
+        item->shared->refs++;
+        *out = item->shared;
+        return FED_OK;
+    }
+    describe(item, &work);
+    work.blob = item->blob->digest;
+    work.overrides = overrides;
+    err = overrides.len ? try_render(plan, &work, item->blob, diag) : fed_work_check(&work, diag);
+    if (!err)
+        err = plan_piece_new(plan, item, &work, item->blob, out);
+    if (!err && overrides.len == 0) {
+        item->shared = *out;
+        item->shared->refs++;
+    }
+    return err;
+}
+
+/* The pair stays what it was (a cluster keeps its last good version) and says what is wrong. */
+static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, const char *error, const char *message)
+{
+    struct plan_pair *pair;
+    size_t len = strlen(message);
+    enum fed_err err = pair_add(plan, item, cluster, &pair);
+
+    if (err)
+        return err;
+    pair->error = error;
+    if (len >= sizeof pair->message)
+        len = sizeof pair->message - 1;
+    memcpy(pair->message, message, len);
+    pair->message[len] = '\0';
+    return FED_OK;
+}
+
+static bool is_in_manifest(const struct plan_pair *pair)
+{
+    return pair->piece && (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING);
+}
+
+static enum fed_err pair_place(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct fed_diag diag = {""};
+    struct plan_piece *piece;
+    struct plan_pair *pair;
+    enum fed_err err;
+
+    if (item->error[0])
+        return pair_refuse(plan, item, cluster, item->error, item->message);
+    err = piece_for(plan, item, cluster, &piece, &diag);
+    if (err == FED_ERR_NOMEM)
+        return err;
+    if (err)
+        return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
+    err = pair_add(plan, item, cluster, &pair);
+    if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
+                    !fed_work_same(&pair->piece->work, &piece->work))) {
+        /* A template that names another API group makes another object: the former one leaves with
+         * it. */
+        if (is_in_manifest(pair) && fed_work_cmp(&pair->piece->work, &piece->work) != 0)
+            err = plan_cluster_set(plan, cluster, &pair->piece->work, NULL);
+        if (!err)
+            err = plan_cluster_set(plan, cluster, &piece->work, piece);
+        if (!err) {
+            plan_piece_unref(plan, pair->piece);
+            pair->piece = piece;
+            piece->refs++;
+            plan_pair_set_state(pair, PLAN_PAIR_PRESENT);
+        }
+    }
+    plan_piece_unref(plan, piece);
+    /* One cluster that is full holds up nobody else's round. */
+    if (err == FED_ERR_LIMIT) {
+        fed_diag_set(&diag, err, "the cluster has %u works, which is the most", FED_WORKS_MAX);
+        return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
+    }
+    if (!err) {
+        pair->error = "";
+        pair->message[0] = '\0';
+    }
+    return err;
+}
+
+/* The object stays in the member: the work gets the option by which the agent lets go of it, and
+ * leaves the manifest when the agent has confirmed that. */
+static enum fed_err pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    struct fed_work work = pair->piece->work;
+    struct plan_piece *piece;
+    enum fed_err err;
+
+    work.options |= FED_WORK_ORPHAN;
+    err = plan_piece_new(plan, item, &work, pair->piece->blob, &piece);
+    if (err)
+        return err;
+    err = plan_cluster_set(plan, pair->cluster, &work, piece);
+    if (err) {
+        plan_piece_unref(plan, piece);
+        return err;
+    }
+    plan_piece_unref(plan, pair->piece);
+    pair->piece = piece;
+    plan_pair_set_state(pair, PLAN_PAIR_RELEASING);
+    return FED_OK;
+}
+
+static enum fed_err pair_unplace(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    bool release = (item->deleting || item->gone) && item->orphan;
+    enum fed_err err;
+
+    switch (pair->state) {
+    case PLAN_PAIR_REFUSED:
+        plan_pair_drop(plan, item, pair);
+        return FED_OK;
+    case PLAN_PAIR_PRESENT:
+        if (release || (item->type && item->type->gone))
+            return pair_release(plan, item, pair);
+        err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
+        if (err)
+            return err;
+        plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
+        pair->error = "";
+        pair->message[0] = '\0';
+        return FED_OK;
+    case PLAN_PAIR_RELEASING:
+    case PLAN_PAIR_REMOVING:
+        break;
+    }
+    return FED_OK;
+}
+
+enum fed_err plan_pair_confirmed(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    enum fed_err err;
+
+    if (pair->state == PLAN_PAIR_REMOVING) {
+        plan_pair_drop(plan, item, pair);
+        return FED_OK;
+    }
+    err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
+    if (!err) {
+        plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
+        plan_item_touch(plan, item);
+    }
+    return err;
+}
+
+void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out)
+{
+    struct fed_work work;
+
+    if (pair->piece)
+        work = pair->piece->work;
+    else
+        describe(item, &work);
+    fed_work_put_id(out, &work);
+}
+
+/* The label of a Namespace and its FederatedNamespace stand for the same object in the member: the
+ * one of them that selects the cluster when this one no longer does. NULL for every other kind, and
+ * when the namespace is to go. */
+static struct plan_item *successor(
+    struct hub_plan *plan, const struct plan_item *item, const struct plan_cluster *cluster)
+{
+    struct plan_item *other = NULL;
+
+    if (!item->type)
+        other = plan_namespace_item(plan, item->name);
+    else if (item->type->is_namespace && !item->ignored)
+        other = plan_item_get(plan,
+            &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
+    return other && item_selects(plan, other, cluster) ? other : NULL;
+}
+
+/* Nothing is removed and nothing awaited: the object passes from one to the other. While the other
+ * has nothing that could be sent, the cluster keeps what it has. */
+static enum fed_err pair_hand_over(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, struct plan_item *to)
+{
+    const struct plan_pair *taken;
+    enum fed_err err = pair_place(plan, to, pair->cluster);
+
+    if (err)
+        return err;
+    plan_item_touch(plan, to);
+    taken = plan_pair_find(to, pair->cluster);
+    if (taken && taken->state == PLAN_PAIR_PRESENT)
+        plan_pair_drop(plan, item, pair);
+    return FED_OK;
+}
+
+/* A deletion that was under way when the hub stopped: what the clusters may still hold is awaited
+ * again, by placing the work and taking it away within the same round. */
+static enum fed_err pair_recall(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct plan_pair *pair;
+    bool selected;
+    enum fed_err err = FED_OK;
+
+    if (successor(plan, item, cluster))
+        return FED_OK;
+    item->deleting = false;
+    selected = item_selects(plan, item, cluster);
+    if (selected && !item->error[0])
+        err = pair_place(plan, item, cluster);
+    item->deleting = true;
+    pair = plan_pair_find(item, cluster);
+    return err || !pair ? err : pair_unplace(plan, item, pair);
+}
+
+enum fed_err plan_pair_update(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct plan_pair *pair;
+    struct plan_item *next;
+    bool ending = item->gone || item->deleting || (item->type && item->type->gone);
+
+    if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
+        return pair_recall(plan, item, cluster);
+    /* A disabled type keeps what is there; so does a placement that cannot be computed. */
+    if (!ending &&
+        ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
+        return FED_OK;
+    if (!ending && item_selects(plan, item, cluster))
+        return pair_place(plan, item, cluster);
+    pair = plan_pair_find(item, cluster);
+    if (!pair)
+        return FED_OK;
+    next = successor(plan, item, cluster);
+    return next ? pair_hand_over(plan, item, pair, next) : pair_unplace(plan, item, pair);
+}

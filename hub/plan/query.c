@@ -1,0 +1,224 @@
+/* query.c - the questions that others ask of the plan, and admission. */
+#include "hub/plan/internal.h"
+
+#include <stdio.h>
+
+enum fed_err hub_plan_manifest(
+    struct hub_plan *plan, struct fed_span name, const struct fed_manifest **out)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || cluster->now.hollow || cluster->now.revision == 0)
+        return FED_ERR_NOT_FOUND;
+    return plan_manifest_lay_out(plan, &cluster->now, 0, out);
+}
+
+enum fed_err hub_plan_manifest_at(
+    struct hub_plan *plan, struct fed_span name, uint64_t revision, const struct fed_manifest **out)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || revision == 0)
+        return FED_ERR_NOT_FOUND;
+    if (cluster->now.revision == revision && !cluster->now.hollow)
+        return plan_manifest_lay_out(plan, &cluster->now, 1, out);
+    for (size_t i = 0; i < PLAN_HISTORY; i++) {
+        if (cluster->past[i].revision == revision)
+            return plan_manifest_lay_out(plan, &cluster->past[i], 1, out);
+    }
+    return FED_ERR_NOT_FOUND;
+}
+
+static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct plan_item *item)
+{
+    if (item->problem)
+        return item->problem;
+    if (item->type && item->type->namespaced && !item->type->is_namespace &&
+        !plan_namespace_item(plan, item->ns) && !plan_namespace_labelled(plan, item->ns))
+        return HUB_PLACEMENT_NAMESPACE_NOT_FEDERATED;
+    return HUB_PLACEMENT_OK;
+}
+
+static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
+{
+    bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
+
+    *out = (struct hub_planned_cluster){.cluster = fed_span_text(pair->cluster->name),
+        .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
+        .error = pair->error,
+        .message = pair->message,
+        .since_revision = pair->since,
+        .index = SIZE_MAX,
+        .revision = pair->cluster->now.revision,
+        .work = pair->piece ? &pair->piece->work : NULL};
+    if (in_manifest && !plan_manifest_find(&pair->cluster->now, &pair->piece->work, &out->index))
+        out->index = SIZE_MAX;
+}
+
+enum fed_err hub_plan_object(
+    struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out)
+{
+    struct plan_item *item = plan_item_get(plan, ref);
+
+    if (!item || item->gone || item->ignored)
+        return FED_ERR_NOT_FOUND;
+    if (item->n_pairs > plan->out_clusters_cap) {
+        struct hub_planned_cluster *all = fed_alloc_array(plan->mem, item->n_pairs, sizeof *all);
+
+        if (!all)
+            return FED_ERR_NOMEM;
+        fed_alloc_free(plan->mem, plan->out_clusters, plan->out_clusters_cap * sizeof *all);
+        plan->out_clusters = all;
+        plan->out_clusters_cap = item->n_pairs;
+    }
+    for (size_t i = 0; i < item->n_pairs; i++)
+        pair_show(&item->pairs[i], &plan->out_clusters[i]);
+    *out = (struct hub_planned){.problem = problem_of(plan, item),
+        .message = item->message,
+        .clusters = plan->out_clusters,
+        .n_clusters = item->n_pairs,
+        .observed_generation = item->generation};
+    return FED_OK;
+}
+
+enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed_span name,
+    const struct fed_work *identity, struct hub_object_ref *out)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+    const struct plan_item *owner;
+    size_t index;
+
+    if (!cluster || !plan_manifest_find(&cluster->now, identity, &index))
+        return FED_ERR_NOT_FOUND;
+    owner = cluster->now.entries[index].piece->owner;
+    if (!owner)
+        return FED_ERR_NOT_FOUND;
+    *out =
+        (struct hub_object_ref){.resource = owner->resource, .ns = owner->ns, .name = owner->name};
+    return FED_OK;
+}
+
+void hub_plan_cluster_objects(
+    struct hub_plan *plan, struct fed_span name, hub_plan_each_object *each, void *ctx)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    for (size_t i = 0; cluster && i < cluster->n_items; i++) {
+        const struct plan_item *item = cluster->items[i];
+        struct hub_object_ref ref = {
+            .resource = item->resource, .ns = item->ns, .name = item->name};
+
+        if (item->type && !item->gone)
+            each(ctx, &ref);
+    }
+}
+
+void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span name, uint64_t revision,
+    hub_plan_each_object *each, void *ctx)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    for (size_t i = 0; cluster && i < cluster->n_items; i++) {
+        struct plan_item *item = cluster->items[i];
+        const struct plan_pair *pair = plan_pair_find(item, cluster);
+        struct hub_object_ref ref = {
+            .resource = item->resource, .ns = item->ns, .name = item->name};
+        bool settled = pair->since > 0 && pair->since <= revision &&
+                       (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED);
+
+        if (item->type && !item->gone && !settled)
+            each(ctx, &ref);
+    }
+}
+
+static bool is_still_there(const struct plan_item *item, const struct plan_pair *pair,
+    const struct fed_span *still_there, size_t n)
+{
+    struct fed_buf id;
+    bool found = false;
+
+    if (n == 0)
+        return false;
+    fed_buf_init(&id, fed_alloc_system(), FED_WORK_ID_MAX);
+    plan_pair_id(item, pair, &id);
+    for (size_t i = 0; i < n && !found; i++)
+        found = fed_span_eq(fed_buf_span(&id), still_there[i]);
+    fed_buf_fini(&id);
+    return found;
+}
+
+void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revision,
+    const struct fed_span *still_there, size_t n_still_there)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || cluster->awaiting == 0)
+        return;
+    /* From the end: whoever is confirmed leaves the list, and the last one takes the place. */
+    for (size_t i = cluster->n_items; i-- > 0;) {
+        struct plan_item *item = cluster->items[i];
+        struct plan_pair *pair = plan_pair_find(item, cluster);
+
+        if ((pair->state != PLAN_PAIR_RELEASING && pair->state != PLAN_PAIR_REMOVING))
+            continue;
+        if (pair->since == 0 || pair->since > revision ||
+            is_still_there(item, pair, still_there, n_still_there))
+            continue;
+        if (plan_pair_confirmed(plan, item, pair))
+            continue; /* out of memory: the next report confirms again */
+        plan_item_touch(plan, item);
+        plan_round_want(plan);
+    }
+}
+
+/* ---- admission ---- */
+
+static enum fed_err ensure_finalizer(struct hub_admission *admission)
+{
+    struct fed_json *metadata =
+        fed_json_ensure_object(admission->doc, admission->object, "metadata");
+    struct fed_json *finalizers = fed_json_get(metadata, "finalizers");
+
+    if (!metadata)
+        return FED_ERR_NOMEM;
+    if (plan_has_finalizer(admission->object))
+        return FED_OK;
+    if (!fed_json_is_array(finalizers)) {
+        finalizers = fed_json_new_array(admission->doc);
+        if (fed_json_set(admission->doc, metadata, "finalizers", finalizers))
+            return FED_ERR_NOMEM;
+    }
+    return fed_json_append(finalizers, fed_json_new_text(admission->doc, PLAN_FINALIZER));
+}
+
+static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admission,
+    const struct fed_json *list, const char *member, const char *field)
+{
+    for (size_t i = 0; i < fed_json_count(list); i++) {
+        struct fed_span name = fed_json_string(fed_json_get(fed_json_at(list, i), member));
+        char text[400];
+
+        if (name.len == 0 || plan_cluster_get(plan, name))
+            continue;
+        snprintf(text, sizeof text, "%s[%zu].%s: no cluster \"" FED_SPAN_FMT "\" is registered",
+            field, i, member, FED_SPAN_ARG(name));
+        admission->warn(admission, text);
+    }
+}
+
+enum fed_err hub_plan_admit(
+    struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag)
+{
+    const struct fed_json *spec = fed_json_get(admission->object, "spec");
+
+    (void)diag;
+    if (admission->operation == HUB_DELETE || admission->subresource.len)
+        return FED_OK;
+    warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",
+        "spec.placement.clusters");
+    warn_of_clusters(
+        plan, admission, fed_json_get(spec, "overrides"), "clusterName", "spec.overrides");
+    if (fed_json_find(admission->object, "metadata.deletionTimestamp"))
+        return FED_OK;
+    return ensure_finalizer(admission);
+}

@@ -1,0 +1,423 @@
+/* round.c - the round that follows changes, and shares their sync.
+ *
+ * Before a flush: the plan takes in what is staged, computes the dirty pairs, stages the new
+ * manifests' rows and what finishes deletions. When all that is durable, manifests are turned and
+ * others told. When it was undone, what was taken in is read again, and the next round waits a
+ * while: so a plan that cannot be stored does not undo the writes of others again and again. */
+#include "hub/plan/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_MS 1000u
+
+static enum fed_err compute_items(struct hub_plan *plan)
+{
+    enum fed_err err = FED_OK;
+
+    for (struct plan_item *item = plan->touched; !err && item; item = item->next_touched) {
+        if (!item->dirty)
+            continue;
+        for (size_t i = 0; !err && i < plan->n_clusters; i++)
+            err = plan_pair_update(plan, item, plan->clusters[i]);
+        item->dirty = err != FED_OK;
+    }
+    return err;
+}
+
+static enum fed_err compute_cluster(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    struct fed_map_iter it;
+    enum fed_err err = FED_OK;
+
+    fed_map_iter_init(&it, &plan->items);
+    while (!err && fed_map_iter_next(&it)) {
+        struct plan_item *item = it.value;
+        struct plan_pair *pair = plan_pair_find(item, cluster);
+
+        err = plan_pair_update(plan, item, cluster);
+        if (pair || plan_pair_find(item, cluster))
+            plan_item_touch(plan, item);
+    }
+    cluster->replan = err != FED_OK;
+    cluster->returned = cluster->returned && err;
+    return err;
+}
+
+static struct fed_span row_key(const struct plan_cluster *cluster, char key[300])
+{
+    int n = snprintf(key, 300, "b/%s", cluster->name);
+
+    return fed_span_of(key, n < 0 || n >= 300 ? 299 : (size_t)n);
+}
+
+/* What the store remembers of the cluster's manifest, read once. */
+static enum fed_err recall_row(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    struct fed_buf value;
+    char key[300];
+    uint64_t revision;
+    enum fed_err err;
+
+    fed_buf_init(&value, plan->mem, FED_DIGEST_SIZE);
+    err = hub_objects_get_row(plan->objects, row_key(cluster, key), &value, &revision);
+    if (!err && value.len == FED_DIGEST_SIZE) {
+        memcpy(cluster->now.digest.bytes, value.at, FED_DIGEST_SIZE);
+        cluster->now.revision = revision;
+        cluster->now.hollow = true;
+        cluster->recorded = true;
+    }
+    fed_buf_fini(&value);
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
+}
+
+/* Puts next in the place of now; now goes to the past when its content was known. */
+static void turn(struct hub_plan *plan, struct plan_cluster *cluster, uint64_t revision)
+{
+    bool keep =
+        !cluster->now.hollow && cluster->now.revision > 0 && revision != cluster->now.revision;
+
+    if (keep) {
+        plan_manifest_fini(plan, &cluster->past[PLAN_HISTORY - 1]);
+        memmove(&cluster->past[1], &cluster->past[0], (PLAN_HISTORY - 1) * sizeof cluster->past[0]);
+        cluster->past[0] = cluster->now;
+    } else {
+        plan_manifest_fini(plan, &cluster->now);
+    }
+    cluster->now = cluster->next;
+    cluster->now.revision = revision;
+    cluster->next = (struct plan_manifest){0};
+    cluster->changing = false;
+}
+
+/* Digest of the next manifest; true in *same when that is what the cluster has anyway, or what is
+ * staged for it. */
+static enum fed_err digest_next(struct hub_plan *plan, struct plan_cluster *cluster, bool *same)
+{
+    const struct fed_manifest *manifest;
+    const struct fed_digest *known =
+        cluster->staged_revision ? &cluster->staged_digest : &cluster->now.digest;
+    enum fed_err err = FED_OK;
+
+    if (!cluster->recorded && !cluster->staged_revision && cluster->now.revision == 0)
+        err = recall_row(plan, cluster);
+    if (!err)
+        err = plan_manifest_lay_out(plan, &cluster->next, 1, &manifest);
+    if (!err)
+        err = fed_manifest_digest(manifest, &cluster->next.digest);
+    if (!err)
+        *same = (cluster->recorded || cluster->staged_revision) &&
+                fed_digest_eq(&cluster->next.digest, known);
+    return err;
+}
+
+/* Rows of all clusters whose manifest differs, in one commit. */
+struct recording {
+    struct fed_store_op *ops;
+    char (*keys)[300];
+    struct plan_cluster **clusters;
+    size_t n;
+};
+
+static enum fed_err collect(
+    struct hub_plan *plan, struct plan_cluster *cluster, struct recording *r)
+{
+    bool same = false;
+    enum fed_err err = digest_next(plan, cluster, &same);
+
+    if (err)
+        return err;
+    if (same) {
+        if (!cluster->staged_revision)
+            turn(plan, cluster, cluster->now.revision);
+        return FED_OK;
+    }
+    r->ops[r->n] = (struct fed_store_op){.key = row_key(cluster, r->keys[r->n]),
+        .value = fed_span_of(cluster->next.digest.bytes, FED_DIGEST_SIZE)};
+    r->clusters[r->n++] = cluster;
+    return FED_OK;
+}
+
+static enum fed_err stage_rows(
+    struct hub_plan *plan, const struct recording *r, struct fed_diag *diag)
+{
+    uint64_t revision = 0;
+    enum fed_err err = hub_objects_stage(plan->objects, NULL, 0, r->ops, r->n, &revision, diag);
+
+    plan->planned = plan->planned || !err; /* whatever becomes of the rest of the round */
+    for (size_t i = 0; !err && i < r->n; i++) {
+        r->clusters[i]->staged_revision = revision;
+        r->clusters[i]->staged_digest = r->clusters[i]->next.digest;
+    }
+    return err;
+}
+
+static enum fed_err record(struct hub_plan *plan)
+{
+    size_t room = plan->n_clusters + 1;
+    struct recording r = {.ops = fed_alloc_array(plan->mem, room, sizeof *r.ops),
+        .keys = fed_alloc_array(plan->mem, room, sizeof *r.keys),
+        .clusters = fed_alloc_array(plan->mem, room, sizeof *r.clusters)};
+    struct fed_diag diag = {""};
+    enum fed_err err = r.ops && r.keys && r.clusters ? FED_OK : FED_ERR_NOMEM;
+
+    for (size_t i = 0; !err && i < plan->n_clusters; i++)
+        if (plan->clusters[i]->changing)
+            err = collect(plan, plan->clusters[i], &r);
+    if (!err && r.n > 0)
+        err = stage_rows(plan, &r, &diag);
+    if (err && err != FED_ERR_BUSY)
+        fed_log(plan->log, FED_LOG_ERROR, "plan: cannot record new bundles: %s; next try in %u ms",
+            diag.text[0] ? diag.text : fed_err_text(err), RETRY_MS);
+    fed_alloc_free(plan->mem, r.ops, room * sizeof *r.ops);
+    fed_alloc_free(plan->mem, r.keys, room * sizeof *r.keys);
+    fed_alloc_free(plan->mem, r.clusters, room * sizeof *r.clusters);
+    return err;
+}
+
+/* Takes our finalizer off; true when others are left. */
+static bool drop_finalizer(struct fed_json *object)
+{
+    struct fed_json *finalizers = fed_json_find(object, "metadata.finalizers");
+
+    for (size_t i = fed_json_count(finalizers); i-- > 0;) {
+        if (fed_span_is(fed_json_string(fed_json_at(finalizers, i)), PLAN_FINALIZER))
+            fed_json_remove_at(finalizers, i);
+    }
+    return fed_json_count(finalizers) > 0;
+}
+
+/* Of an object of which no copy is left; it goes when our finalizer was the last one. */
+static enum fed_err release_object(
+    struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_diag *diag)
+{
+    struct hub_object_write write = {.ref = *ref};
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object;
+    struct fed_buf bytes;
+    struct fed_buf next;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, plan->mem, HUB_OBJECT_BYTES_MAX);
+    fed_buf_init(&next, plan->mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_objects_get(plan->objects, ref, &bytes, &write.expected);
+    if (!err)
+        err = fed_json_doc_new(plan->mem, &doc);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&bytes), &object, diag);
+    if (!err)
+        write.remove = !drop_finalizer(object);
+    if (!err && !write.remove)
+        err = fed_json_put(&next, object);
+    write.bytes = write.remove ? fed_buf_span(&bytes) : fed_buf_span(&next);
+    if (!err)
+        err = hub_objects_stage(plan->objects, &write, 1, NULL, 0, NULL, diag);
+    fed_json_doc_free(doc);
+    fed_buf_fini(&bytes);
+    fed_buf_fini(&next);
+    return err;
+}
+
+/* Of an object that is being deleted nobody is awaited any more. */
+static bool is_finished(const struct plan_item *item)
+{
+    return item->deleting && !item->gone && !item->dirty && item->has_finalizer &&
+           item->n_pairs == 0;
+}
+
+static enum fed_err release_items(struct hub_plan *plan)
+{
+    enum fed_err err = FED_OK;
+
+    for (struct plan_item *item = plan->touched; !err && item; item = item->next_touched) {
+        struct hub_object_ref ref = {
+            .resource = item->resource, .ns = item->ns, .name = item->name};
+        struct fed_diag diag = {""};
+
+        if (!is_finished(item))
+            continue;
+        err = release_object(plan, &ref, &diag);
+        if (err == FED_ERR_NOT_FOUND)
+            err = FED_OK; /* gone meanwhile, as the plan will hear */
+        if (err && err != FED_ERR_BUSY)
+            fed_log(plan->log, FED_LOG_ERROR,
+                "plan: cannot finish the deletion of " FED_SPAN_FMT "/" FED_SPAN_FMT
+                ": %s; next try in %u ms",
+                FED_SPAN_ARG(item->ns), FED_SPAN_ARG(item->name),
+                diag.text[0] ? diag.text : fed_err_text(err), RETRY_MS);
+    }
+    return err;
+}
+
+static enum fed_err compute_clusters(struct hub_plan *plan)
+{
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; !err && i < plan->n_clusters; i++) {
+        struct plan_cluster *cluster = plan->clusters[i];
+
+        if (!cluster->replan && cluster->recorded)
+            continue;
+        err = compute_cluster(plan, cluster);
+        /* Also a cluster without works has a first, empty manifest. */
+        if (!err && !cluster->changing && !cluster->recorded)
+            cluster->changing = true;
+    }
+    return err;
+}
+
+static enum fed_err round_run(struct hub_plan *plan)
+{
+    enum fed_err err = compute_items(plan);
+
+    if (!err)
+        err = compute_clusters(plan);
+    if (!err)
+        err = record(plan);
+    return err ? err : release_items(plan);
+}
+
+/* ---- when it runs ---- */
+
+void plan_round_want(struct hub_plan *plan)
+{
+    plan->round_due = true;
+    if (plan->loading || plan->preparing || plan->waiting)
+        return;
+    if (!hub_objects_flush_soon(plan->objects))
+        plan->loop->timer_set(plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + RETRY_MS);
+}
+
+static void wait_a_while(struct hub_plan *plan)
+{
+    plan->round_due = true;
+    plan->waiting = true;
+    plan->loop->timer_set(plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + RETRY_MS);
+}
+
+void plan_round_retry(void *ctx)
+{
+    struct hub_plan *plan = ctx;
+
+    plan->waiting = false;
+    (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
+}
+
+/* ---- what is durable ---- */
+
+static void fill_since(struct plan_item *item)
+{
+    for (size_t i = 0; i < item->n_pairs; i++) {
+        if (item->pairs[i].since == 0)
+            item->pairs[i].since = item->pairs[i].cluster->now.revision;
+    }
+}
+
+static struct plan_item *take_touched(struct hub_plan *plan)
+{
+    struct plan_item *first = plan->touched;
+
+    plan->touched = NULL;
+    return first;
+}
+
+static struct plan_item *unlist(struct plan_item *item)
+{
+    struct plan_item *next = item->next_touched;
+
+    item->next_touched = NULL;
+    item->listed = false;
+    return next;
+}
+
+static void finish_item(struct hub_plan *plan, struct plan_item *item)
+{
+    struct hub_object_ref ref = {.resource = item->resource, .ns = item->ns, .name = item->name};
+    bool told = item->told;
+
+    if (item->dirty || is_finished(item)) { /* for the next round */
+        plan_item_touch(plan, item);
+        item->told = told;
+        return;
+    }
+    fill_since(item);
+    item->told = false;
+    if (item->gone && item->n_pairs == 0)
+        plan_item_free(plan, item);
+    else if (told && plan->object_changed && item->type && !item->gone)
+        plan->object_changed(plan->changed_ctx, &ref, hub_objects_revision(plan->objects));
+}
+
+static void finish_items(struct hub_plan *plan)
+{
+    struct plan_item *item = take_touched(plan);
+
+    while (item) {
+        struct plan_item *next = unlist(item);
+
+        finish_item(plan, item);
+        item = next;
+    }
+}
+
+static void keep(struct hub_plan *plan)
+{
+    plan->planned = false;
+    for (size_t i = 0; i < plan->n_clusters; i++) {
+        struct plan_cluster *cluster = plan->clusters[i];
+
+        if (!cluster->staged_revision)
+            continue;
+        turn(plan, cluster, cluster->staged_revision);
+        cluster->staged_revision = 0;
+        cluster->recorded = true;
+        if (plan->changed)
+            plan->changed(plan->changed_ctx, fed_span_text(cluster->name), cluster->now.revision);
+    }
+    finish_items(plan);
+}
+
+/* ---- member of the turn's commit ---- */
+
+void plan_round_prepare(void *ctx)
+{
+    struct hub_plan *plan = ctx;
+    enum fed_err err = FED_OK;
+    bool ran = false;
+
+    plan->preparing = true;
+    plan_take_staged(plan);
+    while (!err && plan->round_due && !plan->waiting) {
+        plan->round_due = false;
+        ran = true;
+        err = round_run(plan);
+        plan_take_staged(plan); /* what finished deletions */
+    }
+    plan->preparing = false;
+    plan->planned = plan->planned || (ran && !err);
+    if (err == FED_ERR_BUSY)
+        plan->round_due = true; /* inside somebody's read: with the next flush */
+    else if (err)
+        wait_a_while(plan);
+    else if (plan->planned && !hub_objects_staged(plan->objects))
+        keep(plan); /* nothing was to be stored */
+}
+
+void plan_round_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    struct hub_plan *plan = ctx;
+
+    (void)diag; /* told to who wrote, and by who reports */
+    if (!err) {
+        if (plan->planned)
+            keep(plan);
+        return;
+    }
+    plan->planned = false;
+    for (size_t i = 0; i < plan->n_clusters; i++)
+        plan->clusters[i]->staged_revision = 0;
+    plan->preparing = true;
+    plan_undo_staged(plan);
+    plan->preparing = false;
+    wait_a_while(plan);
+}
