@@ -181,8 +181,8 @@ static void warn_deprecated(struct hub_request *r)
         &text, "%s/%s %s is deprecated", r->kind->group, r->version->name, r->kind->kind);
     if (instead)
         fed_buf_printf(&text, "; use %s/%s %s", r->kind->group, instead->name, r->kind->kind);
-    hub_request_warn(r, r->version->deprecation_warning ? r->version->deprecation_warning
-                                                        : fed_buf_cstr(&text));
+    hub_request_warn(
+        r, r->version->deprecation_warning ? r->version->deprecation_warning : fed_buf_cstr(&text));
 }
 
 static bool is_watch(const struct hub_request *r)

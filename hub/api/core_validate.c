@@ -669,4 +669,3 @@ void hub_core_validate(const struct hub_kind *kind, struct fed_json *object,
         if (strcmp(rules[i].group, kind->group) == 0 && strcmp(rules[i].plural, kind->plural) == 0)
             rules[i].validate(&v);
 }
-

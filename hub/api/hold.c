@@ -56,10 +56,8 @@ static struct hub_held *held_new(struct hub_request *r, unsigned status,
     held = fed_alloc_get(r->api->mem, size);
     if (!held)
         return NULL;
-    *held = (struct hub_held){.exchange = r->exchange,
-        .status = status,
-        .size = size,
-        .n_headers = n_headers};
+    *held = (struct hub_held){
+        .exchange = r->exchange, .status = status, .size = size, .n_headers = n_headers};
     memcpy(held->audit_id, r->audit_id, sizeof held->audit_id);
     at = (uint8_t *)(held->headers + n_headers);
     for (size_t i = 0; i < n_headers; i++) {

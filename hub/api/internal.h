@@ -388,7 +388,8 @@ size_t hub_object_head(const struct hub_view *view, struct fed_span bytes);
 /* As stored: parsed, in the storage version, nothing composed. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err hub_object_load(struct hub_api *api, struct fed_json_doc *doc,
     const struct hub_object_ref *ref, struct fed_json **out, uint64_t *revision);
-/* To another version of the kind; without a hook what that version's schema does not have is lost. */
+/* To another version of the kind; without a hook what that version's schema does not have is lost.
+ */
 FED_MUST_USE enum fed_err hub_object_convert(const struct hub_kind *kind,
     const struct hub_kind_version *to, struct fed_json_doc *doc, struct fed_json *object,
     struct fed_diag *diag);
@@ -399,8 +400,8 @@ const char *hub_view_meta_version(const struct hub_view *view); /* of tables and
 /* "GROUP/VERSION" or "VERSION" for core; size 330 is enough. */
 void hub_api_version(
     const struct hub_kind *kind, const struct hub_kind_version *version, char out[330]);
-/* Below 0: left is preferred (v2, v1, v1beta2, v1beta1, v1alpha1, others by name), as apimachinery's
- * version.CompareKubeAwareVersionStrings. */
+/* Below 0: left is preferred (v2, v1, v1beta2, v1beta1, v1alpha1, others by name), as
+ * apimachinery's version.CompareKubeAwareVersionStrings. */
 int hub_version_cmp(const char *left, const char *right);
 struct fed_span hub_meta(const struct fed_json *object, const char *key); /* metadata.KEY as text */
 bool hub_object_has_finalizers(const struct fed_json *object);
@@ -514,7 +515,7 @@ struct hub_write {
     bool owned;     /* managedFields are done already */
     bool untyped;   /* what was given does not fit the types of the kind: nobody owns it */
     bool patched;   /* next was made from live, not given as a whole */
-    bool decoded;   /* next went through hub_write_clean */
+    bool decoded;   /* next went through hub_write_decoded */
     bool generated; /* a namespace whose name the server made */
     bool renewed;   /* live is not as it is stored: hub_object_renew */
     struct hub_object_ref ref;
@@ -527,8 +528,6 @@ FED_MUST_USE enum fed_err hub_write_update(struct hub_request *r, struct hub_wri
 /* A body of POST or PUT as Go decodes it: kind and apiVersion, types, unknown and doubled fields.
  */
 FED_MUST_USE enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body);
-/* An object as Go would decode it, without the members that its kind does not know. */
-FED_MUST_USE enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object);
 /* apiVersion, kind, name and namespace of a body against the path; fills them in. */
 FED_MUST_USE enum fed_err hub_write_identity(
     struct hub_request *r, struct fed_json *object, bool named);

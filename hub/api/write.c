@@ -328,6 +328,11 @@ static enum fed_err shape(
         r->kind->kind, r->version->name, r->kind->kind, diag.text);
 }
 
+static bool is_text(const struct fed_json *value)
+{
+    return !value || fed_json_is_string(value) || fed_json_type(value) == FED_JSON_NULL;
+}
+
 static enum fed_err put_identity(
     struct hub_request *r, struct fed_json *object, struct fed_json *metadata, bool named)
 {
@@ -350,11 +355,6 @@ static enum fed_err put_identity(
     return err;
 }
 
-static bool is_text(const struct fed_json *value)
-{
-    return !value || fed_json_is_string(value) || fed_json_type(value) == FED_JSON_NULL;
-}
-
 enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, bool named)
 {
     struct fed_json *metadata;
@@ -373,7 +373,7 @@ enum fed_err hub_write_identity(struct hub_request *r, struct fed_json *object, 
     if (!metadata)
         return hub_fail(r, 400, "BadRequest", "metadata is not an object");
     if (!is_text(fed_json_get(metadata, "name")) || !is_text(fed_json_get(metadata, "namespace")))
-        return FED_OK; /* hub_write_clean refuses it */
+        return FED_OK; /* the decoder refuses it */
     name = fed_json_string(fed_json_get(metadata, "name"));
     ns = fed_json_string(fed_json_get(metadata, "namespace"));
     if (named && name.len == 0)
@@ -518,17 +518,6 @@ static enum fed_err meta_shape(struct hub_request *r, struct fed_json *object)
         r->kind->kind, r->version->name, r->kind->kind, diag.text);
 }
 
-/* What says to be something else is not measured by this kind's schema. */
-static bool is_of_kind(const struct hub_request *r, const struct fed_json *object)
-{
-    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
-    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
-    char expected[330];
-
-    hub_api_version(r->kind, r->version, expected);
-    return !r->kind->custom || (fed_span_is(kind, r->kind->kind) && fed_span_is(version, expected));
-}
-
 static bool resets_owners(const struct fed_json *object)
 {
     const struct fed_json *fields = fed_json_find(object, "metadata.managedFields");
@@ -550,7 +539,19 @@ static enum fed_err shape_all(struct hub_request *r, struct fed_json *object)
         fed_json_new_array(r->doc));
 }
 
-enum fed_err hub_write_clean(struct hub_request *r, struct fed_json *object)
+/* What says to be something else is not measured by this kind's schema. */
+static bool is_of_kind(const struct hub_request *r, const struct fed_json *object)
+{
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
+    char expected[330];
+
+    hub_api_version(r->kind, r->version, expected);
+    return !r->kind->custom || (fed_span_is(kind, r->kind->kind) && fed_span_is(version, expected));
+}
+
+/* As Go decodes the object: types, then fields that it does not know. */
+static enum fed_err clean(struct hub_request *r, struct fed_json *object)
 {
     struct fed_json *given = NULL; /* what a patch made, when it may have to be shown */
     struct fed_buf unknown;
@@ -602,7 +603,7 @@ enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body)
             "value "
             "of type v1.ObjectMeta",
             r->kind->kind, r->version->name, r->kind->kind, hub_go_word(metadata));
-    return hub_write_clean(r, object);
+    return clean(r, object);
 }
 
 static enum fed_err put_defaults(struct hub_request *r, const struct hub_write *w,
@@ -778,7 +779,8 @@ static bool answers_plain(struct hub_request *r, const struct hub_view *view,
     struct fed_span *metadata)
 {
     return r->accept.form == HUB_FORM_OBJECT && !(admission && admission->answer) &&
-           !fed_span_is(r->path.subresource, "scale") && hub_object_is_plain(view, bytes, revision, metadata);
+           !fed_span_is(r->path.subresource, "scale") &&
+           hub_object_is_plain(view, bytes, revision, metadata);
 }
 
 static enum fed_err answer_plain(struct hub_request *r, const struct hub_write *w,
@@ -845,18 +847,10 @@ static enum fed_err commit(struct hub_request *r, struct hub_write *w,
     return err ? hub_fail_err(r, err, &diag) : FED_OK;
 }
 
-static enum fed_err decode(struct hub_request *r, struct hub_write *w)
-{
-    enum fed_err err = w->decoded ? FED_OK : hub_write_clean(r, w->next);
-
-    w->decoded = w->decoded || !err;
-    return err;
-}
-
 /* Decoded, of its kind, and with what its kind adds. */
 static enum fed_err prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = decode(r, w);
+    enum fed_err err = w->decoded ? FED_OK : clean(r, w->next);
 
     if (!err)
         err = check_kind(r, w->next);
@@ -884,11 +878,6 @@ static enum fed_err create_prepare(struct hub_request *r, struct hub_write *w)
     return err ? err : to_storage(r, w);
 }
 
-static bool is_namespace(const struct hub_request *r)
-{
-    return r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
-}
-
 /* What was applied and no rule refused is not stored where the schema does not know it. */
 static enum fed_err prune_applied(struct hub_request *r, struct hub_write *w)
 {
@@ -899,6 +888,11 @@ static enum fed_err prune_applied(struct hub_request *r, struct hub_write *w)
         return FED_OK;
     err = hub_schema_prune(storage->schema, w->next, NULL);
     return err ? err : hub_schema_default(storage->schema, r->doc, w->next);
+}
+
+static bool is_namespace(const struct hub_request *r)
+{
+    return r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
 }
 
 enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
@@ -1078,10 +1072,11 @@ static enum fed_err raise_generation(struct hub_request *r, struct hub_write *w)
 
 static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = decode(r, w);
+    enum fed_err err = w->decoded ? FED_OK : clean(r, w->next);
 
     if (!err)
         err = check_lock(r, w);
+    w->decoded = true;
     if (!err)
         err = prepare(r, w);
     if (!err)

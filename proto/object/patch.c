@@ -27,14 +27,35 @@ static void merge_push(struct merger *m, struct fed_json *target, yyjson_mut_val
     fed_buf_put(&m->stack, fed_span_of(&next, sizeof next));
 }
 
+/* Objects in a list that takes the place of something lose their nulls, too: no recursion is deeper
+ * than a document may nest. */
+static void drop_nulls(struct fed_json *value)
+{
+    struct fed_json_iter it;
+
+    if (!fed_json_is_object(value) && !fed_json_is_array(value))
+        return;
+    fed_json_iter_init(&it, value);
+    while (fed_json_iter_next(&it)) {
+        if (fed_json_is_object(value) && fed_json_type(it.value) == FED_JSON_NULL)
+            fed_json_iter_remove(&it);
+        else
+            drop_nulls(it.value);
+    }
+}
+
 /* The value that takes the place of old (NULL when there was none): patch itself copied, or an
  * object that the rest of the patch is going to be merged into. NULL when memory is out. */
 static struct fed_json *merge_value(struct merger *m, struct fed_json *old, yyjson_mut_val *patch)
 {
     struct fed_json *value;
 
-    if (!unsafe_yyjson_is_obj(patch))
-        return fed_json_clone(m->doc, fed_json_of(patch));
+    if (!unsafe_yyjson_is_obj(patch)) {
+        value = fed_json_clone(m->doc, fed_json_of(patch));
+        if (!fed_json_is_object(old)) /* kube-apiserver's library leaves them there */
+            drop_nulls(value);
+        return value;
+    }
     value = fed_json_is_object(old) ? old : fed_json_new_object(m->doc);
     if (value)
         merge_push(m, value, patch);

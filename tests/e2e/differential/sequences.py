@@ -402,8 +402,9 @@ def live_deleted(op, item, live):
 
 
 def cleanup(pair, kind, name):
-    pair.quietly("PATCH", "%s/%s" % (kind.path, name), '{"metadata":{"finalizers":null}}', Content_Type=MERGE)
-    pair.quietly("DELETE", "%s/%s" % (kind.path, name))
+    left = pair.quietly("DELETE", "%s/%s" % (kind.path, name))
+    if any(answer.item().get("kind") == kind.name for answer in left):  # it has finalizers
+        pair.quietly("PATCH", "%s/%s" % (kind.path, name), '{"metadata":{"finalizers":null}}', Content_Type=MERGE)
 
 
 def renamed(value, old, new):

@@ -237,6 +237,8 @@ class Side:
         text = re.sub(r'Invalid value: "\{.*\}": ', 'Invalid value: "OBJECT": ', text, flags=re.S)
         # Whoever decodes into a struct meets them as they stand, others one kind of mistake after the other.
         text = re.sub(r"strict decoding error: (.*)$", lambda m: "strict decoding error: " + ", ".join(sorted(m.group(1).split(", "))), text)
+        # Go walks its maps in random order: so do the mistakes of an applied configuration.
+        text = re.sub(r"(?<=errors:\n)(  [^\n]*\n?)+", lambda m: "\n".join(sorted(m.group().splitlines())), text)
         text = text.replace(self.host, "SERVER")
         text = re.sub(r"\bA_[a-z0-9]{5}\b", "A_XXXXX", text)
         if self.generated:

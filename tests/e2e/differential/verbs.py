@@ -206,7 +206,10 @@ class Kubectl:
             self.command + ["--kubeconfig", self.side.kubeconfig, "--cache-dir", os.path.join(self.folder, "cache")] + words,
             input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=60, env=environment,
             cwd=self.folder, check=False)
-        return {"code": process.returncode, "stdout": self.plain(process.stdout), "stderr": self.plain(process.stderr)}
+        stdout = self.plain(process.stdout)
+        if words[0] in ("label", "annotate") and "--list" in words:  # kubectl walks a Go map
+            stdout = "\n".join(sorted(stdout.splitlines()))
+        return {"code": process.returncode, "stdout": stdout, "stderr": self.plain(process.stderr)}
 
     def plain(self, text):
         if text.startswith("{"):
@@ -229,8 +232,9 @@ class Kubectl:
         text = re.sub(r"(resource version to be \d+, was) \d+", r"\1 RV", text)
         lines = [re.sub(r"[ \t]+", " ", line.rstrip()) if not line.startswith(" ") else line.rstrip() for line in text.splitlines()]
         # Causes come in any order.
-        causes = iter(sorted(line for line in lines if line.startswith("* ")))
-        lines = [next(causes) if line.startswith("* ") else line for line in lines]
+        for head in ("* ", "  ."):
+            causes = iter(sorted(line for line in lines if line.startswith(head)))
+            lines = [next(causes) if line.startswith(head) else line for line in lines]
         return "\n".join(line for line in lines if "kube-root-ca.crt" not in line)
 
 
