@@ -194,22 +194,12 @@ static enum fed_err patch_plain(
 }
 
 /* ---- apply ---- */
-static enum fed_err apply_shape(struct hub_request *r, struct fed_json *config)
+/* What the endpoint does not set is merged and checked like the rest, and left out of what is stored
+ * and owned (keep_other_half, in_scope). */
+static enum fed_err apply_shape(struct hub_request *r, const struct fed_json *config)
 {
-    struct fed_json_iter it;
-
     if (fed_json_get(fed_json_get(config, "metadata"), "managedFields"))
         return hub_fail(r, 400, "BadRequest", "metadata.managedFields must be nil");
-    if (!r->version->status_subresource)
-        return FED_OK;
-    fed_json_iter_init(&it, config);
-    while (fed_json_iter_next(&it)) {
-        bool head = fed_span_is(it.key, "apiVersion") || fed_span_is(it.key, "kind") ||
-                    fed_span_is(it.key, "metadata");
-
-        if (!head && fed_span_is(it.key, "status") != is_status(r))
-            fed_json_iter_remove(&it);
-    }
     return FED_OK;
 }
 

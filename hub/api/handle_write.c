@@ -139,9 +139,6 @@ enum fed_err hub_handle_create(struct hub_request *r)
     if (err)
         return err;
     r->path.name = hub_meta(w.next, "name");
-    if (hub_meta(w.next, "resourceVersion").len > 0 &&
-        !fed_span_is(hub_meta(w.next, "resourceVersion"), "0"))
-        return hub_fail(r, 500, "", "resourceVersion should not be set on objects to be created");
     return hub_write_create(r, &w);
 }
 

@@ -511,13 +511,14 @@ struct hub_write {
     struct fed_json *next; /* what is wanted, asked version */
     struct fed_span bytes; /* next as it is stored, once it is; of the request's memory */
     struct fed_span manager;
-    bool applied;   /* made by server-side apply */
-    bool owned;     /* managedFields are done already */
-    bool untyped;   /* what was given does not fit the types of the kind: nobody owns it */
-    bool patched;   /* next was made from live, not given as a whole */
-    bool decoded;   /* next went through hub_write_decoded */
-    bool generated; /* a namespace whose name the server made */
-    bool renewed;   /* live is not as it is stored: hub_object_renew */
+    bool applied;      /* made by server-side apply */
+    bool owned;        /* managedFields are done already */
+    bool untyped;      /* what was given does not fit the types of the kind: nobody owns it */
+    bool patched;      /* next was made from live, not given as a whole */
+    bool decoded;      /* next went through hub_write_decoded */
+    bool generated;    /* a namespace whose name the server made */
+    bool renewed;      /* live is not as it is stored: hub_object_renew */
+    bool changes_spec; /* in the asked version, which is not the stored one */
     struct hub_object_ref ref;
     unsigned success; /* HTTP status */
 };

@@ -895,16 +895,34 @@ static bool is_namespace(const struct hub_request *r)
     return r->kind->group[0] == 0 && strcmp(r->kind->plural, "namespaces") == 0;
 }
 
+/* What the store itself looks at, after all others. */
+static enum fed_err check_new(struct hub_request *r, const struct hub_write *w, bool versioned)
+{
+    struct fed_json *present;
+    uint64_t revision;
+
+    if (r->query.dry_run && !hub_object_load(r->api, r->doc, &w->ref, &present, &revision))
+        return hub_fail_err(r, FED_ERR_EXISTS, NULL);
+    if (!r->query.dry_run && versioned)
+        return hub_fail(r, 500, "", "resourceVersion should not be set on objects to be created");
+    return FED_OK;
+}
+
 enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
 {
     struct hub_admission admission = {.operation = HUB_CREATE, .dry_run = r->query.dry_run};
+    uint64_t given = 0; /* what is no number is as good as none */
+    bool versioned =
+        !w->applied && !fed_span_to_u64(hub_meta(w->next, "resourceVersion"), &given) && given > 0;
     uint64_t revision = 0;
     enum fed_err err;
 
     w->operation = HUB_CREATE;
     if (r->kind->terminating)
-        return hub_fail(r, 405, "MethodNotAllowed",
-            "create not allowed while custom resource definition is terminating");
+        return hub_fail(r, 403, "Forbidden",
+            "%s \"" FED_SPAN_FMT "\" is forbidden: create not allowed while custom resource "
+            "definition is terminating",
+            r->kind->resource, FED_SPAN_ARG(hub_meta(w->next, "name")));
     if (r->kind->namespaced) {
         err = hub_namespace_check(r, r->path.ns);
         if (err)
@@ -925,14 +943,9 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
     r->path.name = hub_meta(w->next, "name");
     w->ref = hub_request_ref(r);
     w->live_revision = 0;
-    if (r->query.dry_run) {
-        struct fed_json *present;
-        uint64_t present_revision;
-
-        if (!hub_object_load(r->api, r->doc, &w->ref, &present, &present_revision))
-            return hub_fail_err(r, FED_ERR_EXISTS, NULL);
-    }
-    err = prune_applied(r, w);
+    err = check_new(r, w, versioned);
+    if (!err)
+        err = prune_applied(r, w);
     if (!err)
         err = commit(r, w, &admission, false, &revision);
     return err ? err : answer(r, w, &admission, revision);
@@ -1065,7 +1078,8 @@ static enum fed_err raise_generation(struct hub_request *r, struct hub_write *w)
     struct fed_json *metadata = fed_json_get(w->next, "metadata");
     int64_t generation = fed_json_int(fed_json_find(w->live, "metadata.generation"), 0);
 
-    if (!r->kind->counts_generation || !spec_differs(r->kind, w->live, w->next))
+    if (!r->kind->counts_generation ||
+        !(w->changes_spec || spec_differs(r->kind, w->live, w->next)))
         return FED_OK;
     return fed_json_set_int(r->doc, metadata, "generation", generation + 1);
 }
@@ -1089,7 +1103,12 @@ static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
         hub_meta_warn(r, w->live_view, w->next);
     if (!err)
         err = own(r, w);
-    return err ? err : to_storage(r, w);
+    if (err)
+        return err;
+    /* What the stored version does not keep was wanted all the same. */
+    w->changes_spec =
+        r->version != hub_kind_storage(r->kind) && spec_differs(r->kind, w->live_view, w->next);
+    return to_storage(r, w);
 }
 
 /* The last finalizer of an object that is being deleted has gone. Namespaces wait for their content

@@ -851,7 +851,7 @@ static void test_definitions(void **state)
     assert_int_equal(
         world_call(w, "POST", THINGS, JSON,
             "{'apiVersion':'test.example.com/v1','kind':'Thing','metadata':{'name':'b'}}"),
-        405);
+        403);
     assert_int_equal(world_call(w, "GET", CRDS "/things.test.example.com", "", NULL), 200);
     assert_true(world_says(&w->last, "InstanceDeletionInProgress"));
     assert_int_equal(

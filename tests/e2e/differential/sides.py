@@ -240,6 +240,8 @@ class Side:
         # Go walks its maps in random order: so do the mistakes of an applied configuration.
         text = re.sub(r"(?<=errors:\n)(  [^\n]*\n?)+", lambda m: "\n".join(sorted(m.group().splitlines())), text)
         text = text.replace(self.host, "SERVER")
+        # So do the mistakes of an applied configuration.
+        text = re.sub(r"(patch object [^\n]*: errors:)((?:\n  \.[^\n]*)+)", lambda m: m.group(1) + "\n".join(sorted(m.group(2).split("\n"))), text)
         text = re.sub(r"\bA_[a-z0-9]{5}\b", "A_XXXXX", text)
         if self.generated:
             text = text.replace(self.generated, "GENERATED")
