@@ -68,8 +68,14 @@ static struct fed_json *apply_once(struct fed_json_doc *doc, const struct hub_fi
     const struct fed_json *live, const struct fed_json *config, struct hub_causes *causes)
 {
     struct fed_json *next;
+    struct fed_buf why;
+    enum fed_err err;
 
-    if (hub_fields_apply(doc, update, live, config, &next, causes))
+    fed_buf_init(&why, fed_alloc_system(), 1u << 20);
+    err = hub_fields_apply(doc, update, live, config, &next, causes, &why);
+    FUZZ_CHECK((err == FED_ERR_INVALID || err == FED_ERR_LIMIT) == (why.len > 0));
+    fed_buf_fini(&why);
+    if (err)
         return NULL;
     FUZZ_CHECK(!hub_schema_default(update->schema, doc, next));
     return next;
