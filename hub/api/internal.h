@@ -592,7 +592,7 @@ struct fed_http_shared *hub_last_list_find(
 void hub_last_list_keep(struct hub_last_list *last, const struct hub_request *r, size_t size,
     struct fed_http_shared *bytes);
 
-/* ---- handle_watch.c ---- */
+/* ---- watches.c ---- */
 FED_MUST_USE enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out);
 void hub_watches_close(struct hub_watches *watches);
 void hub_watches_stop(struct hub_watches *watches);
