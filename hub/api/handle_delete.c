@@ -1,7 +1,7 @@
 /* handle_delete.c - DELETE of one object and of a collection: preconditions, finalizers, dry run.
  */
 #include "hub/api/options.h"
-
+#include "hub/api/write.h"
 #include "proto/base/text.h"
 
 #include <stdio.h>

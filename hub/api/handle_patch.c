@@ -3,6 +3,7 @@
 #include "hub/api/crd.h"
 #include "hub/api/internal.h"
 #include "hub/api/options.h"
+#include "hub/api/write.h"
 #include "proto/object/patch.h"
 
 #include <stdio.h>
@@ -49,11 +50,6 @@ static enum fed_err patch_type_of(struct hub_request *r, enum patch_type *out)
     else
         return media_type_unknown(r);
     return FED_OK;
-}
-
-static bool is_status(const struct hub_request *r)
-{
-    return fed_span_is(r->path.subresource, "status");
 }
 
 /* ---- merge, JSON, strategic ---- */
@@ -194,8 +190,8 @@ static enum fed_err patch_plain(
 }
 
 /* ---- apply ---- */
-/* What the endpoint does not set is merged and checked like the rest, and left out of what is stored
- * and owned (keep_other_half, in_scope). */
+/* What the endpoint does not set is merged and checked like the rest, and left out of what is
+ * stored and owned (keep_other_half, in_scope). */
 static enum fed_err apply_shape(struct hub_request *r, const struct fed_json *config)
 {
     if (fed_json_get(fed_json_get(config, "metadata"), "managedFields"))
@@ -301,7 +297,7 @@ static enum fed_err apply_to_object(
 
 static enum fed_err apply_create(struct hub_request *r, struct hub_write *w)
 {
-    if (is_status(r))
+    if (hub_write_is_status(r))
         return hub_fail_not_found(r);
     if (hub_meta(w->next, "uid").len > 0)
         return hub_fail(r, 409, "Conflict",

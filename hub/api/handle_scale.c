@@ -8,6 +8,7 @@
 #include "hub/api/field_scale.h"
 #include "hub/api/internal.h"
 #include "hub/api/options.h"
+#include "hub/api/write.h"
 #include "proto/base/text.h"
 #include "proto/object/patch.h"
 

@@ -1,7 +1,7 @@
 /* handle_write.c - POST and PUT. */
 #include "hub/api/internal.h"
 #include "hub/api/options.h"
-
+#include "hub/api/write.h"
 #include "proto/base/map.h"
 
 #define DOUBLED_MAX 100u /* as many are named as Go's decoder names */

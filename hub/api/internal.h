@@ -495,64 +495,8 @@ FED_MUST_USE enum fed_err hub_decode_body(struct hub_request *r, struct fed_json
 FED_MUST_USE enum fed_err hub_protobuf_decode(const struct hub_core *core, struct fed_json_doc *doc,
     struct fed_span body, struct fed_json **out, struct fed_diag *diag);
 
-/* ---- write.c ---- */
-const char *hub_go_word(const struct fed_json *value); /* as encoding/json calls what it meets */
-/* What has no kind and apiVersion to be read; %s: hub_go_word. */
-#define HUB_GO_NO_HEAD                                                                             \
-    "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go value of "     \
-    "type "                                                                                        \
-    "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "               \
-    "\"json:\\\"kind,omitempty\\\"\" }"
-struct hub_write {
-    enum hub_operation operation;
-    struct fed_json *live;      /* as stored, storage version; NULL: create */
-    struct fed_json *live_view; /* in the asked version, nothing composed; NULL: create */
-    uint64_t live_revision;
-    struct fed_json *next; /* what is wanted, asked version */
-    struct fed_span bytes; /* next as it is stored, once it is; of the request's memory */
-    struct fed_span manager;
-    bool applied;      /* made by server-side apply */
-    bool owned;        /* managedFields are done already */
-    bool untyped;      /* what was given does not fit the types of the kind: nobody owns it */
-    bool patched;      /* next was made from live, not given as a whole */
-    bool decoded;      /* next went through hub_write_decoded */
-    bool generated;    /* a namespace whose name the server made */
-    bool renewed;      /* live is not as it is stored: hub_object_renew */
-    bool changes_spec; /* in the asked version, which is not the stored one */
-    struct hub_object_ref ref;
-    unsigned success; /* HTTP status */
-};
-FED_MUST_USE enum fed_err hub_write_load(
-    struct hub_request *r, struct hub_write *w); /* FED_ERR_NOT_FOUND: no failure set */
-FED_MUST_USE enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w);
-FED_MUST_USE enum fed_err hub_write_update(struct hub_request *r, struct hub_write *w);
-/* A body of POST or PUT as Go decodes it: kind and apiVersion, types, unknown and doubled fields.
- */
-FED_MUST_USE enum fed_err hub_write_decoded(struct hub_request *r, struct fed_json **body);
-/* apiVersion, kind, name and namespace of a body against the path; fills them in. */
-FED_MUST_USE enum fed_err hub_write_identity(
-    struct hub_request *r, struct fed_json *object, bool named);
-/* What every object of a core kind has, given or not (an empty spec, a time that is not set): that
- * is nobody's. NULL for other kinds. */
-FED_MUST_USE enum fed_err hub_write_empty(struct hub_request *r, const struct fed_json **out);
+/* ---- meta.c ---- */
 FED_MUST_USE enum fed_err hub_write_uid(struct hub_api *api, char out[40]);
-
-/* Runs the kind's admission hook; a refusal is set as the failure. */
-FED_MUST_USE enum fed_err hub_admit(
-    struct hub_request *r, const struct hub_kind *kind, struct hub_admission *admission);
-
-/* Whether the kind of a request, the ctx, has a version: for hub_field_update. */
-bool hub_write_knows_version(void *ctx, struct fed_span api_version);
-/* Sets r->apply_subject before a configuration is filled in. */
-void hub_write_apply_begin(struct hub_request *r, const struct fed_json *config);
-/* Merges an applied configuration into live (NULL: nothing is there yet), with its managedFields; a
- * refusal, which names the subject, is set as the failure. */
-FED_MUST_USE enum fed_err hub_write_apply_to(struct hub_request *r,
-    const struct hub_field_update *update, const struct fed_json *live,
-    const struct fed_json *config, struct fed_json **out);
-/* 422: what a patch made of the object does not fit its type. */
-enum fed_err hub_write_patch_invalid(
-    struct hub_request *r, const struct fed_json *object, const char *why);
 
 /* ---- handle_scale.c ---- */
 enum fed_err hub_handle_scale(struct hub_request *r);
@@ -648,7 +592,7 @@ struct fed_http_shared *hub_last_list_find(
 void hub_last_list_keep(struct hub_last_list *last, const struct hub_request *r, size_t size,
     struct fed_http_shared *bytes);
 
-/* ---- handle_watch.c ---- */
+/* ---- watches.c ---- */
 FED_MUST_USE enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out);
 void hub_watches_close(struct hub_watches *watches);
 void hub_watches_stop(struct hub_watches *watches);

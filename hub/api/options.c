@@ -1,6 +1,7 @@
 /* options.c - see options.h. */
 #include "hub/api/options.h"
 #include "hub/api/core.h"
+#include "hub/api/write.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /* schema_node.h - the compiled form of a structural schema, shared by schema.c (compile, walk) and
- * schema_check.c (prune, default, validate). Not for others. */
+ * those that use it (schema_prune.c: prune, default; schema_check.c and schema_scalar.c: validate).
+ * Not for others. */
 #ifndef FEDLET_HUB_API_SCHEMA_NODE_H
 #define FEDLET_HUB_API_SCHEMA_NODE_H
 
