@@ -136,7 +136,8 @@ void fed_http_exchange_queued(struct fed_http_exchange *x)
         return;
     x->answered = now;
     x->session->answered = x->session->answered - before + now;
-    fed_http_share_answered(x->session->share, before, now);
+    if (!x->queue.share)
+        fed_http_share_answered(x->session->share, before, now);
 }
 
 void fed_http_exchange_moved(struct fed_http_exchange *x, size_t n)
@@ -501,6 +502,7 @@ enum fed_err fed_http_stream_begin(struct fed_http_exchange *exchange, unsigned 
     if (!headers_ok(&answer) || !has_body(status))
         return FED_ERR_INVALID;
     exchange->state = FED_HTTP_STREAMING;
+    exchange->queue.share = exchange->session->share;
     err = exchange->session->ops->answer(exchange, &answer);
     if (err) {
         exchange->session->ops->cut(exchange);

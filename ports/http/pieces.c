@@ -63,6 +63,53 @@ struct fed_http_shared *fed_http_shared_gzip(struct fed_http_shared *shared)
     return shared->gzip;
 }
 
+/* ---- what a client holds ---- */
+static struct fed_http_holder **holder_of(
+    struct fed_http_shared *shared, const struct fed_http_share *share)
+{
+    struct fed_http_holder **at = &shared->holders;
+
+    while (*at && (*at)->share != share)
+        at = &(*at)->next;
+    return at;
+}
+
+static bool hold(struct fed_http_shared *shared, struct fed_http_share *share)
+{
+    struct fed_http_holder **at = holder_of(shared, share);
+
+    if (!*at) {
+        *at = fed_alloc_zero(shared->mem, sizeof **at);
+        if (!*at)
+            return false;
+        (*at)->share = share;
+        fed_http_share_answered(share, 0, shared->bytes.len);
+    }
+    (*at)->streams++;
+    fed_http_share_answered(share, 0, FED_HTTP_PIECE_COST);
+    return true;
+}
+
+static void let_go(struct fed_http_shared *shared, struct fed_http_share *share)
+{
+    struct fed_http_holder **at = holder_of(shared, share);
+    struct fed_http_holder *holder = *at;
+
+    if (--holder->streams == 0) {
+        *at = holder->next;
+        fed_alloc_free(shared->mem, holder, sizeof *holder);
+        fed_http_share_answered(share, shared->bytes.len, 0);
+    }
+    fed_http_share_answered(share, FED_HTTP_PIECE_COST, 0);
+}
+
+static void drop(struct fed_http_pieces *q, struct fed_http_shared *shared)
+{
+    if (q->share)
+        let_go(shared, q->share);
+    fed_http_shared_unref(shared);
+}
+
 /* ---- the queue ---- */
 void fed_http_pieces_init(struct fed_http_pieces *q, struct fed_alloc *mem)
 {
@@ -71,10 +118,13 @@ void fed_http_pieces_init(struct fed_http_pieces *q, struct fed_alloc *mem)
 
 void fed_http_pieces_fini(struct fed_http_pieces *q)
 {
+    struct fed_http_share *share = q->share;
+
     for (size_t i = 0; i < q->n; i++)
-        fed_http_shared_unref(q->ring[(q->first + i) % q->cap]);
+        drop(q, q->ring[(q->first + i) % q->cap]);
     fed_alloc_free(q->mem, q->ring, q->cap * sizeof(struct fed_http_shared *));
     fed_http_pieces_init(q, q->mem);
+    q->share = share;
 }
 
 static bool grow(struct fed_http_pieces *q)
@@ -97,7 +147,7 @@ enum fed_err fed_http_pieces_put(struct fed_http_pieces *q, struct fed_http_shar
 {
     if (shared->bytes.len == 0)
         return FED_OK;
-    if (q->n == q->cap && !grow(q))
+    if ((q->n == q->cap && !grow(q)) || (q->share && !hold(shared, q->share)))
         return FED_ERR_NOMEM;
     q->ring[(q->first + q->n) % q->cap] = fed_http_shared_ref(shared);
     q->n++;
@@ -120,7 +170,7 @@ void fed_http_pieces_move(struct fed_http_pieces *q, size_t n, struct fed_buf *o
         q->at = 0;
         q->first = (q->first + 1) % q->cap;
         q->n--;
-        fed_http_shared_unref(shared);
+        drop(q, shared);
     }
     if (q->n == 0)
         fed_http_pieces_fini(q);

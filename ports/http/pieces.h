@@ -6,13 +6,23 @@
 #define FEDLET_PORTS_HTTP_PIECES_H
 
 #include "ports/http.h"
+#include "ports/http/share.h"
+
+/* A client that waits for shared bytes: they are counted once for it, however many of its streams
+ * have them. */
+struct fed_http_holder {
+    struct fed_http_share *share;
+    size_t streams;
+    struct fed_http_holder *next;
+};
 
 struct fed_http_shared {
     struct fed_alloc *mem;
     unsigned refs;
     bool gzip_tried;
     struct fed_http_shared *gzip; /* the same, compressed; NULL: not shorter, or not tried */
-    struct fed_buf taken;         /* the bytes, unless they follow */
+    struct fed_http_holder *holders;
+    struct fed_buf taken; /* the bytes, unless they follow */
     struct fed_span bytes;
     uint8_t follow[];
 };
@@ -28,12 +38,17 @@ struct fed_http_pieces {
     size_t cap;
     size_t first;
     size_t n;
-    size_t at;  /* bytes of the first that were taken */
-    size_t len; /* bytes that wait */
+    size_t at;                    /* bytes of the first that were taken */
+    size_t len;                   /* bytes that wait */
+    struct fed_http_share *share; /* of a stream: pieces are counted as what it holds, those that
+                                     other streams of the client have as FED_HTTP_PIECE_COST; NULL:
+                                     whoever has the queue counts len */
 };
 
+#define FED_HTTP_PIECE_COST 16u /* bytes of a piece's place in a queue that has just grown */
+
 void fed_http_pieces_init(struct fed_http_pieces *q, struct fed_alloc *mem);
-void fed_http_pieces_fini(struct fed_http_pieces *q); /* empty afterwards, and usable */
+void fed_http_pieces_fini(struct fed_http_pieces *q); /* empty afterwards, usable, of its share */
 /* Takes a reference of its own. FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_http_pieces_put(
     struct fed_http_pieces *q, struct fed_http_shared *shared);

@@ -1,4 +1,6 @@
 /* ports_http_share_test.c - one client beside another: turns, and places for connections. */
+#include "ports/http/pieces.h"
+#include "ports/http/share.h"
 #include "tests/unit/ports_http_world.h"
 
 #include <setjmp.h>
@@ -188,9 +190,51 @@ static void busy_places(void **state)
     world_close(&w);
 }
 
+/* An event that many streams wait for is held once for each client, until the last of its streams
+ * has taken all of it. */
+static void streams_share_what_they_hold(void **state)
+{
+    struct fed_http_shares all = {.mem = fed_alloc_system()};
+    static const uint8_t bytes[1000];
+    struct fed_http_pieces queues[3];
+    struct fed_http_shared *event;
+    struct fed_http_share *share;
+    struct fed_http_share *other;
+    struct fed_buf out;
+
+    (void)state;
+    fed_map_init(&all.by_name, all.mem);
+    fed_buf_init(&out, all.mem, 10000);
+    share = fed_http_share_take(&all, "a");
+    other = fed_http_share_take(&all, "b");
+    event = fed_http_shared_copy(all.mem, fed_span_of(bytes, sizeof bytes));
+    assert_true(share && other && event);
+    for (size_t i = 0; i < 3; i++) {
+        fed_http_pieces_init(&queues[i], all.mem);
+        queues[i].share = i < 2 ? share : other;
+        assert_int_equal(fed_http_pieces_put(&queues[i], event), FED_OK);
+    }
+    fed_http_shared_unref(event);
+    assert_int_equal(share->answered, 1000 + 2 * FED_HTTP_PIECE_COST);
+    assert_int_equal(other->answered, 1000 + FED_HTTP_PIECE_COST);
+    assert_int_equal(all.answered, share->answered + other->answered);
+    fed_http_pieces_move(&queues[0], 1000, &out);
+    fed_http_pieces_move(&queues[1], 999, &out);
+    assert_int_equal(share->answered, 1000 + FED_HTTP_PIECE_COST);
+    fed_http_pieces_move(&queues[1], 1, &out);
+    assert_int_equal(share->answered, 0);
+    fed_http_pieces_fini(&queues[2]);
+    assert_int_equal(all.answered, 0);
+    fed_http_share_drop(share);
+    fed_http_share_drop(other);
+    fed_buf_fini(&out);
+    fed_map_fini(&all.by_name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streams_share_what_they_hold),
         cmocka_unit_test(turns_of_clients),
         cmocka_unit_test(turns_of_one_client),
         cmocka_unit_test(places),
