@@ -332,6 +332,10 @@ class History:
         spec = self.spec(key)
         if key[0] == "federatednamespaces":
             self.forget_orphans(key[1])
+        # What was left is taken up again, and may go with the object that does so.
+        for place in self.orphans:
+            if place[1:] == (KINDS[key[0]][0], key[1] if key[0] != "federatednamespaces" else "", key[2]):
+                self.orphans[place] = None
         body = {"apiVersion": "types.kubefed.io/v1beta1", "kind": "Federated" + KINDS[key[0]][0],
                 "metadata": {"name": key[2], **({"namespace": key[1]} if key[1] else {})}, "spec": spec}
         if self.write("POST", self.path(key, False), key, spec, body) == 409:
