@@ -304,7 +304,8 @@ class History:
             self.written[key] = None if going else copy.deepcopy(document["spec"])
         elif status not in (404, 409):
             raise SystemExit(f"{method} {path}: {status} {document.get('message')}")
-        say(f"    {method} {path} {json.dumps(spec)[:160]}: {status}")
+        what = f"{path} {key[2]}" if method == "POST" else path
+        say(f"    {method} {what} {json.dumps(spec)[:160]}: {status}")
         return status
 
     def federated(self):
