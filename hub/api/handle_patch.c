@@ -84,8 +84,6 @@ static enum fed_err patch_failed(
             r, 413, "RequestEntityTooLarge", "Request entity too large: %s", diag->text);
     if (type == PATCH_JSON)
         return json_patch_failed(r);
-    if (err == FED_ERR_LIMIT)
-        return hub_fail(r, 413, "RequestEntityTooLarge", "%s", diag->text);
     /* kube-apiserver knows some mistakes of strategic patches by name, and calls the others its
      * own. */
     if (type == PATCH_STRATEGIC && err != FED_ERR_UNSUPPORTED)
@@ -192,7 +190,7 @@ static enum fed_err patch_plain(
 /* ---- apply ---- */
 /* What the endpoint does not set is merged and checked like the rest, and left out of what is
  * stored and owned (keep_other_half, in_scope). */
-static enum fed_err apply_shape(struct hub_request *r, const struct fed_json *config)
+static enum fed_err check_config(struct hub_request *r, const struct fed_json *config)
 {
     if (fed_json_get(fed_json_get(config, "metadata"), "managedFields"))
         return hub_fail(r, 400, "BadRequest", "metadata.managedFields must be nil");
@@ -367,7 +365,7 @@ static enum fed_err patch_apply(struct hub_request *r, struct fed_json *config)
     hub_write_apply_begin(r, config);
     err = apply_identity(r, config);
     if (!err)
-        err = apply_shape(r, config);
+        err = check_config(r, config);
     if (err)
         return err;
     err = FED_ERR_CONFLICT;

@@ -190,10 +190,18 @@ static enum fed_err commit(struct hub_request *r, struct hub_write *w,
     return err ? hub_fail_err(r, err, &diag) : FED_OK;
 }
 
+static enum fed_err decode(struct hub_request *r, struct hub_write *w)
+{
+    enum fed_err err = w->decoded ? FED_OK : hub_write_clean(r, w->next);
+
+    w->decoded = !err;
+    return err;
+}
+
 /* Decoded, of its kind, and with what its kind adds. */
 static enum fed_err prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = w->decoded ? FED_OK : hub_write_clean(r, w->next);
+    enum fed_err err = decode(r, w);
 
     if (!err)
         err = hub_write_check_kind(r, w->next);
@@ -378,11 +386,10 @@ static enum fed_err raise_generation(struct hub_request *r, struct hub_write *w)
 
 static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
 {
-    enum fed_err err = w->decoded ? FED_OK : hub_write_clean(r, w->next);
+    enum fed_err err = decode(r, w); /* before the lock is looked at, as everywhere upstream */
 
     if (!err)
         err = hub_write_check_lock(r, w);
-    w->decoded = true;
     if (!err)
         err = prepare(r, w);
     if (!err)

@@ -20,7 +20,7 @@ struct hub_write {
     bool owned;        /* managedFields are done already */
     bool untyped;      /* what was given does not fit the types of the kind: nobody owns it */
     bool patched;      /* next was made from live, not given as a whole */
-    bool decoded;      /* next went through hub_write_decoded */
+    bool decoded;      /* next went through hub_write_clean */
     bool generated;    /* a namespace whose name the server made */
     bool renewed;      /* live is not as it is stored: hub_object_renew */
     bool changes_spec; /* in the asked version, which is not the stored one */
