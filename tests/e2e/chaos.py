@@ -379,11 +379,22 @@ class History:
             ns = key[1] if key[0] != "federatednamespaces" else ""
             wanted = model.expected[cluster].get((KINDS[key[0]][0], ns, key[2]))
             status, have = self.members[cluster].call("GET", self.member_path(key))
-            calm = not ns or ("Namespace", "", ns) in model.expected[cluster]
+            calm = not ns or (("Namespace", "", ns) in model.expected[cluster] and self.namespace_stays(cluster, ns, model))
             return bool(wanted and calm and status == 200 and "deletionTimestamp" not in have["metadata"] and
                         cluster in model.selected.get(key, ()) and not difference(wanted, have))
         except OSError:
             return False
+
+    def namespace_stays(self, cluster, ns, model):
+        """No removal of the namespace is under way, which would take with it whatever lies in there."""
+        federated = model.objects.get(("federatednamespaces", ns, ns))
+        status = (federated or {}).get("status") or {}
+        if federated and status.get("observedGeneration") != federated["metadata"]["generation"]:
+            return False
+        if federated and not any(c["name"] == cluster and not c.get("status") for c in status.get("clusters") or []):
+            return False
+        answer, have = self.members[cluster].call("GET", f"/api/v1/namespaces/{ns}")
+        return answer == 200 and "deletionTimestamp" not in have["metadata"]
 
     def forget_orphans(self, ns):
         """Objects go with their namespace, and whether it went is a matter of time."""
