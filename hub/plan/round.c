@@ -21,7 +21,50 @@ static enum fed_err compute_items(struct hub_plan *plan)
         for (size_t i = 0; !err && i < plan->n_clusters; i++)
             err = plan_pair_update(plan, item, plan->clusters[i]);
         item->dirty = err != FED_OK;
+        item->round = err ? 0 : plan->round;
     }
+    return err;
+}
+
+/* What can be seen of a pair. */
+struct seen {
+    bool there;
+    enum plan_pair_state state;
+    const struct plan_piece *piece;
+    const struct plan_fault *fault;
+};
+
+static struct seen look(struct plan_item *item, const struct plan_cluster *cluster)
+{
+    const struct plan_pair *pair = plan_pair_find(item, cluster);
+
+    return pair ? (struct seen){true, pair->state, pair->piece, pair->fault}
+                : (struct seen){.there = false};
+}
+
+static bool looks_the_same(const struct seen *a, const struct seen *b)
+{
+    return a->there == b->there && a->state == b->state && a->piece == b->piece &&
+           a->fault == b->fault;
+}
+
+/* One item for a cluster that is new, back, or has other labels. */
+static enum fed_err compute_one(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct seen before;
+    struct seen after;
+    enum fed_err err;
+
+    if (item->round == plan->round ||
+        (!cluster->fresh && !cluster->returned &&
+            !plan_labels_matter(plan, item, cluster->former, cluster->labels)))
+        return FED_OK;
+    before = look(item, cluster);
+    err = plan_pair_update(plan, item, cluster);
+    after = look(item, cluster);
+    if (!looks_the_same(&before, &after))
+        plan_item_touch(plan, item);
     return err;
 }
 
@@ -31,16 +74,10 @@ static enum fed_err compute_cluster(struct hub_plan *plan, struct plan_cluster *
     enum fed_err err = FED_OK;
 
     fed_map_iter_init(&it, &plan->items);
-    while (!err && fed_map_iter_next(&it)) {
-        struct plan_item *item = it.value;
-        struct plan_pair *pair = plan_pair_find(item, cluster);
-
-        err = plan_pair_update(plan, item, cluster);
-        if (pair || plan_pair_find(item, cluster))
-            plan_item_touch(plan, item);
-    }
-    cluster->replan = err != FED_OK;
-    cluster->returned = cluster->returned && err;
+    while (!err && cluster->replan && fed_map_iter_next(&it))
+        err = compute_one(plan, it.value, cluster);
+    if (!err)
+        plan_cluster_planned(cluster);
     return err;
 }
 
@@ -268,8 +305,10 @@ static enum fed_err compute_clusters(struct hub_plan *plan)
 
 static enum fed_err round_run(struct hub_plan *plan)
 {
-    enum fed_err err = compute_items(plan);
+    enum fed_err err;
 
+    plan->round++;
+    err = compute_items(plan);
     if (!err)
         err = compute_clusters(plan);
     if (!err)
