@@ -69,7 +69,8 @@ static bool is_forbidden(struct fed_span path)
            fed_span_is(path, "/metadata/generateName") || fed_span_is(path, "/kind");
 }
 
-/* The two that KubeFed refuses too are told in its words. */
+/* paths: those before it, NULL when one may stand twice. The two that KubeFed refuses too are told
+ * in its words. */
 static enum fed_err check_path(const struct fed_span *paths, size_t n, struct fed_span path,
     struct fed_span cluster, struct fed_diag *diag)
 {
@@ -77,7 +78,7 @@ static enum fed_err check_path(const struct fed_span *paths, size_t n, struct fe
         return fed_diag_set(diag, FED_ERR_INVALID,
             "override[%zu] for cluster \"" FED_SPAN_FMT "\" has an invalid path: " FED_SPAN_FMT, n,
             FED_SPAN_ARG(cluster), FED_SPAN_ARG(path));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; paths && i < n; i++) {
         if (fed_span_eq(paths[i], path))
             return fed_diag_set(diag, FED_ERR_INVALID,
                 "path \"" FED_SPAN_FMT "\" appears more than once for cluster \"" FED_SPAN_FMT "\"",
@@ -98,11 +99,10 @@ static enum fed_err check_list(const struct fed_json *operations, struct fed_dia
     return FED_OK;
 }
 
-enum fed_err fed_override_check_for(
-    struct fed_span cluster, const struct fed_json *operations, struct fed_diag *diag)
+static enum fed_err check_all(struct fed_span cluster, const struct fed_json *operations,
+    struct fed_span *paths, struct fed_diag *diag)
 {
     enum fed_err list_err = check_list(operations, diag);
-    struct fed_span paths[FED_OVERRIDE_OPS_MAX];
     struct fed_json_iter it;
     size_t n = 0;
 
@@ -116,11 +116,16 @@ enum fed_err fed_override_check_for(
         if (!err)
             err = check_members(it.value, diag);
         if (err)
-            return fed_diag_prefix(diag, err, "override[%zu]", n);
+            return cluster.len ? fed_diag_prefix(diag, err,
+                                     "override[%zu] for cluster \"" FED_SPAN_FMT "\"", n,
+                                     FED_SPAN_ARG(cluster))
+                               : fed_diag_prefix(diag, err, "override[%zu]", n);
         err = check_path(paths, n, op.path, cluster, diag);
         if (err)
             return err;
-        paths[n++] = op.path;
+        if (paths)
+            paths[n] = op.path;
+        n++;
     }
     return FED_OK;
 }
@@ -128,6 +133,19 @@ enum fed_err fed_override_check_for(
 enum fed_err fed_override_check(const struct fed_json *operations, struct fed_diag *diag)
 {
     return fed_override_check_for(fed_span_text(""), operations, diag);
+}
+
+enum fed_err fed_override_check_for(
+    struct fed_span cluster, const struct fed_json *operations, struct fed_diag *diag)
+{
+    struct fed_span paths[FED_OVERRIDE_OPS_MAX];
+
+    return check_all(cluster, operations, paths, diag);
+}
+
+enum fed_err fed_override_check_joined(const struct fed_json *operations, struct fed_diag *diag)
+{
+    return check_all(fed_span_text(""), operations, NULL, diag);
 }
 
 /* ---- apply ---- */

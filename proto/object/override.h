@@ -22,6 +22,11 @@ FED_MUST_USE enum fed_err fed_override_check(
 FED_MUST_USE enum fed_err fed_override_check_for(
     struct fed_span cluster, const struct fed_json *operations, struct fed_diag *diag);
 
+/* The same for a cluster's whole list, which may be that of several entries, one behind the other:
+ * a later one may change what an earlier one did, so a path may stand twice. */
+FED_MUST_USE enum fed_err fed_override_check_joined(
+    const struct fed_json *operations, struct fed_diag *diag);
+
 /* Applies the list, in order, to *root (which may be replaced: path ""). FED_ERR_INVALID with diag
  * in the words of that engine
  * ("replace operation does not apply: doc is missing path: /spec/x/y: missing value"); *root is
