@@ -30,8 +30,9 @@ struct hub_status_outcome {
     struct fed_span cluster;
     const struct fed_work *work;
     enum fed_work_state state;
-    bool created;            /* the cluster's manifest had no such work before */
-    struct fed_span message; /* of a failure */
+    enum fed_work_deed deed; /* when applied */
+    struct fed_span reason;  /* of a failure, KubeFed's word */
+    struct fed_span message;
 };
 typedef void hub_status_told(void *ctx, const struct hub_status_outcome *outcome);
 /* told is called inside hub_status_report; it must not change objects there. */
@@ -44,6 +45,8 @@ uint64_t hub_status_report_seq(
  * agent sends a full one. FED_ERR_NOT_FOUND for a cluster that is not registered. */
 FED_MUST_USE enum fed_err hub_status_report(struct hub_status *status, struct fed_span cluster,
     const struct fed_report *report, struct fed_diag *diag);
+/* Whether the cluster is Ready. */
+bool hub_status_is_ready(struct hub_status *status, struct fed_span cluster);
 /* A session came, anything was heard, a session ended. */
 void hub_status_connected(
     struct hub_status *status, struct fed_span cluster, const char *link, const char *address);

@@ -538,7 +538,7 @@ enum fed_err fed_selector_from_object(struct fed_alloc *mem, const struct fed_js
     err = read_object(s, object, diag);
     if (err) {
         fed_selector_free(s);
-        return fed_diag_prefix(diag, err, "selector");
+        return err;
     }
     *out = s;
     return FED_OK;
