@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define PROBE_PERIOD_MS 60000u
+#define PROBE_UNWELL_MS 5000u /* it answers, but not ok: as while it starts */
 #define PROBE_TIMEOUT_MS 5000u
 #define RETRY_FLOOR_MS 500u
 #define RETRY_CEILING_MS 10000u
@@ -136,7 +137,7 @@ static void on_version(
     agent_retry_reset(&probe->failing);
     set_reach(probe, REACH_YES);
     tell_facts(probe);
-    again_in(probe, PROBE_PERIOD_MS);
+    again_in(probe, strcmp(probe->healthz, "ok") == 0 ? PROBE_PERIOD_MS : PROBE_UNWELL_MS);
 }
 
 static void ask(struct agent_probe *probe, const char *path, fed_kube_done *done)

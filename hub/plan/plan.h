@@ -79,6 +79,7 @@ struct hub_planned {
     size_t n_clusters;
     int64_t observed_generation;
     bool deleting;
+    bool orphan;               /* its copies are to stay */
     struct fed_work target;    /* kind, namespace and name in the member, nothing else */
     bool template_annotations; /* the template has some, which are left out */
     bool template_finalizers;

@@ -340,39 +340,38 @@ uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
 }
 
 static void tell_outcome(struct hub_status *status, const struct status_cluster *cluster,
-    const struct fed_report *report, const struct fed_report_entry *entry)
+    const struct fed_work *work, const struct fed_report_entry *entry)
 {
-    struct fed_span name = fed_span_text(cluster->name);
-    struct hub_status_outcome outcome = {.cluster = name,
+    struct hub_status_outcome outcome = {.cluster = fed_span_text(cluster->name),
+        .work = work,
         .state = entry->state,
         .deed = entry->deed,
         .reason = entry->reason,
         .message = entry->message};
-    const struct fed_manifest *manifest;
 
-    if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest) ||
-        entry->index >= manifest->n_works ||
-        hub_plan_work_object(status->plan, name, &manifest->works[entry->index], &outcome.ref))
-        return;
-    outcome.work = &manifest->works[entry->index];
-    status->told(status->told_ctx, &outcome);
+    if (hub_plan_work_object(status->plan, outcome.cluster, work, &outcome.ref) == FED_OK)
+        status->told(status->told_ctx, &outcome);
 }
 
-#define OUTCOMES_MAX 32u /* of one report: each lays out manifests, and events are rare things */
+#define OUTCOMES_MAX 256u /* of one report */
 
 /* A full report says again what was said: a deed only once, a failure not of the same work. */
 static void tell_outcomes(struct hub_status *status, const struct status_cluster *cluster,
     const struct fed_report *report)
 {
+    const struct fed_manifest *manifest;
     size_t n = 0;
 
-    for (size_t i = 0; status->told && i < report->n_entries && n < OUTCOMES_MAX; i++) {
+    if (!status->told || hub_plan_manifest_at(status->plan, fed_span_text(cluster->name),
+                             report->revision, &manifest))
+        return;
+    for (size_t i = 0; i < report->n_entries && n < OUTCOMES_MAX; i++) {
         const struct fed_report_entry *entry = &report->entries[i];
         bool failed = entry->state == FED_WORK_FAILED && entry->index < cluster->view.n_works &&
                       cluster->view.works[entry->index].moved;
 
-        if (entry->deed != FED_DEED_NONE || failed) {
-            tell_outcome(status, cluster, report, entry);
+        if (entry->index < manifest->n_works && (entry->deed != FED_DEED_NONE || failed)) {
+            tell_outcome(status, cluster, &manifest->works[entry->index], entry);
             n++;
         }
     }
