@@ -106,6 +106,23 @@ const struct cli_command cli_commands[] = {
         "TYPE NAME is the federated object.\n\n" ORPHANING
         "example:\n  fedctl orphaning-deletion status fdeploy web -n shop\n",
         "--namespace --kubefed-namespace --dry-run", cli_orphaning, CLI_OUTPUT_JSON},
+    {"import", "--from CONTEXT | -f FILE [--overwrite] [--while-running] [--dry-run] [-o json]",
+        "take over the objects of a KubeFed installation",
+        "Reads configuration, types, federated objects, scheduling preferences and their "
+        "namespaces from the\ncluster that hosted KubeFed, or from what kubectl printed of it, and "
+        "writes them to the hub. What is on\nthe hub already stays as it is. Clusters join by "
+        "their agents; to those that did, under the same name,\nthe old labels are added.\n\n"
+        "  --from CONTEXT           the cluster that hosted KubeFed; its controllers must be "
+        "stopped\n"
+        "  -f, --filename FILE      YAML or JSON, documents and lists (- for standard input)\n"
+        "  --overwrite              replace the spec of objects that are here with another one\n"
+        "  --while-running          although KubeFed's controllers run\n" COMMON "examples:\n"
+        "  fedctl import --from old-host --dry-run\n"
+        "  fedctl import --from old-host\n"
+        "  kubectl --context old-host get federatedtypeconfigs,federateddeployments -A -o yaml | "
+        "fedctl import -f -\n",
+        "--from --filename --overwrite --while-running --kubefed-namespace --dry-run",
+        cli_import_command, CLI_OUTPUT_JSON},
     {"user add", "NAME --role admin|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
         "let a person or a program use the hub, and write its kubeconfig",
         "NAME becomes a ServiceAccount in kube-federation-system. Its kubeconfig goes to standard "
