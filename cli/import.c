@@ -362,6 +362,7 @@ static enum fed_err read_source(struct importing *in)
 
 static enum cli_exit summary(struct importing *in)
 {
+    fflush(stdout); /* the sum comes last, also where both go to one place */
     if (in->read.ignored)
         fprintf(stderr, "not of KubeFed, left out: %zu object%s, such as a %s\n", in->read.ignored,
             in->read.ignored == 1 ? "" : "s", in->read.ignored_kind);
