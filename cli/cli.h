@@ -86,6 +86,8 @@ enum cli_exit cli_user_add(struct cli *cli, const struct cli_command *self, int 
 enum cli_exit cli_user_list(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_remove(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_plan_replicas(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_completion(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_version(struct cli *cli, const struct cli_command *self, int argc, char **argv);
