@@ -202,6 +202,8 @@ static void applied(struct agent_apply *apply, struct agent_entry *entry,
     agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
+    if (entry->work.options & FED_WORK_SCALE)
+        apply->events.scaled(apply->events.ctx, entry);
     apply_check_meanwhile(apply, entry);
     wake_namespace(apply, entry);
 }

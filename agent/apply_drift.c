@@ -95,6 +95,8 @@ void agent_apply_seen(
         return;
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
+    if (entry->work.options & FED_WORK_SCALE)
+        apply->events.scaled(apply->events.ctx, entry);
     if (entry->busy)
         note_meanwhile(entry, seen->fields);
     else if (entry->has_applied && entry->step == AGENT_STEP_NONE && !seen->deleting) {

@@ -141,6 +141,22 @@ const struct cli_command cli_commands[] = {
         "example:\n  fedctl user list\n", "", cli_user_list, CLI_OUTPUT_JSON},
     {"user remove", "NAME", "remove a user; its kubeconfig is worthless at once",
         "example:\n  fedctl user remove ann\n", "", cli_user_remove, CLI_OUTPUT_JSON},
+    {"plan replicas", "-f FILE [-o json]",
+        "say how the replica scheduler would spread replicas over clusters",
+        "Runs the planner of a ReplicaSchedulingPreference on this machine, without a hub. FILE "
+        "(-: standard\n"
+        "input) is one JSON document; all but clusters and totalReplicas may be absent:\n\n"
+        "  {\"key\": \"ns/name\", \"clusters\": [\"A\", \"B\"], \"totalReplicas\": 50, "
+        "\"rebalance\": false,\n"
+        "   \"preferences\": {\"*\": {\"weight\": 1, \"minReplicas\": 0, \"maxReplicas\": "
+        "null}},\n"
+        "   \"current\": {\"A\": 30}, \"capacity\": {\"A\": 10}}\n\n"
+        "The answer is {\"plan\":{...},\"overflow\":{...}}: what runs where, and what would be "
+        "asked of a cluster\n"
+        "beyond its capacity. Clusters of equal weight are served by a hash of name and key.\n\n"
+        "example:\n"
+        "  echo '{\"clusters\":[\"a\",\"b\"],\"totalReplicas\":9}' | fedctl plan replicas -f -\n",
+        "--filename", cli_plan_replicas, CLI_OUTPUT_JSON},
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
         "example:\n  source <(fedctl completion bash)\n", "", cli_completion, CLI_OUTPUT_JSON},
     {"version", "[-o json]", "print the version", "example:\n  fedctl version\n", "", cli_version,

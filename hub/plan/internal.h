@@ -25,6 +25,7 @@ struct plan_type {
     char target_api_version[320];
     char target_kind[64];
     char target_plural[64];
+    char federated_kind[64];
     bool target_namespaced;
     bool namespaced;   /* the federated kind's own scope */
     bool is_namespace; /* target is core Namespace */
@@ -151,9 +152,10 @@ struct hub_plan {
     uint32_t epoch;
     struct plan_cluster **clusters; /* by name */
     size_t n_clusters, cap_clusters;
-    struct fed_map types; /* resource -> plan_type */
-    struct fed_map items; /* key -> plan_item */
-    struct fed_map blobs; /* digest -> plan_blob */
+    struct fed_map types;   /* resource -> plan_type */
+    struct fed_map items;   /* key -> plan_item */
+    struct fed_map blobs;   /* digest -> plan_blob */
+    struct fed_map scalers; /* preferences of replicas: ns NUL name -> plan_scaler */
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
@@ -235,8 +237,19 @@ void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 /* ---- plan.c ---- */
 /* What is staged and was not seen yet. */
 void plan_take_staged(struct hub_plan *plan);
+/* Takes the object in once more, as the store has it. */
+void plan_take_again(struct hub_plan *plan, const struct hub_object_ref *ref);
 /* What is staged is undone: it is read again. */
 void plan_undo_staged(struct hub_plan *plan);
+
+/* ---- scale.c ---- */
+#define PLAN_SCALERS "replicaschedulingpreferences.scheduling.kubefed.io"
+FED_MUST_USE enum fed_err plan_scaler_take(struct hub_plan *plan, const struct hub_change *change);
+bool plan_is_scaled(const struct hub_plan *plan, const struct plan_item *item);
+void plan_scalers_fini(struct hub_plan *plan);
+/* Whether what is in the namespace may be placed there (pair.c). */
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster);
 
 /* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);

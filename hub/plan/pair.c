@@ -56,6 +56,12 @@ static bool namespace_selects(
     return plan_namespace_labelled(plan, ns);
 }
 
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster)
+{
+    return namespace_selects(plan, ns, cluster);
+}
+
 static bool item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
 {
@@ -243,6 +249,8 @@ static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
         return FED_OK;
     }
     describe(item, &work);
+    if (plan_is_scaled(plan, item))
+        work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
     work.overrides = overrides;
     err = overrides.len ? try_render(plan, &work, item->blob, diag) : fed_work_check(&work, diag);

@@ -45,6 +45,9 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
         !copy_text(
             out->target_plural, sizeof out->target_plural, fed_json_get(target, "pluralName")))
         return false;
+    if (!copy_text(
+            out->federated_kind, sizeof out->federated_kind, fed_json_get(federated, "kind")))
+        out->federated_kind[0] = '\0'; /* no preference can name it */
     out->is_namespace = group.len == 0 && strcmp(out->target_kind, "Namespace") == 0;
     if (out->is_namespace)
         out->target_namespaced = false;
@@ -216,6 +219,8 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
         type_remove(plan, change->bytes);
         return FED_OK;
     }
+    if (fed_span_is(change->ref.resource, PLAN_SCALERS))
+        return plan_scaler_take(plan, change);
     type = fed_map_get(&plan->types, change->ref.resource);
     if (!type && !fed_span_is(change->ref.resource, NAMESPACES))
         return FED_OK;
@@ -294,6 +299,13 @@ static void take_again(void *ctx, const struct hub_change *undone)
     fed_buf_fini(&bytes);
 }
 
+void plan_take_again(struct hub_plan *plan, const struct hub_object_ref *ref)
+{
+    struct hub_change change = {.type = HUB_CHANGE_MODIFIED, .ref = *ref, .revision = plan->seen};
+
+    take_again(plan, &change);
+}
+
 void plan_undo_staged(struct hub_plan *plan)
 {
     plan->seen = hub_objects_revision(plan->objects);
@@ -304,7 +316,7 @@ void plan_undo_staged(struct hub_plan *plan)
 
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
-    static const char *const resources[] = {CLUSTERS, NAMESPACES, TYPES};
+    static const char *const resources[] = {CLUSTERS, NAMESPACES, PLAN_SCALERS, TYPES};
     struct fed_map_iter it;
     enum fed_err err = FED_OK;
 
@@ -340,6 +352,7 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     fed_map_init(&plan->types, mem);
     fed_map_init(&plan->items, mem);
     fed_map_init(&plan->blobs, mem);
+    fed_map_init(&plan->scalers, mem);
     plan->seen = hub_objects_revision(objects);
     plan->member = (struct hub_objects_member){
         .ctx = plan, .prepare = plan_round_prepare, .ended = plan_round_ended};
@@ -382,6 +395,7 @@ void hub_plan_close(struct hub_plan *plan)
     fed_map_fini(&plan->types);
     fed_map_fini(&plan->items);
     fed_map_fini(&plan->blobs);
+    plan_scalers_fini(plan);
     for (size_t i = 0; i < 2; i++)
         fed_alloc_free(
             plan->mem, plan->scratch[i], plan->scratch_cap[i] * sizeof *plan->scratch[i]);

@@ -83,6 +83,21 @@ void hub_plan_cluster_objects(
 void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span cluster,
     uint64_t revision, hub_plan_each_object *each, void *ctx);
 
+/* The federated type of a kind ("FederatedDeployment"), as a replica scheduler sees it. Texts are
+ * valid until the next change. FED_ERR_NOT_FOUND. */
+struct hub_scaled_type {
+    const char *resource;
+    const char *target_api_version;
+    const char *target_kind;
+    bool namespaced;
+    bool enabled;
+};
+FED_MUST_USE enum fed_err hub_plan_scaled_type(
+    struct hub_plan *plan, struct fed_span federated_kind, struct hub_scaled_type *out);
+/* Whether objects of the namespace may be placed in the cluster: its FederatedNamespace's
+ * placement, by list or selector, or the namespace's label. */
+bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
+
 /* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and
  * clusters that cannot work. */
 FED_MUST_USE enum fed_err hub_plan_admit(

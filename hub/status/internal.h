@@ -84,6 +84,8 @@ struct hub_status {
     uint64_t started_ms;
     hub_status_told *told; /* may be NULL */
     void *told_ctx;
+    hub_status_scaled *scaled; /* may be NULL */
+    void *scaled_ctx;
     struct fed_map clusters; /* name -> status_cluster */
     struct fed_map seen;     /* resource NUL ns NUL name -> status_object */
 };
