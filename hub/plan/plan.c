@@ -158,6 +158,8 @@ static void mark_namespace(struct hub_plan *plan, struct fed_span ns)
 {
     struct fed_map_iter it;
 
+    if (plan->loading) /* where everything is computed anyway */
+        return;
     fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;

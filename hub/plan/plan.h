@@ -33,6 +33,16 @@ void hub_plan_close(struct hub_plan *plan);
 void hub_plan_on_change(struct hub_plan *plan, hub_plan_changed *changed,
     hub_plan_object_changed *object_changed, void *ctx);
 
+/* How large it is, and how much was computed since the start: a change computes the pairs of object
+ * and cluster that it touches. */
+struct hub_plan_counts {
+    size_t objects, clusters;
+    size_t pairs; /* of an object and a cluster that has, or had, to do with it */
+    size_t works; /* different ones: clusters that get the same share one */
+    uint64_t computed;
+};
+void hub_plan_counts(const struct hub_plan *plan, struct hub_plan_counts *out);
+
 /* The cluster's present manifest; valid until the next change. FED_ERR_NOT_FOUND for a cluster that
  * is not registered. */
 FED_MUST_USE enum fed_err hub_plan_manifest(

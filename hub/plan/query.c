@@ -3,6 +3,16 @@
 
 #include <stdio.h>
 
+void hub_plan_counts(const struct hub_plan *plan, struct hub_plan_counts *out)
+{
+    *out = (struct hub_plan_counts){.objects = plan->items.count,
+        .clusters = plan->n_clusters,
+        .works = plan->n_pieces,
+        .computed = plan->computed};
+    for (size_t i = 0; i < plan->n_clusters; i++)
+        out->pairs += plan->clusters[i]->n_items;
+}
+
 enum fed_err hub_plan_manifest(
     struct hub_plan *plan, struct fed_span name, const struct fed_manifest **out)
 {
@@ -45,8 +55,8 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
 
     *out = (struct hub_planned_cluster){.cluster = fed_span_text(pair->cluster->name),
         .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
-        .error = pair->error,
-        .message = pair->message,
+        .error = pair->fault ? pair->fault->error : "",
+        .message = pair->fault ? pair->fault->message : "",
         .since_revision = pair->since,
         .index = SIZE_MAX,
         .revision = pair->cluster->now.revision,
@@ -211,9 +221,13 @@ enum fed_err hub_plan_admit(
 {
     const struct fed_json *spec = fed_json_get(admission->object, "spec");
 
-    (void)diag;
+    enum fed_err err;
+
     if (admission->operation == HUB_DELETE || admission->subresource.len)
         return FED_OK;
+    err = plan_overrides_admit(plan, admission, diag);
+    if (err)
+        return err;
     warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",
         "spec.placement.clusters");
     warn_of_clusters(
