@@ -108,7 +108,9 @@ static const char schema_tail[] =
     "\"string\",\"description\":\"Empty when the cluster holds what it should, else a word fo"
     "r what is wrong or still to come.\"},\"message\":{\"type\":\"string\",\"description\":\""
     "The reason in the words of the cluster.\"},\"health\":{\"type\":\"string\",\"description"
-    "\":\"Healthy, Progressing or Unhealthy, for kinds with a health rule.\"},\"remoteStatus"
+    "\":\"Healthy, Progressing or Unhealthy, for kinds with a health rule.\"},\"version\":{\"type\":"
+    "\"string\",\"description\":\"gen: and the generation of the cluster's object, or rv: and its "
+    "resourceVersion for kinds without one.\"},\"remoteStatus"
     "\":{\"description\":\"Status of the object in the cluster, where it is collected.\",\"x-"
     "kubernetes-preserve-unknown-fields\":true}}}}}}}}";
 

@@ -29,6 +29,10 @@ struct plan_type {
     bool namespaced;   /* the federated kind's own scope */
     bool is_namespace; /* target is core Namespace */
     bool enabled;
+    bool collects;             /* statusCollection: Enabled */
+    char status_resource[320]; /* of statusType; "" when there is none */
+    char status_kind[64];
+    char status_api_version[320];
     bool gone; /* its FederatedTypeConfig was deleted: copies are released */
 };
 
@@ -149,6 +153,7 @@ struct hub_plan {
     uint64_t seen;           /* revision up to which changes were taken in */
     struct fed_timer *retry; /* after a failed commit */
     uint32_t epoch;
+    bool raw_status;                /* the gate RawResourceStatusCollection is on */
     struct plan_cluster **clusters; /* by name */
     size_t n_clusters, cap_clusters;
     struct fed_map types; /* resource -> plan_type */
@@ -201,7 +206,8 @@ void plan_pair_set_state(struct plan_pair *pair, enum plan_pair_state state);
 FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
-void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
+void plan_pair_id(const struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_pair *pair, struct fed_buf *out);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
@@ -237,6 +243,9 @@ void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 void plan_take_staged(struct hub_plan *plan);
 /* What is staged is undone: it is read again. */
 void plan_undo_staged(struct hub_plan *plan);
+
+/* ---- query.c ---- */
+enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type);
 
 /* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);

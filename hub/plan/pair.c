@@ -198,7 +198,8 @@ static struct fed_span overrides_for(
     return fed_span_text("");
 }
 
-static void describe(const struct plan_item *item, struct fed_work *work)
+static void describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
@@ -212,6 +213,8 @@ static void describe(const struct plan_item *item, struct fed_work *work)
     }
     if (item->retain_replicas)
         work->options |= FED_WORK_RETAIN_REPLICAS;
+    if (type && plan_collects(plan, type))
+        work->options |= FED_WORK_STATUS;
 }
 
 /* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
@@ -242,7 +245,7 @@ static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
         *out = item->shared;
         return FED_OK;
     }
-    describe(item, &work);
+    describe(plan, item, &work);
     work.blob = item->blob->digest;
     work.overrides = overrides;
     err = overrides.len ? try_render(plan, &work, item->blob, diag) : fed_work_check(&work, diag);
@@ -390,14 +393,15 @@ enum fed_err plan_pair_confirmed(
     return err;
 }
 
-void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out)
+void plan_pair_id(const struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_pair *pair, struct fed_buf *out)
 {
     struct fed_work work;
 
     if (pair->piece)
         work = pair->piece->work;
     else
-        describe(item, &work);
+        describe(plan, item, &work);
     fed_work_put_id(out, &work);
 }
 
