@@ -290,34 +290,56 @@ static enum fed_err put_condition(struct fed_json_doc *doc, struct fed_json *lis
 }
 
 /* KubeFed's three outcomes of a probe; here the agent probes and the hub listens for the agent. */
-static size_t conditions_of(const struct status_cluster *cluster, struct condition out[2])
+static size_t conditions_of(
+    const struct hub_status *status, const struct status_cluster *cluster, struct condition out[2])
 {
-    char heard[FED_TEXT_TIME_SIZE];
+    char time[FED_TEXT_TIME_SIZE];
 
     if (cluster->ready) {
         out[0] = (struct condition){"Ready", "True", "ClusterReady", "/healthz responded with ok"};
         return 1;
     }
     if (cluster->liveness == STATUS_HEARD && cluster->healthz[0] &&
-        strncmp(cluster->healthz, "unreachable", 11) != 0) {
+        strncmp(cluster->healthz, STATUS_UNREACHABLE, strlen(STATUS_UNREACHABLE)) != 0) {
         out[0] = (struct condition){
             "Ready", "False", "ClusterNotReady", "/healthz responded without ok"};
         out[1] = (struct condition){"Offline", "False", "ClusterReachable", "cluster is reachable"};
         return 2;
     }
     out[0] = (struct condition){"Offline", "True", "ClusterNotReachable", ""};
-    if (cluster->liveness == STATUS_HEARD) {
+    if (cluster->liveness == STATUS_HEARD && !cluster->healthz[0]) {
+        snprintf(out[0].message, sizeof out[0].message,
+            "cluster is not reachable: its agent has not reported yet");
+    } else if (cluster->liveness == STATUS_HEARD) {
         snprintf(out[0].message, sizeof out[0].message, "cluster is not reachable: %s",
-            cluster->healthz[0] ? cluster->healthz : "its agent has not reported yet");
-    } else if (cluster->heard_unix_s) {
-        fed_text_time(cluster->heard_unix_s, heard);
-        snprintf(out[0].message, sizeof out[0].message,
-            "cluster is not reachable: its agent was last heard at %s", heard);
+            cluster->healthz + strlen(STATUS_UNREACHABLE));
     } else {
+        fed_text_time(cluster->heard_unix_s ? cluster->heard_unix_s : status->started_unix_s, time);
         snprintf(out[0].message, sizeof out[0].message,
-            "cluster is not reachable: its agent has not connected since the hub started");
+            cluster->heard_unix_s ? "cluster is not reachable: its agent was last heard at %s"
+                                  : "cluster is not reachable: its agent has not been heard since "
+                                    "the hub started at %s",
+            time);
     }
     return 1;
+}
+
+/* What KubeFed has fields for and, since its 0.7, never fills; and what the nodes amount to. */
+static enum fed_err put_nodes(
+    const struct status_cluster *cluster, struct fed_json_doc *doc, struct fed_json *to)
+{
+    static const char *const members[] = {"region", "zones", "nodes", "allocatable"};
+    struct fed_json *facts;
+    enum fed_err err =
+        fed_json_parse(doc, fed_span_of(cluster->facts, cluster->facts_len), &facts, NULL);
+
+    for (size_t i = 0; !err && i < sizeof members / sizeof *members; i++) {
+        struct fed_json *value = fed_json_get(facts, members[i]);
+
+        if (value)
+            err = fed_json_set(doc, to, members[i], fed_json_clone(doc, value));
+    }
+    return err;
 }
 
 enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
@@ -340,13 +362,15 @@ enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
     err = fed_json_set(doc, object, "status", to);
     if (!err)
         err = fed_json_set(doc, to, "conditions", list);
-    n = conditions_of(cluster, conditions);
+    n = conditions_of(status, cluster, conditions);
     for (size_t i = 0; !err && i < n; i++)
         err = put_condition(doc, list, &conditions[i],
             cluster->heard_unix_s ? cluster->heard_unix_s : now,
             cluster->transition_unix_s ? cluster->transition_unix_s : now);
     if (!err && cluster->kubernetes_version[0] && cluster->ready)
         err = fed_json_set_text(doc, to, "kubernetesVersion", cluster->kubernetes_version);
+    if (!err && cluster->has_nodes)
+        err = put_nodes(cluster, doc, to);
     if (seen && seen->revision == 0)
         seen->revision = cluster->row_revision;
     if (!err && seen && seen->revision > *revision)

@@ -26,6 +26,17 @@ static void shortest(double value, char out[40])
     }
 }
 
+/* The digits, and noughts for the places that they do not reach. */
+static void put_whole(struct fed_buf *out, struct fed_span digits, int noughts)
+{
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.at[i] != '.')
+            fed_buf_put_u8(out, digits.at[i]);
+    }
+    while (noughts-- > 0)
+        fed_buf_put_u8(out, '0');
+}
+
 /* encoding/json floatEncoder: like ES6, an exponent below 1e-6 and from 1e21 on, of one digit where
  * one is enough. */
 static void put_double(struct fed_buf *out, double value)
@@ -44,7 +55,10 @@ static void put_double(struct fed_buf *out, double value)
     if (size >= 1e-6 && size < 1e21) {
         digits = (int)(exponent - text) - (text[0] == '-') - (strchr(text, '.') ? 1 : 0);
         digits -= 1 + (int)strtol(exponent + 1, NULL, 10); /* behind the point */
-        fed_buf_printf(out, "%.*f", digits > 0 ? digits : 0, value);
+        if (digits > 0)
+            fed_buf_printf(out, "%.*f", digits, value);
+        else
+            put_whole(out, fed_span_of(text, (size_t)(exponent - text)), -digits);
         return;
     }
     fed_buf_put(out, fed_span_of(text, (size_t)(exponent - text)));

@@ -55,6 +55,7 @@ struct status_cluster {
     size_t facts_len;
     char kubernetes_version[64];
     char healthz[128]; /* "ok", or what is wrong with the member's API server */
+    bool has_nodes;    /* the facts tell of nodes */
     bool ready;
     bool offline;              /* not ready because its API server is out of reach */
     int64_t transition_unix_s; /* of the two */
@@ -106,6 +107,7 @@ struct hub_status {
     struct fed_timer *sweep;
     uint32_t heartbeat_s;
     uint64_t started_ms;
+    int64_t started_unix_s;
     hub_status_told *told; /* may be NULL */
     void *told_ctx;
     struct fed_map clusters; /* name -> status_cluster */

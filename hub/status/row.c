@@ -145,8 +145,33 @@ void status_facts_forget(struct hub_status *status, struct status_cluster *clust
     fed_alloc_free(status->mem, cluster->facts, cluster->facts_len + 1);
     cluster->facts = NULL;
     cluster->facts_len = 0;
+    cluster->has_nodes = false;
     cluster->kubernetes_version[0] = '\0';
     cluster->healthz[0] = '\0';
+}
+
+/* They become part of an object that typed clients read: all of it has its type, or is not shown.
+ */
+static bool nodes_fit(const struct fed_doc *facts)
+{
+    const struct fed_doc *region = fed_doc_get(facts, "region");
+    const struct fed_doc *zones = fed_doc_get(facts, "zones");
+    const struct fed_doc *allocatable = fed_doc_get(facts, "allocatable");
+    int64_t n;
+
+    if (fed_doc_int(fed_doc_get(facts, "nodes"), 0, FED_DOC_INT_MAX, &n) ||
+        (region && !fed_doc_is_string(region)) || (zones && !fed_doc_is_array(zones)) ||
+        (allocatable && !fed_doc_is_object(allocatable)))
+        return false;
+    for (size_t i = 0; i < fed_doc_count(zones); i++) {
+        if (!fed_doc_is_string(fed_doc_at(zones, i)))
+            return false;
+    }
+    for (size_t i = 0; i < fed_doc_count(allocatable); i++) {
+        if (!fed_doc_is_string(fed_doc_at(allocatable, i)))
+            return false;
+    }
+    return true;
 }
 
 enum fed_err status_facts_set(
@@ -172,6 +197,7 @@ enum fed_err status_facts_set(
         fed_doc_text(fed_doc_get(doc, "kubernetesVersion"), ""));
     snprintf(cluster->healthz, sizeof cluster->healthz, "%s",
         fed_doc_text(fed_doc_get(doc, "healthz"), ""));
+    cluster->has_nodes = fed_doc_get(doc, "nodes") && nodes_fit(doc);
     fed_doc_free(doc);
     return FED_OK;
 }

@@ -686,6 +686,7 @@ enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop, struc
     status->plan = plan;
     status->heartbeat_s = heartbeat_s;
     status->started_ms = fed_loop_now_ms(loop);
+    status->started_unix_s = fed_loop_unix_s(loop);
     fed_map_init(&status->clusters, mem);
     fed_map_init(&status->seen, mem);
     status->member = (struct hub_objects_member){.ctx = status, .ended = on_ended};
