@@ -226,6 +226,14 @@ static enum fed_err set_hooks(struct service *s)
 
     hub_status_cluster_hooks(s->status, &hooks);
     err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
+    hub_status_version_hooks(s->status, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "propagatedversions", &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "clusterpropagatedversions", &hooks);
+    hub_status_statuses_hooks(s->status, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "federatedservicestatuses", &hooks);
     hub_identity_token_hooks(s->identity, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "jointokens", &hooks);

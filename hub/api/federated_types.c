@@ -121,7 +121,9 @@ static const char schema_tail[] =
     "luster holds what it should, else a word for what is wrong or still to come.\"},\"me"
     "ssage\":{\"type\":\"string\",\"description\":\"The reason in the words of the cluste"
     "r.\"},\"health\":{\"type\":\"string\",\"description\":\"Healthy, Progressing or Unhe"
-    "althy, for kinds with a health rule.\"},\"remoteStatus\":{\"description\":\"Status o"
+    "althy, for kinds with a health rule.\"},\"version\":{\"type\":"
+    "\"string\",\"description\":\"gen: and the generation of the cluster's object, or rv: and its "
+    "resourceVersion for kinds without one.\"},\"remoteStatus\":{\"description\":\"Status o"
     "f the object in the cluster, where it is collected.\",\"x-kubernetes-preserve-unknow"
     "n-fields\":true}}}}}}}}";
 

@@ -30,6 +30,10 @@ struct plan_type {
     bool namespaced;   /* the federated kind's own scope */
     bool is_namespace; /* target is core Namespace */
     bool enabled;
+    bool collects;             /* statusCollection: Enabled */
+    char status_resource[320]; /* of statusType; "" when there is none */
+    char status_kind[64];
+    char status_api_version[320];
     bool gone; /* its FederatedTypeConfig was deleted: copies are released */
 };
 
@@ -176,6 +180,7 @@ struct hub_plan {
     uint64_t round;    /* counts them */
     uint64_t computed; /* pairs, since the start */
     size_t n_pieces;
+    bool raw_status;                /* the gate RawResourceStatusCollection is on */
     struct plan_cluster **clusters; /* by name */
     size_t n_clusters, cap_clusters;
     struct fed_map types;   /* resource -> plan_type */
@@ -232,7 +237,8 @@ bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
 FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
-void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
+void plan_pair_id(const struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_pair *pair, struct fed_buf *out);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
 /* Lets go of what it holds. */
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
@@ -300,6 +306,8 @@ void plan_scalers_fini(struct hub_plan *plan);
 /* Whether what is in the namespace may be placed there (pair.c). */
 bool plan_namespace_places(
     struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster);
+/* ---- query.c ---- */
+enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type);
 
 /* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);

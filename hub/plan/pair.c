@@ -232,7 +232,8 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
     plan_item_touch(plan, item);
 }
 
-static void describe(const struct plan_item *item, struct fed_work *work)
+static void describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
@@ -246,6 +247,8 @@ static void describe(const struct plan_item *item, struct fed_work *work)
     }
     if (item->retain_replicas)
         work->options |= FED_WORK_RETAIN_REPLICAS;
+    if (type && plan_collects(plan, type))
+        work->options |= FED_WORK_STATUS;
 }
 
 /* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
@@ -269,7 +272,7 @@ static enum fed_err piece_without(
     enum fed_err err;
 
     if (!item->shared) {
-        describe(item, &work);
+        describe(plan, item, &work);
         work.blob = item->blob->digest;
         work.overrides = fed_span_text("");
         err = fed_work_check(&work, diag);
@@ -289,7 +292,7 @@ static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
     struct fed_work work;
     enum fed_err err;
 
-    describe(item, &work);
+    describe(plan, item, &work);
     if (plan_is_scaled(plan, item))
         work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
@@ -501,14 +504,15 @@ enum fed_err plan_pair_confirmed(
     return err;
 }
 
-void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out)
+void plan_pair_id(const struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_pair *pair, struct fed_buf *out)
 {
     struct fed_work work;
 
     if (pair->piece)
         work = pair->piece->work;
     else
-        describe(item, &work);
+        describe(plan, item, &work);
     fed_work_put_id(out, &work);
 }
 

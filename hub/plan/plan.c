@@ -1,4 +1,6 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
+#include "hub/identity/identity.h"
+#include "hub/plan/gates.h"
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
@@ -13,6 +15,29 @@
 static bool copy_text(char *to, size_t size, const struct fed_json *from)
 {
     return fed_span_to_cstr(fed_json_string(from), to, size) == FED_OK && to[0];
+}
+
+/* A statusType that does not fit is none: the type itself works without. */
+static void type_read_status(const struct fed_json *object, struct plan_type *out)
+{
+    const struct fed_json *type = fed_json_find(object, "spec.statusType");
+    struct fed_span group = fed_json_string(fed_json_get(type, "group"));
+    struct fed_span plural = fed_json_string(fed_json_get(type, "pluralName"));
+    struct fed_span version = fed_json_string(fed_json_get(type, "version"));
+    int n;
+
+    out->collects =
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.statusCollection")), "Enabled");
+    n = snprintf(out->status_api_version, sizeof out->status_api_version,
+        FED_SPAN_FMT "/" FED_SPAN_FMT, FED_SPAN_ARG(group), FED_SPAN_ARG(version));
+    if (plural.len == 0 || group.len == 0 || version.len == 0 || n < 0 ||
+        (size_t)n >= sizeof out->status_api_version ||
+        !copy_text(out->status_kind, sizeof out->status_kind, fed_json_get(type, "kind")))
+        return;
+    n = snprintf(out->status_resource, sizeof out->status_resource, FED_SPAN_FMT "." FED_SPAN_FMT,
+        FED_SPAN_ARG(plural), FED_SPAN_ARG(group));
+    if (n < 0 || (size_t)n >= sizeof out->status_resource)
+        out->status_resource[0] = '\0';
 }
 
 /* Reads a FederatedTypeConfig. false when it lacks what a plan needs (admission lets none through).
@@ -51,6 +76,7 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
     out->is_namespace = group.len == 0 && strcmp(out->target_kind, "Namespace") == 0;
     if (out->is_namespace)
         out->target_namespaced = false;
+    type_read_status(object, out);
     return true;
 }
 
@@ -62,9 +88,35 @@ static void mark_type(struct hub_plan *plan, const struct plan_type *type)
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
 
-        if (item->type == type || (type->is_namespace && !item->type))
+        if (item->type == type || (type->is_namespace && !item->type)) {
+            plan_piece_unref(plan, item->shared); /* made for what the type was */
+            item->shared = NULL;
             plan_item_mark(plan, item);
+        }
     }
+}
+
+/* The KubeFedConfig that counts, or none any more. */
+static enum fed_err gates_put(struct hub_plan *plan, const struct hub_change *change)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *config = NULL;
+    struct fed_map_iter it;
+    bool raw_status = plan->raw_status;
+    enum fed_err err = fed_json_doc_new(plan->mem, &doc);
+
+    if (!err && change->type != HUB_CHANGE_DELETED)
+        err = fed_json_parse(doc, change->bytes, &config, NULL);
+    if (!err)
+        raw_status = hub_gate_is_on(config, HUB_GATE_RAW_STATUS);
+    fed_json_doc_free(doc);
+    if (raw_status == plan->raw_status)
+        return err;
+    plan->raw_status = raw_status;
+    fed_map_iter_init(&it, &plan->types);
+    while (fed_map_iter_next(&it))
+        mark_type(plan, it.value);
+    return FED_OK;
 }
 
 static void take_change(void *ctx, const struct hub_change *change);
@@ -223,6 +275,11 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
     }
     if (fed_span_is(change->ref.resource, PLAN_SCALERS))
         return plan_scaler_take(plan, change);
+    if (fed_span_is(change->ref.resource, HUB_GATE_CONFIGS))
+        return fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE) &&
+                       fed_span_is(change->ref.name, HUB_GATE_CONFIG)
+                   ? gates_put(plan, change)
+                   : FED_OK;
     type = fed_map_get(&plan->types, change->ref.resource);
     if (!type && !fed_span_is(change->ref.resource, NAMESPACES))
         return FED_OK;
@@ -318,7 +375,8 @@ void plan_undo_staged(struct hub_plan *plan)
 
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
-    static const char *const resources[] = {CLUSTERS, NAMESPACES, PLAN_SCALERS, TYPES};
+    static const char *const resources[] = {
+        CLUSTERS, NAMESPACES, PLAN_SCALERS, HUB_GATE_CONFIGS, TYPES};
     struct fed_map_iter it;
     enum fed_err err = FED_OK;
 

@@ -1,9 +1,9 @@
 /* status.h - what the agents said, stored once per cluster, and joined into objects when they are
  * read.
  *
- * Row "s/" cluster: report sequence, manifest revision, facts, and per work state, health,
- * generation, reason, message (encoded; owner of the format is status.c). Liveness is memory only:
- * receive time on the monotonic clock. */
+ * Row "s/" cluster: report sequence, manifest revision, facts, and per work state, health, version,
+ * reason, message (row.c); rows "r/": .status of members' objects (remote.c); rows "c/": times of
+ * conditions (times.c). Liveness is memory only: receive time on the monotonic clock. */
 #ifndef FEDLET_HUB_STATUS_STATUS_H
 #define FEDLET_HUB_STATUS_STATUS_H
 
@@ -19,6 +19,10 @@ void hub_status_close(struct hub_status *status);
 /* Hooks for federated kinds and for KubeFedCluster (compose; ctx is the status). */
 void hub_status_federated_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
 void hub_status_cluster_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
+/* For PropagatedVersion and ClusterPropagatedVersion, which the status also keeps beside every
+ * federated object, and for FederatedServiceStatus. */
+void hub_status_version_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
+void hub_status_statuses_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
 
 /* The plan of an object changed (hub_plan_object_changed): whoever watches it is told. */
 void hub_status_object_changed(
