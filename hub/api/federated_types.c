@@ -3,6 +3,7 @@
 
 #include "hub/api/internal.h"
 #include "hub/api/short_form.h"
+#include "hub/kubefed/admit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -341,56 +342,6 @@ static enum fed_err consider_stored(struct hub_federated_types *types)
 }
 
 /* ---- hooks of FederatedTypeConfig itself ---- */
-/* KubeFed's own rule (pluralize): es after s, x, ch, sh, z, o; y becomes ies; else s. */
-static void pluralize(struct fed_span kind, char out[64])
-{
-    size_t n = 0;
-    char last;
-    char before;
-
-    while (n < kind.len && n < 58) {
-        out[n] = (char)(kind.at[n] >= 'A' && kind.at[n] <= 'Z' ? kind.at[n] + 32 : kind.at[n]);
-        n++;
-    }
-    last = n > 0 ? out[n - 1] : 0;
-    before = n > 1 ? out[n - 2] : 0;
-    if (last == 'y')
-        snprintf(out + n - 1, 64 - n + 1, "ies");
-    else if (last == 's' || last == 'x' || last == 'z' || last == 'o' ||
-             (last == 'h' && (before == 'c' || before == 's')))
-        snprintf(out + n, 64 - n, "es");
-    else
-        snprintf(out + n, 64 - n, "s");
-}
-
-static enum fed_err default_plural(
-    struct fed_json_doc *doc, struct fed_json *type, struct fed_span plural)
-{
-    if (!type || fed_json_string(fed_json_get(type, "pluralName")).len > 0)
-        return FED_OK;
-    return fed_json_set_string(doc, type, "pluralName", plural);
-}
-
-static enum fed_err default_config(struct hub_admission *a, struct fed_json *spec)
-{
-    static const char *const from_kind[] = {"federatedType", "statusType"};
-    struct fed_span name = hub_meta(a->object, "name");
-    struct fed_json *target = fed_json_get(spec, "targetType");
-    size_t dot = fed_span_find(name, '.');
-    enum fed_err err = default_plural(a->doc, target, fed_span_sub(name, 0, dot));
-
-    if (!err && dot < name.len && fed_json_string(fed_json_get(target, "group")).len == 0)
-        err = fed_json_set_string(a->doc, target, "group", fed_span_sub(name, dot + 1, name.len));
-    for (size_t i = 0; !err && i < 2; i++) {
-        struct fed_json *type = fed_json_get(spec, from_kind[i]);
-        char plural[64];
-
-        pluralize(fed_json_string(fed_json_get(type, "kind")), plural);
-        err = default_plural(a->doc, type, fed_span_text(plural));
-    }
-    return err;
-}
-
 static enum fed_err refuse(
     struct hub_admission *a, struct fed_diag *diag, const char *field, const char *why)
 {
@@ -415,25 +366,12 @@ static bool is_taken(struct hub_federated_types *types, const struct hub_kind *k
 static enum fed_err check_config(struct hub_federated_types *types, struct hub_admission *a,
     const struct fed_json *spec, struct fed_diag *diag)
 {
-    const struct fed_json *target = fed_json_get(spec, "targetType");
     const struct fed_json *federated = fed_json_get(spec, "federatedType");
     struct fed_span group = fed_json_string(fed_json_get(federated, "group"));
     struct fed_span plural = fed_json_string(fed_json_get(federated, "pluralName"));
-    struct fed_span target_group = fed_json_string(fed_json_get(target, "group"));
     struct fed_span config = hub_meta(a->object, "name");
-    const struct hub_kind *kind;
-    char name[400];
+    const struct hub_kind *kind = hub_kinds_find(types->kinds, group, plural);
 
-    snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT,
-        FED_SPAN_ARG(fed_json_string(fed_json_get(target, "pluralName"))),
-        target_group.len ? "." : "", FED_SPAN_ARG(target_group));
-    if (!fed_span_is(config, name))
-        return refuse(a, diag, "metadata.name",
-            "Invalid value: must be the target type's plural name and group: PLURAL[.GROUP]");
-    if (fed_span_find(group, '.') == group.len)
-        return refuse(a, diag, "spec.federatedType.group",
-            "Invalid value: should be a domain with at least one dot");
-    kind = hub_kinds_find(types->kinds, group, plural);
     if (kind && is_taken(types, kind, config, federated))
         return refuse(a, diag, "spec.federatedType.pluralName",
             "Invalid value: another kind has this name already");
@@ -442,13 +380,11 @@ static enum fed_err check_config(struct hub_federated_types *types, struct hub_a
 
 static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
 {
-    struct fed_json *spec = fed_json_get(a->object, "spec");
-    enum fed_err err;
+    enum fed_err err = hub_kubefed_admit_type(NULL, a, diag);
 
-    if (a->operation == HUB_DELETE)
-        return FED_OK;
-    err = default_config(a, spec);
-    return err ? err : check_config(ctx, a, spec, diag);
+    if (err || a->operation == HUB_DELETE || a->subresource.len > 0)
+        return err;
+    return check_config(ctx, a, fed_json_get(a->object, "spec"), diag);
 }
 
 /* KubeFed's status: a propagation controller runs for an enabled type once namespaces are a type.
@@ -483,7 +419,10 @@ enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log
     const struct hub_kind_hooks *hooks, struct hub_federated_types **out, struct fed_diag *diag)
 {
     struct hub_federated_types *types = fed_alloc_zero(mem, sizeof *types);
-    struct hub_kind_hooks own = {.ctx = types, .admit = config_admit, .compose = config_compose};
+    struct hub_kind_hooks own = {.ctx = types,
+        .admit = config_admit,
+        .fill = hub_kubefed_fill_type,
+        .compose = config_compose};
     enum fed_err err = types ? FED_OK : FED_ERR_NOMEM;
 
     if (err)

@@ -1,0 +1,2 @@
+fed_unit_test(hub_kubefed_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_kubefed_test.c
+    LINK hub_kubefed hub_store fed_object fed_port_posix fed_base)
