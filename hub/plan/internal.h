@@ -12,6 +12,7 @@
 #ifndef FEDLET_HUB_PLAN_INTERNAL_H
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
+#include "hub/kubefed/config.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
 #include "proto/object/selector.h"
@@ -29,7 +30,8 @@ struct plan_type {
     bool namespaced;   /* the federated kind's own scope */
     bool is_namespace; /* target is core Namespace */
     bool enabled;
-    bool gone; /* its FederatedTypeConfig was deleted: copies are released */
+    bool gone;     /* its FederatedTypeConfig was deleted */
+    bool recorded; /* the store says that it is gone: see hold.c */
 };
 
 struct plan_blob {
@@ -98,6 +100,7 @@ struct plan_item {
     const char *error; /* for all clusters: "", ApplyOverridesFailed, ComputeResourceFailed */
     char message[300];
     enum hub_placement_problem problem;
+    bool system;  /* in or for a namespace that is never federated */
     bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
     /* planned */
     struct plan_piece
@@ -154,6 +157,7 @@ struct hub_plan {
     struct fed_map types; /* resource -> plan_type */
     struct fed_map items; /* key -> plan_item */
     struct fed_map blobs; /* digest -> plan_blob */
+    struct hub_kubefed_settings settings;
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
@@ -202,10 +206,34 @@ FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
 void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
+/* Whether placement selects the cluster, whatever becomes of it. */
+bool plan_item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* The item's work without content and options of its own. */
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
+FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out);
+/* The agent lets go of it: FED_WORK_ORPHAN. */
+FED_MUST_USE enum fed_err plan_pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
 void plan_pair_unlist(struct plan_pair *pair);
+
+/* ---- hold.c ---- */
+/* Whether objects of a type (NULL: namespaces with the label) are propagated. */
+bool plan_type_runs(const struct hub_plan *plan, const struct plan_type *type);
+/* The object stays in the cluster as it is, whether it is there or not. */
+FED_MUST_USE enum fed_err plan_pair_hold(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+/* Which types are gone is part of the round's commit: stages the rows that are to change; and when
+ * they are durable. */
+FED_MUST_USE enum fed_err plan_types_stage(struct hub_plan *plan);
+void plan_types_staged(struct hub_plan *plan);
+/* Adds those that were gone when the hub stopped; before anything else is loaded. */
+FED_MUST_USE enum fed_err plan_types_load(struct hub_plan *plan);
 
 /* ---- cluster.c ---- */
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
@@ -233,6 +261,8 @@ FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 
 /* ---- plan.c ---- */
+/* A copy of a type that is not there yet. */
+FED_MUST_USE enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from);
 /* What is staged and was not seen yet. */
 void plan_take_staged(struct hub_plan *plan);
 /* What is staged is undone: it is read again. */

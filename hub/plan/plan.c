@@ -40,7 +40,8 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
         fed_span_is(fed_json_string(fed_json_get(target, "scope")), "Namespaced");
     out->namespaced = fed_span_is(fed_json_string(fed_json_get(federated, "scope")), "Namespaced");
     out->enabled =
-        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled");
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled") &&
+        !fed_json_is_string(fed_json_find(object, "metadata.deletionTimestamp"));
     if (!copy_text(out->target_kind, sizeof out->target_kind, fed_json_get(target, "kind")) ||
         !copy_text(
             out->target_plural, sizeof out->target_plural, fed_json_get(target, "pluralName")))
@@ -51,17 +52,64 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
     return true;
 }
 
-static void mark_type(struct hub_plan *plan, const struct plan_type *type)
+static void mark_all(struct hub_plan *plan)
 {
     struct fed_map_iter it;
 
     fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it))
+        plan_item_mark(plan, it.value);
+}
+
+/* Whether namespaces are a type decides on all the others, too. */
+static void mark_type(struct hub_plan *plan, const struct plan_type *type)
+{
+    struct fed_map_iter it;
+
+    if (type->is_namespace) {
+        mark_all(plan);
+        return;
+    }
+    fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
 
-        if (item->type == type || (type->is_namespace && !item->type))
+        if (item->type == type)
             plan_item_mark(plan, item);
     }
+}
+
+/* ---- settings ---- */
+
+/* What works say of adopting is part of those that are shared. */
+static void settings_set(struct hub_plan *plan, struct hub_kubefed_settings settings)
+{
+    struct fed_map_iter it;
+
+    plan->settings = settings;
+    fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it)) {
+        struct plan_item *item = it.value;
+
+        plan_piece_unref(plan, item->shared);
+        item->shared = NULL;
+    }
+    mark_all(plan);
+}
+
+static enum fed_err settings_take(struct hub_plan *plan, struct fed_span bytes)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *config;
+    enum fed_err err = fed_json_doc_new(plan->mem, &doc);
+
+    if (err)
+        return err;
+    err = fed_json_parse(doc, bytes, &config, NULL);
+    if (!err)
+        settings_set(plan, hub_kubefed_settings_of(config));
+    fed_json_doc_free(doc);
+    return err;
 }
 
 static void take_change(void *ctx, const struct hub_change *change);
@@ -83,7 +131,7 @@ static enum fed_err load_resource(struct hub_plan *plan, const char *resource)
         plan->objects, fed_span_text(resource), fed_span_text(""), NULL, load_one, plan);
 }
 
-static enum fed_err type_add(struct hub_plan *plan, const struct plan_type *from)
+enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from)
 {
     struct plan_type *type = fed_alloc_get(plan->mem, sizeof *type);
     enum fed_err err;
@@ -124,9 +172,11 @@ static enum fed_err type_put(struct hub_plan *plan, struct fed_span bytes)
         return err == FED_ERR_INVALID ? FED_OK : err;
     type = fed_map_get(&plan->types, fed_span_text(read.resource));
     if (!type)
-        return type_add(plan, &read);
+        return plan_type_add(plan, &read);
+    read.recorded = type->recorded;
     *type = read;
     mark_type(plan, type);
+    plan_round_want(plan);
     return FED_OK;
 }
 
@@ -146,6 +196,7 @@ static void type_remove(struct hub_plan *plan, struct fed_span bytes)
         return;
     type->gone = true;
     mark_type(plan, type);
+    plan_round_want(plan);
 }
 
 /* ---- changes ---- */
@@ -210,6 +261,8 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
             plan_cluster_remove(plan, cluster);
         return FED_OK;
     }
+    if (hub_kubefed_config_is(&change->ref))
+        return settings_take(plan, deleted ? FED_SPAN_LIT("{}") : change->bytes);
     if (fed_span_is(change->ref.resource, TYPES)) {
         if (!deleted)
             return type_put(plan, change->bytes);
@@ -304,11 +357,12 @@ void plan_undo_staged(struct hub_plan *plan)
 
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
-    static const char *const resources[] = {CLUSTERS, NAMESPACES, TYPES};
+    static const char *const resources[] = {HUB_KUBEFED_CONFIGS, CLUSTERS, NAMESPACES, TYPES};
     struct fed_map_iter it;
-    enum fed_err err = FED_OK;
+    enum fed_err err;
 
     plan->loading = true;
+    err = plan_types_load(plan); /* first: looking at rows flushes */
     for (size_t i = 0; !err && i < sizeof resources / sizeof resources[0]; i++)
         err = load_resource(plan, resources[i]);
     fed_map_iter_init(&it, &plan->types);
@@ -336,6 +390,7 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->log = log;
     plan->objects = objects;
     plan->kinds = kinds;
+    plan->settings = hub_kubefed_settings_otherwise();
     plan->epoch = store->epoch(store->ctx);
     fed_map_init(&plan->types, mem);
     fed_map_init(&plan->items, mem);

@@ -39,6 +39,15 @@ static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct
     return HUB_PLACEMENT_OK;
 }
 
+/* A held one is shown where it would be; in the other clusters it means nothing. */
+static bool is_shown(struct hub_plan *plan, struct plan_item *item, const struct plan_pair *pair)
+{
+    bool held = pair->piece && (pair->piece->work.options & FED_WORK_HELD);
+
+    return !held || pair->state != PLAN_PAIR_PRESENT ||
+           plan_item_selects(plan, item, pair->cluster);
+}
+
 static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
 {
     bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
@@ -59,6 +68,7 @@ enum fed_err hub_plan_object(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out)
 {
     struct plan_item *item = plan_item_get(plan, ref);
+    size_t n = 0;
 
     if (!item || item->gone || item->ignored)
         return FED_ERR_NOT_FOUND;
@@ -72,11 +82,12 @@ enum fed_err hub_plan_object(
         plan->out_clusters_cap = item->n_pairs;
     }
     for (size_t i = 0; i < item->n_pairs; i++)
-        pair_show(&item->pairs[i], &plan->out_clusters[i]);
+        if (is_shown(plan, item, &item->pairs[i]))
+            pair_show(&item->pairs[i], &plan->out_clusters[n++]);
     *out = (struct hub_planned){.problem = problem_of(plan, item),
         .message = item->message,
         .clusters = plan->out_clusters,
-        .n_clusters = item->n_pairs,
+        .n_clusters = n,
         .observed_generation = item->generation};
     return FED_OK;
 }
