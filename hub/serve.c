@@ -255,6 +255,8 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     if (!err)
         err = set_hooks(s);
     if (!err)
+        hub_federated_types_follow(s->types, s->config);
+    if (!err)
         err = hub_gateway_open(s->mem, s->loop, &s->log, s->objects, s->plan, s->status,
             s->identity, &gateway, &s->gateway, diag);
     return err;

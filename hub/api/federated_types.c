@@ -1,6 +1,5 @@
 /* federated_types.c - see federated_types.h. */
-#include "hub/api/federated_types.h"
-
+#include "hub/api/federated_parts.h"
 #include "hub/api/internal.h"
 #include "hub/api/short_form.h"
 #include "hub/kubefed/admit.h"
@@ -25,7 +24,9 @@ struct hub_federated_types {
     struct hub_crds *crds;
     struct hub_kind_hooks hooks;
     struct hub_subscription *subscription;
+    struct hub_kubefed_config *config; /* NULL: what holds where nothing is said */
     struct type_name *made;
+    uint64_t touched; /* revision as of which all of them were told to differ */
 };
 
 /* Short names and scale of the types that Kubernetes itself defines; others have neither. */
@@ -250,8 +251,8 @@ static enum fed_err make_kind(struct hub_federated_types *types, struct fed_span
     return err;
 }
 
-static void consider(
-    struct hub_federated_types *types, const struct hub_object_ref *ref, struct fed_span bytes)
+static void consider(struct hub_federated_types *types, const struct hub_object_ref *ref,
+    struct fed_span bytes, uint64_t revision)
 {
     struct fed_json_doc *doc;
     struct fed_json *config;
@@ -265,6 +266,8 @@ static void consider(
         err = fed_json_parse(doc, bytes, &config, &diag);
         if (!err)
             err = make_kind(types, ref->name, config, &diag);
+        if (!err)
+            err = hub_federated_config_finish(types->objects, types->mem, ref, config, revision);
         fed_json_doc_free(doc);
     }
     if (err)
@@ -273,16 +276,22 @@ static void consider(
             FED_SPAN_ARG(ref->name), diag.text[0] ? diag.text : fed_err_text(err));
 }
 
+static void touch_all(void *ctx);
+
 static void changed(void *ctx, const struct hub_change *change)
 {
     struct hub_federated_types *types = ctx;
+
+    bool namespaces = fed_span_is(change->ref.name, "namespaces");
 
     if (change->type == HUB_CHANGE_TOUCHED)
         return;
     if (change->type == HUB_CHANGE_DELETED && fed_span_is(change->ref.ns, HUB_FEDERATED_NAMESPACE))
         forget(types, change->ref.name);
     if (change->type != HUB_CHANGE_DELETED)
-        consider(types, &change->ref, change->bytes);
+        consider(types, &change->ref, change->bytes, change->revision);
+    if (namespaces && change->type != HUB_CHANGE_MODIFIED)
+        touch_all(types);
 }
 
 /* The store may not be changed while it lists: the objects are copied first. */
@@ -291,6 +300,7 @@ struct stored {
     struct fed_buf name;
     struct fed_buf ns;
     struct fed_buf bytes;
+    uint64_t revision;
 };
 struct all_stored {
     struct fed_alloc *mem;
@@ -313,6 +323,7 @@ static bool take_stored(void *ctx, const struct hub_object *object)
     fed_buf_put(&one->name, object->ref.name);
     fed_buf_put(&one->ns, object->ref.ns);
     fed_buf_put(&one->bytes, object->bytes);
+    one->revision = object->revision;
     one->next = all->list;
     all->list = one;
     all->err = fed_buf_err(&one->bytes);
@@ -331,7 +342,7 @@ static enum fed_err consider_stored(struct hub_federated_types *types)
             FED_SPAN_LIT(RESOURCE), fed_buf_span(&one->ns), fed_buf_span(&one->name)};
 
         if (!err && !all.err)
-            consider(types, &ref, fed_buf_span(&one->bytes));
+            consider(types, &ref, fed_buf_span(&one->bytes), one->revision);
         all.list = one->next;
         fed_buf_fini(&one->name);
         fed_buf_fini(&one->ns);
@@ -384,33 +395,67 @@ static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_
 
     if (err || a->operation == HUB_DELETE || a->subresource.len > 0)
         return err;
-    return check_config(ctx, a, fed_json_get(a->object, "spec"), diag);
+    err = check_config(ctx, a, fed_json_get(a->object, "spec"), diag);
+    return err ? err : hub_federated_config_keep(a);
 }
 
-/* KubeFed's status: a propagation controller runs for an enabled type once namespaces are a type.
- */
 static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision)
 {
     struct hub_federated_types *types = ctx;
-    struct fed_json *status = fed_json_ensure_object(doc, object, "status");
-    bool enabled =
-        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled") &&
-        fed_span_is(ref->ns, HUB_FEDERATED_NAMESPACE);
-    bool namespaced =
-        fed_span_is(fed_json_string(fed_json_find(object, "spec.targetType.scope")), "Namespaced");
-    bool running = enabled && (!namespaced || made_find(types, FED_SPAN_LIT("namespaces")));
-    enum fed_err err;
+    struct hub_kubefed_settings settings =
+        types->config ? hub_kubefed_config_now(types->config) : hub_kubefed_settings_otherwise();
 
-    (void)revision;
-    if (!status)
-        return FED_ERR_NOMEM;
-    err = fed_json_set_int(doc, status, "observedGeneration",
-        fed_json_int(fed_json_find(object, "metadata.generation"), 1));
-    if (!err)
-        err = fed_json_set_text(
-            doc, status, "propagationController", running ? "Running" : "NotRunning");
-    return err ? err : fed_json_set_text(doc, status, "statusController", "NotRunning");
+    (void)ref;
+    if (types->touched > *revision)
+        *revision = types->touched;
+    return hub_federated_config_status(
+        doc, object, &settings, made_find(types, FED_SPAN_LIT("namespaces")) != NULL);
+}
+
+/* What all types depend on has changed: whoever watches them is told. */
+struct touching {
+    struct hub_federated_types *types;
+    struct fed_buf names; /* one per line: nothing may be touched while they are listed */
+};
+
+static bool note_name(void *ctx, const struct hub_object *object)
+{
+    struct touching *t = ctx;
+
+    if (fed_span_is(object->ref.ns, HUB_FEDERATED_NAMESPACE)) {
+        fed_buf_put(&t->names, object->ref.name);
+        fed_buf_put_u8(&t->names, '\n');
+    }
+    return true;
+}
+
+static void touch_all(void *ctx)
+{
+    struct touching t = {.types = ctx};
+    struct fed_span rest;
+    struct fed_span name;
+
+    fed_buf_init(&t.names, t.types->mem, HUB_OBJECT_BYTES_MAX);
+    t.types->touched = hub_objects_revision(t.types->objects);
+    if (!hub_objects_list(
+            t.types->objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, note_name, &t)) {
+        rest = fed_buf_span(&t.names);
+        while (fed_span_split(&rest, '\n', &name)) {
+            struct hub_object_ref ref = {
+                FED_SPAN_LIT(RESOURCE), FED_SPAN_LIT(HUB_FEDERATED_NAMESPACE), name};
+
+            hub_objects_touch(t.types->objects, &ref, t.types->touched);
+        }
+    }
+    fed_buf_fini(&t.names);
+}
+
+void hub_federated_types_follow(
+    struct hub_federated_types *types, struct hub_kubefed_config *config)
+{
+    types->config = config;
+    hub_kubefed_config_on_change(config, touch_all, types);
 }
 
 /* ---- open ---- */
