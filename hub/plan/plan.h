@@ -83,8 +83,8 @@ void hub_plan_cluster_objects(
 void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span cluster,
     uint64_t revision, hub_plan_each_object *each, void *ctx);
 
-/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and
- * clusters that cannot work. */
+/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of what
+ * cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 

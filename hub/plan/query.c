@@ -1,4 +1,5 @@
 /* query.c - the questions that others ask of the plan, and admission. */
+#include "hub/kubefed/warn.h"
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
@@ -202,34 +203,48 @@ static enum fed_err ensure_finalizer(struct hub_admission *admission)
     return fed_json_append(finalizers, fed_json_new_text(admission->doc, PLAN_FINALIZER));
 }
 
-static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admission,
-    const struct fed_json *list, const char *member, const char *field)
+static bool has_cluster(void *plan, struct fed_span name)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span name = fed_json_string(fed_json_get(fed_json_at(list, i), member));
-        char text[400];
+    return plan_cluster_get(plan, name) != NULL;
+}
 
-        if (name.len == 0 || plan_cluster_get(plan, name))
-            continue;
-        snprintf(text, sizeof text, "%s[%zu].%s: no cluster \"" FED_SPAN_FMT "\" is registered",
-            field, i, member, FED_SPAN_ARG(name));
-        admission->warn(admission, text);
-    }
+static bool is_federated(void *plan, struct fed_span ns)
+{
+    return plan_namespace_item(plan, ns) || plan_namespace_labelled(plan, ns);
+}
+
+static bool is_labelled(void *plan, struct fed_span ns)
+{
+    return plan_namespace_labelled(plan, ns);
+}
+
+static void pass_warning(void *admission, const char *text)
+{
+    struct hub_admission *a = admission;
+
+    a->warn(a, text);
 }
 
 enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag)
 {
-    const struct fed_json *spec = fed_json_get(admission->object, "spec");
+    const struct plan_type *type =
+        fed_map_get(&plan->types, fed_span_text(admission->kind->resource));
+    struct hub_kubefed_around around = {.ctx = plan,
+        .has_cluster = has_cluster,
+        .is_federated = is_federated,
+        .is_labelled = is_labelled,
+        .namespaced = type && type->target_namespaced,
+        .is_namespace = type && type->is_namespace,
+        .warn = pass_warning,
+        .warn_ctx = admission};
 
     (void)diag;
     if (admission->operation == HUB_DELETE || admission->subresource.len)
         return FED_OK;
-    warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",
-        "spec.placement.clusters");
-    warn_of_clusters(
-        plan, admission, fed_json_get(spec, "overrides"), "clusterName", "spec.overrides");
     if (fed_json_find(admission->object, "metadata.deletionTimestamp"))
         return FED_OK;
+    if (type)
+        hub_kubefed_warn(admission->doc, admission->object, &around);
     return ensure_finalizer(admission);
 }
