@@ -413,7 +413,7 @@ static bool waits_for_namespace(const struct agent_apply *apply, const struct ag
     if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
         return false;
     found = agent_table_find(apply->table, &ns);
-    return found && found->in_manifest && !found->uid[0];
+    return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
 }
 
 static void hold(struct agent_apply *apply, struct agent_entry *entry)

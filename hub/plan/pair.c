@@ -79,7 +79,7 @@ bool plan_namespace_places(
     return namespace_selects(plan, ns, cluster);
 }
 
-static bool item_selects(
+bool plan_item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
 {
     if (item->gone || item->deleting || item->ignored)
@@ -176,7 +176,7 @@ void plan_pair_unlist(struct plan_pair *pair)
     plan_pair_find(last, cluster)->place = pair->place;
 }
 
-static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
+enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out)
 {
     size_t index;
@@ -232,22 +232,28 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
     plan_item_touch(plan, item);
 }
 
-static void describe(
-    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
+static void identify(const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
-    *work = (struct fed_work){
-        .api_version = item->api_version, .name = item->name, .options = FED_WORK_ADOPT};
+    *work = (struct fed_work){.api_version = item->api_version, .name = item->name};
     work->kind = fed_span_text(type ? type->target_kind : "Namespace");
     work->plural = fed_span_text(type ? type->target_plural : "namespaces");
     if (type && type->target_namespaced) {
         work->ns = item->ns;
         work->options |= FED_WORK_NAMESPACED;
     }
+}
+
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
+{
+    identify(item, work);
+    if (plan->settings.adopt)
+        work->options |= FED_WORK_ADOPT;
     if (item->retain_replicas)
         work->options |= FED_WORK_RETAIN_REPLICAS;
-    if (type && plan_collects(plan, type))
+    if (item->type && plan_collects(plan, item->type))
         work->options |= FED_WORK_STATUS;
 }
 
@@ -272,7 +278,7 @@ static enum fed_err piece_without(
     enum fed_err err;
 
     if (!item->shared) {
-        describe(plan, item, &work);
+        plan_item_describe(plan, item, &work);
         work.blob = item->blob->digest;
         work.overrides = fed_span_text("");
         err = fed_work_check(&work, diag);
@@ -292,7 +298,7 @@ static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
     struct fed_work work;
     enum fed_err err;
 
-    describe(plan, item, &work);
+    plan_item_describe(plan, item, &work);
     if (plan_is_scaled(plan, item))
         work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
@@ -352,7 +358,7 @@ static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
     return FED_OK;
 }
 
-static void pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
 {
     if (pair->fault)
         fed_alloc_free(plan->mem, pair->fault, pair->fault->size);
@@ -361,7 +367,7 @@ static void pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
 
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair)
 {
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     plan_piece_unref(plan, pair->piece);
     pair->piece = NULL;
 }
@@ -373,7 +379,7 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     struct plan_fault *fault;
     struct plan_pair *pair;
     size_t len = strlen(message);
-    enum fed_err err = pair_add(plan, item, cluster, &pair);
+    enum fed_err err = plan_pair_add(plan, item, cluster, &pair);
 
     if (err)
         return err;
@@ -385,7 +391,7 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     fault->size = sizeof *fault + len + 1;
     fault->error = error;
     memcpy(fault->message, message, len + 1);
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     pair->fault = fault;
     return FED_OK;
 }
@@ -410,7 +416,7 @@ static enum fed_err pair_place(
         return err;
     if (err)
         return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
-    err = pair_add(plan, item, cluster, &pair);
+    err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
         /* A template that names another API group makes another object: the former one leaves with
@@ -433,13 +439,13 @@ static enum fed_err pair_place(
         return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
     }
     if (!err)
-        pair_clear_fault(plan, pair);
+        plan_pair_clear_fault(plan, pair);
     return err;
 }
 
 /* The object stays in the member: the work gets the option by which the agent lets go of it, and
  * leaves the manifest when the agent has confirmed that. */
-static enum fed_err pair_release(
+enum fed_err plan_pair_release(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
     struct fed_work work = pair->piece->work;
@@ -472,13 +478,13 @@ static enum fed_err pair_unplace(
         plan_pair_drop(plan, item, pair);
         return FED_OK;
     case PLAN_PAIR_PRESENT:
-        if (release || (item->type && item->type->gone))
-            return pair_release(plan, item, pair);
+        if (release)
+            return plan_pair_release(plan, item, pair);
         err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
         if (err)
             return err;
         plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
-        pair_clear_fault(plan, pair);
+        plan_pair_clear_fault(plan, pair);
         return FED_OK;
     case PLAN_PAIR_RELEASING:
     case PLAN_PAIR_REMOVING:
@@ -504,15 +510,14 @@ enum fed_err plan_pair_confirmed(
     return err;
 }
 
-void plan_pair_id(const struct hub_plan *plan, const struct plan_item *item,
-    const struct plan_pair *pair, struct fed_buf *out)
+void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out)
 {
     struct fed_work work;
 
     if (pair->piece)
         work = pair->piece->work;
     else
-        describe(plan, item, &work);
+        identify(item, &work);
     fed_work_put_id(out, &work);
 }
 
@@ -529,7 +534,7 @@ static struct plan_item *successor(
     else if (item->type->is_namespace && !item->ignored)
         other = plan_item_get(plan,
             &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
-    return other && item_selects(plan, other, cluster) ? other : NULL;
+    return other && plan_item_selects(plan, other, cluster) ? other : NULL;
 }
 
 /* Nothing is removed and nothing awaited: the object passes from one to the other. While the other
@@ -561,7 +566,7 @@ static enum fed_err pair_recall(
     if (successor(plan, item, cluster))
         return FED_OK;
     item->deleting = false;
-    selected = item_selects(plan, item, cluster);
+    selected = plan_item_selects(plan, item, cluster);
     if (selected && !item->error[0])
         err = pair_place(plan, item, cluster);
     item->deleting = true;
@@ -574,16 +579,17 @@ enum fed_err plan_pair_update(
 {
     struct plan_pair *pair;
     struct plan_item *next;
-    bool ending = item->gone || item->deleting || (item->type && item->type->gone);
+    bool ending = item->gone || item->deleting;
 
     plan->computed++;
+    if (!plan_type_runs(plan, item->type))
+        return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
-    /* A disabled type keeps what is there; so does a placement that cannot be computed. */
-    if (!ending &&
-        ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
+    /* A placement that cannot be computed keeps what is there. */
+    if (!ending && item->problem == HUB_PLACEMENT_COMPUTE_FAILED)
         return FED_OK;
-    if (!ending && item_selects(plan, item, cluster))
+    if (!ending && plan_item_selects(plan, item, cluster))
         return pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!pair)

@@ -149,8 +149,8 @@ FED_MUST_USE enum fed_err hub_plan_scaled_type(
  * placement, by list or selector, or the namespace's label. */
 bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
 
-/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and
- * clusters that cannot work. */
+/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of what
+ * cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 
