@@ -280,7 +280,7 @@ static void tell_clusters(struct hub_federation_events *q, struct hub_status *st
             continue;
         else if (!cluster->selected && !planned->deleting && cluster->work)
             tell_done(q, ref, DELETE, cluster->work, cluster->cluster);
-        else if (cluster->selected && !hub_status_is_ready(status, cluster->cluster))
+        else if (cluster->selected && !hub_status_is_ready(status, cluster->cluster, NULL))
             away = true;
     }
     if (away)
@@ -306,8 +306,7 @@ void hub_federation_events_planned(struct hub_federation_events *q, struct hub_p
             q, ref, "ComputePlacementFailed", "Failed to compute placement: ", planned.message);
     else
         tell_clusters(q, status, ref, &planned);
-    if (hub_plan_object(plan, ref, &planned) == FED_OK && planned.deleting &&
-        !planned.orphan)
+    if (hub_plan_object(plan, ref, &planned) == FED_OK && planned.deleting && !planned.orphan)
         tell_waiting(q, ref, &planned);
 }
 

@@ -12,6 +12,7 @@
 #ifndef FEDLET_HUB_PLAN_INTERNAL_H
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
+#include "hub/kubefed/config.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
 #include "proto/object/selector.h"
@@ -25,11 +26,17 @@ struct plan_type {
     char target_api_version[320];
     char target_kind[64];
     char target_plural[64];
+    char federated_kind[64];
     bool target_namespaced;
     bool namespaced;   /* the federated kind's own scope */
     bool is_namespace; /* target is core Namespace */
     bool enabled;
-    bool gone; /* its FederatedTypeConfig was deleted: copies are released */
+    bool collects;             /* statusCollection: Enabled */
+    char status_resource[320]; /* of statusType; "" when there is none */
+    char status_kind[64];
+    char status_api_version[320];
+    bool gone;     /* its FederatedTypeConfig was deleted */
+    bool recorded; /* the store says that it is gone: see stopped.c */
 };
 
 struct plan_blob {
@@ -119,6 +126,7 @@ struct plan_item {
     const char *error; /* for all clusters: "", ApplyOverridesFailed, ComputeResourceFailed */
     char message[300];
     enum hub_placement_problem problem;
+    bool system;  /* in or for a namespace that is never federated */
     bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
     /* planned */
     struct plan_piece
@@ -182,9 +190,11 @@ struct hub_plan {
     size_t n_pieces;
     struct plan_cluster **clusters; /* by name */
     size_t n_clusters, cap_clusters;
-    struct fed_map types; /* resource -> plan_type */
-    struct fed_map items; /* key -> plan_item */
-    struct fed_map blobs; /* digest -> plan_blob */
+    struct fed_map types;   /* resource -> plan_type */
+    struct fed_map items;   /* key -> plan_item */
+    struct fed_map blobs;   /* digest -> plan_blob */
+    struct fed_map scalers; /* preferences of replicas: ns NUL name -> plan_scaler */
+    struct hub_kubefed_settings settings;
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
@@ -237,7 +247,21 @@ FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
 void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
+/* Whether placement selects the cluster, whatever becomes of it. */
+bool plan_item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* The item's work without content and options of its own. */
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
+FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out);
+/* The work gets the options with which it is to leave (FED_WORK_ORPHAN: the agent lets go of the
+ * object; how to delete it), and leaves the manifest when the agent has confirmed that it has them.
+ */
+FED_MUST_USE enum fed_err plan_pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
 /* Lets go of what it holds. */
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
@@ -265,6 +289,18 @@ bool plan_overrides_differ(
     const struct plan_item *item, const struct fed_json *labels, const struct fed_json *other);
 FED_MUST_USE enum fed_err plan_overrides_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
+/* ---- stopped.c ---- */
+/* Whether objects of a type (NULL: namespaces with the label) are propagated. */
+bool plan_type_runs(const struct hub_plan *plan, const struct plan_type *type);
+/* The object stays in the cluster as it is, whether it is there or not. */
+FED_MUST_USE enum fed_err plan_pair_hold(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+/* Which types are gone is part of the round's commit: stages the rows that are to change; and when
+ * they are durable. */
+FED_MUST_USE enum fed_err plan_types_stage(struct hub_plan *plan);
+void plan_types_staged(struct hub_plan *plan);
+/* Adds those that were gone when the hub stopped; before anything else is loaded. */
+FED_MUST_USE enum fed_err plan_types_load(struct hub_plan *plan);
 
 /* ---- cluster.c ---- */
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
@@ -294,10 +330,25 @@ FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 
 /* ---- plan.c ---- */
+/* A copy of a type that is not there yet. */
+FED_MUST_USE enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from);
 /* What is staged and was not seen yet. */
 void plan_take_staged(struct hub_plan *plan);
+/* Takes the object in once more, as the store has it. */
+void plan_take_again(struct hub_plan *plan, const struct hub_object_ref *ref);
 /* What is staged is undone: it is read again. */
 void plan_undo_staged(struct hub_plan *plan);
+
+/* ---- scale.c ---- */
+#define PLAN_SCALERS "replicaschedulingpreferences.scheduling.kubefed.io"
+FED_MUST_USE enum fed_err plan_scaler_take(struct hub_plan *plan, const struct hub_change *change);
+bool plan_is_scaled(const struct hub_plan *plan, const struct plan_item *item);
+void plan_scalers_fini(struct hub_plan *plan);
+/* Whether what is in the namespace may be placed there (pair.c). */
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster);
+/* ---- query.c ---- */
+enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type);
 
 /* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);

@@ -323,8 +323,9 @@ enum fed_err plan_item_parse(struct hub_plan *plan, struct plan_item *item, stru
         parse_metadata(item, object);
         err = parse_spec(plan, item, doc, object);
     }
-    item->ignored = item->type->is_namespace &&
-                    (!fed_span_eq(item->ns, item->name) || is_system_namespace(item->name));
+    item->system = is_system_namespace(item->name);
+    item->ignored =
+        item->type->is_namespace && (!fed_span_eq(item->ns, item->name) || item->system);
     fed_json_doc_free(doc);
     return err;
 }
@@ -346,9 +347,10 @@ enum fed_err plan_item_parse_namespace(
 
         parse_metadata(item, object);
         item->has_finalizer = false;
+        item->system = is_system_namespace(item->name);
         item->label_federated =
             fed_span_is(fed_json_string(fed_json_get(labels, "federated")), "true") &&
-            !is_system_namespace(item->name);
+            !item->system;
         item->api_version = fed_span_text("v1");
         err = plan_blob_get(plan, fed_span_text("{}"), &item->blob);
     }

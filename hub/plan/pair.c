@@ -73,7 +73,13 @@ static bool namespace_selects(
     return plan_namespace_labelled(plan, ns);
 }
 
-static bool item_selects(
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster)
+{
+    return namespace_selects(plan, ns, cluster);
+}
+
+bool plan_item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
 {
     if (item->gone || item->deleting || item->ignored)
@@ -170,7 +176,7 @@ void plan_pair_unlist(struct plan_pair *pair)
     plan_pair_find(last, cluster)->place = pair->place;
 }
 
-static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
+enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out)
 {
     size_t index;
@@ -226,20 +232,29 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
     plan_item_touch(plan, item);
 }
 
-static void describe(const struct plan_item *item, struct fed_work *work)
+static void identify(const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
-    *work = (struct fed_work){
-        .api_version = item->api_version, .name = item->name, .options = FED_WORK_ADOPT};
+    *work = (struct fed_work){.api_version = item->api_version, .name = item->name};
     work->kind = fed_span_text(type ? type->target_kind : "Namespace");
     work->plural = fed_span_text(type ? type->target_plural : "namespaces");
     if (type && type->target_namespaced) {
         work->ns = item->ns;
         work->options |= FED_WORK_NAMESPACED;
     }
+}
+
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
+{
+    identify(item, work);
+    if (plan->settings.adopt)
+        work->options |= FED_WORK_ADOPT;
     if (item->retain_replicas)
         work->options |= FED_WORK_RETAIN_REPLICAS;
+    if (item->type && plan_collects(plan, item->type))
+        work->options |= FED_WORK_STATUS;
 }
 
 /* Overrides may make another version of the object, not another object: whoever replaces all of its
@@ -291,7 +306,7 @@ static enum fed_err piece_without(
     enum fed_err err;
 
     if (!item->shared) {
-        describe(item, &work);
+        plan_item_describe(plan, item, &work);
         work.blob = item->blob->digest;
         work.overrides = fed_span_text("");
         err = fed_work_check(&work, diag);
@@ -311,7 +326,9 @@ static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
     struct fed_work work;
     enum fed_err err;
 
-    describe(item, &work);
+    plan_item_describe(plan, item, &work);
+    if (plan_is_scaled(plan, item))
+        work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
     work.overrides = operations;
     err = try_render(plan, &work, item->blob, diag);
@@ -369,7 +386,7 @@ static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
     return FED_OK;
 }
 
-static void pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
 {
     if (pair->fault)
         fed_alloc_free(plan->mem, pair->fault, pair->fault->size);
@@ -378,7 +395,7 @@ static void pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
 
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair)
 {
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     plan_piece_unref(plan, pair->piece);
     pair->piece = NULL;
 }
@@ -390,7 +407,7 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     struct plan_fault *fault;
     struct plan_pair *pair;
     size_t len = strlen(message);
-    enum fed_err err = pair_add(plan, item, cluster, &pair);
+    enum fed_err err = plan_pair_add(plan, item, cluster, &pair);
 
     if (err)
         return err;
@@ -402,7 +419,7 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     fault->size = sizeof *fault + len + 1;
     fault->error = error;
     memcpy(fault->message, message, len + 1);
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     pair->fault = fault;
     return FED_OK;
 }
@@ -437,7 +454,7 @@ static enum fed_err pair_place(
         return pair_refuse(plan, item, cluster, refusal_of(item, cluster), diag.text);
     if (err)
         return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
-    err = pair_add(plan, item, cluster, &pair);
+    err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
         /* A template that names another API group makes another object: the former one leaves with
@@ -460,13 +477,13 @@ static enum fed_err pair_place(
         return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
     }
     if (!err)
-        pair_clear_fault(plan, pair);
+        plan_pair_clear_fault(plan, pair);
     return err;
 }
 
 /* The work gets the options with which it is to leave (to let go of the object, how to delete it),
  * and leaves the manifest when the agent has confirmed that it has them. */
-static enum fed_err pair_release(
+enum fed_err plan_pair_release(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options)
 {
     struct fed_work work = pair->piece->work;
@@ -484,7 +501,7 @@ static enum fed_err pair_release(
     }
     plan_piece_unref(plan, pair->piece);
     pair->piece = piece;
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     plan_pair_set_state(pair, PLAN_PAIR_RELEASING);
     return FED_OK;
 }
@@ -500,17 +517,17 @@ static enum fed_err pair_unplace(
         plan_pair_drop(plan, item, pair);
         return FED_OK;
     case PLAN_PAIR_PRESENT:
-        if ((ending && item->orphan) || (item->type && item->type->gone))
-            return pair_release(plan, item, pair, FED_WORK_ORPHAN);
+        if (ending && item->orphan)
+            return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
         if (ending && item->delete_error[0])
             return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
         if (ending && item->delete_options)
-            return pair_release(plan, item, pair, item->delete_options);
+            return plan_pair_release(plan, item, pair, item->delete_options);
         err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
         if (err)
             return err;
         plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
-        pair_clear_fault(plan, pair);
+        plan_pair_clear_fault(plan, pair);
         return FED_OK;
     case PLAN_PAIR_RELEASING:
     case PLAN_PAIR_REMOVING:
@@ -543,7 +560,7 @@ void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, st
     if (pair->piece)
         work = pair->piece->work;
     else
-        describe(item, &work);
+        identify(item, &work);
     fed_work_put_id(out, &work);
 }
 
@@ -560,7 +577,7 @@ static struct plan_item *successor(
     else if (item->type->is_namespace && !item->ignored)
         other = plan_item_get(plan,
             &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
-    return other && item_selects(plan, other, cluster) ? other : NULL;
+    return other && plan_item_selects(plan, other, cluster) ? other : NULL;
 }
 
 /* Nothing is removed and nothing awaited: the object passes from one to the other. While the other
@@ -592,7 +609,7 @@ static enum fed_err pair_recall(
     if (successor(plan, item, cluster))
         return FED_OK;
     item->deleting = false;
-    selected = item_selects(plan, item, cluster);
+    selected = plan_item_selects(plan, item, cluster);
     if (selected && !item->error[0])
         err = pair_place(plan, item, cluster);
     item->deleting = true;
@@ -605,16 +622,17 @@ enum fed_err plan_pair_update(
 {
     struct plan_pair *pair;
     struct plan_item *next;
-    bool ending = item->gone || item->deleting || (item->type && item->type->gone);
+    bool ending = item->gone || item->deleting;
 
     plan->computed++;
+    if (!plan_type_runs(plan, item->type))
+        return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
-    /* A disabled type keeps what is there; so does a placement that cannot be computed. */
-    if (!ending &&
-        ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
+    /* A placement that cannot be computed keeps what is there. */
+    if (!ending && item->problem == HUB_PLACEMENT_COMPUTE_FAILED)
         return FED_OK;
-    if (!ending && item_selects(plan, item, cluster))
+    if (!ending && plan_item_selects(plan, item, cluster))
         return pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!pair)

@@ -364,6 +364,8 @@ static enum fed_err round_run(struct hub_plan *plan)
     if (!err)
         err = compute_clusters(plan);
     if (!err)
+        err = plan_types_stage(plan);
+    if (!err)
         err = record(plan);
     return err ? err : release_items(plan);
 }
@@ -455,6 +457,7 @@ static void finish_items(struct hub_plan *plan)
 static void keep(struct hub_plan *plan)
 {
     plan->planned = false;
+    plan_types_staged(plan);
     for (size_t i = 0; i < plan->n_clusters; i++) {
         struct plan_cluster *cluster = plan->clusters[i];
 

@@ -29,6 +29,11 @@
 #define FED_WORK_RETAIN_REPLICAS 0x04u /* leave spec.replicas to the member unless overridden */
 #define FED_WORK_ORPHAN 0x08u /* when removed, leave the object and take only the managed label */
 #define FED_WORK_STATUS 0x10u /* report the member object's .status (remoteStatus) */
+#define FED_WORK_SCALE                                                                             \
+    0x20u /* report replicas and how the pods fare (report.h): a preference spreads them */
+#define FED_WORK_HELD                                                                              \
+    0x40u /* leave the object as it is: neither apply it, nor put it back, nor remove it. Content  \
+           * of such a work does not matter; with FED_WORK_ORPHAN it is let go all the same */
 /* How the member's object is to be deleted (kubefed.io/deleteoption), from bit 8 on: two bits of
  * policy, one that says whether there is a grace period, and the grace period. */
 enum fed_work_delete { /* propagationPolicy; none said: in the background */
@@ -43,7 +48,7 @@ enum fed_work_delete { /* propagationPolicy; none said: in the background */
 #define FED_WORK_GRACE_SHIFT 11u
 #define FED_WORK_GRACE_MAX 0x1fffffu /* seconds: 24 days */
 #define FED_WORK_DELETE_ALL 0xffffff00u
-#define FED_WORK_OPTIONS_ALL (0x1fu | FED_WORK_DELETE_ALL)
+#define FED_WORK_OPTIONS_ALL (0x7fu | FED_WORK_DELETE_ALL)
 
 struct fed_work {
     /* identity; spans borrowed from whoever holds the manifest */
