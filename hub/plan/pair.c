@@ -519,7 +519,7 @@ static enum fed_err pair_unplace(
     case PLAN_PAIR_PRESENT:
         if (ending && item->orphan)
             return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
-        if (ending && item->delete_error[0])
+        if (item->deleting && !item->gone && item->delete_error[0])
             return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
         if (ending && item->delete_options)
             return plan_pair_release(plan, item, pair, item->delete_options);
