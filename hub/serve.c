@@ -217,7 +217,7 @@ static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uin
 
     hub_status_object_changed(s->status, ref, revision);
     if (s->federation_events)
-        hub_federation_events_planned(s->federation_events, s->plan, ref);
+        hub_federation_events_planned(s->federation_events, s->plan, s->status, ref);
     if (s->schedule)
         hub_schedule_planned(s->schedule, ref);
 }

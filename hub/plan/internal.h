@@ -98,6 +98,7 @@ struct plan_pair { /* item x cluster */
         since; /* revision of the manifest since which this holds; 0 until the round is recorded */
     struct plan_fault *fault; /* NULL: nothing is wrong */
     uint32_t place;           /* of the item in the cluster's list */
+    bool fresh;               /* since the round that is being told of */
     enum plan_pair_state state;
 };
 
@@ -110,7 +111,10 @@ struct plan_item {
     struct fed_arena arena;
     int64_t generation;
     bool deleting, orphan, retain_replicas, has_finalizer;
-    bool label_federated; /* Namespace items: federated: "true" */
+    bool template_annotations, template_finalizers; /* which are left out */
+    uint32_t delete_options;                        /* of the work, when the object is deleted */
+    char delete_error[160];                         /* why they are none, "" */
+    bool label_federated;                           /* Namespace items: federated: "true" */
     struct plan_placement placement;
     struct plan_blob *blob;
     struct fed_span api_version; /* of the member object */
@@ -162,6 +166,7 @@ struct plan_cluster {
     bool changing;                           /* next is valid */
     uint64_t staged_revision; /* of next's row, until it is durable; 0: none is staged */
     struct fed_digest staged_digest;
+    bool away;     /* nobody waits for what it still holds: see hub_plan_away */
     bool replan;   /* labels changed or new: those items that look at them, or all */
     bool returned; /* its deletion was undone: as after a start, deletions await it again */
     bool recorded; /* the store has a row for it */
@@ -202,6 +207,7 @@ struct hub_plan {
     hub_plan_changed *changed;
     hub_plan_object_changed *object_changed;
     void *changed_ctx;
+    char api_version[FED_WORK_API_VERSION_MAX + 1]; /* which an override gave */
     /* what the query functions hand out, valid until their next call */
     struct fed_work *scratch[2];
     size_t scratch_cap[2];
@@ -249,9 +255,9 @@ void plan_item_describe(
     const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
 FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out);
-/* The agent lets go of it: FED_WORK_ORPHAN. */
+/* It leaves with these options: FED_WORK_ORPHAN, or how to delete it. */
 FED_MUST_USE enum fed_err plan_pair_release(
-    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
 void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
 /* Lets go of what it holds. */
@@ -259,6 +265,11 @@ void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
 void plan_pair_unlist(struct plan_pair *pair);
+
+/* ---- delete.c ---- */
+/* The annotation kubefed.io/deleteoption; NULL for none. What is wrong with it is kept in the item.
+ */
+void plan_delete_options_parse(struct plan_item *item, const struct fed_json *annotation);
 
 /* ---- override.c ---- */
 /* FED_ERR_INVALID, FED_ERR_LIMIT with diag: the object is refused for all clusters. */

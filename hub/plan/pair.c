@@ -257,16 +257,44 @@ void plan_item_describe(
         work->options |= FED_WORK_STATUS;
 }
 
+/* Overrides may make another version of the object, not another object: whoever replaces all of its
+ * metadata takes name and namespace away, which a member refuses. */
+static enum fed_err check_rendered(struct hub_plan *plan, struct fed_work *work,
+    const struct fed_json *object, struct fed_diag *diag)
+{
+    struct fed_span api_version = fed_json_string(fed_json_get(object, "apiVersion"));
+
+    if (!fed_span_eq(fed_json_string(fed_json_find(object, "metadata.name")), work->name) ||
+        !fed_span_eq(fed_json_string(fed_json_find(object, "metadata.namespace")), work->ns))
+        return fed_diag_set(
+            diag, FED_ERR_CONFLICT, "an empty namespace may not be set during creation");
+    if (fed_span_to_cstr(api_version, plan->api_version, sizeof plan->api_version))
+        return fed_diag_set(diag, FED_ERR_INVALID, "apiVersion is too long");
+    if (api_version.len)
+        work->api_version = fed_span_text(plan->api_version);
+    return fed_work_check(work, diag);
+}
+
 /* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
- * it at once. */
-static enum fed_err try_render(struct hub_plan *plan, const struct fed_work *work,
+ * it at once. The work gets the apiVersion that comes out, valid until the next call.
+ * FED_ERR_CONFLICT: a member would refuse it. */
+static enum fed_err try_render(struct hub_plan *plan, struct fed_work *work,
     const struct plan_blob *blob, struct fed_diag *diag)
 {
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object;
     struct fed_buf out;
     enum fed_err err;
 
     fed_buf_init(&out, plan->mem, FED_BLOB_MAX + FED_WORK_OVERRIDES_MAX);
     err = fed_render_work(plan->mem, work, fed_span_of(blob->bytes, blob->len), &out, diag);
+    if (!err)
+        err = fed_json_doc_new(plan->mem, &doc);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&out), &object, diag);
+    if (!err)
+        err = check_rendered(plan, work, object, diag);
+    fed_json_doc_free(doc);
     fed_buf_fini(&out);
     return err;
 }
@@ -401,6 +429,14 @@ static bool is_in_manifest(const struct plan_pair *pair)
     return pair->piece && (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING);
 }
 
+/* KubeFed's word for what a member would refuse. */
+static const char *refusal_of(struct plan_item *item, const struct plan_cluster *cluster)
+{
+    const struct plan_pair *pair = plan_pair_find(item, cluster);
+
+    return pair && pair->piece ? "UpdateFailed" : "CreationFailed";
+}
+
 static enum fed_err pair_place(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
@@ -414,6 +450,8 @@ static enum fed_err pair_place(
     err = piece_for(plan, item, cluster, &piece, &diag);
     if (err == FED_ERR_NOMEM)
         return err;
+    if (err == FED_ERR_CONFLICT)
+        return pair_refuse(plan, item, cluster, refusal_of(item, cluster), diag.text);
     if (err)
         return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
     err = plan_pair_add(plan, item, cluster, &pair);
@@ -443,16 +481,16 @@ static enum fed_err pair_place(
     return err;
 }
 
-/* The object stays in the member: the work gets the option by which the agent lets go of it, and
- * leaves the manifest when the agent has confirmed that. */
+/* The work gets the options with which it is to leave (to let go of the object, how to delete it),
+ * and leaves the manifest when the agent has confirmed that it has them. */
 enum fed_err plan_pair_release(
-    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options)
 {
     struct fed_work work = pair->piece->work;
     struct plan_piece *piece;
     enum fed_err err;
 
-    work.options |= FED_WORK_ORPHAN;
+    work.options |= options;
     err = plan_piece_new(plan, item, &work, pair->piece->blob, &piece);
     if (err)
         return err;
@@ -463,6 +501,7 @@ enum fed_err plan_pair_release(
     }
     plan_piece_unref(plan, pair->piece);
     pair->piece = piece;
+    plan_pair_clear_fault(plan, pair);
     plan_pair_set_state(pair, PLAN_PAIR_RELEASING);
     return FED_OK;
 }
@@ -470,7 +509,7 @@ enum fed_err plan_pair_release(
 static enum fed_err pair_unplace(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
-    bool release = (item->deleting || item->gone) && item->orphan;
+    bool ending = item->deleting || item->gone;
     enum fed_err err;
 
     switch (pair->state) {
@@ -478,8 +517,12 @@ static enum fed_err pair_unplace(
         plan_pair_drop(plan, item, pair);
         return FED_OK;
     case PLAN_PAIR_PRESENT:
-        if (release)
-            return plan_pair_release(plan, item, pair);
+        if (ending && item->orphan)
+            return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
+        if (ending && item->delete_error[0])
+            return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
+        if (ending && item->delete_options)
+            return plan_pair_release(plan, item, pair, item->delete_options);
         err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
         if (err)
             return err;

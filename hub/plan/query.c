@@ -65,6 +65,7 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
     bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
 
     *out = (struct hub_planned_cluster){.cluster = fed_span_text(pair->cluster->name),
+        .fresh = pair->fresh,
         .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
         .error = pair->fault ? pair->fault->error : "",
         .message = pair->fault ? pair->fault->message : "",
@@ -74,6 +75,15 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
         .work = pair->piece ? &pair->piece->work : NULL};
     if (in_manifest && !plan_manifest_find(&pair->cluster->now, &pair->piece->work, &out->index))
         out->index = SIZE_MAX;
+}
+
+static struct fed_work target_of(const struct plan_item *item)
+{
+    const struct plan_type *type = item->type;
+
+    return (struct fed_work){.kind = fed_span_text(type ? type->target_kind : "Namespace"),
+        .ns = type && type->target_namespaced ? item->ns : fed_span_text(""),
+        .name = item->name};
 }
 
 enum fed_err hub_plan_object(
@@ -101,8 +111,19 @@ enum fed_err hub_plan_object(
         .message = item->message,
         .clusters = plan->out_clusters,
         .n_clusters = n,
-        .observed_generation = item->generation};
+        .observed_generation = item->generation,
+        .deleting = item->deleting,
+        .target = target_of(item),
+        .template_annotations = item->template_annotations,
+        .template_finalizers = item->template_finalizers};
     return FED_OK;
+}
+
+bool hub_plan_is_misnamed(struct hub_plan *plan, const struct hub_object_ref *ref)
+{
+    const struct plan_item *item = plan_item_get(plan, ref);
+
+    return item && !item->gone && item->ignored && !fed_span_eq(item->ns, item->name);
 }
 
 enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed_span name,
@@ -326,6 +347,21 @@ void hub_plan_federated_objects(struct hub_plan *plan, hub_plan_each_federated *
 
         if (is_live(item) && item->type->enabled)
             each(ctx, &ref);
+    }
+}
+
+void hub_plan_away(struct hub_plan *plan, struct fed_span name, bool away)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || cluster->away == away)
+        return;
+    cluster->away = away;
+    for (size_t i = 0; away && cluster->awaiting > 0 && i < cluster->n_items; i++) {
+        if (plan_pair_find(cluster->items[i], cluster)->state != PLAN_PAIR_REMOVING)
+            continue;
+        plan_item_touch(plan, cluster->items[i]);
+        plan_round_want(plan);
     }
 }
 

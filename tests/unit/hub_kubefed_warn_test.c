@@ -114,7 +114,7 @@ static const struct row {
     {MAP, "ns", "x",
         OVERRIDES("[{'clusterName':'c1'},{'clusterName':'c2','clusterOverrides':[{'path':"
                   "'/spec/x/y','value':2},{'path':'/also/not','value':2}]}]"),
-        PATH(1, 0) "replace /spec/x/y: no such parent: this cluster does not get it "
+        PATH(1, 0) "replace operation does not apply: doc is missing path: /spec/x/y: missing value: this cluster does not get it "
                    "(ApplyOverridesFailed)\n"},
     {MAP, "ns", "x",
         OVERRIDES(
