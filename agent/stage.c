@@ -354,12 +354,15 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     swap->fresh = NULL;
     entry->in_manifest = true;
     entry->removing = entry->orphan = entry->kept = entry->dropped = false;
+    if (!(entry->work.options & FED_WORK_STATUS))
+        memset(entry->remote_digest, 0, sizeof entry->remote_digest);
     if (is_held(&entry->work)) { /* what is under way is the last */
         entry->again = entry->busy;
         agent_entry_plan(entry, AGENT_STEP_NONE, 0);
     }
     if (!swap->plan) {
         entry->report_due = true;
+        entry->status_wanted = entry->work.options & FED_WORK_STATUS;
         return;
     }
     agent_entry_set(s->table, entry, FED_WORK_PENDING, "", NULL);

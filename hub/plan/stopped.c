@@ -1,4 +1,4 @@
-/* hold.c - types that are stopped: what is in the clusters stays as it is.
+/* stopped.c - types that are stopped: what is in the clusters stays as it is.
  *
  * Source: KubeFed stops a type's sync controller when its FederatedTypeConfig is disabled, is being
  * deleted or is gone; when namespaces have no FederatedTypeConfig, for namespaced types; when the
@@ -98,8 +98,7 @@ static enum fed_err hold(struct hub_plan *plan, struct plan_item *item,
         plan_piece_unref(plan, pair->piece);
         pair->piece = piece;
         piece->refs++;
-        pair->error = "";
-        pair->message[0] = '\0';
+        plan_pair_clear_fault(plan, pair);
         plan_pair_set_state(pair, PLAN_PAIR_PRESENT);
     }
     plan_piece_unref(plan, piece);
