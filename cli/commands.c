@@ -38,6 +38,47 @@ const struct cli_command cli_commands[] = {
         "`kubectl -n kube-federation-system get joinrequests` shows who waits.\n\nexample:\n"
         "  fedctl approve shop-berlin\n",
         "", cli_approve, CLI_OUTPUT_JSON},
+    {"join",
+        "CLUSTER [--cluster-context CTX] [--image IMAGE] [--label K=V]... [--no-wait] [-o yaml]",
+        "install the agent as a pod in a cluster, which joins with it",
+        "Makes in the cluster: namespace kube-federation-system, a ServiceAccount with all rights, "
+        "a Secret with\nthe agent's key and a join token for this name, and a Deployment. Run "
+        "again, it updates them. The cluster\nmust reach the hub; the hub never dials it.\n\n"
+        "  --cluster-context CTX    the cluster's context in the kubeconfig (default: CLUSTER)\n"
+        "  --host-cluster-context CTX\n"
+        "                           the hub's context (default: the current one)\n"
+        "  --image IMAGE            the agent's image (default ghcr.io/fedlet/fedlet:vVERSION)\n"
+        "  --label KEY=VALUE        label of the cluster, for placements; repeatable\n"
+        "  --secret-name NAME       the Secret (default fedlet-identity)\n"
+        "  --error-on-existing      fail when the agent is installed already\n"
+        "  --timeout D              how long to wait until the cluster is ready (default 5m)\n"
+        "  --no-wait                do not wait\n"
+        "  -o yaml                  print the manifests instead, with a token; without "
+        "--cluster-context the\n"
+        "                           cluster is not asked\n"
+        "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
+        "  fedctl join shop-17 --cluster-context shop-17 --host-cluster-context hub\n"
+        "  fedctl join shop-18 --label region=north -o yaml | ssh gateway kubectl apply -f -\n",
+        "--cluster-context --host-cluster-name --image --label --secret-name --error-on-existing "
+        "--timeout --no-wait --kubefed-namespace --dry-run",
+        cli_join, CLI_OUTPUT_YAML},
+    {"unjoin", "CLUSTER [--cluster-context CTX] [--cleanup] [--force] [--yes]",
+        "take a cluster out of the federation",
+        "The hub forgets the cluster and its key. What was propagated to it stays there, unless "
+        "--cleanup.\n\n"
+        "  --cluster-context CTX    also remove the agent's pod from the cluster of this context\n"
+        "  --cleanup                delete what was propagated there first (label "
+        "kubefed.io/managed)\n"
+        "  --orphan                 leave it there, which is the default\n"
+        "  --force                  go on when the cluster cannot be reached or cleaned\n"
+        "  -y, --yes                do not ask; needed without a terminal\n"
+        "  --secret-name NAME       the agent's Secret (default fedlet-identity)\n"
+        "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
+        "  fedctl unjoin shop-17 --yes\n"
+        "  fedctl unjoin shop-17 --cluster-context shop-17 --cleanup\n",
+        "--cluster-context --cleanup --orphan --force --yes --secret-name --host-cluster-name "
+        "--kubefed-namespace --dry-run",
+        cli_unjoin, CLI_OUTPUT_JSON},
     {"enable", "TYPE | -f FILE [--version V] [--cluster-context CTX] [-o yaml]",
         "federate a type of Kubernetes objects",
         "TYPE is a kind, plural, singular, short name or PLURAL.GROUP: what the hub serves, any "
