@@ -125,8 +125,12 @@ enum cli_exit cli_disable(struct cli *cli, const struct cli_command *self, int a
 enum cli_exit cli_federate_command(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_orphaning(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_import_command(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_join(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_unjoin(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_plan_replicas(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_completion(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_version(struct cli *cli, const struct cli_command *self, int argc, char **argv);
