@@ -51,13 +51,44 @@ case_usage() {
     fails 2 '--cleanup needs --cluster-context' ctl unjoin m1 --cleanup
 }
 case_unreachable() {
-    printf 'apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: "https://127.0.0.1:9"}}]\ncontexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n' >"$FLEET/away"
+    printf 'apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: "https://127.0.0.1:9", insecure-skip-tls-verify: true}}]\ncontexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n' >"$FLEET/away"
     local command
     for command in 'enable deployments' 'disable deployments.apps' 'federate cm x' 'orphaning-deletion status fdeploy x' \
-        'join m1' 'unjoin m1 --yes'; do
+        'join m1 --cluster-context c' 'unjoin m1 --yes'; do
         # shellcheck disable=SC2086
-        fails 1 'fedrun|refused; is fedhub running there' env KUBECONFIG="$FLEET/away" "$C" $command
+        fails 1 'refused(; is fedhub running there)?$|refused; is fedhub running there' env KUBECONFIG="$FLEET/away" "$C" $command
     done
+}
+complete_for() { # complete_for WORD...: what bash offers for the last word
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+    _fedctl
+    printf '%s\n' "${COMPREPLY[@]}"
+}
+case_completion() {
+    local shell
+    for shell in bash zsh; do ctl completion $shell | bash -n; done
+    ctl completion fish >"$FLEET/fish"
+    if command -v fish >/dev/null; then fish --no-execute "$FLEET/fish"; fi
+    if command -v zsh >/dev/null; then ctl completion zsh | zsh -n; fi
+    # shellcheck disable=SC1090
+    source <(ctl completion bash)
+    is enable complete_for fedctl en
+    [ "$(complete_for fedctl orphaning-deletion '' | head -3 | tr '\n' ' ')" = 'enable disable status ' ]
+    is --delete-crd complete_for fedctl disable x --del
+    is --federated-version complete_for fedctl enable --federated-v
+    is replicas complete_for fedctl plan rep
+    is fish complete_for fedctl completion f
+    PATH=$BIN:$PATH
+    is deployments.apps complete_for fedctl enable deplo
+    fails 2 'has no names' ctl completion names nonsense
+}
+case_completion_names() {
+    # shellcheck disable=SC1090
+    source <(ctl completion bash)
+    PATH=$BIN:$PATH
+    is m1 complete_for fedctl unjoin m
+    is deployments.apps complete_for fedctl --context fedlet disable deplo
+    is federateddeployments complete_for fedctl orphaning-deletion enable federatedd
 }
 case_plugin() {
     ln -sf "$C" "$FLEET/kubectl-fed"
@@ -69,28 +100,33 @@ case_plugin() {
 
 # ---- types ----
 case_enable() {
-    is 'customresourcedefinition.apiextensions.k8s.io/federateddeployments.types.kubefed.io created
-federatedtypeconfig.core.kubefed.io/deployments.apps created in namespace kube-federation-system' \
-        ctl enable deployments --host-cluster-context fedlet --v=2
-    is 'customresourcedefinition.apiextensions.k8s.io/federateddeployments.types.kubefed.io updated
-federatedtypeconfig.core.kubefed.io/deployments.apps updated in namespace kube-federation-system' ctl enable deploy
-    is fdeploy hub_jsonpath '' crd federateddeployments.types.kubefed.io '{.spec.names.shortNames[0]}'
+    is 'customresourcedefinition.apiextensions.k8s.io/federatedcronjobs.types.kubefed.io created
+federatedtypeconfig.core.kubefed.io/cronjobs.batch created in namespace kube-federation-system' \
+        ctl enable cronjobs --host-cluster-context fedlet --v=2
+    is 'customresourcedefinition.apiextensions.k8s.io/federatedcronjobs.types.kubefed.io updated
+federatedtypeconfig.core.kubefed.io/cronjobs.batch updated in namespace kube-federation-system' ctl enable cj
+    is fcj hub_jsonpath '' crd federatedcronjobs.types.kubefed.io '{.spec.names.shortNames[0]}'
+    is Enabled hub_jsonpath $SYSTEM federatedtypeconfig cronjobs.batch '{.spec.propagation}'
+    wait_for 10 "federatedcronjobs are served" hubctl get federatedcronjobs
+    # One that the hub has from the start is complete: its definition stays as it is.
+    local before
+    before=$(hub_jsonpath '' crd federateddeployments.types.kubefed.io '{.metadata.generation}')
+    says 'federatedtypeconfig.core.kubefed.io/deployments.apps updated' ctl enable deployments
+    is "$before" hub_jsonpath '' crd federateddeployments.types.kubefed.io '{.metadata.generation}'
     is boolean hub_jsonpath '' crd federateddeployments.types.kubefed.io \
         '{.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.retainReplicas.type}'
-    is Enabled hub_jsonpath $SYSTEM federatedtypeconfig deployments.apps '{.spec.propagation}'
-    soon 10 '{}' hub_jsonpath '' --raw /apis/types.kubefed.io/v1beta1/namespaces/default/federateddeployments '{}' || true
-    wait_for 10 "federateddeployments are served" hubctl get federateddeployments
 }
 case_enable_yaml() {
-    local type
+    local type before
+    before=$(hubctl get crd,federatedtypeconfigs -A -o name | sort)
     for type in deployments namespaces clusterroles; do
         ctl enable $type -o yaml | diff - "$GOLD/enable-$type.yaml"
         ctl enable $type -o yaml --cluster-context kube | diff - "$GOLD/enable-$type.yaml"
     done
-    lacks hubctl -n $SYSTEM get federatedtypeconfig clusterroles.rbac.authorization.k8s.io
+    [ "$(hubctl get crd,federatedtypeconfigs -A -o name | sort)" = "$before" ]
     # What is printed can be applied.
-    ctl enable namespaces -o yaml | hubctl -n $SYSTEM apply -f -
-    ctl enable configmaps >/dev/null
+    ctl enable roles -o yaml >"$FLEET/roles.yaml"
+    hubctl -n $SYSTEM apply --dry-run=server -f "$FLEET/roles.yaml"
 }
 case_table() {
     # What the hub does not serve is known without asking anybody, exactly as a real API server describes it.
@@ -104,14 +140,14 @@ case_table() {
     done
 }
 case_dry_run() {
-    says 'federatedcronjobs.types.kubefed.io created' ctl enable cronjobs --dry-run
-    lacks hubctl get crd federatedcronjobs.types.kubefed.io
+    says 'federatedroles.types.kubefed.io created' ctl enable roles --dry-run
+    lacks hubctl get crd federatedroles.types.kubefed.io
 }
 case_directive() {
-    printf 'apiVersion: x/v1\nkind: EnableTypeDirective\nmetadata: {name: jobs}\nspec: {targetVersion: v1, federatedVersion: v1alpha7, federatedGroup: example.io}\n' |
-        says 'federatedjobs.example.io created' ctl enable -f -
-    is v1alpha7 hub_jsonpath $SYSTEM federatedtypeconfig jobs.batch '{.spec.federatedType.version}'
-    fails 1 'Changing the federated type to "federatedjobs.types.kubefed.io/v1beta1" is not supported' ctl enable jobs
+    printf 'apiVersion: x/v1\nkind: EnableTypeDirective\nmetadata: {name: sts}\nspec: {targetVersion: v1, federatedVersion: v1alpha7, federatedGroup: example.io}\n' |
+        says 'federatedstatefulsets.example.io created' ctl enable -f -
+    is v1alpha7 hub_jsonpath $SYSTEM federatedtypeconfig statefulsets.apps '{.spec.federatedType.version}'
+    fails 1 'Changing the federated type to "federatedstatefulsets.types.kubefed.io/v1beta1" is not supported' ctl enable statefulsets
     echo 'spec: {}' | fails 1 'metadata.name is missing' ctl enable -f -
 }
 case_unknown() {
@@ -163,9 +199,9 @@ federatedtypeconfig "kube-federation-system/widgets.example.com" deleted' ctl di
     # Without --delete-crd the definition stays; it can be deleted later.
     ctl disable gizmos.example.com >/dev/null
     hubctl get crd federatedgizmos.types.kubefed.io
-    says 'federatedtypeconfig "kube-federation-system/jobs.batch" deleted' ctl disable jobs
-    is 'FederatedTypeConfig "kube-federation-system/jobs.batch" does not exist
-customresourcedefinition "federatedjobs.example.io" deleted' ctl disable jobs.batch --delete-crd --federated-group example.io
+    says 'federatedtypeconfig "kube-federation-system/statefulsets.apps" deleted' ctl disable sts
+    is 'FederatedTypeConfig "kube-federation-system/statefulsets.apps" does not exist
+customresourcedefinition "federatedstatefulsets.example.io" deleted' ctl disable statefulsets.apps --delete-crd --federated-group example.io
 }
 
 # ---- objects ----
@@ -203,15 +239,16 @@ case_contents() {
     hubctl create namespace all
     hubctl -n all create configmap one --from-literal=a=1
     hubctl -n all create secret generic two --from-literal=b=2
+    hubctl -n all create role three --verb=get --resource=configmaps
     fails 1 "Flag '--contents' can only be used with type 'namespaces'" ctl federate cm one -n all --contents
-    # Secrets are not enabled: nothing is created at all.
+    # Roles are not enabled: nothing is created at all.
     fails 1 'Consider using' ctl federate ns all --contents
     lacks hubctl -n all get federatedconfigmap one
-    says 'FederatedConfigMap "all/one"' ctl federate ns all --contents -s secrets,sa,leases -s roles
-    lacks hubctl -n all get federatednamespace nope
+    says 'FederatedConfigMap "all/one"' ctl federate ns all --contents -s secrets,sa,leases -s roles,rolebindings
+    lacks hubctl -n all get federatedsecret two
     hubctl -n all get federatednamespace all
     # As YAML, also what is not enabled.
-    says 'kind: FederatedSecret' ctl federate ns all -c -s serviceaccounts -o yaml
+    says 'kind: FederatedRole$' ctl federate ns all -c -s serviceaccounts -o yaml
 }
 case_disable_instances() {
     fails 1 'Cannot delete CRD "federatedconfigmaps.types.kubefed.io" while resource instances exist' \
@@ -233,7 +270,7 @@ case_orphaning() {
 case_forbidden() {
     fedctl user add looker --role viewer -o "$FLEET/looker" 2>/dev/null
     local command
-    for command in 'enable statefulsets' 'disable deployments.apps' 'orphaning-deletion enable fcm plain -n shop' \
+    for command in 'enable endpointslices' 'disable deployments.apps' 'orphaning-deletion enable fcm plain -n shop' \
         'unjoin m9 --yes' 'federate ns all -n all'; do
         # shellcheck disable=SC2086
         fails 1 'forbidden|no cluster m9|already exists' env KUBECONFIG="$FLEET/looker" "$C" $command
@@ -257,19 +294,16 @@ container() { # container initContainers|containers: its command line, with the 
     field deployment fedlet "{range .spec.template.spec.$1[0].args[*]}{@}{\"\n\"}{end}" |
         sed "s|/etc/fedlet/token|$FLEET/pod/token|; s|/var/lib/fedlet|$FLEET/pod/state|"
 }
-in_pod() {
-    local server
-    server=$(sed -n 's|.*server: https://||p' "$FLEET/m1/kube/admin.kubeconfig")
-    env -i HOME=/nowhere ASAN_OPTIONS="$ASAN_OPTIONS" UBSAN_OPTIONS="$UBSAN_OPTIONS" KUBERNETES_SERVICE_HOST="${server%:*}" \
-        KUBERNETES_SERVICE_PORT="${server##*:}" FEDLET_SERVICE_ACCOUNT_DIR="$FLEET/pod/sa" "$@"
-}
 pod_start() {
-    local words
+    local server words environment
     pod_files
+    server=$(sed -n 's|.*server: https://||p' "$FLEET/m1/kube/admin.kubeconfig")
+    environment=(HOME=/nowhere "ASAN_OPTIONS=$ASAN_OPTIONS" "UBSAN_OPTIONS=$UBSAN_OPTIONS" "KUBERNETES_SERVICE_HOST=${server%:*}"
+        "KUBERNETES_SERVICE_PORT=${server##*:}" "FEDLET_SERVICE_ACCOUNT_DIR=$FLEET/pod/sa")
     mapfile -t words < <(container initContainers)
-    in_pod "$BIN/fedlet" "${words[@]}"
+    env -i "${environment[@]}" "$BIN/fedlet" "${words[@]}"
     mapfile -t words < <(container containers)
-    in_pod setsid "$BIN/fedlet" "${words[@]}" >>"$FLEET/logs/pod.out" 2>>"$FLEET/logs/pod.err" </dev/null &
+    env -i "${environment[@]}" setsid "$BIN/fedlet" "${words[@]}" >>"$FLEET/logs/pod.out" 2>>"$FLEET/logs/pod.err" </dev/null &
     echo $! >"$FLEET/pod.pid"
 }
 case_join_yaml() {
@@ -305,7 +339,7 @@ case_joined() {
     # The pod starts while fedctl waits for it.
     ctl join m1 --cluster-context kube --label region=north --timeout 90s >"$FLEET/join.out" 2>"$FLEET/join.said" &
     local waiting=$!
-    wait_for 20 "fedctl waits" grep -q 'waiting for the agent in cluster m1: there is no pod yet' "$FLEET/join.said"
+    wait_for 20 "fedctl waits" grep -q 'waiting for the agent in cluster m1' "$FLEET/join.said"
     pod_start || { kill $waiting; return 1; }
     wait $waiting || { cat "$FLEET/join.said" "$FLEET/logs/pod.err"; return 1; }
     said "$FLEET/join.said" '^cluster m1 is ready$'
@@ -316,8 +350,6 @@ case_joined() {
 case_pod_applies() {
     # With the rights of that ServiceAccount alone: also what grants rights.
     soon 60 v member_jsonpath m1 shop configmap plain '{.data.k}'
-    ctl enable clusterroles >/dev/null
-    wait_for 10 "federatedclusterroles are served" hubctl get federatedclusterroles
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedClusterRole\nmetadata: {name: reader}\nspec: {placement: {clusters: [{name: m1}]}, template: {rules: [{apiGroups: [""], resources: [nodes], verbs: [list]}]}}\n' | hubctl apply -f -
     soon 60 nodes memberctl m1 get clusterrole reader -o 'jsonpath={.rules[0].resources[0]}'
 }
@@ -346,7 +378,8 @@ case_unjoin_asks() {
     fails 1 'no context "nope"' ctl unjoin m1 --cluster-context nope --yes
     hubctl -n $SYSTEM get kubefedcluster m1
     if command -v script >/dev/null; then
-        script -qec "'$C' unjoin m1 --cluster-context kube" /dev/null <<<n | grep -q 'What was propagated there stays. .y/N.' || return 1
+        script -qec "'$C' unjoin m1 --cluster-context kube" "$FLEET/typescript" <<<n >/dev/null || true
+        grep -q 'What was propagated there stays. .y/N.' "$FLEET/typescript"
         hubctl -n $SYSTEM get kubefedcluster m1
     fi
 }
@@ -392,6 +425,7 @@ try "federate -f: the bytes of kubefedctl, without any server" case_federate_fil
 try "wrong usage ends with 2 and one sentence" case_usage
 try "a hub that does not answer" case_unreachable
 try "as a plugin of kubectl" case_plugin
+try "completion" case_completion
 must "the hub starts" hub_start
 must "a member starts" member_up m1
 try "enable" case_enable
@@ -414,6 +448,7 @@ try "join again" case_join_again
 try "the manifests suffice: the agent as they describe it becomes ready" case_joined
 try "the agent has the rights that it needs" case_pod_applies
 try "the pod moves to another node" case_pod_moves
+try "completion of names that the hub knows" case_completion_names
 try "a name that is taken" case_name_taken
 try "unjoin asks first" case_unjoin_asks
 try "unjoin" case_unjoin
