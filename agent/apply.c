@@ -214,6 +214,8 @@ static void applied(struct agent_apply *apply, struct agent_entry *entry,
     agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
+    if (entry->work.options & FED_WORK_SCALE)
+        apply->events.scaled(apply->events.ctx, entry);
     apply_check_meanwhile(apply, entry);
     wake_namespace(apply, entry);
 }
@@ -412,7 +414,7 @@ static bool waits_for_namespace(const struct agent_apply *apply, const struct ag
     if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
         return false;
     found = agent_table_find(apply->table, &ns);
-    return found && found->in_manifest && !found->uid[0];
+    return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
 }
 
 static void hold(struct agent_apply *apply, struct agent_entry *entry)

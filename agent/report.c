@@ -83,6 +83,7 @@ struct message {
     struct fed_report_entry *entries;
     struct fed_report_removed *removed;
     struct fed_report_remote *remote;
+    struct fed_report_scale *scales;
     size_t size;         /* estimate, of all but the removals */
     size_t removed_size; /* at most */
 };
@@ -150,6 +151,11 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
     if (entry->remote)
         m->remote[m->report.n_remote++] = (struct fed_report_remote){
             .index = entry->index, .status = fed_span_of(entry->remote, entry->remote_len)};
+    if (entry->scale_due) {
+        m->scales[m->report.n_scales] = entry->scale;
+        m->scales[m->report.n_scales++].index = entry->index;
+        m->size += 16;
+    }
     r->sent[r->n_sent++] = entry;
     return FED_OK;
 }
@@ -195,10 +201,11 @@ static enum fed_err build(struct agent_report *r, struct message *m, struct fed_
 
     m->entries = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->entries);
     m->remote = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->remote);
+    m->scales = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->scales);
     m->removed = fed_alloc_array(mem, REMOVED_MAX, sizeof *m->removed);
     r->cap_sent = r->table->n + 1;
     r->sent = fed_alloc_array(r->ports.mem, r->cap_sent, sizeof(struct agent_entry *));
-    if (!m->entries || !m->remote || !m->removed || !r->sent)
+    if (!m->entries || !m->remote || !m->scales || !m->removed || !r->sent)
         return FED_ERR_NOMEM;
     m->size = 24 + (r->facts_due ? r->facts.len : 0);
     err = put_entries(r, m, &more);
@@ -213,6 +220,7 @@ static enum fed_err build(struct agent_report *r, struct message *m, struct fed_
     m->report.entries = m->entries;
     m->report.removed = m->removed;
     m->report.remote = m->remote;
+    m->report.scales = m->scales;
     if (r->facts_due)
         m->report.facts = fed_buf_span(&r->facts);
     fed_report_put(out, &m->report);
@@ -303,8 +311,10 @@ static void begin_full(struct agent_report *r)
 {
     r->full_due = false;
     r->in_full = true;
-    for (size_t i = 0; i < r->table->n; i++)
+    for (size_t i = 0; i < r->table->n; i++) {
         r->table->at[i]->report_due = true;
+        r->table->at[i]->scale_due = r->table->at[i]->scale_known;
+    }
     r->facts_due = r->facts.len > 0;
     r->events.full(r->events.ctx);
 }
@@ -314,7 +324,7 @@ static void mark_sent(struct agent_report *r)
     for (size_t i = 0; i < r->n_sent; i++) {
         struct agent_entry *entry = r->sent[i];
 
-        entry->report_due = false;
+        entry->report_due = entry->scale_due = false;
         entry->version_due = false;
         entry->reporting = true;
         fed_alloc_free(r->ports.mem, entry->remote, entry->remote_len);

@@ -11,6 +11,7 @@
 #include "agent/limits.h"
 #include "agent/retry.h"
 #include "agent/seen.h"
+#include "proto/bundle/report.h"
 #include "proto/bundle/work.h"
 
 #define AGENT_CONTENT_SIZE 16u
@@ -75,6 +76,9 @@ struct agent_entry {
     char *remote;             /* JSON of .status that is to be reported, owned, NULL for none */
     size_t remote_len;
     uint8_t remote_digest[8]; /* of the .status reported or queued last */
+    bool scale_known;         /* scale was found (pods.h) */
+    bool scale_due;           /* and is to be reported */
+    struct fed_report_scale scale;
 };
 
 struct agent_table {

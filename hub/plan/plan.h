@@ -33,6 +33,16 @@ void hub_plan_close(struct hub_plan *plan);
 void hub_plan_on_change(struct hub_plan *plan, hub_plan_changed *changed,
     hub_plan_object_changed *object_changed, void *ctx);
 
+/* How large it is, and how much was computed since the start: a change computes the pairs of object
+ * and cluster that it touches. */
+struct hub_plan_counts {
+    size_t objects, clusters;
+    size_t pairs; /* of an object and a cluster that has, or had, to do with it */
+    size_t works; /* different ones: clusters that get the same share one */
+    uint64_t computed;
+};
+void hub_plan_counts(const struct hub_plan *plan, struct hub_plan_counts *out);
+
 /* The cluster's present manifest; valid until the next change. FED_ERR_NOT_FOUND for a cluster that
  * is not registered. */
 FED_MUST_USE enum fed_err hub_plan_manifest(
@@ -124,8 +134,23 @@ void hub_plan_cluster_objects(
 void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span cluster,
     uint64_t revision, hub_plan_each_object *each, void *ctx);
 
-/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and
- * clusters that cannot work. */
+/* The federated type of a kind ("FederatedDeployment"), as a replica scheduler sees it. Texts are
+ * valid until the next change. FED_ERR_NOT_FOUND. */
+struct hub_scaled_type {
+    const char *resource;
+    const char *target_api_version;
+    const char *target_kind;
+    bool namespaced;
+    bool enabled;
+};
+FED_MUST_USE enum fed_err hub_plan_scaled_type(
+    struct hub_plan *plan, struct fed_span federated_kind, struct hub_scaled_type *out);
+/* Whether objects of the namespace may be placed in the cluster: its FederatedNamespace's
+ * placement, by list or selector, or the namespace's label. */
+bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
+
+/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of what
+ * cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 

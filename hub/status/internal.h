@@ -110,6 +110,8 @@ struct hub_status {
     int64_t started_unix_s;
     hub_status_told *told; /* may be NULL */
     void *told_ctx;
+    hub_status_scaled *scaled; /* may be NULL */
+    void *scaled_ctx;
     struct fed_map clusters; /* name -> status_cluster */
     struct fed_map seen;     /* "c/" resource NUL ns NUL name -> status_object */
     struct fed_timer *times_timer;

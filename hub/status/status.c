@@ -393,6 +393,38 @@ void hub_status_on_outcome(struct hub_status *status, hub_status_told *told, voi
     status->told_ctx = ctx;
 }
 
+static void tell_scales(struct hub_status *status, const struct status_cluster *cluster,
+    const struct fed_report *report)
+{
+    struct fed_span name = fed_span_text(cluster->name);
+    const struct fed_manifest *manifest;
+    struct hub_object_ref ref;
+
+    if (!status->scaled || report->n_scales == 0 ||
+        hub_plan_manifest_at(status->plan, name, report->revision, &manifest))
+        return;
+    for (size_t i = 0; i < report->n_scales; i++) {
+        if (report->scales[i].index < manifest->n_works &&
+            !hub_plan_work_object(
+                status->plan, name, &manifest->works[report->scales[i].index], &ref))
+            status->scaled(status->scaled_ctx, &ref, name, &report->scales[i]);
+    }
+}
+
+void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, void *ctx)
+{
+    status->scaled = told;
+    status->scaled_ctx = ctx;
+}
+
+bool hub_status_is_ready(struct hub_status *status, struct fed_span name, int64_t *since_unix_s)
+{
+    const struct status_cluster *cluster = status_cluster_get(status, name);
+
+    *since_unix_s = cluster ? cluster->transition_unix_s : 0;
+    return cluster && cluster->ready;
+}
+
 /* The federated object that an entry is about. */
 static bool entry_object(struct hub_status *status, const struct status_cluster *cluster,
     const struct fed_report *report, const struct fed_report_entry *entry,
@@ -545,6 +577,8 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     if (err)
         return fed_diag_prefix(diag, err == FED_ERR_NOT_FOUND ? FED_ERR_CONFLICT : err,
             "report on revision %" PRIu64, report->revision);
+    /* Each stands for itself, also in a part of a full report. */
+    tell_scales(status, cluster, report);
     err = status_remote_take(status, cluster, report, &next, &more);
     if (err)
         fed_diag_set(diag, err, "remote statuses: %s", fed_err_text(err));

@@ -41,6 +41,16 @@ typedef void hub_status_told(void *ctx, const struct hub_status_outcome *outcome
 /* told is called inside hub_status_report; it must not change objects there. */
 void hub_status_on_outcome(struct hub_status *status, hub_status_told *told, void *ctx);
 
+/* How the pods of a work fare, as the cluster's agent reported (report.h). told is called inside
+ * hub_status_report, once for each work that the report says something of; it must not change
+ * objects there, and may stage rows, which are durable with the report. */
+typedef void hub_status_scaled(void *ctx, const struct hub_object_ref *ref, struct fed_span cluster,
+    const struct fed_report_scale *scale);
+void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, void *ctx);
+/* Whether the cluster is ready, and since when it is or is not (Unix seconds, 0 when it never
+ * reported). */
+bool hub_status_is_ready(struct hub_status *status, struct fed_span cluster, int64_t *since_unix_s);
+
 uint64_t hub_status_report_seq(
     struct hub_status *status, struct fed_span cluster); /* 0: none stored */
 /* Takes a report: staged when FED_OK, and durable with the flush that ends the turn; whoever
