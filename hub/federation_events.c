@@ -179,6 +179,25 @@ static void refused(struct hub_federation_events *q, const struct hub_object_ref
         cluster->message);
 }
 
+/* One for all clusters that a policy forbids: there may be thousands. */
+static void restricted(struct hub_federation_events *q, const struct hub_object_ref *ref,
+    const struct hub_planned *planned)
+{
+    const struct hub_planned_cluster *first = planned->clusters;
+    struct queued *one = add(q, ref);
+
+    if (!one)
+        return;
+    while (first->policy == HUB_POLICY_FREE)
+        first++;
+    one->warning = true;
+    snprintf(one->reason, sizeof one->reason, "ForbiddenByPolicy");
+    snprintf(one->message, sizeof one->message,
+        "Left out of %zu clusters, waiting for removal from %zu: cluster \"" FED_SPAN_FMT
+        "\": %.300s",
+        planned->n_forbidden, planned->n_held, FED_SPAN_ARG(first->cluster), first->message);
+}
+
 void hub_federation_events_planned(
     struct hub_federation_events *q, struct hub_plan *plan, const struct hub_object_ref *ref)
 {
@@ -197,6 +216,8 @@ void hub_federation_events_planned(
             one->message, sizeof one->message, "Failed to compute placement: %s", planned.message);
         return;
     }
+    if (planned.n_forbidden + planned.n_held > 0)
+        restricted(q, ref, &planned);
     for (size_t i = 0; i < planned.n_clusters; i++)
         if (planned.clusters[i].error[0])
             refused(q, ref, &planned.clusters[i]);

@@ -80,6 +80,7 @@ struct plan_fault {
 enum plan_pair_state {
     PLAN_PAIR_PRESENT,   /* in the manifest */
     PLAN_PAIR_REFUSED,   /* selected, but there is nothing that could be sent */
+    PLAN_PAIR_FORBIDDEN, /* selected, but left out by a policy */
     PLAN_PAIR_RELEASING, /* in the manifest with FED_WORK_ORPHAN, until the agent confirms that
                             revision */
     PLAN_PAIR_REMOVING   /* out of the manifest, until the agent confirms that nothing is left */
@@ -89,9 +90,11 @@ struct plan_pair { /* item x cluster */
     struct plan_piece *piece; /* counted; for REMOVING what is being removed; NULL for REFUSED */
     uint64_t
         since; /* revision of the manifest since which this holds; 0 until the round is recorded */
-    struct plan_fault *fault; /* NULL: nothing is wrong */
-    uint32_t place;           /* of the item in the cluster's list */
-    enum plan_pair_state state;
+    struct plan_fault *fault;   /* NULL: nothing is wrong */
+    struct plan_policy *policy; /* counted; what forbids it, NULL: nothing */
+    uint32_t place;             /* of the item in the cluster's list */
+    uint8_t state;              /* enum plan_pair_state */
+    bool held; /* it is forbidden, and stays until its removal has its turn (hold.c) */
 };
 
 struct plan_item {
@@ -103,7 +106,9 @@ struct plan_item {
     struct fed_arena arena;
     int64_t generation;
     bool deleting, orphan, retain_replicas, has_finalizer;
-    bool label_federated; /* Namespace items: federated: "true" */
+    bool label_federated;   /* Namespace items: federated: "true" */
+    struct fed_span labels; /* of Namespace items: text */
+    struct fed_span bound;  /* names of the policies that bind who wrote the placement */
     struct plan_placement placement;
     struct plan_blob *blob;
     struct fed_span api_version; /* of the member object */
@@ -123,6 +128,14 @@ struct plan_item {
                                 alone, by plan_overrides_key */
     struct plan_pair *pairs; /* by cluster name */
     size_t n_pairs, cap_pairs;
+    struct plan_policy **policies; /* for it, then for the Namespace that it is in */
+    size_t n_policies[2], cap_policies;
+    uint64_t policies_stamp;   /* of the plan's, when they were looked up; 0: never */
+    size_t n_held;             /* pairs */
+    struct fed_span *recalled; /* clusters in which it was held when the hub stopped */
+    size_t n_recalled, recalled_size;
+    bool held_dirty;  /* its row is to be written */
+    bool held_row;    /* there may be one */
     uint64_t round;   /* in which it was last computed for all clusters */
     bool dirty, gone; /* gone: deleted from the store, kept while removals are awaited */
     bool told;        /* object_changed is due */
@@ -160,6 +173,7 @@ struct plan_cluster {
     struct plan_item **items; /* that have a pair with it, in no order */
     size_t n_items, cap_items;
     size_t awaiting; /* pairs in RELEASING or REMOVING */
+    size_t n_held;   /* pairs */
 };
 
 struct hub_plan {
@@ -182,6 +196,10 @@ struct hub_plan {
     struct fed_map blobs; /* digest -> plan_blob */
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
+    struct plan_policy **policies; /* by name */
+    size_t n_policies, cap_policies;
+    uint64_t policies_stamp; /* moves with each change of them */
+    struct fed_timer *policy_timer;
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
                                   told, when the round is durable */
     bool round_due;
@@ -235,6 +253,9 @@ struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_clust
 /* Lets go of what it holds. */
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+/* A held copy has its turn. */
+FED_MUST_USE enum fed_err plan_pair_take_away(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
 void plan_pair_unlist(struct plan_pair *pair);
 

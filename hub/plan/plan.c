@@ -1,5 +1,5 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -212,6 +212,12 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
             plan_cluster_remove(plan, cluster);
         return FED_OK;
     }
+    if (fed_span_is(change->ref.resource, PLAN_POLICIES)) {
+        if (!deleted)
+            return plan_policy_put(plan, change->ref.name, change->bytes);
+        plan_policy_remove(plan, change->ref.name);
+        return FED_OK;
+    }
     if (fed_span_is(change->ref.resource, TYPES)) {
         if (!deleted)
             return type_put(plan, change->bytes);
@@ -306,7 +312,7 @@ void plan_undo_staged(struct hub_plan *plan)
 
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
-    static const char *const resources[] = {CLUSTERS, NAMESPACES, TYPES};
+    static const char *const resources[] = {PLAN_POLICIES, CLUSTERS, NAMESPACES, TYPES};
     struct fed_map_iter it;
     enum fed_err err = FED_OK;
 
@@ -316,6 +322,9 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     fed_map_iter_init(&it, &plan->types);
     while (!err && fed_map_iter_next(&it))
         err = load_resource(plan, ((const struct plan_type *)it.value)->resource);
+    plan->round_due = false; /* reading rows asks for a round, which knows too little yet */
+    if (!err)
+        err = plan_held_load(plan);
     plan->round_due = true;
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
@@ -346,7 +355,10 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->member = (struct hub_objects_member){
         .ctx = plan, .prepare = plan_round_prepare, .ended = plan_round_ended};
     hub_objects_join(objects, &plan->member);
+    plan->policies_stamp = 1;
     err = loop->timer_new(loop->ctx, plan_round_retry, plan, &plan->retry);
+    if (!err)
+        err = loop->timer_new(loop->ctx, plan_policies_wake, plan, &plan->policy_timer);
     if (!err)
         err = load(plan, diag);
     if (err) {
@@ -374,7 +386,9 @@ void hub_plan_close(struct hub_plan *plan)
         return;
     hub_objects_leave(plan->objects, &plan->member);
     plan->loop->timer_free(plan->loop->ctx, plan->retry);
+    plan->loop->timer_free(plan->loop->ctx, plan->policy_timer);
     free_items(plan);
+    plan_policies_fini(plan);
     for (size_t i = 0; i < plan->n_clusters; i++)
         plan_cluster_free(plan, plan->clusters[i]);
     fed_alloc_free(plan->mem, plan->clusters, plan->cap_clusters * sizeof *plan->clusters);

@@ -1,5 +1,5 @@
 /* query.c - the questions that others ask of the plan, and admission. */
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 
 #include <stdio.h>
 
@@ -49,6 +49,17 @@ static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct
     return HUB_PLACEMENT_OK;
 }
 
+static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
+{
+    if (pair->state == PLAN_PAIR_FORBIDDEN) {
+        out->policy = HUB_POLICY_FORBIDS;
+        out->message = pair->policy->forbids;
+    } else if (pair->held) {
+        out->policy = HUB_POLICY_HOLDS;
+        out->message = pair->policy->holds;
+    }
+}
+
 static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
 {
     bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
@@ -63,6 +74,7 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
         .work = pair->piece ? &pair->piece->work : NULL};
     if (in_manifest && !plan_manifest_find(&pair->cluster->now, &pair->piece->work, &out->index))
         out->index = SIZE_MAX;
+    policy_show(pair, out);
 }
 
 enum fed_err hub_plan_object(
@@ -88,6 +100,10 @@ enum fed_err hub_plan_object(
         .clusters = plan->out_clusters,
         .n_clusters = item->n_pairs,
         .observed_generation = item->generation};
+    for (size_t i = 0; i < item->n_pairs; i++) {
+        out->n_forbidden += plan->out_clusters[i].policy == HUB_POLICY_FORBIDS;
+        out->n_held += plan->out_clusters[i].policy == HUB_POLICY_HOLDS;
+    }
     return FED_OK;
 }
 
@@ -134,7 +150,8 @@ void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span name,
         struct hub_object_ref ref = {
             .resource = item->resource, .ns = item->ns, .name = item->name};
         bool settled = pair->since > 0 && pair->since <= revision &&
-                       (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED);
+                       (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED ||
+                           pair->state == PLAN_PAIR_FORBIDDEN);
 
         if (item->type && !item->gone && !settled)
             each(ctx, &ref);
@@ -226,6 +243,8 @@ enum fed_err hub_plan_admit(
     if (admission->operation == HUB_DELETE || admission->subresource.len)
         return FED_OK;
     err = plan_overrides_admit(plan, admission, diag);
+    if (!err)
+        err = plan_policy_admit_object(plan, admission, diag);
     if (err)
         return err;
     warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",

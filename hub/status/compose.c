@@ -101,6 +101,8 @@ static void word_of(
     struct status_cluster *cluster = status_cluster_get(status, planned->cluster);
 
     *word = (struct cluster_word){.status = "", .message = ""};
+    if (status_policy_word(planned, &word->status, &word->message))
+        return;
     if (planned->selected && planned->error[0])
         *word = (struct cluster_word){.status = planned->error, .message = planned->message};
     else if (!planned->selected)
@@ -119,7 +121,7 @@ static enum fed_err put_cluster(struct hub_status *status, struct fed_json_doc *
     enum fed_err err = fed_json_append(list, entry);
 
     word_of(status, planned, &word);
-    *all_well = *all_well && word.status[0] == '\0';
+    *all_well = *all_well && (word.status[0] == '\0' || planned->policy == HUB_POLICY_FORBIDS);
     if (!err)
         err = fed_json_set_string(doc, entry, "name", planned->cluster);
     if (!err && word.status[0])
@@ -225,6 +227,8 @@ enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *re
     if (!err)
         err = put_propagation(status, ref, doc, to, reason,
             planned.problem == HUB_PLACEMENT_COMPUTE_FAILED ? planned.message : "");
+    if (!err)
+        err = status_put_restricted(doc, to, &planned);
     composed = composed_revision(status, ref, &planned);
     if (!err && composed > *revision)
         *revision = composed;
