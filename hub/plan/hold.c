@@ -275,15 +275,14 @@ static enum fed_err spend(struct hub_plan *plan, struct plan_policy *policy)
     enum fed_err err = FED_OK;
 
     if (policy->pending == 0) {
+        policy->row_dirty = policy->row_dirty || (!policy->drained && policy->peak > 0);
         policy->drained = true;
         return FED_OK;
     }
     roll_period(policy, now_ms(plan));
-    /* Twice: a Namespace goes when the last of its objects went. */
-    for (size_t turn = 0; turn < 2; turn++)
-        for (size_t i = 0; !err && policy->used < plan_policy_limit(policy) && i < plan->n_clusters;
-             i++)
-            err = spend_in(plan, policy, plan->clusters[i]);
+    for (size_t i = 0; !err && policy->used < plan_policy_limit(policy) && i < plan->n_clusters;
+         i++)
+        err = spend_in(plan, policy, plan->clusters[i]);
     return err;
 }
 
@@ -310,8 +309,9 @@ enum fed_err plan_policies_spend(struct hub_plan *plan)
 {
     enum fed_err err = FED_OK;
 
-    for (size_t i = 0; !err && i < plan->n_policies; i++)
-        err = spend(plan, plan->policies[i]);
+    /* Twice: a Namespace goes when the last of its objects went, by whichever policy. */
+    for (size_t i = 0; !err && i < 2 * plan->n_policies; i++)
+        err = spend(plan, plan->policies[i % plan->n_policies]);
     if (plan->n_policies > 0)
         arm(plan);
     return err;
