@@ -226,6 +226,7 @@ static void applied(struct agent_apply *apply, struct agent_entry *entry,
         entry->report_due = true;
     entry->generation = seen->generation;
     entry->resource_version = seen->resource_version;
+    entry->version_due = entry->moved_rv > entry->resource_version; /* moved while it was busy */
     if (superseded)
         return;
     if (is_to_yield(apply, entry, seen)) {

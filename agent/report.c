@@ -397,7 +397,7 @@ static void pace(struct agent_entry *entry, uint64_t now_ms)
         gap_ms = AGENT_VERSION_GAP_FLOOR_MS;
     else
         gap_ms =
-            gap_ms < AGENT_VERSION_GAP_CEILING_MS / 4 ? gap_ms * 4 : AGENT_VERSION_GAP_CEILING_MS;
+            gap_ms < AGENT_VERSION_GAP_CEILING_MS / 2 ? gap_ms * 2 : AGENT_VERSION_GAP_CEILING_MS;
     entry->version_gap_ms = gap_ms;
     entry->version_ms = now_ms + gap_ms;
 }

@@ -243,6 +243,9 @@ static enum fed_err set_hooks(struct service *s)
     hub_identity_token_hooks(s->identity, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "jointokens", &hooks);
+    hub_plan_policy_hooks(s->plan, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "fedlet.io", "placementpolicies", &hooks);
     hub_identity_request_hooks(s->identity, &hooks);
     return err ? err : hub_kinds_hook(s->kinds, "fedlet.io", "joinrequests", &hooks);
 }

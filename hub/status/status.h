@@ -49,7 +49,7 @@ typedef void hub_status_scaled(void *ctx, const struct hub_object_ref *ref, stru
     const struct fed_report_scale *scale);
 void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, void *ctx);
 /* Whether the cluster is ready, and since when it is or is not (Unix seconds, 0 when it never
- * reported; may be NULL). */
+ * reported); since_unix_s may be NULL. */
 bool hub_status_is_ready(struct hub_status *status, struct fed_span cluster, int64_t *since_unix_s);
 
 uint64_t hub_status_report_seq(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py FOLDER - runs the tables of kubefed.sh against the fleet in $FLEET.
+"""run.py FOLDER - runs the tables of propagation.sh against the fleet in $FLEET.
 
 A table is a JSON file: {"group", "alone", "defaults", "cases"}. The cases of a table run side by side, each in a namespace
 of its own that is federated to every cluster; `"alone": true` makes a table's cases run one by one after all others,
