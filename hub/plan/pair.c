@@ -278,21 +278,40 @@ static bool is_in_manifest(const struct plan_pair *pair)
     return pair->piece && (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING);
 }
 
+/* What would be sent to a cluster that is selected, or why nothing can be. */
+static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *wish)
+{
+    enum fed_err err;
+
+    if (item->error[0]) {
+        wish->error = item->error;
+        fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", item->message);
+        return FED_OK;
+    }
+    err = piece_for(plan, item, cluster, &wish->piece, &wish->diag);
+    if (err && err != FED_ERR_NOMEM) {
+        wish->error = "ApplyOverridesFailed";
+        wish->piece = NULL;
+        return FED_OK;
+    }
+    return err;
+}
+
 static enum fed_err pair_place(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
+    struct plan_wish wish = {.error = ""};
     struct fed_diag diag = {""};
     struct plan_piece *piece;
     struct plan_pair *pair;
-    enum fed_err err;
+    enum fed_err err = wish_piece(plan, item, cluster, &wish);
 
-    if (item->error[0])
-        return pair_refuse(plan, item, cluster, item->error, item->message);
-    err = piece_for(plan, item, cluster, &piece, &diag);
-    if (err == FED_ERR_NOMEM)
-        return err;
     if (err)
-        return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
+        return err;
+    if (wish.error[0])
+        return pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
+    piece = wish.piece;
     err = pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
@@ -454,20 +473,42 @@ static enum fed_err pair_recall(
     return err || !pair ? err : pair_unplace(plan, item, pair);
 }
 
+static bool is_ending(const struct plan_item *item)
+{
+    return item->gone || item->deleting || (item->type && item->type->gone);
+}
+
+/* A disabled type keeps what is there; so does a placement that cannot be computed. */
+static bool is_frozen(const struct plan_item *item)
+{
+    return !is_ending(item) &&
+           ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED);
+}
+
+enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *out)
+{
+    *out = (struct plan_wish){.frozen = is_frozen(item), .error = ""};
+    if (out->frozen)
+        return FED_OK;
+    out->selected = !is_ending(item) && item_selects(plan, item, cluster);
+    if (out->selected)
+        return wish_piece(plan, item, cluster, out);
+    out->handed_over = successor(plan, item, cluster) != NULL;
+    return FED_OK;
+}
+
 enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct plan_pair *pair;
     struct plan_item *next;
-    bool ending = item->gone || item->deleting || (item->type && item->type->gone);
 
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
-    /* A disabled type keeps what is there; so does a placement that cannot be computed. */
-    if (!ending &&
-        ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
+    if (is_frozen(item))
         return FED_OK;
-    if (!ending && item_selects(plan, item, cluster))
+    if (!is_ending(item) && item_selects(plan, item, cluster))
         return pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!pair)
