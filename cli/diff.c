@@ -39,15 +39,16 @@ static enum fed_err ask_review(struct diff *d)
     const struct fed_json *object;
     enum fed_err err = spec ? fed_json_set_bool(doc, spec, "render", true) : FED_ERR_NOMEM;
 
-    if (!err && d->look->cluster)
+    /* Against others they are needed as well. */
+    if (!err && d->look->cluster && d->look->cluster_context)
         err = fed_json_set_text(doc, spec, "cluster", d->look->cluster);
     if (!err)
         err = fed_json_set(doc, spec, "references", list);
     if (!err)
         err = fed_json_append(list, one);
     if (!err)
-        err = fed_json_set_string(doc, one, "apiVersion",
-            fed_json_string(fed_json_get(d->status.object, "apiVersion")));
+        err = fed_json_set_string(
+            doc, one, "apiVersion", fed_json_string(fed_json_get(d->status.object, "apiVersion")));
     if (!err)
         err = fed_json_set_string(doc, one, "kind", d->kind->kind);
     if (!err && d->status.ns.len)
@@ -136,6 +137,17 @@ static enum fed_err put_difference(struct diff *d, struct fed_buf *old_name,
     return err;
 }
 
+/* Whether the variant is that of --cluster. */
+static bool has_cluster(const struct diff *d, int64_t variant)
+{
+    for (size_t i = 0; i < fed_json_count(d->clusters); i++)
+        if (variant_of(d, i) == variant &&
+            fed_span_is(fed_json_string(fed_json_get(fed_json_at(d->clusters, i), "name")),
+                d->look->cluster))
+            return true;
+    return false;
+}
+
 static enum fed_err compare_variants(struct diff *d)
 {
     int64_t base = common_variant(d);
@@ -147,7 +159,7 @@ static enum fed_err compare_variants(struct diff *d)
     fed_buf_init(&new_name, d->look->cli->mem, 1u << 20);
     put_clusters(d, base, &old_name);
     for (size_t i = 0; !err && base >= 0 && i < fed_json_count(d->variants); i++) {
-        if ((int64_t)i == base)
+        if ((int64_t)i == base || (d->look->cluster && !has_cluster(d, (int64_t)i)))
             continue;
         fed_buf_clear(&new_name);
         put_clusters(d, (int64_t)i, &new_name);
@@ -237,8 +249,8 @@ static void strip(struct fed_json *object)
 static enum fed_err ask_member(struct diff *d, struct fed_kube *member, const char *method,
     const char *query, const struct fed_json *body, struct fed_json **out)
 {
-    struct fed_kube *hub = d->look->cli->kube;
-    struct fed_span api_version = fed_json_string(fed_json_get(fed_json_at(d->variants, 0), "apiVersion"));
+    struct fed_span api_version =
+        fed_json_string(fed_json_get(fed_json_at(d->variants, 0), "apiVersion"));
     struct fed_buf path;
     struct fed_buf text;
     enum fed_err err = FED_OK;
@@ -254,11 +266,9 @@ static enum fed_err ask_member(struct diff *d, struct fed_kube *member, const ch
         FED_SPAN_ARG(d->kind->target_plural), FED_SPAN_ARG(d->status.name), query);
     if (body)
         err = fed_json_put(&text, body);
-    d->look->cli->kube = member;
     if (!err)
-        err = cli_ask(d->look->cli, method, fed_buf_cstr(&path),
+        err = cli_ask_at(d->look->cli, member, method, fed_buf_cstr(&path),
             body ? "application/apply-patch+yaml" : NULL, fed_buf_span(&text), out, &d->diag);
-    d->look->cli->kube = hub;
     fed_buf_fini(&path);
     fed_buf_fini(&text);
     return err;
@@ -334,7 +344,7 @@ static void print_text(struct diff *d)
     struct fed_span line;
 
     while (fed_span_split(&rest, '\n', &line)) {
-        enum cli_color color = line.len == 0         ? CLI_PLAIN
+        enum cli_color color = line.len == 0       ? CLI_PLAIN
                                : line.at[0] == '-' ? CLI_RED
                                : line.at[0] == '+' ? CLI_GREEN
                                : line.at[0] == '@' ? CLI_DIM
@@ -351,7 +361,7 @@ static void print_text(struct diff *d)
     for (size_t i = 0; i < d->status.n_rows; i++) {
         const struct status_row *row = &d->status.rows[i];
 
-        if (row->state != CLI_APPLIED && is_shown(d, row))
+        if (row->state != CLI_STATE_APPLIED && is_shown(d, row))
             printf("# " FED_SPAN_FMT ": %s: " FED_SPAN_FMT "%s%s\n", FED_SPAN_ARG(row->cluster),
                 cli_state_name(row->state), FED_SPAN_ARG(row->word), row->message.len ? ": " : "",
                 look_cstr(d->look, row->message));
@@ -413,8 +423,8 @@ static enum fed_err compare(struct diff *d)
     if (!err)
         err = d->look->cluster_context ? compare_member(d) : compare_variants(d);
     for (size_t i = 0; !err && !d->look->cluster_context && i < d->status.n_rows; i++)
-        d->differs = d->differs ||
-                     (d->status.rows[i].state != CLI_APPLIED && is_shown(d, &d->status.rows[i]));
+        d->differs = d->differs || (d->status.rows[i].state != CLI_STATE_APPLIED &&
+                                       is_shown(d, &d->status.rows[i]));
     return err;
 }
 

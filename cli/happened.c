@@ -11,8 +11,8 @@ struct events {
     struct look *look;
     const struct look_kind *kind; /* NULL: of all */
     const char *name;
-    struct fed_map clusters;   /* of the object: name -> itself */
-    struct fed_map shown;      /* while watching: uid and count -> itself */
+    struct fed_map clusters; /* of the object: name -> itself */
+    struct fed_map shown;    /* while watching: uid and count -> itself */
     struct fed_json **list;
     size_t n;
     bool failed;
@@ -42,8 +42,8 @@ static bool is_wanted(struct events *e, const struct fed_json *event)
         return fed_map_get(&e->clusters, name) != NULL;
     if (fed_span_is(kind, "FederatedNamespace"))
         return fed_span_eq(name, ns) && (!e->kind->is_namespace || fed_span_is(name, e->name));
-    return fed_span_is(name, e->name) && (fed_span_eq(kind, e->kind->kind) ||
-                                             fed_span_is(kind, "ReplicaSchedulingPreference"));
+    return fed_span_is(name, e->name) &&
+           (fed_span_eq(kind, e->kind->kind) || fed_span_is(kind, "ReplicaSchedulingPreference"));
 }
 
 static int64_t time_of(const struct fed_json *event)

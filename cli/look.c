@@ -152,8 +152,8 @@ enum fed_err look_list(
 
         err = next_page(path, answer, &page);
         if (!err)
-            err = cli_ask(look->cli, "GET", fed_buf_cstr(&page), NULL, fed_span_text(""), &answer,
-                diag);
+            err = cli_ask(
+                look->cli, "GET", fed_buf_cstr(&page), NULL, fed_span_text(""), &answer, diag);
         if (err)
             break;
         fed_json_iter_init(&it, fed_json_get(answer, "items"));
@@ -218,8 +218,7 @@ static const struct fed_json *discovered(
     if (answer)
         return answer;
     /* A type that is not served yet has no short names. */
-    r->err = cli_ask(
-        r->look->cli, "GET", path, NULL, fed_span_text(""), &answer, r->diag);
+    r->err = cli_ask(r->look->cli, "GET", path, NULL, fed_span_text(""), &answer, r->diag);
     if (r->err == FED_ERR_NOT_FOUND) {
         answer = fed_json_new_object(r->look->cli->doc);
         r->err = FED_OK;
@@ -261,20 +260,19 @@ static void take_kind(void *ctx, struct fed_json *config)
     }
     r->look->kinds = grown;
     grown += r->look->n_kinds++;
-    *grown = (struct look_kind){
-        .group = fed_json_string(fed_json_get(federated, "group")),
+    *grown = (struct look_kind){.group = fed_json_string(fed_json_get(federated, "group")),
         .version = fed_json_string(fed_json_get(federated, "version")),
         .plural = fed_json_string(fed_json_get(federated, "pluralName")),
         .kind = fed_json_string(fed_json_get(federated, "kind")),
-        .namespaced =
-            fed_span_is(fed_json_string(fed_json_get(federated, "scope")), "Namespaced"),
+        .namespaced = fed_span_is(fed_json_string(fed_json_get(federated, "scope")), "Namespaced"),
         .target_group = fed_json_string(fed_json_get(target, "group")),
         .target_version = fed_json_string(fed_json_get(target, "version")),
         .target_plural = fed_json_string(fed_json_get(target, "pluralName")),
         .target_kind = fed_json_string(fed_json_get(target, "kind")),
         .target_namespaced =
             fed_span_is(fed_json_string(fed_json_get(target, "scope")), "Namespaced")};
-    grown->is_namespace = grown->target_group.len == 0 && fed_span_is(grown->target_kind, "Namespace");
+    grown->is_namespace =
+        grown->target_group.len == 0 && fed_span_is(grown->target_kind, "Namespace");
     grown->target_namespaced = grown->target_namespaced && !grown->is_namespace;
     take_names(r, grown);
 }
@@ -325,8 +323,7 @@ static void take_cluster(void *ctx, struct fed_json *object)
     if (r->err)
         return;
     if ((look->n_clusters & (look->n_clusters - 1)) == 0) /* a power of two: full */
-        grown = realloc(
-            grown, (look->n_clusters ? 2 * look->n_clusters : 1) * sizeof *grown);
+        grown = realloc(grown, (look->n_clusters ? 2 * look->n_clusters : 1) * sizeof *grown);
     if (!grown) {
         r->err = FED_ERR_NOMEM;
         return;

@@ -32,13 +32,13 @@ struct look_cluster {
 struct look {
     struct cli *cli;
     const struct cli_command *self;
-    const char *ns_flag; /* -n, NULL without */
-    bool all_namespaces; /* -A */
-    bool all;            /* --all */
-    bool watch;          /* --watch */
-    bool exit_code;      /* --exit-code */
-    bool appends;        /* look_repeat neither clears the screen nor dates the rounds */
-    const char *cluster; /* --cluster */
+    const char *ns_flag;         /* -n, NULL without */
+    bool all_namespaces;         /* -A */
+    bool all;                    /* --all */
+    bool watch;                  /* --watch */
+    bool exit_code;              /* --exit-code */
+    bool appends;                /* look_repeat neither clears the screen nor dates the rounds */
+    const char *cluster;         /* --cluster */
     const char *cluster_context; /* --cluster-context */
     const char *file;            /* -f */
     struct look_kind *kinds;
@@ -46,7 +46,7 @@ struct look {
     struct look_cluster *clusters; /* by name */
     size_t n_clusters;
     struct fed_map by_name; /* of clusters */
-    char version[32];             /* resourceVersion of what was read last, for look_repeat */
+    char version[32];       /* resourceVersion of what was read last, for look_repeat */
 };
 
 /* Options of the command, by getopt letters: n A a(ll) w(atch) e(xit-code) c(luster) x(context) f.
@@ -69,8 +69,8 @@ const struct look_kind *look_kind(const struct look *look, struct fed_span word)
 enum cli_exit look_name(
     struct look *look, const char *text, const struct look_kind **kind, const char **name);
 /* The object. CLI_FAILED with the sentence, and with names that are near, when it is not there. */
-enum cli_exit look_get(struct look *look, const struct look_kind *kind, const char *name,
-    struct fed_json **out);
+enum cli_exit look_get(
+    struct look *look, const struct look_kind *kind, const char *name, struct fed_json **out);
 
 /* "/apis/GROUP/VERSION[/namespaces/NS]/PLURAL[/NAME]"; ns and name may be NULL. */
 void look_path(const struct look_kind *kind, const char *ns, const char *name, struct fed_buf *out);

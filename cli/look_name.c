@@ -57,8 +57,8 @@ static enum cli_exit no_kind(struct look *look, struct fed_span word)
             cli_is_near(word, kind->target_plural) || cli_is_near(word, kind->target_kind))
             fprintf(stderr, "did you mean: " FED_SPAN_FMT "\n", FED_SPAN_ARG(kind->plural));
     }
-    fprintf(stderr, "federated kinds: kubectl -n " CLI_SYSTEM_NAMESPACE
-                    " get federatedtypeconfigs\n");
+    fprintf(
+        stderr, "federated kinds: kubectl -n " CLI_SYSTEM_NAMESPACE " get federatedtypeconfigs\n");
     return CLI_FAILED;
 }
 
@@ -100,8 +100,8 @@ static const char *ns_of(const struct look *look, const struct look_kind *kind, 
     return kind->is_namespace && !look->ns_flag ? name : look_ns(look);
 }
 
-enum cli_exit look_get(struct look *look, const struct look_kind *kind, const char *name,
-    struct fed_json **out)
+enum cli_exit look_get(
+    struct look *look, const struct look_kind *kind, const char *name, struct fed_json **out)
 {
     const char *ns = ns_of(look, kind, name);
     struct near near = {fed_span_text(name), 0};
@@ -111,8 +111,7 @@ enum cli_exit look_get(struct look *look, const struct look_kind *kind, const ch
 
     fed_buf_init(&path, look->cli->mem, 2048);
     look_path(kind, ns, name, &path);
-    err = cli_ask(
-        look->cli, "GET", fed_buf_cstr(&path), NULL, fed_span_text(""), out, &diag);
+    err = cli_ask(look->cli, "GET", fed_buf_cstr(&path), NULL, fed_span_text(""), out, &diag);
     fed_buf_fini(&path);
     if (err && kind->namespaced)
         cli_fail("namespace %s: %s", ns, diag.text);
@@ -144,8 +143,8 @@ static void on_open(void *ctx)
     (void)ctx;
 }
 
-static void on_ended(void *ctx, enum fed_err err, unsigned status, struct fed_span body,
-    const struct fed_diag *diag)
+static void on_ended(
+    void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
 {
     struct waiting *w = ctx;
 

@@ -252,8 +252,11 @@ static int close_output(int code)
     return code;
 }
 
-static const char *const output_words[] = {
-    [CLI_OUTPUT_JSON] = "json", [CLI_OUTPUT_FILE] = "a file", [CLI_OUTPUT_YAML] = "yaml"};
+static const char *const output_words[] = {[CLI_OUTPUT_JSON] = "json",
+    [CLI_OUTPUT_FILE] = "a file",
+    [CLI_OUTPUT_YAML] = "yaml",
+    [CLI_OUTPUT_JSON_WIDE] = "json or wide",
+    [CLI_OUTPUT_JSON_YAML] = "json or yaml"};
 
 static bool output_fits(const struct cli *cli, const struct cli_command *command)
 {
@@ -264,6 +267,10 @@ static bool output_fits(const struct cli *cli, const struct cli_command *command
         return cli->json || cli->output[0];
     case CLI_OUTPUT_YAML:
         return strcmp(cli->output, "yaml") == 0;
+    case CLI_OUTPUT_JSON_WIDE:
+        return cli->json || strcmp(cli->output, "wide") == 0;
+    case CLI_OUTPUT_JSON_YAML:
+        return cli->json || strcmp(cli->output, "yaml") == 0;
     case CLI_OUTPUT_JSON:
         break;
     }

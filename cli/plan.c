@@ -1,7 +1,7 @@
 /* plan.c - fedctl plan: what would go where if these objects were stored.
  *
- * Each object is first written as a dry run, as `kubectl replace` or `create` would write it, so that
- * validation, defaults and rights are those of the real write; then the hub is asked for a
+ * Each object is first written as a dry run, as `kubectl replace` or `create` would write it, so
+ * that validation, defaults and rights are those of the real write; then the hub is asked for a
  * PlanReview of all of them together. Nothing is stored. */
 #include "cli/review.h"
 
@@ -25,16 +25,6 @@ struct plan {
 };
 
 /* ---- the file ---- */
-static enum fed_err read_stdin(struct fed_buf *out)
-{
-    uint8_t part[4096];
-    size_t n;
-
-    while ((n = fread(part, 1, sizeof part, stdin)) > 0)
-        fed_buf_put(out, fed_span_of(part, n));
-    return ferror(stdin) ? FED_ERR_IO : fed_buf_err(out);
-}
-
 static void add_document(struct plan *p, struct fed_json *object)
 {
     struct fed_json_iter it;
@@ -57,8 +47,8 @@ static bool take_document(void *ctx, size_t index, struct fed_span json)
 
     p->err = fed_json_parse(p->look->cli->doc, json, &object, &p->diag);
     if (!p->err && !fed_json_is_object(object))
-        p->err = fed_diag_set(
-            &p->diag, FED_ERR_INVALID, "document %zu is not an object", index + 1);
+        p->err =
+            fed_diag_set(&p->diag, FED_ERR_INVALID, "document %zu is not an object", index + 1);
     add_document(p, object);
     return !p->err;
 }
@@ -70,11 +60,7 @@ static enum fed_err read_file(struct plan *p)
     enum fed_err err;
 
     fed_buf_init(&text, cli->mem, FILE_BYTES_MAX);
-    err = strcmp(p->look->file, "-") == 0
-              ? read_stdin(&text)
-              : cli->fs->read(cli->fs->ctx, p->look->file, &text, &p->diag);
-    if (err == FED_ERR_LIMIT)
-        fed_diag_set(&p->diag, err, "%s is larger than 16 MiB", p->look->file);
+    err = cli_read_file(cli, p->look->file, &text, &p->diag);
     if (!err)
         err = fed_yaml_each_json(cli->mem, fed_buf_span(&text), take_document, p, &p->diag);
     fed_buf_fini(&text);
@@ -95,8 +81,7 @@ static const struct look_kind *kind_of(const struct plan *p, const struct fed_js
 
     for (size_t i = 0; i < p->look->n_kinds; i++)
         if (fed_span_eq(p->look->kinds[i].group, group) &&
-            fed_span_eq(
-                p->look->kinds[i].kind, fed_json_string(fed_json_get(object, "kind"))))
+            fed_span_eq(p->look->kinds[i].kind, fed_json_string(fed_json_get(object, "kind"))))
             return &p->look->kinds[i];
     return NULL;
 }
@@ -117,8 +102,7 @@ static bool brings_namespace(const struct plan *p, struct fed_span ns)
 static enum fed_err give_namespace(
     struct plan *p, const struct look_kind *kind, struct fed_json *object)
 {
-    struct fed_json *metadata =
-        fed_json_ensure_object(p->look->cli->doc, object, "metadata");
+    struct fed_json *metadata = fed_json_ensure_object(p->look->cli->doc, object, "metadata");
 
     if (!metadata)
         return FED_ERR_NOMEM;
@@ -202,8 +186,9 @@ static void take_object(struct plan *p, struct fed_json *object)
     enum fed_err err;
 
     if (!kind && !is_namespace(object)) {
-        fprintf(stderr, FED_SPAN_FMT " " FED_SPAN_FMT ": not federated, nothing of it goes to "
-                                     "clusters\n",
+        fprintf(stderr,
+            FED_SPAN_FMT " " FED_SPAN_FMT ": not federated, nothing of it goes to "
+                         "clusters\n",
             FED_SPAN_ARG(word), FED_SPAN_ARG(name));
         return;
     }
@@ -272,7 +257,8 @@ static void print_cluster_name(const struct plan *p, const struct fed_json *row,
     struct fed_span message = fed_json_string(fed_json_get(row, "message"));
     struct fed_span reason = fed_json_string(fed_json_get(row, "reason"));
 
-    printf("%s" FED_SPAN_FMT, shown ? ", " : "", FED_SPAN_ARG(fed_json_string(fed_json_get(row, "name"))));
+    printf("%s" FED_SPAN_FMT, shown ? ", " : "",
+        FED_SPAN_ARG(fed_json_string(fed_json_get(row, "name"))));
     if (reason.len > 0)
         printf(" (" FED_SPAN_FMT ": %s)", FED_SPAN_ARG(reason), look_cstr(p->look, message));
 }
@@ -325,6 +311,9 @@ static void print_object(struct plan *p, const struct fed_json *object)
     struct fed_span reason = fed_json_string(fed_json_get(object, "reason"));
     const struct fed_json *rows = fed_json_get(object, "clusters");
 
+    /* A Namespace without the label is the hub's alone. */
+    if (is_namespace(object) && fed_json_count(rows) == 0)
+        return;
     cli_paint(stdout, CLI_BOLD);
     printf(FED_SPAN_FMT " " FED_SPAN_FMT "%s" FED_SPAN_FMT,
         FED_SPAN_ARG(fed_json_string(fed_json_get(object, "kind"))), FED_SPAN_ARG(ns),

@@ -11,34 +11,36 @@ static const struct word {
     enum cli_state state;
     const char *remedy;
 } words[] = {
-    {"Pending", CLI_PENDING,
+    {"Pending", CLI_STATE_PENDING,
         "The agent has it within seconds; when this stays, look at `fedlet status` there."},
-    {"WaitingForRemoval", CLI_REMOVING,
+    {"WaitingForRemoval", CLI_STATE_REMOVING,
         "It is gone once the cluster says so; finalizers in the member may hold it."},
-    {"ClusterNotReady", CLI_OFFLINE,
+    {"ClusterNotReady", CLI_STATE_OFFLINE,
         "It is sent as soon as the cluster is heard of; on the gateway, `fedlet status` says what "
         "is wrong."},
-    {"ApplyOverridesFailed", CLI_REFUSED,
+    {"ApplyOverridesFailed", CLI_STATE_REFUSED,
         "Correct spec.overrides for this cluster: each path has to fit spec.template."},
-    {"ComputeResourceFailed", CLI_REFUSED, "Correct spec.template."},
-    {"ComputePlacementFailed", CLI_REFUSED, "Correct spec.placement.clusterSelector."},
-    {"NamespaceNotFederated", CLI_REFUSED,
+    {"ComputeResourceFailed", CLI_STATE_REFUSED, "Correct spec.template."},
+    {"ComputePlacementFailed", CLI_STATE_REFUSED, "Correct spec.placement.clusterSelector."},
+    {"NamespaceNotFederated", CLI_STATE_REFUSED,
         "Create a FederatedNamespace of the namespace's name in it, or label the Namespace "
         "federated=true."},
-    {"AlreadyExists", CLI_FAILED,
+    {"AlreadyExists", CLI_STATE_FAILED,
         "An object of this name is there and not managed: delete it in the member, or federate "
         "under another name."},
-    {"ManagedLabelFalse", CLI_FAILED,
+    {"ManagedLabelFalse", CLI_STATE_FAILED,
         "Take the label kubefed.io/managed=false off the object in the member."},
-    {"DeletionFailed", CLI_FAILED, "Look at the object in the member: its finalizers, its rights."},
-    {"DeletionTimedOut", CLI_FAILED,
+    {"DeletionFailed", CLI_STATE_FAILED,
+        "Look at the object in the member: its finalizers, its rights."},
+    {"DeletionTimedOut", CLI_STATE_FAILED,
         "Look at the object in the member: a finalizer that nobody takes off holds it."},
-    {"LabelRemovalFailed", CLI_FAILED, "Take the label kubefed.io/managed off in the member."},
-    {"CreationTimedOut", CLI_FAILED,
+    {"LabelRemovalFailed", CLI_STATE_FAILED,
+        "Take the label kubefed.io/managed off in the member."},
+    {"CreationTimedOut", CLI_STATE_FAILED,
         "The member's API server did not answer in time; the agent tries again."},
-    {"UpdateTimedOut", CLI_FAILED,
+    {"UpdateTimedOut", CLI_STATE_FAILED,
         "The member's API server did not answer in time; the agent tries again."},
-    {"RetrievalFailed", CLI_FAILED,
+    {"RetrievalFailed", CLI_STATE_FAILED,
         "The agent cannot read the object in the member: look at its rights there."},
 };
 
@@ -82,11 +84,11 @@ enum cli_state cli_state_of(struct fed_span word)
     const struct word *known = find(word);
 
     if (word.len == 0)
-        return CLI_APPLIED;
+        return CLI_STATE_APPLIED;
     if (known)
         return known->state;
-    return fed_span_ends(word, "Failed") || fed_span_ends(word, "TimedOut") ? CLI_FAILED
-                                                                          : CLI_PENDING;
+    return fed_span_ends(word, "Failed") || fed_span_ends(word, "TimedOut") ? CLI_STATE_FAILED
+                                                                            : CLI_STATE_PENDING;
 }
 
 static bool contains(struct fed_span text, const char *part)
@@ -110,7 +112,7 @@ const char *cli_remedy(struct fed_span word, struct fed_span message)
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
         if (contains(message, sentences[i].part))
             return sentences[i].remedy;
-    return cli_state_of(word) == CLI_FAILED
+    return cli_state_of(word) == CLI_STATE_FAILED
                ? "The agent tries again by itself; correct what the message names."
                : "The agent goes on by itself.";
 }

@@ -8,12 +8,12 @@
 #include "proto/base/span.h"
 
 enum cli_state {
-    CLI_APPLIED,  /* the member holds it as asked */
-    CLI_PENDING,  /* on its way to a cluster that is there */
-    CLI_REMOVING, /* asked to go, and still there */
-    CLI_OFFLINE,  /* the cluster is not heard of, or its API server is not well */
-    CLI_REFUSED,  /* the hub cannot make what would be sent */
-    CLI_FAILED,   /* the member did not take it */
+    CLI_STATE_APPLIED,  /* the member holds it as asked */
+    CLI_STATE_PENDING,  /* on its way to a cluster that is there */
+    CLI_STATE_REMOVING, /* asked to go, and still there */
+    CLI_STATE_OFFLINE,  /* the cluster is not heard of, or its API server is not well */
+    CLI_STATE_REFUSED,  /* the hub cannot make what would be sent */
+    CLI_STATE_FAILED,   /* the member did not take it */
     CLI_STATES
 };
 const char *cli_state_name(enum cli_state state); /* "applied" ... */

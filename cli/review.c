@@ -8,8 +8,8 @@
 static enum fed_err put_review(struct fed_json_doc *doc, struct fed_json *spec, struct fed_buf *out)
 {
     struct fed_json *review = fed_json_new_object(doc);
-    enum fed_err err = review ? fed_json_set_text(doc, review, "apiVersion", "fedlet.io/v1alpha1")
-                              : FED_ERR_NOMEM;
+    enum fed_err err =
+        review ? fed_json_set_text(doc, review, "apiVersion", "fedlet.io/v1alpha1") : FED_ERR_NOMEM;
 
     if (!err)
         err = fed_json_set_text(doc, review, "kind", "PlanReview");
@@ -28,8 +28,8 @@ enum fed_err review_ask(
     fed_buf_init(&body, look->cli->mem, FED_JSON_BYTES_MAX);
     err = put_review(look->cli->doc, spec, &body);
     if (!err)
-        err = cli_ask(look->cli, "POST", REVIEWS, "application/json", fed_buf_span(&body), &answer,
-            diag);
+        err = cli_ask(
+            look->cli, "POST", REVIEWS, "application/json", fed_buf_span(&body), &answer, diag);
     fed_buf_fini(&body);
     if (!err)
         *status = fed_json_get(answer, "status");

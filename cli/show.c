@@ -187,25 +187,30 @@ static int lower(uint8_t c)
 
 size_t cli_distance(struct fed_span a, struct fed_span b)
 {
-    size_t row[WORD_MAX + 1];
+    size_t rows[3][WORD_MAX + 1]; /* of i - 2, i - 1, i; in turns */
+    size_t i;
 
     if (a.len > WORD_MAX || b.len > WORD_MAX)
         return fed_span_eq(a, b) ? 0 : WORD_MAX;
     for (size_t j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t corner = row[0];
+        rows[0][j] = j;
+    for (i = 1; i <= a.len; i++) {
+        const size_t *last = rows[(i - 1) % 3];
+        size_t *row = rows[i % 3];
 
         row[0] = i;
         for (size_t j = 1; j <= b.len; j++) {
-            size_t best = corner + (lower(a.at[i - 1]) != lower(b.at[j - 1]));
+            size_t best = last[j - 1] + (lower(a.at[i - 1]) != lower(b.at[j - 1]));
 
-            corner = row[j];
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            best = last[j] + 1 < best ? last[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && lower(a.at[i - 1]) == lower(b.at[j - 2]) &&
+                lower(a.at[i - 2]) == lower(b.at[j - 1]) && rows[(i - 2) % 3][j - 2] + 1 < best)
+                best = rows[(i - 2) % 3][j - 2] + 1;
+            row[j] = best;
         }
     }
-    return row[b.len];
+    return rows[a.len % 3][b.len];
 }
 
 bool cli_is_near(struct fed_span word, struct fed_span name)

@@ -37,7 +37,8 @@ void cli_rows_free(struct cli_rows *rows);
  * only, and not more often than is seen. done 0 and all 0: takes it away. */
 void cli_progress(const char *what, size_t done, size_t all);
 
-/* How many letters have to change to get from one word to the other, capitals aside. */
+/* How many letters have to change, or two neighbours to swap, to get from one word to the other;
+ * capitals aside. */
 size_t cli_distance(struct fed_span a, struct fed_span b);
 /* Whether somebody who wrote `word` may have meant `name`. */
 bool cli_is_near(struct fed_span word, struct fed_span name);

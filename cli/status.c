@@ -9,10 +9,10 @@
 enum cli_color status_color(enum cli_state state)
 {
     switch (state) {
-    case CLI_FAILED:
-    case CLI_REFUSED:
+    case CLI_STATE_FAILED:
+    case CLI_STATE_REFUSED:
         return CLI_RED;
-    case CLI_OFFLINE:
+    case CLI_STATE_OFFLINE:
         return CLI_YELLOW;
     default:
         return CLI_PLAIN;
@@ -30,7 +30,8 @@ static void explain_offline(const struct look *look, struct status_row *row)
         row->message = cluster->message;
     row->since_unix_s = cluster->since_unix_s;
     if (cluster->ready == LOOK_UNSEEN)
-        row->remedy = "Start its agent, or join it: `fedctl token create` here, `fedlet join` there.";
+        row->remedy =
+            "Start its agent, or join it: `fedctl token create` here, `fedlet join` there.";
     else if (cluster->ready == LOOK_NOT_READY)
         row->remedy = "Its agent is there, its API server is not well: look at the member's own "
                       "control plane.";
@@ -47,9 +48,9 @@ static void take_row(const struct look *look, const struct status_object *status
         .health = fed_json_string(fed_json_get(entry, "health"))};
     row->state = cli_state_of(row->word);
     row->remedy = cli_remedy(row->word, row->message);
-    if (row->state != CLI_APPLIED)
+    if (row->state != CLI_STATE_APPLIED)
         row->since_unix_s = status->since_unix_s;
-    if (row->state == CLI_OFFLINE)
+    if (row->state == CLI_STATE_OFFLINE)
         explain_offline(look, row);
     if (changed > 0)
         row->since_unix_s = changed;
@@ -91,12 +92,13 @@ static enum fed_err key_of(const struct status_row *row, struct fed_buf *out)
     fed_buf_put_u8(out, (uint8_t)row->state);
     fed_buf_put_string(out, row->word);
     /* What is said of a cluster that is not there names times of its own. */
-    fed_buf_put_string(out, row->state == CLI_OFFLINE ? fed_span_text(row->remedy) : row->message);
+    fed_buf_put_string(
+        out, row->state == CLI_STATE_OFFLINE ? fed_span_text(row->remedy) : row->message);
     return fed_buf_err(out);
 }
 
-static enum fed_err group_one(
-    struct status_object *out, struct fed_map *map, const struct status_row *row, struct fed_buf *key)
+static enum fed_err group_one(struct status_object *out, struct fed_map *map,
+    const struct status_row *row, struct fed_buf *key)
 {
     struct status_group *group;
     enum fed_err err = key_of(row, key);
@@ -134,7 +136,7 @@ static enum fed_err take_groups(struct look *look, struct status_object *out)
         return FED_ERR_NOMEM;
     fed_map_init(&map, look->cli->mem);
     fed_buf_init(&key, look->cli->mem, 1u << 16);
-    for (size_t i = 0; !err && i < out->n_rows && out->rows[i].state != CLI_APPLIED; i++)
+    for (size_t i = 0; !err && i < out->n_rows && out->rows[i].state != CLI_STATE_APPLIED; i++)
         err = group_one(out, &map, &out->rows[i], &key);
     fed_buf_fini(&key);
     fed_map_fini(&map);
@@ -187,17 +189,17 @@ void status_fini(struct status_object *status)
 enum cli_state status_worst(const struct status_object *status)
 {
     if (status->problem.len > 0)
-        return CLI_REFUSED;
-    if (status->n_rows > 0 && status->rows[0].state != CLI_APPLIED)
+        return CLI_STATE_REFUSED;
+    if (status->n_rows > 0 && status->rows[0].state != CLI_STATE_APPLIED)
         return status->rows[0].state;
     if (status->deleting)
-        return CLI_REMOVING;
-    return status->observed < status->generation ? CLI_PENDING : CLI_APPLIED;
+        return CLI_STATE_REMOVING;
+    return status->observed < status->generation ? CLI_STATE_PENDING : CLI_STATE_APPLIED;
 }
 
 bool status_is_applied(const struct status_object *status)
 {
-    return status_worst(status) == CLI_APPLIED;
+    return status_worst(status) == CLI_STATE_APPLIED;
 }
 
 /* ---- events ---- */
@@ -225,17 +227,17 @@ static struct fed_span named_cluster(struct fed_span message)
 static void see_event(void *ctx, struct fed_json *event)
 {
     struct seeing *s = ctx;
-    struct status_row *row = fed_map_get(
-        &s->rows, named_cluster(fed_json_string(fed_json_get(event, "message"))));
+    struct status_row *row =
+        fed_map_get(&s->rows, named_cluster(fed_json_string(fed_json_get(event, "message"))));
     bool warning = fed_span_is(fed_json_string(fed_json_get(event, "type")), "Warning");
     int64_t at = look_time(fed_json_get(event, warning ? "firstTimestamp" : "lastTimestamp"));
 
     if (!row || at == 0 ||
         !fed_span_eq(fed_json_string(fed_json_find(event, "involvedObject.kind")), s->kind))
         return;
-    if (warning != (row->state == CLI_FAILED || row->state == CLI_REFUSED))
+    if (warning != (row->state == CLI_STATE_FAILED || row->state == CLI_STATE_REFUSED))
         return;
-    if ((row->state == CLI_APPLIED || warning) && at > row->since_unix_s)
+    if ((row->state == CLI_STATE_APPLIED || warning) && at > row->since_unix_s)
         row->since_unix_s = at;
 }
 

@@ -26,7 +26,7 @@ struct status_object {
     bool deleting;
     struct fed_span problem; /* a word that holds for all: NamespaceNotFederated ...; "" */
     struct fed_span problem_message;
-    int64_t since_unix_s; /* of the Propagation condition */
+    int64_t since_unix_s;    /* of the Propagation condition */
     struct status_row *rows; /* worst first, then by name */
     size_t n_rows;
     size_t counts[CLI_STATES];

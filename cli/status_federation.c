@@ -53,13 +53,12 @@ static void add_stuck(struct federation *f, const struct status_object *status)
         .ns = status->ns,
         .name = status->name,
         .state = status_worst(status),
-        .not_applied = status->n_rows - status->counts[CLI_APPLIED],
+        .not_applied = status->n_rows - status->counts[CLI_STATE_APPLIED],
         .clusters = status->n_rows,
         .since_unix_s = status->since_unix_s,
         .why = look_cstr(f->look, fed_span_text(why)),
-        .remedy = status->problem.len == 0 && status->n_groups > 0
-                      ? status->groups[0].first->remedy
-                      : cli_remedy(word, message)};
+        .remedy = status->problem.len == 0 && status->n_groups > 0 ? status->groups[0].first->remedy
+                                                                   : cli_remedy(word, message)};
 }
 
 static void take_object(void *ctx, struct fed_json *object)
@@ -83,7 +82,7 @@ static void take_request(void *ctx, struct fed_json *request)
 {
     struct federation *f = ctx;
 
-    f->waiting += !fed_json_bool(fed_json_find(request, "spec.approved"), false);
+    f->waiting += fed_span_is(fed_json_string(fed_json_find(request, "status.state")), "Pending");
 }
 
 static enum cli_exit read_objects(struct federation *f)
@@ -99,8 +98,8 @@ static enum cli_exit read_objects(struct federation *f)
         hidden += err == FED_ERR_FORBIDDEN;
         /* A kind that was enabled a moment ago, or is no longer, has no objects to tell of. */
         if (err && err != FED_ERR_FORBIDDEN && err != FED_ERR_NOT_FOUND)
-            return cli_fail("cannot list " FED_SPAN_FMT ": %s", FED_SPAN_ARG(f->kind->plural),
-                diag.text);
+            return cli_fail(
+                "cannot list " FED_SPAN_FMT ": %s", FED_SPAN_ARG(f->kind->plural), diag.text);
     }
     if (hidden > 0)
         fprintf(stderr, "%zu of %zu kinds may not be listed and are left out\n", hidden,
@@ -165,8 +164,7 @@ static enum fed_err put_clusters(struct federation *f, struct fed_json *to)
     for (size_t i = 0; !err && i < LOOK_WORDS; i++)
         err = fed_json_set_int(
             doc, clusters, look_ready_name((enum look_ready)i), (int64_t)f->ready[i]);
-    return err ? err
-               : fed_json_set_int(doc, clusters, "waitingForApproval", (int64_t)f->waiting);
+    return err ? err : fed_json_set_int(doc, clusters, "waitingForApproval", (int64_t)f->waiting);
 }
 
 static enum fed_err put_objects(struct federation *f, struct fed_json *to)
@@ -323,7 +321,8 @@ static enum cli_exit show(struct federation *f)
     memcpy(f->look->version, version, sizeof version);
     if (code != CLI_DONE)
         return code;
-    qsort(f->stuck, f->n_stuck, sizeof *f->stuck, worst_first);
+    if (f->n_stuck > 0)
+        qsort(f->stuck, f->n_stuck, sizeof *f->stuck, worst_first);
     if (f->look->cli->json)
         return print_json(f);
     print_clusters(f);

@@ -23,8 +23,7 @@ static enum fed_err set_span(
     return text.len ? fed_json_set_string(look->cli->doc, to, key, text) : FED_OK;
 }
 
-static enum fed_err put_row(
-    struct look *look, struct fed_json *list, const struct status_row *row)
+static enum fed_err put_row(struct look *look, struct fed_json *list, const struct status_row *row)
 {
     struct fed_json_doc *doc = look->cli->doc;
     struct fed_json *to = fed_json_new_object(doc);
@@ -127,7 +126,8 @@ static void print_head(struct look *look, const struct status_object *status)
     if (status->observed < status->generation)
         printf(" (the hub has planned %lld)", (long long)status->observed);
     look_age(look, status->since_unix_s, age);
-    printf("   %s%s%s%s\n", status_is_applied(status) ? "applied everywhere" : "not applied everywhere",
+    printf("   %s%s%s%s\n",
+        status_is_applied(status) ? "applied everywhere" : "not applied everywhere",
         status->deleting ? ", being deleted" : "", age[0] ? " since " : "", age);
     status_counts(status->counts, counts, sizeof counts);
     if (status->n_rows > 0)
@@ -170,8 +170,8 @@ static void print_rows(struct look *look, const struct status_object *status)
                     look_cstr(look, row->message)});
         else
             cli_rows_add(&rows, status_color(row->state),
-                (const char *[]){look_cstr(look, row->cluster), state, age,
-                    look_cstr(look, row->health), why});
+                (const char *[]){
+                    look_cstr(look, row->cluster), state, age, look_cstr(look, row->health), why});
     }
     cli_rows_print(&rows, stdout);
     if (shown < status->n_rows)
@@ -180,8 +180,7 @@ static void print_rows(struct look *look, const struct status_object *status)
 
 static void print_groups(struct look *look, const struct status_object *status)
 {
-    size_t shown =
-        look->all || status->n_groups < GROUPS_SHOWN ? status->n_groups : GROUPS_SHOWN;
+    size_t shown = look->all || status->n_groups < GROUPS_SHOWN ? status->n_groups : GROUPS_SHOWN;
 
     if (shown > 0)
         printf("\nWHAT TO DO\n");
@@ -190,7 +189,7 @@ static void print_groups(struct look *look, const struct status_object *status)
 
         printf("%zu %s (" FED_SPAN_FMT "%s)", status->groups[i].n, cli_state_name(row->state),
             FED_SPAN_ARG(row->cluster), status->groups[i].n > 1 ? ", ..." : "");
-        if (status->n_rows > ROWS_SHOWN && row->state != CLI_OFFLINE)
+        if (status->n_rows > ROWS_SHOWN && row->state != CLI_STATE_OFFLINE)
             printf(" " FED_SPAN_FMT "%s%s", FED_SPAN_ARG(row->word), row->message.len ? ": " : "",
                 look_cstr(look, row->message));
         printf("\n  %s\n", row->remedy);

@@ -1,5 +1,5 @@
-/* tree.c - fedctl tree: federated namespaces, the objects in them, the clusters of each, and how the
- * member's object is there. */
+/* tree.c - fedctl tree: federated namespaces, the objects in them, the clusters of each, and how
+ * the member's object is there. */
 #include "cli/status.h"
 
 #include "proto/base/text.h"
@@ -162,9 +162,9 @@ static void print_cluster(struct tree *t, const struct status_row *row)
     printf(FED_SPAN_FMT "   %s", FED_SPAN_ARG(row->cluster), cli_state_name(row->state));
     if (row->health.len > 0)
         printf("   " FED_SPAN_FMT, FED_SPAN_ARG(row->health));
-    if (row->state != CLI_APPLIED)
+    if (row->state != CLI_STATE_APPLIED)
         printf("   " FED_SPAN_FMT "%s", FED_SPAN_ARG(row->word), row->message.len ? ": " : "");
-    if (row->state != CLI_APPLIED && row->message.len > 0) {
+    if (row->state != CLI_STATE_APPLIED && row->message.len > 0) {
         struct fed_buf clean;
 
         fed_buf_init(&clean, t->look->cli->mem, 4096);
@@ -192,7 +192,8 @@ static void print_clusters(struct tree *t, const struct status_object *status, c
 
 static void print_name(const struct status_object *status)
 {
-    struct fed_span kind = status->kind->singular.len ? status->kind->singular : status->kind->plural;
+    struct fed_span kind =
+        status->kind->singular.len ? status->kind->singular : status->kind->plural;
     char counts[200];
 
     status_counts(status->counts, counts, sizeof counts);
@@ -251,8 +252,8 @@ static enum cli_exit read_all(struct tree *t, bool with_cluster_scoped)
         if (err == FED_ERR_FORBIDDEN)
             fprintf(stderr, "left out: %s\n", diag.text);
         else if (err && err != FED_ERR_NOT_FOUND)
-            return cli_fail("cannot list " FED_SPAN_FMT ": %s", FED_SPAN_ARG(t->kind->plural),
-                diag.text);
+            return cli_fail(
+                "cannot list " FED_SPAN_FMT ": %s", FED_SPAN_ARG(t->kind->plural), diag.text);
     }
     return CLI_DONE;
 }

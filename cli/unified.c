@@ -112,8 +112,8 @@ static enum fed_err compare(struct comparing *c)
 }
 
 /* ---- hunks ---- */
-/* The end of the hunk that begins with the change at `first`: changes with at most twice the context
- * between them belong together. */
+/* The end of the hunk that begins with the change at `first`: changes with at most twice the
+ * context between them belong together. */
 static size_t hunk_end(const struct comparing *c, size_t first)
 {
     size_t last = first;
@@ -132,9 +132,8 @@ static void put_range(struct fed_buf *out, char mark, size_t from, size_t n)
         fed_buf_printf(out, ",%zu", n);
 }
 
-static void put_hunk(
-    const struct comparing *c, size_t begin, size_t end, size_t old_at, size_t new_at,
-    struct fed_buf *out)
+static void put_hunk(const struct comparing *c, size_t begin, size_t end, size_t old_at,
+    size_t new_at, struct fed_buf *out)
 {
     size_t olds = 0;
     size_t news = 0;
