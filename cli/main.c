@@ -1,5 +1,6 @@
 /* main.c - fedctl, also installed as kubectl-fed: finds the command, wires the ports, runs it. */
 #include "cli/cli.h"
+#include "cli/show.h"
 #include "ports/crypto.h"
 
 #include <errno.h>
@@ -155,7 +156,10 @@ static int unknown(int argc, char **argv)
     fprintf(stderr, "fedctl: no command \"%s%s%s\"\n", argv[0],
         argc > 1 && argv[1][0] != '-' ? " " : "", argc > 1 && argv[1][0] != '-' ? argv[1] : "");
     for (size_t i = 0; i < cli_n_commands; i++) {
-        if (strncmp(cli_commands[i].name, argv[0], len < 3 ? len : 3) == 0)
+        size_t first = strcspn(cli_commands[i].name, " ");
+
+        if (strncmp(cli_commands[i].name, argv[0], len < 3 ? len : 3) == 0 ||
+            cli_is_near(fed_span_of(argv[0], len), fed_span_of(cli_commands[i].name, first)))
             fprintf(stderr, "did you mean: fedctl %s\n", cli_commands[i].name);
     }
     fprintf(stderr, "help: fedctl --help\n");

@@ -336,7 +336,11 @@ static enum fed_err admit(void *ctx, struct hub_admission *admission, struct fed
     fed_alloc_free(plan->mem, v.changes, room * sizeof *v.changes);
     fed_alloc_free(plan->mem, v.texts, room * sizeof *v.texts);
     /* What is not there, or is no federated kind, is wrong with the question. */
-    return err == FED_ERR_NOT_FOUND ? FED_ERR_INVALID : err;
+    if (err == FED_ERR_NOT_FOUND || err == FED_ERR_LIMIT)
+        err = FED_ERR_INVALID;
+    if (err == FED_ERR_INVALID && !admission->field[0])
+        snprintf(admission->field, sizeof admission->field, "spec");
+    return err;
 }
 
 void hub_plan_review_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks)
