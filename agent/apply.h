@@ -32,6 +32,8 @@ struct agent_apply_events {
     void (*settled)(void *ctx);
     /* A request failed in transport or with 401: look whether the API server is well. */
     void (*trouble)(void *ctx);
+    /* The object of a work with FED_WORK_SCALE was seen, changed or not. */
+    void (*scaled)(void *ctx, const struct agent_entry *entry);
 };
 
 FED_MUST_USE enum fed_err agent_apply_new(const struct agent_ports *ports,

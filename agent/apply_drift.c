@@ -88,13 +88,33 @@ static void note_meanwhile(struct agent_entry *entry, const uint8_t *fields)
         memset(entry->seen_fields, 0, AGENT_FIELDS_SIZE);
 }
 
+/* The hub shows the version of the live object, whoever moved it: the generation, or the
+ * resourceVersion of kinds without one. What moved only that waits for its time (report.h). */
+static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
+{
+    uint64_t generation;
+    uint64_t resource_version;
+
+    agent_entry_version(entry, &generation, &resource_version);
+    if (seen->resource_version <= resource_version)
+        return;
+    entry->moved_generation = seen->generation;
+    entry->moved_rv = seen->resource_version;
+    if (entry->state == FED_WORK_APPLIED && !entry->busy &&
+        (seen->generation == 0 || seen->generation != generation))
+        entry->version_due = true;
+}
+
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     if (!note_version(entry, seen->resource_version) || !entry->in_manifest)
         return;
+    note_moved(entry, seen);
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
+    if (entry->work.options & FED_WORK_SCALE)
+        apply->events.scaled(apply->events.ctx, entry);
     if (entry->busy)
         note_meanwhile(entry, seen->fields);
     else if (entry->has_applied && entry->step == AGENT_STEP_NONE && !seen->deleting) {
@@ -103,7 +123,7 @@ void agent_apply_seen(
         else if (memcmp(seen->fields, entry->fields, AGENT_FIELDS_SIZE) != 0)
             restore(apply, entry, AGENT_STEP_APPLY, seen->other_manager);
     }
-    if (entry->report_due)
+    if (entry->report_due || entry->version_due)
         apply->events.changed(apply->events.ctx, entry);
 }
 

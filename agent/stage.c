@@ -348,8 +348,11 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     swap->fresh = NULL;
     entry->in_manifest = true;
     entry->removing = entry->orphan = entry->kept = entry->dropped = false;
+    if (!(entry->work.options & FED_WORK_STATUS))
+        memset(entry->remote_digest, 0, sizeof entry->remote_digest);
     if (!swap->plan) {
         entry->report_due = true;
+        entry->status_wanted = entry->work.options & FED_WORK_STATUS;
         return;
     }
     agent_entry_set(s->table, entry, FED_WORK_PENDING, "", NULL);

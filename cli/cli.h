@@ -125,6 +125,8 @@ enum cli_exit cli_disable(struct cli *cli, const struct cli_command *self, int a
 enum cli_exit cli_federate_command(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_orphaning(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_import_command(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_join(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_unjoin(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_status(struct cli *cli, const struct cli_command *self, int argc, char **argv);
@@ -132,6 +134,8 @@ enum cli_exit cli_tree(struct cli *cli, const struct cli_command *self, int argc
 enum cli_exit cli_events(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_diff(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_plan(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_plan_replicas(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_completion(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_version(struct cli *cli, const struct cli_command *self, int argc, char **argv);

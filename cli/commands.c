@@ -11,6 +11,7 @@
     "  --dry-run                say what would be done, write nothing\n\n"
 #define ORPHANING "  -n, --namespace NS       its namespace (default: that of the context)\n" COMMON
 
+/* A name that another one begins with comes after it. */
 const struct cli_command cli_commands[] = {
     {"token create", "[--ttl 24h] [--uses 1] [--name CLUSTER] [--approve auto|manual] [-o json]",
         "make a join token and print it",
@@ -159,20 +160,23 @@ const struct cli_command cli_commands[] = {
         "  fedctl diff deployment/web -n shop\n"
         "  fedctl diff deployment/web -n shop --cluster lyon --cluster-context lyon-admin\n",
         "--namespace --cluster --cluster-context --all", cli_diff, CLI_OUTPUT_JSON},
-    {"plan", "-f FILE [-n NS] [--all] [--exit-code] [-o json|yaml]",
-        "what would go where if these objects were stored; nothing is",
-        "FILE holds federated objects, FederatedNamespaces and Namespaces, YAML or JSON, - is "
-        "standard\ninput. Each takes the place of the stored one as a whole. Objects that are not "
-        "in the file and\nchange because of it are shown, too. Bytes are those of what clusters "
-        "have not got yet, before\ncompression.\n\n"
-        "  -f, --filename FILE    what would be stored\n"
-        "  -n, --namespace NS     of objects that name none (default: that of the context)\n"
-        "      --all              name all clusters, not the first eight\n"
-        "      --exit-code        exit code 1 when something would change or be refused\n\n"
-        "examples:\n"
-        "  fedctl plan -f shop.yaml\n"
-        "  kustomize build . | fedctl plan -f - -o json\n",
-        "--filename --namespace --all --exit-code", cli_plan, CLI_OUTPUT_JSON_YAML},
+    {"import", "--from CONTEXT | -f FILE [--overwrite] [--while-running] [--dry-run] [-o json]",
+        "take over the objects of a KubeFed installation",
+        "Reads configuration, types, federated objects, scheduling preferences and their "
+        "namespaces from the\ncluster that hosted KubeFed, or from what kubectl printed of it, and "
+        "writes them to the hub. What is on\nthe hub already stays as it is. Clusters join by "
+        "their agents; to those that did, under the same name,\nthe old labels are added.\n\n"
+        "  --from CONTEXT           the cluster that hosted KubeFed; its controllers must be "
+        "stopped\n"
+        "  -f, --filename FILE      YAML or JSON, documents and lists (- for standard input)\n"
+        "  --overwrite              replace the spec of objects that are here with another one\n"
+        "  --while-running          although KubeFed's controllers run\n" COMMON "examples:\n"
+        "  fedctl import --from old-host --dry-run\n"
+        "  fedctl import --from old-host\n"
+        "  kubectl --context old-host get federatedtypeconfigs,federateddeployments -A -o yaml | "
+        "fedctl import -f -\n",
+        "--from --filename --overwrite --while-running --kubefed-namespace --dry-run",
+        cli_import_command, CLI_OUTPUT_JSON},
     {"user add", "NAME --role admin|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
         "let a person or a program use the hub, and write its kubeconfig",
         "NAME becomes a ServiceAccount in kube-federation-system. Its kubeconfig goes to standard "
@@ -191,6 +195,36 @@ const struct cli_command cli_commands[] = {
         "example:\n  fedctl user list\n", "", cli_user_list, CLI_OUTPUT_JSON},
     {"user remove", "NAME", "remove a user; its kubeconfig is worthless at once",
         "example:\n  fedctl user remove ann\n", "", cli_user_remove, CLI_OUTPUT_JSON},
+    {"plan replicas", "-f FILE [-o json]",
+        "say how the replica scheduler would spread replicas over clusters",
+        "Runs the planner of a ReplicaSchedulingPreference on this machine, without a hub. FILE "
+        "(-: standard\n"
+        "input) is one JSON document; all but clusters and totalReplicas may be absent:\n\n"
+        "  {\"key\": \"ns/name\", \"clusters\": [\"A\", \"B\"], \"totalReplicas\": 50, "
+        "\"rebalance\": false,\n"
+        "   \"preferences\": {\"*\": {\"weight\": 1, \"minReplicas\": 0, \"maxReplicas\": "
+        "null}},\n"
+        "   \"current\": {\"A\": 30}, \"capacity\": {\"A\": 10}}\n\n"
+        "The answer is {\"plan\":{...},\"overflow\":{...}}: what runs where, and what would be "
+        "asked of a cluster\n"
+        "beyond its capacity. Clusters of equal weight are served by a hash of name and key.\n\n"
+        "example:\n"
+        "  echo '{\"clusters\":[\"a\",\"b\"],\"totalReplicas\":9}' | fedctl plan replicas -f -\n",
+        "--filename", cli_plan_replicas, CLI_OUTPUT_JSON},
+    {"plan", "-f FILE [-n NS] [--all] [--exit-code] [-o json|yaml]",
+        "what would go where if these objects were stored; nothing is",
+        "FILE holds federated objects, FederatedNamespaces and Namespaces, YAML or JSON, - is "
+        "standard\ninput. Each takes the place of the stored one as a whole. Objects that are not "
+        "in the file and\nchange because of it are shown, too. Bytes are those of what clusters "
+        "have not got yet, before\ncompression.\n\n"
+        "  -f, --filename FILE    what would be stored\n"
+        "  -n, --namespace NS     of objects that name none (default: that of the context)\n"
+        "      --all              name all clusters, not the first eight\n"
+        "      --exit-code        exit code 1 when something would change or be refused\n\n"
+        "examples:\n"
+        "  fedctl plan -f shop.yaml\n"
+        "  kustomize build . | fedctl plan -f - -o json\n",
+        "--filename --namespace --all --exit-code", cli_plan, CLI_OUTPUT_JSON_YAML},
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
         "example:\n  source <(fedctl completion bash)\n", "", cli_completion, CLI_OUTPUT_JSON},
     {"version", "[-o json]", "print the version", "example:\n  fedctl version\n", "", cli_version,

@@ -11,6 +11,7 @@
 #include "hub/gateway/gateway.h"
 #include "hub/limits.h"
 #include "hub/plan/review.h"
+#include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
 #include "ports/control.h"
 
@@ -45,6 +46,7 @@ struct service {
     struct hub_federated_types *types;
     struct hub_events *events;
     struct hub_federation_events *federation_events;
+    struct hub_schedule *schedule;
     struct hub_tokens *tokens;
     struct hub_audit *audit;
     struct hub_api *api;
@@ -214,6 +216,8 @@ static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uin
     hub_status_object_changed(s->status, ref, revision);
     if (s->federation_events)
         hub_federation_events_planned(s->federation_events, s->plan, ref);
+    if (s->schedule)
+        hub_schedule_planned(s->schedule, ref);
 }
 
 static enum fed_err set_hooks(struct service *s)
@@ -223,6 +227,14 @@ static enum fed_err set_hooks(struct service *s)
 
     hub_status_cluster_hooks(s->status, &hooks);
     err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
+    hub_status_version_hooks(s->status, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "propagatedversions", &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "clusterpropagatedversions", &hooks);
+    hub_status_statuses_hooks(s->status, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "federatedservicestatuses", &hooks);
     hub_identity_token_hooks(s->identity, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "jointokens", &hooks);
@@ -267,6 +279,20 @@ static enum fed_err open_access(struct service *s, struct fed_diag *diag)
         hub_identity_token_key_pem(s->identity), &s->tokens, diag);
 
     return err ? err : hub_audit_open(s->mem, s->loop, &s->log, &s->fs, &audit, &s->audit, diag);
+}
+
+static enum fed_err open_schedule(struct service *s, struct fed_diag *diag)
+{
+    struct hub_schedule_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .objects = s->objects,
+        .kinds = s->kinds,
+        .plan = s->plan,
+        .status = s->status,
+        .events = s->events};
+
+    return hub_schedule_open(&options, &s->schedule, diag);
 }
 
 static enum fed_err open_api(struct service *s, struct fed_diag *diag)
@@ -405,8 +431,8 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
 static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
-        open_identity, open_store, open_federation, open_access, open_api, open_http, open_coap,
-        announce};
+        open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
+        open_coap, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -432,6 +458,8 @@ static void finish(struct service *s)
         hub_status_on_outcome(s->status, NULL, NULL);
     hub_federation_events_close(s->federation_events);
     s->federation_events = NULL;
+    hub_schedule_close(s->schedule);
+    s->schedule = NULL;
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
     hub_status_close(s->status);

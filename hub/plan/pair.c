@@ -27,6 +27,27 @@ bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns)
     return item && !item->gone && !item->deleting && item->label_federated;
 }
 
+struct among_names {
+    const struct plan_placement *placement;
+    struct fed_span name;
+};
+
+static int order_of_names(const void *ctx, size_t index)
+{
+    const struct among_names *among = ctx;
+
+    return fed_span_cmp(among->placement->names[index], among->name);
+}
+
+static bool placement_names(
+    const struct plan_placement *placement, const struct plan_cluster *cluster)
+{
+    struct among_names among = {placement, fed_span_text(cluster->name)};
+    size_t index;
+
+    return fed_bisect(placement->n_names, order_of_names, &among, &index);
+}
+
 static bool placement_selects(
     const struct plan_placement *placement, const struct plan_cluster *cluster)
 {
@@ -34,11 +55,7 @@ static bool placement_selects(
     case PLAN_SELECTOR:
         return fed_selector_match(placement->selector, cluster->labels);
     case PLAN_NAMES:
-        for (size_t i = 0; i < placement->n_names; i++) {
-            if (fed_span_is(placement->names[i], cluster->name))
-                return true;
-        }
-        return false;
+        return placement_names(placement, cluster);
     case PLAN_NONE:
     case PLAN_ABSENT:
         break;
@@ -54,6 +71,12 @@ static bool namespace_selects(
     if (federated && federated->placement.mode != PLAN_ABSENT)
         return placement_selects(&federated->placement, cluster);
     return plan_namespace_labelled(plan, ns);
+}
+
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster)
+{
+    return namespace_selects(plan, ns, cluster);
 }
 
 static bool item_selects(
@@ -72,6 +95,27 @@ static bool item_selects(
     if (item->placement.mode == PLAN_ABSENT)
         return plan_namespace_labelled(plan, item->ns);
     return placement_selects(&item->placement, cluster);
+}
+
+static bool placement_differs(const struct plan_placement *placement, const struct fed_json *labels,
+    const struct fed_json *other)
+{
+    return placement->mode == PLAN_SELECTOR && fed_selector_match(placement->selector, labels) !=
+                                                   fed_selector_match(placement->selector, other);
+}
+
+bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
+    const struct fed_json *labels, const struct fed_json *other)
+{
+    const struct plan_item *federated = NULL;
+
+    if (placement_differs(&item->placement, labels, other) ||
+        plan_overrides_differ(item, labels, other))
+        return true;
+    if (!item->type || !item->type->namespaced)
+        return false;
+    federated = plan_namespace_item(plan, item->ns);
+    return federated && placement_differs(&federated->placement, labels, other);
 }
 
 /* ---- pairs ---- */
@@ -103,7 +147,7 @@ struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_clust
 }
 
 static enum fed_err cluster_list(
-    struct hub_plan *plan, struct plan_cluster *cluster, struct plan_item *item, size_t *place)
+    struct hub_plan *plan, struct plan_cluster *cluster, struct plan_item *item, uint32_t *place)
 {
     if (cluster->n_items == cluster->cap_items) {
         size_t cap = cluster->cap_items ? cluster->cap_items * 2 : 8;
@@ -115,7 +159,7 @@ static enum fed_err cluster_list(
         cluster->items = items;
         cluster->cap_items = cap;
     }
-    *place = cluster->n_items;
+    *place = (uint32_t)cluster->n_items;
     cluster->items[cluster->n_items++] = item;
     return FED_OK;
 }
@@ -136,7 +180,7 @@ static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out)
 {
     size_t index;
-    size_t place;
+    uint32_t place;
 
     if (pair_index(item, cluster->name, &index)) {
         *out = &item->pairs[index];
@@ -157,8 +201,8 @@ static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
     memmove(&item->pairs[index + 1], &item->pairs[index],
         (item->n_pairs - index) * sizeof *item->pairs);
     item->n_pairs++;
-    item->pairs[index] = (struct plan_pair){
-        .cluster = cluster, .state = PLAN_PAIR_REFUSED, .place = place, .error = ""};
+    item->pairs[index] =
+        (struct plan_pair){.cluster = cluster, .state = PLAN_PAIR_REFUSED, .place = place};
     *out = &item->pairs[index];
     return FED_OK;
 }
@@ -182,23 +226,14 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
 
     plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
     plan_pair_unlist(pair);
-    plan_piece_unref(plan, pair->piece);
+    plan_pair_fini(plan, pair);
     item->n_pairs--;
     memmove(pair, pair + 1, (item->n_pairs - index) * sizeof *pair);
     plan_item_touch(plan, item);
 }
 
-static struct fed_span overrides_for(
-    const struct plan_item *item, const struct plan_cluster *cluster)
-{
-    for (size_t i = 0; i < item->n_overrides; i++) {
-        if (fed_span_is(item->overrides[i].cluster, cluster->name))
-            return item->overrides[i].operations;
-    }
-    return fed_span_text("");
-}
-
-static void describe(const struct plan_item *item, struct fed_work *work)
+static void describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
@@ -212,6 +247,8 @@ static void describe(const struct plan_item *item, struct fed_work *work)
     }
     if (item->retain_replicas)
         work->options |= FED_WORK_RETAIN_REPLICAS;
+    if (type && plan_collects(plan, type))
+        work->options |= FED_WORK_STATUS;
 }
 
 /* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
@@ -228,48 +265,128 @@ static enum fed_err try_render(struct hub_plan *plan, const struct fed_work *wor
     return err;
 }
 
-/* The piece for this cluster: the shared one, or one with its overrides. FED_ERR_INVALID with diag
- * when the overrides do not fit the template. The caller gets a reference. */
-static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag)
+static enum fed_err piece_without(
+    struct hub_plan *plan, struct plan_item *item, struct plan_piece **out, struct fed_diag *diag)
 {
-    struct fed_span overrides = overrides_for(item, cluster);
     struct fed_work work;
     enum fed_err err;
 
-    if (overrides.len == 0 && item->shared) {
-        item->shared->refs++;
-        *out = item->shared;
-        return FED_OK;
+    if (!item->shared) {
+        describe(plan, item, &work);
+        work.blob = item->blob->digest;
+        work.overrides = fed_span_text("");
+        err = fed_work_check(&work, diag);
+        if (!err)
+            err = plan_piece_new(plan, item, &work, item->blob, &item->shared);
+        if (err)
+            return err;
     }
-    describe(item, &work);
+    item->shared->refs++;
+    *out = item->shared;
+    return FED_OK;
+}
+
+static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
+    struct fed_span operations, struct plan_piece **out, struct fed_diag *diag)
+{
+    struct fed_work work;
+    enum fed_err err;
+
+    describe(plan, item, &work);
+    if (plan_is_scaled(plan, item))
+        work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
-    work.overrides = overrides;
-    err = overrides.len ? try_render(plan, &work, item->blob, diag) : fed_work_check(&work, diag);
+    work.overrides = operations;
+    err = try_render(plan, &work, item->blob, diag);
+    return err ? err : plan_piece_new(plan, item, &work, item->blob, out);
+}
+
+static enum fed_err piece_joined(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_overrides *overrides, struct plan_piece **out, struct fed_diag *diag)
+{
+    struct fed_buf joined;
+    enum fed_err err;
+
+    fed_buf_init(&joined, plan->mem, FED_WORK_OVERRIDES_MAX);
+    err = plan_overrides_join(overrides, &joined);
+    if (err == FED_ERR_LIMIT)
+        fed_diag_set(diag, err, "the overrides of this cluster are larger than 64 KiB");
     if (!err)
-        err = plan_piece_new(plan, item, &work, item->blob, out);
-    if (!err && overrides.len == 0) {
-        item->shared = *out;
-        item->shared->refs++;
-    }
+        err = piece_with(plan, item, fed_buf_span(&joined), out, diag);
+    fed_buf_fini(&joined);
     return err;
+}
+
+/* The piece for this cluster: the shared one, or one with its overrides, which those share that
+ * match the same entries. FED_ERR_INVALID, FED_ERR_LIMIT with diag when the overrides do not fit
+ * the template. The caller gets a reference. */
+static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag)
+{
+    struct plan_overrides overrides;
+    struct plan_piece *piece;
+    struct fed_span key;
+    enum fed_err err;
+
+    if (item->n_overrides == 0)
+        return piece_without(plan, item, out, diag);
+    plan_overrides_match(item, cluster, &overrides);
+    if (overrides.n == 0)
+        return piece_without(plan, item, out, diag);
+    if (overrides.named)
+        return piece_joined(plan, item, &overrides, out, diag);
+    key = plan_overrides_key(&overrides);
+    piece = fed_map_get(&item->variants, key);
+    if (!piece) {
+        err = piece_joined(plan, item, &overrides, &piece, diag);
+        if (err)
+            return err;
+        err = fed_map_put(&item->variants, key, piece);
+        if (err) {
+            plan_piece_unref(plan, piece);
+            return err;
+        }
+    }
+    piece->refs++;
+    *out = piece;
+    return FED_OK;
+}
+
+static void pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
+{
+    if (pair->fault)
+        fed_alloc_free(plan->mem, pair->fault, pair->fault->size);
+    pair->fault = NULL;
+}
+
+void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair)
+{
+    pair_clear_fault(plan, pair);
+    plan_piece_unref(plan, pair->piece);
+    pair->piece = NULL;
 }
 
 /* The pair stays what it was (a cluster keeps its last good version) and says what is wrong. */
 static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, const char *error, const char *message)
 {
+    struct plan_fault *fault;
     struct plan_pair *pair;
     size_t len = strlen(message);
     enum fed_err err = pair_add(plan, item, cluster, &pair);
 
     if (err)
         return err;
-    pair->error = error;
-    if (len >= sizeof pair->message)
-        len = sizeof pair->message - 1;
-    memcpy(pair->message, message, len);
-    pair->message[len] = '\0';
+    if (pair->fault && pair->fault->error == error && strcmp(pair->fault->message, message) == 0)
+        return FED_OK;
+    fault = fed_alloc_get(plan->mem, sizeof *fault + len + 1);
+    if (!fault)
+        return FED_ERR_NOMEM;
+    fault->size = sizeof *fault + len + 1;
+    fault->error = error;
+    memcpy(fault->message, message, len + 1);
+    pair_clear_fault(plan, pair);
+    pair->fault = fault;
     return FED_OK;
 }
 
@@ -334,10 +451,8 @@ static enum fed_err pair_place(
         fed_diag_set(&diag, err, "the cluster has %u works, which is the most", FED_WORKS_MAX);
         return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
     }
-    if (!err) {
-        pair->error = "";
-        pair->message[0] = '\0';
-    }
+    if (!err)
+        pair_clear_fault(plan, pair);
     return err;
 }
 
@@ -382,8 +497,7 @@ static enum fed_err pair_unplace(
         if (err)
             return err;
         plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
-        pair->error = "";
-        pair->message[0] = '\0';
+        pair_clear_fault(plan, pair);
         return FED_OK;
     case PLAN_PAIR_RELEASING:
     case PLAN_PAIR_REMOVING:
@@ -409,14 +523,15 @@ enum fed_err plan_pair_confirmed(
     return err;
 }
 
-void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out)
+void plan_pair_id(const struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_pair *pair, struct fed_buf *out)
 {
     struct fed_work work;
 
     if (pair->piece)
         work = pair->piece->work;
     else
-        describe(item, &work);
+        describe(plan, item, &work);
     fed_work_put_id(out, &work);
 }
 
@@ -504,6 +619,7 @@ enum fed_err plan_pair_update(
     struct plan_pair *pair;
     struct plan_item *next;
 
+    plan->computed++;
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
     if (is_frozen(item))

@@ -1,4 +1,6 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
+#include "hub/identity/identity.h"
+#include "hub/plan/gates.h"
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
@@ -13,6 +15,29 @@
 static bool copy_text(char *to, size_t size, const struct fed_json *from)
 {
     return fed_span_to_cstr(fed_json_string(from), to, size) == FED_OK && to[0];
+}
+
+/* A statusType that does not fit is none: the type itself works without. */
+static void type_read_status(const struct fed_json *object, struct plan_type *out)
+{
+    const struct fed_json *type = fed_json_find(object, "spec.statusType");
+    struct fed_span group = fed_json_string(fed_json_get(type, "group"));
+    struct fed_span plural = fed_json_string(fed_json_get(type, "pluralName"));
+    struct fed_span version = fed_json_string(fed_json_get(type, "version"));
+    int n;
+
+    out->collects =
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.statusCollection")), "Enabled");
+    n = snprintf(out->status_api_version, sizeof out->status_api_version,
+        FED_SPAN_FMT "/" FED_SPAN_FMT, FED_SPAN_ARG(group), FED_SPAN_ARG(version));
+    if (plural.len == 0 || group.len == 0 || version.len == 0 || n < 0 ||
+        (size_t)n >= sizeof out->status_api_version ||
+        !copy_text(out->status_kind, sizeof out->status_kind, fed_json_get(type, "kind")))
+        return;
+    n = snprintf(out->status_resource, sizeof out->status_resource, FED_SPAN_FMT "." FED_SPAN_FMT,
+        FED_SPAN_ARG(plural), FED_SPAN_ARG(group));
+    if (n < 0 || (size_t)n >= sizeof out->status_resource)
+        out->status_resource[0] = '\0';
 }
 
 /* Reads a FederatedTypeConfig. false when it lacks what a plan needs (admission lets none through).
@@ -45,9 +70,13 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
         !copy_text(
             out->target_plural, sizeof out->target_plural, fed_json_get(target, "pluralName")))
         return false;
+    if (!copy_text(
+            out->federated_kind, sizeof out->federated_kind, fed_json_get(federated, "kind")))
+        out->federated_kind[0] = '\0'; /* no preference can name it */
     out->is_namespace = group.len == 0 && strcmp(out->target_kind, "Namespace") == 0;
     if (out->is_namespace)
         out->target_namespaced = false;
+    type_read_status(object, out);
     return true;
 }
 
@@ -59,9 +88,35 @@ static void mark_type(struct hub_plan *plan, const struct plan_type *type)
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
 
-        if (item->type == type || (type->is_namespace && !item->type))
+        if (item->type == type || (type->is_namespace && !item->type)) {
+            plan_piece_unref(plan, item->shared); /* made for what the type was */
+            item->shared = NULL;
             plan_item_mark(plan, item);
+        }
     }
+}
+
+/* The KubeFedConfig that counts, or none any more. */
+static enum fed_err gates_put(struct hub_plan *plan, const struct hub_change *change)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *config = NULL;
+    struct fed_map_iter it;
+    bool raw_status = plan->raw_status;
+    enum fed_err err = fed_json_doc_new(plan->mem, &doc);
+
+    if (!err && change->type != HUB_CHANGE_DELETED)
+        err = fed_json_parse(doc, change->bytes, &config, NULL);
+    if (!err)
+        raw_status = hub_gate_is_on(config, HUB_GATE_RAW_STATUS);
+    fed_json_doc_free(doc);
+    if (raw_status == plan->raw_status)
+        return err;
+    plan->raw_status = raw_status;
+    fed_map_iter_init(&it, &plan->types);
+    while (fed_map_iter_next(&it))
+        mark_type(plan, it.value);
+    return FED_OK;
 }
 
 static void take_change(void *ctx, const struct hub_change *change);
@@ -155,6 +210,8 @@ static void mark_namespace(struct hub_plan *plan, struct fed_span ns)
 {
     struct fed_map_iter it;
 
+    if (plan->loading) /* where everything is computed anyway */
+        return;
     fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
@@ -216,6 +273,13 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
         type_remove(plan, change->bytes);
         return FED_OK;
     }
+    if (fed_span_is(change->ref.resource, PLAN_SCALERS))
+        return plan_scaler_take(plan, change);
+    if (fed_span_is(change->ref.resource, HUB_GATE_CONFIGS))
+        return fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE) &&
+                       fed_span_is(change->ref.name, HUB_GATE_CONFIG)
+                   ? gates_put(plan, change)
+                   : FED_OK;
     type = fed_map_get(&plan->types, change->ref.resource);
     if (!type && !fed_span_is(change->ref.resource, NAMESPACES))
         return FED_OK;
@@ -294,6 +358,13 @@ static void take_again(void *ctx, const struct hub_change *undone)
     fed_buf_fini(&bytes);
 }
 
+void plan_take_again(struct hub_plan *plan, const struct hub_object_ref *ref)
+{
+    struct hub_change change = {.type = HUB_CHANGE_MODIFIED, .ref = *ref, .revision = plan->seen};
+
+    take_again(plan, &change);
+}
+
 void plan_undo_staged(struct hub_plan *plan)
 {
     plan->seen = hub_objects_revision(plan->objects);
@@ -304,7 +375,8 @@ void plan_undo_staged(struct hub_plan *plan)
 
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
-    static const char *const resources[] = {CLUSTERS, NAMESPACES, TYPES};
+    static const char *const resources[] = {
+        CLUSTERS, NAMESPACES, PLAN_SCALERS, HUB_GATE_CONFIGS, TYPES};
     struct fed_map_iter it;
     enum fed_err err = FED_OK;
 
@@ -340,6 +412,7 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     fed_map_init(&plan->types, mem);
     fed_map_init(&plan->items, mem);
     fed_map_init(&plan->blobs, mem);
+    fed_map_init(&plan->scalers, mem);
     plan->seen = hub_objects_revision(objects);
     plan->member = (struct hub_objects_member){
         .ctx = plan, .prepare = plan_round_prepare, .ended = plan_round_ended};
@@ -382,6 +455,7 @@ void hub_plan_close(struct hub_plan *plan)
     fed_map_fini(&plan->types);
     fed_map_fini(&plan->items);
     fed_map_fini(&plan->blobs);
+    plan_scalers_fini(plan);
     for (size_t i = 0; i < 2; i++)
         fed_alloc_free(
             plan->mem, plan->scratch[i], plan->scratch_cap[i] * sizeof *plan->scratch[i]);

@@ -2,6 +2,17 @@
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
+#include <string.h>
+
+void hub_plan_counts(const struct hub_plan *plan, struct hub_plan_counts *out)
+{
+    *out = (struct hub_plan_counts){.objects = plan->items.count,
+        .clusters = plan->n_clusters,
+        .works = plan->n_pieces,
+        .computed = plan->computed};
+    for (size_t i = 0; i < plan->n_clusters; i++)
+        out->pairs += plan->clusters[i]->n_items;
+}
 
 enum fed_err hub_plan_manifest(
     struct hub_plan *plan, struct fed_span name, const struct fed_manifest **out)
@@ -45,8 +56,8 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
 
     *out = (struct hub_planned_cluster){.cluster = fed_span_text(pair->cluster->name),
         .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
-        .error = pair->error,
-        .message = pair->message,
+        .error = pair->fault ? pair->fault->error : "",
+        .message = pair->fault ? pair->fault->message : "",
         .since_revision = pair->since,
         .index = SIZE_MAX,
         .revision = pair->cluster->now.revision,
@@ -74,6 +85,7 @@ enum fed_err hub_plan_object(
     for (size_t i = 0; i < item->n_pairs; i++)
         pair_show(&item->pairs[i], &plan->out_clusters[i]);
     *out = (struct hub_planned){.problem = plan_item_problem(plan, item),
+        .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
         .message = item->message,
         .clusters = plan->out_clusters,
         .n_clusters = item->n_pairs,
@@ -131,8 +143,8 @@ void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span name,
     }
 }
 
-static bool is_still_there(const struct plan_item *item, const struct plan_pair *pair,
-    const struct fed_span *still_there, size_t n)
+static bool is_still_there(const struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_pair *pair, const struct fed_span *still_there, size_t n)
 {
     struct fed_buf id;
     bool found = false;
@@ -140,7 +152,7 @@ static bool is_still_there(const struct plan_item *item, const struct plan_pair 
     if (n == 0)
         return false;
     fed_buf_init(&id, fed_alloc_system(), FED_WORK_ID_MAX);
-    plan_pair_id(item, pair, &id);
+    plan_pair_id(plan, item, pair, &id);
     for (size_t i = 0; i < n && !found; i++)
         found = fed_span_eq(fed_buf_span(&id), still_there[i]);
     fed_buf_fini(&id);
@@ -162,12 +174,146 @@ void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revi
         if ((pair->state != PLAN_PAIR_RELEASING && pair->state != PLAN_PAIR_REMOVING))
             continue;
         if (pair->since == 0 || pair->since > revision ||
-            is_still_there(item, pair, still_there, n_still_there))
+            is_still_there(plan, item, pair, still_there, n_still_there))
             continue;
         if (plan_pair_confirmed(plan, item, pair))
             continue; /* out of memory: the next report confirms again */
         plan_item_touch(plan, item);
         plan_round_want(plan);
+    }
+}
+
+/* ---- types, and what is beside a federated object ---- */
+
+/* KubeFed collects a statusType for services alone, and not while the gate is on
+ * (pkg/controller/federatedtypeconfig). */
+enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type)
+{
+    if (!type->collects)
+        return HUB_COLLECT_NOTHING;
+    if (plan->raw_status)
+        return HUB_COLLECT_REMOTE;
+    return type->status_resource[0] && strcmp(type->target_api_version, "v1") == 0 &&
+                   strcmp(type->target_kind, "Service") == 0
+               ? HUB_COLLECT_STATUSES
+               : HUB_COLLECT_NOTHING;
+}
+
+enum fed_err hub_plan_type(
+    struct hub_plan *plan, struct fed_span resource, struct hub_planned_type *out)
+{
+    const struct plan_type *type = fed_map_get(&plan->types, resource);
+
+    if (!type || type->gone)
+        return FED_ERR_NOT_FOUND;
+    *out = (struct hub_planned_type){.target_kind = type->target_kind,
+        .namespaced = type->namespaced,
+        .enabled = type->enabled,
+        .collect = plan_collects(plan, type),
+        .status_resource = type->status_resource,
+        .status_kind = type->status_kind,
+        .status_api_version = type->status_api_version};
+    return FED_OK;
+}
+
+static bool is_live(const struct plan_item *item)
+{
+    return item && item->type && !item->gone && !item->deleting && !item->ignored;
+}
+
+/* kind, in lower case, and "-": what is before the object's name. */
+static bool begins_with_kind(struct fed_span name, const char *kind)
+{
+    size_t len = strlen(kind);
+
+    if (name.len <= len || name.at[len] != '-')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)kind[i];
+
+        if (name.at[i] != (c >= 'A' && c <= 'Z' ? c + 32 : c))
+            return false;
+    }
+    return true;
+}
+
+enum fed_err hub_plan_version_object(struct hub_plan *plan, struct fed_span ns,
+    struct fed_span version_name, struct fed_span object_name, struct hub_object_ref *out)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &plan->types);
+    while (fed_map_iter_next(&it)) {
+        const struct plan_type *type = it.value;
+        struct hub_object_ref ref = {fed_span_text(type->resource), ns, object_name};
+
+        if (type->gone || type->namespaced != (ns.len > 0) ||
+            version_name.len != strlen(type->target_kind) + 1 + object_name.len ||
+            !begins_with_kind(version_name, type->target_kind) ||
+            !fed_span_eq(
+                fed_span_sub(version_name, version_name.len - object_name.len, version_name.len),
+                object_name) ||
+            !is_live(plan_item_get(plan, &ref)))
+            continue;
+        *out = ref;
+        return FED_OK;
+    }
+    return FED_ERR_NOT_FOUND;
+}
+
+enum fed_err hub_plan_status_object(struct hub_plan *plan, struct fed_span status_resource,
+    struct fed_span ns, struct fed_span name, struct hub_object_ref *out)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &plan->types);
+    while (fed_map_iter_next(&it)) {
+        const struct plan_type *type = it.value;
+        struct hub_object_ref ref = {fed_span_text(type->resource), ns, name};
+
+        if (type->gone || plan_collects(plan, type) != HUB_COLLECT_STATUSES ||
+            !fed_span_is(status_resource, type->status_resource) ||
+            !is_live(plan_item_get(plan, &ref)))
+            continue;
+        *out = ref;
+        return FED_OK;
+    }
+    return FED_ERR_NOT_FOUND;
+}
+
+bool hub_plan_work_index(struct hub_plan *plan, struct fed_span name, uint64_t revision,
+    const struct fed_work *identity, size_t *index)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || revision == 0)
+        return false;
+    if (cluster->now.revision == revision && !cluster->now.hollow)
+        return plan_manifest_find(&cluster->now, identity, index);
+    for (size_t i = 0; i < PLAN_HISTORY; i++) {
+        if (cluster->past[i].revision == revision)
+            return plan_manifest_find(&cluster->past[i], identity, index);
+    }
+    return false;
+}
+
+struct fed_span hub_plan_cluster_at(const struct hub_plan *plan, size_t index)
+{
+    return index < plan->n_clusters ? fed_span_text(plan->clusters[index]->name)
+                                    : (struct fed_span){0};
+}
+
+void hub_plan_federated_objects(struct hub_plan *plan, hub_plan_each_federated *each, void *ctx)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it)) {
+        const struct plan_item *item = it.value;
+        struct hub_object_ref ref = {item->resource, item->ns, item->name};
+
+        if (is_live(item) && item->type->enabled)
+            each(ctx, &ref);
     }
 }
 
@@ -211,9 +357,13 @@ enum fed_err hub_plan_admit(
 {
     const struct fed_json *spec = fed_json_get(admission->object, "spec");
 
-    (void)diag;
+    enum fed_err err;
+
     if (admission->operation == HUB_DELETE || admission->subresource.len)
         return FED_OK;
+    err = plan_overrides_admit(plan, admission, diag);
+    if (err)
+        return err;
     warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",
         "spec.placement.clusters");
     warn_of_clusters(
