@@ -45,7 +45,8 @@ static void take_row(const struct look *look, const struct status_object *status
     *row = (struct status_row){.cluster = fed_json_string(fed_json_get(entry, "name")),
         .word = fed_json_string(fed_json_get(entry, "status")),
         .message = fed_json_string(fed_json_get(entry, "message")),
-        .health = fed_json_string(fed_json_get(entry, "health"))};
+        .health = fed_json_string(fed_json_get(entry, "health")),
+        .version = fed_json_string(fed_json_get(entry, "version"))};
     row->state = cli_state_of(row->word);
     row->remedy = cli_remedy(row->word, row->message);
     if (row->state != CLI_STATE_APPLIED)

@@ -11,6 +11,7 @@ struct status_row {
     struct fed_span word;    /* KubeFed's, "" when applied */
     struct fed_span message; /* the member's, or what is known of the cluster */
     struct fed_span health;
+    struct fed_span version; /* of the member's object: "gen:4", "rv:123"; "" */
     int64_t since_unix_s; /* 0: not known */
     const char *remedy;   /* "" */
 };

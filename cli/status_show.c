@@ -38,6 +38,8 @@ static enum fed_err put_row(struct look *look, struct fed_json *list, const stru
     if (!err)
         err = set_span(look, to, "health", row->health);
     if (!err)
+        err = set_span(look, to, "version", row->version);
+    if (!err)
         err = status_json_time(look, to, "since", row->since_unix_s);
     if (!err)
         err = set_span(look, to, "message", row->message);
@@ -145,12 +147,12 @@ static void print_rows(struct look *look, const struct status_object *status)
 {
     static const char *const head[] = {"CLUSTER", "STATE", "SINCE", "HEALTH", "WHY"};
     static const char *const wide[] = {
-        "CLUSTER", "STATE", "STATUS", "SINCE", "HEALTH", "HEARD", "MESSAGE"};
+        "CLUSTER", "STATE", "STATUS", "SINCE", "HEALTH", "VERSION", "HEARD", "MESSAGE"};
     bool is_wide = look->cli->output && strcmp(look->cli->output, "wide") == 0;
     size_t shown = look->all || status->n_rows < ROWS_SHOWN ? status->n_rows : ROWS_SHOWN;
     struct cli_rows rows;
 
-    cli_rows_init(&rows, is_wide ? 7 : 5);
+    cli_rows_init(&rows, is_wide ? 8 : 5);
     cli_rows_add(&rows, CLI_PLAIN, is_wide ? wide : head);
     for (size_t i = 0; i < shown; i++) {
         const struct status_row *row = &status->rows[i];
@@ -165,7 +167,7 @@ static void print_rows(struct look *look, const struct status_object *status)
         if (is_wide)
             cli_rows_add(&rows, status_color(row->state),
                 (const char *[]){look_cstr(look, row->cluster), state, look_cstr(look, row->word),
-                    age, look_cstr(look, row->health),
+                    age, look_cstr(look, row->health), look_cstr(look, row->version),
                     cluster ? look_ready_name(cluster->ready) : "gone",
                     look_cstr(look, row->message)});
         else
