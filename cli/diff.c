@@ -14,6 +14,7 @@
 
 #define DIFF_BYTES_MAX (32u << 20)
 #define NAMES_SHOWN 5u
+#define ROWS_SHOWN 20u
 #define AGENT_MANAGER "fedlet" /* agent/agent.h: whose fields they are in members */
 
 struct diff {
@@ -338,6 +339,30 @@ static bool is_shown(const struct diff *d, const struct status_row *row)
     return !d->look->cluster || fed_span_is(row->cluster, d->look->cluster);
 }
 
+/* The clusters that do not hold what is wanted. */
+static void print_states(struct diff *d)
+{
+    size_t shown = 0;
+    size_t left = 0;
+
+    for (size_t i = 0; i < d->status.n_rows; i++) {
+        const struct status_row *row = &d->status.rows[i];
+
+        if (row->state == CLI_STATE_APPLIED || !is_shown(d, row))
+            continue;
+        if (shown == ROWS_SHOWN && !d->look->all) {
+            left++;
+            continue;
+        }
+        shown++;
+        printf("# " FED_SPAN_FMT ": %s: " FED_SPAN_FMT "%s%s\n", FED_SPAN_ARG(row->cluster),
+            cli_state_name(row->state), FED_SPAN_ARG(row->word), row->message.len ? ": " : "",
+            look_cstr(d->look, row->message));
+    }
+    if (left > 0)
+        printf("# ... and %zu more; all of them with --all\n", left);
+}
+
 static void print_text(struct diff *d)
 {
     struct fed_span rest = fed_buf_span(&d->text);
@@ -358,14 +383,7 @@ static void print_text(struct diff *d)
     }
     if (d->variants_cut)
         printf("# there are more variants than are shown; --cluster shows one\n");
-    for (size_t i = 0; i < d->status.n_rows; i++) {
-        const struct status_row *row = &d->status.rows[i];
-
-        if (row->state != CLI_STATE_APPLIED && is_shown(d, row))
-            printf("# " FED_SPAN_FMT ": %s: " FED_SPAN_FMT "%s%s\n", FED_SPAN_ARG(row->cluster),
-                cli_state_name(row->state), FED_SPAN_ARG(row->word), row->message.len ? ": " : "",
-                look_cstr(d->look, row->message));
-    }
+    print_states(d);
 }
 
 static enum fed_err put_json_clusters(struct diff *d, struct fed_json *list)

@@ -333,7 +333,8 @@ static void take_cluster(void *ctx, struct fed_json *object)
         (struct look_cluster){.name = fed_json_string(fed_json_find(object, "metadata.name")),
             .ready = ready_of(ready, offline),
             .since_unix_s = look_time(fed_json_get(says, "lastTransitionTime")),
-            .message = fed_json_string(fed_json_get(says, "message"))};
+            .message = says ? fed_json_string(fed_json_get(says, "message"))
+                            : FED_SPAN_LIT("its agent was not heard of yet")};
 }
 
 enum fed_err look_clusters(struct look *look, struct fed_diag *diag)
