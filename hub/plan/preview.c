@@ -142,7 +142,9 @@ static void forget_variants(struct preview *p)
 
 static bool is_present(const struct plan_pair *pair)
 {
-    return pair && pair->state == PLAN_PAIR_PRESENT && pair->piece;
+    /* A work that is held is in every manifest, and says nothing of where the object is. */
+    return pair && pair->state == PLAN_PAIR_PRESENT && pair->piece &&
+           !(pair->piece->work.options & FED_WORK_HELD);
 }
 
 static bool is_going(const struct plan_pair *pair)
@@ -191,7 +193,9 @@ static bool row_of(const struct plan_pair *pair, const struct plan_cluster *clus
     }
     if (wish->error[0]) {
         row->action = HUB_PREVIEW_REFUSED;
-        row->reason = wish->error;
+        row->reason = is_present(pair) && strcmp(wish->error, "CreationFailed") == 0
+                          ? "UpdateFailed"
+                          : wish->error;
         *message = wish->diag;
         return true;
     }
@@ -246,10 +250,12 @@ static void describe(
         out->frozen = true;
         out->reason = "ComputePlacementFailed";
         out->message = item->message;
-    } else if (type && !type->enabled) {
+    } else if (!plan_type_runs(p->plan, type)) {
         out->frozen = true;
         out->reason = "PropagationDisabled";
-        out->message = "the propagation of this kind is disabled";
+        out->message =
+            "this kind is not propagated: its FederatedTypeConfig, that of namespaces, or "
+            "the gate PushReconciler is off";
     } else if (item->ignored) {
         out->reason = "Ignored";
         out->message =
