@@ -85,7 +85,7 @@ must "what was planned is applied, and then there is nothing to change" apply_ne
 well() {
     says '^FederatedConfigMap shop/web   generation 1   applied everywhere' fedctl status configmap/web $S
     says '^2 clusters: 2 applied$' fedctl status fcm/web $S
-    says '^one +applied +- +[0-9a-z]+ +Healthy +ready' fedctl status federatedconfigmaps/web $S -o wide
+    says '^one +applied +- +[0-9a-z]+ +Healthy +rv:[0-9]+ +ready' fedctl status federatedconfigmaps/web $S -o wide
     exits 0 fedctl status FederatedConfigMap/web $S --exit-code
     is '["applied", 1, 1, 2]' json "[d['state'], d['generation'], d['observedGeneration'], d['counts']['applied']]" fedctl status cm/web $S -o json
     is '[["one", true], ["two", true]]' json "[(c['name'], 'since' in c) for c in d['clusters']]" fedctl status cm/web $S -o json

@@ -254,6 +254,33 @@ static void test_rendered_once_each(void **state)
     assert_string_equal(telling.text, "x c2=unchanged/0; ");
 }
 
+static void test_overrides_by_selector(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_world_put(
+        w, W_CONFIGMAPS, "ns", "x", MAP("{'template':{'data':{'k':'v'}},'placement':" ALL "}"));
+    assert_string_equal(
+        preview_map(w, MAP("{'template':{'data':{'k':'v'}},'placement':" ALL
+                           ",'overrides':[{'clusterSelector':{'matchLabels':{'zone':'b'}},"
+                           "'clusterOverrides':[{'path':'/data/k','value':'o'}]}]}")),
+        "x c1=unchanged c2=update c3=unchanged; ");
+}
+
+static void test_stopped_type(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x", MAP("{'placement':" ALL "}"));
+    hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps",
+        "{'metadata':{'name':'configmaps'},'spec':{'federatedType':{'group':'types.kubefed.io',"
+        "'kind':'FederatedConfigMap','pluralName':'federatedconfigmaps','scope':'Namespaced',"
+        "'version':'v1beta1'},'propagation':'Disabled','targetType':{'kind':'ConfigMap',"
+        "'pluralName':'configmaps','scope':'Namespaced','version':'v1'}}}");
+    assert_string_equal(
+        preview_map(w, MAP("{'placement':{'clusters':[]}}")), "x(frozen) PropagationDisabled; ");
+}
+
 static void test_refusals_leave_nothing_behind(void **state)
 {
     struct hub_world *w = *state;
@@ -287,6 +314,8 @@ int main(void)
         CASE(test_preview_is_the_plan),
         CASE(test_namespaces_take_along),
         CASE(test_rendered_once_each),
+        CASE(test_overrides_by_selector),
+        CASE(test_stopped_type),
         CASE(test_refusals_leave_nothing_behind),
     };
 #undef CASE
