@@ -137,30 +137,41 @@ bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fe
 
 /* ---- remote status ---- */
 
+/* "null" takes back what was reported. */
+static void queue_status(struct agent_apply *apply, struct agent_entry *entry, struct fed_span text)
+{
+    struct fed_alloc *mem = apply->ports.mem;
+    char *copy = fed_alloc_get(mem, text.len);
+
+    if (!copy)
+        return; /* with the next event */
+    memcpy(copy, text.at, text.len);
+    fed_alloc_free(mem, entry->remote, entry->remote_len);
+    entry->remote = copy;
+    entry->remote_len = text.len;
+    entry->report_due = true;
+}
+
 void apply_note_status(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    struct fed_alloc *mem = apply->ports.mem;
-    struct fed_digest digest;
+    static const uint8_t none[sizeof entry->remote_digest];
+    struct fed_digest digest = {{0}};
     struct fed_buf text;
 
-    if (!(entry->work.options & FED_WORK_STATUS) || !seen->status)
+    if (!(entry->work.options & FED_WORK_STATUS))
         return;
-    fed_buf_init(&text, mem, FED_REPORT_REMOTE_MAX);
-    if (fed_json_put_canonical(&text, seen->status) || fed_buf_err(&text) ||
-        fed_digest_of(fed_buf_span(&text), &digest) ||
-        memcmp(digest.bytes, entry->remote_digest, sizeof entry->remote_digest) == 0)
-        goto done; /* unchanged, or beyond what a report may carry */
-    fed_alloc_free(mem, entry->remote, entry->remote_len);
-    entry->remote_len = text.len;
-    entry->remote = fed_alloc_get(mem, text.len);
-    if (!entry->remote) {
-        entry->remote_len = 0;
+    fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
+    if (seen->status && !fed_json_put_canonical(&text, seen->status) && !fed_buf_err(&text) &&
+        fed_digest_of(fed_buf_span(&text), &digest))
         goto done;
-    }
-    memcpy(entry->remote, text.at, text.len);
+    /* Gone, or beyond what a report may carry: an old one is no better than none. */
+    if (memcmp(digest.bytes, none, sizeof none) == 0 &&
+        memcmp(entry->remote_digest, none, sizeof none) != 0)
+        queue_status(apply, entry, FED_SPAN_LIT("null"));
+    else if (memcmp(digest.bytes, entry->remote_digest, sizeof entry->remote_digest) != 0)
+        queue_status(apply, entry, fed_buf_span(&text));
     memcpy(entry->remote_digest, digest.bytes, sizeof entry->remote_digest);
-    entry->report_due = true;
 done:
     fed_buf_fini(&text);
 }
@@ -202,6 +213,8 @@ static void applied(struct agent_apply *apply, struct agent_entry *entry,
     agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
+    if (entry->work.options & FED_WORK_SCALE)
+        apply->events.scaled(apply->events.ctx, entry);
     apply_check_meanwhile(apply, entry);
     wake_namespace(apply, entry);
 }
@@ -400,7 +413,7 @@ static bool waits_for_namespace(const struct agent_apply *apply, const struct ag
     if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
         return false;
     found = agent_table_find(apply->table, &ns);
-    return found && found->in_manifest && !found->uid[0];
+    return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
 }
 
 static void hold(struct agent_apply *apply, struct agent_entry *entry)

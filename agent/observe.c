@@ -495,6 +495,25 @@ static bool is_used(const struct agent_observe *o, const struct kind *k)
     return false;
 }
 
+/* Lists the entry's kind once more; once for all works of the kind. */
+static void list_again(struct agent_observe *o, struct kind *k)
+{
+    stop(k);
+    k->rv[0] = '\0';
+    k->due_ms = now_of(o) + 1;
+}
+
+/* The status of an object that stands as it is comes with a list. */
+static void want_status(struct agent_observe *o, struct agent_entry *entry)
+{
+    static const uint8_t none[sizeof entry->remote_digest];
+    struct kind *k = find_kind(o, entry);
+
+    entry->status_wanted = false;
+    if (k && k->state == KIND_WATCHING && memcmp(entry->remote_digest, none, sizeof none) == 0)
+        list_again(o, k);
+}
+
 void agent_observe_sync(struct agent_observe *o)
 {
     size_t kept = 0;
@@ -508,6 +527,11 @@ void agent_observe_sync(struct agent_observe *o)
     o->n_kinds = kept;
     for (size_t i = 0; i < o->table->n; i++)
         agent_observe_want(o, o->table->at[i]);
+    for (size_t i = 0; i < o->table->n; i++) {
+        if (o->table->at[i]->status_wanted)
+            want_status(o, o->table->at[i]);
+    }
+    arm(o);
 }
 
 void agent_observe_refresh_status(struct agent_observe *o)
@@ -519,9 +543,7 @@ void agent_observe_refresh_status(struct agent_observe *o)
         if (!k || !entry->in_manifest || !(entry->work.options & FED_WORK_STATUS))
             continue;
         memset(entry->remote_digest, 0, sizeof entry->remote_digest);
-        stop(k);
-        k->rv[0] = '\0';
-        k->due_ms = now_of(o) + 1; /* once for all works of the kind */
+        list_again(o, k);
     }
     arm(o);
 }

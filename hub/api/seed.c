@@ -54,7 +54,8 @@ static void put_type(struct fed_buf *out, const struct seed_type *type, const ch
         "{\"kind\":\"FederatedTypeConfig\",\"apiVersion\":\"core.kubefed.io/"
         "v1beta1\",\"metadata\":{"
         "\"name\":\"%s\",\"namespace\":\"" HUB_FEDERATED_NAMESPACE "\",\"uid\":\"%s\","
-        "\"creationTimestamp\":\"%s\",\"generation\":1},\"spec\":{\"federatedType\":{"
+        "\"creationTimestamp\":\"%s\",\"generation\":1,\"finalizers\":["
+        "\"core.kubefed.io/federated-type-config\"]},\"spec\":{\"federatedType\":{"
         "\"group\":\"types.kubefed.io\",\"kind\":\"Federated%s\",\"pluralName\":\"%s\",\"scope\":"
         "\"%s\","
         "\"version\":\"v1beta1\"},\"propagation\":\"Enabled\",\"targetType\":{",

@@ -14,6 +14,8 @@
  * reason, message (flag 0x08); the list stands whole in every report, so that what is not in it is
  * done, except with flag 0x20: more removals are under way than the list has room for, and absence
  * says nothing [remote]     flag 0x10: n, then index as difference, string JSON (remoteStatus)
+ *   [scales]     flag 0x40: n, then index as difference, replicas, ready; when these two differ:
+ *                running, unschedulable. Of works with FED_WORK_SCALE, when it changed
  *   [facts]      string: JSON document {"kubernetesVersion", "nodes", ...} (flag 0x02) */
 #ifndef FEDLET_PROTO_BUNDLE_REPORT_H
 #define FEDLET_PROTO_BUNDLE_REPORT_H
@@ -63,6 +65,14 @@ struct fed_report_remote {
     size_t index;
     struct fed_span status; /* JSON */
 };
+struct fed_report_scale { /* what a replica scheduler wants to know of a workload */
+    size_t index;
+    uint32_t replicas;      /* spec.replicas, in the member */
+    uint32_t ready;         /* status.readyReplicas */
+    uint32_t running;       /* pods that run and are ready; equal to ready where that is all */
+    uint32_t unschedulable; /* pods that found no node for a minute */
+};
+#define FED_REPORT_REPLICAS_MAX 0x7fffffffu
 struct fed_report {
     bool full;
     bool more;
@@ -76,6 +86,8 @@ struct fed_report {
     bool removed_cut; /* removals are under way that are not listed */
     const struct fed_report_remote *remote;
     size_t n_remote;
+    const struct fed_report_scale *scales;
+    size_t n_scales;
     struct fed_span facts; /* empty: unchanged */
 };
 

@@ -69,13 +69,14 @@ static bool is_forbidden(struct fed_span path)
            fed_span_is(path, "/metadata/generateName") || fed_span_is(path, "/kind");
 }
 
+/* paths: those before it, NULL when one may stand twice. */
 static enum fed_err check_path(
     const struct fed_span *paths, size_t n, struct fed_span path, struct fed_diag *diag)
 {
     if (is_forbidden(path))
         return fed_diag_set(diag, FED_ERR_INVALID, "path " FED_SPAN_FMT " may not be overridden",
             FED_SPAN_ARG(path));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; paths && i < n; i++) {
         if (fed_span_eq(paths[i], path))
             return fed_diag_set(diag, FED_ERR_INVALID, "path " FED_SPAN_FMT " stands twice",
                 FED_SPAN_ARG(fed_span_sub(path, 0, 256)));
@@ -95,10 +96,10 @@ static enum fed_err check_list(const struct fed_json *operations, struct fed_dia
     return FED_OK;
 }
 
-enum fed_err fed_override_check(const struct fed_json *operations, struct fed_diag *diag)
+static enum fed_err check_all(
+    const struct fed_json *operations, struct fed_span *paths, struct fed_diag *diag)
 {
     enum fed_err list_err = check_list(operations, diag);
-    struct fed_span paths[FED_OVERRIDE_OPS_MAX];
     struct fed_json_iter it;
     size_t n = 0;
 
@@ -115,9 +116,23 @@ enum fed_err fed_override_check(const struct fed_json *operations, struct fed_di
             err = check_path(paths, n, op.path, diag);
         if (err)
             return fed_diag_prefix(diag, err, "override %zu", n + 1);
-        paths[n++] = op.path;
+        if (paths)
+            paths[n] = op.path;
+        n++;
     }
     return FED_OK;
+}
+
+enum fed_err fed_override_check(const struct fed_json *operations, struct fed_diag *diag)
+{
+    struct fed_span paths[FED_OVERRIDE_OPS_MAX];
+
+    return check_all(operations, paths, diag);
+}
+
+enum fed_err fed_override_check_joined(const struct fed_json *operations, struct fed_diag *diag)
+{
+    return check_all(operations, NULL, diag);
 }
 
 /* ---- apply ---- */

@@ -19,6 +19,11 @@
 FED_MUST_USE enum fed_err fed_override_check(
     const struct fed_json *operations, struct fed_diag *diag);
 
+/* The same for a cluster's whole list, which may be that of several entries, one behind the other:
+ * a later one may change what an earlier one did, so a path may stand twice. */
+FED_MUST_USE enum fed_err fed_override_check_joined(
+    const struct fed_json *operations, struct fed_diag *diag);
+
 /* Applies the list, in order, to *root (which may be replaced: path ""). FED_ERR_INVALID with diag
  * ("override 2: replace /spec/x/y: no such parent"); *root is then half-changed and must be thrown
  * away. */

@@ -85,7 +85,7 @@ static enum fed_err render(struct fed_json_doc *doc, const struct fed_work *work
     if (work->overrides.len)
         err = fed_json_parse(doc, work->overrides, &operations, diag);
     if (!err)
-        err = fed_override_check(operations, diag);
+        err = fed_override_check_joined(operations, diag);
     if (err)
         return fed_diag_prefix(diag, err, "overrides");
     err = prepare(doc, root, work, diag);
