@@ -89,6 +89,12 @@ void cli_print_json(const struct fed_json *value); /* indented, to stdout */
 /* A name that may stand in a path. */
 bool cli_is_name(const char *text);
 
+/* What a KubeFedCluster says: "True", "False", "Offline" (not heard of), "Unknown" (never). */
+const char *cli_cluster_ready(const struct fed_json *cluster);
+/* CLI_DONE when a person says yes to the question, CLI_FAILED for no; without a terminal nobody can
+ * be asked, and it is CLI_USAGE after having said so. */
+enum cli_exit cli_confirm(const struct cli_command *self, const char *question);
+
 /* A table on stdout: cells are kept until _print, columns padded by three spaces as kubectl does.
  */
 #define CLI_COLUMNS_MAX 8u

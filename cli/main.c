@@ -129,9 +129,12 @@ static void help(const char *program, const struct cli_command *command)
     put_help(stdout, program, command->help);
 }
 
-/* The command that argv begins with; *words says how many words its name has. */
+/* The command that argv begins with; *words says how many words its name has. The longer name wins:
+ * `plan replicas` is not `plan` of something. */
 static const struct cli_command *find(int argc, char **argv, int *words)
 {
+    const struct cli_command *found = NULL;
+
     for (size_t i = 0; i < cli_n_commands; i++) {
         const char *second = strchr(cli_commands[i].name, ' ');
         size_t first =
@@ -140,12 +143,12 @@ static const struct cli_command *find(int argc, char **argv, int *words)
         if (argc < 1 || strlen(argv[0]) != first ||
             strncmp(argv[0], cli_commands[i].name, first) != 0)
             continue;
-        if (second && (argc < 2 || strcmp(argv[1], second + 1) != 0))
+        if (second ? argc < 2 || strcmp(argv[1], second + 1) != 0 : found != NULL)
             continue;
         *words = second ? 2 : 1;
-        return &cli_commands[i];
+        found = &cli_commands[i];
     }
-    return NULL;
+    return found;
 }
 
 static int unknown(int argc, char **argv)
