@@ -378,9 +378,17 @@ with_definition() { # the way of kubefedctl disable --delete-crd
     hubctl -n shop get federatedwidgets -o name
     patch_of ftc widgets.example.com '{"propagation":"Enabled"}'
     hubctl -n shop delete federatedwidgets --all --timeout=30s
+    fails 1 'FederatedTypeConfig widgets.example.com needs this definition' hubctl delete crd federatedwidgets.types.kubefed.io
     patch_of ftc widgets.example.com '{"propagation":"Disabled"}'
-    hubctl -n $SYSTEM delete ftc widgets.example.com --timeout=20s
     hubctl delete crd federatedwidgets.types.kubefed.io --timeout=20s
+    hub_stop
+    hub_start
+    lacks hubctl get crd federatedwidgets.types.kubefed.io
+    patch_of ftc widgets.example.com '{"propagation":"Enabled"}'
+    hubctl wait --for=condition=Established --timeout=10s crd/federatedwidgets.types.kubefed.io
+    patch_of ftc widgets.example.com '{"propagation":"Disabled"}'
+    hubctl delete crd federatedwidgets.types.kubefed.io --timeout=20s
+    hubctl -n $SYSTEM delete ftc widgets.example.com --timeout=20s
 }
 
 if ! why=$(kubefed_fetch); then
