@@ -736,7 +736,7 @@ static void test_a_version_that_never_rests_is_told_with_growing_pauses(void **s
         move(w, MAP_PATH, 0);
         world_pass(w, 1000);
     }
-    assert_in_range(w->reports - reports, 4, 10);
+    assert_in_range(w->reports - reports, 4, 13);
     reports = w->reports;
     world_pass(w, 1000000); /* the last one is told too */
     assert_int_equal(w->reports, reports + 1);
