@@ -8,7 +8,8 @@
  * entry->step    request                                  after success
  *   READ         GET (metadata)                           APPLY, refused, DELETE, RELEASE, or
  * dropped APPLY        PATCH, server-side apply, forced         NONE, state Applied DELETE DELETE
- * with our uid, in the background   READ until it is gone RELEASE      PATCH label and ownership
+ * with our uid, in the background   READ until it is gone YIELD PATCH spec.replicas off our fields
+ * APPLY RELEASE      PATCH label and ownership
  * off            dropped
  *
  * An entry with FED_WORK_HELD has no step: its object stays as it is until the bundle says

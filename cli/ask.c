@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct asking {
     struct cli *cli;
@@ -220,6 +221,18 @@ void cli_print_json(const struct fed_json *value)
 bool cli_is_name(const char *text)
 {
     return fed_text_is_dns_subdomain(fed_span_text(text));
+}
+
+enum cli_exit cli_confirm(const struct cli_command *self, const char *question)
+{
+    char answer[16] = "";
+
+    if (!isatty(STDIN_FILENO))
+        return cli_misuse(self, "there is no terminal to ask at: say --yes");
+    fprintf(stderr, "%s [y/N] ", question);
+    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return CLI_DONE;
+    return cli_fail("nothing was changed");
 }
 
 /* ---- tables ---- */

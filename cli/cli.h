@@ -43,7 +43,13 @@ struct cli {
 };
 
 /* What -o of a command may say. */
-enum cli_output { CLI_OUTPUT_JSON, CLI_OUTPUT_FILE, CLI_OUTPUT_YAML };
+enum cli_output {
+    CLI_OUTPUT_JSON,
+    CLI_OUTPUT_FILE,
+    CLI_OUTPUT_YAML,
+    CLI_OUTPUT_JSON_WIDE, /* json or wide */
+    CLI_OUTPUT_JSON_YAML  /* json or yaml */
+};
 
 struct cli_command {
     const char *name;    /* "token create" */
@@ -89,6 +95,12 @@ void cli_print_json(const struct fed_json *value); /* indented, to stdout */
 /* A name that may stand in a path. */
 bool cli_is_name(const char *text);
 
+/* What a KubeFedCluster says: "True", "False", "Offline" (not heard of), "Unknown" (never). */
+const char *cli_cluster_ready(const struct fed_json *cluster);
+/* CLI_DONE when a person says yes to the question, CLI_FAILED for no; without a terminal nobody can
+ * be asked, and it is CLI_USAGE after having said so. */
+enum cli_exit cli_confirm(const struct cli_command *self, const char *question);
+
 /* A table on stdout: cells are kept until _print, columns padded by three spaces as kubectl does.
  */
 #define CLI_COLUMNS_MAX 8u
@@ -123,6 +135,11 @@ enum cli_exit cli_import_command(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_join(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_unjoin(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_status(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_tree(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_events(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_diff(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_plan(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_plan_replicas(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_completion(

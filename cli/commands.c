@@ -1,7 +1,6 @@
-/* commands.c - the table of commands, and the small ones: version and completion. */
+/* commands.c - the table of commands, and the smallest one: version. */
 #include "cli/cli.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
     "  --dry-run                say what would be done, write nothing\n\n"
 #define ORPHANING "  -n, --namespace NS       its namespace (default: that of the context)\n" COMMON
 
+/* A name that another one begins with comes after it. */
 const struct cli_command cli_commands[] = {
     {"token create", "[--ttl 24h] [--uses 1] [--name CLUSTER] [--approve auto|manual] [-o json]",
         "make a join token and print it",
@@ -38,11 +38,52 @@ const struct cli_command cli_commands[] = {
         "`kubectl -n kube-federation-system get joinrequests` shows who waits.\n\nexample:\n"
         "  fedctl approve shop-berlin\n",
         "", cli_approve, CLI_OUTPUT_JSON},
+    {"join",
+        "CLUSTER [--cluster-context CTX] [--image IMAGE] [--label K=V]... [--no-wait] [-o yaml]",
+        "install the agent as a pod in a cluster, which joins with it",
+        "Makes in the cluster: namespace kube-federation-system, a ServiceAccount with all rights, "
+        "a Secret with\nthe agent's key and a join token for this name, and a Deployment. Run "
+        "again, it updates them. The cluster\nmust reach the hub; the hub never dials it.\n\n"
+        "  --cluster-context CTX    the cluster's context in the kubeconfig (default: CLUSTER)\n"
+        "  --host-cluster-context CTX\n"
+        "                           the hub's context (default: the current one)\n"
+        "  --image IMAGE            the agent's image (default ghcr.io/fedlet/fedlet:vVERSION)\n"
+        "  --label KEY=VALUE        label of the cluster, for placements; repeatable\n"
+        "  --secret-name NAME       the Secret (default fedlet-identity)\n"
+        "  --error-on-existing      fail when the agent is installed already\n"
+        "  --timeout D              how long to wait until the cluster is ready (default 5m)\n"
+        "  --no-wait                do not wait\n"
+        "  -o yaml                  print the manifests instead, with a token; without "
+        "--cluster-context the\n"
+        "                           cluster is not asked\n"
+        "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
+        "  fedctl join shop-17 --cluster-context shop-17 --host-cluster-context hub\n"
+        "  fedctl join shop-18 --label region=north -o yaml | ssh gateway kubectl apply -f -\n",
+        "--cluster-context --host-cluster-name --image --label --secret-name --error-on-existing "
+        "--timeout --no-wait --kubefed-namespace --dry-run",
+        cli_join, CLI_OUTPUT_YAML},
+    {"unjoin", "CLUSTER [--cluster-context CTX] [--cleanup] [--force] [--yes]",
+        "take a cluster out of the federation",
+        "The hub forgets the cluster and its key. What was propagated to it stays there, unless "
+        "--cleanup.\n\n"
+        "  --cluster-context CTX    also remove the agent's pod from the cluster of this context\n"
+        "  --cleanup                delete what was propagated there first (label "
+        "kubefed.io/managed)\n"
+        "  --orphan                 leave it there, which is the default\n"
+        "  --force                  go on when the cluster cannot be reached or cleaned\n"
+        "  -y, --yes                do not ask; needed without a terminal\n"
+        "  --secret-name NAME       the agent's Secret (default fedlet-identity)\n"
+        "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
+        "  fedctl unjoin shop-17 --yes\n"
+        "  fedctl unjoin shop-17 --cluster-context shop-17 --cleanup\n",
+        "--cluster-context --cleanup --orphan --force --yes --secret-name --host-cluster-name "
+        "--kubefed-namespace --dry-run",
+        cli_unjoin, CLI_OUTPUT_JSON},
     {"enable", "TYPE | -f FILE [--version V] [--cluster-context CTX] [-o yaml]",
         "federate a type of Kubernetes objects",
         "TYPE is a kind, plural, singular, short name or PLURAL.GROUP: what the hub serves, any "
         "kind of\nKubernetes itself, or, with --cluster-context, what that cluster serves.\n\n"
-        "  -f FILE                  an EnableTypeDirective, - for standard input\n"
+        "  -f, --filename FILE      an EnableTypeDirective, - for standard input\n"
         "  --version V              the version of the type (default: the preferred one)\n"
         "  --federated-group G      group of the federated type (default types.kubefed.io)\n"
         "  --federated-version V    version of the federated type (default v1beta1)\n"
@@ -106,6 +147,59 @@ const struct cli_command cli_commands[] = {
         "TYPE NAME is the federated object.\n\n" ORPHANING
         "example:\n  fedctl orphaning-deletion status fdeploy web -n shop\n",
         "--namespace --kubefed-namespace --dry-run", cli_orphaning, CLI_OUTPUT_JSON},
+    {"status", "[RESOURCE/NAME] [-n NS] [-A] [--all] [--watch] [--exit-code] [-o json|wide]",
+        "where a change stands, cluster by cluster, and why it is stuck",
+        "Without a name: the federation, its clusters and objects by state, what is stuck and what "
+        "to do.\nRESOURCE is a federated kind or the kind that it federates, in any form that "
+        "kubectl knows.\nStates: applied, pending, removing, offline (the cluster is not heard "
+        "of), refused (the hub\ncannot make what would be sent), failed (the cluster did not take "
+        "it).\n\n"
+        "  -n, --namespace NS     its namespace (default: that of the context); without a name "
+        "all\n"
+        "  -A, --all-namespaces   objects of all namespaces\n"
+        "      --all              all rows; without it the worst 20, and a summary\n"
+        "  -w, --watch            again with each change, until interrupted\n"
+        "      --exit-code        exit code 1 when not everything is applied (0 otherwise)\n\n"
+        "examples:\n"
+        "  fedctl status\n"
+        "  fedctl status deployment/web -n shop --watch\n"
+        "  fedctl status fdeploy/web -n shop -o json --exit-code\n",
+        "--namespace --all-namespaces --all --watch --exit-code", cli_status, CLI_OUTPUT_JSON_WIDE},
+    {"tree", "[RESOURCE/NAME | NAMESPACE] [-n NS] [-A] [--all] [-o json]",
+        "federated namespaces, the objects in them, and the clusters of each",
+        "  -n, --namespace NS     one namespace, or that of the object\n"
+        "  -A, --all-namespaces   all (the default without a name)\n"
+        "      --all              all clusters; without it the worst 20 of each object\n\n"
+        "examples:\n"
+        "  fedctl tree\n"
+        "  fedctl tree shop\n"
+        "  fedctl tree federateddeployment/web -n shop -o json\n",
+        "--namespace --all-namespaces --all", cli_tree, CLI_OUTPUT_JSON},
+    {"events", "[RESOURCE/NAME] [-n NS] [-A] [--watch] [-o json]",
+        "what happened to an object, its namespace and its clusters, in order of time",
+        "The hub keeps events for an hour. Without a name: those of all federated objects.\n\n"
+        "  -n, --namespace NS     of this namespace, or the object's\n"
+        "  -A, --all-namespaces   of all (the default without a name)\n"
+        "  -w, --watch            later ones, too, until interrupted\n\n"
+        "examples:\n"
+        "  fedctl events deployment/web -n shop\n"
+        "  fedctl events --watch\n",
+        "--namespace --all-namespaces --watch", cli_events, CLI_OUTPUT_JSON},
+    {"diff", "RESOURCE/NAME [-n NS] [--cluster CLUSTER] [--cluster-context CTX] [--all] [-o json]",
+        "what the hub wants in clusters, against each other and against what is there",
+        "Agents report states, not contents. So this shows how clusters differ by their overrides, "
+        "and\nwhich do not hold what is wanted. With --cluster-context the cluster itself is asked "
+        "what\napplying the wanted object would change there (a dry run; nothing is changed).\n"
+        "Exit code as of kubectl diff: 0 no difference, 1 differences, 2 it failed.\n\n"
+        "  -n, --namespace NS     its namespace (default: that of the context)\n"
+        "      --cluster CLUSTER  of this cluster alone\n"
+        "      --cluster-context CTX\n"
+        "                         compare with the object in the cluster of this context\n"
+        "      --all              name all clusters, not the first five\n\n"
+        "examples:\n"
+        "  fedctl diff deployment/web -n shop\n"
+        "  fedctl diff deployment/web -n shop --cluster lyon --cluster-context lyon-admin\n",
+        "--namespace --cluster --cluster-context --all", cli_diff, CLI_OUTPUT_JSON},
     {"import", "--from CONTEXT | -f FILE [--overwrite] [--while-running] [--dry-run] [-o json]",
         "take over the objects of a KubeFed installation",
         "Reads configuration, types, federated objects, scheduling preferences and their "
@@ -141,7 +235,7 @@ const struct cli_command cli_commands[] = {
         "example:\n  fedctl user list\n", "", cli_user_list, CLI_OUTPUT_JSON},
     {"user remove", "NAME", "remove a user; its kubeconfig is worthless at once",
         "example:\n  fedctl user remove ann\n", "", cli_user_remove, CLI_OUTPUT_JSON},
-    {"plan replicas", "-f FILE [-o json]",
+    {"plan replicas", "-f|--filename FILE [-o json]",
         "say how the replica scheduler would spread replicas over clusters",
         "Runs the planner of a ReplicaSchedulingPreference on this machine, without a hub. FILE "
         "(-: standard\n"
@@ -157,8 +251,27 @@ const struct cli_command cli_commands[] = {
         "example:\n"
         "  echo '{\"clusters\":[\"a\",\"b\"],\"totalReplicas\":9}' | fedctl plan replicas -f -\n",
         "--filename", cli_plan_replicas, CLI_OUTPUT_JSON},
+    {"plan", "-f FILE [-n NS] [--all] [--exit-code] [-o json|yaml]",
+        "what would go where if these objects were stored; nothing is",
+        "FILE holds federated objects, FederatedNamespaces and Namespaces, YAML or JSON, - is "
+        "standard\ninput. Each takes the place of the stored one as a whole. Objects that are not "
+        "in the file and\nchange because of it are shown, too. Bytes are those of what clusters "
+        "have not got yet, before\ncompression.\n\n"
+        "  -f, --filename FILE    what would be stored\n"
+        "  -n, --namespace NS     of objects that name none (default: that of the context)\n"
+        "      --all              name all clusters, not the first eight\n"
+        "      --exit-code        exit code 1 when something would change or be refused\n\n"
+        "examples:\n"
+        "  fedctl plan -f shop.yaml\n"
+        "  kustomize build . | fedctl plan -f - -o json\n",
+        "--filename --namespace --all --exit-code", cli_plan, CLI_OUTPUT_JSON_YAML},
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
-        "example:\n  source <(fedctl completion bash)\n", "", cli_completion, CLI_OUTPUT_JSON},
+        "Commands, options, names of clusters, tokens, users and types are completed. For names "
+        "the script runs\n`fedctl completion names "
+        "clusters|federated|kinds|requests|tokens|types|users`.\n\n"
+        "examples:\n  source <(fedctl completion bash)\n  fedctl completion fish > "
+        "~/.config/fish/completions/fedctl.fish\n",
+        "", cli_completion, CLI_OUTPUT_JSON},
     {"version", "[-o json]", "print the version", "example:\n  fedctl version\n", "", cli_version,
         CLI_OUTPUT_JSON},
 };
@@ -173,79 +286,5 @@ enum cli_exit cli_version(struct cli *cli, const struct cli_command *self, int a
         printf("{\"version\":\"%s\"}\n", FEDLET_VERSION);
     else
         printf("fedctl %s\n", FEDLET_VERSION);
-    return CLI_DONE;
-}
-
-/* The words that may follow `before` ("" or "token "), each once. */
-static void print_words(const char *before, const char *separator)
-{
-    char last[64] = "";
-
-    for (size_t i = 0; i < cli_n_commands; i++) {
-        const char *name = cli_commands[i].name;
-        size_t skip = strlen(before);
-        size_t len;
-
-        if (strncmp(name, before, skip) != 0)
-            continue;
-        len = strcspn(name + skip, " ");
-        if (len == 0 || len >= sizeof last ||
-            (strlen(last) == len && strncmp(last, name + skip, len) == 0))
-            continue;
-        snprintf(last, sizeof last, "%.*s", (int)len, name + skip);
-        printf("%s%s", last, separator);
-    }
-}
-
-static void print_fish(void)
-{
-    for (size_t i = 0; i < cli_n_commands; i++) {
-        const char *name = cli_commands[i].name;
-        const char *second = strchr(name, ' ');
-
-        if (second)
-            printf("complete -c fedctl -f -n '__fish_seen_subcommand_from %.*s' -a %s -d '%s'\n",
-                (int)(second - name), name, second + 1, cli_commands[i].summary);
-        else
-            printf("complete -c fedctl -f -n __fish_use_subcommand -a %s -d '%s'\n", name,
-                cli_commands[i].summary);
-    }
-    puts("complete -c fedctl -f -n __fish_use_subcommand -a token -d 'make, list and revoke join "
-         "tokens'\n"
-         "complete -c fedctl -f -n __fish_use_subcommand -a user -d 'add, list and remove users'");
-}
-
-static void print_bash(void)
-{
-    printf("_fedctl() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
-           "    case ${COMP_WORDS[1]} in\n    token) [ \"$COMP_CWORD\" -eq 2 ] && words=\"");
-    print_words("token ", " ");
-    printf("\" || words=\"--ttl --uses --name --approve -o --help\" ;;\n"
-           "    user) [ \"$COMP_CWORD\" -eq 2 ] && words=\"");
-    print_words("user ", " ");
-    printf("\" || words=\"--role --namespace --ttl -o --help\" ;;\n"
-           "    completion) words=\"bash zsh fish\" ;;\n"
-           "    *) [ \"$COMP_CWORD\" -eq 1 ] && words=\"");
-    print_words("", " ");
-    printf("\" || words=\"-o --help\" ;;\n    esac\n"
-           "    COMPREPLY=($(compgen -W \"$words --kubeconfig --context\" -- \"$cur\"))\n}\n"
-           "complete -F _fedctl fedctl kubectl-fed\n");
-}
-
-enum cli_exit cli_completion(struct cli *cli, const struct cli_command *self, int argc, char **argv)
-{
-    (void)cli;
-    if (argc != 2)
-        return cli_misuse(self, "needs the name of a shell");
-    if (strcmp(argv[1], "bash") == 0) {
-        print_bash();
-    } else if (strcmp(argv[1], "zsh") == 0) {
-        puts("#compdef fedctl\nautoload -U +X bashcompinit && bashcompinit");
-        print_bash();
-    } else if (strcmp(argv[1], "fish") == 0) {
-        print_fish();
-    } else {
-        return cli_misuse(self, "\"%s\" is not one of bash, zsh, fish", argv[1]);
-    }
     return CLI_DONE;
 }

@@ -315,17 +315,26 @@ static enum fed_err wait_stopped(struct enabling *e, const char *path)
     return FED_OK;
 }
 
+/* The hub keeps the definition for as long as it knows the configuration, so that the latter went
+ * first; its end may take a moment. */
 static enum fed_err delete_definition(struct enabling *e, const struct cli_resource *type)
 {
-    char path[400];
+    uint64_t until = fed_loop_now_ms(e->cli->loop) + STOP_MS;
     struct fed_json *answer;
-    enum fed_err err = check_no_instances(e, type);
+    char path[400];
+    enum fed_err err;
 
-    if (err)
-        return err;
     snprintf(path, sizeof path, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/%s.%s",
         type->plural, type->group);
-    err = cli_ask(e->cli, "DELETE", path, NULL, fed_span_text(""), &answer, &e->diag);
+    for (;;) {
+        err = cli_ask(e->cli, "DELETE", path, NULL, fed_span_text(""), &answer, &e->diag);
+        if (err != FED_ERR_FORBIDDEN || !strstr(e->diag.text, "needs this definition") ||
+            fed_loop_now_ms(e->cli->loop) >= until)
+            break;
+        err = cli_pause(e->cli, POLL_MS);
+        if (err)
+            return err;
+    }
     if (err && err != FED_ERR_NOT_FOUND)
         return fed_diag_prefix(
             &e->diag, err, "Error deleting crd \"%s.%s\"", type->plural, type->group);
@@ -342,7 +351,6 @@ static enum fed_err delete_config(struct enabling *e, const char *path)
     if (err)
         return fed_diag_prefix(
             &e->diag, err, "Error deleting FederatedTypeConfig \"%s/%s\"", e->common.ns, e->name);
-    printf("federatedtypeconfig \"%s/%s\" deleted\n", e->common.ns, e->name);
     return FED_OK;
 }
 
@@ -363,8 +371,15 @@ static enum fed_err disable_there(struct enabling *e, const struct fed_json *obj
     if (!err)
         err = wait_stopped(e, path);
     if (!err && e->delete_definition)
+        err = check_no_instances(e, &config.federated);
+    if (!err)
+        err = delete_config(e, path);
+    if (err)
+        return err;
+    if (e->delete_definition)
         err = delete_definition(e, &config.federated);
-    return err ? err : delete_config(e, path);
+    printf("federatedtypeconfig \"%s/%s\" deleted\n", e->common.ns, e->name);
+    return err;
 }
 
 /* Only the definition may be left: its name follows from the target's. */
@@ -381,6 +396,8 @@ static enum fed_err disable_absent(struct enabling *e)
     if (!err)
         err = cli_typeconfig_make(
             &target, e->federated_group, CLI_FEDERATED_VERSION, &config, &e->diag);
+    if (!err)
+        err = check_no_instances(e, &config.federated);
     return err ? err : delete_definition(e, &config.federated);
 }
 

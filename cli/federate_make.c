@@ -125,6 +125,7 @@ enum fed_err cli_federate(struct cli *cli, const struct cli_typeconfig *config,
     enum fed_err err;
 
     if (fed_span_to_cstr(fed_json_string(fed_json_get(metadata, "name")), name, sizeof name) ||
+        !name[0] ||
         fed_span_to_cstr(fed_json_string(fed_json_get(metadata, "namespace")), ns, sizeof ns))
         return fed_diag_set(
             diag, FED_ERR_INVALID, "%s: no valid metadata.name", config->target.kind);

@@ -169,6 +169,94 @@ struct fed_json *cli_typeconfig_definition(
     return object;
 }
 
+/* ---- completing ---- */
+
+struct completing {
+    struct fed_json_doc *doc;
+    bool changed;
+};
+
+static enum fed_err add_properties(
+    struct completing *c, struct fed_json *schema, const struct fed_json *wanted);
+
+static enum fed_err add_property(
+    struct completing *c, struct fed_json *properties, struct fed_span key, struct fed_json *wanted)
+{
+    struct fed_json *there = fed_json_get_span(properties, key);
+    enum fed_err err;
+
+    if (there) {
+        err = add_properties(c, there, wanted);
+        return err ? err
+                   : add_properties(c, fed_json_get(there, "items"), fed_json_get(wanted, "items"));
+    }
+    c->changed = true;
+    return fed_json_set_span(c->doc, properties, key, fed_json_clone(c->doc, wanted));
+}
+
+static enum fed_err add_properties(
+    struct completing *c, struct fed_json *schema, const struct fed_json *wanted)
+{
+    struct fed_json *from = fed_json_get(wanted, "properties");
+    struct fed_json *properties = fed_json_get(schema, "properties");
+    struct fed_json_iter it;
+    enum fed_err err = FED_OK;
+
+    /* Without properties of its own it takes anything, or is of another make. */
+    if (!from || !properties)
+        return FED_OK;
+    fed_json_iter_init(&it, from);
+    while (!err && fed_json_iter_next(&it))
+        err = add_property(c, properties, it.key, it.value);
+    return err;
+}
+
+static struct fed_json *version_named(const struct fed_json *spec, const struct fed_json *name)
+{
+    const struct fed_json *versions = fed_json_get(spec, "versions");
+
+    for (size_t i = 0; i < fed_json_count(versions); i++)
+        if (fed_json_eq(fed_json_get(fed_json_at(versions, i), "name"), name))
+            return fed_json_at(versions, i);
+    return NULL;
+}
+
+static enum fed_err replace(
+    struct completing *c, struct fed_json *object, const char *key, const struct fed_json *wanted)
+{
+    const struct fed_json *there = fed_json_get(object, key);
+
+    if (!wanted || (there && fed_json_eq(there, wanted)))
+        return FED_OK;
+    c->changed = true;
+    return fed_json_set(c->doc, object, key, fed_json_clone(c->doc, wanted));
+}
+
+enum fed_err cli_typeconfig_complete(
+    struct cli *cli, struct fed_json *stored, const struct fed_json *wanted, bool *changed)
+{
+    static const char *const parts[] = {
+        "schema.openAPIV3Schema.properties.spec", "schema.openAPIV3Schema.properties.status"};
+    struct completing c = {.doc = cli->doc};
+    struct fed_json *spec = fed_json_get(stored, "spec");
+    const struct fed_json *from = fed_json_get(wanted, "spec");
+    const struct fed_json *version = fed_json_at(fed_json_get(from, "versions"), 0);
+    struct fed_json *there = version_named(spec, fed_json_get(version, "name"));
+    enum fed_err err;
+
+    if (!there) {
+        *changed = true;
+        return fed_json_set(cli->doc, stored, "spec", fed_json_clone(cli->doc, from));
+    }
+    err = replace(&c, fed_json_get(spec, "names"), "shortNames",
+        fed_json_get(fed_json_get(from, "names"), "shortNames"));
+    /* What every object has (apiVersion, kind, metadata) need not be in a schema. */
+    for (size_t i = 0; !err && i < 2; i++)
+        err = add_properties(&c, fed_json_find(there, parts[i]), fed_json_find(version, parts[i]));
+    *changed = c.changed;
+    return err;
+}
+
 /* ---- equivalence ---- */
 
 /* Removed in Kubernetes 1.16 or served by both names before: of one plural all are the same. */

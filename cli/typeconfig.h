@@ -34,6 +34,13 @@ struct fed_json *cli_typeconfig_object(struct cli *cli, const struct cli_typecon
 struct fed_json *cli_typeconfig_definition(
     struct cli *cli, const struct cli_typeconfig *config, bool retains);
 
+/* Adds to the spec of a stored definition what the wanted one has beyond it: properties and short
+ * names. What it has itself stays, the hub's own fields and versions among it; a definition without
+ * the wanted version gets the wanted spec instead. *changed: whether anything was. FED_ERR_NOMEM.
+ */
+FED_MUST_USE enum fed_err cli_typeconfig_complete(
+    struct cli *cli, struct fed_json *stored, const struct fed_json *wanted, bool *changed);
+
 /* Whether the target has spec.replicas as an int32: from its CustomResourceDefinition on that
  * server (NULL: the hub), else from resource->scaled. */
 FED_MUST_USE enum fed_err cli_typeconfig_retains(struct cli *cli, struct fed_kube *server,

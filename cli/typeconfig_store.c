@@ -152,64 +152,113 @@ static enum fed_err check_others(const struct installing *in)
     return err;
 }
 
-/* POST when there was none before, else PUT of what was there with the new spec. */
-static enum fed_err put(const struct installing *in, const char *list, const char *name,
-    struct fed_json *before, struct fed_json *object)
+static enum fed_err create(
+    const struct installing *in, const char *list, const struct fed_json *object)
+{
+    char path[CLI_TYPECONFIG_PATH_SIZE + sizeof MANAGER];
+    struct fed_json *answer;
+
+    if (in->common->dry_run)
+        return FED_OK;
+    snprintf(path, sizeof path, "%s" MANAGER, list);
+    return cli_send(in->cli, NULL, "POST", path, object, &answer, in->diag);
+}
+
+static enum fed_err update(
+    const struct installing *in, const char *list, const char *name, const struct fed_json *object)
 {
     char path[2 * CLI_TYPECONFIG_PATH_SIZE];
     struct fed_json *answer;
 
     if (in->common->dry_run)
         return FED_OK;
-    if (!before) {
-        snprintf(path, sizeof path, "%s" MANAGER, list);
-        return cli_send(in->cli, NULL, "POST", path, object, &answer, in->diag);
-    }
     snprintf(path, sizeof path, "%s/%s" MANAGER, list, name);
-    if (fed_json_set(in->cli->doc, before, "spec",
-            fed_json_clone(in->cli->doc, fed_json_get(object, "spec"))))
-        return FED_ERR_NOMEM;
-    return cli_send(in->cli, NULL, "PUT", path, before, &answer, in->diag);
+    return cli_send(in->cli, NULL, "PUT", path, object, &answer, in->diag);
 }
 
-static enum fed_err install_definition(const struct installing *in, struct fed_json *object)
+static enum fed_err get_definition(
+    const struct installing *in, const char *name, struct fed_json **out)
 {
-    char name[CLI_QUALIFIED_SIZE];
     char path[CLI_QUALIFIED_SIZE + sizeof DEFINITIONS + 1];
-    struct fed_json *before = NULL;
     enum fed_err err;
 
-    cli_qualified(in->config->federated.plural, in->config->federated.group, name);
     snprintf(path, sizeof path, DEFINITIONS "/%s", name);
-    err = cli_ask(in->cli, "GET", path, NULL, fed_span_text(""), &before, in->diag);
-    if (err && err != FED_ERR_NOT_FOUND)
-        return fed_diag_prefix(in->diag, err, "Error getting CRD \"%s\"", name);
-    err = before ? check_others(in) : FED_OK;
-    if (err)
-        return err;
-    err = put(in, DEFINITIONS, name, before, object);
-    if (err)
-        return fed_diag_prefix(
-            in->diag, err, "Error %s CRD \"%s\"", before ? "updating" : "creating", name);
-    printf("customresourcedefinition.apiextensions.k8s.io/%s %s\n", name,
-        before ? "updated" : "created");
-    return FED_OK;
+    err = cli_ask(in->cli, "GET", path, NULL, fed_span_text(""), out, in->diag);
+    if (!err || err == FED_ERR_NOT_FOUND)
+        return FED_OK;
+    return fed_diag_prefix(in->diag, err, "Error getting CRD \"%s\"", name);
 }
 
-static enum fed_err install_config(
+static enum fed_err write_config(
     const struct installing *in, struct fed_json *before, struct fed_json *object)
 {
     const char *name = in->config->name;
     char list[CLI_TYPECONFIG_PATH_SIZE];
-    enum fed_err err;
+    enum fed_err err = FED_OK;
 
     cli_typeconfig_path(in->common->ns, NULL, list);
-    err = put(in, list, name, before, object);
+    if (before)
+        err = fed_json_set(in->cli->doc, before, "spec",
+            fed_json_clone(in->cli->doc, fed_json_get(object, "spec")));
+    if (!err)
+        err = before ? update(in, list, name, before) : create(in, list, object);
     if (err)
         return fed_diag_prefix(in->diag, err, "Error %s FederatedTypeConfig \"%s\"",
             before ? "updating" : "creating", name);
-    printf("federatedtypeconfig.core.kubefed.io/%s %s in namespace %s\n", name,
-        before ? "updated" : "created", in->common->ns);
+    return FED_OK;
+}
+
+/* The hub makes a definition for each configuration, and knows more fields than KubeFed: that one
+ * is completed. One that has all already is left to the hub, which renews it with itself. */
+static enum fed_err write_definition(
+    const struct installing *in, const char *name, const struct fed_json *object)
+{
+    struct fed_json *there = NULL;
+    bool changed = false;
+    enum fed_err err = get_definition(in, name, &there);
+
+    if (err)
+        return err;
+    if (!there)
+        err = create(in, DEFINITIONS, object);
+    else
+        err = cli_typeconfig_complete(in->cli, there, object, &changed);
+    if (!err && changed)
+        err = update(in, DEFINITIONS, name, there);
+    if (err)
+        return fed_diag_prefix(
+            in->diag, err, "Error %s CRD \"%s\"", there ? "updating" : "creating", name);
+    return FED_OK;
+}
+
+static enum fed_err install(
+    const struct installing *in, struct fed_json *definition, struct fed_json *object)
+{
+    struct fed_json *config_before = NULL;
+    struct fed_json *before = NULL;
+    char name[CLI_QUALIFIED_SIZE];
+    enum fed_err err =
+        cli_typeconfig_get(in->cli, in->common->ns, in->config->name, &config_before, in->diag);
+
+    cli_qualified(in->config->federated.plural, in->config->federated.group, name);
+    if (err && err != FED_ERR_NOT_FOUND)
+        return fed_diag_prefix(
+            in->diag, err, "Error retrieving FederatedTypeConfig \"%s\"", in->config->name);
+    err = config_before ? check_same_type(in, config_before) : FED_OK;
+    if (!err)
+        err = get_definition(in, name, &before);
+    if (!err && before)
+        err = check_others(in);
+    if (!err)
+        err = write_config(in, config_before, object);
+    if (!err)
+        err = write_definition(in, name, definition);
+    if (err)
+        return err;
+    printf("customresourcedefinition.apiextensions.k8s.io/%s %s\n", name,
+        before ? "updated" : "created");
+    printf("federatedtypeconfig.core.kubefed.io/%s %s in namespace %s\n", in->config->name,
+        config_before ? "updated" : "created", in->common->ns);
     return FED_OK;
 }
 
@@ -219,17 +268,7 @@ enum fed_err cli_typeconfig_install(struct cli *cli, const struct cli_common *co
     struct installing in = {.cli = cli, .common = common, .config = config, .diag = diag};
     struct fed_json *definition = cli_typeconfig_definition(cli, config, retains);
     struct fed_json *object = cli_typeconfig_object(cli, config);
-    struct fed_json *before = NULL;
     enum fed_err err = definition && object ? check_namespace(&in) : FED_ERR_NOMEM;
 
-    if (err)
-        return err;
-    err = cli_typeconfig_get(cli, common->ns, config->name, &before, diag);
-    if (err && err != FED_ERR_NOT_FOUND)
-        return fed_diag_prefix(
-            diag, err, "Error retrieving FederatedTypeConfig \"%s\"", config->name);
-    err = before ? check_same_type(&in, before) : FED_OK;
-    if (!err)
-        err = install_definition(&in, definition);
-    return err ? err : install_config(&in, before, object);
+    return err ? err : install(&in, definition, object);
 }

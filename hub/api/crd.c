@@ -471,6 +471,29 @@ static enum fed_err put_meta(
     return err ? err : fed_json_set_text(doc, crd, "apiVersion", GROUP "/v1");
 }
 
+/* An object of nothing but the mark, whose owners are then those of one that has none yet. */
+static enum fed_err own_mark(const struct hub_field_update *update, struct fed_json_doc *doc,
+    struct fed_json *crd, const char *digest)
+{
+    struct fed_json *metadata = fed_json_get(crd, "metadata");
+    struct fed_json *stub = fed_json_new_object(doc);
+    struct fed_json *to = stub ? fed_json_ensure_object(doc, stub, "metadata") : NULL;
+    struct fed_json *marks = to ? fed_json_ensure_object(doc, to, "annotations") : NULL;
+    enum fed_err err = marks ? FED_OK : FED_ERR_NOMEM;
+
+    if (!err)
+        err = fed_json_set_text(doc, stub, "kind", "CustomResourceDefinition");
+    if (!err)
+        err = fed_json_set_string(doc, stub, "apiVersion", update->api_version);
+    if (!err)
+        err = fed_json_set_text(doc, marks, DEFINITION, digest);
+    if (!err)
+        err = hub_fields_update(doc, update, NULL, stub);
+    return err ? err
+               : fed_json_set(doc, metadata, "managedFields",
+                     fed_json_clone(doc, fed_json_get(to, "managedFields")));
+}
+
 /* The hub owns its mark and nothing else: whoever applies a definition over its own is in conflict
  * with nobody. */
 static enum fed_err put_mark(
@@ -482,16 +505,15 @@ static enum fed_err put_mark(
     const struct hub_kind *kind =
         hub_kinds_find(crds->options.kinds, FED_SPAN_LIT(GROUP), FED_SPAN_LIT(PLURAL));
     struct fed_json *metadata = fed_json_ensure_object(doc, crd, "metadata");
-    struct fed_json *before = fed_json_clone(doc, crd);
     struct fed_json *annotations = fed_json_ensure_object(doc, metadata, "annotations");
-    enum fed_err err = annotations && before ? FED_OK : FED_ERR_NOMEM;
+    enum fed_err err = annotations ? FED_OK : FED_ERR_NOMEM;
 
     if (!err)
         err = fed_json_set_text(doc, annotations, DEFINITION, digest);
-    if (err || !kind)
+    if (err || !kind || fed_json_get(metadata, "managedFields"))
         return err;
     update.schema = hub_kind_storage(kind)->schema;
-    return hub_fields_update(doc, &update, before, crd);
+    return own_mark(&update, doc, crd, digest);
 }
 
 static enum fed_err put_spec(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd,

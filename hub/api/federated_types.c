@@ -404,6 +404,16 @@ static enum fed_err check_config(struct hub_federated_types *types, struct hub_a
     return FED_OK;
 }
 
+static enum fed_err put_status(
+    struct hub_federated_types *types, struct fed_json_doc *doc, struct fed_json *config)
+{
+    struct hub_kubefed_settings settings =
+        types->config ? hub_kubefed_config_now(types->config) : hub_kubefed_settings_otherwise();
+
+    return hub_federated_config_status(
+        doc, config, &settings, made_find(types, FED_SPAN_LIT("namespaces")) != NULL);
+}
+
 static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
 {
     enum fed_err err = hub_kubefed_admit_type(NULL, a, diag);
@@ -411,21 +421,20 @@ static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_
     if (err || a->operation == HUB_DELETE || a->subresource.len > 0)
         return err;
     err = check_config(ctx, a, fed_json_get(a->object, "spec"), diag);
-    return err ? err : hub_federated_config_keep(a);
+    if (!err)
+        err = hub_federated_config_keep(a);
+    return err ? err : put_status(ctx, a->doc, a->object); /* for patches of the status */
 }
 
 static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision)
 {
     struct hub_federated_types *types = ctx;
-    struct hub_kubefed_settings settings =
-        types->config ? hub_kubefed_config_now(types->config) : hub_kubefed_settings_otherwise();
 
     (void)ref;
     if (types->touched > *revision)
         *revision = types->touched;
-    return hub_federated_config_status(
-        doc, object, &settings, made_find(types, FED_SPAN_LIT("namespaces")) != NULL);
+    return put_status(types, doc, object);
 }
 
 /* What all types depend on has changed: whoever watches them is told. */

@@ -65,7 +65,7 @@ static enum fed_err parse_entry(struct hub_plan *plan, struct plan_item *item,
 
     if (err || fed_json_count(operations) == 0)
         return err;
-    err = fed_override_check(operations, diag);
+    err = fed_override_check_for(to->cluster, operations, diag);
     if (err)
         return err;
     fed_buf_init(&bytes, plan->mem, FED_WORK_OVERRIDES_MAX);
@@ -102,7 +102,7 @@ static enum fed_err index_names(struct plan_item *item, struct fed_diag *diag)
     for (size_t i = 1; i < n; i++)
         if (fed_span_eq(named[i - 1]->cluster, named[i]->cluster))
             return fed_diag_set(diag, FED_ERR_INVALID,
-                "cluster " FED_SPAN_FMT " stands twice in overrides",
+                "cluster \"" FED_SPAN_FMT "\" appears more than once",
                 FED_SPAN_ARG(named[i]->cluster));
     item->named_overrides = named;
     item->n_named_overrides = n;
@@ -113,7 +113,7 @@ static enum fed_err entry_wrong(
     const struct plan_override *entry, size_t index, enum fed_err err, struct fed_diag *diag)
 {
     if (entry->cluster.len && !entry->selector)
-        return fed_diag_prefix(diag, err, "cluster " FED_SPAN_FMT, FED_SPAN_ARG(entry->cluster));
+        return err; /* which names the cluster */
     return fed_diag_prefix(diag, err, "overrides[%zu]", index);
 }
 
@@ -141,18 +141,12 @@ enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
 
 void plan_overrides_fini(struct hub_plan *plan, struct plan_item *item)
 {
-    struct fed_map_iter it;
-
+    plan_item_forget_pieces(plan, item);
     for (size_t i = 0; i < item->n_overrides; i++)
         fed_selector_free(item->overrides[i].selector);
     item->overrides = NULL;
     item->n_overrides = item->n_selecting = item->n_named_overrides = 0;
     item->named_overrides = NULL;
-    fed_map_iter_init(&it, &item->variants);
-    while (fed_map_iter_next(&it))
-        plan_piece_unref(plan, it.value);
-    fed_map_fini(&item->variants);
-    fed_map_init(&item->variants, plan->mem);
 }
 
 /* ---- what a cluster gets ---- */

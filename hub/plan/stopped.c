@@ -121,7 +121,7 @@ enum fed_err plan_pair_hold(
     if (err || !pair || !leaving)
         return err;
     if (is_held(pair))
-        return plan_pair_release(plan, item, pair);
+        return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
     plan_pair_drop(plan, item, pair);
     return FED_OK;
 }

@@ -114,12 +114,14 @@ static const struct row {
     {MAP, "ns", "x",
         OVERRIDES("[{'clusterName':'c1'},{'clusterName':'c2','clusterOverrides':[{'path':"
                   "'/spec/x/y','value':2},{'path':'/also/not','value':2}]}]"),
-        PATH(1, 0) "replace /spec/x/y: no such parent: this cluster does not get it "
+        PATH(1, 0) "replace operation does not apply: doc is missing path: /spec/x/y: missing "
+                   "value: this cluster does not get it "
                    "(ApplyOverridesFailed)\n"},
     {MAP, "ns", "x",
         OVERRIDES(
             "[{'clusterName':'c1','clusterOverrides':[{'op':'remove','path':'/spec/none'}]}]"),
-        PATH(0, 0) "remove /spec/none: no such path: this cluster does not get it "
+        PATH(0, 0) "error in remove for path: '/spec/none': Unable to remove nonexistent key: "
+                   "none: missing value: this cluster does not get it "
                    "(ApplyOverridesFailed)\n"},
     {MAP, "ns", "x",
         OVERRIDES("[{'clusterName':'c1','clusterOverrides':[{'path':'spec/replicas','value':2}]}]"),
