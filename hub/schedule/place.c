@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define MANAGER "replica-scheduler"
-#define YOUNG_S 5
 #define TOLD_SHARES 8u /* clusters that an event names */
 
 struct placing {
@@ -255,15 +254,22 @@ static void forget_unplaced(struct placing *p, const struct hub_planned *planned
     }
 }
 
-/* Nothing of it can run for long. */
-static bool is_young(const struct placing *p)
+static int64_t made_unix_s(const struct fed_json *object)
 {
-    int64_t made_unix_s;
+    int64_t at;
 
-    return !fed_text_time_parse(
-               fed_json_string(fed_json_find(p->object, "metadata.creationTimestamp")),
-               &made_unix_s) &&
-           fed_loop_unix_s(p->s->o.loop) - made_unix_s < YOUNG_S;
+    return fed_text_time_parse(
+               fed_json_string(fed_json_find(object, "metadata.creationTimestamp")), &at)
+               ? 0
+               : at;
+}
+
+/* Made together with the preference: nothing of it runs that could be moved. */
+static bool is_new(const struct placing *p)
+{
+    int64_t made_s = made_unix_s(p->object);
+
+    return made_s > 0 && made_unix_s(p->preference) - made_s <= 1;
 }
 
 /* FED_ERR_BUSY: pods run somewhere of which nothing is known yet, and there is time to wait. */
@@ -284,7 +290,7 @@ static enum fed_err read_facts(struct placing *p)
         else
             unknown = unknown || is_placed(&planned, p->clusters[i].name);
     }
-    if (unknown && !p->rebalance && !is_young(p) &&
+    if (unknown && !p->rebalance && !is_new(p) &&
         p->item->facts_by_ms > fed_loop_now_ms(p->s->o.loop))
         return FED_ERR_BUSY;
     p->item->facts_by_ms = 0;
