@@ -112,6 +112,8 @@ static void on_changed(void *ctx, struct agent_entry *entry)
     if (entry->dirty)
         persist_soon(d);
     agent_observe_want(d->observe, entry);
+    if (entry->version_due)
+        agent_report_moved(d->report);
     if (entry->report_due)
         agent_report_soon(d->report);
 }

@@ -79,6 +79,7 @@ enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item *owner,
     *piece = (struct plan_piece){
         .refs = 1, .size = sizeof *piece + text, .work = *work, .blob = blob, .owner = owner};
     blob->refs++;
+    plan->n_pieces++;
     piece->work.blob = blob->digest;
     keep(piece, &at, &piece->work.api_version);
     keep(piece, &at, &piece->work.kind);
@@ -95,6 +96,7 @@ void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece)
     if (!piece || --piece->refs > 0)
         return;
     plan_blob_unref(plan, piece->blob);
+    plan->n_pieces--;
     fed_alloc_free(plan->mem, piece, piece->size);
 }
 
@@ -278,6 +280,7 @@ static enum fed_err cluster_add(
         return FED_ERR_NOMEM;
     }
     memcpy(cluster->name, name.at, name.len);
+    cluster->fresh = true;
     memmove(&plan->clusters[index + 1], &plan->clusters[index],
         (plan->n_clusters - index) * sizeof *plan->clusters);
     plan->clusters[index] = cluster;
@@ -336,12 +339,25 @@ enum fed_err plan_cluster_put(struct hub_plan *plan, struct fed_span name, struc
             return err;
         }
     }
-    fed_json_doc_free(cluster->doc);
+    if (cluster->replan) {
+        fed_json_doc_free(cluster->doc);
+    } else {
+        cluster->former_doc = cluster->doc;
+        cluster->former = cluster->labels;
+    }
     cluster->doc = doc;
     cluster->labels = labels;
     cluster->replan = true;
     plan_round_want(plan);
     return FED_OK;
+}
+
+void plan_cluster_planned(struct plan_cluster *cluster)
+{
+    fed_json_doc_free(cluster->former_doc);
+    cluster->former_doc = NULL;
+    cluster->former = NULL;
+    cluster->replan = cluster->returned = cluster->fresh = false;
 }
 
 void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster)
@@ -351,6 +367,7 @@ void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster)
     for (size_t i = 0; i < PLAN_HISTORY; i++)
         plan_manifest_fini(plan, &cluster->past[i]);
     fed_json_doc_free(cluster->doc);
+    fed_json_doc_free(cluster->former_doc);
     fed_alloc_free(plan->mem, cluster->items, cluster->cap_items * sizeof *cluster->items);
     fed_alloc_free(plan->mem, cluster->name, strlen(cluster->name) + 1);
     fed_alloc_free(plan->mem, cluster, sizeof *cluster);

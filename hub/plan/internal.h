@@ -12,6 +12,7 @@
 #ifndef FEDLET_HUB_PLAN_INTERNAL_H
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
+#include "hub/kubefed/config.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
 #include "proto/object/selector.h"
@@ -30,7 +31,12 @@ struct plan_type {
     bool namespaced;   /* the federated kind's own scope */
     bool is_namespace; /* target is core Namespace */
     bool enabled;
-    bool gone; /* its FederatedTypeConfig was deleted: copies are released */
+    bool collects;             /* statusCollection: Enabled */
+    char status_resource[320]; /* of statusType; "" when there is none */
+    char status_kind[64];
+    char status_api_version[320];
+    bool gone;     /* its FederatedTypeConfig was deleted */
+    bool recorded; /* the store says that it is gone: see stopped.c */
 };
 
 struct plan_blob {
@@ -53,14 +59,29 @@ struct plan_piece {
 enum plan_placement_mode { PLAN_NONE, PLAN_ABSENT, PLAN_NAMES, PLAN_SELECTOR };
 struct plan_placement {
     enum plan_placement_mode mode; /* ABSENT: nothing said at all; NONE: an empty list */
-    const struct fed_span *names;
+    const struct fed_span *names;  /* sorted */
     size_t n_names;
     struct fed_selector *selector;
 };
 
+#define PLAN_OVERRIDE_SELECTORS_MAX 256u /* of one object: each is tried on every cluster */
 struct plan_override {
-    struct fed_span cluster;
-    struct fed_span operations; /* canonical JSON */
+    struct fed_span cluster;       /* by name; empty when there is a selector */
+    struct fed_selector *selector; /* NULL: by name */
+    struct fed_span operations;    /* canonical JSON; empty for none */
+};
+/* The entries that a cluster matches, in order. */
+struct plan_overrides {
+    const struct plan_override *entries[PLAN_OVERRIDE_SELECTORS_MAX + 1];
+    size_t n;
+    bool named; /* one of them is for this cluster alone */
+};
+
+/* What is wrong with a pair: owned by it. */
+struct plan_fault {
+    size_t size;       /* of the allocation */
+    const char *error; /* KubeFed's word, a constant */
+    char message[];
 };
 
 enum plan_pair_state {
@@ -72,13 +93,13 @@ enum plan_pair_state {
 };
 struct plan_pair { /* item x cluster */
     struct plan_cluster *cluster;
-    enum plan_pair_state state;
     struct plan_piece *piece; /* counted; for REMOVING what is being removed; NULL for REFUSED */
     uint64_t
         since; /* revision of the manifest since which this holds; 0 until the round is recorded */
-    size_t place;      /* of the item in the cluster's list */
-    const char *error; /* KubeFed's word, "" */
-    char message[200];
+    struct plan_fault *fault; /* NULL: nothing is wrong */
+    uint32_t place;           /* of the item in the cluster's list */
+    bool fresh;               /* since the round that is being told of */
+    enum plan_pair_state state;
 };
 
 struct plan_item {
@@ -90,21 +111,31 @@ struct plan_item {
     struct fed_arena arena;
     int64_t generation;
     bool deleting, orphan, retain_replicas, has_finalizer;
-    bool label_federated; /* Namespace items: federated: "true" */
+    bool template_annotations, template_finalizers; /* which are left out */
+    uint32_t delete_options;                        /* of the work, when the object is deleted */
+    char delete_error[160];                         /* why they are none, "" */
+    bool label_federated;                           /* Namespace items: federated: "true" */
     struct plan_placement placement;
     struct plan_blob *blob;
     struct fed_span api_version; /* of the member object */
-    const struct plan_override *overrides;
+    struct plan_override *overrides;
     size_t n_overrides;
+    size_t n_selecting;                                 /* of them by selector */
+    const struct plan_override *const *named_overrides; /* the others, by name */
+    size_t n_named_overrides;
     const char *error; /* for all clusters: "", ApplyOverridesFailed, ComputeResourceFailed */
     char message[300];
     enum hub_placement_problem problem;
+    bool system;  /* in or for a namespace that is never federated */
     bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
     /* planned */
     struct plan_piece
         *shared; /* counted: the work of clusters without overrides, made when first needed */
+    struct fed_map variants; /* counted: works with overrides of which none is for one cluster
+                                alone, by plan_overrides_key */
     struct plan_pair *pairs; /* by cluster name */
     size_t n_pairs, cap_pairs;
+    uint64_t round;   /* in which it was last computed for all clusters */
     bool dirty, gone; /* gone: deleted from the store, kept while removals are awaited */
     bool told;        /* object_changed is due */
     bool listed;      /* in plan->touched */
@@ -126,13 +157,17 @@ struct plan_cluster {
     char *name;
     struct fed_json_doc *doc; /* holds the labels */
     const struct fed_json *labels;
+    struct fed_json_doc *former_doc; /* NULL, or while replan: those that the plan knows */
+    const struct fed_json *former;
+    bool fresh; /* nothing was planned for it yet */
     struct plan_manifest now;
     struct plan_manifest next;               /* while dirty */
     struct plan_manifest past[PLAN_HISTORY]; /* newest first; revision 0: empty slot */
     bool changing;                           /* next is valid */
     uint64_t staged_revision; /* of next's row, until it is durable; 0: none is staged */
     struct fed_digest staged_digest;
-    bool replan;   /* labels changed or new: all items against this cluster */
+    bool away;     /* nobody waits for what it still holds: see hub_plan_away */
+    bool replan;   /* labels changed or new: those items that look at them, or all */
     bool returned; /* its deletion was undone: as after a start, deletions await it again */
     bool recorded; /* the store has a row for it */
     struct plan_item **items; /* that have a pair with it, in no order */
@@ -150,12 +185,16 @@ struct hub_plan {
     uint64_t seen;           /* revision up to which changes were taken in */
     struct fed_timer *retry; /* after a failed commit */
     uint32_t epoch;
+    uint64_t round;    /* counts them */
+    uint64_t computed; /* pairs, since the start */
+    size_t n_pieces;
     struct plan_cluster **clusters; /* by name */
     size_t n_clusters, cap_clusters;
     struct fed_map types;   /* resource -> plan_type */
     struct fed_map items;   /* key -> plan_item */
     struct fed_map blobs;   /* digest -> plan_blob */
     struct fed_map scalers; /* preferences of replicas: ns NUL name -> plan_scaler */
+    struct hub_kubefed_settings settings;
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
@@ -168,6 +207,7 @@ struct hub_plan {
     hub_plan_changed *changed;
     hub_plan_object_changed *object_changed;
     void *changed_ctx;
+    char api_version[FED_WORK_API_VERSION_MAX + 1]; /* which an override gave */
     /* what the query functions hand out, valid until their next call */
     struct fed_work *scratch[2];
     size_t scratch_cap[2];
@@ -199,18 +239,71 @@ bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns);
 FED_MUST_USE enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
 void plan_pair_set_state(struct plan_pair *pair, enum plan_pair_state state);
+/* Whether what the item means for a cluster may differ with its labels. */
+bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
+    const struct fed_json *labels, const struct fed_json *other);
 /* The agent confirmed: RELEASING leaves the manifest, REMOVING is over. */
 FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
 void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
+/* Whether placement selects the cluster, whatever becomes of it. */
+bool plan_item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* The item's work without content and options of its own. */
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
+FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out);
+/* It leaves with these options: FED_WORK_ORPHAN, or how to delete it. */
+FED_MUST_USE enum fed_err plan_pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
+/* Lets go of what it holds. */
+void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
 void plan_pair_unlist(struct plan_pair *pair);
 
+/* ---- delete.c ---- */
+/* The annotation kubefed.io/deleteoption; NULL for none. What is wrong with it is kept in the item.
+ */
+void plan_delete_options_parse(struct plan_item *item, const struct fed_json *annotation);
+
+/* ---- override.c ---- */
+/* FED_ERR_INVALID, FED_ERR_LIMIT with diag: the object is refused for all clusters. */
+FED_MUST_USE enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
+    const struct fed_json *overrides, struct fed_diag *diag);
+void plan_overrides_fini(struct hub_plan *plan, struct plan_item *item);
+void plan_overrides_match(
+    const struct plan_item *item, const struct plan_cluster *cluster, struct plan_overrides *out);
+/* All their operations as one list; at least one entry. */
+FED_MUST_USE enum fed_err plan_overrides_join(
+    const struct plan_overrides *from, struct fed_buf *out);
+struct fed_span plan_overrides_key(const struct plan_overrides *from);
+/* Whether a cluster with the one labels gets other overrides than with the others. */
+bool plan_overrides_differ(
+    const struct plan_item *item, const struct fed_json *labels, const struct fed_json *other);
+FED_MUST_USE enum fed_err plan_overrides_admit(
+    struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
+/* ---- stopped.c ---- */
+/* Whether objects of a type (NULL: namespaces with the label) are propagated. */
+bool plan_type_runs(const struct hub_plan *plan, const struct plan_type *type);
+/* The object stays in the cluster as it is, whether it is there or not. */
+FED_MUST_USE enum fed_err plan_pair_hold(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+/* Which types are gone is part of the round's commit: stages the rows that are to change; and when
+ * they are durable. */
+FED_MUST_USE enum fed_err plan_types_stage(struct hub_plan *plan);
+void plan_types_staged(struct hub_plan *plan);
+/* Adds those that were gone when the hub stopped; before anything else is loaded. */
+FED_MUST_USE enum fed_err plan_types_load(struct hub_plan *plan);
+
 /* ---- cluster.c ---- */
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
+/* The plan knows its labels now. */
+void plan_cluster_planned(struct plan_cluster *cluster);
 FED_MUST_USE enum fed_err plan_cluster_put(
     struct hub_plan *plan, struct fed_span name, struct fed_span bytes);
 void plan_cluster_remove(struct hub_plan *plan, struct plan_cluster *cluster);
@@ -235,6 +328,8 @@ FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 
 /* ---- plan.c ---- */
+/* A copy of a type that is not there yet. */
+FED_MUST_USE enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from);
 /* What is staged and was not seen yet. */
 void plan_take_staged(struct hub_plan *plan);
 /* Takes the object in once more, as the store has it. */
@@ -250,6 +345,8 @@ void plan_scalers_fini(struct hub_plan *plan);
 /* Whether what is in the namespace may be placed there (pair.c). */
 bool plan_namespace_places(
     struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster);
+/* ---- query.c ---- */
+enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type);
 
 /* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);

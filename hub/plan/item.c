@@ -1,8 +1,8 @@
 /* item.c - one federated object, as it is stored and parsed. */
 #include "hub/identity/identity.h"
 #include "hub/plan/internal.h"
-#include "proto/object/override.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- items ---- */
@@ -49,6 +49,7 @@ enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *r
     item->key = fed_alloc_get(plan->mem, item->key_len);
     item->error = "";
     fed_arena_init(&item->arena, plan->mem, PLAN_ITEM_BYTES_MAX);
+    fed_map_init(&item->variants, plan->mem);
     if (item->key) {
         key_write(item->key, ref);
         item->resource = fed_span_of(item->key, ref->resource.len);
@@ -73,12 +74,12 @@ static void forget_parsed(struct hub_plan *plan, struct plan_item *item)
     item->blob = NULL;
     plan_piece_unref(plan, item->shared);
     item->shared = NULL;
-    item->overrides = NULL;
-    item->n_overrides = 0;
+    plan_overrides_fini(plan, item);
     item->error = "";
     item->message[0] = '\0';
     item->problem = HUB_PLACEMENT_OK;
     item->api_version = fed_span_text("");
+    item->template_annotations = item->template_finalizers = false;
     fed_arena_fini(&item->arena);
     fed_arena_init(&item->arena, plan->mem, PLAN_ITEM_BYTES_MAX);
 }
@@ -105,7 +106,7 @@ void plan_item_free(struct hub_plan *plan, struct plan_item *item)
         plan_pair_unlist(&item->pairs[i]);
         if (item->pairs[i].piece)
             item->pairs[i].piece->owner = NULL;
-        plan_piece_unref(plan, item->pairs[i].piece);
+        plan_pair_fini(plan, &item->pairs[i]);
     }
     fed_alloc_free(plan->mem, item->pairs, item->cap_pairs * sizeof *item->pairs);
     fed_arena_fini(&item->arena);
@@ -144,6 +145,14 @@ static struct fed_span keep(struct plan_item *item, struct fed_span text)
     return fed_span_of(at, text.len);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct fed_span *x = a;
+    const struct fed_span *y = b;
+
+    return fed_span_cmp(*x, *y);
+}
+
 static enum fed_err parse_names(struct plan_item *item, const struct fed_json *clusters)
 {
     size_t n = fed_json_count(clusters);
@@ -156,6 +165,7 @@ static enum fed_err parse_names(struct plan_item *item, const struct fed_json *c
         if (!names[i].at)
             return FED_ERR_NOMEM;
     }
+    qsort(names, n, sizeof *names, by_name);
     item->placement.names = names;
     item->placement.n_names = n;
     item->placement.mode = n ? PLAN_NAMES : PLAN_NONE;
@@ -224,6 +234,9 @@ static enum fed_err parse_template(struct hub_plan *plan, struct plan_item *item
     }
     if (!fed_json_is_object(template))
         template = empty;
+    item->template_annotations =
+        fed_json_count(fed_json_find(template, "metadata.annotations")) > 0;
+    item->template_finalizers = fed_json_count(fed_json_find(template, "metadata.finalizers")) > 0;
     err = canonical(plan, template, FED_BLOB_MAX, &bytes);
     if (!err)
         err = plan_blob_get(plan, fed_buf_span(&bytes), &item->blob);
@@ -237,61 +250,18 @@ static enum fed_err parse_template(struct hub_plan *plan, struct plan_item *item
     return err;
 }
 
-/* One cluster's list, checked and made canonical. What is wrong with any list refuses the object
- * for all clusters. */
-static enum fed_err parse_override(struct hub_plan *plan, struct plan_item *item,
-    const struct fed_json *from, struct plan_override *to, struct fed_diag *diag)
-{
-    const struct fed_json *operations = fed_json_get(from, "clusterOverrides");
-    struct fed_buf bytes;
-    enum fed_err err;
-
-    to->cluster = keep(item, fed_json_string(fed_json_get(from, "clusterName")));
-    to->operations = fed_span_text("");
-    if (fed_json_count(operations) == 0)
-        return FED_OK;
-    err = fed_override_check(operations, diag);
-    if (err)
-        return fed_diag_prefix(diag, err, "cluster " FED_SPAN_FMT, FED_SPAN_ARG(to->cluster));
-    err = canonical(plan, operations, FED_WORK_OVERRIDES_MAX, &bytes);
-    if (!err) {
-        to->operations = keep(item, fed_buf_span(&bytes));
-        err = to->operations.at ? FED_OK : FED_ERR_NOMEM;
-    }
-    fed_buf_fini(&bytes);
-    return err;
-}
-
 static enum fed_err parse_overrides(
     struct hub_plan *plan, struct plan_item *item, const struct fed_json *overrides)
 {
-    size_t n = fed_json_count(overrides);
-    struct plan_override *list;
     struct fed_diag diag = {""};
-    enum fed_err err = FED_OK;
+    enum fed_err err = plan_overrides_parse(plan, item, overrides, &diag);
 
-    if (n == 0)
-        return FED_OK;
-    list = fed_alloc_array(&item->arena.alloc, n, sizeof *list);
-    if (!list)
-        return FED_ERR_NOMEM;
-    for (size_t i = 0; !err && i < n; i++) {
-        err = parse_override(plan, item, fed_json_at(overrides, i), &list[i], &diag);
-        for (size_t j = 0; !err && j < i; j++) {
-            if (fed_span_eq(list[i].cluster, list[j].cluster))
-                err = fed_diag_set(&diag, FED_ERR_INVALID,
-                    "cluster " FED_SPAN_FMT " stands twice in overrides",
-                    FED_SPAN_ARG(list[i].cluster));
-        }
-    }
-    if (err == FED_ERR_NOMEM)
+    if (err == FED_ERR_NOMEM || !err)
         return err;
-    if (err) {
-        refuse(item, "ApplyOverridesFailed", diag.text[0] ? diag.text : fed_err_text(err));
-        return FED_OK;
-    }
-    item->overrides = list;
-    item->n_overrides = n;
+    if (!diag.text[0])
+        fed_diag_set(&diag, err, "%s", fed_err_text(err));
+    fed_diag_prefix(&diag, err, "Error reading cluster overrides");
+    refuse(item, "ApplyOverridesFailed", diag.text);
     return FED_OK;
 }
 
@@ -321,6 +291,7 @@ static void parse_metadata(struct plan_item *item, const struct fed_json *object
     item->orphan =
         fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
     item->has_finalizer = plan_has_finalizer(object);
+    plan_delete_options_parse(item, fed_json_get(annotations, "kubefed.io/deleteoption"));
 }
 
 static enum fed_err parse_spec(struct hub_plan *plan, struct plan_item *item,
@@ -352,8 +323,9 @@ enum fed_err plan_item_parse(struct hub_plan *plan, struct plan_item *item, stru
         parse_metadata(item, object);
         err = parse_spec(plan, item, doc, object);
     }
-    item->ignored = item->type->is_namespace &&
-                    (!fed_span_eq(item->ns, item->name) || is_system_namespace(item->name));
+    item->system = is_system_namespace(item->name);
+    item->ignored =
+        item->type->is_namespace && (!fed_span_eq(item->ns, item->name) || item->system);
     fed_json_doc_free(doc);
     return err;
 }
@@ -375,9 +347,10 @@ enum fed_err plan_item_parse_namespace(
 
         parse_metadata(item, object);
         item->has_finalizer = false;
+        item->system = is_system_namespace(item->name);
         item->label_federated =
             fed_span_is(fed_json_string(fed_json_get(labels, "federated")), "true") &&
-            !is_system_namespace(item->name);
+            !item->system;
         item->api_version = fed_span_text("v1");
         err = plan_blob_get(plan, fed_span_text("{}"), &item->blob);
     }

@@ -27,6 +27,27 @@ bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns)
     return item && !item->gone && !item->deleting && item->label_federated;
 }
 
+struct among_names {
+    const struct plan_placement *placement;
+    struct fed_span name;
+};
+
+static int order_of_names(const void *ctx, size_t index)
+{
+    const struct among_names *among = ctx;
+
+    return fed_span_cmp(among->placement->names[index], among->name);
+}
+
+static bool placement_names(
+    const struct plan_placement *placement, const struct plan_cluster *cluster)
+{
+    struct among_names among = {placement, fed_span_text(cluster->name)};
+    size_t index;
+
+    return fed_bisect(placement->n_names, order_of_names, &among, &index);
+}
+
 static bool placement_selects(
     const struct plan_placement *placement, const struct plan_cluster *cluster)
 {
@@ -34,11 +55,7 @@ static bool placement_selects(
     case PLAN_SELECTOR:
         return fed_selector_match(placement->selector, cluster->labels);
     case PLAN_NAMES:
-        for (size_t i = 0; i < placement->n_names; i++) {
-            if (fed_span_is(placement->names[i], cluster->name))
-                return true;
-        }
-        return false;
+        return placement_names(placement, cluster);
     case PLAN_NONE:
     case PLAN_ABSENT:
         break;
@@ -62,7 +79,7 @@ bool plan_namespace_places(
     return namespace_selects(plan, ns, cluster);
 }
 
-static bool item_selects(
+bool plan_item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
 {
     if (item->gone || item->deleting || item->ignored)
@@ -78,6 +95,27 @@ static bool item_selects(
     if (item->placement.mode == PLAN_ABSENT)
         return plan_namespace_labelled(plan, item->ns);
     return placement_selects(&item->placement, cluster);
+}
+
+static bool placement_differs(const struct plan_placement *placement, const struct fed_json *labels,
+    const struct fed_json *other)
+{
+    return placement->mode == PLAN_SELECTOR && fed_selector_match(placement->selector, labels) !=
+                                                   fed_selector_match(placement->selector, other);
+}
+
+bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
+    const struct fed_json *labels, const struct fed_json *other)
+{
+    const struct plan_item *federated = NULL;
+
+    if (placement_differs(&item->placement, labels, other) ||
+        plan_overrides_differ(item, labels, other))
+        return true;
+    if (!item->type || !item->type->namespaced)
+        return false;
+    federated = plan_namespace_item(plan, item->ns);
+    return federated && placement_differs(&federated->placement, labels, other);
 }
 
 /* ---- pairs ---- */
@@ -109,7 +147,7 @@ struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_clust
 }
 
 static enum fed_err cluster_list(
-    struct hub_plan *plan, struct plan_cluster *cluster, struct plan_item *item, size_t *place)
+    struct hub_plan *plan, struct plan_cluster *cluster, struct plan_item *item, uint32_t *place)
 {
     if (cluster->n_items == cluster->cap_items) {
         size_t cap = cluster->cap_items ? cluster->cap_items * 2 : 8;
@@ -121,7 +159,7 @@ static enum fed_err cluster_list(
         cluster->items = items;
         cluster->cap_items = cap;
     }
-    *place = cluster->n_items;
+    *place = (uint32_t)cluster->n_items;
     cluster->items[cluster->n_items++] = item;
     return FED_OK;
 }
@@ -138,11 +176,11 @@ void plan_pair_unlist(struct plan_pair *pair)
     plan_pair_find(last, cluster)->place = pair->place;
 }
 
-static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
+enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out)
 {
     size_t index;
-    size_t place;
+    uint32_t place;
 
     if (pair_index(item, cluster->name, &index)) {
         *out = &item->pairs[index];
@@ -163,8 +201,8 @@ static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
     memmove(&item->pairs[index + 1], &item->pairs[index],
         (item->n_pairs - index) * sizeof *item->pairs);
     item->n_pairs++;
-    item->pairs[index] = (struct plan_pair){
-        .cluster = cluster, .state = PLAN_PAIR_REFUSED, .place = place, .error = ""};
+    item->pairs[index] =
+        (struct plan_pair){.cluster = cluster, .state = PLAN_PAIR_REFUSED, .place = place};
     *out = &item->pairs[index];
     return FED_OK;
 }
@@ -188,102 +226,215 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
 
     plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
     plan_pair_unlist(pair);
-    plan_piece_unref(plan, pair->piece);
+    plan_pair_fini(plan, pair);
     item->n_pairs--;
     memmove(pair, pair + 1, (item->n_pairs - index) * sizeof *pair);
     plan_item_touch(plan, item);
 }
 
-static struct fed_span overrides_for(
-    const struct plan_item *item, const struct plan_cluster *cluster)
-{
-    for (size_t i = 0; i < item->n_overrides; i++) {
-        if (fed_span_is(item->overrides[i].cluster, cluster->name))
-            return item->overrides[i].operations;
-    }
-    return fed_span_text("");
-}
-
-static void describe(const struct plan_item *item, struct fed_work *work)
+static void identify(const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
-    *work = (struct fed_work){
-        .api_version = item->api_version, .name = item->name, .options = FED_WORK_ADOPT};
+    *work = (struct fed_work){.api_version = item->api_version, .name = item->name};
     work->kind = fed_span_text(type ? type->target_kind : "Namespace");
     work->plural = fed_span_text(type ? type->target_plural : "namespaces");
     if (type && type->target_namespaced) {
         work->ns = item->ns;
         work->options |= FED_WORK_NAMESPACED;
     }
+}
+
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
+{
+    identify(item, work);
+    if (plan->settings.adopt)
+        work->options |= FED_WORK_ADOPT;
     if (item->retain_replicas)
         work->options |= FED_WORK_RETAIN_REPLICAS;
+    if (item->type && plan_collects(plan, item->type))
+        work->options |= FED_WORK_STATUS;
+}
+
+/* Overrides may make another version of the object, not another object: whoever replaces all of its
+ * metadata takes name and namespace away, which a member refuses. */
+static enum fed_err check_rendered(struct hub_plan *plan, struct fed_work *work,
+    const struct fed_json *object, struct fed_diag *diag)
+{
+    struct fed_span api_version = fed_json_string(fed_json_get(object, "apiVersion"));
+
+    if (!fed_span_eq(fed_json_string(fed_json_find(object, "metadata.name")), work->name) ||
+        !fed_span_eq(fed_json_string(fed_json_find(object, "metadata.namespace")), work->ns))
+        return fed_diag_set(
+            diag, FED_ERR_CONFLICT, "an empty namespace may not be set during creation");
+    if (fed_span_to_cstr(api_version, plan->api_version, sizeof plan->api_version))
+        return fed_diag_set(diag, FED_ERR_INVALID, "apiVersion is too long");
+    if (api_version.len)
+        work->api_version = fed_span_text(plan->api_version);
+    return fed_work_check(work, diag);
 }
 
 /* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
- * it at once. */
-static enum fed_err try_render(struct hub_plan *plan, const struct fed_work *work,
+ * it at once. The work gets the apiVersion that comes out, valid until the next call.
+ * FED_ERR_CONFLICT: a member would refuse it. */
+static enum fed_err try_render(struct hub_plan *plan, struct fed_work *work,
     const struct plan_blob *blob, struct fed_diag *diag)
 {
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object;
     struct fed_buf out;
     enum fed_err err;
 
     fed_buf_init(&out, plan->mem, FED_BLOB_MAX + FED_WORK_OVERRIDES_MAX);
     err = fed_render_work(plan->mem, work, fed_span_of(blob->bytes, blob->len), &out, diag);
+    if (!err)
+        err = fed_json_doc_new(plan->mem, &doc);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&out), &object, diag);
+    if (!err)
+        err = check_rendered(plan, work, object, diag);
+    fed_json_doc_free(doc);
     fed_buf_fini(&out);
     return err;
 }
 
-/* The piece for this cluster: the shared one, or one with its overrides. FED_ERR_INVALID with diag
- * when the overrides do not fit the template. The caller gets a reference. */
-static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag)
+static enum fed_err piece_without(
+    struct hub_plan *plan, struct plan_item *item, struct plan_piece **out, struct fed_diag *diag)
 {
-    struct fed_span overrides = overrides_for(item, cluster);
     struct fed_work work;
     enum fed_err err;
 
-    if (overrides.len == 0 && item->shared) {
-        item->shared->refs++;
-        *out = item->shared;
-        return FED_OK;
+    if (!item->shared) {
+        plan_item_describe(plan, item, &work);
+        work.blob = item->blob->digest;
+        work.overrides = fed_span_text("");
+        err = fed_work_check(&work, diag);
+        if (!err)
+            err = plan_piece_new(plan, item, &work, item->blob, &item->shared);
+        if (err)
+            return err;
     }
-    describe(item, &work);
+    item->shared->refs++;
+    *out = item->shared;
+    return FED_OK;
+}
+
+static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
+    struct fed_span operations, struct plan_piece **out, struct fed_diag *diag)
+{
+    struct fed_work work;
+    enum fed_err err;
+
+    plan_item_describe(plan, item, &work);
     if (plan_is_scaled(plan, item))
         work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
-    work.overrides = overrides;
-    err = overrides.len ? try_render(plan, &work, item->blob, diag) : fed_work_check(&work, diag);
+    work.overrides = operations;
+    err = try_render(plan, &work, item->blob, diag);
+    return err ? err : plan_piece_new(plan, item, &work, item->blob, out);
+}
+
+static enum fed_err piece_joined(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_overrides *overrides, struct plan_piece **out, struct fed_diag *diag)
+{
+    struct fed_buf joined;
+    enum fed_err err;
+
+    fed_buf_init(&joined, plan->mem, FED_WORK_OVERRIDES_MAX);
+    err = plan_overrides_join(overrides, &joined);
+    if (err == FED_ERR_LIMIT)
+        fed_diag_set(diag, err, "the overrides of this cluster are larger than 64 KiB");
     if (!err)
-        err = plan_piece_new(plan, item, &work, item->blob, out);
-    if (!err && overrides.len == 0) {
-        item->shared = *out;
-        item->shared->refs++;
-    }
+        err = piece_with(plan, item, fed_buf_span(&joined), out, diag);
+    fed_buf_fini(&joined);
     return err;
+}
+
+/* The piece for this cluster: the shared one, or one with its overrides, which those share that
+ * match the same entries. FED_ERR_INVALID, FED_ERR_LIMIT with diag when the overrides do not fit
+ * the template. The caller gets a reference. */
+static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag)
+{
+    struct plan_overrides overrides;
+    struct plan_piece *piece;
+    struct fed_span key;
+    enum fed_err err;
+
+    if (item->n_overrides == 0)
+        return piece_without(plan, item, out, diag);
+    plan_overrides_match(item, cluster, &overrides);
+    if (overrides.n == 0)
+        return piece_without(plan, item, out, diag);
+    if (overrides.named)
+        return piece_joined(plan, item, &overrides, out, diag);
+    key = plan_overrides_key(&overrides);
+    piece = fed_map_get(&item->variants, key);
+    if (!piece) {
+        err = piece_joined(plan, item, &overrides, &piece, diag);
+        if (err)
+            return err;
+        err = fed_map_put(&item->variants, key, piece);
+        if (err) {
+            plan_piece_unref(plan, piece);
+            return err;
+        }
+    }
+    piece->refs++;
+    *out = piece;
+    return FED_OK;
+}
+
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
+{
+    if (pair->fault)
+        fed_alloc_free(plan->mem, pair->fault, pair->fault->size);
+    pair->fault = NULL;
+}
+
+void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair)
+{
+    plan_pair_clear_fault(plan, pair);
+    plan_piece_unref(plan, pair->piece);
+    pair->piece = NULL;
 }
 
 /* The pair stays what it was (a cluster keeps its last good version) and says what is wrong. */
 static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, const char *error, const char *message)
 {
+    struct plan_fault *fault;
     struct plan_pair *pair;
     size_t len = strlen(message);
-    enum fed_err err = pair_add(plan, item, cluster, &pair);
+    enum fed_err err = plan_pair_add(plan, item, cluster, &pair);
 
     if (err)
         return err;
-    pair->error = error;
-    if (len >= sizeof pair->message)
-        len = sizeof pair->message - 1;
-    memcpy(pair->message, message, len);
-    pair->message[len] = '\0';
+    if (pair->fault && pair->fault->error == error && strcmp(pair->fault->message, message) == 0)
+        return FED_OK;
+    fault = fed_alloc_get(plan->mem, sizeof *fault + len + 1);
+    if (!fault)
+        return FED_ERR_NOMEM;
+    fault->size = sizeof *fault + len + 1;
+    fault->error = error;
+    memcpy(fault->message, message, len + 1);
+    plan_pair_clear_fault(plan, pair);
+    pair->fault = fault;
     return FED_OK;
 }
 
 static bool is_in_manifest(const struct plan_pair *pair)
 {
     return pair->piece && (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING);
+}
+
+/* KubeFed's word for what a member would refuse. */
+static const char *refusal_of(struct plan_item *item, const struct plan_cluster *cluster)
+{
+    const struct plan_pair *pair = plan_pair_find(item, cluster);
+
+    return pair && pair->piece ? "UpdateFailed" : "CreationFailed";
 }
 
 static enum fed_err pair_place(
@@ -299,9 +450,11 @@ static enum fed_err pair_place(
     err = piece_for(plan, item, cluster, &piece, &diag);
     if (err == FED_ERR_NOMEM)
         return err;
+    if (err == FED_ERR_CONFLICT)
+        return pair_refuse(plan, item, cluster, refusal_of(item, cluster), diag.text);
     if (err)
         return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
-    err = pair_add(plan, item, cluster, &pair);
+    err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
         /* A template that names another API group makes another object: the former one leaves with
@@ -323,23 +476,21 @@ static enum fed_err pair_place(
         fed_diag_set(&diag, err, "the cluster has %u works, which is the most", FED_WORKS_MAX);
         return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
     }
-    if (!err) {
-        pair->error = "";
-        pair->message[0] = '\0';
-    }
+    if (!err)
+        plan_pair_clear_fault(plan, pair);
     return err;
 }
 
-/* The object stays in the member: the work gets the option by which the agent lets go of it, and
- * leaves the manifest when the agent has confirmed that. */
-static enum fed_err pair_release(
-    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+/* The work gets the options with which it is to leave (to let go of the object, how to delete it),
+ * and leaves the manifest when the agent has confirmed that it has them. */
+enum fed_err plan_pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options)
 {
     struct fed_work work = pair->piece->work;
     struct plan_piece *piece;
     enum fed_err err;
 
-    work.options |= FED_WORK_ORPHAN;
+    work.options |= options;
     err = plan_piece_new(plan, item, &work, pair->piece->blob, &piece);
     if (err)
         return err;
@@ -350,6 +501,7 @@ static enum fed_err pair_release(
     }
     plan_piece_unref(plan, pair->piece);
     pair->piece = piece;
+    plan_pair_clear_fault(plan, pair);
     plan_pair_set_state(pair, PLAN_PAIR_RELEASING);
     return FED_OK;
 }
@@ -357,7 +509,7 @@ static enum fed_err pair_release(
 static enum fed_err pair_unplace(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
-    bool release = (item->deleting || item->gone) && item->orphan;
+    bool ending = item->deleting || item->gone;
     enum fed_err err;
 
     switch (pair->state) {
@@ -365,14 +517,17 @@ static enum fed_err pair_unplace(
         plan_pair_drop(plan, item, pair);
         return FED_OK;
     case PLAN_PAIR_PRESENT:
-        if (release || (item->type && item->type->gone))
-            return pair_release(plan, item, pair);
+        if (ending && item->orphan)
+            return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
+        if (ending && item->delete_error[0])
+            return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
+        if (ending && item->delete_options)
+            return plan_pair_release(plan, item, pair, item->delete_options);
         err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
         if (err)
             return err;
         plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
-        pair->error = "";
-        pair->message[0] = '\0';
+        plan_pair_clear_fault(plan, pair);
         return FED_OK;
     case PLAN_PAIR_RELEASING:
     case PLAN_PAIR_REMOVING:
@@ -405,7 +560,7 @@ void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, st
     if (pair->piece)
         work = pair->piece->work;
     else
-        describe(item, &work);
+        identify(item, &work);
     fed_work_put_id(out, &work);
 }
 
@@ -422,7 +577,7 @@ static struct plan_item *successor(
     else if (item->type->is_namespace && !item->ignored)
         other = plan_item_get(plan,
             &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
-    return other && item_selects(plan, other, cluster) ? other : NULL;
+    return other && plan_item_selects(plan, other, cluster) ? other : NULL;
 }
 
 /* Nothing is removed and nothing awaited: the object passes from one to the other. While the other
@@ -454,7 +609,7 @@ static enum fed_err pair_recall(
     if (successor(plan, item, cluster))
         return FED_OK;
     item->deleting = false;
-    selected = item_selects(plan, item, cluster);
+    selected = plan_item_selects(plan, item, cluster);
     if (selected && !item->error[0])
         err = pair_place(plan, item, cluster);
     item->deleting = true;
@@ -467,15 +622,17 @@ enum fed_err plan_pair_update(
 {
     struct plan_pair *pair;
     struct plan_item *next;
-    bool ending = item->gone || item->deleting || (item->type && item->type->gone);
+    bool ending = item->gone || item->deleting;
 
+    plan->computed++;
+    if (!plan_type_runs(plan, item->type))
+        return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
-    /* A disabled type keeps what is there; so does a placement that cannot be computed. */
-    if (!ending &&
-        ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
+    /* A placement that cannot be computed keeps what is there. */
+    if (!ending && item->problem == HUB_PLACEMENT_COMPUTE_FAILED)
         return FED_OK;
-    if (!ending && item_selects(plan, item, cluster))
+    if (!ending && plan_item_selects(plan, item, cluster))
         return pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!pair)

@@ -21,7 +21,50 @@ static enum fed_err compute_items(struct hub_plan *plan)
         for (size_t i = 0; !err && i < plan->n_clusters; i++)
             err = plan_pair_update(plan, item, plan->clusters[i]);
         item->dirty = err != FED_OK;
+        item->round = err ? 0 : plan->round;
     }
+    return err;
+}
+
+/* What can be seen of a pair. */
+struct seen {
+    bool there;
+    enum plan_pair_state state;
+    const struct plan_piece *piece;
+    const struct plan_fault *fault;
+};
+
+static struct seen look(struct plan_item *item, const struct plan_cluster *cluster)
+{
+    const struct plan_pair *pair = plan_pair_find(item, cluster);
+
+    return pair ? (struct seen){true, pair->state, pair->piece, pair->fault}
+                : (struct seen){.there = false};
+}
+
+static bool looks_the_same(const struct seen *a, const struct seen *b)
+{
+    return a->there == b->there && a->state == b->state && a->piece == b->piece &&
+           a->fault == b->fault;
+}
+
+/* One item for a cluster that is new, back, or has other labels. */
+static enum fed_err compute_one(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct seen before;
+    struct seen after;
+    enum fed_err err;
+
+    if (item->round == plan->round ||
+        (!cluster->fresh && !cluster->returned &&
+            !plan_labels_matter(plan, item, cluster->former, cluster->labels)))
+        return FED_OK;
+    before = look(item, cluster);
+    err = plan_pair_update(plan, item, cluster);
+    after = look(item, cluster);
+    if (!looks_the_same(&before, &after))
+        plan_item_touch(plan, item);
     return err;
 }
 
@@ -31,16 +74,10 @@ static enum fed_err compute_cluster(struct hub_plan *plan, struct plan_cluster *
     enum fed_err err = FED_OK;
 
     fed_map_iter_init(&it, &plan->items);
-    while (!err && fed_map_iter_next(&it)) {
-        struct plan_item *item = it.value;
-        struct plan_pair *pair = plan_pair_find(item, cluster);
-
-        err = plan_pair_update(plan, item, cluster);
-        if (pair || plan_pair_find(item, cluster))
-            plan_item_touch(plan, item);
-    }
-    cluster->replan = err != FED_OK;
-    cluster->returned = cluster->returned && err;
+    while (!err && cluster->replan && fed_map_iter_next(&it))
+        err = compute_one(plan, it.value, cluster);
+    if (!err)
+        plan_cluster_planned(cluster);
     return err;
 }
 
@@ -90,11 +127,56 @@ static void turn(struct hub_plan *plan, struct plan_cluster *cluster, uint64_t r
     cluster->changing = false;
 }
 
+/* Manifests of this commit: clusters that run the same works have the same digest, and most do. */
+#define ALIKE_SLOTS 256u
+struct alike {
+    uint64_t hash; /* of the entries */
+    const struct plan_entry *entries;
+    size_t n;
+    struct fed_digest digest;
+};
+
+/* FNV-1a over the addresses of the works, which stand for their content. */
+static uint64_t hash_of(const struct plan_manifest *manifest)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < manifest->n; i++)
+        hash = (hash ^ (uintptr_t)manifest->entries[i].piece) * 0x100000001b3u;
+    return hash ^ hash >> 32;
+}
+
+static bool is_alike(const struct alike *one, uint64_t hash, const struct plan_manifest *manifest)
+{
+    return one->entries && one->hash == hash && one->n == manifest->n &&
+           memcmp(one->entries, manifest->entries, manifest->n * sizeof *manifest->entries) == 0;
+}
+
+static enum fed_err digest_entries(
+    struct hub_plan *plan, struct plan_manifest *next, struct alike *all)
+{
+    uint64_t hash = hash_of(next);
+    struct alike *slot = &all[hash % ALIKE_SLOTS];
+    const struct fed_manifest *manifest;
+    enum fed_err err;
+
+    if (is_alike(slot, hash, next)) {
+        next->digest = slot->digest;
+        return FED_OK;
+    }
+    err = plan_manifest_lay_out(plan, next, 1, &manifest);
+    if (!err)
+        err = fed_manifest_digest(manifest, &next->digest);
+    if (!err && next->n > 0)
+        *slot = (struct alike){hash, next->entries, next->n, next->digest};
+    return err;
+}
+
 /* Digest of the next manifest; true in *same when that is what the cluster has anyway, or what is
  * staged for it. */
-static enum fed_err digest_next(struct hub_plan *plan, struct plan_cluster *cluster, bool *same)
+static enum fed_err digest_next(
+    struct hub_plan *plan, struct plan_cluster *cluster, struct alike *all, bool *same)
 {
-    const struct fed_manifest *manifest;
     const struct fed_digest *known =
         cluster->staged_revision ? &cluster->staged_digest : &cluster->now.digest;
     enum fed_err err = FED_OK;
@@ -102,9 +184,7 @@ static enum fed_err digest_next(struct hub_plan *plan, struct plan_cluster *clus
     if (!cluster->recorded && !cluster->staged_revision && cluster->now.revision == 0)
         err = recall_row(plan, cluster);
     if (!err)
-        err = plan_manifest_lay_out(plan, &cluster->next, 1, &manifest);
-    if (!err)
-        err = fed_manifest_digest(manifest, &cluster->next.digest);
+        err = digest_entries(plan, &cluster->next, all);
     if (!err)
         *same = (cluster->recorded || cluster->staged_revision) &&
                 fed_digest_eq(&cluster->next.digest, known);
@@ -117,13 +197,14 @@ struct recording {
     char (*keys)[300];
     struct plan_cluster **clusters;
     size_t n;
+    struct alike alike[ALIKE_SLOTS]; /* their entries stay where they are until the end */
 };
 
 static enum fed_err collect(
     struct hub_plan *plan, struct plan_cluster *cluster, struct recording *r)
 {
     bool same = false;
-    enum fed_err err = digest_next(plan, cluster, &same);
+    enum fed_err err = digest_next(plan, cluster, r->alike, &same);
 
     if (err)
         return err;
@@ -218,11 +299,19 @@ static enum fed_err release_object(
     return err;
 }
 
+static bool is_awaited(const struct plan_item *item)
+{
+    for (size_t i = 0; i < item->n_pairs; i++)
+        if (item->pairs[i].state != PLAN_PAIR_REMOVING || !item->pairs[i].cluster->away)
+            return true;
+    return false;
+}
+
 /* Of an object that is being deleted nobody is awaited any more. */
 static bool is_finished(const struct plan_item *item)
 {
     return item->deleting && !item->gone && !item->dirty && item->has_finalizer &&
-           item->n_pairs == 0;
+           !is_awaited(item);
 }
 
 static enum fed_err release_items(struct hub_plan *plan)
@@ -268,10 +357,14 @@ static enum fed_err compute_clusters(struct hub_plan *plan)
 
 static enum fed_err round_run(struct hub_plan *plan)
 {
-    enum fed_err err = compute_items(plan);
+    enum fed_err err;
 
+    plan->round++;
+    err = compute_items(plan);
     if (!err)
         err = compute_clusters(plan);
+    if (!err)
+        err = plan_types_stage(plan);
     if (!err)
         err = record(plan);
     return err ? err : release_items(plan);
@@ -308,6 +401,7 @@ void plan_round_retry(void *ctx)
 static void fill_since(struct plan_item *item)
 {
     for (size_t i = 0; i < item->n_pairs; i++) {
+        item->pairs[i].fresh = item->pairs[i].since == 0;
         if (item->pairs[i].since == 0)
             item->pairs[i].since = item->pairs[i].cluster->now.revision;
     }
@@ -363,6 +457,7 @@ static void finish_items(struct hub_plan *plan)
 static void keep(struct hub_plan *plan)
 {
     plan->planned = false;
+    plan_types_staged(plan);
     for (size_t i = 0; i < plan->n_clusters; i++) {
         struct plan_cluster *cluster = plan->clusters[i];
 

@@ -108,6 +108,27 @@ static void test_check(void **state)
         FED_OK, NULL);
 }
 
+static enum fed_err check_joined(struct fed_json_doc *doc, struct fed_json **root,
+    const struct fed_json *operations, struct fed_diag *diag)
+{
+    (void)doc;
+    (void)root;
+    return fed_override_check_joined(operations, diag);
+}
+
+/* Lists of several entries: what one made, the next may change. */
+static void test_check_of_joined_lists(void **state)
+{
+    static const char twice[] = "[{\"path\":\"/a\",\"value\":1},{\"path\":\"/a\",\"value\":2}]";
+
+    (void)state;
+    assert_change(check, "{}", twice, FED_ERR_INVALID, NULL);
+    assert_change(check_joined, "{}", twice, FED_OK, NULL);
+    assert_change(fed_override_apply, "{}", twice, FED_OK, "{\"a\":2}");
+    assert_change(
+        check_joined, "{}", "[{\"path\":\"/kind\",\"value\":\"x\"}]", FED_ERR_INVALID, NULL);
+}
+
 static void test_diag_names_the_place(void **state)
 {
     struct fed_json_doc *doc;
@@ -122,7 +143,8 @@ static void test_diag_names_the_place(void **state)
                                          "{\"path\":\"/spec/x/y\",\"value\":1}]"),
                          &diag),
         FED_ERR_INVALID);
-    assert_string_equal(diag.text, "override 2: replace /spec/x/y: no such parent");
+    assert_string_equal(diag.text, 
+        "replace operation does not apply: doc is missing path: /spec/x/y: missing value");
     fed_json_doc_free(doc);
 }
 
@@ -149,7 +171,8 @@ static void test_depth_is_limited(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_check),
-        cmocka_unit_test(test_diag_names_the_place), cmocka_unit_test(test_depth_is_limited)};
+        cmocka_unit_test(test_check_of_joined_lists), cmocka_unit_test(test_diag_names_the_place),
+        cmocka_unit_test(test_depth_is_limited)};
 
     return cmocka_run_group_tests_name("proto_override", tests, NULL, NULL);
 }

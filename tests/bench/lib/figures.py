@@ -4,12 +4,14 @@ import os
 import re
 import shutil
 import statistics
+import tempfile
 import threading
 import time
 
 from . import proc, workload
 from .api import api
 from .kube import APPLY_PATCH, Api, Marks
+from .reads import fleet_read
 from .relay import bursts, payload, wire
 from .results import note, percentile
 from .world import ROOT, ensure_agent, run, wait_for
@@ -54,6 +56,20 @@ def proto(_fleet, results):
     for line in run(os.path.join(folder, "bin", "proto_bench"), objs).splitlines():
         name, value, unit = line.split()
         results.add(name, float(value) if "." in value else int(value), unit)
+
+
+PLAN_BUDGETS = {"plan_full_1000x1000": 10000, "plan_bytes_per_pair_1000x1000": 100, "plan_label_change": 10,
+                "plan_label_pairs": 10, "plan_change_10000": 50}
+
+
+def plan(_fleet, results):
+    """The plan alone, on a real store: from nothing, one change for 10,000 clusters, one cluster's label."""
+    folder = os.path.join(ROOT, "build", "release")
+    run("ninja", "-C", folder, "plan_bench", cwd=ROOT)
+    with tempfile.TemporaryDirectory() as store:
+        for line in run(os.path.join(folder, "bin", "plan_bench"), store).splitlines():
+            name, value, unit = line.split()
+            results.add(name, float(value) if "." in value else int(value), unit, PLAN_BUDGETS.get(name))
 
 
 def hub(fleet, results):
@@ -295,4 +311,5 @@ def _count_of(objs, wanted):
 
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
-GROUPS = {f.__name__: f for f in (size, proto, hub, delivery, change, idle, restart, latency, peak, api)}
+GROUPS = {f.__name__: f for f in (size, proto, plan, hub, delivery, change, idle, restart, latency, peak, fleet_read,
+                                  api)}
