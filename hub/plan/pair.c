@@ -255,6 +255,8 @@ void plan_item_describe(
         work->options |= FED_WORK_RETAIN_REPLICAS;
     if (item->type && plan_collects(plan, item->type))
         work->options |= FED_WORK_STATUS;
+    if (plan_is_scaled(plan, item))
+        work->options |= FED_WORK_SCALE;
 }
 
 /* Overrides may make another version of the object, not another object: whoever replaces all of its
@@ -327,8 +329,6 @@ static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
     enum fed_err err;
 
     plan_item_describe(plan, item, &work);
-    if (plan_is_scaled(plan, item))
-        work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
     work.overrides = operations;
     err = try_render(plan, &work, item->blob, diag);
