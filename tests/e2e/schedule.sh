@@ -206,6 +206,29 @@ case_target_later() {
     workload FederatedDeployment cases later '{clusterSelector: {}}' '[]' | hubctl apply -f -
     soon 30 'cluster1,cluster2 cluster1=2 cluster2=2' shares cases federateddeployment later
 }
+settings() { # settings SPEC: of the federation, as JSON
+    hubctl -n kube-federation-system patch kubefedconfig kubefed --type=merge -p "{\"spec\":$1}"
+}
+case_gate() {
+    settings '{"featureGates":[{"name":"SchedulerPreferences","configuration":"Disabled"}]}'
+    hubctl -n rsp patch rsp r5 --type=merge -p '{"spec":{"totalReplicas":2}}'
+    hubctl -n rsp patch federateddeployment r5 --type=json -p '[{"op":"replace","path":"/spec/overrides/0/clusterOverrides/0/value","value":6}]'
+    soon 30 6 member_jsonpath cluster1 rsp deployment r5 '{.spec.replicas}'
+    is 'cluster1,cluster2 cluster1=6 cluster2=3' shares rsp federateddeployment r5
+    hubctl -n rsp patch rsp r5 --type=merge -p '{"spec":{"totalReplicas":7}}'
+    settings '{"featureGates":[{"name":"SchedulerPreferences","configuration":"Enabled"}]}'
+    soon 30 'cluster1,cluster2 cluster1=4 cluster2=3' shares rsp federateddeployment r5
+}
+case_plan_replicas() {
+    local question='{"key":"ns/name","clusters":["A","B"],"totalReplicas":50,"rebalance":false,"preferences":{"*":{"weight":1,"minReplicas":0,"maxReplicas":null}},"current":{"A":30},"capacity":{"A":10}}'
+    echo "$question" >"$FLEET/question.json"
+    is '{"plan":{"A":10,"B":40},"overflow":{}}' "$BIN/fedctl" plan replicas -f "$FLEET/question.json"
+    is '{"plan":{"A":10,"B":40},"overflow":{}}' "$BIN/fedctl" plan replicas -o json -f - <<<"$question"
+    fails 1 'clusters: a list of names is required' "$BIN/fedctl" plan replicas -f - <<<'{"totalReplicas":1}'
+    fails 1 'no-such-file' "$BIN/fedctl" plan replicas -f "$FLEET/no-such-file"
+    fails 2 'needs a document' "$BIN/fedctl" plan replicas
+    fails 2 'unexpected argument' "$BIN/fedctl" plan replicas -f - more </dev/null
+}
 case_restart() {
     local before
     before=$(generation rsp federateddeployment r5)
@@ -219,6 +242,7 @@ case_restart() {
 
 # ---- a cluster that is away ----
 case_lost() {
+    settings '{"controllerDuration":{"availableDelay":"10s","unavailableDelay":"30s"}}'
     agent_stop cluster2
     soon 60 True condition_word cluster2 Offline
     # What changes meanwhile moves nothing to the others.
@@ -312,8 +336,10 @@ try "KubeFed's cases, FederatedReplicaSet" case_kubefed FederatedReplicaSet fede
 try "a namespace placed by list, and labels of clusters" case_namespace_by_list
 try "a disabled type is left alone until it is enabled" case_type_disabled
 try "the target may come later" case_target_later
+try "fedctl asks the planner alone" case_plan_replicas
+try "the feature gate" case_gate
 try "a restart of the hub changes nothing" case_restart
-try "a lost cluster keeps its share for a minute" case_lost
+try "a lost cluster keeps its share for unavailableDelay" case_lost
 try "a cluster that is back gets its share again" case_back
 must "nodes in the members" with_nodes
 try "running replicas stay where they are, unless rebalancing" case_running_stays
