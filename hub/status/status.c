@@ -448,6 +448,19 @@ static void note_propagated(struct hub_status *status, const struct status_clust
     }
 }
 
+bool hub_status_is_applied(
+    struct hub_status *status, struct fed_span name, const struct fed_work *identity)
+{
+    const struct status_cluster *cluster = status_cluster_get(status, name);
+    const struct fed_manifest *manifest;
+    size_t index;
+
+    return cluster &&
+           !hub_plan_manifest_at(status->plan, name, cluster->view.revision, &manifest) &&
+           status_manifest_find(manifest, identity, &index) && index < cluster->view.n_works &&
+           cluster->view.works[index].state == FED_WORK_APPLIED;
+}
+
 static void tell_report(struct hub_status *status, struct status_cluster *cluster,
     const struct fed_report *report, uint64_t old_revision)
 {
