@@ -194,6 +194,21 @@ static void wake_namespace(struct agent_apply *apply, const struct agent_entry *
     }
 }
 
+static enum fed_work_deed deed_of(const struct agent_entry *entry, unsigned status)
+{
+    if (status == 201)
+        return FED_DEED_CREATED;
+    return entry->adopting ? FED_DEED_ADOPTED : FED_DEED_UPDATED;
+}
+
+/* With replicas that are to be the member's: those of a creation, and of the time before. */
+static bool is_to_yield(
+    const struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
+{
+    entry->yielded = !seen->has_replicas;
+    return seen->has_replicas && agent_render_retains(apply->ports.mem, &entry->work);
+}
+
 static void applied(struct agent_apply *apply, struct agent_entry *entry,
     const struct agent_seen *seen, const uint8_t content[AGENT_CONTENT_SIZE], bool superseded)
 {
@@ -207,8 +222,13 @@ static void applied(struct agent_apply *apply, struct agent_entry *entry,
         entry->report_due = true;
     entry->generation = seen->generation;
     entry->resource_version = seen->resource_version;
+    entry->version_due = entry->moved_rv > entry->resource_version; /* moved while it was busy */
     if (superseded)
         return;
+    if (is_to_yield(apply, entry, seen)) {
+        apply_start_yield(apply, entry, seen);
+        return;
+    }
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
     agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
     agent_entry_set_health(entry, seen->health);
@@ -231,8 +251,13 @@ static void apply_answer(struct agent_apply *apply, struct agent_entry *entry,
     if (answer->status == 200 || answer->status == 201) {
         fed_arena_init(&arena, apply->ports.mem, AGENT_OBJECT_ARENA_MAX);
         if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
-            apply_parse(apply, entry, doc, answer->body, &seen))
+            apply_parse(apply, entry, doc, answer->body, &seen)) {
+            /* What follows a creation within the same work is part of it. */
+            if (entry->deed == FED_DEED_NONE)
+                entry->deed = (uint8_t)deed_of(entry, answer->status);
+            entry->adopting = false;
             applied(apply, entry, &seen, content, superseded);
+        }
         fed_json_doc_free(doc);
         fed_arena_fini(&arena);
         return;
@@ -278,6 +303,8 @@ static void on_done(
         ; /* the answer is about an older wish; the step of the newer one stands */
     else if (err)
         transport_failed(apply, entry, call.step, err, diag);
+    else if (call.step == AGENT_STEP_YIELD)
+        apply_yield_answer(apply, entry, answer);
     else if (call.step == AGENT_STEP_READ)
         apply_read_answer(apply, entry, answer);
     else
@@ -387,10 +414,15 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
     switch ((enum agent_step)entry->step) {
     case AGENT_STEP_READ:
     case AGENT_STEP_RELEASE: /* always from a fresh look */
+    case AGENT_STEP_YIELD:
         start_read(apply, entry);
         break;
     case AGENT_STEP_APPLY:
-        start_apply(apply, entry);
+        if (entry->uid[0] && !entry->yielded &&
+            agent_render_retains(apply->ports.mem, &entry->work))
+            start_read(apply, entry);
+        else
+            start_apply(apply, entry);
         break;
     case AGENT_STEP_DELETE:
         apply_start_delete(apply, entry);
@@ -413,7 +445,7 @@ static bool waits_for_namespace(const struct agent_apply *apply, const struct ag
     if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
         return false;
     found = agent_table_find(apply->table, &ns);
-    return found && found->in_manifest && !found->uid[0];
+    return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
 }
 
 static void hold(struct agent_apply *apply, struct agent_entry *entry)

@@ -8,8 +8,12 @@
  * entry->step    request                                  after success
  *   READ         GET (metadata)                           APPLY, refused, DELETE, RELEASE, or
  * dropped APPLY        PATCH, server-side apply, forced         NONE, state Applied DELETE DELETE
- * with our uid, in the background   READ until it is gone RELEASE      PATCH label and ownership
+ * with our uid, in the background   READ until it is gone YIELD PATCH spec.replicas off our fields
+ * APPLY RELEASE      PATCH label and ownership
  * off            dropped
+ *
+ * An entry with FED_WORK_HELD has no step: its object stays as it is until the bundle says
+ * otherwise.
  *
  * READ comes before the first apply of an entry whose object we do not know: an object that exists
  * unmanaged is taken over only with FED_WORK_ADOPT, one labelled kubefed.io/managed "false" is

@@ -140,6 +140,7 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
     *out = (struct fed_report_entry){.index = entry->index,
         .state = (enum fed_work_state)entry->state,
         .health = (enum fed_work_health)entry->health,
+        .deed = (enum fed_work_deed)entry->deed,
         .generation = generation,
         .reason = fed_span_text(entry->reason),
         .message = fed_span_text(entry->message)};
@@ -243,8 +244,11 @@ static void free_sent(struct agent_report *r)
 static void told(struct agent_report *r)
 {
     r->seq = r->sent_seq;
-    for (size_t i = 0; i < r->n_sent; i++)
+    for (size_t i = 0; i < r->n_sent; i++) {
         r->sent[i]->reporting = false;
+        if (!r->sent[i]->report_due)
+            r->sent[i]->deed = FED_DEED_NONE;
+    }
     r->n_sent = 0;
     agent_table_sweep(r->table);
 }
@@ -393,7 +397,7 @@ static void pace(struct agent_entry *entry, uint64_t now_ms)
         gap_ms = AGENT_VERSION_GAP_FLOOR_MS;
     else
         gap_ms =
-            gap_ms < AGENT_VERSION_GAP_CEILING_MS / 4 ? gap_ms * 4 : AGENT_VERSION_GAP_CEILING_MS;
+            gap_ms < AGENT_VERSION_GAP_CEILING_MS / 2 ? gap_ms * 2 : AGENT_VERSION_GAP_CEILING_MS;
     entry->version_gap_ms = gap_ms;
     entry->version_ms = now_ms + gap_ms;
 }

@@ -8,7 +8,8 @@
 
 const char *agent_step_name(enum agent_step step)
 {
-    static const char *const names[AGENT_STEPS] = {"nothing", "read", "apply", "delete", "release"};
+    static const char *const names[AGENT_STEPS] = {
+        "nothing", "read", "apply", "delete", "release", "yield"};
 
     return (unsigned)step < AGENT_STEPS ? names[step] : "?";
 }

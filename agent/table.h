@@ -23,6 +23,7 @@ enum agent_step {
     AGENT_STEP_APPLY,   /* server-side apply */
     AGENT_STEP_DELETE,  /* delete the object that has our uid */
     AGENT_STEP_RELEASE, /* take label and ownership off, leave the object */
+    AGENT_STEP_YIELD,   /* give up spec.replicas, which is the member's from now on */
     AGENT_STEPS
 };
 const char *agent_step_name(enum agent_step step);
@@ -66,6 +67,9 @@ struct agent_entry {
     uint8_t health;     /* enum fed_work_health */
     uint8_t step;       /* enum agent_step */
     uint8_t restores;   /* within the present window */
+    uint8_t deed;       /* enum fed_work_deed, until the hub knows */
+    bool adopting;      /* the object that is there is not the federation's yet */
+    bool yielded;       /* seen: replicas that the member retains are not ours */
     uint32_t index;     /* in the manifest, when in it */
     uint64_t due_ms;    /* of the step */
     uint64_t window_ms; /* when the present window of restores began */

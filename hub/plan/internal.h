@@ -12,6 +12,7 @@
 #ifndef FEDLET_HUB_PLAN_INTERNAL_H
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
+#include "hub/kubefed/config.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
 #include "proto/object/selector.h"
@@ -34,7 +35,8 @@ struct plan_type {
     char status_resource[320]; /* of statusType; "" when there is none */
     char status_kind[64];
     char status_api_version[320];
-    bool gone; /* its FederatedTypeConfig was deleted: copies are released */
+    bool gone;     /* its FederatedTypeConfig was deleted */
+    bool recorded; /* the store says that it is gone: see stopped.c */
 };
 
 struct plan_blob {
@@ -96,6 +98,7 @@ struct plan_pair { /* item x cluster */
         since; /* revision of the manifest since which this holds; 0 until the round is recorded */
     struct plan_fault *fault; /* NULL: nothing is wrong */
     uint32_t place;           /* of the item in the cluster's list */
+    bool fresh;               /* since the round that is being told of */
     enum plan_pair_state state;
 };
 
@@ -108,7 +111,10 @@ struct plan_item {
     struct fed_arena arena;
     int64_t generation;
     bool deleting, orphan, retain_replicas, has_finalizer;
-    bool label_federated; /* Namespace items: federated: "true" */
+    bool template_annotations, template_finalizers; /* which are left out */
+    uint32_t delete_options;                        /* of the work, when the object is deleted */
+    char delete_error[160];                         /* why they are none, "" */
+    bool label_federated;                           /* Namespace items: federated: "true" */
     struct plan_placement placement;
     struct plan_blob *blob;
     struct fed_span api_version; /* of the member object */
@@ -120,6 +126,7 @@ struct plan_item {
     const char *error; /* for all clusters: "", ApplyOverridesFailed, ComputeResourceFailed */
     char message[300];
     enum hub_placement_problem problem;
+    bool system;  /* in or for a namespace that is never federated */
     bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
     /* planned */
     struct plan_piece
@@ -159,6 +166,7 @@ struct plan_cluster {
     bool changing;                           /* next is valid */
     uint64_t staged_revision; /* of next's row, until it is durable; 0: none is staged */
     struct fed_digest staged_digest;
+    bool away;     /* nobody waits for what it still holds: see hub_plan_away */
     bool replan;   /* labels changed or new: those items that look at them, or all */
     bool returned; /* its deletion was undone: as after a start, deletions await it again */
     bool recorded; /* the store has a row for it */
@@ -180,13 +188,13 @@ struct hub_plan {
     uint64_t round;    /* counts them */
     uint64_t computed; /* pairs, since the start */
     size_t n_pieces;
-    bool raw_status;                /* the gate RawResourceStatusCollection is on */
     struct plan_cluster **clusters; /* by name */
     size_t n_clusters, cap_clusters;
     struct fed_map types;   /* resource -> plan_type */
     struct fed_map items;   /* key -> plan_item */
     struct fed_map blobs;   /* digest -> plan_blob */
     struct fed_map scalers; /* preferences of replicas: ns NUL name -> plan_scaler */
+    struct hub_kubefed_settings settings;
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
@@ -199,6 +207,7 @@ struct hub_plan {
     hub_plan_changed *changed;
     hub_plan_object_changed *object_changed;
     void *changed_ctx;
+    char api_version[FED_WORK_API_VERSION_MAX + 1]; /* which an override gave */
     /* what the query functions hand out, valid until their next call */
     struct fed_work *scratch[2];
     size_t scratch_cap[2];
@@ -237,14 +246,30 @@ bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
 FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
-void plan_pair_id(const struct hub_plan *plan, const struct plan_item *item,
-    const struct plan_pair *pair, struct fed_buf *out);
+void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
+/* Whether placement selects the cluster, whatever becomes of it. */
+bool plan_item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* The item's work without content and options of its own. */
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
+FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out);
+/* It leaves with these options: FED_WORK_ORPHAN, or how to delete it. */
+FED_MUST_USE enum fed_err plan_pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
 /* Lets go of what it holds. */
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
 void plan_pair_unlist(struct plan_pair *pair);
+
+/* ---- delete.c ---- */
+/* The annotation kubefed.io/deleteoption; NULL for none. What is wrong with it is kept in the item.
+ */
+void plan_delete_options_parse(struct plan_item *item, const struct fed_json *annotation);
 
 /* ---- override.c ---- */
 /* FED_ERR_INVALID, FED_ERR_LIMIT with diag: the object is refused for all clusters. */
@@ -262,6 +287,18 @@ bool plan_overrides_differ(
     const struct plan_item *item, const struct fed_json *labels, const struct fed_json *other);
 FED_MUST_USE enum fed_err plan_overrides_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
+/* ---- stopped.c ---- */
+/* Whether objects of a type (NULL: namespaces with the label) are propagated. */
+bool plan_type_runs(const struct hub_plan *plan, const struct plan_type *type);
+/* The object stays in the cluster as it is, whether it is there or not. */
+FED_MUST_USE enum fed_err plan_pair_hold(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+/* Which types are gone is part of the round's commit: stages the rows that are to change; and when
+ * they are durable. */
+FED_MUST_USE enum fed_err plan_types_stage(struct hub_plan *plan);
+void plan_types_staged(struct hub_plan *plan);
+/* Adds those that were gone when the hub stopped; before anything else is loaded. */
+FED_MUST_USE enum fed_err plan_types_load(struct hub_plan *plan);
 
 /* ---- cluster.c ---- */
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
@@ -291,6 +328,8 @@ FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 
 /* ---- plan.c ---- */
+/* A copy of a type that is not there yet. */
+FED_MUST_USE enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from);
 /* What is staged and was not seen yet. */
 void plan_take_staged(struct hub_plan *plan);
 /* Takes the object in once more, as the store has it. */

@@ -1,6 +1,5 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
 #include "hub/identity/identity.h"
-#include "hub/plan/gates.h"
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
@@ -65,7 +64,8 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
         fed_span_is(fed_json_string(fed_json_get(target, "scope")), "Namespaced");
     out->namespaced = fed_span_is(fed_json_string(fed_json_get(federated, "scope")), "Namespaced");
     out->enabled =
-        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled");
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled") &&
+        !fed_json_is_string(fed_json_find(object, "metadata.deletionTimestamp"));
     if (!copy_text(out->target_kind, sizeof out->target_kind, fed_json_get(target, "kind")) ||
         !copy_text(
             out->target_plural, sizeof out->target_plural, fed_json_get(target, "pluralName")))
@@ -80,10 +80,24 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
     return true;
 }
 
+static void mark_all(struct hub_plan *plan)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it))
+        plan_item_mark(plan, it.value);
+}
+
+/* Whether namespaces are a type decides on all the others, too. */
 static void mark_type(struct hub_plan *plan, const struct plan_type *type)
 {
     struct fed_map_iter it;
 
+    if (type->is_namespace) {
+        mark_all(plan);
+        return;
+    }
     fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
@@ -96,27 +110,37 @@ static void mark_type(struct hub_plan *plan, const struct plan_type *type)
     }
 }
 
-/* The KubeFedConfig that counts, or none any more. */
-static enum fed_err gates_put(struct hub_plan *plan, const struct hub_change *change)
+/* ---- settings ---- */
+
+/* What works say of adopting is part of those that are shared. */
+static void settings_set(struct hub_plan *plan, struct hub_kubefed_settings settings)
 {
-    struct fed_json_doc *doc = NULL;
-    struct fed_json *config = NULL;
     struct fed_map_iter it;
-    bool raw_status = plan->raw_status;
+
+    plan->settings = settings;
+    fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it)) {
+        struct plan_item *item = it.value;
+
+        plan_piece_unref(plan, item->shared);
+        item->shared = NULL;
+    }
+    mark_all(plan);
+}
+
+static enum fed_err settings_take(struct hub_plan *plan, struct fed_span bytes)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *config;
     enum fed_err err = fed_json_doc_new(plan->mem, &doc);
 
-    if (!err && change->type != HUB_CHANGE_DELETED)
-        err = fed_json_parse(doc, change->bytes, &config, NULL);
-    if (!err)
-        raw_status = hub_gate_is_on(config, HUB_GATE_RAW_STATUS);
-    fed_json_doc_free(doc);
-    if (raw_status == plan->raw_status)
+    if (err)
         return err;
-    plan->raw_status = raw_status;
-    fed_map_iter_init(&it, &plan->types);
-    while (fed_map_iter_next(&it))
-        mark_type(plan, it.value);
-    return FED_OK;
+    err = fed_json_parse(doc, bytes, &config, NULL);
+    if (!err)
+        settings_set(plan, hub_kubefed_settings_of(config));
+    fed_json_doc_free(doc);
+    return err;
 }
 
 static void take_change(void *ctx, const struct hub_change *change);
@@ -138,7 +162,7 @@ static enum fed_err load_resource(struct hub_plan *plan, const char *resource)
         plan->objects, fed_span_text(resource), fed_span_text(""), NULL, load_one, plan);
 }
 
-static enum fed_err type_add(struct hub_plan *plan, const struct plan_type *from)
+enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from)
 {
     struct plan_type *type = fed_alloc_get(plan->mem, sizeof *type);
     enum fed_err err;
@@ -179,9 +203,11 @@ static enum fed_err type_put(struct hub_plan *plan, struct fed_span bytes)
         return err == FED_ERR_INVALID ? FED_OK : err;
     type = fed_map_get(&plan->types, fed_span_text(read.resource));
     if (!type)
-        return type_add(plan, &read);
+        return plan_type_add(plan, &read);
+    read.recorded = type->recorded;
     *type = read;
     mark_type(plan, type);
+    plan_round_want(plan);
     return FED_OK;
 }
 
@@ -201,6 +227,7 @@ static void type_remove(struct hub_plan *plan, struct fed_span bytes)
         return;
     type->gone = true;
     mark_type(plan, type);
+    plan_round_want(plan);
 }
 
 /* ---- changes ---- */
@@ -267,6 +294,8 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
             plan_cluster_remove(plan, cluster);
         return FED_OK;
     }
+    if (hub_kubefed_config_is(&change->ref))
+        return settings_take(plan, deleted ? FED_SPAN_LIT("{}") : change->bytes);
     if (fed_span_is(change->ref.resource, TYPES)) {
         if (!deleted)
             return type_put(plan, change->bytes);
@@ -275,11 +304,6 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
     }
     if (fed_span_is(change->ref.resource, PLAN_SCALERS))
         return plan_scaler_take(plan, change);
-    if (fed_span_is(change->ref.resource, HUB_GATE_CONFIGS))
-        return fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE) &&
-                       fed_span_is(change->ref.name, HUB_GATE_CONFIG)
-                   ? gates_put(plan, change)
-                   : FED_OK;
     type = fed_map_get(&plan->types, change->ref.resource);
     if (!type && !fed_span_is(change->ref.resource, NAMESPACES))
         return FED_OK;
@@ -376,11 +400,12 @@ void plan_undo_staged(struct hub_plan *plan)
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
     static const char *const resources[] = {
-        CLUSTERS, NAMESPACES, PLAN_SCALERS, HUB_GATE_CONFIGS, TYPES};
+        HUB_KUBEFED_CONFIGS, CLUSTERS, NAMESPACES, PLAN_SCALERS, TYPES};
     struct fed_map_iter it;
-    enum fed_err err = FED_OK;
+    enum fed_err err;
 
     plan->loading = true;
+    err = plan_types_load(plan); /* first: looking at rows flushes */
     for (size_t i = 0; !err && i < sizeof resources / sizeof resources[0]; i++)
         err = load_resource(plan, resources[i]);
     fed_map_iter_init(&it, &plan->types);
@@ -408,6 +433,7 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->log = log;
     plan->objects = objects;
     plan->kinds = kinds;
+    plan->settings = hub_kubefed_settings_otherwise();
     plan->epoch = store->epoch(store->ctx);
     fed_map_init(&plan->types, mem);
     fed_map_init(&plan->items, mem);

@@ -63,6 +63,7 @@ enum hub_placement_problem {
 };
 struct hub_planned_cluster {
     struct fed_span cluster;
+    bool fresh;          /* its state is new with the round that is being told of */
     bool selected;       /* false: its removal is still awaited */
     const char *error;   /* "" or KubeFed's status: ApplyOverridesFailed, ComputeResourceFailed */
     const char *message; /* sentence for error, "" when none */
@@ -86,7 +87,14 @@ struct hub_planned {
     const struct hub_planned_cluster *clusters; /* by name */
     size_t n_clusters;
     int64_t observed_generation;
+    bool deleting;
+    struct fed_work target;    /* kind, namespace and name in the member, nothing else */
+    bool template_annotations; /* the template has some, which are left out */
+    bool template_finalizers;
 };
+/* Whether the object is a FederatedNamespace whose name is not that of its namespace: then it means
+ * nothing, and the plan has nothing else to say about it. */
+bool hub_plan_is_misnamed(struct hub_plan *plan, const struct hub_object_ref *ref);
 /* FED_ERR_NOT_FOUND. Valid until the next change. */
 FED_MUST_USE enum fed_err hub_plan_object(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out);
@@ -149,11 +157,16 @@ FED_MUST_USE enum fed_err hub_plan_scaled_type(
  * placement, by list or selector, or the namespace's label. */
 bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
 
-/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of overrides and
- * clusters that cannot work. */
+/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of what
+ * cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 
+/* Told by status: whether the cluster is out of reach. What it still holds of objects that are to
+ * go is not waited for then: its manifest has no such works any more, so its agent removes them
+ * from its own inventory when it is back. Copies that must stay, or go with certain options, are
+ * waited for: only the manifest says so. */
+void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
 /* Told by status: the cluster confirmed that it holds nothing any more of works removed up to that
  * manifest revision except those listed ("apiVersion/Kind/namespace/name"). Finalizers of deleted
  * objects go when nobody is awaited. */

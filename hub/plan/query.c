@@ -1,4 +1,5 @@
 /* query.c - the questions that others ask of the plan, and admission. */
+#include "hub/kubefed/warn.h"
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
@@ -50,11 +51,21 @@ static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct
     return HUB_PLACEMENT_OK;
 }
 
+/* A held one is shown where it would be; in the other clusters it means nothing. */
+static bool is_shown(struct hub_plan *plan, struct plan_item *item, const struct plan_pair *pair)
+{
+    bool held = pair->piece && (pair->piece->work.options & FED_WORK_HELD);
+
+    return !held || pair->state != PLAN_PAIR_PRESENT ||
+           plan_item_selects(plan, item, pair->cluster);
+}
+
 static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
 {
     bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
 
     *out = (struct hub_planned_cluster){.cluster = fed_span_text(pair->cluster->name),
+        .fresh = pair->fresh,
         .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
         .error = pair->fault ? pair->fault->error : "",
         .message = pair->fault ? pair->fault->message : "",
@@ -66,10 +77,20 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
         out->index = SIZE_MAX;
 }
 
+static struct fed_work target_of(const struct plan_item *item)
+{
+    const struct plan_type *type = item->type;
+
+    return (struct fed_work){.kind = fed_span_text(type ? type->target_kind : "Namespace"),
+        .ns = type && type->target_namespaced ? item->ns : fed_span_text(""),
+        .name = item->name};
+}
+
 enum fed_err hub_plan_object(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out)
 {
     struct plan_item *item = plan_item_get(plan, ref);
+    size_t n = 0;
 
     if (!item || item->gone || item->ignored)
         return FED_ERR_NOT_FOUND;
@@ -83,14 +104,26 @@ enum fed_err hub_plan_object(
         plan->out_clusters_cap = item->n_pairs;
     }
     for (size_t i = 0; i < item->n_pairs; i++)
-        pair_show(&item->pairs[i], &plan->out_clusters[i]);
+        if (is_shown(plan, item, &item->pairs[i]))
+            pair_show(&item->pairs[i], &plan->out_clusters[n++]);
     *out = (struct hub_planned){.problem = problem_of(plan, item),
         .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
         .message = item->message,
         .clusters = plan->out_clusters,
-        .n_clusters = item->n_pairs,
-        .observed_generation = item->generation};
+        .n_clusters = n,
+        .observed_generation = item->generation,
+        .deleting = item->deleting,
+        .target = target_of(item),
+        .template_annotations = item->template_annotations,
+        .template_finalizers = item->template_finalizers};
     return FED_OK;
+}
+
+bool hub_plan_is_misnamed(struct hub_plan *plan, const struct hub_object_ref *ref)
+{
+    const struct plan_item *item = plan_item_get(plan, ref);
+
+    return item && !item->gone && item->ignored && !fed_span_eq(item->ns, item->name);
 }
 
 enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed_span name,
@@ -143,8 +176,8 @@ void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span name,
     }
 }
 
-static bool is_still_there(const struct hub_plan *plan, const struct plan_item *item,
-    const struct plan_pair *pair, const struct fed_span *still_there, size_t n)
+static bool is_still_there(const struct plan_item *item, const struct plan_pair *pair,
+    const struct fed_span *still_there, size_t n)
 {
     struct fed_buf id;
     bool found = false;
@@ -152,7 +185,7 @@ static bool is_still_there(const struct hub_plan *plan, const struct plan_item *
     if (n == 0)
         return false;
     fed_buf_init(&id, fed_alloc_system(), FED_WORK_ID_MAX);
-    plan_pair_id(plan, item, pair, &id);
+    plan_pair_id(item, pair, &id);
     for (size_t i = 0; i < n && !found; i++)
         found = fed_span_eq(fed_buf_span(&id), still_there[i]);
     fed_buf_fini(&id);
@@ -174,7 +207,7 @@ void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revi
         if ((pair->state != PLAN_PAIR_RELEASING && pair->state != PLAN_PAIR_REMOVING))
             continue;
         if (pair->since == 0 || pair->since > revision ||
-            is_still_there(plan, item, pair, still_there, n_still_there))
+            is_still_there(item, pair, still_there, n_still_there))
             continue;
         if (plan_pair_confirmed(plan, item, pair))
             continue; /* out of memory: the next report confirms again */
@@ -191,7 +224,7 @@ enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_ty
 {
     if (!type->collects)
         return HUB_COLLECT_NOTHING;
-    if (plan->raw_status)
+    if (plan->settings.raw_status)
         return HUB_COLLECT_REMOTE;
     return type->status_resource[0] && strcmp(type->target_api_version, "v1") == 0 &&
                    strcmp(type->target_kind, "Service") == 0
@@ -317,6 +350,21 @@ void hub_plan_federated_objects(struct hub_plan *plan, hub_plan_each_federated *
     }
 }
 
+void hub_plan_away(struct hub_plan *plan, struct fed_span name, bool away)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || cluster->away == away)
+        return;
+    cluster->away = away;
+    for (size_t i = 0; away && cluster->awaiting > 0 && i < cluster->n_items; i++) {
+        if (plan_pair_find(cluster->items[i], cluster)->state != PLAN_PAIR_REMOVING)
+            continue;
+        plan_item_touch(plan, cluster->items[i]);
+        plan_round_want(plan);
+    }
+}
+
 /* ---- admission ---- */
 
 static enum fed_err ensure_finalizer(struct hub_admission *admission)
@@ -337,25 +385,41 @@ static enum fed_err ensure_finalizer(struct hub_admission *admission)
     return fed_json_append(finalizers, fed_json_new_text(admission->doc, PLAN_FINALIZER));
 }
 
-static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admission,
-    const struct fed_json *list, const char *member, const char *field)
+static bool has_cluster(void *plan, struct fed_span name)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span name = fed_json_string(fed_json_get(fed_json_at(list, i), member));
-        char text[400];
+    return plan_cluster_get(plan, name) != NULL;
+}
 
-        if (name.len == 0 || plan_cluster_get(plan, name))
-            continue;
-        snprintf(text, sizeof text, "%s[%zu].%s: no cluster \"" FED_SPAN_FMT "\" is registered",
-            field, i, member, FED_SPAN_ARG(name));
-        admission->warn(admission, text);
-    }
+static bool is_federated(void *plan, struct fed_span ns)
+{
+    return plan_namespace_item(plan, ns) || plan_namespace_labelled(plan, ns);
+}
+
+static bool is_labelled(void *plan, struct fed_span ns)
+{
+    return plan_namespace_labelled(plan, ns);
+}
+
+static void pass_warning(void *admission, const char *text)
+{
+    struct hub_admission *a = admission;
+
+    a->warn(a, text);
 }
 
 enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag)
 {
-    const struct fed_json *spec = fed_json_get(admission->object, "spec");
+    const struct plan_type *type =
+        fed_map_get(&plan->types, fed_span_text(admission->kind->resource));
+    struct hub_kubefed_around around = {.ctx = plan,
+        .has_cluster = has_cluster,
+        .is_federated = is_federated,
+        .is_labelled = is_labelled,
+        .namespaced = type && type->target_namespaced,
+        .is_namespace = type && type->is_namespace,
+        .warn = pass_warning,
+        .warn_ctx = admission};
 
     enum fed_err err;
 
@@ -364,11 +428,9 @@ enum fed_err hub_plan_admit(
     err = plan_overrides_admit(plan, admission, diag);
     if (err)
         return err;
-    warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",
-        "spec.placement.clusters");
-    warn_of_clusters(
-        plan, admission, fed_json_get(spec, "overrides"), "clusterName", "spec.overrides");
     if (fed_json_find(admission->object, "metadata.deletionTimestamp"))
         return FED_OK;
+    if (type)
+        hub_kubefed_warn(admission->doc, admission->object, &around);
     return ensure_finalizer(admission);
 }

@@ -2,6 +2,7 @@
 #include "hub/api/managed_fields.h"
 #include "hub/schedule/internal.h"
 #include "proto/base/bisect.h"
+#include "proto/base/text.h"
 #include "proto/object/selector.h"
 #include "proto/schedule/preferences.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define MANAGER "replica-scheduler"
+#define YOUNG_S 5
 #define TOLD_SHARES 8u /* clusters that an event names */
 
 struct placing {
@@ -253,6 +255,17 @@ static void forget_unplaced(struct placing *p, const struct hub_planned *planned
     }
 }
 
+/* Nothing of it can run for long. */
+static bool is_young(const struct placing *p)
+{
+    int64_t made_unix_s;
+
+    return !fed_text_time_parse(
+               fed_json_string(fed_json_find(p->object, "metadata.creationTimestamp")),
+               &made_unix_s) &&
+           fed_loop_unix_s(p->s->o.loop) - made_unix_s < YOUNG_S;
+}
+
 /* FED_ERR_BUSY: pods run somewhere of which nothing is known yet, and there is time to wait. */
 static enum fed_err read_facts(struct placing *p)
 {
@@ -271,7 +284,8 @@ static enum fed_err read_facts(struct placing *p)
         else
             unknown = unknown || is_placed(&planned, p->clusters[i].name);
     }
-    if (unknown && !p->rebalance && p->item->facts_by_ms > fed_loop_now_ms(p->s->o.loop))
+    if (unknown && !p->rebalance && !is_young(p) &&
+        p->item->facts_by_ms > fed_loop_now_ms(p->s->o.loop))
         return FED_ERR_BUSY;
     p->item->facts_by_ms = 0;
     return FED_OK;

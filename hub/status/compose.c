@@ -193,19 +193,29 @@ static enum fed_err put_propagation(struct hub_status *status, const struct hub_
     return err;
 }
 
+/* What a cluster that is out of reach still has to remove is waited for by nobody, and not shown:
+ * as in KubeFed, which skips clusters that are neither selected nor ready. */
+static bool is_left_behind(struct hub_status *status, const struct hub_planned_cluster *planned)
+{
+    return !planned->selected && planned->index == SIZE_MAX &&
+           !hub_status_is_ready(status, planned->cluster, NULL);
+}
+
 static enum fed_err put_clusters(struct hub_status *status, struct fed_json_doc *doc,
     struct fed_json *to, const struct hub_planned *planned, bool *all_well)
 {
     struct fed_json *list;
-    enum fed_err err;
+    enum fed_err err = FED_OK;
 
     if (planned->n_clusters == 0 || planned->problem == HUB_PLACEMENT_COMPUTE_FAILED)
         return FED_OK;
     list = fed_json_new_array(doc);
-    err = fed_json_set(doc, to, "clusters", list);
+    if (!list)
+        return FED_ERR_NOMEM;
     for (size_t i = 0; !err && i < planned->n_clusters; i++)
-        err = put_cluster(status, doc, list, planned, &planned->clusters[i], all_well);
-    return err;
+        if (!is_left_behind(status, &planned->clusters[i]))
+            err = put_cluster(status, doc, list, planned, &planned->clusters[i], all_well);
+    return err || fed_json_count(list) == 0 ? err : fed_json_set(doc, to, "clusters", list);
 }
 
 /* What was touched since the hub started is known; before that, no row is older than what it told.

@@ -252,6 +252,7 @@ static void readiness_update(struct hub_status *status, struct status_cluster *c
         return;
     cluster->ready = ready;
     cluster->offline = offline;
+    hub_plan_away(status->plan, fed_span_text(cluster->name), !ready);
     cluster->transition_unix_s = fed_loop_unix_s(status->loop);
     if (row_write(status, cluster, &cluster->view, NULL, &diag)) {
         fed_log(status->log, FED_LOG_ERROR, "status: cannot store that cluster %s is %s: %s",
@@ -334,54 +335,40 @@ uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
     return cluster ? cluster->view.seq : 0;
 }
 
-/* The works as they are in the cluster's former manifest: their identities, for a while. */
-static bool was_there(struct hub_status *status, struct fed_span cluster, uint64_t revision,
-    const struct fed_work *work)
-{
-    const struct fed_manifest *manifest = NULL;
-    size_t index;
-
-    if (revision == 0 || hub_plan_manifest_at(status->plan, cluster, revision, &manifest))
-        return false;
-    return status_manifest_find(manifest, work, &index);
-}
-
 static void tell_outcome(struct hub_status *status, const struct status_cluster *cluster,
-    const struct fed_report *report, const struct fed_report_entry *entry, uint64_t old_revision)
+    const struct fed_report *report, const struct fed_report_entry *entry)
 {
     struct fed_span name = fed_span_text(cluster->name);
-    struct hub_status_outcome outcome = {
-        .cluster = name, .state = entry->state, .message = entry->message};
+    struct hub_status_outcome outcome = {.cluster = name,
+        .state = entry->state,
+        .deed = entry->deed,
+        .reason = entry->reason,
+        .message = entry->message};
     const struct fed_manifest *manifest;
 
     if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest) ||
         entry->index >= manifest->n_works ||
         hub_plan_work_object(status->plan, name, &manifest->works[entry->index], &outcome.ref))
         return;
-    outcome.created = old_revision == report->revision ||
-                      !was_there(status, name, old_revision, &manifest->works[entry->index]);
-    if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest))
-        return; /* laid out anew: the former one took its place */
     outcome.work = &manifest->works[entry->index];
     status->told(status->told_ctx, &outcome);
 }
 
 #define OUTCOMES_MAX 32u /* of one report: each lays out manifests, and events are rare things */
 
-/* A full report says again what was said: of it only the failures count, unless it is the first. */
+/* A full report says again what was said: a deed only once, a failure not of the same work. */
 static void tell_outcomes(struct hub_status *status, const struct status_cluster *cluster,
-    const struct fed_report *report, uint64_t old_revision)
+    const struct fed_report *report)
 {
-    bool again = report->full && old_revision != 0;
     size_t n = 0;
 
     for (size_t i = 0; status->told && i < report->n_entries && n < OUTCOMES_MAX; i++) {
         const struct fed_report_entry *entry = &report->entries[i];
-        bool applied = entry->state == FED_WORK_APPLIED && !again;
+        bool failed = entry->state == FED_WORK_FAILED && entry->index < cluster->view.n_works &&
+                      cluster->view.works[entry->index].moved;
 
-        if (entry->index < cluster->view.n_works && cluster->view.works[entry->index].moved &&
-            (applied || entry->state == FED_WORK_FAILED)) {
-            tell_outcome(status, cluster, report, entry, old_revision);
+        if (entry->deed != FED_DEED_NONE || failed) {
+            tell_outcome(status, cluster, report, entry);
             n++;
         }
     }
@@ -421,7 +408,8 @@ bool hub_status_is_ready(struct hub_status *status, struct fed_span name, int64_
 {
     const struct status_cluster *cluster = status_cluster_get(status, name);
 
-    *since_unix_s = cluster ? cluster->transition_unix_s : 0;
+    if (since_unix_s)
+        *since_unix_s = cluster ? cluster->transition_unix_s : 0;
     return cluster && cluster->ready;
 }
 
@@ -595,7 +583,7 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     status_view_fini(status, &cluster->view);
     cluster->view = next;
     readiness_update(status, cluster);
-    tell_outcomes(status, cluster, report, old_revision);
+    tell_outcomes(status, cluster, report);
     tell_report(status, cluster, report, old_revision);
     confirm_removals(status, cluster);
     return FED_OK;
@@ -699,8 +687,12 @@ static enum fed_err load(struct hub_status *status, struct fed_diag *diag)
     if (err)
         return fed_diag_prefix(diag, err, "status");
     fed_map_iter_init(&it, &status->clusters);
-    while (fed_map_iter_next(&it))
-        confirm_removals(status, it.value);
+    while (fed_map_iter_next(&it)) {
+        struct status_cluster *cluster = it.value;
+
+        hub_plan_away(status->plan, fed_span_text(cluster->name), !cluster->ready);
+        confirm_removals(status, cluster);
+    }
     return FED_OK;
 }
 

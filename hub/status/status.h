@@ -34,8 +34,9 @@ struct hub_status_outcome {
     struct fed_span cluster;
     const struct fed_work *work;
     enum fed_work_state state;
-    bool created;            /* the cluster's manifest had no such work before */
-    struct fed_span message; /* of a failure */
+    enum fed_work_deed deed; /* when applied */
+    struct fed_span reason;  /* of a failure, KubeFed's word */
+    struct fed_span message;
 };
 typedef void hub_status_told(void *ctx, const struct hub_status_outcome *outcome);
 /* told is called inside hub_status_report; it must not change objects there. */
@@ -48,7 +49,7 @@ typedef void hub_status_scaled(void *ctx, const struct hub_object_ref *ref, stru
     const struct fed_report_scale *scale);
 void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, void *ctx);
 /* Whether the cluster is ready, and since when it is or is not (Unix seconds, 0 when it never
- * reported). */
+ * reported); since_unix_s may be NULL. */
 bool hub_status_is_ready(struct hub_status *status, struct fed_span cluster, int64_t *since_unix_s);
 
 uint64_t hub_status_report_seq(

@@ -184,7 +184,18 @@ static enum fed_err compose_new(struct hub_status *status, struct fed_json_doc *
     return err ? err : put_owner(doc, metadata, of);
 }
 
-/* Stores the object when there is none of that name. */
+static bool is_missing(struct hub_status *status, const struct hub_object_ref *ref)
+{
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, status->mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_objects_get(status->objects, ref, &bytes, NULL);
+    fed_buf_fini(&bytes);
+    return err == FED_ERR_NOT_FOUND;
+}
+
+/* Stores the object. */
 static enum fed_err make(struct hub_status *status, const struct hub_object_ref *ref,
     const char *api_version, const char *kind, const struct fed_json *of)
 {
@@ -195,22 +206,18 @@ static enum fed_err make(struct hub_status *status, const struct hub_object_ref 
     enum fed_err err;
 
     fed_buf_init(&bytes, status->mem, HUB_OBJECT_BYTES_MAX);
-    err = hub_objects_get(status->objects, ref, &bytes, NULL);
-    fed_buf_clear(&bytes);
-    if (err == FED_ERR_NOT_FOUND) {
-        err = fed_json_doc_new(status->mem, &doc);
-        object = err ? NULL : fed_json_new_object(doc);
-        if (!err && !object)
-            err = FED_ERR_NOMEM;
-        if (!err)
-            err = compose_new(status, doc, ref, api_version, kind, of, object);
-        if (!err)
-            err = fed_json_put(&bytes, object);
-        write.bytes = fed_buf_span(&bytes);
-        if (!err)
-            err = hub_objects_stage(status->objects, &write, 1, NULL, 0, NULL, NULL);
-        fed_json_doc_free(doc);
-    }
+    err = fed_json_doc_new(status->mem, &doc);
+    object = err ? NULL : fed_json_new_object(doc);
+    if (!err && !object)
+        err = FED_ERR_NOMEM;
+    if (!err)
+        err = compose_new(status, doc, ref, api_version, kind, of, object);
+    if (!err)
+        err = fed_json_put(&bytes, object);
+    write.bytes = fed_buf_span(&bytes);
+    if (!err)
+        err = hub_objects_stage(status->objects, &write, 1, NULL, 0, NULL, NULL);
+    fed_json_doc_free(doc);
     fed_buf_fini(&bytes);
     return err;
 }
@@ -229,34 +236,39 @@ static bool takes_objects(struct hub_status *status, struct fed_span ns)
     return takes;
 }
 
+/* Makes what is missing of them. Nothing at all is read of the object when they are there, as after
+ * most of its changes. */
 static enum fed_err make_all(struct hub_status *status, const struct hub_object_ref *of)
 {
     struct hub_planned_type type;
-    struct hub_object_ref ref;
+    struct hub_object_ref version;
+    struct hub_object_ref statuses;
     struct fed_json_doc *doc = NULL;
     struct fed_json *object;
     char name[254];
+    bool lacks_version;
+    bool lacks_statuses;
     enum fed_err err = FED_OK;
 
-    if (hub_plan_type(status->plan, of->resource, &type) || !type.enabled ||
-        !takes_objects(status, of->ns))
+    if (hub_plan_type(status->plan, of->resource, &type) || !type.enabled)
+        return FED_OK;
+    statuses = (struct hub_object_ref){fed_span_text(type.status_resource), of->ns, of->name};
+    lacks_version = version_ref(of, &type, name, &version) && is_missing(status, &version);
+    lacks_statuses = type.collect == HUB_COLLECT_STATUSES && is_missing(status, &statuses);
+    if ((!lacks_version && !lacks_statuses) || !takes_objects(status, of->ns))
         return FED_OK;
     err = fed_json_doc_new(status->mem, &doc);
     if (!err)
         err = load(status, of, doc, &object, NULL);
-    if (err || fed_json_find(object, "metadata.deletionTimestamp")) {
-        fed_json_doc_free(doc);
-        return err == FED_ERR_NOT_FOUND ? FED_OK : err;
-    }
-    if (version_ref(of, &type, name, &ref))
-        err = make(status, &ref, "core.kubefed.io/v1alpha1",
-            type.namespaced ? "PropagatedVersion" : "ClusterPropagatedVersion", object);
-    if (!err && type.collect == HUB_COLLECT_STATUSES) {
-        ref = (struct hub_object_ref){fed_span_text(type.status_resource), of->ns, of->name};
-        err = make(status, &ref, type.status_api_version, type.status_kind, object);
+    if (!err && !fed_json_find(object, "metadata.deletionTimestamp")) {
+        if (lacks_version)
+            err = make(status, &version, "core.kubefed.io/v1alpha1",
+                type.namespaced ? "PropagatedVersion" : "ClusterPropagatedVersion", object);
+        if (!err && lacks_statuses)
+            err = make(status, &statuses, type.status_api_version, type.status_kind, object);
     }
     fed_json_doc_free(doc);
-    return err;
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
 /* ---- the queue ---- */

@@ -68,7 +68,8 @@ static void put_entries(struct fed_buf *out, const struct fed_report *report)
 
         fed_buf_put_varint(out, e->index - previous);
         previous = e->index;
-        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4));
+        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4 |
+                                      (e->state == FED_WORK_APPLIED ? (unsigned)e->deed << 6 : 0)));
         if (e->state == FED_WORK_APPLIED) {
             fed_buf_put_varint(out, e->generation);
             if (e->generation == 0)
@@ -201,14 +202,15 @@ static enum fed_err take_state(struct fed_span *from, enum fed_work_state *state
 
 static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e)
 {
-    unsigned health;
-    enum fed_err err = take_state(from, &e->state, &health);
+    unsigned rest;
+    enum fed_err err = take_state(from, &e->state, &rest);
 
     if (err)
         return err;
-    if (health >= FED_HEALTHS)
+    if (e->state != FED_WORK_APPLIED && rest >> 2)
         return FED_ERR_INVALID;
-    e->health = (enum fed_work_health)health;
+    e->health = (enum fed_work_health)(rest & 3);
+    e->deed = (enum fed_work_deed)(rest >> 2);
     if (has_reason(e->state))
         return take_reason(from, &e->reason, &e->message);
     if (e->state != FED_WORK_APPLIED)

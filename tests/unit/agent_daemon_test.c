@@ -263,6 +263,50 @@ static void test_drift(void **state)
     world_free(w);
 }
 
+/* What is held is left as it is, whatever happens to it, and put in order when it is not any more.
+ */
+static void test_held(void **state)
+{
+    struct world_work works[] = {ns, map_a, web, web};
+    struct world *w = world_with_three();
+    struct world_object *map = world_object(w, MAP_PATH);
+
+    (void)state;
+    works[1].options |= FED_WORK_HELD;
+    works[3].name = "other"; /* never applied */
+    works[3].options |= FED_WORK_HELD;
+    world_forget_requests(w);
+    publish(w, 2, works, 4);
+    world_notify(w);
+    snprintf(map->fields, sizeof map->fields, "stolen");
+    map->rv = ++w->next_rv;
+    world_event(w, map, "MODIFIED");
+    world_pass(w, 60000);
+    map->rv = ++w->next_rv;
+    map->used = false;
+    world_event(w, map, "DELETED");
+    world_pass(w, 60000);
+    world_crash(w);
+    world_boot(w);
+    world_pass(w, 60000);
+    assert_int_equal(world_asked(w, "PATCH"), 0);
+    assert_null(world_object(w, MAP_PATH));
+    assert_int_equal(w->report.revision, 2);
+    works[1].options &= ~(uint32_t)FED_WORK_HELD;
+    publish(w, 3, works, 4);
+    world_notify(w);
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_int_equal(world_asked(w, "PATCH"), 1);
+    works[1].options |= FED_WORK_HELD;
+    publish(w, 4, works, 4);
+    world_notify(w);
+    publish(w, 5, works, 1); /* out of the bundle: removed as any other */
+    world_notify(w);
+    assert_null(world_object(w, MAP_PATH));
+    assert_int_equal(world_asked(w, "DELETE"), 2);
+    world_free(w);
+}
+
 static void test_stale_event_is_no_drift(void **state)
 {
     struct world_work works[] = {ns, map_b, web};
@@ -692,7 +736,7 @@ static void test_a_version_that_never_rests_is_told_with_growing_pauses(void **s
         move(w, MAP_PATH, 0);
         world_pass(w, 1000);
     }
-    assert_in_range(w->reports - reports, 4, 10);
+    assert_in_range(w->reports - reports, 4, 13);
     reports = w->reports;
     world_pass(w, 1000000); /* the last one is told too */
     assert_int_equal(w->reports, reports + 1);
@@ -847,6 +891,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_namespace),
         cmocka_unit_test(test_adoption),
         cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_held),
         cmocka_unit_test(test_stale_event_is_no_drift),
         cmocka_unit_test(test_drift_during_apply),
         cmocka_unit_test(test_fight_is_bounded_and_named),

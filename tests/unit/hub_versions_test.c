@@ -283,6 +283,37 @@ static void test_versions_of_a_hub_that_had_none(void **state)
     assert_says(hub_world_stored(w, W_VERSIONS, "ns", "configmap-x"), "\"u-x\"");
 }
 
+/* Rows of the format before: generations, and no more than they had. */
+static void test_an_old_row_is_read(void **state)
+{
+    struct hub_world *w = *state;
+    struct fed_store_op op = {.key = FED_SPAN_LIT("s/c1")};
+    struct fed_buf row;
+
+    fed_buf_init(&row, fed_alloc_system(), 1024);
+    fed_buf_put_u8(&row, 1);
+    fed_buf_put_varint(&row, 41);
+    fed_buf_put_varint(&row, hub_world_revision(w, "c1"));
+    fed_buf_put_u8(&row, 1);
+    fed_buf_put_varint(&row, 1767225600);
+    fed_buf_put_string(&row, FED_SPAN_LIT("{\"healthz\":\"ok\"}"));
+    fed_buf_put_varint(&row, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        fed_buf_put_u8(&row, 0x11);
+        fed_buf_put_varint(&row, 6);
+        fed_buf_put_string(&row, FED_SPAN_LIT(""));
+        fed_buf_put_string(&row, FED_SPAN_LIT(""));
+    }
+    fed_buf_put_varint(&row, 0);
+    op.value = fed_buf_span(&row);
+    assert_int_equal(hub_objects_stage(w->objects, NULL, 0, &op, 1, NULL, NULL), FED_OK);
+    assert_int_equal(hub_objects_flush(w->objects, NULL), FED_OK);
+    fed_buf_fini(&row);
+    hub_world_restart(w);
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 41);
+    assert_says(object(w), "{\"name\":\"c1\",\"health\":\"Healthy\",\"version\":\"gen:6\"}");
+}
+
 /* ---- remote statuses ---- */
 
 static void collect(struct hub_world *w)
@@ -471,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_somebody_elses_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watchers_hear_of_a_version, setup, teardown),
         cmocka_unit_test_setup_teardown(test_versions_of_a_hub_that_had_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_old_row_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_statuses_are_asked_for_with_gate_and_type, setup, teardown),
         cmocka_unit_test_setup_teardown(test_statuses_come_back, setup, teardown),

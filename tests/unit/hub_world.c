@@ -187,9 +187,10 @@ const char *hub_world_works(struct hub_world *w, const char *cluster)
         const struct fed_work *work = &manifest->works[i];
 
         len += (size_t)snprintf(text + len, sizeof text - len,
-            "%s" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "%s%s", len ? "," : "",
+            "%s" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "%s%s%s", len ? "," : "",
             FED_SPAN_ARG(work->kind), FED_SPAN_ARG(work->ns), FED_SPAN_ARG(work->name),
-            work->overrides.len ? "+" : "", work->options & FED_WORK_ORPHAN ? "!" : "");
+            work->overrides.len ? "+" : "", work->options & FED_WORK_HELD ? "=" : "",
+            work->options & FED_WORK_ORPHAN ? "!" : "");
         assert_true(len < sizeof text);
     }
     return text;

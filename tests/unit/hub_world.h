@@ -27,7 +27,7 @@ void hub_world_put(
 void hub_world_remove(struct hub_world *w, const char *resource, const char *ns, const char *name);
 void hub_world_cluster(struct hub_world *w, const char *name, const char *labels);
 void hub_world_types(struct hub_world *w); /* Namespace, ConfigMap, Deployment, ClusterRole */
-/* "NAME[ov]" of the cluster's works of a kind, sorted, comma-separated:
+/* "NAME[+ overrides][= held][! orphan]" of the cluster's works of a kind, sorted, comma-separated:
  * "ConfigMap/ns/a,Namespace//ns". */
 const char *hub_world_works(struct hub_world *w, const char *cluster);
 uint64_t hub_world_revision(struct hub_world *w, const char *cluster);
