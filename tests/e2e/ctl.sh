@@ -91,10 +91,11 @@ case_completion_names() {
     is federateddeployments complete_for fedctl orphaning-deletion enable federatedd
 }
 case_plugin() {
-    says '^usage: kubectl fed enable TYPE' "$BIN/kubectl-fed" enable --help
-    says '^  kubectl fed enable deployments.apps' "$BIN/kubectl-fed" enable --help
-    says 'usage: kubectl fed .--kubeconfig' "$BIN/kubectl-fed" --help
-    PATH=$BIN:$PATH says '^fedctl 0' "${KUBECTL[@]}" fed version
+    ln -sf "$C" "$FLEET/kubectl-fed"
+    says '^usage: kubectl fed enable TYPE' "$FLEET/kubectl-fed" enable --help
+    says '^  kubectl fed enable deployments.apps' "$FLEET/kubectl-fed" enable --help
+    says 'usage: kubectl fed .--kubeconfig' "$FLEET/kubectl-fed" --help
+    PATH=$FLEET:$PATH says '^fedctl 0' "${KUBECTL[@]}" fed version
 }
 
 # ---- types ----
