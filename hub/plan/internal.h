@@ -87,6 +87,7 @@ struct plan_fault {
 enum plan_pair_state {
     PLAN_PAIR_PRESENT,   /* in the manifest */
     PLAN_PAIR_REFUSED,   /* selected, but there is nothing that could be sent */
+    PLAN_PAIR_FORBIDDEN, /* selected, but left out by a policy */
     PLAN_PAIR_RELEASING, /* in the manifest with FED_WORK_ORPHAN, until the agent confirms that
                             revision */
     PLAN_PAIR_REMOVING   /* out of the manifest, until the agent confirms that nothing is left */
@@ -96,10 +97,12 @@ struct plan_pair { /* item x cluster */
     struct plan_piece *piece; /* counted; for REMOVING what is being removed; NULL for REFUSED */
     uint64_t
         since; /* revision of the manifest since which this holds; 0 until the round is recorded */
-    struct plan_fault *fault; /* NULL: nothing is wrong */
-    uint32_t place;           /* of the item in the cluster's list */
-    bool fresh;               /* since the round that is being told of */
-    enum plan_pair_state state;
+    struct plan_fault *fault;   /* NULL: nothing is wrong */
+    struct plan_policy *policy; /* counted; what forbids it, NULL: nothing */
+    uint32_t place;             /* of the item in the cluster's list */
+    uint8_t state;              /* enum plan_pair_state */
+    bool fresh;                 /* since the round that is being told of */
+    bool held; /* it is forbidden, and stays until its removal has its turn (hold.c) */
 };
 
 struct plan_item {
@@ -115,6 +118,8 @@ struct plan_item {
     uint32_t delete_options;                        /* of the work, when the object is deleted */
     char delete_error[160];                         /* why they are none, "" */
     bool label_federated;                           /* Namespace items: federated: "true" */
+    struct fed_span labels;                         /* of Namespace items: text */
+    struct fed_span bound; /* names of the policies that bind who wrote the placement */
     struct plan_placement placement;
     struct plan_blob *blob;
     struct fed_span api_version; /* of the member object */
@@ -135,6 +140,14 @@ struct plan_item {
                                 alone, by plan_overrides_key */
     struct plan_pair *pairs; /* by cluster name */
     size_t n_pairs, cap_pairs;
+    struct plan_policy **policies; /* for it, then for the Namespace that it is in */
+    size_t n_policies[2], cap_policies;
+    uint64_t policies_stamp;   /* of the plan's, when they were looked up; 0: never */
+    size_t n_held;             /* pairs */
+    struct fed_span *recalled; /* clusters in which it was held when the hub stopped */
+    size_t n_recalled, recalled_size;
+    bool held_dirty;  /* its row is to be written */
+    bool held_row;    /* there may be one */
     uint64_t round;   /* in which it was last computed for all clusters */
     bool dirty, gone; /* gone: deleted from the store, kept while removals are awaited */
     bool told;        /* object_changed is due */
@@ -173,6 +186,7 @@ struct plan_cluster {
     struct plan_item **items; /* that have a pair with it, in no order */
     size_t n_items, cap_items;
     size_t awaiting; /* pairs in RELEASING or REMOVING */
+    size_t n_held;   /* pairs */
 };
 
 struct hub_plan {
@@ -197,6 +211,10 @@ struct hub_plan {
     struct hub_kubefed_settings settings;
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
+    struct plan_policy **policies; /* by name */
+    size_t n_policies, cap_policies;
+    uint64_t policies_stamp; /* moves with each change of them */
+    struct fed_timer *policy_timer;
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
                                   told, when the round is durable */
     bool round_due;
@@ -228,13 +246,28 @@ struct plan_item *plan_item_get(struct hub_plan *plan, const struct hub_object_r
 FED_MUST_USE enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *ref,
     struct plan_type *type, struct plan_item **out);
 void plan_item_free(struct hub_plan *plan, struct plan_item *item);
+/* The works that several clusters share are made anew: type or settings changed. */
+void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_item_mark(
     struct hub_plan *plan, struct plan_item *item); /* dirty, and a round is wanted */
 void plan_item_touch(struct hub_plan *plan, struct plan_item *item);
+/* What is wrong with where it should go. */
+enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item);
 /* The FederatedNamespace of a namespace, NULL when there is none that counts; and the Namespace
  * with the label. */
 struct plan_item *plan_namespace_item(struct hub_plan *plan, struct fed_span ns);
 bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns);
+/* What the item means for the cluster, whatever the pair is now. */
+struct plan_wish {
+    bool frozen; /* what is there stays: a disabled type, or a placement that cannot be computed */
+    bool selected;            /* when not frozen */
+    bool handed_over;         /* not selected, but the other form of the same namespace has it */
+    const char *error;        /* KubeFed's word, "" */
+    struct plan_piece *piece; /* what would be sent, counted; NULL: not selected, or an error */
+    struct fed_diag diag;     /* the sentence of an error */
+};
+FED_MUST_USE enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *out);
 /* Computes what the item means for the cluster and brings pair and next manifest in line. */
 FED_MUST_USE enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
@@ -263,6 +296,9 @@ void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
 /* Lets go of what it holds. */
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+/* A held copy has its turn. */
+FED_MUST_USE enum fed_err plan_pair_take_away(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
 void plan_pair_unlist(struct plan_pair *pair);
 

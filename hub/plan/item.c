@@ -1,6 +1,6 @@
 /* item.c - one federated object, as it is stored and parsed. */
 #include "hub/identity/identity.h"
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,15 +66,27 @@ enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *r
     return FED_OK;
 }
 
+void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item)
+{
+    struct fed_map_iter it;
+
+    plan_piece_unref(plan, item->shared);
+    item->shared = NULL;
+    fed_map_iter_init(&it, &item->variants);
+    while (fed_map_iter_next(&it))
+        plan_piece_unref(plan, it.value);
+    fed_map_fini(&item->variants);
+    fed_map_init(&item->variants, plan->mem);
+}
+
 static void forget_parsed(struct hub_plan *plan, struct plan_item *item)
 {
     fed_selector_free(item->placement.selector);
     item->placement = (struct plan_placement){0};
     plan_blob_unref(plan, item->blob);
     item->blob = NULL;
-    plan_piece_unref(plan, item->shared);
-    item->shared = NULL;
     plan_overrides_fini(plan, item);
+    item->labels = item->bound = fed_span_text("");
     item->error = "";
     item->message[0] = '\0';
     item->problem = HUB_PLACEMENT_OK;
@@ -100,17 +112,22 @@ static void untouch(struct hub_plan *plan, struct plan_item *item)
 
 void plan_item_free(struct hub_plan *plan, struct plan_item *item)
 {
-    untouch(plan, item);
     forget_parsed(plan, item);
     for (size_t i = 0; i < item->n_pairs; i++) {
+        plan_pair_set_policy(plan, item, &item->pairs[i], NULL, false);
         plan_pair_unlist(&item->pairs[i]);
         if (item->pairs[i].piece)
             item->pairs[i].piece->owner = NULL;
         plan_pair_fini(plan, &item->pairs[i]);
     }
+    untouch(plan, item);
+    fed_alloc_free(plan->mem, item->policies, item->cap_policies * sizeof *item->policies);
+    fed_alloc_free(plan->mem, item->recalled, item->recalled_size);
     fed_alloc_free(plan->mem, item->pairs, item->cap_pairs * sizeof *item->pairs);
     fed_arena_fini(&item->arena);
-    fed_map_remove(&plan->items, fed_span_of(item->key, item->key_len));
+    /* A preview's item stands in for another one, which may be back by now. */
+    if (fed_map_get(&plan->items, fed_span_of(item->key, item->key_len)) == item)
+        fed_map_remove(&plan->items, fed_span_of(item->key, item->key_len));
     fed_alloc_free(plan->mem, item->key, item->key_len);
     fed_alloc_free(plan->mem, item, sizeof *item);
 }
@@ -128,6 +145,7 @@ void plan_item_touch(struct hub_plan *plan, struct plan_item *item)
 void plan_item_mark(struct hub_plan *plan, struct plan_item *item)
 {
     item->dirty = true;
+    item->policies_stamp = 0; /* they are looked up again */
     plan_item_touch(plan, item);
     plan_round_want(plan);
 }
@@ -136,7 +154,7 @@ void plan_item_mark(struct hub_plan *plan, struct plan_item *item)
 
 static struct fed_span keep(struct plan_item *item, struct fed_span text)
 {
-    uint8_t *at = fed_alloc_get(&item->arena.alloc, text.len);
+    uint8_t *at = fed_alloc_get(&item->arena.alloc, text.len ? text.len : 1);
 
     if (!at)
         return fed_span_of(NULL, 0);
@@ -282,7 +300,7 @@ static bool is_system_namespace(struct fed_span ns)
            fed_span_is(ns, "default") || fed_span_is(ns, HUB_SYSTEM_NAMESPACE);
 }
 
-static void parse_metadata(struct plan_item *item, const struct fed_json *object)
+static enum fed_err parse_metadata(struct plan_item *item, const struct fed_json *object)
 {
     const struct fed_json *annotations = fed_json_find(object, "metadata.annotations");
 
@@ -292,6 +310,8 @@ static void parse_metadata(struct plan_item *item, const struct fed_json *object
         fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
     item->has_finalizer = plan_has_finalizer(object);
     plan_delete_options_parse(item, fed_json_get(annotations, "kubefed.io/deleteoption"));
+    item->bound = keep(item, fed_json_string(fed_json_get(annotations, PLAN_BOUND_ANNOTATION)));
+    return item->bound.at ? FED_OK : FED_ERR_NOMEM;
 }
 
 static enum fed_err parse_spec(struct hub_plan *plan, struct plan_item *item,
@@ -319,14 +339,31 @@ enum fed_err plan_item_parse(struct hub_plan *plan, struct plan_item *item, stru
     forget_parsed(plan, item);
     item->gone = false;
     err = fed_json_parse(doc, bytes, &object, NULL);
-    if (!err) {
-        parse_metadata(item, object);
+    if (!err)
+        err = parse_metadata(item, object);
+    if (!err)
         err = parse_spec(plan, item, doc, object);
-    }
     item->system = is_system_namespace(item->name);
     item->ignored =
         item->type->is_namespace && (!fed_span_eq(item->ns, item->name) || item->system);
     fed_json_doc_free(doc);
+    return err;
+}
+
+static enum fed_err keep_labels(
+    struct hub_plan *plan, struct plan_item *item, const struct fed_json *labels)
+{
+    struct fed_buf text;
+    enum fed_err err;
+
+    if (!fed_json_is_object(labels))
+        return FED_OK;
+    err = canonical(plan, labels, HUB_OBJECT_BYTES_MAX, &text);
+    if (!err) {
+        item->labels = keep(item, fed_buf_span(&text));
+        err = item->labels.at ? FED_OK : FED_ERR_NOMEM;
+    }
+    fed_buf_fini(&text);
     return err;
 }
 
@@ -345,14 +382,17 @@ enum fed_err plan_item_parse_namespace(
     if (!err) {
         const struct fed_json *labels = fed_json_find(object, "metadata.labels");
 
-        parse_metadata(item, object);
+        err = parse_metadata(item, object);
         item->has_finalizer = false;
         item->system = is_system_namespace(item->name);
         item->label_federated =
             fed_span_is(fed_json_string(fed_json_get(labels, "federated")), "true") &&
             !item->system;
         item->api_version = fed_span_text("v1");
-        err = plan_blob_get(plan, fed_span_text("{}"), &item->blob);
+        if (!err)
+            err = keep_labels(plan, item, labels);
+        if (!err)
+            err = plan_blob_get(plan, fed_span_text("{}"), &item->blob);
     }
     fed_json_doc_free(doc);
     return err;

@@ -1,5 +1,5 @@
 /* pair.c - what one federated object means for one cluster. */
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 #include "proto/base/bisect.h"
 #include "proto/object/render.h"
 
@@ -110,7 +110,8 @@ bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
     const struct plan_item *federated = NULL;
 
     if (placement_differs(&item->placement, labels, other) ||
-        plan_overrides_differ(item, labels, other))
+        plan_overrides_differ(item, labels, other) ||
+        plan_policy_labels_matter(plan, item, labels, other))
         return true;
     if (!item->type || !item->type->namespaced)
         return false;
@@ -215,8 +216,8 @@ static bool is_awaited(enum plan_pair_state state)
 void plan_pair_set_state(struct plan_pair *pair, enum plan_pair_state state)
 {
     pair->cluster->awaiting += is_awaited(state);
-    pair->cluster->awaiting -= is_awaited(pair->state);
-    pair->state = state;
+    pair->cluster->awaiting -= is_awaited((enum plan_pair_state)pair->state);
+    pair->state = (uint8_t)state;
     pair->since = 0;
 }
 
@@ -225,6 +226,7 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
     size_t index = (size_t)(pair - item->pairs);
 
     plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
+    plan_pair_set_policy(plan, item, pair, NULL, false);
     plan_pair_unlist(pair);
     plan_pair_fini(plan, pair);
     item->n_pairs--;
@@ -255,6 +257,8 @@ void plan_item_describe(
         work->options |= FED_WORK_RETAIN_REPLICAS;
     if (item->type && plan_collects(plan, item->type))
         work->options |= FED_WORK_STATUS;
+    if (plan_is_scaled(plan, item))
+        work->options |= FED_WORK_SCALE;
 }
 
 /* Overrides may make another version of the object, not another object: whoever replaces all of its
@@ -327,8 +331,6 @@ static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
     enum fed_err err;
 
     plan_item_describe(plan, item, &work);
-    if (plan_is_scaled(plan, item))
-        work.options |= FED_WORK_SCALE;
     work.blob = item->blob->digest;
     work.overrides = operations;
     err = try_render(plan, &work, item->blob, diag);
@@ -397,7 +399,9 @@ void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair)
 {
     plan_pair_clear_fault(plan, pair);
     plan_piece_unref(plan, pair->piece);
+    plan_policy_unref(plan, pair->policy);
     pair->piece = NULL;
+    pair->policy = NULL;
 }
 
 /* The pair stays what it was (a cluster keeps its last good version) and says what is wrong. */
@@ -411,6 +415,8 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
 
     if (err)
         return err;
+    if (pair->state == PLAN_PAIR_FORBIDDEN)
+        plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
     if (pair->fault && pair->fault->error == error && strcmp(pair->fault->message, message) == 0)
         return FED_OK;
     fault = fed_alloc_get(plan->mem, sizeof *fault + len + 1);
@@ -437,23 +443,39 @@ static const char *refusal_of(struct plan_item *item, const struct plan_cluster 
     return pair && pair->piece ? "UpdateFailed" : "CreationFailed";
 }
 
+/* What would be sent to a cluster that is selected, or why nothing can be. */
+static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *wish)
+{
+    enum fed_err err;
+
+    if (item->error[0]) {
+        wish->error = item->error;
+        fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", item->message);
+        return FED_OK;
+    }
+    err = piece_for(plan, item, cluster, &wish->piece, &wish->diag);
+    if (!err || err == FED_ERR_NOMEM)
+        return err;
+    wish->error = err == FED_ERR_CONFLICT ? refusal_of(item, cluster) : "ApplyOverridesFailed";
+    wish->piece = NULL;
+    return FED_OK;
+}
+
 static enum fed_err pair_place(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
+    struct plan_wish wish = {.error = ""};
     struct fed_diag diag = {""};
     struct plan_piece *piece;
     struct plan_pair *pair;
-    enum fed_err err;
+    enum fed_err err = wish_piece(plan, item, cluster, &wish);
 
-    if (item->error[0])
-        return pair_refuse(plan, item, cluster, item->error, item->message);
-    err = piece_for(plan, item, cluster, &piece, &diag);
-    if (err == FED_ERR_NOMEM)
-        return err;
-    if (err == FED_ERR_CONFLICT)
-        return pair_refuse(plan, item, cluster, refusal_of(item, cluster), diag.text);
     if (err)
-        return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
+        return err;
+    if (wish.error[0])
+        return pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
+    piece = wish.piece;
     err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
@@ -512,8 +534,10 @@ static enum fed_err pair_unplace(
     bool ending = item->deleting || item->gone;
     enum fed_err err;
 
-    switch (pair->state) {
+    plan_pair_set_policy(plan, item, pair, NULL, false);
+    switch ((enum plan_pair_state)pair->state) {
     case PLAN_PAIR_REFUSED:
+    case PLAN_PAIR_FORBIDDEN:
         plan_pair_drop(plan, item, pair);
         return FED_OK;
     case PLAN_PAIR_PRESENT:
@@ -536,14 +560,73 @@ static enum fed_err pair_unplace(
     return FED_OK;
 }
 
+enum fed_err plan_pair_take_away(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    struct plan_policy *policy = pair->policy;
+    enum fed_err err;
+
+    policy->refs++; /* while the pair lets go of it */
+    err = pair_unplace(plan, item, pair);
+    if (err) /* it stays, and so does what holds it */
+        plan_pair_set_policy(plan, item, pair, policy, true);
+    else
+        plan_item_touch(plan, item);
+    plan_policy_unref(plan, policy);
+    return err;
+}
+
+/* Left out: nothing is there, and nothing is sent. What is on its way out goes on. */
+static enum fed_err pair_forbid(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_policy *policy)
+{
+    struct plan_pair *pair;
+    enum fed_err err = plan_pair_add(plan, item, cluster, &pair);
+
+    if (err || pair->state == PLAN_PAIR_RELEASING || pair->state == PLAN_PAIR_REMOVING)
+        return err;
+    plan_pair_clear_fault(plan, pair);
+    if (pair->state != PLAN_PAIR_FORBIDDEN)
+        plan_pair_set_state(pair, PLAN_PAIR_FORBIDDEN);
+    plan_pair_set_policy(plan, item, pair, policy, false);
+    return FED_OK;
+}
+
+/* A cluster that the placement selects. there: the object is in it already, whatever the pair
+ * knows. */
+static enum fed_err pair_want(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster, bool there)
+{
+    struct plan_policy *policy;
+    struct plan_pair *pair;
+    enum fed_err err = plan_policy_forbids(plan, item, cluster, &policy);
+
+    if (err)
+        return err;
+    pair = plan_pair_find(item, cluster);
+    if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
+        !plan_held_recalled(item, cluster))
+        return pair_forbid(plan, item, cluster, policy);
+    err = pair_place(plan, item, cluster);
+    pair = plan_pair_find(item, cluster);
+    if (!err && pair && (policy || pair->policy))
+        plan_pair_set_policy(plan, item, pair, policy, policy && pair->state == PLAN_PAIR_PRESENT);
+    return err;
+}
+
 enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
     enum fed_err err;
 
     if (pair->state == PLAN_PAIR_REMOVING) {
+        struct plan_cluster *cluster = pair->cluster;
+
         plan_pair_drop(plan, item, pair);
-        return FED_OK;
+        /* Where a policy took it away, the cluster is still shown as left out. */
+        return plan->n_policies && !item->gone && !item->deleting
+                   ? plan_pair_update(plan, item, cluster)
+                   : FED_OK;
     }
     err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
     if (!err) {
@@ -586,7 +669,7 @@ static enum fed_err pair_hand_over(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, struct plan_item *to)
 {
     const struct plan_pair *taken;
-    enum fed_err err = pair_place(plan, to, pair->cluster);
+    enum fed_err err = pair_want(plan, to, pair->cluster, is_in_manifest(pair));
 
     if (err)
         return err;
@@ -611,10 +694,35 @@ static enum fed_err pair_recall(
     item->deleting = false;
     selected = plan_item_selects(plan, item, cluster);
     if (selected && !item->error[0])
-        err = pair_place(plan, item, cluster);
+        err = pair_want(plan, item, cluster, false);
     item->deleting = true;
     pair = plan_pair_find(item, cluster);
     return err || !pair ? err : pair_unplace(plan, item, pair);
+}
+
+static bool is_ending(const struct plan_item *item)
+{
+    return item->gone || item->deleting;
+}
+
+/* A type that is stopped keeps what is there; so does a placement that cannot be computed. */
+static bool is_frozen(const struct hub_plan *plan, const struct plan_item *item)
+{
+    return !plan_type_runs(plan, item->type) ||
+           (!is_ending(item) && item->problem == HUB_PLACEMENT_COMPUTE_FAILED);
+}
+
+enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *out)
+{
+    *out = (struct plan_wish){.frozen = is_frozen(plan, item), .error = ""};
+    if (out->frozen)
+        return FED_OK;
+    out->selected = !is_ending(item) && plan_item_selects(plan, item, cluster);
+    if (out->selected)
+        return wish_piece(plan, item, cluster, out);
+    out->handed_over = successor(plan, item, cluster) != NULL;
+    return FED_OK;
 }
 
 enum fed_err plan_pair_update(
@@ -622,18 +730,16 @@ enum fed_err plan_pair_update(
 {
     struct plan_pair *pair;
     struct plan_item *next;
-    bool ending = item->gone || item->deleting;
 
     plan->computed++;
     if (!plan_type_runs(plan, item->type))
         return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
-    /* A placement that cannot be computed keeps what is there. */
-    if (!ending && item->problem == HUB_PLACEMENT_COMPUTE_FAILED)
+    if (is_frozen(plan, item))
         return FED_OK;
-    if (!ending && plan_item_selects(plan, item, cluster))
-        return pair_place(plan, item, cluster);
+    if (!is_ending(item) && plan_item_selects(plan, item, cluster))
+        return pair_want(plan, item, cluster, false);
     pair = plan_pair_find(item, cluster);
     if (!pair)
         return FED_OK;

@@ -1,6 +1,6 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
 #include "hub/identity/identity.h"
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -94,37 +94,34 @@ static void mark_type(struct hub_plan *plan, const struct plan_type *type)
 {
     struct fed_map_iter it;
 
-    if (type->is_namespace) {
-        mark_all(plan);
-        return;
-    }
     fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
 
-        if (item->type == type || (type->is_namespace && !item->type)) {
-            plan_piece_unref(plan, item->shared); /* made for what the type was */
-            item->shared = NULL;
-            plan_item_mark(plan, item);
-        }
+        if (item->type != type && !(type->is_namespace && !item->type))
+            continue;
+        plan_item_forget_pieces(plan, item);
+        plan_item_mark(plan, item);
     }
+    if (type->is_namespace)
+        mark_all(plan);
 }
 
 /* ---- settings ---- */
 
-/* What works say of adopting is part of those that are shared. */
+/* Settings are part of what works say, or decide whether there are any. */
 static void settings_set(struct hub_plan *plan, struct hub_kubefed_settings settings)
 {
+    const struct hub_kubefed_settings *now = &plan->settings;
     struct fed_map_iter it;
 
+    if (settings.namespaced == now->namespaced && settings.adopt == now->adopt &&
+        settings.push == now->push && settings.raw_status == now->raw_status)
+        return;
     plan->settings = settings;
     fed_map_iter_init(&it, &plan->items);
-    while (fed_map_iter_next(&it)) {
-        struct plan_item *item = it.value;
-
-        plan_piece_unref(plan, item->shared);
-        item->shared = NULL;
-    }
+    while (fed_map_iter_next(&it))
+        plan_item_forget_pieces(plan, it.value);
     mark_all(plan);
 }
 
@@ -296,6 +293,12 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
     }
     if (hub_kubefed_config_is(&change->ref))
         return settings_take(plan, deleted ? FED_SPAN_LIT("{}") : change->bytes);
+    if (fed_span_is(change->ref.resource, PLAN_POLICIES)) {
+        if (!deleted)
+            return plan_policy_put(plan, change->ref.name, change->bytes);
+        plan_policy_remove(plan, change->ref.name);
+        return FED_OK;
+    }
     if (fed_span_is(change->ref.resource, TYPES)) {
         if (!deleted)
             return type_put(plan, change->bytes);
@@ -400,7 +403,7 @@ void plan_undo_staged(struct hub_plan *plan)
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
     static const char *const resources[] = {
-        HUB_KUBEFED_CONFIGS, CLUSTERS, NAMESPACES, PLAN_SCALERS, TYPES};
+        HUB_KUBEFED_CONFIGS, PLAN_POLICIES, CLUSTERS, NAMESPACES, PLAN_SCALERS, TYPES};
     struct fed_map_iter it;
     enum fed_err err;
 
@@ -411,6 +414,9 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     fed_map_iter_init(&it, &plan->types);
     while (!err && fed_map_iter_next(&it))
         err = load_resource(plan, ((const struct plan_type *)it.value)->resource);
+    plan->round_due = false; /* reading rows asks for a round, which knows too little yet */
+    if (!err)
+        err = plan_held_load(plan);
     plan->round_due = true;
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
@@ -443,7 +449,10 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->member = (struct hub_objects_member){
         .ctx = plan, .prepare = plan_round_prepare, .ended = plan_round_ended};
     hub_objects_join(objects, &plan->member);
+    plan->policies_stamp = 1;
     err = loop->timer_new(loop->ctx, plan_round_retry, plan, &plan->retry);
+    if (!err)
+        err = loop->timer_new(loop->ctx, plan_policies_wake, plan, &plan->policy_timer);
     if (!err)
         err = load(plan, diag);
     if (err) {
@@ -471,7 +480,9 @@ void hub_plan_close(struct hub_plan *plan)
         return;
     hub_objects_leave(plan->objects, &plan->member);
     plan->loop->timer_free(plan->loop->ctx, plan->retry);
+    plan->loop->timer_free(plan->loop->ctx, plan->policy_timer);
     free_items(plan);
+    plan_policies_fini(plan);
     for (size_t i = 0; i < plan->n_clusters; i++)
         plan_cluster_free(plan, plan->clusters[i]);
     fed_alloc_free(plan->mem, plan->clusters, plan->cap_clusters * sizeof *plan->clusters);

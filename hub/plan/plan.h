@@ -61,12 +61,19 @@ enum hub_placement_problem {
     HUB_PLACEMENT_NAMESPACE_NOT_FEDERATED,
     HUB_PLACEMENT_COMPUTE_FAILED, /* bad selector: diag in message */
 };
+/* What PlacementPolicies say of a cluster that is selected. */
+enum hub_planned_policy {
+    HUB_POLICY_FREE,
+    HUB_POLICY_FORBIDS, /* it is left out; message names the policy */
+    HUB_POLICY_HOLDS    /* the same, but the copy stays until its removal has its turn */
+};
 struct hub_planned_cluster {
     struct fed_span cluster;
     bool fresh;          /* its state is new with the round that is being told of */
     bool selected;       /* false: its removal is still awaited */
     const char *error;   /* "" or KubeFed's status: ApplyOverridesFailed, ComputeResourceFailed */
-    const char *message; /* sentence for error, "" when none */
+    const char *message; /* sentence for error or policy, "" when none */
+    enum hub_planned_policy policy;
     uint64_t since_revision; /* manifest revision in which the work last changed, or was removed */
     size_t index; /* of the work in the cluster's present manifest; SIZE_MAX when it is not in it */
     uint64_t revision;           /* of the cluster's present manifest */
@@ -86,6 +93,7 @@ struct hub_planned {
     const char *message;
     const struct hub_planned_cluster *clusters; /* by name */
     size_t n_clusters;
+    size_t n_forbidden, n_held; /* of them, by policies */
     int64_t observed_generation;
     bool deleting;
     struct fed_work target;    /* kind, namespace and name in the member, nothing else */
@@ -157,8 +165,8 @@ FED_MUST_USE enum fed_err hub_plan_scaled_type(
  * placement, by list or selector, or the namespace's label. */
 bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
 
-/* Admission of federated objects: keeps KubeFed's finalizer on them, warns of what
- * cannot work (hub/kubefed/warn.h). */
+/* Admission of federated objects: refuses clusters that a PlacementPolicy forbids, keeps KubeFed's
+ * finalizer on them, warns of what cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 
@@ -167,6 +175,10 @@ FED_MUST_USE enum fed_err hub_plan_admit(
  * from its own inventory when it is back. Copies that must stay, or go with certain options, are
  * waited for: only the manifest says so. */
 void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
+
+/* Hooks of PlacementPolicies: what is wrong with one, and how far its removals are. */
+void hub_plan_policy_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);
+
 /* Told by status: the cluster confirmed that it holds nothing any more of works removed up to that
  * manifest revision except those listed ("apiVersion/Kind/namespace/name"). Finalizers of deleted
  * objects go when nobody is awaited. */

@@ -1,6 +1,6 @@
 /* query.c - the questions that others ask of the plan, and admission. */
 #include "hub/kubefed/warn.h"
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ enum fed_err hub_plan_manifest_at(
     return FED_ERR_NOT_FOUND;
 }
 
-static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct plan_item *item)
+enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item)
 {
     if (item->problem)
         return item->problem;
@@ -60,6 +60,17 @@ static bool is_shown(struct hub_plan *plan, struct plan_item *item, const struct
            plan_item_selects(plan, item, pair->cluster);
 }
 
+static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
+{
+    if (pair->state == PLAN_PAIR_FORBIDDEN) {
+        out->policy = HUB_POLICY_FORBIDS;
+        out->message = pair->policy->forbids;
+    } else if (pair->held) {
+        out->policy = HUB_POLICY_HOLDS;
+        out->message = pair->policy->holds;
+    }
+}
+
 static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
 {
     bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
@@ -75,6 +86,7 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
         .work = pair->piece ? &pair->piece->work : NULL};
     if (in_manifest && !plan_manifest_find(&pair->cluster->now, &pair->piece->work, &out->index))
         out->index = SIZE_MAX;
+    policy_show(pair, out);
 }
 
 static struct fed_work target_of(const struct plan_item *item)
@@ -106,7 +118,7 @@ enum fed_err hub_plan_object(
     for (size_t i = 0; i < item->n_pairs; i++)
         if (is_shown(plan, item, &item->pairs[i]))
             pair_show(&item->pairs[i], &plan->out_clusters[n++]);
-    *out = (struct hub_planned){.problem = problem_of(plan, item),
+    *out = (struct hub_planned){.problem = plan_item_problem(plan, item),
         .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
         .message = item->message,
         .clusters = plan->out_clusters,
@@ -116,6 +128,10 @@ enum fed_err hub_plan_object(
         .target = target_of(item),
         .template_annotations = item->template_annotations,
         .template_finalizers = item->template_finalizers};
+    for (size_t i = 0; i < n; i++) {
+        out->n_forbidden += plan->out_clusters[i].policy == HUB_POLICY_FORBIDS;
+        out->n_held += plan->out_clusters[i].policy == HUB_POLICY_HOLDS;
+    }
     return FED_OK;
 }
 
@@ -169,7 +185,8 @@ void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span name,
         struct hub_object_ref ref = {
             .resource = item->resource, .ns = item->ns, .name = item->name};
         bool settled = pair->since > 0 && pair->since <= revision &&
-                       (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED);
+                       (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED ||
+                           pair->state == PLAN_PAIR_FORBIDDEN);
 
         if (item->type && !item->gone && !settled)
             each(ctx, &ref);
@@ -426,6 +443,8 @@ enum fed_err hub_plan_admit(
     if (admission->operation == HUB_DELETE || admission->subresource.len)
         return FED_OK;
     err = plan_overrides_admit(plan, admission, diag);
+    if (!err)
+        err = plan_policy_admit_object(plan, admission, diag);
     if (err)
         return err;
     if (fed_json_find(admission->object, "metadata.deletionTimestamp"))

@@ -4,7 +4,7 @@
  * manifests' rows and what finishes deletions. When all that is durable, manifests are turned and
  * others told. When it was undone, what was taken in is read again, and the next round waits a
  * while: so a plan that cannot be stored does not undo the writes of others again and again. */
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +21,8 @@ static enum fed_err compute_items(struct hub_plan *plan)
         for (size_t i = 0; !err && i < plan->n_clusters; i++)
             err = plan_pair_update(plan, item, plan->clusters[i]);
         item->dirty = err != FED_OK;
+        if (!err)
+            plan_held_computed(plan, item);
         item->round = err ? 0 : plan->round;
     }
     return err;
@@ -29,23 +31,26 @@ static enum fed_err compute_items(struct hub_plan *plan)
 /* What can be seen of a pair. */
 struct seen {
     bool there;
-    enum plan_pair_state state;
+    uint8_t state;
     const struct plan_piece *piece;
     const struct plan_fault *fault;
+    const struct plan_policy *policy;
+    bool held;
 };
 
 static struct seen look(struct plan_item *item, const struct plan_cluster *cluster)
 {
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
-    return pair ? (struct seen){true, pair->state, pair->piece, pair->fault}
+    return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
+                      pair->held}
                 : (struct seen){.there = false};
 }
 
 static bool looks_the_same(const struct seen *a, const struct seen *b)
 {
     return a->there == b->there && a->state == b->state && a->piece == b->piece &&
-           a->fault == b->fault;
+           a->fault == b->fault && a->policy == b->policy && a->held == b->held;
 }
 
 /* One item for a cluster that is new, back, or has other labels. */
@@ -366,6 +371,10 @@ static enum fed_err round_run(struct hub_plan *plan)
     if (!err)
         err = plan_types_stage(plan);
     if (!err)
+        err = plan_policies_spend(plan);
+    if (!err)
+        err = plan_policies_record(plan);
+    if (!err)
         err = record(plan);
     return err ? err : release_items(plan);
 }
@@ -470,6 +479,7 @@ static void keep(struct hub_plan *plan)
             plan->changed(plan->changed_ctx, fed_span_text(cluster->name), cluster->now.revision);
     }
     finish_items(plan);
+    plan_policies_kept(plan);
 }
 
 /* ---- member of the turn's commit ---- */
@@ -512,6 +522,7 @@ void plan_round_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
     for (size_t i = 0; i < plan->n_clusters; i++)
         plan->clusters[i]->staged_revision = 0;
     plan->preparing = true;
+    plan_policies_undone(plan);
     plan_undo_staged(plan);
     plan->preparing = false;
     wait_a_while(plan);

@@ -115,6 +115,8 @@ static void word_of(
     bool same = false;
 
     *word = (struct cluster_word){.status = "", .message = ""};
+    if (status_policy_word(planned, &word->status, &word->message))
+        return;
     if (planned->selected && planned->error[0])
         *word = (struct cluster_word){.status = planned->error, .message = planned->message};
     else if (!planned->selected)
@@ -148,7 +150,7 @@ static enum fed_err put_cluster(struct hub_status *status, struct fed_json_doc *
     enum fed_err err = fed_json_append(list, entry);
 
     word_of(status, planned, &word);
-    *all_well = *all_well && word.status[0] == '\0';
+    *all_well = *all_well && (word.status[0] == '\0' || planned->policy == HUB_POLICY_FORBIDS);
     if (!err)
         err = fed_json_set_string(doc, entry, "name", planned->cluster);
     if (!err && word.status[0])
@@ -197,7 +199,7 @@ static enum fed_err put_propagation(struct hub_status *status, const struct hub_
  * as in KubeFed, which skips clusters that are neither selected nor ready. */
 static bool is_left_behind(struct hub_status *status, const struct hub_planned_cluster *planned)
 {
-    return !planned->selected && planned->index == SIZE_MAX &&
+    return !planned->selected && planned->policy == HUB_POLICY_FREE && planned->index == SIZE_MAX &&
            !hub_status_is_ready(status, planned->cluster, NULL);
 }
 
@@ -263,6 +265,8 @@ enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *re
     if (!err)
         err = put_propagation(status, ref, doc, to, reason,
             planned.problem == HUB_PLACEMENT_COMPUTE_FAILED ? planned.message : "");
+    if (!err)
+        err = status_put_restricted(doc, to, &planned);
     composed = status_composed_revision(status, ref, &planned);
     if (!err && composed > *revision)
         *revision = composed;

@@ -207,4 +207,12 @@ enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *re
 enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
 
+/* ---- restricted.c ---- */
+/* The word for a cluster that a policy forbids; false when none does. */
+bool status_policy_word(
+    const struct hub_planned_cluster *planned, const char **status, const char **message);
+/* Adds the condition PlacementRestricted to those that are there. */
+FED_MUST_USE enum fed_err status_put_restricted(
+    struct fed_json_doc *doc, struct fed_json *status, const struct hub_planned *planned);
+
 #endif
