@@ -262,7 +262,7 @@ struct plan_wish {
     bool frozen; /* what is there stays: a disabled type, or a placement that cannot be computed */
     bool selected;            /* when not frozen */
     bool handed_over;         /* not selected, but the other form of the same namespace has it */
-    const char *error;        /* KubeFed's word, "" */
+    const char *error;        /* KubeFed's word, or ForbiddenByPolicy; "" */
     struct plan_piece *piece; /* what would be sent, counted; NULL: not selected, or an error */
     struct fed_diag diag;     /* the sentence of an error */
 };
