@@ -137,30 +137,41 @@ bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fe
 
 /* ---- remote status ---- */
 
+/* "null" takes back what was reported. */
+static void queue_status(struct agent_apply *apply, struct agent_entry *entry, struct fed_span text)
+{
+    struct fed_alloc *mem = apply->ports.mem;
+    char *copy = fed_alloc_get(mem, text.len);
+
+    if (!copy)
+        return; /* with the next event */
+    memcpy(copy, text.at, text.len);
+    fed_alloc_free(mem, entry->remote, entry->remote_len);
+    entry->remote = copy;
+    entry->remote_len = text.len;
+    entry->report_due = true;
+}
+
 void apply_note_status(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    struct fed_alloc *mem = apply->ports.mem;
-    struct fed_digest digest;
+    static const uint8_t none[sizeof entry->remote_digest];
+    struct fed_digest digest = {{0}};
     struct fed_buf text;
 
-    if (!(entry->work.options & FED_WORK_STATUS) || !seen->status)
+    if (!(entry->work.options & FED_WORK_STATUS))
         return;
-    fed_buf_init(&text, mem, FED_REPORT_REMOTE_MAX);
-    if (fed_json_put_canonical(&text, seen->status) || fed_buf_err(&text) ||
-        fed_digest_of(fed_buf_span(&text), &digest) ||
-        memcmp(digest.bytes, entry->remote_digest, sizeof entry->remote_digest) == 0)
-        goto done; /* unchanged, or beyond what a report may carry */
-    fed_alloc_free(mem, entry->remote, entry->remote_len);
-    entry->remote_len = text.len;
-    entry->remote = fed_alloc_get(mem, text.len);
-    if (!entry->remote) {
-        entry->remote_len = 0;
+    fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
+    if (seen->status && !fed_json_put_canonical(&text, seen->status) && !fed_buf_err(&text) &&
+        fed_digest_of(fed_buf_span(&text), &digest))
         goto done;
-    }
-    memcpy(entry->remote, text.at, text.len);
+    /* Gone, or beyond what a report may carry: an old one is no better than none. */
+    if (memcmp(digest.bytes, none, sizeof none) == 0 &&
+        memcmp(entry->remote_digest, none, sizeof none) != 0)
+        queue_status(apply, entry, FED_SPAN_LIT("null"));
+    else if (memcmp(digest.bytes, entry->remote_digest, sizeof entry->remote_digest) != 0)
+        queue_status(apply, entry, fed_buf_span(&text));
     memcpy(entry->remote_digest, digest.bytes, sizeof entry->remote_digest);
-    entry->report_due = true;
 done:
     fed_buf_fini(&text);
 }
@@ -183,6 +194,21 @@ static void wake_namespace(struct agent_apply *apply, const struct agent_entry *
     }
 }
 
+static enum fed_work_deed deed_of(const struct agent_entry *entry, unsigned status)
+{
+    if (status == 201)
+        return FED_DEED_CREATED;
+    return entry->adopting ? FED_DEED_ADOPTED : FED_DEED_UPDATED;
+}
+
+/* With replicas that are to be the member's: those of a creation, and of the time before. */
+static bool is_to_yield(
+    const struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
+{
+    entry->yielded = !seen->has_replicas;
+    return seen->has_replicas && agent_render_retains(apply->ports.mem, &entry->work);
+}
+
 static void applied(struct agent_apply *apply, struct agent_entry *entry,
     const struct agent_seen *seen, const uint8_t content[AGENT_CONTENT_SIZE], bool superseded)
 {
@@ -196,12 +222,19 @@ static void applied(struct agent_apply *apply, struct agent_entry *entry,
         entry->report_due = true;
     entry->generation = seen->generation;
     entry->resource_version = seen->resource_version;
+    entry->version_due = entry->moved_rv > entry->resource_version; /* moved while it was busy */
     if (superseded)
         return;
+    if (is_to_yield(apply, entry, seen)) {
+        apply_start_yield(apply, entry, seen);
+        return;
+    }
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
     agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
+    if (entry->work.options & FED_WORK_SCALE)
+        apply->events.scaled(apply->events.ctx, entry);
     apply_check_meanwhile(apply, entry);
     wake_namespace(apply, entry);
 }
@@ -218,8 +251,13 @@ static void apply_answer(struct agent_apply *apply, struct agent_entry *entry,
     if (answer->status == 200 || answer->status == 201) {
         fed_arena_init(&arena, apply->ports.mem, AGENT_OBJECT_ARENA_MAX);
         if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
-            apply_parse(apply, entry, doc, answer->body, &seen))
+            apply_parse(apply, entry, doc, answer->body, &seen)) {
+            /* What follows a creation within the same work is part of it. */
+            if (entry->deed == FED_DEED_NONE)
+                entry->deed = (uint8_t)deed_of(entry, answer->status);
+            entry->adopting = false;
             applied(apply, entry, &seen, content, superseded);
+        }
         fed_json_doc_free(doc);
         fed_arena_fini(&arena);
         return;
@@ -265,6 +303,8 @@ static void on_done(
         ; /* the answer is about an older wish; the step of the newer one stands */
     else if (err)
         transport_failed(apply, entry, call.step, err, diag);
+    else if (call.step == AGENT_STEP_YIELD)
+        apply_yield_answer(apply, entry, answer);
     else if (call.step == AGENT_STEP_READ)
         apply_read_answer(apply, entry, answer);
     else
@@ -374,10 +414,15 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
     switch ((enum agent_step)entry->step) {
     case AGENT_STEP_READ:
     case AGENT_STEP_RELEASE: /* always from a fresh look */
+    case AGENT_STEP_YIELD:
         start_read(apply, entry);
         break;
     case AGENT_STEP_APPLY:
-        start_apply(apply, entry);
+        if (entry->uid[0] && !entry->yielded &&
+            agent_render_retains(apply->ports.mem, &entry->work))
+            start_read(apply, entry);
+        else
+            start_apply(apply, entry);
         break;
     case AGENT_STEP_DELETE:
         apply_start_delete(apply, entry);
@@ -400,7 +445,7 @@ static bool waits_for_namespace(const struct agent_apply *apply, const struct ag
     if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
         return false;
     found = agent_table_find(apply->table, &ns);
-    return found && found->in_manifest && !found->uid[0];
+    return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
 }
 
 static void hold(struct agent_apply *apply, struct agent_entry *entry)

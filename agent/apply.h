@@ -8,8 +8,12 @@
  * entry->step    request                                  after success
  *   READ         GET (metadata)                           APPLY, refused, DELETE, RELEASE, or
  * dropped APPLY        PATCH, server-side apply, forced         NONE, state Applied DELETE DELETE
- * with our uid, in the background   READ until it is gone RELEASE      PATCH label and ownership
+ * with our uid, in the background   READ until it is gone YIELD PATCH spec.replicas off our fields
+ * APPLY RELEASE      PATCH label and ownership
  * off            dropped
+ *
+ * An entry with FED_WORK_HELD has no step: its object stays as it is until the bundle says
+ * otherwise.
  *
  * READ comes before the first apply of an entry whose object we do not know: an object that exists
  * unmanaged is taken over only with FED_WORK_ADOPT, one labelled kubefed.io/managed "false" is
@@ -32,6 +36,8 @@ struct agent_apply_events {
     void (*settled)(void *ctx);
     /* A request failed in transport or with 401: look whether the API server is well. */
     void (*trouble)(void *ctx);
+    /* The object of a work with FED_WORK_SCALE was seen, changed or not. */
+    void (*scaled)(void *ctx, const struct agent_entry *entry);
 };
 
 FED_MUST_USE enum fed_err agent_apply_new(const struct agent_ports *ports,

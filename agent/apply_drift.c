@@ -51,6 +51,12 @@ static void restore(
     agent_apply_kick(apply);
 }
 
+/* What changes in the member stays changed. */
+static bool is_held(const struct agent_entry *entry)
+{
+    return entry->in_manifest && (entry->work.options & FED_WORK_HELD);
+}
+
 static bool is_zero(const uint8_t fields[AGENT_FIELDS_SIZE])
 {
     static const uint8_t zero[AGENT_FIELDS_SIZE];
@@ -60,7 +66,8 @@ static bool is_zero(const uint8_t fields[AGENT_FIELDS_SIZE])
 
 void apply_check_meanwhile(struct agent_apply *apply, struct agent_entry *entry)
 {
-    if (!entry->seen_any || memcmp(entry->seen_fields, entry->fields, AGENT_FIELDS_SIZE) == 0)
+    if (!entry->seen_any || is_held(entry) ||
+        memcmp(entry->seen_fields, entry->fields, AGENT_FIELDS_SIZE) == 0)
         return;
     if (entry->seen_rv != 0 && entry->seen_rv <= entry->resource_version)
         return; /* an echo of what was there before */
@@ -88,22 +95,43 @@ static void note_meanwhile(struct agent_entry *entry, const uint8_t *fields)
         memset(entry->seen_fields, 0, AGENT_FIELDS_SIZE);
 }
 
+/* The hub shows the version of the live object, whoever moved it: the generation, or the
+ * resourceVersion of kinds without one. What moved only that waits for its time (report.h). */
+static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
+{
+    uint64_t generation;
+    uint64_t resource_version;
+
+    agent_entry_version(entry, &generation, &resource_version);
+    if (seen->resource_version <= resource_version)
+        return;
+    entry->moved_generation = seen->generation;
+    entry->moved_rv = seen->resource_version;
+    if (entry->state == FED_WORK_APPLIED && !entry->busy &&
+        (seen->generation == 0 || seen->generation != generation))
+        entry->version_due = true;
+}
+
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     if (!note_version(entry, seen->resource_version) || !entry->in_manifest)
         return;
+    note_moved(entry, seen);
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
+    if (entry->work.options & FED_WORK_SCALE)
+        apply->events.scaled(apply->events.ctx, entry);
     if (entry->busy)
         note_meanwhile(entry, seen->fields);
-    else if (entry->has_applied && entry->step == AGENT_STEP_NONE && !seen->deleting) {
+    else if (entry->has_applied && entry->step == AGENT_STEP_NONE && !seen->deleting &&
+             !is_held(entry)) {
         if (strcmp(seen->uid, entry->uid) != 0)
             restore(apply, entry, AGENT_STEP_READ, seen->other_manager);
         else if (memcmp(seen->fields, entry->fields, AGENT_FIELDS_SIZE) != 0)
             restore(apply, entry, AGENT_STEP_APPLY, seen->other_manager);
     }
-    if (entry->report_due)
+    if (entry->report_due || entry->version_due)
         apply->events.changed(apply->events.ctx, entry);
 }
 
@@ -120,7 +148,8 @@ void agent_apply_lost(struct agent_apply *apply, struct agent_entry *entry,
         entry->step = AGENT_STEP_READ;
         entry->due_ms = apply_now(apply);
         agent_apply_kick(apply);
-    } else if (entry->in_manifest && entry->has_applied && entry->step == AGENT_STEP_NONE) {
+    } else if (entry->in_manifest && entry->has_applied && entry->step == AGENT_STEP_NONE &&
+               !is_held(entry)) {
         restore(apply, entry, AGENT_STEP_READ, manager);
         apply->events.changed(apply->events.ctx, entry);
     }

@@ -58,6 +58,11 @@ void apply_note_status(
 
 void apply_read_answer(
     struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
+/* Starts to give up spec.replicas of the object that was seen. */
+void apply_start_yield(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
+void apply_yield_answer(
+    struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
 void apply_remove_seen(
     struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen);
 void apply_start_delete(struct agent_apply *apply, struct agent_entry *entry);

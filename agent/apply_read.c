@@ -1,7 +1,12 @@
 /* apply_read.c - what a look at the member's object leads to (see apply.h). */
 #include "agent/apply_inner.h"
 
+#include "agent/path.h"
+#include "agent/render.h"
+
 #include <string.h>
+
+#define PATH_MAX_BYTES 4096u
 
 static void refuse(
     struct agent_apply *apply, struct agent_entry *entry, const char *reason, const char *message)
@@ -23,17 +28,21 @@ static void consider(
 
     if (fed_span_is(seen->managed, "false")) {
         refuse(apply, entry, "ManagedLabelFalse",
-            "the object is labelled kubefed.io/managed=false in the member and is left alone");
+            "Unable to manage the object which has label kubefed.io/managed: false");
     } else if (!ours && !(entry->work.options & FED_WORK_ADOPT)) {
-        refuse(apply, entry, "AlreadyExists",
-            "an object of that name exists in the member and adopting is switched off");
+        refuse(apply, entry, "AlreadyExists", "Resource pre-exist in cluster");
     } else if (seen->deleting) {
         apply_retry(apply, entry, AGENT_STEP_READ, GONE_FLOOR_MS, GONE_CEILING_MS, 0);
         agent_entry_set(apply->table, entry, FED_WORK_WAITING, apply_reason(entry),
             "the object in the member is being deleted");
     } else {
         memcpy(entry->uid, seen->uid, sizeof entry->uid);
-        agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
+        entry->adopting = !ours;
+        entry->yielded = !seen->has_replicas;
+        if (!entry->yielded && agent_render_retains(apply->ports.mem, &entry->work))
+            apply_start_yield(apply, entry, seen);
+        else
+            agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
     }
 }
 
@@ -44,6 +53,7 @@ static void absent(struct agent_apply *apply, struct agent_entry *entry)
         return;
     }
     entry->uid[0] = '\0';
+    entry->adopting = false;
     agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
 }
 
@@ -65,6 +75,47 @@ static void present(
     }
     fed_json_doc_free(doc);
     fed_arena_fini(&arena);
+}
+
+/* ---- retained replicas ---- */
+
+void apply_start_yield(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
+{
+    struct fed_buf path;
+    struct fed_buf body;
+
+    fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
+    fed_buf_init(&body, apply->ports.mem, 1024);
+    agent_path_put_object(&path, &entry->work);
+    fed_buf_put_text(&path, "?fieldManager=" AGENT_FIELD_MANAGER);
+    agent_render_yield(&body, seen);
+    apply_start(apply, entry, AGENT_STEP_YIELD,
+        &(struct fed_kube_request){.method = "PATCH",
+            .path = fed_buf_cstr(&path),
+            .content_type = "application/json-patch+json",
+            .accept = AGENT_ACCEPT_METADATA,
+            .body = fed_buf_span(&body)});
+    fed_buf_fini(&body);
+    fed_buf_fini(&path);
+}
+
+void apply_yield_answer(
+    struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer)
+{
+    struct agent_answer refusal;
+
+    if (answer->status == 200) {
+        entry->yielded = true;
+        agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
+    } else if (answer->status == 404 || answer->status == 409 || answer->status == 422) {
+        /* Gone, or changed since it was seen: look again. */
+        apply_retry(apply, entry, AGENT_STEP_READ, RETRY_FLOOR_MS, RETRY_CEILING_MS, 0);
+    } else {
+        agent_answer_read(apply->ports.mem, answer, &refusal);
+        apply_refused(
+            apply, entry, AGENT_STEP_READ, &refusal, answer->retry_after_s, "FieldRetentionFailed");
+    }
 }
 
 void apply_read_answer(

@@ -85,7 +85,7 @@ void apply_start_delete(struct agent_apply *apply, struct agent_entry *entry)
     fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
     fed_buf_init(&body, apply->ports.mem, 1024);
     agent_path_put_object(&path, &entry->work);
-    agent_render_delete(&body, entry->uid);
+    agent_render_delete(&body, entry->uid, entry->work.options);
     apply_start(apply, entry, AGENT_STEP_DELETE,
         &(struct fed_kube_request){.method = "DELETE",
             .path = fed_buf_cstr(&path),

@@ -112,8 +112,17 @@ static void on_changed(void *ctx, struct agent_entry *entry)
     if (entry->dirty)
         persist_soon(d);
     agent_observe_want(d->observe, entry);
+    if (entry->version_due)
+        agent_report_moved(d->report);
     if (entry->report_due)
         agent_report_soon(d->report);
+}
+
+static void on_scaled(void *ctx, const struct agent_entry *entry)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_pods_look(d->pods, entry);
 }
 
 static void on_settled(void *ctx)
@@ -192,6 +201,7 @@ static void on_staged(void *ctx, const struct agent_staged *staged)
     if (staged->new_epoch)
         log_kept(d);
     agent_observe_sync(d->observe);
+    agent_pods_sync(d->pods);
     agent_report_staged(d->report);
 }
 
@@ -199,8 +209,12 @@ static void on_staged(void *ctx, const struct agent_staged *staged)
 
 static enum fed_err make_modules(struct agent_daemon *d)
 {
-    struct agent_apply_events apply = {
-        .ctx = d, .changed = on_changed, .settled = on_settled, .trouble = on_trouble};
+    struct agent_apply_events apply = {.ctx = d,
+        .changed = on_changed,
+        .settled = on_settled,
+        .trouble = on_trouble,
+        .scaled = on_scaled};
+    struct agent_pods_events pods = {.ctx = d, .changed = on_changed};
     struct agent_observe_events observe = {.ctx = d, .trouble = on_trouble};
     struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
     struct agent_report_events report = {.ctx = d, .full = on_full};
@@ -212,6 +226,8 @@ static enum fed_err make_modules(struct agent_daemon *d)
         err = agent_apply_new(&d->ports, &d->state, &d->table, &apply, &d->apply);
     if (!err)
         err = agent_observe_new(&d->ports, &d->table, d->apply, &observe, &d->observe);
+    if (!err)
+        err = agent_pods_new(&d->ports, &d->table, &pods, &d->pods);
     if (!err)
         err = agent_probe_new(&d->ports, &probe, &d->probe);
     if (!err)
@@ -253,6 +269,7 @@ void agent_daemon_start(struct agent_daemon *d)
     agent_apply_pause(d->apply);
     agent_observe_pause(d->observe);
     agent_observe_sync(d->observe);
+    agent_pods_sync(d->pods); /* what an earlier process knew */
     agent_probe_start(d->probe);
     if (d->sync)
         agent_sync_start(d->sync);
@@ -280,6 +297,7 @@ void agent_daemon_free(struct agent_daemon *d)
     agent_sync_free(d->sync);
     agent_report_free(d->report);
     agent_probe_free(d->probe);
+    agent_pods_free(d->pods);
     agent_observe_free(d->observe);
     agent_apply_free(d->apply);
     d->ports.loop->timer_free(d->ports.loop->ctx, d->persist_timer);

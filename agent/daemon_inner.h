@@ -5,6 +5,7 @@
 #include "agent/apply.h"
 #include "agent/daemon.h"
 #include "agent/observe.h"
+#include "agent/pods.h"
 #include "agent/probe.h"
 #include "agent/report.h"
 
@@ -15,6 +16,7 @@ struct agent_daemon {
     struct agent_table table;
     struct agent_apply *apply;
     struct agent_observe *observe;
+    struct agent_pods *pods;
     struct agent_probe *probe;
     struct agent_report *report;
     struct agent_sync *sync; /* NULL without hubs */

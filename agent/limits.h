@@ -30,6 +30,11 @@
 #define AGENT_REPORT_CHUNK 1000u
 /* Health changes wait that long for company. */
 #define AGENT_REPORT_COALESCE_MS 1000u
+/* The version of an object that its member keeps moving is told at once, then with gaps that
+ * double: a dozen reports in the first hour, four in each that follows. A gap's time without a move
+ * begins anew. */
+#define AGENT_VERSION_GAP_FLOOR_MS 2000u
+#define AGENT_VERSION_GAP_CEILING_MS 900000u
 /* Results of applies are written together after that time; losing them costs an apply that changes
  * nothing. */
 #define AGENT_PERSIST_DELAY_MS 1000u

@@ -424,11 +424,30 @@ static void on_join_pending(void *ctx)
         j->options->name);
 }
 
+static enum fed_err read_token_file(struct joining *j, struct fed_diag *diag)
+{
+    struct fed_buf text;
+    struct fed_span token;
+    enum fed_err err;
+
+    fed_buf_init(&text, j->w->mem, FED_TOKEN_TEXT_MAX + 2);
+    err = j->w->fs.read(j->w->fs.ctx, j->options->token_file, &text, diag);
+    token = fed_buf_span(&text);
+    while (token.len > 0 && strchr("\r\n ", token.at[token.len - 1]))
+        token.len--;
+    if (!err)
+        err = fed_token_parse(token, &j->token, diag);
+    fed_buf_fini(&text);
+    return err ? fed_diag_prefix(diag, err, "%s", j->options->token_file) : FED_OK;
+}
+
 static enum fed_err read_token(struct joining *j, struct fed_diag *diag)
 {
     char line[FED_TOKEN_TEXT_MAX + 2];
     const char *text = j->options->token;
 
+    if (j->options->token_file)
+        return read_token_file(j, diag);
     if (strcmp(text, "-") == 0) {
         if (!fgets(line, sizeof line, stdin))
             return fed_diag_set(diag, FED_ERR_INVALID, "no token on stdin");

@@ -3,6 +3,7 @@
 
 #include "agent/path.h"
 #include "agent/scan.h"
+#include "agent/stray.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #define LIST_TIMEOUT_MS 60000u
 #define RETRY_FLOOR_MS 500u
 #define RETRY_CEILING_MS 30000u
+#define STRAYS_PAUSE_MS 1000u
 #define SHORT_WATCH_MS 1000u /* a watch that ended sooner counts as a failure */
 
 enum kind_state { KIND_WAITING, KIND_LISTING, KIND_WATCHING };
@@ -32,6 +34,7 @@ struct kind {
     struct agent_retry retry;
     uint64_t due_ms; /* while waiting */
     uint64_t opened_ms;
+    bool strays; /* more than can be dealt with at once: another list finds them */
 };
 
 struct agent_observe {
@@ -39,6 +42,7 @@ struct agent_observe {
     struct agent_table *table;
     struct agent_apply *apply;
     struct agent_observe_events events;
+    struct agent_stray *stray;
     struct fed_timer *timer;
     struct kind **kinds;
     size_t n_kinds;
@@ -91,6 +95,17 @@ static struct agent_entry *entry_of(struct kind *k, const struct agent_seen *see
     return agent_table_find(k->observe->table, &work);
 }
 
+/* With the label and of no work, present or past. */
+static void on_stray(struct kind *k, const struct agent_seen *seen)
+{
+    struct fed_work work = {
+        .api_version = k->api_version, .plural = k->plural, .ns = seen->ns, .name = seen->name};
+
+    if (!seen->deleting && fed_span_is(seen->managed, "true") &&
+        !agent_stray_release(k->observe->stray, &work, seen))
+        k->strays = true;
+}
+
 static void start_list(struct kind *k, struct fed_span token);
 static void start_watch(struct kind *k);
 
@@ -113,6 +128,8 @@ static enum fed_err on_item(void *ctx, struct fed_span item)
         if (entry) {
             entry->listed = true;
             agent_apply_seen(k->observe->apply, entry, &seen);
+        } else {
+            on_stray(k, &seen);
         }
     }
     fed_json_doc_free(doc);
@@ -273,9 +290,11 @@ static void watch_object(struct kind *k, struct fed_span type, const struct fed_
     if (agent_seen_read(o->ports.mem, object, k->api_version, k->kind, &seen, NULL))
         return;
     entry = entry_of(k, &seen);
-    if (!entry)
+    if (!entry && !fed_span_is(type, "DELETED"))
+        on_stray(k, &seen);
+    else if (!entry)
         return;
-    if (fed_span_is(type, "DELETED"))
+    else if (fed_span_is(type, "DELETED"))
         agent_apply_lost(o->apply, entry, seen.resource_version, seen.other_manager);
     else
         agent_apply_seen(o->apply, entry, &seen);
@@ -383,6 +402,8 @@ static void stop(struct kind *k)
 {
     struct fed_kube *kube = k->observe->ports.kube;
 
+    k->strays = false;
+
     if (k->call)
         kube->cancel(kube->ctx, k->call);
     if (k->watch)
@@ -390,6 +411,23 @@ static void stop(struct kind *k)
     k->call = NULL;
     k->watch = NULL;
     k->state = KIND_WAITING;
+}
+
+/* Room for more strays. */
+static void on_stray_room(void *ctx)
+{
+    struct agent_observe *o = ctx;
+
+    for (size_t i = 0; i < o->n_kinds; i++) {
+        struct kind *k = o->kinds[i];
+
+        if (!k->strays)
+            continue;
+        stop(k);
+        k->rv[0] = '\0';
+        k->due_ms = now_of(o) + STRAYS_PAUSE_MS;
+    }
+    arm(o);
 }
 
 static void kind_free(struct agent_observe *o, struct kind *k)
@@ -495,6 +533,25 @@ static bool is_used(const struct agent_observe *o, const struct kind *k)
     return false;
 }
 
+/* Lists the entry's kind once more; once for all works of the kind. */
+static void list_again(struct agent_observe *o, struct kind *k)
+{
+    stop(k);
+    k->rv[0] = '\0';
+    k->due_ms = now_of(o) + 1;
+}
+
+/* The status of an object that stands as it is comes with a list. */
+static void want_status(struct agent_observe *o, struct agent_entry *entry)
+{
+    static const uint8_t none[sizeof entry->remote_digest];
+    struct kind *k = find_kind(o, entry);
+
+    entry->status_wanted = false;
+    if (k && k->state == KIND_WATCHING && memcmp(entry->remote_digest, none, sizeof none) == 0)
+        list_again(o, k);
+}
+
 void agent_observe_sync(struct agent_observe *o)
 {
     size_t kept = 0;
@@ -508,6 +565,11 @@ void agent_observe_sync(struct agent_observe *o)
     o->n_kinds = kept;
     for (size_t i = 0; i < o->table->n; i++)
         agent_observe_want(o, o->table->at[i]);
+    for (size_t i = 0; i < o->table->n; i++) {
+        if (o->table->at[i]->status_wanted)
+            want_status(o, o->table->at[i]);
+    }
+    arm(o);
 }
 
 void agent_observe_refresh_status(struct agent_observe *o)
@@ -519,9 +581,7 @@ void agent_observe_refresh_status(struct agent_observe *o)
         if (!k || !entry->in_manifest || !(entry->work.options & FED_WORK_STATUS))
             continue;
         memset(entry->remote_digest, 0, sizeof entry->remote_digest);
-        stop(k);
-        k->rv[0] = '\0';
-        k->due_ms = now_of(o) + 1; /* once for all works of the kind */
+        list_again(o, k);
     }
     arm(o);
 }
@@ -568,8 +628,11 @@ enum fed_err agent_observe_new(const struct agent_ports *ports, struct agent_tab
     o->table = table;
     o->apply = apply;
     o->events = *events;
-    err = ports->loop->timer_new(ports->loop->ctx, on_timer, o, &o->timer);
+    err = agent_stray_new(ports, on_stray_room, o, &o->stray);
+    if (!err)
+        err = ports->loop->timer_new(ports->loop->ctx, on_timer, o, &o->timer);
     if (err) {
+        agent_stray_free(o->stray);
         fed_alloc_free(ports->mem, o, sizeof *o);
         return err;
     }
@@ -583,6 +646,7 @@ void agent_observe_free(struct agent_observe *o)
         return;
     for (size_t i = 0; i < o->n_kinds; i++)
         kind_free(o, o->kinds[i]);
+    agent_stray_free(o->stray);
     fed_alloc_free(o->ports.mem, o->kinds, o->cap_kinds * sizeof(struct kind *));
     o->ports.loop->timer_free(o->ports.loop->ctx, o->timer);
     fed_alloc_free(o->ports.mem, o, sizeof *o);

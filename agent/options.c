@@ -20,6 +20,7 @@ static const struct command {
         "Enrols this cluster at the hub that made the token. TOKEN may be - to read it from "
         "stdin.\n"
         "\n"
+        "  --token-file FILE  read the token from FILE instead\n"
         "  --name CLUSTER     name of this cluster in the federation\n"
         "  --label KEY=VALUE  label of the cluster, repeatable\n"
         "  --kubeconfig FILE  the member cluster; remembered for `fedlet run`\n"
@@ -169,6 +170,10 @@ static enum fed_err take_value(
         out->name = value;
         return FED_OK;
     }
+    if (strcmp(option, "--token-file") == 0 && join) {
+        out->token_file = value;
+        return FED_OK;
+    }
     if (strcmp(option, "--config") == 0 && (uses & USES_CONFIG)) {
         out->config_file = value;
         return FED_OK;
@@ -186,8 +191,10 @@ static enum fed_err check_complete(const struct agent_options *out, struct fed_d
 {
     if (out->help)
         return FED_OK;
-    if (out->command == AGENT_COMMAND_JOIN && !out->token)
+    if (out->command == AGENT_COMMAND_JOIN && !out->token && !out->token_file)
         return fed_diag_set(diag, FED_ERR_INVALID, "join needs a token");
+    if (out->token && out->token_file)
+        return fed_diag_set(diag, FED_ERR_INVALID, "join takes a token or --token-file, not both");
     if (out->command == AGENT_COMMAND_JOIN &&
         (!out->name || !fed_text_is_dns_subdomain(fed_span_text(out->name))))
         return fed_diag_set(diag, FED_ERR_INVALID,

@@ -25,6 +25,7 @@ struct agent_options {
     bool sample;
     const char *config_file; /* NULL for none */
     const char *token;       /* "-" for stdin */
+    const char *token_file;  /* instead of token */
     const char *name;
     unsigned timeout_ms; /* 0: the command's own */
     size_t n_labels;

@@ -1,7 +1,10 @@
 /* probe.c - see probe.h. */
 #include "agent/probe.h"
 
+#include "agent/nodes.h"
+#include "agent/path.h"
 #include "agent/retry.h"
+#include "agent/scan.h"
 #include "proto/base/text.h"
 #include "proto/doc/doc.h"
 #include "proto/object/json.h"
@@ -11,9 +14,15 @@
 
 #define PROBE_PERIOD_MS 60000u
 #define PROBE_TIMEOUT_MS 5000u
+#define UNWELL_PERIOD_MS 5000u
 #define RETRY_FLOOR_MS 500u
 #define RETRY_CEILING_MS 10000u
-#define FAILURES_BELIEVED 2u
+#define FAILURES_BELIEVED 3u /* in a row: KubeFed's default failureThreshold */
+#define NODES_PERIOD_MS 600000u
+#define NODES_TIMEOUT_MS 30000u
+#define NODES_PATH "/api/v1/nodes?limit=50"
+#define NODES_PAGES_MAX 200u
+#define CONTINUE_MAX 4096u
 #define VERSION_ARENA_MAX (256u << 10)
 
 enum reach { REACH_UNKNOWN, REACH_YES, REACH_NO };
@@ -25,6 +34,11 @@ struct agent_probe {
     struct fed_kube_call *call;
     struct agent_retry failing;
     enum reach reach;
+    unsigned unwell; /* answers in a row that were not ok */
+    struct agent_nodes nodes;
+    struct agent_nodes counting; /* the pages of a list that came so far */
+    unsigned pages;
+    uint64_t nodes_ms; /* listed next */
     char version[64];
     char healthz[128];
 };
@@ -44,6 +58,8 @@ static enum fed_err put_facts(struct agent_probe *probe, struct fed_buf *out)
     err = fed_doc_set_text(doc, "kubernetesVersion", probe->version);
     if (!err)
         err = fed_doc_set_text(doc, "healthz", probe->healthz);
+    if (!err)
+        err = agent_nodes_put(&probe->nodes, doc);
     if (!err)
         err = fed_doc_put(out, doc);
     fed_doc_free(doc);
@@ -92,7 +108,10 @@ static void set_health(struct agent_probe *probe, const char *prefix, const char
 static void failed(struct agent_probe *probe, const char *why)
 {
     uint64_t now_ms = fed_loop_now_ms(probe->ports.loop);
-    uint64_t due_ms = agent_retry_failed(
+    uint64_t due_ms;
+
+    probe->unwell = 0;
+    due_ms = agent_retry_failed(
         &probe->failing, now_ms, RETRY_FLOOR_MS, RETRY_CEILING_MS, agent_spread(&probe->ports), 0);
 
     agent_timer_at(&probe->ports, probe->timer, due_ms);
@@ -121,6 +140,111 @@ static void read_version(struct agent_probe *probe, struct fed_span body)
     fed_arena_fini(&arena);
 }
 
+static void ask(
+    struct agent_probe *probe, const char *path, uint32_t timeout_ms, fed_kube_done *done)
+{
+    struct fed_kube *kube = probe->ports.kube;
+    enum fed_err err = kube->request(kube->ctx,
+        &(struct fed_kube_request){.method = "GET", .path = path, .timeout_ms = timeout_ms}, done,
+        probe, &probe->call);
+
+    if (err) {
+        probe->call = NULL;
+        failed(probe, fed_err_text(err));
+    }
+}
+
+/* ---- nodes: now and then, page by page ---- */
+
+static enum fed_err on_node(void *ctx, struct fed_span item)
+{
+    struct agent_probe *probe = ctx;
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *node = NULL;
+    struct fed_arena arena;
+    enum fed_err err;
+
+    fed_arena_init(&arena, probe->ports.mem, AGENT_OBJECT_ARENA_MAX);
+    err = fed_json_doc_new(&arena.alloc, &doc);
+    if (!err)
+        err = fed_json_parse(doc, item, &node, NULL);
+    if (!err)
+        agent_nodes_take(&probe->counting, node);
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+    return err;
+}
+
+/* "" behind the last page. */
+static enum fed_err read_continue(
+    struct agent_probe *probe, struct fed_span metadata, char out[CONTINUE_MAX])
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *meta = NULL;
+    struct fed_arena arena;
+    enum fed_err err;
+
+    fed_arena_init(&arena, probe->ports.mem, VERSION_ARENA_MAX);
+    err = fed_json_doc_new(&arena.alloc, &doc);
+    if (!err)
+        err = fed_json_parse(doc, metadata, &meta, NULL);
+    if (!err)
+        err = fed_span_to_cstr(fed_json_string(fed_json_get(meta, "continue")), out, CONTINUE_MAX);
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+    return err;
+}
+
+static void on_nodes(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag);
+
+static void next_page(struct agent_probe *probe, const char *token)
+{
+    struct fed_buf path;
+
+    fed_buf_init(&path, probe->ports.mem, sizeof NODES_PATH + 3 * CONTINUE_MAX + 16);
+    fed_buf_put_text(&path, NODES_PATH);
+    if (token[0]) {
+        fed_buf_put_text(&path, "&continue=");
+        agent_path_put_escaped(&path, fed_span_text(token));
+    }
+    if (!fed_buf_err(&path))
+        ask(probe, fed_buf_cstr(&path), NODES_TIMEOUT_MS, on_nodes);
+    fed_buf_fini(&path);
+}
+
+/* Whoever may not list nodes has none to tell of; so does a list that broke off, until the next. */
+static void on_nodes(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
+{
+    struct agent_probe *probe = ctx;
+    char token[CONTINUE_MAX] = "";
+    struct fed_span metadata = {0};
+
+    probe->call = NULL;
+    if (err) {
+        failed(probe, diag && diag->text[0] ? diag->text : fed_err_text(err));
+        return;
+    }
+    if (answer->status != 200 || agent_scan_list(answer->body, on_node, probe, &metadata) ||
+        read_continue(probe, metadata, token))
+        return;
+    if (token[0] && ++probe->pages < NODES_PAGES_MAX) {
+        next_page(probe, token);
+        return;
+    }
+    probe->nodes = probe->counting;
+    tell_facts(probe);
+}
+
+static void count_nodes(struct agent_probe *probe)
+{
+    probe->nodes_ms = fed_loop_now_ms(probe->ports.loop) + NODES_PERIOD_MS;
+    probe->counting = (struct agent_nodes){0};
+    probe->pages = 0;
+    next_page(probe, "");
+}
+
 static void on_version(
     void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
@@ -136,20 +260,9 @@ static void on_version(
     agent_retry_reset(&probe->failing);
     set_reach(probe, REACH_YES);
     tell_facts(probe);
-    again_in(probe, PROBE_PERIOD_MS);
-}
-
-static void ask(struct agent_probe *probe, const char *path, fed_kube_done *done)
-{
-    struct fed_kube *kube = probe->ports.kube;
-    enum fed_err err = kube->request(kube->ctx,
-        &(struct fed_kube_request){.method = "GET", .path = path, .timeout_ms = PROBE_TIMEOUT_MS},
-        done, probe, &probe->call);
-
-    if (err) {
-        probe->call = NULL;
-        failed(probe, fed_err_text(err));
-    }
+    again_in(probe, probe->unwell ? UNWELL_PERIOD_MS : PROBE_PERIOD_MS);
+    if (fed_loop_now_ms(probe->ports.loop) >= probe->nodes_ms)
+        count_nodes(probe);
 }
 
 static void on_health(
@@ -168,18 +281,21 @@ static void on_health(
         return;
     }
     if (answer->status == 200 || answer->status == 403) { /* not allowed to look: it answers */
+        probe->unwell = 0;
         set_health(probe, "", "ok");
-    } else {
+    } else if (++probe->unwell >= FAILURES_BELIEVED || strcmp(probe->healthz, "ok") != 0) {
         agent_answer_read(probe->ports.mem, answer, &refusal);
         set_health(probe, "", refusal.message);
     }
-    ask(probe, "/version", on_version);
+    ask(probe, "/version", PROBE_TIMEOUT_MS, on_version);
 }
 
 static void look(struct agent_probe *probe)
 {
-    if (!probe->call)
-        ask(probe, "/healthz", on_health);
+    if (probe->call) /* of the nodes: it ends by itself */
+        again_in(probe, RETRY_FLOOR_MS);
+    else
+        ask(probe, "/healthz", PROBE_TIMEOUT_MS, on_health);
 }
 
 static void on_timer(void *ctx)

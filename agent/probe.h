@@ -1,8 +1,10 @@
 /* probe.h - is the member's API server well, and what is it? GET /healthz, as KubeFed judges a
  * cluster, and GET /version.
  *
- * Looks once a minute, at once after trouble, and with back-off while it is away. One failed
- * request is not believed: two in a row are. */
+ * Looks once a minute, at once after trouble, and with back-off while it is away. Neither a failed
+ * request nor an answer that is not ok is believed before the third in a row (KubeFed's default
+ * failureThreshold, here of probes that really follow each other); one that is well is believed at
+ * once. Nodes are counted every ten minutes, where the agent may list them. */
 #ifndef FEDLET_AGENT_PROBE_H
 #define FEDLET_AGENT_PROBE_H
 
@@ -15,7 +17,8 @@ struct agent_probe_events {
     void *ctx;
     /* Reachable or not; called at each change, first when it is known. */
     void (*reachable)(void *ctx, bool reachable);
-    /* JSON document for the hub: {"kubernetesVersion","healthz":"ok" or what is wrong}. */
+    /* JSON document for the hub: {"kubernetesVersion","healthz":"ok" or what is wrong, and what the
+     * nodes amount to (nodes.h)}. */
     void (*facts)(void *ctx, struct fed_span facts);
 };
 

@@ -6,9 +6,12 @@
 enum fed_err agent_render_apply(struct agent_state *state, const struct agent_entry *entry,
     struct fed_buf *out, const char **reason, struct fed_diag *diag)
 {
+    struct fed_work work = entry->work;
     struct fed_buf blob;
     enum fed_err err;
 
+    if (!entry->uid[0])
+        work.options &= ~FED_WORK_RETAIN_REPLICAS;
     fed_buf_init(&blob, state->mem, FED_BLOB_MAX);
     err = agent_state_blob(state, &entry->work.blob, &blob);
     if (err) {
@@ -16,7 +19,7 @@ enum fed_err agent_render_apply(struct agent_state *state, const struct agent_en
         fed_diag_set(diag, err, "the template is missing in the agent's state");
         goto done;
     }
-    err = fed_render_work(state->mem, &entry->work, fed_buf_span(&blob), out, diag);
+    err = fed_render_work(state->mem, &work, fed_buf_span(&blob), out, diag);
     if (err)
         *reason = entry->work.overrides.len > 0 ? "ApplyOverridesFailed" : "ComputeResourceFailed";
 done:
@@ -24,12 +27,33 @@ done:
     return err;
 }
 
-void agent_render_delete(struct fed_buf *out, const char *uid)
+void agent_render_delete(struct fed_buf *out, const char *uid, uint32_t options)
+{
+    static const char *const policies[] = {[FED_WORK_DELETE_DEFAULT] = "Background",
+        [FED_WORK_DELETE_ORPHAN] = "Orphan",
+        [FED_WORK_DELETE_BACKGROUND] = "Background",
+        [FED_WORK_DELETE_FOREGROUND] = "Foreground"};
+
+    fed_buf_printf(out,
+        "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"%s\","
+        "\"preconditions\":{\"uid\":\"%s\"}",
+        policies[FED_WORK_DELETE_POLICY(options)], uid);
+    if (options & FED_WORK_GRACE)
+        fed_buf_printf(out, ",\"gracePeriodSeconds\":%u", options >> FED_WORK_GRACE_SHIFT);
+    fed_buf_put_u8(out, '}');
+}
+
+void agent_render_yield(struct fed_buf *out, const struct agent_seen *seen)
 {
     fed_buf_printf(out,
-        "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Background\","
-        "\"preconditions\":{\"uid\":\"%s\"}}",
-        uid);
+        "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%llu\"},"
+        "{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%zu/fieldsV1/f:spec/f:replicas\"}]",
+        (unsigned long long)seen->resource_version, seen->fields_index);
+}
+
+bool agent_render_retains(struct fed_alloc *mem, const struct fed_work *work)
+{
+    return (work->options & FED_WORK_RETAIN_REPLICAS) && !fed_render_sets_replicas(mem, work);
 }
 
 void agent_render_release(struct fed_buf *out, const struct agent_seen *seen)

@@ -22,6 +22,7 @@ struct agent_report {
     struct agent_table *table;
     struct agent_report_events events;
     struct fed_timer *timer;
+    struct fed_timer *moved_timer; /* the next version that is due */
     struct fed_buf facts;
     bool facts_due;
     bool link_up;
@@ -82,6 +83,7 @@ struct message {
     struct fed_report_entry *entries;
     struct fed_report_removed *removed;
     struct fed_report_remote *remote;
+    struct fed_report_scale *scales;
     size_t size;         /* estimate, of all but the removals */
     size_t removed_size; /* at most */
 };
@@ -127,18 +129,22 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
 {
     struct fed_report_entry *out = &m->entries[m->report.n_entries];
     struct fed_buf rv;
+    uint64_t generation;
+    uint64_t resource_version;
 
+    agent_entry_version(entry, &generation, &resource_version);
     fed_buf_init(&rv, &m->arena.alloc, 32);
-    fed_buf_printf(&rv, "%llu", (unsigned long long)entry->resource_version);
+    fed_buf_printf(&rv, "%llu", (unsigned long long)resource_version);
     if (fed_buf_err(&rv))
         return fed_buf_err(&rv);
     *out = (struct fed_report_entry){.index = entry->index,
         .state = (enum fed_work_state)entry->state,
         .health = (enum fed_work_health)entry->health,
-        .generation = entry->generation,
+        .deed = (enum fed_work_deed)entry->deed,
+        .generation = generation,
         .reason = fed_span_text(entry->reason),
         .message = fed_span_text(entry->message)};
-    if (entry->generation == 0)
+    if (generation == 0)
         out->resource_version = fed_buf_span(&rv);
     m->size +=
         4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
@@ -146,6 +152,11 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
     if (entry->remote)
         m->remote[m->report.n_remote++] = (struct fed_report_remote){
             .index = entry->index, .status = fed_span_of(entry->remote, entry->remote_len)};
+    if (entry->scale_due) {
+        m->scales[m->report.n_scales] = entry->scale;
+        m->scales[m->report.n_scales++].index = entry->index;
+        m->size += 16;
+    }
     r->sent[r->n_sent++] = entry;
     return FED_OK;
 }
@@ -191,10 +202,11 @@ static enum fed_err build(struct agent_report *r, struct message *m, struct fed_
 
     m->entries = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->entries);
     m->remote = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->remote);
+    m->scales = fed_alloc_array(mem, ENTRIES_MAX, sizeof *m->scales);
     m->removed = fed_alloc_array(mem, REMOVED_MAX, sizeof *m->removed);
     r->cap_sent = r->table->n + 1;
     r->sent = fed_alloc_array(r->ports.mem, r->cap_sent, sizeof(struct agent_entry *));
-    if (!m->entries || !m->remote || !m->removed || !r->sent)
+    if (!m->entries || !m->remote || !m->scales || !m->removed || !r->sent)
         return FED_ERR_NOMEM;
     m->size = 24 + (r->facts_due ? r->facts.len : 0);
     err = put_entries(r, m, &more);
@@ -209,6 +221,7 @@ static enum fed_err build(struct agent_report *r, struct message *m, struct fed_
     m->report.entries = m->entries;
     m->report.removed = m->removed;
     m->report.remote = m->remote;
+    m->report.scales = m->scales;
     if (r->facts_due)
         m->report.facts = fed_buf_span(&r->facts);
     fed_report_put(out, &m->report);
@@ -231,8 +244,11 @@ static void free_sent(struct agent_report *r)
 static void told(struct agent_report *r)
 {
     r->seq = r->sent_seq;
-    for (size_t i = 0; i < r->n_sent; i++)
+    for (size_t i = 0; i < r->n_sent; i++) {
         r->sent[i]->reporting = false;
+        if (!r->sent[i]->report_due)
+            r->sent[i]->deed = FED_DEED_NONE;
+    }
     r->n_sent = 0;
     agent_table_sweep(r->table);
 }
@@ -299,8 +315,10 @@ static void begin_full(struct agent_report *r)
 {
     r->full_due = false;
     r->in_full = true;
-    for (size_t i = 0; i < r->table->n; i++)
+    for (size_t i = 0; i < r->table->n; i++) {
         r->table->at[i]->report_due = true;
+        r->table->at[i]->scale_due = r->table->at[i]->scale_known;
+    }
     r->facts_due = r->facts.len > 0;
     r->events.full(r->events.ctx);
 }
@@ -310,7 +328,8 @@ static void mark_sent(struct agent_report *r)
     for (size_t i = 0; i < r->n_sent; i++) {
         struct agent_entry *entry = r->sent[i];
 
-        entry->report_due = false;
+        entry->report_due = entry->scale_due = false;
+        entry->version_due = false;
         entry->reporting = true;
         fed_alloc_free(r->ports.mem, entry->remote, entry->remote_len);
         entry->remote = NULL;
@@ -365,6 +384,59 @@ void agent_report_now(struct agent_report *r)
     agent_timer_stop(&r->ports, r->timer);
     r->timer_set = false;
     send(r);
+}
+
+/* ---- versions that the member moves ---- */
+
+/* One that kept moving while it waited waits longer the next time. */
+static void pace(struct agent_entry *entry, uint64_t now_ms)
+{
+    uint32_t gap_ms = entry->version_gap_ms;
+
+    if (gap_ms == 0 || now_ms - entry->version_ms > gap_ms)
+        gap_ms = AGENT_VERSION_GAP_FLOOR_MS;
+    else
+        gap_ms =
+            gap_ms < AGENT_VERSION_GAP_CEILING_MS / 2 ? gap_ms * 2 : AGENT_VERSION_GAP_CEILING_MS;
+    entry->version_gap_ms = gap_ms;
+    entry->version_ms = now_ms + gap_ms;
+}
+
+/* Those whose time has come become news; the timer is set for the next one. */
+static void ripen(struct agent_report *r)
+{
+    uint64_t now_ms = now_of(r);
+    uint64_t next_ms = UINT64_MAX;
+    bool any = false;
+
+    agent_timer_stop(&r->ports, r->moved_timer);
+    for (size_t i = 0; i < r->table->n; i++) {
+        struct agent_entry *entry = r->table->at[i];
+
+        if (!entry->version_due) {
+            continue;
+        } else if (entry->version_ms > now_ms) {
+            next_ms = entry->version_ms < next_ms ? entry->version_ms : next_ms;
+        } else {
+            pace(entry, now_ms);
+            entry->version_due = false;
+            entry->report_due = any = true;
+        }
+    }
+    if (any)
+        agent_report_soon(r);
+    if (next_ms != UINT64_MAX)
+        agent_timer_at(&r->ports, r->moved_timer, next_ms);
+}
+
+static void on_moved_timer(void *ctx)
+{
+    ripen(ctx);
+}
+
+void agent_report_moved(struct agent_report *r)
+{
+    ripen(r);
 }
 
 static void on_timer(void *ctx)
@@ -444,8 +516,10 @@ enum fed_err agent_report_new(const struct agent_ports *ports, struct agent_tabl
     r->events = *events;
     fed_buf_init(&r->facts, ports->mem, FED_REPORT_FACTS_MAX);
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, r, &r->timer);
+    if (!err)
+        err = ports->loop->timer_new(ports->loop->ctx, on_moved_timer, r, &r->moved_timer);
     if (err) {
-        fed_alloc_free(ports->mem, r, sizeof *r);
+        agent_report_free(r);
         return err;
     }
     *out = r;
@@ -459,5 +533,6 @@ void agent_report_free(struct agent_report *r)
     free_sent(r);
     fed_buf_fini(&r->facts);
     r->ports.loop->timer_free(r->ports.loop->ctx, r->timer);
+    r->ports.loop->timer_free(r->ports.loop->ctx, r->moved_timer);
     fed_alloc_free(r->ports.mem, r, sizeof *r);
 }

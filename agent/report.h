@@ -26,6 +26,10 @@ void agent_report_free(struct agent_report *report);
 void agent_report_link_up(struct agent_report *report, uint64_t hub_seq);
 void agent_report_link_down(struct agent_report *report);
 
+/* The member moved versions of entries (version_due), and that is all: each goes out soon the first
+ * time, later with growing pauses (AGENT_VERSION_GAP_FLOOR_MS), or with whatever else there is to
+ * say of it. */
+void agent_report_moved(struct agent_report *report);
 /* Something changed: goes out within AGENT_REPORT_COALESCE_MS. */
 void agent_report_soon(struct agent_report *report);
 /* Goes out now, when there is something to tell. */

@@ -46,6 +46,8 @@ static enum fed_err read_managers(
         if (is_ours(entry)) {
             out->has_fields = true;
             out->fields_index = i;
+            out->has_replicas =
+                fed_json_get(fed_json_get(fed_json_get(entry, "fieldsV1"), "f:spec"), "f:replicas");
             err = read_fields(mem, entry, out);
         } else if (!fed_span_is(fed_json_string(fed_json_get(entry, "subresource")), "status") &&
                    fed_span_cmp(time, latest) >= 0) {

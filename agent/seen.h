@@ -27,6 +27,7 @@ struct agent_seen {
     bool deleting; /* metadata.deletionTimestamp is set */
     /* our managedFields entry */
     bool has_fields;
+    bool has_replicas;                 /* spec.replicas is among them */
     size_t fields_index;               /* position in metadata.managedFields */
     uint8_t fields[AGENT_FIELDS_SIZE]; /* zeros without an entry */
     /* the manager that wrote last, besides us and besides status; "" when none */

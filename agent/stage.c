@@ -94,6 +94,11 @@ static enum fed_err decode(struct agent_state *state, struct agent_table *table,
 
 /* ---- comparing ---- */
 
+static bool is_held(const struct fed_work *work)
+{
+    return work->options & FED_WORK_HELD;
+}
+
 static enum fed_err note_swap(
     struct staging *s, struct agent_entry *entry, const struct fed_work *work)
 {
@@ -108,9 +113,10 @@ static enum fed_err note_swap(
         return FED_ERR_NOMEM;
     s->swaps[s->n_swaps++] = (struct swap){.entry = entry,
         .fresh = fresh,
-        .plan = !entry->in_manifest || !entry->has_applied || entry->busy ||
-                entry->state != FED_WORK_APPLIED ||
-                memcmp(content, entry->applied, sizeof content) != 0};
+        .plan = !is_held(work) &&
+                (is_held(&entry->work) || !entry->in_manifest || !entry->has_applied ||
+                    entry->busy || entry->state != FED_WORK_APPLIED ||
+                    memcmp(content, entry->applied, sizeof content) != 0)};
     return FED_OK;
 }
 
@@ -348,8 +354,15 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     swap->fresh = NULL;
     entry->in_manifest = true;
     entry->removing = entry->orphan = entry->kept = entry->dropped = false;
+    if (!(entry->work.options & FED_WORK_STATUS))
+        memset(entry->remote_digest, 0, sizeof entry->remote_digest);
+    if (is_held(&entry->work)) { /* what is under way is the last */
+        entry->again = entry->busy;
+        agent_entry_plan(entry, AGENT_STEP_NONE, 0);
+    }
     if (!swap->plan) {
         entry->report_due = true;
+        entry->status_wanted = entry->work.options & FED_WORK_STATUS;
         return;
     }
     agent_entry_set(s->table, entry, FED_WORK_PENDING, "", NULL);
@@ -389,7 +402,8 @@ static void adopt(struct staging *s)
     for (size_t i = 0; i < s->n_added; i++) {
         s->added[i]->in_manifest = true;
         s->added[i]->report_due = true;
-        agent_entry_plan(s->added[i], AGENT_STEP_READ, s->now_ms);
+        agent_entry_plan(s->added[i],
+            is_held(&s->added[i]->work) ? AGENT_STEP_NONE : AGENT_STEP_READ, s->now_ms);
     }
     fed_alloc_free(table->mem, table->at, table->cap * sizeof(struct agent_entry *));
     table->at = s->next;

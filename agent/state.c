@@ -287,6 +287,10 @@ static enum fed_err resume(struct loading *l, struct agent_entry *entry)
     }
     if (!entry->in_manifest)
         return FED_OK;
+    if (entry->work.options & FED_WORK_HELD) {
+        entry->state = entry->has_applied ? FED_WORK_APPLIED : FED_WORK_PENDING;
+        return FED_OK;
+    }
     err = agent_entry_content(l->table->mem, &entry->work, content);
     if (err)
         return err;

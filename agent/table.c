@@ -8,7 +8,8 @@
 
 const char *agent_step_name(enum agent_step step)
 {
-    static const char *const names[AGENT_STEPS] = {"nothing", "read", "apply", "delete", "release"};
+    static const char *const names[AGENT_STEPS] = {
+        "nothing", "read", "apply", "delete", "release", "yield"};
 
     return (unsigned)step < AGENT_STEPS ? names[step] : "?";
 }
@@ -130,6 +131,15 @@ void agent_entry_set_health(struct agent_entry *entry, enum fed_work_health heal
         return;
     entry->health = (uint8_t)health;
     entry->report_due = true;
+}
+
+void agent_entry_version(
+    const struct agent_entry *entry, uint64_t *generation, uint64_t *resource_version)
+{
+    bool moved = entry->moved_rv > entry->resource_version;
+
+    *generation = moved ? entry->moved_generation : entry->generation;
+    *resource_version = moved ? entry->moved_rv : entry->resource_version;
 }
 
 void agent_entry_plan(struct agent_entry *entry, enum agent_step step, uint64_t due_ms)

@@ -11,6 +11,7 @@
 #include "agent/limits.h"
 #include "agent/retry.h"
 #include "agent/seen.h"
+#include "proto/bundle/report.h"
 #include "proto/bundle/work.h"
 
 #define AGENT_CONTENT_SIZE 16u
@@ -22,6 +23,7 @@ enum agent_step {
     AGENT_STEP_APPLY,   /* server-side apply */
     AGENT_STEP_DELETE,  /* delete the object that has our uid */
     AGENT_STEP_RELEASE, /* take label and ownership off, leave the object */
+    AGENT_STEP_YIELD,   /* give up spec.replicas, which is the member's from now on */
     AGENT_STEPS
 };
 const char *agent_step_name(enum agent_step step);
@@ -54,11 +56,20 @@ struct agent_entry {
     bool listed;     /* seen in the list that is being read */
     bool seen_any;   /* an event came while busy; seen_fields and seen_rv are set */
     uint8_t seen_fields[AGENT_FIELDS_SIZE];
+    uint64_t moved_generation; /* as the member moved it after our apply; with moved_rv */
+    uint64_t moved_rv;         /* 0: it did not */
+    bool version_due;          /* the hub is to hear of that, when its time has come */
+    uint64_t version_ms;       /* not before that (report.h) */
+    uint32_t version_gap_ms;
+    bool status_wanted; /* .status is reported from now on, and was not looked at yet */
     uint64_t seen_rv;   /* newest resourceVersion seen */
     uint8_t state;      /* enum fed_work_state */
     uint8_t health;     /* enum fed_work_health */
     uint8_t step;       /* enum agent_step */
     uint8_t restores;   /* within the present window */
+    uint8_t deed;       /* enum fed_work_deed, until the hub knows */
+    bool adopting;      /* the object that is there is not the federation's yet */
+    bool yielded;       /* seen: replicas that the member retains are not ours */
     uint32_t index;     /* in the manifest, when in it */
     uint64_t due_ms;    /* of the step */
     uint64_t window_ms; /* when the present window of restores began */
@@ -69,6 +80,9 @@ struct agent_entry {
     char *remote;             /* JSON of .status that is to be reported, owned, NULL for none */
     size_t remote_len;
     uint8_t remote_digest[8]; /* of the .status reported or queued last */
+    bool scale_known;         /* scale was found (pods.h) */
+    bool scale_due;           /* and is to be reported */
+    struct fed_report_scale scale;
 };
 
 struct agent_table {
@@ -95,6 +109,9 @@ FED_MUST_USE enum fed_err agent_entry_content(
 void agent_entry_set(struct agent_table *table, struct agent_entry *entry,
     enum fed_work_state state, const char *reason, const char *message);
 void agent_entry_set_health(struct agent_entry *entry, enum fed_work_health health);
+/* The version of the member's object: after our apply, or as the member moved it since. */
+void agent_entry_version(
+    const struct agent_entry *entry, uint64_t *generation, uint64_t *resource_version);
 /* Plans a step for this time and forgets earlier failures. */
 void agent_entry_plan(struct agent_entry *entry, enum agent_step step, uint64_t due_ms);
 /* "Deployment web/api", for people. */

@@ -5,6 +5,7 @@
 #ifndef FEDLET_CLI_CLI_H
 #define FEDLET_CLI_CLI_H
 
+#include "ports/crypto.h"
 #include "ports/fs.h"
 #include "ports/kube.h"
 #include "ports/loop.h"
@@ -29,12 +30,20 @@ struct cli {
     enum fed_err (*connect)(void *ctx, struct fed_kube **out, struct fed_diag *diag);
     void *connect_ctx;
     struct fed_kube *kube;
+    /* Opens a connection to another cluster of the kubeconfig, by its context; the connection and
+     * *config live until the end. */
+    enum fed_err (*connect_member)(void *ctx, const char *context, struct fed_kube **out,
+        const struct fed_kube_config **config, struct fed_diag *diag);
     struct fed_json_doc *doc; /* all answers live in it until the end */
     bool json;                /* -o json */
     const char *output;       /* what -o says; NULL without it */
     struct fed_fs *fs;
     const struct fed_kube_config *config; /* of the hub; filled from the first question on */
+    const struct fed_crypto *crypto;      /* usable once a connection was opened */
 };
+
+/* What -o of a command may say. */
+enum cli_output { CLI_OUTPUT_JSON, CLI_OUTPUT_FILE, CLI_OUTPUT_YAML };
 
 struct cli_command {
     const char *name;    /* "token create" */
@@ -43,7 +52,7 @@ struct cli_command {
     const char *help;    /* what --help says below usage, with examples */
     const char *options; /* long options for completion, space-separated */
     enum cli_exit (*call)(struct cli *cli, const struct cli_command *self, int argc, char **argv);
-    bool writes_file; /* -o may name a file */
+    enum cli_output output;
 };
 extern const struct cli_command cli_commands[];
 extern const size_t cli_n_commands;
@@ -53,6 +62,25 @@ extern const size_t cli_n_commands;
  * diag. */
 FED_MUST_USE enum fed_err cli_ask(struct cli *cli, const char *method, const char *path,
     const char *content_type, struct fed_span body, struct fed_json **out, struct fed_diag *diag);
+/* The same of any server; NULL is the hub. */
+FED_MUST_USE enum fed_err cli_ask_at(struct cli *cli, struct fed_kube *server, const char *method,
+    const char *path, const char *content_type, struct fed_span body, struct fed_json **out,
+    struct fed_diag *diag);
+/* The same with a tree as the body, as application/json. */
+FED_MUST_USE enum fed_err cli_send(struct cli *cli, struct fed_kube *server, const char *method,
+    const char *path, const struct fed_json *body, struct fed_json **out, struct fed_diag *diag);
+/* Opens the connection to the hub, so that cli->config and cli->crypto can be used. */
+FED_MUST_USE enum fed_err cli_connect(struct cli *cli, struct fed_diag *diag);
+/* Lets time pass. FED_ERR_CLOSED when interrupted. */
+FED_MUST_USE enum fed_err cli_pause(struct cli *cli, unsigned ms);
+/* A file, or standard input for "-". */
+FED_MUST_USE enum fed_err cli_read_file(
+    struct cli *cli, const char *path, struct fed_buf *out, struct fed_diag *diag);
+/* "---" and the tree as YAML, to stdout. */
+FED_MUST_USE enum fed_err cli_print_yaml(
+    struct cli *cli, const struct fed_json *value, struct fed_diag *diag);
+/* Why an error came about: diag's sentence, else the general one. */
+const char *cli_why(const struct fed_diag *diag, enum fed_err err);
 /* Prints "fedctl: ..." and gives CLI_FAILED. */
 FED_PRINTF(1, 2) enum cli_exit cli_fail(const char *format, ...);
 /* Prints the sentence and how to get help, gives CLI_USAGE. */
@@ -60,6 +88,12 @@ FED_PRINTF(2, 3) enum cli_exit cli_misuse(const struct cli_command *self, const 
 void cli_print_json(const struct fed_json *value); /* indented, to stdout */
 /* A name that may stand in a path. */
 bool cli_is_name(const char *text);
+
+/* What a KubeFedCluster says: "True", "False", "Offline" (not heard of), "Unknown" (never). */
+const char *cli_cluster_ready(const struct fed_json *cluster);
+/* CLI_DONE when a person says yes to the question, CLI_FAILED for no; without a terminal nobody can
+ * be asked, and it is CLI_USAGE after having said so. */
+enum cli_exit cli_confirm(const struct cli_command *self, const char *question);
 
 /* A table on stdout: cells are kept until _print, columns padded by three spaces as kubectl does.
  */
@@ -85,6 +119,17 @@ enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int a
 enum cli_exit cli_user_add(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_list(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_remove(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_enable(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_disable(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_federate_command(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_orphaning(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_import_command(
+    struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_join(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_unjoin(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_plan_replicas(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_completion(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);

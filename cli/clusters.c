@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *ready_of(const struct fed_json *cluster)
+const char *cli_cluster_ready(const struct fed_json *cluster)
 {
     const struct fed_json *conditions = fed_json_find(cluster, "status.conditions");
 
@@ -26,7 +26,7 @@ static void add_cluster(struct cli *cli, struct cli_table *table, const struct f
     char name[64];
     char version[64];
     char age[FED_TEXT_TIME_SIZE] = "-";
-    const char *row[4] = {name, ready_of(cluster), version, age};
+    const char *row[4] = {name, cli_cluster_ready(cluster), version, age};
     int64_t unix_s;
 
     snprintf(name, sizeof name, FED_SPAN_FMT,

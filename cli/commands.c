@@ -1,9 +1,14 @@
-/* commands.c - the table of commands, and the small ones: version and completion. */
+/* commands.c - the table of commands, and the smallest one: version. */
 #include "cli/cli.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+
+/* For scripts that were written for kubefedctl. */
+#define COMMON                                                                                     \
+    "  --kubefed-namespace NS   where type configurations are (default kube-federation-system)\n"  \
+    "  --dry-run                say what would be done, write nothing\n\n"
+#define ORPHANING "  -n, --namespace NS       its namespace (default: that of the context)\n" COMMON
 
 const struct cli_command cli_commands[] = {
     {"token create", "[--ttl 24h] [--uses 1] [--name CLUSTER] [--approve auto|manual] [-o json]",
@@ -18,20 +23,146 @@ const struct cli_command cli_commands[] = {
         "examples:\n"
         "  fedctl token create\n"
         "  fedctl token create --ttl 1h --name shop-berlin --approve manual\n",
-        "--ttl --uses --name --approve", cli_token_create, false},
+        "--ttl --uses --name --approve", cli_token_create, CLI_OUTPUT_JSON},
     {"token list", "[-o json]", "list join tokens, without their secrets",
-        "example:\n  fedctl token list\n", "", cli_token_list, false},
+        "example:\n  fedctl token list\n", "", cli_token_list, CLI_OUTPUT_JSON},
     {"token revoke", "ID", "make a join token worthless at once",
         "ID is the one that `fedctl token list` shows. Clusters that joined with it "
         "stay.\n\nexample:\n"
         "  fedctl token revoke joink4v9z\n",
-        "", cli_token_revoke, false},
+        "", cli_token_revoke, CLI_OUTPUT_JSON},
     {"clusters", "[-o json]", "list the clusters of the federation and whether they are ready",
-        "example:\n  fedctl clusters\n", "", cli_clusters, false},
+        "example:\n  fedctl clusters\n", "", cli_clusters, CLI_OUTPUT_JSON},
     {"approve", "CLUSTER", "let a cluster in that asked with a token of manual approval",
         "`kubectl -n kube-federation-system get joinrequests` shows who waits.\n\nexample:\n"
         "  fedctl approve shop-berlin\n",
-        "", cli_approve, false},
+        "", cli_approve, CLI_OUTPUT_JSON},
+    {"join",
+        "CLUSTER [--cluster-context CTX] [--image IMAGE] [--label K=V]... [--no-wait] [-o yaml]",
+        "install the agent as a pod in a cluster, which joins with it",
+        "Makes in the cluster: namespace kube-federation-system, a ServiceAccount with all rights, "
+        "a Secret with\nthe agent's key and a join token for this name, and a Deployment. Run "
+        "again, it updates them. The cluster\nmust reach the hub; the hub never dials it.\n\n"
+        "  --cluster-context CTX    the cluster's context in the kubeconfig (default: CLUSTER)\n"
+        "  --host-cluster-context CTX\n"
+        "                           the hub's context (default: the current one)\n"
+        "  --image IMAGE            the agent's image (default ghcr.io/fedlet/fedlet:vVERSION)\n"
+        "  --label KEY=VALUE        label of the cluster, for placements; repeatable\n"
+        "  --secret-name NAME       the Secret (default fedlet-identity)\n"
+        "  --error-on-existing      fail when the agent is installed already\n"
+        "  --timeout D              how long to wait until the cluster is ready (default 5m)\n"
+        "  --no-wait                do not wait\n"
+        "  -o yaml                  print the manifests instead, with a token; without "
+        "--cluster-context the\n"
+        "                           cluster is not asked\n"
+        "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
+        "  fedctl join shop-17 --cluster-context shop-17 --host-cluster-context hub\n"
+        "  fedctl join shop-18 --label region=north -o yaml | ssh gateway kubectl apply -f -\n",
+        "--cluster-context --host-cluster-name --image --label --secret-name --error-on-existing "
+        "--timeout --no-wait --kubefed-namespace --dry-run",
+        cli_join, CLI_OUTPUT_YAML},
+    {"unjoin", "CLUSTER [--cluster-context CTX] [--cleanup] [--force] [--yes]",
+        "take a cluster out of the federation",
+        "The hub forgets the cluster and its key. What was propagated to it stays there, unless "
+        "--cleanup.\n\n"
+        "  --cluster-context CTX    also remove the agent's pod from the cluster of this context\n"
+        "  --cleanup                delete what was propagated there first (label "
+        "kubefed.io/managed)\n"
+        "  --orphan                 leave it there, which is the default\n"
+        "  --force                  go on when the cluster cannot be reached or cleaned\n"
+        "  -y, --yes                do not ask; needed without a terminal\n"
+        "  --secret-name NAME       the agent's Secret (default fedlet-identity)\n"
+        "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
+        "  fedctl unjoin shop-17 --yes\n"
+        "  fedctl unjoin shop-17 --cluster-context shop-17 --cleanup\n",
+        "--cluster-context --cleanup --orphan --force --yes --secret-name --host-cluster-name "
+        "--kubefed-namespace --dry-run",
+        cli_unjoin, CLI_OUTPUT_JSON},
+    {"enable", "TYPE | -f FILE [--version V] [--cluster-context CTX] [-o yaml]",
+        "federate a type of Kubernetes objects",
+        "TYPE is a kind, plural, singular, short name or PLURAL.GROUP: what the hub serves, any "
+        "kind of\nKubernetes itself, or, with --cluster-context, what that cluster serves.\n\n"
+        "  -f, --filename FILE      an EnableTypeDirective, - for standard input\n"
+        "  --version V              the version of the type (default: the preferred one)\n"
+        "  --federated-group G      group of the federated type (default types.kubefed.io)\n"
+        "  --federated-version V    version of the federated type (default v1beta1)\n"
+        "  --cluster-context CTX    look for the type in the cluster of this context\n"
+        "  --kind K --version V [--group G] [--scope Namespaced|Cluster]\n"
+        "                           name a type that nothing serves yet; TYPE is its plural\n"
+        "  -o yaml                  print what would be created, create nothing\n" COMMON
+        "examples:\n"
+        "  fedctl enable deployments.apps\n"
+        "  fedctl enable widgets.example.com --cluster-context member1\n"
+        "  fedctl enable cronjobs -o yaml > cronjobs.yaml\n",
+        "--filename --version --federated-group --federated-version --cluster-context --kind "
+        "--group --scope --kubefed-namespace --dry-run",
+        cli_enable, CLI_OUTPUT_YAML},
+    {"disable", "NAME [--delete-crd]", "federate a type no more",
+        "Objects in clusters stay as they are. NAME is that of the FederatedTypeConfig, or a type "
+        "as with enable.\n\n"
+        "  --delete-crd             delete the federated type, too; refused while objects of it "
+        "exist\n"
+        "  --federated-group G, --version V\n"
+        "                           of a type whose FederatedTypeConfig is gone, with "
+        "--delete-crd\n" COMMON "examples:\n"
+        "  fedctl disable deployments.apps\n"
+        "  fedctl disable cronjobs.batch --delete-crd\n",
+        "--delete-crd --federated-group --version --kubefed-namespace --dry-run", cli_disable,
+        CLI_OUTPUT_JSON},
+    {"federate",
+        "TYPE NAME [-n NS] [-t] [-c] [-s TYPES] [--cluster-context CTX] [-o yaml] | -f FILE",
+        "make a federated object from an ordinary one",
+        "The object is read from the hub, or from the cluster of --cluster-context; the federated "
+        "one goes to\nthe hub, for every cluster.\n\n"
+        "  -n, --namespace NS       namespace of the object (default: that of the context)\n"
+        "  -t, --enable-type        enable the type first when it is not\n"
+        "  -c, --contents           of a namespace: all that is in it, too\n"
+        "  -s, --skip-api-resources TYPES\n"
+        "                           not these types or groups, separated by commas\n"
+        "  -f, --filename FILE      objects of a file (- for standard input): the federated ones "
+        "are printed\n"
+        "  --cluster-context CTX    read from the cluster of this context\n"
+        "  -o yaml                  print the federated object, create nothing\n" COMMON
+        "examples:\n"
+        "  fedctl federate configmap settings -n shop\n"
+        "  fedctl federate deploy web -n shop --cluster-context member1 --enable-type\n"
+        "  fedctl federate ns shop --contents -s pods,secrets,serviceaccounts,replicasets\n"
+        "  fedctl federate -f deployment.yaml | kubectl apply -f -\n",
+        "--namespace --enable-type --contents --skip-api-resources --filename --cluster-context "
+        "--kubefed-namespace --dry-run",
+        cli_federate_command, CLI_OUTPUT_YAML},
+    {"orphaning-deletion enable", "TYPE NAME [-n NS]",
+        "leave objects in clusters when their federated object is deleted",
+        "TYPE NAME is the federated object.\n\n" ORPHANING
+        "example:\n  fedctl orphaning-deletion enable federateddeployment web -n shop\n",
+        "--namespace --kubefed-namespace --dry-run", cli_orphaning, CLI_OUTPUT_JSON},
+    {"orphaning-deletion disable", "TYPE NAME [-n NS]",
+        "delete objects in clusters when their federated object is deleted",
+        "TYPE NAME is the federated object.\n\n" ORPHANING
+        "example:\n  fedctl orphaning-deletion disable federateddeployment web -n shop\n",
+        "--namespace --kubefed-namespace --dry-run", cli_orphaning, CLI_OUTPUT_JSON},
+    {"orphaning-deletion status", "TYPE NAME [-n NS] [-o json]",
+        "say whether objects would be left: Enabled or Disabled",
+        "TYPE NAME is the federated object.\n\n" ORPHANING
+        "example:\n  fedctl orphaning-deletion status fdeploy web -n shop\n",
+        "--namespace --kubefed-namespace --dry-run", cli_orphaning, CLI_OUTPUT_JSON},
+    {"import", "--from CONTEXT | -f FILE [--overwrite] [--while-running] [--dry-run] [-o json]",
+        "take over the objects of a KubeFed installation",
+        "Reads configuration, types, federated objects, scheduling preferences and their "
+        "namespaces from the\ncluster that hosted KubeFed, or from what kubectl printed of it, and "
+        "writes them to the hub. What is on\nthe hub already stays as it is. Clusters join by "
+        "their agents; to those that did, under the same name,\nthe old labels are added.\n\n"
+        "  --from CONTEXT           the cluster that hosted KubeFed; its controllers must be "
+        "stopped\n"
+        "  -f, --filename FILE      YAML or JSON, documents and lists (- for standard input)\n"
+        "  --overwrite              replace the spec of objects that are here with another one\n"
+        "  --while-running          although KubeFed's controllers run\n" COMMON "examples:\n"
+        "  fedctl import --from old-host --dry-run\n"
+        "  fedctl import --from old-host\n"
+        "  kubectl --context old-host get federatedtypeconfigs,federateddeployments -A -o yaml | "
+        "fedctl import -f -\n",
+        "--from --filename --overwrite --while-running --kubefed-namespace --dry-run",
+        cli_import_command, CLI_OUTPUT_JSON},
     {"user add", "NAME --role admin|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
         "let a person or a program use the hub, and write its kubeconfig",
         "NAME becomes a ServiceAccount in kube-federation-system. Its kubeconfig goes to standard "
@@ -45,15 +176,36 @@ const struct cli_command cli_commands[] = {
         "examples:\n"
         "  fedctl user add ann --role operator -o ann.kubeconfig\n"
         "  fedctl user add ci --role edit --namespace shop --ttl 1h -o ci.kubeconfig\n",
-        "--role --namespace --ttl", cli_user_add, true},
+        "--role --namespace --ttl", cli_user_add, CLI_OUTPUT_FILE},
     {"user list", "[-o json]", "list the users that were added, and what they may act as",
-        "example:\n  fedctl user list\n", "", cli_user_list, false},
+        "example:\n  fedctl user list\n", "", cli_user_list, CLI_OUTPUT_JSON},
     {"user remove", "NAME", "remove a user; its kubeconfig is worthless at once",
-        "example:\n  fedctl user remove ann\n", "", cli_user_remove, false},
+        "example:\n  fedctl user remove ann\n", "", cli_user_remove, CLI_OUTPUT_JSON},
+    {"plan replicas", "-f|--filename FILE [-o json]",
+        "say how the replica scheduler would spread replicas over clusters",
+        "Runs the planner of a ReplicaSchedulingPreference on this machine, without a hub. FILE "
+        "(-: standard\n"
+        "input) is one JSON document; all but clusters and totalReplicas may be absent:\n\n"
+        "  {\"key\": \"ns/name\", \"clusters\": [\"A\", \"B\"], \"totalReplicas\": 50, "
+        "\"rebalance\": false,\n"
+        "   \"preferences\": {\"*\": {\"weight\": 1, \"minReplicas\": 0, \"maxReplicas\": "
+        "null}},\n"
+        "   \"current\": {\"A\": 30}, \"capacity\": {\"A\": 10}}\n\n"
+        "The answer is {\"plan\":{...},\"overflow\":{...}}: what runs where, and what would be "
+        "asked of a cluster\n"
+        "beyond its capacity. Clusters of equal weight are served by a hash of name and key.\n\n"
+        "example:\n"
+        "  echo '{\"clusters\":[\"a\",\"b\"],\"totalReplicas\":9}' | fedctl plan replicas -f -\n",
+        "--filename", cli_plan_replicas, CLI_OUTPUT_JSON},
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
-        "example:\n  source <(fedctl completion bash)\n", "", cli_completion, false},
+        "Commands, options, names of clusters, tokens, users and types are completed. For names "
+        "the script runs\n`fedctl completion names "
+        "clusters|federated|kinds|requests|tokens|types|users`.\n\n"
+        "examples:\n  source <(fedctl completion bash)\n  fedctl completion fish > "
+        "~/.config/fish/completions/fedctl.fish\n",
+        "", cli_completion, CLI_OUTPUT_JSON},
     {"version", "[-o json]", "print the version", "example:\n  fedctl version\n", "", cli_version,
-        false},
+        CLI_OUTPUT_JSON},
 };
 const size_t cli_n_commands = sizeof cli_commands / sizeof cli_commands[0];
 
@@ -66,79 +218,5 @@ enum cli_exit cli_version(struct cli *cli, const struct cli_command *self, int a
         printf("{\"version\":\"%s\"}\n", FEDLET_VERSION);
     else
         printf("fedctl %s\n", FEDLET_VERSION);
-    return CLI_DONE;
-}
-
-/* The words that may follow `before` ("" or "token "), each once. */
-static void print_words(const char *before, const char *separator)
-{
-    char last[64] = "";
-
-    for (size_t i = 0; i < cli_n_commands; i++) {
-        const char *name = cli_commands[i].name;
-        size_t skip = strlen(before);
-        size_t len;
-
-        if (strncmp(name, before, skip) != 0)
-            continue;
-        len = strcspn(name + skip, " ");
-        if (len == 0 || len >= sizeof last ||
-            (strlen(last) == len && strncmp(last, name + skip, len) == 0))
-            continue;
-        snprintf(last, sizeof last, "%.*s", (int)len, name + skip);
-        printf("%s%s", last, separator);
-    }
-}
-
-static void print_fish(void)
-{
-    for (size_t i = 0; i < cli_n_commands; i++) {
-        const char *name = cli_commands[i].name;
-        const char *second = strchr(name, ' ');
-
-        if (second)
-            printf("complete -c fedctl -f -n '__fish_seen_subcommand_from %.*s' -a %s -d '%s'\n",
-                (int)(second - name), name, second + 1, cli_commands[i].summary);
-        else
-            printf("complete -c fedctl -f -n __fish_use_subcommand -a %s -d '%s'\n", name,
-                cli_commands[i].summary);
-    }
-    puts("complete -c fedctl -f -n __fish_use_subcommand -a token -d 'make, list and revoke join "
-         "tokens'\n"
-         "complete -c fedctl -f -n __fish_use_subcommand -a user -d 'add, list and remove users'");
-}
-
-static void print_bash(void)
-{
-    printf("_fedctl() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
-           "    case ${COMP_WORDS[1]} in\n    token) [ \"$COMP_CWORD\" -eq 2 ] && words=\"");
-    print_words("token ", " ");
-    printf("\" || words=\"--ttl --uses --name --approve -o --help\" ;;\n"
-           "    user) [ \"$COMP_CWORD\" -eq 2 ] && words=\"");
-    print_words("user ", " ");
-    printf("\" || words=\"--role --namespace --ttl -o --help\" ;;\n"
-           "    completion) words=\"bash zsh fish\" ;;\n"
-           "    *) [ \"$COMP_CWORD\" -eq 1 ] && words=\"");
-    print_words("", " ");
-    printf("\" || words=\"-o --help\" ;;\n    esac\n"
-           "    COMPREPLY=($(compgen -W \"$words --kubeconfig --context\" -- \"$cur\"))\n}\n"
-           "complete -F _fedctl fedctl kubectl-fed\n");
-}
-
-enum cli_exit cli_completion(struct cli *cli, const struct cli_command *self, int argc, char **argv)
-{
-    (void)cli;
-    if (argc != 2)
-        return cli_misuse(self, "needs the name of a shell");
-    if (strcmp(argv[1], "bash") == 0) {
-        print_bash();
-    } else if (strcmp(argv[1], "zsh") == 0) {
-        puts("#compdef fedctl\nautoload -U +X bashcompinit && bashcompinit");
-        print_bash();
-    } else if (strcmp(argv[1], "fish") == 0) {
-        print_fish();
-    } else {
-        return cli_misuse(self, "\"%s\" is not one of bash, zsh, fish", argv[1]);
-    }
     return CLI_DONE;
 }

@@ -15,8 +15,11 @@ struct wiring {
     bool crypto_open;
     struct fed_kube_config config;
     struct fed_kube_client *client;
+    struct fed_kube_config member_config;
+    struct fed_kube_client *member;
     const char *kubeconfig;
     const char *context;
+    const char *program; /* as people call it: "fedctl", "kubectl fed" */
 };
 
 static enum fed_err run_loop(void *ctx)
@@ -26,49 +29,112 @@ static enum fed_err run_loop(void *ctx)
     return fed_linux_loop_run(w->loop);
 }
 
+static enum fed_err open_crypto(struct wiring *w, struct fed_diag *diag)
+{
+    enum fed_err err = w->crypto_open ? FED_OK : fed_tls_crypto_open(w->mem, &w->crypto, diag);
+
+    w->crypto_open = !err;
+    return err;
+}
+
+static enum fed_err connect_to(struct wiring *w, const char *context,
+    struct fed_kube_config *config, struct fed_kube_client **client, struct fed_diag *diag)
+{
+    enum fed_err err = open_crypto(w, diag);
+
+    if (!err)
+        err = fed_kube_config_load(w->mem, w->kubeconfig, context, config, diag);
+    if (err)
+        return err;
+    return fed_kube_client_open(
+        w->mem, fed_linux_loop_port(w->loop), &w->log, config, client, diag);
+}
+
 static enum fed_err connect_hub(void *ctx, struct fed_kube **out, struct fed_diag *diag)
 {
     struct wiring *w = ctx;
-    enum fed_err err = fed_tls_crypto_open(w->mem, &w->crypto, diag);
+    enum fed_err err = connect_to(w, w->context, &w->config, &w->client, diag);
 
-    if (err)
-        return err;
-    w->crypto_open = true;
-    err = fed_kube_config_load(w->mem, w->kubeconfig, w->context, &w->config, diag);
-    if (err)
-        return err;
-    err = fed_kube_client_open(
-        w->mem, fed_linux_loop_port(w->loop), &w->log, &w->config, &w->client, diag);
     if (!err)
         *out = fed_kube_client_port(w->client);
     return err;
 }
 
-static void usage(FILE *to)
+static enum fed_err connect_member(void *ctx, const char *context, struct fed_kube **out,
+    const struct fed_kube_config **config, struct fed_diag *diag)
 {
-    fprintf(to, "fedctl drives a fedlet federation.\n\nusage: fedctl [--kubeconfig FILE] "
-                "[--context NAME] COMMAND ...\n\n"
-                "commands:\n");
-    for (size_t i = 0; i < cli_n_commands; i++)
-        fprintf(to, "  %-14s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    struct wiring *w = ctx;
+    enum fed_err err = connect_to(w, context, &w->member_config, &w->member, diag);
+
+    if (err)
+        return err;
+    *out = fed_kube_client_port(w->member);
+    *config = &w->member_config;
+    return FED_OK;
+}
+
+static void close_wiring(struct wiring *w)
+{
+    fed_kube_client_close(w->client);
+    fed_kube_client_close(w->member);
+    if (w->config.server_port)
+        fed_kube_config_fini(&w->config);
+    if (w->member_config.server_port)
+        fed_kube_config_fini(&w->member_config);
+    if (w->crypto_open)
+        fed_tls_crypto_close(&w->crypto);
+    fed_linux_loop_close(w->loop);
+}
+
+/* Text for people, in which every "fedctl " at the beginning of a word is the program as it was
+ * called. */
+static void put_help(FILE *to, const char *program, const char *text)
+{
+    const char *before = "\n";
+
+    while (*text) {
+        if (strncmp(text, "fedctl ", 7) == 0 && strchr(" \n`(", *before)) {
+            fprintf(to, "%s ", program);
+            text += 7;
+        } else {
+            fputc(*text++, to);
+        }
+        before = text - 1;
+    }
+}
+
+static void usage(FILE *to, const char *program)
+{
     fprintf(to,
+        "fedctl drives a fedlet federation.\n\nusage: %s [--kubeconfig FILE] "
+        "[--context NAME] COMMAND ...\n\n"
+        "commands:\n",
+        program);
+    for (size_t i = 0; i < cli_n_commands; i++)
+        fprintf(to, "  %-27s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    put_help(to, program,
         "\noptions:\n"
         "  --kubeconfig FILE  the hub's kubeconfig (default: $KUBECONFIG, then ~/.kube/config)\n"
-        "  --context NAME     the context in it (default: its current one)\n"
+        "  --context NAME     the context in it (default: its current one), also\n"
+        "                     --host-cluster-context\n"
         "  -o json            facts as JSON\n"
         "  --help             help, also for one command: fedctl COMMAND --help\n\n"
         "example:\n  fedctl --kubeconfig /var/lib/fedhub/admin.kubeconfig token create --ttl 1h\n");
 }
 
-static void help(const struct cli_command *command)
+static void help(const char *program, const struct cli_command *command)
 {
-    printf("%s: %s\n\nusage: fedctl %s %s\n\n%s", command->name, command->summary, command->name,
-        command->usage, command->help);
+    printf("%s: %s\n\nusage: %s %s %s\n\n", command->name, command->summary, program, command->name,
+        command->usage);
+    put_help(stdout, program, command->help);
 }
 
-/* The command that argv begins with; *words says how many words its name has. */
+/* The command that argv begins with; *words says how many words its name has. The longer name wins:
+ * `plan replicas` is not `plan` of something. */
 static const struct cli_command *find(int argc, char **argv, int *words)
 {
+    const struct cli_command *found = NULL;
+
     for (size_t i = 0; i < cli_n_commands; i++) {
         const char *second = strchr(cli_commands[i].name, ' ');
         size_t first =
@@ -77,12 +143,12 @@ static const struct cli_command *find(int argc, char **argv, int *words)
         if (argc < 1 || strlen(argv[0]) != first ||
             strncmp(argv[0], cli_commands[i].name, first) != 0)
             continue;
-        if (second && (argc < 2 || strcmp(argv[1], second + 1) != 0))
+        if (second ? argc < 2 || strcmp(argv[1], second + 1) != 0 : found != NULL)
             continue;
         *words = second ? 2 : 1;
-        return &cli_commands[i];
+        found = &cli_commands[i];
     }
-    return NULL;
+    return found;
 }
 
 static int unknown(int argc, char **argv)
@@ -107,7 +173,7 @@ static int incomplete(const char *word)
         size_t len = strlen(word);
 
         if (strncmp(cli_commands[i].name, word, len) == 0 && cli_commands[i].name[len] == ' ')
-            fprintf(stderr, "  fedctl %-14s %s\n", cli_commands[i].name, cli_commands[i].summary);
+            fprintf(stderr, "  fedctl %-27s %s\n", cli_commands[i].name, cli_commands[i].summary);
     }
     return CLI_USAGE;
 }
@@ -138,7 +204,8 @@ static enum cli_exit common_options(
 
         if (strncmp(arg, "--kubeconfig", len) == 0 && len == 12)
             value = &w->kubeconfig;
-        else if (strncmp(arg, "--context", len) == 0 && len == 9)
+        else if ((strncmp(arg, "--context", len) == 0 && len == 9) ||
+                 (strncmp(arg, "--host-cluster-context", len) == 0 && len == 22))
             value = &w->context;
         if (value) {
             *value = equals ? equals + 1 : i + 1 < *argc ? argv[++i] : NULL;
@@ -175,13 +242,8 @@ static int run_command(
     cli->loop = fed_linux_loop_port(w->loop);
     if (fed_json_doc_new(w->mem, &cli->doc) == FED_OK)
         code = command->call(cli, command, argc, argv);
-    fed_kube_client_close(w->client);
-    if (w->config.server_port)
-        fed_kube_config_fini(&w->config);
-    if (w->crypto_open)
-        fed_tls_crypto_close(&w->crypto);
     fed_json_doc_free(cli->doc);
-    fed_linux_loop_close(w->loop);
+    close_wiring(w);
     return code;
 }
 
@@ -193,15 +255,46 @@ static int close_output(int code)
     return code;
 }
 
+static const char *const output_words[] = {
+    [CLI_OUTPUT_JSON] = "json", [CLI_OUTPUT_FILE] = "a file", [CLI_OUTPUT_YAML] = "yaml"};
+
+static bool output_fits(const struct cli *cli, const struct cli_command *command)
+{
+    if (!cli->output)
+        return true;
+    switch (command->output) {
+    case CLI_OUTPUT_FILE:
+        return cli->json || cli->output[0];
+    case CLI_OUTPUT_YAML:
+        return strcmp(cli->output, "yaml") == 0;
+    case CLI_OUTPUT_JSON:
+        break;
+    }
+    return cli->json;
+}
+
+/* kubectl runs kubectl-fed as `kubectl fed`. */
+static const char *program_name(const char *argv0)
+{
+    const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+    const char *name = slash ? slash + 1 : argv0;
+
+    return name && strcmp(name, "kubectl-fed") == 0 ? "kubectl fed" : "fedctl";
+}
+
 int main(int argc, char **argv)
 {
-    struct wiring w = {.mem = fed_alloc_system(), .log = fed_log_stderr(FED_LOG_ERROR)};
+    struct wiring w = {.mem = fed_alloc_system(),
+        .log = fed_log_stderr(FED_LOG_ERROR),
+        .program = program_name(argv[0])};
     struct fed_fs fs = fed_fs_posix(w.mem);
     struct cli cli = {.mem = w.mem,
         .run = run_loop,
         .run_ctx = &w,
         .connect = connect_hub,
         .connect_ctx = &w,
+        .connect_member = connect_member,
+        .crypto = &w.crypto,
         .fs = &fs,
         .config = &w.config};
     const struct cli_command *command;
@@ -219,7 +312,7 @@ int main(int argc, char **argv)
         argv++;
     }
     if (argc == 0) {
-        usage(wants_help ? stdout : stderr);
+        usage(wants_help ? stdout : stderr, w.program);
         return wants_help ? close_output(CLI_DONE) : CLI_USAGE;
     }
     if (strcmp(argv[0], "--version") == 0)
@@ -228,12 +321,12 @@ int main(int argc, char **argv)
     if (!command)
         return argc == 1 && is_first_word(argv[0]) ? incomplete(argv[0]) : unknown(argc, argv);
     if (wants_help) {
-        help(command);
+        help(w.program, command);
         return close_output(CLI_DONE);
     }
-    if (cli.output && !cli.json && (!command->writes_file || !cli.output[0])) {
-        fprintf(stderr, "fedctl: -o takes %s, not \"%s\"\n",
-            command->writes_file ? "a file" : "json", cli.output);
+    if (!output_fits(&cli, command)) {
+        fprintf(
+            stderr, "fedctl: -o takes %s, not \"%s\"\n", output_words[command->output], cli.output);
         return CLI_USAGE;
     }
     return close_output(run_command(&w, &cli, command, argc - words + 1, argv + words - 1));

@@ -180,8 +180,8 @@ static enum fed_err put_kubeconfig(
     fed_buf_printf(out, "users:\n- name: \"%s\"\n  user:\n    token: ", u->name);
     fed_buf_put(out, fed_buf_span(token));
     fed_buf_printf(out,
-        "\ncontexts:\n- name: \"%s@fedlet\"\n  context:\n    cluster: fedlet\n    user: \"%s\"\n", u->name,
-        u->name);
+        "\ncontexts:\n- name: \"%s@fedlet\"\n  context:\n    cluster: fedlet\n    user: \"%s\"\n",
+        u->name, u->name);
     if (u->scope)
         fed_buf_printf(out, "    namespace: \"%s\"\n", u->scope);
     fed_buf_printf(out, "current-context: \"%s@fedlet\"\n", u->name);

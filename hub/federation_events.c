@@ -10,6 +10,9 @@
 #define TOKENS_PER_MS 0.02
 #define TURN_MS 20u
 #define TELL_MS 60000u
+#define NOT_SUPPORTED                                                                              \
+    " cannot be set via template to avoid conflicting with controllers in member clusters. "       \
+    "Consider using an override to add or remove elements from this collection."
 
 struct queued {
     struct queued *next;
@@ -165,18 +168,52 @@ static int put_work(char *out, size_t size, struct fed_span kind, struct fed_spa
         FED_SPAN_ARG(cluster));
 }
 
-static void refused(struct hub_federation_events *q, const struct hub_object_ref *ref,
-    const struct hub_planned_cluster *cluster)
+/* What is done in a cluster, and how KubeFed says so. */
+enum operation { CREATE, UPDATE, DELETE };
+
+static void tell_done(struct hub_federation_events *q, const struct hub_object_ref *ref,
+    enum operation operation, const struct fed_work *work, struct fed_span cluster)
+{
+    static const char *const words[][2] = {
+        {"Create", "Creating"}, {"Update", "Updating"}, {"Delete", "Deleting"}};
+    struct queued *one = add(q, ref);
+    char what[700];
+
+    if (!one)
+        return;
+    put_work(what, sizeof what, work->kind, work->ns, work->name, cluster);
+    snprintf(one->reason, sizeof one->reason, "%sInCluster", words[operation][0]);
+    snprintf(one->message, sizeof one->message, "%s %s", words[operation][1], what);
+}
+
+static void tell_failed(struct hub_federation_events *q, const struct hub_object_ref *ref,
+    enum operation operation, const struct fed_work *work, struct fed_span cluster,
+    struct fed_span why)
+{
+    static const char *const words[][2] = {
+        {"Create", "create"}, {"Update", "update"}, {"Delete", "delete"}};
+    struct queued *one = add(q, ref);
+    char what[700];
+
+    if (!one)
+        return;
+    put_work(what, sizeof what, work->kind, work->ns, work->name, cluster);
+    one->warning = true;
+    snprintf(one->reason, sizeof one->reason, "%sInClusterFailed", words[operation][0]);
+    snprintf(one->message, sizeof one->message, "Failed to %s %s: " FED_SPAN_FMT,
+        words[operation][1], what, FED_SPAN_ARG(why));
+}
+
+static void tell_warning(struct hub_federation_events *q, const struct hub_object_ref *ref,
+    const char *reason, const char *before, const char *message)
 {
     struct queued *one = add(q, ref);
 
     if (!one)
         return;
     one->warning = true;
-    snprintf(one->reason, sizeof one->reason, "%s", cluster->error);
-    snprintf(one->message, sizeof one->message,
-        "Nothing new is sent to cluster \"" FED_SPAN_FMT "\": %s", FED_SPAN_ARG(cluster->cluster),
-        cluster->message);
+    snprintf(one->reason, sizeof one->reason, "%s", reason);
+    snprintf(one->message, sizeof one->message, "%s%s", before, message);
 }
 
 /* One for all clusters that a policy forbids: there may be thousands. */
@@ -198,49 +235,128 @@ static void restricted(struct hub_federation_events *q, const struct hub_object_
         planned->n_forbidden, planned->n_held, FED_SPAN_ARG(first->cluster), first->message);
 }
 
-void hub_federation_events_planned(
-    struct hub_federation_events *q, struct hub_plan *plan, const struct hub_object_ref *ref)
+/* ---- what was planned ---- */
+
+/* Nothing new can be sent, or what is there cannot be taken away. KubeFed tries first, and says so.
+ */
+static void tell_refused(struct hub_federation_events *q, const struct hub_object_ref *ref,
+    const struct hub_planned *planned, const struct hub_planned_cluster *cluster)
+{
+    enum operation operation = cluster->work ? UPDATE : CREATE;
+
+    if (strcmp(cluster->error, "DeletionFailed") == 0)
+        operation = DELETE;
+    else
+        tell_done(q, ref, operation, &planned->target, cluster->cluster);
+    tell_failed(
+        q, ref, operation, &planned->target, cluster->cluster, fed_span_text(cluster->message));
+}
+
+static void tell_waiting(struct hub_federation_events *q, const struct hub_object_ref *ref,
+    const struct hub_planned *planned)
+{
+    struct queued *one = NULL;
+    size_t at = 0;
+
+    for (size_t i = 0; i < planned->n_clusters; i++) {
+        const struct hub_planned_cluster *cluster = &planned->clusters[i];
+        int n;
+
+        if (cluster->selected || !cluster->fresh)
+            continue;
+        if (!one) {
+            one = add(q, ref);
+            if (!one)
+                return;
+            snprintf(one->reason, sizeof one->reason, "WaitForRemovalInCluster");
+            n = snprintf(one->message, sizeof one->message,
+                "Waiting for managed resources to be removed from the following "
+                "clusters: " FED_SPAN_FMT,
+                FED_SPAN_ARG(cluster->cluster));
+        } else {
+            n = snprintf(one->message + at, sizeof one->message - at, ", " FED_SPAN_FMT,
+                FED_SPAN_ARG(cluster->cluster));
+        }
+        at += n > 0 ? (size_t)n : 0;
+        if (at >= sizeof one->message) /* cut: hundreds of clusters */
+            return;
+    }
+}
+
+static void tell_clusters(struct hub_federation_events *q, struct hub_status *status,
+    const struct hub_object_ref *ref, const struct hub_planned *planned)
+{
+    bool away = false;
+    bool selected = false;
+
+    for (size_t i = 0; i < planned->n_clusters; i++) {
+        const struct hub_planned_cluster *cluster = &planned->clusters[i];
+
+        selected = selected || cluster->selected;
+        if (cluster->error[0])
+            tell_refused(q, ref, planned, cluster);
+        else if (!cluster->fresh)
+            continue;
+        else if (!cluster->selected && !planned->deleting && cluster->work)
+            tell_done(q, ref, DELETE, cluster->work, cluster->cluster);
+        else if (cluster->selected && !hub_status_is_ready(status, cluster->cluster, NULL))
+            away = true;
+    }
+    if (planned->n_forbidden + planned->n_held > 0)
+        restricted(q, ref, planned);
+    if (away)
+        tell_warning(q, ref, "ClusterNotReady", "", "Cluster not ready");
+    if (selected && planned->template_annotations)
+        tell_warning(q, ref, "AnnotationsNotSupported", "metadata.annotations", NOT_SUPPORTED);
+    if (selected && planned->template_finalizers)
+        tell_warning(q, ref, "FinalizersNotSupported", "metadata.finalizers", NOT_SUPPORTED);
+}
+
+void hub_federation_events_planned(struct hub_federation_events *q, struct hub_plan *plan,
+    struct hub_status *status, const struct hub_object_ref *ref)
 {
     struct hub_planned planned;
-    struct queued *one;
 
-    if (hub_plan_object(plan, ref, &planned))
+    if (hub_plan_is_misnamed(plan, ref))
+        tell_warning(q, ref, "InvalidName", "",
+            "The name of a federated namespace must match the name of its containing namespace.");
+    else if (hub_plan_object(plan, ref, &planned))
         return;
-    if (planned.problem == HUB_PLACEMENT_COMPUTE_FAILED) {
-        one = add(q, ref);
-        if (!one)
-            return;
-        one->warning = true;
-        snprintf(one->reason, sizeof one->reason, "ComputePlacementFailed");
-        snprintf(
-            one->message, sizeof one->message, "Failed to compute placement: %s", planned.message);
-        return;
-    }
-    if (planned.n_forbidden + planned.n_held > 0)
-        restricted(q, ref, &planned);
-    for (size_t i = 0; i < planned.n_clusters; i++)
-        if (planned.clusters[i].error[0])
-            refused(q, ref, &planned.clusters[i]);
+    else if (planned.problem == HUB_PLACEMENT_COMPUTE_FAILED)
+        tell_warning(
+            q, ref, "ComputePlacementFailed", "Failed to compute placement: ", planned.message);
+    else
+        tell_clusters(q, status, ref, &planned);
+    if (hub_plan_object(plan, ref, &planned) == FED_OK && planned.deleting)
+        tell_waiting(q, ref, &planned);
+}
+
+/* ---- what became of it ---- */
+
+static void tell_applied(struct hub_federation_events *q, const struct hub_status_outcome *outcome)
+{
+    if (outcome->deed != FED_DEED_UPDATED)
+        tell_done(q, &outcome->ref, CREATE, outcome->work, outcome->cluster);
+    if (outcome->deed == FED_DEED_ADOPTED)
+        tell_failed(q, &outcome->ref, CREATE, outcome->work, outcome->cluster,
+            fed_span_text("An update will be attempted instead of a creation due to an existing "
+                          "resource"));
+    if (outcome->deed != FED_DEED_CREATED)
+        tell_done(q, &outcome->ref, UPDATE, outcome->work, outcome->cluster);
 }
 
 void hub_federation_events_told(void *ctx, const struct hub_status_outcome *outcome)
 {
-    const struct fed_work *work = outcome->work;
-    struct queued *one = add(ctx, &outcome->ref);
-    char what[700];
+    bool creation = fed_span_is(outcome->reason, "CreationFailed") ||
+                    fed_span_is(outcome->reason, "AlreadyExists");
+    enum operation operation = creation ? CREATE : UPDATE;
 
-    if (!one)
+    if (outcome->state != FED_WORK_FAILED) {
+        tell_applied(ctx, outcome);
         return;
-    put_work(what, sizeof what, work->kind, work->ns, work->name, outcome->cluster);
-    one->warning = outcome->state == FED_WORK_FAILED;
-    snprintf(one->reason, sizeof one->reason, "%sInCluster%s",
-        outcome->created ? "Create" : "Update", one->warning ? "Failed" : "");
-    if (one->warning)
-        snprintf(one->message, sizeof one->message, "Failed to %s %s: " FED_SPAN_FMT,
-            outcome->created ? "create" : "update", what, FED_SPAN_ARG(outcome->message));
-    else
-        snprintf(one->message, sizeof one->message, "%s %s",
-            outcome->created ? "Creating" : "Updating", what);
+    }
+    tell_done(ctx, &outcome->ref, operation, outcome->work, outcome->cluster);
+    tell_failed(ctx, &outcome->ref, operation, outcome->work, outcome->cluster, outcome->message);
 }
 
 /* ---- open and close ---- */

@@ -18,9 +18,11 @@ FED_MUST_USE enum fed_err hub_federation_events_open(struct fed_alloc *mem, stru
     struct fed_log *log, struct hub_objects *objects, const struct hub_kinds *kinds,
     struct hub_events *events, struct hub_federation_events **out);
 void hub_federation_events_close(struct hub_federation_events *queue);
-/* The plan of an object changed: placements that cannot be computed, clusters that get nothing. */
-void hub_federation_events_planned(
-    struct hub_federation_events *queue, struct hub_plan *plan, const struct hub_object_ref *ref);
+/* The plan of an object changed: placements that cannot be computed, clusters that get nothing or
+ * are not ready, removals, what of the template is left out, a FederatedNamespace under a wrong
+ * name. */
+void hub_federation_events_planned(struct hub_federation_events *queue, struct hub_plan *plan,
+    struct hub_status *status, const struct hub_object_ref *ref);
 /* hub_status_told; ctx is the queue. */
 void hub_federation_events_told(void *ctx, const struct hub_status_outcome *outcome);
 

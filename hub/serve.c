@@ -9,7 +9,10 @@
 #include "hub/api/federated_types.h"
 #include "hub/federation_events.h"
 #include "hub/gateway/gateway.h"
+#include "hub/kubefed/admit.h"
+#include "hub/kubefed/config.h"
 #include "hub/limits.h"
+#include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
 #include "ports/control.h"
 
@@ -42,8 +45,10 @@ struct service {
     struct hub_plan *plan;
     struct hub_status *status;
     struct hub_federated_types *types;
+    struct hub_kubefed_config *config;
     struct hub_events *events;
     struct hub_federation_events *federation_events;
+    struct hub_schedule *schedule;
     struct hub_tokens *tokens;
     struct hub_audit *audit;
     struct hub_api *api;
@@ -212,16 +217,29 @@ static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uin
 
     hub_status_object_changed(s->status, ref, revision);
     if (s->federation_events)
-        hub_federation_events_planned(s->federation_events, s->plan, ref);
+        hub_federation_events_planned(s->federation_events, s->plan, s->status, ref);
+    if (s->schedule)
+        hub_schedule_planned(s->schedule, ref);
 }
 
 static enum fed_err set_hooks(struct service *s)
 {
-    struct hub_kind_hooks hooks;
-    enum fed_err err;
+    struct hub_kind_hooks hooks = {
+        .admit = hub_kubefed_admit_config, .fill = hub_kubefed_fill_config};
+    enum fed_err err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedconfigs", &hooks);
 
     hub_status_cluster_hooks(s->status, &hooks);
-    err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
+    hooks.admit = hub_kubefed_admit_cluster;
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
+    hub_status_version_hooks(s->status, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "propagatedversions", &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "clusterpropagatedversions", &hooks);
+    hub_status_statuses_hooks(s->status, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "core.kubefed.io", "federatedservicestatuses", &hooks);
     hub_identity_token_hooks(s->identity, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "jointokens", &hooks);
@@ -236,9 +254,10 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
 {
     struct hub_gateway_options gateway = {.heartbeat_s = (uint32_t)s->options->heartbeat_s};
     struct hub_kind_hooks hooks;
-    enum fed_err err =
-        hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &s->plan, diag);
+    enum fed_err err = hub_kubefed_config_open(s->mem, &s->log, s->objects, &s->config, diag);
 
+    if (!err)
+        err = hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &s->plan, diag);
     if (!err)
         err = hub_status_open(
             s->mem, s->loop, &s->log, s->objects, s->plan, gateway.heartbeat_s, &s->status, diag);
@@ -250,6 +269,8 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
         s->mem, &s->log, s->objects, s->kinds, s->crds, &hooks, &s->types, diag);
     if (!err)
         err = set_hooks(s);
+    if (!err)
+        hub_federated_types_follow(s->types, s->config);
     if (!err)
         err = hub_gateway_open(s->mem, s->loop, &s->log, s->objects, s->plan, s->status,
             s->identity, &gateway, &s->gateway, diag);
@@ -266,6 +287,20 @@ static enum fed_err open_access(struct service *s, struct fed_diag *diag)
         hub_identity_token_key_pem(s->identity), &s->tokens, diag);
 
     return err ? err : hub_audit_open(s->mem, s->loop, &s->log, &s->fs, &audit, &s->audit, diag);
+}
+
+static enum fed_err open_schedule(struct service *s, struct fed_diag *diag)
+{
+    struct hub_schedule_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .objects = s->objects,
+        .kinds = s->kinds,
+        .plan = s->plan,
+        .status = s->status,
+        .events = s->events};
+
+    return hub_schedule_open(&options, &s->schedule, diag);
 }
 
 static enum fed_err open_api(struct service *s, struct fed_diag *diag)
@@ -288,7 +323,10 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
     if (!err)
         err = hub_api_open(&options, &s->api, diag);
-    return err ? err : hub_api_seed(s->api, diag);
+    if (!err)
+        err = hub_api_seed(s->api, diag);
+    return err ? err
+               : hub_kubefed_config_ensure(s->config, &s->crypto, fed_loop_unix_s(s->loop), diag);
 }
 
 static enum fed_err open_http(struct service *s, struct fed_diag *diag)
@@ -404,8 +442,8 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
 static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
-        open_identity, open_store, open_federation, open_access, open_api, open_http, open_coap,
-        announce};
+        open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
+        open_coap, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -431,10 +469,13 @@ static void finish(struct service *s)
         hub_status_on_outcome(s->status, NULL, NULL);
     hub_federation_events_close(s->federation_events);
     s->federation_events = NULL;
+    hub_schedule_close(s->schedule);
+    s->schedule = NULL;
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
     hub_status_close(s->status);
     hub_plan_close(s->plan);
+    hub_kubefed_config_close(s->config);
     hub_identity_close(s->identity);
     hub_crds_close(s->crds);
     hub_kinds_free(s->kinds);

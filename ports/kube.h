@@ -22,8 +22,9 @@ struct fed_kube_config {
     struct fed_buf token;  /* bearer token */
     char token_file[1024]; /* read again for each connection, when set */
 };
-/* path NULL: $KUBECONFIG, else ~/.kube/config, else the in-cluster ServiceAccount. context NULL:
- * the current one. Exec and auth-provider plugins are refused with a sentence that says so. Paths
+/* path NULL: $KUBECONFIG (files separated by colons: the first that has the context), else
+ * ~/.kube/config, else the in-cluster ServiceAccount ($FEDLET_SERVICE_ACCOUNT_DIR, else
+ * /var/run/secrets/kubernetes.io/serviceaccount). context NULL: the current one. Exec and auth-provider plugins are refused with a sentence that says so. Paths
  * in the file are relative to it. */
 FED_MUST_USE enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path,
     const char *context, struct fed_kube_config *out, struct fed_diag *diag);

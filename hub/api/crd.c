@@ -369,57 +369,46 @@ static enum fed_err admit_delete(
                      now_of(crds));
 }
 
-static const struct fed_json *version_named(const struct fed_json *spec, struct fed_span name)
+/* A spec that somebody else gave is their own from then on: the hub completes it and does not
+ * replace it any more. */
+static void take_over(struct hub_admission *a)
 {
-    const struct fed_json *versions = fed_json_get(spec, "versions");
+    struct fed_json *metadata = fed_json_get(a->object, "metadata");
+    struct fed_json *annotations = fed_json_get(metadata, "annotations");
 
-    for (size_t i = 0; i < fed_json_count(versions); i++)
-        if (fed_span_eq(fed_json_string(fed_json_get(fed_json_at(versions, i), "name")), name))
-            return fed_json_at(versions, i);
-    return NULL;
-}
-
-/* What the hub writes and reads must stay possible. NULL: it does. */
-static const char *breaks(
-    const struct fed_json *ours, const struct fed_json *theirs, char where[256])
-{
-    const struct fed_json *versions = fed_json_get(ours, "versions");
-
-    where[0] = 0;
-    for (size_t i = 0; i < fed_json_count(versions); i++) {
-        const struct fed_json *version = fed_json_at(versions, i);
-        const struct fed_json *other =
-            version_named(theirs, fed_json_string(fed_json_get(version, "name")));
-
-        snprintf(where, 256, "version %.64s",
-            (const char *)fed_json_string(fed_json_get(version, "name")).at);
-        if (!other || !fed_json_bool(fed_json_get(other, "served"), false))
-            return "is not served any more";
-        if (!fed_json_eq(fed_json_get(version, "storage"), fed_json_get(other, "storage")))
-            return "is stored otherwise";
-        if (!fed_json_find(other, "subresources.status"))
-            return "has no status subresource any more";
-        if (!hub_crd_covers(fed_json_find(version, "schema.openAPIV3Schema"),
-                fed_json_find(other, "schema.openAPIV3Schema"), where))
-            return "is not in the schema any more, or has another type";
-    }
-    return NULL;
+    if (!a->before || fed_json_eq(fed_json_get(a->before, "spec"), fed_json_get(a->object, "spec")))
+        return;
+    fed_json_remove(annotations, DEFINITION);
+    if (fed_json_is_object(annotations) && fed_json_count(annotations) == 0)
+        fed_json_remove(metadata, "annotations");
 }
 
 static enum fed_err admit_own(struct hub_admission *a, struct own *own, struct fed_diag *diag)
 {
     struct fed_json *ours;
-    char where[256];
-    const char *why;
+    struct fed_buf kept;
+    struct fed_buf text;
     enum fed_err err = fed_json_parse(a->doc, fed_buf_span(&own->spec), &ours, diag);
 
     if (err)
         return err;
-    why = breaks(ours, fed_json_get(a->object, "spec"), where);
-    return why ? fed_diag_set(diag, FED_ERR_FORBIDDEN,
-                     PLURAL "." GROUP " \"%s\" is forbidden: %s needs this definition: %s %s",
-                     own->name, own->owner, where, why)
-               : FED_OK;
+    fed_buf_init(&kept, fed_alloc_system(), 1024);
+    fed_buf_init(&text, fed_alloc_system(), 2048);
+    err = hub_crd_complete(a->doc, ours, fed_json_get(a->object, "spec"), &kept, diag);
+    if (err == FED_ERR_FORBIDDEN)
+        fed_diag_prefix(diag, err,
+            PLURAL "." GROUP " \"%s\" is forbidden: %s needs this definition", own->name,
+            own->owner);
+    if (!err && kept.len > 0) {
+        fed_buf_printf(&text, "%s: kept as %s needs it: " FED_SPAN_FMT, own->name, own->owner,
+            FED_SPAN_ARG(fed_buf_span(&kept)));
+        a->warn(a, fed_buf_cstr(&text));
+    }
+    if (!err)
+        take_over(a);
+    fed_buf_fini(&kept);
+    fed_buf_fini(&text);
+    return err;
 }
 
 static enum fed_err admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
@@ -482,16 +471,58 @@ static enum fed_err put_meta(
     return err ? err : fed_json_set_text(doc, crd, "apiVersion", GROUP "/v1");
 }
 
-static enum fed_err put_spec(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd,
-    struct fed_json *spec, const char *digest)
+/* An object of nothing but the mark, whose owners are then those of one that has none yet. */
+static enum fed_err own_mark(const struct hub_field_update *update, struct fed_json_doc *doc,
+    struct fed_json *crd, const char *digest)
 {
+    struct fed_json *metadata = fed_json_get(crd, "metadata");
+    struct fed_json *stub = fed_json_new_object(doc);
+    struct fed_json *to = stub ? fed_json_ensure_object(doc, stub, "metadata") : NULL;
+    struct fed_json *marks = to ? fed_json_ensure_object(doc, to, "annotations") : NULL;
+    enum fed_err err = marks ? FED_OK : FED_ERR_NOMEM;
+
+    if (!err)
+        err = fed_json_set_text(doc, stub, "kind", "CustomResourceDefinition");
+    if (!err)
+        err = fed_json_set_string(doc, stub, "apiVersion", update->api_version);
+    if (!err)
+        err = fed_json_set_text(doc, marks, DEFINITION, digest);
+    if (!err)
+        err = hub_fields_update(doc, update, NULL, stub);
+    return err ? err
+               : fed_json_set(doc, metadata, "managedFields",
+                     fed_json_clone(doc, fed_json_get(to, "managedFields")));
+}
+
+/* The hub owns its mark and nothing else: whoever applies a definition over its own is in conflict
+ * with nobody. */
+static enum fed_err put_mark(
+    struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd, const char *digest)
+{
+    struct hub_field_update update = {.manager = FED_SPAN_LIT("fedhub"),
+        .api_version = FED_SPAN_LIT(GROUP "/v1"),
+        .now_unix_s = now_of(crds)};
+    const struct hub_kind *kind =
+        hub_kinds_find(crds->options.kinds, FED_SPAN_LIT(GROUP), FED_SPAN_LIT(PLURAL));
     struct fed_json *metadata = fed_json_ensure_object(doc, crd, "metadata");
     struct fed_json *annotations = fed_json_ensure_object(doc, metadata, "annotations");
-    int64_t generation = fed_json_int(fed_json_get(metadata, "generation"), 0);
     enum fed_err err = annotations ? FED_OK : FED_ERR_NOMEM;
 
     if (!err)
         err = fed_json_set_text(doc, annotations, DEFINITION, digest);
+    if (err || !kind || fed_json_get(metadata, "managedFields"))
+        return err;
+    update.schema = hub_kind_storage(kind)->schema;
+    return own_mark(&update, doc, crd, digest);
+}
+
+static enum fed_err put_spec(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd,
+    struct fed_json *spec, const char *digest)
+{
+    struct fed_json *metadata = fed_json_ensure_object(doc, crd, "metadata");
+    int64_t generation = fed_json_int(fed_json_get(metadata, "generation"), 0);
+    enum fed_err err = digest ? put_mark(crds, doc, crd, digest) : FED_OK;
+
     if (!err)
         err = fed_json_set_int(doc, metadata, "generation", generation + 1);
     if (!err)
@@ -516,31 +547,12 @@ static enum fed_err digest_of(struct hub_crds *crds, struct fed_span text, char 
     return FED_OK;
 }
 
-static enum fed_err write_own(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_span name,
-    struct fed_json *spec, struct fed_span text, struct fed_diag *diag)
+static enum fed_err store_checked(struct hub_crds *crds, struct fed_span name, struct fed_json *crd,
+    uint64_t revision, struct fed_diag *diag)
 {
-    struct fed_json *crd;
-    struct hub_causes *causes;
-    char digest[65];
-    uint64_t revision = 0;
-    enum fed_err err = digest_of(crds, text, digest);
+    struct hub_causes *causes = fed_alloc_zero(crds->options.mem, sizeof *causes);
+    enum fed_err err = FED_OK;
 
-    if (err)
-        return err;
-    err = load(crds, doc, name, &crd, &revision);
-    if (!err && fed_span_is(fed_json_string(fed_json_get(
-                                fed_json_find(crd, "metadata.annotations"), DEFINITION)),
-                    digest))
-        return FED_OK;
-    if (err == FED_ERR_NOT_FOUND) {
-        crd = fed_json_new_object(doc);
-        err = crd ? put_meta(crds, doc, crd, name) : FED_ERR_NOMEM;
-    }
-    if (!err)
-        err = put_spec(crds, doc, crd, spec, digest);
-    if (err)
-        return err;
-    causes = fed_alloc_zero(crds->options.mem, sizeof *causes);
     if (!causes)
         return FED_ERR_NOMEM;
     hub_crd_check(crd, NULL, causes);
@@ -549,6 +561,53 @@ static enum fed_err write_own(struct hub_crds *crds, struct fed_json_doc *doc, s
             diag, FED_ERR_INVALID, "%s: %s", causes->list[0].field, causes->list[0].message);
     fed_alloc_free(crds->options.mem, causes, sizeof *causes);
     return err ? err : store(crds, name, crd, revision);
+}
+
+/* One that somebody else wrote: it stays theirs. */
+static enum fed_err complete_own(struct hub_crds *crds, struct fed_json_doc *doc,
+    struct fed_span name, struct fed_json *crd, struct fed_json *spec, uint64_t revision,
+    struct fed_diag *diag)
+{
+    struct fed_json *theirs = fed_json_clone(doc, fed_json_get(crd, "spec"));
+    struct fed_buf kept;
+    enum fed_err err = theirs ? FED_OK : FED_ERR_NOMEM;
+
+    fed_buf_init(&kept, crds->options.mem, 1024);
+    if (!err)
+        err = hub_crd_complete(doc, spec, theirs, &kept, diag);
+    fed_buf_fini(&kept);
+    if (err || fed_json_eq(theirs, fed_json_get(crd, "spec")))
+        return err;
+    err = put_spec(crds, doc, crd, theirs, NULL);
+    return err ? err : store_checked(crds, name, crd, revision, diag);
+}
+
+static enum fed_err write_own(struct hub_crds *crds, struct fed_json_doc *doc, struct fed_span name,
+    struct fed_json *spec, struct fed_span text, struct fed_diag *diag)
+{
+    struct fed_json *crd;
+    struct fed_span mark;
+    char digest[65];
+    uint64_t revision = 0;
+    enum fed_err err = digest_of(crds, text, digest);
+
+    if (err)
+        return err;
+    err = load(crds, doc, name, &crd, &revision);
+    if (err == FED_ERR_NOT_FOUND) {
+        crd = fed_json_new_object(doc);
+        err = crd ? put_meta(crds, doc, crd, name) : FED_ERR_NOMEM;
+    } else if (!err) {
+        mark =
+            fed_json_string(fed_json_get(fed_json_find(crd, "metadata.annotations"), DEFINITION));
+        if (fed_span_is(mark, digest))
+            return FED_OK;
+        if (mark.len == 0)
+            return complete_own(crds, doc, name, crd, spec, revision, diag);
+    }
+    if (!err)
+        err = put_spec(crds, doc, crd, spec, digest);
+    return err ? err : store_checked(crds, name, crd, revision, diag);
 }
 
 enum fed_err hub_crds_own(

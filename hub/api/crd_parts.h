@@ -21,9 +21,15 @@ void hub_crd_check_schema(const struct fed_json *schema, const char *path, bool 
  */
 void hub_crd_unenforced(
     const struct fed_json *spec, bool patterns, size_t *n, struct fed_buf *what);
-/* Whether objects that fit ours pass theirs without losing fields: each field that ours declares is
- * there, with its type. where gets the first that is not. */
-bool hub_crd_covers(const struct fed_json *ours, const struct fed_json *theirs, char where[256]);
+
+/* ---- crd_complete.c ---- */
+/* Puts into the given spec (theirs, a tree of doc) what is missing of what the hub needs (ours),
+ * and loosens what it demands beyond that. kept: gets what is loosened, as "version v1beta1.spec
+ * does not require "x"; ...", in memory of its own; what is only added is not named.
+ * FED_ERR_FORBIDDEN with what is in conflict, after "NAME needs this definition: "; theirs is then
+ * in between. */
+FED_MUST_USE enum fed_err hub_crd_complete(struct fed_json_doc *doc, const struct fed_json *ours,
+    struct fed_json *theirs, struct fed_buf *kept, struct fed_diag *diag);
 
 /* ---- crd_status.c ---- */
 /* Names, conditions and stored versions of a definition from its spec and from what its status says

@@ -3,6 +3,8 @@
  *
  * All from the table of kinds, and from the few reviews that are no stored kinds. */
 #include "hub/api/internal.h"
+#include "proto/base/text.h"
+#include "proto/digest/sha256.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -452,6 +454,21 @@ static bool takes_method(const struct hub_request *r)
     return fed_span_is(r->http->method, "GET");
 }
 
+/* Of the content, as upstream: clients keep the tags of a hub that was started since. */
+static enum fed_err tag_of(struct hub_request *r, struct fed_span content, char out[48])
+{
+    struct fed_digest digest;
+    struct fed_buf hex;
+    enum fed_err err = fed_digest_of(content, &digest);
+
+    if (err)
+        return err;
+    fed_buf_init(&hex, r->mem, 64);
+    fed_text_put_hex(&hex, fed_span_of(digest.bytes, 16));
+    snprintf(out, 48, "\"%s\"", fed_buf_cstr(&hex));
+    return fed_buf_err(&hex);
+}
+
 enum fed_err hub_handle_discovery(struct hub_request *r)
 {
     struct fed_http_header headers[3] = {{FED_SPAN_LIT("vary"), FED_SPAN_LIT("Accept")},
@@ -468,19 +485,19 @@ enum fed_err hub_handle_discovery(struct hub_request *r)
     err = hub_check_acceptable(r);
     if (err)
         return err;
-    snprintf(etag, sizeof etag, "\"%llx-%d\"",
-        (unsigned long long)hub_kinds_generation(r->api->kinds), (int)r->path.endpoint);
-    headers[1].value = fed_span_text(etag);
-    if (aggregated && fed_span_is(hub_request_header(r, "if-none-match"), etag))
-        return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 3);
     fed_buf_init(&out, r->mem, HUB_LIMIT_ANSWER_BYTES);
     err = fill(r, &out);
     if (err == FED_ERR_NOT_FOUND)
         return hub_fail_unknown(r);
     if (!err)
         err = fed_buf_err(&out);
+    if (!err)
+        err = tag_of(r, fed_buf_span(&out), etag);
     if (err)
         return err;
+    headers[1].value = fed_span_text(etag);
+    if (aggregated && fed_span_is(hub_request_header(r, "if-none-match"), etag))
+        return hub_respond(r, 304, NULL, (struct fed_span){0}, headers, 3);
     return hub_respond(r, 200,
         aggregated ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
                    : "application/json",

@@ -1,8 +1,8 @@
 /* federated_types.c - see federated_types.h. */
-#include "hub/api/federated_types.h"
-
+#include "hub/api/federated_parts.h"
 #include "hub/api/internal.h"
 #include "hub/api/short_form.h"
+#include "hub/kubefed/admit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,9 @@ struct hub_federated_types {
     struct hub_crds *crds;
     struct hub_kind_hooks hooks;
     struct hub_subscription *subscription;
+    struct hub_kubefed_config *config; /* NULL: what holds where nothing is said */
     struct type_name *made;
+    uint64_t touched; /* revision as of which all of them were told to differ */
 };
 
 /* Short names and scale of the types that Kubernetes itself defines; others have neither. */
@@ -121,7 +123,9 @@ static const char schema_tail[] =
     "luster holds what it should, else a word for what is wrong or still to come.\"},\"me"
     "ssage\":{\"type\":\"string\",\"description\":\"The reason in the words of the cluste"
     "r.\"},\"health\":{\"type\":\"string\",\"description\":\"Healthy, Progressing or Unhe"
-    "althy, for kinds with a health rule.\"},\"remoteStatus\":{\"description\":\"Status o"
+    "althy, for kinds with a health rule.\"},\"version\":{\"type\":"
+    "\"string\",\"description\":\"gen: and the generation of the cluster's object, or rv: and its "
+    "resourceVersion for kinds without one.\"},\"remoteStatus\":{\"description\":\"Status o"
     "f the object in the cluster, where it is collected.\",\"x-kubernetes-preserve-unknow"
     "n-fields\":true}}}}}}}}";
 
@@ -262,8 +266,8 @@ static enum fed_err make_kind(struct hub_federated_types *types, struct fed_span
     return err;
 }
 
-static void consider(
-    struct hub_federated_types *types, const struct hub_object_ref *ref, struct fed_span bytes)
+static void consider(struct hub_federated_types *types, const struct hub_object_ref *ref,
+    struct fed_span bytes, uint64_t revision)
 {
     struct fed_json_doc *doc;
     struct fed_json *config;
@@ -277,6 +281,8 @@ static void consider(
         err = fed_json_parse(doc, bytes, &config, &diag);
         if (!err)
             err = make_kind(types, ref->name, config, &diag);
+        if (!err)
+            err = hub_federated_config_finish(types->objects, types->mem, ref, config, revision);
         fed_json_doc_free(doc);
     }
     if (err)
@@ -285,16 +291,22 @@ static void consider(
             FED_SPAN_ARG(ref->name), diag.text[0] ? diag.text : fed_err_text(err));
 }
 
+static void touch_all(void *ctx);
+
 static void changed(void *ctx, const struct hub_change *change)
 {
     struct hub_federated_types *types = ctx;
+
+    bool namespaces = fed_span_is(change->ref.name, "namespaces");
 
     if (change->type == HUB_CHANGE_TOUCHED)
         return;
     if (change->type == HUB_CHANGE_DELETED && fed_span_is(change->ref.ns, HUB_FEDERATED_NAMESPACE))
         forget(types, change->ref.name);
     if (change->type != HUB_CHANGE_DELETED)
-        consider(types, &change->ref, change->bytes);
+        consider(types, &change->ref, change->bytes, change->revision);
+    if (namespaces && change->type != HUB_CHANGE_MODIFIED)
+        touch_all(types);
 }
 
 /* The store may not be changed while it lists: the objects are copied first. */
@@ -303,6 +315,7 @@ struct stored {
     struct fed_buf name;
     struct fed_buf ns;
     struct fed_buf bytes;
+    uint64_t revision;
 };
 struct all_stored {
     struct fed_alloc *mem;
@@ -325,6 +338,7 @@ static bool take_stored(void *ctx, const struct hub_object *object)
     fed_buf_put(&one->name, object->ref.name);
     fed_buf_put(&one->ns, object->ref.ns);
     fed_buf_put(&one->bytes, object->bytes);
+    one->revision = object->revision;
     one->next = all->list;
     all->list = one;
     all->err = fed_buf_err(&one->bytes);
@@ -343,7 +357,7 @@ static enum fed_err consider_stored(struct hub_federated_types *types)
             FED_SPAN_LIT(RESOURCE), fed_buf_span(&one->ns), fed_buf_span(&one->name)};
 
         if (!err && !all.err)
-            consider(types, &ref, fed_buf_span(&one->bytes));
+            consider(types, &ref, fed_buf_span(&one->bytes), one->revision);
         all.list = one->next;
         fed_buf_fini(&one->name);
         fed_buf_fini(&one->ns);
@@ -354,56 +368,6 @@ static enum fed_err consider_stored(struct hub_federated_types *types)
 }
 
 /* ---- hooks of FederatedTypeConfig itself ---- */
-/* KubeFed's own rule (pluralize): es after s, x, ch, sh, z, o; y becomes ies; else s. */
-static void pluralize(struct fed_span kind, char out[64])
-{
-    size_t n = 0;
-    char last;
-    char before;
-
-    while (n < kind.len && n < 58) {
-        out[n] = (char)(kind.at[n] >= 'A' && kind.at[n] <= 'Z' ? kind.at[n] + 32 : kind.at[n]);
-        n++;
-    }
-    last = n > 0 ? out[n - 1] : 0;
-    before = n > 1 ? out[n - 2] : 0;
-    if (last == 'y')
-        snprintf(out + n - 1, 64 - n + 1, "ies");
-    else if (last == 's' || last == 'x' || last == 'z' || last == 'o' ||
-             (last == 'h' && (before == 'c' || before == 's')))
-        snprintf(out + n, 64 - n, "es");
-    else
-        snprintf(out + n, 64 - n, "s");
-}
-
-static enum fed_err default_plural(
-    struct fed_json_doc *doc, struct fed_json *type, struct fed_span plural)
-{
-    if (!type || fed_json_string(fed_json_get(type, "pluralName")).len > 0)
-        return FED_OK;
-    return fed_json_set_string(doc, type, "pluralName", plural);
-}
-
-static enum fed_err default_config(struct hub_admission *a, struct fed_json *spec)
-{
-    static const char *const from_kind[] = {"federatedType", "statusType"};
-    struct fed_span name = hub_meta(a->object, "name");
-    struct fed_json *target = fed_json_get(spec, "targetType");
-    size_t dot = fed_span_find(name, '.');
-    enum fed_err err = default_plural(a->doc, target, fed_span_sub(name, 0, dot));
-
-    if (!err && dot < name.len && fed_json_string(fed_json_get(target, "group")).len == 0)
-        err = fed_json_set_string(a->doc, target, "group", fed_span_sub(name, dot + 1, name.len));
-    for (size_t i = 0; !err && i < 2; i++) {
-        struct fed_json *type = fed_json_get(spec, from_kind[i]);
-        char plural[64];
-
-        pluralize(fed_json_string(fed_json_get(type, "kind")), plural);
-        err = default_plural(a->doc, type, fed_span_text(plural));
-    }
-    return err;
-}
-
 static enum fed_err refuse(
     struct hub_admission *a, struct fed_diag *diag, const char *field, const char *why)
 {
@@ -428,66 +392,94 @@ static bool is_taken(struct hub_federated_types *types, const struct hub_kind *k
 static enum fed_err check_config(struct hub_federated_types *types, struct hub_admission *a,
     const struct fed_json *spec, struct fed_diag *diag)
 {
-    const struct fed_json *target = fed_json_get(spec, "targetType");
     const struct fed_json *federated = fed_json_get(spec, "federatedType");
     struct fed_span group = fed_json_string(fed_json_get(federated, "group"));
     struct fed_span plural = fed_json_string(fed_json_get(federated, "pluralName"));
-    struct fed_span target_group = fed_json_string(fed_json_get(target, "group"));
     struct fed_span config = hub_meta(a->object, "name");
-    const struct hub_kind *kind;
-    char name[400];
+    const struct hub_kind *kind = hub_kinds_find(types->kinds, group, plural);
 
-    snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT,
-        FED_SPAN_ARG(fed_json_string(fed_json_get(target, "pluralName"))),
-        target_group.len ? "." : "", FED_SPAN_ARG(target_group));
-    if (!fed_span_is(config, name))
-        return refuse(a, diag, "metadata.name",
-            "Invalid value: must be the target type's plural name and group: PLURAL[.GROUP]");
-    if (fed_span_find(group, '.') == group.len)
-        return refuse(a, diag, "spec.federatedType.group",
-            "Invalid value: should be a domain with at least one dot");
-    kind = hub_kinds_find(types->kinds, group, plural);
     if (kind && is_taken(types, kind, config, federated))
         return refuse(a, diag, "spec.federatedType.pluralName",
             "Invalid value: another kind has this name already");
     return FED_OK;
 }
 
-static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+static enum fed_err put_status(
+    struct hub_federated_types *types, struct fed_json_doc *doc, struct fed_json *config)
 {
-    struct fed_json *spec = fed_json_get(a->object, "spec");
-    enum fed_err err;
+    struct hub_kubefed_settings settings =
+        types->config ? hub_kubefed_config_now(types->config) : hub_kubefed_settings_otherwise();
 
-    if (a->operation == HUB_DELETE)
-        return FED_OK;
-    err = default_config(a, spec);
-    return err ? err : check_config(ctx, a, spec, diag);
+    return hub_federated_config_status(
+        doc, config, &settings, made_find(types, FED_SPAN_LIT("namespaces")) != NULL);
 }
 
-/* KubeFed's status: a propagation controller runs for an enabled type once namespaces are a type.
- */
+static enum fed_err config_admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+{
+    enum fed_err err = hub_kubefed_admit_type(NULL, a, diag);
+
+    if (err || a->operation == HUB_DELETE || a->subresource.len > 0)
+        return err;
+    err = check_config(ctx, a, fed_json_get(a->object, "spec"), diag);
+    if (!err)
+        err = hub_federated_config_keep(a);
+    return err ? err : put_status(ctx, a->doc, a->object); /* for patches of the status */
+}
+
 static enum fed_err config_compose(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision)
 {
     struct hub_federated_types *types = ctx;
-    struct fed_json *status = fed_json_ensure_object(doc, object, "status");
-    bool enabled =
-        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled") &&
-        fed_span_is(ref->ns, HUB_FEDERATED_NAMESPACE);
-    bool namespaced =
-        fed_span_is(fed_json_string(fed_json_find(object, "spec.targetType.scope")), "Namespaced");
-    bool running = enabled && (!namespaced || made_find(types, FED_SPAN_LIT("namespaces")));
-    enum fed_err err;
 
-    (void)revision;
-    if (!status)
-        return FED_ERR_NOMEM;
-    err = fed_json_set_int(doc, status, "observedGeneration",
-        fed_json_int(fed_json_find(object, "metadata.generation"), 1));
-    if (!err)
-        err = fed_json_set_text(
-            doc, status, "propagationController", running ? "Running" : "NotRunning");
-    return err ? err : fed_json_set_text(doc, status, "statusController", "NotRunning");
+    (void)ref;
+    if (types->touched > *revision)
+        *revision = types->touched;
+    return put_status(types, doc, object);
+}
+
+/* What all types depend on has changed: whoever watches them is told. */
+struct touching {
+    struct hub_federated_types *types;
+    struct fed_buf names; /* one per line: nothing may be touched while they are listed */
+};
+
+static bool note_name(void *ctx, const struct hub_object *object)
+{
+    struct touching *t = ctx;
+
+    if (fed_span_is(object->ref.ns, HUB_FEDERATED_NAMESPACE)) {
+        fed_buf_put(&t->names, object->ref.name);
+        fed_buf_put_u8(&t->names, '\n');
+    }
+    return true;
+}
+
+static void touch_all(void *ctx)
+{
+    struct touching t = {.types = ctx};
+    struct fed_span rest;
+    struct fed_span name;
+
+    fed_buf_init(&t.names, t.types->mem, HUB_OBJECT_BYTES_MAX);
+    t.types->touched = hub_objects_revision(t.types->objects);
+    if (!hub_objects_list(
+            t.types->objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, note_name, &t)) {
+        rest = fed_buf_span(&t.names);
+        while (fed_span_split(&rest, '\n', &name)) {
+            struct hub_object_ref ref = {
+                FED_SPAN_LIT(RESOURCE), FED_SPAN_LIT(HUB_FEDERATED_NAMESPACE), name};
+
+            hub_objects_touch(t.types->objects, &ref, t.types->touched);
+        }
+    }
+    fed_buf_fini(&t.names);
+}
+
+void hub_federated_types_follow(
+    struct hub_federated_types *types, struct hub_kubefed_config *config)
+{
+    types->config = config;
+    hub_kubefed_config_on_change(config, touch_all, types);
 }
 
 /* ---- open ---- */
@@ -496,7 +488,10 @@ enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log
     const struct hub_kind_hooks *hooks, struct hub_federated_types **out, struct fed_diag *diag)
 {
     struct hub_federated_types *types = fed_alloc_zero(mem, sizeof *types);
-    struct hub_kind_hooks own = {.ctx = types, .admit = config_admit, .compose = config_compose};
+    struct hub_kind_hooks own = {.ctx = types,
+        .admit = config_admit,
+        .fill = hub_kubefed_fill_type,
+        .compose = config_compose};
     enum fed_err err = types ? FED_OK : FED_ERR_NOMEM;
 
     if (err)

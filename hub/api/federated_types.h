@@ -2,14 +2,16 @@
  *
  * Source: KubeFed, what `kubefedctl enable` generates. Only objects in the system namespace count.
  * Each keeps the CustomResourceDefinition of its federated type, which outlives it, as with
- * KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself). */
+ * KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself). A
+ * FederatedTypeConfig has KubeFed's finalizer, which goes when its type has stopped. */
 #ifndef FEDLET_HUB_API_FEDERATED_TYPES_H
 #define FEDLET_HUB_API_FEDERATED_TYPES_H
 
 #include "hub/api/crd.h"
+#include "hub/kubefed/config.h"
 #include "ports/log.h"
 
-#define HUB_FEDERATED_NAMESPACE "kube-federation-system"
+#define HUB_FEDERATED_NAMESPACE HUB_KUBEFED_NAMESPACE
 
 struct hub_federated_types;
 
@@ -18,6 +20,10 @@ struct hub_federated_types;
 FED_MUST_USE enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log,
     struct hub_objects *objects, struct hub_kinds *kinds, struct hub_crds *crds,
     const struct hub_kind_hooks *hooks, struct hub_federated_types **out, struct fed_diag *diag);
+/* Statuses follow the KubeFedConfig from now on. config outlives it, and its changes are the
+ * types'. */
+void hub_federated_types_follow(
+    struct hub_federated_types *types, struct hub_kubefed_config *config);
 void hub_federated_types_close(struct hub_federated_types *types);
 
 #endif

@@ -54,7 +54,8 @@ static void put_type(struct fed_buf *out, const struct seed_type *type, const ch
         "{\"kind\":\"FederatedTypeConfig\",\"apiVersion\":\"core.kubefed.io/"
         "v1beta1\",\"metadata\":{"
         "\"name\":\"%s\",\"namespace\":\"" HUB_FEDERATED_NAMESPACE "\",\"uid\":\"%s\","
-        "\"creationTimestamp\":\"%s\",\"generation\":1},\"spec\":{\"federatedType\":{"
+        "\"creationTimestamp\":\"%s\",\"generation\":1,\"finalizers\":["
+        "\"core.kubefed.io/federated-type-config\"]},\"spec\":{\"federatedType\":{"
         "\"group\":\"types.kubefed.io\",\"kind\":\"Federated%s\",\"pluralName\":\"%s\",\"scope\":"
         "\"%s\","
         "\"version\":\"v1beta1\"},\"propagation\":\"Enabled\",\"targetType\":{",
@@ -63,8 +64,10 @@ static void put_type(struct fed_buf *out, const struct seed_type *type, const ch
     if (type->group[0])
         fed_buf_printf(out, "\"group\":\"%s\",", type->group);
     fed_buf_printf(out,
-        "\"kind\":\"%s\",\"pluralName\":\"%s\",\"scope\":\"%s\",\"version\":\"%s\"}}}", type->kind,
-        type->plural, type->cluster ? "Cluster" : "Namespaced", type->version);
+        "\"kind\":\"%s\",\"pluralName\":\"%s\",\"scope\":\"%s\",\"version\":\"%s\"}},\"status\":{"
+        "\"observedGeneration\":1,\"propagationController\":\"Running\",\"statusController\":"
+        "\"NotRunning\"}}",
+        type->kind, type->plural, type->cluster ? "Cluster" : "Namespaced", type->version);
 }
 
 struct seed {

@@ -12,6 +12,7 @@
 #ifndef FEDLET_HUB_PLAN_INTERNAL_H
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
+#include "hub/kubefed/config.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
 #include "proto/object/selector.h"
@@ -25,11 +26,17 @@ struct plan_type {
     char target_api_version[320];
     char target_kind[64];
     char target_plural[64];
+    char federated_kind[64];
     bool target_namespaced;
     bool namespaced;   /* the federated kind's own scope */
     bool is_namespace; /* target is core Namespace */
     bool enabled;
-    bool gone; /* its FederatedTypeConfig was deleted: copies are released */
+    bool collects;             /* statusCollection: Enabled */
+    char status_resource[320]; /* of statusType; "" when there is none */
+    char status_kind[64];
+    char status_api_version[320];
+    bool gone;     /* its FederatedTypeConfig was deleted */
+    bool recorded; /* the store says that it is gone: see stopped.c */
 };
 
 struct plan_blob {
@@ -94,7 +101,8 @@ struct plan_pair { /* item x cluster */
     struct plan_policy *policy; /* counted; what forbids it, NULL: nothing */
     uint32_t place;             /* of the item in the cluster's list */
     uint8_t state;              /* enum plan_pair_state */
-    bool held; /* it is forbidden, and stays until its removal has its turn (hold.c) */
+    bool fresh;                 /* since the round that is being told of */
+    bool waits; /* it is forbidden, and stays until its removal has its turn (hold.c) */
 };
 
 struct plan_item {
@@ -106,9 +114,12 @@ struct plan_item {
     struct fed_arena arena;
     int64_t generation;
     bool deleting, orphan, retain_replicas, has_finalizer;
-    bool label_federated;   /* Namespace items: federated: "true" */
-    struct fed_span labels; /* of Namespace items: text */
-    struct fed_span bound;  /* names of the policies that bind who wrote the placement */
+    bool template_annotations, template_finalizers; /* which are left out */
+    uint32_t delete_options;                        /* of the work, when the object is deleted */
+    char delete_error[160];                         /* why they are none, "" */
+    bool label_federated;                           /* Namespace items: federated: "true" */
+    struct fed_span labels;                         /* of Namespace items: text */
+    struct fed_span bound; /* names of the policies that bind who wrote the placement */
     struct plan_placement placement;
     struct plan_blob *blob;
     struct fed_span api_version; /* of the member object */
@@ -120,6 +131,7 @@ struct plan_item {
     const char *error; /* for all clusters: "", ApplyOverridesFailed, ComputeResourceFailed */
     char message[300];
     enum hub_placement_problem problem;
+    bool system;  /* in or for a namespace that is never federated */
     bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
     /* planned */
     struct plan_piece
@@ -167,6 +179,7 @@ struct plan_cluster {
     bool changing;                           /* next is valid */
     uint64_t staged_revision; /* of next's row, until it is durable; 0: none is staged */
     struct fed_digest staged_digest;
+    bool away;     /* nobody waits for what it still holds: see hub_plan_away */
     bool replan;   /* labels changed or new: those items that look at them, or all */
     bool returned; /* its deletion was undone: as after a start, deletions await it again */
     bool recorded; /* the store has a row for it */
@@ -191,9 +204,11 @@ struct hub_plan {
     size_t n_pieces;
     struct plan_cluster **clusters; /* by name */
     size_t n_clusters, cap_clusters;
-    struct fed_map types; /* resource -> plan_type */
-    struct fed_map items; /* key -> plan_item */
-    struct fed_map blobs; /* digest -> plan_blob */
+    struct fed_map types;   /* resource -> plan_type */
+    struct fed_map items;   /* key -> plan_item */
+    struct fed_map blobs;   /* digest -> plan_blob */
+    struct fed_map scalers; /* preferences of replicas: ns NUL name -> plan_scaler */
+    struct hub_kubefed_settings settings;
     struct plan_type
         *namespaces; /* the type whose target is core Namespace; NULL when there is none */
     struct plan_policy **policies; /* by name */
@@ -210,6 +225,7 @@ struct hub_plan {
     hub_plan_changed *changed;
     hub_plan_object_changed *object_changed;
     void *changed_ctx;
+    char api_version[FED_WORK_API_VERSION_MAX + 1]; /* which an override gave */
     /* what the query functions hand out, valid until their next call */
     struct fed_work *scratch[2];
     size_t scratch_cap[2];
@@ -249,7 +265,19 @@ FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* "apiVersion/Kind/namespace/name", as reports name removed works. */
 void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
+/* Whether placement selects the cluster, whatever becomes of it. */
+bool plan_item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* The item's work without content and options of its own. */
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
+FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out);
+/* It leaves with these options: FED_WORK_ORPHAN, or how to delete it. */
+FED_MUST_USE enum fed_err plan_pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
 /* Lets go of what it holds. */
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
 void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
@@ -258,6 +286,11 @@ FED_MUST_USE enum fed_err plan_pair_take_away(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 /* Takes the item out of the cluster's list. */
 void plan_pair_unlist(struct plan_pair *pair);
+
+/* ---- delete.c ---- */
+/* The annotation kubefed.io/deleteoption; NULL for none. What is wrong with it is kept in the item.
+ */
+void plan_delete_options_parse(struct plan_item *item, const struct fed_json *annotation);
 
 /* ---- override.c ---- */
 /* FED_ERR_INVALID, FED_ERR_LIMIT with diag: the object is refused for all clusters. */
@@ -275,6 +308,18 @@ bool plan_overrides_differ(
     const struct plan_item *item, const struct fed_json *labels, const struct fed_json *other);
 FED_MUST_USE enum fed_err plan_overrides_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
+/* ---- stopped.c ---- */
+/* Whether objects of a type (NULL: namespaces with the label) are propagated. */
+bool plan_type_runs(const struct hub_plan *plan, const struct plan_type *type);
+/* The object stays in the cluster as it is, whether it is there or not. */
+FED_MUST_USE enum fed_err plan_pair_hold(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+/* Which types are gone is part of the round's commit: stages the rows that are to change; and when
+ * they are durable. */
+FED_MUST_USE enum fed_err plan_types_stage(struct hub_plan *plan);
+void plan_types_staged(struct hub_plan *plan);
+/* Adds those that were gone when the hub stopped; before anything else is loaded. */
+FED_MUST_USE enum fed_err plan_types_load(struct hub_plan *plan);
 
 /* ---- cluster.c ---- */
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
@@ -304,10 +349,25 @@ FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 
 /* ---- plan.c ---- */
+/* A copy of a type that is not there yet. */
+FED_MUST_USE enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from);
 /* What is staged and was not seen yet. */
 void plan_take_staged(struct hub_plan *plan);
+/* Takes the object in once more, as the store has it. */
+void plan_take_again(struct hub_plan *plan, const struct hub_object_ref *ref);
 /* What is staged is undone: it is read again. */
 void plan_undo_staged(struct hub_plan *plan);
+
+/* ---- scale.c ---- */
+#define PLAN_SCALERS "replicaschedulingpreferences.scheduling.kubefed.io"
+FED_MUST_USE enum fed_err plan_scaler_take(struct hub_plan *plan, const struct hub_change *change);
+bool plan_is_scaled(const struct hub_plan *plan, const struct plan_item *item);
+void plan_scalers_fini(struct hub_plan *plan);
+/* Whether what is in the namespace may be placed there (pair.c). */
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster);
+/* ---- query.c ---- */
+enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type);
 
 /* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);

@@ -80,6 +80,7 @@ static void forget_parsed(struct hub_plan *plan, struct plan_item *item)
     item->message[0] = '\0';
     item->problem = HUB_PLACEMENT_OK;
     item->api_version = fed_span_text("");
+    item->template_annotations = item->template_finalizers = false;
     fed_arena_fini(&item->arena);
     fed_arena_init(&item->arena, plan->mem, PLAN_ITEM_BYTES_MAX);
 }
@@ -238,6 +239,9 @@ static enum fed_err parse_template(struct hub_plan *plan, struct plan_item *item
     }
     if (!fed_json_is_object(template))
         template = empty;
+    item->template_annotations =
+        fed_json_count(fed_json_find(template, "metadata.annotations")) > 0;
+    item->template_finalizers = fed_json_count(fed_json_find(template, "metadata.finalizers")) > 0;
     err = canonical(plan, template, FED_BLOB_MAX, &bytes);
     if (!err)
         err = plan_blob_get(plan, fed_buf_span(&bytes), &item->blob);
@@ -259,7 +263,10 @@ static enum fed_err parse_overrides(
 
     if (err == FED_ERR_NOMEM || !err)
         return err;
-    refuse(item, "ApplyOverridesFailed", diag.text[0] ? diag.text : fed_err_text(err));
+    if (!diag.text[0])
+        fed_diag_set(&diag, err, "%s", fed_err_text(err));
+    fed_diag_prefix(&diag, err, "Error reading cluster overrides");
+    refuse(item, "ApplyOverridesFailed", diag.text);
     return FED_OK;
 }
 
@@ -289,6 +296,7 @@ static enum fed_err parse_metadata(struct plan_item *item, const struct fed_json
     item->orphan =
         fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
     item->has_finalizer = plan_has_finalizer(object);
+    plan_delete_options_parse(item, fed_json_get(annotations, "kubefed.io/deleteoption"));
     item->bound = keep(item, fed_json_string(fed_json_get(annotations, PLAN_BOUND_ANNOTATION)));
     return item->bound.at ? FED_OK : FED_ERR_NOMEM;
 }
@@ -322,8 +330,9 @@ enum fed_err plan_item_parse(struct hub_plan *plan, struct plan_item *item, stru
         err = parse_metadata(item, object);
     if (!err)
         err = parse_spec(plan, item, doc, object);
-    item->ignored = item->type->is_namespace &&
-                    (!fed_span_eq(item->ns, item->name) || is_system_namespace(item->name));
+    item->system = is_system_namespace(item->name);
+    item->ignored =
+        item->type->is_namespace && (!fed_span_eq(item->ns, item->name) || item->system);
     fed_json_doc_free(doc);
     return err;
 }
@@ -362,9 +371,10 @@ enum fed_err plan_item_parse_namespace(
 
         err = parse_metadata(item, object);
         item->has_finalizer = false;
+        item->system = is_system_namespace(item->name);
         item->label_federated =
             fed_span_is(fed_json_string(fed_json_get(labels, "federated")), "true") &&
-            !is_system_namespace(item->name);
+            !item->system;
         item->api_version = fed_span_text("v1");
         if (!err)
             err = keep_labels(plan, item, labels);

@@ -65,7 +65,7 @@ static enum fed_err parse_entry(struct hub_plan *plan, struct plan_item *item,
 
     if (err || fed_json_count(operations) == 0)
         return err;
-    err = fed_override_check(operations, diag);
+    err = fed_override_check_for(to->cluster, operations, diag);
     if (err)
         return err;
     fed_buf_init(&bytes, plan->mem, FED_WORK_OVERRIDES_MAX);
@@ -102,7 +102,7 @@ static enum fed_err index_names(struct plan_item *item, struct fed_diag *diag)
     for (size_t i = 1; i < n; i++)
         if (fed_span_eq(named[i - 1]->cluster, named[i]->cluster))
             return fed_diag_set(diag, FED_ERR_INVALID,
-                "cluster " FED_SPAN_FMT " stands twice in overrides",
+                "cluster \"" FED_SPAN_FMT "\" appears more than once",
                 FED_SPAN_ARG(named[i]->cluster));
     item->named_overrides = named;
     item->n_named_overrides = n;
@@ -113,7 +113,7 @@ static enum fed_err entry_wrong(
     const struct plan_override *entry, size_t index, enum fed_err err, struct fed_diag *diag)
 {
     if (entry->cluster.len && !entry->selector)
-        return fed_diag_prefix(diag, err, "cluster " FED_SPAN_FMT, FED_SPAN_ARG(entry->cluster));
+        return err; /* which names the cluster */
     return fed_diag_prefix(diag, err, "overrides[%zu]", index);
 }
 

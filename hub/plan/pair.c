@@ -73,7 +73,13 @@ static bool namespace_selects(
     return plan_namespace_labelled(plan, ns);
 }
 
-static bool item_selects(
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster)
+{
+    return namespace_selects(plan, ns, cluster);
+}
+
+bool plan_item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
 {
     if (item->gone || item->deleting || item->ignored)
@@ -171,7 +177,7 @@ void plan_pair_unlist(struct plan_pair *pair)
     plan_pair_find(last, cluster)->place = pair->place;
 }
 
-static enum fed_err pair_add(struct hub_plan *plan, struct plan_item *item,
+enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out)
 {
     size_t index;
@@ -228,32 +234,71 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
     plan_item_touch(plan, item);
 }
 
-static void describe(const struct plan_item *item, struct fed_work *work)
+static void identify(const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
-    *work = (struct fed_work){
-        .api_version = item->api_version, .name = item->name, .options = FED_WORK_ADOPT};
+    *work = (struct fed_work){.api_version = item->api_version, .name = item->name};
     work->kind = fed_span_text(type ? type->target_kind : "Namespace");
     work->plural = fed_span_text(type ? type->target_plural : "namespaces");
     if (type && type->target_namespaced) {
         work->ns = item->ns;
         work->options |= FED_WORK_NAMESPACED;
     }
+}
+
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work)
+{
+    identify(item, work);
+    if (plan->settings.adopt)
+        work->options |= FED_WORK_ADOPT;
     if (item->retain_replicas)
         work->options |= FED_WORK_RETAIN_REPLICAS;
+    if (item->type && plan_collects(plan, item->type))
+        work->options |= FED_WORK_STATUS;
+    if (plan_is_scaled(plan, item))
+        work->options |= FED_WORK_SCALE;
+}
+
+/* Overrides may make another version of the object, not another object: whoever replaces all of its
+ * metadata takes name and namespace away, which a member refuses. */
+static enum fed_err check_rendered(struct hub_plan *plan, struct fed_work *work,
+    const struct fed_json *object, struct fed_diag *diag)
+{
+    struct fed_span api_version = fed_json_string(fed_json_get(object, "apiVersion"));
+
+    if (!fed_span_eq(fed_json_string(fed_json_find(object, "metadata.name")), work->name) ||
+        !fed_span_eq(fed_json_string(fed_json_find(object, "metadata.namespace")), work->ns))
+        return fed_diag_set(
+            diag, FED_ERR_CONFLICT, "an empty namespace may not be set during creation");
+    if (fed_span_to_cstr(api_version, plan->api_version, sizeof plan->api_version))
+        return fed_diag_set(diag, FED_ERR_INVALID, "apiVersion is too long");
+    if (api_version.len)
+        work->api_version = fed_span_text(plan->api_version);
+    return fed_work_check(work, diag);
 }
 
 /* Whether the work can be rendered at all; the agent would find the same, but here the writer sees
- * it at once. */
-static enum fed_err try_render(struct hub_plan *plan, const struct fed_work *work,
+ * it at once. The work gets the apiVersion that comes out, valid until the next call.
+ * FED_ERR_CONFLICT: a member would refuse it. */
+static enum fed_err try_render(struct hub_plan *plan, struct fed_work *work,
     const struct plan_blob *blob, struct fed_diag *diag)
 {
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object;
     struct fed_buf out;
     enum fed_err err;
 
     fed_buf_init(&out, plan->mem, FED_BLOB_MAX + FED_WORK_OVERRIDES_MAX);
     err = fed_render_work(plan->mem, work, fed_span_of(blob->bytes, blob->len), &out, diag);
+    if (!err)
+        err = fed_json_doc_new(plan->mem, &doc);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&out), &object, diag);
+    if (!err)
+        err = check_rendered(plan, work, object, diag);
+    fed_json_doc_free(doc);
     fed_buf_fini(&out);
     return err;
 }
@@ -265,7 +310,7 @@ static enum fed_err piece_without(
     enum fed_err err;
 
     if (!item->shared) {
-        describe(item, &work);
+        plan_item_describe(plan, item, &work);
         work.blob = item->blob->digest;
         work.overrides = fed_span_text("");
         err = fed_work_check(&work, diag);
@@ -285,7 +330,7 @@ static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
     struct fed_work work;
     enum fed_err err;
 
-    describe(item, &work);
+    plan_item_describe(plan, item, &work);
     work.blob = item->blob->digest;
     work.overrides = operations;
     err = try_render(plan, &work, item->blob, diag);
@@ -343,7 +388,7 @@ static enum fed_err piece_for(struct hub_plan *plan, struct plan_item *item,
     return FED_OK;
 }
 
-static void pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
 {
     if (pair->fault)
         fed_alloc_free(plan->mem, pair->fault, pair->fault->size);
@@ -352,7 +397,7 @@ static void pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair)
 
 void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair)
 {
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     plan_piece_unref(plan, pair->piece);
     plan_policy_unref(plan, pair->policy);
     pair->piece = NULL;
@@ -366,7 +411,7 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     struct plan_fault *fault;
     struct plan_pair *pair;
     size_t len = strlen(message);
-    enum fed_err err = pair_add(plan, item, cluster, &pair);
+    enum fed_err err = plan_pair_add(plan, item, cluster, &pair);
 
     if (err)
         return err;
@@ -380,7 +425,7 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     fault->size = sizeof *fault + len + 1;
     fault->error = error;
     memcpy(fault->message, message, len + 1);
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     pair->fault = fault;
     return FED_OK;
 }
@@ -388,6 +433,14 @@ static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
 static bool is_in_manifest(const struct plan_pair *pair)
 {
     return pair->piece && (pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING);
+}
+
+/* KubeFed's word for what a member would refuse. */
+static const char *refusal_of(struct plan_item *item, const struct plan_cluster *cluster)
+{
+    const struct plan_pair *pair = plan_pair_find(item, cluster);
+
+    return pair && pair->piece ? "UpdateFailed" : "CreationFailed";
 }
 
 static enum fed_err pair_place(
@@ -403,9 +456,11 @@ static enum fed_err pair_place(
     err = piece_for(plan, item, cluster, &piece, &diag);
     if (err == FED_ERR_NOMEM)
         return err;
+    if (err == FED_ERR_CONFLICT)
+        return pair_refuse(plan, item, cluster, refusal_of(item, cluster), diag.text);
     if (err)
         return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
-    err = pair_add(plan, item, cluster, &pair);
+    err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
         /* A template that names another API group makes another object: the former one leaves with
@@ -428,20 +483,20 @@ static enum fed_err pair_place(
         return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
     }
     if (!err)
-        pair_clear_fault(plan, pair);
+        plan_pair_clear_fault(plan, pair);
     return err;
 }
 
-/* The object stays in the member: the work gets the option by which the agent lets go of it, and
- * leaves the manifest when the agent has confirmed that. */
-static enum fed_err pair_release(
-    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+/* The work gets the options with which it is to leave (to let go of the object, how to delete it),
+ * and leaves the manifest when the agent has confirmed that it has them. */
+enum fed_err plan_pair_release(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options)
 {
     struct fed_work work = pair->piece->work;
     struct plan_piece *piece;
     enum fed_err err;
 
-    work.options |= FED_WORK_ORPHAN;
+    work.options |= options;
     err = plan_piece_new(plan, item, &work, pair->piece->blob, &piece);
     if (err)
         return err;
@@ -452,6 +507,7 @@ static enum fed_err pair_release(
     }
     plan_piece_unref(plan, pair->piece);
     pair->piece = piece;
+    plan_pair_clear_fault(plan, pair);
     plan_pair_set_state(pair, PLAN_PAIR_RELEASING);
     return FED_OK;
 }
@@ -459,7 +515,7 @@ static enum fed_err pair_release(
 static enum fed_err pair_unplace(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
-    bool release = (item->deleting || item->gone) && item->orphan;
+    bool ending = item->deleting || item->gone;
     enum fed_err err;
 
     plan_pair_set_policy(plan, item, pair, NULL, false);
@@ -469,13 +525,17 @@ static enum fed_err pair_unplace(
         plan_pair_drop(plan, item, pair);
         return FED_OK;
     case PLAN_PAIR_PRESENT:
-        if (release || (item->type && item->type->gone))
-            return pair_release(plan, item, pair);
+        if (ending && item->orphan)
+            return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
+        if (ending && item->delete_error[0])
+            return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
+        if (ending && item->delete_options)
+            return plan_pair_release(plan, item, pair, item->delete_options);
         err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
         if (err)
             return err;
         plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
-        pair_clear_fault(plan, pair);
+        plan_pair_clear_fault(plan, pair);
         return FED_OK;
     case PLAN_PAIR_RELEASING:
     case PLAN_PAIR_REMOVING:
@@ -505,11 +565,11 @@ static enum fed_err pair_forbid(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_policy *policy)
 {
     struct plan_pair *pair;
-    enum fed_err err = pair_add(plan, item, cluster, &pair);
+    enum fed_err err = plan_pair_add(plan, item, cluster, &pair);
 
     if (err || pair->state == PLAN_PAIR_RELEASING || pair->state == PLAN_PAIR_REMOVING)
         return err;
-    pair_clear_fault(plan, pair);
+    plan_pair_clear_fault(plan, pair);
     if (pair->state != PLAN_PAIR_FORBIDDEN)
         plan_pair_set_state(pair, PLAN_PAIR_FORBIDDEN);
     plan_pair_set_policy(plan, item, pair, policy, false);
@@ -531,7 +591,9 @@ static enum fed_err pair_want(
     if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
         !plan_held_recalled(item, cluster))
         return pair_forbid(plan, item, cluster, policy);
-    err = pair_place(plan, item, cluster);
+    /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
+    if (!policy || !pair || !pair->piece || !(pair->piece->work.options & FED_WORK_HELD))
+        err = pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!err && pair && (policy || pair->policy))
         plan_pair_set_policy(plan, item, pair, policy, policy && pair->state == PLAN_PAIR_PRESENT);
@@ -567,7 +629,7 @@ void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, st
     if (pair->piece)
         work = pair->piece->work;
     else
-        describe(item, &work);
+        identify(item, &work);
     fed_work_put_id(out, &work);
 }
 
@@ -584,7 +646,7 @@ static struct plan_item *successor(
     else if (item->type->is_namespace && !item->ignored)
         other = plan_item_get(plan,
             &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
-    return other && item_selects(plan, other, cluster) ? other : NULL;
+    return other && plan_item_selects(plan, other, cluster) ? other : NULL;
 }
 
 /* Nothing is removed and nothing awaited: the object passes from one to the other. While the other
@@ -616,7 +678,7 @@ static enum fed_err pair_recall(
     if (successor(plan, item, cluster))
         return FED_OK;
     item->deleting = false;
-    selected = item_selects(plan, item, cluster);
+    selected = plan_item_selects(plan, item, cluster);
     if (selected && !item->error[0])
         err = pair_want(plan, item, cluster, false);
     item->deleting = true;
@@ -629,16 +691,17 @@ enum fed_err plan_pair_update(
 {
     struct plan_pair *pair;
     struct plan_item *next;
-    bool ending = item->gone || item->deleting || (item->type && item->type->gone);
+    bool ending = item->gone || item->deleting;
 
     plan->computed++;
+    if (!plan_type_runs(plan, item->type))
+        return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
-    /* A disabled type keeps what is there; so does a placement that cannot be computed. */
-    if (!ending &&
-        ((item->type && !item->type->enabled) || item->problem == HUB_PLACEMENT_COMPUTE_FAILED))
+    /* A placement that cannot be computed keeps what is there. */
+    if (!ending && item->problem == HUB_PLACEMENT_COMPUTE_FAILED)
         return FED_OK;
-    if (!ending && item_selects(plan, item, cluster))
+    if (!ending && plan_item_selects(plan, item, cluster))
         return pair_want(plan, item, cluster, false);
     pair = plan_pair_find(item, cluster);
     if (!pair)

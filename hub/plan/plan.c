@@ -1,4 +1,5 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
+#include "hub/identity/identity.h"
 #include "hub/plan/policy.h"
 
 #include <stdio.h>
@@ -13,6 +14,29 @@
 static bool copy_text(char *to, size_t size, const struct fed_json *from)
 {
     return fed_span_to_cstr(fed_json_string(from), to, size) == FED_OK && to[0];
+}
+
+/* A statusType that does not fit is none: the type itself works without. */
+static void type_read_status(const struct fed_json *object, struct plan_type *out)
+{
+    const struct fed_json *type = fed_json_find(object, "spec.statusType");
+    struct fed_span group = fed_json_string(fed_json_get(type, "group"));
+    struct fed_span plural = fed_json_string(fed_json_get(type, "pluralName"));
+    struct fed_span version = fed_json_string(fed_json_get(type, "version"));
+    int n;
+
+    out->collects =
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.statusCollection")), "Enabled");
+    n = snprintf(out->status_api_version, sizeof out->status_api_version,
+        FED_SPAN_FMT "/" FED_SPAN_FMT, FED_SPAN_ARG(group), FED_SPAN_ARG(version));
+    if (plural.len == 0 || group.len == 0 || version.len == 0 || n < 0 ||
+        (size_t)n >= sizeof out->status_api_version ||
+        !copy_text(out->status_kind, sizeof out->status_kind, fed_json_get(type, "kind")))
+        return;
+    n = snprintf(out->status_resource, sizeof out->status_resource, FED_SPAN_FMT "." FED_SPAN_FMT,
+        FED_SPAN_ARG(plural), FED_SPAN_ARG(group));
+    if (n < 0 || (size_t)n >= sizeof out->status_resource)
+        out->status_resource[0] = '\0';
 }
 
 /* Reads a FederatedTypeConfig. false when it lacks what a plan needs (admission lets none through).
@@ -40,28 +64,83 @@ static bool type_read(const struct fed_json *object, struct plan_type *out)
         fed_span_is(fed_json_string(fed_json_get(target, "scope")), "Namespaced");
     out->namespaced = fed_span_is(fed_json_string(fed_json_get(federated, "scope")), "Namespaced");
     out->enabled =
-        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled");
+        fed_span_is(fed_json_string(fed_json_find(object, "spec.propagation")), "Enabled") &&
+        !fed_json_is_string(fed_json_find(object, "metadata.deletionTimestamp"));
     if (!copy_text(out->target_kind, sizeof out->target_kind, fed_json_get(target, "kind")) ||
         !copy_text(
             out->target_plural, sizeof out->target_plural, fed_json_get(target, "pluralName")))
         return false;
+    if (!copy_text(
+            out->federated_kind, sizeof out->federated_kind, fed_json_get(federated, "kind")))
+        out->federated_kind[0] = '\0'; /* no preference can name it */
     out->is_namespace = group.len == 0 && strcmp(out->target_kind, "Namespace") == 0;
     if (out->is_namespace)
         out->target_namespaced = false;
+    type_read_status(object, out);
     return true;
 }
 
-static void mark_type(struct hub_plan *plan, const struct plan_type *type)
+static void mark_all(struct hub_plan *plan)
 {
     struct fed_map_iter it;
 
     fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it))
+        plan_item_mark(plan, it.value);
+}
+
+/* Whether namespaces are a type decides on all the others, too. */
+static void mark_type(struct hub_plan *plan, const struct plan_type *type)
+{
+    struct fed_map_iter it;
+
+    if (type->is_namespace) {
+        mark_all(plan);
+        return;
+    }
+    fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
 
-        if (item->type == type || (type->is_namespace && !item->type))
+        if (item->type == type || (type->is_namespace && !item->type)) {
+            plan_piece_unref(plan, item->shared); /* made for what the type was */
+            item->shared = NULL;
             plan_item_mark(plan, item);
+        }
     }
+}
+
+/* ---- settings ---- */
+
+/* What works say of adopting is part of those that are shared. */
+static void settings_set(struct hub_plan *plan, struct hub_kubefed_settings settings)
+{
+    struct fed_map_iter it;
+
+    plan->settings = settings;
+    fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it)) {
+        struct plan_item *item = it.value;
+
+        plan_piece_unref(plan, item->shared);
+        item->shared = NULL;
+    }
+    mark_all(plan);
+}
+
+static enum fed_err settings_take(struct hub_plan *plan, struct fed_span bytes)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *config;
+    enum fed_err err = fed_json_doc_new(plan->mem, &doc);
+
+    if (err)
+        return err;
+    err = fed_json_parse(doc, bytes, &config, NULL);
+    if (!err)
+        settings_set(plan, hub_kubefed_settings_of(config));
+    fed_json_doc_free(doc);
+    return err;
 }
 
 static void take_change(void *ctx, const struct hub_change *change);
@@ -83,7 +162,7 @@ static enum fed_err load_resource(struct hub_plan *plan, const char *resource)
         plan->objects, fed_span_text(resource), fed_span_text(""), NULL, load_one, plan);
 }
 
-static enum fed_err type_add(struct hub_plan *plan, const struct plan_type *from)
+enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from)
 {
     struct plan_type *type = fed_alloc_get(plan->mem, sizeof *type);
     enum fed_err err;
@@ -124,9 +203,11 @@ static enum fed_err type_put(struct hub_plan *plan, struct fed_span bytes)
         return err == FED_ERR_INVALID ? FED_OK : err;
     type = fed_map_get(&plan->types, fed_span_text(read.resource));
     if (!type)
-        return type_add(plan, &read);
+        return plan_type_add(plan, &read);
+    read.recorded = type->recorded;
     *type = read;
     mark_type(plan, type);
+    plan_round_want(plan);
     return FED_OK;
 }
 
@@ -146,6 +227,7 @@ static void type_remove(struct hub_plan *plan, struct fed_span bytes)
         return;
     type->gone = true;
     mark_type(plan, type);
+    plan_round_want(plan);
 }
 
 /* ---- changes ---- */
@@ -218,12 +300,16 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
         plan_policy_remove(plan, change->ref.name);
         return FED_OK;
     }
+    if (hub_kubefed_config_is(&change->ref))
+        return settings_take(plan, deleted ? FED_SPAN_LIT("{}") : change->bytes);
     if (fed_span_is(change->ref.resource, TYPES)) {
         if (!deleted)
             return type_put(plan, change->bytes);
         type_remove(plan, change->bytes);
         return FED_OK;
     }
+    if (fed_span_is(change->ref.resource, PLAN_SCALERS))
+        return plan_scaler_take(plan, change);
     type = fed_map_get(&plan->types, change->ref.resource);
     if (!type && !fed_span_is(change->ref.resource, NAMESPACES))
         return FED_OK;
@@ -302,6 +388,13 @@ static void take_again(void *ctx, const struct hub_change *undone)
     fed_buf_fini(&bytes);
 }
 
+void plan_take_again(struct hub_plan *plan, const struct hub_object_ref *ref)
+{
+    struct hub_change change = {.type = HUB_CHANGE_MODIFIED, .ref = *ref, .revision = plan->seen};
+
+    take_again(plan, &change);
+}
+
 void plan_undo_staged(struct hub_plan *plan)
 {
     plan->seen = hub_objects_revision(plan->objects);
@@ -312,11 +405,13 @@ void plan_undo_staged(struct hub_plan *plan)
 
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
-    static const char *const resources[] = {PLAN_POLICIES, CLUSTERS, NAMESPACES, TYPES};
+    static const char *const resources[] = {
+        HUB_KUBEFED_CONFIGS, PLAN_POLICIES, CLUSTERS, NAMESPACES, PLAN_SCALERS, TYPES};
     struct fed_map_iter it;
-    enum fed_err err = FED_OK;
+    enum fed_err err;
 
     plan->loading = true;
+    err = plan_types_load(plan); /* first: looking at rows flushes */
     for (size_t i = 0; !err && i < sizeof resources / sizeof resources[0]; i++)
         err = load_resource(plan, resources[i]);
     fed_map_iter_init(&it, &plan->types);
@@ -347,10 +442,12 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->log = log;
     plan->objects = objects;
     plan->kinds = kinds;
+    plan->settings = hub_kubefed_settings_otherwise();
     plan->epoch = store->epoch(store->ctx);
     fed_map_init(&plan->types, mem);
     fed_map_init(&plan->items, mem);
     fed_map_init(&plan->blobs, mem);
+    fed_map_init(&plan->scalers, mem);
     plan->seen = hub_objects_revision(objects);
     plan->member = (struct hub_objects_member){
         .ctx = plan, .prepare = plan_round_prepare, .ended = plan_round_ended};
@@ -398,6 +495,7 @@ void hub_plan_close(struct hub_plan *plan)
     fed_map_fini(&plan->types);
     fed_map_fini(&plan->items);
     fed_map_fini(&plan->blobs);
+    plan_scalers_fini(plan);
     for (size_t i = 0; i < 2; i++)
         fed_alloc_free(
             plan->mem, plan->scratch[i], plan->scratch_cap[i] * sizeof *plan->scratch[i]);

@@ -69,6 +69,7 @@ enum hub_planned_policy {
 };
 struct hub_planned_cluster {
     struct fed_span cluster;
+    bool fresh;          /* its state is new with the round that is being told of */
     bool selected;       /* false: its removal is still awaited */
     const char *error;   /* "" or KubeFed's status: ApplyOverridesFailed, ComputeResourceFailed */
     const char *message; /* sentence for error or policy, "" when none */
@@ -78,17 +79,65 @@ struct hub_planned_cluster {
     uint64_t revision;           /* of the cluster's present manifest */
     const struct fed_work *work; /* what is sent or awaited; NULL when nothing could be */
 };
+/* Whether the members' .status comes back (work option FED_WORK_STATUS), and into what. */
+enum hub_collect {
+    HUB_COLLECT_NOTHING,
+    HUB_COLLECT_REMOTE,  /* status.clusters[].remoteStatus: statusCollection of the type, and the
+                            feature gate RawResourceStatusCollection */
+    HUB_COLLECT_STATUSES /* objects of the type's statusType; KubeFed has them for services only,
+                            and not while the gate is on */
+};
 struct hub_planned {
     enum hub_placement_problem problem;
+    enum hub_collect collect;
     const char *message;
     const struct hub_planned_cluster *clusters; /* by name */
     size_t n_clusters;
     size_t n_forbidden, n_held; /* of them, by policies */
     int64_t observed_generation;
+    bool deleting;
+    struct fed_work target;    /* kind, namespace and name in the member, nothing else */
+    bool template_annotations; /* the template has some, which are left out */
+    bool template_finalizers;
 };
+/* Whether the object is a FederatedNamespace whose name is not that of its namespace: then it means
+ * nothing, and the plan has nothing else to say about it. */
+bool hub_plan_is_misnamed(struct hub_plan *plan, const struct hub_object_ref *ref);
 /* FED_ERR_NOT_FOUND. Valid until the next change. */
 FED_MUST_USE enum fed_err hub_plan_object(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out);
+/* What the FederatedTypeConfig of a federated resource says. Texts are valid until the next change.
+ */
+struct hub_planned_type {
+    const char *target_kind;
+    bool namespaced; /* the federated kind */
+    bool enabled;
+    enum hub_collect collect;
+    const char *status_resource; /* of statusType, "" for none */
+    const char *status_kind;
+    const char *status_api_version;
+};
+/* FED_ERR_NOT_FOUND for a resource that is no federated type. */
+FED_MUST_USE enum fed_err hub_plan_type(
+    struct hub_plan *plan, struct fed_span resource, struct hub_planned_type *out);
+/* The federated object whose PropagatedVersion has that name: lower case target kind, "-", the
+ * object's name. ns empty: those of the cluster-scoped types. FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err hub_plan_version_object(struct hub_plan *plan, struct fed_span ns,
+    struct fed_span version_name, struct fed_span object_name, struct hub_object_ref *out);
+/* The federated object with that name of the type that has this statusType. FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err hub_plan_status_object(struct hub_plan *plan,
+    struct fed_span status_resource, struct fed_span ns, struct fed_span name,
+    struct hub_object_ref *out);
+/* Where a work of that identity stands in the cluster's manifest of that revision, present or
+ * remembered. false when there is no such manifest or no such work. */
+bool hub_plan_work_index(struct hub_plan *plan, struct fed_span cluster, uint64_t revision,
+    const struct fed_work *identity, size_t *index);
+/* Names of the registered clusters, in order; empty behind the last. Valid until the next change.
+ */
+struct fed_span hub_plan_cluster_at(const struct hub_plan *plan, size_t index);
+/* Every federated object of the enabled types that is not on its way out. */
+typedef void hub_plan_each_federated(void *ctx, const struct hub_object_ref *ref);
+void hub_plan_federated_objects(struct hub_plan *plan, hub_plan_each_federated *each, void *ctx);
 /* The federated object that a work comes from, by the work's identity. FED_ERR_NOT_FOUND when the
  * cluster's present manifest has no such work. */
 FED_MUST_USE enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed_span cluster,
@@ -101,14 +150,34 @@ void hub_plan_cluster_objects(
 void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span cluster,
     uint64_t revision, hub_plan_each_object *each, void *ctx);
 
-/* Admission of federated objects: refuses clusters that a PlacementPolicy forbids, keeps KubeFed's
- * finalizer on them, warns of overrides and clusters that cannot work. */
+/* The federated type of a kind ("FederatedDeployment"), as a replica scheduler sees it. Texts are
+ * valid until the next change. FED_ERR_NOT_FOUND. */
+struct hub_scaled_type {
+    const char *resource;
+    const char *target_api_version;
+    const char *target_kind;
+    bool namespaced;
+    bool enabled;
+};
+FED_MUST_USE enum fed_err hub_plan_scaled_type(
+    struct hub_plan *plan, struct fed_span federated_kind, struct hub_scaled_type *out);
+/* Whether objects of the namespace may be placed in the cluster: its FederatedNamespace's
+ * placement, by list or selector, or the namespace's label. */
+bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
+
+/* Admission of federated objects: refuses clusters that a PlacementPolicy forbids,
+ * keeps KubeFed's finalizer on them, warns of what cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 
 /* Hooks of PlacementPolicies: what is wrong with one, and how far its removals are. */
 void hub_plan_policy_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);
 
+/* Told by status: whether the cluster is out of reach. What it still holds of objects that are to
+ * go is not waited for then: its manifest has no such works any more, so its agent removes them
+ * from its own inventory when it is back. Copies that must stay, or go with certain options, are
+ * waited for: only the manifest says so. */
+void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
 /* Told by status: the cluster confirmed that it holds nothing any more of works removed up to that
  * manifest revision except those listed ("apiVersion/Kind/namespace/name"). Finalizers of deleted
  * objects go when nobody is awaited. */

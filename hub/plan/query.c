@@ -1,7 +1,9 @@
 /* query.c - the questions that others ask of the plan, and admission. */
+#include "hub/kubefed/warn.h"
 #include "hub/plan/policy.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void hub_plan_counts(const struct hub_plan *plan, struct hub_plan_counts *out)
 {
@@ -54,10 +56,19 @@ static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster
     if (pair->state == PLAN_PAIR_FORBIDDEN) {
         out->policy = HUB_POLICY_FORBIDS;
         out->message = pair->policy->forbids;
-    } else if (pair->held) {
+    } else if (pair->waits) {
         out->policy = HUB_POLICY_HOLDS;
         out->message = pair->policy->holds;
     }
+}
+
+/* A held one is shown where it would be; in the other clusters it means nothing. */
+static bool is_shown(struct hub_plan *plan, struct plan_item *item, const struct plan_pair *pair)
+{
+    bool held = pair->piece && (pair->piece->work.options & FED_WORK_HELD);
+
+    return !held || pair->state != PLAN_PAIR_PRESENT ||
+           plan_item_selects(plan, item, pair->cluster);
 }
 
 static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
@@ -65,6 +76,7 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
     bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
 
     *out = (struct hub_planned_cluster){.cluster = fed_span_text(pair->cluster->name),
+        .fresh = pair->fresh,
         .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
         .error = pair->fault ? pair->fault->error : "",
         .message = pair->fault ? pair->fault->message : "",
@@ -77,10 +89,20 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
     policy_show(pair, out);
 }
 
+static struct fed_work target_of(const struct plan_item *item)
+{
+    const struct plan_type *type = item->type;
+
+    return (struct fed_work){.kind = fed_span_text(type ? type->target_kind : "Namespace"),
+        .ns = type && type->target_namespaced ? item->ns : fed_span_text(""),
+        .name = item->name};
+}
+
 enum fed_err hub_plan_object(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct hub_planned *out)
 {
     struct plan_item *item = plan_item_get(plan, ref);
+    size_t n = 0;
 
     if (!item || item->gone || item->ignored)
         return FED_ERR_NOT_FOUND;
@@ -94,17 +116,30 @@ enum fed_err hub_plan_object(
         plan->out_clusters_cap = item->n_pairs;
     }
     for (size_t i = 0; i < item->n_pairs; i++)
-        pair_show(&item->pairs[i], &plan->out_clusters[i]);
+        if (is_shown(plan, item, &item->pairs[i]))
+            pair_show(&item->pairs[i], &plan->out_clusters[n++]);
     *out = (struct hub_planned){.problem = problem_of(plan, item),
+        .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
         .message = item->message,
         .clusters = plan->out_clusters,
-        .n_clusters = item->n_pairs,
-        .observed_generation = item->generation};
-    for (size_t i = 0; i < item->n_pairs; i++) {
+        .n_clusters = n,
+        .observed_generation = item->generation,
+        .deleting = item->deleting,
+        .target = target_of(item),
+        .template_annotations = item->template_annotations,
+        .template_finalizers = item->template_finalizers};
+    for (size_t i = 0; i < n; i++) {
         out->n_forbidden += plan->out_clusters[i].policy == HUB_POLICY_FORBIDS;
         out->n_held += plan->out_clusters[i].policy == HUB_POLICY_HOLDS;
     }
     return FED_OK;
+}
+
+bool hub_plan_is_misnamed(struct hub_plan *plan, const struct hub_object_ref *ref)
+{
+    const struct plan_item *item = plan_item_get(plan, ref);
+
+    return item && !item->gone && item->ignored && !fed_span_eq(item->ns, item->name);
 }
 
 enum fed_err hub_plan_work_object(struct hub_plan *plan, struct fed_span name,
@@ -198,6 +233,155 @@ void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revi
     }
 }
 
+/* ---- types, and what is beside a federated object ---- */
+
+/* KubeFed collects a statusType for services alone, and not while the gate is on
+ * (pkg/controller/federatedtypeconfig). */
+enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type)
+{
+    if (!type->collects)
+        return HUB_COLLECT_NOTHING;
+    if (plan->settings.raw_status)
+        return HUB_COLLECT_REMOTE;
+    return type->status_resource[0] && strcmp(type->target_api_version, "v1") == 0 &&
+                   strcmp(type->target_kind, "Service") == 0
+               ? HUB_COLLECT_STATUSES
+               : HUB_COLLECT_NOTHING;
+}
+
+enum fed_err hub_plan_type(
+    struct hub_plan *plan, struct fed_span resource, struct hub_planned_type *out)
+{
+    const struct plan_type *type = fed_map_get(&plan->types, resource);
+
+    if (!type || type->gone)
+        return FED_ERR_NOT_FOUND;
+    *out = (struct hub_planned_type){.target_kind = type->target_kind,
+        .namespaced = type->namespaced,
+        .enabled = type->enabled,
+        .collect = plan_collects(plan, type),
+        .status_resource = type->status_resource,
+        .status_kind = type->status_kind,
+        .status_api_version = type->status_api_version};
+    return FED_OK;
+}
+
+static bool is_live(const struct plan_item *item)
+{
+    return item && item->type && !item->gone && !item->deleting && !item->ignored;
+}
+
+/* kind, in lower case, and "-": what is before the object's name. */
+static bool begins_with_kind(struct fed_span name, const char *kind)
+{
+    size_t len = strlen(kind);
+
+    if (name.len <= len || name.at[len] != '-')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)kind[i];
+
+        if (name.at[i] != (c >= 'A' && c <= 'Z' ? c + 32 : c))
+            return false;
+    }
+    return true;
+}
+
+enum fed_err hub_plan_version_object(struct hub_plan *plan, struct fed_span ns,
+    struct fed_span version_name, struct fed_span object_name, struct hub_object_ref *out)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &plan->types);
+    while (fed_map_iter_next(&it)) {
+        const struct plan_type *type = it.value;
+        struct hub_object_ref ref = {fed_span_text(type->resource), ns, object_name};
+
+        if (type->gone || type->namespaced != (ns.len > 0) ||
+            version_name.len != strlen(type->target_kind) + 1 + object_name.len ||
+            !begins_with_kind(version_name, type->target_kind) ||
+            !fed_span_eq(
+                fed_span_sub(version_name, version_name.len - object_name.len, version_name.len),
+                object_name) ||
+            !is_live(plan_item_get(plan, &ref)))
+            continue;
+        *out = ref;
+        return FED_OK;
+    }
+    return FED_ERR_NOT_FOUND;
+}
+
+enum fed_err hub_plan_status_object(struct hub_plan *plan, struct fed_span status_resource,
+    struct fed_span ns, struct fed_span name, struct hub_object_ref *out)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &plan->types);
+    while (fed_map_iter_next(&it)) {
+        const struct plan_type *type = it.value;
+        struct hub_object_ref ref = {fed_span_text(type->resource), ns, name};
+
+        if (type->gone || plan_collects(plan, type) != HUB_COLLECT_STATUSES ||
+            !fed_span_is(status_resource, type->status_resource) ||
+            !is_live(plan_item_get(plan, &ref)))
+            continue;
+        *out = ref;
+        return FED_OK;
+    }
+    return FED_ERR_NOT_FOUND;
+}
+
+bool hub_plan_work_index(struct hub_plan *plan, struct fed_span name, uint64_t revision,
+    const struct fed_work *identity, size_t *index)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || revision == 0)
+        return false;
+    if (cluster->now.revision == revision && !cluster->now.hollow)
+        return plan_manifest_find(&cluster->now, identity, index);
+    for (size_t i = 0; i < PLAN_HISTORY; i++) {
+        if (cluster->past[i].revision == revision)
+            return plan_manifest_find(&cluster->past[i], identity, index);
+    }
+    return false;
+}
+
+struct fed_span hub_plan_cluster_at(const struct hub_plan *plan, size_t index)
+{
+    return index < plan->n_clusters ? fed_span_text(plan->clusters[index]->name)
+                                    : (struct fed_span){0};
+}
+
+void hub_plan_federated_objects(struct hub_plan *plan, hub_plan_each_federated *each, void *ctx)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &plan->items);
+    while (fed_map_iter_next(&it)) {
+        const struct plan_item *item = it.value;
+        struct hub_object_ref ref = {item->resource, item->ns, item->name};
+
+        if (is_live(item) && item->type->enabled)
+            each(ctx, &ref);
+    }
+}
+
+void hub_plan_away(struct hub_plan *plan, struct fed_span name, bool away)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    if (!cluster || cluster->away == away)
+        return;
+    cluster->away = away;
+    for (size_t i = 0; away && cluster->awaiting > 0 && i < cluster->n_items; i++) {
+        if (plan_pair_find(cluster->items[i], cluster)->state != PLAN_PAIR_REMOVING)
+            continue;
+        plan_item_touch(plan, cluster->items[i]);
+        plan_round_want(plan);
+    }
+}
+
 /* ---- admission ---- */
 
 static enum fed_err ensure_finalizer(struct hub_admission *admission)
@@ -218,25 +402,41 @@ static enum fed_err ensure_finalizer(struct hub_admission *admission)
     return fed_json_append(finalizers, fed_json_new_text(admission->doc, PLAN_FINALIZER));
 }
 
-static void warn_of_clusters(struct hub_plan *plan, struct hub_admission *admission,
-    const struct fed_json *list, const char *member, const char *field)
+static bool has_cluster(void *plan, struct fed_span name)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span name = fed_json_string(fed_json_get(fed_json_at(list, i), member));
-        char text[400];
+    return plan_cluster_get(plan, name) != NULL;
+}
 
-        if (name.len == 0 || plan_cluster_get(plan, name))
-            continue;
-        snprintf(text, sizeof text, "%s[%zu].%s: no cluster \"" FED_SPAN_FMT "\" is registered",
-            field, i, member, FED_SPAN_ARG(name));
-        admission->warn(admission, text);
-    }
+static bool is_federated(void *plan, struct fed_span ns)
+{
+    return plan_namespace_item(plan, ns) || plan_namespace_labelled(plan, ns);
+}
+
+static bool is_labelled(void *plan, struct fed_span ns)
+{
+    return plan_namespace_labelled(plan, ns);
+}
+
+static void pass_warning(void *admission, const char *text)
+{
+    struct hub_admission *a = admission;
+
+    a->warn(a, text);
 }
 
 enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag)
 {
-    const struct fed_json *spec = fed_json_get(admission->object, "spec");
+    const struct plan_type *type =
+        fed_map_get(&plan->types, fed_span_text(admission->kind->resource));
+    struct hub_kubefed_around around = {.ctx = plan,
+        .has_cluster = has_cluster,
+        .is_federated = is_federated,
+        .is_labelled = is_labelled,
+        .namespaced = type && type->target_namespaced,
+        .is_namespace = type && type->is_namespace,
+        .warn = pass_warning,
+        .warn_ctx = admission};
 
     enum fed_err err;
 
@@ -247,11 +447,9 @@ enum fed_err hub_plan_admit(
         err = plan_policy_admit_object(plan, admission, diag);
     if (err)
         return err;
-    warn_of_clusters(plan, admission, fed_json_find(spec, "placement.clusters"), "name",
-        "spec.placement.clusters");
-    warn_of_clusters(
-        plan, admission, fed_json_get(spec, "overrides"), "clusterName", "spec.overrides");
     if (fed_json_find(admission->object, "metadata.deletionTimestamp"))
         return FED_OK;
+    if (type)
+        hub_kubefed_warn(admission->doc, admission->object, &around);
     return ensure_finalizer(admission);
 }

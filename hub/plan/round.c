@@ -43,7 +43,7 @@ static struct seen look(struct plan_item *item, const struct plan_cluster *clust
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
     return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
-                      pair->held}
+                      pair->waits}
                 : (struct seen){.there = false};
 }
 
@@ -304,11 +304,19 @@ static enum fed_err release_object(
     return err;
 }
 
+static bool is_awaited(const struct plan_item *item)
+{
+    for (size_t i = 0; i < item->n_pairs; i++)
+        if (item->pairs[i].state != PLAN_PAIR_REMOVING || !item->pairs[i].cluster->away)
+            return true;
+    return false;
+}
+
 /* Of an object that is being deleted nobody is awaited any more. */
 static bool is_finished(const struct plan_item *item)
 {
     return item->deleting && !item->gone && !item->dirty && item->has_finalizer &&
-           item->n_pairs == 0;
+           !is_awaited(item);
 }
 
 static enum fed_err release_items(struct hub_plan *plan)
@@ -361,6 +369,8 @@ static enum fed_err round_run(struct hub_plan *plan)
     if (!err)
         err = compute_clusters(plan);
     if (!err)
+        err = plan_types_stage(plan);
+    if (!err)
         err = plan_policies_spend(plan);
     if (!err)
         err = plan_policies_record(plan);
@@ -400,6 +410,7 @@ void plan_round_retry(void *ctx)
 static void fill_since(struct plan_item *item)
 {
     for (size_t i = 0; i < item->n_pairs; i++) {
+        item->pairs[i].fresh = item->pairs[i].since == 0;
         if (item->pairs[i].since == 0)
             item->pairs[i].since = item->pairs[i].cluster->now.revision;
     }
@@ -455,6 +466,7 @@ static void finish_items(struct hub_plan *plan)
 static void keep(struct hub_plan *plan)
 {
     plan->planned = false;
+    plan_types_staged(plan);
     for (size_t i = 0; i < plan->n_clusters; i++) {
         struct plan_cluster *cluster = plan->clusters[i];
 

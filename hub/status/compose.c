@@ -2,10 +2,11 @@
  *
  * Words of status.clusters[].status and of conditions are KubeFed's. Where KubeFed would not have
  * written a status yet (a change is on its way to a reachable cluster) the word is Pending.
- * `message` and `health` are our additions. */
+ * `message`, `health` and `version` are our additions. */
 #include "hub/status/internal.h"
 #include "proto/base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,31 +24,41 @@ static enum fed_err set_time(
 struct cluster_word {
     const char *status; /* "" when the cluster is as wanted */
     const char *message;
-    const char *health; /* NULL when not known */
+    const char *health;                /* NULL when not known */
+    char version[STATUS_VERSION_SIZE]; /* "" when not known */
+    bool remote;                       /* its .status is stored */
 };
 
-/* The agent's state of a work of the present manifest; NULL when it has not spoken about it. */
-static const struct status_work *reported(struct hub_status *status,
-    const struct status_cluster *cluster, const struct hub_planned_cluster *planned)
+/* What is held of a work of the present manifest. *same: it is about the present content of it. */
+static const struct status_work *held(struct hub_status *status,
+    const struct status_cluster *cluster, const struct hub_planned_cluster *planned, bool *same)
 {
     const struct status_view *view = &cluster->view;
-    const struct fed_manifest *manifest;
-    struct fed_work identity;
-    size_t index;
-    bool found;
+    size_t index = planned->index;
 
-    if (planned->index == SIZE_MAX || view->revision < planned->since_revision)
+    *same = index != SIZE_MAX && view->revision >= planned->since_revision;
+    if (!planned->work ||
+        (view->revision != planned->revision && !hub_plan_work_index(status->plan, planned->cluster,
+                                                    view->revision, planned->work, &index)))
         return NULL;
-    if (view->revision == planned->revision)
-        return planned->index < view->n_works ? &view->works[planned->index] : NULL;
-    if (hub_plan_manifest(status->plan, planned->cluster, &manifest) ||
-        planned->index >= manifest->n_works)
-        return NULL;
-    identity = manifest->works[planned->index];
-    if (hub_plan_manifest_at(status->plan, planned->cluster, view->revision, &manifest))
-        return NULL;
-    found = status_manifest_find(manifest, &identity, &index);
-    return found && index < view->n_works ? &view->works[index] : NULL;
+    return index < view->n_works ? &view->works[index] : NULL;
+}
+
+const struct status_work *status_reported(struct hub_status *status,
+    const struct status_cluster *cluster, const struct hub_planned_cluster *planned)
+{
+    bool same;
+    const struct status_work *work = held(status, cluster, planned, &same);
+
+    return same ? work : NULL;
+}
+
+void status_work_version(const struct status_work *work, char out[STATUS_VERSION_SIZE])
+{
+    out[0] = '\0';
+    if (work && work->version)
+        snprintf(
+            out, STATUS_VERSION_SIZE, "%s:%" PRIu64, work->by_rv ? "rv" : "gen", work->version);
 }
 
 static void word_of_work(const struct status_work *work, struct cluster_word *word)
@@ -56,9 +67,10 @@ static void word_of_work(const struct status_work *work, struct cluster_word *wo
 
     word->message = status_work_message(work);
     if (!work) {
-        *word = (struct cluster_word){.status = "Pending", .message = ""};
+        word->status = "Pending";
         return;
     }
+    status_work_version(work, word->version);
     switch ((enum fed_work_state)work->state) {
     case FED_WORK_APPLIED:
         word->status = "";
@@ -98,7 +110,9 @@ static void word_of_removal(
 static void word_of(
     struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)
 {
-    struct status_cluster *cluster = status_cluster_get(status, planned->cluster);
+    const struct status_cluster *cluster = status_cluster_get(status, planned->cluster);
+    const struct status_work *work;
+    bool same = false;
 
     *word = (struct cluster_word){.status = "", .message = ""};
     if (status_policy_word(planned, &word->status, &word->message))
@@ -109,12 +123,27 @@ static void word_of(
         word_of_removal(cluster, planned->work, word);
     else if (!cluster || !cluster->ready)
         *word = (struct cluster_word){.status = "ClusterNotReady", .message = ""};
-    else
-        word_of_work(reported(status, cluster, planned), word);
+    work = cluster ? held(status, cluster, planned, &same) : NULL;
+    word->remote = work && work->remote;
+    if (planned->selected && !planned->error[0] && cluster && cluster->ready)
+        word_of_work(same ? work : NULL, word);
+}
+
+/* KubeFed counts a cluster without remoteStatus as one to be checked, so that kinds without
+ * .status, as ConfigMap, never get well once their status is collected. Here what was propagated
+ * decides alone: no status to show is no trouble. */
+static enum fed_err put_remote(struct hub_status *status, struct fed_json_doc *doc,
+    struct fed_json *entry, const struct hub_planned_cluster *planned)
+{
+    struct fed_json *remote = NULL;
+    enum fed_err err = status_remote_get(status, planned->cluster, planned->work, doc, &remote);
+
+    return err || !remote ? err : fed_json_set(doc, entry, "remoteStatus", remote);
 }
 
 static enum fed_err put_cluster(struct hub_status *status, struct fed_json_doc *doc,
-    struct fed_json *list, const struct hub_planned_cluster *planned, bool *all_well)
+    struct fed_json *list, const struct hub_planned *of, const struct hub_planned_cluster *planned,
+    bool *all_well)
 {
     struct fed_json *entry = fed_json_new_object(doc);
     struct cluster_word word;
@@ -130,6 +159,10 @@ static enum fed_err put_cluster(struct hub_status *status, struct fed_json_doc *
         err = fed_json_set_text(doc, entry, "message", word.message);
     if (!err && word.health)
         err = fed_json_set_text(doc, entry, "health", word.health);
+    if (!err && word.version[0])
+        err = fed_json_set_text(doc, entry, "version", word.version);
+    if (!err && word.remote && of->collect == HUB_COLLECT_REMOTE)
+        err = put_remote(status, doc, entry, planned);
     return err;
 }
 
@@ -139,16 +172,11 @@ static enum fed_err put_propagation(struct hub_status *status, const struct hub_
     struct status_object *seen = status_object_get(status, ref);
     struct fed_json *conditions = fed_json_new_array(doc);
     struct fed_json *condition = fed_json_new_object(doc);
-    int64_t now = fed_loop_unix_s(status->loop);
     enum fed_err err;
 
     if (!seen || !conditions || !condition)
         return FED_ERR_NOMEM;
-    if (!seen->known || strcmp(seen->reason, reason) != 0) {
-        seen->known = true;
-        snprintf(seen->reason, sizeof seen->reason, "%s", reason);
-        seen->transition_unix_s = seen->update_unix_s = now;
-    }
+    status_times_see(status, seen, reason);
     err = fed_json_set(doc, to, "conditions", conditions);
     if (!err)
         err = fed_json_append(conditions, condition);
@@ -167,24 +195,34 @@ static enum fed_err put_propagation(struct hub_status *status, const struct hub_
     return err;
 }
 
+/* What a cluster that is out of reach still has to remove is waited for by nobody, and not shown:
+ * as in KubeFed, which skips clusters that are neither selected nor ready. */
+static bool is_left_behind(struct hub_status *status, const struct hub_planned_cluster *planned)
+{
+    return !planned->selected && planned->policy != HUB_POLICY_FORBIDS &&
+           planned->index == SIZE_MAX && !hub_status_is_ready(status, planned->cluster, NULL);
+}
+
 static enum fed_err put_clusters(struct hub_status *status, struct fed_json_doc *doc,
     struct fed_json *to, const struct hub_planned *planned, bool *all_well)
 {
     struct fed_json *list;
-    enum fed_err err;
+    enum fed_err err = FED_OK;
 
     if (planned->n_clusters == 0 || planned->problem == HUB_PLACEMENT_COMPUTE_FAILED)
         return FED_OK;
     list = fed_json_new_array(doc);
-    err = fed_json_set(doc, to, "clusters", list);
+    if (!list)
+        return FED_ERR_NOMEM;
     for (size_t i = 0; !err && i < planned->n_clusters; i++)
-        err = put_cluster(status, doc, list, &planned->clusters[i], all_well);
-    return err;
+        if (!is_left_behind(status, &planned->clusters[i]))
+            err = put_cluster(status, doc, list, planned, &planned->clusters[i], all_well);
+    return err || fed_json_count(list) == 0 ? err : fed_json_set(doc, to, "clusters", list);
 }
 
 /* What was touched since the hub started is known; before that, no row is older than what it told.
  */
-static uint64_t composed_revision(
+uint64_t status_composed_revision(
     struct hub_status *status, const struct hub_object_ref *ref, const struct hub_planned *planned)
 {
     struct status_object *seen = status_object_get(status, ref);
@@ -229,7 +267,7 @@ enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *re
             planned.problem == HUB_PLACEMENT_COMPUTE_FAILED ? planned.message : "");
     if (!err)
         err = status_put_restricted(doc, to, &planned);
-    composed = composed_revision(status, ref, &planned);
+    composed = status_composed_revision(status, ref, &planned);
     if (!err && composed > *revision)
         *revision = composed;
     return err;
@@ -266,34 +304,56 @@ static enum fed_err put_condition(struct fed_json_doc *doc, struct fed_json *lis
 }
 
 /* KubeFed's three outcomes of a probe; here the agent probes and the hub listens for the agent. */
-static size_t conditions_of(const struct status_cluster *cluster, struct condition out[2])
+static size_t conditions_of(
+    const struct hub_status *status, const struct status_cluster *cluster, struct condition out[2])
 {
-    char heard[FED_TEXT_TIME_SIZE];
+    char time[FED_TEXT_TIME_SIZE];
 
     if (cluster->ready) {
         out[0] = (struct condition){"Ready", "True", "ClusterReady", "/healthz responded with ok"};
         return 1;
     }
     if (cluster->liveness == STATUS_HEARD && cluster->healthz[0] &&
-        strncmp(cluster->healthz, "unreachable", 11) != 0) {
+        strncmp(cluster->healthz, STATUS_UNREACHABLE, strlen(STATUS_UNREACHABLE)) != 0) {
         out[0] = (struct condition){
             "Ready", "False", "ClusterNotReady", "/healthz responded without ok"};
         out[1] = (struct condition){"Offline", "False", "ClusterReachable", "cluster is reachable"};
         return 2;
     }
     out[0] = (struct condition){"Offline", "True", "ClusterNotReachable", ""};
-    if (cluster->liveness == STATUS_HEARD) {
+    if (cluster->liveness == STATUS_HEARD && !cluster->healthz[0]) {
+        snprintf(out[0].message, sizeof out[0].message,
+            "cluster is not reachable: its agent has not reported yet");
+    } else if (cluster->liveness == STATUS_HEARD) {
         snprintf(out[0].message, sizeof out[0].message, "cluster is not reachable: %s",
-            cluster->healthz[0] ? cluster->healthz : "its agent has not reported yet");
-    } else if (cluster->heard_unix_s) {
-        fed_text_time(cluster->heard_unix_s, heard);
-        snprintf(out[0].message, sizeof out[0].message,
-            "cluster is not reachable: its agent was last heard at %s", heard);
+            cluster->healthz + strlen(STATUS_UNREACHABLE));
     } else {
+        fed_text_time(cluster->heard_unix_s ? cluster->heard_unix_s : status->started_unix_s, time);
         snprintf(out[0].message, sizeof out[0].message,
-            "cluster is not reachable: its agent has not connected since the hub started");
+            cluster->heard_unix_s ? "cluster is not reachable: its agent was last heard at %s"
+                                  : "cluster is not reachable: its agent has not been heard since "
+                                    "the hub started at %s",
+            time);
     }
     return 1;
+}
+
+/* What KubeFed has fields for and, since its 0.7, never fills; and what the nodes amount to. */
+static enum fed_err put_nodes(
+    const struct status_cluster *cluster, struct fed_json_doc *doc, struct fed_json *to)
+{
+    static const char *const members[] = {"region", "zones", "nodes", "allocatable"};
+    struct fed_json *facts;
+    enum fed_err err =
+        fed_json_parse(doc, fed_span_of(cluster->facts, cluster->facts_len), &facts, NULL);
+
+    for (size_t i = 0; !err && i < sizeof members / sizeof *members; i++) {
+        struct fed_json *value = fed_json_get(facts, members[i]);
+
+        if (value)
+            err = fed_json_set(doc, to, members[i], fed_json_clone(doc, value));
+    }
+    return err;
 }
 
 enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
@@ -316,13 +376,15 @@ enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
     err = fed_json_set(doc, object, "status", to);
     if (!err)
         err = fed_json_set(doc, to, "conditions", list);
-    n = conditions_of(cluster, conditions);
+    n = conditions_of(status, cluster, conditions);
     for (size_t i = 0; !err && i < n; i++)
         err = put_condition(doc, list, &conditions[i],
             cluster->heard_unix_s ? cluster->heard_unix_s : now,
             cluster->transition_unix_s ? cluster->transition_unix_s : now);
     if (!err && cluster->kubernetes_version[0] && cluster->ready)
         err = fed_json_set_text(doc, to, "kubernetesVersion", cluster->kubernetes_version);
+    if (!err && cluster->has_nodes)
+        err = put_nodes(cluster, doc, to);
     if (seen && seen->revision == 0)
         seen->revision = cluster->row_revision;
     if (!err && seen && seen->revision > *revision)

@@ -7,18 +7,24 @@
 #ifndef FEDLET_HUB_STATUS_INTERNAL_H
 #define FEDLET_HUB_STATUS_INTERNAL_H
 
+#include "hub/status/go_hash.h"
 #include "hub/status/status.h"
 #include "proto/base/map.h"
+#include "proto/object/json.h"
 
 #define STATUS_CLUSTERS "kubefedclusters.core.kubefed.io"
 #define STATUS_ROW_MAX (8u << 20)
+#define STATUS_UNREACHABLE "unreachable: " /* what the agent puts before its own trouble */
 
 struct status_work {
-    uint8_t state;  /* enum fed_work_state */
-    uint8_t health; /* enum fed_work_health */
-    bool moved;     /* the last report changed its state */
-    uint64_t generation;
-    char *text; /* reason NUL message NUL, or NULL */
+    uint8_t state;    /* enum fed_work_state */
+    uint8_t health;   /* enum fed_work_health */
+    bool moved;       /* the last report changed its state */
+    bool renewed;     /* the last report changed its version */
+    bool by_rv;       /* version is a resourceVersion, for kinds without generation */
+    bool remote;      /* a row has the .status of its object (remote.c) */
+    uint64_t version; /* of the member's object, as reported last for this content; 0: not known */
+    char *text;       /* reason NUL message NUL, or NULL */
     size_t text_len;
 };
 
@@ -49,8 +55,10 @@ struct status_cluster {
     size_t facts_len;
     char kubernetes_version[64];
     char healthz[128]; /* "ok", or what is wrong with the member's API server */
+    bool has_nodes;    /* the facts tell of nodes */
     bool ready;
-    int64_t transition_unix_s; /* of ready */
+    bool offline;              /* not ready because its API server is out of reach */
+    int64_t transition_unix_s; /* of the two */
     uint64_t row_revision;     /* store revision of its row, 0: none */
     bool unsettled;            /* its row was written in this turn */
     /* memory only */
@@ -64,12 +72,29 @@ struct status_cluster {
 
 struct status_object { /* what was last composed into an object */
     uint64_t revision;
+    int64_t touched_unix_s;    /* last told of; 0: not by this process */
+    int64_t propagated_unix_s; /* a cluster said that it took something; 0: not to this process */
+    /* the Propagation condition (times.c) */
     int64_t update_unix_s;
     int64_t transition_unix_s;
     char reason[32];
     bool known;
+    bool stored; /* there is a row */
+    bool dirty;  /* it differs from that */
+    /* of its text (versions.c) */
+    bool hashed;
+    char uid[64];
+    char template_hash[STATUS_HASH_SIZE];
+    char overrides_hash[STATUS_HASH_SIZE];
 };
 
+struct status_ops { /* raw operations that go with a row */
+    struct fed_arena *arena;
+    struct fed_store_op *list;
+    size_t n;
+};
+
+struct status_wanted;
 struct hub_status {
     struct fed_alloc *mem;
     struct fed_loop *loop;
@@ -82,10 +107,19 @@ struct hub_status {
     struct fed_timer *sweep;
     uint32_t heartbeat_s;
     uint64_t started_ms;
+    int64_t started_unix_s;
     hub_status_told *told; /* may be NULL */
     void *told_ctx;
+    hub_status_scaled *scaled; /* may be NULL */
+    void *scaled_ctx;
     struct fed_map clusters; /* name -> status_cluster */
-    struct fed_map seen;     /* resource NUL ns NUL name -> status_object */
+    struct fed_map seen;     /* "c/" resource NUL ns NUL name -> status_object */
+    struct fed_timer *times_timer;
+    size_t n_dirty; /* of seen */
+    struct fed_timer *versions_timer;
+    struct fed_map wanted; /* objects whose versions may be missing, and in which order */
+    struct status_wanted *wanted_first;
+    struct status_wanted **wanted_end;
 };
 
 /* ---- view.c ---- */
@@ -114,10 +148,60 @@ void status_facts_forget(struct hub_status *status, struct status_cluster *clust
 
 /* ---- status.c ---- */
 struct status_cluster *status_cluster_get(struct hub_status *status, struct fed_span name);
+
+/* ---- times.c ---- */
+/* The object's record, made when there is none; NULL when memory is out. */
 struct status_object *status_object_get(
     struct hub_status *status, const struct hub_object_ref *ref);
+struct status_object *status_object_find(
+    struct hub_status *status, const struct hub_object_ref *ref); /* NULL: none */
+void status_object_forget(struct hub_status *status, const struct hub_object_ref *ref);
+/* The reason of the condition as it is now: moves the times. */
+void status_times_see(struct hub_status *status, struct status_object *object, const char *reason);
+void status_times_write(void *status); /* the timer's call */
+
+/* ---- remote.c ---- */
+/* What of the report concerns remote statuses: sets their bits in next, and fills ops (its arena is
+ * set) with what is to be stored in the commit of the cluster's row. FED_ERR_INVALID. */
+FED_MUST_USE enum fed_err status_remote_take(struct hub_status *status,
+    const struct status_cluster *cluster, const struct fed_report *report, struct status_view *next,
+    struct status_ops *ops);
+/* *out is NULL when nothing is known. */
+FED_MUST_USE enum fed_err status_remote_get(struct hub_status *status, struct fed_span cluster,
+    const struct fed_work *work, struct fed_json_doc *doc, struct fed_json **out);
+/* Removes the rows in [from, to) that nobody needs. */
+FED_MUST_USE enum fed_err status_remote_sweep(
+    struct hub_status *status, struct fed_span from, struct fed_span to, struct fed_diag *diag);
+/* The same for a cluster that is not among the clusters any more. */
+FED_MUST_USE enum fed_err status_remote_forget(
+    struct hub_status *status, const struct status_cluster *cluster, struct fed_diag *diag);
+
+/* ---- versions.c ---- */
+FED_MUST_USE enum fed_err status_versions_open(struct hub_status *status);
+void status_versions_close(struct hub_status *status);
+/* The federated object is there: what stands beside it is made when it is missing. */
+void status_versions_want(struct hub_status *status, const struct hub_object_ref *of);
+/* Whoever watches what stands beside it is told. */
+void status_versions_touch(
+    struct hub_status *status, const struct hub_object_ref *of, uint64_t revision);
+/* A change of any object. */
+void status_versions_changed(struct hub_status *status, const struct hub_change *change);
+enum fed_err status_compose_version(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
+enum fed_err status_compose_statuses(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
 
 /* ---- compose.c ---- */
+/* The agent's word on the present content of a work; NULL when it has not spoken about it. */
+const struct status_work *status_reported(struct hub_status *status,
+    const struct status_cluster *cluster, const struct hub_planned_cluster *planned);
+/* "gen:3", or "rv:812" for a kind without generation; "" when not known. As KubeFed writes them
+ * (pkg/controller/util, ObjectVersion). */
+#define STATUS_VERSION_SIZE 32u
+void status_work_version(const struct status_work *work, char out[STATUS_VERSION_SIZE]);
+/* Of the last report or change that is in the object's status. */
+uint64_t status_composed_revision(
+    struct hub_status *status, const struct hub_object_ref *ref, const struct hub_planned *planned);
 enum fed_err status_compose_federated(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
 enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,

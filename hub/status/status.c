@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SWEEP_MS 5000u
-#define PARTS_MAX 1024u
+#define REPORT_ARENA_MAX (64u << 20) /* keys of all works of a cluster */
 
 /* ---- records ---- */
 
@@ -54,34 +54,6 @@ static enum fed_err cluster_ensure(
     return *out ? FED_OK : cluster_new(status, name, out);
 }
 
-static bool seen_key(const struct hub_object_ref *ref, char key[1024], size_t *len)
-{
-    int n = snprintf(key, 1024, FED_SPAN_FMT "%c" FED_SPAN_FMT "%c" FED_SPAN_FMT,
-        FED_SPAN_ARG(ref->resource), 0, FED_SPAN_ARG(ref->ns), 0, FED_SPAN_ARG(ref->name));
-
-    *len = n > 0 ? (size_t)n : 0;
-    return n > 0 && n < 1024;
-}
-
-struct status_object *status_object_get(struct hub_status *status, const struct hub_object_ref *ref)
-{
-    char key[1024];
-    size_t len;
-    struct status_object *object;
-
-    if (!seen_key(ref, key, &len))
-        return NULL;
-    object = fed_map_get(&status->seen, fed_span_of(key, len));
-    if (object)
-        return object;
-    object = fed_alloc_zero(status->mem, sizeof *object);
-    if (object && fed_map_put(&status->seen, fed_span_of(key, len), object)) {
-        fed_alloc_free(status->mem, object, sizeof *object);
-        return NULL;
-    }
-    return object;
-}
-
 /* ---- telling ---- */
 
 struct telling {
@@ -96,7 +68,17 @@ static void touch(void *ctx, const struct hub_object_ref *ref)
 
     if (object && object->revision < telling->revision)
         object->revision = telling->revision;
+    if (object)
+        object->touched_unix_s = fed_loop_unix_s(telling->status->loop);
     hub_objects_touch(telling->status->objects, ref, telling->revision);
+}
+
+static void touch_with_version(void *ctx, const struct hub_object_ref *ref)
+{
+    struct telling *telling = ctx;
+
+    touch(telling, ref);
+    status_versions_touch(telling->status, ref, telling->revision);
 }
 
 static struct hub_object_ref cluster_ref(const struct status_cluster *cluster)
@@ -116,31 +98,37 @@ static struct fed_span row_key(const struct status_cluster *cluster, char key[30
 }
 
 /* Durable with the sync that ends the turn. */
-static enum fed_err row_stage(struct hub_status *status, const struct fed_store_op *op,
+static enum fed_err row_stage(struct hub_status *status, const struct fed_store_op *ops, size_t n,
     uint64_t *revision, struct fed_diag *diag)
 {
-    enum fed_err err = hub_objects_stage(status->objects, NULL, 0, op, 1, revision, diag);
+    enum fed_err err = hub_objects_stage(status->objects, NULL, 0, ops, n, revision, diag);
 
     return err || hub_objects_flush_soon(status->objects)
                ? err
                : hub_objects_flush(status->objects, diag);
 }
 
+/* more: what is stored in the same commit; NULL for nothing. */
 static enum fed_err row_write(struct hub_status *status, struct status_cluster *cluster,
-    const struct status_view *view, struct fed_diag *diag)
+    const struct status_view *view, const struct status_ops *more, struct fed_diag *diag)
 {
-    struct fed_store_op op = {0};
+    size_t n = more ? more->n : 0;
+    struct fed_store_op *ops = fed_alloc_array(status->mem, n + 1, sizeof *ops);
     struct fed_buf row;
     char key[300];
     enum fed_err err;
 
+    if (!ops)
+        return FED_ERR_NOMEM;
     fed_buf_init(&row, status->mem, STATUS_ROW_MAX);
     status_row_put(&row, cluster, view);
-    op.key = row_key(cluster, key);
-    op.value = fed_buf_span(&row);
-    err = op.key.len ? fed_buf_err(&row) : FED_ERR_LIMIT;
+    ops[0] = (struct fed_store_op){.key = row_key(cluster, key), .value = fed_buf_span(&row)};
+    if (n)
+        memcpy(ops + 1, more->list, n * sizeof *ops);
+    err = ops[0].key.len ? fed_buf_err(&row) : FED_ERR_LIMIT;
     if (!err)
-        err = row_stage(status, &op, &cluster->row_revision, diag);
+        err = row_stage(status, ops, n + 1, &cluster->row_revision, diag);
+    fed_alloc_free(status->mem, ops, (n + 1) * sizeof *ops);
     if (!err)
         cluster->unsettled = status->unsettled = true;
     fed_buf_fini(&row);
@@ -160,7 +148,7 @@ static void row_recall(struct hub_status *status, struct status_cluster *cluster
     status_view_fini(status, &cluster->staged);
     status_facts_forget(status, cluster);
     cluster->staging = false;
-    cluster->ready = false;
+    cluster->ready = cluster->offline = false;
     cluster->transition_unix_s = 0;
     cluster->row_revision = 0;
     fed_buf_init(&row, status->mem, STATUS_ROW_MAX);
@@ -189,6 +177,7 @@ static void recall_revisions(struct hub_status *status)
 
         if (object->revision > revision)
             object->revision = revision;
+        object->hashed = false;
     }
 }
 
@@ -239,29 +228,44 @@ static bool judge(const struct hub_status *status, const struct status_cluster *
     return cluster->liveness == STATUS_HEARD && strcmp(cluster->healthz, "ok") == 0;
 }
 
+/* Nothing is heard of its API server: from its agent, or because nothing is heard of that. */
+static bool is_offline(const struct hub_status *status, const struct status_cluster *cluster)
+{
+    if (in_grace(status, cluster))
+        return cluster->offline;
+    return cluster->liveness != STATUS_HEARD || !cluster->healthz[0] ||
+           strncmp(cluster->healthz, STATUS_UNREACHABLE, strlen(STATUS_UNREACHABLE)) == 0;
+}
+
 /* A change of readiness is stored (so that its time survives a restart) and told to everything
  * placed there. */
 static void readiness_update(struct hub_status *status, struct status_cluster *cluster)
 {
     bool ready = judge(status, cluster);
+    bool offline = is_offline(status, cluster);
+    bool flips = ready != cluster->ready || cluster->transition_unix_s == 0;
     struct hub_object_ref ref = cluster_ref(cluster);
     struct telling telling = {.status = status};
     struct fed_diag diag = {""};
 
-    if (ready == cluster->ready && cluster->transition_unix_s != 0)
+    if (!flips && offline == cluster->offline)
         return;
     cluster->ready = ready;
+    cluster->offline = offline;
+    hub_plan_away(status->plan, fed_span_text(cluster->name), !ready);
     cluster->transition_unix_s = fed_loop_unix_s(status->loop);
-    if (row_write(status, cluster, &cluster->view, &diag)) {
+    if (row_write(status, cluster, &cluster->view, NULL, &diag)) {
         fed_log(status->log, FED_LOG_ERROR, "status: cannot store that cluster %s is %s: %s",
             cluster->name, ready ? "ready" : "not ready", diag.text);
         telling.revision = hub_objects_revision(status->objects);
     } else {
         telling.revision = cluster->row_revision;
     }
+    touch(&telling, &ref);
+    if (!flips)
+        return; /* nothing that is placed there sees a difference */
     fed_log(
         status->log, FED_LOG_INFO, "cluster %s: %s", cluster->name, ready ? "ready" : "not ready");
-    touch(&telling, &ref);
     hub_plan_cluster_objects(status->plan, fed_span_text(cluster->name), touch, &telling);
 }
 
@@ -331,54 +335,40 @@ uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
     return cluster ? cluster->view.seq : 0;
 }
 
-/* The works as they are in the cluster's former manifest: their identities, for a while. */
-static bool was_there(struct hub_status *status, struct fed_span cluster, uint64_t revision,
-    const struct fed_work *work)
-{
-    const struct fed_manifest *manifest = NULL;
-    size_t index;
-
-    if (revision == 0 || hub_plan_manifest_at(status->plan, cluster, revision, &manifest))
-        return false;
-    return status_manifest_find(manifest, work, &index);
-}
-
 static void tell_outcome(struct hub_status *status, const struct status_cluster *cluster,
-    const struct fed_report *report, const struct fed_report_entry *entry, uint64_t old_revision)
+    const struct fed_report *report, const struct fed_report_entry *entry)
 {
     struct fed_span name = fed_span_text(cluster->name);
-    struct hub_status_outcome outcome = {
-        .cluster = name, .state = entry->state, .message = entry->message};
+    struct hub_status_outcome outcome = {.cluster = name,
+        .state = entry->state,
+        .deed = entry->deed,
+        .reason = entry->reason,
+        .message = entry->message};
     const struct fed_manifest *manifest;
 
     if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest) ||
         entry->index >= manifest->n_works ||
         hub_plan_work_object(status->plan, name, &manifest->works[entry->index], &outcome.ref))
         return;
-    outcome.created = old_revision == report->revision ||
-                      !was_there(status, name, old_revision, &manifest->works[entry->index]);
-    if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest))
-        return; /* laid out anew: the former one took its place */
     outcome.work = &manifest->works[entry->index];
     status->told(status->told_ctx, &outcome);
 }
 
 #define OUTCOMES_MAX 32u /* of one report: each lays out manifests, and events are rare things */
 
-/* A full report says again what was said: of it only the failures count, unless it is the first. */
+/* A full report says again what was said: a deed only once, a failure not of the same work. */
 static void tell_outcomes(struct hub_status *status, const struct status_cluster *cluster,
-    const struct fed_report *report, uint64_t old_revision)
+    const struct fed_report *report)
 {
-    bool again = report->full && old_revision != 0;
     size_t n = 0;
 
     for (size_t i = 0; status->told && i < report->n_entries && n < OUTCOMES_MAX; i++) {
         const struct fed_report_entry *entry = &report->entries[i];
-        bool applied = entry->state == FED_WORK_APPLIED && !again;
+        bool failed = entry->state == FED_WORK_FAILED && entry->index < cluster->view.n_works &&
+                      cluster->view.works[entry->index].moved;
 
-        if (entry->index < cluster->view.n_works && cluster->view.works[entry->index].moved &&
-            (applied || entry->state == FED_WORK_FAILED)) {
-            tell_outcome(status, cluster, report, entry, old_revision);
+        if (entry->deed != FED_DEED_NONE || failed) {
+            tell_outcome(status, cluster, report, entry);
             n++;
         }
     }
@@ -390,33 +380,98 @@ void hub_status_on_outcome(struct hub_status *status, hub_status_told *told, voi
     status->told_ctx = ctx;
 }
 
+static void tell_scales(struct hub_status *status, const struct status_cluster *cluster,
+    const struct fed_report *report)
+{
+    struct fed_span name = fed_span_text(cluster->name);
+    const struct fed_manifest *manifest;
+    struct hub_object_ref ref;
+
+    if (!status->scaled || report->n_scales == 0 ||
+        hub_plan_manifest_at(status->plan, name, report->revision, &manifest))
+        return;
+    for (size_t i = 0; i < report->n_scales; i++) {
+        if (report->scales[i].index < manifest->n_works &&
+            !hub_plan_work_object(
+                status->plan, name, &manifest->works[report->scales[i].index], &ref))
+            status->scaled(status->scaled_ctx, &ref, name, &report->scales[i]);
+    }
+}
+
+void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, void *ctx)
+{
+    status->scaled = told;
+    status->scaled_ctx = ctx;
+}
+
+bool hub_status_is_ready(struct hub_status *status, struct fed_span name, int64_t *since_unix_s)
+{
+    const struct status_cluster *cluster = status_cluster_get(status, name);
+
+    if (since_unix_s)
+        *since_unix_s = cluster ? cluster->transition_unix_s : 0;
+    return cluster && cluster->ready;
+}
+
+/* The federated object that an entry is about. */
+static bool entry_object(struct hub_status *status, const struct status_cluster *cluster,
+    const struct fed_report *report, const struct fed_report_entry *entry,
+    struct hub_object_ref *out)
+{
+    const struct fed_manifest *manifest;
+
+    return !hub_plan_manifest_at(
+               status->plan, fed_span_text(cluster->name), report->revision, &manifest) &&
+           entry->index < manifest->n_works &&
+           !hub_plan_work_object(
+               status->plan, fed_span_text(cluster->name), &manifest->works[entry->index], out);
+}
+
+/* What the cluster took since its last word: lastUpdateTime moves with it. A full report says again
+ * what was said. */
+static void note_propagated(struct hub_status *status, const struct status_cluster *cluster,
+    const struct fed_report *report)
+{
+    struct hub_object_ref ref;
+
+    for (size_t i = 0; !report->full && i < report->n_entries; i++) {
+        const struct fed_report_entry *entry = &report->entries[i];
+        const struct status_work *work =
+            entry->index < cluster->view.n_works ? &cluster->view.works[entry->index] : NULL;
+        struct status_object *object;
+
+        if (!work || (!work->moved && !work->renewed) ||
+            !entry_object(status, cluster, report, entry, &ref))
+            continue;
+        object = status_object_get(status, &ref);
+        if (object)
+            object->propagated_unix_s = fed_loop_unix_s(status->loop);
+    }
+}
+
 static void tell_report(struct hub_status *status, struct status_cluster *cluster,
     const struct fed_report *report, uint64_t old_revision)
 {
     struct telling telling = {.status = status, .revision = cluster->row_revision};
     struct hub_object_ref ref = cluster_ref(cluster);
-    const struct fed_manifest *manifest;
     struct hub_object_ref object;
 
     if (report->facts.len)
         touch(&telling, &ref);
+    note_propagated(status, cluster, report);
     if (report->full || report->n_removed) {
-        hub_plan_cluster_objects(status->plan, fed_span_text(cluster->name), touch, &telling);
+        hub_plan_cluster_objects(
+            status->plan, fed_span_text(cluster->name), touch_with_version, &telling);
         return;
     }
     /* Another revision may settle works that need no entry, removals among them; what is the same
      * in both keeps its state. */
     if (old_revision != report->revision)
         hub_plan_cluster_objects_since(
-            status->plan, fed_span_text(cluster->name), old_revision, touch, &telling);
+            status->plan, fed_span_text(cluster->name), old_revision, touch_with_version, &telling);
     for (size_t i = 0; i < report->n_entries; i++) {
-        if (hub_plan_manifest_at(
-                status->plan, fed_span_text(cluster->name), report->revision, &manifest))
-            return;
-        if (report->entries[i].index < manifest->n_works &&
-            hub_plan_work_object(status->plan, fed_span_text(cluster->name),
-                &manifest->works[report->entries[i].index], &object) == FED_OK)
-            touch(&telling, &object);
+        if (entry_object(status, cluster, report, &report->entries[i], &object))
+            touch_with_version(&telling, &object);
     }
 }
 
@@ -462,9 +517,15 @@ static enum fed_err next_view(struct hub_status *status, struct status_cluster *
     return err;
 }
 
-static enum fed_err stage_part(
-    struct hub_status *status, struct status_cluster *cluster, struct status_view *next)
+static enum fed_err stage_part(struct hub_status *status, struct status_cluster *cluster,
+    struct status_view *next, const struct status_ops *more, struct fed_diag *diag)
 {
+    enum fed_err err = more->n ? row_stage(status, more->list, more->n, NULL, diag) : FED_OK;
+
+    if (err) {
+        status_view_fini(status, next);
+        return err;
+    }
     status_view_fini(status, &cluster->staged);
     cluster->staged = *next;
     cluster->staging = true;
@@ -489,8 +550,9 @@ static enum fed_err check_sequence(struct hub_status *status, struct status_clus
 }
 
 static enum fed_err take_report(struct hub_status *status, struct status_cluster *cluster,
-    const struct fed_report *report, struct fed_diag *diag)
+    const struct fed_report *report, struct fed_arena *arena, struct fed_diag *diag)
 {
+    struct status_ops more = {.arena = arena};
     uint64_t old_revision = cluster->view.revision;
     struct status_view next;
     enum fed_err err = check_sequence(status, cluster, report, diag);
@@ -503,9 +565,15 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     if (err)
         return fed_diag_prefix(diag, err == FED_ERR_NOT_FOUND ? FED_ERR_CONFLICT : err,
             "report on revision %" PRIu64, report->revision);
-    if (report->full && report->more)
-        return stage_part(status, cluster, &next);
-    err = row_write(status, cluster, &next, diag);
+    /* Each stands for itself, also in a part of a full report. */
+    tell_scales(status, cluster, report);
+    err = status_remote_take(status, cluster, report, &next, &more);
+    if (err)
+        fed_diag_set(diag, err, "remote statuses: %s", fed_err_text(err));
+    if (!err && report->full && report->more)
+        return stage_part(status, cluster, &next, &more, diag);
+    if (!err)
+        err = row_write(status, cluster, &next, &more, diag);
     if (err) {
         status_view_fini(status, &next);
         return err;
@@ -515,7 +583,7 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     status_view_fini(status, &cluster->view);
     cluster->view = next;
     readiness_update(status, cluster);
-    tell_outcomes(status, cluster, report, old_revision);
+    tell_outcomes(status, cluster, report);
     tell_report(status, cluster, report, old_revision);
     confirm_removals(status, cluster);
     return FED_OK;
@@ -526,13 +594,19 @@ enum fed_err hub_status_report(struct hub_status *status, struct fed_span name,
 {
     const struct fed_manifest *manifest;
     struct status_cluster *cluster;
+    struct fed_arena arena;
     enum fed_err err = hub_plan_manifest(status->plan, name, &manifest);
 
     if (err)
         return fed_diag_set(diag, FED_ERR_NOT_FOUND, "cluster " FED_SPAN_FMT " is not registered",
             FED_SPAN_ARG(name));
     err = cluster_ensure(status, name, &cluster);
-    return err ? err : take_report(status, cluster, report, diag);
+    if (err)
+        return err;
+    fed_arena_init(&arena, status->mem, REPORT_ARENA_MAX);
+    err = take_report(status, cluster, report, &arena, diag);
+    fed_arena_fini(&arena);
+    return err;
 }
 
 /* ---- changes elsewhere ---- */
@@ -547,31 +621,32 @@ static void cluster_gone(struct hub_status *status, struct fed_span name)
     if (!cluster)
         return;
     op.key = row_key(cluster, key);
-    if (op.key.len && cluster->row_revision && row_stage(status, &op, NULL, &diag))
+    if (op.key.len && cluster->row_revision && row_stage(status, &op, 1, NULL, &diag))
         fed_log(status->log, FED_LOG_WARN, "status: cannot forget cluster %s: %s", cluster->name,
             diag.text);
+    if (status_remote_forget(status, cluster, &diag))
+        fed_log(status->log, FED_LOG_WARN, "status: remote statuses of cluster %s stay: %s",
+            cluster->name, diag.text);
     cluster_free(status, cluster);
-}
-
-static void object_gone(struct hub_status *status, const struct hub_object_ref *ref)
-{
-    char key[1024];
-    size_t len;
-
-    if (seen_key(ref, key, &len))
-        fed_alloc_free(status->mem, fed_map_remove(&status->seen, fed_span_of(key, len)),
-            sizeof(struct status_object));
 }
 
 static void on_change(void *ctx, const struct hub_change *change)
 {
     struct hub_status *status = ctx;
 
+    if (change->type == HUB_CHANGE_MODIFIED) {
+        struct status_object *object = status_object_find(status, &change->ref);
+
+        if (object)
+            object->hashed = false;
+        return;
+    }
     if (change->type != HUB_CHANGE_DELETED)
         return;
     if (fed_span_is(change->ref.resource, STATUS_CLUSTERS))
         cluster_gone(status, change->ref.name);
-    object_gone(status, &change->ref);
+    status_object_forget(status, &change->ref);
+    status_versions_changed(status, change);
 }
 
 /* ---- life ---- */
@@ -607,11 +682,17 @@ static enum fed_err load(struct hub_status *status, struct fed_diag *diag)
         store->range(store->ctx, FED_SPAN_LIT("s/"), FED_SPAN_LIT("s0"), 0, load_row, &loading);
 
     err = err ? err : loading.err;
+    if (!err)
+        err = status_remote_sweep(status, FED_SPAN_LIT("r/"), FED_SPAN_LIT("r0"), diag);
     if (err)
         return fed_diag_prefix(diag, err, "status");
     fed_map_iter_init(&it, &status->clusters);
-    while (fed_map_iter_next(&it))
-        confirm_removals(status, it.value);
+    while (fed_map_iter_next(&it)) {
+        struct status_cluster *cluster = it.value;
+
+        hub_plan_away(status->plan, fed_span_text(cluster->name), !cluster->ready);
+        confirm_removals(status, cluster);
+    }
     return FED_OK;
 }
 
@@ -631,13 +712,18 @@ enum fed_err hub_status_open(struct fed_alloc *mem, struct fed_loop *loop, struc
     status->plan = plan;
     status->heartbeat_s = heartbeat_s;
     status->started_ms = fed_loop_now_ms(loop);
+    status->started_unix_s = fed_loop_unix_s(loop);
     fed_map_init(&status->clusters, mem);
     fed_map_init(&status->seen, mem);
     status->member = (struct hub_objects_member){.ctx = status, .ended = on_ended};
     hub_objects_join(objects, &status->member);
     err = loop->timer_new(loop->ctx, sweep, status, &status->sweep);
     if (!err)
+        err = loop->timer_new(loop->ctx, status_times_write, status, &status->times_timer);
+    if (!err)
         err = load(status, diag);
+    if (!err)
+        err = status_versions_open(status);
     if (!err)
         err = hub_objects_subscribe(
             objects, fed_span_text(""), on_change, status, &status->subscription);
@@ -660,6 +746,12 @@ void hub_status_close(struct hub_status *status)
     if (status->subscription)
         hub_objects_unsubscribe(status->subscription);
     status->loop->timer_free(status->loop->ctx, status->sweep);
+    if (status->times_timer) {
+        status_times_write(status);
+        (void)hub_objects_flush(status->objects, NULL);
+        status->loop->timer_free(status->loop->ctx, status->times_timer);
+    }
+    status_versions_close(status);
     fed_map_iter_init(&it, &status->clusters);
     while (fed_map_iter_next(&it))
         cluster_free(status, it.value);
@@ -676,7 +768,8 @@ void hub_status_object_changed(
 {
     struct telling telling = {.status = status, .revision = revision};
 
-    touch(&telling, ref);
+    touch_with_version(&telling, ref);
+    status_versions_want(status, ref);
 }
 
 static enum fed_err admit_federated(

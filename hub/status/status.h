@@ -1,9 +1,9 @@
 /* status.h - what the agents said, stored once per cluster, and joined into objects when they are
  * read.
  *
- * Row "s/" cluster: report sequence, manifest revision, facts, and per work state, health,
- * generation, reason, message (encoded; owner of the format is status.c). Liveness is memory only:
- * receive time on the monotonic clock. */
+ * Row "s/" cluster: report sequence, manifest revision, facts, and per work state, health, version,
+ * reason, message (row.c); rows "r/": .status of members' objects (remote.c); rows "c/": times of
+ * conditions (times.c). Liveness is memory only: receive time on the monotonic clock. */
 #ifndef FEDLET_HUB_STATUS_STATUS_H
 #define FEDLET_HUB_STATUS_STATUS_H
 
@@ -19,6 +19,10 @@ void hub_status_close(struct hub_status *status);
 /* Hooks for federated kinds and for KubeFedCluster (compose; ctx is the status). */
 void hub_status_federated_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
 void hub_status_cluster_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
+/* For PropagatedVersion and ClusterPropagatedVersion, which the status also keeps beside every
+ * federated object, and for FederatedServiceStatus. */
+void hub_status_version_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
+void hub_status_statuses_hooks(struct hub_status *status, struct hub_kind_hooks *hooks);
 
 /* The plan of an object changed (hub_plan_object_changed): whoever watches it is told. */
 void hub_status_object_changed(
@@ -30,12 +34,23 @@ struct hub_status_outcome {
     struct fed_span cluster;
     const struct fed_work *work;
     enum fed_work_state state;
-    bool created;            /* the cluster's manifest had no such work before */
-    struct fed_span message; /* of a failure */
+    enum fed_work_deed deed; /* when applied */
+    struct fed_span reason;  /* of a failure, KubeFed's word */
+    struct fed_span message;
 };
 typedef void hub_status_told(void *ctx, const struct hub_status_outcome *outcome);
 /* told is called inside hub_status_report; it must not change objects there. */
 void hub_status_on_outcome(struct hub_status *status, hub_status_told *told, void *ctx);
+
+/* How the pods of a work fare, as the cluster's agent reported (report.h). told is called inside
+ * hub_status_report, once for each work that the report says something of; it must not change
+ * objects there, and may stage rows, which are durable with the report. */
+typedef void hub_status_scaled(void *ctx, const struct hub_object_ref *ref, struct fed_span cluster,
+    const struct fed_report_scale *scale);
+void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, void *ctx);
+/* Whether the cluster is ready, and since when it is or is not (Unix seconds, 0 when it never
+ * reported); since_unix_s may be NULL. */
+bool hub_status_is_ready(struct hub_status *status, struct fed_span cluster, int64_t *since_unix_s);
 
 uint64_t hub_status_report_seq(
     struct hub_status *status, struct fed_span cluster); /* 0: none stored */

@@ -135,6 +135,24 @@ static char *text_pair(
     return text;
 }
 
+/* A work that fails later keeps the version that it had, as KubeFed's record does. */
+static void take_version(struct status_work *work, const struct fed_report_entry *entry)
+{
+    uint64_t version = entry->generation;
+    bool by_rv = false;
+
+    work->renewed = false;
+    if (entry->state != FED_WORK_APPLIED)
+        return;
+    if (version == 0) {
+        by_rv = fed_span_to_u64(entry->resource_version, &version) == FED_OK && version != 0;
+        version = by_rv ? version : 0;
+    }
+    work->renewed = work->version != version || work->by_rv != by_rv;
+    work->version = version;
+    work->by_rv = by_rv;
+}
+
 static enum fed_err take_entry(
     struct hub_status *status, struct status_work *work, const struct fed_report_entry *entry)
 {
@@ -142,7 +160,7 @@ static enum fed_err take_entry(
     work->moved = work->state != (uint8_t)entry->state;
     work->state = (uint8_t)entry->state;
     work->health = (uint8_t)entry->health;
-    work->generation = entry->generation;
+    take_version(work, entry);
     if (entry->reason.len == 0 && entry->message.len == 0)
         return FED_OK;
     work->text = text_pair(status, entry->reason, entry->message, &work->text_len);

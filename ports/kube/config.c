@@ -12,7 +12,7 @@
 
 #define CONFIG_MAX (1u << 20)
 #define PEM_MAX (256u << 10)
-#define IN_CLUSTER "/var/run/secrets/kubernetes.io/serviceaccount/"
+#define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
 struct loading {
     struct fed_alloc *mem;
@@ -20,6 +20,7 @@ struct loading {
     struct fed_json_doc *doc;
     struct fed_json *root;
     char folder[1024]; /* of the kubeconfig, with a slash at the end; relative paths start there */
+    char context[254]; /* the first current-context of several files; "" without one */
     struct fed_diag *diag;
 };
 
@@ -152,10 +153,23 @@ static enum fed_err take_user(
     return err ? err : data_or_file(l, user, "client-key", &out->key_pem);
 }
 
+/* Of several files the first one that has a current-context says it for all. */
+static struct fed_span context_name(struct loading *l, const char *context)
+{
+    struct fed_span name = fed_json_string(fed_json_get(l->root, "current-context"));
+
+    if (context)
+        return fed_span_text(context);
+    if (l->context[0])
+        return fed_span_text(l->context);
+    if (fed_span_to_cstr(name, l->context, sizeof l->context))
+        l->context[0] = '\0';
+    return name;
+}
+
 static enum fed_err resolve(struct loading *l, const char *context, struct fed_kube_config *out)
 {
-    struct fed_span name = context ? fed_span_text(context)
-                                   : fed_json_string(fed_json_get(l->root, "current-context"));
+    struct fed_span name = context_name(l, context);
     const struct fed_json *chosen = named(l, "contexts", "context", name);
     const struct fed_json *cluster;
     const struct fed_json *user;
@@ -208,17 +222,40 @@ static enum fed_err load_file(
     if (!err)
         err = resolve(l, context, out);
     fed_json_doc_free(l->doc);
+    l->doc = NULL;
+    l->root = NULL;
     fed_buf_fini(&text);
     return err ? fed_diag_prefix(l->diag, err, "kubeconfig %s", path) : FED_OK;
+}
+
+/* What a pod finds in SERVICE_ACCOUNT_DIR: token, ca.crt and namespace. Another folder is named by
+ * FEDLET_SERVICE_ACCOUNT_DIR, for who runs outside of a container with such files. */
+static enum fed_err read_service_account(struct loading *l, struct fed_kube_config *out)
+{
+    const char *folder = getenv("FEDLET_SERVICE_ACCOUNT_DIR");
+    char path[sizeof out->token_file];
+    struct fed_buf ns;
+    enum fed_err err;
+
+    if (!folder || !*folder)
+        folder = SERVICE_ACCOUNT_DIR;
+    if (snprintf(out->token_file, sizeof out->token_file, "%s/token", folder) >=
+            (int)sizeof out->token_file ||
+        snprintf(path, sizeof path, "%s/namespace", folder) >= (int)sizeof path)
+        return fed_diag_set(l->diag, FED_ERR_LIMIT, "FEDLET_SERVICE_ACCOUNT_DIR: path too long");
+    fed_buf_init(&ns, l->mem, sizeof out->ns - 1);
+    err = l->fs.read(l->fs.ctx, path, &ns, NULL);
+    snprintf(out->ns, sizeof out->ns, "%s", err ? "default" : fed_buf_cstr(&ns));
+    fed_buf_fini(&ns);
+    snprintf(path, sizeof path, "%s/ca.crt", folder);
+    return l->fs.read(l->fs.ctx, path, &out->ca_pem, l->diag);
 }
 
 static enum fed_err load_in_cluster(struct loading *l, struct fed_kube_config *out)
 {
     const char *host = getenv("KUBERNETES_SERVICE_HOST");
     const char *port = getenv("KUBERNETES_SERVICE_PORT");
-    struct fed_buf ns;
     uint64_t number = 0;
-    enum fed_err err;
 
     if (!host || !port || fed_span_to_u64(fed_span_text(port), &number) || number == 0 ||
         number > 65535 ||
@@ -227,28 +264,18 @@ static enum fed_err load_in_cluster(struct loading *l, struct fed_kube_config *o
             "no kubeconfig: none was named, KUBECONFIG is not set, ~/.kube/config is not there, "
             "and this is not a pod");
     out->server_port = (uint16_t)number;
-    snprintf(out->token_file, sizeof out->token_file, "%s", IN_CLUSTER "token");
-    fed_buf_init(&ns, l->mem, sizeof out->ns - 1);
-    err = l->fs.read(l->fs.ctx, IN_CLUSTER "namespace", &ns, NULL);
-    snprintf(out->ns, sizeof out->ns, "%s", err ? "default" : fed_buf_cstr(&ns));
-    fed_buf_fini(&ns);
-    return l->fs.read(l->fs.ctx, IN_CLUSTER "ca.crt", &out->ca_pem, l->diag);
+    return read_service_account(l, out);
 }
 
 /* The file to read, or NULL for the in-cluster way. */
 static const char *find_file(struct loading *l, const char *path, char found[1024])
 {
     const char *home = getenv("HOME");
-    const char *env = getenv("KUBECONFIG");
     struct fed_buf probe;
     enum fed_err err;
 
     if (path)
         return path;
-    if (env && *env) {
-        snprintf(found, 1024, "%.*s", (int)strcspn(env, ":"), env);
-        return found;
-    }
     if (!home || snprintf(found, 1024, "%s/.kube/config", home) >= 1024)
         return NULL;
     fed_buf_init(&probe, l->mem, CONFIG_MAX);
@@ -257,17 +284,51 @@ static const char *find_file(struct loading *l, const char *path, char found[102
     return err == FED_ERR_NOT_FOUND ? NULL : found;
 }
 
+/* KUBECONFIG may list files, separated by colons. The first that has the context counts; files that
+ * are not there are passed over, and when none fits the first complaint is the answer. */
+static enum fed_err load_listed(
+    struct loading *l, const char *list, const char *context, struct fed_kube_config *out)
+{
+    struct fed_span rest = fed_span_text(list);
+    struct fed_span one;
+    struct fed_diag first = {""};
+    enum fed_err answer = FED_ERR_NOT_FOUND;
+
+    while (fed_span_split(&rest, ':', &one)) {
+        char path[1024];
+        enum fed_err err = FED_ERR_NOT_FOUND;
+
+        if (one.len == 0)
+            continue;
+        if (fed_span_to_cstr(one, path, sizeof path))
+            return fed_diag_set(l->diag, FED_ERR_LIMIT, "KUBECONFIG: path too long");
+        err = load_file(l, path, context, out);
+        if (err != FED_ERR_NOT_FOUND)
+            return err;
+        if (!first.text[0] && l->diag)
+            first = *l->diag;
+        answer = err;
+    }
+    return fed_diag_set(
+        l->diag, answer, "%s", first.text[0] ? first.text : "KUBECONFIG names no file");
+}
+
 enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path, const char *context,
     struct fed_kube_config *out, struct fed_diag *diag)
 {
     struct loading l = {.mem = mem, .fs = fed_fs_posix(mem), .diag = diag};
+    const char *list = getenv("KUBECONFIG");
     struct fed_kube_config config;
     char found[1024];
     enum fed_err err;
 
     config_init(mem, &config);
-    path = find_file(&l, path, found);
-    err = path ? load_file(&l, path, context, &config) : load_in_cluster(&l, &config);
+    if (!path && list && *list) {
+        err = load_listed(&l, list, context, &config);
+    } else {
+        path = find_file(&l, path, found);
+        err = path ? load_file(&l, path, context, &config) : load_in_cluster(&l, &config);
+    }
     if (err) {
         fed_kube_config_fini(&config);
         return err;

@@ -7,7 +7,8 @@
 #define FLAG_REMOVED 0x08u
 #define FLAG_REMOTE 0x10u
 #define FLAG_REMOVED_CUT 0x20u /* only with FLAG_REMOVED */
-#define FLAGS_ALL 0x3fu
+#define FLAG_SCALES 0x40u
+#define FLAGS_ALL 0x7fu
 
 #define FORMAT 1u
 #define ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
@@ -67,7 +68,8 @@ static void put_entries(struct fed_buf *out, const struct fed_report *report)
 
         fed_buf_put_varint(out, e->index - previous);
         previous = e->index;
-        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4));
+        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4 |
+                                      (e->state == FED_WORK_APPLIED ? (unsigned)e->deed << 6 : 0)));
         if (e->state == FED_WORK_APPLIED) {
             fed_buf_put_varint(out, e->generation);
             if (e->generation == 0)
@@ -102,13 +104,32 @@ static void put_remote(struct fed_buf *out, const struct fed_report *report)
     }
 }
 
+static void put_scales(struct fed_buf *out, const struct fed_report *report)
+{
+    size_t previous = 0;
+
+    fed_buf_put_varint(out, report->n_scales);
+    for (size_t i = 0; i < report->n_scales; i++) {
+        const struct fed_report_scale *s = &report->scales[i];
+
+        fed_buf_put_varint(out, s->index - previous);
+        previous = s->index;
+        fed_buf_put_varint(out, s->replicas);
+        fed_buf_put_varint(out, s->ready);
+        if (s->ready != s->replicas) {
+            fed_buf_put_varint(out, s->running);
+            fed_buf_put_varint(out, s->unschedulable);
+        }
+    }
+}
+
 void fed_report_put(struct fed_buf *out, const struct fed_report *report)
 {
     size_t before = out->len;
     unsigned flags = (report->full ? FLAG_FULL : 0) | (report->more ? FLAG_MORE : 0) |
                      (report->n_removed ? FLAG_REMOVED : 0) | (report->n_remote ? FLAG_REMOTE : 0) |
                      (report->n_removed && report->removed_cut ? FLAG_REMOVED_CUT : 0) |
-                     (report->facts.len ? FLAG_FACTS : 0);
+                     (report->n_scales ? FLAG_SCALES : 0) | (report->facts.len ? FLAG_FACTS : 0);
 
     fed_buf_put_u8(out, FORMAT);
     fed_buf_put_u8(out, (uint8_t)flags);
@@ -120,6 +141,8 @@ void fed_report_put(struct fed_buf *out, const struct fed_report *report)
         put_removed(out, report);
     if (report->n_remote)
         put_remote(out, report);
+    if (report->n_scales)
+        put_scales(out, report);
     if (report->facts.len)
         fed_buf_put_string(out, report->facts);
     if (!out->err && out->len - before > FED_REPORT_MAX)
@@ -179,14 +202,15 @@ static enum fed_err take_state(struct fed_span *from, enum fed_work_state *state
 
 static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e)
 {
-    unsigned health;
-    enum fed_err err = take_state(from, &e->state, &health);
+    unsigned rest;
+    enum fed_err err = take_state(from, &e->state, &rest);
 
     if (err)
         return err;
-    if (health >= FED_HEALTHS)
+    if (e->state != FED_WORK_APPLIED && rest >> 2)
         return FED_ERR_INVALID;
-    e->health = (enum fed_work_health)health;
+    e->health = (enum fed_work_health)(rest & 3);
+    e->deed = (enum fed_work_deed)(rest >> 2);
     if (has_reason(e->state))
         return take_reason(from, &e->reason, &e->message);
     if (e->state != FED_WORK_APPLIED)
@@ -269,6 +293,51 @@ static enum fed_err take_remote(
     return n ? err : FED_ERR_INVALID;
 }
 
+static enum fed_err take_replicas(struct fed_span *from, uint32_t *out)
+{
+    uint64_t n;
+    enum fed_err err = fed_span_take_varint(from, FED_REPORT_REPLICAS_MAX, &n);
+
+    if (!err)
+        *out = (uint32_t)n;
+    return err;
+}
+
+static enum fed_err take_scale(struct fed_span *from, struct fed_report_scale *s)
+{
+    enum fed_err err = take_replicas(from, &s->replicas);
+
+    if (!err)
+        err = take_replicas(from, &s->ready);
+    s->running = s->ready;
+    if (err || s->ready == s->replicas)
+        return err;
+    err = take_replicas(from, &s->running);
+    return err ? err : take_replicas(from, &s->unschedulable);
+}
+
+static enum fed_err take_scales(
+    struct fed_arena *arena, struct fed_span *from, struct fed_report *report)
+{
+    struct fed_report_scale *scales;
+    size_t n;
+    enum fed_err err = take_count(from, 3, &n);
+
+    if (err)
+        return err;
+    scales = fed_alloc_zero(&arena->alloc, n * sizeof *scales);
+    if (!scales)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; i < n && !err; i++) {
+        err = take_index(from, i == 0, i ? scales[i - 1].index : 0, &scales[i].index);
+        if (!err)
+            err = take_scale(from, &scales[i]);
+    }
+    report->scales = scales;
+    report->n_scales = n;
+    return n ? err : FED_ERR_INVALID;
+}
+
 static enum fed_err take_head(struct fed_span *from, struct fed_report *report, unsigned *flags)
 {
     uint8_t format;
@@ -313,6 +382,8 @@ enum fed_err fed_report_decode(
         err = take_removed(arena, &bytes, &report);
     if (!err && (flags & FLAG_REMOTE))
         err = take_remote(arena, &bytes, &report);
+    if (!err && (flags & FLAG_SCALES))
+        err = take_scales(arena, &bytes, &report);
     if (!err && (flags & FLAG_FACTS))
         err = fed_span_take_string(&bytes, FED_REPORT_FACTS_MAX, &report.facts);
     if (!err && ((flags & FLAG_FACTS) && report.facts.len == 0))

@@ -7,14 +7,16 @@
  * one came) u32 epoch    big endian; with revision it says which manifest the indices mean revision
  * bundle revision that was staged last seq          number of this report, counts up from 1; a hub
  * that holds another seq than seq - 1 answers Conflict and the agent sends a full one n entries:
- * index as difference to the previous one; u8 state | health << 4; then by state: APPLIED:
- * generation (0 when the kind has none), and only when 0: string resource_version FAILED, WAITING,
- * REMOVING: string reason (machine word, KubeFed's status where it has one), string message
- *   [n_removed]  removals in progress or failed that no longer have an index: string id, state,
- * reason, message (flag 0x08); the list stands whole in every report, so that what is not in it is
- * done, except with flag 0x20: more removals are under way than the list has room for, and absence
- * says nothing [remote]     flag 0x10: n, then index as difference, string JSON (remoteStatus)
- *   [facts]      string: JSON document {"kubernetesVersion", "nodes", ...} (flag 0x02) */
+ * index as difference to the previous one; u8 state | health << 4 | deed << 6; then by state:
+ * APPLIED: generation (0 when the kind has none), and only when 0: string resource_version FAILED,
+ * WAITING, REMOVING: string reason (machine word, KubeFed's status where it has one), string
+ * message [n_removed]  removals in progress or failed that no longer have an index: string id,
+ * state, reason, message (flag 0x08); the list stands whole in every report, so that what is not in
+ * it is done, except with flag 0x20: more removals are under way than the list has room for, and
+ * absence says nothing [remote]     flag 0x10: n, then index as difference, string JSON
+ * (remoteStatus) [scales]     flag 0x40: n, then index as difference, replicas, ready; when these
+ * two differ: running, unschedulable. Of works with FED_WORK_SCALE, when it changed [facts] string:
+ * JSON document {"kubernetesVersion", "nodes", ...} (flag 0x02) */
 #ifndef FEDLET_PROTO_BUNDLE_REPORT_H
 #define FEDLET_PROTO_BUNDLE_REPORT_H
 
@@ -34,6 +36,12 @@ enum fed_work_state {
     FED_WORK_REMOVING = 4, /* deletion asked, object still there */
     FED_WORK_STATES
 };
+enum fed_work_deed {      /* what the apply that led to APPLIED did; told once, for events */
+    FED_DEED_NONE = 0,    /* nothing new */
+    FED_DEED_CREATED = 1, /* the object was not there */
+    FED_DEED_UPDATED = 2,
+    FED_DEED_ADOPTED = 3 /* it was there, and not the federation's */
+};
 enum fed_work_health {
     FED_HEALTH_UNKNOWN = 0, /* no rule for this kind, or not looked yet */
     FED_HEALTH_HEALTHY = 1,
@@ -48,6 +56,7 @@ struct fed_report_entry {
     size_t index;
     enum fed_work_state state;
     enum fed_work_health health;
+    enum fed_work_deed deed; /* only with APPLIED */
     uint64_t generation;
     struct fed_span resource_version;
     struct fed_span reason;
@@ -63,6 +72,14 @@ struct fed_report_remote {
     size_t index;
     struct fed_span status; /* JSON */
 };
+struct fed_report_scale { /* what a replica scheduler wants to know of a workload */
+    size_t index;
+    uint32_t replicas;      /* spec.replicas, in the member */
+    uint32_t ready;         /* status.readyReplicas */
+    uint32_t running;       /* pods that run and are ready; equal to ready where that is all */
+    uint32_t unschedulable; /* pods that found no node for a minute */
+};
+#define FED_REPORT_REPLICAS_MAX 0x7fffffffu
 struct fed_report {
     bool full;
     bool more;
@@ -76,6 +93,8 @@ struct fed_report {
     bool removed_cut; /* removals are under way that are not listed */
     const struct fed_report_remote *remote;
     size_t n_remote;
+    const struct fed_report_scale *scales;
+    size_t n_scales;
     struct fed_span facts; /* empty: unchanged */
 };
 

@@ -29,7 +29,26 @@
 #define FED_WORK_RETAIN_REPLICAS 0x04u /* leave spec.replicas to the member unless overridden */
 #define FED_WORK_ORPHAN 0x08u /* when removed, leave the object and take only the managed label */
 #define FED_WORK_STATUS 0x10u /* report the member object's .status (remoteStatus) */
-#define FED_WORK_OPTIONS_ALL 0x1fu
+#define FED_WORK_SCALE                                                                             \
+    0x20u /* report replicas and how the pods fare (report.h): a preference spreads them */
+#define FED_WORK_HELD                                                                              \
+    0x40u /* leave the object as it is: neither apply it, nor put it back, nor remove it. Content  \
+           * of such a work does not matter; with FED_WORK_ORPHAN it is let go all the same */
+/* How the member's object is to be deleted (kubefed.io/deleteoption), from bit 8 on: two bits of
+ * policy, one that says whether there is a grace period, and the grace period. */
+enum fed_work_delete { /* propagationPolicy; none said: in the background */
+    FED_WORK_DELETE_DEFAULT,
+    FED_WORK_DELETE_ORPHAN,
+    FED_WORK_DELETE_BACKGROUND,
+    FED_WORK_DELETE_FOREGROUND
+};
+#define FED_WORK_DELETE_POLICY(options) ((enum fed_work_delete)((options) >> 8 & 3u))
+#define FED_WORK_DELETE_WITH(policy) ((uint32_t)(policy) << 8)
+#define FED_WORK_GRACE 0x400u
+#define FED_WORK_GRACE_SHIFT 11u
+#define FED_WORK_GRACE_MAX 0x1fffffu /* seconds: 24 days */
+#define FED_WORK_DELETE_ALL 0xffffff00u
+#define FED_WORK_OPTIONS_ALL (0x7fu | FED_WORK_DELETE_ALL)
 
 struct fed_work {
     /* identity; spans borrowed from whoever holds the manifest */

@@ -69,17 +69,20 @@ static bool is_forbidden(struct fed_span path)
            fed_span_is(path, "/metadata/generateName") || fed_span_is(path, "/kind");
 }
 
-/* paths: those before it, NULL when one may stand twice. */
-static enum fed_err check_path(
-    const struct fed_span *paths, size_t n, struct fed_span path, struct fed_diag *diag)
+/* paths: those before it, NULL when one may stand twice. The two that KubeFed refuses too are told
+ * in its words. */
+static enum fed_err check_path(const struct fed_span *paths, size_t n, struct fed_span path,
+    struct fed_span cluster, struct fed_diag *diag)
 {
     if (is_forbidden(path))
-        return fed_diag_set(diag, FED_ERR_INVALID, "path " FED_SPAN_FMT " may not be overridden",
-            FED_SPAN_ARG(path));
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "override[%zu] for cluster \"" FED_SPAN_FMT "\" has an invalid path: " FED_SPAN_FMT, n,
+            FED_SPAN_ARG(cluster), FED_SPAN_ARG(path));
     for (size_t i = 0; paths && i < n; i++) {
         if (fed_span_eq(paths[i], path))
-            return fed_diag_set(diag, FED_ERR_INVALID, "path " FED_SPAN_FMT " stands twice",
-                FED_SPAN_ARG(fed_span_sub(path, 0, 256)));
+            return fed_diag_set(diag, FED_ERR_INVALID,
+                "path \"" FED_SPAN_FMT "\" appears more than once for cluster \"" FED_SPAN_FMT "\"",
+                FED_SPAN_ARG(fed_span_sub(path, 0, 256)), FED_SPAN_ARG(cluster));
     }
     return FED_OK;
 }
@@ -96,8 +99,8 @@ static enum fed_err check_list(const struct fed_json *operations, struct fed_dia
     return FED_OK;
 }
 
-static enum fed_err check_all(
-    const struct fed_json *operations, struct fed_span *paths, struct fed_diag *diag)
+static enum fed_err check_all(struct fed_span cluster, const struct fed_json *operations,
+    struct fed_span *paths, struct fed_diag *diag)
 {
     enum fed_err list_err = check_list(operations, diag);
     struct fed_json_iter it;
@@ -112,10 +115,14 @@ static enum fed_err check_all(
 
         if (!err)
             err = check_members(it.value, diag);
-        if (!err)
-            err = check_path(paths, n, op.path, diag);
         if (err)
-            return fed_diag_prefix(diag, err, "override %zu", n + 1);
+            return cluster.len ? fed_diag_prefix(diag, err,
+                                     "override[%zu] for cluster \"" FED_SPAN_FMT "\"", n,
+                                     FED_SPAN_ARG(cluster))
+                               : fed_diag_prefix(diag, err, "override[%zu]", n);
+        err = check_path(paths, n, op.path, cluster, diag);
+        if (err)
+            return err;
         if (paths)
             paths[n] = op.path;
         n++;
@@ -125,14 +132,20 @@ static enum fed_err check_all(
 
 enum fed_err fed_override_check(const struct fed_json *operations, struct fed_diag *diag)
 {
+    return fed_override_check_for(fed_span_text(""), operations, diag);
+}
+
+enum fed_err fed_override_check_for(
+    struct fed_span cluster, const struct fed_json *operations, struct fed_diag *diag)
+{
     struct fed_span paths[FED_OVERRIDE_OPS_MAX];
 
-    return check_all(operations, paths, diag);
+    return check_all(cluster, operations, paths, diag);
 }
 
 enum fed_err fed_override_check_joined(const struct fed_json *operations, struct fed_diag *diag)
 {
-    return check_all(operations, NULL, diag);
+    return check_all(fed_span_text(""), operations, NULL, diag);
 }
 
 /* ---- apply ---- */
@@ -249,6 +262,43 @@ static enum fed_err replace_root(
     return FED_OK;
 }
 
+/* The sentence of the engine that KubeFed runs, which stands in its events. */
+static enum fed_err no_parent(const struct op *op, struct fed_diag *diag)
+{
+    const char *quote = op->kind == OP_REPLACE ? "" : "\"";
+
+    return fed_diag_set(diag, FED_ERR_INVALID,
+        "%s operation does not apply: doc is missing path: %s" FED_SPAN_FMT "%s: missing value",
+        op_name(op), quote, FED_SPAN_ARG(fed_span_sub(op->path, 0, 256)), quote);
+}
+
+static enum fed_err no_element(
+    const struct fed_json *parent, struct fed_span step, const struct op *op, struct fed_diag *diag)
+{
+    struct fed_span path = fed_span_sub(op->path, 0, 256);
+    size_t index;
+
+    step = fed_span_sub(step, 0, 64);
+    if (op->kind == OP_REPLACE)
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "replace operation does not apply: doc is missing key: " FED_SPAN_FMT ": missing value",
+            FED_SPAN_ARG(path));
+    if (!fed_json_is_array(parent))
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "error in %s for path: '" FED_SPAN_FMT
+            "': Unable to remove nonexistent key: " FED_SPAN_FMT ": missing value",
+            op_name(op), FED_SPAN_ARG(path), FED_SPAN_ARG(step));
+    if (array_index(step, SIZE_MAX / 2, &index))
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "error in %s for path: '" FED_SPAN_FMT
+            "': value was not a proper array index: '" FED_SPAN_FMT "'",
+            op_name(op), FED_SPAN_ARG(path), FED_SPAN_ARG(step));
+    return fed_diag_set(diag, FED_ERR_INVALID,
+        "error in %s for path: '" FED_SPAN_FMT "': Unable to access invalid index: " FED_SPAN_FMT
+        ": invalid index referenced",
+        op_name(op), FED_SPAN_ARG(path), FED_SPAN_ARG(step));
+}
+
 static enum fed_err apply_one(
     struct fed_json_doc *doc, struct fed_json **root, const struct op *op, struct fed_diag *diag)
 {
@@ -260,14 +310,12 @@ static enum fed_err apply_one(
         return replace_root(doc, root, op, diag);
     parent = parent_of(*root, op->path, &last);
     if (!parent)
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s " FED_SPAN_FMT ": no such parent",
-            op_name(op), FED_SPAN_ARG(fed_span_sub(op->path, 0, 256)));
+        return no_parent(op, diag);
     err = fed_json_is_array(parent) ? apply_to_array(doc, parent, last, op)
                                     : apply_to_object(doc, parent, last, op);
     if (err == FED_ERR_NOMEM || err == FED_OK)
         return err ? fed_diag_set(diag, err, "no memory") : FED_OK;
-    return fed_diag_set(diag, FED_ERR_INVALID, "%s " FED_SPAN_FMT ": no such path", op_name(op),
-        FED_SPAN_ARG(fed_span_sub(op->path, 0, 256)));
+    return no_element(parent, last, op, diag);
 }
 
 enum fed_err fed_override_apply(struct fed_json_doc *doc, struct fed_json **root,
@@ -275,7 +323,6 @@ enum fed_err fed_override_apply(struct fed_json_doc *doc, struct fed_json **root
 {
     enum fed_err list_err = check_list(operations, diag);
     struct fed_json_iter it;
-    size_t n = 0;
 
     if (list_err || !fed_json_is_array(operations))
         return list_err; /* nothing to apply */
@@ -287,8 +334,7 @@ enum fed_err fed_override_apply(struct fed_json_doc *doc, struct fed_json **root
         if (!err)
             err = apply_one(doc, root, &op, diag);
         if (err)
-            return fed_diag_prefix(diag, err, "override %zu", n + 1);
-        n++;
+            return err;
     }
     if (fed_pointer_depth(*root, NULL) > FED_JSON_DEPTH_MAX)
         return fed_diag_set(diag, FED_ERR_LIMIT, "overrides nest the object deeper than %u levels",

@@ -18,6 +18,9 @@
  * every cluster. FED_ERR_INVALID, FED_ERR_LIMIT with diag. */
 FED_MUST_USE enum fed_err fed_override_check(
     const struct fed_json *operations, struct fed_diag *diag);
+/* The same, with KubeFed's sentences, which name the cluster. */
+FED_MUST_USE enum fed_err fed_override_check_for(
+    struct fed_span cluster, const struct fed_json *operations, struct fed_diag *diag);
 
 /* The same for a cluster's whole list, which may be that of several entries, one behind the other:
  * a later one may change what an earlier one did, so a path may stand twice. */
@@ -25,8 +28,9 @@ FED_MUST_USE enum fed_err fed_override_check_joined(
     const struct fed_json *operations, struct fed_diag *diag);
 
 /* Applies the list, in order, to *root (which may be replaced: path ""). FED_ERR_INVALID with diag
- * ("override 2: replace /spec/x/y: no such parent"); *root is then half-changed and must be thrown
- * away. */
+ * in the words of that engine
+ * ("replace operation does not apply: doc is missing path: /spec/x/y: missing value"); *root is
+ * then half-changed and must be thrown away. */
 FED_MUST_USE enum fed_err fed_override_apply(struct fed_json_doc *doc, struct fed_json **root,
     const struct fed_json *operations, struct fed_diag *diag);
 

@@ -62,6 +62,22 @@ static bool sets_replicas(const struct fed_json *operations)
     return false;
 }
 
+bool fed_render_sets_replicas(struct fed_alloc *mem, const struct fed_work *work)
+{
+    struct fed_json *operations = NULL;
+    struct fed_json_doc *doc;
+    bool sets = true;
+
+    if (work->overrides.len == 0)
+        return false;
+    if (fed_json_doc_new(mem, &doc))
+        return true;
+    if (!fed_json_parse(doc, work->overrides, &operations, NULL))
+        sets = sets_replicas(operations);
+    fed_json_doc_free(doc);
+    return sets;
+}
+
 static enum fed_err mark_managed(
     struct fed_json_doc *doc, struct fed_json *root, struct fed_diag *diag)
 {
@@ -87,7 +103,7 @@ static enum fed_err render(struct fed_json_doc *doc, const struct fed_work *work
     if (!err)
         err = fed_override_check_joined(operations, diag);
     if (err)
-        return fed_diag_prefix(diag, err, "overrides");
+        return err;
     err = prepare(doc, root, work, diag);
     if (err)
         return err;

@@ -17,5 +17,7 @@
  * usable. */
 FED_MUST_USE enum fed_err fed_render_work(struct fed_alloc *mem, const struct fed_work *work,
     struct fed_span blob, struct fed_buf *out, struct fed_diag *diag);
+/* Whether one of the work's overrides sets spec.replicas; true when they cannot be read. */
+bool fed_render_sets_replicas(struct fed_alloc *mem, const struct fed_work *work);
 
 #endif

@@ -437,6 +437,26 @@ static enum fed_err read_labels(
     return FED_OK;
 }
 
+/* Texts of refusals are apimachinery's (labels.NewRequirement), as KubeFed's events show them. */
+static enum fed_err refuse_values(const struct fed_json *values, struct fed_diag *diag)
+{
+    struct fed_json_iter it;
+    struct fed_buf list;
+    enum fed_err err;
+
+    fed_buf_init(&list, fed_alloc_system(), 512);
+    fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)values);
+    while (fed_json_iter_next(&it) && list.len < 256)
+        fed_buf_printf(&list, "%s\"" FED_SPAN_FMT "\"", it.index ? ", " : "",
+            FED_SPAN_ARG(fed_span_sub(fed_json_string(it.value), 0, 63)));
+    err = fed_diag_set(diag, FED_ERR_INVALID,
+        "values: Invalid value: []string{" FED_SPAN_FMT "}: values set must be empty for exists "
+        "and does not exist",
+        FED_SPAN_ARG(fed_buf_span(&list)));
+    fed_buf_fini(&list);
+    return err;
+}
+
 static enum fed_err read_values(
     struct fed_selector *s, struct term *term, const struct fed_json *values, struct fed_diag *diag)
 {
@@ -446,9 +466,11 @@ static enum fed_err read_values(
     if (values && !fed_json_is_array(values) && fed_json_type(values) != FED_JSON_NULL)
         return fed_diag_set(diag, FED_ERR_INVALID, "values is not a list");
     if (wanted && fed_json_count(values) == 0)
-        return fed_diag_set(diag, FED_ERR_INVALID, "In and NotIn need values");
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "values: Invalid value: []string(nil): for 'in', 'notin' operators, values set can't "
+            "be empty");
     if (!wanted && fed_json_count(values) != 0)
-        return fed_diag_set(diag, FED_ERR_INVALID, "Exists and DoesNotExist take no values");
+        return refuse_values(values, diag);
     fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)values);
     while (fed_json_iter_next(&it)) {
         enum fed_err err = fed_json_is_string(it.value)
@@ -481,7 +503,7 @@ static enum fed_err read_expression(
         }
     }
     return fed_diag_set(diag, FED_ERR_INVALID,
-        "\"" FED_SPAN_FMT "\" is not a valid label selector operator",
+        "\"" FED_SPAN_FMT "\" is not a valid pod selector operator",
         FED_SPAN_ARG(fed_span_sub(op, 0, 64)));
 }
 
@@ -501,8 +523,6 @@ static enum fed_err read_object(
     fed_json_iter_init(&it, expressions);
     while (!err && fed_json_iter_next(&it)) {
         err = read_expression(s, it.value, diag);
-        if (err)
-            fed_diag_prefix(diag, err, "matchExpressions[%zu]", it.index);
     }
     return err;
 }
@@ -518,7 +538,7 @@ enum fed_err fed_selector_from_object(struct fed_alloc *mem, const struct fed_js
     err = read_object(s, object, diag);
     if (err) {
         fed_selector_free(s);
-        return fed_diag_prefix(diag, err, "selector");
+        return err;
     }
     *out = s;
     return FED_OK;

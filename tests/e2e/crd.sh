@@ -151,8 +151,14 @@ try "federated types, too" says 'federateddeployments.types.kubefed.io' hubctl g
 try "the hub's own may not be deleted" fails 1 'forbidden: the hub itself needs this definition' hubctl delete crd jointokens.fedlet.io
 try "nor those of an enabled type" fails 1 'forbidden: FederatedTypeConfig deployments.apps needs this definition' \
     hubctl delete crd federateddeployments.types.kubefed.io
-try "nor lose a field that the hub needs" fails 1 'forbidden: the hub itself needs this definition: .*spec.approved' \
-    hubctl patch crd joinrequests.fedlet.io --type=json -p '[{"op":"remove","path":"/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/approved"}]'
+field_kept() {
+    local at=/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/approved
+    hubctl patch crd joinrequests.fedlet.io --type=json -p "[{\"op\":\"remove\",\"path\":\"$at\"}]"
+    is boolean hubctl get crd joinrequests.fedlet.io -o 'jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.approved.type}'
+    fails 1 'forbidden: the hub itself needs this definition: .*spec.approved has another type' \
+        hubctl patch crd joinrequests.fedlet.io --type=json -p "[{\"op\":\"replace\",\"path\":\"$at\",\"value\":{\"type\":\"string\"}}]"
+}
+try "nor lose a field that the hub needs" field_kept
 try "a short name of one's own is fine" says patched \
     hubctl patch crd jointokens.fedlet.io --type=merge -p '{"spec":{"names":{"shortNames":["jt"]}}}'
 own_short_name() { says 'No resources|NAME' hubctl -n kube-federation-system get jt; }

@@ -138,6 +138,14 @@ agent_stop() {
     process_stop "$FLEET/$cluster.pid" "$@"
 }
 
+# contexts_write FILE CLUSTER...: one kubeconfig with the contexts hub (the current one) and CLUSTER...
+contexts_write() {
+    local file=$1 cluster pairs=()
+    shift
+    for cluster in "$@"; do pairs+=("$cluster" "$FLEET/$cluster/kube/admin.kubeconfig"); done
+    python3 "$ROOT/tests/e2e/contexts.py" "$file" hub "$FLEET/hub/admin.kubeconfig" "${pairs[@]}" -- "${KUBECTL[@]}"
+}
+
 # fleet_down: ends every process that was started here and removes the folder.
 fleet_down() {
     local file dir

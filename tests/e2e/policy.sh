@@ -131,7 +131,7 @@ case_budget_restart() {
     wait_for 20 "two removed" is "$pending" held_words
     before=$(memberctl cluster2 -n shop get configmaps -o name | sort)
     hub_stop KILL
-    hub_start
+    hub_start --heartbeat-s 10
     soon 60 True ready_word cluster1
     soon 60 True ready_word cluster2
     is "$pending" policy_field slow pendingRemovals
@@ -184,7 +184,7 @@ case_nobody_stalls() {
 }
 
 must "two real members start" start_members
-must "fedhub starts" hub_start
+must "fedhub starts" hub_start --heartbeat-s 10
 must "both join with labels" join_members
 try "an override by selector" case_override_selector
 try "all overrides that match apply, the last one wins" case_override_order

@@ -55,7 +55,7 @@ same_flags() { # same_flags PROGRAM PAGE COMMAND...
     diff "$FLEET/help.some" "$FLEET/page.flags"
 }
 FEDLET_COMMANDS=(join run status leave config version)
-FEDCTL_COMMANDS=("token create" "token list" "token revoke" clusters approve completion version "user add" "user list" "user remove")
+mapfile -t FEDCTL_COMMANDS < <("$C" --help | sed -n '/^commands:/,/^$/s/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p')
 try "fedlet(8) has the flags of the program, and no others" same_flags fedlet fedlet.8 "${FEDLET_COMMANDS[@]}"
 try "fedhub(8) has the flags of the program, and no others" same_flags fedhub fedhub.8 serve
 try "fedctl(1) has the flags of the program, and no others" same_flags fedctl fedctl.1 "${FEDCTL_COMMANDS[@]}"

@@ -263,6 +263,50 @@ static void test_drift(void **state)
     world_free(w);
 }
 
+/* What is held is left as it is, whatever happens to it, and put in order when it is not any more.
+ */
+static void test_held(void **state)
+{
+    struct world_work works[] = {ns, map_a, web, web};
+    struct world *w = world_with_three();
+    struct world_object *map = world_object(w, MAP_PATH);
+
+    (void)state;
+    works[1].options |= FED_WORK_HELD;
+    works[3].name = "other"; /* never applied */
+    works[3].options |= FED_WORK_HELD;
+    world_forget_requests(w);
+    publish(w, 2, works, 4);
+    world_notify(w);
+    snprintf(map->fields, sizeof map->fields, "stolen");
+    map->rv = ++w->next_rv;
+    world_event(w, map, "MODIFIED");
+    world_pass(w, 60000);
+    map->rv = ++w->next_rv;
+    map->used = false;
+    world_event(w, map, "DELETED");
+    world_pass(w, 60000);
+    world_crash(w);
+    world_boot(w);
+    world_pass(w, 60000);
+    assert_int_equal(world_asked(w, "PATCH"), 0);
+    assert_null(world_object(w, MAP_PATH));
+    assert_int_equal(w->report.revision, 2);
+    works[1].options &= ~(uint32_t)FED_WORK_HELD;
+    publish(w, 3, works, 4);
+    world_notify(w);
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_int_equal(world_asked(w, "PATCH"), 1);
+    works[1].options |= FED_WORK_HELD;
+    publish(w, 4, works, 4);
+    world_notify(w);
+    publish(w, 5, works, 1); /* out of the bundle: removed as any other */
+    world_notify(w);
+    assert_null(world_object(w, MAP_PATH));
+    assert_int_equal(world_asked(w, "DELETE"), 2);
+    world_free(w);
+}
+
 static void test_stale_event_is_no_drift(void **state)
 {
     struct world_work works[] = {ns, map_b, web};
@@ -639,6 +683,145 @@ static void test_remote_status(void **state)
     world_free(w);
 }
 
+static void move(struct world *w, const char *path, unsigned generation)
+{
+    struct world_object *object = world_object(w, path);
+
+    object->rv = ++w->next_rv;
+    object->generation = generation;
+    world_event(w, object, "MODIFIED");
+}
+
+static void test_a_version_that_the_member_moves_is_told(void **state)
+{
+    struct world *w = world_with_three();
+    unsigned reports;
+
+    (void)state;
+    world_pass(w, 5000);
+    reports = w->reports;
+    move(w, WEB_PATH, 7);
+    world_pass(w, 2000);
+    assert_int_equal(w->reports, reports + 1);
+    assert_int_equal(w->report.n_entries, 1);
+    assert_int_equal(w->report.entries[0].index, WEB_INDEX);
+    assert_int_equal(w->report.entries[0].generation, 7);
+    move(
+        w, WEB_PATH, 7); /* its resourceVersion alone: of no interest where there is a generation */
+    world_pass(w, 60000);
+    assert_int_equal(w->reports, reports + 1);
+    move(w, MAP_PATH, 0);
+    world_pass(w, 2000);
+    assert_int_equal(w->reports, reports + 2);
+    assert_int_equal(w->report.entries[0].generation, 0);
+    {
+        char rv[16];
+
+        snprintf(rv, sizeof rv, "%u", w->next_rv);
+        assert_true(fed_span_is(w->report.entries[0].resource_version, rv));
+    }
+    world_free(w);
+}
+
+static void test_a_version_that_never_rests_is_told_with_growing_pauses(void **state)
+{
+    struct world *w = world_with_three();
+    unsigned reports;
+    char rv[16];
+
+    (void)state;
+    world_pass(w, 5000);
+    reports = w->reports;
+    for (unsigned s = 0; s < 3600; s++) {
+        move(w, MAP_PATH, 0);
+        world_pass(w, 1000);
+    }
+    assert_in_range(w->reports - reports, 4, 13);
+    reports = w->reports;
+    world_pass(w, 1000000); /* the last one is told too */
+    assert_int_equal(w->reports, reports + 1);
+    snprintf(rv, sizeof rv, "%u", w->next_rv);
+    assert_true(fed_span_is(w->report.entries[0].resource_version, rv));
+    world_pass(w, 1000000); /* it rested: told at once again */
+    move(w, MAP_PATH, 0);
+    world_pass(w, 2000);
+    assert_int_equal(w->reports, reports + 2);
+    world_free(w);
+}
+
+static void test_a_status_that_is_gone_is_taken_back(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_with_three();
+    struct world_object *object = world_object(w, WEB_PATH);
+
+    (void)state;
+    snprintf(object->status, sizeof object->status, "{\"readyReplicas\":1}");
+    object->rv = ++w->next_rv;
+    world_event(w, object, "MODIFIED");
+    world_pass(w, 2000);
+    assert_int_equal(w->report.n_remote, 0);
+    works[2].options = FED_WORK_STATUS; /* what stands as it is is read again for its status */
+    publish(w, 2, works, 3);
+    world_notify(w);
+    world_pass(w, 3000);
+    assert_int_equal(w->report.n_remote, 1);
+    assert_true(fed_span_is(w->report.remote[0].status, "{\"readyReplicas\":1}"));
+    object->status[0] = '\0';
+    object->rv = ++w->next_rv;
+    world_event(w, object, "MODIFIED");
+    world_pass(w, 2000);
+    assert_int_equal(w->report.n_remote, 1);
+    assert_true(fed_span_is(w->report.remote[0].status, "null"));
+    world_free(w);
+}
+
+static void test_health_is_doubted_three_times(void **state)
+{
+    struct world *w = world_with_three();
+    unsigned reports;
+
+    (void)state;
+    world_pass(w, 5000);
+    reports = w->reports;
+    w->healthz = "etcd failed";
+    world_pass(w, 60000); /* two probes */
+    assert_int_equal(w->reports, reports);
+    w->healthz = NULL;
+    world_pass(w, 60000);
+    w->healthz = "etcd failed";
+    world_pass(w, 8000); /* two more: they do not count with the first */
+    assert_int_equal(w->reports, reports);
+    world_pass(w, 20000);
+    assert_int_equal(w->reports, reports + 1);
+    assert_non_null(memmem(w->report.facts.at, w->report.facts.len, "etcd failed", 11));
+    w->healthz = NULL;
+    world_pass(w, 8000); /* one is enough for the other way */
+    assert_int_equal(w->reports, reports + 2);
+    world_free(w);
+}
+
+static void test_nodes_are_facts(void **state)
+{
+    static const char facts[] =
+        "{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\",\"nodes\":1,\"allocatable\":{"
+        "\"cpu\":\"4000m\",\"memory\":\"8192Ki\"},\"region\":\"eu\",\"zones\":[\"eu-a\"]}";
+    struct world *w = world_with_three();
+    unsigned reports;
+
+    (void)state;
+    world_pass(w, 5000);
+    reports = w->reports;
+    w->nodes =
+        "{\"metadata\":{\"name\":\"n\",\"labels\":{\"topology.kubernetes.io/region\":\"eu\","
+        "\"topology.kubernetes.io/zone\":\"eu-a\"}},\"status\":{\"allocatable\":{\"cpu\":\"4\","
+        "\"memory\":\"8Mi\"}}}";
+    world_pass(w, 700000);
+    assert_int_equal(w->reports, reports + 1);
+    assert_true(fed_span_is(w->report.facts, facts));
+    world_free(w);
+}
+
 static void test_status_document(void **state)
 {
     struct world *w = world_with_three();
@@ -708,6 +891,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_namespace),
         cmocka_unit_test(test_adoption),
         cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_held),
         cmocka_unit_test(test_stale_event_is_no_drift),
         cmocka_unit_test(test_drift_during_apply),
         cmocka_unit_test(test_fight_is_bounded_and_named),
@@ -728,6 +912,11 @@ int main(void)
         cmocka_unit_test(test_corrupt_state_is_refused),
         cmocka_unit_test(test_bad_override_names_its_place),
         cmocka_unit_test(test_remote_status),
+        cmocka_unit_test(test_a_version_that_the_member_moves_is_told),
+        cmocka_unit_test(test_a_version_that_never_rests_is_told_with_growing_pauses),
+        cmocka_unit_test(test_a_status_that_is_gone_is_taken_back),
+        cmocka_unit_test(test_health_is_doubted_three_times),
+        cmocka_unit_test(test_nodes_are_facts),
         cmocka_unit_test(test_status_document),
         cmocka_unit_test(test_leave),
         cmocka_unit_test(test_many_works),

@@ -3,6 +3,7 @@
 #include "agent/answer.h"
 #include "agent/apply.h"
 #include "agent/health.h"
+#include "agent/nodes.h"
 #include "agent/options.h"
 #include "agent/path.h"
 #include "agent/retry.h"
@@ -33,6 +34,53 @@ static void test_paths(void **state)
     agent_path_put_kind(&out, FED_SPAN_LIT("v1"), FED_SPAN_LIT("configmaps"));
     assert_string_equal(fed_buf_cstr(&out), "/api/v1/configmaps");
     fed_buf_fini(&out);
+}
+
+static void test_nodes(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t milli;
+    } quantities[] = {{"4", 4000}, {"3920m", 3920}, {"1.5", 1500}, {"2k", 2000000},
+        {"32937984Ki", 32937984ull * 1024000}, {"0.5Gi", (1000ull << 30) / 2},
+        {"99999999999999999999", UINT64_MAX}};
+    static const char *const bad[] = {"", "x", "-1", "1e3", "4 ", "1KiB"};
+    static const char *const zones[] = {"b", "a", "b", "c"};
+    struct agent_nodes nodes = {0};
+    struct fed_json_doc *doc;
+    struct fed_doc *facts = fed_doc_new_object();
+    struct fed_buf out;
+    uint64_t milli;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {
+        assert_true(agent_quantity_milli(fed_span_text(quantities[i].text), &milli));
+        assert_int_equal(milli, quantities[i].milli);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(agent_quantity_milli(fed_span_text(bad[i]), &milli));
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
+        struct fed_json *node;
+        char text[300];
+
+        snprintf(text, sizeof text,
+            "{\"metadata\":{\"labels\":{\"topology.kubernetes.io/region\":\"r%zu\","
+            "\"topology.kubernetes.io/zone\":\"%s\"}},\"status\":{\"allocatable\":{\"cpu\":"
+            "\"1500m\",\"memory\":\"2Mi\"}}}",
+            i, zones[i]);
+        assert_int_equal(fed_json_parse(doc, fed_span_text(text), &node, NULL), FED_OK);
+        agent_nodes_take(&nodes, node);
+    }
+    fed_buf_init(&out, fed_alloc_system(), 1024);
+    assert_int_equal(agent_nodes_put(&nodes, facts), FED_OK);
+    assert_int_equal(fed_doc_put(&out, facts), FED_OK);
+    assert_string_equal(fed_buf_cstr(&out),
+        "{\"nodes\":4,\"allocatable\":{\"cpu\":\"6000m\",\"memory\":\"8192Ki\"},\"region\":"
+        "\"r0\",\"zones\":[\"a\",\"b\",\"c\"]}");
+    fed_buf_fini(&out);
+    fed_doc_free(facts);
+    fed_json_doc_free(doc);
 }
 
 static enum fed_err collect(void *ctx, struct fed_span item)
@@ -298,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_list_scan),
         cmocka_unit_test(test_health),
+        cmocka_unit_test(test_nodes),
         cmocka_unit_test(test_retry),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_answers),

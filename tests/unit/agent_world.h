@@ -60,6 +60,8 @@ struct world {
     struct fed_kube kube;
     struct world_object objects[WORLD_OBJECTS];
     unsigned next_rv, next_uid;
+    const char *healthz; /* what /healthz says with 500, NULL: ok */
+    const char *nodes;   /* items of the list of nodes, NULL: none */
     bool api_down;
     bool api_hold;           /* requests wait */
     const char *refuse_path; /* PATCHes whose path contains it get refuse_status and refuse_body */

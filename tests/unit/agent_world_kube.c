@@ -311,7 +311,12 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
 
     snprintf(path, sizeof path, "%.*s", (int)strcspn(call->path, "?"), call->path);
     if (strcmp(path, "/healthz") == 0) {
-        fed_buf_put_text(out, "ok");
+        fed_buf_put_text(out, w->healthz ? w->healthz : "ok");
+        return w->healthz ? 500 : 200;
+    }
+    if (strcmp(path, "/api/v1/nodes") == 0) {
+        fed_buf_printf(out, "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[%s]}",
+            w->nodes ? w->nodes : "");
         return 200;
     }
     if (strcmp(path, "/version") == 0) {

@@ -113,11 +113,11 @@ static void test_one_path_stands_once_in_an_entry_and_a_name_in_one_entry(void *
 
     put_map(w, "[" EVERY(OP("1") "," OP("2")) "]");
     assert_null(work_in(w, "c1"));
-    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "stands twice"));
+    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "appears more than once"));
     put_map(w, "[" NAMED("c1", OP("1")) "," EVERY(OP("2")) "," NAMED("c1", OP("3")) "]");
     assert_null(work_in(w, "c2"));
     assert_non_null(strstr(
-        hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "cluster c1 stands twice in overrides"));
+        hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "cluster \\\"c1\\\" appears more than once"));
     /* One selector may stand twice. */
     put_map(w, "[" EVERY(OP("1")) "," EVERY(OP("2")) "]");
     assert_string_equal(operations(w, "c1"), "[" OP("1") "," OP("2") "]");

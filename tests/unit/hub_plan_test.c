@@ -655,15 +655,6 @@ static void test_orphaning_releases_before_it_removes(void **state)
     assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
 }
 
-static void test_removed_type_releases(void **state)
-{
-    struct hub_world *w = *state;
-
-    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
-    hub_world_remove(w, W_TYPES, W_SYSTEM, "configmaps");
-    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/x!,Namespace//ns");
-}
-
 static void test_earlier_manifests_are_remembered(void **state)
 {
     struct hub_world *w = *state;
@@ -722,7 +713,6 @@ int main(void)
             test_a_deletion_that_cannot_end_holds_up_no_manifest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_cluster_holds_up_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphaning_releases_before_it_removes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_removed_type_releases, setup, teardown),
         cmocka_unit_test_setup_teardown(test_earlier_manifests_are_remembered, setup, teardown),
     };
 

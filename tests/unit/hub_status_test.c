@@ -77,7 +77,7 @@ static void test_states_become_words(void **state)
         report(w, false, 8, 0, FED_WORK_FAILED, "CreationFailed", "admission said no"), FED_OK);
     assert_status(w, "\"status\":\"CreationFailed\",\"message\":\"admission said no\"");
     assert_int_equal(report(w, false, 9, 0, FED_WORK_APPLIED, "", ""), FED_OK);
-    assert_status(w, "\"clusters\":[{\"name\":\"c1\",\"health\":\"Healthy\"}]");
+    assert_status(w, "\"clusters\":[{\"name\":\"c1\",\"health\":\"Healthy\",\"version\":\"gen:1\"}]");
     assert_status(w, "\"type\":\"Propagation\",\"status\":\"True\"");
     assert_status(w, "\"observedGeneration\":1");
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -186,9 +187,10 @@ const char *hub_world_works(struct hub_world *w, const char *cluster)
         const struct fed_work *work = &manifest->works[i];
 
         len += (size_t)snprintf(text + len, sizeof text - len,
-            "%s" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "%s%s", len ? "," : "",
+            "%s" FED_SPAN_FMT "/" FED_SPAN_FMT "/" FED_SPAN_FMT "%s%s%s", len ? "," : "",
             FED_SPAN_ARG(work->kind), FED_SPAN_ARG(work->ns), FED_SPAN_ARG(work->name),
-            work->overrides.len ? "+" : "", work->options & FED_WORK_ORPHAN ? "!" : "");
+            work->overrides.len ? "+" : "", work->options & FED_WORK_HELD ? "=" : "",
+            work->options & FED_WORK_ORPHAN ? "!" : "");
         assert_true(len < sizeof text);
     }
     return text;
@@ -200,6 +202,27 @@ uint64_t hub_world_revision(struct hub_world *w, const char *cluster)
 
     assert_int_equal(hub_plan_manifest(w->plan, fed_span_text(cluster), &manifest), FED_OK);
     return manifest->revision;
+}
+
+const char *hub_world_stored(
+    struct hub_world *w, const char *resource, const char *ns, const char *name)
+{
+    static char text[8192];
+    struct hub_object_ref ref = ref_of(resource, ns, name);
+    struct fed_buf bytes;
+
+    fed_buf_init(&bytes, fed_alloc_system(), HUB_OBJECT_BYTES_MAX);
+    snprintf(text, sizeof text, "%s",
+        hub_objects_get(w->objects, &ref, &bytes, NULL) ? "(absent)" : fed_buf_cstr(&bytes));
+    fed_buf_fini(&bytes);
+    return text;
+}
+
+void hub_world_wait(unsigned ms)
+{
+    struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+    nanosleep(&wait, NULL);
 }
 
 const char *hub_world_composed(
@@ -215,6 +238,10 @@ const char *hub_world_composed(
 
     if (strcmp(resource, W_CLUSTERS) == 0)
         hub_status_cluster_hooks(w->status, &hooks);
+    else if (strcmp(resource, W_VERSIONS) == 0 || strcmp(resource, W_CLUSTER_VERSIONS) == 0)
+        hub_status_version_hooks(w->status, &hooks);
+    else if (strcmp(resource, W_SERVICE_STATUSES) == 0)
+        hub_status_statuses_hooks(w->status, &hooks);
     else
         hub_status_federated_hooks(w->status, &hooks);
     fed_buf_init(&bytes, fed_alloc_system(), HUB_OBJECT_BYTES_MAX);

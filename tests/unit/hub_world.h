@@ -27,7 +27,7 @@ void hub_world_put(
 void hub_world_remove(struct hub_world *w, const char *resource, const char *ns, const char *name);
 void hub_world_cluster(struct hub_world *w, const char *name, const char *labels);
 void hub_world_types(struct hub_world *w); /* Namespace, ConfigMap, Deployment, ClusterRole */
-/* "NAME[ov]" of the cluster's works of a kind, sorted, comma-separated:
+/* "NAME[+ overrides][= held][! orphan]" of the cluster's works of a kind, sorted, comma-separated:
  * "ConfigMap/ns/a,Namespace//ns". */
 const char *hub_world_works(struct hub_world *w, const char *cluster);
 uint64_t hub_world_revision(struct hub_world *w, const char *cluster);
@@ -35,6 +35,14 @@ uint64_t hub_world_revision(struct hub_world *w, const char *cluster);
 const char *hub_world_composed(
     struct hub_world *w, const char *resource, const char *ns, const char *name);
 
+/* The object as it is stored, "(absent)" when it is not. */
+const char *hub_world_stored(
+    struct hub_world *w, const char *resource, const char *ns, const char *name);
+void hub_world_wait(unsigned ms); /* for what has seconds in it */
+
+#define W_VERSIONS "propagatedversions.core.kubefed.io"
+#define W_CLUSTER_VERSIONS "clusterpropagatedversions.core.kubefed.io"
+#define W_SERVICE_STATUSES "federatedservicestatuses.core.kubefed.io"
 #define W_CONFIGMAPS "federatedconfigmaps.types.kubefed.io"
 #define W_DEPLOYMENTS "federateddeployments.types.kubefed.io"
 #define W_NAMESPACES "federatednamespaces.types.kubefed.io"

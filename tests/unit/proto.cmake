@@ -16,3 +16,7 @@ fed_unit_test(proto_report_test SOURCES ${proto_dir}/proto_report_test.c LINK fe
 fed_unit_test(proto_frame_test SOURCES ${proto_dir}/proto_frame_test.c LINK fed_bundle)
 fed_unit_test(proto_frame_property_test
     SOURCES ${proto_dir}/proto_frame_property_test.c LINK fed_bundle)
+fed_unit_test(proto_schedule_test SOURCES ${proto_dir}/proto_schedule_test.c LINK fed_schedule)
+# Not a test of its own: tests/schedule/run feeds it.
+fed_program(proto_schedule_driver
+    SOURCES ${proto_dir}/proto_schedule_driver.c LINK fed_schedule fed_base)

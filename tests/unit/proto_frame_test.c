@@ -389,7 +389,7 @@ static void test_work_check(void **state)
     work.options = 0;
     assert_int_equal(fed_work_check(&work, &diag), FED_ERR_INVALID);
     work = good;
-    work.options |= 0x20;
+    work.options |= FED_WORK_OPTIONS_ALL + 1;
     assert_int_equal(fed_work_check(&work, &diag), FED_ERR_INVALID);
     work = good;
     work.name = TEXT("../x");

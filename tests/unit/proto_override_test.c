@@ -143,7 +143,8 @@ static void test_diag_names_the_place(void **state)
                                          "{\"path\":\"/spec/x/y\",\"value\":1}]"),
                          &diag),
         FED_ERR_INVALID);
-    assert_string_equal(diag.text, "override 2: replace /spec/x/y: no such parent");
+    assert_string_equal(diag.text, 
+        "replace operation does not apply: doc is missing path: /spec/x/y: missing value");
     fed_json_doc_free(doc);
 }
 

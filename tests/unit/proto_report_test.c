@@ -16,6 +16,9 @@ static const struct fed_report_removed removed[] = {
     {.id = {(const uint8_t *)"v1/ConfigMap/a/b", 16}, .state = FED_WORK_REMOVING}};
 static const struct fed_report_remote remote[] = {
     {.index = 3, .status = {(const uint8_t *)"{}", 2}}};
+static const struct fed_report_scale scales[] = {
+    {.index = 0, .replicas = 5, .ready = 5, .running = 5},
+    {.index = 300, .replicas = 9, .ready = 3, .running = 4, .unschedulable = 2}};
 
 static void test_round_trip(void **state)
 {
@@ -31,6 +34,8 @@ static void test_round_trip(void **state)
         .removed_cut = true,
         .remote = remote,
         .n_remote = 1,
+        .scales = scales,
+        .n_scales = COUNT(scales),
         .facts = TEXT("{\"nodes\":1}")};
     struct fed_report got;
     struct fed_arena arena;
@@ -53,6 +58,8 @@ static void test_round_trip(void **state)
     assert_span(got.entries[1].resource_version, "4711");
     assert_span(got.removed[0].id, "v1/ConfigMap/a/b");
     assert_true(got.removed_cut);
+    assert_int_equal(got.n_scales, 2);
+    assert_memory_equal(got.scales, scales, sizeof scales);
     fed_report_put(&again, &got);
     assert_true(fed_span_eq(fed_buf_span(&buf), fed_buf_span(&again)));
     fed_buf_put_u8(&buf, 0);
@@ -110,7 +117,10 @@ static void test_refused(void **state)
         {"\x01\0\0\0\0\0\0\0\x01\0\x05", 11, FED_ERR_INVALID},     /* state 5 */
         {"\x01\0\0\0\0\0\0\0\x01\0\x40", 11, FED_ERR_INVALID},     /* health 4 */
         {"\x01\0\0\0\0\0\0\0\x7f\0\0", 11, FED_ERR_TRUNCATED},
-        {"\x01\x40\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},     /* unknown flag */
+        {"\x01\x80\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},     /* unknown flag */
+        {"\x01\x40\0\0\0\0\0\0\0\0", 10, FED_ERR_INVALID}, /* no scale after all */
+        {"\x01\x40\0\0\0\0\0\0\0\x01\0\x80\x80\x80\x80\x08\0", 17,
+            FED_ERR_LIMIT}, /* 2^31 replicas */
         {"\x01\x08\0\0\0\0\0\0\0\0", 10, FED_ERR_INVALID}}; /* removed announced, none there */
     struct fed_arena arena;
     struct fed_report got;

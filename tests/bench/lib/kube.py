@@ -80,8 +80,8 @@ class Api:
             raise ApiError(method, path, status, answer)
         return json.loads(answer) if answer else None
 
-    def send(self, method, path, raw, content_type=JSON):
-        headers = {"Accept": JSON}
+    def send(self, method, path, raw, content_type=JSON, accept=JSON):
+        headers = {"Accept": accept}
         if raw is not None:
             headers["Content-Type"] = content_type
         self._connect()

@@ -1,0 +1,575 @@
+/* pods.c - see pods.h. A job per workload that is to be looked at; it holds a copy of the identity,
+ * because the entry may be gone when an answer comes. */
+#include "agent/pods.h"
+
+#include "agent/path.h"
+#include "agent/scan.h"
+#include "proto/base/text.h"
+#include "proto/object/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK_MS 1000u
+#define AGAIN_FLOOR_MS 15000u
+#define AGAIN_CEILING_MS 600000u
+#define RETRY_MS 10000u
+#define UNSCHEDULABLE_S 60 /* KubeFed's UnschedulableThreshold */
+#define NEXT_MAX_S 120     /* a clock that is off delays a look by no more */
+#define INFLIGHT_MAX 2u
+#define PAGE 100u
+#define PAGES_MAX 200u /* 20,000 pods of one workload */
+#define TIMEOUT_MS 60000u
+#define PATH_BYTES_MAX 16384u
+#define SELECTOR_BYTES_MAX 4096u
+#define CONTINUE_MAX 4096u
+
+enum job_state { JOB_WAITING, JOB_OBJECT, JOB_PODS };
+
+struct job {
+    struct job *next;
+    struct agent_pods *pods;
+    struct agent_entry *copy; /* of the work alone */
+    enum job_state state;
+    bool again;      /* something was seen meanwhile */
+    uint64_t due_ms; /* while waiting */
+    unsigned times;  /* looks since the last change */
+    struct fed_kube_call *call;
+    struct fed_report_scale scale;
+    struct fed_buf selector; /* percent-encoded */
+    unsigned pages;
+    struct agent_pods_count count;
+};
+
+struct agent_pods {
+    struct agent_ports ports;
+    struct agent_table *table;
+    struct agent_pods_events events;
+    struct fed_timer *timer;
+    struct job *jobs;
+    unsigned inflight;
+};
+
+static uint64_t now_of(const struct agent_pods *p)
+{
+    return fed_loop_now_ms(p->ports.loop);
+}
+
+/* ---- one pod ---- */
+
+static const struct fed_json *condition_of(const struct fed_json *pod, const char *type)
+{
+    const struct fed_json *all = fed_json_find(pod, "status.conditions");
+
+    for (size_t i = 0; i < fed_json_count(all); i++) {
+        const struct fed_json *one = fed_json_at(all, i);
+
+        if (fed_span_is(fed_json_string(fed_json_get(one, "type")), type))
+            return one;
+    }
+    return NULL;
+}
+
+static bool text_is(const struct fed_json *object, const char *key, const char *text)
+{
+    return fed_span_is(fed_json_string(fed_json_get(object, key)), text);
+}
+
+void agent_pods_take(struct agent_pods_count *count, const struct fed_json *pod, int64_t now_unix_s)
+{
+    const struct fed_json *scheduled = condition_of(pod, "PodScheduled");
+    int64_t since_s;
+
+    if (text_is(fed_json_get(pod, "status"), "phase", "Running")) {
+        if (text_is(condition_of(pod, "Ready"), "status", "True"))
+            count->running++;
+        return;
+    }
+    if (!text_is(scheduled, "status", "False") || !text_is(scheduled, "reason", "Unschedulable") ||
+        fed_text_time_parse(
+            fed_json_string(fed_json_get(scheduled, "lastTransitionTime")), &since_s))
+        return;
+    if (since_s + UNSCHEDULABLE_S < now_unix_s)
+        count->unschedulable++;
+    else if (count->next_unix_s == 0 || since_s + UNSCHEDULABLE_S < count->next_unix_s)
+        count->next_unix_s = since_s + UNSCHEDULABLE_S;
+}
+
+/* ---- selectors ---- */
+
+static void put_values(struct fed_buf *out, const struct fed_json *values)
+{
+    fed_buf_put_text(out, " (");
+    for (size_t i = 0; i < fed_json_count(values); i++) {
+        fed_buf_put_text(out, i ? "," : "");
+        fed_buf_put(out, fed_json_string(fed_json_at(values, i)));
+    }
+    fed_buf_put_text(out, ")");
+}
+
+static bool put_expression(struct fed_buf *out, const struct fed_json *expression)
+{
+    struct fed_span key = fed_json_string(fed_json_get(expression, "key"));
+
+    fed_buf_put_text(out, out->len ? "," : "");
+    if (text_is(expression, "operator", "DoesNotExist"))
+        fed_buf_put_text(out, "!");
+    fed_buf_put(out, key);
+    if (text_is(expression, "operator", "In"))
+        fed_buf_put_text(out, " in");
+    else if (text_is(expression, "operator", "NotIn"))
+        fed_buf_put_text(out, " notin");
+    else
+        return key.len > 0;
+    put_values(out, fed_json_get(expression, "values"));
+    return key.len > 0;
+}
+
+/* A ReplicationController's is the labels themselves. */
+bool agent_pods_selector(struct fed_buf *out, const struct fed_json *selector)
+{
+    struct fed_json *labels = fed_json_get(selector, "matchLabels");
+    struct fed_json *expressions = fed_json_get(selector, "matchExpressions");
+    struct fed_json_iter it;
+
+    if (!labels && !expressions)
+        labels = (struct fed_json *)selector;
+    fed_json_iter_init(&it, fed_json_is_object(labels) ? labels : NULL);
+    while (fed_json_iter_next(&it)) {
+        if (!fed_json_is_string(it.value))
+            return false;
+        fed_buf_put_text(out, out->len ? "," : "");
+        fed_buf_put(out, it.key);
+        fed_buf_put_text(out, "=");
+        fed_buf_put(out, fed_json_string(it.value));
+    }
+    fed_json_iter_init(&it, fed_json_is_array(expressions) ? expressions : NULL);
+    while (fed_json_iter_next(&it)) {
+        if (!put_expression(out, it.value))
+            return false;
+    }
+    return out->len > 0 && !fed_buf_err(out);
+}
+
+/* ---- jobs ---- */
+
+static void arm(struct agent_pods *p)
+{
+    uint64_t next_ms = UINT64_MAX;
+
+    agent_timer_stop(&p->ports, p->timer);
+    for (const struct job *j = p->jobs; j && p->inflight < INFLIGHT_MAX; j = j->next) {
+        if (j->state == JOB_WAITING && j->due_ms < next_ms)
+            next_ms = j->due_ms;
+    }
+    if (next_ms != UINT64_MAX)
+        agent_timer_at(&p->ports, p->timer, next_ms);
+}
+
+static void job_free(struct job *j)
+{
+    struct agent_pods *p = j->pods;
+    struct job **at = &p->jobs;
+
+    while (*at && *at != j)
+        at = &(*at)->next;
+    if (*at)
+        *at = j->next;
+    if (j->call)
+        p->ports.kube->cancel(p->ports.kube->ctx, j->call);
+    if (j->state != JOB_WAITING)
+        p->inflight--;
+    fed_buf_fini(&j->selector);
+    agent_entry_free(p->ports.mem, j->copy);
+    fed_alloc_free(p->ports.mem, j, sizeof *j);
+}
+
+/* The entry as it is now, NULL when nobody wants to know any more. */
+static struct agent_entry *entry_of(const struct job *j)
+{
+    struct agent_entry *entry = agent_table_find(j->pods->table, &j->copy->work);
+
+    return entry && entry->in_manifest && entry->uid[0] && (entry->work.options & FED_WORK_SCALE)
+               ? entry
+               : NULL;
+}
+
+static void wait(struct job *j, uint64_t in_ms)
+{
+    struct agent_pods *p = j->pods;
+
+    if (j->state != JOB_WAITING)
+        p->inflight--;
+    j->state = JOB_WAITING;
+    j->due_ms = now_of(p) + (j->again ? LOOK_MS : in_ms);
+    if (j->again)
+        j->times = 0;
+    j->again = false;
+    arm(p);
+}
+
+/* While not all is ready: when the next pod has its minute, or with growing pauses. */
+static uint64_t pause_of(struct job *j)
+{
+    int64_t next_s =
+        j->count.next_unix_s ? j->count.next_unix_s + 1 - fed_loop_unix_s(j->pods->ports.loop) : 0;
+    uint64_t pause_ms = AGAIN_FLOOR_MS;
+
+    if (j->count.next_unix_s)
+        return next_s < 1 ? 1000u : (uint64_t)(next_s > NEXT_MAX_S ? NEXT_MAX_S : next_s) * 1000u;
+    for (unsigned i = 0; i < j->times && pause_ms < AGAIN_CEILING_MS; i++)
+        pause_ms *= 2;
+    j->times++;
+    return pause_ms < AGAIN_CEILING_MS ? pause_ms : AGAIN_CEILING_MS;
+}
+
+static bool same(const struct fed_report_scale *a, const struct fed_report_scale *b)
+{
+    return a->replicas == b->replicas && a->ready == b->ready && a->running == b->running &&
+           a->unschedulable == b->unschedulable;
+}
+
+static void found(struct job *j)
+{
+    struct agent_pods *p = j->pods;
+    struct agent_entry *entry = entry_of(j);
+
+    if (!entry) {
+        job_free(j);
+        arm(p);
+        return;
+    }
+    if (!entry->scale_known || !same(&entry->scale, &j->scale)) {
+        entry->scale = j->scale;
+        entry->scale_known = entry->scale_due = entry->report_due = true;
+        p->events.changed(p->events.ctx, entry);
+    }
+    if (j->scale.ready == j->scale.replicas && !j->again) {
+        job_free(j);
+        arm(p);
+        return;
+    }
+    wait(j, pause_of(j));
+}
+
+/* ---- pods ---- */
+
+static enum fed_err on_pod(void *ctx, struct fed_span item)
+{
+    struct job *j = ctx;
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *pod;
+    struct fed_arena arena;
+    enum fed_err err;
+
+    fed_arena_init(&arena, j->pods->ports.mem, AGENT_OBJECT_ARENA_MAX);
+    err = fed_json_doc_new(&arena.alloc, &doc);
+    if (!err)
+        err = fed_json_parse(doc, item, &pod, NULL);
+    if (!err)
+        agent_pods_take(&j->count, pod, fed_loop_unix_s(j->pods->ports.loop));
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+    return err;
+}
+
+static void list_pods(struct job *j, struct fed_span token);
+
+/* Takes one page in; the token of the next one is copied to token, "" after the last. */
+static enum fed_err take_page(struct job *j, struct fed_span body, char token[CONTINUE_MAX])
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *meta = NULL;
+    struct fed_span metadata = {0};
+    struct fed_arena arena;
+    enum fed_err err = agent_scan_list(body, on_pod, j, &metadata);
+
+    fed_arena_init(&arena, j->pods->ports.mem, 64u << 10);
+    if (!err)
+        err = fed_json_doc_new(&arena.alloc, &doc);
+    if (!err)
+        err = fed_json_parse(doc, metadata, &meta, NULL);
+    if (!err)
+        err =
+            fed_span_to_cstr(fed_json_string(fed_json_get(meta, "continue")), token, CONTINUE_MAX);
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+    return err;
+}
+
+static void refused(struct job *j, const char *what, unsigned status)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+
+    fed_log(j->pods->ports.log, j->times ? FED_LOG_DEBUG : FED_LOG_WARN,
+        "%s: %s: the API server answered %u; again in %u s", agent_entry_name(j->copy, name), what,
+        status, RETRY_MS / 1000u);
+    j->times++;
+    wait(j, RETRY_MS);
+}
+
+static void on_page(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
+{
+    struct job *j = ctx;
+    char token[CONTINUE_MAX];
+
+    (void)diag;
+    j->call = NULL;
+    if (err) {
+        wait(j, RETRY_MS); /* the probe tells of a server that is away */
+    } else if (answer->status != 200) {
+        refused(j, "list of its pods", answer->status);
+    } else if (take_page(j, answer->body, token)) {
+        wait(j, RETRY_MS);
+    } else if (token[0] && j->pages < PAGES_MAX) {
+        list_pods(j, fed_span_text(token));
+    } else {
+        j->scale.running = j->count.running;
+        j->scale.unschedulable = j->count.unschedulable;
+        found(j);
+    }
+}
+
+static void list_pods(struct job *j, struct fed_span token)
+{
+    struct agent_pods *p = j->pods;
+    struct fed_buf path;
+    enum fed_err err;
+
+    j->pages++;
+    fed_buf_init(&path, p->ports.mem, PATH_BYTES_MAX + 3 * CONTINUE_MAX);
+    fed_buf_put_text(&path, "/api/v1/namespaces/");
+    agent_path_put_escaped(&path, j->copy->work.ns);
+    fed_buf_printf(&path, "/pods?limit=%u&labelSelector=", PAGE);
+    fed_buf_put(&path, fed_buf_span(&j->selector));
+    if (token.len > 0) {
+        fed_buf_put_text(&path, "&continue=");
+        agent_path_put_escaped(&path, token);
+    }
+    err = fed_buf_err(&path);
+    if (!err)
+        err = p->ports.kube->request(p->ports.kube->ctx,
+            &(struct fed_kube_request){
+                .method = "GET", .path = fed_buf_cstr(&path), .timeout_ms = TIMEOUT_MS},
+            on_page, j, &j->call);
+    fed_buf_fini(&path);
+    if (err) {
+        j->call = NULL;
+        wait(j, RETRY_MS);
+    }
+}
+
+/* ---- the object ---- */
+
+static uint32_t replicas_of(const struct fed_json *v)
+{
+    int64_t n = fed_json_int(v, 0);
+
+    return n < 0 ? 0 : n > (int64_t)FED_REPORT_REPLICAS_MAX ? FED_REPORT_REPLICAS_MAX : (uint32_t)n;
+}
+
+static void read_object(struct job *j, const struct fed_json *object)
+{
+    const struct fed_json *replicas = fed_json_find(object, "spec.replicas");
+    struct fed_buf selector;
+    bool selects;
+
+    if (fed_json_type(replicas) != FED_JSON_INT) { /* it has none: nothing to spread */
+        struct agent_pods *p = j->pods;
+
+        job_free(j);
+        arm(p);
+        return;
+    }
+    j->scale = (struct fed_report_scale){.replicas = replicas_of(replicas),
+        .ready = replicas_of(fed_json_find(object, "status.readyReplicas"))};
+    j->scale.running = j->scale.ready;
+    j->count = (struct agent_pods_count){0};
+    j->pages = 0;
+    fed_buf_init(&selector, j->pods->ports.mem, SELECTOR_BYTES_MAX);
+    selects = j->scale.ready != j->scale.replicas && j->copy->work.ns.len > 0 &&
+              agent_pods_selector(&selector, fed_json_find(object, "spec.selector"));
+    if (selects) {
+        fed_buf_clear(&j->selector);
+        agent_path_put_escaped(&j->selector, fed_buf_span(&selector));
+    }
+    fed_buf_fini(&selector);
+    if (selects) {
+        j->state = JOB_PODS;
+        list_pods(j, (struct fed_span){0});
+    } else {
+        found(j);
+    }
+}
+
+static void on_object(
+    void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
+{
+    struct job *j = ctx;
+    struct agent_pods *p = j->pods;
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object;
+    struct fed_arena arena;
+
+    (void)diag;
+    j->call = NULL;
+    if (err) {
+        wait(j, RETRY_MS);
+        return;
+    }
+    if (answer->status == 404) { /* it is seen again when it is made again */
+        job_free(j);
+        arm(p);
+        return;
+    }
+    if (answer->status != 200) {
+        refused(j, "look at its replicas", answer->status);
+        return;
+    }
+    fed_arena_init(&arena, p->ports.mem, AGENT_OBJECT_ARENA_MAX);
+    if (fed_json_doc_new(&arena.alloc, &doc) || fed_json_parse(doc, answer->body, &object, NULL))
+        wait(j, RETRY_MS);
+    else
+        read_object(j, object);
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+}
+
+static void look_at(struct job *j)
+{
+    struct agent_pods *p = j->pods;
+    struct fed_buf path;
+    enum fed_err err;
+
+    fed_buf_init(&path, p->ports.mem, PATH_BYTES_MAX);
+    agent_path_put_object(&path, &j->copy->work);
+    err = fed_buf_err(&path);
+    j->state = JOB_OBJECT;
+    j->again = false;
+    p->inflight++;
+    if (!err)
+        err = p->ports.kube->request(p->ports.kube->ctx,
+            &(struct fed_kube_request){
+                .method = "GET", .path = fed_buf_cstr(&path), .timeout_ms = TIMEOUT_MS},
+            on_object, j, &j->call);
+    fed_buf_fini(&path);
+    if (err) {
+        j->call = NULL;
+        wait(j, RETRY_MS);
+    }
+}
+
+static void on_timer(void *ctx)
+{
+    struct agent_pods *p = ctx;
+    uint64_t now_ms = now_of(p);
+    struct job *next;
+
+    for (struct job *j = p->jobs; j && p->inflight < INFLIGHT_MAX; j = next) {
+        next = j->next;
+        if (j->state != JOB_WAITING || j->due_ms > now_ms)
+            continue;
+        if (entry_of(j))
+            look_at(j);
+        else
+            job_free(j);
+    }
+    arm(p);
+}
+
+/* ---- asking ---- */
+
+static struct job *job_of(struct agent_pods *p, const struct fed_work *work)
+{
+    for (struct job *j = p->jobs; j; j = j->next) {
+        if (fed_work_cmp(&j->copy->work, work) == 0)
+            return j;
+    }
+    return NULL;
+}
+
+static struct job *job_new(struct agent_pods *p, const struct fed_work *work)
+{
+    struct job *j = fed_alloc_zero(p->ports.mem, sizeof *j);
+
+    if (!j)
+        return NULL;
+    j->copy = agent_entry_new(p->ports.mem, work);
+    if (!j->copy) {
+        fed_alloc_free(p->ports.mem, j, sizeof *j);
+        return NULL;
+    }
+    j->pods = p;
+    fed_buf_init(&j->selector, p->ports.mem, 3 * SELECTOR_BYTES_MAX);
+    j->due_ms = UINT64_MAX;
+    j->next = p->jobs;
+    p->jobs = j;
+    return j;
+}
+
+void agent_pods_look(struct agent_pods *p, const struct agent_entry *entry)
+{
+    uint64_t due_ms = now_of(p) + LOOK_MS;
+    struct job *j;
+
+    if (!(entry->work.options & FED_WORK_SCALE) || !entry->in_manifest)
+        return;
+    j = job_of(p, &entry->work);
+    if (!j)
+        j = job_new(p, &entry->work);
+    if (!j)
+        return; /* with its next change */
+    if (j->state != JOB_WAITING) {
+        j->again = true;
+        return;
+    }
+    j->times = 0;
+    if (due_ms < j->due_ms)
+        j->due_ms = due_ms;
+    arm(p);
+}
+
+void agent_pods_sync(struct agent_pods *p)
+{
+    for (size_t i = 0; i < p->table->n; i++) {
+        struct agent_entry *entry = p->table->at[i];
+
+        if (!(entry->work.options & FED_WORK_SCALE) || !entry->in_manifest)
+            entry->scale_known = entry->scale_due = false;
+        else if (!entry->scale_known && entry->uid[0])
+            agent_pods_look(p, entry);
+    }
+}
+
+/* ---- life ---- */
+
+enum fed_err agent_pods_new(const struct agent_ports *ports, struct agent_table *table,
+    const struct agent_pods_events *events, struct agent_pods **out)
+{
+    struct agent_pods *p = fed_alloc_zero(ports->mem, sizeof *p);
+    enum fed_err err;
+
+    if (!p)
+        return FED_ERR_NOMEM;
+    p->ports = *ports;
+    p->table = table;
+    p->events = *events;
+    err = ports->loop->timer_new(ports->loop->ctx, on_timer, p, &p->timer);
+    if (err) {
+        fed_alloc_free(ports->mem, p, sizeof *p);
+        return err;
+    }
+    *out = p;
+    return FED_OK;
+}
+
+void agent_pods_free(struct agent_pods *p)
+{
+    if (!p)
+        return;
+    while (p->jobs)
+        job_free(p->jobs);
+    p->ports.loop->timer_free(p->ports.loop->ctx, p->timer);
+    fed_alloc_free(p->ports.mem, p, sizeof *p);
+}

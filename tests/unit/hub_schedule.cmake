@@ -1,0 +1,2 @@
+fed_unit_test(hub_schedule_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_schedule_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
+    LINK hub_schedule hub_status hub_plan hub_api hub_store fed_port_kube fed_port_http fed_port_tls fed_port_sqlite fed_port_linux fed_port_posix)
