@@ -216,25 +216,6 @@ static void tell_warning(struct hub_federation_events *q, const struct hub_objec
     snprintf(one->message, sizeof one->message, "%s%s", before, message);
 }
 
-/* One for all clusters that a policy forbids: there may be thousands. */
-static void restricted(struct hub_federation_events *q, const struct hub_object_ref *ref,
-    const struct hub_planned *planned)
-{
-    const struct hub_planned_cluster *first = planned->clusters;
-    struct queued *one = add(q, ref);
-
-    if (!one)
-        return;
-    while (first->policy == HUB_POLICY_FREE)
-        first++;
-    one->warning = true;
-    snprintf(one->reason, sizeof one->reason, "ForbiddenByPolicy");
-    snprintf(one->message, sizeof one->message,
-        "Left out of %zu clusters, waiting for removal from %zu: cluster \"" FED_SPAN_FMT
-        "\": %.300s",
-        planned->n_forbidden, planned->n_held, FED_SPAN_ARG(first->cluster), first->message);
-}
-
 /* ---- what was planned ---- */
 
 /* Nothing new can be sent, or what is there cannot be taken away. KubeFed tries first, and says so.
@@ -302,14 +283,31 @@ static void tell_clusters(struct hub_federation_events *q, struct hub_status *st
         else if (cluster->selected && !hub_status_is_ready(status, cluster->cluster, NULL))
             away = true;
     }
-    if (planned->n_forbidden + planned->n_held > 0)
-        restricted(q, ref, planned);
     if (away)
         tell_warning(q, ref, "ClusterNotReady", "", "Cluster not ready");
     if (selected && planned->template_annotations)
         tell_warning(q, ref, "AnnotationsNotSupported", "metadata.annotations", NOT_SUPPORTED);
     if (selected && planned->template_finalizers)
         tell_warning(q, ref, "FinalizersNotSupported", "metadata.finalizers", NOT_SUPPORTED);
+}
+
+/* One for all clusters that a policy forbids: there may be thousands. */
+static void tell_restricted(struct hub_federation_events *q, const struct hub_object_ref *ref,
+    const struct hub_planned *planned)
+{
+    const struct hub_planned_cluster *first = planned->clusters;
+    struct queued *one = add(q, ref);
+
+    if (!one)
+        return;
+    while (first->policy == HUB_POLICY_FREE)
+        first++;
+    one->warning = true;
+    snprintf(one->reason, sizeof one->reason, "ForbiddenByPolicy");
+    snprintf(one->message, sizeof one->message,
+        "Left out of %zu clusters, waiting for removal from %zu: cluster \"" FED_SPAN_FMT
+        "\": %.300s",
+        planned->n_forbidden, planned->n_held, FED_SPAN_ARG(first->cluster), first->message);
 }
 
 void hub_federation_events_planned(struct hub_federation_events *q, struct hub_plan *plan,
@@ -325,8 +323,11 @@ void hub_federation_events_planned(struct hub_federation_events *q, struct hub_p
     else if (planned.problem == HUB_PLACEMENT_COMPUTE_FAILED)
         tell_warning(
             q, ref, "ComputePlacementFailed", "Failed to compute placement: ", planned.message);
-    else
+    else {
+        if (planned.n_forbidden + planned.n_held > 0)
+            tell_restricted(q, ref, &planned);
         tell_clusters(q, status, ref, &planned);
+    }
     if (hub_plan_object(plan, ref, &planned) == FED_OK && planned.deleting)
         tell_waiting(q, ref, &planned);
 }

@@ -29,9 +29,9 @@ static void tell(struct plan_policy *policy)
 
 static void release(struct plan_item *item, struct plan_pair *pair)
 {
-    if (!pair->waits)
+    if (!pair->held)
         return;
-    pair->waits = false;
+    pair->held = false;
     pair->cluster->n_held--;
     pair->policy->pending--;
     item->n_held--;
@@ -42,7 +42,7 @@ static void release(struct plan_item *item, struct plan_pair *pair)
 void plan_pair_set_policy(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair,
     struct plan_policy *policy, bool held)
 {
-    if (pair->policy == policy && pair->waits == held)
+    if (pair->policy == policy && pair->held == held)
         return;
     release(item, pair);
     if (policy)
@@ -52,7 +52,7 @@ void plan_pair_set_policy(struct hub_plan *plan, struct plan_item *item, struct 
     plan_item_touch(plan, item);
     if (!held)
         return;
-    pair->waits = true;
+    pair->held = true;
     pair->cluster->n_held++;
     policy->pending++;
     item->n_held++;
@@ -259,7 +259,7 @@ static enum fed_err spend_in(
         struct plan_item *item = cluster->items[i];
         struct plan_pair *pair = plan_pair_find(item, cluster);
 
-        if (!pair->waits || pair->policy != policy || !plan_type_runs(plan, item->type) ||
+        if (!pair->held || pair->policy != policy || !plan_type_runs(plan, item->type) ||
             holds_others(item, cluster))
             continue;
         err = plan_pair_take_away(plan, item, pair);
@@ -398,7 +398,7 @@ static enum fed_err add_held(struct hub_plan *plan, struct rows *rows, struct pl
     memcpy(key + 2, item->key, item->key_len);
     fed_buf_init(&names, plan->mem, FED_STORE_VALUE_MAX);
     for (size_t i = 0; i < item->n_pairs && item->n_held > 0; i++) {
-        if (!item->pairs[i].waits)
+        if (!item->pairs[i].held)
             continue;
         if (names.len)
             fed_buf_put_u8(&names, 0);

@@ -102,7 +102,7 @@ struct plan_pair { /* item x cluster */
     uint32_t place;             /* of the item in the cluster's list */
     uint8_t state;              /* enum plan_pair_state */
     bool fresh;                 /* since the round that is being told of */
-    bool waits; /* it is forbidden, and stays until its removal has its turn (hold.c) */
+    bool held; /* it is forbidden, and stays until its removal has its turn (hold.c) */
 };
 
 struct plan_item {
@@ -246,13 +246,28 @@ struct plan_item *plan_item_get(struct hub_plan *plan, const struct hub_object_r
 FED_MUST_USE enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *ref,
     struct plan_type *type, struct plan_item **out);
 void plan_item_free(struct hub_plan *plan, struct plan_item *item);
+/* The works that several clusters share are made anew: type or settings changed. */
+void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_item_mark(
     struct hub_plan *plan, struct plan_item *item); /* dirty, and a round is wanted */
 void plan_item_touch(struct hub_plan *plan, struct plan_item *item);
+/* What is wrong with where it should go. */
+enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item);
 /* The FederatedNamespace of a namespace, NULL when there is none that counts; and the Namespace
  * with the label. */
 struct plan_item *plan_namespace_item(struct hub_plan *plan, struct fed_span ns);
 bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns);
+/* What the item means for the cluster, whatever the pair is now. */
+struct plan_wish {
+    bool frozen; /* what is there stays: a disabled type, or a placement that cannot be computed */
+    bool selected;            /* when not frozen */
+    bool handed_over;         /* not selected, but the other form of the same namespace has it */
+    const char *error;        /* KubeFed's word, or ForbiddenByPolicy; "" */
+    struct plan_piece *piece; /* what would be sent, counted; NULL: not selected, or an error */
+    struct fed_diag diag;     /* the sentence of an error */
+};
+FED_MUST_USE enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *out);
 /* Computes what the item means for the cluster and brings pair and next manifest in line. */
 FED_MUST_USE enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);

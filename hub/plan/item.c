@@ -66,14 +66,25 @@ enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *r
     return FED_OK;
 }
 
+void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item)
+{
+    struct fed_map_iter it;
+
+    plan_piece_unref(plan, item->shared);
+    item->shared = NULL;
+    fed_map_iter_init(&it, &item->variants);
+    while (fed_map_iter_next(&it))
+        plan_piece_unref(plan, it.value);
+    fed_map_fini(&item->variants);
+    fed_map_init(&item->variants, plan->mem);
+}
+
 static void forget_parsed(struct hub_plan *plan, struct plan_item *item)
 {
     fed_selector_free(item->placement.selector);
     item->placement = (struct plan_placement){0};
     plan_blob_unref(plan, item->blob);
     item->blob = NULL;
-    plan_piece_unref(plan, item->shared);
-    item->shared = NULL;
     plan_overrides_fini(plan, item);
     item->labels = item->bound = fed_span_text("");
     item->error = "";
@@ -114,7 +125,9 @@ void plan_item_free(struct hub_plan *plan, struct plan_item *item)
     fed_alloc_free(plan->mem, item->recalled, item->recalled_size);
     fed_alloc_free(plan->mem, item->pairs, item->cap_pairs * sizeof *item->pairs);
     fed_arena_fini(&item->arena);
-    fed_map_remove(&plan->items, fed_span_of(item->key, item->key_len));
+    /* A preview's item stands in for another one, which may be back by now. */
+    if (fed_map_get(&plan->items, fed_span_of(item->key, item->key_len)) == item)
+        fed_map_remove(&plan->items, fed_span_of(item->key, item->key_len));
     fed_alloc_free(plan->mem, item->key, item->key_len);
     fed_alloc_free(plan->mem, item, sizeof *item);
 }

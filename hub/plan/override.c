@@ -141,18 +141,12 @@ enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
 
 void plan_overrides_fini(struct hub_plan *plan, struct plan_item *item)
 {
-    struct fed_map_iter it;
-
+    plan_item_forget_pieces(plan, item);
     for (size_t i = 0; i < item->n_overrides; i++)
         fed_selector_free(item->overrides[i].selector);
     item->overrides = NULL;
     item->n_overrides = item->n_selecting = item->n_named_overrides = 0;
     item->named_overrides = NULL;
-    fed_map_iter_init(&it, &item->variants);
-    while (fed_map_iter_next(&it))
-        plan_piece_unref(plan, it.value);
-    fed_map_fini(&item->variants);
-    fed_map_init(&item->variants, plan->mem);
 }
 
 /* ---- what a cluster gets ---- */

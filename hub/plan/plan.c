@@ -94,37 +94,34 @@ static void mark_type(struct hub_plan *plan, const struct plan_type *type)
 {
     struct fed_map_iter it;
 
-    if (type->is_namespace) {
-        mark_all(plan);
-        return;
-    }
     fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
 
-        if (item->type == type || (type->is_namespace && !item->type)) {
-            plan_piece_unref(plan, item->shared); /* made for what the type was */
-            item->shared = NULL;
-            plan_item_mark(plan, item);
-        }
+        if (item->type != type && !(type->is_namespace && !item->type))
+            continue;
+        plan_item_forget_pieces(plan, item);
+        plan_item_mark(plan, item);
     }
+    if (type->is_namespace)
+        mark_all(plan);
 }
 
 /* ---- settings ---- */
 
-/* What works say of adopting is part of those that are shared. */
+/* Settings are part of what works say, or decide whether there are any. */
 static void settings_set(struct hub_plan *plan, struct hub_kubefed_settings settings)
 {
+    const struct hub_kubefed_settings *now = &plan->settings;
     struct fed_map_iter it;
 
+    if (settings.namespaced == now->namespaced && settings.adopt == now->adopt &&
+        settings.push == now->push && settings.raw_status == now->raw_status)
+        return;
     plan->settings = settings;
     fed_map_iter_init(&it, &plan->items);
-    while (fed_map_iter_next(&it)) {
-        struct plan_item *item = it.value;
-
-        plan_piece_unref(plan, item->shared);
-        item->shared = NULL;
-    }
+    while (fed_map_iter_next(&it))
+        plan_item_forget_pieces(plan, it.value);
     mark_all(plan);
 }
 
@@ -294,14 +291,14 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
             plan_cluster_remove(plan, cluster);
         return FED_OK;
     }
+    if (hub_kubefed_config_is(&change->ref))
+        return settings_take(plan, deleted ? FED_SPAN_LIT("{}") : change->bytes);
     if (fed_span_is(change->ref.resource, PLAN_POLICIES)) {
         if (!deleted)
             return plan_policy_put(plan, change->ref.name, change->bytes);
         plan_policy_remove(plan, change->ref.name);
         return FED_OK;
     }
-    if (hub_kubefed_config_is(&change->ref))
-        return settings_take(plan, deleted ? FED_SPAN_LIT("{}") : change->bytes);
     if (fed_span_is(change->ref.resource, TYPES)) {
         if (!deleted)
             return type_put(plan, change->bytes);

@@ -170,19 +170,20 @@ bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed
 bool hub_plan_may_be_in(
     struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_span cluster);
 
-/* Admission of federated objects: refuses clusters that a PlacementPolicy forbids,
- * keeps KubeFed's finalizer on them, warns of what cannot work (hub/kubefed/warn.h). */
+/* Admission of federated objects: refuses clusters that a PlacementPolicy forbids, keeps KubeFed's
+ * finalizer on them, warns of what cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
-
-/* Hooks of PlacementPolicies: what is wrong with one, and how far its removals are. */
-void hub_plan_policy_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);
 
 /* Told by status: whether the cluster is out of reach. What it still holds of objects that are to
  * go is not waited for then: its manifest has no such works any more, so its agent removes them
  * from its own inventory when it is back. Copies that must stay, or go with certain options, are
  * waited for: only the manifest says so. */
 void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
+
+/* Hooks of PlacementPolicies: what is wrong with one, and how far its removals are. */
+void hub_plan_policy_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);
+
 /* Told by status: the cluster confirmed that it holds nothing any more of works removed up to that
  * manifest revision except those listed ("apiVersion/Kind/namespace/name"). Finalizers of deleted
  * objects go when nobody is awaited. */

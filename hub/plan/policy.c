@@ -340,7 +340,7 @@ bool hub_plan_may_be_in(
     if (!item || !cluster || plan_policy_forbids(plan, item, cluster, &policy) || !policy)
         return true;
     pair = plan_pair_find(item, cluster);
-    return pair && pair->waits;
+    return pair && pair->held;
 }
 
 bool plan_policy_labels_matter(struct hub_plan *plan, struct plan_item *item,

@@ -41,7 +41,7 @@ enum fed_err hub_plan_manifest_at(
     return FED_ERR_NOT_FOUND;
 }
 
-static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct plan_item *item)
+enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item)
 {
     if (item->problem)
         return item->problem;
@@ -51,17 +51,6 @@ static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct
     return HUB_PLACEMENT_OK;
 }
 
-static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
-{
-    if (pair->state == PLAN_PAIR_FORBIDDEN) {
-        out->policy = HUB_POLICY_FORBIDS;
-        out->message = pair->policy->forbids;
-    } else if (pair->waits) {
-        out->policy = HUB_POLICY_HOLDS;
-        out->message = pair->policy->holds;
-    }
-}
-
 /* A held one is shown where it would be; in the other clusters it means nothing. */
 static bool is_shown(struct hub_plan *plan, struct plan_item *item, const struct plan_pair *pair)
 {
@@ -69,6 +58,17 @@ static bool is_shown(struct hub_plan *plan, struct plan_item *item, const struct
 
     return !held || pair->state != PLAN_PAIR_PRESENT ||
            plan_item_selects(plan, item, pair->cluster);
+}
+
+static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
+{
+    if (pair->state == PLAN_PAIR_FORBIDDEN) {
+        out->policy = HUB_POLICY_FORBIDS;
+        out->message = pair->policy->forbids;
+    } else if (pair->held) {
+        out->policy = HUB_POLICY_HOLDS;
+        out->message = pair->policy->holds;
+    }
 }
 
 static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
@@ -118,7 +118,7 @@ enum fed_err hub_plan_object(
     for (size_t i = 0; i < item->n_pairs; i++)
         if (is_shown(plan, item, &item->pairs[i]))
             pair_show(&item->pairs[i], &plan->out_clusters[n++]);
-    *out = (struct hub_planned){.problem = problem_of(plan, item),
+    *out = (struct hub_planned){.problem = plan_item_problem(plan, item),
         .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
         .message = item->message,
         .clusters = plan->out_clusters,

@@ -43,7 +43,7 @@ static struct seen look(struct plan_item *item, const struct plan_cluster *clust
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
     return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
-                      pair->waits}
+                      pair->held}
                 : (struct seen){.there = false};
 }
 

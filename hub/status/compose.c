@@ -199,8 +199,8 @@ static enum fed_err put_propagation(struct hub_status *status, const struct hub_
  * as in KubeFed, which skips clusters that are neither selected nor ready. */
 static bool is_left_behind(struct hub_status *status, const struct hub_planned_cluster *planned)
 {
-    return !planned->selected && planned->policy != HUB_POLICY_FORBIDS &&
-           planned->index == SIZE_MAX && !hub_status_is_ready(status, planned->cluster, NULL);
+    return !planned->selected && planned->policy == HUB_POLICY_FREE && planned->index == SIZE_MAX &&
+           !hub_status_is_ready(status, planned->cluster, NULL);
 }
 
 static enum fed_err put_clusters(struct hub_status *status, struct fed_json_doc *doc,

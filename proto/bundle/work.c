@@ -54,15 +54,16 @@ static bool is_api_version(struct fed_span text)
            fed_text_is_dns_label(fed_span_sub(text, slash + 1, text.len));
 }
 
+/* A label of DNS in any case, as CustomResourceDefinitions name kinds: hyphens are allowed. */
 static bool is_kind(struct fed_span text)
 {
-    if (text.len == 0 || text.len > FED_WORK_KIND_MAX)
+    if (text.len == 0 || text.len > FED_WORK_KIND_MAX || text.at[text.len - 1] == '-')
         return false;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.at[i];
         bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 
-        if (!letter && (i == 0 || c < '0' || c > '9'))
+        if (!letter && (i == 0 || (c != '-' && (c < '0' || c > '9'))))
             return false;
     }
     return true;

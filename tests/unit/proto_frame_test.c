@@ -396,6 +396,14 @@ static void test_work_check(void **state)
     assert_int_equal(fed_work_check(&work, &diag), FED_ERR_INVALID);
     work.name = TEXT("system:node");
     assert_int_equal(fed_work_check(&work, &diag), FED_OK);
+    work.kind = TEXT("Test-Target-5a");
+    assert_int_equal(fed_work_check(&work, &diag), FED_OK);
+    work.kind = TEXT("5a-Target");
+    assert_int_equal(fed_work_check(&work, &diag), FED_ERR_INVALID);
+    work.kind = TEXT("Target-");
+    assert_int_equal(fed_work_check(&work, &diag), FED_ERR_INVALID);
+    assert_string_equal(diag.text, "\"Target-\" is not a valid kind");
+    work.kind = good.kind;
     work.api_version = TEXT("apps/v1/x");
     assert_int_equal(fed_work_check(&work, &diag), FED_ERR_INVALID);
     fed_buf_init(&buf, fed_alloc_system(), 1000);
