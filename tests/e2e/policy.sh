@@ -143,6 +143,7 @@ case_budget_restart() {
     # A change that reaches the member shows that whatever would be removed had been.
     config after v '{clusters: [{name: cluster1}]}' | hubctl apply -f -
     soon 30 v value_in cluster1 after
+    soon 30 true status_field cluster2 connected
     is "$before" eval 'memberctl cluster2 -n shop get configmaps -o name | sort'
 }
 case_budget_goes_on() {
