@@ -607,7 +607,9 @@ static enum fed_err pair_want(
     if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
         !plan_held_recalled(item, cluster))
         return pair_forbid(plan, item, cluster, policy);
-    err = pair_place(plan, item, cluster);
+    /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
+    if (!policy || !pair || !pair->piece || !(pair->piece->work.options & FED_WORK_HELD))
+        err = pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!err && pair && (policy || pair->policy))
         plan_pair_set_policy(plan, item, pair, policy, policy && pair->state == PLAN_PAIR_PRESENT);

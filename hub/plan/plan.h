@@ -166,6 +166,11 @@ FED_MUST_USE enum fed_err hub_plan_scaled_type(
  * placement, by list or selector, or the namespace's label. */
 bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
 
+/* Whether PlacementPolicies let the object be in the cluster; so they do while its copy there waits
+ * for its removal. True for what is not planned. */
+bool hub_plan_may_be_in(
+    struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_span cluster);
+
 /* Admission of federated objects: refuses clusters that a PlacementPolicy forbids, keeps KubeFed's
  * finalizer on them, warns of what cannot work (hub/kubefed/warn.h). */
 FED_MUST_USE enum fed_err hub_plan_admit(

@@ -194,6 +194,7 @@ static enum fed_err find_clusters(struct placing *p)
         const struct schedule_cluster *cluster = it.value;
 
         if (!cluster->counted || !hub_plan_namespace_in(p->s->o.plan, p->item->ns, it.key) ||
+            !hub_plan_may_be_in(p->s->o.plan, &p->target, it.key) ||
             (selector && !fed_selector_match(selector, cluster->labels)))
             continue;
         err = add_cluster(p, it.key);
