@@ -154,7 +154,7 @@ const struct cli_command cli_commands[] = {
         "to do.\nRESOURCE is a federated kind or the kind that it federates, in any form that "
         "kubectl knows.\nStates: applied, pending, removing, offline (the cluster is not heard "
         "of), refused (the hub\ncannot make what would be sent), failed (the cluster did not take "
-        "it).\n\n"
+        "it), forbidden (a\nPlacementPolicy leaves the cluster out).\n\n"
         "  -n, --namespace NS     its namespace (default: that of the context); without a name "
         "all\n"
         "  -A, --all-namespaces   objects of all namespaces\n"

@@ -260,11 +260,13 @@ bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns);
 /* What the item means for the cluster, whatever the pair is now. */
 struct plan_wish {
     bool frozen; /* what is there stays: a disabled type, or a placement that cannot be computed */
-    bool selected;            /* when not frozen */
-    bool handed_over;         /* not selected, but the other form of the same namespace has it */
-    const char *error;        /* KubeFed's word, or ForbiddenByPolicy; "" */
-    struct plan_piece *piece; /* what would be sent, counted; NULL: not selected, or an error */
-    struct fed_diag diag;     /* the sentence of an error */
+    bool selected;              /* when not frozen */
+    bool handed_over;           /* not selected, but the other form of the same namespace has it */
+    struct plan_policy *policy; /* that forbids the cluster: a copy that is there is held, and
+                                   follows its template; NULL: none */
+    const char *error;          /* KubeFed's word, "" */
+    struct plan_piece *piece;   /* what would be sent, counted; NULL: not selected, or an error */
+    struct fed_diag diag;       /* the sentence of an error */
 };
 FED_MUST_USE enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
     const struct plan_cluster *cluster, struct plan_wish *out);

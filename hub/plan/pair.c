@@ -717,8 +717,6 @@ static bool is_frozen(const struct hub_plan *plan, const struct plan_item *item)
 enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
     const struct plan_cluster *cluster, struct plan_wish *out)
 {
-    const struct plan_pair *pair;
-    struct plan_policy *policy;
     enum fed_err err;
 
     *out = (struct plan_wish){.frozen = is_frozen(plan, item), .error = ""};
@@ -726,14 +724,8 @@ enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
         return FED_OK;
     out->selected = !is_ending(item) && plan_item_selects(plan, item, cluster);
     if (out->selected) {
-        err = plan_policy_forbids(plan, item, cluster, &policy);
-        if (err || !policy)
-            return err ? err : wish_piece(plan, item, cluster, out);
-        out->error = "ForbiddenByPolicy";
-        pair = plan_pair_find(item, cluster);
-        fed_diag_set(&out->diag, FED_ERR_FORBIDDEN, "%s",
-            pair && pair->held ? policy->holds : policy->forbids);
-        return FED_OK;
+        err = plan_policy_forbids(plan, item, cluster, &out->policy);
+        return err ? err : wish_piece(plan, item, cluster, out);
     }
     out->handed_over = successor(plan, item, cluster) != NULL;
     return FED_OK;
