@@ -162,8 +162,10 @@ struct hub_scaled_type {
 };
 FED_MUST_USE enum fed_err hub_plan_scaled_type(
     struct hub_plan *plan, struct fed_span federated_kind, struct hub_scaled_type *out);
-/* Whether objects of the namespace may be placed in the cluster: its FederatedNamespace's
- * placement, by list or selector, or the namespace's label. */
+/* Whether a scheduler may count on the cluster for objects of the namespace: its
+ * FederatedNamespace's placement, by list or selector, or the namespace's label, says so, or
+ * nothing says where the namespace goes, in which case KubeFed's scheduler takes any cluster, too.
+ */
 bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
 
 /* Whether PlacementPolicies let the object be in the cluster; so they do while its copy there waits

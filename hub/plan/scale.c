@@ -164,5 +164,9 @@ bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed
 {
     const struct plan_cluster *cluster = plan_cluster_get(plan, name);
 
-    return cluster && plan_namespace_places(plan, ns, cluster);
+    if (!cluster)
+        return false;
+    if (!plan_namespace_item(plan, ns) && !plan_namespace_labelled(plan, ns))
+        return true;
+    return plan_namespace_places(plan, ns, cluster);
 }

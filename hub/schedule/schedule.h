@@ -8,8 +8,9 @@
  * What is different, and why:
  * - targetKind is any federated kind whose target has spec.replicas: Deployment, ReplicaSet,
  *   StatefulSet and ReplicationController, others when the template sets it.
- * - Only clusters count that the object's namespace is placed in, by list, selector or label:
- *   replicas are not given to a cluster that could not have the object. KubeFed looks at the
+ * - Only clusters count that the object's namespace is placed in, by list, selector or label, as
+ *   soon as that is federated at all: replicas are not given to a cluster that could not have the
+ *   object. KubeFed looks at the
  *   namespace with intersectWithClusterSelector alone, and then at its selector only.
  * - A cluster that is not ready keeps its share for KubeFedConfig's controllerDuration.
  *   unavailableDelay (60 s), whatever else changes meanwhile; one that was given up counts again
