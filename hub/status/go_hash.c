@@ -251,10 +251,16 @@ static enum fed_err put_override(
     struct fed_alloc *mem, struct fed_buf *out, const struct fed_json *override)
 {
     const struct fed_json *list = fed_json_get(override, "clusterOverrides");
+    const struct fed_json *selector = fed_json_get(override, "clusterSelector");
     enum fed_err err;
 
     fed_buf_put_u8(out, '{');
     err = put_text_member(mem, out, "clusterName", override, true);
+    /* Ours, so only where there is one: KubeFed's own forms keep their sums. */
+    if (!err && fed_json_is_object(selector)) {
+        fed_buf_put_text(out, ",\"clusterSelector\":");
+        err = fed_json_put_canonical(out, selector);
+    }
     if (!err && fed_json_count(list) > 0)
         fed_buf_put_text(out, ",\"clusterOverrides\":[");
     for (size_t i = 0; !err && i < fed_json_count(list); i++) {

@@ -148,6 +148,29 @@ static void test_hashes_are_those_of_kubefed(void **state)
     }
 }
 
+/* Another selector is another version; that of a name is KubeFed's. */
+static void test_hash_of_selectors(void **state)
+{
+    static const char *const texts[] = {
+        "{\"spec\":{\"overrides\":[{\"clusterSelector\":{\"matchLabels\":{\"a\":\"b\"}}}]}}",
+        "{\"spec\":{\"overrides\":[{\"clusterSelector\":{\"matchLabels\":{\"a\":\"c\"}}}]}}",
+        "{\"spec\":{\"overrides\":[{}]}}", "{\"spec\":{\"overrides\":[{\"clusterName\":\"\"}]}}"};
+    char hashes[4][STATUS_HASH_SIZE];
+    struct fed_json_doc *doc;
+    struct fed_json *value;
+
+    (void)state;
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(fed_json_parse(doc, fed_span_text(texts[i]), &value, NULL), FED_OK);
+        assert_int_equal(status_hash_overrides(fed_alloc_system(), value, hashes[i]), FED_OK);
+    }
+    assert_string_not_equal(hashes[0], hashes[1]);
+    assert_string_not_equal(hashes[0], hashes[2]);
+    assert_string_equal(hashes[2], hashes[3]);
+    fed_json_doc_free(doc);
+}
+
 /* ---- versions ---- */
 
 static void test_a_version_stands_beside_each_object(void **state)
@@ -496,6 +519,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hashes_are_those_of_kubefed),
+        cmocka_unit_test(test_hash_of_selectors),
         cmocka_unit_test_setup_teardown(test_a_version_stands_beside_each_object, setup, teardown),
         cmocka_unit_test_setup_teardown(test_it_shows_what_the_members_hold, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_is_deleted_is_made_again, setup, teardown),
