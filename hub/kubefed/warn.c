@@ -2,6 +2,7 @@
 #include "hub/kubefed/warn.h"
 
 #include "hub/kubefed/config.h"
+#include "proto/base/map.h"
 #include "proto/object/override.h"
 #include "proto/object/selector.h"
 
@@ -103,8 +104,10 @@ static void warn_of_selector(
 static void warn_of_names(const struct hub_kubefed_around *around, const struct fed_json *list,
     const char *member, const char *field)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span name = text_at(fed_json_at(list, i), member);
+    struct fed_json_iter it = fed_json_each(list);
+
+    for (size_t i = 0; fed_json_iter_next(&it); i++) {
+        struct fed_span name = text_at(it.value, member);
 
         if (name.len > 0 && !around->has_cluster(around->ctx, name))
             say(around, "%s[%zu].%s: no cluster \"" FED_SPAN_FMT "\" is registered", field, i,
@@ -158,13 +161,15 @@ static struct fed_json *start_of(
 }
 
 /* ---- overrides ---- */
-static bool stands_before(const struct fed_json *list, size_t index, const char *member)
+/* Whether the text was met before. */
+static bool met_before(struct fed_map *met, struct fed_span text)
 {
-    struct fed_span value = text_at(fed_json_at(list, index), member);
+    enum fed_err err;
 
-    for (size_t i = 0; i < index; i++)
-        if (fed_span_eq(text_at(fed_json_at(list, i), member), value))
-            return true;
+    if (fed_map_get(met, text))
+        return true;
+    err = fed_map_put(met, text, met);
+    (void)err; /* where memory ends so do the warnings */
     return false;
 }
 
@@ -192,10 +197,13 @@ static bool try_operation(const struct hub_kubefed_around *around, struct fed_js
 static void warn_of_operations(const struct hub_kubefed_around *around, struct fed_json_doc *doc,
     size_t entry, const struct fed_json *operations, struct fed_json *root)
 {
+    struct fed_json_iter it = fed_json_each(operations);
     bool trying = root != NULL;
+    struct fed_map met;
 
-    for (size_t i = 0; i < fed_json_count(operations) && i < FED_OVERRIDE_OPS_MAX; i++) {
-        struct fed_span path = text_at(fed_json_at(operations, i), "path");
+    fed_map_init(&met, fed_alloc_system());
+    for (size_t i = 0; i < FED_OVERRIDE_OPS_MAX && fed_json_iter_next(&it); i++) {
+        struct fed_span path = text_at(it.value, "path");
         char field[80];
 
         snprintf(field, sizeof field, "spec.overrides[%zu].clusterOverrides[%zu].path", entry, i);
@@ -204,7 +212,7 @@ static void warn_of_operations(const struct hub_kubefed_around *around, struct f
                 "%s: " FED_SPAN_FMT
                 " may not be overridden: no cluster gets the object (ApplyOverridesFailed)",
                 field, SHOWN(path));
-        else if (stands_before(operations, i, "path"))
+        else if (met_before(&met, path))
             say(around,
                 "%s: " FED_SPAN_FMT
                 " stands twice: no cluster gets the object (ApplyOverridesFailed)",
@@ -214,8 +222,9 @@ static void warn_of_operations(const struct hub_kubefed_around *around, struct f
                 "%s: \"" FED_SPAN_FMT "\" does not begin with a slash: what is before the first "
                 "slash is left out",
                 field, SHOWN(path));
-        trying = trying && try_operation(around, doc, &root, fed_json_at(operations, i), field);
+        trying = trying && try_operation(around, doc, &root, it.value, field);
     }
+    fed_map_fini(&met);
 }
 
 static void warn_of_overrides(const struct hub_kubefed_around *around, struct fed_json_doc *doc,
@@ -223,21 +232,26 @@ static void warn_of_overrides(const struct hub_kubefed_around *around, struct fe
 {
     const struct fed_json *overrides = fed_json_find(object, "spec.overrides");
     struct fed_span name = text_at(fed_json_get(object, "metadata"), "name");
+    struct fed_json_iter it = fed_json_each(overrides);
+    struct fed_map met;
 
     warn_of_names(around, overrides, "clusterName", "spec.overrides");
-    for (size_t i = 0; i < fed_json_count(overrides); i++) {
-        const struct fed_json *entry = fed_json_at(overrides, i);
+    fed_map_init(&met, fed_alloc_system());
+    for (size_t i = 0; fed_json_iter_next(&it); i++) {
+        struct fed_span cluster = text_at(it.value, "clusterName");
         struct fed_json *root = NULL;
 
-        if (stands_before(overrides, i, "clusterName"))
+        /* KubeFed's rule; entries that select by label may be many. */
+        if (!fed_json_get(it.value, "clusterSelector") && met_before(&met, cluster))
             say(around,
                 "spec.overrides[%zu].clusterName: \"" FED_SPAN_FMT
                 "\" stands twice: no cluster gets the object (ApplyOverridesFailed)",
-                i, SHOWN(text_at(entry, "clusterName")));
+                i, SHOWN(cluster));
         if (i < HUB_KUBEFED_WARN_ENTRIES_MAX)
             root = start_of(doc, fed_json_find(object, "spec.template"), name);
-        warn_of_operations(around, doc, i, fed_json_get(entry, "clusterOverrides"), root);
+        warn_of_operations(around, doc, i, fed_json_get(it.value, "clusterOverrides"), root);
     }
+    fed_map_fini(&met);
 }
 
 void hub_kubefed_warn(struct fed_json_doc *doc, const struct fed_json *object,

@@ -175,11 +175,12 @@ static enum fed_err parse_names(struct plan_item *item, const struct fed_json *c
 {
     size_t n = fed_json_count(clusters);
     struct fed_span *names = fed_alloc_array(&item->arena.alloc, n ? n : 1, sizeof *names);
+    struct fed_json_iter it = fed_json_each(clusters);
 
     if (!names)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        names[i] = keep(item, fed_json_string(fed_json_get(fed_json_at(clusters, i), "name")));
+    for (size_t i = 0; i < n && fed_json_iter_next(&it); i++) {
+        names[i] = keep(item, fed_json_string(fed_json_get(it.value, "name")));
         if (!names[i].at)
             return FED_ERR_NOMEM;
     }

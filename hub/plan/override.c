@@ -121,6 +121,7 @@ enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
     const struct fed_json *overrides, struct fed_diag *diag)
 {
     size_t n = fed_json_count(overrides);
+    struct fed_json_iter it = fed_json_each(overrides);
     enum fed_err err = FED_OK;
 
     if (n == 0)
@@ -128,11 +129,11 @@ enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
     item->overrides = fed_alloc_array(&item->arena.alloc, n, sizeof *item->overrides);
     if (!item->overrides)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; !err && i < n; i++) {
+    for (size_t i = 0; !err && fed_json_iter_next(&it); i++) {
         struct plan_override *to = &item->overrides[item->n_overrides++];
 
         *to = (struct plan_override){.operations = fed_span_text("")};
-        err = parse_entry(plan, item, fed_json_at(overrides, i), to, diag);
+        err = parse_entry(plan, item, it.value, to, diag);
         if (err && err != FED_ERR_NOMEM)
             err = entry_wrong(to, i, err, diag);
     }
@@ -263,15 +264,13 @@ static enum fed_err admit_entry(struct hub_plan *plan, struct hub_admission *adm
 enum fed_err plan_overrides_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag)
 {
-    const struct fed_json *overrides = fed_json_find(admission->object, "spec.overrides");
+    struct fed_json_iter it = fed_json_each(fed_json_find(admission->object, "spec.overrides"));
     size_t selecting = 0;
     enum fed_err err = FED_OK;
 
-    for (size_t i = 0; !err && i < fed_json_count(overrides); i++) {
-        const struct fed_json *entry = fed_json_at(overrides, i);
-
-        err = admit_entry(plan, admission, entry, i, diag);
-        selecting += selector_of(entry) != NULL;
+    for (size_t i = 0; !err && fed_json_iter_next(&it); i++) {
+        err = admit_entry(plan, admission, it.value, i, diag);
+        selecting += selector_of(it.value) != NULL;
         if (!err && selecting > PLAN_OVERRIDE_SELECTORS_MAX) {
             fed_diag_set(diag, FED_ERR_INVALID, "at most %u entries have a clusterSelector",
                 PLAN_OVERRIDE_SELECTORS_MAX);

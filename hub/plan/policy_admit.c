@@ -26,10 +26,11 @@ static bool differs(const struct hub_admission *admission, const char *path)
 
 static bool was_named(const struct hub_admission *admission, struct fed_span cluster)
 {
-    const struct fed_json *list = fed_json_find(admission->before, "spec.placement.clusters");
+    struct fed_json_iter it =
+        fed_json_each(fed_json_find(admission->before, "spec.placement.clusters"));
 
-    for (size_t i = 0; i < fed_json_count(list); i++)
-        if (fed_span_eq(fed_json_string(fed_json_get(fed_json_at(list, i), "name")), cluster))
+    while (fed_json_iter_next(&it))
+        if (fed_span_eq(fed_json_string(fed_json_get(it.value, "name")), cluster))
             return true;
     return false;
 }
@@ -132,11 +133,12 @@ static struct fed_span note_of(const struct fed_json *object)
 
 static enum fed_err check_write(const struct writing *w, const struct plan_item *item)
 {
-    const struct fed_json *names = fed_json_find(w->admission->object, "spec.placement.clusters");
+    struct fed_json_iter it =
+        fed_json_each(fed_json_find(w->admission->object, "spec.placement.clusters"));
     enum fed_err err = FED_OK;
 
-    for (size_t i = 0; !err && i < fed_json_count(names); i++)
-        err = check_name(w, fed_json_string(fed_json_get(fed_json_at(names, i), "name")), i);
+    for (size_t i = 0; !err && fed_json_iter_next(&it); i++)
+        err = check_name(w, fed_json_string(fed_json_get(it.value, "name")), i);
     return err ? err : check_copies(w, item);
 }
 

@@ -277,6 +277,7 @@ enum fed_err status_hash_overrides(
 {
     const struct fed_json *spec = fed_json_get(object, "spec");
     const struct fed_json *list = fed_json_get(spec, "overrides");
+    struct fed_json_iter it = fed_json_each(list);
     struct fed_buf text;
     enum fed_err err = FED_OK;
 
@@ -285,10 +286,10 @@ enum fed_err status_hash_overrides(
         return FED_OK;
     fed_buf_init(&text, mem, TEXT_MAX);
     fed_buf_put_text(&text, fed_json_is_array(list) ? "{\"overrides\":[" : "{\"overrides\":null");
-    for (size_t i = 0; !err && i < fed_json_count(list); i++) {
-        if (i)
+    while (!err && fed_json_iter_next(&it)) {
+        if (it.index)
             fed_buf_put_u8(&text, ',');
-        err = put_override(mem, &text, fed_json_at(list, i));
+        err = put_override(mem, &text, it.value);
     }
     fed_buf_put_text(&text, fed_json_is_array(list) ? "]}\n" : "}\n");
     if (!err)

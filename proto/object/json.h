@@ -79,6 +79,15 @@ struct fed_json_iter {
     size_t index;
 };
 void fed_json_iter_init(struct fed_json_iter *it, struct fed_json *container);
+/* The same over what is only read: neither remove nor replace. Long lists are gone through so;
+ * fed_json_at counts from the start each time. */
+static inline struct fed_json_iter fed_json_each(const struct fed_json *container)
+{
+    struct fed_json_iter it;
+
+    fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)container);
+    return it;
+}
 bool fed_json_iter_next(struct fed_json_iter *it); /* false at the end */
 void fed_json_iter_remove(struct fed_json_iter *it);
 /* value must not be NULL and is in no container. */
