@@ -348,7 +348,7 @@ static void print_states(struct diff *d)
     for (size_t i = 0; i < d->status.n_rows; i++) {
         const struct status_row *row = &d->status.rows[i];
 
-        if (row->state == CLI_STATE_APPLIED || !is_shown(d, row))
+        if (cli_state_is_settled(row->state) || !is_shown(d, row))
             continue;
         if (shown == ROWS_SHOWN && !d->look->all) {
             left++;
@@ -441,7 +441,7 @@ static enum fed_err compare(struct diff *d)
     if (!err)
         err = d->look->cluster_context ? compare_member(d) : compare_variants(d);
     for (size_t i = 0; !err && !d->look->cluster_context && i < d->status.n_rows; i++)
-        d->differs = d->differs || (d->status.rows[i].state != CLI_STATE_APPLIED &&
+        d->differs = d->differs || (!cli_state_is_settled(d->status.rows[i].state) &&
                                        is_shown(d, &d->status.rows[i]));
     return err;
 }

@@ -224,7 +224,7 @@ static void take_objects(struct plan *p)
 
 /* ---- showing ---- */
 static const char *const actions[] = {
-    "create", "update", "remove", "refused", "removing", "unchanged"};
+    "create", "update", "remove", "refused", "removing", "unchanged", "forbidden"};
 #define N_ACTIONS (sizeof actions / sizeof *actions)
 
 static enum cli_color color_of(const char *action)
@@ -300,7 +300,7 @@ static void print_action(struct plan *p, const struct fed_json *rows, const char
     put_bytes(sum.bytes, bytes);
     if (sum.bytes > 0)
         printf("   %s", bytes);
-    if (sum.away > 0 && strcmp(action, "unchanged") != 0)
+    if (sum.away > 0 && strcmp(action, "unchanged") != 0 && strcmp(action, "forbidden") != 0)
         printf("   (%zu not heard of now: when they are back)", sum.away);
     printf("\n");
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const state_names[CLI_STATES] = {
-    "applied", "pending", "removing", "offline", "refused", "failed"};
+    "applied", "forbidden", "pending", "removing", "offline", "refused", "failed"};
 
 static const struct word {
     const char *word;
@@ -13,6 +13,8 @@ static const struct word {
 } words[] = {
     {"Pending", CLI_STATE_PENDING,
         "The agent has it within seconds; when this stays, look at `fedlet status` there."},
+    {"ForbiddenByPolicy", CLI_STATE_FORBIDDEN,
+        "A PlacementPolicy leaves the cluster out; change the policy, or the placement."},
     {"WaitingForRemoval", CLI_STATE_REMOVING,
         "It is gone once the cluster says so; finalizers in the member may hold it."},
     {"ClusterNotReady", CLI_STATE_OFFLINE,
@@ -69,6 +71,11 @@ static const struct sentence { /* what a member's API server says */
 const char *cli_state_name(enum cli_state state)
 {
     return state < CLI_STATES ? state_names[state] : "";
+}
+
+bool cli_state_is_settled(enum cli_state state)
+{
+    return state == CLI_STATE_APPLIED || state == CLI_STATE_FORBIDDEN;
 }
 
 static const struct word *find(struct fed_span word)

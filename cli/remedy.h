@@ -8,15 +8,18 @@
 #include "proto/base/span.h"
 
 enum cli_state {
-    CLI_STATE_APPLIED,  /* the member holds it as asked */
-    CLI_STATE_PENDING,  /* on its way to a cluster that is there */
-    CLI_STATE_REMOVING, /* asked to go, and still there */
-    CLI_STATE_OFFLINE,  /* the cluster is not heard of, or its API server is not well */
-    CLI_STATE_REFUSED,  /* the hub cannot make what would be sent */
-    CLI_STATE_FAILED,   /* the member did not take it */
+    CLI_STATE_APPLIED,   /* the member holds it as asked */
+    CLI_STATE_FORBIDDEN, /* a PlacementPolicy leaves the cluster out: nothing is there, as wanted */
+    CLI_STATE_PENDING,   /* on its way to a cluster that is there */
+    CLI_STATE_REMOVING,  /* asked to go, and still there */
+    CLI_STATE_OFFLINE,   /* the cluster is not heard of, or its API server is not well */
+    CLI_STATE_REFUSED,   /* the hub cannot make what would be sent */
+    CLI_STATE_FAILED,    /* the member did not take it */
     CLI_STATES
 };
 const char *cli_state_name(enum cli_state state); /* "applied" ... */
+/* Whether nothing more is to happen there. */
+bool cli_state_is_settled(enum cli_state state);
 /* Of status.clusters[].status; empty: applied. */
 enum cli_state cli_state_of(struct fed_span word);
 /* "" when there is nothing to do. */

@@ -49,7 +49,7 @@ static void take_row(const struct look *look, const struct status_object *status
         .version = fed_json_string(fed_json_get(entry, "version"))};
     row->state = cli_state_of(row->word);
     row->remedy = cli_remedy(row->word, row->message);
-    if (row->state != CLI_STATE_APPLIED)
+    if (!cli_state_is_settled(row->state))
         row->since_unix_s = status->since_unix_s;
     if (row->state == CLI_STATE_OFFLINE)
         explain_offline(look, row);
@@ -137,7 +137,7 @@ static enum fed_err take_groups(struct look *look, struct status_object *out)
         return FED_ERR_NOMEM;
     fed_map_init(&map, look->cli->mem);
     fed_buf_init(&key, look->cli->mem, 1u << 16);
-    for (size_t i = 0; !err && i < out->n_rows && out->rows[i].state != CLI_STATE_APPLIED; i++)
+    for (size_t i = 0; !err && i < out->n_rows && !cli_state_is_settled(out->rows[i].state); i++)
         err = group_one(out, &map, &out->rows[i], &key);
     fed_buf_fini(&key);
     fed_map_fini(&map);
@@ -191,7 +191,7 @@ enum cli_state status_worst(const struct status_object *status)
 {
     if (status->problem.len > 0)
         return CLI_STATE_REFUSED;
-    if (status->n_rows > 0 && status->rows[0].state != CLI_STATE_APPLIED)
+    if (status->n_rows > 0 && !cli_state_is_settled(status->rows[0].state))
         return status->rows[0].state;
     if (status->deleting)
         return CLI_STATE_REMOVING;

@@ -53,7 +53,8 @@ static void add_stuck(struct federation *f, const struct status_object *status)
         .ns = status->ns,
         .name = status->name,
         .state = status_worst(status),
-        .not_applied = status->n_rows - status->counts[CLI_STATE_APPLIED],
+        .not_applied = status->n_rows - status->counts[CLI_STATE_APPLIED] -
+                       status->counts[CLI_STATE_FORBIDDEN],
         .clusters = status->n_rows,
         .since_unix_s = status->since_unix_s,
         .why = look_cstr(f->look, fed_span_text(why)),

@@ -162,9 +162,9 @@ static void print_cluster(struct tree *t, const struct status_row *row)
     printf(FED_SPAN_FMT "   %s", FED_SPAN_ARG(row->cluster), cli_state_name(row->state));
     if (row->health.len > 0)
         printf("   " FED_SPAN_FMT, FED_SPAN_ARG(row->health));
-    if (row->state != CLI_STATE_APPLIED)
+    if (row->word.len > 0)
         printf("   " FED_SPAN_FMT "%s", FED_SPAN_ARG(row->word), row->message.len ? ": " : "");
-    if (row->state != CLI_STATE_APPLIED && row->message.len > 0) {
+    if (row->word.len > 0 && row->message.len > 0) {
         struct fed_buf clean;
 
         fed_buf_init(&clean, t->look->cli->mem, 4096);

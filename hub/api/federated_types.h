@@ -2,7 +2,8 @@
  *
  * Source: KubeFed, what `kubefedctl enable` generates. Only objects in the system namespace count.
  * Each that is enabled keeps the CustomResourceDefinition of its federated type, which outlives it,
- * as with KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself). A
+ * as with KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself) and
+ * leaves its definition to whoever wants to delete it. A
  * FederatedTypeConfig has KubeFed's finalizer, which goes when its type has stopped. */
 #ifndef FEDLET_HUB_API_FEDERATED_TYPES_H
 #define FEDLET_HUB_API_FEDERATED_TYPES_H

@@ -543,7 +543,7 @@ static enum fed_err pair_unplace(
     case PLAN_PAIR_PRESENT:
         if (ending && item->orphan)
             return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
-        if (ending && item->delete_error[0])
+        if (item->deleting && !item->gone && item->delete_error[0])
             return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
         if (ending && item->delete_options)
             return plan_pair_release(plan, item, pair, item->delete_options);
@@ -607,7 +607,9 @@ static enum fed_err pair_want(
     if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
         !plan_held_recalled(item, cluster))
         return pair_forbid(plan, item, cluster, policy);
-    err = pair_place(plan, item, cluster);
+    /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
+    if (!policy || !pair || !pair->piece || !(pair->piece->work.options & FED_WORK_HELD))
+        err = pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!err && pair && (policy || pair->policy))
         plan_pair_set_policy(plan, item, pair, policy, policy && pair->state == PLAN_PAIR_PRESENT);
@@ -715,8 +717,6 @@ static bool is_frozen(const struct hub_plan *plan, const struct plan_item *item)
 enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
     const struct plan_cluster *cluster, struct plan_wish *out)
 {
-    const struct plan_pair *pair;
-    struct plan_policy *policy;
     enum fed_err err;
 
     *out = (struct plan_wish){.frozen = is_frozen(plan, item), .error = ""};
@@ -724,14 +724,8 @@ enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
         return FED_OK;
     out->selected = !is_ending(item) && plan_item_selects(plan, item, cluster);
     if (out->selected) {
-        err = plan_policy_forbids(plan, item, cluster, &policy);
-        if (err || !policy)
-            return err ? err : wish_piece(plan, item, cluster, out);
-        out->error = "ForbiddenByPolicy";
-        pair = plan_pair_find(item, cluster);
-        fed_diag_set(&out->diag, FED_ERR_FORBIDDEN, "%s",
-            pair && pair->held ? policy->holds : policy->forbids);
-        return FED_OK;
+        err = plan_policy_forbids(plan, item, cluster, &out->policy);
+        return err ? err : wish_piece(plan, item, cluster, out);
     }
     out->handed_over = successor(plan, item, cluster) != NULL;
     return FED_OK;

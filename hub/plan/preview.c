@@ -2,7 +2,7 @@
  * of the same name; the table copies its keys, so that putting the others back cannot fail. */
 #include "hub/plan/preview.h"
 
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 #include "proto/object/render.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ struct preview {
 const char *hub_preview_action_name(enum hub_preview_action action)
 {
     static const char *const names[HUB_PREVIEW_ACTIONS] = {
-        "create", "update", "unchanged", "remove", "removing", "refused"};
+        "create", "update", "unchanged", "remove", "removing", "refused", "forbidden"};
 
     return action < HUB_PREVIEW_ACTIONS ? names[action] : "";
 }
@@ -177,6 +177,13 @@ static void row_of_piece(const struct plan_pair *pair, const struct plan_cluster
     row->bytes = bytes_to_send(pair, piece);
 }
 
+static void row_of_policy(
+    const char *sentence, struct hub_preview_cluster *row, struct fed_diag *message)
+{
+    row->reason = "ForbiddenByPolicy";
+    fed_diag_set(message, FED_ERR_FORBIDDEN, "%s", sentence);
+}
+
 /* false: there is nothing to say about the cluster. */
 static bool row_of(const struct plan_pair *pair, const struct plan_cluster *cluster,
     const struct plan_wish *wish, struct hub_preview_cluster *row, struct fed_diag *message)
@@ -187,8 +194,15 @@ static bool row_of(const struct plan_pair *pair, const struct plan_cluster *clus
         .message = message->text,
         .variant = SIZE_MAX};
     message->text[0] = '\0';
+    if (wish->policy && !is_present(pair)) {
+        row->action = is_going(pair) ? HUB_PREVIEW_REMOVING : HUB_PREVIEW_FORBIDDEN;
+        row_of_policy(wish->policy->forbids, row, message);
+        return true;
+    }
     if (wish->piece) {
         row_of_piece(pair, cluster, wish->piece, row, message);
+        if (wish->policy)
+            row_of_policy(wish->policy->holds, row, message);
         return true;
     }
     if (wish->error[0]) {
@@ -221,7 +235,7 @@ static enum fed_err look_at_cluster(struct preview *p, struct plan_item *now,
         return err;
     if (row_of(pair, cluster, &wish, row, &p->messages[p->n_rows])) {
         p->n_rows++;
-        if (p->ask->render && wish.piece)
+        if (p->ask->render && wish.piece && row->action != HUB_PREVIEW_FORBIDDEN)
             err = find_variant(p, wish.piece, &row->variant);
     }
     plan_piece_unref(p->plan, wish.piece);
@@ -314,7 +328,8 @@ static bool is_in_changed_namespace(const struct preview *p, const struct plan_i
 static bool something_changes(const struct preview *p)
 {
     for (size_t i = 0; i < p->n_rows; i++)
-        if (p->rows[i].action != HUB_PREVIEW_UNCHANGED && p->rows[i].action != HUB_PREVIEW_REMOVING)
+        if (p->rows[i].action != HUB_PREVIEW_UNCHANGED &&
+            p->rows[i].action != HUB_PREVIEW_REMOVING && p->rows[i].action != HUB_PREVIEW_FORBIDDEN)
             return true;
     return false;
 }

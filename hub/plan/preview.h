@@ -23,8 +23,9 @@ enum hub_preview_action {
     HUB_PREVIEW_UPDATE,
     HUB_PREVIEW_UNCHANGED,
     HUB_PREVIEW_REMOVE,
-    HUB_PREVIEW_REMOVING, /* on its way out already */
-    HUB_PREVIEW_REFUSED,  /* selected, but nothing can be sent; what the cluster has stays */
+    HUB_PREVIEW_REMOVING,  /* on its way out already */
+    HUB_PREVIEW_REFUSED,   /* selected, but nothing can be sent; what the cluster has stays */
+    HUB_PREVIEW_FORBIDDEN, /* selected, but a PlacementPolicy leaves it out */
     HUB_PREVIEW_ACTIONS
 };
 const char *hub_preview_action_name(enum hub_preview_action action); /* "create" ... */
@@ -32,7 +33,8 @@ const char *hub_preview_action_name(enum hub_preview_action action); /* "create"
 struct hub_preview_cluster {
     struct fed_span cluster;
     enum hub_preview_action action;
-    const char *reason;  /* of a refusal, KubeFed's word; "" */
+    const char *reason;  /* of a refusal, KubeFed's word; ForbiddenByPolicy, also of a copy that is
+                            there and waits for its removal; "" */
     const char *message; /* a sentence with it; "" */
     size_t bytes;        /* of template and overrides that this cluster has not got yet; they travel
                             compressed */

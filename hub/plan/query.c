@@ -125,6 +125,7 @@ enum fed_err hub_plan_object(
         .n_clusters = n,
         .observed_generation = item->generation,
         .deleting = item->deleting,
+        .orphan = item->orphan,
         .target = target_of(item),
         .template_annotations = item->template_annotations,
         .template_finalizers = item->template_finalizers};

@@ -31,7 +31,9 @@ static struct plan_scaler *scaler_of(
 bool plan_is_scaled(const struct hub_plan *plan, const struct plan_item *item)
 {
     const struct plan_scaler *scaler =
-        item->type && plan->scalers.count > 0 ? scaler_of(plan, item->ns, item->name) : NULL;
+        item->type && plan->settings.scheduler && plan->scalers.count > 0
+            ? scaler_of(plan, item->ns, item->name)
+            : NULL;
 
     return scaler && strcmp(scaler->target_kind, item->type->federated_kind) == 0;
 }
@@ -162,5 +164,9 @@ bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed
 {
     const struct plan_cluster *cluster = plan_cluster_get(plan, name);
 
-    return cluster && plan_namespace_places(plan, ns, cluster);
+    if (!cluster)
+        return false;
+    if (!plan_namespace_item(plan, ns) && !plan_namespace_labelled(plan, ns))
+        return true;
+    return plan_namespace_places(plan, ns, cluster);
 }

@@ -186,7 +186,7 @@ YAML
     hubctl apply -f "$WORK/bad.yaml" 2>&1 | tee "$WORK/warned"
     for field in 'metadata.namespace: "nowhere" is not federated' 'matchExpressions\[0\].operator: "Near"' \
         'spec.template.metadata.annotations: is not propagated' 'spec.overrides\[0\].clusterName: no cluster "nobody"' \
-        'spec.overrides\[0\].clusterOverrides\[0\].path: replace .*/data/x/y'; do
+        'spec.overrides\[0\].clusterOverrides\[0\].path: replace operation does not apply: doc is missing path: /data/x/y'; do
         grep -q "^Warning: .*$field" "$WORK/warned" || { echo "no warning: $field"; return 1; }
     done
     says 'Warning: spec.placement: neither clusters nor clusterSelector' hubctl -n nowhere patch federatedconfigmap warned --type=merge -p '{"spec":{"placement":null}}'

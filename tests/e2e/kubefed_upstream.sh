@@ -67,10 +67,6 @@ collect_statuses() {
     fedns patch kubefedconfig kubefed --type=merge \
         -p '{"spec":{"featureGates":[{"name":"RawResourceStatusCollection","configuration":"Enabled"}]}}'
 }
-serve_replicasets() {
-    hubctl apply -f "$here/../kubefed/replicasets.yaml"
-    hubctl wait --for=condition=Established crd/replicasets.apps --timeout=20s
-}
 
 # ---- lanes ----
 declare -A lanes=() # by process id
@@ -127,7 +123,6 @@ must "two members join" join_members
 must "their KubeFedClusters say how to reach them" give_access
 must "one of them is the host" be_host
 must "statuses are collected" collect_statuses
-must "the hub serves ReplicaSets" serve_replicasets
 
 "$built/e2e" --list >"$LANES/rest" 2>"$FLEET/logs/list.err"
 leave_out

@@ -138,6 +138,7 @@ static void test_states(void **state)
             "The field cannot change"},
         {"CreationFailed", "namespaces \"shop\" not found", CLI_STATE_FAILED,
             "Federate the namespace"},
+        {"ForbiddenByPolicy", "", CLI_STATE_FORBIDDEN, "A PlacementPolicy leaves"},
         {"SomethingFailed", "what nobody knows", CLI_STATE_FAILED, "The agent tries again"},
         {"SomethingNew", "", CLI_STATE_PENDING, "The agent goes on"},
     };

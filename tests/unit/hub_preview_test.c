@@ -281,6 +281,40 @@ static void test_stopped_type(void **state)
         preview_map(w, MAP("{'placement':{'clusters':[]}}")), "x(frozen) PropagationDisabled; ");
 }
 
+static size_t times(const char *text, const char *part)
+{
+    size_t n = 0;
+
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
+        n++;
+    return n;
+}
+
+static void test_policies(void **state)
+{
+    struct hub_world *w = *state;
+    const char *everywhere = MAP("{'template':{'data':{'k':'v'}},'placement':" ALL "}");
+    const char *other = MAP("{'template':{'data':{'k':'w'}},'placement':" ALL "}");
+
+    hub_world_put(w, "placementpolicies.fedlet.io", "", "p",
+        "{'metadata':{'name':'p','generation':1},'spec':{'effect':'Deny','kinds':[{'kind':"
+        "'ConfigMap'}],'clusters':{'selector':{'matchLabels':{'zone':'b'}}}}}");
+    assert_string_equal(
+        preview_map(w, everywhere), "x(new) c1=create c2=forbidden(ForbiddenByPolicy) c3=create; ");
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x", everywhere);
+    assert_string_equal(preview_map(w, everywhere),
+        "x c1=unchanged c2=forbidden(ForbiddenByPolicy) c3=unchanged; ");
+    hub_world_remove(w, "placementpolicies.fedlet.io", "", "p");
+    assert_string_equal(preview_map(w, everywhere), "x c1=unchanged c2=unchanged c3=unchanged; ");
+    /* Copies that are there leave one an hour, and follow their template meanwhile. */
+    hub_world_put(w, "placementpolicies.fedlet.io", "", "q",
+        "{'metadata':{'name':'q','generation':1},'spec':{'effect':'Deny','kinds':[{'kind':"
+        "'ConfigMap'}],'clusters':{'selector':{}},'deletionBudget':{'removals':1,'period':'1h'}}}");
+    preview_map(w, other);
+    assert_int_equal(times(telling.text, "=removing(ForbiddenByPolicy)"), 1);
+    assert_int_equal(times(telling.text, "=update(ForbiddenByPolicy)"), 2);
+}
+
 static void test_refusals_leave_nothing_behind(void **state)
 {
     struct hub_world *w = *state;
@@ -316,6 +350,7 @@ int main(void)
         CASE(test_rendered_once_each),
         CASE(test_overrides_by_selector),
         CASE(test_stopped_type),
+        CASE(test_policies),
         CASE(test_refusals_leave_nothing_behind),
     };
 #undef CASE
