@@ -5,6 +5,7 @@
 #include "agent/path.h"
 #include "agent/render.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PATH_MAX_BYTES 4096u
@@ -100,8 +101,11 @@ void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum ag
     switch (verdict) {
     case AGENT_VERDICT_RETRY:
         apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
+        /* 500 is also what a server-side apply with fields of the wrong type is answered with. */
         if (entry->retry.attempts > 1 && !removing)
-            agent_entry_set(apply->table, entry, FED_WORK_WAITING, reason, answer->message);
+            agent_entry_set(apply->table, entry,
+                answer->status == 500 ? FED_WORK_FAILED : FED_WORK_WAITING, reason,
+                answer->message);
         break;
     case AGENT_VERDICT_NAMESPACE:
         apply_retry(apply, entry, step, MISSING_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
@@ -265,6 +269,10 @@ static void apply_answer(struct agent_apply *apply, struct agent_entry *entry,
     if (superseded)
         return;
     agent_answer_read(apply->ports.mem, answer, &refusal);
+    if (agent_answer_verdict(&refusal) == AGENT_VERDICT_KIND)
+        snprintf(refusal.message, sizeof refusal.message,
+            "no matches for kind \"" FED_SPAN_FMT "\" in version \"" FED_SPAN_FMT "\"",
+            FED_SPAN_ARG(entry->work.kind), FED_SPAN_ARG(entry->work.api_version));
     apply_refused(
         apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
 }

@@ -11,6 +11,7 @@
 void apply_drop(struct agent_entry *entry)
 {
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
+    entry->uid[0] = '\0';     /* should the work come back meanwhile, nothing there is ours */
     entry->report_due = true; /* its absence in the next report is the news */
     entry->dropped = true;
     entry->dirty = true;

@@ -4,7 +4,6 @@
 
 #include "agent/path.h"
 #include "agent/scan.h"
-#include "proto/base/text.h"
 #include "proto/object/json.h"
 
 #include <stdio.h>
@@ -14,8 +13,7 @@
 #define AGAIN_FLOOR_MS 15000u
 #define AGAIN_CEILING_MS 600000u
 #define RETRY_MS 10000u
-#define UNSCHEDULABLE_S 60 /* KubeFed's UnschedulableThreshold */
-#define NEXT_MAX_S 120     /* a clock that is off delays a look by no more */
+#define NEXT_MAX_S 120 /* a clock that is off delays a look by no more */
 #define INFLIGHT_MAX 2u
 #define PAGE 100u
 #define PAGES_MAX 200u /* 20,000 pods of one workload */
@@ -53,102 +51,6 @@ struct agent_pods {
 static uint64_t now_of(const struct agent_pods *p)
 {
     return fed_loop_now_ms(p->ports.loop);
-}
-
-/* ---- one pod ---- */
-
-static const struct fed_json *condition_of(const struct fed_json *pod, const char *type)
-{
-    const struct fed_json *all = fed_json_find(pod, "status.conditions");
-
-    for (size_t i = 0; i < fed_json_count(all); i++) {
-        const struct fed_json *one = fed_json_at(all, i);
-
-        if (fed_span_is(fed_json_string(fed_json_get(one, "type")), type))
-            return one;
-    }
-    return NULL;
-}
-
-static bool text_is(const struct fed_json *object, const char *key, const char *text)
-{
-    return fed_span_is(fed_json_string(fed_json_get(object, key)), text);
-}
-
-void agent_pods_take(struct agent_pods_count *count, const struct fed_json *pod, int64_t now_unix_s)
-{
-    const struct fed_json *scheduled = condition_of(pod, "PodScheduled");
-    int64_t since_s;
-
-    if (text_is(fed_json_get(pod, "status"), "phase", "Running")) {
-        if (text_is(condition_of(pod, "Ready"), "status", "True"))
-            count->running++;
-        return;
-    }
-    if (!text_is(scheduled, "status", "False") || !text_is(scheduled, "reason", "Unschedulable") ||
-        fed_text_time_parse(
-            fed_json_string(fed_json_get(scheduled, "lastTransitionTime")), &since_s))
-        return;
-    if (since_s + UNSCHEDULABLE_S < now_unix_s)
-        count->unschedulable++;
-    else if (count->next_unix_s == 0 || since_s + UNSCHEDULABLE_S < count->next_unix_s)
-        count->next_unix_s = since_s + UNSCHEDULABLE_S;
-}
-
-/* ---- selectors ---- */
-
-static void put_values(struct fed_buf *out, const struct fed_json *values)
-{
-    fed_buf_put_text(out, " (");
-    for (size_t i = 0; i < fed_json_count(values); i++) {
-        fed_buf_put_text(out, i ? "," : "");
-        fed_buf_put(out, fed_json_string(fed_json_at(values, i)));
-    }
-    fed_buf_put_text(out, ")");
-}
-
-static bool put_expression(struct fed_buf *out, const struct fed_json *expression)
-{
-    struct fed_span key = fed_json_string(fed_json_get(expression, "key"));
-
-    fed_buf_put_text(out, out->len ? "," : "");
-    if (text_is(expression, "operator", "DoesNotExist"))
-        fed_buf_put_text(out, "!");
-    fed_buf_put(out, key);
-    if (text_is(expression, "operator", "In"))
-        fed_buf_put_text(out, " in");
-    else if (text_is(expression, "operator", "NotIn"))
-        fed_buf_put_text(out, " notin");
-    else
-        return key.len > 0;
-    put_values(out, fed_json_get(expression, "values"));
-    return key.len > 0;
-}
-
-/* A ReplicationController's is the labels themselves. */
-bool agent_pods_selector(struct fed_buf *out, const struct fed_json *selector)
-{
-    struct fed_json *labels = fed_json_get(selector, "matchLabels");
-    struct fed_json *expressions = fed_json_get(selector, "matchExpressions");
-    struct fed_json_iter it;
-
-    if (!labels && !expressions)
-        labels = (struct fed_json *)selector;
-    fed_json_iter_init(&it, fed_json_is_object(labels) ? labels : NULL);
-    while (fed_json_iter_next(&it)) {
-        if (!fed_json_is_string(it.value))
-            return false;
-        fed_buf_put_text(out, out->len ? "," : "");
-        fed_buf_put(out, it.key);
-        fed_buf_put_text(out, "=");
-        fed_buf_put(out, fed_json_string(it.value));
-    }
-    fed_json_iter_init(&it, fed_json_is_array(expressions) ? expressions : NULL);
-    while (fed_json_iter_next(&it)) {
-        if (!put_expression(out, it.value))
-            return false;
-    }
-    return out->len > 0 && !fed_buf_err(out);
 }
 
 /* ---- jobs ---- */

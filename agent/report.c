@@ -246,7 +246,7 @@ static void told(struct agent_report *r)
     r->seq = r->sent_seq;
     for (size_t i = 0; i < r->n_sent; i++) {
         r->sent[i]->reporting = false;
-        if (!r->sent[i]->report_due)
+        if (!r->sent[i]->report_due && r->sent[i]->state == FED_WORK_APPLIED)
             r->sent[i]->deed = FED_DEED_NONE;
     }
     r->n_sent = 0;

@@ -341,7 +341,8 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
 static void adopt_swap(struct staging *s, struct swap *swap)
 {
     struct agent_entry *entry = swap->entry;
-    bool returning = !entry->in_manifest;
+    /* What was refused (a label, an object of somebody else) is looked at again first. */
+    bool look = !entry->in_manifest || !entry->uid[0] || entry->state == FED_WORK_FAILED;
     uint8_t *block = entry->block;
     size_t block_len = entry->block_len;
 
@@ -371,8 +372,7 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     entry->restores = 0;
     entry->again = entry->busy;
     agent_retry_reset(&entry->fight);
-    agent_entry_plan(
-        entry, returning || !entry->uid[0] ? AGENT_STEP_READ : AGENT_STEP_APPLY, s->now_ms);
+    agent_entry_plan(entry, look ? AGENT_STEP_READ : AGENT_STEP_APPLY, s->now_ms);
 }
 
 static void adopt_leaving(struct staging *s, struct agent_entry *entry)

@@ -43,7 +43,13 @@ struct cli {
 };
 
 /* What -o of a command may say. */
-enum cli_output { CLI_OUTPUT_JSON, CLI_OUTPUT_FILE, CLI_OUTPUT_YAML };
+enum cli_output {
+    CLI_OUTPUT_JSON,
+    CLI_OUTPUT_FILE,
+    CLI_OUTPUT_YAML,
+    CLI_OUTPUT_JSON_WIDE, /* json or wide */
+    CLI_OUTPUT_JSON_YAML  /* json or yaml */
+};
 
 struct cli_command {
     const char *name;    /* "token create" */
@@ -129,6 +135,11 @@ enum cli_exit cli_import_command(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_join(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_unjoin(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_status(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_tree(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_events(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_diff(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_plan(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_plan_replicas(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_completion(

@@ -10,6 +10,7 @@
     "  --dry-run                say what would be done, write nothing\n\n"
 #define ORPHANING "  -n, --namespace NS       its namespace (default: that of the context)\n" COMMON
 
+/* A name that another one begins with comes after it. */
 const struct cli_command cli_commands[] = {
     {"token create", "[--ttl 24h] [--uses 1] [--name CLUSTER] [--approve auto|manual] [-o json]",
         "make a join token and print it",
@@ -46,7 +47,8 @@ const struct cli_command cli_commands[] = {
         "  --cluster-context CTX    the cluster's context in the kubeconfig (default: CLUSTER)\n"
         "  --host-cluster-context CTX\n"
         "                           the hub's context (default: the current one)\n"
-        "  --image IMAGE            the agent's image (default ghcr.io/fedlet/fedlet:vVERSION)\n"
+        "  --image IMAGE            the agent's image, with /usr/bin/fedlet in it\n"
+        "                           (default ghcr.io/fedlet/fedlet:vVERSION)\n"
         "  --label KEY=VALUE        label of the cluster, for placements; repeatable\n"
         "  --secret-name NAME       the Secret (default fedlet-identity)\n"
         "  --error-on-existing      fail when the agent is installed already\n"
@@ -146,6 +148,59 @@ const struct cli_command cli_commands[] = {
         "TYPE NAME is the federated object.\n\n" ORPHANING
         "example:\n  fedctl orphaning-deletion status fdeploy web -n shop\n",
         "--namespace --kubefed-namespace --dry-run", cli_orphaning, CLI_OUTPUT_JSON},
+    {"status", "[RESOURCE/NAME] [-n NS] [-A] [--all] [--watch] [--exit-code] [-o json|wide]",
+        "where a change stands, cluster by cluster, and why it is stuck",
+        "Without a name: the federation, its clusters and objects by state, what is stuck and what "
+        "to do.\nRESOURCE is a federated kind or the kind that it federates, in any form that "
+        "kubectl knows.\nStates: applied, pending, removing, offline (the cluster is not heard "
+        "of), refused (the hub\ncannot make what would be sent), failed (the cluster did not take "
+        "it), forbidden (a\nPlacementPolicy leaves the cluster out).\n\n"
+        "  -n, --namespace NS     its namespace (default: that of the context); without a name "
+        "all\n"
+        "  -A, --all-namespaces   objects of all namespaces\n"
+        "      --all              all rows; without it the worst 20, and a summary\n"
+        "  -w, --watch            again with each change, until interrupted\n"
+        "      --exit-code        exit code 1 when not everything is applied (0 otherwise)\n\n"
+        "examples:\n"
+        "  fedctl status\n"
+        "  fedctl status deployment/web -n shop --watch\n"
+        "  fedctl status fdeploy/web -n shop -o json --exit-code\n",
+        "--namespace --all-namespaces --all --watch --exit-code", cli_status, CLI_OUTPUT_JSON_WIDE},
+    {"tree", "[RESOURCE/NAME | NAMESPACE] [-n NS] [-A] [--all] [-o json]",
+        "federated namespaces, the objects in them, and the clusters of each",
+        "  -n, --namespace NS     one namespace, or that of the object\n"
+        "  -A, --all-namespaces   all (the default without a name)\n"
+        "      --all              all clusters; without it the worst 20 of each object\n\n"
+        "examples:\n"
+        "  fedctl tree\n"
+        "  fedctl tree shop\n"
+        "  fedctl tree federateddeployment/web -n shop -o json\n",
+        "--namespace --all-namespaces --all", cli_tree, CLI_OUTPUT_JSON},
+    {"events", "[RESOURCE/NAME] [-n NS] [-A] [--watch] [-o json]",
+        "what happened to an object, its namespace and its clusters, in order of time",
+        "The hub keeps events for an hour. Without a name: those of all federated objects.\n\n"
+        "  -n, --namespace NS     of this namespace, or the object's\n"
+        "  -A, --all-namespaces   of all (the default without a name)\n"
+        "  -w, --watch            later ones, too, until interrupted\n\n"
+        "examples:\n"
+        "  fedctl events deployment/web -n shop\n"
+        "  fedctl events --watch\n",
+        "--namespace --all-namespaces --watch", cli_events, CLI_OUTPUT_JSON},
+    {"diff", "RESOURCE/NAME [-n NS] [--cluster CLUSTER] [--cluster-context CTX] [--all] [-o json]",
+        "what the hub wants in clusters, against each other and against what is there",
+        "Agents report states, not contents. So this shows how clusters differ by their overrides, "
+        "and\nwhich do not hold what is wanted. With --cluster-context the cluster itself is asked "
+        "what\napplying the wanted object would change there (a dry run; nothing is changed).\n"
+        "Exit code as of kubectl diff: 0 no difference, 1 differences, 2 it failed.\n\n"
+        "  -n, --namespace NS     its namespace (default: that of the context)\n"
+        "      --cluster CLUSTER  of this cluster alone\n"
+        "      --cluster-context CTX\n"
+        "                         compare with the object in the cluster of this context\n"
+        "      --all              name all clusters, not the first five\n\n"
+        "examples:\n"
+        "  fedctl diff deployment/web -n shop\n"
+        "  fedctl diff deployment/web -n shop --cluster lyon --cluster-context lyon-admin\n",
+        "--namespace --cluster --cluster-context --all", cli_diff, CLI_OUTPUT_JSON},
     {"import", "--from CONTEXT | -f FILE [--overwrite] [--while-running] [--dry-run] [-o json]",
         "take over the objects of a KubeFed installation",
         "Reads configuration, types, federated objects, scheduling preferences and their "
@@ -197,6 +252,20 @@ const struct cli_command cli_commands[] = {
         "example:\n"
         "  echo '{\"clusters\":[\"a\",\"b\"],\"totalReplicas\":9}' | fedctl plan replicas -f -\n",
         "--filename", cli_plan_replicas, CLI_OUTPUT_JSON},
+    {"plan", "-f FILE [-n NS] [--all] [--exit-code] [-o json|yaml]",
+        "what would go where if these objects were stored; nothing is",
+        "FILE holds federated objects, FederatedNamespaces and Namespaces, YAML or JSON, - is "
+        "standard\ninput. Each takes the place of the stored one as a whole. Objects that are not "
+        "in the file and\nchange because of it are shown, too. Bytes are those of what clusters "
+        "have not got yet, before\ncompression.\n\n"
+        "  -f, --filename FILE    what would be stored\n"
+        "  -n, --namespace NS     of objects that name none (default: that of the context)\n"
+        "      --all              name all clusters, not the first eight\n"
+        "      --exit-code        exit code 1 when something would change or be refused\n\n"
+        "examples:\n"
+        "  fedctl plan -f shop.yaml\n"
+        "  kustomize build . | fedctl plan -f - -o json\n",
+        "--filename --namespace --all --exit-code", cli_plan, CLI_OUTPUT_JSON_YAML},
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
         "Commands, options, names of clusters, tokens, users and types are completed. For names "
         "the script runs\n`fedctl completion names "

@@ -1,5 +1,6 @@
 /* main.c - fedctl, also installed as kubectl-fed: finds the command, wires the ports, runs it. */
 #include "cli/cli.h"
+#include "cli/show.h"
 #include "ports/crypto.h"
 
 #include <errno.h>
@@ -158,7 +159,10 @@ static int unknown(int argc, char **argv)
     fprintf(stderr, "fedctl: no command \"%s%s%s\"\n", argv[0],
         argc > 1 && argv[1][0] != '-' ? " " : "", argc > 1 && argv[1][0] != '-' ? argv[1] : "");
     for (size_t i = 0; i < cli_n_commands; i++) {
-        if (strncmp(cli_commands[i].name, argv[0], len < 3 ? len : 3) == 0)
+        size_t first = strcspn(cli_commands[i].name, " ");
+
+        if (strncmp(cli_commands[i].name, argv[0], len < 3 ? len : 3) == 0 ||
+            cli_is_near(fed_span_of(argv[0], len), fed_span_of(cli_commands[i].name, first)))
             fprintf(stderr, "did you mean: fedctl %s\n", cli_commands[i].name);
     }
     fprintf(stderr, "help: fedctl --help\n");
@@ -255,8 +259,11 @@ static int close_output(int code)
     return code;
 }
 
-static const char *const output_words[] = {
-    [CLI_OUTPUT_JSON] = "json", [CLI_OUTPUT_FILE] = "a file", [CLI_OUTPUT_YAML] = "yaml"};
+static const char *const output_words[] = {[CLI_OUTPUT_JSON] = "json",
+    [CLI_OUTPUT_FILE] = "a file",
+    [CLI_OUTPUT_YAML] = "yaml",
+    [CLI_OUTPUT_JSON_WIDE] = "json or wide",
+    [CLI_OUTPUT_JSON_YAML] = "json or yaml"};
 
 static bool output_fits(const struct cli *cli, const struct cli_command *command)
 {
@@ -267,6 +274,10 @@ static bool output_fits(const struct cli *cli, const struct cli_command *command
         return cli->json || cli->output[0];
     case CLI_OUTPUT_YAML:
         return strcmp(cli->output, "yaml") == 0;
+    case CLI_OUTPUT_JSON_WIDE:
+        return cli->json || strcmp(cli->output, "wide") == 0;
+    case CLI_OUTPUT_JSON_YAML:
+        return cli->json || strcmp(cli->output, "yaml") == 0;
     case CLI_OUTPUT_JSON:
         break;
     }

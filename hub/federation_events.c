@@ -243,7 +243,7 @@ static void tell_waiting(struct hub_federation_events *q, const struct hub_objec
         const struct hub_planned_cluster *cluster = &planned->clusters[i];
         int n;
 
-        if (cluster->selected || !cluster->fresh)
+        if (cluster->selected || !cluster->fresh || cluster->index != SIZE_MAX)
             continue;
         if (!one) {
             one = add(q, ref);
@@ -328,7 +328,7 @@ void hub_federation_events_planned(struct hub_federation_events *q, struct hub_p
             tell_restricted(q, ref, &planned);
         tell_clusters(q, status, ref, &planned);
     }
-    if (hub_plan_object(plan, ref, &planned) == FED_OK && planned.deleting)
+    if (hub_plan_object(plan, ref, &planned) == FED_OK && planned.deleting && !planned.orphan)
         tell_waiting(q, ref, &planned);
 }
 

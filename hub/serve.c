@@ -12,6 +12,7 @@
 #include "hub/kubefed/admit.h"
 #include "hub/kubefed/config.h"
 #include "hub/limits.h"
+#include "hub/plan/review.h"
 #include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
 #include "ports/control.h"
@@ -247,7 +248,10 @@ static enum fed_err set_hooks(struct service *s)
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "placementpolicies", &hooks);
     hub_identity_request_hooks(s->identity, &hooks);
-    return err ? err : hub_kinds_hook(s->kinds, "fedlet.io", "joinrequests", &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "fedlet.io", "joinrequests", &hooks);
+    hub_plan_review_hooks(s->plan, &hooks);
+    return err ? err : hub_kinds_hook(s->kinds, "fedlet.io", "planreviews", &hooks);
 }
 
 static enum fed_err open_federation(struct service *s, struct fed_diag *diag)

@@ -130,6 +130,8 @@ static enum fed_err route(struct hub_request *r)
     bool named = r->path.name.len > 0;
     bool status = r->path.subresource.len > 0;
 
+    if (r->kind->hooks.transient && (named || !fed_span_is(method, "POST")))
+        return not_allowed(r);
     /* Custom kinds are not routed by method and path, only by the verb that follows from them. */
     if (r->kind->custom && fed_span_is(method, "HEAD"))
         method = FED_SPAN_LIT("GET");

@@ -33,8 +33,9 @@ FED_MUST_USE enum fed_err hub_crds_open(
     const struct hub_crds_options *options, struct hub_crds **out, struct fed_diag *diag);
 void hub_crds_close(struct hub_crds *crds);
 
-/* Keeps a definition: writes it when it is missing or was last written from another spec, and
- * protects it from now on.
+/* Keeps a definition: writes it when it is missing or was last written by the hub from another
+ * spec, completes one that somebody else wrote (FED_ERR_FORBIDDEN when it is in conflict), and
+ * protects it from now on: what is written over it is completed, too, and may not be in conflict.
  *   spec   of the definition, JSON
  *   owner  who needs it, for the refusal of a delete: "the hub itself", "FederatedTypeConfig x" */
 FED_MUST_USE enum fed_err hub_crds_own(

@@ -185,6 +185,8 @@ static enum fed_err complete_schema(
     const struct fed_json *needed = fed_json_find(ours, "schema.openAPIV3Schema");
     struct fed_json *given = fed_json_find(theirs, "schema.openAPIV3Schema");
 
+    if (!needed)
+        return FED_OK;
     if (given)
         return complete_node(c, needed, given);
     return fed_json_set(

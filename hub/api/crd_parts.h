@@ -4,6 +4,33 @@
 
 #include "hub/api/crd.h"
 
+struct own;
+
+struct hub_crds {
+    struct hub_crds_options options;
+    struct hub_subscription *subscription;
+    struct own *own;
+};
+
+/* ---- crd.c ---- */
+/* Commits a definition over that revision of it; 0: it must be new. */
+FED_MUST_USE enum fed_err hub_crds_store(
+    struct hub_crds *crds, struct fed_span name, struct fed_json *crd, uint64_t expected);
+/* FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err hub_crds_load(struct hub_crds *crds, struct fed_json_doc *doc,
+    struct fed_span name, struct fed_json **out, uint64_t *revision);
+/* Names, conditions and stored versions, and who owns them. */
+FED_MUST_USE enum fed_err hub_crds_set_status(
+    struct hub_crds *crds, struct fed_json_doc *doc, struct fed_json *crd);
+
+/* ---- crd_own.c ---- */
+/* Completes a definition that somebody needs; others are nobody's business. */
+FED_MUST_USE enum fed_err hub_crds_own_admit(
+    struct hub_crds *crds, struct hub_admission *admission, struct fed_diag *diag);
+/* Keeps the definitions of the hub's own kinds. */
+FED_MUST_USE enum fed_err hub_crds_own_builtin(struct hub_crds *crds, struct fed_diag *diag);
+void hub_crds_own_free(struct hub_crds *crds);
+
 /* ---- crd_check.c ---- */
 /* What a definition lacks unless given: names.singular, names.listKind, conversion. */
 FED_MUST_USE enum fed_err hub_crd_default(struct fed_json_doc *doc, struct fed_json *crd);

@@ -200,6 +200,8 @@ static void put_verbs(struct fed_buf *out, const struct hub_kind *kind)
 {
     if (kind->read_only)
         put_texts(out, "verbs", verbs_read, 3);
+    else if (kind->hooks.transient)
+        put_texts(out, "verbs", verbs_create, 1);
     else if (kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0)
         put_texts(out, "verbs", verbs_namespaces, 7); /* never all of them at once */
     else

@@ -60,25 +60,46 @@ enum fed_err hub_federated_config_finish(struct hub_objects *objects, struct fed
 }
 
 /* ---- status ---- */
+static bool says(const struct fed_json *config, const char *path, const char *word)
+{
+    return fed_span_is(fed_json_string(fed_json_find(config, path)), word);
+}
+
+static bool counts(const struct fed_json *config)
+{
+    return fed_span_is(hub_meta(config, "namespace"), HUB_FEDERATED_NAMESPACE) &&
+           hub_meta(config, "deletionTimestamp").len == 0;
+}
+
+/* KubeFed collects a statusType for services alone, and not while it collects all raw statuses. */
+static bool collects(const struct fed_json *config, const struct hub_kubefed_settings *settings)
+{
+    return !settings->raw_status && fed_span_is(hub_meta(config, "name"), "services") &&
+           says(config, "spec.statusCollection", "Enabled") &&
+           fed_json_is_object(fed_json_find(config, "spec.statusType"));
+}
+
+static const char *word(bool running)
+{
+    return running ? "Running" : "NotRunning";
+}
+
 enum fed_err hub_federated_config_status(struct fed_json_doc *doc, struct fed_json *config,
     const struct hub_kubefed_settings *settings, bool has_namespaces)
 {
     struct fed_json *status = fed_json_new_object(doc);
-    bool namespaced =
-        fed_span_is(fed_json_string(fed_json_find(config, "spec.targetType.scope")), "Namespaced");
-    bool running =
-        settings->push &&
-        fed_span_is(fed_json_string(fed_json_find(config, "spec.propagation")), "Enabled") &&
-        fed_span_is(hub_meta(config, "namespace"), HUB_FEDERATED_NAMESPACE) &&
-        hub_meta(config, "deletionTimestamp").len == 0 &&
-        (namespaced ? has_namespaces : !settings->namespaced);
+    bool running = settings->push && counts(config) &&
+                   says(config, "spec.propagation", "Enabled") &&
+                   (says(config, "spec.targetType.scope", "Namespaced") ? has_namespaces
+                                                                        : !settings->namespaced);
     enum fed_err err = fed_json_set(doc, config, "status", status);
 
     if (!err)
         err = fed_json_set_int(doc, status, "observedGeneration",
             fed_json_int(fed_json_find(config, "metadata.generation"), 1));
     if (!err)
-        err = fed_json_set_text(
-            doc, status, "propagationController", running ? "Running" : "NotRunning");
-    return err ? err : fed_json_set_text(doc, status, "statusController", "NotRunning");
+        err = fed_json_set_text(doc, status, "propagationController", word(running));
+    return err ? err
+               : fed_json_set_text(doc, status, "statusController",
+                     word(counts(config) && collects(config, settings)));
 }

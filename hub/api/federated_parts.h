@@ -12,8 +12,8 @@ FED_MUST_USE enum fed_err hub_federated_config_keep(struct hub_admission *admiss
 FED_MUST_USE enum fed_err hub_federated_config_finish(struct hub_objects *objects,
     struct fed_alloc *mem, const struct hub_object_ref *ref, struct fed_json *config,
     uint64_t revision);
-/* KubeFed's status: a propagation controller runs for an enabled type, once namespaces are one. No
- * status controller ever runs: the status of members is in the federated objects themselves. */
+/* KubeFed's status: a propagation controller runs for an enabled type, once namespaces are one; a
+ * status controller for services whose status is collected in objects of their own. */
 FED_MUST_USE enum fed_err hub_federated_config_status(struct fed_json_doc *doc,
     struct fed_json *config, const struct hub_kubefed_settings *settings, bool has_namespaces);
 

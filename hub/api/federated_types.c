@@ -247,31 +247,31 @@ static enum fed_err remember(
     return FED_OK;
 }
 
-/* Writes the definition of the federated type, which makes its kind. That of a stopped type is
- * anybody's to delete, and stays so: kubefedctl disable deletes it before the FederatedTypeConfig.
- */
+static bool is_enabled(const struct fed_json *config)
+{
+    return fed_span_is(fed_json_string(fed_json_find(config, "spec.propagation")), "Enabled") &&
+           hub_meta(config, "deletionTimestamp").len == 0;
+}
+
+/* Writes the definition of the federated type, which makes its kind. A type that is disabled needs
+ * none: `kubefedctl disable --delete-crd` deletes it before the FederatedTypeConfig. */
 static enum fed_err make_kind(struct hub_federated_types *types, struct fed_span config_name,
     const struct fed_json *config, struct fed_diag *diag)
 {
-    const struct fed_json *federated = fed_json_find(config, "spec.federatedType");
-    bool stopped =
-        fed_span_is(fed_json_string(fed_json_find(config, "spec.propagation")), "Disabled");
     struct fed_buf text;
     char owner[300];
-    enum fed_err err = remember(types, config_name, federated);
+    enum fed_err err = remember(types, config_name, fed_json_find(config, "spec.federatedType"));
 
-    if (stopped && !hub_kinds_find(types->kinds, fed_json_string(fed_json_get(federated, "group")),
-                       fed_json_string(fed_json_get(federated, "pluralName"))))
-        return err;
     owner_text(owner, config_name);
+    if (err || !is_enabled(config)) {
+        hub_crds_disown(types->crds, owner);
+        return err;
+    }
     fed_buf_init(&text, types->mem, 1u << 20);
     put_spec(&text, config);
-    if (!err)
-        err = fed_buf_err(&text);
+    err = fed_buf_err(&text);
     if (!err)
         err = hub_crds_own(types->crds, fed_buf_span(&text), owner, diag);
-    if (!err && stopped)
-        hub_crds_disown(types->crds, owner);
     fed_buf_fini(&text);
     return err;
 }

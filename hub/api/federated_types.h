@@ -1,10 +1,9 @@
 /* federated_types.h - Federated<Kind> kinds from FederatedTypeConfig objects, at run time.
  *
  * Source: KubeFed, what `kubefedctl enable` generates. Only objects in the system namespace count.
- * Each keeps the CustomResourceDefinition of its federated type, which outlives it, as with
- * KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself) and
- * leaves its definition to whoever wants to delete it; one that is missing is made again when the
- * type is enabled. A FederatedTypeConfig has KubeFed's finalizer, which goes when its type has stopped. */
+ * Each that is enabled keeps the CustomResourceDefinition of its federated type, which outlives it,
+ * as with KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself). A
+ * FederatedTypeConfig has KubeFed's finalizer, which goes when its type has stopped. */
 #ifndef FEDLET_HUB_API_FEDERATED_TYPES_H
 #define FEDLET_HUB_API_FEDERATED_TYPES_H
 

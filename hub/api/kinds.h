@@ -62,6 +62,9 @@ struct hub_user;
 /* What the federation adds to the generic layer for one kind. Each may be NULL. */
 struct hub_kind_hooks {
     void *ctx;
+    /* Objects are only ever created: answered, with what admit puts into admission->answer, and
+     * never stored. As reviews of Kubernetes, they need no name. */
+    bool transient;
     /* Before an object is stored (defaulted and validated against the schema already). May change
      * admission->object; refuses with FED_ERR_FORBIDDEN (403), FED_ERR_INVALID (422, diag is the
      * message, field in admission) ... */
@@ -128,6 +131,8 @@ struct hub_admission {
     /* Adds a Warning header to the answer. */
     void (*warn)(struct hub_admission *admission, const char *text);
     void *warnings;
+    /* Whether the user may do something else as well. */
+    bool (*allows)(struct hub_admission *admission, const struct hub_access *access);
     /* Raw store rows to be written in the same commit (e.g. a token's secret); spans must live in
      * doc's memory or be constants. Room for 4. */
     struct fed_store_op extra[4];

@@ -489,6 +489,8 @@ enum fed_err hub_meta_generate_name(struct hub_request *r, struct fed_json *meta
     char name[GENERATED_BASE_MAX + GENERATED_RANDOM + 1];
     enum fed_err err;
 
+    if (base.len == 0 && r->kind->hooks.transient)
+        base = FED_SPAN_LIT("review-");
     if (base.len == 0 || fed_json_string(fed_json_get(metadata, "name")).len > 0)
         return FED_OK;
     err = crypto->random(crypto->ctx, random, sizeof random);

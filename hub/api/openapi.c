@@ -300,6 +300,10 @@ static void put_paths(
 {
     struct place place = {kind, at->name, "", "", false};
 
+    if (kind->hooks.transient) {
+        put_path(out, &place, review_operations, 1);
+        return;
+    }
     put_path(out, &place, collection_operations, 3);
     fed_buf_put_text(out, ",");
     place.suffix = "/{name}";

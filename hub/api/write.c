@@ -261,7 +261,7 @@ static enum fed_err check_new(struct hub_request *r, const struct hub_write *w, 
 
 enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
 {
-    struct hub_admission admission = {.operation = HUB_CREATE, .dry_run = r->query.dry_run};
+    struct hub_admission admission = {.operation = HUB_CREATE};
     uint64_t given = 0; /* what is no number is as good as none */
     bool versioned =
         !w->applied && !fed_span_to_u64(hub_meta(w->next, "resourceVersion"), &given) && given > 0;
@@ -269,6 +269,8 @@ enum fed_err hub_write_create(struct hub_request *r, struct hub_write *w)
     enum fed_err err;
 
     w->operation = HUB_CREATE;
+    r->query.dry_run = r->query.dry_run || r->kind->hooks.transient;
+    admission.dry_run = r->query.dry_run;
     if (r->kind->terminating)
         return hub_fail(r, 403, "Forbidden",
             "%s \"" FED_SPAN_FMT "\" is forbidden: create not allowed while custom resource "

@@ -117,6 +117,11 @@ static const char *field_reason(const char *text)
     return "FieldValueInvalid";
 }
 
+static bool admission_allows(struct hub_admission *admission, const struct hub_access *access)
+{
+    return hub_api_authorize(admission->request->api, admission->who, access, NULL);
+}
+
 static enum fed_err admission_refused(struct hub_request *r, const struct hub_admission *admission,
     enum fed_err err, const struct fed_diag *diag)
 {
@@ -149,6 +154,7 @@ enum fed_err hub_admit(
     admission->subresource = r->path.subresource;
     admission->warn = admission_warn;
     admission->warnings = r;
+    admission->allows = admission_allows;
     if (!kind->hooks.admit)
         return FED_OK;
     err = kind->hooks.admit(kind->hooks.ctx, admission, &diag);

@@ -3,15 +3,20 @@
  *
  * Source: KubeFed's KubeFedConfig (core.kubefed.io/v1beta1). What is honoured, at once and without
  * a restart:
- *   syncController.adoptResources       whether objects that are in a member already are taken over
- *   featureGates PushReconciler         Disabled: nothing is sent to members, and what is there
- * stays featureGates SchedulerPreferences   whether ReplicaSchedulingPreferences act featureGates
- * RawResourceStatusCollection  with statusCollection of a type: remoteStatus scope Namespaced:
- * cluster-scoped types are not propagated What is kept and has no meaning in a federation of
- * agents: controllerDuration and leaderElect (the hub is one process that hears of changes),
- * maxConcurrentReconciles (it plans all changes of a turn at once), clusterHealthCheck (agents
- * probe their own API server and report; a cluster is offline when its agent missed three
- * heartbeats, whose interval is the hub's option heartbeat-s). */
+ *
+ * - syncController.adoptResources: whether objects that are in a member already are taken over
+ * - featureGates, PushReconciler: Disabled: nothing is sent to members, and what is there stays
+ * - featureGates, SchedulerPreferences: whether ReplicaSchedulingPreferences act
+ * - featureGates, RawResourceStatusCollection: with statusCollection of a type: remoteStatus
+ * - controllerDuration.availableDelay and unavailableDelay: for those preferences alone
+ * - scope: Namespaced: cluster-scoped types are not propagated
+ *
+ * What is kept and means nothing in a federation of agents:
+ *
+ * - clusterHealthCheck: agents look at their own API server and report; a cluster is offline when
+ *   its agent said nothing for one and a half of the hub's heartbeat-s (hub/status/status.h)
+ * - leaderElect and cacheSyncTimeout: the hub is one process, which hears of changes
+ * - maxConcurrentReconciles: all changes of a turn are planned at once */
 #ifndef FEDLET_HUB_KUBEFED_CONFIG_H
 #define FEDLET_HUB_KUBEFED_CONFIG_H
 

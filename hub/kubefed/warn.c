@@ -180,15 +180,12 @@ static bool try_operation(const struct hub_kubefed_around *around, struct fed_js
 {
     struct fed_json *alone = fed_json_new_array(doc);
     struct fed_diag diag = {""};
-    const char *why = diag.text;
 
     if (!alone || fed_json_append(alone, fed_json_clone(doc, operation)))
         return false;
     if (!fed_override_apply(doc, root, alone, &diag))
         return true;
-    if (strncmp(why, "override 1: ", 12) == 0)
-        why += 12;
-    say(around, "%s: %s: this cluster does not get it (ApplyOverridesFailed)", field, why);
+    say(around, "%s: %s: this cluster does not get it (ApplyOverridesFailed)", field, diag.text);
     return false;
 }
 

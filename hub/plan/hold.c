@@ -259,7 +259,8 @@ static enum fed_err spend_in(
         struct plan_item *item = cluster->items[i];
         struct plan_pair *pair = plan_pair_find(item, cluster);
 
-        if (!pair->held || pair->policy != policy || holds_others(item, cluster))
+        if (!pair->held || pair->policy != policy || !plan_type_runs(plan, item->type) ||
+            holds_others(item, cluster))
             continue;
         err = plan_pair_take_away(plan, item, pair);
         if (err)
@@ -272,6 +273,7 @@ static enum fed_err spend_in(
 
 static enum fed_err spend(struct hub_plan *plan, struct plan_policy *policy)
 {
+    uint64_t used;
     enum fed_err err = FED_OK;
 
     if (policy->pending == 0) {
@@ -280,9 +282,15 @@ static enum fed_err spend(struct hub_plan *plan, struct plan_policy *policy)
         return FED_OK;
     }
     roll_period(policy, now_ms(plan));
+    used = policy->used;
     for (size_t i = 0; !err && policy->used < plan_policy_limit(policy) && i < plan->n_clusters;
          i++)
         err = spend_in(plan, policy, plan->clusters[i]);
+    if (policy->used > used)
+        fed_log(plan->log, FED_LOG_INFO,
+            "plan: PlacementPolicy %s: %llu copies leave clusters that it forbids, %zu wait for "
+            "their turn",
+            policy->name, (unsigned long long)(policy->used - used), policy->pending);
     return err;
 }
 

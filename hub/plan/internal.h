@@ -251,10 +251,25 @@ void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_item_mark(
     struct hub_plan *plan, struct plan_item *item); /* dirty, and a round is wanted */
 void plan_item_touch(struct hub_plan *plan, struct plan_item *item);
+/* What is wrong with where it should go. */
+enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item);
 /* The FederatedNamespace of a namespace, NULL when there is none that counts; and the Namespace
  * with the label. */
 struct plan_item *plan_namespace_item(struct hub_plan *plan, struct fed_span ns);
 bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns);
+/* What the item means for the cluster, whatever the pair is now. */
+struct plan_wish {
+    bool frozen; /* what is there stays: a disabled type, or a placement that cannot be computed */
+    bool selected;              /* when not frozen */
+    bool handed_over;           /* not selected, but the other form of the same namespace has it */
+    struct plan_policy *policy; /* that forbids the cluster: a copy that is there is held, and
+                                   follows its template; NULL: none */
+    const char *error;          /* KubeFed's word, "" */
+    struct plan_piece *piece;   /* what would be sent, counted; NULL: not selected, or an error */
+    struct fed_diag diag;       /* the sentence of an error */
+};
+FED_MUST_USE enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *out);
 /* Computes what the item means for the cluster and brings pair and next manifest in line. */
 FED_MUST_USE enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
@@ -275,7 +290,9 @@ void plan_item_describe(
     const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
 FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, struct plan_pair **out);
-/* It leaves with these options: FED_WORK_ORPHAN, or how to delete it. */
+/* The work gets the options with which it is to leave (FED_WORK_ORPHAN: the agent lets go of the
+ * object; how to delete it), and leaves the manifest when the agent has confirmed that it has them.
+ */
 FED_MUST_USE enum fed_err plan_pair_release(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
 struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);

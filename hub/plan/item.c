@@ -125,7 +125,9 @@ void plan_item_free(struct hub_plan *plan, struct plan_item *item)
     fed_alloc_free(plan->mem, item->recalled, item->recalled_size);
     fed_alloc_free(plan->mem, item->pairs, item->cap_pairs * sizeof *item->pairs);
     fed_arena_fini(&item->arena);
-    fed_map_remove(&plan->items, fed_span_of(item->key, item->key_len));
+    /* A preview's item stands in for another one, which may be back by now. */
+    if (fed_map_get(&plan->items, fed_span_of(item->key, item->key_len)) == item)
+        fed_map_remove(&plan->items, fed_span_of(item->key, item->key_len));
     fed_alloc_free(plan->mem, item->key, item->key_len);
     fed_alloc_free(plan->mem, item, sizeof *item);
 }

@@ -443,23 +443,39 @@ static const char *refusal_of(struct plan_item *item, const struct plan_cluster 
     return pair && pair->piece ? "UpdateFailed" : "CreationFailed";
 }
 
+/* What would be sent to a cluster that is selected, or why nothing can be. */
+static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *wish)
+{
+    enum fed_err err;
+
+    if (item->error[0]) {
+        wish->error = item->error;
+        fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", item->message);
+        return FED_OK;
+    }
+    err = piece_for(plan, item, cluster, &wish->piece, &wish->diag);
+    if (!err || err == FED_ERR_NOMEM)
+        return err;
+    wish->error = err == FED_ERR_CONFLICT ? refusal_of(item, cluster) : "ApplyOverridesFailed";
+    wish->piece = NULL;
+    return FED_OK;
+}
+
 static enum fed_err pair_place(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
+    struct plan_wish wish = {.error = ""};
     struct fed_diag diag = {""};
     struct plan_piece *piece;
     struct plan_pair *pair;
-    enum fed_err err;
+    enum fed_err err = wish_piece(plan, item, cluster, &wish);
 
-    if (item->error[0])
-        return pair_refuse(plan, item, cluster, item->error, item->message);
-    err = piece_for(plan, item, cluster, &piece, &diag);
-    if (err == FED_ERR_NOMEM)
-        return err;
-    if (err == FED_ERR_CONFLICT)
-        return pair_refuse(plan, item, cluster, refusal_of(item, cluster), diag.text);
     if (err)
-        return pair_refuse(plan, item, cluster, "ApplyOverridesFailed", diag.text);
+        return err;
+    if (wish.error[0])
+        return pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
+    piece = wish.piece;
     err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
@@ -527,7 +543,7 @@ static enum fed_err pair_unplace(
     case PLAN_PAIR_PRESENT:
         if (ending && item->orphan)
             return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
-        if (ending && item->delete_error[0])
+        if (item->deleting && !item->gone && item->delete_error[0])
             return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
         if (ending && item->delete_options)
             return plan_pair_release(plan, item, pair, item->delete_options);
@@ -591,7 +607,9 @@ static enum fed_err pair_want(
     if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
         !plan_held_recalled(item, cluster))
         return pair_forbid(plan, item, cluster, policy);
-    err = pair_place(plan, item, cluster);
+    /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
+    if (!policy || !pair || !pair->piece || !(pair->piece->work.options & FED_WORK_HELD))
+        err = pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!err && pair && (policy || pair->policy))
         plan_pair_set_policy(plan, item, pair, policy, policy && pair->state == PLAN_PAIR_PRESENT);
@@ -684,22 +702,49 @@ static enum fed_err pair_recall(
     return err || !pair ? err : pair_unplace(plan, item, pair);
 }
 
+static bool is_ending(const struct plan_item *item)
+{
+    return item->gone || item->deleting;
+}
+
+/* A type that is stopped keeps what is there; so does a placement that cannot be computed. */
+static bool is_frozen(const struct hub_plan *plan, const struct plan_item *item)
+{
+    return !plan_type_runs(plan, item->type) ||
+           (!is_ending(item) && item->problem == HUB_PLACEMENT_COMPUTE_FAILED);
+}
+
+enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_wish *out)
+{
+    enum fed_err err;
+
+    *out = (struct plan_wish){.frozen = is_frozen(plan, item), .error = ""};
+    if (out->frozen)
+        return FED_OK;
+    out->selected = !is_ending(item) && plan_item_selects(plan, item, cluster);
+    if (out->selected) {
+        err = plan_policy_forbids(plan, item, cluster, &out->policy);
+        return err ? err : wish_piece(plan, item, cluster, out);
+    }
+    out->handed_over = successor(plan, item, cluster) != NULL;
+    return FED_OK;
+}
+
 enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct plan_pair *pair;
     struct plan_item *next;
-    bool ending = item->gone || item->deleting;
 
     plan->computed++;
     if (!plan_type_runs(plan, item->type))
         return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
-    /* A placement that cannot be computed keeps what is there. */
-    if (!ending && item->problem == HUB_PLACEMENT_COMPUTE_FAILED)
+    if (is_frozen(plan, item))
         return FED_OK;
-    if (!ending && plan_item_selects(plan, item, cluster))
+    if (!is_ending(item) && plan_item_selects(plan, item, cluster))
         return pair_want(plan, item, cluster, false);
     pair = plan_pair_find(item, cluster);
     if (!pair)

@@ -96,6 +96,7 @@ struct hub_planned {
     size_t n_forbidden, n_held; /* of them, by policies */
     int64_t observed_generation;
     bool deleting;
+    bool orphan;               /* its copies are to stay */
     struct fed_work target;    /* kind, namespace and name in the member, nothing else */
     bool template_annotations; /* the template has some, which are left out */
     bool template_finalizers;
@@ -166,6 +167,11 @@ FED_MUST_USE enum fed_err hub_plan_scaled_type(
  * nothing says where the namespace goes, in which case KubeFed's scheduler takes any cluster, too.
  */
 bool hub_plan_namespace_in(struct hub_plan *plan, struct fed_span ns, struct fed_span cluster);
+
+/* Whether PlacementPolicies let the object be in the cluster; so they do while its copy there waits
+ * for its removal. True for what is not planned. */
+bool hub_plan_may_be_in(
+    struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_span cluster);
 
 /* Admission of federated objects: refuses clusters that a PlacementPolicy forbids, keeps KubeFed's
  * finalizer on them, warns of what cannot work (hub/kubefed/warn.h). */

@@ -329,6 +329,20 @@ enum fed_err plan_policy_forbids(struct hub_plan *plan, struct plan_item *item,
     return FED_OK;
 }
 
+bool hub_plan_may_be_in(
+    struct hub_plan *plan, const struct hub_object_ref *ref, struct fed_span name)
+{
+    struct plan_item *item = plan_item_get(plan, ref);
+    const struct plan_cluster *cluster = plan_cluster_get(plan, name);
+    const struct plan_pair *pair;
+    struct plan_policy *policy;
+
+    if (!item || !cluster || plan_policy_forbids(plan, item, cluster, &policy) || !policy)
+        return true;
+    pair = plan_pair_find(item, cluster);
+    return pair && pair->held;
+}
+
 bool plan_policy_labels_matter(struct hub_plan *plan, struct plan_item *item,
     const struct fed_json *labels, const struct fed_json *other)
 {

@@ -41,7 +41,7 @@ enum fed_err hub_plan_manifest_at(
     return FED_ERR_NOT_FOUND;
 }
 
-static enum hub_placement_problem problem_of(struct hub_plan *plan, const struct plan_item *item)
+enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item)
 {
     if (item->problem)
         return item->problem;
@@ -118,13 +118,14 @@ enum fed_err hub_plan_object(
     for (size_t i = 0; i < item->n_pairs; i++)
         if (is_shown(plan, item, &item->pairs[i]))
             pair_show(&item->pairs[i], &plan->out_clusters[n++]);
-    *out = (struct hub_planned){.problem = problem_of(plan, item),
+    *out = (struct hub_planned){.problem = plan_item_problem(plan, item),
         .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
         .message = item->message,
         .clusters = plan->out_clusters,
         .n_clusters = n,
         .observed_generation = item->generation,
         .deleting = item->deleting,
+        .orphan = item->orphan,
         .target = target_of(item),
         .template_annotations = item->template_annotations,
         .template_finalizers = item->template_finalizers};

@@ -31,7 +31,9 @@ static struct plan_scaler *scaler_of(
 bool plan_is_scaled(const struct hub_plan *plan, const struct plan_item *item)
 {
     const struct plan_scaler *scaler =
-        item->type && plan->scalers.count > 0 ? scaler_of(plan, item->ns, item->name) : NULL;
+        item->type && plan->settings.scheduler && plan->scalers.count > 0
+            ? scaler_of(plan, item->ns, item->name)
+            : NULL;
 
     return scaler && strcmp(scaler->target_kind, item->type->federated_kind) == 0;
 }

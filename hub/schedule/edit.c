@@ -9,8 +9,6 @@
 
 /* ---- placement ---- */
 
-static int order_of_shares(const void *ctx, size_t index);
-
 struct among_shares {
     const struct schedule_share *shares;
     struct fed_span cluster;

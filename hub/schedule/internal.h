@@ -32,6 +32,7 @@ struct schedule_item { /* one preference */
     struct fed_span ns, name;   /* in key */
     struct schedule_item *next; /* of the queue */
     bool queued;
+    bool seen; /* with its target, once */
     uint64_t due_ms;
     uint64_t facts_by_ms; /* until then unknown pods are waited for; 0: no longer */
     uint32_t told;        /* hash of the last event */

@@ -2,7 +2,6 @@
 #include "hub/api/managed_fields.h"
 #include "hub/schedule/internal.h"
 #include "proto/base/bisect.h"
-#include "proto/base/text.h"
 #include "proto/object/selector.h"
 #include "proto/schedule/preferences.h"
 
@@ -13,7 +12,6 @@
 #include <string.h>
 
 #define MANAGER "replica-scheduler"
-#define YOUNG_S 5
 #define TOLD_SHARES 8u /* clusters that an event names */
 
 struct placing {
@@ -196,6 +194,7 @@ static enum fed_err find_clusters(struct placing *p)
         const struct schedule_cluster *cluster = it.value;
 
         if (!cluster->counted || !hub_plan_namespace_in(p->s->o.plan, p->item->ns, it.key) ||
+            !hub_plan_may_be_in(p->s->o.plan, &p->target, it.key) ||
             (selector && !fed_selector_match(selector, cluster->labels)))
             continue;
         err = add_cluster(p, it.key);
@@ -225,13 +224,16 @@ static int order_of_planned(const void *ctx, size_t index)
     return fed_span_cmp(among->planned->clusters[index].cluster, among->cluster);
 }
 
-static bool is_placed(const struct hub_planned *planned, struct fed_span cluster)
+static const struct fed_work *placed_work(
+    const struct hub_planned *planned, struct fed_span cluster)
 {
     struct among_planned among = {planned, cluster};
     size_t index;
 
     return fed_bisect(planned->n_clusters, order_of_planned, &among, &index) &&
-           planned->clusters[index].selected && planned->clusters[index].index != SIZE_MAX;
+                   planned->clusters[index].selected && planned->clusters[index].index != SIZE_MAX
+               ? planned->clusters[index].work
+               : NULL;
 }
 
 /* KubeFed's clustersReplicaState: all ready is what runs; else the pods tell, and those that found
@@ -250,20 +252,22 @@ static void forget_unplaced(struct placing *p, const struct hub_planned *planned
 
     fed_map_iter_init(&it, &p->s->clusters);
     while (fed_map_iter_next(&it)) {
-        if (!is_placed(planned, it.key))
+        if (!placed_work(planned, it.key))
             schedule_fact_forget(p->s, &p->target, it.key);
     }
 }
 
-/* Nothing of it can run for long. */
-static bool is_young(const struct placing *p)
+/* Whether some cluster holds the object already: its pods may run. Asked once, because a report on
+ * what the preference itself changed says less for a moment. */
+static bool may_run(struct placing *p, const struct hub_planned *planned)
 {
-    int64_t made_unix_s;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct fed_work *work = placed_work(planned, p->clusters[i].name);
 
-    return !fed_text_time_parse(
-               fed_json_string(fed_json_find(p->object, "metadata.creationTimestamp")),
-               &made_unix_s) &&
-           fed_loop_unix_s(p->s->o.loop) - made_unix_s < YOUNG_S;
+        if (work && hub_status_is_applied(p->s->o.status, p->clusters[i].name, work))
+            return true;
+    }
+    return false;
 }
 
 /* FED_ERR_BUSY: pods run somewhere of which nothing is known yet, and there is time to wait. */
@@ -282,10 +286,12 @@ static enum fed_err read_facts(struct placing *p)
         if (fact)
             use_fact(&p->clusters[i], fact);
         else
-            unknown = unknown || is_placed(&planned, p->clusters[i].name);
+            unknown = unknown || placed_work(&planned, p->clusters[i].name);
     }
-    if (unknown && !p->rebalance && !is_young(p) &&
-        p->item->facts_by_ms > fed_loop_now_ms(p->s->o.loop))
+    if (!p->item->seen && !may_run(p, &planned))
+        p->item->facts_by_ms = 0;
+    p->item->seen = true;
+    if (unknown && !p->rebalance && p->item->facts_by_ms > fed_loop_now_ms(p->s->o.loop))
         return FED_ERR_BUSY;
     p->item->facts_by_ms = 0;
     return FED_OK;

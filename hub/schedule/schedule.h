@@ -16,8 +16,8 @@
  *   unavailableDelay (60 s), whatever else changes meanwhile; one that was given up counts again
  *   availableDelay (20 s) after it came back. A cluster that is new counts at once for preferences
  *   that change, and for all others after availableDelay.
- * - A new preference waits up to 3 s for what agents say of pods that run already (of an object
- * that is older than 5 s), so that they are not moved for want of knowing.
+ * - A new preference waits up to 3 s for what agents say of pods, where a cluster holds the object
+ *   already: what runs is not moved for want of knowing.
  * - A pod counts as running when its Ready condition is True; KubeFed takes any.
  *
  * What agents report of pods (proto/bundle/report.h) is kept in rows "p/" cluster NUL resource NUL

@@ -336,39 +336,38 @@ uint64_t hub_status_report_seq(struct hub_status *status, struct fed_span name)
 }
 
 static void tell_outcome(struct hub_status *status, const struct status_cluster *cluster,
-    const struct fed_report *report, const struct fed_report_entry *entry)
+    const struct fed_work *work, const struct fed_report_entry *entry)
 {
-    struct fed_span name = fed_span_text(cluster->name);
-    struct hub_status_outcome outcome = {.cluster = name,
+    struct hub_status_outcome outcome = {.cluster = fed_span_text(cluster->name),
+        .work = work,
         .state = entry->state,
         .deed = entry->deed,
         .reason = entry->reason,
         .message = entry->message};
-    const struct fed_manifest *manifest;
 
-    if (hub_plan_manifest_at(status->plan, name, report->revision, &manifest) ||
-        entry->index >= manifest->n_works ||
-        hub_plan_work_object(status->plan, name, &manifest->works[entry->index], &outcome.ref))
-        return;
-    outcome.work = &manifest->works[entry->index];
-    status->told(status->told_ctx, &outcome);
+    if (hub_plan_work_object(status->plan, outcome.cluster, work, &outcome.ref) == FED_OK)
+        status->told(status->told_ctx, &outcome);
 }
 
-#define OUTCOMES_MAX 32u /* of one report: each lays out manifests, and events are rare things */
+#define OUTCOMES_MAX 256u /* of one report */
 
 /* A full report says again what was said: a deed only once, a failure not of the same work. */
 static void tell_outcomes(struct hub_status *status, const struct status_cluster *cluster,
-    const struct fed_report *report)
+    const struct status_view *view, const struct fed_report *report)
 {
+    const struct fed_manifest *manifest;
     size_t n = 0;
 
-    for (size_t i = 0; status->told && i < report->n_entries && n < OUTCOMES_MAX; i++) {
+    if (!status->told || hub_plan_manifest_at(status->plan, fed_span_text(cluster->name),
+                             report->revision, &manifest))
+        return;
+    for (size_t i = 0; i < report->n_entries && n < OUTCOMES_MAX; i++) {
         const struct fed_report_entry *entry = &report->entries[i];
-        bool failed = entry->state == FED_WORK_FAILED && entry->index < cluster->view.n_works &&
-                      cluster->view.works[entry->index].moved;
+        bool failed = entry->state == FED_WORK_FAILED && entry->index < view->n_works &&
+                      view->works[entry->index].moved;
 
-        if (entry->deed != FED_DEED_NONE || failed) {
-            tell_outcome(status, cluster, report, entry);
+        if (entry->index < manifest->n_works && (entry->deed != FED_DEED_NONE || failed)) {
+            tell_outcome(status, cluster, &manifest->works[entry->index], entry);
             n++;
         }
     }
@@ -449,6 +448,19 @@ static void note_propagated(struct hub_status *status, const struct status_clust
     }
 }
 
+bool hub_status_is_applied(
+    struct hub_status *status, struct fed_span name, const struct fed_work *identity)
+{
+    const struct status_cluster *cluster = status_cluster_get(status, name);
+    const struct fed_manifest *manifest;
+    size_t index;
+
+    return cluster &&
+           !hub_plan_manifest_at(status->plan, name, cluster->view.revision, &manifest) &&
+           status_manifest_find(manifest, identity, &index) && index < cluster->view.n_works &&
+           cluster->view.works[index].state == FED_WORK_APPLIED;
+}
+
 static void tell_report(struct hub_status *status, struct status_cluster *cluster,
     const struct fed_report *report, uint64_t old_revision)
 {
@@ -518,7 +530,8 @@ static enum fed_err next_view(struct hub_status *status, struct status_cluster *
 }
 
 static enum fed_err stage_part(struct hub_status *status, struct status_cluster *cluster,
-    struct status_view *next, const struct status_ops *more, struct fed_diag *diag)
+    const struct fed_report *report, struct status_view *next, const struct status_ops *more,
+    struct fed_diag *diag)
 {
     enum fed_err err = more->n ? row_stage(status, more->list, more->n, NULL, diag) : FED_OK;
 
@@ -529,6 +542,7 @@ static enum fed_err stage_part(struct hub_status *status, struct status_cluster 
     status_view_fini(status, &cluster->staged);
     cluster->staged = *next;
     cluster->staging = true;
+    tell_outcomes(status, cluster, &cluster->staged, report);
     return FED_OK;
 }
 
@@ -571,7 +585,7 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     if (err)
         fed_diag_set(diag, err, "remote statuses: %s", fed_err_text(err));
     if (!err && report->full && report->more)
-        return stage_part(status, cluster, &next, &more, diag);
+        return stage_part(status, cluster, report, &next, &more, diag);
     if (!err)
         err = row_write(status, cluster, &next, &more, diag);
     if (err) {
@@ -583,7 +597,7 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     status_view_fini(status, &cluster->view);
     cluster->view = next;
     readiness_update(status, cluster);
-    tell_outcomes(status, cluster, report);
+    tell_outcomes(status, cluster, &cluster->view, report);
     tell_report(status, cluster, report, old_revision);
     confirm_removals(status, cluster);
     return FED_OK;

@@ -51,6 +51,9 @@ void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, vo
 /* Whether the cluster is ready, and since when it is or is not (Unix seconds, 0 when it never
  * reported); since_unix_s may be NULL. */
 bool hub_status_is_ready(struct hub_status *status, struct fed_span cluster, int64_t *since_unix_s);
+/* Whether the cluster, as it last reported, holds a work with that identity. */
+bool hub_status_is_applied(
+    struct hub_status *status, struct fed_span cluster, const struct fed_work *identity);
 
 uint64_t hub_status_report_seq(
     struct hub_status *status, struct fed_span cluster); /* 0: none stored */

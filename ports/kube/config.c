@@ -20,6 +20,7 @@ struct loading {
     struct fed_json_doc *doc;
     struct fed_json *root;
     char folder[1024]; /* of the kubeconfig, with a slash at the end; relative paths start there */
+    bool chosen;       /* the context was found */
     char context[254]; /* the first current-context of several files; "" without one */
     struct fed_diag *diag;
 };
@@ -180,6 +181,7 @@ static enum fed_err resolve(struct loading *l, const char *context, struct fed_k
         return fed_diag_set(l->diag, FED_ERR_NOT_FOUND,
             name.len ? "no context \"" FED_SPAN_FMT "\"" : "no current-context" FED_SPAN_FMT,
             FED_SPAN_ARG(name));
+    l->chosen = true;
     cluster = named(l, "clusters", "cluster", fed_json_string(fed_json_get(chosen, "cluster")));
     user = named(l, "users", "user", fed_json_string(fed_json_get(chosen, "user")));
     if (!cluster)
@@ -303,7 +305,7 @@ static enum fed_err load_listed(
         if (fed_span_to_cstr(one, path, sizeof path))
             return fed_diag_set(l->diag, FED_ERR_LIMIT, "KUBECONFIG: path too long");
         err = load_file(l, path, context, out);
-        if (err != FED_ERR_NOT_FOUND)
+        if (err != FED_ERR_NOT_FOUND || l->chosen)
             return err;
         if (!first.text[0] && l->diag)
             first = *l->diag;

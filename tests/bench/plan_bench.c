@@ -296,6 +296,20 @@ static void one_label(struct bench *b)
         (unsigned long long)(counts[1].computed - counts[0].computed) / ROUNDS);
 }
 
+/* A policy that forbids one cluster to every object, none of which is removed at once. */
+static void one_policy(struct bench *b)
+{
+    double before;
+
+    put(b, "placementpolicies.fedlet.io", "", "away",
+        "{'metadata':{'name':'away'},'spec':{'effect':'Deny','clusters':{'names':['%s']},"
+        "'deletionBudget':{'removals':%s}}}",
+        "edge-00007", "0");
+    before = now_us();
+    flush(b);
+    printf("plan_policy_%zux%zu %.0f ms\n", b->n_objects, b->n_clusters, (now_us() - before) / 1e3);
+}
+
 static void world(struct bench *b, const char *dir, size_t n_objects, size_t n_clusters)
 {
     snprintf(b->path, sizeof b->path, "%s/plan_bench.db", dir);
@@ -318,6 +332,7 @@ int main(int argc, char **argv)
     world(&b, argv[1], 1000, 1000);
     one_label(&b);
     one_change(&b, "plan_change_1000");
+    one_policy(&b);
     close_all(&b);
     world(&b, argv[1], 10, 10000);
     one_change(&b, "plan_change_10000");

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# federation.sh - KubeFed's semantics end to end: a hub, two real member control planes (one with pods), two agents, kubectl.
+# federation.sh - propagation end to end: a hub, two real member control planes (one with pods), two agents, kubectl. KubeFed's
+# semantics case by case are the tables of propagation.sh.
 set -euo pipefail
 source "$(dirname "$0")/suite.sh"
 WORK=$FLEET/work
@@ -87,26 +88,6 @@ case_placement_selector() {
     place shop federatedconfigmap names '{"clusters":[]}'
     gone 20 memberctl cluster2 -n shop get configmap names
 }
-case_placement_label_change() {
-    place shop federatedconfigmap names '{"clusters":null,"clusterSelector":{"matchLabels":{"wave":"first"}}}'
-    lacks memberctl cluster1 -n shop get configmap names
-    hubctl -n kube-federation-system label kubefedcluster cluster1 wave=first
-    soon 20 one in_member cluster1 shop configmap names '{.data.k}'
-    hubctl -n kube-federation-system label kubefedcluster cluster1 wave-
-    gone 20 memberctl cluster1 -n shop get configmap names
-}
-case_placement_bad_selector() {
-    place shop federatedconfigmap names \
-        '{"clusterSelector":{"matchLabels":null,"matchExpressions":[{"key":"region","operator":"Near","values":["x"]}]}}'
-    soon 20 'False ComputePlacementFailed' propagation shop federatedconfigmap names
-    hubctl -n shop delete federatedconfigmap names
-}
-case_no_placement() {
-    federated FederatedConfigMap shop unplaced '{data: {k: v}}' '{}' | hubctl apply -f -
-    soon 20 'True ' propagation shop federatedconfigmap unplaced
-    lacks memberctl cluster1 -n shop get configmap unplaced
-    hubctl -n shop delete federatedconfigmap unplaced
-}
 case_namespace_intersection() {
     config shop both v | hubctl apply -f -
     soon 20 v in_member cluster1 shop configmap both '{.data.k}'
@@ -118,13 +99,6 @@ case_namespace_intersection() {
     place shop federatednamespace shop '{"clusters":[{"name":"cluster1"},{"name":"cluster2"}]}'
     soon 40 v in_member cluster1 shop configmap both '{.data.k}'
     hubctl -n shop delete federatedconfigmap both
-}
-case_namespace_not_federated() {
-    hubctl create namespace plain
-    config plain alone v | hubctl apply -f -
-    soon 20 'False NamespaceNotFederated' propagation plain federatedconfigmap alone
-    lacks memberctl cluster1 get namespace plain
-    hubctl delete namespace plain --timeout=30s
 }
 
 # ---- overrides ----
@@ -172,14 +146,6 @@ case_bad_override() {
     soon 20 'True ' propagation shop federateddeployment bad
     hubctl -n shop delete federateddeployment bad
     hubctl -n shop delete federatedconfigmap beside
-}
-case_forbidden_override() {
-    config shop renamed v | sed 's/^spec: {/&overrides: [{clusterName: cluster1, clusterOverrides: [{path: \/metadata\/name, value: other}]}], /' |
-        hubctl apply -f -
-    # A path that may not be overridden fails the whole object.
-    soon 20 'ApplyOverridesFailed ApplyOverridesFailed' hub_jsonpath shop federatedconfigmap renamed '{.status.clusters[*].status}'
-    lacks memberctl cluster1 -n shop get configmap other
-    hubctl -n shop delete federatedconfigmap renamed
 }
 
 # ---- the short form ----
@@ -248,28 +214,6 @@ case_deletion() {
     gone 40 hubctl -n shop get federateddeployment web
     lacks memberctl cluster1 -n shop get deployment web
 }
-case_member_finalizer() {
-    config shop held v | hubctl apply -f -
-    soon 20 v in_member cluster1 shop configmap held '{.data.k}'
-    soon 20 v in_member cluster2 shop configmap held '{.data.k}'
-    memberctl cluster1 -n shop patch configmap held --type=merge -p '{"metadata":{"finalizers":["example.com/hold"]}}'
-    hubctl -n shop delete federatedconfigmap held --wait=false
-    gone 20 memberctl cluster2 -n shop get configmap held
-    soon 20 WaitingForRemoval cluster_word shop federatedconfigmap held cluster1 status
-    memberctl cluster1 -n shop patch configmap held --type=merge -p '{"metadata":{"finalizers":null}}'
-    gone 30 hubctl -n shop get federatedconfigmap held
-}
-case_orphan() {
-    config shop kept v | hubctl apply -f -
-    soon 20 v in_member cluster1 shop configmap kept '{.data.k}'
-    soon 20 v in_member cluster2 shop configmap kept '{.data.k}'
-    hubctl -n shop annotate federatedconfigmap kept kubefed.io/orphan=true
-    hubctl -n shop delete federatedconfigmap kept --timeout=30s
-    lacks hubctl -n shop get federatedconfigmap kept
-    is v in_member cluster1 shop configmap kept '{.data.k}'
-    is '' in_member cluster1 shop configmap kept '{.metadata.labels.kubefed\.io/managed}'
-    is '' in_member cluster2 shop configmap kept '{.metadata.labels.kubefed\.io/managed}'
-}
 
 # ---- kinds ----
 one_kind() { # one_kind FEDERATED_KIND TEMPLATE RESOURCE JSONPATH VALUE
@@ -317,28 +261,6 @@ case_unknown_to_member() {
     soon 20 v in_member cluster2 shop configmap many '{.data.k}'
     hubctl -n shop delete federatedjob nonsense
     hubctl -n shop delete federatedconfigmap many
-}
-case_adopted() {
-    local uid
-    memberctl cluster1 -n shop create configmap old --from-literal=k=before --from-literal=own=yes
-    uid=$(in_member cluster1 shop configmap old '{.metadata.uid}')
-    config shop old after | hubctl apply -f -
-    soon 20 after in_member cluster1 shop configmap old '{.data.k}'
-    is "$uid" in_member cluster1 shop configmap old '{.metadata.uid}'
-    is true in_member cluster1 shop configmap old '{.metadata.labels.kubefed\.io/managed}'
-    soon 20 'True ' propagation shop federatedconfigmap old
-    hubctl -n shop delete federatedconfigmap old --timeout=30s
-}
-case_managed_false() {
-    memberctl cluster1 -n shop create configmap mine --from-literal=k=own
-    memberctl cluster1 -n shop label configmap mine kubefed.io/managed=false
-    config shop mine hub | hubctl apply -f -
-    soon 20 ManagedLabelFalse cluster_word shop federatedconfigmap mine cluster1 status
-    soon 20 hub in_member cluster2 shop configmap mine '{.data.k}'
-    is own in_member cluster1 shop configmap mine '{.data.k}'
-    hubctl -n shop delete federatedconfigmap mine --timeout=30s
-    is own in_member cluster1 shop configmap mine '{.data.k}'
-    gone 20 memberctl cluster2 -n shop get configmap mine
 }
 
 # ---- more at once ----
@@ -391,20 +313,13 @@ must "both join with labels and become ready" join_members
 must "FederatedNamespace makes the namespace" make_namespace
 try "placement by names, unknown names ignored" case_placement_names
 try "placement by selector, empty selector, empty list" case_placement_selector
-try "a cluster's label moves what selects it" case_placement_label_change
-try "a bad selector says ComputePlacementFailed" case_placement_bad_selector
-try "no placement is nobody" case_no_placement
 try "the namespace's placement limits its objects" case_namespace_intersection
-try "a namespace that is not federated" case_namespace_not_federated
 try "overrides add and replace; pods become ready" case_overrides
 try "overrides change and go" case_override_removed
 try "a bad override fails its cluster only" case_bad_override
-try "an override of the name fails the object" case_forbidden_override
 try "the short form: applied, again, changed" case_short_form
 try "out of the placement is gone" case_unplaced
 try "deletion waits for the copies" case_deletion
-try "a member's finalizer is waited for" case_member_finalizer
-try "the orphan annotation keeps the copies, without label" case_orphan
 try "FederatedConfigMap" one_kind FederatedConfigMap '{data: {k: v}}' configmap '{.data.k}' v
 try "FederatedSecret" one_kind FederatedSecret '{type: Opaque, data: {k: b3Blbg==}}' secret '{.data.k}' b3Blbg==
 try "FederatedService" one_kind FederatedService '{spec: {selector: {a: b}, ports: [{port: 80, targetPort: 8080}]}}' service \
@@ -422,8 +337,6 @@ try "FederatedReplicaSet" one_kind FederatedReplicaSet \
 try "FederatedClusterRole" case_cluster_role
 try "what a member refuses is shown in its own words, others go on" case_rejected
 try "nonsense in a template is the member's refusal" case_unknown_to_member
-try "an unmanaged object is adopted" case_adopted
-try "kubefed.io/managed=false is respected" case_managed_false
 try "sixty objects at once, and away" case_many
 try "an object of 667 KB" case_large
 try "a type enabled at run time" case_type_at_run_time

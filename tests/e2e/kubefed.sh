@@ -146,6 +146,16 @@ admission_types() {
     denied federatedtypeconfigs 'status.propagationController: Unsupported value: "Walking": supported values: "Running", "NotRunning"' \
         hubctl -n $SYSTEM patch ftc deployments.apps --subresource=status --type=merge -p '{"status":{"propagationController":"Walking"}}'
 }
+collects_status() {
+    patch_of ftc services '{"statusCollection":"Enabled","statusType":{"group":"core.kubefed.io","version":"v1alpha1","kind":"FederatedServiceStatus","pluralName":"federatedservicestatuses","scope":"Namespaced"}}'
+    says 'Running Running' controller_of services
+    hubctl -n $SYSTEM patch kubefedconfig kubefed --type=merge -p '{"spec":{"featureGates":[{"name":"RawResourceStatusCollection","configuration":"Enabled"}]}}'
+    says 'Running NotRunning' controller_of services
+    hubctl -n $SYSTEM patch kubefedconfig kubefed --type=merge -p '{"spec":{"featureGates":[]}}'
+    says 'Running Running' controller_of services
+    patch_of ftc services '{"statusCollection":null,"statusType":null}'
+    says 'Running NotRunning' controller_of services
+}
 default_config() {
     is '{"clusterHealthCheck":{"failureThreshold":3,"period":"10s","successThreshold":1,"timeout":"3s"},"controllerDuration":{"availableDelay":"20s","cacheSyncTimeout":"5m0s","unavailableDelay":"1m0s"},"featureGates":[{"configuration":"Enabled","name":"PushReconciler"},{"configuration":"Disabled","name":"RawResourceStatusCollection"},{"configuration":"Enabled","name":"SchedulerPreferences"}],"leaderElect":{"leaseDuration":"15s","renewDeadline":"10s","resourceLock":"configmaps","retryPeriod":"5s"},"scope":"Cluster","statusController":{"maxConcurrentReconciles":1},"syncController":{"adoptResources":"Enabled","maxConcurrentReconciles":1}}' \
         sorted_config
@@ -176,7 +186,7 @@ YAML
     hubctl apply -f "$WORK/bad.yaml" 2>&1 | tee "$WORK/warned"
     for field in 'metadata.namespace: "nowhere" is not federated' 'matchExpressions\[0\].operator: "Near"' \
         'spec.template.metadata.annotations: is not propagated' 'spec.overrides\[0\].clusterName: no cluster "nobody"' \
-        'spec.overrides\[0\].clusterOverrides\[0\].path: replace /data/x/y'; do
+        'spec.overrides\[0\].clusterOverrides\[0\].path: replace operation does not apply: doc is missing path: /data/x/y'; do
         grep -q "^Warning: .*$field" "$WORK/warned" || { echo "no warning: $field"; return 1; }
     done
     says 'Warning: spec.placement: neither clusters nor clusterSelector' hubctl -n nowhere patch federatedconfigmap warned --type=merge -p '{"spec":{"placement":null}}'
@@ -368,9 +378,17 @@ with_definition() { # the way of kubefedctl disable --delete-crd
     hubctl -n shop get federatedwidgets -o name
     patch_of ftc widgets.example.com '{"propagation":"Enabled"}'
     hubctl -n shop delete federatedwidgets --all --timeout=30s
+    fails 1 'FederatedTypeConfig widgets.example.com needs this definition' hubctl delete crd federatedwidgets.types.kubefed.io
     patch_of ftc widgets.example.com '{"propagation":"Disabled"}'
-    hubctl -n $SYSTEM delete ftc widgets.example.com --timeout=20s
     hubctl delete crd federatedwidgets.types.kubefed.io --timeout=20s
+    hub_stop
+    hub_start
+    lacks hubctl get crd federatedwidgets.types.kubefed.io
+    patch_of ftc widgets.example.com '{"propagation":"Enabled"}'
+    hubctl wait --for=condition=Established --timeout=10s crd/federatedwidgets.types.kubefed.io
+    patch_of ftc widgets.example.com '{"propagation":"Disabled"}'
+    hubctl delete crd federatedwidgets.types.kubefed.io --timeout=20s
+    hubctl -n $SYSTEM delete ftc widgets.example.com --timeout=20s
 }
 
 if ! why=$(kubefed_fetch); then
@@ -396,6 +414,7 @@ fi
 try "admission of KubeFedCluster" admission_clusters
 try "admission of KubeFedConfig" admission_configs
 try "admission of FederatedTypeConfig" admission_types
+try "a status controller runs for services that are collected" collects_status
 try "warnings to the writer of a federated object" warnings
 must "a member joins" join_member
 must "types of one's own, namespaced and cluster-scoped" enabled

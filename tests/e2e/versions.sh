@@ -253,13 +253,9 @@ try "a watch shows the next version" case_watch
 try "somebody's own PropagatedVersion is theirs, and goes with its owner" case_own_versions
 try "versions go with their object" case_gone_with_owner
 try "a restart keeps versions and times" case_restart
-if hubctl get crd kubefedconfigs.core.kubefed.io >/dev/null 2>&1; then
-    try "remoteStatus with gate and type" case_remote_status
-    try "a kind without status propagates all the same" case_no_status_is_no_trouble
-    try "FederatedServiceStatus" case_service_status
-else
-    skip "remoteStatus with gate and type" "this hub has no KubeFedConfig"
-fi
+try "remoteStatus with gate and type" case_remote_status
+try "a kind without status propagates all the same" case_no_status_is_no_trouble
+try "FederatedServiceStatus" case_service_status
 try "columns and conditions of a ready cluster" case_columns
 try "region, zones and what nodes can take" case_nodes
 try "an API server that does not answer" case_api_server_away

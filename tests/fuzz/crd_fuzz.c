@@ -25,6 +25,38 @@ static void use(struct hub_schema *schema, struct fed_json_doc *doc, struct fed_
     fed_buf_fini(&twice);
 }
 
+static struct fed_json *spec_of(struct fed_json_doc *doc, const struct fed_json *schema)
+{
+    static const char around[] =
+        "{\"scope\":\"Cluster\",\"names\":{\"kind\":\"K\"},\"versions\":[{"
+        "\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{}}]}";
+    struct fed_json *spec;
+
+    if (fed_json_parse(doc, fed_span_text(around), &spec, NULL) ||
+        fed_json_set(doc, fed_json_get(fed_json_at(fed_json_get(spec, "versions"), 0), "schema"),
+            "openAPIV3Schema", fed_json_clone(doc, schema)))
+        return NULL;
+    return spec;
+}
+
+/* What was completed once is complete. */
+static void complete(
+    struct fed_json_doc *doc, const struct fed_json *needed, const struct fed_json *given)
+{
+    struct fed_json *ours = spec_of(doc, needed);
+    struct fed_json *theirs = spec_of(doc, given);
+    struct fed_json *once;
+    struct fed_buf kept;
+
+    fed_buf_init(&kept, fed_alloc_system(), 1024);
+    if (ours && theirs && !hub_crd_complete(doc, ours, theirs, &kept, NULL)) {
+        once = fed_json_clone(doc, theirs);
+        FUZZ_CHECK(!hub_crd_complete(doc, ours, theirs, &kept, NULL));
+        FUZZ_CHECK(!once || fed_json_eq(once, theirs));
+    }
+    fed_buf_fini(&kept);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *zero = size > 0 ? memchr(data, 0, size) : NULL;
@@ -42,8 +74,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!fed_json_parse(doc, fed_span_of(data, first), &openapi, NULL)) {
         hub_crd_check_schema(openapi, "schema", true, fed_alloc_system(), causes);
         if (!hub_schema_compile(fed_alloc_system(), openapi, &schema, NULL) && zero &&
-            !fed_json_parse(doc, fed_span_of(zero + 1, size - first - 1), &object, NULL))
+            !fed_json_parse(doc, fed_span_of(zero + 1, size - first - 1), &object, NULL)) {
+            bool sound = causes->n == 0;
+
             use(schema, doc, object, causes);
+            causes->n = 0;
+            hub_crd_check_schema(object, "schema", true, fed_alloc_system(), causes);
+            if (sound && causes->n == 0) /* both are schemas, as admission sees to */
+                complete(doc, openapi, object);
+        }
     }
     hub_schema_unref(schema);
     fed_json_doc_free(doc);

@@ -2,6 +2,7 @@
 fed_fuzz_target(fuzz_schema SOURCES ${CMAKE_CURRENT_LIST_DIR}/schema_fuzz.c LINK hub_api fed_port_posix)
 fed_fuzz_target(fuzz_protobuf SOURCES ${CMAKE_CURRENT_LIST_DIR}/protobuf_fuzz.c LINK hub_api fed_port_posix)
 fed_fuzz_target(fuzz_crd SOURCES ${CMAKE_CURRENT_LIST_DIR}/crd_fuzz.c LINK hub_api fed_port_posix)
+fed_fuzz_target(fuzz_kubefed SOURCES ${CMAKE_CURRENT_LIST_DIR}/kubefed_fuzz.c LINK hub_kubefed hub_store fed_object fed_port_posix)
 fed_fuzz_target(fuzz_token SOURCES ${CMAKE_CURRENT_LIST_DIR}/token_fuzz.c LINK hub_access hub_store fed_object fed_port_sqlite fed_port_posix)
 fed_fuzz_target(fuzz_fields SOURCES ${CMAKE_CURRENT_LIST_DIR}/fields_fuzz.c LINK hub_api fed_port_posix)
 fed_fuzz_target(fuzz_field_selector SOURCES ${CMAKE_CURRENT_LIST_DIR}/field_selector_fuzz.c LINK hub_api fed_port_http fed_port_kube fed_port_posix)

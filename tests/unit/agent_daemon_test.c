@@ -231,6 +231,59 @@ static void test_adoption(void **state)
     world_pass(w, 5000);
     assert_state(w, 0, "Failed/Healthy ManagedLabelFalse");
     assert_int_equal(world_asked(w, "PATCH"), 1);
+
+    works[0].blob = map_b.blob;
+    publish(w, 3, works, 1);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_state(w, 0, "Failed/Healthy ManagedLabelFalse");
+    assert_int_equal(world_asked(w, "PATCH"), 1);
+    world_free(w);
+}
+
+static void test_strays_lose_the_label_and_stay(void **state)
+{
+    struct world *w = world_with_three();
+    char path[sizeof MAP_PATH + 16];
+
+    (void)state;
+    world_forget_requests(w);
+    for (unsigned i = 0; i < 20; i++) { /* more than are dealt with at once */
+        snprintf(path, sizeof path, MAP_PATH "-stray-%u", i);
+        world_event(w, world_add_object(w, path, "true"), "MODIFIED");
+    }
+    snprintf(path, sizeof path, MAP_PATH "-own");
+    world_event(w, world_add_object(w, path, ""), "DELETED"); /* as a watch by label tells it */
+    world_pass(w, 20000);
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(path, sizeof path, MAP_PATH "-stray-%u", i);
+        assert_non_null(world_object(w, path));
+        assert_string_equal(world_object(w, path)->managed, "");
+    }
+    assert_int_equal(world_asked(w, "PATCH"), 20);
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "true");
+    world_free(w);
+}
+
+static void test_how_to_delete(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world_work less[] = {ns, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    works[1].options |=
+        FED_WORK_DELETE_WITH(FED_WORK_DELETE_ORPHAN) | FED_WORK_GRACE | 7u << FED_WORK_GRACE_SHIFT;
+    world_forget_requests(w);
+    publish(w, 2, works, 3);
+    world_notify(w);
+    assert_string_equal(w->requests, ""); /* it is about the end only */
+    publish(w, 3, less, 2);
+    world_notify(w);
+    world_pass(w, 1000);
+    assert_null(world_object(w, MAP_PATH));
+    assert_non_null(strstr(w->last_body, "\"propagationPolicy\":\"Orphan\""));
+    assert_non_null(strstr(w->last_body, "\"gracePeriodSeconds\":7"));
     world_free(w);
 }
 
@@ -890,6 +943,8 @@ int main(void)
         cmocka_unit_test(test_one_bad_work),
         cmocka_unit_test(test_waits_for_namespace),
         cmocka_unit_test(test_adoption),
+        cmocka_unit_test(test_strays_lose_the_label_and_stay),
+        cmocka_unit_test(test_how_to_delete),
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_stale_event_is_no_drift),

@@ -32,6 +32,7 @@ struct world_object { /* in the member */
     char managed[8];  /* label value, "" for none */
     char fields[80];  /* of our managedFields entry, "" for none */
     char other[40];   /* another manager, "" for none */
+    char spec[200];   /* JSON, "" for none */
     char status[200]; /* JSON, "" for none */
 };
 
@@ -62,6 +63,8 @@ struct world {
     unsigned next_rv, next_uid;
     const char *healthz; /* what /healthz says with 500, NULL: ok */
     const char *nodes;   /* items of the list of nodes, NULL: none */
+    const char *pods;    /* items of every list of pods, NULL: none */
+    char pods_path[600]; /* that was asked for last, "" for none */
     bool api_down;
     bool api_hold;           /* requests wait */
     const char *refuse_path; /* PATCHes whose path contains it get refuse_status and refuse_body */

@@ -164,6 +164,8 @@ static void put_object(struct fed_buf *out, const struct world_object *o)
             "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}",
             o->fields);
     fed_buf_put_text(out, "]}");
+    if (o->spec[0])
+        fed_buf_printf(out, ",\"spec\":%s", o->spec);
     if (o->status[0])
         fed_buf_printf(out, ",\"status\":%s", o->status);
     fed_buf_put_u8(out, '}');
@@ -321,6 +323,12 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
     }
     if (strcmp(path, "/version") == 0) {
         fed_buf_put_text(out, "{\"gitVersion\":\"v1.34.4\"}");
+        return 200;
+    }
+    if (strstr(path, "/pods")) {
+        snprintf(w->pods_path, sizeof w->pods_path, "%s", call->path);
+        fed_buf_printf(out, "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[%s]}",
+            w->pods ? w->pods : "");
         return 200;
     }
     if (strstr(call->path, "labelSelector="))

@@ -384,6 +384,52 @@ static void test_an_unregistered_cluster_holds_nothing(void **state)
     assert_non_null(strstr(policy_status(w, "p"), "\"pendingRemovals\":1"));
 }
 
+/* What a replica scheduler asks: a copy that waits is still there. */
+static void test_may_be_in(void **state)
+{
+    static const char *const said[] = {"c1", "c2", "c3"};
+    struct hub_world *w = *state;
+    const struct hub_object_ref ref = {
+        fed_span_text(W_CONFIGMAPS), fed_span_text("ns"), fed_span_text("x")};
+
+    put_map(w, "");
+    for (size_t i = 0; i < 3; i++)
+        assert_true(hub_plan_may_be_in(w->plan, &ref, fed_span_text(said[i])));
+    put_policy(w, "p", MAPS "," DENY_ALL "," ONE_AN_HOUR);
+    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_false(hub_plan_may_be_in(w->plan, &ref, fed_span_text("c1")));
+    assert_true(hub_plan_may_be_in(w->plan, &ref, fed_span_text("c2")));
+}
+
+/* A type that is stopped neither loses nor gets anything; when it runs again what is held waits. */
+static void test_a_stopped_type_is_left_alone(void **state)
+{
+    static const char type[] =
+        "{'metadata':{'name':'configmaps'},'spec':{'propagation':'%s','targetType':{'version':'v1',"
+        "'kind':'ConfigMap','pluralName':'configmaps','scope':'Namespaced'},'federatedType':{"
+        "'group':'types.kubefed.io','version':'v1beta1','kind':'FederatedConfigMap','pluralName':"
+        "'federatedconfigmaps','scope':'Namespaced'}}}";
+    struct hub_world *w = *state;
+    char json[1024];
+
+    put_map(w, "");
+    snprintf(json, sizeof json, type, "Disabled");
+    hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
+    put_policy(w, "p", MAPS "," DENY_ALL "," ONE_AN_HOUR);
+    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    hub_world_restart(w);
+    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    snprintf(json, sizeof json, type, "Enabled");
+    hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
+    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    hub_world_restart(w);
+    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    snprintf(json, sizeof json, type, "Disabled");
+    hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
+    put_policy(w, "p", MAPS "," DENY_ALL "," NOW);
+    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+}
+
 /* ---- who writes ---- */
 
 static char warned[512];
@@ -554,6 +600,8 @@ int main(void)
         TEST(test_what_was_undone_is_tried_again),
         TEST(test_a_deletion_needs_no_turn),
         TEST(test_an_unregistered_cluster_holds_nothing),
+        TEST(test_may_be_in),
+        TEST(test_a_stopped_type_is_left_alone),
         TEST(test_a_forbidden_name_is_refused),
         TEST(test_subjects_are_bound),
         TEST(test_subjects_change_nothing_in_others_clusters),

@@ -642,6 +642,108 @@ static void test_unregistered_cluster_is_not_waited_for(void **state)
     assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
 }
 
+static void test_who_is_away_is_not_waited_for(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'placement':{'clusterSelector':{}}}");
+    put_deleting(w, "");
+    confirm(w, "c2");
+    confirm(w, "c3");
+    assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    hub_plan_away(w->plan, fed_span_text("c1"), true);
+    hub_world_settle(w);
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    /* It has left the manifest, so the agent removes it when it is back; a new one of the name
+     * comes to all. */
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+    put_map(w, "{'placement':{'clusterSelector':{}}}");
+    assert_string_equal(where(w), "c1 c2 c3");
+    confirm(w, "c1");
+    assert_string_equal(where(w), "c1 c2 c3");
+}
+
+static void test_copies_that_stay_are_waited_for_also_where_it_is_away(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    hub_plan_away(w->plan, fed_span_text("c1"), true);
+    put_deleting(w, ",'annotations':{'kubefed.io/orphan':'true'}");
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/x!,Namespace//ns");
+    assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+    confirm(w, "c1");
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
+static uint32_t options_of_map(struct hub_world *w, const char *cluster)
+{
+    const struct fed_manifest *manifest;
+
+    assert_int_equal(hub_plan_manifest(w->plan, fed_span_text(cluster), &manifest), FED_OK);
+    for (size_t i = 0; i < manifest->n_works; i++)
+        if (fed_span_is(manifest->works[i].kind, "ConfigMap"))
+            return manifest->works[i].options & FED_WORK_DELETE_ALL;
+    fail_msg("no ConfigMap in %s", cluster);
+    return 0;
+}
+
+static void test_how_to_delete_comes_before_the_deletion(void **state)
+{
+    struct hub_world *w = *state;
+    uint32_t foreground = FED_WORK_DELETE_WITH(FED_WORK_DELETE_FOREGROUND) | FED_WORK_GRACE |
+                          30u << FED_WORK_GRACE_SHIFT;
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    assert_int_equal(options_of_map(w, "c1"), 0);
+    put_deleting(w,
+        ",'annotations':{'kubefed.io/deleteoption':'{\\\"propagationPolicy\\\":\\\"Foreground\\\","
+        "\\\"gracePeriodSeconds\\\":30}'}");
+    assert_int_equal(options_of_map(w, "c1"), foreground);
+    confirm(w, "c1");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+    confirm(w, "c1");
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
+static void test_unusable_delete_options_block_and_say_so(void **state)
+{
+    static const char *const rows[][2] = {{"{oops", "deleteoption: "}, {"[]", "not an object"},
+        {"{\\\"propagationPolicy\\\":\\\"Sideways\\\"}", "none of Orphan"},
+        {"{\\\"gracePeriodSeconds\\\":-1}", "gracePeriodSeconds"},
+        {"{\\\"gracePeriodSeconds\\\":2097152}", "gracePeriodSeconds"},
+        {"{\\\"preconditions\\\":{\\\"uid\\\":\\\"u\\\"}}", "preconditions"}};
+    struct hub_world *w = *state;
+    char annotation[200];
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'}]}}");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(annotation, sizeof annotation, ",'annotations':{'kubefed.io/deleteoption':'%s'}",
+            rows[i][0]);
+        put_deleting(w, annotation);
+        assert_string_equal(where(w), "c1");
+        assert_non_null(
+            strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "\"DeletionFailed\""));
+        assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), rows[i][1]));
+    }
+    put_deleting(w, ",'annotations':{'kubefed.io/deleteoption':'{}'}");
+    assert_string_equal(where(w), "");
+}
+
+static void test_overrides_may_change_the_version_and_not_the_identity(void **state)
+{
+    struct hub_world *w = *state;
+    const struct fed_manifest *manifest;
+
+    put_map(w, "{'placement':{'clusters':[{'name':'c1'},{'name':'c2'}]},'overrides':["
+               "{'clusterName':'c1','clusterOverrides':[{'path':'/apiVersion','value':'v2'}]},"
+               "{'clusterName':'c2','clusterOverrides':[{'path':'/metadata','value':{}}]}]}");
+    assert_int_equal(hub_plan_manifest(w->plan, fed_span_text("c1"), &manifest), FED_OK);
+    assert_true(fed_span_is(manifest->works[0].api_version, "v2"));
+    assert_string_equal(hub_world_works(w, "c2"), "Namespace//ns");
+    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "\"CreationFailed\""));
+}
+
 static void test_orphaning_releases_before_it_removes(void **state)
 {
     struct hub_world *w = *state;
@@ -712,6 +814,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_a_deletion_that_cannot_end_holds_up_no_manifest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_cluster_holds_up_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_is_away_is_not_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_copies_that_stay_are_waited_for_also_where_it_is_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_how_to_delete_comes_before_the_deletion, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_unusable_delete_options_block_and_say_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_overrides_may_change_the_version_and_not_the_identity, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphaning_releases_before_it_removes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_earlier_manifests_are_remembered, setup, teardown),
     };

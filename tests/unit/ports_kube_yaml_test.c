@@ -219,12 +219,111 @@ static void test_kubeconfig_refusals(void **state)
         FED_ERR_NOT_FOUND);
 }
 
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[200];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void remove_files(const char *folder, const char *const *names)
+{
+    char path[200];
+
+    for (; *names; names++) {
+        snprintf(path, sizeof path, "%s/%s", folder, *names);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+#define ONE(context, server)                                                                       \
+    "clusters: [{name: c, cluster: {server: \"https://" server "\"}}]\ncontexts: [{name: " context \
+    ", context: {cluster: c}}]\n"
+
+static void test_kubeconfig_list(void **state)
+{
+    static const char *const names[] = {"a", "b", NULL};
+    char folder[] = "/tmp/kubeconfigs-XXXXXX";
+    char list[300];
+    struct fed_kube_config config;
+    struct fed_diag diag = {""};
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    write_file(folder, "a", ONE("a", "first") "current-context: b\n");
+    write_file(folder, "b", ONE("b", "second") "current-context: a\n");
+    snprintf(list, sizeof list, "%s/gone:%s/a::%s/b", folder, folder, folder);
+    setenv("KUBECONFIG", list, 1);
+    assert_int_equal(fed_kube_config_load(fed_alloc_system(), NULL, "b", &config, &diag), FED_OK);
+    assert_string_equal(config.server_host, "second");
+    fed_kube_config_fini(&config);
+    /* The first file says which context is current, the second has it. */
+    assert_int_equal(fed_kube_config_load(fed_alloc_system(), NULL, NULL, &config, &diag), FED_OK);
+    assert_string_equal(config.server_host, "second");
+    fed_kube_config_fini(&config);
+    assert_int_equal(
+        fed_kube_config_load(fed_alloc_system(), NULL, "c", &config, &diag), FED_ERR_NOT_FOUND);
+    assert_non_null(strstr(diag.text, "/gone"));
+    /* A context whose files are missing is not looked for elsewhere. */
+    write_file(folder, "a",
+        "clusters: [{name: c, cluster: {server: \"https://x\", certificate-authority: none}}]\n"
+        "contexts: [{name: b, context: {cluster: c}}]\n");
+    assert_int_equal(
+        fed_kube_config_load(fed_alloc_system(), NULL, "b", &config, &diag), FED_ERR_NOT_FOUND);
+    assert_non_null(strstr(diag.text, "/none"));
+    unsetenv("KUBECONFIG");
+    remove_files(folder, names);
+}
+
+static void test_in_cluster(void **state)
+{
+    static const char *const names[] = {"ca.crt", "namespace", "token", NULL};
+    char folder[] = "/tmp/serviceaccount-XXXXXX";
+    char home[64];
+    struct fed_kube_config config;
+    struct fed_diag diag = {""};
+
+    (void)state;
+    snprintf(home, sizeof home, "%s", getenv("HOME") ? getenv("HOME") : "/");
+    assert_non_null(mkdtemp(folder));
+    setenv("HOME", folder, 1);
+    unsetenv("KUBERNETES_SERVICE_HOST");
+    assert_int_equal(
+        fed_kube_config_load(fed_alloc_system(), NULL, NULL, &config, &diag), FED_ERR_NOT_FOUND);
+    assert_non_null(strstr(diag.text, "this is not a pod"));
+    setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
+    setenv("KUBERNETES_SERVICE_PORT", "6443", 1);
+    setenv("FEDLET_SERVICE_ACCOUNT_DIR", folder, 1);
+    assert_int_equal(
+        fed_kube_config_load(fed_alloc_system(), NULL, NULL, &config, &diag), FED_ERR_NOT_FOUND);
+    write_file(folder, "ca.crt", "CA");
+    write_file(folder, "namespace", "apps");
+    assert_int_equal(fed_kube_config_load(fed_alloc_system(), NULL, NULL, &config, &diag), FED_OK);
+    assert_string_equal(config.server_host, "fd00::1");
+    assert_int_equal(config.server_port, 6443);
+    assert_string_equal(config.ns, "apps");
+    assert_non_null(strstr(config.token_file, "/token"));
+    assert_string_equal(fed_buf_cstr(&config.ca_pem), "CA");
+    fed_kube_config_fini(&config);
+    unsetenv("KUBERNETES_SERVICE_HOST");
+    unsetenv("FEDLET_SERVICE_ACCOUNT_DIR");
+    setenv("HOME", home, 1);
+    remove_files(folder, names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_writing),
         cmocka_unit_test(test_writing_is_limited), cmocka_unit_test(test_kubeconfig),
-        cmocka_unit_test(test_kubeconfig_refusals)};
+        cmocka_unit_test(test_kubeconfig_refusals), cmocka_unit_test(test_kubeconfig_list),
+        cmocka_unit_test(test_in_cluster)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
