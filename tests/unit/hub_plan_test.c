@@ -129,6 +129,27 @@ static void test_namespace_intersection(void **state)
     assert_string_equal(where(w), "");
 }
 
+static bool counts_on(struct hub_world *w, const char *cluster)
+{
+    return hub_plan_namespace_in(w->plan, FED_SPAN_LIT("ns"), fed_span_text(cluster));
+}
+
+static void test_scheduler_counts_on_any_cluster_until_the_namespace_is_federated(void **state)
+{
+    struct hub_world *w = *state;
+
+    assert_true(counts_on(w, "c1"));
+    assert_true(counts_on(w, "c2"));
+    hub_world_put(w, W_NAMESPACES, "ns", "ns",
+        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusters':[{'name':'c1'}]"
+        "}}}");
+    assert_true(counts_on(w, "c1"));
+    assert_false(counts_on(w, "c2"));
+    hub_world_remove(w, W_NAMESPACES, "ns", "ns");
+    assert_true(counts_on(w, "c2"));
+    assert_false(counts_on(w, "nobody"));
+}
+
 static void test_cluster_scoped_needs_no_namespace(void **state)
 {
     hub_world_put(*state, W_CLUSTERROLES, "", "r",
@@ -785,6 +806,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_placement_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_selector_keeps_what_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_namespace_intersection, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_scheduler_counts_on_any_cluster_until_the_namespace_is_federated, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cluster_scoped_needs_no_namespace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_label_federates_a_namespace, setup, teardown),
         cmocka_unit_test_setup_teardown(
