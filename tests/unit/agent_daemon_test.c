@@ -714,6 +714,33 @@ static void test_bad_override_names_its_place(void **state)
     world_free(w);
 }
 
+/* Whether a creation or an update failed does not follow from the reason alone. */
+static void test_failures_say_what_was_tried(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    works[1].overrides = "[{\"op\":\"remove\",\"path\":\"/data/none\"}]";
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3000);
+    assert_state(w, MAP_INDEX, "Failed/");
+    assert_int_equal(w->hub_deeds[MAP_INDEX], FED_DEED_CREATED);
+    works[1].overrides = NULL;
+    publish(w, 2, works, 3);
+    world_notify(w);
+    world_pass(w, 3000);
+    assert_state(w, MAP_INDEX, "Applied");
+    works[1].overrides = "[{\"op\":\"remove\",\"path\":\"/data/none\"}]";
+    publish(w, 3, works, 3);
+    world_notify(w);
+    world_pass(w, 3000);
+    assert_state(w, MAP_INDEX, "Failed/");
+    assert_int_equal(w->hub_deeds[MAP_INDEX], FED_DEED_UPDATED);
+    world_free(w);
+}
+
 static void test_remote_status(void **state)
 {
     struct world_work works[] = {ns, map_a, web};
@@ -966,6 +993,7 @@ int main(void)
         cmocka_unit_test(test_full_disk_stages_nothing),
         cmocka_unit_test(test_corrupt_state_is_refused),
         cmocka_unit_test(test_bad_override_names_its_place),
+        cmocka_unit_test(test_failures_say_what_was_tried),
         cmocka_unit_test(test_remote_status),
         cmocka_unit_test(test_a_version_that_the_member_moves_is_told),
         cmocka_unit_test(test_a_version_that_never_rests_is_told_with_growing_pauses),

@@ -94,6 +94,7 @@ struct world {
     unsigned connects, pulls, observes, full_reports, reports;
     struct fed_arena report_arena;
     struct fed_report report;         /* the last one */
+    uint8_t hub_deeds[WORLD_WORKS];   /* as reported last */
     char hub_states[WORLD_WORKS][80]; /* by index: "Applied/Healthy reason message" */
     /* the agent */
     struct fed_crypto crypto;

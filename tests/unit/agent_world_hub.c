@@ -280,6 +280,7 @@ void world_notify(struct world *w)
 static void note_state(struct world *w, const struct fed_report_entry *entry)
 {
     assert_true(entry->index < WORLD_WORKS);
+    w->hub_deeds[entry->index] = (uint8_t)entry->deed;
     snprintf(w->hub_states[entry->index], sizeof w->hub_states[0], "%s/%s %.*s %.*s",
         fed_work_state_name(entry->state), fed_work_health_name(entry->health),
         FED_SPAN_ARG(entry->reason), FED_SPAN_ARG(entry->message));
