@@ -265,6 +265,40 @@ static void test_strays_lose_the_label_and_stay(void **state)
     world_free(w);
 }
 
+#define SECRETS_PATH "/api/v1/namespaces/default/secrets/"
+
+/* Also of kinds of which the cluster has no work: those there before, those that come, and not
+ * before the first bundle says what is no stray. */
+static void test_strays_of_every_federated_kind(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    w->hub_has_kinds = true;
+    world_add_object(w, SECRETS_PATH "before", "true");
+    world_add_object(w, SECRETS_PATH "own", "");
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, SECRETS_PATH "before")->managed, "true");
+    publish(w, 1, works, 3);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, SECRETS_PATH "before")->managed, "");
+    world_event(w, world_add_object(w, SECRETS_PATH "later", "true"), "ADDED");
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, SECRETS_PATH "later")->managed, "");
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "true");
+    world_forget_requests(w);
+    world_pass(w, 3600000);
+    assert_in_range(w->gadgets_listed, 3, 30); /* the member has no such kind */
+    assert_int_equal(w->kinds_asked, 1);
+    world_notify_again(w);
+    world_pass(w, 1000);
+    assert_int_equal(w->kinds_asked, 2);
+    world_free(w);
+}
+
 static void test_how_to_delete(void **state)
 {
     struct world_work works[] = {ns, map_a, web};
@@ -971,6 +1005,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_namespace),
         cmocka_unit_test(test_adoption),
         cmocka_unit_test(test_strays_lose_the_label_and_stay),
+        cmocka_unit_test(test_strays_of_every_federated_kind),
         cmocka_unit_test(test_how_to_delete),
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_held),
