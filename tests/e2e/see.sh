@@ -251,7 +251,8 @@ fail_one() { # a member that takes no more: its quota is used up
     says '^shop federatedconfigmap/full +failed +1 of 2' fedctl status
     exits 1 fedctl status --exit-code
     says '# one: failed: CreationFailed' bash -c '"$@" || true' - "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" diff cm/full $S
-    says 'Warning +(Create|Update)InClusterFailed .*exceeded quota' fedctl events cm/full $S
+    says 'Warning +CreateInClusterFailed .*exceeded quota' fedctl events cm/full $S
+    ! fedctl events cm/full $S | grep -E 'Warning +UpdateInCluster'
 }
 try "a cluster that refuses: state, reason, since when, what to do" fail_one
 
