@@ -107,6 +107,12 @@ T
     is '["shop", "FederatedNamespace", "web", "one", "applied"]' json "(lambda n: [n['name'], n['federatedNamespace']['kind'],
         n['objects'][0]['name'], n['objects'][0]['clusters'][0]['name'], n['objects'][0]['clusters'][0]['state']])(d['namespaces'][0])" fedctl tree -o json
     says 'federatedconfigmap/web' fedctl tree cm/web $S
+    hubctl create namespace labelled
+    map marked red | sed "s/namespace: shop/namespace: labelled/" | hubctl apply -f -
+    says 'labelled +\(no FederatedNamespace of its name\)' fedctl tree labelled
+    hubctl label namespace labelled federated=true
+    says 'labelled +\(federated by its label\)' fedctl tree labelled
+    hubctl delete namespace labelled
 }
 try "tree: namespace, objects, clusters" tree
 events() {
