@@ -90,7 +90,6 @@ case_completion_kubectl() {
     is ':0 ' asked status -o ''
     is 'deployments.apps :4 ' asked enable deployments.a
     is 'bash zsh fish :4 ' asked completion ''
-    is ':4 ' asked
     # As kubectl itself asks its plugin.
     PATH=$BIN:$PATH says '^unjoin$' "${KUBECTL[@]}" __complete fed unj
 }

@@ -192,6 +192,13 @@ plan_refused() {
     fails 2 'needs -f FILE' fedctl plan
 }
 try "plan: overrides that do not fit, and files that are wrong" plan_refused
+plan_policy() {
+    { printf 'apiVersion: fedlet.io/v1alpha1\nkind: PlacementPolicy\nmetadata: {name: none}\nspec: {}\n---\n'; map web blue; } >"$WORK/policy.yaml"
+    says 'PlacementPolicy none: left out of the plan, which goes by the policies that the hub has now' fedctl plan -f "$WORK/policy.yaml"
+    ! fedctl plan -f "$WORK/policy.yaml" 2>&1 | grep -q 'not federated'
+    is 1 json "len(d['objects'])" fedctl plan -f "$WORK/policy.yaml" -o json
+}
+try "plan: policies in the file are not part of it, and that is said" plan_policy
 
 # ---- the API ----
 review() {
