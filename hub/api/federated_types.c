@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESOURCE "federatedtypeconfigs.core.kubefed.io"
-
 struct type_name { /* which kind a FederatedTypeConfig stands for */
     struct type_name *next;
     char config[254];
@@ -284,7 +282,7 @@ static void consider(struct hub_federated_types *types, const struct hub_object_
     struct fed_diag diag = {{0}};
     enum fed_err err;
 
-    if (!fed_span_is(ref->ns, HUB_FEDERATED_NAMESPACE))
+    if (!fed_span_is(ref->ns, HUB_SYSTEM_NAMESPACE))
         return;
     err = fed_json_doc_new(types->mem, &doc);
     if (!err) {
@@ -311,7 +309,7 @@ static void changed(void *ctx, const struct hub_change *change)
 
     if (change->type == HUB_CHANGE_TOUCHED)
         return;
-    if (change->type == HUB_CHANGE_DELETED && fed_span_is(change->ref.ns, HUB_FEDERATED_NAMESPACE))
+    if (change->type == HUB_CHANGE_DELETED && fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE))
         forget(types, change->ref.name);
     if (change->type != HUB_CHANGE_DELETED)
         consider(types, &change->ref, change->bytes, change->revision);
@@ -358,13 +356,13 @@ static bool take_stored(void *ctx, const struct hub_object *object)
 static enum fed_err consider_stored(struct hub_federated_types *types)
 {
     struct all_stored all = {.mem = types->mem};
-    enum fed_err err = hub_objects_list(
-        types->objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, take_stored, &all);
+    enum fed_err err = hub_objects_list(types->objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS),
+        (struct fed_span){0}, NULL, take_stored, &all);
 
     while (all.list) {
         struct stored *one = all.list;
         struct hub_object_ref ref = {
-            FED_SPAN_LIT(RESOURCE), fed_buf_span(&one->ns), fed_buf_span(&one->name)};
+            FED_SPAN_LIT(HUB_TYPE_CONFIGS), fed_buf_span(&one->ns), fed_buf_span(&one->name)};
 
         if (!err && !all.err)
             consider(types, &ref, fed_buf_span(&one->bytes), one->revision);
@@ -457,7 +455,7 @@ static bool note_name(void *ctx, const struct hub_object *object)
 {
     struct touching *t = ctx;
 
-    if (fed_span_is(object->ref.ns, HUB_FEDERATED_NAMESPACE)) {
+    if (fed_span_is(object->ref.ns, HUB_SYSTEM_NAMESPACE)) {
         fed_buf_put(&t->names, object->ref.name);
         fed_buf_put_u8(&t->names, '\n');
     }
@@ -472,12 +470,12 @@ static void touch_all(void *ctx)
 
     fed_buf_init(&t.names, t.types->mem, HUB_OBJECT_BYTES_MAX);
     t.types->touched = hub_objects_revision(t.types->objects);
-    if (!hub_objects_list(
-            t.types->objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, note_name, &t)) {
+    if (!hub_objects_list(t.types->objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS), (struct fed_span){0},
+            NULL, note_name, &t)) {
         rest = fed_buf_span(&t.names);
         while (fed_span_split(&rest, '\n', &name)) {
             struct hub_object_ref ref = {
-                FED_SPAN_LIT(RESOURCE), FED_SPAN_LIT(HUB_FEDERATED_NAMESPACE), name};
+                FED_SPAN_LIT(HUB_TYPE_CONFIGS), FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE), name};
 
             hub_objects_touch(t.types->objects, &ref, t.types->touched);
         }
@@ -516,7 +514,7 @@ enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log
     err = hub_kinds_hook(kinds, "core.kubefed.io", "federatedtypeconfigs", &own);
     if (!err)
         err = hub_objects_subscribe(
-            objects, FED_SPAN_LIT(RESOURCE), changed, types, &types->subscription);
+            objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS), changed, types, &types->subscription);
     if (!err)
         err = consider_stored(types);
     if (err) {

@@ -33,7 +33,7 @@ static struct fed_span text_at(const struct fed_json *from, const char *key)
 static bool is_system(struct fed_span ns)
 {
     return fed_span_is(ns, "default") || fed_span_is(ns, "kube-system") ||
-           fed_span_is(ns, "kube-public") || fed_span_is(ns, HUB_KUBEFED_NAMESPACE);
+           fed_span_is(ns, "kube-public") || fed_span_is(ns, HUB_SYSTEM_NAMESPACE);
 }
 
 static void warn_of_place(const struct hub_kubefed_around *around, const struct fed_json *object)

@@ -1,5 +1,4 @@
 /* item.c - one federated object, as it is stored and parsed. */
-#include "hub/identity/identity.h"
 #include "hub/plan/policy.h"
 
 #include <stdlib.h>

@@ -12,7 +12,6 @@
 #include "proto/base/map.h"
 #include "proto/object/json.h"
 
-#define STATUS_CLUSTERS "kubefedclusters.core.kubefed.io"
 #define STATUS_ROW_MAX (8u << 20)
 #define STATUS_UNREACHABLE "unreachable: " /* what the agent puts before its own trouble */
 

@@ -1,5 +1,4 @@
 /* status.c - see status.h: its life, what it hears of others, and who is told. */
-#include "hub/identity/identity.h"
 #include "hub/status/internal.h"
 
 /* ---- telling ---- */
@@ -26,7 +25,7 @@ void status_touch_with_version(void *ctx, const struct hub_object_ref *ref)
 
 struct hub_object_ref status_cluster_ref(const struct status_cluster *cluster)
 {
-    return (struct hub_object_ref){.resource = fed_span_text(STATUS_CLUSTERS),
+    return (struct hub_object_ref){.resource = fed_span_text(HUB_CLUSTERS),
         .ns = fed_span_text(HUB_SYSTEM_NAMESPACE),
         .name = fed_span_text(cluster->name)};
 }
@@ -112,7 +111,7 @@ static void on_change(void *ctx, const struct hub_change *change)
     }
     if (change->type != HUB_CHANGE_DELETED)
         return;
-    if (fed_span_is(change->ref.resource, STATUS_CLUSTERS))
+    if (fed_span_is(change->ref.resource, HUB_CLUSTERS))
         cluster_gone(status, change->ref.name);
     status_object_forget(status, &change->ref);
     status_versions_changed(status, change);
