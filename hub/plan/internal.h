@@ -102,7 +102,7 @@ struct plan_pair { /* item x cluster */
     uint32_t place;             /* of the item in the cluster's list */
     uint8_t state;              /* enum plan_pair_state */
     bool fresh;                 /* since the round that is being told of */
-    bool held; /* it is forbidden, and stays until its removal has its turn (hold.c) */
+    bool waiting; /* forbidden, and there until its removal has its turn (waiting.c) */
 };
 
 struct plan_item {
@@ -143,15 +143,15 @@ struct plan_item {
     struct plan_policy **policies; /* for it, then for the Namespace that it is in */
     size_t n_policies[2], cap_policies;
     uint64_t policies_stamp;   /* of the plan's, when they were looked up; 0: never */
-    size_t n_held;             /* pairs */
-    struct fed_span *recalled; /* clusters in which it was held when the hub stopped */
+    size_t n_waiting;          /* pairs */
+    struct fed_span *recalled; /* clusters in which it waited when the hub stopped */
     size_t n_recalled, recalled_size;
-    bool held_dirty;  /* its row is to be written */
-    bool held_row;    /* there may be one */
-    uint64_t round;   /* in which it was last computed for all clusters */
-    bool dirty, gone; /* gone: deleted from the store, kept while removals are awaited */
-    bool told;        /* object_changed is due */
-    bool listed;      /* in plan->touched */
+    bool waiting_dirty; /* its row is to be written */
+    bool waiting_row;   /* there may be one */
+    uint64_t round;     /* in which it was last computed for all clusters */
+    bool dirty, gone;   /* gone: deleted from the store, kept while removals are awaited */
+    bool told;          /* object_changed is due */
+    bool listed;        /* in plan->touched */
     struct plan_item *next_touched;
 };
 
@@ -185,8 +185,8 @@ struct plan_cluster {
     bool recorded; /* the store has a row for it */
     struct plan_item **items; /* that have a pair with it, in no order */
     size_t n_items, cap_items;
-    size_t awaiting; /* pairs in RELEASING or REMOVING */
-    size_t n_held;   /* pairs */
+    size_t awaiting;  /* pairs in RELEASING or REMOVING */
+    size_t n_waiting; /* pairs */
 };
 
 struct hub_plan {
@@ -218,7 +218,7 @@ struct hub_plan {
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
                                   told, when the round is durable */
     bool round_due;
-    bool waiting;   /* with it, for the timer: the last one failed */
+    bool retrying;  /* with it, for the timer: the last one failed */
     bool preparing; /* it is asked for anyway */
     bool planned;   /* by a round that is not durable yet */
     bool loading;
@@ -288,7 +288,7 @@ struct plan_wish {
     bool frozen; /* what is there stays: a disabled type, or a placement that cannot be computed */
     bool selected;              /* when not frozen */
     bool handed_over;           /* not selected, but the other form of the same namespace has it */
-    struct plan_policy *policy; /* that forbids the cluster: a copy that is there is held, and
+    struct plan_policy *policy; /* that forbids the cluster: a copy that is there waits, and
                                    follows its template; NULL: none */
     const char *error;          /* KubeFed's word, "" */
     struct plan_piece *piece;   /* what would be sent, counted; NULL: not selected, or an error */
@@ -307,7 +307,7 @@ FED_MUST_USE enum fed_err plan_pair_confirmed(
  */
 FED_MUST_USE enum fed_err plan_pair_release(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
-/* A held copy has its turn. */
+/* A copy that waits has its turn. */
 FED_MUST_USE enum fed_err plan_pair_take_away(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
 

@@ -167,7 +167,7 @@ enum fed_err plan_pair_take_away(
 
     policy->refs++; /* while the pair lets go of it */
     err = pair_unplace(plan, item, pair);
-    if (err) /* it stays, and so does what holds it */
+    if (err) /* it stays, and goes on waiting */
         plan_pair_set_policy(plan, item, pair, policy, true);
     else
         plan_item_touch(plan, item);
@@ -204,7 +204,7 @@ static enum fed_err pair_want(
         return err;
     pair = plan_pair_find(item, cluster);
     if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
-        !plan_held_recalled(item, cluster))
+        !plan_waiting_recalled(item, cluster))
         return pair_forbid(plan, item, cluster, policy);
     /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
     if (!policy || !pair || !pair->piece || !(pair->piece->work.options & FED_WORK_HELD))

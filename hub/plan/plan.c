@@ -413,7 +413,7 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
         err = load_resource(plan, ((const struct plan_type *)it.value)->resource);
     plan->round_due = false; /* reading rows asks for a round, which knows too little yet */
     if (!err)
-        err = plan_held_load(plan);
+        err = plan_waiting_load(plan);
     plan->round_due = true;
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */

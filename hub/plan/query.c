@@ -64,7 +64,7 @@ enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct
     return HUB_PLACEMENT_OK;
 }
 
-/* A held one is shown where it would be; in the other clusters it means nothing. */
+/* One of a stopped type is shown where it would be; in the other clusters it means nothing. */
 static bool is_shown(struct hub_plan *plan, struct plan_item *item, const struct plan_pair *pair)
 {
     bool held = pair->piece && (pair->piece->work.options & FED_WORK_HELD);
@@ -78,9 +78,9 @@ static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster
     if (pair->state == PLAN_PAIR_FORBIDDEN) {
         out->policy = HUB_POLICY_FORBIDS;
         out->message = pair->policy->forbids;
-    } else if (pair->held) {
-        out->policy = HUB_POLICY_HOLDS;
-        out->message = pair->policy->holds;
+    } else if (pair->waiting) {
+        out->policy = HUB_POLICY_WAITS;
+        out->message = pair->policy->waits;
     }
 }
 
@@ -144,7 +144,7 @@ enum fed_err hub_plan_object(
         .template_finalizers = item->template_finalizers};
     for (size_t i = 0; i < n; i++) {
         out->n_forbidden += plan->out_clusters[i].policy == HUB_POLICY_FORBIDS;
-        out->n_held += plan->out_clusters[i].policy == HUB_POLICY_HOLDS;
+        out->n_held += plan->out_clusters[i].policy == HUB_POLICY_WAITS;
     }
     return FED_OK;
 }

@@ -19,7 +19,7 @@ static enum fed_err compute_items(struct hub_plan *plan)
             err = plan_pair_update(plan, item, plan->clusters[i]);
         item->dirty = err != FED_OK;
         if (!err)
-            plan_held_computed(plan, item);
+            plan_waiting_computed(plan, item);
         item->round = err ? 0 : plan->round;
     }
     return err;
@@ -32,7 +32,7 @@ struct seen {
     const struct plan_piece *piece;
     const struct plan_fault *fault;
     const struct plan_policy *policy;
-    bool held;
+    bool waiting;
 };
 
 static struct seen look(struct plan_item *item, const struct plan_cluster *cluster)
@@ -40,14 +40,14 @@ static struct seen look(struct plan_item *item, const struct plan_cluster *clust
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
     return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
-                      pair->held}
+                      pair->waiting}
                 : (struct seen){.there = false};
 }
 
 static bool looks_the_same(const struct seen *a, const struct seen *b)
 {
     return a->there == b->there && a->state == b->state && a->piece == b->piece &&
-           a->fault == b->fault && a->policy == b->policy && a->held == b->held;
+           a->fault == b->fault && a->policy == b->policy && a->waiting == b->waiting;
 }
 
 /* One item for a cluster that is new, back, or has other labels. */
@@ -206,7 +206,7 @@ static enum fed_err round_run(struct hub_plan *plan)
 void plan_round_want(struct hub_plan *plan)
 {
     plan->round_due = true;
-    if (plan->loading || plan->preparing || plan->waiting)
+    if (plan->loading || plan->preparing || plan->retrying)
         return;
     if (!hub_objects_flush_soon(plan->objects))
         plan->loop->timer_set(
@@ -216,7 +216,7 @@ void plan_round_want(struct hub_plan *plan)
 static void wait_a_while(struct hub_plan *plan)
 {
     plan->round_due = true;
-    plan->waiting = true;
+    plan->retrying = true;
     plan->loop->timer_set(
         plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + PLAN_RETRY_MS);
 }
@@ -225,7 +225,7 @@ void plan_round_retry(void *ctx)
 {
     struct hub_plan *plan = ctx;
 
-    plan->waiting = false;
+    plan->retrying = false;
     (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
 }
 
@@ -316,7 +316,7 @@ void plan_round_prepare(void *ctx)
 
     plan->preparing = true;
     plan_take_staged(plan);
-    while (!err && plan->round_due && !plan->waiting) {
+    while (!err && plan->round_due && !plan->retrying) {
         plan->round_due = false;
         ran = true;
         err = round_run(plan);

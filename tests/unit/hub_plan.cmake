@@ -1,6 +1,6 @@
 fed_unit_test(hub_plan_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_plan_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
     LINK hub_status hub_plan hub_store fed_port_sqlite fed_port_linux fed_port_posix)
-fed_unit_test(hub_plan_hold_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_plan_hold_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
+fed_unit_test(hub_plan_stopped_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_plan_stopped_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
     LINK hub_status hub_plan hub_store fed_port_sqlite fed_port_linux fed_port_posix)
 fed_unit_test(hub_status_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_status_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
     LINK hub_status hub_plan hub_store fed_port_sqlite fed_port_linux fed_port_posix)
