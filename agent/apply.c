@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_MAX_BYTES 4096u
 /* A request under way holds up later phases no longer than this: a slow admission webhook is nobody
  * else's trouble. */
 #define PATIENCE_MS 2000u
@@ -122,6 +121,27 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     entry->seen_any = false;
     entry->step = (uint8_t)step;
     return true;
+}
+
+void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    void (*put)(struct fed_buf *out, const struct agent_seen *seen), const struct agent_seen *seen)
+{
+    struct fed_buf path;
+    struct fed_buf body;
+
+    fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
+    fed_buf_init(&body, apply->ports.mem, 1024);
+    agent_path_put_object(&path, &entry->work);
+    fed_buf_put_text(&path, "?fieldManager=" AGENT_FIELD_MANAGER);
+    put(&body, seen);
+    apply_start(apply, entry, step,
+        &(struct fed_kube_request){.method = "PATCH",
+            .path = fed_buf_cstr(&path),
+            .content_type = "application/json-patch+json",
+            .accept = AGENT_ACCEPT_METADATA,
+            .body = fed_buf_span(&body)});
+    fed_buf_fini(&body);
+    fed_buf_fini(&path);
 }
 
 static void start_read(struct agent_apply *apply, struct agent_entry *entry)

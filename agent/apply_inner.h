@@ -5,6 +5,8 @@
 
 #include "agent/apply.h"
 
+#define PATH_MAX_BYTES 4096u
+
 /* Waits, in milliseconds. */
 #define RETRY_FLOOR_MS 500u /* the server's trouble */
 #define RETRY_CEILING_MS 60000u
@@ -42,6 +44,9 @@ uint64_t apply_now(const struct agent_apply *apply);
  * planned again). */
 bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     const struct fed_kube_request *request);
+/* The same with a JSON patch of the object that was seen, as put writes it. */
+void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    void (*put)(struct fed_buf *out, const struct agent_seen *seen), const struct agent_seen *seen);
 
 /* ---- apply_failed.c ---- */
 /* Plans the entry's step again after a failure. */
