@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define FILE_MAX_BYTES (16u << 20)
-#define CREATE_MS 10000u /* until a type that was just enabled is served */
-#define POLL_MS 250u
 
 struct federating {
     struct cli *cli;
@@ -323,23 +321,6 @@ static enum fed_err enable_first(struct federating *f, struct artifacts *artifac
                : cli_typeconfig_install(f->cli, &f->common, &artifacts->config, retains, &f->diag);
 }
 
-/* Again while the type is not served yet; a namespace that is missing looks the same. */
-static enum fed_err create(struct federating *f, const char *path, const struct fed_json *object)
-{
-    uint64_t until = fed_loop_now_ms(f->cli->loop) + CREATE_MS;
-    struct fed_json *answer;
-    enum fed_err err;
-
-    for (;;) {
-        err = cli_send(f->cli, NULL, "POST", path, object, &answer, &f->diag);
-        if (err != FED_ERR_NOT_FOUND || fed_loop_now_ms(f->cli->loop) >= until)
-            return err;
-        err = cli_pause(f->cli, POLL_MS);
-        if (err)
-            return err;
-    }
-}
-
 static enum fed_err create_one(
     struct federating *f, const struct artifacts *artifacts, const struct fed_json *object)
 {
@@ -361,7 +342,7 @@ static enum fed_err create_one(
         err = cli_resource_path(&path, &artifacts->config.federated, ns_text, NULL);
     fed_buf_put_text(&path, "?fieldManager=fedctl");
     if (!err && !f->common.dry_run)
-        err = create(f, fed_buf_cstr(&path), object);
+        err = cli_create(f->cli, fed_buf_cstr(&path), object, &f->diag);
     fed_buf_fini(&path);
     if (err)
         return fed_diag_prefix(
@@ -387,13 +368,11 @@ static enum fed_err hand_over(struct federating *f, struct artifacts *artifacts)
 
 static enum fed_err federate(struct federating *f)
 {
-    const struct fed_kube_config *ignored;
     struct artifacts named = {.installed = false};
     enum fed_err err = cli_connect(f->cli, &f->diag);
 
     if (!err && f->cluster_context)
-        err = f->cli->connect_member(
-            f->cli->connect_ctx, f->cluster_context, &f->member, &ignored, &f->diag);
+        err = cli_connect_member(f->cli, f->cluster_context, &f->member, &f->diag);
     if (err)
         return err;
     if (!f->ns)

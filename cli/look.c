@@ -132,8 +132,7 @@ static enum fed_err next_page(const char *path, const struct fed_json *answer, s
     fed_buf_printf(out, "%s%climit=%u", path, strchr(path, '?') ? '&' : '?', LOOK_PAGE);
     if (token.len > 0)
         fed_buf_put_text(out, "&continue=");
-    for (size_t i = 0; i < token.len; i++)
-        fed_buf_printf(out, "%%%02X", token.at[i]);
+    cli_put_escaped(out, token);
     return fed_buf_err(out);
 }
 

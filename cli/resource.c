@@ -237,24 +237,6 @@ enum fed_err cli_resource_lookup(struct cli *cli, struct fed_kube *server, const
 
 /* ---- paths ---- */
 
-static void put_segment(struct fed_buf *out, const char *text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (; *text; text++) {
-        uint8_t c = (uint8_t)*text;
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            strchr("-._~:", c)) {
-            fed_buf_put_u8(out, c);
-        } else {
-            fed_buf_put_u8(out, '%');
-            fed_buf_put_u8(out, (uint8_t)hex[c >> 4]);
-            fed_buf_put_u8(out, (uint8_t)hex[c & 15]);
-        }
-    }
-}
-
 enum fed_err cli_resource_path(
     struct fed_buf *out, const struct cli_resource *resource, const char *ns, const char *name)
 {
@@ -264,12 +246,12 @@ enum fed_err cli_resource_path(
         fed_buf_printf(out, "/api/%s", resource->version);
     if (resource->namespaced && ns && ns[0]) {
         fed_buf_put_text(out, "/namespaces/");
-        put_segment(out, ns);
+        cli_put_escaped(out, fed_span_text(ns));
     }
     fed_buf_printf(out, "/%s", resource->plural);
     if (name) {
         fed_buf_put_text(out, "/");
-        put_segment(out, name);
+        cli_put_escaped(out, fed_span_text(name));
     }
     return fed_buf_err(out);
 }
