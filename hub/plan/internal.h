@@ -246,6 +246,8 @@ struct plan_item *plan_item_get(struct hub_plan *plan, const struct hub_object_r
 FED_MUST_USE enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *ref,
     struct plan_type *type, struct plan_item **out);
 void plan_item_free(struct hub_plan *plan, struct plan_item *item);
+/* A copy in the item's arena; at is NULL when memory is out. */
+struct fed_span plan_item_keep(struct plan_item *item, struct fed_span text);
 /* The works that several clusters share are made anew: type or settings changed. */
 void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_item_mark(
