@@ -144,7 +144,7 @@ enum fed_err hub_plan_object(
         .template_finalizers = item->template_finalizers};
     for (size_t i = 0; i < n; i++) {
         out->n_forbidden += plan->out_clusters[i].policy == HUB_POLICY_FORBIDS;
-        out->n_held += plan->out_clusters[i].policy == HUB_POLICY_WAITS;
+        out->n_waiting += plan->out_clusters[i].policy == HUB_POLICY_WAITS;
     }
     return FED_OK;
 }

@@ -37,8 +37,9 @@ static void tell_outcomes(struct hub_status *status, const struct status_cluster
         const struct fed_report_entry *entry = &report->entries[i];
         bool failed = entry->state == FED_WORK_FAILED && entry->index < view->n_works &&
                       view->works[entry->index].moved;
+        bool done = entry->state == FED_WORK_APPLIED && entry->deed != FED_DEED_NONE;
 
-        if (entry->index < manifest->n_works && (entry->deed != FED_DEED_NONE || failed)) {
+        if (entry->index < manifest->n_works && (done || failed)) {
             tell_outcome(status, cluster, &manifest->works[entry->index], entry);
             n++;
         }

@@ -96,13 +96,18 @@ static void writer_send(struct fed_link_exchange *e, struct fed_coap_writer *w)
     fed_coap_peer_send(s, fed_span_of(w->bytes, w->len));
 }
 
+static void put_max_age(struct fed_coap_writer *w, uint8_t code, uint32_t max_age_s)
+{
+    if (code == FED_COAP_CODE(FED_LINK_UNAVAILABLE) && max_age_s > 0)
+        fed_coap_writer_uint(w, FED_COAP_OPTION_MAX_AGE, max_age_s);
+}
+
 static void send_code(struct fed_link_exchange *e, unsigned code, uint32_t max_age_s)
 {
     struct fed_coap_writer w;
 
     writer_begin(e, FED_COAP_CODE(code), &w);
-    if (code == FED_LINK_UNAVAILABLE && max_age_s > 0)
-        fed_coap_writer_uint(&w, FED_COAP_OPTION_MAX_AGE, max_age_s);
+    put_max_age(&w, FED_COAP_CODE(code), max_age_s);
     if (code == FED_LINK_TOO_LARGE)
         fed_coap_writer_uint(&w, FED_COAP_OPTION_SIZE1, FED_COAP_REQUEST_MAX);
     writer_send(e, &w);
@@ -122,12 +127,14 @@ static void put_observe(const struct fed_link_exchange *e, struct fed_coap_write
         fed_coap_writer_uint(w, FED_COAP_OPTION_OBSERVE, e->session->observe_seq);
 }
 
-static void send_whole(struct fed_link_exchange *e, uint8_t code, struct fed_span payload)
+static void send_whole(
+    struct fed_link_exchange *e, uint8_t code, struct fed_span payload, uint32_t max_age_s)
 {
     struct fed_coap_writer w;
 
     writer_begin(e, code, &w);
     put_observe(e, &w);
+    put_max_age(&w, code, max_age_s);
     fed_coap_writer_payload(&w, payload);
     writer_send(e, &w);
 }
@@ -246,7 +253,7 @@ void fed_link_answer(
         if (body.len > block_size(e->block_szx) || (e->block_num > 0 && body.len > 0))
             send_large(e, code, body);
         else if (body.len > 0 || code == FED_LINK_CONTENT)
-            send_whole(e, FED_COAP_CODE(code), body);
+            send_whole(e, FED_COAP_CODE(code), body, max_age_s);
         else
             send_code(e, code, max_age_s);
     }

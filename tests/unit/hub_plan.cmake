@@ -3,3 +3,8 @@ foreach(subject plan plan_commit plan_delete plan_override plan_policy plan_prop
         SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_${subject}_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
         LINK hub_status hub_plan hub_store fed_port_sqlite fed_port_linux fed_port_posix)
 endforeach()
+fed_unit_test(hub_federation_events_test
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_federation_events_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
+        ${PROJECT_SOURCE_DIR}/hub/federation_events.c
+    LINK hub_api hub_status hub_plan hub_store fed_port_kube fed_port_http fed_port_tls fed_port_sqlite fed_port_linux
+        fed_port_posix)

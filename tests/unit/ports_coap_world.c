@@ -96,7 +96,7 @@ static void hub_request(void *ctx, struct fed_link_session *session,
     else if (fed_span_is(request->path, "q"))
         fed_link_answer(exchange, FED_LINK_CONTENT, request->query, 0);
     else if (fed_span_is(request->path, "busy"))
-        fed_link_answer(exchange, FED_LINK_UNAVAILABLE, none, 77);
+        fed_link_answer(exchange, FED_LINK_UNAVAILABLE, FED_SPAN_LIT("come back later"), 77);
     else if (fed_span_is(request->path, "s"))
         fed_link_answer(
             exchange, request->payload.len > 3 ? FED_LINK_CHANGED : FED_LINK_CONFLICT, none, 0);

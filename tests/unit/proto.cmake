@@ -16,6 +16,13 @@ fed_unit_test(proto_report_test SOURCES ${proto_dir}/proto_report_test.c LINK fe
 fed_unit_test(proto_frame_test SOURCES ${proto_dir}/proto_frame_test.c LINK fed_bundle)
 fed_unit_test(proto_frame_property_test
     SOURCES ${proto_dir}/proto_frame_property_test.c LINK fed_bundle)
+# The vectors of docs/protocol.md, which tests/wire/protocol/check reads too.
+fed_unit_test(proto_vectors_test
+    SOURCES ${proto_dir}/proto_vectors_test.c ${proto_dir}/wire_vectors.c
+    LINK fed_link fed_render fed_port_tls)
+fed_unit_test(proto_frame_vectors_test
+    SOURCES ${proto_dir}/proto_frame_vectors_test.c ${proto_dir}/wire_vectors.c
+    LINK fed_bundle fed_object)
 fed_unit_test(proto_schedule_test SOURCES ${proto_dir}/proto_schedule_test.c LINK fed_schedule)
 # Not a test of its own: tests/schedule/run feeds it.
 fed_program(proto_schedule_driver
