@@ -234,12 +234,11 @@ static enum fed_err add_listed(
     artifacts->objects = fed_json_new_array(f->cli->doc);
     if (!artifacts->objects)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; !err && i < fed_json_count(items); i++) {
-        struct fed_span name =
-            fed_json_string(fed_json_find(fed_json_at(items, i), "metadata.name"));
+    for (struct fed_json_iter it = fed_json_items(items); !err && fed_json_iter_next(&it);) {
+        struct fed_span name = fed_json_string(fed_json_find(it.value, "metadata.name"));
 
         if (fed_text_is_dns_subdomain(name))
-            err = add_object(f, artifacts, fed_json_at(items, i));
+            err = add_object(f, artifacts, it.value);
         else
             fprintf(stderr,
                 "Skipping resource " FED_SPAN_FMT
@@ -357,8 +356,9 @@ static enum fed_err hand_over(struct federating *f, struct artifacts *artifacts)
 {
     enum fed_err err = f->cli->output ? FED_OK : enable_first(f, artifacts);
 
-    for (size_t i = 0; !err && i < fed_json_count(artifacts->objects); i++) {
-        const struct fed_json *object = fed_json_at(artifacts->objects, i);
+    for (struct fed_json_iter it = fed_json_items(artifacts->objects);
+         !err && fed_json_iter_next(&it);) {
+        const struct fed_json *object = it.value;
 
         err = f->cli->output ? cli_print_yaml(f->cli, object, &f->diag)
                              : create_one(f, artifacts, object);

@@ -42,8 +42,8 @@ static bool is_required(const struct fed_json *node, struct fed_span key)
 {
     const struct fed_json *list = fed_json_get(node, "required");
 
-    for (size_t i = 0; i < fed_json_count(list); i++)
-        if (fed_span_eq(fed_json_string(fed_json_at(list, i)), key))
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);)
+        if (fed_span_eq(fed_json_string(it.value), key))
             return true;
     return false;
 }
@@ -123,8 +123,8 @@ static void check_map_list(struct hub_crd_walk *w, const struct fed_json *node)
             FED_SPAN_ARG(list));
         hub_crd_forbid(w, "items.nullable", why);
     }
-    for (size_t i = 0; map && i < fed_json_count(keys); i++)
-        check_map_keys_given(w, items, fed_json_string(fed_json_at(keys, i)));
+    for (struct fed_json_iter it = fed_json_items(keys); map && fed_json_iter_next(&it);)
+        check_map_keys_given(w, items, fed_json_string(it.value));
 }
 
 static void check_words(struct hub_crd_walk *w, const struct fed_json *node)
@@ -183,12 +183,14 @@ static void check_children(struct hub_crd_walk *w, const struct fed_json *node)
         hub_crd_check_openapi(w, it.value, false);
         hub_crd_back(w, before);
     }
-    for (size_t l = 0; l < 3; l++)
-        for (size_t i = 0; i < fed_json_count(fed_json_get(node, lists[l])); i++) {
-            before = hub_crd_go(w, ".%s[%zu]", lists[l], i);
-            hub_crd_check_openapi(w, fed_json_at(fed_json_get(node, lists[l]), i), false);
+    for (size_t l = 0; l < 3; l++) {
+        it = fed_json_items(fed_json_get(node, lists[l]));
+        while (fed_json_iter_next(&it)) {
+            before = hub_crd_go(w, ".%s[%zu]", lists[l], it.index);
+            hub_crd_check_openapi(w, it.value, false);
             hub_crd_back(w, before);
         }
+    }
 }
 
 static void check_rules(struct hub_crd_walk *w, const struct fed_json *node)
@@ -196,9 +198,9 @@ static void check_rules(struct hub_crd_walk *w, const struct fed_json *node)
     const struct fed_json *rules = fed_json_get(node, "x-kubernetes-validations");
     char child[64];
 
-    for (size_t i = 0; i < fed_json_count(rules); i++) {
-        snprintf(child, sizeof child, "x-kubernetes-validations[%zu].rule", i);
-        if (hub_crd_text(fed_json_at(rules, i), "rule").len == 0)
+    for (struct fed_json_iter it = fed_json_items(rules); fed_json_iter_next(&it);) {
+        snprintf(child, sizeof child, "x-kubernetes-validations[%zu].rule", it.index);
+        if (hub_crd_text(it.value, "rule").len == 0)
             hub_crd_require(w, child, "rule is not specified");
     }
 }

@@ -127,13 +127,17 @@ static bool check_shape(struct hub_crd_walk *w, const struct fed_json *node)
         ok = check_shape(w, it.value) && ok;
         hub_crd_back(w, before);
     }
-    for (size_t l = 0; l < 3; l++)
-        for (size_t i = 0; i < fed_json_count(fed_json_get(node, lists[l])); i++) {
-            size_t before = hub_crd_go(w, ".%s[%zu]", lists[l], i);
+    for (size_t l = 0; l < 3; l++) {
+        const struct fed_json *list = fed_json_get(node, lists[l]);
 
-            ok = check_shape(w, fed_json_at(fed_json_get(node, lists[l]), i)) && ok;
+        it = fed_json_each(list);
+        while (fed_json_iter_next(&it)) {
+            size_t before = hub_crd_go(w, ".%s[%zu]", lists[l], it.index);
+
+            ok = check_shape(w, fed_json_is_array(list) ? it.value : NULL) && ok;
             hub_crd_back(w, before);
         }
+    }
     return ok;
 }
 

@@ -30,10 +30,10 @@ static void check_list(
 {
     const struct fed_json *list = fed_json_get(node, key);
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        size_t before = hub_crd_go(w, ".%s[%zu]", key, i);
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        size_t before = hub_crd_go(w, ".%s[%zu]", key, it.index);
 
-        check_nested(w, fed_json_at(list, i), skip_first_any_of && i == 0);
+        check_nested(w, it.value, skip_first_any_of && it.index == 0);
         hub_crd_back(w, before);
     }
 }
@@ -312,9 +312,9 @@ static void check_complete(
     for (size_t l = 0; l < 3; l++) {
         const struct fed_json *list = fed_json_get(values, lists[l]);
 
-        for (size_t i = 0; i < fed_json_count(list); i++) {
-            other = hub_crd_go(&p->where, ".%s[%zu]", lists[l], i);
-            check_complete_nested(p, fed_json_at(list, i), node);
+        for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+            other = hub_crd_go(&p->where, ".%s[%zu]", lists[l], it.index);
+            check_complete_nested(p, it.value, node);
             hub_crd_back(&p->where, other);
         }
     }

@@ -50,8 +50,8 @@ static void find_unenforced(struct unenforced *u, const struct fed_json *node)
     struct fed_span text = hub_crd_text(node, "pattern");
     struct hub_pattern *pattern = NULL;
 
-    for (size_t i = 0; !u->patterns && i < fed_json_count(rules); i++)
-        name_unenforced(u, hub_crd_text(fed_json_at(rules, i), "rule"));
+    for (struct fed_json_iter it = fed_json_items(rules); !u->patterns && fed_json_iter_next(&it);)
+        name_unenforced(u, hub_crd_text(it.value, "rule"));
     if (u->patterns && text.len > 0 && hub_pattern_new(u->walk.mem, text, &pattern, NULL))
         name_unenforced(u, text);
     hub_pattern_free(pattern);
@@ -64,8 +64,8 @@ void hub_crd_unenforced(const struct fed_json *spec, bool patterns, size_t *n, s
     const struct fed_json *versions = fed_json_get(spec, "versions");
     struct unenforced *u = fed_alloc_zero(fed_alloc_system(), sizeof *u);
 
-    for (size_t i = 0; u && i < fed_json_count(versions); i++) {
-        const struct fed_json *version = fed_json_at(versions, i);
+    for (struct fed_json_iter it = fed_json_items(versions); u && fed_json_iter_next(&it);) {
+        const struct fed_json *version = it.value;
 
         *u = (struct unenforced){
             .walk.mem = fed_alloc_system(), .patterns = patterns, .n = n, .out = what};

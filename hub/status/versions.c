@@ -118,8 +118,8 @@ static enum fed_err owner_of(struct hub_status *status, const struct hub_object_
 {
     const struct fed_json *owners = fed_json_find(object, "metadata.ownerReferences");
 
-    for (size_t i = 0; i < fed_json_count(owners); i++) {
-        const struct fed_json *owner = fed_json_at(owners, i);
+    for (struct fed_json_iter it = fed_json_items(owners); fed_json_iter_next(&it);) {
+        const struct fed_json *owner = it.value;
 
         if (status_is_companion(status, ref, fed_json_string(fed_json_get(owner, "name")), of) &&
             !digest_object(status, of, seen) &&

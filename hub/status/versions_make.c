@@ -289,9 +289,9 @@ void status_versions_changed(struct hub_status *status, const struct hub_change 
     if (!fed_json_parse(doc, change->bytes, &object, NULL)) {
         const struct fed_json *owners = fed_json_find(object, "metadata.ownerReferences");
 
-        for (size_t i = 0; i < fed_json_count(owners); i++) {
-            if (status_is_companion(status, &change->ref,
-                    fed_json_string(fed_json_get(fed_json_at(owners, i), "name")), &of))
+        for (struct fed_json_iter it = fed_json_items(owners); fed_json_iter_next(&it);) {
+            if (status_is_companion(
+                    status, &change->ref, fed_json_string(fed_json_get(it.value, "name")), &of))
                 status_versions_want(status, &of);
         }
     }
