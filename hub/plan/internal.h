@@ -1,9 +1,14 @@
 /* internal.h - the plan's state, shared by its files. Not for others.
  *
- *   type      one federated type, from its FederatedTypeConfig
- *   item      one federated object, parsed: placement, template, overrides; or the namespace that a
- * label federates piece     one work, shared by all clusters that get the same; counted cluster one
- * registered cluster with its present manifest and the last few
+ * - type: one federated type, from its FederatedTypeConfig
+ * - item: one federated object, parsed: placement, template, overrides; or the namespace that a
+ *   label federates
+ * - piece: one work, shared by all clusters that get the same; counted
+ * - cluster: one registered cluster with its present manifest and the last few
+ * - pair: what an item is in a cluster
+ *
+ * Held is a work whose type is stopped (stopped.c): it stays as it is. Waiting is a copy that a
+ * policy forbids (waiting.c): it is removed when the policy's budget gives it its turn.
  *
  * A round: changes mark items and clusters dirty; before the sync of the turn that brought them, so
  * that a burst is planned once, the round computes the dirty pairs, compares manifests by digest,
