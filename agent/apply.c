@@ -1,4 +1,4 @@
-/* apply.c - see apply.h: the schedule, the requests, and the answers to applies. */
+/* apply.c - see apply.h: the schedule, and the requests. */
 #include "agent/apply_inner.h"
 
 #include "agent/health.h"
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_MAX_BYTES 4096u
 /* A request under way holds up later phases no longer than this: a slow admission webhook is nobody
  * else's trouble. */
 #define PATIENCE_MS 2000u
@@ -63,236 +62,6 @@ static void changed(struct agent_apply *apply, struct agent_entry *entry)
     apply->events.changed(apply->events.ctx, entry);
 }
 
-const char *apply_reason(const struct agent_entry *entry)
-{
-    return entry->uid[0] ? "UpdateFailed" : "CreationFailed";
-}
-
-void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    uint32_t floor_ms, uint32_t ceiling_ms, unsigned asked_s)
-{
-    uint32_t asked_ms = asked_s > 3600 ? 3600000u : asked_s * 1000u;
-
-    entry->step = (uint8_t)step;
-    entry->due_ms = agent_retry_failed(&entry->retry, apply_now(apply), floor_ms, ceiling_ms,
-        agent_spread(&apply->ports), asked_ms);
-}
-
-static void log_refused(struct agent_apply *apply, const struct agent_entry *entry,
-    enum agent_step step, const char *message)
-{
-    char name[AGENT_ENTRY_NAME_SIZE];
-    uint64_t wait_ms = entry->due_ms - apply_now(apply);
-
-    /* The first time only: the same refusal again is no news. */
-    fed_log(apply->ports.log, entry->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_DEBUG,
-        "%s: %s: %s; again in %llu s", agent_entry_name(entry, name), agent_step_name(step),
-        message, (unsigned long long)(wait_ms + 999) / 1000);
-}
-
-void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const struct agent_answer *answer, unsigned retry_after_s, const char *reason)
-{
-    enum agent_verdict verdict = agent_answer_verdict(answer);
-    bool removing = entry->removing;
-
-    if (answer->status == 401)
-        apply->events.trouble(apply->events.ctx);
-    switch (verdict) {
-    case AGENT_VERDICT_RETRY:
-        apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
-        /* 500 is also what a server-side apply with fields of the wrong type is answered with. */
-        if (entry->retry.attempts > 1 && !removing)
-            agent_entry_set(apply->table, entry,
-                answer->status == 500 ? FED_WORK_FAILED : FED_WORK_WAITING, reason,
-                answer->message);
-        break;
-    case AGENT_VERDICT_NAMESPACE:
-        apply_retry(apply, entry, step, MISSING_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
-        agent_entry_set(apply->table, entry, FED_WORK_WAITING, reason, answer->message);
-        break;
-    case AGENT_VERDICT_KIND:
-        apply_retry(apply, entry, step, MISSING_FLOOR_MS, REFUSED_CEILING_MS, retry_after_s);
-        agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, answer->message);
-        break;
-    case AGENT_VERDICT_REFUSED:
-        apply_retry(apply, entry, step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, retry_after_s);
-        agent_entry_set(apply->table, entry, removing ? FED_WORK_REMOVING : FED_WORK_FAILED, reason,
-            answer->message);
-        break;
-    }
-    log_refused(apply, entry, step, answer->message);
-}
-
-bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fed_json_doc *doc,
-    struct fed_span body, struct agent_seen *out)
-{
-    char name[AGENT_ENTRY_NAME_SIZE];
-    struct fed_diag diag = {""};
-
-    if (agent_seen_parse(apply->ports.mem, doc, body, entry->work.api_version, entry->work.kind,
-            out, &diag) == FED_OK)
-        return true;
-    apply_retry(
-        apply, entry, (enum agent_step)entry->step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
-    fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), diag.text);
-    return false;
-}
-
-/* ---- remote status ---- */
-
-/* "null" takes back what was reported. */
-static void queue_status(struct agent_apply *apply, struct agent_entry *entry, struct fed_span text)
-{
-    struct fed_alloc *mem = apply->ports.mem;
-    char *copy = fed_alloc_get(mem, text.len);
-
-    if (!copy)
-        return; /* with the next event */
-    memcpy(copy, text.at, text.len);
-    fed_alloc_free(mem, entry->remote, entry->remote_len);
-    entry->remote = copy;
-    entry->remote_len = text.len;
-    entry->report_due = true;
-}
-
-void apply_note_status(
-    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
-{
-    static const uint8_t none[sizeof entry->remote_digest];
-    struct fed_digest digest = {{0}};
-    struct fed_buf text;
-
-    if (!(entry->work.options & FED_WORK_STATUS))
-        return;
-    fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
-    if (seen->status && !fed_json_put_canonical(&text, seen->status) && !fed_buf_err(&text) &&
-        fed_digest_of(fed_buf_span(&text), &digest))
-        goto done;
-    /* Gone, or beyond what a report may carry: an old one is no better than none. */
-    if (memcmp(digest.bytes, none, sizeof none) == 0 &&
-        memcmp(entry->remote_digest, none, sizeof none) != 0)
-        queue_status(apply, entry, FED_SPAN_LIT("null"));
-    else if (memcmp(digest.bytes, entry->remote_digest, sizeof entry->remote_digest) != 0)
-        queue_status(apply, entry, fed_buf_span(&text));
-    memcpy(entry->remote_digest, digest.bytes, sizeof entry->remote_digest);
-done:
-    fed_buf_fini(&text);
-}
-
-/* ---- answers to applies ---- */
-
-/* Works that waited for this namespace go at once. */
-static void wake_namespace(struct agent_apply *apply, const struct agent_entry *ns)
-{
-    uint64_t now_ms = apply_now(apply);
-
-    if (!fed_span_is(ns->work.kind, "Namespace") || !fed_span_is(ns->work.api_version, "v1"))
-        return;
-    for (size_t i = 0; i < apply->table->n; i++) {
-        struct agent_entry *entry = apply->table->at[i];
-
-        if (entry->state == FED_WORK_WAITING && !entry->busy &&
-            fed_span_eq(entry->work.ns, ns->work.name))
-            entry->due_ms = now_ms;
-    }
-}
-
-static enum fed_work_deed deed_of(const struct agent_entry *entry, unsigned status)
-{
-    if (status == 201)
-        return FED_DEED_CREATED;
-    return entry->adopting ? FED_DEED_ADOPTED : FED_DEED_UPDATED;
-}
-
-/* With replicas that are to be the member's: those of a creation, and of the time before. */
-static bool is_to_yield(
-    const struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
-{
-    entry->yielded = !seen->has_replicas;
-    return seen->has_replicas && agent_render_retains(apply->ports.mem, &entry->work);
-}
-
-static void applied(struct agent_apply *apply, struct agent_entry *entry,
-    const struct agent_seen *seen, const uint8_t content[AGENT_CONTENT_SIZE], bool superseded)
-{
-    memcpy(entry->uid, seen->uid, sizeof entry->uid);
-    memcpy(entry->fields, seen->fields, sizeof entry->fields);
-    memcpy(entry->applied, content, sizeof entry->applied);
-    entry->has_applied = true;
-    entry->listed = true; /* whatever list is being read was made without it */
-    entry->dirty = true;
-    if (entry->generation != seen->generation || entry->resource_version != seen->resource_version)
-        entry->report_due = true;
-    entry->generation = seen->generation;
-    entry->resource_version = seen->resource_version;
-    entry->version_due = entry->moved_rv > entry->resource_version; /* moved while it was busy */
-    if (superseded)
-        return;
-    if (is_to_yield(apply, entry, seen)) {
-        apply_start_yield(apply, entry, seen);
-        return;
-    }
-    agent_entry_plan(entry, AGENT_STEP_NONE, 0);
-    agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
-    agent_entry_set_health(entry, seen->health);
-    apply_note_status(apply, entry, seen);
-    if (entry->work.options & FED_WORK_SCALE)
-        apply->events.scaled(apply->events.ctx, entry);
-    apply_check_meanwhile(apply, entry);
-    wake_namespace(apply, entry);
-}
-
-static void apply_answer(struct agent_apply *apply, struct agent_entry *entry,
-    const uint8_t content[AGENT_CONTENT_SIZE], const struct fed_kube_answer *answer,
-    bool superseded)
-{
-    struct agent_answer refusal;
-    struct fed_json_doc *doc = NULL;
-    struct fed_arena arena;
-    struct agent_seen seen;
-
-    if (answer->status == 200 || answer->status == 201) {
-        fed_arena_init(&arena, apply->ports.mem, AGENT_OBJECT_ARENA_MAX);
-        if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
-            apply_parse(apply, entry, doc, answer->body, &seen)) {
-            /* What follows a creation is part of it until the hub was told. */
-            if (entry->deed == FED_DEED_NONE || entry->deed_sent)
-                entry->deed = (uint8_t)deed_of(entry, answer->status);
-            entry->deed_sent = false;
-            entry->adopting = false;
-            applied(apply, entry, &seen, content, superseded);
-        }
-        fed_json_doc_free(doc);
-        fed_arena_fini(&arena);
-        return;
-    }
-    if (superseded)
-        return;
-    agent_answer_read(apply->ports.mem, answer, &refusal);
-    if (agent_answer_verdict(&refusal) == AGENT_VERDICT_KIND)
-        snprintf(refusal.message, sizeof refusal.message,
-            "no matches for kind \"" FED_SPAN_FMT "\" in version \"" FED_SPAN_FMT "\"",
-            FED_SPAN_ARG(entry->work.kind), FED_SPAN_ARG(entry->work.api_version));
-    apply_refused(
-        apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
-}
-
-static void transport_failed(struct agent_apply *apply, struct agent_entry *entry,
-    enum agent_step step, enum fed_err err, const struct fed_diag *diag)
-{
-    const char *text = diag && diag->text[0] ? diag->text : fed_err_text(err);
-    struct fed_diag message;
-
-    apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, 0);
-    fed_diag_set(&message, err, "member API server: %s", text);
-    if (entry->retry.attempts > 1 && !entry->removing)
-        agent_entry_set(apply->table, entry, FED_WORK_WAITING,
-            entry->uid[0] ? "UpdateTimedOut" : "CreationTimedOut", message.text);
-    log_refused(apply, entry, step, message.text);
-    apply->events.trouble(apply->events.ctx);
-}
-
 /* ---- requests ---- */
 
 static void on_done(
@@ -307,11 +76,11 @@ static void on_done(
     apply->n_calls--;
     entry->busy = entry->again = false;
     if (err == FED_OK && call.step == AGENT_STEP_APPLY)
-        apply_answer(apply, entry, call.content, answer, superseded);
+        apply_applied(apply, entry, call.content, answer, superseded);
     else if (superseded)
         ; /* the answer is about an older wish; the step of the newer one stands */
     else if (err)
-        transport_failed(apply, entry, call.step, err, diag);
+        apply_unreachable(apply, entry, call.step, err, diag);
     else if (call.step == AGENT_STEP_YIELD)
         apply_yield_answer(apply, entry, answer);
     else if (call.step == AGENT_STEP_READ)
@@ -342,7 +111,7 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     err = kube->request(kube->ctx, request, on_done, call, &call->kube_call);
     if (err) {
         call->entry = NULL;
-        transport_failed(apply, entry, step, err, NULL);
+        apply_unreachable(apply, entry, step, err, NULL);
         return false;
     }
     apply->n_calls++;
@@ -352,6 +121,27 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     entry->seen_any = false;
     entry->step = (uint8_t)step;
     return true;
+}
+
+void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    void (*put)(struct fed_buf *out, const struct agent_seen *seen), const struct agent_seen *seen)
+{
+    struct fed_buf path;
+    struct fed_buf body;
+
+    fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
+    fed_buf_init(&body, apply->ports.mem, 1024);
+    agent_path_put_object(&path, &entry->work);
+    fed_buf_put_text(&path, "?fieldManager=" AGENT_FIELD_MANAGER);
+    put(&body, seen);
+    apply_start(apply, entry, step,
+        &(struct fed_kube_request){.method = "PATCH",
+            .path = fed_buf_cstr(&path),
+            .content_type = "application/json-patch+json",
+            .accept = AGENT_ACCEPT_METADATA,
+            .body = fed_buf_span(&body)});
+    fed_buf_fini(&body);
+    fed_buf_fini(&path);
 }
 
 static void start_read(struct agent_apply *apply, struct agent_entry *entry)

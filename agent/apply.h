@@ -5,12 +5,13 @@
  * for entries of earlier phases that are due or under way: one that failed and waits for its next
  * attempt holds up nobody, except that works of a namespace that is in the bundle wait for it.
  *
- * entry->step    request                                  after success
- *   READ         GET (metadata)                           APPLY, refused, DELETE, RELEASE, or
- * dropped APPLY        PATCH, server-side apply, forced         NONE, state Applied DELETE DELETE
- * with our uid, in the background   READ until it is gone YIELD PATCH spec.replicas off our fields
- * APPLY RELEASE      PATCH label and ownership
- * off            dropped
+ * entry->step, the request, and what follows its success:
+ *
+ * - READ: GET of the metadata; then APPLY, DELETE, RELEASE, refused or dropped
+ * - APPLY: PATCH, server-side apply, forced; then nothing, state Applied
+ * - DELETE: DELETE with our uid, in the background; then READ until it is gone
+ * - YIELD: PATCH that takes spec.replicas off our fields; then APPLY
+ * - RELEASE: PATCH that takes label and ownership off; then dropped
  *
  * An entry with FED_WORK_HELD has no step: its object stays as it is until the bundle says
  * otherwise.

@@ -1,9 +1,11 @@
-/* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_read.c,
- * apply_remove.c, apply_drift.c. */
+/* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_applied.c and
+ * apply_failed.c (what becomes of them), apply_read.c, apply_remove.c, apply_drift.c. */
 #ifndef FEDLET_AGENT_APPLY_INNER_H
 #define FEDLET_AGENT_APPLY_INNER_H
 
 #include "agent/apply.h"
+
+#define PATH_MAX_BYTES 4096u
 
 /* Waits, in milliseconds. */
 #define RETRY_FLOOR_MS 500u /* the server's trouble */
@@ -38,6 +40,15 @@ struct agent_apply {
 };
 
 uint64_t apply_now(const struct agent_apply *apply);
+/* Starts a request; the entry is busy until its answer. false: it could not be started (already
+ * planned again). */
+bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    const struct fed_kube_request *request);
+/* The same with a JSON patch of the object that was seen, as put writes it. */
+void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    void (*put)(struct fed_buf *out, const struct agent_seen *seen), const struct agent_seen *seen);
+
+/* ---- apply_failed.c ---- */
 /* Plans the entry's step again after a failure. */
 void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     uint32_t floor_ms, uint32_t ceiling_ms, unsigned asked_s);
@@ -46,16 +57,23 @@ void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum ag
     const struct agent_answer *answer, unsigned retry_after_s, const char *reason);
 /* KubeFed's word for a failed apply of this entry. */
 const char *apply_reason(const struct agent_entry *entry);
-/* Starts a request; the entry is busy until its answer. false: it could not be started (already
- * planned again). */
-bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const struct fed_kube_request *request);
+/* The request did not reach the API server, or its answer did not come. */
+void apply_unreachable(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    enum fed_err err, const struct fed_diag *diag);
 /* Parses an object in the answer; on failure the step is planned again. */
 bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fed_json_doc *doc,
     struct fed_span body, struct agent_seen *out);
+
+/* ---- apply_applied.c ---- */
+/* The answer to an apply of that content; superseded: the entry wants something else meanwhile. */
+void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
+    const uint8_t content[AGENT_CONTENT_SIZE], const struct fed_kube_answer *answer,
+    bool superseded);
+/* What is to be reported of the object's status, for works with FED_WORK_STATUS. */
 void apply_note_status(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
 
+/* ---- apply_read.c, apply_remove.c, apply_drift.c ---- */
 void apply_read_answer(
     struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
 /* Starts to give up spec.replicas of the object that was seen. */

@@ -1,12 +1,9 @@
 /* apply_read.c - what a look at the member's object leads to (see apply.h). */
 #include "agent/apply_inner.h"
 
-#include "agent/path.h"
 #include "agent/render.h"
 
 #include <string.h>
-
-#define PATH_MAX_BYTES 4096u
 
 static void refuse(
     struct agent_apply *apply, struct agent_entry *entry, const char *reason, const char *message)
@@ -82,22 +79,7 @@ static void present(
 void apply_start_yield(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    struct fed_buf path;
-    struct fed_buf body;
-
-    fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
-    fed_buf_init(&body, apply->ports.mem, 1024);
-    agent_path_put_object(&path, &entry->work);
-    fed_buf_put_text(&path, "?fieldManager=" AGENT_FIELD_MANAGER);
-    agent_render_yield(&body, seen);
-    apply_start(apply, entry, AGENT_STEP_YIELD,
-        &(struct fed_kube_request){.method = "PATCH",
-            .path = fed_buf_cstr(&path),
-            .content_type = "application/json-patch+json",
-            .accept = AGENT_ACCEPT_METADATA,
-            .body = fed_buf_span(&body)});
-    fed_buf_fini(&body);
-    fed_buf_fini(&path);
+    apply_start_patch(apply, entry, AGENT_STEP_YIELD, agent_render_yield, seen);
 }
 
 void apply_yield_answer(

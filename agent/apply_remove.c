@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define PATH_MAX_BYTES 4096u
-
 void apply_drop(struct agent_entry *entry)
 {
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
@@ -28,22 +26,7 @@ static void wait_gone(struct agent_apply *apply, struct agent_entry *entry)
 static void start_release(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    struct fed_buf path;
-    struct fed_buf body;
-
-    fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
-    fed_buf_init(&body, apply->ports.mem, 1024);
-    agent_path_put_object(&path, &entry->work);
-    fed_buf_put_text(&path, "?fieldManager=" AGENT_FIELD_MANAGER);
-    agent_render_release(&body, seen);
-    apply_start(apply, entry, AGENT_STEP_RELEASE,
-        &(struct fed_kube_request){.method = "PATCH",
-            .path = fed_buf_cstr(&path),
-            .content_type = "application/json-patch+json",
-            .accept = AGENT_ACCEPT_METADATA,
-            .body = fed_buf_span(&body)});
-    fed_buf_fini(&body);
-    fed_buf_fini(&path);
+    apply_start_patch(apply, entry, AGENT_STEP_RELEASE, agent_render_release, seen);
 }
 
 static void leave_alone(struct agent_apply *apply, struct agent_entry *entry, const char *why)

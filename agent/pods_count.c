@@ -12,8 +12,8 @@ static const struct fed_json *condition_of(const struct fed_json *pod, const cha
 {
     const struct fed_json *all = fed_json_find(pod, "status.conditions");
 
-    for (size_t i = 0; i < fed_json_count(all); i++) {
-        const struct fed_json *one = fed_json_at(all, i);
+    for (struct fed_json_iter it = fed_json_items(all); fed_json_iter_next(&it);) {
+        const struct fed_json *one = it.value;
 
         if (fed_span_is(fed_json_string(fed_json_get(one, "type")), type))
             return one;
@@ -51,9 +51,9 @@ void agent_pods_take(struct agent_pods_count *count, const struct fed_json *pod,
 static void put_values(struct fed_buf *out, const struct fed_json *values)
 {
     fed_buf_put_text(out, " (");
-    for (size_t i = 0; i < fed_json_count(values); i++) {
-        fed_buf_put_text(out, i ? "," : "");
-        fed_buf_put(out, fed_json_string(fed_json_at(values, i)));
+    for (struct fed_json_iter it = fed_json_items(values); fed_json_iter_next(&it);) {
+        fed_buf_put_text(out, it.index ? "," : "");
+        fed_buf_put(out, fed_json_string(it.value));
     }
     fed_buf_put_text(out, ")");
 }

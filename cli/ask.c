@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SERVED_MS 10000u /* until a type that was just enabled is served */
+#define POLL_MS 250u
+
 struct asking {
     struct cli *cli;
     bool of_hub;
@@ -58,6 +61,14 @@ static void on_answer(
 enum fed_err cli_connect(struct cli *cli, struct fed_diag *diag)
 {
     return cli->kube ? FED_OK : cli->connect(cli->connect_ctx, &cli->kube, diag);
+}
+
+enum fed_err cli_connect_member(
+    struct cli *cli, const char *context, struct fed_kube **out, struct fed_diag *diag)
+{
+    const struct fed_kube_config *ignored;
+
+    return cli->connect_member(cli->connect_ctx, context, out, &ignored, diag);
 }
 
 enum fed_err cli_ask_at(struct cli *cli, struct fed_kube *server, const char *method,
@@ -124,6 +135,36 @@ enum fed_err cli_pause(struct cli *cli, unsigned ms)
     err = cli->run(cli->run_ctx);
     cli->loop->timer_free(cli->loop->ctx, timer);
     return err;
+}
+
+enum fed_err cli_create(
+    struct cli *cli, const char *path, const struct fed_json *object, struct fed_diag *diag)
+{
+    uint64_t until = fed_loop_now_ms(cli->loop) + SERVED_MS;
+    struct fed_json *answer;
+    enum fed_err err;
+
+    for (;;) {
+        err = cli_send(cli, NULL, "POST", path, object, &answer, diag);
+        if (err != FED_ERR_NOT_FOUND || fed_loop_now_ms(cli->loop) >= until)
+            return err;
+        err = cli_pause(cli, POLL_MS);
+        if (err)
+            return err;
+    }
+}
+
+void cli_put_escaped(struct fed_buf *out, struct fed_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            (c && strchr("-._~:", c)))
+            fed_buf_put_u8(out, c);
+        else
+            fed_buf_printf(out, "%%%02X", c);
+    }
 }
 
 /* ---- files ---- */

@@ -75,6 +75,17 @@ FED_MUST_USE enum fed_err cli_ask_at(struct cli *cli, struct fed_kube *server, c
 /* The same with a tree as the body, as application/json. */
 FED_MUST_USE enum fed_err cli_send(struct cli *cli, struct fed_kube *server, const char *method,
     const char *path, const struct fed_json *body, struct fed_json **out, struct fed_diag *diag);
+/* Creates an object of the hub, path of its collection: again for 10 s while its kind is not
+ * served, as after its type was enabled; a namespace that is missing looks the same
+ * (FED_ERR_NOT_FOUND). */
+FED_MUST_USE enum fed_err cli_create(
+    struct cli *cli, const char *path, const struct fed_json *object, struct fed_diag *diag);
+/* A text as it stands in a path or a query: all but unreserved characters (RFC 3986 section 2.3)
+ * and the colon percent-encoded. */
+void cli_put_escaped(struct fed_buf *out, struct fed_span text);
+/* Opens a connection to the cluster of that context of the kubeconfig, kept until the end. */
+FED_MUST_USE enum fed_err cli_connect_member(
+    struct cli *cli, const char *context, struct fed_kube **out, struct fed_diag *diag);
 /* Opens the connection to the hub, so that cli->config and cli->crypto can be used. */
 FED_MUST_USE enum fed_err cli_connect(struct cli *cli, struct fed_diag *diag);
 /* Lets time pass. FED_ERR_CLOSED when interrupted. */

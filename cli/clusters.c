@@ -9,8 +9,8 @@ const char *cli_cluster_ready(const struct fed_json *cluster)
 {
     const struct fed_json *conditions = fed_json_find(cluster, "status.conditions");
 
-    for (size_t i = 0; i < fed_json_count(conditions); i++) {
-        const struct fed_json *condition = fed_json_at(conditions, i);
+    for (struct fed_json_iter it = fed_json_items(conditions); fed_json_iter_next(&it);) {
+        const struct fed_json *condition = it.value;
         struct fed_span status = fed_json_string(fed_json_get(condition, "status"));
 
         if (!fed_span_is(fed_json_string(fed_json_get(condition, "type")), "Ready"))
@@ -63,8 +63,8 @@ enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int 
             "No clusters yet: `fedctl token create` here, then `fedlet join` on a gateway.\n");
     cli_table_init(&table, 4);
     cli_table_add(&table, head);
-    for (size_t i = 0; i < fed_json_count(items); i++)
-        add_cluster(cli, &table, fed_json_at(items, i));
+    for (struct fed_json_iter it = fed_json_items(items); fed_json_iter_next(&it);)
+        add_cluster(cli, &table, it.value);
     cli_table_print(&table);
     return CLI_DONE;
 }

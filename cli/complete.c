@@ -78,8 +78,8 @@ static enum cli_exit print_names(
     if (cli_ask(cli, "GET", list, NULL, fed_span_text(""), &answer, &diag))
         return cli_fail("%s", diag.text);
     items = fed_json_get(answer, "items");
-    for (size_t i = 0; i < fed_json_count(items); i++)
-        put(prefix, fed_json_string(fed_json_find(fed_json_at(items, i), text)));
+    for (struct fed_json_iter it = fed_json_items(items); fed_json_iter_next(&it);)
+        put(prefix, fed_json_string(fed_json_find(it.value, text)));
     return CLI_DONE;
 }
 

@@ -65,17 +65,17 @@ static enum fed_err ask_review(struct diff *d)
     return err;
 }
 
-static int64_t variant_of(const struct diff *d, size_t index)
+static int64_t variant_of(const struct fed_json *cluster)
 {
-    return fed_json_int(fed_json_get(fed_json_at(d->clusters, index), "variant"), -1);
+    return fed_json_int(fed_json_get(cluster, "variant"), -1);
 }
 
 static size_t clusters_of(const struct diff *d, int64_t variant)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < fed_json_count(d->clusters); i++)
-        n += variant_of(d, i) == variant;
+    for (struct fed_json_iter it = fed_json_items(d->clusters); fed_json_iter_next(&it);)
+        n += variant_of(it.value) == variant;
     return n;
 }
 
@@ -86,15 +86,15 @@ static void put_clusters(const struct diff *d, int64_t variant, struct fed_buf *
     size_t shown = 0;
 
     fed_buf_printf(out, "%zu cluster%s: ", n, n == 1 ? "" : "s");
-    for (size_t i = 0; i < fed_json_count(d->clusters); i++) {
-        if (variant_of(d, i) != variant)
+    for (struct fed_json_iter it = fed_json_items(d->clusters); fed_json_iter_next(&it);) {
+        if (variant_of(it.value) != variant)
             continue;
         if (shown == NAMES_SHOWN && !d->look->all) {
             fed_buf_put_text(out, ", ...");
             return;
         }
         fed_buf_printf(out, "%s" FED_SPAN_FMT, shown++ ? ", " : "",
-            FED_SPAN_ARG(fed_json_string(fed_json_get(fed_json_at(d->clusters, i), "name"))));
+            FED_SPAN_ARG(fed_json_string(fed_json_get(it.value, "name"))));
     }
 }
 
@@ -141,10 +141,9 @@ static enum fed_err put_difference(struct diff *d, struct fed_buf *old_name,
 /* Whether the variant is that of --cluster. */
 static bool has_cluster(const struct diff *d, int64_t variant)
 {
-    for (size_t i = 0; i < fed_json_count(d->clusters); i++)
-        if (variant_of(d, i) == variant &&
-            fed_span_is(fed_json_string(fed_json_get(fed_json_at(d->clusters, i), "name")),
-                d->look->cluster))
+    for (struct fed_json_iter it = fed_json_items(d->clusters); fed_json_iter_next(&it);)
+        if (variant_of(it.value) == variant &&
+            fed_span_is(fed_json_string(fed_json_get(it.value, "name")), d->look->cluster))
             return true;
     return false;
 }
@@ -159,13 +158,14 @@ static enum fed_err compare_variants(struct diff *d)
     fed_buf_init(&old_name, d->look->cli->mem, 1u << 20);
     fed_buf_init(&new_name, d->look->cli->mem, 1u << 20);
     put_clusters(d, base, &old_name);
-    for (size_t i = 0; !err && base >= 0 && i < fed_json_count(d->variants); i++) {
-        if ((int64_t)i == base || (d->look->cluster && !has_cluster(d, (int64_t)i)))
+    for (struct fed_json_iter it = fed_json_items(d->variants);
+         !err && base >= 0 && fed_json_iter_next(&it);) {
+        if ((int64_t)it.index == base || (d->look->cluster && !has_cluster(d, (int64_t)it.index)))
             continue;
         fed_buf_clear(&new_name);
-        put_clusters(d, (int64_t)i, &new_name);
-        err = put_difference(d, &old_name, fed_json_at(d->variants, (size_t)base), &new_name,
-            fed_json_at(d->variants, i));
+        put_clusters(d, (int64_t)it.index, &new_name);
+        err = put_difference(
+            d, &old_name, fed_json_at(d->variants, (size_t)base), &new_name, it.value);
     }
     fed_buf_fini(&old_name);
     fed_buf_fini(&new_name);
@@ -186,9 +186,9 @@ static const struct fed_json *counterpart(
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         const struct fed_json *value = fed_json_get(item, keys[k]);
 
-        for (size_t i = 0; value && i < fed_json_count(list); i++)
-            if (fed_json_eq(fed_json_get(fed_json_at(list, i), keys[k]), value))
-                return fed_json_at(list, i);
+        for (struct fed_json_iter it = fed_json_items(list); value && fed_json_iter_next(&it);)
+            if (fed_json_eq(fed_json_get(it.value, keys[k]), value))
+                return it.value;
         if (value)
             return NULL;
     }
@@ -404,11 +404,11 @@ static enum fed_err put_json_clusters(struct diff *d, struct fed_json *list)
             err = fed_json_set_text(doc, one, "state", cli_state_name(row->state));
         if (!err && row->message.len)
             err = fed_json_set_string(doc, one, "message", row->message);
-        for (size_t j = 0; !err && j < fed_json_count(d->clusters); j++)
-            if (variant_of(d, j) >= 0 &&
-                fed_span_eq(row->cluster,
-                    fed_json_string(fed_json_get(fed_json_at(d->clusters, j), "name"))))
-                err = fed_json_set_int(doc, one, "variant", variant_of(d, j));
+        for (struct fed_json_iter it = fed_json_items(d->clusters);
+             !err && fed_json_iter_next(&it);)
+            if (variant_of(it.value) >= 0 &&
+                fed_span_eq(row->cluster, fed_json_string(fed_json_get(it.value, "name"))))
+                err = fed_json_set_int(doc, one, "variant", variant_of(it.value));
     }
     return err;
 }

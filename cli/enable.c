@@ -178,15 +178,13 @@ static enum fed_err print_both(
 static enum fed_err enable(struct enabling *e)
 {
     struct fed_kube *member = NULL;
-    const struct fed_kube_config *ignored;
     struct cli_resource target;
     struct cli_typeconfig config;
     bool retains = false;
     enum fed_err err = FED_OK;
 
     if (e->cluster_context)
-        err = e->cli->connect_member(
-            e->cli->connect_ctx, e->cluster_context, &member, &ignored, &e->diag);
+        err = cli_connect_member(e->cli, e->cluster_context, &member, &e->diag);
     if (!err)
         err = find_target(e, member, &target);
     if (!err)

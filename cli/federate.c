@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define FILE_MAX_BYTES (16u << 20)
-#define CREATE_MS 10000u /* until a type that was just enabled is served */
-#define POLL_MS 250u
 
 struct federating {
     struct cli *cli;
@@ -236,12 +234,11 @@ static enum fed_err add_listed(
     artifacts->objects = fed_json_new_array(f->cli->doc);
     if (!artifacts->objects)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; !err && i < fed_json_count(items); i++) {
-        struct fed_span name =
-            fed_json_string(fed_json_find(fed_json_at(items, i), "metadata.name"));
+    for (struct fed_json_iter it = fed_json_items(items); !err && fed_json_iter_next(&it);) {
+        struct fed_span name = fed_json_string(fed_json_find(it.value, "metadata.name"));
 
         if (fed_text_is_dns_subdomain(name))
-            err = add_object(f, artifacts, fed_json_at(items, i));
+            err = add_object(f, artifacts, it.value);
         else
             fprintf(stderr,
                 "Skipping resource " FED_SPAN_FMT
@@ -323,23 +320,6 @@ static enum fed_err enable_first(struct federating *f, struct artifacts *artifac
                : cli_typeconfig_install(f->cli, &f->common, &artifacts->config, retains, &f->diag);
 }
 
-/* Again while the type is not served yet; a namespace that is missing looks the same. */
-static enum fed_err create(struct federating *f, const char *path, const struct fed_json *object)
-{
-    uint64_t until = fed_loop_now_ms(f->cli->loop) + CREATE_MS;
-    struct fed_json *answer;
-    enum fed_err err;
-
-    for (;;) {
-        err = cli_send(f->cli, NULL, "POST", path, object, &answer, &f->diag);
-        if (err != FED_ERR_NOT_FOUND || fed_loop_now_ms(f->cli->loop) >= until)
-            return err;
-        err = cli_pause(f->cli, POLL_MS);
-        if (err)
-            return err;
-    }
-}
-
 static enum fed_err create_one(
     struct federating *f, const struct artifacts *artifacts, const struct fed_json *object)
 {
@@ -361,7 +341,7 @@ static enum fed_err create_one(
         err = cli_resource_path(&path, &artifacts->config.federated, ns_text, NULL);
     fed_buf_put_text(&path, "?fieldManager=fedctl");
     if (!err && !f->common.dry_run)
-        err = create(f, fed_buf_cstr(&path), object);
+        err = cli_create(f->cli, fed_buf_cstr(&path), object, &f->diag);
     fed_buf_fini(&path);
     if (err)
         return fed_diag_prefix(
@@ -376,8 +356,9 @@ static enum fed_err hand_over(struct federating *f, struct artifacts *artifacts)
 {
     enum fed_err err = f->cli->output ? FED_OK : enable_first(f, artifacts);
 
-    for (size_t i = 0; !err && i < fed_json_count(artifacts->objects); i++) {
-        const struct fed_json *object = fed_json_at(artifacts->objects, i);
+    for (struct fed_json_iter it = fed_json_items(artifacts->objects);
+         !err && fed_json_iter_next(&it);) {
+        const struct fed_json *object = it.value;
 
         err = f->cli->output ? cli_print_yaml(f->cli, object, &f->diag)
                              : create_one(f, artifacts, object);
@@ -387,13 +368,11 @@ static enum fed_err hand_over(struct federating *f, struct artifacts *artifacts)
 
 static enum fed_err federate(struct federating *f)
 {
-    const struct fed_kube_config *ignored;
     struct artifacts named = {.installed = false};
     enum fed_err err = cli_connect(f->cli, &f->diag);
 
     if (!err && f->cluster_context)
-        err = f->cli->connect_member(
-            f->cli->connect_ctx, f->cluster_context, &f->member, &ignored, &f->diag);
+        err = cli_connect_member(f->cli, f->cluster_context, &f->member, &f->diag);
     if (err)
         return err;
     if (!f->ns)

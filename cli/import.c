@@ -7,8 +7,6 @@
 #include <string.h>
 
 #define MANAGER "?fieldManager=fedctl"
-#define SERVED_MS 10000u /* until a type that was just enabled is served */
-#define POLL_MS 250u
 
 struct importing {
     struct cli *cli;
@@ -104,24 +102,17 @@ static enum fed_err get(struct importing *in, const struct cli_resource *resourc
     return err;
 }
 
-/* Again while the type is not served yet; a namespace that is missing looks the same. */
 static enum fed_err post(
     struct importing *in, const struct cli_resource *resource, const struct fed_json *object)
 {
-    uint64_t until = fed_loop_now_ms(in->cli->loop) + SERVED_MS;
-    struct fed_json *answer;
     struct fed_buf path;
     enum fed_err err;
 
     fed_buf_init(&path, in->cli->mem, 2048);
     err = path_of(in, resource, object, false, &path);
     fed_buf_put_text(&path, MANAGER);
-    while (!err) {
-        err = cli_send(in->cli, NULL, "POST", fed_buf_cstr(&path), object, &answer, &in->diag);
-        if (err != FED_ERR_NOT_FOUND || fed_loop_now_ms(in->cli->loop) >= until)
-            break;
-        err = cli_pause(in->cli, POLL_MS);
-    }
+    if (!err)
+        err = cli_create(in->cli, fed_buf_cstr(&path), object, &in->diag);
     fed_buf_fini(&path);
     return err;
 }
@@ -343,7 +334,6 @@ static enum fed_err import_all(struct importing *in)
 
 static enum fed_err read_source(struct importing *in)
 {
-    const struct fed_kube_config *ignored;
     struct fed_kube *server;
     enum fed_err err;
 
@@ -354,7 +344,7 @@ static enum fed_err read_source(struct importing *in)
     if (!err)
         err = cli_connect(in->cli, &in->diag);
     if (!err)
-        err = in->cli->connect_member(in->cli->connect_ctx, in->from, &server, &ignored, &in->diag);
+        err = cli_connect_member(in->cli, in->from, &server, &in->diag);
     return err ? err
                : cli_import_read_server(
                      &in->read, server, in->from, in->running || in->common.dry_run);

@@ -245,20 +245,6 @@ static enum fed_err name_items(
     return err;
 }
 
-static enum fed_err put_escaped(struct fed_buf *out, struct fed_span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-
-        if (plain || strchr("-._~", c))
-            fed_buf_put_u8(out, c);
-        else
-            fed_buf_printf(out, "%%%02X", c);
-    }
-    return fed_buf_err(out);
-}
-
 /* All pages of a list. */
 static enum fed_err read_list(struct cli_import *import, struct fed_kube *server, const char *path,
     const char *version, const char *kind)
@@ -274,7 +260,8 @@ static enum fed_err read_list(struct cli_import *import, struct fed_kube *server
         fed_buf_printf(&query, "%s?limit=%u", path, CLI_IMPORT_PAGE);
         if (after.len)
             fed_buf_put_text(&query, "&continue=");
-        err = put_escaped(&query, after);
+        cli_put_escaped(&query, after);
+        err = fed_buf_err(&query);
         if (!err)
             err = cli_ask_at(import->cli, server, "GET", fed_buf_cstr(&query), NULL,
                 fed_span_text(""), &list, import->diag);

@@ -138,12 +138,11 @@ static enum fed_err check_name_free(struct joining *j)
 
 static enum fed_err look(struct joining *j)
 {
-    const struct fed_kube_config *ignored;
     enum fed_err err = cli_connect(j->cli, &j->diag);
 
     if (!err && (j->context || !j->cli->output))
-        err = j->cli->connect_member(j->cli->connect_ctx, j->context ? j->context : j->cluster,
-            &j->member, &ignored, &j->diag);
+        err =
+            cli_connect_member(j->cli, j->context ? j->context : j->cluster, &j->member, &j->diag);
     if (!err && j->member)
         err = read_installed(j);
     return err ? err : check_name_free(j);

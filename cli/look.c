@@ -110,9 +110,9 @@ const struct fed_json *look_condition(const struct fed_json *object, const char 
 {
     const struct fed_json *list = fed_json_find(object, "status.conditions");
 
-    for (size_t i = 0; i < fed_json_count(list); i++)
-        if (fed_span_is(fed_json_string(fed_json_get(fed_json_at(list, i), "type")), type))
-            return fed_json_at(list, i);
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);)
+        if (fed_span_is(fed_json_string(fed_json_get(it.value, "type")), type))
+            return it.value;
     return NULL;
 }
 
@@ -132,8 +132,7 @@ static enum fed_err next_page(const char *path, const struct fed_json *answer, s
     fed_buf_printf(out, "%s%climit=%u", path, strchr(path, '?') ? '&' : '?', LOOK_PAGE);
     if (token.len > 0)
         fed_buf_put_text(out, "&continue=");
-    for (size_t i = 0; i < token.len; i++)
-        fed_buf_printf(out, "%%%02X", token.at[i]);
+    cli_put_escaped(out, token);
     return fed_buf_err(out);
 }
 
@@ -233,8 +232,8 @@ static void take_names(struct reading *r, struct look_kind *kind)
     const struct fed_json *list =
         fed_json_get(discovered(r, kind->group, kind->version), "resources");
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        const struct fed_json *one = fed_json_at(list, i);
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        const struct fed_json *one = it.value;
 
         if (!fed_span_eq(fed_json_string(fed_json_get(one, "name")), kind->plural))
             continue;

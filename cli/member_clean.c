@@ -71,8 +71,8 @@ static enum fed_err clean_kind(struct cleaning *c, const struct cli_resource *re
         return err == FED_ERR_NOT_FOUND ? FED_OK
                                         : fed_diag_prefix(c->diag, err, "%s", resource->plural);
     items = fed_json_get(list, "items");
-    for (size_t i = 0; !err && i < fed_json_count(items); i++)
-        err = delete_one(c, resource, fed_json_at(items, i));
+    for (struct fed_json_iter it = fed_json_items(items); !err && fed_json_iter_next(&it);)
+        err = delete_one(c, resource, it.value);
     return err;
 }
 

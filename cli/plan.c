@@ -89,8 +89,8 @@ static const struct look_kind *kind_of(const struct plan *p, const struct fed_js
 /* Whether the file itself brings the namespace, so that nothing in it can be written yet. */
 static bool brings_namespace(const struct plan *p, struct fed_span ns)
 {
-    for (size_t i = 0; i < fed_json_count(p->documents); i++) {
-        const struct fed_json *object = fed_json_at(p->documents, i);
+    for (struct fed_json_iter it = fed_json_items(p->documents); fed_json_iter_next(&it);) {
+        const struct fed_json *object = it.value;
 
         if (is_namespace(object) &&
             fed_span_eq(fed_json_string(fed_json_find(object, "metadata.name")), ns))
@@ -288,8 +288,8 @@ static void print_action(struct plan *p, const struct fed_json *rows, const char
     size_t shown = 0;
     char bytes[32];
 
-    for (size_t i = 0; i < fed_json_count(rows); i++) {
-        const struct fed_json *row = fed_json_at(rows, i);
+    for (struct fed_json_iter it = fed_json_items(rows); fed_json_iter_next(&it);) {
+        const struct fed_json *row = it.value;
         const struct look_cluster *cluster =
             look_cluster(p->look, fed_json_string(fed_json_get(row, "name")));
 
@@ -305,8 +305,8 @@ static void print_action(struct plan *p, const struct fed_json *rows, const char
     printf("  %-9s", action);
     cli_paint(stdout, CLI_PLAIN);
     printf(" %4zu  ", sum.n);
-    for (size_t i = 0; i < fed_json_count(rows); i++) {
-        const struct fed_json *row = fed_json_at(rows, i);
+    for (struct fed_json_iter it = fed_json_items(rows); fed_json_iter_next(&it);) {
+        const struct fed_json *row = it.value;
 
         if (!fed_span_is(fed_json_string(fed_json_get(row, "action")), action))
             continue;
@@ -392,8 +392,8 @@ static enum cli_exit print_plan(struct plan *p, const struct fed_json *status)
         fed_buf_fini(&yaml);
         return code;
     }
-    for (size_t i = 0; i < fed_json_count(objects); i++)
-        print_object(p, fed_json_at(objects, i));
+    for (struct fed_json_iter it = fed_json_items(objects); fed_json_iter_next(&it);)
+        print_object(p, it.value);
     print_totals(status);
     return CLI_DONE;
 }

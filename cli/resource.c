@@ -64,8 +64,8 @@ static bool read_resource(const struct fed_json *from, struct fed_span group,
         if (!fed_span_to_cstr(fed_json_string(fed_json_at(short_names, i)), out->short_names[i],
                 sizeof out->short_names[0]))
             out->n_short_names = i + 1;
-    for (size_t i = 0; i < fed_json_count(verbs); i++)
-        out->listed = out->listed || fed_span_is(fed_json_string(fed_json_at(verbs, i)), "list");
+    for (struct fed_json_iter it = fed_json_items(verbs); fed_json_iter_next(&it);)
+        out->listed = out->listed || fed_span_is(fed_json_string(it.value), "list");
     return out->plural[0] && out->kind[0];
 }
 
@@ -84,12 +84,12 @@ static enum fed_err add_list(struct cli_resources *all, const struct fed_json *l
     const struct fed_json *items = fed_json_get(list, "resources");
     enum fed_err err = FED_OK;
 
-    for (size_t i = 0; !err && i < fed_json_count(items); i++) {
+    for (struct fed_json_iter it = fed_json_items(items); !err && fed_json_iter_next(&it);) {
         struct cli_resource one;
         struct cli_resource *parent;
         char *slash;
 
-        if (!read_resource(fed_json_at(items, i), group, version, &one))
+        if (!read_resource(it.value, group, version, &one))
             continue;
         slash = strchr(one.plural, '/');
         if (slash)
@@ -130,8 +130,8 @@ static enum fed_err add_group(struct cli *cli, struct fed_kube *server,
 
     if (!version)
         err = add_version(cli, server, name, preferred, all, diag);
-    for (size_t i = 0; !err && i < fed_json_count(versions); i++) {
-        struct fed_span one = fed_json_string(fed_json_get(fed_json_at(versions, i), "version"));
+    for (struct fed_json_iter it = fed_json_items(versions); !err && fed_json_iter_next(&it);) {
+        struct fed_span one = fed_json_string(fed_json_get(it.value, "version"));
 
         if (version ? fed_span_is(one, version) : !fed_span_eq(one, preferred))
             err = add_version(cli, server, name, one, all, diag);
@@ -153,8 +153,8 @@ enum fed_err cli_discover(struct cli *cli, struct fed_kube *server, const char *
     if (err)
         return err;
     list = fed_json_get(groups, "groups");
-    for (size_t i = 0; !err && i < fed_json_count(list); i++)
-        err = add_group(cli, server, fed_json_at(list, i), version, all, diag);
+    for (struct fed_json_iter it = fed_json_items(list); !err && fed_json_iter_next(&it);)
+        err = add_group(cli, server, it.value, version, all, diag);
     return err;
 }
 
@@ -237,24 +237,6 @@ enum fed_err cli_resource_lookup(struct cli *cli, struct fed_kube *server, const
 
 /* ---- paths ---- */
 
-static void put_segment(struct fed_buf *out, const char *text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (; *text; text++) {
-        uint8_t c = (uint8_t)*text;
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            strchr("-._~:", c)) {
-            fed_buf_put_u8(out, c);
-        } else {
-            fed_buf_put_u8(out, '%');
-            fed_buf_put_u8(out, (uint8_t)hex[c >> 4]);
-            fed_buf_put_u8(out, (uint8_t)hex[c & 15]);
-        }
-    }
-}
-
 enum fed_err cli_resource_path(
     struct fed_buf *out, const struct cli_resource *resource, const char *ns, const char *name)
 {
@@ -264,12 +246,12 @@ enum fed_err cli_resource_path(
         fed_buf_printf(out, "/api/%s", resource->version);
     if (resource->namespaced && ns && ns[0]) {
         fed_buf_put_text(out, "/namespaces/");
-        put_segment(out, ns);
+        cli_put_escaped(out, fed_span_text(ns));
     }
     fed_buf_printf(out, "/%s", resource->plural);
     if (name) {
         fed_buf_put_text(out, "/");
-        put_segment(out, name);
+        cli_put_escaped(out, fed_span_text(name));
     }
     return fed_buf_err(out);
 }

@@ -133,12 +133,12 @@ enum cli_exit cli_token_list(struct cli *cli, const struct cli_command *self, in
     }
     cli_table_init(&table, 5);
     cli_table_add(&table, head);
-    for (size_t i = 0; i < fed_json_count(items); i++) {
+    for (struct fed_json_iter it = fed_json_items(items); fed_json_iter_next(&it);) {
         char cells[5][64];
         const char *row[5];
 
         for (size_t j = 0; j < 5; j++) {
-            text_of(fed_json_find(fed_json_at(items, i), paths[j]), cells[j]);
+            text_of(fed_json_find(it.value, paths[j]), cells[j]);
             row[j] = cells[j];
         }
         cli_table_add(&table, row);

@@ -142,10 +142,10 @@ static enum fed_err check_others(const struct installing *in)
     if (err)
         return fed_diag_prefix(in->diag, err, "Error getting FederatedTypeConfig list");
     items = fed_json_get(list, "items");
-    for (size_t i = 0; !err && i < fed_json_count(items); i++) {
+    for (struct fed_json_iter it = fed_json_items(items); !err && fed_json_iter_next(&it);) {
         struct cli_typeconfig other;
 
-        err = cli_typeconfig_read(fed_json_at(items, i), &other, in->diag);
+        err = cli_typeconfig_read(it.value, &other, in->diag);
         if (!err)
             err = check_other(in, &other);
     }

@@ -82,11 +82,9 @@ static enum fed_err look_at_hub(struct unjoining *u)
 /* An agent of another name there is none of our business. */
 static enum fed_err look_at_member(struct unjoining *u)
 {
-    const struct fed_kube_config *ignored;
     struct fed_json *secret;
     struct fed_span cluster;
-    enum fed_err err =
-        u->cli->connect_member(u->cli->connect_ctx, u->context, &u->member, &ignored, &u->diag);
+    enum fed_err err = cli_connect_member(u->cli, u->context, &u->member, &u->diag);
 
     if (!err)
         err = cli_agent_secret(u->cli, u->member, u->secret, &secret, &u->diag);

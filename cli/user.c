@@ -357,9 +357,9 @@ static const struct fed_json *binding_of(const struct fed_json *list, struct fed
 {
     const struct fed_json *items = fed_json_get(list, "items");
 
-    for (size_t i = 0; i < fed_json_count(items); i++)
-        if (fed_span_eq(label_of(fed_json_at(items, i)), name))
-            return fed_json_at(items, i);
+    for (struct fed_json_iter it = fed_json_items(items); fed_json_iter_next(&it);)
+        if (fed_span_eq(label_of(it.value), name))
+            return it.value;
     return NULL;
 }
 
@@ -426,8 +426,8 @@ enum cli_exit cli_user_list(struct cli *cli, const struct cli_command *self, int
     }
     cli_table_init(&table, 4);
     cli_table_add(&table, head);
-    for (size_t i = 0; i < fed_json_count(items); i++)
-        add_row(cli, &table, &listing, fed_json_at(items, i));
+    for (struct fed_json_iter it = fed_json_items(items); fed_json_iter_next(&it);)
+        add_row(cli, &table, &listing, it.value);
     cli_table_print(&table);
     return CLI_DONE;
 }

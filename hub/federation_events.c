@@ -309,7 +309,7 @@ static void tell_restricted(struct hub_federation_events *q, const struct hub_ob
     snprintf(one->message, sizeof one->message,
         "Left out of %zu clusters, waiting for removal from %zu: cluster \"" FED_SPAN_FMT
         "\": %.300s",
-        planned->n_forbidden, planned->n_held, FED_SPAN_ARG(first->cluster), first->message);
+        planned->n_forbidden, planned->n_waiting, FED_SPAN_ARG(first->cluster), first->message);
 }
 
 void hub_federation_events_planned(struct hub_federation_events *q, struct hub_plan *plan,
@@ -326,7 +326,7 @@ void hub_federation_events_planned(struct hub_federation_events *q, struct hub_p
         tell_warning(
             q, ref, "ComputePlacementFailed", "Failed to compute placement: ", planned.message);
     else {
-        if (planned.n_forbidden + planned.n_held > 0)
+        if (planned.n_forbidden + planned.n_waiting > 0)
             tell_restricted(q, ref, &planned);
         tell_clusters(q, status, ref, &planned);
     }

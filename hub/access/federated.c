@@ -6,8 +6,6 @@
 #include "proto/base/text.h"
 #include "proto/object/json.h"
 
-#define TYPES "federatedtypeconfigs.core.kubefed.io"
-
 struct hub_federated_role {
     struct fed_alloc *mem;
     struct fed_loop *loop;
@@ -169,8 +167,8 @@ enum fed_err hub_federated_role_update(struct hub_federated_role *role, struct f
     if (!err && !m.rules)
         err = FED_ERR_NOMEM;
     if (!err)
-        err = hub_objects_list(
-            role->objects, FED_SPAN_LIT(TYPES), (struct fed_span){0}, NULL, take_type, &m);
+        err = hub_objects_list(role->objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS), (struct fed_span){0},
+            NULL, take_type, &m);
     if (!err)
         err = m.err;
     if (!err)
@@ -205,7 +203,8 @@ enum fed_err hub_federated_role_open(struct fed_alloc *mem, struct fed_loop *loo
     role->log = log;
     role->crypto = crypto;
     role->objects = objects;
-    err = hub_objects_subscribe(objects, FED_SPAN_LIT(TYPES), type_changed, role, &role->types);
+    err = hub_objects_subscribe(
+        objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS), type_changed, role, &role->types);
     if (err) {
         hub_federated_role_close(role);
         return err;

@@ -9,7 +9,7 @@
 static bool is_permanent(struct fed_span name)
 {
     static const char *const permanent[] = {
-        "default", "kube-system", "kube-public", "kube-federation-system"};
+        "default", "kube-system", "kube-public", HUB_SYSTEM_NAMESPACE};
 
     for (size_t i = 0; i < sizeof permanent / sizeof *permanent; i++)
         if (fed_span_is(name, permanent[i]))

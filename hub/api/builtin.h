@@ -17,5 +17,7 @@ extern const struct hub_builtin
 /* Specs of the CustomResourceDefinitions of the hub's own kinds. */
 extern const struct hub_builtin hub_definitions[];
 extern const size_t hub_definitions_count;
+extern const struct hub_builtin hub_federated_schema; /* of every federated type: see
+                                                         federated_types.h */
 
 #endif

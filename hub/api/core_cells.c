@@ -76,8 +76,8 @@ static void put_subjects(struct fed_buf *out, const struct fed_json *object, con
     struct fed_buf text;
 
     fed_buf_init(&text, fed_alloc_system(), HUB_LIMIT_BODY_BYTES);
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        const struct fed_json *one = fed_json_at(list, i);
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        const struct fed_json *one = it.value;
         struct fed_span ns = fed_json_string(fed_json_get(one, "namespace"));
 
         if (!fed_span_is(fed_json_string(fed_json_get(one, "kind")), kind))

@@ -269,10 +269,10 @@ static enum fed_err default_account(struct fed_json_doc *doc, struct fed_json *o
     const struct fed_json *list = fed_json_get(object, "secrets");
 
     (void)doc;
-    for (size_t i = 0; i < fed_json_count(list); i++) {
+    for (struct fed_json_iter secret = fed_json_items(list); fed_json_iter_next(&secret);) {
         struct fed_json_iter it;
 
-        fed_json_iter_init(&it, fed_json_at(list, i));
+        fed_json_iter_init(&it, secret.value);
         while (fed_json_iter_next(&it))
             if (!fed_span_is(it.key, "name"))
                 fed_json_iter_remove(&it);
@@ -325,9 +325,9 @@ void hub_core_validate_finalize(const struct fed_json *object, struct hub_causes
     const struct fed_json *list = fed_json_find(object, "spec.finalizers");
     char field[64];
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        snprintf(field, sizeof field, "spec.finalizers[%zu]", i);
-        check_finalizer(causes, field, fed_json_string(fed_json_at(list, i)));
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        snprintf(field, sizeof field, "spec.finalizers[%zu]", it.index);
+        check_finalizer(causes, field, fed_json_string(it.value));
     }
 }
 
@@ -335,8 +335,8 @@ static void validate_namespace(struct validate *v)
 {
     const struct fed_json *list = fed_json_find(v->object, "spec.finalizers");
 
-    for (size_t i = 0; !v->before && i < fed_json_count(list); i++)
-        check_finalizer(v->causes, "spec.finalizers", fed_json_string(fed_json_at(list, i)));
+    for (struct fed_json_iter it = fed_json_items(list); !v->before && fed_json_iter_next(&it);)
+        check_finalizer(v->causes, "spec.finalizers", fed_json_string(it.value));
 }
 
 /* ---- Lease ---- */
@@ -416,8 +416,8 @@ static void validate_role(struct validate *v)
     const struct fed_json *rules = fed_json_get(v->object, "rules");
     const struct fed_json *aggregation = fed_json_get(v->object, "aggregationRule");
 
-    for (size_t i = 0; i < fed_json_count(rules); i++)
-        check_rule(v, fed_json_at(rules, i), i);
+    for (struct fed_json_iter it = fed_json_items(rules); fed_json_iter_next(&it);)
+        check_rule(v, it.value, it.index);
     if (aggregation && fed_json_count(fed_json_get(aggregation, "clusterRoleSelectors")) == 0)
         required(v, "aggregationRule.clusterRoleSelectors",
             "at least one clusterRoleSelector required if aggregationRule is non-nil");
@@ -471,8 +471,8 @@ static void validate_binding(struct validate *v)
             v->kind->namespaced ? "\"Role\", \"ClusterRole\"" : "\"ClusterRole\"");
     if (name.len == 0)
         required(v, "roleRef.name", "");
-    for (size_t i = 0; i < fed_json_count(subjects); i++)
-        check_subject(v, fed_json_at(subjects, i), i);
+    for (struct fed_json_iter it = fed_json_items(subjects); fed_json_iter_next(&it);)
+        check_subject(v, it.value, it.index);
     if (v->before &&
         !fed_json_eq(fed_json_get(v->before, "roleRef"), fed_json_get(v->object, "roleRef")))
         hub_causes_add(v->causes, "FieldValueInvalid", "roleRef",
@@ -489,8 +489,8 @@ static enum fed_err default_binding(struct fed_json_doc *doc, struct fed_json *o
 
     if (role && text_at(role, "apiGroup").len == 0)
         err = fed_json_set_text(doc, role, "apiGroup", RBAC_GROUP);
-    for (size_t i = 0; !err && i < fed_json_count(subjects); i++) {
-        struct fed_json *one = fed_json_at(subjects, i);
+    for (struct fed_json_iter it = fed_json_items(subjects); !err && fed_json_iter_next(&it);) {
+        struct fed_json *one = it.value;
         struct fed_span kind = text_at(one, "kind");
 
         if (text_at(one, "apiGroup").len == 0 &&

@@ -155,9 +155,9 @@ static void check_names(struct check *c)
             hub_causes_add(c->causes, "FieldValueInvalid", "spec.names.listKind",
                 "Invalid value: \"" FED_SPAN_FMT "\": kind and listKind may not be the same",
                 FED_SPAN_ARG(text_at(from, "kind")));
-        for (size_t i = 0; i < fed_json_count(list); i++) {
-            snprintf(field, sizeof field, "spec.names.%s[%zu]", lists[l], i);
-            check_label(c, field, fed_json_string(fed_json_at(list, i)), "");
+        for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+            snprintf(field, sizeof field, "spec.names.%s[%zu]", lists[l], it.index);
+            check_label(c, field, fed_json_string(it.value), "");
         }
     }
 }
@@ -215,9 +215,9 @@ static void check_columns(struct check *c, const struct fed_json *list, const ch
 {
     char field[112];
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        snprintf(field, sizeof field, "%s[%zu]", at, i);
-        check_column(c, fed_json_at(list, i), field);
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        snprintf(field, sizeof field, "%s[%zu]", at, it.index);
+        check_column(c, it.value, field);
     }
 }
 
@@ -336,9 +336,8 @@ static bool all_equal(const struct fed_json *versions, const char *key)
 {
     const struct fed_json *first = fed_json_get(fed_json_at(versions, 0), key);
 
-    for (size_t i = 0; i < fed_json_count(versions); i++)
-        if (!fed_json_get(fed_json_at(versions, i), key) ||
-            !fed_json_eq(fed_json_get(fed_json_at(versions, i), key), first))
+    for (struct fed_json_iter it = fed_json_items(versions); fed_json_iter_next(&it);)
+        if (!fed_json_get(it.value, key) || !fed_json_eq(fed_json_get(it.value, key), first))
             return false;
     return first != NULL;
 }
@@ -494,8 +493,8 @@ static void check_immutable(
 
 static bool serves_version(const struct fed_json *versions, struct fed_span name)
 {
-    for (size_t i = 0; i < fed_json_count(versions); i++)
-        if (fed_span_eq(text_at(fed_json_at(versions, i), "name"), name))
+    for (struct fed_json_iter it = fed_json_items(versions); fed_json_iter_next(&it);)
+        if (fed_span_eq(text_at(it.value, "name"), name))
             return true;
     return false;
 }
@@ -505,10 +504,10 @@ static void check_stored(struct check *c)
     const struct fed_json *stored = fed_json_find(c->crd, "status.storedVersions");
     char field[64];
 
-    for (size_t i = 0; i < fed_json_count(stored); i++) {
-        struct fed_span name = fed_json_string(fed_json_at(stored, i));
+    for (struct fed_json_iter it = fed_json_items(stored); fed_json_iter_next(&it);) {
+        struct fed_span name = fed_json_string(it.value);
 
-        snprintf(field, sizeof field, "status.storedVersions[%zu]", i);
+        snprintf(field, sizeof field, "status.storedVersions[%zu]", it.index);
         if (!serves_version(fed_json_get(c->spec, "versions"), name))
             hub_causes_add(c->causes, "FieldValueInvalid", field,
                 "Invalid value: \"" FED_SPAN_FMT "\": missing from spec.versions; " FED_SPAN_FMT

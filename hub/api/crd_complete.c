@@ -64,8 +64,8 @@ static void note(struct completion *c, const char *what, struct fed_span name)
 /* ---- schemas ---- */
 static bool names(const struct fed_json *list, struct fed_span name)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++)
-        if (fed_span_eq(fed_json_string(fed_json_at(list, i)), name))
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);)
+        if (fed_span_eq(fed_json_string(it.value), name))
             return true;
     return false;
 }
@@ -173,9 +173,9 @@ static struct fed_json *version_named(const struct fed_json *spec, struct fed_sp
 {
     const struct fed_json *versions = fed_json_get(spec, "versions");
 
-    for (size_t i = 0; i < fed_json_count(versions); i++)
-        if (fed_span_eq(text_at(fed_json_at(versions, i), "name"), name))
-            return fed_json_at(versions, i);
+    for (struct fed_json_iter it = fed_json_items(versions); fed_json_iter_next(&it);)
+        if (fed_span_eq(text_at(it.value, "name"), name))
+            return it.value;
     return NULL;
 }
 

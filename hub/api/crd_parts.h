@@ -43,6 +43,8 @@ void hub_crd_check(
  * subresource. */
 void hub_crd_check_schema(const struct fed_json *schema, const char *path, bool status,
     struct fed_alloc *mem, struct hub_causes *causes);
+
+/* ---- crd_unenforced.c ---- */
 /* What of the schemas the hub does not enforce, as conditions ValidationRulesNotEnforced and
  * PatternsNotEnforced say it; what (may be empty) gets "VERSION: PATH: RULE" one after the other.
  */

@@ -1,5 +1,5 @@
 # embed.cmake - writes a C file with the content of files: cmake -DOUT=FILE -DIN=a;b -DLIST=NAME -P embed.cmake
-# Documents become the list NAME, WORD.table becomes hub_WORD_table.
+# Documents become the list NAME, WORD.table becomes hub_WORD_table and WORD.schema.json hub_WORD_schema.
 set(tables "")
 set(entries "")
 set(n 0)
@@ -12,6 +12,9 @@ foreach(file IN LISTS IN)
     if(file MATCHES "\\.table$")
         string(APPEND tables
             "const struct hub_builtin hub_${name}_table = {\"${name}\", text_${n}, sizeof text_${n}};\n")
+    elseif(file MATCHES "\\.schema\\.json$")
+        string(APPEND tables
+            "const struct hub_builtin hub_${name}_schema = {\"${name}\", text_${n}, sizeof text_${n}};\n")
     else()
         string(APPEND entries "    {\"${name}\", text_${n}, sizeof text_${n}},\n")
     endif()

@@ -67,7 +67,7 @@ static bool says(const struct fed_json *config, const char *path, const char *wo
 
 static bool counts(const struct fed_json *config)
 {
-    return fed_span_is(hub_meta(config, "namespace"), HUB_FEDERATED_NAMESPACE) &&
+    return fed_span_is(hub_meta(config, "namespace"), HUB_SYSTEM_NAMESPACE) &&
            hub_meta(config, "deletionTimestamp").len == 0;
 }
 

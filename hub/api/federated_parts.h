@@ -4,6 +4,11 @@
 
 #include "hub/api/federated_types.h"
 
+/* ---- federated_definition.c ---- */
+/* The spec of the CustomResourceDefinition. FED_ERR_NOMEM, FED_ERR_LIMIT. */
+FED_MUST_USE enum fed_err hub_federated_definition(
+    struct fed_alloc *mem, const struct fed_json *config, struct fed_buf *out);
+
 /* ---- federated_config.c ---- */
 /* Keeps KubeFed's finalizer on a FederatedTypeConfig that is not being deleted. */
 FED_MUST_USE enum fed_err hub_federated_config_keep(struct hub_admission *admission);

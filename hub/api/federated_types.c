@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESOURCE "federatedtypeconfigs.core.kubefed.io"
-
 struct type_name { /* which kind a FederatedTypeConfig stands for */
     struct type_name *next;
     char config[254];
@@ -29,163 +27,8 @@ struct hub_federated_types {
     uint64_t touched; /* revision as of which all of them were told to differ */
 };
 
-/* Short names and scale of the types that Kubernetes itself defines; others have neither. */
-static const struct known_type {
-    const char *name; /* plural.group */
-    const char *short_name;
-    bool replicas;
-} known_types[] = {
-    {"configmaps", "cm", false},
-    {"endpoints", "ep", false},
-    {"limitranges", "limits", false},
-    {"namespaces", "ns", false},
-    {"persistentvolumeclaims", "pvc", false},
-    {"persistentvolumes", "pv", false},
-    {"pods", "po", false},
-    {"replicationcontrollers", "rc", true},
-    {"resourcequotas", "quota", false},
-    {"serviceaccounts", "sa", false},
-    {"services", "svc", false},
-    {"customresourcedefinitions.apiextensions.k8s.io", "crd", false},
-    {"daemonsets.apps", "ds", false},
-    {"deployments.apps", "deploy", true},
-    {"replicasets.apps", "rs", true},
-    {"statefulsets.apps", "sts", true},
-    {"horizontalpodautoscalers.autoscaling", "hpa", false},
-    {"cronjobs.batch", "cj", false},
-    {"ingresses.networking.k8s.io", "ing", false},
-    {"networkpolicies.networking.k8s.io", "netpol", false},
-    {"poddisruptionbudgets.policy", "pdb", false},
-    {"priorityclasses.scheduling.k8s.io", "pc", false},
-    {"storageclasses.storage.k8s.io", "sc", false},
-};
-
-static const char schema_head[] =
-    "{\"type\":\"object\",\"description\":\"A type of the members, federated: its template go"
-    "es to the clusters of its placement.\",\"required\":[\"spec\"],\"properties\":{\"spec\":"
-    "{\"type\":\"object\",\"description\":\"What is to be in which clusters.\",\"properties\""
-    ":{\"template\":{\"type\":\"object\",\"description\":\"The object as it is in each cluste"
-    "r, before overrides.\",\"x-kubernetes-preserve-unknown-fields\":true},\"placement\":{\"t"
-    "ype\":\"object\",\"description\":\"The clusters that have the object.\",\"properties\":{"
-    "\"clusters\":{\"type\":\"array\",\"description\":\"Clusters by name. An empty list is no"
-    " cluster; an absent one leaves it to clusterSelector.\",\"items\":{\"type\":\"object\","
-    "\"description\":\"A cluster.\",\"required\":[\"name\"],\"properties\":{\"name\":{\"type"
-    "\":\"string\",\"description\":\"Name of the KubeFedCluster.\"}}},\"nullable\":true},\"cl"
-    "usterSelector\":{\"type\":\"object\",\"description\":\"Clusters by label.\",\"properties"
-    "\":{\"matchLabels\":{\"type\":\"object\",\"description\":\"Labels that a cluster has.\","
-    "\"additionalProperties\":{\"type\":\"string\"}},\"matchExpressions\":{\"type\":\"array\""
-    ",\"description\":\"Requirements that all hold.\",\"items\":{\"type\":\"object\",\"descri"
-    "ption\":\"A requirement.\",\"required\":[\"key\",\"operator\"],\"properties\":{\"key\":{"
-    "\"type\":\"string\",\"description\":\"The label's key.\"},\"operator\":{\"type\":\"strin"
-    "g\",\"description\":\"In, NotIn, Exists or DoesNotExist.\"},\"values\":{\"type\":\"array"
-    "\",\"description\":\"Values for In and NotIn.\",\"items\":{\"type\":\"string\"}}}}}}}}}";
-static const char schema_replicas[] =
-    ",\"retainReplicas\":{\"type\":\"boolean\",\"description\":\"Leave spec.replicas to the c"
-    "lusters.\"}";
-static const char schema_tail[] =
-    ",\"overrides\":{\"type\":\"array\",\"description\":\"What is different in single clu"
-    "sters. All entries that a cluster matches apply, in the order of the list: a later o"
-    "ne changes what an earlier one did.\",\"items\":{\"type\":\"object\",\"description\""
-    ":\"What is different in the clusters that it names or selects: one of clusterName an"
-    "d clusterSelector.\",\"properties\":{\"clusterName\":{\"type\":\"string\",\"descript"
-    "ion\":\"The cluster. It stands in one entry only.\"},\"clusterSelector\":{\"type\":"
-    "\"object\",\"description\":\"Clusters by label; an empty one selects every cluster."
-    "\",\"properties\":{\"matchLabels\":{\"type\":\"object\",\"description\":\"Labels tha"
-    "t a cluster has.\",\"additionalProperties\":{\"type\":\"string\"}},\"matchExpression"
-    "s\":{\"type\":\"array\",\"description\":\"Requirements that all hold.\",\"items\":{"
-    "\"type\":\"object\",\"description\":\"A requirement.\",\"required\":[\"key\",\"opera"
-    "tor\"],\"properties\":{\"key\":{\"type\":\"string\",\"description\":\"The label's ke"
-    "y.\"},\"operator\":{\"type\":\"string\",\"description\":\"In, NotIn, Exists or DoesN"
-    "otExist.\"},\"values\":{\"type\":\"array\",\"description\":\"Values for In and NotIn"
-    ".\",\"items\":{\"type\":\"string\"}}}}}}},\"clusterOverrides\":{\"type\":\"array\","
-    "\"description\":\"Changes of the template, in order.\",\"items\":{\"type\":\"object"
-    "\",\"description\":\"A change.\",\"required\":[\"path\"],\"properties\":{\"op\":{\"t"
-    "ype\":\"string\",\"description\":\"add, remove or replace; replace when it is absent"
-    ".\",\"pattern\":\"^(add|remove|replace)?$\"},\"path\":{\"type\":\"string\",\"descrip"
-    "tion\":\"Where, as a JSON pointer: /spec/replicas.\"},\"value\":{\"description\":\"W"
-    "hat is put there.\",\"x-kubernetes-preserve-unknown-fields\":true}}}}}}}}},\"status"
-    "\":{\"type\":\"object\",\"description\":\"Where the object stands.\",\"properties\":"
-    "{\"observedGeneration\":{\"type\":\"integer\",\"format\":\"int64\",\"description\":"
-    "\"Generation that the status is about.\"},\"conditions\":{\"type\":\"array\",\"descr"
-    "iption\":\"Propagation: whether the clusters hold what they should.\",\"items\":{\"t"
-    "ype\":\"object\",\"description\":\"One thing that is known about the object.\",\"req"
-    "uired\":[\"type\",\"status\"],\"properties\":{\"type\":{\"type\":\"string\",\"descri"
-    "ption\":\"What is said about.\"},\"status\":{\"type\":\"string\",\"description\":\"T"
-    "rue, False or Unknown.\"},\"reason\":{\"type\":\"string\",\"description\":\"Why, in "
-    "one word.\"},\"message\":{\"type\":\"string\",\"description\":\"Why, for people.\"},"
-    "\"lastUpdateTime\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"W"
-    "hen it was last looked at.\"},\"lastTransitionTime\":{\"type\":\"string\",\"format\""
-    ":\"date-time\",\"description\":\"When the status last changed.\"}}}},\"clusters\":{"
-    "\"type\":\"array\",\"description\":\"Each cluster that has or should have the object"
-    ".\",\"items\":{\"type\":\"object\",\"description\":\"The object in one cluster.\",\""
-    "required\":[\"name\"],\"properties\":{\"name\":{\"type\":\"string\",\"description\":"
-    "\"The cluster.\"},\"status\":{\"type\":\"string\",\"description\":\"Empty when the c"
-    "luster holds what it should, else a word for what is wrong or still to come.\"},\"me"
-    "ssage\":{\"type\":\"string\",\"description\":\"The reason in the words of the cluste"
-    "r.\"},\"health\":{\"type\":\"string\",\"description\":\"Healthy, Progressing or Unhe"
-    "althy, for kinds with a health rule.\"},\"version\":{\"type\":"
-    "\"string\",\"description\":\"gen: and the generation of the cluster's object, or rv: and its "
-    "resourceVersion for kinds without one.\"},\"remoteStatus\":{\"description\":\"Status o"
-    "f the object in the cluster, where it is collected.\",\"x-kubernetes-preserve-unknow"
-    "n-fields\":true}}}}}}}}";
-
-static const struct known_type *known_type(const struct fed_json *target)
-{
-    struct fed_span group = fed_json_string(fed_json_get(target, "group"));
-    struct fed_span plural = fed_json_string(fed_json_get(target, "pluralName"));
-    char name[330];
-
-    snprintf(name, sizeof name, FED_SPAN_FMT "%s" FED_SPAN_FMT, FED_SPAN_ARG(plural),
-        group.len ? "." : "", FED_SPAN_ARG(group));
-    for (size_t i = 0; i < sizeof known_types / sizeof *known_types; i++)
-        if (strcmp(known_types[i].name, name) == 0)
-            return &known_types[i];
-    return NULL;
-}
-
-static void put_version(struct fed_buf *out, struct fed_span name, bool storage, bool replicas)
-{
-    fed_buf_put_text(out, "{\"name\":");
-    hub_json_put(out, name);
-    fed_buf_printf(out,
-        ",\"served\":true,\"storage\":%s,\"subresources\":{\"status\":{}},\"schema\":{"
-        "\"openAPIV3Schema\":",
-        storage ? "true" : "false");
-    fed_buf_put_text(out, schema_head);
-    if (replicas)
-        fed_buf_put_text(out, schema_replicas);
-    fed_buf_put_text(out, schema_tail);
-    fed_buf_put_text(out, "}}");
-}
-
-/* The CustomResourceDefinition spec that a FederatedTypeConfig stands for. */
-static void put_spec(struct fed_buf *out, const struct fed_json *config)
-{
-    const struct fed_json *federated = fed_json_find(config, "spec.federatedType");
-    const struct known_type *known = known_type(fed_json_find(config, "spec.targetType"));
-    struct fed_span version = fed_json_string(fed_json_get(federated, "version"));
-    bool replicas = known && known->replicas;
-
-    fed_buf_put_text(out, "{\"group\":");
-    hub_json_put(out, fed_json_string(fed_json_get(federated, "group")));
-    fed_buf_put_text(out, ",\"scope\":");
-    hub_json_put(out, fed_json_string(fed_json_get(federated, "scope")));
-    fed_buf_put_text(out, ",\"names\":{\"kind\":");
-    hub_json_put(out, fed_json_string(fed_json_get(federated, "kind")));
-    fed_buf_put_text(out, ",\"plural\":");
-    hub_json_put(out, fed_json_string(fed_json_get(federated, "pluralName")));
-    if (known)
-        fed_buf_printf(out, ",\"shortNames\":[\"f%s\"]", known->short_name);
-    fed_buf_put_text(out, ",\"categories\":[\"federated\"]},\"versions\":[");
-    put_version(out, version, true, replicas);
-    if (!fed_span_is(version, HUB_SHORT_FORM_VERSION)) {
-        fed_buf_put_text(out, ",");
-        put_version(out, FED_SPAN_LIT(HUB_SHORT_FORM_VERSION), false, replicas);
-    }
-    fed_buf_put_text(out, "]}");
-}
-
 /* ---- the definitions that were made ---- */
+
 static struct type_name *made_find(struct hub_federated_types *types, struct fed_span config)
 {
     for (struct type_name *name = types->made; name; name = name->next)
@@ -268,8 +111,7 @@ static enum fed_err make_kind(struct hub_federated_types *types, struct fed_span
         return err;
     }
     fed_buf_init(&text, types->mem, 1u << 20);
-    put_spec(&text, config);
-    err = fed_buf_err(&text);
+    err = hub_federated_definition(types->mem, config, &text);
     if (!err)
         err = hub_crds_own(types->crds, fed_buf_span(&text), owner, diag);
     fed_buf_fini(&text);
@@ -284,7 +126,7 @@ static void consider(struct hub_federated_types *types, const struct hub_object_
     struct fed_diag diag = {{0}};
     enum fed_err err;
 
-    if (!fed_span_is(ref->ns, HUB_FEDERATED_NAMESPACE))
+    if (!fed_span_is(ref->ns, HUB_SYSTEM_NAMESPACE))
         return;
     err = fed_json_doc_new(types->mem, &doc);
     if (!err) {
@@ -311,7 +153,7 @@ static void changed(void *ctx, const struct hub_change *change)
 
     if (change->type == HUB_CHANGE_TOUCHED)
         return;
-    if (change->type == HUB_CHANGE_DELETED && fed_span_is(change->ref.ns, HUB_FEDERATED_NAMESPACE))
+    if (change->type == HUB_CHANGE_DELETED && fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE))
         forget(types, change->ref.name);
     if (change->type != HUB_CHANGE_DELETED)
         consider(types, &change->ref, change->bytes, change->revision);
@@ -358,13 +200,13 @@ static bool take_stored(void *ctx, const struct hub_object *object)
 static enum fed_err consider_stored(struct hub_federated_types *types)
 {
     struct all_stored all = {.mem = types->mem};
-    enum fed_err err = hub_objects_list(
-        types->objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, take_stored, &all);
+    enum fed_err err = hub_objects_list(types->objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS),
+        (struct fed_span){0}, NULL, take_stored, &all);
 
     while (all.list) {
         struct stored *one = all.list;
         struct hub_object_ref ref = {
-            FED_SPAN_LIT(RESOURCE), fed_buf_span(&one->ns), fed_buf_span(&one->name)};
+            FED_SPAN_LIT(HUB_TYPE_CONFIGS), fed_buf_span(&one->ns), fed_buf_span(&one->name)};
 
         if (!err && !all.err)
             consider(types, &ref, fed_buf_span(&one->bytes), one->revision);
@@ -457,7 +299,7 @@ static bool note_name(void *ctx, const struct hub_object *object)
 {
     struct touching *t = ctx;
 
-    if (fed_span_is(object->ref.ns, HUB_FEDERATED_NAMESPACE)) {
+    if (fed_span_is(object->ref.ns, HUB_SYSTEM_NAMESPACE)) {
         fed_buf_put(&t->names, object->ref.name);
         fed_buf_put_u8(&t->names, '\n');
     }
@@ -472,12 +314,12 @@ static void touch_all(void *ctx)
 
     fed_buf_init(&t.names, t.types->mem, HUB_OBJECT_BYTES_MAX);
     t.types->touched = hub_objects_revision(t.types->objects);
-    if (!hub_objects_list(
-            t.types->objects, FED_SPAN_LIT(RESOURCE), (struct fed_span){0}, NULL, note_name, &t)) {
+    if (!hub_objects_list(t.types->objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS), (struct fed_span){0},
+            NULL, note_name, &t)) {
         rest = fed_buf_span(&t.names);
         while (fed_span_split(&rest, '\n', &name)) {
             struct hub_object_ref ref = {
-                FED_SPAN_LIT(RESOURCE), FED_SPAN_LIT(HUB_FEDERATED_NAMESPACE), name};
+                FED_SPAN_LIT(HUB_TYPE_CONFIGS), FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE), name};
 
             hub_objects_touch(t.types->objects, &ref, t.types->touched);
         }
@@ -516,7 +358,7 @@ enum fed_err hub_federated_types_open(struct fed_alloc *mem, struct fed_log *log
     err = hub_kinds_hook(kinds, "core.kubefed.io", "federatedtypeconfigs", &own);
     if (!err)
         err = hub_objects_subscribe(
-            objects, FED_SPAN_LIT(RESOURCE), changed, types, &types->subscription);
+            objects, FED_SPAN_LIT(HUB_TYPE_CONFIGS), changed, types, &types->subscription);
     if (!err)
         err = consider_stored(types);
     if (err) {

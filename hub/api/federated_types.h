@@ -2,17 +2,15 @@
  *
  * Source: KubeFed, what `kubefedctl enable` generates. Only objects in the system namespace count.
  * Each that is enabled keeps the CustomResourceDefinition of its federated type, which outlives it,
- * as with KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that itself) and
- * leaves its definition to whoever wants to delete it. A
- * FederatedTypeConfig has KubeFed's finalizer, which goes when its type has stopped. */
+ * as with KubeFed; propagation: Disabled stops the delivery of the type (the plan reads that
+ * itself) and leaves its definition to whoever wants to delete it. A FederatedTypeConfig has
+ * KubeFed's finalizer, which goes when its type has stopped. */
 #ifndef FEDLET_HUB_API_FEDERATED_TYPES_H
 #define FEDLET_HUB_API_FEDERATED_TYPES_H
 
 #include "hub/api/crd.h"
 #include "hub/kubefed/config.h"
 #include "ports/log.h"
-
-#define HUB_FEDERATED_NAMESPACE HUB_KUBEFED_NAMESPACE
 
 struct hub_federated_types;
 

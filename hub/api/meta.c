@@ -130,8 +130,8 @@ static void check_finalizers(struct hub_causes *causes, const struct fed_json *m
     bool foreground = false;
     struct fed_buf text;
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span name = fed_json_string(fed_json_at(list, i));
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        struct fed_span name = fed_json_string(it.value);
 
         hub_name_check(causes, HUB_NAME_QUALIFIED, "metadata.finalizers", name);
         orphan = orphan || fed_span_is(name, "orphan");
@@ -149,8 +149,8 @@ static void check_finalizers(struct hub_causes *causes, const struct fed_json *m
 
 static bool holds_text(const struct fed_json *list, struct fed_span text)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++)
-        if (fed_span_eq(fed_json_string(fed_json_at(list, i)), text))
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);)
+        if (fed_span_eq(fed_json_string(it.value), text))
             return true;
     return false;
 }
@@ -162,8 +162,8 @@ static bool next_new_finalizer(
 {
     struct fed_span next = {0};
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span text = fed_json_string(fed_json_at(list, i));
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        struct fed_span text = fed_json_string(it.value);
 
         if (!holds_text(before, text) && (!at->at || fed_span_cmp(text, *at) > 0) &&
             (!next.at || fed_span_cmp(text, next) < 0))
@@ -197,10 +197,10 @@ static void check_bare_finalizers(
 
     if (!kind->core || strcmp(kind->group, "coordination.k8s.io") == 0)
         return;
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span name = fed_json_string(fed_json_at(list, i));
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        struct fed_span name = fed_json_string(it.value);
 
-        snprintf(field, sizeof field, "metadata.finalizers[%zu]", i);
+        snprintf(field, sizeof field, "metadata.finalizers[%zu]", it.index);
         if (hub_name_is_bare_finalizer(name))
             hub_causes_invalid(causes, field, name,
                 "name is neither a standard finalizer name nor is it fully qualified");
@@ -293,8 +293,8 @@ static void check_controllers(struct hub_causes *causes, const struct fed_json *
     const struct fed_json *first = NULL;
     char detail[700];
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        const struct fed_json *owner = fed_json_at(list, i);
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        const struct fed_json *owner = it.value;
 
         if (!fed_json_bool(fed_json_get(owner, "controller"), false))
             continue;
@@ -317,8 +317,8 @@ static void check_owners(struct hub_causes *causes, const struct fed_json *metad
 {
     const struct fed_json *list = fed_json_get(metadata, "ownerReferences");
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        const struct fed_json *owner = fed_json_at(list, i);
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        const struct fed_json *owner = it.value;
 
         check_owner(causes, owner);
         if (fed_span_is(fed_json_string(fed_json_get(owner, "apiVersion")), "v1") &&

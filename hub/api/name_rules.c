@@ -1,6 +1,8 @@
 /* name_rules.c - see name_rules.h. */
 #include "hub/api/name_rules.h"
 
+#include "proto/base/text.h"
+
 #define SUBDOMAIN_MAX 253u
 #define LABEL_MAX 63u
 
@@ -41,54 +43,11 @@ static void too_long(const struct check *c, const char *part, unsigned max)
         c->causes, c->field, c->shown, "%smust be no more than %u characters", part, max);
 }
 
-static bool is_lower(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-static bool is_alnum(uint8_t c)
-{
-    return is_lower(c) || (c >= 'A' && c <= 'Z');
-}
-
-static bool has_label_form(struct fed_span text)
-{
-    if (text.len == 0 || !is_lower(text.at[0]) || !is_lower(text.at[text.len - 1]))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (!is_lower(text.at[i]) && text.at[i] != '-')
-            return false;
-    return true;
-}
-
-static bool has_subdomain_form(struct fed_span text)
-{
-    struct fed_span rest = text;
-    struct fed_span label;
-
-    if (text.len == 0 || fed_span_ends(text, "."))
-        return false;
-    while (fed_span_split(&rest, '.', &label))
-        if (!has_label_form(label))
-            return false;
-    return true;
-}
-
-static bool has_qualified_form(struct fed_span text)
-{
-    if (text.len == 0 || !is_alnum(text.at[0]) || !is_alnum(text.at[text.len - 1]))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (!is_alnum(text.at[i]) && text.at[i] != '-' && text.at[i] != '_' && text.at[i] != '.')
-            return false;
-    return true;
-}
-
 static void check_subdomain(const struct check *c, const char *part, struct fed_span value)
 {
     if (value.len > SUBDOMAIN_MAX)
         too_long(c, part, SUBDOMAIN_MAX);
-    if (!has_subdomain_form(value))
+    if (!fed_text_has_subdomain_form(value))
         broken(c, part, subdomain_text);
 }
 
@@ -96,8 +55,8 @@ static void check_label(const struct check *c, struct fed_span value)
 {
     if (value.len > LABEL_MAX)
         too_long(c, "", LABEL_MAX);
-    if (!has_label_form(value))
-        broken(c, "", has_subdomain_form(value) ? "must not contain dots" : label_text);
+    if (!fed_text_has_label_form(value))
+        broken(c, "", fed_text_has_subdomain_form(value) ? "must not contain dots" : label_text);
 }
 
 static void check_qualified(const struct check *c, struct fed_span value)
@@ -125,7 +84,7 @@ static void check_qualified(const struct check *c, struct fed_span value)
         broken(c, "name part ", "must be non-empty");
     else if (name.len > LABEL_MAX)
         too_long(c, "name part ", LABEL_MAX);
-    if (!has_qualified_form(name))
+    if (!fed_text_has_qualified_form(name))
         broken(c, "name part ", qualified_text);
 }
 
@@ -133,7 +92,7 @@ static void check_value(const struct check *c, struct fed_span value)
 {
     if (value.len > LABEL_MAX)
         too_long(c, "", LABEL_MAX);
-    if (value.len > 0 && !has_qualified_form(value))
+    if (value.len > 0 && !fed_text_has_qualified_form(value))
         broken(c, "", value_text);
 }
 

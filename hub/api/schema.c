@@ -123,12 +123,12 @@ static enum fed_err compile_pattern(
 static enum fed_err compile_junctor(struct compile *c, const struct fed_json *list, const char *key,
     struct hub_schema_rules *rules, size_t *n)
 {
-    for (size_t i = 0; i < fed_json_count(list); i++) {
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
         size_t at = rules->n_all + rules->n_any + rules->n_one;
-        enum fed_err err = compile_node(c, fed_json_at(list, i), &rules->junctors[at]);
+        enum fed_err err = compile_node(c, it.value, &rules->junctors[at]);
 
         if (err)
-            return fed_diag_prefix(c->diag, err, "%s[%zu]", key, i);
+            return fed_diag_prefix(c->diag, err, "%s[%zu]", key, it.index);
         (*n)++;
     }
     return FED_OK;

@@ -168,8 +168,8 @@ static size_t check_junctors(struct hub_schema_check *c, const struct hub_schema
 static void check_required(
     struct hub_schema_check *c, const struct hub_schema_node *node, const struct fed_json *object)
 {
-    for (size_t i = 0; i < fed_json_count(node->required); i++) {
-        struct fed_span key = fed_json_string(fed_json_at(node->required, i));
+    for (struct fed_json_iter it = fed_json_items(node->required); fed_json_iter_next(&it);) {
+        struct fed_span key = fed_json_string(it.value);
         size_t before;
 
         if (fed_json_get_span(object, key))
@@ -249,8 +249,8 @@ static enum fed_err unique_text(
 static bool same_keys(
     const struct hub_schema_node *node, const struct fed_json *a, const struct fed_json *b)
 {
-    for (size_t i = 0; i < fed_json_count(node->list_keys); i++) {
-        struct fed_span key = fed_json_string(fed_json_at(node->list_keys, i));
+    for (struct fed_json_iter it = fed_json_items(node->list_keys); fed_json_iter_next(&it);) {
+        struct fed_span key = fed_json_string(it.value);
 
         if (!fed_json_eq(fed_json_get_span(a, key), fed_json_get_span(b, key)))
             return false;
@@ -264,9 +264,9 @@ static const struct fed_json *item_before(
 {
     if (node->list_type != HUB_LIST_MAP || fed_json_count(before) > CORRELATED_MAX)
         return NULL;
-    for (size_t i = 0; i < fed_json_count(before); i++)
-        if (same_keys(node, item, fed_json_at(before, i)))
-            return fed_json_at(before, i);
+    for (struct fed_json_iter it = fed_json_items(before); fed_json_iter_next(&it);)
+        if (same_keys(node, item, it.value))
+            return it.value;
     return NULL;
 }
 
@@ -463,14 +463,14 @@ static void check_unique_item(struct hub_schema_check *c, const struct hub_schem
 
 static bool check_map_items(struct hub_schema_check *c, const struct fed_json *array)
 {
-    for (size_t i = 0; i < fed_json_count(array); i++) {
-        const struct fed_json *item = fed_json_at(array, i);
+    for (struct fed_json_iter it = fed_json_items(array); fed_json_iter_next(&it);) {
+        const struct fed_json *item = it.value;
         char shown[HUB_SCHEMA_VALUE_TEXT];
         size_t before;
 
         if (fed_json_is_object(item) || fed_json_type(item) == FED_JSON_NULL)
             continue;
-        before = hub_schema_path_index(&c->path, i);
+        before = hub_schema_path_index(&c->path, it.index);
         hub_schema_value_text(item, shown);
         hub_schema_cause(c, "FieldValueInvalid", c->path.text,
             "Invalid value: %s: must be an object for an array of list-type map", shown);

@@ -224,16 +224,16 @@ void hub_schema_check_enum(
     char text[HUB_SCHEMA_VALUE_TEXT];
     char list[HUB_SCHEMA_VALUE_TEXT];
 
-    for (size_t i = 0; i < fed_json_count(enums); i++)
-        if (enum_has(fed_json_at(enums, i), value))
+    for (struct fed_json_iter it = fed_json_items(enums); fed_json_iter_next(&it);)
+        if (enum_has(it.value, value))
             return;
     fed_buf_init(&supported, fed_alloc_system(), FED_JSON_BYTES_MAX);
-    for (size_t i = 0; i < fed_json_count(enums); i++) {
-        const struct fed_json *one = fed_json_at(enums, i);
+    for (struct fed_json_iter it = fed_json_items(enums); fed_json_iter_next(&it);) {
+        const struct fed_json *one = it.value;
         struct fed_buf json;
 
         fed_buf_init(&json, fed_alloc_system(), FED_JSON_BYTES_MAX);
-        fed_buf_put_text(&supported, i ? ", " : "");
+        fed_buf_put_text(&supported, it.index ? ", " : "");
         if (fed_json_is_string(one))
             put_quoted(&supported, fed_json_string(one));
         else if (!fed_json_put_canonical(&json, one))

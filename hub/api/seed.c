@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 static const char *const namespaces[] = {
-    "default", "kube-system", "kube-public", HUB_FEDERATED_NAMESPACE};
+    "default", "kube-system", "kube-public", HUB_SYSTEM_NAMESPACE};
 
 static const struct seed_type {
     const char *plural;
@@ -53,7 +53,7 @@ static void put_type(struct fed_buf *out, const struct seed_type *type, const ch
     fed_buf_printf(out,
         "{\"kind\":\"FederatedTypeConfig\",\"apiVersion\":\"core.kubefed.io/"
         "v1beta1\",\"metadata\":{"
-        "\"name\":\"%s\",\"namespace\":\"" HUB_FEDERATED_NAMESPACE "\",\"uid\":\"%s\","
+        "\"name\":\"%s\",\"namespace\":\"" HUB_SYSTEM_NAMESPACE "\",\"uid\":\"%s\","
         "\"creationTimestamp\":\"%s\",\"generation\":1,\"finalizers\":["
         "\"core.kubefed.io/federated-type-config\"]},\"spec\":{\"federatedType\":{"
         "\"group\":\"types.kubefed.io\",\"kind\":\"Federated%s\",\"pluralName\":\"%s\",\"scope\":"
@@ -95,8 +95,8 @@ static enum fed_err make_seed(
         snprintf(seed->name, sizeof seed->name, "%s%s%s", type->plural, type->group[0] ? "." : "",
             type->group);
         put_type(&seed->bytes, type, seed->name, uid, now);
-        write->ref.resource = FED_SPAN_LIT("federatedtypeconfigs.core.kubefed.io");
-        write->ref.ns = FED_SPAN_LIT(HUB_FEDERATED_NAMESPACE);
+        write->ref.resource = FED_SPAN_LIT(HUB_TYPE_CONFIGS);
+        write->ref.ns = FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE);
     }
     write->ref.name = fed_span_text(seed->name);
     write->bytes = fed_buf_span(&seed->bytes);
@@ -106,7 +106,7 @@ static enum fed_err make_seed(
 static bool present(struct hub_api *api)
 {
     struct hub_object_ref ref = {
-        FED_SPAN_LIT("namespaces"), {0}, FED_SPAN_LIT(HUB_FEDERATED_NAMESPACE)};
+        FED_SPAN_LIT("namespaces"), {0}, FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE)};
     struct fed_buf bytes;
     enum fed_err err;
 

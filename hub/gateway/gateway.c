@@ -9,8 +9,8 @@ static void on_cluster(void *ctx, const struct hub_change *change);
 
 static enum fed_err subscribe(struct hub_gateway *gateway)
 {
-    enum fed_err err = hub_objects_subscribe(gateway->objects,
-        FED_SPAN_LIT("kubefedclusters.core.kubefed.io"), on_cluster, gateway, &gateway->clusters);
+    enum fed_err err = hub_objects_subscribe(
+        gateway->objects, FED_SPAN_LIT(HUB_CLUSTERS), on_cluster, gateway, &gateway->clusters);
 
     if (!err)
         err = hub_objects_subscribe(gateway->objects, FED_SPAN_LIT("joinrequests.fedlet.io"),

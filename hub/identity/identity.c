@@ -105,7 +105,7 @@ enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objec
     err = hub_objects_subscribe(objects, fed_span_text(IDENTITY_REQUESTS), identity_on_request,
         identity, &identity->requests);
     if (!err)
-        err = hub_objects_subscribe(objects, fed_span_text(IDENTITY_CLUSTERS), identity_on_cluster,
+        err = hub_objects_subscribe(objects, fed_span_text(HUB_CLUSTERS), identity_on_cluster,
             identity, &identity->clusters);
     if (err)
         return fed_diag_set(diag, err, "no memory for the hub's identity");
@@ -161,7 +161,7 @@ enum fed_err hub_identity_cluster_of(struct hub_identity *identity,
         return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the certificate does not name a cluster");
     if (!identity->objects)
         return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
-    err = identity_record_open(identity, IDENTITY_CLUSTERS, name, &record);
+    err = identity_record_open(identity, HUB_CLUSTERS, name, &record);
     if (!err && !record.object)
         err = fed_diag_set(
             diag, FED_ERR_FORBIDDEN, "cluster %s is not registered", cert->common_name);

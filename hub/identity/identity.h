@@ -30,8 +30,6 @@
 #include "ports/loop.h"
 #include "proto/link/link.h"
 
-#define HUB_SYSTEM_NAMESPACE "kube-federation-system"
-
 struct hub_identity;
 
 struct hub_identity_options {

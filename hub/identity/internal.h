@@ -23,7 +23,6 @@
 
 #define IDENTITY_TOKENS "jointokens.fedlet.io"
 #define IDENTITY_REQUESTS "joinrequests.fedlet.io"
-#define IDENTITY_CLUSTERS "kubefedclusters.core.kubefed.io"
 
 #define IDENTITY_TOKEN_ID_MIN 6u
 #define IDENTITY_TOKEN_USES_MAX 100000

@@ -120,7 +120,7 @@ static enum fed_err load(struct join *j)
     if (!err)
         err = identity_record_open(identity, IDENTITY_REQUESTS, name, &j->request);
     if (!err)
-        err = identity_record_open(identity, IDENTITY_CLUSTERS, name, &j->cluster);
+        err = identity_record_open(identity, HUB_CLUSTERS, name, &j->cluster);
     if (err)
         return fed_diag_prefix(j->diag, err, "join of %s", j->asked->name);
     if (!j->token.object)

@@ -80,7 +80,7 @@ static void warn_of_cut_off(struct hub_identity *identity, struct hub_admission 
 
     if (!identity->objects || !admission->warn)
         return;
-    if (!identity_record_open(identity, IDENTITY_CLUSTERS, name, &cluster) && cluster.object)
+    if (!identity_record_open(identity, HUB_CLUSTERS, name, &cluster) && cluster.object)
         admission->warn(admission, "this request is the record of its cluster's key: without it "
                                    "the cluster is cut off until it joins again");
     identity_record_close(&cluster);
@@ -147,7 +147,7 @@ static enum fed_err settle(
     enum fed_err err = identity_record_open(identity, IDENTITY_REQUESTS, name, &request);
 
     if (!err && request.object) {
-        err = identity_record_open(identity, IDENTITY_CLUSTERS, name, &cluster);
+        err = identity_record_open(identity, HUB_CLUSTERS, name, &cluster);
         if (!err && identity_request_state_is(&request, "Pending") &&
             fed_json_bool(fed_json_find(request.object, "spec.approved"), false))
             err = approve(identity, &request, &cluster, diag);

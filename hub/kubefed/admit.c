@@ -34,18 +34,26 @@ static bool part_of(const struct hub_admission *a, enum hub_kubefed_part *part)
     return a->operation != HUB_DELETE && (status || a->subresource.len == 0);
 }
 
-enum fed_err hub_kubefed_admit_cluster(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+typedef void check_part(
+    const struct fed_json *object, enum hub_kubefed_part part, struct hub_kubefed_errors *errors);
+
+static enum fed_err admit(struct hub_admission *a, const char *plural, check_part *check)
 {
     struct hub_kubefed_errors errors;
     enum hub_kubefed_part part;
 
-    (void)ctx;
-    (void)diag;
     if (!part_of(a, &part))
         return FED_OK;
     hub_kubefed_errors_init(&errors, fed_alloc_system());
-    hub_kubefed_check_cluster(a->object, part, &errors);
-    return deny(a, "kubefedclusters", &errors);
+    check(a->object, part, &errors);
+    return deny(a, plural, &errors);
+}
+
+enum fed_err hub_kubefed_admit_cluster(void *ctx, struct hub_admission *a, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)diag;
+    return admit(a, "kubefedclusters", hub_kubefed_check_cluster);
 }
 
 enum fed_err hub_kubefed_admit_config(void *ctx, struct hub_admission *a, struct fed_diag *diag)
@@ -70,16 +78,9 @@ enum fed_err hub_kubefed_fill_config(void *ctx, struct fed_json_doc *doc, struct
 
 enum fed_err hub_kubefed_admit_type(void *ctx, struct hub_admission *a, struct fed_diag *diag)
 {
-    struct hub_kubefed_errors errors;
-    enum hub_kubefed_part part;
-
     (void)ctx;
     (void)diag;
-    if (!part_of(a, &part))
-        return FED_OK;
-    hub_kubefed_errors_init(&errors, fed_alloc_system());
-    hub_kubefed_check_type(a->object, part, &errors);
-    return deny(a, "federatedtypeconfigs", &errors);
+    return admit(a, "federatedtypeconfigs", hub_kubefed_check_type);
 }
 
 enum fed_err hub_kubefed_fill_type(void *ctx, struct fed_json_doc *doc, struct fed_json *object)

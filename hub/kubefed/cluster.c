@@ -17,9 +17,9 @@ static struct fed_span text_at(const struct fed_json *from, const char *key)
 static void put_list(struct fed_buf *out, const struct fed_json *list)
 {
     fed_buf_put_text(out, "[]v1beta1.TLSValidation{");
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        fed_buf_put_text(out, i > 0 ? ", " : "");
-        hub_put_quoted(out, fed_json_string(fed_json_at(list, i)));
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        fed_buf_put_text(out, it.index > 0 ? ", " : "");
+        hub_put_quoted(out, fed_json_string(it.value));
     }
     fed_buf_put_text(out, "}");
 }
@@ -30,8 +30,8 @@ static void check_tls(struct hub_kubefed_errors *errors, const struct fed_json *
     struct fed_buf shown;
     bool all = false;
 
-    for (size_t i = 0; i < fed_json_count(list); i++) {
-        struct fed_span value = fed_json_string(fed_json_at(list, i));
+    for (struct fed_json_iter it = fed_json_items(list); fed_json_iter_next(&it);) {
+        struct fed_span value = fed_json_string(it.value);
 
         all = all || fed_span_is(value, "*");
         hub_kubefed_check_enum(errors, path, value, tls_names);
@@ -98,6 +98,7 @@ void hub_kubefed_check_cluster(
 
     if (part == HUB_KUBEFED_SPEC)
         check_spec(errors, fed_json_get(object, "spec"));
-    for (size_t i = 0; part == HUB_KUBEFED_STATUS && i < fed_json_count(conditions); i++)
-        check_condition(errors, i, fed_json_at(conditions, i));
+    for (struct fed_json_iter it = fed_json_items(conditions);
+         part == HUB_KUBEFED_STATUS && fed_json_iter_next(&it);)
+        check_condition(errors, it.index, it.value);
 }

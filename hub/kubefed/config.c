@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+#define AVAILABLE_MS 20000u /* as config_check.c defaults them */
+#define UNAVAILABLE_MS 60000u
+#define DELAY_MAX_MS (24u * 3600u * 1000u)
+
 struct hub_kubefed_config {
     struct fed_alloc *mem;
     struct fed_log *log;
@@ -18,11 +22,15 @@ struct hub_kubefed_config {
 };
 
 static const struct hub_object_ref the_config = {FED_SPAN_LIT(HUB_KUBEFED_CONFIGS),
-    FED_SPAN_LIT(HUB_KUBEFED_NAMESPACE), FED_SPAN_LIT(HUB_KUBEFED_CONFIG)};
+    FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE), FED_SPAN_LIT(HUB_KUBEFED_CONFIG)};
 
 struct hub_kubefed_settings hub_kubefed_settings_otherwise(void)
 {
-    return (struct hub_kubefed_settings){.adopt = true, .push = true, .scheduler = true};
+    return (struct hub_kubefed_settings){.adopt = true,
+        .push = true,
+        .scheduler = true,
+        .available_ms = AVAILABLE_MS,
+        .unavailable_ms = UNAVAILABLE_MS};
 }
 
 static bool gate_of(const struct fed_json *gates, const char *name, bool otherwise)
@@ -36,6 +44,16 @@ static bool gate_of(const struct fed_json *gates, const char *name, bool otherwi
     return otherwise;
 }
 
+static uint64_t delay_of(const struct fed_json *config, const char *path, uint64_t otherwise_ms)
+{
+    struct fed_span text = fed_json_string(fed_json_find(config, path));
+    uint64_t ms;
+
+    if (text.len == 0 || fed_text_duration_ms(text, &ms) || ms == 0 || ms > DELAY_MAX_MS)
+        return otherwise_ms;
+    return ms;
+}
+
 struct hub_kubefed_settings hub_kubefed_settings_of(const struct fed_json *config)
 {
     const struct fed_json *gates = fed_json_find(config, "spec.featureGates");
@@ -47,6 +65,9 @@ struct hub_kubefed_settings hub_kubefed_settings_of(const struct fed_json *confi
     s.push = gate_of(gates, "PushReconciler", s.push);
     s.scheduler = gate_of(gates, "SchedulerPreferences", s.scheduler);
     s.raw_status = gate_of(gates, "RawResourceStatusCollection", s.raw_status);
+    s.available_ms = delay_of(config, "spec.controllerDuration.availableDelay", s.available_ms);
+    s.unavailable_ms =
+        delay_of(config, "spec.controllerDuration.unavailableDelay", s.unavailable_ms);
     return s;
 }
 
@@ -62,21 +83,37 @@ static bool same(const struct hub_kubefed_settings *a, const struct hub_kubefed_
            a->scheduler == b->scheduler && a->raw_status == b->raw_status;
 }
 
-static enum fed_err take(struct hub_kubefed_config *config, struct fed_span bytes)
+static enum fed_err parse(
+    struct fed_alloc *mem, struct fed_span bytes, struct hub_kubefed_settings *out)
 {
     struct fed_json_doc *doc;
     struct fed_json *object;
-    struct hub_kubefed_settings before = config->now;
-    enum fed_err err = fed_json_doc_new(config->mem, &doc);
+    enum fed_err err = fed_json_doc_new(mem, &doc);
 
     if (err)
         return err;
     err = fed_json_parse(doc, bytes, &object, NULL);
     if (!err)
-        config->now = hub_kubefed_settings_of(object);
+        *out = hub_kubefed_settings_of(object);
     fed_json_doc_free(doc);
-    if (!err && config->changed && !same(&before, &config->now))
-        config->changed(config->changed_ctx);
+    return err;
+}
+
+enum fed_err hub_kubefed_settings_read(
+    struct fed_alloc *mem, struct hub_objects *objects, struct hub_kubefed_settings *out)
+{
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_objects_get(objects, &the_config, &bytes, NULL);
+    if (!err)
+        err = parse(mem, fed_buf_span(&bytes), out);
+    else if (err == FED_ERR_NOT_FOUND) {
+        *out = hub_kubefed_settings_otherwise();
+        err = FED_OK;
+    }
+    fed_buf_fini(&bytes);
     return err;
 }
 
@@ -84,29 +121,19 @@ static void on_change(void *ctx, const struct hub_change *change)
 {
     struct hub_kubefed_config *config = ctx;
     bool deleted = change->type == HUB_CHANGE_DELETED;
+    struct hub_kubefed_settings before = config->now;
     enum fed_err err;
 
     if (change->type == HUB_CHANGE_TOUCHED || !hub_kubefed_config_is(&change->ref))
         return;
-    err = take(config, deleted ? FED_SPAN_LIT("{}") : change->bytes);
+    err = parse(config->mem, deleted ? FED_SPAN_LIT("{}") : change->bytes, &config->now);
+    if (!err && config->changed && !same(&before, &config->now))
+        config->changed(config->changed_ctx);
     if (err)
         fed_log(config->log, FED_LOG_ERROR,
             "kubefed: KubeFedConfig " HUB_KUBEFED_CONFIG
             " cannot be read: %s; what it said before stays",
             fed_err_text(err));
-}
-
-static enum fed_err load(struct hub_kubefed_config *config)
-{
-    struct fed_buf bytes;
-    enum fed_err err;
-
-    fed_buf_init(&bytes, config->mem, HUB_OBJECT_BYTES_MAX);
-    err = hub_objects_get(config->objects, &the_config, &bytes, NULL);
-    if (!err)
-        err = take(config, fed_buf_span(&bytes));
-    fed_buf_fini(&bytes);
-    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
 enum fed_err hub_kubefed_config_open(struct fed_alloc *mem, struct fed_log *log,
@@ -120,11 +147,10 @@ enum fed_err hub_kubefed_config_open(struct fed_alloc *mem, struct fed_log *log,
     config->mem = mem;
     config->log = log;
     config->objects = objects;
-    config->now = hub_kubefed_settings_otherwise();
     err = hub_objects_subscribe(
         objects, the_config.resource, on_change, config, &config->subscription);
     if (!err)
-        err = load(config);
+        err = hub_kubefed_settings_read(mem, objects, &config->now);
     if (err) {
         hub_kubefed_config_close(config);
         return fed_diag_prefix(diag, err, "KubeFedConfig");

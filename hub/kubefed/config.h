@@ -27,7 +27,6 @@
 
 #define HUB_KUBEFED_CONFIGS "kubefedconfigs.core.kubefed.io"
 #define HUB_KUBEFED_CONFIG "kubefed"
-#define HUB_KUBEFED_NAMESPACE "kube-federation-system"
 
 struct hub_kubefed_settings {
     bool namespaced; /* scope Namespaced */
@@ -35,11 +34,16 @@ struct hub_kubefed_settings {
     bool push;
     bool scheduler;
     bool raw_status;
+    uint64_t available_ms;   /* a cluster takes part again when it was ready for so long */
+    uint64_t unavailable_ms; /* and no longer when it was not */
 };
 /* What holds where nothing is said. */
 struct hub_kubefed_settings hub_kubefed_settings_otherwise(void);
 /* From a KubeFedConfig, whether defaults were filled in or not. */
 struct hub_kubefed_settings hub_kubefed_settings_of(const struct fed_json *config);
+/* As stored now. FED_ERR_NOMEM, and what the store says; out is untouched then. */
+FED_MUST_USE enum fed_err hub_kubefed_settings_read(
+    struct fed_alloc *mem, struct hub_objects *objects, struct hub_kubefed_settings *out);
 /* Whether it is the object that counts. */
 bool hub_kubefed_config_is(const struct hub_object_ref *ref);
 
@@ -50,7 +54,7 @@ FED_MUST_USE enum fed_err hub_kubefed_config_open(struct fed_alloc *mem, struct 
     struct hub_objects *objects, struct hub_kubefed_config **out, struct fed_diag *diag);
 void hub_kubefed_config_close(struct hub_kubefed_config *config);
 struct hub_kubefed_settings hub_kubefed_config_now(const struct hub_kubefed_config *config);
-/* changed is called after the settings differ. */
+/* changed is called after the settings differ, the delays aside. */
 void hub_kubefed_config_on_change(
     struct hub_kubefed_config *config, hub_kubefed_config_changed *changed, void *ctx);
 /* Makes the object with its defaults when it is missing, as KubeFed's controller does when it

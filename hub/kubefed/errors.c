@@ -2,6 +2,7 @@
 #include "hub/kubefed/errors.h"
 
 #include "hub/api/go_text.h"
+#include "proto/base/text.h"
 
 #include <string.h>
 
@@ -147,41 +148,6 @@ void hub_kubefed_check_enum(struct hub_kubefed_errors *errors, const char *path,
 }
 
 /* ---- names ---- */
-static bool is_letter(uint8_t c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-static bool is_alphanumeric(uint8_t c)
-{
-    return is_letter(c) || (c >= '0' && c <= '9');
-}
-
-/* [a-z0-9]([-a-z0-9]*[a-z0-9])? */
-static bool is_label(struct fed_span text)
-{
-    if (text.len == 0 || !is_alphanumeric(text.at[0]) || !is_alphanumeric(text.at[text.len - 1]))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (!is_alphanumeric(text.at[i]) && text.at[i] != '-')
-            return false;
-    return true;
-}
-
-static bool is_subdomain(struct fed_span text)
-{
-    size_t from = 0;
-
-    for (size_t i = 0; i <= text.len; i++) {
-        if (i < text.len && text.at[i] != '.')
-            continue;
-        if (!is_label(fed_span_sub(text, from, i - from)))
-            return false;
-        from = i + 1;
-    }
-    return true;
-}
-
 /* Both rules of a name, behind one comma, as KubeFed joins them. */
 static void refuse_name(struct hub_kubefed_errors *errors, const char *path, struct fed_span value,
     const char *too_long, const char *wrong)
@@ -201,7 +167,7 @@ void hub_kubefed_check_subdomain(
     struct hub_kubefed_errors *errors, const char *path, struct fed_span value)
 {
     refuse_name(errors, path, value, value.len > 253 ? "must be no more than 253 characters" : NULL,
-        is_subdomain(value) ? NULL : NOT_A_SUBDOMAIN);
+        fed_text_has_subdomain_form(value) ? NULL : NOT_A_SUBDOMAIN);
 }
 
 void hub_kubefed_check_label(struct hub_kubefed_errors *errors, const char *path,
@@ -216,5 +182,5 @@ void hub_kubefed_check_label(struct hub_kubefed_errors *errors, const char *path
         folded[i] = (uint8_t)(upper ? value.at[i] + ('a' - 'A') : value.at[i]);
     }
     refuse_name(errors, path, value, value.len > 63 ? "must be no more than 63 characters" : NULL,
-        is_label(text) && is_letter(text.at[0]) ? NULL : NOT_A_LABEL);
+        fed_text_has_label_form(text) && text.at[0] >= 'a' ? NULL : NOT_A_LABEL);
 }

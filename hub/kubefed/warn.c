@@ -33,7 +33,7 @@ static struct fed_span text_at(const struct fed_json *from, const char *key)
 static bool is_system(struct fed_span ns)
 {
     return fed_span_is(ns, "default") || fed_span_is(ns, "kube-system") ||
-           fed_span_is(ns, "kube-public") || fed_span_is(ns, HUB_KUBEFED_NAMESPACE);
+           fed_span_is(ns, "kube-public") || fed_span_is(ns, HUB_SYSTEM_NAMESPACE);
 }
 
 static void warn_of_place(const struct hub_kubefed_around *around, const struct fed_json *object)
@@ -93,8 +93,8 @@ static void warn_of_selector(
     struct fed_diag diag = {""};
     bool named = false;
 
-    for (size_t i = 0; i < fed_json_count(terms); i++)
-        named = warn_of_term(around, i, fed_json_at(terms, i)) || named;
+    for (struct fed_json_iter it = fed_json_items(terms); fed_json_iter_next(&it);)
+        named = warn_of_term(around, it.index, it.value) || named;
     if (!named &&
         fed_selector_from_object(fed_alloc_system(), selector, &made, &diag) == FED_ERR_INVALID)
         say(around, "spec.placement.clusterSelector: %s: placement cannot be computed", diag.text);

@@ -1,9 +1,14 @@
 /* internal.h - the plan's state, shared by its files. Not for others.
  *
- *   type      one federated type, from its FederatedTypeConfig
- *   item      one federated object, parsed: placement, template, overrides; or the namespace that a
- * label federates piece     one work, shared by all clusters that get the same; counted cluster one
- * registered cluster with its present manifest and the last few
+ * - type: one federated type, from its FederatedTypeConfig
+ * - item: one federated object, parsed: placement, template, overrides; or the namespace that a
+ *   label federates
+ * - piece: one work, shared by all clusters that get the same; counted
+ * - cluster: one registered cluster with its present manifest and the last few
+ * - pair: what an item is in a cluster
+ *
+ * Held is a work whose type is stopped (stopped.c): it stays as it is. Waiting is a copy that a
+ * policy forbids (waiting.c): it is removed when the policy's budget gives it its turn.
  *
  * A round: changes mark items and clusters dirty; before the sync of the turn that brought them, so
  * that a burst is planned once, the round computes the dirty pairs, compares manifests by digest,
@@ -88,8 +93,8 @@ enum plan_pair_state {
     PLAN_PAIR_PRESENT,   /* in the manifest */
     PLAN_PAIR_REFUSED,   /* selected, but there is nothing that could be sent */
     PLAN_PAIR_FORBIDDEN, /* selected, but left out by a policy */
-    PLAN_PAIR_RELEASING, /* in the manifest with FED_WORK_ORPHAN, until the agent confirms that
-                            revision */
+    PLAN_PAIR_RELEASING, /* in the manifest with the options with which it is to leave, until the
+                            agent confirms that revision */
     PLAN_PAIR_REMOVING   /* out of the manifest, until the agent confirms that nothing is left */
 };
 struct plan_pair { /* item x cluster */
@@ -102,7 +107,7 @@ struct plan_pair { /* item x cluster */
     uint32_t place;             /* of the item in the cluster's list */
     uint8_t state;              /* enum plan_pair_state */
     bool fresh;                 /* since the round that is being told of */
-    bool held; /* it is forbidden, and stays until its removal has its turn (hold.c) */
+    bool waiting; /* forbidden, and there until its removal has its turn (waiting.c) */
 };
 
 struct plan_item {
@@ -143,15 +148,15 @@ struct plan_item {
     struct plan_policy **policies; /* for it, then for the Namespace that it is in */
     size_t n_policies[2], cap_policies;
     uint64_t policies_stamp;   /* of the plan's, when they were looked up; 0: never */
-    size_t n_held;             /* pairs */
-    struct fed_span *recalled; /* clusters in which it was held when the hub stopped */
+    size_t n_waiting;          /* pairs */
+    struct fed_span *recalled; /* clusters in which it waited when the hub stopped */
     size_t n_recalled, recalled_size;
-    bool held_dirty;  /* its row is to be written */
-    bool held_row;    /* there may be one */
-    uint64_t round;   /* in which it was last computed for all clusters */
-    bool dirty, gone; /* gone: deleted from the store, kept while removals are awaited */
-    bool told;        /* object_changed is due */
-    bool listed;      /* in plan->touched */
+    bool waiting_dirty; /* its row is to be written */
+    bool waiting_row;   /* there may be one */
+    uint64_t round;     /* in which it was last computed for all clusters */
+    bool dirty, gone;   /* gone: deleted from the store, kept while removals are awaited */
+    bool told;          /* object_changed is due */
+    bool listed;        /* in plan->touched */
     struct plan_item *next_touched;
 };
 
@@ -185,8 +190,8 @@ struct plan_cluster {
     bool recorded; /* the store has a row for it */
     struct plan_item **items; /* that have a pair with it, in no order */
     size_t n_items, cap_items;
-    size_t awaiting; /* pairs in RELEASING or REMOVING */
-    size_t n_held;   /* pairs */
+    size_t awaiting;  /* pairs in RELEASING or REMOVING */
+    size_t n_waiting; /* pairs */
 };
 
 struct hub_plan {
@@ -218,7 +223,7 @@ struct hub_plan {
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
                                   told, when the round is durable */
     bool round_due;
-    bool waiting;   /* with it, for the timer: the last one failed */
+    bool retrying;  /* with it, for the timer: the last one failed */
     bool preparing; /* it is asked for anyway */
     bool planned;   /* by a round that is not durable yet */
     bool loading;
@@ -246,6 +251,8 @@ struct plan_item *plan_item_get(struct hub_plan *plan, const struct hub_object_r
 FED_MUST_USE enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *ref,
     struct plan_type *type, struct plan_item **out);
 void plan_item_free(struct hub_plan *plan, struct plan_item *item);
+/* A copy in the item's arena; at is NULL when memory is out. */
+struct fed_span plan_item_keep(struct plan_item *item, struct fed_span text);
 /* The works that several clusters share are made anew: type or settings changed. */
 void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_item_mark(
@@ -253,16 +260,42 @@ void plan_item_mark(
 void plan_item_touch(struct hub_plan *plan, struct plan_item *item);
 /* What is wrong with where it should go. */
 enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item);
-/* The FederatedNamespace of a namespace, NULL when there is none that counts; and the Namespace
- * with the label. */
+
+/* ---- select.c ---- */
+/* The FederatedNamespace of a namespace, NULL when there is none that counts; and whether the
+ * Namespace has the label. */
 struct plan_item *plan_namespace_item(struct hub_plan *plan, struct fed_span ns);
 bool plan_namespace_labelled(struct hub_plan *plan, struct fed_span ns);
+/* Whether what is in the namespace may be placed there. */
+bool plan_namespace_places(
+    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster);
+/* Whether placement selects the cluster, whatever becomes of it. */
+bool plan_item_selects(
+    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* Whether what the item means for a cluster may differ with its labels. */
+bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
+    const struct fed_json *labels, const struct fed_json *other);
+
+/* ---- pairs.c ---- */
+struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
+/* The pair, made (REFUSED) when there is none; others of the item may move. */
+FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, struct plan_pair **out);
+/* Takes the item out of the cluster's list. */
+void plan_pair_unlist(struct plan_pair *pair);
+void plan_pair_set_state(struct plan_pair *pair, enum plan_pair_state state);
+void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
+/* Lets go of what it holds. */
+void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
+void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+
+/* ---- pair.c ---- */
 /* What the item means for the cluster, whatever the pair is now. */
 struct plan_wish {
     bool frozen; /* what is there stays: a disabled type, or a placement that cannot be computed */
     bool selected;              /* when not frozen */
     bool handed_over;           /* not selected, but the other form of the same namespace has it */
-    struct plan_policy *policy; /* that forbids the cluster: a copy that is there is held, and
+    struct plan_policy *policy; /* that forbids the cluster: a copy that is there waits, and
                                    follows its template; NULL: none */
     const char *error;          /* KubeFed's word, "" */
     struct plan_piece *piece;   /* what would be sent, counted; NULL: not selected, or an error */
@@ -273,38 +306,17 @@ FED_MUST_USE enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item
 /* Computes what the item means for the cluster and brings pair and next manifest in line. */
 FED_MUST_USE enum fed_err plan_pair_update(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
-void plan_pair_set_state(struct plan_pair *pair, enum plan_pair_state state);
-/* Whether what the item means for a cluster may differ with its labels. */
-bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
-    const struct fed_json *labels, const struct fed_json *other);
 /* The agent confirmed: RELEASING leaves the manifest, REMOVING is over. */
 FED_MUST_USE enum fed_err plan_pair_confirmed(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
-/* "apiVersion/Kind/namespace/name", as reports name removed works. */
-void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
-/* Whether placement selects the cluster, whatever becomes of it. */
-bool plan_item_selects(
-    struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
-/* The item's work without content and options of its own. */
-void plan_item_describe(
-    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
-FED_MUST_USE enum fed_err plan_pair_add(struct hub_plan *plan, struct plan_item *item,
-    struct plan_cluster *cluster, struct plan_pair **out);
 /* The work gets the options with which it is to leave (FED_WORK_ORPHAN: the agent lets go of the
  * object; how to delete it), and leaves the manifest when the agent has confirmed that it has them.
  */
 FED_MUST_USE enum fed_err plan_pair_release(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
-struct plan_pair *plan_pair_find(struct plan_item *item, const struct plan_cluster *cluster);
-void plan_pair_clear_fault(struct hub_plan *plan, struct plan_pair *pair);
-/* Lets go of what it holds. */
-void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair);
-void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
-/* A held copy has its turn. */
+/* A copy that waits has its turn. */
 FED_MUST_USE enum fed_err plan_pair_take_away(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
-/* Takes the item out of the cluster's list. */
-void plan_pair_unlist(struct plan_pair *pair);
 
 /* ---- delete.c ---- */
 /* The annotation kubefed.io/deleteoption; NULL for none. What is wrong with it is kept in the item.
@@ -359,13 +371,23 @@ void plan_manifest_fini(struct hub_plan *plan, struct plan_manifest *manifest);
 FED_MUST_USE enum fed_err plan_manifest_lay_out(struct hub_plan *plan,
     const struct plan_manifest *manifest, size_t place, const struct fed_manifest **out);
 
-/* ---- pieces and blobs (cluster.c) ---- */
+/* ---- piece.c ---- */
 FED_MUST_USE enum fed_err plan_blob_get(
     struct hub_plan *plan, struct fed_span bytes, struct plan_blob **out);
 void plan_blob_unref(struct hub_plan *plan, struct plan_blob *blob);
 FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item *owner,
     const struct fed_work *work, struct plan_blob *blob, struct plan_piece **out);
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
+/* The piece for this cluster: the shared one, or one with its overrides, which those share that
+ * match the same entries; the caller gets a reference. FED_ERR_INVALID, FED_ERR_LIMIT with diag
+ * when the overrides do not fit the template; FED_ERR_CONFLICT: a member would refuse it. */
+FED_MUST_USE enum fed_err plan_piece_for(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag);
+/* The item's work without content and options of its own. */
+void plan_item_describe(
+    const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);
+/* "apiVersion/Kind/namespace/name", as reports name removed works. */
+void plan_pair_id(const struct plan_item *item, const struct plan_pair *pair, struct fed_buf *out);
 
 /* ---- plan.c ---- */
 /* A copy of a type that is not there yet. */
@@ -382,11 +404,17 @@ void plan_undo_staged(struct hub_plan *plan);
 FED_MUST_USE enum fed_err plan_scaler_take(struct hub_plan *plan, const struct hub_change *change);
 bool plan_is_scaled(const struct hub_plan *plan, const struct plan_item *item);
 void plan_scalers_fini(struct hub_plan *plan);
-/* Whether what is in the namespace may be placed there (pair.c). */
-bool plan_namespace_places(
-    struct hub_plan *plan, struct fed_span ns, const struct plan_cluster *cluster);
-/* ---- query.c ---- */
+
+/* ---- beside.c ---- */
+/* What is kept of the copies of a type's objects. */
 enum hub_collect plan_collects(const struct hub_plan *plan, const struct plan_type *type);
+
+/* ---- record.c ---- */
+#define PLAN_RETRY_MS 1000u /* after a round that could not be stored */
+/* Stages the rows of all clusters whose next manifest differs from what they have. */
+FED_MUST_USE enum fed_err plan_manifests_record(struct hub_plan *plan);
+/* Puts next in the place of now; now goes to the past when its content was known. */
+void plan_manifest_turn(struct hub_plan *plan, struct plan_cluster *cluster, uint64_t revision);
 
 /* ---- round.c ---- */
 void plan_round_want(struct hub_plan *plan);

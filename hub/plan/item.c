@@ -1,5 +1,4 @@
 /* item.c - one federated object, as it is stored and parsed. */
-#include "hub/identity/identity.h"
 #include "hub/plan/policy.h"
 
 #include <stdlib.h>
@@ -152,7 +151,7 @@ void plan_item_mark(struct hub_plan *plan, struct plan_item *item)
 
 /* ---- parsing ---- */
 
-static struct fed_span keep(struct plan_item *item, struct fed_span text)
+struct fed_span plan_item_keep(struct plan_item *item, struct fed_span text)
 {
     uint8_t *at = fed_alloc_get(&item->arena.alloc, text.len ? text.len : 1);
 
@@ -180,7 +179,7 @@ static enum fed_err parse_names(struct plan_item *item, const struct fed_json *c
     if (!names)
         return FED_ERR_NOMEM;
     for (size_t i = 0; i < n && fed_json_iter_next(&it); i++) {
-        names[i] = keep(item, fed_json_string(fed_json_get(it.value, "name")));
+        names[i] = plan_item_keep(item, fed_json_string(fed_json_get(it.value, "name")));
         if (!names[i].at)
             return FED_ERR_NOMEM;
     }
@@ -264,8 +263,8 @@ static enum fed_err parse_template(struct hub_plan *plan, struct plan_item *item
         err = FED_OK;
     }
     fed_buf_fini(&bytes);
-    item->api_version =
-        api_version.len ? keep(item, api_version) : fed_span_text(item->type->target_api_version);
+    item->api_version = api_version.len ? plan_item_keep(item, api_version)
+                                        : fed_span_text(item->type->target_api_version);
     return err;
 }
 
@@ -311,7 +310,8 @@ static enum fed_err parse_metadata(struct plan_item *item, const struct fed_json
         fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
     item->has_finalizer = plan_has_finalizer(object);
     plan_delete_options_parse(item, fed_json_get(annotations, "kubefed.io/deleteoption"));
-    item->bound = keep(item, fed_json_string(fed_json_get(annotations, PLAN_BOUND_ANNOTATION)));
+    item->bound =
+        plan_item_keep(item, fed_json_string(fed_json_get(annotations, PLAN_BOUND_ANNOTATION)));
     return item->bound.at ? FED_OK : FED_ERR_NOMEM;
 }
 
@@ -361,7 +361,7 @@ static enum fed_err keep_labels(
         return FED_OK;
     err = canonical(plan, labels, HUB_OBJECT_BYTES_MAX, &text);
     if (!err) {
-        item->labels = keep(item, fed_buf_span(&text));
+        item->labels = plan_item_keep(item, fed_buf_span(&text));
         err = item->labels.at ? FED_OK : FED_ERR_NOMEM;
     }
     fed_buf_fini(&text);

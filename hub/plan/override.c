@@ -14,17 +14,6 @@
 
 /* ---- parsing ---- */
 
-static struct fed_span keep(struct plan_item *item, struct fed_span text)
-{
-    uint8_t *at = fed_alloc_get(&item->arena.alloc, text.len ? text.len : 1);
-
-    if (!at)
-        return fed_span_of(NULL, 0);
-    if (text.len)
-        memcpy(at, text.at, text.len);
-    return fed_span_of(at, text.len);
-}
-
 static const struct fed_json *selector_of(const struct fed_json *entry)
 {
     const struct fed_json *selector = fed_json_get(entry, "clusterSelector");
@@ -39,7 +28,7 @@ static enum fed_err parse_whom(struct hub_plan *plan, struct plan_item *item,
     const struct fed_json *selector = selector_of(from);
     enum fed_err err;
 
-    to->cluster = keep(item, fed_json_string(fed_json_get(from, "clusterName")));
+    to->cluster = plan_item_keep(item, fed_json_string(fed_json_get(from, "clusterName")));
     if (!to->cluster.at)
         return FED_ERR_NOMEM;
     if (!selector)
@@ -71,7 +60,7 @@ static enum fed_err parse_entry(struct hub_plan *plan, struct plan_item *item,
     fed_buf_init(&bytes, plan->mem, FED_WORK_OVERRIDES_MAX);
     err = fed_json_put_canonical(&bytes, operations);
     if (!err) {
-        to->operations = keep(item, fed_buf_span(&bytes));
+        to->operations = plan_item_keep(item, fed_buf_span(&bytes));
         err = to->operations.at ? FED_OK : FED_ERR_NOMEM;
     }
     fed_buf_fini(&bytes);

@@ -1,12 +1,9 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
-#include "hub/identity/identity.h"
 #include "hub/plan/policy.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define CLUSTERS "kubefedclusters.core.kubefed.io"
-#define TYPES "federatedtypeconfigs.core.kubefed.io"
 #define NAMESPACES "namespaces"
 
 /* ---- types ---- */
@@ -283,7 +280,7 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
     struct plan_type *type;
     struct plan_cluster *cluster;
 
-    if (fed_span_is(change->ref.resource, CLUSTERS)) {
+    if (fed_span_is(change->ref.resource, HUB_CLUSTERS)) {
         if (!deleted)
             return plan_cluster_put(plan, change->ref.name, change->bytes);
         cluster = plan_cluster_get(plan, change->ref.name);
@@ -299,7 +296,7 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
         plan_policy_remove(plan, change->ref.name);
         return FED_OK;
     }
-    if (fed_span_is(change->ref.resource, TYPES)) {
+    if (fed_span_is(change->ref.resource, HUB_TYPE_CONFIGS)) {
         if (!deleted)
             return type_put(plan, change->bytes);
         type_remove(plan, change->bytes);
@@ -377,7 +374,7 @@ static void take_again(void *ctx, const struct hub_change *undone)
             FED_SPAN_ARG(undone->ref.name), fed_err_text(err));
     else
         take_change(plan, &change);
-    cluster = undone->type == HUB_CHANGE_DELETED && fed_span_is(undone->ref.resource, CLUSTERS)
+    cluster = undone->type == HUB_CHANGE_DELETED && fed_span_is(undone->ref.resource, HUB_CLUSTERS)
                   ? plan_cluster_get(plan, undone->ref.name)
                   : NULL;
     if (cluster)
@@ -402,8 +399,8 @@ void plan_undo_staged(struct hub_plan *plan)
 
 static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 {
-    static const char *const resources[] = {
-        HUB_KUBEFED_CONFIGS, PLAN_POLICIES, CLUSTERS, NAMESPACES, PLAN_SCALERS, TYPES};
+    static const char *const resources[] = {HUB_KUBEFED_CONFIGS, PLAN_POLICIES, HUB_CLUSTERS,
+        NAMESPACES, PLAN_SCALERS, HUB_TYPE_CONFIGS};
     struct fed_map_iter it;
     enum fed_err err;
 
@@ -416,7 +413,7 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
         err = load_resource(plan, ((const struct plan_type *)it.value)->resource);
     plan->round_due = false; /* reading rows asks for a round, which knows too little yet */
     if (!err)
-        err = plan_held_load(plan);
+        err = plan_waiting_load(plan);
     plan->round_due = true;
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */

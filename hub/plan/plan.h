@@ -65,7 +65,7 @@ enum hub_placement_problem {
 enum hub_planned_policy {
     HUB_POLICY_FREE,
     HUB_POLICY_FORBIDS, /* it is left out; message names the policy */
-    HUB_POLICY_HOLDS    /* the same, but the copy stays until its removal has its turn */
+    HUB_POLICY_WAITS    /* the same, but the copy stays until its removal has its turn */
 };
 struct hub_planned_cluster {
     struct fed_span cluster;
@@ -93,7 +93,7 @@ struct hub_planned {
     const char *message;
     const struct hub_planned_cluster *clusters; /* by name */
     size_t n_clusters;
-    size_t n_forbidden, n_held; /* of them, by policies */
+    size_t n_forbidden, n_waiting; /* of them, by policies */
     int64_t observed_generation;
     bool deleting;
     bool orphan;               /* its copies are to stay */

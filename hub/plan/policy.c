@@ -157,7 +157,7 @@ static void describe(struct plan_policy *policy)
 
     snprintf(policy->forbids, sizeof policy->forbids, "PlacementPolicy \"%s\" %s this cluster",
         policy->name, verb);
-    snprintf(policy->holds, sizeof policy->holds,
+    snprintf(policy->waits, sizeof policy->waits,
         "PlacementPolicy \"%s\" %s this cluster: the object stays until its removal has its turn "
         "in the policy's deletion budget of %llu%s per %llu s",
         policy->name, verb, (unsigned long long)budget->removals, budget->percent ? "%" : "",
@@ -340,7 +340,7 @@ bool hub_plan_may_be_in(
     if (!item || !cluster || plan_policy_forbids(plan, item, cluster, &policy) || !policy)
         return true;
     pair = plan_pair_find(item, cluster);
-    return pair && pair->held;
+    return pair && pair->waiting;
 }
 
 bool plan_policy_labels_matter(struct hub_plan *plan, struct plan_item *item,

@@ -3,8 +3,8 @@
  * A policy is for objects (by namespace, kind, and who wrote their placement) and clusters (by name
  * or label). Deny forbids its clusters; where any Allow is for an object, clusters that none of
  * them has are forbidden. A forbidden cluster is left out of what a placement selects, and says so.
- * A copy that is there already is held: it stays, and follows its template, until the deletion
- * budget of the policy gives it its turn (hold.c).
+ * A copy that is there already waits: it stays, and follows its template, until the deletion
+ * budget of the policy gives it its turn (waiting.c).
  *
  * Who wrote: at admission the policies with subjects that bind the writer of a placement are noted
  * in the object's annotation fedlet.io/placement-policies, which nobody else can set. */
@@ -48,14 +48,14 @@ struct plan_policy {
     bool gone;         /* deleted; here until its row is */
     char message[256]; /* what is wrong */
     char forbids[340]; /* sentences for status */
-    char holds[420];
+    char waits[420];
     /* the budget's progress, stored as row "q/" name: used, peak, left of the period in ms */
     uint64_t used;
     uint64_t peak;          /* of pending and used together, since pending was 0 */
     bool drained;           /* it is 0 */
     uint64_t period_end_ms; /* monotonic; 0: none runs */
     bool row_dirty;
-    size_t pending; /* pairs that it holds */
+    size_t pending; /* pairs that wait */
     bool told;      /* its status changed */
     uint64_t told_revision;
 };
@@ -96,15 +96,15 @@ FED_MUST_USE enum fed_err plan_policy_forbids(struct hub_plan *plan, struct plan
 bool plan_policy_labels_matter(struct hub_plan *plan, struct plan_item *item,
     const struct fed_json *labels, const struct fed_json *other);
 
-/* ---- hold.c ---- */
-/* What forbids the pair (NULL: nothing), and whether it is held. */
+/* ---- waiting.c ---- */
+/* What forbids the pair (NULL: nothing), and whether its copy waits. */
 void plan_pair_set_policy(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair,
-    struct plan_policy *policy, bool held);
-/* Whether a copy was held in the cluster when the hub stopped. */
-bool plan_held_recalled(const struct plan_item *item, const struct plan_cluster *cluster);
-void plan_held_computed(struct hub_plan *plan, struct plan_item *item);
-/* Reads what was held, once items are loaded; and one policy's progress. */
-FED_MUST_USE enum fed_err plan_held_load(struct hub_plan *plan);
+    struct plan_policy *policy, bool waiting);
+/* Whether a copy waited in the cluster when the hub stopped. */
+bool plan_waiting_recalled(const struct plan_item *item, const struct plan_cluster *cluster);
+void plan_waiting_computed(struct hub_plan *plan, struct plan_item *item);
+/* Reads what waited, once items are loaded; and one policy's progress. */
+FED_MUST_USE enum fed_err plan_waiting_load(struct hub_plan *plan);
 FED_MUST_USE enum fed_err plan_policy_recall(struct hub_plan *plan, struct plan_policy *policy);
 /* Takes away those whose turn it is. */
 FED_MUST_USE enum fed_err plan_policies_spend(struct hub_plan *plan);

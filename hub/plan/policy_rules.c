@@ -58,8 +58,8 @@ static enum fed_err read_clusters(
     if (!rules->names)
         return FED_ERR_NOMEM;
     rules->n_names = n;
-    for (size_t i = 0; i < n; i++)
-        rules->names[i] = fed_json_string(fed_json_at(names, i));
+    for (struct fed_json_iter it = fed_json_items(names); fed_json_iter_next(&it);)
+        rules->names[it.index] = fed_json_string(it.value);
     qsort(rules->names, n, sizeof *rules->names, by_name);
     return FED_OK;
 }
@@ -111,13 +111,13 @@ static enum fed_err read_subjects(
 {
     const struct fed_json *subjects = fed_json_get(rules->spec, "subjects");
 
-    for (size_t i = 0; i < fed_json_count(subjects); i++) {
-        const struct fed_json *one = fed_json_at(subjects, i);
+    for (struct fed_json_iter it = fed_json_items(subjects); fed_json_iter_next(&it);) {
+        const struct fed_json *one = it.value;
         struct fed_span kind = fed_json_string(fed_json_get(one, "kind"));
         bool has_ns = fed_json_string(fed_json_get(one, "namespace")).len > 0;
         char path[64];
 
-        snprintf(path, sizeof path, "spec.subjects[%zu]", i);
+        snprintf(path, sizeof path, "spec.subjects[%zu]", it.index);
         if (!fed_span_is(kind, "User") && !fed_span_is(kind, "Group") &&
             !fed_span_is(kind, "ServiceAccount"))
             return wrong(field, path, diag,
@@ -201,8 +201,8 @@ static bool has_kind(const struct fed_json *kinds, const struct plan_type *type)
 
     if (fed_json_count(kinds) == 0)
         return true;
-    for (size_t i = 0; i < fed_json_count(kinds); i++) {
-        const struct fed_json *one = fed_json_at(kinds, i);
+    for (struct fed_json_iter it = fed_json_items(kinds); fed_json_iter_next(&it);) {
+        const struct fed_json *one = it.value;
         const struct fed_json *its_group = fed_json_get(one, "group");
 
         if (fed_span_is(fed_json_string(fed_json_get(one, "kind")),
@@ -221,8 +221,8 @@ static bool has_namespace(const struct plan_policy_rules *rules, const struct pl
         return true;
     if (target->ns.len == 0)
         return false;
-    for (size_t i = 0; i < fed_json_count(namespaces); i++)
-        if (fed_span_eq(fed_json_string(fed_json_at(namespaces, i)), target->ns))
+    for (struct fed_json_iter it = fed_json_items(namespaces); fed_json_iter_next(&it);)
+        if (fed_span_eq(fed_json_string(it.value), target->ns))
             return true;
     return rules->namespaces && fed_selector_match_text(rules->namespaces, target->ns_labels);
 }
@@ -270,8 +270,8 @@ static bool has_subject(const struct plan_policy *policy, const struct plan_targ
         return true;
     if (!target->who)
         return is_listed(target->bound, policy->name);
-    for (size_t i = 0; i < fed_json_count(subjects); i++)
-        if (is_subject(fed_json_at(subjects, i), target->who))
+    for (struct fed_json_iter it = fed_json_items(subjects); fed_json_iter_next(&it);)
+        if (is_subject(it.value, target->who))
             return true;
     return false;
 }

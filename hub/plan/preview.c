@@ -202,7 +202,7 @@ static bool row_of(const struct plan_pair *pair, const struct plan_cluster *clus
     if (wish->piece) {
         row_of_piece(pair, cluster, wish->piece, row, message);
         if (wish->policy)
-            row_of_policy(wish->policy->holds, row, message);
+            row_of_policy(wish->policy->waits, row, message);
         return true;
     }
     if (wish->error[0]) {

@@ -134,10 +134,11 @@ static enum fed_err take_all(struct review *v, const struct fed_json *list, cons
 {
     enum fed_err err = FED_OK;
 
-    for (size_t i = 0; !err && i < fed_json_count(list); i++) {
-        err = take(v, fed_json_at(list, i), diag);
+    for (struct fed_json_iter it = fed_json_items(list); !err && fed_json_iter_next(&it);) {
+        err = take(v, it.value, diag);
         if (err == FED_ERR_INVALID)
-            snprintf(v->admission->field, sizeof v->admission->field, "spec.%s[%zu]", field, i);
+            snprintf(
+                v->admission->field, sizeof v->admission->field, "spec.%s[%zu]", field, it.index);
     }
     return err;
 }

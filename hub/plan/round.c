@@ -6,10 +6,7 @@
  * while: so a plan that cannot be stored does not undo the writes of others again and again. */
 #include "hub/plan/policy.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#define RETRY_MS 1000u
 
 static enum fed_err compute_items(struct hub_plan *plan)
 {
@@ -22,7 +19,7 @@ static enum fed_err compute_items(struct hub_plan *plan)
             err = plan_pair_update(plan, item, plan->clusters[i]);
         item->dirty = err != FED_OK;
         if (!err)
-            plan_held_computed(plan, item);
+            plan_waiting_computed(plan, item);
         item->round = err ? 0 : plan->round;
     }
     return err;
@@ -35,7 +32,7 @@ struct seen {
     const struct plan_piece *piece;
     const struct plan_fault *fault;
     const struct plan_policy *policy;
-    bool held;
+    bool waiting;
 };
 
 static struct seen look(struct plan_item *item, const struct plan_cluster *cluster)
@@ -43,14 +40,14 @@ static struct seen look(struct plan_item *item, const struct plan_cluster *clust
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
     return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
-                      pair->held}
+                      pair->waiting}
                 : (struct seen){.there = false};
 }
 
 static bool looks_the_same(const struct seen *a, const struct seen *b)
 {
     return a->there == b->there && a->state == b->state && a->piece == b->piece &&
-           a->fault == b->fault && a->policy == b->policy && a->held == b->held;
+           a->fault == b->fault && a->policy == b->policy && a->waiting == b->waiting;
 }
 
 /* One item for a cluster that is new, back, or has other labels. */
@@ -83,181 +80,6 @@ static enum fed_err compute_cluster(struct hub_plan *plan, struct plan_cluster *
         err = compute_one(plan, it.value, cluster);
     if (!err)
         plan_cluster_planned(cluster);
-    return err;
-}
-
-static struct fed_span row_key(const struct plan_cluster *cluster, char key[300])
-{
-    int n = snprintf(key, 300, "b/%s", cluster->name);
-
-    return fed_span_of(key, n < 0 || n >= 300 ? 299 : (size_t)n);
-}
-
-/* What the store remembers of the cluster's manifest, read once. */
-static enum fed_err recall_row(struct hub_plan *plan, struct plan_cluster *cluster)
-{
-    struct fed_buf value;
-    char key[300];
-    uint64_t revision;
-    enum fed_err err;
-
-    fed_buf_init(&value, plan->mem, FED_DIGEST_SIZE);
-    err = hub_objects_get_row(plan->objects, row_key(cluster, key), &value, &revision);
-    if (!err && value.len == FED_DIGEST_SIZE) {
-        memcpy(cluster->now.digest.bytes, value.at, FED_DIGEST_SIZE);
-        cluster->now.revision = revision;
-        cluster->now.hollow = true;
-        cluster->recorded = true;
-    }
-    fed_buf_fini(&value);
-    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
-}
-
-/* Puts next in the place of now; now goes to the past when its content was known. */
-static void turn(struct hub_plan *plan, struct plan_cluster *cluster, uint64_t revision)
-{
-    bool keep =
-        !cluster->now.hollow && cluster->now.revision > 0 && revision != cluster->now.revision;
-
-    if (keep) {
-        plan_manifest_fini(plan, &cluster->past[PLAN_HISTORY - 1]);
-        memmove(&cluster->past[1], &cluster->past[0], (PLAN_HISTORY - 1) * sizeof cluster->past[0]);
-        cluster->past[0] = cluster->now;
-    } else {
-        plan_manifest_fini(plan, &cluster->now);
-    }
-    cluster->now = cluster->next;
-    cluster->now.revision = revision;
-    cluster->next = (struct plan_manifest){0};
-    cluster->changing = false;
-}
-
-/* Manifests of this commit: clusters that run the same works have the same digest, and most do. */
-#define ALIKE_SLOTS 256u
-struct alike {
-    uint64_t hash; /* of the entries */
-    const struct plan_entry *entries;
-    size_t n;
-    struct fed_digest digest;
-};
-
-/* FNV-1a over the addresses of the works, which stand for their content. */
-static uint64_t hash_of(const struct plan_manifest *manifest)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < manifest->n; i++)
-        hash = (hash ^ (uintptr_t)manifest->entries[i].piece) * 0x100000001b3u;
-    return hash ^ hash >> 32;
-}
-
-static bool is_alike(const struct alike *one, uint64_t hash, const struct plan_manifest *manifest)
-{
-    return one->entries && one->hash == hash && one->n == manifest->n &&
-           memcmp(one->entries, manifest->entries, manifest->n * sizeof *manifest->entries) == 0;
-}
-
-static enum fed_err digest_entries(
-    struct hub_plan *plan, struct plan_manifest *next, struct alike *all)
-{
-    uint64_t hash = hash_of(next);
-    struct alike *slot = &all[hash % ALIKE_SLOTS];
-    const struct fed_manifest *manifest;
-    enum fed_err err;
-
-    if (is_alike(slot, hash, next)) {
-        next->digest = slot->digest;
-        return FED_OK;
-    }
-    err = plan_manifest_lay_out(plan, next, 1, &manifest);
-    if (!err)
-        err = fed_manifest_digest(manifest, &next->digest);
-    if (!err && next->n > 0)
-        *slot = (struct alike){hash, next->entries, next->n, next->digest};
-    return err;
-}
-
-/* Digest of the next manifest; true in *same when that is what the cluster has anyway, or what is
- * staged for it. */
-static enum fed_err digest_next(
-    struct hub_plan *plan, struct plan_cluster *cluster, struct alike *all, bool *same)
-{
-    const struct fed_digest *known =
-        cluster->staged_revision ? &cluster->staged_digest : &cluster->now.digest;
-    enum fed_err err = FED_OK;
-
-    if (!cluster->recorded && !cluster->staged_revision && cluster->now.revision == 0)
-        err = recall_row(plan, cluster);
-    if (!err)
-        err = digest_entries(plan, &cluster->next, all);
-    if (!err)
-        *same = (cluster->recorded || cluster->staged_revision) &&
-                fed_digest_eq(&cluster->next.digest, known);
-    return err;
-}
-
-/* Rows of all clusters whose manifest differs, in one commit. */
-struct recording {
-    struct fed_store_op *ops;
-    char (*keys)[300];
-    struct plan_cluster **clusters;
-    size_t n;
-    struct alike alike[ALIKE_SLOTS]; /* their entries stay where they are until the end */
-};
-
-static enum fed_err collect(
-    struct hub_plan *plan, struct plan_cluster *cluster, struct recording *r)
-{
-    bool same = false;
-    enum fed_err err = digest_next(plan, cluster, r->alike, &same);
-
-    if (err)
-        return err;
-    if (same) {
-        if (!cluster->staged_revision)
-            turn(plan, cluster, cluster->now.revision);
-        return FED_OK;
-    }
-    r->ops[r->n] = (struct fed_store_op){.key = row_key(cluster, r->keys[r->n]),
-        .value = fed_span_of(cluster->next.digest.bytes, FED_DIGEST_SIZE)};
-    r->clusters[r->n++] = cluster;
-    return FED_OK;
-}
-
-static enum fed_err stage_rows(
-    struct hub_plan *plan, const struct recording *r, struct fed_diag *diag)
-{
-    uint64_t revision = 0;
-    enum fed_err err = hub_objects_stage(plan->objects, NULL, 0, r->ops, r->n, &revision, diag);
-
-    plan->planned = plan->planned || !err; /* whatever becomes of the rest of the round */
-    for (size_t i = 0; !err && i < r->n; i++) {
-        r->clusters[i]->staged_revision = revision;
-        r->clusters[i]->staged_digest = r->clusters[i]->next.digest;
-    }
-    return err;
-}
-
-static enum fed_err record(struct hub_plan *plan)
-{
-    size_t room = plan->n_clusters + 1;
-    struct recording r = {.ops = fed_alloc_array(plan->mem, room, sizeof *r.ops),
-        .keys = fed_alloc_array(plan->mem, room, sizeof *r.keys),
-        .clusters = fed_alloc_array(plan->mem, room, sizeof *r.clusters)};
-    struct fed_diag diag = {""};
-    enum fed_err err = r.ops && r.keys && r.clusters ? FED_OK : FED_ERR_NOMEM;
-
-    for (size_t i = 0; !err && i < plan->n_clusters; i++)
-        if (plan->clusters[i]->changing)
-            err = collect(plan, plan->clusters[i], &r);
-    if (!err && r.n > 0)
-        err = stage_rows(plan, &r, &diag);
-    if (err && err != FED_ERR_BUSY)
-        fed_log(plan->log, FED_LOG_ERROR, "plan: cannot record new bundles: %s; next try in %u ms",
-            diag.text[0] ? diag.text : fed_err_text(err), RETRY_MS);
-    fed_alloc_free(plan->mem, r.ops, room * sizeof *r.ops);
-    fed_alloc_free(plan->mem, r.keys, room * sizeof *r.keys);
-    fed_alloc_free(plan->mem, r.clusters, room * sizeof *r.clusters);
     return err;
 }
 
@@ -338,7 +160,7 @@ static enum fed_err release_items(struct hub_plan *plan)
                 "plan: cannot finish the deletion of " FED_SPAN_FMT "/" FED_SPAN_FMT
                 ": %s; next try in %u ms",
                 FED_SPAN_ARG(item->ns), FED_SPAN_ARG(item->name),
-                diag.text[0] ? diag.text : fed_err_text(err), RETRY_MS);
+                diag.text[0] ? diag.text : fed_err_text(err), PLAN_RETRY_MS);
     }
     return err;
 }
@@ -375,7 +197,7 @@ static enum fed_err round_run(struct hub_plan *plan)
     if (!err)
         err = plan_policies_record(plan);
     if (!err)
-        err = record(plan);
+        err = plan_manifests_record(plan);
     return err ? err : release_items(plan);
 }
 
@@ -384,24 +206,26 @@ static enum fed_err round_run(struct hub_plan *plan)
 void plan_round_want(struct hub_plan *plan)
 {
     plan->round_due = true;
-    if (plan->loading || plan->preparing || plan->waiting)
+    if (plan->loading || plan->preparing || plan->retrying)
         return;
     if (!hub_objects_flush_soon(plan->objects))
-        plan->loop->timer_set(plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + RETRY_MS);
+        plan->loop->timer_set(
+            plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + PLAN_RETRY_MS);
 }
 
 static void wait_a_while(struct hub_plan *plan)
 {
     plan->round_due = true;
-    plan->waiting = true;
-    plan->loop->timer_set(plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + RETRY_MS);
+    plan->retrying = true;
+    plan->loop->timer_set(
+        plan->loop->ctx, plan->retry, fed_loop_now_ms(plan->loop) + PLAN_RETRY_MS);
 }
 
 void plan_round_retry(void *ctx)
 {
     struct hub_plan *plan = ctx;
 
-    plan->waiting = false;
+    plan->retrying = false;
     (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
 }
 
@@ -472,7 +296,7 @@ static void keep(struct hub_plan *plan)
 
         if (!cluster->staged_revision)
             continue;
-        turn(plan, cluster, cluster->staged_revision);
+        plan_manifest_turn(plan, cluster, cluster->staged_revision);
         cluster->staged_revision = 0;
         cluster->recorded = true;
         if (plan->changed)
@@ -492,7 +316,7 @@ void plan_round_prepare(void *ctx)
 
     plan->preparing = true;
     plan_take_staged(plan);
-    while (!err && plan->round_due && !plan->waiting) {
+    while (!err && plan->round_due && !plan->retrying) {
         plan->round_due = false;
         ran = true;
         err = round_run(plan);

@@ -135,11 +135,13 @@ static enum fed_err set_replicas(
 static bool drop_replicas(struct fed_json *entry, bool *changed)
 {
     struct fed_json *operations = fed_json_get(entry, "clusterOverrides");
+    struct fed_json_iter it;
 
-    for (size_t i = 0; i < fed_json_count(operations); i++) {
-        if (!is_replicas(fed_json_at(operations, i)))
+    fed_json_iter_init(&it, operations);
+    while (fed_json_iter_next(&it)) {
+        if (!is_replicas(it.value))
             continue;
-        fed_json_remove_at(operations, i);
+        fed_json_iter_remove(&it);
         *changed = true;
         return fed_json_count(operations) == 0;
     }

@@ -2,6 +2,7 @@
 #ifndef FEDLET_HUB_SCHEDULE_INTERNAL_H
 #define FEDLET_HUB_SCHEDULE_INTERNAL_H
 
+#include "hub/kubefed/config.h"
 #include "hub/schedule/schedule.h"
 #include "proto/base/map.h"
 #include "proto/object/json.h"
@@ -9,8 +10,6 @@
 #define SCHEDULE_PREFERENCES "replicaschedulingpreferences.scheduling.kubefed.io"
 #define SCHEDULE_API_VERSION "scheduling.kubefed.io/v1alpha1"
 #define SCHEDULE_KIND "ReplicaSchedulingPreference"
-#define SCHEDULE_CONFIGS "kubefedconfigs.core.kubefed.io"
-#define SCHEDULE_CLUSTERS "kubefedclusters.core.kubefed.io"
 #define SCHEDULE_PATH "/spec/replicas"
 #define SCHEDULE_ARENA_MAX                                                                         \
     (64u << 20) /* of one preference: 10,000 clusters and their overrides                          \
@@ -45,18 +44,12 @@ struct schedule_fact { /* of one work in one cluster */
     uint32_t unschedulable;
 };
 
-struct schedule_settings {
-    bool enabled;
-    uint64_t available_ms;
-    uint64_t unavailable_ms;
-};
-
 struct hub_schedule {
     struct hub_schedule_options o;
     struct hub_subscription *subscriptions[3];
     struct fed_timer *timer;
     uint64_t timer_ms; /* when it fires; 0: it is not set */
-    struct schedule_settings settings;
+    struct hub_kubefed_settings settings;
     struct fed_map clusters; /* name -> schedule_cluster */
     struct fed_map items;    /* ns NUL name -> schedule_item */
     struct fed_map facts;    /* cluster NUL resource NUL ns NUL name -> schedule_fact */
@@ -80,10 +73,6 @@ void schedule_cluster_look(
 /* Lets those take part, or not, whose time has come; gives the next time, 0 for none. */
 uint64_t schedule_clusters_due(struct hub_schedule *s, uint64_t now_ms);
 void schedule_clusters_fini(struct hub_schedule *s);
-
-/* ---- settings.c ---- */
-/* Reads the KubeFedConfig that counts. */
-void schedule_settings_read(struct hub_schedule *s);
 
 /* ---- facts.c ---- */
 FED_MUST_USE enum fed_err schedule_facts_load(struct hub_schedule *s, struct fed_diag *diag);

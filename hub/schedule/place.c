@@ -465,7 +465,7 @@ enum fed_err schedule_place(
     struct placing p = {.s = s, .item = item};
     enum fed_err err;
 
-    if (!s->settings.enabled)
+    if (!s->settings.scheduler)
         return FED_OK;
     err = fed_json_doc_new(s->o.mem, &p.doc);
     if (err)

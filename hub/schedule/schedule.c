@@ -261,13 +261,23 @@ static void on_cluster(void *ctx, const struct hub_change *change)
         ctx, change->ref.name, change->type == HUB_CHANGE_DELETED ? NULL : &change->bytes);
 }
 
+static void read_settings(struct hub_schedule *s)
+{
+    enum fed_err err = hub_kubefed_settings_read(s->o.mem, s->o.objects, &s->settings);
+
+    if (err)
+        fed_log(s->o.log, FED_LOG_ERROR,
+            "schedule: KubeFedConfig cannot be read: %s; what it said before stays",
+            fed_err_text(err));
+}
+
 static void on_config(void *ctx, const struct hub_change *change)
 {
     struct hub_schedule *s = ctx;
 
     if (change->type == HUB_CHANGE_TOUCHED)
         return;
-    schedule_settings_read(s);
+    read_settings(s);
     schedule_queue_all(s, 0);
 }
 
@@ -299,11 +309,11 @@ static enum fed_err load(struct hub_schedule *s, struct fed_diag *diag)
     enum fed_err err;
 
     s->opening = true;
-    schedule_settings_read(s);
+    read_settings(s);
     err = schedule_facts_load(s, diag);
     if (!err)
         err = hub_objects_list(
-            s->o.objects, FED_SPAN_LIT(SCHEDULE_CLUSTERS), everywhere, NULL, load_cluster, s);
+            s->o.objects, FED_SPAN_LIT(HUB_CLUSTERS), everywhere, NULL, load_cluster, s);
     if (!err)
         err = hub_objects_list(
             s->o.objects, FED_SPAN_LIT(SCHEDULE_PREFERENCES), everywhere, NULL, load_preference, s);
@@ -317,8 +327,8 @@ static enum fed_err subscribe(struct hub_schedule *s)
     static const struct {
         const char *resource;
         hub_objects_changed *changed;
-    } all[] = {{SCHEDULE_PREFERENCES, on_preference}, {SCHEDULE_CLUSTERS, on_cluster},
-        {SCHEDULE_CONFIGS, on_config}};
+    } all[] = {{SCHEDULE_PREFERENCES, on_preference}, {HUB_CLUSTERS, on_cluster},
+        {HUB_KUBEFED_CONFIGS, on_config}};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof all / sizeof *all; i++)
@@ -336,6 +346,7 @@ enum fed_err hub_schedule_open(
     if (!s)
         return FED_ERR_NOMEM;
     s->o = *options;
+    s->settings = hub_kubefed_settings_otherwise();
     fed_map_init(&s->clusters, s->o.mem);
     fed_map_init(&s->items, s->o.mem);
     fed_map_init(&s->facts, s->o.mem);

@@ -263,10 +263,10 @@ static enum fed_err put_override(
     }
     if (!err && fed_json_count(list) > 0)
         fed_buf_put_text(out, ",\"clusterOverrides\":[");
-    for (size_t i = 0; !err && i < fed_json_count(list); i++) {
-        if (i)
+    for (struct fed_json_iter it = fed_json_items(list); !err && fed_json_iter_next(&it);) {
+        if (it.index)
             fed_buf_put_u8(out, ',');
-        err = put_operation(mem, out, fed_json_at(list, i));
+        err = put_operation(mem, out, it.value);
     }
     fed_buf_put_text(out, fed_json_count(list) > 0 ? "]}" : "}");
     return err;

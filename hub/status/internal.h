@@ -12,7 +12,6 @@
 #include "proto/base/map.h"
 #include "proto/object/json.h"
 
-#define STATUS_CLUSTERS "kubefedclusters.core.kubefed.io"
 #define STATUS_ROW_MAX (8u << 20)
 #define STATUS_UNREACHABLE "unreachable: " /* what the agent puts before its own trouble */
 
@@ -146,8 +145,49 @@ FED_MUST_USE enum fed_err status_facts_set(
     struct hub_status *status, struct status_cluster *cluster, struct fed_span facts);
 void status_facts_forget(struct hub_status *status, struct status_cluster *cluster);
 
-/* ---- status.c ---- */
+/* ---- records.c ---- */
 struct status_cluster *status_cluster_get(struct hub_status *status, struct fed_span name);
+FED_MUST_USE enum fed_err status_cluster_new(
+    struct hub_status *status, struct fed_span name, struct status_cluster **out);
+FED_MUST_USE enum fed_err status_cluster_ensure(
+    struct hub_status *status, struct fed_span name, struct status_cluster **out);
+void status_cluster_free(struct hub_status *status, struct status_cluster *cluster);
+/* Key of its row in the store; empty when the name is too long for one. */
+struct fed_span status_row_key(const struct status_cluster *cluster, char key[300]);
+/* Durable with the sync that ends the turn. revision may be NULL. */
+FED_MUST_USE enum fed_err status_row_stage(struct hub_status *status,
+    const struct fed_store_op *ops, size_t n, uint64_t *revision, struct fed_diag *diag);
+/* Stages the cluster's row with that view; more: what is stored in the same commit, NULL for
+ * nothing. */
+FED_MUST_USE enum fed_err status_row_write(struct hub_status *status,
+    struct status_cluster *cluster, const struct status_view *view, const struct status_ops *more,
+    struct fed_diag *diag);
+/* What was told since is undone: the cluster is as its row says again. Without one, or without
+ * memory to read it, the agent is asked for a full report. */
+void status_row_recall(struct hub_status *status, struct status_cluster *cluster);
+
+/* ---- ready.c ---- */
+#define STATUS_SWEEP_MS 5000u
+/* A change of readiness is stored (so that its time survives a restart) and told to everything
+ * placed there. */
+void status_ready_update(struct hub_status *status, struct status_cluster *cluster);
+void status_ready_sweep(void *status); /* the timer's call */
+
+/* ---- report.c ---- */
+/* Tells the plan which removals are still under way: all others are over. A list that is cut
+ * confirms nothing: a report after the next removals will. */
+void status_removals_confirm(struct hub_status *status, const struct status_cluster *cluster);
+
+/* ---- status.c ---- */
+struct status_telling {
+    struct hub_status *status;
+    uint64_t revision;
+};
+/* Whoever watches the object is told that it is composed anew as of that revision; and, with
+ * version, whoever watches what stands beside it. ctx is a struct status_telling. */
+void status_touch(void *ctx, const struct hub_object_ref *ref);
+void status_touch_with_version(void *ctx, const struct hub_object_ref *ref);
+struct hub_object_ref status_cluster_ref(const struct status_cluster *cluster);
 
 /* ---- times.c ---- */
 /* The object's record, made when there is none; NULL when memory is out. */
@@ -177,19 +217,32 @@ FED_MUST_USE enum fed_err status_remote_forget(
     struct hub_status *status, const struct status_cluster *cluster, struct fed_diag *diag);
 
 /* ---- versions.c ---- */
-FED_MUST_USE enum fed_err status_versions_open(struct hub_status *status);
-void status_versions_close(struct hub_status *status);
-/* The federated object is there: what stands beside it is made when it is missing. */
-void status_versions_want(struct hub_status *status, const struct hub_object_ref *of);
+/* The stored object. FED_ERR_NOT_FOUND; revision may be NULL. */
+FED_MUST_USE enum fed_err status_object_load(struct hub_status *status,
+    const struct hub_object_ref *ref, struct fed_json_doc *doc, struct fed_json **out,
+    uint64_t *revision);
+/* Where the version of an object is, named in name; false when its name would be too long. */
+bool status_version_ref(const struct hub_object_ref *of, const struct hub_planned_type *type,
+    char name[254], struct hub_object_ref *out);
+/* Whether it is the version, or the collected statuses, of the federated object by the name of
+ * owner. */
+bool status_is_companion(struct hub_status *status, const struct hub_object_ref *ref,
+    struct fed_span owner, struct hub_object_ref *of);
 /* Whoever watches what stands beside it is told. */
 void status_versions_touch(
     struct hub_status *status, const struct hub_object_ref *of, uint64_t revision);
-/* A change of any object. */
-void status_versions_changed(struct hub_status *status, const struct hub_change *change);
 enum fed_err status_compose_version(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
 enum fed_err status_compose_statuses(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
+
+/* ---- versions_make.c ---- */
+FED_MUST_USE enum fed_err status_versions_open(struct hub_status *status);
+void status_versions_close(struct hub_status *status);
+/* The federated object is there: what stands beside it is made when it is missing. */
+void status_versions_want(struct hub_status *status, const struct hub_object_ref *of);
+/* A change of any object. */
+void status_versions_changed(struct hub_status *status, const struct hub_change *change);
 
 /* ---- compose.c ---- */
 /* The agent's word on the present content of a work; NULL when it has not spoken about it. */

@@ -33,9 +33,9 @@ static void describe(const struct hub_planned *planned, char *out, size_t size)
     if (planned->n_forbidden)
         len = (size_t)snprintf(
             out, size, "left out of %zu clusters (%.160s ...)", planned->n_forbidden, first);
-    if (planned->n_held && len < size)
+    if (planned->n_waiting && len < size)
         snprintf(out + len, size - len, "%sin %zu clusters the object waits for its removal",
-            len ? "; " : "", planned->n_held);
+            len ? "; " : "", planned->n_waiting);
 }
 
 enum fed_err status_put_restricted(
@@ -46,7 +46,7 @@ enum fed_err status_put_restricted(
     char message[400] = "";
     enum fed_err err;
 
-    if (planned->n_forbidden + planned->n_held == 0 || !conditions)
+    if (planned->n_forbidden + planned->n_waiting == 0 || !conditions)
         return FED_OK;
     describe(planned, message, sizeof message);
     one = fed_json_new_object(doc);

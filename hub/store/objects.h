@@ -18,6 +18,9 @@
 #include "ports/store.h"
 #include "proto/base/buf.h"
 
+#define HUB_SYSTEM_NAMESPACE "kube-federation-system" /* of the federation's own objects */
+#define HUB_CLUSTERS "kubefedclusters.core.kubefed.io"
+#define HUB_TYPE_CONFIGS "federatedtypeconfigs.core.kubefed.io"
 #define HUB_OBJECT_BYTES_MAX (3u << 20) /* kube-apiserver's limit for a request body */
 
 struct hub_objects;

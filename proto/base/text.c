@@ -173,11 +173,9 @@ static bool is_alnum(uint8_t c)
     return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_label(struct fed_span text, size_t max)
+bool fed_text_has_label_form(struct fed_span text)
 {
-    if (text.len == 0 || text.len > max)
-        return false;
-    if (!is_lower_alnum(text.at[0]) || !is_lower_alnum(text.at[text.len - 1]))
+    if (text.len == 0 || !is_lower_alnum(text.at[0]) || !is_lower_alnum(text.at[text.len - 1]))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if (!is_lower_alnum(text.at[i]) && text.at[i] != '-')
@@ -186,31 +184,23 @@ static bool is_label(struct fed_span text, size_t max)
     return true;
 }
 
-bool fed_text_is_dns_label(struct fed_span text)
-{
-    return is_label(text, LABEL_MAX);
-}
-
-/* As apimachinery does it: the labels of a subdomain have no limit of their own. */
-bool fed_text_is_dns_subdomain(struct fed_span text)
+bool fed_text_has_subdomain_form(struct fed_span text)
 {
     struct fed_span rest = text;
     struct fed_span label;
 
-    if (text.len == 0 || text.len > SUBDOMAIN_MAX || text.at[text.len - 1] == '.')
+    if (text.len == 0 || text.at[text.len - 1] == '.')
         return false;
     while (fed_span_split(&rest, '.', &label)) {
-        if (!is_label(label, SUBDOMAIN_MAX))
+        if (!fed_text_has_label_form(label))
             return false;
     }
     return true;
 }
 
-static bool is_qualified_name(struct fed_span text)
+bool fed_text_has_qualified_form(struct fed_span text)
 {
-    if (text.len == 0 || text.len > LABEL_MAX)
-        return false;
-    if (!is_alnum(text.at[0]) || !is_alnum(text.at[text.len - 1]))
+    if (text.len == 0 || !is_alnum(text.at[0]) || !is_alnum(text.at[text.len - 1]))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.at[i];
@@ -219,6 +209,22 @@ static bool is_qualified_name(struct fed_span text)
             return false;
     }
     return true;
+}
+
+bool fed_text_is_dns_label(struct fed_span text)
+{
+    return text.len <= LABEL_MAX && fed_text_has_label_form(text);
+}
+
+/* As apimachinery does it: the labels of a subdomain have no limit of their own. */
+bool fed_text_is_dns_subdomain(struct fed_span text)
+{
+    return text.len <= SUBDOMAIN_MAX && fed_text_has_subdomain_form(text);
+}
+
+static bool is_qualified_name(struct fed_span text)
+{
+    return text.len <= LABEL_MAX && fed_text_has_qualified_form(text);
 }
 
 bool fed_text_is_label_key(struct fed_span text)

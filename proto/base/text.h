@@ -38,6 +38,10 @@ bool fed_text_is_dns_label(struct fed_span text);
 bool fed_text_is_dns_subdomain(struct fed_span text);
 bool fed_text_is_label_key(struct fed_span text);
 bool fed_text_is_label_value(struct fed_span text); /* may be empty */
+/* Their forms alone, of any length, for whoever says which of the two is wrong. */
+bool fed_text_has_label_form(struct fed_span text);
+bool fed_text_has_subdomain_form(struct fed_span text);
+bool fed_text_has_qualified_form(struct fed_span text);
 /* Well-formed UTF-8 (RFC 3629: no surrogates, shortest form). */
 bool fed_text_is_utf8(struct fed_span text);
 

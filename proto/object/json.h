@@ -88,6 +88,11 @@ static inline struct fed_json_iter fed_json_each(const struct fed_json *containe
     fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)container);
     return it;
 }
+/* The same over an array's items; anything else has none. */
+static inline struct fed_json_iter fed_json_items(const struct fed_json *list)
+{
+    return fed_json_each(fed_json_is_array(list) ? list : NULL);
+}
 bool fed_json_iter_next(struct fed_json_iter *it); /* false at the end */
 void fed_json_iter_remove(struct fed_json_iter *it);
 /* value must not be NULL and is in no container. */

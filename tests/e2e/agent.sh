@@ -7,13 +7,9 @@ SEED=${SEED:-$RANDOM}
 RANDOM=$SEED
 echo "# seed $SEED"
 
-federated() { # federated KIND NAME TEMPLATE
-    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: %s\nmetadata: {name: %s, namespace: shop}\nspec: {template: %s, placement: {clusters: [{name: cluster1}]}}\n' \
-        "$1" "$2" "$3"
-}
-config() { federated FederatedConfigMap "$1" "{data: {k: \"$2\"}}"; }
+config() { federated FederatedConfigMap shop "$1" "{data: {k: \"$2\"}}"; }
 deployment() { # deployment NAME IMAGE
-    federated FederatedDeployment "$1" "{metadata: {labels: {app: $1}}, spec: {replicas: 2, selector: {matchLabels: {app: $1}}, template: {metadata: {labels: {app: $1}}, spec: {containers: [{name: main, image: \"$2\"}]}}}}"
+    federated FederatedDeployment shop "$1" "{metadata: {labels: {app: $1}}, spec: {replicas: 2, selector: {matchLabels: {app: $1}}, template: {metadata: {labels: {app: $1}}, spec: {containers: [{name: main, image: \"$2\"}]}}}}"
 }
 member() { memberctl cluster1 -n shop "$@"; }
 field() { member get "$1" "$2" -o "jsonpath=$3"; }
@@ -49,7 +45,7 @@ begin() {
     hub_start --heartbeat-s 10
     join_cluster cluster1
     hubctl create namespace shop
-    federated FederatedNamespace shop '{}' | hubctl apply -f -
+    federated FederatedNamespace shop shop '{}' | hubctl apply -f -
     config plain one | hubctl apply -f -
     deployment web nginx:1 | hubctl apply -f -
     soon 30 one field configmap plain '{.data.k}'
@@ -225,7 +221,7 @@ PY
     grep -Eq '^API server: +reachable$' "$FLEET/status.txt"
 }
 case_status_failed() {
-    federated FederatedService broken '{spec: {ports: [{port: 70000}]}}' | hubctl apply -f -
+    federated FederatedService shop broken '{spec: {ports: [{port: 70000}]}}' | hubctl apply -f -
     soon 20 1 status_field cluster1 works.failed
     is 3 status_field cluster1 works.applied
     says 'shop/broken.*70000' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"

@@ -16,9 +16,7 @@ start_members() { members_up cluster1 cluster2; }
 join_members() {
     join_cluster cluster1 --label region=north --label tier=edge
     join_cluster cluster2 --label region=south --label tier=edge
-    hubctl config view --raw -o json >"$FLEET/hub.json"
-    memberctl cluster1 config view --raw -o json >"$FLEET/cluster1.json"
-    memberctl cluster2 config view --raw -o json >"$FLEET/cluster2.json"
+    configs_write cluster1 cluster2
 }
 history() {
     python3 "$(dirname "$0")/chaos.py" --seed "$SEED" --steps "${CHAOS_STEPS:-120}" --settle "${CHAOS_SETTLE:-240}" | tee "$FLEET/logs/history.out"

@@ -27,10 +27,7 @@ spec:
 YAML
 }
 BOTH='{clusters: [{name: cluster1}, {name: cluster2}]}'
-federated() { # federated KIND NAMESPACE NAME TEMPLATE [PLACEMENT]: any kind, the template as one-line YAML
-    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: %s\nmetadata: {name: %s%s}\nspec: {template: %s, placement: %s}\n' \
-        "$1" "$3" "${2:+, namespace: $2}" "$4" "${5:-$BOTH}"
-}
+PLACEMENT=$BOTH
 config() { federated FederatedConfigMap "$1" "$2" "{data: {k: \"$3\"}}" "${4:-$BOTH}"; }
 place() { # place NAMESPACE RESOURCE NAME PLACEMENT as JSON
     hubctl -n "$1" patch "$2" "$3" --type=merge -p "{\"spec\":{\"placement\":$4}}"
@@ -43,12 +40,8 @@ start_members() {
     members_up cluster2 -- --pods
 }
 join_members() {
-    agent_join cluster1 "$(fedctl token create)" --label region=north --label tier=edge
-    agent_join cluster2 "$(fedctl token create)" --label region=south --label tier=edge
-    agent_start cluster1
-    agent_start cluster2
-    soon 60 True ready_word cluster1
-    soon 60 True ready_word cluster2
+    join_cluster cluster1 --label region=north --label tier=edge
+    join_cluster cluster2 --label region=south --label tier=edge
     is north hub_jsonpath kube-federation-system kubefedcluster cluster1 '{.metadata.labels.region}'
     says '^v1\.' hub_jsonpath kube-federation-system kubefedcluster cluster1 '{.status.kubernetesVersion}'
     says 'cluster1 +True +v1\.' fedctl clusters

@@ -273,9 +273,7 @@ version_of() { memberctl cluster1 ${3:+-n "$3"} get "$1" "$2" -o 'jsonpath={.met
 controller_of() { hubctl -n $SYSTEM get ftc "$1" -o 'jsonpath={.status.observedGeneration} {.status.propagationController} {.status.statusController}'; }
 join_member() {
     members_up cluster1
-    agent_join cluster1 "$(fedctl token create)"
-    agent_start cluster1
-    soon 60 True ready_word cluster1
+    join_cluster cluster1
     widget_crd widgets Widget Namespaced | memberctl cluster1 apply -f -
     widget_crd gadgets Gadget Cluster | memberctl cluster1 apply -f -
     memberctl cluster1 wait --for=condition=Established --timeout=30s crd/widgets.example.com crd/gadgets.example.com

@@ -3,7 +3,6 @@
 set -euo pipefail
 source "$(dirname "$0")/suite.sh"
 
-EVERYWHERE='{clusterSelector: {}}'
 config() { # config NAME VALUE [PLACEMENT] [OVERRIDES]: placement and overrides as one-line YAML
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: %s, namespace: shop}\nspec: {template: {data: {k: "%s"}}, placement: %s, overrides: %s}\n' \
         "$1" "$2" "${3:-$EVERYWHERE}" "${4:-[]}"

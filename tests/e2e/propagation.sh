@@ -10,15 +10,9 @@ export FLEET FEDLET_BIN=$BIN FEDLET_KUBE=$KUBE
 
 start_members() { members_up cluster1 cluster2; }
 join_members() {
-    agent_join cluster1 "$(fedctl token create)" --label env=prod
-    agent_join cluster2 "$(fedctl token create)"
-    agent_start cluster1
-    agent_start cluster2
-    soon 60 True ready_word cluster1
-    soon 60 True ready_word cluster2
-    hubctl config view --raw -o json >"$FLEET/hub.json"
-    memberctl cluster1 config view --raw -o json >"$FLEET/cluster1.json"
-    memberctl cluster2 config view --raw -o json >"$FLEET/cluster2.json"
+    join_cluster cluster1 --label env=prod
+    join_cluster cluster2
+    configs_write cluster1 cluster2
 }
 # The runner prints one line for each case, "ok NAME" or "not ok NAME: why"; here each becomes a case of the suite.
 table() {

@@ -60,12 +60,8 @@ scheduled() { # scheduled NAME SPEC SHARES MEMBERS: a new deployment and its pre
 start() {
     hub_start --heartbeat-s 10
     members_up cluster1 cluster2
-    agent_join cluster1 "$(fedctl token create)" --label region=north
-    agent_join cluster2 "$(fedctl token create)" --label region=south
-    agent_start cluster1
-    agent_start cluster2
-    soon 60 True ready_word cluster1
-    soon 60 True ready_word cluster2
+    join_cluster cluster1 --label region=north
+    join_cluster cluster2 --label region=south
 }
 namespaces() {
     local ns

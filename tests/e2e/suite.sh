@@ -165,13 +165,27 @@ for key in sys.argv[1].split("."): value = value[key]
 print(json.dumps(value) if isinstance(value, bool) else value)' "$2"
 }
 
-# join_all CLUSTER...: a token each, an agent each, until the hub calls them ready.
+EVERYWHERE='{clusterSelector: {}}'
+# federated KIND NAMESPACE NAME TEMPLATE [PLACEMENT]: any federated kind, template and placement as one-line YAML. Without a
+# PLACEMENT it is that of the suite, and everywhere when the suite sets none.
+federated() {
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: %s\nmetadata: {name: %s%s}\nspec: {template: %s, placement: %s}\n' \
+        "$1" "$3" "${2:+, namespace: $2}" "$4" "${5:-${PLACEMENT:-$EVERYWHERE}}"
+}
+
+# join_cluster CLUSTER [FLAGS...]: a token and an agent, until the hub calls the cluster ready.
 join_cluster() {
     local cluster=$1
     shift
     agent_join "$cluster" "$(fedctl token create)" "$@"
     agent_start "$cluster"
     soon 60 True ready_word "$cluster"
+}
+# configs_write CLUSTER...: kubeconfigs as JSON, for programs: hub.json and CLUSTER.json in $FLEET.
+configs_write() {
+    local cluster
+    hubctl config view --raw -o json >"$FLEET/hub.json"
+    for cluster in "$@"; do memberctl "$cluster" config view --raw -o json >"$FLEET/$cluster.json"; done
 }
 members_up() { # members_up CLUSTER...: side by side; what comes after -- are options for all
     local cluster pids=() options=() names=()

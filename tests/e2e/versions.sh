@@ -5,10 +5,6 @@ set -euo pipefail
 source "$(dirname "$0")/suite.sh"
 
 SYSTEM=kube-federation-system
-federated() { # federated KIND NAME TEMPLATE: in both clusters, the template as one-line YAML
-    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: %s\nmetadata: {name: %s, namespace: shop}\nspec:\n  template: %s\n  placement: {clusterSelector: {}}\n' \
-        "$1" "$2" "$3"
-}
 version() { hub_jsonpath shop propagatedversion "$1" "$2"; }
 version_of() { version "$1" "{.status.clusterVersions[?(@.clusterName==\"$2\")].version}"; }
 live() { # live CLUSTER RESOURCE NAME: its version, as KubeFed writes it
@@ -38,7 +34,7 @@ start() {
 
 # ---- versions ----
 case_config_map() {
-    federated FederatedConfigMap settings '{data: {A: "ala ma kota"}}' | hubctl apply -f -
+    federated FederatedConfigMap shop settings '{data: {A: "ala ma kota"}}' | hubctl apply -f -
     soon 20 'True ' propagation shop federatedconfigmap settings
     is 63edc4c5d1171489b7a34eedad2dcf91 version configmap-settings '{.status.templateVersion}'
     is 2979b7538b527abe06492021841caf47 version configmap-settings '{.status.overridesVersion}'
@@ -51,7 +47,7 @@ case_config_map() {
     is "$(version_of configmap-settings cluster1)" cluster_word shop federatedconfigmap settings cluster1 version
 }
 case_deployment() {
-    federated FederatedDeployment web '{spec: {replicas: 1, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: "nginx:1"}]}}}}' |
+    federated FederatedDeployment shop web '{spec: {replicas: 1, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: main, image: "nginx:1"}]}}}}' |
         hubctl apply -f -
     soon 20 'True ' propagation shop federateddeployment web
     agrees deployment web cluster1
@@ -173,7 +169,7 @@ case_remote_status() {
 }
 case_no_status_is_no_trouble() {
     hubctl -n $SYSTEM patch federatedtypeconfig configmaps --type=merge -p '{"spec":{"statusCollection":"Enabled"}}'
-    federated FederatedConfigMap plain '{data: {a: b}}' | hubctl apply -f -
+    federated FederatedConfigMap shop plain '{data: {a: b}}' | hubctl apply -f -
     soon 20 'True ' propagation shop federatedconfigmap plain
     is '' hub_jsonpath shop federatedconfigmap plain '{.status.clusters[*].remoteStatus}'
 }
@@ -181,7 +177,7 @@ case_service_status() {
     hubctl -n $SYSTEM patch federatedtypeconfig services --type=merge \
         -p '{"spec":{"statusCollection":"Enabled","statusType":{"group":"core.kubefed.io","version":"v1alpha1","kind":"FederatedServiceStatus","pluralName":"federatedservicestatuses","scope":"Namespaced"}}}'
     gate Disabled
-    federated FederatedService front '{spec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: web}}}' | hubctl apply -f -
+    federated FederatedService shop front '{spec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: web}}}' | hubctl apply -f -
     soon 20 'True ' propagation shop federatedservice front
     soon 20 'cluster1 cluster2' hub_jsonpath shop federatedservicestatus front '{.clusterStatus[*].clusterName}'
     memberctl cluster1 -n shop patch service front --subresource=status --type=merge \

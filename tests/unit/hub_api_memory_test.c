@@ -11,12 +11,9 @@
 
 #include <cmocka.h>
 
-#define JSON "application/json"
-#define MERGE "application/merge-patch+json"
 #define PATCH "application/json-patch+json"
 #define STRATEGIC "application/strategic-merge-patch+json"
 #define APPLY "application/apply-patch+yaml"
-#define CM "/api/v1/namespaces/default/configmaps"
 #define FCM "/apis/types.kubefed.io/v1beta1/namespaces/default/federatedconfigmaps"
 #define TABLE "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 #define CASES_MAX 20000
@@ -30,14 +27,6 @@ struct attempt {
     bool reads;
 };
 
-static void must(struct world *w, unsigned status, const char *method, const char *target,
-    const char *type, const char *body)
-{
-    if (world_call(w, method, target, type, body) != status)
-        fail_msg("%s %s: %u " FED_SPAN_FMT, method, target, w->last.status,
-            FED_SPAN_ARG(fed_buf_span(&w->last.body)));
-}
-
 /* Two objects, the same each time. */
 static void prepare(struct world *w)
 {
@@ -45,9 +34,9 @@ static void prepare(struct world *w)
     (void)world_call(w, "DELETE", CM "/a", JSON, NULL);
     (void)world_call(w, "DELETE", CM "/new", JSON, NULL);
     (void)world_call(w, "DELETE", FCM "/f", JSON, NULL);
-    must(w, 201, "POST", CM, JSON,
+    world_must(w, 201, "POST", CM, JSON,
         "{'metadata':{'name':'a','labels':{'l':'1'},'finalizers':[]},'data':{'k':'1'}}");
-    must(w, 201, "POST", FCM, JSON,
+    world_must(w, 201, "POST", FCM, JSON,
         "{'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedConfigMap',"
         "'metadata':{'name':'f'},'spec':{'placement':{'clusters':[{'name':'c'}]},"
         "'template':{'data':{'k':'1'}}}}");
@@ -175,8 +164,8 @@ static void watch_behind(void **state)
     prepare(&w);
     x = world_watch(&w, CM "?watch=1");
     x->behind = true;
-    must(&w, 200, "PATCH", CM "/a", MERGE, "{'data':{'k':'2'}}");
-    must(&w, 200, "PATCH", CM "/a", MERGE, "{'data':{'k':'3'}}");
+    world_must(&w, 200, "PATCH", CM "/a", MERGE, "{'data':{'k':'2'}}");
+    world_must(&w, 200, "PATCH", CM "/a", MERGE, "{'data':{'k':'3'}}");
     assert_false(world_says(x, "MODIFIED"));
     world_unwatch(&w, x);
     world_close(&w);
@@ -196,7 +185,7 @@ static void watches_of_one_user(void **state)
         open[i] = world_watch(&w, CM "?watch=1&resourceVersion=0");
         assert_int_equal(open[i]->status, 200);
     }
-    must(&w, 429, "GET", CM "?watch=1", "", NULL);
+    world_must(&w, 429, "GET", CM "?watch=1", "", NULL);
     assert_string_equal(world_at(&w, "reason"), "TooManyRequests");
     assert_string_equal(world_at(&w, "details.retryAfterSeconds"), "1");
     snprintf(w.peer.common_name, sizeof w.peer.common_name, "other");
@@ -238,9 +227,9 @@ static void selectors_of_watches(void **state)
 
     (void)state;
     world_open(&w);
-    must(&w, 400, "GET", CM "?watch=1&labelSelector=l+in+(", "", NULL);
+    world_must(&w, 400, "GET", CM "?watch=1&labelSelector=l+in+(", "", NULL);
     long_selector(target, sizeof target, 4097);
-    must(&w, 400, "GET", target, "", NULL); /* too long by itself, at any time */
+    world_must(&w, 400, "GET", target, "", NULL); /* too long by itself, at any time */
     long_selector(target, sizeof target, 4000);
     before = w.memory.in_use;
     for (unsigned user = 0; user < 3; user++) {

@@ -523,3 +523,39 @@ const char *world_events(struct fed_http_exchange *x)
     fed_buf_clear(&x->body);
     return out;
 }
+
+int world_setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    world_open(w);
+    *state = w;
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    world_close(*state);
+    free(*state);
+    return 0;
+}
+
+void world_make(struct world *w, const char *name, const char *more)
+{
+    char body[1024];
+
+    snprintf(body, sizeof body,
+        "{'kind':'ConfigMap','apiVersion':'v1','metadata':{'name':'%s'%s},'data':{'k':'1'}}", name,
+        more);
+    if (world_call(w, "POST", CM, JSON, body) != 201)
+        fail_msg("%s", (const char *)w->last.body.at);
+}
+
+void world_must(struct world *w, unsigned status, const char *method, const char *target,
+    const char *type, const char *body)
+{
+    if (world_call(w, method, target, type, body) != status)
+        fail_msg("%s %s: %u " FED_SPAN_FMT, method, target, w->last.status,
+            FED_SPAN_ARG(fed_buf_span(&w->last.body)));
+}

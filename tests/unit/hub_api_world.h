@@ -8,6 +8,13 @@
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
 
+#define JSON "application/json"
+#define MERGE "application/merge-patch+json"
+#define CM "/api/v1/namespaces/default/configmaps"
+#define FD "/apis/types.kubefed.io/v1beta1/namespaces/default/federateddeployments"
+#define FD_SHORT "/apis/types.kubefed.io/v1alpha2/namespaces/default/federateddeployments"
+#define FD_HEAD "'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedDeployment',"
+
 #define WORLD_TIMERS 12u
 #define WORLD_CALLS 8u
 #define WORLD_REST 10000u /* calls of timers while time passes */
@@ -68,6 +75,9 @@ struct world {
     struct fed_http_exchange last; /* of world_call */
 };
 
+/* Of cmocka: *state is an open world. */
+int world_setup(void **state);
+int world_teardown(void **state);
 void world_open(struct world *w);
 /* From now on memory is given `left` times, then refused; below 0: given. */
 void world_ration(struct world *w, long left);
@@ -84,6 +94,11 @@ void world_send(struct world *w, struct fed_http_exchange *x, const char *method
 /* Sends one request; ' in body stands for ". Returns the status; the answer is in w->last. */
 unsigned world_call(
     struct world *w, const char *method, const char *target, const char *type, const char *body);
+/* The same, which must be answered so. */
+void world_must(struct world *w, unsigned status, const char *method, const char *target,
+    const char *type, const char *body);
+/* Makes a ConfigMap in default, with more in its metadata. */
+void world_make(struct world *w, const char *name, const char *more);
 /* The answer's text at a dotted path (numbers as text), "" when absent. Valid until the next call.
  */
 const char *world_at(struct world *w, const char *dotted);

@@ -9,9 +9,6 @@
 
 #include <cmocka.h>
 
-#define JSON "application/json"
-#define MERGE "application/merge-patch+json"
-#define CM "/api/v1/namespaces/default/configmaps"
 #define OTHER "/api/v1/namespaces/other/configmaps"
 #define ROLES "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 #define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -19,29 +16,10 @@
 
 static int setup(void **state)
 {
-    struct world *w = calloc(1, sizeof *w);
+    int failed = world_setup(state);
 
-    assert_non_null(w);
-    world_open(w);
-    if (world_call(w, "POST", "/api/v1/namespaces", JSON, "{'metadata':{'name':'other'}}") != 201)
-        fail_msg("the namespace: %u", w->last.status);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_close(*state);
-    free(*state);
-    return 0;
-}
-
-static void must(struct world *w, unsigned status, const char *method, const char *target,
-    const char *type, const char *body)
-{
-    if (world_call(w, method, target, type, body) != status)
-        fail_msg("%s %s: %u " FED_SPAN_FMT, method, target, w->last.status,
-            FED_SPAN_ARG(fed_buf_span(&w->last.body)));
+    world_must(*state, 201, "POST", "/api/v1/namespaces", JSON, "{'metadata':{'name':'other'}}");
+    return failed;
 }
 
 static unsigned there(struct world *w, const char *target)
@@ -55,7 +33,7 @@ static void make(struct world *w, const char *target, const char *name, const ch
     char body[2048];
 
     snprintf(body, sizeof body, "{'metadata':{'name':'%s'%s}}", name, more);
-    must(w, 201, "POST", target, JSON, body);
+    world_must(w, 201, "POST", target, JSON, body);
     if (uid)
         snprintf(uid, 64, "%s", world_at(w, "metadata.uid"));
 }
@@ -85,12 +63,12 @@ static void delete_as(struct world *w, const char *target, const char *policy)
     char body[96];
 
     snprintf(body, sizeof body, "{'propagationPolicy':'%s'}", policy);
-    must(w, 200, "DELETE", target, JSON, body);
+    world_must(w, 200, "DELETE", target, JSON, body);
 }
 
 static void let_go(struct world *w, const char *target)
 {
-    must(w, 200, "PATCH", target, MERGE, "{'metadata':{'finalizers':null}}");
+    world_must(w, 200, "PATCH", target, MERGE, "{'metadata':{'finalizers':null}}");
 }
 
 /* The owner goes at once, what it owned behind it, and what that owned. */
@@ -191,7 +169,7 @@ static void orphan(void **state)
 
         make(w, CM, "a", "", a);
         make(w, CM, "b", owned("a", a, true), NULL);
-        must(w, 200, "DELETE", CM "/a", JSON, bodies[i]);
+        world_must(w, 200, "DELETE", CM "/a", JSON, bodies[i]);
         world_pass(w, WHILE_MS);
         assert_int_equal(there(w, CM "/a"), 404);
         assert_int_equal(there(w, CM "/b"), 200);
@@ -303,7 +281,7 @@ static void own(struct world *w, const char *target, const char *name, const cha
     char body[640];
 
     snprintf(body, sizeof body, "{'metadata':{%s}}", owned(name, uid, true) + 1);
-    must(w, 200, "PATCH", target, MERGE, body);
+    world_must(w, 200, "PATCH", target, MERGE, body);
 }
 
 /* Two that own each other stay until one is deleted; waiting for each other is no way to stay. */
@@ -422,7 +400,7 @@ static void dry_run(void **state)
     snprintf(version, sizeof version, "%s", world_at(w, "metadata.resourceVersion"));
     for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
         snprintf(body, sizeof body, "{'propagationPolicy':'%s','dryRun':['All']}", policies[i]);
-        must(w, 200, "DELETE", CM "/a", JSON, body);
+        world_must(w, 200, "DELETE", CM "/a", JSON, body);
         world_pass(w, WHILE_MS);
         assert_int_equal(there(w, CM "/a"), 200);
         assert_string_equal(world_at(w, "metadata.deletionTimestamp"), "");
@@ -432,7 +410,7 @@ static void dry_run(void **state)
     }
     snprintf(body, sizeof body, "{'metadata':{'name':'c'%s}}",
         owned("was-never", "6d7f1e6a-0000-4000-8000-000000000000", true));
-    must(w, 201, "POST", CM "?dryRun=All", JSON, body);
+    world_must(w, 201, "POST", CM "?dryRun=All", JSON, body);
     world_pass(w, WHILE_MS);
     assert_int_equal(there(w, CM "/c"), 404);
 }
@@ -472,7 +450,7 @@ static void owners_of_unknown_kinds(void **state)
         NULL);
     world_pass(w, 10 * WHILE_MS);
     assert_int_equal(there(w, CM "/b"), 200);
-    must(w, 201, "POST", CRDS, JSON,
+    world_must(w, 201, "POST", CRDS, JSON,
         "{'apiVersion':'apiextensions.k8s.io/v1','kind':'CustomResourceDefinition','metadata':{"
         "'name':'gadgets.example.com'},'spec':{'group':'example.com','scope':'Namespaced','names':{"
         "'plural':'gadgets','kind':'Gadget'},'versions':[{'name':'v1','served':true,'storage':true,"
@@ -483,7 +461,7 @@ static void owners_of_unknown_kinds(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(background),
         TEST(foreground),

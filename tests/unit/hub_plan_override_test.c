@@ -12,13 +12,8 @@ static int setup(void **state)
 {
     static struct hub_world w;
 
-    hub_world_open(&w);
-    hub_world_types(&w);
-    hub_world_cluster(&w, "c1", "{'zone':'a','tier':'web'}");
-    hub_world_cluster(&w, "c2", "{'zone':'b'}");
-    hub_world_cluster(&w, "c3", "{'zone':'a'}");
-    hub_world_put(&w, W_NAMESPACES, "ns", "ns",
-        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+    hub_world_open_three(
+        &w, (const char *const[]){"{'zone':'a','tier':'web'}", "{'zone':'b'}", "{'zone':'a'}"});
     *state = &w;
     return 0;
 }
@@ -113,11 +108,12 @@ static void test_one_path_stands_once_in_an_entry_and_a_name_in_one_entry(void *
 
     put_map(w, "[" EVERY(OP("1") "," OP("2")) "]");
     assert_null(work_in(w, "c1"));
-    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "appears more than once"));
+    assert_non_null(
+        strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "appears more than once"));
     put_map(w, "[" NAMED("c1", OP("1")) "," EVERY(OP("2")) "," NAMED("c1", OP("3")) "]");
     assert_null(work_in(w, "c2"));
-    assert_non_null(strstr(
-        hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "cluster \\\"c1\\\" appears more than once"));
+    assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"),
+        "cluster \\\"c1\\\" appears more than once"));
     /* One selector may stand twice. */
     put_map(w, "[" EVERY(OP("1")) "," EVERY(OP("2")) "]");
     assert_string_equal(operations(w, "c1"), "[" OP("1") "," OP("2") "]");

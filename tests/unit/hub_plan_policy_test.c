@@ -19,14 +19,8 @@ static int setup(void **state)
 {
     static struct hub_world w;
 
-    hub_world_open(&w);
-    hub_world_types(&w);
-    hub_world_cluster(&w, "c1", "{'zone':'a'}");
-    hub_world_cluster(&w, "c2", "{'zone':'b'}");
-    hub_world_cluster(&w, "c3", "{'zone':'b'}");
+    hub_world_open_three(&w, (const char *const[]){"{'zone':'a'}", "{'zone':'b'}", "{'zone':'b'}"});
     hub_world_put(&w, "namespaces", "", "ns", "{'metadata':{'name':'ns','labels':{'team':'x'}}}");
-    hub_world_put(&w, W_NAMESPACES, "ns", "ns",
-        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
     *state = &w;
     return 0;
 }
@@ -55,20 +49,6 @@ static void put_policy(struct hub_world *w, const char *name, const char *spec)
     snprintf(
         json, sizeof json, "{'metadata':{'name':'%s','generation':1},'spec':{%s}}", name, spec);
     hub_world_put(w, W_POLICIES, "", name, json);
-}
-
-/* The clusters, of c1 c2 c3, whose manifest has the object: "c1 c3". */
-static const char *where(struct hub_world *w, const char *id)
-{
-    static const char *const clusters[] = {"c1", "c2", "c3"};
-    static char text[16];
-
-    text[0] = '\0';
-    for (size_t i = 0; i < 3; i++)
-        if (strstr(hub_world_works(w, clusters[i]), id))
-            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " " : "",
-                clusters[i]);
-    return text;
 }
 
 static const char *policy_status(struct hub_world *w, const char *name)
@@ -118,8 +98,8 @@ static void test_denied_clusters_are_left_out(void **state)
     put_policy(
         w, "no-b", "'effect':'Deny'," MAPS ",'clusters':{'selector':{'matchLabels':{'zone':'b'}}}");
     put_map(w, "");
-    assert_string_equal(where(w, "ConfigMap"), "c1");
-    assert_string_equal(where(w, "Namespace//ns"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1");
+    assert_string_equal(hub_world_where(w, "Namespace//ns"), "c1 c2 c3");
     status = hub_world_composed(w, W_CONFIGMAPS, "ns", "x");
     assert_non_null(strstr(status,
         "{\"name\":\"c2\",\"status\":\"ForbiddenByPolicy\",\"message\":\"PlacementPolicy "
@@ -127,9 +107,9 @@ static void test_denied_clusters_are_left_out(void **state)
     assert_non_null(strstr(status, "\"type\":\"PlacementRestricted\",\"status\":\"True\""));
     /* A label brings it in, or out. */
     hub_world_cluster(w, "c2", "{'zone':'a'}");
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2");
     hub_world_remove(w, W_POLICIES, "", "no-b");
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
     assert_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "PlacementRestricted"));
 }
 
@@ -139,7 +119,7 @@ static void test_left_out_is_no_trouble(void **state)
 
     put_policy(w, "none", DENY_ALL);
     put_map(w, "");
-    assert_string_equal(where(w, "ConfigMap"), "");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "");
     assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"),
         "\"type\":\"Propagation\",\"status\":\"True\""));
 }
@@ -150,13 +130,13 @@ static void test_allow_is_all_that_is_allowed_and_deny_wins(void **state)
 
     put_policy(w, "a", MAPS ",'effect':'Allow','clusters':{'names':['c1']}," NOW);
     put_map(w, "");
-    assert_string_equal(where(w, "ConfigMap"), "c1");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1");
     assert_non_null(
         strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "does not allow this cluster"));
     put_policy(w, "b", MAPS ",'effect':'Allow','clusters':{'names':['c3']}," NOW);
-    assert_string_equal(where(w, "ConfigMap"), "c1 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c3");
     put_policy(w, "c", MAPS ",'effect':'Deny','clusters':{'names':['c1']}," NOW);
-    assert_string_equal(where(w, "ConfigMap"), "c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c3");
 }
 
 static void test_a_policy_is_for_its_namespaces_and_kinds(void **state)
@@ -186,10 +166,10 @@ static void test_a_policy_is_for_its_namespaces_and_kinds(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         snprintf(spec, sizeof spec, "%s%s", rows[i].scope, DENY_ALL "," NOW);
         put_policy(w, "p", spec);
-        if (strcmp(where(w, "ConfigMap"), rows[i].maps) != 0)
-            fail_msg("%s: maps in \"%s\"", rows[i].scope, where(w, "ConfigMap"));
-        if (strcmp(where(w, "ClusterRole"), rows[i].roles) != 0)
-            fail_msg("%s: roles in \"%s\"", rows[i].scope, where(w, "ClusterRole"));
+        if (strcmp(hub_world_where(w, "ConfigMap"), rows[i].maps) != 0)
+            fail_msg("%s: maps in \"%s\"", rows[i].scope, hub_world_where(w, "ConfigMap"));
+        if (strcmp(hub_world_where(w, "ClusterRole"), rows[i].roles) != 0)
+            fail_msg("%s: roles in \"%s\"", rows[i].scope, hub_world_where(w, "ClusterRole"));
     }
 }
 
@@ -199,9 +179,9 @@ static void test_a_namespace_that_gets_the_label_is_concerned(void **state)
 
     put_map(w, "");
     put_policy(w, "p", "'namespaceSelector':{'matchLabels':{'team':'y'}}," DENY_ALL "," NOW);
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
     hub_world_put(w, "namespaces", "", "ns", "{'metadata':{'name':'ns','labels':{'team':'y'}}}");
-    assert_string_equal(where(w, "ConfigMap"), "");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "");
 }
 
 static void test_copies_leave_at_the_pace_of_the_budget(void **state)
@@ -210,7 +190,7 @@ static void test_copies_leave_at_the_pace_of_the_budget(void **state)
 
     put_map(w, "");
     put_policy(w, "p", MAPS "," DENY_ALL "," ONE_AN_HOUR);
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     assert_non_null(strstr(policy_status(w, "p"), "\"pendingRemovals\":2"));
     assert_non_null(strstr(policy_status(w, "p"), "\"removalsThisPeriod\":1"));
     assert_non_null(strstr(policy_status(w, "p"), "\"nextRemovalTime\":\"20"));
@@ -220,14 +200,14 @@ static void test_copies_leave_at_the_pace_of_the_budget(void **state)
     hub_world_put(w, W_CONFIGMAPS, "ns", "x",
         "{'metadata':{'name':'x','namespace':'ns'},'spec':{'template':{'data':{'k':'w'}},"
         "'placement':{'clusterSelector':{}}}}");
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     confirm_all(w);
     assert_non_null(strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"),
         "{\"name\":\"c1\",\"status\":\"ForbiddenByPolicy\""));
     /* What its user takes away is not the policy's business. */
     hub_world_put(w, W_CONFIGMAPS, "ns", "x",
         "{'metadata':{'name':'x','namespace':'ns'},'spec':{'placement':{'clusters':[]}}}");
-    assert_string_equal(where(w, "ConfigMap"), "");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "");
     assert_non_null(strstr(policy_status(w, "p"), "\"pendingRemovals\":0"));
 }
 
@@ -238,20 +218,20 @@ static void test_the_budget_survives_restarts(void **state)
 
     put_map(w, "");
     put_policy(w, "p", MAPS "," DENY_ALL "," ONE_AN_HOUR);
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     for (int i = 0; i < 3; i++) {
         revision = hub_objects_revision(w->objects);
         hub_world_restart(w);
-        assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+        assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
         assert_non_null(strstr(policy_status(w, "p"), "\"pendingRemovals\":2"));
         assert_non_null(strstr(policy_status(w, "p"), "\"removalsThisPeriod\":1"));
         assert_int_equal(hub_objects_revision(w->objects), revision); /* nothing to write */
     }
     /* Nor does a new start give what a policy took. */
     hub_world_remove(w, W_POLICIES, "", "p");
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
     hub_world_restart(w);
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
 }
 
 static void test_the_next_period_takes_the_next(void **state)
@@ -261,12 +241,12 @@ static void test_the_next_period_takes_the_next(void **state)
 
     put_map(w, "");
     put_policy(w, "p", MAPS "," DENY_ALL ",'deletionBudget':{'removals':1,'period':'1s'}");
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
-    while (where(w, "ConfigMap")[0] && tries++ < WAIT_TRIES) {
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
+    while (hub_world_where(w, "ConfigMap")[0] && tries++ < WAIT_TRIES) {
         usleep(5000);
         hub_world_settle(w);
     }
-    assert_string_equal(where(w, "ConfigMap"), "");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "");
     assert_non_null(strstr(policy_status(w, "p"), "\"pendingRemovals\":0"));
 }
 
@@ -276,12 +256,12 @@ static void test_a_percentage_is_of_what_waits(void **state)
 
     put_map(w, "");
     put_policy(w, "p", MAPS "," DENY_ALL ",'deletionBudget':{'removals':'34%','period':'1h'}");
-    assert_string_equal(where(w, "ConfigMap"), "c3"); /* 1.02 are two */
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c3"); /* 1.02 are two */
     put_policy(w, "p", MAPS "," DENY_ALL ",'deletionBudget':{'removals':'0%','period':'1h'}");
     hub_world_restart(w);
-    assert_string_equal(where(w, "ConfigMap"), "c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c3");
     put_policy(w, "p", MAPS "," DENY_ALL ",'deletionBudget':{'removals':3,'period':'1h'}");
-    assert_string_equal(where(w, "ConfigMap"), ""); /* two are used, one is left */
+    assert_string_equal(hub_world_where(w, "ConfigMap"), ""); /* two are used, one is left */
 }
 
 static void test_a_namespace_goes_last(void **state)
@@ -318,13 +298,13 @@ static void test_an_invalid_policy_removes_nothing(void **state)
     put_map(w, "");
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         put_policy(w, "p", wrong[i]);
-        if (strcmp(where(w, "ConfigMap"), "c1 c2 c3") != 0)
-            fail_msg("%s: in \"%s\"", wrong[i], where(w, "ConfigMap"));
+        if (strcmp(hub_world_where(w, "ConfigMap"), "c1 c2 c3") != 0)
+            fail_msg("%s: in \"%s\"", wrong[i], hub_world_where(w, "ConfigMap"));
         if (!strstr(policy_status(w, "p"), "\"Accepted\",\"status\":\"False\""))
             fail_msg("%s: %s", wrong[i], policy_status(w, "p"));
     }
     hub_world_restart(w);
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
 }
 
 static void test_what_was_undone_is_tried_again(void **state)
@@ -343,19 +323,20 @@ static void test_what_was_undone_is_tried_again(void **state)
     refused = hub_objects_commit(w->objects, &write, 1, NULL, 0, NULL, NULL);
     test_writes_allow();
     assert_int_not_equal(refused, FED_OK);
-    for (int i = 0; i < WAIT_TRIES && strcmp(where(w, "ConfigMap"), "c1 c2 c3") != 0; i++) {
+    for (int i = 0; i < WAIT_TRIES && strcmp(hub_world_where(w, "ConfigMap"), "c1 c2 c3") != 0;
+         i++) {
         usleep(5000);
         hub_world_settle(w);
     }
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3"); /* there is no policy */
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3"); /* there is no policy */
     assert_int_equal(hub_objects_commit(w->objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
-    for (int i = 0; i < WAIT_TRIES && strcmp(where(w, "ConfigMap"), "c2 c3") != 0; i++) {
+    for (int i = 0; i < WAIT_TRIES && strcmp(hub_world_where(w, "ConfigMap"), "c2 c3") != 0; i++) {
         usleep(5000);
         hub_world_settle(w);
     }
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     hub_world_restart(w);
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
 }
 
 static void test_a_deletion_needs_no_turn(void **state)
@@ -366,7 +347,7 @@ static void test_a_deletion_needs_no_turn(void **state)
     put_policy(w, "p", MAPS "," DENY_ALL "," ONE_AN_HOUR);
     put_map(w, ",'finalizers':['kubefed.io/"
                "sync-controller'],'deletionTimestamp':'2026-01-01T00:00:00Z'");
-    assert_string_equal(where(w, "ConfigMap"), "");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "");
     confirm_all(w);
     assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
     assert_non_null(strstr(policy_status(w, "p"), "\"pendingRemovals\":0"));
@@ -396,7 +377,7 @@ static void test_may_be_in(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_true(hub_plan_may_be_in(w->plan, &ref, fed_span_text(said[i])));
     put_policy(w, "p", MAPS "," DENY_ALL "," ONE_AN_HOUR);
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     assert_false(hub_plan_may_be_in(w->plan, &ref, fed_span_text("c1")));
     assert_true(hub_plan_may_be_in(w->plan, &ref, fed_span_text("c2")));
 }
@@ -416,18 +397,18 @@ static void test_a_stopped_type_is_left_alone(void **state)
     snprintf(json, sizeof json, type, "Disabled");
     hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
     put_policy(w, "p", MAPS "," DENY_ALL "," ONE_AN_HOUR);
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
     hub_world_restart(w);
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
     snprintf(json, sizeof json, type, "Enabled");
     hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     hub_world_restart(w);
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     snprintf(json, sizeof json, type, "Disabled");
     hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
     put_policy(w, "p", MAPS "," DENY_ALL "," NOW);
-    assert_string_equal(where(w, "ConfigMap"), "c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
 }
 
 /* ---- who writes ---- */
@@ -530,7 +511,7 @@ static void test_subjects_are_bound(void **state)
     assert_int_equal(write.err, FED_OK);
     assert_string_equal(write.note, "bob");
     put_map(w, NOTED("bob"));
-    assert_string_equal(where(w, "ConfigMap"), "c1 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c3");
     /* The note is nobody's to take off, nor to put. */
     write = write_as(w, "bob", MAP("", "w", EVERYWHERE), MAP(NOTED("bob"), "v", EVERYWHERE));
     assert_string_equal(write.note, "bob");
@@ -550,7 +531,7 @@ static void test_subjects_change_nothing_in_others_clusters(void **state)
     put_map(w, "");
     put_policy(w, "bob",
         "'effect':'Deny','clusters':{'names':['c2']},'subjects':[{'kind':'User','name':'bob'}]");
-    assert_string_equal(where(w, "ConfigMap"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap"), "c1 c2 c3");
     write = write_as(w, "bob", MAP("", "w", EVERYWHERE), MAP("", "v", EVERYWHERE));
     assert_int_equal(write.err, FED_ERR_FORBIDDEN);
     assert_non_null(strstr(write.text, "the object is in that cluster"));
@@ -574,11 +555,11 @@ static void test_one_bad_object_stalls_no_other(void **state)
         "'op':'remove','path':'/none'}]}]}}");
     put_policy(w, "broken", "'effect':'Deny','clusters':{}");
     put_map(w, "");
-    assert_string_equal(where(w, "ConfigMap/ns/x"), "c1 c2 c3");
-    assert_string_equal(where(w, "ConfigMap/ns/half"), "c1");
-    assert_string_equal(where(w, "ConfigMap/ns/bad"), "");
+    assert_string_equal(hub_world_where(w, "ConfigMap/ns/x"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap/ns/half"), "c1");
+    assert_string_equal(hub_world_where(w, "ConfigMap/ns/bad"), "");
     hub_world_restart(w);
-    assert_string_equal(where(w, "ConfigMap/ns/x"), "c1 c2 c3");
+    assert_string_equal(hub_world_where(w, "ConfigMap/ns/x"), "c1 c2 c3");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

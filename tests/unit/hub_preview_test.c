@@ -21,12 +21,7 @@ static int setup(void **state)
 {
     static struct hub_world w;
 
-    hub_world_open(&w);
-    hub_world_types(&w);
-    hub_world_cluster(&w, "c1", "{'zone':'a'}");
-    hub_world_cluster(&w, "c2", "{'zone':'b'}");
-    hub_world_cluster(&w, "c3", "{}");
-    hub_world_put(&w, W_NAMESPACES, "ns", "ns", NS_PLACED(ALL));
+    hub_world_open_three(&w, (const char *const[]){"{'zone':'a'}", "{'zone':'b'}", "{}"});
     *state = &w;
     return 0;
 }

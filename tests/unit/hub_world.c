@@ -259,3 +259,57 @@ const char *hub_world_composed(
     fed_json_doc_free(doc);
     return text;
 }
+
+void hub_world_open_three(struct hub_world *w, const char *const labels[3])
+{
+    static const char *const names[] = {"c1", "c2", "c3"};
+
+    hub_world_open(w);
+    hub_world_types(w);
+    for (size_t i = 0; i < 3; i++)
+        hub_world_cluster(w, names[i], labels[i]);
+    hub_world_put(w, W_NAMESPACES, "ns", "ns",
+        "{'metadata':{'name':'ns','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+}
+
+void hub_world_put_map(struct hub_world *w, const char *spec)
+{
+    char json[2048];
+
+    snprintf(json, sizeof json,
+        "{'metadata':{'name':'x','namespace':'ns','generation':1,'finalizers':['kubefed.io/"
+        "sync-controller']},'spec':%s}",
+        spec);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x", json);
+}
+
+void hub_world_put_deleting_map(struct hub_world *w, const char *metadata)
+{
+    char json[512];
+
+    snprintf(json, sizeof json,
+        "{'metadata':{'name':'x','namespace':'ns','generation':2,'deletionTimestamp':"
+        "'2026-01-01T00:00:00Z','finalizers':['kubefed.io/sync-controller']%s},'spec':{'placement':"
+        "{'clusterSelector':{}}}}",
+        metadata);
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x", json);
+}
+
+void hub_world_confirm(struct hub_world *w, const char *cluster)
+{
+    hub_plan_removed(w->plan, fed_span_text(cluster), hub_world_revision(w, cluster), NULL, 0);
+    hub_world_settle(w);
+}
+
+const char *hub_world_where(struct hub_world *w, const char *work)
+{
+    static const char *const clusters[] = {"c1", "c2", "c3"};
+    static char text[16];
+
+    text[0] = '\0';
+    for (size_t i = 0; i < 3; i++)
+        if (strstr(hub_world_works(w, clusters[i]), work))
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? " " : "",
+                clusters[i]);
+    return text;
+}

@@ -18,6 +18,9 @@ struct hub_world {
 };
 
 void hub_world_open(struct hub_world *w);
+/* With the types, clusters c1, c2 and c3 of those labels, and FederatedNamespace ns in all of them.
+ */
+void hub_world_open_three(struct hub_world *w, const char *const labels[3]);
 void hub_world_close(struct hub_world *w);
 void hub_world_restart(struct hub_world *w); /* all but the store's file is made anew */
 void hub_world_settle(struct hub_world *w);  /* runs what is deferred */
@@ -27,6 +30,14 @@ void hub_world_put(
 void hub_world_remove(struct hub_world *w, const char *resource, const char *ns, const char *name);
 void hub_world_cluster(struct hub_world *w, const char *name, const char *labels);
 void hub_world_types(struct hub_world *w); /* Namespace, ConfigMap, Deployment, ClusterRole */
+/* FederatedConfigMap ns/x with KubeFed's finalizer; and one that is being deleted, with more in its
+ * metadata. */
+void hub_world_put_map(struct hub_world *w, const char *spec);
+void hub_world_put_deleting_map(struct hub_world *w, const char *metadata);
+/* The cluster says that nothing is left of what it was to remove. */
+void hub_world_confirm(struct hub_world *w, const char *cluster);
+/* The clusters, of c1 c2 c3, whose manifest has a work like "ConfigMap/ns/x": "c1 c3". */
+const char *hub_world_where(struct hub_world *w, const char *work);
 /* "NAME[+ overrides][= held][! orphan]" of the cluster's works of a kind, sorted, comma-separated:
  * "ConfigMap/ns/a,Namespace//ns". */
 const char *hub_world_works(struct hub_world *w, const char *cluster);

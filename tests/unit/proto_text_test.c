@@ -156,6 +156,10 @@ static void test_names(void **state)
     assert_false(fed_text_is_dns_label(TEXT("")) || fed_text_is_dns_label(TEXT("-a")) ||
                  fed_text_is_dns_label(TEXT("a-")) || fed_text_is_dns_label(TEXT("A")) ||
                  fed_text_is_dns_label(TEXT("a.b")));
+    assert_true(fed_text_has_label_form(TEXT(longer)) && fed_text_has_subdomain_form(TEXT(longer)));
+    assert_false(fed_text_has_label_form(TEXT("a.b")) || fed_text_has_subdomain_form(TEXT("a.")));
+    assert_true(fed_text_has_qualified_form(TEXT("A_b.c")));
+    assert_false(fed_text_has_qualified_form(TEXT("_a")) || fed_text_has_qualified_form(TEXT("")));
     assert_true(fed_text_is_dns_subdomain(TEXT("a.b-c.d")));
     assert_false(fed_text_is_dns_subdomain(TEXT("a..b")) || fed_text_is_dns_subdomain(TEXT(".a")) ||
                  fed_text_is_dns_subdomain(TEXT("a.")) || fed_text_is_dns_subdomain(TEXT("a_b")));

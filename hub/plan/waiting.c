@@ -1,9 +1,9 @@
-/* hold.c - copies that a policy forbids and that are there: they stay until their turn.
+/* waiting.c - copies that a policy forbids and that are there: they stay until their turn.
  *
- * A policy's deletion budget gives so many removals per period of monotonic time. What is held and
+ * A policy's deletion budget gives so many removals per period of monotonic time. What waits and
  * how far a period is are rows of the store, written in the commit of the manifests that they
  * explain, so that a restart neither forgets a copy nor gives the budget anew:
- *   "h/" key of the object   names of the clusters that hold it, sorted, NUL between
+ *   "h/" key of the object   names of the clusters in which it waits, sorted, NUL between
  *   "q/" name of the policy  u64 used, u64 peak of what waits, u64 milliseconds left */
 #include "hub/plan/policy.h"
 #include "proto/base/bisect.h"
@@ -13,7 +13,7 @@
 
 #define PROGRESS_PARTS 8u /* of a period: how often what is left of it is written down */
 #define ROWS_MAX 256u     /* of one commit */
-#define HELD_KEY_MAX FED_STORE_KEY_MAX
+#define WAITING_KEY_MAX FED_STORE_KEY_MAX
 
 static uint64_t now_ms(const struct hub_plan *plan)
 {
@@ -29,20 +29,20 @@ static void tell(struct plan_policy *policy)
 
 static void release(struct plan_item *item, struct plan_pair *pair)
 {
-    if (!pair->held)
+    if (!pair->waiting)
         return;
-    pair->held = false;
-    pair->cluster->n_held--;
+    pair->waiting = false;
+    pair->cluster->n_waiting--;
     pair->policy->pending--;
-    item->n_held--;
-    item->held_dirty = true;
+    item->n_waiting--;
+    item->waiting_dirty = true;
     tell(pair->policy);
 }
 
 void plan_pair_set_policy(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair,
-    struct plan_policy *policy, bool held)
+    struct plan_policy *policy, bool waiting)
 {
-    if (pair->policy == policy && pair->held == held)
+    if (pair->policy == policy && pair->waiting == waiting)
         return;
     release(item, pair);
     if (policy)
@@ -50,17 +50,17 @@ void plan_pair_set_policy(struct hub_plan *plan, struct plan_item *item, struct 
     plan_policy_unref(plan, pair->policy);
     pair->policy = policy;
     plan_item_touch(plan, item);
-    if (!held)
+    if (!waiting)
         return;
-    pair->held = true;
-    pair->cluster->n_held++;
+    pair->waiting = true;
+    pair->cluster->n_waiting++;
     policy->pending++;
-    item->n_held++;
-    item->held_dirty = true;
+    item->n_waiting++;
+    item->waiting_dirty = true;
     tell(policy);
 }
 
-/* ---- what was held when the hub stopped ---- */
+/* ---- what waited when the hub stopped ---- */
 
 struct among_recalled {
     const struct plan_item *item;
@@ -74,7 +74,7 @@ static int order_of_recalled(const void *ctx, size_t index)
     return fed_span_cmp(among->item->recalled[index], among->name);
 }
 
-bool plan_held_recalled(const struct plan_item *item, const struct plan_cluster *cluster)
+bool plan_waiting_recalled(const struct plan_item *item, const struct plan_cluster *cluster)
 {
     struct among_recalled among = {item, fed_span_text(cluster->name)};
     size_t index;
@@ -90,12 +90,12 @@ static void forget_recalled(struct hub_plan *plan, struct plan_item *item)
 }
 
 /* A row that says what is so is not written again. */
-void plan_held_computed(struct hub_plan *plan, struct plan_item *item)
+void plan_waiting_computed(struct hub_plan *plan, struct plan_item *item)
 {
     if (item->n_recalled == 0)
         return;
-    item->held_dirty = item->n_held != item->n_recalled;
-    if (item->held_dirty)
+    item->waiting_dirty = item->n_waiting != item->n_recalled;
+    if (item->waiting_dirty)
         plan_item_touch(plan, item);
     forget_recalled(plan, item);
 }
@@ -134,7 +134,7 @@ static enum fed_err recall_names(
     item->recalled = list;
     item->n_recalled = n;
     item->recalled_size = size;
-    item->held_row = true;
+    item->waiting_row = true;
     return FED_OK;
 }
 
@@ -154,7 +154,7 @@ static bool recall_item(void *ctx, const struct fed_store_item *row)
     return recalling->err == FED_OK;
 }
 
-enum fed_err plan_held_load(struct hub_plan *plan)
+enum fed_err plan_waiting_load(struct hub_plan *plan)
 {
     struct fed_store *store = hub_objects_store(plan->objects);
     struct recalling recalling = {plan, FED_OK};
@@ -255,11 +255,11 @@ static enum fed_err spend_in(
     enum fed_err err = FED_OK;
 
     for (size_t i = cluster->n_items;
-         !err && cluster->n_held > 0 && policy->used < limit && i-- > 0;) {
+         !err && cluster->n_waiting > 0 && policy->used < limit && i-- > 0;) {
         struct plan_item *item = cluster->items[i];
         struct plan_pair *pair = plan_pair_find(item, cluster);
 
-        if (!pair->held || pair->policy != policy || !plan_type_runs(plan, item->type) ||
+        if (!pair->waiting || pair->policy != policy || !plan_type_runs(plan, item->type) ||
             holds_others(item, cluster))
             continue;
         err = plan_pair_take_away(plan, item, pair);
@@ -393,9 +393,9 @@ static enum fed_err add_progress(
     return err;
 }
 
-static enum fed_err add_held(struct hub_plan *plan, struct rows *rows, struct plan_item *item)
+static enum fed_err add_waiting(struct hub_plan *plan, struct rows *rows, struct plan_item *item)
 {
-    char key[HELD_KEY_MAX];
+    char key[WAITING_KEY_MAX];
     struct fed_buf names;
     enum fed_err err;
 
@@ -404,8 +404,8 @@ static enum fed_err add_held(struct hub_plan *plan, struct rows *rows, struct pl
     memcpy(key, "h/", 2);
     memcpy(key + 2, item->key, item->key_len);
     fed_buf_init(&names, plan->mem, FED_STORE_VALUE_MAX);
-    for (size_t i = 0; i < item->n_pairs && item->n_held > 0; i++) {
-        if (!item->pairs[i].held)
+    for (size_t i = 0; i < item->n_pairs && item->n_waiting > 0; i++) {
+        if (!item->pairs[i].waiting)
             continue;
         if (names.len)
             fed_buf_put_u8(&names, 0);
@@ -415,8 +415,8 @@ static enum fed_err add_held(struct hub_plan *plan, struct rows *rows, struct pl
     if (!err)
         err = add_row(plan, rows, fed_span_of(key, item->key_len + 2), fed_buf_span(&names));
     fed_buf_fini(&names);
-    item->held_dirty = err != FED_OK;
-    item->held_row = item->held_row || item->n_held > 0;
+    item->waiting_dirty = err != FED_OK;
+    item->waiting_row = item->waiting_row || item->n_waiting > 0;
     return err;
 }
 
@@ -436,8 +436,8 @@ enum fed_err plan_policies_record(struct hub_plan *plan)
         if (plan->policies[i]->row_dirty)
             err = add_progress(plan, rows, plan->policies[i]);
     for (struct plan_item *item = plan->touched; !err && item; item = item->next_touched)
-        if (item->held_dirty)
-            err = add_held(plan, rows, item);
+        if (item->waiting_dirty)
+            err = add_waiting(plan, rows, item);
     if (!err)
         err = stage(plan, rows);
     if (err)
@@ -479,9 +479,9 @@ void plan_policies_undone(struct hub_plan *plan)
     while (plan->n_policies > 0 && fed_map_iter_next(&it)) {
         struct plan_item *item = it.value;
 
-        if (!item->held_row && item->n_held == 0)
+        if (!item->waiting_row && item->n_waiting == 0)
             continue;
-        item->held_dirty = true;
+        item->waiting_dirty = true;
         plan_item_touch(plan, item);
     }
 }

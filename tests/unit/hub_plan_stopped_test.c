@@ -1,4 +1,4 @@
-/* hub_plan_hold_test.c - types that are stopped: what is in the clusters stays, also across a
+/* hub_plan_stopped_test.c - types that are stopped: what is in the clusters stays, also across a
  * restart. */
 #include "hub_world.h"
 

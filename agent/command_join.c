@@ -1,0 +1,196 @@
+/* command_join.c - fedlet join: from a token to an identity. */
+#include "agent/enroll.h"
+#include "agent/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOIN_TIMEOUT_MS 600000u
+
+struct joining {
+    struct agent_world *w;
+    const struct agent_options *options;
+    struct fed_token token;
+    struct agent_enroll *enroll;
+    enum fed_err err;
+    struct fed_diag diag;
+};
+
+static void on_join_done(
+    void *ctx, enum fed_err err, const struct agent_identity *identity, const struct fed_diag *diag)
+{
+    struct joining *j = ctx;
+    struct agent_state state;
+
+    j->err = err;
+    if (err) {
+        j->diag = *diag;
+    } else {
+        j->w->identity = *identity;
+        memcpy(
+            j->w->identity.kubeconfig, j->w->config.kubeconfig, sizeof j->w->identity.kubeconfig);
+        agent_state_init(&state, j->w->mem, j->w->ports.store);
+        if (j->options->again)
+            j->err = agent_state_join_again(&state, &j->diag);
+        if (!j->err)
+            j->err = agent_state_set_identity(&state, &j->w->identity, &j->diag);
+    }
+    agent_world_stop(j->w);
+}
+
+static void on_join_pending(void *ctx)
+{
+    struct joining *j = ctx;
+
+    fprintf(stderr, "fedlet: waiting for approval: a person at the hub runs `fedctl approve %s`\n",
+        j->options->name);
+}
+
+static enum fed_err read_token_file(struct joining *j, struct fed_diag *diag)
+{
+    struct fed_buf text;
+    struct fed_span token;
+    enum fed_err err;
+
+    fed_buf_init(&text, j->w->mem, FED_TOKEN_TEXT_MAX + 2);
+    err = j->w->fs.read(j->w->fs.ctx, j->options->token_file, &text, diag);
+    token = fed_buf_span(&text);
+    while (token.len > 0 && strchr("\r\n ", token.at[token.len - 1]))
+        token.len--;
+    if (!err)
+        err = fed_token_parse(token, &j->token, diag);
+    fed_buf_fini(&text);
+    return err ? fed_diag_prefix(diag, err, "%s", j->options->token_file) : FED_OK;
+}
+
+static enum fed_err read_token(struct joining *j, struct fed_diag *diag)
+{
+    char line[FED_TOKEN_TEXT_MAX + 2];
+    const char *text = j->options->token;
+
+    if (j->options->token_file)
+        return read_token_file(j, diag);
+    if (strcmp(text, "-") == 0) {
+        if (!fgets(line, sizeof line, stdin))
+            return fed_diag_set(diag, FED_ERR_INVALID, "no token on stdin");
+        line[strcspn(line, "\r\n")] = '\0';
+        text = line;
+    }
+    return fed_token_parse(fed_span_text(text), &j->token, diag);
+}
+
+/* FED_ERR_EXISTS when this directory is that member already, and is not to join once more;
+ * FED_ERR_CONFLICT with diag when it is another. */
+static enum fed_err check_joined(struct joining *j, struct fed_diag *diag)
+{
+    struct agent_world *w = j->w;
+    struct fed_crypto_cert_info ca;
+    struct agent_state state;
+    enum fed_err err;
+
+    agent_state_init(&state, w->mem, w->ports.store);
+    err = agent_state_identity(&state, &w->identity, diag);
+    if (err == FED_ERR_NOT_FOUND)
+        return FED_OK;
+    if (!err)
+        err = w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.ca), &ca, diag);
+    if (err)
+        return err;
+    if (strcmp(w->identity.cluster, j->options->name) == 0 &&
+        fed_digest_eq(&ca.public_key, &j->token.pin))
+        return j->options->again ? FED_OK : FED_ERR_EXISTS;
+    return fed_diag_set(diag, FED_ERR_CONFLICT,
+        "%s has joined as \"%s\" already; leave first with `fedlet leave`", w->config.state_dir,
+        w->identity.cluster);
+}
+
+/* A kubeconfig that cannot be used is better noticed now. */
+static enum fed_err check_kubeconfig(struct agent_world *w, struct fed_diag *diag)
+{
+    struct fed_kube_config config;
+    enum fed_err err;
+
+    if (!w->config.kubeconfig[0])
+        return FED_OK;
+    err = fed_kube_config_load(w->mem, w->config.kubeconfig, NULL, &config, diag);
+    if (!err)
+        fed_kube_config_fini(&config);
+    return err;
+}
+
+static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
+{
+    struct agent_world *w = j->w;
+    unsigned timeout_ms = j->options->timeout_ms;
+    struct agent_enroll_options options = {.token = &j->token,
+        .cluster = j->options->name,
+        .labels = j->options->labels,
+        .n_labels = j->options->n_labels,
+        .timeout_ms = timeout_ms ? timeout_ms : JOIN_TIMEOUT_MS};
+    struct agent_enroll_events events = {
+        .ctx = j, .done = on_join_done, .pending = on_join_pending};
+    struct agent_enroll_slot slot = {0};
+    struct fed_link_events link = agent_enroll_link_events(&slot);
+    char path[AGENT_PATH_MAX];
+    enum fed_err err = agent_world_path(w, AGENT_STATE_KEY_FILE, path, diag);
+
+    fed_buf_init(&w->key_pem, w->mem, 16384);
+    if (!err)
+        err = agent_enroll_key(w->mem, &w->fs, &w->crypto, path, &w->key_pem, diag);
+    if (!err)
+        err = agent_world_open_link(w, &link, diag);
+    if (err)
+        return err;
+    options.key_pem = fed_buf_span(&w->key_pem);
+    err = agent_enroll_new(&w->ports, &options, &events, &j->enroll, diag);
+    if (err)
+        return err;
+    slot.enroll = j->enroll;
+    j->err = FED_ERR_CLOSED;
+    fed_diag_set(&j->diag, FED_ERR_CLOSED, "stopped before the hub answered");
+    agent_enroll_start(j->enroll);
+    err = fed_linux_loop_run(w->loop);
+    slot.enroll = NULL;
+    agent_enroll_free(j->enroll);
+    if (!err && j->err) {
+        *diag = j->diag;
+        err = j->err;
+    }
+    return err;
+}
+
+static enum fed_err join(struct joining *j, struct fed_diag *diag)
+{
+    enum fed_err err = read_token(j, diag);
+
+    if (!err)
+        err = check_kubeconfig(j->w, diag);
+    if (!err)
+        err = agent_world_open(j->w, diag);
+    if (!err)
+        err = agent_world_watch_signals(j->w);
+    if (!err)
+        err = check_joined(j, diag);
+    return err ? err : enroll(j, diag);
+}
+
+int agent_command_join(struct agent_world *w, const struct agent_options *options)
+{
+    struct joining *j = fed_alloc_zero(w->mem, sizeof *j);
+    struct fed_diag diag = {""};
+    enum fed_err err = j ? FED_OK : FED_ERR_NOMEM;
+
+    if (!err) {
+        j->w = w;
+        j->options = options;
+        err = join(j, &diag);
+    }
+    fed_alloc_free(w->mem, j, sizeof *j);
+    if (err && err != FED_ERR_EXISTS)
+        return agent_world_fail(&diag, err);
+    if (err == FED_ERR_EXISTS && diag.text[0]) /* the name is taken at the hub */
+        return agent_world_fail(&diag, err);
+    printf("%s as %s\n", err ? "joined already" : "joined", w->identity.cluster);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,125 @@
+/* command_run.c - fedlet run: the service. */
+#include "agent/daemon.h"
+#include "agent/world.h"
+#include "ports/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_watchdog(void *ctx)
+{
+    struct agent_world *w = ctx;
+
+    fed_notify_service_manager("WATCHDOG=1");
+    agent_timer_at(&w->ports, w->timer, fed_loop_now_ms(w->ports.loop) + w->watchdog_ms);
+}
+
+/* WATCHDOG_USEC of systemd (sd_watchdog_enabled(3)): twice as often as asked. */
+static enum fed_err start_watchdog(struct agent_world *w)
+{
+    const char *text = getenv("WATCHDOG_USEC");
+    uint64_t us = 0;
+
+    if (!text || fed_span_to_u64(fed_span_text(text), &us) || us < 2000)
+        return FED_OK;
+    w->watchdog_ms = us / 2000;
+    return agent_world_start_timer(w, on_watchdog, w->watchdog_ms);
+}
+
+static enum fed_err on_control(
+    void *ctx, struct fed_span request, struct fed_buf *out, struct fed_diag *diag)
+{
+    if (fed_span_is(request, "status"))
+        return agent_daemon_status_json(ctx, out);
+    if (fed_span_is(request, "status text"))
+        return agent_daemon_status_text(ctx, out);
+    return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
+}
+
+static enum fed_err serve(struct agent_world *w, struct agent_daemon *daemon, struct fed_diag *diag)
+{
+    struct fed_control_server *control = NULL;
+    char path[AGENT_PATH_MAX];
+    enum fed_err err = agent_world_path(w, AGENT_STATE_SOCKET, path, diag);
+
+    if (!err)
+        err = fed_control_server_open(
+            w->mem, w->ports.loop, &w->log, path, on_control, daemon, &control, diag);
+    if (!err)
+        err = start_watchdog(w);
+    if (!err)
+        err = agent_world_watch_signals(w);
+    if (err)
+        goto done;
+    agent_daemon_start(daemon);
+    fed_notify_service_manager("READY=1");
+    err = fed_linux_loop_run(w->loop);
+    fed_notify_service_manager("STOPPING=1");
+    fed_log(&w->log, FED_LOG_INFO, "fedlet: stopped");
+done:
+    if (control)
+        fed_control_server_close(control);
+    return err;
+}
+
+static enum fed_err choose_hubs(
+    struct agent_world *w, struct agent_sync_options *out, struct fed_diag *diag)
+{
+    bool configured = w->config.n_hubs > 0;
+    const char(*hubs)[281] = (const char(*)[281])(configured ? w->config.hubs : w->identity.hubs);
+    size_t n = configured ? w->config.n_hubs : w->identity.n_hubs;
+
+    *out = (struct agent_sync_options){
+        .identity = &w->identity, .key_pem = fed_buf_span(&w->key_pem), .hubs = hubs, .n_hubs = n};
+    for (size_t i = 0; i < n; i++) {
+        if (fed_span_starts(fed_span_text(hubs[i]), "coaps://"))
+            return FED_OK;
+    }
+    return fed_diag_set(diag, FED_ERR_UNSUPPORTED,
+        "no coaps:// address of the hub is known, and https is not available in this build yet");
+}
+
+static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options *options,
+    struct agent_sync_slot *slot, struct fed_diag *diag)
+{
+    struct fed_link_events events = agent_sync_link_events(slot);
+    struct fed_crypto_cert_info info;
+    enum fed_err err = agent_world_open_joined(w, diag);
+
+    if (!err)
+        err = choose_hubs(w, &options->sync, diag);
+    if (!err)
+        err =
+            w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.certificate), &info, diag);
+    if (!err)
+        err = agent_world_open_link(w, &events, diag);
+    if (err)
+        return err;
+    options->slot = slot;
+    options->certificate_not_after_unix_s = info.not_after_unix_s;
+    agent_world_open_kube(w);
+    return FED_OK;
+}
+
+int agent_command_run(struct agent_world *w, const struct agent_options *options)
+{
+    struct agent_daemon_options daemon_options = {0};
+    struct agent_daemon *daemon = NULL;
+    struct agent_sync_slot slot = {0};
+    struct fed_diag diag = {""};
+    enum fed_err err;
+
+    (void)options;
+    if (strcmp(w->config.link, "https") == 0) {
+        fprintf(stderr, "fedlet: --link https is not available in this build yet; use coap\n");
+        return AGENT_EXIT_USAGE;
+    }
+    err = open_run(w, &daemon_options, &slot, &diag);
+    if (!err)
+        err = agent_daemon_new(&w->ports, &daemon_options, &daemon, &diag);
+    if (!err)
+        err = serve(w, daemon, &diag);
+    agent_daemon_free(daemon);
+    return err ? agent_world_fail(&diag, err) : EXIT_SUCCESS;
+}

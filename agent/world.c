@@ -1,0 +1,193 @@
+/* world.c - see world.h. */
+#include "agent/world.h"
+
+#include "agent/limits.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STORE_CACHE_KIB 128u
+
+int agent_world_fail(const struct fed_diag *diag, enum fed_err err)
+{
+    fprintf(stderr, "fedlet: %s\n", diag->text[0] ? diag->text : fed_err_text(err));
+    return EXIT_FAILURE;
+}
+
+enum fed_err agent_world_path(
+    const struct agent_world *w, const char *file, char out[AGENT_PATH_MAX], struct fed_diag *diag)
+{
+    int n = snprintf(out, AGENT_PATH_MAX, "%s/%s", w->config.state_dir, file);
+
+    if (n < 0 || (size_t)n >= AGENT_PATH_MAX)
+        return fed_diag_set(diag, FED_ERR_LIMIT, "the path of the state directory is too long");
+    return FED_OK;
+}
+
+static enum fed_err open_store(struct agent_world *w, struct fed_diag *diag)
+{
+    struct fed_sqlite_options options = {
+        .application_id = AGENT_STATE_APPLICATION_ID, .cache_kib = STORE_CACHE_KIB};
+    char path[AGENT_PATH_MAX];
+    enum fed_err err = agent_world_path(w, AGENT_STATE_FILE, path, diag);
+
+    if (!err)
+        err = w->crypto.random(
+            w->crypto.ctx, (uint8_t *)&options.new_epoch, sizeof options.new_epoch);
+    if (!err)
+        err = fed_sqlite_store_open(w->mem, path, &options, &w->store, diag);
+    if (!err)
+        w->ports.store = fed_sqlite_store_port(w->store);
+    return err;
+}
+
+static enum fed_err open_lock(struct agent_world *w, struct fed_diag *diag)
+{
+    char path[AGENT_PATH_MAX];
+    enum fed_err err = w->fs.make_dir(w->fs.ctx, w->config.state_dir, 0700, diag);
+
+    if (!err)
+        err = agent_world_path(w, AGENT_STATE_LOCK_FILE, path, diag);
+    if (!err)
+        err = w->fs.lock(w->fs.ctx, path, &w->lock, diag);
+    if (err == FED_ERR_BUSY)
+        fed_diag_prefix(diag, err, "another fedlet uses this state directory, stop it first");
+    return err;
+}
+
+enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
+{
+    enum fed_err err = fed_linux_loop_open(w->mem, &w->loop, diag);
+
+    w->log = fed_log_stderr(agent_config_log_level(&w->config));
+    if (err)
+        return err;
+    err = fed_tls_crypto_open(w->mem, &w->crypto, diag);
+    if (err)
+        return err;
+    w->crypto_open = true;
+    w->ports = (struct agent_ports){
+        .mem = w->mem, .loop = fed_linux_loop_port(w->loop), .log = &w->log, .crypto = &w->crypto};
+    err = open_lock(w, diag);
+    if (!err)
+        err = open_store(w, diag);
+    return err;
+}
+
+static enum fed_err open_kube(void *ctx, struct fed_kube **out, struct fed_diag *diag)
+{
+    struct agent_world *w = ctx;
+    const char *path = w->config.kubeconfig[0] ? w->config.kubeconfig : w->identity.kubeconfig;
+    struct fed_kube_config config;
+    enum fed_err err = fed_kube_config_load(w->mem, path[0] ? path : NULL, NULL, &config, diag);
+
+    if (err)
+        return err;
+    err = fed_kube_client_open(w->mem, w->ports.loop, &w->log, &config, &w->kube_client, diag);
+    fed_kube_config_fini(&config);
+    if (!err)
+        *out = fed_kube_client_port(w->kube_client);
+    return err;
+}
+
+enum fed_err agent_world_open_link(
+    struct agent_world *w, const struct fed_link_events *events, struct fed_diag *diag)
+{
+    enum fed_err err = fed_coap_client_open(w->mem, w->ports.loop, &w->log, events, &w->link, diag);
+
+    if (!err)
+        w->ports.link = fed_coap_client_port(w->link);
+    return err;
+}
+
+void agent_world_open_kube(struct agent_world *w)
+{
+    agent_kube_lazy_init(&w->kube, &w->log, open_kube, w);
+    w->ports.kube = &w->kube.port;
+}
+
+void agent_world_close_store(struct agent_world *w)
+{
+    fed_sqlite_store_close(w->store);
+    w->store = NULL;
+}
+
+void agent_world_close(struct agent_world *w)
+{
+    if (w->timer)
+        w->ports.loop->timer_free(w->ports.loop->ctx, w->timer);
+    if (w->link)
+        fed_coap_client_close(w->link);
+    if (w->kube_client)
+        fed_kube_client_close(w->kube_client);
+    if (w->store)
+        agent_world_close_store(w);
+    w->fs.unlock(w->fs.ctx, w->lock);
+    fed_buf_fini(&w->key_pem);
+    if (w->crypto_open)
+        fed_tls_crypto_close(&w->crypto);
+    if (w->loop)
+        fed_linux_loop_close(w->loop);
+}
+
+static enum fed_err not_joined(const struct agent_world *w, struct fed_diag *diag)
+{
+    return fed_diag_set(
+        diag, FED_ERR_NOT_FOUND, "%s has not joined a hub; use `fedlet join`", w->config.state_dir);
+}
+
+static enum fed_err read_key(struct agent_world *w, struct fed_diag *diag)
+{
+    char path[AGENT_PATH_MAX];
+    enum fed_err err = agent_world_path(w, AGENT_STATE_KEY_FILE, path, diag);
+
+    fed_buf_init(&w->key_pem, w->mem, 16384);
+    if (!err)
+        err = w->fs.read(w->fs.ctx, path, &w->key_pem, diag);
+    return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
+}
+
+enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag)
+{
+    struct agent_state state;
+    enum fed_err err = read_key(w, diag);
+
+    if (!err)
+        err = agent_world_open(w, diag);
+    if (err)
+        return err;
+    agent_state_init(&state, w->mem, w->ports.store);
+    err = agent_state_identity(&state, &w->identity, diag);
+    return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
+}
+
+void agent_world_stop(void *ctx)
+{
+    struct agent_world *w = ctx;
+
+    w->ports.loop->stop(w->ports.loop->ctx);
+}
+
+static void on_signal(void *ctx, int number)
+{
+    (void)number;
+    agent_world_stop(ctx);
+}
+
+enum fed_err agent_world_watch_signals(struct agent_world *w)
+{
+    enum fed_err err = fed_linux_loop_on_signal(w->loop, SIGTERM, on_signal, w);
+
+    return err ? err : fed_linux_loop_on_signal(w->loop, SIGINT, on_signal, w);
+}
+
+enum fed_err agent_world_start_timer(struct agent_world *w, fed_loop_call *call, uint64_t after_ms)
+{
+    struct fed_loop *loop = w->ports.loop;
+    enum fed_err err = loop->timer_new(loop->ctx, call, w, &w->timer);
+
+    if (!err)
+        loop->timer_set(loop->ctx, w->timer, fed_loop_now_ms(loop) + after_ms);
+    return err;
+}

@@ -1,0 +1,65 @@
+/* world.h - all that a command of fedlet may have open, and its opening and closing: main.c with
+ * its commands, and the only place where the agent names implementations. Not for other files. */
+#ifndef FEDLET_AGENT_WORLD_H
+#define FEDLET_AGENT_WORLD_H
+
+#include "agent/config.h"
+#include "agent/kube_lazy.h"
+#include "agent/options.h"
+#include "agent/ports.h"
+#include "agent/state.h"
+
+#define AGENT_EXIT_USAGE 2
+
+/* Zeros are closed. */
+struct agent_world {
+    struct fed_alloc *mem;
+    struct agent_config config;
+    struct fed_log log;
+    struct fed_fs fs;
+    struct fed_fs_lock *lock;
+    struct fed_crypto crypto;
+    bool crypto_open;
+    struct fed_linux_loop *loop;
+    struct fed_sqlite_store *store;
+    struct fed_coap_client *link;
+    struct agent_kube_lazy kube;
+    struct fed_kube_client *kube_client;
+    struct agent_identity identity;
+    struct fed_buf key_pem;
+    struct agent_ports ports;
+    struct fed_timer *timer; /* watchdog, or the command's time-out */
+    uint64_t watchdog_ms;
+    int exit_code;
+};
+
+/* A file of the state directory. FED_ERR_LIMIT. */
+FED_MUST_USE enum fed_err agent_world_path(
+    const struct agent_world *w, const char *file, char out[AGENT_PATH_MAX], struct fed_diag *diag);
+/* Loop, crypto, state directory and store. */
+FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag);
+/* World, key and identity of a directory that has joined. One that has not is left as it is:
+ * FED_ERR_NOT_FOUND with diag. */
+FED_MUST_USE enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag);
+/* The link to the hub. */
+FED_MUST_USE enum fed_err agent_world_open_link(
+    struct agent_world *w, const struct fed_link_events *events, struct fed_diag *diag);
+/* The member's API server, opened when it is first used. */
+void agent_world_open_kube(struct agent_world *w);
+void agent_world_close_store(struct agent_world *w);
+void agent_world_close(struct agent_world *w);
+
+/* SIGTERM and SIGINT stop the loop. */
+FED_MUST_USE enum fed_err agent_world_watch_signals(struct agent_world *w);
+FED_MUST_USE enum fed_err agent_world_start_timer(
+    struct agent_world *w, fed_loop_call *call, uint64_t after_ms);
+void agent_world_stop(void *w);
+/* Says what went wrong: the exit code. */
+int agent_world_fail(const struct fed_diag *diag, enum fed_err err);
+
+/* ---- commands: each returns the exit code ---- */
+int agent_command_run(struct agent_world *w, const struct agent_options *options);
+int agent_command_join(struct agent_world *w, const struct agent_options *options);
+int agent_command_leave(struct agent_world *w, const struct agent_options *options);
+
+#endif
