@@ -31,7 +31,10 @@ static void on_join_done(
         memcpy(
             j->w->identity.kubeconfig, j->w->config.kubeconfig, sizeof j->w->identity.kubeconfig);
         agent_state_init(&state, j->w->mem, j->w->ports.store);
-        j->err = agent_state_set_identity(&state, &j->w->identity, &j->diag);
+        if (j->options->again)
+            j->err = agent_state_join_again(&state, &j->diag);
+        if (!j->err)
+            j->err = agent_state_set_identity(&state, &j->w->identity, &j->diag);
     }
     agent_world_stop(j->w);
 }
@@ -77,8 +80,8 @@ static enum fed_err read_token(struct joining *j, struct fed_diag *diag)
     return fed_token_parse(fed_span_text(text), &j->token, diag);
 }
 
-/* FED_ERR_EXISTS when this directory is that member already; FED_ERR_CONFLICT with diag when it is
- * another. */
+/* FED_ERR_EXISTS when this directory is that member already, and is not to join once more;
+ * FED_ERR_CONFLICT with diag when it is another. */
 static enum fed_err check_joined(struct joining *j, struct fed_diag *diag)
 {
     struct agent_world *w = j->w;
@@ -96,7 +99,7 @@ static enum fed_err check_joined(struct joining *j, struct fed_diag *diag)
         return err;
     if (strcmp(w->identity.cluster, j->options->name) == 0 &&
         fed_digest_eq(&ca.public_key, &j->token.pin))
-        return FED_ERR_EXISTS;
+        return j->options->again ? FED_OK : FED_ERR_EXISTS;
     return fed_diag_set(diag, FED_ERR_CONFLICT,
         "%s has joined as \"%s\" already; leave first with `fedlet leave`", w->config.state_dir,
         w->identity.cluster);

@@ -1,10 +1,10 @@
 /* observe.c - see observe.h. */
 #include "agent/observe.h"
 
+#include "agent/federated.h"
 #include "agent/path.h"
 #include "agent/scan.h"
 #include "agent/stray.h"
-#include "proto/link/link.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,10 +50,7 @@ struct agent_observe {
     struct kind **kinds;
     size_t n_kinds;
     size_t cap_kinds;
-    struct fed_link_kind *federated; /* spans into federated_bytes */
-    size_t n_federated;
-    uint8_t *federated_bytes; /* as the hub sent it, owned */
-    size_t federated_len;
+    struct agent_federated federated;
     bool paused;
 };
 
@@ -439,12 +436,6 @@ static void on_stray_room(void *ctx)
     arm(o);
 }
 
-static void federated_free(struct agent_observe *o)
-{
-    fed_alloc_free(o->ports.mem, o->federated_bytes, o->federated_len);
-    fed_alloc_free(o->ports.mem, o->federated, (o->n_federated + 1) * sizeof(struct fed_link_kind));
-}
-
 static void kind_free(struct agent_observe *o, struct kind *k)
 {
     stop(k);
@@ -557,17 +548,6 @@ static bool is_used(const struct agent_observe *o, const struct kind *k)
 
 /* ---- federated kinds ---- */
 
-static bool is_federated(const struct agent_observe *o, const struct kind *k)
-{
-    for (size_t i = 0; i < o->n_federated; i++) {
-        if (fed_span_eq(o->federated[i].plural, k->plural) &&
-            fed_span_eq(o->federated[i].api_version, k->api_version))
-            return true;
-    }
-    return false;
-}
-
-/* Whatever version of it is watched already. */
 static bool is_observed(const struct agent_observe *o, const struct fed_link_kind *kind)
 {
     for (size_t i = 0; i < o->n_kinds; i++) {
@@ -585,8 +565,8 @@ static void want_strays(struct agent_observe *o)
 
     for (size_t i = 0; i < o->n_kinds; i++)
         n += o->kinds[i]->strays_only;
-    for (size_t i = 0; i < o->n_federated && o->table->revision > 0; i++) {
-        const struct fed_link_kind *kind = &o->federated[i];
+    for (size_t i = 0; i < o->federated.n && o->table->revision > 0; i++) {
+        const struct fed_link_kind *kind = &o->federated.at[i];
         struct fed_work work = {
             .api_version = kind->api_version, .kind = kind->kind, .plural = kind->plural};
         struct kind *k;
@@ -604,41 +584,11 @@ static void want_strays(struct agent_observe *o)
 
 enum fed_err agent_observe_federated(struct agent_observe *o, struct fed_span kinds)
 {
-    struct fed_alloc *mem = o->ports.mem;
-    struct fed_link_kind *all = kinds.len <= FED_LINK_KINDS_BYTES_MAX
-                                    ? fed_alloc_array(mem, FED_LINK_KINDS_MAX, sizeof *all)
-                                    : NULL;
-    struct fed_link_kind *kept = NULL;
-    uint8_t *bytes = NULL;
-    size_t n = 0;
-    enum fed_err err = all ? FED_OK : FED_ERR_NOMEM;
+    enum fed_err err = agent_federated_set(&o->federated, o->ports.mem, kinds);
 
-    if (kinds.len > FED_LINK_KINDS_BYTES_MAX)
-        return FED_ERR_LIMIT;
     if (!err)
-        err = fed_link_kinds_take(kinds, all, FED_LINK_KINDS_MAX, &n);
-    if (!err) {
-        bytes = fed_alloc_get(mem, kinds.len);
-        kept = fed_alloc_array(mem, n + 1, sizeof *kept);
-        err = bytes && kept ? FED_OK : FED_ERR_NOMEM;
-    }
-    if (!err) {
-        memcpy(bytes, kinds.at, kinds.len);
-        err = fed_link_kinds_take(fed_span_of(bytes, kinds.len), kept, n, &n);
-    }
-    fed_alloc_free(mem, all, FED_LINK_KINDS_MAX * sizeof *all);
-    if (err) {
-        fed_alloc_free(mem, bytes, kinds.len);
-        fed_alloc_free(mem, kept, (n + 1) * sizeof *kept);
-        return err;
-    }
-    federated_free(o);
-    o->federated = kept;
-    o->n_federated = n;
-    o->federated_bytes = bytes;
-    o->federated_len = kinds.len;
-    agent_observe_sync(o);
-    return FED_OK;
+        agent_observe_sync(o);
+    return err;
 }
 
 /* Lists the entry's kind once more; once for all works of the kind. */
@@ -667,7 +617,8 @@ void agent_observe_sync(struct agent_observe *o)
     for (size_t i = 0; i < o->n_kinds; i++) {
         bool used = is_used(o, o->kinds[i]);
 
-        if (used || is_federated(o, o->kinds[i])) {
+        if (used ||
+            agent_federated_has(&o->federated, o->kinds[i]->api_version, o->kinds[i]->plural)) {
             o->kinds[i]->strays_only = !used;
             o->kinds[kept++] = o->kinds[i];
         } else {
@@ -760,7 +711,7 @@ void agent_observe_free(struct agent_observe *o)
     for (size_t i = 0; i < o->n_kinds; i++)
         kind_free(o, o->kinds[i]);
     agent_stray_free(o->stray);
-    federated_free(o);
+    agent_federated_fini(&o->federated, o->ports.mem);
     fed_alloc_free(o->ports.mem, o->kinds, o->cap_kinds * sizeof(struct kind *));
     o->ports.loop->timer_free(o->ports.loop->ctx, o->timer);
     fed_alloc_free(o->ports.mem, o, sizeof *o);

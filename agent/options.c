@@ -25,6 +25,9 @@ static const struct command {
         "  --label KEY=VALUE  label of the cluster, repeatable\n"
         "  --kubeconfig FILE  the member cluster; remembered for `fedlet run`\n"
         "  --state-dir DIR    default /var/lib/fedlet\n"
+        "  --again            this directory has joined before, and its cluster was unregistered:\n"
+        "                     what is in place is taken over, or loses the managed label and "
+        "stays\n"
         "  --timeout D        wait that long for approval, default 10m\n"
         "\n"
         "Example:\n"
@@ -147,6 +150,8 @@ static bool take_flag(struct agent_options *out, const char *option)
         return out->help = true;
     if (strcmp(option, "--keep-objects") == 0 && out->command == AGENT_COMMAND_LEAVE)
         return out->keep_objects = true;
+    if (strcmp(option, "--again") == 0 && out->command == AGENT_COMMAND_JOIN)
+        return out->again = true;
     if (strcmp(option, "--check") == 0 && config)
         return out->check = true;
     if (strcmp(option, "--sample") == 0 && config)

@@ -21,6 +21,7 @@ struct agent_options {
     bool help; /* of that command */
     bool json;
     bool keep_objects;
+    bool again;
     bool check;
     bool sample;
     const char *config_file; /* NULL for none */

@@ -20,6 +20,7 @@ struct staging {
     const struct fed_frame *frame;
     uint64_t now_ms;
     bool new_epoch;
+    bool again; /* the first since this directory joined once more, of the same hub */
     struct agent_entry **next; /* the table's next array, from the table's memory */
     size_t n_next;
     size_t cap_next;
@@ -134,7 +135,7 @@ static enum fed_err note_added(struct staging *s, const struct fed_work *work)
 static void note_absent(struct staging *s, struct agent_entry *entry)
 {
     s->next[s->n_next++] = entry;
-    if (entry->in_manifest)
+    if (entry->in_manifest || (s->again && entry->kept))
         s->leaving[s->n_leaving++] = entry;
 }
 
@@ -189,6 +190,8 @@ static enum fed_err make_room(struct staging *s)
  * counts. */
 static bool is_orphaned(const struct staging *s, const struct agent_entry *entry)
 {
+    if (s->again)
+        return true;
     for (size_t i = 0; i < s->frame->n_removed; i++) {
         if (s->frame->removed[i].base_index == entry->index)
             return s->frame->removed[i].options & FED_WORK_ORPHAN;
@@ -438,6 +441,7 @@ enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
     if (err)
         goto done;
     s.new_epoch = table->revision != 0 && frame.head.epoch != table->epoch;
+    s.again = table->revision == 0 && frame.head.epoch == table->epoch;
     err = make_room(&s);
     if (!err)
         err = compare(&s);
@@ -450,6 +454,7 @@ enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
     adopt(&s);
     *out = (struct agent_staged){.n_changed = s.n_swaps + s.n_added,
         .n_removed = s.new_epoch ? 0 : s.n_leaving,
+        .n_released = s.again ? s.n_leaving : 0,
         .n_kept = s.new_epoch ? s.n_leaving : 0,
         .new_epoch = s.new_epoch};
 done:

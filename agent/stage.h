@@ -5,7 +5,12 @@
  * A frame of the same epoch with an older revision is refused. A frame of another epoch must be a
  * full one; works that it does not contain are not removed but kept in place (agent_entry.kept)
  * until the hub names them again: a new epoch says that the hub lost its memory, not that somebody
- * wanted them gone. */
+ * wanted them gone.
+ *
+ * The first frame after a directory joined once more (agent_state_join_again) comes from a hub that
+ * forgot the cluster on purpose. What it does not name is nobody's: in the epoch of before it loses
+ * the managed label and stays, as what KubeFed finds in a cluster that joins; in another one it is
+ * kept. */
 #ifndef FEDLET_AGENT_STAGE_H
 #define FEDLET_AGENT_STAGE_H
 
@@ -13,9 +18,10 @@
 #include "proto/bundle/frame.h"
 
 struct agent_staged {
-    size_t n_changed; /* added or changed */
-    size_t n_removed; /* to be removed */
-    size_t n_kept;    /* left in place through a change of epoch */
+    size_t n_changed;  /* added or changed */
+    size_t n_removed;  /* to be removed */
+    size_t n_released; /* of those: left in place without the label after joining once more */
+    size_t n_kept;     /* left in place through a change of epoch */
     bool new_epoch;
 };
 

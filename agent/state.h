@@ -52,6 +52,12 @@ FED_MUST_USE enum fed_err agent_state_identity(
 FED_MUST_USE enum fed_err agent_state_set_identity(
     struct agent_state *state, const struct agent_identity *identity, struct fed_diag *diag);
 
+/* For a directory that joins once more, because its cluster was unregistered: the inventory stays,
+ * the bundle is forgotten. What was in place is kept (agent_entry.kept) until the first bundle says
+ * what becomes of it (stage.h). FED_ERR_CORRUPT with diag, the store's errors; then nothing has
+ * changed. */
+FED_MUST_USE enum fed_err agent_state_join_again(struct agent_state *state, struct fed_diag *diag);
+
 /* Fills the table from the file and checks the manifest against its digest. Works that differ from
  * what was applied last are planned at once, the others stand as applied until the member says
  * otherwise. FED_ERR_CORRUPT with diag. */

@@ -190,6 +190,11 @@ static void stage(struct agent_sync *s, struct fed_span frame)
     fed_log(s->ports.log, FED_LOG_INFO, "bundle %llu: %zu works, %zu new or changed, %zu to remove",
         (unsigned long long)s->table->revision, s->table->n_manifest, staged.n_changed,
         staged.n_removed);
+    if (staged.n_released)
+        fed_log(s->ports.log, FED_LOG_WARN,
+            "joined once more; %zu objects that the bundle does not name lose the managed label "
+            "and stay",
+            staged.n_released);
     if (staged.new_epoch)
         fed_log(s->ports.log, FED_LOG_WARN,
             "the hub has a new epoch; %zu objects that its bundle does not name stay in place",

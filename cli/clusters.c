@@ -85,6 +85,10 @@ enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int a
         return cli_fail("cannot approve %s: %s; see `kubectl -n " CLI_SYSTEM_NAMESPACE
                         " get joinrequests`",
             argv[1], diag.text);
+    if (cli->json) {
+        cli_print_json(answer);
+        return CLI_DONE;
+    }
     fprintf(stderr, "cluster %s approved; its agent is let in at its next question\n", argv[1]);
     return CLI_DONE;
 }

@@ -34,7 +34,7 @@ const struct cli_command cli_commands[] = {
         "", cli_token_revoke, CLI_OUTPUT_JSON},
     {"clusters", "[-o json]", "list the clusters of the federation and whether they are ready",
         "example:\n  fedctl clusters\n", "", cli_clusters, CLI_OUTPUT_JSON},
-    {"approve", "CLUSTER", "let a cluster in that asked with a token of manual approval",
+    {"approve", "CLUSTER [-o json]", "let a cluster in that asked with a token of manual approval",
         "`kubectl -n kube-federation-system get joinrequests` shows who waits.\n\nexample:\n"
         "  fedctl approve shop-berlin\n",
         "", cli_approve, CLI_OUTPUT_JSON},
@@ -269,7 +269,8 @@ const struct cli_command cli_commands[] = {
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
         "Commands, options, names of clusters, tokens, users and types are completed. For names "
         "the script runs\n`fedctl completion names "
-        "clusters|federated|kinds|requests|tokens|types|users`.\n\n"
+        "clusters|federated|kinds|objects|requests|tokens|types|users`.\nkubectl completes "
+        "`kubectl fed` by itself where kubectl_complete-fed is in the PATH.\n\n"
         "examples:\n  source <(fedctl completion bash)\n  fedctl completion fish > "
         "~/.config/fish/completions/fedctl.fish\n",
         "", cli_completion, CLI_OUTPUT_JSON},

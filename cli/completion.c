@@ -1,42 +1,9 @@
 /* completion.c - fedctl completion: scripts for bash, zsh and fish, made from the table of
- * commands, and the names that they ask the hub for. */
-#include "cli/resource.h"
+ * commands. */
+#include "cli/complete.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define TYPECONFIGS                                                                                \
-    "/apis/core.kubefed.io/v1beta1/namespaces/" CLI_SYSTEM_NAMESPACE "/federatedtypeconfigs"
-#define USERS                                                                                      \
-    "/api/v1/namespaces/" CLI_SYSTEM_NAMESPACE "/serviceaccounts?labelSelector=fedlet.io%2Fuser"
-
-#define SHELLS "bash zsh fish"
-
-/* What the first argument of a command is. */
-static const struct {
-    const char *command;
-    const char *names; /* of `completion names` */
-} arguments[] = {{"token revoke", "tokens"}, {"approve", "requests"}, {"unjoin", "clusters"},
-    {"enable", "kinds"}, {"disable", "types"}, {"federate", "kinds"},
-    {"orphaning-deletion enable", "federated"}, {"orphaning-deletion disable", "federated"},
-    {"orphaning-deletion status", "federated"}, {"user remove", "users"}};
-
-/* Where names are, and which text of each object is one. */
-static const struct {
-    const char *names;
-    const char *list;
-    const char *text;
-} lists[] = {{"tokens", CLI_TOKENS, "metadata.name"}, {"requests", CLI_REQUESTS, "metadata.name"},
-    {"clusters", CLI_CLUSTERS, "metadata.name"}, {"types", TYPECONFIGS, "metadata.name"},
-    {"federated", TYPECONFIGS, "spec.federatedType.pluralName"}, {"users", USERS, "metadata.name"}};
-
-static const char *names_of(const char *command)
-{
-    for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++)
-        if (strcmp(arguments[i].command, command) == 0)
-            return arguments[i].names;
-    return "";
-}
 
 /* ---- words of the table ---- */
 
@@ -105,12 +72,12 @@ static void bash_cases(void)
 
             printf("    %s) words=\"", word);
             put_second_words(word);
-            printf("%s%s\" names=%s ;;\n", strcmp(word, "completion") == 0 ? SHELLS : "",
-                alone ? alone->options : "", names_of(word));
+            printf("%s%s\" names=%s ;;\n", strcmp(word, "completion") == 0 ? CLI_SHELLS : "",
+                alone ? alone->options : "", cli_names_of(word));
         }
         if (strchr(command->name, ' '))
             printf("    \"%s\") words=\"%s\" names=%s ;;\n", command->name, command->options,
-                names_of(command->name));
+                cli_names_of(command->name));
     }
 }
 
@@ -131,7 +98,7 @@ static void print_bash(void)
     puts(
         "_fedctl() {\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-        "    local hub=() cmd= words= names= word i\n"
+        "    local hub=() ns=() cmd= words= names= word i\n"
         "    case $prev in\n"
         "    --kubeconfig|-f|--filename|-o|--output)\n"
         "        COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
@@ -144,6 +111,7 @@ static void print_bash(void)
         "        case $word in\n"
         "        --kubeconfig|--context|--host-cluster-context)\n"
         "            hub+=(\"$word\" \"${COMP_WORDS[i+1]}\"); i=$((i + 1)); continue ;;\n"
+        "        -n|--namespace) ns=(-n \"${COMP_WORDS[i+1]}\"); i=$((i + 1)); continue ;;\n"
         "        -*) continue ;;\n"
         "        esac\n"
         "        [ -n \"$cmd\" ] || { cmd=$word; continue; }");
@@ -154,8 +122,9 @@ static void print_bash(void)
          "    case $cmd in");
     bash_cases();
     puts("    esac\n"
+         "    [ \"$names\" = objects ] || ns=()\n"
          "    [ -z \"$names\" ] || words=\"$words $(fedctl \"${hub[@]}\" completion names $names "
-         "2>/dev/null)\"\n"
+         "\"${ns[@]}\" 2>/dev/null)\"\n"
          "    COMPREPLY=($(compgen -W \"$words --kubeconfig --context -o --help\" -- \"$cur\"))\n"
          "}\n"
          "complete -F _fedctl fedctl kubectl-fed");
@@ -234,9 +203,9 @@ static void fish_options(const struct cli_command *command)
         fish_condition(command);
         printf(" -l " FED_SPAN_FMT "\n", FED_SPAN_ARG(fed_span_sub(one, 2, one.len)));
     }
-    if (names_of(command->name)[0]) {
+    if (cli_names_of(command->name)[0]) {
         fish_condition(command);
-        printf(" -a '(fedctl completion names %s 2>/dev/null)'\n", names_of(command->name));
+        printf(" -a '(fedctl completion names %s 2>/dev/null)'\n", cli_names_of(command->name));
     }
 }
 
@@ -245,56 +214,18 @@ static void print_fish(void)
     fish_words();
     for (size_t i = 0; i < cli_n_commands; i++)
         fish_options(&cli_commands[i]);
-    puts("complete -c fedctl -f -n '__fish_seen_subcommand_from completion' -a '" SHELLS "'\n"
+    puts("complete -c fedctl -f -n '__fish_seen_subcommand_from completion' -a '" CLI_SHELLS "'\n"
          "complete -c fedctl -l kubeconfig -r\n"
          "complete -c fedctl -l context -x\n"
          "complete -c fedctl -l help");
 }
 
-/* ---- names ---- */
-
-static enum cli_exit print_kinds(void)
-{
-    struct cli_resources all;
-    char name[CLI_QUALIFIED_SIZE];
-    enum fed_err err;
-
-    cli_resources_init(&all);
-    err = cli_kinds_add(&all, NULL);
-    for (size_t i = 0; !err && i < all.n; i++)
-        printf("%s\n", cli_qualified(all.at[i].plural, all.at[i].group, name));
-    cli_resources_fini(&all);
-    return err ? cli_fail("%s", fed_err_text(err)) : CLI_DONE;
-}
-
-static enum cli_exit print_names(struct cli *cli, const char *list, const char *text)
-{
-    struct fed_json *answer;
-    struct fed_diag diag = {""};
-    const struct fed_json *items;
-
-    if (cli_ask(cli, "GET", list, NULL, fed_span_text(""), &answer, &diag))
-        return cli_fail("%s", diag.text);
-    items = fed_json_get(answer, "items");
-    for (struct fed_json_iter it = fed_json_items(items); fed_json_iter_next(&it);)
-        printf(FED_SPAN_FMT "\n", FED_SPAN_ARG(fed_json_string(fed_json_find(it.value, text))));
-    return CLI_DONE;
-}
-
-static enum cli_exit names(struct cli *cli, const struct cli_command *self, const char *what)
-{
-    if (strcmp(what, "kinds") == 0)
-        return print_kinds();
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (strcmp(lists[i].names, what) == 0)
-            return print_names(cli, lists[i].list, lists[i].text);
-    return cli_misuse(self, "\"%s\" has no names", what);
-}
-
 enum cli_exit cli_completion(struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "names") == 0)
-        return names(cli, self, argv[2]);
+    if (argc >= 3 && strcmp(argv[1], "names") == 0)
+        return cli_complete_names(cli, self, argc - 2, argv + 2);
+    if (argc >= 2 && strcmp(argv[1], "words") == 0)
+        return cli_complete_words(cli, self, argc - 2, argv + 2);
     if (argc != 2)
         return cli_misuse(self, "needs the name of a shell");
     if (strcmp(argv[1], "bash") == 0) {

@@ -284,6 +284,35 @@ static bool output_fits(const struct cli *cli, const struct cli_command *command
     return cli->json;
 }
 
+/* kubectl asks this name what may follow on its command line. */
+static bool is_completer(const char *argv0)
+{
+    const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+
+    return argv0 && strcmp(slash ? slash + 1 : argv0, "kubectl_complete-fed") == 0;
+}
+
+#define COMPLETE_WORDS_MAX 256
+
+/* `completion words`: nothing of the line is an option of this program but where the hub is. */
+static int complete(struct wiring *w, struct cli *cli, int argc, char **argv)
+{
+    static char completion[] = "completion";
+    static char words[] = "words";
+    char *given[COMPLETE_WORDS_MAX + 3] = {completion, words};
+    int n_words = 0;
+    int n = argc < COMPLETE_WORDS_MAX ? argc : COMPLETE_WORDS_MAX;
+
+    memcpy(given + 2, argv, (size_t)n * sizeof *argv);
+    for (int i = 0; i + 2 < n; i++) {
+        if (strcmp(argv[i], "--kubeconfig") == 0)
+            w->kubeconfig = argv[i + 1];
+        else if (strcmp(argv[i], "--context") == 0)
+            w->context = argv[i + 1];
+    }
+    return close_output(run_command(w, cli, find(2, given, &n_words), n + 2, given));
+}
+
 /* kubectl runs kubectl-fed as `kubectl fed`. */
 static const char *program_name(const char *argv0)
 {
@@ -313,6 +342,8 @@ int main(int argc, char **argv)
     int words = 0;
 
     signal(SIGPIPE, SIG_IGN);
+    if (is_completer(argv[0]))
+        return complete(&w, &cli, argc - 1, argv + 1);
     argc--;
     argv++;
     if (common_options(&argc, argv, &w, &cli, &wants_help) != CLI_DONE)

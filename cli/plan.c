@@ -177,6 +177,17 @@ static enum fed_err dry_run(
     return err;
 }
 
+/* What the file says of policies is no part of the answer, and "nothing goes to clusters" would be
+ * wrong: policies decide what may. */
+static bool is_policy(const struct fed_json *object)
+{
+    struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
+
+    return fed_span_is(fed_json_string(fed_json_get(object, "kind")), "PlacementPolicy") &&
+           version.len > 10 &&
+           fed_span_eq(fed_span_sub(version, 0, 10), FED_SPAN_LIT("fedlet.io/"));
+}
+
 static void take_object(struct plan *p, struct fed_json *object)
 {
     const struct look_kind *kind = kind_of(p, object);
@@ -185,6 +196,14 @@ static void take_object(struct plan *p, struct fed_json *object)
     struct fed_json *stored = NULL;
     enum fed_err err;
 
+    if (is_policy(object)) {
+        fprintf(stderr,
+            "PlacementPolicy " FED_SPAN_FMT
+            ": left out of the plan, which goes by the policies that "
+            "the hub has now; store it to see what it allows and takes away\n",
+            FED_SPAN_ARG(name));
+        return;
+    }
     if (!kind && !is_namespace(object)) {
         fprintf(stderr,
             FED_SPAN_FMT " " FED_SPAN_FMT ": not federated, nothing of it goes to "

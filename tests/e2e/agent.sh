@@ -16,6 +16,30 @@ field() { member get "$1" "$2" -o "jsonpath=$3"; }
 set_value() { hubctl -n shop patch federatedconfigmap "$1" --type=merge -p "{\"spec\":{\"template\":{\"data\":{\"k\":\"$2\"}}}}"; }
 connected() { soon "${1:-60}" true status_field cluster1 connected; }
 
+# A kind that nothing here is federated of.
+stray() { # stray NAME
+    member create secret generic "$1" --from-literal=k=v
+    member label secret "$1" kubefed.io/managed=true own=yes
+}
+is_left() { # is_left RESOURCE NAME: without the label, and still there
+    soon 30 '{"own":"yes"}' field "$1" "$2" '{.metadata.labels}'
+    is dg== field "$1" "$2" '{.data.k}'
+}
+case_strays() {
+    stray one
+    is_left secret one
+    agent_stop cluster1
+    stray two
+    agent_start cluster1
+    is_left secret two
+    # A type that is enabled while the agent is connected.
+    member create role three --verb=get --resource=pods
+    member label role three kubefed.io/managed=true own=yes
+    connected
+    fedctl enable roles.rbac.authorization.k8s.io
+    soon 30 '{"own":"yes"}' field role three '{.metadata.labels}'
+}
+
 begin() {
     member_up cluster1 --pods
     hub_start --heartbeat-s 10
@@ -290,6 +314,27 @@ case_unwritable() {
     : >"$FLEET/a-file"
     fails 1 "$FLEET/a-file" timeout 20 "$BIN/fedlet" run --state-dir "$FLEET/a-file" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig"
 }
+case_again() {
+    # Unregistered, and registered anew with what it has: nothing vanishes.
+    local token
+    connected
+    config left l | hubctl apply -f -
+    soon 30 l field configmap left '{.data.k}'
+    soon 30 'True ' propagation shop federatedconfigmap left
+    hubctl -n kube-federation-system delete kubefedcluster cluster1 --timeout=30s
+    hubctl -n shop delete federatedconfigmap left --timeout=30s
+    set_value plain again
+    agent_stop cluster1
+    token=$(fedctl token create)
+    is 'joined already as cluster1' agent_join cluster1 "$token"
+    is 'joined as cluster1' agent_join cluster1 "$token" --again
+    agent_start cluster1
+    soon 60 again field configmap plain '{.data.k}'
+    soon 30 'True ' propagation shop federatedconfigmap plain
+    soon 30 '' field configmap left '{.metadata.labels}'
+    is l field configmap left '{.data.k}'
+    is true field configmap plain '{.metadata.labels.kubefed\.io/managed}'
+}
 case_revoked_cluster() {
     # Deleting the KubeFedCluster cuts the agent off: it keeps what it has and says that it is refused.
     hubctl -n kube-federation-system delete kubefedcluster cluster1 --timeout=30s
@@ -308,6 +353,7 @@ try "drift: scaled is put back" case_scaled
 try "drift: removed labels are put back" case_label_removed
 try "fields of others stay" case_foreign_fields_stay
 try "drift while the agent was stopped" case_drift_while_stopped
+try "strays of every federated kind lose the label and stay" case_strays
 try "status, as JSON and as text" case_status
 try "status names what failed" case_status_failed
 try "ten kills at random moments during changes" case_killed
@@ -322,5 +368,6 @@ try "SIGTERM ends it in order" case_sigterm
 try "a kubeconfig that is not there" case_bad_kubeconfig
 try "a damaged state file is refused and left as it is" case_corrupt
 try "a state directory that cannot be written" case_unwritable
+try "an unregistered cluster joins again with its state directory" case_again
 try "a deleted KubeFedCluster cuts its agent off" case_revoked_cluster
 suite_end

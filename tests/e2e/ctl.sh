@@ -67,9 +67,6 @@ complete_for() { # complete_for WORD...: what bash offers for the last word
 case_completion() {
     local shell
     for shell in bash zsh; do ctl completion $shell | bash -n; done
-    ctl completion fish >"$FLEET/fish"
-    if command -v fish >/dev/null; then fish --no-execute "$FLEET/fish"; fi
-    if command -v zsh >/dev/null; then ctl completion zsh | zsh -n; fi
     # shellcheck disable=SC1090
     source <(ctl completion bash)
     is enable complete_for fedctl en
@@ -81,6 +78,66 @@ case_completion() {
     PATH=$BIN:$PATH
     is deployments.apps complete_for fedctl enable deplo
     fails 2 'has no names' ctl completion names nonsense
+    fails 2 'one too many' ctl completion names clusters surplus
+}
+# asked WORD...: what kubectl_complete-fed answers, in one line
+asked() { "$BIN/kubectl_complete-fed" "$@" | tr '\n' ' '; }
+case_completion_kubectl() {
+    is 'enable events :4 ' asked e
+    is 'enable disable status :4 ' asked orphaning-deletion ''
+    is '--federated-group --federated-version :4 ' asked enable --federated-
+    is ':0 ' asked plan -f ''
+    is ':0 ' asked status -o ''
+    is 'deployments.apps :4 ' asked enable deployments.a
+    is 'bash zsh fish :4 ' asked completion ''
+    # As kubectl itself asks its plugin.
+    PATH=$BIN:$PATH says '^unjoin$' "${KUBECTL[@]}" __complete fed unj
+}
+# zsh_for WORDS: what zsh completes them to, on a terminal of its own.
+zsh_for() {
+    python3 - "$BIN" "$1" <<'PY'
+import os, pty, select, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ.update(PATH=sys.argv[1] + ":" + os.environ["PATH"], TERM="dumb", PS1="> ")
+    os.execvp("zsh", ["zsh", "-f", "-i"])
+got = b""
+def until(mark, seconds=30):
+    global got
+    end = time.monotonic() + seconds
+    while mark not in got:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            sys.exit(f"no {mark!r} in {got!r}")
+        got += os.read(fd, 65536)
+os.write(fd, b"autoload -Uz compinit && compinit -u -D; source <(fedctl completion zsh); echo re''ady\n")
+until(b"ready")
+got = b""
+os.write(fd, sys.argv[2].encode() + b"\t")
+time.sleep(1)
+os.write(fd, b"\x01echo \"<\x05>\"\n") # the line as it is now, said
+until(b"\r\n<")
+until(b">\r\n")
+print(got.split(b"\r\n<")[-1].split(b">")[0].decode().strip())
+os.close(fd)
+PY
+}
+case_zsh() {
+    ctl completion zsh | zsh -n
+    is 'fedctl unjoin' zsh_for 'fedctl unj'
+    is 'fedctl orphaning-deletion' zsh_for 'fedctl orph'
+}
+case_fish() {
+    ctl completion fish >"$FLEET/fish"
+    fish --no-execute "$FLEET/fish"
+    fish_for() { PATH=$BIN:$PATH fish --no-config -c "source $FLEET/fish; complete -C '$1'" | cut -f1 | sort | tr '\n' ' '; }
+    is 'unjoin ' fish_for 'fedctl unj'
+    is 'disable enable status ' fish_for 'fedctl orphaning-deletion '
+    is 'bash fish zsh ' fish_for 'fedctl completion '
+    is '--federated-group --federated-version ' fish_for 'fedctl enable --federated-'
+}
+shell_case() { # shell_case SHELL
+    if command -v "$1" >/dev/null; then try "completion in a real $1" "case_$1"; else skip "completion in a real $1" "$1 is not installed"; fi
 }
 case_completion_names() {
     # shellcheck disable=SC1090
@@ -426,6 +483,9 @@ try "wrong usage ends with 2 and one sentence" case_usage
 try "a hub that does not answer" case_unreachable
 try "as a plugin of kubectl" case_plugin
 try "completion" case_completion
+try "completion for kubectl" case_completion_kubectl
+shell_case zsh
+shell_case fish
 must "the hub starts" hub_start
 must "a member starts" member_up m1
 try "enable" case_enable

@@ -177,11 +177,16 @@ case_manual() {
     is waiting hub_jsonpath $SYSTEM kubefedcluster waiting '{.metadata.name}'
     grep -qi 'approv' "$WORK/waiting.out"
 }
+fedctl_json() { # fedctl_json EXPRESSION ARGUMENTS...: what Python makes of the answer `d`
+    local expression=$1
+    shift
+    fedctl "$@" | python3 -c 'import json,sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$expression"
+}
 case_manual_timeout() {
     local token
     token=$(fedctl token create --approve manual)
     fails 1 'approv' join patient "$token" --timeout 2s
-    fedctl approve patient
+    is 'JoinRequest True' fedctl_json "d['kind'] + ' ' + str(d['spec']['approved'])" approve patient -o json
     # Asking again with the same key and token is not another use.
     join patient "$token"
 }

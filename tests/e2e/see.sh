@@ -121,6 +121,22 @@ events() {
     is true json "[e['lastTimestamp'] for e in d] == sorted(e['lastTimestamp'] for e in d) and len(d) >= 4" fedctl events -o json
 }
 try "events: of the object and its namespace, in order of time" events
+complete_words() { KUBECONFIG=$FLEET/hub/admin.kubeconfig "$BIN/kubectl_complete-fed" "$@" | tr '\n' ' '; }
+completion() {
+    is 'configmap/web namespace/shop' bash -c '"$@" | sort | tr "\n" " " | sed "s/ $//"' - "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" completion names objects $S
+    is 'configmap/web :4 ' complete_words diff $S conf
+    is 'namespace/shop :4 ' complete_words tree -n shop name
+    is ':4 ' complete_words events -n nowhere conf
+    is ':4 ' complete_words status -n ../x conf
+    # shellcheck disable=SC1090
+    source <(fedctl completion bash)
+    PATH=$BIN:$PATH KUBECONFIG=$FLEET/hub/admin.kubeconfig
+    export KUBECONFIG
+    COMP_WORDS=(fedctl status -n shop configm) COMP_CWORD=4 COMPREPLY=()
+    _fedctl
+    is configmap/web echo "${COMPREPLY[@]}"
+}
+try "completion: federated objects by their names" completion
 same_everywhere() {
     exits 0 fedctl diff cm/web $S
     is '' fedctl diff cm/web $S
@@ -176,6 +192,13 @@ plan_refused() {
     fails 2 'needs -f FILE' fedctl plan
 }
 try "plan: overrides that do not fit, and files that are wrong" plan_refused
+plan_policy() {
+    { printf 'apiVersion: fedlet.io/v1alpha1\nkind: PlacementPolicy\nmetadata: {name: none}\nspec: {}\n---\n'; map web blue; } >"$WORK/policy.yaml"
+    says 'PlacementPolicy none: left out of the plan, which goes by the policies that the hub has now' fedctl plan -f "$WORK/policy.yaml"
+    ! fedctl plan -f "$WORK/policy.yaml" 2>&1 | grep -q 'not federated'
+    is 1 json "len(d['objects'])" fedctl plan -f "$WORK/policy.yaml" -o json
+}
+try "plan: policies in the file are not part of it, and that is said" plan_policy
 
 # ---- the API ----
 review() {

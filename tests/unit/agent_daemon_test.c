@@ -517,6 +517,67 @@ static void test_orphan(void **state)
     world_free(w);
 }
 
+/* Its cluster was unregistered and is registered anew: what nobody federates any more stays,
+ * without the label; what is federated still is taken over as it is. */
+static void test_joined_once_more(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_with_three();
+    struct agent_state file;
+    struct fed_diag diag = {""};
+
+    (void)state;
+    world_crash(w);
+    agent_state_init(&file, fed_alloc_system(), &w->store);
+    if (agent_state_join_again(&file, &diag))
+        fail_msg("%s", diag.text);
+    world_forget_requests(w);
+    works[1] = web;
+    publish(w, 4, works, 2);
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_int_equal(world_asked(w, "DELETE"), 0);
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "");
+    assert_string_equal(world_object(w, WEB_PATH)->managed, "true");
+    assert_state(w, 1, "Applied");
+    assert_true(logged(w, "joined once more; 1 objects that"));
+    works[1] = map_a; /* and from here on all is as ever */
+    works[1].options |= FED_WORK_ADOPT;
+    works[2] = web;
+    publish(w, 5, works, 3);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "true");
+    publish(w, 6, works, 1);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_null(world_object(w, MAP_PATH));
+    world_free(w);
+}
+
+/* The hub has another memory, too: nothing follows from what it does not name. */
+static void test_joined_once_more_at_a_new_hub(void **state)
+{
+    struct world_work works[] = {ns};
+    struct world *w = world_with_three();
+    struct agent_state file;
+    struct fed_diag diag = {""};
+
+    (void)state;
+    world_crash(w);
+    agent_state_init(&file, fed_alloc_system(), &w->store);
+    assert_int_equal(agent_state_join_again(&file, &diag), FED_OK);
+    world_forget_requests(w);
+    world_publish(w, 99, 1, works, 1);
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_int_equal(world_asked(w, "DELETE"), 0);
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "true");
+    assert_string_equal(world_object(w, WEB_PATH)->managed, "true");
+    world_free(w);
+}
+
 static void test_list_without_objects_deletes_nothing(void **state)
 {
     struct world *w = world_with_three();
@@ -1015,6 +1076,8 @@ int main(void)
         cmocka_unit_test(test_removal),
         cmocka_unit_test(test_removal_spares_a_stranger),
         cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_joined_once_more),
+        cmocka_unit_test(test_joined_once_more_at_a_new_hub),
         cmocka_unit_test(test_list_without_objects_deletes_nothing),
         cmocka_unit_test(test_missed_notification_is_pulled),
         cmocka_unit_test(test_corrupt_frame_leads_to_full_pull),

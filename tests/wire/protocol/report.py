@@ -7,6 +7,7 @@ ID_MAX = API_VERSION_MAX + KIND_MAX + 2 * NAME_MAX + 3
 REPLICAS_MAX = 0x7FFFFFFF
 FULL, FACTS, MORE, REMOVED, REMOTE, REMOVED_CUT, SCALES = 1, 2, 4, 8, 16, 32, 64
 PENDING, APPLIED, FAILED, WAITING, REMOVING = range(5)
+HAS_DEED = (APPLIED, FAILED)  # of a failure: what was tried
 TELLS_WHY = (FAILED, WAITING, REMOVING)
 
 
@@ -33,7 +34,7 @@ def put_why(item):
 
 def put_entry(entry):
     state = entry["state"]
-    out = bytes([state | entry["health"] << 4 | (entry["deed"] << 6 if state == APPLIED else 0)])
+    out = bytes([state | entry["health"] << 4 | (entry["deed"] << 6 if state in HAS_DEED else 0)])
     if state == APPLIED:
         out += put_varint(entry["generation"])
         return out if entry["generation"] else out + put_string(cut(entry["resource_version"], VERSION_MAX))
@@ -85,7 +86,7 @@ def take_entry(at):
     byte = at.u8()
     entry = {"state": byte & 15, "health": byte >> 4 & 3, "deed": byte >> 6, "generation": 0, "resource_version": b"",
              "reason": b"", "message": b""}
-    need(entry["state"] <= REMOVING and (entry["state"] == APPLIED or not entry["deed"]))
+    need(entry["state"] <= REMOVING and (entry["state"] in HAS_DEED or not entry["deed"]))
     if entry["state"] in TELLS_WHY:
         entry.update(take_why(at))
     elif entry["state"] == APPLIED:
