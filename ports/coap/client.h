@@ -14,7 +14,8 @@
 #include <mbedtls/ssl.h>
 
 #define FED_COAP_CLIENT_REQUESTS_MAX 16u
-#define FED_COAP_CLIENT_PAYLOAD_MAX 1024u /* of one request; there are no block-wise uploads */
+#define FED_COAP_CLIENT_PAYLOAD_MAX                                                                \
+    (64u << 10) /* of one request, as much as a hub takes (server.h) */
 #define FED_COAP_CLIENT_PATH_MAX 64u
 #define FED_COAP_CLIENT_QUERY_MAX 256u
 #define FED_COAP_CLIENT_BODY_MAX                                                                   \
@@ -64,6 +65,13 @@ struct fed_coap_transfer {
     struct fed_coap_slot slots[FED_COAP_WINDOW];
 };
 
+/* A payload that does not fit one datagram: its blocks are sent one after the other. */
+struct fed_coap_client_upload {
+    uint32_t num; /* block under way */
+    size_t len;
+    uint8_t bytes[];
+};
+
 enum fed_coap_kind { FED_COAP_KIND_REQUEST, FED_COAP_KIND_OBSERVE, FED_COAP_KIND_PING };
 
 struct fed_coap_request {
@@ -79,6 +87,7 @@ struct fed_coap_request {
     fed_link_done *done;
     void *done_ctx;
     struct fed_coap_transfer *transfer; /* NULL: the first answer is awaited */
+    struct fed_coap_client_upload *upload;
     char path[FED_COAP_CLIENT_PATH_MAX + 1];
     char query[FED_COAP_CLIENT_QUERY_MAX + 1];
 };

@@ -8,6 +8,7 @@
 
 #define OBSERVE_HALF 0x800000u /* of the 24-bit number line, RFC 7641 section 3.4 */
 #define OBSERVE_FORGET_MS 128000u
+#define CONTINUE 231u /* RFC 7959 section 2.9.1 */
 
 /* ---- round trips (RFC 6298 section 2) ---- */
 
@@ -69,6 +70,13 @@ static uint16_t token_new(struct fed_coap_client *client)
     return client->next_token;
 }
 
+static void request_free(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    if (r->upload)
+        fed_alloc_free(client->mem, r->upload, sizeof(*r->upload) + r->upload->len);
+    fed_alloc_free(client->mem, r, sizeof(*r));
+}
+
 void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_request *r,
     enum fed_err err, const struct fed_link_message *message, const char *why)
 {
@@ -85,7 +93,7 @@ void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_req
     if (err)
         fed_diag_set(&diag, err, "%s %s: %s", client->peer,
             r->kind == FED_COAP_KIND_PING ? "ping" : r->path, why);
-    fed_alloc_free(client->mem, r, sizeof(*r));
+    request_free(client, r);
     done(done_ctx, err, err ? NULL : message, err ? &diag : NULL);
     fed_coap_transfer_free(client, transfer); /* the message was in it */
 }
@@ -143,6 +151,22 @@ static bool add_joined(
     return true;
 }
 
+/* Where the block under way is, and whether more follow (RFC 7959 section 2.2). */
+static bool add_block1(coap_pdu_t *pdu, const struct fed_coap_client_upload *u)
+{
+    bool more = u->len - (size_t)u->num * FED_COAP_CLIENT_BLOCK > FED_COAP_CLIENT_BLOCK;
+    uint8_t value[4];
+    bool good = coap_add_option(pdu, COAP_OPTION_BLOCK1,
+        coap_encode_var_safe(
+            value, sizeof(value), u->num << 4 | (unsigned)more << 3 | FED_COAP_CLIENT_SZX),
+        value);
+
+    if (good && u->num == 0)
+        good = coap_add_option(pdu, COAP_OPTION_SIZE1,
+            coap_encode_var_safe(value, sizeof(value), (unsigned)u->len), value);
+    return good;
+}
+
 coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fed_coap_request *r,
     coap_pdu_type_t type, uint32_t num)
 {
@@ -163,6 +187,8 @@ coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fe
     if (good && num > 0)
         good = coap_add_option(pdu, COAP_OPTION_BLOCK2,
             coap_encode_var_safe(block, sizeof(block), num << 4 | FED_COAP_CLIENT_SZX), block);
+    if (good && num == 0 && r->upload)
+        good = add_block1(pdu, r->upload);
     if (good)
         return pdu;
     coap_delete_pdu(pdu);
@@ -216,7 +242,7 @@ static enum fed_err request_start(struct fed_coap_client *client, struct fed_coa
     if (!err)
         err = fed_coap_request_send(client, r, payload);
     if (err) {
-        fed_alloc_free(client->mem, r, sizeof(*r));
+        request_free(client, r);
         return err;
     }
     r->next = client->requests;
@@ -224,6 +250,41 @@ static enum fed_err request_start(struct fed_coap_client *client, struct fed_coa
     client->n_requests++;
     fed_coap_client_arm(client);
     return FED_OK;
+}
+
+static struct fed_span block_of(const struct fed_coap_client_upload *u)
+{
+    return fed_span_sub(fed_span_of(u->bytes, u->len), (size_t)u->num * FED_COAP_CLIENT_BLOCK,
+        FED_COAP_CLIENT_BLOCK);
+}
+
+static enum fed_err upload_new(
+    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload)
+{
+    struct fed_coap_client_upload *u = fed_alloc_get(client->mem, sizeof(*u) + payload.len);
+
+    if (!u)
+        return FED_ERR_NOMEM;
+    u->num = 0;
+    u->len = payload.len;
+    memcpy(u->bytes, payload.at, payload.len);
+    r->upload = u;
+    return FED_OK;
+}
+
+/* The hub has a block and wants the next one. */
+static void upload_continue(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    struct fed_coap_client_upload *u = r->upload;
+
+    if (u->len <= ((size_t)u->num + 1) * FED_COAP_CLIENT_BLOCK) {
+        fed_coap_request_finish(
+            client, r, FED_ERR_INVALID, NULL, "the hub wants more than there is");
+        return;
+    }
+    u->num++;
+    if (fed_coap_request_send(client, r, block_of(u)))
+        fed_coap_request_finish(client, r, FED_ERR_NETWORK, NULL, "a block cannot be sent");
 }
 
 static enum fed_err names_set(struct fed_coap_request *r, const char *path, const char *query)
@@ -247,7 +308,12 @@ enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, con
     if (err)
         return err;
     r->method = method;
-    return request_start(client, r, names_set(r, path, query), payload);
+    err = names_set(r, path, query);
+    if (!err && payload.len > FED_COAP_CLIENT_BLOCK) {
+        err = upload_new(client, r, payload);
+        payload = err ? payload : block_of(r->upload);
+    }
+    return request_start(client, r, err, payload);
 }
 
 enum fed_err fed_coap_client_observe(void *ctx, const char *path, const char *query,
@@ -372,6 +438,10 @@ static void on_answer(
     if (client->retransmits == r->retransmits && coap_pdu_get_type(pdu) == COAP_MESSAGE_ACK)
         fed_coap_rtt_add(client, fed_loop_now_ms(client->loop) - r->started_ms);
     observation_begin(client, r, pdu);
+    if (r->upload && m.code == CONTINUE) {
+        upload_continue(client, r);
+        return;
+    }
     if (fed_coap_block_of(pdu, &block) && (block.more || block.num > 0)) {
         r->token = token_new(client); /* the old one is the observation's */
         fed_coap_transfer_begin(client, r, pdu, &block, m.payload);
