@@ -256,9 +256,10 @@ static void apply_answer(struct agent_apply *apply, struct agent_entry *entry,
         fed_arena_init(&arena, apply->ports.mem, AGENT_OBJECT_ARENA_MAX);
         if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
             apply_parse(apply, entry, doc, answer->body, &seen)) {
-            /* What follows a creation within the same work is part of it. */
-            if (entry->deed == FED_DEED_NONE)
+            /* What follows a creation is part of it until the hub was told. */
+            if (entry->deed == FED_DEED_NONE || entry->deed_sent)
                 entry->deed = (uint8_t)deed_of(entry, answer->status);
+            entry->deed_sent = false;
             entry->adopting = false;
             applied(apply, entry, &seen, content, superseded);
         }

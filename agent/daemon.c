@@ -174,6 +174,15 @@ static void on_up(void *ctx, uint64_t report_seq)
     agent_report_link_up(d->report, report_seq);
 }
 
+static void on_kinds(void *ctx, struct fed_span kinds)
+{
+    struct agent_daemon *d = ctx;
+
+    if (agent_observe_federated(d->observe, kinds))
+        fed_log(d->ports.log, FED_LOG_WARN,
+            "the hub's list of federated kinds cannot be read; the one before stays");
+}
+
 static void on_down(void *ctx)
 {
     struct agent_daemon *d = ctx;
@@ -218,7 +227,8 @@ static enum fed_err make_modules(struct agent_daemon *d)
     struct agent_observe_events observe = {.ctx = d, .trouble = on_trouble};
     struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
     struct agent_report_events report = {.ctx = d, .full = on_full};
-    struct agent_sync_events sync = {.ctx = d, .up = on_up, .down = on_down, .staged = on_staged};
+    struct agent_sync_events sync = {
+        .ctx = d, .up = on_up, .down = on_down, .kinds = on_kinds, .staged = on_staged};
     enum fed_err err =
         d->ports.loop->timer_new(d->ports.loop->ctx, on_persist_timer, d, &d->persist_timer);
 

@@ -18,6 +18,8 @@
 #define AGENT_LIST_PAGE_METADATA 500u
 /* Kinds under watch in one cluster. */
 #define AGENT_KINDS_MAX 512u
+/* Kinds that are watched for strays alone: each costs a stream and a few hundred bytes. */
+#define AGENT_STRAY_KINDS_MAX 64u
 /* A uid is 36 characters; other servers may be longer. */
 #define AGENT_UID_MAX 63u
 /* A person's sentence about one work, as in a report (FED_REPORT_MESSAGE_MAX). */

@@ -4,6 +4,7 @@
 #include "agent/path.h"
 #include "agent/scan.h"
 #include "agent/stray.h"
+#include "proto/link/link.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define LIST_TIMEOUT_MS 60000u
 #define RETRY_FLOOR_MS 500u
 #define RETRY_CEILING_MS 30000u
+#define STRAYS_RETRY_CEILING_MS 600000u /* the member may well have no such kind */
 #define STRAYS_PAUSE_MS 1000u
 #define SHORT_WATCH_MS 1000u /* a watch that ended sooner counts as a failure */
 
@@ -27,6 +29,7 @@ struct kind {
     struct fed_span plural;
     struct fed_span kind;
     bool full;
+    bool strays_only; /* no work is of this kind */
     enum kind_state state;
     char rv[64]; /* where to go on; "" asks for a list */
     struct fed_kube_call *call;
@@ -47,6 +50,10 @@ struct agent_observe {
     struct kind **kinds;
     size_t n_kinds;
     size_t cap_kinds;
+    struct fed_link_kind *federated; /* spans into federated_bytes */
+    size_t n_federated;
+    uint8_t *federated_bytes; /* as the hub sent it, owned */
+    size_t federated_len;
     bool paused;
 };
 
@@ -73,15 +80,17 @@ static void wait_and_retry(struct kind *k, unsigned asked_s)
     struct agent_observe *o = k->observe;
 
     k->state = KIND_WAITING;
-    k->due_ms = agent_retry_failed(&k->retry, now_of(o), RETRY_FLOOR_MS, RETRY_CEILING_MS,
-        agent_spread(&o->ports), asked_s > 600 ? 600000u : asked_s * 1000u);
+    k->due_ms = agent_retry_failed(&k->retry, now_of(o), RETRY_FLOOR_MS,
+        k->strays_only ? STRAYS_RETRY_CEILING_MS : RETRY_CEILING_MS, agent_spread(&o->ports),
+        asked_s > 600 ? 600000u : asked_s * 1000u);
     arm(o);
 }
 
 /* Refusals only: what fails in transport is the probe's to say, once. */
 static void log_kind(struct kind *k, const char *what, const char *why)
 {
-    fed_log(k->observe->ports.log, k->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_DEBUG,
+    fed_log(k->observe->ports.log,
+        k->retry.attempts <= 1 && !k->strays_only ? FED_LOG_WARN : FED_LOG_DEBUG,
         "%s " FED_SPAN_FMT ": %s", what, FED_SPAN_ARG(k->plural), why);
 }
 
@@ -430,6 +439,12 @@ static void on_stray_room(void *ctx)
     arm(o);
 }
 
+static void federated_free(struct agent_observe *o)
+{
+    fed_alloc_free(o->ports.mem, o->federated_bytes, o->federated_len);
+    fed_alloc_free(o->ports.mem, o->federated, (o->n_federated + 1) * sizeof(struct fed_link_kind));
+}
+
 static void kind_free(struct agent_observe *o, struct kind *k)
 {
     stop(k);
@@ -511,6 +526,13 @@ void agent_observe_want(struct agent_observe *o, const struct agent_entry *entry
     if (!is_wanted(entry))
         return;
     k = find_kind(o, entry);
+    if (k && k->strays_only && k->state == KIND_WAITING) {
+        agent_retry_reset(&k->retry);
+        k->due_ms = now_of(o);
+        arm(o);
+    }
+    if (k)
+        k->strays_only = false;
     if (k && (k->full || !full))
         return;
     if (!k)
@@ -531,6 +553,92 @@ static bool is_used(const struct agent_observe *o, const struct kind *k)
             return true;
     }
     return false;
+}
+
+/* ---- federated kinds ---- */
+
+static bool is_federated(const struct agent_observe *o, const struct kind *k)
+{
+    for (size_t i = 0; i < o->n_federated; i++) {
+        if (fed_span_eq(o->federated[i].plural, k->plural) &&
+            fed_span_eq(o->federated[i].api_version, k->api_version))
+            return true;
+    }
+    return false;
+}
+
+/* Whatever version of it is watched already. */
+static bool is_observed(const struct agent_observe *o, const struct fed_link_kind *kind)
+{
+    for (size_t i = 0; i < o->n_kinds; i++) {
+        if (fed_span_eq(o->kinds[i]->plural, kind->plural) &&
+            fed_span_eq(o->kinds[i]->api_version, kind->api_version))
+            return true;
+    }
+    return false;
+}
+
+/* Before there is a bundle nothing can be told from a stray. */
+static void want_strays(struct agent_observe *o)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->n_kinds; i++)
+        n += o->kinds[i]->strays_only;
+    for (size_t i = 0; i < o->n_federated && o->table->revision > 0; i++) {
+        const struct fed_link_kind *kind = &o->federated[i];
+        struct fed_work work = {
+            .api_version = kind->api_version, .kind = kind->kind, .plural = kind->plural};
+        struct kind *k;
+
+        if (n == AGENT_STRAY_KINDS_MAX || is_observed(o, kind))
+            continue;
+        k = add_kind(o, &work);
+        if (!k)
+            return; /* tried again with the next change */
+        n++;
+        k->strays_only = true;
+        k->due_ms = now_of(o);
+    }
+}
+
+enum fed_err agent_observe_federated(struct agent_observe *o, struct fed_span kinds)
+{
+    struct fed_alloc *mem = o->ports.mem;
+    struct fed_link_kind *all = kinds.len <= FED_LINK_KINDS_BYTES_MAX
+                                    ? fed_alloc_array(mem, FED_LINK_KINDS_MAX, sizeof *all)
+                                    : NULL;
+    struct fed_link_kind *kept = NULL;
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    enum fed_err err = all ? FED_OK : FED_ERR_NOMEM;
+
+    if (kinds.len > FED_LINK_KINDS_BYTES_MAX)
+        return FED_ERR_LIMIT;
+    if (!err)
+        err = fed_link_kinds_take(kinds, all, FED_LINK_KINDS_MAX, &n);
+    if (!err) {
+        bytes = fed_alloc_get(mem, kinds.len);
+        kept = fed_alloc_array(mem, n + 1, sizeof *kept);
+        err = bytes && kept ? FED_OK : FED_ERR_NOMEM;
+    }
+    if (!err) {
+        memcpy(bytes, kinds.at, kinds.len);
+        err = fed_link_kinds_take(fed_span_of(bytes, kinds.len), kept, n, &n);
+    }
+    fed_alloc_free(mem, all, FED_LINK_KINDS_MAX * sizeof *all);
+    if (err) {
+        fed_alloc_free(mem, bytes, kinds.len);
+        fed_alloc_free(mem, kept, (n + 1) * sizeof *kept);
+        return err;
+    }
+    federated_free(o);
+    o->federated = kept;
+    o->n_federated = n;
+    o->federated_bytes = bytes;
+    o->federated_len = kinds.len;
+    agent_observe_sync(o);
+    return FED_OK;
 }
 
 /* Lists the entry's kind once more; once for all works of the kind. */
@@ -557,14 +665,19 @@ void agent_observe_sync(struct agent_observe *o)
     size_t kept = 0;
 
     for (size_t i = 0; i < o->n_kinds; i++) {
-        if (is_used(o, o->kinds[i]))
+        bool used = is_used(o, o->kinds[i]);
+
+        if (used || is_federated(o, o->kinds[i])) {
+            o->kinds[i]->strays_only = !used;
             o->kinds[kept++] = o->kinds[i];
-        else
+        } else {
             kind_free(o, o->kinds[i]);
+        }
     }
     o->n_kinds = kept;
     for (size_t i = 0; i < o->table->n; i++)
         agent_observe_want(o, o->table->at[i]);
+    want_strays(o);
     for (size_t i = 0; i < o->table->n; i++) {
         if (o->table->at[i]->status_wanted)
             want_status(o, o->table->at[i]);
@@ -647,6 +760,7 @@ void agent_observe_free(struct agent_observe *o)
     for (size_t i = 0; i < o->n_kinds; i++)
         kind_free(o, o->kinds[i]);
     agent_stray_free(o->stray);
+    federated_free(o);
     fed_alloc_free(o->ports.mem, o->kinds, o->cap_kinds * sizeof(struct kind *));
     o->ports.loop->timer_free(o->ports.loop->ctx, o->timer);
     fed_alloc_free(o->ports.mem, o, sizeof *o);

@@ -3,10 +3,11 @@
  * idle -> listing (pages) -> watching -> (ended) -> watching at the last resourceVersion, or
  * listing again after 410 any failure -> waiting, with back-off
  *
- * A kind is observed from its first object in the member on. Kinds without a health rule are read
- * as metadata only. A work that a complete list did not contain is looked at by itself before
- * anything follows from it; a list that failed or broke off says nothing. (Kubernetes API concepts,
- * "Efficient detection of changes".) */
+ * A kind is observed from its first object in the member on; one that is federated and of which
+ * there is no work from the first bundle on, because of strays (stray.h). Kinds without a health
+ * rule are read as metadata only. A work that a complete list did not contain is looked at by
+ * itself before anything follows from it; a list that failed or broke off says nothing. (Kubernetes
+ * API concepts, "Efficient detection of changes".) */
 #ifndef FEDLET_AGENT_OBSERVE_H
 #define FEDLET_AGENT_OBSERVE_H
 
@@ -28,6 +29,11 @@ void agent_observe_free(struct agent_observe *observe);
 /* Takes up the kinds of all entries whose object is known, and drops kinds that nothing uses any
  * more. */
 void agent_observe_sync(struct agent_observe *observe);
+/* Which kinds are federated (proto/link/link.h): those without works are watched for strays, too,
+ * as metadata only; up to AGENT_STRAY_KINDS_MAX. Takes a copy. FED_ERR_NOMEM, and what
+ * fed_link_kinds_take says; then nothing has changed. */
+FED_MUST_USE enum fed_err agent_observe_federated(
+    struct agent_observe *observe, struct fed_span kinds);
 /* The same for one entry; cheap when its kind is observed already. */
 void agent_observe_want(struct agent_observe *observe, const struct agent_entry *entry);
 /* Lists every kind again that has works whose status is reported. */

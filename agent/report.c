@@ -123,6 +123,16 @@ static enum fed_err put_removed(
     return FED_OK;
 }
 
+/* A failure is that of a creation as long as there is no object; what the label forbids is
+ * always an update (KubeFed's managed dispatcher). */
+static enum fed_work_deed deed_of(const struct agent_entry *entry)
+{
+    if (entry->state != FED_WORK_FAILED)
+        return (enum fed_work_deed)entry->deed;
+    return entry->uid[0] || strcmp(entry->reason, "ManagedLabelFalse") == 0 ? FED_DEED_UPDATED
+                                                                            : FED_DEED_CREATED;
+}
+
 /* Names and version strings are copied: the entry may change while the message waits for its
  * answer. */
 static enum fed_err put_entry(struct agent_report *r, struct message *m, struct agent_entry *entry)
@@ -140,7 +150,7 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
     *out = (struct fed_report_entry){.index = entry->index,
         .state = (enum fed_work_state)entry->state,
         .health = (enum fed_work_health)entry->health,
-        .deed = (enum fed_work_deed)entry->deed,
+        .deed = deed_of(entry),
         .generation = generation,
         .reason = fed_span_text(entry->reason),
         .message = fed_span_text(entry->message)};
@@ -157,6 +167,7 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
         m->scales[m->report.n_scales++].index = entry->index;
         m->size += 16;
     }
+    entry->deed_sent = entry->state == FED_WORK_APPLIED && entry->deed != FED_DEED_NONE;
     r->sent[r->n_sent++] = entry;
     return FED_OK;
 }
@@ -246,8 +257,9 @@ static void told(struct agent_report *r)
     r->seq = r->sent_seq;
     for (size_t i = 0; i < r->n_sent; i++) {
         r->sent[i]->reporting = false;
-        if (!r->sent[i]->report_due && r->sent[i]->state == FED_WORK_APPLIED)
+        if (r->sent[i]->deed_sent)
             r->sent[i]->deed = FED_DEED_NONE;
+        r->sent[i]->deed_sent = false;
     }
     r->n_sent = 0;
     agent_table_sweep(r->table);
@@ -255,8 +267,10 @@ static void told(struct agent_report *r)
 
 static void put_back(struct agent_report *r)
 {
-    for (size_t i = 0; i < r->n_sent; i++)
+    for (size_t i = 0; i < r->n_sent; i++) {
         r->sent[i]->report_due = true;
+        r->sent[i]->deed_sent = false;
+    }
     r->facts_due = r->facts_due || r->sent_facts;
     r->news = true;
     r->full_due = true; /* what the hub holds now is not known for sure */

@@ -300,6 +300,35 @@ static void on_pull_timer(void *ctx)
         pull(s);
 }
 
+/* ---- kinds ---- */
+
+static void on_kinds(void *ctx, enum fed_err err, const struct fed_link_message *message,
+    const struct fed_diag *diag)
+{
+    struct agent_sync *s = ctx;
+
+    (void)diag;
+    if (s->at == AGENT_SYNC_READY && !err && message->code == FED_LINK_CONTENT)
+        s->events.kinds(s->events.ctx, message->payload);
+}
+
+/* What is known stays when there is no answer. */
+static void ask_for_kinds(struct agent_sync *s)
+{
+    if (s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_KINDS, NULL,
+            (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_kinds, s))
+        fed_log(s->ports.log, FED_LOG_DEBUG, "the federated kinds cannot be asked for");
+}
+
+/* The head of the bundle in place once more: the hub has no other news of it. */
+static bool tells_of_kinds(const struct agent_sync *s, struct fed_span frame)
+{
+    struct fed_frame_head head;
+
+    return fed_frame_head_take(&frame, &head) == FED_OK && !head.has_body &&
+           head.epoch == s->table->epoch && head.revision == s->table->revision;
+}
+
 /* ---- session ---- */
 
 static void arm_heartbeat(struct agent_sync *s)
@@ -400,8 +429,10 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     fed_log(s->ports.log, FED_LOG_INFO, "hub %s: connected", s->options.hubs[s->hub]);
     arm_heartbeat(s);
     take_frame(s, message->payload);
-    if (is_up(s)) /* reports speak of the bundle, so they come after it */
-        s->events.up(s->events.ctx, s->report_seq);
+    if (!is_up(s))
+        return;
+    s->events.up(s->events.ctx, s->report_seq); /* reports speak of the bundle: after it */
+    ask_for_kinds(s);
 }
 
 static void observe(struct agent_sync *s)
@@ -492,6 +523,8 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
         return;
     if (message->code == FED_LINK_CONTENT) {
         arm_heartbeat(s); /* its acknowledgement proved our life */
+        if (tells_of_kinds(s, message->payload))
+            ask_for_kinds(s);
         take_frame(s, message->payload);
     } else if (!is_busy_code(s, message)) {
         give_up(s, "it ended the observation", 0);

@@ -32,6 +32,9 @@ struct agent_sync_events {
     /* The session is up; report_seq is what the hub holds. */
     void (*up)(void *ctx, uint64_t report_seq);
     void (*down)(void *ctx);
+    /* Which kinds are federated, as the hub says (proto/link/link.h): after each connect, and when
+     * it changed. Not called with a hub that does not say. */
+    void (*kinds)(void *ctx, struct fed_span kinds);
     /* A bundle was staged: durable, its works planned. */
     void (*staged)(void *ctx, const struct agent_staged *staged);
 };

@@ -68,6 +68,7 @@ struct agent_entry {
     uint8_t step;       /* enum agent_step */
     uint8_t restores;   /* within the present window */
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
+    bool deed_sent;     /* it is in the report that waits for its answer */
     bool adopting;      /* the object that is there is not the federation's yet */
     bool yielded;       /* seen: replicas that the member retains are not ours */
     uint32_t index;     /* in the manifest, when in it */

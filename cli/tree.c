@@ -206,6 +206,21 @@ static void print_name(const struct status_object *status)
     printf("%s\n", status->deleting ? "   being deleted" : "");
 }
 
+/* What stands for a namespace without a FederatedNamespace: its label, or nothing. Who may not read
+ * namespaces is told the latter as what it is. */
+static const char *word_of_namespace(struct tree *t, struct fed_span ns)
+{
+    struct fed_json *object;
+    struct fed_diag diag = {""};
+    char path[300];
+
+    snprintf(path, sizeof path, "/api/v1/namespaces/" FED_SPAN_FMT, FED_SPAN_ARG(ns));
+    if (!cli_ask(t->look->cli, "GET", path, NULL, fed_span_text(""), &object, &diag) &&
+        fed_span_is(fed_json_string(fed_json_find(object, "metadata.labels.federated")), "true"))
+        return "   (federated by its label)";
+    return "   (no FederatedNamespace of its name)";
+}
+
 static void print_namespace(struct tree *t, size_t from, size_t to)
 {
     struct fed_span ns = t->objects[from].ns;
@@ -214,8 +229,7 @@ static void print_namespace(struct tree *t, size_t from, size_t to)
     if (ns.len == 0)
         printf("(of no namespace)\n");
     else
-        printf(FED_SPAN_FMT "%s\n", FED_SPAN_ARG(ns),
-            federated ? "" : "   (no FederatedNamespace of its name)");
+        printf(FED_SPAN_FMT "%s\n", FED_SPAN_ARG(ns), federated ? "" : word_of_namespace(t, ns));
     for (size_t i = from; i < to; i++) {
         bool last = i + 1 == to;
 

@@ -220,10 +220,12 @@ static void tell_warning(struct hub_federation_events *q, const struct hub_objec
 
 /* Nothing new can be sent, or what is there cannot be taken away. KubeFed tries first, and says so.
  */
-static void tell_refused(struct hub_federation_events *q, const struct hub_object_ref *ref,
-    const struct hub_planned *planned, const struct hub_planned_cluster *cluster)
+static void tell_refused(struct hub_federation_events *q, struct hub_status *status,
+    const struct hub_object_ref *ref, const struct hub_planned *planned,
+    const struct hub_planned_cluster *cluster)
 {
-    enum operation operation = cluster->work ? UPDATE : CREATE;
+    bool there = cluster->work && hub_status_has_object(status, cluster->cluster, cluster->work);
+    enum operation operation = there ? UPDATE : CREATE;
 
     if (strcmp(cluster->error, "DeletionFailed") == 0)
         operation = DELETE;
@@ -275,7 +277,7 @@ static void tell_clusters(struct hub_federation_events *q, struct hub_status *st
 
         selected = selected || cluster->selected;
         if (cluster->error[0])
-            tell_refused(q, ref, planned, cluster);
+            tell_refused(q, status, ref, planned, cluster);
         else if (!cluster->fresh)
             continue;
         else if (!cluster->selected && !planned->deleting && cluster->work)
@@ -348,9 +350,7 @@ static void tell_applied(struct hub_federation_events *q, const struct hub_statu
 
 void hub_federation_events_told(void *ctx, const struct hub_status_outcome *outcome)
 {
-    bool creation = fed_span_is(outcome->reason, "CreationFailed") ||
-                    fed_span_is(outcome->reason, "AlreadyExists");
-    enum operation operation = creation ? CREATE : UPDATE;
+    enum operation operation = outcome->deed == FED_DEED_CREATED ? CREATE : UPDATE;
 
     if (outcome->state != FED_WORK_FAILED) {
         tell_applied(ctx, outcome);

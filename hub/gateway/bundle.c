@@ -92,3 +92,12 @@ enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
     fed_buf_clear(out);
     return put_head(target, out);
 }
+
+bool gateway_bundle_repeat(
+    struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out)
+{
+    const struct fed_manifest *target;
+
+    return !hub_plan_manifest(gateway->plan, fed_span_text(session->name), &target) &&
+           target->revision == session->told && !put_head(target, out);
+}

@@ -15,6 +15,10 @@ static enum fed_err subscribe(struct hub_gateway *gateway)
     if (!err)
         err = hub_objects_subscribe(gateway->objects, FED_SPAN_LIT("joinrequests.fedlet.io"),
             on_cluster, gateway, &gateway->requests);
+    if (!err)
+        err = hub_objects_subscribe(gateway->objects,
+            FED_SPAN_LIT("federatedtypeconfigs.core.kubefed.io"), gateway_kinds_changed, gateway,
+            &gateway->types);
     return err;
 }
 
@@ -78,6 +82,8 @@ void hub_gateway_close(struct hub_gateway *gateway)
         hub_objects_unsubscribe(gateway->clusters);
     if (gateway->requests)
         hub_objects_unsubscribe(gateway->requests);
+    if (gateway->types)
+        hub_objects_unsubscribe(gateway->types);
     hub_objects_leave(gateway->objects, &gateway->member);
     gateway_held_forget(gateway);
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
@@ -461,6 +467,21 @@ static void serve_report(const struct call *call)
         answer_err(call, err, &diag);
 }
 
+/* ---- k ---- */
+
+static void serve_kinds(const struct call *call)
+{
+    struct fed_buf body;
+
+    fed_buf_init(&body, call->gateway->mem, FED_LINK_KINDS_BYTES_MAX);
+    gateway_kinds_put(call->gateway, &body);
+    if (fed_buf_err(&body))
+        answer_err(call, fed_buf_err(&body), NULL);
+    else
+        answer(call, FED_LINK_CONTENT, fed_buf_span(&body));
+    fed_buf_fini(&body);
+}
+
 /* ---- who may do what ---- */
 
 static void refuse(const struct call *call)
@@ -493,6 +514,7 @@ static const struct route routes[] = {
     {FED_LINK_PATH_HELLO, FED_LINK_GET, false, serve_hello},
     {FED_LINK_PATH_BUNDLE, FED_LINK_GET, false, serve_bundle},
     {FED_LINK_PATH_REPORT, FED_LINK_POST, false, serve_report},
+    {FED_LINK_PATH_KINDS, FED_LINK_GET, false, serve_kinds},
 };
 
 /* The one place that decides. A role is enough: what an agent reads and writes is always its own

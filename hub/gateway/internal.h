@@ -4,6 +4,7 @@
  *   held.c      reports whose acknowledgement waits for the sync
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   notify.c    when it is sent: one notification under way per session, in slices
+ *   kinds.c     which kinds are federated
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
 #define FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -47,6 +48,7 @@ struct gateway_session {
     bool unheard;   /* a notification was given up: the link tells it nothing more until it asks */
     uint64_t held;  /* revision that it holds, as far as we know */
     uint64_t told;  /* newest revision that it knows of */
+    bool kinds_due; /* it is to hear that the federated kinds changed */
     bool under_way; /* a notification, with: */
     bool under_way_body;
     uint64_t under_way_revision;
@@ -83,6 +85,8 @@ struct hub_gateway {
     struct fed_map sessions; /* cluster -> struct gateway_session, the newest of each */
     struct hub_subscription *clusters;
     struct hub_subscription *requests;
+    struct hub_subscription *types;
+    struct fed_digest kinds; /* of the federated kinds as agents were told last */
     struct gateway_session *queue_first;
     struct gateway_session *queue_last;
     struct fed_timer *drain; /* set for now while the queue is not empty */
@@ -113,6 +117,16 @@ FED_MUST_USE enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struc
 FED_MUST_USE enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
     const struct gateway_session *session, struct fed_buf *out, enum gateway_frame *form,
     uint64_t *target);
+
+/* A head of what the agent was told last; false when there is a newer manifest. */
+bool gateway_bundle_repeat(
+    struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
+
+/* ---- kinds.c ---- */
+/* The answer to GET /k. Errors stick in out. */
+void gateway_kinds_put(struct hub_gateway *gateway, struct fed_buf *out);
+/* A FederatedTypeConfig changed; ctx is the gateway. */
+void gateway_kinds_changed(void *ctx, const struct hub_change *change);
 
 /* ---- notify.c ---- */
 void gateway_notify_want(struct gateway_session *session);

@@ -48,6 +48,14 @@ static enum fed_err send_one(struct gateway_session *session, struct fed_buf *fr
     uint64_t target;
     enum fed_err err = gateway_bundle_notification(gateway, session, frame, &form, &target);
 
+    /* Nothing new for this cluster, but kinds: the same head again makes the agent ask for them. */
+    if (err == FED_ERR_EXISTS && session->kinds_due &&
+        gateway_bundle_repeat(gateway, session, frame)) {
+        form = GATEWAY_FRAME_HEAD;
+        target = session->told;
+        session->kinds_due = false;
+        err = FED_OK;
+    }
     if (err)
         return err;
     session->tag++;

@@ -162,6 +162,15 @@ struct hub_scaled_type {
 };
 FED_MUST_USE enum fed_err hub_plan_scaled_type(
     struct hub_plan *plan, struct fed_span federated_kind, struct hub_scaled_type *out);
+/* The members' kinds of all types whose objects are propagated. Texts are valid until the next
+ * change. Return false to stop. */
+struct hub_federated_kind {
+    const char *api_version;
+    const char *kind;
+    const char *plural;
+};
+typedef bool hub_plan_each_kind(void *ctx, const struct hub_federated_kind *kind);
+void hub_plan_kinds(struct hub_plan *plan, hub_plan_each_kind *each, void *ctx);
 /* Whether a scheduler may count on the cluster for objects of the namespace: its
  * FederatedNamespace's placement, by list or selector, or the namespace's label, says so, or
  * nothing says where the namespace goes, in which case KubeFed's scheduler takes any cluster, too.

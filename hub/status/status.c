@@ -366,7 +366,9 @@ static void tell_outcomes(struct hub_status *status, const struct status_cluster
         bool failed = entry->state == FED_WORK_FAILED && entry->index < view->n_works &&
                       view->works[entry->index].moved;
 
-        if (entry->index < manifest->n_works && (entry->deed != FED_DEED_NONE || failed)) {
+        bool done = entry->state == FED_WORK_APPLIED && entry->deed != FED_DEED_NONE;
+
+        if (entry->index < manifest->n_works && (done || failed)) {
             tell_outcome(status, cluster, &manifest->works[entry->index], entry);
             n++;
         }

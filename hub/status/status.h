@@ -34,7 +34,7 @@ struct hub_status_outcome {
     struct fed_span cluster;
     const struct fed_work *work;
     enum fed_work_state state;
-    enum fed_work_deed deed; /* when applied */
+    enum fed_work_deed deed; /* when applied; of a failure, what was tried, NONE when not known */
     struct fed_span reason;  /* of a failure, KubeFed's word */
     struct fed_span message;
 };
@@ -53,6 +53,12 @@ void hub_status_on_scaled(struct hub_status *status, hub_status_scaled *told, vo
 bool hub_status_is_ready(struct hub_status *status, struct fed_span cluster, int64_t *since_unix_s);
 /* Whether the cluster, as it last reported, holds a work with that identity. */
 bool hub_status_is_applied(
+    struct hub_status *status, struct fed_span cluster, const struct fed_work *identity);
+
+/* Whether the cluster has an object for that work, as far as it reported: one that it could not
+ * create is not there; of one that it did not speak of yet nothing is known, which counts as there.
+ */
+bool hub_status_has_object(
     struct hub_status *status, struct fed_span cluster, const struct fed_work *identity);
 
 uint64_t hub_status_report_seq(

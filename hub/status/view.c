@@ -235,3 +235,22 @@ bool status_manifest_find(
 
     return fed_bisect(manifest->n_works, order_in_manifest, &in, index);
 }
+
+bool hub_status_has_object(
+    struct hub_status *status, struct fed_span name, const struct fed_work *identity)
+{
+    static const char *const absent[] = {"CreationFailed", "CreationTimedOut", "AlreadyExists"};
+    const struct status_cluster *cluster = status_cluster_get(status, name);
+    const struct fed_manifest *manifest;
+    const char *reason;
+    size_t index;
+
+    if (!cluster || hub_plan_manifest_at(status->plan, name, cluster->view.revision, &manifest) ||
+        !status_manifest_find(manifest, identity, &index) || index >= cluster->view.n_works)
+        return true;
+    reason = status_work_reason(&cluster->view.works[index]);
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
+        if (strcmp(reason, absent[i]) == 0)
+            return false;
+    return true;
+}

@@ -58,6 +58,11 @@ static void put_reason(struct fed_buf *out, struct fed_span reason, struct fed_s
     fed_buf_put_string(out, cut(message, FED_REPORT_MESSAGE_MAX));
 }
 
+static bool has_deed(enum fed_work_state state)
+{
+    return state == FED_WORK_APPLIED || state == FED_WORK_FAILED;
+}
+
 static void put_entries(struct fed_buf *out, const struct fed_report *report)
 {
     size_t previous = 0;
@@ -69,7 +74,7 @@ static void put_entries(struct fed_buf *out, const struct fed_report *report)
         fed_buf_put_varint(out, e->index - previous);
         previous = e->index;
         fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4 |
-                                      (e->state == FED_WORK_APPLIED ? (unsigned)e->deed << 6 : 0)));
+                                      (has_deed(e->state) ? (unsigned)e->deed << 6 : 0)));
         if (e->state == FED_WORK_APPLIED) {
             fed_buf_put_varint(out, e->generation);
             if (e->generation == 0)
@@ -207,7 +212,7 @@ static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e
 
     if (err)
         return err;
-    if (e->state != FED_WORK_APPLIED && rest >> 2)
+    if (!has_deed(e->state) && rest >> 2)
         return FED_ERR_INVALID;
     e->health = (enum fed_work_health)(rest & 3);
     e->deed = (enum fed_work_deed)(rest >> 2);

@@ -36,8 +36,9 @@ enum fed_work_state {
     FED_WORK_REMOVING = 4, /* deletion asked, object still there */
     FED_WORK_STATES
 };
-enum fed_work_deed {      /* what the apply that led to APPLIED did; told once, for events */
-    FED_DEED_NONE = 0,    /* nothing new */
+enum fed_work_deed {   /* for events. What the apply that led to APPLIED did, told once; of FAILED,
+                        * what   was tried: CREATED or UPDATED, NONE when the agent does not say */
+    FED_DEED_NONE = 0, /* nothing new */
     FED_DEED_CREATED = 1, /* the object was not there */
     FED_DEED_UPDATED = 2,
     FED_DEED_ADOPTED = 3 /* it was there, and not the federation's */
@@ -56,7 +57,7 @@ struct fed_report_entry {
     size_t index;
     enum fed_work_state state;
     enum fed_work_health health;
-    enum fed_work_deed deed; /* only with APPLIED */
+    enum fed_work_deed deed; /* only with APPLIED and FAILED */
     uint64_t generation;
     struct fed_span resource_version;
     struct fed_span reason;

@@ -7,6 +7,9 @@
  *   GET     /b    agent   - query e=EPOCH r=REV    frame (proto/bundle/frame.h); observable: each
  * notification is a frame too, with body when it is small, else to be pulled POST    /s    agent
  * report                   -        Conflict when the sequence does not fit: send a full one
+ *   GET     /k    agent   -                        kinds that are federated (below); hubs before it
+ * was there answer Not Found. That they changed is told by a notification without body of the
+ * revision that the agent has.
  *
  * The identity of an agent is the session's (its certificate's common name), never a parameter.
  * Heartbeat: CoAP empty message ("ping", RFC 7252 section 4.3); any datagram proves life.
@@ -23,6 +26,7 @@
 #define FED_LINK_PATH_HELLO "h"
 #define FED_LINK_PATH_BUNDLE "b"
 #define FED_LINK_PATH_REPORT "s"
+#define FED_LINK_PATH_KINDS "k"
 #define FED_LINK_NOTIFY_BODY_MAX                                                                   \
     896u /* a frame up to this size rides in the notification: one datagram */
 
@@ -34,6 +38,22 @@ struct fed_link_hello {
 };
 void fed_link_hello_put(struct fed_buf *out, const struct fed_link_hello *hello);
 FED_MUST_USE enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_link_hello *out);
+
+/* Kinds: u8 format 1; varint n, then each: strings api_version, kind, plural of the member's
+ * resource. What of them carries the managed label and is of no work is a stray. */
+#define FED_LINK_KINDS_MAX 256u
+#define FED_LINK_KINDS_BYTES_MAX (32u << 10)
+struct fed_link_kind {
+    struct fed_span api_version;
+    struct fed_span kind;
+    struct fed_span plural;
+};
+void fed_link_kinds_begin(struct fed_buf *out, size_t n);
+void fed_link_kinds_add(struct fed_buf *out, const struct fed_link_kind *kind);
+/* Reads at most max kinds, in their order; the spans point into bytes. FED_ERR_UNSUPPORTED for
+ * another format, FED_ERR_TRUNCATED, FED_ERR_LIMIT, FED_ERR_INVALID. */
+FED_MUST_USE enum fed_err fed_link_kinds_take(
+    struct fed_span bytes, struct fed_link_kind *out, size_t max, size_t *n);
 
 /* "e=EPOCH&r=REV" of the bundle resource, decimal. */
 void fed_link_bundle_query_put(struct fed_buf *out, uint32_t epoch, uint64_t revision);
@@ -89,8 +109,9 @@ struct fed_join_request { /* {"v":1,"token":ID,"name":N,"publicKey":BASE64 of th
     size_t n_labels;
     struct fed_join_label labels[FED_JOIN_LABELS_MAX];
 };
-struct fed_join_answer { /* {"v":1,"state":"Approved|Pending","retryAfterSeconds":N,"certificate":PEM,"ca":PEM,"cluster":N}
-                          */
+struct
+    fed_join_answer { /* {"v":1,"state":"Approved|Pending","retryAfterSeconds":N,"certificate":PEM,"ca":PEM,"cluster":N}
+                       */
     bool approved;
     uint32_t retry_after_s; /* when pending */
     char certificate[4096]; /* PEM */

@@ -214,8 +214,8 @@ YAML
     hubctl apply -f "$WORK/fed.yaml"
     said() { hubctl -n core get events --field-selector involvedObject.name=told,type=Warning -o 'jsonpath={.items[*].message}' | grep -q nowhere; }
     wait_for 10 "an event says why it does not propagate" said
-    says 'Warning +ApplyOverridesFailed' hubctl -n core describe federatedconfigmap told
-    says 'Warning +ApplyOverridesFailed' hubctl -n core events --for federatedconfigmap/told
+    says 'Warning +CreateInClusterFailed' hubctl -n core describe federatedconfigmap told
+    says 'Warning +CreateInClusterFailed' hubctl -n core events --for federatedconfigmap/told
 }
 
 must "fedhub starts" hub_start

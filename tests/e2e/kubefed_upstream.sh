@@ -68,23 +68,6 @@ collect_statuses() {
         -p '{"spec":{"featureGates":[{"name":"RawResourceStatusCollection","configuration":"Enabled"}]}}'
 }
 
-# An agent watches the kinds that it has something of, KubeFed all that are federated.
-keep_a_configmap() {
-    hubctl create namespace standing
-    hubctl apply -f - <<'YAML'
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedNamespace
-metadata: {name: standing, namespace: standing}
-spec: {placement: {clusterSelector: {}}}
----
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedConfigMap
-metadata: {name: standing, namespace: standing}
-spec: {template: {data: {a: b}}, placement: {clusterSelector: {}}}
-YAML
-    soon 30 'True ' propagation standing federatedconfigmap standing
-}
-
 # ---- lanes ----
 declare -A lanes=() # by process id
 # lane NAME PATTERN FLAGS...: the chosen tests that match; the rest stays for the lanes after it.
@@ -140,7 +123,6 @@ must "two members join" join_members
 must "their KubeFedClusters say how to reach them" give_access
 must "one of them is the host" be_host
 must "statuses are collected" collect_statuses
-must "a ConfigMap is in both members" keep_a_configmap
 
 "$built/e2e" --list >"$LANES/rest" 2>"$FLEET/logs/list.err"
 leave_out

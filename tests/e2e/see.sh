@@ -107,6 +107,12 @@ T
     is '["shop", "FederatedNamespace", "web", "one", "applied"]' json "(lambda n: [n['name'], n['federatedNamespace']['kind'],
         n['objects'][0]['name'], n['objects'][0]['clusters'][0]['name'], n['objects'][0]['clusters'][0]['state']])(d['namespaces'][0])" fedctl tree -o json
     says 'federatedconfigmap/web' fedctl tree cm/web $S
+    hubctl create namespace labelled
+    map marked red | sed "s/namespace: shop/namespace: labelled/" | hubctl apply -f -
+    says 'labelled +\(no FederatedNamespace of its name\)' fedctl tree labelled
+    hubctl label namespace labelled federated=true
+    says 'labelled +\(federated by its label\)' fedctl tree labelled
+    hubctl delete namespace labelled
 }
 try "tree: namespace, objects, clusters" tree
 events() {
@@ -245,7 +251,8 @@ fail_one() { # a member that takes no more: its quota is used up
     says '^shop federatedconfigmap/full +failed +1 of 2' fedctl status
     exits 1 fedctl status --exit-code
     says '# one: failed: CreationFailed' bash -c '"$@" || true' - "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" diff cm/full $S
-    says 'Warning +(Create|Update)InClusterFailed .*exceeded quota' fedctl events cm/full $S
+    says 'Warning +CreateInClusterFailed .*exceeded quota' fedctl events cm/full $S
+    ! fedctl events cm/full $S | grep -E 'Warning +UpdateInCluster'
 }
 try "a cluster that refuses: state, reason, since when, what to do" fail_one
 

@@ -26,6 +26,22 @@ static void messages(struct fed_span text)
     fed_buf_fini(&out);
 }
 
+static void kinds(struct fed_span bytes)
+{
+    static struct fed_link_kind all[FED_LINK_KINDS_MAX];
+    struct fed_buf out;
+    size_t n;
+
+    if (fed_link_kinds_take(bytes, all, FED_LINK_KINDS_MAX, &n))
+        return;
+    fed_buf_init(&out, fed_alloc_system(), bytes.len + 16);
+    fed_link_kinds_begin(&out, n);
+    for (size_t i = 0; i < n; i++)
+        fed_link_kinds_add(&out, &all[i]);
+    FUZZ_CHECK(fed_span_eq(fed_buf_span(&out), bytes));
+    fed_buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fed_span bytes = fed_span_of(data, size);
@@ -36,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fed_buf out;
 
     messages(bytes);
+    kinds(bytes);
     FUZZ_CHECK(fed_link_address_parse(bytes, &address, NULL) != FED_OK || address.port);
     FUZZ_CHECK(fed_link_bundle_query_parse(bytes, &epoch, &revision) != FED_OK || size >= 7);
     fed_buf_init(&out, fed_alloc_system(), 100);

@@ -265,6 +265,40 @@ static void test_strays_lose_the_label_and_stay(void **state)
     world_free(w);
 }
 
+#define SECRETS_PATH "/api/v1/namespaces/default/secrets/"
+
+/* Also of kinds of which the cluster has no work: those there before, those that come, and not
+ * before the first bundle says what is no stray. */
+static void test_strays_of_every_federated_kind(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    w->hub_has_kinds = true;
+    world_add_object(w, SECRETS_PATH "before", "true");
+    world_add_object(w, SECRETS_PATH "own", "");
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, SECRETS_PATH "before")->managed, "true");
+    publish(w, 1, works, 3);
+    world_notify(w);
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, SECRETS_PATH "before")->managed, "");
+    world_event(w, world_add_object(w, SECRETS_PATH "later", "true"), "ADDED");
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, SECRETS_PATH "later")->managed, "");
+    assert_string_equal(world_object(w, MAP_PATH)->managed, "true");
+    world_forget_requests(w);
+    world_pass(w, 3600000);
+    assert_in_range(w->gadgets_listed, 3, 30); /* the member has no such kind */
+    assert_int_equal(w->kinds_asked, 1);
+    world_notify_again(w);
+    world_pass(w, 1000);
+    assert_int_equal(w->kinds_asked, 2);
+    world_free(w);
+}
+
 static void test_how_to_delete(void **state)
 {
     struct world_work works[] = {ns, map_a, web};
@@ -714,6 +748,33 @@ static void test_bad_override_names_its_place(void **state)
     world_free(w);
 }
 
+/* Whether a creation or an update failed does not follow from the reason alone. */
+static void test_failures_say_what_was_tried(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    works[1].overrides = "[{\"op\":\"remove\",\"path\":\"/data/none\"}]";
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3000);
+    assert_state(w, MAP_INDEX, "Failed/");
+    assert_int_equal(w->hub_deeds[MAP_INDEX], FED_DEED_CREATED);
+    works[1].overrides = NULL;
+    publish(w, 2, works, 3);
+    world_notify(w);
+    world_pass(w, 3000);
+    assert_state(w, MAP_INDEX, "Applied");
+    works[1].overrides = "[{\"op\":\"remove\",\"path\":\"/data/none\"}]";
+    publish(w, 3, works, 3);
+    world_notify(w);
+    world_pass(w, 3000);
+    assert_state(w, MAP_INDEX, "Failed/");
+    assert_int_equal(w->hub_deeds[MAP_INDEX], FED_DEED_UPDATED);
+    world_free(w);
+}
+
 static void test_remote_status(void **state)
 {
     struct world_work works[] = {ns, map_a, web};
@@ -944,6 +1005,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_namespace),
         cmocka_unit_test(test_adoption),
         cmocka_unit_test(test_strays_lose_the_label_and_stay),
+        cmocka_unit_test(test_strays_of_every_federated_kind),
         cmocka_unit_test(test_how_to_delete),
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_held),
@@ -966,6 +1028,7 @@ int main(void)
         cmocka_unit_test(test_full_disk_stages_nothing),
         cmocka_unit_test(test_corrupt_state_is_refused),
         cmocka_unit_test(test_bad_override_names_its_place),
+        cmocka_unit_test(test_failures_say_what_was_tried),
         cmocka_unit_test(test_remote_status),
         cmocka_unit_test(test_a_version_that_the_member_moves_is_told),
         cmocka_unit_test(test_a_version_that_never_rests_is_told_with_growing_pauses),

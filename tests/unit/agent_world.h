@@ -80,6 +80,9 @@ struct world {
     struct fed_link_events link_events;
     struct world_op *ops;
     bool hub_down;
+    bool hub_has_kinds; /* GET /k: ConfigMap, Secret, and Gadget, which the member has not */
+    unsigned kinds_asked;
+    unsigned gadgets_listed;
     bool pings_lost;
     bool corrupt_delta;   /* spoils every frame that is not a full one */
     unsigned report_code; /* 0: 2.04 */
@@ -94,6 +97,7 @@ struct world {
     unsigned connects, pulls, observes, full_reports, reports;
     struct fed_arena report_arena;
     struct fed_report report;         /* the last one */
+    uint8_t hub_deeds[WORLD_WORKS];   /* as reported last */
     char hub_states[WORLD_WORKS][80]; /* by index: "Applied/Healthy reason message" */
     /* the agent */
     struct fed_crypto crypto;
@@ -115,6 +119,7 @@ void world_pass(struct world *w, uint64_t ms);
 void world_publish(
     struct world *w, uint32_t epoch, uint64_t revision, const struct world_work *works, size_t n);
 void world_notify(struct world *w);
+void world_notify_again(struct world *w); /* a head of the revision that was told last */
 /* A frame between two published revisions (0: full), to be freed by fed_buf_fini. */
 void world_frame(struct world *w, uint64_t from, uint64_t to, struct fed_buf *out);
 

@@ -275,11 +275,30 @@ void world_notify(struct world *w)
     world_settle(w);
 }
 
+void world_notify_again(struct world *w)
+{
+    struct world_revision *latest = &w->revisions[w->n_revisions - 1];
+    struct fed_link_message message = {.code = FED_LINK_CONTENT};
+    struct fed_buf frame;
+    struct fed_buf query;
+
+    fed_buf_init(&frame, fed_alloc_system(), FED_FRAME_MAX);
+    fed_buf_init(&query, fed_alloc_system(), 128);
+    fed_link_bundle_query_put(&query, latest->epoch, latest->revision);
+    answer_bundle(w, fed_buf_cstr(&query), &frame);
+    message.payload = fed_buf_span(&frame);
+    w->link_events.notification(w->link_events.ctx, &message);
+    fed_buf_fini(&query);
+    fed_buf_fini(&frame);
+    world_settle(w);
+}
+
 /* ---- answers ---- */
 
 static void note_state(struct world *w, const struct fed_report_entry *entry)
 {
     assert_true(entry->index < WORLD_WORKS);
+    w->hub_deeds[entry->index] = (uint8_t)entry->deed;
     snprintf(w->hub_states[entry->index], sizeof w->hub_states[0], "%s/%s %.*s %.*s",
         fed_work_state_name(entry->state), fed_work_health_name(entry->health),
         FED_SPAN_ARG(entry->reason), FED_SPAN_ARG(entry->message));
@@ -308,6 +327,19 @@ static unsigned take_report(struct world *w, struct fed_span payload)
     return FED_LINK_CHANGED;
 }
 
+static unsigned put_kinds(struct fed_buf *out)
+{
+    static const struct fed_link_kind kinds[] = {
+        {FED_SPAN_LIT("v1"), FED_SPAN_LIT("ConfigMap"), FED_SPAN_LIT("configmaps")},
+        {FED_SPAN_LIT("v1"), FED_SPAN_LIT("Secret"), FED_SPAN_LIT("secrets")},
+        {FED_SPAN_LIT("x.io/v1"), FED_SPAN_LIT("Gadget"), FED_SPAN_LIT("gadgets")}};
+
+    fed_link_kinds_begin(out, 3);
+    for (size_t i = 0; i < 3; i++)
+        fed_link_kinds_add(out, &kinds[i]);
+    return FED_LINK_CONTENT;
+}
+
 static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *out)
 {
     struct fed_link_hello hello = {.heartbeat_s = 60,
@@ -315,7 +347,10 @@ static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *
         .report_seq = w->hub_seq,
         .unix_s = w->unix_s};
 
-    if (strcmp(op->path, FED_LINK_PATH_HELLO) == 0) {
+    if (strcmp(op->path, FED_LINK_PATH_KINDS) == 0) {
+        w->kinds_asked++;
+        return w->hub_has_kinds ? put_kinds(out) : FED_LINK_NOT_FOUND;
+    } else if (strcmp(op->path, FED_LINK_PATH_HELLO) == 0) {
         fed_link_hello_put(out, &hello);
     } else if (strcmp(op->path, FED_LINK_PATH_REPORT) == 0) {
         return take_report(w, fed_buf_span(&op->payload));

@@ -265,6 +265,11 @@ static unsigned list_objects(struct world *w, const char *path, struct fed_buf *
     const char *from = path + len;
     size_t n = 0;
 
+    if (strstr(path, "/gadgets?")) {
+        w->gadgets_listed++;
+        status_body(out, 404, "");
+        return 404;
+    }
     while (*--from != '/')
         ;
     snprintf(plural, sizeof plural, "%.*s/", (int)(path + len - from), from);

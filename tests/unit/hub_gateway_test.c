@@ -614,6 +614,44 @@ static void test_notify(void **state)
     end_session(w, &session);
 }
 
+/* An agent asks for the kinds when it is told of what it has once more. */
+static void test_kinds_that_change(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_kind kinds[8];
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_frame_head head;
+    struct fed_span from;
+    uint64_t revision;
+    size_t n;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(get(w, &session, "k"), FED_LINK_CONTENT);
+    assert_int_equal(fed_link_kinds_take(fed_buf_span(&w->last.body), kinds, 8, &n), FED_OK);
+    assert_int_equal(n, 4);
+    revision = hub_world_revision(&w->join.hub, "cluster1");
+    hub_world_put(&w->join.hub, W_TYPES, W_SYSTEM, "secrets",
+        "{'metadata':{'name':'secrets'},'spec':{'federatedType':{'group':'types.kubefed.io',"
+        "'kind':'FederatedSecret','pluralName':'federatedsecrets','scope':'Namespaced','version':"
+        "'v1beta1'},'propagation':'Enabled','targetType':{'kind':'Secret','pluralName':'secrets',"
+        "'scope':'Namespaced','version':'v1'}}}");
+    assert_int_equal(session.notifications, 1);
+    from = fed_buf_span(&session.body);
+    assert_int_equal(fed_frame_head_take(&from, &head), FED_OK);
+    assert_false(head.has_body);
+    assert_int_equal(head.revision, revision);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    assert_int_equal(get(w, &session, "k"), FED_LINK_CONTENT);
+    assert_int_equal(fed_link_kinds_take(fed_buf_span(&w->last.body), kinds, 8, &n), FED_OK);
+    assert_int_equal(n, 5);
+    end_session(w, &session);
+}
+
 /* What was given up is not told again in this session: without a new one the agent would wait for
  * its own renewal. */
 static void test_missed_notification_ends_the_session(void **state)
@@ -850,6 +888,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_reports_are_acknowledged_when_they_are_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),

@@ -157,11 +157,44 @@ static void test_join_answer(void **state)
     fed_buf_fini(&buf);
 }
 
+static void test_kinds(void **state)
+{
+    static const struct fed_link_kind kinds[] = {
+        {FED_SPAN_LIT("v1"), FED_SPAN_LIT("ConfigMap"), FED_SPAN_LIT("configmaps")},
+        {FED_SPAN_LIT("apps/v1"), FED_SPAN_LIT("Deployment"), FED_SPAN_LIT("deployments")}};
+    struct fed_link_kind got[2];
+    struct fed_buf buf;
+    size_t n = 9;
+
+    (void)state;
+    fed_buf_init(&buf, fed_alloc_system(), FED_LINK_KINDS_BYTES_MAX);
+    fed_link_kinds_begin(&buf, COUNT(kinds));
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        fed_link_kinds_add(&buf, &kinds[i]);
+    for (size_t len = 0; len < buf.len; len++)
+        assert_int_equal(
+            fed_link_kinds_take(fed_span_of(buf.at, len), got, 2, &n), FED_ERR_TRUNCATED);
+    assert_int_equal(n, 9);
+    assert_int_equal(fed_link_kinds_take(fed_buf_span(&buf), got, 1, &n), FED_ERR_LIMIT);
+    assert_int_equal(fed_link_kinds_take(fed_buf_span(&buf), got, 2, &n), FED_OK);
+    assert_int_equal(n, 2);
+    assert_span(got[1].api_version, "apps/v1");
+    assert_span(got[1].kind, "Deployment");
+    assert_span(got[0].plural, "configmaps");
+    fed_buf_put_u8(&buf, 0);
+    assert_int_equal(fed_link_kinds_take(fed_buf_span(&buf), got, 2, &n), FED_ERR_INVALID);
+    assert_int_equal(fed_link_kinds_take(TEXT("\x02"), got, 2, &n), FED_ERR_UNSUPPORTED);
+    assert_int_equal(
+        fed_link_kinds_take(fed_span_of("\x01\x01\0\x01k\x01p", 7), got, 2, &n), FED_ERR_INVALID);
+    fed_buf_fini(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_token),
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_hello_and_query),
-        cmocka_unit_test(test_join_request), cmocka_unit_test(test_join_answer)};
+        cmocka_unit_test(test_kinds), cmocka_unit_test(test_join_request),
+        cmocka_unit_test(test_join_answer)};
 
     return cmocka_run_group_tests_name("proto_link", tests, NULL, NULL);
 }

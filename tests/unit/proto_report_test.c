@@ -10,6 +10,7 @@ static const struct fed_report_entry entries[] = {
     {.index = 19999,
         .state = FED_WORK_FAILED,
         .health = FED_HEALTH_UNHEALTHY,
+        .deed = FED_DEED_CREATED, /* what was tried */
         .reason = {(const uint8_t *)"CreationFailed", 14},
         .message = {(const uint8_t *)"no", 2}}};
 static const struct fed_report_removed removed[] = {
@@ -55,6 +56,7 @@ static void test_round_trip(void **state)
     assert_int_equal(got.n_entries, COUNT(entries));
     assert_int_equal(got.entries[3].index, 19999);
     assert_span(got.entries[3].reason, "CreationFailed");
+    assert_int_equal(got.entries[3].deed, FED_DEED_CREATED);
     assert_span(got.entries[1].resource_version, "4711");
     assert_span(got.removed[0].id, "v1/ConfigMap/a/b");
     assert_true(got.removed_cut);
@@ -115,12 +117,12 @@ static void test_refused(void **state)
         {"\x01\x20\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},
         {"\x01\0\0\0\0\0\0\0\x02\x01\0\0\0", 13, FED_ERR_INVALID}, /* index 1 twice */
         {"\x01\0\0\0\0\0\0\0\x01\0\x05", 11, FED_ERR_INVALID},     /* state 5 */
-        {"\x01\0\0\0\0\0\0\0\x01\0\x40", 11, FED_ERR_INVALID},     /* health 4 */
+        {"\x01\0\0\0\0\0\0\0\x01\0\x40", 11, FED_ERR_INVALID},     /* a deed while pending */
         {"\x01\0\0\0\0\0\0\0\x7f\0\0", 11, FED_ERR_TRUNCATED},
-        {"\x01\x80\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},     /* unknown flag */
+        {"\x01\x80\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},    /* unknown flag */
         {"\x01\x40\0\0\0\0\0\0\0\0", 10, FED_ERR_INVALID}, /* no scale after all */
         {"\x01\x40\0\0\0\0\0\0\0\x01\0\x80\x80\x80\x80\x08\0", 17,
-            FED_ERR_LIMIT}, /* 2^31 replicas */
+            FED_ERR_LIMIT},                                 /* 2^31 replicas */
         {"\x01\x08\0\0\0\0\0\0\0\0", 10, FED_ERR_INVALID}}; /* removed announced, none there */
     struct fed_arena arena;
     struct fed_report got;

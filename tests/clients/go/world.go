@@ -136,7 +136,8 @@ func newWorld(ctx context.Context, change ...func(*rest.Config)) (*world, error)
 
 // namespaced gives the world a new namespace.
 func (w *world) namespaced() error {
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "clients-"}}
+	// Federated, so that the hub has nothing to warn of.
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "clients-", Labels: map[string]string{"federated": "true"}}}
 	made, err := w.typed.CoreV1().Namespaces().Create(w, ns, metav1.CreateOptions{})
 	if err == nil {
 		w.ns = made.Name
