@@ -151,22 +151,6 @@ static bool add_joined(
     return true;
 }
 
-/* Where the block under way is, and whether more follow (RFC 7959 section 2.2). */
-static bool add_block1(coap_pdu_t *pdu, const struct fed_coap_client_upload *u)
-{
-    bool more = u->len - (size_t)u->num * FED_COAP_CLIENT_BLOCK > FED_COAP_CLIENT_BLOCK;
-    uint8_t value[4];
-    bool good = coap_add_option(pdu, COAP_OPTION_BLOCK1,
-        coap_encode_var_safe(
-            value, sizeof(value), u->num << 4 | (unsigned)more << 3 | FED_COAP_CLIENT_SZX),
-        value);
-
-    if (good && u->num == 0)
-        good = coap_add_option(pdu, COAP_OPTION_SIZE1,
-            coap_encode_var_safe(value, sizeof(value), (unsigned)u->len), value);
-    return good;
-}
-
 coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fed_coap_request *r,
     coap_pdu_type_t type, uint32_t num)
 {
@@ -188,7 +172,7 @@ coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fe
         good = coap_add_option(pdu, COAP_OPTION_BLOCK2,
             coap_encode_var_safe(block, sizeof(block), num << 4 | FED_COAP_CLIENT_SZX), block);
     if (good && num == 0 && r->upload)
-        good = add_block1(pdu, r->upload);
+        good = fed_coap_upload_option(pdu, r->upload);
     if (good)
         return pdu;
     coap_delete_pdu(pdu);
@@ -252,41 +236,6 @@ static enum fed_err request_start(struct fed_coap_client *client, struct fed_coa
     return FED_OK;
 }
 
-static struct fed_span block_of(const struct fed_coap_client_upload *u)
-{
-    return fed_span_sub(fed_span_of(u->bytes, u->len), (size_t)u->num * FED_COAP_CLIENT_BLOCK,
-        FED_COAP_CLIENT_BLOCK);
-}
-
-static enum fed_err upload_new(
-    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload)
-{
-    struct fed_coap_client_upload *u = fed_alloc_get(client->mem, sizeof(*u) + payload.len);
-
-    if (!u)
-        return FED_ERR_NOMEM;
-    u->num = 0;
-    u->len = payload.len;
-    memcpy(u->bytes, payload.at, payload.len);
-    r->upload = u;
-    return FED_OK;
-}
-
-/* The hub has a block and wants the next one. */
-static void upload_continue(struct fed_coap_client *client, struct fed_coap_request *r)
-{
-    struct fed_coap_client_upload *u = r->upload;
-
-    if (u->len <= ((size_t)u->num + 1) * FED_COAP_CLIENT_BLOCK) {
-        fed_coap_request_finish(
-            client, r, FED_ERR_INVALID, NULL, "the hub wants more than there is");
-        return;
-    }
-    u->num++;
-    if (fed_coap_request_send(client, r, block_of(u)))
-        fed_coap_request_finish(client, r, FED_ERR_NETWORK, NULL, "a block cannot be sent");
-}
-
 static enum fed_err names_set(struct fed_coap_request *r, const char *path, const char *query)
 {
     enum fed_err err = fed_span_to_cstr(fed_span_text(path), r->path, sizeof(r->path));
@@ -310,8 +259,8 @@ enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, con
     r->method = method;
     err = names_set(r, path, query);
     if (!err && payload.len > FED_COAP_CLIENT_BLOCK) {
-        err = upload_new(client, r, payload);
-        payload = err ? payload : block_of(r->upload);
+        err = fed_coap_upload_begin(client, r, payload);
+        payload = err ? payload : fed_coap_upload_block(r->upload);
     }
     return request_start(client, r, err, payload);
 }
@@ -439,7 +388,7 @@ static void on_answer(
         fed_coap_rtt_add(client, fed_loop_now_ms(client->loop) - r->started_ms);
     observation_begin(client, r, pdu);
     if (r->upload && m.code == CONTINUE) {
-        upload_continue(client, r);
+        fed_coap_upload_continue(client, r);
         return;
     }
     if (fed_coap_block_of(pdu, &block) && (block.more || block.num > 0)) {

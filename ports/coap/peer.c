@@ -45,7 +45,7 @@ static void peer_destroy(struct fed_link_session *s)
     exchanges_orphan(s);
     fed_coap_outgoing_clear(s);
     fed_coap_body_free(s);
-    fed_coap_upload_free(s);
+    fed_coap_peer_upload_free(s);
     for (size_t i = 0; i < FED_COAP_RECENT_MAX; i++)
         fed_alloc_free(mem, s->recent[i].bytes, s->recent[i].len);
     fed_coap_due_release(&s->server->due, &s->due);
@@ -117,7 +117,7 @@ void fed_coap_peer_due(struct fed_link_session *s)
     if (s->body && s->body->expires_ms <= now_ms)
         fed_coap_body_free(s);
     if (s->upload && s->upload->expires_ms <= now_ms)
-        fed_coap_upload_free(s);
+        fed_coap_peer_upload_free(s);
     for (struct fed_link_exchange *e = s->exchanges; e; e = e->next) {
         if (e->type != FED_COAP_CON || e->acknowledged || e->ack_due_ms > now_ms)
             continue;
@@ -225,7 +225,7 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
         return;
     }
     if (m->has_block1) {
-        fed_coap_upload_block(s, m, &key);
+        fed_coap_peer_upload(s, m, &key);
         return;
     }
     if (m->has_observe && m->observe == 1 && m->code == FED_COAP_CODE_GET)

@@ -177,9 +177,9 @@ void fed_coap_peer_request(struct fed_link_session *session, const struct fed_co
 
 /* ---- upload.c ---- */
 /* One block of a request. The last one passes the whole on. */
-void fed_coap_upload_block(struct fed_link_session *session, const struct fed_coap_message *m,
+void fed_coap_peer_upload(struct fed_link_session *session, const struct fed_coap_message *m,
     const struct fed_coap_key *key);
-void fed_coap_upload_free(struct fed_link_session *session);
+void fed_coap_peer_upload_free(struct fed_link_session *session);
 
 /* ---- answer.c ---- */
 /* key NULL: for an answer that is given at once. */

@@ -15,7 +15,7 @@ static void upload_count(struct fed_link_session *s, size_t size)
     s->upload->counted = size;
 }
 
-void fed_coap_upload_free(struct fed_link_session *s)
+void fed_coap_peer_upload_free(struct fed_link_session *s)
 {
     if (!s->upload)
         return;
@@ -27,7 +27,7 @@ void fed_coap_upload_free(struct fed_link_session *s)
 
 static bool upload_begin(struct fed_link_session *s, const struct fed_coap_key *key)
 {
-    fed_coap_upload_free(s);
+    fed_coap_peer_upload_free(s);
     s->upload = fed_alloc_zero(s->server->mem, sizeof(*s->upload));
     if (!s->upload)
         return false;
@@ -63,7 +63,7 @@ static unsigned upload_add(struct fed_link_session *s, const struct fed_coap_mes
 
 static void refuse(struct fed_link_session *s, const struct fed_coap_message *m, unsigned code)
 {
-    fed_coap_upload_free(s);
+    fed_coap_peer_upload_free(s);
     fed_coap_answer_code(s, m, code);
 }
 
@@ -81,7 +81,7 @@ static void complete(
     fed_alloc_free(mem, u, sizeof(*u));
 }
 
-void fed_coap_upload_block(
+void fed_coap_peer_upload(
     struct fed_link_session *s, const struct fed_coap_message *m, const struct fed_coap_key *key)
 {
     size_t size = (size_t)16 << m->block1_szx;
