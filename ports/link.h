@@ -74,7 +74,7 @@ struct fed_link {
     void (*disconnect)(void *ctx); /* no down afterwards; open requests end with FED_ERR_CLOSED */
     /* path without leading slash, query without '?', NULL for none. payload is copied.
      * Retransmission and blocks are the link's; timeout_ms bounds the whole. FED_ERR_LIMIT: CoAP
-     * carries 1,024 bytes of payload; FED_ERR_CLOSED: no session; FED_ERR_BUSY: too many are open.
+     * carries 64 KiB of payload; FED_ERR_CLOSED: no session; FED_ERR_BUSY: too many are open.
      */
     enum fed_err (*request)(void *ctx, enum fed_link_method method, const char *path,
         const char *query, struct fed_span payload, unsigned timeout_ms, fed_link_done *done,

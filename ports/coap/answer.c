@@ -46,6 +46,8 @@ struct fed_link_exchange fed_coap_exchange_of(
         .token_len = m->token_len,
         .block_num = m->block2_num,
         .block_szx = m->has_block2 ? m->block2_szx : FED_COAP_SZX_MAX,
+        .has_block1 = m->has_block1,
+        .block1 = m->block1_num << 4 | (uint32_t)m->block1_more << 3 | m->block1_szx,
         .ack_due_ms = fed_loop_now_ms(s->server->loop) + FED_COAP_SEPARATE_MS};
 
     memcpy(e.token, m->token, sizeof(e.token));
@@ -96,6 +98,12 @@ static void writer_send(struct fed_link_exchange *e, struct fed_coap_writer *w)
     fed_coap_peer_send(s, fed_span_of(w->bytes, w->len));
 }
 
+static void put_block1(const struct fed_link_exchange *e, struct fed_coap_writer *w)
+{
+    if (e->has_block1)
+        fed_coap_writer_uint(w, FED_COAP_OPTION_BLOCK1, e->block1);
+}
+
 static void put_max_age(struct fed_coap_writer *w, uint8_t code, uint32_t max_age_s)
 {
     if (code == FED_COAP_CODE(FED_LINK_UNAVAILABLE) && max_age_s > 0)
@@ -108,8 +116,9 @@ static void send_code(struct fed_link_exchange *e, unsigned code, uint32_t max_a
 
     writer_begin(e, FED_COAP_CODE(code), &w);
     put_max_age(&w, FED_COAP_CODE(code), max_age_s);
+    put_block1(e, &w);
     if (code == FED_LINK_TOO_LARGE)
-        fed_coap_writer_uint(&w, FED_COAP_OPTION_SIZE1, FED_COAP_REQUEST_MAX);
+        fed_coap_writer_uint(&w, FED_COAP_OPTION_SIZE1, FED_COAP_UPLOAD_MAX);
     writer_send(e, &w);
 }
 
@@ -135,6 +144,7 @@ static void send_whole(
     writer_begin(e, code, &w);
     put_observe(e, &w);
     put_max_age(&w, code, max_age_s);
+    put_block1(e, &w);
     fed_coap_writer_payload(&w, payload);
     writer_send(e, &w);
 }
@@ -188,6 +198,7 @@ static void send_block(struct fed_link_exchange *e)
         put_observe(e, &w);
     fed_coap_writer_uint(
         &w, FED_COAP_OPTION_BLOCK2, e->block_num << 4 | (uint32_t)more << 3 | e->block_szx);
+    put_block1(e, &w);
     if (e->block_num == 0)
         fed_coap_writer_uint(&w, FED_COAP_OPTION_SIZE2, (uint32_t)body->len);
     fed_coap_writer_payload(&w, fed_span_sub(fed_span_of(body->bytes, body->len), at, size));

@@ -1,6 +1,7 @@
 /* client.h - the inside of the agent's CoAP client on libcoap: client.c (session, loop),
  * client_dtls.c (what has to be told to the TLS library behind libcoap), client_request.c
- * (requests, observation, ping), client_transfer.c (blocks).
+ * (requests, observation, ping), client_upload.c (blocks of a request), client_transfer.c (blocks
+ * of an answer).
  *
  * libcoap has the socket, DTLS, the message format and the repetition of confirmable messages. Its
  * block handling and its observe bookkeeping stay off. A session has a libcoap context of its own,
@@ -14,7 +15,8 @@
 #include <mbedtls/ssl.h>
 
 #define FED_COAP_CLIENT_REQUESTS_MAX 16u
-#define FED_COAP_CLIENT_PAYLOAD_MAX 1024u /* of one request; there are no block-wise uploads */
+#define FED_COAP_CLIENT_PAYLOAD_MAX                                                                \
+    (64u << 10) /* of one request, as much as a hub takes (server.h) */
 #define FED_COAP_CLIENT_PATH_MAX 64u
 #define FED_COAP_CLIENT_QUERY_MAX 256u
 #define FED_COAP_CLIENT_BODY_MAX                                                                   \
@@ -64,6 +66,13 @@ struct fed_coap_transfer {
     struct fed_coap_slot slots[FED_COAP_WINDOW];
 };
 
+/* A payload that does not fit one datagram: its blocks are sent one after the other. */
+struct fed_coap_client_upload {
+    uint32_t num; /* block under way */
+    size_t len;
+    uint8_t bytes[];
+};
+
 enum fed_coap_kind { FED_COAP_KIND_REQUEST, FED_COAP_KIND_OBSERVE, FED_COAP_KIND_PING };
 
 struct fed_coap_request {
@@ -79,6 +88,7 @@ struct fed_coap_request {
     fed_link_done *done;
     void *done_ctx;
     struct fed_coap_transfer *transfer; /* NULL: the first answer is awaited */
+    struct fed_coap_client_upload *upload;
     char path[FED_COAP_CLIENT_PATH_MAX + 1];
     char query[FED_COAP_CLIENT_QUERY_MAX + 1];
 };
@@ -171,6 +181,16 @@ coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fe
 FED_MUST_USE enum fed_err fed_coap_request_send(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
 void fed_coap_rtt_add(struct fed_coap_client *client, uint64_t rtt_ms);
+
+/* ---- client_upload.c ---- */
+/* payload is copied. */
+FED_MUST_USE enum fed_err fed_coap_upload_begin(
+    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
+struct fed_span fed_coap_upload_block(const struct fed_coap_client_upload *upload);
+/* Block1, and Size1 in the first: where the block under way is, and whether more follow. */
+bool fed_coap_upload_option(coap_pdu_t *pdu, const struct fed_coap_client_upload *upload);
+/* The hub has a block and wants the next one. */
+void fed_coap_upload_continue(struct fed_coap_client *client, struct fed_coap_request *r);
 
 /* ---- client_transfer.c ---- */
 struct fed_coap_block {

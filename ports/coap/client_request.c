@@ -8,6 +8,7 @@
 
 #define OBSERVE_HALF 0x800000u /* of the 24-bit number line, RFC 7641 section 3.4 */
 #define OBSERVE_FORGET_MS 128000u
+#define CONTINUE 231u /* RFC 7959 section 2.9.1 */
 
 /* ---- round trips (RFC 6298 section 2) ---- */
 
@@ -69,6 +70,13 @@ static uint16_t token_new(struct fed_coap_client *client)
     return client->next_token;
 }
 
+static void request_free(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    if (r->upload)
+        fed_alloc_free(client->mem, r->upload, sizeof(*r->upload) + r->upload->len);
+    fed_alloc_free(client->mem, r, sizeof(*r));
+}
+
 void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_request *r,
     enum fed_err err, const struct fed_link_message *message, const char *why)
 {
@@ -85,7 +93,7 @@ void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_req
     if (err)
         fed_diag_set(&diag, err, "%s %s: %s", client->peer,
             r->kind == FED_COAP_KIND_PING ? "ping" : r->path, why);
-    fed_alloc_free(client->mem, r, sizeof(*r));
+    request_free(client, r);
     done(done_ctx, err, err ? NULL : message, err ? &diag : NULL);
     fed_coap_transfer_free(client, transfer); /* the message was in it */
 }
@@ -163,6 +171,8 @@ coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fe
     if (good && num > 0)
         good = coap_add_option(pdu, COAP_OPTION_BLOCK2,
             coap_encode_var_safe(block, sizeof(block), num << 4 | FED_COAP_CLIENT_SZX), block);
+    if (good && num == 0 && r->upload)
+        good = fed_coap_upload_option(pdu, r->upload);
     if (good)
         return pdu;
     coap_delete_pdu(pdu);
@@ -216,7 +226,7 @@ static enum fed_err request_start(struct fed_coap_client *client, struct fed_coa
     if (!err)
         err = fed_coap_request_send(client, r, payload);
     if (err) {
-        fed_alloc_free(client->mem, r, sizeof(*r));
+        request_free(client, r);
         return err;
     }
     r->next = client->requests;
@@ -247,7 +257,12 @@ enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, con
     if (err)
         return err;
     r->method = method;
-    return request_start(client, r, names_set(r, path, query), payload);
+    err = names_set(r, path, query);
+    if (!err && payload.len > FED_COAP_CLIENT_BLOCK) {
+        err = fed_coap_upload_begin(client, r, payload);
+        payload = err ? payload : fed_coap_upload_block(r->upload);
+    }
+    return request_start(client, r, err, payload);
 }
 
 enum fed_err fed_coap_client_observe(void *ctx, const char *path, const char *query,
@@ -372,6 +387,10 @@ static void on_answer(
     if (client->retransmits == r->retransmits && coap_pdu_get_type(pdu) == COAP_MESSAGE_ACK)
         fed_coap_rtt_add(client, fed_loop_now_ms(client->loop) - r->started_ms);
     observation_begin(client, r, pdu);
+    if (r->upload && m.code == CONTINUE) {
+        fed_coap_upload_continue(client, r);
+        return;
+    }
     if (fed_coap_block_of(pdu, &block) && (block.more || block.num > 0)) {
         r->token = token_new(client); /* the old one is the observation's */
         fed_coap_transfer_begin(client, r, pdu, &block, m.payload);

@@ -50,6 +50,19 @@ static bool take_block2(const coap_option_t *option, struct fed_coap_message *m)
     return true;
 }
 
+static bool take_block1(const coap_option_t *option, struct fed_coap_message *m)
+{
+    uint32_t value;
+
+    if (m->has_block1 || !uint_of(option, 3, &value) || (value & 7) > FED_COAP_SZX_MAX)
+        return false;
+    m->has_block1 = true;
+    m->block1_num = value >> 4;
+    m->block1_more = value & 8;
+    m->block1_szx = value & 7;
+    return true;
+}
+
 static enum fed_coap_verdict take_option(
     unsigned number, const coap_option_t *option, struct fed_coap_message *m)
 {
@@ -69,7 +82,7 @@ static enum fed_coap_verdict take_option(
         good = take_block2(option, m);
         break;
     case FED_COAP_OPTION_BLOCK1:
-        m->has_block1 = true;
+        good = take_block1(option, m);
         break;
     case FED_COAP_OPTION_URI_HOST:
     case FED_COAP_OPTION_URI_PORT:

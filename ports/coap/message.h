@@ -50,6 +50,9 @@ struct fed_coap_message {
     uint32_t block2_num;
     unsigned block2_szx;
     bool has_block1;
+    uint32_t block1_num;
+    bool block1_more;
+    unsigned block1_szx;
     size_t path_len; /* segments joined by '/' */
     char path[FED_COAP_PATH_MAX];
     size_t query_len; /* joined by '&' */

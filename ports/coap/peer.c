@@ -45,6 +45,7 @@ static void peer_destroy(struct fed_link_session *s)
     exchanges_orphan(s);
     fed_coap_outgoing_clear(s);
     fed_coap_body_free(s);
+    fed_coap_peer_upload_free(s);
     for (size_t i = 0; i < FED_COAP_RECENT_MAX; i++)
         fed_alloc_free(mem, s->recent[i].bytes, s->recent[i].len);
     fed_coap_due_release(&s->server->due, &s->due);
@@ -91,6 +92,8 @@ void fed_coap_peer_arm(struct fed_link_session *s)
 
     if (s->body && s->body->expires_ms < due_ms)
         due_ms = s->body->expires_ms;
+    if (s->upload && s->upload->expires_ms < due_ms)
+        due_ms = s->upload->expires_ms;
     for (const struct fed_link_exchange *e = s->exchanges; e; e = e->next)
         if (e->type == FED_COAP_CON && !e->acknowledged && e->ack_due_ms < due_ms)
             due_ms = e->ack_due_ms;
@@ -113,6 +116,8 @@ void fed_coap_peer_due(struct fed_link_session *s)
     fed_coap_peer_enter(s);
     if (s->body && s->body->expires_ms <= now_ms)
         fed_coap_body_free(s);
+    if (s->upload && s->upload->expires_ms <= now_ms)
+        fed_coap_peer_upload_free(s);
     for (struct fed_link_exchange *e = s->exchanges; e; e = e->next) {
         if (e->type != FED_COAP_CON || e->acknowledged || e->ack_due_ms > now_ms)
             continue;
@@ -175,8 +180,8 @@ static struct fed_link_exchange *exchange_new(
     return e;
 }
 
-static void hand_up(
-    struct fed_link_session *s, const struct fed_coap_message *m, const struct fed_coap_key *key)
+void fed_coap_peer_request(struct fed_link_session *s, const struct fed_coap_message *m,
+    const struct fed_coap_key *key, struct fed_span payload)
 {
     const struct fed_link_server_events *events = &s->server->events;
     struct fed_link_exchange *e =
@@ -185,7 +190,7 @@ static void hand_up(
         .method = m->code == FED_COAP_CODE_GET ? FED_LINK_GET : FED_LINK_POST,
         .path = fed_span_of(m->path, m->path_len),
         .query = fed_span_of(m->query, m->query_len),
-        .payload = m->payload,
+        .payload = payload,
         .observe = e && e->observe};
 
     if (!e) {
@@ -207,7 +212,7 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
         fed_coap_answer_code(s, m, FED_LINK_NOT_ALLOWED);
         return;
     }
-    if (m->has_block1 || m->payload.len > FED_COAP_REQUEST_MAX) {
+    if (m->payload.len > FED_COAP_REQUEST_MAX || (m->has_block1 && m->code != FED_COAP_CODE_POST)) {
         fed_coap_answer_code(s, m, FED_LINK_TOO_LARGE);
         return;
     }
@@ -219,9 +224,13 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
             s, m, 408); /* its answer is gone, and it must not act twice (RFC 7959 section 2.9.2) */
         return;
     }
+    if (m->has_block1) {
+        fed_coap_peer_upload(s, m, &key);
+        return;
+    }
     if (m->has_observe && m->observe == 1 && m->code == FED_COAP_CODE_GET)
         fed_coap_observation_drop(s);
-    hand_up(s, m, &key);
+    fed_coap_peer_request(s, m, &key, m->payload);
 }
 
 /* ---- everything that arrives ---- */

@@ -1,6 +1,6 @@
 /* server.h - the inside of the hub's CoAP server: one struct per peer, shared by server.c (opening,
- * timer), peer.c (what arrives), answer.c (what is answered) and outgoing.c (confirmable messages
- * of our own).
+ * timer), peer.c (what arrives), upload.c (requests in blocks), answer.c (what is answered) and
+ * outgoing.c (confirmable messages of our own).
  *
  * The session layer below is reached through three functions, so that the message layer can be
  * driven without DTLS. */
@@ -20,10 +20,13 @@
 
 #define FED_COAP_SEPARATE_MS                                                                       \
     1000u /* a request not answered by then gets an empty acknowledgement */
-#define FED_COAP_EXCHANGES_MAX 16u /* unanswered requests of one peer */
-#define FED_COAP_OUTGOING_MAX 17u  /* a late answer for each of them and one notification */
-#define FED_COAP_RECENT_MAX 4u     /* POSTs whose answer can be repeated */
-#define FED_COAP_REQUEST_MAX 1024u /* payload of one request; reports are split above */
+#define FED_COAP_EXCHANGES_MAX 16u       /* unanswered requests of one peer */
+#define FED_COAP_OUTGOING_MAX 17u        /* a late answer for each of them and one notification */
+#define FED_COAP_RECENT_MAX 4u           /* POSTs whose answer can be repeated */
+#define FED_COAP_REQUEST_MAX 1024u       /* payload of one datagram; more comes in blocks */
+#define FED_COAP_UPLOAD_MAX (64u << 10)  /* of one request in blocks: a report is no larger */
+#define FED_COAP_UPLOADS_MAX (64u << 20) /* begun ones of all peers together */
+#define FED_COAP_UPLOAD_MS 120000u       /* one waits that long for its next block */
 #define FED_COAP_NOTIFY_MAX 1024u
 #define FED_COAP_BODY_MS 180000u         /* a large answer waits that long for its next block, */
 #define FED_COAP_BODY_LAST_MS 20000u     /* and that long once its last block was sent */
@@ -49,6 +52,8 @@ struct fed_link_exchange {
     uint8_t token[FED_COAP_TOKEN_MAX];
     uint32_t block_num;
     unsigned block_szx;
+    bool has_block1; /* the request came in blocks; its last one is confirmed with the answer */
+    uint32_t block1;
     uint64_t ack_due_ms;
     struct fed_coap_key key;
 };
@@ -66,6 +71,14 @@ struct fed_coap_body {
     uint64_t expires_ms;
     size_t len;
     uint8_t bytes[];
+};
+
+/* A request while its blocks arrive (RFC 7959 section 2.5), one per peer. */
+struct fed_coap_upload {
+    struct fed_coap_key key;
+    uint64_t expires_ms;
+    struct fed_buf bytes;
+    size_t counted; /* in the server's uploads_size */
 };
 
 /* A confirmable message of ours. */
@@ -113,6 +126,7 @@ struct fed_link_session {
     uint8_t observe_token[FED_COAP_TOKEN_MAX];
     uint32_t observe_seq;
     struct fed_coap_body *body;
+    struct fed_coap_upload *upload;
 };
 
 struct fed_coap_transport {
@@ -133,6 +147,7 @@ struct fed_link_server {
     struct fed_link_session *sessions;
     struct fed_link_exchange *orphans; /* not answered yet, their peer is gone */
     size_t bodies_size;
+    size_t uploads_size;
     uint64_t random; /* jitter and first message ids, nothing secret */
 };
 
@@ -155,6 +170,16 @@ void fed_coap_peer_send(struct fed_link_session *session, struct fed_span bytes)
 /* Between enter and leave a callback may close the session. */
 void fed_coap_peer_enter(struct fed_link_session *session);
 void fed_coap_peer_leave(struct fed_link_session *session);
+
+/* Passes a request on; payload instead of the message's own. */
+void fed_coap_peer_request(struct fed_link_session *session, const struct fed_coap_message *m,
+    const struct fed_coap_key *key, struct fed_span payload);
+
+/* ---- upload.c ---- */
+/* One block of a request. The last one passes the whole on. */
+void fed_coap_peer_upload(struct fed_link_session *session, const struct fed_coap_message *m,
+    const struct fed_coap_key *key);
+void fed_coap_peer_upload_free(struct fed_link_session *session);
 
 /* ---- answer.c ---- */
 /* key NULL: for an answer that is given at once. */

@@ -1,5 +1,5 @@
 /* link.h - the resources between agent and hub, the same on every binding, and their small
- * messages.
+ * messages. docs/protocol.md is the whole specification, with codes, times and what each side does.
  *
  *   method  path  who     request payload          answer payload
  *   POST    /j    token   join request (JSON)      join answer (JSON)

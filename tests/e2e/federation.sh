@@ -268,6 +268,32 @@ case_many() {
     wait_for 60 'none left in cluster1' many_there cluster1 0
     wait_for 60 'none left in cluster2' many_there cluster2 0
 }
+# Forty removals that wait are named in every report, which then is larger than a datagram: what else happens is still told.
+case_many_held_up() {
+    local i
+    for i in $(seq 40); do
+        config shop "held-by-a-finalizer-$i" "$i"
+        echo ---
+    done | hubctl apply -f - >/dev/null
+    for i in $(seq 40); do
+        soon 60 "$i" member_jsonpath cluster1 shop configmap "held-by-a-finalizer-$i" '{.data.k}'
+        memberctl cluster1 -n shop patch configmap "held-by-a-finalizer-$i" --type=merge -p '{"metadata":{"finalizers":["test.example/hold"]}}'
+    done >/dev/null
+    hubctl -n shop delete federatedconfigmap --wait=false $(seq -f 'held-by-a-finalizer-%g' 40) >/dev/null
+    for i in 1 40; do
+        soon 60 WaitingForRemoval cluster_word shop federatedconfigmap "held-by-a-finalizer-$i" cluster1 status
+    done
+    config shop beside 1 | hubctl apply -f -
+    soon 30 'True ' propagation shop federatedconfigmap beside
+    soon 30 1 member_jsonpath cluster1 shop configmap beside '{.data.k}'
+    for i in $(seq 40); do
+        memberctl cluster1 -n shop patch configmap "held-by-a-finalizer-$i" --type=merge -p '{"metadata":{"finalizers":null}}'
+    done >/dev/null
+    for i in 1 40; do
+        gone 60 hubctl -n shop get federatedconfigmap "held-by-a-finalizer-$i"
+    done
+    hubctl -n shop delete federatedconfigmap beside
+}
 case_large() {
     head -c 500000 /dev/urandom | base64 -w 0 >"$WORK/large"
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: large, namespace: shop}\nspec:\n  placement: %s\n  template:\n    data:\n      k: "%s"\n' \
@@ -331,6 +357,7 @@ try "FederatedClusterRole" case_cluster_role
 try "what a member refuses is shown in its own words, others go on" case_rejected
 try "nonsense in a template is the member's refusal" case_unknown_to_member
 try "sixty objects at once, and away" case_many
+try "forty removals held up, others go on" case_many_held_up
 try "an object of 667 KB" case_large
 try "a type enabled at run time" case_type_at_run_time
 try "deleting the namespace removes it everywhere" case_namespace_deletion

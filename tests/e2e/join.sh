@@ -163,6 +163,13 @@ case_bad_names() {
     fails any 'label' join labels "$token" --label "key=not a value"
     fails any 'label' join labels "$token" --label nothing
 }
+case_many_labels() { # a request of several datagrams
+    local i labels=()
+    for i in $(seq 60); do labels+=(--label "example.com/a-label-with-a-long-name-$i=a-value-that-is-long-as-well-$i"); done
+    join labelled "$(fedctl token create)" "${labels[@]}"
+    is a-value-that-is-long-as-well-60 hub_jsonpath $SYSTEM kubefedcluster labelled \
+        '{.metadata.labels.example\.com/a-label-with-a-long-name-60}'
+}
 case_manual() {
     local token pid
     token=$(fedctl token create --approve manual)
@@ -316,6 +323,7 @@ try "the hub by its name" case_second_address
 try "a token bound to a name" case_bound_name
 try "a name that is taken" case_name_taken
 try "names and labels that are none" case_bad_names
+try "sixty labels" case_many_labels
 try "approval by hand" case_manual
 try "approval after the command gave up" case_manual_timeout
 try "a denied request" case_denied

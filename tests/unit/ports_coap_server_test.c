@@ -109,6 +109,7 @@ static unsigned delivered;
 static unsigned undelivered;
 static struct fed_link_exchange *open_exchange;
 static struct fed_buf body;
+static struct fed_buf received; /* the last request's payload */
 static bool close_in_request;
 
 static void on_alive(void *ctx, struct fed_link_session *session)
@@ -129,6 +130,8 @@ static void on_request(void *ctx, struct fed_link_session *session,
     } else if (fed_span_is(request->path, "late")) {
         open_exchange = exchange;
     } else {
+        fed_buf_clear(&received);
+        fed_buf_put(&received, request->payload);
         fed_link_answer(exchange,
             request->method == FED_LINK_GET ? FED_LINK_CONTENT : FED_LINK_CHANGED,
             request->method == FED_LINK_GET ? fed_buf_span(&body) : (struct fed_span){NULL, 0}, 0);
@@ -158,6 +161,7 @@ static int setup(void **state)
     close_in_request = false;
     fed_buf_init(&body, fed_alloc_system(), 1u << 20);
     fed_buf_put_text(&body, "body");
+    fed_buf_init(&received, fed_alloc_system(), 1u << 20);
     assert_int_equal(
         fed_coap_server_init(&server, fed_alloc_system(), &loop, NULL, &events, &transport),
         FED_OK);
@@ -171,6 +175,7 @@ static int teardown(void **state)
     (void)state;
     fed_coap_server_fini(&server);
     fed_buf_fini(&body);
+    fed_buf_fini(&received);
     return 0;
 }
 
@@ -241,7 +246,7 @@ static void test_malformed(void **state)
 
 static void test_refusals(void **state)
 {
-    static const uint8_t block1[] = {0x40, 0x02, 0, 5, 0xb1, 's', 0xd1, 3, 0x08, 0xff, 'x'};
+    static const uint8_t block1[] = {0x40, 0x01, 0, 5, 0xb1, 's', 0xd1, 3, 0x08, 0xff, 'x'};
 
     (void)state;
     RECEIVE("\x41\x01\x00\x01T\xb1"
@@ -257,8 +262,8 @@ static void test_refusals(void **state)
     RECEIVE("\x40\x03\x00\x04\xb1"
             "b"); /* PUT */
     EXPECT(3, "\x60\x85\x00\x04");
-    receive(block1, sizeof(block1)); /* an upload in blocks: 4.13 with Size1 1024 */
-    EXPECT(4, "\x60\x8d\x00\x05\xd2\x2f\x04\x00");
+    receive(block1, sizeof(block1)); /* blocks of a GET: 4.13 with Size1 65536 */
+    EXPECT(4, "\x60\x8d\x00\x05\xd1\x0e\x08\xd3\x14\x01\x00\x00");
     assert_int_equal(requests, 0);
     RECEIVE("\x41\x01\x00\x06T\xb1"
             "b\x71"
@@ -269,6 +274,82 @@ static void test_refusals(void **state)
             "b"); /* not confirmable: answered likewise, with an id of ours */
     assert_int_equal(sent[6].bytes[0], 0x51);
     assert_int_equal(sent[6].bytes[1], 0x45);
+}
+
+/* ---- requests in blocks ---- */
+
+/* One block of 16 bytes: POST /s with Block1 num/more/0. */
+static void upload(uint16_t mid, unsigned num, bool more, size_t len)
+{
+    uint8_t bytes[64] = {0x40, 0x02, (uint8_t)(mid >> 8), (uint8_t)mid, 0xb1, 's', 0xd3, 3,
+        (uint8_t)(num >> 12), (uint8_t)(num >> 4), (uint8_t)(num << 4 | (more ? 8u : 0u)), 0xff};
+
+    memset(bytes + 12, (int)(num % 20) + 'a', len);
+    receive(bytes, 12 + len);
+}
+
+static void test_upload(void **state)
+{
+    (void)state;
+    upload(1, 0, true, 16);
+    upload(1, 0, true, 16); /* repeated: confirmed again, and counted once */
+    upload(2, 1, true, 16);
+    assert_int_equal(requests, 0);
+    upload(3, 2, false, 5);
+    upload(3, 2, false, 5);
+    assert_int_equal(requests, 1);
+    assert_int_equal(received.len, 37);
+    assert_memory_equal(received.at, "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccc", 37);
+    assert_int_equal(n_sent, 5);
+    EXPECT(0, "\x60\x5f\x00\x01\xd1\x0e\x08");
+    EXPECT(1, "\x60\x5f\x00\x01\xd1\x0e\x08");
+    EXPECT(2, "\x60\x5f\x00\x02\xd1\x0e\x18");
+    EXPECT(3, "\x60\x44\x00\x03\xd1\x0e\x20");
+    EXPECT(4, "\x60\x44\x00\x03\xd1\x0e\x20");
+    assert_int_equal(server.uploads_size, 0);
+}
+
+static void test_upload_refusals(void **state)
+{
+    (void)state;
+    upload(1, 1, true, 16); /* without a beginning: 4.08 */
+    EXPECT(0, "\x60\x88\x00\x01\xd1\x0e\x18");
+    upload(2, 0, true, 16);
+    upload(3, 2, true, 16); /* with a hole, which ends it */
+    EXPECT(2, "\x60\x88\x00\x03\xd1\x0e\x28");
+    upload(4, 1, false, 5);
+    EXPECT(3, "\x60\x88\x00\x04\xd1\x0e\x10");
+    upload(5, 0, true, 15); /* not a whole block: 4.00 */
+    EXPECT(4, "\x60\x80\x00\x05\xd1\x0e\x08");
+    upload(6, 0, true, 16);
+    pass_ms(FED_COAP_UPLOAD_MS); /* nobody went on */
+    assert_int_equal(server.uploads_size, 0);
+    upload(7, 1, false, 1);
+    assert_int_equal(sent[6].bytes[1], 0x88);
+    assert_int_equal(requests, 0);
+}
+
+static void test_upload_too_large(void **state)
+{
+    uint16_t mid = 0;
+
+    (void)state;
+    for (unsigned num = 0; num < FED_COAP_UPLOAD_MAX / 16; num++) {
+        n_sent = 0;
+        upload(++mid, num, true, 16);
+        assert_int_equal(sent[0].bytes[1], 0x5f);
+    }
+    n_sent = 0;
+    upload(++mid, FED_COAP_UPLOAD_MAX / 16, false, 1); /* 4.13 */
+    assert_int_equal(sent[0].bytes[1], 0x8d);
+    assert_int_equal(server.uploads_size, 0);
+    assert_int_equal(requests, 0);
+    server.uploads_size = FED_COAP_UPLOADS_MAX - 20; /* others have the room */
+    upload(++mid, 0, true, 16);
+    assert_int_equal(sent[1].bytes[1], 0x5f);
+    upload(++mid, 1, true, 16); /* 5.03 */
+    assert_int_equal(sent[2].bytes[1], 0xa3);
+    assert_int_equal(server.uploads_size, FED_COAP_UPLOADS_MAX - 20);
 }
 
 /* ---- repetitions ---- */
@@ -441,6 +522,9 @@ int main(void)
         TEST(test_ping),
         TEST(test_malformed),
         TEST(test_refusals),
+        TEST(test_upload),
+        TEST(test_upload_refusals),
+        TEST(test_upload_too_large),
         TEST(test_repeated_post),
         TEST(test_late_answer),
         TEST(test_too_many_open),

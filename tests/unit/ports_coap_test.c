@@ -269,7 +269,7 @@ static void test_bad_arguments(void **state)
     struct fed_link *link = world.link;
     struct fed_span none = {NULL, 0};
     struct fed_diag diag = {""};
-    uint8_t large[1025] = {0};
+    static uint8_t large[(64u << 10) + 1];
 
     (void)state;
     assert_int_equal(
@@ -649,6 +649,46 @@ static void test_bad_network_observe_burst(void **state)
     relay_fini(&relay);
 }
 
+/* Requests in blocks: what arrives is what was sent, once, and the answer may come in blocks too.
+ */
+static void test_upload(void **state)
+{
+    static const size_t sizes[] = {1025, 2048, 2049, 16384, 64u << 10};
+    struct fed_buf sent;
+
+    (void)state;
+    connect_agent(0);
+    fed_buf_init(&sent, fed_alloc_system(), 1u << 20);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        world_body_fill(&world, sizes[i], (unsigned)i);
+        fed_buf_clear(&sent);
+        fed_buf_put(&sent, fed_buf_span(&world.body));
+        world_post(&world, "mirror", fed_buf_span(&sent));
+        assert_int_equal(world.done_err, FED_OK);
+        assert_int_equal(world.done_code, FED_LINK_CREATED);
+        assert_true(fed_span_eq(fed_buf_span(&world.done_body), fed_buf_span(&sent)));
+        assert_int_equal(world.requests, i + 1);
+    }
+    fed_buf_fini(&sent);
+}
+
+static void test_bad_network_uploads(void **state)
+{
+    (void)state;
+    relay_init(&relay, &world, 15);
+    connect_agent(relay.port);
+    relay.lose = 10;
+    relay.twice = 50;
+    world_body_fill(&world, 5000, 3);
+    for (unsigned i = 1; i <= 5; i++) {
+        world_post(&world, "s", fed_buf_span(&world.body));
+        assert_int_equal(world.done_code, FED_LINK_CHANGED);
+        assert_int_equal(world.requests, i);
+    }
+    world.link->disconnect(world.link->ctx);
+    relay_fini(&relay);
+}
+
 /* Every report takes effect once, however often its datagrams come. */
 static void test_bad_network_posts(void **state)
 {
@@ -696,6 +736,8 @@ int main(int argc, char **argv)
         TEST(test_large_observed),
         TEST(test_large_changes),
         TEST(test_large_leaves_early),
+        TEST(test_upload),
+        TEST(test_bad_network_uploads),
         TEST(test_bad_network_100k),
         TEST(test_bad_network_1m),
         TEST(test_bad_network_observe),

@@ -1,0 +1,54 @@
+/* client_upload.c - requests that do not fit one datagram: blocks one after the other, each when
+ * the hub has said 2.31 to the one before (RFC 7959 section 2.5). */
+#include "ports/coap/client.h"
+
+#include <string.h>
+
+bool fed_coap_upload_option(coap_pdu_t *pdu, const struct fed_coap_client_upload *u)
+{
+    bool more = u->len - (size_t)u->num * FED_COAP_CLIENT_BLOCK > FED_COAP_CLIENT_BLOCK;
+    uint8_t value[4];
+    bool good = coap_add_option(pdu, COAP_OPTION_BLOCK1,
+        coap_encode_var_safe(
+            value, sizeof(value), u->num << 4 | (unsigned)more << 3 | FED_COAP_CLIENT_SZX),
+        value);
+
+    if (good && u->num == 0)
+        good = coap_add_option(pdu, COAP_OPTION_SIZE1,
+            coap_encode_var_safe(value, sizeof(value), (unsigned)u->len), value);
+    return good;
+}
+
+struct fed_span fed_coap_upload_block(const struct fed_coap_client_upload *u)
+{
+    return fed_span_sub(fed_span_of(u->bytes, u->len), (size_t)u->num * FED_COAP_CLIENT_BLOCK,
+        FED_COAP_CLIENT_BLOCK);
+}
+
+enum fed_err fed_coap_upload_begin(
+    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload)
+{
+    struct fed_coap_client_upload *u = fed_alloc_get(client->mem, sizeof(*u) + payload.len);
+
+    if (!u)
+        return FED_ERR_NOMEM;
+    u->num = 0;
+    u->len = payload.len;
+    memcpy(u->bytes, payload.at, payload.len);
+    r->upload = u;
+    return FED_OK;
+}
+
+void fed_coap_upload_continue(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    struct fed_coap_client_upload *u = r->upload;
+
+    if (u->len <= ((size_t)u->num + 1) * FED_COAP_CLIENT_BLOCK) {
+        fed_coap_request_finish(
+            client, r, FED_ERR_INVALID, NULL, "the hub wants more than there is");
+        return;
+    }
+    u->num++;
+    if (fed_coap_request_send(client, r, fed_coap_upload_block(u)))
+        fed_coap_request_finish(client, r, FED_ERR_NETWORK, NULL, "a block cannot be sent");
+}
