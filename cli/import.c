@@ -268,7 +268,7 @@ static enum fed_err import_labels(struct importing *in, const struct fed_json *o
     labels = fed_json_ensure_object(in->cli->doc, fed_json_get(stored, "metadata"), "labels");
     if (!labels)
         return FED_ERR_NOMEM;
-    fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)wanted);
+    it = fed_json_each(wanted);
     while (!err && fed_json_iter_next(&it)) {
         if (fed_json_type(fed_json_get_span(labels, it.key)) != FED_JSON_ABSENT)
             continue;

@@ -54,7 +54,7 @@ static enum fed_err parse_entry(struct hub_plan *plan, struct plan_item *item,
 
     if (err || fed_json_count(operations) == 0)
         return err;
-    err = fed_override_check_for(to->cluster, operations, diag);
+    err = fed_override_check(to->cluster, operations, diag);
     if (err)
         return err;
     fed_buf_init(&bytes, plan->mem, FED_WORK_OVERRIDES_MAX);

@@ -103,12 +103,11 @@ static enum fed_err check_all(struct fed_span cluster, const struct fed_json *op
     struct fed_span *paths, struct fed_diag *diag)
 {
     enum fed_err list_err = check_list(operations, diag);
-    struct fed_json_iter it;
+    struct fed_json_iter it = fed_json_each(operations);
     size_t n = 0;
 
     if (list_err)
         return list_err;
-    fed_json_iter_init(&it, (struct fed_json *)(uintptr_t)operations);
     while (fed_json_iter_next(&it)) {
         struct op op;
         enum fed_err err = read_op(it.value, &op, diag);
@@ -130,12 +129,7 @@ static enum fed_err check_all(struct fed_span cluster, const struct fed_json *op
     return FED_OK;
 }
 
-enum fed_err fed_override_check(const struct fed_json *operations, struct fed_diag *diag)
-{
-    return fed_override_check_for(fed_span_text(""), operations, diag);
-}
-
-enum fed_err fed_override_check_for(
+enum fed_err fed_override_check(
     struct fed_span cluster, const struct fed_json *operations, struct fed_diag *diag)
 {
     struct fed_span paths[FED_OVERRIDE_OPS_MAX];

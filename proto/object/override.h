@@ -15,11 +15,9 @@
 /* Checks one cluster's list ([{"op","path","value"}]) before it is used: shape, op, unknown
  * members, path given, no path twice, none of /metadata/namespace, /metadata/name,
  * /metadata/generateName, /kind. What it refuses makes KubeFed report ApplyOverridesFailed for
- * every cluster. FED_ERR_INVALID, FED_ERR_LIMIT with diag. */
+ * every cluster. FED_ERR_INVALID, FED_ERR_LIMIT with diag, in KubeFed's sentences where cluster,
+ * which they name, is not empty. */
 FED_MUST_USE enum fed_err fed_override_check(
-    const struct fed_json *operations, struct fed_diag *diag);
-/* The same, with KubeFed's sentences, which name the cluster. */
-FED_MUST_USE enum fed_err fed_override_check_for(
     struct fed_span cluster, const struct fed_json *operations, struct fed_diag *diag);
 
 /* The same for a cluster's whole list, which may be that of several entries, one behind the other:

@@ -5,7 +5,7 @@
 static enum fed_err check_and_apply(struct fed_json_doc *doc, struct fed_json **root,
     const struct fed_json *operations, struct fed_diag *diag)
 {
-    enum fed_err err = fed_override_check(operations, diag);
+    enum fed_err err = fed_override_check(fed_span_text(""), operations, diag);
 
     return err ? err : fed_override_apply(doc, root, operations, diag);
 }

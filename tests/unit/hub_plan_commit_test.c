@@ -10,21 +10,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    static struct hub_world w;
-
-    hub_world_open_three(&w, (const char *const[]){"{}", "{}", "{}"});
-    *state = &w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 static void test_revisions_survive_a_restart(void **state)
 {
     struct hub_world *w = *state;
@@ -306,18 +291,24 @@ static void test_full_cluster_holds_up_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_revisions_survive_a_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_earlier_manifests_are_remembered, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deletion_ends_when_the_store_is_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_change_and_its_plan_share_a_commit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_was_undone_is_not_planned, setup, teardown),
         cmocka_unit_test_setup_teardown(
-            test_a_cluster_whose_removal_was_undone_is_awaited, setup, teardown),
+            test_revisions_survive_a_restart, hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_a_plan_that_cannot_be_stored_holds_up_nobody, setup, teardown),
+            test_earlier_manifests_are_remembered, hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_a_deletion_that_cannot_end_holds_up_no_manifest, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_full_cluster_holds_up_nobody, setup, teardown),
+            test_deletion_ends_when_the_store_is_back, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_change_and_its_plan_share_a_commit, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_what_was_undone_is_not_planned, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_cluster_whose_removal_was_undone_is_awaited, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_plan_that_cannot_be_stored_holds_up_nobody, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_deletion_that_cannot_end_holds_up_no_manifest, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_full_cluster_holds_up_nobody, hub_world_three, hub_world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

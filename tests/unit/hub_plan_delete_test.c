@@ -8,21 +8,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    static struct hub_world w;
-
-    hub_world_open_three(&w, (const char *const[]){"{}", "{}", "{}"});
-    *state = &w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 static void test_deletion_waits_for_every_cluster(void **state)
 {
     struct hub_world *w = *state;
@@ -173,18 +158,22 @@ static void test_orphaning_releases_before_it_removes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_deletion_waits_for_every_cluster, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deletion_goes_on_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(
-            test_unregistered_cluster_is_not_waited_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_who_is_away_is_not_waited_for, setup, teardown),
+            test_deletion_waits_for_every_cluster, hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_copies_that_stay_are_waited_for_also_where_it_is_away, setup, teardown),
+            test_deletion_goes_on_after_a_restart, hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_how_to_delete_comes_before_the_deletion, setup, teardown),
+            test_unregistered_cluster_is_not_waited_for, hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_unusable_delete_options_block_and_say_so, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_orphaning_releases_before_it_removes, setup, teardown),
+            test_who_is_away_is_not_waited_for, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_copies_that_stay_are_waited_for_also_where_it_is_away,
+            hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_how_to_delete_comes_before_the_deletion, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_unusable_delete_options_block_and_say_so, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_orphaning_releases_before_it_removes, hub_world_three, hub_world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

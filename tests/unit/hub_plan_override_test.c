@@ -18,12 +18,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 static void put_map(struct hub_world *w, const char *overrides)
 {
     char json[4096];
@@ -168,17 +162,20 @@ static void test_those_that_match_alike_share_a_work(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_selector_overrides_whom_it_matches, setup, teardown),
         cmocka_unit_test_setup_teardown(
-            test_all_that_match_apply_in_the_order_of_the_list, setup, teardown),
+            test_a_selector_overrides_whom_it_matches, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_a_later_entry_needs_what_an_earlier_one_made, setup, teardown),
+            test_all_that_match_apply_in_the_order_of_the_list, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_one_path_stands_once_in_an_entry_and_a_name_in_one_entry, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_both_name_and_selector_are_refused, setup, teardown),
+            test_a_later_entry_needs_what_an_earlier_one_made, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_a_label_renders_again_only_what_it_touches, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_those_that_match_alike_share_a_work, setup, teardown),
+            test_one_path_stands_once_in_an_entry_and_a_name_in_one_entry, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_both_name_and_selector_are_refused, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_label_renders_again_only_what_it_touches, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_those_that_match_alike_share_a_work, setup, hub_world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

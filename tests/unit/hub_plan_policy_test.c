@@ -25,12 +25,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 static void put_map(struct hub_world *w, const char *metadata)
 {
     char json[1024];
@@ -562,7 +556,7 @@ static void test_one_bad_object_stalls_no_other(void **state)
     assert_string_equal(hub_world_where(w, "ConfigMap/ns/x"), "c1 c2 c3");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, hub_world_end)
 
 int main(void)
 {

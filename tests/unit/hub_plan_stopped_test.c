@@ -28,12 +28,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 static void put_map(struct hub_world *w, const char *cluster, const char *data, const char *meta)
 {
     char json[1024];
@@ -222,15 +216,15 @@ static void test_adopting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_disabled_type_holds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_held_is_shown_where_it_would_be, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deletion_waits_for_the_type, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_removed_type_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_disabled_type_holds, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_held_is_shown_where_it_would_be, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_deletion_waits_for_the_type, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_removed_type_holds, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_what_is_deleted_after_its_type_is_released, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_namespaces_are_needed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_without_push_nothing_goes_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_adopting, setup, teardown),
+            test_what_is_deleted_after_its_type_is_released, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_namespaces_are_needed, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_without_push_nothing_goes_out, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_adopting, setup, hub_world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

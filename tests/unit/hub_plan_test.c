@@ -18,12 +18,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 static void test_placement_table(void **state)
 {
     static const struct {
@@ -328,27 +322,31 @@ static void test_overrides_may_change_the_version_and_not_the_identity(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_placement_table, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_selector_keeps_what_is_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_namespace_intersection, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_placement_table, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_scheduler_counts_on_any_cluster_until_the_namespace_is_federated, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cluster_scoped_needs_no_namespace, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_label_federates_a_namespace, setup, teardown),
+            test_bad_selector_keeps_what_is_there, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_namespace_intersection, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_label_keeps_what_the_federated_namespace_leaves, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_label_keeps_it_across_a_restart, setup, teardown),
+            test_scheduler_counts_on_any_cluster_until_the_namespace_is_federated, setup,
+            hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_federated_namespace_that_cannot_be_sent_takes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_another_api_group_is_another_object, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_overrides, setup, teardown),
+            test_cluster_scoped_needs_no_namespace, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_label_federates_a_namespace, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_override_that_does_not_fit_keeps_the_last_version, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_invalid_override_refuses_all, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unchanged_objects_move_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_labels_replan_only_that_cluster, setup, teardown),
+            test_label_keeps_what_the_federated_namespace_leaves, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_label_keeps_it_across_a_restart, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_overrides_may_change_the_version_and_not_the_identity, setup, teardown),
+            test_federated_namespace_that_cannot_be_sent_takes_nothing, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_another_api_group_is_another_object, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_overrides, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_override_that_does_not_fit_keeps_the_last_version, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_invalid_override_refuses_all, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_unchanged_objects_move_nothing, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_labels_replan_only_that_cluster, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_overrides_may_change_the_version_and_not_the_identity, setup, hub_world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,12 +26,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 /* What was told, one object after the other: "x c1=create/0 c2=unchanged; ". */
 struct telling {
     char text[4096];
@@ -336,7 +330,7 @@ static void test_refusals_leave_nothing_behind(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, hub_world_end)
     const struct CMUnitTest tests[] = {
         CASE(test_new_object),
         CASE(test_against_what_is_there),

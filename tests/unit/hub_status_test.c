@@ -26,12 +26,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 static const struct fed_span facts = {
     (const uint8_t *)"{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\"}", 46};
 
@@ -77,7 +71,8 @@ static void test_states_become_words(void **state)
         report(w, false, 8, 0, FED_WORK_FAILED, "CreationFailed", "admission said no"), FED_OK);
     assert_status(w, "\"status\":\"CreationFailed\",\"message\":\"admission said no\"");
     assert_int_equal(report(w, false, 9, 0, FED_WORK_APPLIED, "", ""), FED_OK);
-    assert_status(w, "\"clusters\":[{\"name\":\"c1\",\"health\":\"Healthy\",\"version\":\"gen:1\"}]");
+    assert_status(
+        w, "\"clusters\":[{\"name\":\"c1\",\"health\":\"Healthy\",\"version\":\"gen:1\"}]");
     assert_status(w, "\"type\":\"Propagation\",\"status\":\"True\"");
     assert_status(w, "\"observedGeneration\":1");
 }
@@ -352,20 +347,24 @@ static void test_a_report_that_is_undone_was_not_heard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_states_become_words, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sequence, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_reports_change_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_change_is_pending_until_reported, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reports_survive_a_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cluster_conditions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_full_report_in_parts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_list_that_is_cut_confirms_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_states_become_words, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_sequence, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_bad_reports_change_nothing, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_changes_to_a_forgotten_manifest_ask_for_all, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_report_touches_what_it_settles, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_reports_of_a_turn_share_a_commit, setup, teardown),
+            test_a_change_is_pending_until_reported, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_reports_survive_a_restart, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_cluster_conditions, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_a_full_report_in_parts, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_a_report_that_is_undone_was_not_heard, setup, teardown),
+            test_a_list_that_is_cut_confirms_nothing, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_changes_to_a_forgotten_manifest_ask_for_all, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_report_touches_what_it_settles, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_the_reports_of_a_turn_share_a_commit, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_report_that_is_undone_was_not_heard, setup, hub_world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,12 +46,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    hub_world_close(*state);
-    return 0;
-}
-
 /* Work 0 is ConfigMap ns/x, 1 is Namespace ns. */
 struct said {
     const char *cluster;
@@ -520,21 +514,23 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hashes_are_those_of_kubefed),
         cmocka_unit_test(test_hash_of_selectors),
-        cmocka_unit_test_setup_teardown(test_a_version_stands_beside_each_object, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_it_shows_what_the_members_hold, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_one_that_is_deleted_is_made_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_somebody_elses_is_left_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_watchers_hear_of_a_version, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_versions_of_a_hub_that_had_none, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_old_row_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(
-            test_statuses_are_asked_for_with_gate_and_type, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_statuses_come_back, setup, teardown),
+            test_a_version_stands_beside_each_object, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_it_shows_what_the_members_hold, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
-            test_statuses_go_with_their_work_and_cluster, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_service_statuses, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_times_survive_a_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nodes_of_a_cluster, setup, teardown),
+            test_one_that_is_deleted_is_made_again, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_somebody_elses_is_left_alone, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_watchers_hear_of_a_version, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_versions_of_a_hub_that_had_none, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_an_old_row_is_read, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_statuses_are_asked_for_with_gate_and_type, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_statuses_come_back, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_statuses_go_with_their_work_and_cluster, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_service_statuses, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_times_survive_a_restart, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_nodes_of_a_cluster, setup, hub_world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,21 @@ void hub_world_open(struct hub_world *w)
     open_all(w);
 }
 
+int hub_world_three(void **state)
+{
+    static struct hub_world w;
+
+    hub_world_open_three(&w, (const char *const[]){"{}", "{}", "{}"});
+    *state = &w;
+    return 0;
+}
+
+int hub_world_end(void **state)
+{
+    hub_world_close(*state);
+    return 0;
+}
+
 void hub_world_close(struct hub_world *w)
 {
     static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm"};

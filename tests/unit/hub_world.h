@@ -22,6 +22,9 @@ void hub_world_open(struct hub_world *w);
  */
 void hub_world_open_three(struct hub_world *w, const char *const labels[3]);
 void hub_world_close(struct hub_world *w);
+/* cmocka's set-up of a world of three clusters without labels, and the tear-down of any. */
+int hub_world_three(void **state);
+int hub_world_end(void **state);
 void hub_world_restart(struct hub_world *w); /* all but the store's file is made anew */
 void hub_world_settle(struct hub_world *w);  /* runs what is deferred */
 /* Writes (JSON with single quotes for double ones) or removes, then settles. */

@@ -87,7 +87,7 @@ static enum fed_err check(struct fed_json_doc *doc, struct fed_json **root,
 {
     (void)doc;
     (void)root;
-    return fed_override_check(operations, diag);
+    return fed_override_check(fed_span_text(""), operations, diag);
 }
 
 static void test_check(void **state)
@@ -143,7 +143,7 @@ static void test_diag_names_the_place(void **state)
                                          "{\"path\":\"/spec/x/y\",\"value\":1}]"),
                          &diag),
         FED_ERR_INVALID);
-    assert_string_equal(diag.text, 
+    assert_string_equal(diag.text,
         "replace operation does not apply: doc is missing path: /spec/x/y: missing value");
     fed_json_doc_free(doc);
 }
