@@ -89,6 +89,7 @@ static enum fed_err start_session(struct fed_http_conn *conn)
     struct fed_http_session_options options = {
         .engine = &conn->server->engine,
         .http2 = alpn && strcmp(alpn, "h2") == 0,
+        .conn = conn,
         .peer = fed_tls_stream_peer(tls),
         .address = fed_span_text(conn->address),
         .wake = on_wake,
@@ -105,6 +106,16 @@ static void begin_linger(struct fed_http_conn *conn)
     fed_http_transport_finish(&conn->transport);
     conn->lingering = true;
     conn->moved_ms = now_ms(conn);
+}
+
+/* A certificate that is not good enough is told to the owner: someone may have to act. */
+static void not_shaken(struct fed_http_conn *conn, enum fed_err err, const struct fed_diag *diag)
+{
+    const struct fed_http_conn_events *events = &conn->server->events;
+
+    drop(conn, "TLS handshake", err, diag);
+    if (err == FED_ERR_UNAUTHENTICATED && events->refused)
+        events->refused(conn->server->engine.ctx, conn->address, diag);
 }
 
 static enum progress handshake(struct fed_http_conn *conn)
@@ -126,7 +137,7 @@ static enum progress handshake(struct fed_http_conn *conn)
     if (!err)
         err = start_session(conn);
     if (err) {
-        drop(conn, "TLS handshake", err, &diag);
+        not_shaken(conn, err, &diag);
         return OVER;
     }
     conn->moved_ms = now_ms(conn);
@@ -136,6 +147,26 @@ static enum progress handshake(struct fed_http_conn *conn)
 }
 
 /* ---- traffic ---- */
+static void tell_alive(struct fed_http_conn *conn)
+{
+    const struct fed_http_conn_events *events = &conn->server->events;
+
+    if (events->alive)
+        events->alive(conn->server->engine.ctx, conn);
+}
+
+/* What is written because of it is for the next round. */
+static void tell_flushed(struct fed_http_conn *conn)
+{
+    const struct fed_http_conn_events *events = &conn->server->events;
+
+    conn->unflushed = false;
+    if (!events->flushed)
+        return;
+    events->flushed(conn->server->engine.ctx, conn);
+    fed_http_conn_mark(conn);
+}
+
 static enum progress read_some(struct fed_http_conn *conn)
 {
     struct fed_http_session *session = conn->session;
@@ -155,6 +186,7 @@ static enum progress read_some(struct fed_http_conn *conn)
             drop(conn, "reading", err, &diag);
             return OVER;
         }
+        tell_alive(conn);
         fed_http_session_feed(session, fed_span_of(bytes, len));
     }
     fed_http_conn_mark(conn);
@@ -186,8 +218,11 @@ static enum progress write_some(struct fed_http_conn *conn)
         drop(conn, "writing", err, &diag);
         return OVER;
     }
+    conn->unflushed = conn->unflushed || sent > 0;
     if (sent >= WRITES_PER_STEP)
         fed_http_conn_mark(conn);
+    else if (conn->unflushed && fed_http_queue_len(&session->out) == 0)
+        tell_flushed(conn);
     return GOES_ON;
 }
 
@@ -231,6 +266,8 @@ static enum progress traffic(struct fed_http_conn *conn, bool has_turn)
     struct fed_http_session *session = conn->session;
     bool was_full = session->full;
 
+    if (conn->ending)
+        fed_http_session_shutdown(session);
     if (read_some(conn) == OVER)
         return OVER;
     handle_some(conn, has_turn);
@@ -347,6 +384,30 @@ bool fed_http_conn_is_idle(const struct fed_http_conn *conn)
     return !conn->stepping && (!conn->session || conn->session->n_exchanges == 0);
 }
 
+/* ---- the owner's face ---- */
+void fed_http_conn_set_user(struct fed_http_conn *conn, void *user)
+{
+    conn->user = user;
+}
+
+void *fed_http_conn_user(const struct fed_http_conn *conn)
+{
+    return conn->user;
+}
+
+void fed_http_conn_end(struct fed_http_conn *conn)
+{
+    conn->ending = true;
+    fed_http_conn_mark(conn);
+}
+
+void fed_http_conn_bytes(const struct fed_http_conn *conn, uint64_t *sent, uint64_t *received)
+{
+    *sent = conn->traffic.sent;
+    *received = conn->traffic.received;
+}
+
+/* ---- life ---- */
 static enum fed_err open_conn(struct fed_http_conn *conn, int fd)
 {
     struct fed_loop *loop = conn->server->engine.loop;
@@ -355,6 +416,8 @@ static enum fed_err open_conn(struct fed_http_conn *conn, int fd)
 
     if (!err)
         err = fed_http_transport_secure(&conn->transport, conn->server->tls, &diag);
+    if (!err)
+        fed_tls_stream_count(conn->transport.tls, &conn->traffic);
     if (!err)
         err = loop->timer_new(loop->ctx, on_timer, conn, &conn->timer);
     return err;
@@ -438,7 +501,11 @@ void fed_http_conn_free(struct fed_http_conn *conn)
     struct fed_loop *loop = server->engine.loop;
 
     conn->stepping = true; /* closed callbacks must not mark it again */
-    fed_http_session_free(conn->session);
+    if (conn->session) {
+        fed_http_session_free(conn->session);
+        if (server->events.closed)
+            server->events.closed(server->engine.ctx, conn);
+    }
     fed_http_turn_leave(conn);
     fed_http_share_drop(conn->share);
     if (conn->dirty)

@@ -59,6 +59,13 @@ struct fed_tls_stream;
  * caller's. FED_ERR_NOMEM, FED_ERR_TLS. */
 FED_MUST_USE enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *config,
     int fd, struct fed_tls_stream **out, struct fed_diag *diag);
+/* Bytes of all records, both ways, as they go through the socket. */
+struct fed_tls_traffic {
+    uint64_t sent;
+    uint64_t received;
+};
+/* Counts them into traffic from now on, which must live as long as the stream. */
+void fed_tls_stream_count(struct fed_tls_stream *stream, struct fed_tls_traffic *traffic);
 /* Sends nothing and does not close fd; NULL is fine. */
 void fed_tls_stream_free(struct fed_tls_stream *stream);
 
