@@ -12,7 +12,8 @@
 #define HUB_LIMIT_CONNECTIONS 4096u         /* some 50 KiB of TLS each */
 #define HUB_LIMIT_CLIENT_CONNECTIONS                                                               \
     1024u /* of one certificate, or of one address without: four that want all share them */
-#define HUB_LIMIT_STREAMS 250u /* requests at once on a connection, as upstream */
+#define HUB_LIMIT_AGENTS 20000u /* by HTTPS: sessions, of some 40 KiB */
+#define HUB_LIMIT_STREAMS 250u  /* requests at once on a connection, as upstream */
 #define HUB_LIMIT_CLIENT_REQUEST_BYTES                                                             \
     (64u << 20)                              /* headers and bodies of one client: 20 full ones */
 #define HUB_LIMIT_REQUEST_BYTES (256u << 20) /* of all clients */
