@@ -54,9 +54,11 @@ struct fed_http_conn {
     bool dirty;
     bool stepping;
     bool lingering;
-    bool greeted;   /* the first byte was looked at */
-    bool ending;    /* fed_http_conn_end was called */
-    bool unflushed; /* bytes went since flushed was told */
+    bool greeted;     /* the first byte was looked at */
+    bool ending;      /* fed_http_conn_end was called */
+    bool unflushed;   /* bytes went since flushed was told */
+    bool resting;     /* its buffers were given back, and no bytes moved since */
+    uint64_t rest_ms; /* when they are to be */
     struct fed_tls_traffic traffic;
     void *user;
     char address[64];

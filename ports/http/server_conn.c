@@ -9,6 +9,8 @@
 #define READS_PER_STEP 16u
 #define WRITES_PER_STEP (256u * 1024u)
 #define LINGER_MS 2000u
+#define REST_MS                                                                                    \
+    3000u /* of silence: thousands of connections are idle, and a burst is over by then */
 #define LINGER_BYTES (1024u * 1024u)
 #define TLS_HANDSHAKE_RECORD 0x16
 
@@ -48,6 +50,13 @@ static void drop(
 {
     fed_log(conn->server->log, FED_LOG_DEBUG, "http: %s: %s: %s", conn->address, where,
         diag->text[0] ? diag->text : fed_err_text(err));
+}
+
+/* Bytes moved. */
+static void stir(struct fed_http_conn *conn)
+{
+    conn->resting = false;
+    conn->rest_ms = now_ms(conn) + REST_MS;
 }
 
 /* ---- the handshake ---- */
@@ -141,6 +150,7 @@ static enum progress handshake(struct fed_http_conn *conn)
         return OVER;
     }
     conn->moved_ms = now_ms(conn);
+    stir(conn);
     if (conn->server->stopping)
         fed_http_session_shutdown(conn->session);
     return GOES_ON;
@@ -186,6 +196,7 @@ static enum progress read_some(struct fed_http_conn *conn)
             drop(conn, "reading", err, &diag);
             return OVER;
         }
+        stir(conn);
         tell_alive(conn);
         fed_http_session_feed(session, fed_span_of(bytes, len));
     }
@@ -212,8 +223,10 @@ static enum progress write_some(struct fed_http_conn *conn)
             rest = FED_HTTP_REST_WAITS;
         err = fed_http_transport_write(&conn->transport, &session->out, rest, &sent, &diag);
     }
-    if (sent)
+    if (sent) {
         conn->moved_ms = now_ms(conn);
+        stir(conn);
+    }
     if (err && err != FED_ERR_BUSY) {
         drop(conn, "writing", err, &diag);
         return OVER;
@@ -318,10 +331,22 @@ static uint64_t due_of(struct fed_http_conn *conn)
     return fed_http_queue_len(&conn->session->out) && stalled < due ? stalled : due;
 }
 
+static uint64_t rest_due(struct fed_http_conn *conn)
+{
+    if (!conn->resting && conn->rest_ms <= now_ms(conn)) {
+        fed_http_transport_rest(&conn->transport);
+        conn->resting = true;
+    }
+    return conn->resting ? FED_HTTP_NEVER : conn->rest_ms;
+}
+
 static void set_timer(struct fed_http_conn *conn)
 {
     struct fed_loop *loop = conn->server->engine.loop;
     uint64_t due = due_of(conn);
+    uint64_t rest = rest_due(conn);
+
+    due = rest < due ? rest : due;
 
     if (due == FED_HTTP_NEVER)
         loop->timer_stop(loop->ctx, conn->timer);

@@ -88,6 +88,9 @@ FED_MUST_USE enum fed_err fed_tls_stream_read(
  * 200 ms, so that the kernel has less and larger segments to send. */
 FED_MUST_USE enum fed_err fed_tls_stream_write(
     struct fed_tls_stream *stream, struct fed_span bytes, size_t *taken, struct fed_diag *diag);
+/* For a stream that was silent for a while: gives back what its buffers take and do not use now,
+ * two thirds of all that it has. They come back, as zeros, with the next bytes. */
+void fed_tls_stream_rest(struct fed_tls_stream *stream);
 /* Sends close_notify. */
 FED_MUST_USE enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream);
 
