@@ -103,6 +103,7 @@ enum fed_err fed_tls_config_new_server(struct fed_alloc *mem,
         fed_tls_config_free(c);
         return err;
     }
+    c->client_may_have_ended = options->client_may_have_ended;
     mbedtls_ssl_conf_authmode(
         &c->ssl, c->verify ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_NONE);
     *out = c;

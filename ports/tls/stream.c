@@ -62,7 +62,10 @@ static int on_recv(void *ctx, unsigned char *out, size_t size)
 
 static enum fed_mbed_peer peer_kind(const struct fed_tls_config *config)
 {
-    return config->server ? FED_MBED_PEER_CLIENT_OPTIONAL : FED_MBED_PEER_SERVER;
+    if (!config->server)
+        return FED_MBED_PEER_SERVER;
+    return config->client_may_have_ended ? FED_MBED_PEER_AGENT_OPTIONAL
+                                         : FED_MBED_PEER_CLIENT_OPTIONAL;
 }
 
 enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *config, int fd,
