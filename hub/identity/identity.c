@@ -89,6 +89,11 @@ struct fed_span hub_identity_token_key_pem(const struct hub_identity *identity)
     return fed_buf_span(&identity->token_key);
 }
 
+enum fed_err hub_identity_random(struct hub_identity *identity, uint8_t *out, size_t len)
+{
+    return identity->crypto->random(identity->crypto->ctx, out, len);
+}
+
 static enum fed_err take_addresses(
     struct hub_identity *identity, const char *const *addresses, size_t n, struct fed_diag *diag)
 {

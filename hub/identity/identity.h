@@ -95,6 +95,9 @@ void hub_identity_used(struct hub_identity *identity, struct fed_span cluster,
  * smallest first. */
 const uint8_t *hub_identity_trust(const struct hub_identity *identity);
 
+FED_MUST_USE enum fed_err hub_identity_random(
+    struct hub_identity *identity, uint8_t *out, size_t len);
+
 /* ---- the CA over years (docs/identity.md has the states) ---- */
 enum hub_identity_rotation {
     HUB_ROTATION_NONE,    /* one CA */

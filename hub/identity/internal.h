@@ -18,9 +18,10 @@
 #define IDENTITY_DAY_S 86400
 #define IDENTITY_YEAR_S (365 * IDENTITY_DAY_S)
 #define IDENTITY_RENEW_S                                                                           \
-    (60 * IDENTITY_DAY_S)        /* our own certificates are made again when this near their end */
-#define IDENTITY_BACKDATE_S 3600 /* gateways' clocks may be behind ours; half the life if shorter  \
-                                  */
+    (60 * IDENTITY_DAY_S) /* our own certificates are made again when this near their end */
+#define IDENTITY_BACKDATE_S                                                                        \
+    3600 /* gateways' clocks may be behind ours; half the life if shorter                          \
+          */
 #define IDENTITY_FILE_MAX (64u << 10)
 #define IDENTITY_ORGANIZATION "fedlet:agents"
 

@@ -9,8 +9,9 @@
 #include <string.h>
 
 #define CA_LIFETIME_S ((int64_t)10 * IDENTITY_YEAR_S)
-#define CA_WARN_S ((int64_t)2 * IDENTITY_YEAR_S) /* agents' certificates shorten in the last year  \
-                                                  */
+#define CA_WARN_S                                                                                  \
+    ((int64_t)2 * IDENTITY_YEAR_S) /* agents' certificates shorten in the last year                \
+                                    */
 #define NAMES_MAX 64u
 
 void identity_wipe(struct fed_buf *buf)
