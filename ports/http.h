@@ -70,6 +70,7 @@ struct fed_http_server_options {
     struct fed_span cert_pem;      /* chain, copied */
     struct fed_span key_pem;       /* copied */
     struct fed_span client_ca_pem; /* empty: client certificates are not asked for */
+    bool client_may_have_ended;    /* as in ports/tls/stream.h; never for the API */
     fed_http_refusal *refusal;     /* NULL: plain text */
     size_t body_max;               /* bytes; more is answered 413 */
     size_t header_max;             /* bytes of all headers; more is 431; 0: 64 KiB */

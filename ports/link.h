@@ -125,7 +125,8 @@ struct fed_link_session;  /* one authenticated peer; valid from opened to closed
 struct fed_link_exchange; /* one request; answer it exactly once, now or later */
 
 struct fed_link_peer {
-    /* certificate: info set; token: psk_identity set */
+    /* certificate: info set; token: psk_identity set. The certificate is good but for one thing: it
+     * may have ended (not_after_unix_s), and is then for getting a new one only. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity;
     const char *address; /* "192.0.2.1:5684" */
