@@ -180,7 +180,10 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
 {
     const char *names[ADDRESSES_MAX];
     char own_name[256] = "";
-    struct hub_identity_options options = {.data_dir = s->options->data_dir, .advertise = names};
+    struct hub_identity_options options = {.data_dir = s->options->data_dir,
+        .advertise = names,
+        .certificate_life_s = s->options->certificate_life_s,
+        .certificate_return_s = s->options->certificate_return_s};
     struct host_port at;
     enum fed_err err = split_host(s->options->listen, &at, diag);
 
@@ -309,6 +312,21 @@ static enum fed_err open_access(struct service *s, struct fed_diag *diag)
     return err ? err : hub_audit_open(s->mem, s->loop, &s->log, &s->fs, &audit, &s->audit, diag);
 }
 
+/* Two machines came as one cluster: an event beside the condition. */
+static void on_copied(void *ctx, struct fed_span cluster, const char *message)
+{
+    struct service *s = ctx;
+
+    hub_events_record(s->events, &(struct hub_event){.api_version = "core.kubefed.io/v1beta1",
+                                     .kind = "KubeFedCluster",
+                                     .ns = FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE),
+                                     .name = cluster,
+                                     .warning = true,
+                                     .reason = "CloneSuspected",
+                                     .message = message,
+                                     .component = "kubefedcluster-controller"});
+}
+
 static enum fed_err open_schedule(struct service *s, struct fed_diag *diag)
 {
     struct hub_schedule_options options = {.mem = s->mem,
@@ -341,6 +359,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
             s->mem, s->loop, &s->log, s->objects, s->kinds, s->events, &s->federation_events);
     if (!err)
         hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
+    if (!err)
+        hub_gateway_on_copied(s->gateway, on_copied, s);
     if (!err)
         err = hub_api_open(&options, &s->api, diag);
     if (!err)

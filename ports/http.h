@@ -70,6 +70,7 @@ struct fed_http_server_options {
     struct fed_span cert_pem;      /* chain, copied */
     struct fed_span key_pem;       /* copied */
     struct fed_span client_ca_pem; /* empty: client certificates are not asked for */
+    bool client_may_have_ended;    /* as in ports/tls/stream.h; never for the API */
     fed_http_refusal *refusal;     /* NULL: plain text */
     size_t body_max;               /* bytes; more is answered 413 */
     size_t header_max;             /* bytes of all headers; more is 431; 0: 64 KiB */
@@ -159,9 +160,25 @@ void fed_http_stream_end(struct fed_http_exchange *exchange); /* its pointer is 
 struct fed_http_client;
 struct fed_http_call; /* one request under way */
 
+/* Whom the client takes for its server. */
+enum fed_http_trust {
+    FED_HTTP_TRUST_NAME, /* a certificate below ca_pem for server_name */
+    FED_HTTP_TRUST_HUB,  /* below ca_pem, serverAuth in so many words; whatever its name */
+    FED_HTTP_TRUST_PIN   /* the same below the CA with ca_pin, which the server sends along */
+};
+
+#define FED_HTTP_PROXY_MAX 512u /* bytes of a proxy's URL */
+#define FED_HTTP_NO_KEEPALIVE UINT32_MAX
+
 struct fed_http_client_options {
     const char *host; /* name or address, for DNS and connect */
     uint16_t port;
+    enum fed_http_trust trust;
+    const struct fed_digest *ca_pin; /* SHA-256 of the CA's SubjectPublicKeyInfo; copied */
+    /* "http://[USER[:PASSWORD]@]HOST[:PORT]": a tunnel through this proxy (CONNECT, RFC 9110
+     * section 9.3.6; Basic authentication, RFC 7617); TLS is with the host, inside of it. NULL or
+     * empty: none. Port 80 when none is given. */
+    const char *proxy;
     const char *server_name;   /* for SNI and certificate check; NULL: host */
     struct fed_span ca_pem;    /* trust anchors; copied */
     bool insecure_skip_verify; /* kubeconfig insecure-skip-tls-verify: certificate not checked */
@@ -169,8 +186,14 @@ struct fed_http_client_options {
     struct fed_span key_pem;
     bool http1_only;
     unsigned connect_timeout_ms; /* 0: 10 s */
-    unsigned keepalive_ms; /* HTTP/2 PING when silent that long while calls are open; 0: 30 s */
-    size_t response_max;   /* buffered answers; 0: 16 MiB */
+    /* HTTP/2 PING when silent that long while calls are open; 0: 30 s; FED_HTTP_NO_KEEPALIVE: no
+     * PING and no probes of TCP either, as the caller has a heartbeat of its own. */
+    unsigned keepalive_ms;
+    size_t response_max; /* buffered answers; 0: 16 MiB */
+    /* What fed_http_client_traffic said last, with the goodbyes, is added here when all is closed;
+     * NULL for nothing. */
+    uint64_t *total_sent;
+    uint64_t *total_received;
 };
 
 struct fed_http_response {
@@ -200,9 +223,9 @@ struct fed_http_call_options {
     unsigned timeout_ms;  /* whole call; for streams until the head; 0: 30 s */
 };
 
-/* Lazily connects (a host name is looked up then, which blocks the loop); one connection, all calls
- * on it (HTTP/2), or a pool of up to 64 for HTTP/1.1 servers. After a lost connection open calls
- * fail with FED_ERR_NETWORK and the next call connects again. */
+/* Lazily connects (a host name is looked up then, beside the loop, and all its addresses are
+ * tried); one connection, all calls on it (HTTP/2), or a pool of up to 64 for HTTP/1.1 servers.
+ * After a lost connection open calls fail with FED_ERR_NETWORK and the next call connects again. */
 FED_MUST_USE enum fed_err fed_http_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_http_client_options *options,
     struct fed_http_client **out, struct fed_diag *diag);
@@ -218,5 +241,15 @@ FED_MUST_USE enum fed_err fed_http_call(struct fed_http_client *client,
     struct fed_http_call **out);
 /* Ends a call without done. */
 void fed_http_call_cancel(struct fed_http_call *call);
+/* An HTTP/2 PING on the open connection; pong is called when it was answered, never when the
+ * connection is lost before. One at a time: the next one replaces it. FED_ERR_UNSUPPORTED when no
+ * HTTP/2 connection is open, FED_ERR_NOMEM. */
+FED_MUST_USE enum fed_err fed_http_client_ping(
+    struct fed_http_client *client, fed_loop_call *pong, void *ctx);
+/* Bytes of all TLS records, and of talking to the proxy, of all connections so far. */
+void fed_http_client_traffic(
+    const struct fed_http_client *client, uint64_t *sent, uint64_t *received);
+/* That a proxy's URL can be used. FED_ERR_INVALID with a sentence without its password. */
+FED_MUST_USE enum fed_err fed_http_proxy_check(const char *url, struct fed_diag *diag);
 
 #endif

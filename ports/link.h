@@ -61,13 +61,17 @@ struct fed_link_client_identity {
     /* ... or a token (join) */
     const char *psk_identity;
     struct fed_span psk_key;
+    /* ... or, over HTTPS, nothing but the digest of the CA's public key (join): the CA in the hub's
+     * chain must have it, and have signed the hub's certificate. cert_pem and psk_identity are
+     * empty. */
+    const struct fed_digest *ca_pin;
 };
 
 struct fed_link {
     void *ctx;
     /* Begins a session; up or down follows, never before it returned. FED_ERR_BUSY when there is
-     * one. timeout_ms: until established. A host that is a name is looked up at once, by the
-     * system's resolver, and waited for. */
+     * one. timeout_ms: until established. A host that is a name is looked up anew each time; its
+     * addresses are tried in turn. */
     enum fed_err (*connect)(void *ctx, const char *host, uint16_t port,
         const struct fed_link_client_identity *identity, unsigned timeout_ms,
         struct fed_diag *diag);
@@ -97,13 +101,32 @@ FED_MUST_USE enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed
 void fed_coap_client_close(struct fed_coap_client *client); /* not inside one of its callbacks */
 struct fed_link *fed_coap_client_port(struct fed_coap_client *client);
 
+/* ports/https: on the client of ports/http (HTTP/2, else HTTP/1.1). A session is what goes under
+ * one random number; its connections may change, as long as nothing is lost with them. The rest of
+ * a large answer whose connection broke is asked for by ranges, for as long as the request has time
+ * and something comes. Payloads have at most 64 KiB, answers and notifications 32 MiB. */
+struct fed_https_client;
+struct fed_https_client_options {
+    /* "http://[USER[:PASSWORD]@]HOST[:PORT]", NULL or empty for none; copied. The password is in no
+     * sentence. */
+    const char *proxy;
+};
+FED_MUST_USE enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_https_client_options *options,
+    const struct fed_link_events *events, struct fed_https_client **out, struct fed_diag *diag);
+void fed_https_client_close(struct fed_https_client *client); /* not inside one of its callbacks */
+struct fed_link *fed_https_client_port(struct fed_https_client *client);
+/* That a proxy's URL can be used. FED_ERR_INVALID with a sentence. */
+FED_MUST_USE enum fed_err fed_https_proxy_check(const char *proxy, struct fed_diag *diag);
+
 /* ---- hub side ---- */
 struct fed_link_server;
 struct fed_link_session;  /* one authenticated peer; valid from opened to closed */
 struct fed_link_exchange; /* one request; answer it exactly once, now or later */
 
 struct fed_link_peer {
-    /* certificate: info set; token: psk_identity set */
+    /* certificate: info set; token: psk_identity set. The certificate is good but for one thing: it
+     * may have ended (not_after_unix_s), and is then for getting a new one only. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity;
     const char *address; /* "192.0.2.1:5684" */

@@ -355,6 +355,7 @@ static enum fed_err make_tls(struct fed_http_server *server,
     struct fed_tls_server_options tls = {.cert_pem = options->cert_pem,
         .key_pem = options->key_pem,
         .client_ca_pem = options->client_ca_pem,
+        .client_may_have_ended = options->client_may_have_ended,
         .alpn = alpn,
         .n_alpn = 2};
 

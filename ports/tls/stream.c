@@ -69,11 +69,6 @@ static int on_recv(void *ctx, unsigned char *out, size_t size)
 
 /* ---- open and free ---- */
 
-static enum fed_mbed_peer peer_kind(const struct fed_tls_config *config)
-{
-    return config->server ? FED_MBED_PEER_CLIENT_OPTIONAL : FED_MBED_PEER_SERVER;
-}
-
 enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *config, int fd,
     struct fed_tls_stream **out, struct fed_diag *diag)
 {
@@ -98,7 +93,8 @@ enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *c
     }
     mbedtls_ssl_set_bio(&s->ssl, s, on_send, on_recv, NULL);
     if (config->verify)
-        fed_mbed_verify_init(&s->verify, &s->ssl, peer_kind(config), config->server_name);
+        fed_mbed_verify_init(&s->verify, &s->ssl, config->peer, config->server_name);
+    s->verify.pin = &config->pin;
     *out = s;
     return FED_OK;
 }
@@ -170,6 +166,9 @@ enum fed_err fed_tls_stream_handshake(struct fed_tls_stream *stream, struct fed_
     } while (is_news(code));
     if (code)
         return outcome(stream, code, diag);
+    if (stream->config->verify && stream->config->peer == FED_MBED_PEER_PINNED &&
+        !stream->verify.judged)
+        return fed_diag_set(diag, FED_ERR_UNAUTHENTICATED, "the peer sent no certificate");
     err = peer_take(stream, diag);
     if (!err)
         stream->established = true;

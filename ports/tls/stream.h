@@ -22,15 +22,31 @@ struct fed_tls_server_options {
      * is fine, while one that does not chain to these, is out of its validity or not meant for
      * clients fails the handshake. */
     struct fed_span client_ca_pem;
+    /* A certificate of which nothing is wrong but that it has ended passes: whoever lets the peer
+     * do anything compares fed_tls_stream_peer's not_after_unix_s. */
+    bool client_may_have_ended;
     const char *const
         *alpn; /* n_alpn protocol names in order of preference, 0 for none; literals that live on */
     size_t n_alpn;
 };
 
+/* Whom a client takes for its server. */
+enum fed_tls_trust {
+    FED_TLS_TRUST_NAME, /* who has a certificate below ca_pem for server_name */
+    /* ... below ca_pem that says serverAuth in so many words; the name is not looked at, as a hub
+     * is reached by any address (docs/protocol.md section 3.1) */
+    FED_TLS_TRUST_HUB,
+    FED_TLS_TRUST_PIN /* as a hub, below the CA whose public key has the digest ca_pin, and which
+                       * the server sends along; ca_pem is not used */
+};
+
 struct fed_tls_client_options {
-    struct fed_span ca_pem; /* trust anchors; required unless insecure_skip_verify */
+    enum fed_tls_trust trust;
+    const struct fed_digest *ca_pin; /* FED_TLS_TRUST_PIN: SHA-256 of the SubjectPublicKeyInfo */
+    struct fed_span ca_pem; /* trust anchors; required unless insecure_skip_verify or a pin */
     /* DNS name or IP literal ("127.0.0.1", "::1", not bracketed). Checked against the certificate's
-     * subjectAltName (RFC 6125, RFC 9525); a DNS name is also sent as SNI. Required. */
+     * subjectAltName (RFC 6125, RFC 9525) unless trust says otherwise; a DNS name is also sent as
+     * SNI. Required. */
     const char *server_name;
     bool insecure_skip_verify;
     struct fed_span cert_pem; /* client certificate with intermediates, may be empty */

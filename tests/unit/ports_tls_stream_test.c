@@ -272,6 +272,44 @@ static void test_bad_client_certs(void **state)
         &server_id, "extendedKeyUsage", "unsupported certificate"); /* a server's certificate */
 }
 
+/* Where agents come: what has ended passes when nothing else is wrong. */
+static void end_client(const struct pki_id *id, enum fed_err err)
+{
+    struct fed_tls_client_options client = client_options();
+    struct fed_tls_server_options server = server_options();
+    struct pair p;
+
+    client.cert_pem = pki_cert(id);
+    client.key_pem = pki_key(id);
+    server.client_may_have_ended = true;
+    pair_open(&p, &client, &server);
+    pair_handshake(&p);
+    if (p.err[1] != err)
+        fail_msg("%s", p.diag[1].text);
+    if (!err)
+        assert_true(fed_tls_stream_peer(p.streams[1])->not_after_unix_s < pki.now_unix_s);
+    pair_close(&p);
+}
+
+static void test_ended_client_certs(void **state)
+{
+    struct pki_id id;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "old", NULL, -3600, -60, &id);
+    end_client(&id, FED_OK);
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.other_ca, "old and foreign", NULL, -3600, -60, &id);
+    end_client(&id, FED_ERR_UNAUTHENTICATED);
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.ca, "old server", "localhost", -3600, -60, &id);
+    end_client(&id, FED_ERR_UNAUTHENTICATED);
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.ca, "new", NULL, 600, 3600, &id);
+    end_client(&id, FED_ERR_UNAUTHENTICATED);
+    pki_id_fini(&id);
+}
+
 /* A server whose certificate the client must refuse. */
 static void refuse_server(const struct pki_id *id, const char *name, const char *client_says)
 {
@@ -496,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_rest),
         cmocka_unit_test(test_no_client_cert),
         cmocka_unit_test(test_bad_client_certs),
+        cmocka_unit_test(test_ended_client_certs),
         cmocka_unit_test(test_bad_servers),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_insecure),
