@@ -38,14 +38,16 @@ struct gateway_session {
     struct gateway_binding *binding;
     struct fed_link_session *link;
     enum gateway_role role;
-    char *name; /* cluster of an agent, id of a token; else "" */
-    char *why;  /* of GATEWAY_REFUSED */
+    char *name;    /* cluster of an agent, id of a token; else "" */
+    char *why;     /* of GATEWAY_REFUSED */
+    char *address; /* of an agent, when it connected */
     bool refusal_logged;
     struct gateway_session *newer; /* in the list of all */
     struct gateway_session *older;
     /* what the agent observes and holds */
     bool observing;
     bool unheard;   /* a notification was given up: the link tells it nothing more until it asks */
+    bool away;      /* it said that it stops for a while: then it asks anew in this session */
     uint64_t held;  /* revision that it holds, as far as we know */
     uint64_t told;  /* newest revision that it knows of */
     bool kinds_due; /* it is to hear that the federated kinds changed */
