@@ -131,7 +131,8 @@ static void session_end(struct gateway_session *session)
     if (session->counts) {
         if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
             fed_map_remove(&gateway->sessions, fed_span_text(session->name));
-        hub_status_disconnected(gateway->status, fed_span_text(session->name));
+        if (!session->away)
+            hub_status_disconnected(gateway->status, fed_span_text(session->name));
     }
     session_free(session);
 }
@@ -258,6 +259,18 @@ static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
     session_end(session);
 }
 
+/* It goes on with the session in which it said that it goes away. */
+static void session_back(struct gateway_session *session)
+{
+    struct hub_gateway *gateway = session->binding->gateway;
+
+    session->away = false;
+    hub_status_connected(gateway->status, fed_span_text(session->name),
+        session->binding->link->name, session->address);
+    fed_log(
+        gateway->log, FED_LOG_INFO, "gateway: cluster %s is back in its session", session->name);
+}
+
 static void on_alive(void *ctx, struct fed_link_session *link)
 {
     struct gateway_binding *binding = ctx;
@@ -265,6 +278,8 @@ static void on_alive(void *ctx, struct fed_link_session *link)
 
     if (!session || !session->counts)
         return;
+    if (session->away)
+        session_back(session);
     hub_status_alive(binding->gateway->status, fed_span_text(session->name));
     /* A session does not outlive its certificate: it comes back with the new one, or for one. */
     if (gateway_certificate_ended(session)) {
@@ -599,6 +614,25 @@ static void serve_certificate(const struct call *call)
     fed_buf_fini(&body);
 }
 
+/* ---- a ---- */
+
+/* It stops, to start again within the time that a session may be silent: nothing is sent to where
+ * it was, so nothing is given up either. Back again it observes anew. */
+static void serve_away(const struct call *call)
+{
+    struct gateway_session *session = call->session;
+
+    if (!session->away) {
+        hub_status_disconnected(call->gateway->status, fed_span_text(session->name));
+        fed_log(call->gateway->log, FED_LOG_INFO, "gateway: cluster %s stops and keeps its session",
+            session->name);
+    }
+    session->away = true;
+    session->observing = false;
+    gateway_notify_forget(session);
+    answer(call, FED_LINK_CHANGED, (struct fed_span){NULL, 0});
+}
+
 /* ---- who may do what ---- */
 
 static void refuse(const struct call *call)
@@ -640,6 +674,7 @@ static const struct route routes[] = {
     {FED_LINK_PATH_REPORT, FED_LINK_POST, FOR_AGENTS, serve_report},
     {FED_LINK_PATH_KINDS, FED_LINK_GET, FOR_AGENTS, serve_kinds},
     {FED_LINK_PATH_CERTIFICATE, FED_LINK_POST, FOR_ENDED, serve_certificate},
+    {FED_LINK_PATH_AWAY, FED_LINK_POST, FOR_AGENTS, serve_away},
 };
 
 /* The one place that decides. A role is enough: what an agent reads and writes is always its own

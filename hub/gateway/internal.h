@@ -63,6 +63,7 @@ struct gateway_session {
     /* what the agent observes and holds */
     bool observing;
     bool unheard;   /* a notification was given up: the link tells it nothing more until it asks */
+    bool away;      /* it said that it stops for a while: then it asks anew in this session */
     uint64_t held;  /* revision that it holds, as far as we know */
     uint64_t told;  /* newest revision that it knows of */
     bool kinds_due; /* it is to hear that the federated kinds changed */
