@@ -48,6 +48,9 @@ struct fed_link_events {
     /* A notification of the observed resource, in order, duplicates and older ones dropped (RFC
      * 7641 section 3.4). */
     void (*notification)(void *ctx, const struct fed_link_message *message);
+    /* So much of a large answer came that keeping it is worth a write (fed_link.partial_get). NULL:
+     * nobody keeps it. Not before 256 KiB came, and again when it has doubled. */
+    void (*partial)(void *ctx);
 };
 /* Exactly one call per request; err FED_OK: message is set (whatever its code). */
 typedef void fed_link_done(void *ctx, enum fed_err err, const struct fed_link_message *message,
@@ -87,6 +90,13 @@ struct fed_link {
      * answer. */
     enum fed_err (*ping)(void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
     void (*stats)(void *ctx, struct fed_link_stats *out);
+    /* What came of an unfinished large answer, for partial_set of a later process; the bytes are
+     * the link's own. FED_ERR_NOT_FOUND: there is none. */
+    enum fed_err (*partial_get)(void *ctx, struct fed_buf *out);
+    /* Before connecting. The answer to the same question goes on from there when it is the same
+     * body, else this is forgotten. Anything but such bytes: FED_ERR_INVALID, FED_ERR_TRUNCATED,
+     * FED_ERR_UNSUPPORTED. Both functions are NULL when a link cannot go on. */
+    enum fed_err (*partial_set)(void *ctx, struct fed_span bytes);
 };
 
 /* ports/coap: libcoap client. */

@@ -287,7 +287,9 @@ enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed_loop *loop, 
         .request = fed_coap_client_request,
         .observe = fed_coap_client_observe,
         .ping = fed_coap_client_ping,
-        .stats = client_stats};
+        .stats = client_stats,
+        .partial_get = fed_coap_partial_get,
+        .partial_set = fed_coap_partial_set};
     *out = client;
     return FED_OK;
 }
@@ -297,6 +299,7 @@ void fed_coap_client_close(struct fed_coap_client *client)
     if (!client)
         return;
     session_end(client, FED_ERR_CLOSED, "closed");
+    fed_coap_kept_drop(client);
     client->loop->timer_free(client->loop->ctx, client->timer);
     fed_alloc_free(client->mem, client, sizeof(*client));
 }

@@ -1,7 +1,7 @@
 /* client.h - the inside of the agent's CoAP client on libcoap: client.c (session, loop),
  * client_dtls.c (what has to be told to the TLS library behind libcoap), client_request.c
- * (requests, observation, ping), client_upload.c (blocks of a request), client_transfer.c (blocks
- * of an answer).
+ * (requests, observation, ping), client_upload.c (blocks of a request), client_transfer.c and
+ * fetch.c (blocks of an answer).
  *
  * libcoap has the socket, DTLS, the message format and the repetition of confirmable messages. Its
  * block handling and its observe bookkeeping stay off. A session has a libcoap context of its own,
@@ -9,6 +9,7 @@
 #ifndef FEDLET_PORTS_COAP_CLIENT_H
 #define FEDLET_PORTS_COAP_CLIENT_H
 
+#include "ports/coap/fetch.h"
 #include "ports/link.h"
 
 #include <coap3/coap.h>
@@ -29,41 +30,29 @@
 #define FED_COAP_CLIENT_ACK_MS 2000u /* until a round trip was measured, RFC 7252 section 4.8 */
 #define FED_COAP_CLIENT_ACK_FLOOR_MS 1000u /* libcoap takes no less */
 
-#define FED_COAP_WINDOW 10u
 #define FED_COAP_RTO_MS 600u /* of a block, until a round trip was measured */
 #define FED_COAP_RTO_FLOOR_MS 300u
 #define FED_COAP_RTO_CEILING_MS 8000u
-#define FED_COAP_PASSED_MAX                                                                        \
-    3u /* a block is lost when so many that were asked for later are here                          \
-        */
+#define FED_COAP_PARTIAL_STEP                                                                      \
+    ((256u << 10) / FED_COAP_UNIT) /* units between two calls of fed_link_events.partial */
+#define FED_COAP_PARTIAL_FORMAT 1u
 #define FED_COAP_RESTARTS_MAX 5u /* of one transfer, because the body changed */
 
 struct fed_coap_client;
 
-/* One block that was asked for. */
-struct fed_coap_slot {
-    bool used;
-    bool repeated; /* its round trip says nothing (Karn's rule) */
-    uint32_t num;
-    uint32_t rto_ms;
-    uint64_t sent_ms;
-    uint64_t order;  /* of sending */
-    unsigned passed; /* answers to blocks asked for later */
-};
-
 /* The rest of an answer whose first block came. */
 struct fed_coap_transfer {
-    uint8_t *body; /* size bytes */
-    size_t size;
-    uint8_t *have; /* a bit per block */
-    uint32_t blocks;
-    uint32_t next;  /* lowest that was never asked for */
-    uint32_t count; /* here */
+    struct fed_coap_fetch *fetch;
     uint8_t etag[8];
     size_t etag_len;
     unsigned code;
-    uint64_t order;
-    struct fed_coap_slot slots[FED_COAP_WINDOW];
+};
+
+/* One that no session works on. */
+struct fed_coap_kept {
+    struct fed_coap_transfer *transfer; /* NULL: none */
+    char path[FED_COAP_CLIENT_PATH_MAX + 1];
+    char query[FED_COAP_CLIENT_QUERY_MAX + 1];
 };
 
 /* A payload that does not fit one datagram: its blocks are sent one after the other. */
@@ -140,6 +129,10 @@ struct fed_coap_client {
     uint64_t retransmits;
     uint32_t srtt_ms; /* 0: not measured */
     uint32_t rttvar_ms;
+    /* ---- large answers ---- */
+    struct fed_coap_kept kept;
+    uint32_t told; /* units that were there when the owner was last told of progress */
+    bool small;    /* large blocks did not get through */
 };
 
 /* ---- client.c ---- */
@@ -174,9 +167,10 @@ void fed_coap_requests_end(struct fed_coap_client *client, enum fed_err err, con
 uint64_t fed_coap_requests_due(
     const struct fed_coap_client *client); /* UINT64_MAX: nothing waits */
 void fed_coap_requests_run(struct fed_coap_client *client);
-/* A PDU with token, path, query and, for num > 0, Block2; NULL when out of memory. */
+/* A PDU with token, path, query and Block2; NULL when out of memory. ask NULL: for the first
+ * answer. */
 coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fed_coap_request *r,
-    coap_pdu_type_t type, uint32_t num);
+    coap_pdu_type_t type, const struct fed_coap_ask *ask);
 /* The first answer is asked for (again). */
 FED_MUST_USE enum fed_err fed_coap_request_send(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
@@ -207,5 +201,11 @@ void fed_coap_transfer_received(struct fed_coap_client *client, struct fed_coap_
 void fed_coap_transfer_free(struct fed_coap_client *client, struct fed_coap_transfer *t);
 uint64_t fed_coap_transfer_due(const struct fed_coap_transfer *t);
 void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_request *r);
+/* Takes the transfer from a request that ends without it, for another session to go on with. */
+void fed_coap_transfer_keep(struct fed_coap_client *client, struct fed_coap_request *r);
+void fed_coap_kept_drop(struct fed_coap_client *client);
+/* fed_link.partial_get and partial_set. */
+enum fed_err fed_coap_partial_get(void *ctx, struct fed_buf *out);
+enum fed_err fed_coap_partial_set(void *ctx, struct fed_span bytes);
 
 #endif

@@ -103,8 +103,10 @@ void fed_coap_requests_end(struct fed_coap_client *client, enum fed_err err, con
     char reason[400];
 
     snprintf(reason, sizeof(reason), "%s", why); /* an owner may overwrite it */
-    while (client->requests)
+    while (client->requests) {
+        fed_coap_transfer_keep(client, client->requests);
         fed_coap_request_finish(client, client->requests, err, NULL, reason);
+    }
 }
 
 uint64_t fed_coap_requests_due(const struct fed_coap_client *client)
@@ -127,6 +129,7 @@ void fed_coap_requests_run(struct fed_coap_client *client)
 
     while (r) {
         if (r->deadline_ms <= now_ms) {
+            fed_coap_transfer_keep(client, r);
             fed_coap_request_finish(client, r, FED_ERR_TIMEOUT, NULL, "no answer in time");
             r = client->requests; /* its owner may have changed the list */
             continue;
@@ -152,8 +155,9 @@ static bool add_joined(
 }
 
 coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fed_coap_request *r,
-    coap_pdu_type_t type, uint32_t num)
+    coap_pdu_type_t type, const struct fed_coap_ask *ask)
 {
+    struct fed_coap_ask first = {.szx = client->small ? FED_COAP_SZX_SMALL : FED_COAP_SZX_LARGE};
     coap_pdu_code_t code =
         r->method == FED_LINK_GET ? COAP_REQUEST_CODE_GET : COAP_REQUEST_CODE_POST;
     coap_pdu_t *pdu = coap_new_pdu(type, code, client->session);
@@ -164,14 +168,16 @@ coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fe
     if (!pdu)
         return NULL;
     good = coap_add_token(pdu, sizeof(token), token);
-    if (good && r->kind == FED_COAP_KIND_OBSERVE && num == 0)
+    if (good && r->kind == FED_COAP_KIND_OBSERVE && !ask)
         good = coap_add_option(pdu, COAP_OPTION_OBSERVE, 0, NULL);
     good = good && add_joined(pdu, COAP_OPTION_URI_PATH, r->path, '/') &&
            add_joined(pdu, COAP_OPTION_URI_QUERY, r->query, '&');
-    if (good && num > 0)
+    if (!ask && client->small && r->method == FED_LINK_GET)
+        ask = &first; /* RFC 7959 section 2.4: early negotiation */
+    if (good && ask)
         good = coap_add_option(pdu, COAP_OPTION_BLOCK2,
-            coap_encode_var_safe(block, sizeof(block), num << 4 | FED_COAP_CLIENT_SZX), block);
-    if (good && num == 0 && r->upload)
+            coap_encode_var_safe(block, sizeof(block), ask->num << 4 | ask->szx), block);
+    if (good && !ask && r->upload)
         good = fed_coap_upload_option(pdu, r->upload);
     if (good)
         return pdu;
@@ -188,7 +194,7 @@ enum fed_err fed_coap_request_send(
     r->started_ms = fed_loop_now_ms(client->loop);
     r->retransmits = client->retransmits;
     ack_timeout_set(client);
-    pdu = fed_coap_request_pdu(client, r, COAP_MESSAGE_CON, 0);
+    pdu = fed_coap_request_pdu(client, r, COAP_MESSAGE_CON, NULL);
     if (!pdu)
         return FED_ERR_NOMEM;
     if (payload.len > 0 && !coap_add_data(pdu, payload.len, payload.at)) {
