@@ -71,6 +71,8 @@ static void session_free(struct gateway_session *session)
         fed_alloc_free(gateway->mem, session->name, strlen(session->name) + 1);
     if (session->why)
         fed_alloc_free(gateway->mem, session->why, strlen(session->why) + 1);
+    if (session->address)
+        fed_alloc_free(gateway->mem, session->address, strlen(session->address) + 1);
     fed_alloc_free(gateway->mem, session, sizeof *session);
 }
 
@@ -121,7 +123,8 @@ static void session_end(struct gateway_session *session)
     if (session->role == GATEWAY_AGENT) {
         if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
             fed_map_remove(&gateway->sessions, fed_span_text(session->name));
-        hub_status_disconnected(gateway->status, fed_span_text(session->name));
+        if (!session->away)
+            hub_status_disconnected(gateway->status, fed_span_text(session->name));
     }
     session_free(session);
 }
@@ -173,8 +176,12 @@ static enum fed_err session_register(struct gateway_session *session, const char
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_span cluster = fed_span_text(session->name);
     struct gateway_session *older = fed_map_get(&gateway->sessions, cluster);
-    enum fed_err err = fed_map_put(&gateway->sessions, cluster, session);
+    enum fed_err err;
 
+    session->address = copy_text(gateway->mem, address);
+    if (!session->address)
+        return FED_ERR_NOMEM;
+    err = fed_map_put(&gateway->sessions, cluster, session);
     if (err)
         return err;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, address);
@@ -242,6 +249,18 @@ static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
     session_end(session);
 }
 
+/* It goes on with the session in which it said that it goes away. */
+static void session_back(struct gateway_session *session)
+{
+    struct hub_gateway *gateway = session->binding->gateway;
+
+    session->away = false;
+    hub_status_connected(gateway->status, fed_span_text(session->name),
+        session->binding->link->name, session->address);
+    fed_log(
+        gateway->log, FED_LOG_INFO, "gateway: cluster %s is back in its session", session->name);
+}
+
 static void on_alive(void *ctx, struct fed_link_session *link)
 {
     struct gateway_binding *binding = ctx;
@@ -249,6 +268,8 @@ static void on_alive(void *ctx, struct fed_link_session *link)
 
     if (!session || session->role != GATEWAY_AGENT)
         return;
+    if (session->away)
+        session_back(session);
     hub_status_alive(binding->gateway->status, fed_span_text(session->name));
     /* It is back after a silence in which a change was lost, and cannot know: a new session tells
      * it. */
@@ -482,6 +503,25 @@ static void serve_kinds(const struct call *call)
     fed_buf_fini(&body);
 }
 
+/* ---- a ---- */
+
+/* It stops, to start again within the time that a session may be silent: nothing is sent to where
+ * it was, so nothing is given up either. Back again it observes anew. */
+static void serve_away(const struct call *call)
+{
+    struct gateway_session *session = call->session;
+
+    if (!session->away) {
+        hub_status_disconnected(call->gateway->status, fed_span_text(session->name));
+        fed_log(call->gateway->log, FED_LOG_INFO, "gateway: cluster %s stops and keeps its session",
+            session->name);
+    }
+    session->away = true;
+    session->observing = false;
+    gateway_notify_forget(session);
+    answer(call, FED_LINK_CHANGED, (struct fed_span){NULL, 0});
+}
+
 /* ---- who may do what ---- */
 
 static void refuse(const struct call *call)
@@ -515,6 +555,7 @@ static const struct route routes[] = {
     {FED_LINK_PATH_BUNDLE, FED_LINK_GET, false, serve_bundle},
     {FED_LINK_PATH_REPORT, FED_LINK_POST, false, serve_report},
     {FED_LINK_PATH_KINDS, FED_LINK_GET, false, serve_kinds},
+    {FED_LINK_PATH_AWAY, FED_LINK_POST, false, serve_away},
 };
 
 /* The one place that decides. A role is enough: what an agent reads and writes is always its own
@@ -573,6 +614,15 @@ static void on_notified(void *ctx, struct fed_link_session *link, uint64_t tag, 
         gateway_notified(session, tag, delivered);
 }
 
+static void on_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
+{
+    struct gateway_binding *binding = ctx;
+    struct gateway_session *session = binding->link->user(link);
+
+    if (session)
+        gateway_notify_unfit(session, tag);
+}
+
 static enum fed_err on_psk(void *ctx, struct fed_span token_id, struct fed_buf *key)
 {
     struct gateway_binding *binding = ctx;
@@ -595,6 +645,7 @@ enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gate
         .alive = on_alive,
         .request = on_request,
         .notified = on_notified,
+        .unfit = on_unfit,
         .psk = on_psk};
     return FED_OK;
 }

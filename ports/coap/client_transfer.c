@@ -18,44 +18,6 @@ void fed_coap_transfer_free(struct fed_coap_client *client, struct fed_coap_tran
     fed_alloc_free(client->mem, t, sizeof(*t));
 }
 
-/* ---- options ---- */
-
-bool fed_coap_block_of(const coap_pdu_t *pdu, struct fed_coap_block *out)
-{
-    coap_opt_iterator_t it;
-    coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_BLOCK2, &it);
-    unsigned value;
-
-    if (!option || coap_opt_length(option) > 3)
-        return false;
-    value = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
-    *out = (struct fed_coap_block){.num = value >> 4, .more = value & 8, .szx = value & 7};
-    return true;
-}
-
-static size_t etag_of(const coap_pdu_t *pdu, uint8_t out[8])
-{
-    coap_opt_iterator_t it;
-    coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_ETAG, &it);
-    size_t len = option ? coap_opt_length(option) : 0;
-
-    if (len > 8)
-        return 0;
-    if (len > 0)
-        memcpy(out, coap_opt_value(option), len);
-    return len;
-}
-
-static size_t size_of(const coap_pdu_t *pdu)
-{
-    coap_opt_iterator_t it;
-    coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_SIZE2, &it);
-
-    if (!option || coap_opt_length(option) > 4)
-        return 0;
-    return coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
-}
-
 /* ---- asking ---- */
 
 static uint32_t rto_ms(const struct fed_coap_client *client)
@@ -74,18 +36,28 @@ uint64_t fed_coap_transfer_due(const struct fed_coap_transfer *t)
     return fed_coap_fetch_due(t->fetch);
 }
 
+/* What one transfer found out about the path is good for the next. Where large answers pass, large
+ * requests are tried again. */
+static void note_size(struct fed_coap_client *client, const struct fed_coap_fetch *f)
+{
+    bool small = f->szx < FED_COAP_SZX_LARGE;
+
+    if (client->small && !small)
+        client->small_requests = client->small_proven;
+    client->small = small;
+}
+
 void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_request *r)
 {
     uint64_t now_ms = fed_loop_now_ms(client->loop);
+    struct fed_coap_writer w;
     struct fed_coap_ask ask;
 
     while (fed_coap_fetch_next(r->transfer->fetch, now_ms, rto_ms(client), &ask)) {
-        coap_pdu_t *pdu = fed_coap_request_pdu(client, r, COAP_MESSAGE_NON, &ask);
-
-        if (pdu)
-            coap_send(client->session, pdu); /* what cannot be sent is repeated like what is lost */
+        fed_coap_request_put(client, r, FED_COAP_NON, &ask, &w);
+        fed_coap_client_send(client, &w); /* what cannot be sent is repeated like what is lost */
     }
-    client->small = r->transfer->fetch->szx < FED_COAP_SZX_LARGE;
+    note_size(client, r->transfer->fetch);
 }
 
 /* ---- keeping ---- */
@@ -151,10 +123,10 @@ static enum fed_err names_take(struct fed_span *from, struct fed_coap_kept *k)
 {
     struct fed_span path;
     struct fed_span query;
-    enum fed_err err = fed_span_take_string(from, FED_COAP_CLIENT_PATH_MAX, &path);
+    enum fed_err err = fed_span_take_string(from, FED_COAP_PATH_MAX, &path);
 
     if (!err)
-        err = fed_span_take_string(from, FED_COAP_CLIENT_QUERY_MAX, &query);
+        err = fed_span_take_string(from, FED_COAP_QUERY_MAX, &query);
     if (!err)
         err = fed_span_to_cstr(path, k->path, sizeof(k->path));
     return err ? err : fed_span_to_cstr(query, k->query, sizeof(k->query));
@@ -226,15 +198,12 @@ static void fail(
 }
 
 static enum fed_err transfer_new(
-    struct fed_coap_client *client, struct fed_coap_request *r, const coap_pdu_t *pdu, size_t size)
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m)
 {
     struct fed_coap_transfer *t;
-    uint8_t code = (uint8_t)coap_pdu_get_code(pdu);
-    uint8_t etag[8];
-    size_t etag_len = etag_of(pdu, etag);
     enum fed_err err;
 
-    if (is_kept(&client->kept, r, size, fed_span_of(etag, etag_len))) {
+    if (is_kept(&client->kept, r, m->size2, fed_span_of(m->etag, m->etag_len))) {
         r->transfer = client->kept.transfer;
         client->kept.transfer = NULL;
         return FED_OK;
@@ -244,14 +213,14 @@ static enum fed_err transfer_new(
     t = fed_alloc_zero(client->mem, sizeof(*t));
     if (!t)
         return FED_ERR_NOMEM;
-    err = fed_coap_fetch_new(client->mem, size, &t->fetch);
+    err = fed_coap_fetch_new(client->mem, m->size2, &t->fetch);
     if (err) {
         fed_coap_transfer_free(client, t);
         return err;
     }
-    t->code = (code >> 5) * 100u + (code & 31u);
-    memcpy(t->etag, etag, etag_len);
-    t->etag_len = etag_len;
+    t->code = (m->code >> 5) * 100u + (m->code & 31u);
+    memcpy(t->etag, m->etag, sizeof(t->etag));
+    t->etag_len = m->etag_len;
     r->transfer = t;
     return FED_OK;
 }
@@ -270,13 +239,13 @@ static void go_on(struct fed_coap_client *client, struct fed_coap_request *r)
     tell_of_progress(client, t->fetch);
 }
 
-void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_request *r,
-    const coap_pdu_t *pdu, const struct fed_coap_block *block, struct fed_span payload)
+void fed_coap_transfer_begin(
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m)
 {
-    size_t size = size_of(pdu);
+    size_t size = m->size2;
 
-    if (block->num != 0 || block->szx < FED_COAP_SZX_SMALL || block->szx > FED_COAP_SZX_LARGE ||
-        size <= (size_t)16 << block->szx) {
+    if (m->block2_num != 0 || m->block2_szx < FED_COAP_SZX_SMALL ||
+        m->block2_szx > FED_COAP_SZX_LARGE || size <= (size_t)16 << m->block2_szx) {
         fail(
             client, r, FED_ERR_UNSUPPORTED, "the answer comes in blocks that a hub would not send");
         return;
@@ -285,12 +254,12 @@ void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_req
         fail(client, r, FED_ERR_LIMIT, "the answer is larger than 32 MiB");
         return;
     }
-    if (transfer_new(client, r, pdu, size)) {
+    if (transfer_new(client, r, m)) {
         fail(client, r, FED_ERR_NOMEM, "out of memory");
         return;
     }
-    fed_coap_fetch_begin(r->transfer->fetch, block->szx, fed_loop_now_ms(client->loop));
-    if (!fed_coap_fetch_put(r->transfer->fetch, 0, block->szx, payload)) {
+    fed_coap_fetch_begin(r->transfer->fetch, m->block2_szx, fed_loop_now_ms(client->loop));
+    if (!fed_coap_fetch_put(r->transfer->fetch, 0, m->block2_szx, m->payload)) {
         fail(client, r, FED_ERR_INVALID, "a block of the wrong size");
         return;
     }
@@ -311,23 +280,21 @@ static void restart(struct fed_coap_client *client, struct fed_coap_request *r)
         fail(client, r, FED_ERR_NETWORK, "cannot be asked for again");
 }
 
-void fed_coap_transfer_received(struct fed_coap_client *client, struct fed_coap_request *r,
-    const coap_pdu_t *pdu, struct fed_span payload)
+void fed_coap_transfer_received(
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m)
 {
     struct fed_coap_transfer *t = r->transfer;
-    struct fed_coap_block block;
     uint32_t rtt_ms;
-    uint8_t etag[8];
-    size_t etag_len = etag_of(pdu, etag);
 
-    /* No block: gone, or a body that is one block now. Asking from the start shows which. */
-    if (!fed_coap_block_of(pdu, &block) || etag_len != t->etag_len ||
-        memcmp(etag, t->etag, etag_len) != 0) {
+    /* Without a block it is gone, or a body that is one block now; with another ETag it is another
+     * body: asking from the start shows which. */
+    if (!m->has_block2 || m->etag_len != t->etag_len ||
+        memcmp(m->etag, t->etag, t->etag_len) != 0) {
         restart(client, r);
         return;
     }
-    if (!fed_coap_fetch_received(
-            t->fetch, block.num, block.szx, payload, fed_loop_now_ms(client->loop), &rtt_ms))
+    if (!fed_coap_fetch_received(t->fetch, m->block2_num, m->block2_szx, m->payload,
+            fed_loop_now_ms(client->loop), &rtt_ms))
         return; /* a duplicate, or nothing that was asked for */
     if (rtt_ms > 0)
         fed_coap_rtt_add(client, rtt_ms);
