@@ -19,10 +19,12 @@
 #define GATEWAY_SLICE 256u /* notifications per turn of the loop */
 #define GATEWAY_CACHE_BYTES (4u << 20)
 #define GATEWAY_REPORT_MEMORY                                                                      \
-    (8u << 20)                    /* a decoded report: at most some hundred bytes per entry */
-#define GATEWAY_RETRY_S 2u        /* the plan has not seen the cluster yet */
-#define GATEWAY_RETRY_STORE_S 10u /* the store cannot take it now */
-#define GATEWAY_RETRY_GUESS_S 60u /* too many wrong proofs */
+    (8u << 20)                        /* a decoded report: at most some hundred bytes per entry */
+#define GATEWAY_RETRY_S 2u            /* the plan has not seen the cluster yet */
+#define GATEWAY_RETRY_STORE_S 10u     /* the store cannot take it now */
+#define GATEWAY_RETRY_GUESS_S 60u     /* too many wrong proofs */
+#define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
+#define GATEWAY_GUESTS_WINDOW_MS 60000u
 
 #define GATEWAY_CERTIFICATES_PER_S 50u
 #define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
@@ -111,6 +113,8 @@ struct hub_gateway {
     struct hub_objects_member member; /* of the turn's commit */
     struct gateway_held *held;        /* oldest first */
     struct gateway_held **held_end;
+    uint64_t guests_since_ms;
+    unsigned guests_logged;
     struct hub_gateway_stats stats;
     uint64_t certificates_since_ms; /* new certificates of the present second */
     unsigned certificates;
