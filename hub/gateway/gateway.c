@@ -738,6 +738,15 @@ static void on_notified(void *ctx, struct fed_link_session *link, uint64_t tag, 
         gateway_notified(session, tag, delivered);
 }
 
+static void on_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
+{
+    struct gateway_binding *binding = ctx;
+    struct gateway_session *session = binding->link->user(link);
+
+    if (session)
+        gateway_notify_unfit(session, tag);
+}
+
 static enum fed_err on_psk(void *ctx, struct fed_span token_id, struct fed_buf *key)
 {
     struct gateway_binding *binding = ctx;
@@ -760,6 +769,7 @@ enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gate
         .alive = on_alive,
         .request = on_request,
         .notified = on_notified,
+        .unfit = on_unfit,
         .psk = on_psk};
     return FED_OK;
 }

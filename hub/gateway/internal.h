@@ -62,10 +62,11 @@ struct gateway_session {
     struct gateway_session *older;
     /* what the agent observes and holds */
     bool observing;
-    bool unheard;   /* a notification was given up: the link tells it nothing more until it asks */
-    bool away;      /* it said that it stops for a while: then it asks anew in this session */
-    uint64_t held;  /* revision that it holds, as far as we know */
-    uint64_t told;  /* newest revision that it knows of */
+    bool unheard;  /* a notification was given up: the link tells it nothing more until it asks */
+    bool away;     /* it said that it stops for a while: then it asks anew in this session */
+    uint64_t held; /* revision that it holds, as far as we know */
+    uint64_t told; /* newest revision that it knows of */
+    bool brief; /* the change itself did not get through: the next one only says that it is there */
     bool kinds_due; /* it is to hear that the federated kinds changed */
     bool under_way; /* a notification, with: */
     bool under_way_body;
@@ -169,6 +170,10 @@ FED_MUST_USE enum fed_err gateway_bundle_notification(struct hub_gateway *gatewa
     const struct gateway_session *session, struct fed_buf *out, enum gateway_frame *form,
     uint64_t *target);
 
+/* A head of the present manifest. */
+FED_MUST_USE enum fed_err gateway_bundle_head(
+    struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
+
 /* A head of what the agent was told last; false when there is a newer manifest. */
 bool gateway_bundle_repeat(
     struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
@@ -184,6 +189,7 @@ void gateway_notify_want(struct gateway_session *session);
 void gateway_notify_forget(struct gateway_session *session); /* takes it out of the queue */
 void gateway_notify_drain(void *gateway);
 void gateway_notified(struct gateway_session *session, uint64_t tag, bool delivered);
+void gateway_notify_unfit(struct gateway_session *session, uint64_t tag);
 
 /* ---- cache.c ---- */
 void gateway_cache_init(struct gateway_cache *cache, struct fed_alloc *mem);
