@@ -94,6 +94,23 @@ void hub_gateway_close(struct hub_gateway *gateway)
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
 }
 
+void gateway_session_forget(struct gateway_session *session)
+{
+    struct hub_gateway *gateway = session->binding->gateway;
+
+    if (session->role == GATEWAY_AGENT &&
+        fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
+        fed_map_remove(&gateway->sessions, fed_span_text(session->name));
+    session_free(session);
+}
+
+void hub_gateway_forget(struct hub_gateway *gateway)
+{
+    gateway_held_forget(gateway);
+    while (gateway->all)
+        gateway_session_forget(gateway->all);
+}
+
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out)
 {
     *out = gateway->stats;
@@ -168,7 +185,8 @@ static enum fed_err session_identify(
     return err;
 }
 
-static enum fed_err session_register(struct gateway_session *session, const char *address)
+static enum fed_err session_register(
+    struct gateway_session *session, const char *address, bool goes_on)
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_span cluster = fed_span_text(session->name);
@@ -178,8 +196,8 @@ static enum fed_err session_register(struct gateway_session *session, const char
     if (err)
         return err;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, address);
-    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s",
-        session->name, session->binding->link->name, address,
+    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s %s by %s from %s%s", session->name,
+        goes_on ? "goes on" : "connected", session->binding->link->name, address,
         older ? ", in place of its older session" : "");
     if (older)
         session_cut(older);
@@ -219,7 +237,7 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
     }
     err = session_identify(session, peer);
     if (!err && session->role == GATEWAY_AGENT)
-        err = session_register(session, address);
+        err = session_register(session, address, peer->kept.len > 0);
     if (err) {
         fed_log(gateway->log, FED_LOG_ERROR, "gateway: session of %s: %s; it is told to come back",
             address, fed_err_text(err));
@@ -227,6 +245,21 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
         return;
     }
     binding->link->set_user(link, session);
+    /* What cannot go on as it was is closed, so that its agent asks anew. */
+    if (peer->kept.len > 0 &&
+        (session->role != GATEWAY_AGENT || gateway_session_restore(session, peer->kept)))
+        session_cut(session);
+}
+
+void hub_gateway_quiet(struct hub_gateway *gateway)
+{
+    struct gateway_session *older;
+
+    for (struct gateway_session *session = gateway->all; session; session = older) {
+        older = session->older;
+        if (session->role != GATEWAY_AGENT || session->unheard)
+            session_cut(session);
+    }
 }
 
 static void on_closed(void *ctx, struct fed_link_session *link, const char *why)

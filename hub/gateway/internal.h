@@ -5,6 +5,7 @@
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   kinds.c     which kinds are federated
+ *   saved.c     sessions that outlive this process
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
 #define FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -96,6 +97,14 @@ struct hub_gateway {
     struct gateway_held **held_end;
     struct hub_gateway_stats stats;
 };
+
+/* ---- gateway.c ---- */
+void gateway_session_forget(struct gateway_session *session); /* its link has ended by itself */
+
+/* ---- saved.c ---- */
+/* FED_ERR_UNSUPPORTED, FED_ERR_CORRUPT: nothing changed. */
+FED_MUST_USE enum fed_err gateway_session_restore(
+    struct gateway_session *session, struct fed_span kept);
 
 /* ---- held.c ---- */
 /* Acknowledges the report when it is durable; at once when nothing is staged. FED_ERR_NOMEM. */

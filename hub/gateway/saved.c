@@ -1,0 +1,50 @@
+/* saved.c - what the gateway knows of an agent, kept while its session goes from one process of the
+ * hub to the next: format 1, flags, revision held, revision told. The rest is the plan's. */
+#include "hub/gateway/internal.h"
+
+#define FORMAT 1u
+#define OBSERVING 1u
+#define KINDS_DUE 2u
+
+enum fed_err hub_gateway_session_save(
+    const struct hub_gateway_link *link, struct fed_link_session *peer, struct fed_buf *out)
+{
+    struct gateway_session *session = link->user(peer);
+
+    if (!session)
+        return FED_ERR_UNSUPPORTED;
+    fed_buf_put_u8(out, FORMAT);
+    fed_buf_put_u8(out,
+        (uint8_t)((session->observing ? OBSERVING : 0) | (session->kinds_due ? KINDS_DUE : 0)));
+    fed_buf_put_u64(out, session->held);
+    fed_buf_put_u64(out, session->told);
+    link->set_user(peer, NULL);
+    gateway_session_forget(session);
+    return fed_buf_err(out);
+}
+
+enum fed_err gateway_session_restore(struct gateway_session *session, struct fed_span kept)
+{
+    uint8_t format;
+    uint8_t flags;
+    uint64_t held;
+    uint64_t told;
+    enum fed_err err = fed_span_take_u8(&kept, &format);
+
+    if (!err && format != FORMAT)
+        return FED_ERR_UNSUPPORTED;
+    if (!err)
+        err = fed_span_take_u8(&kept, &flags);
+    if (!err)
+        err = fed_span_take_u64(&kept, &held);
+    if (!err)
+        err = fed_span_take_u64(&kept, &told);
+    if (err || kept.len > 0)
+        return FED_ERR_CORRUPT;
+    session->observing = flags & OBSERVING;
+    session->kinds_due = flags & KINDS_DUE;
+    session->held = held;
+    session->told = told;
+    gateway_notify_want(session); /* of what changed since */
+    return FED_OK;
+}
