@@ -97,6 +97,7 @@ void hub_agents_close(struct hub_agents *agents)
         return;
     fed_worker_pool_close(agents->pool);
     fed_coap_server_close(agents->server);
+    hub_gateway_forget(agents->parts.gateway, agents->link);
     if (agents->saved.at)
         memset(agents->saved.at, 0, agents->saved.cap);
     fed_buf_fini(&agents->saved);
@@ -182,7 +183,7 @@ static void on_quiet(void *ctx)
     struct hub_agents *agents = ctx;
 
     agents->asked(agents->ctx);
-    hub_gateway_quiet(agents->parts.gateway);
+    hub_gateway_quiet(agents->parts.gateway, agents->link);
 }
 
 static void on_done(void *ctx)

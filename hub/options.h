@@ -19,6 +19,8 @@ struct hub_options {
     size_t n_advertise;
     int64_t gateway_workers; /* HUB_OPTIONS_AUTO: one per core */
     int64_t heartbeat_s;
+    int64_t certificate_life_s;
+    int64_t certificate_return_s; /* 0: no end */
     int64_t store_cache_kib;
     int64_t history_s;
     int64_t history_kib;
