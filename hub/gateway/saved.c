@@ -9,6 +9,15 @@
 #define OBSERVING 1u
 #define KINDS_DUE 2u
 #define MARKED 4u
+#define AWAY 8u
+#define BRIEF 16u
+
+static uint8_t flags_of(const struct gateway_session *session)
+{
+    return (uint8_t)((session->observing ? OBSERVING : 0) | (session->kinds_due ? KINDS_DUE : 0) |
+                     (session->marked ? MARKED : 0) | (session->away ? AWAY : 0) |
+                     (session->brief ? BRIEF : 0));
+}
 
 enum fed_err hub_gateway_session_save(
     const struct hub_gateway_link *link, struct fed_link_session *peer, struct fed_buf *out)
@@ -18,9 +27,7 @@ enum fed_err hub_gateway_session_save(
     if (!session)
         return FED_ERR_UNSUPPORTED;
     fed_buf_put_u8(out, FORMAT);
-    fed_buf_put_u8(
-        out, (uint8_t)((session->observing ? OBSERVING : 0) | (session->kinds_due ? KINDS_DUE : 0) |
-                       (session->marked ? MARKED : 0)));
+    fed_buf_put_u8(out, flags_of(session));
     fed_buf_put_u64(out, session->held);
     fed_buf_put_u64(out, session->told);
     fed_buf_put(out, fed_span_of(session->mark, sizeof session->mark));
@@ -57,6 +64,8 @@ enum fed_err gateway_session_restore(struct gateway_session *session, struct fed
     session->observing = flags & OBSERVING;
     session->kinds_due = flags & KINDS_DUE;
     session->marked = flags & MARKED;
+    session->away = flags & AWAY;
+    session->brief = flags & BRIEF;
     memcpy(session->mark, mark.at, sizeof session->mark);
     memcpy(session->mark_came, came.at, sizeof session->mark_came);
     session->held = held;

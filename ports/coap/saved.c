@@ -4,8 +4,8 @@
  * answered as for a body that expired, and it asks anew. Nor is a notification that waits for its
  * acknowledgement: its owner knows what was acknowledged and sends a newer one.
  *
- *   format 1, next message id, observed, token, observe number, count of answers with id,
- *   milliseconds that each is kept, and bytes; the DTLS session */
+ *   format 1, next message id, size of its blocks, observed, token, observe number, count of
+ * answers with id, milliseconds that each is kept, and bytes; the DTLS session */
 #include "ports/coap/server.h"
 
 #include <string.h>
@@ -35,6 +35,7 @@ static void put_peer(struct fed_buf *out, const struct fed_link_session *s)
 {
     fed_buf_put_u8(out, FORMAT);
     fed_buf_put_u16(out, s->next_mid);
+    fed_buf_put_u8(out, (uint8_t)s->szx);
     fed_buf_put_u8(out, s->observed);
     fed_buf_put_string(out, fed_span_of(s->observe_token, s->observe_token_len));
     fed_buf_put_u32(out, s->observe_seq);
@@ -43,6 +44,16 @@ static void put_peer(struct fed_buf *out, const struct fed_link_session *s)
 
 /* ---- save ---- */
 
+/* An answer is missing, or may have got lost: its peer asks anew sooner when it is told. */
+static bool owes(const struct fed_link_session *s)
+{
+    const struct fed_coap_outgoing *o = s->outgoing;
+
+    while (o && o->notification)
+        o = o->next;
+    return s->exchanges || o;
+}
+
 static void save_one(
     struct fed_link_session *s, struct fed_buf *out, fed_link_saved *each, void *ctx)
 {
@@ -50,8 +61,7 @@ static void save_one(
 
     fed_buf_clear(out);
     put_peer(out, s);
-    if (!fed_buf_err(out) && !s->exchanges &&
-        fed_dtls_session_save(s->transport, out, &steer) == FED_OK)
+    if (!fed_buf_err(out) && !owes(s) && fed_dtls_session_save(s->transport, out, &steer) == FED_OK)
         each(ctx, s, fed_buf_span(out), steer);
     else
         s->server->transport->close(s->transport);
@@ -119,6 +129,7 @@ static enum fed_err take_observation(struct fed_span *from, struct fed_link_sess
 static enum fed_err take_peer(struct fed_span *from, struct fed_link_session *s, uint32_t away_ms)
 {
     uint8_t format;
+    uint8_t szx;
     uint8_t n;
     enum fed_err err = fed_span_take_u8(from, &format);
 
@@ -127,9 +138,15 @@ static enum fed_err take_peer(struct fed_span *from, struct fed_link_session *s,
     if (!err)
         err = fed_span_take_u16(from, &s->next_mid);
     if (!err)
+        err = fed_span_take_u8(from, &szx);
+    if (!err && szx > FED_COAP_SZX_MAX)
+        err = FED_ERR_CORRUPT;
+    if (!err)
         err = take_observation(from, s);
     if (!err)
         err = fed_span_take_u8(from, &n);
+    if (!err)
+        s->szx = szx;
     for (uint8_t i = 0; !err && i < n; i++)
         err = take_recent(from, s, away_ms);
     return err == FED_ERR_NOMEM ? err : err ? FED_ERR_CORRUPT : FED_OK;

@@ -264,6 +264,11 @@ void pool_link_message(struct pool_worker *worker, const struct fed_worker_messa
             events->notified(
                 events->ctx, (struct fed_link_session *)s, m->notified.tag, m->notified.delivered);
         break;
+    case FED_WORKER_UNFIT:
+        s = session_find(worker, m->notified.session);
+        if (s && events->unfit)
+            events->unfit(events->ctx, (struct fed_link_session *)s, m->notified.tag);
+        break;
     case FED_WORKER_KEY_WANTED:
         on_key_wanted(worker, m->key.identity);
         break;

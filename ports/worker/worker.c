@@ -157,7 +157,7 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
     const struct fed_link_server_request *request)
 {
     struct worker *w = ctx;
-    const struct worker_session *s = fed_link_session_user(link);
+    struct worker_session *s = fed_link_session_user(link);
     uint64_t id = ++w->last_id;
     struct fed_worker_message m = {.type = FED_WORKER_REQUEST,
         .request = {.session = s ? s->id : 0,
@@ -172,6 +172,7 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
         fed_link_answer(exchange, FED_LINK_UNAVAILABLE, fed_span_text(""), POOL_COME_BACK_S);
         return;
     }
+    s->alive_ms = 0; /* what it asked may change what its next sign of life means */
     send_up(w, &m);
 }
 
@@ -188,6 +189,18 @@ static void on_notified(void *ctx, struct fed_link_session *link, uint64_t tag, 
     m.notified.session = s->id;
     m.notified.tag = tag;
     m.notified.delivered = delivered;
+    send_up(w, &m);
+}
+
+static void on_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
+{
+    struct worker *w = ctx;
+    const struct worker_session *s = fed_link_session_user(link);
+    struct fed_worker_message m = {.type = FED_WORKER_UNFIT, .notified = {.tag = tag}};
+
+    if (!s)
+        return;
+    m.notified.session = s->id;
     send_up(w, &m);
 }
 
@@ -211,6 +224,7 @@ static void on_start(struct worker *w, const struct fed_worker_start *start)
         .alive = on_alive,
         .request = on_request,
         .notified = on_notified,
+        .unfit = on_unfit,
         .psk = on_psk};
     struct fed_link_server_options options = {.fd = POOL_UDP_FD,
         .cert_pem = start->cert_pem,
@@ -256,9 +270,11 @@ static void on_notify(struct worker *w, uint64_t id, struct fed_span body, uint6
     struct worker_session *s = fed_map_get(&w->sessions, id_key(&id));
     enum fed_err err = s ? fed_link_notify(s->link, body, tag) : FED_ERR_NOT_FOUND;
 
-    /* Nothing observed: fedhub hears of it when the agent asks anew. Anything else is as if the
-     * agent had not taken it. */
-    if (err && err != FED_ERR_NOT_FOUND)
+    /* Nothing observed: fedhub hears of it when the agent asks anew. Too large for this agent: that
+     * there is something will fit. Anything else is as if the agent had not taken it. */
+    if (err == FED_ERR_LIMIT)
+        on_unfit(w, s->link, tag);
+    else if (err && err != FED_ERR_NOT_FOUND)
         on_notified(w, s->link, tag, false);
 }
 

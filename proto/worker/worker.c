@@ -214,6 +214,9 @@ static enum fed_err take_up(struct fed_span *from, struct fed_worker_message *ou
         if (!err)
             err = fed_span_take_u64(from, &out->notified.tag);
         return err ? err : take_bool(from, &out->notified.delivered);
+    case FED_WORKER_UNFIT:
+        err = fed_span_take_u64(from, &out->notified.session);
+        return err ? err : fed_span_take_u64(from, &out->notified.tag);
     case FED_WORKER_KEY_WANTED:
         err = take_text(from, FED_WORKER_IDENTITY_MAX, &out->key.identity);
         return err ? err : fed_span_take_string(from, 0, &out->key.key);

@@ -41,6 +41,7 @@ enum fed_worker_type {
     FED_WORKER_STATS,
     FED_WORKER_SAVED,
     FED_WORKER_DONE,
+    FED_WORKER_UNFIT,
     /* to a worker */
     FED_WORKER_START = 32,
     FED_WORKER_ANSWER,
@@ -131,8 +132,8 @@ struct fed_worker_message {
         struct {
             uint64_t session;
             uint64_t tag;
-            bool delivered;
-        } notified;
+            bool delivered; /* NOTIFIED only */
+        } notified;         /* UNFIT, too */
         struct {
             uint64_t session;
             uint64_t tag;

@@ -113,6 +113,10 @@ static void put_fields(struct fed_buf *out, const struct fed_worker_message *m)
         fed_buf_put_u64(out, m->notified.tag);
         fed_buf_put_u8(out, m->notified.delivered);
         break;
+    case FED_WORKER_UNFIT:
+        fed_buf_put_u64(out, m->notified.session);
+        fed_buf_put_u64(out, m->notified.tag);
+        break;
     case FED_WORKER_NOTIFY:
         fed_buf_put_u64(out, m->notify.session);
         fed_buf_put_u64(out, m->notify.tag);

@@ -81,6 +81,7 @@ static void test_to_fedhub(void **state)
                 .query = fed_span_text("e=1&r=2"),
                 .payload = fed_span_text("payload")}},
         {.type = FED_WORKER_NOTIFIED, .notified = {.session = 6, .tag = 7, .delivered = true}},
+        {.type = FED_WORKER_UNFIT, .notified = {.session = 6, .tag = 8}},
         {.type = FED_WORKER_KEY_WANTED, .key = {.identity = fed_span_text("abc123")}},
         {.type = FED_WORKER_STATS, .stats = {1, 2, 3, 4, 5}},
         {.type = FED_WORKER_SAVED,
