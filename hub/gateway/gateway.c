@@ -196,6 +196,7 @@ static struct gateway_session *session_new(
         return NULL;
     session->binding = binding;
     session->link = link;
+    session->kinds_told = gateway->kinds_moved;
     session->older = gateway->all;
     if (gateway->all)
         gateway->all->newer = session;
@@ -371,17 +372,13 @@ static void serve_join(const struct call *call)
 
 static void serve_hello(const struct call *call)
 {
-    struct hub_gateway *gateway = call->gateway;
-    struct fed_link_hello hello = {.heartbeat_s = gateway->heartbeat_s,
-        .epoch = hub_plan_epoch(gateway->plan),
-        .report_seq = hub_status_report_seq(gateway->status, fed_span_text(call->session->name)),
-        .unix_s = fed_loop_unix_s(gateway->loop)};
     struct fed_buf body;
+    enum fed_err err;
 
-    fed_buf_init(&body, gateway->mem, 256);
-    fed_link_hello_put(&body, &hello);
-    if (fed_buf_err(&body))
-        answer_err(call, FED_ERR_NOMEM, NULL);
+    fed_buf_init(&body, call->gateway->mem, 256);
+    err = gateway_hello_put(call->session, call->request->query, &body);
+    if (err)
+        answer_err(call, err, NULL);
     else
         answer(call, FED_LINK_CONTENT, fed_buf_span(&body));
     fed_buf_fini(&body);
@@ -401,8 +398,11 @@ static void note_answered(const struct call *call, uint64_t revision)
         session->observing = true;
         session->unheard = false;
         session->under_way = false;
+        session->kinds_due = session->kinds_told != call->gateway->kinds_moved;
     }
     session->under_way_body = false;
+    if (session->kinds_due)
+        gateway_notify_want(session);
 }
 
 static void serve_bundle(const struct call *call)

@@ -4,6 +4,7 @@
  *   held.c      reports whose acknowledgement waits for the sync
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   notify.c    when it is sent: one notification under way per session, in slices
+ *   hello.c     what both sides say of themselves
  *   kinds.c     which kinds are federated
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -49,6 +50,7 @@ struct gateway_session {
     uint64_t held;  /* revision that it holds, as far as we know */
     uint64_t told;  /* newest revision that it knows of */
     bool kinds_due; /* it is to hear that the federated kinds changed */
+    unsigned kinds_told; /* kinds_moved when its hello spoke of them */
     bool under_way; /* a notification, with: */
     bool under_way_body;
     uint64_t under_way_revision;
@@ -87,6 +89,7 @@ struct hub_gateway {
     struct hub_subscription *requests;
     struct hub_subscription *types;
     struct fed_digest kinds; /* of the federated kinds as agents were told last */
+    unsigned kinds_moved;    /* how often they changed */
     struct gateway_session *queue_first;
     struct gateway_session *queue_last;
     struct fed_timer *drain; /* set for now while the queue is not empty */
@@ -121,6 +124,11 @@ FED_MUST_USE enum fed_err gateway_bundle_notification(struct hub_gateway *gatewa
 /* A head of what the agent was told last; false when there is a newer manifest. */
 bool gateway_bundle_repeat(
     struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
+
+/* ---- hello.c ---- */
+/* Takes in what the agent says of itself, and appends the hello. FED_ERR_INVALID, FED_ERR_LIMIT. */
+FED_MUST_USE enum fed_err gateway_hello_put(
+    struct gateway_session *session, struct fed_span query, struct fed_buf *out);
 
 /* ---- kinds.c ---- */
 /* The answer to GET /k. Errors stick in out. */

@@ -20,6 +20,7 @@
 #include "hub/kubefed/config.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
+#include "proto/link/knows.h"
 #include "proto/object/selector.h"
 
 #define PLAN_FINALIZER "kubefed.io/sync-controller"
@@ -188,6 +189,9 @@ struct plan_cluster {
     bool replan;   /* labels changed or new: those items that look at them, or all */
     bool returned; /* its deletion was undone: as after a start, deletions await it again */
     bool recorded; /* the store has a row for it */
+    bool relearned;         /* all items are computed, whatever its labels */
+    uint64_t knows;         /* of its agent (knows.c) */
+    uint64_t knows_stored;  /* as its row has it */
     struct plan_item **items; /* that have a pair with it, in no order */
     size_t n_items, cap_items;
     size_t awaiting;  /* pairs in RELEASING or REMOVING */
@@ -352,7 +356,21 @@ void plan_types_staged(struct hub_plan *plan);
 /* Adds those that were gone when the hub stopped; before anything else is loaded. */
 FED_MUST_USE enum fed_err plan_types_load(struct hub_plan *plan);
 
+/* ---- knows.c ---- */
+/* Takes from the piece, a reference of the caller's, what only asks for reports that the cluster's
+ * agent does not know. */
+FED_MUST_USE enum fed_err plan_knows_fit(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_piece **piece);
+/* Whether its agent understands how a work is to be deleted. */
+bool plan_knows_delete(const struct plan_cluster *cluster);
+/* Part of the round's commit; and when that is durable. */
+FED_MUST_USE enum fed_err plan_knows_stage(struct hub_plan *plan);
+void plan_knows_staged(struct hub_plan *plan);
+FED_MUST_USE enum fed_err plan_knows_load(struct hub_plan *plan); /* once clusters are loaded */
+
 /* ---- cluster.c ---- */
+/* Everything is computed for it in the next round. */
+void plan_cluster_compute(struct hub_plan *plan, struct plan_cluster *cluster);
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
 /* The plan knows its labels now. */
 void plan_cluster_planned(struct plan_cluster *cluster);

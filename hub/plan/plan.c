@@ -408,6 +408,8 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     err = plan_types_load(plan); /* first: looking at rows flushes */
     for (size_t i = 0; !err && i < sizeof resources / sizeof resources[0]; i++)
         err = load_resource(plan, resources[i]);
+    if (!err)
+        err = plan_knows_load(plan);
     fed_map_iter_init(&it, &plan->types);
     while (!err && fed_map_iter_next(&it))
         err = load_resource(plan, ((const struct plan_type *)it.value)->resource);

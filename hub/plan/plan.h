@@ -193,6 +193,11 @@ FED_MUST_USE enum fed_err hub_plan_admit(
  * waited for: only the manifest says so. */
 void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
 
+/* Told by the gateway: what the cluster's agent understands (proto/link/knows.h). Remembered with the
+ * store; FED_LINK_KNOWS_FIRST until it was told. */
+void hub_plan_agent_knows(struct hub_plan *plan, struct fed_span cluster, uint64_t knows);
+uint64_t hub_plan_knows(struct hub_plan *plan, struct fed_span cluster);
+
 /* Hooks of PlacementPolicies: what is wrong with one, and how far its removals are. */
 void hub_plan_policy_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);
 

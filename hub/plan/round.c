@@ -59,7 +59,7 @@ static enum fed_err compute_one(
     enum fed_err err;
 
     if (item->round == plan->round ||
-        (!cluster->fresh && !cluster->returned &&
+        (!cluster->fresh && !cluster->returned && !cluster->relearned &&
             !plan_labels_matter(plan, item, cluster->former, cluster->labels)))
         return FED_OK;
     before = look(item, cluster);
@@ -193,6 +193,8 @@ static enum fed_err round_run(struct hub_plan *plan)
     if (!err)
         err = plan_types_stage(plan);
     if (!err)
+        err = plan_knows_stage(plan);
+    if (!err)
         err = plan_policies_spend(plan);
     if (!err)
         err = plan_policies_record(plan);
@@ -291,6 +293,7 @@ static void keep(struct hub_plan *plan)
 {
     plan->planned = false;
     plan_types_staged(plan);
+    plan_knows_staged(plan);
     for (size_t i = 0; i < plan->n_clusters; i++) {
         struct plan_cluster *cluster = plan->clusters[i];
 

@@ -15,12 +15,15 @@
  * Heartbeat: CoAP empty message ("ping", RFC 7252 section 4.3); any datagram proves life.
  *
  * Hello: u8 format 1; varints heartbeat_s, report seq that the hub holds (0: none), hub's time in
- * Unix seconds; u32 epoch big endian. */
+ * Unix seconds; u32 epoch big endian; then, of hubs since that was specified, varint of what the hub
+ * knows, and the first 8 bytes of the SHA-256 of its answer to k: whoever has that does not ask. The
+ * request's query says what the agent knows, "v=7" (knows.h). */
 #ifndef FEDLET_PROTO_LINK_LINK_H
 #define FEDLET_PROTO_LINK_LINK_H
 
 #include "proto/base/buf.h"
 #include "proto/digest/sha256.h"
+#include "proto/link/knows.h"
 
 #define FED_LINK_PATH_JOIN "j"
 #define FED_LINK_PATH_HELLO "h"
@@ -30,14 +33,23 @@
 #define FED_LINK_NOTIFY_BODY_MAX                                                                   \
     896u /* a frame up to this size rides in the notification: one datagram */
 
+#define FED_LINK_KINDS_DIGEST_SIZE 8u
 struct fed_link_hello {
     uint32_t heartbeat_s;
     uint32_t epoch;
     uint64_t report_seq;
     int64_t unix_s;
+    bool has_more;  /* the two below were said; put leaves them out without it */
+    uint64_t knows; /* FED_LINK_KNOWS_FIRST of a hub that does not say */
+    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE];
 };
 void fed_link_hello_put(struct fed_buf *out, const struct fed_link_hello *hello);
+/* Leaves what is behind in *from: later hubs say more. */
 FED_MUST_USE enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_link_hello *out);
+/* "v=KNOWS", decimal; of a query without it: FED_LINK_KNOWS_FIRST. Other parameters are skipped, as
+ * later agents may say more. FED_ERR_INVALID: not a number, or twice; FED_ERR_LIMIT. */
+void fed_link_hello_query_put(struct fed_buf *out, uint64_t knows);
+FED_MUST_USE enum fed_err fed_link_hello_query_parse(struct fed_span query, uint64_t *knows);
 
 /* Kinds: u8 format 1; varint n, then each: strings api_version, kind, plural of the member's
  * resource. What of them carries the managed label and is of no work is a stray. */
@@ -48,6 +60,9 @@ struct fed_link_kind {
     struct fed_span kind;
     struct fed_span plural;
 };
+/* What the hello says of an answer to k. */
+FED_MUST_USE enum fed_err fed_link_kinds_digest(
+    struct fed_span answer, uint8_t out[FED_LINK_KINDS_DIGEST_SIZE]);
 void fed_link_kinds_begin(struct fed_buf *out, size_t n);
 void fed_link_kinds_add(struct fed_buf *out, const struct fed_link_kind *kind);
 /* Reads at most max kinds, in their order; the spans point into bytes. FED_ERR_UNSUPPORTED for

@@ -340,6 +340,21 @@ static unsigned put_kinds(struct fed_buf *out)
     return FED_LINK_CONTENT;
 }
 
+/* What hubs say since docs/protocol.md section 11. */
+static void tell_more(const struct world *w, struct fed_link_hello *hello)
+{
+    struct fed_buf kinds;
+
+    hello->has_more = w->hub_knows != 0;
+    hello->knows = w->hub_knows;
+    fed_buf_init(&kinds, fed_alloc_system(), FED_LINK_KINDS_BYTES_MAX);
+    if (w->hub_has_kinds) {
+        put_kinds(&kinds);
+        assert_int_equal(fed_link_kinds_digest(fed_buf_span(&kinds), hello->kinds), FED_OK);
+    }
+    fed_buf_fini(&kinds);
+}
+
 static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *out)
 {
     struct fed_link_hello hello = {.heartbeat_s = 60,
@@ -351,6 +366,7 @@ static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *
         w->kinds_asked++;
         return w->hub_has_kinds ? put_kinds(out) : FED_LINK_NOT_FOUND;
     } else if (strcmp(op->path, FED_LINK_PATH_HELLO) == 0) {
+        tell_more(w, &hello);
         fed_link_hello_put(out, &hello);
     } else if (strcmp(op->path, FED_LINK_PATH_REPORT) == 0) {
         return take_report(w, fed_buf_span(&op->payload));

@@ -425,6 +425,8 @@ static void test_hello_and_report(void **state)
     assert_int_equal(hello.heartbeat_s, 120);
     assert_int_equal(hello.epoch, hub_plan_epoch(w->join.hub.plan));
     assert_int_equal(hello.report_seq, 0);
+    assert_true(hello.has_more);
+    assert_int_equal(hello.knows, FED_LINK_KNOWS_ALL);
     assert_in_range(
         hello.unix_s, fed_loop_unix_s(&w->join.loop) - 5, fed_loop_unix_s(&w->join.loop) + 5);
     said.epoch = hello.epoch;

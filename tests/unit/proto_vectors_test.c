@@ -178,11 +178,50 @@ static void test_hellos(void **state)
         assert_int_equal(hello.report_seq, vector_u64(it.value, "seq"));
         assert_int_equal(hello.unix_s, vector_int(it.value, "time"));
         assert_int_equal(hello.epoch, vector_int(it.value, "epoch"));
+        assert_int_equal(hello.has_more, fed_json_get(it.value, "kinds") != NULL);
+        if (hello.has_more) {
+            assert_int_equal(hello.knows, vector_int(it.value, "knows"));
+            vector_bytes(it.value, fed_span_of(hello.kinds, sizeof hello.kinds),
+                vector_hex(&v, it.value, "kinds"));
+        } else {
+            assert_int_equal(hello.knows, FED_LINK_KNOWS_FIRST);
+        }
         fed_buf_init(&out, fed_alloc_system(), 64);
         fed_link_hello_put(&out, &hello);
         vector_bytes(it.value, fed_buf_span(&out), fed_span_sub(bytes, 0, bytes.len - from.len));
         assert_true(from.len == 0 || fed_json_get(it.value, "rest"));
         fed_buf_fini(&out);
+    }
+    vectors_close(&v);
+}
+
+static void test_hello_queries(void **state)
+{
+    struct vectors v;
+    size_t n = 0;
+
+    (void)state;
+    vectors_open(&v, "link");
+    EACH(it, v.root, "helloQueries")
+    {
+        uint64_t knows;
+
+        n++;
+        if (vector_expects(
+                it.value, fed_link_hello_query_parse(vector_text(it.value, "text"), &knows), NULL))
+            assert_int_equal(knows, vector_u64(it.value, "knows"));
+    }
+    assert_in_range(n, 9, 100);
+    EACH(it, v.root, "kinds")
+    {
+        struct fed_span answer = vector_hex(&v, it.value, "hex");
+        struct fed_link_kind kinds[4];
+        uint8_t digest[FED_LINK_KINDS_DIGEST_SIZE];
+
+        assert_int_equal(fed_link_kinds_take(answer, kinds, 4, &n), FED_OK);
+        assert_int_equal(fed_link_kinds_digest(answer, digest), FED_OK);
+        vector_bytes(it.value, fed_span_of(digest, sizeof digest),
+            vector_hex(&v, it.value, "digest"));
     }
     vectors_close(&v);
 }
@@ -418,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_join_requests),
         cmocka_unit_test(test_join_answers),
         cmocka_unit_test(test_hellos),
+        cmocka_unit_test(test_hello_queries),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_works),
         cmocka_unit_test(test_reports),

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 
+KNOWS_FIRST = 15  # section 11
 U32_MAX, I64_MAX, U64_MAX = (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1
 
 
@@ -171,14 +172,36 @@ def join_proof(secret, name, public_key):
 # ---- 6.2 hello, 6.3 query ----
 
 def put_hello(hello):
+    more = put_varint(hello["knows"]) + bytes.fromhex(hello["kinds"]) if "kinds" in hello else b""
     return b"\1" + put_varint(hello["heartbeat"]) + put_varint(hello["seq"]) + put_varint(hello["time"]) + \
-        hello["epoch"].to_bytes(4, "big")
+        hello["epoch"].to_bytes(4, "big") + more
 
 
 def take_hello(data):
     at = Cursor(data)
     need(at.u8() == 1, "UNSUPPORTED")
-    return {"heartbeat": at.varint(U32_MAX), "seq": at.varint(U64_MAX), "time": at.varint(I64_MAX), "epoch": at.u32()}
+    hello = {"heartbeat": at.varint(U32_MAX), "seq": at.varint(U64_MAX), "time": at.varint(I64_MAX), "epoch": at.u32()}
+    if at.left():
+        hello.update(knows=at.varint(U64_MAX), kinds=at.bytes(8).hex())
+    return hello
+
+
+def kinds_digest(answer):
+    return hashlib.sha256(answer).digest()[:8]
+
+
+def put_hello_query(knows):
+    return f"v={knows}"
+
+
+def take_hello_query(text):
+    found = [part[2:] for part in text.split("&") if part.startswith("v=")]
+    need(len(found) < 2)
+    if not found:
+        return KNOWS_FIRST
+    need(re.fullmatch(r"0|[1-9][0-9]*", found[0]))
+    need(int(found[0]) <= U64_MAX, "LIMIT")
+    return int(found[0])
 
 
 def put_query(epoch, revision):
