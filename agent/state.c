@@ -54,8 +54,8 @@ static enum fed_err commit(
     all = fed_buf_err(&value) ? NULL : fed_alloc_array(state->mem, n + 1, sizeof *all);
     if (all) {
         memcpy(all, ops, n * sizeof *all);
-        all[n] = (struct fed_store_op){
-            .key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&value)};
+        all[n] =
+            (struct fed_store_op){.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&value)};
     }
     err = commit_ops(state, all ? all : ops, all ? n + 1 : n, diag);
     fed_alloc_free(state->mem, all, (n + 1) * sizeof *all);
@@ -539,8 +539,7 @@ enum fed_err agent_state_set_traffic(
     put_traffic(&text, traffic);
     err = fed_buf_err(&text);
     if (!err) {
-        struct fed_store_op op = {
-            .key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&text)};
+        struct fed_store_op op = {.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&text)};
 
         err = commit_ops(state, &op, 1, diag);
     }
@@ -548,8 +547,7 @@ enum fed_err agent_state_set_traffic(
     return err;
 }
 
-void agent_state_offer_traffic(
-    struct agent_state *state, agent_state_traffic_now *now, void *ctx)
+void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx)
 {
     state->traffic = now;
     state->traffic_ctx = ctx;

@@ -36,7 +36,7 @@ typedef bool agent_state_traffic_now(void *ctx, struct agent_traffic *out);
 struct agent_state {
     struct fed_alloc *mem;
     struct fed_store *store;
-    uint64_t commits; /* made by this process */
+    uint64_t commits;                 /* made by this process */
     agent_state_traffic_now *traffic; /* NULL: nobody counts */
     void *traffic_ctx;
 };
@@ -91,8 +91,7 @@ FED_MUST_USE enum fed_err agent_state_set_traffic(
 
 /* From now on every commit writes the counters, too: they cost none of their own. now NULL: not any
  * more. */
-void agent_state_offer_traffic(
-    struct agent_state *state, agent_state_traffic_now *now, void *ctx);
+void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx);
 
 /* Which kinds are federated, as the hub said last. Appends; FED_ERR_NOT_FOUND when it never did. */
 FED_MUST_USE enum fed_err agent_state_kinds(struct agent_state *state, struct fed_buf *out);

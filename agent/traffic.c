@@ -57,8 +57,8 @@ static void on_turn(void *ctx)
     arm(m);
 }
 
-void agent_traffic_now(struct agent_traffic_meter *m, struct fed_link_stats *process,
-    struct agent_traffic *month)
+void agent_traffic_now(
+    struct agent_traffic_meter *m, struct fed_link_stats *process, struct agent_traffic *month)
 {
     *process = link_stats(m);
     turn(m, process);

@@ -1,8 +1,8 @@
 /* traffic.h - bytes to and from the hub, of this process and of the month.
  *
  * Counted is what the link counts (struct fed_link_stats): the payload of datagrams or segments,
- * handshakes and acknowledgements included; headers of IP, UDP and TCP are not. Months are UTC's, by
- * this machine's clock.
+ * handshakes and acknowledgements included; headers of IP, UDP and TCP are not. Months are UTC's,
+ * by this machine's clock.
  *
  * The month is written when the process ends, and with whatever else is written to the state file
  * meanwhile: never by itself, so an idle agent writes nothing, and one that is killed loses what it
@@ -26,8 +26,8 @@ FED_MUST_USE enum fed_err agent_traffic_open(struct agent_traffic_meter *meter,
     const struct agent_ports *ports, struct agent_state *state, struct fed_diag *diag);
 /* Of zeros, too. */
 void agent_traffic_close(struct agent_traffic_meter *meter);
-void agent_traffic_now(struct agent_traffic_meter *meter, struct fed_link_stats *process,
-    struct agent_traffic *month);
+void agent_traffic_now(
+    struct agent_traffic_meter *meter, struct fed_link_stats *process, struct agent_traffic *month);
 /* Writes the month, when anything was sent or received. */
 void agent_traffic_store(struct agent_traffic_meter *meter);
 

@@ -51,7 +51,7 @@ struct gateway_session {
     uint64_t told;  /* newest revision that it knows of */
     bool kinds_due; /* it is to hear that the federated kinds changed */
     unsigned kinds_told; /* kinds_moved when its hello spoke of them */
-    bool under_way; /* a notification, with: */
+    bool under_way;      /* a notification, with: */
     bool under_way_body;
     uint64_t under_way_revision;
     uint64_t tag;

@@ -185,13 +185,13 @@ struct plan_cluster {
     bool changing;                           /* next is valid */
     uint64_t staged_revision; /* of next's row, until it is durable; 0: none is staged */
     struct fed_digest staged_digest;
-    bool away;     /* nobody waits for what it still holds: see hub_plan_away */
-    bool replan;   /* labels changed or new: those items that look at them, or all */
-    bool returned; /* its deletion was undone: as after a start, deletions await it again */
-    bool recorded; /* the store has a row for it */
-    bool relearned;         /* all items are computed, whatever its labels */
-    uint64_t knows;         /* of its agent (knows.c) */
-    uint64_t knows_stored;  /* as its row has it */
+    bool away;             /* nobody waits for what it still holds: see hub_plan_away */
+    bool replan;           /* labels changed or new: those items that look at them, or all */
+    bool returned;         /* its deletion was undone: as after a start, deletions await it again */
+    bool recorded;         /* the store has a row for it */
+    bool relearned;        /* all items are computed, whatever its labels */
+    uint64_t knows;        /* of its agent (knows.c) */
+    uint64_t knows_stored; /* as its row has it */
     struct plan_item **items; /* that have a pair with it, in no order */
     size_t n_items, cap_items;
     size_t awaiting;  /* pairs in RELEASING or REMOVING */

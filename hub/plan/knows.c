@@ -1,8 +1,9 @@
-/* knows.c - what the clusters' agents understand (proto/link/knows.h), and what of a work that means.
+/* knows.c - what the clusters' agents understand (proto/link/knows.h), and what of a work that
+ * means.
  *
  * An agent refuses a bundle whole when it does not know something in it, so nothing of the kind is
- * sent: what only asks for a report is left out; a work that means something else without it is held
- * back, alone: the cluster keeps its last version and the object says AgentTooOld.
+ * sent: what only asks for a report is left out; a work that means something else without it is
+ * held back, alone: the cluster keeps its last version and the object says AgentTooOld.
  *
  * Rows "v/" cluster: a varint, of those whose agents do not know what the first ones knew, or know
  * more: works are planned before an agent is there to ask. */
@@ -18,8 +19,7 @@
 static const struct reporting {
     uint32_t option;
     uint64_t knows;
-} reportings[] = {
-    {FED_WORK_STATUS, FED_LINK_KNOWS_STATUS}, {FED_WORK_SCALE, FED_LINK_KNOWS_SCALE}};
+} reportings[] = {{FED_WORK_STATUS, FED_LINK_KNOWS_STATUS}, {FED_WORK_SCALE, FED_LINK_KNOWS_SCALE}};
 
 static uint32_t left_out(uint32_t options, uint64_t knows)
 {
@@ -158,6 +158,5 @@ enum fed_err plan_knows_load(struct hub_plan *plan)
 {
     struct fed_store *store = hub_objects_store(plan->objects);
 
-    return store->range(
-        store->ctx, FED_SPAN_LIT("v/"), FED_SPAN_LIT("v0"), 0, take_row, plan);
+    return store->range(store->ctx, FED_SPAN_LIT("v/"), FED_SPAN_LIT("v0"), 0, take_row, plan);
 }

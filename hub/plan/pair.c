@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define DELETE_NEEDS                                                                               \
-    "the cluster's agent does not know the deletion options of kubefed.io/deleteoption; the object " \
+    "the cluster's agent does not know the deletion options of kubefed.io/deleteoption; the "      \
+    "object "                                                                                      \
     "stays there until the agent is updated or the annotation is taken away"
 
 /* The pair stays what it was (a cluster keeps its last good version) and says what is wrong. */

@@ -193,8 +193,8 @@ FED_MUST_USE enum fed_err hub_plan_admit(
  * waited for: only the manifest says so. */
 void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
 
-/* Told by the gateway: what the cluster's agent understands (proto/link/knows.h). Remembered with the
- * store; FED_LINK_KNOWS_FIRST until it was told. */
+/* Told by the gateway: what the cluster's agent understands (proto/link/knows.h). Remembered with
+ * the store; FED_LINK_KNOWS_FIRST until it was told. */
 void hub_plan_agent_knows(struct hub_plan *plan, struct fed_span cluster, uint64_t knows);
 uint64_t hub_plan_knows(struct hub_plan *plan, struct fed_span cluster);
 

@@ -7,8 +7,7 @@
 
 #define KINDS_FORMAT 1u
 
-enum fed_err fed_link_kinds_digest(
-    struct fed_span answer, uint8_t out[FED_LINK_KINDS_DIGEST_SIZE])
+enum fed_err fed_link_kinds_digest(struct fed_span answer, uint8_t out[FED_LINK_KINDS_DIGEST_SIZE])
 {
     struct fed_digest digest;
     enum fed_err err = fed_digest_of(answer, &digest);

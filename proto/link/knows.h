@@ -1,10 +1,10 @@
-/* knows.h - what an end of the link understands beyond what every end has to: one bit each, said by the
- * agent in the query of its hello and by the hub in the answer (docs/protocol.md, section 11).
+/* knows.h - what an end of the link understands beyond what every end has to: one bit each, said by
+ * the agent in the query of its hello and by the hub in the answer (docs/protocol.md, section 11).
  *
  * A bit is for something that the other end may leave out, or hold back, towards an end that does
  * not have it. Ends of before it was said are taken for FED_LINK_KNOWS_FIRST: they refuse what they
- * do not know, and know all of that. A new option bit of works, `what` or flag of frames, dictionary
- * or section of reports gets a bit here; bits are never used again. */
+ * do not know, and know all of that. A new option bit of works, `what` or flag of frames,
+ * dictionary or section of reports gets a bit here; bits are never used again. */
 #ifndef FEDLET_PROTO_LINK_KNOWS_H
 #define FEDLET_PROTO_LINK_KNOWS_H
 

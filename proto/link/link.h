@@ -15,9 +15,9 @@
  * Heartbeat: CoAP empty message ("ping", RFC 7252 section 4.3); any datagram proves life.
  *
  * Hello: u8 format 1; varints heartbeat_s, report seq that the hub holds (0: none), hub's time in
- * Unix seconds; u32 epoch big endian; then, of hubs since that was specified, varint of what the hub
- * knows, and the first 8 bytes of the SHA-256 of its answer to k: whoever has that does not ask. The
- * request's query says what the agent knows, "v=7" (knows.h). */
+ * Unix seconds; u32 epoch big endian; then, of hubs since that was specified, varint of what the
+ * hub knows, and the first 8 bytes of the SHA-256 of its answer to k: whoever has that does not
+ * ask. The request's query says what the agent knows, "v=7" (knows.h). */
 #ifndef FEDLET_PROTO_LINK_LINK_H
 #define FEDLET_PROTO_LINK_LINK_H
 

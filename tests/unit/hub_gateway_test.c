@@ -616,6 +616,70 @@ static void test_notify(void **state)
     end_session(w, &session);
 }
 
+static unsigned hello(struct world *w, struct fed_link_session *session, const char *query,
+    struct fed_link_hello *out)
+{
+    unsigned code = ask(w, session, FED_LINK_GET, "h", query, fed_span_text(""), false);
+    struct fed_span from = fed_buf_span(&w->last.body);
+
+    if (code == FED_LINK_CONTENT)
+        assert_int_equal(fed_link_hello_take(&from, out), FED_OK);
+    return code;
+}
+
+/* What the hello says of the kinds is what the answer to k has; and a change between hello and
+ * observation is told. */
+static void test_kinds_in_the_hello(void **state)
+{
+    struct world *w = *state;
+    uint8_t digest[FED_LINK_KINDS_DIGEST_SIZE];
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello said;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(hello(w, &session, "v=15", &said), FED_LINK_CONTENT);
+    assert_int_equal(get(w, &session, "k"), FED_LINK_CONTENT);
+    assert_int_equal(fed_link_kinds_digest(fed_buf_span(&w->last.body), digest), FED_OK);
+    assert_memory_equal(said.kinds, digest, sizeof digest);
+    hub_world_remove(&w->join.hub, W_TYPES, W_SYSTEM, "configmaps");
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1); /* once */
+    end_session(w, &session);
+}
+
+#define FRAME_DEFLATED 6u /* flags of a frame: either section */
+
+/* Sections travel as they are to an agent without the dictionary. */
+static void test_agent_without_dictionary(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello said;
+    size_t deflated;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    put_configmap(w, "a", 20);
+    assert_int_equal(hello(w, &session, "v=x", &said), FED_LINK_BAD_REQUEST);
+    assert_int_equal(hello(w, &session, "", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    deflated = w->last.body.len;
+    assert_true(w->last.body.at[1] & FRAME_DEFLATED);
+    assert_int_equal(hello(w, &session, "v=7", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    assert_int_equal(w->last.body.at[1] & FRAME_DEFLATED, 0);
+    assert_true(w->last.body.len > deflated);
+    end_session(w, &session);
+}
+
 /* An agent asks for the kinds when it is told of what it has once more. */
 static void test_kinds_that_change(void **state)
 {
@@ -891,6 +955,8 @@ int main(void)
             test_reports_are_acknowledged_when_they_are_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),

@@ -220,8 +220,8 @@ static void test_hello_queries(void **state)
 
         assert_int_equal(fed_link_kinds_take(answer, kinds, 4, &n), FED_OK);
         assert_int_equal(fed_link_kinds_digest(answer, digest), FED_OK);
-        vector_bytes(it.value, fed_span_of(digest, sizeof digest),
-            vector_hex(&v, it.value, "digest"));
+        vector_bytes(
+            it.value, fed_span_of(digest, sizeof digest), vector_hex(&v, it.value, "digest"));
     }
     vectors_close(&v);
 }
