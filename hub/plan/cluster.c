@@ -186,6 +186,7 @@ static enum fed_err cluster_add(
     memcpy(cluster->name, name.at, name.len);
     cluster->fresh = true;
     cluster->knows = cluster->knows_stored = FED_LINK_KNOWS_FIRST;
+    cluster->deferred_dirty = !plan->loading; /* a former cluster of the name may have left a row */
     memmove(&plan->clusters[index + 1], &plan->clusters[index],
         (plan->n_clusters - index) * sizeof *plan->clusters);
     plan->clusters[index] = cluster;

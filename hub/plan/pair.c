@@ -88,6 +88,10 @@ static enum fed_err pair_place(
     if (wish.error[0])
         return pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
     piece = wish.piece;
+    if (plan_hold_keeps(plan, item, cluster, piece)) {
+        plan_piece_unref(plan, piece);
+        return plan_hold_pair(plan, item, cluster);
+    }
     err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
@@ -110,8 +114,10 @@ static enum fed_err pair_place(
         fed_diag_set(&diag, err, "the cluster has %u works, which is the most", FED_WORKS_MAX);
         return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
     }
-    if (!err)
+    if (!err) {
         plan_pair_clear_fault(plan, pair);
+        plan_hold_end_pair(pair);
+    }
     return err;
 }
 
@@ -147,6 +153,7 @@ static enum fed_err pair_unplace(
     enum fed_err err;
 
     plan_pair_set_policy(plan, item, pair, NULL, false);
+    plan_hold_end_pair(pair);
     switch ((enum plan_pair_state)pair->state) {
     case PLAN_PAIR_REFUSED:
     case PLAN_PAIR_FORBIDDEN:

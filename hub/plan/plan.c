@@ -417,6 +417,9 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     plan->round_due = false;
     if (!err)
         err = plan_waiting_load(plan);
+    plan->round_due = false;
+    if (!err)
+        err = plan_holds_load(plan);
     plan->round_due = true;
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
