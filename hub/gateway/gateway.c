@@ -40,6 +40,9 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     gateway->status = status;
     gateway->identity = identity;
     gateway->heartbeat_s = options->heartbeat_s ? options->heartbeat_s : GATEWAY_HEARTBEAT_S;
+    gateway->traffic = options->traffic;
+    if (gateway->traffic)
+        hub_traffic_on_collect(gateway->traffic, gateway_collect, gateway);
     fed_map_init(&gateway->sessions, mem);
     gateway_cache_init(&gateway->cache, mem);
     gateway->held_end = &gateway->held;
@@ -84,6 +87,8 @@ void hub_gateway_close(struct hub_gateway *gateway)
         hub_objects_unsubscribe(gateway->requests);
     if (gateway->types)
         hub_objects_unsubscribe(gateway->types);
+    if (gateway->traffic)
+        hub_traffic_on_collect(gateway->traffic, NULL, NULL);
     hub_objects_leave(gateway->objects, &gateway->member);
     gateway_held_forget(gateway);
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
@@ -92,6 +97,14 @@ void hub_gateway_close(struct hub_gateway *gateway)
     fed_map_fini(&gateway->sessions);
     gateway_cache_fini(&gateway->cache);
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
+}
+
+uint32_t hub_gateway_idle_ms(const struct hub_gateway *gateway)
+{
+    uint64_t idle_ms = (uint64_t)gateway->heartbeat_s * GATEWAY_IDLE_HEARTBEAT_MS;
+
+    idle_ms = idle_ms < GATEWAY_IDLE_MIN_MS ? GATEWAY_IDLE_MIN_MS : idle_ms;
+    return idle_ms > INT32_MAX ? INT32_MAX : (uint32_t)idle_ms;
 }
 
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out)
@@ -119,6 +132,9 @@ static void session_end(struct gateway_session *session)
     struct hub_gateway *gateway = session->binding->gateway;
 
     if (session->role == GATEWAY_AGENT) {
+        gateway_count(session);
+        if (gateway->traffic)
+            hub_traffic_disconnected(gateway->traffic, fed_span_text(session->name));
         if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
             fed_map_remove(&gateway->sessions, fed_span_text(session->name));
         hub_status_disconnected(gateway->status, fed_span_text(session->name));
@@ -178,6 +194,8 @@ static enum fed_err session_register(struct gateway_session *session, const char
     if (err)
         return err;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, address);
+    if (gateway->traffic)
+        hub_traffic_connected(gateway->traffic, cluster, session->binding->link->name, address);
     fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s",
         session->name, session->binding->link->name, address,
         older ? ", in place of its older session" : "");
@@ -228,6 +246,7 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
         return;
     }
     binding->link->set_user(link, session);
+    gateway->stats.opened[session->role]++;
 }
 
 static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
@@ -286,15 +305,34 @@ struct call {
     struct gateway_session *session;
     struct fed_link_exchange *exchange;
     const struct fed_link_server_request *request;
+    const char *resource; /* a constant; "" for a path that is none */
 };
+
+static void count_answer(const struct call *call, unsigned code)
+{
+    struct hub_gateway_stats *stats = &call->gateway->stats;
+    size_t i = 0;
+
+    while (i < stats->n_requests &&
+           (stats->requests[i].code != code || stats->requests[i].resource != call->resource))
+        i++;
+    if (i == HUB_GATEWAY_REQUESTS)
+        return;
+    if (i == stats->n_requests)
+        stats->requests[stats->n_requests++] =
+            (struct hub_gateway_request){.resource = call->resource, .code = code};
+    stats->requests[i].n++;
+}
 
 static void answer(const struct call *call, unsigned code, struct fed_span body)
 {
+    count_answer(call, code);
     call->link->answer(call->exchange, code, body, 0);
 }
 
 static void answer_later(const struct call *call, const char *text, uint32_t max_age_s)
 {
+    count_answer(call, FED_LINK_UNAVAILABLE);
     call->link->answer(call->exchange, FED_LINK_UNAVAILABLE, fed_span_text(text), max_age_s);
 }
 
@@ -463,8 +501,12 @@ static void serve_report(const struct call *call)
     }
     if (!err)
         err = gateway_hold(gateway, call->link, call->exchange);
-    if (err)
+    if (err) {
         answer_err(call, err, &diag);
+        return;
+    }
+    gateway->stats.reports++;
+    count_answer(call, FED_LINK_CHANGED);
 }
 
 /* ---- k ---- */
@@ -541,7 +583,8 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
         .link = binding->link,
         .session = binding->link->user(link),
         .exchange = exchange,
-        .request = request};
+        .request = request,
+        .resource = ""};
     const struct route *route = NULL;
 
     if (!call.session) {
@@ -552,6 +595,8 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (fed_span_is(request->path, routes[i].path))
             route = &routes[i];
+    if (route)
+        call.resource = route->path;
     if (!allowed(call.session, route))
         refuse(&call);
     else if (!route)

@@ -6,6 +6,7 @@
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   hello.c     what both sides say of themselves
  *   kinds.c     which kinds are federated
+ *   count.c     the bytes of sessions
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
 #define FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -15,6 +16,8 @@
 
 #define GATEWAY_BINDINGS 4u
 #define GATEWAY_HEARTBEAT_S 120u
+#define GATEWAY_IDLE_HEARTBEAT_MS 2500u /* of silence for each second of heartbeat */
+#define GATEWAY_IDLE_MIN_MS 600000u
 #define GATEWAY_SLICE 256u /* notifications per turn of the loop */
 #define GATEWAY_CACHE_BYTES (4u << 20)
 #define GATEWAY_REPORT_MEMORY                                                                      \
@@ -55,6 +58,7 @@ struct gateway_session {
     bool under_way_body;
     uint64_t under_way_revision;
     uint64_t tag;
+    struct fed_link_stats counted; /* of the link's, what was passed on */
     /* in the queue of those to be notified */
     bool queued;
     struct gateway_session *previous;
@@ -81,6 +85,7 @@ struct hub_gateway {
     struct hub_status *status;
     struct hub_identity *identity;
     uint32_t heartbeat_s;
+    struct hub_traffic *traffic; /* may be NULL */
     struct gateway_binding bindings[GATEWAY_BINDINGS];
     size_t n_bindings;
     struct gateway_session *all;
@@ -124,6 +129,12 @@ FED_MUST_USE enum fed_err gateway_bundle_notification(struct hub_gateway *gatewa
 /* A head of what the agent was told last; false when there is a newer manifest. */
 bool gateway_bundle_repeat(
     struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
+
+/* ---- count.c ---- */
+/* Passes on what its link counted since the last call. */
+void gateway_count(struct gateway_session *session);
+/* A hub_traffic_collect; ctx is the gateway. */
+void gateway_collect(void *ctx, struct fed_span cluster);
 
 /* ---- hello.c ---- */
 /* Takes in what the agent says of itself, and appends the hello. FED_ERR_INVALID, FED_ERR_LIMIT. */

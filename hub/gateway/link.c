@@ -8,7 +8,8 @@ const struct hub_gateway_link *hub_gateway_link_coap(void)
         .user = fed_link_session_user,
         .close = fed_link_session_close,
         .answer = fed_link_answer,
-        .notify = fed_link_notify};
+        .notify = fed_link_notify,
+        .stats = fed_link_session_stats};
 
     return &link;
 }
