@@ -8,3 +8,6 @@ fed_unit_test(hub_federation_events_test
         ${PROJECT_SOURCE_DIR}/hub/federation_events.c
     LINK hub_api hub_status hub_plan hub_store fed_port_kube fed_port_http fed_port_tls fed_port_sqlite fed_port_linux
         fed_port_posix)
+fed_unit_test(hub_traffic_test
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_traffic_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
+    LINK hub_traffic hub_status hub_plan hub_kubefed hub_store fed_port_sqlite fed_port_linux fed_port_posix)
