@@ -66,12 +66,12 @@ case_counted() {
     wait_for 30 "a still relay" relay_still
     read -r from to n_from n_to <"$COUNTS"
     [ "$to" -gt 15000 ]
+    [ "$(link bytes.datagramsFromCluster)" -eq "$n_from" ] && [ "$(link bytes.datagramsToCluster)" -eq "$n_to" ]
     near "$(link bytes.fromCluster)" "$from"
     near "$(link bytes.toCluster)" "$to"
     near "$(status_field cluster1 bytes.sent)" "$from"
     near "$(status_field cluster1 bytes.received)" "$to"
     near "$(status_field cluster1 bytes.month_received)" "$to"
-    [ "$(link bytes.datagramsFromCluster)" -le "$n_from" ] && [ "$(link bytes.datagramsToCluster)" -le "$n_to" ]
 }
 case_shown() {
     is coap link binding
@@ -105,7 +105,7 @@ case_restarts() {
     hub_stop
     hub_up
     soon 60 True ready_word cluster1
-    [ "$(link bytes.total)" -gt "$before" ]
+    wait_for 60 "more bytes" eval "[ \"\$(link bytes.total)\" -gt $before ]"
     agent_stop cluster1
     agent_here
     soon 60 true status_field cluster1 connected
@@ -198,11 +198,11 @@ case_budget() {
 }
 
 # ---- clocks, versions ----
-# Life is judged by monotonic clocks: days forward and back change nothing.
+# Life is judged by monotonic clocks: months forward and back change nothing.
 case_clock() {
     local opened days since
     opened=$(metric 'fedhub_link_sessions_opened_total{peer="agent"}')
-    for days in 3 400 -2 0; do
+    for days in 3 200 1 0; do # certificates are of this year
         echo $((days * 86400)) >"$CLOCK"
         since=$(now_ms)
         while [ $(($(now_ms) - since)) -lt 7000 ]; do # longer than the hub's sweep
