@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fed_link_address address;
     struct fed_link_hello hello;
     uint64_t revision;
+    uint64_t knows;
     uint32_t epoch;
     struct fed_buf out;
 
@@ -55,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kinds(bytes);
     FUZZ_CHECK(fed_link_address_parse(bytes, &address, NULL) != FED_OK || address.port);
     FUZZ_CHECK(fed_link_bundle_query_parse(bytes, &epoch, &revision) != FED_OK || size >= 7);
+    FUZZ_CHECK(fed_link_hello_query_parse(bytes, &knows) != FED_OK ||
+               knows == FED_LINK_KNOWS_FIRST || size >= 3);
     fed_buf_init(&out, fed_alloc_system(), 100);
     if (fed_link_hello_take(&bytes, &hello) == FED_OK) {
         fed_link_hello_put(&out, &hello);

@@ -112,8 +112,10 @@ static enum fed_err link_ping(void *ctx, unsigned timeout_ms, fed_link_done *don
 
 static void link_stats(void *ctx, struct fed_link_stats *out)
 {
-    (void)ctx;
-    *out = (struct fed_link_stats){.sent_bytes = 1000, .received_bytes = 2000};
+    const struct world *w = ctx;
+
+    *out = (struct fed_link_stats){
+        .sent_bytes = w->sent_bytes ? w->sent_bytes : 1000, .received_bytes = 2000};
 }
 
 void world_link_init(struct world *w)
