@@ -102,11 +102,24 @@ static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options 
     return FED_OK;
 }
 
+static enum fed_err place_session(struct agent_world *w, char paths[2][AGENT_PATH_MAX],
+    struct agent_session_place *out, struct fed_diag *diag)
+{
+    enum fed_err err = agent_world_path(w, AGENT_STATE_SESSION_FILE, paths[0], diag);
+
+    if (!err)
+        err = agent_world_path(w, AGENT_STATE_KEY_FILE, paths[1], diag);
+    *out = (struct agent_session_place){.fs = &w->fs, .path = paths[0], .anchor = paths[1]};
+    return err;
+}
+
 int agent_command_run(struct agent_world *w, const struct agent_options *options)
 {
     struct agent_daemon_options daemon_options = {0};
     struct agent_daemon *daemon = NULL;
+    struct agent_session_place session = {0};
     struct agent_sync_slot slot = {0};
+    char paths[2][AGENT_PATH_MAX];
     struct fed_diag diag = {""};
     enum fed_err err;
 
@@ -116,6 +129,9 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
         return AGENT_EXIT_USAGE;
     }
     err = open_run(w, &daemon_options, &slot, &diag);
+    if (!err)
+        err = place_session(w, paths, &session, &diag);
+    daemon_options.sync.session = &session;
     if (!err)
         err = agent_daemon_new(&w->ports, &daemon_options, &daemon, &diag);
     if (!err)

@@ -39,7 +39,8 @@ struct agent_sync {
     uint64_t told_ms; /* the hub last spoke of the bundle */
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
-    struct fed_link_hello hello; /* the hub's last */
+    uint64_t report_seq;               /* that the hub holds, from its hello */
+    struct fed_link_hello_items items; /* of its last hello */
     bool kinds_known;
     uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
     unsigned pings_lost;
@@ -48,6 +49,7 @@ struct agent_sync {
     bool pull_again; /* something newer was announced meanwhile */
     bool want_full;
     bool pull_due;
+    bool resumed; /* the session of before, and the hub did not answer in it yet */
 };
 
 const char *agent_sync_state_name(enum agent_sync_state state)
@@ -104,6 +106,7 @@ static void wait_to_connect(struct agent_sync *s, const char *why, uint32_t aske
         "hub %s: %s, next try in %llu s", s->options.hubs[s->hub], why,
         (unsigned long long)(due_ms - now_of(s) + 999) / 1000);
     enter(s, AGENT_SYNC_WAITING);
+    s->resumed = false;
     s->pulling = s->pull_again = s->pull_due = false;
     agent_timer_stop(&s->ports, s->pull_timer);
     agent_timer_at(&s->ports, s->timer, due_ms);
@@ -330,8 +333,8 @@ static void ask_for_kinds(struct agent_sync *s)
 /* Whether what is held is what the hub's hello spoke of. */
 static bool are_kinds_same(const struct agent_sync *s)
 {
-    return s->kinds_known && s->hello.has_more &&
-           memcmp(s->kinds, s->hello.kinds, sizeof s->kinds) == 0;
+    return s->kinds_known && s->items.has_kinds &&
+           memcmp(s->kinds, s->items.kinds, sizeof s->kinds) == 0;
 }
 
 void agent_sync_know_kinds(struct agent_sync *s, struct fed_span kinds)
@@ -341,7 +344,7 @@ void agent_sync_know_kinds(struct agent_sync *s, struct fed_span kinds)
 
 uint64_t agent_sync_hub_knows(const struct agent_sync *s)
 {
-    return s->hello.knows;
+    return s->items.knows;
 }
 
 /* The head of the bundle in place once more: the hub has no other news of it. */
@@ -455,7 +458,7 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     take_frame(s, message->payload);
     if (!is_up(s))
         return;
-    s->events.up(s->events.ctx, s->hello.report_seq); /* reports speak of the bundle: after it */
+    s->events.up(s->events.ctx, s->report_seq); /* reports speak of the bundle: after it */
     if (!are_kinds_same(s))
         ask_for_kinds(s);
 }
@@ -497,6 +500,7 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
         give_up(s, text_of(err, diag), 0);
         return;
     }
+    s->resumed = false;
     if (is_busy_code(s, message))
         return;
     from = message->payload;
@@ -512,7 +516,8 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
         return;
     }
     take_hello(s, &hello);
-    s->hello = hello;
+    s->report_seq = hello.report_seq;
+    fed_link_hello_items_take(from, &s->items);
     observe(s);
 }
 
@@ -522,7 +527,7 @@ static enum fed_err ask_for_hello(struct agent_sync *s)
     enum fed_err err;
 
     fed_buf_init(&query, s->ports.mem, 64);
-    fed_link_hello_query_put(&query, FED_LINK_KNOWS_ALL);
+    fed_link_hello_query_put_knows(&query, FED_LINK_KNOWS_ALL);
     err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO,
         fed_buf_cstr(&query), (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, s);
     fed_buf_fini(&query);
@@ -548,8 +553,16 @@ static void on_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
 {
     struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
 
-    if (s && (s->at == AGENT_SYNC_CONNECTING || is_up(s)))
-        wait_to_connect(s, text_of(err, diag), 0);
+    if (!s || (s->at != AGENT_SYNC_CONNECTING && !is_up(s)))
+        return;
+    if (s->resumed) {
+        s->resumed = false;
+        fed_log(s->ports.log, FED_LOG_INFO, "hub %s: %s; making a new one", s->options.hubs[s->hub],
+            text_of(err, diag));
+        connect_next(s);
+        return;
+    }
+    wait_to_connect(s, text_of(err, diag), 0);
 }
 
 static void on_notification(void *ctx, const struct fed_link_message *message)
@@ -584,20 +597,36 @@ static void on_timer(void *ctx)
         send_ping(s);
 }
 
+static struct agent_session_of session_of(const struct agent_sync *s)
+{
+    return (struct agent_session_of){
+        .identity = s->options.identity, .hubs = s->options.hubs, .n_hubs = s->options.n_hubs};
+}
+
 void agent_sync_start(struct agent_sync *s)
 {
+    struct agent_session_of of = session_of(s);
+
     s->since_unix_s = fed_loop_unix_s(s->ports.loop);
     enter(s, AGENT_SYNC_WAITING);
-    connect_next(s);
+    s->resumed = agent_session_resume(&s->ports, s->options.session, &of, &s->hub) == FED_OK;
+    if (s->resumed)
+        enter(s, AGENT_SYNC_CONNECTING);
+    else
+        connect_next(s);
 }
 
 void agent_sync_stop(struct agent_sync *s)
 {
-    if (s->at == AGENT_SYNC_CONNECTING || is_up(s)) {
-        s->at = AGENT_SYNC_STOPPED;
-        s->ports.link->disconnect(s->ports.link->ctx);
-    }
+    struct agent_session_of of = session_of(s);
+    bool ready = s->at == AGENT_SYNC_READY;
+    bool session = ready || s->at == AGENT_SYNC_CONNECTING || is_up(s);
+
     s->at = AGENT_SYNC_STOPPED;
+    if (ready)
+        agent_session_keep(&s->ports, s->options.session, &of, s->hub, s->heartbeat_ms);
+    else if (session)
+        s->ports.link->disconnect(s->ports.link->ctx);
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
 }

@@ -89,7 +89,8 @@ static void put_requests(struct fed_buf *out, const struct hub_gateway_stats *st
 static void put_sessions(struct fed_buf *out, const struct hub_gateway_stats *stats)
 {
     static const char name[] = "fedhub_link_sessions_opened_total";
-    static const char *const roles[] = {"nobody", "token", "refused", "agent"};
+    static const char *const roles[] = {"nobody", "token", "refused", "ended", "agent"};
+    _Static_assert(sizeof roles / sizeof *roles == HUB_GATEWAY_PEERS, "each has a name");
 
     put_one(out, "fedhub_link_sessions", "gauge", "Sessions of agents.", stats->sessions);
     put_head(out, name, "counter",

@@ -8,7 +8,7 @@ void gateway_count(struct gateway_session *session)
     struct fed_link_stats now;
     struct fed_link_stats more;
 
-    if (!gateway->traffic || !link->stats || session->role != GATEWAY_AGENT)
+    if (!gateway->traffic || !link->stats || !session->counts)
         return;
     link->stats(session->link, &now);
     more = (struct fed_link_stats){.sent_bytes = now.sent_bytes - session->counted.sent_bytes,

@@ -4,12 +4,15 @@
  * Who may do what is decided in one place (gateway.c): a session with a token may ask to join and
  * nothing else; a session with a certificate speaks for exactly one registered cluster, reads its
  * bundle and writes its status. A newer session of a cluster replaces the older one; a cluster that
- * is deleted, or whose key is no longer recorded, loses its session.
+ * is deleted, or whose key is no longer recorded, loses its session. A session whose certificate
+ * has ended may ask for a new one (c) and nothing else. A session counts as the cluster's from its
+ * first request that is served, so that a copy of an agent, whose hello is refused (mark.c), does
+ * not drive out the one that is served.
  *
- * Answers: j 2.04 (approved or pending), h and b 2.05, s 2.04. Refusals carry a sentence: 4.00
- * malformed, 4.01 no certificate, 4.03 not allowed (also: token expired, used up, revoked, wrong
- * proof), 4.04, 4.05, 4.09 (report out of sequence, name taken), 4.13, 5.03 with Max-Age: come back
- * later.
+ * Answers: j and c 2.04 (approved or pending), h, b and k 2.05, s 2.04. Refusals carry a
+ * sentence: 4.00 malformed, 4.01 no certificate, or one that has ended, 4.03 not allowed (also:
+ * token expired, used up, revoked, wrong proof), 4.04, 4.05, 4.09 (report out of sequence, name
+ * taken), 4.13, 5.03 with Max-Age: come back later.
  *
  * Notifications: one under way per session. What the agent holds is known from what it asked with,
  * what it was answered and what it acknowledged; the next notification carries the change from
@@ -42,19 +45,23 @@ struct hub_gateway_link {
 };
 /* fed_link_* under the name "coap". */
 const struct hub_gateway_link *hub_gateway_link_coap(void);
+/* fed_https_* under the name "https". */
+const struct hub_gateway_link *hub_gateway_link_https(void);
 
 struct hub_gateway_options {
     uint32_t heartbeat_s;        /* told to agents; 0: 120 */
     struct hub_traffic *traffic; /* counts their bytes; NULL: nobody does */
 };
 #define HUB_GATEWAY_REQUESTS 64u
+#define HUB_GATEWAY_PEERS 5u
 struct hub_gateway_stats {
-    size_t sessions;      /* of agents */
-    uint64_t refused;     /* requests that the session had no right to */
-    uint64_t notified;    /* notifications sent */
-    uint64_t cache_bytes; /* compressed changes kept for the next cluster */
-    uint64_t reports;     /* taken */
-    uint64_t opened[4];   /* sessions: of nobody, of tokens, refused, of agents */
+    size_t sessions;                    /* of agents */
+    uint64_t refused;                   /* requests that the session had no right to */
+    uint64_t notified;                  /* notifications sent */
+    uint64_t cache_bytes;               /* compressed changes kept for the next cluster */
+    uint64_t reports;                   /* taken */
+    uint64_t opened[HUB_GATEWAY_PEERS]; /* sessions: of nobody, of tokens, refused, of ended
+                                certificates, of agents */
     struct hub_gateway_request {
         const char *resource; /* "" for a path that is none */
         unsigned code;
@@ -76,6 +83,10 @@ FED_MUST_USE enum fed_err hub_gateway_bind(struct hub_gateway *gateway,
 /* How long a session may be silent, by the heartbeat that agents are told: two and a half of them,
  * at least 10 minutes. */
 uint32_t hub_gateway_idle_ms(const struct hub_gateway *gateway);
+/* Two machines came as one cluster. Called once each time, inside a request; it may change objects.
+ */
+typedef void hub_gateway_copied(void *ctx, struct fed_span cluster, const char *message);
+void hub_gateway_on_copied(struct hub_gateway *gateway, hub_gateway_copied *copied, void *ctx);
 /* A hub_plan_changed; ctx is the gateway. */
 void hub_gateway_plan_changed(void *gateway, struct fed_span cluster, uint64_t revision);
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out);

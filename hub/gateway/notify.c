@@ -121,7 +121,7 @@ void gateway_notified(struct gateway_session *session, uint64_t tag, bool delive
     session->under_way = false;
     if (!delivered) {
         session->observing = false;
-        session->unheard = true;
+        session->unheard = !session->away;
         return;
     }
     /* A pull that was answered meanwhile may know more than this acknowledgement. */

@@ -3,8 +3,6 @@
 
 #include "proto/base/text.h"
 
-#include <string.h>
-
 #define HELLO_FORMAT 1u
 
 void fed_link_hello_put(struct fed_buf *out, const struct fed_link_hello *hello)
@@ -14,27 +12,6 @@ void fed_link_hello_put(struct fed_buf *out, const struct fed_link_hello *hello)
     fed_buf_put_varint(out, hello->report_seq);
     fed_buf_put_varint(out, hello->unix_s < 0 ? 0 : (uint64_t)hello->unix_s);
     fed_buf_put_u32(out, hello->epoch);
-    if (!hello->has_more)
-        return;
-    fed_buf_put_varint(out, hello->knows);
-    fed_buf_put(out, fed_span_of(hello->kinds, sizeof hello->kinds));
-}
-
-/* What hubs say since it was specified; nothing behind is a hub of before. */
-static enum fed_err take_more(struct fed_span *from, struct fed_link_hello *out)
-{
-    enum fed_err err;
-
-    out->knows = FED_LINK_KNOWS_FIRST;
-    if (from->len == 0)
-        return FED_OK;
-    out->has_more = true;
-    err = fed_span_take_varint(from, UINT64_MAX, &out->knows);
-    if (err || from->len < sizeof out->kinds)
-        return err ? err : FED_ERR_TRUNCATED;
-    memcpy(out->kinds, from->at, sizeof out->kinds);
-    *from = fed_span_sub(*from, sizeof out->kinds, from->len);
-    return FED_OK;
 }
 
 enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_link_hello *out)
@@ -56,8 +33,6 @@ enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_link_hello *o
         err = fed_span_take_varint(&rest, INT64_MAX, &unix_s);
     if (!err)
         err = fed_span_take_u32(&rest, &hello.epoch);
-    if (!err)
-        err = take_more(&rest, &hello);
     if (err)
         return err;
     hello.heartbeat_s = (uint32_t)heartbeat_s;
@@ -69,33 +44,6 @@ enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_link_hello *o
 
 /* ---- query ---- */
 
-void fed_link_hello_query_put(struct fed_buf *out, uint64_t knows)
-{
-    fed_buf_printf(out, "v=%llu", (unsigned long long)knows);
-}
-
-enum fed_err fed_link_hello_query_parse(struct fed_span query, uint64_t *knows)
-{
-    uint64_t value = FED_LINK_KNOWS_FIRST;
-    bool said = false;
-    struct fed_span part;
-
-    while (fed_span_split(&query, '&', &part)) {
-        enum fed_err err;
-
-        if (!fed_span_starts(part, "v="))
-            continue;
-        if (said)
-            return FED_ERR_INVALID;
-        err = fed_span_to_u64(fed_span_sub(part, 2, part.len), &value);
-        if (err)
-            return err;
-        said = true;
-    }
-    *knows = value;
-    return FED_OK;
-}
-
 void fed_link_bundle_query_put(struct fed_buf *out, uint32_t epoch, uint64_t revision)
 {
     fed_buf_printf(out, "e=%lu&r=%llu", (unsigned long)epoch, (unsigned long long)revision);
@@ -105,6 +53,7 @@ enum fed_err fed_link_bundle_query_parse(struct fed_span query, uint32_t *epoch,
 {
     bool have_epoch = false;
     bool have_revision = false;
+    bool have_kept = false;
     uint64_t e = 0;
     uint64_t r = 0;
     struct fed_span part;
@@ -114,6 +63,10 @@ enum fed_err fed_link_bundle_query_parse(struct fed_span query, uint32_t *epoch,
         bool *have = is_epoch ? &have_epoch : &have_revision;
         enum fed_err err;
 
+        if (fed_span_is(part, FED_LINK_MARK_KEPT) && !have_kept) {
+            have_kept = true;
+            continue;
+        }
         if ((!is_epoch && !fed_span_starts(part, "r=")) || *have)
             return FED_ERR_INVALID;
         err = fed_span_to_u64(fed_span_sub(part, 2, part.len), is_epoch ? &e : &r);
@@ -128,6 +81,16 @@ enum fed_err fed_link_bundle_query_parse(struct fed_span query, uint32_t *epoch,
     *epoch = (uint32_t)e;
     *revision = r;
     return FED_OK;
+}
+
+bool fed_link_bundle_query_kept(struct fed_span query)
+{
+    struct fed_span part;
+
+    while (fed_span_split(&query, '&', &part))
+        if (fed_span_is(part, FED_LINK_MARK_KEPT))
+            return true;
+    return false;
 }
 
 /* ---- addresses ---- */

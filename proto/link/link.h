@@ -7,17 +7,19 @@
  *   GET     /b    agent   - query e=EPOCH r=REV    frame (proto/bundle/frame.h); observable: each
  * notification is a frame too, with body when it is small, else to be pulled POST    /s    agent
  * report                   -        Conflict when the sequence does not fit: send a full one
+ *   POST    /c    agent   -                        join answer: a new certificate for the same key
+ * and name. The one thing that a certificate which has ended may still do
  *   GET     /k    agent   -                        kinds that are federated (below); hubs before it
  * was there answer Not Found. That they changed is told by a notification without body of the
  * revision that the agent has.
+ *   POST    /a    agent   -                        -        The agent stops for a while and means
+ * to go on with this session: the hub sends nothing to where it was. Hubs before answer Not Found.
  *
  * The identity of an agent is the session's (its certificate's common name), never a parameter.
  * Heartbeat: CoAP empty message ("ping", RFC 7252 section 4.3); any datagram proves life.
  *
  * Hello: u8 format 1; varints heartbeat_s, report seq that the hub holds (0: none), hub's time in
- * Unix seconds; u32 epoch big endian; then, of hubs since that was specified, varint of what the
- * hub knows, and the first 8 bytes of the SHA-256 of its answer to k: whoever has that does not
- * ask. The request's query says what the agent knows, "v=7" (knows.h). */
+ * Unix seconds; u32 epoch big endian. */
 #ifndef FEDLET_PROTO_LINK_LINK_H
 #define FEDLET_PROTO_LINK_LINK_H
 
@@ -30,26 +32,61 @@
 #define FED_LINK_PATH_BUNDLE "b"
 #define FED_LINK_PATH_REPORT "s"
 #define FED_LINK_PATH_KINDS "k"
+#define FED_LINK_PATH_CERTIFICATE "c"
+#define FED_LINK_PATH_AWAY "a"
 #define FED_LINK_NOTIFY_BODY_MAX                                                                   \
     896u /* a frame up to this size rides in the notification: one datagram */
 
-#define FED_LINK_KINDS_DIGEST_SIZE 8u
 struct fed_link_hello {
     uint32_t heartbeat_s;
     uint32_t epoch;
     uint64_t report_seq;
     int64_t unix_s;
-    bool has_more;  /* the two below were said; put leaves them out without it */
-    uint64_t knows; /* FED_LINK_KNOWS_FIRST of a hub that does not say */
-    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE];
 };
 void fed_link_hello_put(struct fed_buf *out, const struct fed_link_hello *hello);
-/* Leaves what is behind in *from: later hubs say more. */
 FED_MUST_USE enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_link_hello *out);
-/* "v=KNOWS", decimal; of a query without it: FED_LINK_KNOWS_FIRST. Other parameters are skipped, as
- * later agents may say more. FED_ERR_INVALID: not a number, or twice; FED_ERR_LIMIT. */
-void fed_link_hello_query_put(struct fed_buf *out, uint64_t knows);
-FED_MUST_USE enum fed_err fed_link_hello_query_parse(struct fed_span query, uint64_t *knows);
+
+/* Behind the fields of a hello stand items, in any order: u8 item, string value. Readers skip what
+ * they do not know, and what does not look like an item ends the list.
+ *   1 mark    8 bytes: the agent stores it, and says it at its next hello
+ *   2 trust   4 bytes: of the set of CAs that agents are to trust (docs/protocol.md section 3.4)
+ *   3 copied  empty: somebody came with an older mark of this cluster
+ *   4 knows   varint: what the hub understands (knows.h); of a hub that does not say:
+ *             FED_LINK_KNOWS_FIRST
+ *   5 kinds   8 bytes: the first of the SHA-256 of its answer to k; whoever holds that does not ask
+ * An agent asks with "n=" and the mark that it stored last, 16 hex digits, or "n=0" when it has
+ * none; and with "v=" and what it understands, decimal. Members of the query that are not known are
+ * skipped. */
+#define FED_LINK_MARK_SIZE 8u
+#define FED_LINK_TRUST_SIZE 4u
+#define FED_LINK_KINDS_DIGEST_SIZE 8u
+struct fed_link_hello_items {
+    bool has_mark;
+    bool has_trust;
+    bool copied;
+    bool has_knows;
+    bool has_kinds;
+    uint8_t mark[FED_LINK_MARK_SIZE];
+    uint8_t trust[FED_LINK_TRUST_SIZE];
+    uint64_t knows; /* FED_LINK_KNOWS_FIRST when it was not said */
+    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE];
+};
+void fed_link_hello_items_put(struct fed_buf *out, const struct fed_link_hello_items *items);
+void fed_link_hello_items_take(struct fed_span rest, struct fed_link_hello_items *out);
+struct fed_link_hello_query {
+    bool marks; /* the agent speaks of marks at all */
+    bool has_mark;
+    uint8_t mark[FED_LINK_MARK_SIZE];
+    uint64_t knows; /* FED_LINK_KNOWS_FIRST when it was not said */
+};
+/* mark may be NULL: "n=0". */
+void fed_link_hello_query_put(struct fed_buf *out, const uint8_t *mark);
+/* Appends what the agent understands. */
+void fed_link_hello_query_put_knows(struct fed_buf *out, uint64_t knows);
+/* FED_ERR_INVALID for a mark that is none, or two, FED_ERR_INVALID and FED_ERR_LIMIT for what it
+ * understands. */
+FED_MUST_USE enum fed_err fed_link_hello_query_parse(
+    struct fed_span query, struct fed_link_hello_query *out);
 
 /* Kinds: u8 format 1; varint n, then each: strings api_version, kind, plural of the member's
  * resource. What of them carries the managed label and is of no work is a stray. */
@@ -71,9 +108,12 @@ FED_MUST_USE enum fed_err fed_link_kinds_take(
     struct fed_span bytes, struct fed_link_kind *out, size_t max, size_t *n);
 
 /* "e=EPOCH&r=REV" of the bundle resource, decimal. */
+#define FED_LINK_MARK_KEPT                                                                         \
+    "n=1" /* a member of its query: the mark of this session's hello is stored */
 void fed_link_bundle_query_put(struct fed_buf *out, uint32_t epoch, uint64_t revision);
 FED_MUST_USE enum fed_err fed_link_bundle_query_parse(
     struct fed_span query, uint32_t *epoch, uint64_t *revision);
+bool fed_link_bundle_query_kept(struct fed_span query); /* FED_LINK_MARK_KEPT is in it */
 
 /* ---- join token: one line of text, printed by `fedctl token create` ----
  * "fedlet1." then base64url of: u8 format 1; 32 bytes SHA-256 of the hub CA's SubjectPublicKeyInfo

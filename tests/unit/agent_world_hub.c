@@ -343,17 +343,20 @@ static unsigned put_kinds(struct fed_buf *out)
 }
 
 /* What hubs say since docs/protocol.md section 11. */
-static void tell_more(const struct world *w, struct fed_link_hello *hello)
+static void tell_more(const struct world *w, struct fed_buf *out)
 {
+    struct fed_link_hello_items items = {.has_knows = true, .knows = w->hub_knows};
     struct fed_buf kinds;
 
-    hello->has_more = w->hub_knows != 0;
-    hello->knows = w->hub_knows;
+    if (w->hub_knows == 0)
+        return;
     fed_buf_init(&kinds, fed_alloc_system(), FED_LINK_KINDS_BYTES_MAX);
     if (w->hub_has_kinds) {
         put_kinds(&kinds);
-        assert_int_equal(fed_link_kinds_digest(fed_buf_span(&kinds), hello->kinds), FED_OK);
+        assert_int_equal(fed_link_kinds_digest(fed_buf_span(&kinds), items.kinds), FED_OK);
+        items.has_kinds = true;
     }
+    fed_link_hello_items_put(out, &items);
     fed_buf_fini(&kinds);
 }
 
@@ -368,8 +371,8 @@ static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *
         w->kinds_asked++;
         return w->hub_has_kinds ? put_kinds(out) : FED_LINK_NOT_FOUND;
     } else if (strcmp(op->path, FED_LINK_PATH_HELLO) == 0) {
-        tell_more(w, &hello);
         fed_link_hello_put(out, &hello);
+        tell_more(w, out);
     } else if (strcmp(op->path, FED_LINK_PATH_REPORT) == 0) {
         return take_report(w, fed_buf_span(&op->payload));
     } else {

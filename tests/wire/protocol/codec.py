@@ -172,36 +172,77 @@ def join_proof(secret, name, public_key):
 # ---- 6.2 hello, 6.3 query ----
 
 def put_hello(hello):
-    more = put_varint(hello["knows"]) + bytes.fromhex(hello["kinds"]) if "kinds" in hello else b""
     return b"\1" + put_varint(hello["heartbeat"]) + put_varint(hello["seq"]) + put_varint(hello["time"]) + \
-        hello["epoch"].to_bytes(4, "big") + more
+        hello["epoch"].to_bytes(4, "big")
 
 
 def take_hello(data):
     at = Cursor(data)
     need(at.u8() == 1, "UNSUPPORTED")
-    hello = {"heartbeat": at.varint(U32_MAX), "seq": at.varint(U64_MAX), "time": at.varint(I64_MAX), "epoch": at.u32()}
-    if at.left():
-        hello.update(knows=at.varint(U64_MAX), kinds=at.bytes(8).hex())
-    return hello
+    return {"heartbeat": at.varint(U32_MAX), "seq": at.varint(U64_MAX), "time": at.varint(I64_MAX), "epoch": at.u32()}
+
+
+ITEMS = {1: ("mark", 8), 2: ("trust", 4), 3: ("copied", 0), 4: ("knows", None), 5: ("kinds", 8)}
+
+
+def put_items(items):
+    """{"mark": bytes, "trust": bytes, "copied": True}, behind the fields of a hello."""
+    numbers = {name: number for number, (name, _) in ITEMS.items()}
+    return b"".join(bytes([numbers[name]]) + put_string(b"" if value is True else value)
+                    for name, value in sorted(items.items(), key=lambda item: numbers[item[0]]))
+
+
+def take_knows(value, found):
+    """The bytes of a varint; what is none was not said."""
+    try:
+        at = Cursor(value)
+        at.varint(U64_MAX)
+        need(at.left() == 0)
+        found.setdefault("knows", value)
+    except Refused:
+        pass
 
 
 def kinds_digest(answer):
     return hashlib.sha256(answer).digest()[:8]
 
 
-def put_hello_query(knows):
-    return f"v={knows}"
+def take_items(rest):
+    found, at = {}, Cursor(rest)
+    try:
+        while at.left():
+            number, value = at.u8(), at.string(at.left())
+            name, size = ITEMS.get(number, (None, None))
+            if name == "knows":
+                take_knows(value, found)
+            elif name and len(value) == size:
+                found.setdefault(name, value if size else True)
+    except Refused:
+        pass  # what does not look like an item ends the list
+    return found
+
+
+def put_hello_query(mark):
+    return "n=" + (mark.hex() if mark else "0")
 
 
 def take_hello_query(text):
-    found = [part[2:] for part in text.split("&") if part.startswith("v=")]
-    need(len(found) < 2)
-    if not found:
+    """None when marks are not spoken of, b"" when the agent has none."""
+    marks = [part[2:] for part in text.split("&") if part[:2] == "n="]
+    if not marks:
+        return None
+    need(len(marks) == 1 and (marks[0] == "0" or re.fullmatch(r"[0-9a-f]{16}", marks[0])))
+    return b"" if marks[0] == "0" else bytes.fromhex(marks[0])
+
+
+def take_hello_knows(text):
+    knows = [part[2:] for part in text.split("&") if part[:2] == "v="]
+    need(len(knows) < 2)
+    if not knows:
         return KNOWS_FIRST
-    need(re.fullmatch(r"0|[1-9][0-9]*", found[0]))
-    need(int(found[0]) <= U64_MAX, "LIMIT")
-    return int(found[0])
+    need(re.fullmatch(r"0|[1-9][0-9]*", knows[0]))
+    need(int(knows[0]) <= U64_MAX, "LIMIT")
+    return int(knows[0])
 
 
 def put_query(epoch, revision):
@@ -210,7 +251,10 @@ def put_query(epoch, revision):
 
 def take_query(text):
     found = {}
-    for part in text.split("&"):
+    parts = text.split("&")
+    if "n=1" in parts:
+        parts.remove("n=1")
+    for part in parts:
         need(part[:2] in ("e=", "r=") and part[0] not in found)
         need(re.fullmatch(r"0|[1-9][0-9]*", part[2:]))
         found[part[0]] = int(part[2:])
