@@ -461,6 +461,7 @@ static enum fed_err open_https(struct service *s, struct fed_diag *diag)
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity),
         .sessions_max = agents_max(),
+        .session_idle_ms = hub_gateway_idle_ms(s->gateway),
     };
     enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_https(), &events);
 
@@ -608,6 +609,7 @@ static void finish(struct service *s)
     if (s->objects)
         (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
     close_links(s);
+    fed_https_server_close(s->https);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
     hub_api_close(s->api);

@@ -21,7 +21,8 @@ const struct hub_gateway_link *hub_gateway_link_https(void)
         .user = fed_https_session_user,
         .close = fed_https_session_close,
         .answer = fed_https_answer,
-        .notify = fed_https_notify};
+        .notify = fed_https_notify,
+        .stats = fed_https_session_stats};
 
     return &link;
 }
