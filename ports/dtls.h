@@ -128,5 +128,7 @@ void fed_dtls_client_stats(const struct fed_dtls_client *client,
     struct fed_dtls_session_stats *out); /* of all its sessions, handshakes included */
 /* "hub.example:5684" of the last connect or restore; valid until the next. */
 const char *fed_dtls_client_peer(const struct fed_dtls_client *client);
+/* Whether the last handshake needed small datagrams: the path may carry no others, or lose many. */
+bool fed_dtls_client_is_narrow(const struct fed_dtls_client *client);
 
 #endif

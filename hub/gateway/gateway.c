@@ -434,6 +434,25 @@ static void answer_err(const struct call *call, enum fed_err err, const struct f
     }
 }
 
+/* Whoever has no certificate can be anybody, as often as he likes: his refusals are counted, and
+ * only some of them logged. */
+static bool worth_a_line(const struct call *call)
+{
+    struct hub_gateway *gateway = call->gateway;
+    uint64_t now_ms = fed_loop_now_ms(gateway->loop);
+
+    if (call->session->refusal_logged)
+        return false;
+    call->session->refusal_logged = true;
+    if (call->session->role != GATEWAY_NOBODY)
+        return true;
+    if (now_ms - gateway->guests_since_ms >= GATEWAY_GUESTS_WINDOW_MS) {
+        gateway->guests_since_ms = now_ms;
+        gateway->guests_logged = 0;
+    }
+    return gateway->guests_logged++ < GATEWAY_GUESTS_LOGGED_MAX;
+}
+
 /* ---- j ---- */
 
 static void serve_join(const struct call *call)
@@ -453,11 +472,9 @@ static void serve_join(const struct call *call)
     if (!err)
         err = fed_join_answer_put(&body, given);
     if ((err == FED_ERR_FORBIDDEN || err == FED_ERR_CONFLICT || err == FED_ERR_BUSY) &&
-        !call->session->refusal_logged) {
-        call->session->refusal_logged = true;
+        worth_a_line(call))
         fed_log(call->gateway->log, FED_LOG_WARN, "gateway: a join with token %s was refused: %s",
-            call->session->name[0] ? call->session->name : "(no session token)", diag.text);
-    }
+            asked->token_id, diag.text);
     /* With a token in hand it was decided which machine is the cluster's. */
     if (!err && given->approved)
         gateway_mark_open_to_all(call->gateway, fed_span_text(given->cluster));
@@ -679,11 +696,10 @@ static void refuse(const struct call *call)
                           : "a certificate is needed here; a token may only ask to join";
 
     call->gateway->stats.refused++;
-    if (!session->refusal_logged)
+    if (worth_a_line(call))
         fed_log(call->gateway->log, FED_LOG_WARN,
             "gateway: request for \"" FED_SPAN_FMT "\" refused: %s",
             FED_SPAN_ARG(fed_span_sub(call->request->path, 0, 64)), why);
-    session->refusal_logged = true;
     answer(call, known ? FED_LINK_FORBIDDEN : FED_LINK_UNAUTHORIZED, fed_span_text(why));
 }
 
@@ -774,6 +790,15 @@ static void on_notified(void *ctx, struct fed_link_session *link, uint64_t tag, 
         gateway_notified(session, tag, delivered);
 }
 
+static void on_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
+{
+    struct gateway_binding *binding = ctx;
+    struct gateway_session *session = binding->link->user(link);
+
+    if (session)
+        gateway_notify_unfit(session, tag);
+}
+
 static enum fed_err on_psk(void *ctx, struct fed_span token_id, struct fed_buf *key)
 {
     struct gateway_binding *binding = ctx;
@@ -796,6 +821,7 @@ enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gate
         .alive = on_alive,
         .request = on_request,
         .notified = on_notified,
+        .unfit = on_unfit,
         .psk = on_psk};
     return FED_OK;
 }
