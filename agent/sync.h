@@ -13,6 +13,7 @@
 #ifndef FEDLET_AGENT_SYNC_H
 #define FEDLET_AGENT_SYNC_H
 
+#include "agent/partial.h"
 #include "agent/ports.h"
 #include "agent/session.h"
 #include "agent/stage.h"
@@ -49,6 +50,7 @@ struct agent_sync_options {
     const char (*hubs)[281];               /* borrowed; at least one with scheme coaps */
     size_t n_hubs;
     const struct agent_session_place *session; /* borrowed; NULL: none is kept */
+    const struct agent_partial_place *partial; /* borrowed; NULL: nothing is kept */
 };
 
 FED_MUST_USE enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state *state,

@@ -89,13 +89,34 @@ void hub_gateway_close(struct hub_gateway *gateway)
     if (gateway->types)
         hub_objects_unsubscribe(gateway->types);
     hub_objects_leave(gateway->objects, &gateway->member);
-    gateway_held_forget(gateway);
+    gateway_held_forget(gateway, NULL);
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
     while (gateway->all)
         session_free(gateway->all);
     fed_map_fini(&gateway->sessions);
     gateway_cache_fini(&gateway->cache);
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
+}
+
+void gateway_session_forget(struct gateway_session *session)
+{
+    struct hub_gateway *gateway = session->binding->gateway;
+
+    if (session->counts && fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
+        fed_map_remove(&gateway->sessions, fed_span_text(session->name));
+    session_free(session);
+}
+
+void hub_gateway_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link)
+{
+    struct gateway_session *older;
+
+    gateway_held_forget(gateway, link);
+    for (struct gateway_session *session = gateway->all; session; session = older) {
+        older = session->older;
+        if (session->binding->link == link)
+            gateway_session_forget(session);
+    }
 }
 
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out)
@@ -182,8 +203,9 @@ static enum fed_err session_identify(
     return err;
 }
 
-/* From now on it is the cluster's session, in place of an older one. */
-static enum fed_err session_count(struct gateway_session *session)
+/* From now on it is the cluster's session, in place of an older one. how: "connected", "goes on".
+ */
+static enum fed_err session_count(struct gateway_session *session, const char *how)
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_span cluster = fed_span_text(session->name);
@@ -194,8 +216,8 @@ static enum fed_err session_count(struct gateway_session *session)
         return err;
     session->counts = true;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, session->address);
-    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s",
-        session->name, session->binding->link->name, session->address,
+    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s %s by %s from %s%s", session->name,
+        how, session->binding->link->name, session->address,
         older ? ", in place of its older session" : "");
     if (older)
         gateway_session_cut(older);
@@ -244,6 +266,24 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
         return;
     }
     binding->link->set_user(link, session);
+    /* What cannot go on as it was is closed, so that its agent asks anew. */
+    if (peer->kept.len > 0 &&
+        (session->role != GATEWAY_AGENT || gateway_session_restore(session, peer->kept) ||
+            session_count(session, "goes on")))
+        gateway_session_cut(session);
+    else if (session->away)
+        hub_status_disconnected(gateway->status, fed_span_text(session->name));
+}
+
+void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_link *link)
+{
+    struct gateway_session *older;
+
+    for (struct gateway_session *session = gateway->all; session; session = older) {
+        older = session->older;
+        if (session->binding->link == link && (!session->counts || session->unheard))
+            gateway_session_cut(session);
+    }
 }
 
 static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
@@ -393,6 +433,25 @@ static void answer_err(const struct call *call, enum fed_err err, const struct f
     }
 }
 
+/* Whoever has no certificate can be anybody, as often as he likes: his refusals are counted, and
+ * only some of them logged. */
+static bool worth_a_line(const struct call *call)
+{
+    struct hub_gateway *gateway = call->gateway;
+    uint64_t now_ms = fed_loop_now_ms(gateway->loop);
+
+    if (call->session->refusal_logged)
+        return false;
+    call->session->refusal_logged = true;
+    if (call->session->role != GATEWAY_NOBODY)
+        return true;
+    if (now_ms - gateway->guests_since_ms >= GATEWAY_GUESTS_WINDOW_MS) {
+        gateway->guests_since_ms = now_ms;
+        gateway->guests_logged = 0;
+    }
+    return gateway->guests_logged++ < GATEWAY_GUESTS_LOGGED_MAX;
+}
+
 /* ---- j ---- */
 
 static void serve_join(const struct call *call)
@@ -412,11 +471,9 @@ static void serve_join(const struct call *call)
     if (!err)
         err = fed_join_answer_put(&body, given);
     if ((err == FED_ERR_FORBIDDEN || err == FED_ERR_CONFLICT || err == FED_ERR_BUSY) &&
-        !call->session->refusal_logged) {
-        call->session->refusal_logged = true;
+        worth_a_line(call))
         fed_log(call->gateway->log, FED_LOG_WARN, "gateway: a join with token %s was refused: %s",
-            call->session->name[0] ? call->session->name : "(no session token)", diag.text);
-    }
+            asked->token_id, diag.text);
     /* With a token in hand it was decided which machine is the cluster's. */
     if (!err && given->approved)
         gateway_mark_open_to_all(call->gateway, fed_span_text(given->cluster));
@@ -470,7 +527,7 @@ static void serve_hello(const struct call *call)
 
     memcpy(items.trust, hub_identity_trust(call->gateway->identity), sizeof items.trust);
     if (!err && !call->session->counts)
-        err = session_count(call->session);
+        err = session_count(call->session, "connected");
     if (err == FED_ERR_FORBIDDEN)
         refuse_copy(call, &diag);
     else if (err)
@@ -630,11 +687,10 @@ static void refuse(const struct call *call)
                           : "a certificate is needed here; a token may only ask to join";
 
     call->gateway->stats.refused++;
-    if (!session->refusal_logged)
+    if (worth_a_line(call))
         fed_log(call->gateway->log, FED_LOG_WARN,
             "gateway: request for \"" FED_SPAN_FMT "\" refused: %s",
             FED_SPAN_ARG(fed_span_sub(call->request->path, 0, 64)), why);
-    session->refusal_logged = true;
     answer(call, known ? FED_LINK_FORBIDDEN : FED_LINK_UNAUTHORIZED, fed_span_text(why));
 }
 
@@ -701,7 +757,7 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
     if (!allowed(call.session, route))
         refuse(&call);
     else if (call.session->role == GATEWAY_AGENT && !call.session->counts &&
-             (!route || route->serve != serve_hello) && session_count(call.session))
+             (!route || route->serve != serve_hello) && session_count(call.session, "connected"))
         answer_err(&call, FED_ERR_NOMEM, NULL);
     else if (!route)
         answer(&call, FED_LINK_NOT_FOUND, fed_span_text("no such resource"));
@@ -720,6 +776,15 @@ static void on_notified(void *ctx, struct fed_link_session *link, uint64_t tag, 
 
     if (session)
         gateway_notified(session, tag, delivered);
+}
+
+static void on_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
+{
+    struct gateway_binding *binding = ctx;
+    struct gateway_session *session = binding->link->user(link);
+
+    if (session)
+        gateway_notify_unfit(session, tag);
 }
 
 static enum fed_err on_psk(void *ctx, struct fed_span token_id, struct fed_buf *key)
@@ -744,6 +809,7 @@ enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gate
         .alive = on_alive,
         .request = on_request,
         .notified = on_notified,
+        .unfit = on_unfit,
         .psk = on_psk};
     return FED_OK;
 }

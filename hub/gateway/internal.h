@@ -7,6 +7,7 @@
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   kinds.c     which kinds are federated
+ *   saved.c     sessions that outlive this process
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
 #define FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -19,10 +20,12 @@
 #define GATEWAY_SLICE 256u /* notifications per turn of the loop */
 #define GATEWAY_CACHE_BYTES (4u << 20)
 #define GATEWAY_REPORT_MEMORY                                                                      \
-    (8u << 20)                    /* a decoded report: at most some hundred bytes per entry */
-#define GATEWAY_RETRY_S 2u        /* the plan has not seen the cluster yet */
-#define GATEWAY_RETRY_STORE_S 10u /* the store cannot take it now */
-#define GATEWAY_RETRY_GUESS_S 60u /* too many wrong proofs */
+    (8u << 20)                        /* a decoded report: at most some hundred bytes per entry */
+#define GATEWAY_RETRY_S 2u            /* the plan has not seen the cluster yet */
+#define GATEWAY_RETRY_STORE_S 10u     /* the store cannot take it now */
+#define GATEWAY_RETRY_GUESS_S 60u     /* too many wrong proofs */
+#define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
+#define GATEWAY_GUESTS_WINDOW_MS 60000u
 
 #define GATEWAY_CERTIFICATES_PER_S 50u
 #define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
@@ -60,10 +63,11 @@ struct gateway_session {
     struct gateway_session *older;
     /* what the agent observes and holds */
     bool observing;
-    bool unheard;   /* a notification was given up: the link tells it nothing more until it asks */
-    bool away;      /* it said that it stops for a while: then it asks anew in this session */
-    uint64_t held;  /* revision that it holds, as far as we know */
-    uint64_t told;  /* newest revision that it knows of */
+    bool unheard;  /* a notification was given up: the link tells it nothing more until it asks */
+    bool away;     /* it said that it stops for a while: then it asks anew in this session */
+    uint64_t held; /* revision that it holds, as far as we know */
+    uint64_t told; /* newest revision that it knows of */
+    bool brief; /* the change itself did not get through: the next one only says that it is there */
     bool kinds_due; /* it is to hear that the federated kinds changed */
     bool under_way; /* a notification, with: */
     bool under_way_body;
@@ -110,6 +114,8 @@ struct hub_gateway {
     struct hub_objects_member member; /* of the turn's commit */
     struct gateway_held *held;        /* oldest first */
     struct gateway_held **held_end;
+    uint64_t guests_since_ms;
+    unsigned guests_logged;
     struct hub_gateway_stats stats;
     uint64_t certificates_since_ms; /* new certificates of the present second */
     unsigned certificates;
@@ -118,6 +124,7 @@ struct hub_gateway {
 };
 
 /* ---- gateway.c ---- */
+void gateway_session_forget(struct gateway_session *session); /* its link has ended by itself */
 /* Ends a session that its agent did not end. */
 void gateway_session_cut(struct gateway_session *session);
 
@@ -142,6 +149,11 @@ void gateway_mark_request(struct hub_gateway *gateway, const struct hub_change *
 /* Tells the status of copies that an earlier process noticed. */
 FED_MUST_USE enum fed_err gateway_mark_open(struct hub_gateway *gateway);
 
+/* ---- saved.c ---- */
+/* FED_ERR_UNSUPPORTED, FED_ERR_CORRUPT: nothing changed. */
+FED_MUST_USE enum fed_err gateway_session_restore(
+    struct gateway_session *session, struct fed_span kept);
+
 /* ---- held.c ---- */
 /* Answers when what is staged is durable; at once when nothing is. body is copied. FED_ERR_NOMEM.
  */
@@ -150,7 +162,8 @@ FED_MUST_USE enum fed_err gateway_hold(struct hub_gateway *gateway,
     struct fed_span body);
 /* settled of the member; ctx is the gateway. */
 void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
-void gateway_held_forget(struct hub_gateway *gateway); /* their exchanges are gone */
+/* The exchanges of that binding, or of all (NULL), are gone. */
+void gateway_held_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link);
 
 /* ---- bundle.c ---- */
 enum gateway_frame { GATEWAY_FRAME_HEAD, GATEWAY_FRAME_BODY };
@@ -164,6 +177,10 @@ FED_MUST_USE enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struc
 FED_MUST_USE enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
     const struct gateway_session *session, struct fed_buf *out, enum gateway_frame *form,
     uint64_t *target);
+
+/* A head of the present manifest. */
+FED_MUST_USE enum fed_err gateway_bundle_head(
+    struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
 
 /* A head of what the agent was told last; false when there is a newer manifest. */
 bool gateway_bundle_repeat(
@@ -180,6 +197,7 @@ void gateway_notify_want(struct gateway_session *session);
 void gateway_notify_forget(struct gateway_session *session); /* takes it out of the queue */
 void gateway_notify_drain(void *gateway);
 void gateway_notified(struct gateway_session *session, uint64_t tag, bool delivered);
+void gateway_notify_unfit(struct gateway_session *session, uint64_t tag);
 
 /* ---- cache.c ---- */
 void gateway_cache_init(struct gateway_cache *cache, struct fed_alloc *mem);

@@ -56,12 +56,20 @@ static enum fed_err send_one(struct gateway_session *session, struct fed_buf *fr
         session->kinds_due = false;
         err = FED_OK;
     }
+    /* Not planned yet, after a start: the plan says when it is. */
     if (err)
-        return err;
+        return err == FED_ERR_NOT_FOUND ? FED_ERR_EXISTS : err;
     session->tag++;
     err = session->binding->link->notify(session->link, fed_buf_span(frame), session->tag);
+    if (err == FED_ERR_LIMIT && form == GATEWAY_FRAME_BODY) {
+        form = GATEWAY_FRAME_HEAD;
+        err = gateway_bundle_head(gateway, session, frame);
+        if (!err)
+            err = session->binding->link->notify(session->link, fed_buf_span(frame), session->tag);
+    }
     if (err)
         return err;
+    session->brief = false;
     session->under_way = true;
     session->under_way_body = form == GATEWAY_FRAME_BODY;
     session->under_way_revision = target;
@@ -82,8 +90,7 @@ static void notify_one(struct gateway_session *session, struct fed_buf *frame)
     case FED_OK:
     case FED_ERR_EXISTS:
         return;
-    case FED_ERR_NOT_FOUND: /* it observes no longer, or the cluster is going: the agent asks again
-                             */
+    case FED_ERR_NOT_FOUND: /* it observes no longer: the agent asks again */
         session->observing = false;
         return;
     default:
@@ -94,6 +101,17 @@ static void notify_one(struct gateway_session *session, struct fed_buf *frame)
             "life, so that it asks anew",
             session->name, fed_err_text(err));
     }
+}
+
+/* The path may not carry the change itself: that there is one fits anywhere, and what is pulled
+ * comes in blocks that fit. */
+void gateway_notify_unfit(struct gateway_session *session, uint64_t tag)
+{
+    if (!session->under_way || tag != session->tag)
+        return;
+    session->under_way = false;
+    session->brief = true;
+    gateway_notify_want(session);
 }
 
 void gateway_notify_drain(void *ctx)
