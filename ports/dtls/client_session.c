@@ -192,7 +192,7 @@ static int config_init(struct dtls_client_session *s)
     mbedtls_ssl_conf_dtls_anti_replay(c, MBEDTLS_SSL_ANTI_REPLAY_ENABLED);
     mbedtls_ssl_conf_handshake_timeout(c, DTLS_CLIENT_RETRY_FLOOR_MS, DTLS_CLIENT_RETRY_CEILING_MS);
     /* A hub's ticket holds our certificate: asking for one costs more bytes than resuming with it
-     * saves (docs/decisions/0019-agent-dtls.md). */
+     * saves (docs/decisions/0024-agent-dtls.md). */
     mbedtls_ssl_conf_session_tickets(c, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
     return 0;
 }
