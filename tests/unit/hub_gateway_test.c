@@ -410,6 +410,7 @@ static void test_hello_and_report(void **state)
     struct fed_link_session session;
     struct fed_crypto_cert_info cert;
     struct fed_link_hello hello;
+    struct fed_link_hello_items items;
     struct fed_span from;
     struct fed_buf report;
     struct fed_report said = {.full = true,
@@ -425,6 +426,8 @@ static void test_hello_and_report(void **state)
     assert_int_equal(hello.heartbeat_s, 120);
     assert_int_equal(hello.epoch, hub_plan_epoch(w->join.hub.plan));
     assert_int_equal(hello.report_seq, 0);
+    fed_link_hello_items_take(from, &items);
+    assert_int_equal(items.knows, FED_LINK_KNOWS_ALL);
     assert_in_range(
         hello.unix_s, fed_loop_unix_s(&w->join.loop) - 5, fed_loop_unix_s(&w->join.loop) + 5);
     said.epoch = hello.epoch;
@@ -711,6 +714,73 @@ static void test_too_many_hellos(void **state)
     end_session(w, &session);
 }
 
+static unsigned ask_hello(struct world *w, struct fed_link_session *session, const char *query,
+    struct fed_link_hello_items *out)
+{
+    unsigned code = ask(w, session, FED_LINK_GET, "h", query, fed_span_text(""), false);
+    struct fed_span from = fed_buf_span(&w->last.body);
+    struct fed_link_hello fields;
+
+    if (code != FED_LINK_CONTENT)
+        return code;
+    assert_int_equal(fed_link_hello_take(&from, &fields), FED_OK);
+    fed_link_hello_items_take(from, out);
+    return code;
+}
+
+/* What the hello says of the kinds is what the answer to k has; and a change between hello and
+ * observation is told. */
+static void test_kinds_in_the_hello(void **state)
+{
+    struct world *w = *state;
+    uint8_t digest[FED_LINK_KINDS_DIGEST_SIZE];
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello_items said;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(ask_hello(w, &session, "v=15", &said), FED_LINK_CONTENT);
+    assert_int_equal(get(w, &session, "k"), FED_LINK_CONTENT);
+    assert_int_equal(fed_link_kinds_digest(fed_buf_span(&w->last.body), digest), FED_OK);
+    assert_memory_equal(said.kinds, digest, sizeof digest);
+    hub_world_remove(&w->join.hub, W_TYPES, W_SYSTEM, "configmaps");
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1); /* once */
+    end_session(w, &session);
+}
+
+#define FRAME_DEFLATED 6u /* flags of a frame: either section */
+
+/* Sections travel as they are to an agent without the dictionary. */
+static void test_agent_without_dictionary(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello_items said;
+    size_t deflated;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    put_configmap(w, "a", 20);
+    assert_int_equal(ask_hello(w, &session, "v=x", &said), FED_LINK_BAD_REQUEST);
+    assert_int_equal(ask_hello(w, &session, "", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    deflated = w->last.body.len;
+    assert_true(w->last.body.at[1] & FRAME_DEFLATED);
+    assert_int_equal(ask_hello(w, &session, "v=7", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    assert_int_equal(w->last.body.at[1] & FRAME_DEFLATED, 0);
+    assert_true(w->last.body.len > deflated);
+    end_session(w, &session);
+}
+
 /* An agent asks for the kinds when it is told of what it has once more. */
 static void test_kinds_that_change(void **state)
 {
@@ -772,6 +842,48 @@ static void test_missed_notification_ends_the_session(void **state)
     w->events.alive(w->events.ctx, &session);
     assert_true(session.closed);
     assert_null(session.user);
+    end_session(w, &session);
+}
+
+static unsigned go_away(struct world *w, struct fed_link_session *session)
+{
+    return ask(w, session, FED_LINK_POST, "a", "", fed_span_text(""), false);
+}
+
+/* An agent that stops keeps its session: nothing is sent to where it was, so nothing is given up,
+ * and it finds its session again, however much changed meanwhile. */
+static void test_away(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct hub_gateway_stats stats;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    put_configmap(w, "a", 101);
+    assert_int_equal(session.notifications, 1); /* under way when it stops */
+    assert_int_equal(go_away(w, &session), FED_LINK_CHANGED);
+    w->events.notified(w->events.ctx, &session, session.tag, false);
+    put_configmap(w, "a", 102);
+    assert_int_equal(session.notifications, 1);
+    w->events.alive(w->events.ctx, &session);
+    assert_false(session.closed);
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    put_configmap(w, "a", 103);
+    assert_int_equal(session.notifications, 2);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_GET, "a", "", fed_span_text(""), false), FED_LINK_NOT_ALLOWED);
+    assert_int_equal(go_away(w, &session), FED_LINK_CHANGED);
+    assert_int_equal(go_away(w, &session), FED_LINK_CHANGED);
+    end_session(w, &session); /* it does not come back */
+    open_session(w, &session, NULL, "token");
+    assert_int_equal(go_away(w, &session), FED_LINK_UNAUTHORIZED);
     end_session(w, &session);
 }
 
@@ -1260,11 +1372,14 @@ int main(void)
             test_reports_are_acknowledged_when_they_are_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_saved_session_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_worth_saving, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_hellos, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),

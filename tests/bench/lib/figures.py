@@ -245,10 +245,10 @@ def restart(fleet, results):
         started = edge.agent_start(fleet.relay.port)
         times.append((images.wait(image) - started) * 1000)
         fleet.relay.wait_quiet(SETTLE_S, REPORT_LIMIT_S)
-        first, *later = bursts(fleet.relay.since(mark), BURST_GAP_S)
-        wires.append(wire(first))
-        note(f"  restart: {times[-1]:.0f} ms, {[('up' if d.up else 'down', d.size) for d in first]}, then "
-             f"{[[('up' if d.up else 'down', d.size) for d in burst] for burst in later]}")
+        passed = fleet.relay.since(mark)
+        wires.append(wire(passed))
+        note(f"  restart: {times[-1]:.0f} ms, "
+             f"{[[('up' if d.up else 'down', d.size) for d in burst] for burst in bursts(passed, BURST_GAP_S)]}")
     images.close()
     results.add("restart_time", statistics.median(times), "ms", 1000)
     results.add("restart_wire", statistics.median(wires), "bytes", 2000)
