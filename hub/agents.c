@@ -71,7 +71,8 @@ enum fed_err hub_agents_open(
     struct fed_link_server_options options = {.listen = parts->options->coap_listen,
         .cert_pem = parts->cert_pem,
         .key_pem = parts->key_pem,
-        .client_ca_pem = parts->client_ca_pem};
+        .client_ca_pem = parts->client_ca_pem,
+        .session_idle_ms = hub_gateway_idle_ms(parts->gateway)};
     enum fed_err err;
 
     if (!agents)

@@ -410,6 +410,7 @@ static void test_hello_and_report(void **state)
     struct fed_link_session session;
     struct fed_crypto_cert_info cert;
     struct fed_link_hello hello;
+    struct fed_link_hello_items items;
     struct fed_span from;
     struct fed_buf report;
     struct fed_report said = {.full = true,
@@ -425,6 +426,8 @@ static void test_hello_and_report(void **state)
     assert_int_equal(hello.heartbeat_s, 120);
     assert_int_equal(hello.epoch, hub_plan_epoch(w->join.hub.plan));
     assert_int_equal(hello.report_seq, 0);
+    fed_link_hello_items_take(from, &items);
+    assert_int_equal(items.knows, FED_LINK_KNOWS_ALL);
     assert_in_range(
         hello.unix_s, fed_loop_unix_s(&w->join.loop) - 5, fed_loop_unix_s(&w->join.loop) + 5);
     said.epoch = hello.epoch;
@@ -611,6 +614,73 @@ static void test_notify(void **state)
     assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
     assert_true(view_is_present(w, &view, "cluster1"));
     view_fini(&view);
+    end_session(w, &session);
+}
+
+static unsigned ask_hello(struct world *w, struct fed_link_session *session, const char *query,
+    struct fed_link_hello_items *out)
+{
+    unsigned code = ask(w, session, FED_LINK_GET, "h", query, fed_span_text(""), false);
+    struct fed_span from = fed_buf_span(&w->last.body);
+    struct fed_link_hello fields;
+
+    if (code != FED_LINK_CONTENT)
+        return code;
+    assert_int_equal(fed_link_hello_take(&from, &fields), FED_OK);
+    fed_link_hello_items_take(from, out);
+    return code;
+}
+
+/* What the hello says of the kinds is what the answer to k has; and a change between hello and
+ * observation is told. */
+static void test_kinds_in_the_hello(void **state)
+{
+    struct world *w = *state;
+    uint8_t digest[FED_LINK_KINDS_DIGEST_SIZE];
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello_items said;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(ask_hello(w, &session, "v=15", &said), FED_LINK_CONTENT);
+    assert_int_equal(get(w, &session, "k"), FED_LINK_CONTENT);
+    assert_int_equal(fed_link_kinds_digest(fed_buf_span(&w->last.body), digest), FED_OK);
+    assert_memory_equal(said.kinds, digest, sizeof digest);
+    hub_world_remove(&w->join.hub, W_TYPES, W_SYSTEM, "configmaps");
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1); /* once */
+    end_session(w, &session);
+}
+
+#define FRAME_DEFLATED 6u /* flags of a frame: either section */
+
+/* Sections travel as they are to an agent without the dictionary. */
+static void test_agent_without_dictionary(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello_items said;
+    size_t deflated;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    put_configmap(w, "a", 20);
+    assert_int_equal(ask_hello(w, &session, "v=x", &said), FED_LINK_BAD_REQUEST);
+    assert_int_equal(ask_hello(w, &session, "", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    deflated = w->last.body.len;
+    assert_true(w->last.body.at[1] & FRAME_DEFLATED);
+    assert_int_equal(ask_hello(w, &session, "v=7", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    assert_int_equal(w->last.body.at[1] & FRAME_DEFLATED, 0);
+    assert_true(w->last.body.len > deflated);
     end_session(w, &session);
 }
 
@@ -1205,6 +1275,8 @@ int main(void)
             test_reports_are_acknowledged_when_they_are_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_away, setup, teardown),
