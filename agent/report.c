@@ -26,6 +26,7 @@ struct agent_report {
     struct fed_buf facts;
     bool facts_due;
     bool link_up;
+    bool begun; /* the link was up once in this process */
     bool in_flight;
     bool full_due; /* the next message begins a full report */
     bool in_full;  /* messages of a full report are still to come */
@@ -35,7 +36,8 @@ struct agent_report {
     bool timer_set;
     uint64_t seq; /* acknowledged last; 0: none by this process */
     uint64_t sent_seq;
-    uint64_t hold_until_ms; /* after a refusal */
+    uint64_t knows;         /* of the hub (proto/link/knows.h) */
+    uint64_t hold_until_ms; /* after a refusal, and at the beginning */
     struct agent_retry retry;
     struct agent_entry **sent; /* entries of the message under way */
     size_t n_sent;
@@ -159,10 +161,10 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
     m->size +=
         4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
     m->report.n_entries++;
-    if (entry->remote)
+    if (entry->remote && (r->knows & FED_LINK_KNOWS_STATUS))
         m->remote[m->report.n_remote++] = (struct fed_report_remote){
             .index = entry->index, .status = fed_span_of(entry->remote, entry->remote_len)};
-    if (entry->scale_due) {
+    if (entry->scale_due && (r->knows & FED_LINK_KNOWS_SCALE)) {
         m->scales[m->report.n_scales] = entry->scale;
         m->scales[m->report.n_scales++].index = entry->index;
         m->size += 16;
@@ -490,10 +492,16 @@ enum fed_err agent_report_facts(struct agent_report *r, struct fed_span facts)
     return FED_OK;
 }
 
+void agent_report_hub_knows(struct agent_report *r, uint64_t knows)
+{
+    r->knows = knows;
+}
+
 void agent_report_link_up(struct agent_report *r, uint64_t hub_seq)
 {
     r->link_up = true;
-    r->hold_until_ms = 0;
+    r->hold_until_ms = r->begun ? 0 : now_of(r) + AGENT_REPORT_FIRST_MS;
+    r->begun = true;
     agent_retry_reset(&r->retry);
     if (r->seq == 0 || hub_seq != r->seq) {
         r->seq = hub_seq;
@@ -528,6 +536,7 @@ enum fed_err agent_report_new(const struct agent_ports *ports, struct agent_tabl
     r->ports = *ports;
     r->table = table;
     r->events = *events;
+    r->knows = FED_LINK_KNOWS_FIRST;
     fed_buf_init(&r->facts, ports->mem, FED_REPORT_FACTS_MAX);
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, r, &r->timer);
     if (!err)

@@ -4,6 +4,7 @@
 
 #include "hub/access/audit.h"
 #include "hub/access/token.h"
+#include "hub/agents.h"
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
@@ -12,6 +13,7 @@
 #include "hub/kubefed/admit.h"
 #include "hub/kubefed/config.h"
 #include "hub/limits.h"
+#include "hub/link_people.h"
 #include "hub/plan/review.h"
 #include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
@@ -55,9 +57,11 @@ struct service {
     struct hub_tokens *tokens;
     struct hub_audit *audit;
     struct hub_api *api;
+    struct hub_traffic *traffic;
     struct hub_gateway *gateway;
+    struct hub_link_people people;
     struct fed_http_server *http;
-    struct fed_link_server *coap;
+    struct hub_agents *agents;
     struct fed_https_server *https;
     unsigned to_shut_down; /* servers that end what they have begun */
     struct fed_timer *compact;
@@ -250,6 +254,7 @@ static enum fed_err set_hooks(struct service *s)
 
     hub_status_cluster_hooks(s->status, &hooks);
     hooks.admit = hub_kubefed_admit_cluster;
+    hub_traffic_cluster_hooks(s->traffic, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
     hub_status_version_hooks(s->status, &hooks);
@@ -273,6 +278,18 @@ static enum fed_err set_hooks(struct service *s)
     return err ? err : hub_kinds_hook(s->kinds, "fedlet.io", "planreviews", &hooks);
 }
 
+static enum fed_err open_traffic(struct service *s, struct fed_diag *diag)
+{
+    struct hub_traffic_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .objects = s->objects,
+        .plan = s->plan,
+        .fs = &s->fs};
+
+    return hub_traffic_open(&options, &s->traffic, diag);
+}
+
 static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
 {
     struct hub_gateway_options gateway = {.heartbeat_s = (uint32_t)s->options->heartbeat_s};
@@ -288,8 +305,11 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
         return err;
     hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
     hub_status_federated_hooks(s->status, &hooks);
-    err = hub_federated_types_open(
-        s->mem, &s->log, s->objects, s->kinds, s->crds, &hooks, &s->types, diag);
+    err = open_traffic(s, diag);
+    gateway.traffic = s->traffic;
+    if (!err)
+        err = hub_federated_types_open(
+            s->mem, &s->log, s->objects, s->kinds, s->crds, &hooks, &s->types, diag);
     if (!err)
         err = set_hooks(s);
     if (!err)
@@ -351,6 +371,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         .crypto = &s->crypto,
         .tokens = s->tokens,
         .audit = s->audit,
+        .metrics = hub_link_people_metrics,
+        .metrics_ctx = &s->people,
         .ca_pem = hub_identity_ca_pem(s->identity)};
     enum fed_err err = hub_events_open(s->mem, s->loop, &s->log, s->objects, &s->events);
 
@@ -359,6 +381,15 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
             s->mem, s->loop, &s->log, s->objects, s->kinds, s->events, &s->federation_events);
     if (!err)
         hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
+    s->people = (struct hub_link_people){.mem = s->mem,
+        .objects = s->objects,
+        .events = s->events,
+        .gateway = s->gateway,
+        .traffic = s->traffic,
+        .plan = s->plan,
+        .status = s->status};
+    if (!err)
+        hub_traffic_on_tell(s->traffic, hub_link_people_tell, &s->people);
     if (!err)
         hub_gateway_on_copied(s->gateway, on_copied, s);
     if (!err)
@@ -396,21 +427,23 @@ static enum fed_err open_http(struct service *s, struct fed_diag *diag)
     return err ? fed_diag_prefix(diag, err, "API at %s", s->options->listen) : FED_OK;
 }
 
-static enum fed_err open_coap(struct service *s, struct fed_diag *diag)
+static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
 {
-    struct fed_link_server_events events;
-    struct fed_link_server_options options = {
-        .listen = s->options->coap_listen,
+    struct hub_agents_parts parts = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .fs = &s->fs,
+        .crypto = &s->crypto,
+        .gateway = s->gateway,
+        .options = s->options,
+        .epoch = hub_plan_epoch(s->plan),
+        .heartbeat_s = (uint32_t)s->options->heartbeat_s,
+        .trust = hub_identity_trust(s->identity),
         .cert_pem = hub_identity_server_cert_pem(s->identity),
         .key_pem = hub_identity_server_key_pem(s->identity),
-        .client_ca_pem = hub_identity_ca_pem(s->identity),
-    };
-    enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_coap(), &events);
+        .client_ca_pem = hub_identity_ca_pem(s->identity)};
 
-    if (!err)
-        err = fed_coap_server_open(s->mem, s->loop, &s->log, &options, &events, &s->coap, diag);
-    return err ? fed_diag_prefix(diag, err, "agents by CoAP at %s", s->options->coap_listen)
-               : FED_OK;
+    return hub_agents_open(&parts, &s->agents, diag);
 }
 
 /* What agents by HTTPS are shown: the CA goes along, so that who joins can check its pin. */
@@ -430,6 +463,7 @@ static enum fed_err open_https(struct service *s, struct fed_diag *diag)
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity),
         .sessions_max = agents_max(),
+        .session_idle_ms = hub_gateway_idle_ms(s->gateway),
     };
     enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_https(), &events);
 
@@ -522,10 +556,19 @@ static void compact(void *ctx)
     s->loop->timer_set(s->loop->ctx, s->compact, fed_loop_now_ms(s->loop) + step_ms);
 }
 
+/* Sessions are counted while they are there. */
+static void count_last(struct service *s)
+{
+    if (!s->traffic)
+        return;
+    hub_traffic_save(s->traffic);
+    hub_traffic_on_collect(s->traffic, NULL, NULL);
+}
+
 /* ---- start and end ---- */
 static enum fed_err announce(struct service *s, struct fed_diag *diag)
 {
-    uint16_t coap_port = fed_coap_server_port(s->coap);
+    uint16_t coap_port = hub_agents_port(s->agents);
     uint16_t https_port = fed_https_server_port(s->https);
     char api_url[320];
     char coap_url[320];
@@ -542,6 +585,7 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
     printf("fedhub: ready api=%s coap=%s agents=%s\n", api_url, coap_url, https_url);
     fflush(stdout);
     fed_notify_service_manager("READY=1");
+    hub_agents_go(s->agents);
     return FED_OK;
 }
 
@@ -549,7 +593,7 @@ static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
         open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
-        open_coap, open_https, announce};
+        open_agents, open_https, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -565,7 +609,8 @@ static void finish(struct service *s)
 {
     if (s->objects)
         (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
-    fed_coap_server_close(s->coap);
+    count_last(s);
+    hub_agents_close(s->agents);
     fed_https_server_close(s->https);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
@@ -574,12 +619,15 @@ static void finish(struct service *s)
     hub_tokens_close(s->tokens);
     if (s->status)
         hub_status_on_outcome(s->status, NULL, NULL);
+    if (s->traffic)
+        hub_traffic_on_tell(s->traffic, NULL, NULL);
     hub_federation_events_close(s->federation_events);
     s->federation_events = NULL;
     hub_schedule_close(s->schedule);
     s->schedule = NULL;
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
+    hub_traffic_close(s->traffic);
     hub_status_close(s->status);
     hub_plan_close(s->plan);
     hub_kubefed_config_close(s->config);
@@ -604,24 +652,47 @@ static void on_shut_down(void *ctx)
         s->loop->stop(s->loop->ctx);
 }
 
+/* Agents' sessions are saved, or closed. */
+static void on_agents_closed(void *ctx)
+{
+    struct service *s = ctx;
+
+    hub_agents_close(s->agents);
+    s->agents = NULL;
+    hub_api_stop(s->api);
+    s->to_shut_down = 2;
+    fed_https_server_shutdown(s->https, SHUTDOWN_GRACE_MS, on_shut_down, s);
+    fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
+}
+
+static void on_agents_asked(void *ctx)
+{
+    struct service *s = ctx;
+
+    (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
+}
+
+static void on_agents_saved(void *ctx)
+{
+    struct service *s = ctx;
+
+    if (s->loop->defer(s->loop->ctx, on_agents_closed, s))
+        s->loop->stop(s->loop->ctx);
+}
+
 static void on_signal(void *ctx, int number)
 {
     struct service *s = ctx;
 
-    if (s->stopping || !s->http || !s->https || !s->api) {
+    if (s->stopping || !s->http || !s->https || !s->api || !s->agents) {
         s->loop->stop(s->loop->ctx);
         return;
     }
     s->stopping = true;
     fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
     fed_notify_service_manager("STOPPING=1");
-    (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
-    fed_coap_server_close(s->coap);
-    s->coap = NULL;
-    hub_api_stop(s->api);
-    s->to_shut_down = 2;
-    fed_https_server_shutdown(s->https, SHUTDOWN_GRACE_MS, on_shut_down, s);
-    fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
+    count_last(s);
+    hub_agents_stop(s->agents, on_agents_asked, on_agents_saved, s);
 }
 
 enum fed_err hub_serve(const struct hub_options *options, struct fed_diag *diag)
