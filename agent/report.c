@@ -26,6 +26,7 @@ struct agent_report {
     struct fed_buf facts;
     bool facts_due;
     bool link_up;
+    bool begun; /* the link was up once in this process */
     bool in_flight;
     bool full_due; /* the next message begins a full report */
     bool in_full;  /* messages of a full report are still to come */
@@ -36,7 +37,7 @@ struct agent_report {
     uint64_t seq; /* acknowledged last; 0: none by this process */
     uint64_t sent_seq;
     uint64_t knows;         /* of the hub (proto/link/knows.h) */
-    uint64_t hold_until_ms; /* after a refusal */
+    uint64_t hold_until_ms; /* after a refusal, and at the beginning */
     struct agent_retry retry;
     struct agent_entry **sent; /* entries of the message under way */
     size_t n_sent;
@@ -499,7 +500,8 @@ void agent_report_hub_knows(struct agent_report *r, uint64_t knows)
 void agent_report_link_up(struct agent_report *r, uint64_t hub_seq)
 {
     r->link_up = true;
-    r->hold_until_ms = 0;
+    r->hold_until_ms = r->begun ? 0 : now_of(r) + AGENT_REPORT_FIRST_MS;
+    r->begun = true;
     agent_retry_reset(&r->retry);
     if (r->seq == 0 || hub_seq != r->seq) {
         r->seq = hub_seq;
