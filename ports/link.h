@@ -129,7 +129,8 @@ struct fed_link_session;  /* one authenticated peer; valid from opened to closed
 struct fed_link_exchange; /* one request; answer it exactly once, now or later */
 
 struct fed_link_peer {
-    /* certificate: info set; token: psk_identity set */
+    /* certificate: info set; token: psk_identity set. The certificate is good but for one thing: it
+     * may have ended (not_after_unix_s), and is then for getting a new one only. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity;
     const char *address; /* "192.0.2.1:5684" */
@@ -188,5 +189,33 @@ FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed
     struct fed_diag *diag);
 void fed_coap_server_close(struct fed_link_server *server); /* not inside one of its callbacks */
 uint16_t fed_coap_server_port(const struct fed_link_server *server);
+
+/* ports/https on ports/http: the same events and the same contract for HTTPS. cert_pem is the chain
+ * that peers are shown; tokens are nothing here: psk is not called, and a peer without a
+ * certificate has neither cert nor psk_identity. Sessions and exchanges are its own: use them with
+ * the functions below only. sessions_max, handshakes_max (of one address, with its peers that have
+ * no certificate) and session_idle_ms as above. */
+struct fed_https_server;
+FED_MUST_USE enum fed_err fed_https_server_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_link_server_options *options,
+    const struct fed_link_server_events *events, struct fed_https_server **out,
+    struct fed_diag *diag);
+/* Stops listening, ends observations in order and connections when their answers are sent, cuts
+ * what is left after grace_ms and calls done, in which the server may be closed. */
+void fed_https_server_shutdown(
+    struct fed_https_server *server, unsigned grace_ms, fed_loop_call *done, void *done_ctx);
+void fed_https_server_close(struct fed_https_server *server); /* not inside one of its callbacks */
+uint16_t fed_https_server_port(const struct fed_https_server *server);
+void fed_https_session_set_user(struct fed_link_session *session, void *user);
+void *fed_https_session_user(const struct fed_link_session *session);
+/* Ends what was answered in order, then the connections; closed is not called. */
+void fed_https_session_close(struct fed_link_session *session);
+void fed_https_answer(
+    struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
+/* As fed_link_notify, but body may have 32 MiB. Delivered means that the socket took all of it. */
+FED_MUST_USE enum fed_err fed_https_notify(
+    struct fed_link_session *session, struct fed_span body, uint64_t tag);
+/* Bytes of the connections' TLS; datagrams are 0. */
+void fed_https_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
 
 #endif

@@ -92,6 +92,12 @@ enum fed_err fed_http_transport_write(struct fed_http_transport *t, struct fed_h
     return FED_OK;
 }
 
+void fed_http_transport_rest(struct fed_http_transport *t)
+{
+    if (t->tls)
+        fed_tls_stream_rest(t->tls);
+}
+
 void fed_http_transport_arm(struct fed_http_transport *t, unsigned wanted)
 {
     unsigned events = 0;

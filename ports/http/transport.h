@@ -41,6 +41,8 @@ FED_MUST_USE enum fed_err fed_http_transport_read(
 enum fed_http_rest { FED_HTTP_REST_GOES, FED_HTTP_REST_WAITS };
 FED_MUST_USE enum fed_err fed_http_transport_write(struct fed_http_transport *t,
     struct fed_http_queue *out, enum fed_http_rest rest, size_t *sent, struct fed_diag *diag);
+/* As fed_tls_stream_rest. */
+void fed_http_transport_rest(struct fed_http_transport *t);
 /* Watches for what the next operations need; wanted: FED_LOOP_READ | FED_LOOP_WRITE for reading and
  * writing bytes. */
 void fed_http_transport_arm(struct fed_http_transport *t, unsigned wanted);

@@ -103,7 +103,8 @@ enum fed_err fed_tls_config_new_server(struct fed_alloc *mem,
         fed_tls_config_free(c);
         return err;
     }
-    c->peer = FED_MBED_PEER_CLIENT_OPTIONAL;
+    c->peer = options->client_may_have_ended ? FED_MBED_PEER_AGENT_OPTIONAL
+                                             : FED_MBED_PEER_CLIENT_OPTIONAL;
     mbedtls_ssl_conf_authmode(
         &c->ssl, c->verify ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_NONE);
     *out = c;

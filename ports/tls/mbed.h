@@ -47,6 +47,10 @@ enum fed_mbed_peer {
     FED_MBED_PEER_PINNED,          /* as a hub, below the CA with the pin, which it brings along */
     FED_MBED_PEER_CLIENT,          /* we are the server and insist on a certificate */
     FED_MBED_PEER_CLIENT_OPTIONAL, /* none is fine, a bad one is fatal */
+    /* The same two for who exchanges certificates that have ended: one of which nothing else is
+     * wrong passes, and whoever lets the peer do anything looks at its times. */
+    FED_MBED_PEER_AGENT,
+    FED_MBED_PEER_AGENT_OPTIONAL,
 };
 struct fed_mbed_verify {
     mbedtls_ssl_context *ssl;

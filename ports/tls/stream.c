@@ -7,7 +7,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#define COUNTERS 64u /* bytes at a buffer's beginning that outlive a record: 8 are used */
 
 struct fed_tls_stream {
     struct fed_alloc *mem;
@@ -212,6 +216,30 @@ enum fed_err fed_tls_stream_write(
     if (code == MBEDTLS_ERR_SSL_WANT_WRITE)
         stream->writing = n;
     return outcome(stream, code, diag);
+}
+
+/* The whole pages inside of a buffer. Its beginning stays: the record counters are there. */
+static void give_back(unsigned char *buf, size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)buf + COUNTERS + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)buf + len) / page * page;
+
+    if (buf && from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* else it stays as it is */
+}
+
+void fed_tls_stream_rest(struct fed_tls_stream *stream)
+{
+    mbedtls_ssl_context *ssl = &stream->ssl;
+
+    if (!stream->established)
+        return;
+    /* No part of a record came, and none is decrypted and not read. */
+    if (ssl->MBEDTLS_PRIVATE(in_left) == 0 && !ssl->MBEDTLS_PRIVATE(in_offt))
+        give_back(ssl->MBEDTLS_PRIVATE(in_buf), MBEDTLS_SSL_IN_CONTENT_LEN);
+    if (ssl->MBEDTLS_PRIVATE(out_left) == 0 && stream->writing == 0)
+        give_back(ssl->MBEDTLS_PRIVATE(out_buf), MBEDTLS_SSL_OUT_CONTENT_LEN);
 }
 
 enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream)

@@ -22,6 +22,9 @@ struct fed_tls_server_options {
      * is fine, while one that does not chain to these, is out of its validity or not meant for
      * clients fails the handshake. */
     struct fed_span client_ca_pem;
+    /* A certificate of which nothing is wrong but that it has ended passes: whoever lets the peer
+     * do anything compares fed_tls_stream_peer's not_after_unix_s. */
+    bool client_may_have_ended;
     const char *const
         *alpn; /* n_alpn protocol names in order of preference, 0 for none; literals that live on */
     size_t n_alpn;
@@ -101,6 +104,9 @@ FED_MUST_USE enum fed_err fed_tls_stream_read(
  * 200 ms, so that the kernel has less and larger segments to send. */
 FED_MUST_USE enum fed_err fed_tls_stream_write(
     struct fed_tls_stream *stream, struct fed_span bytes, size_t *taken, struct fed_diag *diag);
+/* For a stream that was silent for a while: gives back what its buffers take and do not use now,
+ * two thirds of all that it has. They come back, as zeros, with the next bytes. */
+void fed_tls_stream_rest(struct fed_tls_stream *stream);
 /* Sends close_notify. */
 FED_MUST_USE enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream);
 

@@ -151,6 +151,16 @@ static uint32_t own_checks(const struct fed_mbed_verify *v, const mbedtls_x509_c
     return flags;
 }
 
+static bool may_have_ended(enum fed_mbed_peer peer)
+{
+    return peer == FED_MBED_PEER_AGENT || peer == FED_MBED_PEER_AGENT_OPTIONAL;
+}
+
+static bool is_optional(enum fed_mbed_peer peer)
+{
+    return peer == FED_MBED_PEER_CLIENT_OPTIONAL || peer == FED_MBED_PEER_AGENT_OPTIONAL;
+}
+
 static unsigned char alert_for(uint32_t flags)
 {
     if (flags & MBEDTLS_X509_BADCERT_EXPIRED)
@@ -216,12 +226,15 @@ static int on_cert(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *flags
         *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* the name went out for SNI alone */
     if (depth == 0)
         *flags |= own_checks(v, cert);
+    /* The peer's own, and nothing else wrong with it or with the chain. */
+    if (depth == 0 && *flags == MBEDTLS_X509_BADCERT_EXPIRED && v->flags == 0 &&
+        may_have_ended(v->peer))
+        *flags = 0;
     if (*flags)
         reason_set(v, cert, depth, *flags);
     v->flags |= *flags;
     v->judged = depth == 0 && v->flags == 0;
-    if (depth > 0 || v->flags == 0 ||
-        (v->peer != FED_MBED_PEER_CLIENT_OPTIONAL && v->peer != FED_MBED_PEER_PINNED))
+    if (depth > 0 || v->flags == 0 || (!is_optional(v->peer) && v->peer != FED_MBED_PEER_PINNED))
         return 0;
     /* The library forgives anything when a certificate is optional, except a failure of this
      * callback, and then it would send "access denied": the peer shall learn what is wrong. */
