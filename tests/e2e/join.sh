@@ -99,8 +99,8 @@ print(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1:])' "$token" "
 case_forged() {
     local token
     token=$(fedctl token create)
-    fails 1 'refused.*(forged|revoked)' join forged "$(edit_token "$token" secret=00112233445566778899aabbccddeeff00112233)"
-    fails 1 'refused.*(forged|revoked)' join forged "$(edit_token "$token" id=unknownid)"
+    fails 1 'refused.*(forged|revoked|proof)' join forged "$(edit_token "$token" secret=00112233445566778899aabbccddeeff00112233)"
+    fails 1 'refused.*(forged|revoked|proof)' join forged "$(edit_token "$token" id=unknownid)"
     not_joined forged
     # The real one still works: a wrong guess spends nothing.
     join forged "$token"
