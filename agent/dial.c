@@ -377,7 +377,7 @@ static void https_won(struct agent_dial *d)
 }
 
 /* The hub answered: this lane is the one. */
-static void lane_won(struct lane *l, const struct fed_link_hello *hello)
+static void lane_won(struct lane *l, const struct fed_link_hello *hello, struct fed_span items)
 {
     struct agent_dial *d = l->dial;
     struct lane *other = other_of(l);
@@ -403,7 +403,7 @@ static void lane_won(struct lane *l, const struct fed_link_hello *hello)
     if (l != coap_of(d) && can_choose(d))
         https_won(d);
     arm(d);
-    d->events.up(d->events.ctx, hello);
+    d->events.up(d->events.ctx, hello, items);
 }
 
 static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message *message,
@@ -428,7 +428,7 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     }
     from = message->payload;
     if (message->code == FED_LINK_CONTENT && fed_link_hello_take(&from, &hello) == FED_OK) {
-        lane_won(l, &hello);
+        lane_won(l, &hello, from);
         return;
     }
     snprintf(text, sizeof text,

@@ -69,8 +69,8 @@ struct agent_dial_options {
 
 struct agent_dial_events {
     void *ctx;
-    /* A session is in use, its hello answered. */
-    void (*up)(void *ctx, const struct fed_link_hello *hello);
+    /* A session is in use, its hello answered; items are what follows its fields. */
+    void (*up)(void *ctx, const struct fed_link_hello *hello, struct fed_span items);
     /* It is over, or another one takes its place: up follows when there is a new one. */
     void (*down)(void *ctx);
     void (*notification)(void *ctx, const struct fed_link_message *message);

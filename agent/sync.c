@@ -32,7 +32,10 @@ struct agent_sync {
     uint64_t told_ms; /* the hub last spoke of the bundle */
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
-    uint64_t report_seq; /* that the hub holds, from its hello */
+    uint64_t report_seq;               /* that the hub holds, from its hello */
+    struct fed_link_hello_items items; /* of its last hello */
+    bool kinds_known;
+    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
     unsigned pings_lost;
     unsigned digest_failures;
     bool pulling;
@@ -273,6 +276,23 @@ static void ask_for_kinds(struct agent_sync *s)
         fed_log(s->ports.log, FED_LOG_DEBUG, "the federated kinds cannot be asked for");
 }
 
+/* Whether what is held is what the hub's hello spoke of. */
+static bool are_kinds_same(const struct agent_sync *s)
+{
+    return s->kinds_known && s->items.has_kinds &&
+           memcmp(s->kinds, s->items.kinds, sizeof s->kinds) == 0;
+}
+
+void agent_sync_know_kinds(struct agent_sync *s, struct fed_span kinds)
+{
+    s->kinds_known = fed_link_kinds_digest(kinds, s->kinds) == FED_OK;
+}
+
+uint64_t agent_sync_hub_knows(const struct agent_sync *s)
+{
+    return s->items.knows;
+}
+
 /* The head of the bundle in place once more: the hub has no other news of it. */
 static bool tells_of_kinds(const struct agent_sync *s, struct fed_span frame)
 {
@@ -388,7 +408,8 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (!is_up(s))
         return;
     s->events.up(s->events.ctx, s->report_seq); /* reports speak of the bundle: after it */
-    ask_for_kinds(s);
+    if (!are_kinds_same(s))
+        ask_for_kinds(s);
 }
 
 static void observe(struct agent_sync *s)
@@ -417,18 +438,26 @@ static void take_hello(struct agent_sync *s, const struct fed_link_hello *hello)
 static enum fed_err send_hello(
     void *ctx, struct fed_link *link, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
 {
-    (void)ctx;
-    return link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, NULL, (struct fed_span){0},
-        timeout_ms, done, done_ctx);
+    struct agent_sync *s = ctx;
+    struct fed_buf query;
+    enum fed_err err;
+
+    fed_buf_init(&query, s->ports.mem, 64);
+    fed_link_hello_query_put_knows(&query, FED_LINK_KNOWS_ALL);
+    err = link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, fed_buf_cstr(&query),
+        (struct fed_span){0}, timeout_ms, done, done_ctx);
+    fed_buf_fini(&query);
+    return err;
 }
 
-static void on_up(void *ctx, const struct fed_link_hello *hello)
+static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span items)
 {
     struct agent_sync *s = ctx;
 
     s->pings_lost = 0;
     take_hello(s, hello);
     s->report_seq = hello->report_seq;
+    fed_link_hello_items_take(items, &s->items);
     observe(s);
 }
 

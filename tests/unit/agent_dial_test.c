@@ -223,8 +223,9 @@ static const struct agent_session_place place = {.fs = &fs, .path = "session", .
 
 /* ---- the user ---- */
 
-static void on_up(void *ctx, const struct fed_link_hello *hello)
+static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span items)
 {
+    assert_int_equal(items.len, 0);
     assert_int_equal(hello->report_seq, 3);
     ((struct play *)ctx)->ups++;
 }
