@@ -487,6 +487,11 @@ void agent_dial_lost(
         lose(d, cause == AGENT_DIAL_SILENT, why, asked_s);
 }
 
+bool agent_dial_is_https(const struct agent_dial *d)
+{
+    return d->state == AGENT_DIAL_IN_USE && d->used == &d->lanes[AGENT_DIAL_HTTPS];
+}
+
 void agent_dial_ready(struct agent_dial *d)
 {
     d->ready = true;
@@ -773,14 +778,12 @@ static int64_t unix_at(const struct agent_dial *d, uint64_t due_ms)
 
 void agent_dial_status(const struct agent_dial *d, struct agent_dial_status *out)
 {
-    bool by_https = d->state == AGENT_DIAL_IN_USE && d->used == &d->lanes[AGENT_DIAL_HTTPS];
-
     *out = (struct agent_dial_status){.state = d->state,
         .hub = d->hub ? d->hub : hub_of(d->used),
         .link = d->used->name,
         .why = d->why};
     if (d->state == AGENT_DIAL_WAITING)
         out->next_try_unix_s = unix_at(d, d->next_ms);
-    if (by_https && can_choose(d))
+    if (agent_dial_is_https(d) && can_choose(d))
         out->coap_try_unix_s = unix_at(d, d->coap_ms);
 }
