@@ -783,6 +783,30 @@ static void test_dead_hub_is_noticed(void **state)
     world_free(w);
 }
 
+/* One ping, after a fifth more than the heartbeat, and no new observation. */
+static void test_liveness_over_https(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    snprintf(w->identity.hubs[0], sizeof w->identity.hubs[0], "https://hub.test:7444");
+    world_boot(w);
+    assert_int_equal(w->connects, 1);
+    world_pass(w, 7200000);
+    assert_int_equal(w->observes, 1);
+    assert_int_equal(w->connects, 1);
+    w->pings_lost = true;
+    world_pass(w, 71000);
+    w->pings_lost = false;
+    world_pass(w, 1500);
+    assert_int_equal(w->connects, 1);
+    w->pings_lost = true;
+    world_pass(w, 72000);
+    assert_true(w->connects > 1);
+    assert_true(logged(w, "it does not answer any more"));
+    world_free(w);
+}
+
 static void test_lost_observation_is_renewed(void **state)
 {
     struct world_work works[] = {ns, map_b, web};
@@ -1183,6 +1207,7 @@ int main(void)
         cmocka_unit_test(test_new_epoch_removes_nothing),
         cmocka_unit_test(test_report_conflict_leads_to_full),
         cmocka_unit_test(test_dead_hub_is_noticed),
+        cmocka_unit_test(test_liveness_over_https),
         cmocka_unit_test(test_lost_observation_is_renewed),
         cmocka_unit_test(test_hub_that_refuses_is_not_hammered),
         cmocka_unit_test(test_api_server_away),
