@@ -161,7 +161,7 @@ static bool same(const uint8_t *a, const uint8_t *b)
     return memcmp(a, b, FED_LINK_MARK_SIZE) == 0;
 }
 
-static bool is_older(const struct row *row, const struct fed_link_hello_query *asked)
+static bool is_older(const struct row *row, const struct fed_link_mark_query *asked)
 {
     if (!row->there || row->open || same(asked->mark, row->present))
         return false;
@@ -172,7 +172,7 @@ static bool is_older(const struct row *row, const struct fed_link_hello_query *a
 
 /* The next mark. Which one counts besides: the one that the agent came with. */
 static enum fed_err advance(
-    struct hub_gateway *gateway, struct row *row, const struct fed_link_hello_query *asked)
+    struct hub_gateway *gateway, struct row *row, const struct fed_link_mark_query *asked)
 {
     uint32_t number = number_of(asked->mark);
     int64_t now = fed_loop_unix_s(gateway->loop);
@@ -246,8 +246,7 @@ static enum fed_err refuse(struct gateway_session *session, struct row *row, str
 /* ---- hello ---- */
 
 /* The same session asks again: its answer was lost, or the agent started anew. */
-static bool is_again(
-    const struct gateway_session *session, const struct fed_link_hello_query *asked)
+static bool is_again(const struct gateway_session *session, const struct fed_link_mark_query *asked)
 {
     return session->marked &&
            (same(asked->mark, session->mark_came) || same(asked->mark, session->mark));
@@ -258,9 +257,9 @@ enum fed_err gateway_mark_hello(struct gateway_session *session, struct fed_span
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_span cluster = fed_span_text(session->name);
-    struct fed_link_hello_query asked;
+    struct fed_link_mark_query asked;
     struct row row;
-    enum fed_err err = fed_link_hello_query_parse(query, &asked);
+    enum fed_err err = fed_link_mark_query_parse(query, &asked);
 
     if (err)
         return fed_diag_set(diag, err, "n is 16 hex digits, or 0");
