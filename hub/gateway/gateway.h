@@ -42,6 +42,8 @@ struct hub_gateway_link {
 };
 /* fed_link_* under the name "coap". */
 const struct hub_gateway_link *hub_gateway_link_coap(void);
+/* fed_https_* under the name "https". */
+const struct hub_gateway_link *hub_gateway_link_https(void);
 
 struct hub_gateway_options {
     uint32_t heartbeat_s; /* told to agents; 0: 120 */

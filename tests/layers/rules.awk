@@ -28,6 +28,7 @@ BEGIN {
     builds_on["ports/coap"] = "ports/tls"
     builds_on["ports/dtls"] = "ports/tls"
     builds_on["ports/http"] = "ports/tls"
+    builds_on["ports/https"] = "ports/http"
 }
 
 {
