@@ -127,6 +127,7 @@ static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
         .cluster = j->options->name,
         .labels = j->options->labels,
         .n_labels = j->options->n_labels,
+        .mode = agent_dial_mode_of(w->config.link),
         .timeout_ms = timeout_ms ? timeout_ms : JOIN_TIMEOUT_MS};
     struct agent_enroll_events events = {
         .ctx = j, .done = on_join_done, .pending = on_join_pending};
@@ -139,7 +140,7 @@ static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
     if (!err)
         err = agent_enroll_key(w->mem, &w->fs, &w->crypto, path, &w->key_pem, diag);
     if (!err)
-        err = agent_world_open_link(w, &link, diag);
+        err = agent_world_open_links(w, &link, &link, diag);
     if (err)
         return err;
     options.key_pem = fed_buf_span(&w->key_pem);

@@ -232,6 +232,10 @@ static enum fed_err make_modules(struct agent_daemon *d)
     enum fed_err err =
         d->ports.loop->timer_new(d->ports.loop->ctx, on_persist_timer, d, &d->persist_timer);
 
+    if (!err && d->options.sync.n_hubs > 0)
+        err = agent_sync_new(&d->ports, &d->state, &d->table, &d->options.sync, &sync, &d->sync);
+    if (!err && d->sync)
+        d->ports.link = agent_dial_port(agent_sync_dial(d->sync));
     if (!err)
         err = agent_apply_new(&d->ports, &d->state, &d->table, &apply, &d->apply);
     if (!err)
@@ -242,8 +246,6 @@ static enum fed_err make_modules(struct agent_daemon *d)
         err = agent_probe_new(&d->ports, &probe, &d->probe);
     if (!err)
         err = agent_report_new(&d->ports, &d->table, &report, &d->report);
-    if (!err && d->options.sync.n_hubs > 0)
-        err = agent_sync_new(&d->ports, &d->state, &d->table, &d->options.sync, &sync, &d->sync);
     return err;
 }
 
@@ -269,7 +271,7 @@ enum fed_err agent_daemon_new(const struct agent_ports *ports,
         return err;
     }
     if (options->slot)
-        options->slot->sync = d->sync;
+        options->slot->dial = d->sync ? agent_sync_dial(d->sync) : NULL;
     *out = d;
     return FED_OK;
 }
@@ -303,7 +305,7 @@ void agent_daemon_free(struct agent_daemon *d)
         return;
     stop(d);
     if (d->options.slot)
-        d->options.slot->sync = NULL;
+        d->options.slot->dial = NULL;
     agent_sync_free(d->sync);
     agent_report_free(d->report);
     agent_probe_free(d->probe);

@@ -6,15 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CONNECT_TIMEOUT_MS 60000u
 #define REQUEST_TIMEOUT_MS 60000u
 #define PULL_TIMEOUT_MS 600000u
 #define PING_TIMEOUT_MS 20000u
-#define RETRY_FLOOR_MS 500u
-#define RETRY_CEILING_MS 300000u
 #define PULL_FLOOR_MS 1000u
 #define PULL_CEILING_MS 300000u
-#define STABLE_MS 60000u /* a session that lived that long was no failure */
 #define HEARTBEAT_MIN_S 5u
 #define HEARTBEAT_MAX_S 3600u
 #define CLOCK_OFF_S 300
@@ -27,15 +23,12 @@ struct agent_sync {
     struct agent_ports ports;
     struct agent_state *state;
     struct agent_table *table;
-    struct agent_sync_options options;
+    struct agent_dial *dial;
     struct agent_sync_events events;
     enum agent_sync_state at;
-    struct fed_timer *timer; /* reconnect, or heartbeat when up */
+    struct fed_timer *timer; /* heartbeat */
     struct fed_timer *pull_timer;
-    size_t hub; /* in use or next to try */
-    struct agent_retry retry;
     struct agent_retry pull_retry;
-    uint64_t up_ms;
     uint64_t told_ms; /* the hub last spoke of the bundle */
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
@@ -51,7 +44,7 @@ struct agent_sync {
 const char *agent_sync_state_name(enum agent_sync_state state)
 {
     static const char *const names[AGENT_SYNC_STATES] = {
-        "stopped", "waiting", "connecting", "hello", "observing", "ready"};
+        "stopped", "connecting", "observing", "ready"};
 
     return (unsigned)state < AGENT_SYNC_STATES ? names[state] : "?";
 }
@@ -63,7 +56,7 @@ static uint64_t now_of(const struct agent_sync *s)
 
 static bool is_up(const struct agent_sync *s)
 {
-    return s->at >= AGENT_SYNC_HELLO;
+    return s->at >= AGENT_SYNC_OBSERVING;
 }
 
 /* The one place that changes the state. */
@@ -85,58 +78,10 @@ static const char *text_of(enum fed_err err, const struct fed_diag *diag)
     return diag && diag->text[0] ? diag->text : fed_err_text(err);
 }
 
-/* ---- connecting ---- */
-
-static void wait_to_connect(struct agent_sync *s, const char *why, uint32_t asked_s)
-{
-    bool was_up = is_up(s);
-    bool stable = was_up && now_of(s) - s->up_ms >= STABLE_MS;
-    uint64_t due_ms;
-
-    if (stable)
-        agent_retry_reset(&s->retry);
-    due_ms = agent_retry_failed(&s->retry, now_of(s), RETRY_FLOOR_MS, RETRY_CEILING_MS,
-        agent_spread(&s->ports), asked_s > 3600 ? 3600000u : asked_s * 1000u);
-    /* One line at the change; while it stays away, one per doubling is enough. */
-    fed_log(s->ports.log, was_up || s->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_INFO,
-        "hub %s: %s, next try in %llu s", s->options.hubs[s->hub], why,
-        (unsigned long long)(due_ms - now_of(s) + 999) / 1000);
-    enter(s, AGENT_SYNC_WAITING);
-    s->pulling = s->pull_again = s->pull_due = false;
-    agent_timer_stop(&s->ports, s->pull_timer);
-    agent_timer_at(&s->ports, s->timer, due_ms);
-    if (was_up)
-        s->events.down(s->events.ctx);
-    else
-        s->hub = (s->hub + 1) % s->options.n_hubs;
-}
-
 /* We end the session ourselves. */
-static void give_up(struct agent_sync *s, const char *why, uint32_t asked_s)
+static void give_up(struct agent_sync *s, enum agent_dial_cause cause, const char *why)
 {
-    s->ports.link->disconnect(s->ports.link->ctx);
-    wait_to_connect(s, why, asked_s);
-}
-
-static void connect_next(struct agent_sync *s)
-{
-    struct fed_link_client_identity identity = {
-        .cert_pem = fed_span_text(s->options.identity->certificate),
-        .key_pem = s->options.key_pem,
-        .ca_pem = fed_span_text(s->options.identity->ca)};
-    struct fed_link_address address;
-    struct fed_diag diag = {""};
-    enum fed_err err;
-
-    err = fed_link_address_parse(fed_span_text(s->options.hubs[s->hub]), &address, &diag);
-    if (!err && !address.coap)
-        err = fed_diag_set(&diag, FED_ERR_UNSUPPORTED, "https is not part of this build");
-    enter(s, AGENT_SYNC_CONNECTING);
-    if (!err)
-        err = s->ports.link->connect(
-            s->ports.link->ctx, address.host, address.port, &identity, CONNECT_TIMEOUT_MS, &diag);
-    if (err)
-        wait_to_connect(s, text_of(err, &diag), 0);
+    agent_dial_lost(s->dial, cause, why, 0);
 }
 
 /* ---- frames ---- */
@@ -238,7 +183,8 @@ static bool is_busy_code(struct agent_sync *s, const struct fed_link_message *me
 {
     if (message->code != FED_LINK_UNAVAILABLE)
         return false;
-    give_up(s, "it asks to come back later", message->max_age_s);
+    agent_dial_lost(s->dial, AGENT_DIAL_REFUSED, "it asks to come back later",
+        message->max_age_s ? message->max_age_s : 1);
     return true;
 }
 
@@ -349,9 +295,9 @@ static void on_renewed(void *ctx, enum fed_err err, const struct fed_link_messag
     if (s->at != AGENT_SYNC_READY || err == FED_ERR_CLOSED)
         return;
     if (err)
-        give_up(s, text_of(err, diag), 0);
+        give_up(s, AGENT_DIAL_SILENT, text_of(err, diag));
     else if (!is_busy_code(s, message) && message->code != FED_LINK_CONTENT)
-        give_up(s, "it refused the observation", 0);
+        give_up(s, AGENT_DIAL_REFUSED, "it refused the observation");
     else if (message->code == FED_LINK_CONTENT)
         take_frame(s, message->payload);
 }
@@ -377,7 +323,7 @@ static void renew(struct agent_sync *s)
     s->told_ms = now_of(s);
     err = ask_to_observe(s, on_renewed);
     if (err)
-        give_up(s, fed_err_text(err), 0);
+        give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
 }
 
 static void send_ping(struct agent_sync *s);
@@ -396,7 +342,7 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
         arm_heartbeat(s);
         renew(s);
     } else if (++s->pings_lost >= AGENT_PINGS_LOST_MAX) {
-        give_up(s, "it does not answer any more", 0);
+        give_up(s, AGENT_DIAL_SILENT, "it does not answer any more");
     } else {
         send_ping(s);
     }
@@ -407,19 +353,20 @@ static void send_ping(struct agent_sync *s)
     enum fed_err err = s->ports.link->ping(s->ports.link->ctx, PING_TIMEOUT_MS, on_pong, s);
 
     if (err)
-        give_up(s, fed_err_text(err), 0);
+        give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
 }
 
 static void on_observed(void *ctx, enum fed_err err, const struct fed_link_message *message,
     const struct fed_diag *diag)
 {
     struct agent_sync *s = ctx;
+    struct agent_dial_status dial;
     char text[64];
 
     if (s->at != AGENT_SYNC_OBSERVING || err == FED_ERR_CLOSED)
         return;
     if (err) {
-        give_up(s, text_of(err, diag), 0);
+        give_up(s, AGENT_DIAL_SILENT, text_of(err, diag));
         return;
     }
     if (is_busy_code(s, message))
@@ -427,11 +374,13 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (message->code != FED_LINK_CONTENT) {
         snprintf(text, sizeof text, "it answered %u.%02u to the observation", message->code / 100,
             message->code % 100);
-        give_up(s, text, 0);
+        give_up(s, AGENT_DIAL_REFUSED, text);
         return;
     }
     enter(s, AGENT_SYNC_READY);
-    fed_log(s->ports.log, FED_LOG_INFO, "hub %s: connected", s->options.hubs[s->hub]);
+    agent_dial_ready(s->dial);
+    agent_dial_status(s->dial, &dial);
+    fed_log(s->ports.log, FED_LOG_INFO, "hub %s: connected", dial.hub);
     arm_heartbeat(s);
     take_frame(s, message->payload);
     if (!is_up(s))
@@ -447,7 +396,7 @@ static void observe(struct agent_sync *s)
     enter(s, AGENT_SYNC_OBSERVING);
     err = ask_to_observe(s, on_observed);
     if (err)
-        give_up(s, fed_err_text(err), 0);
+        give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
 }
 
 static void take_hello(struct agent_sync *s, const struct fed_link_hello *hello)
@@ -463,68 +412,48 @@ static void take_hello(struct agent_sync *s, const struct fed_link_hello *hello)
             (long long)(off_s < 0 ? -off_s : off_s), off_s < 0 ? "behind" : "ahead of");
 }
 
-static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message *message,
-    const struct fed_diag *diag)
+static enum fed_err send_hello(
+    void *ctx, struct fed_link *link, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
+{
+    (void)ctx;
+    return link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, NULL, (struct fed_span){0},
+        timeout_ms, done, done_ctx);
+}
+
+static void on_up(void *ctx, const struct fed_link_hello *hello)
 {
     struct agent_sync *s = ctx;
-    struct fed_link_hello hello;
-    struct fed_span from;
-    char text[300];
 
-    if (s->at != AGENT_SYNC_HELLO || err == FED_ERR_CLOSED)
-        return;
-    if (err) {
-        give_up(s, text_of(err, diag), 0);
-        return;
-    }
-    if (is_busy_code(s, message))
-        return;
-    from = message->payload;
-    if (message->code != FED_LINK_CONTENT || fed_link_hello_take(&from, &hello)) {
-        snprintf(text, sizeof text,
-            "it answered %u.%02u to the hello"
-            "%s" FED_SPAN_FMT,
-            message->code / 100, message->code % 100, message->code >= 400 ? ": " : "",
-            message->code >= 400 ? (int)(message->payload.len > 200 ? 200 : message->payload.len)
-                                 : 0,
-            (const char *)message->payload.at);
-        give_up(s, text, 0);
-        return;
-    }
-    take_hello(s, &hello);
-    s->report_seq = hello.report_seq;
+    s->pings_lost = 0;
+    take_hello(s, hello);
+    s->report_seq = hello->report_seq;
     observe(s);
 }
 
-static void on_up(void *ctx)
+static void on_down(void *ctx)
 {
-    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
-    enum fed_err err;
+    struct agent_sync *s = ctx;
 
-    if (!s || s->at != AGENT_SYNC_CONNECTING)
-        return;
-    s->up_ms = now_of(s);
-    s->pings_lost = 0;
-    enter(s, AGENT_SYNC_HELLO);
-    err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, NULL,
-        (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, s);
-    if (err)
-        give_up(s, fed_err_text(err), 0);
+    enter(s, AGENT_SYNC_CONNECTING);
+    s->pulling = s->pull_again = s->pull_due = false;
+    agent_timer_stop(&s->ports, s->timer);
+    agent_timer_stop(&s->ports, s->pull_timer);
+    s->events.down(s->events.ctx);
 }
 
-static void on_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
+/* A frame that is on its way would have to come once more. */
+static bool may_move(void *ctx)
 {
-    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
+    const struct agent_sync *s = ctx;
 
-    if (s && (s->at == AGENT_SYNC_CONNECTING || is_up(s)))
-        wait_to_connect(s, text_of(err, diag), 0);
+    return s->at == AGENT_SYNC_READY && !s->pulling;
 }
 
 static void on_notification(void *ctx, const struct fed_link_message *message)
 {
-    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
+    struct agent_sync *s = ctx;
 
-    if (!s || s->at != AGENT_SYNC_READY)
+    if (s->at != AGENT_SYNC_READY)
         return;
     if (message->code == FED_LINK_CONTENT) {
         arm_heartbeat(s); /* its acknowledgement proved our life */
@@ -532,57 +461,56 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
             ask_for_kinds(s);
         take_frame(s, message->payload);
     } else if (!is_busy_code(s, message)) {
-        give_up(s, "it ended the observation", 0);
+        give_up(s, AGENT_DIAL_REFUSED, "it ended the observation");
     }
-}
-
-struct fed_link_events agent_sync_link_events(struct agent_sync_slot *slot)
-{
-    return (struct fed_link_events){
-        .ctx = slot, .up = on_up, .down = on_down, .notification = on_notification};
 }
 
 static void on_timer(void *ctx)
 {
     struct agent_sync *s = ctx;
 
-    if (s->at == AGENT_SYNC_WAITING)
-        connect_next(s);
-    else if (s->at == AGENT_SYNC_READY)
+    if (s->at == AGENT_SYNC_READY)
         send_ping(s);
 }
 
 void agent_sync_start(struct agent_sync *s)
 {
     s->since_unix_s = fed_loop_unix_s(s->ports.loop);
-    enter(s, AGENT_SYNC_WAITING);
-    connect_next(s);
+    enter(s, AGENT_SYNC_CONNECTING);
+    agent_dial_start(s->dial);
 }
 
 void agent_sync_stop(struct agent_sync *s)
 {
-    if (s->at == AGENT_SYNC_CONNECTING || is_up(s)) {
-        s->at = AGENT_SYNC_STOPPED;
-        s->ports.link->disconnect(s->ports.link->ctx);
-    }
     s->at = AGENT_SYNC_STOPPED;
+    agent_dial_stop(s->dial);
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
 }
 
 void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out)
 {
-    *out = (struct agent_sync_status){.state = s->at,
-        .hub = s->options.hubs[s->hub],
-        .since_unix_s = s->since_unix_s,
-        .connected = s->at == AGENT_SYNC_READY};
+    *out = (struct agent_sync_status){
+        .state = s->at, .since_unix_s = s->since_unix_s, .connected = s->at == AGENT_SYNC_READY};
+    agent_dial_status(s->dial, &out->dial);
+}
+
+struct agent_dial *agent_sync_dial(struct agent_sync *s)
+{
+    return s->dial;
 }
 
 enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state *state,
-    struct agent_table *table, const struct agent_sync_options *options,
+    struct agent_table *table, const struct agent_dial_options *options,
     const struct agent_sync_events *events, struct agent_sync **out)
 {
     struct agent_sync *s = fed_alloc_zero(ports->mem, sizeof *s);
+    struct agent_dial_events dial = {.ctx = s,
+        .up = on_up,
+        .down = on_down,
+        .notification = on_notification,
+        .hello = send_hello,
+        .may_move = may_move};
     enum fed_err err;
 
     if (!s)
@@ -590,17 +518,18 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     s->ports = *ports;
     s->state = state;
     s->table = table;
-    s->options = *options;
     s->events = *events;
     s->heartbeat_ms = 60000;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, s, &s->timer);
     if (!err)
         err = ports->loop->timer_new(ports->loop->ctx, on_pull_timer, s, &s->pull_timer);
+    if (!err)
+        err = agent_dial_new(ports, options, &dial, &s->dial);
     if (err) {
-        ports->loop->timer_free(ports->loop->ctx, s->timer);
-        fed_alloc_free(ports->mem, s, sizeof *s);
+        agent_sync_free(s);
         return err;
     }
+    s->ports.link = agent_dial_port(s->dial);
     *out = s;
     return FED_OK;
 }
@@ -609,6 +538,7 @@ void agent_sync_free(struct agent_sync *s)
 {
     if (!s)
         return;
+    agent_dial_free(s->dial);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->timer);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->pull_timer);
     fed_alloc_free(s->ports.mem, s, sizeof *s);

@@ -110,6 +110,10 @@ struct fed_https_client_options {
     /* "http://[USER[:PASSWORD]@]HOST[:PORT]", NULL or empty for none; copied. The password is in no
      * sentence. */
     const char *proxy;
+    /* Hosts that are reached without it, as NO_PROXY of other programs: separated by commas, "*"
+     * for all, names (also what is below them), addresses, networks as ADDRESS/BITS. NULL or empty
+     * for none; at most 1,024 bytes, copied. */
+    const char *no_proxy;
 };
 FED_MUST_USE enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_https_client_options *options,

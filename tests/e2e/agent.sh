@@ -200,12 +200,13 @@ case_status() {
 import json, sys, time
 status = json.load(open(sys.argv[1], encoding="utf-8"))
 print(json.dumps(status, indent=1))
-assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "epoch", "revision", "works", "bytes", "certificate"], list(status)
+assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate"], list(status)
 assert list(status["works"]) == ["total", "applied", "pending", "failed"], status["works"]
 assert list(status["bytes"]) == ["sent", "received", "month_sent", "month_received"], status["bytes"]
 assert list(status["certificate"]) == ["not_after_unix_s"], status["certificate"]
 assert status["cluster"] == "cluster1" and status["link"] == "coap" and status["connected"] is True
 assert status["hub"] == "coaps://127.0.0.1:" + sys.argv[2], status["hub"]
+assert status["dial"]["state"] == "in use" and status["hub"] in status["dial"]["hubs"], status["dial"]
 assert status["works"] == {"total": 3, "applied": 3, "pending": 0, "failed": 0}, status["works"]
 assert status["revision"] > 0 and status["epoch"] > 0
 now = time.time()

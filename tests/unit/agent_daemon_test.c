@@ -1007,7 +1007,9 @@ static void test_status_document(void **state)
     assert_int_equal(agent_daemon_status_json(w->daemon, &out), FED_OK);
     assert_string_equal(fed_buf_cstr(&out),
         "{\"cluster\":\"cluster1\",\"hub\":\"coaps://hub.test:5684\",\"link\":\"coap\","
-        "\"connected\":true,\"since_unix_s\":1795000000,\"epoch\":7,\"revision\":1,"
+        "\"connected\":true,\"since_unix_s\":1795000000,"
+        "\"dial\":{\"state\":\"in use\",\"hubs\":[\"coaps://hub.test:5684\"]},"
+        "\"epoch\":7,\"revision\":1,"
         "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0},"
         "\"bytes\":{\"sent\":1000,\"received\":2000,\"month_sent\":1000,\"month_received\":2000},"
         "\"certificate\":{\"not_after_unix_s\":0}}");

@@ -131,7 +131,7 @@ static void play_start(struct play *p)
         .loop = &p->w->loop,
         .log = &p->w->log,
         .crypto = &p->crypto,
-        .link = &p->link};
+        .coap = &p->link};
     struct agent_enroll_options options = {.token = &p->token,
         .cluster = "shop-17",
         .key_pem = fed_buf_span(&p->agent_key),

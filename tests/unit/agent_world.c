@@ -263,14 +263,14 @@ void world_boot(struct world *w)
         .crypto = &w->crypto,
         .store = &w->store,
         .kube = &w->kube,
-        .link = &w->link};
+        .coap = &w->link};
     struct agent_daemon_options options = {.sync = {.identity = &w->identity,
                                                .hubs = (const char(*)[281])w->identity.hubs,
                                                .n_hubs = 1},
         .slot = &w->slot};
     struct fed_diag diag = {""};
 
-    w->link_events = agent_sync_link_events(&w->slot);
+    w->link_events = agent_dial_link_events(&w->slot, AGENT_DIAL_COAP);
     if (agent_daemon_new(&ports, &options, &w->daemon, &diag))
         fail_msg("%s", diag.text);
     agent_daemon_start(w->daemon);

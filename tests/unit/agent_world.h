@@ -104,7 +104,7 @@ struct world {
     struct fed_log log;
     char log_text[WORLD_LOG_MAX];
     struct agent_identity identity;
-    struct agent_sync_slot slot;
+    struct agent_dial_slot slot;
     struct agent_daemon *daemon;
 };
 
