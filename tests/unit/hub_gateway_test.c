@@ -944,6 +944,18 @@ static void test_marks(void **state)
     leave(w, &m);
     assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
+    /* Two hellos side by side, of which one is used: either. */
+    for (int used = 0; used < 2; used++) {
+        struct machine lanes[2] = {m, m};
+
+        assert_int_equal(come(w, &lanes[0], &cert, KEEPS_UNTOLD), FED_LINK_CONTENT);
+        assert_int_equal(come(w, &lanes[1], &cert, KEEPS_UNTOLD), FED_LINK_CONTENT);
+        leave(w, &lanes[0]);
+        leave(w, &lanes[1]);
+        m = lanes[used];
+        assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
+        leave(w, &m);
+    }
     /* A hub that was restored knows an older mark: it is not the agent that went back. */
     m.mark[3] += 5;
     m.mark[7] ^= 1;
