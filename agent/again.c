@@ -66,7 +66,7 @@ static enum fed_err put_ops(
 
     if (err)
         return err;
-    l->ops = fed_alloc_array(l->arena, l->cap + table->n + 1, sizeof *l->ops);
+    l->ops = fed_alloc_array(l->arena, l->cap + table->n + 2, sizeof *l->ops);
     if (!l->ops)
         return FED_ERR_NOMEM;
     err = state->store->range(state->store->ctx, from, to, 0, drop_blob, l);
@@ -77,6 +77,8 @@ static enum fed_err put_ops(
         return err;
     fed_buf_init(head, l->arena, 64);
     agent_state_put_head(head, table->epoch, 0, none);
+    /* Whichever machine had the identity: it is this one now. */
+    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT("mark"), .remove = true};
     l->ops[l->n++] =
         (struct fed_store_op){.key = FED_SPAN_LIT("manifest"), .value = fed_buf_span(head)};
     return fed_buf_err(head);

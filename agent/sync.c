@@ -33,6 +33,10 @@ struct agent_sync {
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
     uint64_t report_seq; /* that the hub holds, from its hello */
+    bool has_mark;       /* stored, for the next hello */
+    bool mark_kept;      /* that of this session */
+    bool copied;
+    uint8_t mark[FED_LINK_MARK_SIZE];
     unsigned pings_lost;
     unsigned digest_failures;
     bool pulling;
@@ -308,8 +312,12 @@ static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
     enum fed_err err;
 
     fed_buf_init(&query, s->ports.mem, 128);
-    err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE, bundle_query(s, &query),
-        PULL_TIMEOUT_MS, done, s);
+    (void)bundle_query(s, &query);
+    if (s->mark_kept)
+        fed_buf_put_text(&query, "&" FED_LINK_MARK_KEPT);
+    s->mark_kept = false; /* said once */
+    err = s->ports.link->observe(
+        s->ports.link->ctx, FED_LINK_PATH_BUNDLE, fed_buf_cstr(&query), PULL_TIMEOUT_MS, done, s);
     fed_buf_fini(&query);
     return err;
 }
@@ -415,19 +423,66 @@ static void take_hello(struct agent_sync *s, const struct fed_link_hello *hello)
 static enum fed_err send_hello(
     void *ctx, struct fed_link *link, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
 {
-    (void)ctx;
-    return link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, NULL, (struct fed_span){0},
-        timeout_ms, done, done_ctx);
+    struct agent_sync *s = ctx;
+    struct fed_buf query;
+    enum fed_err err;
+
+    fed_buf_init(&query, s->ports.mem, 128);
+    fed_link_mark_query_put(&query, s->has_mark ? s->mark : NULL);
+    err = link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, fed_buf_cstr(&query),
+        (struct fed_span){0}, timeout_ms, done, done_ctx);
+    fed_buf_fini(&query);
+    return err;
 }
 
-static void on_up(void *ctx, const struct fed_link_hello *hello)
+/* Its number: of two hellos side by side the later one's mark is the one to keep. */
+static bool is_newer(const uint8_t *mark, const uint8_t *than)
+{
+    return memcmp(mark, than, 4) > 0;
+}
+
+/* Durable before the hub hears that it is kept. One that cannot be stored is not used either: the
+ * hub takes the one of before as long. */
+static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *items)
+{
+    struct fed_diag diag = {""};
+    enum fed_err err;
+
+    s->mark_kept = false;
+    if (items->copied && !s->copied)
+        fed_log(s->ports.log, FED_LOG_WARN,
+            "another machine came to the hub with this cluster's identity: its state directory is "
+            "a copy of ours; the hub refuses it");
+    s->copied = items->copied;
+    if (!items->has_mark || (s->has_mark && !is_newer(items->mark, s->mark)))
+        return;
+    err = agent_state_set_mark(s->state, items->mark, &diag);
+    if (err) {
+        fed_log(s->ports.log, FED_LOG_WARN, "state file: the hub's mark: %s", text_of(err, &diag));
+        return;
+    }
+    memcpy(s->mark, items->mark, sizeof s->mark);
+    s->has_mark = s->mark_kept = true;
+}
+
+static void on_up(
+    void *ctx, const struct fed_link_hello *hello, const struct fed_link_hello_items *items)
 {
     struct agent_sync *s = ctx;
 
     s->pings_lost = 0;
     take_hello(s, hello);
+    take_mark(s, items);
     s->report_seq = hello->report_seq;
+    s->events.hello(s->events.ctx, hello, items);
     observe(s);
+}
+
+static bool on_ended(void *ctx, struct fed_link *link)
+{
+    struct agent_sync *s = ctx;
+
+    return s->events.ended(s->events.ctx, link);
 }
 
 static void on_down(void *ctx)
@@ -490,14 +545,24 @@ void agent_sync_stop(struct agent_sync *s)
 
 void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out)
 {
-    *out = (struct agent_sync_status){
-        .state = s->at, .since_unix_s = s->since_unix_s, .connected = s->at == AGENT_SYNC_READY};
+    *out = (struct agent_sync_status){.state = s->at,
+        .since_unix_s = s->since_unix_s,
+        .connected = s->at == AGENT_SYNC_READY,
+        .copied = s->copied};
     agent_dial_status(s->dial, &out->dial);
 }
 
 struct agent_dial *agent_sync_dial(struct agent_sync *s)
 {
     return s->dial;
+}
+
+static enum fed_err load_mark(struct agent_sync *s)
+{
+    enum fed_err err = agent_state_mark(s->state, s->mark, NULL);
+
+    s->has_mark = !err;
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
 enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state *state,
@@ -507,6 +572,7 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     struct agent_sync *s = fed_alloc_zero(ports->mem, sizeof *s);
     struct agent_dial_events dial = {.ctx = s,
         .up = on_up,
+        .ended = on_ended,
         .down = on_down,
         .notification = on_notification,
         .hello = send_hello,
@@ -523,6 +589,8 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, s, &s->timer);
     if (!err)
         err = ports->loop->timer_new(ports->loop->ctx, on_pull_timer, s, &s->pull_timer);
+    if (!err)
+        err = load_mark(s);
     if (!err)
         err = agent_dial_new(ports, options, &dial, &s->dial);
     if (err) {

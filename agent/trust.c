@@ -93,8 +93,7 @@ static bool is_vouched_for(struct fed_crypto *crypto, const struct cas *cas, con
 {
     for (size_t i = 0; i < cas->n; i++)
         if (!cas->at[i].self_signed && fed_digest_eq(&cas->at[i].key, &ca->key) &&
-            !crypto->cert_check(
-                crypto->ctx, cas->at[i].pem, known_pem, fed_span_text(""), NULL))
+            !crypto->cert_check(crypto->ctx, cas->at[i].pem, known_pem, fed_span_text(""), NULL))
             return true;
     return false;
 }
@@ -151,8 +150,8 @@ enum fed_err agent_trust_take(struct fed_alloc *mem, struct fed_crypto *crypto,
 static void sort(struct cas *cas)
 {
     for (size_t i = 1; i < cas->n; i++)
-        for (size_t k = i; k > 0 && memcmp(cas->at[k].key.bytes, cas->at[k - 1].key.bytes,
-                                        FED_DIGEST_SIZE) < 0;
+        for (size_t k = i;
+             k > 0 && memcmp(cas->at[k].key.bytes, cas->at[k - 1].key.bytes, FED_DIGEST_SIZE) < 0;
              k--) {
             struct ca swap = cas->at[k];
 

@@ -1,10 +1,10 @@
 /* trust.h - which CAs the agent trusts, and what makes it trust another one.
  *
  * A hub answers with its CAs as PEM: self-signed ones, which are to be trusted from then on instead
- * of those of before, and certificates by which one CA vouches for another (docs/protocol.md section
- * 3.4). A CA is taken when it is known already, by the pin of a token or because it is trusted, or
- * when a known one vouches for it: whoever can show a hub's certificate, but has no CA's key, cannot
- * bring in another CA. */
+ * of those of before, and certificates by which one CA vouches for another (docs/protocol.md
+ * section 3.4). A CA is taken when it is known already, by the pin of a token or because it is
+ * trusted, or when a known one vouches for it: whoever can show a hub's certificate, but has no
+ * CA's key, cannot bring in another CA. */
 #ifndef FEDLET_AGENT_TRUST_H
 #define FEDLET_AGENT_TRUST_H
 
@@ -18,9 +18,9 @@ struct agent_trust {
     struct fed_span known_pem;
 };
 
-/* What is to be trusted, from the hub's answer: the self-signed ones, in their order. FED_ERR_INVALID
- * for what cannot be read or is no CA, FED_ERR_FORBIDDEN for a CA that nobody known vouches for, or
- * when the pinned one is not among them, FED_ERR_LIMIT; each with diag. */
+/* What is to be trusted, from the hub's answer: the self-signed ones, in their order.
+ * FED_ERR_INVALID for what cannot be read or is no CA, FED_ERR_FORBIDDEN for a CA that nobody known
+ * vouches for, or when the pinned one is not among them, FED_ERR_LIMIT; each with diag. */
 FED_MUST_USE enum fed_err agent_trust_take(struct fed_alloc *mem, struct fed_crypto *crypto,
     const struct agent_trust *trust, struct fed_span answer_pem, struct fed_buf *out,
     struct fed_diag *diag);

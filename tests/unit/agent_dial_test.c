@@ -144,8 +144,10 @@ static void go_down(struct fake *f, enum fed_err err)
 
 /* ---- the user ---- */
 
-static void on_up(void *ctx, const struct fed_link_hello *hello)
+static void on_up(
+    void *ctx, const struct fed_link_hello *hello, const struct fed_link_hello_items *items)
 {
+    (void)items;
     assert_int_equal(hello->report_seq, 3);
     ((struct play *)ctx)->ups++;
 }
