@@ -49,6 +49,7 @@ struct agent_dial {
     uint64_t second_ms; /* dialing: the second lane starts; NEVER: it has */
     uint64_t up_ms;
     bool ready;
+    bool resumed; /* CoAP goes on with the session of before, and the hub did not answer yet */
     struct agent_retry retry;
     /* ---- trust in CoAP ---- */
     uint64_t coap_ms; /* not before: in a pass it goes second, beside HTTPS it is probed then */
@@ -242,6 +243,45 @@ static void second_start(struct agent_dial *d)
     arm(d);
 }
 
+/* The session of before, instead of a handshake. */
+static bool resume(struct agent_dial *d)
+{
+    struct agent_session_of of = {
+        .identity = d->options.identity, .hubs = d->options.hubs, .n_hubs = d->options.n_hubs};
+    struct agent_ports ports = d->ports;
+    struct lane *l = coap_of(d);
+    size_t hub = 0;
+
+    ports.link = l->link;
+    if (l->n == 0 || agent_session_resume(&ports, d->options.session, &of, &hub))
+        return false;
+    l->at = 0;
+    while (l->at + 1 < l->n && l->hubs[l->at] != d->options.hubs[hub])
+        l->at++;
+    l->state = LANE_CONNECTING;
+    l->started = d->resumed = true;
+    d->used = d->first = l;
+    d->hub = hub_of(l);
+    d->second_ms = can_choose(d) ? now_of(d) + AGENT_DIAL_HEAD_START_MS : NEVER;
+    enter(d, AGENT_DIAL_DIALING);
+    arm(d);
+    return true;
+}
+
+/* The hub does not know it any more. */
+static void resume_failed(struct agent_dial *d, const char *why)
+{
+    struct lane *l = coap_of(d);
+
+    d->resumed = false;
+    lane_end(l);
+    fed_log(d->ports.log, FED_LOG_INFO, "hub %s: %s; making a new one", hub_of(l), why);
+    if (d->second_ms != NEVER)
+        d->second_ms = now_of(d) + AGENT_DIAL_HEAD_START_MS;
+    lane_start(l);
+    arm(d);
+}
+
 /* ---- a lane ---- */
 
 static unsigned connect_timeout(const struct lane *l)
@@ -298,6 +338,10 @@ static void lane_failed(struct lane *l, const char *why, uint32_t asked_s)
     struct lane *other = other_of(l);
     bool probing = is_probe(l);
 
+    if (d->resumed && l == coap_of(d)) {
+        resume_failed(d, why);
+        return;
+    }
     lane_end(l);
     snprintf(l->why, sizeof l->why, "%s", why);
     if (probing) {
@@ -351,6 +395,7 @@ static void lane_won(struct lane *l, const struct fed_link_hello *hello, struct 
         snprintf(other->why, sizeof other->why, "no answer within %u s",
             AGENT_DIAL_HEAD_START_MS / 1000);
     lane_end(other);
+    d->resumed = false;
     l->state = LANE_IN_USE;
     l->why[0] = '\0';
     d->used = l;
@@ -375,6 +420,8 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
 
     if (l->state != LANE_HELLO || err == FED_ERR_CLOSED)
         return; /* closed: down says so */
+    if (!err && l == coap_of(l->dial))
+        l->dial->resumed = false;
     if (err) {
         lane_failed(l, diag && diag->text[0] ? diag->text : fed_err_text(err), 0);
         return;
@@ -549,14 +596,25 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
         l->dial->events.notification(l->dial->events.ctx, message);
 }
 
+static void on_partial(void *ctx)
+{
+    struct lane *l = lane_of(ctx);
+
+    if (l)
+        l->dial->events.partial(l->dial->events.ctx);
+}
+
 struct fed_link_events agent_dial_link_events(
     struct agent_dial_slot *slot, enum agent_dial_binding binding)
 {
     struct agent_dial_end *end = &slot->ends[binding];
 
     *end = (struct agent_dial_end){.slot = slot, .binding = binding};
-    return (struct fed_link_events){
-        .ctx = end, .up = on_up, .down = on_down, .notification = on_notification};
+    return (struct fed_link_events){.ctx = end,
+        .up = on_up,
+        .down = on_down,
+        .notification = on_notification,
+        .partial = on_partial};
 }
 
 /* ---- the port of the session in use ---- */
@@ -610,6 +668,20 @@ static void port_stats(void *ctx, struct fed_link_stats *out)
         out->sent_datagrams += one.sent_datagrams;
         out->received_datagrams += one.received_datagrams;
     }
+}
+
+static enum fed_err port_partial_get(void *ctx, struct fed_buf *out)
+{
+    struct fed_link *link = coap_of(ctx)->link;
+
+    return link && link->partial_get ? link->partial_get(link->ctx, out) : FED_ERR_NOT_FOUND;
+}
+
+static enum fed_err port_partial_set(void *ctx, struct fed_span bytes)
+{
+    struct fed_link *link = coap_of(ctx)->link;
+
+    return link && link->partial_set ? link->partial_set(link->ctx, bytes) : FED_ERR_UNSUPPORTED;
 }
 
 struct fed_link *agent_dial_port(struct agent_dial *d)
@@ -669,7 +741,9 @@ enum fed_err agent_dial_new(const struct agent_ports *ports,
         .request = port_request,
         .observe = port_observe,
         .ping = port_ping,
-        .stats = port_stats};
+        .stats = port_stats,
+        .partial_get = port_partial_get,
+        .partial_set = port_partial_set};
     err = d->used->n > 0 ? FED_OK : FED_ERR_UNSUPPORTED;
     if (!err)
         err = ports->loop->timer_new(ports->loop->ctx, on_timer, d, &d->timer);
@@ -683,7 +757,7 @@ enum fed_err agent_dial_new(const struct agent_ports *ports,
 
 void agent_dial_start(struct agent_dial *d)
 {
-    if (d->state == AGENT_DIAL_IDLE)
+    if (d->state == AGENT_DIAL_IDLE && !resume(d))
         pass_begin(d);
 }
 
@@ -693,6 +767,25 @@ void agent_dial_stop(struct agent_dial *d)
     for (size_t i = 0; i < AGENT_DIAL_BINDINGS; i++)
         lane_end(&d->lanes[i]);
     agent_timer_stop(&d->ports, d->timer);
+}
+
+void agent_dial_suspend(struct agent_dial *d, uint32_t heartbeat_ms)
+{
+    struct agent_session_of of = {
+        .identity = d->options.identity, .hubs = d->options.hubs, .n_hubs = d->options.n_hubs};
+    struct agent_ports ports = d->ports;
+    bool in_use = d->state == AGENT_DIAL_IN_USE;
+
+    d->state = AGENT_DIAL_IDLE;
+    for (size_t i = 0; in_use && i < d->options.n_hubs; i++) {
+        if (d->options.hubs[i] != hub_of(d->used))
+            continue;
+        ports.link = d->used->link;
+        d->used->state = LANE_IDLE; /* ended in any case */
+        agent_session_keep(&ports, d->options.session, &of, i, heartbeat_ms);
+        break;
+    }
+    agent_dial_stop(d);
 }
 
 void agent_dial_free(struct agent_dial *d)

@@ -21,11 +21,15 @@
  * AGENT_DIAL_PROBE_FLOOR_MS, doubling up to AGENT_DIAL_PROBE_CEILING_MS with each failure; half of
  * the wait is random. Only a CoAP session that lived for AGENT_DIAL_TRUST_MS without going silent
  * makes the wait short again: UDP that lets handshakes through and loses what follows is tried ever
- * more rarely, and does not flap. */
+ * more rarely, and does not flap.
+ *
+ * A session that an orderly stop kept (session.h) is gone on with: no handshake, but a hello. When
+ * the hub does not know it, the pass goes on as if there had been none. */
 #ifndef FEDLET_AGENT_DIAL_H
 #define FEDLET_AGENT_DIAL_H
 
 #include "agent/ports.h"
+#include "agent/session.h"
 #include "agent/state.h"
 #include "proto/link/link.h"
 
@@ -36,6 +40,7 @@
 #define AGENT_DIAL_PROBE_CEILING_MS 3600000u
 
 struct agent_dial;
+struct agent_partial_place;
 
 enum agent_dial_mode { AGENT_DIAL_AUTO, AGENT_DIAL_COAP_ONLY, AGENT_DIAL_HTTPS_ONLY };
 /* "auto", "coap", "https"; auto for anything else. */
@@ -58,6 +63,8 @@ struct agent_dial_options {
     const char (*hubs)[281];               /* borrowed */
     size_t n_hubs;
     enum agent_dial_mode mode;
+    const struct agent_session_place *session; /* borrowed; NULL: none is kept */
+    const struct agent_partial_place *partial; /* of the user; borrowed; NULL: nothing is kept */
 };
 
 struct agent_dial_events {
@@ -71,6 +78,7 @@ struct agent_dial_events {
     /* It is over, or another one takes its place: up follows when there is a new one. */
     void (*down)(void *ctx);
     void (*notification)(void *ctx, const struct fed_link_message *message);
+    void (*partial)(void *ctx); /* as struct fed_link_events has it */
     /* Sends the hello over that link. */
     enum fed_err (*hello)(
         void *ctx, struct fed_link *link, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
@@ -94,6 +102,8 @@ FED_MUST_USE enum fed_err agent_dial_new(const struct agent_ports *ports,
 void agent_dial_free(struct agent_dial *dial);
 void agent_dial_start(struct agent_dial *dial);
 void agent_dial_stop(struct agent_dial *dial); /* ends everything; down is not called */
+/* As stop, but the session in use is kept for the next start when that can be done. */
+void agent_dial_suspend(struct agent_dial *dial, uint32_t heartbeat_ms);
 /* The session in use did its work once: the bundle is here. */
 void agent_dial_ready(struct agent_dial *dial);
 /* Gives up the session in use; down is called. asked_s: the hub wants to be left alone for so long,
@@ -108,7 +118,8 @@ void agent_dial_again(struct agent_dial *dial, const char *why);
 void agent_dial_not_renewed(struct agent_dial *dial, const char *why, uint32_t asked_s);
 
 /* request, observe and ping go over the session in use (FED_ERR_CLOSED without one); stats are
- * those of both bindings. connect and disconnect are nobody's but ours. */
+ * those of both bindings, partial_get and _set of CoAP's. Sessions are nobody's but ours to make
+ * and to end. */
 struct fed_link *agent_dial_port(struct agent_dial *dial);
 
 /* What the links' implementations are given when they are opened: dial may be NULL until it was

@@ -43,6 +43,7 @@ struct agent_sync {
     bool pull_again; /* something newer was announced meanwhile */
     bool want_full;
     bool pull_due;
+    struct agent_partial partial;
 };
 
 const char *agent_sync_state_name(enum agent_sync_state state)
@@ -132,6 +133,7 @@ static void stage(struct agent_sync *s, struct fed_span frame)
         refused(s, err, &diag);
         return;
     }
+    agent_partial_forget(&s->partial, &s->ports);
     s->digest_failures = 0;
     s->want_full = false;
     agent_retry_reset(&s->pull_retry);
@@ -488,8 +490,12 @@ static bool on_ended(void *ctx, struct fed_link *link)
 static void on_down(void *ctx)
 {
     struct agent_sync *s = ctx;
+    struct agent_dial_status dial;
 
     enter(s, AGENT_SYNC_CONNECTING);
+    agent_dial_status(s->dial, &dial);
+    if (dial.state == AGENT_DIAL_WAITING)
+        agent_partial_load(&s->partial, &s->ports);
     s->pulling = s->pull_again = s->pull_due = false;
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
@@ -520,6 +526,13 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
     }
 }
 
+static void on_partial(void *ctx)
+{
+    struct agent_sync *s = ctx;
+
+    agent_partial_keep(&s->partial, &s->ports);
+}
+
 static void on_timer(void *ctx)
 {
     struct agent_sync *s = ctx;
@@ -532,13 +545,20 @@ void agent_sync_start(struct agent_sync *s)
 {
     s->since_unix_s = fed_loop_unix_s(s->ports.loop);
     enter(s, AGENT_SYNC_CONNECTING);
+    agent_partial_load(&s->partial, &s->ports);
     agent_dial_start(s->dial);
 }
 
 void agent_sync_stop(struct agent_sync *s)
 {
+    bool ready = s->at == AGENT_SYNC_READY;
+
     s->at = AGENT_SYNC_STOPPED;
-    agent_dial_stop(s->dial);
+    if (ready)
+        agent_dial_suspend(s->dial, s->heartbeat_ms);
+    else
+        agent_dial_stop(s->dial);
+    agent_partial_keep(&s->partial, &s->ports);
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
 }
@@ -575,6 +595,7 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
         .ended = on_ended,
         .down = on_down,
         .notification = on_notification,
+        .partial = on_partial,
         .hello = send_hello,
         .may_move = may_move};
     enum fed_err err;
@@ -584,6 +605,7 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     s->ports = *ports;
     s->state = state;
     s->table = table;
+    s->partial.place = options->partial;
     s->events = *events;
     s->heartbeat_ms = 60000;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, s, &s->timer);

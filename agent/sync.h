@@ -11,6 +11,7 @@
 #define FEDLET_AGENT_SYNC_H
 
 #include "agent/dial.h"
+#include "agent/partial.h"
 #include "agent/stage.h"
 #include "proto/link/link.h"
 
@@ -49,7 +50,8 @@ FED_MUST_USE enum fed_err agent_sync_new(const struct agent_ports *ports, struct
     const struct agent_sync_events *events, struct agent_sync **out);
 void agent_sync_free(struct agent_sync *sync);
 void agent_sync_start(struct agent_sync *sync);
-void agent_sync_stop(struct agent_sync *sync); /* ends the session; down is not called */
+/* Ends the session, keeping it for the next start when that can be done; down is not called. */
+void agent_sync_stop(struct agent_sync *sync);
 
 /* For the events of the links, and for who speaks to the hub. */
 struct agent_dial *agent_sync_dial(struct agent_sync *sync);

@@ -94,6 +94,7 @@ struct fed_http_server_options {
     unsigned idle_timeout_ms;   /* connection without an open exchange; 0: 120 s */
     unsigned first_request_ms;  /* connection that has not had one yet; 0: idle_timeout_ms */
     unsigned header_timeout_ms; /* TLS handshake and header block; 0: 10 s */
+    bool quiet; /* no probes of TCP on silent connections, which cost 6 KB an hour */
     struct fed_http_conn_events conn_events; /* all NULL: none are told */
 };
 

@@ -22,6 +22,7 @@ struct fed_http_server {
     unsigned client_connections_max;
     unsigned certificate_connections_max;
     struct fed_http_conn_events events;
+    bool quiet;
     struct fed_http_conn *conns;
     size_t n_conns;
     struct fed_http_conn *dirty; /* to be stepped, oldest first */
