@@ -999,7 +999,7 @@ static void test_marks(void **state)
         leave(w, &m);
     }
     /* A hub that was restored knows an older mark: it is not the agent that went back. */
-    m.mark[3] += 5;
+    m.mark[0]++; /* of the number, which ends in 2106 */
     m.mark[7] ^= 1;
     assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
