@@ -147,6 +147,14 @@ enum fed_err agent_trust_take(struct fed_alloc *mem, struct fed_crypto *crypto,
     return err;
 }
 
+bool agent_trust_has(
+    struct fed_crypto *crypto, struct fed_span cas_pem, const struct fed_digest *pin)
+{
+    struct cas cas;
+
+    return !read_all(crypto, cas_pem, &cas, NULL) && with_key(&cas, pin);
+}
+
 static void sort(struct cas *cas)
 {
     for (size_t i = 1; i < cas->n; i++)

@@ -25,6 +25,10 @@ FED_MUST_USE enum fed_err agent_trust_take(struct fed_alloc *mem, struct fed_cry
     const struct agent_trust *trust, struct fed_span answer_pem, struct fed_buf *out,
     struct fed_diag *diag);
 
+/* Whether a CA with that pin is among them. */
+bool agent_trust_has(
+    struct fed_crypto *crypto, struct fed_span cas_pem, const struct fed_digest *pin);
+
 /* The mark of a set of CAs, as the hub's hello says it: first bytes of the SHA-256 of their pins,
  * smallest first. */
 FED_MUST_USE enum fed_err agent_trust_mark(struct fed_crypto *crypto, struct fed_span cas_pem,

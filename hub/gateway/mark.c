@@ -267,19 +267,19 @@ static enum fed_err refuse(struct gateway_session *session, struct row *row, str
             tell(gateway, cluster, row);
     }
     return fed_diag_set(diag, FED_ERR_FORBIDDEN,
-        "another machine came with this cluster's identity after this state was written: it was "
-        "copied, or a backup brought back; `fedlet join --again` with a token makes this machine "
-        "the one that counts, and so does `fedctl approve %s --clone` at the hub",
-        session->name);
+        "another machine has this cluster's identity and a newer state (a copy was made, or a "
+        "backup "
+        "brought back): `fedlet join --again` here, or `fedctl approve --clone` at the hub, "
+        "decides");
 }
 
 /* ---- hello ---- */
 
-/* The same session asks again: its answer was lost, or the agent started anew. */
+/* The same request in the same session: its answer was lost. (An agent that was started anew and
+ * goes on with its session says the mark that it was given, and gets the next.) */
 static bool is_again(const struct gateway_session *session, const struct fed_link_mark_query *asked)
 {
-    return session->marked &&
-           (same(asked->mark, session->mark_came) || same(asked->mark, session->mark));
+    return session->marked && same(asked->mark, session->mark_came);
 }
 
 enum fed_err gateway_mark_hello(struct gateway_session *session, struct fed_span query,

@@ -214,6 +214,8 @@ case_drop() {
     is 1 certificates_in "$FLEET/hub/admin.kubeconfig"
     hubctl get namespaces >/dev/null
     fails any 'certificate|x509' kubectl_with "$WORK/old.kubeconfig" get namespaces
+    mkdir -p "$FLEET/straggler/kube"
+    cp "$FLEET/member/kube/admin.kubeconfig" "$FLEET/straggler/kube/"
     fails 1 'another hub|not the one of the token' agent_join straggler "$(cat "$WORK/old.token")" --timeout 10s
     # Agents forget it, too.
     soon 60 1 trusts online
@@ -229,9 +231,9 @@ case_clone() {
     connected online
     agent_start copy
     soon 30 True clone_word online
-    wait_for 20 "the copy to be told" grep -q 'another machine came with this cluster' "$FLEET/logs/copy-agent.err"
+    wait_for 20 "the copy to be told" grep -q 'another machine has this cluster' "$FLEET/logs/copy-agent.err"
     is false status_field copy connected
-    says 'another machine' "$BIN/fedlet" status --state-dir "$FLEET/copy/state"
+    says 'another machine has' "$BIN/fedlet" status --state-dir "$FLEET/copy/state"
     # Who was there first is served, and hears of it.
     connected online
     soon 30 true status_field online clone_suspected
@@ -252,10 +254,12 @@ case_clone_accepted() {
     agent_stop online
     fedctl approve online --clone
     soon 30 '' clone_word online
-    connected copy 90
+    agent_stop copy # it waits longer with each refusal
+    agent_start copy
+    connected copy
     agent_start online
     soon 30 True clone_word online
-    wait_for 30 "the first machine to be refused" grep -q 'another machine came with this cluster' "$FLEET/logs/online-agent.err"
+    wait_for 30 "the first machine to be refused" grep -q 'another machine has this cluster' "$FLEET/logs/online-agent.err"
     is false status_field online connected
 }
 case_clone_joins_again() {

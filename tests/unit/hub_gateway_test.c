@@ -962,6 +962,7 @@ static void test_marks(void **state)
 {
     struct world *w = *state;
     struct machine m = {.has_mark = false};
+    struct machine was;
     struct fed_crypto_cert_info cert;
 
     copies = 0;
@@ -982,6 +983,11 @@ static void test_marks(void **state)
     /* The answer was lost, the request repeated in the session: the same mark. */
     assert_int_equal(come(w, &m, &cert, KEEPS_NOT), FED_LINK_CONTENT);
     assert_int_equal(hello(w, &m, KEEPS_UNTOLD), FED_LINK_CONTENT);
+    /* Started anew, it goes on with the session: the next mark, by which a copy is the older one.
+     */
+    was = m;
+    assert_int_equal(hello(w, &m, KEEPS), FED_LINK_CONTENT);
+    assert_memory_not_equal(m.mark, was.mark, sizeof was.mark);
     assert_int_equal(hello(w, &m, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
     assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
