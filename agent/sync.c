@@ -430,7 +430,7 @@ static enum fed_err send_hello(
     enum fed_err err;
 
     fed_buf_init(&query, s->ports.mem, 128);
-    fed_link_mark_query_put(&query, s->has_mark ? s->mark : NULL);
+    fed_link_hello_query_put(&query, s->has_mark ? s->mark : NULL);
     err = link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, fed_buf_cstr(&query),
         (struct fed_span){0}, timeout_ms, done, done_ctx);
     fed_buf_fini(&query);

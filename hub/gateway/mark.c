@@ -176,7 +176,7 @@ static size_t find(const struct row *row, const uint8_t mark[FED_LINK_MARK_SIZE]
     return i;
 }
 
-static bool is_older(const struct row *row, const struct fed_link_mark_query *asked)
+static bool is_older(const struct row *row, const struct fed_link_hello_query *asked)
 {
     if (row->n == 0 || row->open || find(row, asked->mark) < row->n)
         return false;
@@ -199,7 +199,7 @@ static void is_stored(struct row *row, const uint8_t mark[FED_LINK_MARK_SIZE])
 
 /* Adds the next mark. */
 static enum fed_err advance(
-    struct hub_gateway *gateway, struct row *row, const struct fed_link_mark_query *asked)
+    struct hub_gateway *gateway, struct row *row, const struct fed_link_hello_query *asked)
 {
     uint32_t number = row->n > 0 ? number_of(row->marks[row->n - 1]) : 0;
     int64_t now = fed_loop_unix_s(gateway->loop);
@@ -277,7 +277,8 @@ static enum fed_err refuse(struct gateway_session *session, struct row *row, str
 
 /* The same request in the same session: its answer was lost. (An agent that was started anew and
  * goes on with its session says the mark that it was given, and gets the next.) */
-static bool is_again(const struct gateway_session *session, const struct fed_link_mark_query *asked)
+static bool is_again(
+    const struct gateway_session *session, const struct fed_link_hello_query *asked)
 {
     return session->marked && same(asked->mark, session->mark_came);
 }
@@ -287,9 +288,9 @@ enum fed_err gateway_mark_hello(struct gateway_session *session, struct fed_span
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_span cluster = fed_span_text(session->name);
-    struct fed_link_mark_query asked;
+    struct fed_link_hello_query asked;
     struct row row;
-    enum fed_err err = fed_link_mark_query_parse(query, &asked);
+    enum fed_err err = fed_link_hello_query_parse(query, &asked);
 
     if (err)
         return fed_diag_set(diag, err, "n is 16 hex digits, or 0");

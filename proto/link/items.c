@@ -51,7 +51,7 @@ void fed_link_hello_items_take(struct fed_span rest, struct fed_link_hello_items
 
 static const char none[] = "0";
 
-void fed_link_mark_query_put(struct fed_buf *out, const uint8_t *mark)
+void fed_link_hello_query_put(struct fed_buf *out, const uint8_t *mark)
 {
     fed_buf_put_text(out, "n=");
     if (!mark)
@@ -67,7 +67,7 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static enum fed_err take_mark(struct fed_span text, struct fed_link_mark_query *out)
+static enum fed_err take_mark(struct fed_span text, struct fed_link_hello_query *out)
 {
     if (fed_span_is(text, none))
         return FED_OK;
@@ -85,9 +85,9 @@ static enum fed_err take_mark(struct fed_span text, struct fed_link_mark_query *
     return FED_OK;
 }
 
-enum fed_err fed_link_mark_query_parse(struct fed_span query, struct fed_link_mark_query *out)
+enum fed_err fed_link_hello_query_parse(struct fed_span query, struct fed_link_hello_query *out)
 {
-    struct fed_link_mark_query found = {0};
+    struct fed_link_hello_query found = {0};
     struct fed_span part;
     enum fed_err err;
 

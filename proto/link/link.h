@@ -63,16 +63,16 @@ struct fed_link_hello_items {
 };
 void fed_link_hello_items_put(struct fed_buf *out, const struct fed_link_hello_items *items);
 void fed_link_hello_items_take(struct fed_span rest, struct fed_link_hello_items *out);
-struct fed_link_mark_query {
+struct fed_link_hello_query {
     bool marks; /* the agent speaks of marks at all */
     bool has_mark;
     uint8_t mark[FED_LINK_MARK_SIZE];
 };
 /* mark may be NULL: "n=0". */
-void fed_link_mark_query_put(struct fed_buf *out, const uint8_t *mark);
+void fed_link_hello_query_put(struct fed_buf *out, const uint8_t *mark);
 /* FED_ERR_INVALID for a mark that is none, or two. */
-FED_MUST_USE enum fed_err fed_link_mark_query_parse(
-    struct fed_span query, struct fed_link_mark_query *out);
+FED_MUST_USE enum fed_err fed_link_hello_query_parse(
+    struct fed_span query, struct fed_link_hello_query *out);
 
 /* Kinds: u8 format 1; varint n, then each: strings api_version, kind, plural of the member's
  * resource. What of them carries the managed label and is of no work is a stray. */

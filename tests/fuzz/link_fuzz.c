@@ -46,7 +46,7 @@ static void hello_parts(struct fed_span bytes)
 {
     struct fed_link_hello_items items;
     struct fed_link_hello_items again;
-    struct fed_link_mark_query query;
+    struct fed_link_hello_query query;
     struct fed_buf out;
 
     fed_buf_init(&out, fed_alloc_system(), 100);
@@ -56,9 +56,9 @@ static void hello_parts(struct fed_span bytes)
     FUZZ_CHECK(items.has_mark == again.has_mark && items.has_trust == again.has_trust &&
                items.copied == again.copied);
     fed_buf_clear(&out);
-    if (fed_link_mark_query_parse(bytes, &query) == FED_OK && query.marks) {
-        fed_link_mark_query_put(&out, query.has_mark ? query.mark : NULL);
-        FUZZ_CHECK(fed_link_mark_query_parse(fed_buf_span(&out), &query) == FED_OK);
+    if (fed_link_hello_query_parse(bytes, &query) == FED_OK && query.marks) {
+        fed_link_hello_query_put(&out, query.has_mark ? query.mark : NULL);
+        FUZZ_CHECK(fed_link_hello_query_parse(fed_buf_span(&out), &query) == FED_OK);
     }
     fed_buf_fini(&out);
 }

@@ -908,7 +908,7 @@ static unsigned hello(struct world *w, struct machine *m, enum keeps keeps)
     unsigned code;
 
     fed_buf_init(&query, fed_alloc_system(), 64);
-    fed_link_mark_query_put(&query, m->has_mark ? m->mark : NULL);
+    fed_link_hello_query_put(&query, m->has_mark ? m->mark : NULL);
     code = ask(w, &m->session, FED_LINK_GET, "h", fed_buf_cstr(&query), fed_span_text(""), false);
     fed_buf_fini(&query);
     if (code != FED_LINK_CONTENT)

@@ -111,7 +111,7 @@ static void test_hello_items(void **state)
         .mark = {1, 2, 3, 4, 5, 6, 7, 8},
         .trust = {9, 10, 11, 12}};
     struct fed_link_hello_items got;
-    struct fed_link_mark_query query;
+    struct fed_link_hello_query query;
     struct fed_buf buf;
 
     (void)state;
@@ -127,12 +127,12 @@ static void test_hello_items(void **state)
         assert_false(got.copied);
     }
     fed_buf_clear(&buf);
-    fed_link_mark_query_put(&buf, NULL);
+    fed_link_hello_query_put(&buf, NULL);
     assert_string_equal(fed_buf_cstr(&buf), "n=0");
     fed_buf_clear(&buf);
-    fed_link_mark_query_put(&buf, items.mark);
+    fed_link_hello_query_put(&buf, items.mark);
     assert_string_equal(fed_buf_cstr(&buf), "n=0102030405060708");
-    assert_int_equal(fed_link_mark_query_parse(fed_buf_span(&buf), &query), FED_OK);
+    assert_int_equal(fed_link_hello_query_parse(fed_buf_span(&buf), &query), FED_OK);
     assert_true(query.marks && query.has_mark);
     assert_memory_equal(query.mark, items.mark, sizeof items.mark);
     fed_buf_fini(&buf);

@@ -213,19 +213,19 @@ static void test_hello_items(void **state)
     vectors_close(&v);
 }
 
-static void test_mark_queries(void **state)
+static void test_hello_queries(void **state)
 {
     struct vectors v;
 
     (void)state;
     vectors_open(&v, "link");
-    EACH(it, v.root, "markQueries")
+    EACH(it, v.root, "helloQueries")
     {
         struct fed_span text = vector_text(it.value, "text");
         bool marks = fed_json_get(it.value, "mark") != NULL;
-        struct fed_link_mark_query query;
+        struct fed_link_hello_query query;
 
-        if (!vector_expects(it.value, fed_link_mark_query_parse(text, &query), NULL))
+        if (!vector_expects(it.value, fed_link_hello_query_parse(text, &query), NULL))
             continue;
         assert_int_equal(query.marks, marks);
         if (marks)
@@ -467,7 +467,7 @@ int main(void)
         cmocka_unit_test(test_join_answers),
         cmocka_unit_test(test_hellos),
         cmocka_unit_test(test_hello_items),
-        cmocka_unit_test(test_mark_queries),
+        cmocka_unit_test(test_hello_queries),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_works),
         cmocka_unit_test(test_reports),

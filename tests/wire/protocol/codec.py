@@ -204,11 +204,11 @@ def take_items(rest):
     return found
 
 
-def put_mark_query(mark):
+def put_hello_query(mark):
     return "n=" + (mark.hex() if mark else "0")
 
 
-def take_mark_query(text):
+def take_hello_query(text):
     """None when marks are not spoken of, b"" when the agent has none."""
     marks = [part[2:] for part in text.split("&") if part[:2] == "n="]
     if not marks:
