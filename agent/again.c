@@ -81,6 +81,8 @@ static enum fed_err put_ops(
     l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT("mark"), .remove = true};
     l->ops[l->n++] =
         (struct fed_store_op){.key = FED_SPAN_LIT("manifest"), .value = fed_buf_span(head)};
+    /* Strays are those of the next federation, which says so before anything is let go of. */
+    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT("kinds"), .remove = true};
     return fed_buf_err(head);
 }
 

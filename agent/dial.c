@@ -379,9 +379,8 @@ static void https_won(struct agent_dial *d)
 }
 
 /* The hub answered: this lane is the one. */
-static void lane_won(struct lane *l, const struct fed_link_hello *hello, struct fed_span rest)
+static void lane_won(struct lane *l, const struct fed_link_hello *hello, struct fed_span items)
 {
-    struct fed_link_hello_items items;
     struct agent_dial *d = l->dial;
     struct lane *other = other_of(l);
 
@@ -406,8 +405,7 @@ static void lane_won(struct lane *l, const struct fed_link_hello *hello, struct 
     if (l != coap_of(d) && can_choose(d))
         https_won(d);
     arm(d);
-    fed_link_hello_items_take(rest, &items);
-    d->events.up(d->events.ctx, hello, &items);
+    d->events.up(d->events.ctx, hello, items);
 }
 
 static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message *message,
@@ -494,6 +492,11 @@ void agent_dial_lost(
 {
     if (d->state == AGENT_DIAL_IN_USE)
         lose(d, cause == AGENT_DIAL_SILENT, why, asked_s);
+}
+
+bool agent_dial_is_https(const struct agent_dial *d)
+{
+    return d->state == AGENT_DIAL_IN_USE && d->used == &d->lanes[AGENT_DIAL_HTTPS];
 }
 
 void agent_dial_ready(struct agent_dial *d)
@@ -806,14 +809,12 @@ static int64_t unix_at(const struct agent_dial *d, uint64_t due_ms)
 
 void agent_dial_status(const struct agent_dial *d, struct agent_dial_status *out)
 {
-    bool by_https = d->state == AGENT_DIAL_IN_USE && d->used == &d->lanes[AGENT_DIAL_HTTPS];
-
     *out = (struct agent_dial_status){.state = d->state,
         .hub = d->hub ? d->hub : hub_of(d->used),
         .link = d->used->name,
         .why = d->why};
     if (d->state == AGENT_DIAL_WAITING)
         out->next_try_unix_s = unix_at(d, d->next_ms);
-    if (by_https && can_choose(d))
+    if (agent_dial_is_https(d) && can_choose(d))
         out->coap_try_unix_s = unix_at(d, d->coap_ms);
 }

@@ -69,9 +69,8 @@ struct agent_dial_options {
 
 struct agent_dial_events {
     void *ctx;
-    /* A session is in use, its hello answered. */
-    void (*up)(
-        void *ctx, const struct fed_link_hello *hello, const struct fed_link_hello_items *items);
+    /* A session is in use, its hello answered; items are what follows its fields. */
+    void (*up)(void *ctx, const struct fed_link_hello *hello, struct fed_span items);
     /* The hub says over that link that the certificate has ended. true: another one is asked for,
      * and agent_dial_again or _not_renewed follows. NULL: never. */
     bool (*ended)(void *ctx, struct fed_link *link);
@@ -104,6 +103,8 @@ void agent_dial_start(struct agent_dial *dial);
 void agent_dial_stop(struct agent_dial *dial); /* ends everything; down is not called */
 /* As stop, but the session in use is kept for the next start when that can be done. */
 void agent_dial_suspend(struct agent_dial *dial, uint32_t heartbeat_ms);
+/* The session in use is one over HTTPS. */
+bool agent_dial_is_https(const struct agent_dial *dial);
 /* The session in use did its work once: the bundle is here. */
 void agent_dial_ready(struct agent_dial *dial);
 /* Gives up the session in use; down is called. asked_s: the hub wants to be left alone for so long,

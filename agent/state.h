@@ -8,8 +8,8 @@
  * 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied), the work (fed_work_put), 16 bytes applied
  * content, 16 bytes fields, string uid, varints generation and resourceVersion "b/" 32 bytes digest
  * the blob's bytes; exactly those that works of the manifest use "traffic"   varints month (year *
- * 12 + month - 1), bytes sent, bytes received "mark"      8 bytes that the hub's hello gave
- * (section 6.2 of docs/protocol.md)
+ * 12 + month - 1), bytes sent, bytes received "kinds"  the hub's last answer to k, as it came
+ * "mark"  8 bytes that the hub's hello gave (section 6.2 of docs/protocol.md)
  *
  * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts
  * every new work into the inventory: nothing that was ever asked of the member is forgotten by a
@@ -33,10 +33,16 @@
 #define AGENT_STATE_APPLICATION_ID 0x66646c74u /* "fdlt" */
 #define AGENT_STATE_FORMAT 1u
 
+/* The counters as they are now; false when there is nothing to write. */
+struct agent_traffic;
+typedef bool agent_state_traffic_now(void *ctx, struct agent_traffic *out);
+
 struct agent_state {
     struct fed_alloc *mem;
     struct fed_store *store;
-    uint64_t commits; /* made by this process */
+    uint64_t commits;                 /* made by this process */
+    agent_state_traffic_now *traffic; /* NULL: nobody counts */
+    void *traffic_ctx;
 };
 
 void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store);
@@ -92,6 +98,15 @@ FED_MUST_USE enum fed_err agent_state_mark(
     struct agent_state *state, uint8_t out[FED_LINK_MARK_SIZE], struct fed_diag *diag);
 FED_MUST_USE enum fed_err agent_state_set_mark(
     struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE], struct fed_diag *diag);
+
+/* From now on every commit writes the counters, too: they cost none of their own. now NULL: not any
+ * more. */
+void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx);
+
+/* Which kinds are federated, as the hub said last. Appends; FED_ERR_NOT_FOUND when it never did. */
+FED_MUST_USE enum fed_err agent_state_kinds(struct agent_state *state, struct fed_buf *out);
+FED_MUST_USE enum fed_err agent_state_set_kinds(
+    struct agent_state *state, struct fed_span kinds, struct fed_diag *diag);
 
 /* For staging: keys, and the record of an entry as it will be. */
 void agent_state_put_work_key(struct fed_buf *out, const struct fed_work *work);

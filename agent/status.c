@@ -91,7 +91,7 @@ static void put_bytes(struct setter *s, struct agent_daemon *d)
     struct fed_link_stats process;
     struct agent_traffic month;
 
-    agent_daemon_traffic(d, &process, &month);
+    agent_traffic_now(&d->traffic, &process, &month);
     set_int(&bytes, "sent", process.sent_bytes);
     set_int(&bytes, "received", process.received_bytes);
     set_int(&bytes, "month_sent", month.sent_bytes);
@@ -233,7 +233,7 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
     struct agent_renew_status renew;
 
     agent_sync_status(d->sync, &link);
-    agent_daemon_traffic(d, &process, &month);
+    agent_traffic_now(&d->traffic, &process, &month);
     agent_renew_status(d->renew, &renew);
     fed_text_time(renew.not_after_unix_s, until);
     fed_text_time(renew.due_unix_s, due);

@@ -144,8 +144,8 @@ FED_MUST_USE enum fed_err fed_dtls_client_open(struct fed_alloc *mem, struct fed
     const struct fed_dtls_client_events *events, struct fed_dtls_client **out,
     struct fed_diag *diag);
 void fed_dtls_client_close(struct fed_dtls_client *client); /* NULL is fine; disconnects */
-/* Begins a handshake; opened or closed follows. A name is looked up at once by the system's
- * resolver, and waited for; of its addresses the next is tried when one refuses or stays silent.
+/* Begins a handshake; opened or closed follows. A name is looked up beside the loop; of its
+ * addresses the next is tried when one refuses or stays silent.
  * identity is read during the call. FED_ERR_BUSY when there is a session, FED_ERR_INVALID for an
  * identity that cannot be read, FED_ERR_NETWORK, FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_dtls_client_connect(struct fed_dtls_client *client, const char *host,

@@ -36,6 +36,7 @@ enum fed_err hub_gateway_session_save(
     fed_buf_put(out, fed_span_of(session->mark_came, sizeof session->mark_came));
     fed_buf_put(out,
         fed_span_of(hub_identity_trust(session->binding->gateway->identity), FED_LINK_TRUST_SIZE));
+    gateway_count(session);
     link->set_user(peer, NULL);
     gateway_session_forget(session);
     return fed_buf_err(out);
@@ -79,6 +80,9 @@ enum fed_err gateway_session_restore(struct gateway_session *session, struct fed
     memcpy(session->mark_came, came.at, sizeof session->mark_came);
     session->held = held;
     session->told = told;
+    session->kinds_told = session->binding->gateway->kinds_moved;
+    if (session->binding->link->stats) /* what was before is counted */
+        session->binding->link->stats(session->link, &session->counted);
     gateway_notify_want(session); /* of what changed since */
     return FED_OK;
 }

@@ -15,6 +15,8 @@ struct fake {
     struct fed_link_events events;
     unsigned connects;
     bool open;
+    unsigned resumes;
+    unsigned suspends;
     char host[64];
     unsigned timeout_ms;
     enum fed_err refuse; /* of connect */
@@ -78,9 +80,36 @@ static enum fed_err fake_request(void *ctx, enum fed_link_method method, const c
     (void)payload;
     (void)timeout_ms;
     assert_true(f->open);
+    if (strcmp(path, FED_LINK_PATH_AWAY) == 0)
+        return FED_OK;
     assert_string_equal(path, FED_LINK_PATH_HELLO);
     f->done = done;
     f->done_ctx = done_ctx;
+    return FED_OK;
+}
+
+static enum fed_err fake_suspend(void *ctx, struct fed_buf *out)
+{
+    struct fake *f = ctx;
+
+    f->suspends++;
+    fake_disconnect(ctx);
+    fed_buf_put_text(out, "keys");
+    return fed_buf_err(out);
+}
+
+static enum fed_err fake_resume(void *ctx, const char *host, uint16_t port, struct fed_span saved,
+    unsigned timeout_ms, struct fed_diag *diag)
+{
+    struct fake *f = ctx;
+
+    (void)timeout_ms;
+    (void)diag;
+    assert_false(f->open);
+    assert_true(fed_span_is(saved, "keys") && port > 0);
+    snprintf(f->host, sizeof f->host, "%s", host);
+    f->resumes++;
+    f->open = true;
     return FED_OK;
 }
 
@@ -97,6 +126,10 @@ static void fake_init(struct fake *f, struct play *p, enum agent_dial_binding bi
         .disconnect = fake_disconnect,
         .request = fake_request,
         .stats = fake_stats};
+    if (binding == AGENT_DIAL_COAP) {
+        f->port.suspend = fake_suspend;
+        f->port.resume = fake_resume;
+    }
     f->events = agent_dial_link_events(&p->slot, binding);
 }
 
@@ -142,12 +175,57 @@ static void go_down(struct fake *f, enum fed_err err)
     f->events.down(f->events.ctx, err, &diag);
 }
 
+/* ---- one file ---- */
+
+static struct fed_buf file;
+
+static enum fed_err fs_read(void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)path;
+    (void)diag;
+    fed_buf_put(out, fed_buf_span(&file));
+    return file.len ? fed_buf_err(out) : FED_ERR_NOT_FOUND;
+}
+
+static enum fed_err fs_write(
+    void *ctx, const char *path, struct fed_span bytes, unsigned mode, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)path;
+    (void)mode;
+    (void)diag;
+    fed_buf_init(&file, fed_alloc_system(), 65536);
+    fed_buf_put(&file, bytes);
+    return fed_buf_err(&file);
+}
+
+static enum fed_err fs_remove(void *ctx, const char *path, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)path;
+    (void)diag;
+    fed_buf_fini(&file);
+    return FED_OK;
+}
+
+static enum fed_err fs_name(void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)diag;
+    fed_buf_put_text(out, path);
+    return fed_buf_err(out);
+}
+
+static struct fed_fs fs = {
+    .read = fs_read, .write = fs_write, .remove = fs_remove, .name = fs_name};
+static const struct agent_session_place place = {.fs = &fs, .path = "session", .anchor = "key"};
+
 /* ---- the user ---- */
 
-static void on_up(
-    void *ctx, const struct fed_link_hello *hello, const struct fed_link_hello_items *items)
+static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span items)
 {
-    (void)items;
+    assert_int_equal(items.len, 0);
     assert_int_equal(hello->report_seq, 3);
     ((struct play *)ctx)->ups++;
 }
@@ -185,7 +263,8 @@ static struct play *play_new(const char (*hubs)[281], size_t n, enum agent_dial_
         .notification = on_notification,
         .hello = send_hello,
         .may_move = may_move};
-    struct agent_dial_options options = {.hubs = hubs, .n_hubs = n, .mode = mode};
+    struct agent_dial_options options = {
+        .hubs = hubs, .n_hubs = n, .mode = mode, .session = &place};
 
     p->w = world_new();
     options.identity = &p->w->identity;
@@ -626,6 +705,71 @@ static void test_modes(void **state)
     assert_non_null(strstr(diag.text, "https://"));
 }
 
+/* A session that is in use, kept by an orderly stop. */
+static void keep_one(void)
+{
+    struct play *p = play_new(five, 5, AGENT_DIAL_AUTO);
+
+    go_down(&p->coap, FED_ERR_TIMEOUT);
+    get_through(&p->coap);
+    assert_true(uses(p, five[1]));
+    agent_dial_suspend(p->dial, 60000);
+    assert_int_equal(p->coap.suspends, 1);
+    assert_int_equal(p->downs, 0);
+    assert_true(file.len > 0);
+    play_free(p);
+}
+
+static void test_goes_on(void **state)
+{
+    struct play *p;
+
+    (void)state;
+    keep_one();
+    p = play_new(five, 5, AGENT_DIAL_AUTO);
+    assert_int_equal(file.len, 0);
+    assert_int_equal(p->coap.resumes, 1);
+    assert_string_equal(p->coap.host, "udp2.test");
+    get_through(&p->coap);
+    assert_true(uses(p, five[1]));
+    assert_int_equal(p->coap.connects, 0);
+    play_free(p);
+}
+
+static void test_cannot_go_on(void **state)
+{
+    struct play *p;
+
+    (void)state;
+    keep_one();
+    p = play_new(five, 5, AGENT_DIAL_AUTO);
+    handshake(&p->coap);
+    world_pass(p->w, 4000);
+    go_down(&p->coap, FED_ERR_TIMEOUT); /* the hub does not know it */
+    assert_int_equal(p->coap.connects, 1);
+    assert_string_equal(p->coap.host, "udp2.test");
+    /* From here on as if there had been none. */
+    world_pass(p->w, AGENT_DIAL_HEAD_START_MS - 1);
+    assert_int_equal(p->https.connects, 0);
+    world_pass(p->w, 1);
+    assert_int_equal(p->https.connects, 1);
+    get_through(&p->coap);
+    assert_true(uses(p, five[1]));
+    play_free(p);
+}
+
+/* HTTPS has no session that could be kept. */
+static void test_keeps_nothing(void **state)
+{
+    struct play *p = play_blocked();
+
+    (void)state;
+    agent_dial_suspend(p->dial, 60000);
+    assert_false(p->https.open);
+    assert_int_equal(file.len, 0);
+    play_free(p);
+}
+
 static void test_stop(void **state)
 {
     struct play *p = play_new(two, 2, AGENT_DIAL_AUTO);
@@ -653,7 +797,8 @@ int main(void)
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_cannot_begin),
         cmocka_unit_test(test_back_off), cmocka_unit_test(test_asked_to_wait),
         cmocka_unit_test(test_refused_hello), cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_stop)};
+        cmocka_unit_test(test_goes_on), cmocka_unit_test(test_cannot_go_on),
+        cmocka_unit_test(test_keeps_nothing), cmocka_unit_test(test_stop)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
