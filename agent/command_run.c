@@ -81,20 +81,16 @@ static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options 
 {
     struct fed_link_events coap = agent_dial_link_events(slot, AGENT_DIAL_COAP);
     struct fed_link_events https = agent_dial_link_events(slot, AGENT_DIAL_HTTPS);
-    struct fed_crypto_cert_info info;
     enum fed_err err = agent_world_open_joined(w, diag);
 
     if (!err)
         err = choose_hubs(w, &options->sync, diag);
     if (!err)
-        err =
-            w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.certificate), &info, diag);
-    if (!err)
         err = agent_world_open_links(w, &coap, &https, diag);
     if (err)
         return err;
     options->slot = slot;
-    options->certificate_not_after_unix_s = info.not_after_unix_s;
+    options->identity = &w->identity;
     agent_world_open_kube(w);
     return FED_OK;
 }

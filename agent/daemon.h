@@ -12,9 +12,10 @@
 struct agent_daemon;
 
 struct agent_daemon_options {
-    struct agent_dial_options sync; /* sync.n_hubs 0: no link at all (fedlet leave) */
-    struct agent_dial_slot *slot;   /* filled in, so that the links' events arrive */
-    int64_t certificate_not_after_unix_s;
+    struct agent_dial_options sync;  /* sync.n_hubs 0: no link at all (fedlet leave) */
+    struct agent_dial_slot *slot;    /* filled in, so that the links' events arrive */
+    struct agent_identity *identity; /* that of sync, which new certificates change; NULL: there are
+                                      * none */
 };
 
 /* Reads the state into memory. FED_ERR_CORRUPT with diag. All pointers in ports must be set; link

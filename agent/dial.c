@@ -26,9 +26,10 @@ struct lane {
     const char *name;
     const char *hubs[AGENT_HUBS_MAX];
     size_t n;
-    size_t at;    /* in use or next to try */
-    size_t tried; /* in this pass */
-    bool started; /* in this pass */
+    size_t at;     /* in use or next to try */
+    size_t tried;  /* in this pass */
+    bool started;  /* in this pass */
+    bool renewing; /* the hello waits for another certificate */
     enum lane_state state;
     char why[200]; /* its last failure */
 };
@@ -186,6 +187,7 @@ static void lane_end(struct lane *l)
     bool open = l->state != LANE_IDLE;
 
     l->state = LANE_IDLE;
+    l->renewing = false;
     if (open)
         l->link->disconnect(l->link->ctx);
 }
@@ -431,6 +433,11 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
         lane_won(l, &hello, from);
         return;
     }
+    if (message->code == FED_LINK_UNAUTHORIZED && l->dial->events.ended &&
+        l->dial->events.ended(l->dial->events.ctx, l->link)) {
+        l->renewing = true;
+        return;
+    }
     snprintf(text, sizeof text,
         "it answered %u.%02u to the hello"
         "%s" FED_SPAN_FMT,
@@ -496,6 +503,30 @@ void agent_dial_ready(struct agent_dial *d)
 {
     d->ready = true;
     arm(d);
+}
+
+void agent_dial_again(struct agent_dial *d, const char *why)
+{
+    bool was_up = d->state == AGENT_DIAL_IN_USE;
+
+    if (d->state == AGENT_DIAL_IDLE)
+        return;
+    fed_log(d->ports.log, FED_LOG_INFO, "hub %s: %s", d->hub, why);
+    for (size_t i = 0; i < AGENT_DIAL_BINDINGS; i++)
+        lane_end(&d->lanes[i]);
+    agent_retry_reset(&d->retry);
+    d->next_ms = now_of(d);
+    enter(d, AGENT_DIAL_WAITING);
+    arm(d);
+    if (was_up)
+        d->events.down(d->events.ctx);
+}
+
+void agent_dial_not_renewed(struct agent_dial *d, const char *why, uint32_t asked_s)
+{
+    for (size_t i = 0; i < AGENT_DIAL_BINDINGS; i++)
+        if (d->lanes[i].renewing)
+            lane_failed(&d->lanes[i], why, asked_s);
 }
 
 static void lane_down(struct lane *l, enum fed_err err, const struct fed_diag *diag)

@@ -71,6 +71,9 @@ struct agent_dial_events {
     void *ctx;
     /* A session is in use, its hello answered; items are what follows its fields. */
     void (*up)(void *ctx, const struct fed_link_hello *hello, struct fed_span items);
+    /* The hub says over that link that the certificate has ended. true: another one is asked for,
+     * and agent_dial_again or _not_renewed follows. NULL: never. */
+    bool (*ended)(void *ctx, struct fed_link *link);
     /* It is over, or another one takes its place: up follows when there is a new one. */
     void (*down)(void *ctx);
     void (*notification)(void *ctx, const struct fed_link_message *message);
@@ -108,6 +111,12 @@ void agent_dial_ready(struct agent_dial *dial);
  * 0 for nothing. */
 void agent_dial_lost(
     struct agent_dial *dial, enum agent_dial_cause cause, const char *why, uint32_t asked_s);
+
+/* The identity is another one: every session ends, and the hub is dialled at once. down is called
+ * when one was in use. */
+void agent_dial_again(struct agent_dial *dial, const char *why);
+/* The certificate that has ended stays: the sessions that waited for another have failed. */
+void agent_dial_not_renewed(struct agent_dial *dial, const char *why, uint32_t asked_s);
 
 /* request, observe and ping go over the session in use (FED_ERR_CLOSED without one); stats are
  * those of both bindings, partial_get and _set of CoAP's. Sessions are nobody's but ours to make

@@ -2,6 +2,7 @@
 #include "agent/enroll.h"
 
 #include "agent/retry.h"
+#include "agent/trust.h"
 #include "proto/base/text.h"
 
 #include <stdio.h>
@@ -81,24 +82,23 @@ static enum fed_err check_times(
     return FED_OK;
 }
 
-enum fed_err agent_enroll_check(struct fed_crypto *crypto, const struct fed_token *token,
-    const char *cluster, struct fed_span key_pem, int64_t unix_s,
-    const struct fed_join_answer *answer, struct fed_diag *diag)
+enum fed_err agent_enroll_check(struct fed_alloc *mem, struct fed_crypto *crypto,
+    const struct fed_token *token, const char *cluster, struct fed_span key_pem, int64_t unix_s,
+    const struct fed_join_answer *answer, struct fed_buf *trusted, struct fed_diag *diag)
 {
-    struct fed_span ca = fed_span_text(answer->ca);
+    struct agent_trust trust = {.pin = &token->pin};
     struct fed_span cert = fed_span_text(answer->certificate);
     struct fed_crypto_cert_info info;
-    enum fed_err err = crypto->cert_info(crypto->ctx, ca, &info, diag);
+    enum fed_err err =
+        agent_trust_take(mem, crypto, &trust, fed_span_text(answer->ca), trusted, diag);
 
+    if (err == FED_ERR_FORBIDDEN)
+        return err;
     if (err)
         return fed_diag_prefix(diag, err, "the hub's CA certificate");
-    if (!info.is_ca || !fed_digest_eq(&info.public_key, &token->pin))
-        return fed_diag_set(diag, FED_ERR_FORBIDDEN,
-            "the hub's CA is not the one of the token: this is another hub, or somebody in "
-            "between");
     err = crypto->cert_info(crypto->ctx, cert, &info, diag);
     if (!err)
-        err = crypto->cert_check(crypto->ctx, cert, ca, key_pem, diag);
+        err = crypto->cert_check(crypto->ctx, cert, fed_buf_span(trusted), key_pem, diag);
     if (err)
         return fed_diag_prefix(diag, err, "the certificate from the hub");
     if (strcmp(answer->cluster, cluster) != 0 || strcmp(info.common_name, cluster) != 0)
@@ -123,7 +123,8 @@ static void finish(struct agent_enroll *e, enum fed_err err, const struct agent_
     e->events.done(e->events.ctx, err, identity, &e->last);
 }
 
-static void succeed(struct agent_enroll *e, const struct fed_join_answer *answer)
+static void succeed(
+    struct agent_enroll *e, const struct fed_join_answer *answer, const struct fed_buf *trusted)
 {
     struct agent_identity *identity = fed_alloc_zero(e->ports.mem, sizeof *identity);
     const struct fed_token *token = e->options.token;
@@ -134,7 +135,8 @@ static void succeed(struct agent_enroll *e, const struct fed_join_answer *answer
         return;
     }
     snprintf(identity->cluster, sizeof identity->cluster, "%s", answer->cluster);
-    snprintf(identity->ca, sizeof identity->ca, "%s", answer->ca);
+    if (fed_span_to_cstr(fed_buf_span(trusted), identity->ca, sizeof identity->ca))
+        identity->ca[0] = '\0'; /* it is no longer than the answer's */
     snprintf(identity->certificate, sizeof identity->certificate, "%s", answer->certificate);
     for (size_t i = 0; i < token->n_addresses && i < AGENT_HUBS_MAX; i++)
         snprintf(identity->hubs[identity->n_hubs++], size, "%s", token->addresses[i]);
@@ -282,8 +284,10 @@ static void pending(struct agent_enroll *e, uint32_t retry_after_s)
 static void take_answer(struct agent_enroll *e, struct fed_span payload)
 {
     struct fed_join_answer *answer = fed_alloc_zero(e->ports.mem, sizeof *answer);
+    struct fed_buf trusted;
     enum fed_err err = answer ? FED_OK : FED_ERR_NOMEM;
 
+    fed_buf_init(&trusted, e->ports.mem, sizeof answer->ca - 1);
     if (!err)
         err = fed_join_answer_parse(payload, answer, &e->last);
     if (!err && !answer->approved) {
@@ -291,13 +295,15 @@ static void take_answer(struct agent_enroll *e, struct fed_span payload)
         goto done;
     }
     if (!err)
-        err = agent_enroll_check(e->ports.crypto, e->options.token, e->options.cluster,
-            e->options.key_pem, fed_loop_unix_s(e->ports.loop), answer, &e->last);
+        err =
+            agent_enroll_check(e->ports.mem, e->ports.crypto, e->options.token, e->options.cluster,
+                e->options.key_pem, fed_loop_unix_s(e->ports.loop), answer, &trusted, &e->last);
     if (err)
         finish(e, err, NULL);
     else
-        succeed(e, answer);
+        succeed(e, answer, &trusted);
 done:
+    fed_buf_fini(&trusted);
     fed_alloc_free(e->ports.mem, answer, sizeof *answer);
 }
 

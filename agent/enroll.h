@@ -50,9 +50,10 @@ FED_MUST_USE enum fed_err agent_enroll_new(const struct agent_ports *ports,
 void agent_enroll_start(struct agent_enroll *enroll);
 void agent_enroll_free(struct agent_enroll *enroll);
 
-/* The checks of an answer by themselves. FED_ERR_FORBIDDEN, FED_ERR_INVALID with diag. */
-FED_MUST_USE enum fed_err agent_enroll_check(struct fed_crypto *crypto,
+/* The checks of an answer by themselves; trusted: the CAs that count from then on.
+ * FED_ERR_FORBIDDEN, FED_ERR_INVALID with diag. */
+FED_MUST_USE enum fed_err agent_enroll_check(struct fed_alloc *mem, struct fed_crypto *crypto,
     const struct fed_token *token, const char *cluster, struct fed_span key_pem, int64_t unix_s,
-    const struct fed_join_answer *answer, struct fed_diag *diag);
+    const struct fed_join_answer *answer, struct fed_buf *trusted, struct fed_diag *diag);
 
 #endif

@@ -127,10 +127,14 @@ static void put_dial(
 static void put_certificate(struct setter *s, const struct agent_daemon *d)
 {
     struct setter certificate = child(s);
+    struct agent_renew_status renew;
 
+    agent_renew_status(d->renew, &renew);
     if (!certificate.err)
-        certificate.err = fed_doc_set_int(
-            certificate.doc, "not_after_unix_s", d->options.certificate_not_after_unix_s);
+        certificate.err =
+            fed_doc_set_int(certificate.doc, "not_after_unix_s", renew.not_after_unix_s);
+    if (!certificate.err)
+        certificate.err = fed_doc_set_int(certificate.doc, "renewal_unix_s", renew.due_unix_s);
     set_child(s, "certificate", &certificate);
 }
 
@@ -154,6 +158,8 @@ enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *ou
     put_works(&s, d);
     put_bytes(&s, d);
     put_certificate(&s, d);
+    if (!s.err)
+        s.err = fed_doc_set_bool(s.doc, "clone_suspected", link.copied);
     if (!s.err)
         s.err = fed_doc_put(out, s.doc);
     fed_doc_free(s.doc);
@@ -223,10 +229,14 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
     struct fed_link_stats process;
     struct agent_traffic month;
     char until[FED_TEXT_TIME_SIZE];
+    char due[FED_TEXT_TIME_SIZE];
+    struct agent_renew_status renew;
 
     agent_sync_status(d->sync, &link);
     agent_traffic_now(&d->traffic, &process, &month);
-    fed_text_time(d->options.certificate_not_after_unix_s, until);
+    agent_renew_status(d->renew, &renew);
+    fed_text_time(renew.not_after_unix_s, until);
+    fed_text_time(renew.due_unix_s, due);
     fed_buf_printf(out, "Cluster:     %s\n", d->options.sync.identity->cluster);
     text_link(d, &link, out);
     fed_buf_printf(out, "API server:  %s\n",
@@ -238,7 +248,11 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
     fed_buf_printf(out, "Traffic:     %llu B sent, %llu B received; this month %llu and %llu\n",
         (unsigned long long)process.sent_bytes, (unsigned long long)process.received_bytes,
         (unsigned long long)month.sent_bytes, (unsigned long long)month.received_bytes);
-    fed_buf_printf(out, "Certificate: valid until %s\n", until);
+    fed_buf_printf(
+        out, "Certificate: valid until %s, a new one is asked for from %s on\n", until, due);
+    if (link.copied)
+        fed_buf_put_text(out,
+            "Clone:       another machine came to the hub with this identity and was refused\n");
     list_works(d, out);
     return fed_buf_err(out);
 }

@@ -9,8 +9,9 @@
 #define REQUEST_TIMEOUT_MS 60000u
 #define PULL_TIMEOUT_MS 600000u
 #define PING_TIMEOUT_MS 20000u
-#define PING_HTTPS_TIMEOUT_MS 30000u /* one is enough: TCP has repeated it several times by then   \
-                                      */
+#define PING_HTTPS_TIMEOUT_MS                                                                      \
+    30000u /* one is enough: TCP has repeated it several times by then                             \
+            */
 #define PULL_FLOOR_MS 1000u
 #define PULL_CEILING_MS 300000u
 #define HEARTBEAT_MIN_S 5u
@@ -38,6 +39,10 @@ struct agent_sync {
     struct fed_link_hello_items items; /* of its last hello */
     bool kinds_known;
     uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
+    bool has_mark;                             /* stored, for the next hello */
+    bool mark_kept;                            /* that of this session */
+    bool copied;
+    uint8_t mark[FED_LINK_MARK_SIZE];
     unsigned pings_lost;
     unsigned digest_failures;
     bool pulling;
@@ -336,8 +341,12 @@ static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
     enum fed_err err;
 
     fed_buf_init(&query, s->ports.mem, 128);
-    err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE, bundle_query(s, &query),
-        PULL_TIMEOUT_MS, done, s);
+    (void)bundle_query(s, &query);
+    if (s->mark_kept)
+        fed_buf_put_text(&query, "&" FED_LINK_MARK_KEPT);
+    s->mark_kept = false; /* said once */
+    err = s->ports.link->observe(
+        s->ports.link->ctx, FED_LINK_PATH_BUNDLE, fed_buf_cstr(&query), PULL_TIMEOUT_MS, done, s);
     fed_buf_fini(&query);
     return err;
 }
@@ -451,12 +460,43 @@ static enum fed_err send_hello(
     struct fed_buf query;
     enum fed_err err;
 
-    fed_buf_init(&query, s->ports.mem, 64);
+    fed_buf_init(&query, s->ports.mem, 128);
+    fed_link_hello_query_put(&query, s->has_mark ? s->mark : NULL);
     fed_link_hello_query_put_knows(&query, FED_LINK_KNOWS_ALL);
     err = link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, fed_buf_cstr(&query),
         (struct fed_span){0}, timeout_ms, done, done_ctx);
     fed_buf_fini(&query);
     return err;
+}
+
+/* Its number: of two hellos side by side the later one's mark is the one to keep. */
+static bool is_newer(const uint8_t *mark, const uint8_t *than)
+{
+    return memcmp(mark, than, 4) > 0;
+}
+
+/* Durable before the hub hears that it is kept. One that cannot be stored is not used either: the
+ * hub takes the one of before as long. */
+static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *items)
+{
+    struct fed_diag diag = {""};
+    enum fed_err err;
+
+    s->mark_kept = false;
+    if (items->copied && !s->copied)
+        fed_log(s->ports.log, FED_LOG_WARN,
+            "another machine came to the hub with this cluster's identity: its state directory is "
+            "a copy of ours; the hub refuses it");
+    s->copied = items->copied;
+    if (!items->has_mark || (s->has_mark && !is_newer(items->mark, s->mark)))
+        return;
+    err = agent_state_set_mark(s->state, items->mark, &diag);
+    if (err) {
+        fed_log(s->ports.log, FED_LOG_WARN, "state file: the hub's mark: %s", text_of(err, &diag));
+        return;
+    }
+    memcpy(s->mark, items->mark, sizeof s->mark);
+    s->has_mark = s->mark_kept = true;
 }
 
 static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span items)
@@ -465,9 +505,18 @@ static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span
 
     s->pings_lost = 0;
     take_hello(s, hello);
-    s->report_seq = hello->report_seq;
     fed_link_hello_items_take(items, &s->items);
+    take_mark(s, &s->items);
+    s->report_seq = hello->report_seq;
+    s->events.hello(s->events.ctx, hello, &s->items);
     observe(s);
+}
+
+static bool on_ended(void *ctx, struct fed_link *link)
+{
+    struct agent_sync *s = ctx;
+
+    return s->events.ended(s->events.ctx, link);
 }
 
 static void on_down(void *ctx)
@@ -548,14 +597,24 @@ void agent_sync_stop(struct agent_sync *s)
 
 void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out)
 {
-    *out = (struct agent_sync_status){
-        .state = s->at, .since_unix_s = s->since_unix_s, .connected = s->at == AGENT_SYNC_READY};
+    *out = (struct agent_sync_status){.state = s->at,
+        .since_unix_s = s->since_unix_s,
+        .connected = s->at == AGENT_SYNC_READY,
+        .copied = s->copied};
     agent_dial_status(s->dial, &out->dial);
 }
 
 struct agent_dial *agent_sync_dial(struct agent_sync *s)
 {
     return s->dial;
+}
+
+static enum fed_err load_mark(struct agent_sync *s)
+{
+    enum fed_err err = agent_state_mark(s->state, s->mark, NULL);
+
+    s->has_mark = !err;
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
 enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state *state,
@@ -565,6 +624,7 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     struct agent_sync *s = fed_alloc_zero(ports->mem, sizeof *s);
     struct agent_dial_events dial = {.ctx = s,
         .up = on_up,
+        .ended = on_ended,
         .down = on_down,
         .notification = on_notification,
         .partial = on_partial,
@@ -583,6 +643,8 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, s, &s->timer);
     if (!err)
         err = ports->loop->timer_new(ports->loop->ctx, on_pull_timer, s, &s->pull_timer);
+    if (!err)
+        err = load_mark(s);
     if (!err)
         err = agent_dial_new(ports, options, &dial, &s->dial);
     if (err) {

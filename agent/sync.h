@@ -28,6 +28,11 @@ const char *agent_sync_state_name(enum agent_sync_state state);
 
 struct agent_sync_events {
     void *ctx;
+    /* The hub answered the hello; before up. */
+    void (*hello)(
+        void *ctx, const struct fed_link_hello *hello, const struct fed_link_hello_items *items);
+    /* As of struct agent_dial_events. */
+    bool (*ended)(void *ctx, struct fed_link *link);
     /* The session is up; report_seq is what the hub holds. */
     void (*up)(void *ctx, uint64_t report_seq);
     void (*down)(void *ctx);
@@ -62,6 +67,7 @@ struct agent_sync_status {
     struct agent_dial_status dial;
     int64_t since_unix_s; /* of the present connected or unconnected time */
     bool connected;
+    bool copied; /* another machine came with this identity, as the hub says */
 };
 void agent_sync_status(const struct agent_sync *sync, struct agent_sync_status *out);
 
