@@ -385,6 +385,7 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         .objects = s->objects,
         .events = s->events,
         .gateway = s->gateway,
+        .agents = &s->agents,
         .traffic = s->traffic,
         .plan = s->plan,
         .status = s->status};

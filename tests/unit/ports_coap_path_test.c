@@ -82,11 +82,11 @@ static void test_narrow_in_a_session(void **state)
     world_get(&world, "h", NULL, 5000); /* a round trip is measured */
     relay.mtu = NARROW;
     world_body_fill(&world, 900, 5);
+    world_get(&world, "b", "e=1&r=1", 15000);
+    expect_body();
     world_post(&world, "s", fed_buf_span(&world.body));
     assert_int_equal(world.done_err, FED_OK);
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
-    world_get(&world, "b", "e=1&r=1", 15000);
-    expect_body();
     relay.mtu = 0;
     world_body_fill(&world, 100000, 6);
     world_get(&world, "b", "e=1&r=2", 15000); /* and large ones again */

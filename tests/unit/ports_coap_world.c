@@ -261,9 +261,9 @@ void world_post(struct world *w, const char *path, struct fed_span payload)
     unsigned dones = w->dones;
 
     assert_int_equal(
-        w->link->request(w->link->ctx, FED_LINK_POST, path, NULL, payload, 10000, world_done, w),
+        w->link->request(w->link->ctx, FED_LINK_POST, path, NULL, payload, 20000, world_done, w),
         FED_OK);
-    world_until(w, &w->dones, dones + 1, 12000);
+    world_until(w, &w->dones, dones + 1, 22000);
 }
 
 void world_observe(struct world *w, unsigned timeout_ms)
@@ -432,7 +432,7 @@ static void pass(struct relay *r, bool to_hub, const uint8_t *bytes, size_t len)
 {
     unsigned ms = r->delay_ms;
 
-    if (++r->seen == r->drop || chance(r) < r->lose) {
+    if (++r->seen == r->drop || (r->mtu && len > r->mtu) || chance(r) < r->lose) {
         r->lost++;
         return;
     }
