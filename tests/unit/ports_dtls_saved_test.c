@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define CLIENTS_MAX 64
+#define CLIENTS_MAX 200
 
 static struct pki pki;
 static struct pki other; /* another hub's */
