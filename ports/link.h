@@ -242,8 +242,9 @@ FED_MUST_USE enum fed_err fed_coap_server_certificate(struct fed_link_server *se
 /* ---- sessions that outlive their process ---- */
 #define FED_LINK_SAVED_MAX 8192u
 #define FED_LINK_STEER_NONE 0xffffu
-/* session's user pointer is good for the call, nothing else of it. saved holds keys: encrypt it,
- * and let it be used once. steer: first byte of the session's connection ID, or _STEER_NONE. */
+/* session's user pointer and its _stats are good for the call, nothing else of it. saved holds
+ * keys: encrypt it, and let it be used once. steer: first byte of the session's connection ID, or
+ * _STEER_NONE. */
 typedef void fed_link_saved(
     void *ctx, struct fed_link_session *session, struct fed_span saved, unsigned steer);
 /* Ends every session: each is called for those that another process can go on with, the others are
