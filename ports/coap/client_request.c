@@ -332,13 +332,11 @@ static void on_silence(struct fed_coap_client *client, struct fed_coap_request *
 static bool may_be_too_large(const struct fed_coap_client *client, const struct fed_coap_request *r)
 {
     size_t payload = r->sent->len - r->sent->payload_at;
+    bool anew = r->method == FED_LINK_POST && client->srtt_ms > 0;
 
-    if (r->kind == FED_COAP_KIND_PING || r->shrunk)
+    if (r->kind == FED_COAP_KIND_PING || r->shrunk || (payload <= FED_COAP_UNIT && client->small))
         return false;
-    if (payload > FED_COAP_UNIT)
-        return r->tries >=
-               (client->srtt_ms > 0 ? FED_COAP_CLIENT_SENDS_POST : FED_COAP_CLIENT_SENDS_SMALL);
-    return !client->small && r->method == FED_LINK_GET && r->tries >= FED_COAP_CLIENT_SENDS_SMALL;
+    return r->tries >= (anew ? FED_COAP_CLIENT_SENDS_POST : FED_COAP_CLIENT_SENDS_SMALL);
 }
 
 /* Goes on in small blocks from where the upload is; a payload that was sent whole becomes one. */

@@ -74,6 +74,20 @@ static void test_narrow_token(void **state)
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
 }
 
+/* A small request whose answer is large: joining. */
+static void test_narrow_answer_to_a_post(void **state)
+{
+    struct fed_link_client_identity identity = world_token_identity();
+
+    (void)state;
+    relay.mtu = NARROW;
+    world_connect(&world, relay.port, &identity);
+    world_body_fill(&world, 1500, 4);
+    world_post(&world, "echo", FED_SPAN_LIT("small"));
+    assert_int_equal(world.done_code, FED_LINK_CREATED);
+    expect_body();
+}
+
 /* Neither side knows: a whole answer, a whole request and a block vanish. */
 static void test_narrow_in_a_session(void **state)
 {
@@ -266,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_narrow),
         TEST(test_narrow_token),
+        TEST(test_narrow_answer_to_a_post),
         TEST(test_narrow_in_a_session),
         TEST(test_narrow_in_a_transfer),
         TEST(test_goes_on_in_a_new_session),
