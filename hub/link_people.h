@@ -3,6 +3,7 @@
 #ifndef FEDLET_HUB_LINK_PEOPLE_H
 #define FEDLET_HUB_LINK_PEOPLE_H
 
+#include "hub/agents.h"
 #include "hub/api/events.h"
 #include "hub/gateway/gateway.h"
 #include "hub/traffic/traffic.h"
@@ -12,6 +13,7 @@ struct hub_link_people { /* all outlive it */
     struct hub_objects *objects;
     struct hub_events *events;
     struct hub_gateway *gateway;
+    struct hub_agents *const *agents; /* NULL there: not open */
     struct hub_traffic *traffic;
     struct hub_plan *plan;
     struct hub_status *status;

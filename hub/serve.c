@@ -385,6 +385,7 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         .objects = s->objects,
         .events = s->events,
         .gateway = s->gateway,
+        .agents = &s->agents,
         .traffic = s->traffic,
         .plan = s->plan,
         .status = s->status};
@@ -437,6 +438,8 @@ static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
         .gateway = s->gateway,
         .options = s->options,
         .epoch = hub_plan_epoch(s->plan),
+        .heartbeat_s = (uint32_t)s->options->heartbeat_s,
+        .trust = hub_identity_trust(s->identity),
         .cert_pem = hub_identity_server_cert_pem(s->identity),
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity)};

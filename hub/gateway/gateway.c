@@ -563,8 +563,14 @@ static void serve_hello(const struct call *call)
 {
     struct fed_link_hello_items items = {.has_trust = true};
     struct fed_diag diag = {""};
-    enum fed_err err = gateway_mark_hello(call->session, call->request->query, &items, &diag);
+    uint32_t later_s;
+    enum fed_err err;
 
+    if (!call->session->counts && !gateway_admit(call->gateway, &later_s)) {
+        answer_later(call, "many agents come at once", later_s);
+        return;
+    }
+    err = gateway_mark_hello(call->session, call->request->query, &items, &diag);
     memcpy(items.trust, hub_identity_trust(call->gateway->identity), sizeof items.trust);
     if (!err)
         err = gateway_hello_take(call->session, call->request->query);

@@ -21,7 +21,8 @@ const struct hub_gateway_link *hub_gateway_link_workers(void)
         .user = fed_worker_session_user,
         .close = fed_worker_session_close,
         .answer = fed_worker_answer,
-        .notify = fed_worker_notify};
+        .notify = fed_worker_notify,
+        .stats = fed_worker_session_stats};
 
     return &link;
 }

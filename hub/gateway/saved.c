@@ -32,6 +32,7 @@ enum fed_err hub_gateway_session_save(
     fed_buf_put_u64(out, session->told);
     fed_buf_put(out, fed_span_of(session->mark, sizeof session->mark));
     fed_buf_put(out, fed_span_of(session->mark_came, sizeof session->mark_came));
+    gateway_count(session);
     link->set_user(peer, NULL);
     gateway_session_forget(session);
     return fed_buf_err(out);
