@@ -150,7 +150,11 @@ void hub_agents_go(struct hub_agents *agents)
     struct fed_diag diag = {""};
     enum fed_err err = hub_agents_saved_read(&agents->parts, restore_one, agents, &diag);
 
-    if (err && err != FED_ERR_NOT_FOUND)
+    if (err == FED_ERR_UNSUPPORTED)
+        fed_log(log, FED_LOG_INFO,
+            "gateway: saved sessions do not go on: version, heartbeat, CA or store is another now; "
+            "their agents come back by themselves");
+    else if (err && err != FED_ERR_NOT_FOUND)
         fed_log(log, FED_LOG_WARN,
             "gateway: saved sessions do not go on: %s; their agents come back by themselves",
             diag.text[0] ? diag.text : fed_err_text(err));

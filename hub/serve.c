@@ -438,6 +438,8 @@ static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
         .gateway = s->gateway,
         .options = s->options,
         .epoch = hub_plan_epoch(s->plan),
+        .heartbeat_s = (uint32_t)s->options->heartbeat_s,
+        .trust = hub_identity_trust(s->identity),
         .cert_pem = hub_identity_server_cert_pem(s->identity),
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity)};
@@ -556,7 +558,7 @@ static void compact(void *ctx)
 }
 
 /* Sessions are counted while they are there. */
-static void stop_counting(struct service *s)
+static void count_last(struct service *s)
 {
     if (!s->traffic)
         return;
@@ -608,7 +610,7 @@ static void finish(struct service *s)
 {
     if (s->objects)
         (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
-    stop_counting(s);
+    count_last(s);
     hub_agents_close(s->agents);
     fed_https_server_close(s->https);
     fed_http_server_close(s->http);
@@ -690,6 +692,7 @@ static void on_signal(void *ctx, int number)
     s->stopping = true;
     fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
     fed_notify_service_manager("STOPPING=1");
+    count_last(s);
     hub_agents_stop(s->agents, on_agents_asked, on_agents_saved, s);
 }
 

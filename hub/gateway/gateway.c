@@ -103,14 +103,6 @@ void hub_gateway_close(struct hub_gateway *gateway)
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
 }
 
-uint32_t hub_gateway_idle_ms(const struct hub_gateway *gateway)
-{
-    uint64_t idle_ms = (uint64_t)gateway->heartbeat_s * GATEWAY_IDLE_HEARTBEAT_MS;
-
-    idle_ms = idle_ms < GATEWAY_IDLE_MIN_MS ? GATEWAY_IDLE_MIN_MS : idle_ms;
-    return idle_ms > INT32_MAX ? INT32_MAX : (uint32_t)idle_ms;
-}
-
 void gateway_session_forget(struct gateway_session *session)
 {
     struct hub_gateway *gateway = session->binding->gateway;
@@ -130,6 +122,14 @@ void hub_gateway_forget(struct hub_gateway *gateway, const struct hub_gateway_li
         if (session->binding->link == link)
             gateway_session_forget(session);
     }
+}
+
+uint32_t hub_gateway_idle_ms(const struct hub_gateway *gateway)
+{
+    uint64_t idle_ms = (uint64_t)gateway->heartbeat_s * GATEWAY_IDLE_HEARTBEAT_MS;
+
+    idle_ms = idle_ms < GATEWAY_IDLE_MIN_MS ? GATEWAY_IDLE_MIN_MS : idle_ms;
+    return idle_ms > INT32_MAX ? INT32_MAX : (uint32_t)idle_ms;
 }
 
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out)
@@ -563,8 +563,14 @@ static void serve_hello(const struct call *call)
 {
     struct fed_link_hello_items items = {.has_trust = true};
     struct fed_diag diag = {""};
-    enum fed_err err = gateway_mark_hello(call->session, call->request->query, &items, &diag);
+    uint32_t later_s;
+    enum fed_err err;
 
+    if (!call->session->counts && !gateway_admit(call->gateway, &later_s)) {
+        answer_later(call, "many agents come at once", later_s);
+        return;
+    }
+    err = gateway_mark_hello(call->session, call->request->query, &items, &diag);
     memcpy(items.trust, hub_identity_trust(call->gateway->identity), sizeof items.trust);
     if (!err)
         err = gateway_hello_take(call->session, call->request->query);

@@ -8,8 +8,9 @@
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   hello.c     what both sides say of themselves
  *   kinds.c     which kinds are federated
- *   count.c     the bytes of sessions
+ *   admit.c     how many agents may come in a second
  *   saved.c     sessions that outlive this process
+ *   count.c     the bytes of sessions
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
 #define FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -31,6 +32,7 @@
 #define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
 #define GATEWAY_GUESTS_WINDOW_MS 60000u
 
+#define GATEWAY_HELLOS_PER_S 2000u
 #define GATEWAY_CERTIFICATES_PER_S 50u
 #define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
 #define GATEWAY_RETRY_SPREAD_S 60u
@@ -125,6 +127,8 @@ struct hub_gateway {
     uint64_t guests_since_ms;
     unsigned guests_logged;
     struct hub_gateway_stats stats;
+    uint64_t hellos_since_ms; /* agents that came in the present second */
+    unsigned hellos;
     uint64_t certificates_since_ms; /* new certificates of the present second */
     unsigned certificates;
     hub_gateway_copied *copied;
@@ -135,6 +139,10 @@ struct hub_gateway {
 void gateway_session_forget(struct gateway_session *session); /* its link has ended by itself */
 /* Ends a session that its agent did not end. */
 void gateway_session_cut(struct gateway_session *session);
+
+/* ---- admit.c ---- */
+/* Whether one more agent may begin its session now; else when it should come back. */
+bool gateway_admit(struct hub_gateway *gateway, uint32_t *later_s);
 
 /* ---- certificate.c ---- */
 /* The answer to c. FED_ERR_BUSY with *later_s: come back after that. */

@@ -71,6 +71,9 @@ enum fed_err gateway_session_restore(struct gateway_session *session, struct fed
     memcpy(session->mark_came, came.at, sizeof session->mark_came);
     session->held = held;
     session->told = told;
+    session->kinds_told = session->binding->gateway->kinds_moved;
+    if (session->binding->link->stats) /* what was before is counted */
+        session->binding->link->stats(session->link, &session->counted);
     gateway_notify_want(session); /* of what changed since */
     return FED_OK;
 }

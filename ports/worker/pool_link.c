@@ -96,6 +96,14 @@ void pool_link_clear(struct pool_worker *worker, const char *why)
 
 /* ---- messages ---- */
 
+static struct fed_link_stats link_stats(const struct fed_worker_counts *counts)
+{
+    return (struct fed_link_stats){.sent_bytes = counts->sent_bytes,
+        .received_bytes = counts->received_bytes,
+        .sent_datagrams = counts->sent_datagrams,
+        .received_datagrams = counts->received_datagrams};
+}
+
 static void cert_info(const struct fed_worker_cert *cert, struct fed_crypto_cert_info *out)
 {
     memset(out, 0, sizeof *out);
@@ -131,6 +139,7 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
         send_close(worker, opened->session);
         return;
     }
+    s->stats = link_stats(&opened->counts);
     snprintf(address, sizeof address, FED_SPAN_FMT, FED_SPAN_ARG(opened->address));
     snprintf(identity, sizeof identity, FED_SPAN_FMT, FED_SPAN_ARG(opened->psk_identity));
     if (opened->has_cert) {
@@ -224,22 +233,6 @@ static void on_saved(struct pool_worker *worker, const struct fed_worker_saved *
     session_free(s);
 }
 
-/* Counters grow. */
-static void on_counted(struct pool_worker *worker, const struct fed_worker_counted *counted)
-{
-    struct pool_session *s = session_find(worker, counted->session);
-
-    if (!s || counted->sent_bytes < s->stats.sent_bytes ||
-        counted->received_bytes < s->stats.received_bytes ||
-        counted->sent_datagrams < s->stats.sent_datagrams ||
-        counted->received_datagrams < s->stats.received_datagrams)
-        return;
-    s->stats = (struct fed_link_stats){.sent_bytes = counted->sent_bytes,
-        .received_bytes = counted->received_bytes,
-        .sent_datagrams = counted->sent_datagrams,
-        .received_datagrams = counted->received_datagrams};
-}
-
 static void note_state(struct pool_worker *worker, enum pool_state state)
 {
     worker->state = state;
@@ -280,6 +273,11 @@ void pool_link_message(struct pool_worker *worker, const struct fed_worker_messa
             events->notified(
                 events->ctx, (struct fed_link_session *)s, m->notified.tag, m->notified.delivered);
         break;
+    case FED_WORKER_COUNTED:
+        s = session_find(worker, m->counted.session);
+        if (s)
+            s->stats = link_stats(&m->counted.counts);
+        break;
     case FED_WORKER_UNFIT:
         s = session_find(worker, m->notified.session);
         if (s && events->unfit)
@@ -290,9 +288,6 @@ void pool_link_message(struct pool_worker *worker, const struct fed_worker_messa
         break;
     case FED_WORKER_STATS:
         worker->stats = m->stats;
-        break;
-    case FED_WORKER_COUNTED:
-        on_counted(worker, &m->counted);
         break;
     case FED_WORKER_SAVED:
         on_saved(worker, &m->saved);
@@ -318,11 +313,6 @@ void fed_worker_session_set_user(struct fed_link_session *session, void *user)
 void *fed_worker_session_user(const struct fed_link_session *session)
 {
     return ((const struct pool_session *)session)->user;
-}
-
-void fed_worker_session_stats(const struct fed_link_session *session, struct fed_link_stats *out)
-{
-    *out = ((const struct pool_session *)session)->stats;
 }
 
 void fed_worker_session_close(struct fed_link_session *session)
@@ -355,4 +345,9 @@ enum fed_err fed_worker_notify(struct fed_link_session *session, struct fed_span
         return FED_ERR_LIMIT;
     pool_worker_send(s->worker, &m);
     return FED_OK;
+}
+
+void fed_worker_session_stats(const struct fed_link_session *session, struct fed_link_stats *out)
+{
+    *out = ((const struct pool_session *)session)->stats;
 }

@@ -68,6 +68,13 @@ struct fed_worker_cert {
     int64_t not_after_unix_s;
     bool is_ca;
 };
+/* Of a session so far, as struct fed_link_stats. */
+struct fed_worker_counts {
+    uint64_t sent_bytes;
+    uint64_t received_bytes;
+    uint64_t sent_datagrams;
+    uint64_t received_datagrams;
+};
 struct fed_worker_opened {
     uint64_t session;
     struct fed_span address;
@@ -75,6 +82,7 @@ struct fed_worker_opened {
     struct fed_worker_cert cert;
     struct fed_span psk_identity; /* empty: none */
     struct fed_span kept;         /* of a session that was restored: fedhub's part */
+    struct fed_worker_counts counts;
 };
 struct fed_worker_request {
     uint64_t session;
@@ -91,13 +99,6 @@ struct fed_worker_stats {
     uint64_t turned_away; /* had a valid cookie and were not admitted */
     uint64_t restored;
     uint64_t sessions;
-};
-struct fed_worker_counted { /* of a session, since it began in this worker */
-    uint64_t session;
-    uint64_t sent_bytes;
-    uint64_t received_bytes;
-    uint64_t sent_datagrams;
-    uint64_t received_datagrams;
 };
 struct fed_worker_start {
     uint16_t index; /* of this worker */
@@ -136,6 +137,10 @@ struct fed_worker_message {
             struct fed_span why;
         } closed;
         struct fed_worker_opened opened;
+        struct {
+            uint64_t session;
+            struct fed_worker_counts counts;
+        } counted;
         struct fed_worker_request request;
         struct {
             uint64_t session;
@@ -152,7 +157,6 @@ struct fed_worker_message {
             struct fed_span key; /* KEY only; empty: there is none */
         } key;
         struct fed_worker_stats stats;
-        struct fed_worker_counted counted;
         struct fed_worker_saved saved;
         struct fed_worker_start start; /* CERTIFICATE: the three PEM texts */
         struct fed_worker_answer answer;
