@@ -137,27 +137,32 @@ static void raise_descriptors(struct service *s)
 }
 
 /* Connections never take the descriptors that the store needs. */
-static unsigned connections_max(void)
+static unsigned descriptors_left(void)
 {
     struct rlimit limit;
-    unsigned max = HUB_LIMIT_CONNECTIONS;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < max + DESCRIPTORS_OWN)
-        max = limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (unsigned)limit.rlim_cur - DESCRIPTORS_OWN
-                                                   : DESCRIPTORS_OWN;
-    return max;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > UINT16_MAX)
+        return UINT16_MAX;
+    return limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (unsigned)limit.rlim_cur - DESCRIPTORS_OWN
+                                                : DESCRIPTORS_OWN;
 }
 
-/* Of agents by HTTPS, from what the API leaves; half of the API's when that is nothing. */
-static unsigned agents_max(void)
+/* The API comes first, but a quarter is for agents. */
+static unsigned connections_max(void)
 {
-    struct rlimit limit;
-    rlim_t taken = (rlim_t)connections_max() + DESCRIPTORS_OWN;
+    unsigned most = descriptors_left() / 4 * 3;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= taken + HUB_LIMIT_AGENTS)
-        return HUB_LIMIT_AGENTS;
-    return limit.rlim_cur > taken + DESCRIPTORS_OWN ? (unsigned)(limit.rlim_cur - taken)
-                                                    : DESCRIPTORS_OWN;
+    return most < HUB_LIMIT_CONNECTIONS ? most : HUB_LIMIT_CONNECTIONS;
+}
+
+/* Of agents by HTTPS, from what the API leaves. */
+static void share_out(unsigned *sessions, unsigned *handshakes)
+{
+    unsigned left = descriptors_left() - connections_max();
+
+    *handshakes = left / 8 < HUB_LIMIT_AGENT_HANDSHAKES ? left / 8 : HUB_LIMIT_AGENT_HANDSHAKES;
+    left -= *handshakes;
+    *sessions = left < HUB_LIMIT_AGENTS ? left : HUB_LIMIT_AGENTS;
 }
 
 static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
@@ -463,11 +468,11 @@ static enum fed_err open_https(struct service *s, struct fed_diag *diag)
         .listen = s->options->agent_listen,
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity),
-        .sessions_max = agents_max(),
         .session_idle_ms = hub_gateway_idle_ms(s->gateway),
     };
     enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_https(), &events);
 
+    share_out(&options.sessions_max, &options.handshakes_max);
     fed_buf_init(&chain, s->mem, CHAIN_MAX);
     put_chain(s->identity, &chain);
     options.cert_pem = fed_buf_span(&chain);
