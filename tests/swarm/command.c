@@ -5,6 +5,7 @@
  *                   report of each with that revision; times count from here
  *   progress        "progress": how far the last expectation is, in the form of "met"
  *   stats           "stats": what happened since the start
+ *   report          all send a full report at once; then "met" as above
  *   drop            ends all sessions; each agent comes back by its back-off
  *   stop, start     ends all sessions until start
  *   quit
@@ -157,6 +158,24 @@ static void expect(struct swarm *swarm, const char *text)
     }
 }
 
+/* Nothing is expected but the reports themselves. */
+static void report(struct swarm *swarm)
+{
+    swarm->expecting = true;
+    swarm->expected_us = fed_loop_clock_us(swarm->loop);
+    swarm->n_met = swarm->n;
+    swarm->n_told = 0;
+    for (size_t i = 0; i < swarm->n; i++) {
+        struct swarm_agent *agent = &swarm->agents[i];
+
+        agent->met = true;
+        agent->told = false;
+        agent->met_us = swarm->expected_us;
+        agent->met_revision = agent->bundle.revision;
+        swarm_report_full(agent);
+    }
+}
+
 /* ---- sessions ---- */
 
 static void check_ready(struct swarm *swarm)
@@ -243,7 +262,7 @@ static void do_command(struct swarm *swarm, const char *word, const char *rest)
         const char *word;
         void (*call)(struct swarm *swarm);
     } plain[] = {{"stats", put_stats}, {"drop", swarm_fleet_drop}, {"stop", swarm_fleet_stop},
-        {"start", swarm_fleet_start}, {"quit", quit}};
+        {"start", swarm_fleet_start}, {"report", report}, {"quit", quit}};
 
     if (strcmp(word, "ready") == 0) {
         ask_ready(swarm, rest);

@@ -146,6 +146,13 @@ void swarm_report_timer(void *ctx)
         send_report(agent);
 }
 
+void swarm_report_full(struct swarm_agent *agent)
+{
+    agent->report_full = true;
+    if (agent->at == SWARM_READY && !agent->reporting)
+        set_timer(agent, swarm_now_ms(agent->swarm));
+}
+
 void swarm_report_up(struct swarm_agent *agent)
 {
     if (agent->news || agent->report_full)

@@ -225,6 +225,7 @@ void swarm_report_timer(void *agent);
 void swarm_report_up(struct swarm_agent *agent);
 void swarm_report_down(struct swarm_agent *agent);
 void swarm_report_soon(struct swarm_agent *agent);
+void swarm_report_full(struct swarm_agent *agent); /* a full one, at once when there is a session */
 
 /* ---- keep.c ---- */
 /* Fills keys of n agents from the file, makes those that lack and writes them there. */

@@ -10,6 +10,7 @@ import time
 
 from . import proc, workload
 from .api import api
+from .fleets import GROUPS as FLEETS
 from .kube import APPLY_PATCH, Api, Marks
 from .reads import fleet_read
 from .relay import bursts, payload, wire
@@ -312,4 +313,4 @@ def _count_of(objs, wanted):
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
 GROUPS = {f.__name__: f for f in (size, proto, plan, hub, delivery, change, idle, restart, latency, peak, fleet_read,
-                                  api)}
+                                  api, *FLEETS)}
