@@ -373,6 +373,8 @@ static enum fed_err open_coap(struct service *s, struct fed_diag *diag)
 
     if (!err)
         err = fed_coap_server_open(s->mem, s->loop, &s->log, &options, &events, &s->coap, diag);
+    if (!err)
+        hub_gateway_knock_by(s->gateway, fed_coap_server_knock, s->coap);
     return err ? fed_diag_prefix(diag, err, "agents by CoAP at %s", s->options->coap_listen)
                : FED_OK;
 }
@@ -463,6 +465,8 @@ static void finish(struct service *s)
 {
     if (s->objects)
         (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
+    if (s->gateway)
+        hub_gateway_knock_by(s->gateway, NULL, NULL);
     fed_coap_server_close(s->coap);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
@@ -512,6 +516,7 @@ static void on_signal(void *ctx, int number)
     fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
     fed_notify_service_manager("STOPPING=1");
     (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
+    hub_gateway_knock_by(s->gateway, NULL, NULL);
     fed_coap_server_close(s->coap);
     s->coap = NULL;
     hub_api_stop(s->api);

@@ -161,6 +161,9 @@ FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed
     const struct fed_link_server_events *events, struct fed_link_server **out,
     struct fed_diag *diag);
 void fed_coap_server_close(struct fed_link_server *server); /* not inside one of its callbacks */
+/* Tells an agent that was connected from there that its session is not known here, so that it looks
+ * (fed_dtls_server_knock). server is the struct fed_link_server. */
+void fed_coap_server_knock(void *server, const char *address);
 uint16_t fed_coap_server_port(const struct fed_link_server *server);
 
 #endif

@@ -47,6 +47,8 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     hub_objects_join(objects, &gateway->member);
     err = loop->timer_new(loop->ctx, gateway_notify_drain, gateway, &gateway->drain);
     if (!err)
+        err = gateway_knock_open(gateway);
+    if (!err)
         err = subscribe(gateway);
     if (err) {
         hub_gateway_close(gateway);
@@ -61,6 +63,7 @@ static void session_free(struct gateway_session *session)
     struct hub_gateway *gateway = session->binding->gateway;
 
     gateway_notify_forget(session);
+    gateway_knock_forget(session);
     if (session->newer)
         session->newer->older = session->older;
     else
@@ -89,6 +92,7 @@ void hub_gateway_close(struct hub_gateway *gateway)
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
     while (gateway->all)
         session_free(gateway->all);
+    gateway_knock_close(gateway);
     fed_map_fini(&gateway->sessions);
     gateway_cache_fini(&gateway->cache);
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
@@ -178,6 +182,7 @@ static enum fed_err session_register(struct gateway_session *session, const char
     if (err)
         return err;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, address);
+    gateway_knock_note(session, address);
     fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s",
         session->name, session->binding->link->name, address,
         older ? ", in place of its older session" : "");
@@ -269,6 +274,7 @@ static void on_cluster(void *ctx, const struct hub_change *change)
 
     if (change->type != HUB_CHANGE_DELETED || !fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE))
         return;
+    gateway_knock_gone(gateway, change->ref.name);
     session = fed_map_get(&gateway->sessions, change->ref.name);
     if (!session)
         return;

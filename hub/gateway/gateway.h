@@ -62,6 +62,11 @@ FED_MUST_USE enum fed_err hub_gateway_bind(struct hub_gateway *gateway,
     const struct hub_gateway_link *link, struct fed_link_server_events *out);
 /* A hub_plan_changed; ctx is the gateway. */
 void hub_gateway_plan_changed(void *gateway, struct fed_span cluster, uint64_t revision);
+/* Sends a word to an address: nobody here knows a session with it. ctx outlives the gateway, or is
+ * taken back with call NULL. Once, after a start, those who were connected when the hub was last
+ * heard of and are not back are told, a few at a time. */
+typedef void hub_gateway_knock(void *ctx, const char *address);
+void hub_gateway_knock_by(struct hub_gateway *gateway, hub_gateway_knock *call, void *ctx);
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out);
 
 #endif

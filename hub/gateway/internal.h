@@ -3,6 +3,7 @@
  *   gateway.c   sessions, who may do what, dispatch
  *   held.c      reports whose acknowledgement waits for the sync
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
+ *   knock.c     agents whose session a crash took, after a restart
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   kinds.c     which kinds are federated
  *   cache.c     compressed changes that the next cluster can use */
@@ -41,6 +42,7 @@ struct gateway_session {
     char *name; /* cluster of an agent, id of a token; else "" */
     char *why;  /* of GATEWAY_REFUSED */
     bool refusal_logged;
+    char *address;                 /* until it is stored (knock.c); NULL: nothing to store */
     struct gateway_session *newer; /* in the list of all */
     struct gateway_session *older;
     /* what the agent observes and holds */
@@ -59,6 +61,7 @@ struct gateway_session {
     struct gateway_session *next;
 };
 
+struct gateway_knock;
 struct gateway_held; /* a report that is not durable yet */
 
 struct gateway_cache_entry;
@@ -91,6 +94,7 @@ struct hub_gateway {
     struct gateway_session *queue_last;
     struct fed_timer *drain; /* set for now while the queue is not empty */
     struct gateway_cache cache;
+    struct gateway_knock *knock;
     struct hub_objects_member member; /* of the turn's commit */
     struct gateway_held *held;        /* oldest first */
     struct gateway_held **held_end;
@@ -133,6 +137,14 @@ void gateway_notify_want(struct gateway_session *session);
 void gateway_notify_forget(struct gateway_session *session); /* takes it out of the queue */
 void gateway_notify_drain(void *gateway);
 void gateway_notified(struct gateway_session *session, uint64_t tag, bool delivered);
+
+/* ---- knock.c ---- */
+FED_MUST_USE enum fed_err gateway_knock_open(struct hub_gateway *gateway);
+void gateway_knock_close(struct hub_gateway *gateway);
+/* An agent connected from there. */
+void gateway_knock_note(struct gateway_session *session, const char *address);
+void gateway_knock_forget(struct gateway_session *session); /* it ends, or was stored */
+void gateway_knock_gone(struct hub_gateway *gateway, struct fed_span cluster);
 
 /* ---- cache.c ---- */
 void gateway_cache_init(struct gateway_cache *cache, struct fed_alloc *mem);
