@@ -1,6 +1,10 @@
-/* dtls.h - the hub's DTLS 1.2 sessions on one UDP port: shared configuration, stateless cookies,
- * look-up by address and by connection ID (RFC 9146), resumption. A peer's address changes only
- * after a newer record was authenticated (RFC 9146 section 6). Implementation: ports/dtls
+/* dtls.h - DTLS 1.2 on both sides of the link.
+ *
+ * The hub's sessions on one UDP port: shared configuration, stateless cookies, look-up by address
+ * and by connection ID (RFC 9146), resumption. A peer's address changes only after a newer record
+ * was authenticated (RFC 9146 section 6).
+ *
+ * The agent's one session, which a later process can go on with. Implementation: ports/dtls
  * (mbedTLS). */
 #ifndef FEDLET_PORTS_DTLS_H
 #define FEDLET_PORTS_DTLS_H
@@ -69,5 +73,61 @@ void *fed_dtls_session_user(const struct fed_dtls_session *session);
 const char *fed_dtls_session_address(const struct fed_dtls_session *session);
 void fed_dtls_session_stats(
     const struct fed_dtls_session *session, struct fed_dtls_session_stats *out);
+
+/* ---- the agent's side ---- */
+struct fed_dtls_client;
+
+/* Who we are, and whom we take for a hub. */
+struct fed_dtls_identity {
+    /* A certificate with its key. The hub's has to chain to the CA and to say serverAuth; its name
+     * is not looked at, as a hub is reached by any address, while other agents have certificates of
+     * the same CA, too. */
+    struct fed_span cert_pem;
+    struct fed_span key_pem;
+    struct fed_span ca_pem;
+    /* Or a pre-shared key, which proves both sides. NULL: none. */
+    const char *psk_identity;
+    struct fed_span psk_key;
+};
+/* Called from the loop, never from inside another call. A callback may send and disconnect; it must
+ * not close the client. */
+struct fed_dtls_client_events {
+    void *ctx;
+    void (*opened)(void *ctx);
+    void (*received)(void *ctx, struct fed_span record);
+    /* The session could not be made, or is over: connect again. diag begins with the peer. */
+    void (*closed)(void *ctx, enum fed_err err, const struct fed_diag *diag);
+};
+/* FED_ERR_NOMEM. Without a session a client is a few hundred bytes. */
+FED_MUST_USE enum fed_err fed_dtls_client_open(struct fed_alloc *mem, struct fed_loop *loop,
+    const struct fed_dtls_client_events *events, struct fed_dtls_client **out,
+    struct fed_diag *diag);
+void fed_dtls_client_close(struct fed_dtls_client *client); /* NULL is fine; disconnects */
+/* Begins a handshake; opened or closed follows. A name is looked up at once by the system's
+ * resolver, and waited for; of its addresses the next is tried when one refuses or stays silent.
+ * identity is read during the call. FED_ERR_BUSY when there is a session, FED_ERR_INVALID for an
+ * identity that cannot be read, FED_ERR_NETWORK, FED_ERR_NOMEM. */
+FED_MUST_USE enum fed_err fed_dtls_client_connect(struct fed_dtls_client *client, const char *host,
+    uint16_t port, const struct fed_dtls_identity *identity, unsigned timeout_ms,
+    struct fed_diag *diag);
+/* close_notify; closed is not called. Nothing when there is no session. */
+void fed_dtls_client_disconnect(struct fed_dtls_client *client);
+/* As fed_dtls_send. FED_ERR_CLOSED without an open session. */
+FED_MUST_USE enum fed_err fed_dtls_client_send(
+    struct fed_dtls_client *client, struct fed_span record);
+/* Appends the keys and counters of the open session and ends it without a word: the hub keeps its
+ * side until its idle limit. What is saved must be restored once at most, as both would use the
+ * same nonces. FED_ERR_CLOSED without an open session, FED_ERR_UNSUPPORTED when nothing was
+ * received in it yet; then it goes on. Errors of out end it. */
+FED_MUST_USE enum fed_err fed_dtls_client_save(struct fed_dtls_client *client, struct fed_buf *out);
+/* Goes on with a saved session, from another port: it is open when this returns, and nothing was
+ * sent; opened is not called. Whether the hub still knows it is seen by what it answers.
+ * FED_ERR_UNSUPPORTED when another build saved it, FED_ERR_INVALID, and as connect. */
+FED_MUST_USE enum fed_err fed_dtls_client_restore(struct fed_dtls_client *client, const char *host,
+    uint16_t port, struct fed_span saved, struct fed_diag *diag);
+void fed_dtls_client_stats(const struct fed_dtls_client *client,
+    struct fed_dtls_session_stats *out); /* of all its sessions, handshakes included */
+/* "hub.example:5684" of the last connect or restore; valid until the next. */
+const char *fed_dtls_client_peer(const struct fed_dtls_client *client);
 
 #endif

@@ -87,9 +87,21 @@ struct fed_link {
      * answer. */
     enum fed_err (*ping)(void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
     void (*stats)(void *ctx, struct fed_link_stats *out);
+    /* ---- going on with a session in a later process; NULL in a binding that cannot ---- */
+    /* Appends what that takes, keys included, and ends the session without a word: the hub keeps
+     * its side until its idle limit. Open requests end with FED_ERR_CLOSED, no down. Any error ends
+     * the session as disconnect does. What is appended MUST be resumed once at most: both would
+     * encrypt different things in the same way. */
+    enum fed_err (*suspend)(void *ctx, struct fed_buf *out);
+    /* In the place of connect: up follows at once, nothing was sent by then, and the next request
+     * shows whether the hub knows the session. down with FED_ERR_TIMEOUT when nothing came within
+     * timeout_ms. The observation of before stands until the next observe. FED_ERR_UNSUPPORTED when
+     * another build saved it, FED_ERR_INVALID, and as connect. */
+    enum fed_err (*resume)(void *ctx, const char *host, uint16_t port, struct fed_span saved,
+        unsigned timeout_ms, struct fed_diag *diag);
 };
 
-/* ports/coap: libcoap client. */
+/* ports/coap on ports/dtls. */
 struct fed_coap_client;
 FED_MUST_USE enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_link_events *events, struct fed_coap_client **out,
@@ -155,7 +167,7 @@ FED_MUST_USE enum fed_err fed_link_notify(
     struct fed_link_session *session, struct fed_span body, uint64_t tag);
 void fed_link_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
 
-/* ports/coap on ports/dtls: own session layer, libcoap for the message format. */
+/* ports/coap on ports/dtls. */
 FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_link_server_options *options,
     const struct fed_link_server_events *events, struct fed_link_server **out,

@@ -1,16 +1,10 @@
-/* client.c - see ports/link.h, agent side: one session at a time, driven by the loop through
- * libcoap's epoll descriptor (which holds libcoap's timer too, so nothing wakes an idle agent) and
- * one timer of our own.
- *
- * libcoap calls us while it walks its own lists. There a session may be given up but not freed, and
- * the end of a session is told from the timer, when nothing is on the stack. */
+/* client.c - see ports/link.h, agent side: one session at a time on ports/dtls, and one timer that
+ * is set for whatever comes first, so that nothing wakes an idle agent. */
 #include "ports/coap/client.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* ---- time ---- */
 
@@ -18,9 +12,9 @@ void fed_coap_client_arm(struct fed_coap_client *client)
 {
     uint64_t due_ms = fed_coap_requests_due(client);
 
-    if (client->state == FED_COAP_CONNECTING && client->deadline_ms < due_ms)
-        due_ms = client->deadline_ms;
-    if (client->state == FED_COAP_FAILED)
+    if (client->proof_ms && client->proof_ms < due_ms)
+        due_ms = client->proof_ms;
+    if (client->announce)
         due_ms = 0;
     if (due_ms == UINT64_MAX)
         client->loop->timer_stop(client->loop->ctx, client->timer);
@@ -28,199 +22,114 @@ void fed_coap_client_arm(struct fed_coap_client *client)
         client->loop->timer_set(client->loop->ctx, client->timer, due_ms);
 }
 
-void fed_coap_client_fail(struct fed_coap_client *client, enum fed_err err, const char *format, ...)
-{
-    va_list args;
-
-    if (client->state != FED_COAP_CONNECTING && client->state != FED_COAP_UP)
-        return;
-    va_start(args, format);
-    vsnprintf(client->down_diag.text, sizeof(client->down_diag.text), format, args);
-    va_end(args);
-    client->down_err = err;
-    client->state = FED_COAP_FAILED;
-    fed_coap_client_arm(client);
-}
-
-/* ---- the end of a session ---- */
-
-static void context_free(struct fed_coap_client *client)
-{
-    coap_context_t *context = client->context;
-
-    if (!context)
-        return;
-    client->loop->watch_free(client->loop->ctx, client->watch);
-    client->watch = NULL;
-    client->context = NULL;
-    client->session = NULL;
-    if (context == client->in_io) {
-        client->free_after_io = true;
-        return;
-    }
-    coap_free_context(context); /* and its session: sends close_notify */
-}
-
-static void session_end(struct fed_coap_client *client, enum fed_err err, const char *why)
-{
-    context_free(client);
-    client->state = FED_COAP_CLOSED;
-    client->observation.active = false;
-    fed_coap_requests_end(client, err, why);
-}
-
-static void session_report_down(struct fed_coap_client *client)
-{
-    enum fed_err err = client->down_err;
-    struct fed_diag diag = client->down_diag;
-
-    session_end(client, FED_ERR_CLOSED, diag.text);
-    fed_coap_client_arm(client);
-    client->events.down(client->events.ctx, err, &diag);
-}
-
-/* ---- the loop ---- */
-
-static void check_up(struct fed_coap_client *client)
-{
-    if (client->state != FED_COAP_CONNECTING ||
-        coap_session_get_state(client->session) != COAP_SESSION_STATE_ESTABLISHED)
-        return;
-    client->state = FED_COAP_UP;
-    fed_coap_client_arm(client);
-    client->events.up(client->events.ctx);
-}
-
-static void on_ready(void *ctx, unsigned events)
-{
-    struct fed_coap_client *client = ctx;
-
-    (void)events;
-    client->in_io = client->context;
-    coap_io_process(client->context, COAP_IO_NO_WAIT);
-    if (client->free_after_io)
-        coap_free_context(client->in_io);
-    client->free_after_io = false;
-    client->in_io = NULL;
-    if (client->state == FED_COAP_CONNECTING || client->state == FED_COAP_UP) {
-        check_up(client);
-        fed_coap_client_arm(client);
-    }
-}
-
 static void on_timer(void *ctx)
 {
     struct fed_coap_client *client = ctx;
+    struct fed_diag diag = {""};
 
-    if (client->state == FED_COAP_CONNECTING &&
-        client->deadline_ms <= fed_loop_now_ms(client->loop))
-        fed_coap_client_dtls_failed(client, true);
-    if (client->state == FED_COAP_FAILED) {
-        session_report_down(client);
+    if (client->announce) {
+        client->announce = false;
+        fed_coap_client_arm(client);
+        client->events.up(client->events.ctx);
+        return;
+    }
+    if (client->proof_ms && client->proof_ms <= fed_loop_now_ms(client->loop)) {
+        fed_diag_set(&diag, FED_ERR_TIMEOUT, "%s: no answer in the session of before",
+            fed_dtls_client_peer(client->dtls));
+        fed_coap_client_over(client, FED_ERR_TIMEOUT, &diag);
         return;
     }
     fed_coap_requests_run(client);
     fed_coap_client_arm(client);
 }
 
-static int on_event(coap_session_t *session, const coap_event_t event)
+/* xorshift64*: spreads retries, guards nothing. */
+uint32_t fed_coap_client_random(struct fed_coap_client *client)
 {
-    struct fed_coap_client *client = coap_session_get_app_data(session);
+    uint64_t x = client->random;
 
-    if (client && event == COAP_EVENT_MSG_RETRANSMITTED)
-        client->retransmits++;
-    return 0;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    client->random = x;
+    return (uint32_t)(x * 0x2545f4914f6cdd1dull >> 32);
 }
 
-/* ---- connecting ---- */
+/* ---- the session ---- */
 
-static bool literal(const char *host, uint16_t port, coap_address_t *out)
+void fed_coap_client_begin(struct fed_coap_client *client, enum fed_coap_state state)
 {
-    coap_address_init(out);
-    if (inet_pton(AF_INET, host, &out->addr.sin.sin_addr) == 1) {
-        out->addr.sin.sin_family = AF_INET;
-        out->size = sizeof(out->addr.sin);
-    } else if (inet_pton(AF_INET6, host, &out->addr.sin6.sin6_addr) == 1) {
-        out->addr.sin6.sin6_family = AF_INET6;
-        out->size = sizeof(out->addr.sin6);
-    } else {
-        return false;
-    }
-    coap_address_set_port(out, port);
-    return true;
+    client->state = state;
+    client->announce = false;
+    client->proof_ms = 0;
+    client->heard_ms = 0;
+    client->srtt_ms = 0;
+    client->rttvar_ms = 0;
+    client->next_mid = (uint16_t)fed_coap_client_random(client);
+    client->observation = (struct fed_coap_observation){0};
+    memset(client->recent, 0, sizeof(client->recent));
 }
 
-/* A literal address needs nobody; a name asks the system's resolver and waits for it. */
-static enum fed_err resolve(struct fed_coap_client *client, const char *host, uint16_t port,
-    coap_address_t *out, struct fed_diag *diag)
+static void session_end(struct fed_coap_client *client, const char *why)
 {
-    struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *found = NULL;
-    int code;
-
-    if (literal(host, port, out))
-        return FED_OK;
-    code = getaddrinfo(host, NULL, &hints, &found);
-    if (code)
-        return fed_diag_set(diag, FED_ERR_NETWORK, "%s: the name cannot be resolved: %s",
-            client->peer, gai_strerror(code));
-    coap_address_init(out);
-    out->size = found->ai_addrlen;
-    memcpy(&out->addr, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    coap_address_set_port(out, port);
-    return FED_OK;
+    client->state = FED_COAP_CLOSED;
+    client->announce = false;
+    client->proof_ms = 0;
+    client->observation.active = false;
+    fed_coap_requests_end(client, FED_ERR_CLOSED, why);
 }
 
-static enum fed_err context_new(struct fed_coap_client *client, struct fed_diag *diag)
+void fed_coap_client_over(
+    struct fed_coap_client *client, enum fed_err err, const struct fed_diag *diag)
 {
-    client->context = coap_new_context(NULL);
-    if (!client->context)
-        return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", client->peer);
-    coap_context_set_block_mode(client->context, 0);
-    coap_register_response_handler(client->context, fed_coap_client_response);
-    coap_register_nack_handler(client->context, fed_coap_client_nack);
-    coap_register_event_handler(client->context, on_event);
-    return FED_OK;
+    struct fed_diag why = *diag;
+
+    fed_dtls_client_disconnect(client->dtls);
+    session_end(client, why.text);
+    fed_coap_client_arm(client);
+    client->events.down(client->events.ctx, err, &why);
 }
 
-static void session_tune(struct fed_coap_client *client)
+void fed_coap_client_send(struct fed_coap_client *client, const struct fed_coap_writer *w)
 {
-    coap_session_t *session = client->session;
-
-    coap_session_set_app_data(session, client);
-    coap_session_set_mtu(session, FED_COAP_CLIENT_MTU);
-    coap_session_set_nstart(session, FED_COAP_CLIENT_NSTART);
-    coap_session_set_max_retransmit(session, FED_COAP_CLIENT_RETRANSMIT);
-    coap_session_set_ack_timeout(session, (coap_fixed_point_t){FED_COAP_CLIENT_ACK_MS / 1000, 0});
-    coap_session_set_ack_random_factor(session, (coap_fixed_point_t){1, 500});
+    /* Whatever fails here is repaired like a loss on the way: by repetition. */
+    if (w->failed || fed_dtls_client_send(client->dtls, fed_span_of(w->bytes, w->len)))
+        fed_log(
+            client->log, FED_LOG_DEBUG, "coap: a message of %zu bytes could not be sent", w->len);
 }
 
-static enum fed_err session_open(struct fed_coap_client *client, const coap_address_t *address,
-    const struct fed_link_client_identity *identity, struct fed_diag *diag)
+static void on_opened(void *ctx)
 {
-    enum fed_err err = context_new(client, diag);
+    struct fed_coap_client *client = ctx;
 
-    if (!err)
-        err = fed_coap_client_dtls_open(client, address, identity, diag);
-    if (!err)
-        err = client->loop->watch_new(client->loop->ctx, coap_context_get_coap_fd(client->context),
-            FED_LOOP_READ, on_ready, client, &client->watch);
-    if (err) {
-        context_free(client);
-        return err;
-    }
-    session_tune(client);
-    return FED_OK;
+    client->state = FED_COAP_UP;
+    client->events.up(client->events.ctx);
+}
+
+static void on_received(void *ctx, struct fed_span record)
+{
+    struct fed_coap_client *client = ctx;
+
+    client->proof_ms = 0;
+    client->heard_ms = fed_loop_now_ms(client->loop);
+    fed_coap_client_received(client, record);
+    fed_coap_client_arm(client);
+}
+
+static void on_closed(void *ctx, enum fed_err err, const struct fed_diag *diag)
+{
+    fed_coap_client_over(ctx, err, diag);
 }
 
 static enum fed_err client_connect(void *ctx, const char *host, uint16_t port,
     const struct fed_link_client_identity *identity, unsigned timeout_ms, struct fed_diag *diag)
 {
     struct fed_coap_client *client = ctx;
-    uint64_t now_ms = fed_loop_now_ms(client->loop);
-    coap_address_t address;
+    struct fed_dtls_identity dtls = {.cert_pem = identity->cert_pem,
+        .key_pem = identity->key_pem,
+        .ca_pem = identity->ca_pem,
+        .psk_identity = identity->psk_identity,
+        .psk_key = identity->psk_key};
     enum fed_err err;
 
     if (client->state != FED_COAP_CLOSED)
@@ -228,22 +137,10 @@ static enum fed_err client_connect(void *ctx, const char *host, uint16_t port,
     if (identity->psk_identity ? identity->psk_key.len == 0
                                : identity->cert_pem.len == 0 || identity->ca_pem.len == 0)
         return fed_diag_set(diag, FED_ERR_INVALID, "neither a certificate with its CA nor a token");
-    snprintf(client->peer, sizeof(client->peer), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
-        (unsigned)port);
-    err = resolve(client, host, port, &address, diag);
+    err = fed_dtls_client_connect(client->dtls, host, port, &dtls, timeout_ms, diag);
     if (err)
         return err;
-    client->received_before = client->stats.received_datagrams;
-    client->timeout_ms = timeout_ms;
-    client->srtt_ms = 0;
-    client->rttvar_ms = 0;
-    err = session_open(client, &address, identity, diag);
-    if (err)
-        return err;
-    client->state = FED_COAP_CONNECTING;
-    client->heard_ms = now_ms;
-    client->deadline_ms = now_ms + timeout_ms;
-    fed_coap_client_arm(client);
+    fed_coap_client_begin(client, FED_COAP_CONNECTING);
     return FED_OK;
 }
 
@@ -251,23 +148,54 @@ static void client_disconnect(void *ctx)
 {
     struct fed_coap_client *client = ctx;
 
-    session_end(client, FED_ERR_CLOSED, "disconnected");
+    fed_dtls_client_disconnect(client->dtls);
+    session_end(client, "disconnected");
     fed_coap_client_arm(client);
 }
 
 static void client_stats(void *ctx, struct fed_link_stats *out)
 {
     const struct fed_coap_client *client = ctx;
+    struct fed_dtls_session_stats stats;
 
-    *out = client->stats;
+    fed_dtls_client_stats(client->dtls, &stats);
+    *out = (struct fed_link_stats){.sent_bytes = stats.sent_bytes,
+        .received_bytes = stats.received_bytes,
+        .sent_datagrams = stats.sent_datagrams,
+        .received_datagrams = stats.received_datagrams};
 }
 
 /* ---- making and ending ---- */
+
+static enum fed_err client_init(struct fed_coap_client *client, struct fed_diag *diag)
+{
+    struct fed_dtls_client_events events = {
+        .ctx = client, .opened = on_opened, .received = on_received, .closed = on_closed};
+    struct fed_loop *loop = client->loop;
+
+    client->port = (struct fed_link){.ctx = client,
+        .connect = client_connect,
+        .disconnect = client_disconnect,
+        .request = fed_coap_client_request,
+        .observe = fed_coap_client_observe,
+        .ping = fed_coap_client_ping,
+        .stats = client_stats,
+        .suspend = fed_coap_client_suspend,
+        .resume = fed_coap_client_resume};
+    if (getrandom(&client->random, sizeof(client->random), GRND_NONBLOCK) !=
+        (ssize_t)sizeof(client->random))
+        client->random = fed_loop_now_ms(loop);
+    client->random |= 1; /* never zero */
+    if (loop->timer_new(loop->ctx, on_timer, client, &client->timer))
+        return fed_diag_set(diag, FED_ERR_NOMEM, "CoAP client: out of memory");
+    return fed_dtls_client_open(client->mem, loop, &events, &client->dtls, diag);
+}
 
 enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
     const struct fed_link_events *events, struct fed_coap_client **out, struct fed_diag *diag)
 {
     struct fed_coap_client *client = fed_alloc_zero(mem, sizeof(*client));
+    enum fed_err err;
 
     if (!client)
         return fed_diag_set(diag, FED_ERR_NOMEM, "CoAP client: out of memory");
@@ -275,19 +203,12 @@ enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed_loop *loop, 
     client->loop = loop;
     client->log = log;
     client->events = *events;
-    if (loop->timer_new(loop->ctx, on_timer, client, &client->timer)) {
+    err = client_init(client, diag);
+    if (err) {
+        loop->timer_free(loop->ctx, client->timer);
         fed_alloc_free(mem, client, sizeof(*client));
-        return fed_diag_set(diag, FED_ERR_NOMEM, "CoAP client: out of memory");
+        return err;
     }
-    coap_startup();
-    coap_set_log_level(COAP_LOG_EMERG); /* what matters is told through down and done */
-    client->port = (struct fed_link){.ctx = client,
-        .connect = client_connect,
-        .disconnect = client_disconnect,
-        .request = fed_coap_client_request,
-        .observe = fed_coap_client_observe,
-        .ping = fed_coap_client_ping,
-        .stats = client_stats};
     *out = client;
     return FED_OK;
 }
@@ -296,7 +217,8 @@ void fed_coap_client_close(struct fed_coap_client *client)
 {
     if (!client)
         return;
-    session_end(client, FED_ERR_CLOSED, "closed");
+    fed_dtls_client_close(client->dtls);
+    session_end(client, "closed");
     client->loop->timer_free(client->loop->ctx, client->timer);
     fed_alloc_free(client->mem, client, sizeof(*client));
 }

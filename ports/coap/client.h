@@ -1,33 +1,30 @@
-/* client.h - the inside of the agent's CoAP client on libcoap: client.c (session, loop),
- * client_dtls.c (what has to be told to the TLS library behind libcoap), client_request.c
- * (requests, observation, ping), client_upload.c (blocks of a request), client_transfer.c (blocks
- * of an answer).
- *
- * libcoap has the socket, DTLS, the message format and the repetition of confirmable messages. Its
- * block handling and its observe bookkeeping stay off. A session has a libcoap context of its own,
- * because a context that once had a pre-shared key never uses a certificate again. */
+/* client.h - the inside of the agent's CoAP client on ports/dtls: client.c (session, timer),
+ * client_request.c (requests, observation, ping: what is sent, and sent again), client_received.c
+ * (what comes back), client_upload.c (blocks of a request), client_transfer.c (blocks of an
+ * answer), client_save.c (what a later process goes on with). */
 #ifndef FEDLET_PORTS_COAP_CLIENT_H
 #define FEDLET_PORTS_COAP_CLIENT_H
 
+#include "ports/coap/message.h"
+#include "ports/dtls.h"
 #include "ports/link.h"
-
-#include <coap3/coap.h>
-#include <mbedtls/ssl.h>
 
 #define FED_COAP_CLIENT_REQUESTS_MAX 16u
 #define FED_COAP_CLIENT_PAYLOAD_MAX                                                                \
     (64u << 10) /* of one request, as much as a hub takes (server.h) */
-#define FED_COAP_CLIENT_PATH_MAX 64u
-#define FED_COAP_CLIENT_QUERY_MAX 256u
 #define FED_COAP_CLIENT_BODY_MAX                                                                   \
     (32u << 20) /* an answer; the largest frame is as large (proto/bundle/frame.h) */
 #define FED_COAP_CLIENT_BLOCK 1024u
-#define FED_COAP_CLIENT_SZX 6u
-#define FED_COAP_CLIENT_MTU 1280u /* what libcoap may put into one datagram, DTLS included */
-#define FED_COAP_CLIENT_NSTART 24u
+#define FED_COAP_CLIENT_TOKEN 2u
+
+/* RFC 7252 section 4.8; the first wait is measured as soon as there is a round trip. */
 #define FED_COAP_CLIENT_RETRANSMIT 4u
-#define FED_COAP_CLIENT_ACK_MS 2000u /* until a round trip was measured, RFC 7252 section 4.8 */
-#define FED_COAP_CLIENT_ACK_FLOOR_MS 1000u /* libcoap takes no less */
+#define FED_COAP_CLIENT_ACK_MS 2000u
+#define FED_COAP_CLIENT_ACK_FLOOR_MS 1000u
+#define FED_COAP_CLIENT_ACK_CEILING_MS 4000u
+#define FED_COAP_CLIENT_LIFETIME_MS 247000u /* EXCHANGE_LIFETIME */
+#define FED_COAP_CLIENT_RECENT_MAX                                                                 \
+    4u /* message ids of the hub's CONs that are remembered; it has one under way at a time */
 
 #define FED_COAP_WINDOW 10u
 #define FED_COAP_RTO_MS 600u /* of a block, until a round trip was measured */
@@ -59,7 +56,7 @@ struct fed_coap_transfer {
     uint32_t blocks;
     uint32_t next;  /* lowest that was never asked for */
     uint32_t count; /* here */
-    uint8_t etag[8];
+    uint8_t etag[FED_COAP_ETAG_MAX];
     size_t etag_len;
     unsigned code;
     uint64_t order;
@@ -75,22 +72,31 @@ struct fed_coap_client_upload {
 
 enum fed_coap_kind { FED_COAP_KIND_REQUEST, FED_COAP_KIND_OBSERVE, FED_COAP_KIND_PING };
 
+/* A confirmable message that was not acknowledged yet, as it is sent again. */
+struct fed_coap_unacknowledged {
+    size_t len;
+    uint8_t bytes[];
+};
+
 struct fed_coap_request {
     struct fed_coap_request *next;
     enum fed_coap_kind kind;
     enum fed_link_method method;
     uint16_t token;
-    coap_mid_t mid;
+    uint16_t mid;
+    struct fed_coap_unacknowledged *sent; /* NULL: acknowledged, or asked for in blocks */
+    unsigned tries;
+    uint32_t wait_ms; /* until the next try */
+    uint64_t retry_ms;
     uint64_t started_ms;
-    uint64_t retransmits; /* client's count when it was sent */
     uint64_t deadline_ms;
     unsigned restarts;
     fed_link_done *done;
     void *done_ctx;
     struct fed_coap_transfer *transfer; /* NULL: the first answer is awaited */
     struct fed_coap_client_upload *upload;
-    char path[FED_COAP_CLIENT_PATH_MAX + 1];
-    char query[FED_COAP_CLIENT_QUERY_MAX + 1];
+    char path[FED_COAP_PATH_MAX + 1];
+    char query[FED_COAP_QUERY_MAX + 1];
 };
 
 struct fed_coap_observation {
@@ -101,7 +107,15 @@ struct fed_coap_observation {
     uint64_t seen_ms;
 };
 
-enum fed_coap_state { FED_COAP_CLOSED, FED_COAP_CONNECTING, FED_COAP_UP, FED_COAP_FAILED };
+/* A CON of the hub: a repetition gets the same reply and has no other effect (RFC 7252
+ * section 4.2). */
+struct fed_coap_client_recent {
+    uint16_t mid;
+    bool reset; /* else acknowledged */
+    uint64_t expires_ms;
+};
+
+enum fed_coap_state { FED_COAP_CLOSED, FED_COAP_CONNECTING, FED_COAP_UP };
 
 struct fed_coap_client {
     struct fed_alloc *mem;
@@ -109,51 +123,33 @@ struct fed_coap_client {
     struct fed_log *log;
     struct fed_link_events events;
     struct fed_link port;
+    struct fed_dtls_client *dtls;
     struct fed_timer *timer;
     enum fed_coap_state state;
-    char peer[280]; /* "hub.example:5684" for sentences */
-    bool psk;
-    uint64_t deadline_ms; /* of connecting */
-    unsigned timeout_ms;
-    uint64_t heard_ms; /* last datagram of the session */
-    coap_context_t *context;
-    coap_context_t *in_io; /* being processed, must not be freed */
-    bool free_after_io;
-    coap_session_t *session;
-    struct fed_watch *watch;
-    /* ---- what the TLS library is hooked with ---- */
-    mbedtls_ssl_send_t *tls_send;
-    mbedtls_ssl_recv_t *tls_recv;
-    void *tls_bio;
-    struct fed_link_stats stats;
-    uint64_t received_before; /* datagrams, when connecting began */
-    int alert;                /* of the peer, in the clear; -1 none */
-    char refused[240];        /* why the hub's certificate is not accepted */
-    /* ---- end of the session, told when no callback is on the stack ---- */
-    enum fed_err down_err;
-    struct fed_diag down_diag;
-    /* ---- requests ---- */
+    bool announce;     /* a restored session is up, and nobody was told */
+    uint64_t proof_ms; /* a restored session that is silent until then is dead; 0: proven */
+    uint64_t heard_ms; /* last record of the session */
+    uint64_t random;   /* jitter and first message ids, nothing secret */
     struct fed_coap_request *requests;
     unsigned n_requests;
     uint16_t next_token;
+    uint16_t next_mid;
     struct fed_coap_observation observation;
-    uint64_t retransmits;
+    struct fed_coap_client_recent recent[FED_COAP_CLIENT_RECENT_MAX];
+    unsigned recent_next;
     uint32_t srtt_ms; /* 0: not measured */
     uint32_t rttvar_ms;
 };
 
 /* ---- client.c ---- */
-/* The session is over: requests end, then down is called, both from the timer. */
-void fed_coap_client_fail(struct fed_coap_client *client, enum fed_err err, const char *format, ...)
-    FED_PRINTF(3, 4);
 void fed_coap_client_arm(struct fed_coap_client *client);
-
-/* ---- client_dtls.c ---- */
-FED_MUST_USE enum fed_err fed_coap_client_dtls_open(struct fed_coap_client *client,
-    const coap_address_t *address, const struct fed_link_client_identity *identity,
-    struct fed_diag *diag);
-/* Why there is no session, as far as can be seen from here. */
-void fed_coap_client_dtls_failed(struct fed_coap_client *client, bool timeout);
+/* The session is over: requests end, then down is called. Only from the loop. */
+void fed_coap_client_over(
+    struct fed_coap_client *client, enum fed_err err, const struct fed_diag *diag);
+uint32_t fed_coap_client_random(struct fed_coap_client *client);
+void fed_coap_client_send(struct fed_coap_client *client, const struct fed_coap_writer *w);
+/* The state of a session that begins. */
+void fed_coap_client_begin(struct fed_coap_client *client, enum fed_coap_state state);
 
 /* ---- client_request.c ---- */
 enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, const char *path,
@@ -163,10 +159,13 @@ enum fed_err fed_coap_client_observe(void *ctx, const char *path, const char *qu
     unsigned timeout_ms, fed_link_done *done, void *done_ctx);
 enum fed_err fed_coap_client_ping(
     void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
-coap_response_t fed_coap_client_response(coap_session_t *session, const coap_pdu_t *sent,
-    const coap_pdu_t *received, const coap_mid_t mid);
-void fed_coap_client_nack(coap_session_t *session, const coap_pdu_t *sent,
-    const coap_nack_reason_t reason, const coap_mid_t mid);
+struct fed_coap_request *fed_coap_request_of_token(struct fed_coap_client *client, uint16_t token);
+/* One that waits for the acknowledgement of that message. */
+struct fed_coap_request *fed_coap_request_of_mid(struct fed_coap_client *client, uint16_t mid);
+/* The message arrived: it is not sent again. How long it took is counted. */
+void fed_coap_request_acknowledged(struct fed_coap_client *client, struct fed_coap_request *r);
+/* A new token for what is asked from now on. */
+void fed_coap_request_renew(struct fed_coap_client *client, struct fed_coap_request *r);
 /* Takes the request away and calls its owner once. message NULL unless err is FED_OK. */
 void fed_coap_request_finish(struct fed_coap_client *client, struct fed_coap_request *r,
     enum fed_err err, const struct fed_link_message *message, const char *why);
@@ -174,38 +173,41 @@ void fed_coap_requests_end(struct fed_coap_client *client, enum fed_err err, con
 uint64_t fed_coap_requests_due(
     const struct fed_coap_client *client); /* UINT64_MAX: nothing waits */
 void fed_coap_requests_run(struct fed_coap_client *client);
-/* A PDU with token, path, query and, for num > 0, Block2; NULL when out of memory. */
-coap_pdu_t *fed_coap_request_pdu(struct fed_coap_client *client, const struct fed_coap_request *r,
-    coap_pdu_type_t type, uint32_t num);
-/* The first answer is asked for (again). */
+/* A message with token, path, query and, for num > 0, Block2. */
+void fed_coap_request_put(struct fed_coap_client *client, const struct fed_coap_request *r,
+    enum fed_coap_type type, uint32_t num, struct fed_coap_writer *w);
+/* The first answer is asked for (again). FED_ERR_LIMIT when it is too large, FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_coap_request_send(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
 void fed_coap_rtt_add(struct fed_coap_client *client, uint64_t rtt_ms);
+
+/* ---- client_received.c ---- */
+/* One authenticated record. A callback may end the session. */
+void fed_coap_client_received(struct fed_coap_client *client, struct fed_span record);
 
 /* ---- client_upload.c ---- */
 /* payload is copied. */
 FED_MUST_USE enum fed_err fed_coap_upload_begin(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
 struct fed_span fed_coap_upload_block(const struct fed_coap_client_upload *upload);
-/* Block1, and Size1 in the first: where the block under way is, and whether more follow. */
-bool fed_coap_upload_option(coap_pdu_t *pdu, const struct fed_coap_client_upload *upload);
+/* Block1: where the block under way is, and whether more follow. */
+uint32_t fed_coap_upload_option(const struct fed_coap_client_upload *upload);
 /* The hub has a block and wants the next one. */
 void fed_coap_upload_continue(struct fed_coap_client *client, struct fed_coap_request *r);
 
 /* ---- client_transfer.c ---- */
-struct fed_coap_block {
-    uint32_t num;
-    bool more;
-    unsigned szx;
-};
-bool fed_coap_block_of(const coap_pdu_t *pdu, struct fed_coap_block *out);
 /* The first block came and there are more. */
-void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_request *r,
-    const coap_pdu_t *pdu, const struct fed_coap_block *block, struct fed_span payload);
-void fed_coap_transfer_received(struct fed_coap_client *client, struct fed_coap_request *r,
-    const coap_pdu_t *pdu, struct fed_span payload);
+void fed_coap_transfer_begin(
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m);
+void fed_coap_transfer_received(
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m);
 void fed_coap_transfer_free(struct fed_coap_client *client, struct fed_coap_transfer *t);
 uint64_t fed_coap_transfer_due(const struct fed_coap_transfer *t);
 void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_request *r);
+
+/* ---- client_save.c ---- */
+enum fed_err fed_coap_client_suspend(void *ctx, struct fed_buf *out);
+enum fed_err fed_coap_client_resume(void *ctx, const char *host, uint16_t port,
+    struct fed_span saved, unsigned timeout_ms, struct fed_diag *diag);
 
 #endif

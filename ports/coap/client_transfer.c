@@ -22,44 +22,6 @@ void fed_coap_transfer_free(struct fed_coap_client *client, struct fed_coap_tran
     fed_alloc_free(client->mem, t, sizeof(*t));
 }
 
-/* ---- options ---- */
-
-bool fed_coap_block_of(const coap_pdu_t *pdu, struct fed_coap_block *out)
-{
-    coap_opt_iterator_t it;
-    coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_BLOCK2, &it);
-    unsigned value;
-
-    if (!option || coap_opt_length(option) > 3)
-        return false;
-    value = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
-    *out = (struct fed_coap_block){.num = value >> 4, .more = value & 8, .szx = value & 7};
-    return true;
-}
-
-static size_t etag_of(const coap_pdu_t *pdu, uint8_t out[8])
-{
-    coap_opt_iterator_t it;
-    coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_ETAG, &it);
-    size_t len = option ? coap_opt_length(option) : 0;
-
-    if (len > 8)
-        return 0;
-    if (len > 0)
-        memcpy(out, coap_opt_value(option), len);
-    return len;
-}
-
-static size_t size_of(const coap_pdu_t *pdu)
-{
-    coap_opt_iterator_t it;
-    coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_SIZE2, &it);
-
-    if (!option || coap_opt_length(option) > 4)
-        return 0;
-    return coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
-}
-
 /* ---- asking ---- */
 
 static uint32_t rto_ms(const struct fed_coap_client *client)
@@ -76,13 +38,13 @@ static uint32_t rto_ms(const struct fed_coap_client *client)
 static void slot_send(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_coap_slot *slot)
 {
-    coap_pdu_t *pdu = fed_coap_request_pdu(client, r, COAP_MESSAGE_NON, slot->num);
+    struct fed_coap_writer w;
 
+    fed_coap_request_put(client, r, FED_COAP_NON, slot->num, &w);
     slot->sent_ms = fed_loop_now_ms(client->loop);
     slot->order = ++r->transfer->order;
     slot->passed = 0;
-    if (pdu)
-        coap_send(client->session, pdu); /* what could not be sent is repeated like what was lost */
+    fed_coap_client_send(client, &w); /* what could not be sent is repeated like what was lost */
 }
 
 static void slots_fill(struct fed_coap_client *client, struct fed_coap_request *r)
@@ -167,13 +129,12 @@ static bool block_put(struct fed_coap_transfer *t, uint32_t num, struct fed_span
     return true;
 }
 
-void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_request *r,
-    const coap_pdu_t *pdu, const struct fed_coap_block *block, struct fed_span payload)
+void fed_coap_transfer_begin(
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m)
 {
-    size_t size = size_of(pdu);
-    uint8_t code = (uint8_t)coap_pdu_get_code(pdu);
+    size_t size = m->size2;
 
-    if (block->num != 0 || block->szx != FED_COAP_CLIENT_SZX || size <= FED_COAP_CLIENT_BLOCK) {
+    if (m->block2_num != 0 || m->block2_szx != FED_COAP_SZX_MAX || size <= FED_COAP_CLIENT_BLOCK) {
         fail(
             client, r, FED_ERR_UNSUPPORTED, "the answer comes in blocks that a hub would not send");
         return;
@@ -187,10 +148,11 @@ void fed_coap_transfer_begin(struct fed_coap_client *client, struct fed_coap_req
         fail(client, r, FED_ERR_NOMEM, "out of memory");
         return;
     }
-    r->transfer->code = (code >> 5) * 100u + (code & 31u);
-    r->transfer->etag_len = etag_of(pdu, r->transfer->etag);
+    r->transfer->code = (m->code >> 5) * 100u + (m->code & 31u);
+    r->transfer->etag_len = m->etag_len;
+    memcpy(r->transfer->etag, m->etag, sizeof(m->etag));
     r->transfer->next = 1;
-    if (!block_put(r->transfer, 0, payload)) {
+    if (!block_put(r->transfer, 0, m->payload)) {
         fail(client, r, FED_ERR_INVALID, "a block of the wrong size");
         return;
     }
@@ -238,32 +200,28 @@ static struct fed_coap_slot *slot_of(struct fed_coap_transfer *t, uint32_t num)
     return NULL;
 }
 
-void fed_coap_transfer_received(struct fed_coap_client *client, struct fed_coap_request *r,
-    const coap_pdu_t *pdu, struct fed_span payload)
+void fed_coap_transfer_received(
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m)
 {
     struct fed_coap_transfer *t = r->transfer;
-    struct fed_link_message m = {.code = t->code};
-    struct fed_coap_block block;
-    struct fed_coap_slot *slot;
-    uint8_t etag[8];
-    size_t etag_len = etag_of(pdu, etag);
+    struct fed_link_message whole = {.code = t->code};
+    struct fed_coap_slot *slot = NULL;
 
-    if (!fed_coap_block_of(pdu, &block)) {
-        /* Gone, or a body that is one block now: asking from the start shows which. */
+    /* Without a block it is gone, or a body that is one block now; with another ETag it is another
+     * body: asking from the start shows which. */
+    if (!m->has_block2 || m->etag_len != t->etag_len ||
+        memcmp(m->etag, t->etag, t->etag_len) != 0) {
         restart(client, r);
         return;
     }
-    if (etag_len != t->etag_len || memcmp(etag, t->etag, etag_len) != 0) {
-        restart(client, r);
-        return;
-    }
-    slot = block.num < t->blocks && block.szx == FED_COAP_CLIENT_SZX ? slot_of(t, block.num) : NULL;
-    if (!slot || !block_put(t, block.num, payload))
+    if (m->block2_num < t->blocks && m->block2_szx == FED_COAP_SZX_MAX)
+        slot = slot_of(t, m->block2_num);
+    if (!slot || !block_put(t, m->block2_num, m->payload))
         return; /* a duplicate, or nothing that was asked for */
     slots_answered(client, r, slot);
     if (t->count == t->blocks) {
-        m.payload = fed_span_of(t->body, t->size);
-        fed_coap_request_finish(client, r, FED_OK, &m, "");
+        whole.payload = fed_span_of(t->body, t->size);
+        fed_coap_request_finish(client, r, FED_OK, &whole, "");
         return;
     }
     slots_fill(client, r);

@@ -4,19 +4,11 @@
 
 #include <string.h>
 
-bool fed_coap_upload_option(coap_pdu_t *pdu, const struct fed_coap_client_upload *u)
+uint32_t fed_coap_upload_option(const struct fed_coap_client_upload *u)
 {
     bool more = u->len - (size_t)u->num * FED_COAP_CLIENT_BLOCK > FED_COAP_CLIENT_BLOCK;
-    uint8_t value[4];
-    bool good = coap_add_option(pdu, COAP_OPTION_BLOCK1,
-        coap_encode_var_safe(
-            value, sizeof(value), u->num << 4 | (unsigned)more << 3 | FED_COAP_CLIENT_SZX),
-        value);
 
-    if (good && u->num == 0)
-        good = coap_add_option(pdu, COAP_OPTION_SIZE1,
-            coap_encode_var_safe(value, sizeof(value), (unsigned)u->len), value);
-    return good;
+    return u->num << 4 | (uint32_t)more << 3 | FED_COAP_SZX_MAX;
 }
 
 struct fed_span fed_coap_upload_block(const struct fed_coap_client_upload *u)

@@ -1,17 +1,16 @@
-/* message.h - CoAP messages (RFC 7252 section 3) as the hub reads and writes them: no allocation,
- * every length limited.
- *
- * The options are taken apart and put together by libcoap's coap_opt_parse and coap_opt_encode,
- * which need neither a context nor a session and stay within the length they are given. */
+/* message.h - CoAP messages (RFC 7252 section 3) as hub and agent read and write them: no
+ * allocation, every length limited. One reader serves both: of an option that only requests carry
+ * the agent sees that it is there and does not look, and the other way round. */
 #ifndef FEDLET_PORTS_COAP_MESSAGE_H
 #define FEDLET_PORTS_COAP_MESSAGE_H
 
 #include "proto/base/span.h"
 
 #define FED_COAP_TOKEN_MAX 8u
-#define FED_COAP_OPTIONS_MAX 32u /* more in one message is nothing that our agents send */
+#define FED_COAP_OPTIONS_MAX 32u /* more in one message is nothing that our peers send */
 #define FED_COAP_PATH_MAX 64u    /* our resources have names of one letter */
 #define FED_COAP_QUERY_MAX 256u
+#define FED_COAP_ETAG_MAX 8u
 #define FED_COAP_SZX_MAX 6u        /* blocks of 1,024 bytes */
 #define FED_COAP_MESSAGE_MAX 1232u /* fits a packet of 1,280 bytes, the least that IPv6 carries */
 
@@ -48,11 +47,17 @@ struct fed_coap_message {
     uint32_t observe;
     bool has_block2;
     uint32_t block2_num;
+    bool block2_more;
     unsigned block2_szx;
     bool has_block1;
     uint32_t block1_num;
     bool block1_more;
     unsigned block1_szx;
+    size_t etag_len; /* of the first ETag */
+    uint8_t etag[FED_COAP_ETAG_MAX];
+    bool has_max_age;
+    uint32_t max_age_s;
+    uint32_t size2;  /* 0: not said */
     size_t path_len; /* segments joined by '/' */
     char path[FED_COAP_PATH_MAX];
     size_t query_len; /* joined by '&' */

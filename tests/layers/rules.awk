@@ -15,8 +15,7 @@ BEGIN {
     library("zlib.h", "proto/bundle ports/http")
     library("zconf.h", "")
     library("psa/", "proto/digest ports/tls")
-    library("mbedtls/", "ports/tls ports/dtls ports/coap") # coap: the TLS session below libcoap
-    library("coap3/", "ports/coap")
+    library("mbedtls/", "ports/tls ports/dtls")
     library("nghttp2/", "ports/http")
     library("llhttp.h", "ports/http")
     library("yaml.h", "ports/kube")
@@ -25,7 +24,6 @@ BEGIN {
     library("bearssl", "") # the hub's AES-GCM, below mbedTLS: toolchains/mbedtls_gcm
 
     # A port that builds on another port's own headers.
-    builds_on["ports/coap"] = "ports/tls"
     builds_on["ports/dtls"] = "ports/tls"
     builds_on["ports/http"] = "ports/tls"
 }

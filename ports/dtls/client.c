@@ -1,0 +1,396 @@
+/* client.c - the agent's side of ports/dtls.h: addresses, the socket, and when what is looked at.
+ */
+#include "ports/dtls/client.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- life of a session ---- */
+
+static void session_free(struct fed_alloc *mem, struct dtls_client_session *s)
+{
+    dtls_client_session_fini(s);
+    fed_alloc_free(mem, s->handshake, sizeof(*s->handshake));
+    fed_alloc_free(mem, s, sizeof(*s));
+}
+
+static void socket_close(struct fed_dtls_client *client, struct dtls_client_session *s)
+{
+    if (s->watch)
+        client->loop->watch_free(client->loop->ctx, s->watch);
+    s->watch = NULL;
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+}
+
+/* Sends nothing. */
+static void session_drop(struct fed_dtls_client *client)
+{
+    struct dtls_client_session *s = client->session;
+
+    client->session = NULL;
+    client->loop->timer_stop(client->loop->ctx, client->timer);
+    socket_close(client, s);
+    s->client = NULL;
+    if (s->busy == 0)
+        session_free(client->mem, s);
+}
+
+/* Between enter and leave a callback may give the session up. */
+static void enter(struct dtls_client_session *s)
+{
+    s->busy++;
+}
+
+static void leave(struct fed_alloc *mem, struct dtls_client_session *s)
+{
+    s->busy--;
+    if (s->busy == 0 && !s->client)
+        session_free(mem, s);
+}
+
+void dtls_client_over(struct dtls_client_session *s, enum fed_err err, const char *format, ...)
+{
+    struct fed_dtls_client *client = s->client;
+    struct fed_diag diag = {""};
+    char text[sizeof(diag.text)];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    fed_diag_set(&diag, err, "%s: %s", client->peer, text);
+    session_drop(client);
+    client->events.closed(client->events.ctx, err, &diag);
+}
+
+/* ---- the loop ---- */
+
+void dtls_client_arm(struct dtls_client_session *s)
+{
+    const struct dtls_client_handshake *h = s->handshake;
+    struct fed_loop *loop = s->client->loop;
+    uint64_t due_ms;
+
+    if (!h) {
+        loop->timer_stop(loop->ctx, s->client->timer);
+        return;
+    }
+    due_ms = h->deadline_ms;
+    if (h->hard_due_ms && h->hard_due_ms < due_ms)
+        due_ms = h->hard_due_ms;
+    if (!h->heard && h->address + 1 < h->n_addresses && h->address_ms < due_ms)
+        due_ms = h->address_ms;
+    loop->timer_set(loop->ctx, s->client->timer, due_ms);
+}
+
+static void on_ready(void *ctx, unsigned events)
+{
+    struct dtls_client_session *s = ctx;
+    struct fed_alloc *mem = s->client->mem;
+
+    (void)events;
+    enter(s);
+    if (s->handshake)
+        dtls_client_handshake_step(s);
+    else
+        dtls_client_read(s);
+    leave(mem, s);
+}
+
+static void on_timer(void *ctx)
+{
+    struct fed_dtls_client *client = ctx;
+    struct dtls_client_session *s = client->session;
+    struct dtls_client_handshake *h = s ? s->handshake : NULL;
+    uint64_t now_ms = fed_loop_now_ms(client->loop);
+
+    if (!h)
+        return;
+    enter(s);
+    if (now_ms >= h->deadline_ms)
+        dtls_client_explain(s, true);
+    else if (h->heard || now_ms < h->address_ms || !dtls_client_next(s))
+        dtls_client_handshake_step(s); /* the library looks at its timer */
+    leave(client->mem, s);
+}
+
+/* ---- addresses ---- */
+
+/* A literal address needs nobody; a name asks the system's resolver and waits for it. */
+static enum fed_err resolve(struct fed_dtls_client *client, const char *host, uint16_t port,
+    struct dtls_address *out, size_t max, size_t *n, struct fed_diag *diag)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
+    struct addrinfo *found = NULL;
+    int code;
+
+    hints.ai_flags = AI_NUMERICHOST;
+    code = getaddrinfo(host, NULL, &hints, &found);
+    if (code) {
+        hints.ai_flags = AI_ADDRCONFIG;
+        code = getaddrinfo(host, NULL, &hints, &found);
+    }
+    if (code)
+        return fed_diag_set(diag, FED_ERR_NETWORK, "%s: the name cannot be resolved: %s",
+            client->peer, gai_strerror(code));
+    *n = 0;
+    for (const struct addrinfo *a = found; a && *n < max; a = a->ai_next) {
+        struct sockaddr_storage system = {0};
+
+        if (a->ai_addrlen > sizeof(system))
+            continue;
+        memcpy(&system, a->ai_addr, a->ai_addrlen);
+        if (dtls_address_from_system(&system, &out[*n]))
+            continue;
+        out[(*n)++].port = port;
+    }
+    freeaddrinfo(found);
+    return *n > 0
+               ? FED_OK
+               : fed_diag_set(diag, FED_ERR_NETWORK, "%s: the name has no address", client->peer);
+}
+
+static enum fed_err socket_open(struct fed_dtls_client *client, struct dtls_client_session *s,
+    const struct dtls_address *address, struct fed_diag *diag)
+{
+    struct sockaddr_storage system;
+    socklen_t len = dtls_address_to_system(address, &system);
+
+    s->fd = socket(address->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->fd < 0 || connect(s->fd, (struct sockaddr *)&system, len) != 0)
+        return fed_diag_set(
+            diag, FED_ERR_NETWORK, "%s: no way there: %s", client->peer, strerror(errno));
+    return client->loop->watch_new(client->loop->ctx, s->fd, FED_LOOP_READ, on_ready, s, &s->watch);
+}
+
+/* The first of the addresses from the present one on to which there is a way. */
+static enum fed_err handshake_address(struct dtls_client_session *s, struct fed_diag *diag)
+{
+    struct dtls_client_handshake *h = s->handshake;
+    enum fed_err err = FED_ERR_NETWORK;
+
+    for (; h->address < h->n_addresses; h->address++) {
+        err = socket_open(s->client, s, &h->addresses[h->address], diag);
+        if (!err)
+            break;
+        socket_close(s->client, s);
+    }
+    h->address_ms = fed_loop_now_ms(s->client->loop) + DTLS_CLIENT_ADDRESS_MS;
+    return err;
+}
+
+bool dtls_client_next(struct dtls_client_session *s)
+{
+    struct dtls_client_handshake *h = s->handshake;
+    struct fed_diag diag = {""};
+
+    if (h->address + 1 >= h->n_addresses)
+        return false;
+    socket_close(s->client, s);
+    h->address++;
+    h->unreachable = h->heard = false;
+    h->soft_due_ms = h->hard_due_ms = 0;
+    if (mbedtls_ssl_session_reset(&s->ssl) != 0 ||
+        mbedtls_ssl_set_cid(&s->ssl, MBEDTLS_SSL_CID_ENABLED, NULL, 0) != 0)
+        dtls_client_over(s, FED_ERR_NOMEM, "out of memory");
+    else if (handshake_address(s, &diag))
+        dtls_client_over(s, FED_ERR_NETWORK, "no way to any of its addresses");
+    else
+        dtls_client_handshake_step(s);
+    return true;
+}
+
+/* ---- the contract ---- */
+
+static void peer_set(struct fed_dtls_client *client, const char *host, uint16_t port)
+{
+    snprintf(client->peer, sizeof(client->peer), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+        (unsigned)port);
+}
+
+static struct dtls_client_session *session_new(struct fed_dtls_client *client)
+{
+    struct dtls_client_session *s = fed_alloc_zero(client->mem, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->client = client;
+    s->fd = -1;
+    mbedtls_ssl_config_init(&s->config);
+    mbedtls_ssl_init(&s->ssl);
+    return s;
+}
+
+static enum fed_err connect_start(struct dtls_client_session *s, const char *host, uint16_t port,
+    const struct fed_dtls_identity *identity, unsigned timeout_ms, struct fed_diag *diag)
+{
+    struct fed_dtls_client *client = s->client;
+    struct dtls_client_handshake *h;
+    enum fed_err err;
+
+    h = s->handshake = fed_alloc_zero(client->mem, sizeof(*h));
+    if (!h)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", client->peer);
+    mbedtls_x509_crt_init(&h->own);
+    mbedtls_x509_crt_init(&h->ca);
+    mbedtls_pk_init(&h->key);
+    h->alert = -1;
+    h->timeout_ms = timeout_ms;
+    h->deadline_ms = fed_loop_now_ms(client->loop) + timeout_ms;
+    err =
+        resolve(client, host, port, h->addresses, DTLS_CLIENT_ADDRESSES_MAX, &h->n_addresses, diag);
+    if (!err)
+        err = dtls_client_session_init(s, identity, diag);
+    return err ? err : handshake_address(s, diag);
+}
+
+enum fed_err fed_dtls_client_connect(struct fed_dtls_client *client, const char *host,
+    uint16_t port, const struct fed_dtls_identity *identity, unsigned timeout_ms,
+    struct fed_diag *diag)
+{
+    struct dtls_client_session *s;
+    enum fed_err err;
+
+    if (client->session)
+        return fed_diag_set(diag, FED_ERR_BUSY, "there is a session already");
+    peer_set(client, host, port);
+    s = session_new(client);
+    if (!s)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", client->peer);
+    client->session = s;
+    err = connect_start(s, host, port, identity, timeout_ms, diag);
+    if (err) {
+        session_drop(client);
+        return err;
+    }
+    /* The first ClientHello leaves from the loop: whatever happens then can be told. */
+    client->loop->timer_set(client->loop->ctx, client->timer, fed_loop_now_ms(client->loop));
+    return FED_OK;
+}
+
+void fed_dtls_client_disconnect(struct fed_dtls_client *client)
+{
+    if (!client->session)
+        return;
+    if (!client->session->handshake)
+        mbedtls_ssl_close_notify(&client->session->ssl);
+    session_drop(client);
+}
+
+enum fed_err fed_dtls_client_send(struct fed_dtls_client *client, struct fed_span record)
+{
+    int code;
+
+    if (!client->session || client->session->handshake)
+        return FED_ERR_CLOSED;
+    if (record.len > FED_DTLS_RECORD_MAX)
+        return FED_ERR_LIMIT;
+    code = mbedtls_ssl_write(&client->session->ssl, record.at, record.len);
+    return code >= 0 ? FED_OK : FED_ERR_TLS;
+}
+
+enum fed_err fed_dtls_client_save(struct fed_dtls_client *client, struct fed_buf *out)
+{
+    struct dtls_client_session *s = client->session;
+    uint8_t *at;
+    size_t len = 0;
+    int code;
+
+    if (!s || s->handshake)
+        return FED_ERR_CLOSED;
+    at = fed_buf_room(out, DTLS_CLIENT_SAVED_MAX);
+    if (!at) {
+        session_drop(client);
+        return fed_buf_err(out);
+    }
+    code = mbedtls_ssl_context_save(&s->ssl, at, DTLS_CLIENT_SAVED_MAX, &len);
+    if (code == MBEDTLS_ERR_SSL_BAD_INPUT_DATA || code == MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL)
+        return FED_ERR_UNSUPPORTED;
+    session_drop(client);
+    if (code)
+        return FED_ERR_NOMEM;
+    fed_buf_grew(out, len);
+    return FED_OK;
+}
+
+static enum fed_err restore(struct dtls_client_session *s, const char *host, uint16_t port,
+    struct fed_span saved, struct fed_diag *diag)
+{
+    struct fed_dtls_client *client = s->client;
+    struct dtls_address address;
+    size_t n;
+    enum fed_err err = dtls_client_session_init(s, NULL, diag);
+    int code;
+
+    if (err)
+        return err;
+    code = mbedtls_ssl_context_load(&s->ssl, saved.at, saved.len);
+    if (code == MBEDTLS_ERR_SSL_VERSION_MISMATCH)
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "another build saved the session");
+    if (code)
+        return fed_mbed_error(diag, FED_ERR_INVALID, code, "saved session");
+    mbedtls_ssl_set_mtu(&s->ssl, 0);
+    err = resolve(client, host, port, &address, 1, &n, diag);
+    return err ? err : socket_open(client, s, &address, diag);
+}
+
+enum fed_err fed_dtls_client_restore(struct fed_dtls_client *client, const char *host,
+    uint16_t port, struct fed_span saved, struct fed_diag *diag)
+{
+    enum fed_err err;
+
+    if (client->session)
+        return fed_diag_set(diag, FED_ERR_BUSY, "there is a session already");
+    peer_set(client, host, port);
+    client->session = session_new(client);
+    if (!client->session)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", client->peer);
+    err = restore(client->session, host, port, saved, diag);
+    if (err)
+        session_drop(client);
+    return err;
+}
+
+void fed_dtls_client_stats(const struct fed_dtls_client *client, struct fed_dtls_session_stats *out)
+{
+    *out = client->stats;
+}
+
+const char *fed_dtls_client_peer(const struct fed_dtls_client *client)
+{
+    return client->peer;
+}
+
+enum fed_err fed_dtls_client_open(struct fed_alloc *mem, struct fed_loop *loop,
+    const struct fed_dtls_client_events *events, struct fed_dtls_client **out,
+    struct fed_diag *diag)
+{
+    struct fed_dtls_client *client = fed_alloc_zero(mem, sizeof(*client));
+
+    if (!client)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "DTLS client: out of memory");
+    client->mem = mem;
+    client->loop = loop;
+    client->events = *events;
+    if (loop->timer_new(loop->ctx, on_timer, client, &client->timer)) {
+        fed_alloc_free(mem, client, sizeof(*client));
+        return fed_diag_set(diag, FED_ERR_NOMEM, "DTLS client: out of memory");
+    }
+    *out = client;
+    return FED_OK;
+}
+
+void fed_dtls_client_close(struct fed_dtls_client *client)
+{
+    if (!client)
+        return;
+    fed_dtls_client_disconnect(client);
+    client->loop->timer_free(client->loop->ctx, client->timer);
+    fed_alloc_free(client->mem, client, sizeof(*client));
+}
