@@ -97,6 +97,9 @@ struct fed_dtls_client_events {
     void (*received)(void *ctx, struct fed_span record);
     /* The session could not be made, or is over: connect again. diag begins with the peer. */
     void (*closed)(void *ctx, enum fed_err err, const struct fed_diag *diag);
+    /* An alert in the clear came to an open session: the hub may not know it any more, or somebody
+     * else says so. Nothing has changed. NULL: of no interest. */
+    void (*doubted)(void *ctx);
 };
 /* FED_ERR_NOMEM. Without a session a client is a few hundred bytes. */
 FED_MUST_USE enum fed_err fed_dtls_client_open(struct fed_alloc *mem, struct fed_loop *loop,
