@@ -56,9 +56,8 @@ FED_MUST_USE enum fed_err fed_dtls_server_open(struct fed_alloc *mem, struct fed
     const struct fed_dtls_events *events, struct fed_dtls_server **out, struct fed_diag *diag);
 void fed_dtls_server_close(
     struct fed_dtls_server *server); /* close_notify to all; closed is not called */
-/* An alert in the clear to an address ("192.0.2.1:5684"): a session with it is not known here. It
- * proves nothing; whoever gets it looks whether its session lives. The same answers records of
- * sessions that are not known. */
+/* An alert in the clear to an address that a session was opened from ("192.0.2.1:5684"): here it is
+ * not known. It proves nothing; whoever gets it looks whether its session lives. */
 void fed_dtls_server_knock(struct fed_dtls_server *server, const char *address);
 uint16_t fed_dtls_server_port(const struct fed_dtls_server *server);
 size_t fed_dtls_server_sessions(const struct fed_dtls_server *server);

@@ -47,6 +47,7 @@ struct hub_gateway_stats {
     size_t sessions;      /* of agents */
     uint64_t refused;     /* requests that the session had no right to */
     uint64_t notified;    /* notifications sent */
+    uint64_t knocked;     /* at agents that had a session before the start */
     uint64_t cache_bytes; /* compressed changes kept for the next cluster */
 };
 

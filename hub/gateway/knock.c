@@ -18,10 +18,15 @@
 #define WRITE_MS 1000u
 #define WRITE_MAX 1024u /* rows of one commit */
 #define AFTER_MS 500u   /* those who are there already need no knock */
-#define SLICE 100u /* knocks at once, then a pause: who hears one comes back with a handshake */
+#define SLICE 100u      /* knocks at once */
 #define SLICE_MS 50u
 #define ROUNDS 2u /* a datagram may be lost */
 #define ROUND_MS 5000u
+/* Who hears a knock comes back within some seconds, with a handshake of milliseconds. No more are
+ * called than are served in that time: a ClientHello for which there is no room waits for its
+ * repetition, each time twice as long. Who does not come is forgotten after a while. */
+#define CALLED_MAX 2500u
+#define CALLED_FORGET (10000u / SLICE_MS)
 
 struct gateway_knock {
     hub_gateway_knock *call;
@@ -30,6 +35,8 @@ struct gateway_knock {
     struct fed_timer *timer;
     bool write_set;
     unsigned round;
+    size_t called;     /* and not back yet, about */
+    size_t returned;   /* since the last look */
     size_t cursor_len; /* of the last key that was seen; 0: begin */
     uint8_t cursor[KEY_MAX + 1];
 };
@@ -44,6 +51,7 @@ void gateway_knock_note(struct gateway_session *session, const char *address)
 
     if (strcmp(session->binding->link->name, "coap") != 0 || len > ADDRESS_MAX)
         return;
+    knock->returned++;
     session->address = fed_alloc_get(gateway->mem, len + 1);
     if (!session->address)
         return; /* it waits for its heartbeat */
@@ -180,32 +188,59 @@ static bool knock_one(void *ctx, const struct fed_store_item *item)
 }
 
 /* Behind the last key that was seen. */
-static struct fed_span begin_of(struct gateway_knock *knock)
+static struct fed_span begin_of(const struct gateway_knock *knock, uint8_t out[KEY_MAX + 1])
 {
     if (knock->cursor_len == 0)
         return FED_SPAN_LIT(PREFIX);
-    knock->cursor[knock->cursor_len] = 0;
-    return fed_span_of(knock->cursor, knock->cursor_len + 1);
+    memcpy(out, knock->cursor, knock->cursor_len);
+    out[knock->cursor_len] = 0;
+    return fed_span_of(out, knock->cursor_len + 1);
+}
+
+/* How many may be called now. */
+static size_t room(struct gateway_knock *knock)
+{
+    size_t gone = knock->returned + knock->called / CALLED_FORGET;
+
+    knock->returned = 0;
+    knock->called = knock->called > gone ? knock->called - gone : 0;
+    if (knock->called >= CALLED_MAX)
+        return 0;
+    return CALLED_MAX - knock->called < SLICE ? CALLED_MAX - knock->called : SLICE;
+}
+
+/* false: that was all. */
+static bool knock_some(struct hub_gateway *gateway, size_t most)
+{
+    struct fed_store *store = hub_objects_store(gateway->objects);
+    struct slice slice = {.gateway = gateway};
+    uint8_t from[KEY_MAX + 1];
+
+    /* After an error whoever was not reached waits for its heartbeat. */
+    if (store->range(store->ctx, begin_of(gateway->knock, from), FED_SPAN_LIT("k0"), most,
+            knock_one, &slice))
+        return false;
+    gateway->knock->called += slice.knocked;
+    gateway->stats.knocked += slice.knocked;
+    return slice.seen == most;
 }
 
 static void on_knock(void *ctx)
 {
     struct hub_gateway *gateway = ctx;
     struct gateway_knock *knock = gateway->knock;
-    struct fed_store *store = hub_objects_store(gateway->objects);
-    struct slice slice = {.gateway = gateway};
-    uint8_t from[KEY_MAX + 1];
-    struct fed_span begin = begin_of(knock);
     uint64_t next_ms = fed_loop_now_ms(gateway->loop) + SLICE_MS;
+    size_t most = room(knock);
 
-    memcpy(from, begin.at, begin.len); /* the cursor moves meanwhile */
-    if (store->range(
-            store->ctx, fed_span_of(from, begin.len), FED_SPAN_LIT("k0"), SLICE, knock_one, &slice))
-        return; /* whoever was not reached waits for its heartbeat */
-    if (slice.seen < SLICE) {
+    if (most > 0 && !knock_some(gateway, most)) {
         knock->cursor_len = 0;
-        if (++knock->round == ROUNDS)
+        if (++knock->round == ROUNDS) {
+            if (gateway->stats.knocked)
+                fed_log(gateway->log, FED_LOG_INFO,
+                    "gateway: knocked %llu times at agents that were connected before the start",
+                    (unsigned long long)gateway->stats.knocked);
             return;
+        }
         next_ms += ROUND_MS;
     }
     gateway->loop->timer_set(gateway->loop->ctx, knock->timer, next_ms);

@@ -116,8 +116,6 @@ struct fed_dtls_server {
     bool cookie_good;       /* the ClientHello in the scratch session brought a valid cookie */
     bool turned_away;       /* it did, but there is no room */
 
-    uint64_t unknown_second; /* alerts to strangers in it */
-    unsigned unknown_count;
     uint64_t failure_minute;
     unsigned failure_logs;
     char address_text[DTLS_ADDRESS_TEXT_SIZE];
@@ -153,10 +151,6 @@ FED_MUST_USE enum fed_err dtls_heap_set(struct dtls_heap *heap, struct fed_alloc
 void dtls_heap_remove(struct dtls_heap *heap, struct fed_dtls_session *session);
 struct fed_dtls_session *dtls_heap_first(const struct dtls_heap *heap); /* NULL when empty */
 void dtls_heap_fini(struct dtls_heap *heap, struct fed_alloc *mem);
-
-/* ---- unknown.c ---- */
-/* Answers the datagram at work, of which no session is known. */
-void dtls_unknown(struct fed_dtls_server *server, size_t incoming_len);
 
 /* ---- session.c ---- */
 /* Feeds a ClientHello to the scratch session. */

@@ -81,12 +81,6 @@ static bool is_record(struct fed_span d)
            (d.at[0] == CONTENT_CID || (d.at[0] >= CONTENT_CCS && d.at[0] <= CONTENT_DATA));
 }
 
-/* Data of an open session, by its form. */
-static bool is_of_session(struct fed_span d)
-{
-    return d.at[0] == CONTENT_CID || (d.at[0] == CONTENT_DATA && (d.at[3] || d.at[4]));
-}
-
 static void on_datagram(struct fed_dtls_server *server, struct fed_span d)
 {
     struct fed_dtls_session *s;
@@ -108,8 +102,6 @@ static void on_datagram(struct fed_dtls_server *server, struct fed_span d)
     }
     if (s)
         dtls_session_feed(s);
-    else if (is_of_session(d))
-        dtls_unknown(server, d.len);
 }
 
 /* ---- timer and socket ---- */
