@@ -9,10 +9,11 @@
 #define HUB_LIMIT_ANSWER_BYTES (256u << 20) /* a list without limit= of the largest fleet */
 #define HUB_LIMIT_OPENAPI_ROOT (4u << 20)   /* 250 bytes for each version of each group */
 #define HUB_LIMIT_STREAM_QUEUE (64u << 20)  /* what a watch may be behind: its first list fits */
-#define HUB_LIMIT_CONNECTIONS 4096u         /* some 50 KiB of TLS each */
+#define HUB_LIMIT_CONNECTIONS 4096u         /* some 50 KiB of TLS each, less when silent */
 #define HUB_LIMIT_CLIENT_CONNECTIONS                                                               \
     1024u /* of one certificate, or of one address without: four that want all share them */
-#define HUB_LIMIT_STREAMS 250u /* requests at once on a connection, as upstream */
+#define HUB_LIMIT_AGENTS 20000u /* by HTTPS: sessions, of 34 KiB when silent */
+#define HUB_LIMIT_STREAMS 250u  /* requests at once on a connection, as upstream */
 #define HUB_LIMIT_CLIENT_REQUEST_BYTES                                                             \
     (64u << 20)                              /* headers and bodies of one client: 20 full ones */
 #define HUB_LIMIT_REQUEST_BYTES (256u << 20) /* of all clients */

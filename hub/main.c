@@ -23,6 +23,9 @@ static const char usage[] =
     "while in use\n"
     "  fedhub restore FILE [SETTING]...            replace the store by a backup (service "
     "stopped)\n"
+    "  fedhub ca status|rotate|finish|drop [--force] [SETTING]...\n"
+    "                                              the certification authority and its "
+    "replacement\n"
     "  fedhub config --check FILE | --sample       check a configuration file, print one\n"
     "  fedhub version [-o json]                    print the version\n"
     "\n"
@@ -258,6 +261,40 @@ static enum exit_code command_config(int argc, char **argv)
     return DONE;
 }
 
+/* Takes "--force" out of the arguments. */
+static enum hub_ca_force take_force(int *argc, char **argv)
+{
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], "--force") != 0)
+            continue;
+        memmove(argv + i, argv + i + 1, (size_t)(*argc - i - 1) * sizeof *argv);
+        --*argc;
+        return HUB_CA_FORCE;
+    }
+    return HUB_CA_CAREFUL;
+}
+
+static enum exit_code command_ca(int argc, char **argv)
+{
+    enum hub_ca_force force = take_force(&argc, argv);
+    struct arguments arguments;
+    struct fed_diag diag = {{0}};
+    struct fed_buf out;
+    enum exit_code code = parse(argc, argv, true, &arguments);
+    enum fed_err err;
+
+    if (code || arguments.help)
+        return code ? code : help(stdout);
+    if (!arguments.file || !hub_ca_action(arguments.file))
+        return misuse("ca takes status, rotate, finish or drop", "");
+    fed_buf_init(&out, fed_alloc_system(), 65536);
+    err = hub_ca(&arguments.options, arguments.file, force, &out, &diag);
+    if (!err)
+        fputs(fed_buf_cstr(&out), stdout);
+    fed_buf_fini(&out);
+    return err ? failed(&diag, err) : DONE;
+}
+
 static enum exit_code command_version(int argc, char **argv)
 {
     bool json = argc == 2 && strcmp(argv[0], "-o") == 0 && strcmp(argv[1], "json") == 0;
@@ -278,6 +315,7 @@ static const struct command {
     {"verify", command_verify},
     {"backup", command_backup},
     {"restore", command_restore},
+    {"ca", command_ca},
     {"config", command_config},
     {"version", command_version},
 };

@@ -2,13 +2,14 @@
 #include "hub/options.h"
 
 #include "ports/yaml.h"
+#include "proto/base/text.h"
 #include "proto/doc/doc.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-enum type { TEXT, LISTEN, LIST, NUMBER, LEVEL };
+enum type { TEXT, LISTEN, LIST, NUMBER, LEVEL, DURATION };
 struct option {
     const char *name;
     enum type type;
@@ -36,6 +37,11 @@ static const struct option options_table[] = {
         "repeatable"},
     {"heartbeat-s", NUMBER, AT(heartbeat_s), 10, 86400, "120", "SECONDS",
         "how often a silent agent proves that it lives"},
+    {"certificate-life", DURATION, AT(certificate_life_s), 60, 315360000, "8760h", "DURATION",
+        "how long agents' certificates last; agents get a new one after two thirds of it"},
+    {"certificate-return", DURATION, AT(certificate_return_s), 0, 315360000, "0s", "DURATION",
+        "how long after its end a certificate can be exchanged for a new one; 0s: as long as its "
+        "cluster is registered"},
     {"store-cache-kib", NUMBER, AT(store_cache_kib), 64, 4194304, "2048", "KIB",
         "page cache of the store"},
     {"history-s", NUMBER, AT(history_s), 10, 86400, "600", "SECONDS",
@@ -91,6 +97,21 @@ static enum fed_err set_number(
     return FED_OK;
 }
 
+/* Whole seconds, as in 24h. */
+static enum fed_err set_duration(
+    int64_t *out, const struct option *option, const char *value, struct fed_diag *diag)
+{
+    uint64_t ms = 0;
+
+    if (fed_text_duration_ms(fed_span_text(value), &ms) || ms % 1000 != 0 ||
+        ms / 1000 > (uint64_t)option->max || (int64_t)(ms / 1000) < option->min)
+        return fed_diag_set(diag, FED_ERR_INVALID,
+            "%s: \"%s\" is not a duration of %lld to %lld seconds, as in 24h", option->name, value,
+            (long long)option->min, (long long)option->max);
+    *out = (int64_t)(ms / 1000);
+    return FED_OK;
+}
+
 static enum fed_err set_level(int64_t *out, const char *value, struct fed_diag *diag)
 {
     for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)
@@ -118,6 +139,8 @@ static enum fed_err set(struct hub_options *options, const struct option *option
         return set_number((int64_t *)(void *)at, option, value, diag);
     case LEVEL:
         return set_level((int64_t *)(void *)at, value, diag);
+    case DURATION:
+        return set_duration((int64_t *)(void *)at, option, value, diag);
     case LIST:
         break;
     }

@@ -17,6 +17,8 @@ struct hub_options {
     char advertise[HUB_OPTIONS_ADVERTISE_MAX][256];
     size_t n_advertise;
     int64_t heartbeat_s;
+    int64_t certificate_life_s;
+    int64_t certificate_return_s; /* 0: no end */
     int64_t store_cache_kib;
     int64_t history_s;
     int64_t history_kib;

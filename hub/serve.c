@@ -16,6 +16,7 @@
 #include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
 #include "ports/control.h"
+#include "proto/link/link.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #define DESCRIPTORS_OWN 64u /* store, listeners, loop, log, backups under way */
 #define COMPACT_STEPS 10u   /* the history is cut by a tenth of its time each */
 #define ADDRESSES_MAX (HUB_OPTIONS_ADVERTISE_MAX + 1u)
+#define CHAIN_MAX (64u << 10)
 
 struct service {
     const struct hub_options *options;
@@ -56,6 +58,8 @@ struct service {
     struct hub_gateway *gateway;
     struct fed_http_server *http;
     struct fed_link_server *coap;
+    struct fed_https_server *https;
+    unsigned to_shut_down; /* servers that end what they have begun */
     struct fed_timer *compact;
     uint64_t compact_at[COMPACT_STEPS]; /* revisions of the last steps */
     bool stopping;
@@ -140,6 +144,18 @@ static unsigned connections_max(void)
     return max;
 }
 
+/* Of agents by HTTPS, from what the API leaves; half of the API's when that is nothing. */
+static unsigned agents_max(void)
+{
+    struct rlimit limit;
+    rlim_t taken = (rlim_t)connections_max() + DESCRIPTORS_OWN;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= taken + HUB_LIMIT_AGENTS)
+        return HUB_LIMIT_AGENTS;
+    return limit.rlim_cur > taken + DESCRIPTORS_OWN ? (unsigned)(limit.rlim_cur - taken)
+                                                    : DESCRIPTORS_OWN;
+}
+
 static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
 {
     enum fed_err err = hub_store_lock(&s->fs, s->options, &s->lock, diag);
@@ -164,7 +180,10 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
 {
     const char *names[ADDRESSES_MAX];
     char own_name[256] = "";
-    struct hub_identity_options options = {.data_dir = s->options->data_dir, .advertise = names};
+    struct hub_identity_options options = {.data_dir = s->options->data_dir,
+        .advertise = names,
+        .certificate_life_s = s->options->certificate_life_s,
+        .certificate_return_s = s->options->certificate_return_s};
     struct host_port at;
     enum fed_err err = split_host(s->options->listen, &at, diag);
 
@@ -293,6 +312,21 @@ static enum fed_err open_access(struct service *s, struct fed_diag *diag)
     return err ? err : hub_audit_open(s->mem, s->loop, &s->log, &s->fs, &audit, &s->audit, diag);
 }
 
+/* Two machines came as one cluster: an event beside the condition. */
+static void on_copied(void *ctx, struct fed_span cluster, const char *message)
+{
+    struct service *s = ctx;
+
+    hub_events_record(s->events, &(struct hub_event){.api_version = "core.kubefed.io/v1beta1",
+                                     .kind = "KubeFedCluster",
+                                     .ns = FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE),
+                                     .name = cluster,
+                                     .warning = true,
+                                     .reason = "CloneSuspected",
+                                     .message = message,
+                                     .component = "kubefedcluster-controller"});
+}
+
 static enum fed_err open_schedule(struct service *s, struct fed_diag *diag)
 {
     struct hub_schedule_options options = {.mem = s->mem,
@@ -325,6 +359,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
             s->mem, s->loop, &s->log, s->objects, s->kinds, s->events, &s->federation_events);
     if (!err)
         hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
+    if (!err)
+        hub_gateway_on_copied(s->gateway, on_copied, s);
     if (!err)
         err = hub_api_open(&options, &s->api, diag);
     if (!err)
@@ -379,32 +415,97 @@ static enum fed_err open_coap(struct service *s, struct fed_diag *diag)
                : FED_OK;
 }
 
-/* What join tokens tell agents: the advertised names, else the address that is listened on, else
- * the host's name. */
-static enum fed_err attach_identity(struct service *s, uint16_t coap_port, struct fed_diag *diag)
+/* What agents by HTTPS are shown: the CA goes along, so that who joins can check its pin. */
+static void put_chain(const struct hub_identity *identity, struct fed_buf *out)
 {
-    char hosts[ADDRESSES_MAX][256];
-    struct fed_buf urls[ADDRESSES_MAX];
-    const char *addresses[ADDRESSES_MAX];
-    struct host_port at;
-    size_t n = 0;
-    enum fed_err err = split_host(s->options->coap_listen, &at, diag);
+    fed_buf_put(out, hub_identity_server_cert_pem(identity));
+    fed_buf_put_text(out, "\n");
+    fed_buf_put(out, hub_identity_ca_pem(identity));
+}
 
-    for (; n < s->options->n_advertise; n++)
-        snprintf(hosts[n], sizeof hosts[n], "%s", s->options->advertise[n]);
-    if (n == 0 && !at.any)
-        snprintf(hosts[n++], sizeof hosts[0], "%s", at.host);
-    if (n == 0 && gethostname(hosts[0], sizeof hosts[0]) == 0)
-        hosts[n++][sizeof hosts[0] - 1] = 0;
-    for (size_t i = 0; i < n; i++) {
-        fed_buf_init(&urls[i], s->mem, 512);
-        put_url(&urls[i], "coaps", hosts[i], coap_port);
-        addresses[i] = fed_buf_cstr(&urls[i]);
-    }
+static enum fed_err open_https(struct service *s, struct fed_diag *diag)
+{
+    struct fed_link_server_events events;
+    struct fed_buf chain;
+    struct fed_link_server_options options = {
+        .listen = s->options->agent_listen,
+        .key_pem = hub_identity_server_key_pem(s->identity),
+        .client_ca_pem = hub_identity_ca_pem(s->identity),
+        .sessions_max = agents_max(),
+    };
+    enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_https(), &events);
+
+    fed_buf_init(&chain, s->mem, CHAIN_MAX);
+    put_chain(s->identity, &chain);
+    options.cert_pem = fed_buf_span(&chain);
     if (!err)
-        err = hub_identity_attach(s->identity, s->objects, addresses, n, diag);
-    for (size_t i = 0; i < n; i++)
-        fed_buf_fini(&urls[i]);
+        err = fed_buf_err(&chain);
+    if (!err)
+        err = fed_https_server_open(s->mem, s->loop, &s->log, &options, &events, &s->https, diag);
+    fed_buf_fini(&chain);
+    return err ? fed_diag_prefix(diag, err, "agents by HTTPS at %s", s->options->agent_listen)
+               : FED_OK;
+}
+
+/* Of a join token: the advertised names, else the address that is listened on, else the host's
+ * name. */
+struct addresses {
+    struct fed_buf urls[FED_TOKEN_ADDRESSES_MAX];
+    const char *texts[FED_TOKEN_ADDRESSES_MAX];
+    size_t n;
+};
+
+static void add_address(
+    struct service *s, struct addresses *list, const char *scheme, const char *host, uint16_t port)
+{
+    fed_buf_init(&list->urls[list->n], s->mem, 512);
+    put_url(&list->urls[list->n], scheme, host, port);
+    list->texts[list->n] = fed_buf_cstr(&list->urls[list->n]);
+    list->n++;
+}
+
+/* max: of the advertised names, the first ones. */
+static enum fed_err add_addresses(struct service *s, struct addresses *list, const char *scheme,
+    const char *listen, uint16_t port, size_t max, struct fed_diag *diag)
+{
+    struct host_port at;
+    char own_name[256] = "";
+    enum fed_err err = split_host(listen, &at, diag);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < s->options->n_advertise && i < max; i++)
+        add_address(s, list, scheme, s->options->advertise[i], port);
+    if (s->options->n_advertise > 0)
+        return FED_OK;
+    if (!at.any)
+        add_address(s, list, scheme, at.host, port);
+    else if (gethostname(own_name, sizeof own_name - 1) == 0)
+        add_address(s, list, scheme, own_name, port);
+    return FED_OK;
+}
+
+/* Those by CoAP first: agents try them in this order. A token has room for eight; half of it is for
+ * each binding when that is not enough for all. */
+static enum fed_err attach_identity(
+    struct service *s, uint16_t coap_port, uint16_t https_port, struct fed_diag *diag)
+{
+    size_t max = FED_TOKEN_ADDRESSES_MAX / 2;
+    struct addresses list = {.n = 0};
+    enum fed_err err =
+        add_addresses(s, &list, "coaps", s->options->coap_listen, coap_port, max, diag);
+
+    if (!err)
+        err = add_addresses(s, &list, "https", s->options->agent_listen, https_port, max, diag);
+    if (!err && s->options->n_advertise > max)
+        fed_log(&s->log, FED_LOG_WARN,
+            "hub: join tokens name the first %zu of the %zu advertised names: there is no room for "
+            "more",
+            max, s->options->n_advertise);
+    if (!err)
+        err = hub_identity_attach(s->identity, s->objects, list.texts, list.n, diag);
+    for (size_t i = 0; i < list.n; i++)
+        fed_buf_fini(&list.urls[i]);
     return err;
 }
 
@@ -427,19 +528,20 @@ static void compact(void *ctx)
 static enum fed_err announce(struct service *s, struct fed_diag *diag)
 {
     uint16_t coap_port = fed_coap_server_port(s->coap);
+    uint16_t https_port = fed_https_server_port(s->https);
     char api_url[320];
     char coap_url[320];
-    enum fed_err err = attach_identity(s, coap_port, diag);
+    char https_url[320];
+    enum fed_err err = attach_identity(s, coap_port, https_port, diag);
 
     local_url(api_url, "https", s->options->listen, fed_http_server_port(s->http));
     local_url(coap_url, "coaps", s->options->coap_listen, coap_port);
+    local_url(https_url, "https", s->options->agent_listen, https_port);
     if (!err)
         err = hub_identity_write_admin(s->identity, api_url, diag);
     if (err)
         return err;
-    /* Agents have one binding, CoAP; the field is there for those who read the line by its fields.
-     */
-    printf("fedhub: ready api=%s coap=%s agents=none\n", api_url, coap_url);
+    printf("fedhub: ready api=%s coap=%s agents=%s\n", api_url, coap_url, https_url);
     fflush(stdout);
     fed_notify_service_manager("READY=1");
     return FED_OK;
@@ -449,7 +551,7 @@ static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
         open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
-        open_coap, announce};
+        open_coap, open_https, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -468,6 +570,7 @@ static void finish(struct service *s)
     if (s->gateway)
         hub_gateway_knock_by(s->gateway, NULL, NULL);
     fed_coap_server_close(s->coap);
+    fed_https_server_close(s->https);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
     hub_api_close(s->api);
@@ -501,14 +604,15 @@ static void on_shut_down(void *ctx)
 {
     struct service *s = ctx;
 
-    s->loop->stop(s->loop->ctx);
+    if (--s->to_shut_down == 0)
+        s->loop->stop(s->loop->ctx);
 }
 
 static void on_signal(void *ctx, int number)
 {
     struct service *s = ctx;
 
-    if (s->stopping || !s->http || !s->api) {
+    if (s->stopping || !s->http || !s->https || !s->api) {
         s->loop->stop(s->loop->ctx);
         return;
     }
@@ -520,6 +624,8 @@ static void on_signal(void *ctx, int number)
     fed_coap_server_close(s->coap);
     s->coap = NULL;
     hub_api_stop(s->api);
+    s->to_shut_down = 2;
+    fed_https_server_shutdown(s->https, SHUTDOWN_GRACE_MS, on_shut_down, s);
     fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
 }
 

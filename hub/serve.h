@@ -21,4 +21,12 @@ FED_MUST_USE enum fed_err hub_store_backup(
 FED_MUST_USE enum fed_err hub_store_restore(
     const struct hub_options *options, const char *file, struct fed_diag *diag);
 
+/* status, rotate, finish, drop of the CA, also beside a hub that runs, which takes it in at its
+ * next start; what is to be said is appended to out. FED_ERR_NOT_FOUND for another action,
+ * FED_ERR_CONFLICT when it cannot be done now, with diag. */
+bool hub_ca_action(const char *name);
+enum hub_ca_force { HUB_CA_CAREFUL, HUB_CA_FORCE };
+FED_MUST_USE enum fed_err hub_ca(const struct hub_options *options, const char *action,
+    enum hub_ca_force force, struct fed_buf *out, struct fed_diag *diag);
+
 #endif

@@ -53,10 +53,17 @@ struct fed_crypto {
     /* FED_ERR_FORBIDDEN when the key did not make it; FED_ERR_INVALID for what is no such key. */
     enum fed_err (*verify)(
         void *ctx, struct fed_span spki_der, struct fed_span message, const uint8_t signature[64]);
-    /* Self-signed CA (basicConstraints CA, pathlen 0; keyCertSign, cRLSign). */
+    /* Self-signed CA (basicConstraints CA, pathlen 1: it may vouch for the one that follows it, see
+     * ca_vouch; keyCertSign, cRLSign). */
     enum fed_err (*ca_new)(void *ctx, struct fed_span key_pem, const char *common_name,
         int64_t not_before_unix_s, int64_t not_after_unix_s, struct fed_buf *cert_pem,
         struct fed_diag *diag);
+    /* The certificate of a CA once more, subject and key unchanged, signed by another CA (pathlen
+     * 0). Who trusts only the signer can follow a chain through it, unless the signer's own
+     * certificate has pathlen 0, as those made before this was here. */
+    enum fed_err (*ca_vouch)(void *ctx, struct fed_span ca_cert_pem, struct fed_span ca_key_pem,
+        struct fed_span other_ca_pem, int64_t not_before_unix_s, int64_t not_after_unix_s,
+        struct fed_buf *cert_pem, struct fed_diag *diag);
     /* Signs a certificate: random 128-bit serial, SHA-256, key usage digitalSignature, subject and
      * authority key ids. */
     enum fed_err (*cert_issue)(void *ctx, struct fed_span ca_cert_pem, struct fed_span ca_key_pem,
@@ -64,7 +71,8 @@ struct fed_crypto {
         struct fed_diag *diag);
     enum fed_err (*cert_info)(void *ctx, struct fed_span cert_pem, struct fed_crypto_cert_info *out,
         struct fed_diag *diag);
-    /* That cert was signed by ca and matches key (key may be empty). Validity times are not judged.
+    /* That cert was signed by ca and matches key (key may be empty); cert may bring its
+     * intermediates, and ca may be several, of which one is enough. Validity times are not judged.
      */
     enum fed_err (*cert_check)(void *ctx, struct fed_span cert_pem, struct fed_span ca_pem,
         struct fed_span key_pem, struct fed_diag *diag);

@@ -19,8 +19,10 @@ struct fed_dtls_server;
 struct fed_dtls_session;
 
 struct fed_dtls_peer {
-    const struct fed_crypto_cert_info *cert; /* NULL for a PSK session */
-    const char *psk_identity;                /* NULL for a certificate session */
+    /* NULL for a PSK session. Everything about it is right but, perhaps, that it has ended:
+     * whoever lets the peer do anything compares not_after_unix_s. */
+    const struct fed_crypto_cert_info *cert;
+    const char *psk_identity; /* NULL for a certificate session */
 };
 /* Called from the loop. A callback may send and may close sessions, its own too; it must not close
  * the server. */
@@ -39,7 +41,8 @@ struct fed_dtls_options {
     const char *listen;       /* literal: "0.0.0.0:5684", "[::]:5684"; port 0 picks one */
     struct fed_span cert_pem; /* may be empty when there is a psk callback; all three are copied */
     struct fed_span key_pem;
-    struct fed_span client_ca_pem; /* a client without PSK must have a certificate of these */
+    struct fed_span client_ca_pem; /* a client without PSK must have a certificate of these, which
+                                    * may have ended */
     unsigned sessions_max;    /* open ones and handshakes; beyond it ClientHellos get no answer */
     unsigned handshakes_max;  /* under way at once */
     unsigned session_idle_ms; /* without an authenticated record */

@@ -48,11 +48,29 @@ typedef void fed_http_closed(void *ctx, struct fed_http_exchange *exchange);
 typedef const char *fed_http_refusal(
     void *ctx, unsigned status, const char *why, struct fed_buf *body);
 
+/* A connection whose handshake is over, for who keeps something for each. */
+struct fed_http_conn;
+/* All called from the loop, none from inside a call of this header but closed, which
+ * fed_http_server_close calls too. Members may be NULL; ctx is the server's. */
+struct fed_http_conn_events {
+    /* The peer proved its life: bytes of it came through TLS, an HTTP/2 PING for one. */
+    void (*alive)(void *ctx, struct fed_http_conn *conn);
+    /* The socket took all that HTTP had for it. Of a stream more may wait for the peer's window:
+     * see fed_http_stream_waiting. */
+    void (*flushed)(void *ctx, struct fed_http_conn *conn);
+    /* It is over, and so are its exchanges. */
+    void (*closed)(void *ctx, struct fed_http_conn *conn);
+    /* The certificate that the peer showed in its handshake was refused; there never was a
+     * connection. */
+    void (*refused)(void *ctx, const char *address, const struct fed_diag *diag);
+};
+
 struct fed_http_server_options {
     const char *listen;            /* "127.0.0.1:7443", "[::]:0" */
     struct fed_span cert_pem;      /* chain, copied */
     struct fed_span key_pem;       /* copied */
     struct fed_span client_ca_pem; /* empty: client certificates are not asked for */
+    bool client_may_have_ended;    /* as in ports/tls/stream.h; never for the API */
     fed_http_refusal *refusal;     /* NULL: plain text */
     size_t body_max;               /* bytes; more is answered 413 */
     size_t header_max;             /* bytes of all headers; more is 431; 0: 64 KiB */
@@ -63,9 +81,10 @@ struct fed_http_server_options {
      * takes the place of one that is still in its handshake, else of the one that is idle for
      * longest: of the same client, or of the client with most when all are taken; when none is idle
      * it is closed at once. */
-    unsigned client_connections_max; /* 0: a quarter of connections_max */
-    size_t client_requests_max;      /* bytes of headers and bodies held; more is 503; 0: 64 MiB */
-    size_t requests_max;             /* of all clients; 0: 256 MiB */
+    unsigned client_connections_max;      /* 0: a quarter of connections_max */
+    unsigned certificate_connections_max; /* for clients with a certificate; 0: the same */
+    size_t client_requests_max; /* bytes of headers and bodies held; more is 503; 0: 64 MiB */
+    size_t requests_max;        /* of all clients; 0: 256 MiB */
     /* bytes of answers not taken yet; from half of it on further requests of connections that have
      * not read theirs wait until they have, beyond it all do, and streams that have more than 64
      * KiB waiting are cut; 0: 128 MiB */
@@ -73,7 +92,9 @@ struct fed_http_server_options {
     size_t answers_max;         /* of all clients; 0: 512 MiB */
     unsigned streams_max;       /* per connection, HTTP/2; 0: 250 */
     unsigned idle_timeout_ms;   /* connection without an open exchange; 0: 120 s */
+    unsigned first_request_ms;  /* connection that has not had one yet; 0: idle_timeout_ms */
     unsigned header_timeout_ms; /* TLS handshake and header block; 0: 10 s */
+    struct fed_http_conn_events conn_events; /* all NULL: none are told */
 };
 
 FED_MUST_USE enum fed_err fed_http_server_open(struct fed_alloc *mem, struct fed_loop *loop,
@@ -88,12 +109,25 @@ void fed_http_server_shutdown(
 void fed_http_server_close(struct fed_http_server *server);
 uint16_t fed_http_server_port(const struct fed_http_server *server); /* the port it got */
 
+/* ---- connections ---- */
+struct fed_http_conn *fed_http_exchange_conn(const struct fed_http_exchange *exchange);
+/* Free slot for the handler's own state, NULL at first. */
+void fed_http_conn_set_user(struct fed_http_conn *conn, void *user);
+void *fed_http_conn_user(const struct fed_http_conn *conn);
+/* Takes no more requests, ends streams in order and closes once the answers that were begun are
+ * sent; all of it later, from the loop. May be called from any callback. */
+void fed_http_conn_end(struct fed_http_conn *conn);
+/* Bytes of TLS on the socket, both ways, the handshake included. */
+void fed_http_conn_bytes(const struct fed_http_conn *conn, uint64_t *sent, uint64_t *received);
+
+/* ---- exchanges ---- */
 /* Free slot for the handler's own state, NULL at first. */
 void fed_http_exchange_set_user(struct fed_http_exchange *exchange, void *user);
 void *fed_http_exchange_user(const struct fed_http_exchange *exchange);
 const struct fed_http_request *fed_http_exchange_request(const struct fed_http_exchange *exchange);
 /* A whole answer; ends the exchange (its pointer is dead afterwards). Adds content-length and date.
- * body is copied. gzip is used when the client accepts it and body is longer than 128 KiB. */
+ * body is copied. gzip is used when the client accepts it and body is longer than 128 KiB, but not
+ * with an etag, which names the bytes as they are. */
 void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
     const struct fed_http_header *headers, size_t n_headers, struct fed_span body);
 /* Bytes that any number of answers send without copying them: counted, never changed. */
@@ -118,15 +152,33 @@ FED_MUST_USE enum fed_err fed_http_stream_write(
 /* As _write; takes a reference of its own. */
 FED_MUST_USE enum fed_err fed_http_stream_share(
     struct fed_http_exchange *exchange, struct fed_http_shared *bytes);
+/* Bytes written that did not go yet to what the socket is given next. */
+size_t fed_http_stream_waiting(const struct fed_http_exchange *exchange);
 void fed_http_stream_end(struct fed_http_exchange *exchange); /* its pointer is dead afterwards */
 
 /* ---- client ---- */
 struct fed_http_client;
 struct fed_http_call; /* one request under way */
 
+/* Whom the client takes for its server. */
+enum fed_http_trust {
+    FED_HTTP_TRUST_NAME, /* a certificate below ca_pem for server_name */
+    FED_HTTP_TRUST_HUB,  /* below ca_pem, serverAuth in so many words; whatever its name */
+    FED_HTTP_TRUST_PIN   /* the same below the CA with ca_pin, which the server sends along */
+};
+
+#define FED_HTTP_PROXY_MAX 512u /* bytes of a proxy's URL */
+#define FED_HTTP_NO_KEEPALIVE UINT32_MAX
+
 struct fed_http_client_options {
     const char *host; /* name or address, for DNS and connect */
     uint16_t port;
+    enum fed_http_trust trust;
+    const struct fed_digest *ca_pin; /* SHA-256 of the CA's SubjectPublicKeyInfo; copied */
+    /* "http://[USER[:PASSWORD]@]HOST[:PORT]": a tunnel through this proxy (CONNECT, RFC 9110
+     * section 9.3.6; Basic authentication, RFC 7617); TLS is with the host, inside of it. NULL or
+     * empty: none. Port 80 when none is given. */
+    const char *proxy;
     const char *server_name;   /* for SNI and certificate check; NULL: host */
     struct fed_span ca_pem;    /* trust anchors; copied */
     bool insecure_skip_verify; /* kubeconfig insecure-skip-tls-verify: certificate not checked */
@@ -134,8 +186,14 @@ struct fed_http_client_options {
     struct fed_span key_pem;
     bool http1_only;
     unsigned connect_timeout_ms; /* 0: 10 s */
-    unsigned keepalive_ms; /* HTTP/2 PING when silent that long while calls are open; 0: 30 s */
-    size_t response_max;   /* buffered answers; 0: 16 MiB */
+    /* HTTP/2 PING when silent that long while calls are open; 0: 30 s; FED_HTTP_NO_KEEPALIVE: no
+     * PING and no probes of TCP either, as the caller has a heartbeat of its own. */
+    unsigned keepalive_ms;
+    size_t response_max; /* buffered answers; 0: 16 MiB */
+    /* What fed_http_client_traffic said last, with the goodbyes, is added here when all is closed;
+     * NULL for nothing. */
+    uint64_t *total_sent;
+    uint64_t *total_received;
 };
 
 struct fed_http_response {
@@ -165,9 +223,9 @@ struct fed_http_call_options {
     unsigned timeout_ms;  /* whole call; for streams until the head; 0: 30 s */
 };
 
-/* Lazily connects (a host name is looked up then, which blocks the loop); one connection, all calls
- * on it (HTTP/2), or a pool of up to 64 for HTTP/1.1 servers. After a lost connection open calls
- * fail with FED_ERR_NETWORK and the next call connects again. */
+/* Lazily connects (a host name is looked up then, beside the loop, and all its addresses are
+ * tried); one connection, all calls on it (HTTP/2), or a pool of up to 64 for HTTP/1.1 servers.
+ * After a lost connection open calls fail with FED_ERR_NETWORK and the next call connects again. */
 FED_MUST_USE enum fed_err fed_http_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_http_client_options *options,
     struct fed_http_client **out, struct fed_diag *diag);
@@ -183,5 +241,15 @@ FED_MUST_USE enum fed_err fed_http_call(struct fed_http_client *client,
     struct fed_http_call **out);
 /* Ends a call without done. */
 void fed_http_call_cancel(struct fed_http_call *call);
+/* An HTTP/2 PING on the open connection; pong is called when it was answered, never when the
+ * connection is lost before. One at a time: the next one replaces it. FED_ERR_UNSUPPORTED when no
+ * HTTP/2 connection is open, FED_ERR_NOMEM. */
+FED_MUST_USE enum fed_err fed_http_client_ping(
+    struct fed_http_client *client, fed_loop_call *pong, void *ctx);
+/* Bytes of all TLS records, and of talking to the proxy, of all connections so far. */
+void fed_http_client_traffic(
+    const struct fed_http_client *client, uint64_t *sent, uint64_t *received);
+/* That a proxy's URL can be used. FED_ERR_INVALID with a sentence without its password. */
+FED_MUST_USE enum fed_err fed_http_proxy_check(const char *url, struct fed_diag *diag);
 
 #endif

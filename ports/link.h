@@ -61,13 +61,17 @@ struct fed_link_client_identity {
     /* ... or a token (join) */
     const char *psk_identity;
     struct fed_span psk_key;
+    /* ... or, over HTTPS, nothing but the digest of the CA's public key (join): the CA in the hub's
+     * chain must have it, and have signed the hub's certificate. cert_pem and psk_identity are
+     * empty. */
+    const struct fed_digest *ca_pin;
 };
 
 struct fed_link {
     void *ctx;
     /* Begins a session; up or down follows, never before it returned. FED_ERR_BUSY when there is
-     * one. timeout_ms: until established. A host that is a name is looked up at once, by the
-     * system's resolver, and waited for. */
+     * one. timeout_ms: until established. A host that is a name is looked up anew each time; its
+     * addresses are tried in turn. */
     enum fed_err (*connect)(void *ctx, const char *host, uint16_t port,
         const struct fed_link_client_identity *identity, unsigned timeout_ms,
         struct fed_diag *diag);
@@ -109,13 +113,32 @@ FED_MUST_USE enum fed_err fed_coap_client_open(struct fed_alloc *mem, struct fed
 void fed_coap_client_close(struct fed_coap_client *client); /* not inside one of its callbacks */
 struct fed_link *fed_coap_client_port(struct fed_coap_client *client);
 
+/* ports/https: on the client of ports/http (HTTP/2, else HTTP/1.1). A session is what goes under
+ * one random number; its connections may change, as long as nothing is lost with them. The rest of
+ * a large answer whose connection broke is asked for by ranges, for as long as the request has time
+ * and something comes. Payloads have at most 64 KiB, answers and notifications 32 MiB. */
+struct fed_https_client;
+struct fed_https_client_options {
+    /* "http://[USER[:PASSWORD]@]HOST[:PORT]", NULL or empty for none; copied. The password is in no
+     * sentence. */
+    const char *proxy;
+};
+FED_MUST_USE enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_https_client_options *options,
+    const struct fed_link_events *events, struct fed_https_client **out, struct fed_diag *diag);
+void fed_https_client_close(struct fed_https_client *client); /* not inside one of its callbacks */
+struct fed_link *fed_https_client_port(struct fed_https_client *client);
+/* That a proxy's URL can be used. FED_ERR_INVALID with a sentence. */
+FED_MUST_USE enum fed_err fed_https_proxy_check(const char *proxy, struct fed_diag *diag);
+
 /* ---- hub side ---- */
 struct fed_link_server;
 struct fed_link_session;  /* one authenticated peer; valid from opened to closed */
 struct fed_link_exchange; /* one request; answer it exactly once, now or later */
 
 struct fed_link_peer {
-    /* certificate: info set; token: psk_identity set */
+    /* certificate: info set; token: psk_identity set. The certificate is good but for one thing: it
+     * may have ended (not_after_unix_s), and is then for getting a new one only. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity;
     const char *address; /* "192.0.2.1:5684" */
@@ -177,5 +200,33 @@ void fed_coap_server_close(struct fed_link_server *server); /* not inside one of
  * (fed_dtls_server_knock). server is the struct fed_link_server. */
 void fed_coap_server_knock(void *server, const char *address);
 uint16_t fed_coap_server_port(const struct fed_link_server *server);
+
+/* ports/https on ports/http: the same events and the same contract for HTTPS. cert_pem is the chain
+ * that peers are shown; tokens are nothing here: psk is not called, and a peer without a
+ * certificate has neither cert nor psk_identity. Sessions and exchanges are its own: use them with
+ * the functions below only. sessions_max, handshakes_max (of one address, with its peers that have
+ * no certificate) and session_idle_ms as above. */
+struct fed_https_server;
+FED_MUST_USE enum fed_err fed_https_server_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_link_server_options *options,
+    const struct fed_link_server_events *events, struct fed_https_server **out,
+    struct fed_diag *diag);
+/* Stops listening, ends observations in order and connections when their answers are sent, cuts
+ * what is left after grace_ms and calls done, in which the server may be closed. */
+void fed_https_server_shutdown(
+    struct fed_https_server *server, unsigned grace_ms, fed_loop_call *done, void *done_ctx);
+void fed_https_server_close(struct fed_https_server *server); /* not inside one of its callbacks */
+uint16_t fed_https_server_port(const struct fed_https_server *server);
+void fed_https_session_set_user(struct fed_link_session *session, void *user);
+void *fed_https_session_user(const struct fed_link_session *session);
+/* Ends what was answered in order, then the connections; closed is not called. */
+void fed_https_session_close(struct fed_link_session *session);
+void fed_https_answer(
+    struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
+/* As fed_link_notify, but body may have 32 MiB. Delivered means that the socket took all of it. */
+FED_MUST_USE enum fed_err fed_https_notify(
+    struct fed_link_session *session, struct fed_span body, uint64_t tag);
+/* Bytes of the connections' TLS; datagrams are 0. */
+void fed_https_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
 
 #endif

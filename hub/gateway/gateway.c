@@ -1,11 +1,13 @@
 /* gateway.c - see gateway.h: sessions, who may do what, and one function per resource. */
 #include "hub/gateway/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- open, close ---- */
 
 static void on_cluster(void *ctx, const struct hub_change *change);
+static void on_join_request(void *ctx, const struct hub_change *change);
 
 static enum fed_err subscribe(struct hub_gateway *gateway)
 {
@@ -14,7 +16,7 @@ static enum fed_err subscribe(struct hub_gateway *gateway)
 
     if (!err)
         err = hub_objects_subscribe(gateway->objects, FED_SPAN_LIT("joinrequests.fedlet.io"),
-            on_cluster, gateway, &gateway->requests);
+            on_join_request, gateway, &gateway->requests);
     if (!err)
         err = hub_objects_subscribe(gateway->objects,
             FED_SPAN_LIT("federatedtypeconfigs.core.kubefed.io"), gateway_kinds_changed, gateway,
@@ -50,6 +52,8 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
         err = gateway_knock_open(gateway);
     if (!err)
         err = subscribe(gateway);
+    if (!err)
+        err = gateway_mark_open(gateway);
     if (err) {
         hub_gateway_close(gateway);
         return fed_diag_set(diag, err, "the gateway cannot be opened: %s", fed_err_text(err));
@@ -63,7 +67,6 @@ static void session_free(struct gateway_session *session)
     struct hub_gateway *gateway = session->binding->gateway;
 
     gateway_notify_forget(session);
-    gateway_knock_forget(session);
     if (session->newer)
         session->newer->older = session->older;
     else
@@ -105,6 +108,12 @@ void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_sta
     out->cache_bytes = gateway->cache.bytes;
 }
 
+void hub_gateway_on_copied(struct hub_gateway *gateway, hub_gateway_copied *copied, void *ctx)
+{
+    gateway->copied = copied;
+    gateway->copied_ctx = ctx;
+}
+
 /* ---- sessions come and go ---- */
 
 static char *copy_text(struct fed_alloc *mem, const char *text)
@@ -122,7 +131,7 @@ static void session_end(struct gateway_session *session)
 {
     struct hub_gateway *gateway = session->binding->gateway;
 
-    if (session->role == GATEWAY_AGENT) {
+    if (session->counts) {
         if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
             fed_map_remove(&gateway->sessions, fed_span_text(session->name));
         hub_status_disconnected(gateway->status, fed_span_text(session->name));
@@ -130,7 +139,7 @@ static void session_end(struct gateway_session *session)
     session_free(session);
 }
 
-static void session_cut(struct gateway_session *session)
+void gateway_session_cut(struct gateway_session *session)
 {
     const struct hub_gateway_link *link = session->binding->link;
     struct fed_link_session *peer = session->link;
@@ -153,6 +162,9 @@ static enum fed_err session_identify(
     if (peer->cert) {
         err = hub_identity_cluster_of(gateway->identity, peer->cert, &cluster, &diag);
         session->role = err ? GATEWAY_REFUSED : GATEWAY_AGENT;
+        session->ends_unix_s = peer->cert->not_after_unix_s;
+        if (!err && gateway_certificate_ended(session))
+            session->role = GATEWAY_EXPIRED;
     } else {
         session->role = peer->psk_identity ? GATEWAY_TOKEN : GATEWAY_NOBODY;
         fed_buf_put_text(&cluster, peer->psk_identity ? peer->psk_identity : "");
@@ -172,7 +184,8 @@ static enum fed_err session_identify(
     return err;
 }
 
-static enum fed_err session_register(struct gateway_session *session, const char *address)
+/* From now on it is the cluster's session, in place of an older one. */
+static enum fed_err session_count(struct gateway_session *session)
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_span cluster = fed_span_text(session->name);
@@ -181,13 +194,14 @@ static enum fed_err session_register(struct gateway_session *session, const char
 
     if (err)
         return err;
-    hub_status_connected(gateway->status, cluster, session->binding->link->name, address);
-    gateway_knock_note(session, address);
+    session->counts = true;
+    hub_status_connected(gateway->status, cluster, session->binding->link->name, session->address);
+    gateway_knock_note(session);
     fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s",
-        session->name, session->binding->link->name, address,
+        session->name, session->binding->link->name, session->address,
         older ? ", in place of its older session" : "");
     if (older)
-        session_cut(older);
+        gateway_session_cut(older);
     return FED_OK;
 }
 
@@ -222,9 +236,10 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
             "gateway: no memory for the session of %s; it is told to come back", address);
         return;
     }
+    snprintf(session->address, sizeof session->address, "%s", address);
     err = session_identify(session, peer);
     if (!err && session->role == GATEWAY_AGENT)
-        err = session_register(session, address);
+        hub_identity_used(gateway->identity, fed_span_text(session->name), peer->cert);
     if (err) {
         fed_log(gateway->log, FED_LOG_ERROR, "gateway: session of %s: %s; it is told to come back",
             address, fed_err_text(err));
@@ -241,7 +256,7 @@ static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
 
     if (!session)
         return;
-    if (session->role == GATEWAY_AGENT)
+    if (session->counts)
         fed_log(binding->gateway->log, FED_LOG_INFO, "gateway: cluster %s disconnected: %s",
             session->name, why ? why : "closed");
     session_end(session);
@@ -252,9 +267,17 @@ static void on_alive(void *ctx, struct fed_link_session *link)
     struct gateway_binding *binding = ctx;
     struct gateway_session *session = binding->link->user(link);
 
-    if (!session || session->role != GATEWAY_AGENT)
+    if (!session || !session->counts)
         return;
     hub_status_alive(binding->gateway->status, fed_span_text(session->name));
+    /* A session does not outlive its certificate: it comes back with the new one, or for one. */
+    if (gateway_certificate_ended(session)) {
+        fed_log(binding->gateway->log, FED_LOG_INFO,
+            "gateway: the certificate of cluster %s has ended: its session is closed",
+            session->name);
+        gateway_session_cut(session);
+        return;
+    }
     /* It is back after a silence in which a change was lost, and cannot know: a new session tells
      * it. */
     if (session->unheard) {
@@ -262,25 +285,45 @@ static void on_alive(void *ctx, struct fed_link_session *link)
             "gateway: cluster %s missed a notification: its session is closed so that it asks "
             "anew",
             session->name);
-        session_cut(session);
+        gateway_session_cut(session);
     }
 }
 
-/* A cluster, or the record of its key, is gone. */
+/* Also those that did not ask for anything yet. */
+static void cut_all(struct hub_gateway *gateway, struct fed_span cluster)
+{
+    struct gateway_session *older;
+
+    for (struct gateway_session *session = gateway->all; session; session = older) {
+        older = session->older;
+        if ((session->role != GATEWAY_AGENT && session->role != GATEWAY_EXPIRED) ||
+            !fed_span_is(cluster, session->name))
+            continue;
+        fed_log(gateway->log, FED_LOG_INFO,
+            "gateway: cluster %s is no longer registered: its session is closed", session->name);
+        gateway_session_cut(session);
+    }
+}
+
+/* A cluster is gone: its name may be another machine's next. */
 static void on_cluster(void *ctx, const struct hub_change *change)
 {
-    struct hub_gateway *gateway = ctx;
-    struct gateway_session *session;
-
     if (change->type != HUB_CHANGE_DELETED || !fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE))
         return;
-    gateway_knock_gone(gateway, change->ref.name);
-    session = fed_map_get(&gateway->sessions, change->ref.name);
-    if (!session)
+    cut_all(ctx, change->ref.name);
+    gateway_mark_forget(ctx, change->ref.name);
+    gateway_knock_gone(ctx, change->ref.name);
+}
+
+/* The record of its key is gone, or a person decided which of two machines counts. */
+static void on_join_request(void *ctx, const struct hub_change *change)
+{
+    if (!fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE))
         return;
-    fed_log(gateway->log, FED_LOG_INFO,
-        "gateway: cluster %s is no longer registered: its session is closed", session->name);
-    session_cut(session);
+    if (change->type == HUB_CHANGE_DELETED)
+        cut_all(ctx, change->ref.name);
+    else if (change->type == HUB_CHANGE_MODIFIED)
+        gateway_mark_request(ctx, change);
 }
 
 /* ---- requests ---- */
@@ -364,6 +407,9 @@ static void serve_join(const struct call *call)
         fed_log(call->gateway->log, FED_LOG_WARN, "gateway: a join with token %s was refused: %s",
             call->session->name[0] ? call->session->name : "(no session token)", diag.text);
     }
+    /* With a token in hand it was decided which machine is the cluster's. */
+    if (!err && given->approved)
+        gateway_mark_open_to_all(call->gateway, fed_span_text(given->cluster));
     if (err)
         answer_err(call, err, &diag);
     else
@@ -375,7 +421,19 @@ static void serve_join(const struct call *call)
 
 /* ---- h ---- */
 
-static void serve_hello(const struct call *call)
+/* A copy of an agent: it is told so, and stays out. */
+static void refuse_copy(const struct call *call, const struct fed_diag *diag)
+{
+    struct gateway_session *session = call->session;
+
+    session->role = GATEWAY_REFUSED;
+    session->why = copy_text(call->gateway->mem, diag->text);
+    call->gateway->stats.refused++;
+    session->refusal_logged = true; /* mark.c said it */
+    answer(call, FED_LINK_FORBIDDEN, fed_span_text(diag->text));
+}
+
+static void put_hello(const struct call *call, const struct fed_link_hello_items *items)
 {
     struct hub_gateway *gateway = call->gateway;
     struct fed_link_hello hello = {.heartbeat_s = gateway->heartbeat_s,
@@ -386,11 +444,29 @@ static void serve_hello(const struct call *call)
 
     fed_buf_init(&body, gateway->mem, 256);
     fed_link_hello_put(&body, &hello);
-    if (fed_buf_err(&body))
+    fed_link_hello_items_put(&body, items);
+    /* A mark that the agent stores must be one that we know after a crash. */
+    if (fed_buf_err(&body) ||
+        gateway_hold(gateway, call->link, call->exchange, FED_LINK_CONTENT, fed_buf_span(&body)))
         answer_err(call, FED_ERR_NOMEM, NULL);
-    else
-        answer(call, FED_LINK_CONTENT, fed_buf_span(&body));
     fed_buf_fini(&body);
+}
+
+static void serve_hello(const struct call *call)
+{
+    struct fed_link_hello_items items = {.has_trust = true};
+    struct fed_diag diag = {""};
+    enum fed_err err = gateway_mark_hello(call->session, call->request->query, &items, &diag);
+
+    memcpy(items.trust, hub_identity_trust(call->gateway->identity), sizeof items.trust);
+    if (!err && !call->session->counts)
+        err = session_count(call->session);
+    if (err == FED_ERR_FORBIDDEN)
+        refuse_copy(call, &diag);
+    else if (err)
+        answer_err(call, err, &diag);
+    else
+        put_hello(call, &items);
 }
 
 /* ---- b ---- */
@@ -438,6 +514,8 @@ static void serve_bundle(const struct call *call)
         answer_err(call, err, NULL);
     } else {
         note_answered(call, target);
+        if (fed_link_bundle_query_kept(call->request->query))
+            gateway_mark_kept(call->session);
         answer(call, FED_LINK_CONTENT, fed_buf_span(&body));
     }
     fed_buf_fini(&body);
@@ -468,7 +546,8 @@ static void serve_report(const struct call *call)
         return;
     }
     if (!err)
-        err = gateway_hold(gateway, call->link, call->exchange);
+        err =
+            gateway_hold(gateway, call->link, call->exchange, FED_LINK_CHANGED, fed_span_text(""));
     if (err)
         answer_err(call, err, &diag);
 }
@@ -488,6 +567,26 @@ static void serve_kinds(const struct call *call)
     fed_buf_fini(&body);
 }
 
+/* ---- c ---- */
+
+static void serve_certificate(const struct call *call)
+{
+    struct fed_diag diag = {""};
+    struct fed_buf body;
+    uint32_t later_s;
+    enum fed_err err;
+
+    fed_buf_init(&body, call->gateway->mem, FED_JOIN_MESSAGE_MAX);
+    err = gateway_certificate(call->session, call->request->payload, &body, &later_s, &diag);
+    if (later_s > 0)
+        answer_later(call, diag.text, later_s);
+    else if (err)
+        answer_err(call, err, &diag);
+    else
+        answer(call, FED_LINK_CHANGED, fed_buf_span(&body));
+    fed_buf_fini(&body);
+}
+
 /* ---- who may do what ---- */
 
 static void refuse(const struct call *call)
@@ -495,6 +594,8 @@ static void refuse(const struct call *call)
     struct gateway_session *session = call->session;
     bool known = session->role == GATEWAY_REFUSED || session->role == GATEWAY_AGENT;
     const char *why = session->why ? session->why
+                      : session->role == GATEWAY_EXPIRED
+                          ? "the certificate has ended: all that it is good for is a new one"
                       : session->role == GATEWAY_AGENT
                           ? "a cluster that has joined cannot join with its certificate"
                           : "a certificate is needed here; a token may only ask to join";
@@ -508,19 +609,26 @@ static void refuse(const struct call *call)
     answer(call, known ? FED_LINK_FORBIDDEN : FED_LINK_UNAUTHORIZED, fed_span_text(why));
 }
 
+enum route_for {
+    FOR_JOINING, /* whoever is not an agent yet */
+    FOR_AGENTS,
+    FOR_ENDED /* agents, also those whose certificate has ended */
+};
+
 struct route {
     const char *path;
     enum fed_link_method method;
-    bool joining; /* for whoever is not an agent yet; else for agents */
+    enum route_for whom;
     void (*serve)(const struct call *call);
 };
 
 static const struct route routes[] = {
-    {FED_LINK_PATH_JOIN, FED_LINK_POST, true, serve_join},
-    {FED_LINK_PATH_HELLO, FED_LINK_GET, false, serve_hello},
-    {FED_LINK_PATH_BUNDLE, FED_LINK_GET, false, serve_bundle},
-    {FED_LINK_PATH_REPORT, FED_LINK_POST, false, serve_report},
-    {FED_LINK_PATH_KINDS, FED_LINK_GET, false, serve_kinds},
+    {FED_LINK_PATH_JOIN, FED_LINK_POST, FOR_JOINING, serve_join},
+    {FED_LINK_PATH_HELLO, FED_LINK_GET, FOR_AGENTS, serve_hello},
+    {FED_LINK_PATH_BUNDLE, FED_LINK_GET, FOR_AGENTS, serve_bundle},
+    {FED_LINK_PATH_REPORT, FED_LINK_POST, FOR_AGENTS, serve_report},
+    {FED_LINK_PATH_KINDS, FED_LINK_GET, FOR_AGENTS, serve_kinds},
+    {FED_LINK_PATH_CERTIFICATE, FED_LINK_POST, FOR_ENDED, serve_certificate},
 };
 
 /* The one place that decides. A role is enough: what an agent reads and writes is always its own
@@ -529,10 +637,12 @@ static bool allowed(const struct gateway_session *session, const struct route *r
 {
     switch (session->role) {
     case GATEWAY_AGENT:
-        return !route || !route->joining;
+        return !route || route->whom != FOR_JOINING;
+    case GATEWAY_EXPIRED:
+        return route && route->whom == FOR_ENDED;
     case GATEWAY_TOKEN:
     case GATEWAY_NOBODY:
-        return route && route->joining;
+        return route && route->whom == FOR_JOINING;
     case GATEWAY_REFUSED:
         return false;
     }
@@ -560,6 +670,9 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
             route = &routes[i];
     if (!allowed(call.session, route))
         refuse(&call);
+    else if (call.session->role == GATEWAY_AGENT && !call.session->counts &&
+             (!route || route->serve != serve_hello) && session_count(call.session))
+        answer_err(&call, FED_ERR_NOMEM, NULL);
     else if (!route)
         answer(&call, FED_LINK_NOT_FOUND, fed_span_text("no such resource"));
     else if (request->method != route->method)

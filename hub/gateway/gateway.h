@@ -4,12 +4,15 @@
  * Who may do what is decided in one place (gateway.c): a session with a token may ask to join and
  * nothing else; a session with a certificate speaks for exactly one registered cluster, reads its
  * bundle and writes its status. A newer session of a cluster replaces the older one; a cluster that
- * is deleted, or whose key is no longer recorded, loses its session.
+ * is deleted, or whose key is no longer recorded, loses its session. A session whose certificate
+ * has ended may ask for a new one (c) and nothing else. A session counts as the cluster's from its
+ * first request that is served, so that a copy of an agent, whose hello is refused (mark.c), does
+ * not drive out the one that is served.
  *
- * Answers: j 2.04 (approved or pending), h and b 2.05, s 2.04. Refusals carry a sentence: 4.00
- * malformed, 4.01 no certificate, 4.03 not allowed (also: token expired, used up, revoked, wrong
- * proof), 4.04, 4.05, 4.09 (report out of sequence, name taken), 4.13, 5.03 with Max-Age: come back
- * later.
+ * Answers: j and c 2.04 (approved or pending), h, b and k 2.05, s 2.04. Refusals carry a
+ * sentence: 4.00 malformed, 4.01 no certificate, or one that has ended, 4.03 not allowed (also:
+ * token expired, used up, revoked, wrong proof), 4.04, 4.05, 4.09 (report out of sequence, name
+ * taken), 4.13, 5.03 with Max-Age: come back later.
  *
  * Notifications: one under way per session. What the agent holds is known from what it asked with,
  * what it was answered and what it acknowledged; the next notification carries the change from
@@ -39,6 +42,8 @@ struct hub_gateway_link {
 };
 /* fed_link_* under the name "coap". */
 const struct hub_gateway_link *hub_gateway_link_coap(void);
+/* fed_https_* under the name "https". */
+const struct hub_gateway_link *hub_gateway_link_https(void);
 
 struct hub_gateway_options {
     uint32_t heartbeat_s; /* told to agents; 0: 120 */
@@ -61,6 +66,10 @@ void hub_gateway_close(struct hub_gateway *gateway);
 /* Events for one server; link is kept. FED_ERR_LIMIT when there are more than four. */
 FED_MUST_USE enum fed_err hub_gateway_bind(struct hub_gateway *gateway,
     const struct hub_gateway_link *link, struct fed_link_server_events *out);
+/* Two machines came as one cluster. Called once each time, inside a request; it may change objects.
+ */
+typedef void hub_gateway_copied(void *ctx, struct fed_span cluster, const char *message);
+void hub_gateway_on_copied(struct hub_gateway *gateway, hub_gateway_copied *copied, void *ctx);
 /* A hub_plan_changed; ctx is the gateway. */
 void hub_gateway_plan_changed(void *gateway, struct fed_span cluster, uint64_t revision);
 /* Sends a word to an address: nobody here knows a session with it. ctx outlives the gateway, or is

@@ -1,7 +1,9 @@
 /* internal.h - the gateway's state, shared by its files. Not for others.
  *
  *   gateway.c   sessions, who may do what, dispatch
- *   held.c      reports whose acknowledgement waits for the sync
+ *   held.c      answers that wait for the sync
+ *   certificate.c  new certificates for agents
+ *   mark.c      whether two machines come as one cluster
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   knock.c     agents whose session a crash took, after a restart
  *   notify.c    when it is sent: one notification under way per session, in slices
@@ -23,10 +25,17 @@
 #define GATEWAY_RETRY_STORE_S 10u /* the store cannot take it now */
 #define GATEWAY_RETRY_GUESS_S 60u /* too many wrong proofs */
 
+#define GATEWAY_CERTIFICATES_PER_S 50u
+#define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
+#define GATEWAY_RETRY_SPREAD_S 60u
+#define GATEWAY_ADDRESS_SIZE 64u
+#define GATEWAY_COPIED_SIZE 320u
+
 enum gateway_role {
     GATEWAY_NOBODY, /* no certificate, no token: a join request's own proof decides */
     GATEWAY_TOKEN,
     GATEWAY_REFUSED, /* a certificate that speaks for nobody */
+    GATEWAY_EXPIRED, /* an agent's that has ended: it may ask for a new one */
     GATEWAY_AGENT
 };
 
@@ -41,8 +50,14 @@ struct gateway_session {
     enum gateway_role role;
     char *name; /* cluster of an agent, id of a token; else "" */
     char *why;  /* of GATEWAY_REFUSED */
+    char address[GATEWAY_ADDRESS_SIZE];
+    int64_t ends_unix_s; /* of an agent's certificate */
+    bool counts; /* an agent's whose hello, or other request, was served: it is the cluster's one */
     bool refusal_logged;
-    char *address;                 /* until it is stored (knock.c); NULL: nothing to store */
+    bool unstored; /* its address (knock.c) */
+    bool marked;   /* it was given a mark, and came with another */
+    uint8_t mark[FED_LINK_MARK_SIZE];
+    uint8_t mark_came[FED_LINK_MARK_SIZE];
     struct gateway_session *newer; /* in the list of all */
     struct gateway_session *older;
     /* what the agent observes and holds */
@@ -62,7 +77,7 @@ struct gateway_session {
 };
 
 struct gateway_knock;
-struct gateway_held; /* a report that is not durable yet */
+struct gateway_held; /* an answer to what is not durable yet */
 
 struct gateway_cache_entry;
 struct gateway_cache {
@@ -99,12 +114,43 @@ struct hub_gateway {
     struct gateway_held *held;        /* oldest first */
     struct gateway_held **held_end;
     struct hub_gateway_stats stats;
+    uint64_t certificates_since_ms; /* new certificates of the present second */
+    unsigned certificates;
+    hub_gateway_copied *copied;
+    void *copied_ctx;
 };
 
+/* ---- gateway.c ---- */
+/* Ends a session that its agent did not end. */
+void gateway_session_cut(struct gateway_session *session);
+
+/* ---- certificate.c ---- */
+/* The answer to c. FED_ERR_BUSY with *later_s: come back after that. */
+FED_MUST_USE enum fed_err gateway_certificate(const struct gateway_session *session,
+    struct fed_span payload, struct fed_buf *body, uint32_t *later_s, struct fed_diag *diag);
+bool gateway_certificate_ended(const struct gateway_session *session);
+
+/* ---- mark.c ---- */
+/* What a hello says of marks; what it changes is durable with the turn's commit. FED_ERR_FORBIDDEN
+ * when the session is that of a copy, FED_ERR_INVALID for a query that is none, each with diag. */
+FED_MUST_USE enum fed_err gateway_mark_hello(struct gateway_session *session, struct fed_span query,
+    struct fed_link_hello_items *items, struct fed_diag *diag);
+/* The agent stored the mark of the session's hello. */
+void gateway_mark_kept(struct gateway_session *session);
+/* Whoever comes next as this cluster is the one that counts. */
+void gateway_mark_open_to_all(struct hub_gateway *gateway, struct fed_span cluster);
+void gateway_mark_forget(struct hub_gateway *gateway, struct fed_span cluster); /* it is gone */
+/* A join request was changed: perhaps a person decided. */
+void gateway_mark_request(struct hub_gateway *gateway, const struct hub_change *change);
+/* Tells the status of copies that an earlier process noticed. */
+FED_MUST_USE enum fed_err gateway_mark_open(struct hub_gateway *gateway);
+
 /* ---- held.c ---- */
-/* Acknowledges the report when it is durable; at once when nothing is staged. FED_ERR_NOMEM. */
+/* Answers when what is staged is durable; at once when nothing is. body is copied. FED_ERR_NOMEM.
+ */
 FED_MUST_USE enum fed_err gateway_hold(struct hub_gateway *gateway,
-    const struct hub_gateway_link *link, struct fed_link_exchange *exchange);
+    const struct hub_gateway_link *link, struct fed_link_exchange *exchange, unsigned code,
+    struct fed_span body);
 /* settled of the member; ctx is the gateway. */
 void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
 void gateway_held_forget(struct hub_gateway *gateway); /* their exchanges are gone */
@@ -141,9 +187,8 @@ void gateway_notified(struct gateway_session *session, uint64_t tag, bool delive
 /* ---- knock.c ---- */
 FED_MUST_USE enum fed_err gateway_knock_open(struct hub_gateway *gateway);
 void gateway_knock_close(struct hub_gateway *gateway);
-/* An agent connected from there. */
-void gateway_knock_note(struct gateway_session *session, const char *address);
-void gateway_knock_forget(struct gateway_session *session); /* it ends, or was stored */
+/* The session is its cluster's: its address is to be stored. */
+void gateway_knock_note(struct gateway_session *session);
 void gateway_knock_gone(struct hub_gateway *gateway, struct fed_span cluster);
 
 /* ---- cache.c ---- */

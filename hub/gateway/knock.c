@@ -13,7 +13,7 @@
 #define PREFIX "k/"
 #define PREFIX_LEN 2u
 #define ROW_FORMAT 1u
-#define ADDRESS_MAX 63u
+#define ADDRESS_MAX (GATEWAY_ADDRESS_SIZE - 1u)
 #define KEY_MAX (PREFIX_LEN + 253u)
 #define WRITE_MS 1000u
 #define WRITE_MAX 1024u /* rows of one commit */
@@ -43,31 +43,19 @@ struct gateway_knock {
 
 /* ---- writing ---- */
 
-void gateway_knock_note(struct gateway_session *session, const char *address)
+void gateway_knock_note(struct gateway_session *session)
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct gateway_knock *knock = gateway->knock;
-    size_t len = strlen(address);
 
-    if (strcmp(session->binding->link->name, "coap") != 0 || len > ADDRESS_MAX)
+    if (strcmp(session->binding->link->name, "coap") != 0)
         return;
     knock->returned++;
-    session->address = fed_alloc_get(gateway->mem, len + 1);
-    if (!session->address)
-        return; /* it waits for its heartbeat */
-    memcpy(session->address, address, len + 1);
+    session->unstored = true;
     if (!knock->write_set)
         gateway->loop->timer_set(
             gateway->loop->ctx, knock->write_timer, fed_loop_now_ms(gateway->loop) + WRITE_MS);
     knock->write_set = true;
-}
-
-void gateway_knock_forget(struct gateway_session *session)
-{
-    if (session->address)
-        fed_alloc_free(
-            session->binding->gateway->mem, session->address, strlen(session->address) + 1);
-    session->address = NULL;
 }
 
 static enum fed_err put_op(
@@ -112,12 +100,12 @@ static bool write_some(struct hub_gateway *gateway, struct fed_arena *arena)
     size_t n = 0;
 
     for (; ops && session && n < WRITE_MAX; session = session->older) {
-        if (!session->address)
+        if (!session->unstored)
             continue;
         if (is_newest(gateway, session) && !put_op(arena, session, &ops[n]) &&
             !is_stored(gateway, &ops[n]))
             n++;
-        gateway_knock_forget(session);
+        session->unstored = false;
     }
     if (n && (hub_objects_stage(gateway->objects, NULL, 0, ops, n, NULL, NULL) ||
                  !hub_objects_flush_soon(gateway->objects)))

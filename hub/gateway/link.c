@@ -12,3 +12,15 @@ const struct hub_gateway_link *hub_gateway_link_coap(void)
 
     return &link;
 }
+
+const struct hub_gateway_link *hub_gateway_link_https(void)
+{
+    static const struct hub_gateway_link link = {.name = "https",
+        .set_user = fed_https_session_set_user,
+        .user = fed_https_session_user,
+        .close = fed_https_session_close,
+        .answer = fed_https_answer,
+        .notify = fed_https_notify};
+
+    return &link;
+}

@@ -18,8 +18,18 @@ enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, str
     identity->log = log;
     identity->fs = fs;
     identity->crypto = crypto;
-    fed_buf_init(&identity->ca_pem, mem, IDENTITY_FILE_MAX);
-    fed_buf_init(&identity->ca_key, mem, IDENTITY_FILE_MAX);
+    identity->offline = options->offline;
+    identity->life_s =
+        options->certificate_life_s > 0 ? options->certificate_life_s : IDENTITY_YEAR_S;
+    identity->return_s = options->certificate_return_s;
+    fed_buf_init(&identity->ca.pem, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->ca.key, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->old.pem, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->old.key, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->vouch, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->trust_pem, mem, 2 * IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->answer_pem, mem, 3 * IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->chain_pem, mem, 2 * IDENTITY_FILE_MAX);
     fed_buf_init(&identity->server_pem, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->server_key, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->token_key, mem, IDENTITY_FILE_MAX);
@@ -45,8 +55,14 @@ void hub_identity_close(struct hub_identity *identity)
         hub_objects_unsubscribe(identity->requests);
     if (identity->clusters)
         hub_objects_unsubscribe(identity->clusters);
-    fed_buf_fini(&identity->ca_pem);
-    identity_wipe(&identity->ca_key);
+    fed_buf_fini(&identity->ca.pem);
+    identity_wipe(&identity->ca.key);
+    fed_buf_fini(&identity->old.pem);
+    identity_wipe(&identity->old.key);
+    fed_buf_fini(&identity->vouch);
+    fed_buf_fini(&identity->trust_pem);
+    fed_buf_fini(&identity->answer_pem);
+    fed_buf_fini(&identity->chain_pem);
     fed_buf_fini(&identity->server_pem);
     identity_wipe(&identity->server_key);
     identity_wipe(&identity->token_key);
@@ -55,12 +71,12 @@ void hub_identity_close(struct hub_identity *identity)
 
 struct fed_span hub_identity_ca_pem(const struct hub_identity *identity)
 {
-    return fed_buf_span(&identity->ca_pem);
+    return fed_buf_span(&identity->trust_pem);
 }
 
 struct fed_span hub_identity_server_cert_pem(const struct hub_identity *identity)
 {
-    return fed_buf_span(&identity->server_pem);
+    return fed_buf_span(&identity->chain_pem);
 }
 
 struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity)
@@ -71,6 +87,11 @@ struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity)
 struct fed_span hub_identity_token_key_pem(const struct hub_identity *identity)
 {
     return fed_buf_span(&identity->token_key);
+}
+
+enum fed_err hub_identity_random(struct hub_identity *identity, uint8_t *out, size_t len)
+{
+    return identity->crypto->random(identity->crypto->ctx, out, len);
 }
 
 static enum fed_err take_addresses(

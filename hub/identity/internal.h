@@ -1,6 +1,8 @@
 /* internal.h - the identity's state, shared by its files. Not for others.
  *
  *   pki.c         the CA, the server's certificate, issuing
+ *   rotation.c    a CA that follows another
+ *   certificate.c what agents' certificates are, and new ones for the same key
  *   kubeconfig.c  the admin's credentials
  *   record.c      JoinToken, JoinRequest and KubeFedCluster objects: reading, making, saving
  *   token.c       admission of tokens, their keys, and the limit on guesses
@@ -16,8 +18,10 @@
 #define IDENTITY_DAY_S 86400
 #define IDENTITY_YEAR_S (365 * IDENTITY_DAY_S)
 #define IDENTITY_RENEW_S                                                                           \
-    (60 * IDENTITY_DAY_S)        /* our own certificates are made again when this near their end */
-#define IDENTITY_BACKDATE_S 3600 /* gateways' clocks may be behind ours */
+    (60 * IDENTITY_DAY_S) /* our own certificates are made again when this near their end */
+#define IDENTITY_BACKDATE_S                                                                        \
+    3600 /* gateways' clocks may be behind ours; half the life if shorter                          \
+          */
 #define IDENTITY_FILE_MAX (64u << 10)
 #define IDENTITY_ORGANIZATION "fedlet:agents"
 
@@ -43,6 +47,12 @@ struct identity_guard {
     } slots[IDENTITY_GUARD_SLOTS];
 };
 
+struct identity_ca {
+    struct fed_buf pem;
+    struct fed_buf key; /* empty: it issues nothing any more */
+    struct fed_crypto_cert_info info;
+};
+
 struct hub_identity {
     struct fed_alloc *mem;
     struct fed_loop *loop;
@@ -50,12 +60,21 @@ struct hub_identity {
     struct fed_fs *fs;
     struct fed_crypto *crypto;
     char data_dir[3072];
-    struct fed_buf ca_pem;
-    struct fed_buf ca_key;
+    struct identity_ca ca;    /* issues */
+    struct identity_ca old;   /* pem empty: none */
+    struct fed_buf vouch;     /* ca once more, signed by old */
+    bool bridged;             /* a chain through it counts */
+    struct fed_buf trust_pem; /* ca, old */
+    struct fed_buf
+        answer_pem; /* what agents are given: the hub's own CA first, then the other, vouch */
+    uint8_t trust[FED_LINK_TRUST_SIZE];
+    int64_t life_s;
+    int64_t return_s;
+    bool offline;
     struct fed_buf server_pem;
+    struct fed_buf chain_pem; /* it and vouch */
     struct fed_buf server_key;
     struct fed_buf token_key;
-    struct fed_crypto_cert_info ca;
     struct hub_objects *objects; /* NULL until attached */
     struct hub_subscription *requests;
     struct hub_subscription *clusters;
@@ -70,16 +89,34 @@ FED_MUST_USE enum fed_err identity_pki_open(struct hub_identity *identity,
 /* DIR/name. FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err identity_path(const struct hub_identity *identity, const char *name,
     char *out, size_t size, struct fed_diag *diag);
+/* FED_OK with an empty buffer when the file is not there. */
+FED_MUST_USE enum fed_err identity_read_file(
+    struct hub_identity *identity, const char *name, struct fed_buf *out, struct fed_diag *diag);
+FED_MUST_USE enum fed_err identity_write_file(struct hub_identity *identity, const char *name,
+    const struct fed_buf *bytes, unsigned mode, struct fed_diag *diag);
+/* A new key and a self-signed certificate. Nothing is written. */
+FED_MUST_USE enum fed_err identity_ca_make(
+    struct hub_identity *identity, struct identity_ca *ca, struct fed_diag *diag);
 /* Fills in both times (lifetime from now, at most the CA's end) and signs. */
 FED_MUST_USE enum fed_err identity_issue(struct hub_identity *identity,
-    struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem,
-    struct fed_diag *diag);
+    const struct identity_ca *ca, struct fed_crypto_cert_request *request, int64_t lifetime_s,
+    struct fed_buf *pem, struct fed_diag *diag);
 /* A new key and a certificate for it. */
 FED_MUST_USE enum fed_err identity_issue_with_key(struct hub_identity *identity,
-    struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem,
-    struct fed_buf *key_pem, struct fed_diag *diag);
+    const struct identity_ca *ca, struct fed_crypto_cert_request *request, int64_t lifetime_s,
+    struct fed_buf *pem, struct fed_buf *key_pem, struct fed_diag *diag);
 /* fini for what held a private key. */
 void identity_wipe(struct fed_buf *buf);
+
+/* ---- rotation.c ---- */
+/* Completes a rotation that broke off, before the CA is read. */
+FED_MUST_USE enum fed_err identity_rotation_resume(
+    struct hub_identity *identity, struct fed_diag *diag);
+/* Reads the CA of before, drops it when it has ended, and puts together what others are given. */
+FED_MUST_USE enum fed_err identity_rotation_open(
+    struct hub_identity *identity, struct fed_diag *diag);
+/* The CA of the hub's own certificate, which is the pin of join tokens. */
+const struct identity_ca *identity_hub_ca(const struct hub_identity *identity);
 
 /* ---- record.c ---- */
 struct identity_record { /* one stored object, as a tree */
@@ -105,6 +142,9 @@ struct fed_span identity_record_text(const struct identity_record *record, const
 FED_MUST_USE enum fed_err identity_set_time(
     struct fed_json_doc *doc, struct fed_json *object, const char *key, int64_t unix_s);
 
+FED_MUST_USE enum fed_err identity_set_hex(
+    struct identity_record *record, const char *key, const struct fed_digest *digest);
+
 /* Fills a KubeFedCluster that does not exist yet. */
 FED_MUST_USE enum fed_err identity_cluster_fill(
     struct hub_identity *identity, struct identity_record *cluster, const struct fed_json *labels);
@@ -112,6 +152,14 @@ FED_MUST_USE enum fed_err identity_cluster_fill(
 FED_MUST_USE enum fed_err identity_request_key(
     const struct identity_record *request, struct fed_buf *spki);
 bool identity_request_state_is(const struct identity_record *request, const char *state);
+
+/* ---- certificate.c ---- */
+/* Signs the request's key and records the certificate in it. */
+FED_MUST_USE enum fed_err identity_certify(
+    struct hub_identity *identity, struct identity_record *request, struct fed_diag *diag);
+/* The answer to an approved one. */
+FED_MUST_USE enum fed_err identity_answer(struct hub_identity *identity,
+    const struct identity_record *request, struct fed_join_answer *answer);
 
 /* ---- token.c ---- */
 struct identity_token {

@@ -198,17 +198,7 @@ static enum fed_err answer_pending(struct join *j)
 
 static enum fed_err answer_approved(struct join *j)
 {
-    struct fed_join_answer *answer = j->answer;
-    enum fed_err err = fed_span_to_cstr(identity_record_text(&j->request, "status.certificate"),
-        answer->certificate, sizeof answer->certificate);
-
-    if (!err)
-        err = fed_span_to_cstr(fed_buf_span(&j->identity->ca_pem), answer->ca, sizeof answer->ca);
-    if (!err)
-        err = fed_span_to_cstr(
-            fed_span_text(j->asked->name), answer->cluster, sizeof answer->cluster);
-    answer->approved = true;
-    return err;
+    return identity_answer(j->identity, &j->request, j->answer);
 }
 
 /* An approved request whose certificate still counts, or one that waits: the same answer as before.
@@ -256,22 +246,6 @@ static enum fed_err set_base64(
     return err;
 }
 
-static enum fed_err set_fingerprint(struct hub_identity *identity, struct identity_record *request,
-    const char *key, const struct fed_digest *digest)
-{
-    struct fed_json *status = fed_json_ensure_object(request->doc, request->object, "status");
-    struct fed_buf text;
-    enum fed_err err;
-
-    fed_buf_init(&text, identity->mem, 128);
-    fed_text_put_hex(&text, fed_span_of(digest->bytes, sizeof digest->bytes));
-    err = status ? fed_buf_err(&text) : FED_ERR_NOMEM;
-    if (!err)
-        err = fed_json_set_string(request->doc, status, key, fed_buf_span(&text));
-    fed_buf_fini(&text);
-    return err;
-}
-
 static enum fed_err fill_request(struct join *j)
 {
     struct fed_span key = fed_span_of(j->asked->public_key, j->asked->public_key_len);
@@ -303,7 +277,7 @@ static enum fed_err fill_request(struct join *j)
         err = identity_set_time(doc, status, "requestedAt", j->now);
     if (!err)
         err = fed_digest_of(key, &digest);
-    return err ? err : set_fingerprint(j->identity, &j->request, "publicKeyFingerprint", &digest);
+    return err ? err : identity_set_hex(&j->request, "publicKeyFingerprint", &digest);
 }
 
 static enum fed_err spend_use(struct join *j)
@@ -353,8 +327,8 @@ static enum fed_err take(struct join *j)
 
 /* ---- approval ---- */
 
-static enum fed_err record_certificate(struct hub_identity *identity,
-    struct identity_record *request, struct fed_span pem, const struct fed_crypto_cert_info *info)
+enum fed_err identity_approve(struct hub_identity *identity, struct identity_record *request,
+    struct identity_record *cluster, bool *new_cluster, struct fed_diag *diag)
 {
     struct fed_json *status = fed_json_ensure_object(request->doc, request->object, "status");
     enum fed_err err = status ? FED_OK : FED_ERR_NOMEM;
@@ -365,54 +339,11 @@ static enum fed_err record_certificate(struct hub_identity *identity,
         err =
             identity_set_time(request->doc, status, "approvedAt", fed_loop_unix_s(identity->loop));
     if (!err)
-        err =
-            identity_set_time(request->doc, status, "certificateNotAfter", info->not_after_unix_s);
-    if (!err)
-        err = fed_json_set_string(request->doc, status, "certificate", pem);
-    return err ? err
-               : set_fingerprint(identity, request, "certificateFingerprint", &info->fingerprint);
-}
-
-/* Nothing of the certificate comes from the agent but its key: the name is the object's. */
-static enum fed_err sign(struct hub_identity *identity, const struct identity_record *request,
-    struct fed_buf *pem, struct fed_diag *diag)
-{
-    static const char *const organizations[] = {IDENTITY_ORGANIZATION};
-    char name[254];
-    struct fed_crypto_cert_request cert = {
-        .common_name = name, .organizations = organizations, .n_organizations = 1, .client = true};
-    struct fed_buf spki;
-    enum fed_err err;
-
-    fed_buf_init(&spki, identity->mem, 1024);
-    err = identity_request_key(request, &spki);
-    if (!err)
-        err = fed_span_to_cstr(request->name, name, sizeof name);
-    cert.public_key = fed_buf_span(&spki);
-    if (!err)
-        err = identity_issue(identity, &cert, IDENTITY_YEAR_S, pem, diag);
-    fed_buf_fini(&spki);
-    return err;
-}
-
-enum fed_err identity_approve(struct hub_identity *identity, struct identity_record *request,
-    struct identity_record *cluster, bool *new_cluster, struct fed_diag *diag)
-{
-    struct fed_crypto_cert_info info;
-    struct fed_buf pem;
-    enum fed_err err;
-
-    fed_buf_init(&pem, identity->mem, sizeof((struct fed_join_answer *)NULL)->certificate - 1);
-    err = sign(identity, request, &pem, diag);
-    if (!err)
-        err = identity->crypto->cert_info(identity->crypto->ctx, fed_buf_span(&pem), &info, diag);
-    if (!err)
-        err = record_certificate(identity, request, fed_buf_span(&pem), &info);
+        err = identity_certify(identity, request, diag);
     *new_cluster = !cluster->object;
     if (!err && *new_cluster)
         err =
             identity_cluster_fill(identity, cluster, fed_json_find(request->object, "spec.labels"));
-    fed_buf_fini(&pem);
     return err;
 }
 

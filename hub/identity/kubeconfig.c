@@ -41,7 +41,7 @@ static bool cert_is_right(
     int64_t now = fed_loop_unix_s(identity->loop);
 
     return !crypto->cert_info(crypto->ctx, fed_buf_span(cert), &info, NULL) &&
-           !crypto->cert_check(crypto->ctx, fed_buf_span(cert), fed_buf_span(&identity->ca_pem),
+           !crypto->cert_check(crypto->ctx, fed_buf_span(cert), fed_buf_span(&identity->trust_pem),
                fed_buf_span(key), NULL) &&
            info.not_before_unix_s <= now && info.not_after_unix_s > now + IDENTITY_RENEW_S;
 }
@@ -58,7 +58,7 @@ static bool is_right(struct hub_identity *identity, struct fed_span text, const 
     fed_buf_init(&key, identity->mem, IDENTITY_FILE_MAX);
     right = fed_span_is(value_of(text, KEY_SERVER), api_url) && decode(text, KEY_CA, &ca) &&
             decode(text, KEY_CERT, &cert) && decode(text, KEY_KEY, &key) &&
-            fed_span_eq(fed_buf_span(&ca), fed_buf_span(&identity->ca_pem)) &&
+            fed_span_eq(fed_buf_span(&ca), fed_buf_span(&identity->trust_pem)) &&
             cert_is_right(identity, &cert, &key);
     fed_buf_fini(&ca);
     fed_buf_fini(&cert);
@@ -87,12 +87,13 @@ static enum fed_err compose(
 
     fed_buf_init(&cert, identity->mem, IDENTITY_FILE_MAX);
     fed_buf_init(&key, identity->mem, IDENTITY_FILE_MAX);
-    err = identity_issue_with_key(identity, &request, IDENTITY_YEAR_S, &cert, &key, diag);
+    err = identity_issue_with_key(
+        identity, &identity->ca, &request, IDENTITY_YEAR_S, &cert, &key, diag);
     if (!err) {
         fed_buf_printf(out,
             "apiVersion: v1\nkind: Config\nclusters:\n- name: fedlet\n  cluster:\n    %s%s\n",
             KEY_SERVER, api_url);
-        put_data(out, KEY_CA, fed_buf_span(&identity->ca_pem));
+        put_data(out, KEY_CA, fed_buf_span(&identity->trust_pem));
         fed_buf_put_text(out, "users:\n- name: admin\n  user:\n");
         put_data(out, KEY_CERT, fed_buf_span(&cert));
         put_data(out, KEY_KEY, fed_buf_span(&key));

@@ -1,14 +1,17 @@
 /* pki.c - the CA and the server's certificate in the data directory, and issuing.
  *
  * Keys are written before the certificates that belong to them, so that a crash between the two
- * leaves something that the next start completes. A CA is never replaced: losing it cuts off every
- * agent, so a half-missing one is refused. */
+ * leaves something that the next start completes. A CA is replaced by a rotation only (rotation.c):
+ * losing it cuts off every agent, so a half-missing one is refused. */
 #include "hub/identity/internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define CA_LIFETIME_S ((int64_t)10 * IDENTITY_YEAR_S)
+#define CA_WARN_S                                                                                  \
+    ((int64_t)2 * IDENTITY_YEAR_S) /* agents' certificates shorten in the last year                \
+                                    */
 #define NAMES_MAX 64u
 
 void identity_wipe(struct fed_buf *buf)
@@ -30,8 +33,7 @@ enum fed_err identity_path(const struct hub_identity *identity, const char *name
     return FED_OK;
 }
 
-/* FED_OK with an empty buffer when the file is not there. */
-static enum fed_err read_file(
+enum fed_err identity_read_file(
     struct hub_identity *identity, const char *name, struct fed_buf *out, struct fed_diag *diag)
 {
     char path[4096];
@@ -47,7 +49,7 @@ static enum fed_err read_file(
     return err;
 }
 
-static enum fed_err write_file(struct hub_identity *identity, const char *name,
+enum fed_err identity_write_file(struct hub_identity *identity, const char *name,
     const struct fed_buf *bytes, unsigned mode, struct fed_diag *diag)
 {
     char path[4096];
@@ -60,23 +62,26 @@ static enum fed_err write_file(struct hub_identity *identity, const char *name,
 
 /* ---- issuing ---- */
 
-enum fed_err identity_issue(struct hub_identity *identity, struct fed_crypto_cert_request *request,
-    int64_t lifetime_s, struct fed_buf *pem, struct fed_diag *diag)
+enum fed_err identity_issue(struct hub_identity *identity, const struct identity_ca *ca,
+    struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem,
+    struct fed_diag *diag)
 {
     struct fed_crypto *crypto = identity->crypto;
     int64_t now = fed_loop_unix_s(identity->loop);
+    int64_t backdate_s =
+        lifetime_s / 2 < IDENTITY_BACKDATE_S ? lifetime_s / 2 : IDENTITY_BACKDATE_S;
 
-    request->not_before_unix_s = now - IDENTITY_BACKDATE_S;
+    request->not_before_unix_s = now - backdate_s;
     request->not_after_unix_s = now + lifetime_s;
-    if (request->not_before_unix_s < identity->ca.not_before_unix_s)
-        request->not_before_unix_s = identity->ca.not_before_unix_s;
-    if (request->not_after_unix_s > identity->ca.not_after_unix_s)
-        request->not_after_unix_s = identity->ca.not_after_unix_s;
-    return crypto->cert_issue(crypto->ctx, fed_buf_span(&identity->ca_pem),
-        fed_buf_span(&identity->ca_key), request, pem, diag);
+    if (request->not_before_unix_s < ca->info.not_before_unix_s)
+        request->not_before_unix_s = ca->info.not_before_unix_s;
+    if (request->not_after_unix_s > ca->info.not_after_unix_s)
+        request->not_after_unix_s = ca->info.not_after_unix_s;
+    return crypto->cert_issue(
+        crypto->ctx, fed_buf_span(&ca->pem), fed_buf_span(&ca->key), request, pem, diag);
 }
 
-enum fed_err identity_issue_with_key(struct hub_identity *identity,
+enum fed_err identity_issue_with_key(struct hub_identity *identity, const struct identity_ca *ca,
     struct fed_crypto_cert_request *request, int64_t lifetime_s, struct fed_buf *pem,
     struct fed_buf *key_pem, struct fed_diag *diag)
 {
@@ -92,23 +97,23 @@ enum fed_err identity_issue_with_key(struct hub_identity *identity,
         err = crypto->key_public(crypto->ctx, fed_buf_span(key_pem), &spki, diag);
     request->public_key = fed_buf_span(&spki);
     if (!err)
-        err = identity_issue(identity, request, lifetime_s, pem, diag);
+        err = identity_issue(identity, ca, request, lifetime_s, pem, diag);
     fed_buf_fini(&spki);
     return err;
 }
 
 /* ---- the CA ---- */
 
-static enum fed_err ca_make_key(struct hub_identity *identity, struct fed_diag *diag)
+static enum fed_err ca_make_key(
+    struct hub_identity *identity, struct identity_ca *ca, struct fed_diag *diag)
 {
-    enum fed_err err = identity->crypto->key_new(identity->crypto->ctx, &identity->ca_key);
+    enum fed_err err = identity->crypto->key_new(identity->crypto->ctx, &ca->key);
 
-    if (err)
-        return fed_diag_set(diag, err, "no key could be made for the CA");
-    return write_file(identity, "ca.key", &identity->ca_key, 0600, diag);
+    return err ? fed_diag_set(diag, err, "no key could be made for the CA") : FED_OK;
 }
 
-static enum fed_err ca_make_cert(struct hub_identity *identity, struct fed_diag *diag)
+static enum fed_err ca_make_cert(
+    struct hub_identity *identity, struct identity_ca *ca, struct fed_diag *diag)
 {
     int64_t now = fed_loop_unix_s(identity->loop);
     uint8_t mark[4];
@@ -119,58 +124,95 @@ static enum fed_err ca_make_cert(struct hub_identity *identity, struct fed_diag 
         return fed_diag_set(diag, err, "no random bytes");
     snprintf(
         name, sizeof name, "fedlet hub CA %02x%02x%02x%02x", mark[0], mark[1], mark[2], mark[3]);
-    err = identity->crypto->ca_new(identity->crypto->ctx, fed_buf_span(&identity->ca_key), name,
-        now - IDENTITY_DAY_S, now + CA_LIFETIME_S, &identity->ca_pem, diag);
-    if (!err)
-        err = write_file(identity, "ca.crt", &identity->ca_pem, 0644, diag);
+    err = identity->crypto->ca_new(identity->crypto->ctx, fed_buf_span(&ca->key), name,
+        now - IDENTITY_DAY_S, now + CA_LIFETIME_S, &ca->pem, diag);
     if (!err)
         fed_log(identity->log, FED_LOG_INFO, "identity: made %s in %s", name, identity->data_dir);
     return err;
 }
 
-static enum fed_err ca_check(struct hub_identity *identity, struct fed_diag *diag)
+enum fed_err identity_ca_make(
+    struct hub_identity *identity, struct identity_ca *ca, struct fed_diag *diag)
 {
-    struct fed_crypto *crypto = identity->crypto;
-    struct fed_span ca = fed_buf_span(&identity->ca_pem);
-    int64_t now = fed_loop_unix_s(identity->loop);
-    enum fed_err err = crypto->cert_info(crypto->ctx, ca, &identity->ca, diag);
+    enum fed_err err = ca_make_key(identity, ca, diag);
 
-    if (!err)
-        err = crypto->cert_check(crypto->ctx, ca, ca, fed_buf_span(&identity->ca_key), diag);
-    if (err)
-        return fed_diag_prefix(diag, FED_ERR_CORRUPT, "%s: ca.crt and ca.key", identity->data_dir);
-    if (!identity->ca.is_ca)
-        return fed_diag_set(
-            diag, FED_ERR_CORRUPT, "%s/ca.crt is not the certificate of a CA", identity->data_dir);
-    if (identity->ca.not_after_unix_s <= now)
-        return fed_diag_set(diag, FED_ERR_INVALID, "%s/ca.crt has ended, or the clock is wrong",
-            identity->data_dir);
-    if (identity->ca.not_before_unix_s > now)
+    return err ? err : ca_make_cert(identity, ca, diag);
+}
+
+static void ca_warn(struct hub_identity *identity, int64_t now)
+{
+    const struct fed_crypto_cert_info *ca = &identity->ca.info;
+    char ends[FED_TEXT_TIME_SIZE];
+
+    fed_text_time(ca->not_after_unix_s, ends);
+    if (ca->not_before_unix_s > now)
         fed_log(identity->log, FED_LOG_WARN,
             "identity: %s/ca.crt begins in the future: the clock is behind; agents may refuse the "
             "hub",
             identity->data_dir);
+    else if (ca->not_after_unix_s < now + CA_WARN_S)
+        fed_log(identity->log, FED_LOG_WARN,
+            "identity: the CA ends at %s, and every certificate with it: `fedhub ca rotate`", ends);
+}
+
+static enum fed_err ca_check(struct hub_identity *identity, struct fed_diag *diag)
+{
+    struct fed_crypto *crypto = identity->crypto;
+    struct fed_span ca = fed_buf_span(&identity->ca.pem);
+    int64_t now = fed_loop_unix_s(identity->loop);
+    enum fed_err err = crypto->cert_info(crypto->ctx, ca, &identity->ca.info, diag);
+
+    if (!err)
+        err = crypto->cert_check(crypto->ctx, ca, ca, fed_buf_span(&identity->ca.key), diag);
+    if (err)
+        return fed_diag_prefix(diag, FED_ERR_CORRUPT, "%s: ca.crt and ca.key", identity->data_dir);
+    if (!identity->ca.info.is_ca)
+        return fed_diag_set(
+            diag, FED_ERR_CORRUPT, "%s/ca.crt is not the certificate of a CA", identity->data_dir);
+    if (identity->ca.info.not_after_unix_s <= now)
+        return fed_diag_set(diag, FED_ERR_INVALID, "%s/ca.crt has ended, or the clock is wrong",
+            identity->data_dir);
+    ca_warn(identity, now);
     return FED_OK;
+}
+
+static enum fed_err ca_complete(struct hub_identity *identity, struct fed_diag *diag)
+{
+    bool no_key = identity->ca.key.len == 0;
+    enum fed_err err = no_key ? ca_make_key(identity, &identity->ca, diag) : FED_OK;
+
+    if (!err && no_key)
+        err = identity_write_file(identity, "ca.key", &identity->ca.key, 0600, diag);
+    if (!err && identity->ca.pem.len == 0) {
+        err = ca_make_cert(identity, &identity->ca, diag);
+        if (!err)
+            err = identity_write_file(identity, "ca.crt", &identity->ca.pem, 0644, diag);
+    }
+    return err;
 }
 
 static enum fed_err ca_open(struct hub_identity *identity, struct fed_diag *diag)
 {
-    enum fed_err err = read_file(identity, "ca.crt", &identity->ca_pem, diag);
+    enum fed_err err = identity_rotation_resume(identity, diag);
 
     if (!err)
-        err = read_file(identity, "ca.key", &identity->ca_key, diag);
+        err = identity_read_file(identity, "ca.crt", &identity->ca.pem, diag);
+    if (!err)
+        err = identity_read_file(identity, "ca.key", &identity->ca.key, diag);
     if (err)
         return err;
-    if (identity->ca_pem.len > 0 && identity->ca_key.len == 0)
+    if (identity->ca.pem.len > 0 && identity->ca.key.len == 0)
         return fed_diag_set(diag, FED_ERR_CORRUPT,
             "%s has ca.crt but no ca.key: bring the key back from a backup; a new CA would cut off "
             "every agent",
             identity->data_dir);
-    if (identity->ca_key.len == 0)
-        err = ca_make_key(identity, diag);
-    if (!err && identity->ca_pem.len == 0)
-        err = ca_make_cert(identity, diag);
-    return err ? err : ca_check(identity, diag);
+    if (identity->offline && identity->ca.key.len == 0)
+        return fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s has no CA yet: `fedhub serve` makes it",
+            identity->data_dir);
+    err = ca_complete(identity, diag);
+    if (!err)
+        err = ca_check(identity, diag);
+    return err ? err : identity_rotation_open(identity, diag);
 }
 
 /* ---- the server's certificate ---- */
@@ -238,9 +280,40 @@ static bool server_is_right(struct hub_identity *identity, const char *common_na
         return false;
     return !crypto->cert_info(crypto->ctx, fed_buf_span(&identity->server_pem), &info, NULL) &&
            !crypto->cert_check(crypto->ctx, fed_buf_span(&identity->server_pem),
-               fed_buf_span(&identity->ca_pem), fed_buf_span(&identity->server_key), NULL) &&
+               fed_buf_span(&identity_hub_ca(identity)->pem), fed_buf_span(&identity->server_key),
+               NULL) &&
            strcmp(info.common_name, common_name) == 0 && info.not_before_unix_s <= now &&
            info.not_after_unix_s > now + IDENTITY_RENEW_S;
+}
+
+/* During a rotation, who trusts only the CA of before follows from the new one's certificates. */
+static enum fed_err server_chain(struct hub_identity *identity)
+{
+    fed_buf_clear(&identity->chain_pem);
+    fed_buf_put(&identity->chain_pem, fed_buf_span(&identity->server_pem));
+    if (identity->bridged && identity->old.key.len == 0)
+        fed_buf_put(&identity->chain_pem, fed_buf_span(&identity->vouch));
+    return fed_buf_err(&identity->chain_pem);
+}
+
+static enum fed_err server_make(struct hub_identity *identity, const struct names *names,
+    const char *common_name, struct fed_diag *diag)
+{
+    struct fed_crypto_cert_request request = {
+        .common_name = common_name, .names = names->at, .n_names = names->n, .server = true};
+    enum fed_err err = identity_issue_with_key(identity, identity_hub_ca(identity), &request,
+        IDENTITY_YEAR_S, &identity->server_pem, &identity->server_key, diag);
+
+    if (err)
+        return fed_diag_prefix(diag, err, "the hub's certificate");
+    err = identity_write_file(identity, "server.key", &identity->server_key, 0600, diag);
+    if (!err)
+        err = identity_write_file(identity, "server.crt", &identity->server_pem, 0644, diag);
+    if (!err)
+        fed_log(identity->log, FED_LOG_INFO,
+            "identity: made the hub's certificate for %s and %zu more, by %s", names->at[0],
+            names->n - 1, identity_hub_ca(identity)->info.common_name);
+    return err;
 }
 
 static enum fed_err server_open(struct hub_identity *identity,
@@ -253,40 +326,27 @@ static enum fed_err server_open(struct hub_identity *identity,
     if (!err)
         err = server_common_name(&names, common_name);
     if (!err)
-        err = read_file(identity, "server.crt", &identity->server_pem, diag);
+        err = identity_read_file(identity, "server.crt", &identity->server_pem, diag);
     if (!err)
-        err = read_file(identity, "server.key", &identity->server_key, diag);
-    if (err || server_is_right(identity, common_name))
-        return err;
-
-    struct fed_crypto_cert_request request = {
-        .common_name = common_name, .names = names.at, .n_names = names.n, .server = true};
-
-    err = identity_issue_with_key(
-        identity, &request, IDENTITY_YEAR_S, &identity->server_pem, &identity->server_key, diag);
-    if (err)
-        return fed_diag_prefix(diag, err, "the hub's certificate");
-    err = write_file(identity, "server.key", &identity->server_key, 0600, diag);
-    if (!err)
-        err = write_file(identity, "server.crt", &identity->server_pem, 0644, diag);
-    if (!err)
-        fed_log(identity->log, FED_LOG_INFO,
-            "identity: made the hub's certificate for %s and %zu more", names.at[0], names.n - 1);
-    return err;
+        err = identity_read_file(identity, "server.key", &identity->server_key, diag);
+    if (!err && !server_is_right(identity, common_name))
+        err = server_make(identity, &names, common_name, diag);
+    return err ? err : server_chain(identity);
 }
 
 /* ---- the key of ServiceAccounts' tokens ---- */
 
 static enum fed_err token_key_open(struct hub_identity *identity, struct fed_diag *diag)
 {
-    enum fed_err err = read_file(identity, "service-account.key", &identity->token_key, diag);
+    enum fed_err err =
+        identity_read_file(identity, "service-account.key", &identity->token_key, diag);
 
     if (err || identity->token_key.len > 0)
         return err;
     err = identity->crypto->key_new(identity->crypto->ctx, &identity->token_key);
     if (err)
         return fed_diag_set(diag, err, "no key could be made for tokens");
-    return write_file(identity, "service-account.key", &identity->token_key, 0600, diag);
+    return identity_write_file(identity, "service-account.key", &identity->token_key, 0600, diag);
 }
 
 enum fed_err identity_pki_open(struct hub_identity *identity,
@@ -296,7 +356,8 @@ enum fed_err identity_pki_open(struct hub_identity *identity,
 
     if (!err)
         err = ca_open(identity, diag);
-    if (!err)
-        err = token_key_open(identity, diag);
+    if (err || identity->offline)
+        return err;
+    err = token_key_open(identity, diag);
     return err ? err : server_open(identity, options, diag);
 }

@@ -135,6 +135,22 @@ enum fed_err identity_record_write(struct identity_record *record, struct hub_ob
     return FED_OK;
 }
 
+enum fed_err identity_set_hex(
+    struct identity_record *record, const char *key, const struct fed_digest *digest)
+{
+    struct fed_json *status = fed_json_ensure_object(record->doc, record->object, "status");
+    struct fed_buf text;
+    enum fed_err err;
+
+    fed_buf_init(&text, record->bytes.mem, 128);
+    fed_text_put_hex(&text, fed_span_of(digest->bytes, sizeof digest->bytes));
+    err = status ? fed_buf_err(&text) : FED_ERR_NOMEM;
+    if (!err)
+        err = fed_json_set_string(record->doc, status, key, fed_buf_span(&text));
+    fed_buf_fini(&text);
+    return err;
+}
+
 /* ---- KubeFedCluster ---- */
 
 static enum fed_err fill_spec(struct hub_identity *identity, struct identity_record *cluster)

@@ -178,7 +178,7 @@ static enum fed_err make_secret(struct hub_identity *identity, struct hub_admiss
     if (!err)
         err = fed_span_to_cstr(id, token->id, sizeof token->id);
     if (!err) {
-        token->pin = identity->ca.public_key;
+        token->pin = identity_hub_ca(identity)->info.public_key;
         token->expires_unix_s = expires_unix_s;
         token->uses = (uint32_t)spec->uses;
         token->n_addresses = identity->n_addresses;

@@ -381,6 +381,8 @@ enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
         err = put_condition(doc, list, &conditions[i],
             cluster->heard_unix_s ? cluster->heard_unix_s : now,
             cluster->transition_unix_s ? cluster->transition_unix_s : now);
+    if (!err)
+        err = status_copied_put(cluster, doc, list);
     if (!err && cluster->kubernetes_version[0] && cluster->ready)
         err = fed_json_set_text(doc, to, "kubernetesVersion", cluster->kubernetes_version);
     if (!err && cluster->has_nodes)

@@ -65,6 +65,8 @@ struct status_cluster {
     uint64_t heard_ms;
     int64_t heard_unix_s;
     unsigned sessions;
+    char *copied; /* the sentence of CloneSuspected; NULL: no */
+    int64_t copied_unix_s;
     char link[16];
     char address[64];
 };
@@ -188,6 +190,12 @@ struct status_telling {
 void status_touch(void *ctx, const struct hub_object_ref *ref);
 void status_touch_with_version(void *ctx, const struct hub_object_ref *ref);
 struct hub_object_ref status_cluster_ref(const struct status_cluster *cluster);
+
+/* ---- copied.c ---- */
+void status_copied_clear(struct hub_status *status, struct status_cluster *cluster);
+/* The condition, when there is one. */
+FED_MUST_USE enum fed_err status_copied_put(
+    const struct status_cluster *cluster, struct fed_json_doc *doc, struct fed_json *conditions);
 
 /* ---- times.c ---- */
 /* The object's record, made when there is none; NULL when memory is out. */

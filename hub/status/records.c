@@ -14,6 +14,7 @@ void status_cluster_free(struct hub_status *status, struct status_cluster *clust
     status_view_fini(status, &cluster->view);
     status_view_fini(status, &cluster->staged);
     fed_alloc_free(status->mem, cluster->facts, cluster->facts_len + 1);
+    status_copied_clear(status, cluster);
     fed_alloc_free(status->mem, cluster->name, strlen(cluster->name) + 1);
     fed_alloc_free(status->mem, cluster, sizeof *cluster);
 }

@@ -73,5 +73,9 @@ void hub_status_connected(
     struct hub_status *status, struct fed_span cluster, const char *link, const char *address);
 void hub_status_alive(struct hub_status *status, struct fed_span cluster);
 void hub_status_disconnected(struct hub_status *status, struct fed_span cluster);
+/* Two machines came as this cluster (condition CloneSuspected): the sentence, and since when.
+ * message NULL: that is settled. Memory only; who notices keeps it. */
+void hub_status_copied(
+    struct hub_status *status, struct fed_span cluster, const char *message, int64_t since_unix_s);
 
 #endif

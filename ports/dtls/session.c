@@ -115,7 +115,7 @@ static struct fed_dtls_session *scratch_new(struct fed_dtls_server *server)
     mbedtls_ssl_set_bio(&s->ssl, s, on_send, on_recv, NULL);
     mbedtls_ssl_set_timer_cb(&s->ssl, s, on_timer_set, on_timer_get);
     mbedtls_ssl_set_mtu(&s->ssl, DTLS_MTU);
-    fed_mbed_verify_init(&s->handshake->verify, &s->ssl, FED_MBED_PEER_CLIENT, NULL);
+    fed_mbed_verify_init(&s->handshake->verify, &s->ssl, FED_MBED_PEER_AGENT, NULL);
     return s;
 }
 

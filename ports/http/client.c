@@ -15,9 +15,14 @@ static void destroy(struct fed_http_client *client)
 {
     while (client->links)
         fed_http_link_free(client->links);
+    if (client->total_sent)
+        *client->total_sent += client->traffic.sent;
+    if (client->total_received)
+        *client->total_received += client->traffic.received;
     if (client->flush_timer)
         client->loop->timer_free(client->loop->ctx, client->flush_timer);
     fed_tls_config_free(client->tls);
+    memset(client->proxy.secret, 0, sizeof(client->proxy.secret));
     fed_alloc_free(client->mem, client, sizeof(*client));
 }
 
@@ -126,7 +131,9 @@ static enum fed_err make_tls(struct fed_http_client *client,
     const struct fed_http_client_options *options, struct fed_diag *diag)
 {
     static const char *const both[] = {"h2", "http/1.1"};
-    struct fed_tls_client_options tls = {.ca_pem = options->ca_pem,
+    struct fed_tls_client_options tls = {.trust = (enum fed_tls_trust)options->trust,
+        .ca_pin = options->ca_pin,
+        .ca_pem = options->ca_pem,
         .server_name = options->server_name ? options->server_name : options->host,
         .insecure_skip_verify = options->insecure_skip_verify,
         .cert_pem = options->cert_pem,
@@ -142,6 +149,7 @@ static enum fed_err set_up(struct fed_http_client *client,
 {
     size_t len = strlen(options->host);
     bool bare_v6 = strchr(options->host, ':') != NULL;
+    enum fed_err err;
 
     if (len == 0 || len >= sizeof(client->host))
         return fed_diag_set(diag, FED_ERR_INVALID, "host name is empty or too long");
@@ -149,11 +157,15 @@ static enum fed_err set_up(struct fed_http_client *client,
     snprintf(client->authority, sizeof(client->authority), bare_v6 ? "[%s]:%u" : "%s:%u",
         client->host, options->port);
     client->port = options->port;
+    client->trust = options->trust;
+    client->total_sent = options->total_sent;
+    client->total_received = options->total_received;
     client->speaks_h1 = options->http1_only;
     client->connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : 10000;
     client->keepalive_ms = options->keepalive_ms ? options->keepalive_ms : 30000;
     client->response_max = options->response_max ? options->response_max : 16u * 1024 * 1024;
-    return make_tls(client, options, diag);
+    err = fed_http_proxy_parse(options->proxy, &client->proxy, diag);
+    return err ? err : make_tls(client, options, diag);
 }
 
 enum fed_err fed_http_client_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
@@ -196,4 +208,30 @@ void fed_http_client_close(struct fed_http_client *client)
         fed_http_call_finish(call, FED_ERR_CLOSED, &diag);
     }
     fed_http_client_leave(client);
+}
+
+/* ---- what a user of one connection asks ---- */
+enum fed_err fed_http_client_ping(struct fed_http_client *client, fed_loop_call *pong, void *ctx)
+{
+    for (struct fed_http_link *link = client->links; link; link = link->next) {
+        enum fed_err err;
+
+        if (link->state != FED_HTTP_OPEN || link->dead || !link->ops->ping)
+            continue;
+        err = link->ops->ping(link);
+        if (err)
+            return err;
+        client->pong = pong;
+        client->pong_ctx = ctx;
+        fed_http_client_kick(client);
+        return FED_OK;
+    }
+    return FED_ERR_UNSUPPORTED;
+}
+
+void fed_http_client_traffic(
+    const struct fed_http_client *client, uint64_t *sent, uint64_t *received)
+{
+    *sent = client->traffic.sent;
+    *received = client->traffic.received;
 }

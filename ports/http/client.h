@@ -9,11 +9,19 @@
 
 #include "ports/http/fields.h"
 #include "ports/http/transport.h"
+#include "ports/resolve.h"
 
 #define FED_HTTP_LINKS_MAX 64u
 #define FED_HTTP_CLIENT_HEADER_MAX 65536u
 
 struct fed_http_link;
+
+struct fed_http_proxy {
+    char host[256]; /* "" for none */
+    uint16_t port;
+    char name[272];   /* for sentences: "proxy HOST:PORT" */
+    char secret[700]; /* base64 of USER:PASSWORD, "" for none */
+};
 
 struct fed_http_client {
     struct fed_alloc *mem;
@@ -22,6 +30,13 @@ struct fed_http_client {
     char host[256];
     uint16_t port;
     char authority[272];
+    struct fed_http_proxy proxy;
+    struct fed_tls_traffic traffic;
+    uint64_t *total_sent;
+    uint64_t *total_received;
+    enum fed_http_trust trust;
+    fed_loop_call *pong; /* of the PING that a user asked for, NULL for none */
+    void *pong_ctx;
     struct fed_tls_config *tls;
     bool speaks_h1; /* told to, or learned at the last handshake */
     unsigned connect_timeout_ms;
@@ -59,7 +74,13 @@ struct fed_http_call {
     struct fed_buf answer;
 };
 
-enum fed_http_link_state { FED_HTTP_CONNECTING, FED_HTTP_HANDSHAKE, FED_HTTP_OPEN };
+enum fed_http_link_state {
+    FED_HTTP_RESOLVING,
+    FED_HTTP_CONNECTING,
+    FED_HTTP_TUNNEL, /* the proxy was asked for one */
+    FED_HTTP_HANDSHAKE,
+    FED_HTTP_OPEN
+};
 
 struct fed_http_link_ops {
     enum fed_err (*start)(struct fed_http_link *link);
@@ -74,7 +95,6 @@ struct fed_http_link_ops {
     enum fed_err (*ping)(struct fed_http_link *link); /* NULL: cannot */
 };
 
-struct addrinfo;
 struct fed_http_link {
     struct fed_http_client *client;
     struct fed_http_link *prev;
@@ -85,8 +105,13 @@ struct fed_http_link {
     struct fed_http_transport transport;
     struct fed_http_queue out;
     struct fed_timer *timer;
-    struct addrinfo *addresses;
-    struct addrinfo *address; /* tried now */
+    struct fed_resolve *resolve; /* under way */
+    enum fed_err resolve_err;    /* how it ended */
+    struct fed_diag resolve_diag;
+    struct fed_resolve_address addresses[FED_RESOLVE_MAX];
+    size_t n_addresses;
+    size_t address;        /* tried now */
+    struct fed_buf tunnel; /* the proxy's answer as far as it came */
     size_t n_calls;
     size_t n_served;   /* calls that ended well */
     uint64_t since_ms; /* this connection attempt */
@@ -108,6 +133,17 @@ void fed_http_client_kick(struct fed_http_client *client);
 FED_MUST_USE enum fed_err fed_http_link_open(struct fed_http_client *client);
 void fed_http_link_free(struct fed_http_link *link); /* carries no calls any more */
 void fed_http_link_step(struct fed_http_link *link);
+
+/* ---- client_proxy.c ---- */
+#define FED_HTTP_TUNNEL_MAX 8192u /* bytes of the head of a proxy's answer */
+/* url NULL or empty: none. FED_ERR_INVALID with a sentence that does not hold the password. */
+FED_MUST_USE enum fed_err fed_http_proxy_parse(
+    const char *url, struct fed_http_proxy *out, struct fed_diag *diag);
+/* Asks for the tunnel; the socket is connected. */
+FED_MUST_USE enum fed_err fed_http_tunnel_begin(struct fed_http_link *link, struct fed_diag *diag);
+/* Reads the answer. FED_OK: the tunnel stands; FED_ERR_BUSY; FED_ERR_FORBIDDEN: the proxy refused.
+ */
+FED_MUST_USE enum fed_err fed_http_tunnel_read(struct fed_http_link *link, struct fed_diag *diag);
 
 /* ---- client_call.c ---- */
 /* All of these may call back, and then the call may be gone: true when it still is there. */

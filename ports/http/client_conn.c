@@ -1,13 +1,9 @@
-/* client_conn.c - a link of the client: addresses tried in order, TLS, then its protocol.
- *
- * Literal addresses need no resolver. A name is looked up when a link is opened, and that look-up
- * blocks the loop: the system's resolver has no other portable form. Its answers are few and its
- * daemon is local on the machines we run on. */
+/* client_conn.c - a link of the client: the name looked up, addresses tried in order, the proxy's
+ * tunnel when there is one, TLS, then its protocol. */
 #include "ports/http/client.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <stdio.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,8 +74,8 @@ void fed_http_link_free(struct fed_http_link *link)
         client->loop->timer_free(client->loop->ctx, link->timer);
     fed_http_transport_close(&link->transport);
     fed_http_queue_fini(&link->out);
-    if (link->addresses)
-        freeaddrinfo(link->addresses);
+    fed_resolve_cancel(link->resolve);
+    fed_buf_fini(&link->tunnel);
     if (link->prev)
         link->prev->next = link->next;
     else
@@ -102,16 +98,36 @@ static void on_timer(void *ctx)
     fed_http_link_step(ctx);
 }
 
+static socklen_t address_fill(const struct fed_http_link *link, struct sockaddr_storage *out)
+{
+    const struct fed_resolve_address *at = &link->addresses[link->address];
+    const struct fed_http_client *client = link->client;
+    uint16_t port = htons(client->proxy.host[0] ? client->proxy.port : client->port);
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = port, .sin6_scope_id = at->scope};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
+
+    if (at->len == 4) {
+        memcpy(&v4.sin_addr, at->bytes, sizeof(v4.sin_addr));
+        memcpy(out, &v4, sizeof(v4));
+        return sizeof(v4);
+    }
+    memcpy(&v6.sin6_addr, at->bytes, sizeof(v6.sin6_addr));
+    memcpy(out, &v6, sizeof(v6));
+    return sizeof(v6);
+}
+
 /* Starts to connect to the present address. */
 static enum fed_err connect_one(struct fed_http_link *link, struct fed_diag *diag)
 {
-    const struct addrinfo *at = link->address;
-    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage address;
+    socklen_t len = address_fill(link, &address);
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     enum fed_err err;
 
     if (fd < 0)
         return fed_diag_set(diag, FED_ERR_NETWORK, "socket: %s", strerror(errno));
-    if (connect(fd, at->ai_addr, at->ai_addrlen) && errno != EINPROGRESS) {
+    if (connect(fd, (struct sockaddr *)&address, len) && errno != EINPROGRESS) {
         err = fed_diag_set(diag, FED_ERR_NETWORK, "connect: %s", strerror(errno));
         close(fd);
         return err;
@@ -125,7 +141,7 @@ static enum fed_err connect_one(struct fed_http_link *link, struct fed_diag *dia
 static enum fed_err connect_next(
     struct fed_http_link *link, enum fed_err err, struct fed_diag *diag)
 {
-    for (; link->address; link->address = link->address->ai_next) {
+    for (; link->address < link->n_addresses; link->address++) {
         err = connect_one(link, diag);
         if (!err)
             return FED_OK;
@@ -137,29 +153,67 @@ static enum fed_err try_following(
     struct fed_http_link *link, enum fed_err err, struct fed_diag *diag)
 {
     fed_http_transport_close(&link->transport);
-    if (link->address)
-        link->address = link->address->ai_next;
+    link->address++;
     return connect_next(link, err, diag);
 }
 
+static void on_resolved(void *ctx, enum fed_err err, const struct fed_resolve_address *addresses,
+    size_t n, const struct fed_diag *diag)
+{
+    struct fed_http_link *link = ctx;
+    const struct fed_http_proxy *proxy = &link->client->proxy;
+
+    link->resolve = NULL;
+    link->resolve_err = err;
+    link->n_addresses = err ? 0 : n;
+    if (err && proxy->host[0])
+        fed_diag_set(&link->resolve_diag, err, "%s: %s", proxy->name, diag->text);
+    else if (err)
+        link->resolve_diag = *diag;
+    else
+        memcpy(link->addresses, addresses, n * sizeof(*addresses));
+    fed_http_link_step(link);
+}
+
+/* Who is connected to: the host, or the proxy before it. FED_OK: connecting has begun, or the name
+ * is asked for. */
 static enum fed_err resolve(struct fed_http_link *link, struct fed_diag *diag)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
-    char port[8];
-    int rc;
+    struct fed_http_client *client = link->client;
+    const char *host = client->proxy.host[0] ? client->proxy.host : client->host;
 
-    snprintf(port, sizeof(port), "%u", link->client->port);
-    rc = getaddrinfo(link->client->host, port, &hints, &link->addresses);
-    if (rc == EAI_NONAME) {
-        hints.ai_flags = 0;
-        rc = getaddrinfo(link->client->host, port, &hints, &link->addresses);
+    link->since_ms = now_ms(link);
+    link->state = FED_HTTP_RESOLVING;
+    if (!fed_resolve_literal(host, &link->addresses[0]))
+        return fed_resolve_start(
+            client->mem, client->loop, host, on_resolved, link, &link->resolve, diag);
+    link->n_addresses = 1;
+    return connect_next(link, FED_ERR_NETWORK, diag);
+}
+
+/* The look-up: FED_ERR_BUSY while it runs, and when connecting has begun. */
+static enum fed_err resolved(struct fed_http_link *link, struct fed_diag *diag)
+{
+    enum fed_err err;
+
+    if (link->resolve)
+        return FED_ERR_BUSY;
+    if (link->resolve_err) {
+        *diag = link->resolve_diag;
+        return link->resolve_err;
     }
-    if (rc) {
-        link->addresses = NULL;
-        return fed_diag_set(diag, FED_ERR_NETWORK, "look-up: %s", gai_strerror(rc));
-    }
-    link->address = link->addresses;
-    return FED_OK;
+    err = connect_next(link, FED_ERR_NETWORK, diag);
+    return err ? err : FED_ERR_BUSY;
+}
+
+static enum fed_err secure(struct fed_http_link *link, struct fed_diag *diag)
+{
+    enum fed_err err = fed_http_transport_secure(&link->transport, link->client->tls, diag);
+
+    link->state = FED_HTTP_HANDSHAKE;
+    if (!err)
+        fed_tls_stream_count(link->transport.tls, &link->client->traffic);
+    return err;
 }
 
 static enum fed_err connected(struct fed_http_link *link, struct fed_diag *diag)
@@ -175,8 +229,10 @@ static enum fed_err connected(struct fed_http_link *link, struct fed_diag *diag)
         return fed_diag_set(diag, FED_ERR_NETWORK, "connect: %s", strerror(failure));
     if (getpeername(link->transport.fd, (struct sockaddr *)&peer, &peer_len))
         return FED_ERR_BUSY; /* the timer looked, not the socket */
-    link->state = FED_HTTP_HANDSHAKE;
-    return fed_http_transport_secure(&link->transport, link->client->tls, diag);
+    if (!link->client->proxy.host[0])
+        return secure(link, diag);
+    link->state = FED_HTTP_TUNNEL;
+    return fed_http_tunnel_begin(link, diag);
 }
 
 static enum fed_err handshake(struct fed_http_link *link, struct fed_diag *diag)
@@ -185,7 +241,7 @@ static enum fed_err handshake(struct fed_http_link *link, struct fed_diag *diag)
     const char *alpn;
 
     if (err == FED_ERR_UNAUTHENTICATED)
-        return FED_ERR_TLS;
+        return link->client->trust == FED_HTTP_TRUST_NAME ? FED_ERR_TLS : err;
     if (err == FED_ERR_CLOSED)
         return fed_diag_set(diag, FED_ERR_NETWORK, "connection closed during the TLS handshake");
     if (err)
@@ -198,9 +254,6 @@ static enum fed_err handshake(struct fed_http_link *link, struct fed_diag *diag)
         return err;
     link->state = FED_HTTP_OPEN;
     link->heard_ms = now_ms(link);
-    freeaddrinfo(link->addresses);
-    link->addresses = NULL;
-    link->address = NULL;
     fed_http_client_kick(link->client);
     return FED_OK;
 }
@@ -213,11 +266,19 @@ static enum fed_err establish(struct fed_http_link *link, struct fed_diag *diag)
     if (now_ms(link) >= link->since_ms + link->client->connect_timeout_ms)
         err = fed_diag_set(
             diag, FED_ERR_NETWORK, "no connection within %u ms", link->client->connect_timeout_ms);
+    if (!err && link->state == FED_HTTP_RESOLVING)
+        return resolved(link, diag);
     if (!err && link->state == FED_HTTP_CONNECTING)
         err = connected(link, diag);
+    if (!err && link->state == FED_HTTP_TUNNEL) {
+        err = fed_http_tunnel_read(link, diag);
+        if (!err)
+            err = secure(link, diag);
+    }
     if (!err && link->state == FED_HTTP_HANDSHAKE)
         err = handshake(link, diag);
-    if (err == FED_OK || err == FED_ERR_BUSY || err == FED_ERR_TLS)
+    if (err == FED_OK || err == FED_ERR_BUSY || err == FED_ERR_TLS || err == FED_ERR_FORBIDDEN ||
+        err == FED_ERR_UNAUTHENTICATED)
         return err;
     err = try_following(link, err, diag);
     return err ? err : FED_ERR_BUSY;
@@ -283,7 +344,7 @@ static enum fed_err keep_alive(struct fed_http_link *link, struct fed_diag *diag
 {
     uint64_t now = now_ms(link);
 
-    if (link->n_calls == 0 || !link->ops->ping)
+    if (link->n_calls == 0 || !link->ops->ping || link->transport.quiet)
         return FED_OK;
     if (link->ping_ms && now >= ping_due(link))
         return fed_diag_set(diag, FED_ERR_NETWORK, "the server does not answer any more");
@@ -320,11 +381,13 @@ static void rearm(struct fed_http_link *link)
         if (fed_http_queue_len(&link->out))
             wanted |= FED_LOOP_WRITE;
     }
-    if (link->state == FED_HTTP_OPEN && (link->n_calls == 0 || !link->ops->ping))
+    if (link->state == FED_HTTP_OPEN &&
+        (link->n_calls == 0 || !link->ops->ping || link->transport.quiet))
         loop->timer_stop(loop->ctx, link->timer);
     else
         loop->timer_set(loop->ctx, link->timer, due);
-    fed_http_transport_arm(&link->transport, wanted);
+    if (link->transport.watch)
+        fed_http_transport_arm(&link->transport, wanted);
 }
 
 void fed_http_link_step(struct fed_http_link *link)
@@ -365,7 +428,9 @@ enum fed_err fed_http_link_open(struct fed_http_client *client)
         return FED_ERR_NOMEM;
     link->client = client;
     fed_http_transport_init(&link->transport, client->mem, client->loop);
+    link->transport.quiet = client->keepalive_ms == FED_HTTP_NO_KEEPALIVE;
     fed_http_queue_init(&link->out, client->mem);
+    fed_buf_init(&link->tunnel, client->mem, FED_HTTP_TUNNEL_MAX);
     link->next = client->links;
     if (link->next)
         link->next->prev = link;
@@ -374,8 +439,6 @@ enum fed_err fed_http_link_open(struct fed_http_client *client)
     err = client->loop->timer_new(client->loop->ctx, on_timer, link, &link->timer);
     if (!err)
         err = resolve(link, &diag);
-    if (!err)
-        err = connect_next(link, FED_ERR_NETWORK, &diag);
     if (err)
         fail_link(link, err, &diag); /* freed by the flush that is running or comes */
     else

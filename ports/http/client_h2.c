@@ -101,6 +101,14 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
         fed_http_client_kick(h->link->client);
         return 0;
     }
+    if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK)) {
+        fed_loop_call *pong = h->link->client->pong;
+
+        h->link->client->pong = NULL;
+        if (pong)
+            pong(h->link->client->pong_ctx);
+        return unless_closed(h);
+    }
     if (frame->hd.type == NGHTTP2_SETTINGS)
         fed_http_client_kick(h->link->client);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)

@@ -89,6 +89,7 @@ struct fed_http_exchange *fed_http_exchange_new(struct fed_http_session *s)
         x->next->prev = x;
     s->exchanges = x;
     s->n_exchanges++;
+    s->asked = true;
     return x;
 }
 
@@ -269,6 +270,7 @@ enum fed_err fed_http_session_new(
 
     if (err)
         return err;
+    s->conn = options->conn;
     s->share = options->share ? options->share : &s->own_share;
     s->idle_since_ms = fed_loop_now_ms(options->engine->loop);
     *out = s;
@@ -346,7 +348,9 @@ uint64_t fed_http_session_tick(struct fed_http_session *s, uint64_t now_ms)
         due = least(due, mine);
     }
     if (s->n_exchanges == 0) {
-        uint64_t mine = s->idle_since_ms + s->engine->idle_timeout_ms;
+        bool first = !s->asked && s->engine->first_request_ms;
+        uint64_t mine =
+            s->idle_since_ms + (first ? s->engine->first_request_ms : s->engine->idle_timeout_ms);
 
         if (mine <= now_ms)
             fed_http_session_shutdown(s);
@@ -397,6 +401,11 @@ const struct fed_http_request *fed_http_exchange_request(const struct fed_http_e
     return &exchange->request;
 }
 
+struct fed_http_conn *fed_http_exchange_conn(const struct fed_http_exchange *exchange)
+{
+    return exchange->session->conn;
+}
+
 static bool has_body(unsigned status)
 {
     return status >= 200 && status != 204 && status != 304;
@@ -410,7 +419,8 @@ static bool wants_gzip(const struct fed_http_exchange *x, const struct fed_http_
            fed_http_headers_find(
                x->request.headers, x->request.n_headers, "accept-encoding", &accepted) &&
            fed_http_list_accepts(accepted, "gzip") &&
-           !fed_http_headers_find(answer->headers, answer->n_headers, "content-encoding", NULL);
+           !fed_http_headers_find(answer->headers, answer->n_headers, "content-encoding", NULL) &&
+           !fed_http_headers_find(answer->headers, answer->n_headers, "etag", NULL);
 }
 
 /* Puts the body into the queue, as gzip when that is wanted and shorter. */
@@ -553,6 +563,11 @@ enum fed_err fed_http_stream_write(struct fed_http_exchange *exchange, struct fe
     err = fed_http_stream_share(exchange, copy);
     fed_http_shared_unref(copy);
     return err;
+}
+
+size_t fed_http_stream_waiting(const struct fed_http_exchange *exchange)
+{
+    return exchange->queue.len;
 }
 
 void fed_http_stream_end(struct fed_http_exchange *exchange)

@@ -217,7 +217,7 @@ bool fed_http_server_recount(struct fed_http_conn *conn, const char *client)
         return false;
     fed_http_share_drop(conn->share);
     conn->share = share;
-    if (share->n_conns <= server->client_connections_max)
+    if (share->n_conns <= server->certificate_connections_max)
         return true;
     crowded(server, share);
     other = least_needed(server, share);
@@ -334,11 +334,14 @@ static void set_limits(
     engine->queue_max = options->queue_max ? options->queue_max : 4 * 1024 * 1024;
     engine->streams_max = or_default(options->streams_max, 250);
     engine->idle_timeout_ms = or_default(options->idle_timeout_ms, 120000);
+    engine->first_request_ms = options->first_request_ms;
     engine->header_timeout_ms = or_default(options->header_timeout_ms, 10000);
     engine->deferred = true;
     server->connections_max = or_default(options->connections_max, 4096);
     server->client_connections_max =
         or_default(options->client_connections_max, (server->connections_max + 3) / 4);
+    server->certificate_connections_max =
+        or_default(options->certificate_connections_max, server->client_connections_max);
     server->shares.asked_max = or_mib(options->client_requests_max, 64);
     server->shares.asked_total_max = or_mib(options->requests_max, 256);
     server->shares.answered_max = or_mib(options->client_answers_max, 128);
@@ -352,6 +355,7 @@ static enum fed_err make_tls(struct fed_http_server *server,
     struct fed_tls_server_options tls = {.cert_pem = options->cert_pem,
         .key_pem = options->key_pem,
         .client_ca_pem = options->client_ca_pem,
+        .client_may_have_ended = options->client_may_have_ended,
         .alpn = alpn,
         .n_alpn = 2};
 
@@ -392,6 +396,7 @@ enum fed_err fed_http_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
         (struct fed_http_shares){.mem = mem, .eased = fed_http_turn_eased, .ctx = server};
     fed_map_init(&server->shares.by_name, mem);
     server->log = log;
+    server->events = options->conn_events;
     server->listen_fd = -1;
     set_limits(server, options);
     err = make_tls(server, options, diag);

@@ -20,6 +20,8 @@ struct fed_http_server {
     uint16_t port;
     unsigned connections_max;
     unsigned client_connections_max;
+    unsigned certificate_connections_max;
+    struct fed_http_conn_events events;
     struct fed_http_conn *conns;
     size_t n_conns;
     struct fed_http_conn *dirty; /* to be stepped, oldest first */
@@ -52,7 +54,13 @@ struct fed_http_conn {
     bool dirty;
     bool stepping;
     bool lingering;
-    bool greeted; /* the first byte was looked at */
+    bool greeted;     /* the first byte was looked at */
+    bool ending;      /* fed_http_conn_end was called */
+    bool unflushed;   /* bytes went since flushed was told */
+    bool resting;     /* its buffers were given back, and no bytes moved since */
+    uint64_t rest_ms; /* when they are to be */
+    struct fed_tls_traffic traffic;
+    void *user;
     char address[64];
 };
 

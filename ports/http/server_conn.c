@@ -9,6 +9,8 @@
 #define READS_PER_STEP 16u
 #define WRITES_PER_STEP (256u * 1024u)
 #define LINGER_MS 2000u
+#define REST_MS                                                                                    \
+    3000u /* of silence: thousands of connections are idle, and a burst is over by then */
 #define LINGER_BYTES (1024u * 1024u)
 #define TLS_HANDSHAKE_RECORD 0x16
 
@@ -50,6 +52,13 @@ static void drop(
         diag->text[0] ? diag->text : fed_err_text(err));
 }
 
+/* Bytes moved. */
+static void stir(struct fed_http_conn *conn)
+{
+    conn->resting = false;
+    conn->rest_ms = now_ms(conn) + REST_MS;
+}
+
 /* ---- the handshake ---- */
 /* Somebody who speaks plain HTTP to us should see why it does not work, as Go's server does it. */
 static bool speaks_plain(struct fed_http_conn *conn)
@@ -89,6 +98,7 @@ static enum fed_err start_session(struct fed_http_conn *conn)
     struct fed_http_session_options options = {
         .engine = &conn->server->engine,
         .http2 = alpn && strcmp(alpn, "h2") == 0,
+        .conn = conn,
         .peer = fed_tls_stream_peer(tls),
         .address = fed_span_text(conn->address),
         .wake = on_wake,
@@ -105,6 +115,16 @@ static void begin_linger(struct fed_http_conn *conn)
     fed_http_transport_finish(&conn->transport);
     conn->lingering = true;
     conn->moved_ms = now_ms(conn);
+}
+
+/* A certificate that is not good enough is told to the owner: someone may have to act. */
+static void not_shaken(struct fed_http_conn *conn, enum fed_err err, const struct fed_diag *diag)
+{
+    const struct fed_http_conn_events *events = &conn->server->events;
+
+    drop(conn, "TLS handshake", err, diag);
+    if (err == FED_ERR_UNAUTHENTICATED && events->refused)
+        events->refused(conn->server->engine.ctx, conn->address, diag);
 }
 
 static enum progress handshake(struct fed_http_conn *conn)
@@ -126,16 +146,37 @@ static enum progress handshake(struct fed_http_conn *conn)
     if (!err)
         err = start_session(conn);
     if (err) {
-        drop(conn, "TLS handshake", err, &diag);
+        not_shaken(conn, err, &diag);
         return OVER;
     }
     conn->moved_ms = now_ms(conn);
+    stir(conn);
     if (conn->server->stopping)
         fed_http_session_shutdown(conn->session);
     return GOES_ON;
 }
 
 /* ---- traffic ---- */
+static void tell_alive(struct fed_http_conn *conn)
+{
+    const struct fed_http_conn_events *events = &conn->server->events;
+
+    if (events->alive)
+        events->alive(conn->server->engine.ctx, conn);
+}
+
+/* What is written because of it is for the next round. */
+static void tell_flushed(struct fed_http_conn *conn)
+{
+    const struct fed_http_conn_events *events = &conn->server->events;
+
+    conn->unflushed = false;
+    if (!events->flushed)
+        return;
+    events->flushed(conn->server->engine.ctx, conn);
+    fed_http_conn_mark(conn);
+}
+
 static enum progress read_some(struct fed_http_conn *conn)
 {
     struct fed_http_session *session = conn->session;
@@ -155,6 +196,8 @@ static enum progress read_some(struct fed_http_conn *conn)
             drop(conn, "reading", err, &diag);
             return OVER;
         }
+        stir(conn);
+        tell_alive(conn);
         fed_http_session_feed(session, fed_span_of(bytes, len));
     }
     fed_http_conn_mark(conn);
@@ -180,14 +223,19 @@ static enum progress write_some(struct fed_http_conn *conn)
             rest = FED_HTTP_REST_WAITS;
         err = fed_http_transport_write(&conn->transport, &session->out, rest, &sent, &diag);
     }
-    if (sent)
+    if (sent) {
         conn->moved_ms = now_ms(conn);
+        stir(conn);
+    }
     if (err && err != FED_ERR_BUSY) {
         drop(conn, "writing", err, &diag);
         return OVER;
     }
+    conn->unflushed = conn->unflushed || sent > 0;
     if (sent >= WRITES_PER_STEP)
         fed_http_conn_mark(conn);
+    else if (conn->unflushed && fed_http_queue_len(&session->out) == 0)
+        tell_flushed(conn);
     return GOES_ON;
 }
 
@@ -231,6 +279,8 @@ static enum progress traffic(struct fed_http_conn *conn, bool has_turn)
     struct fed_http_session *session = conn->session;
     bool was_full = session->full;
 
+    if (conn->ending)
+        fed_http_session_shutdown(session);
     if (read_some(conn) == OVER)
         return OVER;
     handle_some(conn, has_turn);
@@ -281,10 +331,22 @@ static uint64_t due_of(struct fed_http_conn *conn)
     return fed_http_queue_len(&conn->session->out) && stalled < due ? stalled : due;
 }
 
+static uint64_t rest_due(struct fed_http_conn *conn)
+{
+    if (!conn->resting && conn->rest_ms <= now_ms(conn)) {
+        fed_http_transport_rest(&conn->transport);
+        conn->resting = true;
+    }
+    return conn->resting ? FED_HTTP_NEVER : conn->rest_ms;
+}
+
 static void set_timer(struct fed_http_conn *conn)
 {
     struct fed_loop *loop = conn->server->engine.loop;
     uint64_t due = due_of(conn);
+    uint64_t rest = rest_due(conn);
+
+    due = rest < due ? rest : due;
 
     if (due == FED_HTTP_NEVER)
         loop->timer_stop(loop->ctx, conn->timer);
@@ -347,6 +409,30 @@ bool fed_http_conn_is_idle(const struct fed_http_conn *conn)
     return !conn->stepping && (!conn->session || conn->session->n_exchanges == 0);
 }
 
+/* ---- the owner's face ---- */
+void fed_http_conn_set_user(struct fed_http_conn *conn, void *user)
+{
+    conn->user = user;
+}
+
+void *fed_http_conn_user(const struct fed_http_conn *conn)
+{
+    return conn->user;
+}
+
+void fed_http_conn_end(struct fed_http_conn *conn)
+{
+    conn->ending = true;
+    fed_http_conn_mark(conn);
+}
+
+void fed_http_conn_bytes(const struct fed_http_conn *conn, uint64_t *sent, uint64_t *received)
+{
+    *sent = conn->traffic.sent;
+    *received = conn->traffic.received;
+}
+
+/* ---- life ---- */
 static enum fed_err open_conn(struct fed_http_conn *conn, int fd)
 {
     struct fed_loop *loop = conn->server->engine.loop;
@@ -355,6 +441,8 @@ static enum fed_err open_conn(struct fed_http_conn *conn, int fd)
 
     if (!err)
         err = fed_http_transport_secure(&conn->transport, conn->server->tls, &diag);
+    if (!err)
+        fed_tls_stream_count(conn->transport.tls, &conn->traffic);
     if (!err)
         err = loop->timer_new(loop->ctx, on_timer, conn, &conn->timer);
     return err;
@@ -438,7 +526,11 @@ void fed_http_conn_free(struct fed_http_conn *conn)
     struct fed_loop *loop = server->engine.loop;
 
     conn->stepping = true; /* closed callbacks must not mark it again */
-    fed_http_session_free(conn->session);
+    if (conn->session) {
+        fed_http_session_free(conn->session);
+        if (server->events.closed)
+            server->events.closed(server->engine.ctx, conn);
+    }
     fed_http_turn_leave(conn);
     fed_http_share_drop(conn->share);
     if (conn->dirty)

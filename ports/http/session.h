@@ -38,6 +38,7 @@ struct fed_http_engine {
     size_t queue_max;
     unsigned streams_max;
     unsigned idle_timeout_ms;
+    unsigned first_request_ms; /* 0: as the others */
     unsigned header_timeout_ms;
     bool deferred;       /* the owner gives turns */
     int64_t date_unix_s; /* of date */
@@ -103,6 +104,7 @@ struct fed_http_session_ops {
 struct fed_http_session {
     const struct fed_http_session_ops *ops;
     struct fed_http_engine *engine;
+    struct fed_http_conn *conn; /* NULL: another owner's */
     const struct fed_crypto_cert_info *peer;
     struct fed_span address;
     struct fed_http_share *share;
@@ -122,11 +124,13 @@ struct fed_http_session {
                       answer */
     bool full;     /* does not want to be fed now */
     bool stopping; /* shutdown was called */
+    bool asked;    /* there was an exchange */
 };
 
 struct fed_http_session_options {
     struct fed_http_engine *engine;
     bool http2;
+    struct fed_http_conn *conn;              /* whose session it is, may be NULL */
     const struct fed_crypto_cert_info *peer; /* may be NULL; lives on */
     struct fed_span address;                 /* lives on */
     struct fed_http_share *share;            /* lives on; NULL: nothing is limited */

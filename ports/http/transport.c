@@ -15,15 +15,15 @@ void fed_http_transport_init(
 }
 
 /* Failing options cost speed, not correctness. */
-static void set_options(int fd)
+static void set_options(int fd, bool quiet)
 {
-    static const struct {
+    const struct {
         int level;
         int name;
         int value;
     } options[] = {
         {IPPROTO_TCP, TCP_NODELAY, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, !quiet},
         {IPPROTO_TCP, TCP_KEEPIDLE, 60},
         {IPPROTO_TCP, TCP_KEEPINTVL, 15},
         {IPPROTO_TCP, TCP_KEEPCNT, 4},
@@ -39,7 +39,7 @@ enum fed_err fed_http_transport_take(
 {
     enum fed_err err;
 
-    set_options(fd);
+    set_options(fd, t->quiet);
     err = t->loop->watch_new(t->loop->ctx, fd, events, ready, ctx, &t->watch);
     if (err) {
         close(fd);
@@ -92,6 +92,12 @@ enum fed_err fed_http_transport_write(struct fed_http_transport *t, struct fed_h
     return FED_OK;
 }
 
+void fed_http_transport_rest(struct fed_http_transport *t)
+{
+    if (t->tls)
+        fed_tls_stream_rest(t->tls);
+}
+
 void fed_http_transport_arm(struct fed_http_transport *t, unsigned wanted)
 {
     unsigned events = 0;
@@ -125,5 +131,5 @@ void fed_http_transport_close(struct fed_http_transport *t)
         t->loop->watch_free(t->loop->ctx, t->watch);
     if (t->fd >= 0)
         close(t->fd);
-    fed_http_transport_init(t, t->mem, t->loop);
+    *t = (struct fed_http_transport){.mem = t->mem, .loop = t->loop, .fd = -1, .quiet = t->quiet};
 }

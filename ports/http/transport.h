@@ -12,7 +12,8 @@
 struct fed_http_transport {
     struct fed_alloc *mem;
     struct fed_loop *loop;
-    int fd; /* -1: none */
+    int fd;     /* -1: none */
+    bool quiet; /* no probes of TCP: set before _take */
     struct fed_tls_stream *tls;
     struct fed_watch *watch;
     unsigned read_wants;  /* readiness that the last read waits for */
@@ -23,7 +24,8 @@ struct fed_http_transport {
 void fed_http_transport_init(
     struct fed_http_transport *t, struct fed_alloc *mem, struct fed_loop *loop);
 /* Takes fd (non-blocking), also on failure, and watches it for events. Sets TCP_NODELAY and
- * keepalive, so that a peer that vanished is noticed within two minutes. */
+ * keepalive, so that a peer that vanished is noticed within two minutes; when quiet only if there
+ * are bytes under way to it. */
 FED_MUST_USE enum fed_err fed_http_transport_take(
     struct fed_http_transport *t, int fd, unsigned events, fed_loop_ready *ready, void *ctx);
 /* Begins TLS. FED_ERR_NOMEM, FED_ERR_TLS. */
@@ -39,6 +41,8 @@ FED_MUST_USE enum fed_err fed_http_transport_read(
 enum fed_http_rest { FED_HTTP_REST_GOES, FED_HTTP_REST_WAITS };
 FED_MUST_USE enum fed_err fed_http_transport_write(struct fed_http_transport *t,
     struct fed_http_queue *out, enum fed_http_rest rest, size_t *sent, struct fed_diag *diag);
+/* As fed_tls_stream_rest. */
+void fed_http_transport_rest(struct fed_http_transport *t);
 /* Watches for what the next operations need; wanted: FED_LOOP_READ | FED_LOOP_WRITE for reading and
  * writing bytes. */
 void fed_http_transport_arm(struct fed_http_transport *t, unsigned wanted);

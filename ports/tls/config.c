@@ -103,6 +103,8 @@ enum fed_err fed_tls_config_new_server(struct fed_alloc *mem,
         fed_tls_config_free(c);
         return err;
     }
+    c->peer = options->client_may_have_ended ? FED_MBED_PEER_AGENT_OPTIONAL
+                                             : FED_MBED_PEER_CLIENT_OPTIONAL;
     mbedtls_ssl_conf_authmode(
         &c->ssl, c->verify ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_NONE);
     *out = c;
@@ -112,14 +114,24 @@ enum fed_err fed_tls_config_new_server(struct fed_alloc *mem,
 static enum fed_err client_fill(
     struct fed_tls_config *c, const struct fed_tls_client_options *options, struct fed_diag *diag)
 {
+    static const enum fed_mbed_peer kinds[] = {[FED_TLS_TRUST_NAME] = FED_MBED_PEER_SERVER,
+        [FED_TLS_TRUST_HUB] = FED_MBED_PEER_HUB,
+        [FED_TLS_TRUST_PIN] = FED_MBED_PEER_PINNED};
     enum fed_err err = config_server_name(c, options->server_name, diag);
 
-    if (!err && !options->insecure_skip_verify)
+    if (!err && options->trust == FED_TLS_TRUST_PIN) {
+        c->verify = true;
+        c->pin = *options->ca_pin;
+    } else if (!err && !options->insecure_skip_verify) {
         err = config_ca(c, options->ca_pem, diag);
+    }
     if (!err && options->cert_pem.len > 0)
         err = config_own_cert(c, options->cert_pem, options->key_pem, diag);
-    mbedtls_ssl_conf_authmode(
-        &c->ssl, c->verify ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
+    c->peer = kinds[options->trust];
+    mbedtls_ssl_conf_authmode(&c->ssl, !c->verify ? MBEDTLS_SSL_VERIFY_NONE
+                                       : options->trust == FED_TLS_TRUST_PIN
+                                           ? MBEDTLS_SSL_VERIFY_OPTIONAL
+                                           : MBEDTLS_SSL_VERIFY_REQUIRED);
     return err;
 }
 

@@ -293,6 +293,7 @@ enum fed_err fed_tls_crypto_open(
         .sign = crypto_sign,
         .verify = crypto_verify,
         .ca_new = fed_tls_ca_new,
+        .ca_vouch = fed_tls_ca_vouch,
         .cert_issue = fed_tls_cert_issue,
         .cert_info = crypto_cert_info,
         .cert_check = crypto_cert_check,

@@ -13,7 +13,9 @@ struct fed_tls_config {
     mbedtls_x509_crt ca;
     const char *alpn[FED_TLS_ALPN_MAX + 1]; /* the library keeps a pointer to this list */
     bool server;
-    bool verify; /* a peer's certificate is judged */
+    bool verify;             /* a peer's certificate is judged */
+    enum fed_mbed_peer peer; /* how */
+    struct fed_digest pin;   /* FED_MBED_PEER_PINNED */
     char server_name[256];
     bool server_name_is_ip; /* never sent as SNI, RFC 6066 section 3 */
 };

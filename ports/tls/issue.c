@@ -73,13 +73,10 @@ static enum fed_err subject_fill(
     return err;
 }
 
-/* The issuer field repeats the CA's subject byte for byte in meaning: same names, order and string
- * types. */
-static enum fed_err issuer_fill(
-    mbedtls_x509write_cert *w, const mbedtls_x509_crt *ca, struct fed_diag *diag)
+/* A name repeats a CA's subject byte for byte in meaning: same names, order and string types. */
+static enum fed_err name_copy(
+    mbedtls_asn1_named_data **to, const mbedtls_x509_crt *ca, struct fed_diag *diag)
 {
-    mbedtls_asn1_named_data **issuer = &w->MBEDTLS_PRIVATE(issuer);
-
     for (const mbedtls_x509_name *name = &ca->subject; name && name->oid.p; name = name->next) {
         mbedtls_asn1_named_data *one = NULL;
 
@@ -87,10 +84,16 @@ static enum fed_err issuer_fill(
                 &one, (const char *)name->oid.p, name->oid.len, name->val.p, name->val.len))
             return fed_diag_set(diag, FED_ERR_NOMEM, "certificate: out of memory");
         one->val.tag = name->val.tag;
-        one->next = *issuer;
-        *issuer = one;
+        one->next = *to;
+        *to = one;
     }
     return FED_OK;
+}
+
+static enum fed_err issuer_fill(
+    mbedtls_x509write_cert *w, const mbedtls_x509_crt *ca, struct fed_diag *diag)
+{
+    return name_copy(&w->MBEDTLS_PRIVATE(issuer), ca, diag);
 }
 
 /* ---- subjectAltName ---- */
@@ -195,8 +198,11 @@ static bool time_text(int64_t unix_s, char out[16])
            strftime(out, 16, "%Y%m%d%H%M%S", &tm) == 14;
 }
 
+#define NO_CA (-1)
+
+/* below: CAs that may stand between this one and a certificate; NO_CA for none. */
 static enum fed_err frame_fill(mbedtls_x509write_cert *w, int64_t from_unix_s, int64_t to_unix_s,
-    unsigned usage, bool ca, struct fed_diag *diag)
+    unsigned usage, int below, struct fed_diag *diag)
 {
     unsigned char serial[16];
     char from[16];
@@ -216,7 +222,7 @@ static enum fed_err frame_fill(mbedtls_x509write_cert *w, int64_t from_unix_s, i
     if (!code)
         code = mbedtls_x509write_crt_set_validity(w, from, to);
     if (!code)
-        code = mbedtls_x509write_crt_set_basic_constraints(w, ca, ca ? 0 : -1);
+        code = mbedtls_x509write_crt_set_basic_constraints(w, below >= 0, below);
     if (!code)
         code = mbedtls_x509write_crt_set_subject_key_identifier(w);
     if (!code)
@@ -267,7 +273,7 @@ enum fed_err fed_tls_ca_new(void *ctx, struct fed_span key_pem, const char *comm
             MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN), common_name, 2 * SUBJECT_NAME_MAX, diag);
     if (!err)
         err = frame_fill(&w, not_before_unix_s, not_after_unix_s,
-            MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN, true, diag);
+            MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN, 1, diag);
     if (!err)
         err = write_pem(ctx, &w, cert_pem, diag);
 done:
@@ -281,6 +287,7 @@ done:
 struct issue {
     mbedtls_x509write_cert w;
     mbedtls_x509_crt ca;
+    mbedtls_x509_crt other_ca;
     mbedtls_pk_context ca_key;
     mbedtls_pk_context subject_key;
 };
@@ -289,6 +296,7 @@ static void issue_init(struct issue *i)
 {
     mbedtls_x509write_crt_init(&i->w);
     mbedtls_x509_crt_init(&i->ca);
+    mbedtls_x509_crt_init(&i->other_ca);
     mbedtls_pk_init(&i->ca_key);
     mbedtls_pk_init(&i->subject_key);
 }
@@ -297,16 +305,16 @@ static void issue_fini(struct issue *i)
 {
     mbedtls_x509write_crt_free(&i->w);
     mbedtls_x509_crt_free(&i->ca);
+    mbedtls_x509_crt_free(&i->other_ca);
     mbedtls_pk_free(&i->ca_key);
     mbedtls_pk_free(&i->subject_key);
 }
 
-static enum fed_err issue_keys(struct issue *i, struct fed_span ca_cert_pem,
-    struct fed_span ca_key_pem, struct fed_span public_key, struct fed_diag *diag)
+static enum fed_err issuer_keys(
+    struct issue *i, struct fed_span ca_cert_pem, struct fed_span ca_key_pem, struct fed_diag *diag)
 {
     enum fed_err err =
         fed_mbed_certs(ca_cert_pem, FED_MBED_PARSE_ALL, "CA certificate", &i->ca, diag);
-    int code;
 
     if (!err)
         err = fed_mbed_key(ca_key_pem, &i->ca_key, diag);
@@ -314,6 +322,15 @@ static enum fed_err issue_keys(struct issue *i, struct fed_span ca_cert_pem,
         err = fed_mbed_key_matches(&i->ca, &i->ca_key, diag);
     if (!err && mbedtls_x509_crt_get_ca_istrue(&i->ca) != 1)
         err = fed_diag_set(diag, FED_ERR_INVALID, "CA certificate: it is not a CA");
+    return err;
+}
+
+static enum fed_err issue_keys(struct issue *i, struct fed_span ca_cert_pem,
+    struct fed_span ca_key_pem, struct fed_span public_key, struct fed_diag *diag)
+{
+    enum fed_err err = issuer_keys(i, ca_cert_pem, ca_key_pem, diag);
+    int code;
+
     if (!err)
         err = fed_tls_public_key_check(public_key, diag);
     if (err)
@@ -341,12 +358,50 @@ enum fed_err fed_tls_cert_issue(void *ctx, struct fed_span ca_cert_pem, struct f
         err = san_fill(&i.w, request, diag);
     if (!err)
         err = frame_fill(&i.w, request->not_before_unix_s, request->not_after_unix_s,
-            MBEDTLS_X509_KU_DIGITAL_SIGNATURE, false, diag);
+            MBEDTLS_X509_KU_DIGITAL_SIGNATURE, NO_CA, diag);
     if (!err)
         err = purpose_fill(&i.w, request, diag);
     if (!err)
         err = write_pem(ctx, &i.w, cert_pem, diag);
 done:
+    issue_fini(&i);
+    return err;
+}
+
+/* ---- the certificate of a CA, signed by another ---- */
+
+static enum fed_err vouch_fill(
+    struct issue *i, int64_t from_unix_s, int64_t to_unix_s, struct fed_diag *diag)
+{
+    enum fed_err err = name_copy(&i->w.MBEDTLS_PRIVATE(subject), &i->other_ca, diag);
+
+    mbedtls_x509write_crt_set_subject_key(&i->w, &i->other_ca.pk);
+    mbedtls_x509write_crt_set_issuer_key(&i->w, &i->ca_key);
+    if (!err)
+        err = issuer_fill(&i->w, &i->ca, diag);
+    return err ? err
+               : frame_fill(&i->w, from_unix_s, to_unix_s,
+                     MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN, 0, diag);
+}
+
+enum fed_err fed_tls_ca_vouch(void *ctx, struct fed_span ca_cert_pem, struct fed_span ca_key_pem,
+    struct fed_span other_ca_pem, int64_t not_before_unix_s, int64_t not_after_unix_s,
+    struct fed_buf *cert_pem, struct fed_diag *diag)
+{
+    struct issue i;
+    enum fed_err err;
+
+    issue_init(&i);
+    err = issuer_keys(&i, ca_cert_pem, ca_key_pem, diag);
+    if (!err)
+        err = fed_mbed_certs(
+            other_ca_pem, FED_MBED_PARSE_ALL, "the other CA's certificate", &i.other_ca, diag);
+    if (!err && mbedtls_x509_crt_get_ca_istrue(&i.other_ca) != 1)
+        err = fed_diag_set(diag, FED_ERR_INVALID, "the other CA's certificate: it is not a CA");
+    if (!err)
+        err = vouch_fill(&i, not_before_unix_s, not_after_unix_s, diag);
+    if (!err)
+        err = write_pem(ctx, &i.w, cert_pem, diag);
     issue_fini(&i);
     return err;
 }

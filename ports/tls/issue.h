@@ -9,6 +9,9 @@
 FED_MUST_USE enum fed_err fed_tls_ca_new(void *ctx, struct fed_span key_pem,
     const char *common_name, int64_t not_before_unix_s, int64_t not_after_unix_s,
     struct fed_buf *cert_pem, struct fed_diag *diag);
+FED_MUST_USE enum fed_err fed_tls_ca_vouch(void *ctx, struct fed_span ca_cert_pem,
+    struct fed_span ca_key_pem, struct fed_span other_ca_pem, int64_t not_before_unix_s,
+    int64_t not_after_unix_s, struct fed_buf *cert_pem, struct fed_diag *diag);
 FED_MUST_USE enum fed_err fed_tls_cert_issue(void *ctx, struct fed_span ca_cert_pem,
     struct fed_span ca_key_pem, const struct fed_crypto_cert_request *request,
     struct fed_buf *cert_pem, struct fed_diag *diag);

@@ -43,17 +43,27 @@ FED_MUST_USE enum fed_err fed_mbed_cert_info(
 /* ---- judging a peer's certificate (verify.c) ---- */
 enum fed_mbed_peer {
     FED_MBED_PEER_SERVER,          /* we are the client: chain, validity, name, purpose */
+    FED_MBED_PEER_HUB,             /* chain, validity, serverAuth in so many words; any name */
+    FED_MBED_PEER_PINNED,          /* as a hub, below the CA with the pin, which it brings along */
     FED_MBED_PEER_CLIENT,          /* we are the server and insist on a certificate */
     FED_MBED_PEER_CLIENT_OPTIONAL, /* none is fine, a bad one is fatal */
+    /* The same two for who exchanges certificates that have ended: one of which nothing else is
+     * wrong passes, and whoever lets the peer do anything looks at its times. */
+    FED_MBED_PEER_AGENT,
+    FED_MBED_PEER_AGENT_OPTIONAL,
 };
 struct fed_mbed_verify {
     mbedtls_ssl_context *ssl;
     enum fed_mbed_peer peer;
     const char *server_name; /* FED_MBED_PEER_SERVER: what the certificate must be for; borrowed */
-    uint32_t flags;          /* MBEDTLS_X509_BADCERT_*, of all certificates of the chain */
+    const struct fed_digest *pin; /* FED_MBED_PEER_PINNED: of the CA's public key; borrowed */
+    bool judged;                  /* FED_MBED_PEER_PINNED: the chain was found good */
+    uint32_t flags;               /* MBEDTLS_X509_BADCERT_*, of all certificates of the chain */
     char reason[240]; /* "expired on 2026-01-01 00:00:00 UTC (...)"; empty when nothing was found */
 };
-/* Installs it for one connection; verify must live as long as ssl. */
+/* Installs it for one connection; verify must live as long as ssl. With FED_MBED_PEER_PINNED the
+ * caller sets pin behind it, leaves the library's own judgement optional, and looks at judged after
+ * the handshake. */
 void fed_mbed_verify_init(struct fed_mbed_verify *verify, mbedtls_ssl_context *ssl,
     enum fed_mbed_peer peer, const char *server_name);
 /* RFC 9525 (which replaced RFC 6125): IP literals against iPAddress entries byte for byte, names

@@ -7,7 +7,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#define COUNTERS 64u /* bytes at a buffer's beginning that outlive a record: 8 are used */
 
 struct fed_tls_stream {
     struct fed_alloc *mem;
@@ -17,8 +21,9 @@ struct fed_tls_stream {
     int fd;
     int system_error; /* errno of the socket call that failed, 0 for none */
     unsigned wants;
-    size_t writing; /* bytes of the record that is encrypted but not all sent */
-    bool more;      /* the next record follows at once: the kernel may wait for it */
+    size_t writing;                  /* bytes of the record that is encrypted but not all sent */
+    struct fed_tls_traffic *traffic; /* NULL: nobody counts */
+    bool more; /* the next record follows at once: the kernel may wait for it */
     bool established;
     struct fed_crypto_cert_info *peer;
 };
@@ -44,6 +49,8 @@ static int on_send(void *ctx, const unsigned char *bytes, size_t len)
     do {
         n = send(s->fd, bytes, len, MSG_NOSIGNAL | (s->more ? MSG_MORE : 0));
     } while (n < 0 && errno == EINTR);
+    if (n > 0 && s->traffic)
+        s->traffic->sent += (uint64_t)n;
     return socket_result(s, n, MBEDTLS_ERR_SSL_WANT_WRITE);
 }
 
@@ -55,15 +62,12 @@ static int on_recv(void *ctx, unsigned char *out, size_t size)
     do {
         n = recv(s->fd, out, size, 0);
     } while (n < 0 && errno == EINTR);
+    if (n > 0 && s->traffic)
+        s->traffic->received += (uint64_t)n;
     return socket_result(s, n, MBEDTLS_ERR_SSL_WANT_READ);
 }
 
 /* ---- open and free ---- */
-
-static enum fed_mbed_peer peer_kind(const struct fed_tls_config *config)
-{
-    return config->server ? FED_MBED_PEER_CLIENT_OPTIONAL : FED_MBED_PEER_SERVER;
-}
 
 enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *config, int fd,
     struct fed_tls_stream **out, struct fed_diag *diag)
@@ -89,9 +93,15 @@ enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *c
     }
     mbedtls_ssl_set_bio(&s->ssl, s, on_send, on_recv, NULL);
     if (config->verify)
-        fed_mbed_verify_init(&s->verify, &s->ssl, peer_kind(config), config->server_name);
+        fed_mbed_verify_init(&s->verify, &s->ssl, config->peer, config->server_name);
+    s->verify.pin = &config->pin;
     *out = s;
     return FED_OK;
+}
+
+void fed_tls_stream_count(struct fed_tls_stream *stream, struct fed_tls_traffic *traffic)
+{
+    stream->traffic = traffic;
 }
 
 void fed_tls_stream_free(struct fed_tls_stream *stream)
@@ -156,6 +166,9 @@ enum fed_err fed_tls_stream_handshake(struct fed_tls_stream *stream, struct fed_
     } while (is_news(code));
     if (code)
         return outcome(stream, code, diag);
+    if (stream->config->verify && stream->config->peer == FED_MBED_PEER_PINNED &&
+        !stream->verify.judged)
+        return fed_diag_set(diag, FED_ERR_UNAUTHENTICATED, "the peer sent no certificate");
     err = peer_take(stream, diag);
     if (!err)
         stream->established = true;
@@ -203,6 +216,30 @@ enum fed_err fed_tls_stream_write(
     if (code == MBEDTLS_ERR_SSL_WANT_WRITE)
         stream->writing = n;
     return outcome(stream, code, diag);
+}
+
+/* The whole pages inside of a buffer. Its beginning stays: the record counters are there. */
+static void give_back(unsigned char *buf, size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)buf + COUNTERS + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)buf + len) / page * page;
+
+    if (buf && from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* else it stays as it is */
+}
+
+void fed_tls_stream_rest(struct fed_tls_stream *stream)
+{
+    mbedtls_ssl_context *ssl = &stream->ssl;
+
+    if (!stream->established)
+        return;
+    /* No part of a record came, and none is decrypted and not read. */
+    if (ssl->MBEDTLS_PRIVATE(in_left) == 0 && !ssl->MBEDTLS_PRIVATE(in_offt))
+        give_back(ssl->MBEDTLS_PRIVATE(in_buf), MBEDTLS_SSL_IN_CONTENT_LEN);
+    if (ssl->MBEDTLS_PRIVATE(out_left) == 0 && stream->writing == 0)
+        give_back(ssl->MBEDTLS_PRIVATE(out_buf), MBEDTLS_SSL_OUT_CONTENT_LEN);
 }
 
 enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream)

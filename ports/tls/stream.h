@@ -22,15 +22,31 @@ struct fed_tls_server_options {
      * is fine, while one that does not chain to these, is out of its validity or not meant for
      * clients fails the handshake. */
     struct fed_span client_ca_pem;
+    /* A certificate of which nothing is wrong but that it has ended passes: whoever lets the peer
+     * do anything compares fed_tls_stream_peer's not_after_unix_s. */
+    bool client_may_have_ended;
     const char *const
         *alpn; /* n_alpn protocol names in order of preference, 0 for none; literals that live on */
     size_t n_alpn;
 };
 
+/* Whom a client takes for its server. */
+enum fed_tls_trust {
+    FED_TLS_TRUST_NAME, /* who has a certificate below ca_pem for server_name */
+    /* ... below ca_pem that says serverAuth in so many words; the name is not looked at, as a hub
+     * is reached by any address (docs/protocol.md section 3.1) */
+    FED_TLS_TRUST_HUB,
+    FED_TLS_TRUST_PIN /* as a hub, below the CA whose public key has the digest ca_pin, and which
+                       * the server sends along; ca_pem is not used */
+};
+
 struct fed_tls_client_options {
-    struct fed_span ca_pem; /* trust anchors; required unless insecure_skip_verify */
+    enum fed_tls_trust trust;
+    const struct fed_digest *ca_pin; /* FED_TLS_TRUST_PIN: SHA-256 of the SubjectPublicKeyInfo */
+    struct fed_span ca_pem; /* trust anchors; required unless insecure_skip_verify or a pin */
     /* DNS name or IP literal ("127.0.0.1", "::1", not bracketed). Checked against the certificate's
-     * subjectAltName (RFC 6125, RFC 9525); a DNS name is also sent as SNI. Required. */
+     * subjectAltName (RFC 6125, RFC 9525) unless trust says otherwise; a DNS name is also sent as
+     * SNI. Required. */
     const char *server_name;
     bool insecure_skip_verify;
     struct fed_span cert_pem; /* client certificate with intermediates, may be empty */
@@ -59,6 +75,13 @@ struct fed_tls_stream;
  * caller's. FED_ERR_NOMEM, FED_ERR_TLS. */
 FED_MUST_USE enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *config,
     int fd, struct fed_tls_stream **out, struct fed_diag *diag);
+/* Bytes of all records, both ways, as they go through the socket. */
+struct fed_tls_traffic {
+    uint64_t sent;
+    uint64_t received;
+};
+/* Counts them into traffic from now on, which must live as long as the stream. */
+void fed_tls_stream_count(struct fed_tls_stream *stream, struct fed_tls_traffic *traffic);
 /* Sends nothing and does not close fd; NULL is fine. */
 void fed_tls_stream_free(struct fed_tls_stream *stream);
 
@@ -81,6 +104,9 @@ FED_MUST_USE enum fed_err fed_tls_stream_read(
  * 200 ms, so that the kernel has less and larger segments to send. */
 FED_MUST_USE enum fed_err fed_tls_stream_write(
     struct fed_tls_stream *stream, struct fed_span bytes, size_t *taken, struct fed_diag *diag);
+/* For a stream that was silent for a while: gives back what its buffers take and do not use now,
+ * two thirds of all that it has. They come back, as zeros, with the next bytes. */
+void fed_tls_stream_rest(struct fed_tls_stream *stream);
 /* Sends close_notify. */
 FED_MUST_USE enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream);
 

@@ -6,6 +6,8 @@
  * certificate is optional. */
 #include "ports/tls/mbed.h"
 
+#include "proto/digest/sha256.h"
+
 #include <mbedtls/oid.h>
 #include <psa/crypto.h>
 
@@ -124,20 +126,39 @@ static void reason_set(
 
 /* ---- the callback ---- */
 
+static bool is_hub(const struct fed_mbed_verify *v)
+{
+    return v->peer == FED_MBED_PEER_HUB || v->peer == FED_MBED_PEER_PINNED;
+}
+
 static uint32_t own_checks(const struct fed_mbed_verify *v, const mbedtls_x509_crt *cert)
 {
     uint32_t flags = 0;
-    bool server = v->peer == FED_MBED_PEER_SERVER;
+    bool server = v->peer == FED_MBED_PEER_SERVER || is_hub(v);
     const char *oid = server ? MBEDTLS_OID_SERVER_AUTH : MBEDTLS_OID_CLIENT_AUTH;
 
     if (mbedtls_x509_crt_check_extended_key_usage(
             cert, oid, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0)
         flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+    /* Agents have certificates of the same CA: what a certificate does not say, it does not allow.
+     */
+    if (is_hub(v) && !mbedtls_x509_crt_has_ext_type(cert, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE))
+        flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
     if (!server && mbedtls_x509_crt_check_key_usage(cert, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0)
         flags |= MBEDTLS_X509_BADCERT_KEY_USAGE;
-    if (server && !fed_mbed_name_matches(cert, v->server_name))
+    if (v->peer == FED_MBED_PEER_SERVER && !fed_mbed_name_matches(cert, v->server_name))
         flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     return flags;
+}
+
+static bool may_have_ended(enum fed_mbed_peer peer)
+{
+    return peer == FED_MBED_PEER_AGENT || peer == FED_MBED_PEER_AGENT_OPTIONAL;
+}
+
+static bool is_optional(enum fed_mbed_peer peer)
+{
+    return peer == FED_MBED_PEER_CLIENT_OPTIONAL || peer == FED_MBED_PEER_AGENT_OPTIONAL;
 }
 
 static unsigned char alert_for(uint32_t flags)
@@ -154,30 +175,70 @@ static unsigned char alert_for(uint32_t flags)
 /* A TLS 1.3 client that has sent its Finished reads with the application keys (RFC 8446
  * section 4.4.4), but the library's server still writes with those of the handshake: the alert
  * would look like a broken record to the client. */
-static void alert_keys(mbedtls_ssl_context *ssl)
+static void alert_keys(mbedtls_ssl_context *ssl, enum fed_mbed_peer peer)
 {
     mbedtls_ssl_transform *application = ssl->MBEDTLS_PRIVATE(transform_application);
 
-    if (mbedtls_ssl_get_version_number(ssl) != MBEDTLS_SSL_VERSION_TLS1_3 || !application)
+    if (peer == FED_MBED_PEER_PINNED ||
+        mbedtls_ssl_get_version_number(ssl) != MBEDTLS_SSL_VERSION_TLS1_3 || !application)
         return;
     ssl->MBEDTLS_PRIVATE(transform_out) = application;
     memset(ssl->MBEDTLS_PRIVATE(cur_out_ctr), 0, sizeof(ssl->MBEDTLS_PRIVATE(cur_out_ctr)));
+}
+
+static bool is_pinned(const struct fed_mbed_verify *v, const mbedtls_x509_crt *ca)
+{
+    struct fed_digest key;
+
+    return mbedtls_x509_crt_get_ca_istrue(ca) == 1 &&
+           fed_digest_of(fed_span_of(ca->pk_raw.p, ca->pk_raw.len), &key) == FED_OK &&
+           fed_digest_eq(&key, v->pin);
+}
+
+/* The chain is judged again with the pinned CA out of it as the only anchor: a copy, as others
+ * follow the original in its list. */
+static uint32_t below_pin(const struct fed_mbed_verify *v, mbedtls_x509_crt *cert)
+{
+    const mbedtls_x509_crt *ca = cert->next;
+    uint32_t flags = 0;
+    mbedtls_x509_crt only;
+
+    while (ca && !is_pinned(v, ca))
+        ca = ca->next;
+    if (!ca)
+        return MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+    mbedtls_x509_crt_init(&only);
+    if (mbedtls_x509_crt_parse_der(&only, ca->raw.p, ca->raw.len) ||
+        (mbedtls_x509_crt_verify(cert, &only, NULL, NULL, &flags, NULL, NULL) && flags == 0))
+        flags = MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+    mbedtls_x509_crt_free(&only);
+    return flags;
 }
 
 static int on_cert(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *flags)
 {
     struct fed_mbed_verify *v = ctx;
 
+    /* The library knows of no anchor then, and finds fault with everything. */
+    if (v->peer == FED_MBED_PEER_PINNED)
+        *flags = depth == 0 ? below_pin(v, cert) : 0;
+    if (depth == 0 && is_hub(v))
+        *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* the name went out for SNI alone */
     if (depth == 0)
         *flags |= own_checks(v, cert);
+    /* The peer's own, and nothing else wrong with it or with the chain. */
+    if (depth == 0 && *flags == MBEDTLS_X509_BADCERT_EXPIRED && v->flags == 0 &&
+        may_have_ended(v->peer))
+        *flags = 0;
     if (*flags)
         reason_set(v, cert, depth, *flags);
     v->flags |= *flags;
-    if (depth > 0 || v->flags == 0 || v->peer != FED_MBED_PEER_CLIENT_OPTIONAL)
+    v->judged = depth == 0 && v->flags == 0;
+    if (depth > 0 || v->flags == 0 || (!is_optional(v->peer) && v->peer != FED_MBED_PEER_PINNED))
         return 0;
     /* The library forgives anything when a certificate is optional, except a failure of this
      * callback, and then it would send "access denied": the peer shall learn what is wrong. */
-    alert_keys(v->ssl);
+    alert_keys(v->ssl, v->peer);
     mbedtls_ssl_send_alert_message(v->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert_for(v->flags));
     return MBEDTLS_ERR_X509_FATAL_ERROR;
 }

@@ -53,6 +53,7 @@ enum fed_err fed_link_bundle_query_parse(struct fed_span query, uint32_t *epoch,
 {
     bool have_epoch = false;
     bool have_revision = false;
+    bool have_kept = false;
     uint64_t e = 0;
     uint64_t r = 0;
     struct fed_span part;
@@ -62,6 +63,10 @@ enum fed_err fed_link_bundle_query_parse(struct fed_span query, uint32_t *epoch,
         bool *have = is_epoch ? &have_epoch : &have_revision;
         enum fed_err err;
 
+        if (fed_span_is(part, FED_LINK_MARK_KEPT) && !have_kept) {
+            have_kept = true;
+            continue;
+        }
         if ((!is_epoch && !fed_span_starts(part, "r=")) || *have)
             return FED_ERR_INVALID;
         err = fed_span_to_u64(fed_span_sub(part, 2, part.len), is_epoch ? &e : &r);
@@ -76,6 +81,16 @@ enum fed_err fed_link_bundle_query_parse(struct fed_span query, uint32_t *epoch,
     *epoch = (uint32_t)e;
     *revision = r;
     return FED_OK;
+}
+
+bool fed_link_bundle_query_kept(struct fed_span query)
+{
+    struct fed_span part;
+
+    while (fed_span_split(&query, '&', &part))
+        if (fed_span_is(part, FED_LINK_MARK_KEPT))
+            return true;
+    return false;
 }
 
 /* ---- addresses ---- */

@@ -7,6 +7,8 @@
  *   GET     /b    agent   - query e=EPOCH r=REV    frame (proto/bundle/frame.h); observable: each
  * notification is a frame too, with body when it is small, else to be pulled POST    /s    agent
  * report                   -        Conflict when the sequence does not fit: send a full one
+ *   POST    /c    agent   -                        join answer: a new certificate for the same key
+ * and name. The one thing that a certificate which has ended may still do
  *   GET     /k    agent   -                        kinds that are federated (below); hubs before it
  * was there answer Not Found. That they changed is told by a notification without body of the
  * revision that the agent has.
@@ -27,6 +29,7 @@
 #define FED_LINK_PATH_BUNDLE "b"
 #define FED_LINK_PATH_REPORT "s"
 #define FED_LINK_PATH_KINDS "k"
+#define FED_LINK_PATH_CERTIFICATE "c"
 #define FED_LINK_NOTIFY_BODY_MAX                                                                   \
     896u /* a frame up to this size rides in the notification: one datagram */
 
@@ -38,6 +41,35 @@ struct fed_link_hello {
 };
 void fed_link_hello_put(struct fed_buf *out, const struct fed_link_hello *hello);
 FED_MUST_USE enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_link_hello *out);
+
+/* Behind the fields of a hello stand items, in any order: u8 item, string value. Readers skip what
+ * they do not know, and what does not look like an item ends the list.
+ *   1 mark    8 bytes: the agent stores it, and says it at its next hello
+ *   2 trust   4 bytes: of the set of CAs that agents are to trust (docs/protocol.md section 3.4)
+ *   3 copied  empty: somebody came with an older mark of this cluster
+ * An agent asks with "n=" and the mark that it stored last, 16 hex digits, or "n=0" when it has
+ * none. Members of the query that are not known are skipped. */
+#define FED_LINK_MARK_SIZE 8u
+#define FED_LINK_TRUST_SIZE 4u
+struct fed_link_hello_items {
+    bool has_mark;
+    bool has_trust;
+    bool copied;
+    uint8_t mark[FED_LINK_MARK_SIZE];
+    uint8_t trust[FED_LINK_TRUST_SIZE];
+};
+void fed_link_hello_items_put(struct fed_buf *out, const struct fed_link_hello_items *items);
+void fed_link_hello_items_take(struct fed_span rest, struct fed_link_hello_items *out);
+struct fed_link_hello_query {
+    bool marks; /* the agent speaks of marks at all */
+    bool has_mark;
+    uint8_t mark[FED_LINK_MARK_SIZE];
+};
+/* mark may be NULL: "n=0". */
+void fed_link_hello_query_put(struct fed_buf *out, const uint8_t *mark);
+/* FED_ERR_INVALID for a mark that is none, or two. */
+FED_MUST_USE enum fed_err fed_link_hello_query_parse(
+    struct fed_span query, struct fed_link_hello_query *out);
 
 /* Kinds: u8 format 1; varint n, then each: strings api_version, kind, plural of the member's
  * resource. What of them carries the managed label and is of no work is a stray. */
@@ -56,9 +88,12 @@ FED_MUST_USE enum fed_err fed_link_kinds_take(
     struct fed_span bytes, struct fed_link_kind *out, size_t max, size_t *n);
 
 /* "e=EPOCH&r=REV" of the bundle resource, decimal. */
+#define FED_LINK_MARK_KEPT                                                                         \
+    "n=1" /* a member of its query: the mark of this session's hello is stored */
 void fed_link_bundle_query_put(struct fed_buf *out, uint32_t epoch, uint64_t revision);
 FED_MUST_USE enum fed_err fed_link_bundle_query_parse(
     struct fed_span query, uint32_t *epoch, uint64_t *revision);
+bool fed_link_bundle_query_kept(struct fed_span query); /* FED_LINK_MARK_KEPT is in it */
 
 /* ---- join token: one line of text, printed by `fedctl token create` ----
  * "fedlet1." then base64url of: u8 format 1; 32 bytes SHA-256 of the hub CA's SubjectPublicKeyInfo

@@ -42,6 +42,27 @@ static void kinds(struct fed_span bytes)
     fed_buf_fini(&out);
 }
 
+static void hello_parts(struct fed_span bytes)
+{
+    struct fed_link_hello_items items;
+    struct fed_link_hello_items again;
+    struct fed_link_hello_query query;
+    struct fed_buf out;
+
+    fed_buf_init(&out, fed_alloc_system(), 100);
+    fed_link_hello_items_take(bytes, &items);
+    fed_link_hello_items_put(&out, &items);
+    fed_link_hello_items_take(fed_buf_span(&out), &again);
+    FUZZ_CHECK(items.has_mark == again.has_mark && items.has_trust == again.has_trust &&
+               items.copied == again.copied);
+    fed_buf_clear(&out);
+    if (fed_link_hello_query_parse(bytes, &query) == FED_OK && query.marks) {
+        fed_link_hello_query_put(&out, query.has_mark ? query.mark : NULL);
+        FUZZ_CHECK(fed_link_hello_query_parse(fed_buf_span(&out), &query) == FED_OK);
+    }
+    fed_buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fed_span bytes = fed_span_of(data, size);
@@ -53,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     messages(bytes);
     kinds(bytes);
+    hello_parts(bytes);
     FUZZ_CHECK(fed_link_address_parse(bytes, &address, NULL) != FED_OK || address.port);
     FUZZ_CHECK(fed_link_bundle_query_parse(bytes, &epoch, &revision) != FED_OK || size >= 7);
     fed_buf_init(&out, fed_alloc_system(), 100);

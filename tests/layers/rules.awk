@@ -26,6 +26,7 @@ BEGIN {
     # A port that builds on another port's own headers.
     builds_on["ports/dtls"] = "ports/tls"
     builds_on["ports/http"] = "ports/tls"
+    builds_on["ports/https"] = "ports/http"
 }
 
 {

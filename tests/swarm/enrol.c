@@ -204,10 +204,15 @@ void swarm_enrol_down(struct swarm_agent *agent, const struct fed_diag *diag)
 void swarm_enrol_start(struct swarm_agent *agent)
 {
     struct swarm *swarm = agent->swarm;
-    struct fed_link_client_identity identity = {.psk_identity = swarm->token.id,
-        .psk_key = fed_span_of(swarm->token.secret, sizeof swarm->token.secret)};
+    struct fed_link_client_identity identity = {0};
     struct fed_diag diag = {""};
 
+    if (swarm->hub.coap) {
+        identity.psk_identity = swarm->token.id;
+        identity.psk_key = fed_span_of(swarm->token.secret, sizeof swarm->token.secret);
+    } else {
+        identity.ca_pin = &swarm->token.pin;
+    }
     agent->enrolling = true;
     if (agent->link.port->connect(agent->link.port->ctx, swarm->hub.host, swarm->hub.port,
             &identity, CONNECT_TIMEOUT_MS, &diag))

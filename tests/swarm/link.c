@@ -6,6 +6,24 @@ static void close_coap(void *owner)
     fed_coap_client_close(owner);
 }
 
+static void close_https(void *owner)
+{
+    fed_https_client_close(owner);
+}
+
+static enum fed_err open_https(struct fed_alloc *mem, struct fed_loop *loop,
+    const struct fed_link_events *events, struct swarm_link *out, struct fed_diag *diag)
+{
+    struct fed_https_client_options options = {0};
+    struct fed_https_client *client;
+    enum fed_err err = fed_https_client_open(mem, loop, NULL, &options, events, &client, diag);
+
+    if (!err)
+        *out = (struct swarm_link){
+            .port = fed_https_client_port(client), .close = close_https, .owner = client};
+    return err;
+}
+
 enum fed_err swarm_link_open(struct fed_alloc *mem, struct fed_loop *loop, bool coap,
     const struct fed_link_events *events, struct swarm_link *out, struct fed_diag *diag)
 {
@@ -13,7 +31,7 @@ enum fed_err swarm_link_open(struct fed_alloc *mem, struct fed_loop *loop, bool 
     enum fed_err err;
 
     if (!coap)
-        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "https is not part of this build");
+        return open_https(mem, loop, events, out, diag);
     err = fed_coap_client_open(mem, loop, NULL, events, &client, diag);
     if (!err)
         *out = (struct swarm_link){

@@ -257,6 +257,8 @@ static const char *bundle_query(struct swarm_agent *agent, struct fed_buf *out)
 {
     fed_link_bundle_query_put(
         out, agent->bundle.epoch, agent->want_full ? 0 : agent->bundle.revision);
+    if (agent->kept)
+        fed_buf_put_text(out, "&" FED_LINK_MARK_KEPT);
     return fed_buf_cstr(out);
 }
 
@@ -349,6 +351,20 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     ask_for_kinds(agent);
 }
 
+static void take_mark(struct swarm_agent *agent, struct fed_span rest)
+{
+    struct fed_link_hello_items items;
+
+    fed_link_hello_items_take(rest, &items);
+    if (items.copied)
+        agent->swarm->counts.errors++;
+    agent->kept = items.has_mark;
+    if (!items.has_mark)
+        return;
+    memcpy(agent->mark, items.mark, sizeof agent->mark);
+    agent->marked = true;
+}
+
 static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message *message,
     const struct fed_diag *diag)
 {
@@ -372,10 +388,24 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     if (agent->hub_seq != hello.report_seq)
         agent->report_full = true;
     agent->hub_seq = hello.report_seq;
+    take_mark(agent, from);
     enter(agent, SWARM_OBSERVING);
     err = ask_to_observe(agent, on_observed);
     if (err)
         give_up(agent, fed_err_text(err), 0);
+}
+
+static enum fed_err say_hello(struct swarm_agent *agent)
+{
+    struct fed_buf query;
+    enum fed_err err;
+
+    fed_buf_init(&query, agent->swarm->mem, 128);
+    fed_link_hello_query_put(&query, agent->marked ? agent->mark : NULL);
+    err = agent->link.port->request(agent->link.port->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO,
+        fed_buf_cstr(&query), (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, agent);
+    fed_buf_fini(&query);
+    return err;
 }
 
 static void on_up(void *ctx)
@@ -391,8 +421,7 @@ static void on_up(void *ctx)
     agent->up_ms = swarm_now_ms(agent->swarm);
     agent->pings_lost = 0;
     enter(agent, SWARM_HELLO);
-    err = agent->link.port->request(agent->link.port->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, NULL,
-        (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, agent);
+    err = say_hello(agent);
     if (err)
         give_up(agent, fed_err_text(err), 0);
 }

@@ -111,6 +111,9 @@ struct swarm_agent {
     bool pulling;
     bool pull_again;
     bool want_full;
+    bool marked; /* it has a mark (proto/link/link.h) */
+    bool kept;   /* that of this session's hello */
+    uint8_t mark[FED_LINK_MARK_SIZE];
     struct swarm_bundle bundle;
     /* report.c */
     struct agent_retry report_retry;

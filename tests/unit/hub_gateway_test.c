@@ -728,16 +728,18 @@ static void test_sessions(void **state)
     join_cluster(w, "cluster2", &second);
     open_session(w, &older, &cert, NULL);
     assert_int_equal(pull(w, &older, 0, 0, true), FED_LINK_CONTENT);
+    /* A handshake alone drives nobody out. */
     open_session(w, &newer, &cert, NULL);
+    assert_false(older.closed);
+    assert_int_equal(pull(w, &newer, 0, 0, true), FED_LINK_CONTENT);
     assert_true(older.closed);
     assert_null(older.user);
     assert_false(newer.closed);
-    assert_int_equal(pull(w, &newer, 0, 0, true), FED_LINK_CONTENT);
     put_configmap(w, "a", 10);
     assert_int_equal(older.notifications, 0);
     assert_int_equal(newer.notifications, 1);
     w->events.alive(w->events.ctx, &newer);
-    open_session(w, &third, &second, NULL);
+    open_session(w, &third, &second, NULL); /* asks for nothing yet */
     hub_world_remove(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1");
     assert_true(newer.closed);
     assert_false(third.closed);
@@ -837,6 +839,276 @@ static void test_knock(void **state)
     assert_int_equal(knocks.n, 2);
     hub_gateway_knock_by(w->gateway, NULL, NULL);
     end_session(w, &sessions[1]);
+/* ---- certificates that have ended ---- */
+
+static unsigned certificate(struct world *w, struct fed_link_session *session, const char *payload)
+{
+    return ask(w, session, FED_LINK_POST, "c", "", fed_span_text(payload), false);
+}
+
+static void test_certificate(void **state)
+{
+    static struct fed_join_answer answer;
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info next;
+    struct fed_diag diag;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(certificate(w, &session, "{}"), FED_LINK_BAD_REQUEST);
+    assert_int_equal(get(w, &session, "c"), FED_LINK_NOT_ALLOWED);
+    join_world_pass(300 * 86400);
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    assert_true(answer.approved);
+    assert_string_equal(answer.cluster, "cluster1");
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &next, &diag),
+        FED_OK);
+    assert_true(fed_digest_eq(&next.public_key, &cert.public_key));
+    assert_true(next.not_after_unix_s > cert.not_after_unix_s + 299 * 86400);
+    /* The hub takes its time when many ask. */
+    for (unsigned i = 0; i < GATEWAY_CERTIFICATES_PER_S; i++)
+        (void)certificate(w, &session, "");
+    assert_int_equal(w->last.code, FED_LINK_UNAVAILABLE);
+    assert_in_range(w->last.max_age_s, 10, 70);
+    end_session(w, &session);
+}
+
+/* What a certificate that has ended may do: get a new one. */
+static void test_ended(void **state)
+{
+    static const char *const others[] = {"h", "b", "k", "j", "", "nosuch"};
+    static struct fed_join_answer answer;
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_link_session open;
+    struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info stranger;
+    struct hub_gateway_stats stats;
+    struct fed_diag diag;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &open, &cert, NULL);
+    assert_int_equal(get(w, &open, "h"), FED_LINK_CONTENT);
+    join_world_pass(366 * 86400);
+    /* One that was open ends at its next sign of life. */
+    w->events.alive(w->events.ctx, &open);
+    assert_true(open.closed);
+    open_session(w, &session, &cert, NULL);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(get(w, &session, others[i]), FED_LINK_UNAUTHORIZED);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_POST, "s", "", fed_span_text("x"), false), FED_LINK_UNAUTHORIZED);
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, 0); /* the cluster is not connected by that */
+    assert_int_equal(stats.refused, 7);
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    end_session(w, &session);
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &stranger, &diag),
+        FED_OK);
+    open_session(w, &session, &stranger, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    end_session(w, &session);
+    /* Another key's, and that of a cluster that is gone. */
+    stranger = cert;
+    stranger.public_key.bytes[0] ^= 1;
+    open_session(w, &session, &stranger, NULL);
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_FORBIDDEN);
+    end_session(w, &session);
+    open_session(w, &session, &cert, NULL);
+    hub_world_remove(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1");
+    assert_true(session.closed);
+    end_session(w, &session);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_FORBIDDEN);
+    end_session(w, &session);
+    end_session(w, &open);
+}
+
+/* ---- two machines ---- */
+
+struct machine {
+    struct fed_link_session session;
+    uint8_t mark[FED_LINK_MARK_SIZE]; /* stored */
+    bool has_mark;
+    bool copied; /* it was told */
+};
+
+/* A session with a hello; whether the mark is stored, and whether the hub hears that. */
+enum keeps { KEEPS, KEEPS_UNTOLD, KEEPS_NOT };
+
+static unsigned hello(struct world *w, struct machine *m, enum keeps keeps)
+{
+    struct fed_link_hello_items items = {0};
+    struct fed_link_hello got;
+    struct fed_span from;
+    struct fed_buf query;
+    unsigned code;
+
+    fed_buf_init(&query, fed_alloc_system(), 64);
+    fed_link_hello_query_put(&query, m->has_mark ? m->mark : NULL);
+    code = ask(w, &m->session, FED_LINK_GET, "h", fed_buf_cstr(&query), fed_span_text(""), false);
+    fed_buf_fini(&query);
+    if (code != FED_LINK_CONTENT)
+        return code;
+    from = fed_buf_span(&w->last.body);
+    assert_int_equal(fed_link_hello_take(&from, &got), FED_OK);
+    fed_link_hello_items_take(from, &items);
+    assert_true(items.has_mark && items.has_trust);
+    m->copied = items.copied;
+    if (keeps == KEEPS_NOT)
+        return code;
+    memcpy(m->mark, items.mark, sizeof m->mark);
+    m->has_mark = true;
+    if (keeps == KEEPS)
+        assert_int_equal(
+            ask(w, &m->session, FED_LINK_GET, "b", "e=0&r=0&n=1", fed_span_text(""), true),
+            FED_LINK_CONTENT);
+    return code;
+}
+
+static unsigned come(
+    struct world *w, struct machine *m, const struct fed_crypto_cert_info *cert, enum keeps keeps)
+{
+    open_session(w, &m->session, cert, NULL);
+    return hello(w, m, keeps);
+}
+
+static void leave(struct world *w, struct machine *m)
+{
+    end_session(w, &m->session);
+}
+
+static bool suspected(struct world *w)
+{
+    return strstr(hub_world_composed(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1"),
+               "CloneSuspected") != NULL;
+}
+
+static unsigned copies;
+
+static void on_copied(void *ctx, struct fed_span cluster, const char *message)
+{
+    (void)ctx;
+    assert_true(fed_span_is(cluster, "cluster1"));
+    assert_non_null(strstr(message, "two machines"));
+    copies++;
+}
+
+/* One machine, whatever happens to it and to the network. */
+static void test_marks(void **state)
+{
+    struct world *w = *state;
+    struct machine m = {.has_mark = false};
+    struct fed_crypto_cert_info cert;
+
+    copies = 0;
+    hub_gateway_on_copied(w->gateway, on_copied, NULL);
+    join_cluster(w, "cluster1", &cert);
+    assert_int_equal(come(w, &m, &cert, KEEPS_NOT), FED_LINK_CONTENT); /* the power went */
+    leave(w, &m);
+    assert_int_equal(come(w, &m, &cert, KEEPS_UNTOLD), FED_LINK_CONTENT);
+    leave(w, &m);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
+        leave(w, &m);
+        assert_int_equal(come(w, &m, &cert, KEEPS_NOT), FED_LINK_CONTENT);
+        leave(w, &m);
+        assert_int_equal(come(w, &m, &cert, KEEPS_NOT), FED_LINK_CONTENT);
+        leave(w, &m);
+    }
+    /* The answer was lost, the request repeated in the session: the same mark. */
+    assert_int_equal(come(w, &m, &cert, KEEPS_NOT), FED_LINK_CONTENT);
+    assert_int_equal(hello(w, &m, KEEPS_UNTOLD), FED_LINK_CONTENT);
+    assert_int_equal(hello(w, &m, KEEPS), FED_LINK_CONTENT);
+    leave(w, &m);
+    assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
+    leave(w, &m);
+    /* A hub that was restored knows an older mark: it is not the agent that went back. */
+    m.mark[3] += 5;
+    m.mark[7] ^= 1;
+    assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
+    leave(w, &m);
+    assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
+    /* An agent of before says nothing of marks, which is nothing to go by. */
+    assert_int_equal(get(w, &m.session, "h"), FED_LINK_CONTENT);
+    assert_int_equal(ask(w, &m.session, FED_LINK_GET, "h", "n=12", fed_span_text(""), false),
+        FED_LINK_BAD_REQUEST);
+    leave(w, &m);
+    assert_int_equal(copies, 0);
+    assert_false(suspected(w));
+}
+
+static void test_clone(void **state)
+{
+    struct world *w = *state;
+    struct machine a = {.has_mark = false};
+    struct machine b;
+    struct fed_crypto_cert_info cert;
+
+    copies = 0;
+    hub_gateway_on_copied(w->gateway, on_copied, NULL);
+    join_cluster(w, "cluster1", &cert);
+    assert_int_equal(come(w, &a, &cert, KEEPS), FED_LINK_CONTENT);
+    b = a;
+    leave(w, &a);
+    assert_int_equal(come(w, &a, &cert, KEEPS), FED_LINK_CONTENT);
+    /* The copy: refused, told why, and whoever is served stays. */
+    assert_int_equal(come(w, &b, &cert, KEEPS), FED_LINK_FORBIDDEN);
+    fed_buf_put_u8(&w->last.body, 0);
+    assert_non_null(strstr((const char *)w->last.body.at, "another machine"));
+    assert_int_equal(pull(w, &b.session, 0, 0, true), FED_LINK_FORBIDDEN);
+    assert_int_equal(certificate(w, &b.session, ""), FED_LINK_FORBIDDEN);
+    assert_int_equal(copies, 1);
+    assert_true(suspected(w));
+    /* The other one is made to hear of it, once. */
+    assert_true(a.session.closed);
+    leave(w, &a);
+    assert_int_equal(come(w, &a, &cert, KEEPS), FED_LINK_CONTENT);
+    assert_true(a.copied);
+    leave(w, &b);
+    assert_int_equal(come(w, &b, &cert, KEEPS), FED_LINK_FORBIDDEN);
+    assert_false(a.session.closed);
+    assert_int_equal(copies, 1);
+    leave(w, &b);
+    /* A person decides for whoever comes next: the copy. */
+    assert_int_equal(join_world_update(&w->join, JW_REQUESTS, "cluster1",
+                         "{'spec':{'cloneAcceptedAt':'2026-11-29T23:00:00Z'}}", ""),
+        FED_OK);
+    assert_false(suspected(w));
+    assert_int_equal(come(w, &b, &cert, KEEPS), FED_LINK_CONTENT);
+    assert_true(a.session.closed);
+    leave(w, &a);
+    assert_int_equal(come(w, &a, &cert, KEEPS), FED_LINK_FORBIDDEN);
+    assert_int_equal(copies, 2);
+    leave(w, &a);
+    leave(w, &b);
+}
+
+/* A cluster that is registered anew begins anew, and so does one that joins once more. */
+static void test_clone_forgotten(void **state)
+{
+    struct world *w = *state;
+    struct machine a = {.has_mark = false};
+    struct machine b = {.has_mark = false};
+    struct fed_crypto_cert_info cert;
+
+    join_cluster(w, "cluster1", &cert);
+    assert_int_equal(come(w, &a, &cert, KEEPS), FED_LINK_CONTENT);
+    assert_int_equal(come(w, &b, &cert, KEEPS), FED_LINK_FORBIDDEN);
+    assert_true(suspected(w));
+    hub_world_remove(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1");
+    leave(w, &a);
+    leave(w, &b);
+    join_cluster(w, "cluster1", &cert);
+    assert_false(suspected(w));
+    assert_int_equal(come(w, &b, &cert, KEEPS), FED_LINK_CONTENT);
+    leave(w, &b);
 }
 
 /* ---- many ---- */
@@ -981,6 +1253,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_knock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clone_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
         cmocka_unit_test(test_cache),
     };

@@ -42,8 +42,11 @@ static void open_identity(struct join_world *w)
 {
     static const char *const names[] = {"hub.example", "192.0.2.1"};
     static const char *const addresses[] = {"coaps://hub.example:5684", "https://192.0.2.1:7444"};
-    struct hub_identity_options options = {
-        .data_dir = w->dir, .advertise = names, .n_advertise = 2};
+    struct hub_identity_options options = {.data_dir = w->dir,
+        .advertise = names,
+        .n_advertise = 2,
+        .certificate_life_s = w->certificate_life_s,
+        .certificate_return_s = w->certificate_return_s};
     struct fed_diag diag = {""};
 
     w->loop = *w->hub.loop;
@@ -72,9 +75,9 @@ void join_world_open(struct join_world *w)
 
 void join_world_close(struct join_world *w)
 {
-    static const char *const files[] = {
-        "ca.crt", "ca.key", "server.crt", "server.key", "service-account.key",
-        "admin.kubeconfig"};
+    static const char *const files[] = {"ca.crt", "ca.key", "ca.old.crt", "ca.old.key",
+        "ca.next.crt", "ca.next.key", "ca.vouch.crt", "server.crt", "server.key",
+        "service-account.key", "admin.kubeconfig"};
     char path[160];
 
     hub_identity_close(w->identity);

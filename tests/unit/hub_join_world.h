@@ -13,6 +13,8 @@ struct join_world {
     struct fed_fs fs;
     char dir[96];
     struct hub_identity *identity;
+    int64_t certificate_life_s; /* taken at the next restart */
+    int64_t certificate_return_s;
     struct fed_alloc mem; /* the identity's */
     long refuse_after;    /* so many more allocations; negative: all are given */
 };

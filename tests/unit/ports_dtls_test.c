@@ -37,6 +37,7 @@ static struct world {
     unsigned closed;
     char name[256];
     bool by_cert;
+    int64_t not_after_unix_s;
     char why[256];
     uint8_t record[2048];
     size_t record_len;
@@ -52,6 +53,7 @@ static void on_opened(void *ctx, struct fed_dtls_session *session, const struct 
     w.opened++;
     w.session = session;
     w.by_cert = peer->cert != NULL;
+    w.not_after_unix_s = peer->cert ? peer->cert->not_after_unix_s : 0;
     snprintf(
         w.name, sizeof(w.name), "%s", peer->cert ? peer->cert->common_name : peer->psk_identity);
     fed_dtls_session_set_user(session, &w);
@@ -325,8 +327,14 @@ static void test_refused(void **state)
     options.id = &id;
     refused(options, "unknown CA");
     pki_id_fini(&id);
-    pki_issue(&pki, &pki.ca, "old", NULL, -3600, -60, &id);
+    pki_issue(&pki, &pki.other_ca, "foreign and old", NULL, -3600, -60, &id);
     refused(options, "expired on ");
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.ca, "server and old", "localhost", -3600, -60, &id);
+    refused(options, "expired on ");
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.ca, "to come", NULL, 3600, 7200, &id);
+    refused(options, "not valid before ");
     pki_id_fini(&id);
     options.id = &hub_id; /* a server's */
     refused(options, "extendedKeyUsage");
@@ -339,6 +347,38 @@ static void test_refused(void **state)
     options = with_psk();
     options.psk_key = "another key";
     refused(options, "MAC");
+}
+
+/* A certificate of which nothing is wrong but that it has ended passes, and what it opens is told
+ * with its times. There is no resuming with it. */
+static void test_ended(void **state)
+{
+    struct client_options options = with_cert();
+    mbedtls_ssl_session saved;
+    struct client first;
+    struct client second;
+    struct pki_id id;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "old", NULL, -3600, -60, &id);
+    options.id = &id;
+    begin();
+    add(&first, &options);
+    assert_true(run(all_open, 5000));
+    assert_true(w.by_cert);
+    assert_string_equal(w.name, "system:fedlet:old");
+    assert_int_equal(w.not_after_unix_s, pki.now_unix_s - 60);
+    mbedtls_ssl_session_init(&saved);
+    assert_int_equal(mbedtls_ssl_get_session(&first.ssl, &saved), 0);
+    options.resume = &saved;
+    add(&second, &options);
+    assert_true(run(all_open, 5000));
+    assert_true(second.received >= first.received); /* a whole handshake */
+    mbedtls_ssl_session_free(&saved);
+    client_fini(&first);
+    client_fini(&second);
+    end();
+    pki_id_fini(&id);
 }
 
 static void test_resume(void **state)
@@ -871,6 +911,7 @@ int main(void)
         cmocka_unit_test(test_psk),
         cmocka_unit_test(test_no_cid),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_ended),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_psk_gets_no_ticket),
         cmocka_unit_test(test_forged_cid),

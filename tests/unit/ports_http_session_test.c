@@ -275,6 +275,14 @@ static void h1_times(void **state)
     close_bench(&b);
 
     open_bench(&b, false);
+    b.engine.first_request_ms = 40000;
+    assert_int_equal(fed_http_session_tick(b.session, b.now_ms), b.now_ms + 40000);
+    feed_text(&b, "GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    fed_http_session_pull(b.session);
+    assert_int_equal(fed_http_session_tick(b.session, b.now_ms), b.now_ms + 120000);
+    close_bench(&b);
+
+    open_bench(&b, false);
     feed_text(&b, "PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc");
     assert_int_equal(fed_http_session_tick(b.session, b.now_ms), b.now_ms + FED_HTTP_STALL_MS);
     b.now_ms += FED_HTTP_STALL_MS;

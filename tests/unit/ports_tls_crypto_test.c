@@ -188,6 +188,59 @@ static void test_issue_refuses(void **state)
     pki_id_fini(&leaf);
 }
 
+/* A new CA that the one before vouches for: followed through its certificate, and not without. */
+static void test_vouch(void **state)
+{
+    struct fed_crypto *crypto = &pki.crypto;
+    struct fed_crypto_cert_info other;
+    struct fed_crypto_cert_info info;
+    struct fed_diag diag = {""};
+    struct fed_buf bridge;
+    struct fed_buf chain;
+    struct pki_id leaf;
+
+    (void)state;
+    fed_buf_init(&bridge, fed_alloc_system(), 8192);
+    fed_buf_init(&chain, fed_alloc_system(), 16384);
+    assert_int_equal(
+        crypto->ca_vouch(crypto->ctx, pki_cert(&pki.ca), pki_key(&pki.ca), pki_cert(&pki.other_ca),
+            pki.now_unix_s - 60, pki.now_unix_s + 60, &bridge, &diag),
+        FED_OK);
+    assert_int_equal(crypto->cert_info(crypto->ctx, fed_buf_span(&bridge), &info, &diag), FED_OK);
+    assert_int_equal(
+        crypto->cert_info(crypto->ctx, pki_cert(&pki.other_ca), &other, &diag), FED_OK);
+    assert_true(info.is_ca);
+    assert_string_equal(info.common_name, "another CA");
+    assert_memory_equal(
+        info.public_key.bytes, other.public_key.bytes, sizeof info.public_key.bytes);
+    assert_int_equal(info.not_after_unix_s, pki.now_unix_s + 60);
+    assert_int_equal(crypto->cert_check(crypto->ctx, fed_buf_span(&bridge), pki_cert(&pki.ca),
+                         pki_key(&pki.other_ca), &diag),
+        FED_OK);
+    pki_issue(&pki, &pki.other_ca, "leaf", NULL, -60, 60, &leaf);
+    assert_int_equal(
+        crypto->cert_check(crypto->ctx, pki_cert(&leaf), pki_cert(&pki.ca), pki_key(&leaf), &diag),
+        FED_ERR_INVALID);
+    fed_buf_put(&chain, pki_cert(&leaf));
+    fed_buf_put(&chain, fed_buf_span(&bridge));
+    assert_int_equal(crypto->cert_check(crypto->ctx, fed_buf_span(&chain), pki_cert(&pki.ca),
+                         pki_key(&leaf), &diag),
+        FED_OK);
+    /* Who is no CA vouches for nobody, and nobody for who is none; nor does another's key. */
+    assert_int_equal(crypto->ca_vouch(crypto->ctx, pki_cert(&leaf), pki_key(&leaf),
+                         pki_cert(&pki.other_ca), 0, 60, &bridge, &diag),
+        FED_ERR_INVALID);
+    assert_int_equal(crypto->ca_vouch(crypto->ctx, pki_cert(&pki.ca), pki_key(&pki.ca),
+                         pki_cert(&leaf), 0, 60, &bridge, &diag),
+        FED_ERR_INVALID);
+    assert_int_equal(crypto->ca_vouch(crypto->ctx, pki_cert(&pki.ca), pki_key(&pki.other_ca),
+                         pki_cert(&pki.other_ca), 0, 60, &bridge, &diag),
+        FED_ERR_INVALID);
+    pki_id_fini(&leaf);
+    fed_buf_fini(&chain);
+    fed_buf_fini(&bridge);
+}
+
 /* RFC 7515 appendix A.3, and what is signed here. */
 static void test_es256(void **state)
 {
@@ -272,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_public_key),
         cmocka_unit_test(test_issue_refuses),
+        cmocka_unit_test(test_vouch),
         cmocka_unit_test(test_es256),
     };
 

@@ -14,6 +14,8 @@
 #include <cmocka.h>
 #include <mbedtls/ssl_ticket.h>
 
+#define RECORD 4096 /* content of one that any profile of the library sends whole */
+
 static struct pki pki;
 static struct pki_id server_id; /* 127.0.0.1 */
 static struct pki_id client_id;
@@ -156,6 +158,65 @@ static void test_mutual(void **state)
     pair_close(&p);
 }
 
+static void rest(struct pair *p)
+{
+    fed_tls_stream_rest(p->streams[0]);
+    fed_tls_stream_rest(p->streams[1]);
+}
+
+static void expect_rest_of(struct pair *p, const uint8_t *sent, size_t at, size_t len)
+{
+    uint8_t got[RECORD];
+    size_t n = 0;
+
+    assert_int_equal(fed_tls_stream_read(p->streams[1], got, sizeof(got), &n, &p->diag[1]), FED_OK);
+    assert_int_equal(n, len - at);
+    assert_memory_equal(got, sent + at, n);
+}
+
+/* Giving memory back loses nothing: neither counters nor keys, nor a record that was read in part
+ * or came in part. */
+static void test_rest(void **state)
+{
+    struct fed_tls_client_options client = client_options();
+    struct fed_tls_server_options server = server_options();
+    uint8_t sent[RECORD];
+    uint8_t raw[2 * RECORD];
+    struct pair p;
+    size_t n = 0;
+    ssize_t len;
+
+    (void)state;
+    pair_open(&p, &client, &server);
+    rest(&p); /* during the handshake: nothing */
+    pair_handshake(&p);
+    for (int i = 0; i < 3; i++) {
+        rest(&p);
+        transfer(&p, 0, 100000);
+        transfer(&p, 1, 100000);
+    }
+    assert_int_equal(pki.crypto.random(pki.crypto.ctx, sent, sizeof(sent)), FED_OK);
+    assert_int_equal(
+        fed_tls_stream_write(p.streams[0], fed_span_of(sent, sizeof(sent)), &n, &p.diag[0]),
+        FED_OK);
+    assert_int_equal(n, sizeof(sent));
+    assert_int_equal(fed_tls_stream_read(p.streams[1], raw, 100, &n, &p.diag[1]), FED_OK);
+    rest(&p);
+    expect_rest_of(&p, sent, n, sizeof(sent));
+    assert_int_equal(
+        fed_tls_stream_write(p.streams[0], fed_span_of(sent, sizeof(sent)), &n, &p.diag[0]),
+        FED_OK);
+    len = recv(p.fds[1], raw, sizeof(raw), 0);
+    assert_true(len > (ssize_t)RECORD);
+    assert_int_equal(send(p.fds[0], raw, 4000, 0), 4000);
+    assert_int_equal(
+        fed_tls_stream_read(p.streams[1], raw + sizeof(raw) - 1, 1, &n, &p.diag[1]), FED_ERR_BUSY);
+    rest(&p);
+    assert_int_equal(send(p.fds[0], raw + 4000, (size_t)len - 4000, 0), len - 4000);
+    expect_rest_of(&p, sent, 0, sizeof(sent));
+    pair_close(&p);
+}
+
 static void test_no_client_cert(void **state)
 {
     struct fed_tls_client_options client = client_options();
@@ -209,6 +270,44 @@ static void test_bad_client_certs(void **state)
     pki_id_fini(&id);
     refuse_client(
         &server_id, "extendedKeyUsage", "unsupported certificate"); /* a server's certificate */
+}
+
+/* Where agents come: what has ended passes when nothing else is wrong. */
+static void end_client(const struct pki_id *id, enum fed_err err)
+{
+    struct fed_tls_client_options client = client_options();
+    struct fed_tls_server_options server = server_options();
+    struct pair p;
+
+    client.cert_pem = pki_cert(id);
+    client.key_pem = pki_key(id);
+    server.client_may_have_ended = true;
+    pair_open(&p, &client, &server);
+    pair_handshake(&p);
+    if (p.err[1] != err)
+        fail_msg("%s", p.diag[1].text);
+    if (!err)
+        assert_true(fed_tls_stream_peer(p.streams[1])->not_after_unix_s < pki.now_unix_s);
+    pair_close(&p);
+}
+
+static void test_ended_client_certs(void **state)
+{
+    struct pki_id id;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "old", NULL, -3600, -60, &id);
+    end_client(&id, FED_OK);
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.other_ca, "old and foreign", NULL, -3600, -60, &id);
+    end_client(&id, FED_ERR_UNAUTHENTICATED);
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.ca, "old server", "localhost", -3600, -60, &id);
+    end_client(&id, FED_ERR_UNAUTHENTICATED);
+    pki_id_fini(&id);
+    pki_issue(&pki, &pki.ca, "new", NULL, 600, 3600, &id);
+    end_client(&id, FED_ERR_UNAUTHENTICATED);
+    pki_id_fini(&id);
 }
 
 /* A server whose certificate the client must refuse. */
@@ -432,8 +531,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mutual),
+        cmocka_unit_test(test_rest),
         cmocka_unit_test(test_no_client_cert),
         cmocka_unit_test(test_bad_client_certs),
+        cmocka_unit_test(test_ended_client_certs),
         cmocka_unit_test(test_bad_servers),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_insecure),
@@ -442,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_config_refuses),
         cmocka_unit_test(test_tickets),
         cmocka_unit_test_setup_teardown(test_mutual, version_old, version_new),
+        cmocka_unit_test_setup_teardown(test_rest, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_no_client_cert, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_bad_client_certs, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_bad_servers, version_old, version_new),

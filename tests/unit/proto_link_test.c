@@ -103,6 +103,43 @@ static void test_hello_and_query(void **state)
     fed_buf_fini(&buf);
 }
 
+static void test_hello_items(void **state)
+{
+    struct fed_link_hello_items items = {.has_mark = true,
+        .has_trust = true,
+        .copied = true,
+        .mark = {1, 2, 3, 4, 5, 6, 7, 8},
+        .trust = {9, 10, 11, 12}};
+    struct fed_link_hello_items got;
+    struct fed_link_hello_query query;
+    struct fed_buf buf;
+
+    (void)state;
+    fed_buf_init(&buf, fed_alloc_system(), 100);
+    fed_link_hello_items_put(&buf, &items);
+    fed_link_hello_items_take(fed_buf_span(&buf), &got);
+    assert_memory_equal(&got, &items, sizeof items);
+    /* However it is cut, what is whole counts. */
+    for (size_t len = 0; len < buf.len; len++) {
+        fed_link_hello_items_take(fed_span_of(buf.at, len), &got);
+        assert_int_equal(got.has_mark, len >= 10);
+        assert_int_equal(got.has_trust, len >= 16);
+        assert_false(got.copied);
+    }
+    fed_buf_clear(&buf);
+    fed_link_hello_query_put(&buf, NULL);
+    assert_string_equal(fed_buf_cstr(&buf), "n=0");
+    fed_buf_clear(&buf);
+    fed_link_hello_query_put(&buf, items.mark);
+    assert_string_equal(fed_buf_cstr(&buf), "n=0102030405060708");
+    assert_int_equal(fed_link_hello_query_parse(fed_buf_span(&buf), &query), FED_OK);
+    assert_true(query.marks && query.has_mark);
+    assert_memory_equal(query.mark, items.mark, sizeof items.mark);
+    fed_buf_fini(&buf);
+    assert_true(fed_link_bundle_query_kept(TEXT("e=1&r=2&n=1")));
+    assert_false(fed_link_bundle_query_kept(TEXT("e=1&r=2")));
+}
+
 static void test_join_request(void **state)
 {
     static const char *const wrong[] = {"{}", "{\"v\":2}", "[]",
@@ -193,8 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_token),
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_hello_and_query),
-        cmocka_unit_test(test_kinds), cmocka_unit_test(test_join_request),
-        cmocka_unit_test(test_join_answer)};
+        cmocka_unit_test(test_hello_items), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_join_request), cmocka_unit_test(test_join_answer)};
 
     return cmocka_run_group_tests_name("proto_link", tests, NULL, NULL);
 }

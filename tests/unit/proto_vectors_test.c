@@ -187,6 +187,54 @@ static void test_hellos(void **state)
     vectors_close(&v);
 }
 
+static void test_hello_items(void **state)
+{
+    struct vectors v;
+
+    (void)state;
+    vectors_open(&v, "link");
+    EACH(it, v.root, "helloItems")
+    {
+        const struct fed_json *mark = fed_json_get(it.value, "mark");
+        const struct fed_json *trust = fed_json_get(it.value, "trust");
+        struct fed_link_hello_items items;
+
+        fed_link_hello_items_take(vector_hex(&v, it.value, "hex"), &items);
+        assert_int_equal(items.has_mark, mark != NULL);
+        assert_int_equal(items.has_trust, trust != NULL);
+        assert_int_equal(items.copied, fed_json_get(it.value, "copied") != NULL);
+        if (mark)
+            vector_bytes(it.value, fed_span_of(items.mark, sizeof items.mark),
+                vector_hex(&v, it.value, "mark"));
+        if (trust)
+            vector_bytes(it.value, fed_span_of(items.trust, sizeof items.trust),
+                vector_hex(&v, it.value, "trust"));
+    }
+    vectors_close(&v);
+}
+
+static void test_hello_queries(void **state)
+{
+    struct vectors v;
+
+    (void)state;
+    vectors_open(&v, "link");
+    EACH(it, v.root, "helloQueries")
+    {
+        struct fed_span text = vector_text(it.value, "text");
+        bool marks = fed_json_get(it.value, "mark") != NULL;
+        struct fed_link_hello_query query;
+
+        if (!vector_expects(it.value, fed_link_hello_query_parse(text, &query), NULL))
+            continue;
+        assert_int_equal(query.marks, marks);
+        if (marks)
+            vector_bytes(it.value, fed_span_of(query.mark, query.has_mark ? sizeof query.mark : 0),
+                vector_hex(&v, it.value, "mark"));
+    }
+    vectors_close(&v);
+}
+
 static void test_queries(void **state)
 {
     struct vectors v;
@@ -418,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_join_requests),
         cmocka_unit_test(test_join_answers),
         cmocka_unit_test(test_hellos),
+        cmocka_unit_test(test_hello_items),
+        cmocka_unit_test(test_hello_queries),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_works),
         cmocka_unit_test(test_reports),

@@ -181,13 +181,52 @@ def take_hello(data):
     return {"heartbeat": at.varint(U32_MAX), "seq": at.varint(U64_MAX), "time": at.varint(I64_MAX), "epoch": at.u32()}
 
 
+ITEMS = {1: ("mark", 8), 2: ("trust", 4), 3: ("copied", 0)}
+
+
+def put_items(items):
+    """{"mark": bytes, "trust": bytes, "copied": True}, behind the fields of a hello."""
+    numbers = {name: number for number, (name, _) in ITEMS.items()}
+    return b"".join(bytes([numbers[name]]) + put_string(b"" if value is True else value)
+                    for name, value in sorted(items.items(), key=lambda item: numbers[item[0]]))
+
+
+def take_items(rest):
+    found, at = {}, Cursor(rest)
+    try:
+        while at.left():
+            number, value = at.u8(), at.string(at.left())
+            name, size = ITEMS.get(number, (None, None))
+            if name and len(value) == size:
+                found.setdefault(name, value if size else True)
+    except Refused:
+        pass  # what does not look like an item ends the list
+    return found
+
+
+def put_hello_query(mark):
+    return "n=" + (mark.hex() if mark else "0")
+
+
+def take_hello_query(text):
+    """None when marks are not spoken of, b"" when the agent has none."""
+    marks = [part[2:] for part in text.split("&") if part[:2] == "n="]
+    if not marks:
+        return None
+    need(len(marks) == 1 and (marks[0] == "0" or re.fullmatch(r"[0-9a-f]{16}", marks[0])))
+    return b"" if marks[0] == "0" else bytes.fromhex(marks[0])
+
+
 def put_query(epoch, revision):
     return f"e={epoch}&r={revision}"
 
 
 def take_query(text):
     found = {}
-    for part in text.split("&"):
+    parts = text.split("&")
+    if "n=1" in parts:
+        parts.remove("n=1")
+    for part in parts:
         need(part[:2] in ("e=", "r=") and part[0] not in found)
         need(re.fullmatch(r"0|[1-9][0-9]*", part[2:]))
         found[part[0]] = int(part[2:])

@@ -1,0 +1,108 @@
+/* client.h - the inside of the agent's HTTPS client on ports/http: client.c (session, times) and
+ * client_request.c (requests, the observation, ranges).
+ *
+ * One HTTP client lives as long as one session. What ends a session is told from the timer, when
+ * nothing is on the stack; a request may be ended by its owner's callback at any moment, so nothing
+ * of it is touched behind one. */
+#ifndef FEDLET_PORTS_HTTPS_CLIENT_H
+#define FEDLET_PORTS_HTTPS_CLIENT_H
+
+#include "ports/http.h"
+#include "ports/https/records.h"
+#include "ports/link.h"
+
+#define FED_HTTPS_CLIENT_REQUESTS_MAX 16u
+#define FED_HTTPS_CLIENT_PAYLOAD_MAX (64u << 10) /* of one request, as much as a hub takes */
+#define FED_HTTPS_CLIENT_BODY_MAX                                                                  \
+    (32u << 20) /* an answer, a record; the largest frame is as large (proto/bundle/frame.h) */
+#define FED_HTTPS_CLIENT_TARGET_MAX 400u
+#define FED_HTTPS_CLIENT_CONNECT_MS 15000u /* of one address, TLS included */
+#define FED_HTTPS_CLIENT_RESUMES_MAX 5u    /* in a row without a new byte */
+#define FED_HTTPS_CLIENT_RESUME_FLOOR_MS 500u
+#define FED_HTTPS_CLIENT_RESUME_CEILING_MS 8000u
+#define FED_HTTPS_CLIENT_ETAG_MAX 64u
+
+enum fed_https_kind {
+    FED_HTTPS_KIND_OPEN, /* the ping that proves a new session */
+    FED_HTTPS_KIND_REQUEST,
+    FED_HTTPS_KIND_OBSERVE,
+    FED_HTTPS_KIND_PING
+};
+
+struct fed_https_request {
+    struct fed_https_request *next;
+    struct fed_https_client *client;
+    enum fed_https_kind kind;
+    struct fed_http_call *call; /* NULL: waits for resume_ms */
+    uint64_t deadline_ms;       /* UINT64_MAX: none, it is the observation */
+    uint64_t resume_ms;
+    unsigned resumes; /* since something new came */
+    size_t held;      /* bytes of body when the present call began */
+    fed_link_done *done;
+    void *done_ctx;
+    bool post;
+    bool stream;   /* the answer is one of records */
+    bool answered; /* done was called; only the observation lives on then */
+    bool replaced; /* a newer observation was asked for */
+    unsigned status;
+    uint32_t retry_after_s;
+    char etag[FED_HTTPS_CLIENT_ETAG_MAX + 1]; /* "" for none */
+    struct fed_buf body;
+    struct fed_https_records records;
+    char target[FED_HTTPS_CLIENT_TARGET_MAX + 1];
+};
+
+enum fed_https_state { FED_HTTPS_CLOSED, FED_HTTPS_CONNECTING, FED_HTTPS_UP, FED_HTTPS_FAILED };
+
+struct fed_https_client {
+    struct fed_alloc *mem;
+    struct fed_loop *loop;
+    struct fed_log *log;
+    struct fed_link_events events;
+    struct fed_link port;
+    struct fed_timer *timer;
+    char proxy[FED_HTTP_PROXY_MAX + 1];
+    enum fed_https_state state;
+    char peer[280];       /* "hub.example:7444" for sentences */
+    char session[32 + 1]; /* hexadecimal */
+    uint64_t deadline_ms; /* of connecting */
+    unsigned timeout_ms;
+    struct fed_http_client *http;
+    uint64_t past_sent; /* bytes of sessions that are over */
+    uint64_t past_received;
+    struct fed_https_request *requests;
+    unsigned n_requests;
+    /* A PING of HTTP/2 under way. */
+    fed_link_done *pong;
+    void *pong_ctx;
+    uint64_t pong_deadline_ms;
+    /* ---- the end of the session ---- */
+    bool lost; /* something went with its connection; over when the last large answer is here */
+    enum fed_err down_err;
+    struct fed_diag down_diag;
+};
+
+/* ---- client.c ---- */
+void fed_https_client_arm(struct fed_https_client *client);
+/* The session is over: requests end, then down is called, both from the timer. */
+void fed_https_client_fail(
+    struct fed_https_client *client, enum fed_err err, const struct fed_diag *diag);
+/* The first answer of a session came. */
+void fed_https_client_opened(struct fed_https_client *client);
+
+/* ---- client_request.c ---- */
+enum fed_err fed_https_client_request(void *ctx, enum fed_link_method method, const char *path,
+    const char *query, struct fed_span payload, unsigned timeout_ms, fed_link_done *done,
+    void *done_ctx);
+enum fed_err fed_https_client_observe(void *ctx, const char *path, const char *query,
+    unsigned timeout_ms, fed_link_done *done, void *done_ctx);
+enum fed_err fed_https_client_ping(
+    void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
+FED_MUST_USE enum fed_err fed_https_request_open(struct fed_https_client *client);
+/* Ends all; done of what is not answered yet gets err. */
+void fed_https_requests_end(struct fed_https_client *client, enum fed_err err, const char *why);
+uint64_t fed_https_requests_due(
+    const struct fed_https_client *client); /* UINT64_MAX: nothing waits */
+void fed_https_requests_run(struct fed_https_client *client);
+
+#endif
