@@ -818,11 +818,14 @@ static void test_knock(void **state)
     join_cluster(w, "cluster2", &certs[1]);
     open_session(w, &sessions[0], &certs[0], NULL);
     open_session(w, &sessions[1], &certs[1], NULL);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(get(w, &sessions[i], "h"), FED_LINK_CONTENT);
     run_ms(w, 1300); /* addresses are stored within a second */
     reopen_gateway(w, &coap);
     fed_buf_fini(&sessions[0].body);
     fed_buf_fini(&sessions[1].body);
     open_session(w, &sessions[1], &certs[1], NULL);
+    assert_int_equal(get(w, &sessions[1], "h"), FED_LINK_CONTENT);
     hub_gateway_knock_by(w->gateway, on_knocked, &knocks);
     run_ms(w, 3000);
     assert_int_equal(knocks.n, 1); /* cluster1 alone: the other one is back */
@@ -839,6 +842,8 @@ static void test_knock(void **state)
     assert_int_equal(knocks.n, 2);
     hub_gateway_knock_by(w->gateway, NULL, NULL);
     end_session(w, &sessions[1]);
+}
+
 /* ---- certificates that have ended ---- */
 
 static unsigned certificate(struct world *w, struct fed_link_session *session, const char *payload)
