@@ -18,8 +18,9 @@ static void on_left(void *ctx)
 
 static enum fed_err forget(struct agent_world *w, struct fed_diag *diag)
 {
-    static const char *const files[] = {
-        AGENT_STATE_FILE, AGENT_STATE_FILE "-wal", AGENT_STATE_FILE "-shm", AGENT_STATE_KEY_FILE};
+    static const char *const files[] = {AGENT_STATE_FILE, AGENT_STATE_FILE "-wal",
+        AGENT_STATE_FILE "-shm", AGENT_STATE_SESSION_FILE, AGENT_STATE_PARTIAL_FILE,
+        AGENT_STATE_KEY_FILE};
     char path[AGENT_PATH_MAX];
     enum fed_err err = FED_OK;
 

@@ -102,11 +102,35 @@ static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options 
     return FED_OK;
 }
 
+/* What is kept between two processes, beside the state file. */
+struct places {
+    struct agent_session_place session;
+    struct agent_partial_place partial;
+    char session_path[AGENT_PATH_MAX];
+    char key_path[AGENT_PATH_MAX];
+    char partial_path[AGENT_PATH_MAX];
+};
+
+static enum fed_err places_init(struct agent_world *w, struct places *p, struct fed_diag *diag)
+{
+    enum fed_err err = agent_world_path(w, AGENT_STATE_SESSION_FILE, p->session_path, diag);
+
+    if (!err)
+        err = agent_world_path(w, AGENT_STATE_KEY_FILE, p->key_path, diag);
+    if (!err)
+        err = agent_world_path(w, AGENT_STATE_PARTIAL_FILE, p->partial_path, diag);
+    p->session =
+        (struct agent_session_place){.fs = &w->fs, .path = p->session_path, .anchor = p->key_path};
+    p->partial = (struct agent_partial_place){.fs = &w->fs, .path = p->partial_path};
+    return err;
+}
+
 int agent_command_run(struct agent_world *w, const struct agent_options *options)
 {
     struct agent_daemon_options daemon_options = {0};
     struct agent_daemon *daemon = NULL;
     struct agent_sync_slot slot = {0};
+    struct places places;
     struct fed_diag diag = {""};
     enum fed_err err;
 
@@ -116,6 +140,10 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
         return AGENT_EXIT_USAGE;
     }
     err = open_run(w, &daemon_options, &slot, &diag);
+    if (!err)
+        err = places_init(w, &places, &diag);
+    daemon_options.sync.session = &places.session;
+    daemon_options.sync.partial = &places.partial;
     if (!err)
         err = agent_daemon_new(&w->ports, &daemon_options, &daemon, &diag);
     if (!err)

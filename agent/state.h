@@ -25,6 +25,8 @@
 #define AGENT_STATE_FILE "state.db"
 #define AGENT_STATE_KEY_FILE "key.pem"
 #define AGENT_STATE_LOCK_FILE "lock"
+#define AGENT_STATE_SESSION_FILE "session"
+#define AGENT_STATE_PARTIAL_FILE "partial"
 #define AGENT_STATE_SOCKET "control.sock"
 #define AGENT_STATE_APPLICATION_ID 0x66646c74u /* "fdlt" */
 #define AGENT_STATE_FORMAT 1u

@@ -46,6 +46,8 @@ struct agent_sync {
     bool pull_again; /* something newer was announced meanwhile */
     bool want_full;
     bool pull_due;
+    struct agent_partial partial;
+    bool resumed; /* the session of before, and the hub did not answer in it yet */
 };
 
 const char *agent_sync_state_name(enum agent_sync_state state)
@@ -102,6 +104,8 @@ static void wait_to_connect(struct agent_sync *s, const char *why, uint32_t aske
         "hub %s: %s, next try in %llu s", s->options.hubs[s->hub], why,
         (unsigned long long)(due_ms - now_of(s) + 999) / 1000);
     enter(s, AGENT_SYNC_WAITING);
+    agent_partial_load(&s->partial, &s->ports);
+    s->resumed = false;
     s->pulling = s->pull_again = s->pull_due = false;
     agent_timer_stop(&s->ports, s->pull_timer);
     agent_timer_at(&s->ports, s->timer, due_ms);
@@ -183,6 +187,7 @@ static void stage(struct agent_sync *s, struct fed_span frame)
         refused(s, err, &diag);
         return;
     }
+    agent_partial_forget(&s->partial, &s->ports);
     s->digest_failures = 0;
     s->want_full = false;
     agent_retry_reset(&s->pull_retry);
@@ -477,6 +482,7 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
         give_up(s, text_of(err, diag), 0);
         return;
     }
+    s->resumed = false;
     if (is_busy_code(s, message))
         return;
     from = message->payload;
@@ -516,8 +522,16 @@ static void on_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
 {
     struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
 
-    if (s && (s->at == AGENT_SYNC_CONNECTING || is_up(s)))
-        wait_to_connect(s, text_of(err, diag), 0);
+    if (!s || (s->at != AGENT_SYNC_CONNECTING && !is_up(s)))
+        return;
+    if (s->resumed) {
+        s->resumed = false;
+        fed_log(s->ports.log, FED_LOG_INFO, "hub %s: %s; making a new one", s->options.hubs[s->hub],
+            text_of(err, diag));
+        connect_next(s);
+        return;
+    }
+    wait_to_connect(s, text_of(err, diag), 0);
 }
 
 static void on_notification(void *ctx, const struct fed_link_message *message)
@@ -536,10 +550,21 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
     }
 }
 
+static void on_partial(void *ctx)
+{
+    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
+
+    if (s)
+        agent_partial_keep(&s->partial, &s->ports);
+}
+
 struct fed_link_events agent_sync_link_events(struct agent_sync_slot *slot)
 {
-    return (struct fed_link_events){
-        .ctx = slot, .up = on_up, .down = on_down, .notification = on_notification};
+    return (struct fed_link_events){.ctx = slot,
+        .up = on_up,
+        .down = on_down,
+        .notification = on_notification,
+        .partial = on_partial};
 }
 
 static void on_timer(void *ctx)
@@ -552,20 +577,38 @@ static void on_timer(void *ctx)
         send_ping(s);
 }
 
+static struct agent_session_of session_of(const struct agent_sync *s)
+{
+    return (struct agent_session_of){
+        .identity = s->options.identity, .hubs = s->options.hubs, .n_hubs = s->options.n_hubs};
+}
+
 void agent_sync_start(struct agent_sync *s)
 {
+    struct agent_session_of of = session_of(s);
+
     s->since_unix_s = fed_loop_unix_s(s->ports.loop);
     enter(s, AGENT_SYNC_WAITING);
-    connect_next(s);
+    agent_partial_load(&s->partial, &s->ports);
+    s->resumed = agent_session_resume(&s->ports, s->options.session, &of, &s->hub) == FED_OK;
+    if (s->resumed)
+        enter(s, AGENT_SYNC_CONNECTING);
+    else
+        connect_next(s);
 }
 
 void agent_sync_stop(struct agent_sync *s)
 {
-    if (s->at == AGENT_SYNC_CONNECTING || is_up(s)) {
-        s->at = AGENT_SYNC_STOPPED;
-        s->ports.link->disconnect(s->ports.link->ctx);
-    }
+    struct agent_session_of of = session_of(s);
+    bool ready = s->at == AGENT_SYNC_READY;
+    bool session = ready || s->at == AGENT_SYNC_CONNECTING || is_up(s);
+
     s->at = AGENT_SYNC_STOPPED;
+    if (ready)
+        agent_session_keep(&s->ports, s->options.session, &of, s->hub, s->heartbeat_ms);
+    else if (session)
+        s->ports.link->disconnect(s->ports.link->ctx);
+    agent_partial_keep(&s->partial, &s->ports);
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
 }
@@ -591,6 +634,7 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     s->state = state;
     s->table = table;
     s->options = *options;
+    s->partial.place = options->partial;
     s->events = *events;
     s->heartbeat_ms = 60000;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, s, &s->timer);

@@ -6,11 +6,16 @@
  * Several addresses are tried in turn, with full-jitter back-off per attempt and the hub's own wish
  * (Max-Age of a 5.03). A session that ends soon after it came up counts as a failure, so that a hub
  * that kicks is not hammered. Frames are staged before anything else happens; a frame that is
- * refused is pulled again with back-off, and one that fails its digest twice in full. */
+ * refused is pulled again with back-off, and one that fails its digest twice in full.
+ *
+ * A session that an orderly stop kept (session.h) is gone on with: no handshake, but hello and
+ * observation anew. When the hub does not know it, a new one is made at once. */
 #ifndef FEDLET_AGENT_SYNC_H
 #define FEDLET_AGENT_SYNC_H
 
+#include "agent/partial.h"
 #include "agent/ports.h"
+#include "agent/session.h"
 #include "agent/stage.h"
 #include "proto/link/link.h"
 
@@ -44,6 +49,8 @@ struct agent_sync_options {
     struct fed_span key_pem;               /* borrowed */
     const char (*hubs)[281];               /* borrowed; at least one with scheme coaps */
     size_t n_hubs;
+    const struct agent_session_place *session; /* borrowed; NULL: none is kept */
+    const struct agent_partial_place *partial; /* borrowed; NULL: nothing is kept */
 };
 
 FED_MUST_USE enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state *state,
@@ -51,7 +58,8 @@ FED_MUST_USE enum fed_err agent_sync_new(const struct agent_ports *ports, struct
     const struct agent_sync_events *events, struct agent_sync **out);
 void agent_sync_free(struct agent_sync *sync);
 void agent_sync_start(struct agent_sync *sync);
-void agent_sync_stop(struct agent_sync *sync); /* ends the session; down is not called */
+/* Ends the session, keeping it for the next start when that can be done; down is not called. */
+void agent_sync_stop(struct agent_sync *sync);
 
 /* What the link's implementation is given when it is opened: sync may be NULL until agent_sync_new
  * filled it in. */

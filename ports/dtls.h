@@ -122,8 +122,8 @@ FED_MUST_USE enum fed_err fed_dtls_client_send(
     struct fed_dtls_client *client, struct fed_span record);
 /* Appends the keys and counters of the open session and ends it without a word: the hub keeps its
  * side until its idle limit. What is saved must be restored once at most, as both would use the
- * same nonces. FED_ERR_CLOSED without an open session, FED_ERR_UNSUPPORTED when nothing was
- * received in it yet; then it goes on. Errors of out end it. */
+ * same nonces. FED_ERR_CLOSED without an open session, FED_ERR_UNSUPPORTED when it cannot be saved
+ * now; then it goes on. Errors of out end it. */
 FED_MUST_USE enum fed_err fed_dtls_client_save(struct fed_dtls_client *client, struct fed_buf *out);
 /* Goes on with a saved session, from another port: it is open when this returns, and nothing was
  * sent; opened is not called. Whether the hub still knows it is seen by what it answers.
@@ -134,5 +134,7 @@ void fed_dtls_client_stats(const struct fed_dtls_client *client,
     struct fed_dtls_session_stats *out); /* of all its sessions, handshakes included */
 /* "hub.example:5684" of the last connect or restore; valid until the next. */
 const char *fed_dtls_client_peer(const struct fed_dtls_client *client);
+/* Whether the last handshake needed small datagrams: the path may carry no others, or lose many. */
+bool fed_dtls_client_is_narrow(const struct fed_dtls_client *client);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "proto/base/buf.h"
 
+#define FED_FS_NAME_MAX 128u
+
 struct fed_fs_lock;
 struct fed_fs_file; /* one that only grows */
 
@@ -39,6 +41,10 @@ struct fed_fs {
     void (*append_close)(void *ctx, struct fed_fs_file *file); /* NULL is fine */
     /* Replaces what is at `to`. FED_ERR_NOT_FOUND when there is no `from`. */
     enum fed_err (*rename)(void *ctx, const char *from, const char *to, struct fed_diag *diag);
+    /* Appends what names this very file while the machine runs: a copy of it has another name, and
+     * after a restart of the machine so has the file itself. At most FED_FS_NAME_MAX bytes.
+     * FED_ERR_NOT_FOUND, FED_ERR_IO. */
+    enum fed_err (*name)(void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag);
 };
 
 /* ports/posix */

@@ -48,6 +48,9 @@ struct fed_link_events {
     /* A notification of the observed resource, in order, duplicates and older ones dropped (RFC
      * 7641 section 3.4). */
     void (*notification)(void *ctx, const struct fed_link_message *message);
+    /* So much of a large answer came that keeping it is worth a write (fed_link.partial_get). NULL:
+     * nobody keeps it. Not before 256 KiB came, and again when it has doubled. */
+    void (*partial)(void *ctx);
 };
 /* Exactly one call per request; err FED_OK: message is set (whatever its code). */
 typedef void fed_link_done(void *ctx, enum fed_err err, const struct fed_link_message *message,
@@ -91,6 +94,14 @@ struct fed_link {
      * answer. */
     enum fed_err (*ping)(void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
     void (*stats)(void *ctx, struct fed_link_stats *out);
+    /* ---- going on with a large answer in a later process; NULL in a binding that cannot ---- */
+    /* What came of an unfinished one, for partial_set; the bytes are the link's own.
+     * FED_ERR_NOT_FOUND: there is none. */
+    enum fed_err (*partial_get)(void *ctx, struct fed_buf *out);
+    /* Before connecting. The answer to the same question goes on from there when it is the same
+     * body, else this is forgotten. FED_ERR_INVALID, FED_ERR_TRUNCATED, FED_ERR_LIMIT or
+     * FED_ERR_UNSUPPORTED for anything but such bytes. */
+    enum fed_err (*partial_set)(void *ctx, struct fed_span bytes);
     /* ---- going on with a session in a later process; NULL in a binding that cannot ---- */
     /* Appends what that takes, keys included, and ends the session without a word: the hub keeps
      * its side until its idle limit. Open requests end with FED_ERR_CLOSED, no down. Any error ends
@@ -163,6 +174,10 @@ struct fed_link_server_events {
      * notification with that tag. One that a newer one or a new observation replaced is not
      * reported. */
     void (*notified)(void *ctx, struct fed_link_session *session, uint64_t tag, bool delivered);
+    /* The notification with that tag got no acknowledgement and is taken back, as the path may not
+     * carry one of its size. The observation stands: send one of at most 256 bytes. NULL: it is
+     * sent until it is given up. */
+    void (*unfit)(void *ctx, struct fed_link_session *session, uint64_t tag);
     /* Key of a token by its id, for TLS-PSK. FED_ERR_NOT_FOUND refuses the handshake. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
 };
@@ -185,7 +200,7 @@ void fed_link_answer(
     struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
 /* Sends a confirmable notification to the session's observation. One is under way at a time: a
  * newer one replaces a waiting one. FED_ERR_NOT_FOUND when nothing is observed; FED_ERR_LIMIT when
- * body does not fit one datagram (1,024). */
+ * body does not fit one datagram (1,024), or is larger than the blocks that the peer asks for. */
 FED_MUST_USE enum fed_err fed_link_notify(
     struct fed_link_session *session, struct fed_span body, uint64_t tag);
 void fed_link_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);

@@ -81,6 +81,9 @@ enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
     if (target->revision == session->told)
         return FED_ERR_EXISTS;
     *target_revision = target->revision;
+    *form = GATEWAY_FRAME_HEAD;
+    if (session->brief)
+        return put_head(target, out);
     *form = GATEWAY_FRAME_BODY;
     err = session->held == 0 ? encode_full(gateway, target, out)
                              : encode_change(gateway, cluster, session->held, target, out);
@@ -91,6 +94,16 @@ enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
     *form = GATEWAY_FRAME_HEAD;
     fed_buf_clear(out);
     return put_head(target, out);
+}
+
+enum fed_err gateway_bundle_head(
+    struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out)
+{
+    const struct fed_manifest *target;
+    enum fed_err err = hub_plan_manifest(gateway->plan, fed_span_text(session->name), &target);
+
+    fed_buf_clear(out);
+    return err ? err : put_head(target, out);
 }
 
 bool gateway_bundle_repeat(

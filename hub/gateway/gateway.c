@@ -134,7 +134,8 @@ static void session_end(struct gateway_session *session)
     if (session->counts) {
         if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
             fed_map_remove(&gateway->sessions, fed_span_text(session->name));
-        hub_status_disconnected(gateway->status, fed_span_text(session->name));
+        if (!session->away)
+            hub_status_disconnected(gateway->status, fed_span_text(session->name));
     }
     session_free(session);
 }
@@ -262,6 +263,18 @@ static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
     session_end(session);
 }
 
+/* It goes on with the session in which it said that it goes away. */
+static void session_back(struct gateway_session *session)
+{
+    struct hub_gateway *gateway = session->binding->gateway;
+
+    session->away = false;
+    hub_status_connected(gateway->status, fed_span_text(session->name),
+        session->binding->link->name, session->address);
+    fed_log(
+        gateway->log, FED_LOG_INFO, "gateway: cluster %s is back in its session", session->name);
+}
+
 static void on_alive(void *ctx, struct fed_link_session *link)
 {
     struct gateway_binding *binding = ctx;
@@ -269,6 +282,8 @@ static void on_alive(void *ctx, struct fed_link_session *link)
 
     if (!session || !session->counts)
         return;
+    if (session->away)
+        session_back(session);
     hub_status_alive(binding->gateway->status, fed_span_text(session->name));
     /* A session does not outlive its certificate: it comes back with the new one, or for one. */
     if (gateway_certificate_ended(session)) {
@@ -383,6 +398,25 @@ static void answer_err(const struct call *call, enum fed_err err, const struct f
     }
 }
 
+/* Whoever has no certificate can be anybody, as often as he likes: his refusals are counted, and
+ * only some of them logged. */
+static bool worth_a_line(const struct call *call)
+{
+    struct hub_gateway *gateway = call->gateway;
+    uint64_t now_ms = fed_loop_now_ms(gateway->loop);
+
+    if (call->session->refusal_logged)
+        return false;
+    call->session->refusal_logged = true;
+    if (call->session->role != GATEWAY_NOBODY)
+        return true;
+    if (now_ms - gateway->guests_since_ms >= GATEWAY_GUESTS_WINDOW_MS) {
+        gateway->guests_since_ms = now_ms;
+        gateway->guests_logged = 0;
+    }
+    return gateway->guests_logged++ < GATEWAY_GUESTS_LOGGED_MAX;
+}
+
 /* ---- j ---- */
 
 static void serve_join(const struct call *call)
@@ -402,11 +436,9 @@ static void serve_join(const struct call *call)
     if (!err)
         err = fed_join_answer_put(&body, given);
     if ((err == FED_ERR_FORBIDDEN || err == FED_ERR_CONFLICT || err == FED_ERR_BUSY) &&
-        !call->session->refusal_logged) {
-        call->session->refusal_logged = true;
+        worth_a_line(call))
         fed_log(call->gateway->log, FED_LOG_WARN, "gateway: a join with token %s was refused: %s",
-            call->session->name[0] ? call->session->name : "(no session token)", diag.text);
-    }
+            asked->token_id, diag.text);
     /* With a token in hand it was decided which machine is the cluster's. */
     if (!err && given->approved)
         gateway_mark_open_to_all(call->gateway, fed_span_text(given->cluster));
@@ -587,6 +619,25 @@ static void serve_certificate(const struct call *call)
     fed_buf_fini(&body);
 }
 
+/* ---- a ---- */
+
+/* It stops, to start again within the time that a session may be silent: nothing is sent to where
+ * it was, so nothing is given up either. Back again it observes anew. */
+static void serve_away(const struct call *call)
+{
+    struct gateway_session *session = call->session;
+
+    if (!session->away) {
+        hub_status_disconnected(call->gateway->status, fed_span_text(session->name));
+        fed_log(call->gateway->log, FED_LOG_INFO, "gateway: cluster %s stops and keeps its session",
+            session->name);
+    }
+    session->away = true;
+    session->observing = false;
+    gateway_notify_forget(session);
+    answer(call, FED_LINK_CHANGED, (struct fed_span){NULL, 0});
+}
+
 /* ---- who may do what ---- */
 
 static void refuse(const struct call *call)
@@ -601,11 +652,10 @@ static void refuse(const struct call *call)
                           : "a certificate is needed here; a token may only ask to join";
 
     call->gateway->stats.refused++;
-    if (!session->refusal_logged)
+    if (worth_a_line(call))
         fed_log(call->gateway->log, FED_LOG_WARN,
             "gateway: request for \"" FED_SPAN_FMT "\" refused: %s",
             FED_SPAN_ARG(fed_span_sub(call->request->path, 0, 64)), why);
-    session->refusal_logged = true;
     answer(call, known ? FED_LINK_FORBIDDEN : FED_LINK_UNAUTHORIZED, fed_span_text(why));
 }
 
@@ -629,6 +679,7 @@ static const struct route routes[] = {
     {FED_LINK_PATH_REPORT, FED_LINK_POST, FOR_AGENTS, serve_report},
     {FED_LINK_PATH_KINDS, FED_LINK_GET, FOR_AGENTS, serve_kinds},
     {FED_LINK_PATH_CERTIFICATE, FED_LINK_POST, FOR_ENDED, serve_certificate},
+    {FED_LINK_PATH_AWAY, FED_LINK_POST, FOR_AGENTS, serve_away},
 };
 
 /* The one place that decides. A role is enough: what an agent reads and writes is always its own
@@ -692,6 +743,15 @@ static void on_notified(void *ctx, struct fed_link_session *link, uint64_t tag, 
         gateway_notified(session, tag, delivered);
 }
 
+static void on_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
+{
+    struct gateway_binding *binding = ctx;
+    struct gateway_session *session = binding->link->user(link);
+
+    if (session)
+        gateway_notify_unfit(session, tag);
+}
+
 static enum fed_err on_psk(void *ctx, struct fed_span token_id, struct fed_buf *key)
 {
     struct gateway_binding *binding = ctx;
@@ -714,6 +774,7 @@ enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gate
         .alive = on_alive,
         .request = on_request,
         .notified = on_notified,
+        .unfit = on_unfit,
         .psk = on_psk};
     return FED_OK;
 }

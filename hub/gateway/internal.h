@@ -20,10 +20,12 @@
 #define GATEWAY_SLICE 256u /* notifications per turn of the loop */
 #define GATEWAY_CACHE_BYTES (4u << 20)
 #define GATEWAY_REPORT_MEMORY                                                                      \
-    (8u << 20)                    /* a decoded report: at most some hundred bytes per entry */
-#define GATEWAY_RETRY_S 2u        /* the plan has not seen the cluster yet */
-#define GATEWAY_RETRY_STORE_S 10u /* the store cannot take it now */
-#define GATEWAY_RETRY_GUESS_S 60u /* too many wrong proofs */
+    (8u << 20)                        /* a decoded report: at most some hundred bytes per entry */
+#define GATEWAY_RETRY_S 2u            /* the plan has not seen the cluster yet */
+#define GATEWAY_RETRY_STORE_S 10u     /* the store cannot take it now */
+#define GATEWAY_RETRY_GUESS_S 60u     /* too many wrong proofs */
+#define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
+#define GATEWAY_GUESTS_WINDOW_MS 60000u
 
 #define GATEWAY_CERTIFICATES_PER_S 50u
 #define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
@@ -62,9 +64,11 @@ struct gateway_session {
     struct gateway_session *older;
     /* what the agent observes and holds */
     bool observing;
-    bool unheard;   /* a notification was given up: the link tells it nothing more until it asks */
-    uint64_t held;  /* revision that it holds, as far as we know */
-    uint64_t told;  /* newest revision that it knows of */
+    bool unheard;  /* a notification was given up: the link tells it nothing more until it asks */
+    bool away;     /* it said that it stops for a while: then it asks anew in this session */
+    uint64_t held; /* revision that it holds, as far as we know */
+    uint64_t told; /* newest revision that it knows of */
+    bool brief; /* the change itself did not get through: the next one only says that it is there */
     bool kinds_due; /* it is to hear that the federated kinds changed */
     bool under_way; /* a notification, with: */
     bool under_way_body;
@@ -113,6 +117,8 @@ struct hub_gateway {
     struct hub_objects_member member; /* of the turn's commit */
     struct gateway_held *held;        /* oldest first */
     struct gateway_held **held_end;
+    uint64_t guests_since_ms;
+    unsigned guests_logged;
     struct hub_gateway_stats stats;
     uint64_t certificates_since_ms; /* new certificates of the present second */
     unsigned certificates;
@@ -168,6 +174,10 @@ FED_MUST_USE enum fed_err gateway_bundle_notification(struct hub_gateway *gatewa
     const struct gateway_session *session, struct fed_buf *out, enum gateway_frame *form,
     uint64_t *target);
 
+/* A head of the present manifest. */
+FED_MUST_USE enum fed_err gateway_bundle_head(
+    struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
+
 /* A head of what the agent was told last; false when there is a newer manifest. */
 bool gateway_bundle_repeat(
     struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
@@ -183,6 +193,7 @@ void gateway_notify_want(struct gateway_session *session);
 void gateway_notify_forget(struct gateway_session *session); /* takes it out of the queue */
 void gateway_notify_drain(void *gateway);
 void gateway_notified(struct gateway_session *session, uint64_t tag, bool delivered);
+void gateway_notify_unfit(struct gateway_session *session, uint64_t tag);
 
 /* ---- knock.c ---- */
 FED_MUST_USE enum fed_err gateway_knock_open(struct hub_gateway *gateway);

@@ -60,8 +60,15 @@ static enum fed_err send_one(struct gateway_session *session, struct fed_buf *fr
         return err;
     session->tag++;
     err = session->binding->link->notify(session->link, fed_buf_span(frame), session->tag);
+    if (err == FED_ERR_LIMIT && form == GATEWAY_FRAME_BODY) {
+        form = GATEWAY_FRAME_HEAD;
+        err = gateway_bundle_head(gateway, session, frame);
+        if (!err)
+            err = session->binding->link->notify(session->link, fed_buf_span(frame), session->tag);
+    }
     if (err)
         return err;
+    session->brief = false;
     session->under_way = true;
     session->under_way_body = form == GATEWAY_FRAME_BODY;
     session->under_way_revision = target;
@@ -96,6 +103,17 @@ static void notify_one(struct gateway_session *session, struct fed_buf *frame)
     }
 }
 
+/* The path may not carry the change itself: that there is one fits anywhere, and what is pulled
+ * comes in blocks that fit. */
+void gateway_notify_unfit(struct gateway_session *session, uint64_t tag)
+{
+    if (!session->under_way || tag != session->tag)
+        return;
+    session->under_way = false;
+    session->brief = true;
+    gateway_notify_want(session);
+}
+
 void gateway_notify_drain(void *ctx)
 {
     struct hub_gateway *gateway = ctx;
@@ -120,7 +138,7 @@ void gateway_notified(struct gateway_session *session, uint64_t tag, bool delive
     session->under_way = false;
     if (!delivered) {
         session->observing = false;
-        session->unheard = true;
+        session->unheard = !session->away;
         return;
     }
     /* A pull that was answered meanwhile may know more than this acknowledgement. */

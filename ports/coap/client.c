@@ -104,6 +104,8 @@ static void on_opened(void *ctx)
     struct fed_coap_client *client = ctx;
 
     client->state = FED_COAP_UP;
+    client->small_proven = false;
+    client->small = client->small_requests = fed_dtls_client_is_narrow(client->dtls);
     client->events.up(client->events.ctx);
 }
 
@@ -189,6 +191,8 @@ static enum fed_err client_init(struct fed_coap_client *client, struct fed_diag 
         .observe = fed_coap_client_observe,
         .ping = fed_coap_client_ping,
         .stats = client_stats,
+        .partial_get = fed_coap_partial_get,
+        .partial_set = fed_coap_partial_set,
         .suspend = fed_coap_client_suspend,
         .resume = fed_coap_client_resume};
     if (getrandom(&client->random, sizeof(client->random), GRND_NONBLOCK) !=
@@ -228,6 +232,7 @@ void fed_coap_client_close(struct fed_coap_client *client)
         return;
     fed_dtls_client_close(client->dtls);
     session_end(client, "closed");
+    fed_coap_kept_drop(client);
     client->loop->timer_free(client->loop->ctx, client->timer);
     fed_alloc_free(client->mem, client, sizeof(*client));
 }

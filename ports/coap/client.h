@@ -1,11 +1,12 @@
 /* client.h - the inside of the agent's CoAP client on ports/dtls: client.c (session, timer),
  * client_request.c (requests, observation, ping: what is sent, and sent again), client_received.c
- * (what comes back), client_upload.c (blocks of a request), client_transfer.c (blocks of an
- * answer), client_doubt.c (whether the hub still knows the session), client_save.c (what a later
- * process goes on with). */
+ * (what comes back), client_upload.c (blocks of a request), client_transfer.c and
+ * fetch.c (blocks of an answer), client_doubt.c (whether the hub still knows the session),
+ * client_save.c (what a later process goes on with). */
 #ifndef FEDLET_PORTS_COAP_CLIENT_H
 #define FEDLET_PORTS_COAP_CLIENT_H
 
+#include "ports/coap/fetch.h"
 #include "ports/coap/message.h"
 #include "ports/dtls.h"
 #include "ports/link.h"
@@ -15,7 +16,6 @@
     (64u << 10) /* of one request, as much as a hub takes (server.h) */
 #define FED_COAP_CLIENT_BODY_MAX                                                                   \
     (32u << 20) /* an answer; the largest frame is as large (proto/bundle/frame.h) */
-#define FED_COAP_CLIENT_BLOCK 1024u
 #define FED_COAP_CLIENT_TOKEN 2u
 
 /* RFC 7252 section 4.8; the first wait is measured as soon as there is a round trip. */
@@ -27,13 +27,17 @@
 #define FED_COAP_CLIENT_RECENT_MAX                                                                 \
     4u /* message ids of the hub's CONs that are remembered; it has one under way at a time */
 
-#define FED_COAP_WINDOW 10u
 #define FED_COAP_RTO_MS 600u /* of a block, until a round trip was measured */
 #define FED_COAP_RTO_FLOOR_MS 300u
 #define FED_COAP_RTO_CEILING_MS 8000u
-#define FED_COAP_PASSED_MAX                                                                        \
-    3u /* a block is lost when so many that were asked for later are here                          \
-        */
+#define FED_COAP_PARTIAL_STEP                                                                      \
+    ((256u << 10) / FED_COAP_UNIT) /* units between two calls of fed_link_events.partial */
+#define FED_COAP_PARTIAL_FORMAT 1u
+/* A path may carry no large datagrams (RFC 7252 section 4.6): after so many sends without an answer
+ * the request asks for small blocks, or is sent in such. A GET may be served twice; a POST that is
+ * sent anew is another one to the hub, so it gets one more. */
+#define FED_COAP_CLIENT_SENDS_GET 2u
+#define FED_COAP_CLIENT_SENDS_POST 3u
 #define FED_COAP_RESTARTS_MAX 5u /* of one transfer, because the body changed */
 
 /* A session that is in doubt is asked for with pings, each twice as patient as the one before. */
@@ -45,35 +49,25 @@
 
 struct fed_coap_client;
 
-/* One block that was asked for. */
-struct fed_coap_slot {
-    bool used;
-    bool repeated; /* its round trip says nothing (Karn's rule) */
-    uint32_t num;
-    uint32_t rto_ms;
-    uint64_t sent_ms;
-    uint64_t order;  /* of sending */
-    unsigned passed; /* answers to blocks asked for later */
-};
-
 /* The rest of an answer whose first block came. */
 struct fed_coap_transfer {
-    uint8_t *body; /* size bytes */
-    size_t size;
-    uint8_t *have; /* a bit per block */
-    uint32_t blocks;
-    uint32_t next;  /* lowest that was never asked for */
-    uint32_t count; /* here */
+    struct fed_coap_fetch *fetch;
     uint8_t etag[FED_COAP_ETAG_MAX];
     size_t etag_len;
     unsigned code;
-    uint64_t order;
-    struct fed_coap_slot slots[FED_COAP_WINDOW];
+};
+
+/* One that no session works on. */
+struct fed_coap_kept {
+    struct fed_coap_transfer *transfer; /* NULL: none */
+    char path[FED_COAP_PATH_MAX + 1];
+    char query[FED_COAP_QUERY_MAX + 1];
 };
 
 /* A payload that does not fit one datagram: its blocks are sent one after the other. */
 struct fed_coap_client_upload {
-    uint32_t num; /* block under way */
+    size_t at; /* of the block under way */
+    unsigned szx;
     size_t len;
     uint8_t bytes[];
 };
@@ -82,6 +76,7 @@ enum fed_coap_kind { FED_COAP_KIND_REQUEST, FED_COAP_KIND_OBSERVE, FED_COAP_KIND
 
 /* A confirmable message that was not acknowledged yet, as it is sent again. */
 struct fed_coap_unacknowledged {
+    size_t payload_at;
     size_t len;
     uint8_t bytes[];
 };
@@ -99,6 +94,7 @@ struct fed_coap_request {
     uint64_t started_ms;
     uint64_t deadline_ms;
     unsigned restarts;
+    bool shrunk; /* sent anew for a path that carries no large datagrams */
     fed_link_done *done;
     void *done_ctx;
     struct fed_coap_transfer *transfer; /* NULL: the first answer is awaited */
@@ -153,6 +149,12 @@ struct fed_coap_client {
     struct fed_coap_doubt doubt;
     uint32_t srtt_ms; /* 0: not measured */
     uint32_t rttvar_ms;
+    /* ---- large answers, and what the path carries ---- */
+    struct fed_coap_kept kept;
+    uint32_t told;       /* units that were there when the owner was last told of progress */
+    bool small;          /* large answers do not get through, as far as is known */
+    bool small_requests; /* nor large requests */
+    bool small_proven;   /* one got no answer until it was sent in small blocks */
 };
 
 /* ---- client.c ---- */
@@ -187,9 +189,9 @@ void fed_coap_requests_end(struct fed_coap_client *client, enum fed_err err, con
 uint64_t fed_coap_requests_due(
     const struct fed_coap_client *client); /* UINT64_MAX: nothing waits */
 void fed_coap_requests_run(struct fed_coap_client *client);
-/* A message with token, path, query and, for num > 0, Block2. */
+/* A message with token, path, query and the block that is asked for; NULL for the first answer. */
 void fed_coap_request_put(struct fed_coap_client *client, const struct fed_coap_request *r,
-    enum fed_coap_type type, uint32_t num, struct fed_coap_writer *w);
+    enum fed_coap_type type, const struct fed_coap_ask *ask, struct fed_coap_writer *w);
 /* The first answer is asked for (again). FED_ERR_LIMIT when it is too large, FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_coap_request_send(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
@@ -207,6 +209,11 @@ void fed_coap_client_doubt(struct fed_coap_client *client);
 FED_MUST_USE enum fed_err fed_coap_upload_begin(
     struct fed_coap_client *client, struct fed_coap_request *r, struct fed_span payload);
 struct fed_span fed_coap_upload_block(const struct fed_coap_client_upload *upload);
+/* The size of the largest block in which this client sends requests. */
+static inline size_t fed_coap_upload_size(const struct fed_coap_client *client)
+{
+    return (size_t)16 << (client->small_requests ? FED_COAP_SZX_SMALL : FED_COAP_SZX_LARGE);
+}
 /* Block1: where the block under way is, and whether more follow. */
 uint32_t fed_coap_upload_option(const struct fed_coap_client_upload *upload);
 /* The hub has a block and wants the next one. */
@@ -221,6 +228,12 @@ void fed_coap_transfer_received(
 void fed_coap_transfer_free(struct fed_coap_client *client, struct fed_coap_transfer *t);
 uint64_t fed_coap_transfer_due(const struct fed_coap_transfer *t);
 void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_request *r);
+/* Takes the transfer from a request that ends without it, for another session to go on with. */
+void fed_coap_transfer_keep(struct fed_coap_client *client, struct fed_coap_request *r);
+void fed_coap_kept_drop(struct fed_coap_client *client);
+/* fed_link.partial_get and partial_set. */
+enum fed_err fed_coap_partial_get(void *ctx, struct fed_buf *out);
+enum fed_err fed_coap_partial_set(void *ctx, struct fed_span bytes);
 
 /* ---- client_save.c ---- */
 enum fed_err fed_coap_client_suspend(void *ctx, struct fed_buf *out);

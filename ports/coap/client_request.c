@@ -120,8 +120,10 @@ void fed_coap_requests_end(struct fed_coap_client *client, enum fed_err err, con
     char reason[sizeof(((struct fed_diag *)NULL)->text)];
 
     snprintf(reason, sizeof(reason), "%s", why); /* an owner may overwrite it */
-    while (client->requests)
+    while (client->requests) {
+        fed_coap_transfer_keep(client, client->requests);
         fed_coap_request_finish(client, client->requests, err, NULL, reason);
+    }
 }
 
 /* ---- sending ---- */
@@ -137,29 +139,31 @@ static void put_joined(struct fed_coap_writer *w, enum fed_coap_option_number nu
 }
 
 void fed_coap_request_put(struct fed_coap_client *client, const struct fed_coap_request *r,
-    enum fed_coap_type type, uint32_t num, struct fed_coap_writer *w)
+    enum fed_coap_type type, const struct fed_coap_ask *ask, struct fed_coap_writer *w)
 {
     uint8_t token[FED_COAP_CLIENT_TOKEN] = {(uint8_t)(r->token >> 8), (uint8_t)r->token};
 
     fed_coap_writer_begin(w, type,
         r->method == FED_LINK_GET ? FED_COAP_CODE_GET : FED_COAP_CODE_POST, client->next_mid++,
         token, sizeof(token));
-    if (r->kind == FED_COAP_KIND_OBSERVE && num == 0)
+    if (r->kind == FED_COAP_KIND_OBSERVE && !ask)
         fed_coap_writer_uint(w, FED_COAP_OPTION_OBSERVE, 0);
     put_joined(w, FED_COAP_OPTION_URI_PATH, r->path, '/');
     put_joined(w, FED_COAP_OPTION_URI_QUERY, r->query, '&');
-    if (num > 0)
-        fed_coap_writer_uint(w, FED_COAP_OPTION_BLOCK2, num << 4 | FED_COAP_SZX_MAX);
-    if (num > 0 || !r->upload)
+    if (ask)
+        fed_coap_writer_uint(w, FED_COAP_OPTION_BLOCK2, ask->num << 4 | ask->szx);
+    else if (client->small) /* early negotiation, RFC 7959 section 2.4 */
+        fed_coap_writer_uint(w, FED_COAP_OPTION_BLOCK2, FED_COAP_SZX_SMALL);
+    if (ask || !r->upload)
         return;
     fed_coap_writer_uint(w, FED_COAP_OPTION_BLOCK1, fed_coap_upload_option(r->upload));
-    if (r->upload->num == 0)
+    if (r->upload->at == 0)
         fed_coap_writer_uint(w, FED_COAP_OPTION_SIZE1, (uint32_t)r->upload->len);
 }
 
 /* Sends a confirmable message and remembers it. */
-static enum fed_err send_confirmable(
-    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_writer *w)
+static enum fed_err send_confirmable(struct fed_coap_client *client, struct fed_coap_request *r,
+    const struct fed_coap_writer *w, size_t payload_len)
 {
     if (w->failed)
         return FED_ERR_LIMIT;
@@ -168,6 +172,7 @@ static enum fed_err send_confirmable(
     if (!r->sent)
         return FED_ERR_NOMEM;
     r->sent->len = w->len;
+    r->sent->payload_at = w->len - payload_len;
     memcpy(r->sent->bytes, w->bytes, w->len);
     r->mid = (uint16_t)(w->bytes[2] << 8 | w->bytes[3]);
     r->tries = 1;
@@ -184,9 +189,9 @@ enum fed_err fed_coap_request_send(
     struct fed_coap_writer w;
 
     fed_coap_request_renew(client, r);
-    fed_coap_request_put(client, r, FED_COAP_CON, 0, &w);
+    fed_coap_request_put(client, r, FED_COAP_CON, NULL, &w);
     fed_coap_writer_payload(&w, payload);
-    return send_confirmable(client, r, &w);
+    return send_confirmable(client, r, &w, payload.len);
 }
 
 static enum fed_err request_new(struct fed_coap_client *client, enum fed_coap_kind kind,
@@ -246,7 +251,7 @@ enum fed_err fed_coap_client_request(void *ctx, enum fed_link_method method, con
         return err;
     r->method = method;
     err = names_set(r, path, query);
-    if (!err && payload.len > FED_COAP_CLIENT_BLOCK) {
+    if (!err && payload.len > fed_coap_upload_size(client)) {
         err = fed_coap_upload_begin(client, r, payload);
         payload = err ? payload : fed_coap_upload_block(r->upload);
     }
@@ -283,7 +288,7 @@ enum fed_err fed_coap_client_ping(
     if (err)
         return err;
     fed_coap_writer_begin(&w, FED_COAP_CON, FED_COAP_CODE_EMPTY, client->next_mid++, NULL, 0);
-    return request_start(client, r, send_confirmable(client, r, &w));
+    return request_start(client, r, send_confirmable(client, r, &w, 0));
 }
 
 /* ---- time ---- */
@@ -321,6 +326,49 @@ static void on_silence(struct fed_coap_client *client, struct fed_coap_request *
         fed_coap_client_over(client, FED_ERR_TIMEOUT, &diag);
 }
 
+/* ---- paths that carry no large datagrams ---- */
+
+/* Neither the request nor its answer may be what is too large, but one of them can be. */
+static bool may_be_too_large(const struct fed_coap_client *client, const struct fed_coap_request *r)
+{
+    size_t payload = r->sent->len - r->sent->payload_at;
+
+    if (r->kind == FED_COAP_KIND_PING || r->shrunk)
+        return false;
+    if (payload > FED_COAP_UNIT)
+        return r->tries >= FED_COAP_CLIENT_SENDS_POST;
+    return !client->small && r->method == FED_LINK_GET && r->tries >= FED_COAP_CLIENT_SENDS_GET;
+}
+
+/* Goes on in small blocks from where the upload is; a payload that was sent whole becomes one. */
+static enum fed_err shrink_payload(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    struct fed_span payload =
+        fed_span_of(r->sent->bytes + r->sent->payload_at, r->sent->len - r->sent->payload_at);
+    enum fed_err err = FED_OK;
+
+    if (payload.len <= FED_COAP_UNIT)
+        return FED_OK;
+    client->small_requests = client->small_proven = true;
+    if (r->upload)
+        r->upload->szx = FED_COAP_SZX_SMALL;
+    else
+        err = fed_coap_upload_begin(client, r, payload);
+    return err;
+}
+
+static enum fed_err shrink(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    struct fed_span block = {NULL, 0};
+    enum fed_err err = shrink_payload(client, r);
+
+    r->shrunk = true;
+    client->small = true;
+    if (r->upload)
+        block = fed_coap_upload_block(r->upload);
+    return err ? err : fed_coap_request_send(client, r, block);
+}
+
 /* False when the request ended, and its owner may have changed the list. */
 static bool resend(struct fed_coap_client *client, struct fed_coap_request *r, uint64_t now_ms)
 {
@@ -328,6 +376,8 @@ static bool resend(struct fed_coap_client *client, struct fed_coap_request *r, u
         on_silence(client, r);
         return false;
     }
+    if (may_be_too_large(client, r) && shrink(client, r) == FED_OK)
+        return true;
     r->tries++;
     r->wait_ms *= 2;
     r->retry_ms = now_ms + r->wait_ms;
@@ -343,6 +393,7 @@ void fed_coap_requests_run(struct fed_coap_client *client)
 
     while (r) {
         if (r->deadline_ms <= now_ms) {
+            fed_coap_transfer_keep(client, r);
             fed_coap_request_finish(client, r, FED_ERR_TIMEOUT, NULL, "no answer in time");
             r = client->requests;
             continue;

@@ -1,24 +1,20 @@
-/* client_transfer.c - the blocks of a large answer (RFC 7959), ten asked for at a time.
+/* client_transfer.c - the blocks of a large answer: what fetch.c decides, as CoAP messages. These
+ * requests are non-confirmable, as their repetition is ours.
  *
- * Plain Block2 takes a round trip for each block and stands still for seconds at each loss. The hub
- * answers any block by itself, so we ask for several at once and repeat what is missing: when
- * answers to later requests have passed it, or after a time measured from round trips. These
- * requests are non-confirmable, as their repetition is ours. */
+ * What is here when a session ends is kept. The answer to the same question, when it is the same
+ * body (its ETag is from a digest, so a hub that was restarted says the same), goes on from there;
+ * so it does in another process that was given what fed_link.partial_get wrote:
+ *
+ *   u8 1; strings path, query, ETag (proto/base/span.h); u32 code; what fetch.h writes */
 #include "ports/coap/client.h"
 
 #include <string.h>
-
-static size_t have_size(uint32_t blocks)
-{
-    return (blocks + 7) / 8;
-}
 
 void fed_coap_transfer_free(struct fed_coap_client *client, struct fed_coap_transfer *t)
 {
     if (!t)
         return;
-    fed_alloc_free(client->mem, t->body, t->size);
-    fed_alloc_free(client->mem, t->have, have_size(t->blocks));
+    fed_coap_fetch_free(t->fetch);
     fed_alloc_free(client->mem, t, sizeof(*t));
 }
 
@@ -35,59 +31,162 @@ static uint32_t rto_ms(const struct fed_coap_client *client)
     return ms < FED_COAP_RTO_CEILING_MS ? ms : FED_COAP_RTO_CEILING_MS;
 }
 
-static void slot_send(
-    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_coap_slot *slot)
-{
-    struct fed_coap_writer w;
-
-    fed_coap_request_put(client, r, FED_COAP_NON, slot->num, &w);
-    slot->sent_ms = fed_loop_now_ms(client->loop);
-    slot->order = ++r->transfer->order;
-    slot->passed = 0;
-    fed_coap_client_send(client, &w); /* what could not be sent is repeated like what was lost */
-}
-
-static void slots_fill(struct fed_coap_client *client, struct fed_coap_request *r)
-{
-    struct fed_coap_transfer *t = r->transfer;
-
-    for (size_t i = 0; i < FED_COAP_WINDOW && t->next < t->blocks; i++) {
-        if (t->slots[i].used)
-            continue;
-        t->slots[i] =
-            (struct fed_coap_slot){.used = true, .num = t->next++, .rto_ms = rto_ms(client)};
-        slot_send(client, r, &t->slots[i]);
-    }
-}
-
 uint64_t fed_coap_transfer_due(const struct fed_coap_transfer *t)
 {
-    uint64_t due_ms = UINT64_MAX;
-
-    for (size_t i = 0; i < FED_COAP_WINDOW; i++)
-        if (t->slots[i].used && t->slots[i].sent_ms + t->slots[i].rto_ms < due_ms)
-            due_ms = t->slots[i].sent_ms + t->slots[i].rto_ms;
-    return due_ms;
+    return fed_coap_fetch_due(t->fetch);
 }
 
-/* Doubling stops at four times the first wait: with a window of ten the load is bounded, and on a
- * link that loses a third of the exchanges a longer wait would only make the transfer longer. */
+/* What one transfer found out about the path is good for the next. Where large answers pass, large
+ * requests are tried again. */
+static void note_size(struct fed_coap_client *client, const struct fed_coap_fetch *f)
+{
+    bool small = f->szx < FED_COAP_SZX_LARGE;
+
+    if (client->small && !small)
+        client->small_requests = client->small_proven;
+    client->small = small;
+}
+
 void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_request *r)
 {
     uint64_t now_ms = fed_loop_now_ms(client->loop);
-    uint32_t longest_ms = 4 * rto_ms(client);
+    struct fed_coap_writer w;
+    struct fed_coap_ask ask;
 
-    if (longest_ms > FED_COAP_RTO_CEILING_MS)
-        longest_ms = FED_COAP_RTO_CEILING_MS;
-    for (size_t i = 0; i < FED_COAP_WINDOW; i++) {
-        struct fed_coap_slot *slot = &r->transfer->slots[i];
-
-        if (!slot->used || slot->sent_ms + slot->rto_ms > now_ms)
-            continue;
-        slot->repeated = true;
-        slot->rto_ms = slot->rto_ms * 2 < longest_ms ? slot->rto_ms * 2 : longest_ms;
-        slot_send(client, r, slot);
+    while (fed_coap_fetch_next(r->transfer->fetch, now_ms, rto_ms(client), &ask)) {
+        fed_coap_request_put(client, r, FED_COAP_NON, &ask, &w);
+        fed_coap_client_send(client, &w); /* what cannot be sent is repeated like what is lost */
     }
+    note_size(client, r->transfer->fetch);
+}
+
+/* ---- keeping ---- */
+
+static bool is_kept(const struct fed_coap_kept *k, const struct fed_coap_request *r, size_t size,
+    struct fed_span etag)
+{
+    return k->transfer && k->transfer->fetch->size == size && strcmp(k->path, r->path) == 0 &&
+           strcmp(k->query, r->query) == 0 &&
+           fed_span_eq(fed_span_of(k->transfer->etag, k->transfer->etag_len), etag);
+}
+
+void fed_coap_kept_drop(struct fed_coap_client *client)
+{
+    fed_coap_transfer_free(client, client->kept.transfer);
+    client->kept.transfer = NULL;
+}
+
+void fed_coap_transfer_keep(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    struct fed_coap_kept *k = &client->kept;
+
+    if (!r->transfer || r->method != FED_LINK_GET || r->transfer->etag_len == 0)
+        return;
+    fed_coap_kept_drop(client);
+    k->transfer = r->transfer;
+    memcpy(k->path, r->path, sizeof(k->path));
+    memcpy(k->query, r->query, sizeof(k->query));
+    r->transfer = NULL;
+}
+
+static void partial_put(
+    struct fed_buf *out, const struct fed_coap_transfer *t, const char *path, const char *query)
+{
+    fed_buf_put_u8(out, FED_COAP_PARTIAL_FORMAT);
+    fed_buf_put_string(out, fed_span_text(path));
+    fed_buf_put_string(out, fed_span_text(query));
+    fed_buf_put_string(out, fed_span_of(t->etag, t->etag_len));
+    fed_buf_put_u32(out, t->code);
+    fed_coap_fetch_put_to(t->fetch, out);
+}
+
+/* The largest one under way, else what is kept of an earlier session. */
+enum fed_err fed_coap_partial_get(void *ctx, struct fed_buf *out)
+{
+    struct fed_coap_client *client = ctx;
+    const struct fed_coap_request *best = NULL;
+
+    for (const struct fed_coap_request *r = client->requests; r; r = r->next)
+        if (r->transfer && r->method == FED_LINK_GET && r->transfer->etag_len > 0 &&
+            (!best || r->transfer->fetch->count > best->transfer->fetch->count))
+            best = r;
+    if (best)
+        partial_put(out, best->transfer, best->path, best->query);
+    else if (client->kept.transfer)
+        partial_put(out, client->kept.transfer, client->kept.path, client->kept.query);
+    else
+        return FED_ERR_NOT_FOUND;
+    return fed_buf_err(out);
+}
+
+static enum fed_err names_take(struct fed_span *from, struct fed_coap_kept *k)
+{
+    struct fed_span path;
+    struct fed_span query;
+    enum fed_err err = fed_span_take_string(from, FED_COAP_PATH_MAX, &path);
+
+    if (!err)
+        err = fed_span_take_string(from, FED_COAP_QUERY_MAX, &query);
+    if (!err)
+        err = fed_span_to_cstr(path, k->path, sizeof(k->path));
+    return err ? err : fed_span_to_cstr(query, k->query, sizeof(k->query));
+}
+
+static enum fed_err transfer_take(struct fed_span *from, struct fed_coap_transfer *t)
+{
+    struct fed_span etag;
+    uint32_t code;
+    enum fed_err err = fed_span_take_string(from, sizeof(t->etag), &etag);
+
+    if (!err)
+        err = fed_span_take_u32(from, &code);
+    if (err)
+        return err;
+    if (etag.len == 0 || code != FED_LINK_CONTENT)
+        return FED_ERR_INVALID;
+    memcpy(t->etag, etag.at, etag.len);
+    t->etag_len = etag.len;
+    t->code = code;
+    return FED_OK;
+}
+
+enum fed_err fed_coap_partial_set(void *ctx, struct fed_span bytes)
+{
+    struct fed_coap_client *client = ctx;
+    struct fed_coap_kept k = {0};
+    struct fed_coap_transfer *t = fed_alloc_zero(client->mem, sizeof(*t));
+    uint8_t format = 0;
+    enum fed_err err = t ? fed_span_take_u8(&bytes, &format) : FED_ERR_NOMEM;
+
+    if (!err && format != FED_COAP_PARTIAL_FORMAT)
+        err = FED_ERR_UNSUPPORTED;
+    if (!err)
+        err = names_take(&bytes, &k);
+    if (!err)
+        err = transfer_take(&bytes, t);
+    if (!err)
+        err = fed_coap_fetch_take_from(client->mem, &bytes, FED_COAP_CLIENT_BODY_MAX, &t->fetch);
+    if (err) {
+        fed_coap_transfer_free(client, t);
+        return err;
+    }
+    fed_coap_kept_drop(client);
+    client->kept = k;
+    client->kept.transfer = t;
+    client->told = t->fetch->count;
+    return FED_OK;
+}
+
+/* Writing all of it costs as much as it is large: told again when it has doubled, all writes
+ * together cost twice the body. */
+static void tell_of_progress(struct fed_coap_client *client, const struct fed_coap_fetch *f)
+{
+    uint32_t step = client->told > FED_COAP_PARTIAL_STEP ? client->told : FED_COAP_PARTIAL_STEP;
+
+    if (!client->events.partial || f->count < client->told + step || fed_coap_fetch_complete(f))
+        return;
+    client->told = f->count;
+    client->events.partial(client->events.ctx);
 }
 
 /* ---- what arrives ---- */
@@ -98,35 +197,46 @@ static void fail(
     fed_coap_request_finish(client, r, err, NULL, why);
 }
 
-static struct fed_coap_transfer *transfer_new(struct fed_coap_client *client, size_t size)
+static enum fed_err transfer_new(
+    struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m)
 {
-    struct fed_coap_transfer *t = fed_alloc_zero(client->mem, sizeof(*t));
+    struct fed_coap_transfer *t;
+    enum fed_err err;
 
+    if (is_kept(&client->kept, r, m->size2, fed_span_of(m->etag, m->etag_len))) {
+        r->transfer = client->kept.transfer;
+        client->kept.transfer = NULL;
+        return FED_OK;
+    }
+    fed_coap_kept_drop(client);
+    client->told = 0;
+    t = fed_alloc_zero(client->mem, sizeof(*t));
     if (!t)
-        return NULL;
-    t->size = size;
-    t->blocks = (uint32_t)((size + FED_COAP_CLIENT_BLOCK - 1) / FED_COAP_CLIENT_BLOCK);
-    t->body = fed_alloc_get(client->mem, size);
-    t->have = fed_alloc_zero(client->mem, have_size(t->blocks));
-    if (t->body && t->have)
-        return t;
-    fed_coap_transfer_free(client, t);
-    return NULL;
+        return FED_ERR_NOMEM;
+    err = fed_coap_fetch_new(client->mem, m->size2, &t->fetch);
+    if (err) {
+        fed_coap_transfer_free(client, t);
+        return err;
+    }
+    t->code = (m->code >> 5) * 100u + (m->code & 31u);
+    memcpy(t->etag, m->etag, sizeof(t->etag));
+    t->etag_len = m->etag_len;
+    r->transfer = t;
+    return FED_OK;
 }
 
-static bool block_put(struct fed_coap_transfer *t, uint32_t num, struct fed_span payload)
+static void go_on(struct fed_coap_client *client, struct fed_coap_request *r)
 {
-    size_t at = (size_t)num * FED_COAP_CLIENT_BLOCK;
-    size_t expected = t->size - at < FED_COAP_CLIENT_BLOCK ? t->size - at : FED_COAP_CLIENT_BLOCK;
+    struct fed_coap_transfer *t = r->transfer;
+    struct fed_link_message m = {.code = t->code};
 
-    if (payload.len != expected)
-        return false;
-    if (!(t->have[num / 8] & 1u << num % 8)) {
-        t->have[num / 8] |= (uint8_t)(1u << num % 8);
-        memcpy(t->body + at, payload.at, payload.len);
-        t->count++;
+    if (fed_coap_fetch_complete(t->fetch)) {
+        m.payload = fed_span_of(t->fetch->body, t->fetch->size);
+        fed_coap_request_finish(client, r, FED_OK, &m, "");
+        return;
     }
-    return true;
+    fed_coap_transfer_run(client, r);
+    tell_of_progress(client, t->fetch);
 }
 
 void fed_coap_transfer_begin(
@@ -134,7 +244,8 @@ void fed_coap_transfer_begin(
 {
     size_t size = m->size2;
 
-    if (m->block2_num != 0 || m->block2_szx != FED_COAP_SZX_MAX || size <= FED_COAP_CLIENT_BLOCK) {
+    if (m->block2_num != 0 || m->block2_szx < FED_COAP_SZX_SMALL ||
+        m->block2_szx > FED_COAP_SZX_LARGE || size <= (size_t)16 << m->block2_szx) {
         fail(
             client, r, FED_ERR_UNSUPPORTED, "the answer comes in blocks that a hub would not send");
         return;
@@ -143,20 +254,16 @@ void fed_coap_transfer_begin(
         fail(client, r, FED_ERR_LIMIT, "the answer is larger than 32 MiB");
         return;
     }
-    r->transfer = transfer_new(client, size);
-    if (!r->transfer) {
+    if (transfer_new(client, r, m)) {
         fail(client, r, FED_ERR_NOMEM, "out of memory");
         return;
     }
-    r->transfer->code = (m->code >> 5) * 100u + (m->code & 31u);
-    r->transfer->etag_len = m->etag_len;
-    memcpy(r->transfer->etag, m->etag, sizeof(m->etag));
-    r->transfer->next = 1;
-    if (!block_put(r->transfer, 0, m->payload)) {
+    fed_coap_fetch_begin(r->transfer->fetch, m->block2_szx, fed_loop_now_ms(client->loop));
+    if (!fed_coap_fetch_put(r->transfer->fetch, 0, m->block2_szx, m->payload)) {
         fail(client, r, FED_ERR_INVALID, "a block of the wrong size");
         return;
     }
-    slots_fill(client, r);
+    go_on(client, r);
     fed_coap_client_arm(client);
 }
 
@@ -173,39 +280,11 @@ static void restart(struct fed_coap_client *client, struct fed_coap_request *r)
         fail(client, r, FED_ERR_NETWORK, "cannot be asked for again");
 }
 
-static void slots_answered(
-    struct fed_coap_client *client, struct fed_coap_request *r, struct fed_coap_slot *answered)
-{
-    uint64_t order = answered->order;
-
-    if (!answered->repeated)
-        fed_coap_rtt_add(client, fed_loop_now_ms(client->loop) - answered->sent_ms);
-    answered->used = false;
-    for (size_t i = 0; i < FED_COAP_WINDOW; i++) {
-        struct fed_coap_slot *slot = &r->transfer->slots[i];
-
-        if (!slot->used || slot->order > order || ++slot->passed < FED_COAP_PASSED_MAX)
-            continue;
-        slot->repeated = true;
-        slot->rto_ms = rto_ms(client);
-        slot_send(client, r, slot);
-    }
-}
-
-static struct fed_coap_slot *slot_of(struct fed_coap_transfer *t, uint32_t num)
-{
-    for (size_t i = 0; i < FED_COAP_WINDOW; i++)
-        if (t->slots[i].used && t->slots[i].num == num)
-            return &t->slots[i];
-    return NULL;
-}
-
 void fed_coap_transfer_received(
     struct fed_coap_client *client, struct fed_coap_request *r, const struct fed_coap_message *m)
 {
     struct fed_coap_transfer *t = r->transfer;
-    struct fed_link_message whole = {.code = t->code};
-    struct fed_coap_slot *slot = NULL;
+    uint32_t rtt_ms;
 
     /* Without a block it is gone, or a body that is one block now; with another ETag it is another
      * body: asking from the start shows which. */
@@ -214,15 +293,10 @@ void fed_coap_transfer_received(
         restart(client, r);
         return;
     }
-    if (m->block2_num < t->blocks && m->block2_szx == FED_COAP_SZX_MAX)
-        slot = slot_of(t, m->block2_num);
-    if (!slot || !block_put(t, m->block2_num, m->payload))
+    if (!fed_coap_fetch_received(t->fetch, m->block2_num, m->block2_szx, m->payload,
+            fed_loop_now_ms(client->loop), &rtt_ms))
         return; /* a duplicate, or nothing that was asked for */
-    slots_answered(client, r, slot);
-    if (t->count == t->blocks) {
-        whole.payload = fed_span_of(t->body, t->size);
-        fed_coap_request_finish(client, r, FED_OK, &whole, "");
-        return;
-    }
-    slots_fill(client, r);
+    if (rtt_ms > 0)
+        fed_coap_rtt_add(client, rtt_ms);
+    go_on(client, r);
 }

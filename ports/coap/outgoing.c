@@ -115,6 +115,26 @@ void fed_coap_outgoing_answered(struct fed_link_session *s, const struct fed_coa
         first_over(s, m->type == FED_COAP_ACK);
 }
 
+/* It may be too large for the path: whoever sent it has a smaller one. */
+static bool is_unfit(const struct fed_link_session *s)
+{
+    const struct fed_coap_outgoing *o = s->outgoing;
+
+    return s->server->events.unfit && s->tries >= FED_COAP_NOTIFY_SENDS &&
+           o->len > FED_COAP_NOTIFY_SMALL && o->notification && is_observation(s, o);
+}
+
+static void give_back(struct fed_link_session *s)
+{
+    const struct fed_link_server_events *events = &s->server->events;
+    uint64_t tag = s->outgoing->tag;
+
+    take(s, &s->outgoing);
+    start_first(s);
+    fed_coap_peer_arm(s);
+    events->unfit(events->ctx, s, tag);
+}
+
 void fed_coap_outgoing_due(struct fed_link_session *s)
 {
     struct fed_coap_outgoing *o = s->outgoing;
@@ -124,6 +144,10 @@ void fed_coap_outgoing_due(struct fed_link_session *s)
         return;
     if (s->tries > FED_COAP_MAX_RETRANSMIT) {
         first_over(s, false);
+        return;
+    }
+    if (is_unfit(s)) {
+        give_back(s);
         return;
     }
     s->tries++;
@@ -155,7 +179,7 @@ enum fed_err fed_link_notify(struct fed_link_session *s, struct fed_span body, u
 
     if (s->closed || !s->observed)
         return FED_ERR_NOT_FOUND;
-    if (body.len > FED_COAP_NOTIFY_MAX)
+    if (body.len > FED_COAP_NOTIFY_MAX || body.len > (size_t)16 << s->szx)
         return FED_ERR_LIMIT;
     s->observe_seq = (s->observe_seq + 1) & 0xffffffu;
     fed_coap_writer_begin(&w, FED_COAP_CON, FED_COAP_CODE(FED_LINK_CONTENT), s->next_mid++,

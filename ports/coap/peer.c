@@ -17,6 +17,7 @@ struct fed_link_session *fed_coap_peer_new(struct fed_link_server *server, void 
     }
     s->server = server;
     s->transport = transport;
+    s->szx = FED_COAP_SZX_MAX;
     s->next_mid = (uint16_t)fed_coap_server_random(server);
     s->next = server->sessions;
     s->link = &server->sessions;
@@ -217,6 +218,8 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
         return;
     }
     key_set(m, &key);
+    if (m->has_block2)
+        s->szx = m->block2_szx;
     if (fed_coap_answer_block(s, m, &key))
         return;
     if (m->code == FED_COAP_CODE_POST && m->block2_num > 0) {

@@ -28,7 +28,10 @@
 #define FED_COAP_UPLOADS_MAX (64u << 20) /* begun ones of all peers together */
 #define FED_COAP_UPLOAD_MS 120000u       /* one waits that long for its next block */
 #define FED_COAP_NOTIFY_MAX 1024u
-#define FED_COAP_BODY_MS 180000u         /* a large answer waits that long for its next block, */
+#define FED_COAP_NOTIFY_SMALL 256u /* gets through anywhere: never asked to be smaller */
+#define FED_COAP_NOTIFY_SENDS 2u   /* of a larger one, before its owner is asked for a smaller one \
+                                    */
+#define FED_COAP_BODY_MS 180000u   /* a large answer waits that long for its next block, */
 #define FED_COAP_BODY_LAST_MS 20000u     /* and that long once its last block was sent */
 #define FED_COAP_BODIES_MAX (512u << 20) /* large answers of all peers together */
 #define FED_COAP_KEY_MAX (2u + FED_COAP_PATH_MAX + FED_COAP_QUERY_MAX)
@@ -125,6 +128,7 @@ struct fed_link_session {
     size_t observe_token_len;
     uint8_t observe_token[FED_COAP_TOKEN_MAX];
     uint32_t observe_seq;
+    unsigned szx; /* of the blocks that it asked for last: it takes no larger notification */
     struct fed_coap_body *body;
     struct fed_coap_upload *upload;
 };

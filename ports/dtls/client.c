@@ -103,6 +103,20 @@ static void on_ready(void *ctx, unsigned events)
     leave(mem, s);
 }
 
+/* The library looks at its timer and sends the flight again. Flights that get no answer may be too
+ * large, theirs as ours: small ones are tried. What the library does by itself is 508 bytes. */
+static void handshake_due(struct dtls_client_session *s, uint64_t now_ms)
+{
+    struct dtls_client_handshake *h = s->handshake;
+
+    if (h->heard && h->hard_due_ms && now_ms >= h->hard_due_ms &&
+        ++h->tries >= DTLS_CLIENT_NARROW_TRIES) {
+        s->client->narrow = true;
+        mbedtls_ssl_set_mtu(&s->ssl, DTLS_CLIENT_MTU_NARROW);
+    }
+    dtls_client_handshake_step(s);
+}
+
 static void on_timer(void *ctx)
 {
     struct fed_dtls_client *client = ctx;
@@ -116,7 +130,7 @@ static void on_timer(void *ctx)
     if (now_ms >= h->deadline_ms)
         dtls_client_explain(s, true);
     else if (h->heard || now_ms < h->address_ms || !dtls_client_next(s))
-        dtls_client_handshake_step(s); /* the library looks at its timer */
+        handshake_due(s, now_ms);
     leave(client->mem, s);
 }
 
@@ -264,6 +278,7 @@ enum fed_err fed_dtls_client_connect(struct fed_dtls_client *client, const char 
     if (!s)
         return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", client->peer);
     client->session = s;
+    client->narrow = false;
     err = connect_start(s, host, port, identity, timeout_ms, diag);
     if (err) {
         session_drop(client);
@@ -360,6 +375,11 @@ enum fed_err fed_dtls_client_restore(struct fed_dtls_client *client, const char 
 void fed_dtls_client_stats(const struct fed_dtls_client *client, struct fed_dtls_session_stats *out)
 {
     *out = client->stats;
+}
+
+bool fed_dtls_client_is_narrow(const struct fed_dtls_client *client)
+{
+    return client->narrow;
 }
 
 const char *fed_dtls_client_peer(const struct fed_dtls_client *client)

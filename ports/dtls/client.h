@@ -15,6 +15,9 @@
 
 #define DTLS_CLIENT_ADDRESSES_MAX 8u /* of one name */
 #define DTLS_CLIENT_MTU 1232u        /* UDP payload of the smallest IPv6 link */
+#define DTLS_CLIENT_MTU_NARROW                                                                     \
+    448u /* then of a path that carries 500 bytes, with IPv6 headers; RFC 6347 section 4.1.1.1 */
+#define DTLS_CLIENT_NARROW_TRIES 2u /* time-outs of flights before that is tried */
 #define DTLS_CLIENT_DATAGRAM_MAX 2048u
 #define DTLS_CLIENT_RETRY_FLOOR_MS 1000u    /* RFC 6347 section 4.2.4.1 */
 #define DTLS_CLIENT_RETRY_CEILING_MS 60000u /* the time-out of connecting comes first */
@@ -38,6 +41,7 @@ struct dtls_client_handshake {
     uint64_t hard_due_ms;
     uint64_t deadline_ms;
     unsigned timeout_ms;
+    unsigned tries;    /* flights that were not answered in time */
     bool heard;        /* something came from the peer */
     bool unreachable;  /* the system says that nothing listens there */
     int alert;         /* of the peer, in the clear; -1 none */
@@ -62,6 +66,7 @@ struct fed_dtls_client {
     struct fed_timer *timer; /* of handshakes */
     struct dtls_client_session *session;
     struct fed_dtls_session_stats stats;
+    bool narrow; /* the last handshake came through in small datagrams only, or so it seems */
     char peer[280];
 };
 

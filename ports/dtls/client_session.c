@@ -294,16 +294,24 @@ void dtls_client_explain(struct dtls_client_session *s, bool timeout)
         dtls_client_over(s, FED_ERR_TLS, "the DTLS handshake failed");
 }
 
-/* What an open session does not need, most of all: keys; the hub's certificate, which would also be
- * saved; and the 16 KiB that the library keeps for the largest record of TLS. Told that 2 KiB were
- * agreed, a build whose buffers vary gives the rest back when it frees the handshake's state, at
- * the first record of data. */
+/* The library keeps 16 KiB for the largest record of TLS unless a smaller one was negotiated, which
+ * costs bytes in each handshake. A record that does not fit in a datagram of ours is refused
+ * anyway: told that 2 KiB were agreed, a build whose buffers vary gives the rest back at the end of
+ * the handshake. */
+static void buffers_shrink(struct dtls_client_session *s)
+{
+    mbedtls_ssl_session *session = s->ssl.MBEDTLS_PRIVATE(session_negotiate);
+
+    if (session && s->ssl.MBEDTLS_PRIVATE(state) >= MBEDTLS_SSL_SERVER_CERTIFICATE)
+        session->MBEDTLS_PRIVATE(mfl_code) = MBEDTLS_SSL_MAX_FRAG_LEN_2048;
+}
+
+/* An open session needs neither keys nor the hub's certificate, which would also be saved. */
 static void slim(struct dtls_client_session *s)
 {
     mbedtls_ssl_session *session = s->ssl.MBEDTLS_PRIVATE(session);
     mbedtls_x509_crt *cert = session->MBEDTLS_PRIVATE(peer_cert);
 
-    session->MBEDTLS_PRIVATE(mfl_code) = MBEDTLS_SSL_MAX_FRAG_LEN_2048;
     session->MBEDTLS_PRIVATE(peer_cert) = NULL;
     if (cert) {
         mbedtls_x509_crt_free(cert);
@@ -338,6 +346,7 @@ void dtls_client_handshake_step(struct dtls_client_session *s)
         if (!dtls_client_next(s))
             dtls_client_over(s, FED_ERR_NETWORK, "nothing listens there");
     } else {
+        buffers_shrink(s);
         dtls_client_arm(s);
     }
 }

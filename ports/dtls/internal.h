@@ -22,9 +22,12 @@
 #define DTLS_CID_SIZE 8u
 #define DTLS_DATAGRAM_MAX                                                                          \
     2048u /* larger ones are not ours: records are FED_DTLS_RECORD_MAX, flights DTLS_MTU */
-#define DTLS_BATCH 32u            /* datagrams per system call */
-#define DTLS_BATCHES_PER_WAKE 8u  /* then other descriptors get their turn */
-#define DTLS_MTU 1232u            /* UDP payload of the smallest IPv6 link */
+#define DTLS_BATCH 32u           /* datagrams per system call */
+#define DTLS_BATCHES_PER_WAKE 8u /* then other descriptors get their turn */
+#define DTLS_MTU 1232u           /* UDP payload of the smallest IPv6 link */
+#define DTLS_MTU_NARROW                                                                            \
+    448u /* then of a path that carries 500 bytes, with IPv6 headers; RFC 6347 section 4.1.1.1 */
+#define DTLS_NARROW_TRIES 2u      /* time-outs of flights before that is tried */
 #define DTLS_RETRY_FLOOR_MS 1000u /* RFC 6347 section 4.2.4.1 */
 #define DTLS_RETRY_CEILING_MS 16000u
 #define DTLS_HANDSHAKE_MS 40000u /* 1 + 2 + 4 + 8 + 16 s of retransmission, and some */
@@ -41,6 +44,7 @@ struct dtls_handshake {
     uint64_t soft_due_ms; /* the library's retransmission timer; hard 0: not running */
     uint64_t hard_due_ms;
     uint64_t deadline_ms;
+    unsigned tries;                           /* flights that were not answered in time */
     uint8_t client_random[32];                /* tells a repeated ClientHello from a new one */
     char psk_identity[DTLS_IDENTITY_MAX + 1]; /* empty: not a PSK handshake */
 };

@@ -359,6 +359,8 @@ void dtls_session_due(struct fed_dtls_session *session, uint64_t now_ms)
         handshake_failed(session, "no answer in time");
         dtls_session_drop(session);
     } else if (session->state == DTLS_HANDSHAKE) {
+        if (++session->handshake->tries >= DTLS_NARROW_TRIES)
+            mbedtls_ssl_set_mtu(&session->ssl, DTLS_MTU_NARROW);
         handshake_step(session); /* the library looks at its timer and sends the flight again */
     } else if (now_ms >= session->heard_ms + server->session_idle_ms) {
         mbedtls_ssl_close_notify(&session->ssl);

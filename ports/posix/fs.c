@@ -175,6 +175,45 @@ static enum fed_err fs_remove(void *ctx, const char *path, struct fed_diag *diag
     return sync_folder(path, diag);
 }
 
+/* ---- names ---- */
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+static enum fed_err boot_id(char out[64], struct fed_diag *diag)
+{
+    int fd = open_retry(BOOT_ID, O_RDONLY, 0);
+    ssize_t n;
+
+    if (fd < 0)
+        return fed_os_err_set(diag, "cannot open", BOOT_ID);
+    do
+        n = read(fd, out, 63);
+    while (n < 0 && errno == EINTR);
+    close(fd);
+    if (n <= 0)
+        return fed_diag_set(diag, FED_ERR_IO, "cannot read %s", BOOT_ID);
+    out[n] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    return FED_OK;
+}
+
+static enum fed_err fs_name(void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag)
+{
+    char boot[64];
+    struct stat st;
+    enum fed_err err;
+
+    (void)ctx;
+    if (stat(path, &st))
+        return fed_os_err_set(diag, "cannot look at", path);
+    err = boot_id(boot, diag);
+    if (err)
+        return err;
+    fed_buf_printf(
+        out, "%s %llx:%llx", boot, (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    return fed_buf_err(out);
+}
+
 /* ---- folders ---- */
 
 /* Makes one folder; FED_OK when something of that name is there. */
@@ -384,5 +423,6 @@ struct fed_fs fed_fs_posix(struct fed_alloc *mem)
         .append = fs_append,
         .append_close = fs_append_close,
         .rename = fs_rename,
+        .name = fs_name,
     };
 }

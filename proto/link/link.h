@@ -12,6 +12,8 @@
  *   GET     /k    agent   -                        kinds that are federated (below); hubs before it
  * was there answer Not Found. That they changed is told by a notification without body of the
  * revision that the agent has.
+ *   POST    /a    agent   -                        -        The agent stops for a while and means
+ * to go on with this session: the hub sends nothing to where it was. Hubs before answer Not Found.
  *
  * The identity of an agent is the session's (its certificate's common name), never a parameter.
  * Heartbeat: CoAP empty message ("ping", RFC 7252 section 4.3); any datagram proves life.
@@ -30,6 +32,7 @@
 #define FED_LINK_PATH_REPORT "s"
 #define FED_LINK_PATH_KINDS "k"
 #define FED_LINK_PATH_CERTIFICATE "c"
+#define FED_LINK_PATH_AWAY "a"
 #define FED_LINK_NOTIFY_BODY_MAX                                                                   \
     896u /* a frame up to this size rides in the notification: one datagram */
 

@@ -417,7 +417,7 @@ static void pass(struct relay *r, bool to_hub, const uint8_t *bytes, size_t len)
 {
     unsigned ms = r->delay_ms;
 
-    if (chance(r) < r->lose) {
+    if (++r->seen == r->drop || chance(r) < r->lose) {
         r->lost++;
         return;
     }

@@ -34,6 +34,8 @@ struct relay {
     unsigned late;
     unsigned delay_ms;
     bool cut;
+    unsigned drop; /* number of the datagram that is lost, from 1; 0: none */
+    unsigned seen;
     unsigned forwarded;
     unsigned lost;
     struct held held[RELAY_HELD_MAX];

@@ -7,6 +7,7 @@ import struct
 
 API = int(os.environ["WIRE_API"])
 COAP = int(os.environ["WIRE_COAP"])
+AGENTS = int(os.environ["WIRE_AGENTS"])
 HUB_PID = int(os.environ["WIRE_HUB_PID"])
 
 HANDSHAKE, ALERT, DTLS_1_0, DTLS_1_2 = 22, 21, 0xFEFF, 0xFEFD
@@ -64,9 +65,12 @@ def hub_rss_kib():
         return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
 
 
-def tls(port=API):
-    """A TLS connection to the hub without a certificate of our own."""
+def tls(port=API, alpn="http/1.1", identity=()):
+    """A TLS connection to the hub; identity: files of a certificate and its key, nothing for none."""
     context = ssl.create_default_context(cafile=os.environ["WIRE_CA"])
+    context.set_alpn_protocols([alpn])
+    if identity:
+        context.load_cert_chain(*identity)
     return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="localhost")
 
 

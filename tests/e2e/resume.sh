@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# resume.sh - an agent that is stopped and started goes on with its session: no handshake, the change that waited arrives; and
+# the sessions that must not be gone on with: of a copied directory, of a hub that forgot it, of an agent that was killed.
+set -euo pipefail
+source "$(dirname "$0")/suite.sh"
+STATE=$FLEET/one/state
+HUB_LOG=$FLEET/logs/hub.err
+LOG=$FLEET/logs/one-agent.err
+
+config() { federated FederatedConfigMap shop "$1" "{data: {k: \"$2\"}}"; }
+value() { memberctl one -n shop get configmap plain -o 'jsonpath={.data.k}'; }
+connected() { soon 60 "${1:-true}" status_field one connected; }
+sessions() { grep -c 'gateway: cluster one connected by coap' "$HUB_LOG"; }
+back() { grep -c 'gateway: cluster one is back in its session' "$HUB_LOG" || true; }
+kept() { [ -e "$STATE/session" ]; }
+
+begin() {
+    member_up one
+    hub_start
+    join_cluster one
+    hubctl create namespace shop
+    federated FederatedNamespace shop shop '{}' | hubctl apply -f -
+}
+case_goes_on() {
+    local n before
+    connected
+    config plain first | hubctl apply -f -
+    soon 30 first value
+    n=$(sessions)
+    before=$(back)
+    agent_stop one
+    is 600 stat -c %a "$STATE/session"
+    config plain second | hubctl apply -f -
+    agent_start one
+    soon 30 second value
+    connected
+    ! kept
+    is "$n" sessions
+    is "$((before + 1))" back
+}
+# What it reports and is told afterwards travels in the same session.
+case_lives_on() {
+    config plain third | hubctl apply -f -
+    soon 30 third value
+    soon 30 'True ' propagation shop federatedconfigmap plain
+}
+case_ten_times() {
+    local n i
+    n=$(sessions)
+    for i in $(seq 10); do
+        agent_stop one
+        config plain "round $i" | hubctl apply -f - >/dev/null
+        agent_start one
+        soon 30 "round $i" value
+        connected
+    done
+    is "$n" sessions
+}
+# Two processes with one session would encrypt different things in the same way.
+case_copied() {
+    local n
+    n=$(sessions)
+    agent_stop one
+    mv "$STATE" "$STATE.before"
+    cp -a "$STATE.before" "$STATE"
+    kept
+    agent_start one
+    soon 60 "$((n + 1))" sessions
+    ! kept
+    grep -q 'is not used: it was kept in another directory' "$LOG"
+    agent_stop one
+    rm -rf "$STATE.before"
+    agent_start one
+    connected
+}
+case_damaged() {
+    local n
+    n=$(sessions)
+    agent_stop one
+    printf x | dd of="$STATE/session" bs=1 seek=150 conv=notrunc status=none
+    agent_start one
+    soon 60 "$((n + 1))" sessions
+    ! kept
+    grep -q 'is not used: digest does not match' "$LOG"
+    connected
+}
+case_killed() {
+    local n
+    n=$(sessions)
+    agent_stop one KILL
+    ! kept
+    agent_start one
+    soon 60 "$((n + 1))" sessions
+    connected
+}
+case_hub_forgot() {
+    agent_stop one
+    hub_stop KILL
+    hub_start
+    config plain after | hubctl apply -f -
+    agent_start one
+    soon 30 after value
+    grep -q 'making a new one' "$LOG"
+    ! kept
+}
+case_not_connected() {
+    hub_stop KILL
+    agent_stop one
+    agent_start one
+    sleep 1
+    agent_stop one
+    ! kept
+    hub_start
+    agent_start one
+    connected
+}
+
+must "a member, a hub, an agent" begin
+try "stopped and started: the same session, and the change that waited" case_goes_on
+try "the session lives on" case_lives_on
+try "ten times" case_ten_times
+try "a copied directory makes a session of its own" case_copied
+try "a damaged file is of no use" case_damaged
+try "a killed agent keeps nothing" case_killed
+try "a hub that does not know the session any more" case_hub_forgot
+try "without a session there is nothing to keep" case_not_connected
+suite_end

@@ -1,0 +1,1 @@
+"""The parts of tests/faultnet/faultnet: rules, links, the loop."""
