@@ -32,6 +32,9 @@
 #define AGENT_REPORT_CHUNK 1000u
 /* Health changes wait that long for company. */
 #define AGENT_REPORT_COALESCE_MS 1000u
+/* The first report of a process waits that long: by then the member was looked at, and what is in
+ * the full one need not be said again with its health. */
+#define AGENT_REPORT_FIRST_MS 1500u
 /* The version of an object that its member keeps moving is told at once, then with gaps that
  * double: a dozen reports in the first hour, four in each that follows. A gap's time without a move
  * begins anew. */

@@ -26,6 +26,7 @@ struct agent_report {
     struct fed_buf facts;
     bool facts_due;
     bool link_up;
+    bool begun; /* the link was up once in this process */
     bool in_flight;
     bool full_due; /* the next message begins a full report */
     bool in_full;  /* messages of a full report are still to come */
@@ -35,7 +36,7 @@ struct agent_report {
     bool timer_set;
     uint64_t seq; /* acknowledged last; 0: none by this process */
     uint64_t sent_seq;
-    uint64_t hold_until_ms; /* after a refusal */
+    uint64_t hold_until_ms; /* after a refusal, and at the beginning */
     struct agent_retry retry;
     struct agent_entry **sent; /* entries of the message under way */
     size_t n_sent;
@@ -493,7 +494,8 @@ enum fed_err agent_report_facts(struct agent_report *r, struct fed_span facts)
 void agent_report_link_up(struct agent_report *r, uint64_t hub_seq)
 {
     r->link_up = true;
-    r->hold_until_ms = 0;
+    r->hold_until_ms = r->begun ? 0 : now_of(r) + AGENT_REPORT_FIRST_MS;
+    r->begun = true;
     agent_retry_reset(&r->retry);
     if (r->seq == 0 || hub_seq != r->seq) {
         r->seq = hub_seq;

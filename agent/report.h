@@ -1,9 +1,10 @@
 /* report.h - tells the hub what changed (proto/bundle/report.h), in messages that fit one datagram.
  *
  * The first report of a process is a full one (nothing about reports is on disk: an idle agent
- * writes nothing), and so is the next after the hub answered Conflict or came back with a sequence
- * number that is not ours. One report is under way at a time; what changes meanwhile goes with the
- * next. The removals under way stand whole in every report, or it says that there are more. */
+ * writes nothing), AGENT_REPORT_FIRST_MS after the link came up, and so is the next after the hub
+ * answered Conflict or came back with a sequence number that is not ours. One report is under way
+ * at a time; what changes meanwhile goes with the next. The removals under way stand whole in every
+ * report, or it says that there are more. */
 #ifndef FEDLET_AGENT_REPORT_H
 #define FEDLET_AGENT_REPORT_H
 

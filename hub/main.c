@@ -1,6 +1,7 @@
 /* main.c - fedhub: the commands, and how the parts of the service are put together. */
 #include "hub/serve.h"
 
+#include "ports/link.h"
 #include "proto/base/text.h"
 
 #include <errno.h>
@@ -307,6 +308,22 @@ static enum exit_code command_version(int argc, char **argv)
     return DONE;
 }
 
+/* What `serve` starts for itself: not for people, and without the descriptors that serve gives it
+ * it ends at once. */
+static enum exit_code command_gateway_worker(int argc, char **argv)
+{
+    struct fed_diag diag = {{0}};
+    enum fed_err err;
+
+    (void)argv;
+    if (argc > 0)
+        return misuse("gateway-worker is started by serve", "");
+    err = fed_worker_run(fed_alloc_system(), &diag);
+    if (err)
+        (void)failed(&diag, err);
+    _exit(err ? FAILED : DONE); /* by now it could not even open what an exit handler may want */
+}
+
 static const struct command {
     const char *name;
     enum exit_code (*run)(int argc, char **argv);
@@ -318,6 +335,7 @@ static const struct command {
     {"ca", command_ca},
     {"config", command_config},
     {"version", command_version},
+    {"gateway-worker", command_gateway_worker},
 };
 
 /* What could not be written, to a full disk or a closed pipe, was not done. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum type { TEXT, LISTEN, LIST, NUMBER, LEVEL, DURATION };
+enum type { TEXT, LISTEN, LIST, NUMBER, AUTO, LEVEL, DURATION };
 struct option {
     const char *name;
     enum type type;
@@ -35,6 +35,9 @@ static const struct option options_table[] = {
     {"advertise", LIST, AT(advertise), 0, 0, "", "NAME_OR_IP",
         "name or address by which others reach the hub, for certificates and join tokens; "
         "repeatable"},
+    {"gateway-workers", AUTO, AT(gateway_workers), 0, 64, "auto", "N",
+        "processes that hold the agents' sessions; auto: one per core; 0: the hub itself holds "
+        "them"},
     {"heartbeat-s", NUMBER, AT(heartbeat_s), 10, 86400, "120", "SECONDS",
         "how often a silent agent proves that it lives"},
     {"certificate-life", DURATION, AT(certificate_life_s), 60, 315360000, "8760h", "DURATION",
@@ -137,6 +140,11 @@ static enum fed_err set(struct hub_options *options, const struct option *option
         return set_text(at, option->size, option, value, diag);
     case NUMBER:
         return set_number((int64_t *)(void *)at, option, value, diag);
+    case AUTO:
+        if (strcmp(value, "auto") != 0)
+            return set_number((int64_t *)(void *)at, option, value, diag);
+        *(int64_t *)(void *)at = HUB_OPTIONS_AUTO;
+        return FED_OK;
     case LEVEL:
         return set_level((int64_t *)(void *)at, value, diag);
     case DURATION:
@@ -189,7 +197,7 @@ static enum fed_err set_value(struct hub_options *options, const struct option *
             err = set(options, option, fed_doc_text(fed_doc_at(value, i), ""), diag);
         return err;
     }
-    if (option->type != NUMBER)
+    if (option->type != NUMBER && !(option->type == AUTO && !fed_doc_text(value, NULL)))
         return set(options, option, fed_doc_text(value, ""), diag);
     if (fed_doc_int(value, option->min, option->max, &n))
         return fed_diag_set(diag, FED_ERR_INVALID, "%s: not a number from %lld to %lld",
@@ -257,7 +265,7 @@ void hub_options_sample(struct fed_buf *out)
         const char *quote = option->type == TEXT || option->type == LISTEN ? "\"" : "";
 
         fed_buf_printf(out, "\n# %s", option->help);
-        if (option->type == NUMBER)
+        if (option->type == NUMBER || option->type == AUTO)
             fed_buf_printf(out, " (%lld to %lld)", (long long)option->min, (long long)option->max);
         if (option->type == LIST)
             fed_buf_printf(out, "\n#%s:\n#- hub.example.com\n", option->name);

@@ -7,6 +7,7 @@
 #include "proto/base/buf.h"
 
 #define HUB_OPTIONS_ADVERTISE_MAX 16u
+#define HUB_OPTIONS_AUTO (-1)
 #define HUB_OPTIONS_FILE_MAX (64u << 10)
 
 struct hub_options {
@@ -16,6 +17,7 @@ struct hub_options {
     char agent_listen[280];
     char advertise[HUB_OPTIONS_ADVERTISE_MAX][256];
     size_t n_advertise;
+    int64_t gateway_workers; /* HUB_OPTIONS_AUTO: one per core */
     int64_t heartbeat_s;
     int64_t certificate_life_s;
     int64_t certificate_return_s; /* 0: no end */

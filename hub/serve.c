@@ -4,6 +4,7 @@
 
 #include "hub/access/audit.h"
 #include "hub/access/token.h"
+#include "hub/agents.h"
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
@@ -58,7 +59,7 @@ struct service {
     struct hub_api *api;
     struct hub_gateway *gateway;
     struct fed_http_server *http;
-    struct fed_link_server *coap;
+    struct hub_agents *agents;
     struct fed_https_server *https;
     unsigned to_shut_down; /* servers that end what they have begun */
     struct fed_timer *compact;
@@ -399,23 +400,21 @@ static enum fed_err open_http(struct service *s, struct fed_diag *diag)
     return err ? fed_diag_prefix(diag, err, "API at %s", s->options->listen) : FED_OK;
 }
 
-static enum fed_err open_coap(struct service *s, struct fed_diag *diag)
+static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
 {
-    struct fed_link_server_events events;
-    struct fed_link_server_options options = {
-        .listen = s->options->coap_listen,
+    struct hub_agents_parts parts = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .fs = &s->fs,
+        .crypto = &s->crypto,
+        .gateway = s->gateway,
+        .options = s->options,
+        .epoch = hub_plan_epoch(s->plan),
         .cert_pem = hub_identity_server_cert_pem(s->identity),
         .key_pem = hub_identity_server_key_pem(s->identity),
-        .client_ca_pem = hub_identity_ca_pem(s->identity),
-    };
-    enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_coap(), &events);
+        .client_ca_pem = hub_identity_ca_pem(s->identity)};
 
-    if (!err)
-        err = fed_coap_server_open(s->mem, s->loop, &s->log, &options, &events, &s->coap, diag);
-    if (!err)
-        hub_gateway_knock_by(s->gateway, fed_coap_server_knock, s->coap);
-    return err ? fed_diag_prefix(diag, err, "agents by CoAP at %s", s->options->coap_listen)
-               : FED_OK;
+    return hub_agents_open(&parts, &s->agents, diag);
 }
 
 /* What agents by HTTPS are shown: the CA goes along, so that who joins can check its pin. */
@@ -530,7 +529,7 @@ static void compact(void *ctx)
 /* ---- start and end ---- */
 static enum fed_err announce(struct service *s, struct fed_diag *diag)
 {
-    uint16_t coap_port = fed_coap_server_port(s->coap);
+    uint16_t coap_port = hub_agents_port(s->agents);
     uint16_t https_port = fed_https_server_port(s->https);
     char api_url[320];
     char coap_url[320];
@@ -547,6 +546,7 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
     printf("fedhub: ready api=%s coap=%s agents=%s\n", api_url, coap_url, https_url);
     fflush(stdout);
     fed_notify_service_manager("READY=1");
+    hub_agents_go(s->agents);
     return FED_OK;
 }
 
@@ -554,7 +554,7 @@ static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
         open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
-        open_coap, open_https, announce};
+        open_agents, open_https, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -570,9 +570,7 @@ static void finish(struct service *s)
 {
     if (s->objects)
         (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
-    if (s->gateway)
-        hub_gateway_knock_by(s->gateway, NULL, NULL);
-    fed_coap_server_close(s->coap);
+    hub_agents_close(s->agents);
     fed_https_server_close(s->https);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
@@ -611,25 +609,46 @@ static void on_shut_down(void *ctx)
         s->loop->stop(s->loop->ctx);
 }
 
+/* Agents' sessions are saved, or closed. */
+static void on_agents_closed(void *ctx)
+{
+    struct service *s = ctx;
+
+    hub_agents_close(s->agents);
+    s->agents = NULL;
+    hub_api_stop(s->api);
+    s->to_shut_down = 2;
+    fed_https_server_shutdown(s->https, SHUTDOWN_GRACE_MS, on_shut_down, s);
+    fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
+}
+
+static void on_agents_asked(void *ctx)
+{
+    struct service *s = ctx;
+
+    (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
+}
+
+static void on_agents_saved(void *ctx)
+{
+    struct service *s = ctx;
+
+    if (s->loop->defer(s->loop->ctx, on_agents_closed, s))
+        s->loop->stop(s->loop->ctx);
+}
+
 static void on_signal(void *ctx, int number)
 {
     struct service *s = ctx;
 
-    if (s->stopping || !s->http || !s->https || !s->api) {
+    if (s->stopping || !s->http || !s->https || !s->api || !s->agents) {
         s->loop->stop(s->loop->ctx);
         return;
     }
     s->stopping = true;
     fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
     fed_notify_service_manager("STOPPING=1");
-    (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
-    hub_gateway_knock_by(s->gateway, NULL, NULL);
-    fed_coap_server_close(s->coap);
-    s->coap = NULL;
-    hub_api_stop(s->api);
-    s->to_shut_down = 2;
-    fed_https_server_shutdown(s->https, SHUTDOWN_GRACE_MS, on_shut_down, s);
-    fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
+    hub_agents_stop(s->agents, on_agents_asked, on_agents_saved, s);
 }
 
 enum fed_err hub_serve(const struct hub_options *options, struct fed_diag *diag)

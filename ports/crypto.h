@@ -78,6 +78,15 @@ struct fed_crypto {
         struct fed_span key_pem, struct fed_diag *diag);
 };
 
+#define FED_SEAL_KEY_SIZE 32u
+#define FED_SEAL_EXTRA 28u /* nonce and tag */
+/* ports/tls: AES-256-GCM with a random nonce in front. Appends to out. context is bound to it, not
+ * in it. FED_ERR_DIGEST when the key, the context or a byte is another. */
+FED_MUST_USE enum fed_err fed_tls_seal(const uint8_t key[FED_SEAL_KEY_SIZE],
+    struct fed_span context, struct fed_span plain, struct fed_buf *out);
+FED_MUST_USE enum fed_err fed_tls_unseal(const uint8_t key[FED_SEAL_KEY_SIZE],
+    struct fed_span context, struct fed_span sealed, struct fed_buf *out);
+
 /* ports/tls: initialises the library once per process; call it before any TLS. */
 /* ports/tls: gives so many buffers of 16 KiB (ports/tls/pages.h) pages of their own, for a process
  * with many connections; once, before any TLS. More than that are the C library's. FED_ERR_LIMIT

@@ -34,18 +34,31 @@ struct fed_dtls_events {
     void (*closed)(void *ctx, struct fed_dtls_session *session,
         const char *why); /* the session is dead afterwards */
     /* The key of an identity (up to 64 bytes), or an error when it is unknown. NULL: certificates
-     * only. */
+     * only. FED_ERR_BUSY: fed_dtls_server_psk brings it; the handshake waits, its peer's datagram
+     * with it. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
 };
 struct fed_dtls_options {
     const char *listen;       /* literal: "0.0.0.0:5684", "[::]:5684"; port 0 picks one */
+    int fd;                   /* instead of listen: a bound UDP socket, the server's from now on,
+                                 also when it cannot be opened; 0: none */
+    unsigned steer_index;     /* the first byte of each connection ID is this modulo steer_count: */
+    unsigned steer_count;     /* a router in front of several servers goes by it; 0: any byte */
     struct fed_span cert_pem; /* may be empty when there is a psk callback; all three are copied */
     struct fed_span key_pem;
     struct fed_span client_ca_pem; /* a client without PSK must have a certificate of these, which
                                     * may have ended */
     unsigned sessions_max;    /* open ones and handshakes; beyond it ClientHellos get no answer */
     unsigned handshakes_max;  /* under way at once */
+    unsigned handshake_share; /* per cent of one core that handshakes may take, measured; beyond it
+                                 ClientHellos get no answer; 0: as much as there is */
     unsigned session_idle_ms; /* without an authenticated record */
+};
+struct fed_dtls_server_stats {
+    uint64_t handshakes;  /* completed, resumed ones too */
+    uint64_t failed;      /* begun with a valid cookie and not completed */
+    uint64_t turned_away; /* had a valid cookie and were not begun: no room, or no time */
+    uint64_t restored;
 };
 struct fed_dtls_session_stats {
     uint64_t sent_bytes; /* UDP payload */
@@ -64,6 +77,35 @@ void fed_dtls_server_close(
 void fed_dtls_server_knock(struct fed_dtls_server *server, const char *address);
 uint16_t fed_dtls_server_port(const struct fed_dtls_server *server);
 size_t fed_dtls_server_sessions(const struct fed_dtls_server *server);
+void fed_dtls_server_stats(const struct fed_dtls_server *server, struct fed_dtls_server_stats *out);
+/* Paused, it takes no datagrams: they wait in the socket's buffer. Timers go on. */
+void fed_dtls_server_pause(struct fed_dtls_server *server, bool paused);
+/* The key that psk promised; empty: there is none. Handshakes that wait for it go on. */
+void fed_dtls_server_psk(
+    struct fed_dtls_server *server, struct fed_span identity, struct fed_span key);
+/* New handshakes use these instead; those under way finish with what they began with, and open
+ * sessions do not care. On error nothing changes. */
+FED_MUST_USE enum fed_err fed_dtls_server_certificate(struct fed_dtls_server *server,
+    struct fed_span cert_pem, struct fed_span key_pem, struct fed_span client_ca_pem,
+    struct fed_diag *diag);
+
+/* ---- sessions that outlive their process ----
+ * A session that is saved is over here: its keys and counters may go on in exactly one place, or
+ * nonces would be used twice. */
+#define FED_DTLS_SAVED_MAX 4096u
+#define FED_DTLS_STEER_NONE 0xffffu
+/* Appends the session to out and ends it; closed is not called, the peer hears nothing. *steer: the
+ * first byte of its connection ID, or FED_DTLS_STEER_NONE when the peer sends none.
+ * FED_ERR_UNSUPPORTED: it cannot be saved (a pre-shared key; no data has come yet), and stays. */
+FED_MUST_USE enum fed_err fed_dtls_session_save(
+    struct fed_dtls_session *session, struct fed_buf *out, unsigned *steer);
+/* Makes the session again, away_ms after it was saved. opened is not called: cert says who it is.
+ * FED_ERR_GONE: it has been silent for too long; FED_ERR_UNSUPPORTED: saved by another version, or
+ * for another steer_index; FED_ERR_CORRUPT; FED_ERR_LIMIT: sessions_max. */
+FED_MUST_USE enum fed_err fed_dtls_session_restore(struct fed_dtls_server *server,
+    struct fed_span saved, uint32_t away_ms, struct fed_crypto_cert_info *cert,
+    struct fed_dtls_session **out);
+
 /* One record in one datagram. FED_ERR_LIMIT beyond FED_DTLS_RECORD_MAX. A full socket buffer loses
  * the datagram like the network does. */
 FED_MUST_USE enum fed_err fed_dtls_send(struct fed_dtls_session *session, struct fed_span record);

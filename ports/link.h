@@ -153,6 +153,9 @@ struct fed_link_peer {
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity;
     const char *address; /* "192.0.2.1:5684" */
+    /* Of a session that was saved (fed_coap_server_save) and goes on: what its owner kept with it.
+     * Else empty. The peer knows of no interruption: an observation stands as it stood. */
+    struct fed_span kept;
 };
 struct fed_link_server_request {
     enum fed_link_method method;
@@ -178,7 +181,8 @@ struct fed_link_server_events {
      * carry one of its size. The observation stands: send one of at most 256 bytes. NULL: it is
      * sent until it is given up. */
     void (*unfit)(void *ctx, struct fed_link_session *session, uint64_t tag);
-    /* Key of a token by its id, for TLS-PSK. FED_ERR_NOT_FOUND refuses the handshake. */
+    /* Key of a token by its id, for TLS-PSK. FED_ERR_NOT_FOUND refuses the handshake;
+     * FED_ERR_BUSY: the server's _psk brings it later. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
 };
 struct fed_link_server_options {
@@ -189,6 +193,16 @@ struct fed_link_server_options {
     unsigned sessions_max;         /* 0: 20000 */
     unsigned handshakes_max;       /* under way at once; 0: 1000 */
     unsigned session_idle_ms;      /* closed when silent that long; 0: 10 min */
+    int fd;               /* instead of listen: a bound socket, the server's from now on; 0: none */
+    unsigned steer_index; /* as in struct fed_dtls_options */
+    unsigned steer_count;
+};
+struct fed_link_server_stats {
+    uint64_t handshakes;  /* completed, resumed ones too */
+    uint64_t failed;      /* begun and not completed */
+    uint64_t turned_away; /* not begun: no room, or no time */
+    uint64_t restored;    /* sessions of another process that went on */
+    size_t sessions;
 };
 void fed_link_session_set_user(struct fed_link_session *session, void *user);
 void *fed_link_session_user(const struct fed_link_session *session);
@@ -215,6 +229,81 @@ void fed_coap_server_close(struct fed_link_server *server); /* not inside one of
  * (fed_dtls_server_knock). server is the struct fed_link_server. */
 void fed_coap_server_knock(void *server, const char *address);
 uint16_t fed_coap_server_port(const struct fed_link_server *server);
+void fed_coap_server_stats(const struct fed_link_server *server, struct fed_link_server_stats *out);
+/* As the functions of ports/dtls.h of these names. */
+void fed_coap_server_pause(struct fed_link_server *server, bool paused);
+void fed_coap_server_psk(
+    struct fed_link_server *server, struct fed_span identity, struct fed_span key);
+FED_MUST_USE enum fed_err fed_coap_server_certificate(struct fed_link_server *server,
+    struct fed_span cert_pem, struct fed_span key_pem, struct fed_span client_ca_pem,
+    struct fed_diag *diag);
+
+/* ---- sessions that outlive their process ---- */
+#define FED_LINK_SAVED_MAX 8192u
+#define FED_LINK_STEER_NONE 0xffffu
+/* session's user pointer is good for the call, nothing else of it. saved holds keys: encrypt it,
+ * and let it be used once. steer: first byte of the session's connection ID, or _STEER_NONE. */
+typedef void fed_link_saved(
+    void *ctx, struct fed_link_session *session, struct fed_span saved, unsigned steer);
+/* Ends every session: each is called for those that another process can go on with, the others are
+ * closed with a word to their peers; closed is called for none. Answer what was asked before: what
+ * is not answered is lost. Close the server afterwards. */
+void fed_coap_server_save(struct fed_link_server *server, fed_link_saved *each, void *ctx);
+/* Makes a session again; opened is called, with kept. Errors as fed_dtls_session_restore; the
+ * session is lost then, and its peer finds out by itself. */
+FED_MUST_USE enum fed_err fed_coap_server_restore(
+    struct fed_link_server *server, struct fed_span saved, struct fed_span kept, uint32_t away_ms);
+
+/* ---- ports/worker: a CoAP server whose sessions live in worker processes ----
+ *
+ * Each worker is this executable again, with the arguments `gateway-worker`, and has one of several
+ * sockets on one port. The kernel sends a record with a connection ID to the worker that gave it,
+ * and others by the hash of both addresses. A worker that ends is started again, its sessions are
+ * closed; one that takes nothing for 20 s is ended. */
+struct fed_worker_pool;
+struct fed_worker_pool_options {
+    unsigned workers;                      /* 1 .. FED_WORKER_POOL_MAX */
+    unsigned log_level;                    /* enum fed_log_level */
+    struct fed_link_server_options server; /* _max: of all workers together; fd, steer unused */
+};
+#define FED_WORKER_POOL_MAX 64u
+/* Starts the workers; they take no datagrams before _go. */
+FED_MUST_USE enum fed_err fed_worker_pool_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const struct fed_worker_pool_options *options,
+    const struct fed_link_server_events *events, struct fed_worker_pool **out,
+    struct fed_diag *diag);
+/* Ends the workers, which close their sessions; closed is called for none. */
+void fed_worker_pool_close(struct fed_worker_pool *pool);
+uint16_t fed_worker_pool_port(const struct fed_worker_pool *pool);
+void fed_worker_pool_stats(const struct fed_worker_pool *pool, struct fed_link_server_stats *out);
+/* A session that was saved, by any number of workers, to the worker that it belongs to now. Between
+ * _open and _go. */
+void fed_worker_pool_restore(struct fed_worker_pool *pool, struct fed_span saved,
+    struct fed_span kept, unsigned steer, uint32_t away_ms);
+void fed_worker_pool_go(struct fed_worker_pool *pool);
+/* What is not sent yet goes to workers that start later, too. */
+void fed_worker_pool_certificate(struct fed_worker_pool *pool, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem);
+/* Stops in order: no more datagrams are taken; quiet is called when every request that was taken
+ * has been given to request, so that its owner can answer what it holds; then each is called for
+ * every session, and done when all workers have ended (or did not within timeout_ms). Close the
+ * pool afterwards, not inside done. */
+void fed_worker_pool_save(struct fed_worker_pool *pool, unsigned timeout_ms,
+    void (*quiet)(void *ctx), fed_link_saved *each, void (*done)(void *ctx), void *ctx);
+/* The functions above for the pool's sessions and exchanges. fed_worker_notify knows neither
+ * whether something is observed (what is not sent is not reported) nor whether the body fits the
+ * peer's blocks (then unfit is called). */
+void fed_worker_session_set_user(struct fed_link_session *session, void *user);
+void *fed_worker_session_user(const struct fed_link_session *session);
+void fed_worker_session_close(struct fed_link_session *session);
+void fed_worker_answer(
+    struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
+FED_MUST_USE enum fed_err fed_worker_notify(
+    struct fed_link_session *session, struct fed_span body, uint64_t tag);
+/* The worker's whole life, on the descriptors that fedhub gave it (3, the socket to fedhub; 4, the
+ * UDP socket). Returns when fedhub wants it to end or is gone. By then the process can open no
+ * file any more: leave it with _exit. */
+FED_MUST_USE enum fed_err fed_worker_run(struct fed_alloc *mem, struct fed_diag *diag);
 
 /* ports/https on ports/http: the same events and the same contract for HTTPS. cert_pem is the chain
  * that peers are shown; tokens are nothing here: psk is not called, and a peer without a

@@ -154,7 +154,7 @@ fetch_library() {
 
 # Fetches what is missing for the target, before any work is done; one process at a time.
 fetch_all() {
-    local library libraries="$LIBRARIES libcoap-patches"
+    local library libraries=$LIBRARIES
     if [ -n "$MUSL" ]; then
         libraries="musl musl-patches $libraries"
     else

@@ -1,7 +1,7 @@
 /* mbedtls_config.h - the one mbedTLS configuration of this project.
  *
- * Every struct of mbedTLS changes its layout with these switches, so the library, libcoap and our
- * own files must all see the same copy. toolchains/build installs it as fedlet_mbedtls_config.h
+ * Every struct of mbedTLS changes its layout with these switches, so the library and our own files
+ * must see the same copy. toolchains/build installs it as fedlet_mbedtls_config.h
  * next to the mbedTLS headers and puts the profile of the target in front of it;
  * toolchains/cmake/ThirdParty.cmake names that file for everyone who includes mbedTLS. Written from
  * nothing rather than by switching the default off: what is not named here is not compiled.
@@ -24,7 +24,7 @@
 #define MBEDTLS_HMAC_DRBG_C
 #define MBEDTLS_TIMING_C
 #define MBEDTLS_NET_C
-#define MBEDTLS_ERROR_C /* libcoap calls mbedtls_strerror() */
+#define MBEDTLS_ERROR_C
 #define MBEDTLS_VERSION_C
 
 /* ---- ciphers and hashes ---- */

@@ -32,9 +32,6 @@ EDGE_OMIT+=" AUTOMATIC_INDEX XFER_OPT TRUNCATE_OPTIMIZATION"
 # shellcheck disable=SC2086
 EDGE_SQLITE="$(printf -- '-DSQLITE_OMIT_%s=1 ' $EDGE_OMIT)-DSQLITE_MAX_MMAP_SIZE=0"
 
-# The agent is only ever a client, and its bodies go block by block in its own code.
-EDGE_COAP="-DENABLE_SERVER_MODE=OFF -DENABLE_Q_BLOCK=OFF -DENABLE_ASYNC=OFF"
-
 # Its reader is written to be copied into every caller; the compiler's own judgement needs half.
 EDGE_YYJSON="-Dyyjson_inline=inline"
 
@@ -79,10 +76,9 @@ target_compiler() {
     [ -z "$MUSL" ] || CMAKE_COMMON+=(-DCMAKE_EXE_LINKER_FLAGS=-static)
 }
 
-LIBRARIES="mbedtls libcoap zlib sqlite3 cjson yyjson nghttp2 llhttp libyaml cmocka"
+LIBRARIES="mbedtls zlib sqlite3 cjson yyjson nghttp2 llhttp libyaml cmocka"
 
 # Patches of the packaging tarballs that are used.
-LIBCOAP_PATCHES="CVE-2025-59391 CVE-2025-34468 CVE-2026-29013"
 MUSL_PATCHES="
 CVE-2025-26519-0001_iconv_fix_erroneous_input_validation_in_EUC_KR_decod
 CVE-2025-26519-0002_iconv_harden_UTF_8_output_code_path_against_input_de
@@ -192,37 +188,6 @@ recipe_mbedtls() {
         -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF -DMBEDTLS_FATAL_WARNINGS=OFF \
         -DUSE_STATIC_MBEDTLS_LIBRARY=ON -DUSE_SHARED_MBEDTLS_LIBRARY=OFF
     [ "$PROFILE" != hub ] || mbedtls_add_gcm
-}
-
-# libcoap's mbedTLS back end calls mbedtls_debug_set_threshold(), which a build without
-# MBEDTLS_DEBUG_C lacks. The archive gets a weak one that does nothing: there is no debug output
-# whose level could be set.
-libcoap_add_debug_stub() {
-    cat >mbedtls_debug_stub.c <<'EOF'
-void mbedtls_debug_set_threshold(int threshold);
-__attribute__((weak)) void mbedtls_debug_set_threshold(int threshold)
-{
-    (void)threshold;
-}
-EOF
-    # shellcheck disable=SC2086
-    $CC $CFLAGS -c mbedtls_debug_stub.c -o mbedtls_debug_stub.o
-    "$AR" rs "$HOME_DIR/lib/libcoap-3.a" mbedtls_debug_stub.o
-}
-
-recipe_libcoap() {
-    unpack_beside libcoap-patches packaging
-    # shellcheck disable=SC2086
-    apply_patches packaging $LIBCOAP_PATCHES
-    # shellcheck disable=SC2046
-    cmake_install -DCMAKE_C_FLAGS="$CFLAGS -I$PREFIX/include $(mbedtls_flags)" \
-        -DENABLE_DTLS=ON -DDTLS_BACKEND=mbedtls -DENABLE_SERVER_MODE=ON -DENABLE_CLIENT_MODE=ON \
-        -DENABLE_EXAMPLES=OFF -DENABLE_DOCS=OFF -DENABLE_TESTS=OFF -DENABLE_TCP=OFF \
-        -DENABLE_WS=OFF -DENABLE_OSCORE=OFF -DENABLE_PROXY_CODE=OFF -DENABLE_AF_UNIX=OFF \
-        -DENABLE_Q_BLOCK=ON -DENABLE_ASYNC=ON \
-        $(edge EDGE_COAP) \
-        -DWITH_OBSERVE_PERSIST=OFF -DWITH_EPOLL=ON -DENABLE_THREAD_SAFE=OFF -DMAX_LOGGING_LEVEL=4
-    libcoap_add_debug_stub
 }
 
 # By hand: the packaged tarball lacks a file that its cmake wants, and cmake renames a header

@@ -91,7 +91,7 @@ void hub_gateway_close(struct hub_gateway *gateway)
     if (gateway->types)
         hub_objects_unsubscribe(gateway->types);
     hub_objects_leave(gateway->objects, &gateway->member);
-    gateway_held_forget(gateway);
+    gateway_held_forget(gateway, NULL);
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
     while (gateway->all)
         session_free(gateway->all);
@@ -99,6 +99,27 @@ void hub_gateway_close(struct hub_gateway *gateway)
     fed_map_fini(&gateway->sessions);
     gateway_cache_fini(&gateway->cache);
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
+}
+
+void gateway_session_forget(struct gateway_session *session)
+{
+    struct hub_gateway *gateway = session->binding->gateway;
+
+    if (session->counts && fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
+        fed_map_remove(&gateway->sessions, fed_span_text(session->name));
+    session_free(session);
+}
+
+void hub_gateway_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link)
+{
+    struct gateway_session *older;
+
+    gateway_held_forget(gateway, link);
+    for (struct gateway_session *session = gateway->all; session; session = older) {
+        older = session->older;
+        if (session->binding->link == link)
+            gateway_session_forget(session);
+    }
 }
 
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out)
@@ -185,8 +206,9 @@ static enum fed_err session_identify(
     return err;
 }
 
-/* From now on it is the cluster's session, in place of an older one. */
-static enum fed_err session_count(struct gateway_session *session)
+/* From now on it is the cluster's session, in place of an older one. how: "connected", "goes on".
+ */
+static enum fed_err session_count(struct gateway_session *session, const char *how)
 {
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_span cluster = fed_span_text(session->name);
@@ -198,8 +220,8 @@ static enum fed_err session_count(struct gateway_session *session)
     session->counts = true;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, session->address);
     gateway_knock_note(session);
-    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s connected by %s from %s%s",
-        session->name, session->binding->link->name, session->address,
+    fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s %s by %s from %s%s", session->name,
+        how, session->binding->link->name, session->address,
         older ? ", in place of its older session" : "");
     if (older)
         gateway_session_cut(older);
@@ -248,6 +270,24 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
         return;
     }
     binding->link->set_user(link, session);
+    /* What cannot go on as it was is closed, so that its agent asks anew. */
+    if (peer->kept.len > 0 &&
+        (session->role != GATEWAY_AGENT || gateway_session_restore(session, peer->kept) ||
+            session_count(session, "goes on")))
+        gateway_session_cut(session);
+    else if (session->away)
+        hub_status_disconnected(gateway->status, fed_span_text(session->name));
+}
+
+void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_link *link)
+{
+    struct gateway_session *older;
+
+    for (struct gateway_session *session = gateway->all; session; session = older) {
+        older = session->older;
+        if (session->binding->link == link && (!session->counts || session->unheard))
+            gateway_session_cut(session);
+    }
 }
 
 static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
@@ -492,7 +532,7 @@ static void serve_hello(const struct call *call)
 
     memcpy(items.trust, hub_identity_trust(call->gateway->identity), sizeof items.trust);
     if (!err && !call->session->counts)
-        err = session_count(call->session);
+        err = session_count(call->session, "connected");
     if (err == FED_ERR_FORBIDDEN)
         refuse_copy(call, &diag);
     else if (err)
@@ -722,7 +762,7 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
     if (!allowed(call.session, route))
         refuse(&call);
     else if (call.session->role == GATEWAY_AGENT && !call.session->counts &&
-             (!route || route->serve != serve_hello) && session_count(call.session))
+             (!route || route->serve != serve_hello) && session_count(call.session, "connected"))
         answer_err(&call, FED_ERR_NOMEM, NULL);
     else if (!route)
         answer(&call, FED_LINK_NOT_FOUND, fed_span_text("no such resource"));

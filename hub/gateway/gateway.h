@@ -42,6 +42,8 @@ struct hub_gateway_link {
 };
 /* fed_link_* under the name "coap". */
 const struct hub_gateway_link *hub_gateway_link_coap(void);
+/* fed_worker_*, the same in worker processes, under the same name. */
+const struct hub_gateway_link *hub_gateway_link_workers(void);
 /* fed_https_* under the name "https". */
 const struct hub_gateway_link *hub_gateway_link_https(void);
 
@@ -77,6 +79,15 @@ void hub_gateway_plan_changed(void *gateway, struct fed_span cluster, uint64_t r
  * heard of and are not back are told, a few at a time. */
 typedef void hub_gateway_knock(void *ctx, const char *address);
 void hub_gateway_knock_by(struct hub_gateway *gateway, hub_gateway_knock *call, void *ctx);
+/* Before the sessions of a binding are saved: those that nobody would want to go on with are
+ * closed. */
+void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_link *link);
+/* What the next process' gateway needs of a session that is being saved (struct fed_link_peer,
+ * kept); the gateway knows it no longer. FED_ERR_UNSUPPORTED when it never did. */
+FED_MUST_USE enum fed_err hub_gateway_session_save(
+    const struct hub_gateway_link *link, struct fed_link_session *session, struct fed_buf *out);
+/* The binding's server is closed: none of its sessions and exchanges is there any more. */
+void hub_gateway_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link);
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out);
 
 #endif

@@ -67,14 +67,19 @@ void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *dia
             n, diag->text[0] ? diag->text : fed_err_text(err));
 }
 
-void gateway_held_forget(struct hub_gateway *gateway)
+void gateway_held_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link)
 {
-    struct gateway_held *held = take_all(gateway);
+    struct gateway_held **at = &gateway->held;
 
-    while (held) {
-        struct gateway_held *next = held->next;
+    while (*at) {
+        struct gateway_held *held = *at;
 
+        if (link && held->link != link) {
+            at = &held->next;
+            continue;
+        }
+        *at = held->next;
         fed_alloc_free(gateway->mem, held, sizeof *held + held->len);
-        held = next;
     }
+    gateway->held_end = at;
 }

@@ -8,6 +8,7 @@
  *   knock.c     agents whose session a crash took, after a restart
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   kinds.c     which kinds are federated
+ *   saved.c     sessions that outlive this process
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
 #define FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -127,6 +128,7 @@ struct hub_gateway {
 };
 
 /* ---- gateway.c ---- */
+void gateway_session_forget(struct gateway_session *session); /* its link has ended by itself */
 /* Ends a session that its agent did not end. */
 void gateway_session_cut(struct gateway_session *session);
 
@@ -151,6 +153,11 @@ void gateway_mark_request(struct hub_gateway *gateway, const struct hub_change *
 /* Tells the status of copies that an earlier process noticed. */
 FED_MUST_USE enum fed_err gateway_mark_open(struct hub_gateway *gateway);
 
+/* ---- saved.c ---- */
+/* FED_ERR_UNSUPPORTED, FED_ERR_CORRUPT: nothing changed. */
+FED_MUST_USE enum fed_err gateway_session_restore(
+    struct gateway_session *session, struct fed_span kept);
+
 /* ---- held.c ---- */
 /* Answers when what is staged is durable; at once when nothing is. body is copied. FED_ERR_NOMEM.
  */
@@ -159,7 +166,8 @@ FED_MUST_USE enum fed_err gateway_hold(struct hub_gateway *gateway,
     struct fed_span body);
 /* settled of the member; ctx is the gateway. */
 void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
-void gateway_held_forget(struct hub_gateway *gateway); /* their exchanges are gone */
+/* The exchanges of that binding, or of all (NULL), are gone. */
+void gateway_held_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link);
 
 /* ---- bundle.c ---- */
 enum gateway_frame { GATEWAY_FRAME_HEAD, GATEWAY_FRAME_BODY };

@@ -13,6 +13,18 @@ const struct hub_gateway_link *hub_gateway_link_coap(void)
     return &link;
 }
 
+const struct hub_gateway_link *hub_gateway_link_workers(void)
+{
+    static const struct hub_gateway_link link = {.name = "coap",
+        .set_user = fed_worker_session_set_user,
+        .user = fed_worker_session_user,
+        .close = fed_worker_session_close,
+        .answer = fed_worker_answer,
+        .notify = fed_worker_notify};
+
+    return &link;
+}
+
 const struct hub_gateway_link *hub_gateway_link_https(void)
 {
     static const struct hub_gateway_link link = {.name = "https",

@@ -56,8 +56,9 @@ static enum fed_err send_one(struct gateway_session *session, struct fed_buf *fr
         session->kinds_due = false;
         err = FED_OK;
     }
+    /* Not planned yet, after a start: the plan says when it is. */
     if (err)
-        return err;
+        return err == FED_ERR_NOT_FOUND ? FED_ERR_EXISTS : err;
     session->tag++;
     err = session->binding->link->notify(session->link, fed_buf_span(frame), session->tag);
     if (err == FED_ERR_LIMIT && form == GATEWAY_FRAME_BODY) {
@@ -89,8 +90,7 @@ static void notify_one(struct gateway_session *session, struct fed_buf *frame)
     case FED_OK:
     case FED_ERR_EXISTS:
         return;
-    case FED_ERR_NOT_FOUND: /* it observes no longer, or the cluster is going: the agent asks again
-                             */
+    case FED_ERR_NOT_FOUND: /* it observes no longer: the agent asks again */
         session->observing = false;
         return;
     default:

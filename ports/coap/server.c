@@ -7,6 +7,7 @@
 #define SESSIONS_DEFAULT 20000u
 #define HANDSHAKES_DEFAULT 1000u
 #define IDLE_DEFAULT_MS 600000u
+#define HANDSHAKE_SHARE 75u /* per cent of a core; the rest is for those who are connected */
 
 /* ---- one timer ---- */
 
@@ -178,7 +179,11 @@ enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
         .client_ca_pem = options->client_ca_pem,
         .sessions_max = options->sessions_max ? options->sessions_max : SESSIONS_DEFAULT,
         .handshakes_max = options->handshakes_max ? options->handshakes_max : HANDSHAKES_DEFAULT,
-        .session_idle_ms = options->session_idle_ms ? options->session_idle_ms : IDLE_DEFAULT_MS};
+        .handshake_share = HANDSHAKE_SHARE,
+        .session_idle_ms = options->session_idle_ms ? options->session_idle_ms : IDLE_DEFAULT_MS,
+        .fd = options->fd,
+        .steer_index = options->steer_index,
+        .steer_count = options->steer_count};
     struct fed_dtls_events dtls_events = {.ctx = server,
         .opened = on_opened,
         .received = on_received,
@@ -217,4 +222,33 @@ void fed_coap_server_knock(void *server, const char *address)
 uint16_t fed_coap_server_port(const struct fed_link_server *server)
 {
     return fed_dtls_server_port(server->dtls);
+}
+
+void fed_coap_server_stats(const struct fed_link_server *server, struct fed_link_server_stats *out)
+{
+    struct fed_dtls_server_stats stats;
+
+    fed_dtls_server_stats(server->dtls, &stats);
+    *out = (struct fed_link_server_stats){.handshakes = stats.handshakes,
+        .failed = stats.failed,
+        .turned_away = stats.turned_away,
+        .restored = stats.restored,
+        .sessions = fed_dtls_server_sessions(server->dtls)};
+}
+
+void fed_coap_server_pause(struct fed_link_server *server, bool paused)
+{
+    fed_dtls_server_pause(server->dtls, paused);
+}
+
+void fed_coap_server_psk(
+    struct fed_link_server *server, struct fed_span identity, struct fed_span key)
+{
+    fed_dtls_server_psk(server->dtls, identity, key);
+}
+
+enum fed_err fed_coap_server_certificate(struct fed_link_server *server, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
+{
+    return fed_dtls_server_certificate(server->dtls, cert_pem, key_pem, client_ca_pem, diag);
 }

@@ -2,9 +2,7 @@
  */
 #include "ports/dtls/internal.h"
 
-#include <mbedtls/platform_util.h>
-
-#include <string.h>
+#include <mbedtls/platform.h>
 
 static const uint16_t groups[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
@@ -16,10 +14,10 @@ static const int suites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8,
 
 /* ---- cookies ---- */
 
-static bool has_room(const struct fed_dtls_server *server)
+static bool has_room(struct fed_dtls_server *server)
 {
     return server->handshakes < server->handshakes_max &&
-           server->table.count < server->sessions_max;
+           server->table.count < server->sessions_max && dtls_credit_begin(server);
 }
 
 static int on_cookie_write(void *ctx, unsigned char **p, unsigned char *end,
@@ -46,6 +44,7 @@ static int on_cookie_check(void *ctx, const unsigned char *cookie, size_t len,
      * the others. */
     server->cookie_good = has_room(server);
     server->turned_away = !server->cookie_good;
+    server->stats.turned_away += server->turned_away;
     return server->cookie_good ? 0 : -1;
 }
 
@@ -84,51 +83,78 @@ static int on_ticket_parse(
     return 0;
 }
 
-/* ---- pre-shared keys ---- */
+/* ---- certificates ---- */
 
-static int on_psk(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *identity, size_t len)
+static void certs_free(struct fed_alloc *mem, struct dtls_certs *certs)
 {
-    struct fed_dtls_server *server = ctx;
-    struct dtls_handshake *handshake = server->current->handshake;
-    struct fed_buf key;
-    int code = MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
+    if (!certs)
+        return;
+    mbedtls_x509_crt_free(&certs->own);
+    mbedtls_x509_crt_free(&certs->ca);
+    mbedtls_pk_free(&certs->key);
+    mbedtls_free(certs->listed);
+    fed_alloc_free(mem, certs, sizeof(*certs));
+}
 
-    if (fed_span_to_cstr(
-            fed_span_of(identity, len), handshake->psk_identity, sizeof(handshake->psk_identity)) ||
-        len == 0)
+static enum fed_err certs_parse(struct dtls_certs *certs, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
+{
+    enum fed_err err =
+        fed_mbed_certs(cert_pem, FED_MBED_PARSE_ALL, "certificate", &certs->own, diag);
+
+    if (!err)
+        err = fed_mbed_key(key_pem, &certs->key, diag);
+    if (!err)
+        err = fed_mbed_key_matches(&certs->own, &certs->key, diag);
+    if (!err)
+        err = fed_mbed_certs(client_ca_pem, FED_MBED_PARSE_SOME, "client CA", &certs->ca, diag);
+    return err;
+}
+
+/* The library keeps a list of own certificates and takes the first that fits; handshakes under way
+ * point into it. So the list begins anew, and its old entry lives on beside what it names. */
+static int certs_use(struct dtls_config *c, struct dtls_certs *certs)
+{
+    void *listed = c->ssl.MBEDTLS_PRIVATE(key_cert);
+    int code;
+
+    c->ssl.MBEDTLS_PRIVATE(key_cert) = NULL;
+    code = mbedtls_ssl_conf_own_cert(&c->ssl, &certs->own, &certs->key);
+    if (code) {
+        c->ssl.MBEDTLS_PRIVATE(key_cert) = listed;
         return code;
-    fed_buf_init(&key, server->mem, DTLS_KEY_MAX);
-    if (server->events.psk(server->events.ctx, fed_span_of(identity, len), &key) == FED_OK &&
-        !key.err && key.len > 0)
-        code = mbedtls_ssl_set_hs_psk(ssl, key.at, key.len);
-    if (key.at)
-        mbedtls_platform_zeroize(key.at, key.len);
-    fed_buf_fini(&key);
-    return code;
+    }
+    mbedtls_ssl_conf_ca_chain(&c->ssl, &certs->ca, NULL);
+    if (c->certs)
+        c->certs->listed = listed;
+    certs->older = c->certs;
+    c->certs = certs;
+    return 0;
+}
+
+enum fed_err fed_dtls_server_certificate(struct fed_dtls_server *server, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
+{
+    struct dtls_certs *certs = fed_alloc_zero(server->mem, sizeof(*certs));
+    enum fed_err err;
+    int code = 0;
+
+    if (!certs)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "certificate: out of memory");
+    mbedtls_x509_crt_init(&certs->own);
+    mbedtls_x509_crt_init(&certs->ca);
+    mbedtls_pk_init(&certs->key);
+    err = certs_parse(certs, cert_pem, key_pem, client_ca_pem, diag);
+    if (!err)
+        code = certs_use(&server->config, certs);
+    if (code)
+        err = fed_mbed_error(diag, FED_ERR_TLS, code, "certificate");
+    if (err)
+        certs_free(server->mem, certs);
+    return err;
 }
 
 /* ---- all of it ---- */
-
-static enum fed_err set_certificates(
-    struct dtls_config *c, const struct fed_dtls_options *options, struct fed_diag *diag)
-{
-    enum fed_err err =
-        fed_mbed_certs(options->cert_pem, FED_MBED_PARSE_ALL, "certificate", &c->own, diag);
-    int code;
-
-    if (!err)
-        err = fed_mbed_key(options->key_pem, &c->key, diag);
-    if (!err)
-        err = fed_mbed_key_matches(&c->own, &c->key, diag);
-    if (!err)
-        err =
-            fed_mbed_certs(options->client_ca_pem, FED_MBED_PARSE_SOME, "client CA", &c->ca, diag);
-    if (err)
-        return err;
-    mbedtls_ssl_conf_ca_chain(&c->ssl, &c->ca, NULL);
-    code = mbedtls_ssl_conf_own_cert(&c->ssl, &c->own, &c->key);
-    return code ? fed_mbed_error(diag, FED_ERR_TLS, code, "certificate") : FED_OK;
-}
 
 static int set_library(struct fed_dtls_server *server)
 {
@@ -158,7 +184,7 @@ static int set_library(struct fed_dtls_server *server)
     mbedtls_ssl_conf_dtls_cookies(&c->ssl, on_cookie_write, on_cookie_check, server);
     mbedtls_ssl_conf_session_tickets_cb(&c->ssl, on_ticket_write, on_ticket_parse, server);
     if (server->events.psk)
-        mbedtls_ssl_conf_psk_cb(&c->ssl, on_psk, server);
+        mbedtls_ssl_conf_psk_cb(&c->ssl, dtls_psk, server);
     return 0;
 }
 
@@ -169,28 +195,31 @@ enum fed_err dtls_config_init(
     int code;
 
     mbedtls_ssl_config_init(&c->ssl);
-    mbedtls_x509_crt_init(&c->own);
-    mbedtls_x509_crt_init(&c->ca);
-    mbedtls_pk_init(&c->key);
     mbedtls_ssl_cookie_init(&c->cookie);
     mbedtls_ssl_ticket_init(&c->ticket);
     code = set_library(server);
     if (code)
         return fed_mbed_error(diag, FED_ERR_TLS, code, "DTLS configuration");
     if (options->cert_pem.len > 0)
-        return set_certificates(c, options, diag);
+        return fed_dtls_server_certificate(
+            server, options->cert_pem, options->key_pem, options->client_ca_pem, diag);
     if (!server->events.psk)
         return fed_diag_set(
             diag, FED_ERR_INVALID, "DTLS configuration: neither a certificate nor pre-shared keys");
     return FED_OK;
 }
 
-void dtls_config_fini(struct dtls_config *config)
+void dtls_config_fini(struct fed_dtls_server *server)
 {
+    struct dtls_config *config = &server->config;
+
     mbedtls_ssl_config_free(&config->ssl);
-    mbedtls_x509_crt_free(&config->own);
-    mbedtls_x509_crt_free(&config->ca);
-    mbedtls_pk_free(&config->key);
+    while (config->certs) {
+        struct dtls_certs *certs = config->certs;
+
+        config->certs = certs->older;
+        certs_free(server->mem, certs);
+    }
     mbedtls_ssl_cookie_free(&config->cookie);
     mbedtls_ssl_ticket_free(&config->ticket);
 }

@@ -35,6 +35,7 @@
 #define DTLS_KEY_MAX 64u
 #define DTLS_TICKET_LIFETIME_S 86400u
 #define DTLS_FAILURE_LOGS_PER_MINUTE 20u
+#define DTLS_CREDIT_US 100000 /* time for handshakes that may be saved up, and overdrawn */
 
 enum dtls_state { DTLS_SCRATCH, DTLS_HANDSHAKE, DTLS_OPEN, DTLS_DEAD };
 
@@ -47,6 +48,20 @@ struct dtls_handshake {
     unsigned tries;                           /* flights that were not answered in time */
     uint8_t client_random[32];                /* tells a repeated ClientHello from a new one */
     char psk_identity[DTLS_IDENTITY_MAX + 1]; /* empty: not a PSK handshake */
+    struct dtls_parked *parked;               /* waits for its key */
+    char key_identity[DTLS_IDENTITY_MAX + 1]; /* whose key was waited for */
+    struct fed_buf psk_key;                   /* that came; empty: refused */
+};
+
+/* A datagram with a PSK identity whose key was asked for. */
+struct dtls_parked {
+    struct fed_dtls_session *session;
+    struct dtls_parked *next;
+    struct dtls_parked **link; /* to here from the server's list */
+    struct dtls_address from;
+    char identity[DTLS_IDENTITY_MAX + 1];
+    size_t len;
+    uint8_t datagram[];
 };
 
 struct fed_dtls_session {
@@ -84,11 +99,19 @@ struct dtls_heap {
     size_t cap;
 };
 
-struct dtls_config {
-    mbedtls_ssl_config ssl;
+/* The newest are used; a handshake may be in the midst of using older ones. They are few: one set a
+ * year. */
+struct dtls_certs {
+    struct dtls_certs *older;
     mbedtls_x509_crt own;
     mbedtls_pk_context key;
     mbedtls_x509_crt ca;
+    void *listed; /* older ones: what the library's configuration said of them */
+};
+
+struct dtls_config {
+    mbedtls_ssl_config ssl;
+    struct dtls_certs *certs;
     mbedtls_ssl_cookie_ctx cookie;
     mbedtls_ssl_ticket_context ticket;
 };
@@ -101,6 +124,8 @@ struct fed_dtls_server {
     unsigned sessions_max;
     unsigned handshakes_max;
     unsigned session_idle_ms;
+    unsigned steer_index;
+    unsigned steer_count;
     struct dtls_config config;
     int fd;
     uint16_t port;
@@ -110,6 +135,15 @@ struct fed_dtls_server {
     struct dtls_heap heap;
     size_t handshakes;
     struct fed_dtls_session *scratch;
+    struct dtls_parked *parked;
+    struct fed_dtls_server_stats stats;
+    bool paused;
+
+    /* What handshakes may take of the processor: time that comes back at handshake_share per cent,
+     * and goes as it is used. */
+    unsigned handshake_share;
+    int64_t credit_us;
+    uint64_t credit_at_us;
 
     /* The datagram and session at work. */
     struct fed_dtls_session *current;
@@ -130,7 +164,7 @@ struct fed_dtls_server {
 /* ---- config.c ---- */
 FED_MUST_USE enum fed_err dtls_config_init(
     struct fed_dtls_server *server, const struct fed_dtls_options *options, struct fed_diag *diag);
-void dtls_config_fini(struct dtls_config *config);
+void dtls_config_fini(struct fed_dtls_server *server);
 
 /* ---- table.c ---- */
 FED_MUST_USE enum fed_err dtls_table_init(struct dtls_table *table, struct fed_alloc *mem);
@@ -156,7 +190,33 @@ void dtls_heap_remove(struct dtls_heap *heap, struct fed_dtls_session *session);
 struct fed_dtls_session *dtls_heap_first(const struct dtls_heap *heap); /* NULL when empty */
 void dtls_heap_fini(struct dtls_heap *heap, struct fed_alloc *mem);
 
+/* ---- server.c ---- */
+void dtls_server_arm(struct fed_dtls_server *server); /* the timer, after sessions' times changed */
+
+/* ---- credit.c ---- */
+/* Whether a handshake may begin, and whether one that began may go on: the latter may overdraw. */
+bool dtls_credit_begin(struct fed_dtls_server *server);
+bool dtls_credit_goes_on(struct fed_dtls_server *server);
+/* Around the library's work for a handshake. */
+uint64_t dtls_credit_start(struct fed_dtls_server *server);
+void dtls_credit_stop(struct fed_dtls_server *server, uint64_t started_us);
+
+/* ---- psk.c ---- */
+/* The library's callback. */
+int dtls_psk(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *identity, size_t len);
+/* Whether the datagram that came in has an identity whose key must be waited for: then it is kept,
+ * and fed when the key is there. */
+bool dtls_psk_park(struct fed_dtls_session *session);
+void dtls_psk_forget(struct fed_dtls_session *session);
+
 /* ---- session.c ---- */
+/* A session in the state of the scratch one, in no table. NULL without memory. */
+struct fed_dtls_session *dtls_session_new(struct fed_dtls_server *server);
+/* Frees one that is in no table. */
+void dtls_session_free(struct fed_dtls_session *session);
+void dtls_handshake_free(struct fed_dtls_session *session);
+/* Sets its time in the heap. False when there was no memory: the session is gone. */
+bool dtls_session_arm(struct fed_dtls_session *session);
 /* Feeds a ClientHello to the scratch session. */
 void dtls_scratch_hello(struct fed_dtls_server *server);
 /* Feeds the server's incoming datagram to a handshake or an open session. The session may be gone

@@ -100,13 +100,14 @@ static void on_datagram(struct fed_dtls_server *server, struct fed_span d)
     } else {
         s = d.at[0] == CONTENT_CID ? route_cid(server, d) : route_address(server, d);
     }
-    if (s)
+    /* Beyond its share of the processor a handshake loses a datagram, as on the network. */
+    if (s && (s->state == DTLS_OPEN || dtls_credit_goes_on(server)))
         dtls_session_feed(s);
 }
 
 /* ---- timer and socket ---- */
 
-static void timer_arm(struct fed_dtls_server *server)
+void dtls_server_arm(struct fed_dtls_server *server)
 {
     struct fed_dtls_session *first = dtls_heap_first(&server->heap);
 
@@ -124,7 +125,17 @@ static void on_timer(void *ctx)
 
     while ((s = dtls_heap_first(&server->heap)) != NULL && s->due_ms <= now_ms)
         dtls_session_due(s, now_ms);
-    timer_arm(server);
+    dtls_server_arm(server);
+}
+
+/* A record with a connection ID belongs to a session; one that is still in its handshake keeps the
+ * order in which its datagrams came. */
+static bool is_urgent(struct fed_dtls_server *server, struct fed_span d)
+{
+    const struct fed_dtls_session *s =
+        is_record(d) && d.at[0] == CONTENT_CID ? route_cid(server, d) : NULL;
+
+    return s && s->state == DTLS_OPEN;
 }
 
 static int receive_batch(struct fed_dtls_server *server)
@@ -132,6 +143,7 @@ static int receive_batch(struct fed_dtls_server *server)
     struct mmsghdr messages[DTLS_BATCH] = {0};
     struct iovec pieces[DTLS_BATCH];
     struct sockaddr_storage from[DTLS_BATCH];
+    bool urgent[DTLS_BATCH] = {false};
     int n;
 
     for (size_t i = 0; i < DTLS_BATCH; i++) {
@@ -142,14 +154,18 @@ static int receive_batch(struct fed_dtls_server *server)
             .msg_iovlen = 1};
     }
     n = recvmmsg(server->fd, messages, DTLS_BATCH, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < n; i++) {
-        struct fed_span d = fed_span_of(server->datagrams[i], messages[i].msg_len);
+    /* What is for open sessions first: handshakes take a thousand times longer. */
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (int i = 0; i < n; i++) {
+            struct fed_span d = fed_span_of(server->datagrams[i], messages[i].msg_len);
 
-        if ((messages[i].msg_hdr.msg_flags & MSG_TRUNC) ||
-            dtls_address_from_system(&from[i], &server->from))
-            continue;
-        on_datagram(server, d);
-    }
+            if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
+                continue;
+            if (pass == 0)
+                urgent[i] = is_urgent(server, d);
+            if (urgent[i] == (pass == 0) && !dtls_address_from_system(&from[i], &server->from))
+                on_datagram(server, d);
+        }
     return n;
 }
 
@@ -158,9 +174,10 @@ static void on_ready(void *ctx, unsigned events)
     struct fed_dtls_server *server = ctx;
 
     (void)events;
-    for (unsigned i = 0; i < DTLS_BATCHES_PER_WAKE && receive_batch(server) == (int)DTLS_BATCH; i++)
-        ;
-    timer_arm(server);
+    for (unsigned i = 0; i < DTLS_BATCHES_PER_WAKE && !server->paused; i++)
+        if (receive_batch(server) < (int)DTLS_BATCH)
+            break;
+    dtls_server_arm(server);
 }
 
 /* ---- open and close ---- */
@@ -174,14 +191,32 @@ static void buffer_raise(int fd, int force, int plain)
             fd, SOL_SOCKET, plain, &size, sizeof(size)); /* the kernel caps it; smaller works too */
 }
 
+/* Which port a bound socket has. */
+static enum fed_err socket_port(
+    struct fed_dtls_server *server, const char *listen, struct fed_diag *diag)
+{
+    struct dtls_address address;
+    struct sockaddr_storage system;
+    socklen_t len = sizeof(system);
+
+    if (getsockname(server->fd, (struct sockaddr *)&system, &len) != 0 ||
+        dtls_address_from_system(&system, &address))
+        return fed_diag_set(diag, FED_ERR_NETWORK, "%s: %s", listen, strerror(errno));
+    server->port = address.port;
+    return FED_OK;
+}
+
 static enum fed_err socket_open(
     struct fed_dtls_server *server, const char *listen, struct fed_diag *diag)
 {
     struct dtls_address address;
     struct sockaddr_storage system;
     socklen_t len;
-    enum fed_err err = dtls_address_parse(listen, &address, diag);
+    enum fed_err err;
 
+    if (server->fd >= 0)
+        return socket_port(server, "the socket that was given", diag);
+    err = dtls_address_parse(listen, &address, diag);
     if (err)
         return err;
     server->fd = socket(address.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -193,12 +228,7 @@ static enum fed_err socket_open(
     if (bind(server->fd, (struct sockaddr *)&system, len) != 0)
         return fed_diag_set(diag, errno == EADDRINUSE ? FED_ERR_EXISTS : FED_ERR_NETWORK,
             "cannot listen on %s (UDP): %s", listen, strerror(errno));
-    len = sizeof(system);
-    if (getsockname(server->fd, (struct sockaddr *)&system, &len) != 0 ||
-        dtls_address_from_system(&system, &address))
-        return fed_diag_set(diag, FED_ERR_NETWORK, "%s: %s", listen, strerror(errno));
-    server->port = address.port;
-    return FED_OK;
+    return socket_port(server, listen, diag);
 }
 
 static enum fed_err server_start(
@@ -220,6 +250,13 @@ static enum fed_err server_start(
     return err ? fed_diag_set(diag, err, "DTLS server: %s", fed_err_text(err)) : FED_OK;
 }
 
+static enum fed_err no_memory(const struct fed_dtls_options *options, struct fed_diag *diag)
+{
+    if (options->fd > 0)
+        close(options->fd);
+    return fed_diag_set(diag, FED_ERR_NOMEM, "DTLS server: out of memory");
+}
+
 enum fed_err fed_dtls_server_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
     const struct fed_dtls_options *options, const struct fed_dtls_events *events,
     struct fed_dtls_server **out, struct fed_diag *diag)
@@ -228,7 +265,7 @@ enum fed_err fed_dtls_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
     enum fed_err err;
 
     if (!server)
-        return fed_diag_set(diag, FED_ERR_NOMEM, "DTLS server: out of memory");
+        return no_memory(options, diag);
     server->mem = mem;
     server->loop = loop;
     server->log = log;
@@ -236,7 +273,12 @@ enum fed_err fed_dtls_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
     server->sessions_max = options->sessions_max;
     server->handshakes_max = options->handshakes_max;
     server->session_idle_ms = options->session_idle_ms;
-    server->fd = -1;
+    server->steer_index = options->steer_index;
+    server->steer_count = options->steer_count;
+    server->handshake_share = options->handshake_share;
+    server->credit_at_us = fed_loop_clock_us(loop);
+    server->credit_us = DTLS_CREDIT_US;
+    server->fd = options->fd > 0 ? options->fd : -1;
     err = server_start(server, options, diag);
     if (err) {
         fed_dtls_server_close(server);
@@ -272,7 +314,7 @@ void fed_dtls_server_close(struct fed_dtls_server *server)
         close(server->fd);
     dtls_table_fini(&server->table, server->mem);
     dtls_heap_fini(&server->heap, server->mem);
-    dtls_config_fini(&server->config);
+    dtls_config_fini(server);
     fed_alloc_free(server->mem, server, sizeof(*server));
 }
 
@@ -284,4 +326,17 @@ uint16_t fed_dtls_server_port(const struct fed_dtls_server *server)
 size_t fed_dtls_server_sessions(const struct fed_dtls_server *server)
 {
     return server->table.count - server->handshakes;
+}
+
+void fed_dtls_server_stats(const struct fed_dtls_server *server, struct fed_dtls_server_stats *out)
+{
+    *out = server->stats;
+}
+
+void fed_dtls_server_pause(struct fed_dtls_server *server, bool paused)
+{
+    if (server->paused == paused)
+        return;
+    server->paused = paused;
+    server->loop->watch_set(server->loop->ctx, server->watch, paused ? 0 : FED_LOOP_READ);
 }

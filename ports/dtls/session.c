@@ -88,16 +88,36 @@ static int on_timer_get(void *ctx)
 
 /* ---- birth and death ---- */
 
-static void session_free(struct fed_dtls_session *s)
+void dtls_handshake_free(struct fed_dtls_session *s)
+{
+    if (!s->handshake)
+        return;
+    dtls_psk_forget(s);
+    fed_alloc_free(s->server->mem, s->handshake, sizeof(*s->handshake));
+    s->handshake = NULL;
+}
+
+void dtls_session_free(struct fed_dtls_session *s)
 {
     struct fed_alloc *mem = s->server->mem;
 
     mbedtls_ssl_free(&s->ssl);
-    fed_alloc_free(mem, s->handshake, sizeof(*s->handshake));
+    dtls_handshake_free(s);
     fed_alloc_free(mem, s, sizeof(*s));
 }
 
-static struct fed_dtls_session *scratch_new(struct fed_dtls_server *server)
+/* A router in front goes by the first byte. */
+static void cid_steer(const struct fed_dtls_server *server, uint8_t cid[DTLS_CID_SIZE])
+{
+    unsigned first = cid[0];
+
+    if (server->steer_count == 0)
+        return;
+    first = first - first % server->steer_count + server->steer_index;
+    cid[0] = (uint8_t)(first > 0xff ? first - server->steer_count : first);
+}
+
+struct fed_dtls_session *dtls_session_new(struct fed_dtls_server *server)
 {
     struct fed_dtls_session *s = fed_alloc_zero(server->mem, sizeof(*s));
 
@@ -109,9 +129,10 @@ static struct fed_dtls_session *scratch_new(struct fed_dtls_server *server)
     s->handshake = fed_alloc_zero(server->mem, sizeof(*s->handshake));
     if (!s->handshake || fed_mbed_random(NULL, s->cid, sizeof(s->cid)) != 0 ||
         mbedtls_ssl_setup(&s->ssl, &server->config.ssl) != 0) {
-        session_free(s);
+        dtls_session_free(s);
         return NULL;
     }
+    cid_steer(server, s->cid);
     mbedtls_ssl_set_bio(&s->ssl, s, on_send, on_recv, NULL);
     mbedtls_ssl_set_timer_cb(&s->ssl, s, on_timer_set, on_timer_get);
     mbedtls_ssl_set_mtu(&s->ssl, DTLS_MTU);
@@ -136,7 +157,7 @@ void dtls_session_drop(struct fed_dtls_session *session)
 {
     session_unlist(session);
     if (session != session->server->current)
-        session_free(session);
+        dtls_session_free(session);
 }
 
 /* The end of an open session that its owner did not ask for. During the callback it is dead but
@@ -150,7 +171,7 @@ static void session_end(struct fed_dtls_session *s, const char *why)
     session_unlist(s);
     server->events.closed(server->events.ctx, s, why);
     if (s != server->current)
-        session_free(s);
+        dtls_session_free(s);
 }
 
 /* One line for a failed handshake, but no flood of them: anybody can make handshakes fail. */
@@ -159,6 +180,7 @@ static void handshake_failed(struct fed_dtls_session *s, const char *why)
     struct fed_dtls_server *server = s->server;
     uint64_t minute = fed_loop_now_ms(server->loop) / 60000;
 
+    server->stats.failed++;
     if (minute != server->failure_minute) {
         server->failure_minute = minute;
         server->failure_logs = 0;
@@ -173,7 +195,7 @@ static void handshake_failed(struct fed_dtls_session *s, const char *why)
 
 /* ---- working ---- */
 
-static void due_set(struct fed_dtls_session *s)
+bool dtls_session_arm(struct fed_dtls_session *s)
 {
     struct fed_dtls_server *server = s->server;
     uint64_t now_ms = fed_loop_now_ms(server->loop);
@@ -187,11 +209,12 @@ static void due_set(struct fed_dtls_session *s)
     if (due_ms <= now_ms)
         due_ms = now_ms + 1;
     /* Only a new handshake needs room in the heap; without a timer it could stay for ever. */
-    if (dtls_heap_set(&server->heap, server->mem, s, due_ms)) {
-        fed_log(server->log, FED_LOG_ERROR, "dtls: out of memory, no session for %s",
-            fed_dtls_session_address(s));
-        dtls_session_drop(s);
-    }
+    if (dtls_heap_set(&server->heap, server->mem, s, due_ms) == FED_OK)
+        return true;
+    fed_log(server->log, FED_LOG_ERROR, "dtls: out of memory, no session for %s",
+        fed_dtls_session_address(s));
+    dtls_session_drop(s);
+    return false;
 }
 
 /* A record newer than all before was authenticated: its sender's address is the peer's (RFC 9146
@@ -292,27 +315,29 @@ static void session_opened(struct fed_dtls_session *s)
     if (old)
         session_end(old, "replaced by a new session from its address");
     server->handshakes--;
+    server->stats.handshakes++;
     s->state = DTLS_OPEN;
     s->heard_ms = fed_loop_now_ms(server->loop);
     buffers_shrink(s);
     mbedtls_ssl_set_mtu(&s->ssl, 0); /* records are one datagram each, whatever their size */
-    due_set(s);
+    (void)dtls_session_arm(s);
     server->events.opened(server->events.ctx, s, &peer);
     mbedtls_ssl_set_verify(&s->ssl, NULL, NULL);
-    fed_alloc_free(server->mem, s->handshake, sizeof(*s->handshake));
-    s->handshake = NULL;
+    dtls_handshake_free(s);
 }
 
 static void handshake_step(struct fed_dtls_session *s)
 {
+    uint64_t started_us = dtls_credit_start(s->server);
     int code = mbedtls_ssl_handshake(&s->ssl);
     struct fed_diag diag = {""};
 
+    dtls_credit_stop(s->server, started_us);
     if (code == 0) {
         session_opened(s);
         session_read(s); /* the last flight may have had records behind it */
     } else if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
-        due_set(s);
+        (void)dtls_session_arm(s);
     } else {
         fed_mbed_handshake_error(&s->handshake->verify, &s->ssl, code, &diag);
         handshake_failed(s, diag.text);
@@ -335,7 +360,7 @@ static void work_end(struct fed_dtls_session *s)
     server->incoming = (struct fed_span){0};
     server->incoming_len = 0;
     if (s->state == DTLS_DEAD)
-        session_free(s);
+        dtls_session_free(s);
 }
 
 void dtls_session_feed(struct fed_dtls_session *session)
@@ -343,10 +368,12 @@ void dtls_session_feed(struct fed_dtls_session *session)
     work_begin(session);
     session->stats.received_bytes += session->server->incoming_len;
     session->stats.received_datagrams++;
-    if (session->state == DTLS_HANDSHAKE)
-        handshake_step(session);
-    else
+    if (session->state == DTLS_HANDSHAKE) {
+        if (!dtls_psk_park(session))
+            handshake_step(session);
+    } else {
         session_read(session);
+    }
     work_end(session);
 }
 
@@ -366,7 +393,7 @@ void dtls_session_due(struct fed_dtls_session *session, uint64_t now_ms)
         mbedtls_ssl_close_notify(&session->ssl);
         session_end(session, "idle");
     } else {
-        due_set(session);
+        (void)dtls_session_arm(session);
     }
     work_end(session);
 }
@@ -385,7 +412,7 @@ static void scratch_adopt(struct fed_dtls_server *server, struct fed_dtls_sessio
     s->state = DTLS_HANDSHAKE;
     s->handshake->deadline_ms = fed_loop_now_ms(server->loop) + DTLS_HANDSHAKE_MS;
     dtls_table_add(&server->table, server->mem, s);
-    due_set(s);
+    (void)dtls_session_arm(s);
 }
 
 static void scratch_log(struct fed_dtls_session *s, int code)
@@ -398,8 +425,9 @@ static void scratch_log(struct fed_dtls_session *s, int code)
 
 void dtls_scratch_hello(struct fed_dtls_server *server)
 {
-    struct fed_dtls_session *s = server->scratch ? server->scratch : scratch_new(server);
+    struct fed_dtls_session *s = server->scratch ? server->scratch : dtls_session_new(server);
     struct fed_span hello = server->incoming;
+    uint64_t started_us = dtls_credit_start(server);
     int code;
 
     server->scratch = s;
@@ -416,6 +444,8 @@ void dtls_scratch_hello(struct fed_dtls_server *server)
         code = mbedtls_ssl_set_cid(&s->ssl, MBEDTLS_SSL_CID_ENABLED, s->cid, sizeof(s->cid));
     if (!code)
         code = mbedtls_ssl_handshake(&s->ssl);
+    if (server->cookie_good)
+        dtls_credit_stop(server, started_us);
     if (server->cookie_good && code == MBEDTLS_ERR_SSL_WANT_READ) {
         if (hello.len >= CLIENT_RANDOM_AT + sizeof(s->handshake->client_random))
             memcpy(s->handshake->client_random, hello.at + CLIENT_RANDOM_AT,

@@ -27,6 +27,7 @@ BEGIN {
     builds_on["ports/dtls"] = "ports/tls"
     builds_on["ports/http"] = "ports/tls"
     builds_on["ports/https"] = "ports/http"
+    builds_on["ports/worker"] = "ports/dtls" # the form of addresses
 }
 
 {

@@ -80,6 +80,8 @@ static void desk_open(struct desk *d, const char *reason, const char *message)
     }
     assert_int_equal(agent_report_new(&d->ports, &d->table, &events, &d->report), FED_OK);
     agent_report_link_up(d->report, 0);
+    assert_int_equal(d->message.len, 0); /* the first one waits for what the member says */
+    world_pass(d->world, AGENT_REPORT_FIRST_MS);
 }
 
 static void desk_close(struct desk *d)

@@ -678,6 +678,48 @@ static void test_missed_notification_ends_the_session(void **state)
     end_session(w, &session);
 }
 
+static unsigned go_away(struct world *w, struct fed_link_session *session)
+{
+    return ask(w, session, FED_LINK_POST, "a", "", fed_span_text(""), false);
+}
+
+/* An agent that stops keeps its session: nothing is sent to where it was, so nothing is given up,
+ * and it finds its session again, however much changed meanwhile. */
+static void test_away(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct hub_gateway_stats stats;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    put_configmap(w, "a", 101);
+    assert_int_equal(session.notifications, 1); /* under way when it stops */
+    assert_int_equal(go_away(w, &session), FED_LINK_CHANGED);
+    w->events.notified(w->events.ctx, &session, session.tag, false);
+    put_configmap(w, "a", 102);
+    assert_int_equal(session.notifications, 1);
+    w->events.alive(w->events.ctx, &session);
+    assert_false(session.closed);
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    put_configmap(w, "a", 103);
+    assert_int_equal(session.notifications, 2);
+    assert_int_equal(
+        ask(w, &session, FED_LINK_GET, "a", "", fed_span_text(""), false), FED_LINK_NOT_ALLOWED);
+    assert_int_equal(go_away(w, &session), FED_LINK_CHANGED);
+    assert_int_equal(go_away(w, &session), FED_LINK_CHANGED);
+    end_session(w, &session); /* it does not come back */
+    open_session(w, &session, NULL, "token");
+    assert_int_equal(go_away(w, &session), FED_LINK_UNAUTHORIZED);
+    end_session(w, &session);
+}
+
 static void test_notify_large(void **state)
 {
     struct world *w = *state;
@@ -1255,6 +1297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_knock, setup, teardown),

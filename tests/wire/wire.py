@@ -60,9 +60,15 @@ def hello_verify_cookie(datagram):
     return datagram[28:]
 
 
-def hub_rss_kib():
-    with open(f"/proc/{HUB_PID}/status", encoding="ascii") as status:
+def rss_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
+
+
+def hub_rss_kib():
+    """Of the hub and its gateway workers."""
+    with open(f"/proc/{HUB_PID}/task/{HUB_PID}/children", encoding="ascii") as children:
+        return sum(rss_kib(pid) for pid in (HUB_PID, *map(int, children.read().split())))
 
 
 def tls(port=API, alpn="http/1.1", identity=()):

@@ -6,8 +6,8 @@
 #
 #   FEDLET_PREFIX  result of toolchains/build for this target; the toolchain file sets it
 #
-# tp::mbedcrypto tp::mbedx509 tp::mbedtls tp::coap tp::zlib tp::sqlite tp::cjson tp::yyjson
-# tp::nghttp2 tp::llhttp tp::yaml tp::cmocka (tests)
+# tp::mbedcrypto tp::mbedx509 tp::mbedtls tp::zlib tp::sqlite tp::cjson tp::yyjson tp::nghttp2
+# tp::llhttp tp::yaml tp::cmocka (tests)
 include_guard(GLOBAL)
 
 if(NOT FEDLET_PREFIX)
@@ -35,7 +35,6 @@ set(_mbedtls_config "MBEDTLS_CONFIG_FILE=\"fedlet_mbedtls_config.h\"")
 fedlet_third_party(mbedcrypto mbedcrypto mbedtls DEFINES ${_mbedtls_config})
 fedlet_third_party(mbedx509 mbedx509 mbedtls DEFINES ${_mbedtls_config} LINKS tp::mbedcrypto)
 fedlet_third_party(mbedtls mbedtls mbedtls DEFINES ${_mbedtls_config} LINKS tp::mbedx509)
-fedlet_third_party(coap coap-3 libcoap LINKS tp::mbedtls)
 fedlet_third_party(zlib z zlib)
 fedlet_third_party(sqlite sqlite3 sqlite3) # OMIT_AUTOINIT: call sqlite3_initialize() first
 fedlet_third_party(cjson cjson cjson LINKS m)

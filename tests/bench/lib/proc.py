@@ -16,6 +16,16 @@ def rss_mib(pid):
     return _kib(f"/proc/{pid}/smaps_rollup", "Rss") / 1024
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as source:
+        return [int(word) for word in source.read().split()]
+
+
+def service_mib(pid):
+    """A process with its worker processes: its own resident memory, and what they do not share with it."""
+    return rss_mib(pid) + sum(private_dirty_mib(child) for child in children(pid))
+
+
 def private_dirty_mib(pid):
     return _kib(f"/proc/{pid}/smaps_rollup", "Private_Dirty") / 1024
 

@@ -1,0 +1,189 @@
+/* agents_saved.c - see agents.h: sessions in a file between two processes of the hub.
+ *
+ * sealed: format 1, epoch of the store, wall clock in milliseconds, version of the hub, then per
+ * session its steering byte, the gateway's part and the link's part. */
+#include "hub/agents.h"
+
+#include "hub/store_file.h"
+
+#include <string.h>
+
+#define FORMAT 1u
+#define VERSION_MAX 64u
+#define CONTEXT "fedhub sessions 1"
+#define SESSION_PART_MAX (16u << 10)
+
+struct files {
+    char sealed[HUB_STORE_PATH_MAX];
+    char key[HUB_STORE_PATH_MAX];
+};
+
+static enum fed_err files_set(
+    const struct hub_agents_parts *parts, struct files *out, struct fed_diag *diag)
+{
+    enum fed_err err = hub_store_path(parts->options, "sessions", out->sealed, diag);
+
+    return err ? err : hub_store_path(parts->options, "sessions.key", out->key, diag);
+}
+
+static void wipe(struct fed_buf *buf)
+{
+    if (buf->at)
+        memset(buf->at, 0, buf->cap);
+    fed_buf_fini(buf);
+}
+
+void hub_agents_saved_put(
+    struct fed_buf *out, unsigned steer, struct fed_span kept, struct fed_span part)
+{
+    fed_buf_put_u16(out, (uint16_t)steer);
+    fed_buf_put_string(out, kept);
+    fed_buf_put_string(out, part);
+}
+
+/* ---- write ---- */
+
+static void put_head(const struct hub_agents_parts *parts, struct fed_buf *out)
+{
+    int64_t now_us = parts->loop->unix_us(parts->loop->ctx);
+
+    fed_buf_put_u8(out, FORMAT);
+    fed_buf_put_u32(out, parts->epoch);
+    fed_buf_put_u64(out, now_us > 0 ? (uint64_t)now_us / 1000 : 0);
+    fed_buf_put_string(out, fed_span_text(FEDLET_VERSION));
+}
+
+static enum fed_err write_files(const struct hub_agents_parts *parts, const struct files *files,
+    struct fed_span sealed, const uint8_t *key, struct fed_diag *diag)
+{
+    struct fed_fs *fs = parts->fs;
+    enum fed_err err =
+        fs->write(fs->ctx, files->key, fed_span_of(key, FED_SEAL_KEY_SIZE), 0600, diag);
+
+    return err ? err : fs->write(fs->ctx, files->sealed, sealed, 0600, diag);
+}
+
+enum fed_err hub_agents_saved_write(
+    const struct hub_agents_parts *parts, struct fed_span sessions, struct fed_diag *diag)
+{
+    struct files files;
+    struct fed_buf plain;
+    struct fed_buf sealed;
+    uint8_t key[FED_SEAL_KEY_SIZE];
+    enum fed_err err = files_set(parts, &files, diag);
+
+    if (err)
+        return err;
+    fed_buf_init(&plain, parts->mem, HUB_AGENTS_FILE_MAX);
+    fed_buf_init(&sealed, parts->mem, HUB_AGENTS_FILE_MAX + FED_SEAL_EXTRA);
+    put_head(parts, &plain);
+    fed_buf_put(&plain, sessions);
+    err = fed_buf_err(&plain);
+    if (!err)
+        err = parts->crypto->random(parts->crypto->ctx, key, sizeof key);
+    if (!err)
+        err = fed_tls_seal(key, FED_SPAN_LIT(CONTEXT), fed_buf_span(&plain), &sealed);
+    if (!err)
+        err = write_files(parts, &files, fed_buf_span(&sealed), key, diag);
+    memset(key, 0, sizeof key);
+    wipe(&plain);
+    fed_buf_fini(&sealed);
+    return err;
+}
+
+/* ---- read ---- */
+
+/* Both files, which are gone afterwards: that is made sure before anything is made of them. */
+static enum fed_err take_files(const struct hub_agents_parts *parts, const struct files *files,
+    struct fed_buf *sealed, struct fed_buf *key, struct fed_diag *diag)
+{
+    struct fed_fs *fs = parts->fs;
+    enum fed_err err = fs->read(fs->ctx, files->sealed, sealed, diag);
+    enum fed_err key_err = fs->read(fs->ctx, files->key, key, diag);
+    enum fed_err gone = fs->remove(fs->ctx, files->key, diag);
+
+    if (!gone)
+        gone = fs->remove(fs->ctx, files->sealed, diag);
+    if (gone)
+        return gone;
+    return err ? err : key_err;
+}
+
+static enum fed_err take_head(
+    const struct hub_agents_parts *parts, struct fed_span *from, uint32_t *away_ms)
+{
+    int64_t now_us = parts->loop->unix_us(parts->loop->ctx);
+    uint64_t now_ms = now_us > 0 ? (uint64_t)now_us / 1000 : 0;
+    uint64_t saved_ms;
+    uint32_t epoch;
+    uint8_t format;
+    struct fed_span version;
+    enum fed_err err = fed_span_take_u8(from, &format);
+
+    if (!err && format != FORMAT)
+        return FED_ERR_UNSUPPORTED;
+    if (!err)
+        err = fed_span_take_u32(from, &epoch);
+    if (!err)
+        err = fed_span_take_u64(from, &saved_ms);
+    if (!err)
+        err = fed_span_take_string(from, VERSION_MAX, &version);
+    if (err)
+        return FED_ERR_CORRUPT;
+    if (epoch != parts->epoch || !fed_span_is(version, FEDLET_VERSION))
+        return FED_ERR_UNSUPPORTED;
+    /* A clock that was set back makes them younger, by no more than they may be old. */
+    saved_ms = now_ms > saved_ms ? now_ms - saved_ms : 0;
+    *away_ms = saved_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)saved_ms;
+    return FED_OK;
+}
+
+static enum fed_err each(const struct hub_agents_parts *parts, struct fed_span from,
+    hub_agents_saved_call *call, void *ctx)
+{
+    uint32_t away_ms;
+    enum fed_err err = take_head(parts, &from, &away_ms);
+
+    while (!err && from.len > 0) {
+        struct fed_span kept;
+        struct fed_span part;
+        uint16_t steer;
+
+        err = fed_span_take_u16(&from, &steer);
+        if (!err)
+            err = fed_span_take_string(&from, SESSION_PART_MAX, &kept);
+        if (!err)
+            err = fed_span_take_string(&from, SESSION_PART_MAX, &part);
+        if (err)
+            return FED_ERR_CORRUPT;
+        call(ctx, steer, kept, part, away_ms);
+    }
+    return err;
+}
+
+enum fed_err hub_agents_saved_read(const struct hub_agents_parts *parts,
+    hub_agents_saved_call *call, void *ctx, struct fed_diag *diag)
+{
+    struct files files;
+    struct fed_buf plain;
+    struct fed_buf sealed;
+    struct fed_buf key;
+    enum fed_err err = files_set(parts, &files, diag);
+
+    if (err)
+        return err;
+    fed_buf_init(&key, parts->mem, FED_SEAL_KEY_SIZE);
+    fed_buf_init(&sealed, parts->mem, HUB_AGENTS_FILE_MAX + FED_SEAL_EXTRA);
+    fed_buf_init(&plain, parts->mem, HUB_AGENTS_FILE_MAX + 1);
+    err = take_files(parts, &files, &sealed, &key, diag);
+    if (!err && key.len != FED_SEAL_KEY_SIZE)
+        err = FED_ERR_CORRUPT;
+    if (!err)
+        err = fed_tls_unseal(key.at, FED_SPAN_LIT(CONTEXT), fed_buf_span(&sealed), &plain);
+    if (!err)
+        err = each(parts, fed_buf_span(&plain), call, ctx);
+    wipe(&key);
+    wipe(&plain);
+    fed_buf_fini(&sealed);
+    return err;
+}

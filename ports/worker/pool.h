@@ -1,0 +1,111 @@
+/* pool.h - fedhub's side of the gateway workers, shared by its files.
+ *
+ *   pool.c          opening, closing, saving; what is the same for all workers
+ *   pool_process.c  one worker's process: started, watched, started again
+ *   pool_link.c     messages of workers as events of ports/link.h, and its functions as messages */
+#ifndef FEDLET_PORTS_WORKER_POOL_H
+#define FEDLET_PORTS_WORKER_POOL_H
+
+#include "ports/link.h"
+#include "ports/worker/stream.h"
+#include "proto/base/map.h"
+
+#include <sys/types.h>
+
+#define POOL_IPC_FD 3 /* in a worker */
+#define POOL_UDP_FD 4
+
+#define POOL_BODIES_MAX                                                                            \
+    (48u << 20) /* waiting for one worker: beyond it agents are told to come back */
+#define POOL_WAITING_MAX (96u << 20) /* beyond it the worker is ended */
+#define POOL_STALL_MS 20000u
+#define POOL_BACK_OFF_MS 100u
+#define POOL_BACK_OFF_MAX_MS 10000u
+#define POOL_SOUND_MS 60000u /* one that lived that long had no trouble with its start */
+#define POOL_END_MS 3000u
+#define POOL_COME_BACK_S 5u
+
+enum pool_state {
+    POOL_DOWN,    /* no process; started again when its timer says */
+    POOL_RUNNING, /* may not have read its first message yet: they wait in order */
+    POOL_QUIET,   /* takes no datagrams any more, everything before was given on */
+    POOL_DONE     /* has saved its sessions */
+};
+
+struct pool_session {
+    struct pool_worker *worker;
+    uint64_t id;
+    void *user;
+    struct pool_session *next;
+    struct pool_session **link; /* to here from the worker's list */
+};
+struct pool_exchange {
+    struct fed_worker_pool *pool;
+    struct pool_worker *worker; /* NULL: it ended */
+    uint64_t id;
+    struct pool_exchange *next;
+    struct pool_exchange **link;
+};
+struct pool_worker {
+    struct fed_worker_pool *pool;
+    unsigned index;
+    int udp_fd;
+    pid_t pid;
+    enum pool_state state;
+    struct worker_stream stream;
+    bool stream_open;
+    const char *lost;        /* it is to be ended, and why */
+    bool watched;            /* the timer will look whether it takes what waits */
+    struct fed_timer *timer; /* DOWN: start; else: look whether it takes what waits */
+    uint64_t started_ms;
+    uint32_t back_off_ms;
+    struct fed_map by_id;
+    struct pool_session *sessions;
+    struct pool_exchange *exchanges;
+    struct fed_worker_stats stats; /* of the present process */
+};
+struct fed_worker_pool {
+    struct fed_alloc *mem;
+    struct fed_loop *loop;
+    struct fed_log *log;
+    struct fed_link_server_events events;
+    unsigned n;
+    struct pool_worker *workers;
+    uint16_t port;
+    bool going;
+    bool ending;
+    unsigned log_level;
+    struct fed_link_server_options server;
+    struct fed_buf cert_pem;
+    struct fed_buf key_pem;
+    struct fed_buf client_ca_pem;
+    struct fed_worker_stats before; /* of processes that have ended */
+    struct pool_exchange *orphans;  /* of workers that have ended */
+    struct fed_timer *timer;        /* of saving */
+    void (*quiet)(void *ctx);
+    fed_link_saved *each;
+    void (*done)(void *ctx);
+    void *save_ctx;
+};
+
+/* ---- pool.c ---- */
+/* A worker reached another state while the pool is being saved. */
+void pool_saving_goes_on(struct fed_worker_pool *pool);
+
+/* ---- pool_process.c ---- */
+/* Starts the process; when that fails it is tried again later. */
+void pool_worker_start(struct pool_worker *worker);
+/* Ends it whatever it does: its sessions are closed. It is started again unless the pool ends. */
+void pool_worker_lose(struct pool_worker *worker, const char *why);
+void pool_worker_due(void *worker); /* its timer */
+/* Lets it end by itself, then waits for it; end_ms is monotonic. */
+void pool_worker_end(struct pool_worker *worker, uint64_t end_ms);
+/* Sends; what cannot be sent ends the worker (not inside the call). */
+void pool_worker_send(struct pool_worker *worker, const struct fed_worker_message *message);
+
+/* ---- pool_link.c ---- */
+void pool_link_message(struct pool_worker *worker, const struct fed_worker_message *message);
+/* All its sessions are closed, its exchanges orphaned. why NULL: closed is not called. */
+void pool_link_clear(struct pool_worker *worker, const char *why);
+
+#endif
