@@ -265,6 +265,10 @@ struct fed_worker_pool_options {
     unsigned workers;                      /* 1 .. FED_WORKER_POOL_MAX */
     unsigned log_level;                    /* enum fed_log_level */
     struct fed_link_server_options server; /* _max: of all workers together; fd, steer unused */
+    /* A worker ended without being asked to: its sessions were closed, and their agents do not
+     * know. May be NULL. */
+    void (*lost)(void *ctx);
+    void *lost_ctx;
 };
 #define FED_WORKER_POOL_MAX 64u
 /* Starts the workers; they take no datagrams before _go. */
@@ -281,6 +285,7 @@ void fed_worker_pool_stats(const struct fed_worker_pool *pool, struct fed_link_s
 void fed_worker_pool_restore(struct fed_worker_pool *pool, struct fed_span saved,
     struct fed_span kept, unsigned steer, uint32_t away_ms);
 void fed_worker_pool_go(struct fed_worker_pool *pool);
+void fed_worker_pool_knock(void *pool, const char *address); /* as fed_coap_server_knock */
 /* What is not sent yet goes to workers that start later, too. */
 void fed_worker_pool_certificate(struct fed_worker_pool *pool, struct fed_span cert_pem,
     struct fed_span key_pem, struct fed_span client_ca_pem);

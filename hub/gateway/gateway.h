@@ -75,8 +75,8 @@ void hub_gateway_on_copied(struct hub_gateway *gateway, hub_gateway_copied *copi
 /* A hub_plan_changed; ctx is the gateway. */
 void hub_gateway_plan_changed(void *gateway, struct fed_span cluster, uint64_t revision);
 /* Sends a word to an address: nobody here knows a session with it. ctx outlives the gateway, or is
- * taken back with call NULL. Once, after a start, those who were connected when the hub was last
- * heard of and are not back are told, a few at a time. */
+ * taken back with call NULL. Those who were connected when they were last heard of and have no
+ * session now are told, a few at a time, from soon after this call on. */
 typedef void hub_gateway_knock(void *ctx, const char *address);
 void hub_gateway_knock_by(struct hub_gateway *gateway, hub_gateway_knock *call, void *ctx);
 /* Before the sessions of a binding are saved: those that nobody would want to go on with are
