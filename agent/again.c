@@ -66,7 +66,7 @@ static enum fed_err put_ops(
 
     if (err)
         return err;
-    l->ops = fed_alloc_array(l->arena, l->cap + table->n + 1, sizeof *l->ops);
+    l->ops = fed_alloc_array(l->arena, l->cap + table->n + 2, sizeof *l->ops);
     if (!l->ops)
         return FED_ERR_NOMEM;
     err = state->store->range(state->store->ctx, from, to, 0, drop_blob, l);
@@ -79,6 +79,8 @@ static enum fed_err put_ops(
     agent_state_put_head(head, table->epoch, 0, none);
     l->ops[l->n++] =
         (struct fed_store_op){.key = FED_SPAN_LIT("manifest"), .value = fed_buf_span(head)};
+    /* Strays are those of the next federation, which says so before anything is let go of. */
+    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT("kinds"), .remove = true};
     return fed_buf_err(head);
 }
 

@@ -1,10 +1,6 @@
 /* daemon.c - see daemon.h. */
 #include "agent/daemon_inner.h"
 
-#include "proto/base/text.h"
-
-#include <string.h>
-
 #define PERSIST_FLOOR_MS 5000u
 #define PERSIST_CEILING_MS 60000u
 
@@ -57,50 +53,6 @@ static void on_persist_timer(void *ctx)
 
     d->persist_set = false;
     persist(d);
-}
-
-/* ---- traffic ---- */
-
-/* Civil month of a time: days to year and month, proleptic Gregorian calendar. */
-static uint64_t month_of(int64_t unix_s)
-{
-    char text[FED_TEXT_TIME_SIZE];
-    uint64_t year = 0;
-    uint64_t month = 1;
-
-    fed_text_time(unix_s < 0 ? 0 : unix_s, text); /* 2026-11-22T... */
-    for (size_t i = 0; i < 4; i++)
-        year = year * 10 + (uint64_t)(text[i] - '0');
-    month = (uint64_t)(text[5] - '0') * 10 + (uint64_t)(text[6] - '0');
-    return year * 12 + month - 1;
-}
-
-void agent_daemon_traffic(
-    struct agent_daemon *d, struct fed_link_stats *process, struct agent_traffic *month)
-{
-    uint64_t now = month_of(fed_loop_unix_s(d->ports.loop));
-
-    *process = (struct fed_link_stats){0};
-    if (d->ports.link && d->sync)
-        d->ports.link->stats(d->ports.link->ctx, process);
-    /* Bytes of a process that lives across the turn of the month count to the new one. */
-    *month = (struct agent_traffic){.month = now,
-        .sent_bytes = process->sent_bytes + (d->month.month == now ? d->month.sent_bytes : 0),
-        .received_bytes =
-            process->received_bytes + (d->month.month == now ? d->month.received_bytes : 0)};
-}
-
-static void store_traffic(struct agent_daemon *d)
-{
-    struct agent_traffic month;
-    struct fed_link_stats process;
-    struct fed_diag diag = {""};
-
-    agent_daemon_traffic(d, &process, &month);
-    if (process.sent_bytes == 0 && process.received_bytes == 0)
-        return;
-    if (agent_state_set_traffic(&d->state, &month, &diag))
-        fed_log(d->ports.log, FED_LOG_WARN, "state file: traffic counters: %s", diag.text);
 }
 
 /* ---- events of the modules ---- */
@@ -171,16 +123,36 @@ static void on_up(void *ctx, uint64_t report_seq)
 {
     struct agent_daemon *d = ctx;
 
+    agent_report_hub_knows(d->report, agent_sync_hub_knows(d->sync));
     agent_report_link_up(d->report, report_seq);
 }
 
 static void on_kinds(void *ctx, struct fed_span kinds)
 {
     struct agent_daemon *d = ctx;
+    struct fed_diag diag = {""};
 
-    if (agent_observe_federated(d->observe, kinds))
+    if (agent_observe_federated(d->observe, kinds)) {
         fed_log(d->ports.log, FED_LOG_WARN,
             "the hub's list of federated kinds cannot be read; the one before stays");
+        return;
+    }
+    agent_sync_know_kinds(d->sync, kinds);
+    if (agent_state_set_kinds(&d->state, kinds, &diag))
+        fed_log(d->ports.log, FED_LOG_WARN,
+            "state file: the federated kinds: %s; the next process asks for them again", diag.text);
+}
+
+/* As an earlier process heard of them: when the hub's are the same, nobody asks. */
+static void recall_kinds(struct agent_daemon *d)
+{
+    struct fed_buf kinds;
+
+    fed_buf_init(&kinds, d->ports.mem, FED_LINK_KINDS_BYTES_MAX);
+    if (!agent_state_kinds(&d->state, &kinds) &&
+        !agent_observe_federated(d->observe, fed_buf_span(&kinds)) && d->sync)
+        agent_sync_know_kinds(d->sync, fed_buf_span(&kinds));
+    fed_buf_fini(&kinds);
 }
 
 static void on_down(void *ctx)
@@ -261,7 +233,7 @@ enum fed_err agent_daemon_new(const struct agent_ports *ports,
     agent_table_init(&d->table, ports->mem);
     err = agent_state_load(&d->state, &d->table, fed_loop_now_ms(ports->loop), diag);
     if (!err)
-        err = agent_state_traffic(&d->state, &d->month, diag);
+        err = agent_traffic_open(&d->traffic, &d->ports, &d->state, diag);
     if (!err)
         err = make_modules(d);
     if (err) {
@@ -278,6 +250,7 @@ void agent_daemon_start(struct agent_daemon *d)
 {
     agent_apply_pause(d->apply);
     agent_observe_pause(d->observe);
+    recall_kinds(d);
     agent_observe_sync(d->observe);
     agent_pods_sync(d->pods); /* what an earlier process knew */
     agent_probe_start(d->probe);
@@ -291,7 +264,7 @@ static void stop(struct agent_daemon *d)
 
     if (d->sync) {
         agent_sync_stop(d->sync);
-        store_traffic(d);
+        agent_traffic_store(&d->traffic);
     }
     if (d->apply && agent_state_persist(&d->state, &d->table, &diag))
         fed_log(d->ports.log, FED_LOG_WARN, "state file: %s", diag.text);
@@ -304,6 +277,7 @@ void agent_daemon_free(struct agent_daemon *d)
     stop(d);
     if (d->options.slot)
         d->options.slot->sync = NULL;
+    agent_traffic_close(&d->traffic);
     agent_sync_free(d->sync);
     agent_report_free(d->report);
     agent_probe_free(d->probe);

@@ -8,6 +8,7 @@
 #include "agent/pods.h"
 #include "agent/probe.h"
 #include "agent/report.h"
+#include "agent/traffic.h"
 
 struct agent_daemon {
     struct agent_ports ports;
@@ -23,13 +24,9 @@ struct agent_daemon {
     struct fed_timer *persist_timer;
     bool persist_set;
     struct agent_retry persist_retry;
-    struct agent_traffic month; /* as stored, before this process */
+    struct agent_traffic_meter traffic;
     fed_loop_call *left;
     void *left_ctx;
 };
-
-/* Traffic of this process and of the month, all included. */
-void agent_daemon_traffic(
-    struct agent_daemon *daemon, struct fed_link_stats *process, struct agent_traffic *month);
 
 #endif

@@ -36,6 +36,7 @@ struct agent_report {
     bool timer_set;
     uint64_t seq; /* acknowledged last; 0: none by this process */
     uint64_t sent_seq;
+    uint64_t knows;         /* of the hub (proto/link/knows.h) */
     uint64_t hold_until_ms; /* after a refusal, and at the beginning */
     struct agent_retry retry;
     struct agent_entry **sent; /* entries of the message under way */
@@ -160,10 +161,10 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
     m->size +=
         4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
     m->report.n_entries++;
-    if (entry->remote)
+    if (entry->remote && (r->knows & FED_LINK_KNOWS_STATUS))
         m->remote[m->report.n_remote++] = (struct fed_report_remote){
             .index = entry->index, .status = fed_span_of(entry->remote, entry->remote_len)};
-    if (entry->scale_due) {
+    if (entry->scale_due && (r->knows & FED_LINK_KNOWS_SCALE)) {
         m->scales[m->report.n_scales] = entry->scale;
         m->scales[m->report.n_scales++].index = entry->index;
         m->size += 16;
@@ -491,6 +492,11 @@ enum fed_err agent_report_facts(struct agent_report *r, struct fed_span facts)
     return FED_OK;
 }
 
+void agent_report_hub_knows(struct agent_report *r, uint64_t knows)
+{
+    r->knows = knows;
+}
+
 void agent_report_link_up(struct agent_report *r, uint64_t hub_seq)
 {
     r->link_up = true;
@@ -530,6 +536,7 @@ enum fed_err agent_report_new(const struct agent_ports *ports, struct agent_tabl
     r->ports = *ports;
     r->table = table;
     r->events = *events;
+    r->knows = FED_LINK_KNOWS_FIRST;
     fed_buf_init(&r->facts, ports->mem, FED_REPORT_FACTS_MAX);
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, r, &r->timer);
     if (!err)

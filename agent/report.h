@@ -23,6 +23,9 @@ FED_MUST_USE enum fed_err agent_report_new(const struct agent_ports *ports,
     struct agent_table *table, const struct agent_report_events *events, struct agent_report **out);
 void agent_report_free(struct agent_report *report);
 
+/* What the hub understands (proto/link/knows.h): what it does not is left out. Until it is said:
+ * FED_LINK_KNOWS_FIRST. */
+void agent_report_hub_knows(struct agent_report *report, uint64_t knows);
 /* The session is up and the hub holds this sequence number (0: none). */
 void agent_report_link_up(struct agent_report *report, uint64_t hub_seq);
 void agent_report_link_down(struct agent_report *report);

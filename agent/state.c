@@ -13,19 +13,53 @@
 #define FLAGS_ALL 0x1fu
 #define RECORD_MAX (FED_WORK_OVERRIDES_MAX + 8192u)
 #define IDENTITY_MAX (32u << 10)
+#define KEY_TRAFFIC "traffic"
+#define KEY_KINDS "kinds"
 
 void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store)
 {
     *state = (struct agent_state){.mem = mem, .store = store};
 }
 
-static enum fed_err commit(
+static void put_traffic(struct fed_buf *out, const struct agent_traffic *traffic)
+{
+    fed_buf_put_varint(out, traffic->month);
+    fed_buf_put_varint(out, traffic->sent_bytes);
+    fed_buf_put_varint(out, traffic->received_bytes);
+}
+
+static enum fed_err commit_ops(
     struct agent_state *state, const struct fed_store_op *ops, size_t n, struct fed_diag *diag)
 {
     enum fed_err err = state->store->commit(state->store->ctx, NULL, 0, ops, n, NULL, diag);
 
     if (!err)
         state->commits++;
+    return err;
+}
+
+/* With the counters, when there are any. Without memory for them they wait for the next one. */
+static enum fed_err commit(
+    struct agent_state *state, const struct fed_store_op *ops, size_t n, struct fed_diag *diag)
+{
+    struct fed_store_op *all;
+    struct agent_traffic now;
+    struct fed_buf value;
+    enum fed_err err;
+
+    if (!state->traffic || !state->traffic(state->traffic_ctx, &now))
+        return commit_ops(state, ops, n, diag);
+    fed_buf_init(&value, state->mem, 64);
+    put_traffic(&value, &now);
+    all = fed_buf_err(&value) ? NULL : fed_alloc_array(state->mem, n + 1, sizeof *all);
+    if (all) {
+        memcpy(all, ops, n * sizeof *all);
+        all[n] =
+            (struct fed_store_op){.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&value)};
+    }
+    err = commit_ops(state, all ? all : ops, all ? n + 1 : n, diag);
+    fed_alloc_free(state->mem, all, (n + 1) * sizeof *all);
+    fed_buf_fini(&value);
     return err;
 }
 
@@ -474,7 +508,7 @@ enum fed_err agent_state_traffic(
     enum fed_err err;
 
     fed_buf_init(&text, state->mem, 64);
-    err = get(state, "traffic", &text);
+    err = get(state, KEY_TRAFFIC, &text);
     if (err == FED_ERR_NOT_FOUND) {
         err = FED_OK;
         goto done;
@@ -502,12 +536,32 @@ enum fed_err agent_state_set_traffic(
     enum fed_err err;
 
     fed_buf_init(&text, state->mem, 64);
-    fed_buf_put_varint(&text, traffic->month);
-    fed_buf_put_varint(&text, traffic->sent_bytes);
-    fed_buf_put_varint(&text, traffic->received_bytes);
+    put_traffic(&text, traffic);
     err = fed_buf_err(&text);
-    if (!err)
-        err = commit_one(state, "traffic", fed_buf_span(&text), diag);
+    if (!err) {
+        struct fed_store_op op = {.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&text)};
+
+        err = commit_ops(state, &op, 1, diag);
+    }
     fed_buf_fini(&text);
     return err;
+}
+
+void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx)
+{
+    state->traffic = now;
+    state->traffic_ctx = ctx;
+}
+
+/* ---- kinds ---- */
+
+enum fed_err agent_state_kinds(struct agent_state *state, struct fed_buf *out)
+{
+    return get(state, KEY_KINDS, out);
+}
+
+enum fed_err agent_state_set_kinds(
+    struct agent_state *state, struct fed_span kinds, struct fed_diag *diag)
+{
+    return commit_one(state, KEY_KINDS, kinds, diag);
 }

@@ -8,7 +8,7 @@
  * 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied), the work (fed_work_put), 16 bytes applied
  * content, 16 bytes fields, string uid, varints generation and resourceVersion "b/" 32 bytes digest
  * the blob's bytes; exactly those that works of the manifest use "traffic"   varints month (year *
- * 12 + month - 1), bytes sent, bytes received
+ * 12 + month - 1), bytes sent, bytes received "kinds"  the hub's last answer to k, as it came
  *
  * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts
  * every new work into the inventory: nothing that was ever asked of the member is forgotten by a
@@ -31,10 +31,16 @@
 #define AGENT_STATE_APPLICATION_ID 0x66646c74u /* "fdlt" */
 #define AGENT_STATE_FORMAT 1u
 
+/* The counters as they are now; false when there is nothing to write. */
+struct agent_traffic;
+typedef bool agent_state_traffic_now(void *ctx, struct agent_traffic *out);
+
 struct agent_state {
     struct fed_alloc *mem;
     struct fed_store *store;
-    uint64_t commits; /* made by this process */
+    uint64_t commits;                 /* made by this process */
+    agent_state_traffic_now *traffic; /* NULL: nobody counts */
+    void *traffic_ctx;
 };
 
 void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store);
@@ -84,6 +90,15 @@ FED_MUST_USE enum fed_err agent_state_traffic(
     struct agent_state *state, struct agent_traffic *out, struct fed_diag *diag);
 FED_MUST_USE enum fed_err agent_state_set_traffic(
     struct agent_state *state, const struct agent_traffic *traffic, struct fed_diag *diag);
+
+/* From now on every commit writes the counters, too: they cost none of their own. now NULL: not any
+ * more. */
+void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx);
+
+/* Which kinds are federated, as the hub said last. Appends; FED_ERR_NOT_FOUND when it never did. */
+FED_MUST_USE enum fed_err agent_state_kinds(struct agent_state *state, struct fed_buf *out);
+FED_MUST_USE enum fed_err agent_state_set_kinds(
+    struct agent_state *state, struct fed_span kinds, struct fed_diag *diag);
 
 /* For staging: keys, and the record of an entry as it will be. */
 void agent_state_put_work_key(struct fed_buf *out, const struct fed_work *work);

@@ -91,7 +91,7 @@ static void put_bytes(struct setter *s, struct agent_daemon *d)
     struct fed_link_stats process;
     struct agent_traffic month;
 
-    agent_daemon_traffic(d, &process, &month);
+    agent_traffic_now(&d->traffic, &process, &month);
     set_int(&bytes, "sent", process.sent_bytes);
     set_int(&bytes, "received", process.received_bytes);
     set_int(&bytes, "month_sent", month.sent_bytes);
@@ -175,7 +175,7 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
     char until[FED_TEXT_TIME_SIZE];
 
     agent_sync_status(d->sync, &link);
-    agent_daemon_traffic(d, &process, &month);
+    agent_traffic_now(&d->traffic, &process, &month);
     fed_text_time(link.since_unix_s, since);
     fed_text_time(d->options.certificate_not_after_unix_s, until);
     fed_buf_printf(out, "Cluster:     %s\n", d->options.sync.identity->cluster);

@@ -39,7 +39,10 @@ struct agent_sync {
     uint64_t told_ms; /* the hub last spoke of the bundle */
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
-    uint64_t report_seq; /* that the hub holds, from its hello */
+    uint64_t report_seq;               /* that the hub holds, from its hello */
+    struct fed_link_hello_items items; /* of its last hello */
+    bool kinds_known;
+    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
     unsigned pings_lost;
     unsigned digest_failures;
     bool pulling;
@@ -330,6 +333,23 @@ static void ask_for_kinds(struct agent_sync *s)
         fed_log(s->ports.log, FED_LOG_DEBUG, "the federated kinds cannot be asked for");
 }
 
+/* Whether what is held is what the hub's hello spoke of. */
+static bool are_kinds_same(const struct agent_sync *s)
+{
+    return s->kinds_known && s->items.has_kinds &&
+           memcmp(s->kinds, s->items.kinds, sizeof s->kinds) == 0;
+}
+
+void agent_sync_know_kinds(struct agent_sync *s, struct fed_span kinds)
+{
+    s->kinds_known = fed_link_kinds_digest(kinds, s->kinds) == FED_OK;
+}
+
+uint64_t agent_sync_hub_knows(const struct agent_sync *s)
+{
+    return s->items.knows;
+}
+
 /* The head of the bundle in place once more: the hub has no other news of it. */
 static bool tells_of_kinds(const struct agent_sync *s, struct fed_span frame)
 {
@@ -442,7 +462,8 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (!is_up(s))
         return;
     s->events.up(s->events.ctx, s->report_seq); /* reports speak of the bundle: after it */
-    ask_for_kinds(s);
+    if (!are_kinds_same(s))
+        ask_for_kinds(s);
 }
 
 static void observe(struct agent_sync *s)
@@ -499,7 +520,21 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     }
     take_hello(s, &hello);
     s->report_seq = hello.report_seq;
+    fed_link_hello_items_take(from, &s->items);
     observe(s);
+}
+
+static enum fed_err ask_for_hello(struct agent_sync *s)
+{
+    struct fed_buf query;
+    enum fed_err err;
+
+    fed_buf_init(&query, s->ports.mem, 64);
+    fed_link_hello_query_put_knows(&query, FED_LINK_KNOWS_ALL);
+    err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO,
+        fed_buf_cstr(&query), (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, s);
+    fed_buf_fini(&query);
+    return err;
 }
 
 static void on_up(void *ctx)
@@ -512,8 +547,7 @@ static void on_up(void *ctx)
     s->up_ms = now_of(s);
     s->pings_lost = 0;
     enter(s, AGENT_SYNC_HELLO);
-    err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, NULL,
-        (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, s);
+    err = ask_for_hello(s);
     if (err)
         give_up(s, fed_err_text(err), 0);
 }

@@ -37,8 +37,9 @@ struct agent_sync_events {
     /* The session is up; report_seq is what the hub holds. */
     void (*up)(void *ctx, uint64_t report_seq);
     void (*down)(void *ctx);
-    /* Which kinds are federated, as the hub says (proto/link/link.h): after each connect, and when
-     * it changed. Not called with a hub that does not say. */
+    /* Which kinds are federated, as the hub says (proto/link/link.h): after a connect unless they
+     * are known (agent_sync_know_kinds), and when they changed. Not called with a hub that does not
+     * say. */
     void (*kinds)(void *ctx, struct fed_span kinds);
     /* A bundle was staged: durable, its works planned. */
     void (*staged)(void *ctx, const struct agent_staged *staged);
@@ -60,6 +61,11 @@ void agent_sync_free(struct agent_sync *sync);
 void agent_sync_start(struct agent_sync *sync);
 /* Ends the session, keeping it for the next start when that can be done; down is not called. */
 void agent_sync_stop(struct agent_sync *sync);
+
+/* The answer to k that the daemon holds: while the hub's hello speaks of the same, nobody asks. */
+void agent_sync_know_kinds(struct agent_sync *sync, struct fed_span kinds);
+/* Of the hub's last hello (proto/link/knows.h). */
+uint64_t agent_sync_hub_knows(const struct agent_sync *sync);
 
 /* What the link's implementation is given when it is opened: sync may be NULL until agent_sync_new
  * filled it in. */

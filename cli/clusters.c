@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COLUMNS 4u
+#define COLUMNS_WIDE 10u
+
 const char *cli_cluster_ready(const struct fed_json *cluster)
 {
     const struct fed_json *conditions = fed_json_find(cluster, "status.conditions");
@@ -20,13 +23,64 @@ const char *cli_cluster_ready(const struct fed_json *cluster)
     return fed_json_count(conditions) ? "Offline" : "Unknown";
 }
 
+static bool is_wide(const struct cli *cli)
+{
+    return cli->output && strcmp(cli->output, "wide") == 0;
+}
+
+/* "1.2 MiB" */
+static void put_bytes(char out[64], int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
+        value /= 1024;
+    snprintf(out, 64, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+/* A member of status.link; "-" when it is not there. */
+static void put_text(char out[64], const struct fed_json *cluster, const char *path)
+{
+    snprintf(out, 64, FED_SPAN_FMT,
+        FED_SPAN_ARG(fed_span_sub(fed_json_string(fed_json_find(cluster, path)), 0, 63)));
+    if (!out[0])
+        snprintf(out, 64, "-");
+}
+
+/* How it is connected, from where, since when; what the month cost, and the one before; what waits.
+ */
+static void put_link(struct cli *cli, const struct fed_json *cluster, char cells[6][64])
+{
+    struct fed_span since = fed_json_string(fed_json_find(cluster, "status.link.connectedSince"));
+    const struct fed_json *changes = fed_json_find(cluster, "status.link.held.changes");
+    char age[FED_TEXT_TIME_SIZE] = "-";
+    int64_t unix_s;
+
+    put_text(cells[0], cluster, "status.link.binding");
+    put_text(cells[1], cluster, "status.link.address");
+    if (fed_text_time_parse(since, &unix_s) == FED_OK)
+        fed_text_age(fed_loop_unix_s(cli->loop) - unix_s, age);
+    snprintf(cells[2], 64, "%s", age);
+    put_bytes(cells[3], fed_json_int(fed_json_find(cluster, "status.link.bytes.total"), 0));
+    put_bytes(cells[4], fed_json_int(fed_json_find(cluster, "status.link.lastMonth.total"), 0));
+    if (changes)
+        snprintf(cells[5], 64, "%lld until " FED_SPAN_FMT, (long long)fed_json_int(changes, 0),
+            FED_SPAN_ARG(fed_span_sub(
+                fed_json_string(fed_json_find(cluster, "status.link.held.until")), 0, 24)));
+    else
+        snprintf(cells[5], 64, "-");
+}
+
 static void add_cluster(struct cli *cli, struct cli_table *table, const struct fed_json *cluster)
 {
     struct fed_span created = fed_json_string(fed_json_find(cluster, "metadata.creationTimestamp"));
     char name[64];
     char version[64];
     char age[FED_TEXT_TIME_SIZE] = "-";
-    const char *row[4] = {name, cli_cluster_ready(cluster), version, age};
+    char link[6][64];
+    const char *row[COLUMNS_WIDE] = {name, cli_cluster_ready(cluster), version, age};
     int64_t unix_s;
 
     snprintf(name, sizeof name, FED_SPAN_FMT,
@@ -37,12 +91,16 @@ static void add_cluster(struct cli *cli, struct cli_table *table, const struct f
         snprintf(version, sizeof version, "-");
     if (fed_text_time_parse(created, &unix_s) == FED_OK)
         fed_text_age(fed_loop_unix_s(cli->loop) - unix_s, age);
+    put_link(cli, cluster, link);
+    for (size_t i = 0; i < COLUMNS_WIDE - COLUMNS; i++)
+        row[COLUMNS + i] = link[i];
     cli_table_add(table, row);
 }
 
 enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
-    static const char *const head[] = {"NAME", "READY", "KUBERNETES-VERSION", "AGE"};
+    static const char *const head[COLUMNS_WIDE] = {"NAME", "READY", "KUBERNETES-VERSION", "AGE",
+        "LINK", "ADDRESS", "CONNECTED", "MONTH", "LAST-MONTH", "HELD"};
     struct fed_json *answer = NULL;
     struct fed_diag diag = {""};
     struct cli_table table;
@@ -61,7 +119,7 @@ enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int 
     if (fed_json_count(items) == 0)
         fprintf(stderr,
             "No clusters yet: `fedctl token create` here, then `fedlet join` on a gateway.\n");
-    cli_table_init(&table, 4);
+    cli_table_init(&table, is_wide(cli) ? COLUMNS_WIDE : COLUMNS);
     cli_table_add(&table, head);
     for (struct fed_json_iter it = fed_json_items(items); fed_json_iter_next(&it);)
         add_cluster(cli, &table, it.value);

@@ -32,8 +32,11 @@ const struct cli_command cli_commands[] = {
         "stay.\n\nexample:\n"
         "  fedctl token revoke joink4v9z\n",
         "", cli_token_revoke, CLI_OUTPUT_JSON},
-    {"clusters", "[-o json]", "list the clusters of the federation and whether they are ready",
-        "example:\n  fedctl clusters\n", "", cli_clusters, CLI_OUTPUT_JSON},
+    {"clusters", "[-o wide|json]", "list the clusters of the federation and whether they are ready",
+        "-o wide adds how the agent is connected, the bytes of this month and the last, and the "
+        "objects\nwhose changes wait, for a quiet window or the next month.\n\n"
+        "examples:\n  fedctl clusters\n  fedctl clusters -o wide\n",
+        "", cli_clusters, CLI_OUTPUT_JSON_WIDE},
     {"approve", "CLUSTER [-o json]", "let a cluster in that asked with a token of manual approval",
         "`kubectl -n kube-federation-system get joinrequests` shows who waits.\n\nexample:\n"
         "  fedctl approve shop-berlin\n",

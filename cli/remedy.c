@@ -13,6 +13,11 @@ static const struct word {
 } words[] = {
     {"Pending", CLI_STATE_PENDING,
         "The agent has it within seconds; when this stays, look at `fedlet status` there."},
+    {"Held", CLI_STATE_PENDING,
+        "The cluster is in a quiet window, or its bytes of the month are spent; what cannot wait "
+        "gets the annotation fedlet.io/urgent=true."},
+    {"AgentTooOld", CLI_STATE_REFUSED,
+        "Update the agent of this cluster: it does not know what this asks for."},
     {"ForbiddenByPolicy", CLI_STATE_FORBIDDEN,
         "A PlacementPolicy leaves the cluster out; change the policy, or the placement."},
     {"WaitingForRemoval", CLI_STATE_REMOVING,

@@ -84,7 +84,8 @@ enum fed_err hub_agents_open(
     struct fed_link_server_options options = {.listen = parts->options->coap_listen,
         .cert_pem = parts->cert_pem,
         .key_pem = parts->key_pem,
-        .client_ca_pem = parts->client_ca_pem};
+        .client_ca_pem = parts->client_ca_pem,
+        .session_idle_ms = hub_gateway_idle_ms(parts->gateway)};
     enum fed_err err;
 
     if (!agents)
@@ -163,7 +164,11 @@ void hub_agents_go(struct hub_agents *agents)
     struct fed_diag diag = {""};
     enum fed_err err = hub_agents_saved_read(&agents->parts, restore_one, agents, &diag);
 
-    if (err && err != FED_ERR_NOT_FOUND)
+    if (err == FED_ERR_UNSUPPORTED)
+        fed_log(log, FED_LOG_INFO,
+            "gateway: saved sessions do not go on: version, heartbeat, CA or store is another now; "
+            "their agents come back by themselves");
+    else if (err && err != FED_ERR_NOT_FOUND)
         fed_log(log, FED_LOG_WARN,
             "gateway: saved sessions do not go on: %s; their agents come back by themselves",
             diag.text[0] ? diag.text : fed_err_text(err));

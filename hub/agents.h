@@ -21,7 +21,11 @@ struct hub_agents_parts {
     struct fed_crypto *crypto;
     struct hub_gateway *gateway;
     const struct hub_options *options;
-    uint32_t epoch; /* of the store: sessions of another one do not go on */
+    /* Agents are told these once, at the beginning of a session: when one of them is another now,
+     * saved sessions do not go on. */
+    uint32_t epoch; /* of the store */
+    uint32_t heartbeat_s;
+    const uint8_t *trust; /* FED_LINK_TRUST_SIZE */
     struct fed_span cert_pem;
     struct fed_span key_pem;
     struct fed_span client_ca_pem;
@@ -56,7 +60,7 @@ FED_MUST_USE enum fed_err hub_agents_saved_write(
 typedef void hub_agents_saved_call(
     void *ctx, unsigned steer, struct fed_span kept, struct fed_span part, uint32_t away_ms);
 /* Reads and removes the file, then calls for each session. FED_ERR_NOT_FOUND: there is none;
- * FED_ERR_UNSUPPORTED: of another version or another epoch of the store; FED_ERR_DIGEST,
+ * FED_ERR_UNSUPPORTED: of a hub that was another; FED_ERR_DIGEST,
  * FED_ERR_CORRUPT; whatever is wrong, the file is gone or nothing was called. */
 FED_MUST_USE enum fed_err hub_agents_saved_read(const struct hub_agents_parts *parts,
     hub_agents_saved_call *call, void *ctx, struct fed_diag *diag);

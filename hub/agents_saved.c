@@ -1,7 +1,7 @@
 /* agents_saved.c - see agents.h: sessions in a file between two processes of the hub.
  *
- * sealed: format 1, epoch of the store, wall clock in milliseconds, version of the hub, then per
- * session its steering byte, the gateway's part and the link's part. */
+ * sealed: format 1, wall clock in milliseconds, version of the hub, epoch of the store, heartbeat,
+ * trust, then per session its steering byte, the gateway's part and the link's part. */
 #include "hub/agents.h"
 
 #include "hub/store_file.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define FORMAT 1u
-#define VERSION_MAX 64u
+#define HUB_MAX 256u
 #define CONTEXT "fedhub sessions 1"
 #define SESSION_PART_MAX (16u << 10)
 
@@ -43,14 +43,22 @@ void hub_agents_saved_put(
 
 /* ---- write ---- */
 
+/* What the hub is to agents. */
+static void put_hub(const struct hub_agents_parts *parts, struct fed_buf *out)
+{
+    fed_buf_put_string(out, fed_span_text(FEDLET_VERSION));
+    fed_buf_put_u32(out, parts->epoch);
+    fed_buf_put_u32(out, parts->heartbeat_s);
+    fed_buf_put(out, fed_span_of(parts->trust, FED_LINK_TRUST_SIZE));
+}
+
 static void put_head(const struct hub_agents_parts *parts, struct fed_buf *out)
 {
     int64_t now_us = parts->loop->unix_us(parts->loop->ctx);
 
     fed_buf_put_u8(out, FORMAT);
-    fed_buf_put_u32(out, parts->epoch);
     fed_buf_put_u64(out, now_us > 0 ? (uint64_t)now_us / 1000 : 0);
-    fed_buf_put_string(out, fed_span_text(FEDLET_VERSION));
+    put_hub(parts, out);
 }
 
 static enum fed_err write_files(const struct hub_agents_parts *parts, const struct files *files,
@@ -109,33 +117,41 @@ static enum fed_err take_files(const struct hub_agents_parts *parts, const struc
     return err ? err : key_err;
 }
 
+static enum fed_err take_hub(const struct hub_agents_parts *parts, struct fed_span *from)
+{
+    struct fed_span theirs;
+    struct fed_buf ours;
+    enum fed_err err;
+
+    fed_buf_init(&ours, parts->mem, HUB_MAX);
+    put_hub(parts, &ours);
+    err = fed_buf_err(&ours);
+    if (!err &&
+        (fed_span_take_bytes(from, ours.len, &theirs) || !fed_span_eq(theirs, fed_buf_span(&ours))))
+        err = FED_ERR_UNSUPPORTED;
+    fed_buf_fini(&ours);
+    return err;
+}
+
 static enum fed_err take_head(
     const struct hub_agents_parts *parts, struct fed_span *from, uint32_t *away_ms)
 {
     int64_t now_us = parts->loop->unix_us(parts->loop->ctx);
     uint64_t now_ms = now_us > 0 ? (uint64_t)now_us / 1000 : 0;
     uint64_t saved_ms;
-    uint32_t epoch;
     uint8_t format;
-    struct fed_span version;
     enum fed_err err = fed_span_take_u8(from, &format);
 
     if (!err && format != FORMAT)
         return FED_ERR_UNSUPPORTED;
     if (!err)
-        err = fed_span_take_u32(from, &epoch);
-    if (!err)
         err = fed_span_take_u64(from, &saved_ms);
-    if (!err)
-        err = fed_span_take_string(from, VERSION_MAX, &version);
     if (err)
         return FED_ERR_CORRUPT;
-    if (epoch != parts->epoch || !fed_span_is(version, FEDLET_VERSION))
-        return FED_ERR_UNSUPPORTED;
     /* A clock that was set back makes them younger, by no more than they may be old. */
     saved_ms = now_ms > saved_ms ? now_ms - saved_ms : 0;
     *away_ms = saved_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)saved_ms;
-    return FED_OK;
+    return take_hub(parts, from);
 }
 
 static enum fed_err each(const struct hub_agents_parts *parts, struct fed_span from,

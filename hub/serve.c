@@ -13,6 +13,7 @@
 #include "hub/kubefed/admit.h"
 #include "hub/kubefed/config.h"
 #include "hub/limits.h"
+#include "hub/link_people.h"
 #include "hub/plan/review.h"
 #include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
@@ -57,7 +58,9 @@ struct service {
     struct hub_tokens *tokens;
     struct hub_audit *audit;
     struct hub_api *api;
+    struct hub_traffic *traffic;
     struct hub_gateway *gateway;
+    struct hub_link_people people;
     struct fed_http_server *http;
     struct hub_agents *agents;
     struct fed_https_server *https;
@@ -254,6 +257,7 @@ static enum fed_err set_hooks(struct service *s)
 
     hub_status_cluster_hooks(s->status, &hooks);
     hooks.admit = hub_kubefed_admit_cluster;
+    hub_traffic_cluster_hooks(s->traffic, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
     hub_status_version_hooks(s->status, &hooks);
@@ -277,6 +281,18 @@ static enum fed_err set_hooks(struct service *s)
     return err ? err : hub_kinds_hook(s->kinds, "fedlet.io", "planreviews", &hooks);
 }
 
+static enum fed_err open_traffic(struct service *s, struct fed_diag *diag)
+{
+    struct hub_traffic_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .objects = s->objects,
+        .plan = s->plan,
+        .fs = &s->fs};
+
+    return hub_traffic_open(&options, &s->traffic, diag);
+}
+
 static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
 {
     struct hub_gateway_options gateway = {.heartbeat_s = (uint32_t)s->options->heartbeat_s};
@@ -292,8 +308,11 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
         return err;
     hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
     hub_status_federated_hooks(s->status, &hooks);
-    err = hub_federated_types_open(
-        s->mem, &s->log, s->objects, s->kinds, s->crds, &hooks, &s->types, diag);
+    err = open_traffic(s, diag);
+    gateway.traffic = s->traffic;
+    if (!err)
+        err = hub_federated_types_open(
+            s->mem, &s->log, s->objects, s->kinds, s->crds, &hooks, &s->types, diag);
     if (!err)
         err = set_hooks(s);
     if (!err)
@@ -355,6 +374,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         .crypto = &s->crypto,
         .tokens = s->tokens,
         .audit = s->audit,
+        .metrics = hub_link_people_metrics,
+        .metrics_ctx = &s->people,
         .ca_pem = hub_identity_ca_pem(s->identity)};
     enum fed_err err = hub_events_open(s->mem, s->loop, &s->log, s->objects, &s->events);
 
@@ -363,6 +384,16 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
             s->mem, s->loop, &s->log, s->objects, s->kinds, s->events, &s->federation_events);
     if (!err)
         hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
+    s->people = (struct hub_link_people){.mem = s->mem,
+        .objects = s->objects,
+        .events = s->events,
+        .gateway = s->gateway,
+        .agents = &s->agents,
+        .traffic = s->traffic,
+        .plan = s->plan,
+        .status = s->status};
+    if (!err)
+        hub_traffic_on_tell(s->traffic, hub_link_people_tell, &s->people);
     if (!err)
         hub_gateway_on_copied(s->gateway, on_copied, s);
     if (!err)
@@ -410,6 +441,8 @@ static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
         .gateway = s->gateway,
         .options = s->options,
         .epoch = hub_plan_epoch(s->plan),
+        .heartbeat_s = (uint32_t)s->options->heartbeat_s,
+        .trust = hub_identity_trust(s->identity),
         .cert_pem = hub_identity_server_cert_pem(s->identity),
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity)};
@@ -434,6 +467,7 @@ static enum fed_err open_https(struct service *s, struct fed_diag *diag)
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity),
         .sessions_max = agents_max(),
+        .session_idle_ms = hub_gateway_idle_ms(s->gateway),
     };
     enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_https(), &events);
 
@@ -526,6 +560,15 @@ static void compact(void *ctx)
     s->loop->timer_set(s->loop->ctx, s->compact, fed_loop_now_ms(s->loop) + step_ms);
 }
 
+/* Sessions are counted while they are there. */
+static void count_last(struct service *s)
+{
+    if (!s->traffic)
+        return;
+    hub_traffic_save(s->traffic);
+    hub_traffic_on_collect(s->traffic, NULL, NULL);
+}
+
 /* ---- start and end ---- */
 static enum fed_err announce(struct service *s, struct fed_diag *diag)
 {
@@ -570,6 +613,7 @@ static void finish(struct service *s)
 {
     if (s->objects)
         (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
+    count_last(s);
     hub_agents_close(s->agents);
     fed_https_server_close(s->https);
     fed_http_server_close(s->http);
@@ -579,12 +623,15 @@ static void finish(struct service *s)
     hub_tokens_close(s->tokens);
     if (s->status)
         hub_status_on_outcome(s->status, NULL, NULL);
+    if (s->traffic)
+        hub_traffic_on_tell(s->traffic, NULL, NULL);
     hub_federation_events_close(s->federation_events);
     s->federation_events = NULL;
     hub_schedule_close(s->schedule);
     s->schedule = NULL;
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
+    hub_traffic_close(s->traffic);
     hub_status_close(s->status);
     hub_plan_close(s->plan);
     hub_kubefed_config_close(s->config);
@@ -648,6 +695,7 @@ static void on_signal(void *ctx, int number)
     s->stopping = true;
     fed_log(&s->log, FED_LOG_INFO, "hub: signal %d, stopping", number);
     fed_notify_service_manager("STOPPING=1");
+    count_last(s);
     hub_agents_stop(s->agents, on_agents_asked, on_agents_saved, s);
 }
 

@@ -89,11 +89,13 @@ struct fed_http_server_options {
      * not read theirs wait until they have, beyond it all do, and streams that have more than 64
      * KiB waiting are cut; 0: 128 MiB */
     size_t client_answers_max;
-    size_t answers_max;         /* of all clients; 0: 512 MiB */
-    unsigned streams_max;       /* per connection, HTTP/2; 0: 250 */
-    unsigned idle_timeout_ms;   /* connection without an open exchange; 0: 120 s */
-    unsigned first_request_ms;  /* connection that has not had one yet; 0: idle_timeout_ms */
-    unsigned header_timeout_ms; /* TLS handshake and header block; 0: 10 s */
+    size_t answers_max;        /* of all clients; 0: 512 MiB */
+    unsigned streams_max;      /* per connection, HTTP/2; 0: 250 */
+    unsigned idle_timeout_ms;  /* connection without an open exchange; 0: 120 s */
+    unsigned first_request_ms; /* connection that has not had one yet; 0: idle_timeout_ms */
+    bool
+        no_probes; /* no keepalive of TCP: peers have a heartbeat of their own, and pay for bytes */
+    unsigned header_timeout_ms;              /* TLS handshake and header block; 0: 10 s */
     struct fed_http_conn_events conn_events; /* all NULL: none are told */
 };
 

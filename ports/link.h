@@ -305,6 +305,8 @@ void fed_worker_answer(
     struct fed_link_exchange *exchange, unsigned code, struct fed_span body, uint32_t max_age_s);
 FED_MUST_USE enum fed_err fed_worker_notify(
     struct fed_link_session *session, struct fed_span body, uint64_t tag);
+/* As of some moment of the last second; complete when closed is called. */
+void fed_worker_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
 /* The worker's whole life, on the descriptors that fedhub gave it (3, the socket to fedhub; 4, the
  * UDP socket). Returns when fedhub wants it to end or is gone. By then the process can open no
  * file any more: leave it with _exit. */

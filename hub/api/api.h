@@ -26,6 +26,9 @@ struct hub_api_options {
     struct fed_crypto *crypto; /* randomness for uids and generated names */
     struct hub_tokens *tokens; /* NULL: bearer tokens are neither made nor believed */
     struct hub_audit *audit;   /* may be NULL */
+    /* Adds to GET /metrics, in Prometheus' text form; NULL: nothing. */
+    void (*metrics)(void *ctx, struct fed_buf *out);
+    void *metrics_ctx;
     struct fed_span ca_pem; /* for Secrets that hold a token and kube-root-ca.crt; may be empty */
 };
 

@@ -186,6 +186,8 @@ static void put_all(struct fed_buf *out, const struct hub_metrics *metrics)
     fed_buf_printf(out, "fedhub_served_kinds %zu\n", hub_kinds_count(api->kinds));
     put_head(out, "fedhub_build_info", "gauge", "Always 1.");
     fed_buf_put_text(out, "fedhub_build_info{version=\"" FEDLET_VERSION "\"} 1\n");
+    if (api->options.metrics)
+        api->options.metrics(api->options.metrics_ctx, out);
 }
 
 enum fed_err hub_handle_metrics(struct hub_request *r)

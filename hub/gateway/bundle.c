@@ -1,6 +1,8 @@
 /* bundle.c - frames from what the plan remembers. */
 #include "hub/gateway/internal.h"
 
+#include "proto/link/knows.h"
+
 #include <string.h>
 
 /* A head says what is there; without a body no base matters. */
@@ -17,22 +19,24 @@ static enum fed_err put_head(const struct fed_manifest *target, struct fed_buf *
     return fed_buf_err(out);
 }
 
-static enum fed_err encode(struct hub_gateway *gateway, const struct fed_manifest *base,
-    const struct fed_manifest *target, struct fed_buf *out)
+static enum fed_err encode(struct hub_gateway *gateway, struct fed_span cluster,
+    const struct fed_manifest *base, const struct fed_manifest *target, struct fed_buf *out)
 {
-    struct fed_frame_cache cache = {
-        .ctx = &gateway->cache, .get = gateway_cache_get, .put = gateway_cache_put};
+    struct fed_frame_cache cache = {.ctx = &gateway->cache,
+        .get = gateway_cache_get,
+        .put = gateway_cache_put,
+        .plain = !(hub_plan_knows(gateway->plan, cluster) & FED_LINK_KNOWS_DICTIONARY_1)};
 
     return fed_frame_encode(gateway->mem, base, target, hub_plan_blob, gateway->plan, &cache, out);
 }
 
-static enum fed_err encode_full(
-    struct hub_gateway *gateway, const struct fed_manifest *target, struct fed_buf *out)
+static enum fed_err encode_full(struct hub_gateway *gateway, struct fed_span cluster,
+    const struct fed_manifest *target, struct fed_buf *out)
 {
     struct fed_manifest nothing = {.epoch = target->epoch};
 
     fed_buf_clear(out);
-    return encode(gateway, &nothing, target, out);
+    return encode(gateway, cluster, &nothing, target, out);
 }
 
 /* The change from a revision that is still remembered, with all its blobs. FED_ERR_NOT_FOUND
@@ -44,7 +48,7 @@ static enum fed_err encode_change(struct hub_gateway *gateway, struct fed_span c
     enum fed_err err = hub_plan_manifest_at(gateway->plan, cluster, revision, &base);
 
     fed_buf_clear(out);
-    return err ? err : encode(gateway, base, target, out);
+    return err ? err : encode(gateway, cluster, base, target, out);
 }
 
 enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struct fed_span cluster,
@@ -62,7 +66,7 @@ enum fed_err gateway_bundle_pull(struct hub_gateway *gateway, struct fed_span cl
     else
         err = FED_ERR_NOT_FOUND;
     if (err == FED_ERR_NOT_FOUND)
-        err = encode_full(gateway, target, out);
+        err = encode_full(gateway, cluster, target, out);
     if (!err)
         *target_revision = target->revision;
     return err;
@@ -85,7 +89,7 @@ enum fed_err gateway_bundle_notification(struct hub_gateway *gateway,
     if (session->brief)
         return put_head(target, out);
     *form = GATEWAY_FRAME_BODY;
-    err = session->held == 0 ? encode_full(gateway, target, out)
+    err = session->held == 0 ? encode_full(gateway, cluster, target, out)
                              : encode_change(gateway, cluster, session->held, target, out);
     if (!err && out->len <= FED_LINK_NOTIFY_BODY_MAX)
         return FED_OK;

@@ -42,6 +42,9 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     gateway->status = status;
     gateway->identity = identity;
     gateway->heartbeat_s = options->heartbeat_s ? options->heartbeat_s : GATEWAY_HEARTBEAT_S;
+    gateway->traffic = options->traffic;
+    if (gateway->traffic)
+        hub_traffic_on_collect(gateway->traffic, gateway_collect, gateway);
     fed_map_init(&gateway->sessions, mem);
     gateway_cache_init(&gateway->cache, mem);
     gateway->held_end = &gateway->held;
@@ -90,6 +93,8 @@ void hub_gateway_close(struct hub_gateway *gateway)
         hub_objects_unsubscribe(gateway->requests);
     if (gateway->types)
         hub_objects_unsubscribe(gateway->types);
+    if (gateway->traffic)
+        hub_traffic_on_collect(gateway->traffic, NULL, NULL);
     hub_objects_leave(gateway->objects, &gateway->member);
     gateway_held_forget(gateway, NULL);
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
@@ -120,6 +125,14 @@ void hub_gateway_forget(struct hub_gateway *gateway, const struct hub_gateway_li
         if (session->binding->link == link)
             gateway_session_forget(session);
     }
+}
+
+uint32_t hub_gateway_idle_ms(const struct hub_gateway *gateway)
+{
+    uint64_t idle_ms = (uint64_t)gateway->heartbeat_s * GATEWAY_IDLE_HEARTBEAT_MS;
+
+    idle_ms = idle_ms < GATEWAY_IDLE_MIN_MS ? GATEWAY_IDLE_MIN_MS : idle_ms;
+    return idle_ms > INT32_MAX ? INT32_MAX : (uint32_t)idle_ms;
 }
 
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out)
@@ -153,6 +166,9 @@ static void session_end(struct gateway_session *session)
     struct hub_gateway *gateway = session->binding->gateway;
 
     if (session->counts) {
+        gateway_count(session);
+        if (gateway->traffic)
+            hub_traffic_disconnected(gateway->traffic, fed_span_text(session->name));
         if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
             fed_map_remove(&gateway->sessions, fed_span_text(session->name));
         if (!session->away)
@@ -220,6 +236,9 @@ static enum fed_err session_count(struct gateway_session *session, const char *h
     session->counts = true;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, session->address);
     gateway_knock_note(session);
+    if (gateway->traffic)
+        hub_traffic_connected(
+            gateway->traffic, cluster, session->binding->link->name, session->address);
     fed_log(gateway->log, FED_LOG_INFO, "gateway: cluster %s %s by %s from %s%s", session->name,
         how, session->binding->link->name, session->address,
         older ? ", in place of its older session" : "");
@@ -238,6 +257,7 @@ static struct gateway_session *session_new(
         return NULL;
     session->binding = binding;
     session->link = link;
+    session->kinds_told = gateway->kinds_moved;
     session->older = gateway->all;
     if (gateway->all)
         gateway->all->newer = session;
@@ -270,6 +290,8 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
         return;
     }
     binding->link->set_user(link, session);
+    _Static_assert(GATEWAY_AGENT + 1 == HUB_GATEWAY_PEERS, "each role has a counter");
+    gateway->stats.opened[session->role]++;
     /* What cannot go on as it was is closed, so that its agent asks anew. */
     if (peer->kept.len > 0 &&
         (session->role != GATEWAY_AGENT || gateway_session_restore(session, peer->kept) ||
@@ -389,15 +411,34 @@ struct call {
     struct gateway_session *session;
     struct fed_link_exchange *exchange;
     const struct fed_link_server_request *request;
+    const char *resource; /* a constant; "" for a path that is none */
 };
+
+static void count_answer(const struct call *call, unsigned code)
+{
+    struct hub_gateway_stats *stats = &call->gateway->stats;
+    size_t i = 0;
+
+    while (i < stats->n_requests &&
+           (stats->requests[i].code != code || stats->requests[i].resource != call->resource))
+        i++;
+    if (i == HUB_GATEWAY_REQUESTS)
+        return;
+    if (i == stats->n_requests)
+        stats->requests[stats->n_requests++] =
+            (struct hub_gateway_request){.resource = call->resource, .code = code};
+    stats->requests[i].n++;
+}
 
 static void answer(const struct call *call, unsigned code, struct fed_span body)
 {
+    count_answer(call, code);
     call->link->answer(call->exchange, code, body, 0);
 }
 
 static void answer_later(const struct call *call, const char *text, uint32_t max_age_s)
 {
+    count_answer(call, FED_LINK_UNAVAILABLE);
     call->link->answer(call->exchange, FED_LINK_UNAVAILABLE, fed_span_text(text), max_age_s);
 }
 
@@ -507,20 +548,19 @@ static void refuse_copy(const struct call *call, const struct fed_diag *diag)
 
 static void put_hello(const struct call *call, const struct fed_link_hello_items *items)
 {
-    struct hub_gateway *gateway = call->gateway;
-    struct fed_link_hello hello = {.heartbeat_s = gateway->heartbeat_s,
-        .epoch = hub_plan_epoch(gateway->plan),
-        .report_seq = hub_status_report_seq(gateway->status, fed_span_text(call->session->name)),
-        .unix_s = fed_loop_unix_s(gateway->loop)};
     struct fed_buf body;
+    enum fed_err err;
 
-    fed_buf_init(&body, gateway->mem, 256);
-    fed_link_hello_put(&body, &hello);
-    fed_link_hello_items_put(&body, items);
+    fed_buf_init(&body, call->gateway->mem, 256);
+    err = gateway_hello_put(call->session, items, &body);
     /* A mark that the agent stores must be one that we know after a crash. */
-    if (fed_buf_err(&body) ||
-        gateway_hold(gateway, call->link, call->exchange, FED_LINK_CONTENT, fed_buf_span(&body)))
-        answer_err(call, FED_ERR_NOMEM, NULL);
+    if (!err)
+        err = gateway_hold(
+            call->gateway, call->link, call->exchange, FED_LINK_CONTENT, fed_buf_span(&body));
+    if (err)
+        answer_err(call, err, NULL);
+    else
+        count_answer(call, FED_LINK_CONTENT);
     fed_buf_fini(&body);
 }
 
@@ -528,9 +568,17 @@ static void serve_hello(const struct call *call)
 {
     struct fed_link_hello_items items = {.has_trust = true};
     struct fed_diag diag = {""};
-    enum fed_err err = gateway_mark_hello(call->session, call->request->query, &items, &diag);
+    uint32_t later_s;
+    enum fed_err err;
 
+    if (!call->session->counts && !gateway_admit(call->gateway, &later_s)) {
+        answer_later(call, "many agents come at once", later_s);
+        return;
+    }
+    err = gateway_mark_hello(call->session, call->request->query, &items, &diag);
     memcpy(items.trust, hub_identity_trust(call->gateway->identity), sizeof items.trust);
+    if (!err)
+        err = gateway_hello_take(call->session, call->request->query);
     if (!err && !call->session->counts)
         err = session_count(call->session, "connected");
     if (err == FED_ERR_FORBIDDEN)
@@ -555,8 +603,11 @@ static void note_answered(const struct call *call, uint64_t revision)
         session->observing = true;
         session->unheard = false;
         session->under_way = false;
+        session->kinds_due = session->kinds_told != call->gateway->kinds_moved;
     }
     session->under_way_body = false;
+    if (session->kinds_due)
+        gateway_notify_want(session);
 }
 
 static void serve_bundle(const struct call *call)
@@ -620,8 +671,12 @@ static void serve_report(const struct call *call)
     if (!err)
         err =
             gateway_hold(gateway, call->link, call->exchange, FED_LINK_CHANGED, fed_span_text(""));
-    if (err)
+    if (err) {
         answer_err(call, err, &diag);
+        return;
+    }
+    gateway->stats.reports++;
+    count_answer(call, FED_LINK_CHANGED);
 }
 
 /* ---- k ---- */
@@ -748,7 +803,8 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
         .link = binding->link,
         .session = binding->link->user(link),
         .exchange = exchange,
-        .request = request};
+        .request = request,
+        .resource = ""};
     const struct route *route = NULL;
 
     if (!call.session) {
@@ -759,6 +815,8 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (fed_span_is(request->path, routes[i].path))
             route = &routes[i];
+    if (route)
+        call.resource = route->path;
     if (!allowed(call.session, route))
         refuse(&call);
     else if (call.session->role == GATEWAY_AGENT && !call.session->counts &&

@@ -25,6 +25,7 @@
 #include "hub/identity/identity.h"
 #include "hub/plan/plan.h"
 #include "hub/status/status.h"
+#include "hub/traffic/traffic.h"
 #include "ports/link.h"
 
 struct hub_gateway;
@@ -39,6 +40,8 @@ struct hub_gateway_link {
     void (*answer)(struct fed_link_exchange *exchange, unsigned code, struct fed_span body,
         uint32_t max_age_s);
     enum fed_err (*notify)(struct fed_link_session *session, struct fed_span body, uint64_t tag);
+    /* Of the session so far; NULL: its bytes are not counted. */
+    void (*stats)(const struct fed_link_session *session, struct fed_link_stats *out);
 };
 /* fed_link_* under the name "coap". */
 const struct hub_gateway_link *hub_gateway_link_coap(void);
@@ -48,14 +51,26 @@ const struct hub_gateway_link *hub_gateway_link_workers(void);
 const struct hub_gateway_link *hub_gateway_link_https(void);
 
 struct hub_gateway_options {
-    uint32_t heartbeat_s; /* told to agents; 0: 120 */
+    uint32_t heartbeat_s;        /* told to agents; 0: 120 */
+    struct hub_traffic *traffic; /* counts their bytes; NULL: nobody does */
 };
+#define HUB_GATEWAY_REQUESTS 64u
+#define HUB_GATEWAY_PEERS 5u
 struct hub_gateway_stats {
-    size_t sessions;      /* of agents */
-    uint64_t refused;     /* requests that the session had no right to */
-    uint64_t notified;    /* notifications sent */
-    uint64_t knocked;     /* at agents that had a session before the start */
-    uint64_t cache_bytes; /* compressed changes kept for the next cluster */
+    size_t sessions;                    /* of agents */
+    uint64_t refused;                   /* requests that the session had no right to */
+    uint64_t notified;                  /* notifications sent */
+    uint64_t knocked;                   /* at agents that had a session before the start */
+    uint64_t cache_bytes;               /* compressed changes kept for the next cluster */
+    uint64_t reports;                   /* taken */
+    uint64_t opened[HUB_GATEWAY_PEERS]; /* sessions: of nobody, of tokens, refused, of ended
+                                certificates, of agents */
+    struct hub_gateway_request {
+        const char *resource; /* "" for a path that is none */
+        unsigned code;
+        uint64_t n;
+    } requests[HUB_GATEWAY_REQUESTS]; /* answers; further kinds of them are not counted */
+    size_t n_requests;
 };
 
 /* Everything passed outlives the gateway. */
@@ -68,6 +83,9 @@ void hub_gateway_close(struct hub_gateway *gateway);
 /* Events for one server; link is kept. FED_ERR_LIMIT when there are more than four. */
 FED_MUST_USE enum fed_err hub_gateway_bind(struct hub_gateway *gateway,
     const struct hub_gateway_link *link, struct fed_link_server_events *out);
+/* How long a session may be silent, by the heartbeat that agents are told: two and a half of them,
+ * at least 10 minutes. */
+uint32_t hub_gateway_idle_ms(const struct hub_gateway *gateway);
 /* Two machines came as one cluster. Called once each time, inside a request; it may change objects.
  */
 typedef void hub_gateway_copied(void *ctx, struct fed_span cluster, const char *message);

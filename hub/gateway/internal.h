@@ -7,8 +7,11 @@
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   knock.c     agents whose session a crash took, after a restart
  *   notify.c    when it is sent: one notification under way per session, in slices
+ *   hello.c     what both sides say of themselves
  *   kinds.c     which kinds are federated
+ *   admit.c     how many agents may come in a second
  *   saved.c     sessions that outlive this process
+ *   count.c     the bytes of sessions
  *   cache.c     compressed changes that the next cluster can use */
 #ifndef FEDLET_HUB_GATEWAY_INTERNAL_H
 #define FEDLET_HUB_GATEWAY_INTERNAL_H
@@ -18,6 +21,8 @@
 
 #define GATEWAY_BINDINGS 4u
 #define GATEWAY_HEARTBEAT_S 120u
+#define GATEWAY_IDLE_HEARTBEAT_MS 2500u /* of silence for each second of heartbeat */
+#define GATEWAY_IDLE_MIN_MS 600000u
 #define GATEWAY_SLICE 256u /* notifications per turn of the loop */
 #define GATEWAY_CACHE_BYTES (4u << 20)
 #define GATEWAY_REPORT_MEMORY                                                                      \
@@ -28,6 +33,7 @@
 #define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
 #define GATEWAY_GUESTS_WINDOW_MS 60000u
 
+#define GATEWAY_HELLOS_PER_S 2000u
 #define GATEWAY_CERTIFICATES_PER_S 50u
 #define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
 #define GATEWAY_RETRY_SPREAD_S 60u
@@ -70,11 +76,13 @@ struct gateway_session {
     uint64_t held; /* revision that it holds, as far as we know */
     uint64_t told; /* newest revision that it knows of */
     bool brief; /* the change itself did not get through: the next one only says that it is there */
-    bool kinds_due; /* it is to hear that the federated kinds changed */
-    bool under_way; /* a notification, with: */
+    bool kinds_due;      /* it is to hear that the federated kinds changed */
+    unsigned kinds_told; /* kinds_moved when its hello spoke of them */
+    bool under_way;      /* a notification, with: */
     bool under_way_body;
     uint64_t under_way_revision;
     uint64_t tag;
+    struct fed_link_stats counted; /* of the link's, what was passed on */
     /* in the queue of those to be notified */
     bool queued;
     struct gateway_session *previous;
@@ -102,6 +110,7 @@ struct hub_gateway {
     struct hub_status *status;
     struct hub_identity *identity;
     uint32_t heartbeat_s;
+    struct hub_traffic *traffic; /* may be NULL */
     struct gateway_binding bindings[GATEWAY_BINDINGS];
     size_t n_bindings;
     struct gateway_session *all;
@@ -110,6 +119,7 @@ struct hub_gateway {
     struct hub_subscription *requests;
     struct hub_subscription *types;
     struct fed_digest kinds; /* of the federated kinds as agents were told last */
+    unsigned kinds_moved;    /* how often they changed */
     struct gateway_session *queue_first;
     struct gateway_session *queue_last;
     struct fed_timer *drain; /* set for now while the queue is not empty */
@@ -121,6 +131,8 @@ struct hub_gateway {
     uint64_t guests_since_ms;
     unsigned guests_logged;
     struct hub_gateway_stats stats;
+    uint64_t hellos_since_ms; /* agents that came in the present second */
+    unsigned hellos;
     uint64_t certificates_since_ms; /* new certificates of the present second */
     unsigned certificates;
     hub_gateway_copied *copied;
@@ -131,6 +143,10 @@ struct hub_gateway {
 void gateway_session_forget(struct gateway_session *session); /* its link has ended by itself */
 /* Ends a session that its agent did not end. */
 void gateway_session_cut(struct gateway_session *session);
+
+/* ---- admit.c ---- */
+/* Whether one more agent may begin its session now; else when it should come back. */
+bool gateway_admit(struct hub_gateway *gateway, uint32_t *later_s);
 
 /* ---- certificate.c ---- */
 /* The answer to c. FED_ERR_BUSY with *later_s: come back after that. */
@@ -189,6 +205,20 @@ FED_MUST_USE enum fed_err gateway_bundle_head(
 /* A head of what the agent was told last; false when there is a newer manifest. */
 bool gateway_bundle_repeat(
     struct hub_gateway *gateway, const struct gateway_session *session, struct fed_buf *out);
+
+/* ---- count.c ---- */
+/* Passes on what its link counted since the last call. */
+void gateway_count(struct gateway_session *session);
+/* A hub_traffic_collect; ctx is the gateway. */
+void gateway_collect(void *ctx, struct fed_span cluster);
+
+/* ---- hello.c ---- */
+/* Takes in what the agent says that it understands. FED_ERR_INVALID, FED_ERR_LIMIT. */
+FED_MUST_USE enum fed_err gateway_hello_take(
+    struct gateway_session *session, struct fed_span query);
+/* Appends the hello: the items, and what is the same for all agents. */
+FED_MUST_USE enum fed_err gateway_hello_put(
+    struct gateway_session *session, const struct fed_link_hello_items *items, struct fed_buf *out);
 
 /* ---- kinds.c ---- */
 /* The answer to GET /k. Errors stick in out. */

@@ -47,6 +47,7 @@ void gateway_kinds_changed(void *ctx, const struct hub_change *change)
     if (err || fed_digest_eq(&digest, &gateway->kinds))
         return; /* without memory agents hear of it when they ask next */
     gateway->kinds = digest;
+    gateway->kinds_moved++;
     for (struct gateway_session *session = gateway->all; session; session = session->older) {
         session->kinds_due = session->observing;
         gateway_notify_want(session);

@@ -8,7 +8,8 @@ const struct hub_gateway_link *hub_gateway_link_coap(void)
         .user = fed_link_session_user,
         .close = fed_link_session_close,
         .answer = fed_link_answer,
-        .notify = fed_link_notify};
+        .notify = fed_link_notify,
+        .stats = fed_link_session_stats};
 
     return &link;
 }
@@ -20,7 +21,8 @@ const struct hub_gateway_link *hub_gateway_link_workers(void)
         .user = fed_worker_session_user,
         .close = fed_worker_session_close,
         .answer = fed_worker_answer,
-        .notify = fed_worker_notify};
+        .notify = fed_worker_notify,
+        .stats = fed_worker_session_stats};
 
     return &link;
 }
@@ -32,7 +34,8 @@ const struct hub_gateway_link *hub_gateway_link_https(void)
         .user = fed_https_session_user,
         .close = fed_https_session_close,
         .answer = fed_https_answer,
-        .notify = fed_https_notify};
+        .notify = fed_https_notify,
+        .stats = fed_https_session_stats};
 
     return &link;
 }

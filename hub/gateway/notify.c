@@ -54,6 +54,7 @@ static enum fed_err send_one(struct gateway_session *session, struct fed_buf *fr
         form = GATEWAY_FRAME_HEAD;
         target = session->told;
         session->kinds_due = false;
+        session->kinds_told = gateway->kinds_moved;
         err = FED_OK;
     }
     /* Not planned yet, after a start: the plan says when it is. */

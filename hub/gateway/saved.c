@@ -32,6 +32,7 @@ enum fed_err hub_gateway_session_save(
     fed_buf_put_u64(out, session->told);
     fed_buf_put(out, fed_span_of(session->mark, sizeof session->mark));
     fed_buf_put(out, fed_span_of(session->mark_came, sizeof session->mark_came));
+    gateway_count(session);
     link->set_user(peer, NULL);
     gateway_session_forget(session);
     return fed_buf_err(out);
@@ -70,6 +71,9 @@ enum fed_err gateway_session_restore(struct gateway_session *session, struct fed
     memcpy(session->mark_came, came.at, sizeof session->mark_came);
     session->held = held;
     session->told = told;
+    session->kinds_told = session->binding->gateway->kinds_moved;
+    if (session->binding->link->stats) /* what was before is counted */
+        session->binding->link->stats(session->link, &session->counted);
     gateway_notify_want(session); /* of what changed since */
     return FED_OK;
 }

@@ -185,6 +185,8 @@ static enum fed_err cluster_add(
     }
     memcpy(cluster->name, name.at, name.len);
     cluster->fresh = true;
+    cluster->knows = cluster->knows_stored = FED_LINK_KNOWS_FIRST;
+    cluster->deferred_dirty = !plan->loading; /* a former cluster of the name may have left a row */
     memmove(&plan->clusters[index + 1], &plan->clusters[index],
         (plan->n_clusters - index) * sizeof *plan->clusters);
     plan->clusters[index] = cluster;
@@ -256,12 +258,18 @@ enum fed_err plan_cluster_put(struct hub_plan *plan, struct fed_span name, struc
     return FED_OK;
 }
 
+void plan_cluster_compute(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    cluster->replan = cluster->relearned = true;
+    plan_round_want(plan);
+}
+
 void plan_cluster_planned(struct plan_cluster *cluster)
 {
     fed_json_doc_free(cluster->former_doc);
     cluster->former_doc = NULL;
     cluster->former = NULL;
-    cluster->replan = cluster->returned = cluster->fresh = false;
+    cluster->replan = cluster->returned = cluster->relearned = cluster->fresh = false;
 }
 
 void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster)

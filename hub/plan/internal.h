@@ -20,9 +20,11 @@
 #include "hub/kubefed/config.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
+#include "proto/link/knows.h"
 #include "proto/object/selector.h"
 
 #define PLAN_FINALIZER "kubefed.io/sync-controller"
+#define PLAN_URGENT_ANNOTATION "fedlet.io/urgent"
 #define PLAN_HISTORY 4u                 /* manifests remembered besides the present one */
 #define PLAN_ITEM_BYTES_MAX (16u << 20) /* parsed form of one object */
 
@@ -48,6 +50,7 @@ struct plan_blob {
     struct fed_digest digest;
     struct fed_alloc *mem;
     unsigned refs;
+    bool stored; /* there is a row of it (hold.c) */
     size_t len;
     uint8_t bytes[];
 };
@@ -107,6 +110,7 @@ struct plan_pair { /* item x cluster */
     uint32_t place;             /* of the item in the cluster's list */
     uint8_t state;              /* enum plan_pair_state */
     bool fresh;                 /* since the round that is being told of */
+    bool deferred;              /* what is new for it waits (hold.c) */
     bool waiting; /* forbidden, and there until its removal has its turn (waiting.c) */
 };
 
@@ -122,6 +126,7 @@ struct plan_item {
     bool template_annotations, template_finalizers; /* which are left out */
     uint32_t delete_options;                        /* of the work, when the object is deleted */
     char delete_error[160];                         /* why they are none, "" */
+    bool urgent;                                    /* waits for nothing (hold.c) */
     bool label_federated;                           /* Namespace items: federated: "true" */
     struct fed_span labels;                         /* of Namespace items: text */
     struct fed_span bound; /* names of the policies that bind who wrote the placement */
@@ -184,10 +189,17 @@ struct plan_cluster {
     bool changing;                           /* next is valid */
     uint64_t staged_revision; /* of next's row, until it is durable; 0: none is staged */
     struct fed_digest staged_digest;
-    bool away;     /* nobody waits for what it still holds: see hub_plan_away */
-    bool replan;   /* labels changed or new: those items that look at them, or all */
-    bool returned; /* its deletion was undone: as after a start, deletions await it again */
-    bool recorded; /* the store has a row for it */
+    bool away;             /* nobody waits for what it still holds: see hub_plan_away */
+    bool replan;           /* labels changed or new: those items that look at them, or all */
+    bool returned;         /* its deletion was undone: as after a start, deletions await it again */
+    bool recorded;         /* the store has a row for it */
+    bool relearned;        /* all items are computed, whatever its labels */
+    uint64_t knows;        /* of its agent (knows.c) */
+    uint64_t knows_stored; /* as its row has it */
+    char hold[160];        /* why changes wait (hold.c), "" when they do not */
+    size_t n_deferred;     /* pairs */
+    bool deferred_dirty;   /* its row is to be written */
+    bool deferred_staged;  /* it is part of the commit */
     struct plan_item **items; /* that have a pair with it, in no order */
     size_t n_items, cap_items;
     size_t awaiting;  /* pairs in RELEASING or REMOVING */
@@ -352,7 +364,35 @@ void plan_types_staged(struct hub_plan *plan);
 /* Adds those that were gone when the hub stopped; before anything else is loaded. */
 FED_MUST_USE enum fed_err plan_types_load(struct hub_plan *plan);
 
+/* ---- hold.c ---- */
+/* Whether what is wanted for the pair is to wait. */
+bool plan_hold_keeps(const struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, const struct plan_piece *wanted);
+/* The pair stays what it is, and says that something waits. */
+FED_MUST_USE enum fed_err plan_hold_pair(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+void plan_hold_end_pair(struct plan_pair *pair);
+/* Part of the round's commit; when that is durable, or undone. */
+FED_MUST_USE enum fed_err plan_holds_stage(struct hub_plan *plan);
+void plan_holds_staged(struct hub_plan *plan);
+void plan_holds_undone(struct hub_plan *plan);
+FED_MUST_USE enum fed_err plan_holds_load(struct hub_plan *plan); /* once items are loaded */
+
+/* ---- knows.c ---- */
+/* Takes from the piece, a reference of the caller's, what only asks for reports that the cluster's
+ * agent does not know. */
+FED_MUST_USE enum fed_err plan_knows_fit(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_cluster *cluster, struct plan_piece **piece);
+/* Whether its agent understands how a work is to be deleted. */
+bool plan_knows_delete(const struct plan_cluster *cluster);
+/* Part of the round's commit; and when that is durable. */
+FED_MUST_USE enum fed_err plan_knows_stage(struct hub_plan *plan);
+void plan_knows_staged(struct hub_plan *plan);
+FED_MUST_USE enum fed_err plan_knows_load(struct hub_plan *plan); /* once clusters are loaded */
+
 /* ---- cluster.c ---- */
+/* Everything is computed for it in the next round. */
+void plan_cluster_compute(struct hub_plan *plan, struct plan_cluster *cluster);
 struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span name);
 /* The plan knows its labels now. */
 void plan_cluster_planned(struct plan_cluster *cluster);

@@ -308,6 +308,8 @@ static enum fed_err parse_metadata(struct plan_item *item, const struct fed_json
     item->deleting = fed_json_is_string(fed_json_find(object, "metadata.deletionTimestamp"));
     item->orphan =
         fed_span_is(fed_json_string(fed_json_get(annotations, "kubefed.io/orphan")), "true");
+    item->urgent =
+        fed_span_is(fed_json_string(fed_json_get(annotations, PLAN_URGENT_ANNOTATION)), "true");
     item->has_finalizer = plan_has_finalizer(object);
     plan_delete_options_parse(item, fed_json_get(annotations, "kubefed.io/deleteoption"));
     item->bound =

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+#define DELETE_NEEDS                                                                               \
+    "the cluster's agent does not know the deletion options of kubefed.io/deleteoption; the "      \
+    "object "                                                                                      \
+    "stays there until the agent is updated or the annotation is taken away"
+
 /* The pair stays what it was (a cluster keeps its last good version) and says what is wrong. */
 static enum fed_err pair_refuse(struct hub_plan *plan, struct plan_item *item,
     struct plan_cluster *cluster, const char *error, const char *message)
@@ -54,8 +59,16 @@ static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
         return FED_OK;
     }
     err = plan_piece_for(plan, item, cluster, &wish->piece, &wish->diag);
-    if (!err || err == FED_ERR_NOMEM)
+    if (!err) {
+        err = plan_knows_fit(plan, item, cluster, &wish->piece);
+        if (!err)
+            return FED_OK;
+        plan_piece_unref(plan, wish->piece);
+    }
+    if (err == FED_ERR_NOMEM) {
+        wish->piece = NULL;
         return err;
+    }
     wish->error = err == FED_ERR_CONFLICT ? refusal_of(item, cluster) : "ApplyOverridesFailed";
     wish->piece = NULL;
     return FED_OK;
@@ -75,6 +88,10 @@ static enum fed_err pair_place(
     if (wish.error[0])
         return pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
     piece = wish.piece;
+    if (plan_hold_keeps(plan, item, cluster, piece)) {
+        plan_piece_unref(plan, piece);
+        return plan_hold_pair(plan, item, cluster);
+    }
     err = plan_pair_add(plan, item, cluster, &pair);
     if (!err && (pair->state != PLAN_PAIR_PRESENT || !pair->piece ||
                     !fed_work_same(&pair->piece->work, &piece->work))) {
@@ -97,8 +114,10 @@ static enum fed_err pair_place(
         fed_diag_set(&diag, err, "the cluster has %u works, which is the most", FED_WORKS_MAX);
         return pair_refuse(plan, item, cluster, "ComputeResourceFailed", diag.text);
     }
-    if (!err)
+    if (!err) {
         plan_pair_clear_fault(plan, pair);
+        plan_hold_end_pair(pair);
+    }
     return err;
 }
 
@@ -134,6 +153,7 @@ static enum fed_err pair_unplace(
     enum fed_err err;
 
     plan_pair_set_policy(plan, item, pair, NULL, false);
+    plan_hold_end_pair(pair);
     switch ((enum plan_pair_state)pair->state) {
     case PLAN_PAIR_REFUSED:
     case PLAN_PAIR_FORBIDDEN:
@@ -144,6 +164,8 @@ static enum fed_err pair_unplace(
             return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
         if (item->deleting && !item->gone && item->delete_error[0])
             return pair_refuse(plan, item, pair->cluster, "DeletionFailed", item->delete_error);
+        if (ending && item->delete_options && !plan_knows_delete(pair->cluster))
+            return pair_refuse(plan, item, pair->cluster, "AgentTooOld", DELETE_NEEDS);
         if (ending && item->delete_options)
             return plan_pair_release(plan, item, pair, item->delete_options);
         err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);

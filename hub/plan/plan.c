@@ -408,12 +408,18 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     err = plan_types_load(plan); /* first: looking at rows flushes */
     for (size_t i = 0; !err && i < sizeof resources / sizeof resources[0]; i++)
         err = load_resource(plan, resources[i]);
+    plan->round_due = false; /* reading rows asks for a round, which knows too little yet */
+    if (!err)
+        err = plan_knows_load(plan);
     fed_map_iter_init(&it, &plan->types);
     while (!err && fed_map_iter_next(&it))
         err = load_resource(plan, ((const struct plan_type *)it.value)->resource);
-    plan->round_due = false; /* reading rows asks for a round, which knows too little yet */
+    plan->round_due = false;
     if (!err)
         err = plan_waiting_load(plan);
+    plan->round_due = false;
+    if (!err)
+        err = plan_holds_load(plan);
     plan->round_due = true;
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */

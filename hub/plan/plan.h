@@ -74,6 +74,7 @@ struct hub_planned_cluster {
     const char *error;   /* "" or KubeFed's status: ApplyOverridesFailed, ComputeResourceFailed */
     const char *message; /* sentence for error or policy, "" when none */
     enum hub_planned_policy policy;
+    const char *held;        /* why what is new for it waits; NULL: nothing does */
     uint64_t since_revision; /* manifest revision in which the work last changed, or was removed */
     size_t index; /* of the work in the cluster's present manifest; SIZE_MAX when it is not in it */
     uint64_t revision;           /* of the cluster's present manifest */
@@ -192,6 +193,17 @@ FED_MUST_USE enum fed_err hub_plan_admit(
  * from its own inventory when it is back. Copies that must stay, or go with certain options, are
  * waited for: only the manifest says so. */
 void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
+
+/* From now on what is new for the cluster waits, and why is what its objects say; "": no longer,
+ * and what waited goes in one change. Urgent objects (annotation fedlet.io/urgent: "true"),
+ * namespaces, and whatever is to go, do not wait. */
+void hub_plan_hold(struct hub_plan *plan, struct fed_span cluster, const char *why);
+size_t hub_plan_held(struct hub_plan *plan, struct fed_span cluster); /* objects that wait */
+
+/* Told by the gateway: what the cluster's agent understands (proto/link/knows.h). Remembered with
+ * the store; FED_LINK_KNOWS_FIRST until it was told. */
+void hub_plan_agent_knows(struct hub_plan *plan, struct fed_span cluster, uint64_t knows);
+uint64_t hub_plan_knows(struct hub_plan *plan, struct fed_span cluster);
 
 /* Hooks of PlacementPolicies: what is wrong with one, and how far its removals are. */
 void hub_plan_policy_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);

@@ -93,6 +93,7 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
         .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
         .error = pair->fault ? pair->fault->error : "",
         .message = pair->fault ? pair->fault->message : "",
+        .held = pair->deferred ? pair->cluster->hold : NULL,
         .since_revision = pair->since,
         .index = SIZE_MAX,
         .revision = pair->cluster->now.revision,

@@ -33,6 +33,7 @@ struct seen {
     const struct plan_fault *fault;
     const struct plan_policy *policy;
     bool waiting;
+    bool deferred;
 };
 
 static struct seen look(struct plan_item *item, const struct plan_cluster *cluster)
@@ -40,14 +41,15 @@ static struct seen look(struct plan_item *item, const struct plan_cluster *clust
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
     return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
-                      pair->waiting}
+                      pair->waiting, pair->deferred}
                 : (struct seen){.there = false};
 }
 
 static bool looks_the_same(const struct seen *a, const struct seen *b)
 {
     return a->there == b->there && a->state == b->state && a->piece == b->piece &&
-           a->fault == b->fault && a->policy == b->policy && a->waiting == b->waiting;
+           a->fault == b->fault && a->policy == b->policy && a->waiting == b->waiting &&
+           a->deferred == b->deferred;
 }
 
 /* One item for a cluster that is new, back, or has other labels. */
@@ -59,7 +61,7 @@ static enum fed_err compute_one(
     enum fed_err err;
 
     if (item->round == plan->round ||
-        (!cluster->fresh && !cluster->returned &&
+        (!cluster->fresh && !cluster->returned && !cluster->relearned &&
             !plan_labels_matter(plan, item, cluster->former, cluster->labels)))
         return FED_OK;
     before = look(item, cluster);
@@ -193,6 +195,10 @@ static enum fed_err round_run(struct hub_plan *plan)
     if (!err)
         err = plan_types_stage(plan);
     if (!err)
+        err = plan_knows_stage(plan);
+    if (!err)
+        err = plan_holds_stage(plan);
+    if (!err)
         err = plan_policies_spend(plan);
     if (!err)
         err = plan_policies_record(plan);
@@ -291,6 +297,8 @@ static void keep(struct hub_plan *plan)
 {
     plan->planned = false;
     plan_types_staged(plan);
+    plan_knows_staged(plan);
+    plan_holds_staged(plan);
     for (size_t i = 0; i < plan->n_clusters; i++) {
         struct plan_cluster *cluster = plan->clusters[i];
 
@@ -347,6 +355,7 @@ void plan_round_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
         plan->clusters[i]->staged_revision = 0;
     plan->preparing = true;
     plan_policies_undone(plan);
+    plan_holds_undone(plan);
     plan_undo_staged(plan);
     plan->preparing = false;
     wait_a_while(plan);

@@ -99,6 +99,7 @@ static enum fed_err hold(struct hub_plan *plan, struct plan_item *item,
         pair->piece = piece;
         piece->refs++;
         plan_pair_clear_fault(plan, pair);
+        plan_hold_end_pair(pair);
         plan_pair_set_state(pair, PLAN_PAIR_PRESENT);
     }
     plan_piece_unref(plan, piece);

@@ -125,7 +125,12 @@ static void word_of(
         *word = (struct cluster_word){.status = "ClusterNotReady", .message = ""};
     work = cluster ? held(status, cluster, planned, &same) : NULL;
     word->remote = work && work->remote;
-    if (planned->selected && !planned->error[0] && cluster && cluster->ready)
+    if (!planned->selected || planned->error[0] || !cluster || !cluster->ready)
+        return;
+    if (planned->held)
+        *word = (struct cluster_word){
+            .status = "Held", .message = planned->held, .remote = word->remote};
+    else
         word_of_work(same ? work : NULL, word);
 }
 

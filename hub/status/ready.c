@@ -63,7 +63,8 @@ void status_ready_sweep(void *ctx)
 {
     struct hub_status *status = ctx;
     uint64_t now_ms = fed_loop_now_ms(status->loop);
-    /* A beat and a half: one lost heartbeat is retransmitted within the half. */
+    /* A beat and a half, until the next look at the latest: one lost heartbeat is retransmitted
+     * within the half. */
     uint64_t limit_ms = (uint64_t)status->heartbeat_s * 1500u;
     struct fed_map_iter it;
 
@@ -71,7 +72,8 @@ void status_ready_sweep(void *ctx)
     while (fed_map_iter_next(&it)) {
         struct status_cluster *cluster = it.value;
 
-        if (cluster->liveness == STATUS_HEARD && now_ms - cluster->heard_ms > limit_ms)
+        if (cluster->liveness == STATUS_HEARD &&
+            now_ms - cluster->heard_ms + STATUS_SWEEP_MS > limit_ms)
             cluster->liveness = STATUS_LOST;
         status_ready_update(status, cluster);
     }

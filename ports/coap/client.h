@@ -35,8 +35,9 @@
 #define FED_COAP_PARTIAL_FORMAT 1u
 /* A path may carry no large datagrams (RFC 7252 section 4.6): after so many sends without an answer
  * the request asks for small blocks, or is sent in such. A GET may be served twice; a POST that is
- * sent anew is another one to the hub, so it gets one more. */
-#define FED_COAP_CLIENT_SENDS_GET 2u
+ * sent anew is another one to the hub, so it gets one more where waits are short, as a round trip
+ * is known. */
+#define FED_COAP_CLIENT_SENDS_SMALL 2u
 #define FED_COAP_CLIENT_SENDS_POST 3u
 #define FED_COAP_RESTARTS_MAX 5u /* of one transfer, because the body changed */
 

@@ -336,8 +336,9 @@ static bool may_be_too_large(const struct fed_coap_client *client, const struct 
     if (r->kind == FED_COAP_KIND_PING || r->shrunk)
         return false;
     if (payload > FED_COAP_UNIT)
-        return r->tries >= FED_COAP_CLIENT_SENDS_POST;
-    return !client->small && r->method == FED_LINK_GET && r->tries >= FED_COAP_CLIENT_SENDS_GET;
+        return r->tries >=
+               (client->srtt_ms > 0 ? FED_COAP_CLIENT_SENDS_POST : FED_COAP_CLIENT_SENDS_SMALL);
+    return !client->small && r->method == FED_LINK_GET && r->tries >= FED_COAP_CLIENT_SENDS_SMALL;
 }
 
 /* Goes on in small blocks from where the upload is; a payload that was sent whole becomes one. */

@@ -1,7 +1,8 @@
 /* client_save.c - what a later process needs to go on with a session, beside the keys:
  *
- *   u8 format 1; u16 next message id, u16 next token; u8 observed, then u16 token and u32 number of
- *   the newest notification; varints smoothed round trip and its variation in ms (0: not measured);
+ *   u8 format 2; u16 next message id, u16 next token; u8 observed, then u16 token and u32 number of
+ *   the newest notification; u8 what the path carries no large datagrams for (1 answers, 2
+ * requests, 4 it was seen); varints smoothed round trip and its variation in ms (0: not measured);
  *   string session (ports/dtls)
  *
  * Message ids go on, as the hub repeats its answer to a POST whose id it saw before. The
@@ -9,7 +10,11 @@
  * the hub that nobody observes. */
 #include "ports/coap/client.h"
 
-#define FORMAT 1u
+#define FORMAT 2u
+#define SMALL 1u
+#define SMALL_REQUESTS 2u
+#define SMALL_PROVEN 4u
+#define SMALL_ALL 7u
 #define SAVED_MAX 2048u
 #define RTT_MAX_MS 60000u
 
@@ -23,6 +28,9 @@ static void put_state(struct fed_buf *out, const struct fed_coap_client *client)
     fed_buf_put_u8(out, o->active);
     fed_buf_put_u16(out, o->token);
     fed_buf_put_u32(out, o->seq);
+    fed_buf_put_u8(out,
+        (uint8_t)((client->small ? SMALL : 0u) | (client->small_requests ? SMALL_REQUESTS : 0u) |
+                  (client->small_proven ? SMALL_PROVEN : 0u)));
     fed_buf_put_varint(out, client->srtt_ms);
     fed_buf_put_varint(out, client->rttvar_ms);
 }
@@ -62,6 +70,19 @@ static enum fed_err take_observation(
     return err;
 }
 
+static enum fed_err take_path(struct fed_span *from, struct fed_coap_client *client)
+{
+    uint8_t flags = 0;
+    enum fed_err err = fed_span_take_u8(from, &flags);
+
+    if (!err && (flags & ~SMALL_ALL))
+        err = FED_ERR_INVALID;
+    client->small = flags & SMALL;
+    client->small_requests = flags & SMALL_REQUESTS;
+    client->small_proven = flags & SMALL_PROVEN;
+    return err;
+}
+
 static enum fed_err take_state(
     struct fed_coap_client *client, struct fed_span *from, struct fed_span *session)
 {
@@ -78,6 +99,8 @@ static enum fed_err take_state(
         err = fed_span_take_u16(from, &client->next_token);
     if (!err)
         err = take_observation(from, fed_loop_now_ms(client->loop), &client->observation);
+    if (!err)
+        err = take_path(from, client);
     if (!err)
         err = fed_span_take_varint(from, RTT_MAX_MS, &srtt_ms);
     if (!err)

@@ -198,7 +198,7 @@ static int config_init(struct dtls_client_session *s)
     mbedtls_ssl_conf_dtls_anti_replay(c, MBEDTLS_SSL_ANTI_REPLAY_ENABLED);
     mbedtls_ssl_conf_handshake_timeout(c, DTLS_CLIENT_RETRY_FLOOR_MS, DTLS_CLIENT_RETRY_CEILING_MS);
     /* A hub's ticket holds our certificate: asking for one costs more bytes than resuming with it
-     * saves (docs/decisions/0019-agent-dtls.md). */
+     * saves (docs/decisions/0024-agent-dtls.md). */
     mbedtls_ssl_conf_session_tickets(c, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
     return 0;
 }
@@ -296,14 +296,13 @@ void dtls_client_explain(struct dtls_client_session *s, bool timeout)
 
 /* The library keeps 16 KiB for the largest record of TLS unless a smaller one was negotiated, which
  * costs bytes in each handshake. A record that does not fit in a datagram of ours is refused
- * anyway: told that 2 KiB were agreed, a build whose buffers vary gives the rest back at the end of
- * the handshake. */
+ * anyway: told, once the hellos are over, that 2 KiB is the largest, a build whose buffers vary
+ * gives the rest back at the end of the handshake. */
 static void buffers_shrink(struct dtls_client_session *s)
 {
-    mbedtls_ssl_session *session = s->ssl.MBEDTLS_PRIVATE(session_negotiate);
-
-    if (session && s->ssl.MBEDTLS_PRIVATE(state) >= MBEDTLS_SSL_SERVER_CERTIFICATE)
-        session->MBEDTLS_PRIVATE(mfl_code) = MBEDTLS_SSL_MAX_FRAG_LEN_2048;
+    if (s->ssl.MBEDTLS_PRIVATE(state) >= MBEDTLS_SSL_SERVER_CERTIFICATE &&
+        mbedtls_ssl_conf_max_frag_len(&s->config, MBEDTLS_SSL_MAX_FRAG_LEN_2048) != 0)
+        return; /* it knows the number */
 }
 
 /* An open session needs neither keys nor the hub's certificate, which would also be saved. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define COOKIE_SIZE 32u /* of the library */
+#define HELLO_VERIFY_SIZE (13u + 12u + 3u + COOKIE_SIZE)
 #define CLIENT_RANDOM_AT 27u /* record header 13, handshake header 12, version 2 */
 #define CONTENT_HANDSHAKE 22u
 #define HELLO_VERIFY_REQUEST 3u
@@ -423,6 +425,18 @@ static void scratch_log(struct fed_dtls_session *s, int code)
     handshake_failed(s, diag.text);
 }
 
+/* What came and went before the cookie was nobody's yet: the same hello without it, and the request
+ * for it (RFC 6347 section 4.2.1), headers of record and message included. */
+static void count_cookie(struct fed_dtls_session *s, size_t hello_len)
+{
+    if (hello_len < COOKIE_SIZE)
+        return;
+    s->stats.received_bytes += hello_len - COOKIE_SIZE;
+    s->stats.received_datagrams++;
+    s->stats.sent_bytes += HELLO_VERIFY_SIZE;
+    s->stats.sent_datagrams++;
+}
+
 void dtls_scratch_hello(struct fed_dtls_server *server)
 {
     struct fed_dtls_session *s = server->scratch ? server->scratch : dtls_session_new(server);
@@ -450,6 +464,7 @@ void dtls_scratch_hello(struct fed_dtls_server *server)
         if (hello.len >= CLIENT_RANDOM_AT + sizeof(s->handshake->client_random))
             memcpy(s->handshake->client_random, hello.at + CLIENT_RANDOM_AT,
                 sizeof(s->handshake->client_random));
+        count_cookie(s, hello.len);
         scratch_adopt(server, s);
     } else {
         if (server->cookie_good)

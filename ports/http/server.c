@@ -397,6 +397,7 @@ enum fed_err fed_http_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
     fed_map_init(&server->shares.by_name, mem);
     server->log = log;
     server->events = options->conn_events;
+    server->no_probes = options->no_probes;
     server->listen_fd = -1;
     set_limits(server, options);
     err = make_tls(server, options, diag);

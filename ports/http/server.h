@@ -19,6 +19,7 @@ struct fed_http_server {
     struct fed_timer *listen_timer; /* to listen again when descriptors ran out */
     uint16_t port;
     unsigned connections_max;
+    bool no_probes;
     unsigned client_connections_max;
     unsigned certificate_connections_max;
     struct fed_http_conn_events events;

@@ -468,6 +468,7 @@ void fed_http_conn_open(
     conn->moved_ms = fed_loop_now_ms(server->engine.loop);
     snprintf(conn->address, sizeof(conn->address), "%s", address);
     fed_http_transport_init(&conn->transport, server->engine.mem, server->engine.loop);
+    conn->transport.quiet = server->no_probes;
     conn->next = server->conns;
     if (conn->next)
         conn->next->prev = conn;

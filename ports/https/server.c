@@ -166,6 +166,7 @@ static enum fed_err open_http(struct fed_https_server *server,
         .streams_max = FED_HTTPS_EXCHANGES_MAX + 1,
         .idle_timeout_ms = (unsigned)server->agents.idle_ms + IDLE_SLACK_MS,
         .first_request_ms = FED_HTTPS_HANDSHAKE_MS,
+        .no_probes = true,
         .header_timeout_ms = FED_HTTPS_HANDSHAKE_MS,
         .conn_events = {
             .alive = on_alive, .flushed = on_flushed, .closed = on_closed, .refused = on_refused}};

@@ -45,7 +45,7 @@ struct fed_https_exchange *fed_https_exchange_new(struct fed_https_session *sess
         .session = session,
         .http = http,
         .get = ask->method == FED_HTTPS_GET,
-        .json = fed_span_is(ask->path, "j"),
+        .json = fed_span_is(ask->path, "j") || fed_span_is(ask->path, "c"),
         .observe = ask->observe,
         .has_range = ask->has_range,
         .from = ask->from,

@@ -36,6 +36,7 @@ struct pool_session {
     struct pool_worker *worker;
     uint64_t id;
     void *user;
+    struct fed_link_stats stats; /* as told last */
     struct pool_session *next;
     struct pool_session **link; /* to here from the worker's list */
 };

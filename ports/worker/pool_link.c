@@ -96,6 +96,14 @@ void pool_link_clear(struct pool_worker *worker, const char *why)
 
 /* ---- messages ---- */
 
+static struct fed_link_stats link_stats(const struct fed_worker_counts *counts)
+{
+    return (struct fed_link_stats){.sent_bytes = counts->sent_bytes,
+        .received_bytes = counts->received_bytes,
+        .sent_datagrams = counts->sent_datagrams,
+        .received_datagrams = counts->received_datagrams};
+}
+
 static void cert_info(const struct fed_worker_cert *cert, struct fed_crypto_cert_info *out)
 {
     memset(out, 0, sizeof *out);
@@ -131,6 +139,7 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
         send_close(worker, opened->session);
         return;
     }
+    s->stats = link_stats(&opened->counts);
     snprintf(address, sizeof address, FED_SPAN_FMT, FED_SPAN_ARG(opened->address));
     snprintf(identity, sizeof identity, FED_SPAN_FMT, FED_SPAN_ARG(opened->psk_identity));
     if (opened->has_cert) {
@@ -264,6 +273,11 @@ void pool_link_message(struct pool_worker *worker, const struct fed_worker_messa
             events->notified(
                 events->ctx, (struct fed_link_session *)s, m->notified.tag, m->notified.delivered);
         break;
+    case FED_WORKER_COUNTED:
+        s = session_find(worker, m->counted.session);
+        if (s)
+            s->stats = link_stats(&m->counted.counts);
+        break;
     case FED_WORKER_UNFIT:
         s = session_find(worker, m->notified.session);
         if (s && events->unfit)
@@ -345,4 +359,9 @@ enum fed_err fed_worker_notify(struct fed_link_session *session, struct fed_span
         return FED_ERR_LIMIT;
     pool_worker_send(s->worker, &m);
     return FED_OK;
+}
+
+void fed_worker_session_stats(const struct fed_link_session *session, struct fed_link_stats *out)
+{
+    *out = ((const struct pool_session *)session)->stats;
 }

@@ -24,7 +24,9 @@
 struct worker_session {
     struct fed_link_session *link;
     uint64_t id;
-    uint64_t alive_ms; /* told last */
+    uint64_t alive_ms;                 /* told last */
+    struct worker_session *next_moved; /* in the list of those whose counts are to be told, */
+    struct worker_session **moved;     /* to here from it; NULL: not in it */
 };
 struct worker {
     struct fed_alloc *mem;
@@ -36,6 +38,7 @@ struct worker {
     struct fed_map exchanges; /* id -> struct fed_link_exchange */
     uint64_t last_id;
     struct fed_worker_start start; /* without its texts */
+    struct worker_session *moved;
     struct fed_timer *tick;
     struct fed_worker_stats told;
     bool slow;
@@ -84,8 +87,62 @@ static struct worker_session *session_new(struct worker *w, struct fed_link_sess
     return s;
 }
 
+/* ---- what sessions cost ---- */
+
+static struct fed_worker_counts counts_of(const struct worker_session *s)
+{
+    struct fed_link_stats stats;
+
+    fed_link_session_stats(s->link, &stats);
+    return (struct fed_worker_counts){.sent_bytes = stats.sent_bytes,
+        .received_bytes = stats.received_bytes,
+        .sent_datagrams = stats.sent_datagrams,
+        .received_datagrams = stats.received_datagrams};
+}
+
+static void tell_counts(struct worker *w, const struct worker_session *s)
+{
+    struct fed_worker_message m = {
+        .type = FED_WORKER_COUNTED, .counted = {.session = s->id, .counts = counts_of(s)}};
+
+    send_up(w, &m);
+}
+
+/* Something came or went: its counts are told at the next tick. */
+static void moves(struct worker *w, struct worker_session *s)
+{
+    if (s->moved)
+        return;
+    s->next_moved = w->moved;
+    s->moved = &w->moved;
+    if (s->next_moved)
+        s->next_moved->moved = &s->next_moved;
+    w->moved = s;
+}
+
+static void moved_unlist(struct worker_session *s)
+{
+    if (!s->moved)
+        return;
+    *s->moved = s->next_moved;
+    if (s->next_moved)
+        s->next_moved->moved = s->moved;
+    s->moved = NULL;
+}
+
+static void tell_moved(struct worker *w)
+{
+    while (w->moved) {
+        struct worker_session *s = w->moved;
+
+        moved_unlist(s);
+        tell_counts(w, s);
+    }
+}
+
 static void session_free(struct worker *w, struct worker_session *s)
 {
+    moved_unlist(s);
     fed_map_remove(&w->sessions, id_key(&s->id));
     fed_alloc_free(w->mem, s, sizeof *s);
 }
@@ -119,6 +176,7 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
     m.opened.address = fed_span_text(peer->address);
     m.opened.psk_identity = fed_span_text(peer->psk_identity);
     m.opened.kept = peer->kept;
+    m.opened.counts = counts_of(s);
     m.opened.has_cert = peer->cert != NULL;
     if (peer->cert)
         cert_facts(peer->cert, &m.opened.cert);
@@ -133,6 +191,7 @@ static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
 
     if (!s)
         return;
+    tell_counts(w, s);
     m.closed.session = s->id;
     m.closed.why = fed_span_text(why);
     send_up(w, &m);
@@ -146,7 +205,10 @@ static void on_alive(void *ctx, struct fed_link_session *link)
     struct fed_worker_message m = {.type = FED_WORKER_ALIVE};
     uint64_t now_ms = fed_loop_now_ms(w->loop);
 
-    if (!s || now_ms - s->alive_ms < ALIVE_MS)
+    if (!s)
+        return;
+    moves(w, s);
+    if (now_ms - s->alive_ms < ALIVE_MS)
         return;
     s->alive_ms = now_ms;
     m.session = s->id;
@@ -270,6 +332,8 @@ static void on_notify(struct worker *w, uint64_t id, struct fed_span body, uint6
     struct worker_session *s = fed_map_get(&w->sessions, id_key(&id));
     enum fed_err err = s ? fed_link_notify(s->link, body, tag) : FED_ERR_NOT_FOUND;
 
+    if (s)
+        moves(w, s);
     /* Nothing observed: fedhub hears of it when the agent asks anew. Too large for this agent: that
      * there is something will fit. Anything else is as if the agent had not taken it. */
     if (err == FED_ERR_LIMIT)
@@ -316,8 +380,9 @@ static void on_saved(
     struct fed_worker_message m = {.type = FED_WORKER_SAVED,
         .saved = {.session = s ? s->id : 0, .steer = (uint16_t)steer, .part = saved}};
 
-    if (s)
-        send_up(w, &m);
+    if (!s)
+        return;
+    send_up(w, &m);
 }
 
 static void tell_stats(struct worker *w)
@@ -342,6 +407,7 @@ static void on_quiet(struct worker *w)
     w->quiet = true;
     fed_coap_server_pause(w->server, true);
     tell_stats(w);
+    tell_moved(w);
     send_type(w, FED_WORKER_QUIET);
 }
 
@@ -428,8 +494,10 @@ static void on_tick(void *ctx)
     struct worker *w = ctx;
 
     alarm(HANGING_S);
-    if (w->server)
+    if (w->server) {
         tell_stats(w);
+        tell_moved(w);
+    }
     w->loop->timer_set(w->loop->ctx, w->tick, fed_loop_now_ms(w->loop) + STATS_MS);
 }
 

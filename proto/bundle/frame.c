@@ -255,7 +255,7 @@ static enum fed_err squeeze(
 {
     enum fed_err err;
 
-    if (content.len < DEFLATE_MIN)
+    if (content.len < DEFLATE_MIN || (e->cache && e->cache->plain))
         return FED_OK;
     err = fed_deflate(e->arena.mem, dictionary, content, out);
     /* Three bytes: what the inflated length takes at most for sections where it matters. */
@@ -295,7 +295,7 @@ static enum fed_err squeeze_blobs(
     struct fed_span known;
     enum fed_err err;
 
-    if (!e->cache || e->n_new == 0)
+    if (!e->cache || e->cache->plain || e->n_new == 0)
         return squeeze(e, dictionary, content, out);
     err = cache_key(dictionary, content, &key);
     if (err)

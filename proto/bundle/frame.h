@@ -49,6 +49,7 @@ struct fed_frame_cache {
     void *ctx;
     bool (*get)(void *ctx, const struct fed_digest *key, struct fed_span *out);
     void (*put)(void *ctx, const struct fed_digest *key, struct fed_span deflated);
+    bool plain; /* nothing is deflated: for a receiver without the dictionary */
 };
 
 /* Encodes the change from base to target (base->revision 0 gives a full frame). blobs must know

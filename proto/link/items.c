@@ -4,12 +4,25 @@
 
 #include <string.h>
 
-enum item { ITEM_MARK = 1, ITEM_TRUST = 2, ITEM_COPIED = 3 };
+enum item { ITEM_MARK = 1, ITEM_TRUST, ITEM_COPIED, ITEM_KNOWS, ITEM_KINDS };
+
+#define VARINT_MAX 10u /* bytes */
 
 static void put_item(struct fed_buf *out, enum item item, const uint8_t *bytes, size_t len)
 {
     fed_buf_put_u8(out, (uint8_t)item);
     fed_buf_put_string(out, fed_span_of(bytes, len));
+}
+
+static void put_knows(struct fed_buf *out, uint64_t knows)
+{
+    uint8_t bytes[VARINT_MAX];
+    size_t n = 0;
+
+    for (; knows > 0x7f; knows >>= 7)
+        bytes[n++] = (uint8_t)(knows | 0x80);
+    bytes[n++] = (uint8_t)knows;
+    put_item(out, ITEM_KNOWS, bytes, n);
 }
 
 void fed_link_hello_items_put(struct fed_buf *out, const struct fed_link_hello_items *items)
@@ -20,6 +33,21 @@ void fed_link_hello_items_put(struct fed_buf *out, const struct fed_link_hello_i
         put_item(out, ITEM_TRUST, items->trust, sizeof items->trust);
     if (items->copied)
         put_item(out, ITEM_COPIED, NULL, 0);
+    if (items->has_knows)
+        put_knows(out, items->knows);
+    if (items->has_kinds)
+        put_item(out, ITEM_KINDS, items->kinds, sizeof items->kinds);
+}
+
+/* What is no varint was not said. */
+static void take_knows(struct fed_span value, struct fed_link_hello_items *out)
+{
+    uint64_t knows;
+
+    if (fed_span_take_varint(&value, UINT64_MAX, &knows) || value.len > 0)
+        return;
+    out->knows = knows;
+    out->has_knows = true;
 }
 
 /* An item of another length than ours is one that we do not know. */
@@ -33,6 +61,11 @@ static void take_item(uint8_t item, struct fed_span value, struct fed_link_hello
         out->has_trust = true;
     } else if (item == ITEM_COPIED && value.len == 0) {
         out->copied = true;
+    } else if (item == ITEM_KNOWS && !out->has_knows) {
+        take_knows(value, out);
+    } else if (item == ITEM_KINDS && !out->has_kinds && value.len == sizeof out->kinds) {
+        memcpy(out->kinds, value.at, sizeof out->kinds);
+        out->has_kinds = true;
     }
 }
 
@@ -41,7 +74,7 @@ void fed_link_hello_items_take(struct fed_span rest, struct fed_link_hello_items
     struct fed_span value;
     uint8_t item;
 
-    *out = (struct fed_link_hello_items){0};
+    *out = (struct fed_link_hello_items){.knows = FED_LINK_KNOWS_FIRST};
     while (rest.len > 0 && !fed_span_take_u8(&rest, &item) &&
            !fed_span_take_string(&rest, rest.len, &value))
         take_item(item, value, out);
@@ -58,6 +91,11 @@ void fed_link_hello_query_put(struct fed_buf *out, const uint8_t *mark)
         fed_buf_put_text(out, none);
     for (size_t i = 0; mark && i < FED_LINK_MARK_SIZE; i++)
         fed_buf_printf(out, "%02x", mark[i]);
+}
+
+void fed_link_hello_query_put_knows(struct fed_buf *out, uint64_t knows)
+{
+    fed_buf_printf(out, "%sv=%llu", out->len > 0 ? "&" : "", (unsigned long long)knows);
 }
 
 static int hex_digit(uint8_t c)
@@ -87,20 +125,23 @@ static enum fed_err take_mark(struct fed_span text, struct fed_link_hello_query 
 
 enum fed_err fed_link_hello_query_parse(struct fed_span query, struct fed_link_hello_query *out)
 {
-    struct fed_link_hello_query found = {0};
+    struct fed_link_hello_query found = {.knows = FED_LINK_KNOWS_FIRST};
     struct fed_span part;
-    enum fed_err err;
+    bool knows = false;
+    enum fed_err err = FED_OK;
 
-    while (fed_span_split(&query, '&', &part)) {
-        if (!fed_span_starts(part, "n="))
-            continue;
-        if (found.marks)
-            return FED_ERR_INVALID;
-        found.marks = true;
-        err = take_mark(fed_span_sub(part, 2, part.len), &found);
-        if (err)
-            return err;
+    while (!err && fed_span_split(&query, '&', &part)) {
+        struct fed_span value = fed_span_sub(part, 2, part.len);
+
+        if (fed_span_starts(part, "n=")) {
+            err = found.marks ? FED_ERR_INVALID : take_mark(value, &found);
+            found.marks = true;
+        } else if (fed_span_starts(part, "v=")) {
+            err = knows ? FED_ERR_INVALID : fed_span_to_u64(value, &found.knows);
+            knows = true;
+        }
     }
-    *out = found;
-    return FED_OK;
+    if (!err)
+        *out = found;
+    return err;
 }

@@ -3,7 +3,19 @@
 
 #include "proto/bundle/work.h"
 
+#include <string.h>
+
 #define KINDS_FORMAT 1u
+
+enum fed_err fed_link_kinds_digest(struct fed_span answer, uint8_t out[FED_LINK_KINDS_DIGEST_SIZE])
+{
+    struct fed_digest digest;
+    enum fed_err err = fed_digest_of(answer, &digest);
+
+    if (!err)
+        memcpy(out, digest.bytes, FED_LINK_KINDS_DIGEST_SIZE);
+    return err;
+}
 
 void fed_link_kinds_begin(struct fed_buf *out, size_t n)
 {

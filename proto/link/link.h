@@ -25,6 +25,7 @@
 
 #include "proto/base/buf.h"
 #include "proto/digest/sha256.h"
+#include "proto/link/knows.h"
 
 #define FED_LINK_PATH_JOIN "j"
 #define FED_LINK_PATH_HELLO "h"
@@ -50,16 +51,25 @@ FED_MUST_USE enum fed_err fed_link_hello_take(struct fed_span *from, struct fed_
  *   1 mark    8 bytes: the agent stores it, and says it at its next hello
  *   2 trust   4 bytes: of the set of CAs that agents are to trust (docs/protocol.md section 3.4)
  *   3 copied  empty: somebody came with an older mark of this cluster
+ *   4 knows   varint: what the hub understands (knows.h); of a hub that does not say:
+ *             FED_LINK_KNOWS_FIRST
+ *   5 kinds   8 bytes: the first of the SHA-256 of its answer to k; whoever holds that does not ask
  * An agent asks with "n=" and the mark that it stored last, 16 hex digits, or "n=0" when it has
- * none. Members of the query that are not known are skipped. */
+ * none; and with "v=" and what it understands, decimal. Members of the query that are not known are
+ * skipped. */
 #define FED_LINK_MARK_SIZE 8u
 #define FED_LINK_TRUST_SIZE 4u
+#define FED_LINK_KINDS_DIGEST_SIZE 8u
 struct fed_link_hello_items {
     bool has_mark;
     bool has_trust;
     bool copied;
+    bool has_knows;
+    bool has_kinds;
     uint8_t mark[FED_LINK_MARK_SIZE];
     uint8_t trust[FED_LINK_TRUST_SIZE];
+    uint64_t knows; /* FED_LINK_KNOWS_FIRST when it was not said */
+    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE];
 };
 void fed_link_hello_items_put(struct fed_buf *out, const struct fed_link_hello_items *items);
 void fed_link_hello_items_take(struct fed_span rest, struct fed_link_hello_items *out);
@@ -67,10 +77,14 @@ struct fed_link_hello_query {
     bool marks; /* the agent speaks of marks at all */
     bool has_mark;
     uint8_t mark[FED_LINK_MARK_SIZE];
+    uint64_t knows; /* FED_LINK_KNOWS_FIRST when it was not said */
 };
 /* mark may be NULL: "n=0". */
 void fed_link_hello_query_put(struct fed_buf *out, const uint8_t *mark);
-/* FED_ERR_INVALID for a mark that is none, or two. */
+/* Appends what the agent understands. */
+void fed_link_hello_query_put_knows(struct fed_buf *out, uint64_t knows);
+/* FED_ERR_INVALID for a mark that is none, or two, FED_ERR_INVALID and FED_ERR_LIMIT for what it
+ * understands. */
 FED_MUST_USE enum fed_err fed_link_hello_query_parse(
     struct fed_span query, struct fed_link_hello_query *out);
 
@@ -83,6 +97,9 @@ struct fed_link_kind {
     struct fed_span kind;
     struct fed_span plural;
 };
+/* What the hello says of an answer to k. */
+FED_MUST_USE enum fed_err fed_link_kinds_digest(
+    struct fed_span answer, uint8_t out[FED_LINK_KINDS_DIGEST_SIZE]);
 void fed_link_kinds_begin(struct fed_buf *out, size_t n);
 void fed_link_kinds_add(struct fed_buf *out, const struct fed_link_kind *kind);
 /* Reads at most max kinds, in their order; the spans point into bytes. FED_ERR_UNSUPPORTED for

@@ -90,6 +90,17 @@ static enum fed_err take_cert(struct fed_span *from, struct fed_worker_cert *out
     return err ? err : take_bool(from, &out->is_ca);
 }
 
+static enum fed_err take_counts(struct fed_span *from, struct fed_worker_counts *out)
+{
+    enum fed_err err = fed_span_take_u64(from, &out->sent_bytes);
+
+    if (!err)
+        err = fed_span_take_u64(from, &out->received_bytes);
+    if (!err)
+        err = fed_span_take_u64(from, &out->sent_datagrams);
+    return err ? err : fed_span_take_u64(from, &out->received_datagrams);
+}
+
 static enum fed_err take_opened(struct fed_span *from, struct fed_worker_opened *out)
 {
     enum fed_err err = fed_span_take_u64(from, &out->session);
@@ -102,7 +113,9 @@ static enum fed_err take_opened(struct fed_span *from, struct fed_worker_opened 
         err = take_cert(from, &out->cert);
     if (!err)
         err = take_text(from, FED_WORKER_IDENTITY_MAX, &out->psk_identity);
-    return err ? err : fed_span_take_string(from, FED_WORKER_SAVED_MAX, &out->kept);
+    if (!err)
+        err = fed_span_take_string(from, FED_WORKER_SAVED_MAX, &out->kept);
+    return err ? err : take_counts(from, &out->counts);
 }
 
 static enum fed_err take_request(struct fed_span *from, struct fed_worker_request *out)
@@ -214,6 +227,9 @@ static enum fed_err take_up(struct fed_span *from, struct fed_worker_message *ou
         if (!err)
             err = fed_span_take_u64(from, &out->notified.tag);
         return err ? err : take_bool(from, &out->notified.delivered);
+    case FED_WORKER_COUNTED:
+        err = fed_span_take_u64(from, &out->counted.session);
+        return err ? err : take_counts(from, &out->counted.counts);
     case FED_WORKER_UNFIT:
         err = fed_span_take_u64(from, &out->notified.session);
         return err ? err : fed_span_take_u64(from, &out->notified.tag);

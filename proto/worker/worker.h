@@ -42,6 +42,7 @@ enum fed_worker_type {
     FED_WORKER_SAVED,
     FED_WORKER_DONE,
     FED_WORKER_UNFIT,
+    FED_WORKER_COUNTED,
     /* to a worker */
     FED_WORKER_START = 32,
     FED_WORKER_ANSWER,
@@ -68,6 +69,13 @@ struct fed_worker_cert {
     int64_t not_after_unix_s;
     bool is_ca;
 };
+/* Of a session so far, as struct fed_link_stats. */
+struct fed_worker_counts {
+    uint64_t sent_bytes;
+    uint64_t received_bytes;
+    uint64_t sent_datagrams;
+    uint64_t received_datagrams;
+};
 struct fed_worker_opened {
     uint64_t session;
     struct fed_span address;
@@ -75,6 +83,7 @@ struct fed_worker_opened {
     struct fed_worker_cert cert;
     struct fed_span psk_identity; /* empty: none */
     struct fed_span kept;         /* of a session that was restored: fedhub's part */
+    struct fed_worker_counts counts;
 };
 struct fed_worker_request {
     uint64_t session;
@@ -129,6 +138,10 @@ struct fed_worker_message {
             struct fed_span why;
         } closed;
         struct fed_worker_opened opened;
+        struct {
+            uint64_t session;
+            struct fed_worker_counts counts;
+        } counted;
         struct fed_worker_request request;
         struct {
             uint64_t session;

@@ -19,6 +19,14 @@ static void put_cert(struct fed_buf *out, const struct fed_worker_cert *cert)
     fed_buf_put_u8(out, cert->is_ca);
 }
 
+static void put_counts(struct fed_buf *out, const struct fed_worker_counts *counts)
+{
+    fed_buf_put_u64(out, counts->sent_bytes);
+    fed_buf_put_u64(out, counts->received_bytes);
+    fed_buf_put_u64(out, counts->sent_datagrams);
+    fed_buf_put_u64(out, counts->received_datagrams);
+}
+
 static void put_opened(struct fed_buf *out, const struct fed_worker_opened *opened)
 {
     fed_buf_put_u64(out, opened->session);
@@ -28,6 +36,7 @@ static void put_opened(struct fed_buf *out, const struct fed_worker_opened *open
         put_cert(out, &opened->cert);
     fed_buf_put_string(out, opened->psk_identity);
     fed_buf_put_string(out, opened->kept);
+    put_counts(out, &opened->counts);
 }
 
 static void put_request(struct fed_buf *out, const struct fed_worker_request *request)
@@ -113,6 +122,10 @@ static void put_fields(struct fed_buf *out, const struct fed_worker_message *m)
         fed_buf_put_u64(out, m->notified.session);
         fed_buf_put_u64(out, m->notified.tag);
         fed_buf_put_u8(out, m->notified.delivered);
+        break;
+    case FED_WORKER_COUNTED:
+        fed_buf_put_u64(out, m->counted.session);
+        put_counts(out, &m->counted.counts);
         break;
     case FED_WORKER_UNFIT:
         fed_buf_put_u64(out, m->notified.session);

@@ -1,15 +1,37 @@
 /* clock_shift.c - makes a process believe that it is CLOCK_SHIFT_S seconds later (or earlier, when
- * negative) than it is. Preloaded by the end-to-end tests; the monotonic clock stays as it is, as
- * on a gateway with a dead battery. */
+ * negative) than it is; with CLOCK_SHIFT_FILE, as many as that file says at the moment, so that a
+ * clock can be put while the process runs. Preloaded by the end-to-end tests; the monotonic clock
+ * stays as it is, as on a gateway with a dead battery. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sys/time.h>
 
+/* Read anew each time: it is a test's file of a few bytes. */
+static time_t shift_of_file(const char *path)
+{
+    char text[32] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        ssize_t n = read(fd, text, sizeof text - 1);
+
+        text[n > 0 ? n : 0] = '\0';
+        close(fd);
+    }
+    return (time_t)strtoll(text, NULL, 10);
+}
+
 static time_t shift_s(void)
 {
+    const char *file = getenv("CLOCK_SHIFT_FILE");
     const char *text = getenv("CLOCK_SHIFT_S");
+
+    if (file)
+        return shift_of_file(file);
 
     return text ? (time_t)strtoll(text, NULL, 10) : 0;
 }

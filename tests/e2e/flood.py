@@ -18,9 +18,8 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-os.environ.setdefault("WIRE_API", "0")
-os.environ.setdefault("WIRE_COAP", "0")
-os.environ.setdefault("WIRE_HUB_PID", "0")
+for name in ("API", "COAP", "AGENTS", "HUB_PID"):
+    os.environ.setdefault(f"WIRE_{name}", "0")
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
 import wire  # noqa: E402
 

@@ -176,8 +176,6 @@ case_strangers() {
     sign other "/CN=py/O=fedlet:agents" clientAuth "$WORK/otherca/cert.pem" "$WORK/otherca/key.pem" -days 9
     not_shaken other 'unknown CA'
     not_shaken otherca 'unknown CA' # signed by itself
-    sign expired "/CN=py/O=fedlet:agents" clientAuth "$hub/ca.crt" "$hub/ca.key" -days -1
-    not_shaken expired 'expired'
     sign server "/CN=py/O=fedlet:agents" serverAuth "$hub/ca.crt" "$hub/ca.key" -days 9
     not_shaken server 'extendedKeyUsage'
     mkdir -p "$WORK/hub"
@@ -193,6 +191,9 @@ case_others_of_the_ca() {
     not_served unknown 'cluster nobody-knows is not registered'
     sign guest "/CN=py/O=guests" clientAuth "$hub/ca.crt" "$hub/ca.key" -days 9
     not_served guest "not an agent's"
+    # Without the key of the cluster, one that has ended is worth no more.
+    sign expired "/CN=py/O=fedlet:agents" clientAuth "$hub/ca.crt" "$hub/ca.key" -days -1
+    not_served expired 'another key is recorded for cluster py'
     mkdir -p "$WORK/admin"
     python3 - "$FLEET/hub/admin.kubeconfig" "$WORK/admin" <<'P'
 import base64, re, sys
@@ -202,6 +203,24 @@ for key, name in (("client-certificate-data", "cert.pem"), ("client-key-data", "
     open(f"{sys.argv[2]}/{name}", "wb").write(base64.b64decode(data))
 P
     not_served admin "not an agent's"
+}
+case_ended() {
+    # A certificate that has ended is for getting a new one, if its key is the cluster's.
+    local hub=$FLEET/hub path
+    mkdir -p "$WORK/ended"
+    cp "$WORK/py/key.pem" "$WORK/ended/"
+    openssl req -new -key "$WORK/py/key.pem" -subj "/CN=py/O=fedlet:agents" -out "$WORK/ended/csr.pem"
+    printf 'extendedKeyUsage=clientAuth\n' >"$WORK/ended/extensions"
+    openssl x509 -req -in "$WORK/ended/csr.pem" -CA "$hub/ca.crt" -CAkey "$hub/ca.key" -set_serial 0x1234 -days -1 \
+        -extfile "$WORK/ended/extensions" -out "$WORK/ended/cert.pem" 2>/dev/null
+    # shellcheck disable=SC2046
+    {
+        for path in h 'b?e=0&r=0' k nothing; do says '^401 the certificate has ended' ask GET "$path" $(as ended); done
+        says '^401 ' ask POST s $(as ended) body=10
+        says '^200 application/json' ask POST c $(as ended) show=content-type
+        says 'BEGIN CERTIFICATE' ask POST c $(as ended)
+    }
+    says '^bundle' agent bundle "$WORK/py"
 }
 case_revoked() {
     says '^joined' agent join "$WORK/gone" gone "$(fedctl token create)"
@@ -255,12 +274,16 @@ case_mute() {
     grep -q '^60 40 40$' "$WORK/mute.out"
 }
 case_deaf() {
-    local i
+    # More than any socket takes, for one cluster; it observes and reads nothing of it.
+    local i PLACEMENT='{clusters: [{name: deaf}, {name: py}]}'
     says '^joined' agent join "$WORK/deaf" deaf "$(fedctl token create)"
-    mkfifo "$WORK/deaf.in"
-    peer deaf "$WORK/deaf/cert.pem" "$WORK/deaf/key.pem" '/fedlet/v1/b?e=0&r=0' <"$WORK/deaf.in" >"$WORK/deaf.out" 2>&1 &
+    for i in $(seq 16); do
+        PLACEMENT='{clusters: [{name: deaf}]}' federated FederatedConfigMap shop "large-$i" \
+            "{data: {k: \"$(openssl rand -base64 700000 | tr -d '\n')\"}}" | hubctl create -f -
+    done
+    wait_for 20 "its bundle" bundle_has deaf large-16
+    peer deaf "$WORK/deaf/cert.pem" "$WORK/deaf/key.pem" "$(query_of deaf)" 600 >"$WORK/deaf.out" 2>&1 &
     echo $! >"$FLEET/deaf.pid"
-    exec 7>"$WORK/deaf.in"
     wait_for 20 "the observation" grep -q observing "$WORK/deaf.out"
     agent follow "$WORK/py" 999 >"$WORK/other.out" 2>&1 &
     echo $! >"$FLEET/other.pid"
@@ -270,22 +293,31 @@ case_deaf() {
     done >/dev/null
     wait_for 30 "the last change at the other one" grep -q '"k":"deaf 30"' "$WORK/other.out"
     quick
-    exec 7>&-
     process_stop "$FLEET/other.pid"
-    wait_for 20 "the end" process_gone "$FLEET/deaf.pid"
+    ! grep -q 'cluster deaf disconnected' "$FLEET/logs/hub.err"
+}
+bundle_has() { agent bundle "$WORK/$1" | grep -q "^v1/ConfigMap/shop/$2 "; }
+query_of() { # query_of CLUSTER: of a bundle from nothing
+    python3 - "$ROOT" "$WORK/$1" <<'P'
+import sys
+sys.path.insert(0, sys.argv[1] + "/tests/wire/protocol")
+import agent, codec, https
+hello = codec.take_hello(agent.open_session(sys.argv[2]).want("GET", "h"))
+print(https.PREFIX + "b?" + codec.put_query(hello["epoch"], 0))
+P
+}
+case_deaf_is_given_up() {
+    wait_for 90 "the end of its session" grep -q 'cluster deaf disconnected: its connection ended' "$FLEET/logs/hub.err"
+    process_stop "$FLEET/deaf.pid"
+    # It is welcome again, and gets all of it.
+    wait_for 20 "its bundle" bundle_has deaf large-16
 }
 
 # ---- ranges, and the restart ----
 case_ranges() {
     local query etag size
-    query=$(python3 - "$ROOT" "$WORK/py" <<'P'
-import sys
-sys.path.insert(0, sys.argv[1] + "/tests/wire/protocol")
-import agent, codec
-hello = codec.take_hello(agent.open_session(sys.argv[2]).want("GET", "h"))
-print("b?" + codec.put_query(hello["epoch"], 0))
-P
-    )
+    query=$(query_of py)
+    query=${query#/fedlet/v1/}
     # shellcheck disable=SC2046
     {
         etag=$(ask GET "$query" $(as py) show=etag | cut -d' ' -f2)
@@ -320,10 +352,12 @@ try "every resource, as an agent" case_resources
 try "every resource, as nobody" case_nobody
 try "certificates that are none of the hub's agents" case_strangers
 try "certificates of the hub's CA that speak for no cluster" case_others_of_the_ca
+try "a certificate that has ended" case_ended
 try "a revoked cluster" case_revoked
 try "a newer session replaces the older one" case_replaced
-try "a peer that observes and never reads" case_deaf
 try "ranges, also across a restart of the hub" case_ranges
 try "a restart ends observations in order" case_restart
+try "a peer that observes and never reads" case_deaf
 try "peers that say nothing, or a byte a second" case_mute
+try "a peer that never reads is given up" case_deaf_is_given_up
 suite_end

@@ -10,11 +10,10 @@
   https_peer.py mute PORT TCP TLS HEADERS SECONDS          so many connections that say nothing, TLS connections that ask nothing,
                                                            and that send a header a byte a second; prints how many of each the
                                                            hub closed within so many seconds, and says `open` when all are there
-  https_peer.py deaf PORT CERT KEY TARGET                  observes and reads no more than the head; says `observing`, until stdin ends"""
+  https_peer.py deaf PORT CERT KEY TARGET SECONDS          observes and reads no more than the head; says `observing`"""
 import http.client
 import re
 import secrets
-import select
 import socket
 import ssl
 import sys
@@ -86,7 +85,7 @@ def mute(port, tcp, tls, slow, seconds):
     print(*(len(all_) - len(rest) for all_, rest in zip((silent, idle, slow), left)))
 
 
-def deaf(port, cert, key, target):
+def deaf(port, cert, key, target, seconds):
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     raw.connect(("127.0.0.1", int(port)))
@@ -95,7 +94,7 @@ def deaf(port, cert, key, target):
     head = sock.recv(100)
     assert re.match(rb"HTTP/1.1 200", head), head
     print("observing", flush=True)
-    select.select([sys.stdin], [], [])
+    time.sleep(int(seconds))
 
 
 if len(sys.argv) < 3 or sys.argv[1] not in ("ask", "mute", "deaf"):

@@ -56,6 +56,20 @@ case_ten_times() {
     done
     is "$n" sessions
 }
+# Both ends were stopped, and neither has forgotten.
+case_both_restarted() {
+    local n
+    n=$(sessions)
+    agent_stop one
+    config plain both | hubctl apply -f -
+    hub_stop
+    hub_start
+    agent_start one
+    soon 30 both value
+    connected
+    is "$n" sessions
+    ! grep -q 'making a new one' "$LOG"
+}
 # Two processes with one session would encrypt different things in the same way.
 case_copied() {
     local n
@@ -119,6 +133,7 @@ must "a member, a hub, an agent" begin
 try "stopped and started: the same session, and the change that waited" case_goes_on
 try "the session lives on" case_lives_on
 try "ten times" case_ten_times
+try "hub and agent restarted: the same session still" case_both_restarted
 try "a copied directory makes a session of its own" case_copied
 try "a damaged file is of no use" case_damaged
 try "a killed agent keeps nothing" case_killed

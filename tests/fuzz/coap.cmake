@@ -5,5 +5,6 @@ fed_fuzz_target(fuzz_coap_client
         ${PROJECT_SOURCE_DIR}/ports/coap/client.c ${PROJECT_SOURCE_DIR}/ports/coap/client_received.c
         ${PROJECT_SOURCE_DIR}/ports/coap/client_request.c ${PROJECT_SOURCE_DIR}/ports/coap/client_save.c
         ${PROJECT_SOURCE_DIR}/ports/coap/client_transfer.c ${PROJECT_SOURCE_DIR}/ports/coap/client_upload.c
+        ${PROJECT_SOURCE_DIR}/ports/coap/fetch.c
     LINK fed_port_coap_message fed_port_posix)
 fed_fuzz_target(fuzz_session SOURCES ${CMAKE_CURRENT_LIST_DIR}/session_fuzz.c LINK fed_agent fed_port_posix)

@@ -150,6 +150,12 @@ void fed_dtls_client_stats(const struct fed_dtls_client *dtls, struct fed_dtls_s
     *out = (struct fed_dtls_session_stats){0};
 }
 
+bool fed_dtls_client_is_narrow(const struct fed_dtls_client *dtls)
+{
+    (void)dtls;
+    return false;
+}
+
 const char *fed_dtls_client_peer(const struct fed_dtls_client *dtls)
 {
     (void)dtls;

@@ -299,6 +299,79 @@ static void test_strays_of_every_federated_kind(void **state)
     world_free(w);
 }
 
+/* The kinds are on disk: the next process knows them before the hub answers, and does not ask for
+ * the same again. */
+static void test_kinds_are_remembered(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    w->hub_has_kinds = true;
+    w->hub_knows = FED_LINK_KNOWS_ALL;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_int_equal(w->kinds_asked, 1);
+    world_crash(w);
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_int_equal(w->kinds_asked, 1);
+    world_event(w, world_add_object(w, SECRETS_PATH "later", "true"), "ADDED");
+    world_pass(w, 5000);
+    assert_string_equal(world_object(w, SECRETS_PATH "later")->managed, "");
+    world_crash(w);
+    w->hub_knows = 0; /* a hub of before */
+    world_boot(w);
+    world_pass(w, 5000);
+    assert_int_equal(w->kinds_asked, 2);
+    world_free(w);
+}
+
+static uint64_t month_sent(struct world *w)
+{
+    struct fed_buf out;
+    const char *at;
+    uint64_t sent;
+
+    fed_buf_init(&out, fed_alloc_system(), 4096);
+    assert_int_equal(agent_daemon_status_json(w->daemon, &out), FED_OK);
+    at = strstr(fed_buf_cstr(&out), "\"month_sent\":");
+    assert_non_null(at);
+    sent = strtoull(at + 13, NULL, 10);
+    fed_buf_fini(&out);
+    return sent;
+}
+
+/* The month's bytes go with what is written anyway: a process that is killed loses what came after,
+ * and an idle one writes nothing. */
+static void test_bytes_of_the_month(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+    unsigned commits;
+
+    (void)state;
+    w->sent_bytes = 1000;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 5000);
+    world_crash(w);
+    world_boot(w);
+    assert_int_equal(month_sent(w), 2000); /* of both processes */
+    world_pass(w, 60000);
+    commits = w->commits;
+    w->sent_bytes = 1500;
+    world_pass(w, 7200000);
+    assert_int_equal(w->commits, commits);
+    assert_int_equal(month_sent(w), 2500);
+    w->unix_s += 40 * 86400; /* another month */
+    assert_int_equal(month_sent(w), 0);
+    w->sent_bytes = 1700;
+    assert_int_equal(month_sent(w), 200);
+    world_free(w);
+}
+
 static void test_how_to_delete(void **state)
 {
     struct world_work works[] = {ns, map_a, web};
@@ -858,6 +931,29 @@ static void test_remote_status(void **state)
     world_free(w);
 }
 
+/* An older hub refuses a report with a section that it does not know. */
+static void test_older_hub_gets_what_it_knows(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+    struct world_object *object;
+
+    (void)state;
+    works[2].options = FED_WORK_STATUS;
+    w->hub_knows = FED_LINK_KNOWS_DELETE;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3000);
+    object = world_object(w, WEB_PATH);
+    snprintf(object->status, sizeof object->status, "{\"readyReplicas\":1}");
+    object->rv = ++w->next_rv;
+    world_event(w, object, "MODIFIED");
+    world_pass(w, 2000);
+    assert_int_equal(w->report.n_remote, 0);
+    assert_int_equal(w->report.n_entries, 1);
+    world_free(w);
+}
+
 static void move(struct world *w, const char *path, unsigned generation)
 {
     struct world_object *object = world_object(w, path);
@@ -1093,6 +1189,9 @@ int main(void)
         cmocka_unit_test(test_bad_override_names_its_place),
         cmocka_unit_test(test_failures_say_what_was_tried),
         cmocka_unit_test(test_remote_status),
+        cmocka_unit_test(test_older_hub_gets_what_it_knows),
+        cmocka_unit_test(test_kinds_are_remembered),
+        cmocka_unit_test(test_bytes_of_the_month),
         cmocka_unit_test(test_a_version_that_the_member_moves_is_told),
         cmocka_unit_test(test_a_version_that_never_rests_is_told_with_growing_pauses),
         cmocka_unit_test(test_a_status_that_is_gone_is_taken_back),

@@ -81,6 +81,8 @@ struct world {
     struct world_op *ops;
     bool hub_down;
     bool hub_has_kinds; /* GET /k: ConfigMap, Secret, and Gadget, which the member has not */
+    uint64_t sent_bytes; /* as the link counts; 0: 1000 */
+    uint64_t hub_knows; /* 0: it is of before that was said */
     unsigned kinds_asked;
     unsigned gadgets_listed;
     bool pings_lost;

@@ -112,8 +112,10 @@ static enum fed_err link_ping(void *ctx, unsigned timeout_ms, fed_link_done *don
 
 static void link_stats(void *ctx, struct fed_link_stats *out)
 {
-    (void)ctx;
-    *out = (struct fed_link_stats){.sent_bytes = 1000, .received_bytes = 2000};
+    const struct world *w = ctx;
+
+    *out = (struct fed_link_stats){
+        .sent_bytes = w->sent_bytes ? w->sent_bytes : 1000, .received_bytes = 2000};
 }
 
 void world_link_init(struct world *w)
@@ -340,6 +342,24 @@ static unsigned put_kinds(struct fed_buf *out)
     return FED_LINK_CONTENT;
 }
 
+/* What hubs say since docs/protocol.md section 11. */
+static void tell_more(const struct world *w, struct fed_buf *out)
+{
+    struct fed_link_hello_items items = {.has_knows = true, .knows = w->hub_knows};
+    struct fed_buf kinds;
+
+    if (w->hub_knows == 0)
+        return;
+    fed_buf_init(&kinds, fed_alloc_system(), FED_LINK_KINDS_BYTES_MAX);
+    if (w->hub_has_kinds) {
+        put_kinds(&kinds);
+        assert_int_equal(fed_link_kinds_digest(fed_buf_span(&kinds), items.kinds), FED_OK);
+        items.has_kinds = true;
+    }
+    fed_link_hello_items_put(out, &items);
+    fed_buf_fini(&kinds);
+}
+
 static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *out)
 {
     struct fed_link_hello hello = {.heartbeat_s = 60,
@@ -352,6 +372,7 @@ static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *
         return w->hub_has_kinds ? put_kinds(out) : FED_LINK_NOT_FOUND;
     } else if (strcmp(op->path, FED_LINK_PATH_HELLO) == 0) {
         fed_link_hello_put(out, &hello);
+        tell_more(w, out);
     } else if (strcmp(op->path, FED_LINK_PATH_REPORT) == 0) {
         return take_report(w, fed_buf_span(&op->payload));
     } else {

@@ -410,6 +410,7 @@ static void test_hello_and_report(void **state)
     struct fed_link_session session;
     struct fed_crypto_cert_info cert;
     struct fed_link_hello hello;
+    struct fed_link_hello_items items;
     struct fed_span from;
     struct fed_buf report;
     struct fed_report said = {.full = true,
@@ -425,6 +426,8 @@ static void test_hello_and_report(void **state)
     assert_int_equal(hello.heartbeat_s, 120);
     assert_int_equal(hello.epoch, hub_plan_epoch(w->join.hub.plan));
     assert_int_equal(hello.report_seq, 0);
+    fed_link_hello_items_take(from, &items);
+    assert_int_equal(items.knows, FED_LINK_KNOWS_ALL);
     assert_in_range(
         hello.unix_s, fed_loop_unix_s(&w->join.loop) - 5, fed_loop_unix_s(&w->join.loop) + 5);
     said.epoch = hello.epoch;
@@ -611,6 +614,170 @@ static void test_notify(void **state)
     assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
     assert_true(view_is_present(w, &view, "cluster1"));
     view_fini(&view);
+    end_session(w, &session);
+}
+
+/* The session goes on in another process of the hub, with what the gateway kept of it. */
+static void go_on(struct world *w, struct fed_link_session *session,
+    const struct fed_crypto_cert_info *cert, const struct fed_buf *kept)
+{
+    struct fed_link_peer peer = {
+        .cert = cert, .address = "192.0.2.7:40000", .kept = fed_buf_span(kept)};
+
+    memset(session, 0, sizeof *session);
+    fed_buf_init(&session->body, fed_alloc_system(), 2048);
+    session->observed = true; /* the link kept that */
+    w->events.opened(w->events.ctx, session, &peer);
+}
+
+static void test_saved_session_goes_on(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_link_session next;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+    struct fed_buf kept;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    hub_world_settle(&w->join.hub);
+    fed_buf_init(&kept, fed_alloc_system(), 256);
+    hub_gateway_quiet(w->gateway, &test_link);
+    assert_false(session.closed);
+    assert_int_equal(hub_gateway_session_save(&test_link, &session, &kept), FED_OK);
+    assert_null(session.user);
+    fed_buf_fini(&session.body);
+    put_configmap(w, "a", 101); /* nobody is there to be told */
+    go_on(w, &next, &cert, &kept);
+    hub_world_settle(&w->join.hub);
+    assert_false(next.closed);
+    assert_int_equal(next.notifications, 1);
+    assert_true(has_body(fed_buf_span(&next.body))); /* the change from what it holds */
+    assert_int_equal(view_take(&view, fed_buf_span(&next.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    end_session(w, &next);
+    /* What is no such thing ends the session: its agent asks anew. */
+    fed_buf_cut(&kept, kept.len - 1);
+    go_on(w, &next, &cert, &kept);
+    assert_true(next.closed);
+    fed_buf_fini(&next.body);
+    fed_buf_fini(&kept);
+    view_fini(&view);
+}
+
+static void test_not_worth_saving(void **state)
+{
+    static const struct hub_gateway_link other_link = {.name = "other"};
+    struct world *w = *state;
+    struct fed_link_session fresh;
+    struct fed_link_session unheard;
+    struct fed_crypto_cert_info cert1;
+    struct fed_crypto_cert_info cert2;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert1);
+    join_cluster(w, "cluster2", &cert2);
+    open_session(w, &fresh, &cert1, NULL);
+    open_session(w, &unheard, &cert2, NULL);
+    assert_int_equal(pull(w, &unheard, 0, 0, true), FED_LINK_CONTENT);
+    put_configmap(w, "a", 101);
+    assert_int_equal(unheard.notifications, 1);
+    w->events.notified(w->events.ctx, &unheard, unheard.tag, false);
+    hub_gateway_quiet(w->gateway, &other_link);
+    assert_false(fresh.closed || unheard.closed); /* another binding's */
+    hub_gateway_quiet(w->gateway, &test_link);
+    assert_true(fresh.closed);   /* it has not said hello */
+    assert_true(unheard.closed); /* it missed a change */
+    fed_buf_fini(&fresh.body);
+    fed_buf_fini(&unheard.body);
+}
+
+/* More than can be taken at once are told to come back, later ones later. */
+static void test_too_many_hellos(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    uint32_t later_s = 0;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    for (unsigned i = 0; i < 3 * GATEWAY_HELLOS_PER_S; i++)
+        (void)gateway_admit(w->gateway, &later_s);
+    assert_int_equal(later_s, 3);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_UNAVAILABLE);
+    assert_int_equal(w->last.max_age_s, 3);
+    end_session(w, &session);
+}
+
+static unsigned ask_hello(struct world *w, struct fed_link_session *session, const char *query,
+    struct fed_link_hello_items *out)
+{
+    unsigned code = ask(w, session, FED_LINK_GET, "h", query, fed_span_text(""), false);
+    struct fed_span from = fed_buf_span(&w->last.body);
+    struct fed_link_hello fields;
+
+    if (code != FED_LINK_CONTENT)
+        return code;
+    assert_int_equal(fed_link_hello_take(&from, &fields), FED_OK);
+    fed_link_hello_items_take(from, out);
+    return code;
+}
+
+/* What the hello says of the kinds is what the answer to k has; and a change between hello and
+ * observation is told. */
+static void test_kinds_in_the_hello(void **state)
+{
+    struct world *w = *state;
+    uint8_t digest[FED_LINK_KINDS_DIGEST_SIZE];
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello_items said;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(ask_hello(w, &session, "v=15", &said), FED_LINK_CONTENT);
+    assert_int_equal(get(w, &session, "k"), FED_LINK_CONTENT);
+    assert_int_equal(fed_link_kinds_digest(fed_buf_span(&w->last.body), digest), FED_OK);
+    assert_memory_equal(said.kinds, digest, sizeof digest);
+    hub_world_remove(&w->join.hub, W_TYPES, W_SYSTEM, "configmaps");
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1); /* once */
+    end_session(w, &session);
+}
+
+#define FRAME_DEFLATED 6u /* flags of a frame: either section */
+
+/* Sections travel as they are to an agent without the dictionary. */
+static void test_agent_without_dictionary(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct fed_link_hello_items said;
+    size_t deflated;
+
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    put_configmap(w, "a", 20);
+    assert_int_equal(ask_hello(w, &session, "v=x", &said), FED_LINK_BAD_REQUEST);
+    assert_int_equal(ask_hello(w, &session, "", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    deflated = w->last.body.len;
+    assert_true(w->last.body.at[1] & FRAME_DEFLATED);
+    assert_int_equal(ask_hello(w, &session, "v=7", &said), FED_LINK_CONTENT);
+    assert_int_equal(pull(w, &session, 0, 0, false), FED_LINK_CONTENT);
+    assert_int_equal(w->last.body.at[1] & FRAME_DEFLATED, 0);
+    assert_true(w->last.body.len > deflated);
     end_session(w, &session);
 }
 
@@ -1295,7 +1462,12 @@ int main(void)
             test_reports_are_acknowledged_when_they_are_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_saved_session_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_worth_saving, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_too_many_hellos, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missed_notification_ends_the_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),

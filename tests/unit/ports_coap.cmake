@@ -1,6 +1,6 @@
 fed_unit_test(ports_coap_fetch_test SOURCES ports_coap_fetch_test.c LINK fed_port_coap)
 if(NOT FEDLET_AGENT_ONLY)
-    foreach(name ports_coap_test ports_coap_session_test ports_coap_silence_test)
+    foreach(name ports_coap_test ports_coap_path_test ports_coap_session_test ports_coap_silence_test)
         fed_unit_test(${name} SOURCES ${name}.c ports_coap_world.c ports_tls_pki.c
             LINK fed_port_coap fed_port_coap_server fed_port_linux fed_port_posix tp::mbedtls)
     endforeach()

@@ -149,15 +149,25 @@ static void on_notified(void *ctx, struct fed_link_session *session, uint64_t ta
         undelivered++;
 }
 
+static uint64_t unfit_tag;
+
+static void on_unfit(void *ctx, struct fed_link_session *session, uint64_t tag)
+{
+    (void)ctx;
+    (void)session;
+    unfit_tag = tag;
+}
+
 static int setup(void **state)
 {
     struct fed_link_server_events events = {
-        .alive = on_alive, .request = on_request, .notified = on_notified};
+        .alive = on_alive, .request = on_request, .notified = on_notified, .unfit = on_unfit};
 
     (void)state;
     now_ms = 1000;
     n_sent = requests = alive = delivered = undelivered = transport_closed = 0;
     open_exchange = NULL;
+    unfit_tag = 0;
     close_in_request = false;
     fed_buf_init(&body, fed_alloc_system(), 1u << 20);
     fed_buf_put_text(&body, "body");
@@ -439,6 +449,39 @@ static void test_notification(void **state)
     assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("2"), 2), FED_ERR_NOT_FOUND);
 }
 
+/* Larger than 256 bytes and not acknowledged twice: the path may not carry it. A small one is sent
+ * as often as any, and the observation stands. */
+static void test_notification_unfit(void **state)
+{
+    uint8_t large[600] = {1};
+
+    (void)state;
+    observe();
+    assert_int_equal(fed_link_notify(peer, fed_span_of(large, sizeof(large)), 5), FED_OK);
+    pass_ms(12000);
+    assert_int_equal(n_sent, 2);
+    assert_int_equal(unfit_tag, 5);
+    assert_int_equal(undelivered, 0);
+    assert_int_equal(timer.due_ms, UINT64_MAX);
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 6), FED_OK);
+    pass_ms(200000);
+    assert_int_equal(n_sent, 2 + 5);
+    assert_int_equal(undelivered, 1);
+    assert_int_equal(unfit_tag, 5);
+}
+
+/* Who asks for small blocks takes no larger notification. */
+static void test_notification_of_small_blocks(void **state)
+{
+    uint8_t large[257] = {1};
+
+    (void)state;
+    RECEIVE("\x41\x01\x00\x01O\x60\x51"
+            "b\xc1\x04");
+    assert_int_equal(fed_link_notify(peer, fed_span_of(large, 257), 1), FED_ERR_LIMIT);
+    assert_int_equal(fed_link_notify(peer, fed_span_of(large, 256), 1), FED_OK);
+}
+
 static void test_notification_reset(void **state)
 {
     (void)state;
@@ -502,6 +545,26 @@ static void test_blocks(void **state)
     assert_int_equal(requests, 2);
 }
 
+/* Blocks of the size that is asked for, of one body, also mixed. */
+static void test_small_blocks(void **state)
+{
+    (void)state;
+    fed_buf_clear(&body);
+    for (unsigned i = 0; i < 2500; i++)
+        fed_buf_put_u8(&body, (uint8_t)(i / 10));
+    RECEIVE("\x40\x01\x00\x01\xb1"
+            "b\xc1\x04"); /* Block2 0/0/4 */
+    assert_int_equal(sent[0].len, 4 + 5 + 2 + 4 + 1 + 256);
+    assert_memory_equal(sent[0].bytes + 9, "\xd1\x06\x0c\x52\x09\xc4\xff", 7); /* 0/1/4, Size2 */
+    RECEIVE("\x50\x01\x00\x02\xb1"
+            "b\xc1\x94"); /* the last, 9 */
+    assert_int_equal(sent[1].len, 4 + 5 + 3 + 1 + 2500 - 9 * 256);
+    RECEIVE("\x50\x01\x00\x03\xb1"
+            "b\xc1\x16"); /* 1/0/6 */
+    assert_memory_equal(sent[2].bytes + 13, body.at + 1024, 1024);
+    assert_int_equal(requests, 1);
+}
+
 static void test_close_inside(void **state)
 {
     (void)state;
@@ -529,9 +592,12 @@ int main(void)
         TEST(test_late_answer),
         TEST(test_too_many_open),
         TEST(test_notification),
+        TEST(test_notification_unfit),
+        TEST(test_notification_of_small_blocks),
         TEST(test_notification_reset),
         TEST(test_notification_of_old_observation),
         TEST(test_blocks),
+        TEST(test_small_blocks),
         TEST(test_close_inside),
     };
 

@@ -188,6 +188,22 @@ static void agent_notification(void *ctx, const struct fed_link_message *message
     wake(w);
 }
 
+static void agent_partial(void *ctx)
+{
+    struct world *w = ctx;
+
+    w->partials++;
+}
+
+struct fed_link_events world_agent_events(struct world *w)
+{
+    return (struct fed_link_events){.ctx = w,
+        .up = agent_up,
+        .down = agent_down,
+        .notification = agent_notification,
+        .partial = agent_partial};
+}
+
 void world_done(void *ctx, enum fed_err err, const struct fed_link_message *message,
     const struct fed_diag *diag)
 {
@@ -246,9 +262,9 @@ void world_post(struct world *w, const char *path, struct fed_span payload)
     unsigned dones = w->dones;
 
     assert_int_equal(
-        w->link->request(w->link->ctx, FED_LINK_POST, path, NULL, payload, 10000, world_done, w),
+        w->link->request(w->link->ctx, FED_LINK_POST, path, NULL, payload, 20000, world_done, w),
         FED_OK);
-    world_until(w, &w->dones, dones + 1, 12000);
+    world_until(w, &w->dones, dones + 1, 22000);
 }
 
 void world_observe(struct world *w, unsigned timeout_ms)
@@ -309,8 +325,7 @@ static enum fed_err counting_watch_new(void *ctx, int fd, unsigned events, fed_l
 void world_init(struct world *w)
 {
     struct fed_diag diag = {""};
-    struct fed_link_events events = {
-        .ctx = w, .up = agent_up, .down = agent_down, .notification = agent_notification};
+    struct fed_link_events events = world_agent_events(w);
 
     memset(w, 0, sizeof(*w));
     pki_init(&w->pki);
@@ -366,6 +381,7 @@ static void deliver(struct relay *r, bool to_hub, const uint8_t *bytes, size_t l
         (void)!send(r->back, bytes, len, 0);
         return;
     }
+    r->to_agent_bytes += len;
     memcpy(&agent, r->agent, r->agent_len);
     (void)!sendto(r->front, bytes, len, 0, (struct sockaddr *)&agent, r->agent_len);
 }
@@ -417,7 +433,7 @@ static void pass(struct relay *r, bool to_hub, const uint8_t *bytes, size_t len)
 {
     unsigned ms = r->delay_ms;
 
-    if (++r->seen == r->drop || chance(r) < r->lose) {
+    if (++r->seen == r->drop || (r->mtu && len > r->mtu) || chance(r) < r->lose) {
         r->lost++;
         return;
     }

@@ -36,6 +36,8 @@ struct relay {
     bool cut;
     unsigned drop; /* number of the datagram that is lost, from 1; 0: none */
     unsigned seen;
+    unsigned mtu; /* larger datagrams vanish; 0: none */
+    size_t to_agent_bytes;
     unsigned forwarded;
     unsigned lost;
     struct held held[RELAY_HELD_MAX];
@@ -73,6 +75,7 @@ struct world {
     enum fed_err down_err;
     struct fed_diag down_diag;
     unsigned notifications;
+    unsigned partials;
     uint64_t last_number;
     bool out_of_order;
     unsigned dones;
@@ -89,6 +92,7 @@ struct world {
 void world_init(struct world *w);
 void world_fini(struct world *w);
 void world_server_open(struct world *w);
+struct fed_link_events world_agent_events(struct world *w);
 /* Runs the loop until *counter is at least wanted; fails after timeout_ms. */
 void world_until(struct world *w, const unsigned *counter, unsigned wanted, unsigned timeout_ms);
 void world_run_ms(struct world *w, unsigned ms);

@@ -109,7 +109,8 @@ static void test_hello_items(void **state)
         .has_trust = true,
         .copied = true,
         .mark = {1, 2, 3, 4, 5, 6, 7, 8},
-        .trust = {9, 10, 11, 12}};
+        .trust = {9, 10, 11, 12},
+        .knows = FED_LINK_KNOWS_FIRST};
     struct fed_link_hello_items got;
     struct fed_link_hello_query query;
     struct fed_buf buf;

@@ -187,6 +187,31 @@ static void test_hellos(void **state)
     vectors_close(&v);
 }
 
+static void check_knows(
+    struct vectors *v, const struct fed_json *c, const struct fed_link_hello_items *items)
+{
+    struct fed_link_hello_items again;
+    struct fed_buf out;
+
+    assert_int_equal(items->has_knows, fed_json_get(c, "knows") != NULL);
+    assert_int_equal(items->has_kinds, fed_json_get(c, "kinds") != NULL);
+    fed_buf_init(&out, fed_alloc_system(), 64);
+    if (items->has_knows) {
+        fed_buf_put_varint(&out, items->knows);
+        vector_bytes(c, fed_buf_span(&out), vector_hex(v, c, "knows"));
+        fed_buf_clear(&out);
+    } else {
+        assert_int_equal(items->knows, FED_LINK_KNOWS_FIRST);
+    }
+    if (items->has_kinds)
+        vector_bytes(c, fed_span_of(items->kinds, sizeof items->kinds), vector_hex(v, c, "kinds"));
+    fed_link_hello_items_put(&out, items);
+    fed_link_hello_items_take(fed_buf_span(&out), &again);
+    assert_int_equal(again.knows, items->knows);
+    assert_memory_equal(again.kinds, items->kinds, sizeof again.kinds);
+    fed_buf_fini(&out);
+}
+
 static void test_hello_items(void **state)
 {
     struct vectors v;
@@ -209,6 +234,28 @@ static void test_hello_items(void **state)
         if (trust)
             vector_bytes(it.value, fed_span_of(items.trust, sizeof items.trust),
                 vector_hex(&v, it.value, "trust"));
+        check_knows(&v, it.value, &items);
+    }
+    vectors_close(&v);
+}
+
+static void test_kinds(void **state)
+{
+    struct vectors v;
+
+    (void)state;
+    vectors_open(&v, "link");
+    EACH(it, v.root, "kinds")
+    {
+        struct fed_span answer = vector_hex(&v, it.value, "hex");
+        uint8_t digest[FED_LINK_KINDS_DIGEST_SIZE];
+        struct fed_link_kind kinds[4];
+        size_t n;
+
+        assert_int_equal(fed_link_kinds_take(answer, kinds, 4, &n), FED_OK);
+        assert_int_equal(fed_link_kinds_digest(answer, digest), FED_OK);
+        vector_bytes(
+            it.value, fed_span_of(digest, sizeof digest), vector_hex(&v, it.value, "digest"));
     }
     vectors_close(&v);
 }
@@ -228,6 +275,8 @@ static void test_hello_queries(void **state)
         if (!vector_expects(it.value, fed_link_hello_query_parse(text, &query), NULL))
             continue;
         assert_int_equal(query.marks, marks);
+        assert_true(query.knows == (fed_json_get(it.value, "knows") ? vector_u64(it.value, "knows")
+                                                                    : FED_LINK_KNOWS_FIRST));
         if (marks)
             vector_bytes(it.value, fed_span_of(query.mark, query.has_mark ? sizeof query.mark : 0),
                 vector_hex(&v, it.value, "mark"));
@@ -467,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_join_answers),
         cmocka_unit_test(test_hellos),
         cmocka_unit_test(test_hello_items),
+        cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_hello_queries),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_works),

@@ -2,8 +2,12 @@
 import os
 import struct
 import subprocess
+import sys
 
 import wire
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "protocol"))
+import codec  # noqa: E402
 
 DATA, HEADERS, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 4, 6, 7, 8
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
@@ -69,7 +73,7 @@ kind, flags, stream, block = peer.next(HEADERS)
 assert stream == 3 and not flags & END_STREAM and block[:1] == b"\x88", block.hex()  # :status 200
 kind, flags, stream, hello = peer.next(DATA)
 assert stream == 3 and flags & END_STREAM and hello[0] == 1, hello.hex()
-epoch = int.from_bytes(hello[-4:], "big")
+epoch = codec.take_hello(hello)["epoch"]
 
 # The observation's body does not end; its first record is a frame whose epoch is the hello's.
 peer.sock.sendall(get(5, b"/fedlet/v1/b?e=%d&r=0" % epoch, (b"fedlet-observe", b"stream")))
@@ -78,7 +82,7 @@ assert stream == 5 and not flags & END_STREAM and block[:1] == b"\x88", block.he
 kind, flags, stream, data = peer.next(DATA)
 size = int.from_bytes(data[:4], "big")
 assert stream == 5 and not flags & END_STREAM and len(data) == 4 + size, data.hex()
-assert data[4] == 1 and data[6:10] == hello[-4:], data.hex()
+assert data[4] == 1 and data[6:10] == epoch.to_bytes(4, "big"), data.hex()
 
 # A newer one ends it in order, on a connection that goes on.
 peer.sock.sendall(get(7, b"/fedlet/v1/b?e=%d&r=0" % epoch, (b"fedlet-observe", b"stream")))

@@ -73,6 +73,16 @@ def plan(_fleet, results):
             results.add(name, float(value) if "." in value else int(value), unit, PLAN_BUDGETS.get(name))
 
 
+def session(_fleet, results):
+    """A connected agent's memory in a gateway worker; sessions saved and gone on with."""
+    folder = os.path.join(ROOT, "build", "release")
+    run("ninja", "-C", folder, "session_bench", cwd=ROOT)
+    for line in run(os.path.join(folder, "bin", "session_bench")).splitlines():
+        name, value, unit = line.split()
+        results.add(name, float(value) if "." in value else int(value), unit,
+                    {"session_bytes": 16384, "session_bytes_restored": 16384}.get(name))
+
+
 def hub(fleet, results):
     """Memory of a hub that has nothing to do, its gateway workers included."""
     assert not fleet.loaded, "measured before the hub gets objects"
@@ -312,5 +322,5 @@ def _count_of(objs, wanted):
 
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
-GROUPS = {f.__name__: f for f in (size, proto, plan, hub, delivery, change, idle, restart, latency, peak, fleet_read,
+GROUPS = {f.__name__: f for f in (size, proto, plan, session, hub, delivery, change, idle, restart, latency, peak, fleet_read,
                                   api, *FLEETS)}

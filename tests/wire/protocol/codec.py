@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 
+KNOWS_FIRST = 15  # section 11
 U32_MAX, I64_MAX, U64_MAX = (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1
 
 
@@ -181,7 +182,7 @@ def take_hello(data):
     return {"heartbeat": at.varint(U32_MAX), "seq": at.varint(U64_MAX), "time": at.varint(I64_MAX), "epoch": at.u32()}
 
 
-ITEMS = {1: ("mark", 8), 2: ("trust", 4), 3: ("copied", 0)}
+ITEMS = {1: ("mark", 8), 2: ("trust", 4), 3: ("copied", 0), 4: ("knows", None), 5: ("kinds", 8)}
 
 
 def put_items(items):
@@ -191,13 +192,30 @@ def put_items(items):
                     for name, value in sorted(items.items(), key=lambda item: numbers[item[0]]))
 
 
+def take_knows(value, found):
+    """The bytes of a varint; what is none was not said."""
+    try:
+        at = Cursor(value)
+        at.varint(U64_MAX)
+        need(at.left() == 0)
+        found.setdefault("knows", value)
+    except Refused:
+        pass
+
+
+def kinds_digest(answer):
+    return hashlib.sha256(answer).digest()[:8]
+
+
 def take_items(rest):
     found, at = {}, Cursor(rest)
     try:
         while at.left():
             number, value = at.u8(), at.string(at.left())
             name, size = ITEMS.get(number, (None, None))
-            if name and len(value) == size:
+            if name == "knows":
+                take_knows(value, found)
+            elif name and len(value) == size:
                 found.setdefault(name, value if size else True)
     except Refused:
         pass  # what does not look like an item ends the list
@@ -215,6 +233,16 @@ def take_hello_query(text):
         return None
     need(len(marks) == 1 and (marks[0] == "0" or re.fullmatch(r"[0-9a-f]{16}", marks[0])))
     return b"" if marks[0] == "0" else bytes.fromhex(marks[0])
+
+
+def take_hello_knows(text):
+    knows = [part[2:] for part in text.split("&") if part[:2] == "v="]
+    need(len(knows) < 2)
+    if not knows:
+        return KNOWS_FIRST
+    need(re.fullmatch(r"0|[1-9][0-9]*", knows[0]))
+    need(int(knows[0]) <= U64_MAX, "LIMIT")
+    return int(knows[0])
 
 
 def put_query(epoch, revision):

@@ -1,0 +1,112 @@
+/* internal.h - the counters' state, shared by its files. Not for others.
+ *
+ *   traffic.c   clusters, counting, rows
+ *   rules.c     what annotations say
+ *   hold.c      when changes wait
+ *   compose.c   status.link and the conditions */
+#ifndef FEDLET_HUB_TRAFFIC_INTERNAL_H
+#define FEDLET_HUB_TRAFFIC_INTERNAL_H
+
+#include "hub/kubefed/errors.h"
+#include "hub/traffic/traffic.h"
+#include "hub/traffic/window.h"
+#include "proto/base/map.h"
+
+#define TRAFFIC_BINDINGS 2u   /* further ones are counted with the last */
+#define TRAFFIC_TICK_MS 5000u /* looks at the clock, while there are rules */
+#define TRAFFIC_WRITE_MS 3600000u
+#define TRAFFIC_HEADERS 28u /* of IPv4 and UDP, of a datagram */
+#define TRAFFIC_NEAR 80u    /* percent */
+
+struct traffic_binding {
+    char name[16];
+    struct hub_traffic_counts month;
+    struct hub_traffic_counts before; /* the last month */
+};
+
+struct traffic_rules {
+    uint64_t monthly_bytes; /* 0: no limit */
+    struct hub_windows windows;
+};
+
+enum traffic_level { TRAFFIC_WITHIN, TRAFFIC_NEAR_END, TRAFFIC_SPENT };
+enum traffic_hold { TRAFFIC_FREE, TRAFFIC_QUIET, TRAFFIC_NO_BYTES };
+
+struct traffic_cluster {
+    char *name;
+    uint64_t month; /* year * 12 + month - 1 */
+    struct traffic_binding bindings[TRAFFIC_BINDINGS];
+    size_t n_bindings;
+    bool dirty; /* differs from its row */
+    /* memory only */
+    unsigned sessions;
+    int64_t connected_unix_s;
+    char binding[16];
+    char address[64];
+    struct traffic_rules *rules; /* NULL: none */
+    enum traffic_level level;
+    int64_t level_unix_s; /* since when */
+    enum traffic_hold hold;
+    int64_t hold_unix_s;
+    int64_t until_unix_s;   /* of the hold */
+    uint64_t told_revision; /* with which watchers were told last */
+};
+
+struct traffic_zone {
+    char name[HUB_ZONE_NAME_MAX + 1];
+    struct hub_zone zone;
+};
+
+struct traffic_total {
+    char name[16];
+    struct hub_traffic_counts counts;
+};
+
+struct hub_traffic {
+    struct hub_traffic_options options;
+    struct fed_map clusters; /* name -> traffic_cluster */
+    struct fed_map zones;    /* name -> traffic_zone */
+    struct hub_subscription *subscription;
+    struct fed_timer *tick;
+    struct fed_timer *write;
+    size_t n_rules; /* clusters with rules */
+    struct traffic_total totals[TRAFFIC_BINDINGS];
+    size_t n_totals;
+    hub_traffic_collect *collect;
+    void *collect_ctx;
+    hub_traffic_tell *tell;
+    void *tell_ctx;
+    struct hub_kind_hooks inner; /* what was hooked before */
+};
+
+/* ---- traffic.c ---- */
+struct traffic_cluster *traffic_find(struct hub_traffic *traffic, struct fed_span name);
+uint64_t traffic_month(int64_t unix_s);
+int64_t traffic_month_begin(uint64_t month); /* Unix seconds */
+/* A new month begins, when it is one. */
+void traffic_turn(struct hub_traffic *traffic, struct traffic_cluster *cluster);
+struct hub_traffic_counts traffic_sum(const struct traffic_cluster *cluster, bool before);
+uint64_t traffic_used(const struct traffic_cluster *cluster); /* of the budget */
+/* Stages the cluster's row; its revision, 0 when that failed. */
+uint64_t traffic_write(struct hub_traffic *traffic, struct traffic_cluster *cluster);
+
+/* ---- rules.c ---- */
+/* Of an object's annotations; what is wrong goes to errors, and is left out. NULL in *out: none. */
+FED_MUST_USE enum fed_err traffic_rules_read(struct hub_traffic *traffic,
+    const struct fed_json *object, struct hub_kubefed_errors *errors, struct traffic_rules **out);
+void traffic_rules_free(struct hub_traffic *traffic, struct traffic_rules *rules);
+void traffic_zones_fini(struct hub_traffic *traffic);
+enum fed_err traffic_admit(void *ctx, struct hub_admission *admission, struct fed_diag *diag);
+
+/* ---- hold.c ---- */
+/* Looks at counters and clock, and tells plan and people what changed. */
+void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster);
+void traffic_tick(void *traffic); /* the timer's call */
+/* "quiet until 2026-11-30T17:00:00Z" */
+void traffic_put_why(const struct traffic_cluster *cluster, char *out, size_t size);
+
+/* ---- compose.c ---- */
+enum fed_err traffic_compose(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
+    struct fed_json *object, uint64_t *revision);
+
+#endif

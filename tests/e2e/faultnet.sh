@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# faultnet.sh - agents and a hub over bad networks (tests/faultnet): they join or connect, a change arrives, its status comes
+# back within a bound, and no member ever sees an older revision. Real hub, agents and API servers; the rows are in the table.
+#
+#   FAULTNET_SET=quick|long    the rows of tests/check (default), or all (tests/faultnet/run --long)
+#   FAULTNET_LINK=coap|https   the binding (default coap)
+#   FAULTNET_ROWS=PATTERN      only rows whose name matches
+#   SEED=N                     of the relays (default 1)
+#
+# Bounds. An exchange is sent at 0 s, then after 2 to 3 s (a second once a round trip is known), doubling, five times in all:
+# up to 93 s. It passes a try with q = (1 - loss up)(1 - loss down). To connect takes three exchanges of the handshake (1, 2,
+# 4 ... s between their tries), hello and observation; a change takes a notification, its pull when it is large, and a report.
+#
+#   delay     6 round trips to connect, 4 for a change (the second waits for company a second); 20 s for the machine
+#   loss      five exchanges; of 1,000 one needs 7 tries at 20 % each way (q 0.64), so two rounds of 45 s; at 40 % (q 0.36)
+#             one exchange of ten needs more than five tries and a new session: four rounds of 90 s
+#   one way   50 % of one direction: q 0.5, three rounds
+#   size      two time-outs of a flight of each side before small ones are tried, 2 * (1 + 2) s, then as a delay; in a session
+#             that did not know, a notification is sent twice (6 to 9 s) and the pull three times (7 to 10 s)
+#   rebinding the hub's datagrams are lost from each rebinding until the agent speaks: a heartbeat (10 s) and the longest gap
+#             between tries that falls behind it (16 to 24 s)
+#   parted    the agent notices after a heartbeat and three pings of 20 s; its tries to connect last 60 s, the longest gap
+#             between two ClientHellos is 32 s: one round of 60 s after the end
+set -euo pipefail
+source "$(dirname "$0")/suite.sh"
+source "$ROOT/tests/faultnet/lane.sh"
+SET=${FAULTNET_SET:-quick}
+
+# set | lane | name | connect s | change s | join s (0: none) | rules, separated by ;
+TABLE='
+quick | a | 20 % loss each way, 200 ms       |  90 |  90 | 120 | delay 100ms; loss 20%
+quick | a | half of one direction is lost    | 135 | 135 |   0 | down loss 50%
+quick | b | datagrams beyond 500 bytes vanish|  60 |  40 |  90 | udp mtu 500
+quick | b | a new address every 5 s          |  50 |  50 |   0 | rebind every 5s
+quick | c | 600 ms                           |  30 |  30 |   0 | delay 300ms
+quick | c | damaged, doubled, out of order   |  60 |  60 |   0 | udp corrupt 5%; udp duplicate 10%; udp reorder 20% 50ms; delay 20ms
+long  | a | no loss                          |  25 |  25 |  30 | clear
+long  | a | 2 % loss each way                |  60 |  60 |  60 | loss 2%; delay 25ms
+long  | a | 40 % loss each way               | 360 | 360 | 360 | loss 40%; delay 25ms
+long  | b | 20 % in bursts of five           | 180 | 180 |   0 | loss 20% burst 5; delay 100ms
+long  | b | half of the other direction      | 135 | 135 |   0 | up loss 50%
+long  | b | 500 bytes, 200 ms, 5 % loss      | 120 | 120 | 180 | udp mtu 500; delay 100ms; loss 5%
+long  | c | 50 ms                            |  25 |  25 |  30 | delay 25ms
+long  | c | 200 ms                           |  25 |  25 |  30 | delay 100ms
+long  | c | 2,000 ms                         |  40 |  40 |  60 | delay 1s
+long  | c | 64 kbit/s, 300 ms                |  40 |  40 |   0 | rate 64kbit; delay 150ms
+'
+
+rows() { # rows LANE: of the chosen sets
+    local set lane name connect_s change_s join_s rules
+    while IFS='|' read -r set lane name connect_s change_s join_s rules; do
+        [ -n "${rules:-}" ] || continue
+        read -r set <<<"$set"
+        read -r lane <<<"$lane"
+        name=$(sed 's/^ *//; s/ *$//' <<<"$name")
+        [ "$lane" = "$1" ] && [[ $SET = long || $set = quick ]] && [[ $name == *${FAULTNET_ROWS:-}* ]] || continue
+        IFS=';' read -r -a rules <<<"$rules"
+        # shellcheck disable=SC2086
+        try "$LINK: $name" under "$lane" $((connect_s)) $((change_s)) $((join_s)) "${rules[@]}"
+    done <<<"$TABLE"
+}
+
+# ---- rows of their own ----
+# The path becomes narrow while agent and hub are in session and do not know. The change is large enough to be pulled.
+case_narrow_later() { # case_narrow_later LANE
+    local n
+    agent_stop "$1"
+    net "$1" clear
+    run_agent "$1"
+    connected "$1" 60
+    net "$1" udp mtu 500
+    n=$(next_number "$1")
+    arrives "$1" "$n" 60
+    net "$1" clear
+}
+# A network of which one direction is gone, and a hub that is killed meanwhile: what it acknowledged is there afterwards, what
+# it was told is not older, and what it did not hear of comes.
+case_chaos() { # case_chaos LANE
+    local n shown
+    agent_stop "$1"
+    net "$1" clear
+    run_agent "$1"
+    connected "$1" 60
+    arrives "$1" "$(next_number "$1")" 60
+    shown=$(cluster_word "$1" federatedconfigmap number "$1" version)
+    net "$1" up partition on # the agent hears the hub, the hub does not hear it
+    n=$(next_number "$1")
+    soon 30 "$n" number "$1"
+    # Killed while the report of the change is on its way again and again.
+    hub_stop KILL
+    hub_start --heartbeat-s 10
+    is "$shown" cluster_word "$1" federatedconfigmap number "$1" version
+    net "$1" up loss 30%
+    net "$1" down partition on
+    n=$(next_number "$1")
+    sleep 5
+    hub_stop KILL
+    hub_start --heartbeat-s 10
+    net "$1" clear
+    arrives "$1" "$n" 105
+}
+
+lane_a() { rows a; }
+lane_b() {
+    rows b
+    [ "$LINK" != coap ] || try "$LINK: the path becomes narrow in a session" case_narrow_later b
+}
+lane_c() {
+    rows c
+    if [ "$SET" = long ]; then
+        try "$LINK: a partition of a minute" parted c 60 60
+    else
+        try "$LINK: a partition of 20 s" parted c 20 60
+    fi
+}
+
+# ---- lanes beside each other; their cases are printed as they end ----
+renumber() { awk -v n="$CASES" '/^(not )?ok [0-9]+/ { n++; sub(/ok [0-9]+/, "ok " n) } { print } END { print n > "/dev/stderr" }'; }
+lanes() { # lanes NAME...
+    local lane pids=() bad
+    for lane in "$@"; do
+        (
+            trap - EXIT INT TERM
+            LANE=.$lane CASES=0 FAILURES=0
+            try "$LINK: lane $lane: a member, its agent, a relay" lane_up "$lane"
+            [ "$FAILURES" -gt 0 ] || "lane_$lane"
+            try "$LINK: lane $lane: the member never saw an older revision" never_older "$lane"
+        ) >"$FLEET/logs/lane.$lane.tap" 2>"$FLEET/logs/lane.$lane.err" &
+        pids+=($!)
+    done
+    for lane in "${pids[@]}"; do wait "$lane" || true; done
+    for lane in "$@"; do
+        CASES=$({ renumber <"$FLEET/logs/lane.$lane.tap" >&3; } 2>&1) 3>&1
+        bad=$(grep -c '^not ok' "$FLEET/logs/lane.$lane.tap" || true)
+        FAILURES=$((FAILURES + bad))
+    done
+}
+
+if [ "$LINK" != coap ] && "$BIN/fedlet" run --link "$LINK" --state-dir "$FLEET/none" 2>&1 | grep -q 'not available'; then
+    skip "$LINK" "this agent has no such link"
+    suite_end
+fi
+try "faultnet does what it promises" "$ROOT/tests/faultnet/test"
+must "fedhub starts" hub_start --heartbeat-s 10
+lanes a b c
+try "$LINK: a network of one direction, and a hub that is killed" case_chaos a
+try "$LINK: the member never saw an older revision" never_older a
+suite_end
