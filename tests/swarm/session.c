@@ -317,8 +317,12 @@ static void on_kinds(void *ctx, enum fed_err err, const struct fed_link_message 
 {
     struct swarm_agent *agent = ctx;
 
-    if (err != FED_ERR_CLOSED && (err || message->code != FED_LINK_CONTENT))
+    if (err == FED_ERR_CLOSED)
+        return;
+    if (err || message->code != FED_LINK_CONTENT)
         unexpected(agent, "asking for kinds", err, message, diag);
+    else
+        agent->kinds_known = fed_link_kinds_digest(message->payload, agent->kinds) == FED_OK;
 }
 
 static void ask_for_kinds(struct swarm_agent *agent)
@@ -348,14 +352,17 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (!is_up(agent))
         return;
     swarm_report_up(agent);
-    ask_for_kinds(agent);
+    if (!agent->kinds_same)
+        ask_for_kinds(agent);
 }
 
-static void take_mark(struct swarm_agent *agent, struct fed_span rest)
+static void take_items(struct swarm_agent *agent, struct fed_span rest)
 {
     struct fed_link_hello_items items;
 
     fed_link_hello_items_take(rest, &items);
+    agent->kinds_same = agent->kinds_known && items.has_kinds &&
+                        memcmp(items.kinds, agent->kinds, sizeof agent->kinds) == 0;
     if (items.copied)
         agent->swarm->counts.errors++;
     agent->kept = items.has_mark;
@@ -388,7 +395,7 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     if (agent->hub_seq != hello.report_seq)
         agent->report_full = true;
     agent->hub_seq = hello.report_seq;
-    take_mark(agent, from);
+    take_items(agent, from);
     enter(agent, SWARM_OBSERVING);
     err = ask_to_observe(agent, on_observed);
     if (err)
@@ -402,6 +409,7 @@ static enum fed_err say_hello(struct swarm_agent *agent)
 
     fed_buf_init(&query, agent->swarm->mem, 128);
     fed_link_hello_query_put(&query, agent->marked ? agent->mark : NULL);
+    fed_link_hello_query_put_knows(&query, FED_LINK_KNOWS_ALL);
     err = agent->link.port->request(agent->link.port->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO,
         fed_buf_cstr(&query), (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, agent);
     fed_buf_fini(&query);
@@ -439,6 +447,15 @@ static void on_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
     wait_to_connect(agent, 0);
 }
 
+/* The head of the bundle in place once more: the hub has no other news of it. */
+static bool tells_of_kinds(const struct swarm_agent *agent, struct fed_span frame)
+{
+    struct fed_frame_head head;
+
+    return !fed_frame_head_take(&frame, &head) && !head.has_body &&
+           head.epoch == agent->bundle.epoch && head.revision == agent->bundle.revision;
+}
+
 static void on_notification(void *ctx, const struct fed_link_message *message)
 {
     struct swarm_agent *agent = ctx;
@@ -447,10 +464,13 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
         return;
     agent->swarm->counts.notified++;
     arm_heartbeat(agent);
-    if (message->code == FED_LINK_CONTENT)
-        take_frame(agent, message->payload);
-    else
+    if (message->code != FED_LINK_CONTENT) {
         give_up(agent, "the observation ended", 0);
+        return;
+    }
+    if (tells_of_kinds(agent, message->payload))
+        ask_for_kinds(agent);
+    take_frame(agent, message->payload);
 }
 
 /* ---- heartbeat ---- */

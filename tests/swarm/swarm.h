@@ -111,6 +111,9 @@ struct swarm_agent {
     bool pulling;
     bool pull_again;
     bool want_full;
+    bool kinds_known;
+    bool kinds_same; /* as the hello of this session says */
+    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE];
     bool marked; /* it has a mark (proto/link/link.h) */
     bool kept;   /* that of this session's hello */
     uint8_t mark[FED_LINK_MARK_SIZE];
