@@ -4,6 +4,7 @@
 #include "ports/tls/internal.h"
 
 #include <mbedtls/net_sockets.h>
+#include <mbedtls/platform.h>
 
 #include <errno.h>
 #include <string.h>
@@ -158,6 +159,18 @@ static bool is_news(int code)
     return code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
 }
 
+/* Of a client only the facts are kept: its parsed certificate is 3 KiB, and nothing of TLS needs it
+ * any more. */
+static void certificate_drop(struct fed_tls_stream *s)
+{
+    mbedtls_ssl_session *session = s->ssl.MBEDTLS_PRIVATE(session);
+    mbedtls_x509_crt *cert = session->MBEDTLS_PRIVATE(peer_cert);
+
+    session->MBEDTLS_PRIVATE(peer_cert) = NULL;
+    mbedtls_x509_crt_free(cert);
+    mbedtls_free(cert);
+}
+
 static enum fed_err peer_take(struct fed_tls_stream *s, struct fed_diag *diag)
 {
     const mbedtls_x509_crt *cert = s->config->verify ? mbedtls_ssl_get_peer_cert(&s->ssl) : NULL;
@@ -176,6 +189,8 @@ static enum fed_err peer_take(struct fed_tls_stream *s, struct fed_diag *diag)
         return err == FED_ERR_NOMEM ? err : FED_ERR_UNAUTHENTICATED;
     }
     s->peer = info;
+    if (s->config->server)
+        certificate_drop(s);
     return FED_OK;
 }
 
