@@ -98,6 +98,7 @@ static void put_map(struct sim *sim, unsigned number, const char *deletion)
 {
     const struct sim_map *map = &sim->maps[number];
     char name[8];
+    char overrides[160] = "";
     char placement[SIM_AGENTS * 20] = "";
     size_t len = 0;
 
@@ -105,29 +106,42 @@ static void put_map(struct sim *sim, unsigned number, const char *deletion)
         if (map->placed & 1u << i)
             len += (size_t)snprintf(
                 placement + len, sizeof placement - len, "%s{'name':'c%u'}", len ? "," : "", i);
+    if (map->tuned > 0)
+        snprintf(overrides, sizeof overrides,
+            ",'overrides':[{'clusterName':'c0','clusterOverrides':[{'path':'/data/tuned','value':"
+            "'%u'}]}]",
+            map->tuned);
     snprintf(name, sizeof name, "m%u", number);
     put(sim, MAPS, "ns", name,
         "{'metadata':{'name':'%s','namespace':'ns','generation':%u,'finalizers':['kubefed.io/"
         "sync-controller']%s},'spec':{'template':{'data':{'version':'%u','text':'%032u'}},"
-        "'placement':{'clusters':[%s]}}}",
-        name, map->version, deletion, map->version, map->version * 2654435761u, placement);
+        "'placement':{'clusters':[%s]}%s}}",
+        name, sim->next_version, deletion, map->version, map->version * 2654435761u, placement,
+        overrides);
 }
 
 void sim_hub_write(struct sim *sim, unsigned number)
 {
     struct sim_map *map = &sim->maps[number];
+    const struct sim_map *like = &sim->maps[sim_random(sim, SIM_MAPS)]; /* the first: its blob */
     unsigned before = map->there ? map->placed : 0;
 
     if (map->going)
         return;
     if (!map->there || sim_chance(sim, 300))
         map->placed = sim_random(sim, 1u << SIM_AGENTS);
-    map->there = true;
-    map->version = ++sim->next_version;
+    sim->next_version++;
+    if (map->there && sim_chance(sim, 300))
+        map->tuned = sim->next_version;
+    else
+        map->version =
+            sim->written[number] || like->version == 0 ? sim->next_version : like->version;
+    map->there = sim->written[number] = true;
     for (unsigned i = 0; i < SIM_AGENTS; i++)
         if ((before & ~map->placed) & 1u << i)
             sim->agents[i].watch.ordered[number] = true;
-    sim_trace(sim, "hub: m%u is version %u in %x", number, map->version, map->placed);
+    sim_trace(sim, "hub: m%u is version %u, tuned by %u, in %x", number, map->version, map->tuned,
+        map->placed);
     put_map(sim, number, "");
 }
 
@@ -147,8 +161,7 @@ void sim_hub_delete(struct sim *sim, unsigned number)
 static bool stored(struct sim *sim, unsigned number, struct fed_buf *out)
 {
     char name[8];
-    struct hub_object_ref ref = {
-        .resource = FED_SPAN_LIT(MAPS), .ns = FED_SPAN_LIT("ns"), .name = fed_span_text(name)};
+    struct hub_object_ref ref = {.resource = FED_SPAN_LIT(MAPS), .ns = FED_SPAN_LIT("ns")};
 
     snprintf(name, sizeof name, "m%u", number);
     ref.name = fed_span_text(name);

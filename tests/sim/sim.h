@@ -31,6 +31,7 @@ struct sim_map {
     bool going;       /* its deletion is asked for */
     unsigned version; /* in its template; grows with every write, whatever becomes of the hub */
     unsigned placed;  /* a bit per agent */
+    unsigned tuned;   /* in an override for c0; the template, and so the blob, stays the same */
 };
 
 /* ---- clock.c ---- */
@@ -118,6 +119,7 @@ struct sim {
     uint32_t epoch;
     unsigned restores;
     unsigned next_version;
+    bool written[SIM_MAPS]; /* at some time */
     struct sim_map maps[SIM_MAPS];
     bool has_backup;
     struct sim_map backup[SIM_MAPS];

@@ -138,8 +138,10 @@ static void watch_versions(struct sim_agent *agent)
 
         snprintf(path, sizeof path, "/api/v1/namespaces/ns/configmaps/m%u", map);
         object = world_object(agent->world, path);
-        if (!object || strcmp(object->managed, "true") != 0)
+        if (!object) {
+            watch->applied[map] = 0;
             continue;
+        }
         if (object->version <
             watch->applied[map]) { /* once for each restore, when it learns of it */
             SIM_CHECK(agent->sim, watch->went_back[map] < agent->sim->restores,
