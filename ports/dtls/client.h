@@ -60,6 +60,7 @@ struct dtls_client_session {
     struct dtls_address address; /* of the peer, once there is a socket */
     struct fed_watch *watch;
     struct dtls_client_handshake *handshake; /* NULL once open */
+    bool doubted;                            /* an alert in the clear was among what was read */
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
 };

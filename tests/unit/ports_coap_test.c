@@ -453,6 +453,51 @@ static void test_hub_vanishes(void **state)
     relay_fini(&relay);
 }
 
+/* Whoever sends it: a hub that answers is a hub that knows the session. */
+static void test_knock_of_a_live_hub(void **state)
+{
+    unsigned alive;
+
+    (void)state;
+    connect_agent(0);
+    world_get(&world, "h", NULL, 2000);
+    alive = world.alive;
+    fed_coap_server_knock(world.server, world.peer_address);
+    world_until(&world, &world.alive, alive + 1, 2000);
+    for (unsigned i = 0; i < 20; i++)
+        fed_coap_server_knock(world.server, world.peer_address);
+    world_run_ms(&world, 1500);
+    assert_int_equal(world.alive, alive + 1); /* one question for all of them */
+    assert_int_equal(world.downs, 0);
+    world_get(&world, "h", NULL, 2000);
+    assert_int_equal(world.done_err, FED_OK);
+}
+
+/* What the hub of fed_coap_server_knock sends, where nobody answers any more. */
+static void test_knock_of_a_hub_that_forgot(void **state)
+{
+    static const uint8_t alert[] = {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10};
+    uint64_t began_ms;
+
+    (void)state;
+    relay_init(&relay, &world, 1);
+    connect_agent(relay.port);
+    world_observe(&world, 5000);
+    relay.cut = true;
+    began_ms = fed_loop_now_ms(world.loop);
+    assert_int_equal(sendto(relay.front, alert, sizeof alert, 0, (struct sockaddr *)relay.agent,
+                         relay.agent_len),
+        sizeof alert);
+    world_until(&world, &world.downs, 1, 12000);
+    assert_in_range(fed_loop_now_ms(world.loop) - began_ms, 3000, 12000);
+    assert_int_equal(world.down_err, FED_ERR_CLOSED);
+    assert_non_null(strstr(world.down_diag.text, "does not know this session any more"));
+    relay.cut = false;
+    connect_agent(relay.port);
+    world.link->disconnect(world.link->ctx);
+    relay_fini(&relay);
+}
+
 static void test_idle_is_quiet(void **state)
 {
     unsigned wakes;
@@ -748,6 +793,8 @@ int main(int argc, char **argv)
         TEST(test_answer_after_the_peer_went),
         TEST(test_hub_closes),
         TEST(test_hub_vanishes),
+        TEST(test_knock_of_a_live_hub),
+        TEST(test_knock_of_a_hub_that_forgot),
         TEST(test_idle_is_quiet),
         TEST(test_bytes),
         TEST(test_large),
