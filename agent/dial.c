@@ -299,8 +299,9 @@ static void https_won(struct agent_dial *d)
         distrust(d);
     else if (d->coap_ms <= agent_dial_now(d))
         d->coap_ms = agent_dial_now(d) + AGENT_DIAL_PROBE_FLOOR_MS / 2;
-    fed_log(d->ports.log, FED_LOG_WARN, "hub: CoAP does not get through (%s), using %s",
-        coap->why[0] ? coap->why : "no answer", agent_lane_hub(d->used));
+    fed_log(d->ports.log, d->first == coap ? FED_LOG_WARN : FED_LOG_INFO,
+        "hub: CoAP does not get through (%s), using %s", coap->why[0] ? coap->why : "no answer",
+        agent_lane_hub(d->used));
 }
 
 /* The hub answered: this lane is the one. */
