@@ -219,6 +219,8 @@ assert status["revision"] > 0 and status["epoch"] > 0
 now = time.time()
 assert now - 3600 < status["since_unix_s"] <= now + 1
 assert 0 < status["bytes"]["sent"] <= status["bytes"]["month_sent"] and 0 < status["bytes"]["received"] <= status["bytes"]["month_received"]
+assert status["clone_suspected"] is False
+assert now < status["certificate"]["renewal_unix_s"] < status["certificate"]["not_after_unix_s"]
 assert now + 30 * 86400 < status["certificate"]["not_after_unix_s"] < now + 400 * 86400
 PY
     "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" >"$FLEET/status.txt"
