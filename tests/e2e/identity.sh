@@ -314,12 +314,18 @@ case_revoked() {
         agent_stop "out-$link"
     done
 }
+metric() { hubctl get --raw /metrics | awk -v name="$1" '$1 == name { print $2 }'; }
 case_wrong_identities() {
-    local token revoked
+    local token revoked requests handshakes
+    requests=$(metric fedhub_link_refused_total)
+    handshakes=$(metric 'fedhub_link_handshakes_total{result="failed"}')
     token=$(fedctl token create --uses 5)
     revoked=$(fedctl token create)
     fedctl token revoke "$("$ROOT/tests/e2e/token.py" "$revoked" print=id)"
     python3 "$ROOT/tests/e2e/identities.py" "$FLEET" "$WORK/identities" online "$token" "$revoked"
+    # All of it is counted.
+    [ "$(metric fedhub_link_refused_total)" -ge $((requests + 100)) ]
+    [ "$(metric 'fedhub_link_handshakes_total{result="failed"}')" -ge $((handshakes + 8)) ]
 }
 
 must "fedhub starts" begin 1m
