@@ -215,7 +215,7 @@ void hub_identity_used(
     struct identity_record request;
     struct fed_diag diag = {""};
     bool confirms = false;
-    enum fed_err err = identity_record_open(identity, IDENTITY_REQUESTS, cluster, &request);
+    enum fed_err err = identity_record_peek(identity, IDENTITY_REQUESTS, cluster, &request);
 
     if (!err && request.object &&
         text_is_hex_of(

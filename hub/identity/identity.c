@@ -170,7 +170,7 @@ static enum fed_err check_recorded_key(
     enum fed_err err;
 
     fed_buf_init(&spki, identity->mem, 1024);
-    err = identity_record_open(
+    err = identity_record_peek(
         identity, IDENTITY_REQUESTS, fed_span_text(cert->common_name), &request);
     if (!err && (!request.object || !identity_request_state_is(&request, "Approved")))
         err = FED_ERR_NOT_FOUND;
@@ -208,7 +208,7 @@ enum fed_err hub_identity_cluster_of(struct hub_identity *identity,
         return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the certificate does not name a cluster");
     if (!identity->objects)
         return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
-    err = identity_record_open(identity, HUB_CLUSTERS, name, &record);
+    err = identity_record_peek(identity, HUB_CLUSTERS, name, &record);
     if (!err && !record.object)
         err = fed_diag_set(
             diag, FED_ERR_FORBIDDEN, "cluster %s is not registered", cert->common_name);

@@ -133,6 +133,10 @@ struct identity_record { /* one stored object, as a tree */
 /* FED_OK also when there is none. name is borrowed until _close. */
 FED_MUST_USE enum fed_err identity_record_open(struct hub_identity *identity, const char *resource,
     struct fed_span name, struct identity_record *out);
+/* As it is staged: for what nobody is told. A flush for each session that opens would take from
+ * thousands that come at once the sync that they share. */
+FED_MUST_USE enum fed_err identity_record_peek(struct hub_identity *identity, const char *resource,
+    struct fed_span name, struct identity_record *out);
 void identity_record_close(struct identity_record *record);
 struct hub_object_ref identity_record_ref(const struct identity_record *record);
 /* Makes the object with complete metadata, or counts up the generation of the one that is there. */
