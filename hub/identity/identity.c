@@ -27,6 +27,7 @@ enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, str
     fed_buf_init(&identity->old.pem, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->old.key, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->vouch, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->back, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->trust_pem, mem, 2 * IDENTITY_FILE_MAX);
     fed_buf_init(&identity->answer_pem, mem, 3 * IDENTITY_FILE_MAX);
     fed_buf_init(&identity->chain_pem, mem, 2 * IDENTITY_FILE_MAX);
@@ -62,6 +63,7 @@ void hub_identity_close(struct hub_identity *identity)
     fed_buf_fini(&identity->old.pem);
     identity_wipe(&identity->old.key);
     fed_buf_fini(&identity->vouch);
+    fed_buf_fini(&identity->back);
     fed_buf_fini(&identity->trust_pem);
     fed_buf_fini(&identity->answer_pem);
     fed_buf_fini(&identity->chain_pem);

@@ -65,10 +65,11 @@ struct hub_identity {
     struct identity_ca ca;    /* issues */
     struct identity_ca old;   /* pem empty: none */
     struct fed_buf vouch;     /* ca once more, signed by old */
+    struct fed_buf back;      /* old once more, signed by ca: for who knows only that */
     bool bridged;             /* a chain through it counts */
     struct fed_buf trust_pem; /* ca, old */
     struct fed_buf
-        answer_pem; /* what agents are given: the hub's own CA first, then the other, vouch */
+        answer_pem; /* what agents are given: the hub's own CA first, then the other, vouch, back */
     uint8_t trust[FED_LINK_TRUST_SIZE];
     int64_t life_s;
     int64_t return_s;
