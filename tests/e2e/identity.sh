@@ -198,10 +198,21 @@ case_switch() {
     agent_join joiner "$(cat "$WORK/old.token")"
     agent_start joiner
     connected joiner
-    for cluster in online offline joiner; do
+    # A token of the new CA, and one of the old by HTTPS, where the chain shows the pin.
+    admit newcomer
+    agent_start newcomer
+    connected newcomer
+    mkdir -p "$FLEET/byhttps/kube"
+    cp "$FLEET/member/kube/admin.kubeconfig" "$FLEET/byhttps/kube/"
+    agent_join byhttps "$(cat "$WORK/old.token")" --link https
+    agent_start byhttps --link https
+    connected byhttps
+    for cluster in online offline joiner newcomer byhttps; do
         wait_for 90 "$cluster to come with a certificate of the new CA" of_new_ca $cluster
     done
-    says '3 of 3 came' "$BIN/fedhub" ca status --data-dir "$FLEET/hub"
+    says '5 of 5 came' "$BIN/fedhub" ca status --data-dir "$FLEET/hub"
+    agent_stop newcomer
+    agent_stop byhttps
 }
 trusts() { # trusts CLUSTER: how many CAs
     sqlite_identity "$FLEET/$1/state" ca | grep -c BEGIN
