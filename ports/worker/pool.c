@@ -75,6 +75,8 @@ static enum fed_err pool_init(struct fed_worker_pool *pool,
     fed_buf_init(&pool->client_ca_pem, pool->mem, FED_WORKER_PEM_MAX);
     pool->n = options->workers;
     pool->log_level = options->log_level;
+    pool->lost = options->lost;
+    pool->lost_ctx = options->lost_ctx;
     pool->server = options->server;
     pool->server.sessions_max = share_of(options->server.sessions_max, SESSIONS_DEFAULT, pool->n);
     pool->server.handshakes_max =

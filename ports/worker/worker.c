@@ -174,6 +174,14 @@ static void on_save(struct worker *w)
     send_type(w, FED_WORKER_DONE);
 }
 
+static void on_knock(struct worker *w, struct fed_span text)
+{
+    char address[FED_WORKER_TEXT_MAX + 1];
+
+    if (!fed_span_to_cstr(text, address, sizeof address))
+        fed_coap_server_knock(w->server, address);
+}
+
 static void on_message(void *ctx, const struct fed_worker_message *m)
 {
     struct worker *w = ctx;
@@ -202,6 +210,9 @@ static void on_message(void *ctx, const struct fed_worker_message *m)
         break;
     case FED_WORKER_RESTORE:
         on_restore(w, &m->saved);
+        break;
+    case FED_WORKER_KNOCK:
+        on_knock(w, m->text);
         break;
     case FED_WORKER_GO:
         fed_coap_server_pause(w->server, w->slow || w->quiet);
