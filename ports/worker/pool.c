@@ -39,7 +39,7 @@ static unsigned share_of(unsigned max, unsigned normal, unsigned n)
     return n == 1 ? all : all / n + all / 100 * SPARE_PER_CENT / n + 1;
 }
 
-static uint64_t clock_ms(void)
+uint64_t pool_clock_ms(void)
 {
     struct timespec now;
 
@@ -51,12 +51,12 @@ static uint64_t clock_ms(void)
 static enum fed_err sockets_open(struct fed_worker_pool *pool, int *fds, struct fed_diag *diag)
 {
     struct timespec step = {.tv_nsec = 20000000};
-    uint64_t end_ms = clock_ms() + POOL_END_MS;
+    uint64_t end_ms = pool_clock_ms() + POOL_END_MS;
     enum fed_err err;
 
     for (;;) {
         err = worker_sockets_open(pool->server.listen, pool->n, fds, &pool->port, diag);
-        if (err != FED_ERR_EXISTS || clock_ms() >= end_ms)
+        if (err != FED_ERR_EXISTS || pool_clock_ms() >= end_ms)
             return err;
         nanosleep(&step, NULL);
     }
@@ -154,7 +154,7 @@ static void wipe(struct fed_buf *buf)
 
 static void workers_free(struct fed_worker_pool *pool)
 {
-    uint64_t end_ms = clock_ms() + POOL_END_MS;
+    uint64_t end_ms = pool_clock_ms() + POOL_END_MS;
 
     /* All hear of it before the first is waited for. */
     for (unsigned i = 0; i < pool->n; i++)

@@ -92,6 +92,7 @@ struct fed_worker_pool {
 };
 
 /* ---- pool.c ---- */
+uint64_t pool_clock_ms(void); /* monotonic, of this moment: for waits outside the loop */
 /* A worker reached another state while the pool is being saved. */
 void pool_saving_goes_on(struct fed_worker_pool *pool);
 
