@@ -141,11 +141,12 @@ static void put_joined(struct fed_coap_writer *w, enum fed_coap_option_number nu
 void fed_coap_request_put(struct fed_coap_client *client, const struct fed_coap_request *r,
     enum fed_coap_type type, const struct fed_coap_ask *ask, struct fed_coap_writer *w)
 {
-    uint8_t token[FED_COAP_CLIENT_TOKEN] = {(uint8_t)(r->token >> 8), (uint8_t)r->token};
+    uint8_t token[FED_COAP_CLIENT_TOKEN_MAX] = {(uint8_t)(r->token >> 8), (uint8_t)r->token};
+    size_t skip = r->token <= UINT8_MAX; /* each byte travels in every block, twice */
 
     fed_coap_writer_begin(w, type,
         r->method == FED_LINK_GET ? FED_COAP_CODE_GET : FED_COAP_CODE_POST, client->next_mid++,
-        token, sizeof(token));
+        token + skip, sizeof(token) - skip);
     if (r->kind == FED_COAP_KIND_OBSERVE && !ask)
         fed_coap_writer_uint(w, FED_COAP_OPTION_OBSERVE, 0);
     put_joined(w, FED_COAP_OPTION_URI_PATH, r->path, '/');
