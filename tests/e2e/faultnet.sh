@@ -62,7 +62,7 @@ rows() { # rows LANE: of the chosen sets
 }
 
 # ---- rows of their own ----
-# The path becomes narrow while agent and hub are in session and do not know. The change is large enough to be pulled.
+# The path becomes narrow while agent and hub are in session and do not know.
 case_narrow_later() { # case_narrow_later LANE
     local n
     agent_stop "$1"
@@ -72,6 +72,7 @@ case_narrow_later() { # case_narrow_later LANE
     net "$1" udp mtu 500
     n=$(next_number "$1")
     arrives "$1" "$n" 60
+    [ "$(net_count "$1" down too_large)" -gt 0 ] || { echo "nothing was too large"; return 1; }
     net "$1" clear
 }
 # What the hub has recorded of the member's object.
