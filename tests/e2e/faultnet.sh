@@ -64,15 +64,16 @@ rows() { # rows LANE: of the chosen sets
 # ---- rows of their own ----
 # The path becomes narrow while agent and hub are in session and do not know.
 case_narrow_later() { # case_narrow_later LANE
-    local n
-    agent_stop "$1"
+    local n before
+    agent_stop "$1" KILL # so that the session is another
     net "$1" clear
     run_agent "$1"
     connected "$1" 60
+    before=$(net_count "$1" down too_large)
     net "$1" udp mtu 500
     n=$(next_number "$1")
     arrives "$1" "$n" 60
-    [ "$(net_count "$1" down too_large)" -gt 0 ] || { echo "nothing was too large"; return 1; }
+    [ "$(net_count "$1" down too_large)" -gt "$before" ] || { echo "nothing was too large"; return 1; }
     net "$1" clear
 }
 killed() { # killed: and there again
