@@ -340,33 +340,30 @@ static bool may_be_too_large(const struct fed_coap_client *client, const struct 
     return r->tries >= (anew ? FED_COAP_CLIENT_SENDS_POST : FED_COAP_CLIENT_SENDS_SMALL);
 }
 
+static struct fed_span payload_of(const struct fed_coap_request *r)
+{
+    return fed_span_of(r->sent->bytes + r->sent->payload_at, r->sent->len - r->sent->payload_at);
+}
+
 /* Goes on in small blocks from where the upload is; a payload that was sent whole becomes one. */
 static enum fed_err shrink_payload(struct fed_coap_client *client, struct fed_coap_request *r)
 {
-    struct fed_span payload =
-        fed_span_of(r->sent->bytes + r->sent->payload_at, r->sent->len - r->sent->payload_at);
-    enum fed_err err = FED_OK;
-
-    if (payload.len <= FED_COAP_UNIT)
-        return FED_OK;
     client->small_requests = client->small_proven = true;
-    if (r->upload)
-        r->upload->szx = FED_COAP_SZX_SMALL;
-    else
-        err = fed_coap_upload_begin(client, r, payload);
-    return err;
+    if (!r->upload)
+        return fed_coap_upload_begin(client, r, payload_of(r));
+    r->upload->szx = FED_COAP_SZX_SMALL;
+    return FED_OK;
 }
 
 static enum fed_err shrink(struct fed_coap_client *client, struct fed_coap_request *r)
 {
-    struct fed_span block = {NULL, 0};
-    enum fed_err err = shrink_payload(client, r);
+    enum fed_err err = payload_of(r).len > FED_COAP_UNIT ? shrink_payload(client, r) : FED_OK;
 
     r->shrunk = true;
     client->small = true;
-    if (r->upload)
-        block = fed_coap_upload_block(r->upload);
-    return err ? err : fed_coap_request_send(client, r, block);
+    return err ? err
+               : fed_coap_request_send(
+                     client, r, r->upload ? fed_coap_upload_block(r->upload) : payload_of(r));
 }
 
 /* False when the request ended, and its owner may have changed the list. */
