@@ -85,6 +85,7 @@ case_shown() {
     says '^fedhub_link_bytes_total\{binding="coap",direction="to_cluster"\} [0-9]{5}' hubctl get --raw /metrics
     says '^fedhub_link_requests_total\{code="2.04",resource="s"\} [1-9]' hubctl get --raw /metrics
     says '^fedhub_link_handshakes_total\{result="completed"\} [1-9]' hubctl get --raw /metrics
+    says '^fedhub_store_syncs_total\{result="durable"\} [1-9]' hubctl get --raw /metrics
     says '^fedhub_clusters\{ready="true"\} 1$' hubctl get --raw /metrics
     says 'How the agent is connected|The agent' hubctl explain kubefedcluster.status.link
 }
