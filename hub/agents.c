@@ -50,13 +50,26 @@ static enum fed_err listen_here(struct hub_agents *agents,
     return err;
 }
 
+static void knock(void *ctx)
+{
+    struct hub_agents *agents = ctx;
+
+    if (agents->pool)
+        hub_gateway_knock_by(agents->parts.gateway, fed_worker_pool_knock, agents->pool);
+    else
+        hub_gateway_knock_by(agents->parts.gateway, fed_coap_server_knock, agents->server);
+}
+
 static enum fed_err listen_there(struct hub_agents *agents, unsigned workers,
     const struct fed_link_server_options *options, const struct fed_link_server_events *events,
     struct fed_diag *diag)
 {
     const struct hub_agents_parts *parts = &agents->parts;
-    struct fed_worker_pool_options pool = {
-        .workers = workers, .log_level = (unsigned)parts->log->level, .server = *options};
+    struct fed_worker_pool_options pool = {.workers = workers,
+        .log_level = (unsigned)parts->log->level,
+        .server = *options,
+        .lost = knock,
+        .lost_ctx = agents};
 
     return fed_worker_pool_open(
         parts->mem, parts->loop, parts->log, &pool, events, &agents->pool, diag);
@@ -96,6 +109,7 @@ void hub_agents_close(struct hub_agents *agents)
 {
     if (!agents)
         return;
+    hub_gateway_knock_by(agents->parts.gateway, NULL, NULL);
     fed_worker_pool_close(agents->pool);
     fed_coap_server_close(agents->server);
     hub_gateway_forget(agents->parts.gateway, agents->link);
@@ -165,6 +179,7 @@ void hub_agents_go(struct hub_agents *agents)
         fed_worker_pool_go(agents->pool);
     else
         fed_coap_server_pause(agents->server, false);
+    knock(agents);
 }
 
 /* ---- stop ---- */
@@ -216,6 +231,7 @@ static void on_done(void *ctx)
 void hub_agents_stop(
     struct hub_agents *agents, void (*asked)(void *ctx), void (*done)(void *ctx), void *ctx)
 {
+    hub_gateway_knock_by(agents->parts.gateway, NULL, NULL);
     agents->asked = asked;
     agents->done = done;
     agents->ctx = ctx;

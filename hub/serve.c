@@ -31,6 +31,7 @@
 #define COMPACT_STEPS 10u   /* the history is cut by a tenth of its time each */
 #define ADDRESSES_MAX (HUB_OPTIONS_ADVERTISE_MAX + 1u)
 #define CHAIN_MAX (64u << 10)
+#define TLS_PAGES 65536u /* three for each connection; 1.3 GB of address space */
 
 struct service {
     const struct hub_options *options;
@@ -164,6 +165,8 @@ static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
 {
     enum fed_err err = hub_store_lock(&s->fs, s->options, &s->lock, diag);
 
+    if (!err)
+        err = fed_tls_pages_open(TLS_PAGES, diag);
     if (!err)
         err = fed_tls_crypto_open(s->mem, &s->crypto, diag);
     s->crypto_open = !err;

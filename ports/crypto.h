@@ -88,6 +88,10 @@ FED_MUST_USE enum fed_err fed_tls_unseal(const uint8_t key[FED_SEAL_KEY_SIZE],
     struct fed_span context, struct fed_span sealed, struct fed_buf *out);
 
 /* ports/tls: initialises the library once per process; call it before any TLS. */
+/* ports/tls: gives so many buffers of 16 KiB (ports/tls/pages.h) pages of their own, for a process
+ * with many connections; once, before any TLS. More than that are the C library's. FED_ERR_LIMIT
+ * beyond 4 GiB of address space, FED_ERR_NOMEM. */
+FED_MUST_USE enum fed_err fed_tls_pages_open(size_t slots, struct fed_diag *diag);
 FED_MUST_USE enum fed_err fed_tls_crypto_open(
     struct fed_alloc *mem, struct fed_crypto *out, struct fed_diag *diag);
 void fed_tls_crypto_close(struct fed_crypto *crypto);

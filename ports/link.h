@@ -133,6 +133,10 @@ struct fed_https_client_options {
     /* "http://[USER[:PASSWORD]@]HOST[:PORT]", NULL or empty for none; copied. The password is in no
      * sentence. */
     const char *proxy;
+    /* Hosts that are reached without it, as NO_PROXY of other programs: separated by commas, "*"
+     * for all, names (also what is below them), addresses, networks as ADDRESS/BITS. NULL or empty
+     * for none; at most 1,024 bytes, copied. */
+    const char *no_proxy;
 };
 FED_MUST_USE enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_https_client_options *options,
@@ -225,6 +229,9 @@ FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed
     const struct fed_link_server_events *events, struct fed_link_server **out,
     struct fed_diag *diag);
 void fed_coap_server_close(struct fed_link_server *server); /* not inside one of its callbacks */
+/* Tells an agent that was connected from there that its session is not known here, so that it looks
+ * (fed_dtls_server_knock). server is the struct fed_link_server. */
+void fed_coap_server_knock(void *server, const char *address);
 uint16_t fed_coap_server_port(const struct fed_link_server *server);
 void fed_coap_server_stats(const struct fed_link_server *server, struct fed_link_server_stats *out);
 /* As the functions of ports/dtls.h of these names. */
@@ -238,8 +245,9 @@ FED_MUST_USE enum fed_err fed_coap_server_certificate(struct fed_link_server *se
 /* ---- sessions that outlive their process ---- */
 #define FED_LINK_SAVED_MAX 8192u
 #define FED_LINK_STEER_NONE 0xffffu
-/* session's user pointer is good for the call, nothing else of it. saved holds keys: encrypt it,
- * and let it be used once. steer: first byte of the session's connection ID, or _STEER_NONE. */
+/* session's user pointer and its _stats are good for the call, nothing else of it. saved holds
+ * keys: encrypt it, and let it be used once. steer: first byte of the session's connection ID, or
+ * _STEER_NONE. */
 typedef void fed_link_saved(
     void *ctx, struct fed_link_session *session, struct fed_span saved, unsigned steer);
 /* Ends every session: each is called for those that another process can go on with, the others are
@@ -262,6 +270,10 @@ struct fed_worker_pool_options {
     unsigned workers;                      /* 1 .. FED_WORKER_POOL_MAX */
     unsigned log_level;                    /* enum fed_log_level */
     struct fed_link_server_options server; /* _max: of all workers together; fd, steer unused */
+    /* A worker ended without being asked to: its sessions were closed, and their agents do not
+     * know. May be NULL. */
+    void (*lost)(void *ctx);
+    void *lost_ctx;
 };
 #define FED_WORKER_POOL_MAX 64u
 /* Starts the workers; they take no datagrams before _go. */
@@ -278,6 +290,7 @@ void fed_worker_pool_stats(const struct fed_worker_pool *pool, struct fed_link_s
 void fed_worker_pool_restore(struct fed_worker_pool *pool, struct fed_span saved,
     struct fed_span kept, unsigned steer, uint32_t away_ms);
 void fed_worker_pool_go(struct fed_worker_pool *pool);
+void fed_worker_pool_knock(void *pool, const char *address); /* as fed_coap_server_knock */
 /* What is not sent yet goes to workers that start later, too. */
 void fed_worker_pool_certificate(struct fed_worker_pool *pool, struct fed_span cert_pem,
     struct fed_span key_pem, struct fed_span client_ca_pem);

@@ -17,6 +17,7 @@
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_HAVE_TIME_DATE
 #define MBEDTLS_PLATFORM_C
+#define MBEDTLS_PLATFORM_MEMORY /* record buffers of thousands of connections: ports/tls/pages.c */
 #define MBEDTLS_FS_IO
 #define MBEDTLS_ENTROPY_C
 #define MBEDTLS_CTR_DRBG_C

@@ -52,6 +52,8 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     hub_objects_join(objects, &gateway->member);
     err = loop->timer_new(loop->ctx, gateway_notify_drain, gateway, &gateway->drain);
     if (!err)
+        err = gateway_knock_open(gateway);
+    if (!err)
         err = subscribe(gateway);
     if (!err)
         err = gateway_mark_open(gateway);
@@ -98,6 +100,7 @@ void hub_gateway_close(struct hub_gateway *gateway)
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);
     while (gateway->all)
         session_free(gateway->all);
+    gateway_knock_close(gateway);
     fed_map_fini(&gateway->sessions);
     gateway_cache_fini(&gateway->cache);
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
@@ -232,6 +235,7 @@ static enum fed_err session_count(struct gateway_session *session, const char *h
         return err;
     session->counts = true;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, session->address);
+    gateway_knock_note(session);
     if (gateway->traffic)
         hub_traffic_connected(
             gateway->traffic, cluster, session->binding->link->name, session->address);
@@ -385,6 +389,7 @@ static void on_cluster(void *ctx, const struct hub_change *change)
         return;
     cut_all(ctx, change->ref.name);
     gateway_mark_forget(ctx, change->ref.name);
+    gateway_knock_gone(ctx, change->ref.name);
 }
 
 /* The record of its key is gone, or a person decided which of two machines counts. */

@@ -60,6 +60,7 @@ struct hub_gateway_stats {
     size_t sessions;                    /* of agents */
     uint64_t refused;                   /* requests that the session had no right to */
     uint64_t notified;                  /* notifications sent */
+    uint64_t knocked;                   /* at agents that had a session before the start */
     uint64_t cache_bytes;               /* compressed changes kept for the next cluster */
     uint64_t reports;                   /* taken */
     uint64_t opened[HUB_GATEWAY_PEERS]; /* sessions: of nobody, of tokens, refused, of ended
@@ -91,6 +92,11 @@ typedef void hub_gateway_copied(void *ctx, struct fed_span cluster, const char *
 void hub_gateway_on_copied(struct hub_gateway *gateway, hub_gateway_copied *copied, void *ctx);
 /* A hub_plan_changed; ctx is the gateway. */
 void hub_gateway_plan_changed(void *gateway, struct fed_span cluster, uint64_t revision);
+/* Sends a word to an address: nobody here knows a session with it. ctx outlives the gateway, or is
+ * taken back with call NULL. Those who were connected when they were last heard of and have no
+ * session now are told, a few at a time, from soon after this call on. */
+typedef void hub_gateway_knock(void *ctx, const char *address);
+void hub_gateway_knock_by(struct hub_gateway *gateway, hub_gateway_knock *call, void *ctx);
 /* Before the sessions of a binding are saved: those that nobody would want to go on with are
  * closed. */
 void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_link *link);

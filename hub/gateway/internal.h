@@ -5,6 +5,7 @@
  *   certificate.c  new certificates for agents
  *   mark.c      whether two machines come as one cluster
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
+ *   knock.c     agents whose session a crash took, after a restart
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   hello.c     what both sides say of themselves
  *   kinds.c     which kinds are federated
@@ -62,7 +63,8 @@ struct gateway_session {
     int64_t ends_unix_s; /* of an agent's certificate */
     bool counts; /* an agent's whose hello, or other request, was served: it is the cluster's one */
     bool refusal_logged;
-    bool marked; /* it was given a mark, and came with another */
+    bool unstored; /* its address (knock.c) */
+    bool marked;   /* it was given a mark, and came with another */
     uint8_t mark[FED_LINK_MARK_SIZE];
     uint8_t mark_came[FED_LINK_MARK_SIZE];
     struct gateway_session *newer; /* in the list of all */
@@ -87,6 +89,7 @@ struct gateway_session {
     struct gateway_session *next;
 };
 
+struct gateway_knock;
 struct gateway_held; /* an answer to what is not durable yet */
 
 struct gateway_cache_entry;
@@ -121,6 +124,7 @@ struct hub_gateway {
     struct gateway_session *queue_last;
     struct fed_timer *drain; /* set for now while the queue is not empty */
     struct gateway_cache cache;
+    struct gateway_knock *knock;
     struct hub_objects_member member; /* of the turn's commit */
     struct gateway_held *held;        /* oldest first */
     struct gateway_held **held_end;
@@ -228,6 +232,13 @@ void gateway_notify_forget(struct gateway_session *session); /* takes it out of 
 void gateway_notify_drain(void *gateway);
 void gateway_notified(struct gateway_session *session, uint64_t tag, bool delivered);
 void gateway_notify_unfit(struct gateway_session *session, uint64_t tag);
+
+/* ---- knock.c ---- */
+FED_MUST_USE enum fed_err gateway_knock_open(struct hub_gateway *gateway);
+void gateway_knock_close(struct hub_gateway *gateway);
+/* The session is its cluster's: its address is to be stored. */
+void gateway_knock_note(struct gateway_session *session);
+void gateway_knock_gone(struct hub_gateway *gateway, struct fed_span cluster);
 
 /* ---- cache.c ---- */
 void gateway_cache_init(struct gateway_cache *cache, struct fed_alloc *mem);

@@ -68,6 +68,7 @@ void fed_coap_client_begin(struct fed_coap_client *client, enum fed_coap_state s
     client->next_mid = (uint16_t)fed_coap_client_random(client);
     client->observation = (struct fed_coap_observation){0};
     memset(client->recent, 0, sizeof(client->recent));
+    client->doubt = (struct fed_coap_doubt){0};
 }
 
 static void session_end(struct fed_coap_client *client, const char *why)
@@ -116,6 +117,11 @@ static void on_received(void *ctx, struct fed_span record)
     client->heard_ms = fed_loop_now_ms(client->loop);
     fed_coap_client_received(client, record);
     fed_coap_client_arm(client);
+}
+
+static void on_doubted(void *ctx)
+{
+    fed_coap_client_doubt(ctx);
 }
 
 static void on_closed(void *ctx, enum fed_err err, const struct fed_diag *diag)
@@ -171,8 +177,11 @@ static void client_stats(void *ctx, struct fed_link_stats *out)
 
 static enum fed_err client_init(struct fed_coap_client *client, struct fed_diag *diag)
 {
-    struct fed_dtls_client_events events = {
-        .ctx = client, .opened = on_opened, .received = on_received, .closed = on_closed};
+    struct fed_dtls_client_events events = {.ctx = client,
+        .opened = on_opened,
+        .received = on_received,
+        .closed = on_closed,
+        .doubted = on_doubted};
     struct fed_loop *loop = client->loop;
 
     client->port = (struct fed_link){.ctx = client,
@@ -221,8 +230,9 @@ void fed_coap_client_close(struct fed_coap_client *client)
 {
     if (!client)
         return;
+    fed_dtls_client_disconnect(client->dtls);
+    session_end(client, "closed"); /* what ends names the peer */
     fed_dtls_client_close(client->dtls);
-    session_end(client, "closed");
     fed_coap_kept_drop(client);
     client->loop->timer_free(client->loop->ctx, client->timer);
     fed_alloc_free(client->mem, client, sizeof(*client));

@@ -1,7 +1,8 @@
 /* client.h - the inside of the agent's CoAP client on ports/dtls: client.c (session, timer),
  * client_request.c (requests, observation, ping: what is sent, and sent again), client_received.c
  * (what comes back), client_upload.c (blocks of a request), client_transfer.c and
- * fetch.c (blocks of an answer), client_save.c (what a later process goes on with). */
+ * fetch.c (blocks of an answer), client_doubt.c (whether the hub still knows the session),
+ * client_save.c (what a later process goes on with). */
 #ifndef FEDLET_PORTS_COAP_CLIENT_H
 #define FEDLET_PORTS_COAP_CLIENT_H
 
@@ -29,6 +30,9 @@
 #define FED_COAP_RTO_MS 600u /* of a block, until a round trip was measured */
 #define FED_COAP_RTO_FLOOR_MS 300u
 #define FED_COAP_RTO_CEILING_MS 8000u
+/* A session in which no block comes for so long, however often it is asked for, is dead. */
+#define FED_COAP_SILENCE_MS 20000u
+#define FED_COAP_SILENT_SENDS 12u
 #define FED_COAP_PARTIAL_STEP                                                                      \
     ((256u << 10) / FED_COAP_UNIT) /* units between two calls of fed_link_events.partial */
 #define FED_COAP_PARTIAL_FORMAT 1u
@@ -39,6 +43,13 @@
 #define FED_COAP_CLIENT_SENDS_SMALL 2u
 #define FED_COAP_CLIENT_SENDS_POST 3u
 #define FED_COAP_RESTARTS_MAX 5u /* of one transfer, because the body changed */
+
+/* A session that is in doubt is asked for with pings, each twice as patient as the one before. */
+#define FED_COAP_DOUBT_PINGS 3u
+#define FED_COAP_DOUBT_MS 1000u /* until a round trip was measured */
+#define FED_COAP_DOUBT_FLOOR_MS 500u
+#define FED_COAP_DOUBT_CEILING_MS 8000u
+#define FED_COAP_DOUBT_PAUSE_MS 10000u /* whoever forges alerts causes no more than this */
 
 struct fed_coap_client;
 
@@ -112,6 +123,11 @@ struct fed_coap_client_recent {
     uint64_t expires_ms;
 };
 
+struct fed_coap_doubt {
+    unsigned tries;   /* pings since the doubt; 0: there is none */
+    uint64_t next_ms; /* none is taken before */
+};
+
 enum fed_coap_state { FED_COAP_CLOSED, FED_COAP_CONNECTING, FED_COAP_UP };
 
 struct fed_coap_client {
@@ -134,6 +150,7 @@ struct fed_coap_client {
     struct fed_coap_observation observation;
     struct fed_coap_client_recent recent[FED_COAP_CLIENT_RECENT_MAX];
     unsigned recent_next;
+    struct fed_coap_doubt doubt;
     uint32_t srtt_ms; /* 0: not measured */
     uint32_t rttvar_ms;
     /* ---- large answers, and what the path carries ---- */
@@ -187,6 +204,9 @@ void fed_coap_rtt_add(struct fed_coap_client *client, uint64_t rtt_ms);
 /* ---- client_received.c ---- */
 /* One authenticated record. A callback may end the session. */
 void fed_coap_client_received(struct fed_coap_client *client, struct fed_span record);
+
+/* ---- client_doubt.c ---- */
+void fed_coap_client_doubt(struct fed_coap_client *client);
 
 /* ---- client_upload.c ---- */
 /* payload is copied. */

@@ -214,6 +214,11 @@ void fed_coap_server_close(struct fed_link_server *server)
     fed_alloc_free(server->mem, server, sizeof(*server));
 }
 
+void fed_coap_server_knock(void *server, const char *address)
+{
+    fed_dtls_server_knock(((struct fed_link_server *)server)->dtls, address);
+}
+
 uint16_t fed_coap_server_port(const struct fed_link_server *server)
 {
     return fed_dtls_server_port(server->dtls);

@@ -51,12 +51,18 @@ static int on_send(void *ctx, const unsigned char *bytes, size_t len)
 /* A handshake that fails says why in an alert, which is not encrypted yet: type, version, epoch 0,
  * then level and description behind the header. Anybody may have sent it, so it explains, it does
  * not decide. */
-static void note_received(struct dtls_client_handshake *h, const unsigned char *bytes, size_t len)
+static void note_received(struct dtls_client_session *s, const unsigned char *bytes, size_t len)
 {
-    if (!h)
+    struct dtls_client_handshake *h = s->handshake;
+    bool alert =
+        len >= RECORD_HEADER + 2 && bytes[0] == CONTENT_ALERT && bytes[3] == 0 && bytes[4] == 0;
+
+    if (!h) {
+        s->doubted = s->doubted || alert;
         return;
+    }
     h->heard = true;
-    if (len >= RECORD_HEADER + 2 && bytes[0] == CONTENT_ALERT && bytes[3] == 0 && bytes[4] == 0)
+    if (alert)
         h->alert = bytes[RECORD_HEADER + 1];
 }
 
@@ -71,7 +77,7 @@ static int on_recv(void *ctx, unsigned char *out, size_t size)
         if (n > 0) {
             stats->received_bytes += (uint64_t)n;
             stats->received_datagrams++;
-            note_received(s->handshake, out, (size_t)n);
+            note_received(s, out, (size_t)n);
             return (int)n;
         }
         if (n < 0 && errno == ECONNREFUSED && s->handshake)
@@ -359,7 +365,7 @@ static void read_failed(struct dtls_client_session *s, int code)
     dtls_client_over(s, FED_ERR_CLOSED, "the session ended: %s", diag.text);
 }
 
-void dtls_client_read(struct dtls_client_session *s)
+static void read_records(struct dtls_client_session *s)
 {
     uint8_t plain[DTLS_CLIENT_DATAGRAM_MAX];
 
@@ -375,4 +381,14 @@ void dtls_client_read(struct dtls_client_session *s)
         if ((size_t)code <= FED_DTLS_RECORD_MAX)
             s->client->events.received(s->client->events.ctx, fed_span_of(plain, (size_t)code));
     }
+}
+
+void dtls_client_read(struct dtls_client_session *s)
+{
+    read_records(s);
+    if (!s->client || !s->doubted)
+        return;
+    s->doubted = false;
+    if (s->client->events.doubted)
+        s->client->events.doubted(s->client->events.ctx);
 }

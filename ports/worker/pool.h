@@ -83,6 +83,8 @@ struct fed_worker_pool {
     struct fed_worker_stats before; /* of processes that have ended */
     struct pool_exchange *orphans;  /* of workers that have ended */
     struct fed_timer *timer;        /* of saving */
+    void (*lost)(void *ctx);        /* may be NULL */
+    void *lost_ctx;
     void (*quiet)(void *ctx);
     fed_link_saved *each;
     void (*done)(void *ctx);

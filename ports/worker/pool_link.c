@@ -305,6 +305,20 @@ void pool_link_message(struct pool_worker *worker, const struct fed_worker_messa
 
 /* ---- the functions of ports/link.h ---- */
 
+/* They all have the port that the agent knows. */
+void fed_worker_pool_knock(void *ctx, const char *address)
+{
+    struct fed_worker_pool *pool = ctx;
+    struct fed_worker_message m = {.type = FED_WORKER_KNOCK, .text = fed_span_text(address)};
+
+    for (unsigned i = 0; i < pool->n; i++) {
+        if (pool->workers[i].state == POOL_RUNNING) {
+            pool_worker_send(&pool->workers[i], &m);
+            return;
+        }
+    }
+}
+
 void fed_worker_session_set_user(struct fed_link_session *session, void *user)
 {
     ((struct pool_session *)session)->user = user;

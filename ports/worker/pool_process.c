@@ -90,6 +90,8 @@ static void lost(struct pool_worker *worker)
         "gateway: worker %u was ended: %s; its sessions are over, it starts again in %u ms",
         worker->index, why, (unsigned)worker->back_off_ms);
     pool_link_clear(worker, "its gateway worker ended");
+    if (pool->lost && !pool->ending)
+        pool->lost(pool->lost_ctx);
     pool_saving_goes_on(pool);
 }
 

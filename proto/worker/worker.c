@@ -271,6 +271,8 @@ static enum fed_err take_down(struct fed_span *from, struct fed_worker_message *
         return take_certificate(from, &out->start);
     case FED_WORKER_RESTORE:
         return take_saved(from, &out->saved);
+    case FED_WORKER_KNOCK:
+        return take_text(from, FED_WORKER_TEXT_MAX, &out->text);
     case FED_WORKER_GO:
     case FED_WORKER_QUIET:
     case FED_WORKER_SAVE:

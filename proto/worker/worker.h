@@ -52,6 +52,7 @@ enum fed_worker_type {
     FED_WORKER_CERTIFICATE,
     FED_WORKER_RESTORE,
     FED_WORKER_GO,
+    FED_WORKER_KNOCK,
     /* both ways: a worker stops to take datagrams, and says so behind its last request */
     FED_WORKER_QUIET = 64,
     FED_WORKER_SAVE /* to a worker: every session by SAVED, then DONE and the end */
@@ -130,7 +131,7 @@ struct fed_worker_message {
     enum fed_worker_type type;
     union {
         uint16_t port;        /* READY */
-        struct fed_span text; /* FAILED */
+        struct fed_span text; /* FAILED; KNOCK: an address */
         uint64_t session;     /* ALIVE, CLOSE */
         struct {
             uint64_t session;

@@ -101,6 +101,7 @@ static void put_fields(struct fed_buf *out, const struct fed_worker_message *m)
         fed_buf_put_u16(out, m->port);
         break;
     case FED_WORKER_FAILED:
+    case FED_WORKER_KNOCK:
         fed_buf_put_string(out, m->text);
         break;
     case FED_WORKER_OPENED:

@@ -963,6 +963,96 @@ static void test_sessions(void **state)
     end_session(w, &third);
 }
 
+/* ---- after a crash ---- */
+
+struct knocks {
+    struct fed_loop *loop;
+    unsigned n;
+    char last[64];
+};
+
+static void on_knocked(void *ctx, const char *address)
+{
+    struct knocks *knocks = ctx;
+
+    knocks->n++;
+    snprintf(knocks->last, sizeof knocks->last, "%s", address);
+    knocks->loop->stop(knocks->loop->ctx);
+}
+
+static void stop_loop(void *ctx)
+{
+    struct fed_loop *loop = ctx;
+
+    loop->stop(loop->ctx);
+}
+
+/* Runs the loop until somebody stops it, or for so long. */
+static void run_ms(struct world *w, unsigned ms)
+{
+    struct fed_loop *loop = w->join.hub.loop;
+    struct fed_timer *timer;
+
+    assert_int_equal(loop->timer_new(loop->ctx, stop_loop, loop, &timer), FED_OK);
+    loop->timer_set(loop->ctx, timer, fed_loop_now_ms(loop) + ms);
+    assert_int_equal(fed_linux_loop_run(w->join.hub.linux_loop), FED_OK);
+    loop->timer_free(loop->ctx, timer);
+}
+
+static void reopen_gateway(struct world *w, const struct hub_gateway_link *link)
+{
+    struct hub_gateway_options options = {0};
+    struct fed_diag diag = {""};
+
+    hub_gateway_close(w->gateway);
+    if (hub_gateway_open(fed_alloc_system(), &w->join.loop, NULL, w->join.hub.objects,
+            w->join.hub.plan, w->join.hub.status, w->join.identity, &options, &w->gateway, &diag))
+        fail_msg("%s", diag.text);
+    assert_int_equal(hub_gateway_bind(w->gateway, link, &w->events), FED_OK);
+}
+
+/* The hub's process ends without a word, and the next one knocks at who is not back. */
+static void test_knock(void **state)
+{
+    struct hub_gateway_link coap = test_link;
+    struct world *w = *state;
+    struct knocks knocks = {.loop = w->join.hub.loop};
+    struct fed_link_session sessions[2];
+    struct fed_crypto_cert_info certs[2];
+    struct hub_gateway_stats stats;
+
+    coap.name = "coap";
+    reopen_gateway(w, &coap);
+    join_cluster(w, "cluster1", &certs[0]);
+    join_cluster(w, "cluster2", &certs[1]);
+    open_session(w, &sessions[0], &certs[0], NULL);
+    open_session(w, &sessions[1], &certs[1], NULL);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(get(w, &sessions[i], "h"), FED_LINK_CONTENT);
+    run_ms(w, 1300); /* addresses are stored within a second */
+    reopen_gateway(w, &coap);
+    fed_buf_fini(&sessions[0].body);
+    fed_buf_fini(&sessions[1].body);
+    open_session(w, &sessions[1], &certs[1], NULL);
+    assert_int_equal(get(w, &sessions[1], "h"), FED_LINK_CONTENT);
+    hub_gateway_knock_by(w->gateway, on_knocked, &knocks);
+    run_ms(w, 3000);
+    assert_int_equal(knocks.n, 1); /* cluster1 alone: the other one is back */
+    assert_string_equal(knocks.last, "192.0.2.7:40000");
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.knocked, 1);
+    run_ms(w, 8000); /* a second time, and never again */
+    assert_int_equal(knocks.n, 2);
+    hub_gateway_knock_by(w->gateway, NULL, NULL);
+    /* Who is no longer registered is forgotten. */
+    hub_world_remove(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster1");
+    hub_gateway_knock_by(w->gateway, on_knocked, &knocks);
+    run_ms(w, 1500);
+    assert_int_equal(knocks.n, 2);
+    hub_gateway_knock_by(w->gateway, NULL, NULL);
+    end_session(w, &sessions[1]);
+}
+
 /* ---- certificates that have ended ---- */
 
 static unsigned certificate(struct world *w, struct fed_link_session *session, const char *payload)
@@ -1129,6 +1219,7 @@ static void test_marks(void **state)
 {
     struct world *w = *state;
     struct machine m = {.has_mark = false};
+    struct machine was;
     struct fed_crypto_cert_info cert;
 
     copies = 0;
@@ -1149,12 +1240,29 @@ static void test_marks(void **state)
     /* The answer was lost, the request repeated in the session: the same mark. */
     assert_int_equal(come(w, &m, &cert, KEEPS_NOT), FED_LINK_CONTENT);
     assert_int_equal(hello(w, &m, KEEPS_UNTOLD), FED_LINK_CONTENT);
+    /* Started anew, it goes on with the session: the next mark, by which a copy is the older one.
+     */
+    was = m;
+    assert_int_equal(hello(w, &m, KEEPS), FED_LINK_CONTENT);
+    assert_memory_not_equal(m.mark, was.mark, sizeof was.mark);
     assert_int_equal(hello(w, &m, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
     assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
+    /* Two hellos side by side, of which one is used: either. */
+    for (int used = 0; used < 2; used++) {
+        struct machine lanes[2] = {m, m};
+
+        assert_int_equal(come(w, &lanes[0], &cert, KEEPS_UNTOLD), FED_LINK_CONTENT);
+        assert_int_equal(come(w, &lanes[1], &cert, KEEPS_UNTOLD), FED_LINK_CONTENT);
+        leave(w, &lanes[0]);
+        leave(w, &lanes[1]);
+        m = lanes[used];
+        assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
+        leave(w, &m);
+    }
     /* A hub that was restored knows an older mark: it is not the agent that went back. */
-    m.mark[3] += 5;
+    m.mark[0]++; /* of the number, which ends in 2106 */
     m.mark[7] ^= 1;
     assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
@@ -1382,6 +1490,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_knock, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),

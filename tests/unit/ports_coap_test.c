@@ -279,8 +279,6 @@ static void test_bad_arguments(void **state)
         link->connect(link->ctx, "127.0.0.1", 1, &empty, 1000, &diag), FED_ERR_INVALID);
     identity.cert_pem = FED_SPAN_LIT("no certificate");
     assert_int_not_equal(link->connect(link->ctx, "127.0.0.1", 1, &identity, 1000, &diag), FED_OK);
-    assert_int_equal(
-        link->connect(link->ctx, "not a name", 1, &identity, 1000, &diag), FED_ERR_NETWORK);
     connect_agent(0);
     identity = world_agent_identity(&world);
     assert_int_equal(
@@ -290,6 +288,26 @@ static void test_bad_arguments(void **state)
         FED_ERR_LIMIT);
     world_post(&world, "s", fed_span_of(large, 1024));
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
+}
+
+/* Looked up beside the loop. */
+static void test_names(void **state)
+{
+    struct fed_link_client_identity identity = world_agent_identity(&world);
+    struct fed_link *link = world.link;
+    uint16_t port = fed_coap_server_port(world.server);
+    struct fed_diag diag = {""};
+
+    (void)state;
+    assert_int_equal(link->connect(link->ctx, "not a name", port, &identity, 20000, &diag), FED_OK);
+    world_until(&world, &world.downs, 1, 20000);
+    assert_int_equal(world.down_err, FED_ERR_NETWORK);
+    assert_non_null(strstr(world.down_diag.text, "cannot be resolved"));
+    assert_int_equal(link->connect(link->ctx, "localhost", port, &identity, 20000, &diag), FED_OK);
+    world_until(&world, &world.ups, 1, 20000);
+    link->disconnect(link->ctx);
+    assert_int_equal(link->connect(link->ctx, "localhost", port, &identity, 20000, &diag), FED_OK);
+    link->disconnect(link->ctx); /* the look-up is under way */
 }
 
 /* ---- notifications ---- */
@@ -431,6 +449,51 @@ static void test_hub_vanishes(void **state)
     relay.cut = false;
     world_get(&world, "h", NULL, 5000); /* the session is still there */
     assert_int_equal(world.done_err, FED_OK);
+    world.link->disconnect(world.link->ctx);
+    relay_fini(&relay);
+}
+
+/* Whoever sends it: a hub that answers is a hub that knows the session. */
+static void test_knock_of_a_live_hub(void **state)
+{
+    unsigned alive;
+
+    (void)state;
+    connect_agent(0);
+    world_get(&world, "h", NULL, 2000);
+    alive = world.alive;
+    fed_coap_server_knock(world.server, world.peer_address);
+    world_until(&world, &world.alive, alive + 1, 2000);
+    for (unsigned i = 0; i < 20; i++)
+        fed_coap_server_knock(world.server, world.peer_address);
+    world_run_ms(&world, 1500);
+    assert_int_equal(world.alive, alive + 1); /* one question for all of them */
+    assert_int_equal(world.downs, 0);
+    world_get(&world, "h", NULL, 2000);
+    assert_int_equal(world.done_err, FED_OK);
+}
+
+/* What the hub of fed_coap_server_knock sends, where nobody answers any more. */
+static void test_knock_of_a_hub_that_forgot(void **state)
+{
+    static const uint8_t alert[] = {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10};
+    uint64_t began_ms;
+
+    (void)state;
+    relay_init(&relay, &world, 1);
+    connect_agent(relay.port);
+    world_observe(&world, 5000);
+    relay.cut = true;
+    began_ms = fed_loop_now_ms(world.loop);
+    assert_int_equal(sendto(relay.front, alert, sizeof alert, 0, (struct sockaddr *)relay.agent,
+                         relay.agent_len),
+        sizeof alert);
+    world_until(&world, &world.downs, 1, 12000);
+    assert_in_range(fed_loop_now_ms(world.loop) - began_ms, 3000, 12000);
+    assert_int_equal(world.down_err, FED_ERR_CLOSED);
+    assert_non_null(strstr(world.down_diag.text, "does not know this session any more"));
+    relay.cut = false;
+    connect_agent(relay.port);
     world.link->disconnect(world.link->ctx);
     relay_fini(&relay);
 }
@@ -721,6 +784,7 @@ int main(int argc, char **argv)
         TEST(test_nothing_listens),
         TEST(test_silence),
         TEST(test_bad_arguments),
+        TEST(test_names),
         TEST(test_observe),
         TEST(test_observe_replaces),
         TEST(test_observe_again),
@@ -729,6 +793,8 @@ int main(int argc, char **argv)
         TEST(test_answer_after_the_peer_went),
         TEST(test_hub_closes),
         TEST(test_hub_vanishes),
+        TEST(test_knock_of_a_live_hub),
+        TEST(test_knock_of_a_hub_that_forgot),
         TEST(test_idle_is_quiet),
         TEST(test_bytes),
         TEST(test_large),

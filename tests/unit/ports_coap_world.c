@@ -59,6 +59,7 @@ static void hub_opened(
     w->opened++;
     snprintf(w->peer_name, sizeof(w->peer_name), "%s",
         peer->cert ? peer->cert->common_name : peer->psk_identity);
+    snprintf(w->peer_address, sizeof(w->peer_address), "%s", peer->address);
     wake(w);
 }
 

@@ -57,6 +57,7 @@ struct world {
     struct fed_link_server *server;
     struct fed_link_session *session;
     char peer_name[256];
+    char peer_address[64];
     unsigned opened;
     unsigned closed;
     unsigned alive;

@@ -125,6 +125,7 @@ static void test_to_a_worker(void **state)
                 .kept = fed_span_text("kept"),
                 .part = fed_span_text("part")}},
         {.type = FED_WORKER_GO},
+        {.type = FED_WORKER_KNOCK, .text = fed_span_text("192.0.2.1:5684")},
         {.type = FED_WORKER_SAVE},
     };
     struct fed_worker_message quiet = {.type = FED_WORKER_QUIET};

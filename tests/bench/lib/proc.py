@@ -30,6 +30,20 @@ def private_dirty_mib(pid):
     return _kib(f"/proc/{pid}/smaps_rollup", "Private_Dirty") / 1024
 
 
+def family(pid):
+    """The process and all that come from it."""
+    pids = [pid]
+    for parent in pids:
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as source:
+            pids += [int(child) for child in source.read().split()]
+    return pids
+
+
+def pss_mib(pid):
+    """Of it and its children: what they share counts once."""
+    return sum(_kib(f"/proc/{each}/smaps_rollup", "Pss") for each in family(pid)) / 1024
+
+
 def peak_mib(pid):
     return _kib(f"/proc/{pid}/status", "VmHWM") / 1024
 
@@ -45,6 +59,10 @@ def cpu_all_s(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as source:
         fields = source.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_family_s(pid):
+    return sum(cpu_all_s(each) for each in family(pid))
 
 
 def files_state(folder):

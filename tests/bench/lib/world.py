@@ -1,5 +1,6 @@
 """A hub, member control planes and agents on loopback: started, brought to a state, ended by process id."""
 
+import json
 import os
 import re
 import shutil
@@ -72,34 +73,57 @@ class Process:
             try:
                 self.child.wait(10)
             except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
+                self.kill()
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
 
 
 class Hub:
     """Started, but not yet ready."""
 
     def __init__(self, fleet, name="hub"):
+        self.name = name
         self.dir = os.path.join(fleet.dir, name)
         self._fleet = fleet
-        self._process = Process(
-            [fleet.release("fedhub"), "serve", "--data-dir", self.dir, "--listen", f"{LOOPBACK}:0",
-             "--coap-listen", f"{LOOPBACK}:0", "--agent-listen", f"{LOOPBACK}:0", "--advertise", LOOPBACK],
-            fleet.log(name))
-        self.pid = self._process.pid
         self.kubeconfig = os.path.join(self.dir, "admin.kubeconfig")
+        self._start(0, 0, 0)
+
+    def _start(self, api, coap, agents):
+        self._process = Process(
+            [self._fleet.release("fedhub"), "serve", "--data-dir", self.dir, "--listen", f"{LOOPBACK}:{api}",
+             "--coap-listen", f"{LOOPBACK}:{coap}", "--agent-listen", f"{LOOPBACK}:{agents}", "--advertise", LOOPBACK],
+            self._fleet.log(self.name))
+        self.pid = self._process.pid
 
     def wait_ready(self):
         wait_for("fedhub to be ready", self._is_ready, START_LIMIT_S, 0.01)
-        self.coap_port = int(re.search(r"coap=coaps://[^ ]*:(\d+)", self._process.log_text()).group(1))
+        ports = dict(re.findall(r"(api|coap|agents)=[a-z]+://[^ ]*:(\d+)", self._process.log_text()))
+        self.api_port, self.coap_port = int(ports["api"]), int(ports["coap"])
+        self.agents_port = int(ports.get("agents", 0))
         self.api = Api(self.kubeconfig)
+
+    def restart(self, crash):
+        """Ends it, by a signal to stop or by one that it cannot hear, and starts it at the same addresses. Returns the
+        time at which it was ready, and how long it took to end."""
+        before = time.monotonic()
+        if crash:
+            self._process.kill()
+        else:
+            self._process.stop()
+        ended = time.monotonic() - before
+        os.truncate(self._fleet.log(self.name), 0)
+        self._start(self.api_port, self.coap_port, self.agents_port)
+        self.wait_ready()
+        return time.monotonic(), ended
 
     def _is_ready(self):
         self._process.check()
         return "fedhub: ready" in self._process.log_text()
 
-    def token(self):
-        return run(self._fleet.release("fedctl"), "--kubeconfig", self.kubeconfig, "token", "create")
+    def token(self, uses=1):
+        return run(self._fleet.release("fedctl"), "--kubeconfig", self.kubeconfig, "token", "create", "--uses", str(uses))
 
     def cluster_ready(self, name):
         try:
@@ -144,6 +168,8 @@ class Hub:
 class Member:
     """A real control plane, and one agent beside it."""
 
+    SCHEMES = {"coap": "coaps", "https": "https"}
+
     def __init__(self, fleet, name, *flags):
         self.name = name
         self.dir = os.path.join(fleet.dir, name)
@@ -159,13 +185,25 @@ class Member:
         run(self._fleet.agent, "join", hub.token(), "--name", self.name, "--state-dir", self.state_dir,
             "--kubeconfig", self.kubeconfig)
 
-    def agent_start(self, port):
+    def agent_start(self, port, link="coap"):
         """port: of the hub or of a relay before it. Returns the time just before the start."""
         before = time.monotonic()
         self._agent = Process([self._fleet.agent, "run", "--state-dir", self.state_dir, "--kubeconfig",
-                               self.kubeconfig, "--hub", f"coaps://{LOOPBACK}:{port}"],
+                               self.kubeconfig, "--link", link, "--hub", f"{self.SCHEMES[link]}://{LOOPBACK}:{port}"],
                               self._fleet.log(f"{self.name}-agent"))
         return before
+
+    def has_link(self, link):
+        """An agent without the binding says so, before it looks whether it has joined."""
+        done = subprocess.run([self._fleet.agent, "run", "--link", link, "--state-dir", os.path.join(self.dir, "none")],
+                              capture_output=True, text=True, check=False)
+        return "not available" not in done.stderr
+
+    def is_connected(self):
+        self._agent.check()
+        done = subprocess.run([self._fleet.agent, "status", "--state-dir", self.state_dir, "-o", "json"],
+                              capture_output=True, text=True, check=False)
+        return done.returncode == 0 and json.loads(done.stdout)["connected"]
 
     @property
     def pid(self):
