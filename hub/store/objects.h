@@ -113,6 +113,9 @@ FED_MUST_USE bool hub_objects_flush_soon(struct hub_objects *objects);
  * undone is not seen any more. FED_ERR_BUSY from inside a read or a member's prepare: nothing
  * happened. */
 enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *diag);
+/* How often what was staged was made durable since this process started, and how often that
+ * failed. */
+void hub_objects_syncs(const struct hub_objects *objects, uint64_t *done, uint64_t *refused);
 /* The changes that are staged, oldest first. Staging more in the call is fine. */
 void hub_objects_each_staged(struct hub_objects *objects, hub_objects_changed *each, void *ctx);
 

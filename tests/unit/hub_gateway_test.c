@@ -771,6 +771,27 @@ static unsigned ask_hello(struct world *w, struct fed_link_session *session, con
     return code;
 }
 
+/* A session may be silent for two heartbeats and a half, whatever the heartbeat is. */
+static void test_idle_time_follows_the_heartbeat(void **state)
+{
+    static const uint32_t rows[][2] = {
+        {0, 600000}, {120, 600000}, {240, 600000}, {600, 1500000}, {3600, 9000000}};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct hub_gateway_options options = {.heartbeat_s = rows[i][0]};
+        struct hub_gateway *gateway;
+        struct fed_diag diag = {""};
+
+        assert_int_equal(
+            hub_gateway_open(fed_alloc_system(), &w->join.loop, NULL, w->join.hub.objects,
+                w->join.hub.plan, w->join.hub.status, w->join.identity, &options, &gateway, &diag),
+            FED_OK);
+        assert_int_equal(hub_gateway_idle_ms(gateway), rows[i][1]);
+        hub_gateway_close(gateway);
+    }
+}
+
 /* What the hello says of the kinds is what the answer to k has; and a change between hello and
  * observation is told. */
 static void test_kinds_in_the_hello(void **state)
@@ -1524,6 +1545,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle_time_follows_the_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_narrow, setup, teardown),
