@@ -1,5 +1,6 @@
 /* command_join.c - fedlet join: from a token to an identity. */
 #include "agent/enroll.h"
+#include "agent/trust.h"
 #include "agent/world.h"
 
 #include <stdio.h>
@@ -81,11 +82,11 @@ static enum fed_err read_token(struct joining *j, struct fed_diag *diag)
 }
 
 /* FED_ERR_EXISTS when this directory is that member already, and is not to join once more;
- * FED_ERR_CONFLICT with diag when it is another. */
+ * FED_ERR_CONFLICT with diag when it is another. Once more is by any token for the name: the hub's
+ * CA may be another one by now, and who asked for it has the token in his hand. */
 static enum fed_err check_joined(struct joining *j, struct fed_diag *diag)
 {
     struct agent_world *w = j->w;
-    struct fed_crypto_cert_info ca;
     struct agent_state state;
     enum fed_err err;
 
@@ -93,13 +94,14 @@ static enum fed_err check_joined(struct joining *j, struct fed_diag *diag)
     err = agent_state_identity(&state, &w->identity, diag);
     if (err == FED_ERR_NOT_FOUND)
         return FED_OK;
-    if (!err)
-        err = w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.ca), &ca, diag);
     if (err)
         return err;
-    if (strcmp(w->identity.cluster, j->options->name) == 0 &&
-        fed_digest_eq(&ca.public_key, &j->token.pin))
-        return j->options->again ? FED_OK : FED_ERR_EXISTS;
+    if (strcmp(w->identity.cluster, j->options->name) == 0) {
+        if (j->options->again)
+            return FED_OK;
+        if (agent_trust_has(&w->crypto, fed_span_text(w->identity.ca), &j->token.pin))
+            return FED_ERR_EXISTS;
+    }
     return fed_diag_set(diag, FED_ERR_CONFLICT,
         "%s has joined as \"%s\" already; leave first with `fedlet leave`", w->config.state_dir,
         w->identity.cluster);
@@ -127,6 +129,7 @@ static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
         .cluster = j->options->name,
         .labels = j->options->labels,
         .n_labels = j->options->n_labels,
+        .mode = agent_dial_mode_of(w->config.link),
         .timeout_ms = timeout_ms ? timeout_ms : JOIN_TIMEOUT_MS};
     struct agent_enroll_events events = {
         .ctx = j, .done = on_join_done, .pending = on_join_pending};
@@ -139,7 +142,7 @@ static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
     if (!err)
         err = agent_enroll_key(w->mem, &w->fs, &w->crypto, path, &w->key_pem, diag);
     if (!err)
-        err = agent_world_open_link(w, &link, diag);
+        err = agent_world_open_links(w, &link, &link, diag);
     if (err)
         return err;
     options.key_pem = fed_buf_span(&w->key_pem);

@@ -3,9 +3,7 @@
 #include "agent/world.h"
 #include "ports/control.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void on_watchdog(void *ctx)
 {
@@ -64,40 +62,35 @@ done:
 }
 
 static enum fed_err choose_hubs(
-    struct agent_world *w, struct agent_sync_options *out, struct fed_diag *diag)
+    struct agent_world *w, struct agent_dial_options *out, struct fed_diag *diag)
 {
     bool configured = w->config.n_hubs > 0;
     const char(*hubs)[281] = (const char(*)[281])(configured ? w->config.hubs : w->identity.hubs);
     size_t n = configured ? w->config.n_hubs : w->identity.n_hubs;
 
-    *out = (struct agent_sync_options){
-        .identity = &w->identity, .key_pem = fed_buf_span(&w->key_pem), .hubs = hubs, .n_hubs = n};
-    for (size_t i = 0; i < n; i++) {
-        if (fed_span_starts(fed_span_text(hubs[i]), "coaps://"))
-            return FED_OK;
-    }
-    return fed_diag_set(diag, FED_ERR_UNSUPPORTED,
-        "no coaps:// address of the hub is known, and https is not available in this build yet");
+    *out = (struct agent_dial_options){.identity = &w->identity,
+        .key_pem = fed_buf_span(&w->key_pem),
+        .hubs = hubs,
+        .n_hubs = n,
+        .mode = agent_dial_mode_of(w->config.link)};
+    return agent_dial_check(out, diag);
 }
 
 static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options *options,
-    struct agent_sync_slot *slot, struct fed_diag *diag)
+    struct agent_dial_slot *slot, struct fed_diag *diag)
 {
-    struct fed_link_events events = agent_sync_link_events(slot);
-    struct fed_crypto_cert_info info;
+    struct fed_link_events coap = agent_dial_link_events(slot, AGENT_DIAL_COAP);
+    struct fed_link_events https = agent_dial_link_events(slot, AGENT_DIAL_HTTPS);
     enum fed_err err = agent_world_open_joined(w, diag);
 
     if (!err)
         err = choose_hubs(w, &options->sync, diag);
     if (!err)
-        err =
-            w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.certificate), &info, diag);
-    if (!err)
-        err = agent_world_open_link(w, &events, diag);
+        err = agent_world_open_links(w, &coap, &https, diag);
     if (err)
         return err;
     options->slot = slot;
-    options->certificate_not_after_unix_s = info.not_after_unix_s;
+    options->identity = &w->identity;
     agent_world_open_kube(w);
     return FED_OK;
 }
@@ -129,16 +122,12 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
 {
     struct agent_daemon_options daemon_options = {0};
     struct agent_daemon *daemon = NULL;
-    struct agent_sync_slot slot = {0};
+    struct agent_dial_slot slot = {0};
     struct places places;
     struct fed_diag diag = {""};
     enum fed_err err;
 
     (void)options;
-    if (strcmp(w->config.link, "https") == 0) {
-        fprintf(stderr, "fedlet: --link https is not available in this build yet; use coap\n");
-        return AGENT_EXIT_USAGE;
-    }
     err = open_run(w, &daemon_options, &slot, &diag);
     if (!err)
         err = places_init(w, &places, &diag);

@@ -25,10 +25,15 @@ static const struct key {
         AGENT_PATH_MAX, NULL, "",
         "the member cluster; empty: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount"},
     {"link", "--link", KIND_CHOICE, offsetof(struct agent_config, link), 8, "auto coap https",
-        "auto", "how to reach the hub: auto, coap or https (this build speaks coap)"},
+        "auto",
+        "how to reach the hub: auto (CoAP while UDP gets through, else HTTPS), coap or https"},
+    {"proxy", "--proxy", KIND_TEXT, offsetof(struct agent_config, proxy), AGENT_PROXY_SIZE, NULL,
+        "",
+        "HTTP proxy before https:// addresses, http://[USER:PASSWORD@]HOST:PORT; empty: "
+        "$HTTPS_PROXY unless $NO_PROXY names the hub; none: never one"},
     {"hubs", "--hub", KIND_HUBS, 0, 0, NULL, "",
         "addresses instead of those that came with the token, for example "
-        "coaps://hub.example:5684"},
+        "coaps://hub.example:5684, https://hub.example:7444"},
     {"logLevel", "--log-level", KIND_CHOICE, offsetof(struct agent_config, log_level), 8,
         "error warn info debug", "info", "most detailed lines: error, warn, info or debug"},
 };

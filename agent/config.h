@@ -9,11 +9,13 @@
 #include "proto/base/buf.h"
 
 #define AGENT_PATH_MAX 1024u
+#define AGENT_PROXY_SIZE 513u /* FED_HTTP_PROXY_MAX and a NUL */
 
 struct agent_config {
     char state_dir[AGENT_PATH_MAX];
     char kubeconfig[AGENT_PATH_MAX]; /* "" for the default search */
     char link[8];                    /* auto, coap, https */
+    char proxy[AGENT_PROXY_SIZE];    /* "" for that of the environment, "none" for none */
     char log_level[8];               /* error, warn, info, debug */
     char hubs[AGENT_HUBS_MAX][281];
     size_t n_hubs; /* 0: those that came with the token */

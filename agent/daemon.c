@@ -159,7 +159,37 @@ static void on_down(void *ctx)
 {
     struct agent_daemon *d = ctx;
 
+    agent_renew_down(d->renew);
     agent_report_link_down(d->report);
+}
+
+static void on_hello(
+    void *ctx, const struct fed_link_hello *hello, const struct fed_link_hello_items *items)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_renew_up(d->renew, hello, items);
+}
+
+static bool on_ended(void *ctx, struct fed_link *link)
+{
+    struct agent_daemon *d = ctx;
+
+    return agent_renew_ended(d->renew, link);
+}
+
+static void on_new_certificate(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_dial_again(agent_sync_dial(d->sync), "a new session with the new certificate");
+}
+
+static void on_not_renewed(void *ctx, const char *why, uint32_t asked_s)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_dial_not_renewed(agent_sync_dial(d->sync), why, asked_s);
 }
 
 static void log_kept(struct agent_daemon *d)
@@ -188,7 +218,17 @@ static void on_staged(void *ctx, const struct agent_staged *staged)
 
 /* ---- life ---- */
 
-static enum fed_err make_modules(struct agent_daemon *d)
+static enum fed_err make_renew(struct agent_daemon *d, struct fed_diag *diag)
+{
+    struct agent_renew_options options = {
+        .state = &d->state, .identity = d->options.identity, .key_pem = d->options.sync.key_pem};
+    struct agent_renew_events events = {
+        .ctx = d, .again = on_new_certificate, .failed = on_not_renewed};
+
+    return agent_renew_new(&d->ports, &options, &events, &d->renew, diag);
+}
+
+static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
 {
     struct agent_apply_events apply = {.ctx = d,
         .changed = on_changed,
@@ -199,11 +239,22 @@ static enum fed_err make_modules(struct agent_daemon *d)
     struct agent_observe_events observe = {.ctx = d, .trouble = on_trouble};
     struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
     struct agent_report_events report = {.ctx = d, .full = on_full};
-    struct agent_sync_events sync = {
-        .ctx = d, .up = on_up, .down = on_down, .kinds = on_kinds, .staged = on_staged};
+    struct agent_sync_events sync = {.ctx = d,
+        .hello = on_hello,
+        .ended = on_ended,
+        .up = on_up,
+        .down = on_down,
+        .kinds = on_kinds,
+        .staged = on_staged};
     enum fed_err err =
         d->ports.loop->timer_new(d->ports.loop->ctx, on_persist_timer, d, &d->persist_timer);
 
+    if (!err && d->options.sync.n_hubs > 0)
+        err = agent_sync_new(&d->ports, &d->state, &d->table, &d->options.sync, &sync, &d->sync);
+    if (!err && d->sync)
+        d->ports.link = agent_dial_port(agent_sync_dial(d->sync));
+    if (!err && d->sync && d->options.identity)
+        err = make_renew(d, diag);
     if (!err)
         err = agent_apply_new(&d->ports, &d->state, &d->table, &apply, &d->apply);
     if (!err)
@@ -214,8 +265,6 @@ static enum fed_err make_modules(struct agent_daemon *d)
         err = agent_probe_new(&d->ports, &probe, &d->probe);
     if (!err)
         err = agent_report_new(&d->ports, &d->table, &report, &d->report);
-    if (!err && d->options.sync.n_hubs > 0)
-        err = agent_sync_new(&d->ports, &d->state, &d->table, &d->options.sync, &sync, &d->sync);
     return err;
 }
 
@@ -235,13 +284,13 @@ enum fed_err agent_daemon_new(const struct agent_ports *ports,
     if (!err)
         err = agent_traffic_open(&d->traffic, &d->ports, &d->state, diag);
     if (!err)
-        err = make_modules(d);
+        err = make_modules(d, diag);
     if (err) {
         agent_daemon_free(d);
         return err;
     }
     if (options->slot)
-        options->slot->sync = d->sync;
+        options->slot->dial = d->sync ? agent_sync_dial(d->sync) : NULL;
     *out = d;
     return FED_OK;
 }
@@ -276,9 +325,10 @@ void agent_daemon_free(struct agent_daemon *d)
         return;
     stop(d);
     if (d->options.slot)
-        d->options.slot->sync = NULL;
+        d->options.slot->dial = NULL;
     agent_traffic_close(&d->traffic);
     agent_sync_free(d->sync);
+    agent_renew_free(d->renew);
     agent_report_free(d->report);
     agent_probe_free(d->probe);
     agent_pods_free(d->pods);

@@ -12,13 +12,14 @@
 struct agent_daemon;
 
 struct agent_daemon_options {
-    struct agent_sync_options sync; /* sync.n_hubs 0: no link at all (fedlet leave) */
-    struct agent_sync_slot *slot;   /* filled in, so that the link's events arrive */
-    int64_t certificate_not_after_unix_s;
+    struct agent_dial_options sync;  /* sync.n_hubs 0: no link at all (fedlet leave) */
+    struct agent_dial_slot *slot;    /* filled in, so that the links' events arrive */
+    struct agent_identity *identity; /* that of sync, which new certificates change; NULL: there are
+                                      * none */
 };
 
-/* Reads the state into memory. FED_ERR_CORRUPT with diag. All pointers in ports must be set, link
- * only with hubs. */
+/* Reads the state into memory. FED_ERR_CORRUPT with diag. All pointers in ports must be set; link
+ * is of no use, coap or https only with hubs. */
 FED_MUST_USE enum fed_err agent_daemon_new(const struct agent_ports *ports,
     const struct agent_daemon_options *options, struct agent_daemon **out, struct fed_diag *diag);
 void agent_daemon_start(struct agent_daemon *daemon);

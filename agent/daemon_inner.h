@@ -7,6 +7,7 @@
 #include "agent/observe.h"
 #include "agent/pods.h"
 #include "agent/probe.h"
+#include "agent/renew.h"
 #include "agent/report.h"
 #include "agent/traffic.h"
 
@@ -20,7 +21,8 @@ struct agent_daemon {
     struct agent_pods *pods;
     struct agent_probe *probe;
     struct agent_report *report;
-    struct agent_sync *sync; /* NULL without hubs */
+    struct agent_sync *sync;   /* NULL without hubs */
+    struct agent_renew *renew; /* as sync */
     struct fed_timer *persist_timer;
     bool persist_set;
     struct agent_retry persist_retry;

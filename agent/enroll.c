@@ -2,12 +2,14 @@
 #include "agent/enroll.h"
 
 #include "agent/retry.h"
+#include "agent/trust.h"
 #include "proto/base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS 20000u
+#define CONNECT_COAP_FIRST_MS 8000u /* with an https:// address to try after it */
 #define REQUEST_TIMEOUT_MS 60000u
 #define RETRY_FLOOR_MS 1000u
 #define RETRY_CEILING_MS 10000u
@@ -23,6 +25,8 @@ struct agent_enroll {
     struct fed_timer *deadline;
     struct fed_buf request; /* JSON, the same each time */
     size_t address;
+    struct fed_link *link; /* of the present address */
+    bool coap;
     struct agent_retry retry;
     bool up;
     bool said_pending;
@@ -78,24 +82,23 @@ static enum fed_err check_times(
     return FED_OK;
 }
 
-enum fed_err agent_enroll_check(struct fed_crypto *crypto, const struct fed_token *token,
-    const char *cluster, struct fed_span key_pem, int64_t unix_s,
-    const struct fed_join_answer *answer, struct fed_diag *diag)
+enum fed_err agent_enroll_check(struct fed_alloc *mem, struct fed_crypto *crypto,
+    const struct fed_token *token, const char *cluster, struct fed_span key_pem, int64_t unix_s,
+    const struct fed_join_answer *answer, struct fed_buf *trusted, struct fed_diag *diag)
 {
-    struct fed_span ca = fed_span_text(answer->ca);
+    struct agent_trust trust = {.pin = &token->pin};
     struct fed_span cert = fed_span_text(answer->certificate);
     struct fed_crypto_cert_info info;
-    enum fed_err err = crypto->cert_info(crypto->ctx, ca, &info, diag);
+    enum fed_err err =
+        agent_trust_take(mem, crypto, &trust, fed_span_text(answer->ca), trusted, diag);
 
+    if (err == FED_ERR_FORBIDDEN)
+        return err;
     if (err)
         return fed_diag_prefix(diag, err, "the hub's CA certificate");
-    if (!info.is_ca || !fed_digest_eq(&info.public_key, &token->pin))
-        return fed_diag_set(diag, FED_ERR_FORBIDDEN,
-            "the hub's CA is not the one of the token: this is another hub, or somebody in "
-            "between");
     err = crypto->cert_info(crypto->ctx, cert, &info, diag);
     if (!err)
-        err = crypto->cert_check(crypto->ctx, cert, ca, key_pem, diag);
+        err = crypto->cert_check(crypto->ctx, cert, fed_buf_span(trusted), key_pem, diag);
     if (err)
         return fed_diag_prefix(diag, err, "the certificate from the hub");
     if (strcmp(answer->cluster, cluster) != 0 || strcmp(info.common_name, cluster) != 0)
@@ -115,12 +118,13 @@ static void finish(struct agent_enroll *e, enum fed_err err, const struct agent_
     agent_timer_stop(&e->ports, e->timer);
     agent_timer_stop(&e->ports, e->deadline);
     if (e->up)
-        e->ports.link->disconnect(e->ports.link->ctx);
+        e->link->disconnect(e->link->ctx);
     e->up = false;
     e->events.done(e->events.ctx, err, identity, &e->last);
 }
 
-static void succeed(struct agent_enroll *e, const struct fed_join_answer *answer)
+static void succeed(
+    struct agent_enroll *e, const struct fed_join_answer *answer, const struct fed_buf *trusted)
 {
     struct agent_identity *identity = fed_alloc_zero(e->ports.mem, sizeof *identity);
     const struct fed_token *token = e->options.token;
@@ -131,7 +135,8 @@ static void succeed(struct agent_enroll *e, const struct fed_join_answer *answer
         return;
     }
     snprintf(identity->cluster, sizeof identity->cluster, "%s", answer->cluster);
-    snprintf(identity->ca, sizeof identity->ca, "%s", answer->ca);
+    if (fed_span_to_cstr(fed_buf_span(trusted), identity->ca, sizeof identity->ca))
+        identity->ca[0] = '\0'; /* it is no longer than the answer's */
     snprintf(identity->certificate, sizeof identity->certificate, "%s", answer->certificate);
     for (size_t i = 0; i < token->n_addresses && i < AGENT_HUBS_MAX; i++)
         snprintf(identity->hubs[identity->n_hubs++], size, "%s", token->addresses[i]);
@@ -188,30 +193,59 @@ static const char *address_of(const struct agent_enroll *e)
     return e->options.token->addresses[e->address];
 }
 
+static bool is_usable(const struct agent_enroll *e, const struct fed_link_address *address)
+{
+    enum agent_dial_mode only = address->coap ? AGENT_DIAL_COAP_ONLY : AGENT_DIAL_HTTPS_ONLY;
+
+    return (address->coap ? e->ports.coap : e->ports.https) &&
+           (e->options.mode == AGENT_DIAL_AUTO || e->options.mode == only);
+}
+
+static bool has_https(const struct agent_enroll *e)
+{
+    for (size_t i = 0; i < e->options.token->n_addresses; i++)
+        if (e->ports.https && e->options.mode == AGENT_DIAL_AUTO &&
+            fed_span_starts(fed_span_text(e->options.token->addresses[i]), "https://"))
+            return true;
+    return false;
+}
+
+/* From the present address on, the first that can be used. */
+static bool find_address(struct agent_enroll *e, struct fed_link_address *out)
+{
+    for (size_t tried = 0; tried < e->options.token->n_addresses; tried++) {
+        if (fed_link_address_parse(fed_span_text(address_of(e)), out, NULL) == FED_OK &&
+            is_usable(e, out))
+            return true;
+        e->address = (e->address + 1) % e->options.token->n_addresses;
+    }
+    return false;
+}
+
 static void connect_next(struct agent_enroll *e)
 {
     const struct fed_token *token = e->options.token;
-    struct fed_link_client_identity identity = {
+    struct fed_link_client_identity by_key = {
         .psk_identity = token->id, .psk_key = fed_span_of(token->secret, sizeof token->secret)};
+    /* The key cannot go into this handshake; the proof in the request shows it instead. */
+    struct fed_link_client_identity by_pin = {.ca_pin = &token->pin};
     struct fed_link_address address;
     struct fed_diag diag = {""};
-    size_t tried = 0;
+    unsigned timeout_ms = CONNECT_TIMEOUT_MS;
     enum fed_err err;
 
-    do {
-        err = fed_link_address_parse(fed_span_text(address_of(e)), &address, &diag);
-        if (!err && address.coap)
-            break;
-        e->address = (e->address + 1) % token->n_addresses;
-    } while (++tried < token->n_addresses);
-    if (tried == token->n_addresses) {
-        fed_diag_set(&e->last, FED_ERR_UNSUPPORTED,
-            "the token names no coaps:// address; joining over https is not part of this build");
+    if (!find_address(e, &address)) {
+        fed_diag_set(
+            &e->last, FED_ERR_UNSUPPORTED, "the token names no address that --link allows");
         finish(e, FED_ERR_UNSUPPORTED, NULL);
         return;
     }
-    err = e->ports.link->connect(
-        e->ports.link->ctx, address.host, address.port, &identity, CONNECT_TIMEOUT_MS, &diag);
+    e->coap = address.coap;
+    e->link = address.coap ? e->ports.coap : e->ports.https;
+    if (address.coap && has_https(e))
+        timeout_ms = CONNECT_COAP_FIRST_MS << (e->retry.attempts > 2 ? 2 : e->retry.attempts);
+    err = e->link->connect(e->link->ctx, address.host, address.port,
+        address.coap ? &by_key : &by_pin, timeout_ms, &diag);
     e->up = !err;
     if (err) {
         fed_diag_set(
@@ -250,8 +284,10 @@ static void pending(struct agent_enroll *e, uint32_t retry_after_s)
 static void take_answer(struct agent_enroll *e, struct fed_span payload)
 {
     struct fed_join_answer *answer = fed_alloc_zero(e->ports.mem, sizeof *answer);
+    struct fed_buf trusted;
     enum fed_err err = answer ? FED_OK : FED_ERR_NOMEM;
 
+    fed_buf_init(&trusted, e->ports.mem, sizeof answer->ca - 1);
     if (!err)
         err = fed_join_answer_parse(payload, answer, &e->last);
     if (!err && !answer->approved) {
@@ -259,13 +295,15 @@ static void take_answer(struct agent_enroll *e, struct fed_span payload)
         goto done;
     }
     if (!err)
-        err = agent_enroll_check(e->ports.crypto, e->options.token, e->options.cluster,
-            e->options.key_pem, fed_loop_unix_s(e->ports.loop), answer, &e->last);
+        err =
+            agent_enroll_check(e->ports.mem, e->ports.crypto, e->options.token, e->options.cluster,
+                e->options.key_pem, fed_loop_unix_s(e->ports.loop), answer, &trusted, &e->last);
     if (err)
         finish(e, err, NULL);
     else
-        succeed(e, answer);
+        succeed(e, answer, &trusted);
 done:
+    fed_buf_fini(&trusted);
     fed_alloc_free(e->ports.mem, answer, sizeof *answer);
 }
 
@@ -279,7 +317,7 @@ static void on_answer(void *ctx, enum fed_err err, const struct fed_link_message
     if (err) {
         fed_diag_set(&e->last, err, "%s: %s", address_of(e),
             diag && diag->text[0] ? diag->text : fed_err_text(err));
-        e->ports.link->disconnect(e->ports.link->ctx);
+        e->link->disconnect(e->link->ctx);
         e->up = false;
         try_again(e, 0);
     } else if (message->code / 100 == 2) {
@@ -295,13 +333,13 @@ static void on_answer(void *ctx, enum fed_err err, const struct fed_link_message
 
 static void send_request(struct agent_enroll *e)
 {
-    enum fed_err err = e->ports.link->request(e->ports.link->ctx, FED_LINK_POST, FED_LINK_PATH_JOIN,
-        NULL, fed_buf_span(&e->request), REQUEST_TIMEOUT_MS, on_answer, e);
+    enum fed_err err = e->link->request(e->link->ctx, FED_LINK_POST, FED_LINK_PATH_JOIN, NULL,
+        fed_buf_span(&e->request), REQUEST_TIMEOUT_MS, on_answer, e);
 
     if (!err)
         return;
     fed_diag_set(&e->last, err, "%s: %s", address_of(e), fed_err_text(err));
-    e->ports.link->disconnect(e->ports.link->ctx);
+    e->link->disconnect(e->link->ctx);
     e->up = false;
     try_again(e, 0);
 }
@@ -331,8 +369,17 @@ static void on_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
     if (!e || e->finished)
         return;
     e->up = false;
-    if (err == FED_ERR_TLS || err == FED_ERR_UNAUTHENTICATED || err == FED_ERR_FORBIDDEN) {
+    if (e->coap &&
+        (err == FED_ERR_TLS || err == FED_ERR_UNAUTHENTICATED || err == FED_ERR_FORBIDDEN)) {
         token_refused(e, address_of(e));
+        return;
+    }
+    if (!e->coap && err == FED_ERR_UNAUTHENTICATED) {
+        fed_diag_set(&e->last, err,
+            "%s: the hub's CA is not the one of the token: this is another hub, or somebody in "
+            "between (%s)",
+            address_of(e), diag ? diag->text : "");
+        finish(e, err, NULL);
         return;
     }
     fed_diag_set(&e->last, err, "%s: %s", address_of(e),

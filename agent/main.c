@@ -68,6 +68,8 @@ static enum fed_err configure(
         if (err == FED_ERR_NOT_FOUND)
             fed_diag_set(diag, err, "unknown option %s", option);
     }
+    if (!err && strcmp(w->config.proxy, "none") != 0)
+        err = fed_https_proxy_check(w->config.proxy, diag);
     return err ? FED_ERR_INVALID : FED_OK;
 }
 

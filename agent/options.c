@@ -25,6 +25,7 @@ static const struct command {
         "  --label KEY=VALUE  label of the cluster, repeatable\n"
         "  --kubeconfig FILE  the member cluster; remembered for `fedlet run`\n"
         "  --state-dir DIR    default /var/lib/fedlet\n"
+        "  --link auto|coap|https, --proxy URL   as for `fedlet run`\n"
         "  --again            this directory has joined before, and its cluster was unregistered:\n"
         "                     what is in place is taken over, or loses the managed label and "
         "stays\n"
@@ -40,7 +41,9 @@ static const struct command {
         "  --config FILE      see `fedlet config --sample`\n"
         "  --state-dir DIR    default /var/lib/fedlet\n"
         "  --kubeconfig FILE  the member cluster\n"
-        "  --link auto|coap|https\n"
+        "  --link auto|coap|https  auto: CoAP while UDP gets through, else HTTPS\n"
+        "  --proxy URL        before https:// hubs: http://[USER:PASSWORD@]HOST:PORT, or none;\n"
+        "                     without it $HTTPS_PROXY unless $NO_PROXY names the hub\n"
         "  --hub URL          instead of the addresses of the token, repeatable\n"
         "  --log-level error|warn|info|debug\n"
         "\n"
@@ -49,7 +52,8 @@ static const struct command {
     [AGENT_COMMAND_STATUS] = {"status", USES_CONFIG | USES_JSON,
         "fedlet status [--state-dir DIR] [-o json]\n"
         "\n"
-        "Asks the running service: connection, bundle, works, traffic, certificate.\n"
+        "Asks the running service: connection (link in use, addresses, next try), bundle, works,\n"
+        "traffic, certificate.\n"
         "\n"
         "Example:\n"
         "  fedlet status -o json\n"},

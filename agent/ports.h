@@ -18,7 +18,9 @@ struct agent_ports {
     struct fed_crypto *crypto;
     struct fed_store *store;
     struct fed_kube *kube;
-    struct fed_link *link;
+    struct fed_link *coap; /* NULL: not there, as below */
+    struct fed_link *https;
+    struct fed_link *link; /* the session in use, whatever carries it (dial.h) */
 };
 
 /* A random byte for jitter; 128 when the entropy source fails, which only costs the jitter. */

@@ -547,6 +547,30 @@ enum fed_err agent_state_set_traffic(
     return err;
 }
 
+/* ---- mark ---- */
+
+enum fed_err agent_state_mark(
+    struct agent_state *state, uint8_t out[FED_LINK_MARK_SIZE], struct fed_diag *diag)
+{
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, state->mem, 64);
+    err = get(state, "mark", &bytes);
+    if (!err && bytes.len != FED_LINK_MARK_SIZE)
+        err = fed_diag_set(diag, FED_ERR_CORRUPT, "the stored mark of the hub cannot be read");
+    if (!err)
+        memcpy(out, bytes.at, FED_LINK_MARK_SIZE);
+    fed_buf_fini(&bytes);
+    return err;
+}
+
+enum fed_err agent_state_set_mark(
+    struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE], struct fed_diag *diag)
+{
+    return commit_one(state, "mark", fed_span_of(mark, FED_LINK_MARK_SIZE), diag);
+}
+
 void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx)
 {
     state->traffic = now;

@@ -9,6 +9,7 @@
  * content, 16 bytes fields, string uid, varints generation and resourceVersion "b/" 32 bytes digest
  * the blob's bytes; exactly those that works of the manifest use "traffic"   varints month (year *
  * 12 + month - 1), bytes sent, bytes received "kinds"  the hub's last answer to k, as it came
+ * "mark"  8 bytes that the hub's hello gave (section 6.2 of docs/protocol.md)
  *
  * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts
  * every new work into the inventory: nothing that was ever asked of the member is forgotten by a
@@ -21,6 +22,7 @@
 #include "ports/fs.h"
 #include "ports/log.h"
 #include "ports/store.h"
+#include "proto/link/link.h"
 
 #define AGENT_STATE_FILE "state.db"
 #define AGENT_STATE_KEY_FILE "key.pem"
@@ -90,6 +92,12 @@ FED_MUST_USE enum fed_err agent_state_traffic(
     struct agent_state *state, struct agent_traffic *out, struct fed_diag *diag);
 FED_MUST_USE enum fed_err agent_state_set_traffic(
     struct agent_state *state, const struct agent_traffic *traffic, struct fed_diag *diag);
+
+/* The newest mark of the hub's hellos. FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err agent_state_mark(
+    struct agent_state *state, uint8_t out[FED_LINK_MARK_SIZE], struct fed_diag *diag);
+FED_MUST_USE enum fed_err agent_state_set_mark(
+    struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE], struct fed_diag *diag);
 
 /* From now on every commit writes the counters, too: they cost none of their own. now NULL: not any
  * more. */

@@ -99,13 +99,42 @@ static void put_bytes(struct setter *s, struct agent_daemon *d)
     set_child(s, "bytes", &bytes);
 }
 
+/* The way to the hub: what else there is, and when something is tried next. */
+static void put_dial(
+    struct setter *s, const struct agent_daemon *d, const struct agent_sync_status *link)
+{
+    struct setter dial = child(s);
+    struct fed_doc *hubs = fed_doc_new_array();
+
+    set_text(&dial, "state", agent_dial_state_name(link->dial.state));
+    if (!dial.err && !hubs)
+        dial.err = FED_ERR_NOMEM;
+    for (size_t i = 0; i < d->options.sync.n_hubs && !dial.err; i++)
+        dial.err = fed_doc_append_text(hubs, d->options.sync.hubs[i]);
+    if (dial.err)
+        fed_doc_free(hubs);
+    else
+        dial.err = fed_doc_set_take(dial.doc, "hubs", hubs);
+    if (link->dial.next_try_unix_s > 0)
+        set_int(&dial, "next_try_unix_s", (uint64_t)link->dial.next_try_unix_s);
+    if (link->dial.coap_try_unix_s > 0)
+        set_int(&dial, "coap_try_unix_s", (uint64_t)link->dial.coap_try_unix_s);
+    if (!link->connected)
+        set_text(&dial, "last_error", link->dial.why);
+    set_child(s, "dial", &dial);
+}
+
 static void put_certificate(struct setter *s, const struct agent_daemon *d)
 {
     struct setter certificate = child(s);
+    struct agent_renew_status renew;
 
+    agent_renew_status(d->renew, &renew);
     if (!certificate.err)
-        certificate.err = fed_doc_set_int(
-            certificate.doc, "not_after_unix_s", d->options.certificate_not_after_unix_s);
+        certificate.err =
+            fed_doc_set_int(certificate.doc, "not_after_unix_s", renew.not_after_unix_s);
+    if (!certificate.err)
+        certificate.err = fed_doc_set_int(certificate.doc, "renewal_unix_s", renew.due_unix_s);
     set_child(s, "certificate", &certificate);
 }
 
@@ -118,16 +147,19 @@ enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *ou
         return FED_ERR_NOMEM;
     agent_sync_status(d->sync, &link);
     set_text(&s, "cluster", d->options.sync.identity->cluster);
-    set_text(&s, "hub", link.hub);
-    set_text(&s, "link", "coap");
+    set_text(&s, "hub", link.dial.hub);
+    set_text(&s, "link", link.dial.link);
     if (!s.err)
         s.err = fed_doc_set_bool(s.doc, "connected", link.connected);
     set_int(&s, "since_unix_s", link.since_unix_s < 0 ? 0 : (uint64_t)link.since_unix_s);
+    put_dial(&s, d, &link);
     set_int(&s, "epoch", d->table.epoch);
     set_int(&s, "revision", d->table.revision);
     put_works(&s, d);
     put_bytes(&s, d);
     put_certificate(&s, d);
+    if (!s.err)
+        s.err = fed_doc_set_bool(s.doc, "clone_suspected", link.copied);
     if (!s.err)
         s.err = fed_doc_put(out, s.doc);
     fed_doc_free(s.doc);
@@ -165,22 +197,48 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
     }
 }
 
+static void text_link(
+    const struct agent_daemon *d, const struct agent_sync_status *link, struct fed_buf *out)
+{
+    int64_t now_s = fed_loop_unix_s(d->ports.loop);
+    char since[FED_TEXT_TIME_SIZE];
+
+    fed_text_time(link->since_unix_s, since);
+    fed_buf_printf(out, "Hub:         %s, %s since %s\n", link->dial.hub,
+        link->connected ? "connected" : "not connected", since);
+    if (!link->connected && link->dial.why[0])
+        fed_buf_printf(out, "Last error:  %s\n", link->dial.why);
+    if (link->dial.next_try_unix_s > 0)
+        fed_buf_printf(
+            out, "Next try:    in %lld s\n", (long long)(link->dial.next_try_unix_s - now_s));
+    if (link->dial.coap_try_unix_s > 0)
+        fed_buf_printf(out, "CoAP:        does not get through, next try in %lld s\n",
+            (long long)(link->dial.coap_try_unix_s - now_s));
+    if (d->options.sync.n_hubs > 1)
+        fed_buf_put_text(out, "Addresses:  ");
+    for (size_t i = 0; i < d->options.sync.n_hubs && d->options.sync.n_hubs > 1; i++)
+        fed_buf_printf(out, " %s", d->options.sync.hubs[i]);
+    if (d->options.sync.n_hubs > 1)
+        fed_buf_put_text(out, "\n");
+}
+
 enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *out)
 {
     struct counts c = count(d);
     struct agent_sync_status link;
     struct fed_link_stats process;
     struct agent_traffic month;
-    char since[FED_TEXT_TIME_SIZE];
     char until[FED_TEXT_TIME_SIZE];
+    char due[FED_TEXT_TIME_SIZE];
+    struct agent_renew_status renew;
 
     agent_sync_status(d->sync, &link);
     agent_traffic_now(&d->traffic, &process, &month);
-    fed_text_time(link.since_unix_s, since);
-    fed_text_time(d->options.certificate_not_after_unix_s, until);
+    agent_renew_status(d->renew, &renew);
+    fed_text_time(renew.not_after_unix_s, until);
+    fed_text_time(renew.due_unix_s, due);
     fed_buf_printf(out, "Cluster:     %s\n", d->options.sync.identity->cluster);
-    fed_buf_printf(out, "Hub:         %s, %s since %s\n", link.hub,
-        link.connected ? "connected" : "not connected", since);
+    text_link(d, &link, out);
     fed_buf_printf(out, "API server:  %s\n",
         agent_probe_is_reachable(d->probe) ? "reachable" : "not reachable");
     fed_buf_printf(out, "Bundle:      revision %llu of epoch %lu\n",
@@ -190,7 +248,11 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
     fed_buf_printf(out, "Traffic:     %llu B sent, %llu B received; this month %llu and %llu\n",
         (unsigned long long)process.sent_bytes, (unsigned long long)process.received_bytes,
         (unsigned long long)month.sent_bytes, (unsigned long long)month.received_bytes);
-    fed_buf_printf(out, "Certificate: valid until %s\n", until);
+    fed_buf_printf(
+        out, "Certificate: valid until %s, a new one is asked for from %s on\n", until, due);
+    if (link.copied)
+        fed_buf_put_text(out,
+            "Clone:       another machine came to the hub with this identity and was refused\n");
     list_works(d, out);
     return fed_buf_err(out);
 }

@@ -6,15 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CONNECT_TIMEOUT_MS 60000u
 #define REQUEST_TIMEOUT_MS 60000u
 #define PULL_TIMEOUT_MS 600000u
 #define PING_TIMEOUT_MS 20000u
-#define RETRY_FLOOR_MS 500u
-#define RETRY_CEILING_MS 300000u
+#define PING_HTTPS_TIMEOUT_MS                                                                      \
+    30000u /* one is enough: TCP has repeated it several times by then                             \
+            */
 #define PULL_FLOOR_MS 1000u
 #define PULL_CEILING_MS 300000u
-#define STABLE_MS 60000u /* a session that lived that long was no failure */
 #define HEARTBEAT_MIN_S 5u
 #define HEARTBEAT_MAX_S 3600u
 #define CLOCK_OFF_S 300
@@ -27,15 +26,12 @@ struct agent_sync {
     struct agent_ports ports;
     struct agent_state *state;
     struct agent_table *table;
-    struct agent_sync_options options;
+    struct agent_dial *dial;
     struct agent_sync_events events;
     enum agent_sync_state at;
-    struct fed_timer *timer; /* reconnect, or heartbeat when up */
+    struct fed_timer *timer; /* heartbeat */
     struct fed_timer *pull_timer;
-    size_t hub; /* in use or next to try */
-    struct agent_retry retry;
     struct agent_retry pull_retry;
-    uint64_t up_ms;
     uint64_t told_ms; /* the hub last spoke of the bundle */
     int64_t since_unix_s;
     uint32_t heartbeat_ms;
@@ -43,6 +39,10 @@ struct agent_sync {
     struct fed_link_hello_items items; /* of its last hello */
     bool kinds_known;
     uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
+    bool has_mark;                             /* stored, for the next hello */
+    bool mark_kept;                            /* that of this session */
+    bool copied;
+    uint8_t mark[FED_LINK_MARK_SIZE];
     unsigned pings_lost;
     unsigned digest_failures;
     bool pulling;
@@ -50,13 +50,12 @@ struct agent_sync {
     bool want_full;
     bool pull_due;
     struct agent_partial partial;
-    bool resumed; /* the session of before, and the hub did not answer in it yet */
 };
 
 const char *agent_sync_state_name(enum agent_sync_state state)
 {
     static const char *const names[AGENT_SYNC_STATES] = {
-        "stopped", "waiting", "connecting", "hello", "observing", "ready"};
+        "stopped", "connecting", "observing", "ready"};
 
     return (unsigned)state < AGENT_SYNC_STATES ? names[state] : "?";
 }
@@ -68,7 +67,7 @@ static uint64_t now_of(const struct agent_sync *s)
 
 static bool is_up(const struct agent_sync *s)
 {
-    return s->at >= AGENT_SYNC_HELLO;
+    return s->at >= AGENT_SYNC_OBSERVING;
 }
 
 /* The one place that changes the state. */
@@ -90,60 +89,10 @@ static const char *text_of(enum fed_err err, const struct fed_diag *diag)
     return diag && diag->text[0] ? diag->text : fed_err_text(err);
 }
 
-/* ---- connecting ---- */
-
-static void wait_to_connect(struct agent_sync *s, const char *why, uint32_t asked_s)
-{
-    bool was_up = is_up(s);
-    bool stable = was_up && now_of(s) - s->up_ms >= STABLE_MS;
-    uint64_t due_ms;
-
-    if (stable)
-        agent_retry_reset(&s->retry);
-    due_ms = agent_retry_failed(&s->retry, now_of(s), RETRY_FLOOR_MS, RETRY_CEILING_MS,
-        agent_spread(&s->ports), asked_s > 3600 ? 3600000u : asked_s * 1000u);
-    /* One line at the change; while it stays away, one per doubling is enough. */
-    fed_log(s->ports.log, was_up || s->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_INFO,
-        "hub %s: %s, next try in %llu s", s->options.hubs[s->hub], why,
-        (unsigned long long)(due_ms - now_of(s) + 999) / 1000);
-    enter(s, AGENT_SYNC_WAITING);
-    agent_partial_load(&s->partial, &s->ports);
-    s->resumed = false;
-    s->pulling = s->pull_again = s->pull_due = false;
-    agent_timer_stop(&s->ports, s->pull_timer);
-    agent_timer_at(&s->ports, s->timer, due_ms);
-    if (was_up)
-        s->events.down(s->events.ctx);
-    else
-        s->hub = (s->hub + 1) % s->options.n_hubs;
-}
-
 /* We end the session ourselves. */
-static void give_up(struct agent_sync *s, const char *why, uint32_t asked_s)
+static void give_up(struct agent_sync *s, enum agent_dial_cause cause, const char *why)
 {
-    s->ports.link->disconnect(s->ports.link->ctx);
-    wait_to_connect(s, why, asked_s);
-}
-
-static void connect_next(struct agent_sync *s)
-{
-    struct fed_link_client_identity identity = {
-        .cert_pem = fed_span_text(s->options.identity->certificate),
-        .key_pem = s->options.key_pem,
-        .ca_pem = fed_span_text(s->options.identity->ca)};
-    struct fed_link_address address;
-    struct fed_diag diag = {""};
-    enum fed_err err;
-
-    err = fed_link_address_parse(fed_span_text(s->options.hubs[s->hub]), &address, &diag);
-    if (!err && !address.coap)
-        err = fed_diag_set(&diag, FED_ERR_UNSUPPORTED, "https is not part of this build");
-    enter(s, AGENT_SYNC_CONNECTING);
-    if (!err)
-        err = s->ports.link->connect(
-            s->ports.link->ctx, address.host, address.port, &identity, CONNECT_TIMEOUT_MS, &diag);
-    if (err)
-        wait_to_connect(s, text_of(err, &diag), 0);
+    agent_dial_lost(s->dial, cause, why, 0);
 }
 
 /* ---- frames ---- */
@@ -246,7 +195,8 @@ static bool is_busy_code(struct agent_sync *s, const struct fed_link_message *me
 {
     if (message->code != FED_LINK_UNAVAILABLE)
         return false;
-    give_up(s, "it asks to come back later", message->max_age_s);
+    agent_dial_lost(s->dial, AGENT_DIAL_REFUSED, "it asks to come back later",
+        message->max_age_s ? message->max_age_s : 1);
     return true;
 }
 
@@ -361,9 +311,13 @@ static bool tells_of_kinds(const struct agent_sync *s, struct fed_span frame)
 
 /* ---- session ---- */
 
+/* The hub gives up after a beat and a half. TCP repeats what is lost by itself, but each of its
+ * segments has 52 bytes of headers: a fifth fewer pings keep an idle hour below 6 KB. */
 static void arm_heartbeat(struct agent_sync *s)
 {
-    agent_timer_at(&s->ports, s->timer, now_of(s) + s->heartbeat_ms);
+    uint32_t more_ms = agent_dial_is_https(s->dial) ? s->heartbeat_ms / 5 : 0;
+
+    agent_timer_at(&s->ports, s->timer, now_of(s) + s->heartbeat_ms + more_ms);
 }
 
 static void on_renewed(void *ctx, enum fed_err err, const struct fed_link_message *message,
@@ -374,9 +328,9 @@ static void on_renewed(void *ctx, enum fed_err err, const struct fed_link_messag
     if (s->at != AGENT_SYNC_READY || err == FED_ERR_CLOSED)
         return;
     if (err)
-        give_up(s, text_of(err, diag), 0);
+        give_up(s, AGENT_DIAL_SILENT, text_of(err, diag));
     else if (!is_busy_code(s, message) && message->code != FED_LINK_CONTENT)
-        give_up(s, "it refused the observation", 0);
+        give_up(s, AGENT_DIAL_REFUSED, "it refused the observation");
     else if (message->code == FED_LINK_CONTENT)
         take_frame(s, message->payload);
 }
@@ -387,8 +341,12 @@ static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
     enum fed_err err;
 
     fed_buf_init(&query, s->ports.mem, 128);
-    err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE, bundle_query(s, &query),
-        PULL_TIMEOUT_MS, done, s);
+    (void)bundle_query(s, &query);
+    if (s->mark_kept)
+        fed_buf_put_text(&query, "&" FED_LINK_MARK_KEPT);
+    s->mark_kept = false; /* said once */
+    err = s->ports.link->observe(
+        s->ports.link->ctx, FED_LINK_PATH_BUNDLE, fed_buf_cstr(&query), PULL_TIMEOUT_MS, done, s);
     fed_buf_fini(&query);
     return err;
 }
@@ -397,12 +355,13 @@ static void renew(struct agent_sync *s)
 {
     enum fed_err err;
 
-    if (now_of(s) - s->told_ms < RENEW_MS || s->pulling)
+    /* Over HTTPS it lives and dies with the session. */
+    if (now_of(s) - s->told_ms < RENEW_MS || s->pulling || agent_dial_is_https(s->dial))
         return;
     s->told_ms = now_of(s);
     err = ask_to_observe(s, on_renewed);
     if (err)
-        give_up(s, fed_err_text(err), 0);
+        give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
 }
 
 static void send_ping(struct agent_sync *s);
@@ -411,6 +370,7 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
     const struct fed_diag *diag)
 {
     struct agent_sync *s = ctx;
+    unsigned lost_max = agent_dial_is_https(s->dial) ? 1 : AGENT_PINGS_LOST_MAX;
 
     (void)message;
     (void)diag;
@@ -420,8 +380,8 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
         s->pings_lost = 0;
         arm_heartbeat(s);
         renew(s);
-    } else if (++s->pings_lost >= AGENT_PINGS_LOST_MAX) {
-        give_up(s, "it does not answer any more", 0);
+    } else if (++s->pings_lost >= lost_max) {
+        give_up(s, AGENT_DIAL_SILENT, "it does not answer any more");
     } else {
         send_ping(s);
     }
@@ -429,22 +389,24 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
 
 static void send_ping(struct agent_sync *s)
 {
-    enum fed_err err = s->ports.link->ping(s->ports.link->ctx, PING_TIMEOUT_MS, on_pong, s);
+    unsigned timeout_ms = agent_dial_is_https(s->dial) ? PING_HTTPS_TIMEOUT_MS : PING_TIMEOUT_MS;
+    enum fed_err err = s->ports.link->ping(s->ports.link->ctx, timeout_ms, on_pong, s);
 
     if (err)
-        give_up(s, fed_err_text(err), 0);
+        give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
 }
 
 static void on_observed(void *ctx, enum fed_err err, const struct fed_link_message *message,
     const struct fed_diag *diag)
 {
     struct agent_sync *s = ctx;
+    struct agent_dial_status dial;
     char text[64];
 
     if (s->at != AGENT_SYNC_OBSERVING || err == FED_ERR_CLOSED)
         return;
     if (err) {
-        give_up(s, text_of(err, diag), 0);
+        give_up(s, AGENT_DIAL_SILENT, text_of(err, diag));
         return;
     }
     if (is_busy_code(s, message))
@@ -452,11 +414,13 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (message->code != FED_LINK_CONTENT) {
         snprintf(text, sizeof text, "it answered %u.%02u to the observation", message->code / 100,
             message->code % 100);
-        give_up(s, text, 0);
+        give_up(s, AGENT_DIAL_REFUSED, text);
         return;
     }
     enter(s, AGENT_SYNC_READY);
-    fed_log(s->ports.log, FED_LOG_INFO, "hub %s: connected", s->options.hubs[s->hub]);
+    agent_dial_ready(s->dial);
+    agent_dial_status(s->dial, &dial);
+    fed_log(s->ports.log, FED_LOG_INFO, "hub %s: connected", dial.hub);
     arm_heartbeat(s);
     take_frame(s, message->payload);
     if (!is_up(s))
@@ -473,7 +437,7 @@ static void observe(struct agent_sync *s)
     enter(s, AGENT_SYNC_OBSERVING);
     err = ask_to_observe(s, on_observed);
     if (err)
-        give_up(s, fed_err_text(err), 0);
+        give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
 }
 
 static void take_hello(struct agent_sync *s, const struct fed_link_hello *hello)
@@ -489,90 +453,100 @@ static void take_hello(struct agent_sync *s, const struct fed_link_hello *hello)
             (long long)(off_s < 0 ? -off_s : off_s), off_s < 0 ? "behind" : "ahead of");
 }
 
-static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message *message,
-    const struct fed_diag *diag)
+static enum fed_err send_hello(
+    void *ctx, struct fed_link *link, unsigned timeout_ms, fed_link_done *done, void *done_ctx)
 {
     struct agent_sync *s = ctx;
-    struct fed_link_hello hello;
-    struct fed_span from;
-    char text[300];
-
-    if (s->at != AGENT_SYNC_HELLO || err == FED_ERR_CLOSED)
-        return;
-    if (err) {
-        give_up(s, text_of(err, diag), 0);
-        return;
-    }
-    s->resumed = false;
-    if (is_busy_code(s, message))
-        return;
-    from = message->payload;
-    if (message->code != FED_LINK_CONTENT || fed_link_hello_take(&from, &hello)) {
-        snprintf(text, sizeof text,
-            "it answered %u.%02u to the hello"
-            "%s" FED_SPAN_FMT,
-            message->code / 100, message->code % 100, message->code >= 400 ? ": " : "",
-            message->code >= 400 ? (int)(message->payload.len > 200 ? 200 : message->payload.len)
-                                 : 0,
-            (const char *)message->payload.at);
-        give_up(s, text, 0);
-        return;
-    }
-    take_hello(s, &hello);
-    s->report_seq = hello.report_seq;
-    fed_link_hello_items_take(from, &s->items);
-    observe(s);
-}
-
-static enum fed_err ask_for_hello(struct agent_sync *s)
-{
     struct fed_buf query;
     enum fed_err err;
 
-    fed_buf_init(&query, s->ports.mem, 64);
+    fed_buf_init(&query, s->ports.mem, 128);
+    fed_link_hello_query_put(&query, s->has_mark ? s->mark : NULL);
     fed_link_hello_query_put_knows(&query, FED_LINK_KNOWS_ALL);
-    err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO,
-        fed_buf_cstr(&query), (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_hello, s);
+    err = link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, fed_buf_cstr(&query),
+        (struct fed_span){0}, timeout_ms, done, done_ctx);
     fed_buf_fini(&query);
     return err;
 }
 
-static void on_up(void *ctx)
+/* Its number: of two hellos side by side the later one's mark is the one to keep. */
+static bool is_newer(const uint8_t *mark, const uint8_t *than)
 {
-    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
-    enum fed_err err;
-
-    if (!s || s->at != AGENT_SYNC_CONNECTING)
-        return;
-    s->up_ms = now_of(s);
-    s->pings_lost = 0;
-    enter(s, AGENT_SYNC_HELLO);
-    err = ask_for_hello(s);
-    if (err)
-        give_up(s, fed_err_text(err), 0);
+    return memcmp(mark, than, 4) > 0;
 }
 
-static void on_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
+/* Durable before the hub hears that it is kept. One that cannot be stored is not used either: the
+ * hub takes the one of before as long. */
+static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *items)
 {
-    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
+    struct fed_diag diag = {""};
+    enum fed_err err;
 
-    if (!s || (s->at != AGENT_SYNC_CONNECTING && !is_up(s)))
+    s->mark_kept = false;
+    if (items->copied && !s->copied)
+        fed_log(s->ports.log, FED_LOG_WARN,
+            "another machine came to the hub with this cluster's identity: its state directory is "
+            "a copy of ours; the hub refuses it");
+    s->copied = items->copied;
+    if (!items->has_mark || (s->has_mark && !is_newer(items->mark, s->mark)))
         return;
-    if (s->resumed) {
-        s->resumed = false;
-        fed_log(s->ports.log, FED_LOG_INFO, "hub %s: %s; making a new one", s->options.hubs[s->hub],
-            text_of(err, diag));
-        connect_next(s);
+    err = agent_state_set_mark(s->state, items->mark, &diag);
+    if (err) {
+        fed_log(s->ports.log, FED_LOG_WARN, "state file: the hub's mark: %s", text_of(err, &diag));
         return;
     }
-    wait_to_connect(s, text_of(err, diag), 0);
+    memcpy(s->mark, items->mark, sizeof s->mark);
+    s->has_mark = s->mark_kept = true;
+}
+
+static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span items)
+{
+    struct agent_sync *s = ctx;
+
+    s->pings_lost = 0;
+    take_hello(s, hello);
+    fed_link_hello_items_take(items, &s->items);
+    take_mark(s, &s->items);
+    s->report_seq = hello->report_seq;
+    s->events.hello(s->events.ctx, hello, &s->items);
+    observe(s);
+}
+
+static bool on_ended(void *ctx, struct fed_link *link)
+{
+    struct agent_sync *s = ctx;
+
+    return s->events.ended(s->events.ctx, link);
+}
+
+static void on_down(void *ctx)
+{
+    struct agent_sync *s = ctx;
+    struct agent_dial_status dial;
+
+    enter(s, AGENT_SYNC_CONNECTING);
+    agent_dial_status(s->dial, &dial);
+    if (dial.state == AGENT_DIAL_WAITING)
+        agent_partial_load(&s->partial, &s->ports);
+    s->pulling = s->pull_again = s->pull_due = false;
+    agent_timer_stop(&s->ports, s->timer);
+    agent_timer_stop(&s->ports, s->pull_timer);
+    s->events.down(s->events.ctx);
+}
+
+/* A frame that is on its way would have to come once more. */
+static bool may_move(void *ctx)
+{
+    const struct agent_sync *s = ctx;
+
+    return s->at == AGENT_SYNC_READY && !s->pulling;
 }
 
 static void on_notification(void *ctx, const struct fed_link_message *message)
 {
-    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
+    struct agent_sync *s = ctx;
 
-    if (!s || s->at != AGENT_SYNC_READY)
+    if (s->at != AGENT_SYNC_READY)
         return;
     if (message->code == FED_LINK_CONTENT) {
         arm_heartbeat(s); /* its acknowledgement proved our life */
@@ -580,68 +554,42 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
             ask_for_kinds(s);
         take_frame(s, message->payload);
     } else if (!is_busy_code(s, message)) {
-        give_up(s, "it ended the observation", 0);
+        give_up(s, AGENT_DIAL_REFUSED, "it ended the observation");
     }
 }
 
 static void on_partial(void *ctx)
 {
-    struct agent_sync *s = ((struct agent_sync_slot *)ctx)->sync;
+    struct agent_sync *s = ctx;
 
-    if (s)
-        agent_partial_keep(&s->partial, &s->ports);
-}
-
-struct fed_link_events agent_sync_link_events(struct agent_sync_slot *slot)
-{
-    return (struct fed_link_events){.ctx = slot,
-        .up = on_up,
-        .down = on_down,
-        .notification = on_notification,
-        .partial = on_partial};
+    agent_partial_keep(&s->partial, &s->ports);
 }
 
 static void on_timer(void *ctx)
 {
     struct agent_sync *s = ctx;
 
-    if (s->at == AGENT_SYNC_WAITING)
-        connect_next(s);
-    else if (s->at == AGENT_SYNC_READY)
+    if (s->at == AGENT_SYNC_READY)
         send_ping(s);
-}
-
-static struct agent_session_of session_of(const struct agent_sync *s)
-{
-    return (struct agent_session_of){
-        .identity = s->options.identity, .hubs = s->options.hubs, .n_hubs = s->options.n_hubs};
 }
 
 void agent_sync_start(struct agent_sync *s)
 {
-    struct agent_session_of of = session_of(s);
-
     s->since_unix_s = fed_loop_unix_s(s->ports.loop);
-    enter(s, AGENT_SYNC_WAITING);
+    enter(s, AGENT_SYNC_CONNECTING);
     agent_partial_load(&s->partial, &s->ports);
-    s->resumed = agent_session_resume(&s->ports, s->options.session, &of, &s->hub) == FED_OK;
-    if (s->resumed)
-        enter(s, AGENT_SYNC_CONNECTING);
-    else
-        connect_next(s);
+    agent_dial_start(s->dial);
 }
 
 void agent_sync_stop(struct agent_sync *s)
 {
-    struct agent_session_of of = session_of(s);
     bool ready = s->at == AGENT_SYNC_READY;
-    bool session = ready || s->at == AGENT_SYNC_CONNECTING || is_up(s);
 
     s->at = AGENT_SYNC_STOPPED;
     if (ready)
-        agent_session_keep(&s->ports, s->options.session, &of, s->hub, s->heartbeat_ms);
-    else if (session)
-        s->ports.link->disconnect(s->ports.link->ctx);
+        agent_dial_suspend(s->dial, s->heartbeat_ms);
+    else
+        agent_dial_stop(s->dial);
     agent_partial_keep(&s->partial, &s->ports);
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
@@ -650,16 +598,38 @@ void agent_sync_stop(struct agent_sync *s)
 void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out)
 {
     *out = (struct agent_sync_status){.state = s->at,
-        .hub = s->options.hubs[s->hub],
         .since_unix_s = s->since_unix_s,
-        .connected = s->at == AGENT_SYNC_READY};
+        .connected = s->at == AGENT_SYNC_READY,
+        .copied = s->copied};
+    agent_dial_status(s->dial, &out->dial);
+}
+
+struct agent_dial *agent_sync_dial(struct agent_sync *s)
+{
+    return s->dial;
+}
+
+static enum fed_err load_mark(struct agent_sync *s)
+{
+    enum fed_err err = agent_state_mark(s->state, s->mark, NULL);
+
+    s->has_mark = !err;
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
 enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state *state,
-    struct agent_table *table, const struct agent_sync_options *options,
+    struct agent_table *table, const struct agent_dial_options *options,
     const struct agent_sync_events *events, struct agent_sync **out)
 {
     struct agent_sync *s = fed_alloc_zero(ports->mem, sizeof *s);
+    struct agent_dial_events dial = {.ctx = s,
+        .up = on_up,
+        .ended = on_ended,
+        .down = on_down,
+        .notification = on_notification,
+        .partial = on_partial,
+        .hello = send_hello,
+        .may_move = may_move};
     enum fed_err err;
 
     if (!s)
@@ -667,18 +637,21 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     s->ports = *ports;
     s->state = state;
     s->table = table;
-    s->options = *options;
     s->partial.place = options->partial;
     s->events = *events;
     s->heartbeat_ms = 60000;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, s, &s->timer);
     if (!err)
         err = ports->loop->timer_new(ports->loop->ctx, on_pull_timer, s, &s->pull_timer);
+    if (!err)
+        err = load_mark(s);
+    if (!err)
+        err = agent_dial_new(ports, options, &dial, &s->dial);
     if (err) {
-        ports->loop->timer_free(ports->loop->ctx, s->timer);
-        fed_alloc_free(ports->mem, s, sizeof *s);
+        agent_sync_free(s);
         return err;
     }
+    s->ports.link = agent_dial_port(s->dial);
     *out = s;
     return FED_OK;
 }
@@ -687,6 +660,7 @@ void agent_sync_free(struct agent_sync *s)
 {
     if (!s)
         return;
+    agent_dial_free(s->dial);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->timer);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->pull_timer);
     fed_alloc_free(s->ports.mem, s, sizeof *s);

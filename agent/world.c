@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STORE_CACHE_KIB 128u
 
@@ -91,13 +92,47 @@ static enum fed_err open_kube(void *ctx, struct fed_kube **out, struct fed_diag 
     return err;
 }
 
-enum fed_err agent_world_open_link(
+static const char *environment(const char *upper, const char *lower)
+{
+    const char *value = getenv(upper);
+
+    if (!value || !value[0])
+        value = getenv(lower);
+    return value ? value : "";
+}
+
+/* A proxy that was asked for is for every hub; that of the environment as the environment says. */
+static enum fed_err open_https(
     struct agent_world *w, const struct fed_link_events *events, struct fed_diag *diag)
 {
-    enum fed_err err = fed_coap_client_open(w->mem, w->ports.loop, &w->log, events, &w->link, diag);
+    struct fed_https_client_options options = {.proxy = w->config.proxy};
+    enum fed_err err;
 
-    if (!err)
-        w->ports.link = fed_coap_client_port(w->link);
+    if (strcmp(w->config.proxy, "none") == 0) {
+        options.proxy = NULL;
+    } else if (!w->config.proxy[0]) {
+        options.proxy = environment("HTTPS_PROXY", "https_proxy");
+        options.no_proxy = environment("NO_PROXY", "no_proxy");
+    }
+    err = fed_https_client_open(w->mem, w->ports.loop, &w->log, &options, events, &w->https, diag);
+    if (err)
+        return w->config.proxy[0] ? err : fed_diag_prefix(diag, err, "HTTPS_PROXY");
+    w->ports.https = fed_https_client_port(w->https);
+    return FED_OK;
+}
+
+enum fed_err agent_world_open_links(struct agent_world *w, const struct fed_link_events *coap,
+    const struct fed_link_events *https, struct fed_diag *diag)
+{
+    enum fed_err err = FED_OK;
+
+    if (strcmp(w->config.link, "https") != 0) {
+        err = fed_coap_client_open(w->mem, w->ports.loop, &w->log, coap, &w->coap, diag);
+        if (!err)
+            w->ports.coap = fed_coap_client_port(w->coap);
+    }
+    if (!err && strcmp(w->config.link, "coap") != 0)
+        err = open_https(w, https, diag);
     return err;
 }
 
@@ -117,8 +152,8 @@ void agent_world_close(struct agent_world *w)
 {
     if (w->timer)
         w->ports.loop->timer_free(w->ports.loop->ctx, w->timer);
-    if (w->link)
-        fed_coap_client_close(w->link);
+    fed_coap_client_close(w->coap);
+    fed_https_client_close(w->https);
     if (w->kube_client)
         fed_kube_client_close(w->kube_client);
     if (w->store)

@@ -22,7 +22,8 @@ struct agent_world {
     bool crypto_open;
     struct fed_linux_loop *loop;
     struct fed_sqlite_store *store;
-    struct fed_coap_client *link;
+    struct fed_coap_client *coap;
+    struct fed_https_client *https;
     struct agent_kube_lazy kube;
     struct fed_kube_client *kube_client;
     struct agent_identity identity;
@@ -41,9 +42,9 @@ FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_dia
 /* World, key and identity of a directory that has joined. One that has not is left as it is:
  * FED_ERR_NOT_FOUND with diag. */
 FED_MUST_USE enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag);
-/* The link to the hub. */
-FED_MUST_USE enum fed_err agent_world_open_link(
-    struct agent_world *w, const struct fed_link_events *events, struct fed_diag *diag);
+/* The links to the hub that the configuration allows: ports.coap and ports.https. */
+FED_MUST_USE enum fed_err agent_world_open_links(struct agent_world *w,
+    const struct fed_link_events *coap, const struct fed_link_events *https, struct fed_diag *diag);
 /* The member's API server, opened when it is first used. */
 void agent_world_open_kube(struct agent_world *w);
 void agent_world_close_store(struct agent_world *w);

@@ -1,5 +1,6 @@
 /* clusters.c - fedctl clusters, approve. */
 #include "cli/cli.h"
+#include "cli/flags.h"
 #include "proto/base/text.h"
 
 #include <stdio.h>
@@ -21,6 +22,18 @@ const char *cli_cluster_ready(const struct fed_json *cluster)
         return fed_span_is(status, "True") ? "True" : "False";
     }
     return fed_json_count(conditions) ? "Offline" : "Unknown";
+}
+
+/* Two machines came with its identity. */
+static bool has_clone(const struct fed_json *cluster)
+{
+    const struct fed_json *conditions = fed_json_find(cluster, "status.conditions");
+
+    for (struct fed_json_iter it = fed_json_items(conditions); fed_json_iter_next(&it);)
+        if (fed_span_is(fed_json_string(fed_json_get(it.value, "type")), "CloneSuspected") &&
+            fed_span_is(fed_json_string(fed_json_get(it.value, "status")), "True"))
+            return true;
+    return false;
 }
 
 static bool is_wide(const struct cli *cli)
@@ -79,12 +92,15 @@ static void add_cluster(struct cli *cli, struct cli_table *table, const struct f
     char name[64];
     char version[64];
     char age[FED_TEXT_TIME_SIZE] = "-";
+    char ready[40];
     char link[6][64];
-    const char *row[COLUMNS_WIDE] = {name, cli_cluster_ready(cluster), version, age};
+    const char *row[COLUMNS_WIDE] = {name, ready, version, age};
     int64_t unix_s;
 
     snprintf(name, sizeof name, FED_SPAN_FMT,
         FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "metadata.name"))));
+    snprintf(ready, sizeof ready, "%s%s", cli_cluster_ready(cluster),
+        has_clone(cluster) ? ",CloneSuspected" : "");
     snprintf(version, sizeof version, FED_SPAN_FMT,
         FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "status.kubernetesVersion"))));
     if (!version[0])
@@ -127,26 +143,52 @@ enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int 
     return CLI_DONE;
 }
 
+/* What is said of the join request: that it is let in, or that whichever machine comes next is the
+ * cluster. */
+static void put_approval(struct cli *cli, bool clone, char out[128])
+{
+    char now[FED_TEXT_TIME_SIZE];
+
+    fed_text_time(fed_loop_unix_s(cli->loop), now);
+    if (clone)
+        snprintf(out, 128, "{\"spec\":{\"cloneAcceptedAt\":\"%s\"}}", now);
+    else
+        snprintf(out, 128, "{\"spec\":{\"approved\":true}}");
+}
+
 enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
+    bool clone = false;
+    const struct cli_flag flags[] = {{"clone", 0, CLI_FLAG_SWITCH, &clone}};
+    struct cli_arguments arguments;
     struct fed_json *answer = NULL;
     struct fed_diag diag = {""};
+    char patch[128];
     char path[512];
 
-    if (argc != 2)
+    if (cli_flags_read(self, argc, argv, flags, 1, NULL, &arguments) != CLI_DONE)
+        return CLI_USAGE;
+    if (arguments.n != 1)
         return cli_misuse(self, "needs the name of one cluster");
-    if (!cli_is_name(argv[1]))
-        return cli_misuse(self, "\"%s\" is not a cluster's name", argv[1]);
-    snprintf(path, sizeof path, "%s/%s?fieldManager=fedctl", CLI_REQUESTS, argv[1]);
-    if (cli_ask(cli, "PATCH", path, "application/merge-patch+json",
-            FED_SPAN_LIT("{\"spec\":{\"approved\":true}}"), &answer, &diag))
+    if (!cli_is_name(arguments.at[0]))
+        return cli_misuse(self, "\"%s\" is not a cluster's name", arguments.at[0]);
+    snprintf(path, sizeof path, "%s/%s?fieldManager=fedctl", CLI_REQUESTS, arguments.at[0]);
+    put_approval(cli, clone, patch);
+    if (cli_ask(cli, "PATCH", path, "application/merge-patch+json", fed_span_text(patch), &answer,
+            &diag))
         return cli_fail("cannot approve %s: %s; see `kubectl -n " CLI_SYSTEM_NAMESPACE
                         " get joinrequests`",
-            argv[1], diag.text);
+            arguments.at[0], diag.text);
     if (cli->json) {
         cli_print_json(answer);
         return CLI_DONE;
     }
-    fprintf(stderr, "cluster %s approved; its agent is let in at its next question\n", argv[1]);
+    if (clone)
+        fprintf(stderr,
+            "the next machine that comes as cluster %s is the one that counts; stop the other\n",
+            arguments.at[0]);
+    else
+        fprintf(stderr, "cluster %s approved; its agent is let in at its next question\n",
+            arguments.at[0]);
     return CLI_DONE;
 }

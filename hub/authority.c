@@ -6,6 +6,7 @@
 #include "hub/store_file.h"
 #include "proto/base/text.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_FILE "ca.lock"
@@ -101,6 +102,28 @@ static void authority_close(struct authority *a)
     fed_buf_fini(&a->missing);
     if (a->lock)
         a->fs.unlock(a->fs.ctx, a->lock);
+}
+
+/* Whoever asks, often root, the files are for the user whose the directory is: it runs the service.
+ */
+static enum fed_err keep_owner(const struct hub_options *options, struct fed_diag *diag)
+{
+    static const char *const files[] = {
+        "ca.crt", "ca.key", "ca.old.crt", "ca.old.key", "ca.vouch.crt", LOCK_FILE};
+    struct stat owner;
+    enum fed_err err = FED_OK;
+
+    if (stat(options->data_dir, &owner))
+        return fed_diag_set(diag, FED_ERR_IO, "%s: cannot be looked at", options->data_dir);
+    for (size_t i = 0; !err && i < sizeof files / sizeof *files; i++) {
+        char path[HUB_STORE_PATH_MAX];
+
+        err = hub_store_path(options, files[i], path, diag);
+        if (!err && access(path, F_OK) == 0 && chown(path, owner.st_uid, owner.st_gid))
+            err = fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given to user %lu", path,
+                (unsigned long)owner.st_uid);
+    }
+    return err;
 }
 
 /* ---- what is said ---- */
@@ -237,5 +260,7 @@ enum fed_err hub_ca(const struct hub_options *options, const char *name, enum hu
     if (!err)
         err = action->run(&a, force, out, diag);
     authority_close(&a);
+    if (!err)
+        err = keep_owner(options, diag);
     return err ? err : fed_buf_err(out);
 }

@@ -94,11 +94,13 @@ FED_MUST_USE enum fed_err fed_dtls_server_certificate(struct fed_dtls_server *se
  * nonces would be used twice. */
 #define FED_DTLS_SAVED_MAX 4096u
 #define FED_DTLS_STEER_NONE 0xffffu
-/* Appends the session to out and ends it; closed is not called, the peer hears nothing. *steer: the
- * first byte of its connection ID, or FED_DTLS_STEER_NONE when the peer sends none.
- * FED_ERR_UNSUPPORTED: it cannot be saved (a pre-shared key; no data has come yet), and stays. */
+/* Appends the session to out and ends it; closed is not called, the peer hears nothing. What is
+ * left is its user, address and figures, until _forget. *steer: the first byte of its connection
+ * ID, or FED_DTLS_STEER_NONE when the peer sends none. FED_ERR_UNSUPPORTED: it cannot be saved (a
+ * pre-shared key; no data has come yet), and stays; errors of out end and forget it. */
 FED_MUST_USE enum fed_err fed_dtls_session_save(
     struct fed_dtls_session *session, struct fed_buf *out, unsigned *steer);
+void fed_dtls_session_forget(struct fed_dtls_session *session);
 /* Makes the session again, away_ms after it was saved. opened is not called: cert says who it is.
  * FED_ERR_GONE: it has been silent for too long; FED_ERR_UNSUPPORTED: saved by another version, or
  * for another steer_index; FED_ERR_CORRUPT; FED_ERR_LIMIT: sessions_max. */
@@ -150,8 +152,8 @@ FED_MUST_USE enum fed_err fed_dtls_client_open(struct fed_alloc *mem, struct fed
     const struct fed_dtls_client_events *events, struct fed_dtls_client **out,
     struct fed_diag *diag);
 void fed_dtls_client_close(struct fed_dtls_client *client); /* NULL is fine; disconnects */
-/* Begins a handshake; opened or closed follows. A name is looked up at once by the system's
- * resolver, and waited for; of its addresses the next is tried when one refuses or stays silent.
+/* Begins a handshake; opened or closed follows. A name is looked up beside the loop; of its
+ * addresses the next is tried when one refuses or stays silent.
  * identity is read during the call. FED_ERR_BUSY when there is a session, FED_ERR_INVALID for an
  * identity that cannot be read, FED_ERR_NETWORK, FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_dtls_client_connect(struct fed_dtls_client *client, const char *host,

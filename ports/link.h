@@ -133,6 +133,10 @@ struct fed_https_client_options {
     /* "http://[USER[:PASSWORD]@]HOST[:PORT]", NULL or empty for none; copied. The password is in no
      * sentence. */
     const char *proxy;
+    /* Hosts that are reached without it, as NO_PROXY of other programs: separated by commas, "*"
+     * for all, names (also what is below them), addresses, networks as ADDRESS/BITS. NULL or empty
+     * for none; at most 1,024 bytes, copied. */
+    const char *no_proxy;
 };
 FED_MUST_USE enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_https_client_options *options,
@@ -241,8 +245,9 @@ FED_MUST_USE enum fed_err fed_coap_server_certificate(struct fed_link_server *se
 /* ---- sessions that outlive their process ---- */
 #define FED_LINK_SAVED_MAX 8192u
 #define FED_LINK_STEER_NONE 0xffffu
-/* session's user pointer is good for the call, nothing else of it. saved holds keys: encrypt it,
- * and let it be used once. steer: first byte of the session's connection ID, or _STEER_NONE. */
+/* session's user pointer and its _stats are good for the call, nothing else of it. saved holds
+ * keys: encrypt it, and let it be used once. steer: first byte of the session's connection ID, or
+ * _STEER_NONE. */
 typedef void fed_link_saved(
     void *ctx, struct fed_link_session *session, struct fed_span saved, unsigned steer);
 /* Ends every session: each is called for those that another process can go on with, the others are

@@ -1,18 +1,21 @@
 /* mark.c - whether two machines come with the identity of one cluster.
  *
- * Each session is given a mark, which the agent stores and says at its next hello. Who says an
- * older one has a copy of the state directory, or went back to one: it is refused, and the other
- * goes on being served, until a person decides. Until the agent says that it stored the mark, the
- * one that it came with counts, too: the power may have gone in between.
+ * Each hello carries a mark, which the agent stores and says at its next one. Who says an older one
+ * than those that count has a copy of the state directory, or went back to one: it is refused, and
+ * the other goes on being served, until a person decides.
+ *
+ * What counts is the mark that the agent is known to have stored, because it came with it or said
+ * that it keeps it, and what was given since: an answer may be lost, the power may go before it is
+ * stored, and of two hellos side by side (one by CoAP, one by HTTPS) only one is used.
  *
  * A mark is a number that grows (the time in Unix seconds, or one more than the last when that is
  * more), and four random bytes. A number larger than ours says that it is the hub which went back,
  * to a backup: that is no copy.
  *
- * Row "n/" cluster: u8 format 1; u8 flags (0x01: there is one before; 0x02:
- * whoever comes next is right); 8 bytes the mark, 8 bytes
- * the one before (zeros: the agent came with none); varint Unix seconds of the first that came with
- * an older one (0: none did); strings: its address, the address of who was served then. */
+ * Row "n/" cluster: u8 format 1; u8 flags (0x01: whoever comes next is right); u8 number of marks,
+ * 1 to 4; the marks, 8 bytes each, the stored one first (zeros: the agent had none); varint Unix
+ * seconds of the first that came with an older one (0: none did); strings: its address, the address
+ * of who was served then. */
 #include "hub/gateway/internal.h"
 
 #include <stdio.h>
@@ -21,16 +24,14 @@
 #include "proto/base/text.h"
 
 #define ROW_FORMAT 1u
-#define FLAG_BEFORE 0x01u
-#define FLAG_OPEN 0x02u
+#define FLAG_OPEN 0x01u
+#define MARKS_MAX 4u
 #define NAME_MAX_BYTES 253u
 
 struct row {
-    bool there;
-    bool before; /* the one before counts, too */
-    bool open;   /* any counts */
-    uint8_t present[FED_LINK_MARK_SIZE];
-    uint8_t previous[FED_LINK_MARK_SIZE];
+    bool open; /* any counts */
+    size_t n;  /* 0: there is no row */
+    uint8_t marks[MARKS_MAX][FED_LINK_MARK_SIZE];
     int64_t copied_unix_s;
     char comer[GATEWAY_ADDRESS_SIZE];
     char served[GATEWAY_ADDRESS_SIZE];
@@ -47,9 +48,9 @@ static void put_key(struct fed_buf *key, struct fed_span cluster)
 static void put_row(struct fed_buf *out, const struct row *row)
 {
     fed_buf_put_u8(out, ROW_FORMAT);
-    fed_buf_put_u8(out, (row->before ? FLAG_BEFORE : 0) | (row->open ? FLAG_OPEN : 0));
-    fed_buf_put(out, fed_span_of(row->present, sizeof row->present));
-    fed_buf_put(out, fed_span_of(row->previous, sizeof row->previous));
+    fed_buf_put_u8(out, row->open ? FLAG_OPEN : 0);
+    fed_buf_put_u8(out, (uint8_t)row->n);
+    fed_buf_put(out, fed_span_of(row->marks, row->n * FED_LINK_MARK_SIZE));
     fed_buf_put_varint(out, row->copied_unix_s < 0 ? 0 : (uint64_t)row->copied_unix_s);
     fed_buf_put_string(out, fed_span_text(row->comer));
     fed_buf_put_string(out, fed_span_text(row->served));
@@ -63,19 +64,26 @@ static enum fed_err take_address(struct fed_span *from, char out[GATEWAY_ADDRESS
     return err ? err : fed_span_to_cstr(text, out, GATEWAY_ADDRESS_SIZE);
 }
 
-static enum fed_err take_mark(struct fed_span *from, uint8_t out[FED_LINK_MARK_SIZE])
+static enum fed_err take_marks(struct fed_span *from, struct row *row)
 {
     struct fed_span bytes;
-    enum fed_err err = fed_span_take_bytes(from, FED_LINK_MARK_SIZE, &bytes);
+    uint8_t n = 0;
+    enum fed_err err = fed_span_take_u8(from, &n);
 
+    if (!err && (n == 0 || n > MARKS_MAX))
+        err = FED_ERR_CORRUPT;
     if (!err)
-        memcpy(out, bytes.at, FED_LINK_MARK_SIZE);
-    return err;
+        err = fed_span_take_bytes(from, (size_t)n * FED_LINK_MARK_SIZE, &bytes);
+    if (err)
+        return err;
+    memcpy(row->marks, bytes.at, bytes.len);
+    row->n = n;
+    return FED_OK;
 }
 
 static enum fed_err take_row(struct fed_span from, struct row *out)
 {
-    struct row row = {.there = true};
+    struct row row = {.n = 0};
     uint64_t copied = 0;
     uint8_t format = 0;
     uint8_t flags = 0;
@@ -86,16 +94,13 @@ static enum fed_err take_row(struct fed_span from, struct row *out)
     if (!err)
         err = fed_span_take_u8(&from, &flags);
     if (!err)
-        err = take_mark(&from, row.present);
-    if (!err)
-        err = take_mark(&from, row.previous);
+        err = take_marks(&from, &row);
     if (!err)
         err = fed_span_take_varint(&from, INT64_MAX, &copied);
     if (!err)
         err = take_address(&from, row.comer);
     if (!err)
         err = take_address(&from, row.served);
-    row.before = flags & FLAG_BEFORE;
     row.open = flags & FLAG_OPEN;
     row.copied_unix_s = (int64_t)copied;
     if (!err)
@@ -161,35 +166,60 @@ static bool same(const uint8_t *a, const uint8_t *b)
     return memcmp(a, b, FED_LINK_MARK_SIZE) == 0;
 }
 
-static bool is_older(const struct row *row, const struct fed_link_hello_query *asked)
+/* Index of a mark that counts; n when it does not. */
+static size_t find(const struct row *row, const uint8_t mark[FED_LINK_MARK_SIZE])
 {
-    if (!row->there || row->open || same(asked->mark, row->present))
-        return false;
-    if (row->before && same(asked->mark, row->previous))
-        return false;
-    return !asked->has_mark || number_of(asked->mark) <= number_of(row->present);
+    size_t i = 0;
+
+    while (i < row->n && !same(row->marks[i], mark))
+        i++;
+    return i;
 }
 
-/* The next mark. Which one counts besides: the one that the agent came with. */
+static bool is_older(const struct row *row, const struct fed_link_hello_query *asked)
+{
+    if (row->n == 0 || row->open || find(row, asked->mark) < row->n)
+        return false;
+    return !asked->has_mark || number_of(asked->mark) <= number_of(row->marks[row->n - 1]);
+}
+
+/* The agent has this one stored: those before count no more. */
+static void is_stored(struct row *row, const uint8_t mark[FED_LINK_MARK_SIZE])
+{
+    size_t i = find(row, mark);
+
+    if (i < row->n) {
+        row->n -= i;
+        memmove(row->marks, row->marks + i, row->n * sizeof row->marks[0]);
+    } else {
+        memcpy(row->marks[0], mark, sizeof row->marks[0]);
+        row->n = 1;
+    }
+}
+
+/* Adds the next mark. */
 static enum fed_err advance(
     struct hub_gateway *gateway, struct row *row, const struct fed_link_hello_query *asked)
 {
-    uint32_t number = number_of(asked->mark);
+    uint32_t number = row->n > 0 ? number_of(row->marks[row->n - 1]) : 0;
     int64_t now = fed_loop_unix_s(gateway->loop);
-    enum fed_err err;
+    uint8_t *next;
 
-    if (row->there && number_of(row->present) > number)
-        number = number_of(row->present);
+    if (number_of(asked->mark) > number)
+        number = number_of(asked->mark);
     number++;
     if (now > number && now <= UINT32_MAX)
         number = (uint32_t)now;
-    memcpy(row->previous, asked->mark, sizeof row->previous);
+    is_stored(row, asked->mark);
+    if (row->n == MARKS_MAX) { /* of those that were given, the oldest was not stored */
+        row->n--;
+        memmove(row->marks + 1, row->marks + 2, (row->n - 1) * sizeof row->marks[0]);
+    }
+    next = row->marks[row->n++];
     for (size_t i = 0; i < 4; i++)
-        row->present[i] = (uint8_t)(number >> (24 - 8 * i));
-    err = hub_identity_random(gateway->identity, row->present + 4, FED_LINK_MARK_SIZE - 4);
-    row->there = row->before = true;
+        next[i] = (uint8_t)(number >> (24 - 8 * i));
     row->open = false;
-    return err;
+    return hub_identity_random(gateway->identity, next + 4, FED_LINK_MARK_SIZE - 4);
 }
 
 /* ---- a copy ---- */
@@ -237,20 +267,20 @@ static enum fed_err refuse(struct gateway_session *session, struct row *row, str
             tell(gateway, cluster, row);
     }
     return fed_diag_set(diag, FED_ERR_FORBIDDEN,
-        "another machine came with this cluster's identity after this state was written: it was "
-        "copied, or a backup brought back; `fedlet join --again` with a token makes this machine "
-        "the one that counts, and so does `fedctl approve %s --clone` at the hub",
-        session->name);
+        "another machine has this cluster's identity and a newer state (a copy was made, or a "
+        "backup "
+        "brought back): `fedlet join --again` here, or `fedctl approve --clone` at the hub, "
+        "decides");
 }
 
 /* ---- hello ---- */
 
-/* The same session asks again: its answer was lost, or the agent started anew. */
+/* The same request in the same session: its answer was lost. (An agent that was started anew and
+ * goes on with its session says the mark that it was given, and gets the next.) */
 static bool is_again(
     const struct gateway_session *session, const struct fed_link_hello_query *asked)
 {
-    return session->marked &&
-           (same(asked->mark, session->mark_came) || same(asked->mark, session->mark));
+    return session->marked && same(asked->mark, session->mark_came);
 }
 
 enum fed_err gateway_mark_hello(struct gateway_session *session, struct fed_span query,
@@ -277,7 +307,7 @@ enum fed_err gateway_mark_hello(struct gateway_session *session, struct fed_span
         /* What cannot be kept is not given: the agent goes on with the mark that it has. */
         if (advance(gateway, &row, &asked) || stage_row(gateway, cluster, &row))
             return FED_OK;
-        memcpy(session->mark, row.present, sizeof session->mark);
+        memcpy(session->mark, row.marks[row.n - 1], sizeof session->mark);
         session->marked = true;
     }
     memcpy(items->mark, session->mark, sizeof items->mark);
@@ -290,12 +320,11 @@ void gateway_mark_kept(struct gateway_session *session)
     struct hub_gateway *gateway = session->binding->gateway;
     struct row row;
 
-    if (!session->marked || read_row(gateway, fed_span_text(session->name), &row) || !row.before ||
-        !same(row.present, session->mark))
+    if (!session->marked || read_row(gateway, fed_span_text(session->name), &row) ||
+        find(&row, session->mark) == 0 || find(&row, session->mark) == row.n)
         return;
-    row.before = false;
-    memset(row.previous, 0, sizeof row.previous);
-    /* Lost, it only means that the one before counts longer. */
+    is_stored(&row, session->mark);
+    /* Lost, it only means that those before count longer. */
     (void)stage_row(gateway, fed_span_text(session->name), &row);
 }
 
@@ -306,7 +335,7 @@ void gateway_mark_open_to_all(struct hub_gateway *gateway, struct fed_span clust
     struct row row;
     enum fed_err err = read_row(gateway, cluster, &row);
 
-    if (!err && !row.there)
+    if (!err && row.n == 0)
         return;
     row.open = true;
     row.copied_unix_s = 0;

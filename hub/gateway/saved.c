@@ -1,11 +1,13 @@
 /* saved.c - what the gateway knows of an agent, kept while its session goes from one process of the
- * hub to the next: format 1, flags, revision held, revision told, the mark that it was
- * given and the one that it came with. The rest is the plan's and the store's. */
+ * hub to the next: format 2, flags, revision held, revision told, the mark that it was given and
+ * the one that it came with, and the mark of the CAs that it was told to trust. The rest is the
+ * plan's and the store's. Where the CAs are others since, the agent is to say hello: its session
+ * ends. */
 #include "hub/gateway/internal.h"
 
 #include <string.h>
 
-#define FORMAT 1u
+#define FORMAT 2u
 #define OBSERVING 1u
 #define KINDS_DUE 2u
 #define MARKED 4u
@@ -32,6 +34,8 @@ enum fed_err hub_gateway_session_save(
     fed_buf_put_u64(out, session->told);
     fed_buf_put(out, fed_span_of(session->mark, sizeof session->mark));
     fed_buf_put(out, fed_span_of(session->mark_came, sizeof session->mark_came));
+    fed_buf_put(out,
+        fed_span_of(hub_identity_trust(session->binding->gateway->identity), FED_LINK_TRUST_SIZE));
     gateway_count(session);
     link->set_user(peer, NULL);
     gateway_session_forget(session);
@@ -46,6 +50,7 @@ enum fed_err gateway_session_restore(struct gateway_session *session, struct fed
     uint64_t told;
     struct fed_span mark;
     struct fed_span came;
+    struct fed_span trust;
     enum fed_err err = fed_span_take_u8(&kept, &format);
 
     if (!err && format != FORMAT)
@@ -60,8 +65,12 @@ enum fed_err gateway_session_restore(struct gateway_session *session, struct fed
         err = fed_span_take_bytes(&kept, sizeof session->mark, &mark);
     if (!err)
         err = fed_span_take_bytes(&kept, sizeof session->mark_came, &came);
+    if (!err)
+        err = fed_span_take_bytes(&kept, FED_LINK_TRUST_SIZE, &trust);
     if (err || kept.len > 0)
         return FED_ERR_CORRUPT;
+    if (memcmp(trust.at, hub_identity_trust(session->binding->gateway->identity), trust.len) != 0)
+        return FED_ERR_CONFLICT;
     session->observing = flags & OBSERVING;
     session->kinds_due = flags & KINDS_DUE;
     session->marked = flags & MARKED;

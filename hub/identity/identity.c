@@ -51,6 +51,8 @@ void hub_identity_close(struct hub_identity *identity)
 {
     if (!identity)
         return;
+    if (identity->daily)
+        identity->loop->timer_free(identity->loop->ctx, identity->daily);
     if (identity->requests)
         hub_objects_unsubscribe(identity->requests);
     if (identity->clusters)
@@ -115,6 +117,26 @@ static enum fed_err take_addresses(
     return err;
 }
 
+/* It is made anew when the hub starts: one that runs for a year must be told. */
+static void look_at_server(void *ctx)
+{
+    struct hub_identity *identity = ctx;
+    struct fed_crypto *crypto = identity->crypto;
+    struct fed_crypto_cert_info info;
+    char ends[FED_TEXT_TIME_SIZE];
+
+    if (!crypto->cert_info(crypto->ctx, fed_buf_span(&identity->server_pem), &info, NULL) &&
+        info.not_after_unix_s < fed_loop_unix_s(identity->loop) + IDENTITY_WARN_S) {
+        fed_text_time(info.not_after_unix_s, ends);
+        fed_log(identity->log, FED_LOG_WARN,
+            "identity: the hub's certificate ends at %s, and agents will refuse it: restart "
+            "fedhub, which makes it anew",
+            ends);
+    }
+    identity->loop->timer_set(identity->loop->ctx, identity->daily,
+        fed_loop_now_ms(identity->loop) + (uint64_t)IDENTITY_DAY_S * 1000);
+}
+
 enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objects *objects,
     const char *const *addresses, size_t n_addresses, struct fed_diag *diag)
 {
@@ -128,8 +150,12 @@ enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objec
     if (!err)
         err = hub_objects_subscribe(objects, fed_span_text(HUB_CLUSTERS), identity_on_cluster,
             identity, &identity->clusters);
+    if (!err)
+        err = identity->loop->timer_new(
+            identity->loop->ctx, look_at_server, identity, &identity->daily);
     if (err)
         return fed_diag_set(diag, err, "no memory for the hub's identity");
+    look_at_server(identity);
     return identity_requests_settle(identity, diag);
 }
 

@@ -19,6 +19,8 @@
 #define IDENTITY_YEAR_S (365 * IDENTITY_DAY_S)
 #define IDENTITY_RENEW_S                                                                           \
     (60 * IDENTITY_DAY_S) /* our own certificates are made again when this near their end */
+#define IDENTITY_WARN_S                                                                            \
+    (30 * IDENTITY_DAY_S) /* a hub that runs is told that its certificate ends this soon */
 #define IDENTITY_BACKDATE_S                                                                        \
     3600 /* gateways' clocks may be behind ours; half the life if shorter                          \
           */
@@ -76,6 +78,7 @@ struct hub_identity {
     struct fed_buf server_key;
     struct fed_buf token_key;
     struct hub_objects *objects; /* NULL until attached */
+    struct fed_timer *daily;     /* looks at the hub's own certificate */
     struct hub_subscription *requests;
     struct hub_subscription *clusters;
     size_t n_addresses;

@@ -230,8 +230,9 @@ void fed_coap_client_close(struct fed_coap_client *client)
 {
     if (!client)
         return;
+    fed_dtls_client_disconnect(client->dtls);
+    session_end(client, "closed"); /* what ends names the peer */
     fed_dtls_client_close(client->dtls);
-    session_end(client, "closed");
     fed_coap_kept_drop(client);
     client->loop->timer_free(client->loop->ctx, client->timer);
     fed_alloc_free(client->mem, client, sizeof(*client));

@@ -30,6 +30,9 @@
 #define FED_COAP_RTO_MS 600u /* of a block, until a round trip was measured */
 #define FED_COAP_RTO_FLOOR_MS 300u
 #define FED_COAP_RTO_CEILING_MS 8000u
+/* A session in which no block comes for so long, however often it is asked for, is dead. */
+#define FED_COAP_SILENCE_MS 20000u
+#define FED_COAP_SILENT_SENDS 12u
 #define FED_COAP_PARTIAL_STEP                                                                      \
     ((256u << 10) / FED_COAP_UNIT) /* units between two calls of fed_link_events.partial */
 #define FED_COAP_PARTIAL_FORMAT 1u

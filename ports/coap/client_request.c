@@ -332,13 +332,11 @@ static void on_silence(struct fed_coap_client *client, struct fed_coap_request *
 static bool may_be_too_large(const struct fed_coap_client *client, const struct fed_coap_request *r)
 {
     size_t payload = r->sent->len - r->sent->payload_at;
+    bool anew = r->method == FED_LINK_POST && client->srtt_ms > 0;
 
-    if (r->kind == FED_COAP_KIND_PING || r->shrunk)
+    if (r->kind == FED_COAP_KIND_PING || r->shrunk || (payload <= FED_COAP_UNIT && client->small))
         return false;
-    if (payload > FED_COAP_UNIT)
-        return r->tries >=
-               (client->srtt_ms > 0 ? FED_COAP_CLIENT_SENDS_POST : FED_COAP_CLIENT_SENDS_SMALL);
-    return !client->small && r->method == FED_LINK_GET && r->tries >= FED_COAP_CLIENT_SENDS_SMALL;
+    return r->tries >= (anew ? FED_COAP_CLIENT_SENDS_POST : FED_COAP_CLIENT_SENDS_SMALL);
 }
 
 /* Goes on in small blocks from where the upload is; a payload that was sent whole becomes one. */
@@ -387,6 +385,22 @@ static bool resend(struct fed_coap_client *client, struct fed_coap_request *r, u
     return true;
 }
 
+/* Blocks are not confirmed: a hub that was killed and forgot the session is silent about them. */
+static bool is_unheard(const struct fed_coap_client *client, const struct fed_coap_request *r)
+{
+    return r->transfer->fetch->silent >= FED_COAP_SILENT_SENDS &&
+           fed_loop_now_ms(client->loop) >= client->heard_ms + FED_COAP_SILENCE_MS;
+}
+
+static void session_lost(struct fed_coap_client *client)
+{
+    struct fed_diag diag = {""};
+
+    fed_diag_set(&diag, FED_ERR_TIMEOUT, "%s: no block of an answer came for %u s",
+        fed_dtls_client_peer(client->dtls), FED_COAP_SILENCE_MS / 1000);
+    fed_coap_client_over(client, FED_ERR_TIMEOUT, &diag);
+}
+
 void fed_coap_requests_run(struct fed_coap_client *client)
 {
     uint64_t now_ms = fed_loop_now_ms(client->loop);
@@ -402,6 +416,10 @@ void fed_coap_requests_run(struct fed_coap_client *client)
         if (r->sent && r->retry_ms <= now_ms && !resend(client, r, now_ms)) {
             r = client->requests;
             continue;
+        }
+        if (r->transfer && is_unheard(client, r)) {
+            session_lost(client);
+            return;
         }
         if (r->transfer)
             fed_coap_transfer_run(client, r);

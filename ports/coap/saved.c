@@ -57,14 +57,21 @@ static bool owes(const struct fed_link_session *s)
 static void save_one(
     struct fed_link_session *s, struct fed_buf *out, fed_link_saved *each, void *ctx)
 {
+    enum fed_err err;
     unsigned steer;
 
     fed_buf_clear(out);
     put_peer(out, s);
-    if (!fed_buf_err(out) && !owes(s) && fed_dtls_session_save(s->transport, out, &steer) == FED_OK)
-        each(ctx, s, fed_buf_span(out), steer);
+    if (fed_buf_err(out) || owes(s))
+        err = FED_ERR_UNSUPPORTED;
     else
+        err = fed_dtls_session_save(s->transport, out, &steer);
+    if (err == FED_ERR_UNSUPPORTED)
         s->server->transport->close(s->transport);
+    if (!err) {
+        each(ctx, s, fed_buf_span(out), steer);
+        fed_dtls_session_forget(s->transport);
+    }
     fed_coap_peer_free(s);
 }
 

@@ -3,7 +3,7 @@
 #include "ports/dtls/client.h"
 
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,8 @@
 static void session_free(struct fed_alloc *mem, struct dtls_client_session *s)
 {
     dtls_client_session_fini(s);
+    if (s->handshake)
+        fed_resolve_cancel(s->handshake->resolve);
     fed_alloc_free(mem, s->handshake, sizeof(*s->handshake));
     fed_alloc_free(mem, s, sizeof(*s));
 }
@@ -127,7 +129,10 @@ static void on_timer(void *ctx)
     if (!h)
         return;
     enter(s);
-    if (now_ms >= h->deadline_ms)
+    if (now_ms >= h->deadline_ms && h->resolve)
+        dtls_client_over(
+            s, FED_ERR_TIMEOUT, "the name cannot be resolved: no answer in %u ms", h->timeout_ms);
+    else if (now_ms >= h->deadline_ms)
         dtls_client_explain(s, true);
     else if (h->heard || now_ms < h->address_ms || !dtls_client_next(s))
         handshake_due(s, now_ms);
@@ -136,38 +141,13 @@ static void on_timer(void *ctx)
 
 /* ---- addresses ---- */
 
-/* A literal address needs nobody; a name asks the system's resolver and waits for it. */
-static enum fed_err resolve(struct fed_dtls_client *client, const char *host, uint16_t port,
-    struct dtls_address *out, size_t max, size_t *n, struct fed_diag *diag)
+static struct dtls_address address_of(const struct fed_resolve_address *from, uint16_t port)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
-    struct addrinfo *found = NULL;
-    int code;
+    struct dtls_address address = {
+        .family = from->len == 4 ? AF_INET : AF_INET6, .scope = from->scope, .port = port};
 
-    hints.ai_flags = AI_NUMERICHOST;
-    code = getaddrinfo(host, NULL, &hints, &found);
-    if (code) {
-        hints.ai_flags = AI_ADDRCONFIG;
-        code = getaddrinfo(host, NULL, &hints, &found);
-    }
-    if (code)
-        return fed_diag_set(diag, FED_ERR_NETWORK, "%s: the name cannot be resolved: %s",
-            client->peer, gai_strerror(code));
-    *n = 0;
-    for (const struct addrinfo *a = found; a && *n < max; a = a->ai_next) {
-        struct sockaddr_storage system = {0};
-
-        if (a->ai_addrlen > sizeof(system))
-            continue;
-        memcpy(&system, a->ai_addr, a->ai_addrlen);
-        if (dtls_address_from_system(&system, &out[*n]))
-            continue;
-        out[(*n)++].port = port;
-    }
-    freeaddrinfo(found);
-    return *n > 0
-               ? FED_OK
-               : fed_diag_set(diag, FED_ERR_NETWORK, "%s: the name has no address", client->peer);
+    memcpy(address.ip, from->bytes, from->len);
+    return address;
 }
 
 static enum fed_err socket_open(struct fed_dtls_client *client, struct dtls_client_session *s,
@@ -176,6 +156,7 @@ static enum fed_err socket_open(struct fed_dtls_client *client, struct dtls_clie
     struct sockaddr_storage system;
     socklen_t len = dtls_address_to_system(address, &system);
 
+    s->address = *address;
     s->fd = socket(address->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s->fd < 0 || connect(s->fd, (struct sockaddr *)&system, len) != 0)
         return fed_diag_set(
@@ -220,6 +201,41 @@ bool dtls_client_next(struct dtls_client_session *s)
     return true;
 }
 
+static void on_resolved(void *ctx, enum fed_err err, const struct fed_resolve_address *addresses,
+    size_t n, const struct fed_diag *diag)
+{
+    struct dtls_client_session *s = ctx;
+    struct dtls_client_handshake *h = s->handshake;
+    struct fed_alloc *mem = s->client->mem;
+    struct fed_diag why = {""};
+
+    h->resolve = NULL;
+    for (size_t i = 0; i < n && i < DTLS_CLIENT_ADDRESSES_MAX; i++)
+        h->addresses[h->n_addresses++] = address_of(&addresses[i], h->port);
+    enter(s);
+    if (err)
+        dtls_client_over(s, err, "%s", diag->text);
+    else if (handshake_address(s, &why))
+        dtls_client_over(s, FED_ERR_NETWORK, "no way to any of its addresses");
+    else
+        dtls_client_handshake_step(s);
+    leave(mem, s);
+}
+
+/* A literal address needs nobody; a name is looked up beside the loop. */
+static enum fed_err resolve(struct dtls_client_session *s, const char *host, struct fed_diag *diag)
+{
+    struct dtls_client_handshake *h = s->handshake;
+    struct fed_resolve_address literal;
+
+    if (!fed_resolve_literal(host, &literal))
+        return fed_resolve_start(
+            s->client->mem, s->client->loop, host, on_resolved, s, &h->resolve, diag);
+    h->addresses[0] = address_of(&literal, h->port);
+    h->n_addresses = 1;
+    return handshake_address(s, diag);
+}
+
 /* ---- the contract ---- */
 
 static void peer_set(struct fed_dtls_client *client, const char *host, uint16_t port)
@@ -257,11 +273,9 @@ static enum fed_err connect_start(struct dtls_client_session *s, const char *hos
     h->alert = -1;
     h->timeout_ms = timeout_ms;
     h->deadline_ms = fed_loop_now_ms(client->loop) + timeout_ms;
-    err =
-        resolve(client, host, port, h->addresses, DTLS_CLIENT_ADDRESSES_MAX, &h->n_addresses, diag);
-    if (!err)
-        err = dtls_client_session_init(s, identity, diag);
-    return err ? err : handshake_address(s, diag);
+    h->port = port;
+    err = dtls_client_session_init(s, identity, diag);
+    return err ? err : resolve(s, host, diag);
 }
 
 enum fed_err fed_dtls_client_connect(struct fed_dtls_client *client, const char *host,
@@ -285,7 +299,8 @@ enum fed_err fed_dtls_client_connect(struct fed_dtls_client *client, const char 
         return err;
     }
     /* The first ClientHello leaves from the loop: whatever happens then can be told. */
-    client->loop->timer_set(client->loop->ctx, client->timer, fed_loop_now_ms(client->loop));
+    client->loop->timer_set(client->loop->ctx, client->timer,
+        s->handshake->resolve ? s->handshake->deadline_ms : fed_loop_now_ms(client->loop));
     return FED_OK;
 }
 
@@ -313,18 +328,26 @@ enum fed_err fed_dtls_client_send(struct fed_dtls_client *client, struct fed_spa
 enum fed_err fed_dtls_client_save(struct fed_dtls_client *client, struct fed_buf *out)
 {
     struct dtls_client_session *s = client->session;
+    size_t before = out->len;
     uint8_t *at;
     size_t len = 0;
     int code;
 
     if (!s || s->handshake)
         return FED_ERR_CLOSED;
+    /* With the hub's address: who goes on needs no look-up. */
+    fed_buf_put_u8(out, DTLS_CLIENT_SAVED_FORMAT);
+    fed_buf_put_u8(out, s->address.family == AF_INET ? 4 : 16);
+    fed_buf_put(out, fed_span_of(s->address.ip, sizeof(s->address.ip)));
+    fed_buf_put_u32(out, s->address.scope);
     at = fed_buf_room(out, DTLS_CLIENT_SAVED_MAX);
     if (!at) {
         session_drop(client);
         return fed_buf_err(out);
     }
     code = mbedtls_ssl_context_save(&s->ssl, at, DTLS_CLIENT_SAVED_MAX, &len);
+    if (code)
+        fed_buf_cut(out, before);
     if (code == MBEDTLS_ERR_SSL_BAD_INPUT_DATA || code == MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL)
         return FED_ERR_UNSUPPORTED;
     session_drop(client);
@@ -334,15 +357,38 @@ enum fed_err fed_dtls_client_save(struct fed_dtls_client *client, struct fed_buf
     return FED_OK;
 }
 
-static enum fed_err restore(struct dtls_client_session *s, const char *host, uint16_t port,
-    struct fed_span saved, struct fed_diag *diag)
+static enum fed_err saved_address(
+    struct fed_span *saved, uint16_t port, struct dtls_address *out, struct fed_diag *diag)
 {
-    struct fed_dtls_client *client = s->client;
+    struct fed_resolve_address address = {.len = 0};
+    struct fed_span ip;
+    uint8_t format = 0;
+    enum fed_err err = fed_span_take_u8(saved, &format);
+
+    if (!err && format != DTLS_CLIENT_SAVED_FORMAT)
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "another build saved the session");
+    if (!err)
+        err = fed_span_take_u8(saved, &address.len);
+    if (!err)
+        err = fed_span_take_bytes(saved, sizeof(address.bytes), &ip);
+    if (!err)
+        err = fed_span_take_u32(saved, &address.scope);
+    if (err || (address.len != 4 && address.len != 16))
+        return fed_diag_set(diag, FED_ERR_INVALID, "the saved session cannot be read");
+    memcpy(address.bytes, ip.at, sizeof(address.bytes));
+    *out = address_of(&address, port);
+    return FED_OK;
+}
+
+static enum fed_err restore(
+    struct dtls_client_session *s, uint16_t port, struct fed_span saved, struct fed_diag *diag)
+{
     struct dtls_address address;
-    size_t n;
-    enum fed_err err = dtls_client_session_init(s, NULL, diag);
+    enum fed_err err = saved_address(&saved, port, &address, diag);
     int code;
 
+    if (!err)
+        err = dtls_client_session_init(s, NULL, diag);
     if (err)
         return err;
     code = mbedtls_ssl_context_load(&s->ssl, saved.at, saved.len);
@@ -351,8 +397,7 @@ static enum fed_err restore(struct dtls_client_session *s, const char *host, uin
     if (code)
         return fed_mbed_error(diag, FED_ERR_INVALID, code, "saved session");
     mbedtls_ssl_set_mtu(&s->ssl, 0);
-    err = resolve(client, host, port, &address, 1, &n, diag);
-    return err ? err : socket_open(client, s, &address, diag);
+    return socket_open(s->client, s, &address, diag);
 }
 
 enum fed_err fed_dtls_client_restore(struct fed_dtls_client *client, const char *host,
@@ -366,7 +411,7 @@ enum fed_err fed_dtls_client_restore(struct fed_dtls_client *client, const char 
     client->session = session_new(client);
     if (!client->session)
         return fed_diag_set(diag, FED_ERR_NOMEM, "%s: out of memory", client->peer);
-    err = restore(client->session, host, port, saved, diag);
+    err = restore(client->session, port, saved, diag);
     if (err)
         session_drop(client);
     return err;

@@ -11,6 +11,7 @@
 
 #include "ports/dtls.h"
 #include "ports/dtls/address.h"
+#include "ports/resolve.h"
 #include "ports/tls/mbed.h"
 
 #define DTLS_CLIENT_ADDRESSES_MAX 8u /* of one name */
@@ -26,6 +27,8 @@
            */
 #define DTLS_CLIENT_RECORDS_PER_WAKE 64u /* then other descriptors get their turn */
 #define DTLS_CLIENT_SAVED_MAX 1024u
+#define DTLS_CLIENT_SAVED_FORMAT 1u /* the library's own begin with the number of its version, 3   \
+                                     */
 
 /* What only a handshake needs. */
 struct dtls_client_handshake {
@@ -33,6 +36,8 @@ struct dtls_client_handshake {
     mbedtls_x509_crt ca;
     mbedtls_pk_context key;
     bool psk;
+    struct fed_resolve *resolve; /* the look-up under way */
+    uint16_t port;
     struct dtls_address addresses[DTLS_CLIENT_ADDRESSES_MAX];
     size_t n_addresses;
     size_t address;       /* the one that is tried */
@@ -52,6 +57,7 @@ struct dtls_client_session {
     struct fed_dtls_client *client; /* NULL: given up */
     unsigned busy;                  /* calls on the stack that still need it */
     int fd;
+    struct dtls_address address; /* of the peer, once there is a socket */
     struct fed_watch *watch;
     struct dtls_client_handshake *handshake; /* NULL once open */
     bool doubted;                            /* an alert in the clear was among what was read */

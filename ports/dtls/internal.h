@@ -224,7 +224,9 @@ void dtls_scratch_hello(struct fed_dtls_server *server);
 void dtls_session_feed(struct fed_dtls_session *session);
 /* Its time in the heap has come. */
 void dtls_session_due(struct fed_dtls_session *session, uint64_t now_ms);
-/* Takes it out of all tables and frees it, now or when the library has returned. Sends and calls
+/* Takes it out of all tables: it is dead. */
+void dtls_session_unlist(struct fed_dtls_session *session);
+/* And frees it, now or when the library has returned. Sends and calls
  * nothing. */
 void dtls_session_drop(struct fed_dtls_session *session);
 

@@ -139,8 +139,15 @@ enum fed_err fed_dtls_session_save(
     v.context = fed_span_of(context, len);
     saved_put(out, &v);
     mbedtls_platform_zeroize(context, sizeof(context));
-    dtls_session_drop(session);
+    dtls_session_unlist(session);
+    if (fed_buf_err(out))
+        dtls_session_free(session);
     return fed_buf_err(out);
+}
+
+void fed_dtls_session_forget(struct fed_dtls_session *session)
+{
+    dtls_session_free(session);
 }
 
 /* ---- restore ---- */

@@ -142,7 +142,7 @@ struct fed_dtls_session *dtls_session_new(struct fed_dtls_server *server)
     return s;
 }
 
-static void session_unlist(struct fed_dtls_session *s)
+void dtls_session_unlist(struct fed_dtls_session *s)
 {
     struct fed_dtls_server *server = s->server;
 
@@ -157,7 +157,7 @@ static void session_unlist(struct fed_dtls_session *s)
 
 void dtls_session_drop(struct fed_dtls_session *session)
 {
-    session_unlist(session);
+    dtls_session_unlist(session);
     if (session != session->server->current)
         dtls_session_free(session);
 }
@@ -170,7 +170,7 @@ static void session_end(struct fed_dtls_session *s, const char *why)
 
     if (s->state != DTLS_OPEN)
         return;
-    session_unlist(s);
+    dtls_session_unlist(s);
     server->events.closed(server->events.ctx, s, why);
     if (s != server->current)
         dtls_session_free(s);
@@ -368,13 +368,13 @@ static void work_end(struct fed_dtls_session *s)
 void dtls_session_feed(struct fed_dtls_session *session)
 {
     work_begin(session);
-    session->stats.received_bytes += session->server->incoming_len;
-    session->stats.received_datagrams++;
-    if (session->state == DTLS_HANDSHAKE) {
-        if (!dtls_psk_park(session))
+    if (session->state == DTLS_OPEN || !dtls_psk_park(session)) {
+        session->stats.received_bytes += session->server->incoming_len;
+        session->stats.received_datagrams++;
+        if (session->state == DTLS_HANDSHAKE)
             handshake_step(session);
-    } else {
-        session_read(session);
+        else
+            session_read(session);
     }
     work_end(session);
 }

@@ -109,7 +109,7 @@ static enum fed_err open_http(struct fed_https_client *client, const char *host,
         .ca_pem = identity->ca_pem,
         .cert_pem = identity->cert_pem,
         .key_pem = identity->key_pem,
-        .proxy = client->proxy,
+        .proxy = fed_https_no_proxy(client->no_proxy, host) ? NULL : client->proxy,
         .connect_timeout_ms = FED_HTTPS_CLIENT_CONNECT_MS,
         .keepalive_ms = FED_HTTP_NO_KEEPALIVE,
         .total_sent = &client->past_sent,
@@ -178,9 +178,13 @@ enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     const struct fed_link_events *events, struct fed_https_client **out, struct fed_diag *diag)
 {
     const char *proxy = options->proxy ? options->proxy : "";
+    const char *no_proxy = options->no_proxy ? options->no_proxy : "";
     enum fed_err err = fed_https_proxy_check(proxy, diag);
     struct fed_https_client *client;
 
+    if (!err && strlen(no_proxy) > FED_HTTPS_NO_PROXY_MAX)
+        err = fed_diag_set(
+            diag, FED_ERR_LIMIT, "NO_PROXY: longer than %u bytes", FED_HTTPS_NO_PROXY_MAX);
     if (err)
         return err;
     client = fed_alloc_zero(mem, sizeof(*client));
@@ -191,6 +195,7 @@ enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     client->log = log;
     client->events = *events;
     memcpy(client->proxy, proxy, strlen(proxy) + 1); /* checked: not longer than it may be */
+    memcpy(client->no_proxy, no_proxy, strlen(no_proxy) + 1);
     if (loop->timer_new(loop->ctx, on_timer, client, &client->timer)) {
         fed_alloc_free(mem, client, sizeof(*client));
         return fed_diag_set(diag, FED_ERR_NOMEM, "HTTPS client: out of memory");

@@ -8,6 +8,7 @@
 #define FEDLET_PORTS_HTTPS_CLIENT_H
 
 #include "ports/http.h"
+#include "ports/https/no_proxy.h"
 #include "ports/https/records.h"
 #include "ports/link.h"
 
@@ -62,6 +63,7 @@ struct fed_https_client {
     struct fed_link port;
     struct fed_timer *timer;
     char proxy[FED_HTTP_PROXY_MAX + 1];
+    char no_proxy[FED_HTTPS_NO_PROXY_MAX + 1];
     enum fed_https_state state;
     char peer[280];       /* "hub.example:7444" for sentences */
     char session[32 + 1]; /* hexadecimal */

@@ -23,6 +23,7 @@
 #define FED_HTTPS_REQUEST_MAX (64u << 10)
 #define FED_HTTPS_HEADER_MAX (8u << 10)
 #define FED_HTTPS_RECORD_MAX (32u << 20) /* a frame is no larger */
+#define FED_HTTPS_RESUMABLE_MIN 4096u    /* first records from here on have an ETag */
 #define FED_HTTPS_ENDED_MAX 256u         /* sessions that we ended and still know */
 #define FED_HTTPS_ENDED_MS 600000u
 #define FED_HTTPS_RETRY_S 30u     /* there is no room for a session */

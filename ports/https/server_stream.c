@@ -64,9 +64,11 @@ static void make_stream(struct fed_https_exchange *x)
 
 void fed_https_stream_begin(struct fed_https_exchange *x, struct fed_span body)
 {
-    static const struct fed_http_header headers[] = {
+    struct fed_http_header headers[] = {
         {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/vnd.fedlet.stream")},
-        {FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("no-store")}};
+        {FED_SPAN_LIT("cache-control"), FED_SPAN_LIT("no-store")}, {FED_SPAN_LIT("etag"), {0}}};
+    size_t n_headers = 2;
+    char etag[FED_HTTPS_ETAG_SIZE + 1];
     enum fed_err err;
 
     if (body.len > FED_HTTPS_RECORD_MAX) {
@@ -74,8 +76,11 @@ void fed_https_stream_begin(struct fed_https_exchange *x, struct fed_span body)
         fed_https_exchange_free(x);
         return;
     }
+    /* So that a large first record which broke off can be completed by ranges. */
+    if (body.len >= FED_HTTPS_RESUMABLE_MIN && fed_https_etag(body, etag) == FED_OK)
+        headers[n_headers++].value = fed_span_text(etag);
     make_stream(x);
-    err = fed_http_stream_begin(x->http, 200, headers, sizeof(headers) / sizeof(headers[0]));
+    err = fed_http_stream_begin(x->http, 200, headers, n_headers);
     if (!err)
         err = write_record(x, body);
     /* An answer that is cut off makes the agent ask again. */

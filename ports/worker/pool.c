@@ -43,21 +43,23 @@ static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *
 {
     struct fed_loop *loop = pool->loop;
     int fds[FED_WORKER_POOL_MAX];
-    enum fed_err err = worker_sockets_open(pool->server.listen, pool->n, fds, &pool->port, diag);
+    enum fed_err err = FED_OK;
 
-    if (err)
-        return err;
     for (unsigned i = 0; i < pool->n; i++) {
         struct pool_worker *worker = &pool->workers[i];
 
         worker->pool = pool;
         worker->index = i;
-        worker->udp_fd = fds[i];
         fed_map_init(&worker->by_id, pool->mem);
     }
     for (unsigned i = 0; !err && i < pool->n; i++)
         err =
             loop->timer_new(loop->ctx, pool_worker_due, &pool->workers[i], &pool->workers[i].timer);
+    if (err)
+        return fed_diag_set(diag, err, "gateway workers: %s", fed_err_text(err));
+    err = worker_sockets_open(pool->server.listen, pool->n, fds, &pool->port, diag);
+    for (unsigned i = 0; !err && i < pool->n; i++)
+        pool->workers[i].udp_fd = fds[i];
     return err;
 }
 

@@ -1,5 +1,5 @@
-/* worker_confine.c - see confine.h. */
-#include "ports/worker/confine.h"
+/* worker_confine.c - see worker.h. */
+#include "ports/worker/worker.h"
 
 #include <linux/capability.h>
 #include <sys/prctl.h>

@@ -193,19 +193,27 @@ case_agent_silent() {
 }
 
 # ---- status, end, state ----
+hub_address() { # the one that the agents use
+    if [ "${LINK:-coap}" = coap ]; then
+        echo "coaps://127.0.0.1:$(cut -d' ' -f2 "$FLEET/hub.ports")"
+    else
+        echo "https://127.0.0.1:$(cut -d' ' -f3 "$FLEET/hub.ports")"
+    fi
+}
 case_status() {
     connected
     "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" -o json >"$FLEET/status.json"
-    python3 - "$FLEET/status.json" "$(cut -d' ' -f2 "$FLEET/hub.ports")" <<'PY'
+    python3 - "$FLEET/status.json" "$(hub_address)" "${LINK:-coap}" <<'PY'
 import json, sys, time
 status = json.load(open(sys.argv[1], encoding="utf-8"))
 print(json.dumps(status, indent=1))
-assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "epoch", "revision", "works", "bytes", "certificate"], list(status)
+assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate"], list(status)
 assert list(status["works"]) == ["total", "applied", "pending", "failed"], status["works"]
 assert list(status["bytes"]) == ["sent", "received", "month_sent", "month_received"], status["bytes"]
 assert list(status["certificate"]) == ["not_after_unix_s"], status["certificate"]
-assert status["cluster"] == "cluster1" and status["link"] == "coap" and status["connected"] is True
-assert status["hub"] == "coaps://127.0.0.1:" + sys.argv[2], status["hub"]
+assert status["cluster"] == "cluster1" and status["link"] == sys.argv[3] and status["connected"] is True
+assert status["hub"] == sys.argv[2], status["hub"]
+assert status["dial"]["state"] == "in use" and status["hub"] in status["dial"]["hubs"], status["dial"]
 assert status["works"] == {"total": 3, "applied": 3, "pending": 0, "failed": 0}, status["works"]
 assert status["revision"] > 0 and status["epoch"] > 0
 now = time.time()
@@ -216,7 +224,7 @@ PY
     "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" >"$FLEET/status.txt"
     cat "$FLEET/status.txt"
     grep -Eq '^Cluster: +cluster1$' "$FLEET/status.txt"
-    grep -Eq '^Hub: +coaps://127.0.0.1:[0-9]+, connected since [0-9-]+T[0-9:]+Z$' "$FLEET/status.txt"
+    grep -Eq '^Hub: +(coaps|https)://127.0.0.1:[0-9]+, connected since [0-9-]+T[0-9:]+Z$' "$FLEET/status.txt"
     grep -Eq '^Works: +3: 3 applied, 0 pending, 0 failed$' "$FLEET/status.txt"
     grep -Eq '^API server: +reachable$' "$FLEET/status.txt"
 }

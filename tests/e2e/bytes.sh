@@ -106,6 +106,7 @@ case_restarts() {
     hub_stop
     hub_up
     soon 60 True ready_word cluster1
+    config restarted one # the session goes on without a word
     wait_for 60 "more bytes" eval "[ \"\$(link bytes.total)\" -gt $before ]"
     agent_stop cluster1
     agent_here

@@ -6,12 +6,20 @@ source "$(dirname "$0")/suite.sh"
 WORK=$FLEET/work
 mkdir -p "$WORK"
 SYSTEM=kube-federation-system
+# url HOST [PORT]: an address of the hub, or of nobody, over the binding that is tested
+url() {
+    if [ "${LINK:-coap}" = coap ]; then
+        echo "coaps://$1:${2:-$(cut -d' ' -f2 "$FLEET/hub.ports")}"
+    else
+        echo "https://$1:${2:-$(cut -d' ' -f3 "$FLEET/hub.ports")}"
+    fi
+}
 edit_token() { "$ROOT/tests/e2e/token.py" "$@"; }
 join() { # join CLUSTER TOKEN [flags]
     local cluster=$1 token=$2
     shift 2
     timeout -k 5 60 "$BIN/fedlet" join "$token" --name "$cluster" --state-dir "$FLEET/$cluster/state" \
-        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 8s "$@"
+        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 8s ${LINK:+--link "$LINK"} "$@"
 }
 not_joined() { lacks hubctl -n $SYSTEM get kubefedcluster "$1"; }
 
@@ -91,8 +99,8 @@ print(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1:])' "$token" "
 case_forged() {
     local token
     token=$(fedctl token create)
-    fails 1 'refused.*(forged|revoked)' join forged "$(edit_token "$token" secret=00112233445566778899aabbccddeeff00112233)"
-    fails 1 'refused.*(forged|revoked)' join forged "$(edit_token "$token" id=unknownid)"
+    fails 1 'refused.*(forged|revoked|proof)' join forged "$(edit_token "$token" secret=00112233445566778899aabbccddeeff00112233)"
+    fails 1 'refused.*(forged|revoked|proof)' join forged "$(edit_token "$token" id=unknownid)"
     not_joined forged
     # The real one still works: a wrong guess spends nothing.
     join forged "$token"
@@ -115,7 +123,7 @@ case_other_hub() {
     local token
     elsewhere other hub_start
     token=$(elsewhere other fedctl token create)
-    fails 1 'refused|another hub' join stranger "$(edit_token "$token" address="coaps://127.0.0.1:$(cut -d' ' -f2 "$FLEET/hub.ports")")"
+    fails 1 'refused|another hub' join stranger "$(edit_token "$token" address="$(url 127.0.0.1)")"
     not_joined stranger
     elsewhere other hub_stop
 }
@@ -123,18 +131,17 @@ case_wrong_address() {
     local token
     token=$(fedctl token create)
     # Nobody listens there; a name that cannot be found; a port where something else listens.
-    fails 1 '127.0.0.1:9' join nowhere "$(edit_token "$token" address=coaps://127.0.0.1:9)" --timeout 4s
-    fails 1 'hub.invalid' join nowhere "$(edit_token "$token" address=coaps://hub.invalid:5684)" --timeout 4s
+    fails 1 '127.0.0.1:9' join nowhere "$(edit_token "$token" address="$(url 127.0.0.1 9)")" --timeout 4s
+    fails 1 'hub.invalid' join nowhere "$(edit_token "$token" address="$(url hub.invalid 5684)")" --timeout 4s
     fails any 'address' join nowhere "$(edit_token "$token" address=ftp://127.0.0.1:1)" --timeout 4s
     not_joined nowhere
     join nowhere "$token"
 }
 case_second_address() {
-    local token port
+    local token
     token=$(fedctl token create)
-    port=$(cut -d' ' -f2 "$FLEET/hub.ports")
     # The hub is found by name, too.
-    join byname "$(edit_token "$token" address="coaps://localhost:$port")"
+    join byname "$(edit_token "$token" address="$(url localhost)")"
 }
 case_bound_name() {
     local token

@@ -118,17 +118,18 @@ member_up() {
     [ "$path" = "$FLEET/$cluster/kube/admin.kubeconfig" ] || ln -sf "$path" "$FLEET/$cluster/kube/admin.kubeconfig"
 }
 
+# LINK (coap, https) in the environment: how all agents reach their hub; unset: as they choose.
 agent_join() { # agent_join CLUSTER TOKEN [FLAGS...]
     local cluster=$1 token=$2
     shift 2
     "$BIN/fedlet" join "$token" --name "$cluster" --state-dir "$FLEET/$cluster/state" \
-        --kubeconfig "$FLEET/$cluster/kube/admin.kubeconfig" "$@"
+        --kubeconfig "$FLEET/$cluster/kube/admin.kubeconfig" ${LINK:+--link "$LINK"} "$@"
 }
 agent_start() {
     local cluster=$1
     shift
     setsid "$BIN/fedlet" run --state-dir "$FLEET/$cluster/state" \
-        --kubeconfig "$FLEET/$cluster/kube/admin.kubeconfig" "$@" \
+        --kubeconfig "$FLEET/$cluster/kube/admin.kubeconfig" ${LINK:+--link "$LINK"} "$@" \
         >>"$FLEET/logs/$cluster-agent.out" 2>>"$FLEET/logs/$cluster-agent.err" </dev/null &
     echo $! >"$FLEET/$cluster.pid"
 }

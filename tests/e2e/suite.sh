@@ -3,7 +3,7 @@
 # and the plan at the end. Whatever is started through lib.sh ends with the suite, also on Ctrl-C.
 
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-SUITE=$(basename "$0" .sh)
+SUITE=$(basename "$0" .sh)${LINK:+-$LINK}
 CASES=0
 FAILURES=0
 SUITE_STARTED=$(now_ms)

@@ -8,3 +8,5 @@ fed_fuzz_target(fuzz_coap_client
         ${PROJECT_SOURCE_DIR}/ports/coap/fetch.c
     LINK fed_port_coap_message fed_port_posix)
 fed_fuzz_target(fuzz_session SOURCES ${CMAKE_CURRENT_LIST_DIR}/session_fuzz.c LINK fed_agent fed_port_posix)
+fed_fuzz_target(fuzz_fetch SOURCES ${CMAKE_CURRENT_LIST_DIR}/fetch_fuzz.c
+        ${PROJECT_SOURCE_DIR}/ports/coap/fetch.c LINK fed_base)

@@ -18,6 +18,14 @@ fed_unit_test(agent_pods_test
     SOURCES ${agent_dir}/agent_pods_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_dial_test
+    SOURCES ${agent_dir}/agent_dial_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
+fed_unit_test(agent_renew_test
+    SOURCES ${agent_dir}/agent_renew_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix fed_port_tls)
 fed_unit_test(agent_session_test
     SOURCES ${agent_dir}/agent_session_test.c ${agent_dir}/ports_base_dir.c
     LINK fed_agent fed_port_posix)

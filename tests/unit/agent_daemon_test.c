@@ -783,6 +783,90 @@ static void test_dead_hub_is_noticed(void **state)
     world_free(w);
 }
 
+/* The hub ends the session, and another one is made. */
+static void reconnect(struct world *w)
+{
+    unsigned before = w->connects;
+    struct fed_diag diag = {"closed"};
+
+    w->link_events.down(w->link_events.ctx, FED_ERR_CLOSED, &diag);
+    world_pass(w, 3000);
+    assert_int_equal(w->connects, before + 1);
+}
+
+static bool says_kept(const struct world *w)
+{
+    return strstr(w->observe_query, "&n=1") != NULL;
+}
+
+static void test_marks_of_the_hub(void **state)
+{
+    struct world *w = world_new();
+    unsigned commits;
+
+    (void)state;
+    w->hub_mark = 7;
+    world_boot(w);
+    assert_ptr_equal(strstr(w->hello_query, "n=0"), w->hello_query);
+    assert_true(says_kept(w));
+    /* Said once, and written once. */
+    commits = w->commits;
+    world_pass(w, 1900000);
+    assert_int_equal(w->commits, commits);
+    assert_false(says_kept(w)); /* the observation was renewed */
+    w->hub_mark = 8;
+    reconnect(w);
+    assert_non_null(strstr(w->hello_query, "n=0000000700000000"));
+    assert_true(says_kept(w));
+    /* One that cannot be stored is not used. */
+    w->hub_mark = 9;
+    w->commit_err = FED_ERR_FULL;
+    reconnect(w);
+    assert_non_null(strstr(w->hello_query, "n=0000000800000000"));
+    assert_false(says_kept(w));
+    w->commit_err = FED_OK;
+    reconnect(w);
+    assert_non_null(strstr(w->hello_query, "n=0000000800000000"));
+    assert_true(says_kept(w));
+    /* An answer that was slower than a later one. */
+    w->hub_mark = 3;
+    reconnect(w);
+    assert_non_null(strstr(w->hello_query, "n=0000000900000000"));
+    assert_false(says_kept(w));
+    /* Kept over a restart; a copy is spoken of. */
+    world_crash(w);
+    w->hub_mark = 10;
+    w->hub_saw_copy = true;
+    world_boot(w);
+    assert_non_null(strstr(w->hello_query, "n=0000000900000000"));
+    assert_true(logged(w, "another machine came to the hub with this cluster's identity"));
+    world_free(w);
+}
+
+/* One ping, after a fifth more than the heartbeat, and no new observation. */
+static void test_liveness_over_https(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    snprintf(w->identity.hubs[0], sizeof w->identity.hubs[0], "https://hub.test:7444");
+    world_boot(w);
+    assert_int_equal(w->connects, 1);
+    world_pass(w, 7200000);
+    assert_int_equal(w->observes, 1);
+    assert_int_equal(w->connects, 1);
+    w->pings_lost = true;
+    world_pass(w, 71000);
+    w->pings_lost = false;
+    world_pass(w, 1500);
+    assert_int_equal(w->connects, 1);
+    w->pings_lost = true;
+    world_pass(w, 72000);
+    assert_true(w->connects > 1);
+    assert_true(logged(w, "it does not answer any more"));
+    world_free(w);
+}
+
 static void test_lost_observation_is_renewed(void **state)
 {
     struct world_work works[] = {ns, map_b, web};
@@ -1103,10 +1187,12 @@ static void test_status_document(void **state)
     assert_int_equal(agent_daemon_status_json(w->daemon, &out), FED_OK);
     assert_string_equal(fed_buf_cstr(&out),
         "{\"cluster\":\"cluster1\",\"hub\":\"coaps://hub.test:5684\",\"link\":\"coap\","
-        "\"connected\":true,\"since_unix_s\":1795000000,\"epoch\":7,\"revision\":1,"
+        "\"connected\":true,\"since_unix_s\":1795000000,"
+        "\"dial\":{\"state\":\"in use\",\"hubs\":[\"coaps://hub.test:5684\"]},"
+        "\"epoch\":7,\"revision\":1,"
         "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0},"
         "\"bytes\":{\"sent\":1000,\"received\":2000,\"month_sent\":1000,\"month_received\":2000},"
-        "\"certificate\":{\"not_after_unix_s\":0}}");
+        "\"certificate\":{\"not_after_unix_s\":0,\"renewal_unix_s\":0},\"clone_suspected\":false}");
     fed_buf_fini(&out);
     world_free(w);
 }
@@ -1181,6 +1267,8 @@ int main(void)
         cmocka_unit_test(test_new_epoch_removes_nothing),
         cmocka_unit_test(test_report_conflict_leads_to_full),
         cmocka_unit_test(test_dead_hub_is_noticed),
+        cmocka_unit_test(test_marks_of_the_hub),
+        cmocka_unit_test(test_liveness_over_https),
         cmocka_unit_test(test_lost_observation_is_renewed),
         cmocka_unit_test(test_hub_that_refuses_is_not_hammered),
         cmocka_unit_test(test_api_server_away),

@@ -131,7 +131,7 @@ static void play_start(struct play *p)
         .loop = &p->w->loop,
         .log = &p->w->log,
         .crypto = &p->crypto,
-        .link = &p->link};
+        .coap = &p->link};
     struct agent_enroll_options options = {.token = &p->token,
         .cluster = "shop-17",
         .key_pem = fed_buf_span(&p->agent_key),
@@ -289,16 +289,19 @@ static void test_certificate_of_another_ca(void **state)
     struct fed_join_answer answer = {.approved = true, .cluster = "shop-17"};
     struct play *p = play_new();
     struct fed_diag diag = {""};
+    struct fed_buf trusted;
 
     (void)state;
+    fed_buf_init(&trusted, fed_alloc_system(), 16384);
     /* The right CA is shown, but it did not sign. */
     snprintf(answer.ca, sizeof answer.ca, "%.*s", (int)p->ca_cert.len, (char *)p->ca_cert.at);
     snprintf(answer.certificate, sizeof answer.certificate, "%.*s", (int)p->other_cert.len,
         (char *)p->other_cert.at);
-    assert_int_not_equal(agent_enroll_check(&p->crypto, &p->token, "shop-17",
-                             fed_buf_span(&p->agent_key), p->w->unix_s, &answer, &diag),
+    assert_int_not_equal(agent_enroll_check(fed_alloc_system(), &p->crypto, &p->token, "shop-17",
+                             fed_buf_span(&p->agent_key), p->w->unix_s, &answer, &trusted, &diag),
         FED_OK);
     assert_non_null(strstr(diag.text, "the certificate from the hub"));
+    fed_buf_fini(&trusted);
     play_free(p);
 }
 

@@ -257,20 +257,22 @@ struct world *world_new(void)
 
 void world_boot(struct world *w)
 {
+    bool https = w->identity.hubs[0][0] == 'h'; /* the address says what the link is */
     struct agent_ports ports = {.mem = fed_alloc_system(),
         .loop = &w->loop,
         .log = &w->log,
         .crypto = &w->crypto,
         .store = &w->store,
         .kube = &w->kube,
-        .link = &w->link};
+        .coap = https ? NULL : &w->link,
+        .https = https ? &w->link : NULL};
     struct agent_daemon_options options = {.sync = {.identity = &w->identity,
                                                .hubs = (const char(*)[281])w->identity.hubs,
                                                .n_hubs = 1},
         .slot = &w->slot};
     struct fed_diag diag = {""};
 
-    w->link_events = agent_sync_link_events(&w->slot);
+    w->link_events = agent_dial_link_events(&w->slot, https ? AGENT_DIAL_HTTPS : AGENT_DIAL_COAP);
     if (agent_daemon_new(&ports, &options, &w->daemon, &diag))
         fail_msg("%s", diag.text);
     agent_daemon_start(w->daemon);

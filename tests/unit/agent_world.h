@@ -80,15 +80,19 @@ struct world {
     struct fed_link_events link_events;
     struct world_op *ops;
     bool hub_down;
-    bool hub_has_kinds; /* GET /k: ConfigMap, Secret, and Gadget, which the member has not */
+    bool hub_has_kinds;  /* GET /k: ConfigMap, Secret, and Gadget, which the member has not */
     uint64_t sent_bytes; /* as the link counts; 0: 1000 */
-    uint64_t hub_knows; /* 0: it is of before that was said */
+    uint64_t hub_knows;  /* 0: it is of before that was said */
     unsigned kinds_asked;
     unsigned gadgets_listed;
     bool pings_lost;
     bool corrupt_delta;   /* spoils every frame that is not a full one */
     unsigned report_code; /* 0: 2.04 */
     uint64_t hub_seq;
+    uint32_t hub_mark;      /* number of the mark that the hello gives; 0: none */
+    bool hub_saw_copy;      /* ... and that somebody came with an older one */
+    char hello_query[64];   /* of the last hello */
+    char observe_query[64]; /* of the last observation */
     struct world_revision {
         uint32_t epoch;
         uint64_t revision;
@@ -106,7 +110,7 @@ struct world {
     struct fed_log log;
     char log_text[WORLD_LOG_MAX];
     struct agent_identity identity;
-    struct agent_sync_slot slot;
+    struct agent_dial_slot slot;
     struct agent_daemon *daemon;
 };
 

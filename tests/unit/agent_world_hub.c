@@ -360,6 +360,17 @@ static void tell_more(const struct world *w, struct fed_buf *out)
     fed_buf_fini(&kinds);
 }
 
+/* What the hub says of marks. */
+static void put_mark(struct world *w, const char *query, struct fed_buf *out)
+{
+    struct fed_link_hello_items items = {.has_mark = w->hub_mark > 0, .copied = w->hub_saw_copy};
+
+    snprintf(w->hello_query, sizeof w->hello_query, "%s", query);
+    for (size_t i = 0; i < 4; i++)
+        items.mark[i] = (uint8_t)(w->hub_mark >> (24 - 8 * i));
+    fed_link_hello_items_put(out, &items);
+}
+
 static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *out)
 {
     struct fed_link_hello hello = {.heartbeat_s = 60,
@@ -373,11 +384,14 @@ static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *
     } else if (strcmp(op->path, FED_LINK_PATH_HELLO) == 0) {
         fed_link_hello_put(out, &hello);
         tell_more(w, out);
+        put_mark(w, op->query, out);
     } else if (strcmp(op->path, FED_LINK_PATH_REPORT) == 0) {
         return take_report(w, fed_buf_span(&op->payload));
     } else {
         w->pulls += op->what == OP_REQUEST;
         w->observes += op->what == OP_OBSERVE;
+        if (op->what == OP_OBSERVE)
+            snprintf(w->observe_query, sizeof w->observe_query, "%s", op->query);
         answer_bundle(w, op->query, out);
     }
     return FED_LINK_CONTENT;

@@ -1219,6 +1219,7 @@ static void test_marks(void **state)
 {
     struct world *w = *state;
     struct machine m = {.has_mark = false};
+    struct machine was;
     struct fed_crypto_cert_info cert;
 
     copies = 0;
@@ -1239,12 +1240,29 @@ static void test_marks(void **state)
     /* The answer was lost, the request repeated in the session: the same mark. */
     assert_int_equal(come(w, &m, &cert, KEEPS_NOT), FED_LINK_CONTENT);
     assert_int_equal(hello(w, &m, KEEPS_UNTOLD), FED_LINK_CONTENT);
+    /* Started anew, it goes on with the session: the next mark, by which a copy is the older one.
+     */
+    was = m;
+    assert_int_equal(hello(w, &m, KEEPS), FED_LINK_CONTENT);
+    assert_memory_not_equal(m.mark, was.mark, sizeof was.mark);
     assert_int_equal(hello(w, &m, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
     assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);
+    /* Two hellos side by side, of which one is used: either. */
+    for (int used = 0; used < 2; used++) {
+        struct machine lanes[2] = {m, m};
+
+        assert_int_equal(come(w, &lanes[0], &cert, KEEPS_UNTOLD), FED_LINK_CONTENT);
+        assert_int_equal(come(w, &lanes[1], &cert, KEEPS_UNTOLD), FED_LINK_CONTENT);
+        leave(w, &lanes[0]);
+        leave(w, &lanes[1]);
+        m = lanes[used];
+        assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
+        leave(w, &m);
+    }
     /* A hub that was restored knows an older mark: it is not the agent that went back. */
-    m.mark[3] += 5;
+    m.mark[0]++; /* of the number, which ends in 2106 */
     m.mark[7] ^= 1;
     assert_int_equal(come(w, &m, &cert, KEEPS), FED_LINK_CONTENT);
     leave(w, &m);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "hub/plan/internal.h"
+#include "refused_writes.h"
 
 static void hold(struct hub_world *w, const char *cluster, const char *why)
 {
@@ -160,6 +161,38 @@ static void test_it_waits_over_a_restart(void **state)
     assert_int_equal(hub_world_revision(w, "c1"), before);
 }
 
+/* A change that the disk refused waits for nothing; the same again, taken, is kept like any other.
+ */
+static void test_a_refused_sync(void **state)
+{
+    static const char changed[] =
+        "{\"metadata\":{\"name\":\"x\",\"namespace\":\"ns\",\"generation\":9,\"finalizers\":["
+        "\"kubefed.io/sync-controller\"]},\"spec\":{\"template\":{\"data\":{\"k\":\"2\"}},"
+        "\"placement\":{\"clusterSelector\":{}}}}";
+    struct hub_world *w = *state;
+    struct hub_object_write write = {.ref = {.resource = fed_span_text(W_CONFIGMAPS),
+                                         .ns = FED_SPAN_LIT("ns"),
+                                         .name = FED_SPAN_LIT("x")},
+        .expected = HUB_ANY_REVISION,
+        .bytes = fed_span_text(changed)};
+
+    put_value(w, "x", "1", "");
+    hold(w, "c1", "quiet until six");
+    assert_int_equal(hub_objects_stage(w->objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    test_writes_refuse();
+    assert_int_not_equal(hub_objects_flush(w->objects, NULL), FED_OK);
+    test_writes_allow();
+    hub_world_wait(1100); /* the plan waits a while after a failure */
+    hub_world_settle(w);
+    assert_int_equal(held(w, "c1"), 0);
+    assert_true(has(w, "c2", "x", "1"));
+    put_value(w, "x", "2", "");
+    assert_int_equal(held(w, "c1"), 1);
+    hub_world_restart(w);
+    assert_int_equal(held(w, "c1"), 1);
+    assert_true(has(w, "c1", "x", "1") && has(w, "c2", "x", "2"));
+}
+
 static void test_status_says_why(void **state)
 {
     struct hub_world *w = *state;
@@ -205,6 +238,7 @@ int main(void)
         CASE(test_urgent_ones_and_removals_do_not_wait),
         CASE(test_what_waits_may_end_otherwise),
         CASE(test_it_waits_over_a_restart),
+        CASE(test_a_refused_sync),
         CASE(test_status_says_why),
         CASE(test_a_cluster_that_went),
     };

@@ -74,6 +74,20 @@ static void test_narrow_token(void **state)
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
 }
 
+/* A small request whose answer is large: joining. */
+static void test_narrow_answer_to_a_post(void **state)
+{
+    struct fed_link_client_identity identity = world_token_identity();
+
+    (void)state;
+    relay.mtu = NARROW;
+    world_connect(&world, relay.port, &identity);
+    world_body_fill(&world, 1500, 4);
+    world_post(&world, "echo", FED_SPAN_LIT("small"));
+    assert_int_equal(world.done_code, FED_LINK_CREATED);
+    expect_body();
+}
+
 /* Neither side knows: a whole answer, a whole request and a block vanish. */
 static void test_narrow_in_a_session(void **state)
 {
@@ -116,8 +130,7 @@ static void test_narrow_in_a_transfer(void **state)
 
 #define LARGE 600000u
 
-/* A third of it comes, then the network is gone. */
-static void fetch_part(void)
+static void fetch_third(void)
 {
     struct fed_span none = {NULL, 0};
 
@@ -131,6 +144,12 @@ static void fetch_part(void)
         world_run_ms(&world, 5);
     assert_int_equal(world.dones, 0);
     assert_true(relay.to_agent_bytes >= LARGE / 3);
+}
+
+/* A third of it comes, then the network is gone. */
+static void fetch_part(void)
+{
+    fetch_third();
     relay.cut = true;
     world_run_ms(&world, 50);
     world.link->disconnect(world.link->ctx);
@@ -168,6 +187,19 @@ static void test_goes_on_with_a_restarted_hub(void **state)
     fed_coap_server_close(world.server);
     world_server_open(&world);
     relay_init(&relay, &world, 22);
+    expect_rest("e=1&r=3", false);
+}
+
+/* Blocks are not confirmed, so nobody says that the hub has forgotten the session. */
+static void test_silence_ends_the_session(void **state)
+{
+    (void)state;
+    fetch_third();
+    relay.cut = true;
+    world_until(&world, &world.downs, 1, 40000);
+    assert_int_equal(world.down_err, FED_ERR_TIMEOUT);
+    assert_int_equal(world.done_err, FED_ERR_CLOSED);
+    relay.cut = false;
     expect_rest("e=1&r=3", false);
 }
 
@@ -248,10 +280,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_narrow),
         TEST(test_narrow_token),
+        TEST(test_narrow_answer_to_a_post),
         TEST(test_narrow_in_a_session),
         TEST(test_narrow_in_a_transfer),
         TEST(test_goes_on_in_a_new_session),
         TEST(test_goes_on_with_a_restarted_hub),
+        TEST(test_silence_ends_the_session),
         TEST(test_another_body_begins_anew),
         TEST(test_another_question_begins_anew),
         TEST(test_goes_on_in_a_new_process),

@@ -279,8 +279,6 @@ static void test_bad_arguments(void **state)
         link->connect(link->ctx, "127.0.0.1", 1, &empty, 1000, &diag), FED_ERR_INVALID);
     identity.cert_pem = FED_SPAN_LIT("no certificate");
     assert_int_not_equal(link->connect(link->ctx, "127.0.0.1", 1, &identity, 1000, &diag), FED_OK);
-    assert_int_equal(
-        link->connect(link->ctx, "not a name", 1, &identity, 1000, &diag), FED_ERR_NETWORK);
     connect_agent(0);
     identity = world_agent_identity(&world);
     assert_int_equal(
@@ -290,6 +288,26 @@ static void test_bad_arguments(void **state)
         FED_ERR_LIMIT);
     world_post(&world, "s", fed_span_of(large, 1024));
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
+}
+
+/* Looked up beside the loop. */
+static void test_names(void **state)
+{
+    struct fed_link_client_identity identity = world_agent_identity(&world);
+    struct fed_link *link = world.link;
+    uint16_t port = fed_coap_server_port(world.server);
+    struct fed_diag diag = {""};
+
+    (void)state;
+    assert_int_equal(link->connect(link->ctx, "not a name", port, &identity, 20000, &diag), FED_OK);
+    world_until(&world, &world.downs, 1, 20000);
+    assert_int_equal(world.down_err, FED_ERR_NETWORK);
+    assert_non_null(strstr(world.down_diag.text, "cannot be resolved"));
+    assert_int_equal(link->connect(link->ctx, "localhost", port, &identity, 20000, &diag), FED_OK);
+    world_until(&world, &world.ups, 1, 20000);
+    link->disconnect(link->ctx);
+    assert_int_equal(link->connect(link->ctx, "localhost", port, &identity, 20000, &diag), FED_OK);
+    link->disconnect(link->ctx); /* the look-up is under way */
 }
 
 /* ---- notifications ---- */
@@ -766,6 +784,7 @@ int main(int argc, char **argv)
         TEST(test_nothing_listens),
         TEST(test_silence),
         TEST(test_bad_arguments),
+        TEST(test_names),
         TEST(test_observe),
         TEST(test_observe_replaces),
         TEST(test_observe_again),

@@ -1,5 +1,6 @@
 /* The agent's HTTPS client against a hub of a few lines on ports/http's server. */
 #include "ports/http.h"
+#include "ports/https/no_proxy.h"
 #include "ports/https/records.h"
 #include "ports/link.h"
 
@@ -817,6 +818,28 @@ static void proxies(void **state)
     assert_int_equal(fed_https_proxy_check(large, NULL), FED_ERR_INVALID);
 }
 
+static void proxies_passed_by(void **state)
+{
+    static const struct {
+        const char *list;
+        const char *host;
+        bool matches;
+    } cases[] = {{"", "hub.example", false}, {"*", "hub.example", true},
+        {"example", "hub.example", true}, {".example", "hub.EXAMPLE", true},
+        {"other, hub.example ,x", "hub.example", true}, {"b.example", "hub.example", false},
+        {"a.hub.example", "hub.example", false}, {"10.0.0.1", "10.0.0.1", true},
+        {"10.0.0.1", "10.0.0.10", false}, {"10.0.0.0/8", "10.200.0.1", true},
+        {"10.0.0.0/8", "11.0.0.1", false}, {"10.0.0.0/9", "10.200.0.1", false},
+        {"0.0.0.0/0", "192.0.2.1", true}, {"10.0.0.0/33", "10.0.0.0", false},
+        {"10.0.0.0/x", "10.0.0.0", false}, {"::1", "::1", true}, {"fd00::/8", "fd12::1", true},
+        {"fd00::/8", "fe80::1", false}, {"10.0.0.0/8", "::1", false}, {",,", "hub", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (fed_https_no_proxy(cases[i].list, cases[i].host) != cases[i].matches)
+            fail_msg("%s: %s", cases[i].list, cases[i].host);
+}
+
 static void records(void **state)
 {
     static const char bytes[] = "\0\0\0\0"
@@ -854,7 +877,7 @@ int main(void)
         CASE(observation), CASE(large_record), CASE(resume), CASE(resume_changed),
         CASE(resume_observation), CASE(resume_beside), CASE(resume_in_vain), CASE(connection_lost),
         CASE(wrong_hubs), CASE(pinned), CASE(nobody_there), CASE(refused_session), CASE(names),
-        cmocka_unit_test(proxies), cmocka_unit_test(records)};
+        cmocka_unit_test(proxies), cmocka_unit_test(proxies_passed_by), cmocka_unit_test(records)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

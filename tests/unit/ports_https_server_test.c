@@ -3,6 +3,7 @@
 #include "ports/https/server.h"
 #include "tests/unit/ports_http_world.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -427,6 +428,41 @@ static void a_session_is_its_certificates(void **state)
     hub_close(&hub);
 }
 
+static size_t open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    size_t n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static bool has_fewer(void *ctx)
+{
+    return open_descriptors() < *(size_t *)ctx;
+}
+
+/* Its connections go with it. */
+static void a_session_that_the_hub_ends_is_disconnected(void **state)
+{
+    struct hub hub;
+    struct fed_http_client *client;
+    size_t before;
+
+    (void)state;
+    hub_open(&hub, NULL);
+    client = agent(&hub, H2);
+    assert_int_equal(status_of(&hub, client, "GET", "/fedlet/v1/h", ID_A), 204);
+    before = open_descriptors();
+    fed_https_session_close(hub.session);
+    world_until(&hub.w, has_fewer, &before);
+    fed_http_client_close(client);
+    hub_close(&hub);
+}
+
 static void a_session_that_the_hub_ended_stays_ended(void **state)
 {
     struct hub hub;
@@ -786,6 +822,31 @@ static void the_rest_of_an_answer(void **state)
     hub_close(&hub);
 }
 
+/* A range counts the bytes that the ETag names: they are not compressed. */
+static void what_has_an_etag_is_sent_as_it_is(void **state)
+{
+    struct ask ask = {.method = "GET",
+        .target = "/fedlet/v1/body",
+        .id = ID_A,
+        .name = "accept-encoding",
+        .value = "gzip"};
+    struct reply reply;
+    struct hub hub;
+    struct fed_http_client *client;
+
+    (void)state;
+    hub_open(&hub, NULL);
+    for (unsigned i = 0; i < 30000; i++)
+        fed_buf_put_text(&hub.body, "0123456789");
+    client = agent(&hub, H2);
+    ask_of(&hub, client, &reply, &ask);
+    assert_int_equal(reply.status, 200);
+    assert_true(fed_span_eq(fed_buf_span(&reply.body), fed_buf_span(&hub.body)));
+    end(&reply);
+    fed_http_client_close(client);
+    hub_close(&hub);
+}
+
 /* ---- the observation ---- */
 struct length {
     struct reply *reply;
@@ -1033,6 +1094,7 @@ int main(void)
         cmocka_unit_test(the_session_is_named_in_every_request),
         cmocka_unit_test(a_connection_is_one_sessions),
         cmocka_unit_test(a_session_is_its_certificates),
+        cmocka_unit_test(a_session_that_the_hub_ends_is_disconnected),
         cmocka_unit_test(a_session_that_the_hub_ended_stays_ended),
         cmocka_unit_test(silence_ends_a_session),
         cmocka_unit_test(a_ping_keeps_a_session),
@@ -1045,6 +1107,7 @@ int main(void)
         cmocka_unit_test(payloads_have_a_limit),
         cmocka_unit_test(answers_may_come_late),
         cmocka_unit_test(the_rest_of_an_answer),
+        cmocka_unit_test(what_has_an_etag_is_sent_as_it_is),
         cmocka_unit_test(observation_h2),
         cmocka_unit_test(observation_h1),
         cmocka_unit_test(only_a_good_answer_is_an_observation),

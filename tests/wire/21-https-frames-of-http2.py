@@ -52,7 +52,7 @@ class Peer:
 
 
 state = os.environ["WIRE_DIR"] + "/python"
-agent = os.path.join(os.path.dirname(os.path.abspath(__file__)), "protocol/agent.py")
+agent = os.path.join(sys.path[0], "agent.py")
 subprocess.run([agent, "join", state, "wire-h2", os.environ["WIRE_TOKEN"]], check=True)
 
 peer = Peer(state + "/cert.pem", state + "/key.pem")
@@ -82,7 +82,7 @@ assert stream == 5 and not flags & END_STREAM and block[:1] == b"\x88", block.he
 kind, flags, stream, data = peer.next(DATA)
 size = int.from_bytes(data[:4], "big")
 assert stream == 5 and not flags & END_STREAM and len(data) == 4 + size, data.hex()
-assert data[4] == 1 and data[6:10] == epoch.to_bytes(4, "big"), data.hex()
+assert data[4] == 1 and int.from_bytes(data[6:10], "big") == epoch, data.hex()
 
 # A newer one ends it in order, on a connection that goes on.
 peer.sock.sendall(get(7, b"/fedlet/v1/b?e=%d&r=0" % epoch, (b"fedlet-observe", b"stream")))

@@ -1,5 +1,6 @@
 """A hub, member control planes and agents on loopback: started, brought to a state, ended by process id."""
 
+import json
 import os
 import re
 import shutil
@@ -167,6 +168,8 @@ class Hub:
 class Member:
     """A real control plane, and one agent beside it."""
 
+    SCHEMES = {"coap": "coaps", "https": "https"}
+
     def __init__(self, fleet, name, *flags):
         self.name = name
         self.dir = os.path.join(fleet.dir, name)
@@ -182,13 +185,25 @@ class Member:
         run(self._fleet.agent, "join", hub.token(), "--name", self.name, "--state-dir", self.state_dir,
             "--kubeconfig", self.kubeconfig)
 
-    def agent_start(self, port):
+    def agent_start(self, port, link="coap"):
         """port: of the hub or of a relay before it. Returns the time just before the start."""
         before = time.monotonic()
         self._agent = Process([self._fleet.agent, "run", "--state-dir", self.state_dir, "--kubeconfig",
-                               self.kubeconfig, "--hub", f"coaps://{LOOPBACK}:{port}"],
+                               self.kubeconfig, "--link", link, "--hub", f"{self.SCHEMES[link]}://{LOOPBACK}:{port}"],
                               self._fleet.log(f"{self.name}-agent"))
         return before
+
+    def has_link(self, link):
+        """An agent without the binding says so, before it looks whether it has joined."""
+        done = subprocess.run([self._fleet.agent, "run", "--link", link, "--state-dir", os.path.join(self.dir, "none")],
+                              capture_output=True, text=True, check=False)
+        return "not available" not in done.stderr
+
+    def is_connected(self):
+        self._agent.check()
+        done = subprocess.run([self._fleet.agent, "status", "--state-dir", self.state_dir, "-o", "json"],
+                              capture_output=True, text=True, check=False)
+        return done.returncode == 0 and json.loads(done.stdout)["connected"]
 
     @property
     def pid(self):
