@@ -12,7 +12,8 @@ from .swarm import Swarm
 from .world import CLUSTERS, ROOT, Hub, run
 
 SMALL = 1000
-LARGE = int(os.environ.get("SWARM_LARGE", "10000"))
+LARGE = int(os.environ.get("SWARM_LARGE", "10000"))  # how many; the names of the figures say it
+MIDDLE = 2000       # by HTTPS: each costs the hub a connection
 CHANGES = 5
 IDLE_S = 130        # more than one heartbeat of each
 REST_S = 2
@@ -203,4 +204,19 @@ def swarm_reconnect(fleet, results):
             results.add("swarm_reconnect_stop_took", ended_s, "s")
 
 
-GROUPS = (handshakes, swarm_change, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect)
+def swarm_https(fleet, results):
+    """Two thousand agents by HTTPS: handshakes, a change, memory, and a crash of the hub."""
+    crowd = CROWDS.get(fleet, MIDDLE, "https")
+    results.add("https_handshakes_per_second", crowd.agents / crowd.connected_s, "/s")
+    results.add("https_handshake_hub_cpu", crowd.connected_cpu_s * 1000 / crowd.agents, "ms")
+    seen = [crowd.change() for _ in range(CHANGES)]
+    for key, what in (("met_p50", "taken_p50"), ("met_last", "taken_last"), ("told_last", "reported_last")):
+        results.add(f"swarm_https_change_{crowd.agents}_{what}", statistics.median(one[key] for one in seen), "s")
+    used = proc.pss_mib(crowd.hub.pid) - crowd.empty_mib
+    results.add("swarm_https_memory_per_agent", used * 1024 / crowd.agents, "KiB", PER_AGENT_KIB["https"])
+    ready_s, _ = crowd.hub.restart(True)
+    shift = time.monotonic() - ready_s
+    results.add("swarm_https_crash_served_p99", crowd.change()["met_p99"] + shift, "s", 30)
+
+
+GROUPS = (handshakes, swarm_change, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect, swarm_https)
