@@ -207,10 +207,10 @@ case_status() {
 import json, sys, time
 status = json.load(open(sys.argv[1], encoding="utf-8"))
 print(json.dumps(status, indent=1))
-assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate"], list(status)
+assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate", "clone_suspected"], list(status)
 assert list(status["works"]) == ["total", "applied", "pending", "failed"], status["works"]
 assert list(status["bytes"]) == ["sent", "received", "month_sent", "month_received"], status["bytes"]
-assert list(status["certificate"]) == ["not_after_unix_s"], status["certificate"]
+assert list(status["certificate"]) == ["not_after_unix_s", "renewal_unix_s"], status["certificate"]
 assert status["cluster"] == "cluster1" and status["link"] == sys.argv[3] and status["connected"] is True
 assert status["hub"] == sys.argv[2], status["hub"]
 assert status["dial"]["state"] == "in use" and status["hub"] in status["dial"]["hubs"], status["dial"]
@@ -219,6 +219,8 @@ assert status["revision"] > 0 and status["epoch"] > 0
 now = time.time()
 assert now - 3600 < status["since_unix_s"] <= now + 1
 assert 0 < status["bytes"]["sent"] <= status["bytes"]["month_sent"] and 0 < status["bytes"]["received"] <= status["bytes"]["month_received"]
+assert status["clone_suspected"] is False
+assert now < status["certificate"]["renewal_unix_s"] < status["certificate"]["not_after_unix_s"]
 assert now + 30 * 86400 < status["certificate"]["not_after_unix_s"] < now + 400 * 86400
 PY
     "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" >"$FLEET/status.txt"
