@@ -137,6 +137,7 @@ struct fed_https_client_options {
      * for all, names (also what is below them), addresses, networks as ADDRESS/BITS. NULL or empty
      * for none; at most 1,024 bytes, copied. */
     const char *no_proxy;
+    bool http1_only; /* HTTP/2 is not offered */
 };
 FED_MUST_USE enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_https_client_options *options,

@@ -169,6 +169,8 @@ static void put_all(struct fed_buf *out, const struct hub_metrics *metrics)
 {
     const struct hub_api *api = metrics->api;
     struct fed_map_iter it;
+    uint64_t syncs;
+    uint64_t refused;
 
     put_head(out, "apiserver_request_total", "counter", "Requests by verb, resource and code.");
     fed_map_iter_init(&it, &metrics->requests);
@@ -182,6 +184,13 @@ static void put_all(struct fed_buf *out, const struct hub_metrics *metrics)
     put_head(out, "fedhub_store_revision", "gauge", "Revision of the store's last commit.");
     fed_buf_printf(out, "fedhub_store_revision %llu\n",
         (unsigned long long)hub_objects_revision(api->objects));
+    hub_objects_syncs(api->objects, &syncs, &refused);
+    put_head(out, "fedhub_store_syncs_total", "counter",
+        "Commits of the store: a turn's writes share one.");
+    fed_buf_printf(out,
+        "fedhub_store_syncs_total{result=\"durable\"} %llu\n"
+        "fedhub_store_syncs_total{result=\"refused\"} %llu\n",
+        (unsigned long long)syncs, (unsigned long long)refused);
     put_head(out, "fedhub_served_kinds", "gauge", "Kinds that are served.");
     fed_buf_printf(out, "fedhub_served_kinds %zu\n", hub_kinds_count(api->kinds));
     put_head(out, "fedhub_build_info", "gauge", "Always 1.");

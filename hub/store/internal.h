@@ -69,6 +69,8 @@ struct hub_objects {
     size_t ring_first;
     size_t ring_count;
     size_t ring_bytes;
+    uint64_t syncs; /* of what was staged */
+    uint64_t syncs_refused;
     uint64_t ring_floor; /* every change after this revision is in the ring */
 };
 

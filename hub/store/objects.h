@@ -5,7 +5,8 @@
  * that is the revision of the commit that wrote it, added when it is read. Key: "o/" resource NUL
  * namespace NUL name. Other hub state lives beside it under other prefixes ("s/" status rows, "b/"
  * bundle rows, "f/" federated types without a config, "p/" what agents say of pods, "n/" marks of
- * sessions, "t/" token secrets, "i/" identity) through the store port.
+ * sessions, "t/" token secrets, "u/" bytes of clusters' links, "i/" identity) through the store
+ * port.
  *
  * Writes of one turn of the loop share one sync: they are staged, seen by reads at once, and become
  * durable, and known to subscribers, with the flush. Who answers somebody outside for what was
@@ -112,6 +113,9 @@ FED_MUST_USE bool hub_objects_flush_soon(struct hub_objects *objects);
  * undone is not seen any more. FED_ERR_BUSY from inside a read or a member's prepare: nothing
  * happened. */
 enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *diag);
+/* How often what was staged was made durable since this process started, and how often that
+ * failed. */
+void hub_objects_syncs(const struct hub_objects *objects, uint64_t *done, uint64_t *refused);
 /* The changes that are staged, oldest first. Staging more in the call is fine. */
 void hub_objects_each_staged(struct hub_objects *objects, hub_objects_changed *each, void *ctx);
 

@@ -206,6 +206,8 @@ enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *dia
     }
     diag = diag ? diag : &own;
     err = flush_engine(objects, diag);
+    objects->syncs += !err;
+    objects->syncs_refused += err != FED_OK;
     if (!hub_objects_staged(objects))
         settle(objects, err, diag);
     return err;
@@ -260,4 +262,10 @@ enum fed_err objects_stage(struct hub_objects *objects, const struct fed_store_c
         settle(objects, err, diag);
     }
     return err;
+}
+
+void hub_objects_syncs(const struct hub_objects *objects, uint64_t *done, uint64_t *refused)
+{
+    *done = objects->syncs;
+    *refused = objects->syncs_refused;
 }

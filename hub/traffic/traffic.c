@@ -218,7 +218,7 @@ void hub_traffic_state(struct hub_traffic *traffic, struct hub_traffic_state *ou
 
 static struct fed_span row_key(const struct traffic_cluster *cluster, char key[KEY_MAX])
 {
-    int n = snprintf(key, KEY_MAX, "t/%s", cluster->name);
+    int n = snprintf(key, KEY_MAX, "u/%s", cluster->name);
 
     return fed_span_of(key, n < 0 || (unsigned)n >= KEY_MAX ? 0 : (size_t)n);
 }
@@ -468,7 +468,7 @@ static enum fed_err load(struct hub_traffic *traffic)
     struct fed_store *store = hub_objects_store(traffic->options.objects);
     struct loading l = {.traffic = traffic};
     enum fed_err err =
-        store->range(store->ctx, FED_SPAN_LIT("t/"), FED_SPAN_LIT("t0"), 0, load_row, &l);
+        store->range(store->ctx, FED_SPAN_LIT("u/"), FED_SPAN_LIT("u0"), 0, load_row, &l);
 
     err = err ? err : l.err;
     return err ? err

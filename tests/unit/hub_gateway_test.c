@@ -20,6 +20,7 @@ struct fed_link_session {
     bool closed;
     bool observed;
     unsigned notifications;
+    size_t limit; /* larger ones do not fit; 0: none */
     uint64_t tag;
     struct fed_buf body; /* of the last notification */
 };
@@ -63,6 +64,8 @@ static enum fed_err link_notify(
     assert_true(body.len <= FED_LINK_NOTIFY_BODY_MAX);
     if (!session->observed)
         return FED_ERR_NOT_FOUND;
+    if (session->limit && body.len > session->limit)
+        return FED_ERR_LIMIT;
     session->notifications++;
     session->tag = tag;
     notified_in_all++;
@@ -617,6 +620,46 @@ static void test_notify(void **state)
     end_session(w, &session);
 }
 
+/* What the path does not carry is only announced, and pulled; the next change is tried whole again.
+ */
+static void test_notify_narrow(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    put_configmap(w, "a", 101);
+    assert_true(has_body(fed_buf_span(&session.body)));
+    w->events.unfit(w->events.ctx, &session, session.tag + 1); /* of another one */
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.unfit(w->events.ctx, &session, session.tag);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2);
+    assert_false(has_body(fed_buf_span(&session.body)));
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    assert_int_equal(pull(w, &session, view.now.epoch, view.now.revision, false), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    put_configmap(w, "a", 102);
+    assert_true(has_body(fed_buf_span(&session.body)));
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    /* The link knows that this agent takes none that large. */
+    session.limit = 40;
+    put_configmap(w, "a", 103);
+    assert_int_equal(session.notifications, 4);
+    assert_false(has_body(fed_buf_span(&session.body)));
+    view_fini(&view);
+    end_session(w, &session);
+}
+
 /* The session goes on in another process of the hub, with what the gateway kept of it. */
 static void go_on(struct world *w, struct fed_link_session *session,
     const struct fed_crypto_cert_info *cert, const struct fed_buf *kept)
@@ -726,6 +769,27 @@ static unsigned ask_hello(struct world *w, struct fed_link_session *session, con
     assert_int_equal(fed_link_hello_take(&from, &fields), FED_OK);
     fed_link_hello_items_take(from, out);
     return code;
+}
+
+/* A session may be silent for two heartbeats and a half, whatever the heartbeat is. */
+static void test_idle_time_follows_the_heartbeat(void **state)
+{
+    static const uint32_t rows[][2] = {
+        {0, 600000}, {120, 600000}, {240, 600000}, {600, 1500000}, {3600, 9000000}};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct hub_gateway_options options = {.heartbeat_s = rows[i][0]};
+        struct hub_gateway *gateway;
+        struct fed_diag diag = {""};
+
+        assert_int_equal(
+            hub_gateway_open(fed_alloc_system(), &w->join.loop, NULL, w->join.hub.objects,
+                w->join.hub.plan, w->join.hub.status, w->join.identity, &options, &gateway, &diag),
+            FED_OK);
+        assert_int_equal(hub_gateway_idle_ms(gateway), rows[i][1]);
+        hub_gateway_close(gateway);
+    }
 }
 
 /* What the hello says of the kinds is what the answer to k has; and a change between hello and
@@ -1481,8 +1545,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pull, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_that_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle_time_follows_the_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify_narrow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_saved_session_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_worth_saving, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_hellos, setup, teardown),
