@@ -74,6 +74,7 @@ static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *
         worker->pool = pool;
         worker->index = i;
         fed_map_init(&worker->by_id, pool->mem);
+        fed_buf_init(&worker->knocks, pool->mem, POOL_KNOCKS_MAX * (POOL_ADDRESS_SIZE + 1));
     }
     for (unsigned i = 0; !err && i < pool->n; i++)
         err =
@@ -171,6 +172,7 @@ static void workers_free(struct fed_worker_pool *pool)
         pool_worker_end(worker, end_ms);
         pool->loop->timer_free(pool->loop->ctx, worker->timer);
         fed_map_fini(&worker->by_id);
+        fed_buf_fini(&worker->knocks);
         if (worker->udp_fd > 0)
             close(worker->udp_fd);
     }

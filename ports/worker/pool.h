@@ -24,6 +24,8 @@
 #define POOL_SOUND_MS 60000u /* one that lived that long had no trouble with its start */
 #define POOL_END_MS 3000u    /* for a worker to close its sessions and to end */
 #define POOL_COME_BACK_S 5u
+#define POOL_ADDRESS_SIZE 72u
+#define POOL_KNOCKS_MAX 2500u /* more would only wait for each other's handshakes */
 
 enum pool_state {
     POOL_DOWN,    /* no process; started again when its timer says */
@@ -37,6 +39,7 @@ struct pool_session {
     uint64_t id;
     void *user;
     struct fed_link_stats stats; /* as told last */
+    char address[POOL_ADDRESS_SIZE];
     struct pool_session *next;
     struct pool_session **link; /* to here from the worker's list */
 };
@@ -63,6 +66,8 @@ struct pool_worker {
     struct fed_map by_id;
     struct pool_session *sessions;
     struct pool_exchange *exchanges;
+    struct fed_buf knocks; /* where sessions were that the next process does not know */
+    size_t n_knocks;
     struct fed_worker_stats stats; /* of the present process */
 };
 struct fed_worker_pool {
@@ -109,6 +114,8 @@ void pool_worker_send(struct pool_worker *worker, const struct fed_worker_messag
 
 /* ---- pool_link.c ---- */
 void pool_link_message(struct pool_worker *worker, const struct fed_worker_message *message);
+/* Says to those whose sessions were lost with the process before that they should look. */
+void pool_link_knock(struct pool_worker *worker);
 /* All its sessions are closed, its exchanges orphaned. why NULL: closed is not called. */
 void pool_link_clear(struct pool_worker *worker, const char *why);
 

@@ -88,10 +88,25 @@ void pool_link_clear(struct pool_worker *worker, const char *why)
         struct pool_session *s = worker->sessions;
 
         session_unlist(s);
+        if (why && s->address[0] && worker->n_knocks < POOL_KNOCKS_MAX) {
+            fed_buf_put_string(&worker->knocks, fed_span_text(s->address));
+            worker->n_knocks++;
+        }
         if (why)
             pool->events.closed(pool->events.ctx, (struct fed_link_session *)s, why);
         session_free(s);
     }
+}
+
+void pool_link_knock(struct pool_worker *worker)
+{
+    struct fed_span rest = fed_buf_span(&worker->knocks);
+    struct fed_worker_message m = {.type = FED_WORKER_KNOCK};
+
+    while (!fed_span_take_string(&rest, POOL_ADDRESS_SIZE, &m.text))
+        pool_worker_send(worker, &m);
+    fed_buf_clear(&worker->knocks);
+    worker->n_knocks = 0;
 }
 
 /* ---- messages ---- */
@@ -140,6 +155,8 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
         return;
     }
     s->stats = link_stats(&opened->counts);
+    if (opened->has_cert)
+        snprintf(s->address, sizeof s->address, FED_SPAN_FMT, FED_SPAN_ARG(opened->address));
     snprintf(address, sizeof address, FED_SPAN_FMT, FED_SPAN_ARG(opened->address));
     snprintf(identity, sizeof identity, FED_SPAN_FMT, FED_SPAN_ARG(opened->psk_identity));
     if (opened->has_cert) {

@@ -227,8 +227,10 @@ static void send_start(struct pool_worker *worker)
 
     pool_worker_send(worker, &m);
     m.type = FED_WORKER_GO;
-    if (pool->going)
-        pool_worker_send(worker, &m);
+    if (!pool->going)
+        return;
+    pool_worker_send(worker, &m);
+    pool_link_knock(worker);
 }
 
 void pool_worker_start(struct pool_worker *worker)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -329,6 +330,14 @@ static void kill_workers(void)
     }
 }
 
+static bool knocked(void)
+{
+    uint8_t datagram[64];
+    ssize_t n = recv(w.clients[0].fd, datagram, sizeof datagram, MSG_DONTWAIT);
+
+    return n == 15 && datagram[0] == 21; /* an alert in the clear: look whether I am there */
+}
+
 static void test_worker_killed(void **state)
 {
     (void)state;
@@ -343,8 +352,9 @@ static void test_worker_killed(void **state)
     assert_string_equal(w.why, "its gateway worker ended");
     fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("late"), 0);
     w.hold = false;
+    w.n_clients = 0; /* what comes is for the test to read */
+    assert_true(run(knocked, 5000));
     client_fini(&w.clients[0]);
-    w.n_clients = 0;
     w.opened = 0;
     add(3); /* others are there again, on the same port */
     ask_all(2);
