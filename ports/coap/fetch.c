@@ -9,6 +9,7 @@
                        */
 #define QUEUE_LONG 6u /* so many that we ask for less */
 #define QUEUE_FLOOR_MS 20u /* a busy machine, no queue */
+#define JITTER_SHARE 8u    /* of a long path: its round trips differ by themselves */
 #define ROUND_EVENTS 8u
 #define BASE_EVENTS 256u /* then the older ones count half */
 #define BACKOFF_MAX 2u
@@ -106,7 +107,7 @@ static void window_measure(struct fed_coap_window *w, uint32_t rtt_ms)
 /* Of what is under way, the share that only waits (as in TCP Vegas). */
 static uint32_t queued(const struct fed_coap_window *w)
 {
-    uint32_t calm_ms = w->least_ms + QUEUE_FLOOR_MS;
+    uint32_t calm_ms = w->least_ms + w->least_ms / JITTER_SHARE + QUEUE_FLOOR_MS;
 
     return w->recent_ms > calm_ms ? w->size * (w->recent_ms - calm_ms) / w->recent_ms : 0;
 }
@@ -200,6 +201,7 @@ static void become_small(struct fed_coap_fetch *f, struct fed_coap_slot *slot)
         return;
     }
     f->szx = FED_COAP_SZX_SMALL;
+    f->probing = false;
     for (size_t i = 0; i < FED_COAP_WINDOW_MAX; i++)
         if (f->slots[i].used && f->slots[i].szx > FED_COAP_SZX_SMALL)
             slot_give_up(f, &f->slots[i]);

@@ -76,7 +76,7 @@ watch_number() {
     echo $! >"$FLEET/$1.watch.pid"
 }
 never_older() { # never_older LANE
-    [ -s "$FLEET/logs/$1.seen" ] || { echo "nothing was seen"; return 1; }
+    wait_for 20 "what the watch saw" test -s "$FLEET/logs/$1.seen"
     sort -n -c "$FLEET/logs/$1.seen"
 }
 
