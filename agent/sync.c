@@ -1,56 +1,20 @@
-/* sync.c - see sync.h. */
-#include "agent/sync.h"
-
-#include "agent/retry.h"
+/* sync.c - see sync.h: the session. */
+#include "agent/sync_inner.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define REQUEST_TIMEOUT_MS 60000u
-#define PULL_TIMEOUT_MS 600000u
 #define PING_TIMEOUT_MS 20000u
 #define PING_HTTPS_TIMEOUT_MS                                                                      \
     30000u /* one is enough: TCP has repeated it several times by then                             \
             */
-#define PULL_FLOOR_MS 1000u
-#define PULL_CEILING_MS 300000u
 #define HEARTBEAT_MIN_S 5u
 #define HEARTBEAT_MAX_S 3600u
 #define CLOCK_OFF_S 300
-#define DIGEST_FAILURES_MAX 2u
 /* After that long without a word about the bundle the observation is renewed: the hub may have
  * dropped it while the session lives on (RFC 7641 section 3.3.1). */
 #define RENEW_MS 1800000u
-
-struct agent_sync {
-    struct agent_ports ports;
-    struct agent_state *state;
-    struct agent_table *table;
-    struct agent_dial *dial;
-    struct agent_sync_events events;
-    enum agent_sync_state at;
-    struct fed_timer *timer; /* heartbeat */
-    struct fed_timer *pull_timer;
-    struct agent_retry pull_retry;
-    uint64_t told_ms; /* the hub last spoke of the bundle */
-    int64_t since_unix_s;
-    uint32_t heartbeat_ms;
-    uint64_t report_seq;               /* that the hub holds, from its hello */
-    struct fed_link_hello_items items; /* of its last hello */
-    bool kinds_known;
-    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
-    bool has_mark;                             /* stored, for the next hello */
-    bool mark_kept;                            /* that of this session */
-    bool copied;
-    uint8_t mark[FED_LINK_MARK_SIZE];
-    unsigned pings_lost;
-    unsigned digest_failures;
-    bool pulling;
-    bool pull_again; /* something newer was announced meanwhile */
-    bool want_full;
-    bool pull_due;
-    struct agent_partial partial;
-};
 
 const char *agent_sync_state_name(enum agent_sync_state state)
 {
@@ -58,16 +22,6 @@ const char *agent_sync_state_name(enum agent_sync_state state)
         "stopped", "connecting", "observing", "ready"};
 
     return (unsigned)state < AGENT_SYNC_STATES ? names[state] : "?";
-}
-
-static uint64_t now_of(const struct agent_sync *s)
-{
-    return fed_loop_now_ms(s->ports.loop);
-}
-
-static bool is_up(const struct agent_sync *s)
-{
-    return s->at >= AGENT_SYNC_OBSERVING;
 }
 
 /* The one place that changes the state. */
@@ -84,183 +38,10 @@ static void enter(struct agent_sync *s, enum agent_sync_state next)
         s->since_unix_s = fed_loop_unix_s(s->ports.loop);
 }
 
-static const char *text_of(enum fed_err err, const struct fed_diag *diag)
-{
-    return diag && diag->text[0] ? diag->text : fed_err_text(err);
-}
-
 /* We end the session ourselves. */
 static void give_up(struct agent_sync *s, enum agent_dial_cause cause, const char *why)
 {
     agent_dial_lost(s->dial, cause, why, 0);
-}
-
-/* ---- frames ---- */
-
-static void pull(struct agent_sync *s);
-
-static void pull_later(struct agent_sync *s)
-{
-    s->pull_due = true;
-    agent_timer_at(&s->ports, s->pull_timer,
-        agent_retry_failed(
-            &s->pull_retry, now_of(s), PULL_FLOOR_MS, PULL_CEILING_MS, agent_spread(&s->ports), 0));
-}
-
-static void refused(struct agent_sync *s, enum fed_err err, const struct fed_diag *diag)
-{
-    if (err == FED_ERR_CONFLICT && s->pull_retry.attempts == 0) {
-        pull(s); /* starts elsewhere than what we hold: ordinary after a lost notification */
-        return;
-    }
-    if (err == FED_ERR_GONE) {
-        fed_log(s->ports.log, FED_LOG_ERROR,
-            "bundle refused: %s; the present one stays. Was the hub restored without a new epoch?",
-            text_of(err, diag));
-        return;
-    }
-    if (err == FED_ERR_DIGEST || err == FED_ERR_NOT_FOUND) {
-        s->digest_failures++;
-        s->want_full = s->digest_failures >= DIGEST_FAILURES_MAX || err == FED_ERR_NOT_FOUND;
-    }
-    fed_log(s->ports.log, s->pull_retry.attempts ? FED_LOG_DEBUG : FED_LOG_WARN,
-        "bundle refused: %s; nothing of it was applied, pulling %s", text_of(err, diag),
-        s->want_full ? "all of it" : "again");
-    pull_later(s);
-}
-
-static void stage(struct agent_sync *s, struct fed_span frame)
-{
-    struct agent_staged staged;
-    struct fed_diag diag = {""};
-    enum fed_err err = agent_stage(s->state, s->table, frame, now_of(s), &staged, &diag);
-
-    if (err) {
-        refused(s, err, &diag);
-        return;
-    }
-    agent_partial_forget(&s->partial, &s->ports);
-    s->digest_failures = 0;
-    s->want_full = false;
-    agent_retry_reset(&s->pull_retry);
-    s->events.staged(s->events.ctx, &staged);
-    fed_log(s->ports.log, FED_LOG_INFO, "bundle %llu: %zu works, %zu new or changed, %zu to remove",
-        (unsigned long long)s->table->revision, s->table->n_manifest, staged.n_changed,
-        staged.n_removed);
-    if (staged.n_released)
-        fed_log(s->ports.log, FED_LOG_WARN,
-            "joined once more; %zu objects that the bundle does not name lose the managed label "
-            "and stay",
-            staged.n_released);
-    if (staged.new_epoch)
-        fed_log(s->ports.log, FED_LOG_WARN,
-            "the hub has a new epoch; %zu objects that its bundle does not name stay in place",
-            staged.n_kept);
-}
-
-/* A frame from a notification or an answer. */
-static void take_frame(struct agent_sync *s, struct fed_span bytes)
-{
-    const struct agent_table *table = s->table;
-    struct fed_frame_head head;
-    struct fed_span from = bytes;
-    struct fed_diag diag = {""};
-    bool same_epoch;
-
-    s->told_ms = now_of(s);
-    if (bytes.len == 0)
-        return;
-    if (fed_frame_head_take(&from, &head)) {
-        fed_diag_set(&diag, FED_ERR_INVALID, "its head cannot be read");
-        refused(s, FED_ERR_INVALID, &diag);
-        return;
-    }
-    same_epoch = table->revision != 0 && head.epoch == table->epoch;
-    if (same_epoch && head.revision == table->revision && !s->want_full) {
-        if (memcmp(head.digest, table->digest, sizeof table->digest) == 0)
-            return; /* what we hold */
-        s->want_full = true;
-        fed_diag_set(&diag, FED_ERR_DIGEST, "the same revision with other content");
-        refused(s, FED_ERR_DIGEST, &diag);
-    } else if (!head.has_body) {
-        pull(s);
-    } else {
-        stage(s, bytes);
-    }
-}
-
-/* ---- pulling ---- */
-
-static bool is_busy_code(struct agent_sync *s, const struct fed_link_message *message)
-{
-    if (message->code != FED_LINK_UNAVAILABLE)
-        return false;
-    agent_dial_lost(s->dial, AGENT_DIAL_REFUSED, "it asks to come back later",
-        message->max_age_s ? message->max_age_s : 1);
-    return true;
-}
-
-static void on_pull(void *ctx, enum fed_err err, const struct fed_link_message *message,
-    const struct fed_diag *diag)
-{
-    struct agent_sync *s = ctx;
-    bool again = s->pull_again;
-
-    if (!s->pulling || !is_up(s) || err == FED_ERR_CLOSED)
-        return; /* closed: down says so */
-    s->pulling = s->pull_again = false;
-    if (!err && is_busy_code(s, message))
-        return;
-    if (!err && message->code == FED_LINK_CONTENT) {
-        take_frame(s, message->payload);
-        if (again && !s->pulling && !s->pull_due)
-            pull(s);
-        return;
-    }
-    if (err)
-        fed_log(s->ports.log, FED_LOG_WARN, "pulling the bundle: %s", text_of(err, diag));
-    else
-        fed_log(s->ports.log, FED_LOG_WARN, "pulling the bundle: the hub answered %u.%02u",
-            message->code / 100, message->code % 100);
-    pull_later(s);
-}
-
-static const char *bundle_query(struct agent_sync *s, struct fed_buf *out)
-{
-    bool full = s->want_full || s->table->revision == 0;
-
-    fed_link_bundle_query_put(out, s->table->epoch, full ? 0 : s->table->revision);
-    return fed_buf_cstr(out);
-}
-
-static void pull(struct agent_sync *s)
-{
-    struct fed_buf query;
-    enum fed_err err;
-
-    if (s->pulling) {
-        s->pull_again = true;
-        return;
-    }
-    s->pull_due = false;
-    agent_timer_stop(&s->ports, s->pull_timer);
-    fed_buf_init(&query, s->ports.mem, 128);
-    s->pulling = true;
-    err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_BUNDLE,
-        bundle_query(s, &query), (struct fed_span){0}, PULL_TIMEOUT_MS, on_pull, s);
-    fed_buf_fini(&query);
-    if (err) {
-        s->pulling = false;
-        pull_later(s);
-    }
-}
-
-static void on_pull_timer(void *ctx)
-{
-    struct agent_sync *s = ctx;
-
-    if (is_up(s))
-        pull(s);
 }
 
 /* ---- kinds ---- */
@@ -317,7 +98,7 @@ static void arm_heartbeat(struct agent_sync *s)
 {
     uint32_t more_ms = agent_dial_is_https(s->dial) ? s->heartbeat_ms / 5 : 0;
 
-    agent_timer_at(&s->ports, s->timer, now_of(s) + s->heartbeat_ms + more_ms);
+    agent_timer_at(&s->ports, s->timer, agent_sync_now(s) + s->heartbeat_ms + more_ms);
 }
 
 static void on_renewed(void *ctx, enum fed_err err, const struct fed_link_message *message,
@@ -328,11 +109,11 @@ static void on_renewed(void *ctx, enum fed_err err, const struct fed_link_messag
     if (s->at != AGENT_SYNC_READY || err == FED_ERR_CLOSED)
         return;
     if (err)
-        give_up(s, AGENT_DIAL_SILENT, text_of(err, diag));
-    else if (!is_busy_code(s, message) && message->code != FED_LINK_CONTENT)
+        give_up(s, AGENT_DIAL_SILENT, agent_sync_text(err, diag));
+    else if (!agent_sync_is_busy(s, message) && message->code != FED_LINK_CONTENT)
         give_up(s, AGENT_DIAL_REFUSED, "it refused the observation");
     else if (message->code == FED_LINK_CONTENT)
-        take_frame(s, message->payload);
+        agent_sync_take_frame(s, message->payload);
 }
 
 static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
@@ -341,7 +122,7 @@ static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
     enum fed_err err;
 
     fed_buf_init(&query, s->ports.mem, 128);
-    (void)bundle_query(s, &query);
+    (void)agent_sync_bundle_query(s, &query);
     if (s->mark_kept)
         fed_buf_put_text(&query, "&" FED_LINK_MARK_KEPT);
     s->mark_kept = false; /* said once */
@@ -356,9 +137,9 @@ static void renew(struct agent_sync *s)
     enum fed_err err;
 
     /* Over HTTPS it lives and dies with the session. */
-    if (now_of(s) - s->told_ms < RENEW_MS || s->pulling || agent_dial_is_https(s->dial))
+    if (agent_sync_now(s) - s->told_ms < RENEW_MS || s->pulling || agent_dial_is_https(s->dial))
         return;
-    s->told_ms = now_of(s);
+    s->told_ms = agent_sync_now(s);
     err = ask_to_observe(s, on_renewed);
     if (err)
         give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
@@ -406,10 +187,10 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (s->at != AGENT_SYNC_OBSERVING || err == FED_ERR_CLOSED)
         return;
     if (err) {
-        give_up(s, AGENT_DIAL_SILENT, text_of(err, diag));
+        give_up(s, AGENT_DIAL_SILENT, agent_sync_text(err, diag));
         return;
     }
-    if (is_busy_code(s, message))
+    if (agent_sync_is_busy(s, message))
         return;
     if (message->code != FED_LINK_CONTENT) {
         snprintf(text, sizeof text, "it answered %u.%02u to the observation", message->code / 100,
@@ -422,8 +203,8 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     agent_dial_status(s->dial, &dial);
     fed_log(s->ports.log, FED_LOG_INFO, "hub %s: connected", dial.hub);
     arm_heartbeat(s);
-    take_frame(s, message->payload);
-    if (!is_up(s))
+    agent_sync_take_frame(s, message->payload);
+    if (!agent_sync_is_up(s))
         return;
     s->events.up(s->events.ctx, s->report_seq); /* reports speak of the bundle: after it */
     if (!are_kinds_same(s))
@@ -492,7 +273,8 @@ static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *i
         return;
     err = agent_state_set_mark(s->state, items->mark, &diag);
     if (err) {
-        fed_log(s->ports.log, FED_LOG_WARN, "state file: the hub's mark: %s", text_of(err, &diag));
+        fed_log(s->ports.log, FED_LOG_WARN, "state file: the hub's mark: %s",
+            agent_sync_text(err, &diag));
         return;
     }
     memcpy(s->mark, items->mark, sizeof s->mark);
@@ -552,8 +334,8 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
         arm_heartbeat(s); /* its acknowledgement proved our life */
         if (tells_of_kinds(s, message->payload))
             ask_for_kinds(s);
-        take_frame(s, message->payload);
-    } else if (!is_busy_code(s, message)) {
+        agent_sync_take_frame(s, message->payload);
+    } else if (!agent_sync_is_busy(s, message)) {
         give_up(s, AGENT_DIAL_REFUSED, "it ended the observation");
     }
 }
@@ -642,7 +424,7 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     s->heartbeat_ms = 60000;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, s, &s->timer);
     if (!err)
-        err = ports->loop->timer_new(ports->loop->ctx, on_pull_timer, s, &s->pull_timer);
+        err = ports->loop->timer_new(ports->loop->ctx, agent_sync_on_pull_timer, s, &s->pull_timer);
     if (!err)
         err = load_mark(s);
     if (!err)

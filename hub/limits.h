@@ -13,7 +13,9 @@
 #define HUB_LIMIT_CLIENT_CONNECTIONS                                                               \
     1024u /* of one certificate, or of one address without: four that want all share them */
 #define HUB_LIMIT_AGENTS 20000u /* by HTTPS: sessions, of 34 KiB when silent */
-#define HUB_LIMIT_STREAMS 250u  /* requests at once on a connection, as upstream */
+#define HUB_LIMIT_AGENT_HANDSHAKES                                                                 \
+    1000u                      /* of one address, with its connections that show no certificate */
+#define HUB_LIMIT_STREAMS 250u /* requests at once on a connection, as upstream */
 #define HUB_LIMIT_CLIENT_REQUEST_BYTES                                                             \
     (64u << 20)                              /* headers and bodies of one client: 20 full ones */
 #define HUB_LIMIT_REQUEST_BYTES (256u << 20) /* of all clients */

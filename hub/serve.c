@@ -4,6 +4,7 @@
 
 #include "hub/access/audit.h"
 #include "hub/access/token.h"
+#include "hub/addresses.h"
 #include "hub/agents.h"
 #include "hub/api/api.h"
 #include "hub/api/events.h"
@@ -18,7 +19,6 @@
 #include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
 #include "ports/control.h"
-#include "proto/link/link.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -70,55 +70,6 @@ struct service {
     bool stopping;
 };
 
-/* ---- addresses ---- */
-struct host_port {
-    char host[256]; /* without brackets */
-    bool any;       /* 0.0.0.0 or [::] */
-};
-
-static enum fed_err split_host(const char *listen, struct host_port *out, struct fed_diag *diag)
-{
-    struct fed_span text = fed_span_text(listen);
-    size_t colon = text.len;
-    struct fed_span host;
-    uint64_t port;
-
-    while (colon > 0 && text.at[colon - 1] != ':')
-        colon--;
-    if (colon == 0 || fed_span_to_u64(fed_span_sub(text, colon, text.len), &port) || port > 65535)
-        return fed_diag_set(
-            diag, FED_ERR_INVALID, "%s: not ADDRESS:PORT with a port from 0 to 65535", listen);
-    host = fed_span_sub(text, 0, colon - 1);
-    if (fed_span_starts(host, "[") && fed_span_ends(host, "]"))
-        host = fed_span_sub(host, 1, host.len - 2);
-    out->any = host.len == 0 || fed_span_is(host, "0.0.0.0") || fed_span_is(host, "::");
-    return fed_span_to_cstr(host, out->host, sizeof out->host)
-               ? fed_diag_set(diag, FED_ERR_INVALID, "%s: the address is too long", listen)
-               : FED_OK;
-}
-
-static void put_url(struct fed_buf *out, const char *scheme, const char *host, uint16_t port)
-{
-    bool six = strchr(host, ':') != NULL;
-
-    fed_buf_printf(
-        out, "%s://%s%s%s:%u", scheme, six ? "[" : "", host, six ? "]" : "", (unsigned)port);
-}
-
-/* How people on this machine reach what listens there. */
-static void local_url(char out[320], const char *scheme, const char *listen, uint16_t port)
-{
-    struct host_port at = {.any = true};
-    struct fed_buf url;
-
-    fed_buf_init(&url, fed_alloc_system(), 319);
-    if (split_host(listen, &at, NULL))
-        at.any = true;
-    put_url(&url, scheme, at.any ? "127.0.0.1" : at.host, port);
-    snprintf(out, 320, "%s", fed_buf_cstr(&url));
-    fed_buf_fini(&url);
-}
-
 /* ---- the parts, from the ground up ---- */
 static void on_signal(void *ctx, int number);
 
@@ -138,27 +89,32 @@ static void raise_descriptors(struct service *s)
 }
 
 /* Connections never take the descriptors that the store needs. */
-static unsigned connections_max(void)
+static unsigned descriptors_left(void)
 {
     struct rlimit limit;
-    unsigned max = HUB_LIMIT_CONNECTIONS;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < max + DESCRIPTORS_OWN)
-        max = limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (unsigned)limit.rlim_cur - DESCRIPTORS_OWN
-                                                   : DESCRIPTORS_OWN;
-    return max;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > UINT16_MAX)
+        return UINT16_MAX;
+    return limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (unsigned)limit.rlim_cur - DESCRIPTORS_OWN
+                                                : DESCRIPTORS_OWN;
 }
 
-/* Of agents by HTTPS, from what the API leaves; half of the API's when that is nothing. */
-static unsigned agents_max(void)
+/* The API comes first, but a quarter is for agents. */
+static unsigned connections_max(void)
 {
-    struct rlimit limit;
-    rlim_t taken = (rlim_t)connections_max() + DESCRIPTORS_OWN;
+    unsigned most = descriptors_left() / 4 * 3;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= taken + HUB_LIMIT_AGENTS)
-        return HUB_LIMIT_AGENTS;
-    return limit.rlim_cur > taken + DESCRIPTORS_OWN ? (unsigned)(limit.rlim_cur - taken)
-                                                    : DESCRIPTORS_OWN;
+    return most < HUB_LIMIT_CONNECTIONS ? most : HUB_LIMIT_CONNECTIONS;
+}
+
+/* Of agents by HTTPS, from what the API leaves. */
+static void share_out(unsigned *sessions, unsigned *handshakes)
+{
+    unsigned left = descriptors_left() - connections_max();
+
+    *handshakes = left / 8 < HUB_LIMIT_AGENT_HANDSHAKES ? left / 8 : HUB_LIMIT_AGENT_HANDSHAKES;
+    left -= *handshakes;
+    *sessions = left < HUB_LIMIT_AGENTS ? left : HUB_LIMIT_AGENTS;
 }
 
 static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
@@ -191,8 +147,8 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
         .advertise = names,
         .certificate_life_s = s->options->certificate_life_s,
         .certificate_return_s = s->options->certificate_return_s};
-    struct host_port at;
-    enum fed_err err = split_host(s->options->listen, &at, diag);
+    struct hub_address at;
+    enum fed_err err = hub_address_split(s->options->listen, &at, diag);
 
     for (size_t i = 0; i < s->options->n_advertise; i++)
         names[options.n_advertise++] = s->options->advertise[i];
@@ -466,11 +422,11 @@ static enum fed_err open_https(struct service *s, struct fed_diag *diag)
         .listen = s->options->agent_listen,
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity),
-        .sessions_max = agents_max(),
         .session_idle_ms = hub_gateway_idle_ms(s->gateway),
     };
     enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_https(), &events);
 
+    share_out(&options.sessions_max, &options.handshakes_max);
     fed_buf_init(&chain, s->mem, CHAIN_MAX);
     put_chain(s->identity, &chain);
     options.cert_pem = fed_buf_span(&chain);
@@ -481,68 +437,6 @@ static enum fed_err open_https(struct service *s, struct fed_diag *diag)
     fed_buf_fini(&chain);
     return err ? fed_diag_prefix(diag, err, "agents by HTTPS at %s", s->options->agent_listen)
                : FED_OK;
-}
-
-/* Of a join token: the advertised names, else the address that is listened on, else the host's
- * name. */
-struct addresses {
-    struct fed_buf urls[FED_TOKEN_ADDRESSES_MAX];
-    const char *texts[FED_TOKEN_ADDRESSES_MAX];
-    size_t n;
-};
-
-static void add_address(
-    struct service *s, struct addresses *list, const char *scheme, const char *host, uint16_t port)
-{
-    fed_buf_init(&list->urls[list->n], s->mem, 512);
-    put_url(&list->urls[list->n], scheme, host, port);
-    list->texts[list->n] = fed_buf_cstr(&list->urls[list->n]);
-    list->n++;
-}
-
-/* max: of the advertised names, the first ones. */
-static enum fed_err add_addresses(struct service *s, struct addresses *list, const char *scheme,
-    const char *listen, uint16_t port, size_t max, struct fed_diag *diag)
-{
-    struct host_port at;
-    char own_name[256] = "";
-    enum fed_err err = split_host(listen, &at, diag);
-
-    if (err)
-        return err;
-    for (size_t i = 0; i < s->options->n_advertise && i < max; i++)
-        add_address(s, list, scheme, s->options->advertise[i], port);
-    if (s->options->n_advertise > 0)
-        return FED_OK;
-    if (!at.any)
-        add_address(s, list, scheme, at.host, port);
-    else if (gethostname(own_name, sizeof own_name - 1) == 0)
-        add_address(s, list, scheme, own_name, port);
-    return FED_OK;
-}
-
-/* Those by CoAP first: agents try them in this order. A token has room for eight; half of it is for
- * each binding when that is not enough for all. */
-static enum fed_err attach_identity(
-    struct service *s, uint16_t coap_port, uint16_t https_port, struct fed_diag *diag)
-{
-    size_t max = FED_TOKEN_ADDRESSES_MAX / 2;
-    struct addresses list = {.n = 0};
-    enum fed_err err =
-        add_addresses(s, &list, "coaps", s->options->coap_listen, coap_port, max, diag);
-
-    if (!err)
-        err = add_addresses(s, &list, "https", s->options->agent_listen, https_port, max, diag);
-    if (!err && s->options->n_advertise > max)
-        fed_log(&s->log, FED_LOG_WARN,
-            "hub: join tokens name the first %zu of the %zu advertised names: there is no room for "
-            "more",
-            max, s->options->n_advertise);
-    if (!err)
-        err = hub_identity_attach(s->identity, s->objects, list.texts, list.n, diag);
-    for (size_t i = 0; i < list.n; i++)
-        fed_buf_fini(&list.urls[i]);
-    return err;
 }
 
 /* ---- compaction: the history of the last minutes stays, for watches that resume ---- */
@@ -577,11 +471,13 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
     char api_url[320];
     char coap_url[320];
     char https_url[320];
-    enum fed_err err = attach_identity(s, coap_port, https_port, diag);
+    struct hub_addresses addresses = {.coap_port = coap_port, .https_port = https_port};
+    enum fed_err err =
+        hub_addresses_attach(&addresses, s->options, &s->log, s->identity, s->objects, diag);
 
-    local_url(api_url, "https", s->options->listen, fed_http_server_port(s->http));
-    local_url(coap_url, "coaps", s->options->coap_listen, coap_port);
-    local_url(https_url, "https", s->options->agent_listen, https_port);
+    hub_address_local(api_url, "https", s->options->listen, fed_http_server_port(s->http));
+    hub_address_local(coap_url, "coaps", s->options->coap_listen, coap_port);
+    hub_address_local(https_url, "https", s->options->agent_listen, https_port);
     if (!err)
         err = hub_identity_write_admin(s->identity, api_url, diag);
     if (err)

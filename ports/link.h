@@ -137,6 +137,7 @@ struct fed_https_client_options {
      * for all, names (also what is below them), addresses, networks as ADDRESS/BITS. NULL or empty
      * for none; at most 1,024 bytes, copied. */
     const char *no_proxy;
+    bool http1_only; /* HTTP/2 is not offered */
 };
 FED_MUST_USE enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_https_client_options *options,
@@ -276,7 +277,8 @@ struct fed_worker_pool_options {
     void *lost_ctx;
 };
 #define FED_WORKER_POOL_MAX 64u
-/* Starts the workers; they take no datagrams before _go. */
+/* Starts the workers; they take no datagrams before _go. A port that is taken is tried for 3 s: the
+ * workers of a hub that was killed are gone by then. */
 FED_MUST_USE enum fed_err fed_worker_pool_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_worker_pool_options *options,
     const struct fed_link_server_events *events, struct fed_worker_pool **out,

@@ -209,13 +209,27 @@ static void switch_when_all_know(struct hub_identity *identity)
             identity->ca.info.common_name);
 }
 
+/* With what else the turn brings: after a rotation thousands come at once. */
+static enum fed_err stage(
+    struct hub_identity *identity, struct identity_record *request, struct fed_diag *diag)
+{
+    struct hub_object_write write;
+    enum fed_err err = identity_record_write(request, &write);
+
+    if (!err)
+        err = hub_objects_stage(identity->objects, &write, 1, NULL, 0, NULL, diag);
+    if (!err && !hub_objects_flush_soon(identity->objects))
+        err = hub_objects_flush(identity->objects, diag);
+    return err;
+}
+
 void hub_identity_used(
     struct hub_identity *identity, struct fed_span cluster, const struct fed_crypto_cert_info *cert)
 {
     struct identity_record request;
     struct fed_diag diag = {""};
     bool confirms = false;
-    enum fed_err err = identity_record_open(identity, IDENTITY_REQUESTS, cluster, &request);
+    enum fed_err err = identity_record_peek(identity, IDENTITY_REQUESTS, cluster, &request);
 
     if (!err && request.object &&
         text_is_hex_of(
@@ -224,7 +238,7 @@ void hub_identity_used(
             identity_record_text(&request, "status.certificateInUse"), &cert->fingerprint)) {
         err = identity_set_hex(&request, "certificateInUse", &cert->fingerprint);
         if (!err)
-            err = commit(identity, &request, &diag);
+            err = stage(identity, &request, &diag);
         confirms = !err && is_of_ca(identity, &request);
     }
     identity_record_close(&request);

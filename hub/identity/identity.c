@@ -27,6 +27,7 @@ enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, str
     fed_buf_init(&identity->old.pem, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->old.key, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->vouch, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->back, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->trust_pem, mem, 2 * IDENTITY_FILE_MAX);
     fed_buf_init(&identity->answer_pem, mem, 3 * IDENTITY_FILE_MAX);
     fed_buf_init(&identity->chain_pem, mem, 2 * IDENTITY_FILE_MAX);
@@ -62,6 +63,7 @@ void hub_identity_close(struct hub_identity *identity)
     fed_buf_fini(&identity->old.pem);
     identity_wipe(&identity->old.key);
     fed_buf_fini(&identity->vouch);
+    fed_buf_fini(&identity->back);
     fed_buf_fini(&identity->trust_pem);
     fed_buf_fini(&identity->answer_pem);
     fed_buf_fini(&identity->chain_pem);
@@ -170,7 +172,7 @@ static enum fed_err check_recorded_key(
     enum fed_err err;
 
     fed_buf_init(&spki, identity->mem, 1024);
-    err = identity_record_open(
+    err = identity_record_peek(
         identity, IDENTITY_REQUESTS, fed_span_text(cert->common_name), &request);
     if (!err && (!request.object || !identity_request_state_is(&request, "Approved")))
         err = FED_ERR_NOT_FOUND;
@@ -208,7 +210,7 @@ enum fed_err hub_identity_cluster_of(struct hub_identity *identity,
         return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the certificate does not name a cluster");
     if (!identity->objects)
         return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
-    err = identity_record_open(identity, HUB_CLUSTERS, name, &record);
+    err = identity_record_peek(identity, HUB_CLUSTERS, name, &record);
     if (!err && !record.object)
         err = fed_diag_set(
             diag, FED_ERR_FORBIDDEN, "cluster %s is not registered", cert->common_name);

@@ -65,10 +65,11 @@ struct hub_identity {
     struct identity_ca ca;    /* issues */
     struct identity_ca old;   /* pem empty: none */
     struct fed_buf vouch;     /* ca once more, signed by old */
+    struct fed_buf back;      /* old once more, signed by ca: for who knows only that */
     bool bridged;             /* a chain through it counts */
     struct fed_buf trust_pem; /* ca, old */
     struct fed_buf
-        answer_pem; /* what agents are given: the hub's own CA first, then the other, vouch */
+        answer_pem; /* what agents are given: the hub's own CA first, then the other, vouch, back */
     uint8_t trust[FED_LINK_TRUST_SIZE];
     int64_t life_s;
     int64_t return_s;
@@ -132,6 +133,10 @@ struct identity_record { /* one stored object, as a tree */
 };
 /* FED_OK also when there is none. name is borrowed until _close. */
 FED_MUST_USE enum fed_err identity_record_open(struct hub_identity *identity, const char *resource,
+    struct fed_span name, struct identity_record *out);
+/* As it is staged: for what nobody is told. A flush for each session that opens would take from
+ * thousands that come at once the sync that they share. */
+FED_MUST_USE enum fed_err identity_record_peek(struct hub_identity *identity, const char *resource,
     struct fed_span name, struct identity_record *out);
 void identity_record_close(struct identity_record *record);
 struct hub_object_ref identity_record_ref(const struct identity_record *record);

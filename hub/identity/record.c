@@ -11,6 +11,13 @@
 enum fed_err identity_record_open(struct hub_identity *identity, const char *resource,
     struct fed_span name, struct identity_record *out)
 {
+    (void)hub_objects_flush(identity->objects, NULL); /* agents are told of what is durable only */
+    return identity_record_peek(identity, resource, name, out);
+}
+
+enum fed_err identity_record_peek(struct hub_identity *identity, const char *resource,
+    struct fed_span name, struct identity_record *out)
+{
     struct fed_buf bytes;
     enum fed_err err;
 
@@ -23,7 +30,6 @@ enum fed_err identity_record_open(struct hub_identity *identity, const char *res
     struct hub_object_ref ref = identity_record_ref(out);
 
     fed_buf_init(&bytes, identity->mem, FED_STORE_VALUE_MAX);
-    (void)hub_objects_flush(identity->objects, NULL); /* agents are told of what is durable only */
     err = hub_objects_get(identity->objects, &ref, &bytes, &out->revision);
     if (!err)
         err = fed_json_parse(out->doc, fed_buf_span(&bytes), &out->object, NULL);

@@ -164,6 +164,20 @@ static enum fed_err sum_up(struct hub_identity *identity)
     return err;
 }
 
+/* An agent that joined with a token of the new CA takes the old one, too, when that is vouched for.
+ */
+static enum fed_err vouch_back(struct hub_identity *identity, struct fed_diag *diag)
+{
+    const struct identity_ca *old = &identity->old;
+
+    fed_buf_clear(&identity->back);
+    if (old->pem.len == 0)
+        return FED_OK;
+    return identity->crypto->ca_vouch(identity->crypto->ctx, fed_buf_span(&identity->ca.pem),
+        fed_buf_span(&identity->ca.key), fed_buf_span(&old->pem), old->info.not_before_unix_s,
+        old->info.not_after_unix_s, &identity->back, diag);
+}
+
 static enum fed_err put_together(struct hub_identity *identity)
 {
     const struct identity_ca *first = identity_hub_ca(identity);
@@ -177,6 +191,7 @@ static enum fed_err put_together(struct hub_identity *identity)
     fed_buf_put(&identity->answer_pem, fed_buf_span(&first->pem));
     fed_buf_put(&identity->answer_pem, fed_buf_span(&second->pem));
     fed_buf_put(&identity->answer_pem, fed_buf_span(&identity->vouch));
+    fed_buf_put(&identity->answer_pem, fed_buf_span(&identity->back));
     identity->bridged = is_bridge(identity);
     if (fed_buf_err(&identity->trust_pem))
         return fed_buf_err(&identity->trust_pem);
@@ -189,6 +204,8 @@ enum fed_err identity_rotation_open(struct hub_identity *identity, struct fed_di
 
     if (!err)
         err = judge_old(identity, diag);
+    if (!err)
+        err = vouch_back(identity, diag);
     if (!err)
         err = put_together(identity);
     if (!err)

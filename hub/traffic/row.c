@@ -11,7 +11,7 @@
 
 struct fed_span traffic_row_key(const struct traffic_cluster *cluster, char key[TRAFFIC_KEY_MAX])
 {
-    int n = snprintf(key, TRAFFIC_KEY_MAX, "t/%s", cluster->name);
+    int n = snprintf(key, TRAFFIC_KEY_MAX, "u/%s", cluster->name);
 
     return fed_span_of(key, n < 0 || (unsigned)n >= TRAFFIC_KEY_MAX ? 0 : (size_t)n);
 }

@@ -375,7 +375,7 @@ static enum fed_err load(struct hub_traffic *traffic)
     struct fed_store *store = hub_objects_store(traffic->options.objects);
     struct loading l = {.traffic = traffic};
     enum fed_err err =
-        store->range(store->ctx, FED_SPAN_LIT("t/"), FED_SPAN_LIT("t0"), 0, load_row, &l);
+        store->range(store->ctx, FED_SPAN_LIT("u/"), FED_SPAN_LIT("u0"), 0, load_row, &l);
 
     err = err ? err : l.err;
     return err ? err

@@ -6,7 +6,7 @@
  * datagrams are counted beside, so that they can be added (28 bytes each for IPv4, 48 for IPv6).
  * Months are UTC's.
  *
- * Rows "t/" cluster: the counters of this month and the last. Written once an hour for those that
+ * Rows "u/" cluster: the counters of this month and the last. Written once an hour for those that
  * moved, at an orderly stop, and when something is to be told; a hub that is killed loses an hour.
  *
  * What a cluster's annotations say (rules.c):

@@ -16,7 +16,7 @@
     (64u << 10) /* of one request, as much as a hub takes (server.h) */
 #define FED_COAP_CLIENT_BODY_MAX                                                                   \
     (32u << 20) /* an answer; the largest frame is as large (proto/bundle/frame.h) */
-#define FED_COAP_CLIENT_TOKEN 2u
+#define FED_COAP_CLIENT_TOKEN_MAX 2u /* one byte for the first 255 requests of a session */
 
 /* RFC 7252 section 4.8; the first wait is measured as soon as there is a round trip. */
 #define FED_COAP_CLIENT_RETRANSMIT 4u

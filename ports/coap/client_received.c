@@ -86,10 +86,14 @@ static void on_answer(
 
 static bool token_of(const struct fed_coap_message *m, uint16_t *out)
 {
-    if (m->token_len != FED_COAP_CLIENT_TOKEN)
+    uint16_t token = m->token[0];
+
+    if (m->token_len == 0 || m->token_len > FED_COAP_CLIENT_TOKEN_MAX)
         return false;
-    *out = (uint16_t)(m->token[0] << 8 | m->token[1]);
-    return true;
+    if (m->token_len == 2)
+        token = (uint16_t)(token << 8 | m->token[1]);
+    *out = token;
+    return m->token_len == 1 || token > UINT8_MAX; /* as it was sent */
 }
 
 /* An empty acknowledgement: the answer comes by itself. With an answer in it: of this request. */

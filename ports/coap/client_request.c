@@ -141,11 +141,12 @@ static void put_joined(struct fed_coap_writer *w, enum fed_coap_option_number nu
 void fed_coap_request_put(struct fed_coap_client *client, const struct fed_coap_request *r,
     enum fed_coap_type type, const struct fed_coap_ask *ask, struct fed_coap_writer *w)
 {
-    uint8_t token[FED_COAP_CLIENT_TOKEN] = {(uint8_t)(r->token >> 8), (uint8_t)r->token};
+    uint8_t token[FED_COAP_CLIENT_TOKEN_MAX] = {(uint8_t)(r->token >> 8), (uint8_t)r->token};
+    size_t skip = r->token <= UINT8_MAX; /* each byte travels in every block, twice */
 
     fed_coap_writer_begin(w, type,
         r->method == FED_LINK_GET ? FED_COAP_CODE_GET : FED_COAP_CODE_POST, client->next_mid++,
-        token, sizeof(token));
+        token + skip, sizeof(token) - skip);
     if (r->kind == FED_COAP_KIND_OBSERVE && !ask)
         fed_coap_writer_uint(w, FED_COAP_OPTION_OBSERVE, 0);
     put_joined(w, FED_COAP_OPTION_URI_PATH, r->path, '/');
@@ -339,33 +340,30 @@ static bool may_be_too_large(const struct fed_coap_client *client, const struct 
     return r->tries >= (anew ? FED_COAP_CLIENT_SENDS_POST : FED_COAP_CLIENT_SENDS_SMALL);
 }
 
+static struct fed_span payload_of(const struct fed_coap_request *r)
+{
+    return fed_span_of(r->sent->bytes + r->sent->payload_at, r->sent->len - r->sent->payload_at);
+}
+
 /* Goes on in small blocks from where the upload is; a payload that was sent whole becomes one. */
 static enum fed_err shrink_payload(struct fed_coap_client *client, struct fed_coap_request *r)
 {
-    struct fed_span payload =
-        fed_span_of(r->sent->bytes + r->sent->payload_at, r->sent->len - r->sent->payload_at);
-    enum fed_err err = FED_OK;
-
-    if (payload.len <= FED_COAP_UNIT)
-        return FED_OK;
     client->small_requests = client->small_proven = true;
-    if (r->upload)
-        r->upload->szx = FED_COAP_SZX_SMALL;
-    else
-        err = fed_coap_upload_begin(client, r, payload);
-    return err;
+    if (!r->upload)
+        return fed_coap_upload_begin(client, r, payload_of(r));
+    r->upload->szx = FED_COAP_SZX_SMALL;
+    return FED_OK;
 }
 
 static enum fed_err shrink(struct fed_coap_client *client, struct fed_coap_request *r)
 {
-    struct fed_span block = {NULL, 0};
-    enum fed_err err = shrink_payload(client, r);
+    enum fed_err err = payload_of(r).len > FED_COAP_UNIT ? shrink_payload(client, r) : FED_OK;
 
     r->shrunk = true;
     client->small = true;
-    if (r->upload)
-        block = fed_coap_upload_block(r->upload);
-    return err ? err : fed_coap_request_send(client, r, block);
+    return err ? err
+               : fed_coap_request_send(
+                     client, r, r->upload ? fed_coap_upload_block(r->upload) : payload_of(r));
 }
 
 /* False when the request ended, and its owner may have changed the list. */

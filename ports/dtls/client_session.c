@@ -12,6 +12,7 @@
 
 #define RECORD_HEADER 13u
 #define CONTENT_ALERT 21u
+#define ALERT_FATAL 2u
 
 /* As little as the hub needs to hear: what is offered travels in every handshake. */
 static const uint16_t groups[] = {
@@ -62,7 +63,7 @@ static void note_received(struct dtls_client_session *s, const unsigned char *by
         return;
     }
     h->heard = true;
-    if (alert)
+    if (alert && bytes[RECORD_HEADER] == ALERT_FATAL)
         h->alert = bytes[RECORD_HEADER + 1];
 }
 

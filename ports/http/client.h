@@ -145,6 +145,10 @@ FED_MUST_USE enum fed_err fed_http_tunnel_begin(struct fed_http_link *link, stru
  */
 FED_MUST_USE enum fed_err fed_http_tunnel_read(struct fed_http_link *link, struct fed_diag *diag);
 
+/* What the head of the answer says: FED_OK or FED_ERR_FORBIDDEN. */
+FED_MUST_USE enum fed_err fed_http_tunnel_judge(
+    const struct fed_http_proxy *proxy, struct fed_span head, struct fed_diag *diag);
+
 /* ---- client_call.c ---- */
 /* All of these may call back, and then the call may be gone: true when it still is there. */
 bool fed_http_call_head(struct fed_http_call *call); /* status and fields are complete */

@@ -159,21 +159,20 @@ enum fed_err fed_http_tunnel_begin(struct fed_http_link *link, struct fed_diag *
 }
 
 /* "HTTP/1.1 407 Proxy Authentication Required", without what does not belong on a terminal. */
-static void status_line(const struct fed_buf *answer, char out[120])
+static void status_line(struct fed_span head, char out[120])
 {
     size_t len = 0;
 
-    while (len < answer->len && len < 119 && answer->at[len] >= ' ' && answer->at[len] < 0x7f) {
-        out[len] = (char)answer->at[len];
+    while (len < head.len && len < 119 && head.at[len] >= ' ' && head.at[len] < 0x7f) {
+        out[len] = (char)head.at[len];
         len++;
     }
     out[len] = 0;
 }
 
-static enum fed_err judge(struct fed_http_link *link, struct fed_diag *diag)
+enum fed_err fed_http_tunnel_judge(
+    const struct fed_http_proxy *proxy, struct fed_span head, struct fed_diag *diag)
 {
-    const struct fed_http_proxy *proxy = &link->client->proxy;
-    struct fed_span head = fed_buf_span(&link->tunnel);
     struct fed_span code = fed_span_sub(head, strlen("HTTP/1.1 "), 3);
     const char *hint = "";
     char line[120];
@@ -186,7 +185,7 @@ static enum fed_err judge(struct fed_http_link *link, struct fed_diag *diag)
         return FED_OK;
     if (status == 407)
         hint = proxy->secret[0] ? "; user or password are wrong" : "; it wants user and password";
-    status_line(&link->tunnel, line);
+    status_line(head, line);
     return fed_diag_set(
         diag, FED_ERR_FORBIDDEN, "%s refuses the tunnel: %s%s", proxy->name, line, hint);
 }
@@ -219,5 +218,5 @@ enum fed_err fed_http_tunnel_read(struct fed_http_link *link, struct fed_diag *d
         if (fed_buf_err(&link->tunnel))
             return fed_diag_set(diag, FED_ERR_FORBIDDEN, "%s: its answer has no end", name);
     }
-    return judge(link, diag);
+    return fed_http_tunnel_judge(&link->client->proxy, fed_buf_span(&link->tunnel), diag);
 }

@@ -110,6 +110,7 @@ static enum fed_err open_http(struct fed_https_client *client, const char *host,
         .cert_pem = identity->cert_pem,
         .key_pem = identity->key_pem,
         .proxy = fed_https_no_proxy(client->no_proxy, host) ? NULL : client->proxy,
+        .http1_only = client->http1_only,
         .connect_timeout_ms = FED_HTTPS_CLIENT_CONNECT_MS,
         .keepalive_ms = FED_HTTP_NO_KEEPALIVE,
         .total_sent = &client->past_sent,
@@ -194,6 +195,7 @@ enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     client->loop = loop;
     client->log = log;
     client->events = *events;
+    client->http1_only = options->http1_only;
     memcpy(client->proxy, proxy, strlen(proxy) + 1); /* checked: not longer than it may be */
     memcpy(client->no_proxy, no_proxy, strlen(no_proxy) + 1);
     if (loop->timer_new(loop->ctx, on_timer, client, &client->timer)) {

@@ -1,5 +1,5 @@
-/* client.h - the inside of the agent's HTTPS client on ports/http: client.c (session, times) and
- * client_request.c (requests, the observation, ranges).
+/* client.h - the inside of the agent's HTTPS client on ports/http: client.c (session, times),
+ * client_request.c (requests, ranges, pings) and client_observe.c (the observation).
  *
  * One HTTP client lives as long as one session. What ends a session is told from the timer, when
  * nothing is on the stack; a request may be ended by its owner's callback at any moment, so nothing
@@ -22,6 +22,7 @@
 #define FED_HTTPS_CLIENT_RESUME_FLOOR_MS 500u
 #define FED_HTTPS_CLIENT_RESUME_CEILING_MS 8000u
 #define FED_HTTPS_CLIENT_ETAG_MAX 64u
+#define FED_HTTPS_NEVER UINT64_MAX
 
 enum fed_https_kind {
     FED_HTTPS_KIND_OPEN, /* the ping that proves a new session */
@@ -64,6 +65,7 @@ struct fed_https_client {
     struct fed_timer *timer;
     char proxy[FED_HTTP_PROXY_MAX + 1];
     char no_proxy[FED_HTTPS_NO_PROXY_MAX + 1];
+    bool http1_only;
     enum fed_https_state state;
     char peer[280];       /* "hub.example:7444" for sentences */
     char session[32 + 1]; /* hexadecimal */
@@ -100,11 +102,16 @@ enum fed_err fed_https_client_observe(void *ctx, const char *path, const char *q
     unsigned timeout_ms, fed_link_done *done, void *done_ctx);
 enum fed_err fed_https_client_ping(
     void *ctx, unsigned timeout_ms, fed_link_done *done, void *done_ctx);
+void fed_https_request_free(struct fed_https_request *request); /* without done */
 FED_MUST_USE enum fed_err fed_https_request_open(struct fed_https_client *client);
 /* Ends all; done of what is not answered yet gets err. */
 void fed_https_requests_end(struct fed_https_client *client, enum fed_err err, const char *why);
 uint64_t fed_https_requests_due(
     const struct fed_https_client *client); /* UINT64_MAX: nothing waits */
 void fed_https_requests_run(struct fed_https_client *client);
+
+/* ---- client_observe.c ---- */
+/* Bytes of an answer of records came; the request may be gone then. */
+void fed_https_request_records(struct fed_https_request *request, struct fed_span bytes);
 
 #endif

@@ -11,7 +11,6 @@
 #define PING_PATH "p"
 #define STREAM_TYPE "application/vnd.fedlet.stream"
 #define RETRY_DEFAULT_S 60u /* as for CoAP, RFC 7252 section 5.10.5 */
-#define NEVER UINT64_MAX
 
 static uint64_t now_of(const struct fed_https_client *client)
 {
@@ -20,7 +19,7 @@ static uint64_t now_of(const struct fed_https_client *client)
 
 /* ---- the list ---- */
 
-static void request_free(struct fed_https_request *r)
+void fed_https_request_free(struct fed_https_request *r)
 {
     struct fed_https_client *client = r->client;
     struct fed_https_request **at = &client->requests;
@@ -47,7 +46,7 @@ static void finish(struct fed_https_request *r, enum fed_err err,
 
     fed_diag_set(&diag, err, "%s", why);
     fed_buf_init(&r->body, r->client->mem, FED_HTTPS_CLIENT_BODY_MAX);
-    request_free(r);
+    fed_https_request_free(r);
     if (done)
         done(ctx, err, err ? NULL : message, err ? &diag : NULL);
     fed_buf_fini(&body);
@@ -165,7 +164,7 @@ static void answer(struct fed_https_request *r)
     if (r->kind == FED_HTTPS_KIND_OPEN) {
         /* A hub that is full says so to the next request as well, and how long to stay away. */
         if (m.code < FED_LINK_BAD_REQUEST || m.code == FED_LINK_UNAVAILABLE) {
-            request_free(r);
+            fed_https_request_free(r);
             fed_https_client_opened(client);
             return;
         }
@@ -180,66 +179,6 @@ static void answer(struct fed_https_request *r)
         finish(r, FED_ERR_NETWORK, NULL, "not an answer of a hub");
     else
         finish(r, FED_OK, &m, "");
-}
-
-static bool is_alive(const struct fed_https_client *client, struct fed_https_request *r)
-{
-    const struct fed_https_request *at = client->requests;
-
-    while (at && at != r)
-        at = at->next;
-    return at != NULL;
-}
-
-/* The first record of a newer observation ends the older one. */
-static void replace_others(struct fed_https_request *r)
-{
-    struct fed_https_request *next;
-
-    for (struct fed_https_request *at = r->client->requests; at; at = next) {
-        next = at->next;
-        if (at != r && at->kind == FED_HTTPS_KIND_OBSERVE && at->answered)
-            request_free(at);
-    }
-}
-
-static void on_record(struct fed_https_request *r, struct fed_span record)
-{
-    struct fed_https_client *client = r->client;
-    struct fed_link_message m = {.code = FED_LINK_CONTENT, .payload = record};
-
-    if (r->answered) {
-        client->events.notification(client->events.ctx, &m);
-        return;
-    }
-    r->answered = true;
-    r->deadline_ms = NEVER;
-    replace_others(r);
-    fed_https_client_arm(client);
-    r->done(r->done_ctx, FED_OK, &m, NULL);
-}
-
-static void on_records(struct fed_https_request *r, struct fed_span bytes)
-{
-    struct fed_https_client *client = r->client;
-    struct fed_diag diag = {""};
-
-    while (bytes.len > 0) {
-        struct fed_span record;
-        bool whole;
-        enum fed_err err = fed_https_records_take(&r->records, &bytes, &whole, &record);
-
-        if (err) {
-            fed_diag_set(&diag, err, "%s: a notification %s", client->peer, fed_err_text(err));
-            fed_https_client_fail(client, err, &diag);
-            return;
-        }
-        if (whole)
-            on_record(r, record);
-        /* Its owner may have ended the session, or asked for another observation. */
-        if (client->state != FED_HTTPS_UP || !is_alive(client, r))
-            return;
-    }
 }
 
 /* ---- one call ---- */
@@ -294,7 +233,7 @@ static void on_data(void *ctx, struct fed_span bytes)
     struct fed_https_request *r = ctx;
 
     if (r->stream) {
-        on_records(r, bytes);
+        fed_https_request_records(r, bytes);
         return;
     }
     fed_buf_put(&r->body, bytes);
@@ -382,7 +321,7 @@ static enum fed_err add(struct fed_https_client *client, const struct fed_https_
         r->target, sizeof(r->target), PREFIX "%s%s%s", path, query ? "?" : "", query ? query : "");
     err = n < 0 || (size_t)n >= sizeof(r->target) ? FED_ERR_LIMIT : start_call(r, payload);
     if (err)
-        request_free(r);
+        fed_https_request_free(r);
     else
         fed_https_client_arm(client);
     return err;
@@ -493,7 +432,7 @@ static uint64_t due_of(const struct fed_https_request *r)
 
 uint64_t fed_https_requests_due(const struct fed_https_client *client)
 {
-    uint64_t due_ms = client->pong ? client->pong_deadline_ms : NEVER;
+    uint64_t due_ms = client->pong ? client->pong_deadline_ms : FED_HTTPS_NEVER;
 
     for (const struct fed_https_request *r = client->requests; r; r = r->next)
         if (due_of(r) < due_ms)

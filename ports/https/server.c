@@ -19,10 +19,6 @@ static void answer_err(
     case FED_ERR_CLOSED:
         fed_https_refuse(http, 401, diag->text, 0);
         return;
-    case FED_ERR_LIMIT:
-        fed_http_conn_end(fed_http_exchange_conn(http));
-        fed_https_refuse(http, 503, diag->text, FED_HTTPS_RETRY_S);
-        return;
     default:
         fed_https_refuse(http, 503, diag->text, FED_HTTPS_RETRY_S);
     }
@@ -74,6 +70,9 @@ static void on_request(
     if (err) {
         fed_log(server->log, FED_LOG_DEBUG, "https: request of " FED_SPAN_FMT " not taken: %s",
             FED_SPAN_ARG(request->peer_address), diag.text);
+        /* What belongs to no session is under nobody's limits, and does not stay. */
+        if (!fed_https_session_at(server, fed_http_exchange_conn(http)))
+            fed_http_conn_end(fed_http_exchange_conn(http));
         answer_err(http, err, &diag);
         return;
     }

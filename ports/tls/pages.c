@@ -54,8 +54,11 @@ void fed_pages_free(void *at)
 
 static void *library_calloc(size_t n, size_t size)
 {
-    void *at = size && n > SIZE_MAX / size ? NULL : fed_pages_get(n * size);
+    void *at;
 
+    if (size && n > SIZE_MAX / size)
+        return NULL;
+    at = fed_pages_get(n * size);
     return at ? at : calloc(n, size);
 }
 

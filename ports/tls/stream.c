@@ -11,7 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define COUNTERS 64u /* bytes at a buffer's beginning that outlive a record: 8 are used */
+#define COUNTERS                                                                                   \
+    8u /* bytes at a buffer's beginning that outlive a record; its header comes behind */
+
+/* The beginning of a buffer whose memory was given back. */
+struct kept {
+    bool is_set;
+    unsigned char bytes[COUNTERS];
+};
 
 struct fed_tls_stream {
     struct fed_alloc *mem;
@@ -26,7 +33,23 @@ struct fed_tls_stream {
     bool more; /* the next record follows at once: the kernel may wait for it */
     bool established;
     struct fed_crypto_cert_info *peer;
+    struct kept kept_in;
+    struct kept kept_out;
 };
+
+static void put_back(struct kept *kept, unsigned char *buf)
+{
+    if (kept->is_set)
+        memcpy(buf, kept->bytes, COUNTERS);
+    kept->is_set = false;
+}
+
+/* Before the library reads or writes in its buffers. */
+static void wake(struct fed_tls_stream *s)
+{
+    put_back(&s->kept_in, s->ssl.MBEDTLS_PRIVATE(in_buf));
+    put_back(&s->kept_out, s->ssl.MBEDTLS_PRIVATE(out_buf));
+}
 
 /* ---- the library's view of the socket ---- */
 
@@ -62,6 +85,8 @@ static int on_recv(void *ctx, unsigned char *out, size_t size)
     do {
         n = recv(s->fd, out, size, 0);
     } while (n < 0 && errno == EINTR);
+    if (n > 0)
+        wake(s); /* not before: most looks find nothing */
     if (n > 0 && s->traffic)
         s->traffic->received += (uint64_t)n;
     return socket_result(s, n, MBEDTLS_ERR_SSL_WANT_READ);
@@ -203,6 +228,7 @@ enum fed_err fed_tls_stream_write(
         return fed_diag_set(diag, FED_ERR_INVALID, "TLS write: not the bytes that were begun");
     if (n > MBEDTLS_SSL_OUT_CONTENT_LEN)
         n = MBEDTLS_SSL_OUT_CONTENT_LEN;
+    wake(stream);
     stream->more = n < bytes.len;
     do {
         code = mbedtls_ssl_write(&stream->ssl, bytes.at, n);
@@ -218,15 +244,19 @@ enum fed_err fed_tls_stream_write(
     return outcome(stream, code, diag);
 }
 
-/* The whole pages inside of a buffer. Its beginning stays: the record counters are there. */
-static void give_back(unsigned char *buf, size_t len)
+/* The whole pages inside of a buffer. Its beginning, with the record counters, is set aside when it
+ * has its first page for itself, else it stays. */
+static void give_back(unsigned char *buf, size_t len, struct kept *kept)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)buf + COUNTERS + page - 1) / page * page;
+    bool alone = (uintptr_t)buf % page == 0;
+    uintptr_t from = ((uintptr_t)buf + (alone ? 0 : COUNTERS) + page - 1) / page * page;
     uintptr_t to = ((uintptr_t)buf + len) / page * page;
 
-    if (buf && from < to)
-        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* else it stays as it is */
+    if (!buf || from >= to || kept->is_set)
+        return;
+    memcpy(kept->bytes, buf, COUNTERS);
+    kept->is_set = madvise((void *)from, to - from, MADV_DONTNEED) == 0 && alone;
 }
 
 void fed_tls_stream_rest(struct fed_tls_stream *stream)
@@ -237,15 +267,17 @@ void fed_tls_stream_rest(struct fed_tls_stream *stream)
         return;
     /* No part of a record came, and none is decrypted and not read. */
     if (ssl->MBEDTLS_PRIVATE(in_left) == 0 && !ssl->MBEDTLS_PRIVATE(in_offt))
-        give_back(ssl->MBEDTLS_PRIVATE(in_buf), MBEDTLS_SSL_IN_CONTENT_LEN);
+        give_back(ssl->MBEDTLS_PRIVATE(in_buf), MBEDTLS_SSL_IN_CONTENT_LEN, &stream->kept_in);
     if (ssl->MBEDTLS_PRIVATE(out_left) == 0 && stream->writing == 0)
-        give_back(ssl->MBEDTLS_PRIVATE(out_buf), MBEDTLS_SSL_OUT_CONTENT_LEN);
+        give_back(ssl->MBEDTLS_PRIVATE(out_buf), MBEDTLS_SSL_OUT_CONTENT_LEN, &stream->kept_out);
 }
 
 enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream)
 {
-    int code = mbedtls_ssl_close_notify(&stream->ssl);
+    int code;
 
+    wake(stream);
+    code = mbedtls_ssl_close_notify(&stream->ssl);
     return code ? outcome(stream, code, NULL) : FED_OK;
 }
 

@@ -39,6 +39,29 @@ static unsigned share_of(unsigned max, unsigned normal, unsigned n)
     return n == 1 ? all : all / n + all / 100 * SPARE_PER_CENT / n + 1;
 }
 
+uint64_t pool_clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The workers of a hub that was killed may still be telling their agents, on the same port. */
+static enum fed_err sockets_open(struct fed_worker_pool *pool, int *fds, struct fed_diag *diag)
+{
+    struct timespec step = {.tv_nsec = 20000000};
+    uint64_t end_ms = pool_clock_ms() + POOL_END_MS;
+    enum fed_err err;
+
+    for (;;) {
+        err = worker_sockets_open(pool->server.listen, pool->n, fds, &pool->port, diag);
+        if (err != FED_ERR_EXISTS || pool_clock_ms() >= end_ms)
+            return err;
+        nanosleep(&step, NULL);
+    }
+}
+
 static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *diag)
 {
     struct fed_loop *loop = pool->loop;
@@ -57,7 +80,7 @@ static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *
             loop->timer_new(loop->ctx, pool_worker_due, &pool->workers[i], &pool->workers[i].timer);
     if (err)
         return fed_diag_set(diag, err, "gateway workers: %s", fed_err_text(err));
-    err = worker_sockets_open(pool->server.listen, pool->n, fds, &pool->port, diag);
+    err = sockets_open(pool, fds, diag);
     for (unsigned i = 0; !err && i < pool->n; i++)
         pool->workers[i].udp_fd = fds[i];
     return err;
@@ -131,11 +154,8 @@ static void wipe(struct fed_buf *buf)
 
 static void workers_free(struct fed_worker_pool *pool)
 {
-    struct timespec now;
-    uint64_t end_ms;
+    uint64_t end_ms = pool_clock_ms() + POOL_END_MS;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    end_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + POOL_END_MS;
     /* All hear of it before the first is waited for. */
     for (unsigned i = 0; i < pool->n; i++)
         if (pool->workers[i].stream_open)

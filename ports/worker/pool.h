@@ -22,7 +22,7 @@
 #define POOL_BACK_OFF_MS 100u
 #define POOL_BACK_OFF_MAX_MS 10000u
 #define POOL_SOUND_MS 60000u /* one that lived that long had no trouble with its start */
-#define POOL_END_MS 3000u
+#define POOL_END_MS 3000u    /* for a worker to close its sessions and to end */
 #define POOL_COME_BACK_S 5u
 
 enum pool_state {
@@ -92,6 +92,7 @@ struct fed_worker_pool {
 };
 
 /* ---- pool.c ---- */
+uint64_t pool_clock_ms(void); /* monotonic, of this moment: for waits outside the loop */
 /* A worker reached another state while the pool is being saved. */
 void pool_saving_goes_on(struct fed_worker_pool *pool);
 

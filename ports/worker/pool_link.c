@@ -129,8 +129,8 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
     struct fed_link_peer peer = {.address = address, .kept = opened->kept};
     struct pool_session *s;
 
-    if (session_find(worker, opened->session)) {
-        pool_worker_lose(worker, "it named two sessions alike");
+    if (session_find(worker, opened->session) || worker->by_id.count >= pool->server.sessions_max) {
+        pool_worker_lose(worker, "it named sessions that cannot be");
         return;
     }
     s = session_new(worker, opened->session);

@@ -20,15 +20,13 @@
 static void reap(struct pool_worker *worker, uint64_t end_ms)
 {
     struct timespec step = {.tv_nsec = REAP_STEP_MS * 1000000L};
-    struct timespec now;
 
     if (worker->pid <= 0)
         return;
     for (;;) {
         if (waitpid(worker->pid, NULL, WNOHANG) != 0)
             break;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 >= end_ms) {
+        if (pool_clock_ms() >= end_ms) {
             kill(worker->pid, SIGKILL);
             while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
                 ;

@@ -32,6 +32,8 @@ struct worker {
     struct worker_session *moved;
     struct fed_timer *tick;
     struct fed_worker_stats told;
+    uint64_t made;    /* handshakes and the like, a tick ago */
+    uint64_t trimmed; /* and when memory was given back last */
     bool slow;
     bool quiet;
     const char *ended; /* why */

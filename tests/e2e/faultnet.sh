@@ -62,41 +62,50 @@ rows() { # rows LANE: of the chosen sets
 }
 
 # ---- rows of their own ----
-# The path becomes narrow while agent and hub are in session and do not know. The change is large enough to be pulled.
+# The path becomes narrow while agent and hub are in session and do not know.
 case_narrow_later() { # case_narrow_later LANE
-    local n
-    agent_stop "$1"
+    local n before
+    agent_stop "$1" KILL # so that the session is another
     net "$1" clear
     run_agent "$1"
     connected "$1" 60
+    before=$(net_count "$1" down too_large)
     net "$1" udp mtu 500
     n=$(next_number "$1")
     arrives "$1" "$n" 60
+    [ "$(net_count "$1" down too_large)" -gt "$before" ] || { echo "nothing was too large"; return 1; }
     net "$1" clear
 }
-# A network of which one direction is gone, and a hub that is killed meanwhile: what it acknowledged is there afterwards, what
-# it was told is not older, and what it did not hear of comes.
+killed() { # killed: and there again
+    hub_stop KILL
+    hub_start --heartbeat-s 10
+}
+# A network of which one direction is gone, and a hub that is killed meanwhile: what it acknowledged is there afterwards, and
+# what it did not hear of comes when it can.
 case_chaos() { # case_chaos LANE
-    local n shown
+    local n before
     agent_stop "$1"
     net "$1" clear
     run_agent "$1"
     connected "$1" 60
     arrives "$1" "$(next_number "$1")" 60
-    shown=$(cluster_word "$1" federatedconfigmap number "$1" version)
-    net "$1" up partition on # the agent hears the hub, the hub does not hear it
+    before=$(cluster_word "$1" federatedconfigmap number "$1" version)
+    net "$1" up partition on # the agent hears the hub, the hub does not hear it: nobody can say it again
+    killed
+    soon 10 "$before" cluster_word "$1" federatedconfigmap number "$1" version
+    net "$1" clear
+    soon 105 True ready_word "$1"
+    connected "$1" 60
+    net "$1" up partition on
     n=$(next_number "$1")
     soon 30 "$n" number "$1"
-    # Killed while the report of the change is on its way again and again.
-    hub_stop KILL
-    hub_start --heartbeat-s 10
-    is "$shown" cluster_word "$1" federatedconfigmap number "$1" version
-    net "$1" up loss 30%
+    killed # while the report of the change is on its way again and again
     net "$1" down partition on
+    net "$1" up partition off
+    net "$1" up loss 30%
     n=$(next_number "$1")
     sleep 5
-    hub_stop KILL
-    hub_start --heartbeat-s 10
+    killed
     net "$1" clear
     arrives "$1" "$n" 105
 }

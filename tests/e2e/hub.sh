@@ -432,9 +432,10 @@ case_sigterm() {
     [ "$(now_ms)" -lt "$end" ] || { echo "took longer than 5 s"; return 1; }
 }
 case_port_taken() {
-    read -r api coap _ <"$FLEET/hub.ports"
+    read -r api coap agents <"$FLEET/hub.ports"
     fails 1 "$api.*([Ii]n use|EADDRINUSE)|([Ii]n use).*$api" serve "$FLEET/second" --listen "127.0.0.1:$api"
     fails 1 "$coap.*([Ii]n use|EADDRINUSE)|([Ii]n use).*$coap" serve "$FLEET/second" --coap-listen "127.0.0.1:$coap"
+    fails 1 "HTTPS.*$agents.*([Ii]n use|EADDRINUSE)" serve "$FLEET/second" --agent-listen "127.0.0.1:$agents"
 }
 case_second_process() {
     fails 1 'another|lock|in use|already' serve "$FLEET/hub"

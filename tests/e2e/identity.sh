@@ -198,10 +198,21 @@ case_switch() {
     agent_join joiner "$(cat "$WORK/old.token")"
     agent_start joiner
     connected joiner
-    for cluster in online offline joiner; do
+    # A token of the new CA, and one of the old by HTTPS, where the chain shows the pin.
+    admit newcomer
+    agent_start newcomer
+    connected newcomer
+    mkdir -p "$FLEET/byhttps/kube"
+    cp "$FLEET/member/kube/admin.kubeconfig" "$FLEET/byhttps/kube/"
+    agent_join byhttps "$(cat "$WORK/old.token")" --link https
+    agent_start byhttps --link https
+    connected byhttps
+    for cluster in online offline joiner newcomer byhttps; do
         wait_for 90 "$cluster to come with a certificate of the new CA" of_new_ca $cluster
     done
-    says '3 of 3 came' "$BIN/fedhub" ca status --data-dir "$FLEET/hub"
+    says '5 of 5 came' "$BIN/fedhub" ca status --data-dir "$FLEET/hub"
+    agent_stop newcomer
+    agent_stop byhttps
 }
 trusts() { # trusts CLUSTER: how many CAs
     sqlite_identity "$FLEET/$1/state" ca | grep -c BEGIN
@@ -314,12 +325,18 @@ case_revoked() {
         agent_stop "out-$link"
     done
 }
+metric() { hubctl get --raw /metrics | awk -v name="$1" '$1 == name { print $2 }'; }
 case_wrong_identities() {
-    local token revoked
+    local token revoked requests handshakes
+    requests=$(metric fedhub_link_refused_total)
+    handshakes=$(metric 'fedhub_link_handshakes_total{result="failed"}')
     token=$(fedctl token create --uses 5)
     revoked=$(fedctl token create)
     fedctl token revoke "$("$ROOT/tests/e2e/token.py" "$revoked" print=id)"
     python3 "$ROOT/tests/e2e/identities.py" "$FLEET" "$WORK/identities" online "$token" "$revoked"
+    # All of it is counted.
+    [ "$(metric fedhub_link_refused_total)" -ge $((requests + 100)) ]
+    [ "$(metric 'fedhub_link_handshakes_total{result="failed"}')" -ge $((handshakes + 8)) ]
 }
 
 must "fedhub starts" begin 1m

@@ -91,10 +91,9 @@ case_blocked() { # UDP blocked: HTTPS within 15 s of starting
     says 'CoAP: +does not get through, next try in [0-9]+ s' "$BIN/fedlet" status --state-dir "$FLEET/$CLUSTER/state"
     arrives five
 }
-case_back() {
+case_back() { # the hub may end the HTTPS session before the agent does
     echo pass >"$MODE"
     connected_by 100 coap
-    agent_log | grep -q 'CoAP gets through again'
     arrives six
 }
 connections() { agent_log | grep -c ': connected$' || true; }

@@ -137,6 +137,26 @@ case_restart() { # case_restart VALUE SIGNAL
     soon 30 "$ALL" ready_clusters
     nothing_wrong
 }
+# Sessions by CoAP go on where they were.
+case_stop() {
+    local before after
+    before=$(swarm_ask coap stats stats | number sessions)
+    case_restart after-the-stop TERM
+    after=$(swarm_ask coap stats stats | number sessions)
+    echo "sessions by CoAP: $before before, $after after"
+    [ "$before" = "$after" ]
+}
+# fedhub knocks at the agents of a worker that died, long before their heartbeat.
+case_worker() {
+    local before after
+    before=$(swarm_ask coap stats stats | number sessions)
+    kill -KILL "$(pgrep -P "$(cat "$FLEET/hub.pid")" | head -n 1)"
+    all_get after-the-worker
+    after=$(swarm_ask coap stats stats | number sessions)
+    echo "sessions by CoAP: $before before, $after after"
+    [ "$after" -gt "$before" ]
+    nothing_wrong
+}
 not_alive() { ! process_alive "$1"; }
 case_quit() {
     local swarm
@@ -152,7 +172,8 @@ must "${AGENTS[coap]} agents by CoAP and ${AGENTS[https]} by HTTPS join and conn
 try "a change reaches all, and the hub has the word of each" case_change
 try "all sessions end at once: all come back, and get nothing again" case_storm
 try "the API answers while all report everything" case_reports
-try "after an orderly restart all get the next change" case_restart after-the-stop TERM
+try "after an orderly restart all get the next change, by CoAP in the same sessions" case_stop
+try "a gateway worker is killed: its agents come back and get the next change" case_worker
 try "after kill -9 all come back and get the next change, none an older one" case_restart after-the-crash KILL
 try "the swarms end" case_quit
 suite_end

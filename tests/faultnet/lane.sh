@@ -39,9 +39,11 @@ connected() { soon "$2" true status_field "$1" connected; }
 # A token whose only address is that of the relay.
 relay_token() { "$ROOT/tests/e2e/token.py" "$(fedctl token create)" "address=$(hub_url "$1")"; }
 
-# ---- one object for each lane: a number that only grows ----
+# ---- one object for each lane: a number that only grows, and so much that a change does not fit a datagram of 472 bytes ----
 object() { # object LANE NUMBER
-    federated FederatedConfigMap "$1" number "{data: {k: \"$2\"}}" "{clusters: [{name: $1}]}"
+    local noise
+    noise=$(head -c 450 /dev/urandom | base64 -w 0)
+    federated FederatedConfigMap "$1" number "{data: {k: \"$2\", noise: \"$noise\"}}" "{clusters: [{name: $1}]}"
 }
 set_number() { object "$1" "$2" | hubctl apply -f - >/dev/null; }
 number() { memberctl "$1" -n "$1" get configmap number -o 'jsonpath={.data.k}'; }

@@ -11,14 +11,11 @@
 #define PINGS_LOST_MAX 3u
 #define RETRY_FLOOR_MS 500u
 #define RETRY_CEILING_MS 300000u
-#define PULL_FLOOR_MS 1000u
-#define PULL_CEILING_MS 300000u
 #define STABLE_MS 60000u
 #define HEARTBEAT_MIN_S 5u
 #define HEARTBEAT_MAX_S 3600u
 #define RENEW_MS 1800000u
 #define LATER_MAX_S 3600u
-#define DIGEST_FAILURES_MAX 2u
 
 const char *swarm_at_name(enum swarm_at at)
 {
@@ -93,11 +90,32 @@ static void wait_to_connect(struct swarm_agent *agent, uint32_t asked_s)
     enter(agent, SWARM_WAITING);
 }
 
-static void give_up(struct swarm_agent *agent, const char *why, uint32_t asked_s)
+void swarm_session_give_up(struct swarm_agent *agent, const char *why, uint32_t asked_s)
 {
     swarm_trouble(agent->swarm, "%s: %s", agent->name, why);
     agent->link.port->disconnect(agent->link.port->ctx);
     wait_to_connect(agent, asked_s);
+}
+
+bool swarm_session_later(struct swarm_agent *agent, const struct fed_link_message *message)
+{
+    if (message->code != FED_LINK_UNAVAILABLE)
+        return false;
+    agent->swarm->counts.later++;
+    swarm_session_give_up(agent, "the hub asks to come back later", message->max_age_s);
+    return true;
+}
+
+void swarm_session_unexpected(struct swarm_agent *agent, const char *what, enum fed_err err,
+    const struct fed_link_message *message, const struct fed_diag *diag)
+{
+    agent->swarm->counts.errors++;
+    if (err)
+        swarm_trouble(agent->swarm, "%s: %s: %s", agent->name, what,
+            diag && diag->text[0] ? diag->text : fed_err_text(err));
+    else
+        swarm_trouble(agent->swarm, "%s: %s: %u.%02u " FED_SPAN_FMT, agent->name, what,
+            message->code / 100, message->code % 100, FED_SPAN_ARG(message->payload));
 }
 
 void swarm_agent_end(struct swarm_agent *agent, enum swarm_end end)
@@ -126,172 +144,6 @@ void swarm_agent_connect(struct swarm_agent *agent)
     }
 }
 
-/* ---- frames ---- */
-
-static void pull(struct swarm_agent *agent);
-
-static void pull_later(struct swarm_agent *agent)
-{
-    timer_at(agent, agent->pull_timer,
-        agent_retry_failed(&agent->pull_retry, swarm_now_ms(agent->swarm), PULL_FLOOR_MS,
-            PULL_CEILING_MS, swarm_spread(agent->swarm), 0));
-}
-
-static void refused(struct swarm_agent *agent, enum fed_err err, const struct fed_diag *diag)
-{
-    struct swarm_counts *counts = &agent->swarm->counts;
-
-    counts->refused++;
-    if (err == FED_ERR_CONFLICT && agent->pull_retry.attempts == 0) {
-        agent->pull_retry.attempts++; /* once at once; taken back by the next frame */
-        pull(agent);
-        return;
-    }
-    swarm_trouble(agent->swarm, "%s: a frame is refused: %s", agent->name, diag->text);
-    if (err == FED_ERR_GONE) {
-        counts->older++;
-        return;
-    }
-    if (err == FED_ERR_DIGEST || err == FED_ERR_NOT_FOUND) {
-        agent->digest_failures++;
-        agent->want_full =
-            agent->digest_failures >= DIGEST_FAILURES_MAX || err == FED_ERR_NOT_FOUND;
-    }
-    pull_later(agent);
-}
-
-static void take_body(struct swarm_agent *agent, struct fed_span frame, bool full)
-{
-    struct swarm *swarm = agent->swarm;
-    struct fed_diag diag = {""};
-    enum fed_err err = swarm_bundle_take(&agent->bundle, &swarm->blobs, frame, &diag);
-
-    if (err) {
-        refused(agent, err, &diag);
-        return;
-    }
-    swarm->counts.frames++;
-    swarm->counts.full += full;
-    agent->digest_failures = 0;
-    agent->want_full = false;
-    agent_retry_reset(&agent->pull_retry);
-    agent->news = true;
-    swarm_event_met(agent);
-    swarm_report_soon(agent);
-}
-
-static void take_frame(struct swarm_agent *agent, struct fed_span bytes)
-{
-    const struct swarm_bundle *bundle = &agent->bundle;
-    struct fed_frame_head head;
-    struct fed_span from = bytes;
-    struct fed_diag diag = {""};
-
-    agent->told_ms = swarm_now_ms(agent->swarm);
-    if (bytes.len == 0)
-        return;
-    if (fed_frame_head_take(&from, &head)) {
-        fed_diag_set(&diag, FED_ERR_INVALID, "its head cannot be read");
-        refused(agent, FED_ERR_INVALID, &diag);
-        return;
-    }
-    if (bundle->revision && head.epoch == bundle->epoch && head.revision == bundle->revision &&
-        !agent->want_full) {
-        if (memcmp(head.digest, bundle->digest, sizeof bundle->digest) == 0)
-            return; /* what is held */
-        agent->want_full = true;
-        fed_diag_set(&diag, FED_ERR_DIGEST, "the same revision with other content");
-        refused(agent, FED_ERR_DIGEST, &diag);
-    } else if (!head.has_body) {
-        pull(agent);
-    } else {
-        take_body(agent, bytes, head.base_revision == 0);
-    }
-}
-
-/* ---- pulling ---- */
-
-static bool is_later(struct swarm_agent *agent, const struct fed_link_message *message)
-{
-    if (message->code != FED_LINK_UNAVAILABLE)
-        return false;
-    agent->swarm->counts.later++;
-    give_up(agent, "the hub asks to come back later", message->max_age_s);
-    return true;
-}
-
-static void unexpected(struct swarm_agent *agent, const char *what, enum fed_err err,
-    const struct fed_link_message *message, const struct fed_diag *diag)
-{
-    agent->swarm->counts.errors++;
-    if (err)
-        swarm_trouble(agent->swarm, "%s: %s: %s", agent->name, what,
-            diag && diag->text[0] ? diag->text : fed_err_text(err));
-    else
-        swarm_trouble(agent->swarm, "%s: %s: %u.%02u " FED_SPAN_FMT, agent->name, what,
-            message->code / 100, message->code % 100, FED_SPAN_ARG(message->payload));
-}
-
-static void on_pull(void *ctx, enum fed_err err, const struct fed_link_message *message,
-    const struct fed_diag *diag)
-{
-    struct swarm_agent *agent = ctx;
-    bool again = agent->pull_again;
-
-    if (!agent->pulling || !is_up(agent) || err == FED_ERR_CLOSED)
-        return; /* closed: down says so */
-    agent->pulling = agent->pull_again = false;
-    if (!err && is_later(agent, message))
-        return;
-    if (!err && message->code == FED_LINK_CONTENT) {
-        take_frame(agent, message->payload);
-        if (again && !agent->pulling)
-            pull(agent);
-        return;
-    }
-    unexpected(agent, "pulling", err, message, diag);
-    pull_later(agent);
-}
-
-static const char *bundle_query(struct swarm_agent *agent, struct fed_buf *out)
-{
-    fed_link_bundle_query_put(
-        out, agent->bundle.epoch, agent->want_full ? 0 : agent->bundle.revision);
-    if (agent->kept)
-        fed_buf_put_text(out, "&" FED_LINK_MARK_KEPT);
-    return fed_buf_cstr(out);
-}
-
-static void pull(struct swarm_agent *agent)
-{
-    struct fed_buf query;
-    enum fed_err err;
-
-    if (agent->pulling) {
-        agent->pull_again = true;
-        return;
-    }
-    timer_stop(agent, agent->pull_timer);
-    agent->swarm->counts.pulls++;
-    fed_buf_init(&query, agent->swarm->mem, 128);
-    agent->pulling = true;
-    err = agent->link.port->request(agent->link.port->ctx, FED_LINK_GET, FED_LINK_PATH_BUNDLE,
-        bundle_query(agent, &query), (struct fed_span){0}, PULL_TIMEOUT_MS, on_pull, agent);
-    fed_buf_fini(&query);
-    if (err) {
-        agent->pulling = false;
-        pull_later(agent);
-    }
-}
-
-static void on_pull_timer(void *ctx)
-{
-    struct swarm_agent *agent = ctx;
-
-    if (is_up(agent))
-        pull(agent);
-}
-
 /* ---- a session comes up ---- */
 
 static void arm_heartbeat(struct swarm_agent *agent)
@@ -306,7 +158,7 @@ static enum fed_err ask_to_observe(struct swarm_agent *agent, fed_link_done *don
 
     fed_buf_init(&query, agent->swarm->mem, 128);
     err = agent->link.port->observe(agent->link.port->ctx, FED_LINK_PATH_BUNDLE,
-        bundle_query(agent, &query), PULL_TIMEOUT_MS, done, agent);
+        swarm_bundle_query(agent, &query), PULL_TIMEOUT_MS, done, agent);
     fed_buf_fini(&query);
     return err;
 }
@@ -320,7 +172,7 @@ static void on_kinds(void *ctx, enum fed_err err, const struct fed_link_message 
     if (err == FED_ERR_CLOSED)
         return;
     if (err || message->code != FED_LINK_CONTENT)
-        unexpected(agent, "asking for kinds", err, message, diag);
+        swarm_session_unexpected(agent, "asking for kinds", err, message, diag);
     else
         agent->kinds_known = fed_link_kinds_digest(message->payload, agent->kinds) == FED_OK;
 }
@@ -339,16 +191,16 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
 
     if (agent->at != SWARM_OBSERVING || err == FED_ERR_CLOSED)
         return;
-    if (!err && is_later(agent, message))
+    if (!err && swarm_session_later(agent, message))
         return;
     if (err || message->code != FED_LINK_CONTENT) {
-        unexpected(agent, "observing", err, message, diag);
-        give_up(agent, "no observation", 0);
+        swarm_session_unexpected(agent, "observing", err, message, diag);
+        swarm_session_give_up(agent, "no observation", 0);
         return;
     }
     enter(agent, SWARM_READY);
     arm_heartbeat(agent);
-    take_frame(agent, message->payload);
+    swarm_frame_take(agent, message->payload);
     if (!is_up(agent))
         return;
     swarm_report_up(agent);
@@ -382,12 +234,12 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
 
     if (agent->at != SWARM_HELLO || err == FED_ERR_CLOSED)
         return;
-    if (!err && is_later(agent, message))
+    if (!err && swarm_session_later(agent, message))
         return;
     from = err ? (struct fed_span){0} : message->payload;
     if (err || message->code != FED_LINK_CONTENT || fed_link_hello_take(&from, &hello)) {
-        unexpected(agent, "hello", err, message, diag);
-        give_up(agent, "no hello", 0);
+        swarm_session_unexpected(agent, "hello", err, message, diag);
+        swarm_session_give_up(agent, "no hello", 0);
         return;
     }
     beat_s = hello.heartbeat_s < HEARTBEAT_MIN_S ? HEARTBEAT_MIN_S : hello.heartbeat_s;
@@ -399,7 +251,7 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     enter(agent, SWARM_OBSERVING);
     err = ask_to_observe(agent, on_observed);
     if (err)
-        give_up(agent, fed_err_text(err), 0);
+        swarm_session_give_up(agent, fed_err_text(err), 0);
 }
 
 static enum fed_err say_hello(struct swarm_agent *agent)
@@ -431,7 +283,7 @@ static void on_up(void *ctx)
     enter(agent, SWARM_HELLO);
     err = say_hello(agent);
     if (err)
-        give_up(agent, fed_err_text(err), 0);
+        swarm_session_give_up(agent, fed_err_text(err), 0);
 }
 
 static void on_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
@@ -465,12 +317,12 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
     agent->swarm->counts.notified++;
     arm_heartbeat(agent);
     if (message->code != FED_LINK_CONTENT) {
-        give_up(agent, "the observation ended", 0);
+        swarm_session_give_up(agent, "the observation ended", 0);
         return;
     }
     if (tells_of_kinds(agent, message->payload))
         ask_for_kinds(agent);
-    take_frame(agent, message->payload);
+    swarm_frame_take(agent, message->payload);
 }
 
 /* ---- heartbeat ---- */
@@ -482,14 +334,14 @@ static void on_renewed(void *ctx, enum fed_err err, const struct fed_link_messag
 
     if (agent->at != SWARM_READY || err == FED_ERR_CLOSED)
         return;
-    if (!err && is_later(agent, message))
+    if (!err && swarm_session_later(agent, message))
         return;
     if (!err && message->code == FED_LINK_CONTENT) {
-        take_frame(agent, message->payload);
+        swarm_frame_take(agent, message->payload);
         return;
     }
-    unexpected(agent, "observing anew", err, message, diag);
-    give_up(agent, "no observation", 0);
+    swarm_session_unexpected(agent, "observing anew", err, message, diag);
+    swarm_session_give_up(agent, "no observation", 0);
 }
 
 static void renew(struct swarm_agent *agent)
@@ -502,7 +354,7 @@ static void renew(struct swarm_agent *agent)
     agent->told_ms = now_ms;
     err = ask_to_observe(agent, on_renewed);
     if (err)
-        give_up(agent, fed_err_text(err), 0);
+        swarm_session_give_up(agent, fed_err_text(err), 0);
 }
 
 static void send_ping(struct swarm_agent *agent);
@@ -524,7 +376,7 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
     }
     agent->swarm->counts.pings_lost++;
     if (++agent->pings_lost >= PINGS_LOST_MAX)
-        give_up(agent, "the hub does not answer any more", 0);
+        swarm_session_give_up(agent, "the hub does not answer any more", 0);
     else
         send_ping(agent);
 }
@@ -536,7 +388,7 @@ static void send_ping(struct swarm_agent *agent)
 
     agent->swarm->counts.pings++;
     if (err)
-        give_up(agent, fed_err_text(err), 0);
+        swarm_session_give_up(agent, fed_err_text(err), 0);
 }
 
 static void on_timer(void *ctx)
@@ -568,7 +420,7 @@ enum fed_err swarm_agent_open(struct swarm *swarm, struct swarm_agent *agent, st
     if (!err)
         err = loop->timer_new(loop->ctx, on_timer, agent, &agent->timer);
     if (!err)
-        err = loop->timer_new(loop->ctx, on_pull_timer, agent, &agent->pull_timer);
+        err = loop->timer_new(loop->ctx, swarm_pull_timer, agent, &agent->pull_timer);
     if (!err)
         err = loop->timer_new(loop->ctx, swarm_report_timer, agent, &agent->report_timer);
     return err;

@@ -9,6 +9,7 @@
  *   fleet.c     all agents: starting them a few at a time, counting them
  *   enrol.c     joining with a token
  *   session.c   the session's state machine (protocol.md section 10)
+ *   pull.c      what it does with frames
  *   bundle.c    what an agent holds; blobs are held once for all agents
  *   report.c    what it reports
  *   keep.c      the files: keys made in advance, and who has joined
@@ -222,9 +223,23 @@ FED_MUST_USE enum fed_err swarm_agent_open(
     struct swarm *swarm, struct swarm_agent *agent, struct fed_diag *diag);
 void swarm_agent_close(struct swarm_agent *agent);
 void swarm_agent_connect(struct swarm_agent *agent);
+/* Its session ends, and it comes back by the back-off; asked_s: the hub's wish. */
+void swarm_session_give_up(struct swarm_agent *agent, const char *why, uint32_t asked_s);
+/* An answer that says "come back later", which ends the session. */
+bool swarm_session_later(struct swarm_agent *agent, const struct fed_link_message *message);
+/* Counts it, and keeps what it was. */
+void swarm_session_unexpected(struct swarm_agent *agent, const char *what, enum fed_err err,
+    const struct fed_link_message *message, const struct fed_diag *diag);
 /* Ends its session, by close_notify. again: it comes back by the back-off. */
 enum swarm_end { SWARM_END_STAY, SWARM_END_AGAIN };
 void swarm_agent_end(struct swarm_agent *agent, enum swarm_end end);
+
+/* ---- pull.c ---- */
+/* A frame from a notification or an answer. */
+void swarm_frame_take(struct swarm_agent *agent, struct fed_span bytes);
+void swarm_pull_timer(void *agent);
+/* What it holds, as a query. */
+const char *swarm_bundle_query(struct swarm_agent *agent, struct fed_buf *out);
 
 /* ---- report.c ---- */
 void swarm_report_timer(void *agent);

@@ -70,7 +70,7 @@ static void timer_free(void *ctx, struct fed_timer *timer)
     free(timer);
 }
 
-static struct fed_timer *first_timer(struct world *w)
+static struct fed_timer *first_timer(const struct world *w)
 {
     struct fed_timer *first = NULL;
 
@@ -111,6 +111,20 @@ void world_pass(struct world *w, uint64_t ms)
         world_settle(w);
     }
     w->now_ms = until_ms;
+}
+
+uint64_t world_due(const struct world *w)
+{
+    const struct fed_timer *first = first_timer(w);
+
+    return first ? first->due_ms : UINT64_MAX;
+}
+
+void world_turn(struct world *w, uint64_t now_ms_new, int64_t unix_s)
+{
+    w->now_ms = now_ms_new;
+    w->unix_s = unix_s;
+    world_settle(w);
 }
 
 /* ---- store ---- */

@@ -31,6 +31,7 @@ struct world_object { /* in the member */
     unsigned generation;
     char managed[8];  /* label value, "" for none */
     char fields[80];  /* of our managedFields entry, "" for none */
+    unsigned version; /* data.version as it was applied last */
     char other[40];   /* another manager, "" for none */
     char spec[200];   /* JSON, "" for none */
     char status[200]; /* JSON, "" for none */
@@ -120,6 +121,10 @@ void world_boot(struct world *w);  /* starts the agent and settles */
 void world_crash(struct world *w); /* ends it without letting it write anything */
 void world_settle(struct world *w);
 void world_pass(struct world *w, uint64_t ms);
+/* For several worlds on one clock: when the next timer is due (UINT64_MAX: none), and to be there.
+ */
+uint64_t world_due(const struct world *w);
+void world_turn(struct world *w, uint64_t now_ms, int64_t unix_s);
 
 /* The hub's next bundle; world_notify tells a connected agent. */
 void world_publish(

@@ -214,6 +214,14 @@ static bool namespace_missing(struct world *w, const char *path)
     return !world_object(w, ns_path);
 }
 
+static unsigned version_of(const char *body)
+{
+    static const char key[] = "\"version\":\"";
+    const char *at = strstr(body, key);
+
+    return at ? (unsigned)strtoul(at + sizeof key - 1, NULL, 10) : 0;
+}
+
 static unsigned apply_object(
     struct world *w, const char *path, const struct fed_kube_call *call, struct fed_buf *out)
 {
@@ -236,6 +244,7 @@ static unsigned apply_object(
     }
     snprintf(o->fields, sizeof o->fields, "%s", fields);
     snprintf(o->managed, sizeof o->managed, "true");
+    o->version = version_of(call->body);
     put_object(out, o);
     return 200;
 }

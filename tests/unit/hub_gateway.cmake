@@ -2,3 +2,7 @@ fed_unit_test(hub_gateway_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_gateway_tes
     ${CMAKE_CURRENT_LIST_DIR}/hub_join_world.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
     LINK hub_gateway hub_identity hub_status hub_plan hub_store fed_bundle fed_object fed_port_sqlite fed_port_linux
         fed_port_posix fed_port_tls)
+fed_unit_test(hub_gateway_https_test SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_gateway_https_test.c
+    ${CMAKE_CURRENT_LIST_DIR}/hub_join_world.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
+    LINK hub_gateway hub_identity hub_status hub_plan hub_store fed_bundle fed_object fed_port_https_server fed_port_http
+        fed_port_worker fed_port_coap_server fed_port_sqlite fed_port_linux fed_port_posix fed_port_tls)

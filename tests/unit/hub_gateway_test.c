@@ -20,6 +20,7 @@ struct fed_link_session {
     bool closed;
     bool observed;
     unsigned notifications;
+    size_t limit; /* larger ones do not fit; 0: none */
     uint64_t tag;
     struct fed_buf body; /* of the last notification */
 };
@@ -63,6 +64,8 @@ static enum fed_err link_notify(
     assert_true(body.len <= FED_LINK_NOTIFY_BODY_MAX);
     if (!session->observed)
         return FED_ERR_NOT_FOUND;
+    if (session->limit && body.len > session->limit)
+        return FED_ERR_LIMIT;
     session->notifications++;
     session->tag = tag;
     notified_in_all++;
@@ -613,6 +616,46 @@ static void test_notify(void **state)
     assert_int_equal(session.notifications, 4);
     assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
     assert_true(view_is_present(w, &view, "cluster1"));
+    view_fini(&view);
+    end_session(w, &session);
+}
+
+/* What the path does not carry is only announced, and pulled; the next change is tried whole again.
+ */
+static void test_notify_narrow(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    put_configmap(w, "a", 101);
+    assert_true(has_body(fed_buf_span(&session.body)));
+    w->events.unfit(w->events.ctx, &session, session.tag + 1); /* of another one */
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.unfit(w->events.ctx, &session, session.tag);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2);
+    assert_false(has_body(fed_buf_span(&session.body)));
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    assert_int_equal(pull(w, &session, view.now.epoch, view.now.revision, false), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    put_configmap(w, "a", 102);
+    assert_true(has_body(fed_buf_span(&session.body)));
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    /* The link knows that this agent takes none that large. */
+    session.limit = 40;
+    put_configmap(w, "a", 103);
+    assert_int_equal(session.notifications, 4);
+    assert_false(has_body(fed_buf_span(&session.body)));
     view_fini(&view);
     end_session(w, &session);
 }
@@ -1505,6 +1548,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_time_follows_the_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify_narrow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_saved_session_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_worth_saving, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_hellos, setup, teardown),

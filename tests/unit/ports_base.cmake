@@ -12,3 +12,6 @@ fed_unit_test(ports_base_store_test
 
 add_test(NAME layers COMMAND ${PROJECT_SOURCE_DIR}/tests/layers/check)
 add_test(NAME layers_self_test COMMAND ${PROJECT_SOURCE_DIR}/tests/layers/check --self-test)
+fed_unit_test(ports_base_resolve_test
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/ports_base_resolve_test.c
+    LINK fed_port_linux fed_port_posix fed_base)

@@ -476,7 +476,7 @@ static void test_knock_of_a_live_hub(void **state)
 /* What the hub of fed_coap_server_knock sends, where nobody answers any more. */
 static void test_knock_of_a_hub_that_forgot(void **state)
 {
-    static const uint8_t alert[] = {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 10};
+    static const uint8_t alert[] = {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 90};
     uint64_t began_ms;
 
     (void)state;

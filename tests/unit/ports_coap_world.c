@@ -102,7 +102,9 @@ static void hub_request(void *ctx, struct fed_link_session *session,
         fed_link_answer(
             exchange, request->payload.len > 3 ? FED_LINK_CHANGED : FED_LINK_CONFLICT, none, 0);
     else if (fed_span_is(request->path, "echo"))
-        fed_link_answer(exchange, FED_LINK_CREATED, fed_buf_span(&w->body), 0);
+        fed_link_answer(exchange,
+            request->payload.len > 0 ? FED_LINK_CREATED : FED_LINK_BAD_REQUEST,
+            fed_buf_span(&w->body), 0);
     else if (fed_span_is(request->path, "mirror"))
         fed_link_answer(exchange, FED_LINK_CREATED, request->payload, 0);
     else if (fed_span_is(request->path, "late"))

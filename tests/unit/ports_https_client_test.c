@@ -368,13 +368,12 @@ static bool body_is(const char *text)
     return fed_span_is(fed_buf_span(&done_body), text);
 }
 
-static int set_up(void **state)
+static int set_up_with(bool http1_only)
 {
     struct fed_link_events events = {.up = on_up, .down = on_down, .notification = on_note};
-    struct fed_https_client_options options = {0};
+    struct fed_https_client_options options = {.http1_only = http1_only};
     struct fed_diag diag = {""};
 
-    (void)state;
     assert_int_equal(fed_linux_loop_open(fed_alloc_system(), &linux_loop, NULL), FED_OK);
     loop = fed_linux_loop_port(linux_loop);
     assert_int_equal(fed_tls_crypto_open(fed_alloc_system(), &crypto, NULL), FED_OK);
@@ -398,6 +397,18 @@ static int set_up(void **state)
         fail_msg("%s", diag.text);
     link_ = fed_https_client_port(client);
     return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_with(false);
+}
+
+static int set_up_http1(void **state)
+{
+    (void)state;
+    return set_up_with(true);
 }
 
 static int tear_down(void **state)
@@ -521,6 +532,26 @@ static void pings(void **state)
     link_->stats(link_->ctx, &before);
     assert_true(before.sent_bytes >= after.sent_bytes);
     assert_true(before.received_bytes >= after.received_bytes);
+}
+
+/* HTTP/1.1 has no PING: it is a request, beside the observation. */
+static void pings_http1(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    connect_as(&agent, NULL);
+    observe("first");
+    until(is_done);
+    before = n_pings;
+    n_done = 0;
+    assert_int_equal(link_->ping(link_->ctx, 20000, on_done, NULL), FED_OK);
+    until(is_done);
+    assert_int_equal(done_err, FED_OK);
+    assert_int_equal(n_pings, before + 1);
+    put_record(FED_SPAN_LIT("a"));
+    until(noted);
+    assert_int_equal(downs, 0);
 }
 
 static void observation(void **state)
@@ -870,13 +901,20 @@ static void records(void **state)
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* Over HTTP/1.1, too, where the observation has a connection of its own. */
+#define BOTH(name)                                                                                 \
+    CASE(name),                                                                                    \
+    {                                                                                              \
+#name "_http1", name, set_up_http1, tear_down, NULL                                        \
+    }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CASE(requests), CASE(limits), CASE(time_out), CASE(pings),
-        CASE(observation), CASE(large_record), CASE(resume), CASE(resume_changed),
-        CASE(resume_observation), CASE(resume_beside), CASE(resume_in_vain), CASE(connection_lost),
-        CASE(wrong_hubs), CASE(pinned), CASE(nobody_there), CASE(refused_session), CASE(names),
+    const struct CMUnitTest tests[] = {BOTH(requests), BOTH(limits), BOTH(time_out), CASE(pings),
+        cmocka_unit_test_setup_teardown(pings_http1, set_up_http1, tear_down), BOTH(observation),
+        BOTH(large_record), BOTH(resume), BOTH(resume_changed), BOTH(resume_observation),
+        BOTH(resume_beside), BOTH(resume_in_vain), BOTH(connection_lost), CASE(wrong_hubs),
+        CASE(pinned), CASE(nobody_there), CASE(refused_session), CASE(names),
         cmocka_unit_test(proxies), cmocka_unit_test(proxies_passed_by), cmocka_unit_test(records)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

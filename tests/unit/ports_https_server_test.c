@@ -361,6 +361,28 @@ static void session_h1(void **state)
     check_session(H1);
 }
 
+static size_t open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    size_t n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static bool has_fewer(void *ctx)
+{
+    return open_descriptors() < *(size_t *)ctx;
+}
+
+static bool has_no_more(void *ctx)
+{
+    return open_descriptors() <= *(size_t *)ctx;
+}
+
 static void the_session_is_named_in_every_request(void **state)
 {
     static const char *const wrong[] = {NULL, "", "0", ID_A "0", "0" ID_A,
@@ -373,9 +395,11 @@ static void the_session_is_named_in_every_request(void **state)
     struct reply reply;
     struct hub hub;
     struct fed_http_client *client;
+    size_t before;
 
     (void)state;
     hub_open(&hub, NULL);
+    before = open_descriptors(); /* without any connection */
     client = agent(&hub, H2);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_equal(status_of(&hub, client, "GET", "/fedlet/v1/h", wrong[i]), 400);
@@ -383,6 +407,9 @@ static void the_session_is_named_in_every_request(void **state)
     assert_int_equal(reply.status, 400);
     end(&reply);
     assert_int_equal(hub.opened, 0);
+    /* such a connection does not stay */
+    assert_int_equal(status_of(&hub, client, "GET", "/fedlet/v1/h", NULL), 400);
+    world_until(&hub.w, has_no_more, &before);
     /* upper case is the same id */
     assert_int_equal(status_of(&hub, client, "GET", "/fedlet/v1/h", ID_B), 204);
     assert_int_equal(
@@ -426,23 +453,6 @@ static void a_session_is_its_certificates(void **state)
     for (unsigned i = 0; i < 3; i++)
         fed_http_client_close(clients[i]);
     hub_close(&hub);
-}
-
-static size_t open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-}
-
-static bool has_fewer(void *ctx)
-{
-    return open_descriptors() < *(size_t *)ctx;
 }
 
 /* Its connections go with it. */

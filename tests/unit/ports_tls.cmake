@@ -7,3 +7,5 @@ if(NOT FEDLET_AGENT_ONLY)
     fed_unit_test(ports_tls_gcm_portable_test
         SOURCES ports_tls_gcm_test.c ports_tls_gcm_portable.c LINK tp::mbedcrypto)
 endif()
+fed_unit_test(ports_tls_pages_test
+    SOURCES ports_tls_pages_test.c LINK fed_port_http fed_port_tls tp::mbedcrypto)

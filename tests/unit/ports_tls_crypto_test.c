@@ -316,9 +316,55 @@ static int teardown(void **state)
     return 0;
 }
 
+/* What was sealed opens with the same key and context, and not with one bit changed anywhere. */
+static void test_seal(void **state)
+{
+    static const struct fed_span context = {(const uint8_t *)"context", 7};
+    uint8_t key[FED_SEAL_KEY_SIZE] = {1, 2, 3};
+    struct fed_span plain = FED_SPAN_LIT("sessions of agents");
+    struct fed_buf sealed;
+    struct fed_buf again;
+    struct fed_buf opened;
+
+    (void)state;
+    fed_buf_init(&sealed, fed_alloc_system(), 1024);
+    fed_buf_init(&again, fed_alloc_system(), 1024);
+    fed_buf_init(&opened, fed_alloc_system(), 1024);
+    assert_int_equal(fed_tls_seal(key, context, plain, &sealed), FED_OK);
+    assert_int_equal(fed_tls_seal(key, context, plain, &again), FED_OK);
+    assert_int_equal(sealed.len, plain.len + FED_SEAL_EXTRA);
+    assert_memory_not_equal(sealed.at, again.at, sealed.len); /* another nonce */
+    assert_int_equal(fed_tls_unseal(key, context, fed_buf_span(&sealed), &opened), FED_OK);
+    assert_true(fed_span_eq(fed_buf_span(&opened), plain));
+    for (size_t i = 0; i < sealed.len; i++) {
+        sealed.at[i] ^= 1;
+        assert_int_equal(
+            fed_tls_unseal(key, context, fed_buf_span(&sealed), &opened), FED_ERR_DIGEST);
+        sealed.at[i] ^= 1;
+        assert_int_not_equal(
+            fed_tls_unseal(key, context, fed_span_sub(fed_buf_span(&sealed), 0, i), &opened),
+            FED_OK);
+    }
+    assert_int_equal(opened.len, plain.len); /* nothing was added */
+    assert_int_equal(
+        fed_tls_unseal(key, FED_SPAN_LIT("other"), fed_buf_span(&sealed), &opened), FED_ERR_DIGEST);
+    key[31] ^= 1;
+    assert_int_equal(fed_tls_unseal(key, context, fed_buf_span(&sealed), &opened), FED_ERR_DIGEST);
+    /* Nothing to seal is something, too. */
+    fed_buf_clear(&sealed);
+    fed_buf_clear(&opened);
+    assert_int_equal(fed_tls_seal(key, context, FED_SPAN_LIT(""), &sealed), FED_OK);
+    assert_int_equal(fed_tls_unseal(key, context, fed_buf_span(&sealed), &opened), FED_OK);
+    assert_int_equal(opened.len, 0);
+    fed_buf_fini(&opened);
+    fed_buf_fini(&again);
+    fed_buf_fini(&sealed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seal),
         cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_info),

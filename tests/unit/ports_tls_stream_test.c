@@ -217,6 +217,15 @@ static void test_rest(void **state)
     pair_close(&p);
 }
 
+/* With pages of their own, buffers are given back from their first byte on. */
+static void test_rest_in_pages(void **state)
+{
+    struct fed_diag diag = {""};
+
+    assert_int_equal(fed_tls_pages_open(64, &diag), FED_OK);
+    test_rest(state);
+}
+
 static void test_no_client_cert(void **state)
 {
     struct fed_tls_client_options client = client_options();
@@ -532,6 +541,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mutual),
         cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_rest_in_pages),
         cmocka_unit_test(test_no_client_cert),
         cmocka_unit_test(test_bad_client_certs),
         cmocka_unit_test(test_ended_client_certs),
@@ -544,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_tickets),
         cmocka_unit_test_setup_teardown(test_mutual, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_rest, version_old, version_new),
+        cmocka_unit_test_setup_teardown(test_rest_in_pages, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_no_client_cert, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_bad_client_certs, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_bad_servers, version_old, version_new),

@@ -1,4 +1,6 @@
-"""Large bodies over bad networks: from the hub's acceptance of a placement to the last of its objects in the member."""
+"""Large bodies over bad networks: from the hub's acceptance of a placement to the last of its objects in the member.
+
+Of HTTPS these are lower bounds: the relay ends its connections, so no congestion window has to grow over the long path."""
 
 import base64
 import random

@@ -12,7 +12,8 @@ from .swarm import Swarm
 from .world import CLUSTERS, ROOT, Hub, run
 
 SMALL = 1000
-LARGE = int(os.environ.get("SWARM_LARGE", "10000"))
+LARGE = int(os.environ.get("SWARM_LARGE", "10000"))  # how many; the names of the figures say it
+MIDDLE = 4000       # by HTTPS, where each has a connection
 CHANGES = 5
 IDLE_S = 130        # more than one heartbeat of each
 REST_S = 2
@@ -46,6 +47,7 @@ class Crowd:
                            os.path.join(hub.dir, "swarm.state"), hub.token(self.agents),
                            os.path.join(ROOT, "build", "swarm.keys"))
         self.joined_s = self.swarm.event("enrolled")["took_ms"] / 1000
+        self.joined_mib = proc.pss_mib(hub.pid)
         before = proc.cpu_family_s(hub.pid)
         self.connected_s = self.swarm.ready()["took_ms"] / 1000
         self.connected_cpu_s = proc.cpu_family_s(hub.pid) - before
@@ -166,9 +168,15 @@ def swarm_reports(fleet, results):
 def swarm_memory(fleet, results):
     """The hub's memory per connected agent, of its whole process family."""
     crowd = CROWDS.get(fleet, LARGE)
-    used = proc.pss_mib(crowd.hub.pid) - crowd.empty_mib
-    results.add("swarm_memory_per_agent", used * 1024 / crowd.agents, "KiB", PER_AGENT_KIB["coap"])
-    results.add("swarm_memory", proc.pss_mib(crowd.hub.pid), "MiB")
+    _memory(results, crowd, "swarm_memory", PER_AGENT_KIB["coap"])
+
+
+def _memory(results, crowd, name, budget_kib):
+    """Connected, with a bundle and a status, against only joined; and all of it, the record of the joins included."""
+    now = proc.pss_mib(crowd.hub.pid)
+    results.add(f"{name}_per_agent", (now - crowd.joined_mib) * 1024 / crowd.agents, "KiB", budget_kib)
+    results.add(f"{name}_per_agent_all_in", (now - crowd.empty_mib) * 1024 / crowd.agents, "KiB")
+    results.add(f"{name}_{crowd.agents}", now, "MiB")
 
 
 def swarm_idle(fleet, results):
@@ -203,4 +211,18 @@ def swarm_reconnect(fleet, results):
             results.add("swarm_reconnect_stop_took", ended_s, "s")
 
 
-GROUPS = (handshakes, swarm_change, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect)
+def swarm_https(fleet, results):
+    """Four thousand agents by HTTPS: handshakes, a change, memory, and a crash of the hub."""
+    crowd = CROWDS.get(fleet, MIDDLE, "https")
+    results.add("https_handshakes_per_second", crowd.agents / crowd.connected_s, "/s")
+    results.add("https_handshake_hub_cpu", crowd.connected_cpu_s * 1000 / crowd.agents, "ms")
+    seen = [crowd.change() for _ in range(CHANGES)]
+    for key, what in (("met_p50", "taken_p50"), ("met_last", "taken_last"), ("told_last", "reported_last")):
+        results.add(f"swarm_https_change_{crowd.agents}_{what}", statistics.median(one[key] for one in seen), "s")
+    _memory(results, crowd, "swarm_https_memory", PER_AGENT_KIB["https"])
+    ready_s, _ = crowd.hub.restart(True)
+    shift = time.monotonic() - ready_s
+    results.add("swarm_https_crash_served_p99", crowd.change()["met_p99"] + shift, "s", 30)
+
+
+GROUPS = (handshakes, swarm_change, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect, swarm_https)

@@ -1,0 +1,65 @@
+/* sync_inner.h - the inside of a session with the hub: sync.c (the session) and sync_bundle.c
+ * (frames, and pulling them). Not for other files. */
+#ifndef FEDLET_AGENT_SYNC_INNER_H
+#define FEDLET_AGENT_SYNC_INNER_H
+
+#include "agent/retry.h"
+#include "agent/sync.h"
+
+#define PULL_TIMEOUT_MS 600000u
+
+struct agent_sync {
+    struct agent_ports ports;
+    struct agent_state *state;
+    struct agent_table *table;
+    struct agent_dial *dial;
+    struct agent_sync_events events;
+    enum agent_sync_state at;
+    struct fed_timer *timer; /* heartbeat */
+    struct fed_timer *pull_timer;
+    struct agent_retry pull_retry;
+    uint64_t told_ms; /* the hub last spoke of the bundle */
+    int64_t since_unix_s;
+    uint32_t heartbeat_ms;
+    uint64_t report_seq;               /* that the hub holds, from its hello */
+    struct fed_link_hello_items items; /* of its last hello */
+    bool kinds_known;
+    uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
+    bool has_mark;                             /* stored, for the next hello */
+    bool mark_kept;                            /* that of this session */
+    bool copied;
+    uint8_t mark[FED_LINK_MARK_SIZE];
+    unsigned pings_lost;
+    unsigned digest_failures;
+    bool pulling;
+    bool pull_again; /* something newer was announced meanwhile */
+    bool want_full;
+    bool pull_due;
+    struct agent_partial partial;
+};
+
+static inline uint64_t agent_sync_now(const struct agent_sync *s)
+{
+    return fed_loop_now_ms(s->ports.loop);
+}
+
+static inline bool agent_sync_is_up(const struct agent_sync *s)
+{
+    return s->at >= AGENT_SYNC_OBSERVING;
+}
+
+static inline const char *agent_sync_text(enum fed_err err, const struct fed_diag *diag)
+{
+    return diag && diag->text[0] ? diag->text : fed_err_text(err);
+}
+
+/* ---- sync_bundle.c ---- */
+/* A frame from a notification or an answer: staged, or pulled. */
+void agent_sync_take_frame(struct agent_sync *sync, struct fed_span bytes);
+/* The hub wants to be left alone: the session is given up. */
+bool agent_sync_is_busy(struct agent_sync *sync, const struct fed_link_message *message);
+/* What is held, as the bundle resource wants to know it; in out. */
+const char *agent_sync_bundle_query(struct agent_sync *sync, struct fed_buf *out);
+void agent_sync_on_pull_timer(void *sync);
+
+#endif
