@@ -6,9 +6,9 @@
  * which cost a few bytes and which urgent objects may need, and all that is to go: a deletion is
  * some forty bytes, and people wait for its finalizer.
  *
- * Templates that were replaced are nowhere else, so what waits is kept: row "h/" cluster: u8 format
+ * Templates that were replaced are nowhere else, so what waits is kept: row "g/" cluster: u8 format
  * 1, varint n, each: string key (resource NUL namespace NUL name), u8 whether a copy is there, and
- * if so its work (fed_work_put); rows "H/" digest: the blobs of these works. After a start a
+ * if so its work (fed_work_put); rows "G/" digest: the blobs of these works. After a start a
  * cluster with such a row waits until somebody has looked at its hold again. */
 #include "hub/plan/internal.h"
 
@@ -105,7 +105,7 @@ static enum fed_err blob_op(struct rows *rows, struct plan_blob *blob)
     key = fed_alloc_get(&rows->arena.alloc, BLOB_KEY_SIZE);
     if (!key)
         return FED_ERR_NOMEM;
-    memcpy(key, "H/", 2);
+    memcpy(key, "G/", 2);
     memcpy(key + 2, blob->digest.bytes, FED_DIGEST_SIZE);
     rows->ops[rows->n++] = (struct fed_store_op){
         .key = fed_span_of(key, BLOB_KEY_SIZE), .value = fed_span_of(blob->bytes, blob->len)};
@@ -147,7 +147,7 @@ static enum fed_err cluster_op(
 
     if (!key)
         return FED_ERR_NOMEM;
-    op.key = fed_span_of(key, (size_t)snprintf(key, KEY_MAX, "h/%s", cluster->name));
+    op.key = fed_span_of(key, (size_t)snprintf(key, KEY_MAX, "g/%s", cluster->name));
     fed_buf_init(&value, &rows->arena.alloc, FED_STORE_VALUE_MAX);
     if (!op.remove)
         err = put_entries(rows, cluster, &value);
@@ -337,7 +337,7 @@ static enum fed_err sweep(struct loading *l)
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; i < l->n; i++) {
-        uint8_t key[BLOB_KEY_SIZE] = {'H', '/'};
+        uint8_t key[BLOB_KEY_SIZE] = {'G', '/'};
         struct fed_store_op op = {.key = fed_span_of(key, sizeof key), .remove = true};
 
         memcpy(key + 2, l->blobs[i]->digest.bytes, FED_DIGEST_SIZE);
@@ -356,11 +356,11 @@ enum fed_err plan_holds_load(struct hub_plan *plan)
     struct loading l = {.plan = plan};
     enum fed_err swept;
     enum fed_err err =
-        store->range(store->ctx, FED_SPAN_LIT("H/"), FED_SPAN_LIT("H0"), 0, take_blob, &l);
+        store->range(store->ctx, FED_SPAN_LIT("G/"), FED_SPAN_LIT("G0"), 0, take_blob, &l);
 
     err = err ? err : l.err;
     if (!err)
-        err = store->range(store->ctx, FED_SPAN_LIT("h/"), FED_SPAN_LIT("h0"), 0, take_row, &l);
+        err = store->range(store->ctx, FED_SPAN_LIT("g/"), FED_SPAN_LIT("g0"), 0, take_row, &l);
     err = err ? err : l.err;
     swept = sweep(&l);
     return err ? err : swept;

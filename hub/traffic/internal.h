@@ -1,6 +1,7 @@
 /* internal.h - the counters' state, shared by its files. Not for others.
  *
- *   traffic.c   clusters, counting, rows
+ *   traffic.c   clusters, counting
+ *   row.c       what of them is stored
  *   rules.c     what annotations say
  *   hold.c      when changes wait
  *   compose.c   status.link and the conditions */
@@ -87,6 +88,12 @@ int64_t traffic_month_begin(uint64_t month); /* Unix seconds */
 void traffic_turn(struct hub_traffic *traffic, struct traffic_cluster *cluster);
 struct hub_traffic_counts traffic_sum(const struct traffic_cluster *cluster, bool before);
 uint64_t traffic_used(const struct traffic_cluster *cluster); /* of the budget */
+
+/* ---- row.c ---- */
+#define TRAFFIC_KEY_MAX 300u
+/* Empty when the name is too long for one. */
+struct fed_span traffic_row_key(const struct traffic_cluster *cluster, char key[TRAFFIC_KEY_MAX]);
+FED_MUST_USE enum fed_err traffic_row_take(struct fed_span from, struct traffic_cluster *out);
 /* Stages the cluster's row; its revision, 0 when that failed. */
 uint64_t traffic_write(struct hub_traffic *traffic, struct traffic_cluster *cluster);
 
