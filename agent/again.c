@@ -2,6 +2,8 @@
  * bundle forgotten. */
 #include "agent/state.h"
 
+#define ROWS 3u /* besides works and blobs: mark, manifest, kinds */
+
 struct listing {
     struct fed_alloc *arena;
     struct fed_store_op *ops; /* removals of blobs */
@@ -66,7 +68,7 @@ static enum fed_err put_ops(
 
     if (err)
         return err;
-    l->ops = fed_alloc_array(l->arena, l->cap + table->n + 2, sizeof *l->ops);
+    l->ops = fed_alloc_array(l->arena, l->cap + table->n + ROWS, sizeof *l->ops);
     if (!l->ops)
         return FED_ERR_NOMEM;
     err = state->store->range(state->store->ctx, from, to, 0, drop_blob, l);
