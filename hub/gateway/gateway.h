@@ -1,7 +1,7 @@
 /* gateway.h - the hub's end of the link: sessions by cluster, and the four resources of
  * proto/link/link.h.
  *
- * Who may do what is decided in one place (gateway.c): a session with a token may ask to join and
+ * Who may do what is decided in one place (request.c): a session with a token may ask to join and
  * nothing else; a session with a certificate speaks for exactly one registered cluster, reads its
  * bundle and writes its status. A newer session of a cluster replaces the older one; a cluster that
  * is deleted, or whose key is no longer recorded, loses its session. A session whose certificate

@@ -1,6 +1,7 @@
 /* internal.h - the gateway's state, shared by its files. Not for others.
  *
- *   gateway.c   sessions, who may do what, dispatch
+ *   gateway.c   sessions: they come, go, and are told
+ *   request.c   what agents ask for: who may ask, and the answers
  *   held.c      answers that wait for the sync
  *   certificate.c  new certificates for agents
  *   mark.c      whether two machines come as one cluster
@@ -143,6 +144,15 @@ struct hub_gateway {
 void gateway_session_forget(struct gateway_session *session); /* its link has ended by itself */
 /* Ends a session that its agent did not end. */
 void gateway_session_cut(struct gateway_session *session);
+/* From now on it is the cluster's session, in place of an older one. how: "connected", for the log.
+ */
+FED_MUST_USE enum fed_err gateway_session_count(struct gateway_session *session, const char *how);
+char *gateway_copy_text(struct fed_alloc *mem, const char *text); /* NULL: no memory */
+
+/* ---- request.c ---- */
+/* request of the bindings' events; ctx is the struct gateway_binding. */
+void gateway_request(void *ctx, struct fed_link_session *link, struct fed_link_exchange *exchange,
+    const struct fed_link_server_request *request);
 
 /* ---- admit.c ---- */
 /* Whether one more agent may begin its session now; else when it should come back. */
