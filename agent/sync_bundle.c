@@ -34,7 +34,7 @@ static void refused(struct agent_sync *s, enum fed_err err, const struct fed_dia
     }
     if (err == FED_ERR_DIGEST || err == FED_ERR_NOT_FOUND) {
         s->digest_failures++;
-        s->want_full = s->digest_failures >= DIGEST_FAILURES_MAX || err == FED_ERR_NOT_FOUND;
+        s->want_full |= s->digest_failures >= DIGEST_FAILURES_MAX || err == FED_ERR_NOT_FOUND;
     }
     fed_log(s->ports.log, s->pull_retry.attempts ? FED_LOG_DEBUG : FED_LOG_WARN,
         "bundle refused: %s; nothing of it was applied, pulling %s", agent_sync_text(err, diag),

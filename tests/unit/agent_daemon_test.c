@@ -702,6 +702,25 @@ static void test_corrupt_frame_leads_to_full_pull(void **state)
     world_free(w);
 }
 
+/* A hub that gave a number twice: whatever is held, all of it is asked for at once. */
+static void test_same_revision_with_other_content(void **state)
+{
+    struct world_work works[] = {ns, map_b, web};
+    struct world *w = world_with_three();
+
+    (void)state;
+    publish(w, 1, works, 3);
+    w->revisions[0] = w->revisions[1];
+    w->n_revisions = 1;
+    world_notify_again(w);
+    assert_true(logged(w, "the same revision with other content"));
+    assert_true(logged(w, "pulling all of it"));
+    world_pass(w, 3000);
+    assert_int_equal(w->pulls, 1);
+    assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 2);
+    world_free(w);
+}
+
 static void test_older_revision_is_refused(void **state)
 {
     struct world_work works[] = {ns};
@@ -1263,6 +1282,7 @@ int main(void)
         cmocka_unit_test(test_list_without_objects_deletes_nothing),
         cmocka_unit_test(test_missed_notification_is_pulled),
         cmocka_unit_test(test_corrupt_frame_leads_to_full_pull),
+        cmocka_unit_test(test_same_revision_with_other_content),
         cmocka_unit_test(test_older_revision_is_refused),
         cmocka_unit_test(test_new_epoch_removes_nothing),
         cmocka_unit_test(test_report_conflict_leads_to_full),
