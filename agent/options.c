@@ -26,6 +26,7 @@ static const struct command {
         "  --kubeconfig FILE  the member cluster; remembered for `fedlet run`\n"
         "  --state-dir DIR    default /var/lib/fedlet\n"
         "  --link auto|coap|https, --proxy URL   as for `fedlet run`\n"
+        "  --config FILE, --log-level LEVEL   as for `fedlet run`\n"
         "  --again            this directory has joined before, and its cluster was unregistered, "
         "its\n"
         "                     certificate is refused, or another machine came with its identity:\n"

@@ -36,8 +36,8 @@ static const struct option options_table[] = {
         "name or address by which others reach the hub, for certificates and join tokens; "
         "repeatable"},
     {"gateway-workers", AUTO, AT(gateway_workers), 0, 64, "auto", "N",
-        "processes that hold the agents' sessions; auto: one per core; 0: the hub itself holds "
-        "them"},
+        "processes that hold the agents' CoAP sessions; auto: one per core, at most 16; 0: the hub "
+        "itself holds them"},
     {"heartbeat-s", NUMBER, AT(heartbeat_s), 10, 86400, "120", "SECONDS",
         "how often a silent agent proves that it lives"},
     {"certificate-life", DURATION, AT(certificate_life_s), 60, 315360000, "8760h", "DURATION",
