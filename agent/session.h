@@ -21,7 +21,7 @@
 #define AGENT_SESSION_MAX 8192u
 #define AGENT_SESSION_LINK_MAX 4096u
 #define AGENT_SESSION_BEATS 5u        /* a hub keeps a silent session that long, */
-#define AGENT_SESSION_LIFE_MAX_S 600u /* and none longer than IDLE_DEFAULT_MS of ports/coap */
+#define AGENT_SESSION_LIFE_MAX_S 600u /* and none longer than the shortest idle time of a hub */
 /* Then the hub does not know the session any more, and a new one is made: two sends of the first
  * request on most links. */
 #define AGENT_SESSION_PROOF_MS 4000u
