@@ -185,7 +185,7 @@ static const char *judge(const struct agent_ports *ports, const struct agent_ses
     size_t i = 0;
 
     if (!fed_span_eq(kept->anchor, now->anchor))
-        return "it was kept in another directory, or before the machine was restarted";
+        return "it was kept in another directory, used already, or the machine was restarted";
     if (memcmp(&kept->certificate, &now->certificate, sizeof kept->certificate) != 0 ||
         memcmp(&kept->ca, &now->ca, sizeof kept->ca) != 0)
         return "certificate or CA changed";
@@ -198,6 +198,12 @@ static const char *judge(const struct agent_ports *ports, const struct agent_ses
         return "it is too old";
     *hub = i;
     return NULL;
+}
+
+/* Good for nothing from here on, wherever copies of the file are. */
+static enum fed_err spend(const struct agent_session_place *place, struct fed_diag *diag)
+{
+    return place->fs->touch(place->fs->ctx, place->anchor, diag);
 }
 
 static enum fed_err go_on(const struct agent_ports *ports, const struct agent_session_place *place,
@@ -219,6 +225,8 @@ static enum fed_err go_on(const struct agent_ports *ports, const struct agent_se
         err = fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s", why);
     if (!err)
         err = fed_link_address_parse(kept.hub, &address, diag);
+    if (!err)
+        err = spend(place, diag);
     if (!err)
         err = ports->link->resume(
             ports->link->ctx, address.host, address.port, kept.link, AGENT_SESSION_PROOF_MS, diag);

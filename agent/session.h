@@ -6,8 +6,9 @@
  * encrypt different things in the same way. For the same reason a file is of no use anywhere but
  * where it was written: not in a copy of the directory, and not after a restart of the machine,
  * which a copy of its disk cannot be told from (the name of the private key's file, ports/fs.h).
- * Nor when certificate, CA or the hub's addresses changed, nor after the time for which a hub keeps
- * a session that is silent.
+ * And none is used twice, as one from a backup that is put back would be: the private key's file
+ * gets another name before the session is gone on with. Nor when certificate, CA or the hub's
+ * addresses changed, nor after the time for which a hub keeps a session that is silent.
  *
  * The file: u8 format 1; strings name of the anchor and address of the hub; 32 bytes each: SHA-256
  * of certificate and CA; varints time in Unix seconds and for how long it is good; string session

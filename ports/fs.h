@@ -41,10 +41,15 @@ struct fed_fs {
     void (*append_close)(void *ctx, struct fed_fs_file *file); /* NULL is fine */
     /* Replaces what is at `to`. FED_ERR_NOT_FOUND when there is no `from`. */
     enum fed_err (*rename)(void *ctx, const char *from, const char *to, struct fed_diag *diag);
-    /* Appends what names this very file while the machine runs: a copy of it has another name, and
-     * after a restart of the machine so has the file itself. At most FED_FS_NAME_MAX bytes.
-     * FED_ERR_NOT_FOUND, FED_ERR_IO. */
+    /* Appends what names this very file as it is now, while the machine runs: a copy of it has
+     * another name, and so has the file itself after it was written, was put back from a copy,
+     * moved, or its owner or mode changed, and after a restart of the machine. At most
+     * FED_FS_NAME_MAX bytes. FED_ERR_NOT_FOUND, FED_ERR_IO. */
     enum fed_err (*name)(void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag);
+    /* Gives the file a name that it never had; its content stays. May wait for the file system's
+     * clock, a tenth of a second at most. FED_ERR_NOT_FOUND, FED_ERR_FORBIDDEN, FED_ERR_IO,
+     * FED_ERR_UNSUPPORTED where that clock stands still for longer. */
+    enum fed_err (*touch)(void *ctx, const char *path, struct fed_diag *diag);
 };
 
 /* ports/posix */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct fed_fs_lock {
@@ -197,6 +198,8 @@ static enum fed_err boot_id(char out[64], struct fed_diag *diag)
     return FED_OK;
 }
 
+/* The time of the last change of the inode (ctime) is part of it: unlike the other times it cannot
+ * be set, so no copy that is put back brings an old name with it. */
 static enum fed_err fs_name(void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag)
 {
     char boot[64];
@@ -209,9 +212,35 @@ static enum fed_err fs_name(void *ctx, const char *path, struct fed_buf *out, st
     err = boot_id(boot, diag);
     if (err)
         return err;
-    fed_buf_printf(
-        out, "%s %llx:%llx", boot, (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    fed_buf_printf(out, "%s %llx:%llx %llx.%09ld", boot, (unsigned long long)st.st_dev,
+        (unsigned long long)st.st_ino, (unsigned long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
     return fed_buf_err(out);
+}
+
+#define TOUCHES_MAX 100
+
+/* The clock of most file systems goes on with the kernel's ticks, of up to 10 ms. */
+static enum fed_err fs_touch(void *ctx, const char *path, struct fed_diag *diag)
+{
+    const struct timespec tick = {.tv_nsec = 1000000};
+    struct stat before;
+    struct stat now;
+
+    (void)ctx;
+    if (stat(path, &before))
+        return fed_os_err_set(diag, "cannot look at", path);
+    for (unsigned i = 0; i < TOUCHES_MAX; i++) {
+        if (utimensat(AT_FDCWD, path, NULL, 0))
+            return fed_os_err_set(diag, "cannot set the times of", path);
+        if (stat(path, &now))
+            return fed_os_err_set(diag, "cannot look at", path);
+        if (now.st_ctim.tv_sec != before.st_ctim.tv_sec ||
+            now.st_ctim.tv_nsec != before.st_ctim.tv_nsec)
+            return FED_OK;
+        (void)nanosleep(&tick, NULL);
+    }
+    return fed_diag_set(
+        diag, FED_ERR_UNSUPPORTED, "%s: the file system's clock stands still", path);
 }
 
 /* ---- folders ---- */
@@ -424,5 +453,6 @@ struct fed_fs fed_fs_posix(struct fed_alloc *mem)
         .append_close = fs_append_close,
         .rename = fs_rename,
         .name = fs_name,
+        .touch = fs_touch,
     };
 }

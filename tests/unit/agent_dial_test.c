@@ -217,8 +217,16 @@ static enum fed_err fs_name(void *ctx, const char *path, struct fed_buf *out, st
     return fed_buf_err(out);
 }
 
+static enum fed_err fs_touch(void *ctx, const char *path, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)path;
+    (void)diag;
+    return FED_OK;
+}
+
 static struct fed_fs fs = {
-    .read = fs_read, .write = fs_write, .remove = fs_remove, .name = fs_name};
+    .read = fs_read, .write = fs_write, .remove = fs_remove, .name = fs_name, .touch = fs_touch};
 static const struct agent_session_place place = {.fs = &fs, .path = "session", .anchor = "key"};
 
 /* ---- the user ---- */

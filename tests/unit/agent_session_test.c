@@ -211,6 +211,30 @@ static void test_copied(void **state)
     expect_refused();
 }
 
+/* A backup that is put back in place: the key's file is the same one, its content was never
+ * another. */
+static void test_put_back(void **state)
+{
+    struct fed_diag diag;
+    unsigned char *bytes;
+    size_t len;
+
+    (void)state;
+    keep();
+    bytes = test_file_read(w.path, &len);
+    assert_int_equal(resume(), FED_OK);
+    test_file_write(w.path, bytes, len);
+    assert_int_equal(resume(), FED_ERR_NOT_FOUND);
+    assert_int_equal(w.resumed, 1);
+    free(bytes);
+    keep();
+    assert_int_equal(resume(), FED_OK);
+    keep();
+    assert_int_equal(w.fs.touch(NULL, w.anchor, &diag), FED_OK); /* written over, as by cp -a */
+    assert_int_equal(resume(), FED_ERR_NOT_FOUND);
+    assert_int_equal(w.resumed, 2);
+}
+
 static void test_damaged(void **state)
 {
     unsigned char *bytes;
@@ -251,6 +275,18 @@ static void test_stays(void **state)
     assert_int_equal(w.resumed, 0);
 }
 
+/* Nor can what cannot be made useless for the next time. */
+static void test_touch_fails(void **state)
+{
+    size_t hub;
+
+    (void)state;
+    keep();
+    w.fs.touch = refuse;
+    assert_int_equal(agent_session_resume(&w.ports, &w.place, &w.of, &hub), FED_ERR_IO);
+    assert_int_equal(w.resumed, 0);
+}
+
 static void test_link_cannot(void **state)
 {
     (void)state;
@@ -278,8 +314,10 @@ int main(void)
         TEST(test_too_old),
         TEST(test_other_identity),
         TEST(test_copied),
+        TEST(test_put_back),
         TEST(test_damaged),
         TEST(test_stays),
+        TEST(test_touch_fails),
         TEST(test_link_cannot),
     };
 
