@@ -121,6 +121,14 @@ static enum fed_err check_kubeconfig(struct agent_world *w, struct fed_diag *dia
     return err;
 }
 
+static bool has_coap(const struct fed_token *token)
+{
+    for (size_t i = 0; i < token->n_addresses; i++)
+        if (fed_span_starts(fed_span_text(token->addresses[i]), "coaps://"))
+            return true;
+    return false;
+}
+
 static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
 {
     struct agent_world *w = j->w;
@@ -142,7 +150,7 @@ static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
     if (!err)
         err = agent_enroll_key(w->mem, &w->fs, &w->crypto, path, &w->key_pem, diag);
     if (!err)
-        err = agent_world_open_links(w, &link, &link, diag);
+        err = agent_world_open_links(w, has_coap(&j->token), &link, &link, diag);
     if (err)
         return err;
     options.key_pem = fed_buf_span(&w->key_pem);

@@ -76,6 +76,14 @@ static enum fed_err choose_hubs(
     return agent_dial_check(out, diag);
 }
 
+static bool has_coap(const struct agent_dial_options *options)
+{
+    for (size_t i = 0; i < options->n_hubs; i++)
+        if (fed_span_starts(fed_span_text(options->hubs[i]), "coaps://"))
+            return true;
+    return false;
+}
+
 static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options *options,
     struct agent_dial_slot *slot, struct fed_diag *diag)
 {
@@ -86,7 +94,7 @@ static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options 
     if (!err)
         err = choose_hubs(w, &options->sync, diag);
     if (!err)
-        err = agent_world_open_links(w, &coap, &https, diag);
+        err = agent_world_open_links(w, has_coap(&options->sync), &coap, &https, diag);
     if (err)
         return err;
     options->slot = slot;

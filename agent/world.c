@@ -121,8 +121,15 @@ static enum fed_err open_https(
     return FED_OK;
 }
 
-enum fed_err agent_world_open_links(struct agent_world *w, const struct fed_link_events *coap,
-    const struct fed_link_events *https, struct fed_diag *diag)
+/* What the environment says is meant for many programs, most of which take more than we do. */
+static bool can_do_without_https(const struct agent_world *w, bool has_coap, enum fed_err err)
+{
+    return has_coap && strcmp(w->config.link, "https") != 0 && !w->config.proxy[0] &&
+           err != FED_ERR_NOMEM;
+}
+
+enum fed_err agent_world_open_links(struct agent_world *w, bool has_coap,
+    const struct fed_link_events *coap, const struct fed_link_events *https, struct fed_diag *diag)
 {
     enum fed_err err = FED_OK;
 
@@ -133,6 +140,11 @@ enum fed_err agent_world_open_links(struct agent_world *w, const struct fed_link
     }
     if (!err && strcmp(w->config.link, "coap") != 0)
         err = open_https(w, https, diag);
+    if (err && w->ports.coap && can_do_without_https(w, has_coap, err)) {
+        fed_log(&w->log, FED_LOG_WARN, "%s; going on without https:// addresses", diag->text);
+        diag->text[0] = '\0';
+        err = FED_OK;
+    }
     return err;
 }
 

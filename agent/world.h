@@ -42,8 +42,10 @@ FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_dia
 /* World, key and identity of a directory that has joined. One that has not is left as it is:
  * FED_ERR_NOT_FOUND with diag. */
 FED_MUST_USE enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag);
-/* The links to the hub that the configuration allows: ports.coap and ports.https. */
-FED_MUST_USE enum fed_err agent_world_open_links(struct agent_world *w,
+/* The links to the hub that the configuration allows: ports.coap and ports.https. has_coap: a
+ * coaps:// address is known, so that where both may be used a proxy of the environment that cannot
+ * be is a warning, and ports.https stays NULL. */
+FED_MUST_USE enum fed_err agent_world_open_links(struct agent_world *w, bool has_coap,
     const struct fed_link_events *coap, const struct fed_link_events *https, struct fed_diag *diag);
 /* The member's API server, opened when it is first used. */
 void agent_world_open_kube(struct agent_world *w);

@@ -135,7 +135,7 @@ struct fed_https_client_options {
     const char *proxy;
     /* Hosts that are reached without it, as NO_PROXY of other programs: separated by commas, "*"
      * for all, names (also what is below them), addresses, networks as ADDRESS/BITS. NULL or empty
-     * for none; at most 1,024 bytes, copied. */
+     * for none; at most 1,024 bytes, copied. Not looked at without a proxy. */
     const char *no_proxy;
     bool http1_only; /* HTTP/2 is not offered */
 };

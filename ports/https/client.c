@@ -183,6 +183,8 @@ enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
     enum fed_err err = fed_https_proxy_check(proxy, diag);
     struct fed_https_client *client;
 
+    if (!proxy[0])
+        no_proxy = ""; /* of no use */
     if (!err && strlen(no_proxy) > FED_HTTPS_NO_PROXY_MAX)
         err = fed_diag_set(
             diag, FED_ERR_LIMIT, "NO_PROXY: longer than %u bytes", FED_HTTPS_NO_PROXY_MAX);

@@ -189,6 +189,10 @@ case_proxy_environment() {
     connected_by 20 https
     HTTPS_PROXY=http://127.0.0.1:1 restart --link https --proxy none
     connected_by 20 https
+    # Values for other programs are no obstacle where CoAP can be used.
+    HTTPS_PROXY=socks5://127.0.0.1:1 restart
+    connected_by 20 coap
+    says 'HTTPS_PROXY: .*; going on without https:// addresses' agent_log
     # CoAP goes past it, and is chosen when nothing else is possible.
     HTTPS_PROXY=http://127.0.0.1:1 restart
     connected_by 20 coap

@@ -871,6 +871,27 @@ static void proxies_passed_by(void **state)
             fail_msg("%s: %s", cases[i].list, cases[i].host);
 }
 
+/* Meant for other programs as well, which may take more. */
+static void no_proxy_limit(void **state)
+{
+    static char list[FED_HTTPS_NO_PROXY_MAX + 2];
+    struct fed_https_client_options options = {.no_proxy = list};
+    struct fed_link_events events = {.up = on_up};
+    struct fed_https_client *other;
+    struct fed_diag diag = {""};
+
+    (void)state;
+    memset(list, 'x', sizeof list - 1);
+    assert_int_equal(
+        fed_https_client_open(fed_alloc_system(), loop, NULL, &options, &events, &other, &diag),
+        FED_OK);
+    fed_https_client_close(other);
+    options.proxy = "http://proxy.example:3128";
+    assert_int_equal(
+        fed_https_client_open(fed_alloc_system(), loop, NULL, &options, &events, &other, &diag),
+        FED_ERR_LIMIT);
+}
+
 static void records(void **state)
 {
     static const char bytes[] = "\0\0\0\0"
@@ -914,7 +935,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pings_http1, set_up_http1, tear_down), BOTH(observation),
         BOTH(large_record), BOTH(resume), BOTH(resume_changed), BOTH(resume_observation),
         BOTH(resume_beside), BOTH(resume_in_vain), BOTH(connection_lost), CASE(wrong_hubs),
-        CASE(pinned), CASE(nobody_there), CASE(refused_session), CASE(names),
+        CASE(pinned), CASE(nobody_there), CASE(refused_session), CASE(names), CASE(no_proxy_limit),
         cmocka_unit_test(proxies), cmocka_unit_test(proxies_passed_by), cmocka_unit_test(records)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
