@@ -78,11 +78,17 @@ static void sent_free(struct fed_coap_client *client, struct fed_coap_request *r
     r->sent = NULL;
 }
 
+static void upload_free(struct fed_coap_client *client, struct fed_coap_request *r)
+{
+    if (r->upload)
+        fed_alloc_free(client->mem, r->upload, sizeof(*r->upload) + r->upload->len);
+    r->upload = NULL;
+}
+
 static void request_free(struct fed_coap_client *client, struct fed_coap_request *r)
 {
     sent_free(client, r);
-    if (r->upload)
-        fed_alloc_free(client->mem, r->upload, sizeof(*r->upload) + r->upload->len);
+    upload_free(client, r);
     fed_alloc_free(client->mem, r, sizeof(*r));
 }
 
@@ -162,16 +168,20 @@ void fed_coap_request_put(struct fed_coap_client *client, const struct fed_coap_
         fed_coap_writer_uint(w, FED_COAP_OPTION_SIZE1, (uint32_t)r->upload->len);
 }
 
-/* Sends a confirmable message and remembers it. */
+/* Sends a confirmable message and remembers it in the place of what was sent before, which stays
+ * when this fails. */
 static enum fed_err send_confirmable(struct fed_coap_client *client, struct fed_coap_request *r,
     const struct fed_coap_writer *w, size_t payload_len)
 {
+    struct fed_coap_unacknowledged *sent;
+
     if (w->failed)
         return FED_ERR_LIMIT;
-    sent_free(client, r);
-    r->sent = fed_alloc_get(client->mem, sizeof(*r->sent) + w->len);
-    if (!r->sent)
+    sent = fed_alloc_get(client->mem, sizeof(*sent) + w->len);
+    if (!sent)
         return FED_ERR_NOMEM;
+    sent_free(client, r);
+    r->sent = sent;
     r->sent->len = w->len;
     r->sent->payload_at = w->len - payload_len;
     memcpy(r->sent->bytes, w->bytes, w->len);
@@ -355,15 +365,27 @@ static enum fed_err shrink_payload(struct fed_coap_client *client, struct fed_co
     return FED_OK;
 }
 
+/* When it fails, what was sent last goes on to count: its token, and where its payload was cut. */
 static enum fed_err shrink(struct fed_coap_client *client, struct fed_coap_request *r)
 {
+    struct fed_coap_client_upload *upload = r->upload;
+    unsigned szx = upload ? upload->szx : 0;
+    uint16_t token = r->token;
     enum fed_err err = payload_of(r).len > FED_COAP_UNIT ? shrink_payload(client, r) : FED_OK;
 
-    r->shrunk = true;
     client->small = true;
-    return err ? err
-               : fed_coap_request_send(
-                     client, r, r->upload ? fed_coap_upload_block(r->upload) : payload_of(r));
+    if (!err)
+        err = fed_coap_request_send(
+            client, r, r->upload ? fed_coap_upload_block(r->upload) : payload_of(r));
+    r->shrunk = !err;
+    if (!err)
+        return FED_OK;
+    r->token = token;
+    if (upload)
+        upload->szx = szx;
+    else
+        upload_free(client, r);
+    return err;
 }
 
 /* False when the request ended, and its owner may have changed the list. */

@@ -211,6 +211,67 @@ static void test_disconnect_inside(void **state)
     world.link = before;
 }
 
+/* ---- no memory ---- */
+
+static unsigned refused;
+static bool refuse;
+
+static void *resize(void *ctx, void *at, size_t old_size, size_t size)
+{
+    struct fed_alloc *system = fed_alloc_system();
+
+    (void)ctx;
+    if (refuse && size > old_size) {
+        refused++;
+        world.loop->stop(world.loop->ctx);
+        return NULL;
+    }
+    return system->resize(system->ctx, at, old_size, size);
+}
+
+/* The smaller message that a silent path asks for cannot be made: the one of before goes on to
+ * count, and is answered when the path works again. */
+static void no_memory_to_shrink(struct fed_span payload)
+{
+    static struct fed_alloc mem = {.resize = resize};
+    struct fed_link_client_identity identity = world_agent_identity(&world);
+    unsigned ups = 0;
+    struct fed_link_events events = {.ctx = &ups, .up = count_up};
+    struct fed_coap_client *client;
+    struct fed_link *link;
+    struct fed_diag diag = {""};
+    unsigned dones = world.dones;
+
+    relay_init(&relay, &world, 1);
+    assert_int_equal(fed_coap_client_open(&mem, world.loop, NULL, &events, &client, &diag), FED_OK);
+    link = fed_coap_client_port(client);
+    assert_int_equal(
+        link->connect(link->ctx, "127.0.0.1", relay.port, &identity, 5000, &diag), FED_OK);
+    world_until(&world, &ups, 1, 5000);
+    relay.lose = 100;
+    assert_int_equal(link->request(link->ctx, payload.len ? FED_LINK_POST : FED_LINK_GET,
+                         payload.len ? "s" : "h", NULL, payload, 30000, world_done, &world),
+        FED_OK);
+    refused = 0;
+    refuse = true;
+    world_until(&world, &refused, 1, 20000);
+    refuse = false;
+    relay.lose = 0;
+    world_until(&world, &world.dones, dones + 1, 20000);
+    assert_int_equal(world.done_err, FED_OK);
+    fed_coap_client_close(client);
+    relay_fini(&relay);
+}
+
+static void test_no_memory_to_shrink(void **state)
+{
+    static const uint8_t payload[900];
+
+    (void)state;
+    no_memory_to_shrink(none);
+    no_memory_to_shrink(fed_span_of(payload, sizeof(payload)));
+}
+
 /* ---- going on ---- */
 
 static void suspend(void)
@@ -494,6 +555,7 @@ int main(int argc, char **argv)
         TEST(test_silent_address),
         TEST(test_no_address_answers),
         TEST(test_disconnect_inside),
+        TEST(test_no_memory_to_shrink),
         TEST(test_goes_on),
         TEST(test_posts),
         TEST(test_large),
