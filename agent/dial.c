@@ -13,6 +13,7 @@
 #define RETRY_ASKED_MAX_S 3600u
 #define STABLE_MS 60000u /* a session that lived that long was no failure */
 #define MOVE_AGAIN_MS 10000u
+#define CHANGED "the certificate changed"
 
 static struct agent_lane *other_of(struct agent_lane *l)
 {
@@ -177,7 +178,8 @@ static bool resume(struct agent_dial *d)
     size_t hub = 0;
 
     ports.link = l->link;
-    if (l->n == 0 || agent_session_resume(&ports, d->options.session, &of, &hub))
+    if (l->n == 0 || agent_lane_certify(l) ||
+        agent_session_resume(&ports, d->options.session, &of, &hub))
         return false;
     l->at = 0;
     while (l->at + 1 < l->n && l->hubs[l->at] != d->options.hubs[hub])
@@ -237,6 +239,8 @@ static void lane_start(struct agent_lane *l)
         d->hub = agent_lane_hub(l);
     }
     err = fed_link_address_parse(fed_span_text(agent_lane_hub(l)), &address, &diag);
+    if (!err)
+        err = agent_lane_certify(l);
     if (!err)
         err = l->link->connect(
             l->link->ctx, address.host, address.port, &identity, connect_timeout(l), &diag);
@@ -345,12 +349,12 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
 
     if (l->state != AGENT_LANE_HELLO || err == FED_ERR_CLOSED)
         return; /* closed: down says so */
-    if (!err && l == agent_dial_coap(l->dial))
-        l->dial->resumed = false;
-    if (err) {
-        lane_failed(l, diag && diag->text[0] ? diag->text : fed_err_text(err), 0);
+    if (err || !agent_lane_is_present(l)) {
+        lane_failed(l, !err ? CHANGED : diag && diag->text[0] ? diag->text : fed_err_text(err), 0);
         return;
     }
+    if (l == agent_dial_coap(l->dial))
+        l->dial->resumed = false;
     if (message->code == FED_LINK_UNAVAILABLE) {
         lane_failed(l, "it asks to come back later", message->max_age_s ? message->max_age_s : 1);
         return;
@@ -381,6 +385,10 @@ void agent_lane_up(struct agent_lane *l)
 
     if (l->state != AGENT_LANE_CONNECTING)
         return;
+    if (!agent_lane_is_present(l)) {
+        lane_failed(l, CHANGED, 0);
+        return;
+    }
     l->state = AGENT_LANE_HELLO;
     err = d->events.hello(
         d->events.ctx, l->link, is_probe(l) ? PROBE_TIMEOUT_MS : REQUEST_TIMEOUT_MS, on_hello, l);

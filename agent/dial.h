@@ -23,6 +23,10 @@
  * makes the wait short again: UDP that lets handshakes through and loses what follows is tried ever
  * more rarely, and does not flap.
  *
+ * A session is of the certificate that it was begun with. When another one was stored before the
+ * hub answered its hello, it has failed: who hears that a session is up may believe that it is of
+ * the present one.
+ *
  * A session that an orderly stop kept (session.h) is gone on with: no handshake, but a hello. When
  * the hub does not know it, the pass goes on as if there had been none. */
 #ifndef FEDLET_AGENT_DIAL_H
@@ -101,7 +105,8 @@ FED_MUST_USE enum fed_err agent_dial_new(const struct agent_ports *ports,
 void agent_dial_free(struct agent_dial *dial);
 void agent_dial_start(struct agent_dial *dial);
 void agent_dial_stop(struct agent_dial *dial); /* ends everything; down is not called */
-/* As stop, but the session in use is kept for the next start when that can be done. */
+/* As stop, but the session in use is kept for the next start when that can be done, and when it was
+ * made with the present certificate. */
 void agent_dial_suspend(struct agent_dial *dial, uint32_t heartbeat_ms);
 /* The session in use is one over HTTPS. */
 bool agent_dial_is_https(const struct agent_dial *dial);

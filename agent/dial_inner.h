@@ -26,7 +26,8 @@ struct agent_lane {
     bool started;  /* in this pass */
     bool renewing; /* the hello waits for another certificate */
     enum agent_lane_state state;
-    char why[200]; /* its last failure */
+    struct fed_digest certificate; /* that its session is made with */
+    char why[200];                 /* its last failure */
 };
 
 struct agent_dial {
@@ -71,6 +72,12 @@ static inline const char *agent_lane_hub(const struct agent_lane *l)
 {
     return l->hubs[l->at];
 }
+
+/* ---- dial_life.c ---- */
+/* The lane's session is, and was, made with the present certificate: another one may be stored at
+ * any time, and what comes up then proves nothing about it. */
+FED_MUST_USE enum fed_err agent_lane_certify(struct agent_lane *lane);
+bool agent_lane_is_present(const struct agent_lane *lane);
 
 /* ---- dial.c ---- */
 /* With the session that was kept, else a pass over all addresses. */

@@ -17,6 +17,26 @@ enum agent_dial_mode agent_dial_mode_of(const char *name)
     return strcmp(name, "https") == 0 ? AGENT_DIAL_HTTPS_ONLY : AGENT_DIAL_AUTO;
 }
 
+/* ---- certificates ---- */
+
+static enum fed_err present_of(const struct agent_dial *d, struct fed_digest *out)
+{
+    return fed_digest_of(fed_span_text(d->options.identity->certificate), out);
+}
+
+enum fed_err agent_lane_certify(struct agent_lane *l)
+{
+    return present_of(l->dial, &l->certificate);
+}
+
+bool agent_lane_is_present(const struct agent_lane *l)
+{
+    struct fed_digest present;
+
+    return present_of(l->dial, &present) == FED_OK &&
+           memcmp(&present, &l->certificate, sizeof present) == 0;
+}
+
 /* ---- the links' events ---- */
 
 static struct agent_lane *lane_of(void *ctx)
@@ -231,7 +251,8 @@ void agent_dial_suspend(struct agent_dial *d, uint32_t heartbeat_ms)
     struct agent_session_of of = {
         .identity = d->options.identity, .hubs = d->options.hubs, .n_hubs = d->options.n_hubs};
     struct agent_ports ports = d->ports;
-    bool in_use = d->state == AGENT_DIAL_IN_USE;
+    /* One of the certificate of before is not gone on with: the next start makes one of the new. */
+    bool in_use = d->state == AGENT_DIAL_IN_USE && agent_lane_is_present(d->used);
 
     d->state = AGENT_DIAL_IDLE;
     for (size_t i = 0; in_use && i < d->options.n_hubs; i++) {

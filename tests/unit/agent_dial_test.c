@@ -778,6 +778,61 @@ static void test_keeps_nothing(void **state)
     play_free(p);
 }
 
+static void change_certificate(struct play *p)
+{
+    snprintf(p->w->identity.certificate, sizeof p->w->identity.certificate, "another");
+}
+
+/* Another certificate was stored, but not used yet: the session of the old one would put that off
+ * for as long as it lives. */
+static void test_keeps_no_old_certificate(void **state)
+{
+    struct play *p = play_new(two, 2, AGENT_DIAL_AUTO);
+
+    (void)state;
+    get_through(&p->coap);
+    change_certificate(p);
+    agent_dial_suspend(p->dial, 60000);
+    assert_int_equal(p->coap.suspends, 0);
+    assert_false(p->coap.open);
+    assert_int_equal(file.len, 0);
+    play_free(p);
+}
+
+/* It is stored while a session is made. */
+static void test_certificate_changes(void **state)
+{
+    struct play *p = play_new(two, 2, AGENT_DIAL_COAP_ONLY);
+
+    (void)state;
+    change_certificate(p);
+    handshake(&p->coap);
+    assert_false(p->coap.open);
+    assert_string_equal(status_of(p).why, "the certificate changed");
+    until_dialed(p, &p->coap, 10000);
+    get_through(&p->coap);
+    assert_true(uses(p, two[0]));
+    play_free(p);
+    p = play_blocked(); /* a probe, which asked for its hello */
+    until_dialed(p, &p->coap, AGENT_DIAL_PROBE_CEILING_MS);
+    handshake(&p->coap);
+    change_certificate(p);
+    answer_hello(&p->coap, FED_LINK_CONTENT, 0);
+    assert_true(uses(p, two[1]));
+    assert_false(p->coap.open);
+    assert_int_equal(p->downs, 0);
+    play_free(p);
+    keep_one(); /* a session that goes on */
+    p = play_new(five, 5, AGENT_DIAL_AUTO);
+    handshake(&p->coap);
+    change_certificate(p);
+    answer_hello(&p->coap, FED_LINK_CONTENT, 0);
+    assert_int_equal(p->coap.connects, 1);
+    get_through(&p->coap);
+    assert_true(uses(p, five[1]));
+    play_free(p);
+}
+
 static void test_stop(void **state)
 {
     struct play *p = play_new(two, 2, AGENT_DIAL_AUTO);
@@ -806,7 +861,8 @@ int main(void)
         cmocka_unit_test(test_back_off), cmocka_unit_test(test_asked_to_wait),
         cmocka_unit_test(test_refused_hello), cmocka_unit_test(test_modes),
         cmocka_unit_test(test_goes_on), cmocka_unit_test(test_cannot_go_on),
-        cmocka_unit_test(test_keeps_nothing), cmocka_unit_test(test_stop)};
+        cmocka_unit_test(test_keeps_nothing), cmocka_unit_test(test_keeps_no_old_certificate),
+        cmocka_unit_test(test_certificate_changes), cmocka_unit_test(test_stop)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
