@@ -325,7 +325,7 @@ static void on_answer(void *ctx, enum fed_err err, const struct fed_link_message
     } else if (message->code == FED_LINK_UNAVAILABLE || message->code == FED_LINK_INTERNAL) {
         fed_diag_set(&e->last, FED_ERR_BUSY, "%s: the hub asks to come back later", address_of(e));
         agent_timer_at(&e->ports, e->timer,
-            fed_loop_now_ms(e->ports.loop) + (message->max_age_s + 1u) * 1000u);
+            fed_loop_now_ms(e->ports.loop) + ((uint64_t)message->max_age_s + 1) * 1000);
     } else {
         refused(e, message);
     }

@@ -390,6 +390,25 @@ static void test_no_answer(void **state)
     play_free(p);
 }
 
+/* The hub asks for more milliseconds than 32 bits hold. */
+static void test_asked_for_long(void **state)
+{
+    struct fed_link_message message = {.code = FED_LINK_UNAVAILABLE, .max_age_s = 4294967};
+    struct play *p = play_new();
+    fed_link_done *done;
+
+    (void)state;
+    play_start(p);
+    up(p);
+    done = p->done;
+    p->done = NULL;
+    done(p->done_ctx, FED_OK, &message, NULL);
+    world_pass(p->w, 50000);
+    assert_null(p->done); /* not asked again */
+    assert_int_equal(p->finished, 0);
+    play_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_expired_token_is_named),
         cmocka_unit_test(test_name_taken),
         cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_asked_for_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
