@@ -30,6 +30,7 @@ struct agent_renew {
     bool asking;
     bool ended;            /* asked for over a link that is good for nothing else */
     uint64_t not_early_ms; /* nothing is asked for before */
+    uint64_t ended_ms;     /* that one has ended is not acted upon before */
     uint64_t trust_ms;     /* ask then because of other CAs; 0: no */
     uint64_t again_ms;     /* a new session is due then; 0: no */
 };
@@ -220,6 +221,7 @@ static void taken(struct agent_renew *r)
     agent_retry_reset(&r->retry);
     /* One that is due at once, as near the end of a CA, is not asked for in a circle. */
     r->not_early_ms = now_of(r) + (uint64_t)gap_s * 1000;
+    r->ended_ms = now_of(r) + GAP_MIN_S * 1000u;
     r->trust_ms = 0;
     r->again_ms = now_of(r) + 1 + (uint64_t)within_s * 1000 * (agent_spread(&r->ports) + 1u) / 256u;
     if (r->ended) {
@@ -321,7 +323,8 @@ void agent_renew_down(struct agent_renew *r)
 
 bool agent_renew_ended(struct agent_renew *r, struct fed_link *link)
 {
-    if (!r || r->asking)
+    /* A hub whose clocks differ may say so of one that it has just made. */
+    if (!r || r->asking || now_of(r) < r->ended_ms)
         return false;
     r->ended = ask(r, link);
     if (r->ended)

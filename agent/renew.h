@@ -48,7 +48,7 @@ void agent_renew_up(struct agent_renew *renew, const struct fed_link_hello *hell
     const struct fed_link_hello_items *items);
 void agent_renew_down(struct agent_renew *renew);
 /* The hub says over that link that the certificate has ended. true: another one is asked for, and
- * again or failed follows. */
+ * again or failed follows. false, too, for ten seconds after one was stored. */
 bool agent_renew_ended(struct agent_renew *renew, struct fed_link *link);
 
 struct agent_renew_status {

@@ -479,6 +479,14 @@ static void test_ended(void **state)
     give_next(p, LIFE_S);
     assert_int_equal(p->again, 1); /* at once */
     assert_true(ends(p) > p->w->unix_s);
+    /* The hub says so of the new one, too: no circle. */
+    assert_false(agent_renew_ended(p->renew, &other));
+    pass(p, 9000);
+    assert_false(agent_renew_ended(p->renew, &other));
+    assert_int_equal(p->asked, 2);
+    pass(p, 2000);
+    assert_true(agent_renew_ended(p->renew, &other));
+    assert_int_equal(p->asked, 3);
     play_free(p);
 }
 
