@@ -46,6 +46,7 @@ struct fed_https_request {
     bool stream;   /* the answer is one of records */
     bool answered; /* done was called; only the observation lives on then */
     bool replaced; /* a newer observation was asked for */
+    bool later;    /* the hub cannot send the rest now: what it says is not of the answer */
     unsigned status;
     uint32_t retry_after_s;
     char etag[FED_HTTPS_CLIENT_ETAG_MAX + 1]; /* "" for none */

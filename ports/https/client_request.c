@@ -99,17 +99,20 @@ static bool can_resume(struct fed_https_request *r)
     return r->resumes < FED_HTTPS_CLIENT_RESUMES_MAX;
 }
 
-static void resume_later(struct fed_https_request *r)
+/* asked_s: by the hub. */
+static void resume_later(struct fed_https_request *r, uint32_t asked_s)
 {
     uint64_t wait_ms = (uint64_t)FED_HTTPS_CLIENT_RESUME_FLOOR_MS << r->resumes;
 
     if (wait_ms > FED_HTTPS_CLIENT_RESUME_CEILING_MS)
         wait_ms = FED_HTTPS_CLIENT_RESUME_CEILING_MS;
+    if (wait_ms < (uint64_t)asked_s * 1000)
+        wait_ms = (uint64_t)asked_s * 1000;
     r->resumes++;
     r->held = r->body.len;
     r->resume_ms = now_of(r->client) + wait_ms;
-    fed_log(r->client->log, FED_LOG_DEBUG, "%s: connection lost after %zu bytes of an answer",
-        r->client->peer, r->body.len);
+    fed_log(r->client->log, FED_LOG_DEBUG, "%s: %s after %zu bytes of an answer", r->client->peer,
+        r->later ? "asked to come back" : "connection lost", r->body.len);
     fed_https_client_arm(r->client);
 }
 
@@ -126,7 +129,7 @@ static void on_lost(struct fed_https_request *r, enum fed_err err, const struct 
     if (can_resume(r)) {
         bool observation = r->kind == FED_HTTPS_KIND_OBSERVE;
 
-        resume_later(r);
+        resume_later(r, 0);
         if (observation)
             session_lost(client, err, &why); /* its answer will come, but no notifications */
         return;
@@ -205,6 +208,15 @@ static bool continues(struct fed_span content_range, size_t held)
     return fed_span_to_u64(content_range, &from) == FED_OK && from == held;
 }
 
+/* A hub that is busy does not make what came of the answer wrong. When the request has no time for
+ * what the hub asks for, its owner has to know. */
+static bool comes_later(const struct fed_https_request *r)
+{
+    return r->status == FED_LINK_UNAVAILABLE && r->held > 0 &&
+           r->resumes < FED_HTTPS_CLIENT_RESUMES_MAX &&
+           now_of(r->client) + (uint64_t)r->retry_after_s * 1000 < r->deadline_ms;
+}
+
 static void on_head(void *ctx, const struct fed_http_response *response)
 {
     struct fed_https_request *r = ctx;
@@ -214,6 +226,12 @@ static void on_head(void *ctx, const struct fed_http_response *response)
                 continues(header_of(response, "content-range"), r->held);
 
     r->status = response->status;
+    if (fed_span_to_u64(header_of(response, "retry-after"), &retry_s))
+        retry_s = RETRY_DEFAULT_S;
+    r->retry_after_s = retry_s > 86400 ? 86400 : (uint32_t)retry_s;
+    r->later = comes_later(r);
+    if (r->later)
+        return;
     if (!rest) {
         fed_buf_clear(&r->body);
         r->held = 0;
@@ -221,9 +239,6 @@ static void on_head(void *ctx, const struct fed_http_response *response)
     r->etag[0] = 0;
     if (response->status / 100 == 2 && fed_span_to_cstr(etag, r->etag, sizeof(r->etag)))
         r->etag[0] = 0; /* longer than ours are */
-    if (fed_span_to_u64(header_of(response, "retry-after"), &retry_s))
-        retry_s = RETRY_DEFAULT_S;
-    r->retry_after_s = retry_s > 86400 ? 86400 : (uint32_t)retry_s;
     r->stream = r->kind == FED_HTTPS_KIND_OBSERVE && response->status == 200 &&
                 fed_span_starts(header_of(response, "content-type"), STREAM_TYPE);
 }
@@ -232,6 +247,8 @@ static void on_data(void *ctx, struct fed_span bytes)
 {
     struct fed_https_request *r = ctx;
 
+    if (r->later)
+        return;
     if (r->stream) {
         fed_https_request_records(r, bytes);
         return;
@@ -251,6 +268,10 @@ static void on_done(void *ctx, enum fed_err err, const struct fed_http_response 
     r->call = NULL;
     if (r->client->state != FED_HTTPS_CONNECTING && r->client->state != FED_HTTPS_UP)
         return; /* the end is on its way */
+    if (!err && r->later) {
+        resume_later(r, r->retry_after_s);
+        return;
+    }
     if (!err && !r->stream) {
         answer(r);
         return;
@@ -279,6 +300,7 @@ static enum fed_err start_call(struct fed_https_request *r, struct fed_span payl
     options.timeout_ms = left_ms > UINT32_MAX / 2 ? UINT32_MAX / 2 : (unsigned)left_ms + 1000;
     r->held = r->body.len;
     r->resume_ms = 0;
+    r->later = false;
     if (r->post)
         headers[options.n_headers++] = (struct fed_http_header){FED_SPAN_LIT("content-type"),
             json ? FED_SPAN_LIT("application/json") : FED_SPAN_LIT("application/octet-stream")};

@@ -37,8 +37,10 @@ static struct fed_buf hub_chain;
 static struct fed_http_server *server;
 static uint16_t port;
 static bool refuse_ping;
-static bool cut_large; /* half of a large answer, then nothing */
-static bool changed;   /* it has another body now */
+static bool cut_large;       /* half of a large answer, then nothing */
+static bool changed;         /* it has another body now */
+static unsigned busy_ranges; /* so many are answered 503, */
+static const char *busy_age; /* with this Retry-After */
 static char seen_session[40], seen_range[40], seen_type[40];
 static unsigned n_pings;
 static struct fed_http_exchange *stream, *half;
@@ -168,6 +170,12 @@ static void answer_large(struct fed_http_exchange *x)
     }
     if (!seen_range[0] || changed) {
         fed_http_respond(x, 200, headers, 1, body);
+        return;
+    }
+    if (busy_ranges > 0) {
+        busy_ranges--;
+        headers[0] = (struct fed_http_header){FED_SPAN_LIT("retry-after"), fed_span_text(busy_age)};
+        fed_http_respond(x, 503, headers, 1, FED_SPAN_LIT("later"));
         return;
     }
     assert_int_equal(strncmp(seen_range, "bytes=", 6), 0);
@@ -390,6 +398,7 @@ static int set_up_with(bool http1_only)
     fed_buf_init(&done_body, fed_alloc_system(), 64u << 20);
     port = 0;
     ups = downs = n_done = n_notes = n_pings = 0;
+    busy_ranges = 0;
     refuse_ping = cut_large = changed = late = false;
     notes[0] = 0;
     hub_start(fed_buf_span(&hub_chain), &hub);
@@ -678,6 +687,43 @@ static void resume_beside(void **state)
     assert_int_equal(n_done, 1);
 }
 
+/* The hub that came back is busy: what came before is kept. */
+static void resume_busy(void **state)
+{
+    (void)state;
+    connect_as(&agent, NULL);
+    cut_large = true;
+    busy_ranges = 2;
+    busy_age = "1";
+    ask(FED_LINK_GET, "b", NULL, (struct fed_span){0});
+    hub_restarts();
+    until(is_done);
+    assert_int_equal(done_err, FED_OK);
+    assert_int_equal(done_code, FED_LINK_CONTENT);
+    assert_int_equal(busy_ranges, 0);
+    assert_string_not_equal(seen_range, ""); /* not from the beginning */
+    assert_int_equal(done_body.len, BIG);
+    assert_memory_equal(done_body.at, big_body(), BIG);
+    assert_int_equal(downs, 0);
+}
+
+/* For longer than the request has time: its owner has to know. */
+static void resume_busy_for_long(void **state)
+{
+    (void)state;
+    connect_as(&agent, NULL);
+    cut_large = true;
+    busy_ranges = 1;
+    busy_age = "7000";
+    ask(FED_LINK_GET, "b", NULL, (struct fed_span){0});
+    hub_restarts();
+    until(is_done);
+    assert_int_equal(done_err, FED_OK);
+    assert_int_equal(done_code, FED_LINK_UNAVAILABLE);
+    assert_int_equal(done_age, 7000);
+    assert_true(fed_span_is(fed_buf_span(&done_body), "later"));
+}
+
 static void resume_in_vain(void **state)
 {
     (void)state;
@@ -934,9 +980,10 @@ int main(void)
     const struct CMUnitTest tests[] = {BOTH(requests), BOTH(limits), BOTH(time_out), CASE(pings),
         cmocka_unit_test_setup_teardown(pings_http1, set_up_http1, tear_down), BOTH(observation),
         BOTH(large_record), BOTH(resume), BOTH(resume_changed), BOTH(resume_observation),
-        BOTH(resume_beside), BOTH(resume_in_vain), BOTH(connection_lost), CASE(wrong_hubs),
-        CASE(pinned), CASE(nobody_there), CASE(refused_session), CASE(names), CASE(no_proxy_limit),
-        cmocka_unit_test(proxies), cmocka_unit_test(proxies_passed_by), cmocka_unit_test(records)};
+        BOTH(resume_beside), BOTH(resume_busy), BOTH(resume_busy_for_long), BOTH(resume_in_vain),
+        BOTH(connection_lost), CASE(wrong_hubs), CASE(pinned), CASE(nobody_there),
+        CASE(refused_session), CASE(names), CASE(no_proxy_limit), cmocka_unit_test(proxies),
+        cmocka_unit_test(proxies_passed_by), cmocka_unit_test(records)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
