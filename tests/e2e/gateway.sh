@@ -107,7 +107,7 @@ case_old_sessions() {
     cp "$FLEET/hub/sessions" "$FLEET/hub/sessions.key" "$FLEET/"
     printf 'x' | dd of="$FLEET/hub/sessions" bs=1 seek=100 conv=notrunc 2>/dev/null
     hub_start "${HUB[@]}"
-    says 'saved sessions do not go on' cat "$FLEET/logs/hub.err"
+    wait_for 10 'the hub to say so' says 'saved sessions do not go on' cat "$FLEET/logs/hub.err"
     [ ! -e "$FLEET/hub/sessions" ]
     change after-spoilt-sessions 90
 }
