@@ -44,6 +44,7 @@ static struct world {
     char name[256];
     struct fed_link_session *session; /* the last one */
     struct fed_link_exchange *exchange;
+    bool late; /* saved sessions are notified */
     bool hold; /* requests are not answered at once */
     struct fed_buf saved[SAVED_MAX];
     unsigned steer[SAVED_MAX];
@@ -382,6 +383,8 @@ static void on_quiet(void *ctx)
 {
     (void)ctx;
     w.quiet++;
+    if (w.late)
+        return;
     if (w.exchange) /* what was asked is answered before sessions are saved */
         fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("answer"), 0);
     w.exchange = NULL;
@@ -397,6 +400,9 @@ static void on_saved(
     fed_buf_init(&w.saved[w.n_saved], fed_alloc_system(), FED_LINK_SAVED_MAX);
     fed_buf_put(&w.saved[w.n_saved], saved);
     w.steer[w.n_saved++] = steer;
+    /* The gateway may still speak to a session that its worker has saved already. */
+    if (w.late)
+        assert_int_equal(fed_worker_notify(session, FED_SPAN_LIT("late"), 77), FED_OK);
 }
 
 static void on_done(void *ctx)
@@ -464,6 +470,30 @@ static void test_save(void **state)
     end();
 }
 
+/* What is said to sessions that were saved is heard by nobody. */
+static void test_late_for_saved(void **state)
+{
+    (void)state;
+    begin(1);
+    fed_worker_pool_go(w.pool);
+    add(3);
+    ask_all(1);
+    w.late = w.hold = true;
+    ask(&w.clients[0], 50);
+    run(NULL, 200);
+    assert_non_null(w.exchange);
+    fed_worker_pool_save(w.pool, 10000, on_quiet, on_saved, on_done, NULL);
+    assert_true(run(saved_all, 10000));
+    assert_int_equal(w.n_saved, 2);
+    assert_int_equal(fed_worker_notify(w.session, FED_SPAN_LIT("late"), 77), FED_OK);
+    fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("late"), 0);
+    run(NULL, 500);
+    assert_int_equal(w.closed, 0); /* as it would be by a worker that ends */
+    fed_worker_session_close(w.session);
+    run(NULL, 200);
+    end();
+}
+
 /* A port that somebody has is refused, though sockets are shared. */
 static void test_port_taken(void **state)
 {
@@ -510,6 +540,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_worker_killed),
         cmocka_unit_test(test_slow_hub),
         cmocka_unit_test(test_save),
+        cmocka_unit_test(test_late_for_saved),
         cmocka_unit_test(test_port_taken),
     };
     struct fed_diag diag = {""};
