@@ -147,6 +147,7 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
         .advertise = names,
         .certificate_life_s = s->options->certificate_life_s,
         .certificate_return_s = s->options->certificate_return_s};
+    struct fed_fs_lock *ca_lock = NULL;
     struct hub_address at;
     enum fed_err err = hub_address_split(s->options->listen, &at, diag);
 
@@ -157,9 +158,13 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
     else if (options.n_advertise == 0 && gethostname(own_name, sizeof own_name - 1) == 0 &&
              own_name[0])
         names[options.n_advertise++] = own_name;
-    return err ? err
-               : hub_identity_open(
-                     s->mem, s->loop, &s->log, &s->fs, &s->crypto, &options, &s->identity, diag);
+    if (!err) /* `fedhub ca` may be in the middle of a rotation */
+        err = hub_ca_lock(&s->fs, s->options, &ca_lock, diag);
+    if (!err)
+        err = hub_identity_open(
+            s->mem, s->loop, &s->log, &s->fs, &s->crypto, &options, &s->identity, diag);
+    s->fs.unlock(s->fs.ctx, ca_lock);
+    return err;
 }
 
 static enum fed_err open_definitions(struct service *s, struct fed_diag *diag)
