@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -612,6 +613,9 @@ enum fed_err hub_serve(const struct hub_options *options, struct fed_diag *diag)
     s->mem = mem;
     s->log = fed_log_stderr((enum fed_log_level)options->log_level);
     s->fs = fed_fs_posix(mem);
+    /* Keys are in this memory: no other process of the user, not even a worker that was taken over,
+     * may look into it, and no core file is written. */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     err = start(s, diag);
     if (!err)
         err = fed_linux_loop_run(s->linux_loop);

@@ -3,6 +3,7 @@
 #include "ports/link.h"
 #include "tests/unit/ports_dtls_client.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,9 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "ports/worker/worker.h"
 
 #define CLIENTS_MAX 24u
 #define SAVED_MAX 24u
@@ -531,6 +538,68 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- confinement ---- */
+
+#define CONFINE_NO_LANDLOCK 77
+
+static volatile int secret = 1;
+
+/* In a child that gave up what a worker gives up: the number of the first thing that it could do
+ * all the same. */
+static int confined_can(const char *file, const char *other)
+{
+    long version = syscall(444, NULL, 0, 1); /* of Landlock */
+    int seen = 0;
+    struct iovec to = {&seen, sizeof seen};
+    struct iovec from = {(void *)&secret, sizeof secret};
+
+    worker_confine();
+    if (open(file, O_RDONLY) >= 0)
+        return 1;
+    if (socket(AF_INET, SOCK_DGRAM, 0) >= 0)
+        return 2;
+    if (version < 3)
+        return CONFINE_NO_LANDLOCK;
+    if (process_vm_readv(getppid(), &to, 1, &from, 1, 0) >= 0)
+        return 3;
+    if (truncate(file, 0) == 0)
+        return 4;
+    if (rename(file, other) == 0)
+        return 5;
+    if (link(file, other) == 0)
+        return 6;
+    if (mkdir(other, 0700) == 0)
+        return 7;
+    if (unlink(file) == 0)
+        return 8;
+    return version >= 6 && kill(getppid(), 0) == 0 ? 9 : 0;
+}
+
+static void test_confined(void **state)
+{
+    char file[] = "/tmp/ports_worker_test.XXXXXX";
+    char other[64];
+    int fd = mkstemp(file);
+    int status = 0;
+    pid_t pid;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    snprintf(other, sizeof other, "%s.other", file);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(confined_can(file, other));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)unlink(other);
+    (void)unlink(file);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == CONFINE_NO_LANDLOCK)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +611,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_save),
         cmocka_unit_test(test_late_for_saved),
         cmocka_unit_test(test_port_taken),
+        cmocka_unit_test(test_confined),
     };
     struct fed_diag diag = {""};
 
