@@ -166,8 +166,8 @@ void hub_agents_go(struct hub_agents *agents)
 
     if (err == FED_ERR_UNSUPPORTED)
         fed_log(log, FED_LOG_INFO,
-            "gateway: saved sessions do not go on: version, heartbeat, CA or store is another now; "
-            "their agents come back by themselves");
+            "gateway: saved sessions do not go on: version, heartbeat, CA or store is another now, "
+            "the machine was restarted, or they are a copy; their agents come back by themselves");
     else if (err && err != FED_ERR_NOT_FOUND)
         fed_log(log, FED_LOG_WARN,
             "gateway: saved sessions do not go on: %s; their agents come back by themselves",

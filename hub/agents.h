@@ -60,8 +60,9 @@ FED_MUST_USE enum fed_err hub_agents_saved_write(
 typedef void hub_agents_saved_call(
     void *ctx, unsigned steer, struct fed_span kept, struct fed_span part, uint32_t away_ms);
 /* Reads and removes the file, then calls for each session. FED_ERR_NOT_FOUND: there is none;
- * FED_ERR_UNSUPPORTED: of a hub that was another; FED_ERR_DIGEST,
- * FED_ERR_CORRUPT; whatever is wrong, the file is gone or nothing was called. */
+ * FED_ERR_UNSUPPORTED: of a hub that was another, of before a restart of the machine, or a copy
+ * that was put back; FED_ERR_DIGEST, FED_ERR_CORRUPT; whatever is wrong, the file is gone or
+ * nothing was called. */
 FED_MUST_USE enum fed_err hub_agents_saved_read(const struct hub_agents_parts *parts,
     hub_agents_saved_call *call, void *ctx, struct fed_diag *diag);
 

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE "ca.lock"
 #define NAMES_MAX 20u /* of clusters that are not there yet */
 #define RESTART "It is so when fedhub has been restarted.\n"
 
@@ -66,19 +65,40 @@ static enum fed_err count_clusters(
 
 /* ---- open, close ---- */
 
+/* Whoever asks, often root, the files are for the user whose the directory is: it runs the service.
+ */
+static enum fed_err keep_owner(const struct hub_options *options, struct fed_diag *diag)
+{
+    static const char *const files[] = {
+        "ca.crt", "ca.key", "ca.old.crt", "ca.old.key", "ca.vouch.crt", HUB_CA_LOCK_FILE};
+    struct stat owner;
+    enum fed_err err = FED_OK;
+
+    if (stat(options->data_dir, &owner))
+        return fed_diag_set(diag, FED_ERR_IO, "%s: cannot be looked at", options->data_dir);
+    for (size_t i = 0; !err && i < sizeof files / sizeof *files; i++) {
+        char path[HUB_STORE_PATH_MAX];
+
+        err = hub_store_path(options, files[i], path, diag);
+        if (!err && access(path, F_OK) == 0 && chown(path, owner.st_uid, owner.st_gid))
+            err = fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given to user %lu", path,
+                (unsigned long)owner.st_uid);
+    }
+    return err;
+}
+
 static enum fed_err authority_open(
     struct authority *a, const struct hub_options *options, struct fed_diag *diag)
 {
     struct hub_identity_options identity = {.data_dir = options->data_dir, .offline = true};
-    char lock[HUB_STORE_PATH_MAX];
     enum fed_err err;
 
     *a = (struct authority){.mem = fed_alloc_system()};
     a->fs = fed_fs_posix(a->mem);
     fed_buf_init(&a->missing, a->mem, 8192);
-    err = hub_store_path(options, LOCK_FILE, lock, diag);
-    if (!err)
-        err = a->fs.lock(a->fs.ctx, lock, &a->lock, diag);
+    err = hub_ca_lock(&a->fs, options, &a->lock, diag);
+    if (!err) /* before anything fails: a hub takes it, too */
+        err = keep_owner(options, diag);
     if (!err)
         err = fed_tls_crypto_open(a->mem, &a->crypto, diag);
     if (!err)
@@ -102,28 +122,6 @@ static void authority_close(struct authority *a)
     fed_buf_fini(&a->missing);
     if (a->lock)
         a->fs.unlock(a->fs.ctx, a->lock);
-}
-
-/* Whoever asks, often root, the files are for the user whose the directory is: it runs the service.
- */
-static enum fed_err keep_owner(const struct hub_options *options, struct fed_diag *diag)
-{
-    static const char *const files[] = {
-        "ca.crt", "ca.key", "ca.old.crt", "ca.old.key", "ca.vouch.crt", LOCK_FILE};
-    struct stat owner;
-    enum fed_err err = FED_OK;
-
-    if (stat(options->data_dir, &owner))
-        return fed_diag_set(diag, FED_ERR_IO, "%s: cannot be looked at", options->data_dir);
-    for (size_t i = 0; !err && i < sizeof files / sizeof *files; i++) {
-        char path[HUB_STORE_PATH_MAX];
-
-        err = hub_store_path(options, files[i], path, diag);
-        if (!err && access(path, F_OK) == 0 && chown(path, owner.st_uid, owner.st_gid))
-            err = fed_diag_set(diag, FED_ERR_IO, "%s: cannot be given to user %lu", path,
-                (unsigned long)owner.st_uid);
-    }
-    return err;
 }
 
 /* ---- what is said ---- */
@@ -259,8 +257,8 @@ enum fed_err hub_ca(const struct hub_options *options, const char *name, enum hu
     err = authority_open(&a, options, diag);
     if (!err)
         err = action->run(&a, force, out, diag);
-    authority_close(&a);
     if (!err)
         err = keep_owner(options, diag);
+    authority_close(&a);
     return err ? err : fed_buf_err(out);
 }

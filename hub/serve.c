@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -147,6 +148,7 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
         .advertise = names,
         .certificate_life_s = s->options->certificate_life_s,
         .certificate_return_s = s->options->certificate_return_s};
+    struct fed_fs_lock *ca_lock = NULL;
     struct hub_address at;
     enum fed_err err = hub_address_split(s->options->listen, &at, diag);
 
@@ -157,9 +159,13 @@ static enum fed_err open_identity(struct service *s, struct fed_diag *diag)
     else if (options.n_advertise == 0 && gethostname(own_name, sizeof own_name - 1) == 0 &&
              own_name[0])
         names[options.n_advertise++] = own_name;
-    return err ? err
-               : hub_identity_open(
-                     s->mem, s->loop, &s->log, &s->fs, &s->crypto, &options, &s->identity, diag);
+    if (!err) /* `fedhub ca` may be in the middle of a rotation */
+        err = hub_ca_lock(&s->fs, s->options, &ca_lock, diag);
+    if (!err)
+        err = hub_identity_open(
+            s->mem, s->loop, &s->log, &s->fs, &s->crypto, &options, &s->identity, diag);
+    s->fs.unlock(s->fs.ctx, ca_lock);
+    return err;
 }
 
 static enum fed_err open_definitions(struct service *s, struct fed_diag *diag)
@@ -607,6 +613,9 @@ enum fed_err hub_serve(const struct hub_options *options, struct fed_diag *diag)
     s->mem = mem;
     s->log = fed_log_stderr((enum fed_log_level)options->log_level);
     s->fs = fed_fs_posix(mem);
+    /* Keys are in this memory: no other process of the user, not even a worker that was taken over,
+     * may look into it, and no core file is written. */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     err = start(s, diag);
     if (!err)
         err = fed_linux_loop_run(s->linux_loop);

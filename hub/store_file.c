@@ -2,6 +2,10 @@
 #include "hub/store_file.h"
 
 #include <stdio.h>
+#include <time.h>
+
+#define CA_LOCK_TRIES 50
+#define CA_LOCK_PAUSE_NS 100000000
 
 enum fed_err hub_store_path(const struct hub_options *options, const char *name,
     char out[HUB_STORE_PATH_MAX], struct fed_diag *diag)
@@ -26,6 +30,26 @@ enum fed_err hub_store_lock(struct fed_fs *fs, const struct hub_options *options
     if (err == FED_ERR_BUSY)
         fed_diag_prefix(diag, err, "the data directory is in use");
     return err;
+}
+
+/* Either holds it for a moment, and neither serves anybody yet. */
+enum fed_err hub_ca_lock(struct fed_fs *fs, const struct hub_options *options,
+    struct fed_fs_lock **out, struct fed_diag *diag)
+{
+    static const struct timespec pause = {.tv_nsec = CA_LOCK_PAUSE_NS};
+    char path[HUB_STORE_PATH_MAX];
+    enum fed_err err = hub_store_path(options, HUB_CA_LOCK_FILE, path, diag);
+
+    if (err)
+        return err;
+    err = fs->lock(fs->ctx, path, out, diag);
+    for (int i = 0; err == FED_ERR_BUSY && i < CA_LOCK_TRIES; i++) {
+        (void)nanosleep(&pause, NULL);
+        err = fs->lock(fs->ctx, path, out, diag);
+    }
+    return err == FED_ERR_BUSY
+               ? fed_diag_prefix(diag, err, "the CA's files are in use by `fedhub ca` or a start")
+               : err;
 }
 
 enum fed_err hub_store_random(struct fed_crypto *crypto, uint32_t *out)

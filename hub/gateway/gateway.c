@@ -46,6 +46,7 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     if (gateway->traffic)
         hub_traffic_on_collect(gateway->traffic, gateway_collect, gateway);
     fed_map_init(&gateway->sessions, mem);
+    fed_map_init(&gateway->waiting, mem);
     gateway_cache_init(&gateway->cache, mem);
     gateway->held_end = &gateway->held;
     gateway->member = (struct hub_objects_member){.ctx = gateway, .settled = gateway_held_settle};
@@ -65,10 +66,49 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     return FED_OK;
 }
 
+/* ---- sessions of agents that asked for nothing yet ---- */
+
+static struct fed_span waiting_key(const struct gateway_session *session, char *out, size_t size)
+{
+    snprintf(out, size, "%s/%s", session->binding->link->name, session->name);
+    return fed_span_text(out);
+}
+
+static void waits_no_more(struct gateway_session *session)
+{
+    char key[GATEWAY_WAITING_KEY_SIZE];
+
+    if (!session->waits)
+        return;
+    session->waits = false;
+    fed_map_remove(&session->binding->gateway->waiting, waiting_key(session, key, sizeof key));
+}
+
+/* One for each cluster and binding: an agent that makes handshake after handshake and asks for
+ * nothing would else take the place of all others. What did count goes on until this one does. */
+static enum fed_err session_wait(struct gateway_session *session)
+{
+    struct fed_map *waiting = &session->binding->gateway->waiting;
+    char text[GATEWAY_WAITING_KEY_SIZE];
+    struct fed_span key = waiting_key(session, text, sizeof text);
+    struct gateway_session *older = fed_map_get(waiting, key);
+    enum fed_err err = fed_map_put(waiting, key, session);
+
+    if (err)
+        return err;
+    session->waits = true;
+    if (older) {
+        older->waits = false;
+        gateway_session_cut(older);
+    }
+    return FED_OK;
+}
+
 static void session_free(struct gateway_session *session)
 {
     struct hub_gateway *gateway = session->binding->gateway;
 
+    waits_no_more(session);
     gateway_notify_forget(session);
     if (session->newer)
         session->newer->older = session->older;
@@ -102,6 +142,7 @@ void hub_gateway_close(struct hub_gateway *gateway)
         session_free(gateway->all);
     gateway_knock_close(gateway);
     fed_map_fini(&gateway->sessions);
+    fed_map_fini(&gateway->waiting);
     gateway_cache_fini(&gateway->cache);
     fed_alloc_free(gateway->mem, gateway, sizeof *gateway);
 }
@@ -232,6 +273,7 @@ enum fed_err gateway_session_count(struct gateway_session *session, const char *
 
     if (err)
         return err;
+    waits_no_more(session);
     session->counts = true;
     hub_status_connected(gateway->status, cluster, session->binding->link->name, session->address);
     gateway_knock_note(session);
@@ -282,6 +324,9 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
     err = session_identify(session, peer);
     if (!err && session->role == GATEWAY_AGENT)
         hub_identity_used(gateway->identity, fed_span_text(session->name), peer->cert);
+    if (!err && peer->kept.len == 0 &&
+        (session->role == GATEWAY_AGENT || session->role == GATEWAY_EXPIRED))
+        err = session_wait(session);
     if (err) {
         fed_log(gateway->log, FED_LOG_ERROR, "gateway: session of %s: %s; it is told to come back",
             address, fed_err_text(err));

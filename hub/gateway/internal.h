@@ -40,6 +40,7 @@
 #define GATEWAY_RETRY_SPREAD_S 60u
 #define GATEWAY_ADDRESS_SIZE 64u
 #define GATEWAY_COPIED_SIZE 320u
+#define GATEWAY_WAITING_KEY_SIZE 320u /* a binding's name and a cluster's of at most 253 bytes */
 
 enum gateway_role {
     GATEWAY_NOBODY, /* no certificate, no token: a join request's own proof decides */
@@ -63,6 +64,7 @@ struct gateway_session {
     char address[GATEWAY_ADDRESS_SIZE];
     int64_t ends_unix_s; /* of an agent's certificate */
     bool counts; /* an agent's whose hello, or other request, was served: it is the cluster's one */
+    bool waits;  /* an agent's that asked for nothing yet: it is in the map waiting */
     bool refusal_logged;
     bool unstored; /* its address (knock.c) */
     bool marked;   /* it was given a mark, and came with another */
@@ -116,6 +118,8 @@ struct hub_gateway {
     size_t n_bindings;
     struct gateway_session *all;
     struct fed_map sessions; /* cluster -> struct gateway_session, the newest of each */
+    /* binding's name "/" cluster -> the newest session that does not count yet */
+    struct fed_map waiting;
     struct hub_subscription *clusters;
     struct hub_subscription *requests;
     struct hub_subscription *types;

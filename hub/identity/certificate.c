@@ -186,20 +186,40 @@ static bool count_open(void *ctx, struct fed_span cluster, bool confirmed)
     return confirmed;
 }
 
+/* A person may have ended this rotation meanwhile, and begun another: its key is not ours. */
+static enum fed_err old_key_is_there(
+    struct hub_identity *identity, bool *there, struct fed_diag *diag)
+{
+    struct fed_buf key;
+    enum fed_err err;
+
+    fed_buf_init(&key, identity->mem, IDENTITY_FILE_MAX);
+    err = identity_read_file(identity, "ca.old.key", &key, diag);
+    *there = !err && fed_span_eq(fed_buf_span(&key), fed_buf_span(&identity->old.key));
+    identity_wipe(&key);
+    return err;
+}
+
 /* With the last one that confirms the new CA, nothing needs a certificate by the old one any more.
  */
 static void switch_when_all_know(struct hub_identity *identity)
 {
     struct fed_diag diag = {""};
     bool all = true;
+    bool there = false;
     enum fed_err err;
 
-    if (identity->old.key.len == 0)
+    if (identity->old.key.len == 0 || identity->switched)
         return;
     err = hub_identity_members(identity, count_open, &all, &diag);
     if (err || !all)
         return;
-    err = hub_identity_switch(identity, &diag);
+    err = old_key_is_there(identity, &there, &diag);
+    if (!err && there)
+        err = hub_identity_switch(identity, &diag);
+    identity->switched = !err;
+    if (!err && !there)
+        return;
     if (err)
         fed_log(identity->log, FED_LOG_WARN, "identity: %s", diag.text);
     else

@@ -74,6 +74,7 @@ struct hub_identity {
     int64_t life_s;
     int64_t return_s;
     bool offline;
+    bool switched; /* the old CA's key is away; this process goes on with its certificate */
     struct fed_buf server_pem;
     struct fed_buf chain_pem; /* it and vouch */
     struct fed_buf server_key;

@@ -43,28 +43,63 @@ const struct identity_ca *identity_hub_ca(const struct hub_identity *identity)
 
 /* ---- at the start ---- */
 
-enum fed_err identity_rotation_resume(struct hub_identity *identity, struct fed_diag *diag)
+/* Nothing in key when the file is not there, or is not the key of that certificate. */
+static enum fed_err read_key_of(struct hub_identity *identity, const struct fed_buf *cert,
+    const char *name, struct fed_buf *key, struct fed_diag *diag)
 {
-    struct fed_buf cert;
+    struct fed_crypto *crypto = identity->crypto;
+    enum fed_err err;
+
+    fed_buf_clear(key);
+    err = identity_read_file(identity, name, key, diag);
+    if (err || key->len == 0)
+        return err;
+    err = crypto->cert_check(
+        crypto->ctx, fed_buf_span(cert), fed_buf_span(cert), fed_buf_span(key), diag);
+    if (!err || err == FED_ERR_NOMEM)
+        return err;
+    fed_buf_clear(key);
+    return FED_OK;
+}
+
+/* The next CA takes the present one's place, if its key is there: in ca.next.key, or in ca.key
+ * already. A certificate without its key would leave no CA at all. */
+static enum fed_err take_place(
+    struct hub_identity *identity, const struct fed_buf *cert, struct fed_diag *diag)
+{
     struct fed_buf key;
     enum fed_err err;
 
-    fed_buf_init(&cert, identity->mem, IDENTITY_FILE_MAX);
     fed_buf_init(&key, identity->mem, IDENTITY_FILE_MAX);
+    err = read_key_of(identity, cert, "ca.next.key", &key, diag);
+    if (!err && key.len > 0)
+        err = identity_write_file(identity, "ca.key", &key, 0600, diag);
+    else if (!err)
+        err = read_key_of(identity, cert, "ca.key", &key, diag);
+    if (!err && key.len > 0)
+        err = identity_write_file(identity, "ca.crt", cert, 0644, diag);
+    else if (!err)
+        fed_log(identity->log, FED_LOG_WARN,
+            "identity: %s/ca.next.crt has no key: that rotation is given up", identity->data_dir);
+    identity_wipe(&key);
+    return err;
+}
+
+enum fed_err identity_rotation_resume(struct hub_identity *identity, struct fed_diag *diag)
+{
+    struct fed_buf cert;
+    enum fed_err err;
+
+    fed_buf_init(&cert, identity->mem, IDENTITY_FILE_MAX);
     err = identity_read_file(identity, "ca.next.crt", &cert, diag);
     if (!err && cert.len > 0) {
-        err = identity_read_file(identity, "ca.next.key", &key, diag);
-        if (!err && key.len > 0)
-            err = identity_write_file(identity, "ca.key", &key, 0600, diag);
-        if (!err)
-            err = identity_write_file(identity, "ca.crt", &cert, 0644, diag);
+        err = take_place(identity, &cert, diag);
         if (!err)
             err = remove_file(identity, "ca.next.crt", diag);
     }
     if (!err)
         err = remove_file(identity, "ca.next.key", diag);
     fed_buf_fini(&cert);
-    identity_wipe(&key);
     return err;
 }
 

@@ -182,9 +182,22 @@ static void on_quiet(struct worker *w)
     send_type(w, FED_WORKER_QUIET);
 }
 
+/* The server has none of them any more, and fedhub may still speak to them. Exchanges stay: the
+ * server keeps those without a session until they are answered. */
+static void forget_sessions(struct worker *w)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &w->sessions);
+    while (fed_map_iter_next(&it))
+        worker_session_free(w, it.value);
+}
+
 static void on_save(struct worker *w)
 {
+    worker_tell_moved(w);
     fed_coap_server_save(w->server, on_saved, w);
+    forget_sessions(w);
     send_type(w, FED_WORKER_DONE);
 }
 

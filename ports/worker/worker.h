@@ -56,8 +56,10 @@ void worker_unfit(void *worker, struct fed_link_session *link, uint64_t tag);
 /* ---- worker_confine.c ---- */
 /* No capabilities, no gain of them by a program that it might start, no new process (unless it is
  * root's), no core file with keys, and no new descriptor: so no file, socket or pipe can be opened
- * any more. What is left is what it has: its UDP socket, the socket to fedhub, standard error, and
- * system calls that need no descriptor. What cannot be given up is kept: the kernel may be old. */
+ * any more. Where the kernel has Landlock, no file is removed, renamed or cut short either, no
+ * other process's memory read, and (Linux 6.12) no signal sent to one. What is left is what it has:
+ * its UDP socket, the socket to fedhub, standard error, and system calls that need no descriptor.
+ * What cannot be given up is kept: the kernel may be old. */
 void worker_confine(void);
 
 #endif

@@ -54,8 +54,9 @@ case_worker_by_hand() {
 case_worker_killed() {
     local pid
     for pid in $(workers); do kill -KILL "$pid"; done
+    # Those that were killed count as workers until the hub has seen it.
+    wait_for 10 "the hub saw it" grep -q 'cluster cluster1 disconnected: its gateway worker ended' "$FLEET/logs/hub.err"
     wait_for 10 "workers again" workers_are "$WORKERS"
-    says 'cluster cluster1 disconnected: its gateway worker ended' cat "$FLEET/logs/hub.err"
     # Its agent is told to look, and finds out by what is not answered.
     soon 90 True ready_word cluster1
     change after-worker-crash 90
@@ -109,7 +110,13 @@ case_old_sessions() {
     hub_start "${HUB[@]}"
     wait_for 10 'the hub to say so' says 'saved sessions do not go on' cat "$FLEET/logs/hub.err"
     [ ! -e "$FLEET/hub/sessions" ]
-    change after-spoilt-sessions 90
+    # Whole, but put back.
+    hub_stop
+    mv "$FLEET/sessions" "$FLEET/sessions.key" "$FLEET/hub/"
+    hub_start "${HUB[@]}"
+    says 'or they are a copy' cat "$FLEET/logs/hub.err"
+    [ ! -e "$FLEET/hub/sessions" ]
+    change after-old-sessions 90
 }
 
 # ---- floods ----

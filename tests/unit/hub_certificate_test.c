@@ -283,6 +283,17 @@ static struct counted members(struct join_world *w)
     return counted;
 }
 
+/* It renews, and comes with that. */
+static void use_newer(struct join_world *w, const char *name, struct fed_join_answer *answer)
+{
+    char *before = copy(fed_span_text(answer->certificate));
+
+    join_world_pass((int64_t)100 * DAY_S);
+    renew(w, name, answer);
+    assert_string_not_equal(answer->certificate, before);
+    use(w, name, answer->certificate);
+}
+
 static void test_rotation(void **state)
 {
     static struct fed_join_answer answer;
@@ -335,6 +346,11 @@ static void test_rotation(void **state)
     assert_int_equal(members(w).confirmed, 2);
     assert_false(file_is_there(w, "ca.old.key"));
     assert_int_equal(cas(w)->state, HUB_ROTATION_OVERLAP); /* of this process */
+    /* Once: what a person begins next is nothing to this process. */
+    join_world_write(w, "ca.old.key", FED_SPAN_LIT("of a later rotation"));
+    use_newer(w, "one", &answer);
+    assert_true(file_is_there(w, "ca.old.key"));
+    join_world_write(w, "ca.old.key", FED_SPAN_LIT(""));
     join_world_restart(w);
 
     /* Switched: who knows only the old one still gets in, by the bridge. */
@@ -389,6 +405,34 @@ static void test_rotation_broken_off(void **state)
     }
 }
 
+/* A certificate whose key is gone never takes the place of a CA. */
+static void test_rotation_without_key(void **state)
+{
+    struct join_world *w = *state;
+    struct fed_digest pin = cas(w)->now.pin;
+    struct fed_diag diag = {""};
+    char *old[2] = {copy(join_world_read(w, "ca.crt")), copy(join_world_read(w, "ca.key"))};
+    char *fresh[2];
+
+    assert_int_equal(hub_identity_rotate(w->identity, &diag), FED_OK);
+    fresh[0] = copy(join_world_read(w, "ca.crt"));
+    fresh[1] = copy(join_world_read(w, "ca.key"));
+    join_world_restart(w);
+    for (int in_place = 0; in_place < 2; in_place++)
+        for (int wrong = 0; wrong < 2; wrong++) {
+            join_world_write(w, "ca.crt", fed_span_text(old[0]));
+            join_world_write(w, "ca.key", fed_span_text(in_place ? fresh[1] : old[1]));
+            join_world_write(w, "ca.next.crt", fed_span_text(fresh[0]));
+            join_world_write(w, "ca.next.key", fed_span_text(wrong ? old[1] : ""));
+            join_world_write(w, "ca.old.crt", fed_span_text(old[0]));
+            join_world_write(w, "ca.old.key", fed_span_text(old[1]));
+            join_world_restart(w);
+            assert_int_equal(fed_digest_eq(&cas(w)->now.pin, &pin), !in_place);
+            assert_false(file_is_there(w, "ca.next.crt") || file_is_there(w, "ca.next.key"));
+            assert_string_equal(copy(join_world_read(w, "ca.key")), in_place ? fresh[1] : old[1]);
+        }
+}
+
 /* A CA that has ended is dropped by itself. */
 static void test_old_ca_ends(void **state)
 {
@@ -414,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_broken_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rotation_without_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_ca_ends, setup, teardown),
     };
 

@@ -1027,6 +1027,50 @@ static void test_sessions(void **state)
     end_session(w, &third);
 }
 
+/* An agent that makes handshake after handshake and asks for nothing has one session. */
+static void test_handshakes_alone(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session counts;
+    struct fed_link_session silent[4];
+    struct fed_link_session other;
+    struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info second;
+
+    join_cluster(w, "cluster1", &cert);
+    join_cluster(w, "cluster2", &second);
+    open_session(w, &counts, &cert, NULL);
+    assert_int_equal(get(w, &counts, "h"), FED_LINK_CONTENT);
+    open_session(w, &other, &second, NULL);
+    for (size_t i = 0; i < 4; i++) {
+        open_session(w, &silent[i], &cert, NULL);
+        assert_true(i == 0 || silent[i - 1].closed);
+        assert_false(silent[i].closed);
+    }
+    assert_null(silent[0].user);
+    assert_false(counts.closed);
+    assert_false(other.closed);
+    /* The last one counts when it asks; then the next has the place. */
+    assert_int_equal(get(w, &silent[3], "h"), FED_LINK_CONTENT);
+    assert_true(counts.closed);
+    end_session(w, &silent[0]);
+    open_session(w, &silent[0], &cert, NULL);
+    assert_false(silent[3].closed);
+    end_session(w, &silent[1]);
+    end_session(w, &silent[0]); /* its agent ends it: nothing of it is left */
+    open_session(w, &silent[1], &cert, NULL);
+    assert_false(silent[1].closed);
+    /* Nor does one whose certificate has ended have more. */
+    cert.not_after_unix_s = 1;
+    open_session(w, &silent[0], &cert, NULL);
+    assert_true(silent[1].closed);
+    assert_false(silent[3].closed);
+    for (size_t i = 0; i < 4; i++)
+        end_session(w, &silent[i]);
+    end_session(w, &counts);
+    end_session(w, &other);
+}
+
 /* ---- after a crash ---- */
 
 struct knocks {
@@ -1556,6 +1600,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_handshakes_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_knock, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),

@@ -3,6 +3,7 @@
 #include "ports/link.h"
 #include "tests/unit/ports_dtls_client.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,9 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "ports/worker/worker.h"
 
 #define CLIENTS_MAX 24u
 #define SAVED_MAX 24u
@@ -44,6 +51,7 @@ static struct world {
     char name[256];
     struct fed_link_session *session; /* the last one */
     struct fed_link_exchange *exchange;
+    bool late; /* saved sessions are notified */
     bool hold; /* requests are not answered at once */
     struct fed_buf saved[SAVED_MAX];
     unsigned steer[SAVED_MAX];
@@ -382,6 +390,8 @@ static void on_quiet(void *ctx)
 {
     (void)ctx;
     w.quiet++;
+    if (w.late)
+        return;
     if (w.exchange) /* what was asked is answered before sessions are saved */
         fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("answer"), 0);
     w.exchange = NULL;
@@ -397,6 +407,9 @@ static void on_saved(
     fed_buf_init(&w.saved[w.n_saved], fed_alloc_system(), FED_LINK_SAVED_MAX);
     fed_buf_put(&w.saved[w.n_saved], saved);
     w.steer[w.n_saved++] = steer;
+    /* The gateway may still speak to a session that its worker has saved already. */
+    if (w.late)
+        assert_int_equal(fed_worker_notify(session, FED_SPAN_LIT("late"), 77), FED_OK);
 }
 
 static void on_done(void *ctx)
@@ -464,6 +477,30 @@ static void test_save(void **state)
     end();
 }
 
+/* What is said to sessions that were saved is heard by nobody. */
+static void test_late_for_saved(void **state)
+{
+    (void)state;
+    begin(1);
+    fed_worker_pool_go(w.pool);
+    add(3);
+    ask_all(1);
+    w.late = w.hold = true;
+    ask(&w.clients[0], 50);
+    run(NULL, 200);
+    assert_non_null(w.exchange);
+    fed_worker_pool_save(w.pool, 10000, on_quiet, on_saved, on_done, NULL);
+    assert_true(run(saved_all, 10000));
+    assert_int_equal(w.n_saved, 2);
+    assert_int_equal(fed_worker_notify(w.session, FED_SPAN_LIT("late"), 77), FED_OK);
+    fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("late"), 0);
+    run(NULL, 500);
+    assert_int_equal(w.closed, 0); /* as it would be by a worker that ends */
+    fed_worker_session_close(w.session);
+    run(NULL, 200);
+    end();
+}
+
 /* A port that somebody has is refused, though sockets are shared. */
 static void test_port_taken(void **state)
 {
@@ -501,6 +538,68 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- confinement ---- */
+
+#define CONFINE_NO_LANDLOCK 77
+
+static volatile int secret = 1;
+
+/* In a child that gave up what a worker gives up: the number of the first thing that it could do
+ * all the same. */
+static int confined_can(const char *file, const char *other)
+{
+    long version = syscall(444, NULL, 0, 1); /* of Landlock */
+    int seen = 0;
+    struct iovec to = {&seen, sizeof seen};
+    struct iovec from = {(void *)&secret, sizeof secret};
+
+    worker_confine();
+    if (open(file, O_RDONLY) >= 0)
+        return 1;
+    if (socket(AF_INET, SOCK_DGRAM, 0) >= 0)
+        return 2;
+    if (version < 3)
+        return CONFINE_NO_LANDLOCK;
+    if (process_vm_readv(getppid(), &to, 1, &from, 1, 0) >= 0)
+        return 3;
+    if (truncate(file, 0) == 0)
+        return 4;
+    if (rename(file, other) == 0)
+        return 5;
+    if (link(file, other) == 0)
+        return 6;
+    if (mkdir(other, 0700) == 0)
+        return 7;
+    if (unlink(file) == 0)
+        return 8;
+    return version >= 6 && kill(getppid(), 0) == 0 ? 9 : 0;
+}
+
+static void test_confined(void **state)
+{
+    char file[] = "/tmp/ports_worker_test.XXXXXX";
+    char other[64];
+    int fd = mkstemp(file);
+    int status = 0;
+    pid_t pid;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    snprintf(other, sizeof other, "%s.other", file);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(confined_can(file, other));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)unlink(other);
+    (void)unlink(file);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == CONFINE_NO_LANDLOCK)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -510,7 +609,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_worker_killed),
         cmocka_unit_test(test_slow_hub),
         cmocka_unit_test(test_save),
+        cmocka_unit_test(test_late_for_saved),
         cmocka_unit_test(test_port_taken),
+        cmocka_unit_test(test_confined),
     };
     struct fed_diag diag = {""};
 
