@@ -84,6 +84,7 @@ static void on_closed(void *ctx, struct fed_dtls_session *session, const char *w
 static enum fed_err on_psk(void *ctx, struct fed_span identity, struct fed_buf *key)
 {
     (void)ctx;
+    assert_int_equal(fed_span_find(identity, 0), identity.len); /* it becomes a C string */
     if (!fed_span_starts(identity, "token-"))
         return FED_ERR_NOT_FOUND;
     fed_buf_put_text(key, "a very secret key");
@@ -343,6 +344,9 @@ static void test_refused(void **state)
     refused(options, "unknown CA");
     options = with_psk();
     options.psk_identity = "nobody";
+    refused(options, "dentity");
+    options.psk_identity = "token-7\0x";
+    options.psk_identity_len = 9;
     refused(options, "dentity");
     options = with_psk();
     options.psk_key = "another key";

@@ -302,6 +302,36 @@ static void test_token(void **state)
     end();
 }
 
+static bool all_settled(void)
+{
+    for (size_t i = 0; i < w.n_clients; i++)
+        if (w.clients[i].code == MBEDTLS_ERR_SSL_WANT_READ)
+            return false;
+    return true;
+}
+
+/* What is no name is refused where it comes in: fedhub would take a worker that passes it on for
+ * one that is not itself any more. */
+static void test_no_token(void **state)
+{
+    struct client_options options = {
+        .psk_identity = "\0oken-7", .psk_identity_len = 7, .psk_key = "a very secret key"};
+
+    (void)state;
+    begin(1);
+    fed_worker_pool_go(w.pool);
+    add(1);
+    for (size_t i = 0; i < 3; i++)
+        client_init(&w.clients[w.n_clients++], w.port, &options);
+    assert_true(run(all_settled, 20000));
+    for (size_t i = 1; i < 4; i++)
+        assert_int_not_equal(w.clients[i].code, 0);
+    ask(&w.clients[0], 1);
+    assert_true(run(got_records, 5000));
+    assert_int_equal(w.closed, 0);
+    end();
+}
+
 static bool got_closed(void)
 {
     return w.closed >= 1;
@@ -507,6 +537,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_both_ways),
         cmocka_unit_test(test_close_and_late_answer),
         cmocka_unit_test(test_token),
+        cmocka_unit_test(test_no_token),
         cmocka_unit_test(test_worker_killed),
         cmocka_unit_test(test_slow_hub),
         cmocka_unit_test(test_save),
