@@ -160,20 +160,26 @@ char *gateway_copy_text(struct fed_alloc *mem, const char *text)
     return copy;
 }
 
-/* Takes it from the table; the link is closed by whoever calls, or is closed already. */
-static void session_end(struct gateway_session *session)
+void gateway_session_uncount(struct gateway_session *session)
 {
     struct hub_gateway *gateway = session->binding->gateway;
 
-    if (session->counts) {
-        gateway_count(session);
-        if (gateway->traffic)
-            hub_traffic_disconnected(gateway->traffic, fed_span_text(session->name));
-        if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
-            fed_map_remove(&gateway->sessions, fed_span_text(session->name));
-        if (!session->away)
-            hub_status_disconnected(gateway->status, fed_span_text(session->name));
-    }
+    if (!session->counts)
+        return;
+    gateway_count(session);
+    if (gateway->traffic)
+        hub_traffic_disconnected(gateway->traffic, fed_span_text(session->name));
+    if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
+        fed_map_remove(&gateway->sessions, fed_span_text(session->name));
+    if (!session->away)
+        hub_status_disconnected(gateway->status, fed_span_text(session->name));
+    session->counts = false;
+}
+
+/* Takes it from the table; the link is closed by whoever calls, or is closed already. */
+static void session_end(struct gateway_session *session)
+{
+    gateway_session_uncount(session);
     session_free(session);
 }
 

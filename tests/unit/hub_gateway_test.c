@@ -1386,6 +1386,31 @@ static void test_clone(void **state)
     leave(w, &b);
 }
 
+/* The one that is served says an older mark in its own session: it is the copy then, is refused and
+ * told so, and its session lives until it leaves. */
+static void test_clone_of_itself(void **state)
+{
+    struct world *w = *state;
+    struct machine a = {.has_mark = false};
+    struct fed_crypto_cert_info cert;
+    struct hub_gateway_stats stats;
+
+    copies = 0;
+    hub_gateway_on_copied(w->gateway, on_copied, NULL);
+    join_cluster(w, "cluster1", &cert);
+    assert_int_equal(come(w, &a, &cert, KEEPS), FED_LINK_CONTENT); /* h?n=0, b?...&n=1 */
+    assert_int_equal(hello(w, &a, KEEPS_UNTOLD), FED_LINK_CONTENT);
+    a.has_mark = false;
+    assert_int_equal(hello(w, &a, KEEPS), FED_LINK_FORBIDDEN);
+    assert_int_equal(copies, 1);
+    assert_true(suspected(w));
+    assert_false(a.session.closed);
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, 0);
+    assert_int_equal(pull(w, &a.session, 0, 0, true), FED_LINK_FORBIDDEN);
+    leave(w, &a);
+}
+
 /* A cluster that is registered anew begins anew, and so does one that joins once more. */
 static void test_clone_forgotten(void **state)
 {
@@ -1560,6 +1585,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clone_of_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
