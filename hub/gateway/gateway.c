@@ -347,12 +347,14 @@ static void on_alive(void *ctx, struct fed_link_session *link)
     struct gateway_binding *binding = ctx;
     struct gateway_session *session = binding->link->user(link);
 
-    if (!session || !session->counts)
+    if (!session || session->role != GATEWAY_AGENT)
         return;
     if (session->away)
         session_back(session);
-    hub_status_alive(binding->gateway->status, fed_span_text(session->name));
-    /* A session does not outlive its certificate: it comes back with the new one, or for one. */
+    if (session->counts)
+        hub_status_alive(binding->gateway->status, fed_span_text(session->name));
+    /* A session does not outlive its certificate, also when it has asked for nothing: it comes back
+     * with the new one, or for one. */
     if (gateway_certificate_ended(session)) {
         fed_log(binding->gateway->log, FED_LOG_INFO,
             "gateway: the certificate of cluster %s has ended: its session is closed",

@@ -1163,6 +1163,7 @@ static void test_ended(void **state)
     struct world *w = *state;
     struct fed_link_session session;
     struct fed_link_session open;
+    struct fed_link_session mute;
     struct fed_crypto_cert_info cert;
     struct fed_crypto_cert_info stranger;
     struct hub_gateway_stats stats;
@@ -1171,10 +1172,15 @@ static void test_ended(void **state)
     join_cluster(w, "cluster1", &cert);
     open_session(w, &open, &cert, NULL);
     assert_int_equal(get(w, &open, "h"), FED_LINK_CONTENT);
+    open_session(w, &mute, &cert, NULL);
+    w->events.alive(w->events.ctx, &mute);
+    assert_false(mute.closed);
     join_world_pass(366 * 86400);
-    /* One that was open ends at its next sign of life. */
+    /* One that was open ends at its next sign of life, also when it has asked nothing so far. */
     w->events.alive(w->events.ctx, &open);
     assert_true(open.closed);
+    w->events.alive(w->events.ctx, &mute);
+    assert_true(mute.closed);
     open_session(w, &session, &cert, NULL);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_int_equal(get(w, &session, others[i]), FED_LINK_UNAUTHORIZED);
@@ -1206,6 +1212,7 @@ static void test_ended(void **state)
     assert_int_equal(certificate(w, &session, ""), FED_LINK_FORBIDDEN);
     end_session(w, &session);
     end_session(w, &open);
+    end_session(w, &mute);
 }
 
 /* ---- two machines ---- */
