@@ -3,6 +3,7 @@
 #include "ports/dtls.h"
 #include "tests/unit/ports_dtls_client.h"
 
+#include <arpa/inet.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -762,6 +763,81 @@ static void test_limits(void **state)
     end();
 }
 
+static bool opened_one(void)
+{
+    return w.opened > 0;
+}
+
+/* Answers with the cookie, and then nothing more. */
+static void begin_only(struct client *c, const struct client_options *options)
+{
+    client_init(c, w.port, options);
+    for (int i = 0; i < 500 && c->sent < 2; i++) {
+        client_step(c);
+        run(NULL, 2);
+    }
+    assert_int_equal(c->sent, 2);
+    run(NULL, 10);
+}
+
+static void come_from_elsewhere(struct client *c)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(w.port)};
+
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    close(c->fd);
+    c->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(c->fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+}
+
+/* One host does not get all handshakes, whether it ends them or not. */
+static void test_host_limit(void **state)
+{
+    struct client_options options = with_psk();
+    struct client_options bad = with_psk();
+    struct fed_dtls_server_stats stats;
+    struct client silent[2];
+    struct client third;
+    struct client elsewhere;
+
+    (void)state;
+    begin_with((struct fed_dtls_options){
+        .sessions_max = 100, .handshakes_max = 8, .session_idle_ms = 600000});
+    for (int i = 0; i < 2; i++)
+        begin_only(&silent[i], &options);
+    add(&third, &options);
+    run(NULL, 400); /* several ClientHellos */
+    assert_int_equal(w.opened, 0);
+    fed_dtls_server_stats(w.server, &stats);
+    assert_true(stats.turned_away > 1);
+    add(&elsewhere, &options);
+    come_from_elsewhere(&elsewhere);
+    assert_true(run(opened_one, 5000));
+    assert_true(elsewhere.open && !third.open);
+    w.clients[w.n_clients++] = &silent[0]; /* ends what it began: there is room for the third */
+    assert_true(run(all_open, 5000));
+    for (int i = 0; i < 2; i++)
+        client_fini(&silent[i]);
+    client_fini(&third);
+    client_fini(&elsewhere);
+    w.n_clients = 0;
+    bad.psk_key = "another key";
+    for (int i = 0; i < 10; i++) { /* none of those that failed counts */
+        add(&third, &bad);
+        assert_true(run(all_settled, 5000));
+        client_fini(&third);
+        w.n_clients = 0;
+    }
+    w.opened = 0;
+    add(&third, &options);
+    assert_true(run(all_open, 5000));
+    client_fini(&third);
+    end();
+}
+
 static void test_close(void **state)
 {
     struct client_options options = with_psk();
@@ -927,6 +1003,7 @@ int main(void)
         cmocka_unit_test(test_hidden_hello),
         cmocka_unit_test(test_no_amplification),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_host_limit),
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_options_refused),
