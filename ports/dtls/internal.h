@@ -147,6 +147,7 @@ struct fed_dtls_server {
     unsigned handshake_share;
     int64_t credit_us;
     uint64_t credit_at_us;
+    unsigned credit_rest; /* hundredths of a microsecond: looks may be that close together */
 
     /* The datagram and session at work. */
     struct fed_dtls_session *current;
