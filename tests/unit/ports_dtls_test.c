@@ -1,6 +1,7 @@
 /* ports_dtls_test.c - the DTLS server against the library's clients, all on one loop over loopback.
  */
 #include "ports/dtls.h"
+#include "ports/dtls/internal.h"
 #include "tests/unit/ports_dtls_client.h"
 
 #include <arpa/inet.h>
@@ -838,6 +839,35 @@ static void test_host_limit(void **state)
     end();
 }
 
+static bool same_host(const char *a, const char *b)
+{
+    static struct fed_dtls_server server;
+    struct fed_dtls_session session = {.server = &server};
+    struct dtls_address other;
+    bool same;
+
+    server.handshakes_max = DTLS_HOST_PART;
+    assert_int_equal(dtls_address_parse(a, &session.address, NULL), FED_OK);
+    assert_int_equal(dtls_address_parse(b, &other, NULL), FED_OK);
+    dtls_hosts_enter(&session);
+    same = !dtls_hosts_have_room(&server, &other);
+    dtls_hosts_leave(&session);
+    assert_true(dtls_hosts_have_room(&server, &other));
+    return same;
+}
+
+/* Whose addresses they are: one of IPv4, a network of 64 bits of IPv6. */
+static void test_hosts(void **state)
+{
+    (void)state;
+    assert_true(same_host("192.0.2.1:1", "192.0.2.1:2"));
+    assert_false(same_host("192.0.2.1:1", "192.0.2.2:1"));
+    assert_true(same_host("[2001:db8::1]:1", "[2001:db8::ffff:0:0:2]:2"));
+    assert_false(same_host("[2001:db8::1]:1", "[2001:db8:0:1::1]:1"));
+    assert_true(same_host("[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.1]:2"));
+    assert_false(same_host("[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"));
+}
+
 static void test_close(void **state)
 {
     struct client_options options = with_psk();
@@ -1004,6 +1034,7 @@ int main(void)
         cmocka_unit_test(test_no_amplification),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_host_limit),
+        cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_options_refused),
