@@ -33,9 +33,9 @@ struct fed_dtls_events {
     void (*received)(void *ctx, struct fed_dtls_session *session, struct fed_span record);
     void (*closed)(void *ctx, struct fed_dtls_session *session,
         const char *why); /* the session is dead afterwards */
-    /* The key of an identity (up to 64 bytes), or an error when it is unknown. NULL: certificates
-     * only. FED_ERR_BUSY: fed_dtls_server_psk brings it; the handshake waits, its peer's datagram
-     * with it. */
+    /* The key (up to 64 bytes) of an identity (1 to 128, no NUL), or an error when it is unknown.
+     * NULL: certificates only. FED_ERR_BUSY: fed_dtls_server_psk brings it; the handshake waits,
+     * its peer's datagram with it. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
 };
 struct fed_dtls_options {
@@ -49,7 +49,8 @@ struct fed_dtls_options {
     struct fed_span client_ca_pem; /* a client without PSK must have a certificate of these, which
                                     * may have ended */
     unsigned sessions_max;    /* open ones and handshakes; beyond it ClientHellos get no answer */
-    unsigned handshakes_max;  /* under way at once */
+    unsigned handshakes_max;  /* under way at once; a quarter of them, and at least one, of one
+                                 IPv4 address or one IPv6 network of 64 bits */
     unsigned handshake_share; /* per cent of one core that handshakes may take, measured; beyond it
                                  ClientHellos get no answer; 0: as much as there is */
     unsigned session_idle_ms; /* without an authenticated record */

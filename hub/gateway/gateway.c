@@ -201,20 +201,26 @@ char *gateway_copy_text(struct fed_alloc *mem, const char *text)
     return copy;
 }
 
-/* Takes it from the table; the link is closed by whoever calls, or is closed already. */
-static void session_end(struct gateway_session *session)
+void gateway_session_uncount(struct gateway_session *session)
 {
     struct hub_gateway *gateway = session->binding->gateway;
 
-    if (session->counts) {
-        gateway_count(session);
-        if (gateway->traffic)
-            hub_traffic_disconnected(gateway->traffic, fed_span_text(session->name));
-        if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
-            fed_map_remove(&gateway->sessions, fed_span_text(session->name));
-        if (!session->away)
-            hub_status_disconnected(gateway->status, fed_span_text(session->name));
-    }
+    if (!session->counts)
+        return;
+    gateway_count(session);
+    if (gateway->traffic)
+        hub_traffic_disconnected(gateway->traffic, fed_span_text(session->name));
+    if (fed_map_get(&gateway->sessions, fed_span_text(session->name)) == session)
+        fed_map_remove(&gateway->sessions, fed_span_text(session->name));
+    if (!session->away)
+        hub_status_disconnected(gateway->status, fed_span_text(session->name));
+    session->counts = false;
+}
+
+/* Takes it from the table; the link is closed by whoever calls, or is closed already. */
+static void session_end(struct gateway_session *session)
+{
+    gateway_session_uncount(session);
     session_free(session);
 }
 
@@ -386,12 +392,14 @@ static void on_alive(void *ctx, struct fed_link_session *link)
     struct gateway_binding *binding = ctx;
     struct gateway_session *session = binding->link->user(link);
 
-    if (!session || !session->counts)
+    if (!session || session->role != GATEWAY_AGENT)
         return;
     if (session->away)
         session_back(session);
-    hub_status_alive(binding->gateway->status, fed_span_text(session->name));
-    /* A session does not outlive its certificate: it comes back with the new one, or for one. */
+    if (session->counts)
+        hub_status_alive(binding->gateway->status, fed_span_text(session->name));
+    /* A session does not outlive its certificate, also when it has asked for nothing: it comes back
+     * with the new one, or for one. */
     if (gateway_certificate_ended(session)) {
         fed_log(binding->gateway->log, FED_LOG_INFO,
             "gateway: the certificate of cluster %s has ended: its session is closed",

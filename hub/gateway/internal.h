@@ -151,6 +151,8 @@ void gateway_session_cut(struct gateway_session *session);
 /* From now on it is the cluster's session, in place of an older one. how: "connected", for the log.
  */
 FED_MUST_USE enum fed_err gateway_session_count(struct gateway_session *session, const char *how);
+/* It is no more; its link stays. */
+void gateway_session_uncount(struct gateway_session *session);
 char *gateway_copy_text(struct fed_alloc *mem, const char *text); /* NULL: no memory */
 
 /* ---- request.c ---- */

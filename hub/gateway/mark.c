@@ -236,8 +236,10 @@ static void message_of(const struct row *row, char out[GATEWAY_COPIED_SIZE])
 }
 
 /* Who is served is told at its next hello; that is made to be soon. */
-static void tell(struct hub_gateway *gateway, struct fed_span cluster, const struct row *row)
+static void tell(const struct gateway_session *comer, const struct row *row)
 {
+    struct hub_gateway *gateway = comer->binding->gateway;
+    struct fed_span cluster = fed_span_text(comer->name);
     struct gateway_session *served = fed_map_get(&gateway->sessions, cluster);
     char message[GATEWAY_COPIED_SIZE];
 
@@ -247,7 +249,7 @@ static void tell(struct hub_gateway *gateway, struct fed_span cluster, const str
     hub_status_copied(gateway->status, cluster, message, row->copied_unix_s);
     if (gateway->copied)
         gateway->copied(gateway->copied_ctx, cluster, message);
-    if (served)
+    if (served && served != comer)
         gateway_session_cut(served);
 }
 
@@ -264,7 +266,7 @@ static enum fed_err refuse(struct gateway_session *session, struct row *row, str
         if (stage_row(gateway, cluster, row))
             row->copied_unix_s = 0; /* the next time again */
         else
-            tell(gateway, cluster, row);
+            tell(session, row);
     }
     return fed_diag_set(diag, FED_ERR_FORBIDDEN,
         "another machine has this cluster's identity and a newer state (a copy was made, or a "

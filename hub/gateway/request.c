@@ -134,11 +134,15 @@ static void serve_join(const struct call *call)
 
 /* ---- h ---- */
 
-/* A copy of an agent: it is told so, and stays out. */
+/* A copy of an agent: it is told so, and stays out, also when it was the one that is served and
+ * went back in the midst of its session. */
 static void refuse_copy(const struct call *call, const struct fed_diag *diag)
 {
     struct gateway_session *session = call->session;
 
+    gateway_session_uncount(session);
+    gateway_notify_forget(session);
+    session->observing = false;
     session->role = GATEWAY_REFUSED;
     session->why = gateway_copy_text(call->gateway->mem, diag->text);
     call->gateway->stats.refused++;

@@ -16,7 +16,7 @@ static const int suites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8,
 
 static bool has_room(struct fed_dtls_server *server)
 {
-    return server->handshakes < server->handshakes_max &&
+    return dtls_hosts_have_room(server, &server->from) &&
            server->table.count < server->sessions_max && dtls_credit_begin(server);
 }
 

@@ -6,8 +6,11 @@
 static void refill(struct fed_dtls_server *server)
 {
     uint64_t now_us = fed_loop_clock_us(server->loop);
+    uint64_t gained =
+        (now_us - server->credit_at_us) * server->handshake_share + server->credit_rest;
 
-    server->credit_us += (int64_t)((now_us - server->credit_at_us) * server->handshake_share / 100);
+    server->credit_us += (int64_t)(gained / 100);
+    server->credit_rest = (unsigned)(gained % 100);
     if (server->credit_us > DTLS_CREDIT_US)
         server->credit_us = DTLS_CREDIT_US;
     server->credit_at_us = now_us;

@@ -31,6 +31,8 @@
 #define DTLS_RETRY_FLOOR_MS 1000u /* RFC 6347 section 4.2.4.1 */
 #define DTLS_RETRY_CEILING_MS 16000u
 #define DTLS_HANDSHAKE_MS 40000u /* 1 + 2 + 4 + 8 + 16 s of retransmission, and some */
+#define DTLS_HOST_PART 4u        /* of handshakes_max one host has at most one part of so many */
+#define DTLS_HOSTS 1024u         /* counters */
 #define DTLS_IDENTITY_MAX 128u   /* of a PSK */
 #define DTLS_KEY_MAX 64u
 #define DTLS_TICKET_LIFETIME_S 86400u
@@ -134,6 +136,7 @@ struct fed_dtls_server {
     struct dtls_table table;
     struct dtls_heap heap;
     size_t handshakes;
+    uint16_t hosts[DTLS_HOSTS]; /* handshakes, by hash of the host */
     struct fed_dtls_session *scratch;
     struct dtls_parked *parked;
     struct fed_dtls_server_stats stats;
@@ -144,6 +147,7 @@ struct fed_dtls_server {
     unsigned handshake_share;
     int64_t credit_us;
     uint64_t credit_at_us;
+    unsigned credit_rest; /* hundredths of a microsecond: looks may be that close together */
 
     /* The datagram and session at work. */
     struct fed_dtls_session *current;
@@ -200,6 +204,13 @@ bool dtls_credit_goes_on(struct fed_dtls_server *server);
 /* Around the library's work for a handshake. */
 uint64_t dtls_credit_start(struct fed_dtls_server *server);
 void dtls_credit_stop(struct fed_dtls_server *server, uint64_t started_us);
+
+/* ---- hosts.c ---- */
+/* Whether a handshake from there may be under way beside the others. */
+bool dtls_hosts_have_room(struct fed_dtls_server *server, const struct dtls_address *from);
+/* Its handshake is under way, and is no more. Its address does not change between. */
+void dtls_hosts_enter(struct fed_dtls_session *session);
+void dtls_hosts_leave(struct fed_dtls_session *session);
 
 /* ---- psk.c ---- */
 /* The library's callback. */

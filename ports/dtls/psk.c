@@ -124,6 +124,12 @@ static void key_set(struct dtls_handshake *handshake, const char *identity, stru
     fed_buf_put(&handshake->psk_key, key); /* without memory it is empty: refused */
 }
 
+/* What the library would be refused anyway (dtls_psk): nobody is asked for its key. */
+static bool is_no_name(struct fed_span identity)
+{
+    return identity.len > DTLS_IDENTITY_MAX || fed_span_find(identity, 0) != identity.len;
+}
+
 bool dtls_psk_park(struct fed_dtls_session *session)
 {
     struct fed_dtls_server *server = session->server;
@@ -133,7 +139,7 @@ bool dtls_psk_park(struct fed_dtls_session *session)
     enum fed_err err;
 
     if (!server->events.psk || !find_identity(server->incoming, &identity) ||
-        identity.len > DTLS_IDENTITY_MAX || fed_span_is(identity, handshake->key_identity))
+        is_no_name(identity) || fed_span_is(identity, handshake->key_identity))
         return false;
     if (handshake->parked)
         return true; /* the same flight again */

@@ -147,7 +147,7 @@ void dtls_session_unlist(struct fed_dtls_session *s)
     struct fed_dtls_server *server = s->server;
 
     if (s->state == DTLS_HANDSHAKE)
-        server->handshakes--;
+        dtls_hosts_leave(s);
     if (s->state == DTLS_HANDSHAKE || s->state == DTLS_OPEN) {
         dtls_table_remove(&server->table, s);
         dtls_heap_remove(&server->heap, s);
@@ -316,7 +316,7 @@ static void session_opened(struct fed_dtls_session *s)
     old = dtls_table_by_address(&server->table, &s->address, DTLS_OPEN);
     if (old)
         session_end(old, "replaced by a new session from its address");
-    server->handshakes--;
+    dtls_hosts_leave(s);
     server->stats.handshakes++;
     s->state = DTLS_OPEN;
     s->heard_ms = fed_loop_now_ms(server->loop);
@@ -410,7 +410,7 @@ static void scratch_adopt(struct fed_dtls_server *server, struct fed_dtls_sessio
     if (before)
         dtls_session_drop(before); /* the client started anew */
     server->scratch = NULL;
-    server->handshakes++;
+    dtls_hosts_enter(s);
     s->state = DTLS_HANDSHAKE;
     s->handshake->deadline_ms = fed_loop_now_ms(server->loop) + DTLS_HANDSHAKE_MS;
     dtls_table_add(&server->table, server->mem, s);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 struct pages {
     uint8_t *at;
@@ -44,8 +45,10 @@ void fed_pages_free(void *at)
 {
     size_t slot = (size_t)((uint8_t *)at - pages.at) / FED_PAGES_SLOT;
 
-    /* The next owner finds zeros again, and until then it takes no memory. */
-    if (madvise(at, FED_PAGES_SLOT, MADV_DONTNEED) != 0)
+    /* The next owner finds zeros again, and until then it takes no memory. Where pages are so large
+     * that a slot is none of its own, the kernel would round up to its neighbour's bytes. */
+    if (FED_PAGES_SLOT % (size_t)sysconf(_SC_PAGESIZE) != 0 ||
+        madvise(at, FED_PAGES_SLOT, MADV_DONTNEED) != 0)
         memset(at, 0, FED_PAGES_SLOT);
     pages.unused[pages.n_unused++] = (uint32_t)slot;
 }

@@ -274,6 +274,28 @@ static void give_back(unsigned char *buf, size_t len, struct kept *kept)
     kept->is_set = madvise((void *)from, to - from, MADV_DONTNEED) == 0 && alone;
 }
 
+/* How long a buffer is, or at least is: with TLS 1.2 a peer may have small records agreed
+ * on, and then the library takes smaller buffers. */
+static size_t in_size(const mbedtls_ssl_context *ssl)
+{
+#if defined(MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH)
+    return ssl->MBEDTLS_PRIVATE(in_buf_len);
+#else
+    (void)ssl;
+    return MBEDTLS_SSL_IN_CONTENT_LEN;
+#endif
+}
+
+static size_t out_size(const mbedtls_ssl_context *ssl)
+{
+#if defined(MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH)
+    return ssl->MBEDTLS_PRIVATE(out_buf_len);
+#else
+    (void)ssl;
+    return MBEDTLS_SSL_OUT_CONTENT_LEN;
+#endif
+}
+
 void fed_tls_stream_rest(struct fed_tls_stream *stream)
 {
     mbedtls_ssl_context *ssl = &stream->ssl;
@@ -282,9 +304,9 @@ void fed_tls_stream_rest(struct fed_tls_stream *stream)
         return;
     /* No part of a record came, and none is decrypted and not read. */
     if (ssl->MBEDTLS_PRIVATE(in_left) == 0 && !ssl->MBEDTLS_PRIVATE(in_offt))
-        give_back(ssl->MBEDTLS_PRIVATE(in_buf), MBEDTLS_SSL_IN_CONTENT_LEN, &stream->kept_in);
+        give_back(ssl->MBEDTLS_PRIVATE(in_buf), in_size(ssl), &stream->kept_in);
     if (ssl->MBEDTLS_PRIVATE(out_left) == 0 && stream->writing == 0)
-        give_back(ssl->MBEDTLS_PRIVATE(out_buf), MBEDTLS_SSL_OUT_CONTENT_LEN, &stream->kept_out);
+        give_back(ssl->MBEDTLS_PRIVATE(out_buf), out_size(ssl), &stream->kept_out);
 }
 
 enum fed_err fed_tls_stream_close(struct fed_tls_stream *stream)

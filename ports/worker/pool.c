@@ -62,12 +62,12 @@ static enum fed_err sockets_open(struct fed_worker_pool *pool, int *fds, struct 
     }
 }
 
-static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *diag)
+/* From here on they can be closed, whatever fails. */
+static enum fed_err workers_new(struct fed_worker_pool *pool)
 {
-    struct fed_loop *loop = pool->loop;
-    int fds[FED_WORKER_POOL_MAX];
-    enum fed_err err = FED_OK;
-
+    pool->workers = fed_alloc_zero(pool->mem, pool->n * sizeof *pool->workers);
+    if (!pool->workers)
+        return FED_ERR_NOMEM;
     for (unsigned i = 0; i < pool->n; i++) {
         struct pool_worker *worker = &pool->workers[i];
 
@@ -76,6 +76,15 @@ static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *
         fed_map_init(&worker->by_id, pool->mem);
         fed_buf_init(&worker->knocks, pool->mem, POOL_KNOCKS_MAX * (POOL_ADDRESS_SIZE + 1));
     }
+    return FED_OK;
+}
+
+static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *diag)
+{
+    struct fed_loop *loop = pool->loop;
+    int fds[FED_WORKER_POOL_MAX];
+    enum fed_err err = FED_OK;
+
     for (unsigned i = 0; !err && i < pool->n; i++)
         err =
             loop->timer_new(loop->ctx, pool_worker_due, &pool->workers[i], &pool->workers[i].timer);
@@ -107,9 +116,8 @@ static enum fed_err pool_init(struct fed_worker_pool *pool,
         share_of(options->server.handshakes_max, HANDSHAKES_DEFAULT, pool->n);
     err = keep_certificate(
         pool, options->server.cert_pem, options->server.key_pem, options->server.client_ca_pem);
-    pool->workers = fed_alloc_zero(pool->mem, pool->n * sizeof *pool->workers);
-    if (!err && !pool->workers)
-        err = FED_ERR_NOMEM;
+    if (!err)
+        err = workers_new(pool);
     if (!err)
         err = pool->loop->timer_new(pool->loop->ctx, on_timeout, pool, &pool->timer);
     if (err)

@@ -1207,6 +1207,7 @@ static void test_ended(void **state)
     struct world *w = *state;
     struct fed_link_session session;
     struct fed_link_session open;
+    struct fed_link_session mute;
     struct fed_crypto_cert_info cert;
     struct fed_crypto_cert_info stranger;
     struct hub_gateway_stats stats;
@@ -1215,10 +1216,15 @@ static void test_ended(void **state)
     join_cluster(w, "cluster1", &cert);
     open_session(w, &open, &cert, NULL);
     assert_int_equal(get(w, &open, "h"), FED_LINK_CONTENT);
+    open_session(w, &mute, &cert, NULL);
+    w->events.alive(w->events.ctx, &mute);
+    assert_false(mute.closed);
     join_world_pass(366 * 86400);
-    /* One that was open ends at its next sign of life. */
+    /* One that was open ends at its next sign of life, also when it has asked nothing so far. */
     w->events.alive(w->events.ctx, &open);
     assert_true(open.closed);
+    w->events.alive(w->events.ctx, &mute);
+    assert_true(mute.closed);
     open_session(w, &session, &cert, NULL);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_int_equal(get(w, &session, others[i]), FED_LINK_UNAUTHORIZED);
@@ -1250,6 +1256,7 @@ static void test_ended(void **state)
     assert_int_equal(certificate(w, &session, ""), FED_LINK_FORBIDDEN);
     end_session(w, &session);
     end_session(w, &open);
+    end_session(w, &mute);
 }
 
 /* ---- two machines ---- */
@@ -1430,6 +1437,31 @@ static void test_clone(void **state)
     leave(w, &b);
 }
 
+/* The one that is served says an older mark in its own session: it is the copy then, is refused and
+ * told so, and its session lives until it leaves. */
+static void test_clone_of_itself(void **state)
+{
+    struct world *w = *state;
+    struct machine a = {.has_mark = false};
+    struct fed_crypto_cert_info cert;
+    struct hub_gateway_stats stats;
+
+    copies = 0;
+    hub_gateway_on_copied(w->gateway, on_copied, NULL);
+    join_cluster(w, "cluster1", &cert);
+    assert_int_equal(come(w, &a, &cert, KEEPS), FED_LINK_CONTENT); /* h?n=0, b?...&n=1 */
+    assert_int_equal(hello(w, &a, KEEPS_UNTOLD), FED_LINK_CONTENT);
+    a.has_mark = false;
+    assert_int_equal(hello(w, &a, KEEPS), FED_LINK_FORBIDDEN);
+    assert_int_equal(copies, 1);
+    assert_true(suspected(w));
+    assert_false(a.session.closed);
+    hub_gateway_stats(w->gateway, &stats);
+    assert_int_equal(stats.sessions, 0);
+    assert_int_equal(pull(w, &a.session, 0, 0, true), FED_LINK_FORBIDDEN);
+    leave(w, &a);
+}
+
 /* A cluster that is registered anew begins anew, and so does one that joins once more. */
 static void test_clone_forgotten(void **state)
 {
@@ -1605,6 +1637,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clone_of_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),

@@ -123,9 +123,9 @@ static void set_config(struct client *c, const struct client_options *o)
     mbedtls_ssl_conf_ciphersuites(&c->config, o->psk_identity ? with_psk : with_cert);
     mbedtls_ssl_conf_cid(&c->config, 0, MBEDTLS_SSL_UNEXPECTED_CID_IGNORE);
     if (o->psk_identity)
-        assert_int_equal(
-            mbedtls_ssl_conf_psk(&c->config, (const unsigned char *)o->psk_key, strlen(o->psk_key),
-                (const unsigned char *)o->psk_identity, strlen(o->psk_identity)),
+        assert_int_equal(mbedtls_ssl_conf_psk(&c->config, (const unsigned char *)o->psk_key,
+                             strlen(o->psk_key), (const unsigned char *)o->psk_identity,
+                             o->psk_identity_len ? o->psk_identity_len : strlen(o->psk_identity)),
             0);
     set_certificates(c, o);
 }

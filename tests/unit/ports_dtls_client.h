@@ -11,6 +11,7 @@ struct client_options {
     const struct pki_id *id; /* NULL: no certificate */
     const struct pki_id *ca; /* NULL: PSK only */
     const char *psk_identity;
+    size_t psk_identity_len; /* 0: up to its NUL */
     const char *psk_key;
     bool no_cid;
     const mbedtls_ssl_session *resume;

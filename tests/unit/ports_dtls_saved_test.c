@@ -1,6 +1,7 @@
 /* ports_dtls_saved_test.c - sessions that outlive their server, keys that come late, certificates
  * that change, and handshakes beyond their share: the server against the library's clients. */
 #include "ports/dtls.h"
+#include "ports/dtls/internal.h"
 #include "tests/unit/ports_dtls_client.h"
 
 #include <setjmp.h>
@@ -106,7 +107,7 @@ static void server_begin(struct fed_dtls_options options)
     options.key_pem = pki_key(&hub_id);
     options.client_ca_pem = pki_cert(&pki.ca);
     options.sessions_max = options.sessions_max ? options.sessions_max : 100;
-    options.handshakes_max = 100;
+    options.handshakes_max = 4 * CLIENTS_MAX; /* of one host all of ours */
     options.session_idle_ms = 60000;
     if (fed_dtls_server_open(fed_alloc_system(), w.loop, NULL, &options, &events, &w.server, &diag))
         fail_msg("%s", diag.text);
@@ -465,6 +466,39 @@ static void test_share(void **state)
     end();
 }
 
+static uint64_t clock_us_now;
+
+static uint64_t clock_us(void *ctx)
+{
+    (void)ctx;
+    return clock_us_now;
+}
+
+/* However often it is looked at, the credit grows by the share of the time. */
+static void test_credit_of_short_times(void **state)
+{
+    static struct fed_dtls_server server;
+    static const unsigned shares[] = {1, 5, 75, 100};
+    struct fed_loop loop = {.clock_us = clock_us};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(shares) / sizeof(*shares); i++)
+        for (uint64_t step = 1; step <= 35; step += 2) {
+            uint64_t end_us = clock_us_now + 1000000;
+            uint64_t wanted_us = (uint64_t)DTLS_CREDIT_US * shares[i] / 100;
+            uint64_t passed_us = 0;
+
+            server = (struct fed_dtls_server){.loop = &loop,
+                .handshake_share = shares[i],
+                .credit_us = -DTLS_CREDIT_US,
+                .credit_at_us = clock_us_now};
+            for (; passed_us < DTLS_CREDIT_US; passed_us += step, clock_us_now += step)
+                (void)dtls_credit_goes_on(&server);
+            assert_true(clock_us_now < end_us);
+            assert_in_range(server.credit_us + DTLS_CREDIT_US, wanted_us - step, wanted_us + step);
+        }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -502,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_closed_while_it_waits),
         cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_share),
+        cmocka_unit_test(test_credit_of_short_times),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

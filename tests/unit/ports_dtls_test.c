@@ -1,8 +1,10 @@
 /* ports_dtls_test.c - the DTLS server against the library's clients, all on one loop over loopback.
  */
 #include "ports/dtls.h"
+#include "ports/dtls/internal.h"
 #include "tests/unit/ports_dtls_client.h"
 
+#include <arpa/inet.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,6 +86,7 @@ static void on_closed(void *ctx, struct fed_dtls_session *session, const char *w
 static enum fed_err on_psk(void *ctx, struct fed_span identity, struct fed_buf *key)
 {
     (void)ctx;
+    assert_int_equal(fed_span_find(identity, 0), identity.len); /* it becomes a C string */
     if (!fed_span_starts(identity, "token-"))
         return FED_ERR_NOT_FOUND;
     fed_buf_put_text(key, "a very secret key");
@@ -343,6 +346,9 @@ static void test_refused(void **state)
     refused(options, "unknown CA");
     options = with_psk();
     options.psk_identity = "nobody";
+    refused(options, "dentity");
+    options.psk_identity = "token-7\0x";
+    options.psk_identity_len = 9;
     refused(options, "dentity");
     options = with_psk();
     options.psk_key = "another key";
@@ -758,6 +764,110 @@ static void test_limits(void **state)
     end();
 }
 
+static bool opened_one(void)
+{
+    return w.opened > 0;
+}
+
+/* Answers with the cookie, and then nothing more. */
+static void begin_only(struct client *c, const struct client_options *options)
+{
+    client_init(c, w.port, options);
+    for (int i = 0; i < 500 && c->sent < 2; i++) {
+        client_step(c);
+        run(NULL, 2);
+    }
+    assert_int_equal(c->sent, 2);
+    run(NULL, 10);
+}
+
+static void come_from_elsewhere(struct client *c)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(w.port)};
+
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    close(c->fd);
+    c->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(c->fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+}
+
+/* One host does not get all handshakes, whether it ends them or not. */
+static void test_host_limit(void **state)
+{
+    struct client_options options = with_psk();
+    struct client_options bad = with_psk();
+    struct fed_dtls_server_stats stats;
+    struct client silent[2];
+    struct client third;
+    struct client elsewhere;
+
+    (void)state;
+    begin_with((struct fed_dtls_options){
+        .sessions_max = 100, .handshakes_max = 8, .session_idle_ms = 600000});
+    for (int i = 0; i < 2; i++)
+        begin_only(&silent[i], &options);
+    add(&third, &options);
+    run(NULL, 400); /* several ClientHellos */
+    assert_int_equal(w.opened, 0);
+    fed_dtls_server_stats(w.server, &stats);
+    assert_true(stats.turned_away > 1);
+    add(&elsewhere, &options);
+    come_from_elsewhere(&elsewhere);
+    assert_true(run(opened_one, 5000));
+    assert_true(elsewhere.open && !third.open);
+    w.clients[w.n_clients++] = &silent[0]; /* ends what it began: there is room for the third */
+    assert_true(run(all_open, 5000));
+    for (int i = 0; i < 2; i++)
+        client_fini(&silent[i]);
+    client_fini(&third);
+    client_fini(&elsewhere);
+    w.n_clients = 0;
+    bad.psk_key = "another key";
+    for (int i = 0; i < 10; i++) { /* none of those that failed counts */
+        add(&third, &bad);
+        assert_true(run(all_settled, 5000));
+        client_fini(&third);
+        w.n_clients = 0;
+    }
+    w.opened = 0;
+    add(&third, &options);
+    assert_true(run(all_open, 5000));
+    client_fini(&third);
+    end();
+}
+
+static bool same_host(const char *a, const char *b)
+{
+    static struct fed_dtls_server server;
+    struct fed_dtls_session session = {.server = &server};
+    struct dtls_address other;
+    bool same;
+
+    server.handshakes_max = DTLS_HOST_PART;
+    assert_int_equal(dtls_address_parse(a, &session.address, NULL), FED_OK);
+    assert_int_equal(dtls_address_parse(b, &other, NULL), FED_OK);
+    dtls_hosts_enter(&session);
+    same = !dtls_hosts_have_room(&server, &other);
+    dtls_hosts_leave(&session);
+    assert_true(dtls_hosts_have_room(&server, &other));
+    return same;
+}
+
+/* Whose addresses they are: one of IPv4, a network of 64 bits of IPv6. */
+static void test_hosts(void **state)
+{
+    (void)state;
+    assert_true(same_host("192.0.2.1:1", "192.0.2.1:2"));
+    assert_false(same_host("192.0.2.1:1", "192.0.2.2:1"));
+    assert_true(same_host("[2001:db8::1]:1", "[2001:db8::ffff:0:0:2]:2"));
+    assert_false(same_host("[2001:db8::1]:1", "[2001:db8:0:1::1]:1"));
+    assert_true(same_host("[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.1]:2"));
+    assert_false(same_host("[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1"));
+}
+
 static void test_close(void **state)
 {
     struct client_options options = with_psk();
@@ -923,6 +1033,8 @@ int main(void)
         cmocka_unit_test(test_hidden_hello),
         cmocka_unit_test(test_no_amplification),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_host_limit),
+        cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_options_refused),

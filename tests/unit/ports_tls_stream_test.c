@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <mbedtls/platform.h>
 #include <mbedtls/ssl_ticket.h>
 
 #define RECORD 4096 /* content of one that any profile of the library sends whole */
@@ -215,6 +217,96 @@ static void test_rest(void **state)
     assert_int_equal(send(p.fds[0], raw + 4000, (size_t)len - 4000, 0), len - 4000);
     expect_rest_of(&p, sent, 0, sizeof(sent));
     pair_close(&p);
+}
+
+/* ---- buffers that became small ----
+ * Blocks of the library of the size that such buffers have: each at the end of a page, so that the
+ * first whole page behind its beginning is a neighbour's. */
+
+#define GUARD_FROM 512u
+#define GUARD_TO 8192u
+#define GUARD_BEHIND 32768u
+#define GUARD_BYTE 0xa5
+#define GUARDS_MAX 256u
+
+static struct guard {
+    uint8_t *map;
+    size_t size;
+    uint8_t *block;
+    size_t len;
+} guards[GUARDS_MAX];
+static size_t n_guards;
+
+static bool guard_is_whole(const struct guard *g)
+{
+    const uint8_t *end = g->map + g->size;
+
+    for (const uint8_t *at = g->block + g->len; at < end; at++)
+        if (*at != GUARD_BYTE)
+            return false;
+    return true;
+}
+
+static void *guard_calloc(size_t n, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct guard g = {.len = n * size};
+
+    if (g.len < GUARD_FROM || g.len > GUARD_TO || n_guards == GUARDS_MAX)
+        return calloc(n, size);
+    g.size = (g.len + page - 1) / page * page + GUARD_BEHIND;
+    g.map = mmap(NULL, g.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.map == MAP_FAILED)
+        return NULL;
+    g.block = g.map + (g.size - GUARD_BEHIND - g.len) / 16 * 16;
+    memset(g.block + g.len, GUARD_BYTE, (size_t)(g.map + g.size - g.block) - g.len);
+    guards[n_guards++] = g;
+    return g.block;
+}
+
+static void guard_free(void *at)
+{
+    for (size_t i = 0; i < n_guards; i++)
+        if (guards[i].block == at) {
+            munmap(guards[i].map, guards[i].size);
+            guards[i] = guards[--n_guards];
+            return;
+        }
+    free(at);
+}
+
+static void rest_of_small_buffers(unsigned char max_frag_len)
+{
+    struct fed_tls_client_options client = client_options();
+    struct fed_tls_server_options server = server_options();
+    struct pair p;
+
+    pair_open(&p, &client, &server);
+    assert_int_equal(mbedtls_ssl_conf_max_frag_len(&p.configs[0]->ssl, max_frag_len), 0);
+    pair_handshake(&p);
+    assert_int_equal(p.err[0], FED_OK);
+    assert_int_equal(p.err[1], FED_OK);
+    assert_string_equal(fed_tls_stream_version(p.streams[1]), "TLSv1.2");
+    for (int i = 0; i < 3; i++) {
+        rest(&p);
+        for (size_t k = 0; k < n_guards; k++)
+            assert_true(guard_is_whole(&guards[k]));
+        transfer(&p, 0, 20000);
+        transfer(&p, 1, 20000);
+    }
+    pair_close(&p);
+}
+
+/* A client of TLS 1.2 may have small records agreed on, and the library takes smaller buffers then:
+ * what is given back is of them, and nothing of their neighbours. */
+static void test_rest_of_small_buffers(void **state)
+{
+    (void)state;
+    assert_int_equal(mbedtls_platform_set_calloc_free(guard_calloc, guard_free), 0);
+    rest_of_small_buffers(MBEDTLS_SSL_MAX_FRAG_LEN_512);
+    rest_of_small_buffers(MBEDTLS_SSL_MAX_FRAG_LEN_4096);
+    assert_int_equal(n_guards, 0);
+    assert_int_equal(mbedtls_platform_set_calloc_free(calloc, free), 0);
 }
 
 /* With pages of their own, buffers are given back from their first byte on. */
@@ -541,6 +633,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mutual),
         cmocka_unit_test(test_rest),
+        /* before there are pages, which the library allocates with from then on */
+        cmocka_unit_test_setup_teardown(test_rest_of_small_buffers, version_old, version_new),
         cmocka_unit_test(test_rest_in_pages),
         cmocka_unit_test(test_no_client_cert),
         cmocka_unit_test(test_bad_client_certs),

@@ -310,6 +310,36 @@ static void test_token(void **state)
     end();
 }
 
+static bool all_settled(void)
+{
+    for (size_t i = 0; i < w.n_clients; i++)
+        if (w.clients[i].code == MBEDTLS_ERR_SSL_WANT_READ)
+            return false;
+    return true;
+}
+
+/* What is no name is refused where it comes in: fedhub would take a worker that passes it on for
+ * one that is not itself any more. */
+static void test_no_token(void **state)
+{
+    struct client_options options = {
+        .psk_identity = "\0oken-7", .psk_identity_len = 7, .psk_key = "a very secret key"};
+
+    (void)state;
+    begin(1);
+    fed_worker_pool_go(w.pool);
+    add(1);
+    for (size_t i = 0; i < 3; i++)
+        client_init(&w.clients[w.n_clients++], w.port, &options);
+    assert_true(run(all_settled, 20000));
+    for (size_t i = 1; i < 4; i++)
+        assert_int_not_equal(w.clients[i].code, 0);
+    ask(&w.clients[0], 1);
+    assert_true(run(got_records, 5000));
+    assert_int_equal(w.closed, 0);
+    end();
+}
+
 static bool got_closed(void)
 {
     return w.closed >= 1;
@@ -520,6 +550,64 @@ static void test_port_taken(void **state)
     end();
 }
 
+/* ---- nothing to be had ---- */
+
+static unsigned steps_left; /* allocations and timers that are still given */
+
+static void *scarce_resize(void *ctx, void *at, size_t old_size, size_t size)
+{
+    struct fed_alloc *mem = fed_alloc_system();
+
+    (void)ctx;
+    if (size > 0 && steps_left == 0)
+        return NULL;
+    steps_left -= size > 0;
+    return mem->resize(mem->ctx, at, old_size, size);
+}
+
+static enum fed_err scarce_timer_new(
+    void *ctx, void (*fn)(void *ctx), void *fn_ctx, struct fed_timer **out)
+{
+    if (steps_left == 0)
+        return FED_ERR_NOMEM;
+    steps_left--;
+    return w.loop->timer_new(ctx, fn, fn_ctx, out);
+}
+
+/* Whatever fails at the beginning, what was made until then is given back. */
+static void test_no_memory(void **state)
+{
+    struct fed_alloc mem = {.resize = scarce_resize};
+    struct fed_link_server_events events = {.opened = on_opened};
+    struct fed_worker_pool_options options = {.workers = 3,
+        .server = {.listen = "127.0.0.1:0",
+            .cert_pem = pki_cert(&hub_id),
+            .key_pem = pki_key(&hub_id),
+            .client_ca_pem = pki_cert(&pki.ca)}};
+    enum fed_err err = FED_ERR_NOMEM;
+    struct fed_diag diag = {""};
+    unsigned failed = 0;
+    struct fed_loop loop;
+
+    (void)state;
+    begin(1);
+    loop = *w.loop;
+    loop.timer_new = scarce_timer_new;
+    for (; failed < 100 && err == FED_ERR_NOMEM; failed++) {
+        struct fed_worker_pool *pool = NULL;
+
+        steps_left = failed;
+        err = fed_worker_pool_open(&mem, &loop, NULL, &options, &events, &pool, &diag);
+        if (err)
+            assert_null(pool);
+        else
+            fed_worker_pool_close(pool);
+    }
+    assert_int_equal(err, FED_OK);
+    assert_true(failed > 8); /* pool, three texts, workers, and timers of all */
+    end();
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -606,12 +694,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_both_ways),
         cmocka_unit_test(test_close_and_late_answer),
         cmocka_unit_test(test_token),
+        cmocka_unit_test(test_no_token),
         cmocka_unit_test(test_worker_killed),
         cmocka_unit_test(test_slow_hub),
         cmocka_unit_test(test_save),
         cmocka_unit_test(test_late_for_saved),
         cmocka_unit_test(test_port_taken),
         cmocka_unit_test(test_confined),
+        cmocka_unit_test(test_no_memory),
     };
     struct fed_diag diag = {""};
 
