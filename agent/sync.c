@@ -304,12 +304,8 @@ static bool on_ended(void *ctx, struct fed_link *link)
 static void on_down(void *ctx)
 {
     struct agent_sync *s = ctx;
-    struct agent_dial_status dial;
 
     enter(s, AGENT_SYNC_CONNECTING);
-    agent_dial_status(s->dial, &dial);
-    if (dial.state == AGENT_DIAL_WAITING)
-        agent_partial_load(&s->partial, &s->ports);
     s->pulling = s->pull_again = s->pull_due = false;
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);

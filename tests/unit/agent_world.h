@@ -112,6 +112,7 @@ struct world {
     char log_text[WORLD_LOG_MAX];
     struct agent_identity identity;
     struct agent_dial_slot slot;
+    const struct agent_partial_place *partial; /* NULL: nowhere */
     struct agent_daemon *daemon;
 };
 
