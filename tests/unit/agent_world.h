@@ -87,6 +87,7 @@ struct world {
     unsigned kinds_asked;
     unsigned gadgets_listed;
     bool pings_lost;
+    bool hold_observe;    /* the answer, as it was when it was asked for, stays on the way */
     bool corrupt_delta;   /* spoils every frame that is not a full one */
     unsigned report_code; /* 0: 2.04 */
     uint64_t hub_seq;
