@@ -5,7 +5,7 @@
  * body (its ETag is from a digest, so a hub that was restarted says the same), goes on from there;
  * so it does in another process that was given what fed_link.partial_get wrote:
  *
- *   u8 1; strings path, query, ETag (proto/base/span.h); u32 code; what fetch.h writes */
+ *   u8 2; strings path, query, ETag (proto/base/span.h); u32 code; what fetch.h writes */
 #include "ports/coap/client.h"
 
 #include <string.h>
