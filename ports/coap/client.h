@@ -65,7 +65,6 @@ struct fed_coap_transfer {
 struct fed_coap_kept {
     struct fed_coap_transfer *transfer; /* NULL: none */
     char path[FED_COAP_PATH_MAX + 1];
-    char query[FED_COAP_QUERY_MAX + 1];
 };
 
 /* A payload that does not fit one datagram: its blocks are sent one after the other. */

@@ -211,11 +211,31 @@ static void test_another_body_begins_anew(void **state)
     expect_rest("e=1&r=3", true);
 }
 
-static void test_another_question_begins_anew(void **state)
+/* The first question of a session says more than a later one. */
+static void test_goes_on_with_another_question(void **state)
 {
     (void)state;
     fetch_part();
-    expect_rest("e=1&r=4", true);
+    expect_rest("e=1&r=3&n=1", false);
+}
+
+static void test_other_large_answers_leave_it(void **state)
+{
+    size_t before;
+
+    (void)state;
+    fetch_part();
+    connect_agent();
+    before = relay.to_agent_bytes;
+    world_post(&world, "echo", FED_SPAN_LIT("small")); /* the same bytes, asked for otherwise */
+    expect_body();
+    assert_true(relay.to_agent_bytes - before > LARGE);
+    world_body_fill(&world, 5000, 9);
+    world_post(&world, "echo", FED_SPAN_LIT("small"));
+    expect_body();
+    world.link->disconnect(world.link->ctx);
+    world_body_fill(&world, LARGE, 8);
+    expect_rest("e=1&r=3", false);
 }
 
 static void client_restart(void)
@@ -287,7 +307,8 @@ int main(void)
         TEST(test_goes_on_with_a_restarted_hub),
         TEST(test_silence_ends_the_session),
         TEST(test_another_body_begins_anew),
-        TEST(test_another_question_begins_anew),
+        TEST(test_goes_on_with_another_question),
+        TEST(test_other_large_answers_leave_it),
         TEST(test_goes_on_in_a_new_process),
         TEST(test_progress_is_told),
     };
