@@ -157,10 +157,16 @@ enum fed_err fed_coap_partial_set(void *ctx, struct fed_span bytes)
 {
     struct fed_coap_client *client = ctx;
     struct fed_coap_kept k = {0};
-    struct fed_coap_transfer *t = fed_alloc_zero(client->mem, sizeof(*t));
+    struct fed_coap_transfer *t;
     uint8_t format = 0;
-    enum fed_err err = t ? fed_span_take_u8(&bytes, &format) : FED_ERR_NOMEM;
+    enum fed_err err;
 
+    if (bytes.len == 0) {
+        fed_coap_kept_drop(client);
+        return FED_OK;
+    }
+    t = fed_alloc_zero(client->mem, sizeof(*t));
+    err = t ? fed_span_take_u8(&bytes, &format) : FED_ERR_NOMEM;
     if (!err && format != FED_COAP_PARTIAL_FORMAT)
         err = FED_ERR_UNSUPPORTED;
     if (!err)
