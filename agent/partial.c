@@ -27,6 +27,18 @@ void agent_partial_load(struct agent_partial *p, const struct agent_ports *ports
     fed_buf_fini(&bytes);
 }
 
+static void remove_file(struct agent_partial *p, const struct agent_ports *ports)
+{
+    struct fed_diag diag = {""};
+
+    if (!p->written)
+        return;
+    p->written = false;
+    if (p->place->fs->remove(p->place->fs->ctx, p->place->path, &diag))
+        fed_log(
+            ports->log, FED_LOG_INFO, "a part of a bundle that is complete stays: %s", diag.text);
+}
+
 void agent_partial_keep(struct agent_partial *p, const struct agent_ports *ports)
 {
     struct fed_diag diag = {""};
@@ -43,7 +55,7 @@ void agent_partial_keep(struct agent_partial *p, const struct agent_ports *ports
             p->place->fs->ctx, p->place->path, fed_buf_span(&bytes), 0600, &diag);
     }
     if (err == FED_ERR_NOT_FOUND)
-        agent_partial_forget(p, ports);
+        remove_file(p, ports);
     else if (err)
         fed_log(
             ports->log, FED_LOG_INFO, "what came of a bundle is not kept: %s", text_of(err, &diag));
@@ -52,12 +64,7 @@ void agent_partial_keep(struct agent_partial *p, const struct agent_ports *ports
 
 void agent_partial_forget(struct agent_partial *p, const struct agent_ports *ports)
 {
-    struct fed_diag diag = {""};
-
-    if (!p->written)
-        return;
-    p->written = false;
-    if (p->place->fs->remove(p->place->fs->ctx, p->place->path, &diag))
-        fed_log(
-            ports->log, FED_LOG_INFO, "a part of a bundle that is complete stays: %s", diag.text);
+    if (ports->link->partial_set)
+        (void)ports->link->partial_set(ports->link->ctx, (struct fed_span){0});
+    remove_file(p, ports);
 }

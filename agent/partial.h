@@ -25,11 +25,12 @@ struct agent_partial {
     bool written;                            /* there may be a file */
 };
 
-/* Gives the link what an earlier process kept. Before connecting. */
+/* Gives the link what an earlier process kept. Once, before connecting: afterwards the link has
+ * more than the file. */
 void agent_partial_load(struct agent_partial *partial, const struct agent_ports *ports);
 /* Writes what there is; removes the file when there is nothing. */
 void agent_partial_keep(struct agent_partial *partial, const struct agent_ports *ports);
-/* The bundle is complete. */
+/* The bundle is complete, whichever way it came: the link forgets its part too. */
 void agent_partial_forget(struct agent_partial *partial, const struct agent_ports *ports);
 
 #endif

@@ -207,7 +207,9 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (!agent_sync_is_up(s))
         return;
     s->events.up(s->events.ctx, s->report_seq); /* reports speak of the bundle: after it */
-    if (!are_kinds_same(s))
+    if (s->missed && !s->pulling && !s->pull_due)
+        agent_sync_on_pull_timer(s);
+    if (s->missed || !are_kinds_same(s))
         ask_for_kinds(s);
 }
 
@@ -216,6 +218,7 @@ static void observe(struct agent_sync *s)
     enum fed_err err;
 
     enter(s, AGENT_SYNC_OBSERVING);
+    s->missed = false;
     err = ask_to_observe(s, on_observed);
     if (err)
         give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
@@ -304,12 +307,8 @@ static bool on_ended(void *ctx, struct fed_link *link)
 static void on_down(void *ctx)
 {
     struct agent_sync *s = ctx;
-    struct agent_dial_status dial;
 
     enter(s, AGENT_SYNC_CONNECTING);
-    agent_dial_status(s->dial, &dial);
-    if (dial.state == AGENT_DIAL_WAITING)
-        agent_partial_load(&s->partial, &s->ports);
     s->pulling = s->pull_again = s->pull_due = false;
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
@@ -328,9 +327,11 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
 {
     struct agent_sync *s = ctx;
 
-    if (s->at != AGENT_SYNC_READY)
+    if (!agent_sync_is_up(s))
         return;
-    if (message->code == FED_LINK_CONTENT) {
+    if (message->code == FED_LINK_CONTENT && s->at == AGENT_SYNC_OBSERVING) {
+        s->missed = true; /* what it starts from is still on its way, and it does not come again */
+    } else if (message->code == FED_LINK_CONTENT) {
         arm_heartbeat(s); /* its acknowledgement proved our life */
         if (tells_of_kinds(s, message->payload))
             ask_for_kinds(s);

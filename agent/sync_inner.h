@@ -31,6 +31,7 @@ struct agent_sync {
     uint8_t mark[FED_LINK_MARK_SIZE];
     unsigned pings_lost;
     unsigned digest_failures;
+    bool missed; /* told of something before the first answer was here */
     bool pulling;
     bool pull_again; /* something newer was announced meanwhile */
     bool want_full;

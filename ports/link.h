@@ -98,9 +98,10 @@ struct fed_link {
     /* What came of an unfinished one, for partial_set; the bytes are the link's own.
      * FED_ERR_NOT_FOUND: there is none. */
     enum fed_err (*partial_get)(void *ctx, struct fed_buf *out);
-    /* Before connecting. The answer to the same question goes on from there when it is the same
-     * body, else this is forgotten. FED_ERR_INVALID, FED_ERR_TRUNCATED, FED_ERR_LIMIT or
-     * FED_ERR_UNSUPPORTED for anything but such bytes. */
+    /* Before connecting. The next answer from the same path goes on from there when it is the same
+     * body, else this is forgotten. No bytes, at any time: what no session works on is forgotten,
+     * as it came another way or is not wanted any more. FED_ERR_INVALID, FED_ERR_TRUNCATED,
+     * FED_ERR_LIMIT or FED_ERR_UNSUPPORTED for anything but such bytes. */
     enum fed_err (*partial_set)(void *ctx, struct fed_span bytes);
     /* ---- going on with a session in a later process; NULL in a binding that cannot ---- */
     /* Appends what that takes, keys included, and ends the session without a word: the hub keeps

@@ -35,7 +35,7 @@
 #define FED_COAP_SILENT_SENDS 12u
 #define FED_COAP_PARTIAL_STEP                                                                      \
     ((256u << 10) / FED_COAP_UNIT) /* units between two calls of fed_link_events.partial */
-#define FED_COAP_PARTIAL_FORMAT 1u
+#define FED_COAP_PARTIAL_FORMAT 2u
 /* A path may carry no large datagrams (RFC 7252 section 4.6): after so many sends without an answer
  * the request asks for small blocks, or is sent in such. A GET may be served twice; a POST that is
  * sent anew is another one to the hub, so it gets one more where waits are short, as a round trip
@@ -65,7 +65,6 @@ struct fed_coap_transfer {
 struct fed_coap_kept {
     struct fed_coap_transfer *transfer; /* NULL: none */
     char path[FED_COAP_PATH_MAX + 1];
-    char query[FED_COAP_QUERY_MAX + 1];
 };
 
 /* A payload that does not fit one datagram: its blocks are sent one after the other. */

@@ -1,11 +1,12 @@
 /* client_transfer.c - the blocks of a large answer: what fetch.c decides, as CoAP messages. These
  * requests are non-confirmable, as their repetition is ours.
  *
- * What is here when a session ends is kept. The answer to the same question, when it is the same
- * body (its ETag is from a digest, so a hub that was restarted says the same), goes on from there;
- * so it does in another process that was given what fed_link.partial_get wrote:
+ * What is here when a session ends is kept. The next answer from the same path goes on from there
+ * when it is the same body: its ETag is from a digest, so a hub that was restarted says the same,
+ * and the query need not be the same (the first of a session says more than a later one). So it
+ * does in another process that was given what fed_link.partial_get wrote:
  *
- *   u8 1; strings path, query, ETag (proto/base/span.h); u32 code; what fetch.h writes */
+ *   u8 2; strings path, ETag (proto/base/span.h); u32 code; what fetch.h writes */
 #include "ports/coap/client.h"
 
 #include <string.h>
@@ -62,11 +63,16 @@ void fed_coap_transfer_run(struct fed_coap_client *client, struct fed_coap_reque
 
 /* ---- keeping ---- */
 
+/* Another large answer has no say about it: neither one to a POST nor one from elsewhere. */
+static bool concerns(const struct fed_coap_request *r, const struct fed_coap_kept *k)
+{
+    return k->transfer && r->method == FED_LINK_GET && strcmp(k->path, r->path) == 0;
+}
+
 static bool is_kept(const struct fed_coap_kept *k, const struct fed_coap_request *r, size_t size,
     struct fed_span etag)
 {
-    return k->transfer && k->transfer->fetch->size == size && strcmp(k->path, r->path) == 0 &&
-           strcmp(k->query, r->query) == 0 &&
+    return concerns(r, k) && k->transfer->fetch->size == size &&
            fed_span_eq(fed_span_of(k->transfer->etag, k->transfer->etag_len), etag);
 }
 
@@ -82,54 +88,51 @@ void fed_coap_transfer_keep(struct fed_coap_client *client, struct fed_coap_requ
 
     if (!r->transfer || r->method != FED_LINK_GET || r->transfer->etag_len == 0)
         return;
+    if (k->transfer && k->transfer->fetch->count > r->transfer->fetch->count)
+        return; /* one is kept, and that is worth more */
     fed_coap_kept_drop(client);
     k->transfer = r->transfer;
     memcpy(k->path, r->path, sizeof(k->path));
-    memcpy(k->query, r->query, sizeof(k->query));
     r->transfer = NULL;
 }
 
-static void partial_put(
-    struct fed_buf *out, const struct fed_coap_transfer *t, const char *path, const char *query)
+static void partial_put(struct fed_buf *out, const struct fed_coap_transfer *t, const char *path)
 {
     fed_buf_put_u8(out, FED_COAP_PARTIAL_FORMAT);
     fed_buf_put_string(out, fed_span_text(path));
-    fed_buf_put_string(out, fed_span_text(query));
     fed_buf_put_string(out, fed_span_of(t->etag, t->etag_len));
     fed_buf_put_u32(out, t->code);
     fed_coap_fetch_put_to(t->fetch, out);
 }
 
-/* The largest one under way, else what is kept of an earlier session. */
+/* The largest: of those under way, and what is kept of an earlier session. */
 enum fed_err fed_coap_partial_get(void *ctx, struct fed_buf *out)
 {
     struct fed_coap_client *client = ctx;
-    const struct fed_coap_request *best = NULL;
+    const struct fed_coap_transfer *best = client->kept.transfer;
+    const char *path = client->kept.path;
 
-    for (const struct fed_coap_request *r = client->requests; r; r = r->next)
-        if (r->transfer && r->method == FED_LINK_GET && r->transfer->etag_len > 0 &&
-            (!best || r->transfer->fetch->count > best->transfer->fetch->count))
-            best = r;
-    if (best)
-        partial_put(out, best->transfer, best->path, best->query);
-    else if (client->kept.transfer)
-        partial_put(out, client->kept.transfer, client->kept.path, client->kept.query);
-    else
+    for (const struct fed_coap_request *r = client->requests; r; r = r->next) {
+        const struct fed_coap_transfer *t = r->transfer;
+
+        if (!t || r->method != FED_LINK_GET || t->etag_len == 0 ||
+            (best && best->fetch->count >= t->fetch->count))
+            continue;
+        best = t;
+        path = r->path;
+    }
+    if (!best)
         return FED_ERR_NOT_FOUND;
+    partial_put(out, best, path);
     return fed_buf_err(out);
 }
 
-static enum fed_err names_take(struct fed_span *from, struct fed_coap_kept *k)
+static enum fed_err path_take(struct fed_span *from, struct fed_coap_kept *k)
 {
     struct fed_span path;
-    struct fed_span query;
     enum fed_err err = fed_span_take_string(from, FED_COAP_PATH_MAX, &path);
 
-    if (!err)
-        err = fed_span_take_string(from, FED_COAP_QUERY_MAX, &query);
-    if (!err)
-        err = fed_span_to_cstr(path, k->path, sizeof(k->path));
-    return err ? err : fed_span_to_cstr(query, k->query, sizeof(k->query));
+    return err ? err : fed_span_to_cstr(path, k->path, sizeof(k->path));
 }
 
 static enum fed_err transfer_take(struct fed_span *from, struct fed_coap_transfer *t)
@@ -154,14 +157,20 @@ enum fed_err fed_coap_partial_set(void *ctx, struct fed_span bytes)
 {
     struct fed_coap_client *client = ctx;
     struct fed_coap_kept k = {0};
-    struct fed_coap_transfer *t = fed_alloc_zero(client->mem, sizeof(*t));
+    struct fed_coap_transfer *t;
     uint8_t format = 0;
-    enum fed_err err = t ? fed_span_take_u8(&bytes, &format) : FED_ERR_NOMEM;
+    enum fed_err err;
 
+    if (bytes.len == 0) {
+        fed_coap_kept_drop(client);
+        return FED_OK;
+    }
+    t = fed_alloc_zero(client->mem, sizeof(*t));
+    err = t ? fed_span_take_u8(&bytes, &format) : FED_ERR_NOMEM;
     if (!err && format != FED_COAP_PARTIAL_FORMAT)
         err = FED_ERR_UNSUPPORTED;
     if (!err)
-        err = names_take(&bytes, &k);
+        err = path_take(&bytes, &k);
     if (!err)
         err = transfer_take(&bytes, t);
     if (!err)
@@ -208,8 +217,10 @@ static enum fed_err transfer_new(
         client->kept.transfer = NULL;
         return FED_OK;
     }
-    fed_coap_kept_drop(client);
-    client->told = 0;
+    if (concerns(r, &client->kept))
+        fed_coap_kept_drop(client);
+    if (!client->kept.transfer)
+        client->told = 0;
     t = fed_alloc_zero(client->mem, sizeof(*t));
     if (!t)
         return FED_ERR_NOMEM;

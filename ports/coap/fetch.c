@@ -41,6 +41,8 @@ enum fed_err fed_coap_fetch_new(struct fed_alloc *mem, size_t size, struct fed_c
     f->mem = mem;
     f->size = size;
     f->units = (uint32_t)((size + FED_COAP_UNIT - 1) / FED_COAP_UNIT);
+    /* Not zeroed: that would touch all of what a hub says will come. No byte of it is read before
+     * it came: put_to leaves out what did not. */
     f->body = fed_alloc_get(mem, size);
     f->have = fed_alloc_zero(mem, bits_size(f->units));
     if (!f->body || !f->have) {
@@ -401,19 +403,37 @@ bool fed_coap_fetch_received(struct fed_coap_fetch *f, uint32_t num, unsigned sz
 
 /* ---- keeping ---- */
 
+static size_t unit_size(const struct fed_coap_fetch *f, uint32_t unit)
+{
+    size_t left = f->size - (size_t)unit * FED_COAP_UNIT;
+
+    return left < FED_COAP_UNIT ? left : FED_COAP_UNIT;
+}
+
 void fed_coap_fetch_put_to(const struct fed_coap_fetch *f, struct fed_buf *out)
 {
     fed_buf_put_u32(out, (uint32_t)f->size);
     fed_buf_put(out, fed_span_of(f->have, bits_size(f->units)));
-    fed_buf_put(out, fed_span_of(f->body, f->size));
+    for (uint32_t unit = 0; unit < f->units; unit++)
+        if (has(f, unit))
+            fed_buf_put(
+                out, fed_span_of(f->body + (size_t)unit * FED_COAP_UNIT, unit_size(f, unit)));
 }
 
-/* Bits behind the last unit would make the count wrong. */
-static enum fed_err count_have(struct fed_coap_fetch *f)
+/* Nothing may follow, and no bit stand behind that of the last unit. */
+static enum fed_err units_take(struct fed_coap_fetch *f, struct fed_span *from)
 {
-    for (uint32_t unit = 0; unit < f->units; unit++)
-        f->count += has(f, unit);
-    if (f->units % 8 != 0 && f->have[f->units / 8] >> f->units % 8 != 0)
+    struct fed_span bytes;
+
+    for (uint32_t unit = 0; unit < f->units; unit++) {
+        if (!has(f, unit))
+            continue;
+        if (fed_span_take_bytes(from, unit_size(f, unit), &bytes))
+            return FED_ERR_INVALID;
+        memcpy(f->body + (size_t)unit * FED_COAP_UNIT, bytes.at, bytes.len);
+        f->count++;
+    }
+    if (from->len > 0 || (f->units % 8 != 0 && f->have[f->units / 8] >> f->units % 8 != 0))
         return FED_ERR_INVALID;
     return FED_OK;
 }
@@ -422,24 +442,22 @@ enum fed_err fed_coap_fetch_take_from(
     struct fed_alloc *mem, struct fed_span *from, size_t size_max, struct fed_coap_fetch **out)
 {
     struct fed_coap_fetch *f;
+    struct fed_span have;
     uint32_t size;
     enum fed_err err = fed_span_take_u32(from, &size);
 
     if (err || size == 0 || size > size_max ||
-        from->len != size + bits_size((size + FED_COAP_UNIT - 1) / FED_COAP_UNIT))
+        fed_span_take_bytes(from, bits_size((size + FED_COAP_UNIT - 1) / FED_COAP_UNIT), &have))
         return FED_ERR_INVALID;
     err = fed_coap_fetch_new(mem, size, &f);
     if (err)
         return err;
-    memcpy(f->have, from->at, bits_size(f->units));
-    memcpy(f->body, from->at + bits_size(f->units), size);
-    err = count_have(f);
+    memcpy(f->have, have.at, have.len);
+    err = units_take(f, from);
     if (err) {
         fed_coap_fetch_free(f);
         return err;
     }
-    from->at += from->len;
-    from->len = 0;
     *out = f;
     return FED_OK;
 }

@@ -112,7 +112,7 @@ static inline bool fed_coap_fetch_complete(const struct fed_coap_fetch *fetch)
 }
 
 /* ---- keeping ---- */
-/* Size of the body, which units are here, and those. Errors stick in out. */
+/* Size of the body, which units are here, and those and no others. Errors stick in out. */
 void fed_coap_fetch_put_to(const struct fed_coap_fetch *fetch, struct fed_buf *out);
 /* FED_ERR_INVALID for anything else, and for bodies larger than size_max; FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err fed_coap_fetch_take_from(

@@ -683,6 +683,60 @@ static void test_missed_notification_is_pulled(void **state)
     world_free(w);
 }
 
+/* A hub believes what is acknowledged, also while its first answer is still coming in blocks. */
+static void test_notification_before_the_first_answer(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    w->hub_has_kinds = true;
+    w->hub_knows = FED_LINK_KNOWS_ALL;
+    w->hold_observe = true;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    works[1] = map_b;
+    publish(w, 2, works, 3);
+    world_notify(w);
+    w->hold_observe = false;
+    world_pass(w, 5000);
+    assert_int_equal(w->pulls, 1);
+    assert_int_equal(w->report.revision, 2);
+    assert_int_equal(w->kinds_asked, 1);
+    world_crash(w);
+    w->hold_observe = true;
+    world_boot(w);
+    world_notify_again(w); /* other kinds */
+    w->hold_observe = false;
+    world_pass(w, 5000);
+    assert_int_equal(w->kinds_asked, 2);
+    world_crash(w);
+    world_boot(w); /* nothing was missed */
+    world_pass(w, 5000);
+    assert_int_equal(w->pulls, 2);
+    assert_int_equal(w->kinds_asked, 2);
+    world_free(w);
+}
+
+static void test_end_before_the_first_answer(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct fed_link_message message = {.code = FED_LINK_NOT_FOUND};
+    struct world *w = world_new();
+
+    (void)state;
+    w->hold_observe = true;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    w->link_events.notification(w->link_events.ctx, &message);
+    assert_true(logged(w, "it ended the observation"));
+    w->hold_observe = false;
+    world_pass(w, 60000);
+    assert_int_equal(w->connects, 2);
+    assert_int_equal(w->report.revision, 1);
+    world_free(w);
+}
+
 static void test_corrupt_frame_leads_to_full_pull(void **state)
 {
     struct world_work works[] = {ns, map_b, web};
@@ -718,6 +772,58 @@ static void test_same_revision_with_other_content(void **state)
     world_pass(w, 3000);
     assert_int_equal(w->pulls, 1);
     assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 2);
+    world_free(w);
+}
+
+/* ---- part of a bundle ---- */
+
+static unsigned parts_given;
+
+static enum fed_err part_set(void *ctx, struct fed_span bytes)
+{
+    (void)ctx;
+    parts_given += bytes.len > 0;
+    return FED_OK;
+}
+
+static enum fed_err part_read(
+    void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)path;
+    (void)diag;
+    fed_buf_put_text(out, "what an earlier process had");
+    return fed_buf_err(out);
+}
+
+static enum fed_err part_remove(void *ctx, const char *path, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)path;
+    (void)diag;
+    return FED_OK;
+}
+
+/* Afterwards the link has more than the file. */
+static void test_part_is_given_once(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct fed_fs fs = {.read = part_read, .remove = part_remove};
+    struct agent_partial_place place = {.fs = &fs, .path = "partial"};
+    struct fed_diag diag = {"cut"};
+    struct world *w = world_new();
+
+    (void)state;
+    parts_given = 0;
+    w->link.partial_set = part_set;
+    w->partial = &place;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    assert_int_equal(parts_given, 1);
+    w->link_events.down(w->link_events.ctx, FED_ERR_NETWORK, &diag);
+    world_pass(w, 60000);
+    assert_int_equal(w->connects, 2);
+    assert_int_equal(parts_given, 1);
     world_free(w);
 }
 
@@ -1281,6 +1387,9 @@ int main(void)
         cmocka_unit_test(test_joined_once_more_at_a_new_hub),
         cmocka_unit_test(test_list_without_objects_deletes_nothing),
         cmocka_unit_test(test_missed_notification_is_pulled),
+        cmocka_unit_test(test_notification_before_the_first_answer),
+        cmocka_unit_test(test_end_before_the_first_answer),
+        cmocka_unit_test(test_part_is_given_once),
         cmocka_unit_test(test_corrupt_frame_leads_to_full_pull),
         cmocka_unit_test(test_same_revision_with_other_content),
         cmocka_unit_test(test_older_revision_is_refused),

@@ -19,6 +19,7 @@ static struct {
     struct agent_partial partial;
     struct fed_buf has;  /* what the link has of an answer; empty: nothing */
     struct fed_buf took; /* what it was given */
+    unsigned forgotten;  /* and how often it was told to forget */
     enum fed_err refuses;
 } w;
 
@@ -34,6 +35,7 @@ static enum fed_err partial_get(void *ctx, struct fed_buf *out)
 static enum fed_err partial_set(void *ctx, struct fed_span bytes)
 {
     (void)ctx;
+    w.forgotten += bytes.len == 0;
     fed_buf_clear(&w.took);
     fed_buf_put(&w.took, bytes);
     return w.refuses;
@@ -92,7 +94,9 @@ static void test_goes_on(void **state)
     assert_true(is_there());
     begin_again();
     assert_true(fed_span_is(fed_buf_span(&w.took), "half of a bundle"));
+    assert_int_equal(w.forgotten, 0);
     agent_partial_forget(&w.partial, &w.ports); /* it is complete */
+    assert_int_equal(w.forgotten, 1);
     assert_false(is_there());
     begin_again();
     assert_int_equal(w.took.len, 0);
@@ -140,6 +144,7 @@ static void test_not_at_all(void **state)
     w.link = (struct fed_link){0};
     agent_partial_load(&w.partial, &w.ports);
     agent_partial_keep(&w.partial, &w.ports);
+    agent_partial_forget(&w.partial, &w.ports);
     w.link = (struct fed_link){.partial_get = partial_get, .partial_set = partial_set};
     w.partial.place = NULL;
     agent_partial_load(&w.partial, &w.ports);

@@ -282,7 +282,8 @@ void world_boot(struct world *w)
         .https = https ? &w->link : NULL};
     struct agent_daemon_options options = {.sync = {.identity = &w->identity,
                                                .hubs = (const char(*)[281])w->identity.hubs,
-                                               .n_hubs = 1},
+                                               .n_hubs = 1,
+                                               .partial = w->partial},
         .slot = &w->slot};
     struct fed_diag diag = {""};
 

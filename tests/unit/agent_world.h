@@ -87,6 +87,7 @@ struct world {
     unsigned kinds_asked;
     unsigned gadgets_listed;
     bool pings_lost;
+    bool hold_observe;    /* the answer, as it was when it was asked for, stays on the way */
     bool corrupt_delta;   /* spoils every frame that is not a full one */
     unsigned report_code; /* 0: 2.04 */
     uint64_t hub_seq;
@@ -112,6 +113,7 @@ struct world {
     char log_text[WORLD_LOG_MAX];
     struct agent_identity identity;
     struct agent_dial_slot slot;
+    const struct agent_partial_place *partial; /* NULL: nowhere */
     struct agent_daemon *daemon;
 };
 

@@ -16,6 +16,7 @@ struct world_op {
     char path[8];
     char query[64];
     struct fed_buf payload;
+    unsigned held_code; /* the answer is made and in payload; 0: not */
     fed_link_done *done;
     void *ctx;
     struct world_op *next;
@@ -410,6 +411,10 @@ static void finish(struct world *w, struct world_op *op)
         w->link_events.up(w->link_events.ctx);
     } else if (op->what == OP_PING) {
         op->done(op->ctx, w->pings_lost ? FED_ERR_TIMEOUT : FED_OK, NULL, &diag);
+    } else if (op->held_code) {
+        message.code = op->held_code;
+        message.payload = fed_buf_span(&op->payload);
+        op->done(op->ctx, FED_OK, &message, NULL);
     } else {
         message.code = answer_op(w, op, &payload);
         message.payload = fed_buf_span(&payload);
@@ -424,6 +429,11 @@ bool world_link_step(struct world *w)
 
     if (!op)
         return false;
+    if (op->what == OP_OBSERVE && w->hold_observe) {
+        if (!op->held_code)
+            op->held_code = answer_op(w, op, &op->payload);
+        return false;
+    }
     w->ops = op->next;
     finish(w, op);
     op_free(op);

@@ -311,12 +311,15 @@ static void test_kept(void **state)
     struct fed_span from;
     struct fed_coap_fetch *again;
     size_t before;
+    size_t have;
 
     (void)state;
     start(&w, &(struct path){.delay_ms = 20, .loss_percent = 10}, 300001, FED_COAP_SZX_LARGE);
     run(&w, w.fetch->units / 2);
     fed_buf_init(&kept, fed_alloc_system(), MIB);
     fed_coap_fetch_put_to(w.fetch, &kept);
+    have = (size_t)w.fetch->count * FED_COAP_UNIT; /* nothing but what came */
+    assert_in_range(kept.len, have, have + 4 + (w.fetch->units + 7) / 8);
     from = fed_buf_span(&kept);
     assert_int_equal(
         fed_coap_fetch_take_from(fed_alloc_system(), &from, 300000, &again), FED_ERR_INVALID);
