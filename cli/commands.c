@@ -69,7 +69,7 @@ const struct cli_command cli_commands[] = {
         "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
         "  fedctl join shop-17 --cluster-context shop-17 --host-cluster-context hub\n"
         "  fedctl join shop-18 --label region=north -o yaml | ssh gateway kubectl apply -f -\n",
-        "--cluster-context --host-cluster-context --host-cluster-name --image --label "
+        "--cluster-context --host-cluster-name --image --label "
         "--secret-name --error-on-existing --timeout --no-wait --kubefed-namespace --dry-run",
         cli_join, CLI_OUTPUT_YAML},
     {"unjoin", "CLUSTER [--cluster-context CTX] [--cleanup] [--force] [--yes]",
