@@ -16,7 +16,7 @@
 #include <mbedtls/platform.h>
 #include <mbedtls/ssl_ticket.h>
 
-#define RECORD 4096 /* content of one that any profile of the library sends whole */
+#define RECORD 4000 /* content of one that any profile of the library sends whole: TLS 1.3 adds to it */
 
 static struct pki pki;
 static struct pki_id server_id; /* 127.0.0.1 */
@@ -210,11 +210,11 @@ static void test_rest(void **state)
         FED_OK);
     len = recv(p.fds[1], raw, sizeof(raw), 0);
     assert_true(len > (ssize_t)RECORD);
-    assert_int_equal(send(p.fds[0], raw, 4000, 0), 4000);
+    assert_int_equal(send(p.fds[0], raw, 3000, 0), 3000);
     assert_int_equal(
         fed_tls_stream_read(p.streams[1], raw + sizeof(raw) - 1, 1, &n, &p.diag[1]), FED_ERR_BUSY);
     rest(&p);
-    assert_int_equal(send(p.fds[0], raw + 4000, (size_t)len - 4000, 0), len - 4000);
+    assert_int_equal(send(p.fds[0], raw + 3000, (size_t)len - 3000, 0), len - 3000);
     expect_rest_of(&p, sent, 0, sizeof(sent));
     pair_close(&p);
 }
