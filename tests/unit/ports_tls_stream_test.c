@@ -16,7 +16,8 @@
 #include <mbedtls/platform.h>
 #include <mbedtls/ssl_ticket.h>
 
-#define RECORD 4000 /* content of one that any profile of the library sends whole: TLS 1.3 adds to it */
+#define RECORD                                                                                     \
+    4000 /* content of one that any profile of the library sends whole: TLS 1.3 adds to it */
 
 static struct pki pki;
 static struct pki_id server_id; /* 127.0.0.1 */
