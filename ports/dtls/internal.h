@@ -31,7 +31,7 @@
 #define DTLS_RETRY_FLOOR_MS 1000u /* RFC 6347 section 4.2.4.1 */
 #define DTLS_RETRY_CEILING_MS 16000u
 #define DTLS_HANDSHAKE_MS 40000u /* 1 + 2 + 4 + 8 + 16 s of retransmission, and some */
-#define DTLS_HOST_PART 4u        /* of handshakes_max one host has at most one part of so many */
+#define DTLS_HOST_PART 2u        /* one in so many of all handshakes at most is of one host */
 #define DTLS_HOSTS 1024u         /* counters */
 #define DTLS_IDENTITY_MAX 128u   /* of a PSK */
 #define DTLS_KEY_MAX 64u

@@ -806,7 +806,7 @@ static void test_host_limit(void **state)
 
     (void)state;
     begin_with((struct fed_dtls_options){
-        .sessions_max = 100, .handshakes_max = 8, .session_idle_ms = 600000});
+        .sessions_max = 100, .handshakes_max = 2 * DTLS_HOST_PART, .session_idle_ms = 600000});
     for (int i = 0; i < 2; i++)
         begin_only(&silent[i], &options);
     add(&third, &options);
