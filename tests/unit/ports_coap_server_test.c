@@ -1,6 +1,7 @@
 /* ports_coap_server_test.c - the hub's message layer, byte by byte, over a transport that only
  * remembers. Time is the test's. */
 #include "ports/coap/server.h"
+#include "tests/unit/still_loop.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,56 +10,6 @@
 #include <cmocka.h>
 
 #define SENT_MAX 64u
-
-/* ---- a loop whose clock stands still ---- */
-
-struct fed_timer {
-    fed_loop_call *call;
-    void *ctx;
-    uint64_t due_ms;
-};
-
-static uint64_t now_ms;
-static struct fed_timer timer;
-
-static uint64_t fake_now(void *ctx)
-{
-    (void)ctx;
-    return now_ms;
-}
-
-static enum fed_err fake_timer_new(
-    void *ctx, fed_loop_call *call, void *call_ctx, struct fed_timer **out)
-{
-    (void)ctx;
-    timer = (struct fed_timer){.call = call, .ctx = call_ctx, .due_ms = UINT64_MAX};
-    *out = &timer;
-    return FED_OK;
-}
-
-static void fake_timer_set(void *ctx, struct fed_timer *t, uint64_t due_ms)
-{
-    (void)ctx;
-    t->due_ms = due_ms;
-}
-
-static void fake_timer_stop(void *ctx, struct fed_timer *t)
-{
-    (void)ctx;
-    t->due_ms = UINT64_MAX;
-}
-
-static void fake_timer_free(void *ctx, struct fed_timer *t)
-{
-    (void)ctx;
-    (void)t;
-}
-
-static struct fed_loop loop = {.now_ms = fake_now,
-    .timer_new = fake_timer_new,
-    .timer_set = fake_timer_set,
-    .timer_stop = fake_timer_stop,
-    .timer_free = fake_timer_free};
 
 static void pass_ms(uint64_t ms)
 {
