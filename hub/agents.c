@@ -132,18 +132,6 @@ void hub_agents_stats(const struct hub_agents *agents, struct fed_link_server_st
         fed_coap_server_stats(agents->server, out);
 }
 
-void hub_agents_certificate(struct hub_agents *agents, struct fed_span cert_pem,
-    struct fed_span key_pem, struct fed_span client_ca_pem)
-{
-    struct fed_diag diag = {""};
-
-    if (agents->pool)
-        fed_worker_pool_certificate(agents->pool, cert_pem, key_pem, client_ca_pem);
-    else if (fed_coap_server_certificate(agents->server, cert_pem, key_pem, client_ca_pem, &diag))
-        fed_log(agents->parts.log, FED_LOG_ERROR,
-            "gateway: the new certificate is not taken, the old one stays: %s", diag.text);
-}
-
 /* ---- go on ---- */
 
 static void restore_one(

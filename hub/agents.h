@@ -44,9 +44,6 @@ void hub_agents_stop(
 void hub_agents_close(struct hub_agents *agents);
 uint16_t hub_agents_port(const struct hub_agents *agents);
 void hub_agents_stats(const struct hub_agents *agents, struct fed_link_server_stats *out);
-/* The server's certificate for handshakes from now on. */
-void hub_agents_certificate(struct hub_agents *agents, struct fed_span cert_pem,
-    struct fed_span key_pem, struct fed_span client_ca_pem);
 
 /* ---- agents_saved.c: the file ---- */
 #define HUB_AGENTS_FILE_MAX (256u << 20) /* 100,000 sessions of 1 KiB, twice over */

@@ -7,6 +7,7 @@
 #include "tests/sim/sim.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,8 +224,8 @@ static enum fed_err send_request(struct sim_agent *agent, enum fed_link_method m
         event->observe = observe;
         assert(
             strlen(path) < sizeof event->path && (!query || strlen(query) < sizeof event->query));
-        strcpy(event->path, path);
-        strcpy(event->query, query ? query : "");
+        snprintf(event->path, sizeof event->path, "%s", path);
+        snprintf(event->query, sizeof event->query, "%s", query ? query : "");
         fed_buf_put(&event->bytes, payload);
     }
     return FED_OK;
