@@ -381,13 +381,6 @@ void agent_apply_resume(struct agent_apply *apply)
     agent_apply_kick(apply);
 }
 
-bool agent_apply_is_settled(const struct agent_apply *apply)
-{
-    uint64_t next_ms;
-
-    return apply->n_calls == 0 && find_phase(apply, apply_now(apply), &next_ms) == PHASE_LAST;
-}
-
 enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state *state,
     struct agent_table *table, const struct agent_apply_events *events, struct agent_apply **out)
 {

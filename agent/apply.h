@@ -53,7 +53,6 @@ void agent_apply_kick(struct agent_apply *apply);
  * at once. */
 void agent_apply_pause(struct agent_apply *apply);
 void agent_apply_resume(struct agent_apply *apply);
-bool agent_apply_is_settled(const struct agent_apply *apply);
 
 /* The object of the entry as a list or watch showed it. */
 void agent_apply_seen(

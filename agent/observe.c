@@ -670,15 +670,6 @@ void agent_observe_resume(struct agent_observe *o)
     arm(o);
 }
 
-size_t agent_observe_watching(const struct agent_observe *o)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < o->n_kinds; i++)
-        n += o->kinds[i]->state == KIND_WATCHING;
-    return n;
-}
-
 enum fed_err agent_observe_new(const struct agent_ports *ports, struct agent_table *table,
     struct agent_apply *apply, const struct agent_observe_events *events,
     struct agent_observe **out)

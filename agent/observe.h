@@ -40,6 +40,5 @@ void agent_observe_want(struct agent_observe *observe, const struct agent_entry 
 void agent_observe_refresh_status(struct agent_observe *observe);
 void agent_observe_pause(struct agent_observe *observe);
 void agent_observe_resume(struct agent_observe *observe);
-size_t agent_observe_watching(const struct agent_observe *observe); /* kinds with a watch open */
 
 #endif

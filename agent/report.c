@@ -72,11 +72,6 @@ static bool has_news(const struct agent_report *r)
     return false;
 }
 
-bool agent_report_is_idle(const struct agent_report *r)
-{
-    return !r->in_flight && !has_news(r);
-}
-
 /* ---- building a message ---- */
 
 struct message {

@@ -44,7 +44,5 @@ void agent_report_staged(struct agent_report *report);
 /* JSON document about the cluster; sent when it differs from the last. FED_ERR_LIMIT,
  * FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err agent_report_facts(struct agent_report *report, struct fed_span facts);
-/* Everything has been told and answered. */
-bool agent_report_is_idle(const struct agent_report *report);
 
 #endif
