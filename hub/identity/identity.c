@@ -98,6 +98,41 @@ enum fed_err hub_identity_random(struct hub_identity *identity, uint8_t *out, si
     return identity->crypto->random(identity->crypto->ctx, out, len);
 }
 
+static enum fed_err seal_key(struct hub_identity *identity, uint8_t key[FED_SEAL_KEY_SIZE])
+{
+    static const char label[] = "fedlet hub seal 1";
+    uint8_t text[sizeof label + FED_LINK_TRUST_SIZE];
+
+    memcpy(text, label, sizeof label);
+    memcpy(text + sizeof label, identity->trust, FED_LINK_TRUST_SIZE);
+    return identity->crypto->hmac_sha256(identity->crypto->ctx, fed_buf_span(&identity->ca.key),
+        fed_span_of(text, sizeof text), key);
+}
+
+enum fed_err hub_identity_seal(struct hub_identity *identity, struct fed_span context,
+    struct fed_span plain, struct fed_buf *out)
+{
+    uint8_t key[FED_SEAL_KEY_SIZE];
+    enum fed_err err = seal_key(identity, key);
+
+    if (!err)
+        err = fed_tls_seal(key, context, plain, out);
+    memset(key, 0, sizeof key);
+    return err;
+}
+
+enum fed_err hub_identity_unseal(struct hub_identity *identity, struct fed_span context,
+    struct fed_span sealed, struct fed_buf *out)
+{
+    uint8_t key[FED_SEAL_KEY_SIZE];
+    enum fed_err err = seal_key(identity, key);
+
+    if (!err)
+        err = fed_tls_unseal(key, context, sealed, out);
+    memset(key, 0, sizeof key);
+    return err;
+}
+
 static enum fed_err take_addresses(
     struct hub_identity *identity, const char *const *addresses, size_t n, struct fed_diag *diag)
 {

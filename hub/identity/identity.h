@@ -98,6 +98,15 @@ const uint8_t *hub_identity_trust(const struct hub_identity *identity);
 FED_MUST_USE enum fed_err hub_identity_random(
     struct hub_identity *identity, uint8_t *out, size_t len);
 
+/* AES-256-GCM under a key that is made of the CA's private key and of all CAs that count: what was
+ * sealed cannot be read any more when one of them comes or goes. For secrets that stand in the
+ * store, copies of which travel further than the CA's key. Appends to out. FED_ERR_DIGEST from
+ * _unseal when key, context or a byte is another. */
+FED_MUST_USE enum fed_err hub_identity_seal(struct hub_identity *identity, struct fed_span context,
+    struct fed_span plain, struct fed_buf *out);
+FED_MUST_USE enum fed_err hub_identity_unseal(struct hub_identity *identity,
+    struct fed_span context, struct fed_span sealed, struct fed_buf *out);
+
 /* ---- the CA over years (docs/identity.md has the states) ---- */
 enum hub_identity_rotation {
     HUB_ROTATION_NONE,    /* one CA */

@@ -29,17 +29,16 @@ bool dtls_hosts_have_room(struct fed_dtls_server *server, const struct dtls_addr
         most = 1;
     if (most > UINT16_MAX)
         most = UINT16_MAX;
-    return server->handshakes < server->handshakes_max && *count_of(server, from) < most;
+    return server->handshakes + server->n_waiting < server->handshakes_max &&
+           *count_of(server, from) < most;
 }
 
-void dtls_hosts_enter(struct fed_dtls_session *session)
+void dtls_hosts_enter(struct fed_dtls_server *server, const struct dtls_address *from)
 {
-    session->server->handshakes++;
-    ++*count_of(session->server, &session->address);
+    ++*count_of(server, from);
 }
 
-void dtls_hosts_leave(struct fed_dtls_session *session)
+void dtls_hosts_leave(struct fed_dtls_server *server, const struct dtls_address *from)
 {
-    session->server->handshakes--;
-    --*count_of(session->server, &session->address);
+    --*count_of(server, from);
 }

@@ -75,6 +75,18 @@ static struct fed_dtls_session *route_repeated_hello(
                : NULL;
 }
 
+/* A ClientHello whose handshake is over: it was repeated, and came late. Another handshake would
+ * keep its place until it is given up, as nobody goes on with it. */
+static bool is_late_hello(struct fed_dtls_server *server, struct fed_span d)
+{
+    const struct fed_dtls_session *s =
+        dtls_table_by_address(&server->table, &server->from, DTLS_OPEN);
+    struct fed_span end =
+        fed_span_sub(d, CLIENT_RANDOM_AT + 32u - DTLS_HELLO_MARK, DTLS_HELLO_MARK);
+
+    return s && fed_span_eq(end, fed_span_of(s->hello, sizeof(s->hello)));
+}
+
 static bool is_record(struct fed_span d)
 {
     return d.len >= HEADER_SIZE && d.at[1] == 0xfe /* DTLS 1.x */ &&
@@ -92,7 +104,8 @@ static void on_datagram(struct fed_dtls_server *server, struct fed_span d)
     if (is_client_hello(d)) {
         s = route_repeated_hello(server, d);
         if (!s) {
-            dtls_scratch_hello(server);
+            if (!is_late_hello(server, d) && !dtls_returning_hello(server))
+                dtls_scratch_hello(server);
             return;
         }
     } else if (hides_client_hello(d)) {
@@ -307,6 +320,7 @@ void fed_dtls_server_close(struct fed_dtls_server *server)
     if (!server)
         return;
     sessions_close(server);
+    dtls_returning_fini(server);
     if (server->watch)
         server->loop->watch_free(server->loop->ctx, server->watch);
     server->loop->timer_free(server->loop->ctx, server->timer);

@@ -261,6 +261,7 @@ uint16_t fed_worker_pool_port(const struct fed_worker_pool *pool)
 void fed_worker_pool_stats(const struct fed_worker_pool *pool, struct fed_link_server_stats *out)
 {
     *out = (struct fed_link_server_stats){.handshakes = pool->before.handshakes,
+        .recalled = pool->before.recalled,
         .failed = pool->before.failed,
         .turned_away = pool->before.turned_away,
         .restored = pool->before.restored};
@@ -268,6 +269,7 @@ void fed_worker_pool_stats(const struct fed_worker_pool *pool, struct fed_link_s
         const struct fed_worker_stats *stats = &pool->workers[i].stats;
 
         out->handshakes += stats->handshakes;
+        out->recalled += stats->recalled;
         out->failed += stats->failed;
         out->turned_away += stats->turned_away;
         out->restored += stats->restored;

@@ -150,6 +150,7 @@ static void tell_stats(struct worker *w)
 
     fed_coap_server_stats(w->server, &stats);
     m.stats = (struct fed_worker_stats){.handshakes = stats.handshakes,
+        .recalled = stats.recalled,
         .failed = stats.failed,
         .turned_away = stats.turned_away,
         .restored = stats.restored,
@@ -231,6 +232,9 @@ static void on_message(void *ctx, const struct fed_worker_message *m)
         break;
     case FED_WORKER_KEY:
         fed_coap_server_psk(w->server, m->key.identity, m->key.key);
+        break;
+    case FED_WORKER_RECALL:
+        fed_coap_server_recall(w->server, m->recall.id, m->recall.bytes);
         break;
     case FED_WORKER_CERTIFICATE:
         on_certificate(w, &m->start);

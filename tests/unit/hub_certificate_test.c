@@ -294,6 +294,42 @@ static void use_newer(struct join_world *w, const char *name, struct fed_join_an
     use(w, name, answer->certificate);
 }
 
+static enum fed_err unseal(struct join_world *w, const char *context, struct fed_span sealed)
+{
+    struct fed_buf plain;
+    enum fed_err err;
+
+    fed_buf_init(&plain, fed_alloc_system(), 64);
+    err = hub_identity_unseal(w->identity, fed_span_text(context), sealed, &plain);
+    if (!err)
+        assert_string_equal(fed_buf_cstr(&plain), "secret");
+    fed_buf_fini(&plain);
+    return err;
+}
+
+/* What is sealed is for this set of CAs: none of before and none of after reads it. */
+static void test_sealed(void **state)
+{
+    struct join_world *w = *state;
+    struct fed_buf sealed[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        fed_buf_init(&sealed[i], fed_alloc_system(), 256);
+        assert_int_equal(
+            hub_identity_seal(w->identity, FED_SPAN_LIT("one"), FED_SPAN_LIT("secret"), &sealed[i]),
+            FED_OK);
+        assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[i])), FED_OK);
+        assert_int_equal(unseal(w, "two", fed_buf_span(&sealed[i])), FED_ERR_DIGEST);
+        step(w, i ? hub_identity_switch : hub_identity_rotate);
+    }
+    assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[0])), FED_ERR_DIGEST);
+    assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[1])), FED_OK); /* the same two CAs */
+    step(w, hub_identity_drop);
+    assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[1])), FED_ERR_DIGEST);
+    fed_buf_fini(&sealed[0]);
+    fed_buf_fini(&sealed[1]);
+}
+
 static void test_rotation(void **state)
 {
     static struct fed_join_answer answer;
@@ -456,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renew_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sealed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_broken_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_without_key, setup, teardown),
