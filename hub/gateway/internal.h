@@ -35,7 +35,7 @@
 #define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
 #define GATEWAY_GUESTS_WINDOW_MS 60000u
 
-#define GATEWAY_HELLOS_PER_S 2000u
+#define GATEWAY_HELLOS_PER_S 4000u
 #define GATEWAY_CERTIFICATES_PER_S 50u
 #define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
 #define GATEWAY_RETRY_SPREAD_S 60u

@@ -34,6 +34,10 @@
 #define DTLS_HANDSHAKE_MS 40000u /* 1 + 2 + 4 + 8 + 16 s of retransmission, and some */
 #define DTLS_HOST_PART 2u        /* one in so many of all handshakes at most is of one host */
 #define DTLS_HOSTS 1024u         /* counters */
+#define DTLS_WAITING 1024u       /* buckets of the table of ClientHellos that wait */
+#define DTLS_WAITING_SIZE 512u   /* of one that is kept */
+#define DTLS_WAITING_MS 20000u   /* one that is not repeated that long is forgotten */
+#define DTLS_WAITING_LOOK_MS 10u /* while some wait, room is looked for that often */
 #define DTLS_IDENTITY_MAX 128u   /* of a PSK */
 #define DTLS_KEY_MAX 64u
 #define DTLS_FAILURE_LOGS_PER_MINUTE 20u
@@ -67,14 +71,25 @@ struct dtls_parked {
     uint8_t datagram[];
 };
 
-/* A ClientHello with a good cookie, whose identifier was asked for. It counts as a handshake. */
+/* A ClientHello with a good cookie: in the queue for a place, or with one, which it has while its
+ * identifier is asked for. */
 struct dtls_waiting {
-    struct dtls_waiting *next;
-    struct dtls_waiting **link; /* to here from the server's list */
+    struct dtls_waiting *next; /* in the queue */
+    struct dtls_waiting *previous;
+    struct dtls_waiting *next_same; /* in the table */
     struct dtls_address from;
+    uint64_t heard_ms; /* when it came last */
+    bool asked;
     uint8_t id[DTLS_RECALL_ID_SIZE];
     size_t len;
     uint8_t datagram[];
+};
+struct dtls_queue {
+    struct dtls_waiting *first; /* those that were not asked for yet */
+    struct dtls_waiting *last;
+    struct dtls_waiting *by_address[DTLS_WAITING]; /* all, by hash */
+    size_t length;
+    uint16_t hosts[DTLS_HOSTS]; /* of the queue, by hash of the host */
 };
 
 struct fed_dtls_session {
@@ -150,8 +165,8 @@ struct fed_dtls_server {
     uint16_t hosts[DTLS_HOSTS]; /* handshakes, by hash of the host */
     struct fed_dtls_session *scratch;
     struct dtls_parked *parked;
-    struct dtls_waiting *waiting;
-    size_t n_waiting;
+    struct dtls_queue queue;
+    size_t n_asked; /* count as handshakes */
     struct fed_dtls_server_stats stats;
     bool paused;
 
@@ -228,6 +243,10 @@ bool dtls_hosts_have_room(struct fed_dtls_server *server, const struct dtls_addr
 /* A handshake from there is under way, and is no more. */
 void dtls_hosts_enter(struct fed_dtls_server *server, const struct dtls_address *from);
 void dtls_hosts_leave(struct fed_dtls_server *server, const struct dtls_address *from);
+/* The same for the queue. */
+bool dtls_hosts_may_queue(struct fed_dtls_server *server, const struct dtls_address *from);
+void dtls_hosts_queue(struct fed_dtls_server *server, const struct dtls_address *from);
+void dtls_hosts_unqueue(struct fed_dtls_server *server, const struct dtls_address *from);
 
 /* ---- psk.c ---- */
 /* The library's callback. */
@@ -237,10 +256,22 @@ int dtls_psk(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *identity,
 bool dtls_psk_park(struct fed_dtls_session *session);
 void dtls_psk_forget(struct fed_dtls_session *session);
 
+/* ---- queue.c ---- */
+/* Whether the ClientHello at work was dealt with; else it has no good cookie. */
+bool dtls_queue_hello(struct fed_dtls_server *server);
+/* The ClientHello at work has a place, and waits for what is asked for. false: no memory. */
+bool dtls_queue_ask(struct fed_dtls_server *server, struct fed_span id);
+/* Takes from the queue as many as have room. */
+void dtls_queue_serve(struct fed_dtls_server *server);
+void dtls_queue_fini(struct fed_dtls_server *server);
+
 /* ---- returning.c ---- */
-/* Whether the ClientHello at work was dealt with: its peer may be known again, and that is found
- * out first. */
-bool dtls_returning_hello(struct fed_dtls_server *server);
+bool dtls_returning_has_cookie(struct fed_dtls_server *server); /* the ClientHello at work: good */
+/* The ClientHello at work begins its handshake: at once, or when it is found out who comes. */
+void dtls_returning_begin(struct fed_dtls_server *server);
+/* It goes on with what was found out; nothing: a whole handshake. */
+void dtls_returning_answered(
+    struct fed_dtls_server *server, struct fed_span id, struct fed_span recall);
 /* The library's callback. */
 int dtls_returning_get(
     void *ctx, const unsigned char *id, size_t len, mbedtls_ssl_session *session);
@@ -248,7 +279,6 @@ int dtls_returning_get(
  * Nothing when it was known again, or has no certificate. */
 void dtls_returning_put(
     struct fed_dtls_session *session, uint8_t id[DTLS_RECALL_ID_SIZE], struct fed_buf *out);
-void dtls_returning_fini(struct fed_dtls_server *server);
 
 /* ---- session.c ---- */
 /* A session in the state of the scratch one, in no table. NULL without memory. */

@@ -5,9 +5,8 @@
  *   format 1, u16 suite, secret, string certificate (DER)
  *
  * The library looks sessions up in a call of its own, in which nothing can be waited for; so the
- * identifier is read in front of it, as with pre-shared keys (psk.c), and the datagram waits. That
- * begins only when the cookie is good and there is room, and takes its place among the handshakes
- * under way: neither forged addresses nor one host can fill the memory with it. */
+ * identifier is read in front of it, as with pre-shared keys (psk.c), and the datagram waits with a
+ * place among the handshakes under way (queue.c). */
 #include "ports/dtls/internal.h"
 
 #include <mbedtls/platform.h>
@@ -17,7 +16,6 @@
 
 #define FORMAT 1u
 #define RANDOM_END (13u + 12u + 2u + 32u) /* headers of record and message, version, random */
-#define COOKIE_MAX 255u
 #define CERT_MAX (FED_DTLS_RECALL_MAX - 128u)
 
 /* ---- the ClientHello ---- */
@@ -29,64 +27,27 @@ static bool hello_parts(struct fed_span d, struct fed_span *id, struct fed_span 
     uint8_t len = 0;
 
     d = fed_span_sub(d, RANDOM_END, d.len);
-    return !fed_span_take_u8(&d, &len) && len == DTLS_RECALL_ID_SIZE &&
-           !fed_span_take_bytes(&d, len, id) && !fed_span_take_u8(&d, &len) && len > 0 &&
-           !fed_span_take_bytes(&d, len, cookie);
+    return !fed_span_take_u8(&d, &len) && !fed_span_take_bytes(&d, len, id) &&
+           !fed_span_take_u8(&d, &len) && len > 0 && !fed_span_take_bytes(&d, len, cookie);
 }
 
-static void hello_go_on(
-    struct fed_dtls_server *server, const uint8_t id[DTLS_RECALL_ID_SIZE], struct fed_span recall)
+bool dtls_returning_has_cookie(struct fed_dtls_server *server)
 {
-    memcpy(server->recall_id, id, sizeof(server->recall_id));
+    struct fed_span id;
+    struct fed_span cookie;
+
+    return hello_parts(server->incoming, &id, &cookie) &&
+           mbedtls_ssl_cookie_check(&server->config.cookie, cookie.at, cookie.len,
+               (const unsigned char *)&server->from, sizeof(server->from)) == 0;
+}
+
+void dtls_returning_answered(
+    struct fed_dtls_server *server, struct fed_span id, struct fed_span recall)
+{
+    memcpy(server->recall_id, id.at, sizeof(server->recall_id));
     server->recall = recall;
     dtls_scratch_hello(server);
     server->recall = (struct fed_span){0};
-}
-
-static bool is_waiting(const struct fed_dtls_server *server)
-{
-    const struct dtls_waiting *w = server->waiting;
-
-    while (w && !dtls_address_eq(&w->from, &server->from))
-        w = w->next;
-    return w != NULL;
-}
-
-static bool wait(struct fed_dtls_server *server, struct fed_span id)
-{
-    struct fed_span d = server->incoming;
-    struct dtls_waiting *w = fed_alloc_zero(server->mem, sizeof(*w) + d.len);
-
-    if (!w)
-        return false;
-    w->from = server->from;
-    w->len = d.len;
-    memcpy(w->id, id.at, sizeof(w->id));
-    memcpy(w->datagram, d.at, d.len);
-    w->next = server->waiting;
-    w->link = &server->waiting;
-    if (w->next)
-        w->next->link = &w->next;
-    server->waiting = w;
-    server->n_waiting++;
-    dtls_hosts_enter(server, &w->from);
-    return true;
-}
-
-static void waiting_free(struct fed_dtls_server *server, struct dtls_waiting *w)
-{
-    *w->link = w->next;
-    if (w->next)
-        w->next->link = w->link;
-    server->n_waiting--;
-    dtls_hosts_leave(server, &w->from);
-    fed_alloc_free(server->mem, w, sizeof(*w) + w->len);
-}
-
-void dtls_returning_fini(struct fed_dtls_server *server)
-{
-    while (server->waiting)
-        waiting_free(server, server->waiting);
 }
 
 /* Asks for it. false: a whole handshake. */
@@ -99,9 +60,9 @@ static bool ask(struct fed_dtls_server *server, struct fed_span id)
     fed_buf_init(&recall, server->mem, FED_DTLS_RECALL_MAX);
     err = server->events.recall(server->events.ctx, id, &recall);
     if (err == FED_ERR_BUSY) {
-        done = wait(server, id);
+        done = dtls_queue_ask(server, id);
     } else if (!err && !fed_buf_err(&recall)) {
-        hello_go_on(server, id.at, fed_buf_span(&recall));
+        dtls_returning_answered(server, id, fed_buf_span(&recall));
         done = true;
     }
     if (recall.at)
@@ -110,42 +71,14 @@ static bool ask(struct fed_dtls_server *server, struct fed_span id)
     return done;
 }
 
-/* What is not dealt with here the library answers: with a cookie, or not at all. */
-bool dtls_returning_hello(struct fed_dtls_server *server)
+void dtls_returning_begin(struct fed_dtls_server *server)
 {
     struct fed_span id;
     struct fed_span cookie;
 
     if (!server->events.recall || !hello_parts(server->incoming, &id, &cookie) ||
-        mbedtls_ssl_cookie_check(&server->config.cookie, cookie.at, cookie.len,
-            (const unsigned char *)&server->from, sizeof(server->from)) != 0)
-        return false;
-    if (is_waiting(server))
-        return true; /* the same again */
-    return dtls_has_room(server) && ask(server, id);
-}
-
-void fed_dtls_server_recall(
-    struct fed_dtls_server *server, struct fed_span id, struct fed_span recall)
-{
-    struct dtls_waiting *w = server->waiting;
-
-    while (w) {
-        struct dtls_waiting *next = w->next;
-        uint8_t datagram[DTLS_DATAGRAM_MAX];
-
-        if (fed_span_eq(id, fed_span_of(w->id, sizeof(w->id)))) {
-            memcpy(datagram, w->datagram, w->len);
-            server->from = w->from;
-            server->incoming = fed_span_of(datagram, w->len);
-            server->incoming_len = w->len;
-            waiting_free(server, w);
-            hello_go_on(server, id.at, recall);
-            next = server->waiting; /* callbacks may have done anything */
-        }
-        w = next;
-    }
-    dtls_server_arm(server);
+        id.len != DTLS_RECALL_ID_SIZE || !ask(server, id))
+        dtls_scratch_hello(server);
 }
 
 /* ---- the library's part ---- */

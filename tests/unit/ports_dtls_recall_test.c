@@ -398,10 +398,10 @@ static void test_waits_once(void **state)
     w.later = true;
     connect_start(&agent_id, WHOLE_MS);
     assert_true(run(was_asked));
-    assert_int_equal(w.server->n_waiting, 1);
+    assert_int_equal(w.server->n_asked, 1);
     assert_true(run(asked_and_repeated));
     assert_int_equal(w.asked, 1);
-    assert_int_equal(w.server->n_waiting, 1);
+    assert_int_equal(w.server->n_asked, 1);
     end();
 }
 

@@ -819,7 +819,8 @@ static void test_host_limit(void **state)
     run(NULL, 400); /* several ClientHellos */
     assert_int_equal(w.opened, 0);
     fed_dtls_server_stats(w.server, &stats);
-    assert_true(stats.turned_away > 1);
+    assert_int_equal(stats.turned_away, 0);
+    assert_int_equal(w.server->queue.length, 1); /* it waits, once */
     add(&elsewhere, &options);
     come_from_elsewhere(&elsewhere);
     assert_true(run(opened_one, 5000));
@@ -842,6 +843,65 @@ static void test_host_limit(void **state)
     add(&third, &options);
     assert_true(run(all_open, 5000));
     client_fini(&third);
+    end();
+}
+
+/* More than there are places for: each is taken in its turn, and none turned away. */
+static void test_queue(void **state)
+{
+    struct client_options options = with_psk();
+    struct fed_dtls_server_stats stats;
+    struct client *clients = calloc(40, sizeof(*clients));
+
+    (void)state;
+    assert_non_null(clients);
+    begin_with((struct fed_dtls_options){
+        .sessions_max = 200, .handshakes_max = 2 * DTLS_HOST_PART, .session_idle_ms = 600000});
+    for (int i = 0; i < 40; i++)
+        add(&clients[i], &options);
+    assert_true(run(all_open, 20000));
+    fed_dtls_server_stats(w.server, &stats);
+    assert_int_equal(stats.handshakes, 40);
+    assert_int_equal(stats.turned_away, 0);
+    assert_int_equal(stats.failed, 0);
+    assert_int_equal(w.server->queue.length, 0);
+    assert_int_equal(w.server->handshakes, 0);
+    for (int i = 0; i < 40; i++)
+        client_fini(&clients[i]);
+    free(clients);
+    end();
+}
+
+/* One host has its part of the queue, and who begins anew one place in it. */
+static void test_queue_limit(void **state)
+{
+    struct client_options options = with_psk();
+    struct fed_dtls_server_stats stats;
+    struct client c[5];
+
+    (void)state;
+    begin_with((struct fed_dtls_options){
+        .sessions_max = 3 * DTLS_HOST_PART, .handshakes_max = 1, .session_idle_ms = 600000});
+    for (int i = 0; i < 5; i++)
+        begin_only(&c[i], &options);
+    assert_int_equal(w.server->handshakes, 1);
+    assert_int_equal(w.server->queue.length, 3);
+    fed_dtls_server_stats(w.server, &stats);
+    assert_int_equal(stats.turned_away, 1);
+    assert_int_equal(mbedtls_ssl_session_reset(&c[2].ssl), 0);
+    c[2].sent = 0;
+    c[2].code = MBEDTLS_ERR_SSL_WANT_READ;
+    for (int i = 0; i < 500 && c[2].sent < 2; i++) {
+        client_step(&c[2]);
+        run(NULL, 2);
+    }
+    run(NULL, 10);
+    assert_int_equal(w.server->queue.length, 3);
+    for (int i = 0; i < 5; i++)
+        w.clients[w.n_clients++] = &c[i];
+    assert_true(run(all_open, 20000));
+    for (int i = 0; i < 5; i++)
+        client_fini(&c[i]);
     end();
 }
 
@@ -1041,6 +1101,8 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_host_limit),
         cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_queue_limit),
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_options_refused),
