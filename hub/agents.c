@@ -119,6 +119,18 @@ void hub_agents_close(struct hub_agents *agents)
     fed_alloc_free(agents->parts.mem, agents, sizeof *agents);
 }
 
+void hub_agents_certificate(struct hub_agents *agents, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem)
+{
+    struct fed_diag diag = {""};
+
+    if (agents->pool)
+        fed_worker_pool_certificate(agents->pool, cert_pem, key_pem, client_ca_pem);
+    else if (fed_coap_server_certificate(agents->server, cert_pem, key_pem, client_ca_pem, &diag))
+        fed_log(agents->parts.log, FED_LOG_ERROR,
+            "gateway: the new certificate is not taken, the old one stays: %s", diag.text);
+}
+
 uint16_t hub_agents_port(const struct hub_agents *agents)
 {
     return agents->pool ? fed_worker_pool_port(agents->pool) : fed_coap_server_port(agents->server);

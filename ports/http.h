@@ -109,6 +109,11 @@ void fed_http_server_shutdown(
 /* Cuts everything at once; done of a shutdown under way is not called any more. Not from inside
  * handler or closed. NULL is fine. */
 void fed_http_server_close(struct fed_http_server *server);
+/* New connections are shown these instead; those that are there, also in their handshake, go on
+ * with what they began with. On error nothing changes. */
+FED_MUST_USE enum fed_err fed_http_server_certificate(struct fed_http_server *server,
+    struct fed_span cert_pem, struct fed_span key_pem, struct fed_span client_ca_pem,
+    struct fed_diag *diag);
 uint16_t fed_http_server_port(const struct fed_http_server *server); /* the port it got */
 
 /* ---- connections ---- */

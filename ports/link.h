@@ -345,6 +345,10 @@ FED_MUST_USE enum fed_err fed_https_server_open(struct fed_alloc *mem, struct fe
 void fed_https_server_shutdown(
     struct fed_https_server *server, unsigned grace_ms, fed_loop_call *done, void *done_ctx);
 void fed_https_server_close(struct fed_https_server *server); /* not inside one of its callbacks */
+/* As fed_http_server_certificate. */
+FED_MUST_USE enum fed_err fed_https_server_certificate(struct fed_https_server *server,
+    struct fed_span cert_pem, struct fed_span key_pem, struct fed_span client_ca_pem,
+    struct fed_diag *diag);
 uint16_t fed_https_server_port(const struct fed_https_server *server);
 void fed_https_session_set_user(struct fed_link_session *session, void *user);
 void *fed_https_session_user(const struct fed_link_session *session);

@@ -54,6 +54,12 @@ struct fed_span hub_identity_ca_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_server_cert_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_token_key_pem(const struct hub_identity *identity);
+/* The hub's certificate is looked at every minute, by the wall clock, and made again 60 days before
+ * its end, key and files too; call is told of it, and hands it to whoever shows it. When that fails
+ * the old one stays, and another is tried an hour later. The admin's kubeconfig is looked at with
+ * it. */
+typedef void hub_identity_renewed(void *ctx);
+void hub_identity_on_renewed(struct hub_identity *identity, hub_identity_renewed *call, void *ctx);
 /* Writes DIR/admin.kubeconfig for this API address (kept when it is still right). */
 FED_MUST_USE enum fed_err hub_identity_write_admin(
     struct hub_identity *identity, const char *api_url, struct fed_diag *diag);

@@ -348,18 +348,32 @@ static void set_limits(
     server->shares.answered_total_max = or_mib(options->answers_max, 512);
 }
 
+enum fed_err fed_http_server_certificate(struct fed_http_server *server, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
+{
+    static const char *const alpn[] = {"h2", "http/1.1"};
+    struct fed_tls_server_options tls = {.cert_pem = cert_pem,
+        .key_pem = key_pem,
+        .client_ca_pem = client_ca_pem,
+        .client_may_have_ended = server->client_may_have_ended,
+        .alpn = alpn,
+        .n_alpn = 2};
+    struct fed_tls_config *config = NULL;
+    enum fed_err err = fed_tls_config_new_server(server->engine.mem, &tls, &config, diag);
+
+    if (err)
+        return err;
+    fed_tls_config_free(server->tls);
+    server->tls = config;
+    return FED_OK;
+}
+
 static enum fed_err make_tls(struct fed_http_server *server,
     const struct fed_http_server_options *options, struct fed_diag *diag)
 {
-    static const char *const alpn[] = {"h2", "http/1.1"};
-    struct fed_tls_server_options tls = {.cert_pem = options->cert_pem,
-        .key_pem = options->key_pem,
-        .client_ca_pem = options->client_ca_pem,
-        .client_may_have_ended = options->client_may_have_ended,
-        .alpn = alpn,
-        .n_alpn = 2};
-
-    return fed_tls_config_new_server(server->engine.mem, &tls, &server->tls, diag);
+    server->client_may_have_ended = options->client_may_have_ended;
+    return fed_http_server_certificate(
+        server, options->cert_pem, options->key_pem, options->client_ca_pem, diag);
 }
 
 static enum fed_err make_timers(struct fed_http_server *server)

@@ -14,6 +14,7 @@ struct fed_http_server {
     int64_t spent_us;  /* ... that much went into handshakes and handlers: see turn.h */
     struct fed_log *log;
     struct fed_tls_config *tls;
+    bool client_may_have_ended;
     int listen_fd; /* -1: none any more */
     struct fed_watch *listen_watch;
     struct fed_timer *listen_timer; /* to listen again when descriptors ran out */

@@ -226,6 +226,12 @@ void fed_https_server_close(struct fed_https_server *server)
     fed_alloc_free(server->mem, server, sizeof(*server));
 }
 
+enum fed_err fed_https_server_certificate(struct fed_https_server *server, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
+{
+    return fed_http_server_certificate(server->http, cert_pem, key_pem, client_ca_pem, diag);
+}
+
 uint16_t fed_https_server_port(const struct fed_https_server *server)
 {
     return fed_http_server_port(server->http);
