@@ -101,6 +101,9 @@ enum fed_err hub_agents_open(
         hub_agents_close(agents);
         return fed_diag_prefix(diag, err, "agents by CoAP at %s", parts->options->coap_listen);
     }
+    /* They are copied where they are used, and may be others later. */
+    agents->parts.cert_pem = agents->parts.key_pem = agents->parts.client_ca_pem =
+        (struct fed_span){0};
     *out = agents;
     return FED_OK;
 }
