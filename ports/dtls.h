@@ -42,6 +42,10 @@ struct fed_dtls_events {
     void (*received)(void *ctx, struct fed_dtls_session *session, struct fed_span record);
     void (*closed)(void *ctx, struct fed_dtls_session *session,
         const char *why); /* the session is dead afterwards */
+    /* The peer speaks from another address, behind the record that said so: what was sent lately
+     * went to the old one. proven false: until its next record from there it is sent no more than a
+     * small multiple of what came. proven true: that record came. NULL: of no interest. */
+    void (*moved)(void *ctx, struct fed_dtls_session *session, bool proven);
     /* The key (up to 64 bytes) of an identity (1 to 128, no NUL), or an error when it is unknown.
      * NULL: certificates only. FED_ERR_BUSY: fed_dtls_server_psk brings it; the handshake waits,
      * its peer's datagram with it. */

@@ -125,6 +125,15 @@ static void on_received(void *ctx, struct fed_dtls_session *session, struct fed_
         fed_coap_peer_received(s, record);
 }
 
+static void on_moved(void *ctx, struct fed_dtls_session *session, bool proven)
+{
+    struct fed_link_session *s = fed_dtls_session_user(session);
+
+    (void)ctx;
+    if (s && !s->closed)
+        fed_coap_outgoing_moved(s, proven);
+}
+
 static void on_closed(void *ctx, struct fed_dtls_session *session, const char *why)
 {
     struct fed_link_server *server = ctx;
@@ -197,6 +206,7 @@ enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
         .opened = on_opened,
         .received = on_received,
         .closed = on_closed,
+        .moved = on_moved,
         .psk = events->psk ? on_psk : NULL,
         .recall = events->recall ? on_recall : NULL};
     enum fed_err err;

@@ -232,25 +232,38 @@ bool dtls_session_arm(struct fed_dtls_session *s)
     return false;
 }
 
+enum move { STAYED, MOVED, PROVEN };
+
 /* A record newer than all before was authenticated: its sender's address is the peer's (RFC 9146
  * section 6). */
-static void heard(struct fed_dtls_session *s)
+static enum move heard(struct fed_dtls_session *s)
 {
     struct fed_dtls_server *server = s->server;
 
+    bool was_unproven = s->unproven;
+
     if (s->ssl.MBEDTLS_PRIVATE(in_window_top) <= server->window_before || server->incoming_len == 0)
-        return;
+        return STAYED;
     server->window_before = UINT64_MAX; /* once per datagram */
     s->heard_ms = fed_loop_now_ms(server->loop);
     if (dtls_address_eq(&s->address, &server->from)) {
         s->unproven = false;
-        return;
+        return was_unproven ? PROVEN : STAYED;
     }
     /* One copied record must not turn our answers against a third party: until a second one comes
      * from there the new address gets no more than a small multiple of what it sent. */
     dtls_table_move(&server->table, s, &server->from);
     s->unproven = true;
     s->unproven_budget = (uint32_t)server->incoming_len * UNPROVEN_FACTOR;
+    return MOVED;
+}
+
+static void tell_moved(struct fed_dtls_session *s, enum move move)
+{
+    const struct fed_dtls_events *events = &s->server->events;
+
+    if (move != STAYED && s->state == DTLS_OPEN && events->moved)
+        events->moved(events->ctx, s, move == PROVEN);
 }
 
 static const char *read_failure(struct fed_dtls_session *s, int code, struct fed_diag *diag)
@@ -268,10 +281,12 @@ static void session_read(struct fed_dtls_session *s)
 
     while (s->state == DTLS_OPEN) {
         int code = mbedtls_ssl_read(&s->ssl, server->plain, sizeof(server->plain));
+        enum move move = heard(s);
 
-        heard(s);
-        if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE)
+        if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
+            tell_moved(s, move);
             return;
+        }
         if (code <= 0) {
             session_end(s, read_failure(s, code, &diag));
             return;
@@ -279,6 +294,7 @@ static void session_read(struct fed_dtls_session *s)
         if ((size_t)code <= FED_DTLS_RECORD_MAX)
             server->events.received(
                 server->events.ctx, s, fed_span_of(server->plain, (size_t)code));
+        tell_moved(s, move);
     }
 }
 

@@ -37,6 +37,8 @@ static struct world {
     unsigned opened;
     unsigned received;
     unsigned closed;
+    unsigned moved;
+    unsigned proven;
     char name[256];
     bool by_cert;
     int64_t not_after_unix_s;
@@ -83,6 +85,14 @@ static void on_closed(void *ctx, struct fed_dtls_session *session, const char *w
         w.session = NULL;
 }
 
+static void on_moved(void *ctx, struct fed_dtls_session *session, bool proven)
+{
+    (void)ctx;
+    assert_ptr_equal(fed_dtls_session_user(session), &w);
+    w.moved += !proven;
+    w.proven += proven;
+}
+
 static enum fed_err on_psk(void *ctx, struct fed_span identity, struct fed_buf *key)
 {
     (void)ctx;
@@ -126,8 +136,11 @@ static bool run(bool (*until)(void), unsigned ms)
 static void begin_with(struct fed_dtls_options options)
 {
     static struct fed_log log = {.level = FED_LOG_DEBUG, .write = on_log};
-    struct fed_dtls_events events = {
-        .opened = on_opened, .received = on_received, .closed = on_closed, .psk = on_psk};
+    struct fed_dtls_events events = {.opened = on_opened,
+        .received = on_received,
+        .closed = on_closed,
+        .moved = on_moved,
+        .psk = on_psk};
     struct fed_diag diag = {""};
 
     memset(&w, 0, sizeof(w));
@@ -502,6 +515,8 @@ static void test_rebind(void **state)
         run(client_got, 2000)); /* the answer to the very first record goes to the new address */
     assert_string_not_equal(fed_dtls_session_address(w.session), before);
     assert_int_equal(w.opened, 1);
+    assert_int_equal(w.moved, 1);
+    assert_int_equal(w.proven, 0);
     /* One record proves little: a large push has to wait for the second. */
     assert_int_equal(fed_dtls_send(w.session, fed_span_of(big, sizeof(big))), FED_OK);
     run(NULL, 30);
@@ -509,6 +524,8 @@ static void test_rebind(void **state)
     w.echo = false;
     client_send(&c, "again", 5);
     assert_true(run(got_two_records, 2000));
+    assert_int_equal(w.moved, 1);
+    assert_int_equal(w.proven, 1);
     assert_int_equal(fed_dtls_send(w.session, fed_span_of(big, sizeof(big))), FED_OK);
     assert_true(run(client_got_two, 2000));
     client_fini(&c);
