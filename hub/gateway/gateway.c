@@ -357,6 +357,7 @@ void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_lin
 {
     struct gateway_session *older;
 
+    gateway_knock_flush(gateway);
     for (struct gateway_session *session = gateway->all; session; session = older) {
         older = session->older;
         if (session->binding->link == link && (!session->counts || session->unheard))

@@ -255,6 +255,8 @@ FED_MUST_USE enum fed_err gateway_knock_open(struct hub_gateway *gateway);
 void gateway_knock_close(struct hub_gateway *gateway);
 /* The session is its cluster's: its address is to be stored. */
 void gateway_knock_note(struct gateway_session *session);
+/* Stores those that wait for it: the sessions may not outlive the process, after all. */
+void gateway_knock_flush(struct hub_gateway *gateway);
 void gateway_knock_gone(struct hub_gateway *gateway, struct fed_span cluster);
 
 /* ---- recall.c ---- */
