@@ -69,6 +69,13 @@ int agent_command_leave(struct agent_world *w, const struct agent_options *optio
     size_t remaining = 0;
     enum fed_err err = leave(w, options, &remaining, &diag);
 
+    /* The key without the rest: what an earlier one, or a join, did not end. */
+    if (err == FED_ERR_NOT_FOUND && w->store) {
+        err = forget(w, &diag);
+        if (!err)
+            printf("left\n");
+        return err ? agent_world_fail(&diag, err) : EXIT_SUCCESS;
+    }
     if (!err && w->exit_code != EXIT_SUCCESS)
         err = fed_diag_set(&diag, FED_ERR_TIMEOUT,
             "%zu objects are still in the cluster; nothing else was changed, run it again",

@@ -371,6 +371,7 @@ void agent_daemon_leave(
         agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     d->table.revision = 0;
+    d->table.forgotten = true;
     agent_table_reindex(&d->table);
     persist_soon(d);
     agent_apply_kick(d->apply);

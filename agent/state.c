@@ -16,6 +16,7 @@
 #define IDENTITY_MAX (32u << 10)
 #define KEY_TRAFFIC "traffic"
 #define KEY_KINDS "kinds"
+#define KEY_MANIFEST "manifest"
 
 void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store)
 {
@@ -383,7 +384,7 @@ static enum fed_err load_head(struct agent_state *state, struct agent_table *tab
     enum fed_err err;
 
     fed_buf_init(&text, state->mem, 256);
-    err = get(state, "manifest", &text);
+    err = get(state, KEY_MANIFEST, &text);
     if (err == FED_ERR_NOT_FOUND) {
         fed_buf_fini(&text);
         return FED_OK;
@@ -477,7 +478,7 @@ static enum fed_err put_entry_op(
 static enum fed_err persist_ops(struct agent_state *state, struct agent_table *table,
     struct fed_alloc *arena, size_t n_dirty, struct fed_diag *diag)
 {
-    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty, sizeof *ops);
+    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty + 1, sizeof *ops);
     size_t n = 0;
 
     if (!ops)
@@ -490,6 +491,8 @@ static enum fed_err persist_ops(struct agent_state *state, struct agent_table *t
                 return err;
         }
     }
+    if (table->forgotten)
+        ops[n++] = (struct fed_store_op){.key = FED_SPAN_LIT(KEY_MANIFEST), .remove = true};
     return commit(state, ops, n, diag);
 }
 
@@ -502,7 +505,7 @@ enum fed_err agent_state_persist(
 
     for (size_t i = 0; i < table->n; i++)
         n_dirty += table->at[i]->dirty;
-    if (n_dirty == 0)
+    if (n_dirty == 0 && !table->forgotten)
         return FED_OK;
     fed_arena_init(&arena, state->mem, AGENT_STAGE_ARENA_MAX);
     err = persist_ops(state, table, &arena.alloc, n_dirty, diag);
@@ -511,6 +514,7 @@ enum fed_err agent_state_persist(
         return err;
     for (size_t i = 0; i < table->n; i++)
         table->at[i]->dirty = false;
+    table->forgotten = false;
     agent_table_sweep(table);
     return FED_OK;
 }
