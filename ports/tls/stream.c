@@ -105,6 +105,7 @@ enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *c
         return fed_diag_set(diag, FED_ERR_NOMEM, "TLS connection: out of memory");
     s->mem = mem;
     s->config = config;
+    config->users++;
     s->fd = fd;
     s->wants = FED_TLS_WANTS_READ;
     mbedtls_ssl_init(&s->ssl);
@@ -135,6 +136,7 @@ void fed_tls_stream_free(struct fed_tls_stream *stream)
     if (!stream)
         return;
     mbedtls_ssl_free(&stream->ssl);
+    fed_tls_config_free(stream->config);
     fed_alloc_free(stream->mem, stream->peer, sizeof(*stream->peer));
     fed_alloc_free(stream->mem, stream, sizeof(*stream));
 }
