@@ -84,7 +84,8 @@ struct fed_http_server_options {
      * it is closed at once. */
     unsigned client_connections_max; /* 0: a quarter of connections_max */
     /* Handshakes under way at once, and those of one address; one too many takes the place of the
-     * oldest of the same address, or of the address with most. 0: only the above counts. */
+     * oldest, of the same address or of the address with most, whose peer has been silent for two
+     * seconds; when there is none it is closed at once. 0: only the above counts. */
     unsigned handshakes_max;
     unsigned client_handshakes_max;
     unsigned certificate_connections_max; /* for clients with a certificate; 0: the same */

@@ -2,6 +2,7 @@
 #include "ports/http/room.h"
 
 #define CROWDED_PAUSE_MS 60000u
+#define SILENT_MS 2000u /* in a handshake: a slow path, or nobody */
 
 /* ---- connections ---- */
 /* A connection that can go without loss to its client: the oldest handshake, else the one that is
@@ -84,6 +85,7 @@ void fed_http_room_enter(struct fed_http_conn *conn)
     struct fed_http_server *server = conn->server;
 
     conn->shaking = true;
+    conn->heard_ms = fed_loop_now_ms(server->engine.loop);
     conn->prev_shaking = server->shaking_last;
     if (server->shaking_last)
         server->shaking_last->next_shaking = conn;
@@ -123,12 +125,19 @@ static const struct fed_http_share *most_handshakes(const struct fed_http_server
     return found;
 }
 
-static struct fed_http_conn *oldest_handshake(
+/* Who waits for us is not silent, however long. */
+static bool is_silent(const struct fed_http_conn *conn)
+{
+    return !conn->stepping && conn->place == FED_HTTP_NOWHERE &&
+           fed_loop_now_ms(conn->server->engine.loop) >= conn->heard_ms + SILENT_MS;
+}
+
+static struct fed_http_conn *oldest_silent(
     const struct fed_http_server *server, const struct fed_http_share *share)
 {
     struct fed_http_conn *conn = server->shaking;
 
-    while (conn && (conn->share != share || conn->stepping))
+    while (conn && (conn->share != share || !is_silent(conn)))
         conn = conn->next_shaking;
     return conn;
 }
@@ -146,9 +155,9 @@ static bool has_handshake(struct fed_http_server *server, struct fed_http_share 
     if (may_say(server))
         fed_log(server->log, FED_LOG_WARN,
             "http: %zu TLS handshakes are under way, %zu of them with %s: new ones take the place "
-            "of the oldest",
+            "of silent ones or are closed",
             server->n_handshakes, from->n_handshakes, from->name);
-    conn = oldest_handshake(server, from);
+    conn = oldest_silent(server, from);
     if (conn) {
         server->stats.turned_away++;
         fed_http_room_leave(conn); /* it did not fail */

@@ -58,6 +58,7 @@ struct fed_http_conn {
     struct fed_http_conn *prev_shaking; /* of the handshakes under way */
     struct fed_http_conn *next_shaking;
     bool shaking;
+    uint64_t heard_ms; /* while it is: when its peer made it go on */
     struct fed_http_transport transport;
     struct fed_http_session *session; /* after the handshake */
     struct fed_timer *timer;

@@ -11,7 +11,7 @@
 #define WRITES_PER_STEP (256u * 1024u)
 #define LINGER_MS 2000u
 #define REST_MS                                                                                    \
-    3000u /* of silence: thousands of connections are idle, and a burst is over by then */
+    1000u /* of silence: thousands of connections are idle, and a burst is over by then */
 #define LINGER_BYTES (1024u * 1024u)
 #define TLS_HANDSHAKE_RECORD 0x16
 
@@ -381,6 +381,7 @@ static void step(struct fed_http_conn *conn, bool has_turn)
     }
     conn->stepping = true;
     if (!conn->session && !conn->lingering) {
+        conn->heard_ms = now_ms(conn);
         progress = shake_hands(conn);
         has_turn = false;
     }
