@@ -313,8 +313,11 @@ static void schedule(struct agent_apply *apply)
     agent_timer_stop(&apply->ports, apply->timer);
     if (apply->paused)
         return;
-    if (apply->round != apply->table->round)
-        apply_new_round(apply);
+    if (apply->round != apply->table->round) {
+        apply->round = apply->table->round;
+        apply_wake_all(apply);
+        apply_await_tidy(apply);
+    }
     if (now_ms >= apply->quiet_ms) {
         do {
             phase = find_phase(apply, now_ms, &next_ms);
@@ -353,6 +356,7 @@ void agent_apply_resume(struct agent_apply *apply)
     uint64_t now_ms = apply_now(apply);
 
     apply->paused = false;
+    apply_wake_all(apply);
     for (size_t i = 0; i < apply->table->n; i++) {
         struct agent_entry *entry = apply->table->at[i];
 

@@ -93,8 +93,8 @@ void apply_block(struct agent_apply *apply, struct agent_entry *entry, enum agen
  * NULL: nobody does. */
 const struct agent_entry *apply_scout(
     const struct agent_apply *apply, const struct agent_entry *entry);
-/* Entries came or went: everything that waits is looked at again. */
-void apply_new_round(struct agent_apply *apply);
+/* Everything that waits is looked at again: entries came or went, or the API server is back. */
+void apply_wake_all(struct agent_apply *apply);
 
 /* ---- apply_await.c ---- */
 /* Watches for the namespace or the definition of the kind that the entry found missing, so that it

@@ -33,6 +33,13 @@ void apply_block(struct agent_apply *apply, struct agent_entry *entry, enum agen
     apply->any_blocked = true;
 }
 
+/* Looks again; from now on it stands before nothing, so that nobody waits for its attempt. */
+static void wake(struct agent_entry *entry, uint64_t now_ms)
+{
+    entry->due_ms = now_ms;
+    entry->trouble = AGENT_TROUBLE_NONE;
+}
+
 /* Waits, and says what for. */
 static void wait_for(struct agent_apply *apply, struct agent_entry *entry,
     enum agent_trouble trouble, const char *reason, const char *message)
@@ -404,7 +411,7 @@ void agent_apply_moved(struct agent_apply *apply, struct agent_entry *moved)
         if (entry == moved || !is_blocked(entry))
             continue;
         if (concerns(apply, moved, entry)) {
-            entry->due_ms = apply_now(apply);
+            wake(entry, apply_now(apply));
             woken = true;
         } else {
             any = true;
@@ -415,15 +422,13 @@ void agent_apply_moved(struct agent_apply *apply, struct agent_entry *moved)
         agent_apply_kick(apply);
 }
 
-void apply_new_round(struct agent_apply *apply)
+void apply_wake_all(struct agent_apply *apply)
 {
     uint64_t now_ms = apply_now(apply);
 
-    apply->round = apply->table->round;
     for (size_t i = 0; i < apply->table->n && apply->any_blocked; i++) {
         if (is_blocked(apply->table->at[i]))
-            apply->table->at[i]->due_ms = now_ms;
+            wake(apply->table->at[i], now_ms);
     }
     apply->any_blocked = false;
-    apply_await_tidy(apply);
 }

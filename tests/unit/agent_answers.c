@@ -2,7 +2,10 @@
  * makes of it. Recorded word for word; behind "rbac escalation" by the sources' texts. */
 #include "tests/unit/agent_answers.h"
 
-#define HTTP(status, body, trouble, field) {status, body, AGENT_TROUBLE_##trouble, field}
+#define HTTP(status, body, trouble, field)                                                         \
+    {                                                                                              \
+        status, body, AGENT_TROUBLE_##trouble, field                                               \
+    }
 
 /* clang-format off */
 const struct agent_answer_row agent_answer_rows[] = {
