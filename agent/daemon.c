@@ -68,6 +68,7 @@ static void on_changed(void *ctx, struct agent_entry *entry)
         agent_report_moved(d->report);
     if (entry->report_due)
         agent_report_soon(d->report);
+    agent_apply_moved(d->apply, entry);
 }
 
 static void on_scaled(void *ctx, const struct agent_entry *entry)

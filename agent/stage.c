@@ -2,6 +2,7 @@
  * cannot fail). */
 #include "agent/stage.h"
 
+#include "agent/wish.h"
 #include "proto/bundle/report.h"
 
 #include <stdlib.h>
@@ -273,6 +274,16 @@ static enum fed_err blob_op(
     return FED_OK;
 }
 
+/* What says in which order works are removed outlives their stay in the manifest, also across a
+ * restart; it goes with the row (state.c). */
+static bool keeps_blob(const struct staging *s, struct agent_entry *leaving)
+{
+    const struct agent_wish *wish;
+
+    return !s->new_epoch && !agent_wish_of(s->state, leaving, &wish, NULL) &&
+           wish->n_dependencies > 0;
+}
+
 /* Drops the blobs that no work of the target uses any more. Works with equal templates share a
  * blob, so it may be given up several times at once; the store takes each key once. */
 static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used)
@@ -284,8 +295,10 @@ static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used)
 
     for (size_t i = 0; i < s->n_swaps && !err; i++)
         old[n++] = s->swaps[i].entry->work.blob;
-    for (size_t i = 0; i < s->n_leaving && !err; i++)
-        old[n++] = s->leaving[i]->work.blob;
+    for (size_t i = 0; i < s->n_leaving && !err; i++) {
+        if (!keeps_blob(s, s->leaving[i]))
+            old[n++] = s->leaving[i]->work.blob;
+    }
     if (!err)
         qsort(old, n, sizeof *old, compare_digests);
     for (size_t i = 0; i < n && !err; i++) {
