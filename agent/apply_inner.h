@@ -34,6 +34,7 @@ struct agent_apply {
     struct fed_timer *timer;
     struct call calls[AGENT_INFLIGHT_MAX];
     size_t n_calls;
+    const struct agent_policy *policy; /* NULL: everything is allowed */
     bool paused;
     bool in_kick;
     bool was_busy; /* something was started since the last `settled` */
