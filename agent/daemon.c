@@ -343,6 +343,26 @@ void agent_daemon_free(struct agent_daemon *d)
     fed_alloc_free(d->ports.mem, d, sizeof *d);
 }
 
+/* ---- what the gateway allows ---- */
+
+void agent_daemon_set_policy(struct agent_daemon *d, const struct agent_policy *policy)
+{
+    d->policy = policy;
+    agent_apply_set_policy(d->apply, policy);
+}
+
+enum fed_err agent_daemon_rbac(
+    struct agent_daemon *d, struct fed_span request, struct fed_buf *out, struct fed_diag *diag)
+{
+    struct agent_rbac_options options;
+
+    if (agent_rbac_parse(request, &options))
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
+    options.policy = d->policy;
+    agent_rbac_put(&d->table, &options, out);
+    return fed_buf_err(out);
+}
+
 /* ---- leaving ---- */
 
 size_t agent_daemon_remaining(const struct agent_daemon *d)
