@@ -251,6 +251,30 @@ static void test_removal_the_other_way_round(void **state)
     world_free(w);
 }
 
+/* What still stands on it keeps it, until it is gone or asks for it no more. */
+static void test_removal_of_what_is_needed(void **state)
+{
+    struct world_work works[] = {
+        {"ConfigMap", "web", "base", MAP("a", ""), NULL, 0},
+        {"ConfigMap", "web", "upper", MAP("b", ON("ConfigMap/base")), NULL, 0},
+    };
+    struct world *w = world_with_namespace();
+
+    (void)state;
+    publish(w, 1, works, 2);
+    world_pass(w, 3000);
+    publish(w, 2, works + 1, 1);
+    world_pass(w, 3600000);
+    assert_non_null(world_object(w, MAPS "base"));
+    assert_int_equal(w->report.n_removed, 1);
+    assert_memory_equal(w->report.removed[0].message.at, "waits until ConfigMap web/upper", 31);
+    works[1].blob = MAP("b", "");
+    publish(w, 3, works + 1, 1);
+    world_pass(w, 3000);
+    assert_null(world_object(w, MAPS "base"));
+    world_free(w);
+}
+
 /* ---- kinds and namespaces ---- */
 
 static void test_kind_appears(void **state)
@@ -530,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_dependency_that_is_not_there),
         cmocka_unit_test(test_cycle),
         cmocka_unit_test(test_removal_the_other_way_round),
+        cmocka_unit_test(test_removal_of_what_is_needed),
         cmocka_unit_test(test_kind_appears),
         cmocka_unit_test(test_namespace_appears),
         cmocka_unit_test(test_crd_of_the_bundle),
