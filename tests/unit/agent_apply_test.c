@@ -414,6 +414,45 @@ static void test_rates(void **state)
     }
 }
 
+/* Any one of a bundle fails, in any way, and the agent is killed: the others are in place, and the
+ * next process sends only the one. */
+static void test_half_applied(void **state)
+{
+    static const unsigned statuses[] = {500, 403, 422, 0};
+    static const char *const names[] = {"m0", "m1", "m2", "m3", "m4"};
+    struct world_work works[5];
+    char path[100];
+
+    (void)state;
+    for (size_t i = 0; i < 20; i++) {
+        struct world *w = world_with_namespace();
+        size_t bad = i % 5;
+
+        for (size_t k = 0; k < 5; k++)
+            works[k] = (struct world_work){"ConfigMap", "web", names[k], MAP("a", ""), NULL, 0};
+        publish(w, 1, works, 5);
+        world_pass(w, 3000);
+        for (size_t k = 0; k < 5; k++)
+            works[k].blob = MAP("b", "");
+        snprintf(path, sizeof path, MAPS "m%zu", bad);
+        w->refuse_path = path;
+        w->refuse_status = statuses[i / 5];
+        w->refuse_body = "{\"kind\":\"Status\",\"message\":\"no\"}";
+        publish(w, 2, works, 5);
+        world_pass(w, 3000);
+        for (size_t k = 0; k < 5; k++)
+            assert_state(w, k, k != bad ? "Applied" : statuses[i / 5] ? "Failed" : "Waiting");
+        world_crash(w);
+        w->refuse_path = NULL;
+        world_forget_requests(w);
+        world_boot(w);
+        world_pass(w, 600000);
+        assert_int_equal(world_asked(w, "PATCH"), 1);
+        assert_state(w, bad, "Applied");
+        world_free(w);
+    }
+}
+
 /* Nothing at all is asked before the API server's time is up, and then all is tried. */
 static void test_throttled(void **state)
 {
@@ -559,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_namespace_appears),
         cmocka_unit_test(test_crd_of_the_bundle),
         cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_half_applied),
         cmocka_unit_test(test_throttled),
         cmocka_unit_test(test_immutable_is_left),
         cmocka_unit_test(test_immutable_is_replaced),
