@@ -3,6 +3,7 @@
 
 #include "agent/health.h"
 #include "agent/path.h"
+#include "agent/policy.h"
 #include "agent/render.h"
 #include "agent/wish.h"
 
@@ -13,6 +14,7 @@
  * else's trouble. */
 #define PATIENCE_MS 2000u
 #define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
+#define POLICY_REASON "PolicyDenied"
 
 static const char *const phase_kinds[][8] = {
     {"Namespace"},
@@ -99,6 +101,9 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
 {
     struct call *call = apply->calls;
     struct fed_kube *kube = apply->ports.kube;
+    struct fed_kube_request in_name = *request;
+    struct agent_account account;
+    char user[AGENT_USER_SIZE];
     enum fed_err err;
 
     while (call < apply->calls + AGENT_INFLIGHT_MAX && call->entry)
@@ -111,7 +116,11 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->entry = entry;
     call->step = step;
     call->kube_call = NULL;
-    err = kube->request(kube->ctx, request, on_done, call, &call->kube_call);
+    if (agent_policy_account(apply->policy, &entry->work, &account)) {
+        agent_account_user(&account, user);
+        in_name.impersonate = user;
+    }
+    err = kube->request(kube->ctx, &in_name, on_done, call, &call->kube_call);
     if (err) {
         call->entry = NULL;
         apply_unreachable(apply, entry, step, err, NULL);
@@ -166,7 +175,8 @@ static void render_failed(struct agent_apply *apply, struct agent_entry *entry, 
 
     if (!diag->text[0])
         fed_diag_set(diag, err, "%s", fed_err_text(err));
-    if (err == FED_ERR_INVALID || err == FED_ERR_LIMIT) /* only another bundle can change that */
+    /* Only another bundle can change that, or another policy. */
+    if (err == FED_ERR_INVALID || err == FED_ERR_LIMIT || err == FED_ERR_FORBIDDEN)
         agent_entry_plan(entry, AGENT_STEP_NONE, 0);
     else
         apply_retry(apply, entry, AGENT_STEP_APPLY, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
@@ -195,6 +205,12 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
         err = agent_entry_content(apply->ports.mem, &entry->work, content);
     if (!err)
         err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
+    if (!err) {
+        err = agent_policy_check(
+            apply->policy, apply->ports.mem, &entry->work, fed_buf_span(&body), &diag);
+        if (err == FED_ERR_FORBIDDEN)
+            reason = POLICY_REASON;
+    }
     if (err) {
         render_failed(apply, entry, err, reason, &diag);
         goto done;
@@ -364,6 +380,20 @@ void agent_apply_resume(struct agent_apply *apply)
             (entry->state == FED_WORK_WAITING || entry->state == FED_WORK_PENDING ||
                 entry->state == FED_WORK_REMOVING))
             entry->due_ms = now_ms;
+    }
+    agent_apply_kick(apply);
+}
+
+void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy)
+{
+    uint64_t now_ms = apply_now(apply);
+
+    apply->policy = policy;
+    for (size_t i = 0; i < apply->table->n; i++) {
+        struct agent_entry *entry = apply->table->at[i];
+
+        if (entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
+            agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     agent_apply_kick(apply);
 }

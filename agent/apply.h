@@ -56,6 +56,11 @@ void agent_apply_kick(struct agent_apply *apply);
 void agent_apply_pause(struct agent_apply *apply);
 void agent_apply_resume(struct agent_apply *apply);
 
+/* What this gateway allows from now on, NULL for everything; borrowed. What an earlier policy
+ * refused is tried again. */
+struct agent_policy;
+void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy);
+
 /* The object of the entry as a list or watch showed it. */
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);

@@ -50,6 +50,7 @@ struct agent_apply {
     uint32_t walk;     /* number of the last walk along dependencies */
     bool any_blocked;  /* an entry may be due never */
     bool scouting;     /* an entry may have found that a namespace or kind is missing */
+    const struct agent_policy *policy; /* NULL: everything is allowed */
     bool paused;
     bool in_kick;
     bool was_busy; /* something was started since the last `settled` */

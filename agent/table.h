@@ -100,6 +100,7 @@ struct agent_table {
     uint64_t revision;
     uint8_t digest[16]; /* of the manifest */
     size_t n_manifest;  /* entries in the manifest */
+    bool forgotten;     /* the manifest leaves the file, too, with the next that is written */
     uint32_t round;     /* counts up when entries come or go: what was found before may not stand */
 };
 
