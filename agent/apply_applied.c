@@ -1,6 +1,7 @@
 /* apply_applied.c - answers to applies, and the status of the objects that came back. */
 #include "agent/apply_inner.h"
 #include "agent/render.h"
+#include "agent/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static bool is_to_yield(
     const struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     entry->yielded = !seen->has_replicas;
-    return seen->has_replicas && agent_render_retains(apply->ports.mem, &entry->work);
+    return seen->has_replicas && agent_render_retains(apply->ports.mem, entry);
 }
 
 static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
@@ -96,8 +97,8 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
         return;
     }
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
-    agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
-    agent_entry_set_health(entry, seen->health);
+    agent_trial_settled(apply->table, entry);
+    agent_entry_set_health(apply->ports.mem, entry, &seen->health);
     apply_note_status(apply, entry, seen);
     if (entry->work.options & FED_WORK_SCALE)
         apply->events.scaled(apply->events.ctx, entry);

@@ -2,8 +2,12 @@
  */
 #include "agent/apply_inner.h"
 
+#include "agent/trial.h"
+
 const char *apply_reason(const struct agent_entry *entry)
 {
+    if (agent_trial_is_back(entry))
+        return AGENT_REASON_ROLLBACK_FAILED;
     return entry->uid[0] ? "UpdateFailed" : "CreationFailed";
 }
 

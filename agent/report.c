@@ -3,6 +3,7 @@
  * answered. */
 #include "agent/report.h"
 
+#include "agent/trial.h"
 #include "proto/bundle/report.h"
 #include "proto/link/link.h"
 
@@ -130,6 +131,18 @@ static enum fed_work_deed deed_of(const struct agent_entry *entry)
                                                                             : FED_DEED_CREATED;
 }
 
+/* Why an applied object is not well, and which version is in place instead of a failed one. */
+static void complete(const struct agent_entry *entry, struct fed_report_entry *out)
+{
+    if (entry->state == FED_WORK_APPLIED && entry->health == FED_HEALTH_UNHEALTHY && entry->why) {
+        out->reason = fed_span_text(agent_entry_why(entry));
+        out->message = fed_span_text(agent_entry_why_message(entry));
+        out->complete = true;
+    } else if (entry->state == FED_WORK_FAILED && agent_trial_is_back(entry)) {
+        out->complete = true;
+    }
+}
+
 /* Names and version strings are copied: the entry may change while the message waits for its
  * answer. */
 static enum fed_err put_entry(struct agent_report *r, struct message *m, struct agent_entry *entry)
@@ -153,6 +166,8 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
         .message = fed_span_text(entry->message)};
     if (generation == 0)
         out->resource_version = fed_buf_span(&rv);
+    if (r->knows & FED_LINK_KNOWS_WHY)
+        complete(entry, out);
     m->size +=
         4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
     m->report.n_entries++;
@@ -176,7 +191,10 @@ static bool fits(const struct message *m, const struct agent_entry *entry)
 
     if (m->report.n_entries == 0)
         return true;
-    return m->report.n_entries < ENTRIES_MAX && m->size + message + entry->remote_len + 40 <= limit;
+    return m->report.n_entries < ENTRIES_MAX &&
+           m->size + message + text_size(entry->why, AGENT_HEALTH_REASON_MAX) +
+                   strlen(agent_entry_why_message(entry)) + entry->remote_len + 40 <=
+               limit;
 }
 
 static enum fed_err put_entries(struct agent_report *r, struct message *m, bool *more)

@@ -1,6 +1,7 @@
 /* state.c - see state.h. */
 #include "agent/state.h"
 
+#include "agent/trial.h"
 #include "proto/doc/doc.h"
 
 #include <string.h>
@@ -417,6 +418,8 @@ enum fed_err agent_state_load(
         agent_table_reindex(table);
         err = check_digest(state, table);
     }
+    if (!err)
+        err = agent_trial_load(state, table, now_ms);
     if (err == FED_OK || err == FED_ERR_NOMEM || err == FED_ERR_IO)
         return err;
     return fed_diag_set(diag, FED_ERR_CORRUPT,
@@ -450,15 +453,17 @@ static enum fed_err put_entry_op(
 static enum fed_err persist_ops(struct agent_state *state, struct agent_table *table,
     struct fed_alloc *arena, size_t n_dirty, struct fed_diag *diag)
 {
-    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty, sizeof *ops);
+    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty * (1 + AGENT_TRIAL_OPS), sizeof *ops);
     size_t n = 0;
 
     if (!ops)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; i < table->n && n < n_dirty; i++) {
+    for (size_t i = 0; i < table->n; i++) {
         if (table->at[i]->dirty) {
             enum fed_err err = put_entry_op(arena, table->at[i], &ops[n++]);
 
+            if (!err)
+                err = agent_trial_put_ops(arena, table, table->at[i], ops, &n);
             if (err)
                 return err;
         }
@@ -482,8 +487,11 @@ enum fed_err agent_state_persist(
     fed_arena_fini(&arena);
     if (err)
         return err;
-    for (size_t i = 0; i < table->n; i++)
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->at[i]->dirty)
+            agent_trial_written(table->at[i]);
         table->at[i]->dirty = false;
+    }
     agent_table_sweep(table);
     return FED_OK;
 }

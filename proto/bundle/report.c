@@ -11,6 +11,7 @@
 #define FLAGS_ALL 0x7fu
 
 #define FORMAT 1u
+#define STATE_COMPLETE 0x08u /* in the byte of the state */
 #define ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
 #define VERSION_MAX 64u /* resourceVersion */
 
@@ -73,15 +74,18 @@ static void put_entries(struct fed_buf *out, const struct fed_report *report)
 
         fed_buf_put_varint(out, e->index - previous);
         previous = e->index;
-        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4 |
+        bool complete = e->complete && has_deed(e->state);
+
+        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (complete ? STATE_COMPLETE : 0u) |
+                                      (unsigned)e->health << 4 |
                                       (has_deed(e->state) ? (unsigned)e->deed << 6 : 0)));
-        if (e->state == FED_WORK_APPLIED) {
+        if (e->state == FED_WORK_APPLIED || complete) {
             fed_buf_put_varint(out, e->generation);
             if (e->generation == 0)
                 fed_buf_put_string(out, cut(e->resource_version, VERSION_MAX));
-        } else if (has_reason(e->state)) {
-            put_reason(out, e->reason, e->message);
         }
+        if (has_reason(e->state) || complete)
+            put_reason(out, e->reason, e->message);
     }
 }
 
@@ -205,24 +209,33 @@ static enum fed_err take_state(struct fed_span *from, enum fed_work_state *state
     return FED_OK;
 }
 
-static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e)
+static enum fed_err take_entry_state(struct fed_span *from, struct fed_report_entry *e)
 {
-    unsigned rest;
-    enum fed_err err = take_state(from, &e->state, &rest);
+    uint8_t byte;
+    enum fed_err err = fed_span_take_u8(from, &byte);
 
     if (err)
         return err;
-    if (!has_deed(e->state) && rest >> 2)
+    if ((byte & 7) >= FED_WORK_STATES)
         return FED_ERR_INVALID;
-    e->health = (enum fed_work_health)(rest & 3);
-    e->deed = (enum fed_work_deed)(rest >> 2);
-    if (has_reason(e->state))
-        return take_reason(from, &e->reason, &e->message);
-    if (e->state != FED_WORK_APPLIED)
-        return FED_OK;
-    err = fed_span_take_varint(from, UINT64_MAX, &e->generation);
-    if (!err && e->generation == 0)
-        err = fed_span_take_string(from, VERSION_MAX, &e->resource_version);
+    e->state = (enum fed_work_state)(byte & 7);
+    e->complete = byte & STATE_COMPLETE;
+    e->health = (enum fed_work_health)(byte >> 4 & 3);
+    e->deed = (enum fed_work_deed)(byte >> 6);
+    return !has_deed(e->state) && (e->deed || e->complete) ? FED_ERR_INVALID : FED_OK;
+}
+
+static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e)
+{
+    enum fed_err err = take_entry_state(from, e);
+
+    if (!err && (e->state == FED_WORK_APPLIED || e->complete)) {
+        err = fed_span_take_varint(from, UINT64_MAX, &e->generation);
+        if (!err && e->generation == 0)
+            err = fed_span_take_string(from, VERSION_MAX, &e->resource_version);
+    }
+    if (!err && (has_reason(e->state) || e->complete))
+        err = take_reason(from, &e->reason, &e->message);
     return err;
 }
 

@@ -10,7 +10,8 @@
  * index as difference to the previous one; u8 state | health << 4 | deed << 6; then by state:
  * APPLIED: generation (0 when the kind has none), and only when 0: string resource_version FAILED,
  * WAITING, REMOVING: string reason (machine word, KubeFed's status where it has one), string
- * message [n_removed]  removals in progress or failed that no longer have an index: string id,
+ * message; APPLIED and FAILED with 0x08 in the byte (FED_LINK_KNOWS_WHY): both, the version first
+ * [n_removed]  removals in progress or failed that no longer have an index: string id,
  * state, reason, message (flag 0x08); the list stands whole in every report, so that what is not in
  * it is done, except with flag 0x20: more removals are under way than the list has room for, and
  * absence says nothing [remote]     flag 0x10: n, then index as difference, string JSON
@@ -58,6 +59,8 @@ struct fed_report_entry {
     enum fed_work_state state;
     enum fed_work_health health;
     enum fed_work_deed deed; /* only with APPLIED and FAILED */
+    bool complete; /* version, reason and message stand whatever the state: APPLIED and why it is
+                    * not well, FAILED and which version is in place */
     uint64_t generation;
     struct fed_span resource_version;
     struct fed_span reason;

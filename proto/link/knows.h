@@ -20,10 +20,14 @@
  * sections travel as they are. */
 #define FED_LINK_KNOWS_DICTIONARY_1 0x08u
 
+/* Reports' entries with both a version and a reason: why an applied object is not well, and which
+ * version of a failed work is in place. */
+#define FED_LINK_KNOWS_WHY 0x20u
+
 #define FED_LINK_KNOWS_FIRST 0x0fu
 /* What this build says that it knows. tests build an agent that says less. */
 #ifndef FED_LINK_KNOWS_ALL
-#define FED_LINK_KNOWS_ALL 0x0fu
+#define FED_LINK_KNOWS_ALL 0x2fu
 #endif
 
 #endif

@@ -6,6 +6,8 @@ fed_unit_test(agent_daemon_test
     LINK fed_agent fed_port_posix)
 fed_unit_test(agent_wish_test
     SOURCES ${agent_dir}/agent_wish_test.c LINK fed_agent fed_port_posix)
+fed_unit_test(agent_health_test
+    SOURCES ${agent_dir}/agent_health_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_parts_test
     SOURCES ${agent_dir}/agent_parts_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_enroll_test

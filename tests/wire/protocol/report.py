@@ -9,6 +9,7 @@ FULL, FACTS, MORE, REMOVED, REMOTE, REMOVED_CUT, SCALES = 1, 2, 4, 8, 16, 32, 64
 PENDING, APPLIED, FAILED, WAITING, REMOVING = range(5)
 HAS_DEED = (APPLIED, FAILED)  # of a failure: what was tried
 TELLS_WHY = (FAILED, WAITING, REMOVING)
+COMPLETE = 8  # beside the state: version, reason and message
 
 
 def cut(text, most):
@@ -34,11 +35,12 @@ def put_why(item):
 
 def put_entry(entry):
     state = entry["state"]
-    out = bytes([state | entry["health"] << 4 | (entry["deed"] << 6 if state in HAS_DEED else 0)])
-    if state == APPLIED:
+    complete = entry.get("complete", False) and state in HAS_DEED
+    out = bytes([state | COMPLETE * complete | entry["health"] << 4 | (entry["deed"] << 6 if state in HAS_DEED else 0)])
+    if state == APPLIED or complete:
         out += put_varint(entry["generation"])
-        return out if entry["generation"] else out + put_string(cut(entry["resource_version"], VERSION_MAX))
-    return out + (put_why(entry) if state in TELLS_WHY else b"")
+        out += b"" if entry["generation"] else put_string(cut(entry["resource_version"], VERSION_MAX))
+    return out + (put_why(entry) if state in TELLS_WHY or complete else b"")
 
 
 def put_scale(scale):
@@ -84,15 +86,18 @@ def take_why(at):
 
 def take_entry(at):
     byte = at.u8()
-    entry = {"state": byte & 15, "health": byte >> 4 & 3, "deed": byte >> 6, "generation": 0, "resource_version": b"",
+    complete = bool(byte & COMPLETE)
+    entry = {"state": byte & 7, "health": byte >> 4 & 3, "deed": byte >> 6, "generation": 0, "resource_version": b"",
              "reason": b"", "message": b""}
-    need(entry["state"] <= REMOVING and (entry["state"] in HAS_DEED or not entry["deed"]))
-    if entry["state"] in TELLS_WHY:
-        entry.update(take_why(at))
-    elif entry["state"] == APPLIED:
+    need(entry["state"] <= REMOVING and (entry["state"] in HAS_DEED or not (entry["deed"] or complete)))
+    if complete:
+        entry["complete"] = True
+    if entry["state"] == APPLIED or complete:
         entry["generation"] = at.varint(U64_MAX)
         if not entry["generation"]:
             entry["resource_version"] = at.string(VERSION_MAX)
+    if entry["state"] in TELLS_WHY or complete:
+        entry.update(take_why(at))
     return entry
 
 
