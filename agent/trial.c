@@ -343,7 +343,9 @@ enum fed_err agent_trial_load(struct agent_state *state, struct agent_table *tab
             continue;
         /* The time before this process counts as long as the machine did not start anew; the clock
          * begins again then. */
-        if (entry->trial->began_ms != 0 && entry->trial->began_ms <= now_ms)
+        if (entry->trial->began_ms > now_ms)
+            entry->trial->began_ms = 0;
+        else if (entry->trial->began_ms != 0)
             entry->trial->spent_ms = now_ms - entry->trial->began_ms;
         if (agent_trial_is_back(entry) && entry->in_manifest &&
             !(entry->work.options & FED_WORK_HELD))
