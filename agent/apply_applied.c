@@ -1,5 +1,6 @@
 /* apply_applied.c - answers to applies, and the status of the objects that came back. */
 #include "agent/apply_inner.h"
+#include "agent/remote.h"
 #include "agent/render.h"
 #include "agent/trial.h"
 
@@ -18,7 +19,7 @@ static void queue_status(struct agent_apply *apply, struct agent_entry *entry, s
     fed_alloc_free(mem, entry->remote, entry->remote_len);
     entry->remote = copy;
     entry->remote_len = text.len;
-    entry->report_due = true;
+    entry->version_due = true; /* at once, and with pauses while it keeps changing (report.h) */
 }
 
 void apply_note_status(
@@ -31,10 +32,10 @@ void apply_note_status(
     if (!(entry->work.options & FED_WORK_STATUS))
         return;
     fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
-    if (seen->status && !fed_json_put_canonical(&text, seen->status) && !fed_buf_err(&text) &&
-        fed_digest_of(fed_buf_span(&text), &digest))
-        goto done;
-    /* Gone, or beyond what a report may carry: an old one is no better than none. */
+    if (agent_remote_put(apply->ports.mem, seen->status, &text) || fed_buf_err(&text) ||
+        (text.len > 0 && fed_digest_of(fed_buf_span(&text), &digest)))
+        goto done; /* with the next event */
+    /* Gone, or left out whole: an old one is no better than none. */
     if (memcmp(digest.bytes, none, sizeof none) == 0 &&
         memcmp(entry->remote_digest, none, sizeof none) != 0)
         queue_status(apply, entry, FED_SPAN_LIT("null"));

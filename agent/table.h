@@ -61,7 +61,7 @@ struct agent_entry {
     uint8_t seen_fields[AGENT_FIELDS_SIZE];
     uint64_t moved_generation; /* as the member moved it after our apply; with moved_rv */
     uint64_t moved_rv;         /* 0: it did not */
-    bool version_due;          /* the hub is to hear of that, when its time has come */
+    bool version_due;          /* the hub is to hear of that, or of remote, when its time came */
     uint64_t version_ms;       /* not before that (report.h) */
     uint32_t version_gap_ms;
     bool status_wanted; /* .status is reported from now on, and was not looked at yet */
