@@ -135,6 +135,7 @@ static enum fed_work_deed deed_of(const struct agent_entry *entry)
 static enum fed_err put_entry(struct agent_report *r, struct message *m, struct agent_entry *entry)
 {
     struct fed_report_entry *out = &m->entries[m->report.n_entries];
+    bool says_why = entry->state != FED_WORK_APPLIED || (r->knows & FED_LINK_KNOWS_NOTE);
     struct fed_buf rv;
     uint64_t generation;
     uint64_t resource_version;
@@ -149,8 +150,8 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
         .health = (enum fed_work_health)entry->health,
         .deed = deed_of(entry),
         .generation = generation,
-        .reason = fed_span_text(entry->reason),
-        .message = fed_span_text(entry->message)};
+        .reason = fed_span_text(says_why ? entry->reason : NULL),
+        .message = fed_span_text(says_why ? entry->message : NULL)};
     if (generation == 0)
         out->resource_version = fed_buf_span(&rv);
     m->size +=

@@ -8,7 +8,9 @@
  * bundle revision that was staged last seq          number of this report, counts up from 1; a hub
  * that holds another seq than seq - 1 answers Conflict and the agent sends a full one n entries:
  * index as difference to the previous one; u8 state | health << 4 | deed << 6; then by state:
- * APPLIED: generation (0 when the kind has none), and only when 0: string resource_version FAILED,
+ * APPLIED: generation (0 when the kind has none), and only when 0: string resource_version; APPLIED
+ * with a reason or a message travels as state 5, which is that and then string reason, string
+ * message (for ends with FED_LINK_KNOWS_NOTE). FAILED,
  * WAITING, REMOVING: string reason (machine word, KubeFed's status where it has one), string
  * message [n_removed]  removals in progress or failed that no longer have an index: string id,
  * state, reason, message (flag 0x08); the list stands whole in every report, so that what is not in
@@ -60,7 +62,8 @@ struct fed_report_entry {
     enum fed_work_deed deed; /* only with APPLIED and FAILED */
     uint64_t generation;
     struct fed_span resource_version;
-    struct fed_span reason;
+    struct fed_span reason; /* of APPLIED: something to say of it that is no failure, such as
+                             * "Drifted"; mostly "" */
     struct fed_span message;
 };
 struct fed_report_removed { /* a work that is no longer in the manifest */
