@@ -131,15 +131,17 @@ static enum fed_work_deed deed_of(const struct agent_entry *entry)
                                                                             : FED_DEED_CREATED;
 }
 
-/* Why an applied object is not well, and which version is in place instead of a failed one. */
-static void complete(const struct agent_entry *entry, struct fed_report_entry *out)
+/* Why an applied object is not well comes before what else there is to say of it. */
+static void say_why(
+    const struct agent_report *r, const struct agent_entry *entry, struct fed_report_entry *out)
 {
+    if (entry->state == FED_WORK_APPLIED && !(r->knows & FED_LINK_KNOWS_NOTE))
+        return;
+    out->reason = fed_span_text(entry->reason);
+    out->message = fed_span_text(entry->message);
     if (entry->state == FED_WORK_APPLIED && entry->health == FED_HEALTH_UNHEALTHY && entry->why) {
         out->reason = fed_span_text(agent_entry_why(entry));
         out->message = fed_span_text(agent_entry_why_message(entry));
-        out->complete = true;
-    } else if (entry->state == FED_WORK_FAILED && agent_trial_is_back(entry)) {
-        out->complete = true;
     }
 }
 
@@ -161,13 +163,11 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
         .state = (enum fed_work_state)entry->state,
         .health = (enum fed_work_health)entry->health,
         .deed = deed_of(entry),
-        .generation = generation,
-        .reason = fed_span_text(entry->reason),
-        .message = fed_span_text(entry->message)};
+        .in_place = agent_trial_is_back(entry) && (r->knows & FED_LINK_KNOWS_IN_PLACE),
+        .generation = generation};
     if (generation == 0)
         out->resource_version = fed_buf_span(&rv);
-    if (r->knows & FED_LINK_KNOWS_WHY)
-        complete(entry, out);
+    say_why(r, entry, out);
     m->size +=
         4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
     m->report.n_entries++;

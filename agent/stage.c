@@ -3,7 +3,6 @@
 #include "agent/stage.h"
 
 #include "agent/trial.h"
-#include "agent/wish.h"
 #include "proto/bundle/report.h"
 
 #include <stdlib.h>
@@ -105,30 +104,6 @@ static bool is_held(const struct fed_work *work)
     return work->options & FED_WORK_HELD;
 }
 
-/* Whether the version has a deadline. What asks for one in a way that makes no sense is not
- * applied, so what was in place before it still matters. */
-static enum fed_err has_deadline(struct staging *s, const struct fed_work *work, bool *out)
-{
-    struct lookup l = {.state = s->state, .arena = s->arena};
-    struct agent_wish *wish = NULL;
-    struct fed_span blob = {0};
-    enum fed_err err = FED_ERR_NOT_FOUND;
-
-    for (size_t i = 0; i < s->frame->n_blobs && err; i++) {
-        if (!fed_digest_eq(&s->frame->blob_digests[i], &work->blob))
-            continue;
-        blob = s->frame->blobs[i];
-        err = FED_OK;
-    }
-    if (err)
-        err = look_up(&l, &work->blob, &blob);
-    if (!err)
-        err = agent_wish_read(s->table->mem, blob, work->overrides, &wish, NULL);
-    *out = err == FED_ERR_INVALID || (wish && wish->deadline_ms > 0);
-    agent_wish_free(s->table->mem, wish);
-    return err == FED_ERR_NOMEM || err == FED_ERR_IO ? err : FED_OK;
-}
-
 static enum fed_err note_trial(
     struct staging *s, struct swap *swap, const uint8_t content[AGENT_CONTENT_SIZE])
 {
@@ -140,7 +115,7 @@ static enum fed_err note_trial(
     swap->same = !err && memcmp(before, content, sizeof before) == 0;
     if (err || swap->same)
         return err;
-    err = has_deadline(s, work, &wanted);
+    err = agent_trial_is_wanted(s->state, s->frame, work, &wanted);
     return err ? err
                : agent_trial_next(s->table->mem, swap->entry, work, content, wanted, &swap->trial,
                      &swap->proven);
@@ -280,28 +255,6 @@ static enum fed_err put_row(struct staging *s, const struct agent_entry *as)
     return FED_OK;
 }
 
-/* The row of the entry's trial as it will be; NULL: none. */
-static enum fed_err put_trial(
-    struct staging *s, const struct agent_entry *entry, const struct agent_trial *next, bool proven)
-{
-    struct fed_buf key;
-    struct fed_buf value;
-
-    if (!next && !entry->trial_row)
-        return FED_OK;
-    fed_buf_init(&key, s->arena, FED_STORE_KEY_MAX);
-    fed_buf_init(&value, s->arena, FED_WORK_OVERRIDES_MAX + 8192u);
-    agent_trial_put_key(&key, &entry->work);
-    if (next)
-        agent_trial_put_row(&value, next, proven);
-    if (fed_buf_err(&key))
-        return fed_buf_err(&key);
-    if (fed_buf_err(&value))
-        return fed_buf_err(&value);
-    add_op(s, fed_buf_span(&key), fed_buf_span(&value), !next);
-    return FED_OK;
-}
-
 static enum fed_err put_trials(struct staging *s)
 {
     enum fed_err err = FED_OK;
@@ -310,10 +263,11 @@ static enum fed_err put_trials(struct staging *s)
         const struct swap *swap = &s->swaps[i];
 
         if (!swap->same)
-            err = put_trial(s, swap->entry, swap->trial, swap->proven);
+            err = agent_trial_put_op(
+                s->arena, swap->entry, swap->trial, swap->proven, s->ops, &s->n_ops);
     }
     for (size_t i = 0; i < s->n_leaving && !err && !s->new_epoch; i++)
-        err = put_trial(s, s->leaving[i], NULL, false);
+        err = agent_trial_put_op(s->arena, s->leaving[i], NULL, false, s->ops, &s->n_ops);
     return err;
 }
 

@@ -1,7 +1,7 @@
 /* trial.c - see trial.h. */
 #include "agent/trial.h"
 
-#include "proto/base/text.h"
+#include "agent/wish.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,6 +91,41 @@ void agent_trial_passed(struct fed_alloc *mem, struct agent_entry *entry)
 
 /* ---- staging ---- */
 
+/* The template travels with the frame, or is in the store. */
+static enum fed_err find_template(struct agent_state *state, const struct fed_frame *frame,
+    const struct fed_work *work, struct fed_buf *stored, struct fed_span *out)
+{
+    enum fed_err err;
+
+    for (size_t i = 0; i < frame->n_blobs; i++) {
+        if (fed_digest_eq(&frame->blob_digests[i], &work->blob)) {
+            *out = frame->blobs[i];
+            return FED_OK;
+        }
+    }
+    err = agent_state_blob(state, &work->blob, stored);
+    *out = fed_buf_span(stored);
+    return err;
+}
+
+enum fed_err agent_trial_is_wanted(struct agent_state *state, const struct fed_frame *frame,
+    const struct fed_work *work, bool *out)
+{
+    struct agent_wish *wish = NULL;
+    struct fed_span blob = {0};
+    struct fed_buf stored;
+    enum fed_err err;
+
+    fed_buf_init(&stored, state->mem, FED_BLOB_MAX);
+    err = find_template(state, frame, work, &stored, &blob);
+    if (!err)
+        err = agent_wish_read(state->mem, blob, work->overrides, &wish, NULL);
+    *out = err == FED_ERR_INVALID || (wish && wish->deadline_ms > 0);
+    agent_wish_free(state->mem, wish);
+    fed_buf_fini(&stored);
+    return err == FED_ERR_INVALID || err == FED_ERR_NOT_FOUND ? FED_OK : err;
+}
+
 static enum fed_err same_content(struct fed_alloc *mem, const struct fed_work *work,
     uint32_t options, const uint8_t content[AGENT_CONTENT_SIZE], bool *same)
 {
@@ -174,28 +209,37 @@ static bool is_needed(const struct agent_table *table, const struct fed_digest *
     return false;
 }
 
-enum fed_err agent_trial_put_ops(struct fed_alloc *arena, const struct agent_table *table,
-    const struct agent_entry *entry, struct fed_store_op *ops, size_t *n)
+enum fed_err agent_trial_put_op(struct fed_alloc *arena, const struct agent_entry *entry,
+    const struct agent_trial *next, bool proven, struct fed_store_op *ops, size_t *n)
 {
-    const struct agent_trial *trial = entry->dropped ? NULL : entry->trial;
     struct fed_buf key;
     struct fed_buf value;
 
-    if (!trial && !entry->trial_row)
+    if (!next && !entry->trial_row)
         return FED_OK;
     fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
     fed_buf_init(&value, arena, ROW_MAX);
     agent_trial_put_key(&key, &entry->work);
-    if (trial)
-        agent_trial_put_row(&value, trial, entry->proven);
+    if (next)
+        agent_trial_put_row(&value, next, proven);
     if (fed_buf_err(&key))
         return fed_buf_err(&key);
     if (fed_buf_err(&value))
         return fed_buf_err(&value);
     ops[(*n)++] = (struct fed_store_op){
-        .key = fed_buf_span(&key), .value = fed_buf_span(&value), .remove = !trial};
-    if (!trial || !trial->let_go || is_needed(table, &trial->gone))
-        return FED_OK;
+        .key = fed_buf_span(&key), .value = fed_buf_span(&value), .remove = !next};
+    return FED_OK;
+}
+
+enum fed_err agent_trial_put_ops(struct fed_alloc *arena, const struct agent_table *table,
+    const struct agent_entry *entry, struct fed_store_op *ops, size_t *n)
+{
+    const struct agent_trial *trial = entry->dropped ? NULL : entry->trial;
+    struct fed_buf key;
+    enum fed_err err = agent_trial_put_op(arena, entry, trial, entry->proven, ops, n);
+
+    if (err || !trial || !trial->let_go || is_needed(table, &trial->gone))
+        return err;
     fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
     agent_state_put_blob_key(&key, &trial->gone);
     for (size_t i = 0; i < *n; i++) {

@@ -15,6 +15,7 @@
 #define FEDLET_AGENT_TRIAL_H
 
 #include "agent/state.h"
+#include "proto/bundle/frame.h"
 
 #define AGENT_TRIAL_WRONG_MAX 199u
 /* Reasons of Failed: an earlier version is in place; it could not be put back. */
@@ -51,6 +52,11 @@ void agent_trial_passed(struct fed_alloc *mem, struct agent_entry *entry);
 
 /* ---- staging ---- */
 
+/* Whether the version, which comes with that frame, has a deadline. What asks for one in a way that
+ * makes no sense is not applied, so what was in place before it still matters: true. FED_ERR_NOMEM,
+ * the store's errors. */
+FED_MUST_USE enum fed_err agent_trial_is_wanted(struct agent_state *state,
+    const struct fed_frame *frame, const struct fed_work *work, bool *out);
 /* The trial of the version that follows.
  *   content  of work
  *   wanted   the new version has a deadline
@@ -66,6 +72,11 @@ bool agent_trial_needs(const struct agent_trial *trial, const struct fed_digest 
 
 void agent_trial_put_key(struct fed_buf *out, const struct fed_work *work);
 void agent_trial_put_row(struct fed_buf *out, const struct agent_trial *trial, bool proven);
+/* Adds the row of the entry's trial as it will be; next NULL: its removal, where there is one. In
+ * memory of arena. FED_ERR_NOMEM, FED_ERR_LIMIT. */
+FED_MUST_USE enum fed_err agent_trial_put_op(struct fed_alloc *arena,
+    const struct agent_entry *entry, const struct agent_trial *next, bool proven,
+    struct fed_store_op *ops, size_t *n);
 /* Rows that one entry adds to a commit, at most AGENT_TRIAL_OPS, in memory of arena. FED_ERR_NOMEM,
  * FED_ERR_LIMIT. */
 #define AGENT_TRIAL_OPS 2u

@@ -154,7 +154,7 @@ static void test_goes_back(void **state)
     begin_rolled_back(&s);
     assert_int_equal(version(&s), 1);
     assert_web(&s, "Failed/Healthy RolledBack not healthy within 5m: LessAvailable: 0 of 1");
-    assert_true(s.w->report.n_entries > 0 && s.w->report.entries[0].complete);
+    assert_true(s.w->report.n_entries > 0 && s.w->report.entries[0].in_place);
     assert_int_equal(s.w->report.entries[0].generation, web(&s)->generation);
     assert_int_equal(rows(s.w, "b/"), 3); /* of the namespace, and both versions */
     world_forget_requests(s.w);
@@ -612,7 +612,7 @@ static void test_older_hub(void **state)
     world_boot(s.w);
     pass(&s, DEADLINE_MS + 20000);
     assert_string_equal(s.w->hub_states[WEB_INDEX], "Applied/Unhealthy  ");
-    assert_false(s.w->report.entries[0].complete);
+    assert_false(s.w->report.entries[0].in_place);
     scene_fini(&s);
 }
 
