@@ -120,10 +120,10 @@ enum fed_err agent_trial_is_wanted(struct agent_state *state, const struct fed_f
     err = find_template(state, frame, work, &stored, &blob);
     if (!err)
         err = agent_wish_read(state->mem, blob, work->overrides, &wish, NULL);
-    *out = err == FED_ERR_INVALID || (wish && wish->deadline_ms > 0);
+    *out = (err && err != FED_ERR_NOT_FOUND) || (wish && wish->deadline_ms > 0);
     agent_wish_free(state->mem, wish);
     fed_buf_fini(&stored);
-    return err == FED_ERR_INVALID || err == FED_ERR_NOT_FOUND ? FED_OK : err;
+    return err == FED_ERR_NOMEM || err == FED_ERR_IO ? err : FED_OK;
 }
 
 static enum fed_err same_content(struct fed_alloc *mem, const struct fed_work *work,
