@@ -247,6 +247,33 @@ static void test_killed_in_the_middle(void **state)
     scene_fini(&s);
 }
 
+/* Killed in the moment in which the member took the earlier version: what was decided stands in the
+ * file already. */
+static void test_killed_at_once(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.ill[2] = true;
+    s.works[1].blob = blob_of(1, "");
+    world_publish(s.w, 7, ++s.revision, s.works, 2);
+    world_boot(s.w);
+    pass(&s, 10000);
+    publish(&s, 2);
+    pass(&s, DEADLINE_MS - 10000);
+    for (unsigned i = 0; i < 2000 && version(&s) == 2; i++)
+        world_pass(s.w, 10);
+    assert_int_equal(version(&s), 1);
+    world_crash(s.w);
+    world_forget_requests(s.w);
+    world_boot(s.w);
+    pass(&s, 20000);
+    assert_int_equal(version(&s), 1);
+    assert_web(&s, "Failed/Healthy RolledBack");
+    scene_fini(&s);
+}
+
 /* A full disk does not stop it; when there is room again it is written. */
 static void test_full_disk(void **state)
 {
@@ -689,6 +716,7 @@ int main(void)
         cmocka_unit_test(test_drift_is_put_back_to_it),
         cmocka_unit_test(test_outlives_the_process),
         cmocka_unit_test(test_killed_in_the_middle),
+        cmocka_unit_test(test_killed_at_once),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_no_earlier_version),
         cmocka_unit_test(test_late_and_in_time),
