@@ -35,6 +35,7 @@ struct job {
     uint64_t due_ms; /* while waiting */
     unsigned times;  /* looks since the last change */
     struct fed_kube_call *call;
+    bool has_scale; /* it has spec.replicas */
     struct fed_report_scale scale;
     struct fed_buf selector; /* percent-encoded */
     unsigned pages;
@@ -182,7 +183,8 @@ static void found(struct job *j)
         arm(p);
         return;
     }
-    if (is_scaled(entry) && (!entry->scale_known || !same(&entry->scale, &j->scale))) {
+    if (j->has_scale && is_scaled(entry) &&
+        (!entry->scale_known || !same(&entry->scale, &j->scale))) {
         entry->scale = j->scale;
         entry->scale_known = entry->scale_due = entry->report_due = true;
         p->events.changed(p->events.ctx, entry);
@@ -324,7 +326,8 @@ static void read_object(struct job *j, const struct fed_json *object)
     bool ill = entry && is_ill(entry);
     bool selects;
 
-    if (fed_json_type(replicas) != FED_JSON_INT && !ill) { /* nothing to spread */
+    j->has_scale = fed_json_type(replicas) == FED_JSON_INT;
+    if (!j->has_scale && !ill) { /* nothing to spread */
         struct agent_pods *p = j->pods;
 
         job_free(j);

@@ -363,7 +363,8 @@ static size_t conditions_of(
 static enum fed_err put_nodes(
     const struct status_cluster *cluster, struct fed_json_doc *doc, struct fed_json *to)
 {
-    static const char *const members[] = {"region", "zones", "nodes", "allocatable"};
+    static const char *const members[] = {
+        "region", "zones", "nodes", "allocatable", "unschedulablePods"};
     struct fed_json *facts;
     enum fed_err err =
         fed_json_parse(doc, fed_span_of(cluster->facts, cluster->facts_len), &facts, NULL);

@@ -1313,6 +1313,16 @@ static void test_nodes_are_facts(void **state)
     world_pass(w, 700000);
     assert_int_equal(w->reports, reports + 1);
     assert_true(fed_span_is(w->report.facts, facts));
+    w->pods =
+        "{\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":"
+        "\"False\",\"reason\":\"Unschedulable\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]}"
+        "}";
+    world_pass(w, 700000);
+    assert_int_equal(w->reports, reports + 2);
+    assert_non_null(
+        memmem(w->report.facts.at, w->report.facts.len, ",\"unschedulablePods\":1}", 23));
+    world_pass(w, 3600000);
+    assert_int_equal(w->reports, reports + 2);
     world_free(w);
 }
 
