@@ -159,6 +159,7 @@ static void put_back(struct agent_rollback *r, struct agent_entry *entry, uint32
     entry->restores = 0;
     entry->dirty = true;
     agent_retry_reset(&entry->fight);
+    agent_entry_forget_wish(r->ports.mem, entry); /* to be replaced once more, where it may be */
     agent_trial_settled(r->table, entry);
     agent_entry_plan(entry, AGENT_STEP_APPLY, now_of(r));
     fed_log(r->ports.log, FED_LOG_WARN, "%s: %s; the last version that was healthy is put back",

@@ -3,6 +3,7 @@
 #include "agent/stage.h"
 
 #include "agent/trial.h"
+#include "agent/wish.h"
 #include "proto/bundle/report.h"
 
 #include <stdlib.h>
@@ -320,6 +321,16 @@ static enum fed_err blob_op(
     return FED_OK;
 }
 
+/* What says in which order works are removed outlives their stay in the manifest, also across a
+ * restart; it goes with the row (state.c). */
+static bool keeps_blob(const struct staging *s, struct agent_entry *leaving)
+{
+    const struct agent_wish *wish;
+
+    return !s->new_epoch && !agent_wish_of(s->state, leaving, &wish, NULL) &&
+           wish->n_dependencies > 0;
+}
+
 struct digests { /* of templates */
     struct fed_digest *at;
     size_t n;
@@ -357,9 +368,10 @@ static enum fed_err find_used(struct staging *s, struct digests *used)
     return FED_OK;
 }
 
-static void add_old(struct digests *to, const struct agent_entry *entry)
+static void add_old(struct digests *to, const struct agent_entry *entry, bool kept)
 {
-    to->at[to->n++] = entry->work.blob;
+    if (!kept)
+        to->at[to->n++] = entry->work.blob;
     if (!entry->trial_ends)
         return;
     add_good(to, entry->trial);
@@ -379,9 +391,9 @@ static enum fed_err drop_blobs(struct staging *s, const struct digests *used)
 
     giving.at = old;
     for (size_t i = 0; i < s->n_swaps && !err; i++)
-        add_old(&giving, s->swaps[i].entry);
+        add_old(&giving, s->swaps[i].entry, false);
     for (size_t i = 0; i < s->n_leaving && !err; i++)
-        add_old(&giving, s->leaving[i]);
+        add_old(&giving, s->leaving[i], keeps_blob(s, s->leaving[i]));
     n = giving.n;
     if (!err)
         qsort(old, n, sizeof *old, compare_digests);
@@ -412,7 +424,6 @@ static enum fed_err put_blobs(struct staging *s)
 static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
 {
     const struct fed_frame_head *head = &s->frame->head;
-    struct fed_store *store = s->state->store;
     struct fed_buf value;
     enum fed_err err = put_rows(s);
 
@@ -427,11 +438,8 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
     if (fed_buf_err(&value))
         return fed_buf_err(&value);
     add_op(s, FED_SPAN_LIT("manifest"), fed_buf_span(&value), false);
-    err = store->commit(store->ctx, NULL, 0, s->ops, s->n_ops, NULL, diag);
-    if (err)
-        return fed_diag_prefix(diag, err, "state file");
-    s->state->commits++;
-    return FED_OK;
+    err = agent_state_commit(s->state, s->ops, s->n_ops, diag);
+    return err ? fed_diag_prefix(diag, err, "state file") : FED_OK;
 }
 
 /* ---- taking it into the table ---- */

@@ -194,12 +194,6 @@ void agent_entry_set_health(
     agent_entry_say_health(mem, entry, health);
 }
 
-bool agent_entry_is_ready(const struct agent_entry *entry)
-{
-    return entry->in_manifest && entry->state == FED_WORK_APPLIED &&
-           entry->health == FED_HEALTH_HEALTHY;
-}
-
 void agent_entry_version(
     const struct agent_entry *entry, uint64_t *generation, uint64_t *resource_version)
 {
@@ -213,6 +207,7 @@ void agent_entry_plan(struct agent_entry *entry, enum agent_step step, uint64_t 
 {
     entry->step = (uint8_t)step;
     entry->due_ms = due_ms;
+    entry->trouble = 0;
     agent_retry_reset(&entry->retry);
 }
 
@@ -286,6 +281,7 @@ void agent_table_sweep(struct agent_table *table)
         else
             table->at[kept++] = entry;
     }
+    table->round += table->n != kept;
     table->n = kept;
 }
 
@@ -298,6 +294,7 @@ void agent_table_reindex(struct agent_table *table)
             table->at[i]->index = index++;
     }
     table->n_manifest = index;
+    table->round++;
 }
 
 enum fed_err agent_table_manifest(

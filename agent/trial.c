@@ -231,6 +231,15 @@ enum fed_err agent_trial_put_op(struct fed_alloc *arena, const struct agent_entr
     return FED_OK;
 }
 
+bool agent_trial_has_op(const struct fed_store_op *ops, size_t n, struct fed_span key)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fed_span_eq(ops[i].key, key))
+            return true;
+    }
+    return false;
+}
+
 enum fed_err agent_trial_put_ops(struct fed_alloc *arena, const struct agent_table *table,
     const struct agent_entry *entry, struct fed_store_op *ops, size_t *n)
 {
@@ -242,10 +251,8 @@ enum fed_err agent_trial_put_ops(struct fed_alloc *arena, const struct agent_tab
         return err;
     fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
     agent_state_put_blob_key(&key, &trial->gone);
-    for (size_t i = 0; i < *n; i++) {
-        if (fed_span_eq(ops[i].key, fed_buf_span(&key)))
-            return FED_OK; /* works with equal templates share one */
-    }
+    if (agent_trial_has_op(ops, *n, fed_buf_span(&key)))
+        return fed_buf_err(&key); /* works with equal templates share one */
     ops[(*n)++] = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
     return fed_buf_err(&key);
 }

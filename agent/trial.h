@@ -83,6 +83,8 @@ FED_MUST_USE enum fed_err agent_trial_put_op(struct fed_alloc *arena,
 FED_MUST_USE enum fed_err agent_trial_put_ops(struct fed_alloc *arena,
     const struct agent_table *table, const struct agent_entry *entry, struct fed_store_op *ops,
     size_t *n);
+/* Whether one of the operations is about that key: a commit takes each once. */
+bool agent_trial_has_op(const struct fed_store_op *ops, size_t n, struct fed_span key);
 /* They are written. */
 void agent_trial_written(struct agent_entry *entry);
 /* Reads all rows into a table that was just loaded; where an earlier version is back, that is what

@@ -30,12 +30,21 @@ struct agent_dependency { /* spans into the wish */
     struct fed_span ns;    /* "" when not given */
     struct fed_span name;
     bool has_group;
+    struct agent_entry *found; /* NULL when there is none; agent_wish_look_up */
 };
 
 struct agent_wish {
     bool replace;
     bool report_drift;
     uint32_t deadline_ms; /* 0: none */
+    /* apply_order.c: what it knows, and the links of a walk along the dependencies. */
+    uint32_t looked_up; /* in which round of the table */
+    uint32_t judged;    /* in which round cyclic was found out */
+    uint32_t walk;
+    bool cyclic;
+    bool replaced; /* deleted once already for this content */
+    struct agent_entry *from;
+    struct agent_entry *next;
     size_t n_dependencies;
     size_t size; /* of this allocation */
     struct agent_dependency dependencies[];
@@ -53,6 +62,9 @@ FED_MUST_USE enum fed_err agent_wish_read(struct fed_alloc *mem, struct fed_span
     struct fed_span overrides, struct agent_wish **out, struct fed_diag *diag);
 void agent_wish_free(struct fed_alloc *mem, struct agent_wish *wish); /* NULL is fine */
 
+/* Finds the works that the entry's wish names, among those that are in the bundle as it is, or
+ * leave it as it does. Stands until the table's next round. wish: the entry's, not NULL. */
+void agent_wish_look_up(const struct agent_table *table, struct agent_entry *entry);
 /* The work that the dependency means, seen from ns; NULL when the bundle has none. */
 struct agent_entry *agent_wish_find(
     const struct agent_table *table, struct fed_span ns, const struct agent_dependency *dependency);

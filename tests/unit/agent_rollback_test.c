@@ -596,8 +596,85 @@ static void test_cannot_be_put_back(void **state)
     s.w->refuse_body = "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"immutable\"}";
     world_forget_requests(s.w);
     pass(&s, DEADLINE_MS + 600000);
-    assert_web(&s, "Failed/Progressing RollbackFailed immutable");
+    assert_web(&s, "Failed/Progressing RollbackFailed Invalid: immutable");
     assert_in_range(world_asked(s.w, "PATCH"), 2, 12);
+    s.w->refuse_path = NULL;
+    pass(&s, 3600000);
+    assert_int_equal(version(&s), 1);
+    assert_web(&s, "Failed/Healthy RolledBack");
+    scene_fini(&s);
+}
+
+/* An earlier version with another value of a field that cannot change: replaced, where that is
+ * allowed, as the newer one was. */
+static void test_is_replaced_to_be_put_back(void **state)
+{
+    static const char replace[] = ",\"fedlet.io/replace\":\"true\"";
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.ill[2] = true;
+    s.works[1].blob = blob_of(1, replace);
+    world_publish(s.w, 7, ++s.revision, s.works, 2);
+    world_boot(s.w);
+    pass(&s, 10000);
+    publish_more(&s, 2, replace);
+    pass(&s, 10000);
+    s.w->refuse_path = "deployments";
+    s.w->refuse_status = 422;
+    s.w->refuse_body =
+        "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"field is "
+        "immutable\",\"details\":{"
+        "\"causes\":[{\"reason\":\"FieldValueInvalid\",\"field\":\"spec.selector\",\"message\":"
+        "\"Invalid value: {}: field is immutable\"}]}}";
+    world_forget_requests(s.w);
+    for (unsigned i = 0; i < 400 && world_asked(s.w, "DELETE") == 0; i++)
+        pass(&s, 1000);
+    assert_int_equal(world_asked(s.w, "DELETE"), 1);
+    s.w->refuse_path = NULL;
+    pass(&s, 30000);
+    assert_int_equal(version(&s), 1);
+    assert_web(&s, "Failed/Healthy RolledBack");
+    assert_int_equal(world_asked(s.w, "DELETE"), 1);
+    scene_fini(&s);
+}
+
+/* What depends on it waits while an earlier version is back. */
+static void test_dependants_wait(void **state)
+{
+    static const char before[] =
+        "{\"apiVersion\":\"v1\",\"data\":{\"k\":\"1\"},\"kind\":\"ConfigMap\",\"metadata\":{"
+        "\"annotations\":{\"fedlet.io/depends-on\":\"Deployment/api\"}}}";
+    static const char after[] =
+        "{\"apiVersion\":\"v1\",\"data\":{\"k\":\"2\"},\"kind\":\"ConfigMap\",\"metadata\":{"
+        "\"annotations\":{\"fedlet.io/depends-on\":\"Deployment/api\"}}}";
+    struct world_work works[3];
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.ill[2] = true;
+    memcpy(works, s.works, sizeof s.works);
+    works[1].blob = blob_of(1, "");
+    works[2] = (struct world_work){"ConfigMap", "web", "settings", before, NULL, 0};
+    world_publish(s.w, 7, 1, works, 3);
+    world_boot(s.w);
+    pass(&s, 10000);
+    assert_true(strncmp(s.w->hub_states[0], "Applied", 7) == 0);
+    works[1].blob = blob_of(2, "");
+    works[2].blob = after;
+    world_publish(s.w, 7, 2, works, 3);
+    world_notify(s.w);
+    pass(&s, DEADLINE_MS + 20000);
+    assert_int_equal(version(&s), 1);
+    if (!strstr(s.w->hub_states[0], "Waiting/Healthy DependencyNotReady"))
+        fail_msg("%s", s.w->hub_states[0]);
+    works[1].blob = blob_of(3, "");
+    world_publish(s.w, 7, 3, works, 3);
+    world_notify(s.w);
+    pass(&s, 10000);
+    assert_true(strncmp(s.w->hub_states[0], "Applied", 7) == 0);
     scene_fini(&s);
 }
 
@@ -731,6 +808,8 @@ int main(void)
         cmocka_unit_test(test_leaves_the_bundle),
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_cannot_be_put_back),
+        cmocka_unit_test(test_is_replaced_to_be_put_back),
+        cmocka_unit_test(test_dependants_wait),
         cmocka_unit_test(test_another_epoch),
         cmocka_unit_test(test_older_hub),
         cmocka_unit_test(test_whatever_happens),
