@@ -5,6 +5,7 @@
 #include "agent/path.h"
 #include "agent/policy.h"
 #include "agent/render.h"
+#include "agent/trial.h"
 #include "agent/wish.h"
 
 #include <stdio.h>
@@ -194,6 +195,7 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     uint8_t content[AGENT_CONTENT_SIZE];
     struct fed_buf path;
     struct fed_buf body;
+    struct fed_work work = agent_trial_in_effect(entry);
     enum fed_err err;
 
     fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
@@ -202,7 +204,7 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     fed_buf_put_text(&path, APPLY_QUERY);
     err = agent_wish_of(apply->state, entry, &wish, &diag);
     if (!err)
-        err = agent_entry_content(apply->ports.mem, &entry->work, content);
+        err = agent_entry_content(apply->ports.mem, &work, content);
     if (!err)
         err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
     if (!err) {
@@ -239,8 +241,7 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
         start_read(apply, entry);
         break;
     case AGENT_STEP_APPLY:
-        if (entry->uid[0] && !entry->yielded &&
-            agent_render_retains(apply->ports.mem, &entry->work))
+        if (entry->uid[0] && !entry->yielded && agent_render_retains(apply->ports.mem, entry))
             start_read(apply, entry);
         else
             start_apply(apply, entry);

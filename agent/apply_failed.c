@@ -2,12 +2,16 @@
  */
 #include "agent/apply_inner.h"
 
+#include "agent/trial.h"
+
 #define CONTENT_TRIES 3u /* of what only another content helps; then rarely */
 #define RARE_MS 1800000u /* and up to twice that */
 #define QUIET_MAX_S 10u
 
 const char *apply_reason(const struct agent_entry *entry)
 {
+    if (agent_trial_is_back(entry))
+        return AGENT_REASON_ROLLBACK_FAILED;
     return entry->uid[0] ? "UpdateFailed" : "CreationFailed";
 }
 

@@ -95,6 +95,19 @@ static void test_one_change_goes_out_at_once(void **state)
     world_free(w);
 }
 
+#define WELL                                                                                       \
+    "{\"observedGeneration\":99,\"replicas\":1,\"updatedReplicas\":1,\"readyReplicas\":1,"         \
+    "\"availableReplicas\":1}"
+
+static void get_well(struct world *w)
+{
+    struct world_object *object = world_object(w, WEB_PATH);
+
+    snprintf(object->status, sizeof object->status, WELL);
+    object->rv = ++w->next_rv;
+    world_event(w, object, "MODIFIED");
+}
+
 static void test_idle_writes_nothing(void **state)
 {
     struct world *w = world_with_three();
@@ -102,6 +115,7 @@ static void test_idle_writes_nothing(void **state)
     unsigned reports;
 
     (void)state;
+    get_well(w);
     world_pass(w, 10000);
     commits = w->commits;
     reports = w->reports;
@@ -1299,6 +1313,16 @@ static void test_nodes_are_facts(void **state)
     world_pass(w, 700000);
     assert_int_equal(w->reports, reports + 1);
     assert_true(fed_span_is(w->report.facts, facts));
+    w->pods =
+        "{\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":"
+        "\"False\",\"reason\":\"Unschedulable\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]}"
+        "}";
+    world_pass(w, 700000);
+    assert_int_equal(w->reports, reports + 2);
+    assert_non_null(
+        memmem(w->report.facts.at, w->report.facts.len, ",\"unschedulablePods\":1}", 23));
+    world_pass(w, 3600000);
+    assert_int_equal(w->reports, reports + 2);
     world_free(w);
 }
 

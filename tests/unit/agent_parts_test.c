@@ -2,7 +2,6 @@
  * configuration. */
 #include "agent/answer.h"
 #include "agent/apply.h"
-#include "agent/health.h"
 #include "agent/nodes.h"
 #include "agent/options.h"
 #include "agent/path.h"
@@ -118,66 +117,6 @@ static void test_list_scan(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(scan(bad[i], &items, &metadata), FED_ERR_INVALID);
     fed_buf_fini(&items);
-}
-
-static enum fed_work_health health(const char *api_version, const char *kind, const char *text)
-{
-    struct fed_json_doc *doc = NULL;
-    struct fed_json *object = NULL;
-    enum fed_work_health found;
-
-    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
-    assert_int_equal(fed_json_parse(doc, fed_span_text(text), &object, NULL), FED_OK);
-    found = agent_health_of(fed_span_text(api_version), fed_span_text(kind), object);
-    fed_json_doc_free(doc);
-    return found;
-}
-
-static void test_health(void **state)
-{
-    static const struct {
-        const char *api_version, *kind, *object;
-        enum fed_work_health expected;
-    } rows[] = {
-        {"apps/v1", "Deployment",
-            "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":1,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}"
-            "}",
-            FED_HEALTH_PROGRESSING},
-        {"apps/v1", "Deployment",
-            "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":2,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}"
-            "}",
-            FED_HEALTH_HEALTHY},
-        {"apps/v1", "Deployment", /* an old pod is still there */
-            "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":2,\"replicas\":2,\"updatedReplicas\":1,\"availableReplicas\":2}"
-            "}",
-            FED_HEALTH_PROGRESSING},
-        {"apps/v1", "Deployment",
-            "{\"metadata\":{\"generation\":2},\"status\":{\"observedGeneration\":2,\"conditions\":["
-            "{\"type\":\"Progressing\",\"status\":\"False\",\"reason\":"
-            "\"ProgressDeadlineExceeded\"}]}}",
-            FED_HEALTH_UNHEALTHY},
-        {"apps/v1", "Deployment", /* scaled to nothing */
-            "{\"metadata\":{\"generation\":1},\"spec\":{\"replicas\":0},\"status\":{"
-            "\"observedGeneration\":1}}",
-            FED_HEALTH_HEALTHY},
-        {"batch/v1", "Job",
-            "{\"status\":{\"conditions\":[{\"type\":\"Failed\",\"status\":\"True\"}]}}",
-            FED_HEALTH_UNHEALTHY},
-        {"batch/v1", "Job", "{\"status\":{\"active\":1}}", FED_HEALTH_PROGRESSING},
-        {"v1", "Service", "{\"spec\":{\"type\":\"LoadBalancer\"},\"status\":{\"loadBalancer\":{}}}",
-            FED_HEALTH_PROGRESSING},
-        {"v1", "Service", "{\"spec\":{\"type\":\"ClusterIP\"}}", FED_HEALTH_HEALTHY},
-        {"v1", "ConfigMap", "{}", FED_HEALTH_HEALTHY},
-        {"v1", "ConfigMap", "{\"metadata\":{\"deletionTimestamp\":\"x\"}}", FED_HEALTH_PROGRESSING},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(
-            health(rows[i].api_version, rows[i].kind, rows[i].object), rows[i].expected);
 }
 
 static void test_retry(void **state)
@@ -345,7 +284,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_list_scan),
-        cmocka_unit_test(test_health),
         cmocka_unit_test(test_nodes),
         cmocka_unit_test(test_retry),
         cmocka_unit_test(test_phases),

@@ -342,7 +342,8 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
         return 200;
     }
     if (strstr(path, "/pods")) {
-        snprintf(w->pods_path, sizeof w->pods_path, "%s", call->path);
+        if (strstr(path, "/namespaces/")) /* of one workload, not all that wait for a node */
+            snprintf(w->pods_path, sizeof w->pods_path, "%s", call->path);
         fed_buf_printf(out, "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[%s]}",
             w->pods ? w->pods : "");
         return 200;
