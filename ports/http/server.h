@@ -14,13 +14,20 @@ struct fed_http_server {
     int64_t spent_us;  /* ... that much went into handshakes and handlers: see turn.h */
     struct fed_log *log;
     struct fed_tls_config *tls;
-    bool client_may_have_ended;
     int listen_fd; /* -1: none any more */
     struct fed_watch *listen_watch;
     struct fed_timer *listen_timer; /* to listen again when descriptors ran out */
     uint16_t port;
     unsigned connections_max;
     bool no_probes;
+    bool paused;
+    bool client_may_have_ended;
+    unsigned handshakes_max;
+    unsigned client_handshakes_max;
+    size_t n_handshakes;           /* under way: */
+    struct fed_http_conn *shaking; /* oldest first */
+    struct fed_http_conn *shaking_last;
+    struct fed_http_server_stats stats; /* but for connections */
     unsigned client_connections_max;
     unsigned certificate_connections_max;
     struct fed_http_conn_events events;
@@ -48,6 +55,10 @@ struct fed_http_conn {
     struct fed_http_conn *prev;
     struct fed_http_conn *next;
     struct fed_http_conn *next_dirty;
+    struct fed_http_conn *prev_shaking; /* of the handshakes under way */
+    struct fed_http_conn *next_shaking;
+    bool shaking;
+    uint64_t heard_ms; /* while it is: when its peer made it go on */
     struct fed_http_transport transport;
     struct fed_http_session *session; /* after the handshake */
     struct fed_timer *timer;

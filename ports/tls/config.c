@@ -154,11 +154,6 @@ enum fed_err fed_tls_config_new_client(struct fed_alloc *mem,
     return FED_OK;
 }
 
-void fed_tls_config_use(struct fed_tls_config *config)
-{
-    config->users++;
-}
-
 void fed_tls_config_free(struct fed_tls_config *config)
 {
     if (!config || --config->users > 0)

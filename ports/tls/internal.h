@@ -7,7 +7,7 @@
 
 struct fed_tls_config {
     struct fed_alloc *mem;
-    size_t users; /* who made it, and its streams */
+    size_t users; /* its owner, and each stream */
     mbedtls_ssl_config ssl;
     mbedtls_x509_crt own;
     mbedtls_pk_context key;
@@ -20,8 +20,5 @@ struct fed_tls_config {
     char server_name[256];
     bool server_name_is_ip; /* never sent as SNI, RFC 6066 section 3 */
 };
-
-/* A stream uses it, and does no more. */
-void fed_tls_config_use(struct fed_tls_config *config);
 
 #endif
