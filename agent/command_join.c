@@ -115,7 +115,7 @@ static enum fed_err check_kubeconfig(struct agent_world *w, struct fed_diag *dia
 
     if (!w->config.kubeconfig[0])
         return FED_OK;
-    err = fed_kube_config_load(w->mem, w->config.kubeconfig, NULL, &config, diag);
+    err = fed_kube_config_load_own(w->mem, w->config.kubeconfig, &config, diag);
     if (!err)
         fed_kube_config_fini(&config);
     return err;

@@ -16,6 +16,11 @@ int agent_world_fail(const struct fed_diag *diag, enum fed_err err)
     return EXIT_FAILURE;
 }
 
+const char *agent_world_kubeconfig(const struct agent_world *w)
+{
+    return w->config.kubeconfig[0] ? w->config.kubeconfig : w->identity.kubeconfig;
+}
+
 enum fed_err agent_world_path(
     const struct agent_world *w, const char *file, char out[AGENT_PATH_MAX], struct fed_diag *diag)
 {
@@ -76,20 +81,66 @@ enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
     return err;
 }
 
+/* Over the names that the files have now (fed_fs.name): another when one was replaced. */
+static uint64_t stamp_of(const struct agent_world *w)
+{
+    struct fed_span rest = fed_buf_span(&w->kube_files);
+    struct fed_span path;
+    struct fed_digest digest = {{0}};
+    uint64_t stamp = 0;
+    struct fed_buf names;
+
+    fed_buf_init(&names, w->mem, 16384);
+    while (rest.len > 0 && fed_span_split(&rest, '\0', &path)) {
+        if (path.len && w->fs.name(w->fs.ctx, (const char *)path.at, &names, NULL))
+            fed_buf_put_text(&names, "?");
+        fed_buf_put_u8(&names, 0);
+    }
+    if (fed_digest_of(fed_buf_span(&names), &digest) == FED_OK)
+        memcpy(&stamp, digest.bytes, sizeof stamp);
+    fed_buf_fini(&names);
+    return stamp;
+}
+
+static bool kube_changed(void *ctx)
+{
+    struct agent_world *w = ctx;
+
+    return stamp_of(w) != w->kube_stamp;
+}
+
 static enum fed_err open_kube(void *ctx, struct fed_kube **out, struct fed_diag *diag)
 {
     struct agent_world *w = ctx;
-    const char *path = w->config.kubeconfig[0] ? w->config.kubeconfig : w->identity.kubeconfig;
+    const char *path = agent_world_kubeconfig(w);
+    struct fed_kube_client *client = NULL;
     struct fed_kube_config config;
-    enum fed_err err = fed_kube_config_load(w->mem, path[0] ? path : NULL, NULL, &config, diag);
+    enum fed_err err = fed_kube_config_load_own(w->mem, path[0] ? path : NULL, &config, diag);
 
     if (err)
         return err;
-    err = fed_kube_client_open(w->mem, w->ports.loop, &w->log, &config, &w->kube_client, diag);
+    err = fed_kube_client_open(w->mem, w->ports.loop, &w->log, &config, &client, diag);
+    if (!err) {
+        fed_buf_fini(&w->kube_files);
+        w->kube_files = config.files;
+        fed_buf_init(&config.files, w->mem, 0);
+        w->kube_stamp = stamp_of(w);
+        w->kube_before = w->kube_client;
+        w->kube_client = client;
+        *out = fed_kube_client_port(client);
+    }
     fed_kube_config_fini(&config);
-    if (!err)
-        *out = fed_kube_client_port(w->kube_client);
     return err;
+}
+
+static void close_kube(void *ctx, struct fed_kube *kube)
+{
+    struct agent_world *w = ctx;
+    struct fed_kube_client *before = w->kube_before;
+
+    (void)kube;
+    w->kube_before = NULL;
+    fed_kube_client_close(before);
 }
 
 static const char *environment(const char *upper, const char *lower)
@@ -150,7 +201,10 @@ enum fed_err agent_world_open_links(struct agent_world *w, bool has_coap,
 
 void agent_world_open_kube(struct agent_world *w)
 {
-    agent_kube_lazy_init(&w->kube, &w->log, open_kube, w);
+    struct agent_kube_source source = {
+        .ctx = w, .open = open_kube, .close = close_kube, .changed = kube_changed};
+
+    agent_kube_lazy_init(&w->kube, w->ports.loop, &w->log, &source);
     w->ports.kube = &w->kube.port;
 }
 
@@ -166,8 +220,8 @@ void agent_world_close(struct agent_world *w)
         w->ports.loop->timer_free(w->ports.loop->ctx, w->timer);
     fed_coap_client_close(w->coap);
     fed_https_client_close(w->https);
-    if (w->kube_client)
-        fed_kube_client_close(w->kube_client);
+    fed_kube_client_close(w->kube_client);
+    fed_buf_fini(&w->kube_files);
     if (w->store)
         agent_world_close_store(w);
     w->fs.unlock(w->fs.ctx, w->lock);

@@ -26,6 +26,9 @@ struct agent_world {
     struct fed_https_client *https;
     struct agent_kube_lazy kube;
     struct fed_kube_client *kube_client;
+    struct fed_kube_client *kube_before; /* while another one takes over */
+    struct fed_buf kube_files; /* what kube_client was made of, as fed_kube_config has it */
+    uint64_t kube_stamp;       /* of these files, as they were */
     struct agent_identity identity;
     struct fed_buf key_pem;
     struct agent_ports ports;
@@ -37,6 +40,8 @@ struct agent_world {
 /* A file of the state directory. FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err agent_world_path(
     const struct agent_world *w, const char *file, char out[AGENT_PATH_MAX], struct fed_diag *diag);
+/* The kubeconfig that was named, now or when joining; "" for none. */
+const char *agent_world_kubeconfig(const struct agent_world *w);
 /* Loop, crypto, state directory and store. */
 FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag);
 /* World, key and identity of a directory that has joined. One that has not is left as it is:
