@@ -356,6 +356,7 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     swap->fresh->block_len = block_len;
     agent_entry_free(s->table->mem, swap->fresh);
     swap->fresh = NULL;
+    agent_entry_forget_wish(s->table->mem, entry);
     entry->in_manifest = true;
     entry->removing = entry->orphan = entry->kept = entry->dropped = false;
     if (!(entry->work.options & FED_WORK_STATUS))

@@ -1,6 +1,7 @@
 /* table.c - see table.h. */
 #include "agent/table.h"
 
+#include "agent/wish.h"
 #include "proto/digest/sha256.h"
 
 #include <stdio.h>
@@ -78,11 +79,19 @@ failed:
     return NULL;
 }
 
+void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry)
+{
+    agent_wish_free(mem, entry->wish);
+    entry->wish = NULL;
+    entry->wish_known = false;
+}
+
 void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry)
 {
     if (!entry)
         return;
     set_text(mem, &entry->message, NULL);
+    agent_entry_forget_wish(mem, entry);
     fed_alloc_free(mem, entry->remote, entry->remote_len);
     fed_alloc_free(mem, entry->block, entry->block_len);
     fed_alloc_free(mem, entry, sizeof *entry);

@@ -28,6 +28,8 @@ enum agent_step {
 };
 const char *agent_step_name(enum agent_step step);
 
+struct agent_wish;
+
 struct agent_entry {
     struct fed_work work; /* spans into block */
     uint8_t *block;       /* fed_work_put's encoding, owned */
@@ -84,6 +86,8 @@ struct agent_entry {
     bool scale_known;         /* scale was found (pods.h) */
     bool scale_due;           /* and is to be reported */
     struct fed_report_scale scale;
+    bool wish_known;         /* wish says what the template asks of the agent (wish.h) */
+    struct agent_wish *wish; /* owned, NULL for nothing */
 };
 
 struct agent_table {
@@ -103,6 +107,8 @@ void agent_table_fini(struct agent_table *table); /* no entry may be busy */
 /* An entry for a copy of the work, not in any table. NULL when memory is out. */
 struct agent_entry *agent_entry_new(struct fed_alloc *mem, const struct fed_work *work);
 void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry); /* NULL is fine */
+/* The work's content has changed, or is about to: what it wished is read again (wish.h). */
+void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry);
 /* Digest over what decides the rendered object. */
 FED_MUST_USE enum fed_err agent_entry_content(
     struct fed_alloc *mem, const struct fed_work *work, uint8_t out[AGENT_CONTENT_SIZE]);
