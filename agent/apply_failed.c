@@ -35,6 +35,7 @@ void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum ag
     enum agent_verdict verdict = agent_answer_verdict(answer);
     bool removing = entry->removing;
 
+    apply->counts.failed++;
     if (answer->status == 401)
         apply->events.trouble(apply->events.ctx);
     switch (verdict) {
@@ -84,6 +85,7 @@ void apply_unreachable(struct agent_apply *apply, struct agent_entry *entry, enu
     const char *text = diag && diag->text[0] ? diag->text : fed_err_text(err);
     struct fed_diag message;
 
+    apply->counts.failed++;
     apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, 0);
     fed_diag_set(&message, err, "member API server: %s", text);
     if (entry->retry.attempts > 1 && !entry->removing)

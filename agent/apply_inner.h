@@ -36,6 +36,7 @@ struct agent_apply {
     size_t n_calls;
     bool paused;
     bool in_kick;
+    struct agent_apply_counts counts;
     bool was_busy; /* something was started since the last `settled` */
 };
 

@@ -21,6 +21,15 @@ const char *agent_world_kubeconfig(const struct agent_world *w)
     return w->config.kubeconfig[0] ? w->config.kubeconfig : w->identity.kubeconfig;
 }
 
+void agent_world_hubs(
+    const struct agent_world *w, const struct agent_config *config, struct agent_dial_options *out)
+{
+    bool configured = config->n_hubs > 0;
+
+    out->hubs = (const char(*)[281])(configured ? config->hubs : w->identity.hubs);
+    out->n_hubs = configured ? config->n_hubs : w->identity.n_hubs;
+}
+
 enum fed_err agent_world_path(
     const struct agent_world *w, const char *file, char out[AGENT_PATH_MAX], struct fed_diag *diag)
 {
@@ -62,11 +71,17 @@ static enum fed_err open_lock(struct agent_world *w, struct fed_diag *diag)
     return err;
 }
 
+void agent_world_open_log(struct agent_world *w)
+{
+    w->log = fed_log_lines_stderr(
+        &w->log_lines, agent_config_log_level(&w->config), strcmp(w->config.log, "json") == 0);
+}
+
 enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
 {
     enum fed_err err = fed_linux_loop_open(w->mem, &w->loop, diag);
 
-    w->log = fed_log_stderr(agent_config_log_level(&w->config));
+    agent_world_open_log(w);
     if (err)
         return err;
     err = fed_tls_crypto_open(w->mem, &w->crypto, diag);

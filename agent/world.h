@@ -4,6 +4,7 @@
 #define FEDLET_AGENT_WORLD_H
 
 #include "agent/config.h"
+#include "agent/dial.h"
 #include "agent/kube_lazy.h"
 #include "agent/options.h"
 #include "agent/ports.h"
@@ -16,6 +17,7 @@ struct agent_world {
     struct fed_alloc *mem;
     struct agent_config config;
     struct fed_log log;
+    struct fed_log_lines log_lines;
     struct fed_fs fs;
     struct fed_fs_lock *lock;
     struct fed_crypto crypto;
@@ -37,11 +39,20 @@ struct agent_world {
     int exit_code;
 };
 
+/* Reads the options' file and puts the command line over it. FED_ERR_INVALID is wrong usage,
+ * everything else a failure. */
+FED_MUST_USE enum fed_err agent_world_configure(const struct agent_world *w,
+    const struct agent_options *options, struct agent_config *out, struct fed_diag *diag);
 /* A file of the state directory. FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err agent_world_path(
     const struct agent_world *w, const char *file, char out[AGENT_PATH_MAX], struct fed_diag *diag);
+/* The hub's addresses by that configuration, else those of the token: hubs and n_hubs of out. */
+void agent_world_hubs(
+    const struct agent_world *w, const struct agent_config *config, struct agent_dial_options *out);
 /* The kubeconfig that was named, now or when joining; "" for none. */
 const char *agent_world_kubeconfig(const struct agent_world *w);
+/* As the configuration says, now and after it has changed. */
+void agent_world_open_log(struct agent_world *w);
 /* Loop, crypto, state directory and store. */
 FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag);
 /* World, key and identity of a directory that has joined. One that has not is left as it is:
