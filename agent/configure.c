@@ -4,6 +4,7 @@
 #include "ports/control.h"
 #include "ports/yaml.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct one_document {
@@ -61,4 +62,39 @@ enum fed_err agent_world_configure(const struct agent_world *w, const struct age
     if (!err && out->metrics[0] && fed_control_http_check(out->metrics, diag))
         err = fed_diag_prefix(diag, FED_ERR_INVALID, "metrics");
     return err ? FED_ERR_INVALID : FED_OK;
+}
+
+static enum fed_err read_token_file(
+    struct agent_world *w, const char *path, struct fed_token *out, struct fed_diag *diag)
+{
+    struct fed_buf text;
+    struct fed_span token;
+    enum fed_err err;
+
+    fed_buf_init(&text, w->mem, FED_TOKEN_TEXT_MAX + 2);
+    err = w->fs.read(w->fs.ctx, path, &text, diag);
+    token = fed_buf_span(&text);
+    while (token.len > 0 && strchr("\r\n ", token.at[token.len - 1]))
+        token.len--;
+    if (!err)
+        err = fed_token_parse(token, out, diag);
+    fed_buf_fini(&text);
+    return err ? fed_diag_prefix(diag, err, "%s", path) : FED_OK;
+}
+
+enum fed_err agent_world_token(struct agent_world *w, const struct agent_options *options,
+    struct fed_token *out, struct fed_diag *diag)
+{
+    char line[FED_TOKEN_TEXT_MAX + 2];
+    const char *text = options->token;
+
+    if (options->token_file)
+        return read_token_file(w, options->token_file, out, diag);
+    if (strcmp(text, "-") == 0) {
+        if (!fgets(line, sizeof line, stdin))
+            return fed_diag_set(diag, FED_ERR_INVALID, "no token on stdin");
+        line[strcspn(line, "\r\n")] = '\0';
+        text = line;
+    }
+    return fed_token_parse(fed_span_text(text), out, diag);
 }

@@ -35,6 +35,9 @@ void agent_daemon_look(struct agent_daemon *daemon);
 /* The document of `fedlet status -o json` and, with text, what people read. */
 FED_MUST_USE enum fed_err agent_daemon_status_json(
     struct agent_daemon *daemon, struct fed_buf *out);
+/* The same for other eyes: without what an API server said about a Secret, which may quote it. */
+FED_MUST_USE enum fed_err agent_daemon_status_public(
+    struct agent_daemon *daemon, struct fed_buf *out);
 FED_MUST_USE enum fed_err agent_daemon_status_text(
     struct agent_daemon *daemon, struct fed_buf *out);
 

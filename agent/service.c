@@ -67,8 +67,13 @@ static enum fed_err on_control(
 
     if (fed_span_is(request, "status"))
         return agent_daemon_status_json(s->daemon, out);
+    if (fed_span_is(request, "status public"))
+        return agent_daemon_status_public(s->daemon, out);
     if (fed_span_is(request, "status text"))
         return agent_daemon_status_text(s->daemon, out);
+    if (fed_span_is(request, "identity")) /* certificates are no secret; the key is not in it */
+        return s->world->ports.store->get(
+            s->world->ports.store->ctx, FED_SPAN_LIT("identity"), out, NULL);
     return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
 }
 

@@ -166,6 +166,7 @@ static void put_clock(struct setter *s, const struct agent_daemon *d)
 }
 
 struct waits {
+    bool public;
     struct setter *parent;
     struct fed_doc *list;
     size_t n;
@@ -184,7 +185,8 @@ static void put_wait(void *ctx, const struct agent_wait *wait)
         set_text(&one, "object", wait->object);
     if (wait->reason && wait->reason[0])
         set_text(&one, "reason", wait->reason);
-    set_text(&one, "message", wait->message);
+    if (!w->public || !fed_span_starts(fed_span_text(wait->object ? wait->object : ""), "Secret "))
+        set_text(&one, "message", wait->message);
     if (wait->since_unix_s > 0)
         set_int(&one, "since_unix_s", (uint64_t)wait->since_unix_s);
     if (wait->next_try_unix_s > 0)
@@ -198,9 +200,9 @@ static void put_wait(void *ctx, const struct agent_wait *wait)
         w->parent->err = fed_doc_append_take(w->list, one.doc);
 }
 
-static void put_waits(struct setter *s, struct agent_daemon *d)
+static void put_waits(struct setter *s, struct agent_daemon *d, bool public)
 {
-    struct waits w = {.parent = s, .list = fed_doc_new_array()};
+    struct waits w = {.public = public, .parent = s, .list = fed_doc_new_array()};
 
     if (!w.list) {
         s->err = FED_ERR_NOMEM;
@@ -214,7 +216,7 @@ static void put_waits(struct setter *s, struct agent_daemon *d)
     set_int(s, "n_waits", w.n);
 }
 
-enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *out)
+static enum fed_err put_status(struct agent_daemon *d, bool public, struct fed_buf *out)
 {
     struct setter s = {.doc = fed_doc_new_object()};
     struct agent_sync_status link;
@@ -238,11 +240,21 @@ enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *ou
         s.err = fed_doc_set_bool(s.doc, "clone_suspected", link.copied);
     put_member(&s, d);
     put_clock(&s, d);
-    put_waits(&s, d);
+    put_waits(&s, d, public);
     if (!s.err)
         s.err = fed_doc_put(out, s.doc);
     fed_doc_free(s.doc);
     return s.err ? s.err : fed_buf_err(out);
+}
+
+enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *out)
+{
+    return put_status(d, false, out);
+}
+
+enum fed_err agent_daemon_status_public(struct agent_daemon *d, struct fed_buf *out)
+{
+    return put_status(d, true, out);
 }
 
 /* ---- for people ---- */

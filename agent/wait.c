@@ -130,12 +130,13 @@ void agent_daemon_waits(struct agent_daemon *d, agent_wait_each *each, void *ctx
 
 void agent_wait_note(const struct agent_ports *ports, struct agent_entry *entry)
 {
+    uint32_t now_s = (uint32_t)(fed_loop_now_ms(ports->loop) / 1000);
     bool waits = entry->removing || (entry->in_manifest && entry->state != FED_WORK_APPLIED);
 
     if (!waits)
         entry->since_s = 0;
     else if (entry->since_s == 0)
-        entry->since_s = (uint32_t)(fed_loop_now_ms(ports->loop) / 1000) | 1u; /* never 0 */
+        entry->since_s = now_s ? now_s : 1;
 }
 
 /* Due, and not begun; or begun, and never answered. */

@@ -40,7 +40,7 @@ enum fed_err agent_world_path(
     return FED_OK;
 }
 
-static enum fed_err open_store(struct agent_world *w, struct fed_diag *diag)
+enum fed_err agent_world_open_store(struct agent_world *w, struct fed_diag *diag)
 {
     struct fed_sqlite_options options = {
         .application_id = AGENT_STATE_APPLICATION_ID, .cache_kib = STORE_CACHE_KIB};
@@ -77,7 +77,7 @@ void agent_world_open_log(struct agent_world *w)
         &w->log_lines, agent_config_log_level(&w->config), strcmp(w->config.log, "json") == 0);
 }
 
-enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
+enum fed_err agent_world_open_ports(struct agent_world *w, struct fed_diag *diag)
 {
     enum fed_err err = fed_linux_loop_open(w->mem, &w->loop, diag);
 
@@ -90,9 +90,17 @@ enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
     w->crypto_open = true;
     w->ports = (struct agent_ports){
         .mem = w->mem, .loop = fed_linux_loop_port(w->loop), .log = &w->log, .crypto = &w->crypto};
-    err = open_lock(w, diag);
+    return FED_OK;
+}
+
+enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
+{
+    enum fed_err err = agent_world_open_ports(w, diag);
+
     if (!err)
-        err = open_store(w, diag);
+        err = open_lock(w, diag);
+    if (!err)
+        err = agent_world_open_store(w, diag);
     return err;
 }
 
@@ -223,6 +231,15 @@ void agent_world_open_kube(struct agent_world *w)
     w->ports.kube = &w->kube.port;
 }
 
+void agent_world_close_links(struct agent_world *w)
+{
+    fed_coap_client_close(w->coap);
+    fed_https_client_close(w->https);
+    w->coap = NULL;
+    w->https = NULL;
+    w->ports.coap = w->ports.https = NULL;
+}
+
 void agent_world_close_store(struct agent_world *w)
 {
     fed_sqlite_store_close(w->store);
@@ -233,8 +250,7 @@ void agent_world_close(struct agent_world *w)
 {
     if (w->timer)
         w->ports.loop->timer_free(w->ports.loop->ctx, w->timer);
-    fed_coap_client_close(w->coap);
-    fed_https_client_close(w->https);
+    agent_world_close_links(w);
     fed_kube_client_close(w->kube_client);
     fed_buf_fini(&w->kube_files);
     if (w->store)

@@ -53,11 +53,17 @@ void agent_world_hubs(
 const char *agent_world_kubeconfig(const struct agent_world *w);
 /* As the configuration says, now and after it has changed. */
 void agent_world_open_log(struct agent_world *w);
+/* Loop, crypto and log: what looking takes. */
+FED_MUST_USE enum fed_err agent_world_open_ports(struct agent_world *w, struct fed_diag *diag);
+FED_MUST_USE enum fed_err agent_world_open_store(struct agent_world *w, struct fed_diag *diag);
 /* Loop, crypto, state directory and store. */
 FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag);
 /* World, key and identity of a directory that has joined. One that has not is left as it is:
  * FED_ERR_NOT_FOUND with diag. */
 FED_MUST_USE enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag);
+/* That of the command line, of its file, or of stdin. FED_ERR_INVALID with a sentence. */
+FED_MUST_USE enum fed_err agent_world_token(struct agent_world *w,
+    const struct agent_options *options, struct fed_token *out, struct fed_diag *diag);
 /* The links to the hub that the configuration allows: ports.coap and ports.https. has_coap: a
  * coaps:// address is known, so that where both may be used a proxy of the environment that cannot
  * be is a warning, and ports.https stays NULL. */
@@ -65,6 +71,7 @@ FED_MUST_USE enum fed_err agent_world_open_links(struct agent_world *w, bool has
     const struct fed_link_events *coap, const struct fed_link_events *https, struct fed_diag *diag);
 /* The member's API server, opened when it is first used. */
 void agent_world_open_kube(struct agent_world *w);
+void agent_world_close_links(struct agent_world *w);
 void agent_world_close_store(struct agent_world *w);
 void agent_world_close(struct agent_world *w);
 
@@ -79,6 +86,11 @@ int agent_world_fail(const struct fed_diag *diag, enum fed_err err);
 /* ---- commands: each returns the exit code ---- */
 int agent_command_run(struct agent_world *w, const struct agent_options *options);
 int agent_command_join(struct agent_world *w, const struct agent_options *options);
+int agent_command_preflight(struct agent_world *w, const struct agent_options *options);
+int agent_command_doctor(struct agent_world *w, const struct agent_options *options);
+int agent_command_bundle(struct agent_world *w, const struct agent_options *options);
+int agent_command_install(struct agent_world *w, const struct agent_options *options);
+int agent_command_uninstall(struct agent_world *w, const struct agent_options *options);
 int agent_command_leave(struct agent_world *w, const struct agent_options *options);
 
 #endif
