@@ -210,8 +210,10 @@ static void on_up(void *ctx)
     took_ms = (unsigned long)(fed_loop_now_ms(c->w->ports.loop) - c->began_ms);
     say_way(c, true, "");
     agent_check_say(c, c->address.coap ? "dtls" : "tls", AGENT_CHECK_OK, NULL,
-        "%s is of the pinned CA (handshake %lu ms)", hub_of(c), took_ms);
-    if (c->token && !c->joined) {
+        c->address.coap && !c->joined ? "%s knows the token (handshake %lu ms)"
+                                      : "%s is of the pinned CA (handshake %lu ms)",
+        hub_of(c), took_ms);
+    if (!c->joined) {
         end_soon(c);
         return;
     }
