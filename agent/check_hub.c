@@ -213,7 +213,8 @@ static void on_up(void *ctx)
         c->address.coap && !c->joined ? "%s knows the token (handshake %lu ms)"
                                       : "%s is of the pinned CA (handshake %lu ms)",
         hub_of(c), took_ms);
-    if (!c->joined) {
+    /* A session in which an agent asked for something takes the place of its older one. */
+    if (!c->joined || agent_check_connected(c)) {
         end_soon(c);
         return;
     }

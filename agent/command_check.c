@@ -62,7 +62,7 @@ static enum fed_err read_token(struct agent_world *w, const struct agent_options
 static int run(struct agent_world *w, const struct agent_options *options, unsigned whom)
 {
     struct agent_checks *c = fed_alloc_zero(w->mem, sizeof *c);
-    struct agent_inspect inspect;
+    struct agent_inspect inspect = {0};
     struct fed_token token;
     struct fed_diag diag = {""};
     struct fed_link_events events;
@@ -99,8 +99,7 @@ static int run(struct agent_world *w, const struct agent_options *options, unsig
                : say_end(c, c->n[AGENT_CHECK_FAIL] > 0 ||
                                 (whom == AGENT_CHECK_DOCTOR && c->n[AGENT_CHECK_WARN] > 0));
     agent_world_close_links(w); /* their events come to the checks */
-    if (!err || inspect.w)
-        agent_inspect_close(&inspect);
+    agent_inspect_close(&inspect);
     fed_alloc_free(w->mem, c, sizeof *c);
     return code;
 }

@@ -8,6 +8,7 @@ fed_unit_test(agent_wish_test
     SOURCES ${agent_dir}/agent_wish_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_parts_test
     SOURCES ${agent_dir}/agent_parts_test.c LINK fed_agent fed_port_posix)
+fed_unit_test(agent_manual_test SOURCES ${agent_dir}/agent_manual_test.c LINK fed_agent)
 fed_unit_test(agent_wait_test
     SOURCES ${agent_dir}/agent_wait_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
