@@ -17,13 +17,12 @@ void agent_check_token(struct agent_checks *c)
     char end[FED_TEXT_TIME_SIZE];
 
     if (!c->token) {
-        agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL,
-            "none was given; with one the hub is looked for, too");
+        agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL, "none was given");
     } else {
         fed_text_time(c->token->expires_unix_s, end);
         if (c->token->expires_unix_s < now_s)
             agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-                "make another one at the hub: `fedctl token create`; unless this clock is wrong",
+                "make another one: `fedctl token create`; or is this clock wrong?",
                 "it ended at %s by this machine's clock", end);
         else
             agent_check_say(
@@ -33,6 +32,8 @@ void agent_check_token(struct agent_checks *c)
 }
 
 /* ---- the clock ---- */
+
+static const char remedy_clock[] = "set the clock (`timedatectl set-ntp true`)";
 
 static bool check_against_certificate(struct agent_checks *c, int64_t now_s, const char *now)
 {
@@ -45,9 +46,7 @@ static bool check_against_certificate(struct agent_checks *c, int64_t now_s, con
     if (now_s >= info.not_before_unix_s)
         return true;
     fed_text_time(info.not_before_unix_s, limit);
-    agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-        "set the clock (NTP: `timedatectl set-ntp true`); until then the hub's certificates may be "
-        "refused",
+    agent_check_say(c, NULL, AGENT_CHECK_FAIL, remedy_clock,
         "it is %s here, before this agent's certificate was made (%s)", now, limit);
     return false;
 }
@@ -60,8 +59,7 @@ static bool check_against_hub(struct agent_checks *c, const char *now)
     if (fed_doc_int(ahead, -FED_DOC_INT_MAX, FED_DOC_INT_MAX, &s) ||
         (s <= AGENT_CHECK_CLOCK_OFF_S && s >= -AGENT_CHECK_CLOCK_OFF_S))
         return true;
-    agent_check_say(c, NULL, AGENT_CHECK_WARN,
-        "set the clock, here or at the hub (NTP: `timedatectl set-ntp true`)",
+    agent_check_say(c, NULL, AGENT_CHECK_WARN, remedy_clock,
         "it is %s here, %" PRId64 " s %s the hub's clock", now, s < 0 ? -s : s,
         s < 0 ? "behind" : "ahead of");
     return false;
@@ -74,9 +72,7 @@ void agent_check_clock(struct agent_checks *c)
 
     fed_text_time(now_s, now);
     if (now_s < AGENT_CHECK_RELEASE_UNIX_S)
-        agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-            "set it (NTP: `timedatectl set-ntp true`); a board without a battery needs that at "
-            "each start",
+        agent_check_say(c, NULL, AGENT_CHECK_FAIL, remedy_clock,
             "it is %s here, before this program was made: the clock was never set", now);
     else if (check_against_certificate(c, now_s, now) && check_against_hub(c, now))
         agent_check_say(c, NULL, AGENT_CHECK_OK, NULL, "it is %s here", now);
@@ -85,8 +81,7 @@ void agent_check_clock(struct agent_checks *c)
 
 /* ---- disk and memory ---- */
 
-static const char remedy_disk[] =
-    "make room: the agent goes on from memory, and what it learns is lost with a restart";
+static const char remedy_disk[] = "make room; until then the agent goes on from memory";
 
 void agent_check_state(struct agent_checks *c)
 {
@@ -109,8 +104,8 @@ void agent_check_state(struct agent_checks *c)
             "run as root, or name another folder: --state-dir", "%s", diag.text);
     else if (c->state_trouble[0])
         agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-            "keep the folder as it is, `fedlet support-bundle` it, and see STATE in fedlet(8)",
-            "%s", c->state_trouble);
+            "leave the folder as it is, and send a `fedlet support-bundle`", "%s",
+            c->state_trouble);
     else if (bytes < AGENT_CHECK_DISK_NONE || files < 8)
         agent_check_say(c, NULL, AGENT_CHECK_FAIL, remedy_disk,
             "%s: %" PRIu64 " KiB are free, and %" PRIu64 " files", dir, bytes >> 10, files);
@@ -131,9 +126,8 @@ void agent_check_memory(struct agent_checks *c)
         agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL, "/proc/meminfo does not say");
     else if (kib < AGENT_CHECK_MEMORY_LOW_KIB)
         agent_check_say(c, NULL, AGENT_CHECK_WARN,
-            "the agent needs 3 MiB, and up to 32 while it takes in a large bundle: stop something "
-            "else",
-            "%" PRIu64 " KiB are free", kib);
+            "the agent needs 3 MiB, and up to 32 for a large bundle", "%" PRIu64 " KiB are free",
+            kib);
     else
         agent_check_say(c, NULL, AGENT_CHECK_OK, NULL, "%" PRIu64 " MiB are free", kib >> 10);
     agent_check_next(c);
@@ -145,21 +139,21 @@ void agent_check_service(struct agent_checks *c)
 {
     if (c->service_trouble[0])
         agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-            "`systemctl start fedlet`; `journalctl -u fedlet -n 50` says why it ended", "%s",
+            "`systemctl start fedlet`; `journalctl -u fedlet` says why it ended", "%s",
             c->service_trouble);
     else if (agent_check_connected(c))
         agent_check_say(c, NULL, AGENT_CHECK_OK, NULL, "it runs, connected to %s",
             agent_check_status(c, "hub", NULL));
     else
         agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-            "it tries on by itself; the layers below say what is in its way",
+            "it tries on; the layers below say what is in its way",
             "it runs, and is not connected: %s",
             agent_check_status(c, "dial", "last_error")[0]
                 ? agent_check_status(c, "dial", "last_error")
                 : "it is dialling");
     if (fed_doc_bool(fed_doc_get(c->service, "clone_suspected"), false))
         agent_check_say(c, "clone", AGENT_CHECK_FAIL,
-            "stop the machine that is not to be; then `fedctl approve CLUSTER --clone` at the hub",
+            "stop the other; then `fedctl approve CLUSTER --clone`",
             "another machine came to the hub with this cluster's identity");
     agent_check_next(c);
 }
@@ -185,8 +179,7 @@ void agent_check_identity(struct agent_checks *c)
         fed_text_time(info.not_after_unix_s, end);
         if (info.not_after_unix_s < now_s)
             agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-                "a hub that is reached exchanges it; when it ended too long ago, `fedlet join "
-                "--again` with a new token",
+                "the hub exchanges it; too long ago: `fedlet join --again` with a new token",
                 "the certificate of cluster %s ended at %s", w->identity.cluster, end);
         else
             agent_check_say(c, NULL, AGENT_CHECK_OK, NULL, "cluster %s, certificate until %s",
@@ -200,8 +193,7 @@ void agent_check_identity(struct agent_checks *c)
 #define WORKS_SAID_MAX 20u
 
 static const char remedy_work[] =
-    "what the API server says is the cause: repair the federated object at the hub, or the rights "
-    "here; it is tried again by itself";
+    "repair the federated object at the hub, or the rights here; it is tried on";
 
 static void say_wait(struct agent_checks *c, const struct fed_doc *wait)
 {
@@ -252,8 +244,7 @@ static void check_table(struct agent_checks *c)
         open += entry->removing || (entry->in_manifest && !entry->has_applied);
     }
     if (open)
-        agent_check_say(c, NULL, AGENT_CHECK_WARN,
-            "start the service: it goes on where it was, and says why if something fails",
+        agent_check_say(c, NULL, AGENT_CHECK_WARN, "start the service",
             "%zu of %zu were not applied, or not removed, when the service ended", open, all);
     else
         agent_check_say(c, NULL, AGENT_CHECK_OK, NULL, "%zu, all were applied once", all);
@@ -266,7 +257,6 @@ void agent_check_works(struct agent_checks *c)
     else if (c->table)
         check_table(c);
     else
-        agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL,
-            "neither the service nor its state file can be asked");
+        agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL, "nobody can be asked");
     agent_check_next(c);
 }

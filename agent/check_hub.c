@@ -33,8 +33,8 @@ static void on_resolved(void *ctx, enum fed_err err, const struct fed_resolve_ad
     c->resolve = NULL;
     if (err)
         agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-            "repair the machine's DNS (/etc/resolv.conf), or name the hub by its address: --hub",
-            "%s: %s", c->address.host, diag ? diag->text : fed_err_text(err));
+            "repair DNS (/etc/resolv.conf), or name an address: --hub", "%s: %s", c->address.host,
+            diag ? diag->text : fed_err_text(err));
     else
         agent_check_say(c, NULL, AGENT_CHECK_OK, NULL, "%s has %zu addresses (%lu ms)",
             c->address.host, n, took_ms);
@@ -91,12 +91,14 @@ void agent_check_names(struct agent_checks *c)
 {
     gather_hubs(c);
     if (c->n_hubs == 0)
-        agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL,
-            "no address of the hub is known: give the token that is to be used");
+        agent_check_say(
+            c, NULL, AGENT_CHECK_SKIPPED, NULL, "no address of the hub is known: give a token");
     next_name(c);
 }
 
 /* ---- sessions ---- */
+
+static const char rejoin[] = "`fedlet join --again` with a new token";
 
 static void next_hub(struct agent_checks *c);
 
@@ -124,10 +126,8 @@ static void end_soon(struct agent_checks *c)
 static const char *remedy_of_certificates(const struct agent_checks *c, const char *why)
 {
     if (strstr(why, "not valid before") || strstr(why, "expired on"))
-        return "look at the clock of this machine and of the hub (check `clock`)";
-    return c->token ? "make another token at the hub: `fedctl token create`"
-                    : "`fedlet join --again` with a new token, when the hub's CA is another one or "
-                      "this certificate ended too long ago";
+        return "set the clock, here or at the hub";
+    return c->joined ? rejoin : "make another token: `fedctl token create`";
 }
 
 /* The layer below the session: a datagram, or a connection. */
@@ -141,10 +141,8 @@ static void say_way(struct agent_checks *c, bool through, const char *why)
         agent_check_say(c, coap ? "udp" : "tcp", AGENT_CHECK_OK, NULL, "%s answers", hub_of(c));
     else
         agent_check_say(c, coap ? "udp" : "tcp", coap ? AGENT_CHECK_WARN : AGENT_CHECK_FAIL,
-            coap ? "let UDP out to this port (firewall, NAT), and look whether the hub runs; "
-                   "meanwhile an https:// address is used, where there is one"
-                 : "let TCP out to this port, or name the proxy (--proxy), and look whether the "
-                   "hub runs",
+            coap ? "let UDP out to this port; until then HTTPS is used"
+                 : "let TCP out to this port, or name a --proxy",
             "%s: %s", hub_of(c), why);
 }
 
@@ -181,19 +179,15 @@ static void on_kinds(void *ctx, enum fed_err err, const struct fed_link_message 
     int len;
 
     if (err) {
-        agent_check_say(c, "certificate", AGENT_CHECK_WARN,
-            "answers get lost on the way: look at MTU and firewall", "%s: %s", hub_of(c),
-            diag && diag->text[0] ? diag->text : fed_err_text(err));
+        agent_check_say(c, "certificate", AGENT_CHECK_WARN, "look at MTU and firewall", "%s: %s",
+            hub_of(c), diag && diag->text[0] ? diag->text : fed_err_text(err));
     } else if (message->code / 100 == 2) {
         agent_check_say(c, "certificate", AGENT_CHECK_OK, NULL, "%s takes it", hub_of(c));
     } else {
         len = message->payload.len > 300 ? 300 : (int)message->payload.len;
         agent_check_say(c, "certificate",
             message->code == FED_LINK_UNAVAILABLE ? AGENT_CHECK_WARN : AGENT_CHECK_FAIL,
-            message->code == FED_LINK_UNAVAILABLE
-                ? "wait: the hub asks for time"
-                : "look with `fedctl clusters` whether this cluster is still registered, then "
-                  "`fedlet join --again` with a new token",
+            message->code == FED_LINK_UNAVAILABLE ? "wait: the hub asks for time" : rejoin,
             "%s answers %u.%02u: %.*s", hub_of(c), message->code / 100, message->code % 100, len,
             (const char *)message->payload.at);
     }
@@ -288,9 +282,7 @@ static void next_hub(struct agent_checks *c)
     }
     if (c->n_hubs > 0 && c->n_through == 0)
         agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-            "whatever the layers above say; when none of them helps: does the hub run "
-            "(`systemctl status fedhub` there)?",
-            "no address of the hub answers");
+            "what the layers above say; and does the hub run?", "no address of the hub answers");
     agent_check_next(c);
 }
 
@@ -299,8 +291,7 @@ void agent_check_hubs(struct agent_checks *c)
     c->hub = 0;
     if (!c->joined && !c->token) {
         if (c->n_hubs > 0)
-            agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL,
-                "without a token nobody can tell the hub from another one");
+            agent_check_say(c, NULL, AGENT_CHECK_SKIPPED, NULL, "no token, and not joined");
         c->n_hubs = 0;
     }
     next_hub(c);

@@ -48,104 +48,27 @@ static void put(struct bundle *b, const char *name, const char *what, struct fed
         b->err = fed_doc_set_take(b->doc, name, section);
 }
 
-static void set_text(struct bundle *b, struct fed_doc *doc, const char *key, const char *value)
-{
-    if (!b->err && doc)
-        b->err = fed_doc_set_text(doc, key, value);
-}
-
-static void set_int(struct bundle *b, struct fed_doc *doc, const char *key, uint64_t value)
-{
-    if (!b->err && doc)
-        b->err =
-            fed_doc_set_int(doc, key, value > FED_DOC_INT_MAX ? FED_DOC_INT_MAX : (int64_t)value);
-}
-
 /* ---- the sections ---- */
 
-static void put_machine(struct bundle *b)
-{
-    struct fed_doc *doc = fed_doc_new_object();
-    char now[FED_TEXT_TIME_SIZE];
-    uint64_t bytes = 0;
-    uint64_t files = 0;
-
-    fed_text_time(fed_loop_unix_s(b->w->ports.loop), now);
-    set_text(b, doc, "version", FEDLET_VERSION);
-    set_text(b, doc, "time", now);
-    set_int(b, doc, "memory_available_kib", fed_host_memory_kib());
-    if (fed_host_space(b->w->config.state_dir, &bytes, &files, NULL) == FED_OK) {
-        set_int(b, doc, "disk_free_kib", bytes >> 10);
-        set_int(b, doc, "disk_free_files", files);
-    }
-    put(b, "machine", "version, time, memory, disk", doc);
-}
-
-static void put_config(struct bundle *b)
+static void put_facts(struct bundle *b)
 {
     const struct agent_config *config = &b->w->config;
-    struct fed_doc *doc = fed_doc_new_object();
-
-    set_text(b, doc, "stateDir", config->state_dir);
-    set_text(b, doc, "kubeconfig", agent_world_kubeconfig(b->w));
-    set_text(b, doc, "link", config->link);
-    /* It may have a password. */
-    set_text(b, doc, "proxy", config->proxy[0] ? "named here" : "as the environment says");
-    set_text(b, doc, "logLevel", config->log_level);
-    set_text(b, doc, "metrics", config->metrics);
-    for (size_t i = 0; i < config->n_hubs; i++)
-        set_text(b, doc, "hub", config->hubs[i]);
-    put(b, "config", "the configuration, without the proxy's password", doc);
-}
-
-static void put_certificate(
-    struct bundle *b, struct fed_doc *doc, const char *name, const char *pem)
-{
-    struct fed_crypto_cert_info info;
-    struct fed_buf text;
-    char time_text[FED_TEXT_TIME_SIZE];
-    char key[40];
-
-    if (b->w->crypto.cert_info(b->w->crypto.ctx, fed_span_text(pem), &info, NULL))
-        return;
-    fed_buf_init(&text, b->w->mem, 128);
-    fed_text_put_hex(&text, fed_span_of(info.fingerprint.bytes, sizeof info.fingerprint.bytes));
-    snprintf(key, sizeof key, "%s_sha256", name);
-    set_text(b, doc, key, fed_buf_cstr(&text));
-    fed_text_time(info.not_before_unix_s, time_text);
-    snprintf(key, sizeof key, "%s_not_before", name);
-    set_text(b, doc, key, time_text);
-    fed_text_time(info.not_after_unix_s, time_text);
-    snprintf(key, sizeof key, "%s_not_after", name);
-    set_text(b, doc, key, time_text);
-    fed_buf_fini(&text);
-}
-
-static void put_identity(struct bundle *b)
-{
-    struct fed_doc *doc = fed_doc_new_object();
-
-    if (b->inspect->joined) {
-        set_text(b, doc, "cluster", b->w->identity.cluster);
-        put_certificate(b, doc, "certificate", b->w->identity.certificate);
-        put_certificate(b, doc, "ca", b->w->identity.ca);
-    }
-    set_text(b, doc, "state_trouble", b->inspect->state_trouble.text);
-    put(b, "identity", "the cluster's name, fingerprints and life of its certificates", doc);
-}
-
-static void put_files(struct bundle *b)
-{
-    static const char *const files[] = {AGENT_STATE_FILE, AGENT_STATE_FILE "-wal",
-        AGENT_STATE_SESSION_FILE, AGENT_STATE_PARTIAL_FILE, AGENT_STATE_KEY_FILE,
-        AGENT_STATE_SOCKET};
-    struct fed_doc *doc = fed_doc_new_object();
+    char now[FED_TEXT_TIME_SIZE];
     char path[AGENT_PATH_MAX];
+    const char *const facts[][2] = {{"version", FEDLET_VERSION}, {"time", now},
+        {"cluster", b->inspect->joined ? b->w->identity.cluster : ""},
+        {"stateDir", config->state_dir}, {"kubeconfig", agent_world_kubeconfig(b->w)},
+        {"link", config->link}, {"logLevel", config->log_level}, {"metrics", config->metrics},
+        {"proxy", config->proxy[0] ? "named" : ""}, /* it may have a password */
+        {"stateTrouble", b->inspect->state_trouble.text}};
+    struct fed_doc *doc = fed_doc_new_object();
 
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (agent_world_path(b->w, files[i], path, NULL) == FED_OK && fed_host_is_there(path))
-            set_int(b, doc, files[i], fed_host_file_bytes(path));
-    put(b, "files", "sizes of what is in the state directory, in bytes", doc);
+    fed_text_time(fed_loop_unix_s(b->w->ports.loop), now);
+    for (size_t i = 0; i < sizeof facts / sizeof *facts && doc && !b->err; i++)
+        b->err = fed_doc_set_text(doc, facts[i][0], facts[i][1]);
+    if (doc && !b->err && agent_world_path(b->w, AGENT_STATE_FILE, path, NULL) == FED_OK)
+        b->err = fed_doc_set_int(doc, "stateBytes", (int64_t)fed_host_file_bytes(path));
+    put(b, "facts", "version, time, cluster, configuration without the proxy", doc);
 }
 
 static void put_works(struct bundle *b)
@@ -236,10 +159,7 @@ static enum fed_err fill(struct bundle *b, struct agent_inspect *inspect, struct
     struct fed_doc *findings = NULL;
 
     b->inspect = inspect;
-    put_machine(b);
-    put_config(b);
-    put_identity(b);
-    put_files(b);
+    put_facts(b);
     if (!b->err)
         b->err = run_checks(b, &findings, diag);
     put(b, "doctor", "what `fedlet doctor` found", findings);

@@ -80,49 +80,35 @@ static const struct command {
     [AGENT_COMMAND_PREFLIGHT] = {"preflight", USES_CONFIG | USES_JSON | USES_TOKEN | USES_IGNORE,
         "fedlet preflight [TOKEN|-] [--token-file FILE] [--ignore ID,...] [-o json]\n"
         "\n"
-        "Looks, before joining, at what the agent will need: token, DNS, UDP and TCP to the hub,\n"
-        "its CA, the API server, rights there, state directory, memory, clock. The token is not\n"
-        "used up. --kubeconfig, --state-dir, --link, --proxy and --hub as for `fedlet run`.\n"
-        "\n"
-        "Exit code 1 when a check fails that is not ignored.\n"
+        "Looks, before joining, at what the agent will need; the token is not used up.\n"
         "\n"
         "Example:\n"
         "  fedlet preflight - --kubeconfig /etc/rancher/k3s/k3s.yaml < token\n"},
     [AGENT_COMMAND_DOCTOR] = {"doctor", USES_CONFIG | USES_JSON | USES_IGNORE,
         "fedlet doctor [--state-dir DIR] [--kubeconfig FILE] [--ignore ID,...] [-o json]\n"
         "\n"
-        "What is wrong now, layer by layer, and what to do about it; whether or not the service\n"
-        "runs. Changes nothing.\n"
-        "\n"
-        "Exit code 1 when something was found.\n"
+        "What is wrong now, layer by layer, and what to do; whether or not the service runs.\n"
         "\n"
         "Example:\n"
         "  fedlet doctor -o json\n"},
     [AGENT_COMMAND_BUNDLE] = {"support-bundle", USES_CONFIG | USES_FILE,
         "fedlet support-bundle FILE|- [--state-dir DIR] [--kubeconfig FILE]\n"
         "\n"
-        "Writes one JSON document for who is to help: versions, configuration, status, what the\n"
-        "doctor found, works by name, the last log lines; at most 1 MiB. No keys, tokens, "
-        "passwords,\n"
-        "kubeconfigs or contents of objects. Also when the service does not run.\n"
+        "Writes facts for who is to help, as JSON, without keys, tokens or contents of objects.\n"
         "\n"
         "Example:\n"
         "  fedlet support-bundle /tmp/gateway.json\n"},
     [AGENT_COMMAND_INSTALL] = {"install", USES_CONFIG | USES_ROOT,
         "fedlet install [--dry-run] [--kubeconfig FILE] [--root DIR]\n"
         "\n"
-        "Puts program, systemd units and state directory in place, and says each thing that it\n"
-        "does; again it repairs what differs. FILE: the cluster's kubeconfig, by default that of\n"
-        "k3s, kubeadm or MicroK8s. --root DIR: into the tree of an image, without systemd.\n"
+        "Puts program, systemd units and state directory in place, or repairs them.\n"
         "\n"
         "Example:\n"
         "  fedlet install --dry-run\n"},
     [AGENT_COMMAND_UNINSTALL] = {"uninstall", USES_CONFIG | USES_ROOT,
         "fedlet uninstall [--purge] [--dry-run] [--root DIR]\n"
         "\n"
-        "Stops the service and takes away what `fedlet install` made. The state directory stays,\n"
-        "except with --purge: then this cluster's identity is gone. Objects in the cluster stay:\n"
-        "`fedlet leave` first removes them.\n"
+        "Takes away what `fedlet install` made; with --purge the state directory, too.\n"
         "\n"
         "Example:\n"
         "  fedlet leave && fedlet uninstall --purge\n"},

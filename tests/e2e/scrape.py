@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """scrape.py - reads a scrape of Prometheus' text format 0.0.4 on stdin and fails on whatever is not exactly that: a family
-without HELP and TYPE or with two, series of two families mixed, a series twice, a counter that is not called _total, a name
+without TYPE or with two, series of two families mixed, a series twice, a counter that is not called _total, a name
 with a unit that is no base unit, a label with more values than a fixed set of words can have."""
 import re
 import sys
@@ -14,16 +14,12 @@ now = None
 text = sys.stdin.read()
 assert text.endswith("\n"), "no line feed at the end"
 for line in text.splitlines():
-    if line.startswith("# HELP "):
-        name, help_text = line[7:].split(" ", 1)
-        assert NAME.match(name) and help_text and name not in families, line
-        now, families[name] = name, None
-    elif line.startswith("# TYPE "):
+    if line.startswith("# TYPE "):
         name, kind = line[7:].split(" ")
-        assert name == now and families[name] is None and kind in ("gauge", "counter"), line
+        assert NAME.match(name) and name not in families and kind in ("gauge", "counter"), line
         assert (kind == "counter") == name.endswith("_total"), line
         assert not UNITS.search(name), line
-        families[name] = kind
+        now, families[name] = name, kind
     else:
         match = SERIES.match(line)
         assert match, line
