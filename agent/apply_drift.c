@@ -2,6 +2,8 @@
  * at a bounded rate (see apply.h). */
 #include "agent/apply_inner.h"
 
+#include "agent/trial.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -109,7 +111,7 @@ static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
         return;
     entry->moved_generation = seen->generation;
     entry->moved_rv = seen->resource_version;
-    if (entry->state == FED_WORK_APPLIED && !entry->busy &&
+    if ((entry->state == FED_WORK_APPLIED || agent_trial_is_back(entry)) && !entry->busy &&
         (seen->generation == 0 || seen->generation != generation))
         entry->version_due = true;
 }
@@ -120,7 +122,7 @@ void agent_apply_seen(
     if (!note_version(entry, seen->resource_version) || !entry->in_manifest)
         return;
     note_moved(entry, seen);
-    agent_entry_set_health(entry, seen->health);
+    agent_entry_set_health(apply->ports.mem, entry, &seen->health);
     apply_note_status(apply, entry, seen);
     if (entry->work.options & FED_WORK_SCALE)
         apply->events.scaled(apply->events.ctx, entry);
@@ -146,7 +148,8 @@ void agent_apply_lost(struct agent_apply *apply, struct agent_entry *entry,
         note_meanwhile(entry, NULL);
         return;
     }
-    if (entry->removing && !entry->dropped) {
+    if ((entry->removing && !entry->dropped) ||
+        (entry->in_manifest && entry->step == AGENT_STEP_READ)) {
         entry->step = AGENT_STEP_READ;
         entry->due_ms = apply_now(apply);
         agent_apply_kick(apply);

@@ -300,17 +300,17 @@ static enum fed_err remove_one(struct installing *in, const char *below)
 /* Only what is ours goes; a folder with anything else in it stays, and is named. */
 static enum fed_err purge(struct installing *in)
 {
-    static const char *const files[] = {AGENT_STATE_SESSION_FILE, AGENT_STATE_PARTIAL_FILE,
-        AGENT_STATE_SOCKET, AGENT_STATE_FILE "-wal", AGENT_STATE_FILE "-shm", AGENT_STATE_FILE,
-        AGENT_STATE_LOCK_FILE, AGENT_STATE_KEY_FILE};
     /* systemd keeps that of a dynamic user in private/, behind a link. */
     static const char *const folders[] = {"/var/lib/private/fedlet", STATE_DIR};
     char path[AGENT_PATH_MAX];
     enum fed_err err = FED_OK;
 
     for (size_t k = 0; k < 2 && !err; k++) {
-        for (size_t i = 0; i < sizeof files / sizeof *files && !err; i++) {
-            snprintf(path, sizeof path, "%s/%s", folders[k], files[i]);
+        for (size_t i = 0; i < agent_n_world_files + 2 && !err; i++) {
+            snprintf(path, sizeof path, "%s/%s", folders[k],
+                i < agent_n_world_files    ? agent_world_files[i]
+                : i == agent_n_world_files ? AGENT_STATE_SOCKET
+                                           : AGENT_STATE_LOCK_FILE);
             err = remove_one(in, path);
         }
         if (!err && remove_one(in, folders[k]))

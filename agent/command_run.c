@@ -38,7 +38,7 @@ static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options 
     options->slot = slot;
     options->identity = &w->identity;
     agent_world_open_kube(w);
-    return FED_OK;
+    return agent_world_open_policy(w, diag);
 }
 
 /* What is kept between two processes, beside the state file. */
@@ -64,6 +64,27 @@ static enum fed_err places_init(struct agent_world *w, struct places *p, struct 
     return err;
 }
 
+/* Nothing more is read from it: the next start, which looks at all of it, begins anew. */
+static void on_damaged(void *ctx)
+{
+    struct agent_world *w = ctx;
+
+    w->damaged = true;
+    agent_world_stop(w);
+}
+
+/* A bundle that cannot be read is no reason to stand still. */
+static enum fed_err make_daemon(struct agent_world *w, const struct agent_daemon_options *options,
+    struct agent_daemon **out, struct fed_diag *diag)
+{
+    enum fed_err err = agent_daemon_new(&w->ports, options, out, diag);
+
+    if (err != FED_ERR_CORRUPT)
+        return err;
+    err = agent_world_mend(w, diag);
+    return err ? err : agent_daemon_new(&w->ports, options, out, diag);
+}
+
 int agent_command_run(struct agent_world *w, const struct agent_options *options)
 {
     struct agent_daemon_options daemon_options = {0};
@@ -78,8 +99,11 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
         err = places_init(w, &places, &diag);
     daemon_options.sync.session = &places.session;
     daemon_options.sync.partial = &places.partial;
+    daemon_options.vault = &w->vault;
+    daemon_options.damaged = on_damaged;
+    daemon_options.damaged_ctx = w;
     if (!err)
-        err = agent_daemon_new(&w->ports, &daemon_options, &service.daemon, &diag);
+        err = make_daemon(w, &daemon_options, &service.daemon, &diag);
     if (!err)
         err = agent_service_run(&service, &diag);
     agent_daemon_free(service.daemon);

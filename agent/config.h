@@ -20,6 +20,7 @@ struct agent_config {
     char log_level[8];                /* error, warn, info, debug */
     char log[8];                      /* text, json */
     char metrics[AGENT_METRICS_SIZE]; /* "" for none */
+    char policy[AGENT_PATH_MAX];      /* "" for none (policy.h) */
     char hubs[AGENT_HUBS_MAX][281];
     size_t n_hubs; /* 0: those that came with the token */
 };

@@ -9,6 +9,7 @@ enum agent_command {
     AGENT_COMMAND_JOIN,
     AGENT_COMMAND_RUN,
     AGENT_COMMAND_STATUS,
+    AGENT_COMMAND_RBAC,
     AGENT_COMMAND_LEAVE,
     AGENT_COMMAND_PREFLIGHT,
     AGENT_COMMAND_DOCTOR,
@@ -34,6 +35,8 @@ struct agent_options {
     const char *config_file; /* NULL for none */
     const char *token;       /* "-" for stdin */
     const char *token_file;  /* instead of token */
+    const char *account;     /* rbac: NAMESPACE/NAME, NULL for the usual one */
+    const char *user;        /* rbac: instead of account */
     const char *name;
     const char *file;    /* that is written, "-" for stdout */
     const char *ignore;  /* ids of checks, separated by commas; NULL for none */

@@ -74,6 +74,8 @@ static enum fed_err on_control(
     if (fed_span_is(request, "identity")) /* certificates are no secret; the key is not in it */
         return s->world->ports.store->get(
             s->world->ports.store->ctx, FED_SPAN_LIT("identity"), out, NULL);
+    if (fed_span_starts(request, AGENT_RBAC_REQUEST))
+        return agent_daemon_rbac(s->daemon, request, out, diag);
     return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
 }
 
@@ -128,6 +130,22 @@ static enum fed_err check_next(
     return agent_dial_check(&hubs, diag);
 }
 
+static void take_policy(struct agent_service *s)
+{
+    struct agent_world *w = s->world;
+    struct fed_diag diag = {""};
+
+    if (!w->config.policy[0]) {
+        agent_daemon_set_policy(s->daemon, NULL);
+        agent_policy_free(w->policy);
+        w->policy = NULL;
+        return;
+    }
+    if (agent_world_open_policy(w, &diag))
+        fed_log(&w->log, FED_LOG_ERROR, "%s; going on with the one before", diag.text);
+    agent_daemon_set_policy(s->daemon, w->policy);
+}
+
 static void take_next(struct agent_service *s, const struct agent_config *next)
 {
     struct agent_world *w = s->world;
@@ -151,6 +169,7 @@ static void take_next(struct agent_service *s, const struct agent_config *next)
         agent_world_hubs(w, &w->config, &hubs);
         agent_daemon_hubs(s->daemon, hubs.hubs, hubs.n_hubs);
     }
+    take_policy(s);
     agent_kube_lazy_again(&w->kube); /* another file, or another content */
     agent_daemon_look(s->daemon);
     fed_log(&w->log, FED_LOG_INFO, "configuration: read again");
@@ -206,10 +225,15 @@ enum fed_err agent_service_run(struct agent_service *s, struct fed_diag *diag)
         err = fed_linux_loop_on_signal(w->loop, SIGHUP, on_hangup, s);
     if (err)
         goto done;
+    agent_daemon_set_policy(s->daemon, w->policy);
     agent_daemon_start(s->daemon);
     tell_status(s, "READY=1");
     err = fed_linux_loop_run(w->loop);
     fed_notify_service_manager("STOPPING=1");
+    if (!err && w->damaged)
+        err = fed_diag_set(diag, FED_ERR_CORRUPT,
+            "%s/" AGENT_STATE_FILE " was found damaged; the next start sets it aside",
+            w->config.state_dir);
     fed_log(&w->log, FED_LOG_INFO, "fedlet: stopped");
 done:
     fed_control_server_close(s->metrics);

@@ -7,10 +7,15 @@
 #include "agent/dial.h"
 #include "agent/kube_lazy.h"
 #include "agent/options.h"
+#include "agent/policy.h"
 #include "agent/ports.h"
-#include "agent/state.h"
+#include "agent/vault.h"
 
 #define AGENT_EXIT_USAGE 2
+
+/* All that is in a state directory of what was learnt: names, the key last. */
+extern const char *const agent_world_files[];
+extern const size_t agent_n_world_files;
 
 /* Zeros are closed. */
 struct agent_world {
@@ -24,13 +29,17 @@ struct agent_world {
     bool crypto_open;
     struct fed_linux_loop *loop;
     struct fed_sqlite_store *store;
+    struct agent_vault vault;
+    char vault_path[AGENT_PATH_MAX];
+    bool damaged; /* the store, while it was in use */
     struct fed_coap_client *coap;
     struct fed_https_client *https;
     struct agent_kube_lazy kube;
     struct fed_kube_client *kube_client;
     struct fed_kube_client *kube_before; /* while another one takes over */
-    struct fed_buf kube_files; /* what kube_client was made of, as fed_kube_config has it */
-    uint64_t kube_stamp;       /* of these files, as they were */
+    struct fed_buf kube_files;   /* what kube_client was made of, as fed_kube_config has it */
+    uint64_t kube_stamp;         /* of these files, as they were */
+    struct agent_policy *policy; /* NULL: none is configured */
     struct agent_identity identity;
     struct fed_buf key_pem;
     struct agent_ports ports;
@@ -56,8 +65,13 @@ void agent_world_open_log(struct agent_world *w);
 /* Loop, crypto and log: what looking takes. */
 FED_MUST_USE enum fed_err agent_world_open_ports(struct agent_world *w, struct fed_diag *diag);
 FED_MUST_USE enum fed_err agent_world_open_store(struct agent_world *w, struct fed_diag *diag);
-/* Loop, crypto, state directory and store. */
+/* Loop, crypto, state directory and store; a store that is damaged is mended. */
 FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag);
+/* Sets the store aside and opens a new one with the identity (vault.h). diag says what is wrong
+ * with it, and goes into the log. */
+FED_MUST_USE enum fed_err agent_world_mend(struct agent_world *w, struct fed_diag *diag);
+/* The store's rows, as commands read and write them. */
+struct agent_state agent_world_state(struct agent_world *w);
 /* World, key and identity of a directory that has joined. One that has not is left as it is:
  * FED_ERR_NOT_FOUND with diag. */
 FED_MUST_USE enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag);
@@ -72,6 +86,8 @@ FED_MUST_USE enum fed_err agent_world_open_links(struct agent_world *w, bool has
 /* The member's API server, opened when it is first used. */
 void agent_world_open_kube(struct agent_world *w);
 void agent_world_close_links(struct agent_world *w);
+/* The gateway's policy, when one is configured; in w->policy. On failure the one before stays. */
+FED_MUST_USE enum fed_err agent_world_open_policy(struct agent_world *w, struct fed_diag *diag);
 void agent_world_close_store(struct agent_world *w);
 void agent_world_close(struct agent_world *w);
 
@@ -91,6 +107,7 @@ int agent_command_doctor(struct agent_world *w, const struct agent_options *opti
 int agent_command_bundle(struct agent_world *w, const struct agent_options *options);
 int agent_command_install(struct agent_world *w, const struct agent_options *options);
 int agent_command_uninstall(struct agent_world *w, const struct agent_options *options);
+int agent_command_rbac(struct agent_world *w, const struct agent_options *options);
 int agent_command_leave(struct agent_world *w, const struct agent_options *options);
 
 #endif

@@ -48,6 +48,7 @@ struct fed_kube_request {
     const char *path;         /* "/api/v1/namespaces/x?fieldManager=fedlet", percent-encoded */
     const char *content_type; /* NULL without body */
     const char *accept;       /* NULL: application/json */
+    const char *impersonate;  /* in whose name (Impersonate-User), NULL: our own */
     struct fed_span body;
     unsigned timeout_ms; /* 0: 30 s */
 };
