@@ -76,7 +76,8 @@ static enum fed_err choose_hubs(
         .key_pem = fed_buf_span(&w->key_pem),
         .hubs = hubs,
         .n_hubs = n,
-        .mode = agent_dial_mode_of(w->config.link)};
+        .mode = agent_dial_mode_of(w->config.link),
+        .clock = &w->clock};
     return agent_dial_check(out, diag);
 }
 

@@ -27,8 +27,9 @@
            */
 #define DTLS_CLIENT_RECORDS_PER_WAKE 64u /* then other descriptors get their turn */
 #define DTLS_CLIENT_SAVED_MAX 1024u
-#define DTLS_CLIENT_SAVED_FORMAT 1u /* the library's own begin with the number of its version, 3   \
-                                     */
+#define DTLS_CLIENT_SAVED_FORMAT                                                                   \
+    1u /* the library's own begin with the number of its version, 3                                \
+        */
 
 /* What only a handshake needs. */
 struct dtls_client_handshake {
@@ -50,6 +51,7 @@ struct dtls_client_handshake {
     bool heard;        /* something came from the peer */
     bool unreachable;  /* the system says that nothing listens there */
     int alert;         /* of the peer, in the clear; -1 none */
+    uint32_t flags;    /* MBEDTLS_X509_BADCERT_*, of all certificates of the hub's chain */
     char refused[160]; /* why the hub's certificate is not accepted */
 };
 
