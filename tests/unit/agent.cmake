@@ -60,3 +60,5 @@ fed_unit_test(agent_session_test
 fed_unit_test(agent_partial_test
     SOURCES ${agent_dir}/agent_partial_test.c ${agent_dir}/ports_base_dir.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_clock_test
+    SOURCES ${agent_dir}/agent_clock_test.c LINK fed_agent)
