@@ -4,6 +4,7 @@
 #include "agent/health.h"
 #include "agent/path.h"
 #include "agent/render.h"
+#include "agent/wish.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,8 @@ static void on_done(
         apply_read_answer(apply, entry, answer);
     else
         apply_remove_answer(apply, entry, call.step, answer);
+    if (call.paid && entry->retry.attempts == 0) /* it came to something */
+        agent_budget_give(&apply->retries, AGENT_RETRY_RATE, AGENT_RETRY_GAIN);
     changed(apply, entry);
     agent_apply_kick(apply);
 }
@@ -108,6 +111,7 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->entry = entry;
     call->step = step;
     call->kube_call = NULL;
+    call->paid = entry->retry.attempts > 0;
     err = kube->request(kube->ctx, request, on_done, call, &call->kube_call);
     if (err) {
         call->entry = NULL;
@@ -144,6 +148,14 @@ void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enu
     fed_buf_fini(&path);
 }
 
+/* A change that is only reported is reported with its values. */
+static const char *read_accept(const struct agent_entry *entry)
+{
+    bool values = entry->verify && entry->wish && entry->wish->report_drift;
+
+    return values ? AGENT_ACCEPT_FULL : AGENT_ACCEPT_METADATA;
+}
+
 static void start_read(struct agent_apply *apply, struct agent_entry *entry)
 {
     struct fed_buf path;
@@ -152,7 +164,7 @@ static void start_read(struct agent_apply *apply, struct agent_entry *entry)
     agent_path_put_object(&path, &entry->work);
     apply_start(apply, entry, AGENT_STEP_READ,
         &(struct fed_kube_request){
-            .method = "GET", .path = fed_buf_cstr(&path), .accept = AGENT_ACCEPT_METADATA});
+            .method = "GET", .path = fed_buf_cstr(&path), .accept = read_accept(entry)});
     fed_buf_fini(&path);
 }
 
@@ -247,6 +259,18 @@ static bool waits_for_namespace(const struct agent_apply *apply, const struct ag
     return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
 }
 
+/* What failed before shares with all else that failed what the API server may be asked. */
+static bool may_try(struct agent_apply *apply, struct agent_entry *entry, uint64_t now_ms)
+{
+    return entry->retry.attempts == 0 ||
+           agent_budget_take(&apply->retries, AGENT_RETRY_RATE, now_ms, &entry->due_ms);
+}
+
+struct agent_budget *agent_apply_retries(struct agent_apply *apply)
+{
+    return &apply->retries;
+}
+
 static void hold(struct agent_apply *apply, struct agent_entry *entry)
 {
     struct fed_diag message;
@@ -317,7 +341,7 @@ static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_
             continue;
         if (waits_for_namespace(apply, entry))
             hold(apply, entry);
-        else
+        else if (may_try(apply, entry, now_ms))
             start(apply, entry);
         if (!entry->busy)
             stands = false;
@@ -394,8 +418,11 @@ enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state
     apply->table = table;
     apply->events = *events;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, apply, &apply->timer);
+    if (!err)
+        err =
+            ports->loop->timer_new(ports->loop->ctx, apply_drift_timer, apply, &apply->drift_timer);
     if (err) {
-        fed_alloc_free(ports->mem, apply, sizeof *apply);
+        agent_apply_free(apply);
         return err;
     }
     *out = apply;
@@ -415,5 +442,6 @@ void agent_apply_free(struct agent_apply *apply)
         call->entry->busy = false;
     }
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->timer);
+    apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->drift_timer);
     fed_alloc_free(apply->ports.mem, apply, sizeof *apply);
 }

@@ -96,7 +96,7 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
         return;
     }
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
-    agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
+    apply_drift_applied(apply, entry, seen);
     agent_entry_set_health(entry, seen->health);
     apply_note_status(apply, entry, seen);
     if (entry->work.options & FED_WORK_SCALE)
