@@ -502,7 +502,7 @@ void agent_apply_lost(
     } else if (entry->removing && !entry->dropped) {
         agent_entry_plan(entry, AGENT_STEP_READ, apply_now(apply));
         agent_apply_kick(apply);
-    } else if (is_settled(entry) && !has_reason(entry, CONTESTED)) {
+    } else if (is_settled(entry) && (entry->step == AGENT_STEP_NONE || entry->verify)) {
         verify(apply, entry);
     }
 }

@@ -239,10 +239,10 @@ static void compare_step(struct walk *w, const struct step *step, const struct f
     const struct fed_json *mine = child_of(w->doc, ours, step);
 
     w->steps[w->depth++] = *step;
-    if (!mine)
-        note_lost(w, wanted);
-    else if (!is_leaf(mine))
+    if (mine ? !is_leaf(mine) : fed_json_is_object(wanted) && fed_json_count(wanted) > 0)
         compare(w, wanted, mine);
+    else if (!mine)
+        note_lost(w, wanted);
     w->depth--;
 }
 

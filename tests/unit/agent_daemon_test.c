@@ -414,7 +414,7 @@ static void test_drift(void **state)
     world_event(w, map, "MODIFIED");
     world_settle(w);
     assert_string_equal(w->requests, "PATCH " MAP_PATH "\n");
-    assert_true(logged(w, "data is set by \"kubectl-edit\""));
+    assert_true(logged(w, "data.k is set by \"kubectl-edit\""));
     /* deleted by hand */
     map->rv = ++w->next_rv;
     map->used = false;
@@ -520,7 +520,7 @@ static void test_fight_is_bounded_and_named(void **state)
         world_pass(w, 1000);
     }
     assert_in_range(world_asked(w, "PATCH"), 6, 14);
-    assert_state(w, MAP_INDEX, "Failed/Healthy Contested data is set by \"rogue\"");
+    assert_state(w, MAP_INDEX, "Failed/Healthy Contested data.k is set by \"rogue\"");
     world_free(w);
 }
 
