@@ -10,9 +10,9 @@
 #include "proto/bundle/report.h"
 
 #define WORLD_REVISIONS 16
-#define WORLD_WORKS 64
-#define WORLD_OBJECTS 128
-#define WORLD_LOG_MAX 65536
+#define WORLD_WORKS 256
+#define WORLD_OBJECTS 300
+#define WORLD_LOG_MAX (512u << 10)
 
 struct world_work { /* short form of a work */
     const char *kind;
