@@ -225,7 +225,7 @@ void apply_drift_applied(
     if (fight)
         quiet_in(apply, fight);
     /* Contested it stays until nobody changed it for a while. */
-    if (!fight || !fight->contested)
+    if (!fight || !fight->contested || !has_reason(entry, CONTESTED))
         agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
 }
 
@@ -280,13 +280,15 @@ static void report_drift(
 
 /* ---- what is there ---- */
 
-/* The object is as we left it. */
+/* The object is as we left it. What looking at it came to meanwhile (an API server that did not
+ * answer, a finalizer) is over, and so is a change that was reported. */
 static void is_fine(struct agent_apply *apply, struct agent_entry *entry)
 {
     struct agent_fight *fight = entry->fight;
 
-    if (has_reason(entry, DRIFTED) || has_reason(entry, BEING_DELETED)) {
-        agent_entry_forget_fight(apply->ports.mem, entry);
+    if (has_reason(entry, DRIFTED) || (entry->verify && !has_reason(entry, CONTESTED))) {
+        if (has_reason(entry, DRIFTED))
+            agent_entry_forget_fight(apply->ports.mem, entry);
         agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
     } else if (fight && entry->step != AGENT_STEP_NONE) { /* somebody else has put it right */
         quiet_in(apply, fight);
@@ -346,13 +348,15 @@ bool apply_drift_present(
 
     if (!entry->verify)
         return false;
+    if (ours && !seen->deleting && is_same(entry, seen) && fed_span_is(seen->managed, "true")) {
+        is_fine(apply, entry);
+        return true;
+    }
     entry->verify = false;
     if (fed_span_is(seen->managed, "false") || !ours)
         return false; /* as for any object that is not ours */
     if (seen->deleting) {
         await_gone(apply, entry, seen);
-    } else if (is_same(entry, seen) && fed_span_is(seen->managed, "true")) {
-        is_fine(apply, entry);
     } else if (is_reported_only(apply, entry)) {
         report_drift(apply, entry, seen);
     } else {

@@ -252,6 +252,22 @@ static void test_a_lost_event_that_is_wrong(void **state)
     world_free(w);
 }
 
+static void test_a_look_that_fails(void **state)
+{
+    struct world *w = world_with_three();
+
+    (void)state;
+    w->fail_gets = 4;
+    hide(w, world_object(w, MAP_PATH));
+    world_pass(w, 1500);
+    assert_int_equal(strncmp(w->hub_states[MAP_INDEX], "Applied", 7) == 0, 0);
+    world_pass(w, 2 * MINUTE);
+    assert_int_equal(w->fail_gets, 0);
+    assert_int_equal(world_asked(w, "PATCH"), 0);
+    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_free(w);
+}
+
 static struct world_watch *watch_of(struct world *w, const char *plural)
 {
     for (size_t i = 0; i < 16; i++) {
@@ -660,6 +676,26 @@ static void test_a_fight_ends_with_new_content(void **state)
     world_free(w);
 }
 
+static void test_a_fight_and_a_refusal(void **state)
+{
+    struct world *w = world_with_three();
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        steal(w, MAP_PATH, "rogue", i);
+        world_pass(w, 1000);
+    }
+    w->refuse_path = "/configmaps/";
+    w->refuse_status = 403;
+    w->refuse_body = "{}";
+    world_pass(w, MINUTE);
+    assert_state(w, MAP_INDEX, "Failed/Healthy UpdateFailed");
+    w->refuse_path = NULL;
+    world_pass(w, 10 * MINUTE);
+    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_free(w);
+}
+
 /* An apply that moves nothing put nothing back: bookkeeping of the API server is no fight. */
 static void test_nothing_to_put_back(void **state)
 {
@@ -783,6 +819,7 @@ int main(void)
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_lists_that_lie),
         cmocka_unit_test(test_a_lost_event_that_is_wrong),
+        cmocka_unit_test(test_a_look_that_fails),
         cmocka_unit_test(test_watches),
         cmocka_unit_test(test_versions_that_go_back),
         cmocka_unit_test(test_a_kind_that_goes_and_comes),
@@ -798,6 +835,7 @@ int main(void)
         cmocka_unit_test(test_a_fight_against_all),
         cmocka_unit_test(test_a_fight_of_deletions),
         cmocka_unit_test(test_a_fight_ends_with_new_content),
+        cmocka_unit_test(test_a_fight_and_a_refusal),
         cmocka_unit_test(test_nothing_to_put_back),
         cmocka_unit_test(test_report_only),
         cmocka_unit_test(test_report_only_of_what_is_out_of_sight),

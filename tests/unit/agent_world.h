@@ -87,11 +87,12 @@ struct world {
     unsigned refuse_status;
     const char *refuse_body;
     enum world_lie lie;
-    unsigned lies;     /* so many lists lie, then they tell the truth */
-    unsigned lists;    /* asked for */
-    unsigned watched;  /* watches opened */
-    bool no_kind;      /* config maps are no kind of the member */
-    const char *thief; /* a manager that changes what was applied to thief_path at once */
+    unsigned lies;      /* so many lists lie, then they tell the truth */
+    unsigned lists;     /* asked for */
+    unsigned watched;   /* watches opened */
+    unsigned fail_gets; /* so many looks at one object are answered 500 */
+    bool no_kind;       /* config maps are no kind of the member */
+    const char *thief;  /* a manager that changes what was applied to thief_path at once */
     const char *thief_path;
     unsigned thefts; /* so many times */
     bool linger;     /* deleted objects stay until world_forget */

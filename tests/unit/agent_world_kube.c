@@ -404,6 +404,10 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
     if (strstr(call->path, "labelSelector="))
         return list_objects(w, call->path, out);
     note(w, call->method, path);
+    if (strcmp(call->method, "GET") == 0 && w->fail_gets > 0) {
+        w->fail_gets--;
+        return 500;
+    }
     if (strcmp(call->method, "GET") == 0)
         return get_object(w, path, call->full, out);
     memcpy(w->last_body, call->body, sizeof w->last_body);
