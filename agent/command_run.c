@@ -54,6 +54,10 @@ static enum fed_err serve(struct agent_world *w, struct agent_daemon *daemon, st
     fed_notify_service_manager("READY=1");
     err = fed_linux_loop_run(w->loop);
     fed_notify_service_manager("STOPPING=1");
+    if (!err && w->damaged)
+        err = fed_diag_set(diag, FED_ERR_CORRUPT,
+            "%s/" AGENT_STATE_FILE " was found damaged; the next start sets it aside",
+            w->config.state_dir);
     fed_log(&w->log, FED_LOG_INFO, "fedlet: stopped");
 done:
     if (control)
@@ -126,6 +130,27 @@ static enum fed_err places_init(struct agent_world *w, struct places *p, struct 
     return err;
 }
 
+/* Nothing more is read from it: the next start, which looks at all of it, begins anew. */
+static void on_damaged(void *ctx)
+{
+    struct agent_world *w = ctx;
+
+    w->damaged = true;
+    agent_world_stop(w);
+}
+
+/* A bundle that cannot be read is no reason to stand still. */
+static enum fed_err make_daemon(struct agent_world *w, const struct agent_daemon_options *options,
+    struct agent_daemon **out, struct fed_diag *diag)
+{
+    enum fed_err err = agent_daemon_new(&w->ports, options, out, diag);
+
+    if (err != FED_ERR_CORRUPT)
+        return err;
+    err = agent_world_mend(w, diag);
+    return err ? err : agent_daemon_new(&w->ports, options, out, diag);
+}
+
 int agent_command_run(struct agent_world *w, const struct agent_options *options)
 {
     struct agent_daemon_options daemon_options = {0};
@@ -141,8 +166,11 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
         err = places_init(w, &places, &diag);
     daemon_options.sync.session = &places.session;
     daemon_options.sync.partial = &places.partial;
+    daemon_options.vault = &w->vault;
+    daemon_options.damaged = on_damaged;
+    daemon_options.damaged_ctx = w;
     if (!err)
-        err = agent_daemon_new(&w->ports, &daemon_options, &daemon, &diag);
+        err = make_daemon(w, &daemon_options, &daemon, &diag);
     if (!err)
         err = serve(w, daemon, &diag);
     agent_daemon_free(daemon);

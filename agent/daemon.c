@@ -280,7 +280,10 @@ enum fed_err agent_daemon_new(const struct agent_ports *ports,
     d->options = *options;
     agent_state_init(&d->state, ports->mem, ports->store);
     agent_table_init(&d->table, ports->mem);
+    d->state.vault = options->vault;
     err = agent_state_load(&d->state, &d->table, fed_loop_now_ms(ports->loop), diag);
+    d->state.damaged = options->damaged; /* until here it is the caller's to mend */
+    d->state.damaged_ctx = options->damaged_ctx;
     if (!err)
         err = agent_traffic_open(&d->traffic, &d->ports, &d->state, diag);
     if (!err)
@@ -368,6 +371,7 @@ void agent_daemon_leave(
         agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     d->table.revision = 0;
+    d->table.forgotten = true;
     agent_table_reindex(&d->table);
     persist_soon(d);
     agent_apply_kick(d->apply);

@@ -16,6 +16,9 @@ struct agent_daemon_options {
     struct agent_dial_slot *slot;    /* filled in, so that the links' events arrive */
     struct agent_identity *identity; /* that of sync, which new certificates change; NULL: there are
                                       * none */
+    const struct agent_vault *vault; /* NULL: nothing is kept a second time */
+    fed_loop_call *damaged; /* the store was found damaged while in use; NULL: nobody asks */
+    void *damaged_ctx;
 };
 
 /* Reads the state into memory. FED_ERR_CORRUPT with diag. All pointers in ports must be set; link

@@ -319,7 +319,6 @@ static enum fed_err put_blobs(struct staging *s)
 static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
 {
     const struct fed_frame_head *head = &s->frame->head;
-    struct fed_store *store = s->state->store;
     struct fed_buf value;
     enum fed_err err = put_rows(s);
 
@@ -332,11 +331,8 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
     if (fed_buf_err(&value))
         return fed_buf_err(&value);
     add_op(s, FED_SPAN_LIT("manifest"), fed_buf_span(&value), false);
-    err = store->commit(store->ctx, NULL, 0, s->ops, s->n_ops, NULL, diag);
-    if (err)
-        return fed_diag_prefix(diag, err, "state file");
-    s->state->commits++;
-    return FED_OK;
+    err = agent_state_commit(s->state, s->ops, s->n_ops, diag);
+    return err ? fed_diag_prefix(diag, err, "state file") : FED_OK;
 }
 
 /* ---- taking it into the table ---- */

@@ -1,6 +1,7 @@
 /* state.c - see state.h. */
 #include "agent/state.h"
 
+#include "agent/vault.h"
 #include "proto/doc/doc.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@
 #define IDENTITY_MAX (32u << 10)
 #define KEY_TRAFFIC "traffic"
 #define KEY_KINDS "kinds"
+#define KEY_MANIFEST "manifest"
 
 void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store)
 {
@@ -28,14 +30,25 @@ static void put_traffic(struct fed_buf *out, const struct agent_traffic *traffic
     fed_buf_put_varint(out, traffic->received_bytes);
 }
 
-static enum fed_err commit_ops(
+/* Passes what the store said on. */
+static enum fed_err noted(struct agent_state *state, enum fed_err err)
+{
+    fed_loop_call *damaged = state->damaged;
+
+    if (err == FED_ERR_CORRUPT && damaged) {
+        state->damaged = NULL; /* said once */
+        damaged(state->damaged_ctx);
+    }
+    return err;
+}
+
+enum fed_err agent_state_commit(
     struct agent_state *state, const struct fed_store_op *ops, size_t n, struct fed_diag *diag)
 {
     enum fed_err err = state->store->commit(state->store->ctx, NULL, 0, ops, n, NULL, diag);
 
-    if (!err)
-        state->commits++;
-    return err;
+    state->commits += !err;
+    return noted(state, err);
 }
 
 /* With the counters, when there are any. Without memory for them they wait for the next one. */
@@ -48,7 +61,7 @@ static enum fed_err commit(
     enum fed_err err;
 
     if (!state->traffic || !state->traffic(state->traffic_ctx, &now))
-        return commit_ops(state, ops, n, diag);
+        return agent_state_commit(state, ops, n, diag);
     fed_buf_init(&value, state->mem, 64);
     put_traffic(&value, &now);
     all = fed_buf_err(&value) ? NULL : fed_alloc_array(state->mem, n + 1, sizeof *all);
@@ -57,7 +70,7 @@ static enum fed_err commit(
         all[n] =
             (struct fed_store_op){.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&value)};
     }
-    err = commit_ops(state, all ? all : ops, all ? n + 1 : n, diag);
+    err = agent_state_commit(state, all ? all : ops, all ? n + 1 : n, diag);
     fed_alloc_free(state->mem, all, (n + 1) * sizeof *all);
     fed_buf_fini(&value);
     return err;
@@ -73,10 +86,19 @@ static enum fed_err commit_one(
 
 static enum fed_err get(struct agent_state *state, const char *key, struct fed_buf *out)
 {
-    return state->store->get(state->store->ctx, fed_span_text(key), out, NULL);
+    return noted(state, state->store->get(state->store->ctx, fed_span_text(key), out, NULL));
 }
 
 /* ---- identity ---- */
+
+/* What the store has counts; a second time is tried again with the next change and the next start.
+ */
+static void keep_again(struct agent_state *state)
+{
+    enum fed_err err = agent_vault_keep(state, NULL);
+
+    (void)err;
+}
 
 static enum fed_err copy_text(
     const struct fed_doc *doc, const char *key, char *out, size_t size, struct fed_diag *diag)
@@ -122,7 +144,7 @@ enum fed_err agent_state_identity(
     enum fed_err err;
 
     fed_buf_init(&text, state->mem, IDENTITY_MAX);
-    err = get(state, "identity", &text);
+    err = get(state, AGENT_STATE_IDENTITY, &text);
     if (err) {
         if (err == FED_ERR_NOT_FOUND)
             fed_diag_set(diag, err, "this directory has not joined a hub");
@@ -177,7 +199,9 @@ enum fed_err agent_state_set_identity(
     if (!err)
         err = fed_doc_put(&text, doc);
     if (!err)
-        err = commit_one(state, "identity", fed_buf_span(&text), diag);
+        err = commit_one(state, AGENT_STATE_IDENTITY, fed_buf_span(&text), diag);
+    if (!err)
+        keep_again(state);
     fed_buf_fini(&text);
     fed_doc_free(doc);
     return err;
@@ -360,7 +384,7 @@ static enum fed_err load_head(struct agent_state *state, struct agent_table *tab
     enum fed_err err;
 
     fed_buf_init(&text, state->mem, 256);
-    err = get(state, "manifest", &text);
+    err = get(state, KEY_MANIFEST, &text);
     if (err == FED_ERR_NOT_FOUND) {
         fed_buf_fini(&text);
         return FED_OK;
@@ -419,9 +443,13 @@ enum fed_err agent_state_load(
     }
     if (err == FED_OK || err == FED_ERR_NOMEM || err == FED_ERR_IO)
         return err;
+    if (err == FED_ERR_UNSUPPORTED)
+        return fed_diag_set(diag, err,
+            "the stored bundle was written by a newer version (%s); nothing was changed. Install "
+            "the newer version again",
+            why.text[0] ? why.text : fed_err_text(err));
     return fed_diag_set(diag, FED_ERR_CORRUPT,
-        "the stored bundle cannot be read (%s); nothing was changed. Move the state directory "
-        "away and join again with a new token",
+        "the stored bundle cannot be read (%s); nothing was changed",
         why.text[0] ? why.text : fed_err_text(err));
 }
 
@@ -450,7 +478,7 @@ static enum fed_err put_entry_op(
 static enum fed_err persist_ops(struct agent_state *state, struct agent_table *table,
     struct fed_alloc *arena, size_t n_dirty, struct fed_diag *diag)
 {
-    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty, sizeof *ops);
+    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty + 1, sizeof *ops);
     size_t n = 0;
 
     if (!ops)
@@ -463,6 +491,8 @@ static enum fed_err persist_ops(struct agent_state *state, struct agent_table *t
                 return err;
         }
     }
+    if (table->forgotten)
+        ops[n++] = (struct fed_store_op){.key = FED_SPAN_LIT(KEY_MANIFEST), .remove = true};
     return commit(state, ops, n, diag);
 }
 
@@ -475,7 +505,7 @@ enum fed_err agent_state_persist(
 
     for (size_t i = 0; i < table->n; i++)
         n_dirty += table->at[i]->dirty;
-    if (n_dirty == 0)
+    if (n_dirty == 0 && !table->forgotten)
         return FED_OK;
     fed_arena_init(&arena, state->mem, AGENT_STAGE_ARENA_MAX);
     err = persist_ops(state, table, &arena.alloc, n_dirty, diag);
@@ -484,6 +514,7 @@ enum fed_err agent_state_persist(
         return err;
     for (size_t i = 0; i < table->n; i++)
         table->at[i]->dirty = false;
+    table->forgotten = false;
     agent_table_sweep(table);
     return FED_OK;
 }
@@ -494,7 +525,8 @@ enum fed_err agent_state_blob(
     uint8_t key[2 + FED_DIGEST_SIZE] = {'b', '/'};
 
     memcpy(key + 2, digest->bytes, FED_DIGEST_SIZE);
-    return state->store->get(state->store->ctx, fed_span_of(key, sizeof key), out, NULL);
+    return noted(
+        state, state->store->get(state->store->ctx, fed_span_of(key, sizeof key), out, NULL));
 }
 
 /* ---- traffic ---- */
@@ -541,7 +573,7 @@ enum fed_err agent_state_set_traffic(
     if (!err) {
         struct fed_store_op op = {.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&text)};
 
-        err = commit_ops(state, &op, 1, diag);
+        err = agent_state_commit(state, &op, 1, diag);
     }
     fed_buf_fini(&text);
     return err;
@@ -556,7 +588,7 @@ enum fed_err agent_state_mark(
     enum fed_err err;
 
     fed_buf_init(&bytes, state->mem, 64);
-    err = get(state, "mark", &bytes);
+    err = get(state, AGENT_STATE_MARK, &bytes);
     if (!err && bytes.len != FED_LINK_MARK_SIZE)
         err = fed_diag_set(diag, FED_ERR_CORRUPT, "the stored mark of the hub cannot be read");
     if (!err)
@@ -565,10 +597,43 @@ enum fed_err agent_state_mark(
     return err;
 }
 
-enum fed_err agent_state_set_mark(
-    struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE], struct fed_diag *diag)
+enum fed_err agent_state_set_mark(struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE],
+    int64_t unix_s, struct fed_diag *diag)
 {
-    return commit_one(state, "mark", fed_span_of(mark, FED_LINK_MARK_SIZE), diag);
+    struct fed_store_op ops[2] = {
+        {.key = FED_SPAN_LIT(AGENT_STATE_MARK), .value = fed_span_of(mark, FED_LINK_MARK_SIZE)},
+        {.key = FED_SPAN_LIT(AGENT_STATE_TIME)}};
+    struct fed_buf time;
+    enum fed_err err;
+
+    fed_buf_init(&time, state->mem, 16);
+    fed_buf_put_varint(&time, unix_s > 0 ? (uint64_t)unix_s : 0);
+    ops[1].value = fed_buf_span(&time);
+    err = fed_buf_err(&time);
+    if (!err)
+        err = commit(state, ops, 2, diag);
+    if (!err)
+        keep_again(state);
+    fed_buf_fini(&time);
+    return err;
+}
+
+enum fed_err agent_state_time(struct agent_state *state, int64_t *unix_s, struct fed_diag *diag)
+{
+    struct fed_buf bytes;
+    struct fed_span from;
+    uint64_t time = 0;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, state->mem, 64);
+    err = get(state, AGENT_STATE_TIME, &bytes);
+    from = fed_buf_span(&bytes);
+    if (!err && fed_span_take_varint(&from, INT64_MAX, &time))
+        err = fed_diag_set(diag, FED_ERR_CORRUPT, "the stored time of the hub cannot be read");
+    fed_buf_fini(&bytes);
+    if (!err || err == FED_ERR_NOT_FOUND)
+        *unix_s = (int64_t)time;
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
 void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx)

@@ -109,6 +109,7 @@ struct agent_table {
     uint64_t revision;
     uint8_t digest[16]; /* of the manifest */
     size_t n_manifest;  /* entries in the manifest */
+    bool forgotten;     /* the manifest leaves the file, too, with the next that is written */
 };
 
 void agent_table_init(struct agent_table *table, struct fed_alloc *mem);

@@ -57,6 +57,57 @@ static enum fed_err open_lock(struct agent_world *w, struct fed_diag *diag)
     return err;
 }
 
+/* A new store, also one that was made when there was no room for more, gets the identity of before.
+ * Without one this directory has not joined. */
+static enum fed_err restore(struct agent_world *w, struct fed_diag *diag)
+{
+    struct agent_state state = agent_world_state(w);
+    enum fed_err err = agent_vault_restore(&state, diag);
+
+    if (err == FED_ERR_CORRUPT)
+        fed_log(&w->log, FED_LOG_ERROR, "%s", diag->text);
+    return err == FED_ERR_CORRUPT || err == FED_ERR_NOT_FOUND ? FED_OK : err;
+}
+
+struct agent_state agent_world_state(struct agent_world *w)
+{
+    struct agent_state state;
+
+    agent_state_init(&state, w->mem, w->ports.store);
+    state.vault = &w->vault;
+    return state;
+}
+
+enum fed_err agent_world_mend(struct agent_world *w, struct fed_diag *diag)
+{
+    char path[AGENT_PATH_MAX];
+    enum fed_err err;
+
+    fed_log(&w->log, FED_LOG_ERROR,
+        "%s; it is set aside as " AGENT_STATE_FILE AGENT_VAULT_ASIDE
+        "1, a new one begins with the bundle that the hub has; nothing is deleted",
+        diag->text);
+    agent_world_close_store(w);
+    err = agent_world_path(w, AGENT_STATE_FILE, path, diag);
+    if (!err)
+        err = agent_vault_set_aside(&w->fs, path, diag);
+    if (!err)
+        err = open_store(w, diag);
+    return err ? err : restore(w, diag);
+}
+
+static enum fed_err open_state(struct agent_world *w, struct fed_diag *diag)
+{
+    enum fed_err err = agent_world_path(w, AGENT_VAULT_FILE, w->vault_path, diag);
+
+    w->vault = (struct agent_vault){.fs = &w->fs, .path = w->vault_path};
+    if (!err)
+        err = open_store(w, diag);
+    if (err == FED_ERR_CORRUPT)
+        return agent_world_mend(w, diag);
+    return err ? err : restore(w, diag);
+}
+
 enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
 {
     enum fed_err err = fed_linux_loop_open(w->mem, &w->loop, diag);
@@ -71,9 +122,7 @@ enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
     w->ports = (struct agent_ports){
         .mem = w->mem, .loop = fed_linux_loop_port(w->loop), .log = &w->log, .crypto = &w->crypto};
     err = open_lock(w, diag);
-    if (!err)
-        err = open_store(w, diag);
-    return err;
+    return err ? err : open_state(w, diag);
 }
 
 static enum fed_err open_kube(void *ctx, struct fed_kube **out, struct fed_diag *diag)
@@ -198,14 +247,17 @@ static enum fed_err read_key(struct agent_world *w, struct fed_diag *diag)
 enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag)
 {
     struct agent_state state;
+    struct fed_diag kept = {""};
     enum fed_err err = read_key(w, diag);
 
     if (!err)
         err = agent_world_open(w, diag);
     if (err)
         return err;
-    agent_state_init(&state, w->mem, w->ports.store);
+    state = agent_world_state(w);
     err = agent_state_identity(&state, &w->identity, diag);
+    if (!err && agent_vault_keep(&state, &kept))
+        fed_log(&w->log, FED_LOG_WARN, "the identity is not kept a second time: %s", kept.text);
     return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
 }
 

@@ -7,7 +7,7 @@
 #include "agent/kube_lazy.h"
 #include "agent/options.h"
 #include "agent/ports.h"
-#include "agent/state.h"
+#include "agent/vault.h"
 
 #define AGENT_EXIT_USAGE 2
 
@@ -22,6 +22,9 @@ struct agent_world {
     bool crypto_open;
     struct fed_linux_loop *loop;
     struct fed_sqlite_store *store;
+    struct agent_vault vault;
+    char vault_path[AGENT_PATH_MAX];
+    bool damaged; /* the store, while it was in use */
     struct fed_coap_client *coap;
     struct fed_https_client *https;
     struct agent_kube_lazy kube;
@@ -37,8 +40,13 @@ struct agent_world {
 /* A file of the state directory. FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err agent_world_path(
     const struct agent_world *w, const char *file, char out[AGENT_PATH_MAX], struct fed_diag *diag);
-/* Loop, crypto, state directory and store. */
+/* Loop, crypto, state directory and store; a store that is damaged is mended. */
 FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag);
+/* Sets the store aside and opens a new one with the identity (vault.h). diag says what is wrong
+ * with it, and goes into the log. */
+FED_MUST_USE enum fed_err agent_world_mend(struct agent_world *w, struct fed_diag *diag);
+/* The store's rows, as commands read and write them. */
+struct agent_state agent_world_state(struct agent_world *w);
 /* World, key and identity of a directory that has joined. One that has not is left as it is:
  * FED_ERR_NOT_FOUND with diag. */
 FED_MUST_USE enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag);

@@ -117,6 +117,12 @@ static socklen_t address_fill(const struct fed_http_link *link, struct sockaddr_
     return sizeof(v6);
 }
 
+static enum fed_err not_connected(int failure, struct fed_diag *diag)
+{
+    return fed_diag_set(diag, FED_ERR_NETWORK, "connect: %s%s", strerror(failure),
+        failure == ECONNREFUSED ? ": nothing listens there" : "");
+}
+
 /* Starts to connect to the present address. */
 static enum fed_err connect_one(struct fed_http_link *link, struct fed_diag *diag)
 {
@@ -128,7 +134,7 @@ static enum fed_err connect_one(struct fed_http_link *link, struct fed_diag *dia
     if (fd < 0)
         return fed_diag_set(diag, FED_ERR_NETWORK, "socket: %s", strerror(errno));
     if (connect(fd, (struct sockaddr *)&address, len) && errno != EINPROGRESS) {
-        err = fed_diag_set(diag, FED_ERR_NETWORK, "connect: %s", strerror(errno));
+        err = not_connected(errno, diag);
         close(fd);
         return err;
     }
@@ -226,7 +232,7 @@ static enum fed_err connected(struct fed_http_link *link, struct fed_diag *diag)
     if (getsockopt(link->transport.fd, SOL_SOCKET, SO_ERROR, &failure, &len))
         failure = errno;
     if (failure)
-        return fed_diag_set(diag, FED_ERR_NETWORK, "connect: %s", strerror(failure));
+        return not_connected(failure, diag);
     if (getpeername(link->transport.fd, (struct sockaddr *)&peer, &peer_len))
         return FED_ERR_BUSY; /* the timer looked, not the socket */
     if (!link->client->proxy.host[0])

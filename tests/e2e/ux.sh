@@ -336,7 +336,7 @@ try "restore and verify while the hub runs are refused" eval '
     refuses 1 "data directory is in use" "$H" verify --data-dir "$FLEET/hub"'
 LAST=$(fedctl token create)
 hub_stop
-try "fedctl with the hub stopped" refuses 1 'refused; is fedhub running there' "$C" "${KC[@]}" clusters
+try "fedctl with the hub stopped" refuses 1 'nothing listens there; is fedhub running there' "$C" "${KC[@]}" clusters
 try "join with the hub stopped" refuses 1 'did not answer in time.*nothing listens' \
     "$F" join "$LAST" --name c9 --state-dir "$FLEET/s9" --timeout 2s
 try "verify, restore and verify again" eval '
