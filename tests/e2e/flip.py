@@ -5,24 +5,22 @@ import json
 import sys
 import time
 
-from chaos import MERGE, Server
+from chaos import MERGE, Server, difference
 
 
 def main():
     path, patch, manager, seconds = sys.argv[1:5]
     period = float(sys.argv[5]) if len(sys.argv) > 5 else 1.0
     server = Server("cluster1")
-    corrections, before, n = 0, None, 0
+    corrections, wanted, n = 0, {}, 0
     end = time.monotonic() + float(seconds)
     while time.monotonic() < end:
         n += 1
-        status, found = server.call("GET", path)
-        version = found["metadata"].get("resourceVersion") if status == 200 else None
-        corrections += before is not None and version != before
-        status, made = server.call("PATCH", f"{path}?fieldManager={manager}", json.loads(patch.replace("%d", str(n))), MERGE)
+        corrections += difference(wanted, server.call("GET", path)[1]) is not None
+        wanted = json.loads(patch.replace("%d", str(n)))
+        status, made = server.call("PATCH", f"{path}?fieldManager={manager}", wanted, MERGE)
         if status != 200:
             raise SystemExit(f"{path}: {status} {made.get('message')}")
-        before = made["metadata"]["resourceVersion"]
         time.sleep(period)
     print(corrections)
 
