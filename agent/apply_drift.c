@@ -8,6 +8,7 @@
 
 #include "agent/drift.h"
 #include "agent/render.h"
+#include "agent/trial.h"
 #include "agent/wish.h"
 
 #include <stdio.h>
@@ -80,7 +81,7 @@ static void end_fight(struct agent_apply *apply, struct agent_entry *entry)
     if (entry->in_manifest && has_reason(entry, CONTESTED)) {
         fed_log(apply->ports.log, FED_LOG_INFO, "%s: nobody changes it any more",
             agent_entry_name(entry, name));
-        agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
+        agent_trial_settled(apply->table, entry);
         changed(apply, entry);
     }
     agent_entry_forget_fight(apply->ports.mem, entry);
@@ -226,7 +227,7 @@ void apply_drift_applied(
         quiet_in(apply, fight);
     /* Contested it stays until nobody changed it for a while. */
     if (!fight || !fight->contested || !has_reason(entry, CONTESTED))
-        agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
+        agent_trial_settled(apply->table, entry);
 }
 
 /* ---- only reporting ---- */
@@ -239,7 +240,8 @@ static bool is_reported_only(struct agent_apply *apply, struct agent_entry *entr
     return agent_wish_of(apply->state, entry, &wish, NULL) || wish->report_drift;
 }
 
-/* Looks at the object by itself, contents and all, with growing pauses while it keeps changing. */
+/* Looks at the object by itself; at one of which changes are only reported with its contents, and
+ * with growing pauses while it keeps changing. */
 static void look_again(struct agent_apply *apply, struct agent_entry *entry)
 {
     struct agent_fight *fight = fight_of(apply, entry);
@@ -289,7 +291,7 @@ static void is_fine(struct agent_apply *apply, struct agent_entry *entry)
     if (has_reason(entry, DRIFTED) || (entry->verify && !has_reason(entry, CONTESTED))) {
         if (has_reason(entry, DRIFTED))
             agent_entry_forget_fight(apply->ports.mem, entry);
-        agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
+        agent_trial_settled(apply->table, entry);
     } else if (fight && entry->step != AGENT_STEP_NONE) { /* somebody else has put it right */
         quiet_in(apply, fight);
     }
@@ -396,14 +398,6 @@ static bool is_settled(const struct agent_entry *entry)
            (entry->step == AGENT_STEP_NONE || entry->verify || has_reason(entry, CONTESTED));
 }
 
-static void verify(struct agent_apply *apply, struct agent_entry *entry)
-{
-    entry->verify = true;
-    agent_entry_plan(entry, AGENT_STEP_READ,
-        agent_budget_reserve(&apply->restores, AGENT_RESTORE_RATE, apply_now(apply)));
-    agent_apply_kick(apply);
-}
-
 static void judge(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
@@ -432,7 +426,7 @@ void apply_check_meanwhile(struct agent_apply *apply, struct agent_entry *entry)
     if (entry->seen_rv != 0 && entry->seen_rv <= entry->resource_version)
         return; /* an echo of what was there before */
     entry->seen_any = false;
-    verify(apply, entry);
+    look_again(apply, entry);
 }
 
 /* Remembers an event; false when it is older than what we know. */
@@ -473,7 +467,7 @@ static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
         return;
     entry->moved_generation = seen->generation;
     entry->moved_rv = seen->resource_version;
-    if (entry->state == FED_WORK_APPLIED && !entry->busy &&
+    if ((entry->state == FED_WORK_APPLIED || agent_trial_is_back(entry)) && !entry->busy &&
         (seen->generation == 0 || seen->generation != generation))
         entry->version_due = true;
 }
@@ -484,7 +478,7 @@ void agent_apply_seen(
     if (!note_version(entry, seen->resource_version) || !entry->in_manifest)
         return;
     note_moved(entry, seen);
-    agent_entry_set_health(entry, seen->health);
+    agent_entry_set_health(apply->ports.mem, entry, &seen->health);
     apply_note_status(apply, entry, seen);
     if (entry->work.options & FED_WORK_SCALE)
         apply->events.scaled(apply->events.ctx, entry);
@@ -503,11 +497,12 @@ void agent_apply_lost(
         return;
     if (entry->busy) {
         note_meanwhile(entry, NULL);
-    } else if (entry->removing && !entry->dropped) {
+    } else if (is_settled(entry) && (entry->step == AGENT_STEP_NONE || entry->verify)) {
+        look_again(apply, entry);
+    } else if ((entry->removing && !entry->dropped) ||
+               (entry->in_manifest && entry->step == AGENT_STEP_READ)) {
         agent_entry_plan(entry, AGENT_STEP_READ, apply_now(apply));
         agent_apply_kick(apply);
-    } else if (is_settled(entry) && (entry->step == AGENT_STEP_NONE || entry->verify)) {
-        verify(apply, entry);
     }
 }
 

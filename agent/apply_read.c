@@ -35,7 +35,7 @@ static void consider(
         memcpy(entry->uid, seen->uid, sizeof entry->uid);
         entry->adopting = !ours;
         entry->yielded = !seen->has_replicas;
-        if (!entry->yielded && agent_render_retains(apply->ports.mem, &entry->work))
+        if (!entry->yielded && agent_render_retains(apply->ports.mem, entry))
             apply_start_yield(apply, entry, seen);
         else
             agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));

@@ -47,13 +47,16 @@ static enum fed_err leave(struct agent_world *w, const struct agent_options *opt
     if (err)
         return err;
     agent_world_open_kube(w);
-    err = agent_daemon_new(&w->ports, &daemon_options, &daemon, diag);
+    err = agent_world_open_policy(w, diag);
+    if (!err)
+        err = agent_daemon_new(&w->ports, &daemon_options, &daemon, diag);
     if (!err)
         err = agent_world_watch_signals(w);
     if (!err)
         err = agent_world_start_timer(w, agent_world_stop, timeout_ms);
     if (!err) {
         w->exit_code = EXIT_FAILURE;
+        agent_daemon_set_policy(daemon, w->policy);
         agent_daemon_start(daemon);
         agent_daemon_leave(daemon, options->keep_objects, on_left, w);
         err = fed_linux_loop_run(w->loop);

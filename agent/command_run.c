@@ -32,6 +32,8 @@ static enum fed_err on_control(
         return agent_daemon_status_json(ctx, out);
     if (fed_span_is(request, "status text"))
         return agent_daemon_status_text(ctx, out);
+    if (fed_span_starts(request, AGENT_RBAC_REQUEST))
+        return agent_daemon_rbac(ctx, request, out, diag);
     return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
 }
 
@@ -50,6 +52,7 @@ static enum fed_err serve(struct agent_world *w, struct agent_daemon *daemon, st
         err = agent_world_watch_signals(w);
     if (err)
         goto done;
+    agent_daemon_set_policy(daemon, w->policy);
     agent_daemon_start(daemon);
     fed_notify_service_manager("READY=1");
     err = fed_linux_loop_run(w->loop);
@@ -104,7 +107,7 @@ static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options 
     options->slot = slot;
     options->identity = &w->identity;
     agent_world_open_kube(w);
-    return FED_OK;
+    return agent_world_open_policy(w, diag);
 }
 
 /* What is kept between two processes, beside the state file. */

@@ -34,6 +34,10 @@ static const struct key {
     {"hubs", "--hub", KIND_HUBS, 0, 0, NULL, "",
         "addresses instead of those that came with the token, for example "
         "coaps://hub.example:5684, https://hub.example:7444"},
+    {"policy", "--policy", KIND_TEXT, offsetof(struct agent_config, policy), AGENT_PATH_MAX, NULL,
+        "",
+        "file that says what the hub may do here: kinds, namespaces, images, pods, accounts; see "
+        "fedlet(8)"},
     {"logLevel", "--log-level", KIND_CHOICE, offsetof(struct agent_config, log_level), 8,
         "error warn info debug", "info", "most detailed lines: error, warn, info or debug"},
 };

@@ -16,6 +16,7 @@ struct agent_config {
     char kubeconfig[AGENT_PATH_MAX]; /* "" for the default search */
     char link[8];                    /* auto, coap, https */
     char proxy[AGENT_PROXY_SIZE];    /* "" for that of the environment, "none" for none */
+    char policy[AGENT_PATH_MAX];     /* "" for none (policy.h) */
     char log_level[8];               /* error, warn, info, debug */
     char hubs[AGENT_HUBS_MAX][281];
     size_t n_hubs; /* 0: those that came with the token */

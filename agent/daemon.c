@@ -61,6 +61,8 @@ static void on_changed(void *ctx, struct agent_entry *entry)
 {
     struct agent_daemon *d = ctx;
 
+    agent_rollback_look(d->rollback, entry);
+    agent_pods_ask(d->pods, entry);
     if (entry->dirty)
         persist_soon(d);
     agent_observe_want(d->observe, entry);
@@ -68,6 +70,7 @@ static void on_changed(void *ctx, struct agent_entry *entry)
         agent_report_moved(d->report);
     if (entry->report_due)
         agent_report_soon(d->report);
+    agent_apply_moved(d->apply, entry);
 }
 
 static void on_scaled(void *ctx, const struct agent_entry *entry)
@@ -91,16 +94,23 @@ static void on_trouble(void *ctx)
     agent_probe_trouble(d->probe);
 }
 
+static void on_persist(void *ctx)
+{
+    persist(ctx);
+}
+
 static void on_reachable(void *ctx, bool reachable)
 {
     struct agent_daemon *d = ctx;
 
     if (reachable) {
         agent_apply_resume(d->apply);
+        agent_rollback_resume(d->rollback);
         agent_observe_resume(d->observe);
     } else {
         agent_apply_pause(d->apply);
         agent_observe_pause(d->observe);
+        agent_rollback_pause(d->rollback);
     }
 }
 
@@ -237,6 +247,8 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         .scaled = on_scaled};
     struct agent_pods_events pods = {.ctx = d, .changed = on_changed};
     struct agent_observe_events observe = {.ctx = d, .trouble = on_trouble};
+    struct agent_rollback_events rollback = {
+        .ctx = d, .changed = on_changed, .persist = on_persist};
     struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
     struct agent_report_events report = {.ctx = d, .full = on_full};
     struct agent_sync_events sync = {.ctx = d,
@@ -259,6 +271,9 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         err = agent_apply_new(&d->ports, &d->state, &d->table, &apply, &d->apply);
     if (!err)
         err = agent_observe_new(&d->ports, &d->table, d->apply, &observe, &d->observe);
+    if (!err)
+        err =
+            agent_rollback_new(&d->ports, &d->state, &d->table, d->apply, &rollback, &d->rollback);
     if (!err)
         err = agent_pods_new(&d->ports, &d->table, &pods, &d->pods);
     if (!err)
@@ -335,11 +350,32 @@ void agent_daemon_free(struct agent_daemon *d)
     agent_report_free(d->report);
     agent_probe_free(d->probe);
     agent_pods_free(d->pods);
+    agent_rollback_free(d->rollback);
     agent_observe_free(d->observe);
     agent_apply_free(d->apply);
     d->ports.loop->timer_free(d->ports.loop->ctx, d->persist_timer);
     agent_table_fini(&d->table);
     fed_alloc_free(d->ports.mem, d, sizeof *d);
+}
+
+/* ---- what the gateway allows ---- */
+
+void agent_daemon_set_policy(struct agent_daemon *d, const struct agent_policy *policy)
+{
+    d->policy = policy;
+    agent_apply_set_policy(d->apply, policy);
+}
+
+enum fed_err agent_daemon_rbac(
+    struct agent_daemon *d, struct fed_span request, struct fed_buf *out, struct fed_diag *diag)
+{
+    struct agent_rbac_options options;
+
+    if (agent_rbac_parse(request, &options))
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
+    options.policy = d->policy;
+    agent_rbac_put(&d->table, &options, out);
+    return fed_buf_err(out);
 }
 
 /* ---- leaving ---- */

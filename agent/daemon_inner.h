@@ -9,6 +9,7 @@
 #include "agent/probe.h"
 #include "agent/renew.h"
 #include "agent/report.h"
+#include "agent/rollback.h"
 #include "agent/traffic.h"
 
 struct agent_daemon {
@@ -21,8 +22,10 @@ struct agent_daemon {
     struct agent_pods *pods;
     struct agent_probe *probe;
     struct agent_report *report;
+    struct agent_rollback *rollback;
     struct agent_sync *sync;   /* NULL without hubs */
     struct agent_renew *renew; /* as sync */
+    const struct agent_policy *policy;
     struct fed_timer *persist_timer;
     bool persist_set;
     struct agent_retry persist_retry;

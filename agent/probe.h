@@ -4,7 +4,8 @@
  * Looks once a minute, at once after trouble, and with back-off while it is away. Neither a failed
  * request nor an answer that is not ok is believed before the third in a row (KubeFed's default
  * failureThreshold, here of probes that really follow each other); one that is well is believed at
- * once. Nodes are counted every ten minutes, where the agent may list them. */
+ * once. Nodes, and pods that find none, are counted every ten minutes,
+ * where the agent may list them. */
 #ifndef FEDLET_AGENT_PROBE_H
 #define FEDLET_AGENT_PROBE_H
 

@@ -1,7 +1,6 @@
 /* seen.c - see seen.h. */
 #include "agent/seen.h"
 
-#include "agent/health.h"
 #include "proto/object/render.h"
 
 #include <string.h>
@@ -82,7 +81,7 @@ enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *objec
     seen.managed = fed_json_string(label);
     seen.has_managed = fed_json_is_string(label);
     seen.deleting = fed_json_is_string(fed_json_get(meta, "deletionTimestamp"));
-    seen.health = agent_health_of(api_version, kind, object);
+    agent_health_of(api_version, kind, object, &seen.health);
     seen.status = fed_json_get(object, "status");
     seen.object = object;
     err = read_managers(mem, fed_json_get(meta, "managedFields"), &seen);

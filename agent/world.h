@@ -6,6 +6,7 @@
 #include "agent/config.h"
 #include "agent/kube_lazy.h"
 #include "agent/options.h"
+#include "agent/policy.h"
 #include "agent/ports.h"
 #include "agent/vault.h"
 
@@ -29,6 +30,7 @@ struct agent_world {
     struct fed_https_client *https;
     struct agent_kube_lazy kube;
     struct fed_kube_client *kube_client;
+    struct agent_policy *policy; /* NULL: none is configured */
     struct agent_identity identity;
     struct fed_buf key_pem;
     struct agent_ports ports;
@@ -57,6 +59,8 @@ FED_MUST_USE enum fed_err agent_world_open_links(struct agent_world *w, bool has
     const struct fed_link_events *coap, const struct fed_link_events *https, struct fed_diag *diag);
 /* The member's API server, opened when it is first used. */
 void agent_world_open_kube(struct agent_world *w);
+/* The gateway's policy, when one is configured; in w->policy. On failure the one before stays. */
+FED_MUST_USE enum fed_err agent_world_open_policy(struct agent_world *w, struct fed_diag *diag);
 void agent_world_close_store(struct agent_world *w);
 void agent_world_close(struct agent_world *w);
 
@@ -71,6 +75,7 @@ int agent_world_fail(const struct fed_diag *diag, enum fed_err err);
 /* ---- commands: each returns the exit code ---- */
 int agent_command_run(struct agent_world *w, const struct agent_options *options);
 int agent_command_join(struct agent_world *w, const struct agent_options *options);
+int agent_command_rbac(struct agent_world *w, const struct agent_options *options);
 int agent_command_leave(struct agent_world *w, const struct agent_options *options);
 
 #endif

@@ -11,7 +11,9 @@
 #define FLAGS_ALL 0x7fu
 
 #define FORMAT 1u
-#define APPLIED_NOTED 5u /* on the wire: FED_WORK_APPLIED, then a reason and a message */
+/* On the wire: FED_WORK_APPLIED, then a reason and a message; FED_WORK_FAILED, after a version. */
+#define APPLIED_NOTED 5u
+#define FAILED_IN_PLACE 6u
 #define ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
 #define VERSION_MAX 64u /* resourceVersion */
 
@@ -69,6 +71,16 @@ static bool is_noted(const struct fed_report_entry *e)
     return e->state == FED_WORK_APPLIED && (e->reason.len > 0 || e->message.len > 0);
 }
 
+static bool is_in_place(const struct fed_report_entry *e)
+{
+    return e->state == FED_WORK_FAILED && e->in_place;
+}
+
+static unsigned wire_state(const struct fed_report_entry *e)
+{
+    return is_noted(e) ? APPLIED_NOTED : is_in_place(e) ? FAILED_IN_PLACE : (unsigned)e->state;
+}
+
 static void put_entries(struct fed_buf *out, const struct fed_report *report)
 {
     size_t previous = 0;
@@ -79,10 +91,9 @@ static void put_entries(struct fed_buf *out, const struct fed_report *report)
 
         fed_buf_put_varint(out, e->index - previous);
         previous = e->index;
-        fed_buf_put_u8(out, (uint8_t)((is_noted(e) ? APPLIED_NOTED : (unsigned)e->state) |
-                                      (unsigned)e->health << 4 |
+        fed_buf_put_u8(out, (uint8_t)(wire_state(e) | (unsigned)e->health << 4 |
                                       (has_deed(e->state) ? (unsigned)e->deed << 6 : 0)));
-        if (e->state == FED_WORK_APPLIED) {
+        if (e->state == FED_WORK_APPLIED || is_in_place(e)) {
             fed_buf_put_varint(out, e->generation);
             if (e->generation == 0)
                 fed_buf_put_string(out, cut(e->resource_version, VERSION_MAX));
@@ -198,26 +209,38 @@ static enum fed_err take_reason(
     return err ? err : fed_span_take_string(from, FED_REPORT_MESSAGE_MAX, message);
 }
 
+static enum fed_err take_version(struct fed_span *from, struct fed_report_entry *e)
+{
+    enum fed_err err = fed_span_take_varint(from, UINT64_MAX, &e->generation);
+
+    if (!err && e->generation == 0)
+        err = fed_span_take_string(from, VERSION_MAX, &e->resource_version);
+    return err;
+}
+
 static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e)
 {
     uint8_t byte;
+    unsigned state;
     bool noted;
     enum fed_err err = fed_span_take_u8(from, &byte);
 
     if (err)
         return err;
-    noted = (byte & 15) == APPLIED_NOTED;
-    if (!noted && (byte & 15) >= FED_WORK_STATES)
+    state = byte & 15u;
+    noted = state == APPLIED_NOTED;
+    e->in_place = state == FAILED_IN_PLACE;
+    if (!noted && !e->in_place && state >= FED_WORK_STATES)
         return FED_ERR_INVALID;
-    e->state = noted ? FED_WORK_APPLIED : (enum fed_work_state)(byte & 15);
+    e->state = noted         ? FED_WORK_APPLIED
+               : e->in_place ? FED_WORK_FAILED
+                             : (enum fed_work_state)state;
     e->health = (enum fed_work_health)(byte >> 4 & 3);
     e->deed = (enum fed_work_deed)(byte >> 6);
     if (!has_deed(e->state) && e->deed)
         return FED_ERR_INVALID;
-    if (e->state == FED_WORK_APPLIED)
-        err = fed_span_take_varint(from, UINT64_MAX, &e->generation);
-    if (!err && e->state == FED_WORK_APPLIED && e->generation == 0)
-        err = fed_span_take_string(from, VERSION_MAX, &e->resource_version);
+    if (e->state == FED_WORK_APPLIED || e->in_place)
+        err = take_version(from, e);
     if (!err && (has_reason(e->state) || noted))
         err = take_reason(from, &e->reason, &e->message);
     return !err && noted && !is_noted(e) ? FED_ERR_INVALID : err;

@@ -25,6 +25,7 @@ struct world_work { /* short form of a work */
 
 struct world_object { /* in the member */
     bool used;
+    bool deleting;
     char path[300];
     char uid[40];
     unsigned rv;
@@ -36,9 +37,8 @@ struct world_object { /* in the member */
     char other_fields[120]; /* fieldsV1 of its entry, "" for none */
     char other_part[16];    /* subresource of its entry, "" for none */
     char finalizers[80];    /* JSON strings, "" for none */
-    bool deleting;
-    char spec[200];   /* JSON, "" for none */
-    char status[200]; /* JSON, "" for none */
+    char spec[200];         /* JSON, "" for none */
+    char status[200];       /* JSON, "" for none */
 };
 
 enum world_lie { /* what a list says instead of what is there */
@@ -84,7 +84,7 @@ struct world {
     bool api_down;
     bool api_hold;           /* requests wait */
     const char *refuse_path; /* PATCHes whose path contains it get refuse_status and refuse_body */
-    unsigned refuse_status;
+    unsigned refuse_status;  /* 0: the connection breaks */
     const char *refuse_body;
     enum world_lie lie;
     unsigned lies;      /* so many lists lie, then they tell the truth */
@@ -95,7 +95,12 @@ struct world {
     const char *thief;  /* a manager that changes what was applied to thief_path at once */
     const char *thief_path;
     unsigned thefts; /* so many times */
-    bool linger;     /* deleted objects stay until world_forget */
+    unsigned refuse_retry_after_s;
+    /* Asked before any other write; returns the status of a refusal that it wrote, 0 for none. */
+    unsigned (*judge)(
+        void *ctx, const char *method, const char *path, const char *body, struct fed_buf *out);
+    void *judge_ctx;
+    bool linger; /* deleted objects stay, with a deletionTimestamp */
     struct fed_kube_call *calls;
     struct world_watch watches[16];
     char requests[WORLD_LOG_MAX]; /* "METHOD path\n" of everything but probes and lists */

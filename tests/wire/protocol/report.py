@@ -10,6 +10,7 @@ PENDING, APPLIED, FAILED, WAITING, REMOVING = range(5)
 HAS_DEED = (APPLIED, FAILED)  # of a failure: what was tried
 TELLS_WHY = (FAILED, WAITING, REMOVING)
 APPLIED_NOTED = 5  # on the wire: Applied, with a reason and a message behind it
+FAILED_IN_PLACE = 6  # on the wire: Failed, with the version before it that is in place
 
 
 def cut(text, most):
@@ -36,8 +37,10 @@ def put_why(item):
 def put_entry(entry):
     state = entry["state"]
     noted = state == APPLIED and bool(entry["reason"] or entry["message"])
-    out = bytes([(APPLIED_NOTED if noted else state) | entry["health"] << 4 | (entry["deed"] << 6 if state in HAS_DEED else 0)])
-    if state == APPLIED:
+    in_place = state == FAILED and entry.get("in_place", False)
+    shown = APPLIED_NOTED if noted else FAILED_IN_PLACE if in_place else state
+    out = bytes([shown | entry["health"] << 4 | (entry["deed"] << 6 if state in HAS_DEED else 0)])
+    if state == APPLIED or in_place:
         out += put_varint(entry["generation"])
         out += b"" if entry["generation"] else put_string(cut(entry["resource_version"], VERSION_MAX))
     return out + (put_why(entry) if noted or state in TELLS_WHY else b"")
@@ -89,10 +92,13 @@ def take_entry(at):
     entry = {"state": byte & 15, "health": byte >> 4 & 3, "deed": byte >> 6, "generation": 0, "resource_version": b"",
              "reason": b"", "message": b""}
     noted = entry["state"] == APPLIED_NOTED
+    in_place = entry["state"] == FAILED_IN_PLACE
     if noted:
         entry["state"] = APPLIED
+    if in_place:
+        entry.update(state=FAILED, in_place=True)
     need(entry["state"] <= REMOVING and (entry["state"] in HAS_DEED or not entry["deed"]))
-    if entry["state"] == APPLIED:
+    if entry["state"] == APPLIED or in_place:
         entry["generation"] = at.varint(U64_MAX)
         if not entry["generation"]:
             entry["resource_version"] = at.string(VERSION_MAX)
