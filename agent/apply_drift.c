@@ -20,7 +20,6 @@
 #define BEING_DELETED "BeingDeleted"
 #define DELETING_FLOOR_MS 15000u /* the watch says when it is gone */
 #define DELETING_CEILING_MS 60000u
-#define DESCRIBED_MAX 400u /* leaves room in a message for what is done about it */
 
 static void changed(struct agent_apply *apply, struct agent_entry *entry)
 {
@@ -131,14 +130,14 @@ static enum fed_err find(struct agent_apply *apply, struct agent_entry *entry,
 
 /* "spec.replicas is set by \"kubectl\"", or how the object itself came to be another. */
 static void describe(struct agent_apply *apply, struct agent_entry *entry,
-    const struct agent_seen *seen, char out[DESCRIBED_MAX + 1])
+    const struct agent_seen *seen, char out[AGENT_DRIFT_TEXT_MAX + 1])
 {
     struct agent_drift drift;
     struct fed_buf body;
     struct fed_buf text;
 
     if (!seen || strcmp(seen->uid, entry->uid) != 0) {
-        snprintf(out, DESCRIBED_MAX + 1,
+        snprintf(out, AGENT_DRIFT_TEXT_MAX + 1,
             seen ? "another object of that name is there" : "deleted in the member");
         return;
     }
@@ -147,7 +146,8 @@ static void describe(struct agent_apply *apply, struct agent_entry *entry,
     if (find(apply, entry, seen, &body, &drift))
         drift = (struct agent_drift){0};
     agent_drift_put(&text, &drift);
-    snprintf(out, DESCRIBED_MAX + 1, "%s", fed_buf_err(&text) ? "changed" : fed_buf_cstr(&text));
+    snprintf(
+        out, AGENT_DRIFT_TEXT_MAX + 1, "%s", fed_buf_err(&text) ? "changed" : fed_buf_cstr(&text));
     fed_buf_fini(&text);
     fed_buf_fini(&body);
 }
@@ -195,7 +195,7 @@ static void put_back(struct agent_apply *apply, struct agent_entry *entry, enum 
     uint64_t now_ms = apply_now(apply);
     struct agent_fight *fight = fight_of(apply, entry);
     char name[AGENT_ENTRY_NAME_SIZE];
-    char what[DESCRIBED_MAX + 1];
+    char what[AGENT_DRIFT_TEXT_MAX + 1];
 
     describe(apply, entry, seen, what);
     agent_entry_plan(
@@ -260,7 +260,7 @@ static void report_drift(
     struct agent_fight *fight = fight_of(apply, entry);
     enum fed_work_state state = seen ? FED_WORK_APPLIED : FED_WORK_FAILED;
     char name[AGENT_ENTRY_NAME_SIZE];
-    char what[DESCRIBED_MAX + 1];
+    char what[AGENT_DRIFT_TEXT_MAX + 1];
     struct fed_diag message;
 
     describe(apply, entry, seen, what);

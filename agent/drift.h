@@ -11,14 +11,15 @@
 
 #include "proto/object/json.h"
 
-#define AGENT_DRIFT_PATH_MAX 160u
+#define AGENT_DRIFT_PATH_MAX 120u
 #define AGENT_DRIFT_VALUE_MAX 48u
+#define AGENT_DRIFT_TEXT_MAX 400u /* of the sentence */
 
 struct agent_drift {
     char path[AGENT_DRIFT_PATH_MAX + 1];  /* "spec.template.spec.containers[web].image"; "": none */
-    char manager[129];                    /* "" when nobody's entry has it */
-    char subresource[32];                 /* through which it was written, "" for the object */
-    char since[32];                       /* metav1.Time of that entry, "" */
+    char manager[65];                     /* "" when nobody's entry has it */
+    char subresource[25];                 /* through which it was written, "" for the object */
+    char since[29];                       /* metav1.Time of that entry, "" */
     char ours[AGENT_DRIFT_VALUE_MAX + 1]; /* JSON, cut */
     char theirs[AGENT_DRIFT_VALUE_MAX + 1]; /* "" when it is gone or contents are not there */
     bool has_content;                       /* the object came with contents */
@@ -35,7 +36,8 @@ void agent_drift_find(struct fed_json_doc *doc, const struct fed_json *wanted,
     const struct fed_json *object, struct agent_drift *out);
 
 /* "spec.replicas is set by \"kubectl\" (scale) since 2026-01-02T03:04:05Z"; with values:
- * "spec.replicas is 5, not 2: set by ..."; without a manager "... was taken away". */
+ * "spec.replicas is 5, not 2: set by ..."; without a manager "... was taken away". At most
+ * AGENT_DRIFT_TEXT_MAX bytes. */
 void agent_drift_put(struct fed_buf *out, const struct agent_drift *drift);
 
 #endif
