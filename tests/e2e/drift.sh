@@ -64,6 +64,14 @@ case_forced() {
     soon 20 one field configmap owned '{.data.k}'
     wait_for 5 'the rival' says_log 'ConfigMap shop/owned: data.k is set by "rival"'
 }
+case_client_side() {
+    printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owned, namespace: shop}\ndata: {k: mine, more: m}\n' | member apply -f -
+    soon 20 'one m' field configmap owned '{.data.k} {.data.more}'
+    wait_for 5 'the client' says_log 'ConfigMap shop/owned: data.k is set by "kubectl-client-side-apply"'
+    # What it left behind is not fought: it has no field of ours any more.
+    is 1 logged 'ConfigMap shop/owned: .*kubectl-client-side-apply'
+    soon 20 'True ' propagation shop federatedconfigmap owned
+}
 managers() { field "$1" "$2" '{.metadata.managedFields[*].manager}'; }
 case_cleared() {
     member patch configmap owned --type=json -p '[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]'
@@ -293,6 +301,7 @@ must "a member, a hub, an agent and its works" begin
 try "who changed what is told, and put back" case_named
 try "a field that was taken away" case_taken_away
 try "ownership taken by force" case_forced
+try "kubectl apply of a client" case_client_side
 try "managedFields cleared" case_cleared
 try "the label: removed, changed, false" case_labels
 try "restarts, status and fields of others are no drift" case_no_drift
