@@ -289,8 +289,7 @@ static void is_fine(struct agent_apply *apply, struct agent_entry *entry)
     struct agent_fight *fight = entry->fight;
 
     if (has_reason(entry, DRIFTED) || (entry->verify && !has_reason(entry, CONTESTED))) {
-        if (has_reason(entry, DRIFTED))
-            agent_entry_forget_fight(apply->ports.mem, entry);
+        agent_entry_forget_fight(apply->ports.mem, entry);
         agent_trial_settled(apply->table, entry);
     } else if (fight && entry->step != AGENT_STEP_NONE) { /* somebody else has put it right */
         quiet_in(apply, fight);
