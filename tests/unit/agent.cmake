@@ -4,6 +4,10 @@ fed_unit_test(agent_daemon_test
     SOURCES ${agent_dir}/agent_daemon_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_drift_test
+    SOURCES ${agent_dir}/agent_drift_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_apply_test
     SOURCES ${agent_dir}/agent_apply_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
