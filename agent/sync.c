@@ -159,6 +159,7 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
         return;
     if (!err) {
         s->pings_lost = 0;
+        s->rtt_ms = (uint32_t)(agent_sync_now(s) - s->ping_ms);
         arm_heartbeat(s);
         renew(s);
     } else if (++s->pings_lost >= lost_max) {
@@ -171,7 +172,10 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
 static void send_ping(struct agent_sync *s)
 {
     unsigned timeout_ms = agent_dial_is_https(s->dial) ? PING_HTTPS_TIMEOUT_MS : PING_TIMEOUT_MS;
-    enum fed_err err = s->ports.link->ping(s->ports.link->ctx, timeout_ms, on_pong, s);
+    enum fed_err err;
+
+    s->ping_ms = agent_sync_now(s);
+    err = s->ports.link->ping(s->ports.link->ctx, timeout_ms, on_pong, s);
 
     if (err)
         give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
@@ -261,7 +265,8 @@ static bool is_newer(const uint8_t *mark, const uint8_t *than)
 
 /* Durable before the hub hears that it is kept. One that cannot be stored is not used either: the
  * hub takes the one of before as long. */
-static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *items)
+static void take_mark(struct agent_sync *s, const struct fed_link_hello *hello,
+    const struct fed_link_hello_items *items)
 {
     struct fed_diag diag = {""};
     enum fed_err err;
@@ -274,7 +279,7 @@ static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *i
     s->copied = items->copied;
     if (!items->has_mark || (s->has_mark && !is_newer(items->mark, s->mark)))
         return;
-    err = agent_state_set_mark(s->state, items->mark, &diag);
+    err = agent_state_set_mark(s->state, items->mark, hello->unix_s, &diag);
     if (err) {
         fed_log(s->ports.log, FED_LOG_WARN, "state file: the hub's mark: %s",
             agent_sync_text(err, &diag));
@@ -291,7 +296,7 @@ static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span
     s->pings_lost = 0;
     take_hello(s, hello);
     fed_link_hello_items_take(items, &s->items);
-    take_mark(s, &s->items);
+    take_mark(s, hello, &s->items);
     s->report_seq = hello->report_seq;
     s->events.hello(s->events.ctx, hello, &s->items);
     observe(s);
@@ -383,7 +388,11 @@ void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out
     *out = (struct agent_sync_status){.state = s->at,
         .since_unix_s = s->since_unix_s,
         .connected = s->at == AGENT_SYNC_READY,
-        .copied = s->copied};
+        .copied = s->copied,
+        .rtt_ms = s->rtt_ms,
+        .told_unix_s = s->told_ms ? fed_loop_unix_s(s->ports.loop) -
+                                        (int64_t)((agent_sync_now(s) - s->told_ms) / 1000)
+                                  : 0};
     agent_dial_status(s->dial, &out->dial);
 }
 
