@@ -201,8 +201,10 @@ static void put_back(struct agent_apply *apply, struct agent_entry *entry, enum 
     agent_entry_plan(
         entry, step, agent_budget_reserve(&apply->restores, AGENT_RESTORE_RATE, now_ms));
     if (fight && is_fight(fight, now_ms, entry->due_ms)) {
+        apply->counts.contested++;
         contest(apply, entry, what);
     } else {
+        apply->counts.restored++;
         fed_log(apply->ports.log, FED_LOG_INFO, "%s: %s; put back", agent_entry_name(entry, name),
             what);
     }

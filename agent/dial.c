@@ -41,6 +41,7 @@ static void enter(struct agent_dial *d, enum agent_dial_state next)
     fed_log(d->ports.log, FED_LOG_DEBUG, "hub: %s -> %s", agent_dial_state_name(d->state),
         agent_dial_state_name(next));
     d->state = next;
+    d->moved_ms = agent_dial_now(d);
 }
 
 /* ---- time ---- */
@@ -250,6 +251,38 @@ static void lane_start(struct agent_lane *l)
         l->state = AGENT_LANE_CONNECTING;
 }
 
+/* By itself: what another session brings would not have been judged either. */
+static void ask_for_time(struct agent_lane *l, const char *why)
+{
+    struct agent_dial *d = l->dial;
+
+    fed_log(d->ports.log, FED_LOG_INFO,
+        "hub %s: %s; nobody keeps this machine's clock, asking the hub for the time",
+        agent_lane_hub(l), why);
+    agent_lane_end(l);
+    if (d->state != AGENT_DIAL_IN_USE) {
+        agent_lane_end(other_of(l));
+        d->second_ms = AGENT_DIAL_NEVER;
+    }
+    lane_start(l);
+    arm(d);
+}
+
+/* Whether the hello is one of a session that may be used; else it was dealt with. */
+static bool take_time(struct agent_lane *l, int64_t unix_s)
+{
+    struct agent_clock *clock = l->dial->options.clock;
+    enum fed_err err = clock ? agent_clock_told(clock, unix_s) : FED_OK;
+
+    if (err == FED_ERR_CONFLICT) {
+        agent_lane_end(l);
+        lane_start(l);
+    } else if (err) {
+        lane_failed(l, "its clock is behind what a hub said before", 0);
+    }
+    return !err;
+}
+
 static void probe_failed(struct agent_lane *l)
 {
     struct agent_dial *d = l->dial;
@@ -267,8 +300,13 @@ static void lane_failed(struct agent_lane *l, const char *why, uint32_t asked_s)
     struct agent_lane *other = other_of(l);
     bool probing = is_probe(l);
 
+    d->counts.failed++;
     if (d->resumed && l == agent_dial_coap(d)) {
         resume_failed(d, why);
+        return;
+    }
+    if (d->options.clock && agent_clock_ask(d->options.clock)) {
+        ask_for_time(l, why);
         return;
     }
     agent_lane_end(l);
@@ -361,7 +399,8 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     }
     from = message->payload;
     if (message->code == FED_LINK_CONTENT && fed_link_hello_take(&from, &hello) == FED_OK) {
-        lane_won(l, &hello, from);
+        if (take_time(l, hello.unix_s))
+            lane_won(l, &hello, from);
         return;
     }
     if (message->code == FED_LINK_UNAUTHORIZED && l->dial->events.ended &&
@@ -389,6 +428,10 @@ void agent_lane_up(struct agent_lane *l)
         lane_failed(l, CHANGED, 0);
         return;
     }
+    if (d->resumed && l == agent_dial_coap(d))
+        d->counts.resumed++;
+    else
+        d->counts.full++;
     l->state = AGENT_LANE_HELLO;
     err = d->events.hello(
         d->events.ctx, l->link, is_probe(l) ? PROBE_TIMEOUT_MS : REQUEST_TIMEOUT_MS, on_hello, l);

@@ -92,6 +92,7 @@ struct agent_entry {
     bool yielded;       /* seen: replicas that the member retains are not ours */
     bool verify;        /* with AGENT_STEP_READ: applied, and perhaps changed by somebody else */
     uint32_t index;     /* in the manifest, when in it */
+    uint32_t since_s;   /* monotonic: not as it is to be since then (wait.h); 0: it is */
     uint64_t due_ms;    /* of the step */
     struct agent_retry retry;
     struct agent_fight *fight; /* owned, NULL for none */
