@@ -21,7 +21,7 @@ static enum fed_err set_time(
 
 /* ---- federated objects ---- */
 
-#define WHY_SIZE (FED_REPORT_REASON_MAX + 256u)
+#define WHY_SIZE (FED_REPORT_REASON_MAX + FED_REPORT_MESSAGE_MAX + 3u)
 
 struct cluster_word {
     const char *status; /* "" when the cluster is as wanted */
