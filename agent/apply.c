@@ -362,6 +362,11 @@ static void on_timer(void *ctx)
     agent_apply_kick(ctx);
 }
 
+const struct agent_apply_counts *agent_apply_counts(const struct agent_apply *apply)
+{
+    return &apply->counts;
+}
+
 void agent_apply_pause(struct agent_apply *apply)
 {
     apply->paused = true;

@@ -49,6 +49,14 @@ FED_MUST_USE enum fed_err agent_apply_new(const struct agent_ports *ports,
 /* Cancels what is under way. */
 void agent_apply_free(struct agent_apply *apply);
 
+struct agent_apply_counts {
+    uint64_t applied;
+    uint64_t failed;    /* refused, or not answered */
+    uint64_t restored;  /* drift that was put back at once */
+    uint64_t contested; /* drift that somebody keeps making */
+};
+const struct agent_apply_counts *agent_apply_counts(const struct agent_apply *apply);
+
 /* Starts what is due and sets the timer for the rest. Call after staging. */
 void agent_apply_kick(struct agent_apply *apply);
 /* While paused nothing is started (API server away). Ending the pause tries everything that waits

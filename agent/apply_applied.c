@@ -110,6 +110,7 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
                 entry->deed = (uint8_t)deed_of(entry, answer->status);
             entry->deed_sent = false;
             entry->adopting = false;
+            apply->counts.applied++;
             take_applied(apply, entry, &seen, content, superseded);
         }
         fed_json_doc_free(doc);

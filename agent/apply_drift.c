@@ -36,10 +36,12 @@ static void restore(
 
     agent_entry_plan(entry, step, now_ms);
     if (!is_fight(entry, now_ms)) {
+        apply->counts.restored++;
         fed_log(apply->ports.log, FED_LOG_INFO, "%s: %s by \"%s\", put back",
             agent_entry_name(entry, name),
             step == AGENT_STEP_READ ? "deleted or unlabelled" : "changed", who);
     } else {
+        apply->counts.contested++;
         entry->due_ms = agent_retry_failed(&entry->fight, now_ms, FIGHT_FLOOR_MS, FIGHT_CEILING_MS,
             agent_spread(&apply->ports), 0);
         fed_diag_set(&message, FED_OK,

@@ -53,6 +53,7 @@ struct agent_apply {
     const struct agent_policy *policy; /* NULL: everything is allowed */
     bool paused;
     bool in_kick;
+    struct agent_apply_counts counts;
     bool was_busy; /* something was started since the last `settled` */
 };
 

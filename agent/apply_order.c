@@ -168,14 +168,17 @@ static bool depends_on(
     return false;
 }
 
-/* Appends what `at` names, and was not reached yet, to the walk. */
-static void walk_on(struct agent_apply *apply, struct agent_entry *at, struct agent_entry **last)
+/* Appends what `at` names, and was not reached yet, to the walk. A walk through the bundle does not
+ * touch what is on its way out. */
+static void walk_on(
+    struct agent_apply *apply, struct agent_entry *at, struct agent_entry **last, bool leaving)
 {
     const struct agent_wish *wish = at->wish;
 
     for (size_t i = 0; i < wish->n_dependencies; i++) {
         struct agent_entry *found = wish->dependencies[i].found;
-        struct agent_wish *other = found ? wish_of(apply, found) : NULL;
+        struct agent_wish *other =
+            found && (leaving || !found->removing) ? wish_of(apply, found) : NULL;
 
         if (!other || other->walk == apply->walk)
             continue;
@@ -200,7 +203,7 @@ static struct agent_entry *walk(
     for (struct agent_entry *at = entry; at; at = at->wish->next) {
         if (depends_on(apply, at, goal))
             return at;
-        walk_on(apply, at, &last);
+        walk_on(apply, at, &last, entry->removing);
     }
     return NULL;
 }
@@ -273,6 +276,8 @@ static const char *unready(const struct agent_entry *on)
 {
     if (!on)
         return "is not part of the bundle";
+    if (on->removing)
+        return "is being removed";
     if (on->state == FED_WORK_FAILED)
         return "failed";
     if (on->state != FED_WORK_APPLIED)
@@ -329,7 +334,13 @@ static bool wait_for_dependencies(struct agent_apply *apply, struct agent_entry 
     return false;
 }
 
-/* What depends on it goes first; in a cycle there is no first. */
+/* In the member, or maybe. */
+static bool is_there(const struct agent_entry *entry)
+{
+    return entry->removing ? !entry->dropped : entry->in_manifest && entry->uid[0];
+}
+
+/* What depends on it goes first, or lets it go; in a cycle there is no first. */
 static bool wait_for_dependants(struct agent_apply *apply, struct agent_entry *entry)
 {
     char name[AGENT_ENTRY_NAME_SIZE];
@@ -338,8 +349,7 @@ static bool wait_for_dependants(struct agent_apply *apply, struct agent_entry *e
     for (size_t i = 0; i < apply->table->n; i++) {
         struct agent_entry *other = apply->table->at[i];
 
-        if (other == entry || !other->removing || other->dropped ||
-            !depends_on(apply, other, entry) ||
+        if (other == entry || !is_there(other) || !depends_on(apply, other, entry) ||
             (wish_of(apply, entry) && walk(apply, entry, other)))
             continue;
         fed_diag_set(&message, FED_OK, "waits until %s, which depends on it, is gone",

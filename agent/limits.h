@@ -51,5 +51,7 @@
 #define AGENT_CONFIG_MAX (64u << 10)
 /* Failing works that `fedlet status` lists for people. */
 #define AGENT_STATUS_LIST_MAX 20u
+/* Waits in its JSON; it says how many there are. */
+#define AGENT_STATUS_WAITS_MAX 100u
 
 #endif

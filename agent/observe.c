@@ -707,3 +707,16 @@ void agent_observe_free(struct agent_observe *o)
     o->ports.loop->timer_free(o->ports.loop->ctx, o->timer);
     fed_alloc_free(o->ports.mem, o, sizeof *o);
 }
+
+void agent_observe_each_waiting(const struct agent_observe *o,
+    void (*each)(
+        void *ctx, struct fed_span plural, unsigned attempts, uint64_t next_ms, uint32_t limit_s),
+    void *ctx)
+{
+    for (size_t i = 0; i < o->n_kinds && !o->paused; i++) {
+        const struct kind *k = o->kinds[i];
+
+        if (k->state == KIND_WAITING && k->retry.attempts > 1 && !k->strays_only)
+            each(ctx, k->plural, k->retry.attempts, k->due_ms, RETRY_CEILING_MS / 1000);
+    }
+}

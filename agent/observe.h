@@ -38,6 +38,11 @@ FED_MUST_USE enum fed_err agent_observe_federated(
 void agent_observe_want(struct agent_observe *observe, const struct agent_entry *entry);
 /* Lists every kind again that has works whose status is reported. */
 void agent_observe_refresh_status(struct agent_observe *observe);
+/* Each kind of works whose last list or watch failed, while it waits for the next try. */
+void agent_observe_each_waiting(const struct agent_observe *observe,
+    void (*each)(
+        void *ctx, struct fed_span plural, unsigned attempts, uint64_t next_ms, uint32_t limit_s),
+    void *ctx);
 void agent_observe_pause(struct agent_observe *observe);
 void agent_observe_resume(struct agent_observe *observe);
 

@@ -81,6 +81,7 @@ struct agent_entry {
     bool trial_ends;    /* staging: it does so with the bundle that is being staged */
     bool yielded;       /* seen: replicas that the member retains are not ours */
     uint32_t index;     /* in the manifest, when in it */
+    uint32_t since_s;   /* monotonic: not as it is to be since then (wait.h); 0: it is */
     uint64_t due_ms;    /* of the step */
     uint64_t window_ms; /* when the present window of restores began */
     struct agent_retry retry;

@@ -287,8 +287,12 @@ void agent_wish_look_up(const struct agent_table *table, struct agent_entry *ent
 
     if (wish->looked_up == table->round)
         return;
-    for (size_t i = 0; i < wish->n_dependencies; i++)
-        wish->dependencies[i].found =
-            find(table, entry->work.ns, &wish->dependencies[i], entry->removing);
+    for (size_t i = 0; i < wish->n_dependencies; i++) {
+        struct agent_dependency *d = &wish->dependencies[i];
+
+        d->found = find(table, entry->work.ns, d, entry->removing);
+        if (!d->found)
+            d->found = find(table, entry->work.ns, d, !entry->removing);
+    }
     wish->looked_up = table->round;
 }

@@ -4,7 +4,8 @@
  *
  *   fedlet.io/depends-on       other works of this bundle, comma separated, as KIND[.GROUP]/NAME
  *                              (same namespace, or cluster-scoped) or
- *                              KIND[.GROUP]/NAMESPACE/NAME: applied once those are healthy.
+ *                              KIND[.GROUP]/NAMESPACE/NAME: applied once those are healthy,
+ *                              which in their turn are not removed before this one.
  *                              Without a group the first work of that kind and name counts.
  *   fedlet.io/replace          "true": delete and create again when an immutable field changes
  *   fedlet.io/drift            "report": tell of foreign changes, do not put them back;
@@ -62,8 +63,9 @@ FED_MUST_USE enum fed_err agent_wish_read(struct fed_alloc *mem, struct fed_span
     struct fed_span overrides, struct agent_wish **out, struct fed_diag *diag);
 void agent_wish_free(struct fed_alloc *mem, struct agent_wish *wish); /* NULL is fine */
 
-/* Finds the works that the entry's wish names, among those that are in the bundle as it is, or
- * leave it as it does. Stands until the table's next round. wish: the entry's, not NULL. */
+/* Finds the works that the entry's wish names: those of the bundle before those on their way out,
+ * for an entry that is on its way out itself the other way round. Stands until the table's next
+ * round. The entry has a wish. */
 void agent_wish_look_up(const struct agent_table *table, struct agent_entry *entry);
 /* The work that the dependency means, seen from ns; NULL when the bundle has none. */
 struct agent_entry *agent_wish_find(

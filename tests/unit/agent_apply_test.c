@@ -252,6 +252,30 @@ static void test_removal_the_other_way_round(void **state)
     world_free(w);
 }
 
+/* What still stands on it keeps it, until it is gone or asks for it no more. */
+static void test_removal_of_what_is_needed(void **state)
+{
+    struct world_work works[] = {
+        {"ConfigMap", "web", "base", MAP("a", ""), NULL, 0},
+        {"ConfigMap", "web", "upper", MAP("b", ON("ConfigMap/base")), NULL, 0},
+    };
+    struct world *w = world_with_namespace();
+
+    (void)state;
+    publish(w, 1, works, 2);
+    world_pass(w, 3000);
+    publish(w, 2, works + 1, 1);
+    world_pass(w, 3600000);
+    assert_non_null(world_object(w, MAPS "base"));
+    assert_int_equal(w->report.n_removed, 1);
+    assert_memory_equal(w->report.removed[0].message.at, "waits until ConfigMap web/upper", 31);
+    works[1].blob = MAP("b", "");
+    publish(w, 3, works + 1, 1);
+    world_pass(w, 3000);
+    assert_null(world_object(w, MAPS "base"));
+    world_free(w);
+}
+
 /* ---- kinds and namespaces ---- */
 
 static void test_kind_appears(void **state)
@@ -387,6 +411,45 @@ static void test_rates(void **state)
         w->refuse_path = NULL;
         world_pass(w, 3600000);
         assert_state(w, 0, "Applied");
+        world_free(w);
+    }
+}
+
+/* Any one of a bundle fails, in any way, and the agent is killed: the others are in place, and the
+ * next process sends only the one. */
+static void test_half_applied(void **state)
+{
+    static const unsigned statuses[] = {500, 403, 422, 0};
+    static const char *const names[] = {"m0", "m1", "m2", "m3", "m4"};
+    struct world_work works[5];
+    char path[100];
+
+    (void)state;
+    for (size_t i = 0; i < 20; i++) {
+        struct world *w = world_with_namespace();
+        size_t bad = i % 5;
+
+        for (size_t k = 0; k < 5; k++)
+            works[k] = (struct world_work){"ConfigMap", "web", names[k], MAP("a", ""), NULL, 0};
+        publish(w, 1, works, 5);
+        world_pass(w, 3000);
+        for (size_t k = 0; k < 5; k++)
+            works[k].blob = MAP("b", "");
+        snprintf(path, sizeof path, MAPS "m%zu", bad);
+        w->refuse_path = path;
+        w->refuse_status = statuses[i / 5];
+        w->refuse_body = "{\"kind\":\"Status\",\"message\":\"no\"}";
+        publish(w, 2, works, 5);
+        world_pass(w, 3000);
+        for (size_t k = 0; k < 5; k++)
+            assert_state(w, k, k != bad ? "Applied" : statuses[i / 5] ? "Failed" : "Waiting");
+        world_crash(w);
+        w->refuse_path = NULL;
+        world_forget_requests(w);
+        world_boot(w);
+        world_pass(w, 600000);
+        assert_int_equal(world_asked(w, "PATCH"), 1);
+        assert_state(w, bad, "Applied");
         world_free(w);
     }
 }
@@ -531,10 +594,12 @@ int main(void)
         cmocka_unit_test(test_dependency_that_is_not_there),
         cmocka_unit_test(test_cycle),
         cmocka_unit_test(test_removal_the_other_way_round),
+        cmocka_unit_test(test_removal_of_what_is_needed),
         cmocka_unit_test(test_kind_appears),
         cmocka_unit_test(test_namespace_appears),
         cmocka_unit_test(test_crd_of_the_bundle),
         cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_half_applied),
         cmocka_unit_test(test_throttled),
         cmocka_unit_test(test_immutable_is_left),
         cmocka_unit_test(test_immutable_is_replaced),

@@ -1341,7 +1341,9 @@ static void test_status_document(void **state)
         "\"epoch\":7,\"revision\":1,"
         "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0},"
         "\"bytes\":{\"sent\":1000,\"received\":2000,\"month_sent\":1000,\"month_received\":2000},"
-        "\"certificate\":{\"not_after_unix_s\":0,\"renewal_unix_s\":0},\"clone_suspected\":false}");
+        "\"certificate\":{\"not_after_unix_s\":0,\"renewal_unix_s\":0},\"clone_suspected\":false,"
+        "\"api_server\":{\"reachable\":true,\"version\":\"v1.34.4\",\"health\":\"ok\"},\"clock\":{"
+        "\"trust\":\"machine\"},\"waits\":[],\"n_waits\":0}");
     fed_buf_fini(&out);
     world_free(w);
 }

@@ -70,7 +70,7 @@ struct world {
     bool api_down;
     bool api_hold;           /* requests wait */
     const char *refuse_path; /* PATCHes whose path contains it get refuse_status and refuse_body */
-    unsigned refuse_status;
+    unsigned refuse_status;  /* 0: the connection breaks */
     const char *refuse_body;
     unsigned refuse_retry_after_s;
     /* Asked before any other write; returns the status of a refusal that it wrote, 0 for none. */

@@ -383,14 +383,15 @@ bool world_kube_step(struct world *w)
         return false;
     take_out(w, call);
     fed_buf_init(&body, fed_alloc_system(), 1u << 20);
-    if (w->api_down) {
-        call->done(call->ctx, FED_ERR_NETWORK, NULL, &diag);
-    } else {
+    if (!w->api_down) {
         answer.status = respond(w, call, &body);
         answer.body = fed_buf_span(&body);
         answer.retry_after_s = answer.status == 429 ? w->refuse_retry_after_s : 0;
-        call->done(call->ctx, FED_OK, &answer, NULL);
     }
+    if (answer.status == 0)
+        call->done(call->ctx, FED_ERR_NETWORK, NULL, &diag);
+    else
+        call->done(call->ctx, FED_OK, &answer, NULL);
     fed_buf_fini(&body);
     free(call);
     return true;
