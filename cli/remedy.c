@@ -62,6 +62,12 @@ static const struct word {
     {"ImmutableField", CLI_STATE_FAILED,
         "The field cannot change in place: annotate spec.template with fedlet.io/replace: \"true\" "
         "to have the object deleted and made again, or undo the change."},
+    {"RolledBack", CLI_STATE_FAILED,
+        "The version was not healthy in time, and the one before is in place: mend the template or "
+        "this cluster's override; to try the same again, change its annotation fedlet.io/retry."},
+    {"RollbackFailed", CLI_STATE_FAILED,
+        "The version was not healthy in time, and the member refuses the one before: mend the "
+        "template, or the object there."},
     {"RetrievalFailed", CLI_STATE_FAILED,
         "The agent cannot read the object in the member: look at its rights there."},
 };
