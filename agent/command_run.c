@@ -9,7 +9,8 @@ static enum fed_err choose_hubs(
 {
     *out = (struct agent_dial_options){.identity = &w->identity,
         .key_pem = fed_buf_span(&w->key_pem),
-        .mode = agent_dial_mode_of(w->config.link)};
+        .mode = agent_dial_mode_of(w->config.link),
+        .clock = &w->clock};
     agent_world_hubs(w, &w->config, out);
     return agent_dial_check(out, diag);
 }

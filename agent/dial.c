@@ -251,6 +251,38 @@ static void lane_start(struct agent_lane *l)
         l->state = AGENT_LANE_CONNECTING;
 }
 
+/* By itself: what another session brings would not have been judged either. */
+static void ask_for_time(struct agent_lane *l, const char *why)
+{
+    struct agent_dial *d = l->dial;
+
+    fed_log(d->ports.log, FED_LOG_INFO,
+        "hub %s: %s; nobody keeps this machine's clock, asking the hub for the time",
+        agent_lane_hub(l), why);
+    agent_lane_end(l);
+    if (d->state != AGENT_DIAL_IN_USE) {
+        agent_lane_end(other_of(l));
+        d->second_ms = AGENT_DIAL_NEVER;
+    }
+    lane_start(l);
+    arm(d);
+}
+
+/* Whether the hello is one of a session that may be used; else it was dealt with. */
+static bool take_time(struct agent_lane *l, int64_t unix_s)
+{
+    struct agent_clock *clock = l->dial->options.clock;
+    enum fed_err err = clock ? agent_clock_told(clock, unix_s) : FED_OK;
+
+    if (err == FED_ERR_CONFLICT) {
+        agent_lane_end(l);
+        lane_start(l);
+    } else if (err) {
+        lane_failed(l, "its clock is behind what a hub said before", 0);
+    }
+    return !err;
+}
+
 static void probe_failed(struct agent_lane *l)
 {
     struct agent_dial *d = l->dial;
@@ -271,6 +303,10 @@ static void lane_failed(struct agent_lane *l, const char *why, uint32_t asked_s)
     d->counts.failed++;
     if (d->resumed && l == agent_dial_coap(d)) {
         resume_failed(d, why);
+        return;
+    }
+    if (d->options.clock && agent_clock_ask(d->options.clock)) {
+        ask_for_time(l, why);
         return;
     }
     agent_lane_end(l);
@@ -363,7 +399,8 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     }
     from = message->payload;
     if (message->code == FED_LINK_CONTENT && fed_link_hello_take(&from, &hello) == FED_OK) {
-        lane_won(l, &hello, from);
+        if (take_time(l, hello.unix_s))
+            lane_won(l, &hello, from);
         return;
     }
     if (message->code == FED_LINK_UNAUTHORIZED && l->dial->events.ended &&

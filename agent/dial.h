@@ -61,6 +61,8 @@ enum agent_dial_state {
 };
 const char *agent_dial_state_name(enum agent_dial_state state);
 
+struct agent_clock;
+
 struct agent_dial_options {
     const struct agent_identity *identity; /* borrowed, and looked at anew for each session */
     struct fed_span key_pem;               /* borrowed */
@@ -68,6 +70,7 @@ struct agent_dial_options {
     size_t n_hubs;
     enum agent_dial_mode mode;
     const struct agent_session_place *session; /* borrowed; NULL: none is kept */
+    struct agent_clock *clock;                 /* borrowed; NULL: the system's */
     const struct agent_partial_place *partial; /* of the user; borrowed; NULL: nothing is kept */
 };
 

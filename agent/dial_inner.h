@@ -3,6 +3,7 @@
 #ifndef FEDLET_AGENT_DIAL_INNER_H
 #define FEDLET_AGENT_DIAL_INNER_H
 
+#include "agent/clock.h"
 #include "agent/dial.h"
 #include "agent/retry.h"
 

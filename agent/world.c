@@ -351,6 +351,7 @@ void agent_world_close_store(struct agent_world *w)
 
 void agent_world_close(struct agent_world *w)
 {
+    fed_tls_judge_by(NULL);
     if (w->timer)
         w->ports.loop->timer_free(w->ports.loop->ctx, w->timer);
     agent_world_close_links(w);
@@ -384,6 +385,27 @@ static enum fed_err read_key(struct agent_world *w, struct fed_diag *diag)
     return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
 }
 
+static enum fed_err open_clock(struct agent_world *w, struct fed_diag *diag)
+{
+    struct agent_state state = agent_world_state(w);
+    struct fed_crypto_cert_info info = {.not_before_unix_s = 0};
+    struct fed_tls_times times;
+    int64_t floor_unix_s = 0;
+    enum fed_err err = agent_state_time(&state, &floor_unix_s, diag);
+
+    if (err)
+        return err;
+    /* One that cannot be read is the renewal's to say. */
+    if (!w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.certificate), &info, NULL) &&
+        info.not_before_unix_s > floor_unix_s)
+        floor_unix_s = info.not_before_unix_s;
+    agent_clock_init(&w->clock, w->ports.loop, floor_unix_s);
+    w->ports.clock = &w->clock;
+    times = agent_clock_times(&w->clock);
+    fed_tls_judge_by(&times);
+    return FED_OK;
+}
+
 enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag)
 {
     struct agent_state state;
@@ -398,6 +420,8 @@ enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *dia
     err = agent_state_identity(&state, &w->identity, diag);
     if (!err && agent_vault_keep(&state, &kept))
         fed_log(&w->log, FED_LOG_WARN, "the identity is not kept a second time: %s", kept.text);
+    if (!err)
+        err = open_clock(w, diag);
     return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
 }
 

@@ -3,6 +3,7 @@
 #ifndef FEDLET_AGENT_WORLD_H
 #define FEDLET_AGENT_WORLD_H
 
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/dial.h"
 #include "agent/kube_lazy.h"
@@ -34,6 +35,7 @@ struct agent_world {
     bool damaged; /* the store, while it was in use */
     struct fed_coap_client *coap;
     struct fed_https_client *https;
+    struct agent_clock clock;
     struct agent_kube_lazy kube;
     struct fed_kube_client *kube_client;
     struct fed_kube_client *kube_before; /* while another one takes over */
@@ -72,7 +74,8 @@ FED_MUST_USE enum fed_err agent_world_open(struct agent_world *w, struct fed_dia
 FED_MUST_USE enum fed_err agent_world_mend(struct agent_world *w, struct fed_diag *diag);
 /* The store's rows, as commands read and write them. */
 struct agent_state agent_world_state(struct agent_world *w);
-/* World, key and identity of a directory that has joined. One that has not is left as it is:
+/* World, key, identity and clock of a directory that has joined: certificates are judged by that
+ * clock from then on. One that has not is left as it is:
  * FED_ERR_NOT_FOUND with diag. */
 FED_MUST_USE enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag);
 /* That of the command line, of its file, or of stdin. FED_ERR_INVALID with a sentence. */

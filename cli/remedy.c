@@ -37,6 +37,14 @@ static const struct word {
         "under another name."},
     {"ManagedLabelFalse", CLI_STATE_FAILED,
         "Take the label kubefed.io/managed=false off the object in the member."},
+    {"Contested", CLI_STATE_FAILED,
+        "Stop whoever the message names, or leave the field to it: take it out of spec.template, "
+        "set spec.retainReplicas, or annotate the template with fedlet.io/drift: report."},
+    {"Drifted", CLI_STATE_FAILED,
+        "Make the object again in the member, or take fedlet.io/drift: report off spec.template."},
+    {"BeingDeleted", CLI_STATE_PENDING,
+        "It is made again once it is gone; when that takes long, look at the finalizers that the "
+        "message names."},
     {"DeletionFailed", CLI_STATE_FAILED,
         "Look at the object in the member: its finalizers, its rights."},
     {"DeletionTimedOut", CLI_STATE_FAILED,

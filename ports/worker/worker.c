@@ -248,6 +248,9 @@ static void on_message(void *ctx, const struct fed_worker_message *m)
     case FED_WORKER_KEY:
         fed_coap_server_psk(w->server, m->key.identity, m->key.key);
         break;
+    case FED_WORKER_RECALL:
+        fed_coap_server_recall(w->server, m->recall.id, m->recall.bytes);
+        break;
     case FED_WORKER_CERTIFICATE:
         on_certificate(w, &m->start);
         break;

@@ -4,6 +4,10 @@ fed_unit_test(agent_daemon_test
     SOURCES ${agent_dir}/agent_daemon_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_drift_test
+    SOURCES ${agent_dir}/agent_drift_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_apply_test
     SOURCES ${agent_dir}/agent_apply_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
@@ -61,3 +65,5 @@ fed_unit_test(agent_session_test
 fed_unit_test(agent_partial_test
     SOURCES ${agent_dir}/agent_partial_test.c ${agent_dir}/ports_base_dir.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_clock_test
+    SOURCES ${agent_dir}/agent_clock_test.c LINK fed_agent)

@@ -203,8 +203,6 @@ static void test_seen(void **state)
     assert_int_equal(parse_object(OBJECT("{\"f:a\":{}}", KUBECTL), &c), FED_OK);
     assert_memory_equal(a.fields, b.fields, AGENT_FIELDS_SIZE); /* order and others do not count */
     assert_memory_not_equal(a.fields, c.fields, AGENT_FIELDS_SIZE);
-    assert_string_equal(a.other_manager, "");
-    assert_string_equal(b.other_manager, "kubectl");
     assert_int_equal(b.fields_index, 1);
     assert_int_equal(a.resource_version, 12);
     assert_string_equal(a.uid, "u-1");
