@@ -3,7 +3,10 @@
 
 #include "agent/health.h"
 #include "agent/path.h"
+#include "agent/policy.h"
 #include "agent/render.h"
+#include "agent/trial.h"
+#include "agent/wish.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +15,7 @@
  * else's trouble. */
 #define PATIENCE_MS 2000u
 #define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
+#define POLICY_REASON "PolicyDenied"
 
 static const char *const phase_kinds[][8] = {
     {"Namespace"},
@@ -85,8 +89,12 @@ static void on_done(
         apply_yield_answer(apply, entry, answer);
     else if (call.step == AGENT_STEP_READ)
         apply_read_answer(apply, entry, answer);
+    else if (!entry->removing)
+        apply_replace_answer(apply, entry, answer);
     else
         apply_remove_answer(apply, entry, call.step, answer);
+    if (call.paid && entry->retry.attempts == 0) /* it came to something */
+        agent_budget_give(&apply->retries, AGENT_RETRY_RATE, AGENT_RETRY_GAIN);
     changed(apply, entry);
     agent_apply_kick(apply);
 }
@@ -96,6 +104,9 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
 {
     struct call *call = apply->calls;
     struct fed_kube *kube = apply->ports.kube;
+    struct fed_kube_request in_name = *request;
+    struct agent_account account;
+    char user[AGENT_USER_SIZE];
     enum fed_err err;
 
     while (call < apply->calls + AGENT_INFLIGHT_MAX && call->entry)
@@ -108,7 +119,12 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->entry = entry;
     call->step = step;
     call->kube_call = NULL;
-    err = kube->request(kube->ctx, request, on_done, call, &call->kube_call);
+    call->paid = entry->retry.attempts > 0;
+    if (agent_policy_account(apply->policy, &entry->work, &account)) {
+        agent_account_user(&account, user);
+        in_name.impersonate = user;
+    }
+    err = kube->request(kube->ctx, &in_name, on_done, call, &call->kube_call);
     if (err) {
         call->entry = NULL;
         apply_unreachable(apply, entry, step, err, NULL);
@@ -144,6 +160,14 @@ void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enu
     fed_buf_fini(&path);
 }
 
+/* A change that is only reported is reported with its values. */
+static const char *read_accept(const struct agent_entry *entry)
+{
+    bool values = entry->verify && entry->wish && entry->wish->report_drift;
+
+    return values ? AGENT_ACCEPT_FULL : AGENT_ACCEPT_METADATA;
+}
+
 static void start_read(struct agent_apply *apply, struct agent_entry *entry)
 {
     struct fed_buf path;
@@ -152,7 +176,7 @@ static void start_read(struct agent_apply *apply, struct agent_entry *entry)
     agent_path_put_object(&path, &entry->work);
     apply_start(apply, entry, AGENT_STEP_READ,
         &(struct fed_kube_request){
-            .method = "GET", .path = fed_buf_cstr(&path), .accept = AGENT_ACCEPT_METADATA});
+            .method = "GET", .path = fed_buf_cstr(&path), .accept = read_accept(entry)});
     fed_buf_fini(&path);
 }
 
@@ -163,7 +187,8 @@ static void render_failed(struct agent_apply *apply, struct agent_entry *entry, 
 
     if (!diag->text[0])
         fed_diag_set(diag, err, "%s", fed_err_text(err));
-    if (err == FED_ERR_INVALID || err == FED_ERR_LIMIT) /* only another bundle can change that */
+    /* Only another bundle can change that, or another policy. */
+    if (err == FED_ERR_INVALID || err == FED_ERR_LIMIT || err == FED_ERR_FORBIDDEN)
         agent_entry_plan(entry, AGENT_STEP_NONE, 0);
     else
         apply_retry(apply, entry, AGENT_STEP_APPLY, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
@@ -177,18 +202,28 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     struct call *call = apply->calls;
     struct fed_diag diag = {""};
     const char *reason = "ComputeResourceFailed";
+    const struct agent_wish *wish;
     uint8_t content[AGENT_CONTENT_SIZE];
     struct fed_buf path;
     struct fed_buf body;
+    struct fed_work work = agent_trial_in_effect(entry);
     enum fed_err err;
 
     fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
     fed_buf_init(&body, apply->ports.mem, AGENT_BODY_MAX);
     agent_path_put_object(&path, &entry->work);
     fed_buf_put_text(&path, APPLY_QUERY);
-    err = agent_entry_content(apply->ports.mem, &entry->work, content);
+    err = agent_wish_of(apply->state, entry, &wish, &diag);
+    if (!err)
+        err = agent_entry_content(apply->ports.mem, &work, content);
     if (!err)
         err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
+    if (!err) {
+        err = agent_policy_check(
+            apply->policy, apply->ports.mem, &entry->work, fed_buf_span(&body), &diag);
+        if (err == FED_ERR_FORBIDDEN)
+            reason = POLICY_REASON;
+    }
     if (err) {
         render_failed(apply, entry, err, reason, &diag);
         goto done;
@@ -217,8 +252,7 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
         start_read(apply, entry);
         break;
     case AGENT_STEP_APPLY:
-        if (entry->uid[0] && !entry->yielded &&
-            agent_render_retains(apply->ports.mem, &entry->work))
+        if (entry->uid[0] && !entry->yielded && agent_render_retains(apply->ports.mem, entry))
             start_read(apply, entry);
         else
             start_apply(apply, entry);
@@ -233,29 +267,16 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
 
 /* ---- schedule ---- */
 
-/* The namespace of the entry is part of the bundle and not in place. */
-static bool waits_for_namespace(const struct agent_apply *apply, const struct agent_entry *entry)
+/* What failed before shares with all else that failed what the API server may be asked. */
+static bool may_try(struct agent_apply *apply, struct agent_entry *entry, uint64_t now_ms)
 {
-    struct fed_work ns = {.api_version = FED_SPAN_LIT("v1"),
-        .kind = FED_SPAN_LIT("Namespace"),
-        .name = entry->work.ns};
-    const struct agent_entry *found;
-
-    if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
-        return false;
-    found = agent_table_find(apply->table, &ns);
-    return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
+    return entry->retry.attempts == 0 ||
+           agent_budget_take(&apply->retries, AGENT_RETRY_RATE, now_ms, &entry->due_ms);
 }
 
-static void hold(struct agent_apply *apply, struct agent_entry *entry)
+struct agent_budget *agent_apply_retries(struct agent_apply *apply)
 {
-    struct fed_diag message;
-
-    apply_retry(apply, entry, (enum agent_step)entry->step, MISSING_FLOOR_MS, RETRY_CEILING_MS, 0);
-    fed_diag_set(&message, FED_OK, "namespace \"" FED_SPAN_FMT "\" is not there yet",
-        FED_SPAN_ARG(entry->work.ns));
-    agent_entry_set(apply->table, entry, FED_WORK_WAITING, apply_reason(entry), message.text);
-    changed(apply, entry);
+    return &apply->retries;
 }
 
 static bool is_due(const struct agent_entry *entry, uint64_t now_ms)
@@ -315,9 +336,7 @@ static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_
             break;
         if (!is_due(entry, now_ms) || phase_of(entry) != phase)
             continue;
-        if (waits_for_namespace(apply, entry))
-            hold(apply, entry);
-        else
+        if (!apply_waits(apply, entry) && may_try(apply, entry, now_ms))
             start(apply, entry);
         if (!entry->busy)
             stands = false;
@@ -328,15 +347,22 @@ static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_
 static void schedule(struct agent_apply *apply)
 {
     uint64_t now_ms = apply_now(apply);
-    uint64_t next_ms = UINT64_MAX;
+    uint64_t next_ms = apply->quiet_ms;
     unsigned phase;
 
     agent_timer_stop(&apply->ports, apply->timer);
     if (apply->paused)
         return;
-    do {
-        phase = find_phase(apply, now_ms, &next_ms);
-    } while (phase < PHASE_LAST && !start_phase(apply, phase, now_ms) && !apply->paused);
+    if (apply->round != apply->table->round) {
+        apply->round = apply->table->round;
+        apply_wake_all(apply);
+        apply_await_tidy(apply);
+    }
+    if (now_ms >= apply->quiet_ms) {
+        do {
+            phase = find_phase(apply, now_ms, &next_ms);
+        } while (phase < PHASE_LAST && !start_phase(apply, phase, now_ms) && !apply->paused);
+    }
     if (next_ms != UINT64_MAX && !apply->paused)
         agent_timer_at(&apply->ports, apply->timer, next_ms);
     if (apply->n_calls == 0 && apply->was_busy) {
@@ -359,6 +385,11 @@ static void on_timer(void *ctx)
     agent_apply_kick(ctx);
 }
 
+const struct agent_apply_counts *agent_apply_counts(const struct agent_apply *apply)
+{
+    return &apply->counts;
+}
+
 void agent_apply_pause(struct agent_apply *apply)
 {
     apply->paused = true;
@@ -370,6 +401,7 @@ void agent_apply_resume(struct agent_apply *apply)
     uint64_t now_ms = apply_now(apply);
 
     apply->paused = false;
+    apply_wake_all(apply);
     for (size_t i = 0; i < apply->table->n; i++) {
         struct agent_entry *entry = apply->table->at[i];
 
@@ -377,6 +409,20 @@ void agent_apply_resume(struct agent_apply *apply)
             (entry->state == FED_WORK_WAITING || entry->state == FED_WORK_PENDING ||
                 entry->state == FED_WORK_REMOVING))
             entry->due_ms = now_ms;
+    }
+    agent_apply_kick(apply);
+}
+
+void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy)
+{
+    uint64_t now_ms = apply_now(apply);
+
+    apply->policy = policy;
+    for (size_t i = 0; i < apply->table->n; i++) {
+        struct agent_entry *entry = apply->table->at[i];
+
+        if (entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
+            agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     agent_apply_kick(apply);
 }
@@ -394,8 +440,11 @@ enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state
     apply->table = table;
     apply->events = *events;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, apply, &apply->timer);
+    if (!err)
+        err =
+            ports->loop->timer_new(ports->loop->ctx, apply_drift_timer, apply, &apply->drift_timer);
     if (err) {
-        fed_alloc_free(ports->mem, apply, sizeof *apply);
+        agent_apply_free(apply);
         return err;
     }
     *out = apply;
@@ -414,6 +463,8 @@ void agent_apply_free(struct agent_apply *apply)
         apply->ports.kube->cancel(apply->ports.kube->ctx, call->kube_call);
         call->entry->busy = false;
     }
+    apply_await_end(apply);
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->timer);
+    apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->drift_timer);
     fed_alloc_free(apply->ports.mem, apply, sizeof *apply);
 }

@@ -1,6 +1,8 @@
 /* apply_applied.c - answers to applies, and the status of the objects that came back. */
 #include "agent/apply_inner.h"
+#include "agent/remote.h"
 #include "agent/render.h"
+#include "agent/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +19,7 @@ static void queue_status(struct agent_apply *apply, struct agent_entry *entry, s
     fed_alloc_free(mem, entry->remote, entry->remote_len);
     entry->remote = copy;
     entry->remote_len = text.len;
-    entry->report_due = true;
+    entry->version_due = true; /* at once, and with pauses while it keeps changing (report.h) */
 }
 
 void apply_note_status(
@@ -30,10 +32,10 @@ void apply_note_status(
     if (!(entry->work.options & FED_WORK_STATUS))
         return;
     fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
-    if (seen->status && !fed_json_put_canonical(&text, seen->status) && !fed_buf_err(&text) &&
-        fed_digest_of(fed_buf_span(&text), &digest))
-        goto done;
-    /* Gone, or beyond what a report may carry: an old one is no better than none. */
+    if (agent_remote_put(apply->ports.mem, seen->status, &text) || fed_buf_err(&text) ||
+        (text.len > 0 && fed_digest_of(fed_buf_span(&text), &digest)))
+        goto done; /* with the next event */
+    /* Gone, or left out whole: an old one is no better than none. */
     if (memcmp(digest.bytes, none, sizeof none) == 0 &&
         memcmp(entry->remote_digest, none, sizeof none) != 0)
         queue_status(apply, entry, FED_SPAN_LIT("null"));
@@ -42,22 +44,6 @@ void apply_note_status(
     memcpy(entry->remote_digest, digest.bytes, sizeof entry->remote_digest);
 done:
     fed_buf_fini(&text);
-}
-
-/* Works that waited for this namespace go at once. */
-static void wake_namespace(struct agent_apply *apply, const struct agent_entry *ns)
-{
-    uint64_t now_ms = apply_now(apply);
-
-    if (!fed_span_is(ns->work.kind, "Namespace") || !fed_span_is(ns->work.api_version, "v1"))
-        return;
-    for (size_t i = 0; i < apply->table->n; i++) {
-        struct agent_entry *entry = apply->table->at[i];
-
-        if (entry->state == FED_WORK_WAITING && !entry->busy &&
-            fed_span_eq(entry->work.ns, ns->work.name))
-            entry->due_ms = now_ms;
-    }
 }
 
 static enum fed_work_deed deed_of(const struct agent_entry *entry, unsigned status)
@@ -72,7 +58,7 @@ static bool is_to_yield(
     const struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     entry->yielded = !seen->has_replicas;
-    return seen->has_replicas && agent_render_retains(apply->ports.mem, &entry->work);
+    return seen->has_replicas && agent_render_retains(apply->ports.mem, entry);
 }
 
 static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
@@ -96,13 +82,14 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
         return;
     }
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
-    agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
-    agent_entry_set_health(entry, seen->health);
+    apply_drift_applied(apply, entry, seen);
+    agent_entry_set_health(apply->ports.mem, entry, &seen->health);
     apply_note_status(apply, entry, seen);
     if (entry->work.options & FED_WORK_SCALE)
         apply->events.scaled(apply->events.ctx, entry);
     apply_check_meanwhile(apply, entry);
-    wake_namespace(apply, entry);
+    if (apply->scouting)
+        apply_await_tidy(apply);
 }
 
 void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
@@ -123,6 +110,7 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
                 entry->deed = (uint8_t)deed_of(entry, answer->status);
             entry->deed_sent = false;
             entry->adopting = false;
+            apply->counts.applied++;
             take_applied(apply, entry, &seen, content, superseded);
         }
         fed_json_doc_free(doc);
@@ -132,10 +120,13 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
     if (superseded)
         return;
     agent_answer_read(apply->ports.mem, answer, &refusal);
-    if (agent_answer_verdict(&refusal) == AGENT_VERDICT_KIND)
+    if (agent_trouble_of(&refusal, 0) == AGENT_TROUBLE_KIND)
         snprintf(refusal.message, sizeof refusal.message,
             "no matches for kind \"" FED_SPAN_FMT "\" in version \"" FED_SPAN_FMT "\"",
             FED_SPAN_ARG(entry->work.kind), FED_SPAN_ARG(entry->work.api_version));
-    apply_refused(
-        apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
+    if (refusal.field[0] && entry->uid[0])
+        apply_immutable(apply, entry, &refusal);
+    else
+        apply_refused(
+            apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
 }

@@ -46,6 +46,7 @@ static void enter(struct agent_dial *d, enum agent_dial_state next)
     fed_log(d->ports.log, FED_LOG_DEBUG, "hub: %s -> %s", agent_dial_state_name(d->state),
         agent_dial_state_name(next));
     d->state = next;
+    d->moved_ms = agent_dial_now(d);
 }
 
 /* ---- time ---- */
@@ -311,6 +312,7 @@ static void lane_failed(struct agent_lane *l, const char *why, uint32_t asked_s)
     struct agent_lane *other = other_of(l);
     bool probing = is_probe(l);
 
+    d->counts.failed++;
     if (d->resumed && l == agent_dial_coap(d)) {
         resume_failed(d, why);
         return;
@@ -438,6 +440,10 @@ void agent_lane_up(struct agent_lane *l)
         lane_failed(l, CHANGED, 0);
         return;
     }
+    if (d->resumed && l == agent_dial_coap(d))
+        d->counts.resumed++;
+    else
+        d->counts.full++;
     l->state = AGENT_LANE_HELLO;
     err = d->events.hello(
         d->events.ctx, l->link, is_probe(l) ? PROBE_TIMEOUT_MS : REQUEST_TIMEOUT_MS, on_hello, l);

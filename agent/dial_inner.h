@@ -53,6 +53,8 @@ struct agent_dial {
     uint64_t coap_ms; /* not before: in a pass it goes second, beside HTTPS it is probed then */
     uint32_t coap_wait_ms; /* 0: trusted */
     char why[240];
+    struct agent_dial_counts counts;
+    uint64_t moved_ms; /* the state changed last */
 };
 
 static inline uint64_t agent_dial_now(const struct agent_dial *d)

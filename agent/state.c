@@ -1,7 +1,9 @@
 /* state.c - see state.h. */
 #include "agent/state.h"
 
+#include "agent/trial.h"
 #include "agent/vault.h"
+#include "agent/wish.h"
 #include "proto/doc/doc.h"
 
 #include <string.h>
@@ -441,6 +443,8 @@ enum fed_err agent_state_load(
         agent_table_reindex(table);
         err = check_digest(state, table);
     }
+    if (!err)
+        err = agent_trial_load(state, table, now_ms);
     if (err == FED_OK || err == FED_ERR_NOMEM || err == FED_ERR_IO)
         return err;
     if (err == FED_ERR_UNSUPPORTED)
@@ -475,25 +479,66 @@ static enum fed_err put_entry_op(
     return FED_OK;
 }
 
+static bool kept_blob(const struct agent_entry *entry)
+{
+    return entry->dropped && entry->wish && entry->wish->n_dependencies > 0;
+}
+
+/* The blob that the entry kept beyond its stay in the manifest (stage.c) goes with it, unless
+ * another one uses it, or gives it up in the same commit. */
+static bool gives_up_blob(const struct agent_table *table, const struct agent_entry *dropped)
+{
+    bool earlier = true;
+
+    for (size_t i = 0; i < table->n && kept_blob(dropped); i++) {
+        const struct agent_entry *entry = table->at[i];
+
+        earlier = earlier && entry != dropped;
+        if (entry != dropped &&
+            (!entry->dropped || (earlier && entry->dirty && kept_blob(entry))) &&
+            memcmp(&entry->work.blob, &dropped->work.blob, FED_DIGEST_SIZE) == 0)
+            return false;
+        if (agent_trial_needs(entry->trial, &dropped->work.blob))
+            return false;
+    }
+    return kept_blob(dropped);
+}
+
+static enum fed_err drop_blob_op(
+    struct fed_alloc *arena, const struct agent_entry *dropped, struct fed_store_op *op)
+{
+    struct fed_buf key;
+
+    fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
+    agent_state_put_blob_key(&key, &dropped->work.blob);
+    *op = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
+    return fed_buf_err(&key);
+}
+
 static enum fed_err persist_ops(struct agent_state *state, struct agent_table *table,
     struct fed_alloc *arena, size_t n_dirty, struct fed_diag *diag)
 {
-    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty + 1, sizeof *ops);
+    struct fed_store_op *ops =
+        fed_alloc_array(arena, n_dirty * (2 + AGENT_TRIAL_OPS) + 1, sizeof *ops);
+    enum fed_err err = ops ? FED_OK : FED_ERR_NOMEM;
     size_t n = 0;
 
-    if (!ops)
-        return FED_ERR_NOMEM;
-    for (size_t i = 0; i < table->n && n < n_dirty; i++) {
-        if (table->at[i]->dirty) {
-            enum fed_err err = put_entry_op(arena, table->at[i], &ops[n++]);
+    for (size_t i = 0; i < table->n && !err; i++) {
+        const struct agent_entry *entry = table->at[i];
 
-            if (err)
-                return err;
+        if (!entry->dirty)
+            continue;
+        err = put_entry_op(arena, entry, &ops[n++]);
+        if (!err)
+            err = agent_trial_put_ops(arena, table, entry, ops, &n);
+        if (!err && gives_up_blob(table, entry)) {
+            err = drop_blob_op(arena, entry, &ops[n]);
+            n += !err && !agent_trial_has_op(ops, n, ops[n].key);
         }
     }
-    if (table->forgotten)
+    if (!err && table->forgotten)
         ops[n++] = (struct fed_store_op){.key = FED_SPAN_LIT(KEY_MANIFEST), .remove = true};
-    return commit(state, ops, n, diag);
+    return err ? err : commit(state, ops, n, diag);
 }
 
 enum fed_err agent_state_persist(
@@ -512,8 +557,11 @@ enum fed_err agent_state_persist(
     fed_arena_fini(&arena);
     if (err)
         return err;
-    for (size_t i = 0; i < table->n; i++)
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->at[i]->dirty)
+            agent_trial_written(table->at[i]);
         table->at[i]->dirty = false;
+    }
     table->forgotten = false;
     agent_table_sweep(table);
     return FED_OK;

@@ -110,13 +110,34 @@ static void put_handshakes(struct fed_buf *out, const struct hub_agents *agents)
         return;
     hub_agents_stats(agents, &stats);
     put_head(out, name, "counter",
-        "Handshakes of DTLS: resumed ones are completed, too; restored are sessions that went on "
-        "without one.");
+        "Handshakes of DTLS: abbreviated ones, of agents that were known again, are completed, "
+        "too; "
+        "restored are sessions that went on without one.");
+    fed_buf_printf(out,
+        "%s{result=\"completed\"} %llu\n%s{result=\"abbreviated\"} %llu\n%s{result=\"failed\"} "
+        "%llu\n"
+        "%s{result=\"turned_away\"} %llu\n%s{result=\"restored\"} %llu\n",
+        name, (unsigned long long)stats.handshakes, name, (unsigned long long)stats.recalled, name,
+        (unsigned long long)stats.failed, name, (unsigned long long)stats.turned_away, name,
+        (unsigned long long)stats.restored);
+}
+
+static void put_tls_handshakes(struct fed_buf *out, const struct hub_agents *agents)
+{
+    static const char name[] = "fedhub_link_tls_handshakes_total";
+    struct fed_link_server_stats stats;
+
+    if (!agents)
+        return;
+    hub_agents_https_stats(agents, &stats);
+    put_head(out, name, "counter",
+        "Handshakes of TLS with agents: turned away are connections without room for theirs, or "
+        "closed for others.");
     fed_buf_printf(out,
         "%s{result=\"completed\"} %llu\n%s{result=\"failed\"} %llu\n"
-        "%s{result=\"turned_away\"} %llu\n%s{result=\"restored\"} %llu\n",
+        "%s{result=\"turned_away\"} %llu\n",
         name, (unsigned long long)stats.handshakes, name, (unsigned long long)stats.failed, name,
-        (unsigned long long)stats.turned_away, name, (unsigned long long)stats.restored);
+        (unsigned long long)stats.turned_away);
 }
 
 static void put_clusters(struct fed_buf *out, const struct hub_link_people *people)
@@ -150,6 +171,7 @@ void hub_link_people_metrics(void *ctx, struct fed_buf *out)
     hub_gateway_stats(people->gateway, &stats);
     put_sessions(out, &stats);
     put_handshakes(out, *people->agents);
+    put_tls_handshakes(out, *people->agents);
     put_requests(out, &stats);
     put_one(out, "fedhub_link_notifications_total", "counter", "Notifications sent to agents.",
         stats.notified);

@@ -157,9 +157,11 @@ static bool nodes_fit(const struct fed_doc *facts)
     const struct fed_doc *region = fed_doc_get(facts, "region");
     const struct fed_doc *zones = fed_doc_get(facts, "zones");
     const struct fed_doc *allocatable = fed_doc_get(facts, "allocatable");
+    const struct fed_doc *pods = fed_doc_get(facts, "unschedulablePods");
     int64_t n;
 
     if (fed_doc_int(fed_doc_get(facts, "nodes"), 0, FED_DOC_INT_MAX, &n) ||
+        (pods && fed_doc_int(pods, 0, FED_DOC_INT_MAX, &n)) ||
         (region && !fed_doc_is_string(region)) || (zones && !fed_doc_is_array(zones)) ||
         (allocatable && !fed_doc_is_object(allocatable)))
         return false;

@@ -162,13 +162,26 @@ static int by_identity(const void *a, const void *b)
     return fed_work_cmp(a, b);
 }
 
-static struct fed_span plural_of(const char *kind)
+static const struct kind {
+    const char *kind;
+    const char *api_version;
+    const char *plural;
+} world_kinds[] = {
+    {"Namespace", "v1", "namespaces"},
+    {"Deployment", "apps/v1", "deployments"},
+    {"PersistentVolumeClaim", "v1", "persistentvolumeclaims"},
+    {"Widget", "example.com/v1", "widgets"},
+    {"CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions"},
+    {"ConfigMap", "v1", "configmaps"},
+};
+
+static const struct kind *kind_of(const char *kind)
 {
-    if (strcmp(kind, "Namespace") == 0)
-        return FED_SPAN_LIT("namespaces");
-    if (strcmp(kind, "Deployment") == 0)
-        return FED_SPAN_LIT("deployments");
-    return FED_SPAN_LIT("configmaps");
+    size_t i = 0;
+
+    while (strcmp(world_kinds[i].kind, kind) != 0 && strcmp(world_kinds[i].kind, "ConfigMap") != 0)
+        i++;
+    return &world_kinds[i];
 }
 
 void world_publish(
@@ -181,12 +194,12 @@ void world_publish(
     r->revision = revision;
     r->n_works = n;
     for (size_t i = 0; i < n; i++) {
-        bool apps = strcmp(works[i].kind, "Deployment") == 0;
+        const struct kind *kind = kind_of(works[i].kind);
         struct fed_work *work = &r->works[i];
 
-        *work = (struct fed_work){.api_version = fed_span_text(apps ? "apps/v1" : "v1"),
+        *work = (struct fed_work){.api_version = fed_span_text(kind->api_version),
             .kind = fed_span_text(works[i].kind),
-            .plural = plural_of(works[i].kind),
+            .plural = fed_span_text(kind->plural),
             .ns = fed_span_text(works[i].ns),
             .name = fed_span_text(works[i].name),
             .options = works[i].options | (works[i].ns ? FED_WORK_NAMESPACED : 0u),
