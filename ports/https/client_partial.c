@@ -125,6 +125,8 @@ enum fed_err fed_https_partial_set(void *ctx, struct fed_span bytes)
         err = FED_ERR_INVALID;
     if (!err)
         err = fed_span_to_cstr(path, k->target, sizeof(k->target));
+    if (!err && path_of(k->target).len < path.len)
+        err = FED_ERR_INVALID;
     if (!err)
         err = fed_span_to_cstr(etag, k->etag, sizeof(k->etag));
     if (err)
