@@ -2,7 +2,7 @@
  * bundle forgotten. */
 #include "agent/trial.h"
 
-#define ROWS 3u /* besides works and blobs: mark, manifest, kinds */
+#define ROWS 4u /* besides works and blobs: mark, time, manifest, kinds */
 
 struct listing {
     struct fed_alloc *arena;
@@ -95,7 +95,8 @@ static enum fed_err put_ops(
     fed_buf_init(head, l->arena, 64);
     agent_state_put_head(head, table->epoch, 0, none);
     /* Whichever machine had the identity: it is this one now. */
-    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT("mark"), .remove = true};
+    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT(AGENT_STATE_MARK), .remove = true};
+    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT(AGENT_STATE_TIME), .remove = true};
     l->ops[l->n++] =
         (struct fed_store_op){.key = FED_SPAN_LIT("manifest"), .value = fed_buf_span(head)};
     /* Strays are those of the next federation, which says so before anything is let go of. */

@@ -82,7 +82,7 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
         return;
     }
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
-    agent_trial_settled(apply->table, entry);
+    apply_drift_applied(apply, entry, seen);
     agent_entry_set_health(apply->ports.mem, entry, &seen->health);
     apply_note_status(apply, entry, seen);
     if (entry->work.options & FED_WORK_SCALE)
@@ -110,6 +110,7 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
                 entry->deed = (uint8_t)deed_of(entry, answer->status);
             entry->deed_sent = false;
             entry->adopting = false;
+            apply->counts.applied++;
             take_applied(apply, entry, &seen, content, superseded);
         }
         fed_json_doc_free(doc);

@@ -36,6 +36,8 @@ struct agent_probe {
     struct fed_kube_call *call;
     struct agent_retry failing;
     enum reach reach;
+    uint64_t since_ms; /* of reach */
+    uint64_t next_ms;
     unsigned unwell; /* answers in a row that were not ok */
     struct agent_nodes nodes;
     struct agent_nodes counting; /* the pages of a list that came so far */
@@ -46,9 +48,15 @@ struct agent_probe {
     char healthz[128];
 };
 
+static void again_at(struct agent_probe *probe, uint64_t due_ms)
+{
+    probe->next_ms = due_ms;
+    agent_timer_at(&probe->ports, probe->timer, due_ms);
+}
+
 static void again_in(struct agent_probe *probe, uint64_t wait_ms)
 {
-    agent_timer_at(&probe->ports, probe->timer, fed_loop_now_ms(probe->ports.loop) + wait_ms);
+    again_at(probe, fed_loop_now_ms(probe->ports.loop) + wait_ms);
 }
 
 static enum fed_err put_facts(struct agent_probe *probe, struct fed_buf *out)
@@ -61,6 +69,8 @@ static enum fed_err put_facts(struct agent_probe *probe, struct fed_buf *out)
     err = fed_doc_set_text(doc, "kubernetesVersion", probe->version);
     if (!err)
         err = fed_doc_set_text(doc, "healthz", probe->healthz);
+    if (!err)
+        err = fed_doc_set_text(doc, "agentVersion", FEDLET_VERSION);
     if (!err)
         err = agent_nodes_put(&probe->nodes, doc);
     if (!err)
@@ -84,6 +94,7 @@ static void set_reach(struct agent_probe *probe, enum reach reach)
     if (probe->reach == reach)
         return;
     probe->reach = reach;
+    probe->since_ms = fed_loop_now_ms(probe->ports.loop);
     if (reach == REACH_YES)
         fed_log(probe->ports.log, FED_LOG_INFO, "member API server: reachable, %s",
             probe->version[0] ? probe->version : "version not known");
@@ -117,7 +128,7 @@ static void failed(struct agent_probe *probe, const char *why)
     due_ms = agent_retry_failed(
         &probe->failing, now_ms, RETRY_FLOOR_MS, RETRY_CEILING_MS, agent_spread(&probe->ports), 0);
 
-    agent_timer_at(&probe->ports, probe->timer, due_ms);
+    again_at(probe, due_ms);
     if (probe->failing.attempts < FAILURES_BELIEVED)
         return;
     set_health(probe, "unreachable: ", why);
@@ -332,6 +343,7 @@ static void on_timer(void *ctx)
 
 void agent_probe_start(struct agent_probe *probe)
 {
+    probe->since_ms = fed_loop_now_ms(probe->ports.loop);
     look(probe);
 }
 
@@ -339,6 +351,15 @@ void agent_probe_trouble(struct agent_probe *probe)
 {
     if (probe->reach == REACH_YES && probe->failing.attempts == 0)
         again_in(probe, 0); /* not from within the failed request */
+}
+
+void agent_probe_status(const struct agent_probe *probe, struct agent_probe_status *out)
+{
+    *out = (struct agent_probe_status){.reachable = probe->reach == REACH_YES,
+        .since_ms = probe->since_ms,
+        .next_ms = probe->next_ms,
+        .why = probe->healthz,
+        .version = probe->version};
 }
 
 bool agent_probe_is_reachable(const struct agent_probe *probe)

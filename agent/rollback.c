@@ -156,9 +156,9 @@ static void put_back(struct agent_rollback *r, struct agent_entry *entry, uint32
     trial->back = true;
     trial->began_ms = trial->spent_ms = 0;
     entry->pods_fail = false;
-    entry->restores = 0;
+    entry->verify = false;
     entry->dirty = true;
-    agent_retry_reset(&entry->fight);
+    agent_entry_forget_fight(r->ports.mem, entry);
     agent_entry_forget_wish(r->ports.mem, entry); /* to be replaced once more, where it may be */
     agent_trial_settled(r->table, entry);
     agent_entry_plan(entry, AGENT_STEP_APPLY, now_of(r));

@@ -491,9 +491,9 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     agent_entry_set(s->table, entry, FED_WORK_PENDING, "", NULL);
     entry->report_due = true;
     entry->has_applied = false;
-    entry->restores = 0;
+    entry->verify = false;
     entry->again = entry->busy;
-    agent_retry_reset(&entry->fight);
+    agent_entry_forget_fight(s->table->mem, entry);
     agent_entry_plan(entry, look ? AGENT_STEP_READ : AGENT_STEP_APPLY, s->now_ms);
 }
 

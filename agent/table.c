@@ -122,6 +122,12 @@ void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry)
     entry->wish_known = false;
 }
 
+void agent_entry_forget_fight(struct fed_alloc *mem, struct agent_entry *entry)
+{
+    fed_alloc_free(mem, entry->fight, sizeof *entry->fight);
+    entry->fight = NULL;
+}
+
 void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry)
 {
     if (!entry)
@@ -129,6 +135,7 @@ void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry)
     set_text(mem, &entry->message, NULL);
     set_why(mem, entry, NULL);
     agent_entry_forget_wish(mem, entry);
+    agent_entry_forget_fight(mem, entry);
     agent_trial_free(mem, entry->trial);
     fed_alloc_free(mem, entry->remote, entry->remote_len);
     fed_alloc_free(mem, entry->block, entry->block_len);

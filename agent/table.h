@@ -31,6 +31,17 @@ const char *agent_step_name(enum agent_step step);
 struct agent_wish;
 struct agent_trial;
 
+struct agent_fight {    /* somebody else changed the object lately (apply_drift.c): rare */
+    uint64_t began_ms;  /* the first time of those that restores counts */
+    uint64_t quiet_ms;  /* forgotten then, when nothing comes */
+    uint64_t looked_ms; /* when a change that is only reported was looked at last */
+    uint64_t drift_rv;  /* resourceVersion of what is being put back, 0: not known */
+    uint32_t pause_ms;  /* the next full pause, 0: none yet */
+    uint32_t wait_ms;   /* the pause that was chosen last */
+    uint32_t restores;
+    bool contested;
+};
+
 struct agent_entry {
     struct fed_work work; /* spans into block */
     uint8_t *block;       /* fed_work_put's encoding, owned */
@@ -70,7 +81,6 @@ struct agent_entry {
     uint8_t health;     /* enum fed_work_health, with why */
     uint8_t step;       /* enum agent_step */
     uint8_t trouble;    /* enum agent_trouble of the last attempt, or of what it waits for */
-    uint8_t restores;   /* within the present window */
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
     bool deed_sent;     /* it is in the report that waits for its answer */
     bool adopting;      /* the object that is there is not the federation's yet */
@@ -80,15 +90,16 @@ struct agent_entry {
     bool trial_row;     /* the file has a row of the trial */
     bool trial_ends;    /* staging: it does so with the bundle that is being staged */
     bool yielded;       /* seen: replicas that the member retains are not ours */
+    bool verify;        /* with AGENT_STEP_READ: applied, and perhaps changed by somebody else */
     uint32_t index;     /* in the manifest, when in it */
+    uint32_t since_s;   /* monotonic: not as it is to be since then (wait.h); 0: it is */
     uint64_t due_ms;    /* of the step */
-    uint64_t window_ms; /* when the present window of restores began */
     struct agent_retry retry;
-    struct agent_retry fight; /* pauses of a contested work */
-    const char *reason;       /* machine word, "" for none; static */
-    char *message;            /* owned, NULL for none */
-    char *why;                /* of health: reason NUL message NUL, owned, NULL for nothing */
-    char *remote;             /* JSON of .status that is to be reported, owned, NULL for none */
+    struct agent_fight *fight; /* owned, NULL for none */
+    const char *reason;        /* machine word, "" for none; static */
+    char *message;             /* owned, NULL for none */
+    char *why;                 /* of health: reason NUL message NUL, owned, NULL for nothing */
+    char *remote;              /* JSON of .status that is to be reported, owned, NULL for none */
     size_t remote_len;
     uint8_t remote_digest[8]; /* of the .status reported or queued last */
     bool scale_known;         /* scale was found (pods.h) */
@@ -120,6 +131,8 @@ struct agent_entry *agent_entry_new(struct fed_alloc *mem, const struct fed_work
 void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry); /* NULL is fine */
 /* The work's content has changed, or is about to: what it wished is read again (wish.h). */
 void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry);
+/* Foreign changes of before are no part of what comes. */
+void agent_entry_forget_fight(struct fed_alloc *mem, struct agent_entry *entry);
 /* Digest over what decides the rendered object. */
 FED_MUST_USE enum fed_err agent_entry_content(
     struct fed_alloc *mem, const struct fed_work *work, uint8_t out[AGENT_CONTENT_SIZE]);

@@ -55,6 +55,7 @@ struct dtls_client_handshake {
     bool heard;        /* something came from the peer */
     bool unreachable;  /* the system says that nothing listens there */
     int alert;         /* of the peer, in the clear; -1 none */
+    uint32_t flags;    /* MBEDTLS_X509_BADCERT_*, of all certificates of the hub's chain */
     char refused[160]; /* why the hub's certificate is not accepted */
 };
 

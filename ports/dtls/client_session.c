@@ -122,10 +122,14 @@ static int on_verify(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *fla
     struct dtls_client_handshake *h = ctx;
     char text[120] = "";
 
+    fed_mbed_times_judge(cert, true, flags);
     if (depth == 0 && (!mbedtls_x509_crt_has_ext_type(cert, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) ||
                           mbedtls_x509_crt_check_extended_key_usage(cert, MBEDTLS_OID_SERVER_AUTH,
                               MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0))
         *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+    h->flags |= *flags;
+    if (depth == 0)
+        fed_mbed_times_refused(h->flags);
     if (*flags == 0 || h->refused[0])
         return 0;
     mbedtls_x509_crt_verify_info(text, sizeof(text), "", *flags);

@@ -203,8 +203,6 @@ static void test_seen(void **state)
     assert_int_equal(parse_object(OBJECT("{\"f:a\":{}}", KUBECTL), &c), FED_OK);
     assert_memory_equal(a.fields, b.fields, AGENT_FIELDS_SIZE); /* order and others do not count */
     assert_memory_not_equal(a.fields, c.fields, AGENT_FIELDS_SIZE);
-    assert_string_equal(a.other_manager, "");
-    assert_string_equal(b.other_manager, "kubectl");
     assert_int_equal(b.fields_index, 1);
     assert_int_equal(a.resource_version, 12);
     assert_string_equal(a.uid, "u-1");
@@ -243,7 +241,23 @@ static void test_options(void **state)
     assert_int_equal(parse_options(o, &diag, 2, "join", "-"), FED_ERR_INVALID);
     assert_int_equal(
         parse_options(o, &diag, 4, "join", "x", "--name", "Not_A_Name"), FED_ERR_INVALID);
-    assert_int_equal(parse_options(o, &diag, 1, "doctor"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 1, "cure"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 1, "doctor"), FED_OK);
+    assert_int_equal(parse_options(o, &diag, 4, "preflight", "-", "--ignore", "udp,dns"), FED_OK);
+    assert_string_equal(o->token, "-");
+    assert_string_equal(o->ignore, "udp,dns");
+    assert_int_equal(
+        parse_options(o, &diag, 4, "preflight", "x", "--token-file", "y"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 1, "support-bundle"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 2, "support-bundle", "-"), FED_OK);
+    assert_string_equal(o->file, "-");
+    assert_int_equal(parse_options(o, &diag, 3, "support-bundle", "a", "b"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 4, "install", "--dry-run", "--root", "/mnt"), FED_OK);
+    assert_true(o->dry_run);
+    assert_int_equal(parse_options(o, &diag, 2, "install", "--purge"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 2, "uninstall", "--purge"), FED_OK);
+    assert_int_equal(parse_options(o, &diag, 3, "doctor", "--root", "/mnt"), FED_OK);
+    assert_int_equal(o->n_overrides, 1); /* no key of the configuration: refused there */
     assert_int_equal(parse_options(o, &diag, 3, "status", "-o", "yaml"), FED_ERR_INVALID);
     assert_int_equal(parse_options(o, &diag, 2, "version", "--hub"), FED_ERR_INVALID);
     assert_int_equal(parse_options(o, &diag, 0), FED_ERR_INVALID);
