@@ -50,6 +50,7 @@ struct agent_observe {
     size_t n_kinds;
     size_t cap_kinds;
     struct agent_federated federated;
+    struct agent_budget retries; /* requests that only repeat what failed */
     bool paused;
 };
 
