@@ -15,12 +15,18 @@ void apply_drop(struct agent_entry *entry)
     entry->dirty = true;
 }
 
-static void wait_gone(struct agent_apply *apply, struct agent_entry *entry)
+/* seen: NULL when it was not looked at since. */
+static void wait_gone(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    apply_retry(apply, entry, AGENT_STEP_READ, GONE_FLOOR_MS, GONE_CEILING_MS, 0);
     if (entry->seen_any) /* the watch said so already */
-        entry->due_ms = apply_now(apply);
-    agent_entry_set(apply->table, entry, FED_WORK_REMOVING, "WaitingForRemoval", NULL);
+        agent_entry_plan(entry, AGENT_STEP_READ, apply_now(apply));
+    else
+        apply_retry(apply, entry, AGENT_STEP_READ, GONE_FLOOR_MS, GONE_CEILING_MS, 0);
+    if (seen)
+        apply_set_deleting(apply, entry, FED_WORK_REMOVING, "WaitingForRemoval", seen);
+    else
+        agent_entry_set(apply->table, entry, FED_WORK_REMOVING, "WaitingForRemoval", NULL);
 }
 
 static void start_release(
@@ -53,7 +59,7 @@ void apply_remove_seen(
         else
             apply_drop(entry);
     } else if (seen->deleting) {
-        wait_gone(apply, entry);
+        wait_gone(apply, entry, seen);
     } else {
         memcpy(entry->uid, seen->uid, sizeof entry->uid);
         entry->step = AGENT_STEP_DELETE;
@@ -97,7 +103,7 @@ void apply_remove_answer(struct agent_apply *apply, struct agent_entry *entry, e
         apply_drop(entry);
     } else if (is_success(answer->status)) {
         agent_retry_reset(&entry->retry);
-        wait_gone(apply, entry);
+        wait_gone(apply, entry, NULL);
     } else if (answer->status == 409 || (release && answer->status == 422)) {
         /* Another object, or changed since it was seen: look again. */
         apply_retry(apply, entry, AGENT_STEP_READ, RETRY_FLOOR_MS, RETRY_CEILING_MS, 0);

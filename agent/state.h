@@ -11,7 +11,9 @@
  *               string uid, varints generation and resourceVersion
  *   "b/" 32 bytes digest
  *               the blob's bytes: those that works of the manifest use, and those of works on
- *               their way out whose removal has an order
+ *               their way out whose removal has an order; and those of
+ *               versions that may have to come back
+ *   "h/" ...    such versions (trial.h)
  *   "traffic"   varints month (year * 12 + month - 1), bytes sent, bytes received
  *   "kinds"     the hub's last answer to k, as it came
  *   "mark"      8 bytes that the hub's hello gave (section 6.2 of docs/protocol.md)
