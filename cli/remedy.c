@@ -85,7 +85,8 @@ static const struct sentence { /* what a member's API server says */
         "A policy of the member refuses it: change the object, or the policy there."},
     {"Denied: ", "A policy of the member refuses it: change the object, or the policy there."},
     {"TooLarge: ", "Make the object smaller, or split it."},
-    {"forbidden", "Give the agent the right in the member: its ClusterRole there lacks it."},
+    {"forbidden",
+        "Give the agent the right in the member: `fedlet rbac` there prints what it needs."},
     {"immutable",
         "The field cannot change in place: delete the object in the member, or federate under a "
         "new name."},

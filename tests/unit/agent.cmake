@@ -33,6 +33,7 @@ fed_unit_test(agent_rollback_test
 fed_unit_test(agent_parts_test
     SOURCES ${agent_dir}/agent_parts_test.c ${agent_dir}/agent_answers.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_kube_lazy_test SOURCES ${agent_dir}/agent_kube_lazy_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_manual_test SOURCES ${agent_dir}/agent_manual_test.c LINK fed_agent)
 fed_unit_test(agent_wait_test
     SOURCES ${agent_dir}/agent_wait_test.c ${agent_dir}/agent_world.c
@@ -66,3 +67,10 @@ fed_unit_test(agent_partial_test
     LINK fed_agent fed_port_posix)
 fed_unit_test(agent_clock_test
     SOURCES ${agent_dir}/agent_clock_test.c LINK fed_agent)
+fed_unit_test(agent_lossy_test
+    SOURCES ${agent_dir}/agent_lossy_test.c ${agent_dir}/ports_base_dir.c
+    LINK fed_agent fed_port_sqlite fed_port_posix tp::sqlite)
+fed_unit_test(agent_offline_test
+    SOURCES ${agent_dir}/agent_offline_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
