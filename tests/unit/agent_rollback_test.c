@@ -324,7 +324,7 @@ static void test_no_earlier_version(void **state)
         "\"True\"}]}");
     web(&s)->rv = ++s.w->next_rv;
     world_event(s.w, web(&s), "MODIFIED"); /* another word for the same */
-    world_pass(s.w, 60000);
+    world_pass(s.w, 5000);
     assert_web(&s, "Applied/Unhealthy DeadlineExceeded");
     s.ill[1] = false;
     pass(&s, 10000);
