@@ -45,6 +45,7 @@ struct agent_dial {
     uint64_t next_ms;   /* waiting: the next pass */
     uint64_t second_ms; /* dialing: the second lane starts; AGENT_DIAL_NEVER: it has */
     uint64_t up_ms;
+    uint64_t away_ms; /* since when there is no session */
     bool ready;
     bool resumed; /* CoAP goes on with the session of before, and the hub did not answer yet */
     struct agent_retry retry;

@@ -122,13 +122,15 @@ case_floor() {
     hub_start --heartbeat-s 10
     from=$(wc -l <"$log")
     start
-    wait_for 30 "the refusal" grep_after "$from" 'its clock is behind what a hub said before' "$log"
+    # The hub, for its part, finds that the certificate of two years on has not begun.
+    wait_for 30 "the refusal" grep_after "$from" 'its clock is behind what a hub said before\|refused us' "$log"
     is false status_field cluster1 connected
-    # The bound: a person with a token, or a clock that is kept.
+    # The bound: a person with a token.
     agent_stop cluster1
     echo 0 >"$CLOCK"
-    start CLOCK_KEPT=1
-    wait_for 30 "a session or the refusal of a copy" eval "said 'connected since' || said 'another machine has'"
+    agent_join cluster1 "$(fedctl token create)" --again
+    start
+    connected
 }
 grep_after() { tail -n "+$(($1 + 1))" "$3" | grep -q "$2"; }
 
