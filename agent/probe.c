@@ -70,6 +70,8 @@ static enum fed_err put_facts(struct agent_probe *probe, struct fed_buf *out)
     if (!err)
         err = fed_doc_set_text(doc, "healthz", probe->healthz);
     if (!err)
+        err = fed_doc_set_text(doc, "agentVersion", FEDLET_VERSION);
+    if (!err)
         err = agent_nodes_put(&probe->nodes, doc);
     if (!err)
         err = fed_doc_put(out, doc);

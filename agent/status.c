@@ -288,6 +288,28 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
     }
 }
 
+/* What is in place and not well. */
+static void list_ill(const struct agent_daemon *d, struct fed_buf *out)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+    size_t listed = 0;
+
+    for (size_t i = 0; i < d->table.n; i++) {
+        const struct agent_entry *entry = d->table.at[i];
+        const char *message = agent_entry_why_message(entry);
+
+        if (!entry->in_manifest || entry->state != FED_WORK_APPLIED || !entry->why)
+            continue;
+        if (listed++ == AGENT_STATUS_LIST_MAX) {
+            fed_buf_put_text(out, "  ...\n");
+            return;
+        }
+        fed_buf_printf(out, "  %-11s %s: %s%s%s\n",
+            fed_work_health_name((enum fed_work_health)entry->health),
+            agent_entry_name(entry, name), agent_entry_why(entry), message[0] ? ": " : "", message);
+    }
+}
+
 struct wait_text {
     struct agent_daemon *d;
     struct fed_buf *out;
@@ -393,6 +415,7 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
         fed_buf_put_text(out,
             "Clone:       another machine came to the hub with this identity and was refused\n");
     list_works(d, out);
+    list_ill(d, out);
     agent_daemon_waits(d, list_wait, &(struct wait_text){.d = d, .out = out});
     return fed_buf_err(out);
 }

@@ -21,7 +21,7 @@ static enum fed_err set_time(
 
 /* ---- federated objects ---- */
 
-#define WHY_SIZE (FED_REPORT_REASON_MAX + 256u)
+#define WHY_SIZE (FED_REPORT_REASON_MAX + FED_REPORT_MESSAGE_MAX + 3u)
 
 struct cluster_word {
     const char *status; /* "" when the cluster is as wanted */
@@ -407,6 +407,8 @@ enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
         err = status_copied_put(cluster, doc, list);
     if (!err && cluster->kubernetes_version[0] && cluster->ready)
         err = fed_json_set_text(doc, to, "kubernetesVersion", cluster->kubernetes_version);
+    if (!err && cluster->agent_version[0])
+        err = fed_json_set_text(doc, to, "agentVersion", cluster->agent_version);
     if (!err && cluster->has_nodes)
         err = put_nodes(cluster, doc, to);
     if (seen && seen->revision == 0)

@@ -147,6 +147,7 @@ void status_facts_forget(struct hub_status *status, struct status_cluster *clust
     cluster->facts_len = 0;
     cluster->has_nodes = false;
     cluster->kubernetes_version[0] = '\0';
+    cluster->agent_version[0] = '\0';
     cluster->healthz[0] = '\0';
 }
 
@@ -199,6 +200,8 @@ enum fed_err status_facts_set(
         fed_doc_text(fed_doc_get(doc, "kubernetesVersion"), ""));
     snprintf(cluster->healthz, sizeof cluster->healthz, "%s",
         fed_doc_text(fed_doc_get(doc, "healthz"), ""));
+    snprintf(cluster->agent_version, sizeof cluster->agent_version, "%s",
+        fed_doc_text(fed_doc_get(doc, "agentVersion"), ""));
     cluster->has_nodes = fed_doc_get(doc, "nodes") && nodes_fit(doc);
     fed_doc_free(doc);
     return FED_OK;

@@ -7,6 +7,9 @@
 #define FEDLET_PORTS_POSIX_CONTROL_WIRE_H
 
 #include "proto/base/err.h"
+#include "proto/base/span.h"
+
+#include <stdbool.h>
 
 #include <sys/socket.h>
 #include <sys/un.h>

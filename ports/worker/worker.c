@@ -75,6 +75,9 @@ static void on_start(struct worker *w, const struct fed_worker_start *start)
     }
     worker_pause(w);
     worker_confine(w->https_server ? worker_https_descriptors(start) : 0);
+    if (!worker_filter())
+        fed_log(&w->log, FED_LOG_DEBUG, "gateway: worker %u: no filter of system calls",
+            (unsigned)start->index);
     m.port = fed_coap_server_port(w->server);
     worker_send(w, &m);
 }

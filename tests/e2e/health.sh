@@ -61,6 +61,7 @@ case_crash() {
     wait_for 10 'the reason' message_has crash '^CrashLoopBackOff: pod crash-[-a-z0-9]+, container main'
     is '' word crash status
     says 'CrashLoopBackOff: pod crash-' fedctl status -n shop FederatedDeployment/crash
+    says 'Unhealthy +Deployment shop/crash: CrashLoopBackOff: pod crash-' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
     workload crash web:2 | hubctl apply -f -
     soon 60 Healthy word crash health
     is '' word crash message
@@ -99,6 +100,7 @@ case_goes_back() {
     wait_for 20 'the version in place' version_is_of_member back
     soon 10 'False CheckClusters' propagation shop federateddeployment back
     says 'RolledBack' fedctl status -n shop FederatedDeployment/back
+    says 'change its annotation fedlet.io/retry' fedctl status -n shop FederatedDeployment/back
     says 'Failed +Deployment shop/back: RolledBack' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
 }
 case_stays_back() {

@@ -33,6 +33,7 @@ fed_unit_test(agent_rollback_test
 fed_unit_test(agent_parts_test
     SOURCES ${agent_dir}/agent_parts_test.c ${agent_dir}/agent_answers.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_kube_lazy_test SOURCES ${agent_dir}/agent_kube_lazy_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_manual_test SOURCES ${agent_dir}/agent_manual_test.c LINK fed_agent)
 fed_unit_test(agent_wait_test
     SOURCES ${agent_dir}/agent_wait_test.c ${agent_dir}/agent_world.c

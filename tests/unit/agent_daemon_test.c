@@ -1298,7 +1298,8 @@ static void test_health_is_doubted_three_times(void **state)
 static void test_nodes_are_facts(void **state)
 {
     static const char facts[] =
-        "{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\",\"nodes\":1,\"allocatable\":{"
+        "{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\",\"agentVersion\":\"" FEDLET_VERSION
+        "\",\"nodes\":1,\"allocatable\":{"
         "\"cpu\":\"4000m\",\"memory\":\"8192Ki\"},\"region\":\"eu\",\"zones\":[\"eu-a\"]}";
     struct world *w = world_with_three();
     unsigned reports;

@@ -27,7 +27,9 @@ static int setup(void **state)
 }
 
 static const struct fed_span facts = {
-    (const uint8_t *)"{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\"}", 46};
+    (const uint8_t
+            *)"{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\",\"agentVersion\":\"0.2.0\"}",
+    69};
 
 static enum fed_err report(struct hub_world *w, bool full, uint64_t seq, size_t index,
     enum fed_work_state work_state, const char *reason, const char *message)
@@ -194,6 +196,8 @@ static void test_cluster_conditions(void **state)
         "\"type\":\"Ready\",\"status\":\"True\""));
     assert_non_null(strstr(
         hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "\"kubernetesVersion\":\"v1.34.4\""));
+    assert_non_null(
+        strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "\"agentVersion\":\"0.2.0\""));
     r.facts = fed_span_text(down);
     assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
     assert_non_null(strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"),
