@@ -267,8 +267,7 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
     for (size_t i = 0; i < d->table.n; i++) {
         const struct agent_entry *entry = d->table.at[i];
         bool shown = entry->kept || (entry->removing && !entry->dropped) ||
-                     (entry->in_manifest &&
-                         (entry->state != FED_WORK_APPLIED || entry->reason[0]));
+                     (entry->in_manifest && (entry->state != FED_WORK_APPLIED || entry->reason[0]));
 
         if (!shown)
             continue;

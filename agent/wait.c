@@ -43,12 +43,17 @@ static void hub_waits(const struct lister *l)
                     .since_unix_s = link.since_unix_s,
                     .next_try_unix_s =
                         link.dial.next_try_unix_s ? link.dial.next_try_unix_s : l->unix_s,
-                    .limit_s = AGENT_WAIT_MAX_S});
+                    .limit_s = AGENT_DIAL_AWAY_S});
     else if (link.dial.coap_try_unix_s)
         give(l, &(struct agent_wait){.what = "coap",
                     .message = "UDP does not get through, HTTPS is in use",
                     .next_try_unix_s = link.dial.coap_try_unix_s,
                     .limit_s = AGENT_DIAL_PROBE_CEILING_MS / 1000});
+    if (link.connected && link.pull_ms > 0)
+        give(l, &(struct agent_wait){.what = "bundle",
+                    .message = link.pull_why,
+                    .next_try_unix_s = unix_of(l, link.pull_ms),
+                    .limit_s = AGENT_WAIT_MAX_S});
 }
 
 static void member_waits(const struct lister *l)
