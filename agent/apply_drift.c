@@ -54,7 +54,7 @@ static void restore(
 /* What changes in the member stays changed. */
 static bool is_held(const struct agent_entry *entry)
 {
-    return entry->in_manifest && (entry->work.options & FED_WORK_HELD);
+    return agent_entry_is_held_to(entry) && (entry->work.options & FED_WORK_HELD);
 }
 
 static bool is_zero(const uint8_t fields[AGENT_FIELDS_SIZE])
@@ -115,7 +115,7 @@ static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    if (!note_version(entry, seen->resource_version) || !entry->in_manifest)
+    if (!note_version(entry, seen->resource_version) || !agent_entry_is_held_to(entry))
         return;
     note_moved(entry, seen);
     agent_entry_set_health(entry, seen->health);
@@ -148,8 +148,8 @@ void agent_apply_lost(struct agent_apply *apply, struct agent_entry *entry,
         entry->step = AGENT_STEP_READ;
         entry->due_ms = apply_now(apply);
         agent_apply_kick(apply);
-    } else if (entry->in_manifest && entry->has_applied && entry->step == AGENT_STEP_NONE &&
-               !is_held(entry)) {
+    } else if (agent_entry_is_held_to(entry) && entry->has_applied &&
+               entry->step == AGENT_STEP_NONE && !is_held(entry)) {
         restore(apply, entry, AGENT_STEP_READ, manager);
         apply->events.changed(apply->events.ctx, entry);
     }

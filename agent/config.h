@@ -7,6 +7,7 @@
 #include "agent/limits.h"
 #include "ports/log.h"
 #include "proto/base/buf.h"
+#include "proto/bundle/consent.h"
 
 #define AGENT_PATH_MAX 1024u
 #define AGENT_PROXY_SIZE 513u /* FED_HTTP_PROXY_MAX and a NUL */
@@ -16,7 +17,8 @@ struct agent_config {
     char kubeconfig[AGENT_PATH_MAX]; /* "" for the default search */
     char link[8];                    /* auto, coap, https */
     char proxy[AGENT_PROXY_SIZE];    /* "" for that of the environment, "none" for none */
-    char log_level[8];               /* error, warn, info, debug */
+    char removal_consent[FED_CONSENT_TEXT_SIZE];
+    char log_level[8]; /* error, warn, info, debug */
     char hubs[AGENT_HUBS_MAX][281];
     size_t n_hubs; /* 0: those that came with the token */
 };

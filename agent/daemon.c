@@ -127,6 +127,14 @@ static void on_up(void *ctx, uint64_t report_seq)
     agent_report_link_up(d->report, report_seq);
 }
 
+static void on_removals(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_apply_kick(d->apply);
+    agent_report_staged(d->report);
+}
+
 static void on_kinds(void *ctx, struct fed_span kinds)
 {
     struct agent_daemon *d = ctx;
@@ -204,6 +212,14 @@ static void log_kept(struct agent_daemon *d)
     }
 }
 
+static void log_waiting(struct agent_daemon *d, size_t n)
+{
+    fed_log(d->ports.log, FED_LOG_WARN,
+        "%zu works left the bundle and nobody is known to have ordered that by name: they stay as "
+        "they are until the hub says what becomes of them",
+        n);
+}
+
 static void on_staged(void *ctx, const struct agent_staged *staged)
 {
     struct agent_daemon *d = ctx;
@@ -214,6 +230,8 @@ static void on_staged(void *ctx, const struct agent_staged *staged)
     agent_observe_sync(d->observe);
     agent_pods_sync(d->pods);
     agent_report_staged(d->report);
+    if (staged->n_waiting)
+        log_waiting(d, staged->n_waiting);
 }
 
 /* ---- life ---- */
@@ -245,6 +263,7 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         .up = on_up,
         .down = on_down,
         .kinds = on_kinds,
+        .removals = on_removals,
         .staged = on_staged};
     enum fed_err err =
         d->ports.loop->timer_new(d->ports.loop->ctx, on_persist_timer, d, &d->persist_timer);
@@ -279,8 +298,11 @@ enum fed_err agent_daemon_new(const struct agent_ports *ports,
     d->ports = *ports;
     d->options = *options;
     agent_state_init(&d->state, ports->mem, ports->store);
+    d->state.consent.clock = ports->loop;
     agent_table_init(&d->table, ports->mem);
     err = agent_state_load(&d->state, &d->table, fed_loop_now_ms(ports->loop), diag);
+    if (!err && options->removal_consent)
+        agent_consent_limit(&d->state, &d->table, options->removal_consent);
     if (!err)
         err = agent_traffic_open(&d->traffic, &d->ports, &d->state, diag);
     if (!err)
@@ -336,6 +358,7 @@ void agent_daemon_free(struct agent_daemon *d)
     agent_apply_free(d->apply);
     d->ports.loop->timer_free(d->ports.loop->ctx, d->persist_timer);
     agent_table_fini(&d->table);
+    fed_consent_window_fini(&d->state.consent.window);
     fed_alloc_free(d->ports.mem, d, sizeof *d);
 }
 
@@ -362,7 +385,7 @@ void agent_daemon_leave(
 
         entry->orphan = entry->orphan || keep_objects || entry->kept;
         entry->removing = true;
-        entry->in_manifest = entry->kept = false;
+        entry->in_manifest = entry->kept = entry->waits = entry->unclear = false;
         entry->dirty = true;
         agent_entry_set(&d->table, entry, FED_WORK_REMOVING, "", NULL);
         agent_entry_plan(entry, AGENT_STEP_READ, now_ms);

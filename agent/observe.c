@@ -506,7 +506,7 @@ static struct kind *find_kind(struct agent_observe *o, const struct agent_entry 
 
 static bool is_wanted(const struct agent_entry *entry)
 {
-    return entry->uid[0] && !entry->dropped && (entry->in_manifest || entry->removing);
+    return entry->uid[0] && !entry->dropped && (agent_entry_is_held_to(entry) || entry->removing);
 }
 
 void agent_observe_want(struct agent_observe *o, const struct agent_entry *entry)

@@ -48,6 +48,7 @@ static const struct command {
         "  --proxy URL        before https:// hubs: http://[USER:PASSWORD@]HOST:PORT, or none;\n"
         "                     without it $HTTPS_PROXY unless $NO_PROXY names the hub\n"
         "  --hub URL          instead of the addresses of the token, repeatable\n"
+        "  --removal-consent LIMIT  which removals wait for consent, share=30%,least=5 or off\n"
         "  --log-level error|warn|info|debug\n"
         "\n"
         "Example:\n"

@@ -20,7 +20,11 @@ struct staging {
     const struct fed_frame *frame;
     uint64_t now_ms;
     bool new_epoch;
-    bool again; /* the first since this directory joined once more, of the same hub */
+    bool again;    /* the first since this directory joined once more, of the same hub */
+    bool wait;     /* those that nobody ordered stay for now */
+    bool unclear;  /* for the frame does not say what was ordered */
+    size_t n_wait; /* of leaving, when they do */
+    size_t n_pass; /* when they do not */
     struct agent_entry **next; /* the table's next array, from the table's memory */
     size_t n_next;
     size_t cap_next;
@@ -100,6 +104,13 @@ static bool is_held(const struct fed_work *work)
     return work->options & FED_WORK_HELD;
 }
 
+/* It is in the member as the last bundle wanted it: nothing happened while it waited. */
+static bool is_current(const struct agent_entry *entry)
+{
+    return agent_entry_is_held_to(entry) && entry->has_applied && !entry->busy &&
+           entry->state == FED_WORK_APPLIED;
+}
+
 static enum fed_err note_swap(
     struct staging *s, struct agent_entry *entry, const struct fed_work *work)
 {
@@ -114,10 +125,8 @@ static enum fed_err note_swap(
         return FED_ERR_NOMEM;
     s->swaps[s->n_swaps++] = (struct swap){.entry = entry,
         .fresh = fresh,
-        .plan = !is_held(work) &&
-                (is_held(&entry->work) || !entry->in_manifest || !entry->has_applied ||
-                    entry->busy || entry->state != FED_WORK_APPLIED ||
-                    memcmp(content, entry->applied, sizeof content) != 0)};
+        .plan = !is_held(work) && (is_held(&entry->work) || !is_current(entry) ||
+                                      memcmp(content, entry->applied, sizeof content) != 0)};
     return FED_OK;
 }
 
@@ -135,7 +144,7 @@ static enum fed_err note_added(struct staging *s, const struct fed_work *work)
 static void note_absent(struct staging *s, struct agent_entry *entry)
 {
     s->next[s->n_next++] = entry;
-    if (entry->in_manifest || (s->again && entry->kept))
+    if (entry->in_manifest || (s->again && entry->kept) || (s->new_epoch && entry->waits))
         s->leaving[s->n_leaving++] = entry;
 }
 
@@ -175,7 +184,7 @@ static enum fed_err make_room(struct staging *s)
     size_t n_old = s->table->n;
 
     s->cap_next = n_target + n_old + 1;
-    s->cap_ops = 2 * n_target + 2 * n_old + s->frame->n_blobs + 1;
+    s->cap_ops = 2 * n_target + 2 * n_old + s->frame->n_blobs + 2;
     s->swaps = fed_alloc_array(s->arena, n_old + 1, sizeof *s->swaps);
     s->added = fed_alloc_array(s->arena, n_target + 1, sizeof *s->added);
     s->leaving = fed_alloc_array(s->arena, n_old + 1, sizeof *s->leaving);
@@ -186,17 +195,88 @@ static enum fed_err make_room(struct staging *s)
     return FED_OK;
 }
 
+/* What the frame says of an entry that leaves; NULL for nothing. Its index is that of the base. */
+static const struct fed_frame_removed *removal_of(
+    const struct staging *s, const struct agent_entry *entry)
+{
+    for (size_t i = 0; entry->in_manifest && i < s->frame->n_removed; i++)
+        if (s->frame->removed[i].base_index == entry->index)
+            return &s->frame->removed[i];
+    return NULL;
+}
+
 /* The frame's removals carry the hub's last word on orphaning; without it the work's own option
  * counts. */
 static bool is_orphaned(const struct staging *s, const struct agent_entry *entry)
 {
+    const struct fed_frame_removed *removed;
+
     if (s->again)
         return true;
-    for (size_t i = 0; i < s->frame->n_removed; i++) {
-        if (s->frame->removed[i].base_index == entry->index)
-            return s->frame->removed[i].options & FED_WORK_ORPHAN;
+    removed = removal_of(s, entry);
+    return (removed ? removed->options : entry->work.options) & FED_WORK_ORPHAN;
+}
+
+/* ---- what may leave ---- */
+
+/* Nobody ordered it, and there is something that it would take from the member. */
+static bool is_counted(const struct staging *s, const struct agent_entry *entry)
+{
+    const struct fed_frame_removed *removed = removal_of(s, entry);
+
+    return !s->again && !s->new_epoch && !is_orphaned(s, entry) && agent_consent_counts(entry) &&
+           !(removed && (removed->options & FED_FRAME_ORDERED));
+}
+
+static bool stays(const struct staging *s, const struct agent_entry *entry)
+{
+    return s->wait && is_counted(s, entry);
+}
+
+/* They are let through, unless nothing comes of it. */
+static enum fed_err pass(struct staging *s, size_t n)
+{
+    struct fed_consent_window *window = &s->state->consent.window;
+    struct fed_removal_id id;
+    enum fed_err err = fed_consent_reserve(window, n);
+
+    for (size_t i = 0; i < s->n_leaving && !err; i++) {
+        if (!is_counted(s, s->leaving[i]))
+            continue;
+        err = fed_removal_id_of(&s->leaving[i]->work, &id);
+        if (err)
+            break;
+        fed_consent_pass(window, &id, s->now_ms);
+        s->n_pass++;
     }
-    return entry->work.options & FED_WORK_ORPHAN;
+    return err;
+}
+
+/* All of them, or none: they are one removal. */
+static enum fed_err judge(struct staging *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_leaving; i++)
+        n += is_counted(s, s->leaving[i]);
+    s->unclear = n > 0 && s->frame->head.base_revision == 0;
+    s->wait =
+        n > 0 && (s->unclear || agent_consent_needed(&s->state->consent, s->table, n, s->now_ms));
+    s->n_wait = s->wait ? n : 0;
+    if (n == 0 || s->wait)
+        return FED_OK;
+    return pass(s, n);
+}
+
+/* How the entry will be. */
+static void leave(const struct staging *s, const struct agent_entry *entry, struct agent_entry *as)
+{
+    as->waits = stays(s, entry);
+    as->unclear = as->waits && s->unclear;
+    as->orphan = !as->waits && is_orphaned(s, entry);
+    as->kept = s->new_epoch;
+    as->removing = !s->new_epoch && !as->waits;
+    as->in_manifest = false;
 }
 
 /* ---- writing ---- */
@@ -239,17 +319,14 @@ static enum fed_err put_rows(struct staging *s)
 
         as.work = s->swaps[i].fresh->work;
         as.in_manifest = true;
-        as.removing = as.orphan = as.kept = false;
+        as.removing = as.orphan = as.kept = as.waits = as.unclear = false;
         as.has_applied = as.has_applied && !s->swaps[i].plan;
         err = put_row(s, &as);
     }
     for (size_t i = 0; i < s->n_leaving && !err; i++) {
         struct agent_entry as = *s->leaving[i];
 
-        as.in_manifest = false;
-        as.kept = s->new_epoch;
-        as.removing = !s->new_epoch;
-        as.orphan = is_orphaned(s, s->leaving[i]);
+        leave(s, s->leaving[i], &as);
         err = put_row(s, &as);
     }
     return err;
@@ -275,9 +352,8 @@ static enum fed_err blob_op(
 
 /* Drops the blobs that no work of the target uses any more. Works with equal templates share a
  * blob, so it may be given up several times at once; the store takes each key once. */
-static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used)
+static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used, size_t n_works)
 {
-    size_t n_works = s->frame->target.n_works;
     size_t n = 0;
     struct fed_digest *old = fed_alloc_array(s->arena, s->n_swaps + s->n_leaving + 1, sizeof *old);
     enum fed_err err = old ? FED_OK : FED_ERR_NOMEM;
@@ -297,23 +373,43 @@ static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used)
     return err;
 }
 
+/* What waits, or will, is enforced from its last template. */
+static size_t add_waiting(const struct staging *s, struct fed_digest *used, size_t n)
+{
+    size_t swap = 0;
+
+    for (size_t i = 0; i < s->n_leaving; i++)
+        if (stays(s, s->leaving[i]))
+            used[n++] = s->leaving[i]->work.blob;
+    for (size_t i = 0; i < s->n_next && !s->new_epoch; i++) {
+        if (swap < s->n_swaps && s->swaps[swap].entry == s->next[i])
+            swap++; /* in the bundle again; both lists have one order */
+        else if (s->next[i]->waits)
+            used[n++] = s->next[i]->work.blob;
+    }
+    return n;
+}
+
 /* Stores the blobs that travelled and drops those that nobody needs. */
 static enum fed_err put_blobs(struct staging *s)
 {
     const struct fed_manifest *target = &s->frame->target;
-    struct fed_digest *used = fed_alloc_array(s->arena, target->n_works + 1, sizeof *used);
+    struct fed_digest *used =
+        fed_alloc_array(s->arena, target->n_works + s->n_next + s->n_leaving + 1, sizeof *used);
+    size_t n_used = target->n_works;
     enum fed_err err = used ? FED_OK : FED_ERR_NOMEM;
 
     for (size_t i = 0; i < target->n_works && !err; i++)
         used[i] = target->works[i].blob;
     if (!err)
-        qsort(used, target->n_works, sizeof *used, compare_digests);
+        n_used = add_waiting(s, used, n_used);
+    if (!err)
+        qsort(used, n_used, sizeof *used, compare_digests);
     for (size_t i = 0; i < s->frame->n_blobs && !err; i++) {
-        if (bsearch(
-                &s->frame->blob_digests[i], used, target->n_works, sizeof *used, compare_digests))
+        if (bsearch(&s->frame->blob_digests[i], used, n_used, sizeof *used, compare_digests))
             err = blob_op(s, &s->frame->blob_digests[i], s->frame->blobs[i], false);
     }
-    return err ? err : drop_blobs(s, used);
+    return err ? err : drop_blobs(s, used, n_used);
 }
 
 static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
@@ -321,6 +417,7 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
     const struct fed_frame_head *head = &s->frame->head;
     struct fed_store *store = s->state->store;
     struct fed_buf value;
+    struct fed_buf passed;
     enum fed_err err = put_rows(s);
 
     if (!err)
@@ -332,6 +429,13 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
     if (fed_buf_err(&value))
         return fed_buf_err(&value);
     add_op(s, FED_SPAN_LIT("manifest"), fed_buf_span(&value), false);
+    if (s->n_pass > 0) {
+        fed_buf_init(&passed, s->arena, AGENT_STAGE_ARENA_MAX);
+        agent_consent_put(&s->state->consent, &passed);
+        if (fed_buf_err(&passed))
+            return fed_buf_err(&passed);
+        add_op(s, FED_SPAN_LIT(AGENT_CONSENT_ROW), fed_buf_span(&passed), false);
+    }
     err = store->commit(store->ctx, NULL, 0, s->ops, s->n_ops, NULL, diag);
     if (err)
         return fed_diag_prefix(diag, err, "state file");
@@ -345,10 +449,12 @@ static void adopt_swap(struct staging *s, struct swap *swap)
 {
     struct agent_entry *entry = swap->entry;
     /* What was refused (a label, an object of somebody else) is looked at again first. */
-    bool look = !entry->in_manifest || !entry->uid[0] || entry->state == FED_WORK_FAILED;
+    bool look = !agent_entry_is_held_to(entry) || !entry->uid[0] || entry->state == FED_WORK_FAILED;
     uint8_t *block = entry->block;
     size_t block_len = entry->block_len;
 
+    if (!agent_entry_is_held_to(entry))
+        fed_consent_back(&s->state->consent.window, &entry->work);
     entry->work = swap->fresh->work;
     entry->block = swap->fresh->block;
     entry->block_len = swap->fresh->block_len;
@@ -359,6 +465,7 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     agent_entry_forget_wish(s->table->mem, entry);
     entry->in_manifest = true;
     entry->removing = entry->orphan = entry->kept = entry->dropped = false;
+    entry->waits = entry->unclear = false;
     if (!(entry->work.options & FED_WORK_STATUS))
         memset(entry->remote_digest, 0, sizeof entry->remote_digest);
     if (is_held(&entry->work)) { /* what is under way is the last */
@@ -381,10 +488,19 @@ static void adopt_swap(struct staging *s, struct swap *swap)
 
 static void adopt_leaving(struct staging *s, struct agent_entry *entry)
 {
-    entry->orphan = is_orphaned(s, entry);
+    struct agent_entry as = *entry;
+
+    leave(s, entry, &as);
+    entry->waits = as.waits;
+    entry->unclear = as.unclear;
+    entry->orphan = as.orphan;
+    entry->kept = as.kept;
+    entry->removing = as.removing;
     entry->in_manifest = false;
-    entry->kept = s->new_epoch;
-    entry->removing = !s->new_epoch;
+    if (entry->waits) { /* nothing changes for it, and the hub is told */
+        entry->report_due = true;
+        return;
+    }
     entry->again = entry->busy;
     if (entry->kept) {
         agent_entry_plan(entry, AGENT_STEP_NONE, 0);
@@ -404,6 +520,7 @@ static void adopt(struct staging *s)
     for (size_t i = 0; i < s->n_swaps; i++)
         adopt_swap(s, &s->swaps[i]);
     for (size_t i = 0; i < s->n_added; i++) {
+        fed_consent_back(&s->state->consent.window, &s->added[i]->work);
         s->added[i]->in_manifest = true;
         s->added[i]->report_due = true;
         agent_entry_plan(s->added[i],
@@ -421,6 +538,7 @@ static void adopt(struct staging *s)
 
 static void give_up(struct staging *s)
 {
+    s->state->consent.window.n -= s->n_pass;
     for (size_t i = 0; i < s->n_swaps; i++)
         agent_entry_free(s->table->mem, s->swaps[i].fresh);
     for (size_t i = 0; i < s->n_added; i++)
@@ -447,6 +565,8 @@ enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
     if (!err)
         err = compare(&s);
     if (!err)
+        err = judge(&s);
+    if (!err)
         err = write_all(&s, diag);
     if (err) {
         give_up(&s);
@@ -454,7 +574,8 @@ enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
     }
     adopt(&s);
     *out = (struct agent_staged){.n_changed = s.n_swaps + s.n_added,
-        .n_removed = s.new_epoch ? 0 : s.n_leaving,
+        .n_removed = s.new_epoch ? 0 : s.n_leaving - s.n_wait,
+        .n_waiting = s.n_wait,
         .n_released = s.again ? s.n_leaving : 0,
         .n_kept = s.new_epoch ? s.n_leaving : 0,
         .new_epoch = s.new_epoch};

@@ -5,11 +5,12 @@
  *   "identity"  JSON {"cluster","hubs":[],"ca","certificate","kubeconfig"}
  *   "manifest"  u8 format 1, u32 epoch, varint revision, 16 bytes: first half of the manifest's
  * digest "w/" group NUL kind NUL namespace NUL name u8 format 1, u8 flags (0x01 in the manifest,
- * 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied), the work (fed_work_put), 16 bytes applied
- * content, 16 bytes fields, string uid, varints generation and resourceVersion "b/" 32 bytes digest
- * the blob's bytes; exactly those that works of the manifest use "traffic"   varints month (year *
- * 12 + month - 1), bytes sent, bytes received "kinds"  the hub's last answer to k, as it came
- * "mark"  8 bytes that the hub's hello gave (section 6.2 of docs/protocol.md)
+ * 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied, 0x20 waits, 0x40 unclear), the work
+ * (fed_work_put), 16 bytes applied content, 16 bytes fields, string uid, varints generation and
+ * resourceVersion "b/" 32 bytes digest the blob's bytes; exactly those that works of the manifest,
+ * or waiting to go, use "traffic"   varints month (year * 12 + month - 1), bytes sent, bytes
+ * received "kinds"  the hub's last answer to k, as it came "mark"  8 bytes that the hub's hello
+ * gave (section 6.2 of docs/protocol.md)
  *
  * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts
  * every new work into the inventory: nothing that was ever asked of the member is forgotten by a
@@ -18,6 +19,7 @@
 #ifndef FEDLET_AGENT_STATE_H
 #define FEDLET_AGENT_STATE_H
 
+#include "agent/consent.h"
 #include "agent/table.h"
 #include "ports/fs.h"
 #include "ports/log.h"
@@ -40,7 +42,8 @@ typedef bool agent_state_traffic_now(void *ctx, struct agent_traffic *out);
 struct agent_state {
     struct fed_alloc *mem;
     struct fed_store *store;
-    uint64_t commits;                 /* made by this process */
+    uint64_t commits; /* made by this process */
+    struct agent_consent consent;
     agent_state_traffic_now *traffic; /* NULL: nobody counts */
     void *traffic_ctx;
 };

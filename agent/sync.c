@@ -211,6 +211,7 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
         agent_sync_on_pull_timer(s);
     if (s->missed || !are_kinds_same(s))
         ask_for_kinds(s);
+    agent_sync_ask_for_removals(s);
 }
 
 static void observe(struct agent_sync *s)
@@ -312,6 +313,8 @@ static void on_down(void *ctx)
     s->pulling = s->pull_again = s->pull_due = false;
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
+    agent_timer_stop(&s->ports, s->removals_timer);
+    s->removals_asked = s->removals_again = false;
     s->events.down(s->events.ctx);
 }
 
@@ -333,8 +336,10 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
         s->missed = true; /* what it starts from is still on its way, and it does not come again */
     } else if (message->code == FED_LINK_CONTENT) {
         arm_heartbeat(s); /* its acknowledgement proved our life */
-        if (tells_of_kinds(s, message->payload))
+        if (tells_of_kinds(s, message->payload)) {
             ask_for_kinds(s);
+            agent_sync_ask_for_removals(s);
+        }
         agent_sync_take_frame(s, message->payload);
     } else if (!agent_sync_is_busy(s, message)) {
         give_up(s, AGENT_DIAL_REFUSED, "it ended the observation");
@@ -376,6 +381,7 @@ void agent_sync_stop(struct agent_sync *s)
     agent_partial_keep(&s->partial, &s->ports);
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
+    agent_timer_stop(&s->ports, s->removals_timer);
 }
 
 void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out)
@@ -427,6 +433,9 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     if (!err)
         err = ports->loop->timer_new(ports->loop->ctx, agent_sync_on_pull_timer, s, &s->pull_timer);
     if (!err)
+        err = ports->loop->timer_new(
+            ports->loop->ctx, agent_sync_on_removals_timer, s, &s->removals_timer);
+    if (!err)
         err = load_mark(s);
     if (!err)
         err = agent_dial_new(ports, options, &dial, &s->dial);
@@ -446,5 +455,6 @@ void agent_sync_free(struct agent_sync *s)
     agent_dial_free(s->dial);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->timer);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->pull_timer);
+    s->ports.loop->timer_free(s->ports.loop->ctx, s->removals_timer);
     fed_alloc_free(s->ports.mem, s, sizeof *s);
 }

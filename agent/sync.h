@@ -40,6 +40,8 @@ struct agent_sync_events {
      * are known (agent_sync_know_kinds), and when they changed. Not called with a hub that does not
      * say. */
     void (*kinds)(void *ctx, struct fed_span kinds);
+    /* The hub said what becomes of removals that waited (consent.h), and something changed. */
+    void (*removals)(void *ctx);
     /* A bundle was staged: durable, its works planned. */
     void (*staged)(void *ctx, const struct agent_staged *staged);
 };

@@ -1,7 +1,10 @@
 /* report.c - takes what agents report, and says who is to hear of it. */
 #include "hub/status/internal.h"
 
+#include "proto/bundle/consent.h"
+
 #include <inttypes.h>
+#include <string.h>
 
 #define REPORT_ARENA_MAX (64u << 20) /* keys of all works of a cluster */
 
@@ -154,6 +157,12 @@ void status_removals_confirm(struct hub_status *status, const struct status_clus
     for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
         ids[n++] = fed_span_text(r->id);
     hub_plan_removed(status->plan, fed_span_text(cluster->name), cluster->view.revision, ids, n);
+    n = 0;
+    for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
+        if (r->state == FED_WORK_WAITING &&
+            strcmp(r->id + strlen(r->id) + 1, FED_CONSENT_REASON) == 0)
+            ids[n++] = fed_span_text(r->id);
+    hub_plan_asked(status->plan, fed_span_text(cluster->name), ids, n);
     fed_alloc_free(status->mem, ids, cap * sizeof *ids);
 }
 

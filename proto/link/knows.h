@@ -20,10 +20,14 @@
  * sections travel as they are. */
 #define FED_LINK_KNOWS_DICTIONARY_1 0x08u
 
+/* Removals that were ordered by name are marked in frames, the others may wait for consent, and GET
+ * /r says which are to go (proto/bundle/consent.h). */
+#define FED_LINK_KNOWS_CONSENT 0x10u
+
 #define FED_LINK_KNOWS_FIRST 0x0fu
 /* What this build says that it knows. tests build an agent that says less. */
 #ifndef FED_LINK_KNOWS_ALL
-#define FED_LINK_KNOWS_ALL 0x0fu
+#define FED_LINK_KNOWS_ALL 0x1fu
 #endif
 
 #endif

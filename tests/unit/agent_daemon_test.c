@@ -1315,7 +1315,7 @@ static void test_status_document(void **state)
         "\"connected\":true,\"since_unix_s\":1795000000,"
         "\"dial\":{\"state\":\"in use\",\"hubs\":[\"coaps://hub.test:5684\"]},"
         "\"epoch\":7,\"revision\":1,"
-        "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0},"
+        "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0,\"removals_waiting\":0},"
         "\"bytes\":{\"sent\":1000,\"received\":2000,\"month_sent\":1000,\"month_received\":2000},"
         "\"certificate\":{\"not_after_unix_s\":0,\"renewal_unix_s\":0},\"clone_suspected\":false}");
     fed_buf_fini(&out);
