@@ -193,10 +193,10 @@ static struct fed_span note_of(const struct fed_json *object, const char *key)
     return fed_json_string(fed_json_get(fed_json_find(object, "metadata.annotations"), key));
 }
 
-static enum fed_err refuse(struct hub_admission *a, const char *key, struct fed_diag *diag)
+static enum fed_err refuse(struct hub_admission *a, const char *key)
 {
     snprintf(a->field, sizeof a->field, "metadata.annotations[%s]", key);
-    return fed_diag_prefix(diag, FED_ERR_INVALID, "%s", key);
+    return FED_ERR_INVALID;
 }
 
 /* Whoever may let clusters in may consent to what leaves them. */
@@ -227,12 +227,12 @@ static enum fed_err check_approval(
 
     if (!hub_plan_consent(plan, name, &now)) {
         fed_diag_set(diag, FED_ERR_INVALID, "no removal of the cluster waits for consent");
-        return refuse(a, PLAN_APPROVE_ANNOTATION, diag);
+        return refuse(a, PLAN_APPROVE_ANNOTATION);
     }
     if (!fed_span_is(id, now.id)) {
         fed_diag_set(diag, FED_ERR_INVALID,
             "what waits for consent is now \"%s\" (%zu works), see status.removal", now.id, now.n);
-        return refuse(a, PLAN_APPROVE_ANNOTATION, diag);
+        return refuse(a, PLAN_APPROVE_ANNOTATION);
     }
     err = check_right(a, name, diag);
     if (!err && !a->dry_run) {
@@ -257,7 +257,7 @@ static enum fed_err admit(void *ctx, struct hub_admission *a, struct fed_diag *d
     text = note_of(a->object, PLAN_CONSENT_ANNOTATION);
     if (text.at && !fed_span_eq(text, note_of(a->before, PLAN_CONSENT_ANNOTATION)) &&
         fed_consent_limit_parse(text, &limit, diag))
-        return refuse(a, PLAN_CONSENT_ANNOTATION, diag);
+        return refuse(a, PLAN_CONSENT_ANNOTATION);
     text = note_of(a->object, PLAN_APPROVE_ANNOTATION);
     if (text.len == 0 || fed_span_eq(text, note_of(a->before, PLAN_APPROVE_ANNOTATION)))
         return FED_OK;
