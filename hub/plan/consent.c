@@ -326,9 +326,10 @@ enum fed_err plan_consent_stage(struct hub_plan *plan)
 
         if (consent->moved)
             err = refresh(plan, cluster);
-        for (size_t k = 0; k < consent->n_orders && cluster->staged_revision; k++)
+        for (size_t k = 0; k < consent->n_orders; k++)
             if (consent->orders[k].revision == 0)
-                consent->orders[k].revision = cluster->staged_revision;
+                consent->orders[k].revision =
+                    cluster->staged_revision ? cluster->staged_revision : cluster->now.revision;
         if (!err && consent->dirty)
             err = stage_row(plan, cluster);
     }

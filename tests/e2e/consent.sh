@@ -26,28 +26,12 @@ after_a_change() {
     VALUE=mark$MARK configs 99 99 '{clusters: [{name: edge}]}' | hubctl apply -f -
     soon 20 "mark$MARK" member_jsonpath edge shop configmap c99 '{.data.k}'
 }
-# A new window: the hub and the agent forget what they let through.
-fresh_window() {
-    annotate fedlet.io/removal-consent- >/dev/null
+# Nothing is there, and the removals that were let through before are of works that come back.
+fresh_start() {
     hubctl -n shop delete federatedconfigmaps --all --wait=true
     soon 30 0 in_member
     restart_agent
-    # A row is what remembers it; nothing waits, so it may be taken away from both.
-    hub_stop
-    sql "$FLEET/hub/hub.db" 'x/edge'
-    hub_start --heartbeat-s 10
-    agent_stop edge
-    sql "$FLEET/edge/state/state.db" consent
-    agent_start edge ${AGENT_FLAGS:-}
-    soon 60 True ready_word edge
 }
-sql() { python3 -c 'import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-for (table,) in db.execute("select name from sqlite_master where type = \"table\"").fetchall():
-    columns = [row[1] for row in db.execute(f"pragma table_info({table})")]
-    if "key" in columns:
-        db.execute(f"delete from {table} where key = ?", (sys.argv[2].encode(),))
-db.commit()' "$1" "$2"; }
 restart_agent() {
     agent_stop edge "${1:-TERM}"
     agent_start edge ${AGENT_FLAGS:-}
@@ -185,7 +169,7 @@ case_consent_while_away() {
 }
 case_drip() {
     local i
-    fresh_window
+    fresh_start
     VALUE=v configs 1 20 "$EVERYWHERE" | hubctl apply -f - >/dev/null
     soon 30 20 in_member
     # Ten per cent a step: the fourth one is too many. It joins nobody, and the fifth joins it.
@@ -210,7 +194,7 @@ case_drip() {
     soon 20 12 in_member
 }
 case_by_name() {
-    fresh_window
+    fresh_start
     VALUE=v configs 1 20 "$EVERYWHERE" | hubctl apply -f - >/dev/null
     soon 30 20 in_member
     hubctl -n shop delete federatedconfigmaps --all --wait=true
@@ -255,7 +239,7 @@ case_limits() {
 }
 case_agent_is_stricter() {
     local uid
-    fresh_window
+    fresh_start
     annotate fedlet.io/removal-consent=off
     VALUE=v configs 1 10 "$TIERED" | hubctl apply -f - >/dev/null
     label tier=on
@@ -297,7 +281,7 @@ case_agent_is_stricter() {
 }
 case_hub_goes_back() {
     local i
-    fresh_window
+    fresh_start
     label tier=on
     VALUE=v configs 1 3 "$EVERYWHERE" | hubctl apply -f - >/dev/null
     soon 30 3 in_member
@@ -344,7 +328,7 @@ case_new_epoch() {
     is "$uid" member_jsonpath edge shop configmap c04 '{.metadata.uid}'
 }
 case_policy() {
-    fresh_window
+    fresh_start
     memberctl edge -n shop delete configmaps -l kubefed.io/managed=true
     VALUE=v configs 1 10 "$EVERYWHERE" | hubctl apply -f - >/dev/null
     soon 30 10 in_member

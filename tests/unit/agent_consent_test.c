@@ -12,6 +12,7 @@
 
 #define POOL 24u
 #define MAP_PATH "/api/v1/namespaces/web/configmaps/"
+#define BLOB_FIRST "{\"data\":{\"version\":\"2\"}}" /* of the first four alone */
 #define BLOB "{\"data\":{\"version\":\"1\"}}"
 
 static struct world_work pool[POOL];
@@ -22,7 +23,8 @@ static int setup(void **state)
     (void)state;
     for (size_t i = 0; i < POOL; i++) {
         snprintf(names[i], sizeof names[i], "m%02zu", i);
-        pool[i] = (struct world_work){"ConfigMap", "web", names[i], BLOB, NULL, 0};
+        pool[i] =
+            (struct world_work){"ConfigMap", "web", names[i], i < 4 ? BLOB_FIRST : BLOB, NULL, 0};
     }
     return 0;
 }
