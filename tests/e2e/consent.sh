@@ -326,10 +326,11 @@ case_new_epoch() {
     is 21 in_member # kept: a hub that lost its memory wants nothing gone
     is '' consent_word
     is "$uid" member_jsonpath edge shop configmap c04 '{.metadata.uid}'
+    # They are nobody's: whoever deletes them sees them go for good.
+    memberctl edge -n shop delete configmaps $(seq -f c%02g 30 40)
 }
 case_policy() {
     fresh_start
-    memberctl edge -n shop delete configmaps -l kubefed.io/managed=true
     VALUE=v configs 1 10 "$EVERYWHERE" | hubctl apply -f - >/dev/null
     soon 30 10 in_member
     printf 'apiVersion: fedlet.io/v1alpha1\nkind: PlacementPolicy\nmetadata: {name: none}\nspec: {effect: Deny, kinds: [{kind: ConfigMap}], clusters: {selector: {}}, deletionBudget: {removals: "50%%", period: 1s}}\n' |
