@@ -12,6 +12,7 @@ from . import proc, workload
 from .api import api
 from .blocks import blocks
 from .fleets import GROUPS as FLEETS
+from .footprint import footprint
 from .kube import APPLY_PATCH, Api, Marks
 from .reads import fleet_read
 from .relay import bursts, payload, wire
@@ -323,5 +324,5 @@ def _count_of(objs, wanted):
 
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
-GROUPS = {f.__name__: f for f in (size, proto, plan, session, hub, delivery, change, idle, restart, latency, peak, blocks,
-                                  fleet_read, api, *FLEETS)}
+GROUPS = {f.__name__: f for f in (size, proto, plan, session, hub, delivery, change, idle, restart, latency, peak, footprint,
+                                  blocks, fleet_read, api, *FLEETS)}

@@ -179,17 +179,18 @@ class Member:
         os.makedirs(self.dir)
         self.kubeconfig = run(self._kube, "up", "--dir", os.path.join(self.dir, "kube"), *flags).splitlines()[-1]
         self.api = Api(self.kubeconfig)
+        self.kubeconfig_of_agent = self.kubeconfig
         self.state_dir = os.path.join(self.dir, "state")
 
     def join(self, hub):
         run(self._fleet.agent, "join", hub.token(), "--name", self.name, "--state-dir", self.state_dir,
-            "--kubeconfig", self.kubeconfig)
+            "--kubeconfig", self.kubeconfig_of_agent)
 
     def agent_start(self, port, link="coap"):
         """port: of the hub or of a relay before it. Returns the time just before the start."""
         before = time.monotonic()
         self._agent = Process([self._fleet.agent, "run", "--state-dir", self.state_dir, "--kubeconfig",
-                               self.kubeconfig, "--link", link, "--hub", f"{self.SCHEMES[link]}://{LOOPBACK}:{port}"],
+                               self.kubeconfig_of_agent, "--link", link, "--hub", f"{self.SCHEMES[link]}://{LOOPBACK}:{port}"],
                               self._fleet.log(f"{self.name}-agent"))
         return before
 
