@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "hub/plan/internal.h"
+#include "refused_writes.h"
+
 #define POOL 20u
 #define ALL "'clusterSelector':{}"
 #define NOWHERE "'clusters':[]"
@@ -287,6 +289,45 @@ static void test_frames_mark_what_was_ordered(void **state)
     }
 }
 
+/* Consent whose commit the disk refuses was never given: whoever gave it was told so. */
+static void test_consent_that_is_not_stored_was_not_given(void **state)
+{
+    struct hub_world *w = *state;
+    const struct fed_span ids[] = {FED_SPAN_LIT("v1/ConfigMap/ns/unknown")};
+    struct hub_object_write write = {.ref = {.resource = FED_SPAN_LIT(W_CLUSTERS),
+                                         .ns = FED_SPAN_LIT(W_SYSTEM),
+                                         .name = FED_SPAN_LIT("c1")},
+        .expected = HUB_ANY_REVISION};
+    struct hub_plan_consent consent;
+    char text[256];
+
+    put_all(w, ALL);
+    narrow(w, 0, POOL);
+    hub_plan_asked(w->plan, FED_SPAN_LIT("c1"), ids, 1);
+    hub_world_settle(w);
+    assert_true(hub_plan_consent(w->plan, FED_SPAN_LIT("c1"), &consent));
+    snprintf(text, sizeof text,
+        "{\"metadata\":{\"name\":\"c1\",\"annotations\":{\"fedlet.io/approve-removal\":\"%s\"}},"
+        "\"spec\":{}}",
+        consent.id);
+    write.bytes = fed_span_text(text);
+    assert_int_equal(hub_objects_stage(w->objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    test_writes_refuse();
+    assert_int_not_equal(hub_objects_flush(w->objects, NULL), FED_OK);
+    test_writes_allow();
+    hub_world_settle(w);
+    hub_world_wait(1100); /* the plan tries again */
+    hub_world_settle(w);
+    assert_int_equal(waiting(w, "c1"), consent.n);
+    assert_int_equal(maps(w, "c1"), consent.n - 1);
+    assert_int_equal(orders(w, "c1"), 0);
+    hub_world_restart(w);
+    assert_int_equal(waiting(w, "c1"), consent.n - 1); /* the agent reports again */
+    approve(w, "c1");
+    assert_int_equal(waiting(w, "c1"), 0);
+    assert_int_equal(maps(w, "c1"), 0);
+}
+
 /* ---- over random histories ---- */
 
 struct history {
@@ -413,6 +454,7 @@ int main(void)
         IN_THREE(test_consent_is_for_what_waited_then),
         IN_THREE(test_an_agent_that_asks_by_itself),
         IN_THREE(test_frames_mark_what_was_ordered),
+        IN_THREE(test_consent_that_is_not_stored_was_not_given),
         IN_THREE(test_random_histories),
     };
 
