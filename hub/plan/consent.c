@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TELL_MS 500u
+
 static uint64_t now_ms(const struct hub_plan *plan)
 {
     return fed_loop_now_ms(plan->loop);
@@ -326,7 +328,7 @@ enum fed_err plan_consent_stage(struct hub_plan *plan)
 
         if (consent->moved)
             err = refresh(plan, cluster);
-        for (size_t k = 0; k < consent->n_orders; k++)
+        for (size_t k = 0; k < consent->n_orders && consent->dirty; k++)
             if (consent->orders[k].revision == 0)
                 consent->orders[k].revision =
                     cluster->staged_revision ? cluster->staged_revision : cluster->now.revision;
@@ -344,7 +346,9 @@ static void tell_watchers(struct hub_plan *plan, struct plan_cluster *cluster)
 
     cluster->consent.told_revision = hub_objects_revision(plan->objects);
     hub_objects_touch(plan->objects, &ref, cluster->consent.told_revision);
-    plan->loop->timer_set(plan->loop->ctx, plan->consent_timer, now_ms(plan));
+    if (!plan->consent_telling) /* many changes in a row are one piece of news */
+        plan->loop->timer_set(plan->loop->ctx, plan->consent_timer, now_ms(plan) + TELL_MS);
+    plan->consent_telling = true;
 }
 
 void plan_consent_kept(struct hub_plan *plan)

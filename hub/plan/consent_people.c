@@ -100,6 +100,7 @@ void plan_consent_tell(void *ctx)
 {
     struct hub_plan *plan = ctx;
 
+    plan->consent_telling = false;
     for (size_t i = 0; plan->consent_told && i < plan->n_clusters; i++) {
         struct plan_cluster *cluster = plan->clusters[i];
 

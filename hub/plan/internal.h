@@ -238,6 +238,7 @@ struct hub_plan {
     struct fed_timer *policy_timer;
     struct fed_consent_limit consent_limit; /* of clusters without their own */
     struct fed_timer *consent_timer;        /* something is to be told */
+    bool consent_telling;                   /* it is set */
     hub_plan_told *consent_told;            /* may be NULL */
     void *consent_ctx;
     hub_plan_orders_changed *orders_changed; /* may be NULL */

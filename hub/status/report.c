@@ -141,14 +141,27 @@ static void tell_report(struct hub_status *status, struct status_cluster *cluste
     }
 }
 
+/* What the agent holds back by itself, and asks consent for. */
+static void tell_asked(
+    struct hub_status *status, const struct status_cluster *cluster, struct fed_span *ids)
+{
+    size_t n = 0;
+
+    for (const struct status_removed *r = cluster->view.removed; r; r = r->next) {
+        const char *reason = r->id + strlen(r->id) + 1;
+
+        if (r->state == FED_WORK_WAITING && strcmp(reason, FED_CONSENT_REASON) == 0)
+            ids[n++] = fed_span_text(r->id);
+    }
+    hub_plan_asked(status->plan, fed_span_text(cluster->name), ids, n);
+}
+
 void status_removals_confirm(struct hub_status *status, const struct status_cluster *cluster)
 {
     struct fed_span *ids;
     size_t n = 0;
     size_t cap = 1;
 
-    if (cluster->view.removed_cut)
-        return;
     for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
         cap++;
     ids = fed_alloc_array(status->mem, cap, sizeof *ids);
@@ -156,13 +169,10 @@ void status_removals_confirm(struct hub_status *status, const struct status_clus
         return; /* the next report confirms again */
     for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
         ids[n++] = fed_span_text(r->id);
-    hub_plan_removed(status->plan, fed_span_text(cluster->name), cluster->view.revision, ids, n);
-    n = 0;
-    for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
-        if (r->state == FED_WORK_WAITING &&
-            strcmp(r->id + strlen(r->id) + 1, FED_CONSENT_REASON) == 0)
-            ids[n++] = fed_span_text(r->id);
-    hub_plan_asked(status->plan, fed_span_text(cluster->name), ids, n);
+    if (!cluster->view.removed_cut)
+        hub_plan_removed(
+            status->plan, fed_span_text(cluster->name), cluster->view.revision, ids, n);
+    tell_asked(status, cluster, ids);
     fed_alloc_free(status->mem, ids, cap * sizeof *ids);
 }
 
