@@ -65,7 +65,8 @@ case_waits() {
     cluster_word shop federatedconfigmap c01 edge message | grep -qE '^12 of 21 works \(57 %\).*since 20.*fedctl approve edge --removal'
     says 'RemovalAwaitsConsent +True .*12 of 21 works' fold_describe
     says '^edge +True,RemovalAwaitsConsent ' fedctl clusters
-    says 'WaitingForRemoval.*12 of 21 works' fold fedctl status federatedconfigmap/c01 -n shop
+    says 'edge: 12 removals wait for consent: fedctl approve edge --removal' fedctl status
+    says 'WaitingForRemoval.*12 of 21 works.*Consent with' fold fedctl status federatedconfigmap/c01 -n shop
     hubctl -n $SYSTEM get kubefedcluster edge -o wide | grep -qE '12$'
     wait_for 10 "the event" event RemovalAwaitsConsent
 }
