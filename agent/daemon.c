@@ -91,6 +91,13 @@ static void on_trouble(void *ctx)
     agent_probe_trouble(d->probe);
 }
 
+static bool on_asked_current(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    return d->sync && agent_sync_is_current(d->sync);
+}
+
 static void on_reachable(void *ctx, bool reachable)
 {
     struct agent_daemon *d = ctx;
@@ -125,6 +132,8 @@ static void on_up(void *ctx, uint64_t report_seq)
 
     agent_report_hub_knows(d->report, agent_sync_hub_knows(d->sync));
     agent_report_link_up(d->report, report_seq);
+    if (agent_sync_is_current(d->sync))
+        agent_observe_current(d->observe);
 }
 
 static void on_removals(void *ctx)
@@ -146,6 +155,8 @@ static void on_kinds(void *ctx, struct fed_span kinds)
         return;
     }
     agent_sync_know_kinds(d->sync, kinds);
+    if (agent_sync_is_current(d->sync))
+        agent_observe_current(d->observe);
     if (agent_state_set_kinds(&d->state, kinds, &diag))
         fed_log(d->ports.log, FED_LOG_WARN,
             "state file: the federated kinds: %s; the next process asks for them again", diag.text);
@@ -228,6 +239,8 @@ static void on_staged(void *ctx, const struct agent_staged *staged)
     if (staged->new_epoch)
         log_kept(d);
     agent_observe_sync(d->observe);
+    if (agent_sync_is_current(d->sync))
+        agent_observe_current(d->observe);
     agent_pods_sync(d->pods);
     agent_report_staged(d->report);
     if (staged->n_waiting)
@@ -254,7 +267,8 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         .trouble = on_trouble,
         .scaled = on_scaled};
     struct agent_pods_events pods = {.ctx = d, .changed = on_changed};
-    struct agent_observe_events observe = {.ctx = d, .trouble = on_trouble};
+    struct agent_observe_events observe = {
+        .ctx = d, .trouble = on_trouble, .current = on_asked_current};
     struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
     struct agent_report_events report = {.ctx = d, .full = on_full};
     struct agent_sync_events sync = {.ctx = d,

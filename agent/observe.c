@@ -101,13 +101,16 @@ static struct agent_entry *entry_of(struct kind *k, const struct agent_seen *see
     return agent_table_find(k->observe->table, &work);
 }
 
-/* With the label and of no work, present or past. */
+/* With the label and of no work, present or past. What an older bundle does not know may be in the
+ * one that is to come. */
 static void on_stray(struct kind *k, const struct agent_seen *seen)
 {
     struct fed_work work = {
         .api_version = k->api_version, .plural = k->plural, .ns = seen->ns, .name = seen->name};
 
-    if (!seen->deleting && fed_span_is(seen->managed, "true") &&
+    if (seen->deleting || !fed_span_is(seen->managed, "true"))
+        return;
+    if (!k->observe->events.current(k->observe->events.ctx) ||
         !agent_stray_release(k->observe->stray, &work, seen))
         k->strays = true;
 }
@@ -434,6 +437,11 @@ static void on_stray_room(void *ctx)
         k->due_ms = now_of(o) + STRAYS_PAUSE_MS;
     }
     arm(o);
+}
+
+void agent_observe_current(struct agent_observe *o)
+{
+    on_stray_room(o);
 }
 
 static void kind_free(struct agent_observe *o, struct kind *k)

@@ -76,6 +76,12 @@ void agent_sync_know_kinds(struct agent_sync *s, struct fed_span kinds)
     s->kinds_known = fed_link_kinds_digest(kinds, s->kinds) == FED_OK;
 }
 
+bool agent_sync_is_current(const struct agent_sync *s)
+{
+    return s->at == AGENT_SYNC_READY && s->table->revision > 0 && !s->pulling && !s->pull_due &&
+           !s->want_full && !s->missed;
+}
+
 uint64_t agent_sync_hub_knows(const struct agent_sync *s)
 {
     return s->items.knows;
@@ -211,6 +217,7 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
         agent_sync_on_pull_timer(s);
     if (s->missed || !are_kinds_same(s))
         ask_for_kinds(s);
+    s->missed = false;
     agent_sync_ask_for_removals(s);
 }
 

@@ -58,6 +58,8 @@ void agent_sync_stop(struct agent_sync *sync);
 
 /* The answer to k that the daemon holds: while the hub's hello speaks of the same, nobody asks. */
 void agent_sync_know_kinds(struct agent_sync *sync, struct fed_span kinds);
+/* The session is up, and the bundle in place is the newest that the hub told of. */
+bool agent_sync_is_current(const struct agent_sync *sync);
 /* Of the hub's last hello (proto/link/knows.h). */
 uint64_t agent_sync_hub_knows(const struct agent_sync *sync);
 

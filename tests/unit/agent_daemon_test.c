@@ -265,6 +265,27 @@ static void test_strays_lose_the_label_and_stay(void **state)
     world_free(w);
 }
 
+/* An older bundle does not know what the newest has: without the hub nothing is called a stray. */
+static void test_without_the_hub_nothing_is_a_stray(void **state)
+{
+    struct world *w = world_with_three();
+    const char *path = MAP_PATH "-stray";
+
+    (void)state;
+    world_crash(w);
+    w->hub_down = true;
+    world_add_object(w, path, "true");
+    world_forget_requests(w);
+    world_boot(w);
+    world_pass(w, 20000);
+    assert_string_equal(world_object(w, path)->managed, "true");
+    assert_int_equal(world_asked(w, "PATCH"), 0);
+    w->hub_down = false;
+    world_pass(w, 600000);
+    assert_string_equal(world_object(w, path)->managed, "");
+    world_free(w);
+}
+
 #define SECRETS_PATH "/api/v1/namespaces/default/secrets/"
 
 /* Also of kinds of which the cluster has no work: those there before, those that come, and not
@@ -1373,6 +1394,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_namespace),
         cmocka_unit_test(test_adoption),
         cmocka_unit_test(test_strays_lose_the_label_and_stay),
+        cmocka_unit_test(test_without_the_hub_nothing_is_a_stray),
         cmocka_unit_test(test_strays_of_every_federated_kind),
         cmocka_unit_test(test_how_to_delete),
         cmocka_unit_test(test_drift),
