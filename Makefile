@@ -2,7 +2,7 @@
 # builds what it is missing. Sources, libraries and the compiled control plane are cached in FEDLET_CACHE.
 
 .DEFAULT_GOAL := release
-.PHONY: release dev cross kube demo check bench fuzz oracle clean help setup
+.PHONY: release dev cross kube demo check bench fuzz oracle killat clean help setup
 
 JOBS ?= $(shell nproc)
 NINJA := ninja -j$(JOBS)
@@ -20,6 +20,7 @@ help:
 	@echo "make bench      benchmarks: a table, and build/bench.json"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each"
 	@echo "make oracle     kubectl and N (5000) random operations of SEED (1) on a hub and a kube-apiserver, and where they differ"
+	@echo "make killat     an agent killed at every system call that touches its state, SEED (1); some minutes"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
 release: setup-build
@@ -57,6 +58,9 @@ oracle: release kube
 
 bench: release kube setup-cross
 	tests/bench/run
+
+killat: release kube setup-trace
+	KILLAT=all KILLAT_SEED=$(SEED) tests/e2e/killat.sh
 
 FUZZ_SECONDS ?= 600
 fuzz: setup-check

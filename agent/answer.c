@@ -22,6 +22,40 @@ static void copy_cut(struct fed_span text, char *out, size_t size)
     out[len] = '\0';
 }
 
+/* How kinds say it; the texts stand in the causes, behind the value that was refused, which may be
+ * longer than any message that is kept. */
+static bool is_immutable(struct fed_span text)
+{
+    static const char *const parts[] = {
+        "immutable", "may not change", "may not be changed", "cannot change", "updates to "};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (text.len > 0 && memmem(text.at, text.len, parts[i], strlen(parts[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Only when nothing else is wrong: then an object made anew would be accepted. */
+static void read_field(const struct fed_json *root, struct agent_answer *out)
+{
+    struct fed_json_iter iter = fed_json_items(fed_json_find(root, "details.causes"));
+
+    if (out->status != 422)
+        return;
+    while (fed_json_iter_next(&iter)) {
+        struct fed_span field = fed_json_string(fed_json_get(iter.value, "field"));
+
+        if (field.len == 0 || fed_span_starts(field, "metadata.") ||
+            !is_immutable(fed_json_string(fed_json_get(iter.value, "message")))) {
+            out->field[0] = '\0';
+            return;
+        }
+        if (out->field[0] == '\0')
+            copy_cut(field, out->field, sizeof out->field);
+    }
+}
+
 static bool read_status(
     struct fed_arena *arena, const struct fed_kube_answer *answer, struct agent_answer *out)
 {
@@ -38,6 +72,7 @@ static bool read_status(
         copy_cut(fed_json_string(fed_json_find(root, "details.kind")), out->details_kind,
             sizeof out->details_kind);
         copy_cut(fed_json_string(fed_json_get(root, "message")), out->message, sizeof out->message);
+        read_field(root, out);
     }
     fed_json_doc_free(doc);
     return is_status;
@@ -55,18 +90,4 @@ void agent_answer_read(
     fed_arena_fini(&arena);
     if (out->message[0] == '\0')
         snprintf(out->message, sizeof out->message, "HTTP status %u", answer->status);
-}
-
-enum agent_verdict agent_answer_verdict(const struct agent_answer *answer)
-{
-    unsigned status = answer->status;
-
-    if (status == 404) {
-        bool ns = strcmp(answer->details_kind, "namespaces") == 0;
-
-        return ns ? AGENT_VERDICT_NAMESPACE : AGENT_VERDICT_KIND;
-    }
-    if (status == 401 || status == 408 || status == 409 || status == 429 || status >= 500)
-        return AGENT_VERDICT_RETRY;
-    return AGENT_VERDICT_REFUSED;
 }

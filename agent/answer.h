@@ -10,20 +10,13 @@ struct agent_answer {
     unsigned status;
     char reason[64];       /* "NotFound", "Invalid" ...; "" when the body is no Status */
     char details_kind[64]; /* resource that it is about, "namespaces" for a missing one */
+    char field[128];       /* the first field that is immutable, "" when that is not the trouble */
     char message[AGENT_MESSAGE_MAX +
                  1]; /* Status.message, else the beginning of the body, else the status number */
 };
 
+/* field: set when an update failed for nothing but fields that cannot change in place. */
 void agent_answer_read(
     struct fed_alloc *mem, const struct fed_kube_answer *answer, struct agent_answer *out);
-
-/* What to do after an answer that is no success. */
-enum agent_verdict {
-    AGENT_VERDICT_RETRY,     /* the server's trouble: soon again, with back-off */
-    AGENT_VERDICT_NAMESPACE, /* the namespace is missing: wait for it */
-    AGENT_VERDICT_KIND,      /* the kind (or the object) is not there */
-    AGENT_VERDICT_REFUSED    /* the object's trouble: slowly again */
-};
-enum agent_verdict agent_answer_verdict(const struct agent_answer *answer);
 
 #endif

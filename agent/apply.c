@@ -3,7 +3,9 @@
 
 #include "agent/health.h"
 #include "agent/path.h"
+#include "agent/policy.h"
 #include "agent/render.h"
+#include "agent/wish.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,7 @@
  * else's trouble. */
 #define PATIENCE_MS 2000u
 #define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
+#define POLICY_REASON "PolicyDenied"
 
 static const char *const phase_kinds[][8] = {
     {"Namespace"},
@@ -85,6 +88,8 @@ static void on_done(
         apply_yield_answer(apply, entry, answer);
     else if (call.step == AGENT_STEP_READ)
         apply_read_answer(apply, entry, answer);
+    else if (!entry->removing)
+        apply_replace_answer(apply, entry, answer);
     else
         apply_remove_answer(apply, entry, call.step, answer);
     changed(apply, entry);
@@ -96,6 +101,9 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
 {
     struct call *call = apply->calls;
     struct fed_kube *kube = apply->ports.kube;
+    struct fed_kube_request in_name = *request;
+    struct agent_account account;
+    char user[AGENT_USER_SIZE];
     enum fed_err err;
 
     while (call < apply->calls + AGENT_INFLIGHT_MAX && call->entry)
@@ -108,7 +116,11 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->entry = entry;
     call->step = step;
     call->kube_call = NULL;
-    err = kube->request(kube->ctx, request, on_done, call, &call->kube_call);
+    if (agent_policy_account(apply->policy, &entry->work, &account)) {
+        agent_account_user(&account, user);
+        in_name.impersonate = user;
+    }
+    err = kube->request(kube->ctx, &in_name, on_done, call, &call->kube_call);
     if (err) {
         call->entry = NULL;
         apply_unreachable(apply, entry, step, err, NULL);
@@ -163,7 +175,8 @@ static void render_failed(struct agent_apply *apply, struct agent_entry *entry, 
 
     if (!diag->text[0])
         fed_diag_set(diag, err, "%s", fed_err_text(err));
-    if (err == FED_ERR_INVALID || err == FED_ERR_LIMIT) /* only another bundle can change that */
+    /* Only another bundle can change that, or another policy. */
+    if (err == FED_ERR_INVALID || err == FED_ERR_LIMIT || err == FED_ERR_FORBIDDEN)
         agent_entry_plan(entry, AGENT_STEP_NONE, 0);
     else
         apply_retry(apply, entry, AGENT_STEP_APPLY, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
@@ -177,6 +190,7 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     struct call *call = apply->calls;
     struct fed_diag diag = {""};
     const char *reason = "ComputeResourceFailed";
+    const struct agent_wish *wish;
     uint8_t content[AGENT_CONTENT_SIZE];
     struct fed_buf path;
     struct fed_buf body;
@@ -186,9 +200,17 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     fed_buf_init(&body, apply->ports.mem, AGENT_BODY_MAX);
     agent_path_put_object(&path, &entry->work);
     fed_buf_put_text(&path, APPLY_QUERY);
-    err = agent_entry_content(apply->ports.mem, &entry->work, content);
+    err = agent_wish_of(apply->state, entry, &wish, &diag);
+    if (!err)
+        err = agent_entry_content(apply->ports.mem, &entry->work, content);
     if (!err)
         err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
+    if (!err) {
+        err = agent_policy_check(
+            apply->policy, apply->ports.mem, &entry->work, fed_buf_span(&body), &diag);
+        if (err == FED_ERR_FORBIDDEN)
+            reason = POLICY_REASON;
+    }
     if (err) {
         render_failed(apply, entry, err, reason, &diag);
         goto done;
@@ -232,31 +254,6 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
 }
 
 /* ---- schedule ---- */
-
-/* The namespace of the entry is part of the bundle and not in place. */
-static bool waits_for_namespace(const struct agent_apply *apply, const struct agent_entry *entry)
-{
-    struct fed_work ns = {.api_version = FED_SPAN_LIT("v1"),
-        .kind = FED_SPAN_LIT("Namespace"),
-        .name = entry->work.ns};
-    const struct agent_entry *found;
-
-    if (entry->removing || entry->work.ns.len == 0 || entry->uid[0])
-        return false;
-    found = agent_table_find(apply->table, &ns);
-    return found && found->in_manifest && !found->uid[0] && !(found->work.options & FED_WORK_HELD);
-}
-
-static void hold(struct agent_apply *apply, struct agent_entry *entry)
-{
-    struct fed_diag message;
-
-    apply_retry(apply, entry, (enum agent_step)entry->step, MISSING_FLOOR_MS, RETRY_CEILING_MS, 0);
-    fed_diag_set(&message, FED_OK, "namespace \"" FED_SPAN_FMT "\" is not there yet",
-        FED_SPAN_ARG(entry->work.ns));
-    agent_entry_set(apply->table, entry, FED_WORK_WAITING, apply_reason(entry), message.text);
-    changed(apply, entry);
-}
 
 static bool is_due(const struct agent_entry *entry, uint64_t now_ms)
 {
@@ -315,9 +312,7 @@ static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_
             break;
         if (!is_due(entry, now_ms) || phase_of(entry) != phase)
             continue;
-        if (waits_for_namespace(apply, entry))
-            hold(apply, entry);
-        else
+        if (!apply_waits(apply, entry))
             start(apply, entry);
         if (!entry->busy)
             stands = false;
@@ -328,15 +323,22 @@ static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_
 static void schedule(struct agent_apply *apply)
 {
     uint64_t now_ms = apply_now(apply);
-    uint64_t next_ms = UINT64_MAX;
+    uint64_t next_ms = apply->quiet_ms;
     unsigned phase;
 
     agent_timer_stop(&apply->ports, apply->timer);
     if (apply->paused)
         return;
-    do {
-        phase = find_phase(apply, now_ms, &next_ms);
-    } while (phase < PHASE_LAST && !start_phase(apply, phase, now_ms) && !apply->paused);
+    if (apply->round != apply->table->round) {
+        apply->round = apply->table->round;
+        apply_wake_all(apply);
+        apply_await_tidy(apply);
+    }
+    if (now_ms >= apply->quiet_ms) {
+        do {
+            phase = find_phase(apply, now_ms, &next_ms);
+        } while (phase < PHASE_LAST && !start_phase(apply, phase, now_ms) && !apply->paused);
+    }
     if (next_ms != UINT64_MAX && !apply->paused)
         agent_timer_at(&apply->ports, apply->timer, next_ms);
     if (apply->n_calls == 0 && apply->was_busy) {
@@ -370,6 +372,7 @@ void agent_apply_resume(struct agent_apply *apply)
     uint64_t now_ms = apply_now(apply);
 
     apply->paused = false;
+    apply_wake_all(apply);
     for (size_t i = 0; i < apply->table->n; i++) {
         struct agent_entry *entry = apply->table->at[i];
 
@@ -377,6 +380,20 @@ void agent_apply_resume(struct agent_apply *apply)
             (entry->state == FED_WORK_WAITING || entry->state == FED_WORK_PENDING ||
                 entry->state == FED_WORK_REMOVING))
             entry->due_ms = now_ms;
+    }
+    agent_apply_kick(apply);
+}
+
+void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy)
+{
+    uint64_t now_ms = apply_now(apply);
+
+    apply->policy = policy;
+    for (size_t i = 0; i < apply->table->n; i++) {
+        struct agent_entry *entry = apply->table->at[i];
+
+        if (entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
+            agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     agent_apply_kick(apply);
 }
@@ -414,6 +431,7 @@ void agent_apply_free(struct agent_apply *apply)
         apply->ports.kube->cancel(apply->ports.kube->ctx, call->kube_call);
         call->entry->busy = false;
     }
+    apply_await_end(apply);
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->timer);
     fed_alloc_free(apply->ports.mem, apply, sizeof *apply);
 }

@@ -3,7 +3,9 @@
  * What is due goes out in phases: namespaces, CRDs, configuration (accounts, RBAC, ConfigMaps,
  * Secrets), Services, workloads, the rest; then removals, the other way round. A phase waits only
  * for entries of earlier phases that are due or under way: one that failed and waits for its next
- * attempt holds up nobody, except that works of a namespace that is in the bundle wait for it.
+ * attempt holds up nobody. Beyond phases an entry waits only for what it needs: the namespace that
+ * is part of the bundle, the CRD of its kind that is, the works that its annotation names
+ * (wish.h); removals go the other way round (apply_order.c).
  *
  * entry->step, the request, and what follows its success:
  *
@@ -54,6 +56,11 @@ void agent_apply_kick(struct agent_apply *apply);
 void agent_apply_pause(struct agent_apply *apply);
 void agent_apply_resume(struct agent_apply *apply);
 
+/* What this gateway allows from now on, NULL for everything; borrowed. What an earlier policy
+ * refused is tried again. */
+struct agent_policy;
+void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy);
+
 /* The object of the entry as a list or watch showed it. */
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
@@ -61,6 +68,10 @@ void agent_apply_seen(
  * resource_version 0: not known. manager: who may have done it, "" for unknown. */
 void agent_apply_lost(struct agent_apply *apply, struct agent_entry *entry,
     uint64_t resource_version, const char *manager);
+
+/* State, health or object of the entry changed: whoever waits for it is looked at again. Cheap when
+ * nobody waits. */
+void agent_apply_moved(struct agent_apply *apply, struct agent_entry *moved);
 
 /* Order of kinds: 0 first. */
 unsigned agent_apply_phase(struct fed_span api_version, struct fed_span kind);

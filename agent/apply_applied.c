@@ -44,22 +44,6 @@ done:
     fed_buf_fini(&text);
 }
 
-/* Works that waited for this namespace go at once. */
-static void wake_namespace(struct agent_apply *apply, const struct agent_entry *ns)
-{
-    uint64_t now_ms = apply_now(apply);
-
-    if (!fed_span_is(ns->work.kind, "Namespace") || !fed_span_is(ns->work.api_version, "v1"))
-        return;
-    for (size_t i = 0; i < apply->table->n; i++) {
-        struct agent_entry *entry = apply->table->at[i];
-
-        if (entry->state == FED_WORK_WAITING && !entry->busy &&
-            fed_span_eq(entry->work.ns, ns->work.name))
-            entry->due_ms = now_ms;
-    }
-}
-
 static enum fed_work_deed deed_of(const struct agent_entry *entry, unsigned status)
 {
     if (status == 201)
@@ -102,7 +86,8 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
     if (entry->work.options & FED_WORK_SCALE)
         apply->events.scaled(apply->events.ctx, entry);
     apply_check_meanwhile(apply, entry);
-    wake_namespace(apply, entry);
+    if (apply->scouting)
+        apply_await_tidy(apply);
 }
 
 void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
@@ -132,10 +117,13 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
     if (superseded)
         return;
     agent_answer_read(apply->ports.mem, answer, &refusal);
-    if (agent_answer_verdict(&refusal) == AGENT_VERDICT_KIND)
+    if (agent_trouble_of(&refusal, 0) == AGENT_TROUBLE_KIND)
         snprintf(refusal.message, sizeof refusal.message,
             "no matches for kind \"" FED_SPAN_FMT "\" in version \"" FED_SPAN_FMT "\"",
             FED_SPAN_ARG(entry->work.kind), FED_SPAN_ARG(entry->work.api_version));
-    apply_refused(
-        apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
+    if (refusal.field[0] && entry->uid[0])
+        apply_immutable(apply, entry, &refusal);
+    else
+        apply_refused(
+            apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
 }

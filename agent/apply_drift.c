@@ -144,7 +144,8 @@ void agent_apply_lost(struct agent_apply *apply, struct agent_entry *entry,
         note_meanwhile(entry, NULL);
         return;
     }
-    if (entry->removing && !entry->dropped) {
+    if ((entry->removing && !entry->dropped) ||
+        (agent_entry_is_held_to(entry) && entry->step == AGENT_STEP_READ)) {
         entry->step = AGENT_STEP_READ;
         entry->due_ms = apply_now(apply);
         agent_apply_kick(apply);

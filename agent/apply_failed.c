@@ -2,6 +2,10 @@
  */
 #include "agent/apply_inner.h"
 
+#define CONTENT_TRIES 3u /* of what only another content helps; then rarely */
+#define RARE_MS 1800000u /* and up to twice that */
+#define QUIET_MAX_S 10u
+
 const char *apply_reason(const struct agent_entry *entry)
 {
     return entry->uid[0] ? "UpdateFailed" : "CreationFailed";
@@ -29,38 +33,81 @@ static void log_refused(struct agent_apply *apply, const struct agent_entry *ent
         message, (unsigned long long)(wait_ms + 999) / 1000);
 }
 
+void apply_again(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    enum agent_trouble trouble, unsigned asked_s)
+{
+    const struct agent_trouble_rule *rule = agent_trouble_rule(trouble);
+    unsigned attempts = entry->retry.attempts;
+    uint32_t floor_ms = rule->floor_ms;
+    uint32_t ceiling_ms = rule->ceiling_ms;
+
+    if (rule->content) { /* never at once: nothing has changed by itself */
+        unsigned least_s = attempts == 0 ? floor_ms / 1000 : ceiling_ms / 1000;
+
+        if (attempts + 1 >= CONTENT_TRIES) {
+            floor_ms = ceiling_ms = RARE_MS;
+            least_s = RARE_MS / 1000;
+            entry->retry.wait_ms = 0;
+        }
+        asked_s = asked_s > least_s ? asked_s : least_s;
+    }
+    entry->trouble = (uint8_t)trouble;
+    apply_retry(apply, entry, step, floor_ms, ceiling_ms, asked_s);
+}
+
+/* What the API server wants of all of us; bounded, since one aggregated API may be the one that
+ * says so. */
+static void leave_alone(struct agent_apply *apply, unsigned asked_s)
+{
+    uint32_t ms = asked_s < QUIET_MAX_S ? asked_s * 1000u : QUIET_MAX_S * 1000u;
+
+    apply->quiet_ms = apply_now(apply) + ms;
+}
+
+/* One of those that found a namespace or kind missing tries again, for all. */
+static void meet_obstacle(struct agent_apply *apply, struct agent_entry *entry)
+{
+    apply->scouting = true;
+    if (apply_scout(apply, entry))
+        apply_block(apply, entry, (enum agent_trouble)entry->trouble);
+    else
+        apply_await(apply, entry);
+}
+
+static void say(struct agent_apply *apply, struct agent_entry *entry,
+    const struct agent_trouble_rule *rule, const struct agent_answer *answer, const char *reason)
+{
+    enum fed_work_state state = rule->state;
+    struct fed_diag message;
+
+    if (entry->removing)
+        state = FED_WORK_REMOVING;
+    else if (answer->status == 500 && rule->quiet)
+        state = FED_WORK_FAILED; /* what it cannot do with an object is 500, too */
+    fed_diag_set(&message, FED_OK, "%s: %s", rule->word, answer->message);
+    agent_entry_set(apply->table, entry, state, reason, message.text);
+}
+
 void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     const struct agent_answer *answer, unsigned retry_after_s, const char *reason)
 {
-    enum agent_verdict verdict = agent_answer_verdict(answer);
-    bool removing = entry->removing;
+    enum agent_trouble trouble = agent_trouble_of(answer, retry_after_s);
+    const struct agent_trouble_rule *rule;
 
+    if (trouble == AGENT_TROUBLE_IMMUTABLE) /* of another request than an update */
+        trouble = AGENT_TROUBLE_INVALID;
+    rule = agent_trouble_rule(trouble);
     if (answer->status == 401)
         apply->events.trouble(apply->events.ctx);
-    switch (verdict) {
-    case AGENT_VERDICT_RETRY:
-        apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
-        /* 500 is also what a server-side apply with fields of the wrong type is answered with. */
-        if (entry->retry.attempts > 1 && !removing)
-            agent_entry_set(apply->table, entry,
-                answer->status == 500 ? FED_WORK_FAILED : FED_WORK_WAITING, reason,
-                answer->message);
-        break;
-    case AGENT_VERDICT_NAMESPACE:
-        apply_retry(apply, entry, step, MISSING_FLOOR_MS, RETRY_CEILING_MS, retry_after_s);
-        agent_entry_set(apply->table, entry, FED_WORK_WAITING, reason, answer->message);
-        break;
-    case AGENT_VERDICT_KIND:
-        apply_retry(apply, entry, step, MISSING_FLOOR_MS, REFUSED_CEILING_MS, retry_after_s);
-        agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, answer->message);
-        break;
-    case AGENT_VERDICT_REFUSED:
-        apply_retry(apply, entry, step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, retry_after_s);
-        agent_entry_set(apply->table, entry, removing ? FED_WORK_REMOVING : FED_WORK_FAILED, reason,
-            answer->message);
-        break;
-    }
+    if (trouble == AGENT_TROUBLE_THROTTLED && retry_after_s > 0)
+        leave_alone(apply, retry_after_s);
+    apply_again(apply, entry, step, trouble, retry_after_s);
+    if (!rule->quiet || (entry->retry.attempts > 1 && !entry->removing))
+        say(apply, entry, rule, answer, reason);
     log_refused(apply, entry, step, answer->message);
+    if (trouble == AGENT_TROUBLE_KIND || trouble == AGENT_TROUBLE_NAMESPACE ||
+        trouble == AGENT_TROUBLE_TERMINATING)
+        meet_obstacle(apply, entry);
 }
 
 bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fed_json_doc *doc,
@@ -84,7 +131,7 @@ void apply_unreachable(struct agent_apply *apply, struct agent_entry *entry, enu
     const char *text = diag && diag->text[0] ? diag->text : fed_err_text(err);
     struct fed_diag message;
 
-    apply_retry(apply, entry, step, RETRY_FLOOR_MS, RETRY_CEILING_MS, 0);
+    apply_again(apply, entry, step, AGENT_TROUBLE_UNREACHABLE, 0);
     fed_diag_set(&message, err, "member API server: %s", text);
     if (entry->retry.attempts > 1 && !entry->removing)
         agent_entry_set(apply->table, entry, FED_WORK_WAITING,

@@ -1,22 +1,32 @@
-/* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_applied.c and
- * apply_failed.c (what becomes of them), apply_read.c, apply_remove.c, apply_drift.c. */
+/* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_order.c (what
+ * waits for what), apply_applied.c and apply_failed.c (what becomes of requests), apply_await.c,
+ * apply_read.c, apply_remove.c, apply_replace.c, apply_drift.c. */
 #ifndef FEDLET_AGENT_APPLY_INNER_H
 #define FEDLET_AGENT_APPLY_INNER_H
 
 #include "agent/apply.h"
+#include "agent/trouble.h"
 
 #define PATH_MAX_BYTES 4096u
 
 /* Waits, in milliseconds. */
 #define RETRY_FLOOR_MS 500u /* the server's trouble */
 #define RETRY_CEILING_MS 60000u
-#define MISSING_FLOOR_MS 1000u /* namespace or kind not there yet */
 #define REFUSED_FLOOR_MS 5000u /* the object's trouble */
 #define REFUSED_CEILING_MS 300000u
 #define GONE_FLOOR_MS 300u /* until a deleted object is gone */
 #define GONE_CEILING_MS 30000u
 #define FIGHT_FLOOR_MS 10000u
 #define FIGHT_CEILING_MS 300000u
+
+#define AGENT_REASON_CYCLE "DependencyCycle"
+#define AGENT_REASON_IMMUTABLE "ImmutableField"
+/* "PLURAL.GROUP", or the name of a namespace. */
+#define AGENT_AWAIT_NAME_MAX 320u
+/* Namespaces and definitions that are watched for at once; more are only asked for now and then. */
+#define AGENT_AWAITS_MAX 8u
+
+struct await; /* apply_await.c */
 
 struct call { /* one request under way */
     struct agent_apply *apply;
@@ -34,6 +44,13 @@ struct agent_apply {
     struct fed_timer *timer;
     struct call calls[AGENT_INFLIGHT_MAX];
     size_t n_calls;
+    struct await *awaits[AGENT_AWAITS_MAX];
+    uint64_t quiet_ms; /* the API server asked to be left alone until then */
+    uint32_t round;    /* of the table, when what waits was looked at last */
+    uint32_t walk;     /* number of the last walk along dependencies */
+    bool any_blocked;  /* an entry may be due never */
+    bool scouting;     /* an entry may have found that a namespace or kind is missing */
+    const struct agent_policy *policy; /* NULL: everything is allowed */
     bool paused;
     bool in_kick;
     bool was_busy; /* something was started since the last `settled` */
@@ -52,9 +69,12 @@ void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enu
 /* Plans the entry's step again after a failure. */
 void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     uint32_t floor_ms, uint32_t ceiling_ms, unsigned asked_s);
-/* FED_WORK_WAITING or FED_WORK_FAILED by the verdict, and the next attempt of the same step. */
+/* State, message and next attempt by the class of trouble (trouble.h). */
 void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     const struct agent_answer *answer, unsigned retry_after_s, const char *reason);
+/* Plans the step again as the class of trouble has it. */
+void apply_again(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
+    enum agent_trouble trouble, unsigned asked_s);
 /* KubeFed's word for a failed apply of this entry. */
 const char *apply_reason(const struct agent_entry *entry);
 /* The request did not reach the API server, or its answer did not come. */
@@ -63,6 +83,36 @@ void apply_unreachable(struct agent_apply *apply, struct agent_entry *entry, enu
 /* Parses an object in the answer; on failure the step is planned again. */
 bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fed_json_doc *doc,
     struct fed_span body, struct agent_seen *out);
+
+/* ---- apply_order.c ---- */
+/* Whether the entry's step has to wait for something else; then it is planned for when that moves,
+ * and says so. */
+bool apply_waits(struct agent_apply *apply, struct agent_entry *entry);
+/* Until what it waits for moves. */
+void apply_block(struct agent_apply *apply, struct agent_entry *entry, enum agent_trouble trouble);
+/* Another entry that stands before the same missing namespace or kind and tries again by itself;
+ * NULL: nobody does. */
+const struct agent_entry *apply_scout(
+    const struct agent_apply *apply, const struct agent_entry *entry);
+/* Everything that waits is looked at again: entries came or went, or the API server is back. */
+void apply_wake_all(struct agent_apply *apply);
+
+/* ---- apply_await.c ---- */
+/* Watches for the namespace or the definition of the kind that the entry found missing, so that it
+ * is tried when that comes, not all the time. */
+void apply_await(struct agent_apply *apply, const struct agent_entry *entry);
+/* Ends the watches that nobody needs any more. */
+void apply_await_tidy(struct agent_apply *apply);
+void apply_await_end(struct agent_apply *apply);
+
+/* ---- apply_replace.c ---- */
+/* An update that failed for fields that cannot change: the object is replaced when the template
+ * asks for that and nothing is lost with it, otherwise left as it is. */
+void apply_immutable(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_answer *answer);
+/* The answer to the deletion of an object that is to be made again. */
+void apply_replace_answer(
+    struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
 
 /* ---- apply_applied.c ---- */
 /* The answer to an apply of that content; superseded: the entry wants something else meanwhile. */

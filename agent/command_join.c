@@ -31,7 +31,7 @@ static void on_join_done(
         j->w->identity = *identity;
         memcpy(
             j->w->identity.kubeconfig, j->w->config.kubeconfig, sizeof j->w->identity.kubeconfig);
-        agent_state_init(&state, j->w->mem, j->w->ports.store);
+        state = agent_world_state(j->w);
         if (j->options->again)
             j->err = agent_state_join_again(&state, &j->diag);
         if (!j->err)
@@ -90,7 +90,7 @@ static enum fed_err check_joined(struct joining *j, struct fed_diag *diag)
     struct agent_state state;
     enum fed_err err;
 
-    agent_state_init(&state, w->mem, w->ports.store);
+    state = agent_world_state(w);
     err = agent_state_identity(&state, &w->identity, diag);
     if (err == FED_ERR_NOT_FOUND)
         return FED_OK;

@@ -18,9 +18,12 @@ static void on_left(void *ctx)
 
 static enum fed_err forget(struct agent_world *w, struct fed_diag *diag)
 {
-    static const char *const files[] = {AGENT_STATE_FILE, AGENT_STATE_FILE "-wal",
-        AGENT_STATE_FILE "-shm", AGENT_STATE_SESSION_FILE, AGENT_STATE_PARTIAL_FILE,
-        AGENT_STATE_KEY_FILE};
+    /* First what a new state file would begin with, last what says that this is a member. */
+    static const char *const files[] = {AGENT_VAULT_FILE, AGENT_STATE_FILE, AGENT_STATE_FILE "-wal",
+        AGENT_STATE_FILE "-shm", AGENT_STATE_FILE AGENT_VAULT_ASIDE "1",
+        AGENT_STATE_FILE AGENT_VAULT_ASIDE "1-wal", AGENT_STATE_FILE AGENT_VAULT_ASIDE "2",
+        AGENT_STATE_FILE AGENT_VAULT_ASIDE "2-wal", AGENT_STATE_SESSION_FILE,
+        AGENT_STATE_PARTIAL_FILE, AGENT_STATE_KEY_FILE};
     char path[AGENT_PATH_MAX];
     enum fed_err err = FED_OK;
 
@@ -44,13 +47,16 @@ static enum fed_err leave(struct agent_world *w, const struct agent_options *opt
     if (err)
         return err;
     agent_world_open_kube(w);
-    err = agent_daemon_new(&w->ports, &daemon_options, &daemon, diag);
+    err = agent_world_open_policy(w, diag);
+    if (!err)
+        err = agent_daemon_new(&w->ports, &daemon_options, &daemon, diag);
     if (!err)
         err = agent_world_watch_signals(w);
     if (!err)
         err = agent_world_start_timer(w, agent_world_stop, timeout_ms);
     if (!err) {
         w->exit_code = EXIT_FAILURE;
+        agent_daemon_set_policy(daemon, w->policy);
         agent_daemon_start(daemon);
         agent_daemon_leave(daemon, options->keep_objects, on_left, w);
         err = fed_linux_loop_run(w->loop);
@@ -66,6 +72,13 @@ int agent_command_leave(struct agent_world *w, const struct agent_options *optio
     size_t remaining = 0;
     enum fed_err err = leave(w, options, &remaining, &diag);
 
+    /* The key without the rest: what an earlier one, or a join, did not end. */
+    if (err == FED_ERR_NOT_FOUND && w->store) {
+        err = forget(w, &diag);
+        if (!err)
+            printf("left\n");
+        return err ? agent_world_fail(&diag, err) : EXIT_SUCCESS;
+    }
     if (!err && w->exit_code != EXIT_SUCCESS)
         err = fed_diag_set(&diag, FED_ERR_TIMEOUT,
             "%zu objects are still in the cluster; nothing else was changed, run it again",

@@ -32,6 +32,8 @@ static enum fed_err on_control(
         return agent_daemon_status_json(ctx, out);
     if (fed_span_is(request, "status text"))
         return agent_daemon_status_text(ctx, out);
+    if (fed_span_starts(request, AGENT_RBAC_REQUEST))
+        return agent_daemon_rbac(ctx, request, out, diag);
     return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
 }
 
@@ -50,10 +52,15 @@ static enum fed_err serve(struct agent_world *w, struct agent_daemon *daemon, st
         err = agent_world_watch_signals(w);
     if (err)
         goto done;
+    agent_daemon_set_policy(daemon, w->policy);
     agent_daemon_start(daemon);
     fed_notify_service_manager("READY=1");
     err = fed_linux_loop_run(w->loop);
     fed_notify_service_manager("STOPPING=1");
+    if (!err && w->damaged)
+        err = fed_diag_set(diag, FED_ERR_CORRUPT,
+            "%s/" AGENT_STATE_FILE " was found damaged; the next start sets it aside",
+            w->config.state_dir);
     fed_log(&w->log, FED_LOG_INFO, "fedlet: stopped");
 done:
     if (control)
@@ -100,7 +107,7 @@ static enum fed_err open_run(struct agent_world *w, struct agent_daemon_options 
     options->slot = slot;
     options->identity = &w->identity;
     agent_world_open_kube(w);
-    return FED_OK;
+    return agent_world_open_policy(w, diag);
 }
 
 /* What is kept between two processes, beside the state file. */
@@ -126,6 +133,27 @@ static enum fed_err places_init(struct agent_world *w, struct places *p, struct 
     return err;
 }
 
+/* Nothing more is read from it: the next start, which looks at all of it, begins anew. */
+static void on_damaged(void *ctx)
+{
+    struct agent_world *w = ctx;
+
+    w->damaged = true;
+    agent_world_stop(w);
+}
+
+/* A bundle that cannot be read is no reason to stand still. */
+static enum fed_err make_daemon(struct agent_world *w, const struct agent_daemon_options *options,
+    struct agent_daemon **out, struct fed_diag *diag)
+{
+    enum fed_err err = agent_daemon_new(&w->ports, options, out, diag);
+
+    if (err != FED_ERR_CORRUPT)
+        return err;
+    err = agent_world_mend(w, diag);
+    return err ? err : agent_daemon_new(&w->ports, options, out, diag);
+}
+
 int agent_command_run(struct agent_world *w, const struct agent_options *options)
 {
     struct agent_daemon_options daemon_options = {0};
@@ -145,8 +173,11 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
     daemon_options.removal_consent = &limit;
     daemon_options.sync.session = &places.session;
     daemon_options.sync.partial = &places.partial;
+    daemon_options.vault = &w->vault;
+    daemon_options.damaged = on_damaged;
+    daemon_options.damaged_ctx = w;
     if (!err)
-        err = agent_daemon_new(&w->ports, &daemon_options, &daemon, &diag);
+        err = make_daemon(w, &daemon_options, &daemon, &diag);
     if (!err)
         err = serve(w, daemon, &diag);
     agent_daemon_free(daemon);

@@ -41,6 +41,10 @@ static const struct key {
         "so "
         "many, stay until somebody consents at the hub, whatever the hub's own limit is; off: "
         "none"},
+    {"policy", "--policy", KIND_TEXT, offsetof(struct agent_config, policy), AGENT_PATH_MAX, NULL,
+        "",
+        "file that says what the hub may do here: kinds, namespaces, images, pods, accounts; see "
+        "fedlet(8)"},
     {"logLevel", "--log-level", KIND_CHOICE, offsetof(struct agent_config, log_level), 8,
         "error warn info debug", "info", "most detailed lines: error, warn, info or debug"},
 };

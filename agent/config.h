@@ -18,7 +18,8 @@ struct agent_config {
     char link[8];                    /* auto, coap, https */
     char proxy[AGENT_PROXY_SIZE];    /* "" for that of the environment, "none" for none */
     char removal_consent[FED_CONSENT_TEXT_SIZE];
-    char log_level[8]; /* error, warn, info, debug */
+    char policy[AGENT_PATH_MAX]; /* "" for none (policy.h) */
+    char log_level[8];           /* error, warn, info, debug */
     char hubs[AGENT_HUBS_MAX][281];
     size_t n_hubs; /* 0: those that came with the token */
 };

@@ -2,6 +2,7 @@
 #include "agent/consent.h"
 
 #include "agent/state.h"
+#include "agent/wish.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,14 @@ static enum fed_err add_row(struct answering *a, const struct agent_entry *entry
     return FED_OK;
 }
 
+/* Its template says in which order works are removed, and goes with its row (stage.c). */
+static bool says_order(const struct answering *a, struct agent_entry *entry)
+{
+    const struct agent_wish *wish;
+
+    return agent_wish_of(a->state, entry, &wish, NULL) == FED_OK && wish->n_dependencies > 0;
+}
+
 /* Its template is nobody else's, and not given up already. */
 static bool is_last(const struct answering *a, size_t index)
 {
@@ -230,7 +239,7 @@ static enum fed_err add_ops(struct answering *a)
 
         if (moves(a, entry))
             err = add_row(a, entry);
-        if (!err && goes(a, entry) && is_last(a, i))
+        if (!err && goes(a, entry) && is_last(a, i) && !says_order(a, table->at[i]))
             err = add_blob(a, entry);
         if (!err && goes(a, entry) && !is_ordered(a, entry))
             err = pass(a, entry);
@@ -279,8 +288,7 @@ enum fed_err agent_consent_answer(struct agent_state *state, struct agent_table 
     a.arena = &arena.alloc;
     err = add_ops(&a);
     if (!err && a.n_ops > 0)
-        err = state->store->commit(state->store->ctx, NULL, 0, a.ops, a.n_ops, NULL, diag);
-    state->commits += !err && a.n_ops > 0;
+        err = agent_state_commit(state, a.ops, a.n_ops, diag);
     if (err)
         state->consent.window.n -= a.passed;
     else

@@ -68,6 +68,7 @@ static void on_changed(void *ctx, struct agent_entry *entry)
         agent_report_moved(d->report);
     if (entry->report_due)
         agent_report_soon(d->report);
+    agent_apply_moved(d->apply, entry);
 }
 
 static void on_scaled(void *ctx, const struct agent_entry *entry)
@@ -314,9 +315,12 @@ enum fed_err agent_daemon_new(const struct agent_ports *ports,
     agent_state_init(&d->state, ports->mem, ports->store);
     d->state.consent.clock = ports->loop;
     agent_table_init(&d->table, ports->mem);
+    d->state.vault = options->vault;
     err = agent_state_load(&d->state, &d->table, fed_loop_now_ms(ports->loop), diag);
     if (!err && options->removal_consent)
         agent_consent_limit(&d->state, &d->table, options->removal_consent);
+    d->state.damaged = options->damaged; /* until here it is the caller's to mend */
+    d->state.damaged_ctx = options->damaged_ctx;
     if (!err)
         err = agent_traffic_open(&d->traffic, &d->ports, &d->state, diag);
     if (!err)
@@ -376,6 +380,26 @@ void agent_daemon_free(struct agent_daemon *d)
     fed_alloc_free(d->ports.mem, d, sizeof *d);
 }
 
+/* ---- what the gateway allows ---- */
+
+void agent_daemon_set_policy(struct agent_daemon *d, const struct agent_policy *policy)
+{
+    d->policy = policy;
+    agent_apply_set_policy(d->apply, policy);
+}
+
+enum fed_err agent_daemon_rbac(
+    struct agent_daemon *d, struct fed_span request, struct fed_buf *out, struct fed_diag *diag)
+{
+    struct agent_rbac_options options;
+
+    if (agent_rbac_parse(request, &options))
+        return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
+    options.policy = d->policy;
+    agent_rbac_put(&d->table, &options, out);
+    return fed_buf_err(out);
+}
+
 /* ---- leaving ---- */
 
 size_t agent_daemon_remaining(const struct agent_daemon *d)
@@ -405,6 +429,7 @@ void agent_daemon_leave(
         agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     d->table.revision = 0;
+    d->table.forgotten = true;
     agent_table_reindex(&d->table);
     persist_soon(d);
     agent_apply_kick(d->apply);

@@ -7,6 +7,8 @@
 #ifndef FEDLET_AGENT_DAEMON_H
 #define FEDLET_AGENT_DAEMON_H
 
+#include "agent/policy.h"
+#include "agent/rbac.h"
 #include "agent/sync.h"
 
 struct agent_daemon;
@@ -17,6 +19,9 @@ struct agent_daemon_options {
     const struct fed_consent_limit *removal_consent; /* NULL: as without a setting */
     struct agent_identity *identity; /* that of sync, which new certificates change; NULL: there are
                                       * none */
+    const struct agent_vault *vault; /* NULL: nothing is kept a second time */
+    fed_loop_call *damaged; /* the store was found damaged while in use; NULL: nobody asks */
+    void *damaged_ctx;
 };
 
 /* Reads the state into memory. FED_ERR_CORRUPT with diag. All pointers in ports must be set; link
@@ -37,6 +42,12 @@ FED_MUST_USE enum fed_err agent_daemon_status_text(
  * once when nothing is left. */
 void agent_daemon_leave(
     struct agent_daemon *daemon, bool keep_objects, fed_loop_call *left, void *left_ctx);
+/* What this gateway allows from now on, NULL for everything; borrowed until the next one is set. */
+void agent_daemon_set_policy(struct agent_daemon *daemon, const struct agent_policy *policy);
+/* The rights that the daemon's works take; request as agent_rbac_request writes it. */
+FED_MUST_USE enum fed_err agent_daemon_rbac(struct agent_daemon *daemon, struct fed_span request,
+    struct fed_buf *out, struct fed_diag *diag);
+
 /* Entries whose objects are not yet gone. */
 size_t agent_daemon_remaining(const struct agent_daemon *daemon);
 

@@ -23,6 +23,7 @@ struct agent_daemon {
     struct agent_report *report;
     struct agent_sync *sync;   /* NULL without hubs */
     struct agent_renew *renew; /* as sync */
+    const struct agent_policy *policy;
     struct fed_timer *persist_timer;
     bool persist_set;
     struct agent_retry persist_retry;

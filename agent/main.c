@@ -108,6 +108,11 @@ static int command_config(struct agent_world *w, const struct agent_options *opt
     struct fed_buf text;
 
     if (options->check) {
+        struct fed_diag diag = {""};
+        enum fed_err err = agent_world_open_policy(w, &diag);
+
+        if (err)
+            return agent_world_fail(&diag, err);
         printf("%s: ok\n", options->config_file);
         return EXIT_SUCCESS;
     }
@@ -137,6 +142,7 @@ static int (*const commands[AGENT_COMMANDS])(struct agent_world *, const struct 
     [AGENT_COMMAND_JOIN] = agent_command_join,
     [AGENT_COMMAND_RUN] = agent_command_run,
     [AGENT_COMMAND_STATUS] = command_status,
+    [AGENT_COMMAND_RBAC] = agent_command_rbac,
     [AGENT_COMMAND_LEAVE] = agent_command_leave,
     [AGENT_COMMAND_CONFIG] = command_config,
     [AGENT_COMMAND_VERSION] = command_version,

@@ -49,6 +49,7 @@ static const struct command {
         "                     without it $HTTPS_PROXY unless $NO_PROXY names the hub\n"
         "  --hub URL          instead of the addresses of the token, repeatable\n"
         "  --removal-consent LIMIT  which removals wait for consent, share=30%,least=5 or off\n"
+        "  --policy FILE      what the hub may do here, see fedlet(8)\n"
         "  --log-level error|warn|info|debug\n"
         "\n"
         "Example:\n"
@@ -61,6 +62,21 @@ static const struct command {
         "\n"
         "Example:\n"
         "  fedlet status -o json\n"},
+    [AGENT_COMMAND_RBAC] = {"rbac", USES_CONFIG | USES_JSON,
+        "fedlet rbac [--service-account NAMESPACE/NAME | --user NAME] [-o json] [options]\n"
+        "\n"
+        "Prints the roles and bindings that the agent needs for the kinds and namespaces that its\n"
+        "bundle uses now, no more; for kubectl apply. Works while the service runs, and without "
+        "it.\n"
+        "\n"
+        "  --service-account NAMESPACE/NAME  whom to bind, default kube-federation-system/fedlet\n"
+        "  --user NAME                       a user instead, as the kubeconfig's certificate says\n"
+        "  --policy FILE, --config FILE, --state-dir DIR   as for `fedlet run`; a running service\n"
+        "                                    answers by its own\n"
+        "\n"
+        "Examples:\n"
+        "  fedlet rbac | kubectl apply -f -\n"
+        "  fedlet rbac --user gateway -o json\n"},
     [AGENT_COMMAND_LEAVE] = {"leave", USES_CONFIG | USES_TIMEOUT,
         "fedlet leave [--keep-objects] [--state-dir DIR] [--kubeconfig FILE] [--timeout D]\n"
         "\n"
@@ -85,6 +101,7 @@ static const struct command {
         "  join     enrol this cluster with a token from the hub\n"
         "  run      the service\n"
         "  status   what the running service is doing\n"
+        "  rbac     the rights that the agent needs in its cluster\n"
         "  leave    end the membership\n"
         "  config   check a configuration file, or print a sample\n"
         "  version  print the version\n"
@@ -149,6 +166,19 @@ static enum fed_err set_output(struct agent_options *out, const char *text, stru
     return FED_OK;
 }
 
+static enum fed_err set_account(struct agent_options *out, const char *text, struct fed_diag *diag)
+{
+    struct fed_span all = fed_span_text(text);
+    size_t slash = fed_span_find(all, '/');
+
+    if (!fed_text_is_dns_label(fed_span_sub(all, 0, slash)) ||
+        !fed_text_is_dns_subdomain(fed_span_sub(all, slash + 1, all.len)))
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "--service-account: \"%s\" is no NAMESPACE/NAME", text);
+    out->account = text;
+    return FED_OK;
+}
+
 /* Options without a value. */
 static bool take_flag(struct agent_options *out, const char *option)
 {
@@ -187,6 +217,12 @@ static enum fed_err take_value(
         out->token_file = value;
         return FED_OK;
     }
+    if (strcmp(option, "--service-account") == 0 && out->command == AGENT_COMMAND_RBAC)
+        return set_account(out, value, diag);
+    if (strcmp(option, "--user") == 0 && out->command == AGENT_COMMAND_RBAC) {
+        out->user = value;
+        return FED_OK;
+    }
     if (strcmp(option, "--config") == 0 && (uses & USES_CONFIG)) {
         out->config_file = value;
         return FED_OK;
@@ -212,6 +248,11 @@ static enum fed_err check_complete(const struct agent_options *out, struct fed_d
         (!out->name || !fed_text_is_dns_subdomain(fed_span_text(out->name))))
         return fed_diag_set(diag, FED_ERR_INVALID,
             "join needs --name CLUSTER: lower-case letters, digits, - and .");
+    if (out->account && out->user)
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "rbac takes --service-account or --user, not both");
+    if (out->user && (!out->user[0] || strpbrk(out->user, "\"\\\n\r\t")))
+        return fed_diag_set(diag, FED_ERR_INVALID, "--user: a name without quotes");
     if (out->command == AGENT_COMMAND_CONFIG && out->check == out->sample)
         return fed_diag_set(diag, FED_ERR_INVALID, "config needs --check or --sample");
     if (out->check && !out->config_file)

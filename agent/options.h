@@ -9,6 +9,7 @@ enum agent_command {
     AGENT_COMMAND_JOIN,
     AGENT_COMMAND_RUN,
     AGENT_COMMAND_STATUS,
+    AGENT_COMMAND_RBAC,
     AGENT_COMMAND_LEAVE,
     AGENT_COMMAND_CONFIG,
     AGENT_COMMAND_VERSION,
@@ -27,6 +28,8 @@ struct agent_options {
     const char *config_file; /* NULL for none */
     const char *token;       /* "-" for stdin */
     const char *token_file;  /* instead of token */
+    const char *account;     /* rbac: NAMESPACE/NAME, NULL for the usual one */
+    const char *user;        /* rbac: instead of account */
     const char *name;
     unsigned timeout_ms; /* 0: the command's own */
     size_t n_labels;

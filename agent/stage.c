@@ -2,6 +2,7 @@
  * cannot fail). */
 #include "agent/stage.h"
 
+#include "agent/wish.h"
 #include "proto/bundle/report.h"
 
 #include <stdlib.h>
@@ -350,6 +351,16 @@ static enum fed_err blob_op(
     return FED_OK;
 }
 
+/* What says in which order works are removed outlives their stay in the manifest, also across a
+ * restart; it goes with the row (state.c). */
+static bool keeps_blob(const struct staging *s, struct agent_entry *leaving)
+{
+    const struct agent_wish *wish;
+
+    return !s->new_epoch && !agent_wish_of(s->state, leaving, &wish, NULL) &&
+           wish->n_dependencies > 0;
+}
+
 /* Drops the blobs that no work of the target uses any more. Works with equal templates share a
  * blob, so it may be given up several times at once; the store takes each key once. */
 static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used, size_t n_works)
@@ -360,8 +371,10 @@ static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used,
 
     for (size_t i = 0; i < s->n_swaps && !err; i++)
         old[n++] = s->swaps[i].entry->work.blob;
-    for (size_t i = 0; i < s->n_leaving && !err; i++)
-        old[n++] = s->leaving[i]->work.blob;
+    for (size_t i = 0; i < s->n_leaving && !err; i++) {
+        if (!keeps_blob(s, s->leaving[i]))
+            old[n++] = s->leaving[i]->work.blob;
+    }
     if (!err)
         qsort(old, n, sizeof *old, compare_digests);
     for (size_t i = 0; i < n && !err; i++) {
@@ -415,7 +428,6 @@ static enum fed_err put_blobs(struct staging *s)
 static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
 {
     const struct fed_frame_head *head = &s->frame->head;
-    struct fed_store *store = s->state->store;
     struct fed_buf value;
     struct fed_buf passed;
     enum fed_err err = put_rows(s);
@@ -436,11 +448,8 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
             return fed_buf_err(&passed);
         add_op(s, FED_SPAN_LIT(AGENT_CONSENT_ROW), fed_buf_span(&passed), false);
     }
-    err = store->commit(store->ctx, NULL, 0, s->ops, s->n_ops, NULL, diag);
-    if (err)
-        return fed_diag_prefix(diag, err, "state file");
-    s->state->commits++;
-    return FED_OK;
+    err = agent_state_commit(s->state, s->ops, s->n_ops, diag);
+    return err ? fed_diag_prefix(diag, err, "state file") : FED_OK;
 }
 
 /* ---- taking it into the table ---- */

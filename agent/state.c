@@ -1,6 +1,8 @@
 /* state.c - see state.h. */
 #include "agent/state.h"
 
+#include "agent/vault.h"
+#include "agent/wish.h"
 #include "proto/doc/doc.h"
 
 #include <string.h>
@@ -17,6 +19,7 @@
 #define IDENTITY_MAX (32u << 10)
 #define KEY_TRAFFIC "traffic"
 #define KEY_KINDS "kinds"
+#define KEY_MANIFEST "manifest"
 
 void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store)
 {
@@ -32,14 +35,25 @@ static void put_traffic(struct fed_buf *out, const struct agent_traffic *traffic
     fed_buf_put_varint(out, traffic->received_bytes);
 }
 
-static enum fed_err commit_ops(
+/* Passes what the store said on. */
+static enum fed_err noted(struct agent_state *state, enum fed_err err)
+{
+    fed_loop_call *damaged = state->damaged;
+
+    if (err == FED_ERR_CORRUPT && damaged) {
+        state->damaged = NULL; /* said once */
+        damaged(state->damaged_ctx);
+    }
+    return err;
+}
+
+enum fed_err agent_state_commit(
     struct agent_state *state, const struct fed_store_op *ops, size_t n, struct fed_diag *diag)
 {
     enum fed_err err = state->store->commit(state->store->ctx, NULL, 0, ops, n, NULL, diag);
 
-    if (!err)
-        state->commits++;
-    return err;
+    state->commits += !err;
+    return noted(state, err);
 }
 
 /* With the counters, when there are any. Without memory for them they wait for the next one. */
@@ -52,7 +66,7 @@ static enum fed_err commit(
     enum fed_err err;
 
     if (!state->traffic || !state->traffic(state->traffic_ctx, &now))
-        return commit_ops(state, ops, n, diag);
+        return agent_state_commit(state, ops, n, diag);
     fed_buf_init(&value, state->mem, 64);
     put_traffic(&value, &now);
     all = fed_buf_err(&value) ? NULL : fed_alloc_array(state->mem, n + 1, sizeof *all);
@@ -61,7 +75,7 @@ static enum fed_err commit(
         all[n] =
             (struct fed_store_op){.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&value)};
     }
-    err = commit_ops(state, all ? all : ops, all ? n + 1 : n, diag);
+    err = agent_state_commit(state, all ? all : ops, all ? n + 1 : n, diag);
     fed_alloc_free(state->mem, all, (n + 1) * sizeof *all);
     fed_buf_fini(&value);
     return err;
@@ -77,10 +91,19 @@ static enum fed_err commit_one(
 
 static enum fed_err get(struct agent_state *state, const char *key, struct fed_buf *out)
 {
-    return state->store->get(state->store->ctx, fed_span_text(key), out, NULL);
+    return noted(state, state->store->get(state->store->ctx, fed_span_text(key), out, NULL));
 }
 
 /* ---- identity ---- */
+
+/* What the store has counts; a second time is tried again with the next change and the next start.
+ */
+static void keep_again(struct agent_state *state)
+{
+    enum fed_err err = agent_vault_keep(state, NULL);
+
+    (void)err;
+}
 
 static enum fed_err copy_text(
     const struct fed_doc *doc, const char *key, char *out, size_t size, struct fed_diag *diag)
@@ -126,7 +149,7 @@ enum fed_err agent_state_identity(
     enum fed_err err;
 
     fed_buf_init(&text, state->mem, IDENTITY_MAX);
-    err = get(state, "identity", &text);
+    err = get(state, AGENT_STATE_IDENTITY, &text);
     if (err) {
         if (err == FED_ERR_NOT_FOUND)
             fed_diag_set(diag, err, "this directory has not joined a hub");
@@ -181,7 +204,9 @@ enum fed_err agent_state_set_identity(
     if (!err)
         err = fed_doc_put(&text, doc);
     if (!err)
-        err = commit_one(state, "identity", fed_buf_span(&text), diag);
+        err = commit_one(state, AGENT_STATE_IDENTITY, fed_buf_span(&text), diag);
+    if (!err)
+        keep_again(state);
     fed_buf_fini(&text);
     fed_doc_free(doc);
     return err;
@@ -367,7 +392,7 @@ static enum fed_err load_head(struct agent_state *state, struct agent_table *tab
     enum fed_err err;
 
     fed_buf_init(&text, state->mem, 256);
-    err = get(state, "manifest", &text);
+    err = get(state, KEY_MANIFEST, &text);
     if (err == FED_ERR_NOT_FOUND) {
         fed_buf_fini(&text);
         return FED_OK;
@@ -428,9 +453,13 @@ enum fed_err agent_state_load(
     }
     if (err == FED_OK || err == FED_ERR_NOMEM || err == FED_ERR_IO)
         return err;
+    if (err == FED_ERR_UNSUPPORTED)
+        return fed_diag_set(diag, err,
+            "the stored bundle was written by a newer version (%s); nothing was changed. Install "
+            "the newer version again",
+            why.text[0] ? why.text : fed_err_text(err));
     return fed_diag_set(diag, FED_ERR_CORRUPT,
-        "the stored bundle cannot be read (%s); nothing was changed. Move the state directory "
-        "away and join again with a new token",
+        "the stored bundle cannot be read (%s); nothing was changed",
         why.text[0] ? why.text : fed_err_text(err));
 }
 
@@ -456,23 +485,59 @@ static enum fed_err put_entry_op(
     return FED_OK;
 }
 
+static bool kept_blob(const struct agent_entry *entry)
+{
+    return entry->dropped && entry->wish && entry->wish->n_dependencies > 0;
+}
+
+/* The blob that the entry kept beyond its stay in the manifest (stage.c) goes with it, unless
+ * another one uses it, or gives it up in the same commit. */
+static bool gives_up_blob(const struct agent_table *table, const struct agent_entry *dropped)
+{
+    bool earlier = true;
+
+    for (size_t i = 0; i < table->n && kept_blob(dropped); i++) {
+        const struct agent_entry *entry = table->at[i];
+
+        earlier = earlier && entry != dropped;
+        if (entry != dropped &&
+            (!entry->dropped || (earlier && entry->dirty && kept_blob(entry))) &&
+            memcmp(&entry->work.blob, &dropped->work.blob, FED_DIGEST_SIZE) == 0)
+            return false;
+    }
+    return kept_blob(dropped);
+}
+
+static enum fed_err drop_blob_op(
+    struct fed_alloc *arena, const struct agent_entry *dropped, struct fed_store_op *op)
+{
+    struct fed_buf key;
+
+    fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
+    agent_state_put_blob_key(&key, &dropped->work.blob);
+    *op = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
+    return fed_buf_err(&key);
+}
+
 static enum fed_err persist_ops(struct agent_state *state, struct agent_table *table,
     struct fed_alloc *arena, size_t n_dirty, struct fed_diag *diag)
 {
-    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty, sizeof *ops);
+    struct fed_store_op *ops = fed_alloc_array(arena, 2 * n_dirty + 1, sizeof *ops);
+    enum fed_err err = ops ? FED_OK : FED_ERR_NOMEM;
     size_t n = 0;
 
-    if (!ops)
-        return FED_ERR_NOMEM;
-    for (size_t i = 0; i < table->n && n < n_dirty; i++) {
-        if (table->at[i]->dirty) {
-            enum fed_err err = put_entry_op(arena, table->at[i], &ops[n++]);
+    for (size_t i = 0; i < table->n && !err; i++) {
+        const struct agent_entry *entry = table->at[i];
 
-            if (err)
-                return err;
-        }
+        if (!entry->dirty)
+            continue;
+        err = put_entry_op(arena, entry, &ops[n++]);
+        if (!err && gives_up_blob(table, entry))
+            err = drop_blob_op(arena, entry, &ops[n++]);
     }
-    return commit(state, ops, n, diag);
+    if (!err && table->forgotten)
+        ops[n++] = (struct fed_store_op){.key = FED_SPAN_LIT(KEY_MANIFEST), .remove = true};
+    return err ? err : commit(state, ops, n, diag);
 }
 
 enum fed_err agent_state_persist(
@@ -484,7 +549,7 @@ enum fed_err agent_state_persist(
 
     for (size_t i = 0; i < table->n; i++)
         n_dirty += table->at[i]->dirty;
-    if (n_dirty == 0)
+    if (n_dirty == 0 && !table->forgotten)
         return FED_OK;
     fed_arena_init(&arena, state->mem, AGENT_STAGE_ARENA_MAX);
     err = persist_ops(state, table, &arena.alloc, n_dirty, diag);
@@ -493,6 +558,7 @@ enum fed_err agent_state_persist(
         return err;
     for (size_t i = 0; i < table->n; i++)
         table->at[i]->dirty = false;
+    table->forgotten = false;
     agent_table_sweep(table);
     return FED_OK;
 }
@@ -503,7 +569,8 @@ enum fed_err agent_state_blob(
     uint8_t key[2 + FED_DIGEST_SIZE] = {'b', '/'};
 
     memcpy(key + 2, digest->bytes, FED_DIGEST_SIZE);
-    return state->store->get(state->store->ctx, fed_span_of(key, sizeof key), out, NULL);
+    return noted(
+        state, state->store->get(state->store->ctx, fed_span_of(key, sizeof key), out, NULL));
 }
 
 /* ---- traffic ---- */
@@ -550,7 +617,7 @@ enum fed_err agent_state_set_traffic(
     if (!err) {
         struct fed_store_op op = {.key = fed_span_text(KEY_TRAFFIC), .value = fed_buf_span(&text)};
 
-        err = commit_ops(state, &op, 1, diag);
+        err = agent_state_commit(state, &op, 1, diag);
     }
     fed_buf_fini(&text);
     return err;
@@ -565,7 +632,7 @@ enum fed_err agent_state_mark(
     enum fed_err err;
 
     fed_buf_init(&bytes, state->mem, 64);
-    err = get(state, "mark", &bytes);
+    err = get(state, AGENT_STATE_MARK, &bytes);
     if (!err && bytes.len != FED_LINK_MARK_SIZE)
         err = fed_diag_set(diag, FED_ERR_CORRUPT, "the stored mark of the hub cannot be read");
     if (!err)
@@ -574,10 +641,43 @@ enum fed_err agent_state_mark(
     return err;
 }
 
-enum fed_err agent_state_set_mark(
-    struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE], struct fed_diag *diag)
+enum fed_err agent_state_set_mark(struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE],
+    int64_t unix_s, struct fed_diag *diag)
 {
-    return commit_one(state, "mark", fed_span_of(mark, FED_LINK_MARK_SIZE), diag);
+    struct fed_store_op ops[2] = {
+        {.key = FED_SPAN_LIT(AGENT_STATE_MARK), .value = fed_span_of(mark, FED_LINK_MARK_SIZE)},
+        {.key = FED_SPAN_LIT(AGENT_STATE_TIME)}};
+    struct fed_buf time;
+    enum fed_err err;
+
+    fed_buf_init(&time, state->mem, 16);
+    fed_buf_put_varint(&time, unix_s > 0 ? (uint64_t)unix_s : 0);
+    ops[1].value = fed_buf_span(&time);
+    err = fed_buf_err(&time);
+    if (!err)
+        err = commit(state, ops, 2, diag);
+    if (!err)
+        keep_again(state);
+    fed_buf_fini(&time);
+    return err;
+}
+
+enum fed_err agent_state_time(struct agent_state *state, int64_t *unix_s, struct fed_diag *diag)
+{
+    struct fed_buf bytes;
+    struct fed_span from;
+    uint64_t time = 0;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, state->mem, 64);
+    err = get(state, AGENT_STATE_TIME, &bytes);
+    from = fed_buf_span(&bytes);
+    if (!err && fed_span_take_varint(&from, INT64_MAX, &time))
+        err = fed_diag_set(diag, FED_ERR_CORRUPT, "the stored time of the hub cannot be read");
+    fed_buf_fini(&bytes);
+    if (!err || err == FED_ERR_NOT_FOUND)
+        *unix_s = (int64_t)time;
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
 void agent_state_offer_traffic(struct agent_state *state, agent_state_traffic_now *now, void *ctx)

@@ -1,16 +1,19 @@
-/* state.h - what the agent keeps on disk: one store (STATE_DIR/state.db) and the private key
- * (STATE_DIR/key.pem, 0600).
+/* state.h - what the agent keeps on disk: one store (STATE_DIR/state.db), what of it cannot be had
+ * again once more (STATE_DIR/identity, vault.h), and the private key (STATE_DIR/key.pem, 0600).
  *
  * Rows of the store:
  *   "identity"  JSON {"cluster","hubs":[],"ca","certificate","kubeconfig"}
  *   "manifest"  u8 format 1, u32 epoch, varint revision, 16 bytes: first half of the manifest's
- * digest "w/" group NUL kind NUL namespace NUL name u8 format 1, u8 flags (0x01 in the manifest,
- * 0x02 removing, 0x04 orphan, 0x08 kept, 0x10 applied, 0x20 waits, 0x40 unclear), the work
- * (fed_work_put), 16 bytes applied content, 16 bytes fields, string uid, varints generation and
- * resourceVersion "b/" 32 bytes digest the blob's bytes; exactly those that works of the manifest,
- * or waiting to go, use "traffic"   varints month (year * 12 + month - 1), bytes sent, bytes
- * received "kinds"  the hub's last answer to k, as it came "mark"  8 bytes that the hub's hello
- * gave (section 6.2 of docs/protocol.md)
+ *               digest
+ *   "w/" group NUL kind NUL namespace NUL name
+ *               u8 format 1, u8 flags (0x01 in the manifest, 0x02 removing, 0x04 orphan, 0x08 kept,
+ *               0x10 applied, 0x20 waits, 0x40 unclear), the work (fed_work_put), 16 bytes applied
+ * content, 16 bytes fields, string uid, varints generation and resourceVersion "b/" 32 bytes digest
+ *               the blob's bytes: those that works of the manifest, or waiting to go, use, and
+ * those of works on their way out whose removal has an order "traffic"   varints month (year * 12 +
+ * month - 1), bytes sent, bytes received "kinds"     the hub's last answer to k, as it came "mark"
+ * 8 bytes that the hub's hello gave (section 6.2 of docs/protocol.md) "consent"   what the guard
+ * let through (consent.h) "time"      varint: the hub's Unix seconds of that hello (clock.h)
  *
  * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts
  * every new work into the inventory: nothing that was ever asked of the member is forgotten by a
@@ -23,6 +26,7 @@
 #include "agent/table.h"
 #include "ports/fs.h"
 #include "ports/log.h"
+#include "ports/loop.h"
 #include "ports/store.h"
 #include "proto/link/link.h"
 
@@ -32,6 +36,9 @@
 #define AGENT_STATE_SESSION_FILE "session"
 #define AGENT_STATE_PARTIAL_FILE "partial"
 #define AGENT_STATE_SOCKET "control.sock"
+#define AGENT_STATE_IDENTITY "identity"
+#define AGENT_STATE_MARK "mark"
+#define AGENT_STATE_TIME "time"
 #define AGENT_STATE_APPLICATION_ID 0x66646c74u /* "fdlt" */
 #define AGENT_STATE_FORMAT 1u
 
@@ -39,9 +46,13 @@
 struct agent_traffic;
 typedef bool agent_state_traffic_now(void *ctx, struct agent_traffic *out);
 
+struct agent_vault;
 struct agent_state {
     struct fed_alloc *mem;
     struct fed_store *store;
+    const struct agent_vault *vault; /* NULL: nothing is kept a second time */
+    fed_loop_call *damaged;          /* the store was found damaged; NULL: nobody asks */
+    void *damaged_ctx;
     uint64_t commits; /* made by this process */
     struct agent_consent consent;
     agent_state_traffic_now *traffic; /* NULL: nobody counts */
@@ -99,8 +110,12 @@ FED_MUST_USE enum fed_err agent_state_set_traffic(
 /* The newest mark of the hub's hellos. FED_ERR_NOT_FOUND. */
 FED_MUST_USE enum fed_err agent_state_mark(
     struct agent_state *state, uint8_t out[FED_LINK_MARK_SIZE], struct fed_diag *diag);
-FED_MUST_USE enum fed_err agent_state_set_mark(
-    struct agent_state *state, const uint8_t mark[FED_LINK_MARK_SIZE], struct fed_diag *diag);
+/* With the hub's clock of that hello. */
+FED_MUST_USE enum fed_err agent_state_set_mark(struct agent_state *state,
+    const uint8_t mark[FED_LINK_MARK_SIZE], int64_t unix_s, struct fed_diag *diag);
+/* The hub's clock as it was stored last; 0 when it never was. */
+FED_MUST_USE enum fed_err agent_state_time(
+    struct agent_state *state, int64_t *unix_s, struct fed_diag *diag);
 
 /* From now on every commit writes the counters, too: they cost none of their own. now NULL: not any
  * more. */
@@ -111,7 +126,9 @@ FED_MUST_USE enum fed_err agent_state_kinds(struct agent_state *state, struct fe
 FED_MUST_USE enum fed_err agent_state_set_kinds(
     struct agent_state *state, struct fed_span kinds, struct fed_diag *diag);
 
-/* For staging: keys, and the record of an entry as it will be. */
+/* For staging: a commit without the counters, keys, and the record of an entry as it will be. */
+FED_MUST_USE enum fed_err agent_state_commit(
+    struct agent_state *state, const struct fed_store_op *ops, size_t n, struct fed_diag *diag);
 void agent_state_put_work_key(struct fed_buf *out, const struct fed_work *work);
 void agent_state_put_blob_key(struct fed_buf *out, const struct fed_digest *digest);
 void agent_state_put_head(

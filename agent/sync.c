@@ -269,7 +269,8 @@ static bool is_newer(const uint8_t *mark, const uint8_t *than)
 
 /* Durable before the hub hears that it is kept. One that cannot be stored is not used either: the
  * hub takes the one of before as long. */
-static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *items)
+static void take_mark(struct agent_sync *s, const struct fed_link_hello *hello,
+    const struct fed_link_hello_items *items)
 {
     struct fed_diag diag = {""};
     enum fed_err err;
@@ -282,7 +283,7 @@ static void take_mark(struct agent_sync *s, const struct fed_link_hello_items *i
     s->copied = items->copied;
     if (!items->has_mark || (s->has_mark && !is_newer(items->mark, s->mark)))
         return;
-    err = agent_state_set_mark(s->state, items->mark, &diag);
+    err = agent_state_set_mark(s->state, items->mark, hello->unix_s, &diag);
     if (err) {
         fed_log(s->ports.log, FED_LOG_WARN, "state file: the hub's mark: %s",
             agent_sync_text(err, &diag));
@@ -299,7 +300,7 @@ static void on_up(void *ctx, const struct fed_link_hello *hello, struct fed_span
     s->pings_lost = 0;
     take_hello(s, hello);
     fed_link_hello_items_take(items, &s->items);
-    take_mark(s, &s->items);
+    take_mark(s, hello, &s->items);
     s->report_seq = hello->report_seq;
     s->events.hello(s->events.ctx, hello, &s->items);
     observe(s);

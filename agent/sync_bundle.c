@@ -6,17 +6,19 @@
 
 #define PULL_FLOOR_MS 1000u
 #define PULL_CEILING_MS 300000u
+/* What the state file could not take: the disk may have room again at any time. */
+#define PULL_DISK_CEILING_MS 45000u
 #define DIGEST_FAILURES_MAX 2u
 
 /* ---- frames ---- */
 
 static void pull(struct agent_sync *s);
 
-static void pull_later(struct agent_sync *s)
+static void pull_later(struct agent_sync *s, uint32_t ceiling_ms)
 {
     s->pull_due = true;
     agent_timer_at(&s->ports, s->pull_timer,
-        agent_retry_failed(&s->pull_retry, agent_sync_now(s), PULL_FLOOR_MS, PULL_CEILING_MS,
+        agent_retry_failed(&s->pull_retry, agent_sync_now(s), PULL_FLOOR_MS, ceiling_ms,
             agent_spread(&s->ports), 0));
 }
 
@@ -39,7 +41,8 @@ static void refused(struct agent_sync *s, enum fed_err err, const struct fed_dia
     fed_log(s->ports.log, s->pull_retry.attempts ? FED_LOG_DEBUG : FED_LOG_WARN,
         "bundle refused: %s; nothing of it was applied, pulling %s", agent_sync_text(err, diag),
         s->want_full ? "all of it" : "again");
-    pull_later(s);
+    pull_later(
+        s, err == FED_ERR_FULL || err == FED_ERR_IO ? PULL_DISK_CEILING_MS : PULL_CEILING_MS);
 }
 
 static void stage(struct agent_sync *s, struct fed_span frame)
@@ -137,7 +140,7 @@ static void on_pull(void *ctx, enum fed_err err, const struct fed_link_message *
     else
         fed_log(s->ports.log, FED_LOG_WARN, "pulling the bundle: the hub answered %u.%02u",
             message->code / 100, message->code % 100);
-    pull_later(s);
+    pull_later(s, PULL_CEILING_MS);
 }
 
 const char *agent_sync_bundle_query(struct agent_sync *s, struct fed_buf *out)
@@ -166,7 +169,7 @@ static void pull(struct agent_sync *s)
     fed_buf_fini(&query);
     if (err) {
         s->pulling = false;
-        pull_later(s);
+        pull_later(s, PULL_CEILING_MS);
     }
 }
 

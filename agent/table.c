@@ -155,6 +155,7 @@ void agent_entry_plan(struct agent_entry *entry, enum agent_step step, uint64_t 
 {
     entry->step = (uint8_t)step;
     entry->due_ms = due_ms;
+    entry->trouble = 0;
     agent_retry_reset(&entry->retry);
 }
 
@@ -228,6 +229,7 @@ void agent_table_sweep(struct agent_table *table)
         else
             table->at[kept++] = entry;
     }
+    table->round += table->n != kept;
     table->n = kept;
 }
 
@@ -240,6 +242,7 @@ void agent_table_reindex(struct agent_table *table)
             table->at[i]->index = index++;
     }
     table->n_manifest = index;
+    table->round++;
 }
 
 enum fed_err agent_table_manifest(

@@ -72,6 +72,7 @@ struct agent_entry {
     uint8_t state;      /* enum fed_work_state */
     uint8_t health;     /* enum fed_work_health */
     uint8_t step;       /* enum agent_step */
+    uint8_t trouble;    /* enum agent_trouble of the last attempt, or of what it waits for */
     uint8_t restores;   /* within the present window */
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
     bool deed_sent;     /* it is in the report that waits for its answer */
@@ -103,6 +104,8 @@ struct agent_table {
     uint64_t revision;
     uint8_t digest[16]; /* of the manifest */
     size_t n_manifest;  /* entries in the manifest */
+    bool forgotten;     /* the manifest leaves the file, too, with the next that is written */
+    uint32_t round;     /* counts up when entries come or go: what was found before may not stand */
 };
 
 void agent_table_init(struct agent_table *table, struct fed_alloc *mem);
@@ -123,7 +126,9 @@ void agent_entry_set_health(struct agent_entry *entry, enum fed_work_health heal
 /* The version of the member's object: after our apply, or as the member moved it since. */
 void agent_entry_version(
     const struct agent_entry *entry, uint64_t *generation, uint64_t *resource_version);
-/* Plans a step for this time and forgets earlier failures. */
+/* Plans a step for this time and forgets earlier failures. AGENT_DUE_NEVER: when what it waits for
+ * moves (apply.h). */
+#define AGENT_DUE_NEVER UINT64_MAX
 void agent_entry_plan(struct agent_entry *entry, enum agent_step step, uint64_t due_ms);
 /* "Deployment web/api", for people. */
 #define AGENT_ENTRY_NAME_SIZE 600

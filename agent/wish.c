@@ -252,8 +252,7 @@ static bool is_meant(
 {
     const struct fed_work *work = &entry->work;
 
-    if (!entry->in_manifest || !fed_span_eq(work->kind, d->kind) ||
-        !fed_span_eq(work->name, d->name))
+    if (!fed_span_eq(work->kind, d->kind) || !fed_span_eq(work->name, d->name))
         return false;
     if (d->has_group && !fed_span_eq(group_of(work->api_version), d->group))
         return false;
@@ -262,12 +261,38 @@ static bool is_meant(
     return work->ns.len == 0 || fed_span_eq(work->ns, ns);
 }
 
+/* leaving: among the works on their way out, otherwise among those of the bundle. */
+static struct agent_entry *find(const struct agent_table *table, struct fed_span ns,
+    const struct agent_dependency *dependency, bool leaving)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        struct agent_entry *entry = table->at[i];
+
+        if ((leaving ? entry->removing && !entry->dropped : agent_entry_is_held_to(entry)) &&
+            is_meant(entry, ns, dependency))
+            return entry;
+    }
+    return NULL;
+}
+
 struct agent_entry *agent_wish_find(
     const struct agent_table *table, struct fed_span ns, const struct agent_dependency *dependency)
 {
-    for (size_t i = 0; i < table->n; i++) {
-        if (is_meant(table->at[i], ns, dependency))
-            return table->at[i];
+    return find(table, ns, dependency, false);
+}
+
+void agent_wish_look_up(const struct agent_table *table, struct agent_entry *entry)
+{
+    struct agent_wish *wish = entry->wish;
+
+    if (wish->looked_up == table->round)
+        return;
+    for (size_t i = 0; i < wish->n_dependencies; i++) {
+        struct agent_dependency *d = &wish->dependencies[i];
+
+        d->found = find(table, entry->work.ns, d, entry->removing);
+        if (!d->found)
+            d->found = find(table, entry->work.ns, d, !entry->removing);
     }
-    return NULL;
+    wish->looked_up = table->round;
 }

@@ -4,7 +4,8 @@
  *
  *   fedlet.io/depends-on       other works of this bundle, comma separated, as KIND[.GROUP]/NAME
  *                              (same namespace, or cluster-scoped) or
- *                              KIND[.GROUP]/NAMESPACE/NAME: applied once those are healthy.
+ *                              KIND[.GROUP]/NAMESPACE/NAME: applied once those are healthy,
+ *                              which in their turn are not removed before this one.
  *                              Without a group the first work of that kind and name counts.
  *   fedlet.io/replace          "true": delete and create again when an immutable field changes
  *   fedlet.io/drift            "report": tell of foreign changes, do not put them back;
@@ -30,12 +31,21 @@ struct agent_dependency { /* spans into the wish */
     struct fed_span ns;    /* "" when not given */
     struct fed_span name;
     bool has_group;
+    struct agent_entry *found; /* NULL when there is none; agent_wish_look_up */
 };
 
 struct agent_wish {
     bool replace;
     bool report_drift;
     uint32_t deadline_ms; /* 0: none */
+    /* apply_order.c: what it knows, and the links of a walk along the dependencies. */
+    uint32_t looked_up; /* in which round of the table */
+    uint32_t judged;    /* in which round cyclic was found out */
+    uint32_t walk;
+    bool cyclic;
+    bool replaced; /* deleted once already for this content */
+    struct agent_entry *from;
+    struct agent_entry *next;
     size_t n_dependencies;
     size_t size; /* of this allocation */
     struct agent_dependency dependencies[];
@@ -53,6 +63,10 @@ FED_MUST_USE enum fed_err agent_wish_read(struct fed_alloc *mem, struct fed_span
     struct fed_span overrides, struct agent_wish **out, struct fed_diag *diag);
 void agent_wish_free(struct fed_alloc *mem, struct agent_wish *wish); /* NULL is fine */
 
+/* Finds the works that the entry's wish names: those of the bundle before those on their way out,
+ * for an entry that is on its way out itself the other way round. Stands until the table's next
+ * round. The entry has a wish. */
+void agent_wish_look_up(const struct agent_table *table, struct agent_entry *entry);
 /* The work that the dependency means, seen from ns; NULL when the bundle has none. */
 struct agent_entry *agent_wish_find(
     const struct agent_table *table, struct fed_span ns, const struct agent_dependency *dependency);

@@ -2,6 +2,7 @@
 #include "agent/world.h"
 
 #include "agent/limits.h"
+#include "ports/yaml.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -57,6 +58,57 @@ static enum fed_err open_lock(struct agent_world *w, struct fed_diag *diag)
     return err;
 }
 
+/* A new store, also one that was made when there was no room for more, gets the identity of before.
+ * Without one this directory has not joined. */
+static enum fed_err restore(struct agent_world *w, struct fed_diag *diag)
+{
+    struct agent_state state = agent_world_state(w);
+    enum fed_err err = agent_vault_restore(&state, diag);
+
+    if (err == FED_ERR_CORRUPT)
+        fed_log(&w->log, FED_LOG_ERROR, "%s", diag->text);
+    return err == FED_ERR_CORRUPT || err == FED_ERR_NOT_FOUND ? FED_OK : err;
+}
+
+struct agent_state agent_world_state(struct agent_world *w)
+{
+    struct agent_state state;
+
+    agent_state_init(&state, w->mem, w->ports.store);
+    state.vault = &w->vault;
+    return state;
+}
+
+enum fed_err agent_world_mend(struct agent_world *w, struct fed_diag *diag)
+{
+    char path[AGENT_PATH_MAX];
+    enum fed_err err;
+
+    fed_log(&w->log, FED_LOG_ERROR,
+        "%s; it is set aside as " AGENT_STATE_FILE AGENT_VAULT_ASIDE
+        "1, a new one begins with the bundle that the hub has; nothing is deleted",
+        diag->text);
+    agent_world_close_store(w);
+    err = agent_world_path(w, AGENT_STATE_FILE, path, diag);
+    if (!err)
+        err = agent_vault_set_aside(&w->fs, path, diag);
+    if (!err)
+        err = open_store(w, diag);
+    return err ? err : restore(w, diag);
+}
+
+static enum fed_err open_state(struct agent_world *w, struct fed_diag *diag)
+{
+    enum fed_err err = agent_world_path(w, AGENT_VAULT_FILE, w->vault_path, diag);
+
+    w->vault = (struct agent_vault){.fs = &w->fs, .path = w->vault_path};
+    if (!err)
+        err = open_store(w, diag);
+    if (err == FED_ERR_CORRUPT)
+        return agent_world_mend(w, diag);
+    return err ? err : restore(w, diag);
+}
+
 enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
 {
     enum fed_err err = fed_linux_loop_open(w->mem, &w->loop, diag);
@@ -71,9 +123,7 @@ enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
     w->ports = (struct agent_ports){
         .mem = w->mem, .loop = fed_linux_loop_port(w->loop), .log = &w->log, .crypto = &w->crypto};
     err = open_lock(w, diag);
-    if (!err)
-        err = open_store(w, diag);
-    return err;
+    return err ? err : open_state(w, diag);
 }
 
 static enum fed_err open_kube(void *ctx, struct fed_kube **out, struct fed_diag *diag)
@@ -154,6 +204,52 @@ void agent_world_open_kube(struct agent_world *w)
     w->ports.kube = &w->kube.port;
 }
 
+/* ---- policy ---- */
+
+struct policy_file {
+    struct fed_alloc *mem;
+    struct agent_policy *policy;
+    enum fed_err err;
+    struct fed_diag *diag;
+};
+
+static bool on_policy(void *ctx, size_t index, struct fed_span json)
+{
+    struct policy_file *file = ctx;
+
+    if (index > 0)
+        file->err = fed_diag_set(file->diag, FED_ERR_INVALID, "more than one document");
+    else
+        file->err = agent_policy_read(file->mem, json, &file->policy, file->diag);
+    return !file->err;
+}
+
+enum fed_err agent_world_open_policy(struct agent_world *w, struct fed_diag *diag)
+{
+    struct policy_file file = {.mem = w->mem, .diag = diag};
+    struct fed_buf text;
+    enum fed_err err;
+
+    if (!w->config.policy[0])
+        return FED_OK;
+    fed_buf_init(&text, w->mem, AGENT_POLICY_BYTES_MAX);
+    err = w->fs.read(w->fs.ctx, w->config.policy, &text, diag);
+    if (!err)
+        err = fed_yaml_each_json(w->mem, fed_buf_span(&text), on_policy, &file, diag);
+    if (!err)
+        err = file.err;
+    if (!err && !file.policy) /* an empty file says nothing, and nothing is not everything */
+        err = fed_diag_set(diag, FED_ERR_INVALID, "an empty file; {} allows everything");
+    fed_buf_fini(&text);
+    if (err) {
+        agent_policy_free(file.policy);
+        return fed_diag_prefix(diag, err, "policy %s", w->config.policy);
+    }
+    agent_policy_free(w->policy);
+    w->policy = file.policy;
+    return FED_OK;
+}
+
 void agent_world_close_store(struct agent_world *w)
 {
     fed_sqlite_store_close(w->store);
@@ -170,6 +266,7 @@ void agent_world_close(struct agent_world *w)
         fed_kube_client_close(w->kube_client);
     if (w->store)
         agent_world_close_store(w);
+    agent_policy_free(w->policy);
     w->fs.unlock(w->fs.ctx, w->lock);
     fed_buf_fini(&w->key_pem);
     if (w->crypto_open)
@@ -198,14 +295,17 @@ static enum fed_err read_key(struct agent_world *w, struct fed_diag *diag)
 enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag)
 {
     struct agent_state state;
+    struct fed_diag kept = {""};
     enum fed_err err = read_key(w, diag);
 
     if (!err)
         err = agent_world_open(w, diag);
     if (err)
         return err;
-    agent_state_init(&state, w->mem, w->ports.store);
+    state = agent_world_state(w);
     err = agent_state_identity(&state, &w->identity, diag);
+    if (!err && agent_vault_keep(&state, &kept))
+        fed_log(&w->log, FED_LOG_WARN, "the identity is not kept a second time: %s", kept.text);
     return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
 }
 

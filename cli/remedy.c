@@ -47,6 +47,13 @@ static const struct word {
         "The member's API server did not answer in time; the agent tries again."},
     {"UpdateTimedOut", CLI_STATE_FAILED,
         "The member's API server did not answer in time; the agent tries again."},
+    {"DependencyNotReady", CLI_STATE_PENDING,
+        "It goes out once what it depends on (fedlet.io/depends-on) is applied and healthy there."},
+    {"DependencyCycle", CLI_STATE_FAILED,
+        "Take one of the works out of the cycle: correct fedlet.io/depends-on."},
+    {"ImmutableField", CLI_STATE_FAILED,
+        "The field cannot change in place: annotate spec.template with fedlet.io/replace: \"true\" "
+        "to have the object deleted and made again, or undo the change."},
     {"RetrievalFailed", CLI_STATE_FAILED,
         "The agent cannot read the object in the member: look at its rights there."},
 };
@@ -56,10 +63,14 @@ static const struct sentence { /* what a member's API server says */
     const char *remedy;
 } sentences[] = {
     {"exceeded quota", "Raise the ResourceQuota in the member, or ask for less by an override."},
+    {"failed calling webhook",
+        "The member cannot reach an admission webhook of its own: repair or remove that."},
     {"admission webhook",
         "A policy of the member refuses it: change the object, or the policy there."},
     {"denied the request",
         "A policy of the member refuses it: change the object, or the policy there."},
+    {"Denied: ", "A policy of the member refuses it: change the object, or the policy there."},
+    {"TooLarge: ", "Make the object smaller, or split it."},
     {"forbidden", "Give the agent the right in the member: its ClusterRole there lacks it."},
     {"immutable",
         "The field cannot change in place: delete the object in the member, or federate under a "

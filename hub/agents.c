@@ -1,17 +1,22 @@
 /* agents.c - see agents.h. */
 #include "hub/agents.h"
 
+#include "hub/limits.h"
+
 #include <sched.h>
 #include <string.h>
 
 #define WORKERS_AUTO_MAX 16u
 #define SAVE_TIMEOUT_MS 10000u
+#define GRACE_MS 3000u /* for what is under way by HTTPS */
 
 struct hub_agents {
     struct hub_agents_parts parts;
     const struct hub_gateway_link *link;
-    struct fed_worker_pool *pool; /* one of these two */
-    struct fed_link_server *server;
+    const struct hub_gateway_link *https_link;
+    struct fed_worker_pool *pool;   /* this, ... */
+    struct fed_link_server *server; /* ... or these two */
+    struct fed_https_server *https;
     struct fed_buf saved;
     size_t n_saved;
     size_t n_restored;
@@ -37,17 +42,31 @@ static unsigned workers_of(const struct hub_options *options)
     return n > (int)WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : (unsigned)n;
 }
 
-static enum fed_err listen_here(struct hub_agents *agents,
-    const struct fed_link_server_options *options, const struct fed_link_server_events *events,
-    struct fed_diag *diag)
+/* What both servers need. */
+struct listening {
+    unsigned workers;
+    struct fed_link_server_options coap;
+    struct fed_link_server_events coap_events;
+    struct fed_link_server_options https;
+    struct fed_link_server_events https_events;
+};
+
+static enum fed_err listen_here(
+    struct hub_agents *agents, const struct listening *what, struct fed_diag *diag)
 {
     const struct hub_agents_parts *parts = &agents->parts;
-    enum fed_err err = fed_coap_server_open(
-        parts->mem, parts->loop, parts->log, options, events, &agents->server, diag);
+    enum fed_err err = fed_coap_server_open(parts->mem, parts->loop, parts->log, &what->coap,
+        &what->coap_events, &agents->server, diag);
 
-    if (!err)
-        fed_coap_server_pause(agents->server, true);
-    return err;
+    if (err)
+        return fed_diag_prefix(diag, err, "agents by CoAP at %s", what->coap.listen);
+    fed_coap_server_pause(agents->server, true);
+    err = fed_https_server_open(parts->mem, parts->loop, parts->log, &what->https,
+        &what->https_events, &agents->https, diag);
+    if (err)
+        return fed_diag_prefix(diag, err, "agents by HTTPS at %s", what->https.listen);
+    fed_https_server_pause(agents->https, true);
+    return FED_OK;
 }
 
 static void knock(void *ctx)
@@ -60,46 +79,77 @@ static void knock(void *ctx)
         hub_gateway_knock_by(agents->parts.gateway, fed_coap_server_knock, agents->server);
 }
 
-static enum fed_err listen_there(struct hub_agents *agents, unsigned workers,
-    const struct fed_link_server_options *options, const struct fed_link_server_events *events,
-    struct fed_diag *diag)
+static enum fed_err listen_there(
+    struct hub_agents *agents, const struct listening *what, struct fed_diag *diag)
 {
     const struct hub_agents_parts *parts = &agents->parts;
-    struct fed_worker_pool_options pool = {.workers = workers,
+    struct fed_worker_pool_options pool = {.workers = what->workers,
         .log_level = (unsigned)parts->log->level,
-        .server = *options,
+        .server = what->coap,
+        .https = what->https,
+        .https_events = &what->https_events,
         .lost = knock,
         .lost_ctx = agents};
+    enum fed_err err = fed_worker_pool_open(
+        parts->mem, parts->loop, parts->log, &pool, &what->coap_events, &agents->pool, diag);
 
-    return fed_worker_pool_open(
-        parts->mem, parts->loop, parts->log, &pool, events, &agents->pool, diag);
+    return err ? fed_diag_prefix(diag, err, "agents") : FED_OK;
+}
+
+/* Of connections by HTTPS: a process has no more than its descriptors. Workers have some to spare,
+ * as hashes do not share evenly. */
+static void share_out(const struct hub_agents_parts *parts, struct listening *what)
+{
+    unsigned left =
+        what->workers ? parts->descriptors / 4 * 3 * what->workers : parts->descriptors_here;
+    unsigned handshakes = left / 8;
+
+    if (handshakes > HUB_LIMIT_AGENT_HANDSHAKES)
+        handshakes = HUB_LIMIT_AGENT_HANDSHAKES;
+    left -= handshakes;
+    what->https.handshakes_max = handshakes;
+    what->https.sessions_max = left < HUB_LIMIT_AGENTS ? left : HUB_LIMIT_AGENTS;
+}
+
+static struct listening listening_of(const struct hub_agents_parts *parts)
+{
+    struct listening what = {.workers = workers_of(parts->options),
+        .coap = {.listen = parts->options->coap_listen,
+            .cert_pem = parts->cert_pem,
+            .key_pem = parts->key_pem,
+            .client_ca_pem = parts->client_ca_pem,
+            .session_idle_ms = hub_gateway_idle_ms(parts->gateway)}};
+
+    what.https = what.coap;
+    what.https.listen = parts->options->agent_listen;
+    what.https.cert_pem = parts->chain_pem;
+    share_out(parts, &what);
+    return what;
 }
 
 enum fed_err hub_agents_open(
     const struct hub_agents_parts *parts, struct hub_agents **out, struct fed_diag *diag)
 {
     struct hub_agents *agents = fed_alloc_zero(parts->mem, sizeof *agents);
-    unsigned workers = workers_of(parts->options);
-    struct fed_link_server_events events;
-    struct fed_link_server_options options = {.listen = parts->options->coap_listen,
-        .cert_pem = parts->cert_pem,
-        .key_pem = parts->key_pem,
-        .client_ca_pem = parts->client_ca_pem,
-        .session_idle_ms = hub_gateway_idle_ms(parts->gateway)};
+    struct listening what = listening_of(parts);
+    bool there = what.workers > 0;
     enum fed_err err;
 
     if (!agents)
         return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the agents' sessions");
     agents->parts = *parts;
-    agents->link = workers > 0 ? hub_gateway_link_workers() : hub_gateway_link_coap();
+    agents->parts.chain_pem = (struct fed_span){0}; /* for this call only */
+    agents->link = there ? hub_gateway_link_workers() : hub_gateway_link_coap();
+    agents->https_link = there ? hub_gateway_link_https_workers() : hub_gateway_link_https();
     fed_buf_init(&agents->saved, parts->mem, HUB_AGENTS_FILE_MAX);
-    err = hub_gateway_bind(parts->gateway, agents->link, &events);
+    err = hub_gateway_bind(parts->gateway, agents->link, &what.coap_events);
     if (!err)
-        err = workers > 0 ? listen_there(agents, workers, &options, &events, diag)
-                          : listen_here(agents, &options, &events, diag);
+        err = hub_gateway_bind(parts->gateway, agents->https_link, &what.https_events);
+    if (!err)
+        err = there ? listen_there(agents, &what, diag) : listen_here(agents, &what, diag);
     if (err) {
         hub_agents_close(agents);
-        return fed_diag_prefix(diag, err, "agents by CoAP at %s", parts->options->coap_listen);
+        return err;
     }
     *out = agents;
     return FED_OK;
@@ -112,7 +162,9 @@ void hub_agents_close(struct hub_agents *agents)
     hub_gateway_knock_by(agents->parts.gateway, NULL, NULL);
     fed_worker_pool_close(agents->pool);
     fed_coap_server_close(agents->server);
+    fed_https_server_close(agents->https);
     hub_gateway_forget(agents->parts.gateway, agents->link);
+    hub_gateway_forget(agents->parts.gateway, agents->https_link);
     if (agents->saved.at)
         memset(agents->saved.at, 0, agents->saved.cap);
     fed_buf_fini(&agents->saved);
@@ -122,6 +174,20 @@ void hub_agents_close(struct hub_agents *agents)
 uint16_t hub_agents_port(const struct hub_agents *agents)
 {
     return agents->pool ? fed_worker_pool_port(agents->pool) : fed_coap_server_port(agents->server);
+}
+
+uint16_t hub_agents_https_port(const struct hub_agents *agents)
+{
+    return agents->pool ? fed_worker_pool_https_port(agents->pool)
+                        : fed_https_server_port(agents->https);
+}
+
+void hub_agents_https_stats(const struct hub_agents *agents, struct fed_link_server_stats *out)
+{
+    if (agents->pool)
+        fed_worker_pool_https_stats(agents->pool, out);
+    else
+        fed_https_server_stats(agents->https, out);
 }
 
 void hub_agents_stats(const struct hub_agents *agents, struct fed_link_server_stats *out)
@@ -163,10 +229,12 @@ void hub_agents_go(struct hub_agents *agents)
     if (!err)
         fed_log(log, FED_LOG_INFO, "gateway: %zu saved sessions, %zu of them given up",
             agents->n_restored, agents->n_given_up);
-    if (agents->pool)
+    if (agents->pool) {
         fed_worker_pool_go(agents->pool);
-    else
+    } else {
         fed_coap_server_pause(agents->server, false);
+        fed_https_server_pause(agents->https, false);
+    }
     knock(agents);
 }
 
@@ -192,6 +260,7 @@ static void on_quiet(void *ctx)
 
     agents->asked(agents->ctx);
     hub_gateway_quiet(agents->parts.gateway, agents->link);
+    hub_gateway_quiet(agents->parts.gateway, agents->https_link);
 }
 
 static void on_done(void *ctx)
@@ -228,7 +297,8 @@ void hub_agents_stop(
         return;
     }
     fed_coap_server_pause(agents->server, true);
+    fed_https_server_pause(agents->https, true);
     on_quiet(agents);
     fed_coap_server_save(agents->server, save_one, agents);
-    on_done(agents);
+    fed_https_server_shutdown(agents->https, GRACE_MS, on_done, agents);
 }

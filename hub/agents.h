@@ -1,5 +1,5 @@
-/* agents.h - where the agents' CoAP sessions live: in gateway workers, or in this process; saved
- * when the hub stops in order, and gone on with when it starts.
+/* agents.h - where the agents' sessions live: in gateway workers, or in this process; those by CoAP
+ * are saved when the hub stops in order, and gone on with when it starts.
  *
  * Files in the data directory, between the two only: sessions (sealed) and sessions.key (0600).
  * They are removed before the first session is made of them: a session that went on twice would
@@ -25,8 +25,11 @@ struct hub_agents_parts {
      * saved sessions do not go on. */
     uint32_t epoch; /* of the store */
     uint32_t heartbeat_s;
-    const uint8_t *trust; /* FED_LINK_TRUST_SIZE */
+    const uint8_t *trust;      /* FED_LINK_TRUST_SIZE */
+    unsigned descriptors;      /* that a process may have for connections */
+    unsigned descriptors_here; /* this one, beside those of the API */
     struct fed_span cert_pem;
+    struct fed_span chain_pem; /* what is shown by HTTPS; for the call only */
     struct fed_span key_pem;
     struct fed_span client_ca_pem;
 };
@@ -43,7 +46,9 @@ void hub_agents_stop(
 /* Not inside asked or done. Sessions that were not saved are closed. */
 void hub_agents_close(struct hub_agents *agents);
 uint16_t hub_agents_port(const struct hub_agents *agents);
+uint16_t hub_agents_https_port(const struct hub_agents *agents);
 void hub_agents_stats(const struct hub_agents *agents, struct fed_link_server_stats *out);
+void hub_agents_https_stats(const struct hub_agents *agents, struct fed_link_server_stats *out);
 
 /* ---- agents_saved.c: the file ---- */
 #define HUB_AGENTS_FILE_MAX (256u << 20) /* 100,000 sessions of 1 KiB, twice over */

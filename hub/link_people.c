@@ -119,6 +119,24 @@ static void put_handshakes(struct fed_buf *out, const struct hub_agents *agents)
         (unsigned long long)stats.turned_away, name, (unsigned long long)stats.restored);
 }
 
+static void put_tls_handshakes(struct fed_buf *out, const struct hub_agents *agents)
+{
+    static const char name[] = "fedhub_link_tls_handshakes_total";
+    struct fed_link_server_stats stats;
+
+    if (!agents)
+        return;
+    hub_agents_https_stats(agents, &stats);
+    put_head(out, name, "counter",
+        "Handshakes of TLS with agents: turned away are connections without room for theirs, or "
+        "closed for others.");
+    fed_buf_printf(out,
+        "%s{result=\"completed\"} %llu\n%s{result=\"failed\"} %llu\n"
+        "%s{result=\"turned_away\"} %llu\n",
+        name, (unsigned long long)stats.handshakes, name, (unsigned long long)stats.failed, name,
+        (unsigned long long)stats.turned_away);
+}
+
 static void put_clusters(struct fed_buf *out, const struct hub_link_people *people)
 {
     struct hub_plan_counts counts;
@@ -150,6 +168,7 @@ void hub_link_people_metrics(void *ctx, struct fed_buf *out)
     hub_gateway_stats(people->gateway, &stats);
     put_sessions(out, &stats);
     put_handshakes(out, *people->agents);
+    put_tls_handshakes(out, *people->agents);
     put_requests(out, &stats);
     put_one(out, "fedhub_link_notifications_total", "counter", "Notifications sent to agents.",
         stats.notified);

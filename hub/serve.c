@@ -64,8 +64,6 @@ struct service {
     struct hub_link_people people;
     struct fed_http_server *http;
     struct hub_agents *agents;
-    struct fed_https_server *https;
-    unsigned to_shut_down; /* servers that end what they have begun */
     struct fed_timer *compact;
     uint64_t compact_at[COMPACT_STEPS]; /* revisions of the last steps */
     bool stopping;
@@ -106,16 +104,6 @@ static unsigned connections_max(void)
     unsigned most = descriptors_left() / 4 * 3;
 
     return most < HUB_LIMIT_CONNECTIONS ? most : HUB_LIMIT_CONNECTIONS;
-}
-
-/* Of agents by HTTPS, from what the API leaves. */
-static void share_out(unsigned *sessions, unsigned *handshakes)
-{
-    unsigned left = descriptors_left() - connections_max();
-
-    *handshakes = left / 8 < HUB_LIMIT_AGENT_HANDSHAKES ? left / 8 : HUB_LIMIT_AGENT_HANDSHAKES;
-    left -= *handshakes;
-    *sessions = left < HUB_LIMIT_AGENTS ? left : HUB_LIMIT_AGENTS;
 }
 
 static enum fed_err open_ground(struct service *s, struct fed_diag *diag)
@@ -397,8 +385,17 @@ static enum fed_err open_http(struct service *s, struct fed_diag *diag)
     return err ? fed_diag_prefix(diag, err, "API at %s", s->options->listen) : FED_OK;
 }
 
+/* What agents by HTTPS are shown: the CA goes along, so that who joins can check its pin. */
+static void put_chain(const struct hub_identity *identity, struct fed_buf *out)
+{
+    fed_buf_put(out, hub_identity_server_cert_pem(identity));
+    fed_buf_put_text(out, "\n");
+    fed_buf_put(out, hub_identity_ca_pem(identity));
+}
+
 static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
 {
+    struct fed_buf chain;
     struct hub_agents_parts parts = {.mem = s->mem,
         .loop = s->loop,
         .log = &s->log,
@@ -409,44 +406,21 @@ static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
         .epoch = hub_plan_epoch(s->plan),
         .heartbeat_s = (uint32_t)s->options->heartbeat_s,
         .trust = hub_identity_trust(s->identity),
+        .descriptors = descriptors_left(),
+        .descriptors_here = descriptors_left() - connections_max(),
         .cert_pem = hub_identity_server_cert_pem(s->identity),
         .key_pem = hub_identity_server_key_pem(s->identity),
         .client_ca_pem = hub_identity_ca_pem(s->identity)};
+    enum fed_err err;
 
-    return hub_agents_open(&parts, &s->agents, diag);
-}
-
-/* What agents by HTTPS are shown: the CA goes along, so that who joins can check its pin. */
-static void put_chain(const struct hub_identity *identity, struct fed_buf *out)
-{
-    fed_buf_put(out, hub_identity_server_cert_pem(identity));
-    fed_buf_put_text(out, "\n");
-    fed_buf_put(out, hub_identity_ca_pem(identity));
-}
-
-static enum fed_err open_https(struct service *s, struct fed_diag *diag)
-{
-    struct fed_link_server_events events;
-    struct fed_buf chain;
-    struct fed_link_server_options options = {
-        .listen = s->options->agent_listen,
-        .key_pem = hub_identity_server_key_pem(s->identity),
-        .client_ca_pem = hub_identity_ca_pem(s->identity),
-        .session_idle_ms = hub_gateway_idle_ms(s->gateway),
-    };
-    enum fed_err err = hub_gateway_bind(s->gateway, hub_gateway_link_https(), &events);
-
-    share_out(&options.sessions_max, &options.handshakes_max);
     fed_buf_init(&chain, s->mem, CHAIN_MAX);
     put_chain(s->identity, &chain);
-    options.cert_pem = fed_buf_span(&chain);
+    parts.chain_pem = fed_buf_span(&chain);
+    err = fed_buf_err(&chain);
     if (!err)
-        err = fed_buf_err(&chain);
-    if (!err)
-        err = fed_https_server_open(s->mem, s->loop, &s->log, &options, &events, &s->https, diag);
+        err = hub_agents_open(&parts, &s->agents, diag);
     fed_buf_fini(&chain);
-    return err ? fed_diag_prefix(diag, err, "agents by HTTPS at %s", s->options->agent_listen)
-               : FED_OK;
+    return err;
 }
 
 /* ---- compaction: the history of the last minutes stays, for watches that resume ---- */
@@ -477,7 +451,7 @@ static void count_last(struct service *s)
 static enum fed_err announce(struct service *s, struct fed_diag *diag)
 {
     uint16_t coap_port = hub_agents_port(s->agents);
-    uint16_t https_port = fed_https_server_port(s->https);
+    uint16_t https_port = hub_agents_https_port(s->agents);
     char api_url[320];
     char coap_url[320];
     char https_url[320];
@@ -503,7 +477,7 @@ static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
         open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
-        open_agents, open_https, announce};
+        open_agents, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -521,7 +495,6 @@ static void finish(struct service *s)
         (void)hub_objects_flush(s->objects, NULL); /* acknowledges what waits for it */
     count_last(s);
     hub_agents_close(s->agents);
-    fed_https_server_close(s->https);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
     hub_api_close(s->api);
@@ -558,8 +531,7 @@ static void on_shut_down(void *ctx)
 {
     struct service *s = ctx;
 
-    if (--s->to_shut_down == 0)
-        s->loop->stop(s->loop->ctx);
+    s->loop->stop(s->loop->ctx);
 }
 
 /* Agents' sessions are saved, or closed. */
@@ -570,8 +542,6 @@ static void on_agents_closed(void *ctx)
     hub_agents_close(s->agents);
     s->agents = NULL;
     hub_api_stop(s->api);
-    s->to_shut_down = 2;
-    fed_https_server_shutdown(s->https, SHUTDOWN_GRACE_MS, on_shut_down, s);
     fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
 }
 
@@ -594,7 +564,7 @@ static void on_signal(void *ctx, int number)
 {
     struct service *s = ctx;
 
-    if (s->stopping || !s->http || !s->https || !s->api || !s->agents) {
+    if (s->stopping || !s->http || !s->api || !s->agents) {
         s->loop->stop(s->loop->ctx);
         return;
     }

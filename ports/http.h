@@ -66,7 +66,8 @@ struct fed_http_conn_events {
 };
 
 struct fed_http_server_options {
-    const char *listen;            /* "127.0.0.1:7443", "[::]:0" */
+    const char *listen; /* "127.0.0.1:7443", "[::]:0" */
+    int fd; /* instead of listen: a socket that listens, the server's from now on; 0: none */
     struct fed_span cert_pem;      /* chain, copied */
     struct fed_span key_pem;       /* copied */
     struct fed_span client_ca_pem; /* empty: client certificates are not asked for */
@@ -81,7 +82,12 @@ struct fed_http_server_options {
      * takes the place of one that is still in its handshake, else of the one that is idle for
      * longest: of the same client, or of the client with most when all are taken; when none is idle
      * it is closed at once. */
-    unsigned client_connections_max;      /* 0: a quarter of connections_max */
+    unsigned client_connections_max; /* 0: a quarter of connections_max */
+    /* Handshakes under way at once, and those of one address; one too many takes the place of the
+     * oldest, of the same address or of the address with most, whose peer has been silent for two
+     * seconds; when there is none it is closed at once. 0: only the above counts. */
+    unsigned handshakes_max;
+    unsigned client_handshakes_max;
     unsigned certificate_connections_max; /* for clients with a certificate; 0: the same */
     size_t client_requests_max; /* bytes of headers and bodies held; more is 503; 0: 64 MiB */
     size_t requests_max;        /* of all clients; 0: 256 MiB */
@@ -110,6 +116,21 @@ void fed_http_server_shutdown(
  * handler or closed. NULL is fine. */
 void fed_http_server_close(struct fed_http_server *server);
 uint16_t fed_http_server_port(const struct fed_http_server *server); /* the port it got */
+/* While it is paused nobody is accepted, no handshake goes on and no request is given to the
+ * handler; what was begun is sent. */
+void fed_http_server_pause(struct fed_http_server *server, bool paused);
+/* Another certificate, and who is trusted, for handshakes from now on; connections go on with what
+ * they have. FED_ERR_INVALID with a sentence; then everything is as before. */
+FED_MUST_USE enum fed_err fed_http_server_certificate(struct fed_http_server *server,
+    struct fed_span cert_pem, struct fed_span key_pem, struct fed_span client_ca_pem,
+    struct fed_diag *diag);
+struct fed_http_server_stats {
+    uint64_t handshakes;  /* completed */
+    uint64_t failed;      /* begun and not completed */
+    uint64_t turned_away; /* for want of room: at once, or to make it for another one */
+    size_t connections;
+};
+void fed_http_server_stats(const struct fed_http_server *server, struct fed_http_server_stats *out);
 
 /* ---- connections ---- */
 struct fed_http_conn *fed_http_exchange_conn(const struct fed_http_exchange *exchange);

@@ -24,8 +24,9 @@ struct fed_kube_config {
 };
 /* path NULL: $KUBECONFIG (files separated by colons: the first that has the context), else
  * ~/.kube/config, else the in-cluster ServiceAccount ($FEDLET_SERVICE_ACCOUNT_DIR, else
- * /var/run/secrets/kubernetes.io/serviceaccount). context NULL: the current one. Exec and auth-provider plugins are refused with a sentence that says so. Paths
- * in the file are relative to it. */
+ * /var/run/secrets/kubernetes.io/serviceaccount). context NULL: the current one. Exec and
+ * auth-provider plugins are refused with a sentence that says so. Paths in the file are relative to
+ * it. */
 FED_MUST_USE enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path,
     const char *context, struct fed_kube_config *out, struct fed_diag *diag);
 void fed_kube_config_fini(struct fed_kube_config *config);
@@ -35,6 +36,7 @@ struct fed_kube_request {
     const char *path;         /* "/api/v1/namespaces/x?fieldManager=fedlet", percent-encoded */
     const char *content_type; /* NULL without body */
     const char *accept;       /* NULL: application/json */
+    const char *impersonate;  /* in whose name (Impersonate-User), NULL: our own */
     struct fed_span body;
     unsigned timeout_ms; /* 0: 30 s */
 };

@@ -261,17 +261,20 @@ void fed_coap_server_save(struct fed_link_server *server, fed_link_saved *each, 
 FED_MUST_USE enum fed_err fed_coap_server_restore(
     struct fed_link_server *server, struct fed_span saved, struct fed_span kept, uint32_t away_ms);
 
-/* ---- ports/worker: a CoAP server whose sessions live in worker processes ----
+/* ---- ports/worker: a CoAP and an HTTPS server whose sessions live in worker processes ----
  *
  * Each worker is this executable again, with the arguments `gateway-worker`, and has one of several
- * sockets on one port. The kernel sends a record with a connection ID to the worker that gave it,
- * and others by the hash of both addresses. A worker that ends is started again, its sessions are
- * closed; one that takes nothing for 20 s is ended. */
+ * sockets on each of two ports. The kernel sends a record with a connection ID to the worker that
+ * gave it, and others, and connections, by the hash of both addresses. Connections of one session
+ * by HTTPS may be with several workers; here it is one. A worker that ends is started again, its
+ * sessions are closed; one that takes nothing for 20 s is ended. */
 struct fed_worker_pool;
 struct fed_worker_pool_options {
     unsigned workers;                      /* 1 .. FED_WORKER_POOL_MAX */
     unsigned log_level;                    /* enum fed_log_level */
     struct fed_link_server_options server; /* _max: of all workers together; fd, steer unused */
+    struct fed_link_server_options https;  /* the same; cert_pem is the chain; listen NULL: none */
+    const struct fed_link_server_events *https_events;
     /* A worker ended without being asked to: its sessions were closed, and their agents do not
      * know. May be NULL. */
     void (*lost)(void *ctx);
@@ -287,20 +290,23 @@ FED_MUST_USE enum fed_err fed_worker_pool_open(struct fed_alloc *mem, struct fed
 /* Ends the workers, which close their sessions; closed is called for none. */
 void fed_worker_pool_close(struct fed_worker_pool *pool);
 uint16_t fed_worker_pool_port(const struct fed_worker_pool *pool);
+uint16_t fed_worker_pool_https_port(const struct fed_worker_pool *pool);
 void fed_worker_pool_stats(const struct fed_worker_pool *pool, struct fed_link_server_stats *out);
+void fed_worker_pool_https_stats(
+    const struct fed_worker_pool *pool, struct fed_link_server_stats *out);
 /* A session that was saved, by any number of workers, to the worker that it belongs to now. Between
  * _open and _go. */
 void fed_worker_pool_restore(struct fed_worker_pool *pool, struct fed_span saved,
     struct fed_span kept, unsigned steer, uint32_t away_ms);
 void fed_worker_pool_go(struct fed_worker_pool *pool);
 void fed_worker_pool_knock(void *pool, const char *address); /* as fed_coap_server_knock */
-/* What is not sent yet goes to workers that start later, too. */
+/* What is not sent yet goes to workers that start later, too. chain_pem is shown by HTTPS. */
 void fed_worker_pool_certificate(struct fed_worker_pool *pool, struct fed_span cert_pem,
-    struct fed_span key_pem, struct fed_span client_ca_pem);
-/* Stops in order: no more datagrams are taken; quiet is called when every request that was taken
- * has been given to request, so that its owner can answer what it holds; then each is called for
- * every session, and done when all workers have ended (or did not within timeout_ms). Close the
- * pool afterwards, not inside done. */
+    struct fed_span chain_pem, struct fed_span key_pem, struct fed_span client_ca_pem);
+/* Stops in order: no more datagrams and connections are taken; quiet is called when every request
+ * that was taken has been given to request, so that its owner can answer what it holds; then each
+ * is called for every session by CoAP, those by HTTPS end, and done is called when all workers have
+ * ended (or did not within timeout_ms). Close the pool afterwards, not inside done. */
 void fed_worker_pool_save(struct fed_worker_pool *pool, unsigned timeout_ms,
     void (*quiet)(void *ctx), fed_link_saved *each, void (*done)(void *ctx), void *ctx);
 /* The functions above for the pool's sessions and exchanges. fed_worker_notify knows neither
@@ -315,16 +321,26 @@ FED_MUST_USE enum fed_err fed_worker_notify(
     struct fed_link_session *session, struct fed_span body, uint64_t tag);
 /* As of some moment of the last second; complete when closed is called. */
 void fed_worker_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
+/* The same for sessions by HTTPS; fed_worker_answer is for both. _notify takes what
+ * fed_https_notify takes, unless more waits for the worker than it should (FED_ERR_LIMIT: a small
+ * one fits). */
+void fed_worker_https_set_user(struct fed_link_session *session, void *user);
+void *fed_worker_https_user(const struct fed_link_session *session);
+void fed_worker_https_close(struct fed_link_session *session);
+FED_MUST_USE enum fed_err fed_worker_https_notify(
+    struct fed_link_session *session, struct fed_span body, uint64_t tag);
+void fed_worker_https_stats(const struct fed_link_session *session, struct fed_link_stats *out);
 /* The worker's whole life, on the descriptors that fedhub gave it (3, the socket to fedhub; 4, the
- * UDP socket). Returns when fedhub wants it to end or is gone. By then the process can open no
- * file any more: leave it with _exit. */
+ * UDP socket; 5, if there is one, the TCP socket that listens). Returns when fedhub wants it to end
+ * or is gone. By then the process can open no file any more: leave it with _exit. */
 FED_MUST_USE enum fed_err fed_worker_run(struct fed_alloc *mem, struct fed_diag *diag);
 
 /* ports/https on ports/http: the same events and the same contract for HTTPS. cert_pem is the chain
  * that peers are shown; tokens are nothing here: psk is not called, and a peer without a
  * certificate has neither cert nor psk_identity. Sessions and exchanges are its own: use them with
- * the functions below only. sessions_max, handshakes_max (of one address, with its peers that have
- * no certificate) and session_idle_ms as above. */
+ * the functions below only. sessions_max, handshakes_max (half of them of one address; as many
+ * connections of one address with its peers that have no certificate), session_idle_ms and fd (which listens) as above. */
+#define FED_LINK_ID_SIZE 16u
 struct fed_https_server;
 FED_MUST_USE enum fed_err fed_https_server_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_link_server_options *options,
@@ -336,6 +352,16 @@ void fed_https_server_shutdown(
     struct fed_https_server *server, unsigned grace_ms, fed_loop_call *done, void *done_ctx);
 void fed_https_server_close(struct fed_https_server *server); /* not inside one of its callbacks */
 uint16_t fed_https_server_port(const struct fed_https_server *server);
+/* restored is 0. */
+void fed_https_server_stats(
+    const struct fed_https_server *server, struct fed_link_server_stats *out);
+/* While it is paused nobody is accepted and no request is passed on; what was begun is sent. */
+void fed_https_server_pause(struct fed_https_server *server, bool paused);
+/* Another certificate with its chain, for connections from now on. FED_ERR_INVALID with a sentence;
+ * then everything is as before. */
+FED_MUST_USE enum fed_err fed_https_server_certificate(struct fed_https_server *server,
+    struct fed_span cert_pem, struct fed_span key_pem, struct fed_span client_ca_pem,
+    struct fed_diag *diag);
 void fed_https_session_set_user(struct fed_link_session *session, void *user);
 void *fed_https_session_user(const struct fed_link_session *session);
 /* Ends what was answered in order, then the connections; closed is not called. */
@@ -347,5 +373,12 @@ FED_MUST_USE enum fed_err fed_https_notify(
     struct fed_link_session *session, struct fed_span body, uint64_t tag);
 /* Bytes of the connections' TLS; datagrams are 0. */
 void fed_https_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
+/* For who joins what several servers, on one port, have of one session: what its peer calls it, ...
+ */
+void fed_https_session_id(const struct fed_link_session *session, uint8_t out[FED_LINK_ID_SIZE]);
+/* ... that it showed life elsewhere, ... */
+void fed_https_session_touch(struct fed_link_session *session);
+/* ... that it observes elsewhere now: what it observed here ends in order. */
+void fed_https_session_unobserve(struct fed_link_session *session);
 
 #endif

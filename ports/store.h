@@ -102,7 +102,10 @@ struct fed_sqlite_options {
 /* Opens or creates. WAL, synchronous=FULL, one writer. FED_ERR_CORRUPT with diag when the file is
  * damaged or of another program (it is left untouched), FED_ERR_UNSUPPORTED when it was written by
  * a newer version, FED_ERR_INVALID when it was made with the other choice of history, FED_ERR_FULL,
- * FED_ERR_IO. A process opens one path once at a time. */
+ * FED_ERR_IO. A process opens one path once at a time.
+ * Without history every page has a sum, so that FED_ERR_CORRUPT can come from any read, the whole
+ * file is read when it is opened, and no other process can open it meanwhile (ports/sqlite/sum.h).
+ */
 FED_MUST_USE enum fed_err fed_sqlite_store_open(struct fed_alloc *mem, const char *path,
     const struct fed_sqlite_options *options, struct fed_sqlite_store **out, struct fed_diag *diag);
 void fed_sqlite_store_close(struct fed_sqlite_store *sqlite);

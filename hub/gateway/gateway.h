@@ -47,8 +47,9 @@ struct hub_gateway_link {
 const struct hub_gateway_link *hub_gateway_link_coap(void);
 /* fed_worker_*, the same in worker processes, under the same name. */
 const struct hub_gateway_link *hub_gateway_link_workers(void);
-/* fed_https_* under the name "https". */
+/* fed_https_* under the name "https", and fed_worker_https_*. */
 const struct hub_gateway_link *hub_gateway_link_https(void);
+const struct hub_gateway_link *hub_gateway_link_https_workers(void);
 
 struct hub_gateway_options {
     uint32_t heartbeat_s;        /* told to agents; 0: 120 */

@@ -39,3 +39,16 @@ const struct hub_gateway_link *hub_gateway_link_https(void)
 
     return &link;
 }
+
+const struct hub_gateway_link *hub_gateway_link_https_workers(void)
+{
+    static const struct hub_gateway_link link = {.name = "https",
+        .set_user = fed_worker_https_set_user,
+        .user = fed_worker_https_user,
+        .close = fed_worker_https_close,
+        .answer = fed_worker_answer,
+        .notify = fed_worker_https_notify,
+        .stats = fed_worker_https_stats};
+
+    return &link;
+}

@@ -4,6 +4,7 @@
 #include "hub/kubefed/config.h"
 #include "proto/base/map.h"
 #include "proto/object/override.h"
+#include "proto/object/render.h"
 #include "proto/object/selector.h"
 
 #include <stdarg.h>
@@ -137,12 +138,13 @@ static void warn_of_placement(
 static void warn_of_template(
     const struct hub_kubefed_around *around, const struct fed_json *metadata)
 {
-    static const char *const dropped[] = {"annotations", "finalizers"};
+    static const char text[] =
+        "spec.template.metadata.%s: is not propagated; an override can set it";
 
-    for (size_t i = 0; i < 2; i++)
-        if (fed_json_count(fed_json_get(metadata, dropped[i])) > 0)
-            say(around, "spec.template.metadata.%s: is not propagated; an override can set it",
-                dropped[i]);
+    if (fed_render_drops(fed_json_get(metadata, "annotations")))
+        say(around, text, "annotations");
+    if (fed_json_count(fed_json_get(metadata, "finalizers")) > 0)
+        say(around, text, "finalizers");
 }
 
 /* The template as overrides find it. */

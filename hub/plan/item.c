@@ -1,5 +1,6 @@
 /* item.c - one federated object, as it is stored and parsed. */
 #include "hub/plan/policy.h"
+#include "proto/object/render.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -252,8 +253,7 @@ static enum fed_err parse_template(struct hub_plan *plan, struct plan_item *item
     }
     if (!fed_json_is_object(template))
         template = empty;
-    item->template_annotations =
-        fed_json_count(fed_json_find(template, "metadata.annotations")) > 0;
+    item->template_annotations = fed_render_drops(fed_json_find(template, "metadata.annotations"));
     item->template_finalizers = fed_json_count(fed_json_find(template, "metadata.finalizers")) > 0;
     err = canonical(plan, template, FED_BLOB_MAX, &bytes);
     if (!err)

@@ -1,4 +1,5 @@
 /* server.c - the listener: accepts, shuts down in order. */
+#include "ports/http/room.h"
 #include "ports/http/turn.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 
 #define ACCEPTS_PER_ROUND 64
 #define ACCEPT_PAUSE_MS 200u
-#define CROWDED_PAUSE_MS 60000u
 #define BACKLOG 1024
 
 /* ---- listening ---- */
@@ -123,72 +123,6 @@ static void write_client(const struct sockaddr *at, char out[64])
         n += (size_t)snprintf(out + n, 64 - n, "%s%02x", i ? ":" : "address ", bytes[i]);
 }
 
-/* A connection that can go without loss to its client: the oldest handshake, else the one that is
- * idle for longest. */
-static struct fed_http_conn *least_needed(
-    const struct fed_http_server *server, const struct fed_http_share *share)
-{
-    struct fed_http_conn *found = NULL;
-
-    for (struct fed_http_conn *conn = server->conns; conn; conn = conn->next) {
-        if (conn->share != share || !fed_http_conn_is_idle(conn))
-            continue;
-        /* The list begins with the newest. */
-        if (!found || !conn->session ||
-            (found->session && conn->session->idle_since_ms <= found->session->idle_since_ms))
-            found = conn;
-    }
-    return found;
-}
-
-static struct fed_http_share *largest(const struct fed_http_server *server)
-{
-    struct fed_http_share *found = NULL;
-    struct fed_map_iter it;
-
-    fed_map_iter_init(&it, &server->shares.by_name);
-    while (fed_map_iter_next(&it)) {
-        struct fed_http_share *share = it.value;
-
-        if (!found || share->n_conns > found->n_conns)
-            found = share;
-    }
-    return found;
-}
-
-/* Said once a minute, however many come. */
-static void crowded(struct fed_http_server *server, const struct fed_http_share *share)
-{
-    uint64_t now_ms = fed_loop_now_ms(server->engine.loop);
-
-    if (server->crowded_ms && now_ms - server->crowded_ms < CROWDED_PAUSE_MS)
-        return;
-    server->crowded_ms = now_ms;
-    fed_log(server->log, FED_LOG_WARN,
-        "http: %zu connections are open, %zu of them by %s: new ones take the place of idle "
-        "ones "
-        "or are closed",
-        server->n_conns, share->n_conns, share->name);
-}
-
-/* Whether there is room for the one that share was counted for just now. */
-static bool make_room(struct fed_http_server *server, struct fed_http_share *share)
-{
-    struct fed_http_share *from = share;
-    struct fed_http_conn *conn;
-
-    if (share->n_conns <= server->client_connections_max) {
-        if (server->n_conns < server->connections_max)
-            return true;
-        from = largest(server);
-    }
-    crowded(server, from);
-    conn = least_needed(server, from);
-    if (conn)
-        fed_http_conn_free(conn);
-    return conn != NULL;
-}
-
 static void take(struct fed_http_server *server, int fd, const struct sockaddr *at, socklen_t len)
 {
     struct fed_http_share *share;
@@ -198,32 +132,14 @@ static void take(struct fed_http_server *server, int fd, const struct sockaddr *
     write_address(at, len, address);
     write_client(at, client);
     share = fed_http_share_take(&server->shares, client);
-    if (share && make_room(server, share)) {
+    if (share && fed_http_room_make(server, share)) {
         fed_http_conn_open(server, fd, address, share);
         return;
     }
+    server->stats.turned_away++;
     if (share)
         fed_http_share_drop(share);
     close(fd);
-}
-
-bool fed_http_server_recount(struct fed_http_conn *conn, const char *client)
-{
-    struct fed_http_server *server = conn->server;
-    struct fed_http_share *share = fed_http_share_take(&server->shares, client);
-    struct fed_http_conn *other = NULL;
-
-    if (!share)
-        return false;
-    fed_http_share_drop(conn->share);
-    conn->share = share;
-    if (share->n_conns <= server->certificate_connections_max)
-        return true;
-    crowded(server, share);
-    other = least_needed(server, share);
-    if (other)
-        fed_http_conn_free(other);
-    return other != NULL;
 }
 
 static void on_listen(void *ctx, unsigned events)
@@ -232,7 +148,7 @@ static void on_listen(void *ctx, unsigned events)
     struct fed_loop *loop = server->engine.loop;
 
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+    for (int i = 0; i < ACCEPTS_PER_ROUND && !server->paused; i++) {
         struct sockaddr_storage at;
         socklen_t len = sizeof(at);
         int fd =
@@ -258,8 +174,22 @@ static void on_listen_again(void *ctx)
     struct fed_http_server *server = ctx;
     struct fed_loop *loop = server->engine.loop;
 
-    if (server->listen_watch)
+    if (server->listen_watch && !server->paused)
         loop->watch_set(loop->ctx, server->listen_watch, FED_LOOP_READ);
+}
+
+void fed_http_server_pause(struct fed_http_server *server, bool paused)
+{
+    struct fed_loop *loop = server->engine.loop;
+
+    if (server->paused == paused)
+        return;
+    server->paused = paused;
+    if (paused && server->listen_watch)
+        loop->watch_set(loop->ctx, server->listen_watch, 0);
+    else
+        on_listen_again(server);
+    loop->timer_set(loop->ctx, server->flush_timer, fed_loop_now_ms(loop));
 }
 
 static void stop_listening(struct fed_http_server *server)
@@ -340,6 +270,8 @@ static void set_limits(
     server->connections_max = or_default(options->connections_max, 4096);
     server->client_connections_max =
         or_default(options->client_connections_max, (server->connections_max + 3) / 4);
+    server->handshakes_max = options->handshakes_max;
+    server->client_handshakes_max = options->client_handshakes_max;
     server->certificate_connections_max =
         or_default(options->certificate_connections_max, server->client_connections_max);
     server->shares.asked_max = or_mib(options->client_requests_max, 64);
@@ -348,18 +280,28 @@ static void set_limits(
     server->shares.answered_total_max = or_mib(options->answers_max, 512);
 }
 
-static enum fed_err make_tls(struct fed_http_server *server,
-    const struct fed_http_server_options *options, struct fed_diag *diag)
+static enum fed_err make_tls(struct fed_http_server *server, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
 {
     static const char *const alpn[] = {"h2", "http/1.1"};
-    struct fed_tls_server_options tls = {.cert_pem = options->cert_pem,
-        .key_pem = options->key_pem,
-        .client_ca_pem = options->client_ca_pem,
-        .client_may_have_ended = options->client_may_have_ended,
+    struct fed_tls_server_options tls = {.cert_pem = cert_pem,
+        .key_pem = key_pem,
+        .client_ca_pem = client_ca_pem,
+        .client_may_have_ended = server->client_may_have_ended,
         .alpn = alpn,
         .n_alpn = 2};
+    struct fed_tls_config *before = server->tls;
+    enum fed_err err = fed_tls_config_new_server(server->engine.mem, &tls, &server->tls, diag);
 
-    return fed_tls_config_new_server(server->engine.mem, &tls, &server->tls, diag);
+    if (!err)
+        fed_tls_config_free(before);
+    return err;
+}
+
+enum fed_err fed_http_server_certificate(struct fed_http_server *server, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
+{
+    return make_tls(server, cert_pem, key_pem, client_ca_pem, diag);
 }
 
 static enum fed_err make_timers(struct fed_http_server *server)
@@ -398,11 +340,16 @@ enum fed_err fed_http_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
     server->log = log;
     server->events = options->conn_events;
     server->no_probes = options->no_probes;
+    server->client_may_have_ended = options->client_may_have_ended;
     server->listen_fd = -1;
     set_limits(server, options);
-    err = make_tls(server, options, diag);
-    if (!err)
+    err = make_tls(server, options->cert_pem, options->key_pem, options->client_ca_pem, diag);
+    if (!err && options->fd > 0) {
+        server->listen_fd = options->fd;
+        server->port = port_of(options->fd);
+    } else if (!err) {
         err = start_listening(server, options->listen, diag);
+    }
     if (!err)
         err = make_timers(server);
     if (err) {
@@ -463,4 +410,10 @@ void fed_http_server_close(struct fed_http_server *server)
 uint16_t fed_http_server_port(const struct fed_http_server *server)
 {
     return server->port;
+}
+
+void fed_http_server_stats(const struct fed_http_server *server, struct fed_http_server_stats *out)
+{
+    *out = server->stats;
+    out->connections = server->n_conns;
 }

@@ -20,6 +20,14 @@ struct fed_http_server {
     uint16_t port;
     unsigned connections_max;
     bool no_probes;
+    bool paused;
+    bool client_may_have_ended;
+    unsigned handshakes_max;
+    unsigned client_handshakes_max;
+    size_t n_handshakes;           /* under way: */
+    struct fed_http_conn *shaking; /* oldest first */
+    struct fed_http_conn *shaking_last;
+    struct fed_http_server_stats stats; /* but for connections */
     unsigned client_connections_max;
     unsigned certificate_connections_max;
     struct fed_http_conn_events events;
@@ -47,6 +55,10 @@ struct fed_http_conn {
     struct fed_http_conn *prev;
     struct fed_http_conn *next;
     struct fed_http_conn *next_dirty;
+    struct fed_http_conn *prev_shaking; /* of the handshakes under way */
+    struct fed_http_conn *next_shaking;
+    bool shaking;
+    uint64_t heard_ms; /* while it is: when its peer made it go on */
     struct fed_http_transport transport;
     struct fed_http_session *session; /* after the handshake */
     struct fed_timer *timer;

@@ -1,4 +1,5 @@
 /* server_conn.c - one accepted connection: TLS, then a session, until either side has enough. */
+#include "ports/http/room.h"
 #include "ports/http/turn.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #define WRITES_PER_STEP (256u * 1024u)
 #define LINGER_MS 2000u
 #define REST_MS                                                                                    \
-    3000u /* of silence: thousands of connections are idle, and a burst is over by then */
+    1000u /* of silence: thousands of connections are idle, and a burst is over by then */
 #define LINGER_BYTES (1024u * 1024u)
 #define TLS_HANDSHAKE_RECORD 0x16
 
@@ -20,8 +21,10 @@ static void on_ready(void *ctx, unsigned events)
 {
     struct fed_http_conn *conn = ctx;
 
+    bool reads = conn->session ? !conn->session->full : !conn->server->paused;
+
     /* Nobody reads then, so nobody else would notice that the peer is gone. */
-    if ((events & FED_LOOP_ERROR) && conn->session && conn->session->full)
+    if ((events & FED_LOOP_ERROR) && !reads)
         fed_http_conn_free(conn);
     else
         fed_http_conn_step(conn);
@@ -104,8 +107,11 @@ static enum fed_err start_session(struct fed_http_conn *conn)
         .wake = on_wake,
         .wake_ctx = conn,
     };
-    enum fed_err err = count_client(conn, options.peer);
+    enum fed_err err;
 
+    fed_http_room_leave(conn);
+    conn->server->stats.handshakes++;
+    err = count_client(conn, options.peer);
     options.share = conn->share;
     return err ? err : fed_http_session_new(&options, &conn->session);
 }
@@ -369,10 +375,13 @@ static void step(struct fed_http_conn *conn, bool has_turn)
 
     if (!conn->session && !conn->lingering && !has_turn && !fed_http_turn_free(conn->server)) {
         fed_http_turn_wait(conn);
+        if (conn->server->paused)
+            fed_http_transport_arm(&conn->transport, 0);
         return;
     }
     conn->stepping = true;
     if (!conn->session && !conn->lingering) {
+        conn->heard_ms = now_ms(conn);
         progress = shake_hands(conn);
         has_turn = false;
     }
@@ -474,6 +483,7 @@ void fed_http_conn_open(
         conn->next->prev = conn;
     server->conns = conn;
     server->n_conns++;
+    fed_http_room_enter(conn);
     err = open_conn(conn, fd);
     if (err) {
         fed_log(server->log, FED_LOG_WARN, "http: %s refused: %s", address, fed_err_text(err));
@@ -527,6 +537,8 @@ void fed_http_conn_free(struct fed_http_conn *conn)
     struct fed_loop *loop = server->engine.loop;
 
     conn->stepping = true; /* closed callbacks must not mark it again */
+    server->stats.failed += conn->shaking;
+    fed_http_room_leave(conn);
     if (conn->session) {
         fed_http_session_free(conn->session);
         if (server->events.closed)

@@ -25,6 +25,7 @@ struct fed_http_conns { /* a queue of connections */
 struct fed_http_share {
     struct fed_http_shares *all; /* NULL: one that limits nothing */
     size_t n_conns;
+    size_t n_handshakes;           /* of them, not finished yet */
     size_t asked;                  /* bytes of headers and bodies that are held */
     size_t answered;               /* bytes of answers that the client has not taken yet */
     struct fed_http_conns waiting; /* for a turn */

@@ -96,7 +96,7 @@ static bool has_time(struct fed_http_server *server)
 
 bool fed_http_turn_free(struct fed_http_server *server)
 {
-    return !server->shares.turn && has_time(server);
+    return !server->paused && !server->shares.turn && has_time(server);
 }
 
 /* ---- turns ---- */
@@ -172,12 +172,12 @@ static struct fed_http_conn *next_in_turn(struct fed_http_shares *all)
 
 void fed_http_turns_take(struct fed_http_server *server)
 {
-    while (server->shares.turn && has_time(server)) {
+    while (!server->paused && server->shares.turn && has_time(server)) {
         struct fed_http_conn *conn = next_in_turn(&server->shares);
 
         if (conn)
             fed_http_conn_turn(conn);
     }
-    if (server->shares.turn)
+    if (server->shares.turn && !server->paused)
         call_soon(server);
 }

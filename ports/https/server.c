@@ -149,7 +149,9 @@ static enum fed_err open_http(struct fed_https_server *server,
 {
     unsigned handshakes =
         options->handshakes_max ? options->handshakes_max : FED_HTTPS_HANDSHAKES_DEFAULT;
+    unsigned host = handshakes > FED_HTTPS_HOST_PART ? handshakes / FED_HTTPS_HOST_PART : 1;
     struct fed_http_server_options http = {.listen = options->listen,
+        .fd = options->fd,
         .cert_pem = options->cert_pem,
         .key_pem = options->key_pem,
         .client_ca_pem = options->client_ca_pem,
@@ -159,6 +161,8 @@ static enum fed_err open_http(struct fed_https_server *server,
         .queue_max = FED_HTTPS_RECORD_MAX + QUEUE_SLACK,
         .connections_max = (unsigned)server->sessions_max + handshakes,
         .client_connections_max = handshakes,
+        .handshakes_max = handshakes,
+        .client_handshakes_max = host,
         .certificate_connections_max = 2 * FED_HTTPS_CONNECTIONS_MAX,
         .client_requests_max = CLIENT_REQUESTS,
         .client_answers_max = CLIENT_ANSWERS,
@@ -229,4 +233,27 @@ void fed_https_server_close(struct fed_https_server *server)
 uint16_t fed_https_server_port(const struct fed_https_server *server)
 {
     return fed_http_server_port(server->http);
+}
+
+void fed_https_server_pause(struct fed_https_server *server, bool paused)
+{
+    fed_http_server_pause(server->http, paused);
+}
+
+enum fed_err fed_https_server_certificate(struct fed_https_server *server, struct fed_span cert_pem,
+    struct fed_span key_pem, struct fed_span client_ca_pem, struct fed_diag *diag)
+{
+    return fed_http_server_certificate(server->http, cert_pem, key_pem, client_ca_pem, diag);
+}
+
+void fed_https_server_stats(
+    const struct fed_https_server *server, struct fed_link_server_stats *out)
+{
+    struct fed_http_server_stats stats;
+
+    fed_http_server_stats(server->http, &stats);
+    *out = (struct fed_link_server_stats){.handshakes = stats.handshakes,
+        .failed = stats.failed,
+        .turned_away = stats.turned_away,
+        .sessions = server->agents.n + server->guests.n};
 }

@@ -13,7 +13,8 @@
 #include "proto/base/map.h"
 
 #define FED_HTTPS_SESSIONS_DEFAULT 20000u
-#define FED_HTTPS_HANDSHAKES_DEFAULT 1000u /* of one address, with its guests */
+#define FED_HTTPS_HANDSHAKES_DEFAULT 1000u /* of one address, with its guests; of all, alone */
+#define FED_HTTPS_HOST_PART 2u             /* one in so many handshakes is of one address */
 #define FED_HTTPS_IDLE_MS 600000u
 #define FED_HTTPS_GUEST_IDLE_MS 120000u /* without a certificate there is only to join */
 #define FED_HTTPS_HANDSHAKE_MS 40000u   /* also a header block, and until the first request */

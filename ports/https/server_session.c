@@ -281,6 +281,22 @@ enum fed_err fed_https_session_of(struct fed_https_server *server, struct fed_ht
 }
 
 /* ---- the contract ---- */
+void fed_https_session_id(const struct fed_link_session *session, uint8_t out[FED_LINK_ID_SIZE])
+{
+    memcpy(out, ((const struct fed_https_session *)session)->key.id, FED_LINK_ID_SIZE);
+}
+
+void fed_https_session_touch(struct fed_link_session *session)
+{
+    struct fed_https_session *s = (struct fed_https_session *)session;
+
+    if (s->closed)
+        return;
+    s->alive_ms = fed_loop_now_ms(s->server->loop);
+    list_take(s);
+    list_put(s);
+}
+
 void fed_https_session_set_user(struct fed_link_session *session, void *user)
 {
     ((struct fed_https_session *)session)->user = user;

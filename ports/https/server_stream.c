@@ -43,6 +43,14 @@ void fed_https_stream_end(struct fed_https_session *s)
     fed_https_exchange_free(x);
 }
 
+void fed_https_session_unobserve(struct fed_link_session *session)
+{
+    struct fed_https_session *s = (struct fed_https_session *)session;
+
+    fed_https_stream_end(s);
+    s->stream_conn = NULL;
+}
+
 /* The exchange leaves the requests that wait and becomes the stream. */
 static void make_stream(struct fed_https_exchange *x)
 {

@@ -75,7 +75,7 @@ static struct fed_http_header header(const char *name, const char *value)
 }
 
 static size_t headers_make(struct fed_kube_client *client, const char *accept,
-    const char *content_type, struct fed_http_header out[4])
+    const char *content_type, struct fed_http_header out[5])
 {
     size_t n = 0;
 
@@ -124,7 +124,7 @@ static enum fed_err client_request(void *ctx, const struct fed_kube_request *req
 {
     struct fed_kube_client *client = ctx;
     struct fed_kube_call *call = fed_alloc_zero(client->mem, sizeof *call);
-    struct fed_http_header headers[4];
+    struct fed_http_header headers[5];
     char target[TARGET_MAX];
     struct fed_http_call_options options = {.method = request->method,
         .target = target,
@@ -139,6 +139,8 @@ static enum fed_err client_request(void *ctx, const struct fed_kube_request *req
         return FED_ERR_NOMEM;
     *call = (struct fed_kube_call){.client = client, .done = done, .done_ctx = done_ctx};
     options.n_headers = headers_make(client, request->accept, request->content_type, headers);
+    if (request->impersonate)
+        headers[options.n_headers++] = header("impersonate-user", request->impersonate);
     err = n < 0 || (size_t)n >= sizeof target
               ? FED_ERR_LIMIT
               : fed_http_call(client->http, &options, &events, &call->http);
@@ -253,7 +255,7 @@ static enum fed_err client_watch(void *ctx, const char *path, const char *accept
 {
     struct fed_kube_client *client = ctx;
     struct fed_kube_watch *watch = fed_alloc_zero(client->mem, sizeof *watch);
-    struct fed_http_header headers[4];
+    struct fed_http_header headers[5];
     char target[TARGET_MAX];
     struct fed_http_call_options options = {
         .method = "GET", .target = target, .headers = headers, .timeout_ms = WATCH_HEAD_MS};

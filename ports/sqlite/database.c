@@ -1,6 +1,8 @@
 /* database.c - see database.h. */
 #include "ports/sqlite/database.h"
 
+#include "ports/sqlite/sum.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,8 +12,9 @@
 #include <unistd.h>
 
 #define HEADER_SIZE 100u
-#define BUSY_MS 5000              /* for another process that looks or recovers */
-#define CHECKED_WHOLE (16u << 20) /* a file up to this size is checked whole when it is opened */
+#define BUSY_MS 5000 /* for another process that looks or recovers */
+/* A file with history up to this size is checked whole when it is opened, any other in any case. */
+#define CHECKED_WHOLE (16u << 20)
 
 /* ---- errors ---- */
 
@@ -40,6 +43,8 @@ enum fed_err fed_database_err(sqlite3 *db, int rc)
     case SQLITE_CANTOPEN:
         if (rc == SQLITE_IOERR_NOMEM)
             return FED_ERR_NOMEM;
+        if (rc == SQLITE_IOERR_DATA) /* sum.h */
+            return FED_ERR_CORRUPT;
         return error == ENOSPC || error == EDQUOT ? FED_ERR_FULL : FED_ERR_IO;
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -203,11 +208,13 @@ static enum fed_err wal_size(
     return FED_OK;
 }
 
-/* SQLite file format, section 1.3: page size at 16, change counter at 24, size in pages at 28
- * (valid when the counter equals that at 92), user version at 60, application id at 68. */
+/* SQLite file format, section 1.3: page size at 16, reserved bytes at 20, change counter at 24,
+ * size in pages at 28 (valid when the counter equals that at 92), user version at 60, application
+ * id at 68. */
 static enum fed_err check_header(const char *path, const uint8_t header[HEADER_SIZE],
-    off_t file_size, off_t wal, uint32_t application_id, struct fed_diag *diag)
+    off_t file_size, off_t wal, const struct fed_sqlite_options *options, struct fed_diag *diag)
 {
+    uint32_t newest = options->history ? FED_DATABASE_VERSION : FED_DATABASE_VERSION_PLAIN;
     uint64_t page = (uint64_t)header[16] << 8 | header[17];
     uint64_t pages = u32_at(header, 28);
 
@@ -216,16 +223,20 @@ static enum fed_err check_header(const char *path, const uint8_t header[HEADER_S
             "%s: is not a store, or its beginning is damaged; it was left as it is. Move it away "
             "and restore a backup",
             path);
-    if (u32_at(header, 68) != application_id)
+    if (u32_at(header, 68) != options->application_id)
         return fed_diag_set(diag, FED_ERR_CORRUPT,
             "%s: belongs to another program (application id 0x%08" PRIx32
             "); it was left as it is. Name another file, or move this one away",
             path, u32_at(header, 68));
-    if (u32_at(header, 60) > FED_DATABASE_VERSION)
+    if (u32_at(header, 60) > newest)
         return fed_diag_set(diag, FED_ERR_UNSUPPORTED,
             "%s: was written by a newer version (format %" PRIu32
             ", this program knows %u); it was left as it is. Install the newer version again",
-            path, u32_at(header, 60), FED_DATABASE_VERSION);
+            path, u32_at(header, 60), newest);
+    if (!options->history && u32_at(header, 60) == newest && header[20] != FED_SUM_SIZE)
+        return fed_diag_set(diag, FED_ERR_CORRUPT,
+            "%s: its header is damaged; it was left as it is. Move it away and restore a backup",
+            path);
     if (page == 1)
         page = 65536;
     /* What a WAL holds may not have reached the file yet. */
@@ -239,8 +250,8 @@ static enum fed_err check_header(const char *path, const uint8_t header[HEADER_S
 
 /* Reads the header of a file that exists. POSIX drops a process's locks on a file when it closes
  * any descriptor of it, so a process opens one path once. */
-static enum fed_err check_file(
-    struct fed_alloc *mem, const char *path, int fd, uint32_t application_id, struct fed_diag *diag)
+static enum fed_err check_file(struct fed_alloc *mem, const char *path, int fd,
+    const struct fed_sqlite_options *options, struct fed_diag *diag)
 {
     uint8_t header[HEADER_SIZE];
     struct stat st;
@@ -260,12 +271,12 @@ static enum fed_err check_file(
             "%s: is empty or cut short (%zd bytes); it was left as it is. Move it away and "
             "restore a backup",
             path, n);
-    return check_header(path, header, st.st_size, wal, application_id, diag);
+    return check_header(path, header, st.st_size, wal, options, diag);
 }
 
 /* *is_new when there is nothing at path. */
-static enum fed_err look(struct fed_alloc *mem, const char *path, uint32_t application_id,
-    bool *is_new, struct fed_diag *diag)
+static enum fed_err look(struct fed_alloc *mem, const char *path,
+    const struct fed_sqlite_options *options, bool *is_new, struct fed_diag *diag)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     off_t wal;
@@ -283,12 +294,14 @@ static enum fed_err look(struct fed_alloc *mem, const char *path, uint32_t appli
     }
     if (fd < 0)
         return system_err_set(diag, path, "cannot open");
-    err = check_file(mem, path, fd, application_id, diag);
+    err = check_file(mem, path, fd, options, diag);
     close(fd);
     return err;
 }
 
 /* ---- making ---- */
+
+#define EXCLUSIVE "PRAGMA locking_mode=EXCLUSIVE;" /* sum.h */
 
 #define LOG_MOVED                                                                                  \
     "CREATE INDEX IF NOT EXISTS log_moved ON log(id, key, deleted) WHERE " FED_DATABASE_MOVED ";"
@@ -296,11 +309,25 @@ static enum fed_err look(struct fed_alloc *mem, const char *path, uint32_t appli
     "CREATE INDEX log_key ON log(key);" /* and id: the row's number ends every entry */            \
         LOG_MOVED "INSERT INTO meta VALUES('log_bytes',0);"
 
+/* For sums, in whatever is written whole from now on. */
+static void reserve(sqlite3 *db)
+{
+    int size = FED_SUM_SIZE;
+
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &size);
+}
+
+static const char *vfs_of(const struct fed_sqlite_options *options)
+{
+    return options->history ? NULL : FED_SUM_VFS;
+}
+
 static enum fed_err fill(
     sqlite3 *db, const char *path, const struct fed_sqlite_options *options, struct fed_diag *diag)
 {
     char sql[1400];
     int n = snprintf(sql, sizeof sql,
+        "%s"
         "PRAGMA page_size=4096;"
         "PRAGMA journal_mode=DELETE;"
         "PRAGMA synchronous=FULL;"
@@ -317,13 +344,15 @@ static enum fed_err fill(
         "%s"
         "COMMIT;"
         "PRAGMA journal_mode=WAL;",
-        (int32_t)options->application_id,
+        options->history ? "" : EXCLUSIVE, (int32_t)options->application_id,
         options->history ? FED_DATABASE_VERSION : FED_DATABASE_VERSION_PLAIN,
         options->history ? ", before BLOB, before_revision INTEGER NOT NULL" : "",
         options->new_epoch, options->history ? 1 : 0, options->history ? LOG_OF_VERSION_2 : "");
 
     if (n < 0 || (size_t)n >= sizeof sql)
         return FED_ERR_INTERNAL;
+    if (!options->history)
+        reserve(db);
     return fed_database_run(db, path, sql, diag);
 }
 
@@ -335,7 +364,8 @@ static enum fed_err make_at(struct fed_alloc *mem, const char *path, const char 
     enum fed_err err;
 
     fed_database_remove(mem, temporary);
-    rc = sqlite3_open_v2(temporary, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    rc = sqlite3_open_v2(
+        temporary, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs_of(options));
     if (rc != SQLITE_OK)
         err = fed_database_err_set(diag, db, rc, temporary, "cannot create");
     else
@@ -396,7 +426,7 @@ static enum fed_err check_open(
     int64_t pages = 0;
     enum fed_err err = fed_database_number(db, path, "PRAGMA page_count", &pages, diag);
 
-    if (!err && pages <= (int64_t)(CHECKED_WHOLE / 4096u))
+    if (!err && (!options->history || pages <= (int64_t)(CHECKED_WHOLE / 4096u)))
         err = check_whole(db, path, diag);
     if (!err)
         err = fed_database_number(
@@ -407,6 +437,25 @@ static enum fed_err check_open(
     return err;
 }
 
+/* Gives a version 1 its sums: rewritten in one transaction. Without room for that it stays what it
+ * is until the next time. A crash between the two steps leaves a version 1 with sums, for which the
+ * first one changes nothing. */
+static enum fed_err upgrade_plain(sqlite3 *db, const char *path, struct fed_diag *diag)
+{
+    int64_t version = 0;
+    enum fed_err err = fed_database_number(db, path, "PRAGMA user_version", &version, diag);
+
+    if (err || version >= (int64_t)FED_DATABASE_VERSION_PLAIN)
+        return err;
+    reserve(db);
+    err = fed_database_run(db, path, "VACUUM;PRAGMA user_version=3;", diag);
+    if (err != FED_ERR_FULL && err != FED_ERR_IO)
+        return err;
+    if (diag)
+        diag->text[0] = '\0';
+    return FED_OK;
+}
+
 /* Makes version 2 of a version 1 with history, whose log it forgets. */
 static enum fed_err upgrade(
     sqlite3 *db, const char *path, const struct fed_sqlite_options *options, struct fed_diag *diag)
@@ -415,7 +464,7 @@ static enum fed_err upgrade(
     enum fed_err err;
 
     if (!options->history)
-        return FED_OK;
+        return upgrade_plain(db, path, diag);
     err = fed_database_number(db, path, "PRAGMA user_version", &version, diag);
     if (!err && version >= (int64_t)FED_DATABASE_VERSION)
         return fed_database_run(db, path, LOG_MOVED, diag);
@@ -442,12 +491,14 @@ static enum fed_err configure(
 {
     char sql[400];
     int n = snprintf(sql, sizeof sql,
+        "%s"
         "PRAGMA trusted_schema=OFF;"
         "PRAGMA cell_size_check=ON;"
         "PRAGMA synchronous=FULL;"
         "PRAGMA cache_size=-%" PRIu32 ";"
         "PRAGMA journal_size_limit=4194304;" /* a WAL that grew larger is cut again */
         "PRAGMA wal_autocheckpoint=500;",
+        options->history ? "" : EXCLUSIVE,
         options->cache_kib > 0 && options->cache_kib <= (1u << 20) ? options->cache_kib : 256u);
 
     if (n < 0 || (size_t)n >= sizeof sql)
@@ -460,7 +511,8 @@ static enum fed_err open_existing(const char *path, const struct fed_sqlite_opti
     sqlite3 **out, struct fed_diag *diag)
 {
     sqlite3 *db = NULL;
-    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc =
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, vfs_of(options));
     enum fed_err err = FED_OK;
 
     /* Until it is known to be sound, closing it must not write into it either. */
@@ -493,7 +545,9 @@ enum fed_err fed_database_open(struct fed_alloc *mem, const char *path,
 
     if (sqlite3_initialize() != SQLITE_OK) /* built without doing so by itself */
         return fed_diag_set(diag, FED_ERR_INTERNAL, "%s: SQLite cannot start", path);
-    err = look(mem, path, options->application_id, &is_new, diag);
+    err = options->history ? FED_OK : fed_sum_register();
+    if (!err)
+        err = look(mem, path, options, &is_new, diag);
     if (!err && is_new)
         err = make(mem, path, options, diag);
     if (!err)

@@ -1,7 +1,7 @@
 /* database.h - one SQLite file of ours: its form, opening it without harm, and what SQLite's errors
  * mean.
  *
- * The file (PRAGMA user_version 2, or 1 without history; application_id is given by the program
+ * The file (PRAGMA user_version 2, or 3 without history; application_id is given by the program
  * that owns it):
  *
  *   item  id, key (unique), revision of the last change, value
@@ -13,7 +13,10 @@
  *   meta  name, value                revision, epoch, compacted (history up to and including it is
  *                                    forgotten), history, log_bytes (FED_DATABASE_LOG_BYTES)
  *
- * A log of version 1 has no before: opening it forgets its history and makes it version 2.
+ * A log of version 1 has no before: opening it forgets its history and makes it version 2. A file
+ * without history has a sum in every page (sum.h) from version 3 on, as flash forgets; one of
+ * version 1 is rewritten with them when it is opened, in one transaction, and used as it is while
+ * there is no room for that.
  *
  * A new file is made complete under PATH.new and then renamed, so a file that exists is never half
  * made. */
@@ -25,7 +28,7 @@
 #include <sqlite3.h>
 
 #define FED_DATABASE_VERSION 2u
-#define FED_DATABASE_VERSION_PLAIN 1u /* without history */
+#define FED_DATABASE_VERSION_PLAIN 3u /* without history */
 #define FED_DATABASE_LOG_SHIFT 16u    /* 65536 = FED_STORE_OPS_MAX changes in one commit */
 /* What a row of the log counts as, and the same in SQL. */
 #define FED_DATABASE_LOG_ROW 32u

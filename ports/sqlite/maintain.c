@@ -1,5 +1,6 @@
 /* maintain.c - compaction, verification, backup, epochs. */
 #include "ports/sqlite/store.h"
+#include "ports/sqlite/sum.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -204,8 +205,9 @@ static enum fed_err backup_to(
     enum fed_err err;
 
     fed_database_remove(store->mem, temporary);
-    rc = sqlite3_open_v2(
-        temporary, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, NULL);
+    rc = sqlite3_open_v2(temporary, &to,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE,
+        store->history ? NULL : FED_SUM_VFS);
     if (rc != SQLITE_OK)
         err = fed_database_err_set(diag, to, rc, temporary, "cannot create");
     else

@@ -25,6 +25,7 @@ static enum fed_err config_begin(struct fed_alloc *mem, int endpoint, const char
     if (!c)
         return fed_diag_set(diag, FED_ERR_NOMEM, "TLS configuration: out of memory");
     c->mem = mem;
+    c->users = 1;
     c->server = endpoint == MBEDTLS_SSL_IS_SERVER;
     mbedtls_ssl_config_init(&c->ssl);
     mbedtls_x509_crt_init(&c->own);
@@ -155,7 +156,7 @@ enum fed_err fed_tls_config_new_client(struct fed_alloc *mem,
 
 void fed_tls_config_free(struct fed_tls_config *config)
 {
-    if (!config)
+    if (!config || --config->users > 0)
         return;
     mbedtls_ssl_config_free(&config->ssl);
     mbedtls_x509_crt_free(&config->own);

@@ -7,6 +7,7 @@
 
 struct fed_tls_config {
     struct fed_alloc *mem;
+    size_t users; /* its owner, and each stream */
     mbedtls_ssl_config ssl;
     mbedtls_x509_crt own;
     mbedtls_pk_context key;

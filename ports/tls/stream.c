@@ -2,6 +2,7 @@
 #include "ports/tls/stream.h"
 
 #include "ports/tls/internal.h"
+#include "ports/tls/pages.h"
 
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/platform.h>
@@ -105,6 +106,7 @@ enum fed_err fed_tls_stream_open(struct fed_alloc *mem, struct fed_tls_config *c
         return fed_diag_set(diag, FED_ERR_NOMEM, "TLS connection: out of memory");
     s->mem = mem;
     s->config = config;
+    config->users++;
     s->fd = fd;
     s->wants = FED_TLS_WANTS_READ;
     mbedtls_ssl_init(&s->ssl);
@@ -135,6 +137,7 @@ void fed_tls_stream_free(struct fed_tls_stream *stream)
     if (!stream)
         return;
     mbedtls_ssl_free(&stream->ssl);
+    fed_tls_config_free(stream->config);
     fed_alloc_free(stream->mem, stream->peer, sizeof(*stream->peer));
     fed_alloc_free(stream->mem, stream, sizeof(*stream));
 }
@@ -194,6 +197,26 @@ static enum fed_err peer_take(struct fed_tls_stream *s, struct fed_diag *diag)
     return FED_OK;
 }
 
+/* What the library has for a handshake it keeps with TLS 1.3 for as long as the connection lives;
+ * with 1.2 it does not. A server that gives no tickets has no more use for it. The two functions
+ * are the library's own, for files of its own: in no header that is installed. */
+void mbedtls_ssl_handshake_free(mbedtls_ssl_context *ssl);
+void mbedtls_ssl_transform_free(mbedtls_ssl_transform *transform);
+
+/* As mbedtls_ssl_free does it: what is NULL then is not looked at again. */
+static void handshake_drop(mbedtls_ssl_context *ssl)
+{
+    if (!ssl->MBEDTLS_PRIVATE(handshake) || ssl->MBEDTLS_PRIVATE(session_negotiate))
+        return;
+    mbedtls_ssl_handshake_free(ssl);
+    mbedtls_free(ssl->MBEDTLS_PRIVATE(handshake));
+    ssl->MBEDTLS_PRIVATE(handshake) = NULL;
+    if (ssl->MBEDTLS_PRIVATE(transform_negotiate))
+        mbedtls_ssl_transform_free(ssl->MBEDTLS_PRIVATE(transform_negotiate));
+    mbedtls_free(ssl->MBEDTLS_PRIVATE(transform_negotiate));
+    ssl->MBEDTLS_PRIVATE(transform_negotiate) = NULL;
+}
+
 enum fed_err fed_tls_stream_handshake(struct fed_tls_stream *stream, struct fed_diag *diag)
 {
     int code;
@@ -210,9 +233,12 @@ enum fed_err fed_tls_stream_handshake(struct fed_tls_stream *stream, struct fed_
         !stream->verify.judged)
         return fed_diag_set(diag, FED_ERR_UNAUTHENTICATED, "the peer sent no certificate");
     err = peer_take(stream, diag);
-    if (!err)
-        stream->established = true;
-    return err;
+    if (err)
+        return err;
+    if (stream->config->server)
+        handshake_drop(&stream->ssl);
+    stream->established = true;
+    return FED_OK;
 }
 
 enum fed_err fed_tls_stream_read(
@@ -259,14 +285,14 @@ enum fed_err fed_tls_stream_write(
     return outcome(stream, code, diag);
 }
 
-/* The whole pages inside of a buffer. Its beginning, with the record counters, is set aside when it
- * has its first page for itself, else it stays. */
+/* The whole pages inside of a buffer, or all of its slot. Its beginning, with the record counters,
+ * is set aside when it has its first page for itself, else it stays. */
 static void give_back(unsigned char *buf, size_t len, struct kept *kept)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     bool alone = (uintptr_t)buf % page == 0;
     uintptr_t from = ((uintptr_t)buf + (alone ? 0 : COUNTERS) + page - 1) / page * page;
-    uintptr_t to = ((uintptr_t)buf + len) / page * page;
+    uintptr_t to = ((uintptr_t)buf + (fed_pages_own(buf) ? FED_PAGES_SLOT : len)) / page * page;
 
     if (!buf || from >= to || kept->is_set)
         return;

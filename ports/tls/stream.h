@@ -63,7 +63,8 @@ FED_MUST_USE enum fed_err fed_tls_config_new_server(struct fed_alloc *mem,
 FED_MUST_USE enum fed_err fed_tls_config_new_client(struct fed_alloc *mem,
     const struct fed_tls_client_options *options, struct fed_tls_config **out,
     struct fed_diag *diag);
-void fed_tls_config_free(struct fed_tls_config *config); /* after all its streams; NULL is fine */
+/* Its streams go on with it, and the last one takes it along. NULL is fine. */
+void fed_tls_config_free(struct fed_tls_config *config);
 
 /* ---- one connection ---- */
 struct fed_tls_stream;

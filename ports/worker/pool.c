@@ -23,10 +23,12 @@ static enum fed_err keep(struct fed_buf *to, struct fed_span bytes)
 }
 
 static enum fed_err keep_certificate(struct fed_worker_pool *pool, struct fed_span cert_pem,
-    struct fed_span key_pem, struct fed_span client_ca_pem)
+    struct fed_span chain_pem, struct fed_span key_pem, struct fed_span client_ca_pem)
 {
     enum fed_err err = keep(&pool->cert_pem, cert_pem);
 
+    if (!err)
+        err = keep(&pool->chain_pem, chain_pem);
     if (!err)
         err = keep(&pool->key_pem, key_pem);
     return err ? err : keep(&pool->client_ca_pem, client_ca_pem);
@@ -39,6 +41,13 @@ static unsigned share_of(unsigned max, unsigned normal, unsigned n)
     return n == 1 ? all : all / n + all / 100 * SPARE_PER_CENT / n + 1;
 }
 
+/* Of all workers to each. */
+static void share_out(struct fed_link_server_options *options, unsigned n)
+{
+    options->sessions_max = share_of(options->sessions_max, SESSIONS_DEFAULT, n);
+    options->handshakes_max = share_of(options->handshakes_max, HANDSHAKES_DEFAULT, n);
+}
+
 uint64_t pool_clock_ms(void)
 {
     struct timespec now;
@@ -48,14 +57,18 @@ uint64_t pool_clock_ms(void)
 }
 
 /* The workers of a hub that was killed may still be telling their agents, on the same port. */
-static enum fed_err sockets_open(struct fed_worker_pool *pool, int *fds, struct fed_diag *diag)
+typedef enum fed_err sockets_ask(
+    const char *listen, unsigned n, int *fds, uint16_t *port, struct fed_diag *diag);
+
+static enum fed_err sockets_open(const struct fed_worker_pool *pool, sockets_ask *ask,
+    const char *listen, int *fds, uint16_t *port, struct fed_diag *diag)
 {
     struct timespec step = {.tv_nsec = 20000000};
     uint64_t end_ms = pool_clock_ms() + POOL_END_MS;
     enum fed_err err;
 
     for (;;) {
-        err = worker_sockets_open(pool->server.listen, pool->n, fds, &pool->port, diag);
+        err = ask(listen, pool->n, fds, port, diag);
         if (err != FED_ERR_EXISTS || pool_clock_ms() >= end_ms)
             return err;
         nanosleep(&step, NULL);
@@ -90,9 +103,15 @@ static enum fed_err workers_init(struct fed_worker_pool *pool, struct fed_diag *
             loop->timer_new(loop->ctx, pool_worker_due, &pool->workers[i], &pool->workers[i].timer);
     if (err)
         return fed_diag_set(diag, err, "gateway workers: %s", fed_err_text(err));
-    err = sockets_open(pool, fds, diag);
+    err = sockets_open(pool, worker_sockets_open, pool->server.listen, fds, &pool->port, diag);
     for (unsigned i = 0; !err && i < pool->n; i++)
         pool->workers[i].udp_fd = fds[i];
+    if (err || !pool->https.listen)
+        return err;
+    err =
+        sockets_open(pool, worker_listeners_open, pool->https.listen, fds, &pool->https_port, diag);
+    for (unsigned i = 0; !err && i < pool->n; i++)
+        pool->workers[i].tcp_fd = fds[i];
     return err;
 }
 
@@ -104,6 +123,7 @@ static enum fed_err pool_init(struct fed_worker_pool *pool,
     enum fed_err err;
 
     fed_buf_init(&pool->cert_pem, pool->mem, FED_WORKER_PEM_MAX);
+    fed_buf_init(&pool->chain_pem, pool->mem, FED_WORKER_PEM_MAX);
     fed_buf_init(&pool->key_pem, pool->mem, FED_WORKER_PEM_MAX);
     fed_buf_init(&pool->client_ca_pem, pool->mem, FED_WORKER_PEM_MAX);
     pool->n = options->workers;
@@ -111,11 +131,14 @@ static enum fed_err pool_init(struct fed_worker_pool *pool,
     pool->lost = options->lost;
     pool->lost_ctx = options->lost_ctx;
     pool->server = options->server;
-    pool->server.sessions_max = share_of(options->server.sessions_max, SESSIONS_DEFAULT, pool->n);
-    pool->server.handshakes_max =
-        share_of(options->server.handshakes_max, HANDSHAKES_DEFAULT, pool->n);
-    err = keep_certificate(
-        pool, options->server.cert_pem, options->server.key_pem, options->server.client_ca_pem);
+    share_out(&pool->server, pool->n);
+    if (options->https.listen) {
+        pool->https = options->https;
+        pool->https_events = *options->https_events;
+        share_out(&pool->https, pool->n);
+    }
+    err = keep_certificate(pool, options->server.cert_pem, options->https.cert_pem,
+        options->server.key_pem, options->server.client_ca_pem);
     if (!err)
         err = workers_new(pool);
     if (!err)
@@ -141,6 +164,7 @@ enum fed_err fed_worker_pool_open(struct fed_alloc *mem, struct fed_loop *loop, 
     pool->loop = loop;
     pool->log = log;
     pool->events = *events;
+    fed_map_init(&pool->joints, mem);
     err = pool_init(pool, options, diag);
     if (err) {
         fed_worker_pool_close(pool);
@@ -183,6 +207,8 @@ static void workers_free(struct fed_worker_pool *pool)
         fed_buf_fini(&worker->knocks);
         if (worker->udp_fd > 0)
             close(worker->udp_fd);
+        if (worker->tcp_fd > 0)
+            close(worker->tcp_fd);
     }
     fed_alloc_free(pool->mem, pool->workers, pool->n * sizeof *pool->workers);
 }
@@ -201,7 +227,9 @@ void fed_worker_pool_close(struct fed_worker_pool *pool)
         pool->orphans = next;
     }
     pool->loop->timer_free(pool->loop->ctx, pool->timer);
+    fed_map_fini(&pool->joints);
     wipe(&pool->cert_pem);
+    wipe(&pool->chain_pem);
     wipe(&pool->key_pem);
     wipe(&pool->client_ca_pem);
     fed_alloc_free(pool->mem, pool, sizeof *pool);
@@ -238,15 +266,16 @@ void fed_worker_pool_restore(struct fed_worker_pool *pool, struct fed_span saved
 }
 
 void fed_worker_pool_certificate(struct fed_worker_pool *pool, struct fed_span cert_pem,
-    struct fed_span key_pem, struct fed_span client_ca_pem)
+    struct fed_span chain_pem, struct fed_span key_pem, struct fed_span client_ca_pem)
 {
     struct fed_worker_message m = {.type = FED_WORKER_CERTIFICATE};
 
-    if (keep_certificate(pool, cert_pem, key_pem, client_ca_pem)) {
+    if (keep_certificate(pool, cert_pem, chain_pem, key_pem, client_ca_pem)) {
         fed_log(pool->log, FED_LOG_ERROR, "gateway: no memory for the workers' new certificate");
         return;
     }
     m.start.cert_pem = fed_buf_span(&pool->cert_pem);
+    m.start.chain_pem = fed_buf_span(&pool->chain_pem);
     m.start.key_pem = fed_buf_span(&pool->key_pem);
     m.start.client_ca_pem = fed_buf_span(&pool->client_ca_pem);
     for (unsigned i = 0; i < pool->n; i++)
@@ -258,21 +287,35 @@ uint16_t fed_worker_pool_port(const struct fed_worker_pool *pool)
     return pool->port;
 }
 
+uint16_t fed_worker_pool_https_port(const struct fed_worker_pool *pool)
+{
+    return pool->https_port;
+}
+
+static void add(struct fed_link_server_stats *sum, const struct fed_worker_stats *more)
+{
+    sum->handshakes += more->handshakes;
+    sum->failed += more->failed;
+    sum->turned_away += more->turned_away;
+    sum->restored += more->restored;
+    sum->sessions += more->sessions;
+}
+
 void fed_worker_pool_stats(const struct fed_worker_pool *pool, struct fed_link_server_stats *out)
 {
-    *out = (struct fed_link_server_stats){.handshakes = pool->before.handshakes,
-        .failed = pool->before.failed,
-        .turned_away = pool->before.turned_away,
-        .restored = pool->before.restored};
-    for (unsigned i = 0; i < pool->n; i++) {
-        const struct fed_worker_stats *stats = &pool->workers[i].stats;
+    *out = (struct fed_link_server_stats){0};
+    add(out, &pool->before);
+    for (unsigned i = 0; i < pool->n; i++)
+        add(out, &pool->workers[i].stats);
+}
 
-        out->handshakes += stats->handshakes;
-        out->failed += stats->failed;
-        out->turned_away += stats->turned_away;
-        out->restored += stats->restored;
-        out->sessions += stats->sessions;
-    }
+void fed_worker_pool_https_stats(
+    const struct fed_worker_pool *pool, struct fed_link_server_stats *out)
+{
+    *out = (struct fed_link_server_stats){0};
+    add(out, &pool->https_before);
+    for (unsigned i = 0; i < pool->n; i++)
+        add(out, &pool->workers[i].https_stats);
 }
 
 /* ---- save: all are quiet, then all save ---- */

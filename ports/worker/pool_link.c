@@ -12,7 +12,7 @@ static struct fed_span id_key(const uint64_t *id)
     return fed_span_of(id, sizeof *id);
 }
 
-static struct pool_session *session_find(const struct pool_worker *worker, uint64_t id)
+struct pool_session *pool_link_find(const struct pool_worker *worker, uint64_t id)
 {
     return fed_map_get(&worker->by_id, id_key(&id));
 }
@@ -73,6 +73,13 @@ static void send_close(struct pool_worker *worker, uint64_t id)
     pool_worker_send(worker, &m);
 }
 
+void pool_link_end(struct pool_session *s)
+{
+    send_close(s->worker, s->id);
+    session_unlist(s);
+    session_free(s);
+}
+
 void pool_link_clear(struct pool_worker *worker, const char *why)
 {
     struct fed_worker_pool *pool = worker->pool;
@@ -88,11 +95,13 @@ void pool_link_clear(struct pool_worker *worker, const char *why)
         struct pool_session *s = worker->sessions;
 
         session_unlist(s);
+        if (s->https)
+            pool_https_left(s, why);
         if (why && s->address[0] && worker->n_knocks < POOL_KNOCKS_MAX) {
             fed_buf_put_string(&worker->knocks, fed_span_text(s->address));
             worker->n_knocks++;
         }
-        if (why)
+        if (why && !s->https)
             pool->events.closed(pool->events.ctx, (struct fed_link_session *)s, why);
         session_free(s);
     }
@@ -144,7 +153,8 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
     struct fed_link_peer peer = {.address = address, .kept = opened->kept};
     struct pool_session *s;
 
-    if (session_find(worker, opened->session) || worker->by_id.count >= pool->server.sessions_max) {
+    if (pool_link_find(worker, opened->session) ||
+        worker->by_id.count >= pool->server.sessions_max + pool->https.sessions_max) {
         pool_worker_lose(worker, "it named sessions that cannot be");
         return;
     }
@@ -155,7 +165,8 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
         return;
     }
     s->stats = link_stats(&opened->counts);
-    if (opened->has_cert)
+    s->https = opened->https_id.len > 0;
+    if (opened->has_cert && !s->https)
         snprintf(s->address, sizeof s->address, FED_SPAN_FMT, FED_SPAN_ARG(opened->address));
     snprintf(address, sizeof address, FED_SPAN_FMT, FED_SPAN_ARG(opened->address));
     snprintf(identity, sizeof identity, FED_SPAN_FMT, FED_SPAN_ARG(opened->psk_identity));
@@ -165,62 +176,118 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
     } else if (identity[0]) {
         peer.psk_identity = identity;
     }
-    pool->events.opened(pool->events.ctx, (struct fed_link_session *)s, &peer);
+    if (!s->https)
+        pool->events.opened(pool->events.ctx, (struct fed_link_session *)s, &peer);
+    else if (!pool_https_opened(s, opened->https_id, &peer))
+        fed_log(pool->log, FED_LOG_ERROR, "gateway: no memory for a session, it is closed");
 }
 
 static void on_closed(struct pool_worker *worker, uint64_t id, struct fed_span text)
 {
     struct fed_worker_pool *pool = worker->pool;
-    struct pool_session *s = session_find(worker, id);
+    struct pool_session *s = pool_link_find(worker, id);
     char why[FED_WORKER_TEXT_MAX + 1];
 
     if (!s)
         return; /* closed from both ends at once */
     snprintf(why, sizeof why, FED_SPAN_FMT, FED_SPAN_ARG(text));
     session_unlist(s);
-    pool->events.closed(pool->events.ctx, (struct fed_link_session *)s, why);
+    if (s->https)
+        pool_https_left(s, why);
+    else
+        pool->events.closed(pool->events.ctx, (struct fed_link_session *)s, why);
     session_free(s);
 }
 
-static void send_answer(struct pool_worker *worker, uint64_t id, unsigned code,
+/* Whether it was sent as it is. */
+static bool send_answer(struct pool_worker *worker, uint64_t id, unsigned code,
     struct fed_span body, uint32_t max_age_s)
 {
     struct fed_worker_message m = {.type = FED_WORKER_ANSWER,
         .answer = {.exchange = id, .code = (uint16_t)code, .max_age_s = max_age_s, .body = body}};
 
+    bool fits =
+        body.len == 0 || worker_stream_waiting(&worker->stream) + body.len <= POOL_BODIES_MAX;
+
     /* A worker that does not take what it gets is no reason to fill the memory. */
-    if (body.len > 0 && worker_stream_waiting(&worker->stream) + body.len > POOL_BODIES_MAX)
+    if (!fits)
         m.answer = (struct fed_worker_answer){
             .exchange = id, .code = FED_LINK_UNAVAILABLE, .max_age_s = POOL_COME_BACK_S};
     pool_worker_send(worker, &m);
+    return fits;
+}
+
+/* A sign of life may end a session: NULL then. */
+static struct pool_session *lives(struct pool_session *s)
+{
+    struct pool_worker *worker = s->worker;
+    struct fed_worker_pool *pool = worker->pool;
+    uint64_t id = s->id;
+
+    if (s->https)
+        pool_https_alive(s);
+    else
+        pool->events.alive(pool->events.ctx, (struct fed_link_session *)s);
+    return pool_link_find(worker, id);
+}
+
+static void pass_on(
+    struct pool_session *s, struct pool_exchange *e, const struct fed_link_server_request *request)
+{
+    const struct fed_worker_pool *pool = e->pool;
+    struct fed_link_exchange *exchange = (struct fed_link_exchange *)e;
+
+    s = lives(s);
+    if (!s) /* it asks again */
+        fed_worker_answer(exchange, FED_LINK_UNAVAILABLE, fed_span_text(""), 1);
+    else if (!s->https)
+        pool->events.request(pool->events.ctx, (struct fed_link_session *)s, exchange, request);
+    else
+        pool->https_events.request(
+            pool->https_events.ctx, (struct fed_link_session *)s->joint, exchange, request);
 }
 
 static void on_request(struct pool_worker *worker, const struct fed_worker_request *request)
 {
     struct fed_worker_pool *pool = worker->pool;
-    struct pool_session *s = session_find(worker, request->session);
-    struct pool_exchange *e = s ? fed_alloc_get(pool->mem, sizeof *e) : NULL;
+    struct pool_session *s = pool_link_find(worker, request->session);
+    bool over = s && s->https && !s->joint;
+    struct pool_exchange *e = s && !over ? fed_alloc_get(pool->mem, sizeof *e) : NULL;
     struct fed_link_server_request r = {.method = request->method ? FED_LINK_POST : FED_LINK_GET,
         .path = request->path,
         .query = request->query,
         .payload = request->payload,
         .observe = request->observe};
 
+    if (over) { /* so that its peer takes another id */
+        (void)send_answer(
+            worker, request->exchange, FED_LINK_UNAUTHORIZED, fed_span_text("session ended"), 0);
+        pool_link_end(s);
+        return;
+    }
     if (!e) {
-        send_answer(
+        (void)send_answer(
             worker, request->exchange, FED_LINK_UNAVAILABLE, fed_span_text(""), POOL_COME_BACK_S);
         return;
     }
-    *e = (struct pool_exchange){.pool = pool, .worker = worker, .id = request->exchange};
+    *e = (struct pool_exchange){.pool = pool,
+        .worker = worker,
+        .id = request->exchange,
+        .observer = s->https && request->observe ? s->id : 0};
     exchange_list(e, &worker->exchanges);
-    pool->events.alive(pool->events.ctx, (struct fed_link_session *)s);
-    s = session_find(worker, request->session);
-    if (!s) /* a sign of life may end a session: it asks again */
-        fed_worker_answer(
-            (struct fed_link_exchange *)e, FED_LINK_UNAVAILABLE, fed_span_text(""), 1);
-    else
-        pool->events.request(
-            pool->events.ctx, (struct fed_link_session *)s, (struct fed_link_exchange *)e, &r);
+    pass_on(s, e, &r);
+}
+
+static void on_notified(struct pool_worker *worker, uint64_t id, uint64_t tag, bool delivered)
+{
+    struct pool_session *s = pool_link_find(worker, id);
+    const struct fed_worker_pool *pool = worker->pool;
+
+    if (s && s->joint)
+        pool->https_events.notified(
+            pool->https_events.ctx, (struct fed_link_session *)s->joint, tag, delivered);
+    else if (s && !s->https)
+        pool->events.notified(pool->events.ctx, (struct fed_link_session *)s, tag, delivered);
 }
 
 static void on_key_wanted(struct pool_worker *worker, struct fed_span identity)
@@ -241,9 +308,9 @@ static void on_key_wanted(struct pool_worker *worker, struct fed_span identity)
 static void on_saved(struct pool_worker *worker, const struct fed_worker_saved *saved)
 {
     struct fed_worker_pool *pool = worker->pool;
-    struct pool_session *s = session_find(worker, saved->session);
+    struct pool_session *s = pool_link_find(worker, saved->session);
 
-    if (!s || !pool->each)
+    if (!s || s->https || !pool->each)
         return;
     pool->each(pool->save_ctx, (struct fed_link_session *)s, saved->part, saved->steer);
     session_unlist(s);
@@ -259,7 +326,6 @@ static void note_state(struct pool_worker *worker, enum pool_state state)
 void pool_link_message(struct pool_worker *worker, const struct fed_worker_message *m)
 {
     struct fed_worker_pool *pool = worker->pool;
-    const struct fed_link_server_events *events = &pool->events;
     struct pool_session *s;
 
     switch (m->type) {
@@ -277,34 +343,34 @@ void pool_link_message(struct pool_worker *worker, const struct fed_worker_messa
         on_closed(worker, m->closed.session, m->closed.why);
         break;
     case FED_WORKER_ALIVE:
-        s = session_find(worker, m->session);
+        s = pool_link_find(worker, m->session);
         if (s)
-            events->alive(events->ctx, (struct fed_link_session *)s);
+            (void)lives(s);
         break;
     case FED_WORKER_REQUEST:
         on_request(worker, &m->request);
         break;
     case FED_WORKER_NOTIFIED:
-        s = session_find(worker, m->notified.session);
-        if (s)
-            events->notified(
-                events->ctx, (struct fed_link_session *)s, m->notified.tag, m->notified.delivered);
+        on_notified(worker, m->notified.session, m->notified.tag, m->notified.delivered);
         break;
     case FED_WORKER_COUNTED:
-        s = session_find(worker, m->counted.session);
+        s = pool_link_find(worker, m->counted.session);
         if (s)
             s->stats = link_stats(&m->counted.counts);
         break;
     case FED_WORKER_UNFIT:
-        s = session_find(worker, m->notified.session);
-        if (s && events->unfit)
-            events->unfit(events->ctx, (struct fed_link_session *)s, m->notified.tag);
+        s = pool_link_find(worker, m->notified.session);
+        if (s && !s->https && pool->events.unfit)
+            pool->events.unfit(pool->events.ctx, (struct fed_link_session *)s, m->notified.tag);
         break;
     case FED_WORKER_KEY_WANTED:
         on_key_wanted(worker, m->key.identity);
         break;
     case FED_WORKER_STATS:
         worker->stats = m->stats;
+        break;
+    case FED_WORKER_STATS_HTTPS:
+        worker->https_stats = m->stats;
         break;
     case FED_WORKER_SAVED:
         on_saved(worker, &m->saved);
@@ -348,11 +414,7 @@ void *fed_worker_session_user(const struct fed_link_session *session)
 
 void fed_worker_session_close(struct fed_link_session *session)
 {
-    struct pool_session *s = (struct pool_session *)session;
-
-    send_close(s->worker, s->id);
-    session_unlist(s);
-    session_free(s);
+    pool_link_end((struct pool_session *)session);
 }
 
 void fed_worker_answer(
@@ -360,8 +422,13 @@ void fed_worker_answer(
 {
     struct pool_exchange *e = (struct pool_exchange *)exchange;
 
-    if (e->worker)
-        send_answer(e->worker, e->id, code, body, max_age_s);
+    bool sent = e->worker && send_answer(e->worker, e->id, code, body, max_age_s);
+    struct pool_session *observer = sent && e->observer && code == FED_LINK_CONTENT
+                                        ? pool_link_find(e->worker, e->observer)
+                                        : NULL;
+
+    if (observer)
+        pool_https_observes(observer);
     exchange_unlist(e);
     fed_alloc_free(e->pool->mem, e, sizeof *e);
 }
@@ -372,7 +439,7 @@ enum fed_err fed_worker_notify(struct fed_link_session *session, struct fed_span
     struct fed_worker_message m = {
         .type = FED_WORKER_NOTIFY, .notify = {.session = s->id, .tag = tag, .body = body}};
 
-    if (body.len > FED_WORKER_NOTIFY_MAX)
+    if (body.len > POOL_NOTIFY_COAP_MAX)
         return FED_ERR_LIMIT;
     pool_worker_send(s->worker, &m);
     return FED_OK;

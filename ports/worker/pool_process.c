@@ -51,7 +51,8 @@ static void forget(struct pool_worker *worker)
         worker_stream_fini(&worker->stream);
     worker->stream_open = false;
     add_stats(&worker->pool->before, &worker->stats);
-    worker->stats = (struct fed_worker_stats){0};
+    add_stats(&worker->pool->https_before, &worker->https_stats);
+    worker->stats = worker->https_stats = (struct fed_worker_stats){0};
 }
 
 void pool_worker_end(struct pool_worker *worker, uint64_t end_ms)
@@ -108,7 +109,7 @@ void pool_worker_send(struct pool_worker *worker, const struct fed_worker_messag
 {
     struct fed_worker_pool *pool = worker->pool;
 
-    if (worker->state == POOL_DOWN || worker->lost)
+    if (worker->state == POOL_DOWN || worker->lost || !worker->stream_open)
         return;
     if (!worker_stream_send(&worker->stream, message)) {
         pool_worker_lose(worker, "it does not take what it gets");
@@ -141,7 +142,7 @@ static void on_broken(void *ctx, const char *why)
 /* ---- the beginning ---- */
 
 /* What the child keeps is put at its numbers; everything else of ours closes itself. */
-static int spawn(const int ipc_fd, const int udp_fd, pid_t *pid)
+static int spawn(int ipc_fd, int udp_fd, int tcp_fd, pid_t *pid)
 {
     static char name[] = "fedhub";
     static char command[] = "gateway-worker";
@@ -164,6 +165,8 @@ static int spawn(const int ipc_fd, const int udp_fd, pid_t *pid)
     code = posix_spawn_file_actions_adddup2(&actions, ipc_fd, POOL_IPC_FD);
     if (!code)
         code = posix_spawn_file_actions_adddup2(&actions, udp_fd, POOL_UDP_FD);
+    if (!code && tcp_fd >= 0)
+        code = posix_spawn_file_actions_adddup2(&actions, tcp_fd, POOL_TCP_FD);
     if (!code)
         code = posix_spawnattr_setsigmask(&attributes, &none);
     if (!code)
@@ -190,6 +193,7 @@ static int process_start(struct pool_worker *worker, int *ipc_fd)
 {
     int pair[2];
     int udp_fd;
+    int tcp_fd = -1;
     int code = 0;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
@@ -197,12 +201,16 @@ static int process_start(struct pool_worker *worker, int *ipc_fd)
     pair[0] = move_up(pair[0]);
     pair[1] = move_up(pair[1]);
     udp_fd = fcntl(worker->udp_fd, F_DUPFD_CLOEXEC, DESCRIPTOR_FLOOR);
-    if (pair[0] < 0 || pair[1] < 0 || udp_fd < 0)
+    if (worker->tcp_fd > 0)
+        tcp_fd = fcntl(worker->tcp_fd, F_DUPFD_CLOEXEC, DESCRIPTOR_FLOOR);
+    if (pair[0] < 0 || pair[1] < 0 || udp_fd < 0 || (worker->tcp_fd > 0 && tcp_fd < 0))
         code = errno;
     if (!code)
-        code = spawn(pair[1], udp_fd, &worker->pid);
+        code = spawn(pair[1], udp_fd, tcp_fd, &worker->pid);
     if (udp_fd >= 0)
         close(udp_fd);
+    if (tcp_fd >= 0)
+        close(tcp_fd);
     if (pair[1] >= 0)
         close(pair[1]);
     if (code && pair[0] >= 0)
@@ -221,7 +229,10 @@ static void send_start(struct pool_worker *worker)
             .sessions_max = pool->server.sessions_max,
             .handshakes_max = pool->server.handshakes_max,
             .session_idle_ms = pool->server.session_idle_ms,
+            .https_sessions_max = pool->https.sessions_max,
+            .https_handshakes_max = pool->https.handshakes_max,
             .cert_pem = fed_buf_span(&pool->cert_pem),
+            .chain_pem = fed_buf_span(&pool->chain_pem),
             .key_pem = fed_buf_span(&pool->key_pem),
             .client_ca_pem = fed_buf_span(&pool->client_ca_pem)}};
 

@@ -1,10 +1,11 @@
-/* worker.c - one gateway worker: the CoAP server of ports/coap, whose events and calls travel over
- * a socket to fedhub.
+/* worker.c - one gateway worker: the servers of ports/coap and ports/https, whose events and calls
+ * travel over a socket to fedhub.
  *
  * It knows neither store nor CA key. fedhub gives it the server's certificate and, one by one, the
  * keys of join tokens that somebody just used. When fedhub is slow, datagrams wait in the socket's
- * buffer and are lost there, as on the network; what was taken is never lost. When fedhub is gone,
- * every agent is told so by the end of its session, and comes back. */
+ * buffer and are lost there, as on the network, and requests by HTTPS wait in theirs; what was
+ * taken is never lost. When fedhub is gone, every agent is told so by the end of its session, and
+ * comes back. */
 #include "ports/worker/worker.h"
 
 #include "ports/worker/pool.h"
@@ -29,7 +30,7 @@ void worker_send(struct worker *w, const struct fed_worker_message *m)
     }
     if (!w->slow && worker_stream_waiting(&w->stream) > SLOW_BYTES) {
         w->slow = true;
-        fed_coap_server_pause(w->server, true);
+        worker_pause(w);
     }
 }
 
@@ -44,7 +45,7 @@ static void send_type(struct worker *w, enum fed_worker_type type)
 
 static void on_start(struct worker *w, const struct fed_worker_start *start)
 {
-    struct fed_link_server_events events = worker_events(w);
+    struct fed_link_server_events events = worker_events(&w->coap);
     struct fed_link_server_options options = {.fd = POOL_UDP_FD,
         .cert_pem = start->cert_pem,
         .key_pem = start->key_pem,
@@ -62,6 +63,8 @@ static void on_start(struct worker *w, const struct fed_worker_start *start)
         return;
     w->log.level = (enum fed_log_level)start->log_level;
     err = fed_coap_server_open(w->mem, w->loop, &w->log, &options, &events, &w->server, &diag);
+    if (!err && start->chain_pem.len > 0)
+        err = worker_https_open(w, start, &diag);
     if (err) {
         m.type = FED_WORKER_FAILED;
         m.text = fed_span_text(diag.text[0] ? diag.text : fed_err_text(err));
@@ -70,34 +73,39 @@ static void on_start(struct worker *w, const struct fed_worker_start *start)
         w->loop->stop(w->loop->ctx);
         return;
     }
-    fed_coap_server_pause(w->server, true);
-    worker_confine();
+    worker_pause(w);
+    worker_confine(w->https_server ? worker_https_descriptors(start) : 0);
     m.port = fed_coap_server_port(w->server);
     worker_send(w, &m);
 }
 
 static void on_answer(struct worker *w, const struct fed_worker_answer *answer)
 {
+    struct worker_binding *binding = &w->coap;
     struct fed_link_exchange *exchange =
-        fed_map_remove(&w->exchanges, worker_id_key(&answer->exchange));
+        fed_map_remove(&binding->exchanges, worker_id_key(&answer->exchange));
 
+    if (!exchange) {
+        binding = &w->https;
+        exchange = fed_map_remove(&binding->exchanges, worker_id_key(&answer->exchange));
+    }
     if (exchange)
-        fed_link_answer(exchange, answer->code, answer->body, answer->max_age_s);
+        binding->calls->answer(exchange, answer->code, answer->body, answer->max_age_s);
 }
 
 static void on_notify(struct worker *w, uint64_t id, struct fed_span body, uint64_t tag)
 {
     struct worker_session *s = fed_map_get(&w->sessions, worker_id_key(&id));
-    enum fed_err err = s ? fed_link_notify(s->link, body, tag) : FED_ERR_NOT_FOUND;
+    enum fed_err err = s ? s->binding->calls->notify(s->link, body, tag) : FED_ERR_NOT_FOUND;
 
     if (s)
         worker_session_moves(w, s);
     /* Nothing observed: fedhub hears of it when the agent asks anew. Too large for this agent: that
      * there is something will fit. Anything else is as if the agent had not taken it. */
     if (err == FED_ERR_LIMIT)
-        worker_unfit(w, s->link, tag);
+        worker_unfit(s->binding, s->link, tag);
     else if (err && err != FED_ERR_NOT_FOUND)
-        worker_notified(w, s->link, tag, false);
+        worker_notified(s->binding, s->link, tag, false);
 }
 
 static void on_close(struct worker *w, uint64_t id)
@@ -106,17 +114,33 @@ static void on_close(struct worker *w, uint64_t id)
 
     if (!s)
         return;
-    fed_link_session_set_user(s->link, NULL);
-    fed_link_session_close(s->link);
+    s->binding->calls->set_user(s->link, NULL);
+    s->binding->calls->close(s->link);
     worker_session_free(w, s);
+}
+
+static void on_elsewhere(struct worker *w, const struct fed_worker_message *m)
+{
+    const struct worker_session *s = fed_map_get(&w->sessions, worker_id_key(&m->session));
+
+    if (!s || !s->binding->https)
+        return;
+    if (m->type == FED_WORKER_TOUCH)
+        fed_https_session_touch(s->link);
+    else
+        fed_https_session_unobserve(s->link);
 }
 
 static void on_certificate(struct worker *w, const struct fed_worker_start *start)
 {
     struct fed_diag diag = {""};
+    enum fed_err err = fed_coap_server_certificate(
+        w->server, start->cert_pem, start->key_pem, start->client_ca_pem, &diag);
 
-    if (fed_coap_server_certificate(
-            w->server, start->cert_pem, start->key_pem, start->client_ca_pem, &diag))
+    if (!err && w->https_server)
+        err = fed_https_server_certificate(
+            w->https_server, start->chain_pem, start->key_pem, start->client_ca_pem, &diag);
+    if (err)
         fed_log(&w->log, FED_LOG_ERROR,
             "gateway: the new certificate is not taken, the old one stays: %s", diag.text);
 }
@@ -143,28 +167,12 @@ static void on_saved(
     worker_send(w, &m);
 }
 
-static void tell_stats(struct worker *w)
-{
-    struct fed_worker_message m = {.type = FED_WORKER_STATS};
-    struct fed_link_server_stats stats;
-
-    fed_coap_server_stats(w->server, &stats);
-    m.stats = (struct fed_worker_stats){.handshakes = stats.handshakes,
-        .failed = stats.failed,
-        .turned_away = stats.turned_away,
-        .restored = stats.restored,
-        .sessions = stats.sessions};
-    if (memcmp(&m.stats, &w->told, sizeof w->told) == 0)
-        return;
-    w->told = m.stats;
-    worker_send(w, &m);
-}
-
 /* A handshake takes three times the memory of the session that it makes. When many are over, the
  * rest goes back to the system. */
 static void trim(struct worker *w)
 {
-    uint64_t made = w->told.handshakes + w->told.failed + w->told.restored;
+    uint64_t made = w->told.handshakes + w->told.failed + w->told.restored +
+                    w->https_told.handshakes + w->https_told.failed;
 
     if (made == w->made && made != w->trimmed) {
         malloc_trim(0);
@@ -176,8 +184,8 @@ static void trim(struct worker *w)
 static void on_quiet(struct worker *w)
 {
     w->quiet = true;
-    fed_coap_server_pause(w->server, true);
-    tell_stats(w);
+    worker_pause(w);
+    worker_tell_stats(w);
     worker_tell_moved(w);
     send_type(w, FED_WORKER_QUIET);
 }
@@ -189,8 +197,12 @@ static void forget_sessions(struct worker *w)
     struct fed_map_iter it;
 
     fed_map_iter_init(&it, &w->sessions);
-    while (fed_map_iter_next(&it))
-        worker_session_free(w, it.value);
+    while (fed_map_iter_next(&it)) {
+        struct worker_session *s = it.value;
+
+        if (!s->binding->https)
+            worker_session_free(w, s);
+    }
 }
 
 static void on_save(struct worker *w)
@@ -198,7 +210,7 @@ static void on_save(struct worker *w)
     worker_tell_moved(w);
     fed_coap_server_save(w->server, on_saved, w);
     forget_sessions(w);
-    send_type(w, FED_WORKER_DONE);
+    worker_https_finish(w);
 }
 
 static void on_knock(struct worker *w, struct fed_span text)
@@ -229,6 +241,10 @@ static void on_message(void *ctx, const struct fed_worker_message *m)
     case FED_WORKER_CLOSE:
         on_close(w, m->session);
         break;
+    case FED_WORKER_TOUCH:
+    case FED_WORKER_UNOBSERVE:
+        on_elsewhere(w, m);
+        break;
     case FED_WORKER_KEY:
         fed_coap_server_psk(w->server, m->key.identity, m->key.key);
         break;
@@ -242,7 +258,8 @@ static void on_message(void *ctx, const struct fed_worker_message *m)
         on_knock(w, m->text);
         break;
     case FED_WORKER_GO:
-        fed_coap_server_pause(w->server, w->slow || w->quiet);
+        w->going = true;
+        worker_pause(w);
         break;
     case FED_WORKER_QUIET:
         on_quiet(w);
@@ -262,7 +279,7 @@ static void on_drained(void *ctx)
     if (!w->slow || worker_stream_waiting(&w->stream) > GOES_ON_BYTES)
         return;
     w->slow = false;
-    fed_coap_server_pause(w->server, w->quiet);
+    worker_pause(w);
 }
 
 static void on_broken(void *ctx, const char *why)
@@ -279,7 +296,7 @@ static void on_tick(void *ctx)
 
     alarm(HANGING_S);
     if (w->server) {
-        tell_stats(w);
+        worker_tell_stats(w);
         worker_tell_moved(w);
         trim(w);
     }
@@ -305,7 +322,7 @@ static enum fed_err worker_open(struct worker *w, struct fed_diag *diag)
     enum fed_err err;
 
     fed_map_init(&w->sessions, w->mem);
-    fed_map_init(&w->exchanges, w->mem);
+    worker_bindings_init(w);
     err = worker_stream_init(
         &w->stream, w->mem, w->loop, POOL_IPC_FD, FED_WORKER_WORKER, WAITING_MAX, &events);
     if (!err)
@@ -318,13 +335,14 @@ static void worker_close(struct worker *w)
     struct fed_map_iter it;
 
     fed_coap_server_close(w->server);
+    fed_https_server_close(w->https_server);
     worker_stream_fini(&w->stream);
     w->loop->timer_free(w->loop->ctx, w->tick);
     fed_map_iter_init(&it, &w->sessions);
     while (fed_map_iter_next(&it))
         fed_alloc_free(w->mem, it.value, sizeof(struct worker_session));
     fed_map_fini(&w->sessions);
-    fed_map_fini(&w->exchanges);
+    worker_bindings_fini(w);
 }
 
 enum fed_err fed_worker_run(struct fed_alloc *mem, struct fed_diag *diag)
@@ -335,7 +353,7 @@ enum fed_err fed_worker_run(struct fed_alloc *mem, struct fed_diag *diag)
     enum fed_err err;
 
     signals_ignore();
-    (void)close_range(POOL_UDP_FD + 1, ~0u, 0); /* whatever else was inherited */
+    (void)close_range(POOL_TCP_FD + 1, ~0u, 0); /* whatever else was inherited */
     err = fed_tls_crypto_open(mem, &crypto, diag);
     if (err)
         return err;

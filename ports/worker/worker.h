@@ -1,7 +1,8 @@
 /* worker.h - a gateway worker, shared by its files.
  *
  *   worker.c          its life, and what fedhub says
- *   worker_events.c   what its CoAP server tells fedhub
+ *   worker_events.c   what its servers tell fedhub
+ *   worker_https.c    its HTTPS server, and both as one
  *   worker_confine.c  what it gives up */
 #ifndef FEDLET_PORTS_WORKER_WORKER_H
 #define FEDLET_PORTS_WORKER_WORKER_H
@@ -12,7 +13,25 @@
 
 #define WORKER_COME_BACK_S 5u
 
+struct worker;
+/* The functions of ports/link.h that each binding has of its own. */
+struct worker_calls {
+    void (*set_user)(struct fed_link_session *session, void *user);
+    void *(*user)(const struct fed_link_session *session);
+    void (*close)(struct fed_link_session *session);
+    void (*answer)(struct fed_link_exchange *exchange, unsigned code, struct fed_span body,
+        uint32_t max_age_s);
+    enum fed_err (*notify)(struct fed_link_session *session, struct fed_span body, uint64_t tag);
+    void (*stats)(const struct fed_link_session *session, struct fed_link_stats *out);
+};
+struct worker_binding {
+    struct worker *worker;
+    const struct worker_calls *calls;
+    bool https;
+    struct fed_map exchanges; /* id -> struct fed_link_exchange */
+};
 struct worker_session {
+    struct worker_binding *binding;
     struct fed_link_session *link;
     uint64_t id;
     uint64_t alive_ms;                 /* told last */
@@ -25,41 +44,61 @@ struct worker {
     struct fed_log log;
     struct worker_stream stream;
     struct fed_link_server *server;
-    struct fed_map sessions;  /* id -> struct worker_session */
-    struct fed_map exchanges; /* id -> struct fed_link_exchange */
+    struct fed_https_server *https_server; /* NULL: none */
+    struct worker_binding coap;
+    struct worker_binding https;
+    struct fed_map sessions; /* id -> struct worker_session */
     uint64_t last_id;
     struct fed_worker_start start; /* without its texts */
     struct worker_session *moved;
     struct fed_timer *tick;
     struct fed_worker_stats told;
-    uint64_t made;    /* handshakes and the like, a tick ago */
-    uint64_t trimmed; /* and when memory was given back last */
-    bool slow;
-    bool quiet;
+    struct fed_worker_stats https_told;
+    uint64_t made;     /* handshakes and the like, a tick ago */
+    uint64_t trimmed;  /* and when memory was given back last */
+    bool going;        /* it may take something ... */
+    bool slow;         /* ... unless fedhub does not */
+    bool quiet;        /* ... or the end is near */
     const char *ended; /* why */
 };
 
 /* ---- worker.c ---- */
 void worker_send(struct worker *w, const struct fed_worker_message *message);
 
+/* ---- worker_https.c ---- */
+/* What the binding's events and calls need. */
+void worker_bindings_init(struct worker *w);
+void worker_bindings_fini(struct worker *w);
+FED_MUST_USE enum fed_err worker_https_open(
+    struct worker *w, const struct fed_worker_start *start, struct fed_diag *diag);
+/* Descriptors that its connections take, and some more. */
+unsigned worker_https_descriptors(const struct fed_worker_start *start);
+/* Whether both take anything. */
+void worker_pause(struct worker *w);
+/* Tells figures that are others than those told before. */
+void worker_tell_stats(struct worker *w);
+/* Ends all sessions by HTTPS in order, then tells DONE. */
+void worker_https_finish(struct worker *w);
+
 /* ---- worker_events.c ---- */
-struct fed_link_server_events worker_events(struct worker *w);
+struct fed_link_server_events worker_events(struct worker_binding *binding);
 struct fed_span worker_id_key(const uint64_t *id);
 /* Something came or went: its counts are told at the next tick. */
 void worker_session_moves(struct worker *w, struct worker_session *s);
 void worker_tell_moved(struct worker *w);
 void worker_session_free(struct worker *w, struct worker_session *s);
 /* Also for what the server refused to send. */
-void worker_notified(void *worker, struct fed_link_session *link, uint64_t tag, bool delivered);
-void worker_unfit(void *worker, struct fed_link_session *link, uint64_t tag);
+void worker_notified(void *binding, struct fed_link_session *link, uint64_t tag, bool delivered);
+void worker_unfit(void *binding, struct fed_link_session *link, uint64_t tag);
 
 /* ---- worker_confine.c ---- */
 /* No capabilities, no gain of them by a program that it might start, no new process (unless it is
- * root's), no core file with keys, and no new descriptor: so no file, socket or pipe can be opened
- * any more. Where the kernel has Landlock, no file is removed, renamed or cut short either, no
- * other process's memory read, and (Linux 6.12) no signal sent to one. What is left is what it has:
- * its UDP socket, the socket to fedhub, standard error, and system calls that need no descriptor.
- * What cannot be given up is kept: the kernel may be old. */
-void worker_confine(void);
+ * root's), no core file with keys, and no descriptor beyond so many: with 0 no file, socket or pipe
+ * can be opened any more; else there are as many as connections may be accepted. Where the kernel
+ * has Landlock, no file is removed, renamed or cut short either, no other process's memory read,
+ * and (Linux 6.12) no signal sent to one. What is left is what it has: its UDP socket, the socket
+ * to fedhub, standard error, and system calls that need no descriptor. What cannot be given up is
+ * kept: the kernel may be old. */
+void worker_confine(unsigned descriptors);
 
 #endif

@@ -8,11 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void give_up(int resource)
+static void limit(int resource, unsigned most)
 {
-    struct rlimit none = {0, 0};
+    struct rlimit now;
 
-    (void)setrlimit((__rlimit_resource_t)resource, &none);
+    if (getrlimit((__rlimit_resource_t)resource, &now) != 0 || now.rlim_max < most)
+        return;
+    now.rlim_cur = now.rlim_max = most;
+    (void)setrlimit((__rlimit_resource_t)resource, &now);
 }
 
 /* ---- Landlock (Linux 5.13 and newer; landlock(7)) ----
@@ -71,7 +74,7 @@ static void landlock(void)
     close((int)fd);
 }
 
-void worker_confine(void)
+void worker_confine(unsigned descriptors)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {{0}};
@@ -80,8 +83,8 @@ void worker_confine(void)
         return; /* there is always a root */
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     landlock();
-    give_up(RLIMIT_CORE);
-    give_up(RLIMIT_NPROC);
-    give_up(RLIMIT_NOFILE); /* descriptors that are open stay so */
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NPROC, 0);
+    limit(RLIMIT_NOFILE, descriptors); /* those that are open stay so */
     (void)syscall(SYS_capset, &header, none);
 }

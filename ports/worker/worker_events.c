@@ -1,4 +1,4 @@
-/* worker_events.c - what the CoAP server in a worker tells, as messages to fedhub. */
+/* worker_events.c - what the servers in a worker tell, as messages to fedhub. */
 #include "ports/worker/worker.h"
 
 #include <string.h>
@@ -10,12 +10,15 @@ struct fed_span worker_id_key(const uint64_t *id)
     return fed_span_of(id, sizeof *id);
 }
 
-static struct worker_session *session_new(struct worker *w, struct fed_link_session *link)
+static struct worker_session *session_new(
+    struct worker_binding *binding, struct fed_link_session *link)
 {
+    struct worker *w = binding->worker;
     struct worker_session *s = fed_alloc_zero(w->mem, sizeof *s);
 
     if (!s)
         return NULL;
+    s->binding = binding;
     s->link = link;
     s->id = ++w->last_id;
     if (fed_map_put(&w->sessions, worker_id_key(&s->id), s)) {
@@ -31,7 +34,7 @@ static struct fed_worker_counts counts_of(const struct worker_session *s)
 {
     struct fed_link_stats stats;
 
-    fed_link_session_stats(s->link, &stats);
+    s->binding->calls->stats(s->link, &stats);
     return (struct fed_worker_counts){.sent_bytes = stats.sent_bytes,
         .received_bytes = stats.received_bytes,
         .sent_datagrams = stats.sent_datagrams,
@@ -99,14 +102,16 @@ static void cert_facts(const struct fed_crypto_cert_info *info, struct fed_worke
 
 static void on_opened(void *ctx, struct fed_link_session *link, const struct fed_link_peer *peer)
 {
-    struct worker *w = ctx;
-    struct worker_session *s = session_new(w, link);
+    struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
+    struct worker_session *s = session_new(binding, link);
     struct fed_worker_message m = {.type = FED_WORKER_OPENED};
+    uint8_t id[FED_LINK_ID_SIZE];
 
-    fed_link_session_set_user(link, s);
+    binding->calls->set_user(link, s);
     if (!s) {
         fed_log(&w->log, FED_LOG_ERROR, "gateway: no memory for the session of %s", peer->address);
-        fed_link_session_close(link);
+        binding->calls->close(link);
         return;
     }
     s->alive_ms = fed_loop_now_ms(w->loop);
@@ -114,6 +119,10 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
     m.opened.address = fed_span_text(peer->address);
     m.opened.psk_identity = fed_span_text(peer->psk_identity);
     m.opened.kept = peer->kept;
+    if (binding->https) {
+        fed_https_session_id(link, id);
+        m.opened.https_id = fed_span_of(id, sizeof id);
+    }
     m.opened.counts = counts_of(s);
     m.opened.has_cert = peer->cert != NULL;
     if (peer->cert)
@@ -123,8 +132,9 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
 
 static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
 {
-    struct worker *w = ctx;
-    struct worker_session *s = fed_link_session_user(link);
+    const struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
+    struct worker_session *s = binding->calls->user(link);
     struct fed_worker_message m = {.type = FED_WORKER_CLOSED};
 
     if (!s)
@@ -138,8 +148,9 @@ static void on_closed(void *ctx, struct fed_link_session *link, const char *why)
 
 static void on_alive(void *ctx, struct fed_link_session *link)
 {
-    struct worker *w = ctx;
-    struct worker_session *s = fed_link_session_user(link);
+    const struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
+    struct worker_session *s = binding->calls->user(link);
     struct fed_worker_message m = {.type = FED_WORKER_ALIVE};
     uint64_t now_ms = fed_loop_now_ms(w->loop);
 
@@ -153,11 +164,20 @@ static void on_alive(void *ctx, struct fed_link_session *link)
     worker_send(w, &m);
 }
 
+/* Longer than any resource: HTTP has room for that, a message to fedhub has not. */
+static unsigned refusal(const struct fed_link_server_request *request)
+{
+    if (request->path.len > FED_WORKER_PATH_MAX)
+        return FED_LINK_NOT_FOUND;
+    return request->query.len > FED_WORKER_PATH_MAX ? FED_LINK_BAD_REQUEST : 0;
+}
+
 static void on_request(void *ctx, struct fed_link_session *link, struct fed_link_exchange *exchange,
     const struct fed_link_server_request *request)
 {
-    struct worker *w = ctx;
-    struct worker_session *s = fed_link_session_user(link);
+    struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
+    struct worker_session *s = binding->calls->user(link);
     uint64_t id = ++w->last_id;
     struct fed_worker_message m = {.type = FED_WORKER_REQUEST,
         .request = {.session = s ? s->id : 0,
@@ -167,9 +187,15 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
             .path = request->path,
             .query = request->query,
             .payload = request->payload}};
+    unsigned refused = refusal(request);
 
-    if (!s || fed_map_put(&w->exchanges, worker_id_key(&id), exchange)) {
-        fed_link_answer(exchange, FED_LINK_UNAVAILABLE, fed_span_text(""), WORKER_COME_BACK_S);
+    if (refused) {
+        binding->calls->answer(exchange, refused, FED_SPAN_LIT("no such resource"), 0);
+        return;
+    }
+    if (!s || fed_map_put(&binding->exchanges, worker_id_key(&id), exchange)) {
+        binding->calls->answer(
+            exchange, FED_LINK_UNAVAILABLE, fed_span_text(""), WORKER_COME_BACK_S);
         return;
     }
     s->alive_ms = 0; /* what it asked may change what its next sign of life means */
@@ -178,8 +204,9 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
 
 void worker_notified(void *ctx, struct fed_link_session *link, uint64_t tag, bool delivered)
 {
-    struct worker *w = ctx;
-    struct worker_session *s = fed_link_session_user(link);
+    const struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
+    struct worker_session *s = binding->calls->user(link);
     struct fed_worker_message m = {.type = FED_WORKER_NOTIFIED};
 
     if (!s)
@@ -194,8 +221,9 @@ void worker_notified(void *ctx, struct fed_link_session *link, uint64_t tag, boo
 
 void worker_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
 {
-    struct worker *w = ctx;
-    const struct worker_session *s = fed_link_session_user(link);
+    const struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
+    const struct worker_session *s = binding->calls->user(link);
     struct fed_worker_message m = {.type = FED_WORKER_UNFIT, .notified = {.tag = tag}};
 
     if (!s)
@@ -206,7 +234,8 @@ void worker_unfit(void *ctx, struct fed_link_session *link, uint64_t tag)
 
 static enum fed_err on_psk(void *ctx, struct fed_span identity, struct fed_buf *key)
 {
-    struct worker *w = ctx;
+    const struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
     struct fed_worker_message m = {.type = FED_WORKER_KEY_WANTED, .key = {.identity = identity}};
 
     (void)key;
@@ -214,9 +243,9 @@ static enum fed_err on_psk(void *ctx, struct fed_span identity, struct fed_buf *
     return FED_ERR_BUSY;
 }
 
-struct fed_link_server_events worker_events(struct worker *w)
+struct fed_link_server_events worker_events(struct worker_binding *binding)
 {
-    return (struct fed_link_server_events){.ctx = w,
+    return (struct fed_link_server_events){.ctx = binding,
         .opened = on_opened,
         .closed = on_closed,
         .alive = on_alive,

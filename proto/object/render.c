@@ -62,6 +62,17 @@ static bool sets_replicas(const struct fed_json *operations)
     return false;
 }
 
+bool fed_render_drops(const struct fed_json *annotations)
+{
+    struct fed_json_iter iter = fed_json_each(annotations);
+
+    while (fed_json_iter_next(&iter)) {
+        if (!fed_span_starts(iter.key, FED_RENDER_WISH_PREFIX))
+            return true;
+    }
+    return false;
+}
+
 bool fed_render_sets_replicas(struct fed_alloc *mem, const struct fed_work *work)
 {
     struct fed_json *operations = NULL;

@@ -17,6 +17,10 @@
  * usable. */
 FED_MUST_USE enum fed_err fed_render_work(struct fed_alloc *mem, const struct fed_work *work,
     struct fed_span blob, struct fed_buf *out, struct fed_diag *diag);
+/* Annotations of templates with this prefix are for the agent (agent/wish.h). */
+#define FED_RENDER_WISH_PREFIX "fedlet.io/"
+/* Whether a template's annotations hold something that is left out and means nothing to anybody. */
+bool fed_render_drops(const struct fed_json *annotations);
 /* Whether one of the work's overrides sets spec.replicas; true when they cannot be read. */
 bool fed_render_sets_replicas(struct fed_alloc *mem, const struct fed_work *work);
 

@@ -114,6 +114,10 @@ static enum fed_err take_opened(struct fed_span *from, struct fed_worker_opened 
     if (!err)
         err = take_text(from, FED_WORKER_IDENTITY_MAX, &out->psk_identity);
     if (!err)
+        err = fed_span_take_string(from, FED_WORKER_ID_SIZE, &out->https_id);
+    if (!err && out->https_id.len > 0 && out->https_id.len < FED_WORKER_ID_SIZE)
+        err = FED_ERR_INVALID;
+    if (!err)
         err = fed_span_take_string(from, FED_WORKER_SAVED_MAX, &out->kept);
     return err ? err : take_counts(from, &out->counts);
 }
@@ -171,7 +175,9 @@ static enum fed_err take_certificate(struct fed_span *from, struct fed_worker_st
 
     if (!err)
         err = fed_span_take_string(from, FED_WORKER_PEM_MAX, &out->key_pem);
-    return err ? err : fed_span_take_string(from, FED_WORKER_PEM_MAX, &out->client_ca_pem);
+    if (!err)
+        err = fed_span_take_string(from, FED_WORKER_PEM_MAX, &out->client_ca_pem);
+    return err ? err : fed_span_take_string(from, FED_WORKER_PEM_MAX, &out->chain_pem);
 }
 
 static enum fed_err take_start(struct fed_span *from, struct fed_worker_start *out)
@@ -190,6 +196,10 @@ static enum fed_err take_start(struct fed_span *from, struct fed_worker_start *o
         err = fed_span_take_u32(from, &out->handshakes_max);
     if (!err)
         err = fed_span_take_u32(from, &out->session_idle_ms);
+    if (!err)
+        err = fed_span_take_u32(from, &out->https_sessions_max);
+    if (!err)
+        err = fed_span_take_u32(from, &out->https_handshakes_max);
     return err ? err : take_certificate(from, out);
 }
 
@@ -237,6 +247,7 @@ static enum fed_err take_up(struct fed_span *from, struct fed_worker_message *ou
         err = take_text(from, FED_WORKER_IDENTITY_MAX, &out->key.identity);
         return err ? err : fed_span_take_string(from, 0, &out->key.key);
     case FED_WORKER_STATS:
+    case FED_WORKER_STATS_HTTPS:
         return take_stats(from, &out->stats);
     case FED_WORKER_SAVED:
         return take_saved(from, &out->saved);
@@ -263,6 +274,8 @@ static enum fed_err take_down(struct fed_span *from, struct fed_worker_message *
             err = fed_span_take_u64(from, &out->notify.tag);
         return err ? err : fed_span_take_string(from, FED_WORKER_NOTIFY_MAX, &out->notify.body);
     case FED_WORKER_CLOSE:
+    case FED_WORKER_TOUCH:
+    case FED_WORKER_UNOBSERVE:
         return fed_span_take_u64(from, &out->session);
     case FED_WORKER_KEY:
         err = take_text(from, FED_WORKER_IDENTITY_MAX, &out->key.identity);

@@ -20,7 +20,8 @@
 #define FED_WORKER_TEXT_MAX 1024u
 #define FED_WORKER_PATH_MAX 1024u
 #define FED_WORKER_REQUEST_MAX (64u << 10)
-#define FED_WORKER_NOTIFY_MAX 1024u
+#define FED_WORKER_NOTIFY_MAX (32u << 20) /* by HTTPS; by CoAP a datagram is the limit */
+#define FED_WORKER_ID_SIZE 16u
 #define FED_WORKER_IDENTITY_MAX 128u
 #define FED_WORKER_KEY_MAX 64u
 #define FED_WORKER_PEM_MAX (64u << 10)
@@ -43,6 +44,7 @@ enum fed_worker_type {
     FED_WORKER_DONE,
     FED_WORKER_UNFIT,
     FED_WORKER_COUNTED,
+    FED_WORKER_STATS_HTTPS,
     /* to a worker */
     FED_WORKER_START = 32,
     FED_WORKER_ANSWER,
@@ -53,6 +55,8 @@ enum fed_worker_type {
     FED_WORKER_RESTORE,
     FED_WORKER_GO,
     FED_WORKER_KNOCK,
+    FED_WORKER_TOUCH,     /* its peer showed life at another worker (HTTPS) */
+    FED_WORKER_UNOBSERVE, /* and observes there now */
     /* both ways: a worker stops to take datagrams, and says so behind its last request */
     FED_WORKER_QUIET = 64,
     FED_WORKER_SAVE /* to a worker: every session by SAVED, then DONE and the end */
@@ -82,7 +86,8 @@ struct fed_worker_opened {
     bool has_cert;
     struct fed_worker_cert cert;
     struct fed_span psk_identity; /* empty: none */
-    struct fed_span kept;         /* of a session that was restored: fedhub's part */
+    struct fed_span https_id; /* FED_WORKER_ID_SIZE bytes: by HTTPS, under that id; else empty */
+    struct fed_span kept;     /* of a session that was restored: fedhub's part */
     struct fed_worker_counts counts;
 };
 struct fed_worker_request {
@@ -108,9 +113,12 @@ struct fed_worker_start {
     uint32_t sessions_max; /* as struct fed_link_server_options */
     uint32_t handshakes_max;
     uint32_t session_idle_ms;
+    uint32_t https_sessions_max;
+    uint32_t https_handshakes_max;
     struct fed_span cert_pem;
     struct fed_span key_pem;
     struct fed_span client_ca_pem;
+    struct fed_span chain_pem; /* shown by HTTPS; empty in START: the worker has none */
 };
 struct fed_worker_answer {
     uint64_t exchange;
@@ -132,7 +140,7 @@ struct fed_worker_message {
     union {
         uint16_t port;        /* READY */
         struct fed_span text; /* FAILED; KNOCK: an address */
-        uint64_t session;     /* ALIVE, CLOSE */
+        uint64_t session;     /* ALIVE, CLOSE, TOUCH, UNOBSERVE */
         struct {
             uint64_t session;
             struct fed_span why;
@@ -157,9 +165,9 @@ struct fed_worker_message {
             struct fed_span identity;
             struct fed_span key; /* KEY only; empty: there is none */
         } key;
-        struct fed_worker_stats stats;
+        struct fed_worker_stats stats; /* STATS_HTTPS, too */
         struct fed_worker_saved saved;
-        struct fed_worker_start start; /* CERTIFICATE: the three PEM texts */
+        struct fed_worker_start start; /* CERTIFICATE: the four PEM texts */
         struct fed_worker_answer answer;
     };
 };

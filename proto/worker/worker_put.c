@@ -35,6 +35,7 @@ static void put_opened(struct fed_buf *out, const struct fed_worker_opened *open
     if (opened->has_cert)
         put_cert(out, &opened->cert);
     fed_buf_put_string(out, opened->psk_identity);
+    fed_buf_put_string(out, opened->https_id);
     fed_buf_put_string(out, opened->kept);
     put_counts(out, &opened->counts);
 }
@@ -73,6 +74,7 @@ static void put_certificate(struct fed_buf *out, const struct fed_worker_start *
     fed_buf_put_string(out, start->cert_pem);
     fed_buf_put_string(out, start->key_pem);
     fed_buf_put_string(out, start->client_ca_pem);
+    fed_buf_put_string(out, start->chain_pem);
 }
 
 static void put_start(struct fed_buf *out, const struct fed_worker_start *start)
@@ -83,6 +85,8 @@ static void put_start(struct fed_buf *out, const struct fed_worker_start *start)
     fed_buf_put_u32(out, start->sessions_max);
     fed_buf_put_u32(out, start->handshakes_max);
     fed_buf_put_u32(out, start->session_idle_ms);
+    fed_buf_put_u32(out, start->https_sessions_max);
+    fed_buf_put_u32(out, start->https_handshakes_max);
     put_certificate(out, start);
 }
 
@@ -113,6 +117,8 @@ static void put_fields(struct fed_buf *out, const struct fed_worker_message *m)
         break;
     case FED_WORKER_ALIVE:
     case FED_WORKER_CLOSE:
+    case FED_WORKER_TOUCH:
+    case FED_WORKER_UNOBSERVE:
         fed_buf_put_u64(out, m->session);
         break;
     case FED_WORKER_REQUEST:
@@ -142,6 +148,7 @@ static void put_fields(struct fed_buf *out, const struct fed_worker_message *m)
         fed_buf_put_string(out, m->key.key);
         break;
     case FED_WORKER_STATS:
+    case FED_WORKER_STATS_HTTPS:
         put_stats(out, &m->stats);
         break;
     case FED_WORKER_SAVED:

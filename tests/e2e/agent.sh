@@ -280,42 +280,87 @@ case_bad_kubeconfig() {
     agent_start cluster1
     connected
 }
-case_corrupt() {
-    local file way before code
-    agent_stop cluster1
-    file=$(find "$FLEET/cluster1/state" -maxdepth 1 -name '*.db' | head -n 1)
-    [ -n "$file" ]
-    cp -a "$FLEET/cluster1/state" "$FLEET/good-state"
-    for way in header cut text middle; do
-        rm -rf "$FLEET/cluster1/state"
-        cp -a "$FLEET/good-state" "$FLEET/cluster1/state"
-        rm -f "$file-wal" "$file-shm"
-        case $way in
-            header) printf 'rubbish rubbish!' | dd of="$file" conv=notrunc bs=1 2>/dev/null ;;
-            cut) truncate -s 5000 "$file" ;;
-            text) printf 'not a database at all\n' >"$file" ;;
-            middle) python3 - "$file" <<'PY'
+damage() { # damage WAY FILE
+    case $1 in
+        header) printf 'rubbish rubbish!' | dd of="$2" conv=notrunc bs=1 2>/dev/null ;;
+        cut) truncate -s 5000 "$2" ;;
+        text) printf 'not a database at all\n' >"$2" ;;
+        gone) rm "$2" ;;
+        bit) python3 - "$2" <<'PY'
 import sys
 with open(sys.argv[1], "r+b") as f:
     f.seek(0, 2)
-    for at in range(4096, f.tell(), 4096):
-        f.seek(at)
-        f.write(b"\xff" * 64)
+    middle = f.tell() // 2
+    f.seek(middle)
+    byte = f.read(1)[0]
+    f.seek(middle)
+    f.write(bytes([byte ^ 1]))
 PY
-                ;;
-        esac
-        before=$(sha256sum <"$file")
-        fails 1 "$(basename "$file").*(damaged|cut short|is not a store).*it was left as it is" \
-            timeout -k 5 20 "$BIN/fedlet" run --state-dir "$FLEET/cluster1/state" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig" ||
-            { echo "way: $way"; corrupt_restore; return 1; }
-        [ "$(sha256sum <"$file")" = "$before" ] || { echo "$way: the file was changed"; corrupt_restore; return 1; }
+            ;;
+    esac
+}
+case_corrupt() {
+    # Set aside as it was, and made anew from the hub and the cluster: what is there is recognised, and nothing goes.
+    local file=$FLEET/cluster1/state/state.db way before uid round=0
+    uid=$(field deployment web '{.metadata.uid}')
+    for way in header cut text bit gone; do
+        round=$((round + 1))
+        config "lost$round" l | hubctl apply -f -
+        soon 30 'True ' propagation shop "federatedconfigmap" "lost$round"
+        agent_stop cluster1
+        # Nobody will remember that this was asked for.
+        hubctl -n shop delete federatedconfigmap "lost$round" --wait=false
+        cp -a "$FLEET/cluster1/state" "$FLEET/state-before"
+        damage $way "$file"
+        rm -f "$file-wal"
+        before=$([ ! -e "$file" ] || sha256sum <"$file")
+        set_value plain "after-$way"
+        agent_start cluster1
+        connected
+        soon 30 "after-$way" field configmap plain '{.data.k}'
+        is "$uid" field deployment web '{.metadata.uid}'
+        [ -z "$before" ] || [ "$(sha256sum <"$file.damaged-1")" = "$before" ] || { echo "$way: what is set aside was changed"; return 1; }
+        soon 30 '' field configmap "lost$round" '{.metadata.labels}'
+        is l field configmap "lost$round" '{.data.k}'
+        gone 30 hubctl -n shop get federatedconfigmap "lost$round"
+        soon 30 'True ' propagation shop federatedconfigmap plain
     done
-    corrupt_restore
-    # Nothing was taken away in the cluster meanwhile.
+    # Not more than two are kept, and the hub takes none of this for a copy.
+    is 'state.db.damaged-1 state.db.damaged-2' aside
+    [ "$(condition_word cluster1 CloneSuspected)" != True ]
     is 2 field deployment web '{.spec.replicas}'
+    grep -q 'set aside as state.db.damaged-1' "$FLEET/logs/cluster1-agent.err"
+}
+aside() { (cd "$FLEET/cluster1/state" && echo *.damaged-?); }
+case_corrupt_twice() {
+    # Both copies of the identity: it has to join again, says so, and leaves the cluster alone.
+    local state=$FLEET/cluster1/state uid
+    uid=$(field deployment web '{.metadata.uid}')
+    agent_stop cluster1
+    damage header "$state/state.db"
+    damage bit "$state/identity"
+    fails 1 'not joined' timeout -k 5 20 "$BIN/fedlet" run --state-dir "$state" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig"
+    agent_join cluster1 "$(fedctl token create)" --again
+    agent_start cluster1
+    connected
+    set_value plain joined-again
+    soon 30 joined-again field configmap plain '{.data.k}'
+    is "$uid" field deployment web '{.metadata.uid}'
+}
+case_newer() {
+    # Of a version to come: refused, and not a byte is written.
+    local state=$FLEET/cluster1/state before
+    agent_stop cluster1
+    cp -a "$state" "$FLEET/good-state"
+    printf '\4' | dd of="$state/state.db" conv=notrunc bs=1 seek=63 2>/dev/null
+    before=$(cd "$state" && sha256sum state.db* identity)
+    fails 1 'written by a newer version.*left as it is' timeout -k 5 20 "$BIN/fedlet" run --state-dir "$state" \
+        --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig" || { newer_restore; return 1; }
+    is "$before" bash -c "cd '$state' && sha256sum state.db* identity" || { newer_restore; return 1; }
+    newer_restore
     connected
 }
-corrupt_restore() {
+newer_restore() {
     rm -rf "$FLEET/cluster1/state"
     mv "$FLEET/good-state" "$FLEET/cluster1/state"
     agent_start cluster1
@@ -376,7 +421,9 @@ try "a silent agent is Offline until it is back" case_agent_silent
 try "a second agent on the same state is refused" case_second_agent
 try "SIGTERM ends it in order" case_sigterm
 try "a kubeconfig that is not there" case_bad_kubeconfig
-try "a damaged state file is refused and left as it is" case_corrupt
+try "a damaged state file is set aside and made anew, five ways" case_corrupt
+try "a damaged state file and a damaged identity: joins again" case_corrupt_twice
+try "a state file of a newer version is refused and left as it is" case_newer
 try "a state directory that cannot be written" case_unwritable
 try "an unregistered cluster joins again with its state directory" case_again
 try "a deleted KubeFedCluster cuts its agent off" case_revoked_cluster

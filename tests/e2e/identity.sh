@@ -121,9 +121,10 @@ ask_https() { # ask_https CERT KEY METHOD PATH [BODY]: the status; the answer is
         "https://127.0.0.1:$(cut -d' ' -f3 "$FLEET/hub.ports")/fedlet/v1/$path"
 }
 sqlite_identity() { # sqlite_identity STATE_DIR MEMBER: of the stored identity
-    python3 - "$1/state.db" "$2" <<'PY'
+    state_copy "$1" "$WORK/state"
+    python3 - "$WORK/state/state.db" "$2" <<'PY'
 import json, sqlite3, sys
-rows = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+rows = sqlite3.connect(sys.argv[1])
 tables = [name for (name,) in rows.execute("select name from sqlite_master where type='table'")]
 for table in tables:
     columns = [column[1] for column in rows.execute(f"pragma table_info({table})")]

@@ -139,6 +139,13 @@ agent_stop() {
     process_stop "$FLEET/$cluster.pid" "$@"
 }
 
+# state_copy STATE_DIR FOLDER: an agent's state file as it is on disk, for others to read: it lets nobody else open its own.
+state_copy() {
+    rm -rf "$2"
+    mkdir -p "$2"
+    cp "$1"/state.db* "$2/"
+}
+
 # contexts_write FILE CLUSTER...: one kubeconfig with the contexts hub (the current one) and CLUSTER...
 contexts_write() {
     local file=$1 cluster pairs=()

@@ -126,10 +126,11 @@ time.sleep(1000)'
 }
 case_not_a_hub() {
     # Another agent of the same federation, in the hub's place: the right CA, but no serverAuth.
-    python3 - "$FLEET/$CLUSTER/state/state.db" "$FLEET/agent.crt" <<'PY'
+    state_copy "$FLEET/$CLUSTER/state" "$FLEET/state-copy"
+    python3 - "$FLEET/state-copy/state.db" "$FLEET/agent.crt" <<'PY'
 import json, re, sqlite3, sys
-for row in sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True).execute("select * from sqlite_master where type='table'"):
-    for record in sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True).execute(f"select * from {row[1]}"):
+for row in sqlite3.connect(sys.argv[1]).execute("select * from sqlite_master where type='table'"):
+    for record in sqlite3.connect(sys.argv[1]).execute(f"select * from {row[1]}"):
         for value in record:
             if isinstance(value, bytes) and b'"certificate"' in value:
                 open(sys.argv[2], "w").write(json.loads(value)["certificate"])

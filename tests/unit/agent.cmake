@@ -4,10 +4,21 @@ fed_unit_test(agent_daemon_test
     SOURCES ${agent_dir}/agent_daemon_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_apply_test
+    SOURCES ${agent_dir}/agent_apply_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
+fed_unit_test(agent_order_test
+    SOURCES ${agent_dir}/agent_order_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
+fed_unit_test(agent_policy_test
+    SOURCES ${agent_dir}/agent_policy_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_wish_test
     SOURCES ${agent_dir}/agent_wish_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_parts_test
-    SOURCES ${agent_dir}/agent_parts_test.c LINK fed_agent fed_port_posix)
+    SOURCES ${agent_dir}/agent_parts_test.c ${agent_dir}/agent_answers.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_enroll_test
     SOURCES ${agent_dir}/agent_enroll_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c

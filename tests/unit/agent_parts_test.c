@@ -10,6 +10,8 @@
 #include "agent/scan.h"
 #include "agent/seen.h"
 
+#include "tests/unit/agent_answers.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,33 +206,31 @@ static void test_phases(void **state)
         assert_int_equal(agent_apply_phase(FED_SPAN_LIT("v1"), fed_span_text(order[i])), i);
 }
 
+static void read_answer(unsigned status, const char *body, struct agent_answer *out)
+{
+    struct fed_kube_answer answer = {.status = status, .body = fed_span_text(body)};
+
+    agent_answer_read(fed_alloc_system(), &answer, out);
+}
+
 static void test_answers(void **state)
 {
-    static const struct {
-        unsigned status;
-        const char *body;
-        enum agent_verdict verdict;
-        const char *message;
-    } rows[] = {
-        {404, "{\"kind\":\"Status\",\"message\":\"no ns\",\"details\":{\"kind\":\"namespaces\"}}",
-            AGENT_VERDICT_NAMESPACE, "no ns"},
-        {404, "404 page not found\n", AGENT_VERDICT_KIND, "404 page not found "},
-        {422, "{\"kind\":\"Status\",\"message\":\"bad\"}", AGENT_VERDICT_REFUSED, "bad"},
-        {429, "", AGENT_VERDICT_RETRY, "HTTP status 429"},
-        {409, "", AGENT_VERDICT_RETRY, "HTTP status 409"},
-        {503, "\xff\xfe", AGENT_VERDICT_RETRY, "HTTP status 503"},
-    };
+    struct agent_answer out;
 
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct fed_kube_answer answer = {
-            .status = rows[i].status, .body = fed_span_text(rows[i].body)};
-        struct agent_answer out;
+    for (size_t i = 0; i < agent_answer_n_rows; i++) {
+        const struct agent_answer_row *row = &agent_answer_rows[i];
 
-        agent_answer_read(fed_alloc_system(), &answer, &out);
-        assert_int_equal(agent_answer_verdict(&out), rows[i].verdict);
-        assert_string_equal(out.message, rows[i].message);
+        read_answer(row->status, row->body, &out);
+        if (agent_trouble_of(&out, 0) != row->trouble || strcmp(out.field, row->field) != 0)
+            fail_msg("%u %s: \"%s\" \"%s\"", row->status, out.message,
+                agent_trouble_rule(agent_trouble_of(&out, 0))->word, out.field);
     }
+    read_answer(503, "", &out);
+    assert_int_equal(agent_trouble_of(&out, 5), AGENT_TROUBLE_THROTTLED);
+    assert_string_equal(out.message, "HTTP status 503");
+    read_answer(404, "404 page not found\n", &out);
+    assert_string_equal(out.message, "404 page not found ");
 }
 
 static enum fed_err parse_object(const char *text, struct agent_seen *out)

@@ -25,6 +25,7 @@ struct world_work { /* short form of a work */
 
 struct world_object { /* in the member */
     bool used;
+    bool deleting;
     char path[300];
     char uid[40];
     unsigned rv;
@@ -69,9 +70,14 @@ struct world {
     bool api_down;
     bool api_hold;           /* requests wait */
     const char *refuse_path; /* PATCHes whose path contains it get refuse_status and refuse_body */
-    unsigned refuse_status;
+    unsigned refuse_status;  /* 0: the connection breaks */
     const char *refuse_body;
-    bool linger; /* deleted objects stay until world_forget */
+    unsigned refuse_retry_after_s;
+    /* Asked before any other write; returns the status of a refusal that it wrote, 0 for none. */
+    unsigned (*judge)(
+        void *ctx, const char *method, const char *path, const char *body, struct fed_buf *out);
+    void *judge_ctx;
+    bool linger; /* deleted objects stay, with a deletionTimestamp */
     struct fed_kube_call *calls;
     struct world_watch watches[16];
     char requests[WORLD_LOG_MAX]; /* "METHOD path\n" of everything but probes and lists */

@@ -162,22 +162,35 @@ static int by_identity(const void *a, const void *b)
     return fed_work_cmp(a, b);
 }
 
-static struct fed_span plural_of(const char *kind)
+static const struct kind {
+    const char *kind;
+    const char *api_version;
+    const char *plural;
+} world_kinds[] = {
+    {"Namespace", "v1", "namespaces"},
+    {"Deployment", "apps/v1", "deployments"},
+    {"PersistentVolumeClaim", "v1", "persistentvolumeclaims"},
+    {"Widget", "example.com/v1", "widgets"},
+    {"CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions"},
+    {"ConfigMap", "v1", "configmaps"},
+};
+
+static const struct kind *kind_of(const char *kind)
 {
-    if (strcmp(kind, "Namespace") == 0)
-        return FED_SPAN_LIT("namespaces");
-    if (strcmp(kind, "Deployment") == 0)
-        return FED_SPAN_LIT("deployments");
-    return FED_SPAN_LIT("configmaps");
+    size_t i = 0;
+
+    while (strcmp(world_kinds[i].kind, kind) != 0 && strcmp(world_kinds[i].kind, "ConfigMap") != 0)
+        i++;
+    return &world_kinds[i];
 }
 
 static void fill_work(struct fed_work *work, const struct world_work *from)
 {
-    bool apps = strcmp(from->kind, "Deployment") == 0;
+    const struct kind *kind = kind_of(from->kind);
 
-    *work = (struct fed_work){.api_version = fed_span_text(apps ? "apps/v1" : "v1"),
+    *work = (struct fed_work){.api_version = fed_span_text(kind->api_version),
         .kind = fed_span_text(from->kind),
-        .plural = plural_of(from->kind),
+        .plural = fed_span_text(kind->plural),
         .ns = fed_span_text(from->ns),
         .name = fed_span_text(from->name),
         .options = from->options | (from->ns ? FED_WORK_NAMESPACED : 0u),

@@ -152,6 +152,8 @@ static void put_object(struct fed_buf *out, const struct world_object *o)
         fed_buf_printf(out, "\"namespace\":\"%s\",", ns);
     fed_buf_printf(out, "\"uid\":\"%s\",\"resourceVersion\":\"%u\",\"generation\":%u", o->uid,
         o->rv, o->generation);
+    if (o->deleting)
+        fed_buf_put_text(out, ",\"deletionTimestamp\":\"2026-01-02T00:00:00Z\"");
     if (o->managed[0])
         fed_buf_printf(out, ",\"labels\":{\"kubefed.io/managed\":\"%s\"}", o->managed);
     fed_buf_put_text(out, ",\"managedFields\":[");
@@ -262,8 +264,8 @@ static unsigned delete_object(
         status_body(out, 409, "uid");
         return 409;
     }
-    if (!w->linger)
-        o->used = false;
+    o->used = w->linger;
+    o->deleting = true;
     return 200;
 }
 
@@ -351,6 +353,12 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
     if (strcmp(call->method, "GET") == 0)
         return get_object(w, path, out);
     memcpy(w->last_body, call->body, sizeof w->last_body);
+    if (w->judge) {
+        unsigned status = w->judge(w->judge_ctx, call->method, path, call->body, out);
+
+        if (status)
+            return status;
+    }
     if (strcmp(call->method, "DELETE") == 0)
         return delete_object(w, path, call->body, out);
     if (w->refuse_path && strstr(path, w->refuse_path)) {
@@ -374,13 +382,15 @@ bool world_kube_step(struct world *w)
         return false;
     take_out(w, call);
     fed_buf_init(&body, fed_alloc_system(), 1u << 20);
-    if (w->api_down) {
-        call->done(call->ctx, FED_ERR_NETWORK, NULL, &diag);
-    } else {
+    if (!w->api_down) {
         answer.status = respond(w, call, &body);
         answer.body = fed_buf_span(&body);
-        call->done(call->ctx, FED_OK, &answer, NULL);
+        answer.retry_after_s = answer.status == 429 ? w->refuse_retry_after_s : 0;
     }
+    if (answer.status == 0)
+        call->done(call->ctx, FED_ERR_NETWORK, NULL, &diag);
+    else
+        call->done(call->ctx, FED_OK, &answer, NULL);
     fed_buf_fini(&body);
     free(call);
     return true;

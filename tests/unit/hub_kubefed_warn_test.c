@@ -89,6 +89,8 @@ static const struct row {
         "spec.template.metadata.annotations: is not propagated; an override can set it\n"
         "spec.template.metadata.finalizers: is not propagated; an override can set it\n"},
     {MAP, "ns", "x", "{" PLACED ",'template':{'metadata':{'annotations':{}}}}", ""},
+    {MAP, "ns", "x",
+        "{" PLACED ",'template':{'metadata':{'annotations':{'fedlet.io/replace':'true'}}}}", ""},
     /* overrides */
     {MAP, "ns", "x",
         OVERRIDES("[{'clusterName':'c1','clusterOverrides':[{'path':'/spec/replicas','value':2},{"

@@ -15,3 +15,7 @@ add_test(NAME layers_self_test COMMAND ${PROJECT_SOURCE_DIR}/tests/layers/check 
 fed_unit_test(ports_base_resolve_test
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/ports_base_resolve_test.c
     LINK fed_port_linux fed_port_posix fed_base)
+fed_unit_test(ports_sqlite_sum_test
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/ports_sqlite_sum_test.c
+        ${CMAKE_CURRENT_LIST_DIR}/ports_base_dir.c
+    LINK fed_port_sqlite fed_base tp::sqlite)

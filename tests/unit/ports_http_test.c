@@ -985,6 +985,93 @@ static void not_tls(void **state)
     world_close(&w);
 }
 
+static bool over_at_once(struct raw *r, struct world *w)
+{
+    world_run_ms(w, 100);
+    return raw_ended(r);
+}
+
+static bool accepted(void *ctx)
+{
+    struct fed_http_server_stats stats;
+
+    fed_http_server_stats(((struct world *)ctx)->server, &stats);
+    return stats.connections == 2;
+}
+
+/* One address may have two handshakes under way: a third is closed, but who was silent for two
+ * seconds gives way to it. */
+static void silent_handshakes(void **state)
+{
+    struct fed_http_server_options options = {.handshakes_max = 4, .client_handshakes_max = 2};
+    struct fed_http_server_stats stats;
+    struct fed_http_client *client;
+    struct raw raw[3];
+    struct outcome o;
+    struct world w;
+
+    (void)state;
+    memset(raw, 0, sizeof(raw));
+    world_open(&w);
+    world_serve(&w, &options);
+    raw[0].fd = raw_connect(&w);
+    raw[1].fd = raw_connect(&w);
+    world_until(&w, accepted, &w);
+    raw[2].fd = raw_connect(&w);
+    assert_true(over_at_once(&raw[2], &w));
+    assert_false(raw_ended(&raw[0]));
+    world_run_ms(&w, 2100);
+    client = open_client(&w, false);
+    world_ask(&w, client, &o, "GET", "/hello", nothing);
+    assert_int_equal(o.err, FED_OK);
+    assert_true(raw_ended(&raw[0]));
+    assert_false(raw_ended(&raw[1]));
+    fed_http_server_stats(w.server, &stats);
+    assert_int_equal(stats.turned_away, 2);
+    assert_int_equal(stats.handshakes, 1);
+    assert_int_equal(stats.failed, 0);
+    for (int i = 0; i < 3; i++)
+        close(raw[i].fd);
+    outcome_fini(&o);
+    fed_http_client_close(client);
+    world_close(&w);
+}
+
+/* While it is paused nothing is accepted, and what is asked waits. */
+static void paused(void **state)
+{
+    struct fed_http_server_stats stats;
+    struct outcome answers[2];
+    struct fed_http_client *clients[2];
+    struct outcome first;
+    struct world w;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, NULL);
+    clients[0] = open_client(&w, false);
+    world_ask(&w, clients[0], &first, "GET", "/hello", nothing);
+    fed_http_server_pause(w.server, true);
+    clients[1] = open_client(&w, false);
+    for (int i = 0; i < 2; i++) {
+        outcome_init(&answers[i], &w);
+        world_call(clients[i], &answers[i], "GET", "/hello", nothing);
+    }
+    world_run_ms(&w, 200);
+    assert_int_equal(w.n_handled, 1);
+    fed_http_server_stats(w.server, &stats);
+    assert_int_equal(stats.connections, 1);
+    fed_http_server_pause(w.server, false);
+    for (int i = 0; i < 2; i++) {
+        world_until(&w, outcome_done, &answers[i]);
+        assert_int_equal(answers[i].err, FED_OK);
+        outcome_fini(&answers[i]);
+        fed_http_client_close(clients[i]);
+    }
+    outcome_fini(&first);
+    world_close(&w);
+}
+
 /* ---- who is who ---- */
 static void check_peer(bool http1, const char *expected)
 {
@@ -1098,6 +1185,8 @@ int main(void)
         cmocka_unit_test(response_limit),
         cmocka_unit_test(call_timeout),
         cmocka_unit_test(not_tls),
+        cmocka_unit_test(silent_handshakes),
+        cmocka_unit_test(paused),
         cmocka_unit_test(peers),
         cmocka_unit_test(wrong_certificates),
     };
