@@ -91,6 +91,7 @@ struct world {
     uint64_t sent_bytes; /* as the link counts; 0: 1000 */
     uint64_t hub_knows;  /* 0: it is of before that was said */
     unsigned kinds_asked;
+    bool consent_off;     /* the agent's own guard */
     bool hub_has_orders;  /* GET /r */
     bool hub_has_no_base; /* every frame is a full one */
     struct fed_removal_id orders[WORLD_WORKS];
