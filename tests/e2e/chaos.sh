@@ -8,6 +8,7 @@
 set -euo pipefail
 source "$(dirname "$0")/suite.sh"
 export ROOT BIN KUBE FLEET FEDLET_BIN=$BIN FEDLET_KUBE=$KUBE
+export CONSENT=off # placements that empty a member are what this is about
 SEED=${CHAOS_SEED:-1}
 [ "$SEED" != new ] || SEED=$((RANDOM * 32768 + RANDOM))
 printf '# seed %s\n' "$SEED"
