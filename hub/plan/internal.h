@@ -375,6 +375,9 @@ bool plan_type_runs(const struct hub_plan *plan, const struct plan_type *type);
 /* The object stays in the cluster as it is, whether it is there or not. */
 FED_MUST_USE enum fed_err plan_pair_hold(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+/* After a start: whatever is there stays, as nothing can be sent. */
+FED_MUST_USE enum fed_err plan_pair_keep(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
 /* Which types are gone is part of the round's commit: stages the rows that are to change; and when
  * they are durable. */
 FED_MUST_USE enum fed_err plan_types_stage(struct hub_plan *plan);

@@ -85,8 +85,10 @@ enum fed_err plan_pair_place(
 
     if (err)
         return err;
-    if (wish.error[0])
-        return pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
+    if (wish.error[0]) {
+        err = plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
+        return err ? err : pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
+    }
     piece = wish.piece;
     if (plan_hold_keeps(plan, item, cluster, piece)) {
         plan_piece_unref(plan, piece);
@@ -387,8 +389,9 @@ enum fed_err plan_pair_update(
         return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
+    pair = plan_pair_find(item, cluster);
     if (is_frozen(plan, item))
-        return FED_OK;
+        return plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
     if (!is_ending(item) && plan_item_selects(plan, item, cluster))
         return pair_want(plan, item, cluster, false);
     pair = plan_pair_find(item, cluster);

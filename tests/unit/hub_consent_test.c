@@ -328,6 +328,61 @@ static void test_consent_that_is_not_stored_was_not_given(void **state)
     assert_int_equal(maps(w, "c1"), 0);
 }
 
+/* Its type is stopped while it waits, and the hub restarts. */
+static void test_a_type_that_is_stopped_meanwhile(void **state)
+{
+    struct hub_world *w = *state;
+    static const char type[] =
+        "{'metadata':{'name':'configmaps'},'spec':{'propagation':'%s','targetType':{'group':'','"
+        "version':'v1','kind':'ConfigMap','pluralName':'configmaps','scope':'Namespaced'},'"
+        "federatedType':{'group':'types.kubefed.io','version':'v1beta1','kind':'FederatedConfigMap'"
+        ",'pluralName':'federatedconfigmaps','scope':'Namespaced'}}}";
+    char json[512];
+
+    put_all(w, ALL);
+    narrow(w, 0, POOL);
+    assert_int_equal(waiting(w, "c1"), 14);
+    snprintf(json, sizeof json, type, "Disabled");
+    hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
+    assert_int_equal(maps(w, "c1"), 14);
+    hub_world_restart(w);
+    assert_int_equal(maps(w, "c1"), POOL); /* held in every cluster, which may mean nothing */
+    assert_int_equal(waiting(w, "c1"), 14);
+    snprintf(json, sizeof json, type, "Enabled");
+    hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
+    assert_true(maps(w, "c1") >= 14);
+    hub_world_restart(w);
+    assert_true(waiting(w, "c1") >= 14);
+    approve(w, "c1");
+    assert_int_equal(maps(w, "c1"), 0);
+}
+
+/* The last good version stays over a restart, as well as anybody can know it. */
+static void test_what_cannot_be_sent_stays_over_a_restart(void **state)
+{
+    struct hub_world *w = *state;
+
+    put(w, 0, ALL, "");
+    put(w, 0,
+        ALL "},'overrides':[{'clusterName':'c1','clusterOverrides':[{'path':'/x/y/z','op':"
+            "'remove'}]}],'q':{",
+        "");
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/m00,Namespace//ns");
+    hub_world_restart(w);
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/m00=,Namespace//ns");
+    assert_string_equal(hub_world_works(w, "c2"), "ConfigMap/ns/m00,Namespace//ns");
+    assert_non_null(
+        strstr(hub_world_composed(w, W_CONFIGMAPS, "ns", "m00"), "ApplyOverridesFailed"));
+    put(w, 0, ALL, "");
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/m00,Namespace//ns");
+    /* A placement that cannot be computed. */
+    put(w, 0, "'clusterSelector':{'matchExpressions':[{'key':'z','operator':'Is'}]}", "");
+    hub_world_restart(w);
+    assert_string_equal(hub_world_works(w, "c1"), "ConfigMap/ns/m00=,Namespace//ns");
+    hub_world_remove(w, W_CONFIGMAPS, "ns", "m00");
+    assert_string_equal(hub_world_works(w, "c1"), "Namespace//ns");
+}
+
 /* ---- over random histories ---- */
 
 struct history {
@@ -455,6 +510,8 @@ int main(void)
         IN_THREE(test_an_agent_that_asks_by_itself),
         IN_THREE(test_frames_mark_what_was_ordered),
         IN_THREE(test_consent_that_is_not_stored_was_not_given),
+        IN_THREE(test_a_type_that_is_stopped_meanwhile),
+        IN_THREE(test_what_cannot_be_sent_stays_over_a_restart),
         IN_THREE(test_random_histories),
     };
 
