@@ -196,13 +196,24 @@ static enum fed_err make_room(struct staging *s)
     return FED_OK;
 }
 
-/* What the frame says of an entry that leaves; NULL for nothing. Its index is that of the base. */
+/* What the frame says of an entry that leaves; NULL for nothing. Its index is that of the base, by
+ * which the frame's list ascends. */
 static const struct fed_frame_removed *removal_of(
     const struct staging *s, const struct agent_entry *entry)
 {
-    for (size_t i = 0; entry->in_manifest && i < s->frame->n_removed; i++)
-        if (s->frame->removed[i].base_index == entry->index)
-            return &s->frame->removed[i];
+    size_t low = 0;
+    size_t high = entry->in_manifest ? s->frame->n_removed : 0;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (s->frame->removed[mid].base_index == entry->index)
+            return &s->frame->removed[mid];
+        if (s->frame->removed[mid].base_index < entry->index)
+            low = mid + 1;
+        else
+            high = mid;
+    }
     return NULL;
 }
 
