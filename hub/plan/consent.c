@@ -189,7 +189,7 @@ static enum fed_err give(struct hub_plan *plan, struct plan_cluster *cluster)
         if (!plan_order_has(cluster, &consent->asked[i]))
             err = plan_order_add_id(plan, cluster, &consent->asked[i]);
     fed_log(plan->log, FED_LOG_WARN, "plan: cluster %s: %zu removals that waited go, %s consented",
-        cluster->name, consent->told, consent->user[0] ? consent->user : "somebody");
+        cluster->name, consent->told, consent->user ? consent->user : "somebody");
     consent->given = consent->moved = consent->dirty = true;
     plan_round_want(plan);
     return err;
@@ -417,4 +417,5 @@ void plan_consent_fini(struct hub_plan *plan, struct plan_consent *consent)
     fed_consent_window_fini(&consent->window);
     fed_alloc_free(plan->mem, consent->orders, consent->cap_orders * sizeof *consent->orders);
     fed_alloc_free(plan->mem, consent->asked, consent->n_asked * sizeof *consent->asked);
+    fed_alloc_free(plan->mem, consent->user, PLAN_CONSENT_USER_SIZE);
 }

@@ -52,15 +52,15 @@ struct plan_consent {
     size_t n_orders, cap_orders;
     struct fed_removal_id *asked; /* by id: the agent holds them back, and there is no order */
     size_t n_asked;
-    char id[PLAN_CONSENT_ID_SIZE];     /* of what waits now, which consent names; "" for nothing */
-    size_t told;                       /* how many waited when people were told last */
-    char user[PLAN_CONSENT_USER_SIZE]; /* who wrote the consent that is admitted */
-    bool given;                        /* consent was taken in and is not durable yet */
-    bool dirty;                        /* its row is to be written */
-    bool staged;                       /* it is part of the commit */
-    bool moved;                        /* what waits, or how much */
-    bool orders_moved;                 /* the agent is to ask */
-    bool tell_given;                   /* people are to be told */
+    char id[PLAN_CONSENT_ID_SIZE]; /* of what waits now, which consent names; "" for nothing */
+    size_t told;                   /* how many waited when people were told last */
+    char *user;        /* who wrote the consent that is admitted; owned, NULL: not known */
+    bool given;        /* consent was taken in and is not durable yet */
+    bool dirty;        /* its row is to be written */
+    bool staged;       /* it is part of the commit */
+    bool moved;        /* what waits, or how much */
+    bool orders_moved; /* the agent is to ask */
+    bool tell_given;   /* people are to be told */
     uint64_t told_revision;
 };
 

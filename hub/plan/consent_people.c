@@ -77,7 +77,7 @@ static void tell_one(struct hub_plan *plan, struct plan_cluster *cluster)
     hub_plan_consent(plan, name, &now);
     if (consent->tell_given) {
         snprintf(message, sizeof message, "the removals that waited were consented to by %s",
-            consent->user[0] ? consent->user : "somebody");
+            consent->user ? consent->user : "somebody");
         plan->consent_told(plan->consent_ctx, name, false, "RemovalApproved", message);
     } else if (now.n == 0 && consent->told > 0) {
         plan->consent_told(plan->consent_ctx, name, false, "RemovalTakenBack",
@@ -218,6 +218,14 @@ static enum fed_err check_right(
         FED_SPAN_ARG(cluster));
 }
 
+static void note_user(struct hub_plan *plan, struct plan_consent *consent, struct fed_span user)
+{
+    if (!consent->user)
+        consent->user = fed_alloc_get(plan->mem, PLAN_CONSENT_USER_SIZE);
+    if (consent->user)
+        snprintf(consent->user, PLAN_CONSENT_USER_SIZE, FED_SPAN_FMT, FED_SPAN_ARG(user));
+}
+
 static enum fed_err check_approval(
     struct hub_plan *plan, struct hub_admission *a, struct fed_span id, struct fed_diag *diag)
 {
@@ -236,12 +244,8 @@ static enum fed_err check_approval(
         return refuse(a, PLAN_APPROVE_ANNOTATION);
     }
     err = check_right(a, name, diag);
-    if (!err && !a->dry_run) {
-        size_t len = fed_span_sub(a->user, 0, PLAN_CONSENT_USER_SIZE - 1).len;
-
-        memcpy(cluster->consent.user, a->user.at ? a->user.at : (const uint8_t *)"", len);
-        cluster->consent.user[len] = '\0';
-    }
+    if (!err && !a->dry_run)
+        note_user(plan, &cluster->consent, a->user);
     return err;
 }
 
