@@ -175,6 +175,7 @@ enum fed_err plan_consent_judge(struct hub_plan *plan)
 static enum fed_err give(struct hub_plan *plan, struct plan_cluster *cluster)
 {
     struct plan_consent *consent = &cluster->consent;
+    size_t n = plan_consent_waiting(cluster);
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; i < cluster->n_items && consent->n_awaiting > 0; i++) {
@@ -189,7 +190,7 @@ static enum fed_err give(struct hub_plan *plan, struct plan_cluster *cluster)
         if (!plan_order_has(cluster, &consent->asked[i]))
             err = plan_order_add_id(plan, cluster, &consent->asked[i]);
     fed_log(plan->log, FED_LOG_WARN, "plan: cluster %s: %zu removals that waited go, %s consented",
-        cluster->name, consent->told, consent->user ? consent->user : "somebody");
+        cluster->name, n, consent->user ? consent->user : "somebody");
     consent->given = consent->moved = consent->dirty = true;
     plan_round_want(plan);
     return err;
