@@ -1,8 +1,8 @@
 /* again.c - a directory that joins once more (state.h): in one commit the inventory is kept and the
  * bundle forgotten. */
-#include "agent/state.h"
+#include "agent/trial.h"
 
-#define ROWS 3u /* besides works and blobs: mark, manifest, kinds */
+#define ROWS 4u /* besides works and blobs: mark, time, manifest, kinds */
 
 struct listing {
     struct fed_alloc *arena;
@@ -58,6 +58,19 @@ static enum fed_err keep(
     return FED_OK;
 }
 
+/* Its templates go, too; what is in place stays so. */
+static enum fed_err drop_trial(struct listing *l, const struct agent_entry *entry)
+{
+    struct fed_buf key;
+
+    if (!entry->trial_row)
+        return FED_OK;
+    fed_buf_init(&key, l->arena, FED_STORE_KEY_MAX);
+    agent_trial_put_key(&key, &entry->work);
+    l->ops[l->n++] = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
+    return fed_buf_err(&key);
+}
+
 static enum fed_err put_ops(
     struct agent_state *state, struct agent_table *table, struct listing *l, struct fed_buf *head)
 {
@@ -68,19 +81,22 @@ static enum fed_err put_ops(
 
     if (err)
         return err;
-    l->ops = fed_alloc_array(l->arena, l->cap + table->n + ROWS, sizeof *l->ops);
+    l->ops = fed_alloc_array(l->arena, l->cap + 2 * table->n + ROWS, sizeof *l->ops);
     if (!l->ops)
         return FED_ERR_NOMEM;
     err = state->store->range(state->store->ctx, from, to, 0, drop_blob, l);
     err = err ? err : l->err;
     for (size_t i = 0; i < table->n && !err; i++)
         err = keep(l->arena, table->at[i], &l->ops[l->n++]);
+    for (size_t i = 0; i < table->n && !err; i++)
+        err = drop_trial(l, table->at[i]);
     if (err)
         return err;
     fed_buf_init(head, l->arena, 64);
     agent_state_put_head(head, table->epoch, 0, none);
     /* Whichever machine had the identity: it is this one now. */
-    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT("mark"), .remove = true};
+    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT(AGENT_STATE_MARK), .remove = true};
+    l->ops[l->n++] = (struct fed_store_op){.key = FED_SPAN_LIT(AGENT_STATE_TIME), .remove = true};
     l->ops[l->n++] =
         (struct fed_store_op){.key = FED_SPAN_LIT("manifest"), .value = fed_buf_span(head)};
     /* Strays are those of the next federation, which says so before anything is let go of. */

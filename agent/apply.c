@@ -5,6 +5,7 @@
 #include "agent/path.h"
 #include "agent/policy.h"
 #include "agent/render.h"
+#include "agent/trial.h"
 #include "agent/wish.h"
 
 #include <stdio.h>
@@ -92,6 +93,8 @@ static void on_done(
         apply_replace_answer(apply, entry, answer);
     else
         apply_remove_answer(apply, entry, call.step, answer);
+    if (call.paid && entry->retry.attempts == 0) /* it came to something */
+        agent_budget_give(&apply->retries, AGENT_RETRY_RATE, AGENT_RETRY_GAIN);
     changed(apply, entry);
     agent_apply_kick(apply);
 }
@@ -116,6 +119,7 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->entry = entry;
     call->step = step;
     call->kube_call = NULL;
+    call->paid = entry->retry.attempts > 0;
     if (agent_policy_account(apply->policy, &entry->work, &account)) {
         agent_account_user(&account, user);
         in_name.impersonate = user;
@@ -156,6 +160,14 @@ void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enu
     fed_buf_fini(&path);
 }
 
+/* A change that is only reported is reported with its values. */
+static const char *read_accept(const struct agent_entry *entry)
+{
+    bool values = entry->verify && entry->wish && entry->wish->report_drift;
+
+    return values ? AGENT_ACCEPT_FULL : AGENT_ACCEPT_METADATA;
+}
+
 static void start_read(struct agent_apply *apply, struct agent_entry *entry)
 {
     struct fed_buf path;
@@ -164,7 +176,7 @@ static void start_read(struct agent_apply *apply, struct agent_entry *entry)
     agent_path_put_object(&path, &entry->work);
     apply_start(apply, entry, AGENT_STEP_READ,
         &(struct fed_kube_request){
-            .method = "GET", .path = fed_buf_cstr(&path), .accept = AGENT_ACCEPT_METADATA});
+            .method = "GET", .path = fed_buf_cstr(&path), .accept = read_accept(entry)});
     fed_buf_fini(&path);
 }
 
@@ -194,6 +206,7 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     uint8_t content[AGENT_CONTENT_SIZE];
     struct fed_buf path;
     struct fed_buf body;
+    struct fed_work work = agent_trial_in_effect(entry);
     enum fed_err err;
 
     fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
@@ -202,7 +215,7 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     fed_buf_put_text(&path, APPLY_QUERY);
     err = agent_wish_of(apply->state, entry, &wish, &diag);
     if (!err)
-        err = agent_entry_content(apply->ports.mem, &entry->work, content);
+        err = agent_entry_content(apply->ports.mem, &work, content);
     if (!err)
         err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
     if (!err) {
@@ -239,8 +252,7 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
         start_read(apply, entry);
         break;
     case AGENT_STEP_APPLY:
-        if (entry->uid[0] && !entry->yielded &&
-            agent_render_retains(apply->ports.mem, &entry->work))
+        if (entry->uid[0] && !entry->yielded && agent_render_retains(apply->ports.mem, entry))
             start_read(apply, entry);
         else
             start_apply(apply, entry);
@@ -254,6 +266,18 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
 }
 
 /* ---- schedule ---- */
+
+/* What failed before shares with all else that failed what the API server may be asked. */
+static bool may_try(struct agent_apply *apply, struct agent_entry *entry, uint64_t now_ms)
+{
+    return entry->retry.attempts == 0 ||
+           agent_budget_take(&apply->retries, AGENT_RETRY_RATE, now_ms, &entry->due_ms);
+}
+
+struct agent_budget *agent_apply_retries(struct agent_apply *apply)
+{
+    return &apply->retries;
+}
 
 static bool is_due(const struct agent_entry *entry, uint64_t now_ms)
 {
@@ -312,7 +336,7 @@ static bool start_phase(struct agent_apply *apply, unsigned phase, uint64_t now_
             break;
         if (!is_due(entry, now_ms) || phase_of(entry) != phase)
             continue;
-        if (!apply_waits(apply, entry))
+        if (!apply_waits(apply, entry) && may_try(apply, entry, now_ms))
             start(apply, entry);
         if (!entry->busy)
             stands = false;
@@ -359,6 +383,11 @@ void agent_apply_kick(struct agent_apply *apply)
 static void on_timer(void *ctx)
 {
     agent_apply_kick(ctx);
+}
+
+const struct agent_apply_counts *agent_apply_counts(const struct agent_apply *apply)
+{
+    return &apply->counts;
 }
 
 void agent_apply_pause(struct agent_apply *apply)
@@ -411,8 +440,11 @@ enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state
     apply->table = table;
     apply->events = *events;
     err = ports->loop->timer_new(ports->loop->ctx, on_timer, apply, &apply->timer);
+    if (!err)
+        err =
+            ports->loop->timer_new(ports->loop->ctx, apply_drift_timer, apply, &apply->drift_timer);
     if (err) {
-        fed_alloc_free(ports->mem, apply, sizeof *apply);
+        agent_apply_free(apply);
         return err;
     }
     *out = apply;
@@ -433,5 +465,6 @@ void agent_apply_free(struct agent_apply *apply)
     }
     apply_await_end(apply);
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->timer);
+    apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->drift_timer);
     fed_alloc_free(apply->ports.mem, apply, sizeof *apply);
 }

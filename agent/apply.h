@@ -26,6 +26,7 @@
 #define FEDLET_AGENT_APPLY_H
 
 #include "agent/answer.h"
+#include "agent/budget.h"
 #include "agent/ports.h"
 #include "agent/state.h"
 
@@ -49,6 +50,14 @@ FED_MUST_USE enum fed_err agent_apply_new(const struct agent_ports *ports,
 /* Cancels what is under way. */
 void agent_apply_free(struct agent_apply *apply);
 
+struct agent_apply_counts {
+    uint64_t applied;
+    uint64_t failed;    /* refused, or not answered */
+    uint64_t restored;  /* drift that was put back at once */
+    uint64_t contested; /* drift that somebody keeps making */
+};
+const struct agent_apply_counts *agent_apply_counts(const struct agent_apply *apply);
+
 /* Starts what is due and sets the timer for the rest. Call after staging. */
 void agent_apply_kick(struct agent_apply *apply);
 /* While paused nothing is started (API server away). Ending the pause tries everything that waits
@@ -64,10 +73,18 @@ void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy
 /* The object of the entry as a list or watch showed it. */
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
-/* The watch lost sight of it (label taken off, or deleted), or a complete list did not contain it.
- * resource_version 0: not known. manager: who may have done it, "" for unknown. */
-void agent_apply_lost(struct agent_apply *apply, struct agent_entry *entry,
-    uint64_t resource_version, const char *manager);
+/* The watch lost sight of it (label taken off, or deleted), or a complete list did not contain it:
+ * it is looked at by itself. resource_version 0: not known. */
+void agent_apply_lost(
+    struct agent_apply *apply, struct agent_entry *entry, uint64_t resource_version);
+/* The API server counts its versions from an earlier point again: those that are known of the
+ * entry's object say nothing any more. */
+void agent_apply_set_back(struct agent_entry *entry);
+/* The member has this kind again: what failed without it is tried now. */
+void agent_apply_kind_back(
+    struct agent_apply *apply, struct fed_span api_version, struct fed_span plural);
+/* What all requests that repeat a failed one share (AGENT_RETRY_RATE). */
+struct agent_budget *agent_apply_retries(struct agent_apply *apply);
 
 /* State, health or object of the entry changed: whoever waits for it is looked at again. Cheap when
  * nobody waits. */

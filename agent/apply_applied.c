@@ -1,6 +1,8 @@
 /* apply_applied.c - answers to applies, and the status of the objects that came back. */
 #include "agent/apply_inner.h"
+#include "agent/remote.h"
 #include "agent/render.h"
+#include "agent/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +19,7 @@ static void queue_status(struct agent_apply *apply, struct agent_entry *entry, s
     fed_alloc_free(mem, entry->remote, entry->remote_len);
     entry->remote = copy;
     entry->remote_len = text.len;
-    entry->report_due = true;
+    entry->version_due = true; /* at once, and with pauses while it keeps changing (report.h) */
 }
 
 void apply_note_status(
@@ -30,10 +32,10 @@ void apply_note_status(
     if (!(entry->work.options & FED_WORK_STATUS))
         return;
     fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
-    if (seen->status && !fed_json_put_canonical(&text, seen->status) && !fed_buf_err(&text) &&
-        fed_digest_of(fed_buf_span(&text), &digest))
-        goto done;
-    /* Gone, or beyond what a report may carry: an old one is no better than none. */
+    if (agent_remote_put(apply->ports.mem, seen->status, &text) || fed_buf_err(&text) ||
+        (text.len > 0 && fed_digest_of(fed_buf_span(&text), &digest)))
+        goto done; /* with the next event */
+    /* Gone, or left out whole: an old one is no better than none. */
     if (memcmp(digest.bytes, none, sizeof none) == 0 &&
         memcmp(entry->remote_digest, none, sizeof none) != 0)
         queue_status(apply, entry, FED_SPAN_LIT("null"));
@@ -56,7 +58,7 @@ static bool is_to_yield(
     const struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     entry->yielded = !seen->has_replicas;
-    return seen->has_replicas && agent_render_retains(apply->ports.mem, &entry->work);
+    return seen->has_replicas && agent_render_retains(apply->ports.mem, entry);
 }
 
 static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
@@ -80,8 +82,8 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
         return;
     }
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
-    agent_entry_set(apply->table, entry, FED_WORK_APPLIED, "", NULL);
-    agent_entry_set_health(entry, seen->health);
+    apply_drift_applied(apply, entry, seen);
+    agent_entry_set_health(apply->ports.mem, entry, &seen->health);
     apply_note_status(apply, entry, seen);
     if (entry->work.options & FED_WORK_SCALE)
         apply->events.scaled(apply->events.ctx, entry);
@@ -108,6 +110,7 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
                 entry->deed = (uint8_t)deed_of(entry, answer->status);
             entry->deed_sent = false;
             entry->adopting = false;
+            apply->counts.applied++;
             take_applied(apply, entry, &seen, content, superseded);
         }
         fed_json_doc_free(doc);

@@ -2,12 +2,16 @@
  */
 #include "agent/apply_inner.h"
 
+#include "agent/trial.h"
+
 #define CONTENT_TRIES 3u /* of what only another content helps; then rarely */
 #define RARE_MS 1800000u /* and up to twice that */
 #define QUIET_MAX_S 10u
 
 const char *apply_reason(const struct agent_entry *entry)
 {
+    if (agent_trial_is_back(entry))
+        return AGENT_REASON_ROLLBACK_FAILED;
     return entry->uid[0] ? "UpdateFailed" : "CreationFailed";
 }
 
@@ -94,6 +98,7 @@ void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum ag
     enum agent_trouble trouble = agent_trouble_of(answer, retry_after_s);
     const struct agent_trouble_rule *rule;
 
+    apply->counts.failed++;
     if (trouble == AGENT_TROUBLE_IMMUTABLE) /* of another request than an update */
         trouble = AGENT_TROUBLE_INVALID;
     rule = agent_trouble_rule(trouble);
@@ -131,6 +136,7 @@ void apply_unreachable(struct agent_apply *apply, struct agent_entry *entry, enu
     const char *text = diag && diag->text[0] ? diag->text : fed_err_text(err);
     struct fed_diag message;
 
+    apply->counts.failed++;
     apply_again(apply, entry, step, AGENT_TROUBLE_UNREACHABLE, 0);
     fed_diag_set(&message, err, "member API server: %s", text);
     if (entry->retry.attempts > 1 && !entry->removing)

@@ -16,8 +16,6 @@
 #define REFUSED_CEILING_MS 300000u
 #define GONE_FLOOR_MS 300u /* until a deleted object is gone */
 #define GONE_CEILING_MS 30000u
-#define FIGHT_FLOOR_MS 10000u
-#define FIGHT_CEILING_MS 300000u
 
 #define AGENT_REASON_CYCLE "DependencyCycle"
 #define AGENT_REASON_IMMUTABLE "ImmutableField"
@@ -34,6 +32,7 @@ struct call { /* one request under way */
     enum agent_step step;
     uint8_t content[AGENT_CONTENT_SIZE]; /* of what is being applied */
     struct fed_kube_call *kube_call;
+    bool paid; /* took of the budget of retries */
 };
 
 struct agent_apply {
@@ -42,6 +41,9 @@ struct agent_apply {
     struct agent_table *table;
     struct agent_apply_events events;
     struct fed_timer *timer;
+    struct fed_timer *drift_timer; /* the next entry->fight that may be over */
+    struct agent_budget retries;   /* requests that only repeat what failed */
+    struct agent_budget restores;  /* foreign changes that are looked at and put back */
     struct call calls[AGENT_INFLIGHT_MAX];
     size_t n_calls;
     struct await *awaits[AGENT_AWAITS_MAX];
@@ -53,6 +55,7 @@ struct agent_apply {
     const struct agent_policy *policy; /* NULL: everything is allowed */
     bool paused;
     bool in_kick;
+    struct agent_apply_counts counts;
     bool was_busy; /* something was started since the last `settled` */
 };
 
@@ -138,6 +141,18 @@ void apply_remove_answer(struct agent_apply *apply, struct agent_entry *entry, e
     const struct fed_kube_answer *answer);
 /* The entry is done with: its object is gone or released. */
 void apply_drop(struct agent_entry *entry);
+/* What a READ with entry->verify found; false: the entry is none of those, or the object is to be
+ * treated like one that was never seen. */
+bool apply_drift_present(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
+bool apply_drift_absent(struct agent_apply *apply, struct agent_entry *entry);
+/* After an apply: Applied, or still contested. */
+void apply_drift_applied(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
+/* Says that the object is being deleted, and which finalizers it waits for. */
+void apply_set_deleting(struct agent_apply *apply, struct agent_entry *entry,
+    enum fed_work_state state, const char *reason, const struct agent_seen *seen);
+void apply_drift_timer(void *apply);
 /* After an apply: did events that came meanwhile show another state than the one we made? */
 void apply_check_meanwhile(struct agent_apply *apply, struct agent_entry *entry);
 

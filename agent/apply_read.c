@@ -30,13 +30,12 @@ static void consider(
         refuse(apply, entry, "AlreadyExists", "Resource pre-exist in cluster");
     } else if (seen->deleting) {
         apply_retry(apply, entry, AGENT_STEP_READ, GONE_FLOOR_MS, GONE_CEILING_MS, 0);
-        agent_entry_set(apply->table, entry, FED_WORK_WAITING, apply_reason(entry),
-            "the object in the member is being deleted");
+        apply_set_deleting(apply, entry, FED_WORK_WAITING, apply_reason(entry), seen);
     } else {
         memcpy(entry->uid, seen->uid, sizeof entry->uid);
         entry->adopting = !ours;
         entry->yielded = !seen->has_replicas;
-        if (!entry->yielded && agent_render_retains(apply->ports.mem, &entry->work))
+        if (!entry->yielded && agent_render_retains(apply->ports.mem, entry))
             apply_start_yield(apply, entry, seen);
         else
             agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
@@ -49,6 +48,8 @@ static void absent(struct agent_apply *apply, struct agent_entry *entry)
         apply_drop(entry);
         return;
     }
+    if (apply_drift_absent(apply, entry))
+        return;
     entry->uid[0] = '\0';
     entry->adopting = false;
     agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
@@ -67,7 +68,7 @@ static void present(
     } else if (apply_parse(apply, entry, doc, answer->body, &seen)) {
         if (entry->removing)
             apply_remove_seen(apply, entry, &seen);
-        else
+        else if (!apply_drift_present(apply, entry, &seen))
             consider(apply, entry, &seen);
     }
     fed_json_doc_free(doc);

@@ -17,34 +17,18 @@ void apply_drop(struct agent_entry *entry)
     entry->dirty = true;
 }
 
-/* Whose finalizers hold it up; false when there are none. They are never taken off. */
-static bool name_finalizers(const struct fed_json *list, struct fed_diag *out)
-{
-    size_t n = fed_json_count(list);
-
-    fed_diag_set(out, FED_OK, "the object is being deleted and has finalizers:");
-    for (size_t i = 0; i < n; i++) {
-        struct fed_diag so_far = *out;
-        struct fed_span name = fed_json_string(fed_json_at(list, i));
-
-        fed_diag_set(out, FED_OK, "%s%s " FED_SPAN_FMT, so_far.text, i > 0 ? "," : "",
-            FED_SPAN_ARG(fed_span_sub(name, 0, FINALIZER_SHOWN_MAX)));
-    }
-    return n > 0;
-}
-
-/* seen: the object that is still there, NULL for not known. */
+/* seen: NULL when it was not looked at since. */
 static void wait_gone(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    struct fed_diag message;
-    bool named = seen && name_finalizers(seen->finalizers, &message);
-
-    apply_retry(apply, entry, AGENT_STEP_READ, GONE_FLOOR_MS, GONE_CEILING_MS, 0);
     if (entry->seen_any) /* the watch said so already */
-        entry->due_ms = apply_now(apply);
-    agent_entry_set(
-        apply->table, entry, FED_WORK_REMOVING, "WaitingForRemoval", named ? message.text : NULL);
+        agent_entry_plan(entry, AGENT_STEP_READ, apply_now(apply));
+    else
+        apply_retry(apply, entry, AGENT_STEP_READ, GONE_FLOOR_MS, GONE_CEILING_MS, 0);
+    if (seen)
+        apply_set_deleting(apply, entry, FED_WORK_REMOVING, "WaitingForRemoval", seen);
+    else
+        agent_entry_set(apply->table, entry, FED_WORK_REMOVING, "WaitingForRemoval", NULL);
 }
 
 static void start_release(

@@ -5,6 +5,7 @@
  * hold what no template brings back. */
 #include "agent/apply_inner.h"
 
+#include "agent/trial.h"
 #include "agent/wish.h"
 
 static bool holds_data(const struct fed_work *work)
@@ -52,8 +53,10 @@ void apply_immutable(
     const struct agent_wish *wish;
     bool asked = !agent_wish_of(apply->state, entry, &wish, NULL) && wish->replace;
 
-    /* What was applied once in this content is not there for the first time. */
-    if (!asked || holds_data(&entry->work) || entry->has_applied || wish->replaced) {
+    /* What was applied once in this content is not there for the first time; an earlier version
+     * that comes back is (trial.h). */
+    if (!asked || holds_data(&entry->work) || wish->replaced ||
+        (entry->has_applied && !agent_trial_is_back(entry))) {
         leave(apply, entry, answer, asked);
         return;
     }

@@ -48,39 +48,6 @@ static void on_join_pending(void *ctx)
         j->options->name);
 }
 
-static enum fed_err read_token_file(struct joining *j, struct fed_diag *diag)
-{
-    struct fed_buf text;
-    struct fed_span token;
-    enum fed_err err;
-
-    fed_buf_init(&text, j->w->mem, FED_TOKEN_TEXT_MAX + 2);
-    err = j->w->fs.read(j->w->fs.ctx, j->options->token_file, &text, diag);
-    token = fed_buf_span(&text);
-    while (token.len > 0 && strchr("\r\n ", token.at[token.len - 1]))
-        token.len--;
-    if (!err)
-        err = fed_token_parse(token, &j->token, diag);
-    fed_buf_fini(&text);
-    return err ? fed_diag_prefix(diag, err, "%s", j->options->token_file) : FED_OK;
-}
-
-static enum fed_err read_token(struct joining *j, struct fed_diag *diag)
-{
-    char line[FED_TOKEN_TEXT_MAX + 2];
-    const char *text = j->options->token;
-
-    if (j->options->token_file)
-        return read_token_file(j, diag);
-    if (strcmp(text, "-") == 0) {
-        if (!fgets(line, sizeof line, stdin))
-            return fed_diag_set(diag, FED_ERR_INVALID, "no token on stdin");
-        line[strcspn(line, "\r\n")] = '\0';
-        text = line;
-    }
-    return fed_token_parse(fed_span_text(text), &j->token, diag);
-}
-
 /* FED_ERR_EXISTS when this directory is that member already, and is not to join once more;
  * FED_ERR_CONFLICT with diag when it is another. Once more is by any token for the name: the hub's
  * CA may be another one by now, and who asked for it has the token in his hand. */
@@ -115,7 +82,7 @@ static enum fed_err check_kubeconfig(struct agent_world *w, struct fed_diag *dia
 
     if (!w->config.kubeconfig[0])
         return FED_OK;
-    err = fed_kube_config_load(w->mem, w->config.kubeconfig, NULL, &config, diag);
+    err = fed_kube_config_load_own(w->mem, w->config.kubeconfig, &config, diag);
     if (!err)
         fed_kube_config_fini(&config);
     return err;
@@ -173,7 +140,7 @@ static enum fed_err enroll(struct joining *j, struct fed_diag *diag)
 
 static enum fed_err join(struct joining *j, struct fed_diag *diag)
 {
-    enum fed_err err = read_token(j, diag);
+    enum fed_err err = agent_world_token(j->w, j->options, &j->token, diag);
 
     if (!err)
         err = check_kubeconfig(j->w, diag);

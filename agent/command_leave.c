@@ -19,17 +19,12 @@ static void on_left(void *ctx)
 static enum fed_err forget(struct agent_world *w, struct fed_diag *diag)
 {
     /* First what a new state file would begin with, last what says that this is a member. */
-    static const char *const files[] = {AGENT_VAULT_FILE, AGENT_STATE_FILE, AGENT_STATE_FILE "-wal",
-        AGENT_STATE_FILE "-shm", AGENT_STATE_FILE AGENT_VAULT_ASIDE "1",
-        AGENT_STATE_FILE AGENT_VAULT_ASIDE "1-wal", AGENT_STATE_FILE AGENT_VAULT_ASIDE "2",
-        AGENT_STATE_FILE AGENT_VAULT_ASIDE "2-wal", AGENT_STATE_SESSION_FILE,
-        AGENT_STATE_PARTIAL_FILE, AGENT_STATE_KEY_FILE};
     char path[AGENT_PATH_MAX];
     enum fed_err err = FED_OK;
 
     agent_world_close_store(w);
-    for (size_t i = 0; i < sizeof files / sizeof *files && !err; i++) {
-        err = agent_world_path(w, files[i], path, diag);
+    for (size_t i = 0; i < agent_n_world_files && !err; i++) {
+        err = agent_world_path(w, agent_world_files[i], path, diag);
         if (!err)
             err = w->fs.remove(w->fs.ctx, path, diag);
     }

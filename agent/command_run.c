@@ -1,85 +1,17 @@
-/* command_run.c - fedlet run: the service. */
+/* command_run.c - fedlet run: the service, and what it tells the service manager. */
 #include "agent/daemon.h"
-#include "agent/world.h"
-#include "ports/control.h"
+#include "agent/service.h"
 
 #include <stdlib.h>
-
-static void on_watchdog(void *ctx)
-{
-    struct agent_world *w = ctx;
-
-    fed_notify_service_manager("WATCHDOG=1");
-    agent_timer_at(&w->ports, w->timer, fed_loop_now_ms(w->ports.loop) + w->watchdog_ms);
-}
-
-/* WATCHDOG_USEC of systemd (sd_watchdog_enabled(3)): twice as often as asked. */
-static enum fed_err start_watchdog(struct agent_world *w)
-{
-    const char *text = getenv("WATCHDOG_USEC");
-    uint64_t us = 0;
-
-    if (!text || fed_span_to_u64(fed_span_text(text), &us) || us < 2000)
-        return FED_OK;
-    w->watchdog_ms = us / 2000;
-    return agent_world_start_timer(w, on_watchdog, w->watchdog_ms);
-}
-
-static enum fed_err on_control(
-    void *ctx, struct fed_span request, struct fed_buf *out, struct fed_diag *diag)
-{
-    if (fed_span_is(request, "status"))
-        return agent_daemon_status_json(ctx, out);
-    if (fed_span_is(request, "status text"))
-        return agent_daemon_status_text(ctx, out);
-    if (fed_span_starts(request, AGENT_RBAC_REQUEST))
-        return agent_daemon_rbac(ctx, request, out, diag);
-    return fed_diag_set(diag, FED_ERR_UNSUPPORTED, "unknown request");
-}
-
-static enum fed_err serve(struct agent_world *w, struct agent_daemon *daemon, struct fed_diag *diag)
-{
-    struct fed_control_server *control = NULL;
-    char path[AGENT_PATH_MAX];
-    enum fed_err err = agent_world_path(w, AGENT_STATE_SOCKET, path, diag);
-
-    if (!err)
-        err = fed_control_server_open(
-            w->mem, w->ports.loop, &w->log, path, on_control, daemon, &control, diag);
-    if (!err)
-        err = start_watchdog(w);
-    if (!err)
-        err = agent_world_watch_signals(w);
-    if (err)
-        goto done;
-    agent_daemon_set_policy(daemon, w->policy);
-    agent_daemon_start(daemon);
-    fed_notify_service_manager("READY=1");
-    err = fed_linux_loop_run(w->loop);
-    fed_notify_service_manager("STOPPING=1");
-    if (!err && w->damaged)
-        err = fed_diag_set(diag, FED_ERR_CORRUPT,
-            "%s/" AGENT_STATE_FILE " was found damaged; the next start sets it aside",
-            w->config.state_dir);
-    fed_log(&w->log, FED_LOG_INFO, "fedlet: stopped");
-done:
-    if (control)
-        fed_control_server_close(control);
-    return err;
-}
 
 static enum fed_err choose_hubs(
     struct agent_world *w, struct agent_dial_options *out, struct fed_diag *diag)
 {
-    bool configured = w->config.n_hubs > 0;
-    const char(*hubs)[281] = (const char(*)[281])(configured ? w->config.hubs : w->identity.hubs);
-    size_t n = configured ? w->config.n_hubs : w->identity.n_hubs;
-
     *out = (struct agent_dial_options){.identity = &w->identity,
         .key_pem = fed_buf_span(&w->key_pem),
-        .hubs = hubs,
-        .n_hubs = n,
-        .mode = agent_dial_mode_of(w->config.link)};
+        .mode = agent_dial_mode_of(w->config.link),
+        .clock = &w->clock};
+    agent_world_hubs(w, &w->config, out);
     return agent_dial_check(out, diag);
 }
 
@@ -157,14 +89,13 @@ static enum fed_err make_daemon(struct agent_world *w, const struct agent_daemon
 int agent_command_run(struct agent_world *w, const struct agent_options *options)
 {
     struct agent_daemon_options daemon_options = {0};
-    struct agent_daemon *daemon = NULL;
     struct agent_dial_slot slot = {0};
     struct fed_consent_limit limit;
+    struct agent_service service = {.world = w, .options = options};
     struct places places;
     struct fed_diag diag = {""};
     enum fed_err err;
 
-    (void)options;
     err = open_run(w, &daemon_options, &slot, &diag);
     if (!err)
         err = places_init(w, &places, &diag);
@@ -177,9 +108,9 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
     daemon_options.damaged = on_damaged;
     daemon_options.damaged_ctx = w;
     if (!err)
-        err = make_daemon(w, &daemon_options, &daemon, &diag);
+        err = make_daemon(w, &daemon_options, &service.daemon, &diag);
     if (!err)
-        err = serve(w, daemon, &diag);
-    agent_daemon_free(daemon);
+        err = agent_service_run(&service, &diag);
+    agent_daemon_free(service.daemon);
     return err ? agent_world_fail(&diag, err) : EXIT_SUCCESS;
 }

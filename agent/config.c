@@ -47,6 +47,12 @@ static const struct key {
         "fedlet(8)"},
     {"logLevel", "--log-level", KIND_CHOICE, offsetof(struct agent_config, log_level), 8,
         "error warn info debug", "info", "most detailed lines: error, warn, info or debug"},
+    {"log", "--log", KIND_CHOICE, offsetof(struct agent_config, log), 8, "text json", "text",
+        "lines of text, or JSON objects with time, level and message"},
+    {"metrics", "--metrics", KIND_TEXT, offsetof(struct agent_config, metrics), AGENT_METRICS_SIZE,
+        NULL, "",
+        "where Prometheus may ask for /metrics: unix:/run/fedlet/metrics.sock, 127.0.0.1:PORT or "
+        "[::1]:PORT; empty: nowhere"},
 };
 #define N_KEYS (sizeof keys / sizeof *keys)
 
@@ -157,6 +163,15 @@ enum fed_err agent_config_option(struct agent_config *config, const char *option
         return set(config, &keys[i], value, diag);
     }
     return FED_ERR_NOT_FOUND;
+}
+
+const char *agent_config_fixed(const struct agent_config *now, const struct agent_config *next)
+{
+    if (strcmp(now->state_dir, next->state_dir) != 0)
+        return "stateDir";
+    if (strcmp(now->link, next->link) != 0)
+        return "link";
+    return strcmp(now->proxy, next->proxy) != 0 ? "proxy" : NULL;
 }
 
 void agent_config_sample(struct fed_buf *out)

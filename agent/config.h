@@ -10,16 +10,19 @@
 #include "proto/bundle/consent.h"
 
 #define AGENT_PATH_MAX 1024u
+#define AGENT_METRICS_SIZE 120u
 #define AGENT_PROXY_SIZE 513u /* FED_HTTP_PROXY_MAX and a NUL */
 
 struct agent_config {
     char state_dir[AGENT_PATH_MAX];
-    char kubeconfig[AGENT_PATH_MAX]; /* "" for the default search */
-    char link[8];                    /* auto, coap, https */
-    char proxy[AGENT_PROXY_SIZE];    /* "" for that of the environment, "none" for none */
+    char kubeconfig[AGENT_PATH_MAX];  /* "" for the default search */
+    char link[8];                     /* auto, coap, https */
+    char proxy[AGENT_PROXY_SIZE];     /* "" for that of the environment, "none" for none */
+    char log_level[8];                /* error, warn, info, debug */
+    char log[8];                      /* text, json */
+    char metrics[AGENT_METRICS_SIZE]; /* "" for none */
+    char policy[AGENT_PATH_MAX];      /* "" for none (policy.h) */
     char removal_consent[FED_CONSENT_TEXT_SIZE];
-    char policy[AGENT_PATH_MAX]; /* "" for none (policy.h) */
-    char log_level[8];           /* error, warn, info, debug */
     char hubs[AGENT_HUBS_MAX][281];
     size_t n_hubs; /* 0: those that came with the token */
 };
@@ -35,6 +38,9 @@ FED_MUST_USE enum fed_err agent_config_option(struct agent_config *config, const
     const char *value, bool *first, struct fed_diag *diag);
 /* A commented file with the defaults. */
 void agent_config_sample(struct fed_buf *out);
+/* The first key of which a running agent cannot take the new value, NULL for none: stateDir, link,
+ * proxy. The others are taken at once. */
+const char *agent_config_fixed(const struct agent_config *now, const struct agent_config *next);
 enum fed_log_level agent_config_log_level(const struct agent_config *config);
 
 #endif

@@ -2,6 +2,7 @@
 #include "agent/consent.h"
 
 #include "agent/state.h"
+#include "agent/trial.h"
 #include "agent/wish.h"
 
 #include <stdlib.h>
@@ -181,6 +182,8 @@ static bool is_last(const struct answering *a, size_t index)
         if (i != index && agent_entry_is_held_to(other) && fed_digest_eq(&other->work.blob, blob) &&
             (!goes(a, other) || i < index))
             return false;
+        if (agent_trial_needs(other->trial, blob))
+            return false;
     }
     return true;
 }
@@ -264,6 +267,8 @@ static size_t adopt(struct answering *a, uint64_t now_ms)
         if (!gone)
             continue;
         entry->again = entry->busy;
+        if (entry->trial) /* there is no version to go back to any more */
+            agent_trial_passed(a->table->mem, entry);
         agent_entry_set(a->table, entry, FED_WORK_REMOVING, "", NULL);
         agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
         n++;

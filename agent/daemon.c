@@ -1,8 +1,10 @@
 /* daemon.c - see daemon.h. */
 #include "agent/daemon_inner.h"
+#include "agent/wait.h"
+
+#include <stdio.h>
 
 #define PERSIST_FLOOR_MS 5000u
-#define PERSIST_CEILING_MS 60000u
 
 /* ---- persistence ---- */
 
@@ -39,9 +41,13 @@ static void persist(struct agent_daemon *d)
         return;
     }
     d->persist_set = true;
-    agent_timer_at(&d->ports, d->persist_timer,
-        agent_retry_failed(&d->persist_retry, fed_loop_now_ms(d->ports.loop), PERSIST_FLOOR_MS,
-            PERSIST_CEILING_MS, agent_spread(&d->ports), 0));
+    if (d->persist_retry.attempts == 0)
+        d->persist_since_ms = fed_loop_now_ms(d->ports.loop);
+    d->persist_next_ms = agent_retry_failed(&d->persist_retry, fed_loop_now_ms(d->ports.loop),
+        PERSIST_FLOOR_MS, AGENT_PERSIST_CEILING_MS, agent_spread(&d->ports), 0);
+    snprintf(d->persist_why, sizeof d->persist_why, "%.159s",
+        diag.text[0] ? diag.text : fed_err_text(err));
+    agent_timer_at(&d->ports, d->persist_timer, d->persist_next_ms);
     fed_log(d->ports.log, d->persist_retry.attempts <= 1 ? FED_LOG_ERROR : FED_LOG_DEBUG,
         "state file: %s; going on from memory, trying again",
         diag.text[0] ? diag.text : fed_err_text(err));
@@ -61,6 +67,9 @@ static void on_changed(void *ctx, struct agent_entry *entry)
 {
     struct agent_daemon *d = ctx;
 
+    agent_wait_note(&d->ports, entry);
+    agent_rollback_look(d->rollback, entry);
+    agent_pods_ask(d->pods, entry);
     if (entry->dirty)
         persist_soon(d);
     agent_observe_want(d->observe, entry);
@@ -99,16 +108,23 @@ static bool on_asked_current(void *ctx)
     return d->sync && agent_sync_is_current(d->sync);
 }
 
+static void on_persist(void *ctx)
+{
+    persist(ctx);
+}
+
 static void on_reachable(void *ctx, bool reachable)
 {
     struct agent_daemon *d = ctx;
 
     if (reachable) {
         agent_apply_resume(d->apply);
+        agent_rollback_resume(d->rollback);
         agent_observe_resume(d->observe);
     } else {
         agent_apply_pause(d->apply);
         agent_observe_pause(d->observe);
+        agent_rollback_pause(d->rollback);
     }
 }
 
@@ -212,6 +228,12 @@ static void on_not_renewed(void *ctx, const char *why, uint32_t asked_s)
     agent_dial_not_renewed(agent_sync_dial(d->sync), why, asked_s);
 }
 
+static void note_waits(struct agent_daemon *d)
+{
+    for (size_t i = 0; i < d->table.n; i++)
+        agent_wait_note(&d->ports, d->table.at[i]);
+}
+
 static void log_kept(struct agent_daemon *d)
 {
     char name[AGENT_ENTRY_NAME_SIZE];
@@ -237,6 +259,7 @@ static void on_staged(void *ctx, const struct agent_staged *staged)
     struct agent_daemon *d = ctx;
 
     agent_apply_kick(d->apply); /* first of all: the change is on its way to the member */
+    note_waits(d);
     if (staged->new_epoch)
         log_kept(d);
     agent_observe_sync(d->observe);
@@ -270,6 +293,8 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
     struct agent_pods_events pods = {.ctx = d, .changed = on_changed};
     struct agent_observe_events observe = {
         .ctx = d, .trouble = on_trouble, .current = on_asked_current};
+    struct agent_rollback_events rollback = {
+        .ctx = d, .changed = on_changed, .persist = on_persist};
     struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
     struct agent_report_events report = {.ctx = d, .full = on_full};
     struct agent_sync_events sync = {.ctx = d,
@@ -293,6 +318,9 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         err = agent_apply_new(&d->ports, &d->state, &d->table, &apply, &d->apply);
     if (!err)
         err = agent_observe_new(&d->ports, &d->table, d->apply, &observe, &d->observe);
+    if (!err)
+        err =
+            agent_rollback_new(&d->ports, &d->state, &d->table, d->apply, &rollback, &d->rollback);
     if (!err)
         err = agent_pods_new(&d->ports, &d->table, &pods, &d->pods);
     if (!err)
@@ -343,6 +371,7 @@ void agent_daemon_start(struct agent_daemon *d)
     agent_observe_sync(d->observe);
     agent_pods_sync(d->pods); /* what an earlier process knew */
     agent_probe_start(d->probe);
+    note_waits(d);
     if (d->sync)
         agent_sync_start(d->sync);
 }
@@ -372,12 +401,28 @@ void agent_daemon_free(struct agent_daemon *d)
     agent_report_free(d->report);
     agent_probe_free(d->probe);
     agent_pods_free(d->pods);
+    agent_rollback_free(d->rollback);
     agent_observe_free(d->observe);
     agent_apply_free(d->apply);
     d->ports.loop->timer_free(d->ports.loop->ctx, d->persist_timer);
     agent_table_fini(&d->table);
     fed_consent_window_fini(&d->state.consent.window);
     fed_alloc_free(d->ports.mem, d, sizeof *d);
+}
+
+/* ---- what may change while it runs ---- */
+
+void agent_daemon_hubs(struct agent_daemon *d, const char (*hubs)[281], size_t n)
+{
+    d->options.sync.hubs = hubs;
+    d->options.sync.n_hubs = n;
+    if (d->sync)
+        agent_dial_hubs(agent_sync_dial(d->sync), hubs, n);
+}
+
+void agent_daemon_look(struct agent_daemon *d)
+{
+    agent_probe_trouble(d->probe);
 }
 
 /* ---- what the gateway allows ---- */

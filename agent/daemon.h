@@ -32,11 +32,26 @@ void agent_daemon_start(struct agent_daemon *daemon);
 /* Writes what is not yet on disk and ends everything. */
 void agent_daemon_free(struct agent_daemon *daemon);
 
+/* Other addresses of the hub, n >= 1, borrowed, and checked with agent_dial_check: it is dialled
+ * anew. */
+void agent_daemon_hubs(struct agent_daemon *daemon, const char (*hubs)[281], size_t n);
+/* Looks at the member's API server now. */
+void agent_daemon_look(struct agent_daemon *daemon);
+
 /* The document of `fedlet status -o json` and, with text, what people read. */
 FED_MUST_USE enum fed_err agent_daemon_status_json(
     struct agent_daemon *daemon, struct fed_buf *out);
+/* The same for other eyes: without what an API server said about a Secret, which may quote it. */
+FED_MUST_USE enum fed_err agent_daemon_status_public(
+    struct agent_daemon *daemon, struct fed_buf *out);
 FED_MUST_USE enum fed_err agent_daemon_status_text(
     struct agent_daemon *daemon, struct fed_buf *out);
+
+/* "connected over coap; revision 12; works: 40, 38 applied, 2 failed", for the service manager. */
+void agent_daemon_summary(struct agent_daemon *daemon, struct fed_buf *out);
+/* Prometheus' text format (version 0.0.4). state_bytes: of the state file, 0 for not known. */
+FED_MUST_USE enum fed_err agent_daemon_metrics(
+    struct agent_daemon *daemon, uint64_t state_bytes, struct fed_buf *out);
 
 /* Plans the removal (or release) of everything in the inventory, for `fedlet leave`; left is called
  * once when nothing is left. */

@@ -10,6 +10,11 @@
 #define REQUEST_TIMEOUT_MS 60000u
 #define RETRY_FLOOR_MS 500u
 #define RETRY_CEILING_MS 300000u
+/* A hub that has been away for that long is looked for less often, and with fewer sends: three
+ * datagrams of a handshake and three of a TCP connection, some 50 kB a day with all headers. */
+#define AWAY_MS 3600000u
+#define AWAY_CEILING_MS 2100000u
+#define AWAY_CONNECT_MS 7000u
 #define RETRY_ASKED_MAX_S 3600u
 #define STABLE_MS 60000u /* a session that lived that long was no failure */
 #define MOVE_AGAIN_MS 10000u
@@ -41,6 +46,7 @@ static void enter(struct agent_dial *d, enum agent_dial_state next)
     fed_log(d->ports.log, FED_LOG_DEBUG, "hub: %s -> %s", agent_dial_state_name(d->state),
         agent_dial_state_name(next));
     d->state = next;
+    d->moved_ms = agent_dial_now(d);
 }
 
 /* ---- time ---- */
@@ -116,6 +122,11 @@ void agent_lane_end(struct agent_lane *l)
         l->link->disconnect(l->link->ctx);
 }
 
+static bool is_long_away(const struct agent_dial *d)
+{
+    return agent_dial_now(d) - d->away_ms > AWAY_MS;
+}
+
 /* No address answers, or the hub asked for time. */
 static void pass_end(struct agent_dial *d, uint32_t asked_s)
 {
@@ -123,8 +134,8 @@ static void pass_end(struct agent_dial *d, uint32_t asked_s)
 
     for (size_t i = 0; i < AGENT_DIAL_BINDINGS; i++)
         agent_lane_end(&d->lanes[i]);
-    d->next_ms = agent_retry_failed(&d->retry, agent_dial_now(d), RETRY_FLOOR_MS, RETRY_CEILING_MS,
-        agent_spread(&d->ports), asked_ms);
+    d->next_ms = agent_retry_failed(&d->retry, agent_dial_now(d), RETRY_FLOOR_MS,
+        is_long_away(d) ? AWAY_CEILING_MS : RETRY_CEILING_MS, agent_spread(&d->ports), asked_ms);
     /* One line at the change; while it stays away, one per doubling is enough. */
     fed_log(d->ports.log, d->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_INFO,
         "hub %s: %s, next try in %llu s", d->hub, d->why,
@@ -217,6 +228,8 @@ static unsigned connect_timeout(const struct agent_lane *l)
 
     if (is_probe(l))
         return PROBE_TIMEOUT_MS;
+    if (is_long_away(l->dial))
+        return AWAY_CONNECT_MS;
     if (l->n == 1 || passes >= 2)
         return CONNECT_TIMEOUT_MS;
     return CONNECT_SHORT_MS << passes;
@@ -250,6 +263,38 @@ static void lane_start(struct agent_lane *l)
         l->state = AGENT_LANE_CONNECTING;
 }
 
+/* By itself: what another session brings would not have been judged either. */
+static void ask_for_time(struct agent_lane *l, const char *why)
+{
+    struct agent_dial *d = l->dial;
+
+    fed_log(d->ports.log, FED_LOG_INFO,
+        "hub %s: %s; nobody keeps this machine's clock, asking the hub for the time",
+        agent_lane_hub(l), why);
+    agent_lane_end(l);
+    if (d->state != AGENT_DIAL_IN_USE) {
+        agent_lane_end(other_of(l));
+        d->second_ms = AGENT_DIAL_NEVER;
+    }
+    lane_start(l);
+    arm(d);
+}
+
+/* Whether the hello is one of a session that may be used; else it was dealt with. */
+static bool take_time(struct agent_lane *l, int64_t unix_s)
+{
+    struct agent_clock *clock = l->dial->options.clock;
+    enum fed_err err = clock ? agent_clock_told(clock, unix_s) : FED_OK;
+
+    if (err == FED_ERR_CONFLICT) {
+        agent_lane_end(l);
+        lane_start(l);
+    } else if (err) {
+        lane_failed(l, "its clock is behind what a hub said before", 0);
+    }
+    return !err;
+}
+
 static void probe_failed(struct agent_lane *l)
 {
     struct agent_dial *d = l->dial;
@@ -267,8 +312,13 @@ static void lane_failed(struct agent_lane *l, const char *why, uint32_t asked_s)
     struct agent_lane *other = other_of(l);
     bool probing = is_probe(l);
 
+    d->counts.failed++;
     if (d->resumed && l == agent_dial_coap(d)) {
         resume_failed(d, why);
+        return;
+    }
+    if (d->options.clock && agent_clock_ask(d->options.clock)) {
+        ask_for_time(l, why);
         return;
     }
     agent_lane_end(l);
@@ -361,7 +411,8 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     }
     from = message->payload;
     if (message->code == FED_LINK_CONTENT && fed_link_hello_take(&from, &hello) == FED_OK) {
-        lane_won(l, &hello, from);
+        if (take_time(l, hello.unix_s))
+            lane_won(l, &hello, from);
         return;
     }
     if (message->code == FED_LINK_UNAUTHORIZED && l->dial->events.ended &&
@@ -389,6 +440,10 @@ void agent_lane_up(struct agent_lane *l)
         lane_failed(l, CHANGED, 0);
         return;
     }
+    if (d->resumed && l == agent_dial_coap(d))
+        d->counts.resumed++;
+    else
+        d->counts.full++;
     l->state = AGENT_LANE_HELLO;
     err = d->events.hello(
         d->events.ctx, l->link, is_probe(l) ? PROBE_TIMEOUT_MS : REQUEST_TIMEOUT_MS, on_hello, l);
@@ -404,6 +459,7 @@ static void lose(struct agent_dial *d, bool silent, const char *why, uint32_t as
     bool probing = is_under_way(other_of(l));
 
     judge_coap(d, silent);
+    d->away_ms = agent_dial_now(d);
     if (agent_dial_now(d) - d->up_ms >= STABLE_MS)
         agent_retry_reset(&d->retry);
     snprintf(d->why, sizeof d->why, "%s", why);
@@ -488,6 +544,7 @@ static void probe(struct agent_dial *d)
 
 void agent_dial_begin(struct agent_dial *d)
 {
+    d->away_ms = agent_dial_now(d);
     if (!resume(d))
         pass_begin(d);
 }

@@ -61,6 +61,8 @@ enum agent_dial_state {
 };
 const char *agent_dial_state_name(enum agent_dial_state state);
 
+struct agent_clock;
+
 struct agent_dial_options {
     const struct agent_identity *identity; /* borrowed, and looked at anew for each session */
     struct fed_span key_pem;               /* borrowed */
@@ -68,6 +70,7 @@ struct agent_dial_options {
     size_t n_hubs;
     enum agent_dial_mode mode;
     const struct agent_session_place *session; /* borrowed; NULL: none is kept */
+    struct agent_clock *clock;                 /* borrowed; NULL: the system's */
     const struct agent_partial_place *partial; /* of the user; borrowed; NULL: nothing is kept */
 };
 
@@ -140,6 +143,18 @@ struct agent_dial_slot {
 struct fed_link_events agent_dial_link_events(
     struct agent_dial_slot *slot, enum agent_dial_binding binding);
 
+/* Other addresses: n >= 1, borrowed, checked (agent_dial_check). Every session ends, and the hub is
+ * dialled at once; down is called when one was in use. */
+void agent_dial_hubs(struct agent_dial *dial, const char (*hubs)[281], size_t n);
+/* What it waits for should have come that long ago. */
+bool agent_dial_is_stuck(const struct agent_dial *dial, uint64_t by_ms);
+
+struct agent_dial_counts {
+    uint64_t full; /* sessions that came up with a handshake */
+    uint64_t resumed;
+    uint64_t failed;
+};
+
 struct agent_dial_status {
     enum agent_dial_state state;
     const char *hub;         /* address in use or tried last */
@@ -147,6 +162,7 @@ struct agent_dial_status {
     int64_t next_try_unix_s; /* while waiting, else 0 */
     int64_t coap_try_unix_s; /* when CoAP is tried again while HTTPS is in use, else 0 */
     const char *why;         /* the last failure, "" for none */
+    struct agent_dial_counts counts;
 };
 void agent_dial_status(const struct agent_dial *dial, struct agent_dial_status *out);
 

@@ -3,6 +3,7 @@
 #ifndef FEDLET_AGENT_DIAL_INNER_H
 #define FEDLET_AGENT_DIAL_INNER_H
 
+#include "agent/clock.h"
 #include "agent/dial.h"
 #include "agent/retry.h"
 
@@ -44,6 +45,7 @@ struct agent_dial {
     uint64_t next_ms;   /* waiting: the next pass */
     uint64_t second_ms; /* dialing: the second lane starts; AGENT_DIAL_NEVER: it has */
     uint64_t up_ms;
+    uint64_t away_ms; /* since when there is no session */
     bool ready;
     bool resumed; /* CoAP goes on with the session of before, and the hub did not answer yet */
     struct agent_retry retry;
@@ -51,6 +53,8 @@ struct agent_dial {
     uint64_t coap_ms; /* not before: in a pass it goes second, beside HTTPS it is probed then */
     uint32_t coap_wait_ms; /* 0: trusted */
     char why[240];
+    struct agent_dial_counts counts;
+    uint64_t moved_ms; /* the state changed last */
 };
 
 static inline uint64_t agent_dial_now(const struct agent_dial *d)

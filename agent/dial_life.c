@@ -287,9 +287,32 @@ void agent_dial_status(const struct agent_dial *d, struct agent_dial_status *out
     *out = (struct agent_dial_status){.state = d->state,
         .hub = d->hub ? d->hub : agent_lane_hub(d->used),
         .link = d->used->name,
-        .why = d->why};
+        .why = d->why,
+        .counts = d->counts};
     if (d->state == AGENT_DIAL_WAITING)
         out->next_try_unix_s = unix_at(d, d->next_ms);
     if (agent_dial_is_https(d) && agent_dial_can_choose(d))
         out->coap_try_unix_s = unix_at(d, d->coap_ms);
+}
+
+void agent_dial_hubs(struct agent_dial *d, const char (*hubs)[281], size_t n)
+{
+    d->options.hubs = hubs;
+    d->options.n_hubs = n;
+    agent_dial_again(d, "other addresses are configured"); /* every lane has ended */
+    fill_lanes(d);
+    d->first = d->used;
+    d->hub = NULL;
+    d->resumed = false;
+    d->second_ms = AGENT_DIAL_NEVER;
+    d->coap_wait_ms = 0;
+}
+
+bool agent_dial_is_stuck(const struct agent_dial *d, uint64_t by_ms)
+{
+    uint64_t now_ms = agent_dial_now(d);
+
+    if (d->state == AGENT_DIAL_WAITING)
+        return d->next_ms + by_ms < now_ms;
+    return d->state == AGENT_DIAL_DIALING && d->moved_ms + by_ms < now_ms;
 }

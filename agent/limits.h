@@ -16,6 +16,20 @@
 /* Items of one page of a LIST; with contents and as metadata only. */
 #define AGENT_LIST_PAGE_FULL 100u
 #define AGENT_LIST_PAGE_METADATA 500u
+/* Pages of one list, before its API server is taken for one that never ends. */
+#define AGENT_LIST_PAGES_MAX 2000u
+/* A watch without an event and without a bookmark for so long is opened again: API servers send
+ * bookmarks about each minute, and one request in five minutes hurts none that does not. */
+#define AGENT_WATCH_SILENT_MS 300000u
+/* A watch that ended sooner counts as a failure. */
+#define AGENT_WATCH_SHORT_MS 10000u
+/* Requests that only repeat what failed, over all works and kinds: so many at once, then one a
+ * second. One that comes to something gives back more than it took, so that an API server that is
+ * well again is asked as fast as it answers. */
+#define AGENT_RETRY_RATE ((struct agent_rate){.each_ms = 1000, .burst = 20})
+#define AGENT_RETRY_GAIN 3u
+/* Foreign changes put back, over all works. */
+#define AGENT_RESTORE_RATE ((struct agent_rate){.each_ms = 100, .burst = 100})
 /* Kinds under watch in one cluster. */
 #define AGENT_KINDS_MAX 512u
 /* Kinds that are watched for strays alone: each costs a stream and a few hundred bytes. */
@@ -24,10 +38,16 @@
 #define AGENT_UID_MAX 63u
 /* A person's sentence about one work, as in a report (FED_REPORT_MESSAGE_MAX). */
 #define AGENT_MESSAGE_MAX 512u
-/* Works put back that often within AGENT_FIGHT_WINDOW_MS are contested: from then on with growing
- * pauses. */
+/* A work put back that often within AGENT_FIGHT_WINDOW_MS is contested: from then on with pauses
+ * that double, half of each random, until nobody changed it for the window and the last pause. */
 #define AGENT_FIGHT_RESTORES 5u
 #define AGENT_FIGHT_WINDOW_MS 60000u
+#define AGENT_FIGHT_PAUSE_FLOOR_MS 30000u
+#define AGENT_FIGHT_PAUSE_CEILING_MS 600000u
+/* A foreign change that is only reported is looked at again no sooner than that; the pause doubles
+ * while it keeps changing. */
+#define AGENT_DRIFT_LOOK_FLOOR_MS 10000u
+#define AGENT_DRIFT_LOOK_CEILING_MS 300000u
 /* One report message: fits one datagram with its headers. */
 #define AGENT_REPORT_CHUNK 1000u
 /* Health changes wait that long for company. */
@@ -51,5 +71,7 @@
 #define AGENT_CONFIG_MAX (64u << 10)
 /* Failing works that `fedlet status` lists for people. */
 #define AGENT_STATUS_LIST_MAX 20u
+/* Waits in its JSON; it says how many there are. */
+#define AGENT_STATUS_WAITS_MAX 100u
 
 #endif

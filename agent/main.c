@@ -4,7 +4,6 @@
  * Exit codes: 0 done, 1 failed, 2 wrong usage. */
 #include "agent/world.h"
 #include "ports/control.h"
-#include "ports/yaml.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,64 +13,6 @@
 #include <sys/stat.h>
 
 #define STATUS_TIMEOUT_MS 5000u
-
-/* ---- configuration ---- */
-
-struct one_document {
-    struct agent_config *config;
-    enum fed_err err;
-    struct fed_diag *diag;
-};
-
-static bool on_document(void *ctx, size_t index, struct fed_span json)
-{
-    struct one_document *one = ctx;
-
-    if (index > 0)
-        one->err = fed_diag_set(one->diag, FED_ERR_INVALID, "more than one document");
-    else
-        one->err = agent_config_read(one->config, json, one->diag);
-    return !one->err;
-}
-
-static enum fed_err read_config_file(struct agent_world *w, const char *path, struct fed_diag *diag)
-{
-    struct one_document one = {.config = &w->config, .diag = diag};
-    struct fed_buf text;
-    enum fed_err err;
-
-    fed_buf_init(&text, w->mem, AGENT_CONFIG_MAX);
-    err = w->fs.read(w->fs.ctx, path, &text, diag);
-    if (!err)
-        err = fed_yaml_each_json(w->mem, fed_buf_span(&text), on_document, &one, diag);
-    if (!err)
-        err = one.err;
-    fed_buf_fini(&text);
-    return err ? fed_diag_prefix(diag, err, "%s", path) : FED_OK;
-}
-
-/* FED_ERR_INVALID is wrong usage, everything else a failure. */
-static enum fed_err configure(
-    struct agent_world *w, const struct agent_options *options, struct fed_diag *diag)
-{
-    bool first_hub = true;
-    enum fed_err err = FED_OK;
-
-    agent_config_defaults(&w->config);
-    if (options->config_file && read_config_file(w, options->config_file, diag))
-        return FED_ERR_IO;
-    for (size_t i = 0; i < options->n_overrides && !err; i++) {
-        const char *option = options->overrides[i].option;
-
-        err =
-            agent_config_option(&w->config, option, options->overrides[i].value, &first_hub, diag);
-        if (err == FED_ERR_NOT_FOUND)
-            fed_diag_set(diag, err, "unknown option %s", option);
-    }
-    if (!err && strcmp(w->config.proxy, "none") != 0)
-        err = fed_https_proxy_check(w->config.proxy, diag);
-    return err ? FED_ERR_INVALID : FED_OK;
-}
 
 /* ---- status ---- */
 
@@ -144,6 +85,11 @@ static int (*const commands[AGENT_COMMANDS])(struct agent_world *, const struct 
     [AGENT_COMMAND_STATUS] = command_status,
     [AGENT_COMMAND_RBAC] = agent_command_rbac,
     [AGENT_COMMAND_LEAVE] = agent_command_leave,
+    [AGENT_COMMAND_PREFLIGHT] = agent_command_preflight,
+    [AGENT_COMMAND_DOCTOR] = agent_command_doctor,
+    [AGENT_COMMAND_BUNDLE] = agent_command_bundle,
+    [AGENT_COMMAND_INSTALL] = agent_command_install,
+    [AGENT_COMMAND_UNINSTALL] = agent_command_uninstall,
     [AGENT_COMMAND_CONFIG] = command_config,
     [AGENT_COMMAND_VERSION] = command_version,
     [AGENT_COMMAND_HELP] = command_help,
@@ -181,7 +127,7 @@ int main(int argc, char **argv)
     umask(077); /* the bundle may hold Secrets */
     w.mem = fed_alloc_system();
     w.fs = fed_fs_posix(w.mem);
-    err = configure(&w, &options, &diag);
+    err = agent_world_configure(&w, &options, &w.config, &diag);
     if (err)
         return err == FED_ERR_INVALID ? usage(&diag) : agent_world_fail(&diag, err);
     code = commands[options.command](&w, &options);

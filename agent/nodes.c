@@ -133,5 +133,7 @@ enum fed_err agent_nodes_put(const struct agent_nodes *nodes, struct fed_doc *fa
         err = fed_doc_set_text(facts, "region", nodes->region);
     if (!err && nodes->n_zones)
         err = put_zones(nodes, facts);
+    if (!err && nodes->unschedulable > 0)
+        err = fed_doc_set_int(facts, "unschedulablePods", nodes->unschedulable);
     return err;
 }

@@ -19,12 +19,13 @@ struct agent_nodes {
     char region[AGENT_NODES_LABEL_MAX + 1]; /* the first one seen; "" for none */
     char zones[AGENT_NODES_ZONES_MAX][AGENT_NODES_LABEL_MAX + 1]; /* sorted, each once */
     size_t n_zones;
+    uint32_t unschedulable; /* pods that found no node for a minute (pods.h) */
 };
 
 /* Counts one Node in. */
 void agent_nodes_take(struct agent_nodes *nodes, const struct fed_json *node);
-/* Members "nodes", "allocatable" {"cpu", "memory"}, "region" and "zones" of the facts; those that
- * are empty are left out. */
+/* Members "nodes", "allocatable" {"cpu", "memory"}, "region", "zones" and "unschedulablePods" of
+ * the facts; those that are empty, or none, are left out. */
 FED_MUST_USE enum fed_err agent_nodes_put(const struct agent_nodes *nodes, struct fed_doc *facts);
 /* In thousandths; false for what is no quantity. Beyond uint64 it is the most there is. */
 bool agent_quantity_milli(struct fed_span text, uint64_t *out);

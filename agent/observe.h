@@ -1,12 +1,14 @@
 /* observe.h - one watch per kind in use, limited by label to what is managed.
  *
- * idle -> listing (pages) -> watching -> (ended) -> watching at the last resourceVersion, or
- * listing again after 410 any failure -> waiting, with back-off
+ * waiting -> listing (pages) -> watching -> (ended, or silent for AGENT_WATCH_SILENT_MS) ->
+ * watching from the last resourceVersion or bookmark on, or listing again after 410; any failure ->
+ * waiting, with back-off, and within what the API server may be asked while it fails (budget.h)
  *
  * A kind is observed from its first object in the member on; one that is federated and of which
  * there is no work from the first bundle on, because of strays (stray.h). Kinds without a health
  * rule are read as metadata only. A work that a complete list did not contain is looked at by
- * itself before anything follows from it; a list that failed or broke off says nothing. (Kubernetes
+ * itself before anything follows from it; a list that failed or broke off says nothing. Versions
+ * that went back (an etcd restored from a backup) are noticed by the next list. (Kubernetes
  * API concepts, "Efficient detection of changes".) */
 #ifndef FEDLET_AGENT_OBSERVE_H
 #define FEDLET_AGENT_OBSERVE_H
@@ -43,6 +45,11 @@ void agent_observe_want(struct agent_observe *observe, const struct agent_entry 
 void agent_observe_refresh_status(struct agent_observe *observe);
 /* The bundle became the newest: strays that were passed over are looked for once more. */
 void agent_observe_current(struct agent_observe *observe);
+/* Each kind of works whose last list or watch failed, while it waits for the next try. */
+void agent_observe_each_waiting(const struct agent_observe *observe,
+    void (*each)(
+        void *ctx, struct fed_span plural, unsigned attempts, uint64_t next_ms, uint32_t limit_s),
+    void *ctx);
 void agent_observe_pause(struct agent_observe *observe);
 void agent_observe_resume(struct agent_observe *observe);
 

@@ -8,13 +8,17 @@
 #define USES_CONFIG 0x01u
 #define USES_JSON 0x02u
 #define USES_TIMEOUT 0x04u
+#define USES_TOKEN 0x08u
+#define USES_FILE 0x10u
+#define USES_IGNORE 0x20u
+#define USES_ROOT 0x40u
 
 static const struct command {
     const char *name;
     unsigned uses;
     const char *help;
 } commands[AGENT_COMMANDS] = {
-    [AGENT_COMMAND_JOIN] = {"join", USES_CONFIG | USES_TIMEOUT,
+    [AGENT_COMMAND_JOIN] = {"join", USES_CONFIG | USES_TIMEOUT | USES_TOKEN,
         "fedlet join TOKEN --name CLUSTER [options]\n"
         "\n"
         "Enrols this cluster at the hub that made the token. TOKEN may be - to read it from "
@@ -50,7 +54,10 @@ static const struct command {
         "  --hub URL          instead of the addresses of the token, repeatable\n"
         "  --removal-consent LIMIT  which removals wait for consent, share=30%,least=5 or off\n"
         "  --policy FILE      what the hub may do here, see fedlet(8)\n"
-        "  --log-level error|warn|info|debug\n"
+        "  --log-level error|warn|info|debug, --log text|json\n"
+        "  --metrics unix:PATH|127.0.0.1:PORT   for Prometheus, by default off\n"
+        "\n"
+        "SIGHUP reads FILE again: addresses, log, metrics, kubeconfig.\n"
         "\n"
         "Example:\n"
         "  fedlet run --kubeconfig /etc/rancher/k3s/k3s.yaml\n"},
@@ -58,7 +65,8 @@ static const struct command {
         "fedlet status [--state-dir DIR] [-o json]\n"
         "\n"
         "Asks the running service: connection (link in use, addresses, next try), bundle, works,\n"
-        "traffic, certificate.\n"
+        "traffic, certificate, and what is waited for: why, since when, and when it is tried "
+        "next.\n"
         "\n"
         "Example:\n"
         "  fedlet status -o json\n"},
@@ -86,6 +94,41 @@ static const struct command {
         "\n"
         "Example:\n"
         "  systemctl stop fedlet && fedlet leave --keep-objects\n"},
+    [AGENT_COMMAND_PREFLIGHT] = {"preflight", USES_CONFIG | USES_JSON | USES_TOKEN | USES_IGNORE,
+        "fedlet preflight [TOKEN|-] [--token-file FILE] [--ignore ID,...] [-o json]\n"
+        "\n"
+        "Looks, before joining, at what the agent will need; the token is not used up.\n"
+        "\n"
+        "Example:\n"
+        "  fedlet preflight - --kubeconfig /etc/rancher/k3s/k3s.yaml < token\n"},
+    [AGENT_COMMAND_DOCTOR] = {"doctor", USES_CONFIG | USES_JSON | USES_IGNORE,
+        "fedlet doctor [--state-dir DIR] [--kubeconfig FILE] [--ignore ID,...] [-o json]\n"
+        "\n"
+        "What is wrong now, layer by layer, and what to do; whether or not the service runs.\n"
+        "\n"
+        "Example:\n"
+        "  fedlet doctor -o json\n"},
+    [AGENT_COMMAND_BUNDLE] = {"support-bundle", USES_CONFIG | USES_FILE,
+        "fedlet support-bundle FILE|- [--state-dir DIR] [--kubeconfig FILE]\n"
+        "\n"
+        "Writes facts for who is to help, as JSON, without keys, tokens or contents of objects.\n"
+        "\n"
+        "Example:\n"
+        "  fedlet support-bundle /tmp/gateway.json\n"},
+    [AGENT_COMMAND_INSTALL] = {"install", USES_CONFIG | USES_ROOT,
+        "fedlet install [--dry-run] [--kubeconfig FILE] [--root DIR]\n"
+        "\n"
+        "Puts program, systemd units and state directory in place, or repairs them.\n"
+        "\n"
+        "Example:\n"
+        "  fedlet install --dry-run\n"},
+    [AGENT_COMMAND_UNINSTALL] = {"uninstall", USES_CONFIG | USES_ROOT,
+        "fedlet uninstall [--purge] [--dry-run] [--root DIR]\n"
+        "\n"
+        "Takes away what `fedlet install` made; with --purge the state directory, too.\n"
+        "\n"
+        "Example:\n"
+        "  fedlet leave && fedlet uninstall --purge\n"},
     [AGENT_COMMAND_CONFIG] = {"config", USES_CONFIG,
         "fedlet config --check --config FILE\n"
         "fedlet config --sample\n"
@@ -98,13 +141,18 @@ static const struct command {
     [AGENT_COMMAND_HELP] = {"help", 0,
         "fedlet - the member's agent of a Kubernetes federation\n"
         "\n"
-        "  join     enrol this cluster with a token from the hub\n"
-        "  run      the service\n"
-        "  status   what the running service is doing\n"
-        "  rbac     the rights that the agent needs in its cluster\n"
-        "  leave    end the membership\n"
-        "  config   check a configuration file, or print a sample\n"
-        "  version  print the version\n"
+        "  install         put the service on this machine\n"
+        "  preflight       look, before joining, whether all is there\n"
+        "  join            enrol this cluster with a token from the hub\n"
+        "  run             the service\n"
+        "  status          what the running service is doing\n"
+        "  rbac            the rights that the agent needs in its cluster\n"
+        "  doctor          what is wrong, and what to do\n"
+        "  support-bundle  facts for who is to help\n"
+        "  leave           end the membership\n"
+        "  uninstall       take the service off this machine\n"
+        "  config          check a configuration file, or print a sample\n"
+        "  version         print the version\n"
         "\n"
         "`fedlet COMMAND --help` says more.\n"},
 };
@@ -190,6 +238,10 @@ static bool take_flag(struct agent_options *out, const char *option)
         return out->keep_objects = true;
     if (strcmp(option, "--again") == 0 && out->command == AGENT_COMMAND_JOIN)
         return out->again = true;
+    if (strcmp(option, "--dry-run") == 0 && (commands[out->command].uses & USES_ROOT))
+        return out->dry_run = true;
+    if (strcmp(option, "--purge") == 0 && out->command == AGENT_COMMAND_UNINSTALL)
+        return out->purge = true;
     if (strcmp(option, "--check") == 0 && config)
         return out->check = true;
     if (strcmp(option, "--sample") == 0 && config)
@@ -213,7 +265,15 @@ static enum fed_err take_value(
         out->name = value;
         return FED_OK;
     }
-    if (strcmp(option, "--token-file") == 0 && join) {
+    if (strcmp(option, "--ignore") == 0 && (uses & USES_IGNORE)) {
+        out->ignore = value;
+        return FED_OK;
+    }
+    if (strcmp(option, "--root") == 0 && (uses & USES_ROOT)) {
+        out->root = value;
+        return FED_OK;
+    }
+    if (strcmp(option, "--token-file") == 0 && (uses & USES_TOKEN)) {
         out->token_file = value;
         return FED_OK;
     }
@@ -243,7 +303,9 @@ static enum fed_err check_complete(const struct agent_options *out, struct fed_d
     if (out->command == AGENT_COMMAND_JOIN && !out->token && !out->token_file)
         return fed_diag_set(diag, FED_ERR_INVALID, "join needs a token");
     if (out->token && out->token_file)
-        return fed_diag_set(diag, FED_ERR_INVALID, "join takes a token or --token-file, not both");
+        return fed_diag_set(diag, FED_ERR_INVALID, "a token or --token-file, not both");
+    if (out->command == AGENT_COMMAND_BUNDLE && !out->file)
+        return fed_diag_set(diag, FED_ERR_INVALID, "support-bundle needs a file, or - for stdout");
     if (out->command == AGENT_COMMAND_JOIN &&
         (!out->name || !fed_text_is_dns_subdomain(fed_span_text(out->name))))
         return fed_diag_set(diag, FED_ERR_INVALID,
@@ -257,6 +319,18 @@ static enum fed_err check_complete(const struct agent_options *out, struct fed_d
         return fed_diag_set(diag, FED_ERR_INVALID, "config needs --check or --sample");
     if (out->check && !out->config_file)
         return fed_diag_set(diag, FED_ERR_INVALID, "config --check needs --config FILE");
+    return FED_OK;
+}
+
+static enum fed_err take_argument(
+    struct agent_options *out, const char *argument, struct fed_diag *diag)
+{
+    unsigned uses = commands[out->command].uses;
+    const char **to = uses & USES_TOKEN ? &out->token : &out->file;
+
+    if (!(uses & (USES_TOKEN | USES_FILE)) || *to)
+        return fed_diag_set(diag, FED_ERR_INVALID, "unexpected argument %s", argument);
+    *to = argument;
     return FED_OK;
 }
 
@@ -283,9 +357,7 @@ enum fed_err agent_options_parse(
     err = find_command(argv[1], out, diag);
     for (int i = 2; i < argc && !err; i++) {
         if (argv[i][0] != '-' || strcmp(argv[i], "-") == 0) {
-            if (out->command != AGENT_COMMAND_JOIN || out->token)
-                err = fed_diag_set(diag, FED_ERR_INVALID, "unexpected argument %s", argv[i]);
-            out->token = argv[i];
+            err = take_argument(out, argv[i], diag);
         } else if (!take_flag(out, argv[i])) {
             const char *option = argv[i];
             const char *value = value_of(argc, argv, &i);

@@ -11,6 +11,11 @@ enum agent_command {
     AGENT_COMMAND_STATUS,
     AGENT_COMMAND_RBAC,
     AGENT_COMMAND_LEAVE,
+    AGENT_COMMAND_PREFLIGHT,
+    AGENT_COMMAND_DOCTOR,
+    AGENT_COMMAND_BUNDLE,
+    AGENT_COMMAND_INSTALL,
+    AGENT_COMMAND_UNINSTALL,
     AGENT_COMMAND_CONFIG,
     AGENT_COMMAND_VERSION,
     AGENT_COMMAND_HELP,
@@ -23,6 +28,8 @@ struct agent_options {
     bool json;
     bool keep_objects;
     bool again;
+    bool dry_run;
+    bool purge;
     bool check;
     bool sample;
     const char *config_file; /* NULL for none */
@@ -31,6 +38,9 @@ struct agent_options {
     const char *account;     /* rbac: NAMESPACE/NAME, NULL for the usual one */
     const char *user;        /* rbac: instead of account */
     const char *name;
+    const char *file;    /* that is written, "-" for stdout */
+    const char *ignore;  /* ids of checks, separated by commas; NULL for none */
+    const char *root;    /* instead of the machine's own; NULL: that */
     unsigned timeout_ms; /* 0: the command's own */
     size_t n_labels;
     struct fed_join_label labels[FED_JOIN_LABELS_MAX];

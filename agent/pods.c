@@ -10,8 +10,10 @@
 #include <string.h>
 
 #define LOOK_MS 1000u
+#define ILL_MS 10000u /* most rollouts are through by then */
 #define AGAIN_FLOOR_MS 15000u
 #define AGAIN_CEILING_MS 600000u
+#define ILL_CEILING_MS 3600000u /* nobody counts on its numbers */
 #define RETRY_MS 10000u
 #define NEXT_MAX_S 120 /* a clock that is off delays a look by no more */
 #define INFLIGHT_MAX 2u
@@ -33,6 +35,7 @@ struct job {
     uint64_t due_ms; /* while waiting */
     unsigned times;  /* looks since the last change */
     struct fed_kube_call *call;
+    bool has_scale; /* it has spec.replicas */
     struct fed_report_scale scale;
     struct fed_buf selector; /* percent-encoded */
     unsigned pages;
@@ -86,12 +89,25 @@ static void job_free(struct job *j)
     fed_alloc_free(p->ports.mem, j, sizeof *j);
 }
 
+static bool is_scaled(const struct agent_entry *entry)
+{
+    return entry->work.options & FED_WORK_SCALE;
+}
+
+/* Not well, and its pods may say why. */
+static bool is_ill(const struct agent_entry *entry)
+{
+    return (entry->health == FED_HEALTH_PROGRESSING || entry->health == FED_HEALTH_UNHEALTHY) &&
+           entry->work.ns.len > 0 &&
+           agent_health_has_pods(entry->work.api_version, entry->work.kind);
+}
+
 /* The entry as it is now, NULL when nobody wants to know any more. */
 static struct agent_entry *entry_of(const struct job *j)
 {
     struct agent_entry *entry = agent_table_find(j->pods->table, &j->copy->work);
 
-    return entry && entry->in_manifest && entry->uid[0] && (entry->work.options & FED_WORK_SCALE)
+    return entry && entry->in_manifest && entry->uid[0] && (is_scaled(entry) || is_ill(entry))
                ? entry
                : NULL;
 }
@@ -116,19 +132,45 @@ static uint64_t pause_of(struct job *j)
     int64_t next_s =
         j->count.next_unix_s ? j->count.next_unix_s + 1 - fed_loop_unix_s(j->pods->ports.loop) : 0;
     uint64_t pause_ms = AGAIN_FLOOR_MS;
+    uint64_t ceiling_ms =
+        j->copy->work.options & FED_WORK_SCALE ? AGAIN_CEILING_MS : ILL_CEILING_MS;
 
     if (j->count.next_unix_s)
         return next_s < 1 ? 1000u : (uint64_t)(next_s > NEXT_MAX_S ? NEXT_MAX_S : next_s) * 1000u;
-    for (unsigned i = 0; i < j->times && pause_ms < AGAIN_CEILING_MS; i++)
+    for (unsigned i = 0; i < j->times && pause_ms < ceiling_ms; i++)
         pause_ms *= 2;
     j->times++;
-    return pause_ms < AGAIN_CEILING_MS ? pause_ms : AGAIN_CEILING_MS;
+    return pause_ms < ceiling_ms ? pause_ms : ceiling_ms;
 }
 
 static bool same(const struct fed_report_scale *a, const struct fed_report_scale *b)
 {
     return a->replicas == b->replicas && a->ready == b->ready && a->running == b->running &&
            a->unschedulable == b->unschedulable;
+}
+
+/* What the object itself says to be unhealthy keeps its reason; its pods explain it. */
+static void take_health(
+    struct agent_pods *p, struct agent_entry *entry, const struct agent_health *worst)
+{
+    struct agent_health health = *worst;
+
+    if (worst->state == FED_HEALTH_UNHEALTHY) {
+        if (entry->health == FED_HEALTH_UNHEALTHY && !entry->pods_fail)
+            agent_health_say(&health, FED_HEALTH_UNHEALTHY, fed_span_text(agent_entry_why(entry)),
+                fed_span_text(worst->message));
+        else
+            entry->pods_fail = true;
+    } else if (entry->pods_fail) { /* it gets on again */
+        entry->pods_fail = false;
+        agent_health_say(&health, FED_HEALTH_PROGRESSING, FED_SPAN_LIT("PodsNotReady"),
+            FED_SPAN_LIT("its pods are on their way"));
+    } else {
+        return;
+    }
+    agent_entry_say_health(p->ports.mem, entry, &health);
+    if (entry->report_due)
+        p->events.changed(p->events.ctx, entry);
 }
 
 static void found(struct job *j)
@@ -141,12 +183,15 @@ static void found(struct job *j)
         arm(p);
         return;
     }
-    if (!entry->scale_known || !same(&entry->scale, &j->scale)) {
+    if (j->has_scale && is_scaled(entry) &&
+        (!entry->scale_known || !same(&entry->scale, &j->scale))) {
         entry->scale = j->scale;
         entry->scale_known = entry->scale_due = entry->report_due = true;
         p->events.changed(p->events.ctx, entry);
     }
-    if (j->scale.ready == j->scale.replicas && !j->again) {
+    if (is_ill(entry) && !entry->late)
+        take_health(p, entry, &j->count.worst);
+    if (j->scale.ready == j->scale.replicas && !is_ill(entry) && !j->again) {
         job_free(j);
         arm(p);
         return;
@@ -168,8 +213,10 @@ static enum fed_err on_pod(void *ctx, struct fed_span item)
     err = fed_json_doc_new(&arena.alloc, &doc);
     if (!err)
         err = fed_json_parse(doc, item, &pod, NULL);
-    if (!err)
+    if (!err) {
         agent_pods_take(&j->count, pod, fed_loop_unix_s(j->pods->ports.loop));
+        agent_pods_judge(&j->count, pod, fed_loop_unix_s(j->pods->ports.loop));
+    }
     fed_json_doc_free(doc);
     fed_arena_fini(&arena);
     return err;
@@ -275,9 +322,12 @@ static void read_object(struct job *j, const struct fed_json *object)
 {
     const struct fed_json *replicas = fed_json_find(object, "spec.replicas");
     struct fed_buf selector;
+    const struct agent_entry *entry = entry_of(j);
+    bool ill = entry && is_ill(entry);
     bool selects;
 
-    if (fed_json_type(replicas) != FED_JSON_INT) { /* it has none: nothing to spread */
+    j->has_scale = fed_json_type(replicas) == FED_JSON_INT;
+    if (!j->has_scale && !ill) { /* nothing to spread */
         struct agent_pods *p = j->pods;
 
         job_free(j);
@@ -290,7 +340,7 @@ static void read_object(struct job *j, const struct fed_json *object)
     j->count = (struct agent_pods_count){0};
     j->pages = 0;
     fed_buf_init(&selector, j->pods->ports.mem, SELECTOR_BYTES_MAX);
-    selects = j->scale.ready != j->scale.replicas && j->copy->work.ns.len > 0 &&
+    selects = (j->scale.ready != j->scale.replicas || ill) && j->copy->work.ns.len > 0 &&
               agent_pods_selector(&selector, fed_json_find(object, "spec.selector"));
     if (selects) {
         fed_buf_clear(&j->selector);
@@ -410,14 +460,10 @@ static struct job *job_new(struct agent_pods *p, const struct fed_work *work)
     return j;
 }
 
-void agent_pods_look(struct agent_pods *p, const struct agent_entry *entry)
+static void look(struct agent_pods *p, const struct agent_entry *entry, uint64_t due_ms)
 {
-    uint64_t due_ms = now_of(p) + LOOK_MS;
-    struct job *j;
+    struct job *j = job_of(p, &entry->work);
 
-    if (!(entry->work.options & FED_WORK_SCALE) || !entry->in_manifest)
-        return;
-    j = job_of(p, &entry->work);
     if (!j)
         j = job_new(p, &entry->work);
     if (!j)
@@ -430,6 +476,19 @@ void agent_pods_look(struct agent_pods *p, const struct agent_entry *entry)
     if (due_ms < j->due_ms)
         j->due_ms = due_ms;
     arm(p);
+}
+
+void agent_pods_look(struct agent_pods *p, const struct agent_entry *entry)
+{
+    if (is_scaled(entry) && entry->in_manifest)
+        look(p, entry, now_of(p) + LOOK_MS);
+}
+
+void agent_pods_ask(struct agent_pods *p, const struct agent_entry *entry)
+{
+    if (entry->in_manifest && entry->state == FED_WORK_APPLIED && is_ill(entry) &&
+        !job_of(p, &entry->work))
+        look(p, entry, now_of(p) + ILL_MS);
 }
 
 void agent_pods_sync(struct agent_pods *p)

@@ -4,6 +4,8 @@
 #include "proto/base/text.h"
 #include "proto/object/json.h"
 
+#include <stdio.h>
+
 #define UNSCHEDULABLE_S 60 /* KubeFed's UnschedulableThreshold */
 
 /* ---- one pod ---- */
@@ -44,6 +46,42 @@ void agent_pods_take(struct agent_pods_count *count, const struct fed_json *pod,
         count->unschedulable++;
     else if (count->next_unix_s == 0 || since_s + UNSCHEDULABLE_S < count->next_unix_s)
         count->next_unix_s = since_s + UNSCHEDULABLE_S;
+}
+
+/* Without a node for a minute: the scheduler says why. */
+static bool is_unschedulable(
+    const struct fed_json *pod, int64_t now_unix_s, struct agent_health *out)
+{
+    const struct fed_json *scheduled = condition_of(pod, "PodScheduled");
+    int64_t since_s;
+
+    if (!text_is(scheduled, "status", "False") || !text_is(scheduled, "reason", "Unschedulable") ||
+        fed_text_time_parse(
+            fed_json_string(fed_json_get(scheduled, "lastTransitionTime")), &since_s) ||
+        since_s + UNSCHEDULABLE_S >= now_unix_s)
+        return false;
+    agent_health_say(out, FED_HEALTH_UNHEALTHY, FED_SPAN_LIT("Unschedulable"),
+        fed_json_string(fed_json_get(scheduled, "message")));
+    return true;
+}
+
+void agent_pods_judge(
+    struct agent_pods_count *count, const struct fed_json *pod, int64_t now_unix_s)
+{
+    struct fed_span name = fed_json_string(fed_json_find(pod, "metadata.name"));
+    char message[2 * AGENT_HEALTH_MESSAGE_MAX];
+    struct agent_health health;
+
+    if (count->worst.state == FED_HEALTH_UNHEALTHY ||
+        fed_json_is_string(fed_json_find(pod, "metadata.deletionTimestamp")))
+        return;
+    agent_health_of(FED_SPAN_LIT("v1"), FED_SPAN_LIT("Pod"), pod, &health);
+    if (health.state != FED_HEALTH_UNHEALTHY && !is_unschedulable(pod, now_unix_s, &health))
+        return;
+    snprintf(message, sizeof message, "pod %.*s%s%s", (int)(name.len < 63 ? name.len : 63),
+        (const char *)name.at, health.message[0] ? ", " : "", health.message);
+    agent_health_say(
+        &count->worst, FED_HEALTH_UNHEALTHY, fed_span_text(health.reason), fed_span_text(message));
 }
 
 /* ---- selectors ---- */

@@ -11,6 +11,8 @@
 #include "ports/loop.h"
 #include "ports/store.h"
 
+struct agent_clock; /* clock.h */
+
 struct agent_ports {
     struct fed_alloc *mem;
     struct fed_loop *loop;
@@ -18,7 +20,8 @@ struct agent_ports {
     struct fed_crypto *crypto;
     struct fed_store *store;
     struct fed_kube *kube;
-    struct fed_link *coap; /* NULL: not there, as below */
+    struct agent_clock *clock; /* NULL: the loop's is right */
+    struct fed_link *coap;     /* NULL: not there, as below */
     struct fed_link *https;
     struct fed_link *link; /* the session in use, whatever carries it (dial.h) */
 };

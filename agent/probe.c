@@ -3,6 +3,7 @@
 
 #include "agent/nodes.h"
 #include "agent/path.h"
+#include "agent/pods.h"
 #include "agent/retry.h"
 #include "agent/scan.h"
 #include "proto/base/text.h"
@@ -21,6 +22,7 @@
 #define NODES_PERIOD_MS 600000u
 #define NODES_TIMEOUT_MS 30000u
 #define NODES_PATH "/api/v1/nodes?limit=50"
+#define PENDING_PATH "/api/v1/pods?fieldSelector=status.phase%3DPending&limit=50"
 #define NODES_PAGES_MAX 200u
 #define CONTINUE_MAX 4096u
 #define VERSION_ARENA_MAX (256u << 10)
@@ -34,18 +36,27 @@ struct agent_probe {
     struct fed_kube_call *call;
     struct agent_retry failing;
     enum reach reach;
+    uint64_t since_ms; /* of reach */
+    uint64_t next_ms;
     unsigned unwell; /* answers in a row that were not ok */
     struct agent_nodes nodes;
     struct agent_nodes counting; /* the pages of a list that came so far */
+    bool pending;                /* of pods without a node, after that of the nodes */
     unsigned pages;
     uint64_t nodes_ms; /* listed next */
     char version[64];
     char healthz[128];
 };
 
+static void again_at(struct agent_probe *probe, uint64_t due_ms)
+{
+    probe->next_ms = due_ms;
+    agent_timer_at(&probe->ports, probe->timer, due_ms);
+}
+
 static void again_in(struct agent_probe *probe, uint64_t wait_ms)
 {
-    agent_timer_at(&probe->ports, probe->timer, fed_loop_now_ms(probe->ports.loop) + wait_ms);
+    again_at(probe, fed_loop_now_ms(probe->ports.loop) + wait_ms);
 }
 
 static enum fed_err put_facts(struct agent_probe *probe, struct fed_buf *out)
@@ -58,6 +69,8 @@ static enum fed_err put_facts(struct agent_probe *probe, struct fed_buf *out)
     err = fed_doc_set_text(doc, "kubernetesVersion", probe->version);
     if (!err)
         err = fed_doc_set_text(doc, "healthz", probe->healthz);
+    if (!err)
+        err = fed_doc_set_text(doc, "agentVersion", FEDLET_VERSION);
     if (!err)
         err = agent_nodes_put(&probe->nodes, doc);
     if (!err)
@@ -81,6 +94,7 @@ static void set_reach(struct agent_probe *probe, enum reach reach)
     if (probe->reach == reach)
         return;
     probe->reach = reach;
+    probe->since_ms = fed_loop_now_ms(probe->ports.loop);
     if (reach == REACH_YES)
         fed_log(probe->ports.log, FED_LOG_INFO, "member API server: reachable, %s",
             probe->version[0] ? probe->version : "version not known");
@@ -114,7 +128,7 @@ static void failed(struct agent_probe *probe, const char *why)
     due_ms = agent_retry_failed(
         &probe->failing, now_ms, RETRY_FLOOR_MS, RETRY_CEILING_MS, agent_spread(&probe->ports), 0);
 
-    agent_timer_at(&probe->ports, probe->timer, due_ms);
+    again_at(probe, due_ms);
     if (probe->failing.attempts < FAILURES_BELIEVED)
         return;
     set_health(probe, "unreachable: ", why);
@@ -156,20 +170,30 @@ static void ask(
 
 /* ---- nodes: now and then, page by page ---- */
 
-static enum fed_err on_node(void *ctx, struct fed_span item)
+static void count_pod(struct agent_probe *probe, const struct fed_json *pod)
+{
+    struct agent_pods_count count = {0};
+
+    agent_pods_take(&count, pod, fed_loop_unix_s(probe->ports.loop));
+    probe->counting.unschedulable += count.unschedulable;
+}
+
+static enum fed_err on_listed(void *ctx, struct fed_span item)
 {
     struct agent_probe *probe = ctx;
     struct fed_json_doc *doc = NULL;
-    struct fed_json *node = NULL;
+    struct fed_json *object = NULL;
     struct fed_arena arena;
     enum fed_err err;
 
     fed_arena_init(&arena, probe->ports.mem, AGENT_OBJECT_ARENA_MAX);
     err = fed_json_doc_new(&arena.alloc, &doc);
     if (!err)
-        err = fed_json_parse(doc, item, &node, NULL);
-    if (!err)
-        agent_nodes_take(&probe->counting, node);
+        err = fed_json_parse(doc, item, &object, NULL);
+    if (!err && probe->pending)
+        count_pod(probe, object);
+    else if (!err)
+        agent_nodes_take(&probe->counting, object);
     fed_json_doc_free(doc);
     fed_arena_fini(&arena);
     return err;
@@ -195,26 +219,39 @@ static enum fed_err read_continue(
     return err;
 }
 
-static void on_nodes(
+static void on_page(
     void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag);
 
 static void next_page(struct agent_probe *probe, const char *token)
 {
     struct fed_buf path;
 
-    fed_buf_init(&path, probe->ports.mem, sizeof NODES_PATH + 3 * CONTINUE_MAX + 16);
-    fed_buf_put_text(&path, NODES_PATH);
+    fed_buf_init(&path, probe->ports.mem, sizeof PENDING_PATH + 3 * CONTINUE_MAX + 16);
+    fed_buf_put_text(&path, probe->pending ? PENDING_PATH : NODES_PATH);
     if (token[0]) {
         fed_buf_put_text(&path, "&continue=");
         agent_path_put_escaped(&path, fed_span_text(token));
     }
     if (!fed_buf_err(&path))
-        ask(probe, fed_buf_cstr(&path), NODES_TIMEOUT_MS, on_nodes);
+        ask(probe, fed_buf_cstr(&path), NODES_TIMEOUT_MS, on_page);
     fed_buf_fini(&path);
 }
 
+/* The nodes are told with what is known of pods; who may not list those has none to tell of. */
+static void counted(struct agent_probe *probe)
+{
+    if (!probe->pending) {
+        probe->pending = true;
+        probe->pages = 0;
+        next_page(probe, "");
+        return;
+    }
+    probe->nodes = probe->counting;
+    tell_facts(probe);
+}
+
 /* Whoever may not list nodes has none to tell of; so does a list that broke off, until the next. */
-static void on_nodes(
+static void on_page(
     void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
     struct agent_probe *probe = ctx;
@@ -226,21 +263,22 @@ static void on_nodes(
         failed(probe, diag && diag->text[0] ? diag->text : fed_err_text(err));
         return;
     }
-    if (answer->status != 200 || agent_scan_list(answer->body, on_node, probe, &metadata) ||
-        read_continue(probe, metadata, token))
-        return;
-    if (token[0] && ++probe->pages < NODES_PAGES_MAX) {
+    if (answer->status != 200 || agent_scan_list(answer->body, on_listed, probe, &metadata) ||
+        read_continue(probe, metadata, token)) {
+        if (probe->pending)
+            counted(probe);
+    } else if (token[0] && ++probe->pages < NODES_PAGES_MAX) {
         next_page(probe, token);
-        return;
+    } else {
+        counted(probe);
     }
-    probe->nodes = probe->counting;
-    tell_facts(probe);
 }
 
 static void count_nodes(struct agent_probe *probe)
 {
     probe->nodes_ms = fed_loop_now_ms(probe->ports.loop) + NODES_PERIOD_MS;
     probe->counting = (struct agent_nodes){0};
+    probe->pending = false;
     probe->pages = 0;
     next_page(probe, "");
 }
@@ -305,6 +343,7 @@ static void on_timer(void *ctx)
 
 void agent_probe_start(struct agent_probe *probe)
 {
+    probe->since_ms = fed_loop_now_ms(probe->ports.loop);
     look(probe);
 }
 
@@ -312,6 +351,15 @@ void agent_probe_trouble(struct agent_probe *probe)
 {
     if (probe->reach == REACH_YES && probe->failing.attempts == 0)
         again_in(probe, 0); /* not from within the failed request */
+}
+
+void agent_probe_status(const struct agent_probe *probe, struct agent_probe_status *out)
+{
+    *out = (struct agent_probe_status){.reachable = probe->reach == REACH_YES,
+        .since_ms = probe->since_ms,
+        .next_ms = probe->next_ms,
+        .why = probe->healthz,
+        .version = probe->version};
 }
 
 bool agent_probe_is_reachable(const struct agent_probe *probe)

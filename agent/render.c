@@ -1,19 +1,20 @@
 /* render.c - see render.h. */
 #include "agent/render.h"
 
+#include "agent/trial.h"
 #include "proto/object/render.h"
 
 enum fed_err agent_render_apply(struct agent_state *state, const struct agent_entry *entry,
     struct fed_buf *out, const char **reason, struct fed_diag *diag)
 {
-    struct fed_work work = entry->work;
+    struct fed_work work = agent_trial_in_effect(entry);
     struct fed_buf blob;
     enum fed_err err;
 
     if (!entry->uid[0])
         work.options &= ~FED_WORK_RETAIN_REPLICAS;
     fed_buf_init(&blob, state->mem, FED_BLOB_MAX);
-    err = agent_state_blob(state, &entry->work.blob, &blob);
+    err = agent_state_blob(state, &work.blob, &blob);
     if (err) {
         *reason = "ComputeResourceFailed";
         fed_diag_set(diag, err, "the template is missing in the agent's state");
@@ -21,7 +22,7 @@ enum fed_err agent_render_apply(struct agent_state *state, const struct agent_en
     }
     err = fed_render_work(state->mem, &work, fed_buf_span(&blob), out, diag);
     if (err)
-        *reason = entry->work.overrides.len > 0 ? "ApplyOverridesFailed" : "ComputeResourceFailed";
+        *reason = work.overrides.len > 0 ? "ApplyOverridesFailed" : "ComputeResourceFailed";
 done:
     fed_buf_fini(&blob);
     return err;
@@ -51,9 +52,11 @@ void agent_render_yield(struct fed_buf *out, const struct agent_seen *seen)
         (unsigned long long)seen->resource_version, seen->fields_index);
 }
 
-bool agent_render_retains(struct fed_alloc *mem, const struct fed_work *work)
+bool agent_render_retains(struct fed_alloc *mem, const struct agent_entry *entry)
 {
-    return (work->options & FED_WORK_RETAIN_REPLICAS) && !fed_render_sets_replicas(mem, work);
+    struct fed_work work = agent_trial_in_effect(entry);
+
+    return (work.options & FED_WORK_RETAIN_REPLICAS) && !fed_render_sets_replicas(mem, &work);
 }
 
 void agent_render_release(struct fed_buf *out, const struct agent_seen *seen)

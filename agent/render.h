@@ -4,10 +4,11 @@
 
 #include "agent/state.h"
 
-/* The body of the apply: template from the store, overrides, label (proto/object/render.h). *reason
- * names KubeFed's status for the failure (static). An object that is not there yet gets the
- * replicas of its template also with FED_WORK_RETAIN_REPLICAS. FED_ERR_NOT_FOUND when the template
- * is not in the store, FED_ERR_INVALID, FED_ERR_LIMIT, FED_ERR_NOMEM. */
+/* The body of the apply of what is in effect (trial.h): template from the store, overrides, label
+ * (proto/object/render.h). *reason names KubeFed's status for the failure (static). An object that
+ * is not there yet gets the replicas of its template also with FED_WORK_RETAIN_REPLICAS.
+ * FED_ERR_NOT_FOUND when the template is not in the store, FED_ERR_INVALID, FED_ERR_LIMIT,
+ * FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err agent_render_apply(struct agent_state *state,
     const struct agent_entry *entry, struct fed_buf *out, const char **reason,
     struct fed_diag *diag);
@@ -26,6 +27,6 @@ void agent_render_release(struct fed_buf *out, const struct agent_seen *seen);
  * ownership; in one step, and whatever the value is). */
 void agent_render_yield(struct fed_buf *out, const struct agent_seen *seen);
 /* Whether the work leaves spec.replicas to its member: retainReplicas, and no override sets it. */
-bool agent_render_retains(struct fed_alloc *mem, const struct fed_work *work);
+bool agent_render_retains(struct fed_alloc *mem, const struct agent_entry *entry);
 
 #endif

@@ -337,8 +337,11 @@ void agent_renew_status(const struct agent_renew *r, struct agent_renew_status *
 {
     *out = (struct agent_renew_status){0};
     if (r)
-        *out = (struct agent_renew_status){
-            .not_after_unix_s = r->not_after_unix_s, .due_unix_s = due_of(r)};
+        *out = (struct agent_renew_status){.not_after_unix_s = r->not_after_unix_s,
+            .due_unix_s = due_of(r),
+            .not_before_unix_s = r->not_before_unix_s,
+            .hub_known = r->hub_known,
+            .ahead_s = r->hub_known ? fed_loop_unix_s(r->ports.loop) - unix_of(r) : 0};
 }
 
 /* ---- life ---- */

@@ -54,6 +54,9 @@ bool agent_renew_ended(struct agent_renew *renew, struct fed_link *link);
 struct agent_renew_status {
     int64_t not_after_unix_s;
     int64_t due_unix_s; /* when another one is asked for */
+    int64_t not_before_unix_s;
+    bool hub_known;  /* the hub told its time */
+    int64_t ahead_s; /* by which this machine's clock is ahead of it */
 };
 void agent_renew_status(const struct agent_renew *renew, struct agent_renew_status *out);
 

@@ -4,7 +4,7 @@
 #include "agent/report.h"
 
 #include "agent/consent.h"
-
+#include "agent/trial.h"
 #include "proto/bundle/report.h"
 #include "proto/link/link.h"
 
@@ -134,6 +134,20 @@ static enum fed_work_deed deed_of(const struct agent_entry *entry)
                                                                             : FED_DEED_CREATED;
 }
 
+/* Why an applied object is not well comes before what else there is to say of it. */
+static void say_why(
+    const struct agent_report *r, const struct agent_entry *entry, struct fed_report_entry *out)
+{
+    if (entry->state == FED_WORK_APPLIED && !(r->knows & FED_LINK_KNOWS_NOTE))
+        return;
+    out->reason = fed_span_text(entry->reason);
+    out->message = fed_span_text(entry->message);
+    if (entry->state == FED_WORK_APPLIED && entry->health == FED_HEALTH_UNHEALTHY && entry->why) {
+        out->reason = fed_span_text(agent_entry_why(entry));
+        out->message = fed_span_text(agent_entry_why_message(entry));
+    }
+}
+
 /* Names and version strings are copied: the entry may change while the message waits for its
  * answer. */
 static enum fed_err put_entry(struct agent_report *r, struct message *m, struct agent_entry *entry)
@@ -152,11 +166,11 @@ static enum fed_err put_entry(struct agent_report *r, struct message *m, struct 
         .state = (enum fed_work_state)entry->state,
         .health = (enum fed_work_health)entry->health,
         .deed = deed_of(entry),
-        .generation = generation,
-        .reason = fed_span_text(entry->reason),
-        .message = fed_span_text(entry->message)};
+        .in_place = agent_trial_is_back(entry) && (r->knows & FED_LINK_KNOWS_IN_PLACE),
+        .generation = generation};
     if (generation == 0)
         out->resource_version = fed_buf_span(&rv);
+    say_why(r, entry, out);
     m->size +=
         4 + out->resource_version.len + out->reason.len + out->message.len + entry->remote_len;
     m->report.n_entries++;
@@ -180,7 +194,10 @@ static bool fits(const struct message *m, const struct agent_entry *entry)
 
     if (m->report.n_entries == 0)
         return true;
-    return m->report.n_entries < ENTRIES_MAX && m->size + message + entry->remote_len + 40 <= limit;
+    return m->report.n_entries < ENTRIES_MAX &&
+           m->size + message + text_size(entry->why, AGENT_HEALTH_REASON_MAX) +
+                   strlen(agent_entry_why_message(entry)) + entry->remote_len + 40 <=
+               limit;
 }
 
 static enum fed_err put_entries(struct agent_report *r, struct message *m, bool *more)

@@ -30,9 +30,9 @@ void agent_report_hub_knows(struct agent_report *report, uint64_t knows);
 void agent_report_link_up(struct agent_report *report, uint64_t hub_seq);
 void agent_report_link_down(struct agent_report *report);
 
-/* The member moved versions of entries (version_due), and that is all: each goes out soon the first
- * time, later with growing pauses (AGENT_VERSION_GAP_FLOOR_MS), or with whatever else there is to
- * say of it. */
+/* The member moved versions or statuses of entries (version_due), and that is all: each goes out
+ * soon the first time, later with growing pauses (AGENT_VERSION_GAP_FLOOR_MS), or with whatever
+ * else there is to say of it. */
 void agent_report_moved(struct agent_report *report);
 /* Something changed: goes out within AGENT_REPORT_COALESCE_MS. */
 void agent_report_soon(struct agent_report *report);

@@ -1,7 +1,6 @@
 /* seen.c - see seen.h. */
 #include "agent/seen.h"
 
-#include "agent/health.h"
 #include "proto/object/render.h"
 
 #include <string.h>
@@ -36,29 +35,17 @@ static enum fed_err read_fields(
 static enum fed_err read_managers(
     struct fed_alloc *mem, const struct fed_json *managed, struct agent_seen *out)
 {
-    struct fed_span latest = {0};
+    struct fed_json_iter it = fed_json_items(managed);
     enum fed_err err = FED_OK;
 
-    for (size_t i = 0; i < fed_json_count(managed) && !err; i++) {
-        const struct fed_json *entry = fed_json_at(managed, i);
-        struct fed_span time = fed_json_string(fed_json_get(entry, "time"));
-
-        if (is_ours(entry)) {
-            out->has_fields = true;
-            out->fields_index = i;
-            out->has_replicas =
-                fed_json_get(fed_json_get(fed_json_get(entry, "fieldsV1"), "f:spec"), "f:replicas");
-            err = read_fields(mem, entry, out);
-        } else if (!fed_span_is(fed_json_string(fed_json_get(entry, "subresource")), "status") &&
-                   fed_span_cmp(time, latest) >= 0) {
-            struct fed_span name = fed_json_string(fed_json_get(entry, "manager"));
-
-            latest = time; /* RFC 3339 in UTC: text order is time order */
-            name = fed_span_sub(name, 0, sizeof out->other_manager - 1);
-            memset(out->other_manager, 0, sizeof out->other_manager);
-            if (name.len > 0)
-                memcpy(out->other_manager, name.at, name.len);
-        }
+    while (!err && fed_json_iter_next(&it)) {
+        if (!is_ours(it.value))
+            continue;
+        out->has_fields = true;
+        out->fields_index = it.index;
+        out->has_replicas =
+            fed_json_get(fed_json_get(fed_json_get(it.value, "fieldsV1"), "f:spec"), "f:replicas");
+        err = read_fields(mem, it.value, out);
     }
     return err;
 }
@@ -95,8 +82,9 @@ enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *objec
     seen.has_managed = fed_json_is_string(label);
     seen.deleting = fed_json_is_string(fed_json_get(meta, "deletionTimestamp"));
     seen.finalizers = fed_json_get(meta, "finalizers");
-    seen.health = agent_health_of(api_version, kind, object);
+    agent_health_of(api_version, kind, object, &seen.health);
     seen.status = fed_json_get(object, "status");
+    seen.object = object;
     err = read_managers(mem, fed_json_get(meta, "managedFields"), &seen);
     if (err)
         return fed_diag_set(diag, err, "managedFields of the member's object");

@@ -8,8 +8,8 @@
 #ifndef FEDLET_AGENT_SEEN_H
 #define FEDLET_AGENT_SEEN_H
 
+#include "agent/health.h"
 #include "agent/limits.h"
-#include "proto/bundle/report.h"
 #include "proto/object/json.h"
 
 #define AGENT_FIELD_MANAGER "fedlet"
@@ -31,10 +31,9 @@ struct agent_seen {
     bool has_replicas;                 /* spec.replicas is among them */
     size_t fields_index;               /* position in metadata.managedFields */
     uint8_t fields[AGENT_FIELDS_SIZE]; /* zeros without an entry */
-    /* the manager that wrote last, besides us and besides status; "" when none */
-    char other_manager[128];
-    enum fed_work_health health;
-    struct fed_json *status; /* .status, NULL when absent */
+    struct agent_health health;
+    struct fed_json *status;       /* .status, NULL when absent */
+    const struct fed_json *object; /* all of it, or its metadata */
 };
 
 /* Parses an object's JSON into doc and reads it.

@@ -2,6 +2,7 @@
  * cannot fail). */
 #include "agent/stage.h"
 
+#include "agent/trial.h"
 #include "agent/wish.h"
 #include "proto/bundle/report.h"
 
@@ -12,6 +13,9 @@ struct swap { /* an entry whose work gets new content */
     struct agent_entry *entry;
     struct agent_entry *fresh; /* carries the new block until it moves into entry */
     bool plan;                 /* the rendered object changes, or has to be looked at again */
+    bool same;                 /* what decides it stays as it is: so does its trial */
+    struct agent_trial *trial; /* else the next one, owned until it moves into entry */
+    bool proven;
 };
 
 struct staging {
@@ -108,27 +112,54 @@ static bool is_held(const struct fed_work *work)
 /* It is in the member as the last bundle wanted it: nothing happened while it waited. */
 static bool is_current(const struct agent_entry *entry)
 {
-    return agent_entry_is_held_to(entry) && entry->has_applied && !entry->busy &&
-           entry->state == FED_WORK_APPLIED;
+    return agent_entry_is_held_to(entry) && entry->has_applied && !entry->busy;
+}
+
+static enum fed_err note_trial(
+    struct staging *s, struct swap *swap, const uint8_t content[AGENT_CONTENT_SIZE])
+{
+    const struct fed_work *work = &swap->fresh->work;
+    uint8_t before[AGENT_CONTENT_SIZE];
+    bool wanted = false;
+    enum fed_err err = agent_entry_content(s->table->mem, &swap->entry->work, before);
+
+    swap->same = !err && memcmp(before, content, sizeof before) == 0;
+    if (err || swap->same)
+        return err;
+    err = agent_trial_is_wanted(s->state, s->frame, work, &wanted);
+    return err ? err
+               : agent_trial_next(s->table->mem, swap->entry, work, content, wanted, &swap->trial,
+                     &swap->proven);
+}
+
+/* The object is as the version of that content asks for, or as the one that is back. */
+static bool is_in_place(const struct swap *swap, const uint8_t content[AGENT_CONTENT_SIZE])
+{
+    const struct agent_entry *entry = swap->entry;
+
+    if (swap->same && agent_trial_is_back(entry))
+        return entry->step == AGENT_STEP_NONE;
+    return entry->state == FED_WORK_APPLIED &&
+           memcmp(content, entry->applied, AGENT_CONTENT_SIZE) == 0;
 }
 
 static enum fed_err note_swap(
     struct staging *s, struct agent_entry *entry, const struct fed_work *work)
 {
+    struct swap *swap = &s->swaps[s->n_swaps];
     uint8_t content[AGENT_CONTENT_SIZE];
-    struct agent_entry *fresh;
     enum fed_err err = agent_entry_content(s->table->mem, work, content);
 
     if (err)
         return err;
-    fresh = agent_entry_new(s->table->mem, work);
-    if (!fresh)
+    *swap = (struct swap){.entry = entry, .fresh = agent_entry_new(s->table->mem, work)};
+    if (!swap->fresh)
         return FED_ERR_NOMEM;
-    s->swaps[s->n_swaps++] = (struct swap){.entry = entry,
-        .fresh = fresh,
-        .plan = !is_held(work) && (is_held(&entry->work) || !is_current(entry) ||
-                                      memcmp(content, entry->applied, sizeof content) != 0)};
-    return FED_OK;
+    s->n_swaps++;
+    err = note_trial(s, swap, content);
+    swap->plan = !is_held(work) &&
+                 (is_held(&entry->work) || !is_current(entry) || !is_in_place(swap, content));
+    return err;
 }
 
 static enum fed_err note_added(struct staging *s, const struct fed_work *work)
@@ -185,7 +216,7 @@ static enum fed_err make_room(struct staging *s)
     size_t n_old = s->table->n;
 
     s->cap_next = n_target + n_old + 1;
-    s->cap_ops = 2 * n_target + 2 * n_old + s->frame->n_blobs + 2;
+    s->cap_ops = 2 * n_target + 5 * n_old + s->frame->n_blobs + 2;
     s->swaps = fed_alloc_array(s->arena, n_old + 1, sizeof *s->swaps);
     s->added = fed_alloc_array(s->arena, n_target + 1, sizeof *s->added);
     s->leaving = fed_alloc_array(s->arena, n_old + 1, sizeof *s->leaving);
@@ -316,6 +347,24 @@ static enum fed_err put_row(struct staging *s, const struct agent_entry *as)
     return FED_OK;
 }
 
+static enum fed_err put_trials(struct staging *s)
+{
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; i < s->n_swaps && !err; i++) {
+        const struct swap *swap = &s->swaps[i];
+
+        if (!swap->same)
+            err = agent_trial_put_op(
+                s->arena, swap->entry, swap->trial, swap->proven, s->ops, &s->n_ops);
+    }
+    for (size_t i = 0; i < s->n_leaving && !err && !s->new_epoch; i++) {
+        if (!stays(s, s->leaving[i]))
+            err = agent_trial_put_op(s->arena, s->leaving[i], NULL, false, s->ops, &s->n_ops);
+    }
+    return err;
+}
+
 static enum fed_err put_rows(struct staging *s)
 {
     enum fed_err err = FED_OK;
@@ -372,68 +421,111 @@ static bool keeps_blob(const struct staging *s, struct agent_entry *leaving)
            wish->n_dependencies > 0;
 }
 
-/* Drops the blobs that no work of the target uses any more. Works with equal templates share a
- * blob, so it may be given up several times at once; the store takes each key once. */
-static enum fed_err drop_blobs(struct staging *s, const struct fed_digest *used, size_t n_works)
-{
-    size_t n = 0;
-    struct fed_digest *old = fed_alloc_array(s->arena, s->n_swaps + s->n_leaving + 1, sizeof *old);
-    enum fed_err err = old ? FED_OK : FED_ERR_NOMEM;
+struct digests { /* of templates */
+    struct fed_digest *at;
+    size_t n;
+};
 
-    for (size_t i = 0; i < s->n_swaps && !err; i++)
-        old[n++] = s->swaps[i].entry->work.blob;
-    for (size_t i = 0; i < s->n_leaving && !err; i++) {
-        if (!keeps_blob(s, s->leaving[i]))
-            old[n++] = s->leaving[i]->work.blob;
-    }
-    if (!err)
-        qsort(old, n, sizeof *old, compare_digests);
-    for (size_t i = 0; i < n && !err; i++) {
-        if (i > 0 && compare_digests(&old[i - 1], &old[i]) == 0)
-            continue;
-        if (!bsearch(&old[i], used, n_works, sizeof *used, compare_digests))
-            err = blob_op(s, &old[i], (struct fed_span){0}, true);
-    }
-    return err;
+static void add_good(struct digests *to, const struct agent_trial *trial)
+{
+    if (trial && trial->good)
+        to->at[to->n++] = trial->good->work.blob;
 }
 
 /* What waits, or will, is enforced from its last template. */
-static size_t add_waiting(const struct staging *s, struct fed_digest *used, size_t n)
+static void add_waiting(const struct staging *s, struct digests *used)
 {
     size_t swap = 0;
 
     for (size_t i = 0; i < s->n_leaving; i++)
         if (stays(s, s->leaving[i]))
-            used[n++] = s->leaving[i]->work.blob;
+            used->at[used->n++] = s->leaving[i]->work.blob;
     for (size_t i = 0; i < s->n_next && !s->new_epoch; i++) {
         if (swap < s->n_swaps && s->swaps[swap].entry == s->next[i])
             swap++; /* in the bundle again; both lists have one order */
         else if (s->next[i]->waits)
-            used[n++] = s->next[i]->work.blob;
+            used->at[used->n++] = s->next[i]->work.blob;
     }
-    return n;
+}
+
+/* What the target uses, and what may have to come back. */
+static enum fed_err find_used(struct staging *s, struct digests *used)
+{
+    const struct fed_manifest *target = &s->frame->target;
+
+    used->at = fed_alloc_array(
+        s->arena, target->n_works + 2 * s->n_next + s->table->n + s->n_swaps + 1, sizeof *used->at);
+    if (!used->at)
+        return FED_ERR_NOMEM;
+    add_waiting(s, used);
+    for (size_t i = 0; i < target->n_works; i++)
+        used->at[used->n++] = target->works[i].blob;
+    for (size_t i = 0; i < s->table->n; i++)
+        s->table->at[i]->trial_ends = false;
+    for (size_t i = 0; i < s->n_swaps; i++) {
+        add_good(used, s->swaps[i].same ? NULL : s->swaps[i].trial);
+        s->swaps[i].entry->trial_ends = !s->swaps[i].same;
+    }
+    for (size_t i = 0; i < s->n_leaving; i++)
+        s->leaving[i]->trial_ends = !s->new_epoch && !stays(s, s->leaving[i]);
+    for (size_t i = 0; i < s->table->n; i++) {
+        if (!s->table->at[i]->trial_ends)
+            add_good(used, s->table->at[i]->trial);
+    }
+    return FED_OK;
+}
+
+static void add_old(struct digests *to, const struct agent_entry *entry, bool kept)
+{
+    if (!kept)
+        to->at[to->n++] = entry->work.blob;
+    if (!entry->trial_ends)
+        return;
+    add_good(to, entry->trial);
+    if (entry->trial && entry->trial->let_go)
+        to->at[to->n++] = entry->trial->gone;
+}
+
+/* Drops the blobs that nothing uses any more. Works with equal templates share a blob, so it may be
+ * given up several times at once; the store takes each key once. */
+static enum fed_err drop_blobs(struct staging *s, const struct digests *used)
+{
+    struct digests giving = {0};
+    struct fed_digest *old =
+        fed_alloc_array(s->arena, 3 * (s->n_swaps + s->n_leaving) + 1, sizeof *old);
+    enum fed_err err = old ? FED_OK : FED_ERR_NOMEM;
+    size_t n;
+
+    giving.at = old;
+    for (size_t i = 0; i < s->n_swaps && !err; i++)
+        add_old(&giving, s->swaps[i].entry, false);
+    for (size_t i = 0; i < s->n_leaving && !err; i++)
+        add_old(&giving, s->leaving[i], keeps_blob(s, s->leaving[i]));
+    n = giving.n;
+    if (!err)
+        qsort(old, n, sizeof *old, compare_digests);
+    for (size_t i = 0; i < n && !err; i++) {
+        if (i > 0 && compare_digests(&old[i - 1], &old[i]) == 0)
+            continue;
+        if (!bsearch(&old[i], used->at, used->n, sizeof *used->at, compare_digests))
+            err = blob_op(s, &old[i], (struct fed_span){0}, true);
+    }
+    return err;
 }
 
 /* Stores the blobs that travelled and drops those that nobody needs. */
 static enum fed_err put_blobs(struct staging *s)
 {
-    const struct fed_manifest *target = &s->frame->target;
-    struct fed_digest *used =
-        fed_alloc_array(s->arena, target->n_works + s->n_next + s->n_leaving + 1, sizeof *used);
-    size_t n_used = target->n_works;
-    enum fed_err err = used ? FED_OK : FED_ERR_NOMEM;
+    struct digests used = {0};
+    enum fed_err err = find_used(s, &used);
 
-    for (size_t i = 0; i < target->n_works && !err; i++)
-        used[i] = target->works[i].blob;
     if (!err)
-        n_used = add_waiting(s, used, n_used);
-    if (!err)
-        qsort(used, n_used, sizeof *used, compare_digests);
+        qsort(used.at, used.n, sizeof *used.at, compare_digests);
     for (size_t i = 0; i < s->frame->n_blobs && !err; i++) {
-        if (bsearch(&s->frame->blob_digests[i], used, n_used, sizeof *used, compare_digests))
+        if (bsearch(&s->frame->blob_digests[i], used.at, used.n, sizeof *used.at, compare_digests))
             err = blob_op(s, &s->frame->blob_digests[i], s->frame->blobs[i], false);
     }
-    return err ? err : drop_blobs(s, used, n_used);
+    return err ? err : drop_blobs(s, &used);
 }
 
 static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
@@ -443,6 +535,8 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
     struct fed_buf passed;
     enum fed_err err = put_rows(s);
 
+    if (!err)
+        err = put_trials(s);
     if (!err)
         err = put_blobs(s);
     if (err)
@@ -465,6 +559,20 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
 
 /* ---- taking it into the table ---- */
 
+static void adopt_trial(struct staging *s, struct swap *swap)
+{
+    struct agent_entry *entry = swap->entry;
+
+    if (swap->same)
+        return;
+    agent_trial_free(s->table->mem, entry->trial);
+    entry->trial = swap->trial;
+    swap->trial = NULL;
+    entry->trial_row = entry->trial;
+    entry->proven = swap->proven;
+    entry->pods_fail = entry->late = false;
+}
+
 static void adopt_swap(struct staging *s, struct swap *swap)
 {
     struct agent_entry *entry = swap->entry;
@@ -475,6 +583,7 @@ static void adopt_swap(struct staging *s, struct swap *swap)
 
     if (!agent_entry_is_held_to(entry))
         fed_consent_back(&s->state->consent.window, &entry->work);
+    adopt_trial(s, swap);
     entry->work = swap->fresh->work;
     entry->block = swap->fresh->block;
     entry->block_len = swap->fresh->block_len;
@@ -500,9 +609,9 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     agent_entry_set(s->table, entry, FED_WORK_PENDING, "", NULL);
     entry->report_due = true;
     entry->has_applied = false;
-    entry->restores = 0;
+    entry->verify = false;
     entry->again = entry->busy;
-    agent_retry_reset(&entry->fight);
+    agent_entry_forget_fight(s->table->mem, entry);
     agent_entry_plan(entry, look ? AGENT_STEP_READ : AGENT_STEP_APPLY, s->now_ms);
 }
 
@@ -522,6 +631,11 @@ static void adopt_leaving(struct staging *s, struct agent_entry *entry)
         return;
     }
     entry->again = entry->busy;
+    if (!entry->kept) {
+        agent_trial_free(s->table->mem, entry->trial);
+        entry->trial = NULL;
+        entry->trial_row = entry->proven = false;
+    }
     if (entry->kept) {
         agent_entry_plan(entry, AGENT_STEP_NONE, 0);
         return;
@@ -559,8 +673,10 @@ static void adopt(struct staging *s)
 static void give_up(struct staging *s)
 {
     s->state->consent.window.n -= s->n_pass;
-    for (size_t i = 0; i < s->n_swaps; i++)
+    for (size_t i = 0; i < s->n_swaps; i++) {
         agent_entry_free(s->table->mem, s->swaps[i].fresh);
+        agent_trial_free(s->table->mem, s->swaps[i].trial);
+    }
     for (size_t i = 0; i < s->n_added; i++)
         agent_entry_free(s->table->mem, s->added[i]);
     fed_alloc_free(s->table->mem, s->next, s->cap_next * sizeof *s->next);

@@ -1,6 +1,7 @@
 /* state.c - see state.h. */
 #include "agent/state.h"
 
+#include "agent/trial.h"
 #include "agent/vault.h"
 #include "agent/wish.h"
 #include "proto/doc/doc.h"
@@ -451,6 +452,8 @@ enum fed_err agent_state_load(
         agent_table_reindex(table);
         err = check_digest(state, table);
     }
+    if (!err)
+        err = agent_trial_load(state, table, now_ms);
     if (err == FED_OK || err == FED_ERR_NOMEM || err == FED_ERR_IO)
         return err;
     if (err == FED_ERR_UNSUPPORTED)
@@ -504,6 +507,8 @@ static bool gives_up_blob(const struct agent_table *table, const struct agent_en
             (!entry->dropped || (earlier && entry->dirty && kept_blob(entry))) &&
             memcmp(&entry->work.blob, &dropped->work.blob, FED_DIGEST_SIZE) == 0)
             return false;
+        if (agent_trial_needs(entry->trial, &dropped->work.blob))
+            return false;
     }
     return kept_blob(dropped);
 }
@@ -522,7 +527,8 @@ static enum fed_err drop_blob_op(
 static enum fed_err persist_ops(struct agent_state *state, struct agent_table *table,
     struct fed_alloc *arena, size_t n_dirty, struct fed_diag *diag)
 {
-    struct fed_store_op *ops = fed_alloc_array(arena, 2 * n_dirty + 1, sizeof *ops);
+    struct fed_store_op *ops =
+        fed_alloc_array(arena, n_dirty * (2 + AGENT_TRIAL_OPS) + 1, sizeof *ops);
     enum fed_err err = ops ? FED_OK : FED_ERR_NOMEM;
     size_t n = 0;
 
@@ -532,8 +538,12 @@ static enum fed_err persist_ops(struct agent_state *state, struct agent_table *t
         if (!entry->dirty)
             continue;
         err = put_entry_op(arena, entry, &ops[n++]);
-        if (!err && gives_up_blob(table, entry))
-            err = drop_blob_op(arena, entry, &ops[n++]);
+        if (!err)
+            err = agent_trial_put_ops(arena, table, entry, ops, &n);
+        if (!err && gives_up_blob(table, entry)) {
+            err = drop_blob_op(arena, entry, &ops[n]);
+            n += !err && !agent_trial_has_op(ops, n, ops[n].key);
+        }
     }
     if (!err && table->forgotten)
         ops[n++] = (struct fed_store_op){.key = FED_SPAN_LIT(KEY_MANIFEST), .remove = true};
@@ -556,8 +566,11 @@ enum fed_err agent_state_persist(
     fed_arena_fini(&arena);
     if (err)
         return err;
-    for (size_t i = 0; i < table->n; i++)
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->at[i]->dirty)
+            agent_trial_written(table->at[i]);
         table->at[i]->dirty = false;
+    }
     table->forgotten = false;
     agent_table_sweep(table);
     return FED_OK;

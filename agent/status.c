@@ -1,5 +1,6 @@
 /* status.c - what `fedlet status` shows of a running agent (see daemon.h). */
 #include "agent/daemon_inner.h"
+#include "agent/wait.h"
 
 #include "proto/base/text.h"
 #include "proto/doc/doc.h"
@@ -139,7 +140,84 @@ static void put_certificate(struct setter *s, const struct agent_daemon *d)
     set_child(s, "certificate", &certificate);
 }
 
-enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *out)
+static void put_member(struct setter *s, const struct agent_daemon *d)
+{
+    struct setter member = child(s);
+    struct agent_probe_status probe;
+
+    agent_probe_status(d->probe, &probe);
+    if (!member.err)
+        member.err = fed_doc_set_bool(member.doc, "reachable", probe.reachable);
+    set_text(&member, "version", probe.version);
+    set_text(&member, "health", probe.why);
+    set_child(s, "api_server", &member);
+}
+
+/* The hub's time is what certificates are judged by; this machine's may be anything. */
+static void put_clock(struct setter *s, const struct agent_daemon *d)
+{
+    struct setter clock = child(s);
+    struct agent_renew_status renew;
+
+    agent_renew_status(d->renew, &renew);
+    set_text(&clock, "trust", renew.hub_known ? "hub" : "machine");
+    if (renew.hub_known && !clock.err)
+        clock.err = fed_doc_set_int(clock.doc, "ahead_s", renew.ahead_s);
+    set_child(s, "clock", &clock);
+}
+
+struct waits {
+    bool public;
+    struct setter *parent;
+    struct fed_doc *list;
+    size_t n;
+};
+
+static void put_wait(void *ctx, const struct agent_wait *wait)
+{
+    struct waits *w = ctx;
+    struct setter one;
+
+    if (w->n++ >= AGENT_STATUS_WAITS_MAX || w->parent->err)
+        return;
+    one = child(w->parent);
+    set_text(&one, "for", wait->what);
+    if (wait->object && wait->object[0])
+        set_text(&one, "object", wait->object);
+    if (wait->reason && wait->reason[0])
+        set_text(&one, "reason", wait->reason);
+    if (!w->public || !fed_span_starts(fed_span_text(wait->object ? wait->object : ""), "Secret "))
+        set_text(&one, "message", wait->message);
+    if (wait->since_unix_s > 0)
+        set_int(&one, "since_unix_s", (uint64_t)wait->since_unix_s);
+    if (wait->next_try_unix_s > 0)
+        set_int(&one, "next_try_unix_s", (uint64_t)wait->next_try_unix_s);
+    if (wait->limit_s > 0)
+        set_int(&one, "limit_s", wait->limit_s);
+    w->parent->err = one.err;
+    if (one.err)
+        fed_doc_free(one.doc);
+    else
+        w->parent->err = fed_doc_append_take(w->list, one.doc);
+}
+
+static void put_waits(struct setter *s, struct agent_daemon *d, bool public)
+{
+    struct waits w = {.public = public, .parent = s, .list = fed_doc_new_array()};
+
+    if (!w.list) {
+        s->err = FED_ERR_NOMEM;
+        return;
+    }
+    agent_daemon_waits(d, put_wait, &w);
+    if (s->err)
+        fed_doc_free(w.list);
+    else
+        s->err = fed_doc_set_take(s->doc, "waits", w.list);
+    set_int(s, "n_waits", w.n);
+}
+
+static enum fed_err put_status(struct agent_daemon *d, bool public, struct fed_buf *out)
 {
     struct setter s = {.doc = fed_doc_new_object()};
     struct agent_sync_status link;
@@ -161,10 +239,23 @@ enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *ou
     put_certificate(&s, d);
     if (!s.err)
         s.err = fed_doc_set_bool(s.doc, "clone_suspected", link.copied);
+    put_member(&s, d);
+    put_clock(&s, d);
+    put_waits(&s, d, public);
     if (!s.err)
         s.err = fed_doc_put(out, s.doc);
     fed_doc_free(s.doc);
     return s.err ? s.err : fed_buf_err(out);
+}
+
+enum fed_err agent_daemon_status_json(struct agent_daemon *d, struct fed_buf *out)
+{
+    return put_status(d, false, out);
+}
+
+enum fed_err agent_daemon_status_public(struct agent_daemon *d, struct fed_buf *out)
+{
+    return put_status(d, true, out);
 }
 
 /* ---- for people ---- */
@@ -177,7 +268,7 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
     for (size_t i = 0; i < d->table.n; i++) {
         const struct agent_entry *entry = d->table.at[i];
         bool shown = entry->kept || entry->waits || (entry->removing && !entry->dropped) ||
-                     (entry->in_manifest && entry->state != FED_WORK_APPLIED);
+                     (entry->in_manifest && (entry->state != FED_WORK_APPLIED || entry->reason[0]));
 
         if (!shown)
             continue;
@@ -200,6 +291,76 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
                 entry->message ? entry->message : "");
         fed_buf_put_u8(out, '\n');
     }
+}
+
+/* What is in place and not well. */
+static void list_ill(const struct agent_daemon *d, struct fed_buf *out)
+{
+    char name[AGENT_ENTRY_NAME_SIZE];
+    size_t listed = 0;
+
+    for (size_t i = 0; i < d->table.n; i++) {
+        const struct agent_entry *entry = d->table.at[i];
+        const char *message = agent_entry_why_message(entry);
+
+        if (!entry->in_manifest || entry->state != FED_WORK_APPLIED || !entry->why)
+            continue;
+        if (listed++ == AGENT_STATUS_LIST_MAX) {
+            fed_buf_put_text(out, "  ...\n");
+            return;
+        }
+        fed_buf_printf(out, "  %-11s %s: %s%s%s\n",
+            fed_work_health_name((enum fed_work_health)entry->health),
+            agent_entry_name(entry, name), agent_entry_why(entry), message[0] ? ": " : "", message);
+    }
+}
+
+struct wait_text {
+    struct agent_daemon *d;
+    struct fed_buf *out;
+    size_t n;
+};
+
+static void list_wait(void *ctx, const struct agent_wait *wait)
+{
+    struct wait_text *t = ctx;
+    int64_t now_s = fed_loop_unix_s(t->d->ports.loop);
+    char text[FED_TEXT_TIME_SIZE];
+
+    if (t->n == AGENT_STATUS_LIST_MAX)
+        fed_buf_put_text(t->out, "  ...\n");
+    if (t->n++ >= AGENT_STATUS_LIST_MAX)
+        return;
+    if (t->n == 1)
+        fed_buf_put_text(t->out, "Waits:\n");
+    fed_buf_printf(t->out, "  %s%s%s: %s", wait->what, wait->object && wait->object[0] ? " " : "",
+        wait->object ? wait->object : "", wait->message);
+    if (wait->since_unix_s > 0) {
+        fed_text_age(now_s - wait->since_unix_s, text);
+        fed_buf_printf(t->out, "; for %s", text);
+    }
+    if (wait->next_try_unix_s > 0) {
+        int64_t left_s = wait->next_try_unix_s - now_s;
+
+        fed_buf_printf(t->out, "; next try in %lld s, at most every %lu s",
+            (long long)(left_s > 0 ? left_s : 0), (unsigned long)wait->limit_s);
+    }
+    fed_buf_put_u8(t->out, '\n');
+}
+
+void agent_daemon_summary(struct agent_daemon *d, struct fed_buf *out)
+{
+    struct counts c = count(d);
+    struct agent_sync_status link;
+
+    agent_sync_status(d->sync, &link);
+    fed_buf_printf(out,
+        "%s over %s; API server %s; revision %llu; works: %lld, %lld applied, %lld pending, %lld "
+        "failed",
+        link.connected ? "connected" : "not connected", link.dial.link,
+        agent_probe_is_reachable(d->probe) ? "reachable" : "not reachable",
+        (unsigned long long)d->table.revision, (long long)c.total, (long long)c.applied,
+        (long long)c.pending, (long long)c.failed);
 }
 
 static void text_link(
@@ -264,5 +425,7 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
         fed_buf_put_text(out,
             "Clone:       another machine came to the hub with this identity and was refused\n");
     list_works(d, out);
+    list_ill(d, out);
+    agent_daemon_waits(d, list_wait, &(struct wait_text){.d = d, .out = out});
     return fed_buf_err(out);
 }

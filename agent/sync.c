@@ -165,6 +165,7 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
         return;
     if (!err) {
         s->pings_lost = 0;
+        s->rtt_ms = (uint32_t)(agent_sync_now(s) - s->ping_ms);
         arm_heartbeat(s);
         renew(s);
     } else if (++s->pings_lost >= lost_max) {
@@ -177,7 +178,10 @@ static void on_pong(void *ctx, enum fed_err err, const struct fed_link_message *
 static void send_ping(struct agent_sync *s)
 {
     unsigned timeout_ms = agent_dial_is_https(s->dial) ? PING_HTTPS_TIMEOUT_MS : PING_TIMEOUT_MS;
-    enum fed_err err = s->ports.link->ping(s->ports.link->ctx, timeout_ms, on_pong, s);
+    enum fed_err err;
+
+    s->ping_ms = agent_sync_now(s);
+    err = s->ports.link->ping(s->ports.link->ctx, timeout_ms, on_pong, s);
 
     if (err)
         give_up(s, AGENT_DIAL_REFUSED, fed_err_text(err));
@@ -397,7 +401,11 @@ void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out
     *out = (struct agent_sync_status){.state = s->at,
         .since_unix_s = s->since_unix_s,
         .connected = s->at == AGENT_SYNC_READY,
-        .copied = s->copied};
+        .copied = s->copied,
+        .rtt_ms = s->rtt_ms,
+        .told_unix_s = s->told_ms ? fed_loop_unix_s(s->ports.loop) -
+                                        (int64_t)((agent_sync_now(s) - s->told_ms) / 1000)
+                                  : 0};
     agent_dial_status(s->dial, &out->dial);
 }
 

@@ -71,7 +71,9 @@ struct agent_sync_status {
     struct agent_dial_status dial;
     int64_t since_unix_s; /* of the present connected or unconnected time */
     bool connected;
-    bool copied; /* another machine came with this identity, as the hub says */
+    bool copied;         /* another machine came with this identity, as the hub says */
+    uint32_t rtt_ms;     /* of the last ping, 0: none was answered yet */
+    int64_t told_unix_s; /* the hub last spoke of the bundle, 0: not yet */
 };
 void agent_sync_status(const struct agent_sync *sync, struct agent_sync_status *out);
 

@@ -34,6 +34,8 @@ struct agent_sync {
     bool copied;
     uint8_t mark[FED_LINK_MARK_SIZE];
     unsigned pings_lost;
+    uint64_t ping_ms; /* the last one went */
+    uint32_t rtt_ms;  /* of the last that was answered */
     unsigned digest_failures;
     bool missed; /* told of something before the first answer was here */
     bool pulling;

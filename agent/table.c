@@ -1,6 +1,7 @@
 /* table.c - see table.h. */
 #include "agent/table.h"
 
+#include "agent/trial.h"
 #include "agent/wish.h"
 #include "proto/digest/sha256.h"
 
@@ -79,6 +80,41 @@ failed:
     return NULL;
 }
 
+static size_t why_size(const char *why)
+{
+    size_t reason = strlen(why) + 1;
+
+    return reason + strlen(why + reason) + 1;
+}
+
+/* Without memory nothing is known. */
+static void set_why(
+    struct fed_alloc *mem, struct agent_entry *entry, const struct agent_health *health)
+{
+    size_t reason = health ? strlen(health->reason) + 1 : 0;
+
+    if (entry->why)
+        fed_alloc_free(mem, entry->why, why_size(entry->why));
+    entry->why = NULL;
+    if (reason <= 1)
+        return;
+    entry->why = fed_alloc_get(mem, reason + strlen(health->message) + 1);
+    if (!entry->why)
+        return;
+    memcpy(entry->why, health->reason, reason);
+    memcpy(entry->why + reason, health->message, strlen(health->message) + 1);
+}
+
+const char *agent_entry_why(const struct agent_entry *entry)
+{
+    return entry->why ? entry->why : "";
+}
+
+const char *agent_entry_why_message(const struct agent_entry *entry)
+{
+    return entry->why ? entry->why + strlen(entry->why) + 1 : "";
+}
+
 void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry)
 {
     agent_wish_free(mem, entry->wish);
@@ -86,12 +122,21 @@ void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry)
     entry->wish_known = false;
 }
 
+void agent_entry_forget_fight(struct fed_alloc *mem, struct agent_entry *entry)
+{
+    fed_alloc_free(mem, entry->fight, sizeof *entry->fight);
+    entry->fight = NULL;
+}
+
 void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry)
 {
     if (!entry)
         return;
     set_text(mem, &entry->message, NULL);
+    set_why(mem, entry, NULL);
     agent_entry_forget_wish(mem, entry);
+    agent_entry_forget_fight(mem, entry);
+    agent_trial_free(mem, entry->trial);
     fed_alloc_free(mem, entry->remote, entry->remote_len);
     fed_alloc_free(mem, entry->block, entry->block_len);
     fed_alloc_free(mem, entry, sizeof *entry);
@@ -134,12 +179,26 @@ void agent_entry_set(struct agent_table *table, struct agent_entry *entry,
     entry->report_due = true;
 }
 
-void agent_entry_set_health(struct agent_entry *entry, enum fed_work_health health)
+void agent_entry_say_health(
+    struct fed_alloc *mem, struct agent_entry *entry, const struct agent_health *health)
 {
-    if (entry->health == (uint8_t)health)
+    if (entry->health != (uint8_t)health->state ||
+        (health->state == FED_HEALTH_UNHEALTHY &&
+            !same_text(agent_entry_why(entry), health->reason)))
+        entry->report_due = true;
+    entry->health = (uint8_t)health->state;
+    if (!same_text(agent_entry_why(entry), health->reason) ||
+        !same_text(agent_entry_why_message(entry), health->message))
+        set_why(mem, entry, health);
+}
+
+void agent_entry_set_health(
+    struct fed_alloc *mem, struct agent_entry *entry, const struct agent_health *health)
+{
+    if (health->state == FED_HEALTH_PROGRESSING && (entry->pods_fail || entry->late))
         return;
-    entry->health = (uint8_t)health;
-    entry->report_due = true;
+    entry->pods_fail = entry->late = false;
+    agent_entry_say_health(mem, entry, health);
 }
 
 void agent_entry_version(

@@ -29,6 +29,18 @@ enum agent_step {
 const char *agent_step_name(enum agent_step step);
 
 struct agent_wish;
+struct agent_trial;
+
+struct agent_fight {    /* somebody else changed the object lately (apply_drift.c): rare */
+    uint64_t began_ms;  /* the first time of those that restores counts */
+    uint64_t quiet_ms;  /* forgotten then, when nothing comes */
+    uint64_t looked_ms; /* when a change that is only reported was looked at last */
+    uint64_t drift_rv;  /* resourceVersion of what is being put back, 0: not known */
+    uint32_t pause_ms;  /* the next full pause, 0: none yet */
+    uint32_t wait_ms;   /* the pause that was chosen last */
+    uint32_t restores;
+    bool contested;
+};
 
 struct agent_entry {
     struct fed_work work; /* spans into block */
@@ -64,35 +76,42 @@ struct agent_entry {
     uint8_t seen_fields[AGENT_FIELDS_SIZE];
     uint64_t moved_generation; /* as the member moved it after our apply; with moved_rv */
     uint64_t moved_rv;         /* 0: it did not */
-    bool version_due;          /* the hub is to hear of that, when its time has come */
+    bool version_due;          /* the hub is to hear of that, or of remote, when its time came */
     uint64_t version_ms;       /* not before that (report.h) */
     uint32_t version_gap_ms;
     bool status_wanted; /* .status is reported from now on, and was not looked at yet */
     uint64_t seen_rv;   /* newest resourceVersion seen */
     uint8_t state;      /* enum fed_work_state */
-    uint8_t health;     /* enum fed_work_health */
+    uint8_t health;     /* enum fed_work_health, with why */
     uint8_t step;       /* enum agent_step */
     uint8_t trouble;    /* enum agent_trouble of the last attempt, or of what it waits for */
-    uint8_t restores;   /* within the present window */
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
     bool deed_sent;     /* it is in the report that waits for its answer */
     bool adopting;      /* the object that is there is not the federation's yet */
+    bool pods_fail;     /* health is what its pods say (pods.h) */
+    bool late;          /* health is that of a deadline that has passed (rollback.h) */
+    bool proven;        /* the present version was healthy once */
+    bool trial_row;     /* the file has a row of the trial */
+    bool trial_ends;    /* staging: it does so with the bundle that is being staged */
     bool yielded;       /* seen: replicas that the member retains are not ours */
+    bool verify;        /* with AGENT_STEP_READ: applied, and perhaps changed by somebody else */
     uint32_t index;     /* in the manifest, when in it */
+    uint32_t since_s;   /* monotonic: not as it is to be since then (wait.h); 0: it is */
     uint64_t due_ms;    /* of the step */
-    uint64_t window_ms; /* when the present window of restores began */
     struct agent_retry retry;
-    struct agent_retry fight; /* pauses of a contested work */
-    const char *reason;       /* machine word, "" for none; static */
-    char *message;            /* owned, NULL for none */
-    char *remote;             /* JSON of .status that is to be reported, owned, NULL for none */
+    struct agent_fight *fight; /* owned, NULL for none */
+    const char *reason;        /* machine word, "" for none; static */
+    char *message;             /* owned, NULL for none */
+    char *why;                 /* of health: reason NUL message NUL, owned, NULL for nothing */
+    char *remote;              /* JSON of .status that is to be reported, owned, NULL for none */
     size_t remote_len;
     uint8_t remote_digest[8]; /* of the .status reported or queued last */
     bool scale_known;         /* scale was found (pods.h) */
     bool scale_due;           /* and is to be reported */
     struct fed_report_scale scale;
-    bool wish_known;         /* wish says what the template asks of the agent (wish.h) */
-    struct agent_wish *wish; /* owned, NULL for nothing */
+    bool wish_known;           /* wish says what the template asks of the agent (wish.h) */
+    struct agent_wish *wish;   /* owned, NULL for nothing */
+    struct agent_trial *trial; /* owned, NULL: its versions are not on trial (trial.h) */
 };
 
 struct agent_table {
@@ -116,13 +135,25 @@ struct agent_entry *agent_entry_new(struct fed_alloc *mem, const struct fed_work
 void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry); /* NULL is fine */
 /* The work's content has changed, or is about to: what it wished is read again (wish.h). */
 void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry);
+/* Foreign changes of before are no part of what comes. */
+void agent_entry_forget_fight(struct fed_alloc *mem, struct agent_entry *entry);
 /* Digest over what decides the rendered object. */
 FED_MUST_USE enum fed_err agent_entry_content(
     struct fed_alloc *mem, const struct fed_work *work, uint8_t out[AGENT_CONTENT_SIZE]);
 /* Sets state, reason and message; notes whether the hub must be told. message may be NULL. */
 void agent_entry_set(struct agent_table *table, struct agent_entry *entry,
     enum fed_work_state state, const char *reason, const char *message);
-void agent_entry_set_health(struct agent_entry *entry, enum fed_work_health health);
+/* What the object itself says of its health. What its pods or a deadline say stands as long as the
+ * object is on its way only. The hub is told of another health or reason; of another message with
+ * whatever is told next. */
+void agent_entry_set_health(
+    struct fed_alloc *mem, struct agent_entry *entry, const struct agent_health *health);
+/* The same from elsewhere, as it is. */
+void agent_entry_say_health(
+    struct fed_alloc *mem, struct agent_entry *entry, const struct agent_health *health);
+/* Why it is not healthy: the reason and the message, "" when nothing is known. */
+const char *agent_entry_why(const struct agent_entry *entry);
+const char *agent_entry_why_message(const struct agent_entry *entry);
 /* The version of the member's object: after our apply, or as the member moved it since. */
 void agent_entry_version(
     const struct agent_entry *entry, uint64_t *generation, uint64_t *resource_version);

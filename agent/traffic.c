@@ -1,6 +1,7 @@
 /* traffic.c - see traffic.h. */
 #include "agent/traffic.h"
 
+#include "agent/clock.h"
 #include "proto/base/text.h"
 
 #define LOOK_MS 86400000u
@@ -18,6 +19,17 @@ static uint64_t month_of(int64_t unix_s)
     return year * 12 + month - 1;
 }
 
+static int64_t unix_of(const struct agent_traffic_meter *m)
+{
+    return m->ports->clock ? agent_clock_unix_s(m->ports->clock) : fed_loop_unix_s(m->ports->loop);
+}
+
+/* A month that has begun is not ended by a clock that nobody knows to be right. */
+static bool is_sure(const struct agent_traffic_meter *m)
+{
+    return m->base.month == 0 || !m->ports->clock || agent_clock_is_known(m->ports->clock);
+}
+
 static struct fed_link_stats link_stats(const struct agent_traffic_meter *m)
 {
     struct fed_link_stats stats = {0};
@@ -31,9 +43,9 @@ static struct fed_link_stats link_stats(const struct agent_traffic_meter *m)
  * does not begin a month again. */
 static void turn(struct agent_traffic_meter *m, const struct fed_link_stats *stats)
 {
-    uint64_t now = month_of(fed_loop_unix_s(m->ports->loop));
+    uint64_t now = month_of(unix_of(m));
 
-    if (now == m->base.month || now + 1 == m->base.month)
+    if (!is_sure(m) || now == m->base.month || now + 1 == m->base.month)
         return;
     m->base = (struct agent_traffic){.month = now};
     m->start = *stats;
@@ -41,7 +53,7 @@ static void turn(struct agent_traffic_meter *m, const struct fed_link_stats *sta
 
 static void arm(struct agent_traffic_meter *m)
 {
-    int64_t now_s = fed_loop_unix_s(m->ports->loop);
+    int64_t now_s = unix_of(m);
     uint64_t to_midnight_ms = (uint64_t)(86400 - now_s % 86400) * 1000u;
 
     agent_timer_at(m->ports, m->turn,

@@ -11,10 +11,31 @@
 
 #define STORE_CACHE_KIB 128u
 
+const char *const agent_world_files[] = {AGENT_VAULT_FILE, AGENT_STATE_FILE,
+    AGENT_STATE_FILE "-wal", AGENT_STATE_FILE "-shm", AGENT_STATE_FILE AGENT_VAULT_ASIDE "1",
+    AGENT_STATE_FILE AGENT_VAULT_ASIDE "1-wal", AGENT_STATE_FILE AGENT_VAULT_ASIDE "2",
+    AGENT_STATE_FILE AGENT_VAULT_ASIDE "2-wal", AGENT_STATE_SESSION_FILE, AGENT_STATE_PARTIAL_FILE,
+    AGENT_STATE_KEY_FILE};
+const size_t agent_n_world_files = sizeof agent_world_files / sizeof *agent_world_files;
+
 int agent_world_fail(const struct fed_diag *diag, enum fed_err err)
 {
     fprintf(stderr, "fedlet: %s\n", diag->text[0] ? diag->text : fed_err_text(err));
     return EXIT_FAILURE;
+}
+
+const char *agent_world_kubeconfig(const struct agent_world *w)
+{
+    return w->config.kubeconfig[0] ? w->config.kubeconfig : w->identity.kubeconfig;
+}
+
+void agent_world_hubs(
+    const struct agent_world *w, const struct agent_config *config, struct agent_dial_options *out)
+{
+    bool configured = config->n_hubs > 0;
+
+    out->hubs = (const char(*)[281])(configured ? config->hubs : w->identity.hubs);
+    out->n_hubs = configured ? config->n_hubs : w->identity.n_hubs;
 }
 
 enum fed_err agent_world_path(
@@ -27,7 +48,7 @@ enum fed_err agent_world_path(
     return FED_OK;
 }
 
-static enum fed_err open_store(struct agent_world *w, struct fed_diag *diag)
+enum fed_err agent_world_open_store(struct agent_world *w, struct fed_diag *diag)
 {
     struct fed_sqlite_options options = {
         .application_id = AGENT_STATE_APPLICATION_ID, .cache_kib = STORE_CACHE_KIB};
@@ -93,7 +114,7 @@ enum fed_err agent_world_mend(struct agent_world *w, struct fed_diag *diag)
     if (!err)
         err = agent_vault_set_aside(&w->fs, path, diag);
     if (!err)
-        err = open_store(w, diag);
+        err = agent_world_open_store(w, diag);
     return err ? err : restore(w, diag);
 }
 
@@ -103,17 +124,23 @@ static enum fed_err open_state(struct agent_world *w, struct fed_diag *diag)
 
     w->vault = (struct agent_vault){.fs = &w->fs, .path = w->vault_path};
     if (!err)
-        err = open_store(w, diag);
+        err = agent_world_open_store(w, diag);
     if (err == FED_ERR_CORRUPT)
         return agent_world_mend(w, diag);
     return err ? err : restore(w, diag);
 }
 
-enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
+void agent_world_open_log(struct agent_world *w)
+{
+    w->log = fed_log_lines_stderr(
+        &w->log_lines, agent_config_log_level(&w->config), strcmp(w->config.log, "json") == 0);
+}
+
+enum fed_err agent_world_open_ports(struct agent_world *w, struct fed_diag *diag)
 {
     enum fed_err err = fed_linux_loop_open(w->mem, &w->loop, diag);
 
-    w->log = fed_log_stderr(agent_config_log_level(&w->config));
+    agent_world_open_log(w);
     if (err)
         return err;
     err = fed_tls_crypto_open(w->mem, &w->crypto, diag);
@@ -122,24 +149,78 @@ enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
     w->crypto_open = true;
     w->ports = (struct agent_ports){
         .mem = w->mem, .loop = fed_linux_loop_port(w->loop), .log = &w->log, .crypto = &w->crypto};
-    err = open_lock(w, diag);
+    return FED_OK;
+}
+
+enum fed_err agent_world_open(struct agent_world *w, struct fed_diag *diag)
+{
+    enum fed_err err = agent_world_open_ports(w, diag);
+
+    if (!err)
+        err = open_lock(w, diag);
     return err ? err : open_state(w, diag);
+}
+
+/* Over the names that the files have now (fed_fs.name): another when one was replaced. */
+static uint64_t stamp_of(const struct agent_world *w)
+{
+    struct fed_span rest = fed_buf_span(&w->kube_files);
+    struct fed_span path;
+    struct fed_digest digest = {{0}};
+    uint64_t stamp = 0;
+    struct fed_buf names;
+
+    fed_buf_init(&names, w->mem, 16384);
+    while (rest.len > 0 && fed_span_split(&rest, '\0', &path)) {
+        if (path.len && w->fs.name(w->fs.ctx, (const char *)path.at, &names, NULL))
+            fed_buf_put_text(&names, "?");
+        fed_buf_put_u8(&names, 0);
+    }
+    if (fed_digest_of(fed_buf_span(&names), &digest) == FED_OK)
+        memcpy(&stamp, digest.bytes, sizeof stamp);
+    fed_buf_fini(&names);
+    return stamp;
+}
+
+static bool kube_changed(void *ctx)
+{
+    struct agent_world *w = ctx;
+
+    return stamp_of(w) != w->kube_stamp;
 }
 
 static enum fed_err open_kube(void *ctx, struct fed_kube **out, struct fed_diag *diag)
 {
     struct agent_world *w = ctx;
-    const char *path = w->config.kubeconfig[0] ? w->config.kubeconfig : w->identity.kubeconfig;
+    const char *path = agent_world_kubeconfig(w);
+    struct fed_kube_client *client = NULL;
     struct fed_kube_config config;
-    enum fed_err err = fed_kube_config_load(w->mem, path[0] ? path : NULL, NULL, &config, diag);
+    enum fed_err err = fed_kube_config_load_own(w->mem, path[0] ? path : NULL, &config, diag);
 
     if (err)
         return err;
-    err = fed_kube_client_open(w->mem, w->ports.loop, &w->log, &config, &w->kube_client, diag);
+    err = fed_kube_client_open(w->mem, w->ports.loop, &w->log, &config, &client, diag);
+    if (!err) {
+        fed_buf_fini(&w->kube_files);
+        w->kube_files = config.files;
+        fed_buf_init(&config.files, w->mem, 0);
+        w->kube_stamp = stamp_of(w);
+        w->kube_before = w->kube_client;
+        w->kube_client = client;
+        *out = fed_kube_client_port(client);
+    }
     fed_kube_config_fini(&config);
-    if (!err)
-        *out = fed_kube_client_port(w->kube_client);
     return err;
+}
+
+static void close_kube(void *ctx, struct fed_kube *kube)
+{
+    struct agent_world *w = ctx;
+    struct fed_kube_client *before = w->kube_before;
+
+    (void)kube;
+    w->kube_before = NULL;
+    fed_kube_client_close(before);
 }
 
 static const char *environment(const char *upper, const char *lower)
@@ -200,8 +281,20 @@ enum fed_err agent_world_open_links(struct agent_world *w, bool has_coap,
 
 void agent_world_open_kube(struct agent_world *w)
 {
-    agent_kube_lazy_init(&w->kube, &w->log, open_kube, w);
+    struct agent_kube_source source = {
+        .ctx = w, .open = open_kube, .close = close_kube, .changed = kube_changed};
+
+    agent_kube_lazy_init(&w->kube, w->ports.loop, &w->log, &source);
     w->ports.kube = &w->kube.port;
+}
+
+void agent_world_close_links(struct agent_world *w)
+{
+    fed_coap_client_close(w->coap);
+    fed_https_client_close(w->https);
+    w->coap = NULL;
+    w->https = NULL;
+    w->ports.coap = w->ports.https = NULL;
 }
 
 /* ---- policy ---- */
@@ -258,12 +351,12 @@ void agent_world_close_store(struct agent_world *w)
 
 void agent_world_close(struct agent_world *w)
 {
+    fed_tls_judge_by(NULL);
     if (w->timer)
         w->ports.loop->timer_free(w->ports.loop->ctx, w->timer);
-    fed_coap_client_close(w->coap);
-    fed_https_client_close(w->https);
-    if (w->kube_client)
-        fed_kube_client_close(w->kube_client);
+    agent_world_close_links(w);
+    fed_kube_client_close(w->kube_client);
+    fed_buf_fini(&w->kube_files);
     if (w->store)
         agent_world_close_store(w);
     agent_policy_free(w->policy);
@@ -292,6 +385,27 @@ static enum fed_err read_key(struct agent_world *w, struct fed_diag *diag)
     return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
 }
 
+static enum fed_err open_clock(struct agent_world *w, struct fed_diag *diag)
+{
+    struct agent_state state = agent_world_state(w);
+    struct fed_crypto_cert_info info = {.not_before_unix_s = 0};
+    struct fed_tls_times times;
+    int64_t floor_unix_s = 0;
+    enum fed_err err = agent_state_time(&state, &floor_unix_s, diag);
+
+    if (err)
+        return err;
+    /* One that cannot be read is the renewal's to say. */
+    if (!w->crypto.cert_info(w->crypto.ctx, fed_span_text(w->identity.certificate), &info, NULL) &&
+        info.not_before_unix_s > floor_unix_s)
+        floor_unix_s = info.not_before_unix_s;
+    agent_clock_init(&w->clock, w->ports.loop, floor_unix_s);
+    w->ports.clock = &w->clock;
+    times = agent_clock_times(&w->clock);
+    fed_tls_judge_by(&times);
+    return FED_OK;
+}
+
 enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *diag)
 {
     struct agent_state state;
@@ -306,6 +420,8 @@ enum fed_err agent_world_open_joined(struct agent_world *w, struct fed_diag *dia
     err = agent_state_identity(&state, &w->identity, diag);
     if (!err && agent_vault_keep(&state, &kept))
         fed_log(&w->log, FED_LOG_WARN, "the identity is not kept a second time: %s", kept.text);
+    if (!err)
+        err = open_clock(w, diag);
     return err == FED_ERR_NOT_FOUND ? not_joined(w, diag) : err;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define COLUMNS 4u
-#define COLUMNS_WIDE 10u
+#define COLUMNS_WIDE 11u
 
 const char *cli_cluster_ready(const struct fed_json *cluster)
 {
@@ -64,7 +64,7 @@ static void put_text(char out[64], const struct fed_json *cluster, const char *p
 
 /* How it is connected, from where, since when; what the month cost, and the one before; what waits.
  */
-static void put_link(struct cli *cli, const struct fed_json *cluster, char cells[6][64])
+static void put_link(struct cli *cli, const struct fed_json *cluster, char cells[7][64])
 {
     struct fed_span since = fed_json_string(fed_json_find(cluster, "status.link.connectedSince"));
     const struct fed_json *changes = fed_json_find(cluster, "status.link.held.changes");
@@ -84,6 +84,7 @@ static void put_link(struct cli *cli, const struct fed_json *cluster, char cells
                 fed_json_string(fed_json_find(cluster, "status.link.held.until")), 0, 24)));
     else
         snprintf(cells[5], 64, "-");
+    put_text(cells[6], cluster, "status.agentVersion");
 }
 
 static void add_cluster(struct cli *cli, struct cli_table *table, const struct fed_json *cluster)
@@ -93,7 +94,7 @@ static void add_cluster(struct cli *cli, struct cli_table *table, const struct f
     char version[64];
     char age[FED_TEXT_TIME_SIZE] = "-";
     char ready[64];
-    char link[6][64];
+    char link[7][64];
     const char *row[COLUMNS_WIDE] = {name, ready, version, age};
     int64_t unix_s;
 
@@ -117,7 +118,7 @@ static void add_cluster(struct cli *cli, struct cli_table *table, const struct f
 enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
     static const char *const head[COLUMNS_WIDE] = {"NAME", "READY", "KUBERNETES-VERSION", "AGE",
-        "LINK", "ADDRESS", "CONNECTED", "MONTH", "LAST-MONTH", "HELD"};
+        "LINK", "ADDRESS", "CONNECTED", "MONTH", "LAST-MONTH", "HELD", "AGENT"};
     struct fed_json *answer = NULL;
     struct fed_diag diag = {""};
     struct cli_table table;

@@ -37,6 +37,14 @@ static const struct word {
         "under another name."},
     {"ManagedLabelFalse", CLI_STATE_FAILED,
         "Take the label kubefed.io/managed=false off the object in the member."},
+    {"Contested", CLI_STATE_FAILED,
+        "Stop whoever the message names, or leave the field to it: take it out of spec.template, "
+        "set spec.retainReplicas, or annotate the template with fedlet.io/drift: report."},
+    {"Drifted", CLI_STATE_FAILED,
+        "Make the object again in the member, or take fedlet.io/drift: report off spec.template."},
+    {"BeingDeleted", CLI_STATE_PENDING,
+        "It is made again once it is gone; when that takes long, look at the finalizers that the "
+        "message names."},
     {"DeletionFailed", CLI_STATE_FAILED,
         "Look at the object in the member: its finalizers, its rights."},
     {"DeletionTimedOut", CLI_STATE_FAILED,
@@ -54,6 +62,12 @@ static const struct word {
     {"ImmutableField", CLI_STATE_FAILED,
         "The field cannot change in place: annotate spec.template with fedlet.io/replace: \"true\" "
         "to have the object deleted and made again, or undo the change."},
+    {"RolledBack", CLI_STATE_FAILED,
+        "The version was not healthy in time, and the one before is in place: mend the template or "
+        "this cluster's override; to try the same again, change its annotation fedlet.io/retry."},
+    {"RollbackFailed", CLI_STATE_FAILED,
+        "The version was not healthy in time, and the member refuses the one before: mend the "
+        "template, or the object there."},
     {"RetrievalFailed", CLI_STATE_FAILED,
         "The agent cannot read the object in the member: look at its rights there."},
 };
@@ -71,7 +85,8 @@ static const struct sentence { /* what a member's API server says */
         "A policy of the member refuses it: change the object, or the policy there."},
     {"Denied: ", "A policy of the member refuses it: change the object, or the policy there."},
     {"TooLarge: ", "Make the object smaller, or split it."},
-    {"forbidden", "Give the agent the right in the member: its ClusterRole there lacks it."},
+    {"forbidden",
+        "Give the agent the right in the member: `fedlet rbac` there prints what it needs."},
     {"immutable",
         "The field cannot change in place: delete the object in the member, or federate under a "
         "new name."},

@@ -151,6 +151,9 @@ enum fed_err hub_agents_open(
         hub_agents_close(agents);
         return err;
     }
+    /* They are copied where they are used, and may be others later. */
+    agents->parts.cert_pem = agents->parts.chain_pem = (struct fed_span){0};
+    agents->parts.key_pem = agents->parts.client_ca_pem = (struct fed_span){0};
     *out = agents;
     return FED_OK;
 }
@@ -169,6 +172,24 @@ void hub_agents_close(struct hub_agents *agents)
         memset(agents->saved.at, 0, agents->saved.cap);
     fed_buf_fini(&agents->saved);
     fed_alloc_free(agents->parts.mem, agents, sizeof *agents);
+}
+
+void hub_agents_certificate(struct hub_agents *agents, struct fed_span cert_pem,
+    struct fed_span chain_pem, struct fed_span key_pem, struct fed_span client_ca_pem)
+{
+    struct fed_diag diag = {""};
+    enum fed_err err;
+
+    if (agents->pool) {
+        fed_worker_pool_certificate(agents->pool, cert_pem, chain_pem, key_pem, client_ca_pem);
+        return;
+    }
+    err = fed_coap_server_certificate(agents->server, cert_pem, key_pem, client_ca_pem, &diag);
+    if (!err)
+        err = fed_https_server_certificate(agents->https, chain_pem, key_pem, client_ca_pem, &diag);
+    if (err)
+        fed_log(agents->parts.log, FED_LOG_ERROR,
+            "gateway: the new certificate is not taken, the old one stays: %s", diag.text);
 }
 
 uint16_t hub_agents_port(const struct hub_agents *agents)

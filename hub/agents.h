@@ -45,6 +45,9 @@ void hub_agents_stop(
     struct hub_agents *agents, void (*asked)(void *ctx), void (*done)(void *ctx), void *ctx);
 /* Not inside asked or done. Sessions that were not saved are closed. */
 void hub_agents_close(struct hub_agents *agents);
+/* New handshakes use these; sessions go on. What cannot be had is logged, and stays as it was. */
+void hub_agents_certificate(struct hub_agents *agents, struct fed_span cert_pem,
+    struct fed_span chain_pem, struct fed_span key_pem, struct fed_span client_ca_pem);
 uint16_t hub_agents_port(const struct hub_agents *agents);
 uint16_t hub_agents_https_port(const struct hub_agents *agents);
 void hub_agents_stats(const struct hub_agents *agents, struct fed_link_server_stats *out);

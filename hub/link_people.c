@@ -110,13 +110,16 @@ static void put_handshakes(struct fed_buf *out, const struct hub_agents *agents)
         return;
     hub_agents_stats(agents, &stats);
     put_head(out, name, "counter",
-        "Handshakes of DTLS: resumed ones are completed, too; restored are sessions that went on "
-        "without one.");
+        "Handshakes of DTLS: abbreviated ones, of agents that were known again, are completed, "
+        "too; "
+        "restored are sessions that went on without one.");
     fed_buf_printf(out,
-        "%s{result=\"completed\"} %llu\n%s{result=\"failed\"} %llu\n"
+        "%s{result=\"completed\"} %llu\n%s{result=\"abbreviated\"} %llu\n%s{result=\"failed\"} "
+        "%llu\n"
         "%s{result=\"turned_away\"} %llu\n%s{result=\"restored\"} %llu\n",
-        name, (unsigned long long)stats.handshakes, name, (unsigned long long)stats.failed, name,
-        (unsigned long long)stats.turned_away, name, (unsigned long long)stats.restored);
+        name, (unsigned long long)stats.handshakes, name, (unsigned long long)stats.recalled, name,
+        (unsigned long long)stats.failed, name, (unsigned long long)stats.turned_away, name,
+        (unsigned long long)stats.restored);
 }
 
 static void put_tls_handshakes(struct fed_buf *out, const struct hub_agents *agents)

@@ -423,6 +423,30 @@ static enum fed_err open_agents(struct service *s, struct fed_diag *diag)
     return err;
 }
 
+/* The hub's certificate was made again: who comes from now on is shown it. */
+static void on_renewed(void *ctx)
+{
+    struct service *s = ctx;
+    struct fed_span cert = hub_identity_server_cert_pem(s->identity);
+    struct fed_span key = hub_identity_server_key_pem(s->identity);
+    struct fed_span ca = hub_identity_ca_pem(s->identity);
+    struct fed_diag diag = {""};
+    struct fed_buf chain;
+    enum fed_err err = fed_http_server_certificate(s->http, cert, key, ca, &diag);
+
+    fed_buf_init(&chain, s->mem, CHAIN_MAX);
+    put_chain(s->identity, &chain);
+    if (!err)
+        err = fed_buf_err(&chain);
+    if (!fed_buf_err(&chain))
+        hub_agents_certificate(s->agents, cert, fed_buf_span(&chain), key, ca);
+    fed_buf_fini(&chain);
+    if (err)
+        fed_log(&s->log, FED_LOG_ERROR,
+            "hub: the new certificate is not shown before a restart: %s",
+            diag.text[0] ? diag.text : fed_err_text(err));
+}
+
 /* ---- compaction: the history of the last minutes stays, for watches that resume ---- */
 static void compact(void *ctx)
 {
@@ -466,6 +490,7 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
         err = hub_identity_write_admin(s->identity, api_url, diag);
     if (err)
         return err;
+    hub_identity_on_renewed(s->identity, on_renewed, s);
     printf("fedhub: ready api=%s coap=%s agents=%s\n", api_url, coap_url, https_url);
     fflush(stdout);
     fed_notify_service_manager("READY=1");

@@ -87,6 +87,15 @@ FED_MUST_USE enum fed_err fed_tls_seal(const uint8_t key[FED_SEAL_KEY_SIZE],
 FED_MUST_USE enum fed_err fed_tls_unseal(const uint8_t key[FED_SEAL_KEY_SIZE],
     struct fed_span context, struct fed_span sealed, struct fed_buf *out);
 
+/* ports/tls: by which time the certificates of hubs and servers are judged, in the whole process.
+ * Without it, and for the certificates of clients and in a join, that is the system's clock. */
+struct fed_tls_times {
+    void *ctx;
+    int64_t (*now)(void *ctx, bool hub); /* Unix seconds; 0: times are not judged */
+    void (*refused)(void *ctx);          /* a hub's certificate was, and for its times alone */
+};
+void fed_tls_judge_by(const struct fed_tls_times *times); /* copied; NULL: the system's clock */
+
 /* ports/tls: initialises the library once per process; call it before any TLS. */
 /* ports/tls: gives so many buffers of 16 KiB (ports/tls/pages.h) pages of their own, for a process
  * with many connections; once, before any TLS. More than that are the C library's. FED_ERR_LIMIT

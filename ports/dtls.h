@@ -15,6 +15,9 @@
 
 #define FED_DTLS_RECORD_MAX 1280u /* application bytes of one datagram that we send or accept */
 
+#define FED_DTLS_RECALL_ID_SIZE 32u
+#define FED_DTLS_RECALL_MAX 2048u
+
 struct fed_dtls_server;
 struct fed_dtls_session;
 
@@ -23,6 +26,12 @@ struct fed_dtls_peer {
      * whoever lets the peer do anything compares not_after_unix_s. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity; /* NULL for a certificate session */
+    /* Of a new session with a certificate, when there is a recall callback: what it is to be asked
+     * for, of FED_DTLS_RECALL_ID_SIZE bytes, and what it then gives back, which is secret. The
+     * first half of the identifier is the first half of the SHA-256 of the common name. Else both
+     * are empty. */
+    struct fed_span recall_id;
+    struct fed_span recall;
 };
 /* Called from the loop. A callback may send and may close sessions, its own too; it must not close
  * the server. */
@@ -33,10 +42,19 @@ struct fed_dtls_events {
     void (*received)(void *ctx, struct fed_dtls_session *session, struct fed_span record);
     void (*closed)(void *ctx, struct fed_dtls_session *session,
         const char *why); /* the session is dead afterwards */
+    /* The peer speaks from another address, behind the record that said so: what was sent lately
+     * went to the old one. proven false: until its next record from there it is sent no more than a
+     * small multiple of what came. proven true: that record came. NULL: of no interest. */
+    void (*moved)(void *ctx, struct fed_dtls_session *session, bool proven);
     /* The key (up to 64 bytes) of an identity (1 to 128, no NUL), or an error when it is unknown.
      * NULL: certificates only. FED_ERR_BUSY: fed_dtls_server_psk brings it; the handshake waits,
      * its peer's datagram with it. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
+    /* What was told with an earlier session under that identifier, of this process or another one:
+     * the handshake is an abbreviated one (docs/protocol.md section 3.5), and the peer has the
+     * certificate of that session. An error: a whole handshake. FED_ERR_BUSY:
+     * fed_dtls_server_recall brings it. NULL: nobody is known again. */
+    enum fed_err (*recall)(void *ctx, struct fed_span id, struct fed_buf *recall);
 };
 struct fed_dtls_options {
     const char *listen;       /* literal: "0.0.0.0:5684", "[::]:5684"; port 0 picks one */
@@ -56,7 +74,8 @@ struct fed_dtls_options {
     unsigned session_idle_ms; /* without an authenticated record */
 };
 struct fed_dtls_server_stats {
-    uint64_t handshakes;  /* completed, resumed ones too */
+    uint64_t handshakes;  /* completed, abbreviated ones too */
+    uint64_t recalled;    /* of them: of peers that were known again */
     uint64_t failed;      /* begun with a valid cookie and not completed */
     uint64_t turned_away; /* had a valid cookie and were not begun: no room, or no time */
     uint64_t restored;
@@ -84,6 +103,9 @@ void fed_dtls_server_pause(struct fed_dtls_server *server, bool paused);
 /* The key that psk promised; empty: there is none. Handshakes that wait for it go on. */
 void fed_dtls_server_psk(
     struct fed_dtls_server *server, struct fed_span identity, struct fed_span key);
+/* What recall promised; empty: there is nothing. */
+void fed_dtls_server_recall(
+    struct fed_dtls_server *server, struct fed_span id, struct fed_span recall);
 /* New handshakes use these instead; those under way finish with what they began with, and open
  * sessions do not care. On error nothing changes. */
 FED_MUST_USE enum fed_err fed_dtls_server_certificate(struct fed_dtls_server *server,

@@ -21,15 +21,27 @@ struct fed_kube_config {
     struct fed_buf key_pem;
     struct fed_buf token;  /* bearer token */
     char token_file[1024]; /* read again for each connection, when set */
+    struct fed_buf files;  /* names of what was read, each ended by a NUL: when one of them is
+                            * replaced, this is to be loaded again */
 };
 /* path NULL: $KUBECONFIG (files separated by colons: the first that has the context), else
  * ~/.kube/config, else the in-cluster ServiceAccount ($FEDLET_SERVICE_ACCOUNT_DIR, else
  * /var/run/secrets/kubernetes.io/serviceaccount). context NULL: the current one. Exec and
- * auth-provider plugins are refused with a sentence that says so. Paths in the file are relative to
- * it. */
+ * auth-provider plugins are refused with a sentence that says what to use instead. Paths in the
+ * file are relative to it. */
 FED_MUST_USE enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path,
     const char *context, struct fed_kube_config *out, struct fed_diag *diag);
+/* The same for the machine's own cluster: where nothing is named and this is no pod, the file of
+ * fed_kube_config_find. */
+FED_MUST_USE enum fed_err fed_kube_config_load_own(
+    struct fed_alloc *mem, const char *path, struct fed_kube_config *out, struct fed_diag *diag);
 void fed_kube_config_fini(struct fed_kube_config *config);
+#define FED_KUBE_PATH_MAX 1024u
+/* Where k3s, kubeadm and MicroK8s write the administrator's kubeconfig: the first that is there,
+ * below root ("" for this machine's own; when root is NULL that is $FEDLET_HOST_ROOT, for who sees
+ * the machine in another folder). FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err fed_kube_config_find(
+    struct fed_alloc *mem, const char *root, char out[FED_KUBE_PATH_MAX]);
 
 struct fed_kube_request {
     const char *method;       /* "GET", "PATCH" ... */

@@ -162,6 +162,10 @@ struct fed_link_peer {
     /* Of a session that was saved (fed_coap_server_save) and goes on: what its owner kept with it.
      * Else empty. The peer knows of no interruption: an observation stands as it stood. */
     struct fed_span kept;
+    /* Of a new session with a certificate, over CoAP: what the peer is known by when it comes back,
+     * and what recall gives then; secret. Else both are empty. */
+    struct fed_span recall_id;
+    struct fed_span recall;
 };
 struct fed_link_server_request {
     enum fed_link_method method;
@@ -190,6 +194,9 @@ struct fed_link_server_events {
     /* Key of a token by its id, for TLS-PSK. FED_ERR_NOT_FOUND refuses the handshake;
      * FED_ERR_BUSY: the server's _psk brings it later. */
     enum fed_err (*psk)(void *ctx, struct fed_span identity, struct fed_buf *key);
+    /* What came with an earlier session under that identifier, of any process, when its certificate
+     * still counts: the peer needs no whole handshake. Errors as of psk. NULL: it always does. */
+    enum fed_err (*recall)(void *ctx, struct fed_span id, struct fed_buf *recall);
 };
 struct fed_link_server_options {
     const char *listen;       /* "0.0.0.0:5684" */
@@ -204,7 +211,8 @@ struct fed_link_server_options {
     unsigned steer_count;
 };
 struct fed_link_server_stats {
-    uint64_t handshakes;  /* completed, resumed ones too */
+    uint64_t handshakes;  /* completed, abbreviated ones too */
+    uint64_t recalled;    /* of them: of peers that were known again */
     uint64_t failed;      /* begun and not completed */
     uint64_t turned_away; /* not begun: no room, or no time */
     uint64_t restored;    /* sessions of another process that went on */
@@ -240,6 +248,8 @@ void fed_coap_server_stats(const struct fed_link_server *server, struct fed_link
 void fed_coap_server_pause(struct fed_link_server *server, bool paused);
 void fed_coap_server_psk(
     struct fed_link_server *server, struct fed_span identity, struct fed_span key);
+void fed_coap_server_recall(
+    struct fed_link_server *server, struct fed_span id, struct fed_span recall);
 FED_MUST_USE enum fed_err fed_coap_server_certificate(struct fed_link_server *server,
     struct fed_span cert_pem, struct fed_span key_pem, struct fed_span client_ca_pem,
     struct fed_diag *diag);
@@ -339,7 +349,8 @@ FED_MUST_USE enum fed_err fed_worker_run(struct fed_alloc *mem, struct fed_diag 
  * that peers are shown; tokens are nothing here: psk is not called, and a peer without a
  * certificate has neither cert nor psk_identity. Sessions and exchanges are its own: use them with
  * the functions below only. sessions_max, handshakes_max (half of them of one address; as many
- * connections of one address with its peers that have no certificate), session_idle_ms and fd (which listens) as above. */
+ * connections of one address with its peers that have no certificate), session_idle_ms and fd
+ * (which listens) as above. */
 #define FED_LINK_ID_SIZE 16u
 struct fed_https_server;
 FED_MUST_USE enum fed_err fed_https_server_open(struct fed_alloc *mem, struct fed_loop *loop,

@@ -8,6 +8,9 @@
 
 #include "proto/base/err.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum fed_log_level { FED_LOG_ERROR, FED_LOG_WARN, FED_LOG_INFO, FED_LOG_DEBUG };
 
 struct fed_log {
@@ -24,5 +27,31 @@ void fed_log(struct fed_log *log, enum fed_log_level level, const char *format, 
 /* ports/posix: lines on stderr, "LEVEL text"; with the journal's <N> prefix when JOURNAL_STREAM is
  * set. */
 struct fed_log fed_log_stderr(enum fed_log_level level);
+
+/* The same for a service that nobody watches. A line that was written FED_LOG_BURST times within
+ * FED_LOG_WINDOW_MS is left out until that time is over; then a line says how many were. Lines of
+ * level debug are never left out: who asks for them wants all.
+ *
+ * json: one object per line, {"time","level","message"}, time in UTC; still behind the journal's
+ * prefix when that is where it goes. */
+#define FED_LOG_BURST 3u
+#define FED_LOG_WINDOW_MS 60000u
+#define FED_LOG_SLOTS 8u
+struct fed_log_lines {
+    bool json;
+    void (*write)(void *ctx, enum fed_log_level level, const char *text); /* where lines go */
+    void *write_ctx;
+    uint64_t (*now_ms)(void); /* monotonic */
+    struct fed_log_slot {
+        uint64_t since_ms; /* its first line of the present window; 0: free */
+        uint32_t hash;
+        uint32_t n;
+        enum fed_log_level level;
+        char begin[64]; /* of the text, for the line that says how many */
+    } slots[FED_LOG_SLOTS];
+};
+/* lines is the log's memory and outlives it. */
+struct fed_log fed_log_lines_stderr(
+    struct fed_log_lines *lines, enum fed_log_level level, bool json);
 
 #endif

@@ -27,6 +27,9 @@ struct fed_loop {
     uint64_t (*now_ms)(
         void *ctx); /* monotonic; the time at which the present callback round began */
     int64_t (*unix_us)(void *ctx); /* wall clock, microseconds; may jump */
+    /* The kernel says that something keeps the wall clock right (NTP); putting it by hand ends
+     * that. NULL: nobody knows. */
+    bool (*clock_is_kept)(void *ctx);
     /* Monotonic and of this moment, for what is measured inside one callback; NULL: now_ms. */
     uint64_t (*clock_us)(void *ctx);
     /* A timer that is not set. */

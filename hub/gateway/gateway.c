@@ -341,6 +341,8 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
         session_free(session);
         return;
     }
+    if (session->role == GATEWAY_AGENT)
+        gateway_recall_note(session, peer);
     binding->link->set_user(link, session);
     _Static_assert(GATEWAY_AGENT + 1 == HUB_GATEWAY_PEERS, "each role has a counter");
     gateway->stats.opened[session->role]++;
@@ -357,6 +359,7 @@ void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_lin
 {
     struct gateway_session *older;
 
+    gateway_knock_flush(gateway);
     for (struct gateway_session *session = gateway->all; session; session = older) {
         older = session->older;
         if (session->binding->link == link && (!session->counts || session->unheard))
@@ -444,6 +447,7 @@ static void on_cluster(void *ctx, const struct hub_change *change)
     cut_all(ctx, change->ref.name);
     gateway_mark_forget(ctx, change->ref.name);
     gateway_knock_gone(ctx, change->ref.name);
+    gateway_recall_forget(ctx, change->ref.name);
 }
 
 /* The record of its key is gone, or a person decided which of two machines counts. */
@@ -451,10 +455,12 @@ static void on_join_request(void *ctx, const struct hub_change *change)
 {
     if (!fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE))
         return;
-    if (change->type == HUB_CHANGE_DELETED)
+    if (change->type == HUB_CHANGE_DELETED) {
         cut_all(ctx, change->ref.name);
-    else if (change->type == HUB_CHANGE_MODIFIED)
+        gateway_recall_forget(ctx, change->ref.name);
+    } else if (change->type == HUB_CHANGE_MODIFIED) {
         gateway_mark_request(ctx, change);
+    }
 }
 
 /* ---- the rest ---- */
@@ -484,6 +490,13 @@ static enum fed_err on_psk(void *ctx, struct fed_span token_id, struct fed_buf *
     return hub_identity_psk(binding->gateway->identity, token_id, key);
 }
 
+static enum fed_err on_recall(void *ctx, struct fed_span id, struct fed_buf *recall)
+{
+    struct gateway_binding *binding = ctx;
+
+    return gateway_recall(binding->gateway, id, recall);
+}
+
 enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gateway_link *link,
     struct fed_link_server_events *out)
 {
@@ -500,7 +513,8 @@ enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gate
         .request = gateway_request,
         .notified = on_notified,
         .unfit = on_unfit,
-        .psk = on_psk};
+        .psk = on_psk,
+        .recall = on_recall};
     return FED_OK;
 }
 

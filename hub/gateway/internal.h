@@ -7,6 +7,7 @@
  *   mark.c      whether two machines come as one cluster
  *   bundle.c    what a cluster is sent: answers to a pull, and frames for notifications
  *   knock.c     agents whose session a crash took, after a restart
+ *   recall.c    agents that come back without a whole handshake
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   hello.c     what both sides say of themselves
  *   kinds.c     which kinds are federated
@@ -35,7 +36,7 @@
 #define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
 #define GATEWAY_GUESTS_WINDOW_MS 60000u
 
-#define GATEWAY_HELLOS_PER_S 2000u
+#define GATEWAY_HELLOS_PER_S 4000u
 #define GATEWAY_CERTIFICATES_PER_S 50u
 #define GATEWAY_RETRY_CERTIFICATE_S 10u /* the first that are too many; others later */
 #define GATEWAY_RETRY_SPREAD_S 60u
@@ -257,7 +258,19 @@ FED_MUST_USE enum fed_err gateway_knock_open(struct hub_gateway *gateway);
 void gateway_knock_close(struct hub_gateway *gateway);
 /* The session is its cluster's: its address is to be stored. */
 void gateway_knock_note(struct gateway_session *session);
+/* Stores those that wait for it: the sessions may not outlive the process, after all. */
+void gateway_knock_flush(struct hub_gateway *gateway);
 void gateway_knock_gone(struct hub_gateway *gateway, struct fed_span cluster);
+
+/* ---- recall.c ---- */
+/* Stores what the agent is known by the next time, when its session brought that; durable with the
+ * turn's commit. */
+void gateway_recall_note(const struct gateway_session *session, const struct fed_link_peer *peer);
+/* Its certificate counts no more. */
+void gateway_recall_forget(struct hub_gateway *gateway, struct fed_span cluster);
+/* recall of the bindings' events, for one of them. FED_ERR_NOT_FOUND. */
+FED_MUST_USE enum fed_err gateway_recall(
+    struct hub_gateway *gateway, struct fed_span id, struct fed_buf *out);
 
 /* ---- cache.c ---- */
 void gateway_cache_init(struct gateway_cache *cache, struct fed_alloc *mem);

@@ -114,18 +114,37 @@ static bool write_some(struct hub_gateway *gateway, struct fed_arena *arena)
     return session != NULL;
 }
 
+static bool write_slice(struct hub_gateway *gateway)
+{
+    struct fed_arena arena;
+    bool more;
+
+    fed_arena_init(&arena, gateway->mem, 8u << 20);
+    more = write_some(gateway, &arena);
+    fed_arena_fini(&arena);
+    return more;
+}
+
 static void on_write(void *ctx)
 {
     struct hub_gateway *gateway = ctx;
     struct gateway_knock *knock = gateway->knock;
-    struct fed_arena arena;
 
-    fed_arena_init(&arena, gateway->mem, 8u << 20);
-    knock->write_set = write_some(gateway, &arena);
+    knock->write_set = write_slice(gateway);
     if (knock->write_set)
         gateway->loop->timer_set(
             gateway->loop->ctx, knock->write_timer, fed_loop_now_ms(gateway->loop) + WRITE_MS);
-    fed_arena_fini(&arena);
+}
+
+void gateway_knock_flush(struct hub_gateway *gateway)
+{
+    if (!gateway->knock->write_set)
+        return;
+    while (write_slice(gateway))
+        ;
+    gateway->knock->write_set = false;
+    gateway->loop->timer_stop(gateway->loop->ctx, gateway->knock->write_timer);
+    hub_objects_flush(gateway->objects, NULL);
 }
 
 void gateway_knock_gone(struct hub_gateway *gateway, struct fed_span cluster)

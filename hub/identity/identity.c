@@ -31,9 +31,9 @@ enum fed_err hub_identity_open(struct fed_alloc *mem, struct fed_loop *loop, str
     fed_buf_init(&identity->trust_pem, mem, 2 * IDENTITY_FILE_MAX);
     fed_buf_init(&identity->answer_pem, mem, 3 * IDENTITY_FILE_MAX);
     fed_buf_init(&identity->chain_pem, mem, 2 * IDENTITY_FILE_MAX);
-    fed_buf_init(&identity->server_pem, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->server_key, mem, IDENTITY_FILE_MAX);
     fed_buf_init(&identity->token_key, mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&identity->names, mem, IDENTITY_FILE_MAX);
     err = fed_span_to_cstr(
         fed_span_text(options->data_dir), identity->data_dir, sizeof identity->data_dir);
     if (err)
@@ -52,8 +52,8 @@ void hub_identity_close(struct hub_identity *identity)
 {
     if (!identity)
         return;
-    if (identity->daily)
-        identity->loop->timer_free(identity->loop->ctx, identity->daily);
+    if (identity->look)
+        identity->loop->timer_free(identity->loop->ctx, identity->look);
     if (identity->requests)
         hub_objects_unsubscribe(identity->requests);
     if (identity->clusters)
@@ -67,9 +67,9 @@ void hub_identity_close(struct hub_identity *identity)
     fed_buf_fini(&identity->trust_pem);
     fed_buf_fini(&identity->answer_pem);
     fed_buf_fini(&identity->chain_pem);
-    fed_buf_fini(&identity->server_pem);
     identity_wipe(&identity->server_key);
     identity_wipe(&identity->token_key);
+    fed_buf_fini(&identity->names);
     fed_alloc_free(identity->mem, identity, sizeof *identity);
 }
 
@@ -98,6 +98,41 @@ enum fed_err hub_identity_random(struct hub_identity *identity, uint8_t *out, si
     return identity->crypto->random(identity->crypto->ctx, out, len);
 }
 
+static enum fed_err seal_key(struct hub_identity *identity, uint8_t key[FED_SEAL_KEY_SIZE])
+{
+    static const char label[] = "fedlet hub seal 1";
+    uint8_t text[sizeof label + FED_LINK_TRUST_SIZE];
+
+    memcpy(text, label, sizeof label);
+    memcpy(text + sizeof label, identity->trust, FED_LINK_TRUST_SIZE);
+    return identity->crypto->hmac_sha256(identity->crypto->ctx, fed_buf_span(&identity->ca.key),
+        fed_span_of(text, sizeof text), key);
+}
+
+enum fed_err hub_identity_seal(struct hub_identity *identity, struct fed_span context,
+    struct fed_span plain, struct fed_buf *out)
+{
+    uint8_t key[FED_SEAL_KEY_SIZE];
+    enum fed_err err = seal_key(identity, key);
+
+    if (!err)
+        err = fed_tls_seal(key, context, plain, out);
+    memset(key, 0, sizeof key);
+    return err;
+}
+
+enum fed_err hub_identity_unseal(struct hub_identity *identity, struct fed_span context,
+    struct fed_span sealed, struct fed_buf *out)
+{
+    uint8_t key[FED_SEAL_KEY_SIZE];
+    enum fed_err err = seal_key(identity, key);
+
+    if (!err)
+        err = fed_tls_unseal(key, context, sealed, out);
+    memset(key, 0, sizeof key);
+    return err;
+}
+
 static enum fed_err take_addresses(
     struct hub_identity *identity, const char *const *addresses, size_t n, struct fed_diag *diag)
 {
@@ -119,24 +154,33 @@ static enum fed_err take_addresses(
     return err;
 }
 
-/* It is made anew when the hub starts: one that runs for a year must be told. */
-static void look_at_server(void *ctx)
+void hub_identity_on_renewed(struct hub_identity *identity, hub_identity_renewed *call, void *ctx)
+{
+    identity->renewed = call;
+    identity->renewed_ctx = ctx;
+}
+
+static void on_look(void *ctx)
 {
     struct hub_identity *identity = ctx;
-    struct fed_crypto *crypto = identity->crypto;
-    struct fed_crypto_cert_info info;
-    char ends[FED_TEXT_TIME_SIZE];
+    uint64_t wait_ms = IDENTITY_LOOK_MS;
+    struct fed_diag diag = {""};
+    bool made = false;
+    enum fed_err err = identity_server_look(identity, &made, &diag);
 
-    if (!crypto->cert_info(crypto->ctx, fed_buf_span(&identity->server_pem), &info, NULL) &&
-        info.not_after_unix_s < fed_loop_unix_s(identity->loop) + IDENTITY_WARN_S) {
-        fed_text_time(info.not_after_unix_s, ends);
-        fed_log(identity->log, FED_LOG_WARN,
-            "identity: the hub's certificate ends at %s, and agents will refuse it: restart "
-            "fedhub, which makes it anew",
-            ends);
+    if (!err && made && identity->api_url[0])
+        err = hub_identity_write_admin(identity, identity->api_url, &diag);
+    if (made && identity->renewed)
+        identity->renewed(identity->renewed_ctx);
+    if (err) {
+        wait_ms = IDENTITY_AGAIN_MS;
+        fed_log(identity->log, FED_LOG_ERROR,
+            "identity: the hub's certificate nears its end and cannot be made again: %s; next try "
+            "in an hour",
+            diag.text[0] ? diag.text : fed_err_text(err));
     }
-    identity->loop->timer_set(identity->loop->ctx, identity->daily,
-        fed_loop_now_ms(identity->loop) + (uint64_t)IDENTITY_DAY_S * 1000);
+    identity->loop->timer_set(
+        identity->loop->ctx, identity->look, fed_loop_now_ms(identity->loop) + wait_ms);
 }
 
 enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objects *objects,
@@ -153,11 +197,10 @@ enum fed_err hub_identity_attach(struct hub_identity *identity, struct hub_objec
         err = hub_objects_subscribe(objects, fed_span_text(HUB_CLUSTERS), identity_on_cluster,
             identity, &identity->clusters);
     if (!err)
-        err = identity->loop->timer_new(
-            identity->loop->ctx, look_at_server, identity, &identity->daily);
+        err = identity->loop->timer_new(identity->loop->ctx, on_look, identity, &identity->look);
     if (err)
         return fed_diag_set(diag, err, "no memory for the hub's identity");
-    look_at_server(identity);
+    on_look(identity);
     return identity_requests_settle(identity, diag);
 }
 

@@ -54,6 +54,12 @@ struct fed_span hub_identity_ca_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_server_cert_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_server_key_pem(const struct hub_identity *identity);
 struct fed_span hub_identity_token_key_pem(const struct hub_identity *identity);
+/* The hub's certificate is looked at every minute, by the wall clock, and made again 60 days before
+ * its end, key and files too; call is told of it, and hands it to whoever shows it. When that fails
+ * the old one stays, and another is tried an hour later. The admin's kubeconfig is looked at with
+ * it. */
+typedef void hub_identity_renewed(void *ctx);
+void hub_identity_on_renewed(struct hub_identity *identity, hub_identity_renewed *call, void *ctx);
 /* Writes DIR/admin.kubeconfig for this API address (kept when it is still right). */
 FED_MUST_USE enum fed_err hub_identity_write_admin(
     struct hub_identity *identity, const char *api_url, struct fed_diag *diag);
@@ -97,6 +103,15 @@ const uint8_t *hub_identity_trust(const struct hub_identity *identity);
 
 FED_MUST_USE enum fed_err hub_identity_random(
     struct hub_identity *identity, uint8_t *out, size_t len);
+
+/* AES-256-GCM under a key that is made of the CA's private key and of all CAs that count: what was
+ * sealed cannot be read any more when one of them comes or goes. For secrets that stand in the
+ * store, copies of which travel further than the CA's key. Appends to out. FED_ERR_DIGEST from
+ * _unseal when key, context or a byte is another. */
+FED_MUST_USE enum fed_err hub_identity_seal(struct hub_identity *identity, struct fed_span context,
+    struct fed_span plain, struct fed_buf *out);
+FED_MUST_USE enum fed_err hub_identity_unseal(struct hub_identity *identity,
+    struct fed_span context, struct fed_span sealed, struct fed_buf *out);
 
 /* ---- the CA over years (docs/identity.md has the states) ---- */
 enum hub_identity_rotation {

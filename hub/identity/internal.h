@@ -19,8 +19,10 @@
 #define IDENTITY_YEAR_S (365 * IDENTITY_DAY_S)
 #define IDENTITY_RENEW_S                                                                           \
     (60 * IDENTITY_DAY_S) /* our own certificates are made again when this near their end */
-#define IDENTITY_WARN_S                                                                            \
-    (30 * IDENTITY_DAY_S) /* a hub that runs is told that its certificate ends this soon */
+#define IDENTITY_LOOK_MS                                                                           \
+    60000u /* a clock that is put, or a machine that slept, is noticed soon                        \
+            */
+#define IDENTITY_AGAIN_MS 3600000u
 #define IDENTITY_BACKDATE_S                                                                        \
     3600 /* gateways' clocks may be behind ours; half the life if shorter                          \
           */
@@ -75,12 +77,16 @@ struct hub_identity {
     int64_t return_s;
     bool offline;
     bool switched; /* the old CA's key is away; this process goes on with its certificate */
-    struct fed_buf server_pem;
-    struct fed_buf chain_pem; /* it and vouch */
+    struct fed_buf chain_pem; /* the hub's own certificate, and vouch */
     struct fed_buf server_key;
+    int64_t server_ends_unix_s;
     struct fed_buf token_key;
     struct hub_objects *objects; /* NULL until attached */
-    struct fed_timer *daily;     /* looks at the hub's own certificate */
+    struct fed_buf names;        /* of the hub's own certificate, a NUL behind each */
+    char api_url[320];           /* of the admin's kubeconfig; empty: there is none yet */
+    struct fed_timer *look;      /* at the hub's own certificate */
+    hub_identity_renewed *renewed;
+    void *renewed_ctx;
     struct hub_subscription *requests;
     struct hub_subscription *clusters;
     size_t n_addresses;
@@ -91,6 +97,10 @@ struct hub_identity {
 /* ---- pki.c ---- */
 FED_MUST_USE enum fed_err identity_pki_open(struct hub_identity *identity,
     const struct hub_identity_options *options, struct fed_diag *diag);
+/* Makes the hub's own certificate again when that is due. *made says whether it was. On error the
+ * old one stays. */
+FED_MUST_USE enum fed_err identity_server_look(
+    struct hub_identity *identity, bool *made, struct fed_diag *diag);
 /* DIR/name. FED_ERR_LIMIT. */
 FED_MUST_USE enum fed_err identity_path(const struct hub_identity *identity, const char *name,
     char *out, size_t size, struct fed_diag *diag);

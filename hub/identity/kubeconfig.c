@@ -124,8 +124,9 @@ enum fed_err hub_identity_write_admin(
 
     if (err)
         return err;
-    if (!url_is_plain(api_url))
+    if (!url_is_plain(api_url) || strlen(api_url) >= sizeof identity->api_url)
         return fed_diag_set(diag, FED_ERR_INVALID, "%s: not an https address", api_url);
+    memmove(identity->api_url, api_url, strlen(api_url) + 1);
     fed_buf_init(&text, identity->mem, IDENTITY_FILE_MAX);
     err = identity->fs->read(identity->fs->ctx, path, &text, diag);
     if (!err && is_right(identity, fed_buf_span(&text), api_url))

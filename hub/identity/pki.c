@@ -233,18 +233,31 @@ static enum fed_err names_add(struct names *names, const char *name, struct fed_
     return FED_OK;
 }
 
-static enum fed_err names_of(
-    const struct hub_identity_options *options, struct names *names, struct fed_diag *diag)
+/* Those that were kept. */
+static void names_of(struct hub_identity *identity, struct names *names)
 {
-    static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
-    enum fed_err err = FED_OK;
+    struct fed_span rest = fed_buf_span(&identity->names);
+    struct fed_span name;
 
     names->n = 0;
+    while (names->n < NAMES_MAX && fed_span_split(&rest, 0, &name) && name.len > 0)
+        names->at[names->n++] = (const char *)name.at;
+}
+
+static enum fed_err names_keep(struct hub_identity *identity,
+    const struct hub_identity_options *options, struct fed_diag *diag)
+{
+    static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
+    struct names names = {.n = 0};
+    enum fed_err err = FED_OK;
+
     for (size_t i = 0; !err && i < options->n_advertise; i++)
-        err = names_add(names, options->advertise[i], diag);
+        err = names_add(&names, options->advertise[i], diag);
     for (size_t i = 0; !err && i < sizeof always / sizeof always[0]; i++)
-        err = names_add(names, always[i], diag);
-    return err;
+        err = names_add(&names, always[i], diag);
+    for (size_t i = 0; i < names.n; i++)
+        fed_buf_put(&identity->names, fed_span_of(names.at[i], strlen(names.at[i]) + 1));
+    return err ? err : fed_buf_err(&identity->names);
 }
 
 /* The common name, which nobody compares, carries a digest of the names: that is how a change of
@@ -270,45 +283,75 @@ static enum fed_err server_common_name(const struct names *names, char out[64])
     return FED_OK;
 }
 
-static bool server_is_right(struct hub_identity *identity, const char *common_name)
+struct server {
+    struct fed_buf pem;
+    struct fed_buf key;
+    struct fed_crypto_cert_info info;
+};
+
+static void server_init(struct hub_identity *identity, struct server *server)
+{
+    fed_buf_init(&server->pem, identity->mem, IDENTITY_FILE_MAX);
+    fed_buf_init(&server->key, identity->mem, IDENTITY_FILE_MAX);
+}
+
+static void server_fini(struct server *server)
+{
+    fed_buf_fini(&server->pem);
+    identity_wipe(&server->key);
+}
+
+/* One that is made now lasts that long. */
+static int64_t server_end(const struct hub_identity *identity)
+{
+    int64_t end = fed_loop_unix_s(identity->loop) + IDENTITY_YEAR_S;
+    int64_t ca_end = identity_hub_ca(identity)->info.not_after_unix_s;
+
+    return end < ca_end ? end : ca_end;
+}
+
+static bool server_is_right(
+    struct hub_identity *identity, struct server *server, const char *common_name)
 {
     struct fed_crypto *crypto = identity->crypto;
-    struct fed_crypto_cert_info info;
     int64_t now = fed_loop_unix_s(identity->loop);
 
-    if (identity->server_pem.len == 0 || identity->server_key.len == 0)
+    if (server->pem.len == 0 || server->key.len == 0)
         return false;
-    return !crypto->cert_info(crypto->ctx, fed_buf_span(&identity->server_pem), &info, NULL) &&
-           !crypto->cert_check(crypto->ctx, fed_buf_span(&identity->server_pem),
-               fed_buf_span(&identity_hub_ca(identity)->pem), fed_buf_span(&identity->server_key),
-               NULL) &&
-           strcmp(info.common_name, common_name) == 0 && info.not_before_unix_s <= now &&
-           info.not_after_unix_s > now + IDENTITY_RENEW_S;
+    return !crypto->cert_info(crypto->ctx, fed_buf_span(&server->pem), &server->info, NULL) &&
+           !crypto->cert_check(crypto->ctx, fed_buf_span(&server->pem),
+               fed_buf_span(&identity_hub_ca(identity)->pem), fed_buf_span(&server->key), NULL) &&
+           strcmp(server->info.common_name, common_name) == 0 &&
+           server->info.not_before_unix_s <= now &&
+           server->info.not_after_unix_s > now + IDENTITY_RENEW_S;
 }
 
 /* During a rotation, who trusts only the CA of before follows from the new one's certificates. */
-static enum fed_err server_chain(struct hub_identity *identity)
+static enum fed_err server_chain(
+    struct hub_identity *identity, const struct server *server, struct fed_buf *chain)
 {
-    fed_buf_clear(&identity->chain_pem);
-    fed_buf_put(&identity->chain_pem, fed_buf_span(&identity->server_pem));
+    fed_buf_put(chain, fed_buf_span(&server->pem));
     if (identity->bridged && identity->old.key.len == 0)
-        fed_buf_put(&identity->chain_pem, fed_buf_span(&identity->vouch));
-    return fed_buf_err(&identity->chain_pem);
+        fed_buf_put(chain, fed_buf_span(&identity->vouch));
+    return fed_buf_err(chain);
 }
 
 static enum fed_err server_make(struct hub_identity *identity, const struct names *names,
-    const char *common_name, struct fed_diag *diag)
+    const char *common_name, struct server *server, struct fed_diag *diag)
 {
     struct fed_crypto_cert_request request = {
         .common_name = common_name, .names = names->at, .n_names = names->n, .server = true};
+    struct fed_crypto *crypto = identity->crypto;
     enum fed_err err = identity_issue_with_key(identity, identity_hub_ca(identity), &request,
-        IDENTITY_YEAR_S, &identity->server_pem, &identity->server_key, diag);
+        IDENTITY_YEAR_S, &server->pem, &server->key, diag);
 
+    if (!err)
+        err = crypto->cert_info(crypto->ctx, fed_buf_span(&server->pem), &server->info, diag);
     if (err)
         return fed_diag_prefix(diag, err, "the hub's certificate");
-    err = identity_write_file(identity, "server.key", &identity->server_key, 0600, diag);
+    err = identity_write_file(identity, "server.key", &server->key, 0600, diag);
     if (!err)
-        err = identity_write_file(identity, "server.crt", &identity->server_pem, 0644, diag);
+        err = identity_write_file(identity, "server.crt", &server->pem, 0644, diag);
     if (!err)
         fed_log(identity->log, FED_LOG_INFO,
             "identity: made the hub's certificate for %s and %zu more, by %s", names->at[0],
@@ -316,22 +359,74 @@ static enum fed_err server_make(struct hub_identity *identity, const struct name
     return err;
 }
 
+/* From here on it is the hub's; what was there before is in server. */
+static enum fed_err server_use(struct hub_identity *identity, struct server *server)
+{
+    struct fed_buf chain;
+    struct fed_buf before;
+    enum fed_err err;
+
+    fed_buf_init(&chain, identity->mem, 2 * IDENTITY_FILE_MAX);
+    err = server_chain(identity, server, &chain);
+    if (err) {
+        fed_buf_fini(&chain);
+        return err;
+    }
+    fed_buf_fini(&identity->chain_pem);
+    identity->chain_pem = chain;
+    before = identity->server_key;
+    identity->server_key = server->key;
+    server->key = before;
+    identity->server_ends_unix_s = server->info.not_after_unix_s;
+    return FED_OK;
+}
+
 static enum fed_err server_open(struct hub_identity *identity,
     const struct hub_identity_options *options, struct fed_diag *diag)
 {
     struct names names;
+    struct server server;
     char common_name[64];
-    enum fed_err err = names_of(options, &names, diag);
+    enum fed_err err = names_keep(identity, options, diag);
 
+    server_init(identity, &server);
+    names_of(identity, &names);
     if (!err)
         err = server_common_name(&names, common_name);
     if (!err)
-        err = identity_read_file(identity, "server.crt", &identity->server_pem, diag);
+        err = identity_read_file(identity, "server.crt", &server.pem, diag);
     if (!err)
-        err = identity_read_file(identity, "server.key", &identity->server_key, diag);
-    if (!err && !server_is_right(identity, common_name))
-        err = server_make(identity, &names, common_name, diag);
-    return err ? err : server_chain(identity);
+        err = identity_read_file(identity, "server.key", &server.key, diag);
+    if (!err && !server_is_right(identity, &server, common_name))
+        err = server_make(identity, &names, common_name, &server, diag);
+    if (!err)
+        err = server_use(identity, &server);
+    server_fini(&server);
+    return err;
+}
+
+/* A CA near its end makes none that lasts longer: then the one that is there is as good. */
+enum fed_err identity_server_look(struct hub_identity *identity, bool *made, struct fed_diag *diag)
+{
+    struct names names;
+    struct server server;
+    char common_name[64];
+    enum fed_err err;
+
+    *made = false;
+    if (identity->server_ends_unix_s > fed_loop_unix_s(identity->loop) + IDENTITY_RENEW_S ||
+        server_end(identity) < identity->server_ends_unix_s + IDENTITY_DAY_S)
+        return FED_OK;
+    server_init(identity, &server);
+    names_of(identity, &names);
+    err = server_common_name(&names, common_name);
+    if (!err)
+        err = server_make(identity, &names, common_name, &server, diag);
+    if (!err)
+        err = server_use(identity, &server);
+    *made = !err;
+    server_fini(&server);
+    return err;
 }
 
 /* ---- the key of ServiceAccounts' tokens ---- */

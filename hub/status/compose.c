@@ -22,6 +22,7 @@ static enum fed_err set_time(
 /* ---- federated objects ---- */
 
 #define CONSENT_SAID_MAX 900u
+#define WHY_SIZE (FED_REPORT_REASON_MAX + FED_REPORT_MESSAGE_MAX + 3u)
 
 struct cluster_word {
     const char *status; /* "" when the cluster is as wanted */
@@ -30,6 +31,7 @@ struct cluster_word {
     char version[STATUS_VERSION_SIZE]; /* "" when not known */
     bool remote;                       /* its .status is stored */
     char said[CONSENT_SAID_MAX];       /* a message of its own */
+    char why[WHY_SIZE];                /* message may point at it */
 };
 
 /* What is held of a work of the present manifest. *same: it is about the present content of it. */
@@ -64,6 +66,17 @@ void status_work_version(const struct status_work *work, char out[STATUS_VERSION
             out, STATUS_VERSION_SIZE, "%s:%" PRIu64, work->by_rv ? "rv" : "gen", work->version);
 }
 
+/* Why an object that was applied is not well: the machine word is no status of KubeFed's, which
+ * stays that of a cluster that is as wanted. */
+static void put_why(const char *reason, struct cluster_word *word)
+{
+    if (!reason[0])
+        return;
+    snprintf(
+        word->why, sizeof word->why, "%s%s%s", reason, word->message[0] ? ": " : "", word->message);
+    word->message = word->why;
+}
+
 static void word_of_work(const struct status_work *work, struct cluster_word *word)
 {
     const char *reason = status_work_reason(work);
@@ -74,11 +87,13 @@ static void word_of_work(const struct status_work *work, struct cluster_word *wo
         return;
     }
     status_work_version(work, word->version);
+    if ((work->state == FED_WORK_APPLIED || strcmp(reason, "RolledBack") == 0) &&
+        work->health != FED_HEALTH_UNKNOWN)
+        word->health = fed_work_health_name(work->health); /* of what is in place */
     switch ((enum fed_work_state)work->state) {
     case FED_WORK_APPLIED:
         word->status = "";
-        word->health =
-            work->health == FED_HEALTH_UNKNOWN ? NULL : fed_work_health_name(work->health);
+        put_why(reason, word);
         return;
     case FED_WORK_FAILED:
         word->status = reason[0] ? reason : "UpdateFailed";
@@ -373,7 +388,8 @@ static size_t conditions_of(
 static enum fed_err put_nodes(
     const struct status_cluster *cluster, struct fed_json_doc *doc, struct fed_json *to)
 {
-    static const char *const members[] = {"region", "zones", "nodes", "allocatable"};
+    static const char *const members[] = {
+        "region", "zones", "nodes", "allocatable", "unschedulablePods"};
     struct fed_json *facts;
     enum fed_err err =
         fed_json_parse(doc, fed_span_of(cluster->facts, cluster->facts_len), &facts, NULL);
@@ -416,6 +432,8 @@ enum fed_err status_compose_cluster(void *ctx, const struct hub_object_ref *ref,
         err = status_copied_put(cluster, doc, list);
     if (!err && cluster->kubernetes_version[0] && cluster->ready)
         err = fed_json_set_text(doc, to, "kubernetesVersion", cluster->kubernetes_version);
+    if (!err && cluster->agent_version[0])
+        err = fed_json_set_text(doc, to, "agentVersion", cluster->agent_version);
     if (!err && cluster->has_nodes)
         err = put_nodes(cluster, doc, to);
     if (seen && seen->revision == 0)

@@ -53,6 +53,7 @@ struct status_cluster {
     char *facts; /* JSON document, NUL-terminated; NULL: none yet */
     size_t facts_len;
     char kubernetes_version[64];
+    char agent_version[32];
     char healthz[128]; /* "ok", or what is wrong with the member's API server */
     bool has_nodes;    /* the facts tell of nodes */
     bool ready;

@@ -147,6 +147,7 @@ void status_facts_forget(struct hub_status *status, struct status_cluster *clust
     cluster->facts_len = 0;
     cluster->has_nodes = false;
     cluster->kubernetes_version[0] = '\0';
+    cluster->agent_version[0] = '\0';
     cluster->healthz[0] = '\0';
 }
 
@@ -157,9 +158,11 @@ static bool nodes_fit(const struct fed_doc *facts)
     const struct fed_doc *region = fed_doc_get(facts, "region");
     const struct fed_doc *zones = fed_doc_get(facts, "zones");
     const struct fed_doc *allocatable = fed_doc_get(facts, "allocatable");
+    const struct fed_doc *pods = fed_doc_get(facts, "unschedulablePods");
     int64_t n;
 
     if (fed_doc_int(fed_doc_get(facts, "nodes"), 0, FED_DOC_INT_MAX, &n) ||
+        (pods && fed_doc_int(pods, 0, FED_DOC_INT_MAX, &n)) ||
         (region && !fed_doc_is_string(region)) || (zones && !fed_doc_is_array(zones)) ||
         (allocatable && !fed_doc_is_object(allocatable)))
         return false;
@@ -197,6 +200,8 @@ enum fed_err status_facts_set(
         fed_doc_text(fed_doc_get(doc, "kubernetesVersion"), ""));
     snprintf(cluster->healthz, sizeof cluster->healthz, "%s",
         fed_doc_text(fed_doc_get(doc, "healthz"), ""));
+    snprintf(cluster->agent_version, sizeof cluster->agent_version, "%s",
+        fed_doc_text(fed_doc_get(doc, "agentVersion"), ""));
     cluster->has_nodes = fed_doc_get(doc, "nodes") && nodes_fit(doc);
     fed_doc_free(doc);
     return FED_OK;

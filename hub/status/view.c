@@ -142,7 +142,7 @@ static void take_version(struct status_work *work, const struct fed_report_entry
     bool by_rv = false;
 
     work->renewed = false;
-    if (entry->state != FED_WORK_APPLIED)
+    if (entry->state != FED_WORK_APPLIED && !entry->in_place)
         return;
     if (version == 0) {
         by_rv = fed_span_to_u64(entry->resource_version, &version) == FED_OK && version != 0;

@@ -156,6 +156,23 @@ void fed_coap_outgoing_due(struct fed_link_session *s)
     fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
 }
 
+/* What is under way went where the peer is no more. It may be too much for an address that is not
+ * proven; a ping is not, and its answer proves it. */
+void fed_coap_outgoing_moved(struct fed_link_session *s, bool proven)
+{
+    const struct fed_coap_outgoing *o = s->outgoing;
+
+    if (!o)
+        return;
+    if (!proven) {
+        fed_coap_peer_ping(s);
+        return;
+    }
+    s->retry_ms = fed_loop_now_ms(s->server->loop) + s->timeout_ms;
+    fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
+    fed_coap_peer_arm(s);
+}
+
 void fed_coap_observation_drop(struct fed_link_session *s)
 {
     bool under_way = s->outgoing && s->outgoing->notification;

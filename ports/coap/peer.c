@@ -110,6 +110,11 @@ static void send_empty(struct fed_link_session *s, enum fed_coap_type type, uint
     fed_coap_peer_send(s, fed_span_of(w.bytes, w.len));
 }
 
+void fed_coap_peer_ping(struct fed_link_session *s)
+{
+    send_empty(s, FED_COAP_CON, s->next_mid++);
+}
+
 void fed_coap_peer_due(struct fed_link_session *s)
 {
     uint64_t now_ms = fed_loop_now_ms(s->server->loop);

@@ -100,6 +100,8 @@ static void on_opened(void *ctx, struct fed_dtls_session *session, const struct 
     struct fed_link_session *s = fed_coap_peer_new(server, session);
     struct fed_link_peer facts = {.cert = peer->cert,
         .psk_identity = peer->psk_identity,
+        .recall_id = peer->recall_id,
+        .recall = peer->recall,
         .address = fed_dtls_session_address(session)};
 
     if (!s) {
@@ -123,6 +125,15 @@ static void on_received(void *ctx, struct fed_dtls_session *session, struct fed_
         fed_coap_peer_received(s, record);
 }
 
+static void on_moved(void *ctx, struct fed_dtls_session *session, bool proven)
+{
+    struct fed_link_session *s = fed_dtls_session_user(session);
+
+    (void)ctx;
+    if (s && !s->closed)
+        fed_coap_outgoing_moved(s, proven);
+}
+
 static void on_closed(void *ctx, struct fed_dtls_session *session, const char *why)
 {
     struct fed_link_server *server = ctx;
@@ -134,6 +145,13 @@ static void on_closed(void *ctx, struct fed_dtls_session *session, const char *w
     fed_coap_peer_enter(s);
     server->events.closed(server->events.ctx, s, why);
     fed_coap_peer_leave(s);
+}
+
+static enum fed_err on_recall(void *ctx, struct fed_span id, struct fed_buf *recall)
+{
+    struct fed_link_server *server = ctx;
+
+    return server->events.recall(server->events.ctx, id, recall);
 }
 
 static enum fed_err on_psk(void *ctx, struct fed_span identity, struct fed_buf *key)
@@ -188,7 +206,9 @@ enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
         .opened = on_opened,
         .received = on_received,
         .closed = on_closed,
-        .psk = events->psk ? on_psk : NULL};
+        .moved = on_moved,
+        .psk = events->psk ? on_psk : NULL,
+        .recall = events->recall ? on_recall : NULL};
     enum fed_err err;
 
     if (!server || fed_coap_server_init(server, mem, loop, log, events, &dtls_transport)) {
@@ -230,6 +250,7 @@ void fed_coap_server_stats(const struct fed_link_server *server, struct fed_link
 
     fed_dtls_server_stats(server->dtls, &stats);
     *out = (struct fed_link_server_stats){.handshakes = stats.handshakes,
+        .recalled = stats.recalled,
         .failed = stats.failed,
         .turned_away = stats.turned_away,
         .restored = stats.restored,
@@ -245,6 +266,12 @@ void fed_coap_server_psk(
     struct fed_link_server *server, struct fed_span identity, struct fed_span key)
 {
     fed_dtls_server_psk(server->dtls, identity, key);
+}
+
+void fed_coap_server_recall(
+    struct fed_link_server *server, struct fed_span id, struct fed_span recall)
+{
+    fed_dtls_server_recall(server->dtls, id, recall);
 }
 
 enum fed_err fed_coap_server_certificate(struct fed_link_server *server, struct fed_span cert_pem,

@@ -29,9 +29,10 @@
 #define FED_COAP_UPLOAD_MS 120000u       /* one waits that long for its next block */
 #define FED_COAP_NOTIFY_MAX 1024u
 #define FED_COAP_NOTIFY_SMALL 256u /* gets through anywhere: never asked to be smaller */
-#define FED_COAP_NOTIFY_SENDS 2u   /* of a larger one, before its owner is asked for a smaller one \
-                                    */
-#define FED_COAP_BODY_MS 180000u   /* a large answer waits that long for its next block, */
+#define FED_COAP_NOTIFY_SENDS                                                                      \
+    2u                           /* of a larger one, before its owner is asked for a smaller one   \
+                                  */
+#define FED_COAP_BODY_MS 180000u /* a large answer waits that long for its next block, */
 #define FED_COAP_BODY_LAST_MS 20000u     /* and that long once its last block was sent */
 #define FED_COAP_BODIES_MAX (512u << 20) /* large answers of all peers together */
 #define FED_COAP_KEY_MAX (2u + FED_COAP_PATH_MAX + FED_COAP_QUERY_MAX)
@@ -170,6 +171,7 @@ void fed_coap_peer_free(
 void fed_coap_peer_received(struct fed_link_session *session, struct fed_span bytes);
 void fed_coap_peer_due(struct fed_link_session *session);
 void fed_coap_peer_arm(struct fed_link_session *session);
+void fed_coap_peer_ping(struct fed_link_session *session); /* RFC 7252 section 4.3 */
 void fed_coap_peer_send(struct fed_link_session *session, struct fed_span bytes);
 /* Between enter and leave a callback may close the session. */
 void fed_coap_peer_enter(struct fed_link_session *session);
@@ -199,6 +201,8 @@ void fed_coap_body_free(struct fed_link_session *session);
 void fed_coap_exchange_free(struct fed_link_exchange *exchange);
 
 /* ---- outgoing.c ---- */
+/* The peer's address is another one, or is proven to be. */
+void fed_coap_outgoing_moved(struct fed_link_session *session, bool proven);
 FED_MUST_USE enum fed_err fed_coap_outgoing_add(struct fed_link_session *session,
     const struct fed_coap_writer *w, bool notification, uint64_t tag);
 void fed_coap_outgoing_answered(struct fed_link_session *session, const struct fed_coap_message *m);

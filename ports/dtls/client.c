@@ -192,7 +192,8 @@ bool dtls_client_next(struct dtls_client_session *s)
     h->unreachable = h->heard = false;
     h->soft_due_ms = h->hard_due_ms = 0;
     if (mbedtls_ssl_session_reset(&s->ssl) != 0 ||
-        mbedtls_ssl_set_cid(&s->ssl, MBEDTLS_SSL_CID_ENABLED, NULL, 0) != 0)
+        mbedtls_ssl_set_cid(&s->ssl, MBEDTLS_SSL_CID_ENABLED, NULL, 0) != 0 ||
+        dtls_client_recall(s))
         dtls_client_over(s, FED_ERR_NOMEM, "out of memory");
     else if (handshake_address(s, &diag))
         dtls_client_over(s, FED_ERR_NETWORK, "no way to any of its addresses");
@@ -340,6 +341,7 @@ enum fed_err fed_dtls_client_save(struct fed_dtls_client *client, struct fed_buf
     fed_buf_put_u8(out, s->address.family == AF_INET ? 4 : 16);
     fed_buf_put(out, fed_span_of(s->address.ip, sizeof(s->address.ip)));
     fed_buf_put_u32(out, s->address.scope);
+    dtls_client_kept_put(&client->kept, out);
     at = fed_buf_room(out, DTLS_CLIENT_SAVED_MAX);
     if (!at) {
         session_drop(client);
@@ -357,8 +359,8 @@ enum fed_err fed_dtls_client_save(struct fed_dtls_client *client, struct fed_buf
     return FED_OK;
 }
 
-static enum fed_err saved_address(
-    struct fed_span *saved, uint16_t port, struct dtls_address *out, struct fed_diag *diag)
+static enum fed_err saved_address(struct fed_span *saved, uint16_t port, struct dtls_address *out,
+    struct dtls_client_kept *kept, struct fed_diag *diag)
 {
     struct fed_resolve_address address = {.len = 0};
     struct fed_span ip;
@@ -373,6 +375,8 @@ static enum fed_err saved_address(
         err = fed_span_take_bytes(saved, sizeof(address.bytes), &ip);
     if (!err)
         err = fed_span_take_u32(saved, &address.scope);
+    if (!err)
+        err = dtls_client_kept_take(saved, kept);
     if (err || (address.len != 4 && address.len != 16))
         return fed_diag_set(diag, FED_ERR_INVALID, "the saved session cannot be read");
     memcpy(address.bytes, ip.at, sizeof(address.bytes));
@@ -384,7 +388,7 @@ static enum fed_err restore(
     struct dtls_client_session *s, uint16_t port, struct fed_span saved, struct fed_diag *diag)
 {
     struct dtls_address address;
-    enum fed_err err = saved_address(&saved, port, &address, diag);
+    enum fed_err err = saved_address(&saved, port, &address, &s->client->kept, diag);
     int code;
 
     if (!err)
@@ -456,6 +460,7 @@ void fed_dtls_client_close(struct fed_dtls_client *client)
     if (!client)
         return;
     fed_dtls_client_disconnect(client);
+    dtls_client_forget(&client->kept);
     client->loop->timer_free(client->loop->ctx, client->timer);
     fed_alloc_free(client->mem, client, sizeof(*client));
 }

@@ -11,6 +11,7 @@
 
 #include "ports/dtls.h"
 #include "ports/dtls/address.h"
+#include "ports/dtls/recall.h"
 #include "ports/resolve.h"
 #include "ports/tls/mbed.h"
 
@@ -27,8 +28,9 @@
            */
 #define DTLS_CLIENT_RECORDS_PER_WAKE 64u /* then other descriptors get their turn */
 #define DTLS_CLIENT_SAVED_MAX 1024u
-#define DTLS_CLIENT_SAVED_FORMAT 1u /* the library's own begin with the number of its version, 3   \
-                                     */
+#define DTLS_CLIENT_SAVED_FORMAT                                                                   \
+    2u /* the library's own begin with the number of its version, 3                                \
+        */
 
 /* What only a handshake needs. */
 struct dtls_client_handshake {
@@ -36,6 +38,9 @@ struct dtls_client_handshake {
     mbedtls_x509_crt ca;
     mbedtls_pk_context key;
     bool psk;
+    struct dtls_recall_made made;
+    struct fed_digest who;       /* certificate and CA */
+    bool recalls;                /* it was offered to go by what the client keeps */
     struct fed_resolve *resolve; /* the look-up under way */
     uint16_t port;
     struct dtls_address addresses[DTLS_CLIENT_ADDRESSES_MAX];
@@ -50,6 +55,7 @@ struct dtls_client_handshake {
     bool heard;        /* something came from the peer */
     bool unreachable;  /* the system says that nothing listens there */
     int alert;         /* of the peer, in the clear; -1 none */
+    uint32_t flags;    /* MBEDTLS_X509_BADCERT_*, of all certificates of the hub's chain */
     char refused[160]; /* why the hub's certificate is not accepted */
 };
 
@@ -65,12 +71,22 @@ struct dtls_client_session {
     mbedtls_ssl_context ssl;
 };
 
+/* Of the last session with a certificate. Good for the same certificate and the same trusted CAs,
+ * as long as the hub's certificate of then would be. */
+struct dtls_client_kept {
+    bool there;
+    struct dtls_recall recall;
+    struct fed_digest who;
+    mbedtls_x509_time ends;
+};
+
 struct fed_dtls_client {
     struct fed_alloc *mem;
     struct fed_loop *loop;
     struct fed_dtls_client_events events;
     struct fed_timer *timer; /* of handshakes */
     struct dtls_client_session *session;
+    struct dtls_client_kept kept;
     struct fed_dtls_session_stats stats;
     bool narrow; /* the last handshake came through in small datagrams only, or so it seems */
     char peer[280];
@@ -95,5 +111,23 @@ void dtls_client_handshake_step(struct dtls_client_session *session);
 void dtls_client_read(struct dtls_client_session *session);
 /* Why there is no session, as far as can be seen from here. */
 void dtls_client_explain(struct dtls_client_session *session, bool timeout);
+
+/* ---- client_recall.c ---- */
+/* Notes whose handshake begins. */
+FED_MUST_USE enum fed_err dtls_client_who(
+    struct dtls_client_session *session, const struct fed_dtls_identity *identity);
+/* What is to be offered in the handshake that begins. FED_ERR_NOMEM. */
+FED_MUST_USE enum fed_err dtls_client_recall(struct dtls_client_session *session);
+/* The session is established; its keys are still there. */
+void dtls_client_keep(struct dtls_client_session *session);
+/* The handshake failed. A hub that does not know what is kept makes a whole one of it; what fails
+ * behind the hub's hello, or by its alert, may fail for this. */
+void dtls_client_recall_failed(struct dtls_client_session *session, bool timeout);
+void dtls_client_forget(struct dtls_client_kept *kept);
+/* For a later process; take sets *out anew, also to nothing. FED_ERR_INVALID, FED_ERR_TRUNCATED,
+ * FED_ERR_LIMIT. */
+void dtls_client_kept_put(const struct dtls_client_kept *kept, struct fed_buf *out);
+FED_MUST_USE enum fed_err dtls_client_kept_take(
+    struct fed_span *from, struct dtls_client_kept *out);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <mbedtls/oid.h>
 #include <mbedtls/platform.h>
+#include <mbedtls/platform_util.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -121,10 +122,14 @@ static int on_verify(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *fla
     struct dtls_client_handshake *h = ctx;
     char text[120] = "";
 
+    fed_mbed_times_judge(cert, true, flags);
     if (depth == 0 && (!mbedtls_x509_crt_has_ext_type(cert, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) ||
                           mbedtls_x509_crt_check_extended_key_usage(cert, MBEDTLS_OID_SERVER_AUTH,
                               MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0))
         *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+    h->flags |= *flags;
+    if (depth == 0)
+        fed_mbed_times_refused(h->flags);
     if (*flags == 0 || h->refused[0])
         return 0;
     mbedtls_x509_crt_verify_info(text, sizeof(text), "", *flags);
@@ -159,7 +164,8 @@ static enum fed_err set_certificates(
         return err;
     mbedtls_ssl_conf_ca_chain(&s->config, &h->ca, NULL);
     code = mbedtls_ssl_conf_own_cert(&s->config, &h->own, &h->key);
-    return code ? fed_mbed_error(diag, FED_ERR_TLS, code, "certificate") : FED_OK;
+    return code ? fed_mbed_error(diag, FED_ERR_TLS, code, "certificate")
+                : dtls_client_who(s, identity);
 }
 
 static enum fed_err set_identity(
@@ -198,8 +204,7 @@ static int config_init(struct dtls_client_session *s)
     mbedtls_ssl_conf_authmode(c, MBEDTLS_SSL_VERIFY_REQUIRED); /* suites with a PSK ask for none */
     mbedtls_ssl_conf_dtls_anti_replay(c, MBEDTLS_SSL_ANTI_REPLAY_ENABLED);
     mbedtls_ssl_conf_handshake_timeout(c, DTLS_CLIENT_RETRY_FLOOR_MS, DTLS_CLIENT_RETRY_CEILING_MS);
-    /* A hub's ticket holds our certificate: asking for one costs more bytes than resuming with it
-     * saves (docs/decisions/0024-agent-dtls.md). */
+    /* Coming back takes no ticket (recall.h). */
     mbedtls_ssl_conf_session_tickets(c, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
     return 0;
 }
@@ -236,7 +241,9 @@ enum fed_err dtls_client_session_init(
     if (err)
         return err;
     code = context_init(s);
-    return code ? fed_mbed_error(diag, FED_ERR_TLS, code, "DTLS session") : FED_OK;
+    if (code)
+        return fed_mbed_error(diag, FED_ERR_TLS, code, "DTLS session");
+    return identity ? dtls_client_recall(s) : FED_OK;
 }
 
 static void keys_free(struct dtls_client_session *s)
@@ -249,6 +256,7 @@ static void keys_free(struct dtls_client_session *s)
     mbedtls_x509_crt_free(&h->own);
     mbedtls_x509_crt_free(&h->ca);
     mbedtls_pk_free(&h->key);
+    mbedtls_platform_zeroize(&h->made, sizeof(h->made));
 }
 
 void dtls_client_session_fini(struct dtls_client_session *s)
@@ -265,6 +273,7 @@ void dtls_client_explain(struct dtls_client_session *s, bool timeout)
 {
     struct dtls_client_handshake h = *s->handshake; /* it goes with the session */
 
+    dtls_client_recall_failed(s, timeout);
     if (h.refused[0])
         dtls_client_over(
             s, FED_ERR_UNAUTHENTICATED, "the hub's certificate is refused: %s", h.refused);
@@ -324,6 +333,7 @@ static void opened(struct dtls_client_session *s)
 {
     struct fed_dtls_client *client = s->client;
 
+    dtls_client_keep(s);
     slim(s);
     mbedtls_ssl_set_verify(&s->ssl, NULL, NULL);
     mbedtls_ssl_set_mtu(&s->ssl, 0); /* records are one datagram each, whatever their size */

@@ -1,5 +1,4 @@
-/* config.c - the library's configuration that all sessions share: keys, suites, cookies, tickets.
- */
+/* config.c - the library's configuration that all sessions share: keys, suites, cookies. */
 #include "ports/dtls/internal.h"
 
 #include <mbedtls/platform.h>
@@ -14,7 +13,7 @@ static const int suites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8,
 
 /* ---- cookies ---- */
 
-static bool has_room(struct fed_dtls_server *server)
+bool dtls_has_room(struct fed_dtls_server *server)
 {
     return dtls_hosts_have_room(server, &server->from) &&
            server->table.count < server->sessions_max && dtls_credit_begin(server);
@@ -42,45 +41,10 @@ static int on_cookie_check(void *ctx, const unsigned char *cookie, size_t len,
         return -1;
     /* Without room the peer gets no answer and tries again: better than a handshake that starves
      * the others. */
-    server->cookie_good = has_room(server);
+    server->cookie_good = dtls_has_room(server);
     server->turned_away = !server->cookie_good;
     server->stats.turned_away += server->turned_away;
     return server->cookie_good ? 0 : -1;
-}
-
-/* ---- tickets ----
- * A ticket carries the client's certificate, so a resumed session knows its peer. It does not carry
- * a PSK identity: such sessions get none, and their handshake is as cheap as resumption. */
-
-static int on_ticket_write(void *ctx, const mbedtls_ssl_session *session, unsigned char *start,
-    const unsigned char *end, size_t *len, uint32_t *lifetime)
-{
-    struct fed_dtls_server *server = ctx;
-
-    *len = 0;
-    *lifetime = 0;
-    if (!session->MBEDTLS_PRIVATE(peer_cert))
-        return MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE;
-    return mbedtls_ssl_ticket_write(&server->config.ticket, session, start, end, len, lifetime);
-}
-
-static int on_ticket_parse(
-    void *ctx, mbedtls_ssl_session *session, unsigned char *bytes, size_t len)
-{
-    struct fed_dtls_server *server = ctx;
-    int code = mbedtls_ssl_ticket_parse(&server->config.ticket, session, bytes, len);
-    const mbedtls_x509_crt *cert = code ? NULL : session->MBEDTLS_PRIVATE(peer_cert);
-
-    if (code)
-        return code;
-    /* Resumption must not outlive the certificate: it falls back to a whole handshake. */
-    if (!cert || mbedtls_x509_time_is_past(&cert->valid_to) ||
-        mbedtls_x509_time_is_future(&cert->valid_from)) {
-        mbedtls_ssl_session_free(session);
-        mbedtls_ssl_session_init(session);
-        return MBEDTLS_ERR_SSL_SESSION_TICKET_EXPIRED;
-    }
-    return 0;
 }
 
 /* ---- certificates ---- */
@@ -165,9 +129,6 @@ static int set_library(struct fed_dtls_server *server)
     if (!code)
         code = mbedtls_ssl_cookie_setup(&c->cookie, fed_mbed_random, NULL);
     if (!code)
-        code = mbedtls_ssl_ticket_setup(
-            &c->ticket, fed_mbed_random, NULL, MBEDTLS_CIPHER_AES_256_GCM, DTLS_TICKET_LIFETIME_S);
-    if (!code)
         code = mbedtls_ssl_conf_cid(&c->ssl, DTLS_CID_SIZE, MBEDTLS_SSL_UNEXPECTED_CID_IGNORE);
     if (!code)
         code = mbedtls_ssl_conf_max_frag_len(&c->ssl, MBEDTLS_SSL_MAX_FRAG_LEN_2048);
@@ -182,7 +143,8 @@ static int set_library(struct fed_dtls_server *server)
     mbedtls_ssl_conf_dtls_anti_replay(&c->ssl, MBEDTLS_SSL_ANTI_REPLAY_ENABLED);
     mbedtls_ssl_conf_handshake_timeout(&c->ssl, DTLS_RETRY_FLOOR_MS, DTLS_RETRY_CEILING_MS);
     mbedtls_ssl_conf_dtls_cookies(&c->ssl, on_cookie_write, on_cookie_check, server);
-    mbedtls_ssl_conf_session_tickets_cb(&c->ssl, on_ticket_write, on_ticket_parse, server);
+    if (server->events.recall)
+        mbedtls_ssl_conf_session_cache(&c->ssl, server, dtls_returning_get, NULL);
     if (server->events.psk)
         mbedtls_ssl_conf_psk_cb(&c->ssl, dtls_psk, server);
     return 0;
@@ -196,7 +158,6 @@ enum fed_err dtls_config_init(
 
     mbedtls_ssl_config_init(&c->ssl);
     mbedtls_ssl_cookie_init(&c->cookie);
-    mbedtls_ssl_ticket_init(&c->ticket);
     code = set_library(server);
     if (code)
         return fed_mbed_error(diag, FED_ERR_TLS, code, "DTLS configuration");
@@ -221,5 +182,4 @@ void dtls_config_fini(struct fed_dtls_server *server)
         certs_free(server->mem, certs);
     }
     mbedtls_ssl_cookie_free(&config->cookie);
-    mbedtls_ssl_ticket_free(&config->ticket);
 }

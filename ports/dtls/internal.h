@@ -14,14 +14,15 @@
 
 #include "ports/dtls.h"
 #include "ports/dtls/address.h"
+#include "ports/dtls/recall.h"
 #include "ports/tls/mbed.h"
 
 #include <mbedtls/ssl_cookie.h>
-#include <mbedtls/ssl_ticket.h>
 
 #define DTLS_CID_SIZE 8u
 #define DTLS_DATAGRAM_MAX                                                                          \
     2048u /* larger ones are not ours: records are FED_DTLS_RECORD_MAX, flights DTLS_MTU */
+#define DTLS_HELLO_MARK 4u       /* tells a ClientHello that comes late from a new one */
 #define DTLS_BATCH 32u           /* datagrams per system call */
 #define DTLS_BATCHES_PER_WAKE 8u /* then other descriptors get their turn */
 #define DTLS_MTU 1232u           /* UDP payload of the smallest IPv6 link */
@@ -33,9 +34,12 @@
 #define DTLS_HANDSHAKE_MS 40000u /* 1 + 2 + 4 + 8 + 16 s of retransmission, and some */
 #define DTLS_HOST_PART 2u        /* one in so many of all handshakes at most is of one host */
 #define DTLS_HOSTS 1024u         /* counters */
+#define DTLS_WAITING 1024u       /* buckets of the table of ClientHellos that wait */
+#define DTLS_WAITING_SIZE 512u   /* of one that is kept */
+#define DTLS_WAITING_MS 20000u   /* one that is not repeated that long is forgotten */
+#define DTLS_WAITING_LOOK_MS 10u /* while some wait, room is looked for that often */
 #define DTLS_IDENTITY_MAX 128u   /* of a PSK */
 #define DTLS_KEY_MAX 64u
-#define DTLS_TICKET_LIFETIME_S 86400u
 #define DTLS_FAILURE_LOGS_PER_MINUTE 20u
 #define DTLS_CREDIT_US 100000 /* time for handshakes that may be saved up, and overdrawn */
 
@@ -53,6 +57,7 @@ struct dtls_handshake {
     struct dtls_parked *parked;               /* waits for its key */
     char key_identity[DTLS_IDENTITY_MAX + 1]; /* whose key was waited for */
     struct fed_buf psk_key;                   /* that came; empty: refused */
+    struct dtls_recall_made made;             /* for the next time */
 };
 
 /* A datagram with a PSK identity whose key was asked for. */
@@ -64,6 +69,27 @@ struct dtls_parked {
     char identity[DTLS_IDENTITY_MAX + 1];
     size_t len;
     uint8_t datagram[];
+};
+
+/* A ClientHello with a good cookie: in the queue for a place, or with one, which it has while its
+ * identifier is asked for. */
+struct dtls_waiting {
+    struct dtls_waiting *next; /* in the queue */
+    struct dtls_waiting *previous;
+    struct dtls_waiting *next_same; /* in the table */
+    struct dtls_address from;
+    uint64_t heard_ms; /* when it came last */
+    bool asked;
+    uint8_t id[DTLS_RECALL_ID_SIZE];
+    size_t len;
+    uint8_t datagram[];
+};
+struct dtls_queue {
+    struct dtls_waiting *first; /* those that were not asked for yet */
+    struct dtls_waiting *last;
+    struct dtls_waiting *by_address[DTLS_WAITING]; /* all, by hash */
+    size_t length;
+    uint16_t hosts[DTLS_HOSTS]; /* of the queue, by hash of the host */
 };
 
 struct fed_dtls_session {
@@ -81,7 +107,8 @@ struct fed_dtls_session {
     uint32_t
         unproven_budget; /* bytes that may go to an address which only one record has come from */
     bool unproven;
-    uint8_t state; /* enum dtls_state */
+    uint8_t state;                  /* enum dtls_state */
+    uint8_t hello[DTLS_HELLO_MARK]; /* of an open one: end of the client's random */
     uint8_t cid[DTLS_CID_SIZE];
 };
 
@@ -115,7 +142,6 @@ struct dtls_config {
     mbedtls_ssl_config ssl;
     struct dtls_certs *certs;
     mbedtls_ssl_cookie_ctx cookie;
-    mbedtls_ssl_ticket_context ticket;
 };
 
 struct fed_dtls_server {
@@ -139,6 +165,8 @@ struct fed_dtls_server {
     uint16_t hosts[DTLS_HOSTS]; /* handshakes, by hash of the host */
     struct fed_dtls_session *scratch;
     struct dtls_parked *parked;
+    struct dtls_queue queue;
+    size_t n_asked; /* count as handshakes */
     struct fed_dtls_server_stats stats;
     bool paused;
 
@@ -157,6 +185,8 @@ struct fed_dtls_server {
     uint64_t window_before; /* newest authenticated record number before this datagram */
     bool cookie_good;       /* the ClientHello in the scratch session brought a valid cookie */
     bool turned_away;       /* it did, but there is no room */
+    uint8_t recall_id[DTLS_RECALL_ID_SIZE];
+    struct fed_span recall; /* what there is under that identifier, for the ClientHello at work */
 
     uint64_t failure_minute;
     unsigned failure_logs;
@@ -169,6 +199,8 @@ struct fed_dtls_server {
 FED_MUST_USE enum fed_err dtls_config_init(
     struct fed_dtls_server *server, const struct fed_dtls_options *options, struct fed_diag *diag);
 void dtls_config_fini(struct fed_dtls_server *server);
+/* Whether one more handshake may begin, from where the datagram at work came from. */
+bool dtls_has_room(struct fed_dtls_server *server);
 
 /* ---- table.c ---- */
 FED_MUST_USE enum fed_err dtls_table_init(struct dtls_table *table, struct fed_alloc *mem);
@@ -208,9 +240,13 @@ void dtls_credit_stop(struct fed_dtls_server *server, uint64_t started_us);
 /* ---- hosts.c ---- */
 /* Whether a handshake from there may be under way beside the others. */
 bool dtls_hosts_have_room(struct fed_dtls_server *server, const struct dtls_address *from);
-/* Its handshake is under way, and is no more. Its address does not change between. */
-void dtls_hosts_enter(struct fed_dtls_session *session);
-void dtls_hosts_leave(struct fed_dtls_session *session);
+/* A handshake from there is under way, and is no more. */
+void dtls_hosts_enter(struct fed_dtls_server *server, const struct dtls_address *from);
+void dtls_hosts_leave(struct fed_dtls_server *server, const struct dtls_address *from);
+/* The same for the queue. */
+bool dtls_hosts_may_queue(struct fed_dtls_server *server, const struct dtls_address *from);
+void dtls_hosts_queue(struct fed_dtls_server *server, const struct dtls_address *from);
+void dtls_hosts_unqueue(struct fed_dtls_server *server, const struct dtls_address *from);
 
 /* ---- psk.c ---- */
 /* The library's callback. */
@@ -219,6 +255,30 @@ int dtls_psk(void *ctx, mbedtls_ssl_context *ssl, const unsigned char *identity,
  * and fed when the key is there. */
 bool dtls_psk_park(struct fed_dtls_session *session);
 void dtls_psk_forget(struct fed_dtls_session *session);
+
+/* ---- queue.c ---- */
+/* Whether the ClientHello at work was dealt with; else it has no good cookie. */
+bool dtls_queue_hello(struct fed_dtls_server *server);
+/* The ClientHello at work has a place, and waits for what is asked for. false: no memory. */
+bool dtls_queue_ask(struct fed_dtls_server *server, struct fed_span id);
+/* Takes from the queue as many as have room. */
+void dtls_queue_serve(struct fed_dtls_server *server);
+void dtls_queue_fini(struct fed_dtls_server *server);
+
+/* ---- returning.c ---- */
+bool dtls_returning_has_cookie(struct fed_dtls_server *server); /* the ClientHello at work: good */
+/* The ClientHello at work begins its handshake: at once, or when it is found out who comes. */
+void dtls_returning_begin(struct fed_dtls_server *server);
+/* It goes on with what was found out; nothing: a whole handshake. */
+void dtls_returning_answered(
+    struct fed_dtls_server *server, struct fed_span id, struct fed_span recall);
+/* The library's callback. */
+int dtls_returning_get(
+    void *ctx, const unsigned char *id, size_t len, mbedtls_ssl_session *session);
+/* Appends what the peer of an established session is known by the next time, and says under what.
+ * Nothing when it was known again, or has no certificate. */
+void dtls_returning_put(
+    struct fed_dtls_session *session, uint8_t id[DTLS_RECALL_ID_SIZE], struct fed_buf *out);
 
 /* ---- session.c ---- */
 /* A session in the state of the scratch one, in no table. NULL without memory. */

@@ -75,6 +75,18 @@ static struct fed_dtls_session *route_repeated_hello(
                : NULL;
 }
 
+/* A ClientHello whose handshake is over: it was repeated, and came late. Another handshake would
+ * keep its place until it is given up, as nobody goes on with it. */
+static bool is_late_hello(struct fed_dtls_server *server, struct fed_span d)
+{
+    const struct fed_dtls_session *s =
+        dtls_table_by_address(&server->table, &server->from, DTLS_OPEN);
+    struct fed_span end =
+        fed_span_sub(d, CLIENT_RANDOM_AT + 32u - DTLS_HELLO_MARK, DTLS_HELLO_MARK);
+
+    return s && fed_span_eq(end, fed_span_of(s->hello, sizeof(s->hello)));
+}
+
 static bool is_record(struct fed_span d)
 {
     return d.len >= HEADER_SIZE && d.at[1] == 0xfe /* DTLS 1.x */ &&
@@ -92,7 +104,8 @@ static void on_datagram(struct fed_dtls_server *server, struct fed_span d)
     if (is_client_hello(d)) {
         s = route_repeated_hello(server, d);
         if (!s) {
-            dtls_scratch_hello(server);
+            if (!is_late_hello(server, d) && !dtls_queue_hello(server))
+                dtls_scratch_hello(server);
             return;
         }
     } else if (hides_client_hello(d)) {
@@ -111,8 +124,13 @@ void dtls_server_arm(struct fed_dtls_server *server)
 {
     struct fed_dtls_session *first = dtls_heap_first(&server->heap);
 
-    if (first)
+    uint64_t look_ms = fed_loop_now_ms(server->loop) + DTLS_WAITING_LOOK_MS;
+    bool waits = server->queue.first && !server->paused;
+
+    if (first && (!waits || first->due_ms < look_ms))
         server->loop->timer_set(server->loop->ctx, server->timer, first->due_ms);
+    else if (waits)
+        server->loop->timer_set(server->loop->ctx, server->timer, look_ms);
     else
         server->loop->timer_stop(server->loop->ctx, server->timer);
 }
@@ -125,6 +143,7 @@ static void on_timer(void *ctx)
 
     while ((s = dtls_heap_first(&server->heap)) != NULL && s->due_ms <= now_ms)
         dtls_session_due(s, now_ms);
+    dtls_queue_serve(server);
     dtls_server_arm(server);
 }
 
@@ -177,6 +196,7 @@ static void on_ready(void *ctx, unsigned events)
     for (unsigned i = 0; i < DTLS_BATCHES_PER_WAKE && !server->paused; i++)
         if (receive_batch(server) < (int)DTLS_BATCH)
             break;
+    dtls_queue_serve(server);
     dtls_server_arm(server);
 }
 
@@ -307,6 +327,7 @@ void fed_dtls_server_close(struct fed_dtls_server *server)
     if (!server)
         return;
     sessions_close(server);
+    dtls_queue_fini(server);
     if (server->watch)
         server->loop->watch_free(server->loop->ctx, server->watch);
     server->loop->timer_free(server->loop->ctx, server->timer);
@@ -339,4 +360,5 @@ void fed_dtls_server_pause(struct fed_dtls_server *server, bool paused)
         return;
     server->paused = paused;
     server->loop->watch_set(server->loop->ctx, server->watch, paused ? 0 : FED_LOOP_READ);
+    dtls_server_arm(server);
 }

@@ -1,6 +1,8 @@
 /* session.c - one peer's DTLS session: from ClientHello to close. */
 #include "ports/dtls/internal.h"
 
+#include <mbedtls/platform_util.h>
+
 #include <string.h>
 
 #define COOKIE_SIZE 32u /* of the library */
@@ -95,6 +97,8 @@ void dtls_handshake_free(struct fed_dtls_session *s)
     if (!s->handshake)
         return;
     dtls_psk_forget(s);
+    dtls_recall_watch(&s->ssl, NULL);
+    mbedtls_platform_zeroize(&s->handshake->made, sizeof(s->handshake->made));
     fed_alloc_free(s->server->mem, s->handshake, sizeof(*s->handshake));
     s->handshake = NULL;
 }
@@ -103,8 +107,8 @@ void dtls_session_free(struct fed_dtls_session *s)
 {
     struct fed_alloc *mem = s->server->mem;
 
-    mbedtls_ssl_free(&s->ssl);
     dtls_handshake_free(s);
+    mbedtls_ssl_free(&s->ssl);
     fed_alloc_free(mem, s, sizeof(*s));
 }
 
@@ -139,7 +143,16 @@ struct fed_dtls_session *dtls_session_new(struct fed_dtls_server *server)
     mbedtls_ssl_set_timer_cb(&s->ssl, s, on_timer_set, on_timer_get);
     mbedtls_ssl_set_mtu(&s->ssl, DTLS_MTU);
     fed_mbed_verify_init(&s->handshake->verify, &s->ssl, FED_MBED_PEER_AGENT, NULL);
+    if (server->events.recall)
+        dtls_recall_watch(&s->ssl, &s->handshake->made);
     return s;
+}
+
+/* One less is under way. Its address did not change meanwhile. */
+static void no_handshake(struct fed_dtls_session *s)
+{
+    s->server->handshakes--;
+    dtls_hosts_leave(s->server, &s->address);
 }
 
 void dtls_session_unlist(struct fed_dtls_session *s)
@@ -147,7 +160,7 @@ void dtls_session_unlist(struct fed_dtls_session *s)
     struct fed_dtls_server *server = s->server;
 
     if (s->state == DTLS_HANDSHAKE)
-        dtls_hosts_leave(s);
+        no_handshake(s);
     if (s->state == DTLS_HANDSHAKE || s->state == DTLS_OPEN) {
         dtls_table_remove(&server->table, s);
         dtls_heap_remove(&server->heap, s);
@@ -219,25 +232,38 @@ bool dtls_session_arm(struct fed_dtls_session *s)
     return false;
 }
 
+enum move { STAYED, MOVED, PROVEN };
+
 /* A record newer than all before was authenticated: its sender's address is the peer's (RFC 9146
  * section 6). */
-static void heard(struct fed_dtls_session *s)
+static enum move heard(struct fed_dtls_session *s)
 {
     struct fed_dtls_server *server = s->server;
 
+    bool was_unproven = s->unproven;
+
     if (s->ssl.MBEDTLS_PRIVATE(in_window_top) <= server->window_before || server->incoming_len == 0)
-        return;
+        return STAYED;
     server->window_before = UINT64_MAX; /* once per datagram */
     s->heard_ms = fed_loop_now_ms(server->loop);
     if (dtls_address_eq(&s->address, &server->from)) {
         s->unproven = false;
-        return;
+        return was_unproven ? PROVEN : STAYED;
     }
     /* One copied record must not turn our answers against a third party: until a second one comes
      * from there the new address gets no more than a small multiple of what it sent. */
     dtls_table_move(&server->table, s, &server->from);
     s->unproven = true;
     s->unproven_budget = (uint32_t)server->incoming_len * UNPROVEN_FACTOR;
+    return MOVED;
+}
+
+static void tell_moved(struct fed_dtls_session *s, enum move move)
+{
+    const struct fed_dtls_events *events = &s->server->events;
+
+    if (move != STAYED && s->state == DTLS_OPEN && events->moved)
+        events->moved(events->ctx, s, move == PROVEN);
 }
 
 static const char *read_failure(struct fed_dtls_session *s, int code, struct fed_diag *diag)
@@ -255,10 +281,12 @@ static void session_read(struct fed_dtls_session *s)
 
     while (s->state == DTLS_OPEN) {
         int code = mbedtls_ssl_read(&s->ssl, server->plain, sizeof(server->plain));
+        enum move move = heard(s);
 
-        heard(s);
-        if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE)
+        if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
+            tell_moved(s, move);
             return;
+        }
         if (code <= 0) {
             session_end(s, read_failure(s, code, &diag));
             return;
@@ -266,6 +294,7 @@ static void session_read(struct fed_dtls_session *s)
         if ((size_t)code <= FED_DTLS_RECORD_MAX)
             server->events.received(
                 server->events.ctx, s, fed_span_of(server->plain, (size_t)code));
+        tell_moved(s, move);
     }
 }
 
@@ -298,6 +327,24 @@ static void buffers_shrink(struct fed_dtls_session *s)
     s->ssl.MBEDTLS_PRIVATE(session)->MBEDTLS_PRIVATE(mfl_code) = MBEDTLS_SSL_MAX_FRAG_LEN_2048;
 }
 
+static void tell_opened(struct fed_dtls_session *s, struct fed_dtls_peer *peer)
+{
+    struct fed_dtls_server *server = s->server;
+    uint8_t id[DTLS_RECALL_ID_SIZE];
+    struct fed_buf recall;
+
+    fed_buf_init(&recall, server->mem, FED_DTLS_RECALL_MAX);
+    dtls_returning_put(s, id, &recall);
+    if (!fed_buf_err(&recall) && recall.len > 0) {
+        peer->recall_id = fed_span_of(id, sizeof(id));
+        peer->recall = fed_buf_span(&recall);
+    }
+    server->events.opened(server->events.ctx, s, peer);
+    if (recall.at)
+        mbedtls_platform_zeroize(recall.at, recall.cap);
+    fed_buf_fini(&recall);
+}
+
 static void session_opened(struct fed_dtls_session *s)
 {
     struct fed_dtls_server *server = s->server;
@@ -316,14 +363,17 @@ static void session_opened(struct fed_dtls_session *s)
     old = dtls_table_by_address(&server->table, &s->address, DTLS_OPEN);
     if (old)
         session_end(old, "replaced by a new session from its address");
-    dtls_hosts_leave(s);
+    no_handshake(s);
     server->stats.handshakes++;
     s->state = DTLS_OPEN;
+    memcpy(s->hello,
+        s->handshake->client_random + sizeof(s->handshake->client_random) - sizeof(s->hello),
+        sizeof(s->hello));
     s->heard_ms = fed_loop_now_ms(server->loop);
     buffers_shrink(s);
     mbedtls_ssl_set_mtu(&s->ssl, 0); /* records are one datagram each, whatever their size */
     (void)dtls_session_arm(s);
-    server->events.opened(server->events.ctx, s, &peer);
+    tell_opened(s, &peer);
     mbedtls_ssl_set_verify(&s->ssl, NULL, NULL);
     dtls_handshake_free(s);
 }
@@ -410,7 +460,8 @@ static void scratch_adopt(struct fed_dtls_server *server, struct fed_dtls_sessio
     if (before)
         dtls_session_drop(before); /* the client started anew */
     server->scratch = NULL;
-    dtls_hosts_enter(s);
+    server->handshakes++;
+    dtls_hosts_enter(server, &s->address);
     s->state = DTLS_HANDSHAKE;
     s->handshake->deadline_ms = fed_loop_now_ms(server->loop) + DTLS_HANDSHAKE_MS;
     dtls_table_add(&server->table, server->mem, s);

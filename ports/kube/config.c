@@ -12,6 +12,7 @@
 
 #define CONFIG_MAX (1u << 20)
 #define PEM_MAX (256u << 10)
+#define FILES_MAX (8u << 10)
 #define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
 struct loading {
@@ -22,6 +23,8 @@ struct loading {
     char folder[1024]; /* of the kubeconfig, with a slash at the end; relative paths start there */
     bool chosen;       /* the context was found */
     char context[254]; /* the first current-context of several files; "" without one */
+    bool own;          /* the machine's own cluster is meant, where none is named */
+    struct fed_buf *files;
     struct fed_diag *diag;
 };
 
@@ -32,6 +35,7 @@ static void config_init(struct fed_alloc *mem, struct fed_kube_config *config)
     fed_buf_init(&config->cert_pem, mem, PEM_MAX);
     fed_buf_init(&config->key_pem, mem, PEM_MAX);
     fed_buf_init(&config->token, mem, 64u << 10);
+    fed_buf_init(&config->files, mem, FILES_MAX);
 }
 
 void fed_kube_config_fini(struct fed_kube_config *config)
@@ -42,6 +46,17 @@ void fed_kube_config_fini(struct fed_kube_config *config)
     fed_buf_fini(&config->cert_pem);
     fed_buf_fini(&config->key_pem);
     fed_buf_fini(&config->token);
+    fed_buf_fini(&config->files);
+}
+
+/* Reads it, and notes its name. */
+static enum fed_err read_file(struct loading *l, const char *path, struct fed_buf *out)
+{
+    enum fed_err err = l->fs.read(l->fs.ctx, path, out, l->diag);
+
+    if (!err)
+        fed_buf_put(l->files, fed_span_of(path, strlen(path) + 1));
+    return err ? err : fed_buf_err(l->files);
 }
 
 /* "https://host:port/prefix", host perhaps in brackets. */
@@ -114,7 +129,7 @@ static enum fed_err data_or_file(
     if (snprintf(path, sizeof path, "%s" FED_SPAN_FMT, file.at[0] == '/' ? "" : l->folder,
             FED_SPAN_ARG(file)) >= (int)sizeof path)
         return fed_diag_set(l->diag, FED_ERR_LIMIT, "%s: path too long", key);
-    return l->fs.read(l->fs.ctx, path, out, l->diag);
+    return read_file(l, path, out);
 }
 
 static enum fed_err take_cluster(
@@ -142,8 +157,8 @@ static enum fed_err take_user(
     if (fed_json_get(user, "exec") || fed_json_get(user, "auth-provider"))
         return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED,
             "its user needs a credential plugin (exec or auth-provider), which is not supported: "
-            "use a client "
-            "certificate or a ServiceAccount token instead");
+            "use a client certificate, or the token of a ServiceAccount "
+            "(`kubectl create token`, in `token` or `tokenFile` of the user)");
     if (fed_json_get(user, "username"))
         return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED,
             "its user has a password, which Kubernetes no longer takes");
@@ -214,7 +229,7 @@ static enum fed_err load_file(
 
     fed_buf_init(&text, l->mem, CONFIG_MAX);
     snprintf(l->folder, sizeof l->folder, "%.*s", slash ? (int)(slash - path + 1) : 0, path);
-    err = l->fs.read(l->fs.ctx, path, &text, l->diag);
+    err = read_file(l, path, &text);
     if (!err)
         err = fed_json_doc_new(l->mem, &l->doc);
     if (!err)
@@ -227,6 +242,8 @@ static enum fed_err load_file(
     l->doc = NULL;
     l->root = NULL;
     fed_buf_fini(&text);
+    if (err == FED_ERR_FORBIDDEN)
+        fed_diag_set(l->diag, err, "cannot be read: as root, or see LoadCredential in the unit");
     return err ? fed_diag_prefix(l->diag, err, "kubeconfig %s", path) : FED_OK;
 }
 
@@ -250,7 +267,7 @@ static enum fed_err read_service_account(struct loading *l, struct fed_kube_conf
     snprintf(out->ns, sizeof out->ns, "%s", err ? "default" : fed_buf_cstr(&ns));
     fed_buf_fini(&ns);
     snprintf(path, sizeof path, "%s/ca.crt", folder);
-    return l->fs.read(l->fs.ctx, path, &out->ca_pem, l->diag);
+    return read_file(l, path, &out->ca_pem);
 }
 
 static enum fed_err load_in_cluster(struct loading *l, struct fed_kube_config *out)
@@ -263,27 +280,59 @@ static enum fed_err load_in_cluster(struct loading *l, struct fed_kube_config *o
         number > 65535 ||
         fed_span_to_cstr(fed_span_text(host), out->server_host, sizeof out->server_host))
         return fed_diag_set(l->diag, FED_ERR_NOT_FOUND,
-            "no kubeconfig: none was named, KUBECONFIG is not set, ~/.kube/config is not there, "
-            "and this is not a pod");
+            "no kubeconfig: none was named, KUBECONFIG is not set, ~/.kube/config is not there%s, "
+            "and this is not a pod",
+            l->own ? " and none of k3s, kubeadm or MicroK8s" : "");
     out->server_port = (uint16_t)number;
     return read_service_account(l, out);
 }
 
-/* The file to read, or NULL for the in-cluster way. */
-static const char *find_file(struct loading *l, const char *path, char found[1024])
+static bool is_there(struct fed_alloc *mem, const char *path)
 {
-    const char *home = getenv("HOME");
+    struct fed_fs fs = fed_fs_posix(mem);
     struct fed_buf probe;
     enum fed_err err;
 
+    fed_buf_init(&probe, mem, CONFIG_MAX);
+    err = fs.read(fs.ctx, path, &probe, NULL);
+    fed_buf_fini(&probe);
+    return err != FED_ERR_NOT_FOUND;
+}
+
+enum fed_err fed_kube_config_find(
+    struct fed_alloc *mem, const char *root, char out[FED_KUBE_PATH_MAX])
+{
+    static const char *const places[] = {"/etc/rancher/k3s/k3s.yaml", "/etc/kubernetes/admin.conf",
+        "/var/snap/microk8s/current/credentials/client.config"};
+
+    if (!root)
+        root = getenv("FEDLET_HOST_ROOT");
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char path[FED_KUBE_PATH_MAX];
+
+        if (snprintf(path, sizeof path, "%s%s", root ? root : "", places[i]) < (int)sizeof path &&
+            is_there(mem, path)) {
+            memcpy(out, path, sizeof path);
+            return FED_OK;
+        }
+    }
+    return FED_ERR_NOT_FOUND;
+}
+
+/* The file to read, or NULL for the in-cluster way. */
+static const char *find_file(struct loading *l, const char *path, char found[FED_KUBE_PATH_MAX])
+{
+    const char *home = getenv("HOME");
+
     if (path)
         return path;
-    if (!home || snprintf(found, 1024, "%s/.kube/config", home) >= 1024)
+    if (home &&
+        snprintf(found, FED_KUBE_PATH_MAX, "%s/.kube/config", home) < (int)FED_KUBE_PATH_MAX &&
+        is_there(l->mem, found))
+        return found;
+    if (!l->own || getenv("KUBERNETES_SERVICE_HOST") || fed_kube_config_find(l->mem, NULL, found))
         return NULL;
-    fed_buf_init(&probe, l->mem, CONFIG_MAX);
-    err = l->fs.read(l->fs.ctx, found, &probe, NULL);
-    fed_buf_fini(&probe);
-    return err == FED_ERR_NOT_FOUND ? NULL : found;
+    return found;
 }
 
 /* KUBECONFIG may list files, separated by colons. The first that has the context counts; files that
@@ -315,21 +364,21 @@ static enum fed_err load_listed(
         l->diag, answer, "%s", first.text[0] ? first.text : "KUBECONFIG names no file");
 }
 
-enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path, const char *context,
-    struct fed_kube_config *out, struct fed_diag *diag)
+static enum fed_err load(
+    struct loading *l, const char *path, const char *context, struct fed_kube_config *out)
 {
-    struct loading l = {.mem = mem, .fs = fed_fs_posix(mem), .diag = diag};
     const char *list = getenv("KUBECONFIG");
     struct fed_kube_config config;
-    char found[1024];
+    char found[FED_KUBE_PATH_MAX];
     enum fed_err err;
 
-    config_init(mem, &config);
+    config_init(l->mem, &config);
+    l->files = &config.files;
     if (!path && list && *list) {
-        err = load_listed(&l, list, context, &config);
+        err = load_listed(l, list, context, &config);
     } else {
-        path = find_file(&l, path, found);
-        err = path ? load_file(&l, path, context, &config) : load_in_cluster(&l, &config);
+        path = find_file(l, path, found);
+        err = path ? load_file(l, path, context, &config) : load_in_cluster(l, &config);
     }
     if (err) {
         fed_kube_config_fini(&config);
@@ -337,4 +386,20 @@ enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path, const
     }
     *out = config;
     return FED_OK;
+}
+
+enum fed_err fed_kube_config_load(struct fed_alloc *mem, const char *path, const char *context,
+    struct fed_kube_config *out, struct fed_diag *diag)
+{
+    struct loading l = {.mem = mem, .fs = fed_fs_posix(mem), .diag = diag};
+
+    return load(&l, path, context, out);
+}
+
+enum fed_err fed_kube_config_load_own(
+    struct fed_alloc *mem, const char *path, struct fed_kube_config *out, struct fed_diag *diag)
+{
+    struct loading l = {.mem = mem, .fs = fed_fs_posix(mem), .own = true, .diag = diag};
+
+    return load(&l, path, NULL, out);
 }

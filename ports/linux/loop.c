@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,6 +88,16 @@ static uint64_t loop_clock_us(void *ctx)
     (void)ctx;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+/* Where a service's filter refuses the call nobody knows. */
+static bool loop_clock_is_kept(void *ctx)
+{
+    struct timex clock = {.modes = 0};
+    int state = adjtimex(&clock);
+
+    (void)ctx;
+    return state >= 0 && state != TIME_ERROR && !(clock.status & STA_UNSYNC);
 }
 
 static int64_t loop_unix_us(void *ctx)
@@ -482,6 +493,7 @@ enum fed_err fed_linux_loop_open(
         .ctx = l,
         .now_ms = loop_now_ms,
         .unix_us = loop_unix_us,
+        .clock_is_kept = loop_clock_is_kept,
         .clock_us = loop_clock_us,
         .timer_new = loop_timer_new,
         .timer_set = loop_timer_set,

@@ -32,7 +32,8 @@ struct fed_control_server {
     struct fed_log *log;
     fed_control_handler *handler;
     void *handler_ctx;
-    struct sockaddr_un address;
+    struct sockaddr_un address; /* no path: it listens on a port */
+    bool http;                  /* one GET instead of one line */
     int fd;
     struct fed_watch *watch;
     struct fed_timer *rest;
@@ -97,12 +98,28 @@ static void client_send(struct client *c)
     c->server->loop->watch_set(c->server->loop->ctx, c->watch, FED_LOOP_WRITE);
 }
 
+static void put_http_head(struct fed_buf *out, const char *status, size_t len)
+{
+    fed_buf_printf(out,
+        "HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        "Content-Length: %zu\r\nConnection: close\r\n\r\n",
+        status, len);
+}
+
 static void client_fail(struct client *c, enum fed_err err, const char *text)
 {
     if (!text[0])
         text = fed_err_text(err);
     fed_buf_clear(&c->answer);
-    fed_buf_printf(&c->answer, "error %zu\n%s", strlen(text), text);
+    if (c->server->http)
+        put_http_head(&c->answer,
+            err == FED_ERR_NOT_FOUND     ? "404 Not Found"
+            : err == FED_ERR_UNSUPPORTED ? "405 Method Not Allowed"
+                                         : "400 Bad Request",
+            strlen(text));
+    else
+        fed_buf_printf(&c->answer, "error %zu\n", strlen(text));
+    fed_buf_put_text(&c->answer, text);
     client_send(c);
 }
 
@@ -122,7 +139,10 @@ static void client_answer(struct client *c, struct fed_span request)
         client_fail(c, err, diag.text);
         return;
     }
-    fed_buf_printf(&c->answer, "ok %zu\n", document.len);
+    if (s->http)
+        put_http_head(&c->answer, "200 OK", document.len);
+    else
+        fed_buf_printf(&c->answer, "ok %zu\n", document.len);
     fed_buf_put(&c->answer, fed_buf_span(&document));
     fed_buf_fini(&document);
     err = fed_buf_err(&c->answer);
@@ -130,6 +150,25 @@ static void client_answer(struct client *c, struct fed_span request)
         client_fail(c, err, "");
     else
         client_send(c);
+}
+
+/* Answers once the whole head is there: a client whose bytes were not read gets a reset. */
+static void client_take_http(struct client *c)
+{
+    struct fed_span head = fed_buf_span(&c->request);
+    struct fed_span path;
+    enum fed_err err;
+
+    if (!fed_control_http_is_whole(head)) {
+        if (fed_buf_err(&c->request) || head.len > FED_CONTROL_REQUEST_MAX)
+            client_fail(c, FED_ERR_LIMIT, "the request is too long");
+        return;
+    }
+    err = fed_control_http_parse(head, &path);
+    if (err)
+        client_fail(c, err, "");
+    else
+        client_answer(c, path);
 }
 
 static void client_read(struct client *c)
@@ -146,6 +185,10 @@ static void client_read(struct client *c)
         return;
     }
     fed_buf_put(&c->request, fed_span_of(part, (size_t)n));
+    if (c->server->http) {
+        client_take_http(c);
+        return;
+    }
     got = fed_buf_span(&c->request);
     line = fed_span_find(got, '\n');
     if (line > FED_CONTROL_REQUEST_MAX || (fed_buf_err(&c->request) && line == got.len))
@@ -257,7 +300,8 @@ static enum fed_err clear_path(const struct sockaddr_un *address, struct fed_dia
     return FED_OK;
 }
 
-static enum fed_err listen_on(const struct sockaddr_un *address, int *out, struct fed_diag *diag)
+static enum fed_err listen_on(
+    const struct sockaddr_un *address, mode_t mask, int *out, struct fed_diag *diag)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t old;
@@ -266,7 +310,7 @@ static enum fed_err listen_on(const struct sockaddr_un *address, int *out, struc
 
     if (fd < 0)
         return fed_os_err_set(diag, "cannot make a socket for", address->sun_path);
-    old = umask(0177); /* so that it has mode 0600 from its first moment on */
+    old = umask(mask); /* so that it has its mode from its first moment on */
     failed = bind(fd, (const struct sockaddr *)address, sizeof *address);
     umask(old);
     if (!failed && listen(fd, (int)CLIENTS_MAX) == 0) {
@@ -280,56 +324,98 @@ static enum fed_err listen_on(const struct sockaddr_un *address, int *out, struc
     return err;
 }
 
-static enum fed_err server_start(struct fed_control_server *s, struct fed_diag *diag)
+static enum fed_err listen_on_path(struct fed_control_server *s, struct fed_diag *diag)
 {
     enum fed_err err = clear_path(&s->address, diag);
 
+    /* Metrics are for who looks after the machine, and in them is nothing that the owner of a port
+     * could not ask for. */
+    return err ? err : listen_on(&s->address, s->http ? 0111 : 0177, &s->fd, diag);
+}
+
+static enum fed_err listen_on_port(
+    struct fed_control_server *s, const char *text, struct fed_diag *diag)
+{
+    struct sockaddr_storage address;
+    socklen_t len = 0;
+    enum fed_err err = fed_control_loopback(text, &address, &len, diag);
+    int one = 1;
+
     if (err)
         return err;
-    err = listen_on(&s->address, &s->fd, diag);
+    s->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s->fd >= 0 && setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+        bind(s->fd, (const struct sockaddr *)&address, len) == 0 &&
+        listen(s->fd, (int)CLIENTS_MAX) == 0)
+        return FED_OK;
+    err = fed_os_err_set(diag, "cannot listen on", text);
+    if (s->fd >= 0)
+        close(s->fd);
+    return err;
+}
+
+static enum fed_err server_start(
+    struct fed_control_server *s, const char *port, struct fed_diag *diag)
+{
+    enum fed_err err = port ? listen_on_port(s, port, diag) : listen_on_path(s, diag);
+
     if (err)
         return err;
     err = s->loop->timer_new(s->loop->ctx, server_rested, s, &s->rest);
     if (!err)
         err = s->loop->watch_new(s->loop->ctx, s->fd, FED_LOOP_READ, server_ready, s, &s->watch);
     if (err) {
-        fed_diag_set(diag, err, "cannot watch %s: %s", s->address.sun_path, fed_err_text(err));
+        fed_diag_set(diag, err, "cannot watch the control socket: %s", fed_err_text(err));
         s->loop->timer_free(s->loop->ctx, s->rest);
-        (void)unlink(s->address.sun_path);
+        if (!port)
+            (void)unlink(s->address.sun_path);
         close(s->fd);
     }
     return err;
+}
+
+static enum fed_err server_open(const struct fed_control_server *as, const char *port,
+    struct fed_control_server **out, struct fed_diag *diag)
+{
+    struct fed_control_server *s = fed_alloc_zero(as->mem, sizeof *s);
+    enum fed_err err;
+
+    if (!s)
+        return fed_diag_set(diag, FED_ERR_NOMEM, "control socket: out of memory");
+    *s = *as;
+    s->fd = -1;
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        s->clients[i] = (struct client){.server = s, .fd = -1};
+    err = server_start(s, port, diag);
+    if (err) {
+        fed_alloc_free(as->mem, s, sizeof *s);
+        return err;
+    }
+    *out = s;
+    return FED_OK;
 }
 
 enum fed_err fed_control_server_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const char *path, fed_control_handler *handler, void *ctx,
     struct fed_control_server **out, struct fed_diag *diag)
 {
-    struct sockaddr_un address;
-    enum fed_err err = fed_control_address(path, &address, diag);
-    struct fed_control_server *s;
+    struct fed_control_server as = {
+        .mem = mem, .loop = loop, .log = log, .handler = handler, .handler_ctx = ctx};
+    enum fed_err err = fed_control_address(path, &as.address, diag);
 
-    if (err)
-        return err;
-    s = fed_alloc_zero(mem, sizeof *s);
-    if (!s)
-        return fed_diag_set(diag, FED_ERR_NOMEM, "control socket: out of memory");
-    *s = (struct fed_control_server){.mem = mem,
-        .loop = loop,
-        .log = log,
-        .handler = handler,
-        .handler_ctx = ctx,
-        .address = address,
-        .fd = -1};
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
-        s->clients[i] = (struct client){.server = s, .fd = -1};
-    err = server_start(s, diag);
-    if (err) {
-        fed_alloc_free(mem, s, sizeof *s);
-        return err;
-    }
-    *out = s;
-    return FED_OK;
+    return err ? err : server_open(&as, NULL, out, diag);
+}
+
+enum fed_err fed_control_http_open(struct fed_alloc *mem, struct fed_loop *loop,
+    struct fed_log *log, const char *listen_at, fed_control_handler *handler, void *ctx,
+    struct fed_control_server **out, struct fed_diag *diag)
+{
+    struct fed_control_server as = {
+        .mem = mem, .loop = loop, .log = log, .handler = handler, .handler_ctx = ctx, .http = true};
+    bool path = strncmp(listen_at, "unix:", 5) == 0;
+    enum fed_err err = path ? fed_control_address(listen_at + 5, &as.address, diag) : FED_OK;
+
+    return err ? err : server_open(&as, path ? NULL : listen_at, out, diag);
 }
 
 void fed_control_server_close(struct fed_control_server *s)
@@ -340,7 +426,8 @@ void fed_control_server_close(struct fed_control_server *s)
         client_end(&s->clients[i]);
     s->loop->watch_free(s->loop->ctx, s->watch);
     s->loop->timer_free(s->loop->ctx, s->rest);
-    (void)unlink(s->address.sun_path);
+    if (s->address.sun_path[0])
+        (void)unlink(s->address.sun_path);
     close(s->fd);
     fed_alloc_free(s->mem, s, sizeof *s);
 }

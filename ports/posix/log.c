@@ -1,6 +1,8 @@
 /* log.c - see ports/log.h: one line, one write. */
 #include "ports/log.h"
 
+#include "proto/base/text.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TEXT_MAX 1000u
@@ -87,11 +90,12 @@ static void write_line(const char *line, size_t len)
     while (n < 0 && errno == EINTR);
 }
 
+static const char *const level_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
+
 static void write_plain(void *ctx, enum fed_log_level level, const char *text)
 {
-    static const char *const names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
     char line[TEXT_MAX * 4 + 64];
-    int n = snprintf(line, sizeof line, "%s %s\n", names[level], text);
+    int n = snprintf(line, sizeof line, "%s %s\n", level_names[level], text);
 
     (void)ctx;
     if (n > 0 && (size_t)n < sizeof line)
@@ -102,10 +106,21 @@ static void write_plain(void *ctx, enum fed_log_level level, const char *text)
 static void write_journal(void *ctx, enum fed_log_level level, const char *text)
 {
     static const int priorities[] = {3, 4, 6, 7};
-    char line[TEXT_MAX * 4 + 64];
+    char line[TEXT_MAX * 4 + 256];
     int n = snprintf(line, sizeof line, "<%d>%s\n", priorities[level], text);
 
     (void)ctx;
+    if (n > 0 && (size_t)n < sizeof line)
+        write_line(line, (size_t)n);
+}
+
+static void write_bare(void *ctx, enum fed_log_level level, const char *text)
+{
+    char line[TEXT_MAX * 4 + 256];
+    int n = snprintf(line, sizeof line, "%s\n", text);
+
+    (void)ctx;
+    (void)level;
     if (n > 0 && (size_t)n < sizeof line)
         write_line(line, (size_t)n);
 }
@@ -131,4 +146,114 @@ struct fed_log fed_log_stderr(enum fed_log_level level)
 {
     return (struct fed_log){
         .level = level, .write = stderr_is_journal() ? write_journal : write_plain};
+}
+
+/* ---- lines that repeat ---- */
+
+static uint64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* The text has no control characters any more. */
+static void put_json(char out[TEXT_MAX * 4 + 200], enum fed_log_level level, const char *text)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    bool utf8 = fed_text_is_utf8(fed_span_text(text));
+    char time_text[FED_TEXT_TIME_SIZE];
+    size_t room = TEXT_MAX * 4 + 200 - 4;
+    size_t at;
+
+    fed_text_time((int64_t)time(NULL), time_text);
+    at = (size_t)snprintf(
+        out, room, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", time_text, names[level]);
+    for (; *text && at < room; text++) {
+        if (*text == '"' || *text == '\\')
+            out[at++] = '\\';
+        out[at++] = !utf8 && (*text & 0x80) ? '?' : *text;
+    }
+    memcpy(out + at, "\"}", 3);
+}
+
+static void put_out(struct fed_log_lines *l, enum fed_log_level level, const char *text)
+{
+    char line[TEXT_MAX * 4 + 200];
+
+    if (l->json) {
+        put_json(line, level, text);
+        text = line;
+    }
+    l->write(l->write_ctx, level, text);
+}
+
+static uint32_t hash_of(enum fed_log_level level, const char *text)
+{
+    uint32_t hash = 2166136261u + (uint32_t)level; /* FNV-1a */
+
+    for (; *text; text++)
+        hash = (hash ^ (uint8_t)*text) * 16777619u;
+    return hash;
+}
+
+/* The window is over: what was left out is said. */
+static void slot_end(struct fed_log_lines *l, struct fed_log_slot *slot)
+{
+    char text[160];
+
+    if (slot->since_ms && slot->n > FED_LOG_BURST) {
+        snprintf(text, sizeof text, "%u more lines like this were left out: %s...",
+            slot->n - FED_LOG_BURST, slot->begin);
+        put_out(l, slot->level, text);
+    }
+    slot->since_ms = 0;
+}
+
+/* That of the line, or the one whose window began first for it. */
+static struct fed_log_slot *slot_for(
+    struct fed_log_lines *l, enum fed_log_level level, const char *text, uint64_t now_ms)
+{
+    uint32_t hash = hash_of(level, text);
+    struct fed_log_slot *oldest = l->slots;
+    size_t len;
+
+    for (size_t i = 0; i < FED_LOG_SLOTS; i++) {
+        struct fed_log_slot *slot = &l->slots[i];
+
+        if (slot->since_ms && now_ms - slot->since_ms >= FED_LOG_WINDOW_MS)
+            slot_end(l, slot);
+        if (slot->since_ms && slot->hash == hash)
+            return slot;
+        if (slot->since_ms < oldest->since_ms)
+            oldest = slot;
+    }
+    slot_end(l, oldest);
+    *oldest = (struct fed_log_slot){.since_ms = now_ms, .hash = hash, .level = level};
+    len = strnlen(text, sizeof oldest->begin - 1);
+    while (len > 0 && ((unsigned char)text[len] & 0xc0u) == 0x80u)
+        len--;
+    memcpy(oldest->begin, text, len);
+    return oldest;
+}
+
+static void write_limited(void *ctx, enum fed_log_level level, const char *text)
+{
+    struct fed_log_lines *l = ctx;
+
+    if (level != FED_LOG_DEBUG && ++slot_for(l, level, text, l->now_ms())->n > FED_LOG_BURST)
+        return;
+    put_out(l, level, text);
+}
+
+struct fed_log fed_log_lines_stderr(
+    struct fed_log_lines *lines, enum fed_log_level level, bool json)
+{
+    *lines = (struct fed_log_lines){.json = json, .now_ms = monotonic_ms};
+    if (stderr_is_journal())
+        lines->write = write_journal;
+    else
+        lines->write = json ? write_bare : write_plain;
+    return (struct fed_log){.ctx = lines, .level = level, .write = write_limited};
 }

@@ -206,7 +206,7 @@ static enum fed_err info_name(
     return FED_OK;
 }
 
-static int64_t time_unix_s(const mbedtls_x509_time *t)
+int64_t fed_mbed_time_unix_s(const mbedtls_x509_time *t)
 {
     struct tm tm = {.tm_year = t->year - 1900,
         .tm_mon = t->mon - 1,
@@ -246,8 +246,8 @@ enum fed_err fed_mbed_cert_info(
         err = digest(&cert->raw, &info.fingerprint, diag);
     if (err)
         return err;
-    info.not_before_unix_s = time_unix_s(&cert->valid_from);
-    info.not_after_unix_s = time_unix_s(&cert->valid_to);
+    info.not_before_unix_s = fed_mbed_time_unix_s(&cert->valid_from);
+    info.not_after_unix_s = fed_mbed_time_unix_s(&cert->valid_to);
     info.is_ca = mbedtls_x509_crt_get_ca_istrue(cert) == 1;
     *out = info;
     return FED_OK;

@@ -34,6 +34,7 @@ FED_MUST_USE enum fed_err fed_mbed_key(
 FED_MUST_USE enum fed_err fed_mbed_key_matches(
     const mbedtls_x509_crt *cert, const mbedtls_pk_context *key, struct fed_diag *diag);
 
+int64_t fed_mbed_time_unix_s(const mbedtls_x509_time *time);
 /* Facts of one parsed certificate. FED_ERR_INVALID when its subject cannot be an identity: two
  * common names, bytes that are not printable UTF-8, a string type nobody uses; FED_ERR_LIMIT when a
  * name is too long or there are too many. */
@@ -41,6 +42,11 @@ FED_MUST_USE enum fed_err fed_mbed_cert_info(
     const mbedtls_x509_crt *cert, struct fed_crypto_cert_info *out, struct fed_diag *diag);
 
 /* ---- judging a peer's certificate (verify.c) ---- */
+/* Replaces what the library said of one certificate's times (fed_tls_judge_by). */
+void fed_mbed_times_judge(const mbedtls_x509_crt *cert, bool hub, uint32_t *flags);
+/* With all flags of a hub's chain: says so when it is refused for its times alone. */
+void fed_mbed_times_refused(uint32_t flags);
+
 enum fed_mbed_peer {
     FED_MBED_PEER_SERVER,          /* we are the client: chain, validity, name, purpose */
     FED_MBED_PEER_HUB,             /* chain, validity, serverAuth in so many words; any name */

@@ -124,6 +124,39 @@ static void reason_set(
     }
 }
 
+/* ---- times ---- */
+
+#define BAD_TIMES (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)
+
+static struct fed_tls_times times; /* of the process, as the library's own clock is */
+
+void fed_tls_judge_by(const struct fed_tls_times *judge)
+{
+    times = judge ? *judge : (struct fed_tls_times){0};
+}
+
+void fed_mbed_times_judge(const mbedtls_x509_crt *cert, bool hub, uint32_t *flags)
+{
+    int64_t now_unix_s;
+
+    if (!times.now)
+        return;
+    now_unix_s = times.now(times.ctx, hub);
+    *flags &= ~(uint32_t)BAD_TIMES;
+    if (now_unix_s == 0)
+        return;
+    if (now_unix_s > fed_mbed_time_unix_s(&cert->valid_to))
+        *flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+    if (now_unix_s < fed_mbed_time_unix_s(&cert->valid_from))
+        *flags |= MBEDTLS_X509_BADCERT_FUTURE;
+}
+
+void fed_mbed_times_refused(uint32_t flags)
+{
+    if (times.refused && flags != 0 && (flags & ~(uint32_t)BAD_TIMES) == 0)
+        times.refused(times.ctx);
+}
+
 /* ---- the callback ---- */
 
 static bool is_hub(const struct fed_mbed_verify *v)
@@ -222,6 +255,8 @@ static int on_cert(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *flags
     /* The library knows of no anchor then, and finds fault with everything. */
     if (v->peer == FED_MBED_PEER_PINNED)
         *flags = depth == 0 ? below_pin(v, cert) : 0;
+    if (v->peer == FED_MBED_PEER_HUB || v->peer == FED_MBED_PEER_SERVER)
+        fed_mbed_times_judge(cert, v->peer == FED_MBED_PEER_HUB, flags);
     if (depth == 0 && is_hub(v))
         *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH; /* the name went out for SNI alone */
     if (depth == 0)
@@ -233,6 +268,8 @@ static int on_cert(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *flags
     if (*flags)
         reason_set(v, cert, depth, *flags);
     v->flags |= *flags;
+    if (depth == 0 && v->peer == FED_MBED_PEER_HUB)
+        fed_mbed_times_refused(v->flags);
     v->judged = depth == 0 && v->flags == 0;
     if (depth > 0 || v->flags == 0 || (!is_optional(v->peer) && v->peer != FED_MBED_PEER_PINNED))
         return 0;

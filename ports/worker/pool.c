@@ -295,6 +295,7 @@ uint16_t fed_worker_pool_https_port(const struct fed_worker_pool *pool)
 static void add(struct fed_link_server_stats *sum, const struct fed_worker_stats *more)
 {
     sum->handshakes += more->handshakes;
+    sum->recalled += more->recalled;
     sum->failed += more->failed;
     sum->turned_away += more->turned_away;
     sum->restored += more->restored;

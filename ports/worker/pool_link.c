@@ -150,7 +150,10 @@ static void on_opened(struct pool_worker *worker, const struct fed_worker_opened
     struct fed_crypto_cert_info info;
     char identity[FED_WORKER_IDENTITY_MAX + 1];
     char address[FED_WORKER_TEXT_MAX + 1];
-    struct fed_link_peer peer = {.address = address, .kept = opened->kept};
+    struct fed_link_peer peer = {.address = address,
+        .kept = opened->kept,
+        .recall_id = opened->recall_id,
+        .recall = opened->recall};
     struct pool_session *s;
 
     if (pool_link_find(worker, opened->session) ||
@@ -305,6 +308,22 @@ static void on_key_wanted(struct pool_worker *worker, struct fed_span identity)
     fed_buf_fini(&key);
 }
 
+static void on_recall_wanted(struct pool_worker *worker, struct fed_span id)
+{
+    struct fed_worker_pool *pool = worker->pool;
+    struct fed_worker_message m = {.type = FED_WORKER_RECALL, .recall = {.id = id}};
+    struct fed_buf bytes;
+
+    fed_buf_init(&bytes, pool->mem, FED_WORKER_RECALL_MAX);
+    if (pool->events.recall && pool->events.recall(pool->events.ctx, id, &bytes) == FED_OK &&
+        !fed_buf_err(&bytes))
+        m.recall.bytes = fed_buf_span(&bytes);
+    pool_worker_send(worker, &m);
+    if (bytes.at)
+        memset(bytes.at, 0, bytes.cap);
+    fed_buf_fini(&bytes);
+}
+
 static void on_saved(struct pool_worker *worker, const struct fed_worker_saved *saved)
 {
     struct fed_worker_pool *pool = worker->pool;
@@ -365,6 +384,9 @@ void pool_link_message(struct pool_worker *worker, const struct fed_worker_messa
         break;
     case FED_WORKER_KEY_WANTED:
         on_key_wanted(worker, m->key.identity);
+        break;
+    case FED_WORKER_RECALL_WANTED:
+        on_recall_wanted(worker, m->recall.id);
         break;
     case FED_WORKER_STATS:
         worker->stats = m->stats;

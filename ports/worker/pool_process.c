@@ -40,6 +40,7 @@ static void reap(struct pool_worker *worker, uint64_t end_ms)
 static void add_stats(struct fed_worker_stats *sum, const struct fed_worker_stats *more)
 {
     sum->handshakes += more->handshakes;
+    sum->recalled += more->recalled;
     sum->failed += more->failed;
     sum->turned_away += more->turned_away;
     sum->restored += more->restored;

@@ -75,6 +75,9 @@ static void on_start(struct worker *w, const struct fed_worker_start *start)
     }
     worker_pause(w);
     worker_confine(w->https_server ? worker_https_descriptors(start) : 0);
+    if (!worker_filter())
+        fed_log(&w->log, FED_LOG_DEBUG, "gateway: worker %u: no filter of system calls",
+            (unsigned)start->index);
     m.port = fed_coap_server_port(w->server);
     worker_send(w, &m);
 }
@@ -247,6 +250,9 @@ static void on_message(void *ctx, const struct fed_worker_message *m)
         break;
     case FED_WORKER_KEY:
         fed_coap_server_psk(w->server, m->key.identity, m->key.key);
+        break;
+    case FED_WORKER_RECALL:
+        fed_coap_server_recall(w->server, m->recall.id, m->recall.bytes);
         break;
     case FED_WORKER_CERTIFICATE:
         on_certificate(w, &m->start);

@@ -3,7 +3,8 @@
  *   worker.c          its life, and what fedhub says
  *   worker_events.c   what its servers tell fedhub
  *   worker_https.c    its HTTPS server, and both as one
- *   worker_confine.c  what it gives up */
+ *   worker_confine.c  what it gives up
+ *   worker_filter.c   which system calls are left to it */
 #ifndef FEDLET_PORTS_WORKER_WORKER_H
 #define FEDLET_PORTS_WORKER_WORKER_H
 
@@ -100,5 +101,10 @@ void worker_unfit(void *binding, struct fed_link_session *link, uint64_t tag);
  * to fedhub, standard error, and system calls that need no descriptor. What cannot be given up is
  * kept: the kernel may be old. */
 void worker_confine(unsigned descriptors);
+
+/* ---- worker_filter.c ---- */
+/* From here on a system call that no worker makes ends the process. Needs no_new_privs. False where
+ * there is no filter: a kernel without, another architecture, or a build with sanitizers. */
+bool worker_filter(void);
 
 #endif

@@ -119,6 +119,8 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
     m.opened.address = fed_span_text(peer->address);
     m.opened.psk_identity = fed_span_text(peer->psk_identity);
     m.opened.kept = peer->kept;
+    m.opened.recall_id = peer->recall_id;
+    m.opened.recall = peer->recall;
     if (binding->https) {
         fed_https_session_id(link, id);
         m.opened.https_id = fed_span_of(id, sizeof id);
@@ -243,6 +245,17 @@ static enum fed_err on_psk(void *ctx, struct fed_span identity, struct fed_buf *
     return FED_ERR_BUSY;
 }
 
+static enum fed_err on_recall(void *ctx, struct fed_span id, struct fed_buf *recall)
+{
+    const struct worker_binding *binding = ctx;
+    struct worker *w = binding->worker;
+    struct fed_worker_message m = {.type = FED_WORKER_RECALL_WANTED, .recall = {.id = id}};
+
+    (void)recall;
+    worker_send(w, &m);
+    return FED_ERR_BUSY;
+}
+
 struct fed_link_server_events worker_events(struct worker_binding *binding)
 {
     return (struct fed_link_server_events){.ctx = binding,
@@ -252,5 +265,6 @@ struct fed_link_server_events worker_events(struct worker_binding *binding)
         .request = on_request,
         .notified = worker_notified,
         .unfit = worker_unfit,
-        .psk = on_psk};
+        .psk = on_psk,
+        .recall = on_recall};
 }

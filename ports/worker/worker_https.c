@@ -52,6 +52,7 @@ static void tell(struct worker *w, enum fed_worker_type type,
     struct fed_worker_message m = {.type = type};
 
     m.stats = (struct fed_worker_stats){.handshakes = stats->handshakes,
+        .recalled = stats->recalled,
         .failed = stats->failed,
         .turned_away = stats->turned_away,
         .restored = stats->restored,

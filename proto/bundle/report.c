@@ -11,6 +11,9 @@
 #define FLAGS_ALL 0x7fu
 
 #define FORMAT 1u
+/* On the wire: FED_WORK_APPLIED, then a reason and a message; FED_WORK_FAILED, after a version. */
+#define APPLIED_NOTED 5u
+#define FAILED_IN_PLACE 6u
 #define ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
 #define VERSION_MAX 64u /* resourceVersion */
 
@@ -63,6 +66,21 @@ static bool has_deed(enum fed_work_state state)
     return state == FED_WORK_APPLIED || state == FED_WORK_FAILED;
 }
 
+static bool is_noted(const struct fed_report_entry *e)
+{
+    return e->state == FED_WORK_APPLIED && (e->reason.len > 0 || e->message.len > 0);
+}
+
+static bool is_in_place(const struct fed_report_entry *e)
+{
+    return e->state == FED_WORK_FAILED && e->in_place;
+}
+
+static unsigned wire_state(const struct fed_report_entry *e)
+{
+    return is_noted(e) ? APPLIED_NOTED : is_in_place(e) ? FAILED_IN_PLACE : (unsigned)e->state;
+}
+
 static void put_entries(struct fed_buf *out, const struct fed_report *report)
 {
     size_t previous = 0;
@@ -73,15 +91,15 @@ static void put_entries(struct fed_buf *out, const struct fed_report *report)
 
         fed_buf_put_varint(out, e->index - previous);
         previous = e->index;
-        fed_buf_put_u8(out, (uint8_t)((unsigned)e->state | (unsigned)e->health << 4 |
+        fed_buf_put_u8(out, (uint8_t)(wire_state(e) | (unsigned)e->health << 4 |
                                       (has_deed(e->state) ? (unsigned)e->deed << 6 : 0)));
-        if (e->state == FED_WORK_APPLIED) {
+        if (e->state == FED_WORK_APPLIED || is_in_place(e)) {
             fed_buf_put_varint(out, e->generation);
             if (e->generation == 0)
                 fed_buf_put_string(out, cut(e->resource_version, VERSION_MAX));
-        } else if (has_reason(e->state)) {
-            put_reason(out, e->reason, e->message);
         }
+        if (has_reason(e->state) || is_noted(e))
+            put_reason(out, e->reason, e->message);
     }
 }
 
@@ -191,39 +209,41 @@ static enum fed_err take_reason(
     return err ? err : fed_span_take_string(from, FED_REPORT_MESSAGE_MAX, message);
 }
 
-static enum fed_err take_state(struct fed_span *from, enum fed_work_state *state, unsigned *rest)
+static enum fed_err take_version(struct fed_span *from, struct fed_report_entry *e)
 {
-    uint8_t byte;
-    enum fed_err err = fed_span_take_u8(from, &byte);
+    enum fed_err err = fed_span_take_varint(from, UINT64_MAX, &e->generation);
 
-    if (err)
-        return err;
-    if ((byte & 15) >= FED_WORK_STATES)
-        return FED_ERR_INVALID;
-    *state = (enum fed_work_state)(byte & 15);
-    *rest = byte >> 4;
-    return FED_OK;
+    if (!err && e->generation == 0)
+        err = fed_span_take_string(from, VERSION_MAX, &e->resource_version);
+    return err;
 }
 
 static enum fed_err take_entry(struct fed_span *from, struct fed_report_entry *e)
 {
-    unsigned rest;
-    enum fed_err err = take_state(from, &e->state, &rest);
+    uint8_t byte;
+    unsigned state;
+    bool noted;
+    enum fed_err err = fed_span_take_u8(from, &byte);
 
     if (err)
         return err;
-    if (!has_deed(e->state) && rest >> 2)
+    state = byte & 15u;
+    noted = state == APPLIED_NOTED;
+    e->in_place = state == FAILED_IN_PLACE;
+    if (!noted && !e->in_place && state >= FED_WORK_STATES)
         return FED_ERR_INVALID;
-    e->health = (enum fed_work_health)(rest & 3);
-    e->deed = (enum fed_work_deed)(rest >> 2);
-    if (has_reason(e->state))
-        return take_reason(from, &e->reason, &e->message);
-    if (e->state != FED_WORK_APPLIED)
-        return FED_OK;
-    err = fed_span_take_varint(from, UINT64_MAX, &e->generation);
-    if (!err && e->generation == 0)
-        err = fed_span_take_string(from, VERSION_MAX, &e->resource_version);
-    return err;
+    e->state = noted         ? FED_WORK_APPLIED
+               : e->in_place ? FED_WORK_FAILED
+                             : (enum fed_work_state)state;
+    e->health = (enum fed_work_health)(byte >> 4 & 3);
+    e->deed = (enum fed_work_deed)(byte >> 6);
+    if (!has_deed(e->state) && e->deed)
+        return FED_ERR_INVALID;
+    if (e->state == FED_WORK_APPLIED || e->in_place)
+        err = take_version(from, e);
+    if (!err && (has_reason(e->state) || noted))
+        err = take_reason(from, &e->reason, &e->message);
+    return !err && noted && !is_noted(e) ? FED_ERR_INVALID : err;
 }
 
 static enum fed_err take_entries(
@@ -261,13 +281,14 @@ static enum fed_err take_removed(
     if (!removed)
         return FED_ERR_NOMEM;
     for (size_t i = 0; i < n && !err; i++) {
-        unsigned rest = 0;
+        uint8_t state = 0;
 
         err = fed_span_take_string(from, ID_MAX, &removed[i].id);
         if (!err)
-            err = take_state(from, &removed[i].state, &rest);
-        if (!err && rest)
+            err = fed_span_take_u8(from, &state);
+        if (!err && state >= FED_WORK_STATES)
             err = FED_ERR_INVALID;
+        removed[i].state = (enum fed_work_state)state;
         if (!err)
             err = take_reason(from, &removed[i].reason, &removed[i].message);
     }

@@ -8,15 +8,19 @@
  * bundle revision that was staged last seq          number of this report, counts up from 1; a hub
  * that holds another seq than seq - 1 answers Conflict and the agent sends a full one n entries:
  * index as difference to the previous one; u8 state | health << 4 | deed << 6; then by state:
- * APPLIED: generation (0 when the kind has none), and only when 0: string resource_version FAILED,
+ * APPLIED: generation (0 when the kind has none), and only when 0: string resource_version; APPLIED
+ * with a reason or a message travels as state 5, which is that and then string reason, string
+ * message (for ends with FED_LINK_KNOWS_NOTE). FAILED,
  * WAITING, REMOVING: string reason (machine word, KubeFed's status where it has one), string
- * message [n_removed]  removals in progress or failed that no longer have an index: string id,
- * state, reason, message (flag 0x08); the list stands whole in every report, so that what is not in
- * it is done, except with flag 0x20: more removals are under way than the list has room for, and
- * absence says nothing [remote]     flag 0x10: n, then index as difference, string JSON
- * (remoteStatus) [scales]     flag 0x40: n, then index as difference, replicas, ready; when these
- * two differ: running, unschedulable. Of works with FED_WORK_SCALE, when it changed [facts] string:
- * JSON document {"kubernetesVersion", "nodes", ...} (flag 0x02) */
+ * message; FAILED with an earlier version in place travels as state 6, which is that version and
+ * then what follows FAILED (for ends with FED_LINK_KNOWS_IN_PLACE) [n_removed]  removals in
+ * progress or failed that no longer have an index: string id, state, reason, message (flag 0x08);
+ * the list stands whole in every report, so that what is not in it is done, except with flag 0x20:
+ * more removals are under way than the list has room for, and absence says nothing [remote] flag
+ * 0x10: n, then index as difference, string JSON (remoteStatus) [scales]     flag 0x40: n, then
+ * index as difference, replicas, ready; when these two differ: running, unschedulable. Of works
+ * with FED_WORK_SCALE, when it changed [facts] string: JSON document {"kubernetesVersion", "nodes",
+ * ...} (flag 0x02) */
 #ifndef FEDLET_PROTO_BUNDLE_REPORT_H
 #define FEDLET_PROTO_BUNDLE_REPORT_H
 
@@ -58,9 +62,11 @@ struct fed_report_entry {
     enum fed_work_state state;
     enum fed_work_health health;
     enum fed_work_deed deed; /* only with APPLIED and FAILED */
+    bool in_place;           /* of FAILED: an earlier version is, that of the next two */
     uint64_t generation;
     struct fed_span resource_version;
-    struct fed_span reason;
+    struct fed_span reason; /* of APPLIED: something to say of it that is no failure, such as
+                             * "Drifted" or why it is not well; mostly "" */
     struct fed_span message;
 };
 struct fed_report_removed { /* a work that is no longer in the manifest */

@@ -19,15 +19,19 @@
 /* Deflated sections with dictionary 1 (proto/bundle/dict.h); without any dictionary that both have,
  * sections travel as they are. */
 #define FED_LINK_KNOWS_DICTIONARY_1 0x08u
+/* Reports' entries that say Applied with a reason and a message (proto/bundle/report.h). */
+#define FED_LINK_KNOWS_NOTE 0x10u
+/* Reports' entries that say Failed with the version that is in place. */
+#define FED_LINK_KNOWS_IN_PLACE 0x20u
 
 /* Removals that were ordered by name are marked in frames, the others may wait for consent, and GET
  * /r says which are to go (proto/bundle/consent.h). */
-#define FED_LINK_KNOWS_CONSENT 0x10u
+#define FED_LINK_KNOWS_CONSENT 0x40u
 
 #define FED_LINK_KNOWS_FIRST 0x0fu
 /* What this build says that it knows. tests build an agent that says less. */
 #ifndef FED_LINK_KNOWS_ALL
-#define FED_LINK_KNOWS_ALL 0x1fu
+#define FED_LINK_KNOWS_ALL 0x7fu
 #endif
 
 #endif

@@ -119,6 +119,10 @@ static enum fed_err take_opened(struct fed_span *from, struct fed_worker_opened 
         err = FED_ERR_INVALID;
     if (!err)
         err = fed_span_take_string(from, FED_WORKER_SAVED_MAX, &out->kept);
+    if (!err)
+        err = fed_span_take_string(from, FED_WORKER_RECALL_ID_MAX, &out->recall_id);
+    if (!err)
+        err = fed_span_take_string(from, FED_WORKER_RECALL_MAX, &out->recall);
     return err ? err : take_counts(from, &out->counts);
 }
 
@@ -145,6 +149,8 @@ static enum fed_err take_stats(struct fed_span *from, struct fed_worker_stats *o
 {
     enum fed_err err = fed_span_take_u64(from, &out->handshakes);
 
+    if (!err)
+        err = fed_span_take_u64(from, &out->recalled);
     if (!err)
         err = fed_span_take_u64(from, &out->failed);
     if (!err)
@@ -246,6 +252,9 @@ static enum fed_err take_up(struct fed_span *from, struct fed_worker_message *ou
     case FED_WORKER_KEY_WANTED:
         err = take_text(from, FED_WORKER_IDENTITY_MAX, &out->key.identity);
         return err ? err : fed_span_take_string(from, 0, &out->key.key);
+    case FED_WORKER_RECALL_WANTED:
+        err = fed_span_take_string(from, FED_WORKER_RECALL_ID_MAX, &out->recall.id);
+        return err ? err : fed_span_take_string(from, 0, &out->recall.bytes);
     case FED_WORKER_STATS:
     case FED_WORKER_STATS_HTTPS:
         return take_stats(from, &out->stats);
@@ -280,6 +289,9 @@ static enum fed_err take_down(struct fed_span *from, struct fed_worker_message *
     case FED_WORKER_KEY:
         err = take_text(from, FED_WORKER_IDENTITY_MAX, &out->key.identity);
         return err ? err : fed_span_take_string(from, FED_WORKER_KEY_MAX, &out->key.key);
+    case FED_WORKER_RECALL:
+        err = fed_span_take_string(from, FED_WORKER_RECALL_ID_MAX, &out->recall.id);
+        return err ? err : fed_span_take_string(from, FED_WORKER_RECALL_MAX, &out->recall.bytes);
     case FED_WORKER_CERTIFICATE:
         return take_certificate(from, &out->start);
     case FED_WORKER_RESTORE:

@@ -24,6 +24,8 @@
 #define FED_WORKER_ID_SIZE 16u
 #define FED_WORKER_IDENTITY_MAX 128u
 #define FED_WORKER_KEY_MAX 64u
+#define FED_WORKER_RECALL_ID_MAX 32u
+#define FED_WORKER_RECALL_MAX 2048u
 #define FED_WORKER_PEM_MAX (64u << 10)
 #define FED_WORKER_SAVED_MAX (16u << 10) /* one session, both parts */
 #define FED_WORKER_ORGANIZATIONS_MAX 16u
@@ -45,6 +47,7 @@ enum fed_worker_type {
     FED_WORKER_UNFIT,
     FED_WORKER_COUNTED,
     FED_WORKER_STATS_HTTPS,
+    FED_WORKER_RECALL_WANTED,
     /* to a worker */
     FED_WORKER_START = 32,
     FED_WORKER_ANSWER,
@@ -57,6 +60,7 @@ enum fed_worker_type {
     FED_WORKER_KNOCK,
     FED_WORKER_TOUCH,     /* its peer showed life at another worker (HTTPS) */
     FED_WORKER_UNOBSERVE, /* and observes there now */
+    FED_WORKER_RECALL,
     /* both ways: a worker stops to take datagrams, and says so behind its last request */
     FED_WORKER_QUIET = 64,
     FED_WORKER_SAVE /* to a worker: every session by SAVED, then DONE and the end */
@@ -86,8 +90,10 @@ struct fed_worker_opened {
     bool has_cert;
     struct fed_worker_cert cert;
     struct fed_span psk_identity; /* empty: none */
-    struct fed_span https_id; /* FED_WORKER_ID_SIZE bytes: by HTTPS, under that id; else empty */
-    struct fed_span kept;     /* of a session that was restored: fedhub's part */
+    struct fed_span https_id;  /* FED_WORKER_ID_SIZE bytes: by HTTPS, under that id; else empty */
+    struct fed_span kept;      /* of a session that was restored: fedhub's part */
+    struct fed_span recall_id; /* as in struct fed_link_peer */
+    struct fed_span recall;
     struct fed_worker_counts counts;
 };
 struct fed_worker_request {
@@ -100,7 +106,8 @@ struct fed_worker_request {
     struct fed_span payload;
 };
 struct fed_worker_stats {
-    uint64_t handshakes; /* completed; resumed ones too */
+    uint64_t handshakes; /* completed; abbreviated ones too */
+    uint64_t recalled;   /* of them */
     uint64_t failed;
     uint64_t turned_away; /* had a valid cookie and were not admitted */
     uint64_t restored;
@@ -165,6 +172,10 @@ struct fed_worker_message {
             struct fed_span identity;
             struct fed_span key; /* KEY only; empty: there is none */
         } key;
+        struct {
+            struct fed_span id;
+            struct fed_span bytes; /* RECALL only; empty: there is nothing */
+        } recall;
         struct fed_worker_stats stats; /* STATS_HTTPS, too */
         struct fed_worker_saved saved;
         struct fed_worker_start start; /* CERTIFICATE: the four PEM texts */

@@ -37,6 +37,8 @@ static void put_opened(struct fed_buf *out, const struct fed_worker_opened *open
     fed_buf_put_string(out, opened->psk_identity);
     fed_buf_put_string(out, opened->https_id);
     fed_buf_put_string(out, opened->kept);
+    fed_buf_put_string(out, opened->recall_id);
+    fed_buf_put_string(out, opened->recall);
     put_counts(out, &opened->counts);
 }
 
@@ -54,6 +56,7 @@ static void put_request(struct fed_buf *out, const struct fed_worker_request *re
 static void put_stats(struct fed_buf *out, const struct fed_worker_stats *stats)
 {
     fed_buf_put_u64(out, stats->handshakes);
+    fed_buf_put_u64(out, stats->recalled);
     fed_buf_put_u64(out, stats->failed);
     fed_buf_put_u64(out, stats->turned_away);
     fed_buf_put_u64(out, stats->restored);
@@ -146,6 +149,11 @@ static void put_fields(struct fed_buf *out, const struct fed_worker_message *m)
     case FED_WORKER_KEY:
         fed_buf_put_string(out, m->key.identity);
         fed_buf_put_string(out, m->key.key);
+        break;
+    case FED_WORKER_RECALL_WANTED:
+    case FED_WORKER_RECALL:
+        fed_buf_put_string(out, m->recall.id);
+        fed_buf_put_string(out, m->recall.bytes);
         break;
     case FED_WORKER_STATS:
     case FED_WORKER_STATS_HTTPS:

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """chaos.py - the history of chaos.sh and its judge.
 
+Steps are changes of federated objects (templates, placements, overrides, deletions with and without orphans, labels of namespaces and
+clusters, adoption of what is there), foreign hands in the members (every class of docs/drift.md), and the ends of processes.
+
 Hub and members are spoken to over HTTPS with the kubeconfigs that chaos.sh wrote as JSON; processes are killed and started
 through lib.sh. A `Model` computes from the objects stored on the hub what each member must hold; `Judge` waits until the
 members do and everybody says so. Prints each step, and what differs when the end does not come.
@@ -21,12 +24,18 @@ import time
 FLEET = os.environ["FLEET"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLUSTERS = ["cluster1", "cluster2"]
-NAMESPACES = ["one", "two", "three"]
+NAMESPACES = ["one", "two", "three"]  # besides "told", where changes are only reported
 TYPES = "/apis/types.kubefed.io/v1beta1"
 MANAGED = "kubefed.io/managed"
 ORPHAN = "kubefed.io/orphan"
+ENDS = 0.02  # of the steps end a process
 UNKNOWN = object()  # a write whose answer was lost
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+APPLY = "application/apply-patch+yaml"
+NOTE = "chaos.example/note"  # an annotation of somebody else, which nobody may take away
+FINALIZER = "chaos.example/slow"
+REPORT = {"fedlet.io/drift": "report"}
 
 # federated plural -> kind, member path of the collection ({ns} where namespaced)
 KINDS = {
@@ -51,6 +60,7 @@ class Server:
         with open(f"{FLEET}/{name}.json") as file:
             config = json.load(file)
         self.name = name
+        self.connection = None
         self.host = config["clusters"][0]["cluster"]["server"].split("//")[1]
         self.context = ssl.create_default_context(cadata=self.text(
             config["clusters"][0]["cluster"], "certificate-authority"))
@@ -68,16 +78,31 @@ class Server:
             return file.read()
 
     def call(self, method, path, body=None, content_type="application/json"):
-        connection = http.client.HTTPSConnection(self.host, context=self.context, timeout=20)
+        """Over a connection that is kept. One that the server has given up meanwhile is no answer; only reading is tried again."""
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None,
-                               {"Content-Type": content_type, "Accept": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"{}")
+            return self.ask(method, path, body, content_type)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            if method != "GET":
+                raise OSError(str(error)) from error
+        try:
+            return self.ask(method, path, body, content_type)
         except http.client.HTTPException as error:
+            self.close()
             raise OSError(str(error)) from error
-        finally:
-            connection.close()
+
+    def ask(self, method, path, body, content_type):
+        if not self.connection:
+            self.connection = http.client.HTTPSConnection(self.host, context=self.context, timeout=20)
+        self.connection.request(method, path, json.dumps(body) if body is not None else None,
+                                {"Content-Type": content_type, "Accept": "application/json"})
+        answer = self.connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"{}")
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
 
     def items(self, path):
         status, document = self.call("GET", path)
@@ -149,7 +174,7 @@ class Model:
                         for plural in KINDS for o in hub.items(f"{TYPES}/{plural}")}
         self.expected = {name: {} for name in self.labels}  # cluster -> (kind, ns, name) -> object
         self.selected = {}  # federated key -> clusters
-        for ns in NAMESPACES:
+        for ns in NAMESPACES + ["told"]:
             for cluster in self.namespace_clusters(ns):
                 federated = self.objects.get(("federatednamespaces", ns, ns), {"spec": {}})
                 self.expect(cluster, "Namespace", "", ns, federated["spec"])
@@ -182,7 +207,7 @@ class Model:
 
     def expect(self, cluster, kind, ns, name, spec):
         target = copy.deepcopy(spec.get("template") or {})
-        target.setdefault("metadata", {})
+        target.setdefault("metadata", {}).pop("annotations", None)  # as KubeFed has it
         for entry in spec.get("overrides") or []:
             if entry["clusterName"] == cluster:
                 for operation in entry.get("clusterOverrides") or []:
@@ -223,13 +248,17 @@ class History:
         self.written = {}      # federated key -> spec that the hub acknowledged last, None deleted, UNKNOWN
         self.touched = set()   # (cluster, kind, ns, name) that foreign hands changed
         self.orphans = {}      # (cluster, kind, ns, name) -> True: must be there, None: may be
-        self.decoys = {}       # (cluster, path) -> data
+        self.decoys = {}       # (cluster, path) -> the object
+        self.notes = {}        # (cluster, path) -> (uid, value of NOTE)
+        self.pinned = set()    # (cluster, path) of objects with our finalizer
+        self.disowned = set()  # (cluster, path) of objects labelled "false"
+        self.told = {}         # (cluster, name) -> (uid, foreign value) of objects of which changes are only reported
         self.serial = 0
 
     # -- small choices --
 
     def name(self):
-        return self.rnd.choice(["a", "b", "c", "d"])
+        return self.rnd.choice("abcdefghijkl")
 
     def placement(self):
         r = self.rnd
@@ -412,7 +441,7 @@ class History:
         self.put(self.federated())
 
     def existing(self):
-        known = sorted(k for k, v in self.written.items() if v is not None)
+        known = sorted(k for k, v in self.written.items() if v is not None and k[1] != "told")
         return self.rnd.choice(known) if known else self.federated()
 
     def step_patch(self):
@@ -454,37 +483,226 @@ class History:
         except OSError as error:
             say(f"    no answer: {error}")
 
-    def foreign(self, method, path, body=None, content_type=MERGE):
-        cluster = self.rnd.choice(CLUSTERS)
+    def foreign(self, cluster, method, path, body=None, content_type=MERGE):
+        """The status and what came; (0, {}) without an answer."""
         try:
-            status, _ = self.members[cluster].call(method, path, body, content_type)
-            say(f"    {cluster} {method} {path} {json.dumps(body)}: {status}")
-            return cluster if status == 200 else None
+            status, document = self.members[cluster].call(method, path, body, content_type)
+            say(f"    {cluster} {method} {path} {json.dumps(body)[:160]}: {status}")
+            return status, document
         except OSError as error:
             say(f"    {cluster} no answer: {error}")
-            return None
+            return 0, {}
 
-    def step_foreign(self):
+    def victim(self):
+        """A managed object in a member: its cluster, place and path; None when there is nothing to be touched."""
         key = self.existing()
         kind = KINDS[key[0]][0]
         ns = key[1] if key[0] != "federatednamespaces" else ""
         if any((c, kind, ns, key[2]) in self.orphans for c in CLUSTERS):
+            return None
+        return self.rnd.choice(CLUSTERS), key, (kind, ns, key[2]), self.member_path(key)
+
+    def step_foreign(self):
+        found = self.victim()
+        if not found:
             return
-        path = self.member_path(key)
-        what = self.rnd.choice(["delete", "unlabel", "edit", "edit"])
-        if what == "delete" and kind == "Namespace":
+        cluster, key, place, path = found
+        kind = place[0]
+        hands = [self.hand_edit] * 4 + [self.hand_label] * 2 + [self.hand_delete] * 2 + [
+            self.hand_take_away, self.hand_force, self.hand_note, self.hand_note]
+        if kind == "Deployment":
+            hands += [self.hand_scale, self.hand_restart, self.hand_status]
+        # Whoever makes an object, and all whose managedFields were cleared, keep a share of its fields: items of lists that leave
+        # the template then stay. So these two are for objects without such lists.
+        if kind in ("ConfigMap", "ClusterRole", "Namespace"):
+            hands += [self.hand_clear]
+        if kind == "ConfigMap":
+            hands += [self.hand_replace]
+        if kind not in ("Namespace", "ClusterRole"):
+            hands += [self.hand_pin, self.hand_disown]
+        if self.rnd.choice(hands)(cluster, path, place, key):
+            self.touched.add((cluster, *place))
+
+    # Each gives whether the object may have more than was asked for since.
+
+    def hand_edit(self, cluster, path, place, _):
+        self.serial += 1
+        body = {"ConfigMap": {"data": {"k": f"foreign{self.serial}", "theirs": "y"}},
+                "Deployment": {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": f"evil:{self.serial}"}]}}}},
+                "Service": {"spec": {"selector": {"app": f"foreign{self.serial}"}}},
+                "ClusterRole": {"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]},
+                "Namespace": {"metadata": {"labels": {"team": f"foreign{self.serial}"}}}}[place[0]]
+        content_type = "application/strategic-merge-patch+json" if place[0] == "Deployment" else MERGE
+        return self.foreign(cluster, "PATCH", path, body, content_type)[0] == 200
+
+    def hand_label(self, cluster, path, *_):
+        value = self.rnd.choice([None, None, "maybe", "True"])
+        return self.foreign(cluster, "PATCH", path, {"metadata": {"labels": {MANAGED: value}}})[0] == 200
+
+    def hand_delete(self, cluster, path, place, key):
+        if place[0] == "Namespace":
             self.forget_orphans(key[1])
-        if what == "delete":
-            cluster = self.foreign("DELETE", path)
-        elif what == "unlabel" or kind in ("Namespace", "ClusterRole"):
-            cluster = self.foreign("PATCH", path, {"metadata": {"labels": {MANAGED: None}}})
-        else:
-            body = {"ConfigMap": {"data": {"k": "foreign", "theirs": "y"}},
-                    "Deployment": {"spec": {"replicas": 7}},
-                    "Service": {"spec": {"selector": {"app": "foreign"}}}}[kind]
-            cluster = self.foreign("PATCH", path, body)
-        if cluster:
-            self.touched.add((cluster, kind, ns, key[2]))
+        return self.foreign(cluster, "DELETE", path)[0] == 200
+
+    def hand_take_away(self, cluster, path, place, _):
+        what = {"ConfigMap": "/data/k", "Deployment": "/metadata/labels/app", "Service": "/spec/selector/app",
+                "ClusterRole": "/rules/0/verbs/0", "Namespace": "/metadata/labels/team"}[place[0]]
+        return self.foreign(cluster, "PATCH", path, [{"op": "remove", "path": what}], JSON_PATCH)[0] == 200
+
+    def hand_force(self, cluster, path, place, _):
+        self.serial += 1
+        api, spec = {"ConfigMap": ("v1", {"data": {"k": f"rival{self.serial}"}}),
+                     "Deployment": ("apps/v1", {"spec": {"replicas": 9}}),
+                     "Service": ("v1", {"spec": {"selector": {"app": "rival"}}}),
+                     "ClusterRole": ("rbac.authorization.k8s.io/v1", {"rules": []}),
+                     "Namespace": ("v1", {"metadata": {"labels": {"team": "rival"}}})}[place[0]]
+        try:  # an apply would make what is not there
+            if self.members[cluster].call("GET", path)[0] != 200:
+                return False
+        except OSError:
+            return False
+        body = {"apiVersion": api, "kind": place[0], **spec}
+        body["metadata"] = {**spec.get("metadata", {}), "name": place[2], **({"namespace": place[1]} if place[1] else {})}
+        status, made = self.foreign(cluster, "PATCH", path + "?fieldManager=rival&force=true", body, APPLY)
+        if status == 201:  # it went meanwhile: then it is a stranger's
+            self.foreign(cluster, "DELETE", path)
+        return status == 200
+
+    def hand_clear(self, cluster, path, *_):
+        return self.foreign(cluster, "PATCH", path, [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}],
+                            JSON_PATCH)[0] == 200
+
+    def hand_note(self, cluster, path, *_):
+        self.serial += 1
+        status, made = self.foreign(cluster, "PATCH", path, {"metadata": {"annotations": {NOTE: f"n{self.serial}"}}})
+        if status == 200:
+            self.notes[(cluster, path)] = (made["metadata"]["uid"], f"n{self.serial}")
+        return status == 200
+
+    def hand_scale(self, cluster, path, *_):
+        return self.foreign(cluster, "PATCH", path + "/scale", {"spec": {"replicas": self.rnd.randint(0, 9)}})[0] == 200
+
+    def hand_restart(self, cluster, path, *_):
+        self.serial += 1
+        body = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": f"t{self.serial}"}}}}}
+        return self.foreign(cluster, "PATCH", path, body)[0] == 200
+
+    def hand_status(self, cluster, path, *_):
+        return self.foreign(cluster, "PATCH", path + "/status", {"status": {"observedGeneration": 1}})[0] == 200
+
+    def hand_replace(self, cluster, path, place, _):
+        """Another object of that name, with or without the label."""
+        if self.foreign(cluster, "DELETE", path)[0] != 200:
+            return False
+        self.serial += 1
+        labels = {MANAGED: "true"} if self.rnd.random() < 0.5 else {}
+        self.foreign(cluster, "POST", path.rsplit("/", 1)[0], {"metadata": {"name": place[2], "labels": labels},
+                                                               "data": {"k": f"other{self.serial}"}}, "application/json")
+        return True
+
+    def hand_pin(self, cluster, path, *_):
+        """Deleted, and kept by a finalizer until somebody takes that off."""
+        if self.foreign(cluster, "PATCH", path, {"metadata": {"finalizers": [FINALIZER]}})[0] == 200:
+            self.pinned.add((cluster, path))
+            self.foreign(cluster, "DELETE", path)
+        return True
+
+    def hand_disown(self, cluster, path, *_):
+        if self.foreign(cluster, "PATCH", path, {"metadata": {"labels": {MANAGED: "false"}}})[0] == 200:
+            self.disowned.add((cluster, path))
+        return True
+
+    def step_release(self):
+        for cluster, path in sorted(self.pinned):
+            status, _ = self.foreign(cluster, "PATCH", path, {"metadata": {"finalizers": None}})
+            if status in (200, 404, 422):
+                self.pinned.discard((cluster, path))
+        for cluster, path in sorted(self.disowned):
+            body = [{"op": "test", "path": "/metadata/labels/kubefed.io~1managed", "value": "false"},
+                    {"op": "replace", "path": "/metadata/labels/kubefed.io~1managed", "value": "true"}]
+            if self.foreign(cluster, "PATCH", path, body, JSON_PATCH)[0] in (200, 404, 422):
+                self.disowned.discard((cluster, path))
+
+    def step_stray(self):
+        """With the managed label and of no work: loses the label and stays."""
+        self.serial += 1
+        cluster, name = self.rnd.choice(CLUSTERS), f"stray-{self.serial}"
+        collection, document = self.rnd.choice([
+            ("/api/v1/namespaces/private/configmaps", {"data": {"k": "mine"}}),
+            ("/api/v1/namespaces/default/secrets", {"data": {"k": "bWluZQ=="}}),
+            ("/apis/rbac.authorization.k8s.io/v1/clusterroles", {"rules": []})])
+        document["metadata"] = {"name": name, "labels": {MANAGED: "true", "own": "yes"}}
+        status, made = self.foreign(cluster, "POST", collection, document, "application/json")
+        if status == 201:
+            made["metadata"]["labels"] = {"own": "yes"}
+            self.decoys[(cluster, f"{collection}/{name}")] = made
+
+    def step_adopt(self):
+        """Something is there before it is federated."""
+        key = self.federated()
+        if key[0] != "federatedconfigmaps" or self.written.get(key) is not None or \
+                any((c, "ConfigMap", key[1], key[2]) in self.orphans for c in CLUSTERS):
+            return
+        cluster = self.rnd.choice(CLUSTERS)
+        path = self.member_path(key)
+        status, _ = self.foreign(cluster, "POST", path.rsplit("/", 1)[0],
+                                 {"metadata": {"name": key[2]}, "data": {"k": "before", "own": "y"}}, "application/json")
+        if status == 201:
+            self.touched.add((cluster, "ConfigMap", key[1], key[2]))
+            self.put(key)
+
+    # -- what is only reported --
+
+    def told_key(self, name):
+        return ("federatedconfigmaps", "told", name)
+
+    def told_spec(self, annotations):
+        self.serial += 1
+        return {"template": {"metadata": {"annotations": annotations}, "data": {"k": f"v{self.serial}"}},
+                "placement": {"clusters": [{"name": c} for c in CLUSTERS]}}
+
+    def step_told(self):
+        name = self.rnd.choice(["t1", "t2", "t3", "t4"])
+        key, cluster = self.told_key(name), self.rnd.choice(CLUSTERS)
+        path = self.member_path(key)
+        if self.rnd.random() < 0.3:
+            for c in CLUSTERS:
+                self.told.pop((c, name), None)
+            self.write("PATCH", self.path(key), key, {}, {"spec": self.told_spec(REPORT)}, MERGE)
+            return
+        if not self.is_in_place(cluster, key):
+            return
+        self.serial += 1
+        status, made = self.foreign(cluster, "PATCH", path, {"data": {"k": f"foreign{self.serial}"}})
+        if status == 200:
+            self.told[(cluster, name)] = (made["metadata"]["uid"], f"foreign{self.serial}")
+
+    def told_complaints(self):
+        for (cluster, name), (uid, value) in sorted(self.told.items()):
+            key = self.told_key(name)
+            status, have = self.members[cluster].call("GET", self.member_path(key))
+            if status != 200 or have["metadata"]["uid"] != uid or have["data"].get("k") != value:
+                yield f"{cluster}: told/{name} was put back, and is only to be reported: {json.dumps(have)[:300]}"
+            _, item = self.hub.call("GET", self.path(key))
+            says = [c.get("message", "") for c in (item.get("status") or {}).get("clusters", []) if c["name"] == cluster]
+            if not says or value not in says[0] and "data.k is set by" not in says[0]:
+                yield f"hub: told/{name} does not say what {cluster} has: {says}"
+
+    def end_told(self, limit_s):
+        """What is only reported is still there, and said; then all of it is to be put right."""
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                found = list(self.told_complaints())
+            except OSError as error:
+                found = [str(error)]
+            if not found or time.monotonic() > end:
+                break
+            time.sleep(0.5)
+        for name in ("t1", "t2", "t3", "t4"):
+            key = self.told_key(name)
+            self.write("PATCH", self.path(key), key, {}, {"spec": self.told_spec(None)}, MERGE)
+        return found
 
     def step_kill(self):
         who = self.rnd.choice(["hub", "hub", "cluster1", "cluster2"])
@@ -493,6 +711,7 @@ class History:
         say(f"    {signal} {who}, {pause} s")
         stop, start = ("hub_stop", "hub_start") if who == "hub" else (f"agent_stop {who}", f"agent_start {who}")
         shell(f"{stop} {signal}; sleep {pause}; {start}")
+        self.hub.close()
 
     def step_api_server(self):
         if self.down:
@@ -502,6 +721,7 @@ class History:
         say(f"    {cluster}: API server stops {kill}")
         shell(f'"$KUBE" stop --dir "$FLEET/{cluster}/kube" apiserver {kill} >/dev/null')
         self.down.add(cluster)
+        self.members[cluster].close()
         return None
 
     def api_servers_up(self):
@@ -519,6 +739,16 @@ class History:
                     "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedNamespace",
                     "metadata": {"name": ns, "namespace": ns},
                     "spec": {"placement": {"clusters": [{"name": c} for c in CLUSTERS]}}})
+        self.hub.call("POST", "/api/v1/namespaces", {"metadata": {"name": "told"}})
+        key = ("federatednamespaces", "told", "told")
+        self.write("POST", self.path(key, False), key, {}, {
+            "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedNamespace", "metadata": {"name": "told", "namespace": "told"},
+            "spec": {"placement": {"clusters": [{"name": c} for c in CLUSTERS]}}})
+        for name in ("t1", "t2", "t3", "t4"):
+            key = self.told_key(name)
+            self.write("POST", self.path(key, False), key, {}, {
+                "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedConfigMap",
+                "metadata": {"name": name, "namespace": "told"}, "spec": self.told_spec(REPORT)})
         for cluster, member in self.members.items():
             for collection, document in (
                     ("/api/v1/namespaces", {"metadata": {"name": "private"}}),
@@ -532,16 +762,19 @@ class History:
                 self.decoys[(cluster, f"{collection}/{document['metadata']['name']}")] = made
 
     def run(self, steps):
-        menu = ([self.step_put] * 14 + [self.step_patch] * 10 + [self.step_delete] * 6 + [self.step_namespace] * 4 +
-                [self.step_label_namespace] * 2 + [self.step_label_cluster] * 3 + [self.step_foreign] * 8 +
-                [self.step_kill] * 5 + [self.step_api_server] * 2)
+        menu = ([self.step_put] * 14 + [self.step_patch] * 10 + [self.step_delete] * 6 + [self.step_namespace] * 2 +
+                [self.step_label_namespace] + [self.step_label_cluster] + [self.step_foreign] * 32 + [self.step_told] * 4 +
+                [self.step_stray] * 2 + [self.step_adopt] * 3 + [self.step_release] * 2)
+        ends = [self.step_kill] * 5 + [self.step_api_server] * 2
         self.prepare()
         for i in range(steps):
-            step = self.rnd.choice(menu)
+            step = self.rnd.choice(ends if self.rnd.random() < ENDS else menu)
             say(f"step {i} {step.__name__[5:]}")
             step()
-            time.sleep(self.rnd.choice([0, 0, 0, 0.05, 0.3, 1]))
+            time.sleep(self.rnd.choice([0] * 12 + [0.02, 0.05, 0.3]))
         self.api_servers_up()
+        while self.pinned or self.disowned:
+            self.step_release()
 
 
 # ---- the judgement ----
@@ -611,6 +844,13 @@ class Judge:
         for place, have in found.items():
             if MANAGED in (have["metadata"].get("labels") or {}) and place not in expected:
                 yield f"{cluster}: {place} is managed and nobody asks for it"
+        for (where, path), (uid, value) in self.history.notes.items():
+            if where != cluster:
+                continue
+            status, have = server.call("GET", path)
+            if status == 200 and have["metadata"]["uid"] == uid and \
+                    (have["metadata"].get("annotations") or {}).get(NOTE) != value:
+                yield f"{cluster}: {path}: somebody else's annotation went: {json.dumps(have['metadata'])[:300]}"
         for (where, *place), must in self.history.orphans.items():
             place = tuple(place)
             if where == cluster and must and place not in expected and place not in found:
@@ -656,8 +896,10 @@ def main():
     options = parser.parse_args()
     history = History(options.seed)
     history.run(options.steps)
+    say("what is only reported")
+    told = history.end_told(60)
     say("waiting for the end")
-    found = Judge(history).wait(options.settle)
+    found = told + Judge(history).wait(options.settle)
     for line in found:
         say(line)
     say(f"seed {options.seed}: {len(found)} differences")

@@ -1,6 +1,7 @@
 /* clock_shift.c - makes a process believe that it is CLOCK_SHIFT_S seconds later (or earlier, when
  * negative) than it is; with CLOCK_SHIFT_FILE, as many as that file says at the moment, so that a
- * clock can be put while the process runs. Preloaded by the end-to-end tests; the monotonic clock
+ * clock can be put while the process runs. The kernel says that nobody keeps that clock, unless
+ * CLOCK_KEPT is set. Preloaded by the end-to-end tests; the monotonic clock
  * stays as it is, as on a gateway with a dead battery. */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <sys/time.h>
+#include <sys/timex.h>
 
 /* Read anew each time: it is a test's file of a few bytes. */
 static time_t shift_of_file(const char *path)
@@ -66,4 +68,12 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone)
     out->tv_sec = now.tv_sec;
     out->tv_usec = now.tv_nsec / 1000;
     return 0;
+}
+
+int adjtimex(struct timex *clock)
+{
+    int kept = getenv("CLOCK_KEPT") != NULL;
+
+    clock->status = kept ? 0 : STA_UNSYNC;
+    return kept ? TIME_OK : TIME_ERROR;
 }

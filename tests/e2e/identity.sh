@@ -340,6 +340,55 @@ case_wrong_identities() {
     [ "$(metric 'fedhub_link_handshakes_total{result="failed"}')" -ge $((handshakes + 8)) ]
 }
 
+# ---- the hub's own certificate ----
+later() { # hub and agents with one clock, which can be put
+    LD_PRELOAD=$WORK/clock_shift.so CLOCK_SHIFT_FILE=$WORK/clock ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0" "$@"
+}
+days_later() { echo $(($1 * 86400)) >"$WORK/clock"; }
+own() { openssl x509 -in "$FLEET/hub/server.crt" -noout -fingerprint; }
+shown() { # shown PORT [flags]: what certificate is there
+    timeout 20 openssl s_client "${@:2}" -connect "127.0.0.1:$1" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint
+}
+shown_everywhere() {
+    local api coap agents
+    read -r api coap agents <"$FLEET/hub.ports"
+    soon 10 "$1" shown "$api"
+    soon 10 "$1" shown "$agents"
+    soon 10 "$1" shown "$coap" -dtls1_2
+}
+came() { grep -c "gateway: cluster $1 connected by" "$FLEET/logs/hub.err" || true; }
+is_another() { [ "$(own)" != "$1" ]; }
+case_own_certificate() {
+    local link first admin cluster
+    hub_stop
+    days_later 0
+    later hub_start --heartbeat-s 5 --certificate-life 17520h
+    for cluster in own-coap own-https new-coap new-https; do admit "$cluster"; done
+    for link in coap https; do
+        later agent_start "own-$link" --link $link
+        connected "own-$link"
+    done
+    first=$(own)
+    admin=$(grep client-certificate-data "$FLEET/hub/admin.kubeconfig")
+    shown_everywhere "$first"
+    # Less than two months before its end it is another one, at each of the ports, and the admin's with it.
+    days_later 310
+    wait_for 90 "another certificate of the hub" is_another "$first"
+    shown_everywhere "$(own)"
+    [ "$(grep client-certificate-data "$FLEET/hub/admin.kubeconfig")" != "$admin" ]
+    # The first one has ended: who comes is shown the other, and who was there has not noticed.
+    days_later 370
+    for link in coap https; do
+        later agent_start "new-$link" --link $link
+        wait_for 40 "new-$link" grep -q "gateway: cluster new-$link connected by $link" "$FLEET/logs/hub.err"
+    done
+    for link in coap https; do
+        is 1 came "own-$link"
+        is 1 came "new-$link"
+    done
+    for cluster in own-coap own-https new-coap new-https; do agent_stop "$cluster"; done
+}
+
 must "fedhub starts" begin 1m
 must "clusters join for a minute" case_join
 try "certificates are renewed in time, also without a clock" case_renewed
@@ -356,4 +405,5 @@ try "a token decides for the first" case_clone_joins_again
 try "a restored hub cries no clone" case_restored_hub
 try "a revoked cluster is out at once, by both bindings" case_revoked
 try "wrong identities at every resource, by both bindings" case_wrong_identities
+try "the hub's own certificate is made again while it runs, and no session ends" case_own_certificate
 suite_end

@@ -129,6 +129,53 @@ case_not_connected() {
     connected
 }
 
+# After a crash of the hub the agent is known again: the handshake takes no certificates.
+handshakes() { hubctl get --raw /metrics | sed -n "s/^fedhub_link_handshakes_total{result=\"$1\"} //p"; }
+at_least() { [ "$("${@:2}")" -ge "$1" ]; }
+crash() {
+    hub_stop KILL
+    hub_start
+    config plain "$1" | hubctl apply -f -
+    soon 60 "$1" value
+    wait_for 10 "the handshake in the figures" at_least 1 handshakes completed
+}
+case_known_again() {
+    local before whole
+    connected
+    crash crashed
+    is "$(handshakes completed)" handshakes abbreviated
+    # Also an agent that went on with its session in between, and after another crash.
+    agent_stop one
+    agent_start one
+    connected
+    crash 'crashed again'
+    is "$(handshakes completed)" handshakes abbreviated
+    # One that was killed has nothing: a whole handshake, and then it is known.
+    before=$(handshakes abbreviated)
+    whole=$(handshakes completed)
+    agent_stop one KILL
+    agent_start one
+    wait_for 60 "another handshake" at_least $((whole + 1)) handshakes completed
+    is "$before" handshakes abbreviated
+    connected
+    crash 'the hub alone'
+    is "$(handshakes completed)" handshakes abbreviated
+}
+# What ends the certificate ends that.
+case_revoked() {
+    local n
+    n=$(handshakes abbreviated)
+    hubctl -n kube-federation-system delete joinrequest one
+    wait_for 60 "another handshake" at_least 2 handshakes completed
+    is "$n" handshakes abbreviated
+    soon 30 false status_field one connected
+    hub_stop KILL
+    hub_start
+    wait_for 60 "another handshake" at_least 1 handshakes completed
+    is 0 handshakes abbreviated
+    is false status_field one connected
+}
+
 must "a member, a hub, an agent" begin
 try "stopped and started: the same session, and the change that waited" case_goes_on
 try "the session lives on" case_lives_on
@@ -139,4 +186,6 @@ try "a damaged file is of no use" case_damaged
 try "a killed agent keeps nothing" case_killed
 try "a hub that does not know the session any more" case_hub_forgot
 try "without a session there is nothing to keep" case_not_connected
+try "a crash of the hub: the agent is known again" case_known_again
+try "a cluster whose key's record is gone is not known again" case_revoked
 suite_end

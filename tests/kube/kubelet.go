@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +26,10 @@ import (
 
 // A Job's pod runs this long, so that whoever watches sees it run.
 const jobRuntime = 200 * time.Millisecond
+
+// What a pod does, when it is not to run and be ready: crash (again and again), hang (runs, never ready), pull (its
+// image is not there), fail (for good), or ready-after=DURATION.
+const behaviourAnnotation = "fake-kubelet/does"
 
 // kubelet reports that the pods bound to its node run, and runs none: no container, no network, no volume.
 type kubelet struct {
@@ -161,6 +166,9 @@ func (k *kubelet) sync(ctx context.Context, key string) error {
 		return nil
 	}
 	next := running(pod)
+	if rest := misbehave(pod, next); rest > 0 {
+		k.queue.AddAfter(key, rest)
+	}
 	if pod.Status.Phase == corev1.PodRunning && ofJob(pod) {
 		if rest := time.Until(pod.Status.StartTime.Add(jobRuntime)); rest > 0 {
 			k.queue.AddAfter(key, rest)
@@ -175,6 +183,57 @@ func (k *kubelet) sync(ctx context.Context, key string) error {
 	changed.Status = *next
 	_, err = k.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, changed, metav1.UpdateOptions{})
 	return err
+}
+
+// misbehave changes the status to that of a pod that does not do well, by its annotation. It returns after how long it
+// will do better, 0 for never.
+func misbehave(pod *corev1.Pod, status *corev1.PodStatus) time.Duration {
+	what := pod.Annotations[behaviourAnnotation]
+	if after, late := strings.CutPrefix(what, "ready-after="); late {
+		wait, err := time.ParseDuration(after)
+		rest := time.Until(status.StartTime.Add(wait))
+		if err != nil || rest <= 0 {
+			return 0
+		}
+		notReady(status, nil)
+		return rest
+	}
+	switch what {
+	case "hang":
+		notReady(status, nil)
+	case "crash":
+		notReady(status, &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff",
+			Message: "back-off 40s restarting failed container"})
+	case "pull":
+		status.Phase = corev1.PodPending
+		notReady(status, &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff",
+			Message: "Back-off pulling image: not found"})
+	case "fail":
+		status.Phase = corev1.PodFailed
+		status.Reason, status.Message = "Evicted", "The node was low on resource: memory."
+		notReady(status, nil)
+	}
+	return 0
+}
+
+// notReady takes the readiness of all containers away; with waiting they do not run either.
+func notReady(status *corev1.PodStatus, waiting *corev1.ContainerStateWaiting) {
+	for i := range status.ContainerStatuses {
+		container := &status.ContainerStatuses[i]
+		container.Ready = false
+		if waiting == nil {
+			continue
+		}
+		container.State = corev1.ContainerState{Waiting: waiting}
+		container.Started = new(bool)
+		if waiting.Reason == "CrashLoopBackOff" {
+			container.RestartCount = 4
+			container.LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				Reason: "Error", ExitCode: 1, ContainerID: container.ContainerID}}
+		}
+	}
+	setCondition(status, corev1.ContainersReady, corev1.ConditionFalse, "ContainersNotReady")
+	setCondition(status, corev1.PodReady, corev1.ConditionFalse, "ContainersNotReady")
 }
 
 func ofJob(pod *corev1.Pod) bool {
@@ -248,8 +307,10 @@ func containers(pod *corev1.Pod, specs []corev1.Container, old []corev1.Containe
 			State:       corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
 		}
 		for _, before := range old {
-			if before.Name == spec.Name && before.Image == spec.Image && before.ContainerID != "" {
+			if before.Name == spec.Name && before.Image == spec.Image && before.ContainerID != "" &&
+				before.State.Waiting == nil {
 				one = before
+				one.Ready = true
 			}
 		}
 		all = append(all, one)

@@ -4,6 +4,10 @@ fed_unit_test(agent_daemon_test
     SOURCES ${agent_dir}/agent_daemon_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_drift_test
+    SOURCES ${agent_dir}/agent_drift_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_apply_test
     SOURCES ${agent_dir}/agent_apply_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
@@ -16,8 +20,24 @@ fed_unit_test(agent_policy_test
     SOURCES ${agent_dir}/agent_policy_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_wish_test
     SOURCES ${agent_dir}/agent_wish_test.c LINK fed_agent fed_port_posix)
+fed_unit_test(agent_health_test
+    SOURCES ${agent_dir}/agent_health_test.c LINK fed_agent fed_port_posix)
+fed_unit_test(agent_remote_test
+    SOURCES ${agent_dir}/agent_remote_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
+fed_unit_test(agent_rollback_test
+    SOURCES ${agent_dir}/agent_rollback_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_parts_test
     SOURCES ${agent_dir}/agent_parts_test.c ${agent_dir}/agent_answers.c
+    LINK fed_agent fed_port_posix)
+fed_unit_test(agent_kube_lazy_test SOURCES ${agent_dir}/agent_kube_lazy_test.c LINK fed_agent fed_port_posix)
+fed_unit_test(agent_manual_test SOURCES ${agent_dir}/agent_manual_test.c LINK fed_agent)
+fed_unit_test(agent_wait_test
+    SOURCES ${agent_dir}/agent_wait_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
 fed_unit_test(agent_enroll_test
     SOURCES ${agent_dir}/agent_enroll_test.c ${agent_dir}/agent_world.c
@@ -48,4 +68,13 @@ fed_unit_test(agent_session_test
     LINK fed_agent fed_port_posix)
 fed_unit_test(agent_partial_test
     SOURCES ${agent_dir}/agent_partial_test.c ${agent_dir}/ports_base_dir.c
+    LINK fed_agent fed_port_posix)
+fed_unit_test(agent_clock_test
+    SOURCES ${agent_dir}/agent_clock_test.c LINK fed_agent)
+fed_unit_test(agent_lossy_test
+    SOURCES ${agent_dir}/agent_lossy_test.c ${agent_dir}/ports_base_dir.c
+    LINK fed_agent fed_port_sqlite fed_port_posix tp::sqlite)
+fed_unit_test(agent_offline_test
+    SOURCES ${agent_dir}/agent_offline_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)

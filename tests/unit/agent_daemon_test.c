@@ -95,6 +95,19 @@ static void test_one_change_goes_out_at_once(void **state)
     world_free(w);
 }
 
+#define WELL                                                                                       \
+    "{\"observedGeneration\":99,\"replicas\":1,\"updatedReplicas\":1,\"readyReplicas\":1,"         \
+    "\"availableReplicas\":1}"
+
+static void get_well(struct world *w)
+{
+    struct world_object *object = world_object(w, WEB_PATH);
+
+    snprintf(object->status, sizeof object->status, WELL);
+    object->rv = ++w->next_rv;
+    world_event(w, object, "MODIFIED");
+}
+
 static void test_idle_writes_nothing(void **state)
 {
     struct world *w = world_with_three();
@@ -102,6 +115,7 @@ static void test_idle_writes_nothing(void **state)
     unsigned reports;
 
     (void)state;
+    get_well(w);
     world_pass(w, 10000);
     commits = w->commits;
     reports = w->reports;
@@ -430,17 +444,19 @@ static void test_drift(void **state)
     /* kubectl took a field of ours */
     snprintf(map->fields, sizeof map->fields, "stolen");
     snprintf(map->other, sizeof map->other, "kubectl-edit");
+    snprintf(map->other_fields, sizeof map->other_fields, "{\"f:data\":{\"f:k\":{}}}");
     map->rv = ++w->next_rv;
     world_event(w, map, "MODIFIED");
     world_settle(w);
     assert_string_equal(w->requests, "PATCH " MAP_PATH "\n");
-    assert_true(logged(w, "changed by \"kubectl-edit\", put back"));
+    assert_true(logged(w, "data.k is set by \"kubectl-edit\""));
     /* deleted by hand */
     map->rv = ++w->next_rv;
     map->used = false;
     world_event(w, map, "DELETED");
     world_settle(w);
     assert_non_null(world_object(w, MAP_PATH));
+    assert_true(logged(w, "deleted in the member; put back"));
     world_free(w);
 }
 
@@ -508,20 +524,17 @@ static void test_drift_during_apply(void **state)
 {
     struct world_work works[] = {ns, map_b, web};
     struct world *w = world_with_three();
-    struct world_object other = *world_object(w, MAP_PATH);
 
     (void)state;
-    w->api_hold = true;
+    world_forget_requests(w);
+    w->thief = "racer"; /* after our write, but before its answer reached us */
+    w->thief_path = MAP_PATH;
+    w->thefts = 1;
     publish(w, 2, works, 3);
     world_notify(w);
-    other.rv =
-        w->next_rv + 50; /* somebody else, after our write but before its answer reached us */
-    snprintf(other.fields, sizeof other.fields, "stolen");
-    world_event(w, &other, "MODIFIED");
-    world_forget_requests(w);
-    w->api_hold = false;
     world_settle(w);
     assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 2);
+    assert_null(strstr(world_object(w, MAP_PATH)->fields, "stolen"));
     world_free(w);
 }
 
@@ -536,12 +549,13 @@ static void test_fight_is_bounded_and_named(void **state)
 
         snprintf(map->fields, sizeof map->fields, "stolen-%u", i);
         snprintf(map->other, sizeof map->other, "rogue");
+        snprintf(map->other_fields, sizeof map->other_fields, "{\"f:data\":{\"f:k\":{}}}");
         map->rv = ++w->next_rv;
         world_event(w, map, "MODIFIED");
         world_pass(w, 1000);
     }
     assert_in_range(world_asked(w, "PATCH"), 6, 14);
-    assert_state(w, MAP_INDEX, "Failed/Healthy UpdateFailed \"rogue\" keeps changing");
+    assert_state(w, MAP_INDEX, "Failed/Healthy Contested data.k is set by \"rogue\"");
     world_free(w);
 }
 
@@ -1305,7 +1319,8 @@ static void test_health_is_doubted_three_times(void **state)
 static void test_nodes_are_facts(void **state)
 {
     static const char facts[] =
-        "{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\",\"nodes\":1,\"allocatable\":{"
+        "{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\",\"agentVersion\":\"" FEDLET_VERSION
+        "\",\"nodes\":1,\"allocatable\":{"
         "\"cpu\":\"4000m\",\"memory\":\"8192Ki\"},\"region\":\"eu\",\"zones\":[\"eu-a\"]}";
     struct world *w = world_with_three();
     unsigned reports;
@@ -1320,6 +1335,16 @@ static void test_nodes_are_facts(void **state)
     world_pass(w, 700000);
     assert_int_equal(w->reports, reports + 1);
     assert_true(fed_span_is(w->report.facts, facts));
+    w->pods =
+        "{\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":"
+        "\"False\",\"reason\":\"Unschedulable\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]}"
+        "}";
+    world_pass(w, 700000);
+    assert_int_equal(w->reports, reports + 2);
+    assert_non_null(
+        memmem(w->report.facts.at, w->report.facts.len, ",\"unschedulablePods\":1}", 23));
+    world_pass(w, 3600000);
+    assert_int_equal(w->reports, reports + 2);
     world_free(w);
 }
 
@@ -1338,7 +1363,9 @@ static void test_status_document(void **state)
         "\"epoch\":7,\"revision\":1,"
         "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0,\"removals_waiting\":0},"
         "\"bytes\":{\"sent\":1000,\"received\":2000,\"month_sent\":1000,\"month_received\":2000},"
-        "\"certificate\":{\"not_after_unix_s\":0,\"renewal_unix_s\":0},\"clone_suspected\":false}");
+        "\"certificate\":{\"not_after_unix_s\":0,\"renewal_unix_s\":0},\"clone_suspected\":false,"
+        "\"api_server\":{\"reachable\":true,\"version\":\"v1.34.4\",\"health\":\"ok\"},\"clock\":{"
+        "\"trust\":\"machine\"},\"waits\":[],\"n_waits\":0}");
     fed_buf_fini(&out);
     world_free(w);
 }

@@ -2,7 +2,6 @@
  * configuration. */
 #include "agent/answer.h"
 #include "agent/apply.h"
-#include "agent/health.h"
 #include "agent/nodes.h"
 #include "agent/options.h"
 #include "agent/path.h"
@@ -120,66 +119,6 @@ static void test_list_scan(void **state)
     fed_buf_fini(&items);
 }
 
-static enum fed_work_health health(const char *api_version, const char *kind, const char *text)
-{
-    struct fed_json_doc *doc = NULL;
-    struct fed_json *object = NULL;
-    enum fed_work_health found;
-
-    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
-    assert_int_equal(fed_json_parse(doc, fed_span_text(text), &object, NULL), FED_OK);
-    found = agent_health_of(fed_span_text(api_version), fed_span_text(kind), object);
-    fed_json_doc_free(doc);
-    return found;
-}
-
-static void test_health(void **state)
-{
-    static const struct {
-        const char *api_version, *kind, *object;
-        enum fed_work_health expected;
-    } rows[] = {
-        {"apps/v1", "Deployment",
-            "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":1,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}"
-            "}",
-            FED_HEALTH_PROGRESSING},
-        {"apps/v1", "Deployment",
-            "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":2,\"replicas\":1,\"updatedReplicas\":1,\"availableReplicas\":1}"
-            "}",
-            FED_HEALTH_HEALTHY},
-        {"apps/v1", "Deployment", /* an old pod is still there */
-            "{\"metadata\":{\"generation\":2},\"spec\":{\"replicas\":1},\"status\":{"
-            "\"observedGeneration\":2,\"replicas\":2,\"updatedReplicas\":1,\"availableReplicas\":2}"
-            "}",
-            FED_HEALTH_PROGRESSING},
-        {"apps/v1", "Deployment",
-            "{\"metadata\":{\"generation\":2},\"status\":{\"observedGeneration\":2,\"conditions\":["
-            "{\"type\":\"Progressing\",\"status\":\"False\",\"reason\":"
-            "\"ProgressDeadlineExceeded\"}]}}",
-            FED_HEALTH_UNHEALTHY},
-        {"apps/v1", "Deployment", /* scaled to nothing */
-            "{\"metadata\":{\"generation\":1},\"spec\":{\"replicas\":0},\"status\":{"
-            "\"observedGeneration\":1}}",
-            FED_HEALTH_HEALTHY},
-        {"batch/v1", "Job",
-            "{\"status\":{\"conditions\":[{\"type\":\"Failed\",\"status\":\"True\"}]}}",
-            FED_HEALTH_UNHEALTHY},
-        {"batch/v1", "Job", "{\"status\":{\"active\":1}}", FED_HEALTH_PROGRESSING},
-        {"v1", "Service", "{\"spec\":{\"type\":\"LoadBalancer\"},\"status\":{\"loadBalancer\":{}}}",
-            FED_HEALTH_PROGRESSING},
-        {"v1", "Service", "{\"spec\":{\"type\":\"ClusterIP\"}}", FED_HEALTH_HEALTHY},
-        {"v1", "ConfigMap", "{}", FED_HEALTH_HEALTHY},
-        {"v1", "ConfigMap", "{\"metadata\":{\"deletionTimestamp\":\"x\"}}", FED_HEALTH_PROGRESSING},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(
-            health(rows[i].api_version, rows[i].kind, rows[i].object), rows[i].expected);
-}
-
 static void test_retry(void **state)
 {
     struct agent_retry retry = {0};
@@ -264,8 +203,6 @@ static void test_seen(void **state)
     assert_int_equal(parse_object(OBJECT("{\"f:a\":{}}", KUBECTL), &c), FED_OK);
     assert_memory_equal(a.fields, b.fields, AGENT_FIELDS_SIZE); /* order and others do not count */
     assert_memory_not_equal(a.fields, c.fields, AGENT_FIELDS_SIZE);
-    assert_string_equal(a.other_manager, "");
-    assert_string_equal(b.other_manager, "kubectl");
     assert_int_equal(b.fields_index, 1);
     assert_int_equal(a.resource_version, 12);
     assert_string_equal(a.uid, "u-1");
@@ -304,7 +241,23 @@ static void test_options(void **state)
     assert_int_equal(parse_options(o, &diag, 2, "join", "-"), FED_ERR_INVALID);
     assert_int_equal(
         parse_options(o, &diag, 4, "join", "x", "--name", "Not_A_Name"), FED_ERR_INVALID);
-    assert_int_equal(parse_options(o, &diag, 1, "doctor"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 1, "cure"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 1, "doctor"), FED_OK);
+    assert_int_equal(parse_options(o, &diag, 4, "preflight", "-", "--ignore", "udp,dns"), FED_OK);
+    assert_string_equal(o->token, "-");
+    assert_string_equal(o->ignore, "udp,dns");
+    assert_int_equal(
+        parse_options(o, &diag, 4, "preflight", "x", "--token-file", "y"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 1, "support-bundle"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 2, "support-bundle", "-"), FED_OK);
+    assert_string_equal(o->file, "-");
+    assert_int_equal(parse_options(o, &diag, 3, "support-bundle", "a", "b"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 4, "install", "--dry-run", "--root", "/mnt"), FED_OK);
+    assert_true(o->dry_run);
+    assert_int_equal(parse_options(o, &diag, 2, "install", "--purge"), FED_ERR_INVALID);
+    assert_int_equal(parse_options(o, &diag, 2, "uninstall", "--purge"), FED_OK);
+    assert_int_equal(parse_options(o, &diag, 3, "doctor", "--root", "/mnt"), FED_OK);
+    assert_int_equal(o->n_overrides, 1); /* no key of the configuration: refused there */
     assert_int_equal(parse_options(o, &diag, 3, "status", "-o", "yaml"), FED_ERR_INVALID);
     assert_int_equal(parse_options(o, &diag, 2, "version", "--hub"), FED_ERR_INVALID);
     assert_int_equal(parse_options(o, &diag, 0), FED_ERR_INVALID);
@@ -345,7 +298,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_list_scan),
-        cmocka_unit_test(test_health),
         cmocka_unit_test(test_nodes),
         cmocka_unit_test(test_retry),
         cmocka_unit_test(test_phases),

@@ -1,6 +1,7 @@
 /* agent_pods_test.c - how pods are counted, and what of it is reported when. */
 #include "agent/pods.h"
 #include "agent_world.h"
+#include "proto/link/knows.h"
 #include "proto/link/link.h"
 
 #include <setjmp.h>
@@ -123,7 +124,10 @@ static void set(struct world *w, unsigned replicas, unsigned ready)
 
     snprintf(object->spec, sizeof object->spec,
         "{\"replicas\":%u,\"selector\":{\"matchLabels\":{\"app\":\"web\"}}}", replicas);
-    snprintf(object->status, sizeof object->status, "{\"readyReplicas\":%u}", ready);
+    snprintf(object->status, sizeof object->status,
+        "{\"observedGeneration\":99,\"replicas\":%u,\"updatedReplicas\":%u,\"readyReplicas\":%u,"
+        "\"availableReplicas\":%u}",
+        replicas, replicas, ready, ready);
     object->rv = ++w->next_rv;
     world_event(w, object, "MODIFIED");
 }
@@ -260,6 +264,55 @@ static void test_option(void **state)
     world_free(w);
 }
 
+/* A rollout that does not get on is looked at, whoever asks for its numbers: a pod that fails is
+ * the reason, as long as there is one. */
+static void test_what_is_wrong(void **state)
+{
+    static const char *const bad = "{\"metadata\":{\"name\":\"api-7f\"},\"status\":{\"phase\":"
+                                   "\"Pending\",\"containerStatuses\":[{"
+                                   "\"name\":\"main\",\"state\":{\"waiting\":{\"reason\":"
+                                   "\"ErrImagePull\",\"message\":\"no such "
+                                   "tag\"}}}]}}";
+    struct world_work works[] = {ns, web};
+    struct world *w = world_new();
+    struct world_object *object;
+
+    (void)state;
+    works[1].options = 0;
+    w->hub_knows = FED_LINK_KNOWS_ALL;
+    w->pods = bad;
+    world_publish(w, 1, 1, works, 2);
+    world_boot(w);
+    object = world_object(w, WEB_PATH);
+    snprintf(object->spec, sizeof object->spec,
+        "{\"replicas\":2,\"selector\":{\"matchLabels\":{\"app\":\"web\"}}}");
+    world_pass(w, 8000);
+    assert_string_equal(w->hub_states[1], "Applied/Progressing  ");
+    world_pass(w, 5000);
+    assert_string_equal(w->hub_states[1],
+        "Applied/Unhealthy ImagePullBackOff pod api-7f, container main: no such tag");
+    assert_int_equal(w->report.n_scales, 0);
+    snprintf(object->status, sizeof object->status,
+        "{\"observedGeneration\":99,\"replicas\":2,\"updatedReplicas\":1}");
+    object->rv = ++w->next_rv;
+    world_event(w, object, "MODIFIED"); /* on its way, by its own word: the pod says more */
+    world_pass(w, 2000);
+    assert_non_null(strstr(w->hub_states[1], "Applied/Unhealthy ImagePullBackOff"));
+    w->pods = NULL;
+    world_pass(w, 60000);
+    assert_string_equal(w->hub_states[1], "Applied/Progressing  ");
+    w->pods = bad;
+    world_pass(w, 200000);
+    assert_non_null(strstr(w->hub_states[1], "Applied/Unhealthy ImagePullBackOff"));
+    set(w, 2, 2);
+    world_pass(w, 2000);
+    assert_string_equal(w->hub_states[1], "Applied/Healthy  ");
+    world_forget_requests(w);
+    world_pass(w, 7200000);
+    assert_in_range(world_asked(w, "GET " WEB_PATH), 0, 1);
+    world_free(w);
+}
+
 /* A kind without spec.replicas has nothing to tell. */
 static void test_no_replicas(void **state)
 {
@@ -281,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_count),
         cmocka_unit_test(test_selectors),
         cmocka_unit_test(test_all_ready),
+        cmocka_unit_test(test_what_is_wrong),
         cmocka_unit_test(test_not_all_ready),
         cmocka_unit_test(test_pauses),
         cmocka_unit_test(test_full_report_says_it_again),

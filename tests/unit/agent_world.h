@@ -10,9 +10,9 @@
 #include "proto/bundle/report.h"
 
 #define WORLD_REVISIONS 16
-#define WORLD_WORKS 64
-#define WORLD_OBJECTS 128
-#define WORLD_LOG_MAX 65536
+#define WORLD_WORKS 256
+#define WORLD_OBJECTS 300
+#define WORLD_LOG_MAX (512u << 10)
 
 struct world_work { /* short form of a work */
     const char *kind;
@@ -30,12 +30,26 @@ struct world_object { /* in the member */
     char uid[40];
     unsigned rv;
     unsigned generation;
-    char managed[8];  /* label value, "" for none */
-    char fields[80];  /* of our managedFields entry, "" for none */
-    unsigned version; /* data.version as it was applied last */
-    char other[40];   /* another manager, "" for none */
-    char spec[200];   /* JSON, "" for none */
-    char status[200]; /* JSON, "" for none */
+    char managed[8];        /* label value, "" for none */
+    char fields[80];        /* of our managedFields entry, "" for none */
+    unsigned version;       /* data.version as it was applied last */
+    char other[40];         /* another manager, "" for none */
+    char other_fields[120]; /* fieldsV1 of its entry, "" for none */
+    char other_part[16];    /* subresource of its entry, "" for none */
+    char finalizers[80];    /* JSON strings, "" for none */
+    char spec[200];         /* JSON, "" for none */
+    char status[200];       /* JSON, "" for none */
+};
+
+enum world_lie { /* what a list says instead of what is there */
+    WORLD_LIE_NONE,
+    WORLD_LIE_EMPTY,
+    WORLD_LIE_LOST,        /* without the first object */
+    WORLD_LIE_MIDDLE,      /* the second page is 410 */
+    WORLD_LIE_TORN,        /* half of the text */
+    WORLD_LIE_UNVERSIONED, /* without resourceVersion */
+    WORLD_LIE_REFUSED,     /* 500 */
+    WORLD_LIES
 };
 
 struct world_watch {
@@ -72,6 +86,15 @@ struct world {
     const char *refuse_path; /* PATCHes whose path contains it get refuse_status and refuse_body */
     unsigned refuse_status;  /* 0: the connection breaks */
     const char *refuse_body;
+    enum world_lie lie;
+    unsigned lies;      /* so many lists lie, then they tell the truth */
+    unsigned lists;     /* asked for */
+    unsigned watched;   /* watches opened */
+    unsigned fail_gets; /* so many looks at one object are answered 500 */
+    bool no_kind;       /* config maps are no kind of the member */
+    const char *thief;  /* a manager that changes what was applied to thief_path at once */
+    const char *thief_path;
+    unsigned thefts; /* so many times */
     unsigned refuse_retry_after_s;
     /* Asked before any other write; returns the status of a refusal that it wrote, 0 for none. */
     unsigned (*judge)(
@@ -116,9 +139,9 @@ struct world {
     size_t n_revisions;
     unsigned connects, pulls, observes, full_reports, reports;
     struct fed_arena report_arena;
-    struct fed_report report;         /* the last one */
-    uint8_t hub_deeds[WORLD_WORKS];   /* as reported last */
-    char hub_states[WORLD_WORKS][80]; /* by index: "Applied/Healthy reason message" */
+    struct fed_report report;          /* the last one */
+    uint8_t hub_deeds[WORLD_WORKS];    /* as reported last */
+    char hub_states[WORLD_WORKS][640]; /* by index: "Applied/Healthy reason message" */
     /* the agent */
     struct fed_crypto crypto;
     struct fed_log log;

@@ -17,6 +17,7 @@ struct fed_kube_call {
     char method[8];
     char path[600];
     char body[8192];
+    bool full; /* with contents */
     fed_kube_done *done;
     void *ctx;
     struct fed_kube_call *next;
@@ -38,6 +39,7 @@ static enum fed_err request(void *ctx, const struct fed_kube_request *request, f
 
     snprintf(call->method, sizeof call->method, "%s", request->method);
     snprintf(call->path, sizeof call->path, "%s", request->path);
+    call->full = !request->accept || strcmp(request->accept, "application/json") == 0;
     assert_true(request->body.len < sizeof call->body);
     if (request->body.len > 0)
         memcpy(call->body, request->body.at, request->body.len);
@@ -77,6 +79,7 @@ static enum fed_err watch(void *ctx, const char *path, const char *accept,
             continue;
         w->watches[i] = (struct world_watch){.used = true, .events = *events};
         snprintf(w->watches[i].path, sizeof w->watches[i].path, "%s", path);
+        w->watched++;
         *out = (struct fed_kube_watch *)&w->watches[i];
         return FED_OK;
     }
@@ -141,13 +144,27 @@ static void names_of(const struct world_object *o, char ns[100], char name[100])
         snprintf(ns, 100, "%.*s", (int)strcspn(in + 12, "/"), in + 12);
 }
 
-static void put_object(struct fed_buf *out, const struct world_object *o)
+static void put_other(struct fed_buf *out, const struct world_object *o)
+{
+    fed_buf_printf(out,
+        "{\"manager\":\"%s\",\"operation\":\"Update\",\"time\":\"2026-01-02T00:00:00Z\"", o->other);
+    if (o->other_part[0])
+        fed_buf_printf(out, ",\"subresource\":\"%s\"", o->other_part);
+    if (o->other_fields[0])
+        fed_buf_printf(out, ",\"fieldsV1\":%s", o->other_fields);
+    fed_buf_printf(out, "}%s", o->fields[0] ? "," : "");
+}
+
+static void put_as(struct fed_buf *out, const struct world_object *o, const char *kind)
 {
     char ns[100];
     char name[100];
 
     names_of(o, ns, name);
-    fed_buf_printf(out, "{\"metadata\":{\"name\":\"%s\",", name);
+    fed_buf_put_u8(out, '{');
+    if (kind)
+        fed_buf_printf(out, "\"kind\":\"%s\",", kind);
+    fed_buf_printf(out, "\"metadata\":{\"name\":\"%s\",", name);
     if (ns[0])
         fed_buf_printf(out, "\"namespace\":\"%s\",", ns);
     fed_buf_printf(out, "\"uid\":\"%s\",\"resourceVersion\":\"%u\",\"generation\":%u", o->uid,
@@ -156,11 +173,11 @@ static void put_object(struct fed_buf *out, const struct world_object *o)
         fed_buf_put_text(out, ",\"deletionTimestamp\":\"2026-01-02T00:00:00Z\"");
     if (o->managed[0])
         fed_buf_printf(out, ",\"labels\":{\"kubefed.io/managed\":\"%s\"}", o->managed);
+    if (o->finalizers[0])
+        fed_buf_printf(out, ",\"finalizers\":[%s]", o->finalizers);
     fed_buf_put_text(out, ",\"managedFields\":[");
     if (o->other[0])
-        fed_buf_printf(out,
-            "{\"manager\":\"%s\",\"operation\":\"Update\",\"time\":\"2026-01-02T00:00:00Z\"}%s",
-            o->other, o->fields[0] ? "," : "");
+        put_other(out, o);
     if (o->fields[0])
         fed_buf_printf(out,
             "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}",
@@ -171,6 +188,11 @@ static void put_object(struct fed_buf *out, const struct world_object *o)
     if (o->status[0])
         fed_buf_printf(out, ",\"status\":%s", o->status);
     fed_buf_put_u8(out, '}');
+}
+
+static void put_object(struct fed_buf *out, const struct world_object *o)
+{
+    put_as(out, o, NULL);
 }
 
 void world_event(struct world *w, const struct world_object *object, const char *type)
@@ -224,6 +246,18 @@ static unsigned version_of(const char *body)
     return at ? (unsigned)strtoul(at + sizeof key - 1, NULL, 10) : 0;
 }
 
+/* Somebody else is as fast as the watch. */
+static void rob(struct world *w, struct world_object *o)
+{
+    if (w->thefts == 0 || strcmp(o->path, w->thief_path) != 0)
+        return;
+    w->thefts--;
+    o->rv = ++w->next_rv;
+    snprintf(o->fields, sizeof o->fields, "stolen-%u", w->thefts);
+    snprintf(o->other, sizeof o->other, "%s", w->thief);
+    world_event(w, o, "MODIFIED");
+}
+
 static unsigned apply_object(
     struct world *w, const char *path, const struct fed_kube_call *call, struct fed_buf *out)
 {
@@ -248,6 +282,7 @@ static unsigned apply_object(
     snprintf(o->managed, sizeof o->managed, "true");
     o->version = version_of(call->body);
     put_object(out, o);
+    rob(w, o);
     return 200;
 }
 
@@ -275,7 +310,20 @@ static unsigned list_objects(struct world *w, const char *path, struct fed_buf *
     size_t len = strcspn(path, "?");
     const char *from = path + len;
     size_t n = 0;
+    size_t lost = 0;
+    enum world_lie lie = w->lies > 0 ? w->lie : WORLD_LIE_NONE;
+    size_t begin = out->len;
 
+    w->lists++;
+    w->lies -= lie != WORLD_LIE_NONE;
+    if (lie == WORLD_LIE_REFUSED || (lie == WORLD_LIE_MIDDLE && strstr(path, "continue=x"))) {
+        status_body(out, lie == WORLD_LIE_REFUSED ? 500 : 410, "");
+        return lie == WORLD_LIE_REFUSED ? 500 : 410;
+    }
+    if (w->no_kind && strstr(path, "/configmaps?")) {
+        status_body(out, 404, "");
+        return 404;
+    }
     if (strstr(path, "/gadgets?")) {
         w->gadgets_listed++;
         status_body(out, 404, "");
@@ -284,18 +332,24 @@ static unsigned list_objects(struct world *w, const char *path, struct fed_buf *
     while (*--from != '/')
         ;
     snprintf(plural, sizeof plural, "%.*s/", (int)(path + len - from), from);
-    fed_buf_printf(out, "{\"metadata\":{\"resourceVersion\":\"%u\"},\"items\":[", w->next_rv);
+    fed_buf_put_text(out, "{\"metadata\":{");
+    if (lie != WORLD_LIE_UNVERSIONED)
+        fed_buf_printf(out, "\"resourceVersion\":\"%u\"", w->next_rv);
+    fed_buf_printf(out, "%s},\"items\":[", lie == WORLD_LIE_MIDDLE ? ",\"continue\":\"x\"" : "");
     for (size_t i = 0; i < WORLD_OBJECTS; i++) {
         const struct world_object *o = &w->objects[i];
         const char *at = o->used ? strstr(o->path, plural) : NULL;
 
-        if (!at || strchr(at + strlen(plural), '/') || strcmp(o->managed, "true") != 0)
+        if (!at || strchr(at + strlen(plural), '/') || strcmp(o->managed, "true") != 0 ||
+            lie == WORLD_LIE_EMPTY || (lie == WORLD_LIE_LOST && lost++ == 0))
             continue;
         if (n++ > 0)
             fed_buf_put_u8(out, ',');
         put_object(out, o);
     }
     fed_buf_put_text(out, "]}");
+    if (lie == WORLD_LIE_TORN)
+        out->len = begin + (out->len - begin) / 2;
     return 200;
 }
 
@@ -311,7 +365,7 @@ static unsigned release_object(struct world *w, const char *path, struct fed_buf
     return 200;
 }
 
-static unsigned get_object(struct world *w, const char *path, struct fed_buf *out)
+static unsigned get_object(struct world *w, const char *path, bool full, struct fed_buf *out)
 {
     struct world_object *o = world_object(w, path);
 
@@ -319,7 +373,7 @@ static unsigned get_object(struct world *w, const char *path, struct fed_buf *ou
         status_body(out, 404, "things");
         return 404;
     }
-    put_object(out, o);
+    put_as(out, o, full ? "Thing" : "PartialObjectMetadata");
     return 200;
 }
 
@@ -342,7 +396,8 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
         return 200;
     }
     if (strstr(path, "/pods")) {
-        snprintf(w->pods_path, sizeof w->pods_path, "%s", call->path);
+        if (strstr(path, "/namespaces/")) /* of one workload, not all that wait for a node */
+            snprintf(w->pods_path, sizeof w->pods_path, "%s", call->path);
         fed_buf_printf(out, "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[%s]}",
             w->pods ? w->pods : "");
         return 200;
@@ -350,8 +405,12 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
     if (strstr(call->path, "labelSelector="))
         return list_objects(w, call->path, out);
     note(w, call->method, path);
+    if (strcmp(call->method, "GET") == 0 && w->fail_gets > 0) {
+        w->fail_gets--;
+        return 500;
+    }
     if (strcmp(call->method, "GET") == 0)
-        return get_object(w, path, out);
+        return get_object(w, path, call->full, out);
     memcpy(w->last_body, call->body, sizeof w->last_body);
     if (w->judge) {
         unsigned status = w->judge(w->judge_ctx, call->method, path, call->body, out);
@@ -364,6 +423,10 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
     if (w->refuse_path && strstr(path, w->refuse_path)) {
         fed_buf_put_text(out, w->refuse_body);
         return w->refuse_status;
+    }
+    if (w->no_kind && strstr(path, "/configmaps/")) {
+        status_body(out, 404, "");
+        return 404;
     }
     if (call->body[0] == '[')
         return release_object(w, path, out);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "hub/identity/internal.h"
 #include "proto/base/text.h"
 
 #define DAY_S 86400
@@ -294,6 +295,103 @@ static void use_newer(struct join_world *w, const char *name, struct fed_join_an
     use(w, name, answer->certificate);
 }
 
+/* ---- the hub's own ---- */
+
+static bool look(struct join_world *w)
+{
+    struct fed_diag diag = {""};
+    bool made = true;
+
+    if (identity_server_look(w->identity, &made, &diag))
+        fail_msg("%s", diag.text);
+    return made;
+}
+
+static enum fed_err no_room(
+    void *ctx, const char *path, struct fed_span bytes, unsigned mode, struct fed_diag *diag)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)mode;
+    return fed_diag_set(diag, FED_ERR_IO, "%s: no room", path);
+}
+
+/* A hub that runs makes its certificate again before it ends, and once. */
+static void test_own(void **state)
+{
+    struct join_world *w = *state;
+    struct fed_fs *fs = w->identity->fs;
+    struct fed_fs full = *fs;
+    struct fed_diag diag = {""};
+    char *cert = copy(hub_identity_server_cert_pem(w->identity));
+    char *key = copy(hub_identity_server_key_pem(w->identity));
+    bool made;
+
+    assert_false(look(w));
+    join_world_pass((int64_t)300 * DAY_S);
+    assert_false(look(w));
+    join_world_pass((int64_t)10 * DAY_S);
+    /* While there is no room for it the old one stays. */
+    full.write = no_room;
+    w->identity->fs = &full;
+    assert_int_equal(identity_server_look(w->identity, &made, &diag), FED_ERR_IO);
+    assert_false(made);
+    w->identity->fs = fs;
+    assert_string_equal(copy(hub_identity_server_cert_pem(w->identity)), cert);
+    assert_string_equal(copy(hub_identity_server_key_pem(w->identity)), key);
+    assert_true(look(w));
+    assert_false(look(w));
+    assert_string_not_equal(copy(hub_identity_server_cert_pem(w->identity)), cert);
+    assert_string_not_equal(copy(hub_identity_server_key_pem(w->identity)), key);
+    assert_string_equal(
+        copy(hub_identity_server_cert_pem(w->identity)), copy(join_world_read(w, "server.crt")));
+    assert_string_equal(
+        copy(hub_identity_server_key_pem(w->identity)), copy(join_world_read(w, "server.key")));
+    assert_true(
+        chains(w, hub_identity_server_cert_pem(w->identity), copy(join_world_read(w, "ca.crt"))));
+    /* Near the end of the CA another one would last no longer. */
+    join_world_pass((int64_t)9 * 365 * DAY_S);
+    assert_true(look(w));
+    join_world_pass((int64_t)40 * DAY_S);
+    assert_false(look(w));
+}
+
+static enum fed_err unseal(struct join_world *w, const char *context, struct fed_span sealed)
+{
+    struct fed_buf plain;
+    enum fed_err err;
+
+    fed_buf_init(&plain, fed_alloc_system(), 64);
+    err = hub_identity_unseal(w->identity, fed_span_text(context), sealed, &plain);
+    if (!err)
+        assert_string_equal(fed_buf_cstr(&plain), "secret");
+    fed_buf_fini(&plain);
+    return err;
+}
+
+/* What is sealed is for this set of CAs: none of before and none of after reads it. */
+static void test_sealed(void **state)
+{
+    struct join_world *w = *state;
+    struct fed_buf sealed[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        fed_buf_init(&sealed[i], fed_alloc_system(), 256);
+        assert_int_equal(
+            hub_identity_seal(w->identity, FED_SPAN_LIT("one"), FED_SPAN_LIT("secret"), &sealed[i]),
+            FED_OK);
+        assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[i])), FED_OK);
+        assert_int_equal(unseal(w, "two", fed_buf_span(&sealed[i])), FED_ERR_DIGEST);
+        step(w, i ? hub_identity_switch : hub_identity_rotate);
+    }
+    assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[0])), FED_ERR_DIGEST);
+    assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[1])), FED_OK); /* the same two CAs */
+    step(w, hub_identity_drop);
+    assert_int_equal(unseal(w, "one", fed_buf_span(&sealed[1])), FED_ERR_DIGEST);
+    fed_buf_fini(&sealed[0]);
+    fed_buf_fini(&sealed[1]);
+}
+
 static void test_rotation(void **state)
 {
     static struct fed_join_answer answer;
@@ -456,6 +554,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renew_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sealed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_broken_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_without_key, setup, teardown),

@@ -1137,7 +1137,7 @@ static void test_knock(void **state)
     open_session(w, &sessions[1], &certs[1], NULL);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(get(w, &sessions[i], "h"), FED_LINK_CONTENT);
-    run_ms(w, 1300); /* addresses are stored within a second */
+    hub_gateway_quiet(w->gateway, &coap); /* it stops: addresses are stored at once */
     reopen_gateway(w, &coap);
     fed_buf_fini(&sessions[0].body);
     fed_buf_fini(&sessions[1].body);
@@ -1159,6 +1159,111 @@ static void test_knock(void **state)
     assert_int_equal(knocks.n, 2);
     hub_gateway_knock_by(w->gateway, NULL, NULL);
     end_session(w, &sessions[1]);
+}
+
+/* ---- agents that come back ---- */
+
+static void known_as(const char *cluster, uint8_t last, uint8_t id[32])
+{
+    struct fed_digest name;
+
+    assert_int_equal(fed_digest_of(fed_span_text(cluster), &name), FED_OK);
+    memcpy(id, name.bytes, 16);
+    memset(id + 16, last, 16);
+}
+
+static void open_known(struct world *w, struct fed_link_session *session,
+    const struct fed_crypto_cert_info *cert, const uint8_t id[32], const char *recall)
+{
+    struct fed_link_peer peer = {.cert = cert,
+        .address = "192.0.2.7:40000",
+        .recall_id = fed_span_of(id, 32),
+        .recall = fed_span_text(recall)};
+
+    memset(session, 0, sizeof *session);
+    fed_buf_init(&session->body, fed_alloc_system(), 2048);
+    w->events.opened(w->events.ctx, session, &peer);
+}
+
+/* What is known under the identifier; "" for nothing. */
+static const char *known(struct world *w, const uint8_t id[32])
+{
+    static char text[64];
+    struct fed_buf out;
+    enum fed_err err;
+
+    fed_buf_init(&out, fed_alloc_system(), 2048);
+    err = w->events.recall(w->events.ctx, fed_span_of(id, 32), &out);
+    snprintf(text, sizeof text, "%s", err ? "" : fed_buf_cstr(&out));
+    fed_buf_fini(&out);
+    return text;
+}
+
+static bool stored_clear(void *ctx, const struct fed_store_item *item)
+{
+    unsigned *rows = ctx;
+
+    ++*rows;
+    assert_null(memmem(item->value.at, item->value.len, "secret", 6));
+    return true;
+}
+
+static unsigned known_rows(struct world *w)
+{
+    struct fed_store *store = hub_objects_store(w->join.hub.objects);
+    unsigned rows = 0;
+
+    assert_int_equal(hub_objects_flush(w->join.hub.objects, NULL), FED_OK);
+    assert_int_equal(
+        store->range(store->ctx, FED_SPAN_LIT("y/"), FED_SPAN_LIT("y0"), 0, stored_clear, &rows),
+        FED_OK);
+    return rows;
+}
+
+/* What a session left outlives it and the process, and ends with what the certificate is good for.
+ */
+static void test_known_again(void **state)
+{
+    struct hub_gateway_link coap = test_link;
+    struct world *w = *state;
+    struct fed_link_session sessions[3];
+    struct fed_crypto_cert_info certs[2];
+    uint8_t one[32];
+    uint8_t two[32];
+    uint8_t other[32];
+
+    coap.name = "coap";
+    join_cluster(w, "cluster1", &certs[0]);
+    join_cluster(w, "cluster2", &certs[1]);
+    known_as("cluster1", 1, one);
+    known_as("cluster2", 2, two);
+    known_as("cluster1", 3, other);
+    assert_string_equal(known(w, one), "");
+    open_known(w, &sessions[0], &certs[0], one, "secret 1");
+    open_known(w, &sessions[1], &certs[1], two, "secret 2");
+    assert_string_equal(known(w, one), "secret 1");
+    assert_int_equal(known_rows(w), 2);
+    end_session(w, &sessions[0]);
+    end_session(w, &sessions[1]);
+    reopen_gateway(w, &coap);
+    assert_string_equal(known(w, one), "secret 1");
+    assert_string_equal(known(w, two), "secret 2");
+    assert_string_equal(known(w, other), ""); /* right of the cluster, wrong of the session */
+    /* A session speaks for its own cluster, and only by a certificate that counts. */
+    open_known(w, &sessions[2], &certs[1], other, "secret 3");
+    assert_string_equal(known(w, other), "");
+    assert_string_equal(known(w, one), "secret 1");
+    end_session(w, &sessions[2]);
+    certs[0].not_after_unix_s = 1;
+    open_known(w, &sessions[2], &certs[0], other, "secret 4");
+    assert_string_equal(known(w, other), "");
+    end_session(w, &sessions[2]);
+    /* Its key's record goes, or the cluster does. */
+    assert_int_equal(join_world_delete(&w->join, JW_REQUESTS, "cluster1"), FED_OK);
+    assert_string_equal(known(w, one), "");
+    hub_world_remove(&w->join.hub, W_CLUSTERS, W_SYSTEM, "cluster2");
+    assert_string_equal(known(w, two), "");
+    assert_int_equal(known_rows(w), 0);
 }
 
 /* ---- certificates that have ended ---- */
@@ -1634,6 +1739,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_handshakes_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_knock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_known_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),

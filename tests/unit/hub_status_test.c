@@ -27,7 +27,9 @@ static int setup(void **state)
 }
 
 static const struct fed_span facts = {
-    (const uint8_t *)"{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\"}", 46};
+    (const uint8_t
+            *)"{\"kubernetesVersion\":\"v1.34.4\",\"healthz\":\"ok\",\"agentVersion\":\"0.2.0\"}",
+    69};
 
 static enum fed_err report(struct hub_world *w, bool full, uint64_t seq, size_t index,
     enum fed_work_state work_state, const char *reason, const char *message)
@@ -75,6 +77,47 @@ static void test_states_become_words(void **state)
         w, "\"clusters\":[{\"name\":\"c1\",\"health\":\"Healthy\",\"version\":\"gen:1\"}]");
     assert_status(w, "\"type\":\"Propagation\",\"status\":\"True\"");
     assert_status(w, "\"observedGeneration\":1");
+}
+
+/* Why an applied object is not well is a message of its cluster, and no trouble of its propagation;
+ * of a version that went back the one in place is shown. */
+static void test_unhealthy_and_back(void **state)
+{
+    struct hub_world *w = *state;
+    struct fed_report_entry entry = {.state = FED_WORK_APPLIED,
+        .health = FED_HEALTH_UNHEALTHY,
+        .generation = 4,
+        .reason = FED_SPAN_LIT("ImagePullBackOff"),
+        .message = FED_SPAN_LIT("pod web-1")};
+    struct fed_report r = {.epoch = hub_plan_epoch(w->plan),
+        .revision = hub_world_revision(w, "c1"),
+        .seq = 2,
+        .entries = &entry,
+        .n_entries = 1};
+    struct fed_diag diag = {""};
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
+    assert_status(w, "\"clusters\":[{\"name\":\"c1\",\"message\":\"ImagePullBackOff: pod "
+                     "web-1\",\"health\":\"Unhealthy\",\"version\":\"gen:4\"}]");
+    assert_status(w, "\"type\":\"Propagation\",\"status\":\"True\"");
+    entry = (struct fed_report_entry){.state = FED_WORK_FAILED,
+        .in_place = true,
+        .health = FED_HEALTH_HEALTHY,
+        .generation = 5,
+        .reason = FED_SPAN_LIT("RolledBack"),
+        .message = FED_SPAN_LIT("not healthy within 5m")};
+    r.seq = 3;
+    assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
+    for (unsigned i = 0; i < 2; i++) { /* also of another process */
+        assert_status(w, "{\"name\":\"c1\",\"status\":\"RolledBack\",\"message\":\"not healthy "
+                         "within 5m\",\"health\":\"Healthy\",\"version\":\"gen:5\"}");
+        assert_status(w, "CheckClusters");
+        hub_world_restart(w);
+        hub_world_settle(w);
+        hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    }
 }
 
 static void test_sequence(void **state)
@@ -153,6 +196,8 @@ static void test_cluster_conditions(void **state)
         "\"type\":\"Ready\",\"status\":\"True\""));
     assert_non_null(strstr(
         hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "\"kubernetesVersion\":\"v1.34.4\""));
+    assert_non_null(
+        strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"), "\"agentVersion\":\"0.2.0\""));
     r.facts = fed_span_text(down);
     assert_int_equal(hub_status_report(w->status, fed_span_text("c1"), &r, &diag), FED_OK);
     assert_non_null(strstr(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"),
@@ -348,6 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_states_become_words, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_unhealthy_and_back, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(test_sequence, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(test_bad_reports_change_nothing, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(

@@ -498,10 +498,11 @@ static void test_nodes_of_a_cluster(void **state)
         say(w, &(struct said){.cluster = "c1",
                    .seq = 1,
                    .facts = "{\"healthz\":\"ok\",\"nodes\":2,\"region\":\"eu\",\"zones\":[\"a\"],"
-                            "\"allocatable\":{\"cpu\":\"4000m\"}}"}),
+                            "\"allocatable\":{\"cpu\":\"4000m\"},\"unschedulablePods\":3}"}),
         FED_OK);
     assert_says(hub_world_composed(w, W_CLUSTERS, W_SYSTEM, "c1"),
-        "\"region\":\"eu\",\"zones\":[\"a\"],\"nodes\":2,\"allocatable\":{\"cpu\":\"4000m\"}");
+        "\"region\":\"eu\",\"zones\":[\"a\"],\"nodes\":2,\"allocatable\":{\"cpu\":\"4000m\"},"
+        "\"unschedulablePods\":3");
     assert_int_equal(say(w, &(struct said){.cluster = "c1",
                                 .seq = 2,
                                 .facts = "{\"healthz\":\"ok\",\"nodes\":2,\"zones\":[7]}"}),

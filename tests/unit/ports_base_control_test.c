@@ -306,6 +306,116 @@ static void a_silent_service_times_out(void **state)
     assert_non_null(strstr(w->diag.text, w->path));
 }
 
+/* ---- HTTP ---- */
+
+static enum fed_err http_handler(
+    void *ctx, struct fed_span request, struct fed_buf *out, struct fed_diag *diag)
+{
+    struct world *w = ctx;
+
+    if (fed_span_is(request, "/stop"))
+        w->loop->stop(w->loop->ctx);
+    else if (!fed_span_is(request, "/metrics"))
+        return fed_diag_set(diag, FED_ERR_NOT_FOUND, "only /metrics");
+    fed_buf_put_text(out, "a 1\n");
+    return FED_OK;
+}
+
+static int http_connect(const struct world *w)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, w->path, strlen(w->path) + 1);
+    return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
+}
+
+/* Sends the pieces one by one; whether the answer begins so. */
+static int http_says(const struct world *w, const char *one, const char *two, const char *begins)
+{
+    char answer[1000] = "";
+    size_t len = 0;
+    ssize_t n;
+    int fd = http_connect(w);
+
+    if (fd < 0 || write(fd, one, strlen(one)) < 0)
+        return 1;
+    if (two[0]) {
+        usleep(20000); /* so that it comes by itself */
+        if (write(fd, two, strlen(two)) < 0)
+            return 1;
+    }
+    while (len < sizeof answer - 1 && (n = read(fd, answer + len, sizeof answer - 1 - len)) > 0)
+        len += (size_t)n;
+    close(fd);
+    answer[len] = '\0';
+    if (strncmp(answer, begins, strlen(begins)) == 0)
+        return 0;
+    fprintf(stderr, "%s%s: %s\n", one, two, answer);
+    return 1;
+}
+
+static int ask_http(struct world *w)
+{
+    char flood[FED_CONTROL_REQUEST_MAX + 600];
+    int bad;
+
+    memset(flood, 'a', sizeof flood - 1);
+    flood[sizeof flood - 1] = '\0';
+    bad = http_says(w, "GET /metrics?x=1 HTTP/1.1\r\n", "Host: x\r\n\r\n",
+              "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+              "Content-Length: 4\r\nConnection: close\r\n\r\na 1\n") ||
+          http_says(w, "GET /metrics HTTP/1.0\n", "\n", "HTTP/1.1 200 OK\r\n") ||
+          http_says(w, "GET / HTTP/1.1\r\n\r\n", "", "HTTP/1.1 404 Not Found\r\n") ||
+          http_says(w, "POST /metrics HTTP/1.1\r\n\r\n", "", "HTTP/1.1 405 ") ||
+          http_says(w, "status\n\n", "", "HTTP/1.1 400 ") ||
+          http_says(w, "GET metrics HTTP/1.1\r\n\r\n", "", "HTTP/1.1 400 ") ||
+          http_says(w, flood, "", "HTTP/1.1 400 ");
+    return bad | http_says(w, "GET /stop HTTP/1.1\r\n", "\r\n", "HTTP/1.1 200 OK\r\n");
+}
+
+static void a_scrape_is_answered(void **state)
+{
+    struct world *w = *state;
+    char at[TEST_PATH_MAX + 8];
+    struct stat st;
+    pid_t pid;
+    int status;
+
+    snprintf(at, sizeof at, "unix:%s", w->path);
+    assert_int_equal(fed_control_http_open(fed_alloc_system(), w->loop, NULL, at, http_handler, w,
+                         &w->server, &w->diag),
+        FED_OK);
+    assert_int_equal(stat(w->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0666);
+    pid = fork();
+    if (pid == 0)
+        _exit(ask_http(w));
+    assert_int_equal(fed_linux_loop_run(w->linux_loop), FED_OK);
+    fed_control_server_close(w->server); /* what it still holds goes out or is dropped */
+    w->server = NULL;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_not_equal(stat(w->path, &st), 0);
+}
+
+static void metrics_are_for_this_machine_only(void **state)
+{
+    static const char *const good[] = {
+        "unix:/run/fedlet/metrics.sock", "127.0.0.1:9100", "[::1]:9100"};
+    static const char *const bad[] = {"", "0.0.0.0:9100", "[::]:9100", "192.0.2.1:9100", "9100",
+        ":9100", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:1x",
+        "unix:metrics.sock", "localhost:1", "[::1]9100"};
+    struct fed_diag diag = {""};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(fed_control_http_check(good[i], &diag), FED_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (fed_control_http_check(bad[i], &diag) != FED_ERR_INVALID)
+            fail_msg("%s was taken", bad[i]);
+}
+
 static void the_service_manager_is_told(void **state)
 {
     struct world *w = *state;
@@ -357,6 +467,8 @@ int main(void)
         TEST(a_second_service_and_foreign_files_are_refused),
         TEST(a_path_that_is_too_long_is_refused),
         TEST(a_silent_service_times_out),
+        TEST(a_scrape_is_answered),
+        TEST(metrics_are_for_this_machine_only),
         TEST(the_service_manager_is_told),
         TEST(the_service_manager_may_have_an_abstract_name),
     };

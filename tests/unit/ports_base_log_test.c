@@ -127,6 +127,75 @@ static void the_journal_gets_priorities(void **state)
     assert_string_equal(text, "<3>e\n<7>d\nWARN w\n");
 }
 
+static uint64_t clock_ms = 1000;
+
+static uint64_t test_clock(void)
+{
+    return clock_ms;
+}
+
+static void lines_that_repeat_are_counted(void **state)
+{
+    struct caught c = catch_stderr();
+    struct fed_log_lines lines;
+    struct fed_log log = fed_log_lines_stderr(&lines, FED_LOG_INFO, false);
+    char text[1000];
+
+    (void)state;
+    lines.now_ms = test_clock;
+    for (int i = 0; i < 10; i++) {
+        fed_log(&log, FED_LOG_WARN, "again");
+        clock_ms += 100;
+    }
+    fed_log(&log, FED_LOG_INFO, "again"); /* another level is another line */
+    clock_ms += FED_LOG_WINDOW_MS;
+    fed_log(&log, FED_LOG_WARN, "again");
+    give_back(c, text, sizeof text);
+    assert_string_equal(text, "WARN again\nWARN again\nWARN again\nINFO again\n"
+                              "WARN 7 more lines like this were left out: again...\n"
+                              "WARN again\n");
+}
+
+static void what_was_left_out_is_said_when_room_is_needed(void **state)
+{
+    struct caught c = catch_stderr();
+    struct fed_log_lines lines;
+    struct fed_log log = fed_log_lines_stderr(&lines, FED_LOG_DEBUG, false);
+    char text[2000];
+
+    (void)state;
+    lines.now_ms = test_clock;
+    for (int i = 0; i < 5; i++) {
+        fed_log(&log, FED_LOG_WARN, "first");
+        fed_log(&log, FED_LOG_DEBUG, "all"); /* who asks for these wants all */
+    }
+    for (unsigned i = 0; i < FED_LOG_SLOTS; i++) {
+        clock_ms++;
+        fed_log(&log, FED_LOG_INFO, "other %u", i);
+    }
+    give_back(c, text, sizeof text);
+    assert_non_null(strstr(text, "WARN 2 more lines like this were left out: first..."));
+    assert_non_null(strstr(text, "INFO other 7\n"));
+    assert_non_null(strstr(text, "DEBUG all\nDEBUG all\nINFO other 0\n"));
+}
+
+static void json_lines_are_json(void **state)
+{
+    struct caught c = catch_stderr();
+    struct fed_log_lines lines;
+    struct fed_log log = fed_log_lines_stderr(&lines, FED_LOG_INFO, true);
+    char text[8000];
+
+    (void)state;
+    fed_log(&log, FED_LOG_ERROR, "a \"word\" \\ and \n, \xc3\xa9");
+    fed_log(&log, FED_LOG_INFO, "broken \xff");
+    give_back(c, text, sizeof text);
+    assert_non_null(strstr(
+        text, "\"level\":\"error\",\"message\":\"a \\\"word\\\" \\\\ and \\\\x0a, \xc3\xa9\"}\n{"));
+    assert_non_null(strstr(text, "\"level\":\"info\",\"message\":\"broken ?\"}\n"));
+    assert_memory_equal(text, "{\"time\":\"20", 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +204,9 @@ int main(void)
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(exactly_the_limit_is_not_cut),
         cmocka_unit_test(the_journal_gets_priorities),
+        cmocka_unit_test(lines_that_repeat_are_counted),
+        cmocka_unit_test(what_was_left_out_is_said_when_room_is_needed),
+        cmocka_unit_test(json_lines_are_json),
     };
 
     unsetenv("JOURNAL_STREAM");

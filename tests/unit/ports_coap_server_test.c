@@ -400,6 +400,32 @@ static void test_notification(void **state)
     assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("2"), 2), FED_ERR_NOT_FOUND);
 }
 
+/* What went to the peer's old address is repeated at the new one: a ping first, until that is
+ * proven. */
+static void test_notification_moved(void **state)
+{
+    (void)state;
+    observe();
+    fed_coap_outgoing_moved(peer, false);
+    fed_coap_outgoing_moved(peer, true);
+    assert_int_equal(n_sent, 0); /* nothing is under way */
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 1), FED_OK);
+    fed_coap_outgoing_moved(peer, false);
+    assert_int_equal(n_sent, 2);
+    assert_int_equal(sent[1].len, 4);
+    assert_memory_equal(sent[1].bytes, "\x40\0", 2);
+    assert_memory_not_equal(sent[1].bytes + 2, sent[0].bytes + 2, 2);
+    receive((uint8_t[]){0x70, 0, sent[1].bytes[2], sent[1].bytes[3]}, 4); /* its answer */
+    assert_int_equal(undelivered, 0);
+    fed_coap_outgoing_moved(peer, true);
+    assert_int_equal(n_sent, 3);
+    assert_int_equal(sent[2].len, sent[0].len);
+    assert_memory_equal(sent[2].bytes, sent[0].bytes, sent[0].len);
+    receive((uint8_t[]){0x60, 0, sent[0].bytes[2], sent[0].bytes[3]}, 4);
+    fed_coap_outgoing_moved(peer, true);
+    assert_int_equal(n_sent, 3);
+}
+
 /* Larger than 256 bytes and not acknowledged twice: the path may not carry it. A small one is sent
  * as often as any, and the observation stands. */
 static void test_notification_unfit(void **state)
@@ -544,6 +570,7 @@ int main(void)
         TEST(test_too_many_open),
         TEST(test_notification),
         TEST(test_notification_unfit),
+        TEST(test_notification_moved),
         TEST(test_notification_of_small_blocks),
         TEST(test_notification_reset),
         TEST(test_notification_of_old_observation),

@@ -211,6 +211,9 @@ static void test_kubeconfig_refusals(void **state)
     assert_int_equal(
         load(CONFIG("{exec: {command: aws}}"), NULL, &config, &diag), FED_ERR_UNSUPPORTED);
     assert_non_null(strstr(diag.text, "credential plugin"));
+    assert_non_null(strstr(diag.text, "kubectl create token"));
+    assert_int_equal(
+        load(CONFIG("{auth-provider: {name: gcp}}"), NULL, &config, &diag), FED_ERR_UNSUPPORTED);
     assert_int_equal(load(CONFIG("{token: t}"), "b", &config, &diag), FED_ERR_NOT_FOUND);
     assert_int_equal(load(CONFIG("{token: t}"), "c", &config, &diag), FED_ERR_NOT_FOUND);
     assert_int_equal(load("just text", NULL, &config, &diag), FED_ERR_INVALID);
@@ -281,6 +284,76 @@ static void test_kubeconfig_list(void **state)
     remove_files(folder, names);
 }
 
+/* ---- the machine's own cluster ---- */
+
+static void copy_to(const char *root, const char *folders, const char *name, const char *from)
+{
+    char command[900];
+
+    snprintf(command, sizeof command,
+        "mkdir -p '%s%s' && cp '" FEDLET_SOURCE_DIR "/tests/unit/kubeconfigs/%s' '%s%s/%s'", root,
+        folders, from, root, folders, name);
+    assert_int_equal(system(command), 0);
+}
+
+static void expect_own(const char *host, unsigned port, const char *ends_in)
+{
+    struct fed_kube_config config;
+    struct fed_diag diag = {""};
+    const char *file;
+
+    if (fed_kube_config_load_own(fed_alloc_system(), NULL, &config, &diag))
+        fail_msg("%s", diag.text);
+    assert_string_equal(config.server_host, host);
+    assert_int_equal(config.server_port, port);
+    assert_true(config.ca_pem.len > 0);
+    assert_true(config.cert_pem.len > 0 ? config.key_pem.len > 0 : config.token.len > 0);
+    file = fed_buf_cstr(&config.files); /* one file: what it ends in */
+    assert_true(strlen(file) > strlen(ends_in));
+    assert_string_equal(file + strlen(file) - strlen(ends_in), ends_in);
+    fed_kube_config_fini(&config);
+}
+
+static void test_own_cluster(void **state)
+{
+    char root[] = "/tmp/fedlet-host-XXXXXX";
+    char home[200];
+    char command[100];
+    struct fed_kube_config config;
+    struct fed_diag diag = {""};
+
+    (void)state;
+    snprintf(home, sizeof home, "%s", getenv("HOME") ? getenv("HOME") : "/");
+    assert_non_null(mkdtemp(root));
+    setenv("HOME", root, 1);
+    setenv("FEDLET_HOST_ROOT", root, 1);
+    unsetenv("KUBECONFIG");
+    unsetenv("KUBERNETES_SERVICE_HOST");
+    assert_int_equal(
+        fed_kube_config_load_own(fed_alloc_system(), NULL, &config, &diag), FED_ERR_NOT_FOUND);
+    assert_non_null(strstr(diag.text, "k3s, kubeadm or MicroK8s"));
+    copy_to(root, "/var/snap/microk8s/current/credentials", "client.config", "microk8s.config");
+    expect_own("127.0.0.1", 16443, "client.config");
+    copy_to(root, "/etc/kubernetes", "admin.conf", "kubeadm.conf");
+    expect_own("192.0.2.10", 6443, "/etc/kubernetes/admin.conf");
+    copy_to(root, "/etc/rancher/k3s", "k3s.yaml", "k3s.yaml");
+    expect_own("127.0.0.1", 6443, "/etc/rancher/k3s/k3s.yaml");
+    /* Only where the machine's own is meant: kubectl knows nothing of these files either. */
+    assert_int_equal(
+        fed_kube_config_load(fed_alloc_system(), NULL, NULL, &config, &diag), FED_ERR_NOT_FOUND);
+    /* A pod is told where it is; a person's own file goes first. */
+    setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
+    assert_int_equal(
+        fed_kube_config_load_own(fed_alloc_system(), NULL, &config, &diag), FED_ERR_NOT_FOUND);
+    unsetenv("KUBERNETES_SERVICE_HOST");
+    copy_to(root, "/.kube", "config", "kubeadm.conf");
+    expect_own("192.0.2.10", 6443, "/.kube/config");
+    unsetenv("FEDLET_HOST_ROOT");
+    setenv("HOME", home, 1);
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    assert_int_equal(system(command), 0);
+}
+
 static void test_in_cluster(void **state)
 {
     static const char *const names[] = {"ca.crt", "namespace", "token", NULL};
@@ -323,7 +396,7 @@ int main(void)
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_writing),
         cmocka_unit_test(test_writing_is_limited), cmocka_unit_test(test_kubeconfig),
         cmocka_unit_test(test_kubeconfig_refusals), cmocka_unit_test(test_kubeconfig_list),
-        cmocka_unit_test(test_in_cluster)};
+        cmocka_unit_test(test_own_cluster), cmocka_unit_test(test_in_cluster)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

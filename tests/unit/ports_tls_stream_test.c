@@ -569,6 +569,25 @@ static void test_config_refuses(void **state)
     assert_null(config);
 }
 
+/* A configuration that its owner gave up serves the connections that have it, to their end. */
+static void test_replaced(void **state)
+{
+    struct fed_tls_client_options client = client_options();
+    struct fed_tls_server_options server = server_options();
+    struct pair p;
+
+    (void)state;
+    pair_open(&p, &client, &server);
+    fed_tls_config_free(p.configs[1]);
+    p.configs[1] = NULL;
+    pair_handshake(&p);
+    assert_int_equal(p.err[0], FED_OK);
+    assert_int_equal(p.err[1], FED_OK);
+    transfer(&p, 1, 50000);
+    transfer(&p, 0, 50000);
+    pair_close(&p);
+}
+
 /* Servers of others send tickets when they like; between records they are no failure. */
 static void test_tickets(void **state)
 {
@@ -647,6 +666,7 @@ int main(void)
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_config_refuses),
         cmocka_unit_test(test_tickets),
+        cmocka_unit_test(test_replaced),
         cmocka_unit_test_setup_teardown(test_mutual, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_rest, version_old, version_new),
         cmocka_unit_test_setup_teardown(test_rest_in_pages, version_old, version_new),

@@ -116,7 +116,7 @@ static void test_refused(void **state)
     } rows[] = {{"\x02\0\0\0\0\0\0\0\0", 9, FED_ERR_UNSUPPORTED},
         {"\x01\x20\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},
         {"\x01\0\0\0\0\0\0\0\x02\x01\0\0\0", 13, FED_ERR_INVALID}, /* index 1 twice */
-        {"\x01\0\0\0\0\0\0\0\x01\0\x05", 11, FED_ERR_INVALID},     /* state 5 */
+        {"\x01\0\0\0\0\0\0\0\x01\0\x07", 11, FED_ERR_INVALID},     /* state 7 */
         {"\x01\0\0\0\0\0\0\0\x01\0\x40", 11, FED_ERR_INVALID},     /* a deed while pending */
         {"\x01\0\0\0\0\0\0\0\x7f\0\0", 11, FED_ERR_TRUNCATED},
         {"\x01\x80\0\0\0\0\0\0\0", 9, FED_ERR_INVALID},    /* unknown flag */

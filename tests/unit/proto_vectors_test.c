@@ -399,6 +399,7 @@ static void check_entry(const struct fed_json *c, const struct fed_report_entry 
     assert_int_equal(e->state, vector_int(c, "state"));
     assert_int_equal(e->health, vector_int(c, "health"));
     assert_int_equal(e->deed, vector_int(c, "deed"));
+    assert_int_equal(e->in_place, is_true(c, "in_place"));
     assert_int_equal(e->generation, vector_u64(c, "generation"));
     vector_bytes(c, e->resource_version, vector_text(c, "resource_version"));
     vector_bytes(c, e->reason, vector_text(c, "reason"));

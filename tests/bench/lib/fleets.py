@@ -197,6 +197,7 @@ def swarm_reconnect(fleet, results):
     crowd = CROWDS.get(fleet, LARGE)
     for crash, name, key, budget in ((False, "stop", "met_last", 10), (True, "crash", "met_p99", 30)):
         sessions = crowd.swarm.stats()["sessions"]
+        swarm_cpu = proc.cpu_family_s(crowd.swarm.pid)
         ready_s, ended_s = crowd.hub.restart(crash)
         shift = time.monotonic() - ready_s
         seen = crowd.change()
@@ -207,6 +208,8 @@ def swarm_reconnect(fleet, results):
         results.add(f"swarm_reconnect_{name}_served_last", seen["met_last"] + shift, "s",
                     budget if key == "met_last" else None)
         results.add(f"swarm_reconnect_{name}_handshakes", made, "handshakes", None if crash else 0)
+        results.add(f"swarm_reconnect_{name}_hub_cpu", proc.cpu_family_s(crowd.hub.pid), "s")
+        results.add(f"swarm_reconnect_{name}_swarm_cpu", proc.cpu_family_s(crowd.swarm.pid) - swarm_cpu, "s")
         if not crash:
             results.add("swarm_reconnect_stop_took", ended_s, "s")
 

@@ -169,6 +169,23 @@ def join_proof(secret, name, public_key):
     return hmac.new(secret, b"fedlet join 1\0" + name + b"\0" + public_key, hashlib.sha256).digest()
 
 
+# ---- 3.5 known again ----
+
+def prf_sha256(secret, label, seed, size):
+    """RFC 5246 section 5."""
+    step, out = label + seed, b""
+    while len(out) < size:
+        step = hmac.new(secret, step, hashlib.sha256).digest()
+        out += hmac.new(secret, step + label + seed, hashlib.sha256).digest()
+    return out[:size]
+
+
+def known_again(cluster, master, client_random, server_random):
+    """Identifier and secret."""
+    made = prf_sha256(master, b"EXPORTER-fedlet-recall", client_random + server_random, 64)
+    return hashlib.sha256(cluster).digest()[:16] + made[:16], made[16:]
+
+
 # ---- 6.2 hello, 6.3 query ----
 
 def put_hello(hello):

@@ -9,6 +9,8 @@ FULL, FACTS, MORE, REMOVED, REMOTE, REMOVED_CUT, SCALES = 1, 2, 4, 8, 16, 32, 64
 PENDING, APPLIED, FAILED, WAITING, REMOVING = range(5)
 HAS_DEED = (APPLIED, FAILED)  # of a failure: what was tried
 TELLS_WHY = (FAILED, WAITING, REMOVING)
+APPLIED_NOTED = 5  # on the wire: Applied, with a reason and a message behind it
+FAILED_IN_PLACE = 6  # on the wire: Failed, with the version before it that is in place
 
 
 def cut(text, most):
@@ -34,11 +36,14 @@ def put_why(item):
 
 def put_entry(entry):
     state = entry["state"]
-    out = bytes([state | entry["health"] << 4 | (entry["deed"] << 6 if state in HAS_DEED else 0)])
-    if state == APPLIED:
+    noted = state == APPLIED and bool(entry["reason"] or entry["message"])
+    in_place = state == FAILED and entry.get("in_place", False)
+    shown = APPLIED_NOTED if noted else FAILED_IN_PLACE if in_place else state
+    out = bytes([shown | entry["health"] << 4 | (entry["deed"] << 6 if state in HAS_DEED else 0)])
+    if state == APPLIED or in_place:
         out += put_varint(entry["generation"])
-        return out if entry["generation"] else out + put_string(cut(entry["resource_version"], VERSION_MAX))
-    return out + (put_why(entry) if state in TELLS_WHY else b"")
+        out += b"" if entry["generation"] else put_string(cut(entry["resource_version"], VERSION_MAX))
+    return out + (put_why(entry) if noted or state in TELLS_WHY else b"")
 
 
 def put_scale(scale):
@@ -86,13 +91,20 @@ def take_entry(at):
     byte = at.u8()
     entry = {"state": byte & 15, "health": byte >> 4 & 3, "deed": byte >> 6, "generation": 0, "resource_version": b"",
              "reason": b"", "message": b""}
+    noted = entry["state"] == APPLIED_NOTED
+    in_place = entry["state"] == FAILED_IN_PLACE
+    if noted:
+        entry["state"] = APPLIED
+    if in_place:
+        entry.update(state=FAILED, in_place=True)
     need(entry["state"] <= REMOVING and (entry["state"] in HAS_DEED or not entry["deed"]))
-    if entry["state"] in TELLS_WHY:
-        entry.update(take_why(at))
-    elif entry["state"] == APPLIED:
+    if entry["state"] == APPLIED or in_place:
         entry["generation"] = at.varint(U64_MAX)
         if not entry["generation"]:
             entry["resource_version"] = at.string(VERSION_MAX)
+    if noted or entry["state"] in TELLS_WHY:
+        entry.update(take_why(at))
+    need(not noted or entry["reason"] or entry["message"])
     return entry
 
 

@@ -1,0 +1,141 @@
+/* observe_watch.c - the watch of a kind: from a version on, kept alive by bookmarks, ended by the
+ * API server, by an error, or by us when nothing came for too long (see observe.h). */
+#include "agent/observe_inner.h"
+
+#include "agent/path.h"
+
+static void end(struct kind *k)
+{
+    k->observe->ports.kube->watch_cancel(k->observe->ports.kube->ctx, k->watch);
+    k->watch = NULL;
+}
+
+/* ---- events ---- */
+
+static void on_error(struct kind *k, const struct fed_json *status)
+{
+    int64_t code = fed_json_int(fed_json_get(status, "code"), 0);
+
+    end(k);
+    k->rv[0] = '\0';
+    if (code == 410 && k->retry.attempts == 0) {
+        k->retry.attempts = 1; /* should that list be too old again, wait */
+        observe_list(k, (struct fed_span){0});
+        return;
+    }
+    observe_retry(k, 0);
+}
+
+/* An event that cannot be read is an event that was missed. */
+static void on_garbage(struct kind *k)
+{
+    end(k);
+    k->rv[0] = '\0';
+    observe_retry(k, 0);
+    observe_log(k, "watch of", "an event cannot be read; listed again");
+}
+
+static void on_object(struct kind *k, struct fed_span type, const struct fed_json *object)
+{
+    struct agent_observe *o = k->observe;
+    struct agent_seen seen;
+    struct agent_entry *entry;
+    struct fed_span rv = fed_json_string(fed_json_find(object, "metadata.resourceVersion"));
+
+    if (rv.len > 0 && rv.len < sizeof k->rv && fed_span_to_cstr(rv, k->rv, sizeof k->rv))
+        k->rv[0] = '\0';
+    if (fed_span_is(type, "BOOKMARK"))
+        return;
+    if (agent_seen_read(o->ports.mem, object, k->api_version, k->kind, &seen, NULL))
+        return;
+    entry = observe_entry(k, &seen);
+    if (!entry && !fed_span_is(type, "DELETED"))
+        observe_stray(k, &seen);
+    else if (!entry)
+        return;
+    else if (fed_span_is(type, "DELETED"))
+        agent_apply_lost(o->apply, entry, seen.resource_version);
+    else
+        agent_apply_seen(o->apply, entry, &seen);
+}
+
+static void on_line(void *ctx, struct fed_span line)
+{
+    struct kind *k = ctx;
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *event = NULL;
+    struct fed_arena arena;
+    struct fed_span type;
+
+    k->heard_ms = observe_now(k->observe);
+    fed_arena_init(&arena, k->observe->ports.mem, AGENT_OBJECT_ARENA_MAX);
+    if (fed_json_doc_new(&arena.alloc, &doc) == FED_OK &&
+        fed_json_parse(doc, line, &event, NULL) == FED_OK) {
+        type = fed_json_string(fed_json_get(event, "type"));
+        if (fed_span_is(type, "ERROR"))
+            on_error(k, fed_json_get(event, "object"));
+        else
+            on_object(k, type, fed_json_get(event, "object"));
+    } else {
+        on_garbage(k);
+    }
+    fed_json_doc_free(doc);
+    fed_arena_fini(&arena);
+}
+
+static void on_open(void *ctx)
+{
+    struct kind *k = ctx;
+
+    k->opened_ms = k->heard_ms = observe_now(k->observe);
+}
+
+static void on_ended(
+    void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
+{
+    struct kind *k = ctx;
+    struct agent_observe *o = k->observe;
+
+    (void)body;
+    k->watch = NULL;
+    if (status != 0) { /* refused; 410 among the reasons */
+        k->rv[0] = '\0';
+        observe_retry(k, 0);
+        observe_log(k, "watch of", diag && diag->text[0] ? diag->text : "refused");
+    } else if (err) {
+        observe_retry(k, 0);
+        o->events.trouble(o->events.ctx);
+    } else if (observe_now(o) - k->opened_ms < AGENT_WATCH_SHORT_MS) {
+        observe_retry(k, 0);
+    } else {
+        observe_succeeded(k);
+        observe_watch(k);
+    }
+}
+
+void observe_watch(struct kind *k)
+{
+    struct agent_observe *o = k->observe;
+    struct fed_kube_watch_events events = {
+        .ctx = k, .open = on_open, .line = on_line, .ended = on_ended};
+    struct fed_buf path;
+    enum fed_err err;
+
+    fed_buf_init(&path, o->ports.mem, PATH_MAX_BYTES);
+    agent_path_put_kind(&path, k->api_version, k->plural);
+    fed_buf_put_text(&path, "?" SELECTOR "&watch=true&allowWatchBookmarks=true&resourceVersion=");
+    agent_path_put_escaped(&path, fed_span_text(k->rv));
+    k->state = KIND_WATCHING;
+    k->opened_ms = k->heard_ms = observe_now(o);
+    err = fed_buf_err(&path);
+    if (!err)
+        err = o->ports.kube->watch(o->ports.kube->ctx, fed_buf_cstr(&path),
+            k->full ? AGENT_ACCEPT_FULL : AGENT_ACCEPT_METADATA, &events, &k->watch);
+    fed_buf_fini(&path);
+    if (err) {
+        k->watch = NULL;
+        observe_retry(k, 0);
+        return;
+    }
+    observe_arm(o);
+}

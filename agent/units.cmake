@@ -1,0 +1,21 @@
+# units.cmake - makes units.c from the units in deploy/, without comments and blank lines.
+#   fed_units(OUT [FILE TARGET BEFORE]...)
+function(fed_units out)
+    set(rows "")
+    set(rest ${ARGN})
+    while(rest)
+        list(POP_FRONT rest file target before)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/deploy/${file})
+        file(READ ${PROJECT_SOURCE_DIR}/deploy/${file} text)
+        string(REGEX REPLACE "(^|\n)#[^\n]*" "\\1" text "${text}")
+        string(REGEX REPLACE "\n\n+" "\n" text "${text}")
+        string(REGEX REPLACE "^\n" "" text "${text}")
+        string(REPLACE "\\" "\\\\" text "${text}")
+        string(REPLACE "\"" "\\\"" text "${text}")
+        string(REPLACE "\n" "\\n\"\n     \"" text "${text}")
+        string(APPEND rows "    {\"${target}\",\n     \"${text}\", ${before}},\n")
+    endwhile()
+    file(CONFIGURE OUTPUT ${out} CONTENT "/* Made by agent/units.cmake. */\n#include \"agent/units.h\"\n
+const struct agent_unit agent_units[] = {\n${rows}};
+const size_t agent_n_units = sizeof agent_units / sizeof *agent_units;\n" @ONLY)
+endfunction()
