@@ -106,7 +106,7 @@ static void work_waits(const struct lister *l, const struct agent_entry *entry)
     bool rare = agent_trouble_rule((enum agent_trouble)entry->trouble)->content;
     char name[AGENT_ENTRY_NAME_SIZE];
 
-    if (!removing && (!entry->in_manifest || entry->state == FED_WORK_APPLIED))
+    if (!removing && (!agent_entry_is_held_to(entry) || entry->state == FED_WORK_APPLIED))
         return;
     give(l, &(struct agent_wait){.what = "work",
                 .object = agent_entry_name(entry, name),
@@ -141,7 +141,8 @@ void agent_daemon_waits(struct agent_daemon *d, agent_wait_each *each, void *ctx
 void agent_wait_note(const struct agent_ports *ports, struct agent_entry *entry)
 {
     uint32_t now_s = (uint32_t)(fed_loop_now_ms(ports->loop) / 1000);
-    bool waits = entry->removing || (entry->in_manifest && entry->state != FED_WORK_APPLIED);
+    bool waits =
+        entry->removing || (agent_entry_is_held_to(entry) && entry->state != FED_WORK_APPLIED);
 
     if (!waits)
         entry->since_s = 0;
