@@ -19,7 +19,7 @@ endforeach()
 
 string(CONCAT CMAKE_C_FLAGS_INIT
     "${FEDLET_ARCH_FLAGS} -ffunction-sections -fdata-sections -fno-pie"
-    " -fno-asynchronous-unwind-tables -fno-unwind-tables")
+    " -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer")
 # Not position independent: a static-pie binary carries relocations, which cost flash and memory
 # on every gateway. Nor is a part marked as read-only after relocation: at start such a binary has none to do, and musl makes no
 # call for it, while the linker pads to a whole page of the largest size (64 KiB on aarch64).
