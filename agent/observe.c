@@ -117,17 +117,26 @@ struct agent_entry *observe_entry(struct kind *k, const struct agent_seen *seen)
     return agent_table_find(k->observe->table, &work);
 }
 
+/* With the label and of no work, present or past. What an older bundle does not know may be in the
+ * one that is to come. */
 void observe_stray(struct kind *k, const struct agent_seen *seen)
 {
     struct fed_work work = {
         .api_version = k->api_version, .plural = k->plural, .ns = seen->ns, .name = seen->name};
 
-    if (!seen->deleting && fed_span_is(seen->managed, "true") &&
+    if (seen->deleting || !fed_span_is(seen->managed, "true"))
+        return;
+    if (!k->observe->events.current(k->observe->events.ctx) ||
         !agent_stray_release(k->observe->stray, &work, seen))
         k->strays = true;
 }
 
 /* ---- life ---- */
+
+void agent_observe_current(struct agent_observe *o)
+{
+    observe_stray_room(o);
+}
 
 void agent_observe_pause(struct agent_observe *o)
 {

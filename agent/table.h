@@ -52,6 +52,10 @@ struct agent_entry {
     bool removing; /* left the bundle; its object is to go */
     bool orphan;   /* while removing: leave the object, take the label off */
     bool kept; /* vanished through a change of epoch: left in place until the hub names it again */
+    bool
+        waits; /* left the bundle with too many others: held to it until that is settled (consent.h)
+                */
+    bool unclear; /* while it waits: whether it was ordered is not known yet */
     bool has_applied;
     uint8_t applied[AGENT_CONTENT_SIZE]; /* agent_entry_content when it was applied last */
     uint8_t fields[AGENT_FIELDS_SIZE];   /* digest of our managedFields entry after that */

@@ -331,6 +331,7 @@ static void run(unsigned seed)
 {
     struct model m = {.w = world_new(), .seed = seed};
 
+    m.w->consent_off = true; /* what leaves goes at once, however much it is */
     printf("# seed %u\n", seed);
     m.w->judge = judge;
     m.w->judge_ctx = &m;
