@@ -354,7 +354,7 @@ shown_everywhere() {
     read -r api coap agents <"$FLEET/hub.ports"
     soon 10 "$1" shown "$api"
     soon 10 "$1" shown "$agents"
-    soon 10 "$1" shown "$coap" -dtls1_2
+    soon 10 "$1" shown "$coap" -dtls1_2 -cert "$WORK/new-coap.crt" -key "$FLEET/new-coap/state/key.pem"
 }
 came() { grep -c "gateway: cluster $1 connected by" "$FLEET/logs/hub.err" || true; }
 is_another() { [ "$(own)" != "$1" ]; }
@@ -362,8 +362,9 @@ case_own_certificate() {
     local link first admin cluster
     hub_stop
     days_later 0
-    later hub_start --heartbeat-s 5 --certificate-life 17520h
+    later hub_start --heartbeat-s 10 --certificate-life 17520h
     for cluster in own-coap own-https new-coap new-https; do admit "$cluster"; done
+    sqlite_identity "$FLEET/new-coap/state" certificate >"$WORK/new-coap.crt"
     for link in coap https; do
         later agent_start "own-$link" --link $link
         connected "own-$link"
