@@ -501,7 +501,8 @@ void agent_apply_lost(
     } else if (is_settled(entry) && (entry->step == AGENT_STEP_NONE || entry->verify)) {
         look_again(apply, entry);
     } else if ((entry->removing && !entry->dropped) ||
-               (agent_entry_is_held_to(entry) && entry->step == AGENT_STEP_READ)) {
+               (agent_entry_is_held_to(entry) && entry->step == AGENT_STEP_READ &&
+                   entry->state == FED_WORK_WAITING)) {
         agent_entry_plan(entry, AGENT_STEP_READ, apply_now(apply));
         agent_apply_kick(apply);
     }

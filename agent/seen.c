@@ -22,6 +22,7 @@ static enum fed_err read_fields(
 
     fed_buf_init(&text, mem, AGENT_BODY_MAX);
     err = fields ? fed_json_put_canonical(&text, fields) : FED_OK;
+    fed_buf_put(&text, fed_json_string(fed_json_get(entry, "time")));
     if (!err)
         err = fed_buf_err(&text);
     if (!err)

@@ -2,9 +2,10 @@
  * is as we left it.
  *
  * Drift is found by managedFields alone: after each apply the digest over the canonical bytes of
- * fieldsV1 of our own entry (manager "fedlet", operation Apply) is remembered; whoever changes or
- * takes away a field that we set moves it out of that entry. (Kubernetes, "Server-Side Apply",
- * field management.) */
+ * fieldsV1 of our own entry (manager "fedlet", operation Apply) and its time is remembered; whoever
+ * changes or takes away a field that we set moves it out of that entry. The time is that of our
+ * last apply that changed something: an object of before (etcd from a backup), or one that somebody
+ * else applied in our name, has another. (Kubernetes, "Server-Side Apply", field management.) */
 #ifndef FEDLET_AGENT_SEEN_H
 #define FEDLET_AGENT_SEEN_H
 

@@ -2,6 +2,7 @@
 #include "agent/wait.h"
 
 #include "agent/daemon_inner.h"
+#include "agent/trouble.h"
 
 #include <stdio.h>
 
@@ -95,7 +96,9 @@ static void on_kind(
 static void work_waits(const struct lister *l, const struct agent_entry *entry)
 {
     bool removing = entry->removing && !entry->dropped;
-    bool planned = entry->step != AGENT_STEP_NONE && !entry->busy;
+    bool planned =
+        entry->step != AGENT_STEP_NONE && !entry->busy && entry->due_ms != AGENT_DUE_NEVER;
+    bool rare = agent_trouble_rule((enum agent_trouble)entry->trouble)->content;
     char name[AGENT_ENTRY_NAME_SIZE];
 
     if (!removing && (!agent_entry_is_held_to(entry) || entry->state == FED_WORK_APPLIED))
@@ -109,7 +112,9 @@ static void work_waits(const struct lister *l, const struct agent_entry *entry)
                 .since_unix_s = entry->since_s ? unix_of(l, (uint64_t)entry->since_s * 1000) : 0,
                 .next_try_unix_s =
                     planned ? unix_of(l, entry->due_ms > l->now_ms ? entry->due_ms : l->now_ms) : 0,
-                .limit_s = planned ? AGENT_WAIT_MAX_S : 0});
+                .limit_s = !planned ? 0
+                           : rare   ? AGENT_TROUBLE_RARE_S
+                                    : AGENT_WAIT_MAX_S});
 }
 
 void agent_daemon_waits(struct agent_daemon *d, agent_wait_each *each, void *ctx)
@@ -147,7 +152,7 @@ static bool is_work_stuck(const struct agent_daemon *d, uint64_t now_ms)
         const struct agent_entry *entry = d->table.at[i];
 
         if (entry->step != AGENT_STEP_NONE && !entry->dropped && entry->due_ms > 0 &&
-            entry->due_ms + STUCK_MS < now_ms)
+            entry->due_ms < now_ms && now_ms - entry->due_ms > STUCK_MS)
             return true;
     }
     return false;
