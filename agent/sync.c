@@ -401,6 +401,8 @@ void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out
     *out = (struct agent_sync_status){.state = s->at,
         .since_unix_s = s->since_unix_s,
         .connected = s->at == AGENT_SYNC_READY,
+        .pull_ms = s->pull_due ? s->pull_ms : 0,
+        .pull_why = s->pull_why,
         .copied = s->copied,
         .rtt_ms = s->rtt_ms,
         .told_unix_s = s->told_ms ? fed_loop_unix_s(s->ports.loop) -

@@ -71,9 +71,11 @@ struct agent_sync_status {
     struct agent_dial_status dial;
     int64_t since_unix_s; /* of the present connected or unconnected time */
     bool connected;
-    bool copied;         /* another machine came with this identity, as the hub says */
-    uint32_t rtt_ms;     /* of the last ping, 0: none was answered yet */
-    int64_t told_unix_s; /* the hub last spoke of the bundle, 0: not yet */
+    uint64_t pull_ms;     /* a bundle was refused, and is pulled again then; 0: none was */
+    const char *pull_why; /* its refusal */
+    bool copied;          /* another machine came with this identity, as the hub says */
+    uint32_t rtt_ms;      /* of the last ping, 0: none was answered yet */
+    int64_t told_unix_s;  /* the hub last spoke of the bundle, 0: not yet */
 };
 void agent_sync_status(const struct agent_sync *sync, struct agent_sync_status *out);
 

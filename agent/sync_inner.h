@@ -42,6 +42,8 @@ struct agent_sync {
     bool pull_again; /* something newer was announced meanwhile */
     bool want_full;
     bool pull_due;
+    uint64_t pull_ms;   /* with pull_due: when */
+    char pull_why[200]; /* the last refusal */
     struct agent_partial partial;
 };
 

@@ -43,12 +43,17 @@ static void hub_waits(const struct lister *l)
                     .since_unix_s = link.since_unix_s,
                     .next_try_unix_s =
                         link.dial.next_try_unix_s ? link.dial.next_try_unix_s : l->unix_s,
-                    .limit_s = AGENT_WAIT_MAX_S});
+                    .limit_s = AGENT_DIAL_AWAY_S});
     else if (link.dial.coap_try_unix_s)
         give(l, &(struct agent_wait){.what = "coap",
                     .message = "UDP does not get through, HTTPS is in use",
                     .next_try_unix_s = link.dial.coap_try_unix_s,
                     .limit_s = AGENT_DIAL_PROBE_CEILING_MS / 1000});
+    if (link.connected && link.pull_ms > 0)
+        give(l, &(struct agent_wait){.what = "bundle",
+                    .message = link.pull_why,
+                    .next_try_unix_s = unix_of(l, link.pull_ms),
+                    .limit_s = AGENT_WAIT_MAX_S});
 }
 
 static void member_waits(const struct lister *l)
@@ -96,8 +101,8 @@ static void on_kind(
 static void work_waits(const struct lister *l, const struct agent_entry *entry)
 {
     bool removing = entry->removing && !entry->dropped;
-    bool planned =
-        entry->step != AGENT_STEP_NONE && !entry->busy && entry->due_ms != AGENT_DUE_NEVER;
+    bool planned = entry->step != AGENT_STEP_NONE && !entry->busy &&
+                   entry->due_ms != AGENT_DUE_NEVER; /* that waits for another one */
     bool rare = agent_trouble_rule((enum agent_trouble)entry->trouble)->content;
     char name[AGENT_ENTRY_NAME_SIZE];
 
@@ -145,14 +150,16 @@ void agent_wait_note(const struct agent_ports *ports, struct agent_entry *entry)
         entry->since_s = now_s ? now_s : 1;
 }
 
-/* Due, and not begun; or begun, and never answered. */
+/* Begun, and never answered, or due and not begun. That which is due may be left alone for an hour
+ * when the API server asks for it. */
 static bool is_work_stuck(const struct agent_daemon *d, uint64_t now_ms)
 {
     for (size_t i = 0; i < d->table.n; i++) {
         const struct agent_entry *entry = d->table.at[i];
+        uint64_t limit_ms = entry->busy ? STUCK_MS : 2 * 3600000u + STUCK_MS;
 
         if (entry->step != AGENT_STEP_NONE && !entry->dropped && entry->due_ms > 0 &&
-            entry->due_ms < now_ms && now_ms - entry->due_ms > STUCK_MS)
+            now_ms > limit_ms && entry->due_ms < now_ms - limit_ms)
             return true;
     }
     return false;
@@ -169,7 +176,7 @@ const char *agent_daemon_stuck(struct agent_daemon *d)
     if (d->sync && agent_dial_is_stuck(agent_sync_dial(d->sync), STUCK_MS))
         return "the hub is not dialled any more";
     /* With the API server away nothing is begun, whatever is due. */
-    if (probe.reachable && now_ms - probe.since_ms > STUCK_MS && is_work_stuck(d, now_ms))
+    if (probe.reachable && now_ms - probe.since_ms > 3 * 3600000u && is_work_stuck(d, now_ms))
         return "works that are due are not begun";
     return NULL;
 }
