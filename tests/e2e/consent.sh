@@ -59,8 +59,8 @@ case_waits() {
     is 21 removal works
     after_a_change
     is 21 in_member
-    is WaitingForRemoval word c01
-    is '' word c13
+    soon 20 WaitingForRemoval word c01
+    soon 20 '' word c13
     is 'False CheckClusters' propagation shop federatedconfigmap c01
     cluster_word shop federatedconfigmap c01 edge message | grep -qE '^12 of 21 works \(57 %\).*since 20.*fedctl approve edge --removal'
     says 'RemovalAwaitsConsent +True .*12 of 21 works' fold_describe
@@ -253,7 +253,7 @@ case_agent_is_stricter() {
     after_a_change
     is 11 in_member
     is "$uid" member_jsonpath edge shop configmap c01 '{.metadata.uid}'
-    is WaitingForRemoval word c01
+    soon 20 WaitingForRemoval word c01
     cluster_word shop federatedconfigmap c01 edge message | grep -q 'left the bundle with too many others'
     says 'Removals: +10 works left the bundle' "$BIN/fedlet" status --state-dir "$FLEET/edge/state"
     says 'Leaving +ConfigMap shop/c01: RemovalAwaitsConsent' "$BIN/fedlet" status --state-dir "$FLEET/edge/state"
@@ -338,7 +338,7 @@ case_policy() {
         hubctl apply -f -
     soon 20 True consent_word
     soon 20 10 removal waiting # five in each of two periods
-    is WaitingForRemoval word c01
+    soon 20 WaitingForRemoval word c01
     hubctl delete placementpolicy none
     soon 20 '' consent_word
     is 10 in_member
