@@ -132,8 +132,8 @@ static void end_rights(struct agent_checks *c)
 {
     if (c->denied[0])
         agent_check_say(c, NULL, AGENT_CHECK_WARN,
-            "bind a role to the kubeconfig's user, as `fedlet rbac` prints it",
-            "it may not:%s", c->denied);
+            "bind a role to the kubeconfig's user, as `fedlet rbac` prints it", "it may not:%s",
+            c->denied);
     else
         agent_check_say(c, NULL, AGENT_CHECK_OK, NULL, "what the common kinds need is allowed");
     agent_check_next(c);

@@ -13,7 +13,7 @@
 /* A hub that has been away for that long is looked for less often, and with fewer sends: three
  * datagrams of a handshake and three of a TCP connection, some 50 kB a day with all headers. */
 #define AWAY_MS 3600000u
-#define AWAY_CEILING_MS 2100000u
+#define AWAY_CEILING_MS (AGENT_DIAL_AWAY_S * 1000u)
 #define AWAY_CONNECT_MS 7000u
 #define RETRY_ASKED_MAX_S 3600u
 #define STABLE_MS 60000u /* a session that lived that long was no failure */

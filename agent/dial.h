@@ -61,6 +61,9 @@ enum agent_dial_state {
 };
 const char *agent_dial_state_name(enum agent_dial_state state);
 
+/* The longest wait, once a hub has been away for an hour. */
+#define AGENT_DIAL_AWAY_S 2100u
+
 struct agent_clock;
 
 struct agent_dial_options {

@@ -40,6 +40,8 @@ struct agent_sync_events {
      * are known (agent_sync_know_kinds), and when they changed. Not called with a hub that does not
      * say. */
     void (*kinds)(void *ctx, struct fed_span kinds);
+    /* The hub said what becomes of removals that waited (consent.h), and something changed. */
+    void (*removals)(void *ctx);
     /* A bundle was staged: durable, its works planned. */
     void (*staged)(void *ctx, const struct agent_staged *staged);
 };
@@ -56,6 +58,8 @@ void agent_sync_stop(struct agent_sync *sync);
 
 /* The answer to k that the daemon holds: while the hub's hello speaks of the same, nobody asks. */
 void agent_sync_know_kinds(struct agent_sync *sync, struct fed_span kinds);
+/* The session is up, and the bundle in place is the newest that the hub told of. */
+bool agent_sync_is_current(const struct agent_sync *sync);
 /* Of the hub's last hello (proto/link/knows.h). */
 uint64_t agent_sync_hub_knows(const struct agent_sync *sync);
 
@@ -67,9 +71,11 @@ struct agent_sync_status {
     struct agent_dial_status dial;
     int64_t since_unix_s; /* of the present connected or unconnected time */
     bool connected;
-    bool copied;         /* another machine came with this identity, as the hub says */
-    uint32_t rtt_ms;     /* of the last ping, 0: none was answered yet */
-    int64_t told_unix_s; /* the hub last spoke of the bundle, 0: not yet */
+    uint64_t pull_ms;     /* a bundle was refused, and is pulled again then; 0: none was */
+    const char *pull_why; /* its refusal */
+    bool copied;          /* another machine came with this identity, as the hub says */
+    uint32_t rtt_ms;      /* of the last ping, 0: none was answered yet */
+    int64_t told_unix_s;  /* the hub last spoke of the bundle, 0: not yet */
 };
 void agent_sync_status(const struct agent_sync *sync, struct agent_sync_status *out);
 

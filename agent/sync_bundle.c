@@ -2,6 +2,7 @@
  * is pulled again. */
 #include "agent/sync_inner.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PULL_FLOOR_MS 1000u
@@ -17,13 +18,14 @@ static void pull(struct agent_sync *s);
 static void pull_later(struct agent_sync *s, uint32_t ceiling_ms)
 {
     s->pull_due = true;
-    agent_timer_at(&s->ports, s->pull_timer,
-        agent_retry_failed(&s->pull_retry, agent_sync_now(s), PULL_FLOOR_MS, ceiling_ms,
-            agent_spread(&s->ports), 0));
+    s->pull_ms = agent_retry_failed(
+        &s->pull_retry, agent_sync_now(s), PULL_FLOOR_MS, ceiling_ms, agent_spread(&s->ports), 0);
+    agent_timer_at(&s->ports, s->pull_timer, s->pull_ms);
 }
 
 static void refused(struct agent_sync *s, enum fed_err err, const struct fed_diag *diag)
 {
+    snprintf(s->pull_why, sizeof s->pull_why, "%.199s", agent_sync_text(err, diag));
     if (err == FED_ERR_CONFLICT && s->pull_retry.attempts == 0) {
         pull(s); /* starts elsewhere than what we hold: ordinary after a lost notification */
         return;
@@ -63,6 +65,8 @@ static void stage(struct agent_sync *s, struct fed_span frame)
     fed_log(s->ports.log, FED_LOG_INFO, "bundle %llu: %zu works, %zu new or changed, %zu to remove",
         (unsigned long long)s->table->revision, s->table->n_manifest, staged.n_changed,
         staged.n_removed);
+    if (staged.n_waiting)
+        agent_sync_ask_for_removals(s);
     if (staged.n_released)
         fed_log(s->ports.log, FED_LOG_WARN,
             "joined once more; %zu objects that the bundle does not name lose the managed label "

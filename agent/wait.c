@@ -2,6 +2,7 @@
 #include "agent/wait.h"
 
 #include "agent/daemon_inner.h"
+#include "agent/trouble.h"
 
 #include <stdio.h>
 
@@ -42,12 +43,17 @@ static void hub_waits(const struct lister *l)
                     .since_unix_s = link.since_unix_s,
                     .next_try_unix_s =
                         link.dial.next_try_unix_s ? link.dial.next_try_unix_s : l->unix_s,
-                    .limit_s = AGENT_WAIT_MAX_S});
+                    .limit_s = AGENT_DIAL_AWAY_S});
     else if (link.dial.coap_try_unix_s)
         give(l, &(struct agent_wait){.what = "coap",
                     .message = "UDP does not get through, HTTPS is in use",
                     .next_try_unix_s = link.dial.coap_try_unix_s,
                     .limit_s = AGENT_DIAL_PROBE_CEILING_MS / 1000});
+    if (link.connected && link.pull_ms > 0)
+        give(l, &(struct agent_wait){.what = "bundle",
+                    .message = link.pull_why,
+                    .next_try_unix_s = unix_of(l, link.pull_ms),
+                    .limit_s = AGENT_WAIT_MAX_S});
 }
 
 static void member_waits(const struct lister *l)
@@ -97,9 +103,10 @@ static void work_waits(const struct lister *l, const struct agent_entry *entry)
     bool removing = entry->removing && !entry->dropped;
     bool planned = entry->step != AGENT_STEP_NONE && !entry->busy &&
                    entry->due_ms != AGENT_DUE_NEVER; /* that waits for another one */
+    bool rare = agent_trouble_rule((enum agent_trouble)entry->trouble)->content;
     char name[AGENT_ENTRY_NAME_SIZE];
 
-    if (!removing && (!entry->in_manifest || entry->state == FED_WORK_APPLIED))
+    if (!removing && (!agent_entry_is_held_to(entry) || entry->state == FED_WORK_APPLIED))
         return;
     give(l, &(struct agent_wait){.what = "work",
                 .object = agent_entry_name(entry, name),
@@ -110,7 +117,9 @@ static void work_waits(const struct lister *l, const struct agent_entry *entry)
                 .since_unix_s = entry->since_s ? unix_of(l, (uint64_t)entry->since_s * 1000) : 0,
                 .next_try_unix_s =
                     planned ? unix_of(l, entry->due_ms > l->now_ms ? entry->due_ms : l->now_ms) : 0,
-                .limit_s = planned ? AGENT_WAIT_MAX_S : 0});
+                .limit_s = !planned ? 0
+                           : rare   ? AGENT_TROUBLE_RARE_S
+                                    : AGENT_WAIT_MAX_S});
 }
 
 void agent_daemon_waits(struct agent_daemon *d, agent_wait_each *each, void *ctx)
@@ -132,7 +141,8 @@ void agent_daemon_waits(struct agent_daemon *d, agent_wait_each *each, void *ctx
 void agent_wait_note(const struct agent_ports *ports, struct agent_entry *entry)
 {
     uint32_t now_s = (uint32_t)(fed_loop_now_ms(ports->loop) / 1000);
-    bool waits = entry->removing || (entry->in_manifest && entry->state != FED_WORK_APPLIED);
+    bool waits =
+        entry->removing || (agent_entry_is_held_to(entry) && entry->state != FED_WORK_APPLIED);
 
     if (!waits)
         entry->since_s = 0;

@@ -184,6 +184,35 @@ case_member_down_at_start() {
     soon 90 later field configmap plain '{.data.k}'
     soon 60 True ready_word cluster1
 }
+case_both_away_at_start() {
+    # Neither hub nor API server when it starts: enforced as soon as the API server is there, told as soon as the hub is.
+    connected
+    agent_stop cluster1
+    member delete configmap plain
+    hub_stop
+    "$KUBE" stop --dir "$FLEET/cluster1/kube" apiserver
+    agent_start cluster1
+    soon 20 false status_field cluster1 connected
+    says 'API server: +unreachable' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
+    "$KUBE" start --dir "$FLEET/cluster1/kube" apiserver
+    soon 60 later field configmap plain '{.data.k}'
+    is false status_field cluster1 connected
+    hub_start --heartbeat-s 10
+    connected 90
+    soon 60 True ready_word cluster1
+    # The hub first.
+    agent_stop cluster1
+    "$KUBE" stop --dir "$FLEET/cluster1/kube" apiserver
+    hub_stop
+    agent_start cluster1
+    soon 20 false status_field cluster1 connected
+    hub_start --heartbeat-s 10
+    connected 90
+    set_value plain both
+    "$KUBE" start --dir "$FLEET/cluster1/kube" apiserver
+    soon 90 both field configmap plain '{.data.k}'
+    soon 60 True ready_word cluster1
+}
 case_agent_silent() {
     # Nothing heard for three heartbeats or so: offline, and ready again when it is back.
     agent_stop cluster1 KILL
@@ -208,13 +237,13 @@ import json, sys, time
 status = json.load(open(sys.argv[1], encoding="utf-8"))
 print(json.dumps(status, indent=1))
 assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate", "clone_suspected"], list(status)
-assert list(status["works"]) == ["total", "applied", "pending", "failed"], status["works"]
+assert list(status["works"]) == ["total", "applied", "pending", "failed", "removals_waiting"], status["works"]
 assert list(status["bytes"]) == ["sent", "received", "month_sent", "month_received"], status["bytes"]
 assert list(status["certificate"]) == ["not_after_unix_s", "renewal_unix_s"], status["certificate"]
 assert status["cluster"] == "cluster1" and status["link"] == sys.argv[3] and status["connected"] is True
 assert status["hub"] == sys.argv[2], status["hub"]
 assert status["dial"]["state"] == "in use" and status["hub"] in status["dial"]["hubs"], status["dial"]
-assert status["works"] == {"total": 3, "applied": 3, "pending": 0, "failed": 0}, status["works"]
+assert status["works"] == {"total": 3, "applied": 3, "pending": 0, "failed": 0, "removals_waiting": 0}, status["works"]
 assert status["revision"] > 0 and status["epoch"] > 0
 now = time.time()
 assert now - 3600 < status["since_unix_s"] <= now + 1
@@ -417,6 +446,7 @@ try "the hub killed and started: a change flows" case_hub_killed
 try "the hub killed while changes flow" case_hub_killed_during_changes
 try "the member's API server away: Offline, then Ready, the change is applied" case_member_down
 try "the member's API server away when the agent starts" case_member_down_at_start
+try "hub and API server away when the agent starts" case_both_away_at_start
 try "a silent agent is Offline until it is back" case_agent_silent
 try "a second agent on the same state is refused" case_second_agent
 try "SIGTERM ends it in order" case_sigterm

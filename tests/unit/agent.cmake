@@ -47,6 +47,10 @@ fed_unit_test(agent_report_test
     SOURCES ${agent_dir}/agent_report_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_consent_test
+    SOURCES ${agent_dir}/agent_consent_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_pods_test
     SOURCES ${agent_dir}/agent_pods_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
@@ -74,3 +78,6 @@ fed_unit_test(agent_offline_test
     SOURCES ${agent_dir}/agent_offline_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_vault_test
+    SOURCES ${agent_dir}/agent_vault_test.c ${agent_dir}/ports_base_dir.c
+    LINK fed_agent fed_port_sqlite fed_port_posix)

@@ -22,7 +22,7 @@ static char names[MAPS][16];
 
 static void path_of(unsigned i, char out[100])
 {
-    snprintf(out, 100, "/api/v1/namespaces/web/configmaps/%s", names[i]);
+    snprintf(out, 100, "/api/v1/namespaces/web/configmaps/%.15s", names[i]);
 }
 
 static struct world *world_with_maps(void)

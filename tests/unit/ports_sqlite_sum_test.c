@@ -218,7 +218,7 @@ static void make_version_1(struct world *w)
 {
     sqlite3 *db = NULL;
 
-    sql(w, "PRAGMA page_size=4096;BEGIN;PRAGMA application_id=0x46454431;PRAGMA user_version=1;"
+    sql(w, "PRAGMA page_size=4096;BEGIN;PRAGMA application_id=1178944561;PRAGMA user_version=1;"
            "CREATE TABLE item(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,"
            " revision INTEGER NOT NULL, value BLOB NOT NULL);"
            "CREATE TABLE log(id INTEGER PRIMARY KEY, key BLOB NOT NULL,"

@@ -207,6 +207,25 @@ def change(fleet, results):
         results.add("health_reports_per_change", len(reports) / CHANGES, "reports")
 
 
+def flash(fleet, results):
+    """Bytes that one changed image tag writes to the state directory, and those of a new session."""
+    edge = fleet.running()
+    images = Images(edge)
+    before = proc.written_bytes(edge.pid)
+    for _ in range(CHANGES):
+        image = images.next()
+        fleet.hub.change_image("bench", WEB, image)
+        images.wait(image)
+        fleet.relay.wait_quiet(SETTLE_S, REPORT_LIMIT_S)
+    results.add("flash_bytes_per_change", (proc.written_bytes(edge.pid) - before) / CHANGES, "bytes", 65536)
+    images.close()
+    edge.agent_stop()
+    edge.agent_start(fleet.relay.port)
+    wait_for("the cluster to be ready", lambda: fleet.hub.cluster_ready(fleet.EDGE))
+    fleet.relay.wait_quiet(SETTLE_S, REPORT_LIMIT_S)
+    results.add("flash_bytes_per_start", proc.written_bytes(edge.pid), "bytes")
+
+
 def idle(fleet, results):
     """Nothing changes: traffic, processor time, memory, writes."""
     edge = fleet.running()
@@ -324,5 +343,5 @@ def _count_of(objs, wanted):
 
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
-GROUPS = {f.__name__: f for f in (size, proto, plan, session, hub, delivery, change, idle, restart, latency, peak, footprint,
+GROUPS = {f.__name__: f for f in (size, proto, plan, session, hub, delivery, change, flash, idle, restart, latency, peak, footprint,
                                   blocks, fleet_read, api, *FLEETS)}
