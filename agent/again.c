@@ -45,7 +45,7 @@ static enum fed_err keep(
     struct fed_buf value;
 
     entry->kept = entry->kept || !entry->removing;
-    entry->in_manifest = false;
+    entry->in_manifest = entry->waits = entry->unclear = false;
     fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
     fed_buf_init(&value, arena, FED_WORK_OVERRIDES_MAX + 8192u);
     agent_state_put_work_key(&key, &entry->work);
@@ -121,6 +121,7 @@ enum fed_err agent_state_join_again(struct agent_state *state, struct fed_diag *
         err = state->store->commit(state->store->ctx, NULL, 0, l.ops, l.n, NULL, diag);
     state->commits += !err;
     agent_table_fini(&table);
+    fed_consent_window_fini(&state->consent.window);
     fed_arena_fini(&arena);
     return err;
 }

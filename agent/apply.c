@@ -274,11 +274,6 @@ static bool may_try(struct agent_apply *apply, struct agent_entry *entry, uint64
            agent_budget_take(&apply->retries, AGENT_RETRY_RATE, now_ms, &entry->due_ms);
 }
 
-struct agent_budget *agent_apply_retries(struct agent_apply *apply)
-{
-    return &apply->retries;
-}
-
 static bool is_due(const struct agent_entry *entry, uint64_t now_ms)
 {
     return !entry->busy && entry->step != AGENT_STEP_NONE && !entry->dropped &&

@@ -83,8 +83,6 @@ void agent_apply_set_back(struct agent_entry *entry);
 /* The member has this kind again: what failed without it is tried now. */
 void agent_apply_kind_back(
     struct agent_apply *apply, struct fed_span api_version, struct fed_span plural);
-/* What all requests that repeat a failed one share (AGENT_RETRY_RATE). */
-struct agent_budget *agent_apply_retries(struct agent_apply *apply);
 
 /* State, health or object of the entry changed: whoever waits for it is looked at again. Cheap when
  * nobody waits. */

@@ -25,8 +25,9 @@ struct await {
 static bool is_obstacle(const struct agent_entry *entry, bool *is_kind)
 {
     *is_kind = entry->trouble == AGENT_TROUBLE_KIND;
-    return entry->in_manifest && (*is_kind || entry->trouble == AGENT_TROUBLE_NAMESPACE ||
-                                     entry->trouble == AGENT_TROUBLE_TERMINATING);
+    return agent_entry_is_held_to(entry) &&
+           (*is_kind || entry->trouble == AGENT_TROUBLE_NAMESPACE ||
+               entry->trouble == AGENT_TROUBLE_TERMINATING);
 }
 
 /* The name of what the entry misses; false when nothing can be watched for. */

@@ -77,7 +77,7 @@ static void end_fight(struct agent_apply *apply, struct agent_entry *entry)
 {
     char name[AGENT_ENTRY_NAME_SIZE];
 
-    if (entry->in_manifest && has_reason(entry, CONTESTED)) {
+    if (agent_entry_is_held_to(entry) && has_reason(entry, CONTESTED)) {
         fed_log(apply->ports.log, FED_LOG_INFO, "%s: nobody changes it any more",
             agent_entry_name(entry, name));
         agent_trial_settled(apply->table, entry);
@@ -389,13 +389,13 @@ bool apply_drift_absent(struct agent_apply *apply, struct agent_entry *entry)
 /* What changes in the member stays changed. */
 static bool is_held(const struct agent_entry *entry)
 {
-    return entry->in_manifest && (entry->work.options & FED_WORK_HELD);
+    return agent_entry_is_held_to(entry) && (entry->work.options & FED_WORK_HELD);
 }
 
 /* Nothing is to be done for the entry but, perhaps, about a foreign change. */
 static bool is_settled(const struct agent_entry *entry)
 {
-    return entry->in_manifest && entry->has_applied && !is_held(entry) && !entry->busy &&
+    return agent_entry_is_held_to(entry) && entry->has_applied && !is_held(entry) && !entry->busy &&
            (entry->step == AGENT_STEP_NONE || entry->verify || has_reason(entry, CONTESTED));
 }
 
@@ -476,7 +476,7 @@ static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    if (!note_version(entry, seen->resource_version) || !entry->in_manifest)
+    if (!note_version(entry, seen->resource_version) || !agent_entry_is_held_to(entry))
         return;
     note_moved(entry, seen);
     agent_entry_set_health(apply->ports.mem, entry, &seen->health);
@@ -501,7 +501,8 @@ void agent_apply_lost(
     } else if (is_settled(entry) && (entry->step == AGENT_STEP_NONE || entry->verify)) {
         look_again(apply, entry);
     } else if ((entry->removing && !entry->dropped) ||
-               (entry->in_manifest && entry->step == AGENT_STEP_READ)) {
+               (agent_entry_is_held_to(entry) && entry->step == AGENT_STEP_READ &&
+                   entry->state == FED_WORK_WAITING)) {
         agent_entry_plan(entry, AGENT_STEP_READ, apply_now(apply));
         agent_apply_kick(apply);
     }

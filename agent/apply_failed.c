@@ -4,8 +4,8 @@
 
 #include "agent/trial.h"
 
-#define CONTENT_TRIES 3u /* of what only another content helps; then rarely */
-#define RARE_MS 1800000u /* and up to twice that */
+#define CONTENT_TRIES 3u                      /* of what only another content helps; then rarely */
+#define RARE_MS (AGENT_TROUBLE_RARE_S * 500u) /* and up to twice that */
 #define QUIET_MAX_S 10u
 
 const char *apply_reason(const struct agent_entry *entry)

@@ -63,7 +63,7 @@ static bool wait_for_namespace(struct agent_apply *apply, struct agent_entry *en
     if (entry->work.ns.len == 0)
         return false;
     found = agent_table_find(apply->table, &ns);
-    if (!found || !found->in_manifest || found->uid[0] || is_held(found))
+    if (!found || !agent_entry_is_held_to(found) || found->uid[0] || is_held(found))
         return false;
     fed_diag_set(&message, FED_OK, "namespace \"" FED_SPAN_FMT "\" is not there yet",
         FED_SPAN_ARG(entry->work.ns));
@@ -87,7 +87,7 @@ static const struct agent_entry *find_crd(
         return NULL; /* the core group, which has no definitions */
     crd.name = fed_span_text(name);
     found = agent_table_find(apply->table, &crd);
-    return found && found->in_manifest && !is_held(found) ? found : NULL;
+    return found && agent_entry_is_held_to(found) && !is_held(found) ? found : NULL;
 }
 
 static bool wait_for_crd(struct agent_apply *apply, struct agent_entry *entry)
@@ -124,7 +124,7 @@ const struct agent_entry *apply_scout(
     for (size_t i = 0; i < apply->table->n; i++) {
         const struct agent_entry *scout = apply->table->at[i];
 
-        if (scout != entry && scout->in_manifest && scout->step != AGENT_STEP_NONE &&
+        if (scout != entry && agent_entry_is_held_to(scout) && scout->step != AGENT_STEP_NONE &&
             !is_blocked(scout) && same_obstacle(scout, entry))
             return scout;
     }
@@ -337,7 +337,7 @@ static bool wait_for_dependencies(struct agent_apply *apply, struct agent_entry 
 /* In the member, or maybe. */
 static bool is_there(const struct agent_entry *entry)
 {
-    return entry->removing ? !entry->dropped : entry->in_manifest && entry->uid[0];
+    return entry->removing ? !entry->dropped : agent_entry_is_held_to(entry) && entry->uid[0];
 }
 
 /* What depends on it goes first, or lets it go; in a cycle there is no first. */

@@ -127,7 +127,7 @@ static const char *remedy_of_certificates(const struct agent_checks *c, const ch
 {
     if (strstr(why, "not valid before") || strstr(why, "expired on"))
         return "set the clock, here or at the hub";
-    return c->joined ? rejoin : "make another token: `fedctl token create`";
+    return !c->token ? rejoin : "make another token: `fedctl token create`";
 }
 
 /* The layer below the session: a datagram, or a connection. */
@@ -204,11 +204,11 @@ static void on_up(void *ctx)
     took_ms = (unsigned long)(fed_loop_now_ms(c->w->ports.loop) - c->began_ms);
     say_way(c, true, "");
     agent_check_say(c, c->address.coap ? "dtls" : "tls", AGENT_CHECK_OK, NULL,
-        c->address.coap && !c->joined ? "%s knows the token (handshake %lu ms)"
-                                      : "%s is of the pinned CA (handshake %lu ms)",
+        c->address.coap && c->token ? "%s knows the token (handshake %lu ms)"
+                                    : "%s is of the pinned CA (handshake %lu ms)",
         hub_of(c), took_ms);
     /* A session in which an agent asked for something takes the place of its older one. */
-    if (!c->joined || agent_check_connected(c)) {
+    if (c->token || agent_check_connected(c)) {
         end_soon(c);
         return;
     }
@@ -236,10 +236,10 @@ static enum fed_err connect_to(struct agent_checks *c, struct fed_diag *diag)
         .key_pem = fed_buf_span(&w->key_pem),
         .ca_pem = fed_span_text(w->identity.ca)};
 
-    if (!c->joined && c->address.coap)
+    if (c->token && c->address.coap)
         identity = (struct fed_link_client_identity){.psk_identity = c->token->id,
             .psk_key = fed_span_of(c->token->secret, sizeof c->token->secret)};
-    else if (!c->joined)
+    else if (c->token)
         identity = (struct fed_link_client_identity){.ca_pin = &c->token->pin};
     return c->link->connect(
         c->link->ctx, c->address.host, c->address.port, &identity, AGENT_CHECK_HUB_MS, diag);

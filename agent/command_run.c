@@ -90,6 +90,7 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
 {
     struct agent_daemon_options daemon_options = {0};
     struct agent_dial_slot slot = {0};
+    struct fed_consent_limit limit;
     struct agent_service service = {.world = w, .options = options};
     struct places places;
     struct fed_diag diag = {""};
@@ -98,6 +99,9 @@ int agent_command_run(struct agent_world *w, const struct agent_options *options
     err = open_run(w, &daemon_options, &slot, &diag);
     if (!err)
         err = places_init(w, &places, &diag);
+    if (!err)
+        err = fed_consent_limit_parse(fed_span_text(w->config.removal_consent), &limit, &diag);
+    daemon_options.removal_consent = &limit;
     daemon_options.sync.session = &places.session;
     daemon_options.sync.partial = &places.partial;
     daemon_options.vault = &w->vault;

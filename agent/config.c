@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum kind { KIND_TEXT, KIND_CHOICE, KIND_HUBS };
+enum kind { KIND_TEXT, KIND_CHOICE, KIND_CONSENT, KIND_HUBS };
 
 static const struct key {
     const char *name;
@@ -34,6 +34,13 @@ static const struct key {
     {"hubs", "--hub", KIND_HUBS, 0, 0, NULL, "",
         "addresses instead of those that came with the token, for example "
         "coaps://hub.example:5684, https://hub.example:7444"},
+    {"removalConsent", "--removal-consent", KIND_CONSENT,
+        offsetof(struct agent_config, removal_consent), FED_CONSENT_TEXT_SIZE, NULL,
+        "share=30%,least=5",
+        "removals that nobody ordered by name, of more than that share of the works and at least "
+        "so "
+        "many, stay until somebody consents at the hub, whatever the hub's own limit is; off: "
+        "none"},
     {"policy", "--policy", KIND_TEXT, offsetof(struct agent_config, policy), AGENT_PATH_MAX, NULL,
         "",
         "file that says what the hub may do here: kinds, namespaces, images, pods, accounts; see "
@@ -78,8 +85,12 @@ static enum fed_err add_hub(struct agent_config *config, const char *value, stru
 static enum fed_err set(
     struct agent_config *config, const struct key *key, const char *value, struct fed_diag *diag)
 {
+    struct fed_consent_limit limit;
+
     if (key->kind == KIND_HUBS)
         return add_hub(config, value, diag);
+    if (key->kind == KIND_CONSENT && fed_consent_limit_parse(fed_span_text(value), &limit, diag))
+        return fed_diag_prefix(diag, FED_ERR_INVALID, "%s", key->name);
     if (key->kind == KIND_CHOICE && !is_choice(key->choices, value))
         return fed_diag_set(
             diag, FED_ERR_INVALID, "%s: \"%s\" is none of %s", key->name, value, key->choices);

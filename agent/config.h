@@ -7,6 +7,7 @@
 #include "agent/limits.h"
 #include "ports/log.h"
 #include "proto/base/buf.h"
+#include "proto/bundle/consent.h"
 
 #define AGENT_PATH_MAX 1024u
 #define AGENT_METRICS_SIZE 120u
@@ -21,6 +22,7 @@ struct agent_config {
     char log[8];                      /* text, json */
     char metrics[AGENT_METRICS_SIZE]; /* "" for none */
     char policy[AGENT_PATH_MAX];      /* "" for none (policy.h) */
+    char removal_consent[FED_CONSENT_TEXT_SIZE];
     char hubs[AGENT_HUBS_MAX][281];
     size_t n_hubs; /* 0: those that came with the token */
 };

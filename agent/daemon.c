@@ -101,6 +101,13 @@ static void on_trouble(void *ctx)
     agent_probe_trouble(d->probe);
 }
 
+static bool on_asked_current(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    return d->sync && agent_sync_is_current(d->sync);
+}
+
 static void on_persist(void *ctx)
 {
     persist(ctx);
@@ -142,6 +149,16 @@ static void on_up(void *ctx, uint64_t report_seq)
 
     agent_report_hub_knows(d->report, agent_sync_hub_knows(d->sync));
     agent_report_link_up(d->report, report_seq);
+    if (agent_sync_is_current(d->sync))
+        agent_observe_current(d->observe);
+}
+
+static void on_removals(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    agent_apply_kick(d->apply);
+    agent_report_staged(d->report);
 }
 
 static void on_kinds(void *ctx, struct fed_span kinds)
@@ -155,6 +172,8 @@ static void on_kinds(void *ctx, struct fed_span kinds)
         return;
     }
     agent_sync_know_kinds(d->sync, kinds);
+    if (agent_sync_is_current(d->sync))
+        agent_observe_current(d->observe);
     if (agent_state_set_kinds(&d->state, kinds, &diag))
         fed_log(d->ports.log, FED_LOG_WARN,
             "state file: the federated kinds: %s; the next process asks for them again", diag.text);
@@ -227,6 +246,14 @@ static void log_kept(struct agent_daemon *d)
     }
 }
 
+static void log_waiting(struct agent_daemon *d, size_t n)
+{
+    fed_log(d->ports.log, FED_LOG_WARN,
+        "%zu works left the bundle and nobody is known to have ordered that by name: they stay as "
+        "they are until the hub says what becomes of them",
+        n);
+}
+
 static void on_staged(void *ctx, const struct agent_staged *staged)
 {
     struct agent_daemon *d = ctx;
@@ -236,8 +263,12 @@ static void on_staged(void *ctx, const struct agent_staged *staged)
     if (staged->new_epoch)
         log_kept(d);
     agent_observe_sync(d->observe);
+    if (agent_sync_is_current(d->sync))
+        agent_observe_current(d->observe);
     agent_pods_sync(d->pods);
     agent_report_staged(d->report);
+    if (staged->n_waiting)
+        log_waiting(d, staged->n_waiting);
 }
 
 /* ---- life ---- */
@@ -260,7 +291,8 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         .trouble = on_trouble,
         .scaled = on_scaled};
     struct agent_pods_events pods = {.ctx = d, .changed = on_changed};
-    struct agent_observe_events observe = {.ctx = d, .trouble = on_trouble};
+    struct agent_observe_events observe = {
+        .ctx = d, .trouble = on_trouble, .current = on_asked_current};
     struct agent_rollback_events rollback = {
         .ctx = d, .changed = on_changed, .persist = on_persist};
     struct agent_probe_events probe = {.ctx = d, .reachable = on_reachable, .facts = on_facts};
@@ -271,6 +303,7 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         .up = on_up,
         .down = on_down,
         .kinds = on_kinds,
+        .removals = on_removals,
         .staged = on_staged};
     enum fed_err err =
         d->ports.loop->timer_new(d->ports.loop->ctx, on_persist_timer, d, &d->persist_timer);
@@ -308,9 +341,12 @@ enum fed_err agent_daemon_new(const struct agent_ports *ports,
     d->ports = *ports;
     d->options = *options;
     agent_state_init(&d->state, ports->mem, ports->store);
+    d->state.consent.clock = ports->loop;
     agent_table_init(&d->table, ports->mem);
     d->state.vault = options->vault;
     err = agent_state_load(&d->state, &d->table, fed_loop_now_ms(ports->loop), diag);
+    if (!err && options->removal_consent)
+        agent_consent_limit(&d->state, &d->table, options->removal_consent);
     d->state.damaged = options->damaged; /* until here it is the caller's to mend */
     d->state.damaged_ctx = options->damaged_ctx;
     if (!err)
@@ -370,6 +406,7 @@ void agent_daemon_free(struct agent_daemon *d)
     agent_apply_free(d->apply);
     d->ports.loop->timer_free(d->ports.loop->ctx, d->persist_timer);
     agent_table_fini(&d->table);
+    fed_consent_window_fini(&d->state.consent.window);
     fed_alloc_free(d->ports.mem, d, sizeof *d);
 }
 
@@ -431,7 +468,7 @@ void agent_daemon_leave(
 
         entry->orphan = entry->orphan || keep_objects || entry->kept;
         entry->removing = true;
-        entry->in_manifest = entry->kept = false;
+        entry->in_manifest = entry->kept = entry->waits = entry->unclear = false;
         entry->dirty = true;
         agent_entry_set(&d->table, entry, FED_WORK_REMOVING, "", NULL);
         agent_entry_plan(entry, AGENT_STEP_READ, now_ms);

@@ -14,8 +14,9 @@
 struct agent_daemon;
 
 struct agent_daemon_options {
-    struct agent_dial_options sync;  /* sync.n_hubs 0: no link at all (fedlet leave) */
-    struct agent_dial_slot *slot;    /* filled in, so that the links' events arrive */
+    struct agent_dial_options sync; /* sync.n_hubs 0: no link at all (fedlet leave) */
+    struct agent_dial_slot *slot;   /* filled in, so that the links' events arrive */
+    const struct fed_consent_limit *removal_consent; /* NULL: as without a setting */
     struct agent_identity *identity; /* that of sync, which new certificates change; NULL: there are
                                       * none */
     const struct agent_vault *vault; /* NULL: nothing is kept a second time */

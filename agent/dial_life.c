@@ -145,18 +145,36 @@ static void port_stats(void *ctx, struct fed_link_stats *out)
     }
 }
 
+/* What came by the binding in use, else by any. */
 static enum fed_err port_partial_get(void *ctx, struct fed_buf *out)
 {
-    struct fed_link *link = agent_dial_coap(ctx)->link;
+    struct fed_link *used = link_in_use(ctx);
+    struct agent_dial *d = ctx;
+    enum fed_err err =
+        used && used->partial_get ? used->partial_get(used->ctx, out) : FED_ERR_NOT_FOUND;
 
-    return link && link->partial_get ? link->partial_get(link->ctx, out) : FED_ERR_NOT_FOUND;
+    for (size_t i = 0; err == FED_ERR_NOT_FOUND && i < AGENT_DIAL_BINDINGS; i++) {
+        struct fed_link *link = d->lanes[i].link;
+
+        if (link && link != used && link->partial_get)
+            err = link->partial_get(link->ctx, out);
+    }
+    return err;
 }
 
+/* Each binding knows its own bytes; no bytes are for both. */
 static enum fed_err port_partial_set(void *ctx, struct fed_span bytes)
 {
-    struct fed_link *link = agent_dial_coap(ctx)->link;
+    struct agent_dial *d = ctx;
+    enum fed_err err = FED_ERR_UNSUPPORTED;
 
-    return link && link->partial_set ? link->partial_set(link->ctx, bytes) : FED_ERR_UNSUPPORTED;
+    for (size_t i = 0; i < AGENT_DIAL_BINDINGS; i++) {
+        struct fed_link *link = d->lanes[i].link;
+
+        if (link && link->partial_set && (err == FED_ERR_UNSUPPORTED || bytes.len == 0))
+            err = link->partial_set(link->ctx, bytes);
+    }
+    return err;
 }
 
 struct fed_link *agent_dial_port(struct agent_dial *d)

@@ -23,10 +23,12 @@
 #define AGENT_WATCH_SILENT_MS 300000u
 /* A watch that ended sooner counts as a failure. */
 #define AGENT_WATCH_SHORT_MS 10000u
-/* Requests that only repeat what failed, over all works and kinds: so many at once, then one a
- * second. One that comes to something gives back more than it took, so that an API server that is
+/* Requests that only repeat what failed: so many at once, then four in five seconds over all works,
+ * and one over all kinds (lists and watches), so that works that fail for ever leave room for
+ * those. One that comes to something gives back more than it took, so that an API server that is
  * well again is asked as fast as it answers. */
-#define AGENT_RETRY_RATE ((struct agent_rate){.each_ms = 1000, .burst = 20})
+#define AGENT_RETRY_RATE ((struct agent_rate){.each_ms = 1250, .burst = 20})
+#define AGENT_KIND_RETRY_RATE ((struct agent_rate){.each_ms = 5000, .burst = 30})
 #define AGENT_RETRY_GAIN 3u
 /* Foreign changes put back, over all works. */
 #define AGENT_RESTORE_RATE ((struct agent_rate){.each_ms = 100, .burst = 100})

@@ -54,8 +54,7 @@ void observe_retry(struct kind *k, unsigned asked_s)
 void observe_succeeded(struct kind *k)
 {
     if (k->paid)
-        agent_budget_give(
-            agent_apply_retries(k->observe->apply), AGENT_RETRY_RATE, AGENT_RETRY_GAIN);
+        agent_budget_give(&k->observe->retries, AGENT_KIND_RETRY_RATE, AGENT_RETRY_GAIN);
     k->paid = false;
     agent_retry_reset(&k->retry);
 }
@@ -67,13 +66,12 @@ void observe_log(struct kind *k, const char *what, const char *why)
         "%s " FED_SPAN_FMT ": %s", what, FED_SPAN_ARG(k->plural), why);
 }
 
-/* Retries share what the API server may be asked while it fails. */
+/* Kinds share what the API server may be asked while it fails. */
 static bool may_try(struct kind *k, uint64_t now_ms)
 {
     if (k->retry.attempts == 0)
         return true;
-    k->paid = agent_budget_take(
-        agent_apply_retries(k->observe->apply), AGENT_RETRY_RATE, now_ms, &k->due_ms);
+    k->paid = agent_budget_take(&k->observe->retries, AGENT_KIND_RETRY_RATE, now_ms, &k->due_ms);
     return k->paid;
 }
 
@@ -119,17 +117,26 @@ struct agent_entry *observe_entry(struct kind *k, const struct agent_seen *seen)
     return agent_table_find(k->observe->table, &work);
 }
 
+/* With the label and of no work, present or past. What an older bundle does not know may be in the
+ * one that is to come. */
 void observe_stray(struct kind *k, const struct agent_seen *seen)
 {
     struct fed_work work = {
         .api_version = k->api_version, .plural = k->plural, .ns = seen->ns, .name = seen->name};
 
-    if (!seen->deleting && fed_span_is(seen->managed, "true") &&
+    if (seen->deleting || !fed_span_is(seen->managed, "true"))
+        return;
+    if (!k->observe->events.current(k->observe->events.ctx) ||
         !agent_stray_release(k->observe->stray, &work, seen))
         k->strays = true;
 }
 
 /* ---- life ---- */
+
+void agent_observe_current(struct agent_observe *o)
+{
+    observe_stray_room(o);
+}
 
 void agent_observe_pause(struct agent_observe *o)
 {

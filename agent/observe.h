@@ -21,6 +21,9 @@ struct agent_observe_events {
     void *ctx;
     /* A request or watch failed in transport: look whether the API server is well. */
     void (*trouble)(void *ctx);
+    /* Whether the bundle in place is the hub's newest, as far as a session that is up knows: only
+     * then an object of no work is a stray. */
+    bool (*current)(void *ctx);
 };
 
 FED_MUST_USE enum fed_err agent_observe_new(const struct agent_ports *ports,
@@ -40,6 +43,8 @@ FED_MUST_USE enum fed_err agent_observe_federated(
 void agent_observe_want(struct agent_observe *observe, const struct agent_entry *entry);
 /* Lists every kind again that has works whose status is reported. */
 void agent_observe_refresh_status(struct agent_observe *observe);
+/* The bundle became the newest: strays that were passed over are looked for once more. */
+void agent_observe_current(struct agent_observe *observe);
 /* Each kind of works whose last list or watch failed, while it waits for the next try. */
 void agent_observe_each_waiting(const struct agent_observe *observe,
     void (*each)(

@@ -33,8 +33,10 @@ struct kind {
     uint64_t opened_ms;
     uint64_t heard_ms; /* while watching: the last event or bookmark */
     uint64_t known_rv; /* while listing: newest of its objects when the list was asked for */
-    unsigned pages;    /* of the list that is being read */
-    bool strays;       /* more than can be dealt with at once: another list finds them */
+    uint64_t
+        ahead_rv;   /* while listing: the least that is known of an object that was older in it */
+    unsigned pages; /* of the list that is being read */
+    bool strays;    /* more than can be dealt with at once: another list finds them */
 };
 
 struct agent_observe {
@@ -48,6 +50,7 @@ struct agent_observe {
     size_t n_kinds;
     size_t cap_kinds;
     struct agent_federated federated;
+    struct agent_budget retries; /* requests that only repeat what failed */
     bool paused;
 };
 

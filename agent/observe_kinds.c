@@ -115,7 +115,7 @@ static struct kind *find_kind(struct agent_observe *o, const struct agent_entry 
 static bool is_wanted(const struct agent_entry *entry)
 {
     return (entry->uid[0] || entry->has_applied) && !entry->dropped &&
-           (entry->in_manifest || entry->removing);
+           (agent_entry_is_held_to(entry) || entry->removing);
 }
 
 static bool needs_content(const struct agent_entry *entry)

@@ -12,6 +12,18 @@
 
 /* ---- what came ---- */
 
+/* An object never gets older: one that is older than what we know of it is of a list that was made
+ * before that, or of an API server that was set back. */
+static void note_older(
+    struct kind *k, const struct agent_entry *entry, const struct agent_seen *seen)
+{
+    uint64_t known_rv =
+        entry->moved_rv > entry->resource_version ? entry->moved_rv : entry->resource_version;
+
+    if (seen->resource_version != 0 && seen->resource_version < known_rv && known_rv < k->ahead_rv)
+        k->ahead_rv = known_rv;
+}
+
 static enum fed_err on_item(void *ctx, struct fed_span item)
 {
     struct kind *k = ctx;
@@ -29,6 +41,7 @@ static enum fed_err on_item(void *ctx, struct fed_span item)
     if (!err) {
         entry = observe_entry(k, &seen);
         if (entry) {
+            note_older(k, entry, &seen);
             entry->listed = true;
             agent_apply_seen(k->observe->apply, entry, &seen);
         } else {
@@ -47,6 +60,7 @@ static void begin(struct kind *k)
 
     k->pages = 0;
     k->known_rv = 0;
+    k->ahead_rv = UINT64_MAX;
     for (size_t i = 0; i < table->n; i++) {
         struct agent_entry *entry = table->at[i];
 
@@ -74,12 +88,11 @@ static bool was_set_back(struct kind *k)
     struct agent_observe *o = k->observe;
     uint64_t rv = version_of(k);
 
-    if (rv == 0 || rv >= k->known_rv)
+    if (rv == 0 || (rv >= k->known_rv && rv < k->ahead_rv))
         return false;
     fed_log(o->ports.log, FED_LOG_WARN,
-        FED_SPAN_FMT ": the API server's versions went back from %llu to %llu; all is looked at "
-                     "anew",
-        FED_SPAN_ARG(k->plural), (unsigned long long)k->known_rv, (unsigned long long)rv);
+        FED_SPAN_FMT ": the API server's data were set back; all is looked at anew",
+        FED_SPAN_ARG(k->plural));
     for (size_t i = 0; i < o->table->n; i++) {
         if (observe_is_of(k, o->table->at[i]))
             agent_apply_set_back(o->table->at[i]);

@@ -52,6 +52,7 @@ static const struct command {
         "  --proxy URL        before https:// hubs: http://[USER:PASSWORD@]HOST:PORT, or none;\n"
         "                     without it $HTTPS_PROXY unless $NO_PROXY names the hub\n"
         "  --hub URL          instead of the addresses of the token, repeatable\n"
+        "  --removal-consent LIMIT  which removals wait for consent, share=30%,least=5 or off\n"
         "  --policy FILE      what the hub may do here, see fedlet(8)\n"
         "  --log-level error|warn|info|debug, --log text|json\n"
         "  --metrics unix:PATH|127.0.0.1:PORT   for Prometheus, by default off\n"

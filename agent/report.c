@@ -3,6 +3,7 @@
  * answered. */
 #include "agent/report.h"
 
+#include "agent/consent.h"
 #include "agent/trial.h"
 #include "proto/bundle/report.h"
 #include "proto/link/link.h"
@@ -98,9 +99,11 @@ static enum fed_err put_removed(
     struct agent_report *r, struct message *m, struct agent_entry *entry)
 {
     const struct fed_work *w = &entry->work;
+    const char *reason = entry->waits ? FED_CONSENT_REASON : entry->reason;
+    const char *message = entry->waits ? AGENT_CONSENT_SAYS : entry->message;
     size_t size = w->api_version.len + w->kind.len + w->ns.len + w->name.len + 12 +
-                  text_size(entry->reason, FED_REPORT_REASON_MAX) +
-                  text_size(entry->message, FED_REPORT_MESSAGE_MAX);
+                  text_size(reason, FED_REPORT_REASON_MAX) +
+                  text_size(message, FED_REPORT_MESSAGE_MAX);
     struct fed_buf id;
 
     if (entry->report_due)
@@ -115,9 +118,9 @@ static enum fed_err put_removed(
     if (fed_buf_err(&id))
         return fed_buf_err(&id);
     m->removed[m->report.n_removed++] = (struct fed_report_removed){.id = fed_buf_span(&id),
-        .state = (enum fed_work_state)entry->state,
-        .reason = fed_span_text(entry->reason),
-        .message = fed_span_text(entry->message)};
+        .state = entry->waits ? FED_WORK_WAITING : (enum fed_work_state)entry->state,
+        .reason = fed_span_text(reason),
+        .message = fed_span_text(message)};
     return FED_OK;
 }
 
@@ -205,7 +208,7 @@ static enum fed_err put_entries(struct agent_report *r, struct message *m, bool 
     for (size_t i = 0; i < r->table->n && !err; i++) {
         struct agent_entry *entry = r->table->at[i];
 
-        if (entry->removing && !entry->dropped) {
+        if ((entry->removing && !entry->dropped) || entry->waits) {
             err = put_removed(r, m, entry);
         } else if (!entry->report_due) {
             continue;

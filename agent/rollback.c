@@ -73,7 +73,7 @@ static bool is_held(const struct agent_entry *entry)
 /* Its present version is on trial, whatever is under way for it. */
 static bool is_tried(const struct agent_entry *entry)
 {
-    return entry->in_manifest && entry->has_applied && !entry->proven && !entry->late &&
+    return agent_entry_is_held_to(entry) && entry->has_applied && !entry->proven && !entry->late &&
            !is_held(entry) && !agent_trial_is_back(entry);
 }
 

@@ -22,6 +22,7 @@ static enum fed_err read_fields(
 
     fed_buf_init(&text, mem, AGENT_BODY_MAX);
     err = fields ? fed_json_put_canonical(&text, fields) : FED_OK;
+    fed_buf_put(&text, fed_json_string(fed_json_get(entry, "time")));
     if (!err)
         err = fed_buf_err(&text);
     if (!err)
@@ -81,6 +82,7 @@ enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *objec
     seen.managed = fed_json_string(label);
     seen.has_managed = fed_json_is_string(label);
     seen.deleting = fed_json_is_string(fed_json_get(meta, "deletionTimestamp"));
+    seen.finalizers = fed_json_get(meta, "finalizers");
     agent_health_of(api_version, kind, object, &seen.health);
     seen.status = fed_json_get(object, "status");
     seen.object = object;

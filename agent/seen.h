@@ -2,9 +2,10 @@
  * is as we left it.
  *
  * Drift is found by managedFields alone: after each apply the digest over the canonical bytes of
- * fieldsV1 of our own entry (manager "fedlet", operation Apply) is remembered; whoever changes or
- * takes away a field that we set moves it out of that entry. (Kubernetes, "Server-Side Apply",
- * field management.) */
+ * fieldsV1 of our own entry (manager "fedlet", operation Apply) and its time is remembered; whoever
+ * changes or takes away a field that we set moves it out of that entry. The time is that of our
+ * last apply that changed something: an object of before (etcd from a backup), or one that somebody
+ * else applied in our name, has another. (Kubernetes, "Server-Side Apply", field management.) */
 #ifndef FEDLET_AGENT_SEEN_H
 #define FEDLET_AGENT_SEEN_H
 
@@ -24,7 +25,8 @@ struct agent_seen {
     uint64_t resource_version;   /* 0 when it is no number */
     struct fed_span managed;     /* value of label kubefed.io/managed, empty when absent */
     bool has_managed;
-    bool deleting; /* metadata.deletionTimestamp is set */
+    bool deleting;                     /* metadata.deletionTimestamp is set */
+    const struct fed_json *finalizers; /* of metadata, NULL when absent */
     /* our managedFields entry */
     bool has_fields;
     bool has_replicas;                 /* spec.replicas is among them */

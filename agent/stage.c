@@ -25,7 +25,11 @@ struct staging {
     const struct fed_frame *frame;
     uint64_t now_ms;
     bool new_epoch;
-    bool again; /* the first since this directory joined once more, of the same hub */
+    bool again;    /* the first since this directory joined once more, of the same hub */
+    bool wait;     /* those that nobody ordered stay for now */
+    bool unclear;  /* for the frame does not say what was ordered */
+    size_t n_wait; /* of leaving, when they do */
+    size_t n_pass; /* when they do not */
     struct agent_entry **next; /* the table's next array, from the table's memory */
     size_t n_next;
     size_t cap_next;
@@ -105,6 +109,12 @@ static bool is_held(const struct fed_work *work)
     return work->options & FED_WORK_HELD;
 }
 
+/* It is in the member as the last bundle wanted it: nothing happened while it waited. */
+static bool is_current(const struct agent_entry *entry)
+{
+    return agent_entry_is_held_to(entry) && entry->has_applied && !entry->busy;
+}
+
 static enum fed_err note_trial(
     struct staging *s, struct swap *swap, const uint8_t content[AGENT_CONTENT_SIZE])
 {
@@ -147,9 +157,8 @@ static enum fed_err note_swap(
         return FED_ERR_NOMEM;
     s->n_swaps++;
     err = note_trial(s, swap, content);
-    swap->plan =
-        !is_held(work) && (is_held(&entry->work) || !entry->in_manifest || !entry->has_applied ||
-                              entry->busy || !is_in_place(swap, content));
+    swap->plan = !is_held(work) &&
+                 (is_held(&entry->work) || !is_current(entry) || !is_in_place(swap, content));
     return err;
 }
 
@@ -167,7 +176,7 @@ static enum fed_err note_added(struct staging *s, const struct fed_work *work)
 static void note_absent(struct staging *s, struct agent_entry *entry)
 {
     s->next[s->n_next++] = entry;
-    if (entry->in_manifest || (s->again && entry->kept))
+    if (entry->in_manifest || (s->again && entry->kept) || (s->new_epoch && entry->waits))
         s->leaving[s->n_leaving++] = entry;
 }
 
@@ -207,7 +216,7 @@ static enum fed_err make_room(struct staging *s)
     size_t n_old = s->table->n;
 
     s->cap_next = n_target + n_old + 1;
-    s->cap_ops = 2 * n_target + 5 * n_old + s->frame->n_blobs + 1;
+    s->cap_ops = 2 * n_target + 5 * n_old + s->frame->n_blobs + 2;
     s->swaps = fed_alloc_array(s->arena, n_old + 1, sizeof *s->swaps);
     s->added = fed_alloc_array(s->arena, n_target + 1, sizeof *s->added);
     s->leaving = fed_alloc_array(s->arena, n_old + 1, sizeof *s->leaving);
@@ -218,17 +227,99 @@ static enum fed_err make_room(struct staging *s)
     return FED_OK;
 }
 
+/* What the frame says of an entry that leaves; NULL for nothing. Its index is that of the base, by
+ * which the frame's list ascends. */
+static const struct fed_frame_removed *removal_of(
+    const struct staging *s, const struct agent_entry *entry)
+{
+    size_t low = 0;
+    size_t high = entry->in_manifest ? s->frame->n_removed : 0;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (s->frame->removed[mid].base_index == entry->index)
+            return &s->frame->removed[mid];
+        if (s->frame->removed[mid].base_index < entry->index)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
 /* The frame's removals carry the hub's last word on orphaning; without it the work's own option
  * counts. */
 static bool is_orphaned(const struct staging *s, const struct agent_entry *entry)
 {
+    const struct fed_frame_removed *removed;
+
     if (s->again)
         return true;
-    for (size_t i = 0; i < s->frame->n_removed; i++) {
-        if (s->frame->removed[i].base_index == entry->index)
-            return s->frame->removed[i].options & FED_WORK_ORPHAN;
+    removed = removal_of(s, entry);
+    return (removed ? removed->options : entry->work.options) & FED_WORK_ORPHAN;
+}
+
+/* ---- what may leave ---- */
+
+/* Nobody ordered it, and there is something that it would take from the member. */
+static bool is_counted(const struct staging *s, const struct agent_entry *entry)
+{
+    const struct fed_frame_removed *removed = removal_of(s, entry);
+
+    return !s->again && !s->new_epoch && !is_orphaned(s, entry) && agent_consent_counts(entry) &&
+           !(removed && (removed->options & FED_FRAME_ORDERED));
+}
+
+static bool stays(const struct staging *s, const struct agent_entry *entry)
+{
+    return s->wait && is_counted(s, entry);
+}
+
+/* They are let through, unless nothing comes of it. */
+static enum fed_err pass(struct staging *s, size_t n)
+{
+    struct fed_consent_window *window = &s->state->consent.window;
+    struct fed_removal_id id;
+    enum fed_err err = fed_consent_reserve(window, n);
+
+    for (size_t i = 0; i < s->n_leaving && !err; i++) {
+        if (!is_counted(s, s->leaving[i]))
+            continue;
+        err = fed_removal_id_of(&s->leaving[i]->work, &id);
+        if (err)
+            break;
+        fed_consent_pass(window, &id, s->now_ms);
+        s->n_pass++;
     }
-    return entry->work.options & FED_WORK_ORPHAN;
+    return err;
+}
+
+/* All of them, or none: they are one removal. */
+static enum fed_err judge(struct staging *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_leaving; i++)
+        n += is_counted(s, s->leaving[i]);
+    s->unclear = n > 0 && s->frame->head.base_revision == 0;
+    s->wait =
+        n > 0 && (s->unclear || agent_consent_needed(&s->state->consent, s->table, n, s->now_ms));
+    s->n_wait = s->wait ? n : 0;
+    if (n == 0 || s->wait)
+        return FED_OK;
+    return pass(s, n);
+}
+
+/* How the entry will be. */
+static void leave(const struct staging *s, const struct agent_entry *entry, struct agent_entry *as)
+{
+    as->waits = stays(s, entry);
+    as->unclear = as->waits && s->unclear;
+    as->orphan = !as->waits && is_orphaned(s, entry);
+    as->kept = s->new_epoch;
+    as->removing = !s->new_epoch && !as->waits;
+    as->in_manifest = false;
 }
 
 /* ---- writing ---- */
@@ -267,8 +358,10 @@ static enum fed_err put_trials(struct staging *s)
             err = agent_trial_put_op(
                 s->arena, swap->entry, swap->trial, swap->proven, s->ops, &s->n_ops);
     }
-    for (size_t i = 0; i < s->n_leaving && !err && !s->new_epoch; i++)
-        err = agent_trial_put_op(s->arena, s->leaving[i], NULL, false, s->ops, &s->n_ops);
+    for (size_t i = 0; i < s->n_leaving && !err && !s->new_epoch; i++) {
+        if (!stays(s, s->leaving[i]))
+            err = agent_trial_put_op(s->arena, s->leaving[i], NULL, false, s->ops, &s->n_ops);
+    }
     return err;
 }
 
@@ -287,17 +380,14 @@ static enum fed_err put_rows(struct staging *s)
 
         as.work = s->swaps[i].fresh->work;
         as.in_manifest = true;
-        as.removing = as.orphan = as.kept = false;
+        as.removing = as.orphan = as.kept = as.waits = as.unclear = false;
         as.has_applied = as.has_applied && !s->swaps[i].plan;
         err = put_row(s, &as);
     }
     for (size_t i = 0; i < s->n_leaving && !err; i++) {
         struct agent_entry as = *s->leaving[i];
 
-        as.in_manifest = false;
-        as.kept = s->new_epoch;
-        as.removing = !s->new_epoch;
-        as.orphan = is_orphaned(s, s->leaving[i]);
+        leave(s, s->leaving[i], &as);
         err = put_row(s, &as);
     }
     return err;
@@ -342,15 +432,32 @@ static void add_good(struct digests *to, const struct agent_trial *trial)
         to->at[to->n++] = trial->good->work.blob;
 }
 
+/* What waits, or will, is enforced from its last template. */
+static void add_waiting(const struct staging *s, struct digests *used)
+{
+    size_t swap = 0;
+
+    for (size_t i = 0; i < s->n_leaving; i++)
+        if (stays(s, s->leaving[i]))
+            used->at[used->n++] = s->leaving[i]->work.blob;
+    for (size_t i = 0; i < s->n_next && !s->new_epoch; i++) {
+        if (swap < s->n_swaps && s->swaps[swap].entry == s->next[i])
+            swap++; /* in the bundle again; both lists have one order */
+        else if (s->next[i]->waits)
+            used->at[used->n++] = s->next[i]->work.blob;
+    }
+}
+
 /* What the target uses, and what may have to come back. */
 static enum fed_err find_used(struct staging *s, struct digests *used)
 {
     const struct fed_manifest *target = &s->frame->target;
 
-    used->at =
-        fed_alloc_array(s->arena, target->n_works + s->table->n + s->n_swaps + 1, sizeof *used->at);
+    used->at = fed_alloc_array(
+        s->arena, target->n_works + 2 * s->n_next + s->table->n + s->n_swaps + 1, sizeof *used->at);
     if (!used->at)
         return FED_ERR_NOMEM;
+    add_waiting(s, used);
     for (size_t i = 0; i < target->n_works; i++)
         used->at[used->n++] = target->works[i].blob;
     for (size_t i = 0; i < s->table->n; i++)
@@ -360,7 +467,7 @@ static enum fed_err find_used(struct staging *s, struct digests *used)
         s->swaps[i].entry->trial_ends = !s->swaps[i].same;
     }
     for (size_t i = 0; i < s->n_leaving; i++)
-        s->leaving[i]->trial_ends = !s->new_epoch;
+        s->leaving[i]->trial_ends = !s->new_epoch && !stays(s, s->leaving[i]);
     for (size_t i = 0; i < s->table->n; i++) {
         if (!s->table->at[i]->trial_ends)
             add_good(used, s->table->at[i]->trial);
@@ -425,6 +532,7 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
 {
     const struct fed_frame_head *head = &s->frame->head;
     struct fed_buf value;
+    struct fed_buf passed;
     enum fed_err err = put_rows(s);
 
     if (!err)
@@ -438,6 +546,13 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
     if (fed_buf_err(&value))
         return fed_buf_err(&value);
     add_op(s, FED_SPAN_LIT("manifest"), fed_buf_span(&value), false);
+    if (s->n_pass > 0) {
+        fed_buf_init(&passed, s->arena, AGENT_STAGE_ARENA_MAX);
+        agent_consent_put(&s->state->consent, &passed);
+        if (fed_buf_err(&passed))
+            return fed_buf_err(&passed);
+        add_op(s, FED_SPAN_LIT(AGENT_CONSENT_ROW), fed_buf_span(&passed), false);
+    }
     err = agent_state_commit(s->state, s->ops, s->n_ops, diag);
     return err ? fed_diag_prefix(diag, err, "state file") : FED_OK;
 }
@@ -462,10 +577,12 @@ static void adopt_swap(struct staging *s, struct swap *swap)
 {
     struct agent_entry *entry = swap->entry;
     /* What was refused (a label, an object of somebody else) is looked at again first. */
-    bool look = !entry->in_manifest || !entry->uid[0] || entry->state == FED_WORK_FAILED;
+    bool look = !agent_entry_is_held_to(entry) || !entry->uid[0] || entry->state == FED_WORK_FAILED;
     uint8_t *block = entry->block;
     size_t block_len = entry->block_len;
 
+    if (!agent_entry_is_held_to(entry))
+        fed_consent_back(&s->state->consent.window, &entry->work);
     adopt_trial(s, swap);
     entry->work = swap->fresh->work;
     entry->block = swap->fresh->block;
@@ -477,6 +594,7 @@ static void adopt_swap(struct staging *s, struct swap *swap)
     agent_entry_forget_wish(s->table->mem, entry);
     entry->in_manifest = true;
     entry->removing = entry->orphan = entry->kept = entry->dropped = false;
+    entry->waits = entry->unclear = false;
     if (!(entry->work.options & FED_WORK_STATUS))
         memset(entry->remote_digest, 0, sizeof entry->remote_digest);
     if (is_held(&entry->work)) { /* what is under way is the last */
@@ -499,10 +617,19 @@ static void adopt_swap(struct staging *s, struct swap *swap)
 
 static void adopt_leaving(struct staging *s, struct agent_entry *entry)
 {
-    entry->orphan = is_orphaned(s, entry);
+    struct agent_entry as = *entry;
+
+    leave(s, entry, &as);
+    entry->waits = as.waits;
+    entry->unclear = as.unclear;
+    entry->orphan = as.orphan;
+    entry->kept = as.kept;
+    entry->removing = as.removing;
     entry->in_manifest = false;
-    entry->kept = s->new_epoch;
-    entry->removing = !s->new_epoch;
+    if (entry->waits) { /* nothing changes for it, and the hub is told */
+        entry->report_due = true;
+        return;
+    }
     entry->again = entry->busy;
     if (!entry->kept) {
         agent_trial_free(s->table->mem, entry->trial);
@@ -527,6 +654,7 @@ static void adopt(struct staging *s)
     for (size_t i = 0; i < s->n_swaps; i++)
         adopt_swap(s, &s->swaps[i]);
     for (size_t i = 0; i < s->n_added; i++) {
+        fed_consent_back(&s->state->consent.window, &s->added[i]->work);
         s->added[i]->in_manifest = true;
         s->added[i]->report_due = true;
         agent_entry_plan(s->added[i],
@@ -544,6 +672,7 @@ static void adopt(struct staging *s)
 
 static void give_up(struct staging *s)
 {
+    s->state->consent.window.n -= s->n_pass;
     for (size_t i = 0; i < s->n_swaps; i++) {
         agent_entry_free(s->table->mem, s->swaps[i].fresh);
         agent_trial_free(s->table->mem, s->swaps[i].trial);
@@ -572,6 +701,8 @@ enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
     if (!err)
         err = compare(&s);
     if (!err)
+        err = judge(&s);
+    if (!err)
         err = write_all(&s, diag);
     if (err) {
         give_up(&s);
@@ -579,7 +710,8 @@ enum fed_err agent_stage(struct agent_state *state, struct agent_table *table,
     }
     adopt(&s);
     *out = (struct agent_staged){.n_changed = s.n_swaps + s.n_added,
-        .n_removed = s.new_epoch ? 0 : s.n_leaving,
+        .n_removed = s.new_epoch ? 0 : s.n_leaving - s.n_wait,
+        .n_waiting = s.n_wait,
         .n_released = s.again ? s.n_leaving : 0,
         .n_kept = s.new_epoch ? s.n_leaving : 0,
         .new_epoch = s.new_epoch};

@@ -22,6 +22,7 @@ struct agent_staged {
     size_t n_removed;  /* to be removed */
     size_t n_released; /* of those: left in place without the label after joining once more */
     size_t n_kept;     /* left in place through a change of epoch */
+    size_t n_waiting;  /* left the bundle, and stay until that is settled (consent.h) */
     bool new_epoch;
 };
 

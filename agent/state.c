@@ -13,7 +13,9 @@
 #define FLAG_ORPHAN 0x04u
 #define FLAG_KEPT 0x08u
 #define FLAG_APPLIED 0x10u
-#define FLAGS_ALL 0x1fu
+#define FLAG_WAITS 0x20u
+#define FLAG_UNCLEAR 0x40u
+#define FLAGS_ALL 0x7fu
 #define RECORD_MAX (FED_WORK_OVERRIDES_MAX + 8192u)
 #define IDENTITY_MAX (32u << 10)
 #define KEY_TRAFFIC "traffic"
@@ -23,6 +25,8 @@
 void agent_state_init(struct agent_state *state, struct fed_alloc *mem, struct fed_store *store)
 {
     *state = (struct agent_state){.mem = mem, .store = store};
+    fed_consent_limit_default(&state->consent.limit);
+    fed_consent_window_init(&state->consent.window, mem);
 }
 
 static void put_traffic(struct fed_buf *out, const struct agent_traffic *traffic)
@@ -245,7 +249,8 @@ void agent_state_put_record(struct fed_buf *out, const struct agent_entry *entry
 {
     unsigned flags = (entry->in_manifest ? FLAG_MANIFEST : 0u) |
                      (entry->removing ? FLAG_REMOVING : 0u) | (entry->orphan ? FLAG_ORPHAN : 0u) |
-                     (entry->kept ? FLAG_KEPT : 0u) | (entry->has_applied ? FLAG_APPLIED : 0u);
+                     (entry->kept ? FLAG_KEPT : 0u) | (entry->has_applied ? FLAG_APPLIED : 0u) |
+                     (entry->waits ? FLAG_WAITS : 0u) | (entry->unclear ? FLAG_UNCLEAR : 0u);
 
     fed_buf_put_u8(out, AGENT_STATE_FORMAT);
     fed_buf_put_u8(out, (uint8_t)flags);
@@ -314,6 +319,8 @@ static enum fed_err take_record(
     entry->orphan = flags & FLAG_ORPHAN;
     entry->kept = flags & FLAG_KEPT;
     entry->has_applied = flags & FLAG_APPLIED;
+    entry->waits = flags & FLAG_WAITS;
+    entry->unclear = entry->waits && (flags & FLAG_UNCLEAR);
     err = take_inventory(&from, entry);
     if (err) {
         agent_entry_free(mem, entry);
@@ -345,7 +352,7 @@ static enum fed_err resume(struct loading *l, struct agent_entry *entry)
         agent_entry_plan(entry, AGENT_STEP_READ, l->now_ms);
         return FED_OK;
     }
-    if (!entry->in_manifest)
+    if (!agent_entry_is_held_to(entry))
         return FED_OK;
     if (entry->work.options & FED_WORK_HELD) {
         entry->state = entry->has_applied ? FED_WORK_APPLIED : FED_WORK_PENDING;
@@ -439,6 +446,8 @@ enum fed_err agent_state_load(
             state->store->ctx, FED_SPAN_LIT("w/"), FED_SPAN_LIT("w0"), 0, load_one, &l);
     if (!err)
         err = l.err;
+    if (!err)
+        err = agent_consent_load(state, now_ms);
     if (!err) {
         agent_table_reindex(table);
         err = check_digest(state, table);

@@ -7,17 +7,15 @@
  *               digest
  *   "w/" group NUL kind NUL namespace NUL name
  *               u8 format 1, u8 flags (0x01 in the manifest, 0x02 removing, 0x04 orphan, 0x08 kept,
- *               0x10 applied), the work (fed_work_put), 16 bytes applied content, 16 bytes fields,
- *               string uid, varints generation and resourceVersion
+ *               0x10 applied, 0x20 waits, 0x40 unclear), the work (fed_work_put), 16 bytes applied
+ *               content, 16 bytes fields, string uid, varints generation and resourceVersion
  *   "b/" 32 bytes digest
- *               the blob's bytes: those that works of the manifest use, and those of works on
- *               their way out whose removal has an order; and those of
- *               versions that may have to come back
- *   "h/" ...    such versions (trial.h)
- *   "traffic"   varints month (year * 12 + month - 1), bytes sent, bytes received
- *   "kinds"     the hub's last answer to k, as it came
- *   "mark"      8 bytes that the hub's hello gave (section 6.2 of docs/protocol.md)
- *   "time"      varint: the hub's Unix seconds of that hello (clock.h)
+ *               the blob's bytes: those that works of the manifest, or waiting to go, use, and
+ * those of works on their way out whose removal has an order; and those of versions that may have
+ * to come back "h/" ...    such versions (trial.h) "traffic"   varints month (year * 12 + month -
+ * 1), bytes sent, bytes received "kinds"     the hub's last answer to k, as it came "mark"      8
+ * bytes that the hub's hello gave (section 6.2 of docs/protocol.md) "consent"   what the guard let
+ * through (consent.h) "time"      varint: the hub's Unix seconds of that hello (clock.h)
  *
  * A bundle is staged whole in one commit before anything of it is applied, and the same commit puts
  * every new work into the inventory: nothing that was ever asked of the member is forgotten by a
@@ -26,6 +24,7 @@
 #ifndef FEDLET_AGENT_STATE_H
 #define FEDLET_AGENT_STATE_H
 
+#include "agent/consent.h"
 #include "agent/table.h"
 #include "ports/fs.h"
 #include "ports/log.h"
@@ -56,7 +55,8 @@ struct agent_state {
     const struct agent_vault *vault; /* NULL: nothing is kept a second time */
     fed_loop_call *damaged;          /* the store was found damaged; NULL: nobody asks */
     void *damaged_ctx;
-    uint64_t commits;                 /* made by this process */
+    uint64_t commits; /* made by this process */
+    struct agent_consent consent;
     agent_state_traffic_now *traffic; /* NULL: nobody counts */
     void *traffic_ctx;
 };

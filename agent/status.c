@@ -83,6 +83,7 @@ static void put_works(struct setter *s, const struct agent_daemon *d)
     set_int(&works, "applied", (uint64_t)c.applied);
     set_int(&works, "pending", (uint64_t)c.pending);
     set_int(&works, "failed", (uint64_t)c.failed);
+    set_int(&works, "removals_waiting", agent_consent_waiting(&d->table));
     set_child(s, "works", &works);
 }
 
@@ -266,7 +267,7 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
 
     for (size_t i = 0; i < d->table.n; i++) {
         const struct agent_entry *entry = d->table.at[i];
-        bool shown = entry->kept || (entry->removing && !entry->dropped) ||
+        bool shown = entry->kept || entry->waits || (entry->removing && !entry->dropped) ||
                      (entry->in_manifest && (entry->state != FED_WORK_APPLIED || entry->reason[0]));
 
         if (!shown)
@@ -276,10 +277,14 @@ static void list_works(const struct agent_daemon *d, struct fed_buf *out)
             return;
         }
         fed_buf_printf(out, "  %-9s %s",
-            entry->kept ? "Kept" : fed_work_state_name((enum fed_work_state)entry->state),
+            entry->kept    ? "Kept"
+            : entry->waits ? "Leaving"
+                           : fed_work_state_name((enum fed_work_state)entry->state),
             agent_entry_name(entry, name));
         if (entry->kept)
             fed_buf_put_text(out, ": not named by the hub's new epoch, left in place");
+        else if (entry->waits)
+            fed_buf_put_text(out, ": " FED_CONSENT_REASON);
         else if (entry->reason[0] || entry->message)
             fed_buf_printf(out, ": %s%s%s", entry->reason,
                 entry->reason[0] && entry->message ? ": " : "",
@@ -406,6 +411,11 @@ enum fed_err agent_daemon_status_text(struct agent_daemon *d, struct fed_buf *ou
         (unsigned long long)d->table.revision, (unsigned long)d->table.epoch);
     fed_buf_printf(out, "Works:       %lld: %lld applied, %lld pending, %lld failed\n",
         (long long)c.total, (long long)c.applied, (long long)c.pending, (long long)c.failed);
+    if (agent_consent_waiting(&d->table) > 0)
+        fed_buf_printf(out,
+            "Removals:    %zu works left the bundle and stay until somebody consents at the hub: "
+            "fedctl approve %s --removal\n",
+            agent_consent_waiting(&d->table), d->options.sync.identity->cluster);
     fed_buf_printf(out, "Traffic:     %llu B sent, %llu B received; this month %llu and %llu\n",
         (unsigned long long)process.sent_bytes, (unsigned long long)process.received_bytes,
         (unsigned long long)month.sent_bytes, (unsigned long long)month.received_bytes);

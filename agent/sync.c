@@ -76,6 +76,12 @@ void agent_sync_know_kinds(struct agent_sync *s, struct fed_span kinds)
     s->kinds_known = fed_link_kinds_digest(kinds, s->kinds) == FED_OK;
 }
 
+bool agent_sync_is_current(const struct agent_sync *s)
+{
+    return s->at == AGENT_SYNC_READY && s->table->revision > 0 && !s->pulling && !s->pull_due &&
+           !s->want_full && !s->missed;
+}
+
 uint64_t agent_sync_hub_knows(const struct agent_sync *s)
 {
     return s->items.knows;
@@ -215,6 +221,8 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
         agent_sync_on_pull_timer(s);
     if (s->missed || !are_kinds_same(s))
         ask_for_kinds(s);
+    s->missed = false;
+    agent_sync_ask_for_removals(s);
 }
 
 static void observe(struct agent_sync *s)
@@ -317,6 +325,8 @@ static void on_down(void *ctx)
     s->pulling = s->pull_again = s->pull_due = false;
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
+    agent_timer_stop(&s->ports, s->removals_timer);
+    s->removals_asked = s->removals_again = false;
     s->events.down(s->events.ctx);
 }
 
@@ -338,8 +348,10 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
         s->missed = true; /* what it starts from is still on its way, and it does not come again */
     } else if (message->code == FED_LINK_CONTENT) {
         arm_heartbeat(s); /* its acknowledgement proved our life */
-        if (tells_of_kinds(s, message->payload))
+        if (tells_of_kinds(s, message->payload)) {
             ask_for_kinds(s);
+            agent_sync_ask_for_removals(s);
+        }
         agent_sync_take_frame(s, message->payload);
     } else if (!agent_sync_is_busy(s, message)) {
         give_up(s, AGENT_DIAL_REFUSED, "it ended the observation");
@@ -381,6 +393,7 @@ void agent_sync_stop(struct agent_sync *s)
     agent_partial_keep(&s->partial, &s->ports);
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
+    agent_timer_stop(&s->ports, s->removals_timer);
 }
 
 void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out)
@@ -438,6 +451,9 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
     if (!err)
         err = ports->loop->timer_new(ports->loop->ctx, agent_sync_on_pull_timer, s, &s->pull_timer);
     if (!err)
+        err = ports->loop->timer_new(
+            ports->loop->ctx, agent_sync_on_removals_timer, s, &s->removals_timer);
+    if (!err)
         err = load_mark(s);
     if (!err)
         err = agent_dial_new(ports, options, &dial, &s->dial);
@@ -457,5 +473,6 @@ void agent_sync_free(struct agent_sync *s)
     agent_dial_free(s->dial);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->timer);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->pull_timer);
+    s->ports.loop->timer_free(s->ports.loop->ctx, s->removals_timer);
     fed_alloc_free(s->ports.mem, s, sizeof *s);
 }

@@ -40,6 +40,8 @@ struct agent_sync_events {
      * are known (agent_sync_know_kinds), and when they changed. Not called with a hub that does not
      * say. */
     void (*kinds)(void *ctx, struct fed_span kinds);
+    /* The hub said what becomes of removals that waited (consent.h), and something changed. */
+    void (*removals)(void *ctx);
     /* A bundle was staged: durable, its works planned. */
     void (*staged)(void *ctx, const struct agent_staged *staged);
 };
@@ -56,6 +58,8 @@ void agent_sync_stop(struct agent_sync *sync);
 
 /* The answer to k that the daemon holds: while the hub's hello speaks of the same, nobody asks. */
 void agent_sync_know_kinds(struct agent_sync *sync, struct fed_span kinds);
+/* The session is up, and the bundle in place is the newest that the hub told of. */
+bool agent_sync_is_current(const struct agent_sync *sync);
 /* Of the hub's last hello (proto/link/knows.h). */
 uint64_t agent_sync_hub_knows(const struct agent_sync *sync);
 

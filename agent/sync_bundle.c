@@ -65,6 +65,8 @@ static void stage(struct agent_sync *s, struct fed_span frame)
     fed_log(s->ports.log, FED_LOG_INFO, "bundle %llu: %zu works, %zu new or changed, %zu to remove",
         (unsigned long long)s->table->revision, s->table->n_manifest, staged.n_changed,
         staged.n_removed);
+    if (staged.n_waiting)
+        agent_sync_ask_for_removals(s);
     if (staged.n_released)
         fed_log(s->ports.log, FED_LOG_WARN,
             "joined once more; %zu objects that the bundle does not name lose the managed label "

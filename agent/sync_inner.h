@@ -23,6 +23,10 @@ struct agent_sync {
     uint32_t heartbeat_ms;
     uint64_t report_seq;               /* that the hub holds, from its hello */
     struct fed_link_hello_items items; /* of its last hello */
+    bool removals_asked;               /* for the orders (sync_removals.c), no answer yet */
+    bool removals_again;               /* and once more after it */
+    struct fed_timer *removals_timer;
+    struct agent_retry removals_retry;
     bool kinds_known;
     uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
     bool has_mark;                             /* stored, for the next hello */
@@ -66,5 +70,10 @@ bool agent_sync_is_busy(struct agent_sync *sync, const struct fed_link_message *
 /* What is held, as the bundle resource wants to know it; in out. */
 const char *agent_sync_bundle_query(struct agent_sync *sync, struct fed_buf *out);
 void agent_sync_on_pull_timer(void *sync);
+
+/* ---- sync_removals.c ---- */
+/* When removals wait, the hub is asked which of them are ordered. */
+void agent_sync_ask_for_removals(struct agent_sync *sync);
+void agent_sync_on_removals_timer(void *sync);
 
 #endif

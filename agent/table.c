@@ -195,7 +195,8 @@ void agent_entry_say_health(
 void agent_entry_set_health(
     struct fed_alloc *mem, struct agent_entry *entry, const struct agent_health *health)
 {
-    if (health->state == FED_HEALTH_PROGRESSING && (entry->pods_fail || entry->late))
+    if ((health->state == FED_HEALTH_PROGRESSING && entry->pods_fail) ||
+        (health->state != FED_HEALTH_HEALTHY && entry->late))
         return;
     entry->pods_fail = entry->late = false;
     agent_entry_say_health(mem, entry, health);

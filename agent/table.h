@@ -52,6 +52,10 @@ struct agent_entry {
     bool removing; /* left the bundle; its object is to go */
     bool orphan;   /* while removing: leave the object, take the label off */
     bool kept; /* vanished through a change of epoch: left in place until the hub names it again */
+    bool
+        waits; /* left the bundle with too many others: held to it until that is settled (consent.h)
+                */
+    bool unclear; /* while it waits: whether it was ordered is not known yet */
     bool has_applied;
     uint8_t applied[AGENT_CONTENT_SIZE]; /* agent_entry_content when it was applied last */
     uint8_t fields[AGENT_FIELDS_SIZE];   /* digest of our managedFields entry after that */
@@ -139,9 +143,9 @@ FED_MUST_USE enum fed_err agent_entry_content(
 /* Sets state, reason and message; notes whether the hub must be told. message may be NULL. */
 void agent_entry_set(struct agent_table *table, struct agent_entry *entry,
     enum fed_work_state state, const char *reason, const char *message);
-/* What the object itself says of its health. What its pods or a deadline say stands as long as the
- * object is on its way only. The hub is told of another health or reason; of another message with
- * whatever is told next. */
+/* What the object itself says of its health. What its pods say stands as long as the object is on
+ * its way only, what a deadline says until it is healthy. The hub is told of another health or
+ * reason; of another message with whatever is told next. */
 void agent_entry_set_health(
     struct fed_alloc *mem, struct agent_entry *entry, const struct agent_health *health);
 /* The same from elsewhere, as it is. */

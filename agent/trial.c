@@ -202,7 +202,7 @@ static bool is_needed(const struct agent_table *table, const struct fed_digest *
     for (size_t i = 0; i < table->n; i++) {
         const struct agent_entry *entry = table->at[i];
 
-        if ((entry->in_manifest && fed_digest_eq(&entry->work.blob, blob)) ||
+        if ((agent_entry_is_held_to(entry) && fed_digest_eq(&entry->work.blob, blob)) ||
             agent_trial_needs(entry->trial, blob))
             return true;
     }
@@ -398,7 +398,7 @@ enum fed_err agent_trial_load(struct agent_state *state, struct agent_table *tab
             entry->trial->began_ms = 0;
         else if (entry->trial->began_ms != 0)
             entry->trial->spent_ms = now_ms - entry->trial->began_ms;
-        if (agent_trial_is_back(entry) && entry->in_manifest &&
+        if (agent_trial_is_back(entry) && agent_entry_is_held_to(entry) &&
             !(entry->work.options & FED_WORK_HELD))
             err = resume(table, entry, now_ms);
     }

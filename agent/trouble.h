@@ -30,6 +30,9 @@ enum agent_trouble {
     AGENT_TROUBLES
 };
 
+/* Between two tries of what only another content helps, after the first three: at most. */
+#define AGENT_TROUBLE_RARE_S 3600u
+
 struct agent_trouble_rule {
     const char *word;
     enum fed_work_state state;

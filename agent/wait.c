@@ -2,6 +2,7 @@
 #include "agent/wait.h"
 
 #include "agent/daemon_inner.h"
+#include "agent/trouble.h"
 
 #include <stdio.h>
 
@@ -100,10 +101,12 @@ static void on_kind(
 static void work_waits(const struct lister *l, const struct agent_entry *entry)
 {
     bool removing = entry->removing && !entry->dropped;
-    bool planned = entry->step != AGENT_STEP_NONE && !entry->busy;
+    bool planned = entry->step != AGENT_STEP_NONE && !entry->busy &&
+                   entry->due_ms != AGENT_DUE_NEVER; /* that waits for another one */
+    bool rare = agent_trouble_rule((enum agent_trouble)entry->trouble)->content;
     char name[AGENT_ENTRY_NAME_SIZE];
 
-    if (!removing && (!entry->in_manifest || entry->state == FED_WORK_APPLIED))
+    if (!removing && (!agent_entry_is_held_to(entry) || entry->state == FED_WORK_APPLIED))
         return;
     give(l, &(struct agent_wait){.what = "work",
                 .object = agent_entry_name(entry, name),
@@ -114,7 +117,9 @@ static void work_waits(const struct lister *l, const struct agent_entry *entry)
                 .since_unix_s = entry->since_s ? unix_of(l, (uint64_t)entry->since_s * 1000) : 0,
                 .next_try_unix_s =
                     planned ? unix_of(l, entry->due_ms > l->now_ms ? entry->due_ms : l->now_ms) : 0,
-                .limit_s = planned ? AGENT_WAIT_MAX_S : 0});
+                .limit_s = !planned ? 0
+                           : rare   ? AGENT_TROUBLE_RARE_S
+                                    : AGENT_WAIT_MAX_S});
 }
 
 void agent_daemon_waits(struct agent_daemon *d, agent_wait_each *each, void *ctx)
@@ -136,7 +141,8 @@ void agent_daemon_waits(struct agent_daemon *d, agent_wait_each *each, void *ctx
 void agent_wait_note(const struct agent_ports *ports, struct agent_entry *entry)
 {
     uint32_t now_s = (uint32_t)(fed_loop_now_ms(ports->loop) / 1000);
-    bool waits = entry->removing || (entry->in_manifest && entry->state != FED_WORK_APPLIED);
+    bool waits =
+        entry->removing || (agent_entry_is_held_to(entry) && entry->state != FED_WORK_APPLIED);
 
     if (!waits)
         entry->since_s = 0;
@@ -144,14 +150,16 @@ void agent_wait_note(const struct agent_ports *ports, struct agent_entry *entry)
         entry->since_s = now_s ? now_s : 1;
 }
 
-/* Due, and not begun; or begun, and never answered. */
+/* Begun, and never answered, or due and not begun. That which is due may be left alone for an hour
+ * when the API server asks for it. */
 static bool is_work_stuck(const struct agent_daemon *d, uint64_t now_ms)
 {
     for (size_t i = 0; i < d->table.n; i++) {
         const struct agent_entry *entry = d->table.at[i];
+        uint64_t limit_ms = entry->busy ? STUCK_MS : 2 * 3600000u + STUCK_MS;
 
         if (entry->step != AGENT_STEP_NONE && !entry->dropped && entry->due_ms > 0 &&
-            entry->due_ms + STUCK_MS < now_ms)
+            now_ms > limit_ms && entry->due_ms < now_ms - limit_ms)
             return true;
     }
     return false;
@@ -168,7 +176,7 @@ const char *agent_daemon_stuck(struct agent_daemon *d)
     if (d->sync && agent_dial_is_stuck(agent_sync_dial(d->sync), STUCK_MS))
         return "the hub is not dialled any more";
     /* With the API server away nothing is begun, whatever is due. */
-    if (probe.reachable && now_ms - probe.since_ms > STUCK_MS && is_work_stuck(d, now_ms))
+    if (probe.reachable && now_ms - probe.since_ms > 3 * 3600000u && is_work_stuck(d, now_ms))
         return "works that are due are not begun";
     return NULL;
 }

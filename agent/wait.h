@@ -10,9 +10,9 @@
 #include "agent/daemon.h"
 #include "agent/table.h"
 
-/* No wait that we choose ourselves is longer: the ceilings of dial, apply and observe; that of a
- * hub that has been away for an hour is AGENT_DIAL_AWAY_S. The other side may ask for up to an
- * hour. */
+/* No wait that we choose ourselves is longer: the ceilings of dial, apply and observe; but for a hub
+ * that has been away for an hour (AGENT_DIAL_AWAY_S), and for what the member refused thrice and
+ * only another content helps (AGENT_TROUBLE_RARE_S). The other side may ask for up to an hour. */
 #define AGENT_WAIT_MAX_S 300u
 
 struct agent_wait {

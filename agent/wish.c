@@ -268,7 +268,7 @@ static struct agent_entry *find(const struct agent_table *table, struct fed_span
     for (size_t i = 0; i < table->n; i++) {
         struct agent_entry *entry = table->at[i];
 
-        if ((leaving ? entry->removing && !entry->dropped : entry->in_manifest) &&
+        if ((leaving ? entry->removing && !entry->dropped : agent_entry_is_held_to(entry)) &&
             is_meant(entry, ns, dependency))
             return entry;
     }

@@ -24,13 +24,13 @@ const char *cli_cluster_ready(const struct fed_json *cluster)
     return fed_json_count(conditions) ? "Offline" : "Unknown";
 }
 
-/* Two machines came with its identity. */
-static bool has_clone(const struct fed_json *cluster)
+/* "CloneSuspected": two machines came with its identity. "RemovalAwaitsConsent". */
+static bool has_condition(const struct fed_json *cluster, const char *type)
 {
     const struct fed_json *conditions = fed_json_find(cluster, "status.conditions");
 
     for (struct fed_json_iter it = fed_json_items(conditions); fed_json_iter_next(&it);)
-        if (fed_span_is(fed_json_string(fed_json_get(it.value, "type")), "CloneSuspected") &&
+        if (fed_span_is(fed_json_string(fed_json_get(it.value, "type")), type) &&
             fed_span_is(fed_json_string(fed_json_get(it.value, "status")), "True"))
             return true;
     return false;
@@ -93,15 +93,16 @@ static void add_cluster(struct cli *cli, struct cli_table *table, const struct f
     char name[64];
     char version[64];
     char age[FED_TEXT_TIME_SIZE] = "-";
-    char ready[40];
+    char ready[64];
     char link[7][64];
     const char *row[COLUMNS_WIDE] = {name, ready, version, age};
     int64_t unix_s;
 
     snprintf(name, sizeof name, FED_SPAN_FMT,
         FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "metadata.name"))));
-    snprintf(ready, sizeof ready, "%s%s", cli_cluster_ready(cluster),
-        has_clone(cluster) ? ",CloneSuspected" : "");
+    snprintf(ready, sizeof ready, "%s%s%s", cli_cluster_ready(cluster),
+        has_condition(cluster, "CloneSuspected") ? ",CloneSuspected" : "",
+        has_condition(cluster, "RemovalAwaitsConsent") ? ",RemovalAwaitsConsent" : "");
     snprintf(version, sizeof version, FED_SPAN_FMT,
         FED_SPAN_ARG(fed_json_string(fed_json_find(cluster, "status.kubernetesVersion"))));
     if (!version[0])
@@ -157,22 +158,60 @@ static void put_approval(struct cli *cli, bool clone, char out[128])
         snprintf(out, 128, "{\"spec\":{\"approved\":true}}");
 }
 
+/* Consent to exactly what waits now: the hub refuses it when that changed meanwhile. */
+static enum cli_exit approve_removal(struct cli *cli, const char *cluster)
+{
+    struct fed_json *object = NULL;
+    struct fed_json *answer = NULL;
+    struct fed_diag diag = {""};
+    struct fed_span id;
+    long long waiting;
+    char patch[256];
+    char path[512];
+
+    snprintf(path, sizeof path, CLI_CLUSTERS "/%s", cluster);
+    if (cli_ask(cli, "GET", path, NULL, fed_span_text(""), &object, &diag))
+        return cli_fail("cannot read cluster %s: %s", cluster, diag.text);
+    id = fed_json_string(fed_json_find(object, "status.removal.approval"));
+    waiting = (long long)fed_json_int(fed_json_find(object, "status.removal.waiting"), 0);
+    if (id.len == 0)
+        return cli_fail("no removal of cluster %s waits for consent", cluster);
+    snprintf(path, sizeof path, CLI_CLUSTERS "/%s?fieldManager=fedctl", cluster);
+    snprintf(patch, sizeof patch,
+        "{\"metadata\":{\"annotations\":{\"fedlet.io/approve-removal\":\"" FED_SPAN_FMT "\"}}}",
+        FED_SPAN_ARG(fed_span_sub(id, 0, 64)));
+    if (cli_ask(cli, "PATCH", path, "application/merge-patch+json", fed_span_text(patch), &answer,
+            &diag))
+        return cli_fail("cannot consent to the removals of %s: %s", cluster, diag.text);
+    if (cli->json)
+        cli_print_json(answer);
+    else
+        fprintf(stderr, "%lld works leave cluster %s\n", waiting, cluster);
+    return CLI_DONE;
+}
+
 enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
     bool clone = false;
-    const struct cli_flag flags[] = {{"clone", 0, CLI_FLAG_SWITCH, &clone}};
+    bool removal = false;
+    const struct cli_flag flags[] = {
+        {"clone", 0, CLI_FLAG_SWITCH, &clone}, {"removal", 0, CLI_FLAG_SWITCH, &removal}};
     struct cli_arguments arguments;
     struct fed_json *answer = NULL;
     struct fed_diag diag = {""};
     char patch[128];
     char path[512];
 
-    if (cli_flags_read(self, argc, argv, flags, 1, NULL, &arguments) != CLI_DONE)
+    if (cli_flags_read(self, argc, argv, flags, 2, NULL, &arguments) != CLI_DONE)
         return CLI_USAGE;
     if (arguments.n != 1)
         return cli_misuse(self, "needs the name of one cluster");
     if (!cli_is_name(arguments.at[0]))
         return cli_misuse(self, "\"%s\" is not a cluster's name", arguments.at[0]);
+    if (clone && removal)
+        return cli_misuse(self, "--clone and --removal exclude each other");
+    if (removal)
+        return approve_removal(cli, arguments.at[0]);
     snprintf(path, sizeof path, "%s/%s?fieldManager=fedctl", CLI_REQUESTS, arguments.at[0]);
     put_approval(cli, clone, patch);
     if (cli_ask(cli, "PATCH", path, "application/merge-patch+json", fed_span_text(patch), &answer,

@@ -37,16 +37,21 @@ const struct cli_command cli_commands[] = {
         "objects\nwhose changes wait, for a quiet window or the next month.\n\n"
         "examples:\n  fedctl clusters\n  fedctl clusters -o wide\n",
         "", cli_clusters, CLI_OUTPUT_JSON_WIDE},
-    {"approve", "CLUSTER [--clone] [-o json]",
-        "let a cluster in that asked with a token of manual approval",
+    {"approve", "CLUSTER [--clone|--removal] [-o json]",
+        "let a cluster in, or consent to a removal in bulk",
+        "Without a flag: lets a cluster in that asked with a token of manual approval. "
         "`kubectl -n kube-federation-system get joinrequests` shows who waits.\n\n"
         "  --clone                  two machines came with the cluster's identity: the next that "
         "comes is\n"
-        "                           the one that counts\n\n"
+        "                           the one that counts\n"
+        "  --removal                consent to the works leaving that wait for it now, because "
+        "many were\n"
+        "                           to leave at once and nobody ordered that by name\n\n"
         "examples:\n"
         "  fedctl approve shop-berlin\n"
+        "  fedctl approve shop-berlin --removal\n"
         "  fedctl approve shop-berlin --clone\n",
-        "--clone", cli_approve, CLI_OUTPUT_JSON},
+        "--clone --removal", cli_approve, CLI_OUTPUT_JSON},
     {"join",
         "CLUSTER [--cluster-context CTX] [--image IMAGE] [--label K=V]... [--no-wait] [-o yaml]",
         "install the agent as a pod in a cluster, which joins with it",

@@ -332,6 +332,7 @@ static void take_cluster(void *ctx, struct fed_json *object)
         (struct look_cluster){.name = fed_json_string(fed_json_find(object, "metadata.name")),
             .ready = ready_of(ready, offline),
             .since_unix_s = look_time(fed_json_get(says, "lastTransitionTime")),
+            .removals = fed_json_int(fed_json_find(object, "status.removal.waiting"), 0),
             .message = says ? fed_json_string(fed_json_get(says, "message"))
                             : FED_SPAN_LIT("its agent was not heard of yet")};
 }

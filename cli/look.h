@@ -27,6 +27,7 @@ struct look_cluster {
     enum look_ready ready;
     int64_t since_unix_s; /* 0: not known */
     struct fed_span message;
+    int64_t removals; /* that wait for consent */
 };
 
 struct look {

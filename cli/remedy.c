@@ -145,6 +145,9 @@ const char *cli_remedy(struct fed_span word, struct fed_span message)
 
     if (word.len == 0)
         return "";
+    if (known && known->state == CLI_STATE_REMOVING && contains(message, "--removal"))
+        return "Consent with `fedctl approve CLUSTER --removal`, or put back what it was placed "
+               "by.";
     if (known)
         return known->remedy;
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)

@@ -235,6 +235,15 @@ static void print_clusters(struct federation *f)
         cli_paint(stdout, CLI_PLAIN);
         printf("\n");
     }
+    for (size_t i = 0; i < look->n_clusters; i++) {
+        const struct look_cluster *cluster = &look->clusters[i];
+
+        if (cluster->removals > 0)
+            printf("  " FED_SPAN_FMT
+                   ": %lld removals wait for consent: fedctl approve " FED_SPAN_FMT " --removal\n",
+                FED_SPAN_ARG(cluster->name), (long long)cluster->removals,
+                FED_SPAN_ARG(cluster->name));
+    }
     if (f->waiting > 0)
         printf("  %zu wait for approval: kubectl -n " CLI_SYSTEM_NAMESPACE " get joinrequests\n",
             f->waiting);

@@ -12,9 +12,9 @@
 #define HUB_LIMIT_CONNECTIONS 4096u         /* some 50 KiB of TLS each, less when silent */
 #define HUB_LIMIT_CLIENT_CONNECTIONS                                                               \
     1024u /* of one certificate, or of one address without: four that want all share them */
-#define HUB_LIMIT_AGENTS 20000u /* by HTTPS: sessions, of 37 KiB when silent */
+#define HUB_LIMIT_AGENTS 20000u /* by HTTPS: sessions, of 28 KiB when silent */
 #define HUB_LIMIT_AGENT_HANDSHAKES                                                                 \
-    1000u                      /* of one address, with its connections that show no certificate */
+    1000u /* half of them of one address; as many of its connections that show no certificate */
 #define HUB_LIMIT_STREAMS 250u /* requests at once on a connection, as upstream */
 #define HUB_LIMIT_CLIENT_REQUEST_BYTES                                                             \
     (64u << 20)                              /* headers and bodies of one client: 20 full ones */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum type { TEXT, LISTEN, LIST, NUMBER, AUTO, LEVEL, DURATION };
+enum type { TEXT, LISTEN, LIST, NUMBER, AUTO, LEVEL, DURATION, CONSENT };
 struct option {
     const char *name;
     enum type type;
@@ -45,6 +45,11 @@ static const struct option options_table[] = {
     {"certificate-return", DURATION, AT(certificate_return_s), 0, 315360000, "0s", "DURATION",
         "how long after its end a certificate can be exchanged for a new one; 0s: as long as its "
         "cluster is registered"},
+    {"removal-consent", CONSENT, AT(removal_consent), 0, 0, "share=30%,least=5", "LIMIT",
+        "removals that nobody ordered by name, of more than that share of a cluster's works and at "
+        "least so many, wait for `fedctl approve CLUSTER --removal`; off: none waits. The "
+        "annotation "
+        "fedlet.io/removal-consent of a KubeFedCluster says it for that cluster"},
     {"store-cache-kib", NUMBER, AT(store_cache_kib), 64, 4194304, "2048", "KIB",
         "page cache of the store"},
     {"history-s", NUMBER, AT(history_s), 10, 86400, "600", "SECONDS",
@@ -115,6 +120,14 @@ static enum fed_err set_duration(
     return FED_OK;
 }
 
+static enum fed_err set_consent(struct fed_consent_limit *out, const struct option *option,
+    const char *value, struct fed_diag *diag)
+{
+    enum fed_err err = fed_consent_limit_parse(fed_span_text(value), out, diag);
+
+    return err ? fed_diag_prefix(diag, err, "%s", option->name) : FED_OK;
+}
+
 static enum fed_err set_level(int64_t *out, const char *value, struct fed_diag *diag)
 {
     for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)
@@ -149,6 +162,8 @@ static enum fed_err set(struct hub_options *options, const struct option *option
         return set_level((int64_t *)(void *)at, value, diag);
     case DURATION:
         return set_duration((int64_t *)(void *)at, option, value, diag);
+    case CONSENT:
+        return set_consent((struct fed_consent_limit *)(void *)at, option, value, diag);
     case LIST:
         break;
     }

@@ -5,6 +5,7 @@
 
 #include "ports/log.h"
 #include "proto/base/buf.h"
+#include "proto/bundle/consent.h"
 
 #define HUB_OPTIONS_ADVERTISE_MAX 16u
 #define HUB_OPTIONS_AUTO (-1)
@@ -21,6 +22,7 @@ struct hub_options {
     int64_t heartbeat_s;
     int64_t certificate_life_s;
     int64_t certificate_return_s; /* 0: no end */
+    struct fed_consent_limit removal_consent;
     int64_t store_cache_kib;
     int64_t history_s;
     int64_t history_kib;

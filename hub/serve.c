@@ -208,6 +208,7 @@ static enum fed_err set_hooks(struct service *s)
     hub_status_cluster_hooks(s->status, &hooks);
     hooks.admit = hub_kubefed_admit_cluster;
     hub_traffic_cluster_hooks(s->traffic, &hooks);
+    hub_plan_consent_hooks(s->plan, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "core.kubefed.io", "kubefedclusters", &hooks);
     hub_status_version_hooks(s->status, &hooks);
@@ -257,6 +258,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     if (err)
         return err;
     hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
+    hub_plan_consent_limit(s->plan, &s->options->removal_consent);
     hub_status_federated_hooks(s->status, &hooks);
     err = open_traffic(s, diag);
     gateway.traffic = s->traffic;
@@ -344,6 +346,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         .status = s->status};
     if (!err)
         hub_traffic_on_tell(s->traffic, hub_link_people_tell, &s->people);
+    if (!err)
+        hub_plan_on_consent(s->plan, hub_link_people_tell, &s->people);
     if (!err)
         hub_gateway_on_copied(s->gateway, on_copied, s);
     if (!err)

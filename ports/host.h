@@ -18,9 +18,6 @@ FED_MUST_USE enum fed_err fed_host_space(
 /* Memory that new work can have without swapping (MemAvailable), in KiB; 0 for not known. */
 uint64_t fed_host_memory_kib(void);
 bool fed_host_is_root(void);
-/* Who owns the folder, and may so see and change all in it, is not the caller. */
-bool fed_host_is_foreign(const char *path);
-
 /* ---- installing: each says FED_OK with *changed false when all is as wanted ---- */
 FED_MUST_USE enum fed_err fed_host_copy(
     const char *from, const char *to, unsigned mode, bool *changed, struct fed_diag *diag);
@@ -31,7 +28,8 @@ FED_MUST_USE enum fed_err fed_host_remove(const char *path, bool *changed, struc
 /* The running program's own file. FED_ERR_IO. */
 FED_MUST_USE enum fed_err fed_host_program(char *out, size_t size, struct fed_diag *diag);
 /* Runs a program, found by PATH, without a shell and waits for it; what it prints is appended to
- * out (stderr goes where ours goes). FED_ERR_NOT_FOUND, FED_ERR_IO with its exit code in diag. */
+ * out, NULL for nowhere (stderr goes where ours goes). FED_ERR_IO with its exit code in diag, 127
+ * when there is none. */
 FED_MUST_USE enum fed_err fed_host_run(
     const char *const *argv, struct fed_buf *out, struct fed_diag *diag);
 

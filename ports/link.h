@@ -349,7 +349,8 @@ FED_MUST_USE enum fed_err fed_worker_run(struct fed_alloc *mem, struct fed_diag 
  * that peers are shown; tokens are nothing here: psk is not called, and a peer without a
  * certificate has neither cert nor psk_identity. Sessions and exchanges are its own: use them with
  * the functions below only. sessions_max, handshakes_max (half of them of one address; as many
- * connections of one address with its peers that have no certificate), session_idle_ms and fd (which listens) as above. */
+ * connections of one address with its peers that have no certificate), session_idle_ms and fd
+ * (which listens) as above. */
 #define FED_LINK_ID_SIZE 16u
 struct fed_https_server;
 FED_MUST_USE enum fed_err fed_https_server_open(struct fed_alloc *mem, struct fed_loop *loop,

@@ -43,7 +43,9 @@
 #endif
 #define MBEDTLS_CCM_C
 #define MBEDTLS_MD_C
-#define MBEDTLS_SHA1_C /* WebSocket handshakes and key identifiers; never a signature */
+#if defined(FEDLET_TLS_PROFILE_HUB)
+#define MBEDTLS_SHA1_C /* key identifiers of the certificates that are made; never a signature */
+#endif
 #define MBEDTLS_SHA224_C
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA384_C

@@ -19,8 +19,10 @@
 # Prints the setting $1 for a static target, nothing for the hub's.
 edge() { [ -z "$MUSL" ] || echo "${!1}"; } # EDGE_
 
-# gcc for aarch64 writes unwind tables, a tenth of the program, unless both kinds are refused.
-EDGE_FLAGS="-fno-unwind-tables"
+# gcc for aarch64 writes unwind tables, a tenth of the program, unless both kinds are refused. And it
+# writes code that may lie anywhere, unless told that it will not: more of it, and tables of
+# addresses that the linker puts on pages of their own, of 64 KiB each.
+EDGE_FLAGS="-fno-unwind-tables -fno-pie"
 
 # What ports/sqlite never says, left out of parser and library alike. What keeps files and memory
 # sound stays, and so do ATTACH and VACUUM: the library does not link without them.
@@ -31,6 +33,10 @@ EDGE_OMIT+=" COMPILEOPTION_DIAGS OR_OPTIMIZATION LIKE_OPTIMIZATION BETWEEN_OPTIM
 EDGE_OMIT+=" AUTOMATIC_INDEX XFER_OPT TRUNCATE_OPTIMIZATION"
 # shellcheck disable=SC2086
 EDGE_SQLITE="$(printf -- '-DSQLITE_OMIT_%s=1 ' $EDGE_OMIT)-DSQLITE_MAX_MMAP_SIZE=0"
+
+# Checks of gzip's kind are made of a few files now and then: the table of 1 KiB will do, without
+# the ones for eight bytes at once.
+EDGE_ZLIB="-DZ_TESTW=0"
 
 # Its reader is written to be copied into every caller; the compiler's own judgement needs half.
 EDGE_YYJSON="-Dyyjson_inline=inline"
@@ -199,7 +205,8 @@ recipe_zlib() {
         zutil; do
         files+=("$SOURCE/$name.c")
     done
-    compile_archive z -I"$SOURCE" -- "${files[@]}"
+    # shellcheck disable=SC2046
+    compile_archive z -I"$SOURCE" $(edge EDGE_ZLIB) -- "${files[@]}"
     install_headers "$SOURCE/zlib.h" "$SOURCE/zconf.h"
 }
 

@@ -45,7 +45,7 @@ static enum fed_err encode_change(struct hub_gateway *gateway, struct fed_span c
     uint64_t revision, const struct fed_manifest *target, struct fed_buf *out)
 {
     const struct fed_manifest *base;
-    enum fed_err err = hub_plan_manifest_at(gateway->plan, cluster, revision, &base);
+    enum fed_err err = hub_plan_manifest_base(gateway->plan, cluster, revision, &base);
 
     fed_buf_clear(out);
     return err ? err : encode(gateway, cluster, base, target, out);

@@ -45,6 +45,7 @@ enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loop *loop, stru
     gateway->traffic = options->traffic;
     if (gateway->traffic)
         hub_traffic_on_collect(gateway->traffic, gateway_collect, gateway);
+    hub_plan_on_orders(plan, gateway_orders_changed, gateway);
     fed_map_init(&gateway->sessions, mem);
     fed_map_init(&gateway->waiting, mem);
     gateway_cache_init(&gateway->cache, mem);
@@ -135,6 +136,7 @@ void hub_gateway_close(struct hub_gateway *gateway)
         hub_objects_unsubscribe(gateway->types);
     if (gateway->traffic)
         hub_traffic_on_collect(gateway->traffic, NULL, NULL);
+    hub_plan_on_orders(gateway->plan, NULL, NULL);
     hub_objects_leave(gateway->objects, &gateway->member);
     gateway_held_forget(gateway, NULL);
     gateway->loop->timer_free(gateway->loop->ctx, gateway->drain);

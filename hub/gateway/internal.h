@@ -20,6 +20,7 @@
 
 #include "hub/gateway/gateway.h"
 #include "proto/base/map.h"
+#include "proto/bundle/consent.h"
 
 #define GATEWAY_BINDINGS 4u
 #define GATEWAY_HEARTBEAT_S 120u
@@ -240,6 +241,8 @@ FED_MUST_USE enum fed_err gateway_hello_put(
 /* ---- kinds.c ---- */
 /* The answer to GET /k. Errors stick in out. */
 void gateway_kinds_put(struct hub_gateway *gateway, struct fed_buf *out);
+/* A hub_plan_orders_changed; ctx is the gateway. */
+void gateway_orders_changed(void *ctx, struct fed_span cluster);
 /* A FederatedTypeConfig changed; ctx is the gateway. */
 void gateway_kinds_changed(void *ctx, const struct hub_change *change);
 

@@ -29,6 +29,18 @@ void gateway_kinds_put(struct hub_gateway *gateway, struct fed_buf *out)
         fed_link_kinds_add(out, &listing.at[i]);
 }
 
+/* The same head again makes the agent ask for its kinds and its orders. */
+void gateway_orders_changed(void *ctx, struct fed_span cluster)
+{
+    struct hub_gateway *gateway = ctx;
+    struct gateway_session *session = fed_map_get(&gateway->sessions, cluster);
+
+    if (!session || !session->observing)
+        return;
+    session->kinds_due = true;
+    gateway_notify_want(session);
+}
+
 /* Types are written for other reasons, too: their status, the form of their objects. */
 void gateway_kinds_changed(void *ctx, const struct hub_change *change)
 {

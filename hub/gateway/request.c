@@ -298,6 +298,24 @@ static void serve_kinds(const struct call *call)
     fed_buf_fini(&body);
 }
 
+/* ---- r ---- */
+
+static void serve_removals(const struct call *call)
+{
+    struct fed_buf body;
+    enum fed_err err;
+
+    fed_buf_init(&body, call->gateway->mem, FED_REMOVALS_BYTES_MAX);
+    err = hub_plan_orders_put(call->gateway->plan, fed_span_text(call->session->name), &body);
+    if (err == FED_ERR_NOT_FOUND)
+        answer_later(call, "the cluster is not planned yet", GATEWAY_RETRY_S);
+    else if (err)
+        answer_err(call, err, NULL);
+    else
+        answer(call, FED_LINK_CONTENT, fed_buf_span(&body));
+    fed_buf_fini(&body);
+}
+
 /* ---- c ---- */
 
 static void serve_certificate(const struct call *call)
@@ -377,6 +395,7 @@ static const struct route routes[] = {
     {FED_LINK_PATH_BUNDLE, FED_LINK_GET, FOR_AGENTS, serve_bundle},
     {FED_LINK_PATH_REPORT, FED_LINK_POST, FOR_AGENTS, serve_report},
     {FED_LINK_PATH_KINDS, FED_LINK_GET, FOR_AGENTS, serve_kinds},
+    {FED_LINK_PATH_REMOVALS, FED_LINK_GET, FOR_AGENTS, serve_removals},
     {FED_LINK_PATH_CERTIFICATE, FED_LINK_POST, FOR_ENDED, serve_certificate},
     {FED_LINK_PATH_AWAY, FED_LINK_POST, FOR_AGENTS, serve_away},
 };

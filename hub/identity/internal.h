@@ -18,9 +18,10 @@
 #define IDENTITY_DAY_S 86400
 #define IDENTITY_YEAR_S (365 * IDENTITY_DAY_S)
 #define IDENTITY_RENEW_S                                                                           \
-    (60 * IDENTITY_DAY_S)       /* our own certificates are made again when this near their end */
-#define IDENTITY_LOOK_MS 60000u /* a clock that is put, or a machine that slept, is noticed soon   \
-                                 */
+    (60 * IDENTITY_DAY_S) /* our own certificates are made again when this near their end */
+#define IDENTITY_LOOK_MS                                                                           \
+    60000u /* a clock that is put, or a machine that slept, is noticed soon                        \
+            */
 #define IDENTITY_AGAIN_MS 3600000u
 #define IDENTITY_BACKDATE_S                                                                        \
     3600 /* gateways' clocks may be behind ours; half the life if shorter                          \

@@ -85,6 +85,8 @@ enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluste
     found = plan_manifest_find(next, identity, &index);
     if (!found && !piece)
         return FED_OK;
+    if (!found)
+        plan_consent_back(cluster, identity);
     if (!found) {
         if (next->n >= FED_WORKS_MAX)
             return FED_ERR_LIMIT;
@@ -187,6 +189,8 @@ static enum fed_err cluster_add(
     cluster->fresh = true;
     cluster->knows = cluster->knows_stored = FED_LINK_KNOWS_FIRST;
     cluster->deferred_dirty = !plan->loading; /* a former cluster of the name may have left a row */
+    cluster->consent.dirty = !plan->loading;
+    fed_consent_window_init(&cluster->consent.window, plan->mem);
     memmove(&plan->clusters[index + 1], &plan->clusters[index],
         (plan->n_clusters - index) * sizeof *plan->clusters);
     plan->clusters[index] = cluster;
@@ -280,6 +284,7 @@ void plan_cluster_free(struct hub_plan *plan, struct plan_cluster *cluster)
         plan_manifest_fini(plan, &cluster->past[i]);
     fed_json_doc_free(cluster->doc);
     fed_json_doc_free(cluster->former_doc);
+    plan_consent_fini(plan, &cluster->consent);
     fed_alloc_free(plan->mem, cluster->items, cluster->cap_items * sizeof *cluster->items);
     fed_alloc_free(plan->mem, cluster->name, strlen(cluster->name) + 1);
     fed_alloc_free(plan->mem, cluster, sizeof *cluster);

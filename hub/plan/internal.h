@@ -8,7 +8,8 @@
  * - pair: what an item is in a cluster
  *
  * Held is a work whose type is stopped (stopped.c): it stays as it is. Waiting is a copy that a
- * policy forbids (waiting.c): it is removed when the policy's budget gives it its turn.
+ * policy forbids (waiting.c): it is removed when the policy's budget gives it its turn. Awaiting
+ * consent is one that is to leave with too many others (consent.h).
  *
  * A round: changes mark items and clusters dirty; before the sync of the turn that brought them, so
  * that a burst is planned once, the round computes the dirty pairs, compares manifests by digest,
@@ -18,6 +19,7 @@
 #define FEDLET_HUB_PLAN_INTERNAL_H
 
 #include "hub/kubefed/config.h"
+#include "hub/plan/consent.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
 #include "proto/link/knows.h"
@@ -111,7 +113,8 @@ struct plan_pair { /* item x cluster */
     uint8_t state;              /* enum plan_pair_state */
     bool fresh;                 /* since the round that is being told of */
     bool deferred;              /* what is new for it waits (hold.c) */
-    bool waiting; /* forbidden, and there until its removal has its turn (waiting.c) */
+    bool waiting;    /* forbidden, and there until its removal has its turn (waiting.c) */
+    uint8_t consent; /* enum plan_consent_state */
 };
 
 struct plan_item {
@@ -204,6 +207,7 @@ struct plan_cluster {
     size_t n_items, cap_items;
     size_t awaiting;  /* pairs in RELEASING or REMOVING */
     size_t n_waiting; /* pairs */
+    struct plan_consent consent;
 };
 
 struct hub_plan {
@@ -232,6 +236,14 @@ struct hub_plan {
     size_t n_policies, cap_policies;
     uint64_t policies_stamp; /* moves with each change of them */
     struct fed_timer *policy_timer;
+    struct fed_consent_limit consent_limit; /* of clusters without their own */
+    struct fed_timer *consent_timer;        /* something is to be told */
+    bool consent_telling;                   /* it is set */
+    hub_plan_told *consent_told;            /* may be NULL */
+    void *consent_ctx;
+    hub_plan_orders_changed *orders_changed; /* may be NULL */
+    void *orders_ctx;
+    struct hub_kind_hooks consent_inner; /* what was hooked for clusters before */
     struct plan_item *touched; /* items whose `since` is to be filled in, and of which is to be
                                   told, when the round is durable */
     bool round_due;
@@ -326,6 +338,12 @@ FED_MUST_USE enum fed_err plan_pair_confirmed(
  */
 FED_MUST_USE enum fed_err plan_pair_release(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint32_t options);
+/* Nothing is wanted there any more: the pair leaves, or is on its way. */
+FED_MUST_USE enum fed_err plan_pair_unplace(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+/* The pair gets what the item is now, whether it is selected or not. */
+FED_MUST_USE enum fed_err plan_pair_place(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
 /* A copy that waits has its turn. */
 FED_MUST_USE enum fed_err plan_pair_take_away(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
@@ -356,6 +374,9 @@ FED_MUST_USE enum fed_err plan_overrides_admit(
 bool plan_type_runs(const struct hub_plan *plan, const struct plan_type *type);
 /* The object stays in the cluster as it is, whether it is there or not. */
 FED_MUST_USE enum fed_err plan_pair_hold(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
+/* After a start: whatever is there stays, as nothing can be sent. */
+FED_MUST_USE enum fed_err plan_pair_keep(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster);
 /* Which types are gone is part of the round's commit: stages the rows that are to change; and when
  * they are durable. */

@@ -97,13 +97,18 @@ uint64_t hub_plan_knows(struct hub_plan *plan, struct fed_span name)
 void hub_plan_agent_knows(struct hub_plan *plan, struct fed_span name, uint64_t knows)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
+    uint64_t planned;
 
     if (!cluster || cluster->knows == knows)
         return;
     fed_log(plan->log, FED_LOG_INFO, "plan: the agent of cluster %s knows 0x%llx, before 0x%llx",
         cluster->name, (unsigned long long)knows, (unsigned long long)cluster->knows);
+    planned = (cluster->knows ^ knows) & FED_LINK_KNOWS_FIRST; /* what works depend on */
     cluster->knows = knows;
-    plan_cluster_compute(plan, cluster);
+    if (planned)
+        plan_cluster_compute(plan, cluster);
+    else
+        plan_round_want(plan); /* for its row */
 }
 
 /* ---- rows ---- */

@@ -74,7 +74,7 @@ static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
     return FED_OK;
 }
 
-static enum fed_err pair_place(
+enum fed_err plan_pair_place(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
 {
     struct plan_wish wish = {.error = ""};
@@ -85,8 +85,10 @@ static enum fed_err pair_place(
 
     if (err)
         return err;
-    if (wish.error[0])
-        return pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
+    if (wish.error[0]) {
+        err = plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
+        return err ? err : pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
+    }
     piece = wish.piece;
     if (plan_hold_keeps(plan, item, cluster, piece)) {
         plan_piece_unref(plan, piece);
@@ -97,8 +99,11 @@ static enum fed_err pair_place(
                     !fed_work_same(&pair->piece->work, &piece->work))) {
         /* A template that names another API group makes another object: the former one leaves with
          * it. */
-        if (is_in_manifest(pair) && fed_work_cmp(&pair->piece->work, &piece->work) != 0)
+        if (is_in_manifest(pair) && fed_work_cmp(&pair->piece->work, &piece->work) != 0) {
             err = plan_cluster_set(plan, cluster, &pair->piece->work, NULL);
+            if (!err) /* by the template of that object */
+                err = plan_order_add(plan, cluster, &pair->piece->work);
+        }
         if (!err)
             err = plan_cluster_set(plan, cluster, &piece->work, piece);
         if (!err) {
@@ -146,12 +151,44 @@ enum fed_err plan_pair_release(
     return FED_OK;
 }
 
-static enum fed_err pair_unplace(
+/* Out of the manifest; listed as an order, unless it was merely one of few. */
+static enum fed_err pair_leave(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    bool ordered = pair->consent == PLAN_CONSENT_GIVEN || plan_consent_is_ordered(plan, item);
+    enum fed_err err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
+
+    if (!err && ordered)
+        err = plan_order_add(plan, pair->cluster, &pair->piece->work);
+    if (err)
+        return err;
+    plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
+    plan_pair_clear_fault(plan, pair);
+    return FED_OK;
+}
+
+/* It left by placement, the agent holds it back, and now there is an order. */
+static enum fed_err pair_order(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    struct fed_removal_id id;
+    enum fed_err err;
+
+    if (pair->cluster->consent.n_asked == 0 || !pair->piece || !plan_consent_is_ordered(plan, item))
+        return FED_OK;
+    err = fed_removal_id_of(&pair->piece->work, &id);
+    if (err || plan_order_has(pair->cluster, &id))
+        return err;
+    return plan_order_add_id(plan, pair->cluster, &id);
+}
+
+enum fed_err plan_pair_unplace(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
     bool ending = item->deleting || item->gone;
-    enum fed_err err;
 
+    if (pair->consent == PLAN_CONSENT_AWAITS && plan_consent_keeps(plan, item, pair))
+        return plan_pair_place(plan, item, pair->cluster);
     plan_pair_set_policy(plan, item, pair, NULL, false);
     plan_hold_end_pair(pair);
     switch ((enum plan_pair_state)pair->state) {
@@ -168,14 +205,10 @@ static enum fed_err pair_unplace(
             return pair_refuse(plan, item, pair->cluster, "AgentTooOld", DELETE_NEEDS);
         if (ending && item->delete_options)
             return plan_pair_release(plan, item, pair, item->delete_options);
-        err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
-        if (err)
-            return err;
-        plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
-        plan_pair_clear_fault(plan, pair);
-        return FED_OK;
-    case PLAN_PAIR_RELEASING:
+        return plan_consent_keeps(plan, item, pair) ? FED_OK : pair_leave(plan, item, pair);
     case PLAN_PAIR_REMOVING:
+        return pair_order(plan, item, pair);
+    case PLAN_PAIR_RELEASING:
         break;
     }
     return FED_OK;
@@ -188,7 +221,7 @@ enum fed_err plan_pair_take_away(
     enum fed_err err;
 
     policy->refs++; /* while the pair lets go of it */
-    err = pair_unplace(plan, item, pair);
+    err = plan_pair_unplace(plan, item, pair);
     if (err) /* it stays, and goes on waiting */
         plan_pair_set_policy(plan, item, pair, policy, true);
     else
@@ -225,12 +258,14 @@ static enum fed_err pair_want(
     if (err)
         return err;
     pair = plan_pair_find(item, cluster);
+    if (pair && !policy) /* taken back, when it was to leave */
+        plan_consent_set(pair, PLAN_CONSENT_NONE);
     if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
         !plan_waiting_recalled(item, cluster))
         return pair_forbid(plan, item, cluster, policy);
     /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
     if (!policy || !pair || !pair->piece || !(pair->piece->work.options & FED_WORK_HELD))
-        err = pair_place(plan, item, cluster);
+        err = plan_pair_place(plan, item, cluster);
     pair = plan_pair_find(item, cluster);
     if (!err && pair && (policy || pair->policy))
         plan_pair_set_policy(plan, item, pair, policy, policy && pair->state == PLAN_PAIR_PRESENT);
@@ -255,6 +290,8 @@ enum fed_err plan_pair_confirmed(
     if (!err) {
         plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
         plan_item_touch(plan, item);
+        if (plan_consent_is_ordered(plan, item))
+            err = plan_order_add(plan, pair->cluster, &pair->piece->work);
     }
     return err;
 }
@@ -309,7 +346,7 @@ static enum fed_err pair_recall(
         err = pair_want(plan, item, cluster, false);
     item->deleting = true;
     pair = plan_pair_find(item, cluster);
-    return err || !pair ? err : pair_unplace(plan, item, pair);
+    return err || !pair ? err : plan_pair_unplace(plan, item, pair);
 }
 
 static bool is_ending(const struct plan_item *item)
@@ -352,13 +389,14 @@ enum fed_err plan_pair_update(
         return plan_pair_hold(plan, item, cluster);
     if ((plan->loading || cluster->returned) && item->deleting && item->has_finalizer)
         return pair_recall(plan, item, cluster);
+    pair = plan_pair_find(item, cluster);
     if (is_frozen(plan, item))
-        return FED_OK;
+        return plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
     if (!is_ending(item) && plan_item_selects(plan, item, cluster))
         return pair_want(plan, item, cluster, false);
     pair = plan_pair_find(item, cluster);
     if (!pair)
         return FED_OK;
     next = successor(plan, item, cluster);
-    return next ? pair_hand_over(plan, item, pair, next) : pair_unplace(plan, item, pair);
+    return next ? pair_hand_over(plan, item, pair, next) : plan_pair_unplace(plan, item, pair);
 }

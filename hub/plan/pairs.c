@@ -115,6 +115,7 @@ void plan_pair_fini(struct hub_plan *plan, struct plan_pair *pair)
 {
     plan_pair_clear_fault(plan, pair);
     plan_hold_end_pair(pair);
+    plan_consent_set(pair, PLAN_CONSENT_NONE);
     plan_piece_unref(plan, pair->piece);
     plan_policy_unref(plan, pair->policy);
     pair->piece = NULL;

@@ -281,8 +281,11 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
     struct plan_cluster *cluster;
 
     if (fed_span_is(change->ref.resource, HUB_CLUSTERS)) {
-        if (!deleted)
-            return plan_cluster_put(plan, change->ref.name, change->bytes);
+        if (!deleted) {
+            enum fed_err err = plan_cluster_put(plan, change->ref.name, change->bytes);
+
+            return err ? err : plan_consent_read(plan, change->ref.name, change->bytes);
+        }
         cluster = plan_cluster_get(plan, change->ref.name);
         if (cluster)
             plan_cluster_remove(plan, cluster);
@@ -420,6 +423,9 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     plan->round_due = false;
     if (!err)
         err = plan_holds_load(plan);
+    plan->round_due = false;
+    if (!err)
+        err = plan_consent_load(plan);
     plan->round_due = true;
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
@@ -443,6 +449,7 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->objects = objects;
     plan->kinds = kinds;
     plan->settings = hub_kubefed_settings_otherwise();
+    fed_consent_limit_default(&plan->consent_limit);
     plan->epoch = store->epoch(store->ctx);
     fed_map_init(&plan->types, mem);
     fed_map_init(&plan->items, mem);
@@ -456,6 +463,8 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     err = loop->timer_new(loop->ctx, plan_round_retry, plan, &plan->retry);
     if (!err)
         err = loop->timer_new(loop->ctx, plan_policies_wake, plan, &plan->policy_timer);
+    if (!err)
+        err = loop->timer_new(loop->ctx, plan_consent_tell, plan, &plan->consent_timer);
     if (!err)
         err = load(plan, diag);
     if (err) {
@@ -484,6 +493,7 @@ void hub_plan_close(struct hub_plan *plan)
     hub_objects_leave(plan->objects, &plan->member);
     plan->loop->timer_free(plan->loop->ctx, plan->retry);
     plan->loop->timer_free(plan->loop->ctx, plan->policy_timer);
+    plan->loop->timer_free(plan->loop->ctx, plan->consent_timer);
     free_items(plan);
     plan_policies_fini(plan);
     for (size_t i = 0; i < plan->n_clusters; i++)

@@ -15,6 +15,7 @@
 #include "hub/api/kinds.h"
 #include "hub/store/objects.h"
 #include "ports/log.h"
+#include "proto/bundle/consent.h"
 #include "proto/bundle/frame.h"
 
 struct hub_plan;
@@ -75,6 +76,7 @@ struct hub_planned_cluster {
     const char *message; /* sentence for error or policy, "" when none */
     enum hub_planned_policy policy;
     const char *held;        /* why what is new for it waits; NULL: nothing does */
+    bool awaits_consent;     /* it is to leave, and stays until somebody consents */
     uint64_t since_revision; /* manifest revision in which the work last changed, or was removed */
     size_t index; /* of the work in the cluster's present manifest; SIZE_MAX when it is not in it */
     uint64_t revision;           /* of the cluster's present manifest */
@@ -204,6 +206,42 @@ size_t hub_plan_held(struct hub_plan *plan, struct fed_span cluster); /* objects
  * the store; FED_LINK_KNOWS_FIRST until it was told. */
 void hub_plan_agent_knows(struct hub_plan *plan, struct fed_span cluster, uint64_t knows);
 uint64_t hub_plan_knows(struct hub_plan *plan, struct fed_span cluster);
+
+/* ---- removals in bulk that nobody ordered by name (proto/bundle/consent.h) ---- */
+/* The limit of clusters that have none of their own (annotation fedlet.io/removal-consent). */
+void hub_plan_consent_limit(struct hub_plan *plan, const struct fed_consent_limit *limit);
+struct hub_plan_consent {
+    size_t n;             /* works that stay until somebody consents */
+    size_t n_agent;       /* of them: out of the manifest, and held back by the cluster's agent */
+    size_t works;         /* that the cluster had when the first began to wait */
+    int64_t since_unix_s; /* when that was */
+    const char *id;       /* which consent names: annotation fedlet.io/approve-removal */
+};
+/* false: nothing waits. Valid until the next change. */
+bool hub_plan_consent(struct hub_plan *plan, struct fed_span cluster, struct hub_plan_consent *out);
+/* The sentence for people. */
+void hub_plan_consent_say(
+    const struct hub_plan_consent *consent, struct fed_span cluster, struct fed_buf *out);
+/* Adds to the hooks of KubeFedCluster: status.removal and the condition RemovalAwaitsConsent; and
+ * who may write the two annotations, and what. */
+void hub_plan_consent_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);
+/* Something to tell people: an Event about the cluster. */
+typedef void hub_plan_told(
+    void *ctx, struct fed_span cluster, bool warning, const char *reason, const char *message);
+void hub_plan_on_consent(struct hub_plan *plan, hub_plan_told *told, void *ctx);
+/* Told by status: what the cluster's agent holds back by itself, by the ids of reports. */
+void hub_plan_asked(
+    struct hub_plan *plan, struct fed_span cluster, const struct fed_span *ids, size_t n);
+/* Called when the cluster's agent should ask for its orders. */
+typedef void hub_plan_orders_changed(void *ctx, struct fed_span cluster);
+void hub_plan_on_orders(struct hub_plan *plan, hub_plan_orders_changed *changed, void *ctx);
+/* Appends the answer to GET /r. FED_ERR_NOT_FOUND for a cluster that is not registered. */
+FED_MUST_USE enum fed_err hub_plan_orders_put(
+    struct hub_plan *plan, struct fed_span cluster, struct fed_buf *out);
+/* hub_plan_manifest_at, as the base of a frame: works that left by an order or by consent have the
+ * mark FED_WORK_ORDERED, when the cluster's agent understands it. */
+FED_MUST_USE enum fed_err hub_plan_manifest_base(struct hub_plan *plan, struct fed_span cluster,
+    uint64_t revision, const struct fed_manifest **out);
 
 /* Hooks of PlacementPolicies: what is wrong with one, and how far its removals are. */
 void hub_plan_policy_hooks(struct hub_plan *plan, struct hub_kind_hooks *hooks);

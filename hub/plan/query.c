@@ -82,6 +82,7 @@ static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster
         out->policy = HUB_POLICY_WAITS;
         out->message = pair->policy->waits;
     }
+    out->awaits_consent = pair->consent == PLAN_CONSENT_AWAITS;
 }
 
 static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
@@ -229,7 +230,10 @@ void hub_plan_removed(struct hub_plan *plan, struct fed_span name, uint64_t revi
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
 
-    if (!cluster || cluster->awaiting == 0)
+    if (!cluster)
+        return;
+    plan_orders_confirmed(plan, cluster, revision, still_there, n_still_there);
+    if (cluster->awaiting == 0)
         return;
     /* From the end: whoever is confirmed leaves the list, and the last one takes the place. */
     for (size_t i = cluster->n_items; i-- > 0;) {

@@ -34,6 +34,7 @@ struct seen {
     const struct plan_policy *policy;
     bool waiting;
     bool deferred;
+    uint8_t consent;
 };
 
 static struct seen look(struct plan_item *item, const struct plan_cluster *cluster)
@@ -41,7 +42,7 @@ static struct seen look(struct plan_item *item, const struct plan_cluster *clust
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
     return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
-                      pair->waiting, pair->deferred}
+                      pair->waiting, pair->deferred, pair->consent}
                 : (struct seen){.there = false};
 }
 
@@ -49,7 +50,7 @@ static bool looks_the_same(const struct seen *a, const struct seen *b)
 {
     return a->there == b->there && a->state == b->state && a->piece == b->piece &&
            a->fault == b->fault && a->policy == b->policy && a->waiting == b->waiting &&
-           a->deferred == b->deferred;
+           a->deferred == b->deferred && a->consent == b->consent;
 }
 
 /* One item for a cluster that is new, back, or has other labels. */
@@ -197,6 +198,8 @@ static enum fed_err round_run(struct hub_plan *plan)
     if (!err)
         err = plan_knows_stage(plan);
     if (!err)
+        err = plan_consent_judge(plan);
+    if (!err)
         err = plan_holds_stage(plan);
     if (!err)
         err = plan_policies_spend(plan);
@@ -204,6 +207,8 @@ static enum fed_err round_run(struct hub_plan *plan)
         err = plan_policies_record(plan);
     if (!err)
         err = plan_manifests_record(plan);
+    if (!err)
+        err = plan_consent_stage(plan);
     return err ? err : release_items(plan);
 }
 
@@ -243,6 +248,8 @@ static void fill_since(struct plan_item *item)
         item->pairs[i].fresh = item->pairs[i].since == 0;
         if (item->pairs[i].since == 0)
             item->pairs[i].since = item->pairs[i].cluster->now.revision;
+        if (item->pairs[i].state != PLAN_PAIR_PRESENT)
+            plan_consent_set(&item->pairs[i], PLAN_CONSENT_NONE); /* it is on its way */
     }
 }
 
@@ -312,6 +319,7 @@ static void keep(struct hub_plan *plan)
     }
     finish_items(plan);
     plan_policies_kept(plan);
+    plan_consent_kept(plan);
 }
 
 /* ---- member of the turn's commit ---- */
@@ -356,6 +364,8 @@ void plan_round_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
     plan->preparing = true;
     plan_policies_undone(plan);
     plan_holds_undone(plan);
+    if (plan_consent_undone(plan))
+        fed_log(plan->log, FED_LOG_ERROR, "plan: no memory to take consent back");
     plan_undo_staged(plan);
     plan->preparing = false;
     wait_a_while(plan);

@@ -7,8 +7,10 @@
  * Agents remove what leaves their manifest, so the works of a stopped type stay in it, with
  * FED_WORK_HELD. After a start of the hub nobody knows which clusters had an object, and its
  * placement may have changed since: a held object is held in every cluster, which means nothing
- * where it is not. Types whose FederatedTypeConfig is gone are remembered for that, in rows "f/"
- * RESOURCE: "APIVERSION KIND PLURAL SCOPES" of the target. */
+ * where it is not. So is, after a start, an object of which nothing can be sent (its overrides do
+ * not fit, its placement cannot be computed): the version that the cluster was sent last is not
+ * known. Types whose FederatedTypeConfig is gone are remembered for that, in rows "f/" RESOURCE:
+ * "APIVERSION KIND PLURAL SCOPES" of the target. */
 #include "hub/plan/internal.h"
 
 #include <stdio.h>
@@ -116,7 +118,8 @@ enum fed_err plan_pair_hold(
 
     if (pair && (pair->state == PLAN_PAIR_RELEASING || pair->state == PLAN_PAIR_REMOVING))
         return FED_OK; /* said before it was stopped */
-    if (!is_held(pair) && (pair ? pair->piece != NULL : may_be_there(plan, item)))
+    if (!is_held(pair) &&
+        (pair ? pair->piece || pair->consent != PLAN_CONSENT_NONE : may_be_there(plan, item)))
         err = hold(plan, item, cluster, pair);
     pair = plan_pair_find(item, cluster);
     if (err || !pair || !leaving)
@@ -125,6 +128,16 @@ enum fed_err plan_pair_hold(
         return plan_pair_release(plan, item, pair, FED_WORK_ORPHAN);
     plan_pair_drop(plan, item, pair);
     return FED_OK;
+}
+
+enum fed_err plan_pair_keep(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct plan_pair *pair = plan_pair_find(item, cluster);
+
+    if ((pair && pair->piece) || item->deleting || !may_be_there(plan, item))
+        return FED_OK;
+    return hold(plan, item, cluster, pair);
 }
 
 /* ---- types that are gone ---- */

@@ -260,9 +260,10 @@ static enum fed_err spend_in(
         struct plan_pair *pair = plan_pair_find(item, cluster);
 
         if (!pair->waiting || pair->policy != policy || !plan_type_runs(plan, item->type) ||
-            holds_others(item, cluster))
+            pair->consent == PLAN_CONSENT_AWAITS || holds_others(item, cluster))
             continue;
-        err = plan_pair_take_away(plan, item, pair);
+        if (!plan_consent_keeps(plan, item, pair)) /* else it is judged with the others */
+            err = plan_pair_take_away(plan, item, pair);
         if (err)
             continue;
         policy->used++;
@@ -286,6 +287,8 @@ static enum fed_err spend(struct hub_plan *plan, struct plan_policy *policy)
     for (size_t i = 0; !err && policy->used < plan_policy_limit(policy) && i < plan->n_clusters;
          i++)
         err = spend_in(plan, policy, plan->clusters[i]);
+    if (!err)
+        err = plan_consent_judge(plan);
     if (policy->used > used)
         fed_log(plan->log, FED_LOG_INFO,
             "plan: PlacementPolicy %s: %llu copies leave clusters that it forbids, %zu wait for "

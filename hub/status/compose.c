@@ -21,6 +21,7 @@ static enum fed_err set_time(
 
 /* ---- federated objects ---- */
 
+#define CONSENT_SAID_MAX 900u
 #define WHY_SIZE (FED_REPORT_REASON_MAX + FED_REPORT_MESSAGE_MAX + 3u)
 
 struct cluster_word {
@@ -29,6 +30,7 @@ struct cluster_word {
     const char *health;                /* NULL when not known */
     char version[STATUS_VERSION_SIZE]; /* "" when not known */
     bool remote;                       /* its .status is stored */
+    char said[CONSENT_SAID_MAX];       /* a message of its own */
     char why[WHY_SIZE];                /* message may point at it */
 };
 
@@ -123,6 +125,25 @@ static void word_of_removal(
     fed_buf_fini(&id);
 }
 
+/* It is on its way out, as KubeFed's word says, and stays until somebody consents. */
+static void word_of_consent(
+    struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)
+{
+    struct hub_plan_consent consent;
+    struct fed_buf text;
+
+    *word = (struct cluster_word){.status = "WaitingForRemoval", .message = ""};
+    fed_buf_init(&text, fed_alloc_system(), CONSENT_SAID_MAX - 1);
+    if (hub_plan_consent(status->plan, planned->cluster, &consent))
+        hub_plan_consent_say(&consent, planned->cluster, &text);
+    if (!fed_buf_err(&text) && text.len > 0) {
+        memcpy(word->said, text.at, text.len);
+        word->said[text.len] = '\0';
+        word->message = word->said;
+    }
+    fed_buf_fini(&text);
+}
+
 static void word_of(
     struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)
 {
@@ -130,6 +151,10 @@ static void word_of(
     const struct status_work *work;
     bool same = false;
 
+    if (planned->awaits_consent) {
+        word_of_consent(status, planned, word);
+        return;
+    }
     *word = (struct cluster_word){.status = "", .message = ""};
     if (status_policy_word(planned, &word->status, &word->message))
         return;

@@ -1,7 +1,10 @@
 /* report.c - takes what agents report, and says who is to hear of it. */
 #include "hub/status/internal.h"
 
+#include "proto/bundle/consent.h"
+
 #include <inttypes.h>
+#include <string.h>
 
 #define REPORT_ARENA_MAX (64u << 20) /* keys of all works of a cluster */
 
@@ -138,14 +141,27 @@ static void tell_report(struct hub_status *status, struct status_cluster *cluste
     }
 }
 
+/* What the agent holds back by itself, and asks consent for. */
+static void tell_asked(
+    struct hub_status *status, const struct status_cluster *cluster, struct fed_span *ids)
+{
+    size_t n = 0;
+
+    for (const struct status_removed *r = cluster->view.removed; r; r = r->next) {
+        const char *reason = r->id + strlen(r->id) + 1;
+
+        if (r->state == FED_WORK_WAITING && strcmp(reason, FED_CONSENT_REASON) == 0)
+            ids[n++] = fed_span_text(r->id);
+    }
+    hub_plan_asked(status->plan, fed_span_text(cluster->name), ids, n);
+}
+
 void status_removals_confirm(struct hub_status *status, const struct status_cluster *cluster)
 {
     struct fed_span *ids;
     size_t n = 0;
     size_t cap = 1;
 
-    if (cluster->view.removed_cut)
-        return;
     for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
         cap++;
     ids = fed_alloc_array(status->mem, cap, sizeof *ids);
@@ -153,7 +169,10 @@ void status_removals_confirm(struct hub_status *status, const struct status_clus
         return; /* the next report confirms again */
     for (const struct status_removed *r = cluster->view.removed; r; r = r->next)
         ids[n++] = fed_span_text(r->id);
-    hub_plan_removed(status->plan, fed_span_text(cluster->name), cluster->view.revision, ids, n);
+    if (!cluster->view.removed_cut)
+        hub_plan_removed(
+            status->plan, fed_span_text(cluster->name), cluster->view.revision, ids, n);
+    tell_asked(status, cluster, ids);
     fed_alloc_free(status->mem, ids, cap * sizeof *ids);
 }
 

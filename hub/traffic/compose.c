@@ -104,7 +104,8 @@ static void put_lacking(struct setter *s, uint64_t knows)
         const char *name;
     } names[] = {{FED_LINK_KNOWS_STATUS, "Status"}, {FED_LINK_KNOWS_SCALE, "Scale"},
         {FED_LINK_KNOWS_DELETE, "DeleteOptions"}, {FED_LINK_KNOWS_DICTIONARY_1, "Dictionary1"},
-        {FED_LINK_KNOWS_NOTE, "Note"}};
+        {FED_LINK_KNOWS_NOTE, "Note"}, {FED_LINK_KNOWS_IN_PLACE, "InPlace"},
+        {FED_LINK_KNOWS_CONSENT, "RemovalConsent"}};
     struct fed_json *list = fed_json_new_array(s->doc);
 
     for (size_t i = 0; !s->err && i < sizeof names / sizeof *names; i++)

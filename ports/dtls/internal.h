@@ -288,8 +288,6 @@ void dtls_session_free(struct fed_dtls_session *session);
 void dtls_handshake_free(struct fed_dtls_session *session);
 /* Sets its time in the heap. False when there was no memory: the session is gone. */
 bool dtls_session_arm(struct fed_dtls_session *session);
-/* Feeds a ClientHello to the scratch session. */
-void dtls_scratch_hello(struct fed_dtls_server *server);
 /* Feeds the server's incoming datagram to a handshake or an open session. The session may be gone
  * afterwards. */
 void dtls_session_feed(struct fed_dtls_session *session);
@@ -300,5 +298,14 @@ void dtls_session_unlist(struct fed_dtls_session *session);
 /* And frees it, now or when the library has returned. Sends and calls
  * nothing. */
 void dtls_session_drop(struct fed_dtls_session *session);
+/* Everything the library does for a session happens between these two. */
+void dtls_work_begin(struct fed_dtls_session *session);
+void dtls_work_end(struct fed_dtls_session *session);
+/* Counts and logs it; the session is dropped by whoever calls. */
+void dtls_handshake_failed(struct fed_dtls_session *session, const char *why);
+
+/* ---- scratch.c ---- */
+/* Feeds the ClientHello at work to the scratch session. */
+void dtls_scratch_hello(struct fed_dtls_server *server);
 
 #endif

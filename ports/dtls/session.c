@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-#define COOKIE_SIZE 32u /* of the library */
-#define HELLO_VERIFY_SIZE (13u + 12u + 3u + COOKIE_SIZE)
-#define CLIENT_RANDOM_AT 27u /* record header 13, handshake header 12, version 2 */
 #define CONTENT_HANDSHAKE 22u
 #define HELLO_VERIFY_REQUEST 3u
 #define UNPROVEN_FACTOR 3u
@@ -190,7 +187,7 @@ static void session_end(struct fed_dtls_session *s, const char *why)
 }
 
 /* One line for a failed handshake, but no flood of them: anybody can make handshakes fail. */
-static void handshake_failed(struct fed_dtls_session *s, const char *why)
+void dtls_handshake_failed(struct fed_dtls_session *s, const char *why)
 {
     struct fed_dtls_server *server = s->server;
     uint64_t minute = fed_loop_now_ms(server->loop) / 60000;
@@ -354,7 +351,7 @@ static void session_opened(struct fed_dtls_session *s)
     struct fed_diag diag = {""};
 
     if (peer_facts(s, &info, &peer, &diag)) {
-        handshake_failed(s, diag.text);
+        dtls_handshake_failed(s, diag.text);
         mbedtls_ssl_send_alert_message(
             &s->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED);
         dtls_session_drop(s);
@@ -392,19 +389,18 @@ static void handshake_step(struct fed_dtls_session *s)
         (void)dtls_session_arm(s);
     } else {
         fed_mbed_handshake_error(&s->handshake->verify, &s->ssl, code, &diag);
-        handshake_failed(s, diag.text);
+        dtls_handshake_failed(s, diag.text);
         dtls_session_drop(s);
     }
 }
 
-/* Everything the library does for a session happens between these two. */
-static void work_begin(struct fed_dtls_session *s)
+void dtls_work_begin(struct fed_dtls_session *s)
 {
     s->server->current = s;
     s->server->window_before = s->ssl.MBEDTLS_PRIVATE(in_window_top);
 }
 
-static void work_end(struct fed_dtls_session *s)
+void dtls_work_end(struct fed_dtls_session *s)
 {
     struct fed_dtls_server *server = s->server;
 
@@ -417,7 +413,7 @@ static void work_end(struct fed_dtls_session *s)
 
 void dtls_session_feed(struct fed_dtls_session *session)
 {
-    work_begin(session);
+    dtls_work_begin(session);
     if (session->state == DTLS_OPEN || !dtls_psk_park(session)) {
         session->stats.received_bytes += session->server->incoming_len;
         session->stats.received_datagrams++;
@@ -426,16 +422,16 @@ void dtls_session_feed(struct fed_dtls_session *session)
         else
             session_read(session);
     }
-    work_end(session);
+    dtls_work_end(session);
 }
 
 void dtls_session_due(struct fed_dtls_session *session, uint64_t now_ms)
 {
     struct fed_dtls_server *server = session->server;
 
-    work_begin(session);
+    dtls_work_begin(session);
     if (session->state == DTLS_HANDSHAKE && now_ms >= session->handshake->deadline_ms) {
-        handshake_failed(session, "no answer in time");
+        dtls_handshake_failed(session, "no answer in time");
         dtls_session_drop(session);
     } else if (session->state == DTLS_HANDSHAKE) {
         if (++session->handshake->tries >= DTLS_NARROW_TRIES)
@@ -447,85 +443,7 @@ void dtls_session_due(struct fed_dtls_session *session, uint64_t now_ms)
     } else {
         (void)dtls_session_arm(session);
     }
-    work_end(session);
-}
-
-/* ---- the scratch session ---- */
-
-static void scratch_adopt(struct fed_dtls_server *server, struct fed_dtls_session *s)
-{
-    struct fed_dtls_session *before =
-        dtls_table_by_address(&server->table, &s->address, DTLS_HANDSHAKE);
-
-    if (before)
-        dtls_session_drop(before); /* the client started anew */
-    server->scratch = NULL;
-    server->handshakes++;
-    dtls_hosts_enter(server, &s->address);
-    s->state = DTLS_HANDSHAKE;
-    s->handshake->deadline_ms = fed_loop_now_ms(server->loop) + DTLS_HANDSHAKE_MS;
-    dtls_table_add(&server->table, server->mem, s);
-    (void)dtls_session_arm(s);
-}
-
-static void scratch_log(struct fed_dtls_session *s, int code)
-{
-    struct fed_diag diag = {""};
-
-    fed_mbed_handshake_error(&s->handshake->verify, &s->ssl, code, &diag);
-    handshake_failed(s, diag.text);
-}
-
-/* What came and went before the cookie was nobody's yet: the same hello without it, and the request
- * for it (RFC 6347 section 4.2.1), headers of record and message included. */
-static void count_cookie(struct fed_dtls_session *s, size_t hello_len)
-{
-    if (hello_len < COOKIE_SIZE)
-        return;
-    s->stats.received_bytes += hello_len - COOKIE_SIZE;
-    s->stats.received_datagrams++;
-    s->stats.sent_bytes += HELLO_VERIFY_SIZE;
-    s->stats.sent_datagrams++;
-}
-
-void dtls_scratch_hello(struct fed_dtls_server *server)
-{
-    struct fed_dtls_session *s = server->scratch ? server->scratch : dtls_session_new(server);
-    struct fed_span hello = server->incoming;
-    uint64_t started_us = dtls_credit_start(server);
-    int code;
-
-    server->scratch = s;
-    if (!s)
-        return;
-    s->address = server->from;
-    s->stats =
-        (struct fed_dtls_session_stats){.received_bytes = hello.len, .received_datagrams = 1};
-    server->cookie_good = server->turned_away = false;
-    work_begin(s);
-    code = mbedtls_ssl_set_client_transport_id(
-        &s->ssl, (const unsigned char *)&s->address, sizeof(s->address));
-    if (!code)
-        code = mbedtls_ssl_set_cid(&s->ssl, MBEDTLS_SSL_CID_ENABLED, s->cid, sizeof(s->cid));
-    if (!code)
-        code = mbedtls_ssl_handshake(&s->ssl);
-    if (server->cookie_good)
-        dtls_credit_stop(server, started_us);
-    if (server->cookie_good && code == MBEDTLS_ERR_SSL_WANT_READ) {
-        if (hello.len >= CLIENT_RANDOM_AT + sizeof(s->handshake->client_random))
-            memcpy(s->handshake->client_random, hello.at + CLIENT_RANDOM_AT,
-                sizeof(s->handshake->client_random));
-        count_cookie(s, hello.len);
-        scratch_adopt(server, s);
-    } else {
-        if (server->cookie_good)
-            scratch_log(s, code);
-        if (mbedtls_ssl_session_reset(&s->ssl) != 0) {
-            server->scratch = NULL;
-            s->state = DTLS_DEAD;
-        }
-    }
-    work_end(s);
+    dtls_work_end(session);
 }
 
 /* ---- the contract ---- */

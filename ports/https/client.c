@@ -210,7 +210,10 @@ enum fed_err fed_https_client_open(struct fed_alloc *mem, struct fed_loop *loop,
         .request = fed_https_client_request,
         .observe = fed_https_client_observe,
         .ping = fed_https_client_ping,
-        .stats = client_stats};
+        .stats = client_stats,
+        .partial_get = fed_https_partial_get,
+        .partial_set = fed_https_partial_set};
+    fed_https_kept_drop(client);
     *out = client;
     return FED_OK;
 }
@@ -220,6 +223,7 @@ void fed_https_client_close(struct fed_https_client *client)
     if (!client)
         return;
     session_end(client, "closed");
+    fed_buf_fini(&client->kept.body);
     client->loop->timer_free(client->loop->ctx, client->timer);
     memset(client->proxy, 0, sizeof(client->proxy));
     fed_alloc_free(client->mem, client, sizeof(*client));

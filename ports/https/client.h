@@ -1,5 +1,6 @@
 /* client.h - the inside of the agent's HTTPS client on ports/http: client.c (session, times),
- * client_request.c (requests, ranges, pings) and client_observe.c (the observation).
+ * client_request.c (requests, ranges, pings), client_observe.c (the observation) and
+ * client_partial.c (what came of a large answer, for later).
  *
  * One HTTP client lives as long as one session. What ends a session is told from the timer, when
  * nothing is on the stack; a request may be ended by its owner's callback at any moment, so nothing
@@ -40,6 +41,7 @@ struct fed_https_request {
     uint64_t resume_ms;
     unsigned resumes; /* since something new came */
     size_t held;      /* bytes of body when the present call began */
+    size_t told;      /* and when its owner was told of them last */
     fed_link_done *done;
     void *done_ctx;
     bool post;
@@ -56,6 +58,14 @@ struct fed_https_request {
 };
 
 enum fed_https_state { FED_HTTPS_CLOSED, FED_HTTPS_CONNECTING, FED_HTTPS_UP, FED_HTTPS_FAILED };
+
+/* What came of an answer in an earlier session; an empty body: nothing. */
+struct fed_https_kept {
+    struct fed_buf body;
+    size_t told;
+    char etag[FED_HTTPS_CLIENT_ETAG_MAX + 1];
+    char target[FED_HTTPS_CLIENT_TARGET_MAX + 1]; /* its path counts */
+};
 
 struct fed_https_client {
     struct fed_alloc *mem;
@@ -77,6 +87,7 @@ struct fed_https_client {
     uint64_t past_received;
     struct fed_https_request *requests;
     unsigned n_requests;
+    struct fed_https_kept kept;
     /* A PING of HTTP/2 under way. */
     fed_link_done *pong;
     void *pong_ctx;
@@ -110,6 +121,18 @@ void fed_https_requests_end(struct fed_https_client *client, enum fed_err err, c
 uint64_t fed_https_requests_due(
     const struct fed_https_client *client); /* UINT64_MAX: nothing waits */
 void fed_https_requests_run(struct fed_https_client *client);
+
+/* ---- client_partial.c ---- */
+void fed_https_kept_drop(struct fed_https_client *client);
+/* What came of an unfinished answer is kept, if it is more than what is. */
+void fed_https_kept_keep(struct fed_https_request *request);
+/* The request goes on from what is kept of its path; false: there is nothing. */
+bool fed_https_kept_take(struct fed_https_request *request);
+/* Bytes came. */
+void fed_https_partial_tell(struct fed_https_request *request);
+/* fed_link.partial_get and partial_set. */
+enum fed_err fed_https_partial_get(void *ctx, struct fed_buf *out);
+enum fed_err fed_https_partial_set(void *ctx, struct fed_span bytes);
 
 /* ---- client_observe.c ---- */
 /* Bytes of an answer of records came; the request may be gone then. */

@@ -56,6 +56,8 @@ void fed_https_request_records(struct fed_https_request *r, struct fed_span byte
         }
         if (whole)
             on_record(r, record);
+        else
+            fed_https_partial_tell(r);
         /* Its owner may have ended the session, or asked for another observation. */
         if (client->state != FED_HTTPS_UP || !is_alive(client, r))
             return;

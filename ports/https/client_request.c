@@ -40,10 +40,13 @@ static void finish(struct fed_https_request *r, enum fed_err err,
     const struct fed_link_message *message, const char *why)
 {
     fed_link_done *done = r->answered ? NULL : r->done;
-    struct fed_buf body = r->body;
     struct fed_diag diag = {""};
     void *ctx = r->done_ctx;
+    struct fed_buf body;
 
+    if (err && err != FED_ERR_LIMIT)
+        fed_https_kept_keep(r);
+    body = r->body;
     fed_diag_set(&diag, err, "%s", why);
     fed_buf_init(&r->body, r->client->mem, FED_HTTPS_CLIENT_BODY_MAX);
     fed_https_request_free(r);
@@ -138,6 +141,7 @@ static void on_lost(struct fed_https_request *r, enum fed_err err, const struct 
         finish(r, FED_ERR_CLOSED, NULL, why.text);
         return;
     }
+    fed_https_kept_keep(r);
     r->etag[0] = 0;
     session_lost(client, err, &why);
     finish(r, FED_ERR_CLOSED, NULL, why.text);
@@ -256,6 +260,8 @@ static void on_data(void *ctx, struct fed_span bytes)
     fed_buf_put(&r->body, bytes);
     if (fed_buf_err(&r->body))
         finish(r, fed_buf_err(&r->body), NULL, "the hub's answer is too large");
+    else
+        fed_https_partial_tell(r);
 }
 
 static void on_done(void *ctx, enum fed_err err, const struct fed_http_response *response,
@@ -317,6 +323,16 @@ static enum fed_err start_call(struct fed_https_request *r, struct fed_span payl
     return fed_http_call(client->http, &options, &events, &r->call);
 }
 
+/* The rest of an answer is no observation: when it is here the session is over, and the next one
+ * observes from what it brought. */
+static void rest_comes_first(struct fed_https_request *r)
+{
+    struct fed_diag why = {""};
+
+    fed_diag_set(&why, FED_ERR_CLOSED, "%s: the rest of an answer came first", r->client->peer);
+    session_lost(r->client, FED_ERR_CLOSED, &why);
+}
+
 static enum fed_err add(struct fed_https_client *client, const struct fed_https_request *asked,
     const char *path, const char *query, struct fed_span payload, unsigned timeout_ms)
 {
@@ -341,7 +357,11 @@ static enum fed_err add(struct fed_https_client *client, const struct fed_https_
     client->n_requests++;
     n = snprintf(
         r->target, sizeof(r->target), PREFIX "%s%s%s", path, query ? "?" : "", query ? query : "");
-    err = n < 0 || (size_t)n >= sizeof(r->target) ? FED_ERR_LIMIT : start_call(r, payload);
+    err = n < 0 || (size_t)n >= sizeof(r->target) ? FED_ERR_LIMIT : FED_OK;
+    if (!err && fed_https_kept_take(r) && r->kind == FED_HTTPS_KIND_OBSERVE)
+        rest_comes_first(r);
+    if (!err)
+        err = start_call(r, payload);
     if (err)
         fed_https_request_free(r);
     else
@@ -479,6 +499,7 @@ static void run(struct fed_https_request *r)
     enum fed_err err;
 
     if (r->deadline_ms <= now_of(client)) {
+        fed_https_kept_keep(r);
         r->etag[0] = 0;
         check_over(client);
         finish(r, FED_ERR_TIMEOUT, NULL, "no answer in time");

@@ -103,11 +103,12 @@ static void on_notify(struct worker *w, uint64_t id, struct fed_span body, uint6
 
     if (s)
         worker_session_moves(w, s);
-    /* Nothing observed: fedhub hears of it when the agent asks anew. Too large for this agent: that
-     * there is something will fit. Anything else is as if the agent had not taken it. */
+    /* Nothing observed: by CoAP fedhub hears of it when the agent asks anew; by HTTPS the agent
+     * gave up its stream, and may not ask. Too large for this agent: that there is something will
+     * fit. Anything else is as if the agent had not taken it. */
     if (err == FED_ERR_LIMIT)
         worker_unfit(s->binding, s->link, tag);
-    else if (err && err != FED_ERR_NOT_FOUND)
+    else if (s && err && (err != FED_ERR_NOT_FOUND || s->binding->https))
         worker_notified(s->binding, s->link, tag, false);
 }
 

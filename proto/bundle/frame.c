@@ -191,6 +191,11 @@ static void put_added(struct encoder *e, size_t i)
     fed_buf_put_string(&e->works, work->overrides);
 }
 
+static uint32_t removal_of(uint32_t options)
+{
+    return (options & FED_WORK_ORPHAN) | (options & FED_WORK_ORDERED ? FED_FRAME_ORDERED : 0);
+}
+
 static void put_list(struct encoder *e, enum list list)
 {
     size_t previous = 0;
@@ -211,7 +216,7 @@ static void put_list(struct encoder *e, enum list list)
         fed_buf_put_varint(&e->works, p->base - previous);
         previous = p->base;
         if (list == LIST_REMOVED)
-            fed_buf_put_varint(&e->works, base_of(e, p)->options & FED_WORK_ORPHAN);
+            fed_buf_put_varint(&e->works, removal_of(base_of(e, p)->options));
         else
             put_changed(e, i);
     }

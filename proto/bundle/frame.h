@@ -10,13 +10,13 @@
  * 0x08 is set) revision     revision that results, larger than base 16 bytes     first half of the
  * resulting manifest's digest [body] works section: length of the section; when deflated also its
  * inflated length before the bytes n_removed, then each: index in the base manifest as difference
- * to the previous index, options of the removal (FED_WORK_ORPHAN or 0) n_changed, then each: index
- * in the base manifest as difference; u8 what (0x01 blob, 0x02 overrides, 0x04 options, 0x08
- * api_version, 0x10 plural); in this order, for blob: source; for the others: the new value
- *       n_added, then each: identity strings, options, source, overrides
- *       source: 0 = the next blob of the blobs section; k > 0 = the blob of work k-1 of the base
- * manifest; the blobs of the blobs section may be referred to again as n_base_works + 1 + index
- *     blobs section: length, inflated length when deflated; n_blobs, then each: length, bytes
+ * to the previous index, options of the removal (FED_WORK_ORPHAN, FED_FRAME_ORDERED) n_changed,
+ * then each: index in the base manifest as difference; u8 what (0x01 blob, 0x02 overrides, 0x04
+ * options, 0x08 api_version, 0x10 plural); in this order, for blob: source; for the others: the new
+ * value n_added, then each: identity strings, options, source, overrides source: 0 = the next blob
+ * of the blobs section; k > 0 = the blob of work k-1 of the base manifest; the blobs of the blobs
+ * section may be referred to again as n_base_works + 1 + index blobs section: length, inflated
+ * length when deflated; n_blobs, then each: length, bytes
  *
  * Deflate is raw (RFC 1951) with a preset dictionary. For the works section it is the built-in
  * dictionary (dict.h). For the blobs section: the built-in one followed by the base manifest's
@@ -34,6 +34,9 @@
 #include "proto/bundle/work.h"
 
 #define FED_FRAME_FORMAT 1u
+/* Of a removal: it was ordered by name, or consented to (consent.h). Only to an agent that knows
+ * it. */
+#define FED_FRAME_ORDERED 0x01u
 #define FED_FRAME_MAX (32u << 20)              /* encoded */
 #define FED_FRAME_WORKS_SECTION_MAX (8u << 20) /* inflated */
 #define FED_FRAME_BLOBS_SECTION_MAX (64u << 20)
@@ -55,7 +58,8 @@ struct fed_frame_cache {
 /* Encodes the change from base to target (base->revision 0 gives a full frame). blobs must know
  * every blob of target that is not in base; base blobs that are no longer known are not used as
  * dictionary only if they cannot be: then the frame would differ, so FED_ERR_NOT_FOUND is returned
- * and the caller sends a full frame. FED_ERR_LIMIT when it would exceed FED_FRAME_MAX. */
+ * and the caller sends a full frame. A base work with the mark FED_WORK_ORDERED, when it leaves,
+ * does so with FED_FRAME_ORDERED. FED_ERR_LIMIT when it would exceed FED_FRAME_MAX. */
 FED_MUST_USE enum fed_err fed_frame_encode(struct fed_alloc *mem, const struct fed_manifest *base,
     const struct fed_manifest *target, fed_blob_lookup *blobs, void *blobs_ctx,
     const struct fed_frame_cache *cache, struct fed_buf *out);

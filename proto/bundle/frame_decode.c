@@ -175,7 +175,7 @@ static enum fed_err take_removed(struct decoder *d, struct fed_span *from)
         err = take_index(d, from, &next, &d->removed[i].base_index);
         if (!err)
             err = fed_span_take_varint(from, UINT32_MAX, &options);
-        if (!err && (options & ~(uint64_t)FED_WORK_ORPHAN))
+        if (!err && (options & ~(uint64_t)(FED_WORK_ORPHAN | FED_FRAME_ORDERED)))
             err = FED_ERR_INVALID;
         d->removed[i].options = (uint32_t)options;
     }

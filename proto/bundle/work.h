@@ -34,6 +34,8 @@
 #define FED_WORK_HELD                                                                              \
     0x40u /* leave the object as it is: neither apply it, nor put it back, nor remove it. Content  \
            * of such a work does not matter; with FED_WORK_ORPHAN it is let go all the same */
+/* Never part of a work: marks one of a frame's base whose removal was ordered (frame.h). */
+#define FED_WORK_ORDERED 0x80u
 /* How the member's object is to be deleted (kubefed.io/deleteoption), from bit 8 on: two bits of
  * policy, one that says whether there is a grace period, and the grace period. */
 enum fed_work_delete { /* propagationPolicy; none said: in the background */

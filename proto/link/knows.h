@@ -24,10 +24,14 @@
 /* Reports' entries that say Failed with the version that is in place. */
 #define FED_LINK_KNOWS_IN_PLACE 0x20u
 
+/* Removals that were ordered by name are marked in frames, the others may wait for consent, and GET
+ * /r says which are to go (proto/bundle/consent.h). */
+#define FED_LINK_KNOWS_CONSENT 0x40u
+
 #define FED_LINK_KNOWS_FIRST 0x0fu
 /* What this build says that it knows. tests build an agent that says less. */
 #ifndef FED_LINK_KNOWS_ALL
-#define FED_LINK_KNOWS_ALL 0x3fu
+#define FED_LINK_KNOWS_ALL 0x7fu
 #endif
 
 #endif

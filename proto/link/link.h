@@ -34,6 +34,7 @@
 #define FED_LINK_PATH_KINDS "k"
 #define FED_LINK_PATH_CERTIFICATE "c"
 #define FED_LINK_PATH_AWAY "a"
+#define FED_LINK_PATH_REMOVALS "r" /* proto/bundle/consent.h */
 #define FED_LINK_NOTIFY_BODY_MAX                                                                   \
     896u /* a frame up to this size rides in the notification: one datagram */
 

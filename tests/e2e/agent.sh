@@ -237,13 +237,13 @@ import json, sys, time
 status = json.load(open(sys.argv[1], encoding="utf-8"))
 print(json.dumps(status, indent=1))
 assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate", "clone_suspected"], list(status)
-assert list(status["works"]) == ["total", "applied", "pending", "failed"], status["works"]
+assert list(status["works"]) == ["total", "applied", "pending", "failed", "removals_waiting"], status["works"]
 assert list(status["bytes"]) == ["sent", "received", "month_sent", "month_received"], status["bytes"]
 assert list(status["certificate"]) == ["not_after_unix_s", "renewal_unix_s"], status["certificate"]
 assert status["cluster"] == "cluster1" and status["link"] == sys.argv[3] and status["connected"] is True
 assert status["hub"] == sys.argv[2], status["hub"]
 assert status["dial"]["state"] == "in use" and status["hub"] in status["dial"]["hubs"], status["dial"]
-assert status["works"] == {"total": 3, "applied": 3, "pending": 0, "failed": 0}, status["works"]
+assert status["works"] == {"total": 3, "applied": 3, "pending": 0, "failed": 0, "removals_waiting": 0}, status["works"]
 assert status["revision"] > 0 and status["epoch"] > 0
 now = time.time()
 assert now - 3600 < status["since_unix_s"] <= now + 1

@@ -225,7 +225,7 @@ case_lacking() {
     setsid "$BIN/fedlet_lacking" run --state-dir "$FLEET/cluster1/state" --kubeconfig "$FLEET/cluster1/kube/admin.kubeconfig" \
         >>"$FLEET/logs/cluster1-agent.out" 2>>"$FLEET/logs/cluster1-agent.err" </dev/null &
     echo $! >"$FLEET/cluster1.pid"
-    soon 60 '["DeleteOptions","Dictionary1"]' link agentLacks
+    soon 60 '["DeleteOptions","Dictionary1","Note","InPlace","RemovalConsent"]' link agentLacks
     config plain one
     soon 20 one value plain # sections that are not deflated
     hubctl -n shop annotate federatedconfigmap plain 'kubefed.io/deleteoption={"propagationPolicy":"Foreground"}'

@@ -10,6 +10,7 @@
 set -euo pipefail
 source "$(dirname "$0")/suite.sh"
 export ROOT BIN KUBE FLEET FEDLET_BIN=$BIN FEDLET_KUBE=$KUBE
+export CONSENT=off # placements that empty a member are what this is about
 
 # ---- several: each is this program with one seed and a folder of its own ----
 side_by_side() { # side_by_side SEED...

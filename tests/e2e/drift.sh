@@ -295,7 +295,7 @@ case_restored() {
     soon 60 newest field configmap owned '{.data.k}'
     member patch configmap owned --type=merge -p '{"data":{"k":"foreign"}}'
     soon 30 newest field configmap owned '{.data.k}'
-    says_log 'versions went back'
+    says_log 'configmaps: the API server.s data were set back'
 }
 
 must "a member, a hub, an agent and its works" begin

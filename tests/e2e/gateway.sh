@@ -119,7 +119,7 @@ case_old_sessions() {
     hub_start "${HUB[@]}"
     says 'or they are a copy' cat "$FLEET/logs/hub.err"
     [ ! -e "$FLEET/hub/sessions" ]
-    change after-old-sessions 90
+    change after-old-sessions 40
 }
 
 # ---- floods ----

@@ -135,10 +135,8 @@ must "a hub, a member, a relay, 1 MiB that cannot be compressed" begin
 must "$LINK: it arrives undisturbed" case_undisturbed
 try "$LINK: the hub is stopped half-way" case_hub_restarts c2 TERM
 try "$LINK: the hub is killed half-way" case_hub_restarts c3 KILL
-if [ "$LINK" = coap ]; then
-    try "$LINK: the agent is stopped half-way" case_agent_stops
-    try "$LINK: the agent is killed half-way" case_agent_killed
-    try "$LINK: what was kept is damaged" case_damaged_partial
-fi
+try "$LINK: the agent is stopped half-way" case_agent_stops
+try "$LINK: the agent is killed half-way" case_agent_killed
+try "$LINK: what was kept is damaged" case_damaged_partial
 try "$LINK: 600 ms and a fifth lost each way, within 3 minutes" case_far_and_lossy
 suite_end

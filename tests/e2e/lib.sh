@@ -51,6 +51,7 @@ wait_for() {
     done
 }
 
+# CONSENT (a limit, off) of a suite: which removals wait for consent, at the hub and at all agents; unset: as without it.
 # hub_start [FLAGS...]: starts fedhub on the ports of its first start, waits for its ready line.
 hub_start() {
     local ports=()
@@ -62,7 +63,7 @@ hub_start() {
     fi
     : >"$FLEET/logs/hub.out"
     setsid "$BIN/fedhub" serve --data-dir "$FLEET/hub" --listen "127.0.0.1:${ports[0]}" \
-        --coap-listen "127.0.0.1:${ports[1]}" --agent-listen "127.0.0.1:${ports[2]}" --advertise 127.0.0.1 "$@" \
+        --coap-listen "127.0.0.1:${ports[1]}" --agent-listen "127.0.0.1:${ports[2]}" --advertise 127.0.0.1 ${CONSENT:+--removal-consent "$CONSENT"} "$@" \
         >"$FLEET/logs/hub.out" 2>>"$FLEET/logs/hub.err" </dev/null &
     echo $! >"$FLEET/hub.pid"
     local end=$(($(now_ms) + 30000))
@@ -129,7 +130,7 @@ agent_start() {
     local cluster=$1
     shift
     setsid "$BIN/fedlet" run --state-dir "$FLEET/$cluster/state" \
-        --kubeconfig "$FLEET/$cluster/kube/admin.kubeconfig" ${LINK:+--link "$LINK"} "$@" \
+        --kubeconfig "$FLEET/$cluster/kube/admin.kubeconfig" ${LINK:+--link "$LINK"} ${CONSENT:+--removal-consent "$CONSENT"} "$@" \
         >>"$FLEET/logs/$cluster-agent.out" 2>>"$FLEET/logs/$cluster-agent.err" </dev/null &
     echo $! >"$FLEET/$cluster.pid"
 }

@@ -1,4 +1,5 @@
 /* Tokens and join messages as text, hello as bytes. */
+#include "proto/bundle/consent.h"
 #include "proto/link/link.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -42,6 +43,30 @@ static void kinds(struct fed_span bytes)
     fed_buf_fini(&out);
 }
 
+static void removals(struct fed_span bytes)
+{
+    const struct fed_removal_id *ids;
+    struct fed_removal_id id;
+    struct fed_consent_limit limit;
+    struct fed_consent_window window;
+    struct fed_span rest = bytes;
+    struct fed_buf out;
+    size_t n;
+
+    fed_buf_init(&out, fed_alloc_system(), bytes.len + 16);
+    if (fed_removals_take(bytes, &ids, &n) == FED_OK) {
+        fed_removals_put(&out, ids, n);
+        FUZZ_CHECK(fed_span_eq(fed_buf_span(&out), bytes));
+    }
+    fed_buf_fini(&out);
+    FUZZ_CHECK(fed_removal_id_of_text(bytes, &id) != FED_OK || bytes.len >= 3);
+    FUZZ_CHECK(fed_consent_limit_parse(bytes, &limit, NULL) != FED_OK ||
+               (limit.share <= 100 && limit.least >= 1));
+    fed_consent_window_init(&window, fed_alloc_system());
+    FUZZ_CHECK(fed_consent_window_take(&rest, &window) != FED_OK || window.n <= bytes.len);
+    fed_consent_window_fini(&window);
+}
+
 static void hello_parts(struct fed_span bytes)
 {
     struct fed_link_hello_items items;
@@ -74,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     messages(bytes);
     kinds(bytes);
+    removals(bytes);
     hello_parts(bytes);
     FUZZ_CHECK(fed_link_address_parse(bytes, &address, NULL) != FED_OK || address.port);
     FUZZ_CHECK(fed_link_bundle_query_parse(bytes, &epoch, &revision) != FED_OK || size >= 7);

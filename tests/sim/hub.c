@@ -63,13 +63,20 @@ static void put_type(struct sim *sim, const char *kind, const char *plural, cons
         plural, kind, plural, scope, kind, plural);
 }
 
+/* Only the cluster itself: approval is what an annotation says of removals that wait. */
+static void put_cluster_object(struct sim *sim, const struct sim_agent *agent, const char *approval)
+{
+    put(sim, "kubefedclusters.core.kubefed.io", SYSTEM, agent->name,
+        "{'metadata':{'name':'%s','annotations':{'fedlet.io/approve-removal':'%s'}},'spec':{}}",
+        agent->name, approval);
+}
+
 /* The cluster, and the record of its key: zeros, and a last byte that says whose. */
 static void put_cluster(struct sim *sim, struct sim_agent *agent)
 {
     char key[KEY_SIZE / 3 * 4 + 1];
 
-    put(sim, "kubefedclusters.core.kubefed.io", SYSTEM, agent->name,
-        "{'metadata':{'name':'%s'},'spec':{}}", agent->name);
+    put_cluster_object(sim, agent, "");
     memset(key, 'A', sizeof key - 1);
     key[sizeof key - 2] = (char)('A' + agent->number);
     key[sizeof key - 1] = '\0';
@@ -120,6 +127,71 @@ static void put_map(struct sim *sim, unsigned number, const char *deletion)
         overrides);
 }
 
+static void note_placement(struct sim *sim, unsigned number, unsigned before)
+{
+    unsigned placed = sim->maps[number].placed;
+
+    for (unsigned i = 0; i < SIM_AGENTS; i++) {
+        struct sim_watch *watch = &sim->agents[i].watch;
+
+        if ((before & ~placed) & 1u << i)
+            watch->ordered[number] = true;
+        if (placed & 1u << i)
+            watch->by_name[number] = false;
+    }
+}
+
+static unsigned placed_in(const struct sim *sim, unsigned agent)
+{
+    unsigned n = 0;
+
+    for (unsigned number = 0; number < SIM_MAPS; number++)
+        n += sim->maps[number].there && sim->maps[number].placed & 1u << agent;
+    return n;
+}
+
+void sim_hub_turn_over(struct sim *sim, unsigned agent)
+{
+    bool empty = placed_in(sim, agent) > SIM_MAPS / 2;
+
+    sim_trace(sim, "hub: %s is placed in c%u", empty ? "nothing" : "everything", agent);
+    for (unsigned number = 0; number < SIM_MAPS; number++) {
+        struct sim_map *map = &sim->maps[number];
+        unsigned before = map->placed;
+
+        if (!map->there && !map->going && !empty)
+            sim_hub_write(sim, number);
+        if (!map->there || map->going)
+            continue;
+        map->placed = empty ? map->placed & ~(1u << agent) : map->placed | 1u << agent;
+        sim->next_version++;
+        note_placement(sim, number, before);
+        put_map(sim, number, "");
+    }
+}
+
+size_t sim_hub_consent(struct sim *sim)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < SIM_AGENTS; i++) {
+        struct sim_agent *agent = &sim->agents[i];
+        struct hub_plan_consent consent;
+        char id[16];
+
+        if (!hub_plan_consent(sim->plan, fed_span_text(agent->name), &consent))
+            continue;
+        n += consent.n;
+        sim_trace(sim, "hub: %zu removals of %s are consented to", consent.n, agent->name);
+        for (unsigned m = 0; m < SIM_MAPS; m++)
+            if (!sim->maps[m].there || !(sim->maps[m].placed & 1u << i))
+                agent->watch.by_name[m] = true;
+        snprintf(id, sizeof id, "%s", consent.id);
+        put_cluster_object(sim, agent, id);
+    }
+    return n;
+}
+
 void sim_hub_write(struct sim *sim, unsigned number)
 {
     struct sim_map *map = &sim->maps[number];
@@ -137,9 +209,7 @@ void sim_hub_write(struct sim *sim, unsigned number)
         map->version =
             sim->written[number] || like->version == 0 ? sim->next_version : like->version;
     map->there = sim->written[number] = true;
-    for (unsigned i = 0; i < SIM_AGENTS; i++)
-        if ((before & ~map->placed) & 1u << i)
-            sim->agents[i].watch.ordered[number] = true;
+    note_placement(sim, number, before);
     sim_trace(sim, "hub: m%u is version %u, tuned by %u, in %x", number, map->version, map->tuned,
         map->placed);
     put_map(sim, number, "");
@@ -153,7 +223,7 @@ void sim_hub_delete(struct sim *sim, unsigned number)
         return;
     map->going = true;
     for (unsigned i = 0; i < SIM_AGENTS; i++)
-        sim->agents[i].watch.ordered[number] = true;
+        sim->agents[i].watch.ordered[number] = sim->agents[i].watch.by_name[number] = true;
     sim_trace(sim, "hub: m%u is deleted", number);
     put_map(sim, number, ",'deletionTimestamp':'2026-11-29T00:00:00Z'");
 }

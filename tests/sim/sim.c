@@ -17,6 +17,7 @@
 #define STEPS 60u
 #define STEP_MAX_MS 90000u
 #define HEALED_MS 3600000u
+#define CONSENTS_MAX 3u /* rounds of them, until nothing waits */
 #define TURN_ROUNDS_MAX 10000u
 
 static uint64_t seed_of_history;
@@ -185,6 +186,10 @@ static void step(struct sim *sim)
         sim_hub_backup(sim);
     } else if (sim->hub_up && dice < 55) {
         sim_hub_delete(sim, sim_random(sim, SIM_MAPS));
+    } else if (sim->hub_up && dice < 61) {
+        sim_hub_turn_over(sim, agent->number);
+    } else if (sim->hub_up && dice < 65) {
+        sim->consented += sim_hub_consent(sim);
     } else if (sim->hub_up) {
         sim_hub_write(sim, sim_random(sim, SIM_MAPS));
     }
@@ -192,6 +197,8 @@ static void step(struct sim *sim)
 
 static void heal(struct sim *sim)
 {
+    size_t n;
+
     sim_trace(sim, "everything heals");
     sim->net.loss = 0;
     if (!sim->hub_up)
@@ -202,6 +209,11 @@ static void heal(struct sim *sim)
             agent_start(&sim->agents[i]);
     }
     pass(sim, HEALED_MS);
+    for (unsigned i = 0; i < CONSENTS_MAX && (n = sim_hub_consent(sim)) > 0; i++) {
+        sim->consented += n;
+        pass(sim, HEALED_MS);
+    }
+    SIM_CHECK(sim, sim_hub_consent(sim) == 0, "removals wait that were consented to");
     sim_hub_look(sim);
 }
 
@@ -262,6 +274,7 @@ struct totals {
     unsigned long lost;
     unsigned long restores;
     unsigned long versions;
+    unsigned long consented;
 };
 
 static void run_history(struct sim *sim, uint64_t seed, struct totals *totals)
@@ -294,6 +307,7 @@ static void run_history(struct sim *sim, uint64_t seed, struct totals *totals)
     totals->lost += sim->net.lost;
     totals->restores += sim->restores;
     totals->versions += sim->next_version;
+    totals->consented += sim->consented;
     for (unsigned i = 0; i < SIM_AGENTS; i++) {
         agent_crash(&sim->agents[i]);
         sim_watch_free(&sim->agents[i]);
@@ -374,7 +388,8 @@ int main(int argc, char **argv)
         run_history(&sim, seed + i, &totals);
     fed_tls_crypto_close(&crypto);
     remove_identity(dir);
-    printf("ok - %lu histories from seed %lu: %lu messages lost, %lu restores, %lu versions\n",
-        totals.histories, seed, totals.lost, totals.restores, totals.versions);
+    printf("ok - %lu histories from seed %lu: %lu messages lost, %lu restores, %lu versions, "
+           "%lu removals consented to\n",
+        totals.histories, seed, totals.lost, totals.restores, totals.versions, totals.consented);
     return 0;
 }

@@ -18,7 +18,7 @@
 #include "tests/unit/agent_world.h"
 
 #define SIM_AGENTS 3u
-#define SIM_MAPS 6u /* FederatedConfigMaps */
+#define SIM_MAPS 10u /* FederatedConfigMaps */
 #define SIM_NEVER UINT64_MAX
 #define SIM_KNOWN 64u /* manifests of one agent that the watch remembers */
 
@@ -73,6 +73,9 @@ struct sim_watch {
     uint64_t revision;
     uint64_t acknowledged;        /* newest report that was answered 2.04 */
     bool ordered[SIM_MAPS];       /* its removal from this member was, at some time */
+    bool by_name[SIM_MAPS];       /* since it was placed here last: by deletion or consent */
+    bool passed[SIM_MAPS];        /* deleted without that, in this hour, and not there again */
+    uint64_t passed_ms;           /* the last one */
     unsigned applied[SIM_MAPS];   /* version that the member has */
     unsigned went_back[SIM_MAPS]; /* restores of the hub when it last got an older one */
 };
@@ -119,6 +122,7 @@ struct sim {
     uint32_t epoch;
     unsigned restores;
     unsigned next_version;
+    size_t consented;       /* removals that waited */
     bool written[SIM_MAPS]; /* at some time */
     struct sim_map maps[SIM_MAPS];
     bool has_backup;
@@ -147,6 +151,11 @@ void sim_hub_backup(struct sim *sim);
 void sim_hub_restore(struct sim *sim); /* the hub is down */
 void sim_hub_write(struct sim *sim, unsigned map);
 void sim_hub_delete(struct sim *sim, unsigned map);
+/* Everything goes to the member by its placement, or leaves it when much is there; and what waits
+ * for consent gets it: how many did.
+ */
+void sim_hub_turn_over(struct sim *sim, unsigned agent);
+size_t sim_hub_consent(struct sim *sim);
 /* A deletion that is over, as the store has it. */
 void sim_hub_look(struct sim *sim);
 const char *sim_hub_status(struct sim *sim, unsigned map); /* composed; "" when there is none */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/bundle/consent.h"
 #include "proto/link/link.h"
 
 /* ---- bundles ---- */
@@ -111,6 +112,26 @@ void sim_watch_asked(struct sim_agent *agent, struct fed_span query)
 
 /* ---- the member ---- */
 
+/* So few works are in a member that the least number of a bulk is what decides. */
+static void watch_bulk(struct sim_agent *agent)
+{
+    struct sim_watch *watch = &agent->watch;
+    size_t n = 0;
+
+    if (agent->sim->now_ms - watch->passed_ms >= FED_CONSENT_WINDOW_S * 1000u)
+        memset(watch->passed, 0, sizeof watch->passed);
+    for (unsigned map = 0; map < SIM_MAPS; map++) {
+        char path[100];
+
+        snprintf(path, sizeof path, "/api/v1/namespaces/ns/configmaps/m%u", map);
+        if (world_object(agent->world, path))
+            watch->passed[map] = false;
+        n += watch->passed[map];
+    }
+    SIM_CHECK(agent->sim, n < FED_CONSENT_LEAST,
+        "%s deleted %zu works that nobody ordered by name or consented to", agent->name, n);
+}
+
 static void watch_deletions(struct sim_agent *agent)
 {
     static const char prefix[] = "DELETE /api/v1/namespaces/ns/configmaps/m";
@@ -123,8 +144,13 @@ static void watch_deletions(struct sim_agent *agent)
 
         SIM_CHECK(agent->sim, map < SIM_MAPS && agent->watch.ordered[map],
             "%s deletes m%u, which nobody ordered", agent->name, map);
+        if (!agent->watch.by_name[map]) {
+            agent->watch.passed[map] = true;
+            agent->watch.passed_ms = agent->sim->now_ms;
+        }
         at++;
     }
+    watch_bulk(agent);
     world_forget_requests(agent->world);
 }
 

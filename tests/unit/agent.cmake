@@ -47,6 +47,10 @@ fed_unit_test(agent_report_test
     SOURCES ${agent_dir}/agent_report_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_consent_test
+    SOURCES ${agent_dir}/agent_consent_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_pods_test
     SOURCES ${agent_dir}/agent_pods_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c

@@ -1,5 +1,6 @@
 /* agent_apply_test.c - what the agent does with works that the member does not take yet, or not at
  * all: order, dependencies, classes of trouble, replacing. */
+#include "agent/wait.h"
 #include "tests/unit/agent_world.h"
 
 #include <setjmp.h>
@@ -70,6 +71,30 @@ static void become(struct world *w, const char *path, const char *status)
     world_settle(w);
 }
 
+struct waiting {
+    const char *object;
+    bool found;
+};
+
+static void on_wait(void *ctx, const struct agent_wait *wait)
+{
+    struct waiting *waiting = ctx;
+
+    if (strcmp(wait->object, waiting->object) != 0)
+        return;
+    waiting->found = true;
+    assert_int_equal(wait->next_try_unix_s, 0);
+    assert_int_equal(wait->limit_s, 0);
+}
+
+static void assert_waits_for_an_event(struct world *w, const char *object)
+{
+    struct waiting waiting = {.object = object};
+
+    agent_daemon_waits(w->daemon, on_wait, &waiting);
+    assert_true(waiting.found);
+}
+
 /* ---- dependencies ---- */
 
 static void test_waits_for_dependency(void **state)
@@ -90,6 +115,8 @@ static void test_waits_for_dependency(void **state)
     world_pass(w, 3600000);
     assert_int_equal(world_asked(w, "PATCH"), 0);
     assert_int_equal(world_asked(w, "GET " MAPS), 0); /* nobody asks */
+    assert_null(agent_daemon_stuck(w->daemon));
+    assert_waits_for_an_event(w, "ConfigMap web/after");
     world_crash(w);
     world_boot(w);
     world_pass(w, 5000);

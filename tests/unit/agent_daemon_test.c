@@ -279,6 +279,27 @@ static void test_strays_lose_the_label_and_stay(void **state)
     world_free(w);
 }
 
+/* An older bundle does not know what the newest has: without the hub nothing is called a stray. */
+static void test_without_the_hub_nothing_is_a_stray(void **state)
+{
+    struct world *w = world_with_three();
+    const char *path = MAP_PATH "-stray";
+
+    (void)state;
+    world_crash(w);
+    w->hub_down = true;
+    world_add_object(w, path, "true");
+    world_forget_requests(w);
+    world_boot(w);
+    world_pass(w, 20000);
+    assert_string_equal(world_object(w, path)->managed, "true");
+    assert_int_equal(world_asked(w, "PATCH"), 0);
+    w->hub_down = false;
+    world_pass(w, 600000);
+    assert_string_equal(world_object(w, path)->managed, "");
+    world_free(w);
+}
+
 #define SECRETS_PATH "/api/v1/namespaces/default/secrets/"
 
 /* Also of kinds of which the cluster has no work: those there before, those that come, and not
@@ -1340,7 +1361,7 @@ static void test_status_document(void **state)
         "\"connected\":true,\"since_unix_s\":1795000000,"
         "\"dial\":{\"state\":\"in use\",\"hubs\":[\"coaps://hub.test:5684\"]},"
         "\"epoch\":7,\"revision\":1,"
-        "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0},"
+        "\"works\":{\"total\":3,\"applied\":3,\"pending\":0,\"failed\":0,\"removals_waiting\":0},"
         "\"bytes\":{\"sent\":1000,\"received\":2000,\"month_sent\":1000,\"month_received\":2000},"
         "\"certificate\":{\"not_after_unix_s\":0,\"renewal_unix_s\":0},\"clone_suspected\":false,"
         "\"api_server\":{\"reachable\":true,\"version\":\"v1.34.4\",\"health\":\"ok\"},\"clock\":{"
@@ -1400,6 +1421,7 @@ int main(void)
         cmocka_unit_test(test_waits_for_namespace),
         cmocka_unit_test(test_adoption),
         cmocka_unit_test(test_strays_lose_the_label_and_stay),
+        cmocka_unit_test(test_without_the_hub_nothing_is_a_stray),
         cmocka_unit_test(test_strays_of_every_federated_kind),
         cmocka_unit_test(test_how_to_delete),
         cmocka_unit_test(test_drift),

@@ -343,10 +343,29 @@ static void test_versions_that_go_back(void **state)
     watch->used = false;
     watch->events.ended(watch->events.ctx, FED_OK, 504, (struct fed_span){0}, NULL);
     world_pass(w, 5000);
-    assert_true(logged(w, "versions went back"));
+    assert_true(logged(w, "data were set back"));
     assert_string_equal(w->requests, "");
     steal(w, MAP_PATH, "ed", 1);
     world_settle(w);
+    assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
+    world_free(w);
+}
+
+/* ... and so many writes since that the versions are beyond those of before. */
+static void test_objects_that_are_older(void **state)
+{
+    struct world *w = world_with_three();
+    struct world_watch *watch = watch_of(w, "/configmaps?");
+    struct world_object *map = world_object(w, MAP_PATH);
+
+    (void)state;
+    w->next_rv += 100;
+    map->rv = 1;
+    snprintf(map->fields, sizeof map->fields, "older");
+    watch->used = false;
+    watch->events.ended(watch->events.ctx, FED_OK, 504, (struct fed_span){0}, NULL);
+    world_pass(w, 5000);
+    assert_true(logged(w, "data were set back"));
     assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
     world_free(w);
 }
@@ -823,6 +842,7 @@ int main(void)
         cmocka_unit_test(test_a_look_that_fails),
         cmocka_unit_test(test_watches),
         cmocka_unit_test(test_versions_that_go_back),
+        cmocka_unit_test(test_objects_that_are_older),
         cmocka_unit_test(test_a_kind_that_goes_and_comes),
         cmocka_unit_test(test_failing_is_bounded),
         cmocka_unit_test(test_labels),

@@ -331,6 +331,7 @@ static void run(unsigned seed)
 {
     struct model m = {.w = world_new(), .seed = seed};
 
+    m.w->consent_off = true; /* what leaves goes at once, however much it is */
     printf("# seed %u\n", seed);
     m.w->judge = judge;
     m.w->judge_ctx = &m;
@@ -366,7 +367,7 @@ static void test_random(void **state)
         run((unsigned)strtoul(seed, NULL, 10));
         return;
     }
-    for (unsigned i = 1; i <= 200; i++)
+    for (unsigned i = 1; i <= 100; i++)
         run(i * 7919u);
 }
 

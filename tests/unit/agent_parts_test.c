@@ -203,6 +203,13 @@ static void test_seen(void **state)
     assert_int_equal(parse_object(OBJECT("{\"f:a\":{}}", KUBECTL), &c), FED_OK);
     assert_memory_equal(a.fields, b.fields, AGENT_FIELDS_SIZE); /* order and others do not count */
     assert_memory_not_equal(a.fields, c.fields, AGENT_FIELDS_SIZE);
+    /* what we applied at another time is something else, though it has the same fields */
+    assert_int_equal(parse_object("{\"metadata\":{\"name\":\"m\",\"managedFields\":[{\"manager\":"
+                                  "\"fedlet\",\"operation\":\"Apply\",\"time\":\"2026-01-01T00:00:"
+                                  "01Z\",\"fieldsV1\":{\"f:a\":{},\"f:b\":{}}}]}}",
+                         &c),
+        FED_OK);
+    assert_memory_not_equal(a.fields, c.fields, AGENT_FIELDS_SIZE);
     assert_int_equal(b.fields_index, 1);
     assert_int_equal(a.resource_version, 12);
     assert_string_equal(a.uid, "u-1");

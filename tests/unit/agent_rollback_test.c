@@ -319,6 +319,13 @@ static void test_no_earlier_version(void **state)
     pass(&s, 3600000);
     assert_int_equal(world_asked(s.w, "PATCH"), 0);
     assert_web(&s, "Applied/Unhealthy DeadlineExceeded");
+    snprintf(web(&s)->status, sizeof web(&s)->status,
+        "{\"observedGeneration\":9,\"conditions\":[{\"type\":\"ReplicaFailure\",\"status\":"
+        "\"True\"}]}");
+    web(&s)->rv = ++s.w->next_rv;
+    world_event(s.w, web(&s), "MODIFIED"); /* another word for the same */
+    world_pass(s.w, 5000);
+    assert_web(&s, "Applied/Unhealthy DeadlineExceeded");
     s.ill[1] = false;
     pass(&s, 10000);
     assert_web(&s, "Applied/Healthy");

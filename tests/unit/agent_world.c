@@ -280,6 +280,7 @@ void world_boot(struct world *w)
         .kube = &w->kube,
         .coap = https ? NULL : &w->link,
         .https = https ? &w->link : NULL};
+    static const struct fed_consent_limit off = {.share = 100, .least = 1};
     struct agent_daemon_options options = {.sync = {.identity = &w->identity,
                                                .hubs = (const char(*)[281])w->identity.hubs,
                                                .n_hubs = 1,
@@ -288,6 +289,8 @@ void world_boot(struct world *w)
     struct fed_diag diag = {""};
 
     w->link_events = agent_dial_link_events(&w->slot, https ? AGENT_DIAL_HTTPS : AGENT_DIAL_COAP);
+    if (w->consent_off)
+        options.removal_consent = &off;
     if (agent_daemon_new(&ports, &options, &w->daemon, &diag))
         fail_msg("%s", diag.text);
     agent_daemon_start(w->daemon);

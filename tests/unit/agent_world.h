@@ -114,6 +114,12 @@ struct world {
     uint64_t sent_bytes; /* as the link counts; 0: 1000 */
     uint64_t hub_knows;  /* 0: it is of before that was said */
     unsigned kinds_asked;
+    bool consent_off;     /* the agent's own guard */
+    bool hub_has_orders;  /* GET /r */
+    bool hub_has_no_base; /* every frame is a full one */
+    struct fed_removal_id orders[WORLD_WORKS];
+    size_t n_orders;
+    unsigned removals_asked;
     unsigned gadgets_listed;
     bool pings_lost;
     bool hold_observe;    /* the answer, as it was when it was asked for, stays on the way */
@@ -162,6 +168,9 @@ void world_publish(
     struct world *w, uint32_t epoch, uint64_t revision, const struct world_work *works, size_t n);
 void world_notify(struct world *w);
 void world_notify_again(struct world *w); /* a head of the revision that was told last */
+/* The removal of that work is ordered, as frames and GET /r say. */
+void world_order(struct world *w, const struct world_work *work);
+bool world_is_ordered(const struct world *w, const struct fed_work *work);
 /* A frame between two published revisions (0: full), to be freed by fed_buf_fini. */
 void world_frame(struct world *w, uint64_t from, uint64_t to, struct fed_buf *out);
 

@@ -184,30 +184,37 @@ static const struct kind *kind_of(const char *kind)
     return &world_kinds[i];
 }
 
+static void fill_work(struct fed_work *work, const struct world_work *from)
+{
+    const struct kind *kind = kind_of(from->kind);
+
+    *work = (struct fed_work){.api_version = fed_span_text(kind->api_version),
+        .kind = fed_span_text(from->kind),
+        .plural = fed_span_text(kind->plural),
+        .ns = fed_span_text(from->ns),
+        .name = fed_span_text(from->name),
+        .options = from->options | (from->ns ? FED_WORK_NAMESPACED : 0u),
+        .overrides = fed_span_text(from->overrides)};
+    know_blob(from->blob);
+    assert_int_equal(fed_digest_of(fed_span_text(from->blob), &work->blob), FED_OK);
+    assert_int_equal(fed_work_check(work, NULL), FED_OK);
+}
+
+/* The oldest is forgotten when there are too many. */
 void world_publish(
     struct world *w, uint32_t epoch, uint64_t revision, const struct world_work *works, size_t n)
 {
-    struct world_revision *r = &w->revisions[w->n_revisions++];
+    struct world_revision *r;
 
-    assert_true(w->n_revisions <= WORLD_REVISIONS && n <= WORLD_WORKS);
+    assert_true(n <= WORLD_WORKS);
+    if (w->n_revisions == WORLD_REVISIONS)
+        memmove(w->revisions, w->revisions + 1, --w->n_revisions * sizeof *w->revisions);
+    r = &w->revisions[w->n_revisions++];
     r->epoch = epoch;
     r->revision = revision;
     r->n_works = n;
-    for (size_t i = 0; i < n; i++) {
-        const struct kind *kind = kind_of(works[i].kind);
-        struct fed_work *work = &r->works[i];
-
-        *work = (struct fed_work){.api_version = fed_span_text(kind->api_version),
-            .kind = fed_span_text(works[i].kind),
-            .plural = fed_span_text(kind->plural),
-            .ns = fed_span_text(works[i].ns),
-            .name = fed_span_text(works[i].name),
-            .options = works[i].options | (works[i].ns ? FED_WORK_NAMESPACED : 0u),
-            .overrides = fed_span_text(works[i].overrides)};
-        know_blob(works[i].blob);
-        assert_int_equal(fed_digest_of(fed_span_text(works[i].blob), &work->blob), FED_OK);
-        assert_int_equal(fed_work_check(work, NULL), FED_OK);
-    }
+    for (size_t i = 0; i < n; i++)
+        fill_work(&r->works[i], &works[i]);
     qsort(r->works, n, sizeof *r->works, by_identity);
 }
 
@@ -227,18 +234,49 @@ static const struct world_revision *find_revision(
     return NULL;
 }
 
+bool world_is_ordered(const struct world *w, const struct fed_work *work)
+{
+    struct fed_removal_id id;
+
+    assert_int_equal(fed_removal_id_of(work, &id), FED_OK);
+    for (size_t i = 0; i < w->n_orders; i++)
+        if (fed_removal_id_cmp(&w->orders[i], &id) == 0)
+            return true;
+    return false;
+}
+
 static void encode(struct world *w, const struct world_revision *from,
     const struct world_revision *to, struct fed_buf *out)
 {
     struct fed_manifest base = {.epoch = to->epoch};
     struct fed_manifest target = manifest_of(to);
+    struct fed_work marked[WORLD_WORKS];
 
     if (from)
         base = manifest_of(from);
+    for (size_t i = 0; i < base.n_works && w->hub_has_orders; i++) {
+        marked[i] = base.works[i];
+        marked[i].options |= world_is_ordered(w, &marked[i]) ? FED_WORK_ORDERED : 0;
+    }
+    if (w->hub_has_orders)
+        base.works = marked;
     assert_int_equal(
         fed_frame_encode(fed_alloc_system(), &base, &target, find_blob, w, NULL, out), FED_OK);
     if (from && w->corrupt_delta)
         out->at[out->len - 1] ^= 0x55;
+}
+
+void world_order(struct world *w, const struct world_work *work)
+{
+    struct fed_work one;
+    struct fed_removal_id id;
+
+    fill_work(&one, work);
+    assert_int_equal(fed_removal_id_of(&one, &id), FED_OK);
+    for (size_t i = 0; i < w->n_orders; i++)
+        if (fed_removal_id_cmp(&w->orders[i], &id) == 0)
+            return;
+    w->orders[w->n_orders++] = id;
 }
 
 void world_frame(struct world *w, uint64_t from, uint64_t to, struct fed_buf *out)
@@ -263,7 +301,10 @@ static void answer_bundle(struct world *w, const char *query, struct fed_buf *ou
     if (w->n_revisions == 0)
         return;
     latest = &w->revisions[w->n_revisions - 1];
-    base = revision && epoch == latest->epoch ? find_revision(w, epoch, revision) : NULL;
+    base =
+        revision && epoch == latest->epoch && !(w->hub_has_no_base && revision != latest->revision)
+            ? find_revision(w, epoch, revision)
+            : NULL;
     if (base != latest) {
         encode(w, base, latest, out);
         return;
@@ -283,8 +324,10 @@ void world_notify(struct world *w)
     struct fed_buf frame;
 
     fed_buf_init(&frame, fed_alloc_system(), FED_FRAME_MAX);
-    encode(w, w->n_revisions > 1 && latest[-1].epoch == latest->epoch ? latest - 1 : NULL, latest,
-        &frame);
+    encode(w,
+        w->n_revisions > 1 && latest[-1].epoch == latest->epoch && !w->hub_has_no_base ? latest - 1
+                                                                                       : NULL,
+        latest, &frame);
     message.payload = fed_buf_span(&frame);
     w->link_events.notification(w->link_events.ctx, &message);
     fed_buf_fini(&frame);
@@ -395,6 +438,12 @@ static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *
     if (strcmp(op->path, FED_LINK_PATH_KINDS) == 0) {
         w->kinds_asked++;
         return w->hub_has_kinds ? put_kinds(out) : FED_LINK_NOT_FOUND;
+    } else if (strcmp(op->path, FED_LINK_PATH_REMOVALS) == 0) {
+        w->removals_asked++;
+        if (!w->hub_has_orders)
+            return FED_LINK_NOT_FOUND;
+        qsort(w->orders, w->n_orders, sizeof *w->orders, fed_removal_id_cmp);
+        fed_removals_put(out, w->orders, w->n_orders);
     } else if (strcmp(op->path, FED_LINK_PATH_HELLO) == 0) {
         fed_link_hello_put(out, &hello);
         tell_more(w, out);

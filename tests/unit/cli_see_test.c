@@ -128,6 +128,8 @@ static void test_states(void **state)
         {"Pending", "", CLI_STATE_PENDING, "The agent has it"},
         {"ClusterNotReady", "", CLI_STATE_OFFLINE, "It is sent as soon"},
         {"WaitingForRemoval", "", CLI_STATE_REMOVING, "It is gone once"},
+        {"WaitingForRemoval", "6 of 9 works ...: fedctl approve edge --removal", CLI_STATE_REMOVING,
+            "Consent with `fedctl approve"},
         {"ApplyOverridesFailed", "no such path", CLI_STATE_REFUSED, "Correct spec.overrides"},
         {"AlreadyExists", "", CLI_STATE_FAILED, "An object of this name"},
         {"CreationFailed", "deployments.apps is forbidden: User x cannot", CLI_STATE_FAILED,

@@ -182,6 +182,29 @@ static void test_reports_survive_a_restart(void **state)
     assert_status(w, "\"status\":\"True\"");
 }
 
+/* What there is to say of an applied object is said whole, is no trouble of its propagation, and is
+ * kept. */
+static void test_a_note_on_applied(void **state)
+{
+    struct hub_world *w = *state;
+    char message[FED_REPORT_MESSAGE_MAX + 1] = "data.k is 2, not 1";
+    char shown[FED_REPORT_MESSAGE_MAX + 64];
+
+    memset(message + strlen(message), 'x', sizeof message - 1 - strlen(message));
+    snprintf(shown, sizeof shown, "\"message\":\"Drifted: %s\"", message);
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(report(w, true, 1, 0, FED_WORK_APPLIED, "Drifted", message), FED_OK);
+    assert_status(w, shown);
+    assert_status(w, "\"type\":\"Propagation\",\"status\":\"True\"");
+    hub_world_settle(w);
+    hub_world_restart(w);
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_status(w, shown);
+    assert_int_equal(report(w, false, 2, 0, FED_WORK_APPLIED, "", ""), FED_OK);
+    assert_status(
+        w, "\"clusters\":[{\"name\":\"c1\",\"health\":\"Healthy\",\"version\":\"gen:1\"}]");
+}
+
 static void test_cluster_conditions(void **state)
 {
     struct hub_world *w = *state;
@@ -399,6 +422,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_a_change_is_pending_until_reported, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(test_reports_survive_a_restart, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_a_note_on_applied, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(test_cluster_conditions, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(test_a_full_report_in_parts, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(

@@ -92,7 +92,7 @@ static void hub_start(void)
 /* ---- agent ---- */
 static struct fed_https_client *client;
 static struct fed_link *link_;
-static unsigned ups, downs, dones, notes;
+static unsigned ups, downs, dones, notes, told;
 static enum fed_err done_err;
 static unsigned done_code;
 static uint32_t done_age;
@@ -110,6 +110,12 @@ static void agent_down(void *ctx, enum fed_err err, const struct fed_diag *diag)
     (void)err;
     (void)diag;
     downs++;
+}
+
+static void agent_partial(void *ctx)
+{
+    (void)ctx;
+    told++;
 }
 
 static void agent_note(void *ctx, const struct fed_link_message *message)
@@ -191,7 +197,7 @@ static int set_up(void **state)
 {
     struct fed_https_client_options options = {0};
     struct fed_link_events events = {
-        .up = agent_up, .down = agent_down, .notification = agent_note};
+        .up = agent_up, .down = agent_down, .notification = agent_note, .partial = agent_partial};
     struct fed_diag diag = {""};
 
     (void)state;
@@ -205,7 +211,7 @@ static int set_up(void **state)
     for (size_t i = 0; i <= LARGE; i++)
         large[i] = (uint8_t)(i * 31 >> 3);
     snprintf(listen_at, sizeof listen_at, "127.0.0.1:0");
-    opened = closed = alive = delivered = ups = downs = dones = notes = 0;
+    opened = closed = alive = delivered = ups = downs = dones = notes = told = 0;
     changed = false;
     hub_start();
     assert_int_equal(
@@ -332,13 +338,124 @@ static void large_first_record_goes_on(void **state)
     until(&downs); /* the observation went with the first connection */
 }
 
+/* Another client, as in another process, with what the first one had. */
+static void client_again(struct fed_buf *kept, enum fed_err expected)
+{
+    struct fed_https_client_options options = {0};
+    struct fed_link_events events = {
+        .up = agent_up, .down = agent_down, .notification = agent_note, .partial = agent_partial};
+    struct fed_diag diag = {""};
+
+    fed_https_client_close(client);
+    assert_int_equal(
+        fed_https_client_open(fed_alloc_system(), w.loop, NULL, &options, &events, &client, &diag),
+        FED_OK);
+    link_ = fed_https_client_port(client);
+    assert_int_equal(link_->partial_set(link_->ctx, fed_buf_span(kept)), expected);
+    fed_buf_clear(&body);
+    downs = dones = 0;
+}
+
+static void goes_on_in_another_client(void (*begin)(void))
+{
+    struct fed_buf kept;
+
+    fed_buf_init(&kept, fed_alloc_system(), 64u << 20);
+    assert_int_equal(link_->partial_get(link_->ctx, &kept), FED_ERR_NOT_FOUND);
+    connect_agent(&w.client_pem, NULL);
+    until(&ups);
+    begin();
+    world_until(&w, has_begun, NULL);
+    link_->disconnect(link_->ctx);
+    assert_true(told > 1);
+    assert_true(told < 12); /* each time that it has doubled */
+    assert_int_equal(link_->partial_get(link_->ctx, &kept), FED_OK);
+    assert_true(kept.len > LARGE / 16);
+    client_again(&kept, FED_OK);
+    connect_agent(&w.client_pem, NULL);
+    until(&ups);
+    begin();
+    until(&dones);
+    assert_int_equal(done_err, FED_OK);
+    assert_int_equal(body.len, LARGE);
+    assert_memory_equal(body.at, changed ? large + 1 : large, LARGE);
+    if (!changed)
+        assert_true(received() < LARGE - kept.len + LARGE / 8);
+    fed_buf_fini(&kept);
+}
+
+static void begin_request(void)
+{
+    ask(FED_LINK_GET, "b", "large");
+}
+
+static void begin_observation(void)
+{
+    observe("large");
+}
+
+static void kept_answer_goes_on(void **state)
+{
+    (void)state;
+    goes_on_in_another_client(begin_request);
+    assert_int_equal(downs, 0);
+}
+
+static void kept_record_goes_on(void **state)
+{
+    (void)state;
+    goes_on_in_another_client(begin_observation);
+    until(&downs); /* observed anew from what it brought */
+}
+
+static void begin_changed(void)
+{
+    changed = changed || told > 0;
+    begin_request();
+}
+
+static void kept_answer_of_another_body(void **state)
+{
+    (void)state;
+    goes_on_in_another_client(begin_changed);
+}
+
+static void what_cannot_be_kept_is_refused(void **state)
+{
+    static const char *const wrong[] = {"\x02", "H", "H\x01",
+        "H\x01"
+        "b",
+        "H\x01"
+        "b\x01"
+        "e"};
+    struct fed_buf bytes;
+
+    (void)state;
+    fed_buf_init(&bytes, fed_alloc_system(), 100);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        enum fed_err err = link_->partial_set(link_->ctx, fed_span_text(wrong[i]));
+
+        assert_int_not_equal(err, FED_OK);
+        assert_int_equal(link_->partial_get(link_->ctx, &bytes), FED_ERR_NOT_FOUND);
+    }
+    assert_int_equal(link_->partial_set(link_->ctx, FED_SPAN_LIT("H\x01"
+                                                                 "b\x01"
+                                                                 "e1234")),
+        FED_OK);
+    assert_int_equal(link_->partial_get(link_->ctx, &bytes), FED_OK);
+    assert_int_equal(link_->partial_set(link_->ctx, (struct fed_span){0}), FED_OK);
+    assert_int_equal(link_->partial_get(link_->ctx, &bytes), FED_ERR_NOT_FOUND);
+    fed_buf_fini(&bytes);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {CASE(session_of_an_agent), CASE(session_of_nobody),
         CASE(wrong_agent), CASE(large_answer_goes_on), CASE(large_answer_is_another),
-        CASE(large_first_record_goes_on)};
+        CASE(large_first_record_goes_on), CASE(kept_answer_goes_on), CASE(kept_record_goes_on),
+        CASE(kept_answer_of_another_body), CASE(what_cannot_be_kept_is_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@ fed_unit_test(proto_render_test SOURCES ${proto_dir}/proto_render_test.c LINK fe
 fed_unit_test(proto_doc_test SOURCES ${proto_dir}/proto_doc_test.c LINK fed_doc)
 fed_unit_test(proto_link_test SOURCES ${proto_dir}/proto_link_test.c LINK fed_link)
 fed_unit_test(proto_worker_test SOURCES ${proto_dir}/proto_worker_test.c LINK fed_worker)
+fed_unit_test(proto_consent_test SOURCES ${proto_dir}/proto_consent_test.c LINK fed_bundle)
 fed_unit_test(proto_report_test SOURCES ${proto_dir}/proto_report_test.c LINK fed_bundle)
 fed_unit_test(proto_frame_test SOURCES ${proto_dir}/proto_frame_test.c LINK fed_bundle)
 fed_unit_test(proto_frame_property_test

@@ -124,6 +124,10 @@ static void encode_again(struct vectors *v, const struct fed_json *c,
     struct fed_buf out;
 
     manifest_of(v, c, "base", &base);
+    EACH(it, c, "ordered")
+    {
+        ((struct fed_work *)base.works)[fed_json_int(it.value, 0)].options |= FED_WORK_ORDERED;
+    }
     fed_buf_init(&out, fed_alloc_system(), FED_FRAME_MAX);
     assert_int_equal(
         fed_frame_encode(fed_alloc_system(), &base, target, look_up, v, NULL, &out), FED_OK);

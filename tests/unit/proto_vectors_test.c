@@ -1,6 +1,8 @@
 /* Both ends of docs/protocol.md against the vectors that its Python implementation made: tokens,
  * join messages, hello, queries, works, reports, renderings. Frames: proto_frame_vectors_test.c. */
 #include "ports/crypto.h"
+#include "proto/base/text.h"
+#include "proto/bundle/consent.h"
 #include "proto/bundle/dict.h"
 #include "proto/bundle/report.h"
 #include "proto/link/link.h"
@@ -256,6 +258,52 @@ static void test_kinds(void **state)
         assert_int_equal(fed_link_kinds_digest(answer, digest), FED_OK);
         vector_bytes(
             it.value, fed_span_of(digest, sizeof digest), vector_hex(&v, it.value, "digest"));
+    }
+    vectors_close(&v);
+}
+
+static void test_removals(void **state)
+{
+    struct vectors v;
+
+    (void)state;
+    vectors_open(&v, "link");
+    EACH(it, v.root, "removals")
+    {
+        struct fed_span answer = vector_hex(&v, it.value, "hex");
+        const struct fed_removal_id *ids;
+        struct fed_buf out;
+        size_t n;
+        size_t i = 0;
+
+        if (!vector_expects(it.value, fed_removals_take(answer, &ids, &n), NULL))
+            continue;
+        assert_int_equal(n, fed_json_count(fed_json_get(it.value, "ids")));
+        fed_buf_init(&out, fed_alloc_system(), FED_REMOVALS_BYTES_MAX);
+        fed_removals_put(&out, ids, n);
+        vector_bytes(it.value, fed_buf_span(&out), answer);
+        EACH(id, it.value, "ids")
+        {
+            fed_buf_clear(&out);
+            fed_text_put_hex(&out, fed_span_of(ids[i++].bytes, FED_REMOVAL_ID_SIZE));
+            vector_bytes(it.value, fed_buf_span(&out), fed_json_string(id.value));
+        }
+        fed_buf_fini(&out);
+    }
+    EACH(it, v.root, "removalIds")
+    {
+        struct fed_work work = {.api_version = vector_text(it.value, "api_version"),
+            .kind = vector_text(it.value, "kind"),
+            .ns = vector_text(it.value, "ns"),
+            .name = vector_text(it.value, "name")};
+        struct fed_removal_id id;
+
+        assert_int_equal(fed_removal_id_of(&work, &id), FED_OK);
+        vector_bytes(
+            it.value, fed_span_of(id.bytes, sizeof id.bytes), vector_hex(&v, it.value, "id"));
+        assert_int_equal(fed_removal_id_of_text(vector_text(it.value, "text"), &id), FED_OK);
+        vector_bytes(
+            it.value, fed_span_of(id.bytes, sizeof id.bytes), vector_hex(&v, it.value, "id"));
     }
     vectors_close(&v);
 }
@@ -518,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_hellos),
         cmocka_unit_test(test_hello_items),
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_removals),
         cmocka_unit_test(test_hello_queries),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_works),

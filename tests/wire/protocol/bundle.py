@@ -10,6 +10,7 @@ API_VERSION_MAX, KIND_MAX, PLURAL_MAX, NAME_MAX = 317, 63, 63, 253
 OVERRIDES_MAX, WORKS_MAX, BLOB_MAX = 64 << 10, 20000, 3 << 19
 FRAME_MAX, WORKS_SECTION_MAX, BLOBS_SECTION_MAX = 32 << 20, 8 << 20, 64 << 20
 NAMESPACED, ORPHAN = 0x01, 0x08
+ORDERED = 0x01  # of a removal
 OPTIONS_ALL = 0xFFFFFF7F
 BODY, WORKS_DEFLATED, BLOBS_DEFLATED, FULL = 1, 2, 4, 8
 WHAT_BLOB, WHAT_OVERRIDES, WHAT_OPTIONS, WHAT_API_VERSION, WHAT_PLURAL = 1, 2, 4, 8, 16
@@ -157,6 +158,28 @@ def take_head(at):
 
 
 # ---- 8.2 bodies ----
+def removal_id(work):
+    """Section 9.3: which work, whatever its version."""
+    group = work["api_version"].partition(b"/")[0] if b"/" in work["api_version"] else b""
+    return hashlib.sha256(b"\0".join((group, work["kind"], work["ns"], work["name"]))).digest()[:16]
+
+
+def put_removals(ids):
+    """The answer to GET /r."""
+    return b"\1" + put_varint(len(ids)) + b"".join(sorted(ids))
+
+
+def take_removals(data):
+    at = Cursor(data)
+    need(at.u8() == 1, "UNSUPPORTED")
+    n = at.varint(WORKS_MAX)
+    need(at.left() >= 16 * n, "TRUNCATED")
+    ids = [at.bytes(16) for _ in range(n)]
+    need(not at.left())
+    need(all(a < b for a, b in zip(ids, ids[1:])))
+    return ids
+
+
 # A manifest: epoch, revision (0: the empty bundle), works in order of identity.
 
 EMPTY = {"epoch": 0, "revision": 0, "works": []}
@@ -168,8 +191,8 @@ def changes_of(base, new):
     return sum(bit for bit, key in fields if base[key] != new[key])
 
 
-def encode_frame(base, target, blobs, compress=True):
-    """The frame that fedhub makes. blobs: digest to bytes."""
+def encode_frame(base, target, blobs, compress=True, ordered=()):
+    """The frame that fedhub makes. blobs: digest to bytes. ordered: indices of the base whose removal was ordered."""
     base = base if base["revision"] else EMPTY
     old = {identity(work): i for i, work in enumerate(base["works"])}
     new = {identity(work): work for work in target["works"]}
@@ -194,7 +217,7 @@ def encode_frame(base, target, blobs, compress=True):
 
     works, previous = put_varint(len(removed)), 0
     for i in removed:
-        works += put_varint(i - previous) + put_varint(base["works"][i]["options"] & ORPHAN)
+        works += put_varint(i - previous) + put_varint(base["works"][i]["options"] & ORPHAN | ORDERED * (i in ordered))
         previous = i
     works, previous = works + put_varint(len(changed)), 0
     for i, work in changed:
@@ -259,7 +282,7 @@ def take_works(at, base):
     for _ in range(at.count(n_base, 2)):
         index = take_index(at, index, n_base)
         removed[index] = at.varint(U32_MAX)
-        need(not removed[index] & ~ORPHAN)
+        need(not removed[index] & ~(ORPHAN | ORDERED))
     index = None
     for _ in range(at.count(n_base, 3)):
         index = take_index(at, index, n_base)

@@ -1,0 +1,303 @@
+/* consent.c - see consent.h. */
+#include "agent/consent.h"
+
+#include "agent/state.h"
+#include "agent/trial.h"
+#include "agent/wish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROW_FORMAT 1u
+#define ROW_MAX (64u + 2u * FED_WORKS_MAX * FED_REMOVAL_ID_SIZE)
+
+size_t agent_consent_waiting(const struct agent_table *table)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < table->n; i++)
+        n += table->at[i]->waits;
+    return n;
+}
+
+/* A work that was held while its type was stopped may be nowhere but in the manifest. */
+bool agent_consent_counts(const struct agent_entry *entry)
+{
+    return !(entry->work.options & FED_WORK_HELD) || entry->uid[0] || entry->has_applied;
+}
+
+bool agent_consent_needed(
+    struct agent_consent *consent, const struct agent_table *table, size_t n, uint64_t now_ms)
+{
+    size_t clear = 0;
+    size_t waiting = 0;
+
+    for (size_t i = 0; i < table->n; i++) {
+        waiting += table->at[i]->waits;
+        clear += table->at[i]->waits && !table->at[i]->unclear;
+    }
+    fed_consent_turn(&consent->window, now_ms, clear > 0);
+    return clear > 0 ||
+           fed_consent_needed(&consent->limit, &consent->window, n, table->n_manifest + waiting);
+}
+
+/* ---- the row ---- */
+
+static int64_t wall_clock(const struct agent_consent *consent)
+{
+    return consent->clock ? fed_loop_unix_s(consent->clock) : 0;
+}
+
+void agent_consent_put(const struct agent_consent *consent, struct fed_buf *out)
+{
+    int64_t unix_s = wall_clock(consent);
+
+    fed_buf_put_u8(out, ROW_FORMAT);
+    fed_consent_window_put(&consent->window, out);
+    fed_buf_put_varint(out, unix_s > 0 ? (uint64_t)unix_s : 0);
+}
+
+static enum fed_err take(struct agent_consent *consent, struct fed_span from, uint64_t now_ms)
+{
+    int64_t unix_s = wall_clock(consent);
+    uint64_t then = 0;
+    uint8_t format = 0;
+    enum fed_err err = fed_span_take_u8(&from, &format);
+
+    if (!err && format != ROW_FORMAT)
+        err = FED_ERR_UNSUPPORTED;
+    if (!err)
+        err = fed_consent_window_take(&from, &consent->window);
+    if (!err)
+        err = fed_span_take_varint(&from, INT64_MAX, &then);
+    if (err == FED_ERR_NOMEM)
+        return err;
+    if (err || from.len > 0)
+        return FED_ERR_CORRUPT;
+    if (unix_s < (int64_t)then || unix_s - (int64_t)then < (int64_t)FED_CONSENT_WINDOW_S)
+        consent->window.end_ms = now_ms + FED_CONSENT_WINDOW_S * 1000u;
+    return FED_OK;
+}
+
+enum fed_err agent_consent_load(struct agent_state *state, uint64_t now_ms)
+{
+    struct fed_store *store = state->store;
+    struct fed_buf row;
+    enum fed_err err;
+
+    fed_buf_init(&row, state->mem, ROW_MAX);
+    err = store->get(store->ctx, FED_SPAN_LIT(AGENT_CONSENT_ROW), &row, NULL);
+    if (!err)
+        err = take(&state->consent, fed_buf_span(&row), now_ms);
+    fed_buf_fini(&row);
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
+}
+
+void agent_consent_limit(
+    struct agent_state *state, struct agent_table *table, const struct fed_consent_limit *limit)
+{
+    state->consent.limit = *limit;
+    for (size_t i = 0; limit->share >= 100 && i < table->n; i++)
+        table->at[i]->unclear = table->at[i]->waits;
+}
+
+/* ---- the hub's word ---- */
+
+struct answering {
+    struct agent_state *state;
+    struct agent_table *table;
+    struct fed_alloc *arena;
+    const struct fed_removal_id *ids;
+    size_t n_ids;
+    bool few; /* what is unclear and was not ordered may go */
+    struct fed_store_op *ops;
+    size_t n_ops;
+    uint64_t now_ms;
+    size_t passed;
+};
+
+static bool is_ordered(const struct answering *a, const struct agent_entry *entry)
+{
+    struct fed_removal_id id;
+
+    return a->n_ids > 0 && fed_removal_id_of(&entry->work, &id) == FED_OK &&
+           bsearch(&id, a->ids, a->n_ids, sizeof id, fed_removal_id_cmp) != NULL;
+}
+
+static bool goes(const struct answering *a, const struct agent_entry *entry)
+{
+    return entry->waits && (is_ordered(a, entry) || (entry->unclear && a->few));
+}
+
+/* Whether it changes at all: what was unclear and has to wait is clear from now on. */
+static bool moves(const struct answering *a, const struct agent_entry *entry)
+{
+    return goes(a, entry) || (entry->waits && entry->unclear);
+}
+
+static void become(const struct answering *a, struct agent_entry *entry)
+{
+    bool gone = goes(a, entry);
+
+    entry->waits = !gone;
+    entry->unclear = false;
+    entry->removing = gone;
+    entry->orphan = entry->orphan && gone;
+}
+
+static enum fed_err add_row(struct answering *a, const struct agent_entry *entry)
+{
+    struct agent_entry as = *entry;
+    struct fed_buf key;
+    struct fed_buf value;
+
+    become(a, &as);
+    fed_buf_init(&key, a->arena, FED_STORE_KEY_MAX);
+    fed_buf_init(&value, a->arena, FED_WORK_OVERRIDES_MAX + 8192u);
+    agent_state_put_work_key(&key, &as.work);
+    agent_state_put_record(&value, &as);
+    if (fed_buf_err(&key) || fed_buf_err(&value))
+        return FED_ERR_NOMEM;
+    a->ops[a->n_ops++] =
+        (struct fed_store_op){.key = fed_buf_span(&key), .value = fed_buf_span(&value)};
+    return FED_OK;
+}
+
+/* Its template says in which order works are removed, and goes with its row (stage.c). */
+static bool says_order(const struct answering *a, struct agent_entry *entry)
+{
+    const struct agent_wish *wish;
+
+    return agent_wish_of(a->state, entry, &wish, NULL) == FED_OK && wish->n_dependencies > 0;
+}
+
+/* Its template is nobody else's, and not given up already. */
+static bool is_last(const struct answering *a, size_t index)
+{
+    const struct fed_digest *blob = &a->table->at[index]->work.blob;
+
+    for (size_t i = 0; i < a->table->n; i++) {
+        const struct agent_entry *other = a->table->at[i];
+
+        if (i != index && agent_entry_is_held_to(other) && fed_digest_eq(&other->work.blob, blob) &&
+            (!goes(a, other) || i < index))
+            return false;
+        if (agent_trial_needs(other->trial, blob))
+            return false;
+    }
+    return true;
+}
+
+static enum fed_err add_blob(struct answering *a, const struct agent_entry *entry)
+{
+    struct fed_buf key;
+
+    fed_buf_init(&key, a->arena, FED_STORE_KEY_MAX);
+    agent_state_put_blob_key(&key, &entry->work.blob);
+    if (fed_buf_err(&key))
+        return fed_buf_err(&key);
+    a->ops[a->n_ops++] = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
+    return FED_OK;
+}
+
+static enum fed_err add_passed(struct answering *a)
+{
+    struct fed_buf value;
+
+    fed_buf_init(&value, a->arena, ROW_MAX);
+    agent_consent_put(&a->state->consent, &value);
+    if (fed_buf_err(&value))
+        return fed_buf_err(&value);
+    a->ops[a->n_ops++] = (struct fed_store_op){
+        .key = FED_SPAN_LIT(AGENT_CONSENT_ROW), .value = fed_buf_span(&value)};
+    return FED_OK;
+}
+
+/* Undone when nothing came of it. */
+static enum fed_err pass(struct answering *a, const struct agent_entry *entry)
+{
+    struct fed_consent_window *window = &a->state->consent.window;
+    struct fed_removal_id id;
+    enum fed_err err = fed_removal_id_of(&entry->work, &id);
+
+    if (!err)
+        err = fed_consent_reserve(window, 1);
+    if (err)
+        return err;
+    fed_consent_pass(window, &id, a->now_ms);
+    a->passed++;
+    return FED_OK;
+}
+
+static enum fed_err add_ops(struct answering *a)
+{
+    struct agent_table *table = a->table;
+    enum fed_err err = FED_OK;
+
+    a->ops = fed_alloc_array(a->arena, 2 * table->n + 1, sizeof *a->ops);
+    if (!a->ops)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; !err && i < table->n; i++) {
+        const struct agent_entry *entry = table->at[i];
+
+        if (moves(a, entry))
+            err = add_row(a, entry);
+        if (!err && goes(a, entry) && is_last(a, i) && !says_order(a, table->at[i]))
+            err = add_blob(a, entry);
+        if (!err && goes(a, entry) && !is_ordered(a, entry))
+            err = pass(a, entry);
+    }
+    if (!err && a->passed > 0)
+        err = add_passed(a);
+    return err;
+}
+
+static size_t adopt(struct answering *a, uint64_t now_ms)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < a->table->n; i++) {
+        struct agent_entry *entry = a->table->at[i];
+        bool gone = goes(a, entry);
+
+        if (!moves(a, entry))
+            continue;
+        become(a, entry);
+        entry->report_due = true;
+        if (!gone)
+            continue;
+        entry->again = entry->busy;
+        if (entry->trial) /* there is no version to go back to any more */
+            agent_trial_passed(a->table->mem, entry);
+        agent_entry_set(a->table, entry, FED_WORK_REMOVING, "", NULL);
+        agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
+        n++;
+    }
+    return n;
+}
+
+enum fed_err agent_consent_answer(struct agent_state *state, struct agent_table *table,
+    const struct fed_removal_id *ids, size_t n_ids, uint64_t now_ms, size_t *n,
+    struct fed_diag *diag)
+{
+    struct fed_arena arena;
+    struct answering a = {
+        .state = state, .table = table, .ids = ids, .n_ids = n_ids, .now_ms = now_ms};
+    size_t unclear = 0;
+    enum fed_err err;
+
+    for (size_t i = 0; i < table->n; i++)
+        unclear += table->at[i]->unclear && !is_ordered(&a, table->at[i]);
+    a.few = !agent_consent_needed(&state->consent, table, unclear, now_ms);
+    fed_arena_init(&arena, state->mem, AGENT_STAGE_ARENA_MAX);
+    a.arena = &arena.alloc;
+    err = add_ops(&a);
+    if (!err && a.n_ops > 0)
+        err = agent_state_commit(state, a.ops, a.n_ops, diag);
+    if (err)
+        state->consent.window.n -= a.passed;
+    else
+        *n = adopt(&a, now_ms);
+    fed_arena_fini(&arena);
+    return err;
+}

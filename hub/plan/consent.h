@@ -1,0 +1,107 @@
+/* consent.h - removals in bulk that nobody ordered by name wait for a person
+ * (proto/bundle/consent.h has the rule). Not for others.
+ *
+ * A pair whose copy is to leave, by placement, selector, policy or label, is noted while its round
+ * computes, and the notes of each cluster are judged together: all of them leave, or all of them
+ * await consent. One that awaits it stays in the manifest and follows its template, so the member
+ * goes on holding it. It ends by consent, by an order by name, or by being placed again; nothing
+ * else ends it, neither time nor growth nor another limit. While something awaits consent whatever
+ * else is to leave that cluster without an order joins it.
+ *
+ * What left by an order or by consent is listed until the cluster confirmed that it is gone: its
+ * agent has a guard of its own, and asks (GET /r). What that guard holds back although it left the
+ * manifest, the agent reports; it is shown and consented to with the rest.
+ *
+ * Row "x/" cluster, in the commit of the manifests that it explains: u8 format 1, the window,
+ * varints milliseconds left of it, since (Unix seconds), works; varint n, each: string key of the
+ * item, u8 1 when consent was given and a policy's budget is still to come; varint n, each of the
+ * orders: 16 bytes, varint revision (0: the row's own). */
+#ifndef FEDLET_HUB_PLAN_CONSENT_H
+#define FEDLET_HUB_PLAN_CONSENT_H
+
+#include "proto/bundle/consent.h"
+
+struct hub_plan;
+struct plan_item;
+struct plan_pair;
+struct plan_cluster;
+
+enum plan_consent_state {
+    PLAN_CONSENT_NONE,
+    PLAN_CONSENT_NOTED,  /* until the round is judged */
+    PLAN_CONSENT_AWAITS, /* the copy stays */
+    PLAN_CONSENT_FREE,   /* few enough: it leaves in this round */
+    PLAN_CONSENT_GIVEN   /* it leaves, as if ordered */
+};
+
+struct plan_order {
+    struct fed_removal_id id;
+    uint64_t revision; /* of the manifest that lacks it; 0 until that is staged */
+};
+
+#define PLAN_CONSENT_ID_SIZE 9u
+#define PLAN_CONSENT_USER_SIZE 128u
+struct plan_consent {
+    struct fed_consent_limit limit; /* the cluster's own, when it has one */
+    bool has_limit;
+    struct fed_consent_window window;
+    size_t n_noted, n_awaiting; /* pairs */
+    int64_t since_unix_s;       /* something waits; 0: nothing does */
+    size_t works;               /* that there were then */
+    struct plan_order *orders;  /* by id */
+    size_t n_orders, cap_orders;
+    struct fed_removal_id *asked; /* by id: the agent holds them back, and there is no order */
+    size_t n_asked;
+    char id[PLAN_CONSENT_ID_SIZE]; /* of what waits now, which consent names; "" for nothing */
+    size_t told;                   /* how many waited when people were told last */
+    char *user;        /* who wrote the consent that is admitted; owned, NULL: not known */
+    bool given;        /* consent was taken in and is not durable yet */
+    bool dirty;        /* its row is to be written */
+    bool staged;       /* it is part of the commit */
+    bool moved;        /* what waits, or how much */
+    bool orders_moved; /* the agent is to ask */
+    bool tell_given;   /* people are to be told */
+    uint64_t told_revision;
+};
+
+#define PLAN_APPROVE_ANNOTATION "fedlet.io/approve-removal"
+#define PLAN_CONSENT_ANNOTATION "fedlet.io/removal-consent"
+
+/* ---- consent.c ---- */
+void plan_consent_set(struct plan_pair *pair, enum plan_consent_state state);
+/* Whether the object, or its namespace, is being deleted. */
+bool plan_consent_is_ordered(struct hub_plan *plan, const struct plan_item *item);
+/* Whether a copy that is to leave stays for now: it is noted, or awaits consent. */
+bool plan_consent_keeps(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
+/* Decides on what was noted. */
+FED_MUST_USE enum fed_err plan_consent_judge(struct hub_plan *plan);
+/* The annotations of the stored KubeFedCluster: its limit, and consent. */
+FED_MUST_USE enum fed_err plan_consent_read(
+    struct hub_plan *plan, struct fed_span cluster, struct fed_span bytes);
+size_t plan_consent_waiting(const struct plan_cluster *cluster); /* works, wherever held back */
+/* The round's manifests are staged; what is staged is durable, or undone. */
+FED_MUST_USE enum fed_err plan_consent_stage(struct hub_plan *plan);
+void plan_consent_kept(struct hub_plan *plan);
+FED_MUST_USE enum fed_err plan_consent_undone(struct hub_plan *plan);
+void plan_consent_tell(void *plan); /* the timer's call */
+void plan_consent_fini(struct hub_plan *plan, struct plan_consent *consent);
+
+/* ---- consent_orders.c ---- */
+/* The work leaves the cluster by an order or by consent; it is there again. */
+FED_MUST_USE enum fed_err plan_order_add(
+    struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_work *work);
+FED_MUST_USE enum fed_err plan_order_add_id(
+    struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_removal_id *id);
+void plan_consent_back(struct plan_cluster *cluster, const struct fed_work *work);
+bool plan_order_has(const struct plan_cluster *cluster, const struct fed_removal_id *id);
+/* The cluster confirmed a revision. */
+void plan_orders_confirmed(struct hub_plan *plan, struct plan_cluster *cluster, uint64_t revision,
+    const struct fed_span *still_there, size_t n);
+
+/* ---- consent_row.c ---- */
+FED_MUST_USE enum fed_err plan_consent_put(
+    const struct plan_cluster *cluster, uint64_t now_ms, struct fed_buf *out);
+/* Once items are loaded. */
+FED_MUST_USE enum fed_err plan_consent_load(struct hub_plan *plan);
+
+#endif
