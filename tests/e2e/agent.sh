@@ -193,7 +193,7 @@ case_both_away_at_start() {
     "$KUBE" stop --dir "$FLEET/cluster1/kube" apiserver
     agent_start cluster1
     soon 20 false status_field cluster1 connected
-    says 'API server: +unreachable' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
+    says 'API server: +not reachable' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
     "$KUBE" start --dir "$FLEET/cluster1/kube" apiserver
     soon 60 later field configmap plain '{.data.k}'
     is false status_field cluster1 connected
