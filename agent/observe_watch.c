@@ -35,6 +35,16 @@ static void on_garbage(struct kind *k)
     observe_log(k, "watch of", "an event cannot be read; listed again");
 }
 
+/* A watch from a version that an API server that was set back does not have yet is not refused; it
+ * stays silent until then. What it says of where it is tells. */
+static bool is_behind(const struct kind *k, struct fed_span rv)
+{
+    uint64_t at;
+    uint64_t told;
+
+    return !fed_span_to_u64(fed_span_text(k->rv), &at) && !fed_span_to_u64(rv, &told) && told < at;
+}
+
 static void on_object(struct kind *k, struct fed_span type, const struct fed_json *object)
 {
     struct agent_observe *o = k->observe;
@@ -42,6 +52,12 @@ static void on_object(struct kind *k, struct fed_span type, const struct fed_jso
     struct agent_entry *entry;
     struct fed_span rv = fed_json_string(fed_json_find(object, "metadata.resourceVersion"));
 
+    if (fed_span_is(type, "BOOKMARK") && is_behind(k, rv)) {
+        end(k);
+        k->rv[0] = '\0';
+        observe_list(k, (struct fed_span){0});
+        return;
+    }
     if (rv.len > 0 && rv.len < sizeof k->rv && fed_span_to_cstr(rv, k->rv, sizeof k->rv))
         k->rv[0] = '\0';
     if (fed_span_is(type, "BOOKMARK"))

@@ -303,6 +303,11 @@ static void test_watches(void **state)
     }
     assert_ptr_equal(watch_of(w, "/configmaps?"), watch);
     assert_int_equal(w->watched - watched, 2 * 2); /* the other two kinds were silent */
+    /* one from before: the API server was set back, and would stay silent */
+    line(w, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"899\"}}}");
+    assert_int_equal(w->lists, ++lists);
+    watch = watch_of(w, "/configmaps?");
+    line(w, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"900\"}}}");
     /* silence: opened again from there, without a list */
     world_pass(w, 6 * MINUTE);
     assert_non_null(strstr(watch_of(w, "/configmaps?")->path, "resourceVersion=900"));
