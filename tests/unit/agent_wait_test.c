@@ -1,5 +1,6 @@
 /* agent_wait_test.c - what a running agent waits for, what it tells Prometheus, and what may change
  * while it runs. */
+#include "agent/dial.h"
 #include "agent/wait.h"
 #include "proto/doc/doc.h"
 #include "tests/unit/agent_world.h"
@@ -156,7 +157,7 @@ static void test_work_refused(void **state)
     (void)state;
     w->refuse_path = "configmaps/b";
     w->refuse_status = 403;
-    w->refuse_body = "{\"kind\":\"Status\",\"message\":\"configmaps b is forbidden\",\"code\":403}";
+    w->refuse_body = "{\"kind\":\"Status\",\"message\":\"b is forbidden: User \\\"a\\\" cannot\"}";
     world_publish(w, 7, 1, bundle, 3);
     world_boot(w);
     expect_wait(w, "work", "forbidden", 0);
