@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define FINALIZER_SHOWN_MAX 80u
-
 void apply_drop(struct agent_entry *entry)
 {
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);

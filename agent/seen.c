@@ -82,7 +82,6 @@ enum fed_err agent_seen_read(struct fed_alloc *mem, const struct fed_json *objec
     seen.managed = fed_json_string(label);
     seen.has_managed = fed_json_is_string(label);
     seen.deleting = fed_json_is_string(fed_json_get(meta, "deletionTimestamp"));
-    seen.finalizers = fed_json_get(meta, "finalizers");
     agent_health_of(api_version, kind, object, &seen.health);
     seen.status = fed_json_get(object, "status");
     seen.object = object;

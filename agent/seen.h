@@ -25,8 +25,7 @@ struct agent_seen {
     uint64_t resource_version;   /* 0 when it is no number */
     struct fed_span managed;     /* value of label kubefed.io/managed, empty when absent */
     bool has_managed;
-    bool deleting;                     /* metadata.deletionTimestamp is set */
-    const struct fed_json *finalizers; /* of metadata, NULL when absent */
+    bool deleting; /* metadata.deletionTimestamp is set */
     /* our managedFields entry */
     bool has_fields;
     bool has_replicas;                 /* spec.replicas is among them */
