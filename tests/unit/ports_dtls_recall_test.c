@@ -291,6 +291,47 @@ static void test_comes_back(void **state)
     end();
 }
 
+static int64_t judged_by_unix_s; /* 0: times are not judged */
+
+static int64_t judge_by(void *ctx, bool hub)
+{
+    (void)ctx;
+    assert_true(hub);
+    return judged_by_unix_s;
+}
+
+static bool is_refused(void)
+{
+    connect_start(&agent_id, WHOLE_MS);
+    assert_true(run(is_settled));
+    return w.down == 1 && w.up == 0;
+}
+
+/* This machine's clock is behind. What a handshake left in which nobody looked at times shows
+ * nothing of them, and what is kept ends by the time that certificates are judged by. */
+static void test_judged_by_another_time(void **state)
+{
+    const struct fed_tls_times times = {.now = judge_by};
+
+    (void)state;
+    begin();
+    fed_tls_judge_by(&times);
+    judged_by_unix_s = 0;
+    assert_false(comes_back(&agent_id));
+    judged_by_unix_s = fed_loop_unix_s(w.loop) + 7200; /* as the hub said in that session */
+    assert_true(is_refused());
+    judged_by_unix_s = 0;
+    assert_false(comes_back(&agent_id));
+    assert_false(comes_back(&agent_id));
+    judged_by_unix_s = fed_loop_unix_s(w.loop);
+    assert_false(comes_back(&agent_id));
+    assert_true(comes_back(&agent_id));
+    judged_by_unix_s += 7200;
+    assert_true(is_refused());
+    fed_tls_judge_by(NULL);
+    end();
+}
+
 static bool has_record(void)
 {
     return w.records > 0;
@@ -496,6 +537,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_judged_by_another_time),
         cmocka_unit_test(test_session_of_it),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_answered_later),
