@@ -460,6 +460,35 @@ static void test_spoilt(void **state)
 }
 
 /* Who has the identifier alone cannot come in; who is refused for it makes a whole handshake. */
+/* A worker that was taken over tells what it likes of its sessions: what it left under one name,
+ * with the certificate of another one, makes nobody that one. */
+static void test_of_another_name(void **state)
+{
+    struct pki_id spy_id;
+    mbedtls_x509_crt agent;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "spy", NULL, -3600, 3600, &spy_id);
+    mbedtls_x509_crt_init(&agent);
+    assert_int_equal(
+        fed_mbed_certs(pki_cert(&agent_id), FED_MBED_PARSE_ALL, "agent", &agent, NULL), FED_OK);
+    begin();
+    connect_start(&spy_id, WHOLE_MS);
+    assert_true(run(is_settled));
+    assert_int_equal(w.told, 1);
+    fed_buf_cut(&w.recall, 1 + 2 + 48);
+    fed_buf_put_string(&w.recall, fed_span_of(agent.raw.p, agent.raw.len));
+    connect_start(&spy_id, WHOLE_MS);
+    assert_true(run(is_settled));
+    assert_int_equal(w.asked, 1);
+    assert_int_equal(w.down, 0);
+    assert_string_equal(w.name, "system:fedlet:spy");
+    assert_int_equal(recalled(), 0);
+    end();
+    mbedtls_x509_crt_free(&agent);
+    pki_id_fini(&spy_id);
+}
+
 static void test_wrong_secret(void **state)
 {
     (void)state;
@@ -543,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_answered_later),
         cmocka_unit_test(test_waits_once),
         cmocka_unit_test(test_spoilt),
+        cmocka_unit_test(test_of_another_name),
         cmocka_unit_test(test_wrong_secret),
         cmocka_unit_test(test_other_certificate),
         cmocka_unit_test(test_ended),
