@@ -416,7 +416,9 @@ void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy
     for (size_t i = 0; i < apply->table->n; i++) {
         struct agent_entry *entry = apply->table->at[i];
 
-        if (entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
+        /* What is held, or kept from another epoch, stays as it is. */
+        if (agent_entry_is_held_to(entry) && !(entry->work.options & FED_WORK_HELD) &&
+            entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
             agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     agent_apply_kick(apply);

@@ -245,7 +245,8 @@ static void fail_cycle(struct agent_apply *apply, struct agent_entry *entry)
         next = at->wish->next;
         at->wish->cyclic = true;
         at->wish->judged = apply->table->round;
-        if (at->busy || (is_blocked(at) && strcmp(at->reason, AGENT_REASON_CYCLE) == 0))
+        if (at->busy || is_held(at) ||
+            (is_blocked(at) && strcmp(at->reason, AGENT_REASON_CYCLE) == 0))
             continue;
         agent_entry_plan(at, AGENT_STEP_APPLY, 0);
         apply_block(apply, at, AGENT_TROUBLE_DEPENDENCY);
