@@ -71,7 +71,7 @@ static void test_never_adopted_is_never_removed(void **state)
     struct agent_policy *policy = policy_of("{\"kinds\":{\"deny\":[\"ConfigMap\"]}}");
 
     (void)state;
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 16; i++) {
         struct world_work work;
         struct world *w = world_with_foreign_map(MAP("a", ""), &work);
 
@@ -94,10 +94,15 @@ static void test_never_adopted_is_never_removed(void **state)
             w->api_down = false;
             world_pass(w, 60000);
         }
+        if (i & 8) { /* seen a second time */
+            work.blob = MAP("b", "");
+            publish(w, 7, 2, &work, 1);
+            assert_state(w, 0, "Failed");
+        }
         if (i & 4)
             agent_daemon_leave(w->daemon, false, NULL, NULL);
         else
-            publish(w, 7, 2, NULL, 0);
+            publish(w, 7, 3, NULL, 0);
         world_pass(w, 60000);
         assert_non_null(world_object(w, MAPS "a"));
         assert_int_equal(world_asked(w, "DELETE"), 0);
