@@ -398,8 +398,11 @@ enum fed_err agent_trial_load(struct agent_state *state, struct agent_table *tab
             entry->trial->began_ms = 0;
         else if (entry->trial->began_ms != 0)
             entry->trial->spent_ms = now_ms - entry->trial->began_ms;
-        if (agent_trial_is_back(entry) && agent_entry_is_held_to(entry) &&
-            !(entry->work.options & FED_WORK_HELD))
+        if (!agent_trial_is_back(entry) || !agent_entry_is_held_to(entry))
+            continue;
+        if (entry->work.options & FED_WORK_HELD)
+            agent_trial_settled(table, entry); /* nothing more is done for it */
+        else
             err = resume(table, entry, now_ms);
     }
     return err;

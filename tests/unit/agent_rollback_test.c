@@ -576,6 +576,10 @@ static void test_held(void **state)
     assert_int_equal(version(&s), 1);
     s.works[1].options = FED_WORK_HELD;
     publish(&s, 2);
+    world_crash(s.w); /* the next process says so, too */
+    world_boot(s.w);
+    pass(&s, 20000);
+    assert_web(&s, "Failed/Healthy RolledBack");
     s.works[1].options = 0;
     publish(&s, 2);
     pass(&s, 20000);
