@@ -490,12 +490,12 @@ static void test_credit_of_short_times(void **state)
 
             server = (struct fed_dtls_server){.loop = &loop,
                 .handshake_share = shares[i],
-                .credit_us = -DTLS_CREDIT_US,
-                .credit_at_us = clock_us_now};
+                .handshake_credit = {.us = -DTLS_CREDIT_US, .at_us = clock_us_now}};
             for (; passed_us < DTLS_CREDIT_US; passed_us += step, clock_us_now += step)
                 (void)dtls_credit_goes_on(&server);
             assert_true(clock_us_now < end_us);
-            assert_in_range(server.credit_us + DTLS_CREDIT_US, wanted_us - step, wanted_us + step);
+            assert_in_range(
+                server.handshake_credit.us + DTLS_CREDIT_US, wanted_us - step, wanted_us + step);
         }
 }
 
