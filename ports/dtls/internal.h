@@ -179,7 +179,9 @@ struct fed_dtls_server {
     struct fed_dtls_server_stats stats;
     bool paused;
 
-    /* What handshakes may take of the processor, and answers with cookies. */
+    /* What handshakes may take of the processor, and answers with cookies; less while the
+     * socket could not be read until it was empty. */
+    bool behind;
     unsigned handshake_share;
     unsigned cookie_share;
     struct dtls_credit handshake_credit;

@@ -192,11 +192,13 @@ static int receive_batch(struct fed_dtls_server *server)
 static void on_ready(void *ctx, unsigned events)
 {
     struct fed_dtls_server *server = ctx;
+    unsigned full = 0;
 
     (void)events;
-    for (unsigned i = 0; i < DTLS_BATCHES_PER_WAKE && !server->paused; i++)
-        if (receive_batch(server) < (int)DTLS_BATCH)
-            break;
+    while (
+        full < DTLS_BATCHES_PER_WAKE && !server->paused && receive_batch(server) == (int)DTLS_BATCH)
+        full++;
+    server->behind = full == DTLS_BATCHES_PER_WAKE;
     dtls_queue_serve(server);
     dtls_server_arm(server);
 }

@@ -474,6 +474,32 @@ static uint64_t clock_us(void *ctx)
     return clock_us_now;
 }
 
+/* While the socket is not read until it is empty, an eighth comes back, also later for that time.
+ */
+static void test_credit_behind(void **state)
+{
+    static struct fed_dtls_server server;
+    struct fed_loop loop = {.clock_us = clock_us};
+
+    (void)state;
+    server = (struct fed_dtls_server){.loop = &loop,
+        .handshake_share = 50,
+        .cookie_share = 50,
+        .handshake_credit = {.us = -10, .at_us = clock_us_now},
+        .cookie_credit = {.us = -10, .at_us = clock_us_now},
+        .behind = true};
+    clock_us_now += 80; /* five come back, of ten */
+    assert_false(dtls_credit_begin(&server));
+    assert_false(dtls_credit_cookie(&server));
+    server.behind = false;
+    clock_us_now += 10;
+    assert_false(dtls_credit_begin(&server));
+    assert_false(dtls_credit_cookie(&server));
+    clock_us_now += 2;
+    assert_true(dtls_credit_begin(&server));
+    assert_true(dtls_credit_cookie(&server));
+}
+
 /* However often it is looked at, the credit grows by the share of the time. */
 static void test_credit_of_short_times(void **state)
 {
@@ -537,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_credit_of_short_times),
+        cmocka_unit_test(test_credit_behind),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
