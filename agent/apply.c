@@ -120,6 +120,7 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->step = step;
     call->kube_call = NULL;
     call->paid = entry->retry.attempts > 0;
+    entry->may_retry = false;
     if (agent_policy_account(apply->policy, &entry->work, &account)) {
         agent_account_user(&account, user);
         in_name.impersonate = user;
@@ -267,17 +268,39 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
 
 /* ---- schedule ---- */
 
-/* What failed before shares with all else that failed what the API server may be asked. */
-static bool may_try(struct agent_apply *apply, struct agent_entry *entry, uint64_t now_ms)
-{
-    return entry->retry.attempts == 0 ||
-           agent_budget_take(&apply->retries, AGENT_RETRY_RATE, now_ms, &entry->due_ms);
-}
-
 static bool is_due(const struct agent_entry *entry, uint64_t now_ms)
 {
     return !entry->busy && entry->step != AGENT_STEP_NONE && !entry->dropped &&
            entry->due_ms <= now_ms;
+}
+
+/* What failed before and is due may go, as far as the budget reaches; the rest is put off. By
+ * turns: the first of the table, failing for ever, would leave nothing for the others. */
+static void share_out(struct agent_apply *apply, uint64_t now_ms)
+{
+    size_t first = apply->turn;
+
+    for (size_t i = 0; i < apply->table->n; i++) {
+        size_t at = (first + i) % apply->table->n;
+        struct agent_entry *entry = apply->table->at[at];
+
+        if (entry->retry.attempts == 0 || entry->may_retry || !is_due(entry, now_ms))
+            continue;
+        entry->may_retry =
+            agent_budget_take(&apply->retries, AGENT_RETRY_RATE, now_ms, &entry->due_ms);
+        if (entry->may_retry)
+            apply->turn = at + 1;
+    }
+}
+
+/* What failed before shares with all else that failed what the API server may be asked. */
+static bool may_try(struct agent_apply *apply, struct agent_entry *entry, uint64_t now_ms)
+{
+    if (entry->retry.attempts == 0)
+        return true;
+    if (!entry->may_retry)
+        share_out(apply, now_ms);
+    return entry->may_retry;
 }
 
 /* Later phases wait for it: due, or under way and not overly slow. */
@@ -416,7 +439,9 @@ void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy
     for (size_t i = 0; i < apply->table->n; i++) {
         struct agent_entry *entry = apply->table->at[i];
 
-        if (entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
+        /* What is held, or kept from another epoch, stays as it is. */
+        if (agent_entry_is_held_to(entry) && !(entry->work.options & FED_WORK_HELD) &&
+            entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
             agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
     }
     agent_apply_kick(apply);

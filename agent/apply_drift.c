@@ -260,7 +260,8 @@ static void report_drift(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     struct agent_fight *fight = fight_of(apply, entry);
-    enum fed_work_state state = seen ? FED_WORK_APPLIED : FED_WORK_FAILED;
+    bool applied = seen && !agent_trial_is_back(entry);
+    enum fed_work_state state = applied ? FED_WORK_APPLIED : FED_WORK_FAILED;
     char name[AGENT_ENTRY_NAME_SIZE];
     char what[AGENT_DRIFT_TEXT_MAX + 1];
     struct fed_diag message;

@@ -43,6 +43,7 @@ struct agent_apply {
     struct fed_timer *timer;
     struct fed_timer *drift_timer; /* the next entry->fight that may be over */
     struct agent_budget retries;   /* requests that only repeat what failed */
+    size_t turn;                   /* in the table: who is the first to get of that */
     struct agent_budget restores;  /* foreign changes that are looked at and put back */
     struct call calls[AGENT_INFLIGHT_MAX];
     size_t n_calls;

@@ -52,6 +52,13 @@ static void wait_for(struct agent_apply *apply, struct agent_entry *entry,
 
 /* ---- namespaces and kinds ---- */
 
+/* Not by us: it is somebody else's, or this gateway's policy wants it to be. Whoever needs it
+ * tries, and finds out. */
+static bool may_be_there(const struct agent_entry *entry)
+{
+    return entry->state == FED_WORK_FAILED;
+}
+
 static bool wait_for_namespace(struct agent_apply *apply, struct agent_entry *entry)
 {
     struct fed_work ns = {.api_version = FED_SPAN_LIT("v1"),
@@ -63,7 +70,8 @@ static bool wait_for_namespace(struct agent_apply *apply, struct agent_entry *en
     if (entry->work.ns.len == 0)
         return false;
     found = agent_table_find(apply->table, &ns);
-    if (!found || !agent_entry_is_held_to(found) || found->uid[0] || is_held(found))
+    if (!found || !agent_entry_is_held_to(found) || found->uid[0] || is_held(found) ||
+        may_be_there(found))
         return false;
     fed_diag_set(&message, FED_OK, "namespace \"" FED_SPAN_FMT "\" is not there yet",
         FED_SPAN_ARG(entry->work.ns));
@@ -95,7 +103,7 @@ static bool wait_for_crd(struct agent_apply *apply, struct agent_entry *entry)
     const struct agent_entry *crd = find_crd(apply, &entry->work);
     struct fed_diag message;
 
-    if (!crd || (crd->uid[0] && crd->health == FED_HEALTH_HEALTHY))
+    if (!crd || (crd->uid[0] && crd->health == FED_HEALTH_HEALTHY) || may_be_there(crd))
         return false;
     fed_diag_set(&message, FED_OK,
         "KindMissing: CustomResourceDefinition " FED_SPAN_FMT " is not established yet",
@@ -245,7 +253,8 @@ static void fail_cycle(struct agent_apply *apply, struct agent_entry *entry)
         next = at->wish->next;
         at->wish->cyclic = true;
         at->wish->judged = apply->table->round;
-        if (at->busy || (is_blocked(at) && strcmp(at->reason, AGENT_REASON_CYCLE) == 0))
+        if (at->busy || is_held(at) ||
+            (is_blocked(at) && strcmp(at->reason, AGENT_REASON_CYCLE) == 0))
             continue;
         agent_entry_plan(at, AGENT_STEP_APPLY, 0);
         apply_block(apply, at, AGENT_TROUBLE_DEPENDENCY);
@@ -381,7 +390,7 @@ bool apply_waits(struct agent_apply *apply, struct agent_entry *entry)
 
 static bool is_namespace_of(const struct agent_entry *moved, const struct agent_entry *entry)
 {
-    return moved->uid[0] && fed_span_is(moved->work.kind, "Namespace") &&
+    return (moved->uid[0] || may_be_there(moved)) && fed_span_is(moved->work.kind, "Namespace") &&
            fed_span_is(moved->work.api_version, "v1") &&
            fed_span_eq(moved->work.name, entry->work.ns);
 }

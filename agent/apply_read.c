@@ -21,7 +21,7 @@ static void consider(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     bool ours = fed_span_is(seen->managed, "true") || seen->has_fields ||
-                (entry->uid[0] && strcmp(entry->uid, seen->uid) == 0);
+                (entry->uid[0] && !entry->adopting && strcmp(entry->uid, seen->uid) == 0);
 
     if (fed_span_is(seen->managed, "false")) {
         refuse(apply, entry, "ManagedLabelFalse",

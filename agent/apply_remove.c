@@ -47,7 +47,8 @@ static void leave_alone(struct agent_apply *apply, struct agent_entry *entry, co
 void apply_remove_seen(
     struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen)
 {
-    bool same = entry->uid[0] && strcmp(entry->uid, seen->uid) == 0;
+    /* What was to be adopted and never was is somebody else's. */
+    bool same = entry->uid[0] && !entry->adopting && strcmp(entry->uid, seen->uid) == 0;
 
     if (fed_span_is(seen->managed, "false")) {
         leave_alone(apply, entry, "the object is labelled kubefed.io/managed=false");

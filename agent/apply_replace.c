@@ -2,7 +2,7 @@
  *
  * Replacing is deletion, so it is done for one content at most once, with the uid of the object
  * that was seen, after an answer that named nothing but immutable fields, and never for kinds that
- * hold what no template brings back. */
+ * hold what no template brings back, nor for an object that was never the federation's. */
 #include "agent/apply_inner.h"
 
 #include "agent/trial.h"
@@ -29,6 +29,8 @@ static void leave(struct agent_apply *apply, struct agent_entry *entry,
 
     if (holds_data(&entry->work))
         what = "its kind is never replaced, since what it holds would be lost";
+    else if (entry->adopting)
+        what = "it is somebody else's, and could not be adopted";
     else if (asked)
         what = "it was replaced for this version already";
     apply_again(apply, entry, AGENT_STEP_APPLY, AGENT_TROUBLE_IMMUTABLE, 0);
@@ -55,7 +57,7 @@ void apply_immutable(
 
     /* What was applied once in this content is not there for the first time; an earlier version
      * that comes back is (trial.h). */
-    if (!asked || holds_data(&entry->work) || wish->replaced ||
+    if (!asked || holds_data(&entry->work) || wish->replaced || entry->adopting ||
         (entry->has_applied && !agent_trial_is_back(entry))) {
         leave(apply, entry, answer, asked);
         return;

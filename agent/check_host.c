@@ -104,8 +104,9 @@ void agent_check_state(struct agent_checks *c)
             "run as root, or name another folder: --state-dir", "%s", diag.text);
     else if (c->state_trouble[0])
         agent_check_say(c, NULL, AGENT_CHECK_FAIL,
-            "leave the folder as it is, and send a `fedlet support-bundle`", "%s",
-            c->state_trouble);
+            "start the service: a damaged file is set aside and made anew; one of a newer version "
+            "needs that version",
+            "%s", c->state_trouble);
     else if (bytes < AGENT_CHECK_DISK_NONE || files < 8)
         agent_check_say(c, NULL, AGENT_CHECK_FAIL, remedy_disk,
             "%s: %" PRIu64 " KiB are free, and %" PRIu64 " files", dir, bytes >> 10, files);

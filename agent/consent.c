@@ -269,6 +269,7 @@ static size_t adopt(struct answering *a, uint64_t now_ms)
         entry->again = entry->busy;
         if (entry->trial) /* there is no version to go back to any more */
             agent_trial_passed(a->table->mem, entry);
+        entry->proven = false;
         agent_entry_set(a->table, entry, FED_WORK_REMOVING, "", NULL);
         agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
         n++;

@@ -97,13 +97,21 @@ static void look_at(struct kind *k, uint64_t now_ms)
         observe_list(k, (struct fed_span){0});
 }
 
+/* By turns: the first kinds, failing for ever, would leave nothing of the budget for the others. */
 static void on_timer(void *ctx)
 {
     struct agent_observe *o = ctx;
     uint64_t now_ms = observe_now(o);
+    size_t first = o->turn;
 
-    for (size_t i = 0; i < o->n_kinds && !o->paused; i++)
-        look_at(o->kinds[i], now_ms);
+    for (size_t i = 0; i < o->n_kinds && !o->paused; i++) {
+        size_t at = (first + i) % o->n_kinds;
+        bool paid = o->kinds[at]->paid;
+
+        look_at(o->kinds[at], now_ms);
+        if (o->kinds[at]->paid && !paid)
+            o->turn = at + 1;
+    }
     observe_arm(o);
 }
 

@@ -51,6 +51,7 @@ struct agent_observe {
     size_t cap_kinds;
     struct agent_federated federated;
     struct agent_budget retries; /* requests that only repeat what failed */
+    size_t turn;                 /* which kind is the first to get of that */
     bool paused;
 };
 

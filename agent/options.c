@@ -57,7 +57,7 @@ static const struct command {
         "  --log-level error|warn|info|debug, --log text|json\n"
         "  --metrics unix:PATH|127.0.0.1:PORT   for Prometheus, by default off\n"
         "\n"
-        "SIGHUP reads FILE again: addresses, log, metrics, kubeconfig.\n"
+        "SIGHUP reads FILE again: addresses, policy, log, metrics, kubeconfig.\n"
         "\n"
         "Example:\n"
         "  fedlet run --kubeconfig /etc/rancher/k3s/k3s.yaml\n"},

@@ -257,7 +257,8 @@ void agent_state_put_record(struct fed_buf *out, const struct agent_entry *entry
     fed_work_put(out, &entry->work);
     fed_buf_put(out, fed_span_of(entry->applied, sizeof entry->applied));
     fed_buf_put(out, fed_span_of(entry->fields, sizeof entry->fields));
-    fed_buf_put_string(out, fed_span_text(entry->uid));
+    /* Of an object that is not the federation's yet it would say that it was. */
+    fed_buf_put_string(out, fed_span_text(entry->adopting ? "" : entry->uid));
     fed_buf_put_varint(out, entry->generation);
     fed_buf_put_varint(out, entry->resource_version);
 }

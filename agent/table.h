@@ -68,6 +68,7 @@ struct agent_entry {
     bool dropped; /* done with; leaves the file at the next persist, the table when it was reported
                    */
     bool busy;
+    bool may_retry;  /* its share of what may be asked again is set aside (apply.c) */
     bool again;      /* while busy: something came that asks for another look */
     bool report_due; /* the hub has not been told */
     bool reporting;  /* in the report that waits for its answer */

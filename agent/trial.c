@@ -84,7 +84,7 @@ void agent_trial_passed(struct fed_alloc *mem, struct agent_entry *entry)
     if (!agent_trial_of(mem, entry))
         return; /* known to this process alone */
     let_go(mem, entry->trial);
-    entry->trial->runs = false;
+    entry->trial->back = entry->trial->runs = false;
     entry->trial->began_ms = entry->trial->spent_ms = 0;
     entry->dirty = true;
 }

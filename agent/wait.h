@@ -1,18 +1,19 @@
 /* wait.h - what a running agent waits for: each wait has a reason, a beginning, a next try and a
  * limit, so that nobody has to restart anything, and everybody can see that.
  *
- * hub, api-server, kubeconfig, kind (a list or watch that is refused), work, disk (the state file),
- * bundle (one that was refused) and certificate. What waits at the hub (quiet hours, budgets) is
- * the hub's to show. */
+ * hub, coap (while HTTPS is in use), bundle (one that was refused), api-server (or its kubeconfig),
+ * disk (the state file), kind (a list or watch that is refused) and work. What waits at the hub
+ * (quiet hours, budgets) is the hub's to show. */
 #ifndef FEDLET_AGENT_WAIT_H
 #define FEDLET_AGENT_WAIT_H
 
 #include "agent/daemon.h"
 #include "agent/table.h"
 
-/* No wait that we choose ourselves is longer: the ceilings of dial, apply and observe; but for a hub
- * that has been away for an hour (AGENT_DIAL_AWAY_S), and for what the member refused thrice and
- * only another content helps (AGENT_TROUBLE_RARE_S). The other side may ask for up to an hour. */
+/* No wait that we choose ourselves is longer: the ceilings of dial, apply and observe; but for a
+ * hub that has been away for an hour (AGENT_DIAL_AWAY_S), and for what the member refused thrice
+ * and only another content helps (AGENT_TROUBLE_RARE_S). The other side may ask for up to an hour.
+ */
 #define AGENT_WAIT_MAX_S 300u
 
 struct agent_wait {

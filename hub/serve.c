@@ -432,8 +432,11 @@ static void on_renewed(void *ctx)
     struct fed_span ca = hub_identity_ca_pem(s->identity);
     struct fed_diag diag = {""};
     struct fed_buf chain;
-    enum fed_err err = fed_http_server_certificate(s->http, cert, key, ca, &diag);
+    enum fed_err err;
 
+    if (!s->agents) /* on its way to the end */
+        return;
+    err = fed_http_server_certificate(s->http, cert, key, ca, &diag);
     fed_buf_init(&chain, s->mem, CHAIN_MAX);
     put_chain(s->identity, &chain);
     if (!err)

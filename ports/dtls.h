@@ -67,7 +67,7 @@ struct fed_dtls_options {
     struct fed_span client_ca_pem; /* a client without PSK must have a certificate of these, which
                                     * may have ended */
     unsigned sessions_max;    /* open ones and handshakes; beyond it ClientHellos get no answer */
-    unsigned handshakes_max;  /* under way at once; a quarter of them, and at least one, of one
+    unsigned handshakes_max;  /* under way at once; half of them, and at least one, of one
                                  IPv4 address or one IPv6 network of 64 bits */
     unsigned handshake_share; /* per cent of one core that handshakes may take, measured; beyond it
                                  ClientHellos get no answer; 0: as much as there is */

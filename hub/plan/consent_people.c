@@ -200,7 +200,7 @@ static enum fed_err refuse(struct hub_admission *a, const char *key)
     return FED_ERR_INVALID;
 }
 
-/* Whoever may let clusters in may consent to what leaves them. */
+/* Whoever may let clusters in may consent to what leaves them, and say how much may without. */
 static enum fed_err check_right(
     struct hub_admission *a, struct fed_span cluster, struct fed_diag *diag)
 {
@@ -213,8 +213,8 @@ static enum fed_err check_right(
     if (a->allows(a, &access))
         return FED_OK;
     return fed_diag_set(diag, FED_ERR_FORBIDDEN,
-        "who consents to the removals of a cluster must be allowed to patch joinrequests.fedlet.io "
-        "\"" FED_SPAN_FMT "\"",
+        "who consents to the removals of a cluster, or says which need that, must be allowed to "
+        "patch joinrequests.fedlet.io \"" FED_SPAN_FMT "\"",
         FED_SPAN_ARG(cluster));
 }
 
@@ -249,20 +249,30 @@ static enum fed_err check_approval(
     return err;
 }
 
+static enum fed_err check_limit(struct hub_admission *a, struct fed_diag *diag)
+{
+    struct fed_span text = note_of(a->object, PLAN_CONSENT_ANNOTATION);
+    struct fed_consent_limit limit;
+
+    if (fed_span_eq(text, note_of(a->before, PLAN_CONSENT_ANNOTATION)))
+        return FED_OK;
+    if (text.at && fed_consent_limit_parse(text, &limit, diag))
+        return refuse(a, PLAN_CONSENT_ANNOTATION);
+    return check_right(a, fed_json_string(fed_json_find(a->object, "metadata.name")), diag);
+}
+
 static enum fed_err admit(void *ctx, struct hub_admission *a, struct fed_diag *diag)
 {
     struct hub_plan *plan = ctx;
     const struct hub_kind_hooks *inner = &plan->consent_inner;
-    struct fed_consent_limit limit;
     struct fed_span text;
     enum fed_err err = inner->admit ? inner->admit(inner->ctx, a, diag) : FED_OK;
 
     if (err || a->operation == HUB_DELETE)
         return err;
-    text = note_of(a->object, PLAN_CONSENT_ANNOTATION);
-    if (text.at && !fed_span_eq(text, note_of(a->before, PLAN_CONSENT_ANNOTATION)) &&
-        fed_consent_limit_parse(text, &limit, diag))
-        return refuse(a, PLAN_CONSENT_ANNOTATION);
+    err = check_limit(a, diag);
+    if (err)
+        return err;
     text = note_of(a->object, PLAN_APPROVE_ANNOTATION);
     if (text.len == 0 || fed_span_eq(text, note_of(a->before, PLAN_APPROVE_ANNOTATION)))
         return FED_OK;

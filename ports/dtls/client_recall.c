@@ -41,8 +41,7 @@ enum fed_err dtls_client_recall(struct dtls_client_session *s)
     if (h->psk)
         return FED_OK;
     dtls_recall_watch(&s->ssl, &h->made);
-    if (!kept->there || !fed_digest_eq(&kept->who, &h->who) ||
-        mbedtls_x509_time_is_past(&kept->ends))
+    if (!kept->there || !fed_digest_eq(&kept->who, &h->who) || !fed_mbed_times_count(&kept->ends))
         return FED_OK;
     mbedtls_ssl_session_init(&session);
     dtls_recall_put(&kept->recall, MBEDTLS_SSL_IS_CLIENT, &session);
@@ -62,7 +61,10 @@ void dtls_client_keep(struct dtls_client_session *s)
     if (h->psk || (h->recalls && dtls_recall_was(&s->ssl, kept->recall.id, DTLS_RECALL_ID_SIZE)))
         return;
     dtls_client_forget(kept);
-    if (!hub || !dtls_recall_of(&s->ssl, &h->made, &h->own, &kept->recall))
+    /* What a hub left whose times were not looked at would spare it the look in the next handshake,
+     * which is made for that. */
+    if (!hub || !fed_mbed_times_count(&hub->valid_to) ||
+        !dtls_recall_of(&s->ssl, &h->made, &h->own, &kept->recall))
         return;
     kept->who = h->who;
     kept->ends = hub->valid_to;

@@ -47,6 +47,13 @@ static bool name_digest(const mbedtls_x509_crt *cert, struct fed_digest *out)
     return name && fed_digest_of(fed_span_of(name->val.p, name->val.len), out) == FED_OK;
 }
 
+bool dtls_recall_is_of(const mbedtls_x509_crt *client, const uint8_t id[DTLS_RECALL_ID_SIZE])
+{
+    struct fed_digest name;
+
+    return name_digest(client, &name) && memcmp(id, name.bytes, DTLS_RECALL_NAME_SIZE) == 0;
+}
+
 bool dtls_recall_of(const mbedtls_ssl_context *ssl, const struct dtls_recall_made *made,
     const mbedtls_x509_crt *client, struct dtls_recall *out)
 {

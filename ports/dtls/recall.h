@@ -36,6 +36,8 @@ void dtls_recall_watch(mbedtls_ssl_context *ssl, struct dtls_recall_made *made);
 /* Of an established session, with the client's certificate. false when nothing can be kept. */
 bool dtls_recall_of(const mbedtls_ssl_context *ssl, const struct dtls_recall_made *made,
     const mbedtls_x509_crt *client, struct dtls_recall *out);
+/* Whether an identifier can be one of that client. */
+bool dtls_recall_is_of(const mbedtls_x509_crt *client, const uint8_t id[DTLS_RECALL_ID_SIZE]);
 /* The library's session that an abbreviated handshake goes by. */
 void dtls_recall_put(const struct dtls_recall *recall, int endpoint, mbedtls_ssl_session *session);
 /* Whether the session was established by that identifier, or by one whose first len bytes are the

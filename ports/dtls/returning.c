@@ -110,14 +110,17 @@ static bool is_good(const mbedtls_x509_crt *cert)
            !mbedtls_x509_time_is_future(&cert->valid_from);
 }
 
-static mbedtls_x509_crt *cert_new(struct fed_span der)
+/* Whoever keeps the rows knows whose identifier it is, and cannot look into them: a certificate of
+ * another name is no peer's that left one. */
+static mbedtls_x509_crt *cert_new(struct fed_span der, const unsigned char *id)
 {
     mbedtls_x509_crt *cert = mbedtls_calloc(1, sizeof(*cert));
 
     if (!cert)
         return NULL;
     mbedtls_x509_crt_init(cert);
-    if (mbedtls_x509_crt_parse_der(cert, der.at, der.len) == 0 && is_good(cert))
+    if (mbedtls_x509_crt_parse_der(cert, der.at, der.len) == 0 && is_good(cert) &&
+        dtls_recall_is_of(cert, id))
         return cert;
     mbedtls_x509_crt_free(cert);
     mbedtls_free(cert);
@@ -134,7 +137,7 @@ int dtls_returning_get(void *ctx, const unsigned char *id, size_t len, mbedtls_s
     if (server->recall.len == 0 || len != sizeof(server->recall_id) ||
         memcmp(id, server->recall_id, len) != 0 || recall_take(server->recall, &recall, &der))
         return MBEDTLS_ERR_SSL_CACHE_ENTRY_NOT_FOUND;
-    cert = cert_new(der);
+    cert = cert_new(der, id);
     if (cert) {
         memcpy(recall.id, id, sizeof(recall.id));
         dtls_recall_put(&recall, MBEDTLS_SSL_IS_SERVER, session);

@@ -44,6 +44,8 @@ FED_MUST_USE enum fed_err fed_mbed_cert_info(
 /* ---- judging a peer's certificate (verify.c) ---- */
 /* Replaces what the library said of one certificate's times (fed_tls_judge_by). */
 void fed_mbed_times_judge(const mbedtls_x509_crt *cert, bool hub, uint32_t *flags);
+/* Whether what ends then counts now, by the same time; not while times are not judged. */
+bool fed_mbed_times_count(const mbedtls_x509_time *ends);
 /* With all flags of a hub's chain: says so when it is refused for its times alone. */
 void fed_mbed_times_refused(uint32_t flags);
 

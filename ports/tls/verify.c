@@ -151,6 +151,16 @@ void fed_mbed_times_judge(const mbedtls_x509_crt *cert, bool hub, uint32_t *flag
         *flags |= MBEDTLS_X509_BADCERT_FUTURE;
 }
 
+bool fed_mbed_times_count(const mbedtls_x509_time *ends)
+{
+    int64_t now_unix_s;
+
+    if (!times.now)
+        return !mbedtls_x509_time_is_past(ends);
+    now_unix_s = times.now(times.ctx, true);
+    return now_unix_s != 0 && now_unix_s <= fed_mbed_time_unix_s(ends);
+}
+
 void fed_mbed_times_refused(uint32_t flags)
 {
     if (times.refused && flags != 0 && (flags & ~(uint32_t)BAD_TIMES) == 0)

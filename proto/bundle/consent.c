@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define REMOVALS_FORMAT 1u
+#define WINDOW_MAX (2u * FED_WORKS_MAX) /* ids: as many as a stored window may have */
 
 /* ---- limits ---- */
 
@@ -85,12 +86,13 @@ bool fed_consent_needed(const struct fed_consent_limit *limit,
 
 enum fed_err fed_consent_reserve(struct fed_consent_window *window, size_t n)
 {
+    size_t all = window->n + n < WINDOW_MAX ? window->n + n : WINDOW_MAX;
     size_t cap = window->cap ? window->cap : 4;
     struct fed_removal_id *ids;
 
-    if (window->n + n <= window->cap)
+    if (all <= window->cap)
         return FED_OK;
-    while (cap < window->n + n)
+    while (cap < all)
         cap *= 2;
     ids = window->mem->resize(
         window->mem->ctx, window->ids, window->cap * sizeof *ids, cap * sizeof *ids);
@@ -101,11 +103,13 @@ enum fed_err fed_consent_reserve(struct fed_consent_window *window, size_t n)
     return FED_OK;
 }
 
+/* A window goes on as long as removals follow each other, and a limit that lets nearly everything
+ * through never ends it: what is full is as strict as it can be, and need not grow. */
 void fed_consent_pass(
     struct fed_consent_window *window, const struct fed_removal_id *id, uint64_t now_ms)
 {
     window->end_ms = now_ms + FED_CONSENT_WINDOW_S * 1000u;
-    if (window->n < window->cap)
+    if (window->n < window->cap && window->n < WINDOW_MAX)
         window->ids[window->n++] = *id;
 }
 
@@ -133,7 +137,7 @@ enum fed_err fed_consent_window_take(struct fed_span *from, struct fed_consent_w
 {
     struct fed_span all;
     uint64_t n = 0;
-    enum fed_err err = fed_span_take_varint(from, 2 * FED_WORKS_MAX, &n);
+    enum fed_err err = fed_span_take_varint(from, WINDOW_MAX, &n);
 
     if (!err)
         err = fed_span_take_bytes(from, (size_t)n * sizeof *window->ids, &all);

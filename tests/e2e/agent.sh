@@ -236,7 +236,7 @@ case_status() {
 import json, sys, time
 status = json.load(open(sys.argv[1], encoding="utf-8"))
 print(json.dumps(status, indent=1))
-assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate", "clone_suspected"], list(status)
+assert list(status) == ["cluster", "hub", "link", "connected", "since_unix_s", "dial", "epoch", "revision", "works", "bytes", "certificate", "clone_suspected", "api_server", "clock", "waits", "n_waits"], list(status)
 assert list(status["works"]) == ["total", "applied", "pending", "failed", "removals_waiting"], status["works"]
 assert list(status["bytes"]) == ["sent", "received", "month_sent", "month_received"], status["bytes"]
 assert list(status["certificate"]) == ["not_after_unix_s", "renewal_unix_s"], status["certificate"]
@@ -249,6 +249,9 @@ now = time.time()
 assert now - 3600 < status["since_unix_s"] <= now + 1
 assert 0 < status["bytes"]["sent"] <= status["bytes"]["month_sent"] and 0 < status["bytes"]["received"] <= status["bytes"]["month_received"]
 assert status["clone_suspected"] is False
+assert status["api_server"]["reachable"] is True and status["api_server"]["health"] == "ok", status["api_server"]
+assert status["waits"] == [] and status["n_waits"] == 0, status["waits"]
+assert status["clock"] == {"trust": status["clock"]["trust"], "ahead_s": 0}, status["clock"]
 assert now < status["certificate"]["renewal_unix_s"] < status["certificate"]["not_after_unix_s"]
 assert now + 30 * 86400 < status["certificate"]["not_after_unix_s"] < now + 400 * 86400
 PY

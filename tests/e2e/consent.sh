@@ -148,6 +148,8 @@ case_right_to_approve() {
     hubctl -n $SYSTEM create serviceaccount labeller
     hubctl create clusterrolebinding labeller --clusterrole labeller --serviceaccount $SYSTEM:labeller
     fails any 'joinrequests' annotate "fedlet.io/approve-removal=$(removal approval)" --as "system:serviceaccount:$SYSTEM:labeller"
+    # Nor say that none is needed.
+    fails any 'joinrequests' annotate fedlet.io/removal-consent=off --as "system:serviceaccount:$SYSTEM:labeller"
     annotate note=v --as "system:serviceaccount:$SYSTEM:labeller"
     is True consent_word
 }

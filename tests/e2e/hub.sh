@@ -435,7 +435,7 @@ case_port_taken() {
     read -r api coap agents <"$FLEET/hub.ports"
     fails 1 "$api.*([Ii]n use|EADDRINUSE)|([Ii]n use).*$api" serve "$FLEET/second" --listen "127.0.0.1:$api"
     fails 1 "$coap.*([Ii]n use|EADDRINUSE)|([Ii]n use).*$coap" serve "$FLEET/second" --coap-listen "127.0.0.1:$coap"
-    fails 1 "HTTPS.*$agents.*([Ii]n use|EADDRINUSE)" serve "$FLEET/second" --agent-listen "127.0.0.1:$agents"
+    fails 1 "agents: .*$agents \(TCP\): .*([Ii]n use|EADDRINUSE)" serve "$FLEET/second" --agent-listen "127.0.0.1:$agents"
 }
 case_second_process() {
     fails 1 'another|lock|in use|already' serve "$FLEET/hub"

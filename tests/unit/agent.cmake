@@ -12,12 +12,20 @@ fed_unit_test(agent_apply_test
     SOURCES ${agent_dir}/agent_apply_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_guard_test
+    SOURCES ${agent_dir}/agent_guard_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_order_test
     SOURCES ${agent_dir}/agent_order_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
 fed_unit_test(agent_policy_test
     SOURCES ${agent_dir}/agent_policy_test.c LINK fed_agent fed_port_posix)
+fed_unit_test(agent_policed_test
+    SOURCES ${agent_dir}/agent_policed_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_wish_test
     SOURCES ${agent_dir}/agent_wish_test.c LINK fed_agent fed_port_posix)
 fed_unit_test(agent_health_test

@@ -709,6 +709,56 @@ static void test_another_epoch(void **state)
     scene_fini(&s);
 }
 
+/* Waits for consent while an earlier version is back, is removed, and comes back before it is gone:
+ * nothing is known of its versions then. */
+static void test_comes_back_after_consent(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin_rolled_back(&s);
+    s.w->hub_has_orders = s.w->hub_has_no_base = s.w->linger = true;
+    world_publish(s.w, 7, ++s.revision, s.works, 1);
+    world_notify(s.w);
+    pass(&s, 3000);
+    assert_true(web(&s)->deleting);
+    publish(&s, 2);
+    pass(&s, 3000);
+    s.w->linger = false;
+    web(&s)->used = false;
+    pass(&s, 60000);
+    assert_int_equal(version(&s), 2);
+    assert_web(&s, "Applied/Progressing");
+    pass(&s, DEADLINE_MS);
+    assert_web(&s, "Applied/Unhealthy DeadlineExceeded");
+    scene_fini(&s);
+}
+
+/* A foreign change that is only reported does not make the version that failed an applied one. */
+static void test_drift_that_is_reported(void **state)
+{
+    static const char report[] = ",\"fedlet.io/drift\":\"report\"";
+    struct scene s;
+
+    (void)state;
+    scene_init(&s);
+    s.ill[2] = true;
+    s.works[1].blob = blob_of(1, report);
+    world_publish(s.w, 7, ++s.revision, s.works, 2);
+    world_boot(s.w);
+    pass(&s, 10000);
+    publish_more(&s, 2, report);
+    pass(&s, DEADLINE_MS + 20000);
+    assert_web(&s, "Failed/Healthy RolledBack");
+    snprintf(web(&s)->fields, sizeof web(&s)->fields, "stolen");
+    web(&s)->rv = ++s.w->next_rv;
+    world_event(s.w, web(&s), "MODIFIED");
+    pass(&s, 30000);
+    assert_web(&s, "Failed/Healthy Drifted");
+    assert_int_equal(version(&s), 1);
+    scene_fini(&s);
+}
+
 /* An earlier hub gets neither a version with a failure nor a reason with an applied one. */
 static void test_older_hub(void **state)
 {
@@ -818,6 +868,8 @@ int main(void)
         cmocka_unit_test(test_is_replaced_to_be_put_back),
         cmocka_unit_test(test_dependants_wait),
         cmocka_unit_test(test_another_epoch),
+        cmocka_unit_test(test_comes_back_after_consent),
+        cmocka_unit_test(test_drift_that_is_reported),
         cmocka_unit_test(test_older_hub),
         cmocka_unit_test(test_whatever_happens),
     };

@@ -291,6 +291,47 @@ static void test_comes_back(void **state)
     end();
 }
 
+static int64_t judged_by_unix_s; /* 0: times are not judged */
+
+static int64_t judge_by(void *ctx, bool hub)
+{
+    (void)ctx;
+    assert_true(hub);
+    return judged_by_unix_s;
+}
+
+static bool is_refused(void)
+{
+    connect_start(&agent_id, WHOLE_MS);
+    assert_true(run(is_settled));
+    return w.down == 1 && w.up == 0;
+}
+
+/* This machine's clock is behind. What a handshake left in which nobody looked at times shows
+ * nothing of them, and what is kept ends by the time that certificates are judged by. */
+static void test_judged_by_another_time(void **state)
+{
+    const struct fed_tls_times times = {.now = judge_by};
+
+    (void)state;
+    begin();
+    fed_tls_judge_by(&times);
+    judged_by_unix_s = 0;
+    assert_false(comes_back(&agent_id));
+    judged_by_unix_s = fed_loop_unix_s(w.loop) + 7200; /* as the hub said in that session */
+    assert_true(is_refused());
+    judged_by_unix_s = 0;
+    assert_false(comes_back(&agent_id));
+    assert_false(comes_back(&agent_id));
+    judged_by_unix_s = fed_loop_unix_s(w.loop);
+    assert_false(comes_back(&agent_id));
+    assert_true(comes_back(&agent_id));
+    judged_by_unix_s += 7200;
+    assert_true(is_refused());
+    fed_tls_judge_by(NULL);
+    end();
+}
+
 static bool has_record(void)
 {
     return w.records > 0;
@@ -419,6 +460,35 @@ static void test_spoilt(void **state)
 }
 
 /* Who has the identifier alone cannot come in; who is refused for it makes a whole handshake. */
+/* A worker that was taken over tells what it likes of its sessions: what it left under one name,
+ * with the certificate of another one, makes nobody that one. */
+static void test_of_another_name(void **state)
+{
+    struct pki_id spy_id;
+    mbedtls_x509_crt agent;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "spy", NULL, -3600, 3600, &spy_id);
+    mbedtls_x509_crt_init(&agent);
+    assert_int_equal(
+        fed_mbed_certs(pki_cert(&agent_id), FED_MBED_PARSE_ALL, "agent", &agent, NULL), FED_OK);
+    begin();
+    connect_start(&spy_id, WHOLE_MS);
+    assert_true(run(is_settled));
+    assert_int_equal(w.told, 1);
+    fed_buf_cut(&w.recall, 1 + 2 + 48);
+    fed_buf_put_string(&w.recall, fed_span_of(agent.raw.p, agent.raw.len));
+    connect_start(&spy_id, WHOLE_MS);
+    assert_true(run(is_settled));
+    assert_int_equal(w.asked, 1);
+    assert_int_equal(w.down, 0);
+    assert_string_equal(w.name, "system:fedlet:spy");
+    assert_int_equal(recalled(), 0);
+    end();
+    mbedtls_x509_crt_free(&agent);
+    pki_id_fini(&spy_id);
+}
+
 static void test_wrong_secret(void **state)
 {
     (void)state;
@@ -496,11 +566,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_judged_by_another_time),
         cmocka_unit_test(test_session_of_it),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_answered_later),
         cmocka_unit_test(test_waits_once),
         cmocka_unit_test(test_spoilt),
+        cmocka_unit_test(test_of_another_name),
         cmocka_unit_test(test_wrong_secret),
         cmocka_unit_test(test_other_certificate),
         cmocka_unit_test(test_ended),

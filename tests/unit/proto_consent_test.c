@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -75,6 +76,37 @@ static void test_rule(void **state)
     }
 }
 
+/* Where the limit is off, removals may follow each other for years: what is kept of them is still
+ * read back. */
+static void test_full_window(void **state)
+{
+    struct fed_consent_window window;
+    struct fed_consent_window again;
+    struct fed_removal_id id = {{0}};
+    struct fed_span rest;
+    struct fed_buf out;
+
+    (void)state;
+    fed_consent_window_init(&window, fed_alloc_system());
+    fed_consent_window_init(&again, fed_alloc_system());
+    fed_buf_init(&out, fed_alloc_system(), 64 + 2 * FED_WORKS_MAX * FED_REMOVAL_ID_SIZE);
+    for (uint32_t i = 0; i < 2 * FED_WORKS_MAX + 10; i++) {
+        memcpy(id.bytes, &i, sizeof i);
+        assert_int_equal(fed_consent_reserve(&window, 1), FED_OK);
+        fed_consent_pass(&window, &id, i);
+    }
+    assert_int_equal(window.end_ms, FED_CONSENT_WINDOW_S * 1000u + 2 * FED_WORKS_MAX + 9);
+    fed_consent_window_put(&window, &out);
+    rest = fed_buf_span(&out);
+    assert_int_equal(fed_buf_err(&out), FED_OK);
+    assert_int_equal(fed_consent_window_take(&rest, &again), FED_OK);
+    assert_int_equal(again.n, 2 * FED_WORKS_MAX);
+    assert_int_equal(rest.len, 0);
+    fed_buf_fini(&out);
+    fed_consent_window_fini(&again);
+    fed_consent_window_fini(&window);
+}
+
 static void test_window(void **state)
 {
     struct fed_work work = {.api_version = FED_SPAN_LIT("v1"),
@@ -118,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_full_window),
         cmocka_unit_test(test_window),
     };
 
