@@ -71,6 +71,7 @@ struct fed_dtls_options {
                                  IPv4 address or one IPv6 network of 64 bits */
     unsigned handshake_share; /* per cent of one core that handshakes may take, measured; beyond it
                                  ClientHellos get no answer; 0: as much as there is */
+    unsigned cookie_share;    /* the same for answers to ClientHellos that bring no good cookie */
     unsigned session_idle_ms; /* without an authenticated record */
 };
 struct fed_dtls_server_stats {

@@ -8,6 +8,7 @@
 #define HANDSHAKES_DEFAULT 1000u
 #define IDLE_DEFAULT_MS 600000u
 #define HANDSHAKE_SHARE 75u /* per cent of a core; the rest is for those who are connected */
+#define COOKIE_SHARE 10u    /* enough for 10,000 a second */
 
 /* ---- one timer ---- */
 
@@ -198,6 +199,7 @@ enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
         .sessions_max = options->sessions_max ? options->sessions_max : SESSIONS_DEFAULT,
         .handshakes_max = options->handshakes_max ? options->handshakes_max : HANDSHAKES_DEFAULT,
         .handshake_share = HANDSHAKE_SHARE,
+        .cookie_share = COOKIE_SHARE,
         .session_idle_ms = options->session_idle_ms ? options->session_idle_ms : IDLE_DEFAULT_MS,
         .fd = options->fd,
         .steer_index = options->steer_index,

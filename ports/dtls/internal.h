@@ -42,6 +42,8 @@
 #define DTLS_KEY_MAX 64u
 #define DTLS_FAILURE_LOGS_PER_MINUTE 20u
 #define DTLS_CREDIT_US 100000 /* time for handshakes that may be saved up, and overdrawn */
+#define DTLS_COOKIE_CREDIT_US                                                                      \
+    250000 /* for cookies: 10,000 peers that come back all at once get theirs */
 
 enum dtls_state { DTLS_SCRATCH, DTLS_HANDSHAKE, DTLS_OPEN, DTLS_DEAD };
 
@@ -144,6 +146,13 @@ struct dtls_config {
     mbedtls_ssl_cookie_ctx cookie;
 };
 
+/* Time of the processor, measured: it comes back at some per cent, and goes as it is used. */
+struct dtls_credit {
+    int64_t us;
+    uint64_t at_us;
+    unsigned rest; /* hundredths of a microsecond: looks may be that close together */
+};
+
 struct fed_dtls_server {
     struct fed_alloc *mem;
     struct fed_loop *loop;
@@ -170,12 +179,13 @@ struct fed_dtls_server {
     struct fed_dtls_server_stats stats;
     bool paused;
 
-    /* What handshakes may take of the processor: time that comes back at handshake_share per cent,
-     * and goes as it is used. */
+    /* What handshakes may take of the processor, and answers with cookies; less while the
+     * socket could not be read until it was empty. */
+    bool behind;
     unsigned handshake_share;
-    int64_t credit_us;
-    uint64_t credit_at_us;
-    unsigned credit_rest; /* hundredths of a microsecond: looks may be that close together */
+    unsigned cookie_share;
+    struct dtls_credit handshake_credit;
+    struct dtls_credit cookie_credit;
 
     /* The datagram and session at work. */
     struct fed_dtls_session *current;
@@ -233,9 +243,12 @@ void dtls_server_arm(struct fed_dtls_server *server); /* the timer, after sessio
 /* Whether a handshake may begin, and whether one that began may go on: the latter may overdraw. */
 bool dtls_credit_begin(struct fed_dtls_server *server);
 bool dtls_credit_goes_on(struct fed_dtls_server *server);
-/* Around the library's work for a handshake. */
+/* Whether a ClientHello without a good cookie may be answered with one. */
+bool dtls_credit_cookie(struct fed_dtls_server *server);
+/* Around the library's work for a handshake, or for a cookie. */
 uint64_t dtls_credit_start(struct fed_dtls_server *server);
-void dtls_credit_stop(struct fed_dtls_server *server, uint64_t started_us);
+void dtls_credit_stop(
+    struct fed_dtls_server *server, struct dtls_credit *credit, uint64_t started_us);
 
 /* ---- hosts.c ---- */
 /* Whether a handshake from there may be under way beside the others. */

@@ -65,8 +65,8 @@ void dtls_scratch_hello(struct fed_dtls_server *server)
         code = mbedtls_ssl_set_cid(&s->ssl, MBEDTLS_SSL_CID_ENABLED, s->cid, sizeof(s->cid));
     if (!code)
         code = mbedtls_ssl_handshake(&s->ssl);
-    if (server->cookie_good)
-        dtls_credit_stop(server, started_us);
+    dtls_credit_stop(server,
+        server->cookie_good ? &server->handshake_credit : &server->cookie_credit, started_us);
     if (server->cookie_good && code == MBEDTLS_ERR_SSL_WANT_READ) {
         if (hello.len >= CLIENT_RANDOM_AT + sizeof(s->handshake->client_random))
             memcpy(s->handshake->client_random, hello.at + CLIENT_RANDOM_AT,

@@ -104,7 +104,8 @@ static void on_datagram(struct fed_dtls_server *server, struct fed_span d)
     if (is_client_hello(d)) {
         s = route_repeated_hello(server, d);
         if (!s) {
-            if (!is_late_hello(server, d) && !dtls_queue_hello(server))
+            if (!is_late_hello(server, d) && !dtls_queue_hello(server) &&
+                dtls_credit_cookie(server))
                 dtls_scratch_hello(server);
             return;
         }
@@ -191,11 +192,13 @@ static int receive_batch(struct fed_dtls_server *server)
 static void on_ready(void *ctx, unsigned events)
 {
     struct fed_dtls_server *server = ctx;
+    unsigned full = 0;
 
     (void)events;
-    for (unsigned i = 0; i < DTLS_BATCHES_PER_WAKE && !server->paused; i++)
-        if (receive_batch(server) < (int)DTLS_BATCH)
-            break;
+    while (
+        full < DTLS_BATCHES_PER_WAKE && !server->paused && receive_batch(server) == (int)DTLS_BATCH)
+        full++;
+    server->behind = full == DTLS_BATCHES_PER_WAKE;
     dtls_queue_serve(server);
     dtls_server_arm(server);
 }
@@ -296,8 +299,11 @@ enum fed_err fed_dtls_server_open(struct fed_alloc *mem, struct fed_loop *loop, 
     server->steer_index = options->steer_index;
     server->steer_count = options->steer_count;
     server->handshake_share = options->handshake_share;
-    server->credit_at_us = fed_loop_clock_us(loop);
-    server->credit_us = DTLS_CREDIT_US;
+    server->cookie_share = options->cookie_share;
+    server->handshake_credit =
+        (struct dtls_credit){.us = DTLS_CREDIT_US, .at_us = fed_loop_clock_us(loop)};
+    server->cookie_credit =
+        (struct dtls_credit){.us = DTLS_COOKIE_CREDIT_US, .at_us = server->handshake_credit.at_us};
     server->fd = options->fd > 0 ? options->fd : -1;
     err = server_start(server, options, diag);
     if (err) {

@@ -381,7 +381,7 @@ static void handshake_step(struct fed_dtls_session *s)
     int code = mbedtls_ssl_handshake(&s->ssl);
     struct fed_diag diag = {""};
 
-    dtls_credit_stop(s->server, started_us);
+    dtls_credit_stop(s->server, &s->server->handshake_credit, started_us);
     if (code == 0) {
         session_opened(s);
         session_read(s); /* the last flight may have had records behind it */

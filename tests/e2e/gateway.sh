@@ -117,7 +117,7 @@ case_old_sessions() {
     hub_stop
     mv "$FLEET/sessions" "$FLEET/sessions.key" "$FLEET/hub/"
     hub_start "${HUB[@]}"
-    says 'or they are a copy' cat "$FLEET/logs/hub.err"
+    wait_for 10 'the hub to say so' says 'or they are a copy' cat "$FLEET/logs/hub.err"
     [ ! -e "$FLEET/hub/sessions" ]
     change after-old-sessions 40
 }
@@ -128,7 +128,9 @@ flood_while_changing() { # flood_while_changing KIND: changes arrive meanwhile, 
     local i pid since worst=0 took
     python3 "$ROOT/tests/e2e/flood.py" "$1" "$(coap_port)" 120 >"$FLEET/flood.out" 2>&1 &
     pid=$!
-    sleep 1 # it is under way
+    # shellcheck disable=SC2064
+    trap "kill $pid 2>/dev/null || true" EXIT # also when a change does not arrive: the next case has no flood
+    sleep 1                                   # it is under way
     for i in 1 2 3 4 5; do
         since=$(now_ms)
         change "under-$1-$i" 10
@@ -138,6 +140,7 @@ flood_while_changing() { # flood_while_changing KIND: changes arrive meanwhile, 
     sleep 2 # figures of some seconds, also when the changes were fast
     kill "$pid" # it was, all the time
     wait "$pid"
+    trap - EXIT
     cat "$FLEET/flood.out"
     echo "slowest of five changes: $worst ms"
 }

@@ -474,6 +474,32 @@ static uint64_t clock_us(void *ctx)
     return clock_us_now;
 }
 
+/* While the socket is not read until it is empty, an eighth comes back, also later for that time.
+ */
+static void test_credit_behind(void **state)
+{
+    static struct fed_dtls_server server;
+    struct fed_loop loop = {.clock_us = clock_us};
+
+    (void)state;
+    server = (struct fed_dtls_server){.loop = &loop,
+        .handshake_share = 50,
+        .cookie_share = 50,
+        .handshake_credit = {.us = -10, .at_us = clock_us_now},
+        .cookie_credit = {.us = -10, .at_us = clock_us_now},
+        .behind = true};
+    clock_us_now += 80; /* five come back, of ten */
+    assert_false(dtls_credit_begin(&server));
+    assert_false(dtls_credit_cookie(&server));
+    server.behind = false;
+    clock_us_now += 10;
+    assert_false(dtls_credit_begin(&server));
+    assert_false(dtls_credit_cookie(&server));
+    clock_us_now += 2;
+    assert_true(dtls_credit_begin(&server));
+    assert_true(dtls_credit_cookie(&server));
+}
+
 /* However often it is looked at, the credit grows by the share of the time. */
 static void test_credit_of_short_times(void **state)
 {
@@ -490,12 +516,12 @@ static void test_credit_of_short_times(void **state)
 
             server = (struct fed_dtls_server){.loop = &loop,
                 .handshake_share = shares[i],
-                .credit_us = -DTLS_CREDIT_US,
-                .credit_at_us = clock_us_now};
+                .handshake_credit = {.us = -DTLS_CREDIT_US, .at_us = clock_us_now}};
             for (; passed_us < DTLS_CREDIT_US; passed_us += step, clock_us_now += step)
                 (void)dtls_credit_goes_on(&server);
             assert_true(clock_us_now < end_us);
-            assert_in_range(server.credit_us + DTLS_CREDIT_US, wanted_us - step, wanted_us + step);
+            assert_in_range(
+                server.handshake_credit.us + DTLS_CREDIT_US, wanted_us - step, wanted_us + step);
         }
 }
 
@@ -537,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_credit_of_short_times),
+        cmocka_unit_test(test_credit_behind),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

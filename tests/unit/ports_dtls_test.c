@@ -762,6 +762,66 @@ static void test_no_amplification(void **state)
     end();
 }
 
+/* How many datagrams wait there. */
+static unsigned answers(int fd)
+{
+    uint8_t answer[2048];
+    unsigned n = 0;
+
+    while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
+        n++;
+    return n;
+}
+
+/* A flood of ClientHellos gets answers for its share of the time; what is left is for reading, so
+ * that records of open sessions are not lost in front of a full buffer. Who has his cookie already
+ * is not held up, and newcomers come in when there is time again. */
+static void test_flood_of_hellos(void **state)
+{
+    struct client_options options = with_cert();
+    struct client waits;
+    struct client late;
+    struct client c;
+    unsigned answered = 0;
+    int fd;
+
+    (void)state;
+    begin_with((struct fed_dtls_options){.sessions_max = 2000,
+        .handshakes_max = 2000,
+        .cookie_share = 1,
+        .session_idle_ms = 600000});
+    add(&c, &options);
+    assert_true(run(all_open, 5000));
+    client_send(&c, "x", 1);
+    assert_true(run(got_record, 2000));
+    client_init(&waits, w.port, &options);
+    client_step(&waits);
+    fd = client_socket(w.port, 0);
+    w.server->cookie_credit.us = 1;
+    for (int i = 0; i < 40; i++) {
+        for (int k = 0; k < 50; k++)
+            assert_int_equal(send(fd, waits.last, waits.last_len, 0), (ssize_t)waits.last_len);
+        run(NULL, 2);
+        answered += answers(fd);
+    }
+    assert_in_range(answered, 0, 400);
+    w.server->cookie_credit.us = -1000000; /* a hundred seconds */
+    send(fd, waits.last, waits.last_len, 0);
+    run(NULL, 20);
+    assert_int_equal(answers(fd), 0);
+    echo_check(&c);
+    w.clients[w.n_clients++] = &waits; /* whose cookie came before */
+    assert_true(run(all_open, 20000));
+    w.server->cookie_credit.us = 1;
+    add(&late, &options);
+    assert_true(run(all_open, 20000));
+    close(fd);
+    client_fini(&late);
+    client_fini(&waits);
+    client_fini(&c);
+    end();
+}
+
 /* ---- limits and ends ---- */
 
 static void test_limits(void **state)
@@ -1115,6 +1175,7 @@ int main(void)
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_hidden_hello),
         cmocka_unit_test(test_no_amplification),
+        cmocka_unit_test(test_flood_of_hellos),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_host_limit),
         cmocka_unit_test(test_hosts),
