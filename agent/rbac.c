@@ -2,6 +2,8 @@
  * namespaces and accounts are few, and looked for among those before. */
 #include "agent/rbac.h"
 
+#include "agent/health.h"
+
 #include <string.h>
 
 #define LOOK "\"list\", \"watch\""
@@ -182,16 +184,22 @@ static bool first_in_namespace(const struct writer *w, size_t i)
     return work_at(w, i)->ns.len > 0;
 }
 
-/* Of each kind in the namespace that is meant, once. */
+/* Its pods are looked at: counted, or asked why it is not well (pods.h). */
+static bool has_pods(const struct fed_work *work)
+{
+    return (work->options & FED_WORK_SCALE) || agent_health_has_pods(work->api_version, work->kind);
+}
+
+/* Of each kind in the namespace that is meant, once; of those with pods alone. */
 static void put_kinds(
-    struct writer *w, struct fed_span ns, uint32_t option, const char *verbs, bool first)
+    struct writer *w, struct fed_span ns, bool with_pods, const char *verbs, bool first)
 {
     const struct fed_work *before = NULL;
 
     for (size_t i = 0; i < w->table->n; i++) {
         const struct fed_work *work = work_at(w, i);
 
-        if (!fed_span_eq(work->ns, ns) || (work->options & option) != option)
+        if (!fed_span_eq(work->ns, ns) || (with_pods && !has_pods(work)))
             continue;
         if (!before || !same_kind(before, work))
             put_rule(w, first && !before, group_of(work), work->plural, verbs, NULL);
@@ -202,7 +210,7 @@ static void put_kinds(
 static bool counts_pods(const struct writer *w, struct fed_span ns)
 {
     for (size_t i = 0; i < w->table->n; i++) {
-        if ((work_at(w, i)->options & FED_WORK_SCALE) && fed_span_eq(work_at(w, i)->ns, ns))
+        if (has_pods(work_at(w, i)) && fed_span_eq(work_at(w, i)->ns, ns))
             return true;
     }
     return false;
@@ -219,7 +227,7 @@ static void put_look_role(struct writer *w, struct fed_span ns)
     put_head(w, "Role", ns, "fedlet-look");
     put_rules_begin(w);
     put_pods(w, true);
-    put_kinds(w, ns, FED_WORK_SCALE, "\"get\"", false);
+    put_kinds(w, ns, true, "\"get\"", false);
     put_rules_end(w);
     put_binding(w, ns, "fedlet-look", &w->options->self);
 }
@@ -232,7 +240,7 @@ static void put_namespace(struct writer *w, const struct fed_work *work)
 
     put_head(w, "Role", work->ns, "fedlet");
     put_rules_begin(w);
-    put_kinds(w, work->ns, 0, "\"get\", \"create\", \"patch\", \"delete\"", true);
+    put_kinds(w, work->ns, false, "\"get\", \"create\", \"patch\", \"delete\"", true);
     if (own && pods)
         put_pods(w, false);
     put_rules_end(w);

@@ -100,8 +100,11 @@ case_nothing_else() {
     local verb what
     is yes may patch deployments.apps -n shop
     for what in secrets pods services roles.rbac.authorization.k8s.io; do
-        for verb in get create patch delete list; do is no may "$verb" "$what" -n shop; done
+        for verb in get create patch delete; do is no may "$verb" "$what" -n shop; done
     done
+    is yes may list pods -n shop # why a workload is not well
+    is no may list pods -n web
+    is no may list secrets -n shop
     is no may get nodes --subresource=proxy
     is no may create pods --subresource=exec -n shop
     is no may patch configmaps -n kube-system
