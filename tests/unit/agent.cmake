@@ -16,6 +16,10 @@ fed_unit_test(agent_guard_test
     SOURCES ${agent_dir}/agent_guard_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_mixed_test
+    SOURCES ${agent_dir}/agent_mixed_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_order_test
     SOURCES ${agent_dir}/agent_order_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
