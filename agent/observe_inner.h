@@ -52,6 +52,8 @@ struct agent_observe {
     struct agent_federated federated;
     struct agent_budget retries; /* requests that only repeat what failed */
     size_t turn;                 /* which kind is the first to get of that */
+    bool asking;                 /* a kind is listed because the connection was lost */
+    uint64_t newest_rv;          /* that was known then; 0: nothing is to be compared */
     bool paused;
 };
 

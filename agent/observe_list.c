@@ -111,8 +111,31 @@ static void look_for_lost(struct kind *k)
     }
 }
 
+/* The first list since the connection was lost is older than what was known before: every kind is
+ * listed. */
+static void compare_history(struct kind *k)
+{
+    struct agent_observe *o = k->observe;
+    bool older = version_of(k) != 0 && version_of(k) < o->newest_rv;
+
+    o->asking = false;
+    o->newest_rv = 0;
+    for (size_t i = 0; i < o->n_kinds && older; i++) {
+        struct kind *other = o->kinds[i];
+
+        if (other == k)
+            continue;
+        observe_stop(other);
+        other->rv[0] = '\0';
+        other->due_ms = observe_now(o);
+    }
+    if (older)
+        observe_arm(o);
+}
+
 static void complete(struct kind *k)
 {
+    compare_history(k);
     observe_succeeded(k);
     if (k->missing)
         agent_apply_kind_back(k->observe->apply, k->api_version, k->plural);

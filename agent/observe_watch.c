@@ -106,6 +106,23 @@ static void on_open(void *ctx)
     k->opened_ms = k->heard_ms = observe_now(k->observe);
 }
 
+/* An API server that was away may come back with older data (an etcd restored from a backup). A
+ * watch from a version that it does not have yet is accepted and stays silent, so one kind is
+ * listed where the others go on from where they were. */
+static void doubt(struct kind *k)
+{
+    struct agent_observe *o = k->observe;
+    uint64_t rv;
+
+    if (fed_span_to_u64(fed_span_text(k->rv), &rv))
+        return;
+    if (rv > o->newest_rv)
+        o->newest_rv = rv;
+    if (!o->asking)
+        k->rv[0] = '\0';
+    o->asking = true;
+}
+
 static void on_ended(
     void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
 {
@@ -119,6 +136,7 @@ static void on_ended(
         observe_retry(k, 0);
         observe_log(k, "watch of", diag && diag->text[0] ? diag->text : "refused");
     } else if (err) {
+        doubt(k);
         observe_retry(k, 0);
         o->events.trouble(o->events.ctx);
     } else if (observe_now(o) - k->opened_ms < AGENT_WATCH_SHORT_MS) {

@@ -375,6 +375,50 @@ static void test_objects_that_are_older(void **state)
     world_free(w);
 }
 
+static void lose_connection(struct world *w)
+{
+    for (size_t i = 0; i < sizeof w->watches / sizeof *w->watches; i++) {
+        struct world_watch *watch = &w->watches[i];
+
+        if (!watch->used)
+            continue;
+        watch->used = false;
+        watch->events.ended(watch->events.ctx, FED_ERR_NETWORK, 0, (struct fed_span){0}, NULL);
+    }
+}
+
+/* It was away meanwhile. A watch from a version that it does not have is accepted and says nothing.
+ */
+static void test_back_with_older_data(void **state)
+{
+    struct world *w = world_with_three();
+    struct world_object *map = world_object(w, MAP_PATH);
+    unsigned lists = w->lists;
+
+    (void)state;
+    w->api_down = true;
+    lose_connection(w);
+    world_pass(w, MINUTE);
+    assert_true(logged(w, "unreachable"));
+    w->next_rv = 1;
+    map->rv = 1;
+    snprintf(map->fields, sizeof map->fields, "older");
+    w->api_down = false;
+    world_pass(w, 2 * MINUTE);
+    assert_true(logged(w, "data were set back"));
+    assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
+    assert_in_range(w->lists - lists, 2, 12);
+    /* with the same data the three kinds are not all listed */
+    lists = w->lists;
+    w->api_down = true;
+    lose_connection(w);
+    world_pass(w, MINUTE);
+    w->api_down = false;
+    world_pass(w, 2 * MINUTE);
+    assert_in_range(w->lists - lists, 1, 2);
+    world_free(w);
+}
+
 static void test_a_kind_that_goes_and_comes(void **state)
 {
     struct world *w = world_with_three();
@@ -848,6 +892,7 @@ int main(void)
         cmocka_unit_test(test_watches),
         cmocka_unit_test(test_versions_that_go_back),
         cmocka_unit_test(test_objects_that_are_older),
+        cmocka_unit_test(test_back_with_older_data),
         cmocka_unit_test(test_a_kind_that_goes_and_comes),
         cmocka_unit_test(test_failing_is_bounded),
         cmocka_unit_test(test_labels),
