@@ -54,7 +54,7 @@ same_flags() { # same_flags PROGRAM PAGE COMMAND...
     grep -vxE -- '--(help|version)|-[ho]|--output' "$FLEET/help.flags" >"$FLEET/help.some"
     diff "$FLEET/help.some" "$FLEET/page.flags"
 }
-FEDLET_COMMANDS=(join run status leave config version)
+mapfile -t FEDLET_COMMANDS < <("$F" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
 mapfile -t FEDCTL_COMMANDS < <("$C" --help | sed -n '/^commands:/,/^$/s/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p')
 try "fedlet(8) has the flags of the program, and no others" same_flags fedlet fedlet.8 "${FEDLET_COMMANDS[@]}"
 try "fedhub(8) has the flags of the program, and no others" same_flags fedhub fedhub.8 serve
