@@ -21,9 +21,10 @@ edge() { [ -z "$MUSL" ] || echo "${!1}"; } # EDGE_
 
 # gcc for aarch64 writes unwind tables, a tenth of the program, unless both kinds are refused. And it
 # writes code that may lie anywhere, unless told that it will not: more of it, and tables of
-# addresses that the linker puts on pages of their own, of 64 KiB each. And it keeps frame pointers, for
+# addresses that the linker puts on pages of their own, of 64 KiB each. (Also the linker must be told,
+# for the programs that cmake tries.) And it keeps frame pointers, for
 # tools that no gateway has: one and a half per cent.
-EDGE_FLAGS="-fno-unwind-tables -fno-pie -fomit-frame-pointer"
+EDGE_FLAGS="-fno-unwind-tables -fno-pie -no-pie -fomit-frame-pointer"
 
 # What ports/sqlite never says, left out of parser and library alike. What keeps files and memory
 # sound stays, and so do ATTACH and VACUUM: the library does not link without them.
