@@ -12,8 +12,8 @@
 
 struct hub_agents {
     struct hub_agents_parts parts;
-    const struct hub_gateway_link *link;
-    const struct hub_gateway_link *https_link;
+    const struct fed_link_calls *link;
+    const struct fed_link_calls *https_link;
     struct fed_worker_pool *pool;   /* this, ... */
     struct fed_link_server *server; /* ... or these two */
     struct fed_https_server *https;
@@ -139,8 +139,8 @@ enum fed_err hub_agents_open(
         return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the agents' sessions");
     agents->parts = *parts;
     agents->parts.chain_pem = (struct fed_span){0}; /* for this call only */
-    agents->link = there ? hub_gateway_link_workers() : hub_gateway_link_coap();
-    agents->https_link = there ? hub_gateway_link_https_workers() : hub_gateway_link_https();
+    agents->link = there ? fed_worker_calls() : fed_coap_calls();
+    agents->https_link = there ? fed_worker_https_calls() : fed_https_calls();
     fed_buf_init(&agents->saved, parts->mem, HUB_AGENTS_FILE_MAX);
     err = hub_gateway_bind(parts->gateway, agents->link, &what.coap_events);
     if (!err)

@@ -233,6 +233,24 @@ FED_MUST_USE enum fed_err fed_link_notify(
     struct fed_link_session *session, struct fed_span body, uint64_t tag);
 void fed_link_session_stats(const struct fed_link_session *session, struct fed_link_stats *out);
 
+/* What each binding has of its own: the functions above, or those that stand for them below. */
+struct fed_link_calls {
+    const char *name; /* "coap", "https": as people are told of it */
+    void (*set_user)(struct fed_link_session *session, void *user);
+    void *(*user)(const struct fed_link_session *session);
+    void (*close)(struct fed_link_session *session);
+    void (*answer)(struct fed_link_exchange *exchange, unsigned code, struct fed_span body,
+        uint32_t max_age_s);
+    enum fed_err (*notify)(struct fed_link_session *session, struct fed_span body, uint64_t tag);
+    /* Of the session so far; NULL: its bytes are not counted. */
+    void (*stats)(const struct fed_link_session *session, struct fed_link_stats *out);
+};
+/* fed_link_*, fed_https_*, and what stands for each where sessions are in worker processes. */
+const struct fed_link_calls *fed_coap_calls(void);
+const struct fed_link_calls *fed_https_calls(void);
+const struct fed_link_calls *fed_worker_calls(void);
+const struct fed_link_calls *fed_worker_https_calls(void);
+
 /* ports/coap on ports/dtls. */
 FED_MUST_USE enum fed_err fed_coap_server_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, const struct fed_link_server_options *options,

@@ -3,7 +3,7 @@
 
 void gateway_count(struct gateway_session *session)
 {
-    const struct hub_gateway_link *link = session->binding->link;
+    const struct fed_link_calls *link = session->binding->link;
     struct hub_gateway *gateway = session->binding->gateway;
     struct fed_link_stats now;
     struct fed_link_stats more;

@@ -158,7 +158,7 @@ void gateway_session_forget(struct gateway_session *session)
     session_free(session);
 }
 
-void hub_gateway_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link)
+void hub_gateway_forget(struct hub_gateway *gateway, const struct fed_link_calls *link)
 {
     struct gateway_session *older;
 
@@ -228,7 +228,7 @@ static void session_end(struct gateway_session *session)
 
 void gateway_session_cut(struct gateway_session *session)
 {
-    const struct hub_gateway_link *link = session->binding->link;
+    const struct fed_link_calls *link = session->binding->link;
     struct fed_link_session *peer = session->link;
 
     link->set_user(peer, NULL);
@@ -355,7 +355,7 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
         hub_status_disconnected(gateway->status, fed_span_text(session->name));
 }
 
-void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_link *link)
+void hub_gateway_quiet(struct hub_gateway *gateway, const struct fed_link_calls *link)
 {
     struct gateway_session *older;
 
@@ -497,7 +497,7 @@ static enum fed_err on_recall(void *ctx, struct fed_span id, struct fed_buf *rec
     return gateway_recall(binding->gateway, id, recall);
 }
 
-enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct hub_gateway_link *link,
+enum fed_err hub_gateway_bind(struct hub_gateway *gateway, const struct fed_link_calls *link,
     struct fed_link_server_events *out)
 {
     struct gateway_binding *binding;

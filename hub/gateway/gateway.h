@@ -30,27 +30,6 @@
 
 struct hub_gateway;
 
-/* What the gateway asks of a binding; the functions of ports/link.h, of which each binding may have
- * its own. */
-struct hub_gateway_link {
-    const char *name; /* as shown in a cluster's status: "coap", "https" */
-    void (*set_user)(struct fed_link_session *session, void *user);
-    void *(*user)(const struct fed_link_session *session);
-    void (*close)(struct fed_link_session *session);
-    void (*answer)(struct fed_link_exchange *exchange, unsigned code, struct fed_span body,
-        uint32_t max_age_s);
-    enum fed_err (*notify)(struct fed_link_session *session, struct fed_span body, uint64_t tag);
-    /* Of the session so far; NULL: its bytes are not counted. */
-    void (*stats)(const struct fed_link_session *session, struct fed_link_stats *out);
-};
-/* fed_link_* under the name "coap". */
-const struct hub_gateway_link *hub_gateway_link_coap(void);
-/* fed_worker_*, the same in worker processes, under the same name. */
-const struct hub_gateway_link *hub_gateway_link_workers(void);
-/* fed_https_* under the name "https", and fed_worker_https_*. */
-const struct hub_gateway_link *hub_gateway_link_https(void);
-const struct hub_gateway_link *hub_gateway_link_https_workers(void);
-
 struct hub_gateway_options {
     uint32_t heartbeat_s;        /* told to agents; 0: 120 */
     struct hub_traffic *traffic; /* counts their bytes; NULL: nobody does */
@@ -83,7 +62,7 @@ FED_MUST_USE enum fed_err hub_gateway_open(struct fed_alloc *mem, struct fed_loo
 void hub_gateway_close(struct hub_gateway *gateway);
 /* Events for one server; link is kept. FED_ERR_LIMIT when there are more than four. */
 FED_MUST_USE enum fed_err hub_gateway_bind(struct hub_gateway *gateway,
-    const struct hub_gateway_link *link, struct fed_link_server_events *out);
+    const struct fed_link_calls *link, struct fed_link_server_events *out);
 /* How long a session may be silent, by the heartbeat that agents are told: two and a half of them,
  * at least 10 minutes. */
 uint32_t hub_gateway_idle_ms(const struct hub_gateway *gateway);
@@ -100,13 +79,13 @@ typedef void hub_gateway_knock(void *ctx, const char *address);
 void hub_gateway_knock_by(struct hub_gateway *gateway, hub_gateway_knock *call, void *ctx);
 /* Before the sessions of a binding are saved: those that nobody would want to go on with are
  * closed. */
-void hub_gateway_quiet(struct hub_gateway *gateway, const struct hub_gateway_link *link);
+void hub_gateway_quiet(struct hub_gateway *gateway, const struct fed_link_calls *link);
 /* What the next process' gateway needs of a session that is being saved (struct fed_link_peer,
  * kept); the gateway knows it no longer. FED_ERR_UNSUPPORTED when it never did. */
 FED_MUST_USE enum fed_err hub_gateway_session_save(
-    const struct hub_gateway_link *link, struct fed_link_session *session, struct fed_buf *out);
+    const struct fed_link_calls *link, struct fed_link_session *session, struct fed_buf *out);
 /* The binding's server is closed: none of its sessions and exchanges is there any more. */
-void hub_gateway_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link);
+void hub_gateway_forget(struct hub_gateway *gateway, const struct fed_link_calls *link);
 void hub_gateway_stats(const struct hub_gateway *gateway, struct hub_gateway_stats *out);
 
 #endif

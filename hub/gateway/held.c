@@ -5,14 +5,14 @@
 
 struct gateway_held {
     struct gateway_held *next;
-    const struct hub_gateway_link *link;
+    const struct fed_link_calls *link;
     struct fed_link_exchange *exchange; /* lives until it is answered, whatever its session does */
     unsigned code;
     size_t len;
     uint8_t body[];
 };
 
-enum fed_err gateway_hold(struct hub_gateway *gateway, const struct hub_gateway_link *link,
+enum fed_err gateway_hold(struct hub_gateway *gateway, const struct fed_link_calls *link,
     struct fed_link_exchange *exchange, unsigned code, struct fed_span body)
 {
     struct gateway_held *held;
@@ -67,7 +67,7 @@ void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *dia
             n, diag->text[0] ? diag->text : fed_err_text(err));
 }
 
-void gateway_held_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link)
+void gateway_held_forget(struct hub_gateway *gateway, const struct fed_link_calls *link)
 {
     struct gateway_held **at = &gateway->held;
 

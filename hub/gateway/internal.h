@@ -54,7 +54,7 @@ enum gateway_role {
 
 struct gateway_binding {
     struct hub_gateway *gateway;
-    const struct hub_gateway_link *link;
+    const struct fed_link_calls *link;
 };
 
 struct gateway_session {
@@ -196,12 +196,12 @@ FED_MUST_USE enum fed_err gateway_session_restore(
 /* Answers when what is staged is durable; at once when nothing is. body is copied. FED_ERR_NOMEM.
  */
 FED_MUST_USE enum fed_err gateway_hold(struct hub_gateway *gateway,
-    const struct hub_gateway_link *link, struct fed_link_exchange *exchange, unsigned code,
+    const struct fed_link_calls *link, struct fed_link_exchange *exchange, unsigned code,
     struct fed_span body);
 /* settled of the member; ctx is the gateway. */
 void gateway_held_settle(void *ctx, enum fed_err err, const struct fed_diag *diag);
 /* The exchanges of that binding, or of all (NULL), are gone. */
-void gateway_held_forget(struct hub_gateway *gateway, const struct hub_gateway_link *link);
+void gateway_held_forget(struct hub_gateway *gateway, const struct fed_link_calls *link);
 
 /* ---- bundle.c ---- */
 enum gateway_frame { GATEWAY_FRAME_HEAD, GATEWAY_FRAME_BODY };

@@ -7,7 +7,7 @@
 
 struct call {
     struct hub_gateway *gateway;
-    const struct hub_gateway_link *link;
+    const struct fed_link_calls *link;
     struct gateway_session *session;
     struct fed_link_exchange *exchange;
     const struct fed_link_server_request *request;

@@ -22,7 +22,7 @@ static uint8_t flags_of(const struct gateway_session *session)
 }
 
 enum fed_err hub_gateway_session_save(
-    const struct hub_gateway_link *link, struct fed_link_session *peer, struct fed_buf *out)
+    const struct fed_link_calls *link, struct fed_link_session *peer, struct fed_buf *out)
 {
     struct gateway_session *session = link->user(peer);
 

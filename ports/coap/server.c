@@ -281,3 +281,16 @@ enum fed_err fed_coap_server_certificate(struct fed_link_server *server, struct 
 {
     return fed_dtls_server_certificate(server->dtls, cert_pem, key_pem, client_ca_pem, diag);
 }
+
+const struct fed_link_calls *fed_coap_calls(void)
+{
+    static const struct fed_link_calls calls = {.name = "coap",
+        .set_user = fed_link_session_set_user,
+        .user = fed_link_session_user,
+        .close = fed_link_session_close,
+        .answer = fed_link_answer,
+        .notify = fed_link_notify,
+        .stats = fed_link_session_stats};
+
+    return &calls;
+}

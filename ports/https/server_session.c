@@ -321,3 +321,16 @@ void fed_https_session_stats(const struct fed_link_session *session, struct fed_
         out->received_bytes += received;
     }
 }
+
+const struct fed_link_calls *fed_https_calls(void)
+{
+    static const struct fed_link_calls calls = {.name = "https",
+        .set_user = fed_https_session_set_user,
+        .user = fed_https_session_user,
+        .close = fed_https_session_close,
+        .answer = fed_https_answer,
+        .notify = fed_https_notify,
+        .stats = fed_https_session_stats};
+
+    return &calls;
+}

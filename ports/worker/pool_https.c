@@ -222,3 +222,16 @@ void fed_worker_https_stats(const struct fed_link_session *session, struct fed_l
         out->received_bytes += part->stats.received_bytes;
     }
 }
+
+const struct fed_link_calls *fed_worker_https_calls(void)
+{
+    static const struct fed_link_calls calls = {.name = "https",
+        .set_user = fed_worker_https_set_user,
+        .user = fed_worker_https_user,
+        .close = fed_worker_https_close,
+        .answer = fed_worker_answer,
+        .notify = fed_worker_https_notify,
+        .stats = fed_worker_https_stats};
+
+    return &calls;
+}

@@ -471,3 +471,16 @@ void fed_worker_session_stats(const struct fed_link_session *session, struct fed
 {
     *out = ((const struct pool_session *)session)->stats;
 }
+
+const struct fed_link_calls *fed_worker_calls(void)
+{
+    static const struct fed_link_calls calls = {.name = "coap",
+        .set_user = fed_worker_session_set_user,
+        .user = fed_worker_session_user,
+        .close = fed_worker_session_close,
+        .answer = fed_worker_answer,
+        .notify = fed_worker_notify,
+        .stats = fed_worker_session_stats};
+
+    return &calls;
+}

@@ -15,19 +15,9 @@
 #define WORKER_COME_BACK_S 5u
 
 struct worker;
-/* The functions of ports/link.h that each binding has of its own. */
-struct worker_calls {
-    void (*set_user)(struct fed_link_session *session, void *user);
-    void *(*user)(const struct fed_link_session *session);
-    void (*close)(struct fed_link_session *session);
-    void (*answer)(struct fed_link_exchange *exchange, unsigned code, struct fed_span body,
-        uint32_t max_age_s);
-    enum fed_err (*notify)(struct fed_link_session *session, struct fed_span body, uint64_t tag);
-    void (*stats)(const struct fed_link_session *session, struct fed_link_stats *out);
-};
 struct worker_binding {
     struct worker *worker;
-    const struct worker_calls *calls;
+    const struct fed_link_calls *calls;
     bool https;
     struct fed_map exchanges; /* id -> struct fed_link_exchange */
 };

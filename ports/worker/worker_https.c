@@ -10,23 +10,10 @@
 #define FINISH_GRACE_MS 1000u /* for answers and observations to end */
 
 /* ---- both bindings ---- */
-static const struct worker_calls coap_calls = {.set_user = fed_link_session_set_user,
-    .user = fed_link_session_user,
-    .close = fed_link_session_close,
-    .answer = fed_link_answer,
-    .notify = fed_link_notify,
-    .stats = fed_link_session_stats};
-static const struct worker_calls https_calls = {.set_user = fed_https_session_set_user,
-    .user = fed_https_session_user,
-    .close = fed_https_session_close,
-    .answer = fed_https_answer,
-    .notify = fed_https_notify,
-    .stats = fed_https_session_stats};
-
 void worker_bindings_init(struct worker *w)
 {
-    w->coap = (struct worker_binding){.worker = w, .calls = &coap_calls};
-    w->https = (struct worker_binding){.worker = w, .calls = &https_calls, .https = true};
+    w->coap = (struct worker_binding){.worker = w, .calls = fed_coap_calls()};
+    w->https = (struct worker_binding){.worker = w, .calls = fed_https_calls(), .https = true};
     fed_map_init(&w->coap.exchanges, w->mem);
     fed_map_init(&w->https.exchanges, w->mem);
 }

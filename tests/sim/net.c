@@ -351,9 +351,9 @@ static enum fed_err hub_notify(struct fed_link_session *link, struct fed_span bo
     return FED_OK;
 }
 
-const struct hub_gateway_link *sim_net_gateway_link(void)
+const struct fed_link_calls *sim_net_gateway_link(void)
 {
-    static const struct hub_gateway_link link = {.name = "coap",
+    static const struct fed_link_calls link = {.name = "coap",
         .set_user = set_user,
         .user = get_user,
         .close = hub_close,

@@ -59,7 +59,7 @@ void sim_net_turn(struct sim *sim);          /* what is due arrives */
 void sim_net_hub_gone(struct sim *sim);      /* without a word */
 void sim_net_agent_gone(struct sim_agent *); /* without a word */
 void sim_net_free(struct sim *sim);
-const struct hub_gateway_link *sim_net_gateway_link(void);
+const struct fed_link_calls *sim_net_gateway_link(void);
 
 /* ---- watch.c ---- */
 struct sim_known {

@@ -53,7 +53,7 @@ static int setup(void **state)
     if (hub_gateway_open(fed_alloc_system(), &w.join.loop, NULL, w.join.hub.objects,
             w.join.hub.plan, w.join.hub.status, w.join.identity, &options, &w.gateway, &diag))
         fail_msg("%s", diag.text);
-    assert_int_equal(hub_gateway_bind(w.gateway, hub_gateway_link_https(), &events), FED_OK);
+    assert_int_equal(hub_gateway_bind(w.gateway, fed_https_calls(), &events), FED_OK);
     server.cert_pem = hub_identity_server_cert_pem(w.join.identity);
     server.key_pem = hub_identity_server_key_pem(w.join.identity);
     server.client_ca_pem = hub_identity_ca_pem(w.join.identity);

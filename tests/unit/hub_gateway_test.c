@@ -74,7 +74,7 @@ static enum fed_err link_notify(
     return FED_OK;
 }
 
-static const struct hub_gateway_link test_link = {.name = "test",
+static const struct fed_link_calls test_link = {.name = "test",
     .set_user = link_set_user,
     .user = link_user,
     .close = link_close,
@@ -714,7 +714,7 @@ static void test_saved_session_goes_on(void **state)
 
 static void test_not_worth_saving(void **state)
 {
-    static const struct hub_gateway_link other_link = {.name = "other"};
+    static const struct fed_link_calls other_link = {.name = "other"};
     struct world *w = *state;
     struct fed_link_session fresh;
     struct fed_link_session unheard;
@@ -1107,7 +1107,7 @@ static void run_ms(struct world *w, unsigned ms)
     loop->timer_free(loop->ctx, timer);
 }
 
-static void reopen_gateway(struct world *w, const struct hub_gateway_link *link)
+static void reopen_gateway(struct world *w, const struct fed_link_calls *link)
 {
     struct hub_gateway_options options = {0};
     struct fed_diag diag = {""};
@@ -1122,7 +1122,7 @@ static void reopen_gateway(struct world *w, const struct hub_gateway_link *link)
 /* The hub's process ends without a word, and the next one knocks at who is not back. */
 static void test_knock(void **state)
 {
-    struct hub_gateway_link coap = test_link;
+    struct fed_link_calls coap = test_link;
     struct world *w = *state;
     struct knocks knocks = {.loop = w->join.hub.loop};
     struct fed_link_session sessions[2];
@@ -1224,7 +1224,7 @@ static unsigned known_rows(struct world *w)
  */
 static void test_known_again(void **state)
 {
-    struct hub_gateway_link coap = test_link;
+    struct fed_link_calls coap = test_link;
     struct world *w = *state;
     struct fed_link_session sessions[3];
     struct fed_crypto_cert_info certs[2];
