@@ -33,16 +33,8 @@ static bool is_obstacle(const struct agent_entry *entry, bool *is_kind)
 /* The name of what the entry misses; false when nothing can be watched for. */
 static bool name_of(const struct agent_entry *entry, bool is_kind, char *out, size_t size)
 {
-    const struct fed_work *work = &entry->work;
-    size_t slash = fed_span_find(work->api_version, '/');
-    int len;
-
-    if (is_kind)
-        len = snprintf(out, size, FED_SPAN_FMT ".%.*s", FED_SPAN_ARG(work->plural), (int)slash,
-            (const char *)work->api_version.at);
-    else
-        len = snprintf(out, size, FED_SPAN_FMT, FED_SPAN_ARG(work->ns));
-    return len > 0 && (size_t)len < size && (!is_kind || slash < work->api_version.len);
+    return is_kind ? apply_definition_name(&entry->work, out, size)
+                   : entry->work.ns.len > 0 && !fed_span_to_cstr(entry->work.ns, out, size);
 }
 
 static bool is_for(const struct await *a, const struct agent_entry *entry)

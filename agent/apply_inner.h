@@ -89,6 +89,9 @@ bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fe
     struct fed_span body, struct agent_seen *out);
 
 /* ---- apply_order.c ---- */
+/* "PLURAL.GROUP", as its CustomResourceDefinition is called; false for the core group, which has no
+ * definitions. */
+bool apply_definition_name(const struct fed_work *work, char *out, size_t size);
 /* Whether the entry's step has to wait for something else; then it is planned for when that moves,
  * and says so. */
 bool apply_waits(struct agent_apply *apply, struct agent_entry *entry);

@@ -79,20 +79,26 @@ static bool wait_for_namespace(struct agent_apply *apply, struct agent_entry *en
     return true;
 }
 
+bool apply_definition_name(const struct fed_work *work, char *out, size_t size)
+{
+    struct fed_span group = fed_work_group(work->api_version);
+    int len = snprintf(
+        out, size, FED_SPAN_FMT "." FED_SPAN_FMT, FED_SPAN_ARG(work->plural), FED_SPAN_ARG(group));
+
+    return group.len > 0 && len > 0 && (size_t)len < size;
+}
+
 /* The bundle's own definition of the kind; NULL when it has none. */
 static const struct agent_entry *find_crd(
     const struct agent_apply *apply, const struct fed_work *work)
 {
-    size_t slash = fed_span_find(work->api_version, '/');
     struct fed_work crd = {.api_version = FED_SPAN_LIT("apiextensions.k8s.io/v1"),
         .kind = FED_SPAN_LIT("CustomResourceDefinition")};
     const struct agent_entry *found;
     char name[AGENT_AWAIT_NAME_MAX];
-    int len = snprintf(name, sizeof name, FED_SPAN_FMT ".%.*s", FED_SPAN_ARG(work->plural),
-        (int)slash, (const char *)work->api_version.at);
 
-    if (slash == work->api_version.len || len < 0 || (size_t)len >= sizeof name)
-        return NULL; /* the core group, which has no definitions */
+    if (!apply_definition_name(work, name, sizeof name))
+        return NULL;
     crd.name = fed_span_text(name);
     found = agent_table_find(apply->table, &crd);
     return found && agent_entry_is_held_to(found) && !is_held(found) ? found : NULL;

@@ -363,16 +363,9 @@ static const struct {
 };
 #define N_RULES (sizeof rules / sizeof *rules)
 
-static struct fed_span group_of(struct fed_span api_version)
-{
-    size_t slash = fed_span_find(api_version, '/');
-
-    return fed_span_sub(api_version, 0, slash == api_version.len ? 0 : slash);
-}
-
 static size_t find_rule(struct fed_span api_version, struct fed_span kind)
 {
-    struct fed_span group = group_of(api_version);
+    struct fed_span group = fed_work_group(api_version);
     size_t i = 0;
 
     while (i < N_RULES && !(fed_span_is(group, rules[i].group) && fed_span_is(kind, rules[i].kind)))
@@ -396,7 +389,7 @@ static bool is_own(struct fed_span group)
 
 bool agent_health_needs_content(struct fed_span api_version, struct fed_span kind)
 {
-    return find_rule(api_version, kind) < N_RULES || !is_own(group_of(api_version));
+    return find_rule(api_version, kind) < N_RULES || !is_own(fed_work_group(api_version));
 }
 
 bool agent_health_has_pods(struct fed_span api_version, struct fed_span kind)

@@ -278,12 +278,10 @@ static bool kind_matches(struct fed_span pattern, struct fed_span text)
 static bool kind_passes(
     const struct agent_policy *policy, const struct fed_work *work, struct fed_diag *diag)
 {
-    size_t slash = fed_span_find(work->api_version, '/');
+    struct fed_span group = fed_work_group(work->api_version);
     char text[FED_WORK_KIND_MAX + FED_WORK_API_VERSION_MAX + 2];
-    int n = slash < work->api_version.len
-                ? snprintf(text, sizeof text, FED_SPAN_FMT ".%.*s", FED_SPAN_ARG(work->kind),
-                      (int)slash, (const char *)work->api_version.at)
-                : snprintf(text, sizeof text, FED_SPAN_FMT, FED_SPAN_ARG(work->kind));
+    int n = snprintf(text, sizeof text, FED_SPAN_FMT "%s" FED_SPAN_FMT, FED_SPAN_ARG(work->kind),
+        group.len > 0 ? "." : "", FED_SPAN_ARG(group));
 
     return n > 0 && (size_t)n < sizeof text &&
            policy_passes(&policy->kinds, kind_matches, "kinds", "kind", fed_span_text(text), diag);

@@ -20,17 +20,10 @@ static const struct fed_work *work_at(const struct writer *w, size_t i)
     return &w->table->at[i]->work;
 }
 
-static struct fed_span group_of(const struct fed_work *work)
-{
-    size_t slash = fed_span_find(work->api_version, '/');
-
-    return slash < work->api_version.len ? fed_span_sub(work->api_version, 0, slash)
-                                         : (struct fed_span){0};
-}
-
 static bool same_kind(const struct fed_work *a, const struct fed_work *b)
 {
-    return fed_span_eq(a->plural, b->plural) && fed_span_eq(group_of(a), group_of(b));
+    return fed_span_eq(a->plural, b->plural) &&
+           fed_span_eq(fed_work_group(a->api_version), fed_work_group(b->api_version));
 }
 
 /* In whose name requests about the work are made. */
@@ -139,11 +132,11 @@ static void put_cluster_scoped(struct writer *w, bool first)
             continue;
         if (i == 0 || work_at(w, i - 1)->ns.len > 0 || first_of_kind(w, i)) {
             /* A name cannot be asked for before the object is there. */
-            put_rule(w, first, group_of(work), work->plural, "\"create\"", NULL);
+            put_rule(w, first, fed_work_group(work->api_version), work->plural, "\"create\"", NULL);
             first = false;
         }
-        put_rule(
-            w, false, group_of(work), work->plural, "\"get\", \"patch\", \"delete\"", &work->name);
+        put_rule(w, false, fed_work_group(work->api_version), work->plural,
+            "\"get\", \"patch\", \"delete\"", &work->name);
     }
 }
 
@@ -158,7 +151,8 @@ static void put_cluster_role(struct writer *w)
     put_rule(w, true, (struct fed_span){0}, FED_SPAN_LIT("nodes"), "\"list\"", NULL);
     for (size_t i = 0; i < w->table->n; i++) {
         if (first_of_kind(w, i))
-            put_rule(w, false, group_of(work_at(w, i)), work_at(w, i)->plural, LOOK, NULL);
+            put_rule(w, false, fed_work_group(work_at(w, i)->api_version), work_at(w, i)->plural,
+                LOOK, NULL);
     }
     if (own)
         put_cluster_scoped(w, false);
@@ -202,7 +196,8 @@ static void put_kinds(
         if (!fed_span_eq(work->ns, ns) || (with_pods && !has_pods(work)))
             continue;
         if (!before || !same_kind(before, work))
-            put_rule(w, first && !before, group_of(work), work->plural, verbs, NULL);
+            put_rule(
+                w, first && !before, fed_work_group(work->api_version), work->plural, verbs, NULL);
         before = work;
     }
 }

@@ -217,11 +217,8 @@ enum fed_err agent_state_set_identity(
 
 void agent_state_put_work_key(struct fed_buf *out, const struct fed_work *work)
 {
-    size_t slash = fed_span_find(work->api_version, '/');
-
     fed_buf_put_text(out, "w/");
-    if (slash < work->api_version.len)
-        fed_buf_put(out, fed_span_sub(work->api_version, 0, slash));
+    fed_buf_put(out, fed_work_group(work->api_version));
     fed_buf_put_u8(out, 0);
     fed_buf_put(out, work->kind);
     fed_buf_put_u8(out, 0);

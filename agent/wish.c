@@ -26,43 +26,35 @@ static struct fed_span trim(struct fed_span text)
     return text;
 }
 
-/* Up to the separator, which is taken too; all of it when there is none. */
-static struct fed_span take_until(struct fed_span *from, char separator)
-{
-    const uint8_t *at = from->len > 0 ? memchr(from->at, separator, from->len) : NULL;
-    struct fed_span part = *from;
-
-    if (!at) {
-        *from = fed_span_of(from->at + from->len, 0);
-        return part;
-    }
-    part.len = (size_t)(at - from->at);
-    *from = fed_span_of(at + 1, from->len - part.len - 1);
-    return part;
-}
-
 static bool take_dependency(struct fed_span text, struct agent_dependency *out)
 {
     struct fed_span rest = trim(text);
-    struct fed_span type = take_until(&rest, '/');
-    struct fed_span first = take_until(&rest, '/');
+    struct fed_span type = {0};
+    struct fed_span first = {0};
 
-    *out = (struct agent_dependency){.has_group = memchr(type.at, '.', type.len) != NULL};
-    out->kind = take_until(&type, '.');
+    *out = (struct agent_dependency){0};
+    fed_span_split(&rest, '/', &type);
+    fed_span_split(&rest, '/', &first);
+    out->has_group = fed_span_find(type, '.') < type.len;
+    fed_span_split(&type, '.', &out->kind);
     out->group = type;
-    out->ns = rest.len > 0 ? first : fed_span_of(first.at, 0);
+    if (rest.len > 0)
+        out->ns = first;
     out->name = rest.len > 0 ? rest : first;
-    return out->kind.len > 0 && out->name.len > 0 && !memchr(out->name.at, '/', out->name.len) &&
+    return out->kind.len > 0 && out->name.len > 0 &&
+           fed_span_find(out->name, '/') == out->name.len &&
            (!out->has_group || out->group.len > 0) && !(rest.len > 0 && first.len == 0);
 }
 
 static enum fed_err read_dependencies(
     struct agent_wish *wish, struct fed_span text, struct fed_diag *diag)
 {
-    while (text.len > 0) {
+    struct fed_span one;
+
+    while (fed_span_split(&text, ',', &one)) {
         if (wish->n_dependencies == AGENT_WISH_DEPENDENCIES_MAX)
             return refuse(diag, "depends-on", "more than 32 works");
-        if (!take_dependency(take_until(&text, ','), &wish->dependencies[wish->n_dependencies++]))
+        if (!take_dependency(one, &wish->dependencies[wish->n_dependencies++]))
             return refuse(diag, "depends-on",
                 "not a list of KIND[.GROUP]/NAME or KIND[.GROUP]/NAMESPACE/NAME");
     }
@@ -240,13 +232,6 @@ enum fed_err agent_wish_of(struct agent_state *state, struct agent_entry *entry,
 
 /* ---- dependencies ---- */
 
-static struct fed_span group_of(struct fed_span api_version)
-{
-    const uint8_t *slash = memchr(api_version.at, '/', api_version.len);
-
-    return fed_span_of(api_version.at, slash ? (size_t)(slash - api_version.at) : 0);
-}
-
 static bool is_meant(
     const struct agent_entry *entry, struct fed_span ns, const struct agent_dependency *d)
 {
@@ -254,7 +239,7 @@ static bool is_meant(
 
     if (!fed_span_eq(work->kind, d->kind) || !fed_span_eq(work->name, d->name))
         return false;
-    if (d->has_group && !fed_span_eq(group_of(work->api_version), d->group))
+    if (d->has_group && !fed_span_eq(fed_work_group(work->api_version), d->group))
         return false;
     if (d->ns.len > 0)
         return fed_span_eq(work->ns, d->ns);
@@ -273,12 +258,6 @@ static struct agent_entry *find(const struct agent_table *table, struct fed_span
             return entry;
     }
     return NULL;
-}
-
-struct agent_entry *agent_wish_find(
-    const struct agent_table *table, struct fed_span ns, const struct agent_dependency *dependency)
-{
-    return find(table, ns, dependency, false);
 }
 
 void agent_wish_look_up(const struct agent_table *table, struct agent_entry *entry)

@@ -67,8 +67,5 @@ void agent_wish_free(struct fed_alloc *mem, struct agent_wish *wish); /* NULL is
  * for an entry that is on its way out itself the other way round. Stands until the table's next
  * round. The entry has a wish. */
 void agent_wish_look_up(const struct agent_table *table, struct agent_entry *entry);
-/* The work that the dependency means, seen from ns; NULL when the bundle has none. */
-struct agent_entry *agent_wish_find(
-    const struct agent_table *table, struct fed_span ns, const struct agent_dependency *dependency);
 
 #endif

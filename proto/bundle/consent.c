@@ -175,17 +175,10 @@ static enum fed_err digest_parts(const struct fed_span parts[4], struct fed_remo
     return err;
 }
 
-static struct fed_span group_of(struct fed_span api_version)
-{
-    size_t slash = fed_span_find(api_version, '/');
-
-    return slash < api_version.len ? fed_span_sub(api_version, 0, slash) : (struct fed_span){0};
-}
-
 enum fed_err fed_removal_id_of(const struct fed_work *work, struct fed_removal_id *out)
 {
     const struct fed_span parts[4] = {
-        group_of(work->api_version), work->kind, work->ns, work->name};
+        fed_work_group(work->api_version), work->kind, work->ns, work->name};
 
     return digest_parts(parts, out);
 }

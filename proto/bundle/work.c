@@ -3,8 +3,7 @@
 
 #include "proto/base/text.h"
 
-/* "apps" of "apps/v1", "" of "v1". */
-static struct fed_span group_of(struct fed_span api_version)
+struct fed_span fed_work_group(struct fed_span api_version)
 {
     size_t slash = fed_span_find(api_version, '/');
 
@@ -13,7 +12,7 @@ static struct fed_span group_of(struct fed_span api_version)
 
 int fed_work_cmp(const struct fed_work *a, const struct fed_work *b)
 {
-    int order = fed_span_cmp(group_of(a->api_version), group_of(b->api_version));
+    int order = fed_span_cmp(fed_work_group(a->api_version), fed_work_group(b->api_version));
 
     if (!order)
         order = fed_span_cmp(a->kind, b->kind);

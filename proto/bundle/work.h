@@ -72,6 +72,8 @@ struct fed_manifest {
     size_t n_works;
 };
 
+/* "apps" of "apps/v1", "" of "v1". */
+struct fed_span fed_work_group(struct fed_span api_version);
 /* Order of identities: api group, kind, namespace, name; bytewise. The version is not part of it.
  */
 int fed_work_cmp(const struct fed_work *a, const struct fed_work *b);

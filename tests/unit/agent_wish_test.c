@@ -100,7 +100,7 @@ static void test_refused(void **state)
     }
 }
 
-static void add(struct agent_table *table, const char *api_version, const char *kind,
+static struct agent_entry *add(struct agent_table *table, const char *api_version, const char *kind,
     const char *ns, const char *name)
 {
     struct fed_work work = {.api_version = fed_span_text(api_version),
@@ -114,12 +114,25 @@ static void add(struct agent_table *table, const char *api_version, const char *
     assert_non_null(entry);
     entry->in_manifest = true;
     assert_int_equal(agent_table_append_take(table, entry), FED_OK);
+    return entry;
+}
+
+/* As what the entry wishes, whose wish stays the caller's. */
+static void look_up(
+    const struct agent_table *table, struct agent_entry *entry, struct agent_wish *wish)
+{
+    wish->looked_up = table->round - 1;
+    entry->wish = wish;
+    agent_wish_look_up(table, entry);
+    entry->wish = NULL;
 }
 
 static void test_dependencies(void **state)
 {
     static const char *const ids[] = {
         "web/Deployment/apps/v1", "base/ConfigMap/v1", "/Namespace/v1", NULL};
+    struct agent_entry *elsewhere;
+    struct agent_entry *here;
     struct agent_table table;
     struct agent_wish *wish;
     struct fed_diag diag = {""};
@@ -127,6 +140,8 @@ static void test_dependencies(void **state)
     (void)state;
     agent_table_init(&table, fed_alloc_system());
     add(&table, "v1", "ConfigMap", "base", "settings");
+    elsewhere = add(&table, "v1", "ConfigMap", "else", "settings");
+    here = add(&table, "v1", "ConfigMap", "web", "of-it");
     add(&table, "v1", "Namespace", "", "web");
     add(&table, "apps/v1", "Deployment", "web", "db");
     assert_int_equal(
@@ -135,9 +150,9 @@ static void test_dependencies(void **state)
             "", &wish, &diag),
         FED_OK);
     assert_int_equal(wish->n_dependencies, 4);
+    look_up(&table, here, wish);
     for (size_t i = 0; i < 4; i++) {
-        const struct agent_entry *entry =
-            agent_wish_find(&table, FED_SPAN_LIT("web"), &wish->dependencies[i]);
+        const struct agent_entry *entry = wish->dependencies[i].found;
         char id[100] = "";
 
         if (entry)
@@ -147,7 +162,8 @@ static void test_dependencies(void **state)
         assert_string_equal(id, ids[i] ? ids[i] : "");
     }
     /* from another namespace the same name means nothing */
-    assert_null(agent_wish_find(&table, FED_SPAN_LIT("else"), &wish->dependencies[0]));
+    look_up(&table, elsewhere, wish);
+    assert_null(wish->dependencies[0].found);
     agent_wish_free(fed_alloc_system(), wish);
     agent_table_fini(&table);
 }
