@@ -8,7 +8,8 @@
 #include <string.h>
 
 struct one_document {
-    struct agent_config *config;
+    agent_world_document *read;
+    void *ctx;
     enum fed_err err;
     struct fed_diag *diag;
 };
@@ -20,24 +21,35 @@ static bool on_document(void *ctx, size_t index, struct fed_span json)
     if (index > 0)
         one->err = fed_diag_set(one->diag, FED_ERR_INVALID, "more than one document");
     else
-        one->err = agent_config_read(one->config, json, one->diag);
+        one->err = one->read(one->ctx, json, one->diag);
     return !one->err;
+}
+
+enum fed_err agent_world_read(const struct agent_world *w, const char *path, size_t limit,
+    agent_world_document *read, void *ctx, struct fed_diag *diag)
+{
+    struct one_document one = {.read = read, .ctx = ctx, .diag = diag};
+    struct fed_buf text;
+    enum fed_err err;
+
+    fed_buf_init(&text, w->mem, limit);
+    err = w->fs.read(w->fs.ctx, path, &text, diag);
+    if (!err)
+        err = fed_yaml_each_json(w->mem, fed_buf_span(&text), on_document, &one, diag);
+    fed_buf_fini(&text);
+    return err ? err : one.err;
+}
+
+static enum fed_err read_config(void *ctx, struct fed_span json, struct fed_diag *diag)
+{
+    return agent_config_read(ctx, json, diag);
 }
 
 static enum fed_err read_config_file(
     const struct agent_world *w, const char *path, struct agent_config *out, struct fed_diag *diag)
 {
-    struct one_document one = {.config = out, .diag = diag};
-    struct fed_buf text;
-    enum fed_err err;
+    enum fed_err err = agent_world_read(w, path, AGENT_CONFIG_MAX, read_config, out, diag);
 
-    fed_buf_init(&text, w->mem, AGENT_CONFIG_MAX);
-    err = w->fs.read(w->fs.ctx, path, &text, diag);
-    if (!err)
-        err = fed_yaml_each_json(w->mem, fed_buf_span(&text), on_document, &one, diag);
-    if (!err)
-        err = one.err;
-    fed_buf_fini(&text);
     return err ? fed_diag_prefix(diag, err, "%s", path) : FED_OK;
 }
 

@@ -2,7 +2,6 @@
 #include "agent/world.h"
 
 #include "agent/limits.h"
-#include "ports/yaml.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -302,38 +301,25 @@ void agent_world_close_links(struct agent_world *w)
 struct policy_file {
     struct fed_alloc *mem;
     struct agent_policy *policy;
-    enum fed_err err;
-    struct fed_diag *diag;
 };
 
-static bool on_policy(void *ctx, size_t index, struct fed_span json)
+static enum fed_err read_policy(void *ctx, struct fed_span json, struct fed_diag *diag)
 {
     struct policy_file *file = ctx;
 
-    if (index > 0)
-        file->err = fed_diag_set(file->diag, FED_ERR_INVALID, "more than one document");
-    else
-        file->err = agent_policy_read(file->mem, json, &file->policy, file->diag);
-    return !file->err;
+    return agent_policy_read(file->mem, json, &file->policy, diag);
 }
 
 enum fed_err agent_world_open_policy(struct agent_world *w, struct fed_diag *diag)
 {
-    struct policy_file file = {.mem = w->mem, .diag = diag};
-    struct fed_buf text;
+    struct policy_file file = {.mem = w->mem};
     enum fed_err err;
 
     if (!w->config.policy[0])
         return FED_OK;
-    fed_buf_init(&text, w->mem, AGENT_POLICY_BYTES_MAX);
-    err = w->fs.read(w->fs.ctx, w->config.policy, &text, diag);
-    if (!err)
-        err = fed_yaml_each_json(w->mem, fed_buf_span(&text), on_policy, &file, diag);
-    if (!err)
-        err = file.err;
+    err = agent_world_read(w, w->config.policy, AGENT_POLICY_BYTES_MAX, read_policy, &file, diag);
     if (!err && !file.policy) /* an empty file says nothing, and nothing is not everything */
         err = fed_diag_set(diag, FED_ERR_INVALID, "an empty file; {} allows everything");
-    fed_buf_fini(&text);
     if (err) {
         agent_policy_free(file.policy);
         return fed_diag_prefix(diag, err, "policy %s", w->config.policy);

@@ -89,6 +89,11 @@ FED_MUST_USE enum fed_err agent_world_open_links(struct agent_world *w, bool has
 /* The member's API server, opened when it is first used. */
 void agent_world_open_kube(struct agent_world *w);
 void agent_world_close_links(struct agent_world *w);
+/* The YAML document of a file, as JSON; read is not called for an empty file. FED_ERR_INVALID for
+ * more than one, the errors of fs, of the parser and of read; diag without the file's name. */
+typedef enum fed_err agent_world_document(void *ctx, struct fed_span json, struct fed_diag *diag);
+FED_MUST_USE enum fed_err agent_world_read(const struct agent_world *w, const char *path,
+    size_t limit, agent_world_document *read, void *ctx, struct fed_diag *diag);
 /* The gateway's policy, when one is configured; in w->policy. On failure the one before stays. */
 FED_MUST_USE enum fed_err agent_world_open_policy(struct agent_world *w, struct fed_diag *diag);
 void agent_world_close_store(struct agent_world *w);
