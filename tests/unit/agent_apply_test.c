@@ -53,12 +53,6 @@ static void publish(struct world *w, uint64_t revision, const struct world_work 
         world_boot(w);
 }
 
-static void assert_state(const struct world *w, size_t index, const char *expected)
-{
-    if (strncmp(w->hub_states[index], expected, strlen(expected)) != 0)
-        fail_msg("work %zu: \"%s\", expected \"%s\"", index, w->hub_states[index], expected);
-}
-
 static void become(struct world *w, const char *path, const char *status)
 {
     struct world_object *object = world_object(w, path);
@@ -109,7 +103,7 @@ static void test_waits_for_dependency(void **state)
     publish(w, 1, works, 2);
     world_pass(w, 3000);
     assert_null(world_object(w, MAPS "after"));
-    assert_state(
+    world_assert_state(
         w, 0, "Waiting/Unknown DependencyNotReady waits for Deployment web/api, which is not");
     world_forget_requests(w);
     world_pass(w, 3600000);
@@ -125,7 +119,7 @@ static void test_waits_for_dependency(void **state)
     assert_non_null(world_object(w, MAPS "after")); /* and no timer was waited for */
     assert_null(strstr(w->last_body, "fedlet.io"));
     world_pass(w, 2000);
-    assert_state(w, 0, "Applied");
+    world_assert_state(w, 0, "Applied");
     world_free(w);
 }
 
@@ -149,7 +143,7 @@ static void test_dependency_turns_bad(void **state)
     world_pass(w, 2000);
     map = world_object(w, MAPS "after");
     assert_non_null(map);
-    assert_state(w, 0, "Applied");
+    world_assert_state(w, 0, "Applied");
     snprintf(map->fields, sizeof map->fields, "stolen");
     map->rv = ++w->next_rv;
     world_event(w, map, "MODIFIED");
@@ -159,7 +153,7 @@ static void test_dependency_turns_bad(void **state)
     publish(w, 3, works, 2);
     world_pass(w, 2000);
     assert_null(strstr(w->last_body, "\"k\":\"b\""));
-    assert_state(w, 0, "Waiting/Healthy DependencyNotReady");
+    world_assert_state(w, 0, "Waiting/Healthy DependencyNotReady");
     become(w, APPS "api", READY);
     assert_non_null(strstr(w->last_body, "\"k\":\"b\""));
     world_free(w);
@@ -177,10 +171,11 @@ static void test_dependency_that_is_not_there(void **state)
     (void)state;
     publish(w, 1, works, 3);
     world_pass(w, 3000);
-    assert_state(
+    world_assert_state(
         w, 0, "Waiting/Unknown DependencyNotReady waits for Deployment none, which is not part");
-    assert_state(w, 1, "Applied");
-    assert_state(w, 2, "Failed/Unknown ComputeResourceFailed metadata.annotations[fedlet.io/");
+    world_assert_state(w, 1, "Applied");
+    world_assert_state(
+        w, 2, "Failed/Unknown ComputeResourceFailed metadata.annotations[fedlet.io/");
     works[0].blob = MAP("a", ON("ConfigMap/b"));
     publish(w, 2, works, 3);
     assert_non_null(world_object(w, MAPS "a"));
@@ -202,12 +197,15 @@ static void test_cycle(void **state)
     (void)state;
     publish(w, 1, works, 6);
     world_pass(w, 3000);
-    assert_state(w, 0, "Failed/Unknown DependencyCycle ConfigMap web/a -> ConfigMap web/b -> Con");
-    assert_state(w, 1, "Failed/Unknown DependencyCycle ");
-    assert_state(w, 2, "Failed/Unknown DependencyCycle ");
-    assert_state(w, 3, "Applied");
-    assert_state(w, 4, "Waiting/Unknown DependencyNotReady waits for ConfigMap web/a, which fai");
-    assert_state(w, 5, "Failed/Unknown DependencyCycle ConfigMap web/self -> ConfigMap web/self");
+    world_assert_state(
+        w, 0, "Failed/Unknown DependencyCycle ConfigMap web/a -> ConfigMap web/b -> Con");
+    world_assert_state(w, 1, "Failed/Unknown DependencyCycle ");
+    world_assert_state(w, 2, "Failed/Unknown DependencyCycle ");
+    world_assert_state(w, 3, "Applied");
+    world_assert_state(
+        w, 4, "Waiting/Unknown DependencyNotReady waits for ConfigMap web/a, which fai");
+    world_assert_state(
+        w, 5, "Failed/Unknown DependencyCycle ConfigMap web/self -> ConfigMap web/self");
     world_forget_requests(w);
     world_pass(w, 3600000);
     assert_string_equal(w->requests, "");
@@ -215,19 +213,19 @@ static void test_cycle(void **state)
     publish(w, 2, works, 6);
     world_pass(w, 3000);
     for (size_t i = 0; i < 5; i++)
-        assert_state(w, i, "Applied");
+        world_assert_state(w, i, "Applied");
     /* Closed again by a new version of one: what was applied stays, and all are told. */
     works[2].blob = MAP("b", ON("ConfigMap/a"));
     publish(w, 3, works, 6);
     world_pass(w, 3000);
-    assert_state(w, 0, "Failed/Healthy DependencyCycle ");
-    assert_state(w, 1, "Failed/Healthy DependencyCycle ");
+    world_assert_state(w, 0, "Failed/Healthy DependencyCycle ");
+    world_assert_state(w, 1, "Failed/Healthy DependencyCycle ");
     assert_non_null(world_object(w, MAPS "a"));
     works[2].blob = MAP("b", "");
     publish(w, 4, works, 6);
     world_pass(w, 3000);
-    assert_state(w, 0, "Applied");
-    assert_state(w, 1, "Applied");
+    world_assert_state(w, 0, "Applied");
+    world_assert_state(w, 1, "Applied");
     world_free(w);
 }
 
@@ -322,7 +320,8 @@ static void test_kind_appears(void **state)
     publish(w, 1, works, 20);
     world_pass(w, 3000);
     for (size_t i = 0; i < 20; i++)
-        assert_state(w, i, "Waiting/Unknown CreationFailed KindMissing: no matches for kind \"Wid");
+        world_assert_state(
+            w, i, "Waiting/Unknown CreationFailed KindMissing: no matches for kind \"Wid");
     assert_in_range(world_asked(w, "PATCH"), 1, 12); /* those that were under way, then one */
     world_forget_requests(w);
     world_pass(w, 3600000);
@@ -333,7 +332,7 @@ static void test_kind_appears(void **state)
     w->refuse_path = NULL;
     world_pass(w, 5000);
     for (size_t i = 0; i < 20; i++)
-        assert_state(w, i, "Applied");
+        world_assert_state(w, i, "Applied");
     world_free(w);
 }
 
@@ -348,7 +347,7 @@ static void test_namespace_appears(void **state)
     (void)state;
     publish(w, 1, works, 2);
     world_pass(w, 600000);
-    assert_state(w, 0, "Waiting/Unknown CreationFailed NamespaceMissing: ");
+    world_assert_state(w, 0, "Waiting/Unknown CreationFailed NamespaceMissing: ");
     world_event(w, world_add_object(w, NS_PATH, ""), "ADDED");
     world_settle(w);
     assert_non_null(world_object(w, MAPS "a"));
@@ -371,7 +370,8 @@ static void test_crd_of_the_bundle(void **state)
     assert_non_null(world_object(w, MAPS "a")); /* it holds up its own objects only */
     assert_int_equal(world_asked(w, "GET " WIDGETS), 0);
     assert_int_equal(world_asked(w, "PATCH " WIDGETS), 0);
-    assert_state(w, 2, "Waiting/Unknown CreationFailed KindMissing: CustomResourceDefinition wid");
+    world_assert_state(
+        w, 2, "Waiting/Unknown CreationFailed KindMissing: CustomResourceDefinition wid");
     w->refuse_path = "/widgets/";
     w->refuse_status = 404;
     w->refuse_body = "404 page not found\n";
@@ -380,7 +380,7 @@ static void test_crd_of_the_bundle(void **state)
     assert_in_range(world_asked(w, "PATCH " WIDGETS), 2, 8);
     w->refuse_path = NULL;
     world_pass(w, 10000);
-    assert_state(w, 2, "Applied");
+    world_assert_state(w, 2, "Applied");
     world_free(w);
 }
 
@@ -432,12 +432,12 @@ static void test_rates(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct world *w = refused(rows[i].status, rows[i].body);
 
-        assert_state(w, 0, rows[i].told);
+        world_assert_state(w, 0, rows[i].told);
         world_pass(w, 3600000);
         assert_in_range(world_asked(w, "PATCH " MAPS), rows[i].least, rows[i].most);
         w->refuse_path = NULL;
         world_pass(w, 3600000);
-        assert_state(w, 0, "Applied");
+        world_assert_state(w, 0, "Applied");
         world_free(w);
     }
 }
@@ -469,14 +469,14 @@ static void test_half_applied(void **state)
         publish(w, 2, works, 5);
         world_pass(w, 3000);
         for (size_t k = 0; k < 5; k++)
-            assert_state(w, k, k != bad ? "Applied" : statuses[i / 5] ? "Failed" : "Waiting");
+            world_assert_state(w, k, k != bad ? "Applied" : statuses[i / 5] ? "Failed" : "Waiting");
         world_crash(w);
         w->refuse_path = NULL;
         world_forget_requests(w);
         world_boot(w);
         world_pass(w, 600000);
         assert_int_equal(world_asked(w, "PATCH"), 1);
-        assert_state(w, bad, "Applied");
+        world_assert_state(w, bad, "Applied");
         world_free(w);
     }
 }
@@ -506,7 +506,7 @@ static void test_throttled(void **state)
     w->refuse_path = NULL;
     world_pass(w, 20000);
     for (size_t i = 0; i < 20; i++)
-        assert_state(w, i, "Applied");
+        world_assert_state(w, i, "Applied");
     world_free(w);
 }
 
@@ -526,7 +526,7 @@ static void test_immutable_is_left(void **state)
     work.blob = MAP("b", "");
     publish(w, 2, &work, 1);
     world_pass(w, 2000);
-    assert_state(
+    world_assert_state(
         w, 0, "Failed/Healthy ImmutableField spec.x: field is immutable; the object is left as");
     world_pass(w, 3600000);
     assert_int_equal(world_asked(w, "DELETE"), 0);
@@ -553,12 +553,12 @@ static void test_immutable_is_replaced(void **state)
     world_pass(w, 2000);
     assert_int_equal(world_asked(w, "DELETE"), 1);
     assert_non_null(strstr(w->requests, "DELETE " MAPS "a"));
-    assert_state(w, 0, "Waiting/Healthy ");
+    world_assert_state(w, 0, "Waiting/Healthy ");
     w->linger = false;
     w->refuse_path = NULL;
     world_object(w, MAPS "a")->used = false;
     world_pass(w, 60000);
-    assert_state(w, 0, "Applied");
+    world_assert_state(w, 0, "Applied");
     assert_string_not_equal(world_object(w, MAPS "a")->uid, uid);
     assert_int_equal(world_asked(w, "DELETE"), 1);
     world_free(w);
@@ -608,7 +608,7 @@ static void test_data_is_not_replaced(void **state)
     work.blob = other;
     publish(w, 2, &work, 1);
     world_pass(w, 3600000);
-    assert_state(w, 0, "Failed/Progressing ImmutableField spec.x: field is immutable");
+    world_assert_state(w, 0, "Failed/Progressing ImmutableField spec.x: field is immutable");
     assert_int_equal(world_asked(w, "DELETE"), 0);
     world_free(w);
 }

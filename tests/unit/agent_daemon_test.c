@@ -44,17 +44,6 @@ static struct world *world_with_three(void)
     return w;
 }
 
-static bool logged(const struct world *w, const char *text)
-{
-    return strstr(w->log_text, text) != NULL;
-}
-
-static void assert_state(const struct world *w, size_t index, const char *expected)
-{
-    if (strncmp(w->hub_states[index], expected, strlen(expected)) != 0)
-        fail_msg("work %zu: \"%s\", expected \"%s\"", index, w->hub_states[index], expected);
-}
-
 static void test_first_delivery(void **state)
 {
     struct world *w = world_with_three();
@@ -69,8 +58,8 @@ static void test_first_delivery(void **state)
     assert_true(strstr(w->requests, "PATCH " MAP_PATH) < strstr(w->requests, "PATCH " WEB_PATH));
     assert_int_equal(w->full_reports, 1);
     assert_int_equal(w->report.revision, 1);
-    assert_state(w, NS_INDEX, "Applied/Healthy");
-    assert_state(w, WEB_INDEX, "Applied/Progressing");
+    world_assert_state(w, NS_INDEX, "Applied/Healthy");
+    world_assert_state(w, WEB_INDEX, "Applied/Progressing");
     world_free(w);
 }
 
@@ -162,7 +151,7 @@ static void test_crash_between_commit_and_apply(void **state)
     world_boot(w);
     world_pass(w, 2000);
     assert_non_null(strstr(w->last_body, "\"k\":\"b\""));
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
 
     /* Applied, but the result was not written before the crash; then it leaves the bundle: not
      * forgotten. */
@@ -193,14 +182,14 @@ static void test_one_bad_work(void **state)
     world_boot(w);
     world_pass(w, 3000);
     assert_non_null(world_object(w, WEB_PATH));
-    assert_state(w, MAP_INDEX, "Failed/Unknown CreationFailed Invalid: data: too odd");
-    assert_state(w, WEB_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Failed/Unknown CreationFailed Invalid: data: too odd");
+    world_assert_state(w, WEB_INDEX, "Applied");
     world_forget_requests(w);
     world_pass(w, 1500000);
     assert_int_equal(world_asked(w, "PATCH"), 2); /* the third try; then slowly, never given up */
     w->refuse_path = NULL;
     world_pass(w, 3600000);
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -213,10 +202,10 @@ static void test_waits_for_namespace(void **state)
     publish(w, 1, works, 1);
     world_boot(w);
     world_pass(w, 3000);
-    assert_state(w, 0, "Waiting/Unknown CreationFailed NamespaceMissing: ");
+    world_assert_state(w, 0, "Waiting/Unknown CreationFailed NamespaceMissing: ");
     world_add_object(w, NS_PATH, "");
     world_pass(w, 60000);
-    assert_state(w, 0, "Applied");
+    world_assert_state(w, 0, "Applied");
     world_free(w);
 }
 
@@ -231,7 +220,7 @@ static void test_adoption(void **state)
     publish(w, 1, works, 1);
     world_boot(w);
     world_pass(w, 2000);
-    assert_state(w, 0, "Failed/Unknown AlreadyExists");
+    world_assert_state(w, 0, "Failed/Unknown AlreadyExists");
     assert_int_equal(world_asked(w, "PATCH"), 0);
 
     works[0].options = FED_WORK_ADOPT;
@@ -243,14 +232,14 @@ static void test_adoption(void **state)
     world_object(w, MAP_PATH)->rv = ++w->next_rv;
     world_event(w, world_object(w, MAP_PATH), "DELETED");
     world_pass(w, 5000);
-    assert_state(w, 0, "Failed/Healthy ManagedLabelFalse");
+    world_assert_state(w, 0, "Failed/Healthy ManagedLabelFalse");
     assert_int_equal(world_asked(w, "PATCH"), 1);
 
     works[0].blob = map_b.blob;
     publish(w, 3, works, 1);
     world_notify(w);
     world_pass(w, 5000);
-    assert_state(w, 0, "Failed/Healthy ManagedLabelFalse");
+    world_assert_state(w, 0, "Failed/Healthy ManagedLabelFalse");
     assert_int_equal(world_asked(w, "PATCH"), 1);
     world_free(w);
 }
@@ -449,14 +438,14 @@ static void test_drift(void **state)
     world_event(w, map, "MODIFIED");
     world_settle(w);
     assert_string_equal(w->requests, "PATCH " MAP_PATH "\n");
-    assert_true(logged(w, "data.k is set by \"kubectl-edit\""));
+    assert_true(world_logged(w, "data.k is set by \"kubectl-edit\""));
     /* deleted by hand */
     map->rv = ++w->next_rv;
     map->used = false;
     world_event(w, map, "DELETED");
     world_settle(w);
     assert_non_null(world_object(w, MAP_PATH));
-    assert_true(logged(w, "deleted in the member; put back"));
+    assert_true(world_logged(w, "deleted in the member; put back"));
     world_free(w);
 }
 
@@ -555,7 +544,7 @@ static void test_fight_is_bounded_and_named(void **state)
         world_pass(w, 1000);
     }
     assert_in_range(world_asked(w, "PATCH"), 6, 14);
-    assert_state(w, MAP_INDEX, "Failed/Healthy Contested data.k is set by \"rogue\"");
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy Contested data.k is set by \"rogue\"");
     world_free(w);
 }
 
@@ -600,7 +589,7 @@ static void test_removal_spares_a_stranger(void **state)
     world_pass(w, 5000);
     assert_non_null(world_object(w, MAP_PATH));
     assert_int_equal(world_asked(w, "DELETE"), 0);
-    assert_true(logged(w, "left in place"));
+    assert_true(world_logged(w, "left in place"));
     world_free(w);
 }
 
@@ -648,8 +637,8 @@ static void test_joined_once_more(void **state)
     assert_non_null(world_object(w, MAP_PATH));
     assert_string_equal(world_object(w, MAP_PATH)->managed, "");
     assert_string_equal(world_object(w, WEB_PATH)->managed, "true");
-    assert_state(w, 1, "Applied");
-    assert_true(logged(w, "joined once more; 1 objects that"));
+    world_assert_state(w, 1, "Applied");
+    assert_true(world_logged(w, "joined once more; 1 objects that"));
     works[1] = map_a; /* and from here on all is as ever */
     works[1].options |= FED_WORK_ADOPT;
     works[2] = web;
@@ -764,7 +753,7 @@ static void test_end_before_the_first_answer(void **state)
     publish(w, 1, works, 3);
     world_boot(w);
     w->link_events.notification(w->link_events.ctx, &message);
-    assert_true(logged(w, "it ended the observation"));
+    assert_true(world_logged(w, "it ended the observation"));
     w->hold_observe = false;
     world_pass(w, 60000);
     assert_int_equal(w->connects, 2);
@@ -783,7 +772,7 @@ static void test_corrupt_frame_leads_to_full_pull(void **state)
     publish(w, 2, works, 3);
     world_notify(w);
     assert_string_equal(w->requests, ""); /* nothing of it was applied */
-    assert_true(logged(w, "nothing of it was applied"));
+    assert_true(world_logged(w, "nothing of it was applied"));
     w->corrupt_delta = false;
     world_pass(w, 30000);
     assert_int_equal(w->report.revision, 2);
@@ -802,8 +791,8 @@ static void test_same_revision_with_other_content(void **state)
     w->revisions[0] = w->revisions[1];
     w->n_revisions = 1;
     world_notify_again(w);
-    assert_true(logged(w, "the same revision with other content"));
-    assert_true(logged(w, "pulling all of it"));
+    assert_true(world_logged(w, "the same revision with other content"));
+    assert_true(world_logged(w, "pulling all of it"));
     world_pass(w, 3000);
     assert_int_equal(w->pulls, 1);
     assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 2);
@@ -881,7 +870,7 @@ static void test_older_revision_is_refused(void **state)
     world_pass(w, 5000);
     fed_buf_fini(&frame);
     assert_null(world_object(w, MAP_PATH));
-    assert_true(logged(w, "is older than revision 5"));
+    assert_true(world_logged(w, "is older than revision 5"));
     world_free(w);
 }
 
@@ -896,7 +885,7 @@ static void test_new_epoch_removes_nothing(void **state)
     world_pass(w, 10000);
     assert_non_null(world_object(w, WEB_PATH));
     assert_int_equal(world_asked(w, "DELETE"), 0);
-    assert_true(logged(w, "Deployment web/api: not named by the hub's new epoch"));
+    assert_true(world_logged(w, "Deployment web/api: not named by the hub's new epoch"));
     world_crash(w);
     world_boot(w);
     world_pass(w, 5000);
@@ -938,7 +927,7 @@ static void test_dead_hub_is_noticed(void **state)
     publish(w, 2, works, 3); /* told on a session that is dead already */
     world_pass(w, 62000);
     assert_int_equal(w->connects, 2);
-    assert_true(logged(w, "it does not answer any more"));
+    assert_true(world_logged(w, "it does not answer any more"));
     assert_int_equal(w->report.revision, 2);
     world_free(w);
 }
@@ -999,7 +988,7 @@ static void test_marks_of_the_hub(void **state)
     w->hub_saw_copy = true;
     world_boot(w);
     assert_non_null(strstr(w->hello_query, "n=0000000900000000"));
-    assert_true(logged(w, "another machine came to the hub with this cluster's identity"));
+    assert_true(world_logged(w, "another machine came to the hub with this cluster's identity"));
     world_free(w);
 }
 
@@ -1023,7 +1012,7 @@ static void test_liveness_over_https(void **state)
     w->pings_lost = true;
     world_pass(w, 72000);
     assert_true(w->connects > 1);
-    assert_true(logged(w, "it does not answer any more"));
+    assert_true(world_logged(w, "it does not answer any more"));
     world_free(w);
 }
 
@@ -1065,10 +1054,10 @@ static void test_api_server_away(void **state)
     world_pass(w, 20000);
     assert_true(
         strstr((const char *)w->report.facts.at, "unreachable") || w->report.facts.len == 0);
-    assert_true(logged(w, "member API server: unreachable: connection refused"));
+    assert_true(world_logged(w, "member API server: unreachable: connection refused"));
     w->api_down = false;
     world_pass(w, 20000);
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     assert_non_null(strstr(w->last_body, "\"k\":\"b\""));
     world_free(w);
 }
@@ -1121,8 +1110,8 @@ static void test_bad_override_names_its_place(void **state)
     publish(w, 1, works, 3);
     world_boot(w);
     world_pass(w, 3000);
-    assert_state(w, MAP_INDEX, "Failed/Unknown ApplyOverridesFailed");
-    assert_state(w, WEB_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Failed/Unknown ApplyOverridesFailed");
+    world_assert_state(w, WEB_INDEX, "Applied");
     world_free(w);
 }
 
@@ -1137,18 +1126,18 @@ static void test_failures_say_what_was_tried(void **state)
     publish(w, 1, works, 3);
     world_boot(w);
     world_pass(w, 3000);
-    assert_state(w, MAP_INDEX, "Failed/");
+    world_assert_state(w, MAP_INDEX, "Failed/");
     assert_int_equal(w->hub_deeds[MAP_INDEX], FED_DEED_CREATED);
     works[1].overrides = NULL;
     publish(w, 2, works, 3);
     world_notify(w);
     world_pass(w, 3000);
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     works[1].overrides = "[{\"op\":\"remove\",\"path\":\"/data/none\"}]";
     publish(w, 3, works, 3);
     world_notify(w);
     world_pass(w, 3000);
-    assert_state(w, MAP_INDEX, "Failed/");
+    world_assert_state(w, MAP_INDEX, "Failed/");
     assert_int_equal(w->hub_deeds[MAP_INDEX], FED_DEED_UPDATED);
     world_free(w);
 }
@@ -1405,7 +1394,7 @@ static void test_many_works(void **state)
     world_boot(w);
     world_pass(w, 10000);
     for (size_t i = 0; i < 61; i++)
-        assert_state(w, i, "Applied/Healthy");
+        world_assert_state(w, i, "Applied/Healthy");
     world_free(w);
 }
 

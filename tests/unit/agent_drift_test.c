@@ -54,17 +54,6 @@ static struct world *world_with_three(void)
     return world_with(map_a, FED_LINK_KNOWS_ALL);
 }
 
-static bool logged(const struct world *w, const char *text)
-{
-    return strstr(w->log_text, text) != NULL;
-}
-
-static void assert_state(const struct world *w, size_t index, const char *expected)
-{
-    if (strncmp(w->hub_states[index], expected, strlen(expected)) != 0)
-        fail_msg("work %zu: \"%s\", expected \"%s\"", index, w->hub_states[index], expected);
-}
-
 /* Somebody takes a field of ours, and the watch tells. */
 static void steal(struct world *w, const char *path, const char *who, unsigned n)
 {
@@ -229,8 +218,8 @@ static void test_lists_that_lie(void **state)
         world_pass(w, 2 * MINUTE);
         assert_int_equal(world_asked(w, "DELETE"), 0);
         assert_int_equal(world_asked(w, "PATCH"), 0);
-        assert_state(w, MAP_INDEX, "Applied");
-        assert_false(logged(w, "put back"));
+        world_assert_state(w, MAP_INDEX, "Applied");
+        assert_false(world_logged(w, "put back"));
         steal(w, MAP_PATH, "ed", 1); /* and it sees again */
         world_settle(w);
         assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
@@ -247,8 +236,8 @@ static void test_a_lost_event_that_is_wrong(void **state)
     hide(w, map);
     world_pass(w, 5000);
     assert_string_equal(w->requests, "GET " MAP_PATH "\n");
-    assert_false(logged(w, "put back"));
-    assert_state(w, MAP_INDEX, "Applied");
+    assert_false(world_logged(w, "put back"));
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -264,7 +253,7 @@ static void test_a_look_that_fails(void **state)
     world_pass(w, 2 * MINUTE);
     assert_int_equal(w->fail_gets, 0);
     assert_int_equal(world_asked(w, "PATCH"), 0);
-    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
     world_free(w);
 }
 
@@ -348,7 +337,7 @@ static void test_versions_that_go_back(void **state)
     watch->used = false;
     watch->events.ended(watch->events.ctx, FED_OK, 504, (struct fed_span){0}, NULL);
     world_pass(w, 5000);
-    assert_true(logged(w, "data were set back"));
+    assert_true(world_logged(w, "data were set back"));
     assert_string_equal(w->requests, "");
     steal(w, MAP_PATH, "ed", 1);
     world_settle(w);
@@ -370,7 +359,7 @@ static void test_objects_that_are_older(void **state)
     watch->used = false;
     watch->events.ended(watch->events.ctx, FED_OK, 504, (struct fed_span){0}, NULL);
     world_pass(w, 5000);
-    assert_true(logged(w, "data were set back"));
+    assert_true(world_logged(w, "data were set back"));
     assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
     world_free(w);
 }
@@ -399,13 +388,13 @@ static void test_back_with_older_data(void **state)
     w->api_down = true;
     lose_connection(w);
     world_pass(w, MINUTE);
-    assert_true(logged(w, "unreachable"));
+    assert_true(world_logged(w, "unreachable"));
     w->next_rv = 1;
     map->rv = 1;
     snprintf(map->fields, sizeof map->fields, "older");
     w->api_down = false;
     world_pass(w, 2 * MINUTE);
-    assert_true(logged(w, "data were set back"));
+    assert_true(world_logged(w, "data were set back"));
     assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
     assert_in_range(w->lists - lists, 2, 12);
     /* with the same data the three kinds are not all listed */
@@ -437,7 +426,7 @@ static void test_a_kind_that_goes_and_comes(void **state)
     w->no_kind = false;
     world_pass(w, MINUTE); /* the next list finds it; its works do not wait for their own turn */
     assert_non_null(world_object(w, MAP_PATH));
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -467,7 +456,7 @@ static void test_failing_is_bounded(void **state)
     w->refuse_path = NULL;
     world_pass(w, MINUTE + 20000);
     for (unsigned i = 0; i < 61; i++)
-        assert_state(w, i, "Applied");
+        world_assert_state(w, i, "Applied");
     world_free(w);
 }
 
@@ -499,7 +488,7 @@ static void test_labels(void **state)
     hide(w, world_object(w, MAP_PATH));
     world_pass(w, 5000);
     assert_int_equal(world_asked(w, "PATCH"), 0);
-    assert_state(w, MAP_INDEX, "Failed/Healthy ManagedLabelFalse");
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy ManagedLabelFalse");
     world_free(w);
 }
 
@@ -515,7 +504,7 @@ static void test_cleared_managed_fields(void **state)
     world_settle(w);
     assert_string_equal(w->requests, "PATCH " MAP_PATH "\n");
     assert_true(map->fields[0]);
-    assert_true(logged(w, "was taken away"));
+    assert_true(world_logged(w, "was taken away"));
     world_free(w);
 }
 
@@ -550,14 +539,14 @@ static void test_another_object_of_that_name(void **state)
     world_event(w, map, "MODIFIED");
     world_settle(w);
     assert_string_equal(w->requests, "GET " MAP_PATH "\nPATCH " MAP_PATH "\n");
-    assert_true(logged(w, "another object of that name is there; put back"));
+    assert_true(world_logged(w, "another object of that name is there; put back"));
     world_forget_requests(w);
     hide(w, map); /* without it: a stranger's, and left */
     map->managed[0] = map->fields[0] = '\0';
     snprintf(map->uid, sizeof map->uid, "uid-stranger");
     world_pass(w, 5000);
     assert_int_equal(world_asked(w, "PATCH"), 0);
-    assert_state(w, MAP_INDEX, "Failed/Healthy AlreadyExists");
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy AlreadyExists");
     world_free(w);
 }
 
@@ -572,7 +561,7 @@ static void test_a_finalizer_that_hangs(void **state)
     map->rv = ++w->next_rv;
     world_event(w, map, "MODIFIED");
     world_pass(w, 60 * MINUTE);
-    assert_state(w, MAP_INDEX,
+    world_assert_state(w, MAP_INDEX,
         "Waiting/Progressing BeingDeleted the object in the member is being deleted; it waits for "
         "example.com/slow, b");
     assert_in_range(world_asked(w, "GET " MAP_PATH), 60, 200);
@@ -581,7 +570,7 @@ static void test_a_finalizer_that_hangs(void **state)
     hide(w, map);
     world_pass(w, 2000);
     assert_non_null(world_object(w, MAP_PATH));
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -595,7 +584,7 @@ static void test_a_namespace_that_goes(void **state)
     world_object(w, NS_PATH)->rv = ++w->next_rv;
     world_event(w, world_object(w, NS_PATH), "MODIFIED");
     world_pass(w, 2000);
-    assert_state(w, NS_INDEX, "Waiting/Progressing BeingDeleted");
+    world_assert_state(w, NS_INDEX, "Waiting/Progressing BeingDeleted");
     w->refuse_path = "/namespaces/web/";
     w->refuse_status = 403;
     w->refuse_body =
@@ -614,7 +603,7 @@ static void test_a_namespace_that_goes(void **state)
     world_pass(w, 10000);
     for (unsigned i = 0; i < 3; i++) {
         assert_non_null(world_object(w, paths[i]));
-        assert_state(w, i, "Applied");
+        world_assert_state(w, i, "Applied");
     }
     world_free(w);
 }
@@ -631,16 +620,16 @@ static void test_a_fight(void **state)
         world_pass(w, 1000);
     }
     assert_in_range(world_asked(w, "PATCH"), 5, 6);
-    assert_state(w, MAP_INDEX,
+    world_assert_state(w, MAP_INDEX,
         "Failed/Healthy Contested data.k is set by \"kubectl-edit\" at 2026-01-02T00:00:00Z");
     assert_non_null(strstr(w->hub_states[MAP_INDEX], " times in "));
     assert_non_null(strstr(w->hub_states[MAP_INDEX], " s, next try in "));
-    assert_state(w, WEB_INDEX, "Applied"); /* nobody else's matter */
+    world_assert_state(w, WEB_INDEX, "Applied"); /* nobody else's matter */
     /* the other stops: put back once more, and not contested any more after a while */
     world_pass(w, 3 * MINUTE);
     assert_null(strstr(world_object(w, MAP_PATH)->fields, "stolen"));
-    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
-    assert_true(logged(w, "nobody changes it any more"));
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    assert_true(world_logged(w, "nobody changes it any more"));
     world_free(w);
 }
 
@@ -663,7 +652,7 @@ static void test_a_fight_that_somebody_else_ends(void **state)
     world_event(w, map, "MODIFIED");
     world_pass(w, 5 * MINUTE);
     assert_int_equal(world_asked(w, "PATCH"), asked);
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -702,7 +691,7 @@ static void test_a_fight_against_all(void **state)
     asked = world_asked(w, "PATCH");
     assert_in_range(asked, 5 * MANY, 100 + 1500);
     for (unsigned i = 0; i < MANY; i++)
-        assert_state(w, i, "Failed/Healthy Contested");
+        world_assert_state(w, i, "Failed/Healthy Contested");
     world_free(w);
 }
 
@@ -721,10 +710,10 @@ static void test_a_fight_of_deletions(void **state)
         world_pass(w, 1000);
     }
     assert_in_range(world_asked(w, "PATCH"), 5, 8);
-    assert_state(w, MAP_INDEX, "Failed/Healthy Contested deleted in the member; put back ");
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy Contested deleted in the member; put back ");
     world_pass(w, 5 * MINUTE);
     assert_non_null(world_object(w, MAP_PATH));
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -741,7 +730,7 @@ static void test_a_fight_ends_with_new_content(void **state)
     world_publish(w, 7, 2, works, 3);
     world_notify(w);
     world_pass(w, 2000);
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -758,10 +747,10 @@ static void test_a_fight_and_a_refusal(void **state)
     w->refuse_status = 403;
     w->refuse_body = "{}";
     world_pass(w, MINUTE);
-    assert_state(w, MAP_INDEX, "Failed/Healthy UpdateFailed");
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy UpdateFailed");
     w->refuse_path = NULL;
     world_pass(w, 10 * MINUTE);
-    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
     world_free(w);
 }
 
@@ -783,7 +772,7 @@ static void test_nothing_to_put_back(void **state)
         world_pass(w, 1000);
     }
     assert_int_equal(world_asked(w, "PATCH"), 20);
-    assert_state(w, MAP_INDEX, "Applied");
+    world_assert_state(w, MAP_INDEX, "Applied");
     world_free(w);
 }
 
@@ -802,7 +791,7 @@ static void test_report_only(void **state)
     steal(w, MAP_PATH, "kubectl-edit", 1);
     world_pass(w, 2000);
     assert_string_equal(w->requests, "GET " MAP_PATH "\n");
-    assert_state(w, MAP_INDEX,
+    world_assert_state(w, MAP_INDEX,
         "Applied/Healthy Drifted data.k is gone, not \"a\": set by \"kubectl-edit\" at "
         "2026-01-02T00:00:00Z");
     assert_non_null(strstr(w->hub_states[MAP_INDEX], "; left so (fedlet.io/drift: report)"));
@@ -822,22 +811,22 @@ static void test_report_only(void **state)
     world_boot(w);
     world_pass(w, 5000);
     assert_int_equal(world_asked(w, "PATCH"), 0);
-    assert_state(w, MAP_INDEX, "Applied/Healthy Drifted");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy Drifted");
     /* put right by whoever it was */
     snprintf(map->fields, sizeof map->fields, "%s", fields);
     map->rv = ++w->next_rv;
     world_event(w, map, "MODIFIED");
     world_pass(w, 2000);
-    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
     /* new content takes its place */
     steal(w, MAP_PATH, "kubectl-edit", 2);
     world_pass(w, 2000);
-    assert_state(w, MAP_INDEX, "Applied/Healthy Drifted");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy Drifted");
     world_publish(w, 7, 2, works, 3);
     world_notify(w);
     world_pass(w, 2000);
     assert_int_equal(world_asked(w, "PATCH"), 1);
-    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
     world_free(w);
 }
 
@@ -853,17 +842,17 @@ static void test_report_only_of_what_is_out_of_sight(void **state)
     map->managed[0] = '\0';
     snprintf(map->fields, sizeof map->fields, "less");
     world_pass(w, 2000);
-    assert_state(w, MAP_INDEX, "Applied/Healthy Drifted");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy Drifted");
     snprintf(map->managed, sizeof map->managed, "true"); /* no event tells of it */
     snprintf(map->fields, sizeof map->fields, "%s", fields);
     map->rv = ++w->next_rv;
     world_pass(w, 10 * MINUTE);
-    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
     map->used = false;
     hide(w, map);
     world_pass(w, 60 * MINUTE);
     assert_null(world_object(w, MAP_PATH));
-    assert_state(w, MAP_INDEX,
+    world_assert_state(w, MAP_INDEX,
         "Failed/Healthy Drifted deleted in the member; left so (fedlet.io/drift: report)");
     assert_int_equal(world_asked(w, "PATCH"), 0);
     world_free(w);
@@ -877,7 +866,7 @@ static void test_an_older_hub_hears_applied(void **state)
     steal(w, MAP_PATH, "kubectl-edit", 1);
     world_pass(w, 5000);
     assert_int_equal(world_asked(w, "PATCH"), 0);
-    assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
     world_free(w);
 }
 

@@ -38,12 +38,6 @@ static void publish(
     world_pass(w, 3000);
 }
 
-static void assert_state(const struct world *w, size_t index, const char *expected)
-{
-    if (strncmp(w->hub_states[index], expected, strlen(expected)) != 0)
-        fail_msg("work %zu: \"%s\", expected \"%s\"", index, w->hub_states[index], expected);
-}
-
 static struct agent_policy *policy_of(const char *json)
 {
     struct agent_policy *policy = NULL;
@@ -84,7 +78,7 @@ static void test_never_adopted_is_never_removed(void **state)
         if (!(i & 1))
             agent_daemon_set_policy(w->daemon, policy);
         publish(w, 7, 1, &work, 1);
-        assert_state(w, 0, "Failed");
+        world_assert_state(w, 0, "Failed");
         if (i & 2) {
             world_crash(w);
             w->api_down = true;
@@ -97,7 +91,7 @@ static void test_never_adopted_is_never_removed(void **state)
         if (i & 8) { /* seen a second time */
             work.blob = MAP("b", "");
             publish(w, 7, 2, &work, 1);
-            assert_state(w, 0, "Failed");
+            world_assert_state(w, 0, "Failed");
         }
         if (i & 4)
             agent_daemon_leave(w->daemon, false, NULL, NULL);
@@ -125,10 +119,10 @@ static void test_never_adopted_is_never_replaced(void **state)
     publish(w, 7, 1, &work, 1);
     world_pass(w, 3600000);
     assert_int_equal(world_asked(w, "DELETE"), 0);
-    assert_state(w, 0, "Failed/Unknown ImmutableField");
+    world_assert_state(w, 0, "Failed/Unknown ImmutableField");
     w->refuse_path = NULL;
     world_pass(w, 7200000);
-    assert_state(w, 0, "Applied");
+    world_assert_state(w, 0, "Applied");
     world_free(w);
 }
 
@@ -147,7 +141,7 @@ static void test_another_policy_leaves_held_and_kept_alone(void **state)
         world_boot(w);
         agent_daemon_set_policy(w->daemon, policy);
         publish(w, 7, 1, &work, 1);
-        assert_state(w, 0, "Failed/Unknown PolicyDenied");
+        world_assert_state(w, 0, "Failed/Unknown PolicyDenied");
         work.options = FED_WORK_HELD;
         publish(w, i ? 8 : 7, i ? 1 : 2, &work, i ? 0 : 1);
         world_forget_requests(w);
@@ -177,11 +171,11 @@ static void test_cycle_leaves_held_alone(void **state)
     works[1].blob = MAP("b", ON("ConfigMap/a"));
     world_forget_requests(w);
     publish(w, 7, 2, works, 2);
-    assert_state(w, 1, "Failed/Healthy DependencyCycle");
+    world_assert_state(w, 1, "Failed/Healthy DependencyCycle");
     works[1].blob = MAP("b", "");
     publish(w, 7, 3, works, 2);
     world_pass(w, 600000);
-    assert_state(w, 1, "Applied");
+    world_assert_state(w, 1, "Applied");
     assert_int_equal(world_asked(w, "PATCH " MAPS "b"), 1);
     assert_int_equal(world_asked(w, "PATCH " MAPS "a"), 0);
     world_free(w);
@@ -207,13 +201,13 @@ static void test_namespace_of_somebody_else(void **state)
         if (i == 2)
             agent_daemon_set_policy(w->daemon, policy);
         publish(w, 7, 1, works, 2);
-        assert_state(w, 1, "Failed/Unknown ");
+        world_assert_state(w, 1, "Failed/Unknown ");
         if (i == 2) {
-            assert_state(w, 0, "Waiting/Unknown CreationFailed NamespaceMissing");
+            world_assert_state(w, 0, "Waiting/Unknown CreationFailed NamespaceMissing");
             world_event(w, world_add_object(w, NS_PATH, ""), "ADDED");
             world_pass(w, 3000);
         }
-        assert_state(w, 0, "Applied");
+        world_assert_state(w, 0, "Applied");
         world_free(w);
     }
     agent_policy_free(policy);

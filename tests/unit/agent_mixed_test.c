@@ -345,12 +345,15 @@ static void run(uint32_t seed)
 static void test_whatever_happens(void **state)
 {
     const char *only = getenv("SEED");
+    uint64_t number;
 
     (void)state;
     for (uint32_t seed = 1; seed <= 60 && !only; seed++)
         run(seed);
-    if (only)
-        run((uint32_t)atoi(only));
+    if (only) {
+        assert_int_equal(fed_span_to_u64(fed_span_text(only), &number), FED_OK);
+        run((uint32_t)number);
+    }
 }
 
 int main(void)

@@ -102,6 +102,14 @@ static void pass(struct scene *s, uint64_t ms)
     }
 }
 
+/* The agent's first process, and version 1. */
+static void boot(struct scene *s, const char *more)
+{
+    s->works[1].blob = blob_of(1, more);
+    world_publish(s->w, 7, ++s->revision, s->works, 2);
+    world_boot(s->w);
+}
+
 static void publish_more(struct scene *s, unsigned number, const char *more)
 {
     s->works[1].blob = blob_of(number, more);
@@ -129,15 +137,19 @@ static void assert_web(const struct scene *s, const char *expected)
         fail_msg("\"%s\", expected \"%s\"", s->w->hub_states[WEB_INDEX], expected);
 }
 
-/* Version 1 is well; version 2 is not, and its time is up. */
-static void begin_rolled_back(struct scene *s)
+/* Version 1 is well; version 2 will not be. */
+static void begin_well(struct scene *s, const char *more)
 {
     scene_init(s);
     s->ill[2] = true;
-    s->works[1].blob = blob_of(1, "");
-    world_publish(s->w, 7, ++s->revision, s->works, 2);
-    world_boot(s->w);
+    boot(s, more);
     pass(s, 10000);
+}
+
+/* ... and its time is up. */
+static void begin_rolled_back(struct scene *s)
+{
+    begin_well(s, "");
     assert_web(s, "Applied/Healthy");
     publish(s, 2);
     pass(s, DEADLINE_MS - 10000);
@@ -217,12 +229,7 @@ static void test_killed_in_the_middle(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     s.w->refuse_path = "deployments";
     s.w->refuse_status = 503;
     s.w->refuse_body = "{}";
@@ -254,12 +261,7 @@ static void test_killed_at_once(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, DEADLINE_MS - 10000);
     for (unsigned i = 0; i < 2000 && version(&s) == 2; i++)
@@ -280,12 +282,7 @@ static void test_full_disk(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, 10000);
     s.w->commit_err = FED_ERR_IO;
@@ -309,9 +306,7 @@ static void test_no_earlier_version(void **state)
     (void)state;
     scene_init(&s);
     s.ill[1] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
+    boot(&s, "");
     pass(&s, DEADLINE_MS + 20000);
     assert_int_equal(version(&s), 1);
     assert_web(&s, "Applied/Unhealthy DeadlineExceeded not healthy within 5m: LessAvailable");
@@ -342,12 +337,7 @@ static void test_late_and_in_time(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, DEADLINE_MS - 20000);
     s.ill[2] = false;
@@ -371,12 +361,7 @@ static void test_looks_before_it_judges(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, 10000);
     set_status(&s, true);
@@ -464,12 +449,7 @@ static void test_without_the_hub(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     world_crash(s.w);
     s.w->hub_down = true;
@@ -487,12 +467,7 @@ static void test_time_without_the_api_server(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, 60000);
     s.w->api_down = true;
@@ -511,12 +486,7 @@ static void test_clock_over_restarts(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, 200000);
     world_crash(s.w);
@@ -558,12 +528,7 @@ static void test_held(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, 60000);
     s.works[1].options = FED_WORK_HELD;
@@ -594,12 +559,7 @@ static void test_cannot_be_put_back(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, "");
     publish(&s, 2);
     pass(&s, 10000);
     s.w->refuse_path = "deployments";
@@ -624,12 +584,7 @@ static void test_is_replaced_to_be_put_back(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, replace);
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, replace);
     publish_more(&s, 2, replace);
     pass(&s, 10000);
     s.w->refuse_path = "deployments";
@@ -745,12 +700,7 @@ static void test_drift_that_is_reported(void **state)
     struct scene s;
 
     (void)state;
-    scene_init(&s);
-    s.ill[2] = true;
-    s.works[1].blob = blob_of(1, report);
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
-    pass(&s, 10000);
+    begin_well(&s, report);
     publish_more(&s, 2, report);
     pass(&s, DEADLINE_MS + 20000);
     assert_web(&s, "Failed/Healthy RolledBack");
@@ -772,9 +722,7 @@ static void test_older_hub(void **state)
     scene_init(&s);
     s.w->hub_knows = 0;
     s.ill[1] = true;
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
+    boot(&s, "");
     pass(&s, DEADLINE_MS + 20000);
     assert_string_equal(s.w->hub_states[WEB_INDEX], "Applied/Unhealthy  ");
     assert_false(s.w->report.entries[0].in_place);
@@ -799,9 +747,7 @@ static void run_random(uint32_t seed)
     unsigned good = 0; /* the last one that was seen well */
 
     scene_init(&s);
-    s.works[1].blob = blob_of(1, "");
-    world_publish(s.w, 7, ++s.revision, s.works, 2);
-    world_boot(s.w);
+    boot(&s, "");
     for (unsigned step = 0; step < 24; step++) {
         switch (draw(&seed, 5)) {
         case 0:

@@ -322,3 +322,14 @@ void world_free(struct world *w)
     fed_arena_fini(&w->report_arena);
     free(w);
 }
+
+bool world_logged(const struct world *w, const char *text)
+{
+    return strstr(w->log_text, text) != NULL;
+}
+
+void world_assert_state(const struct world *w, size_t index, const char *expected)
+{
+    if (strncmp(w->hub_states[index], expected, strlen(expected)) != 0)
+        fail_msg("work %zu: \"%s\", expected \"%s\"", index, w->hub_states[index], expected);
+}

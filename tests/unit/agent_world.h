@@ -182,4 +182,9 @@ void world_event(struct world *w, const struct world_object *object, const char 
 unsigned world_asked(const struct world *w, const char *request);
 void world_forget_requests(struct world *w);
 
+/* Whether the agent has logged that. */
+bool world_logged(const struct world *w, const char *text);
+/* The hub's word for the work begins so: "Applied/Healthy reason message". */
+void world_assert_state(const struct world *w, size_t index, const char *expected);
+
 #endif

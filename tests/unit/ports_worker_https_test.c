@@ -175,7 +175,7 @@ static void connect_agent(struct agent *a)
         .key_pem = fed_buf_span(&w.client_pem.key),
         .ca_pem = fed_buf_span(&w.ca.cert)};
     struct fed_diag diag = {""};
-    uint16_t port = (uint16_t)atoi(strrchr(listen_at, ':') + 1);
+    uint16_t port = (uint16_t)strtoul(strrchr(listen_at, ':') + 1, NULL, 10);
 
     assert_int_equal(
         a->link->connect(a->link->ctx, "127.0.0.1", port, &identity, 20000, &diag), FED_OK);
