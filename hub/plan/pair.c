@@ -53,14 +53,14 @@ static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
 {
     enum fed_err err;
 
-    if (item->error[0]) {
-        wish->error = item->error;
-        fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", item->message);
+    if (item->latest->error[0]) {
+        wish->error = item->latest->error;
+        fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", item->latest->message);
         return FED_OK;
     }
-    err = plan_piece_for(plan, item, cluster, &wish->piece, &wish->diag);
+    err = plan_piece_for(plan, item, item->latest, cluster, &wish->piece, &wish->diag);
     if (!err) {
-        err = plan_knows_fit(plan, item, cluster, &wish->piece);
+        err = plan_knows_fit(plan, item, item->latest, cluster, &wish->piece);
         if (!err)
             return FED_OK;
         plan_piece_unref(plan, wish->piece);
@@ -342,7 +342,7 @@ static enum fed_err pair_recall(
         return FED_OK;
     item->deleting = false;
     selected = plan_item_selects(plan, item, cluster);
-    if (selected && !item->error[0])
+    if (selected && !item->latest->error[0])
         err = pair_want(plan, item, cluster, false);
     item->deleting = true;
     pair = plan_pair_find(item, cluster);
@@ -358,7 +358,7 @@ static bool is_ending(const struct plan_item *item)
 static bool is_frozen(const struct hub_plan *plan, const struct plan_item *item)
 {
     return !plan_type_runs(plan, item->type) ||
-           (!is_ending(item) && item->problem == HUB_PLACEMENT_COMPUTE_FAILED);
+           (!is_ending(item) && item->latest->problem == HUB_PLACEMENT_COMPUTE_FAILED);
 }
 
 enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,

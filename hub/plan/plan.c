@@ -434,8 +434,8 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
 }
 
 enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, const struct hub_kinds *kinds, struct hub_plan **out,
-    struct fed_diag *diag)
+    struct hub_objects *objects, const struct hub_kinds *kinds, const struct hub_gates *gates,
+    struct hub_plan **out, struct fed_diag *diag)
 {
     struct hub_plan *plan = fed_alloc_zero(mem, sizeof *plan);
     struct fed_store *store = hub_objects_store(objects);
@@ -448,6 +448,8 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->log = log;
     plan->objects = objects;
     plan->kinds = kinds;
+    if (gates)
+        plan->gates = *gates;
     plan->settings = hub_kubefed_settings_otherwise();
     fed_consent_limit_default(&plan->consent_limit);
     plan->epoch = store->epoch(store->ctx);

@@ -19,6 +19,7 @@
 #include "proto/bundle/frame.h"
 
 struct hub_plan;
+struct hub_gates;
 
 /* Called after a round of changes, once per cluster whose manifest changed. */
 typedef void hub_plan_changed(void *ctx, struct fed_span cluster, uint64_t revision);
@@ -27,9 +28,10 @@ typedef void hub_plan_changed(void *ctx, struct fed_span cluster, uint64_t revis
 typedef void hub_plan_object_changed(
     void *ctx, const struct hub_object_ref *ref, uint64_t revision);
 
+/* gates: who decides which version of an object a cluster gets (gates.h); NULL: nobody. */
 FED_MUST_USE enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, struct hub_objects *objects, const struct hub_kinds *kinds,
-    struct hub_plan **out, struct fed_diag *diag);
+    const struct hub_gates *gates, struct hub_plan **out, struct fed_diag *diag);
 void hub_plan_close(struct hub_plan *plan);
 void hub_plan_on_change(struct hub_plan *plan, hub_plan_changed *changed,
     hub_plan_object_changed *object_changed, void *ctx);

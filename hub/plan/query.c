@@ -56,8 +56,8 @@ bool hub_plan_work_index(struct hub_plan *plan, struct fed_span name, uint64_t r
 
 enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item)
 {
-    if (item->problem)
-        return item->problem;
+    if (item->latest->problem)
+        return item->latest->problem;
     if (item->type && item->type->namespaced && !item->type->is_namespace &&
         !plan_namespace_item(plan, item->ns) && !plan_namespace_labelled(plan, item->ns))
         return HUB_PLACEMENT_NAMESPACE_NOT_FEDERATED;
@@ -135,15 +135,15 @@ enum fed_err hub_plan_object(
             pair_show(&item->pairs[i], &plan->out_clusters[n++]);
     *out = (struct hub_planned){.problem = plan_item_problem(plan, item),
         .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
-        .message = item->message,
+        .message = item->latest->message,
         .clusters = plan->out_clusters,
         .n_clusters = n,
         .observed_generation = item->generation,
         .deleting = item->deleting,
         .orphan = item->orphan,
         .target = target_of(item),
-        .template_annotations = item->template_annotations,
-        .template_finalizers = item->template_finalizers};
+        .template_annotations = item->latest->template_annotations,
+        .template_finalizers = item->latest->template_finalizers};
     for (size_t i = 0; i < n; i++) {
         out->n_forbidden += plan->out_clusters[i].policy == HUB_POLICY_FORBIDS;
         out->n_waiting += plan->out_clusters[i].policy == HUB_POLICY_WAITS;
