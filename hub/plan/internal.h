@@ -116,6 +116,9 @@ struct plan_pair { /* item x cluster */
     bool fresh;                 /* since the round that is being told of */
     bool deferred;              /* what is new for it waits (hold.c) */
     bool waiting;    /* forbidden, and there until its removal has its turn (waiting.c) */
+    bool withheld;   /* the version that it is to have gives it nothing (gate.h) */
+    bool regate;     /* it is to be computed, as the answer changed */
+    uint8_t version; /* slot of the version that it is to have; 0: the latest */
     uint8_t consent; /* enum plan_consent_state */
 };
 
@@ -153,8 +156,13 @@ struct plan_item {
     bool label_federated;    /* Namespace items: federated: "true" */
     struct fed_span labels;  /* of Namespace items: text; in latest */
     struct fed_span bound; /* names of the policies that bind who wrote the placement; in latest */
-    struct plan_version *latest; /* as it is stored; never NULL */
-    bool system;                 /* in or for a namespace that is never federated */
+    struct plan_version *latest;  /* as it is stored; never NULL */
+    bool governed;                /* its clusters' versions are asked for (gate.h) */
+    bool regated;                 /* answers changed, and no round with them is durable yet */
+    size_t n_regated;             /* pairs */
+    struct plan_earlier *earlier; /* versions that pairs have besides the latest */
+    size_t n_earlier;             /* slots */
+    bool system;                  /* in or for a namespace that is never federated */
     bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
     /* planned */
     struct plan_pair *pairs; /* by cluster name */
@@ -223,9 +231,10 @@ struct hub_plan {
     struct hub_objects *objects;
     const struct hub_kinds *kinds;
     struct hub_objects_member member;
-    struct hub_gates gates;  /* all NULL: none */
-    uint64_t seen;           /* revision up to which changes were taken in */
-    struct fed_timer *retry; /* after a failed commit */
+    struct hub_gates gates;      /* all NULL: none */
+    enum hub_gate_taking taking; /* what is taken in now */
+    uint64_t seen;               /* revision up to which changes were taken in */
+    struct fed_timer *retry;     /* after a failed commit */
     uint32_t epoch;
     uint64_t round;    /* counts them */
     uint64_t computed; /* pairs, since the start */
@@ -258,7 +267,6 @@ struct hub_plan {
     bool preparing; /* it is asked for anyway */
     bool planned;   /* by a round that is not durable yet */
     bool loading;
-    bool undoing; /* what is taken in was undone */
     hub_plan_changed *changed;
     hub_plan_object_changed *object_changed;
     void *changed_ctx;
@@ -269,6 +277,8 @@ struct hub_plan {
     struct fed_manifest out[2];
     struct hub_planned_cluster *out_clusters;
     size_t out_clusters_cap;
+    struct fed_arena out_text;
+    const char *out_why; /* in it, the last one; NULL: none */
 };
 
 /* ---- item.c ---- */
@@ -301,6 +311,10 @@ FED_MUST_USE enum fed_err plan_version_parse(struct hub_plan *plan, struct plan_
     const struct plan_type *type, struct fed_json_doc *doc, const struct fed_json *spec);
 /* A copy that lives as long; at is NULL when memory is out. */
 struct fed_span plan_version_keep(struct plan_version *version, struct fed_span text);
+/* Whether the content of the work is what the version gives the cluster. */
+FED_MUST_USE enum fed_err plan_version_gives(struct hub_plan *plan,
+    const struct plan_version *version, const struct plan_cluster *cluster,
+    const struct fed_work *work, bool *out);
 void plan_version_forget_pieces(struct hub_plan *plan, struct plan_version *version);
 
 /* ---- select.c ---- */
@@ -314,6 +328,9 @@ bool plan_namespace_places(
 /* Whether placement selects the cluster, whatever becomes of it. */
 bool plan_item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* Whether a version's placement does, of a cluster that the latest one's selects. */
+bool plan_version_selects(struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_version *version, const struct plan_cluster *cluster);
 /* Whether what the item means for a cluster may differ with its labels. */
 bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
     const struct fed_json *labels, const struct fed_json *other);

@@ -1,4 +1,5 @@
 /* item.c - one federated object, as it is stored and parsed. */
+#include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
 
 #include <string.h>
@@ -65,6 +66,7 @@ enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *r
 void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item)
 {
     plan_version_forget_pieces(plan, item->latest);
+    plan_gate_forget_pieces(plan, item);
 }
 
 static void untouch(struct hub_plan *plan, struct plan_item *item)
@@ -95,6 +97,7 @@ void plan_item_free(struct hub_plan *plan, struct plan_item *item)
     fed_alloc_free(plan->mem, item->recalled, item->recalled_size);
     fed_alloc_free(plan->mem, item->pairs, item->cap_pairs * sizeof *item->pairs);
     plan_version_free(plan, item->latest);
+    plan_gate_fini(plan, item);
     /* A preview's item stands in for another one, which may be back by now. */
     if (fed_map_get(&plan->items, fed_span_of(item->key, item->key_len)) == item)
         fed_map_remove(&plan->items, fed_span_of(item->key, item->key_len));

@@ -78,6 +78,8 @@ struct hub_planned_cluster {
     const char *message; /* sentence for error or policy, "" when none */
     enum hub_planned_policy policy;
     const char *held;        /* why what is new for it waits; NULL: nothing does */
+    bool gated;              /* so it is by a rollout (gates.h): it has not the latest version, or
+                                is not to have it */
     bool awaits_consent;     /* it is to leave, and stays until somebody consents */
     uint64_t since_revision; /* manifest revision in which the work last changed, or was removed */
     size_t index; /* of the work in the cluster's present manifest; SIZE_MAX when it is not in it */
@@ -102,6 +104,7 @@ struct hub_planned {
     int64_t observed_generation;
     bool deleting;
     bool orphan;               /* its copies are to stay */
+    bool governed;             /* by a rollout policy: see gates.h */
     struct fed_work target;    /* kind, namespace and name in the member, nothing else */
     bool template_annotations; /* the template has some, which are left out */
     bool template_finalizers;

@@ -68,6 +68,14 @@ bool plan_namespace_places(
     return plan_namespace_labelled(plan, ns);
 }
 
+bool plan_version_selects(struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_version *version, const struct plan_cluster *cluster)
+{
+    if (item->type->namespaced && version->placement.mode == PLAN_ABSENT)
+        return plan_namespace_labelled(plan, item->ns);
+    return placement_selects(&version->placement, cluster);
+}
+
 bool plan_item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster)
 {
@@ -77,13 +85,9 @@ bool plan_item_selects(
         return item->label_federated && !plan_namespace_item(plan, item->name);
     if (item->type->is_namespace)
         return plan_namespace_places(plan, item->name, cluster);
-    if (!item->type->namespaced)
-        return placement_selects(&item->latest->placement, cluster);
-    if (!plan_namespace_places(plan, item->ns, cluster))
+    if (item->type->namespaced && !plan_namespace_places(plan, item->ns, cluster))
         return false;
-    if (item->latest->placement.mode == PLAN_ABSENT)
-        return plan_namespace_labelled(plan, item->ns);
-    return placement_selects(&item->latest->placement, cluster);
+    return plan_version_selects(plan, item, item->latest, cluster);
 }
 
 static bool placement_differs(const struct plan_placement *placement, const struct fed_json *labels,
@@ -98,6 +102,8 @@ bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
 {
     const struct plan_item *federated = NULL;
 
+    if (item->governed) /* also the answer may */
+        return true;
     if (placement_differs(&item->latest->placement, labels, other) ||
         plan_overrides_differ(item->latest, labels, other) ||
         plan_policy_labels_matter(plan, item, labels, other))
