@@ -33,8 +33,8 @@ FED_MUST_USE enum fed_err plan_gate_choose(struct hub_plan *plan, struct plan_it
 /* The pair has the version of that slot. */
 void plan_gate_note(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint8_t slot);
-/* What its versions say is to be asked for again. */
-void plan_gate_stale(struct plan_item *item);
+/* What its versions say is to be asked for again, and their works are made anew. */
+void plan_gate_stale(struct hub_plan *plan, struct plan_item *item);
 void plan_gate_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_gate_fini(struct hub_plan *plan, struct plan_item *item);
 /* A federated object comes in (bytes empty: it goes), and is governed or not from now on: tells

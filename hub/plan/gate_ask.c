@@ -18,7 +18,7 @@ enum fed_err hub_plan_regate(struct hub_plan *plan, const struct hub_object_ref 
         return FED_OK;
     item->regated = true;
     if (n == 0) {
-        plan_gate_stale(item);
+        plan_gate_stale(plan, item);
         plan_item_mark(plan, item);
         return FED_OK;
     }
@@ -46,7 +46,7 @@ enum fed_err hub_plan_govern(struct hub_plan *plan, const struct hub_object_ref 
         return FED_OK;
     item->governed = governed;
     item->regated = true;
-    plan_gate_stale(item);
+    plan_gate_stale(plan, item);
     plan_item_mark(plan, item);
     return FED_OK;
 }
