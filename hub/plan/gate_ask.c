@@ -128,6 +128,20 @@ const char *plan_gate_why(
     return why;
 }
 
+void plan_gate_forget_why(struct hub_plan *plan)
+{
+    fed_arena_fini(&plan->out_text);
+    plan->out_why = NULL;
+}
+
+enum fed_err plan_gate_outlook(struct hub_plan *plan, const struct plan_type *type,
+    const struct hub_object_ref *ref, struct fed_span bytes, struct hub_gate_outlook *out)
+{
+    if (!plan->gates.outlook || !type || type->is_namespace)
+        return FED_OK;
+    return plan->gates.outlook(plan->gates.ctx, ref, bytes, out);
+}
+
 static enum fed_err is_same(
     struct hub_plan *plan, const struct plan_item *item, const struct plan_pair *pair, bool *out)
 {

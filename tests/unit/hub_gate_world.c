@@ -93,6 +93,19 @@ static void why(
     fed_buf_printf(out, "wave of " FED_SPAN_FMT " has not begun", FED_SPAN_ARG(cluster));
 }
 
+/* Every write begins one. */
+static enum fed_err outlook(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
+    struct hub_gate_outlook *out)
+{
+    const struct gate_world *g = ctx;
+
+    if (g->refuses || !is_ours(ref))
+        return g->refuses;
+    *out = (struct hub_gate_outlook){
+        .governed = true, .begins = bytes.len > 0, .policy = "careful", .message = "canary, rest"};
+    return FED_OK;
+}
+
 static void *resize(void *ctx, void *at, size_t old_size, size_t size)
 {
     struct gate_world *g = ctx;
@@ -114,8 +127,12 @@ int gate_world_open(void **state)
     memset(&g, 0, sizeof g);
     hub_world_open_three(
         &g.w, (const char *const[]){"{'zone':'p'}", "{'zone':'q'}", "{'zone':'r'}"});
-    g.gates = (struct hub_gates){
-        .ctx = &g, .taken = taken, .choose = choose, .content = content, .why = why};
+    g.gates = (struct hub_gates){.ctx = &g,
+        .taken = taken,
+        .choose = choose,
+        .content = content,
+        .why = why,
+        .outlook = outlook};
     g.mem = (struct fed_alloc){.ctx = &g, .resize = resize};
     g.refuse_after = -1;
     g.governed = true;

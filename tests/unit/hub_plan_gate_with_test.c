@@ -1,5 +1,6 @@
 /* hub_plan_gate_with_test.c - versions by answer together with what else decides: quiet windows,
  * urgency, stopped types, PlacementPolicies, consent, deletion, the works' options, status. */
+#include "hub/plan/preview.h"
 #include "hub_gate_world.h"
 
 #include <setjmp.h>
@@ -365,6 +366,77 @@ static void test_status_says_who_waits_and_how_it_is(void **state)
         "{\"name\":\"c1\",\"status\":\"Waiting\",\"message\":\"wave of c1 has not begun\"}");
 }
 
+static void test_versions_are_of_those_that_have_the_latest(void **state)
+{
+    struct gate_world *g = *state;
+
+    hub_world_put(&g->w, "namespaces", "", "ns", "{'metadata':{'name':'ns'}}");
+    gate_keep(g, 'a', GATE_SPEC("1"));
+    put(g, ",'uid':'u-x'", GATE_SPEC("1"));
+    gate_answer(g, "aaa");
+    put(g, ",'uid':'u-x'", GATE_SPEC("2"));
+    report(g, FED_WORK_APPLIED, FED_HEALTH_HEALTHY, "", "");
+    assert_null(
+        strstr(hub_world_composed(&g->w, W_VERSIONS, "ns", "configmap-x"), "clusterVersions"));
+    gate_turn(g, "c1", '=');
+    report(g, FED_WORK_APPLIED, FED_HEALTH_HEALTHY, "", "");
+    assert_non_null(strstr(hub_world_composed(&g->w, W_VERSIONS, "ns", "configmap-x"),
+        "\"clusterVersions\":[{\"clusterName\":\"c1\",\"version\":\"gen:1\"}]"));
+}
+
+/* ---- previews ---- */
+
+static enum fed_err told(void *ctx, const struct hub_preview_object *object)
+{
+    char *text = ctx;
+    size_t len = 0;
+
+    if (object->rollout)
+        len += (size_t)snprintf(text, 512, "%s%s: %s;", object->rollout->begins ? "begins " : "",
+            object->rollout->policy, object->rollout->message);
+    for (size_t i = 0; i < object->n_clusters; i++)
+        len += (size_t)snprintf(text + len, 512 - len, " %s%s%s",
+            hub_preview_action_name(object->clusters[i].action),
+            object->clusters[i].reason[0] ? " " : "", object->clusters[i].message);
+    return FED_OK;
+}
+
+static const char *preview(struct gate_world *g, const char *name, const char *json)
+{
+    static char text[512];
+    struct hub_preview_change change = {.ref = gate_ref(), .bytes = fed_span_text(json)};
+    struct hub_preview_ask ask = {.changes = &change, .n_changes = 1, .told = told, .ctx = text};
+    struct fed_diag diag = {""};
+
+    change.ref.name = fed_span_text(name);
+    text[0] = '\0';
+    assert_int_equal(hub_plan_preview(g->w.plan, &ask, &diag), g->refuses);
+    return text;
+}
+
+static void test_a_preview_shows_the_end_and_that_a_rollout_begins(void **state)
+{
+    static const char *const map =
+        "{\"metadata\":{\"name\":\"x\",\"namespace\":\"ns\"},\"spec\":{\"template\":{"
+        "\"data\":{\"k\":\"2\"}},\"placement\":{\"clusterSelector\":{}}}}";
+    struct gate_world *g = *state;
+
+    gate_put(g, 'a', "{" GATE_DATA("1") ",'placement':{'clusters':[{'name':'c1'}]}}");
+    g->chosen = 0;
+    g->log[0] = '\0';
+    assert_string_equal(preview(g, "x", map), "begins careful: canary, rest; update create create");
+    assert_string_equal(preview(g, "y", map), " create create create");
+    assert_int_equal(g->chosen, 0);
+    assert_string_equal(g->log, "");
+    gate_answer(g, "=aa");
+    gate_put(g, 'b', GATE_SPEC("2"));
+    assert_string_equal(preview(g, "x", ""), "careful: canary, rest; unchanged create wave of c2 "
+                                             "has not begun create wave of c3 has not "
+                                             "begun");
+    g->refuses = FED_ERR_NOMEM;
+    assert_string_equal(preview(g, "x", map), "");
+}
+
 int main(void)
 {
 #define GATED(test) cmocka_unit_test_setup_teardown(test, gate_world_open, gate_world_close)
@@ -383,6 +455,8 @@ int main(void)
         GATED(test_a_scheduler_takes_the_object_in_again),
         GATED(test_a_type_that_comes_later_finds_what_is_stored),
         GATED(test_status_says_who_waits_and_how_it_is),
+        GATED(test_versions_are_of_those_that_have_the_latest),
+        GATED(test_a_preview_shows_the_end_and_that_a_rollout_begins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
