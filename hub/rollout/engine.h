@@ -102,7 +102,7 @@ FED_MUST_USE enum fed_err hub_rollout_open(const struct hub_rollout_options *opt
 /* A cluster's row. FED_ERR_CORRUPT, FED_ERR_EXISTS, FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err hub_rollout_recall(
     struct hub_rollout *rollout, struct fed_span cluster, struct fed_span row);
-/* All clusters were told: what was recalled and does not exist any more is dropped (row_gone). */
+/* All clusters were told: what does not exist any more is dropped (row_gone). */
 void hub_rollout_ready(struct hub_rollout *rollout);
 
 /* ---- versions ---- */
@@ -114,6 +114,8 @@ void hub_rollout_adopt(struct hub_rollout *rollout, const struct fed_digest *con
  * becomes the last complete version. rules are kept. All rows are due anew (they belong to another
  * rollout: hub_rollout_each_changed tells all that are to be written; the former rollout's may go).
  * Complete at once when every cluster has that content already.
+ * Labels are not kept: tell all clusters again (hub_rollout_cluster, then hub_rollout_ready) before
+ * the next step; whoever is not told gets nothing new.
  * FED_ERR_BUSY: clusters have too many versions as it is: let the present one end first;
  * FED_ERR_NOMEM. Then nothing changed. */
 FED_MUST_USE enum fed_err hub_rollout_begin(struct hub_rollout *rollout,
@@ -196,7 +198,8 @@ FED_MUST_USE enum fed_err hub_rollout_may(const struct hub_rollout *rollout,
 FED_MUST_USE enum fed_err hub_rollout_act(struct hub_rollout *rollout,
     enum hub_rollout_action action, struct fed_span wave, struct fed_span user,
     struct hub_rollout_now now, struct fed_diag *diag);
-/* Before a RETRY: other rules, kept, for the rest of the rollout; waves are numbered anew.
+/* Before a RETRY: other rules, kept, for the rest of the rollout; waves are numbered anew, and all
+ * clusters are to be told again, as after hub_rollout_begin.
  * FED_ERR_NOMEM: nothing changed. */
 FED_MUST_USE enum fed_err hub_rollout_set_rules(
     struct hub_rollout *rollout, struct hub_rollout_rules *rules);

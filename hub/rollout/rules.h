@@ -14,9 +14,10 @@
  *   minReported       1.., default 1
  *   onNewChange       Replace (default) or Queue
  *
- * A window whose end is before its beginning goes on into the next day; both the same is refused.
- * What makes no sense (0 for concurrency, 0%, 101%, 5.5%, unknown members) is refused, never
- * reinterpreted. */
+ * The windows of a wave have one timeZoneLabel: the cluster's label of that key names its time
+ * zone, with "." for "/", which no label's value has (Europe.Berlin); absent: UTC. A window whose
+ * end is before its beginning goes on into the next day; both the same is refused. What makes no
+ * sense (0 for concurrency, 0%, 101%, 5.5%, unknown members) is refused, never reinterpreted. */
 #ifndef FEDLET_HUB_ROLLOUT_RULES_H
 #define FEDLET_HUB_ROLLOUT_RULES_H
 
@@ -25,7 +26,8 @@
 
 #define HUB_ROLLOUT_WAVES_MAX 32u /* of a policy, without "rest" */
 #define HUB_ROLLOUT_WINDOWS_MAX 8u
-#define HUB_ROLLOUT_NAMES_MAX 10000u /* of one wave's clusters */
+#define HUB_ROLLOUT_ZONE_LABELS_MAX 4u /* different ones in a policy */
+#define HUB_ROLLOUT_NAMES_MAX 10000u   /* of one wave's clusters */
 #define HUB_ROLLOUT_FIELD_MAX 256u
 #define HUB_ROLLOUT_DURATION_MAX_MS ((uint64_t)30 * 24 * 3600 * 1000)
 #define HUB_ROLLOUT_NUMBER_MAX 1000000u
@@ -38,9 +40,8 @@ struct hub_rollout_share {
 };
 
 struct hub_rollout_window {
-    uint8_t days;          /* bit 0: Monday */
-    int from_min, to_min;  /* of the local day on which it begins; to up to 24 hours after from */
-    struct fed_span label; /* of the cluster, whose value names the zone; empty: UTC */
+    uint8_t days;         /* bit 0: Monday */
+    int from_min, to_min; /* of the local day on which it begins; to up to 24 hours after from */
 };
 
 struct hub_rollout_wave {
@@ -55,6 +56,7 @@ struct hub_rollout_wave {
     bool approval;
     size_t n_windows;
     struct hub_rollout_window windows[HUB_ROLLOUT_WINDOWS_MAX];
+    unsigned zone_label; /* of rules.zone_labels, for all its windows; UINT32_MAX: UTC */
 };
 
 struct hub_rollout_rules {
@@ -65,6 +67,8 @@ struct hub_rollout_rules {
     struct fed_selector *objects; /* NULL: only those that name the policy */
     size_t n_waves;               /* with "rest", which is the last; >= 1 */
     struct hub_rollout_wave *waves;
+    unsigned n_zone_labels;
+    struct fed_span zone_labels[HUB_ROLLOUT_ZONE_LABELS_MAX];
     struct hub_rollout_share failures;
     uint64_t deadline_ms;
     uint64_t offline_after_ms;
