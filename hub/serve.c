@@ -251,7 +251,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     enum fed_err err = hub_kubefed_config_open(s->mem, &s->log, s->objects, &s->config, diag);
 
     if (!err)
-        err = hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &s->plan, diag);
+        err = hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, NULL, &s->plan, diag);
     if (!err)
         err = hub_status_open(
             s->mem, s->loop, &s->log, s->objects, s->plan, gateway.heartbeat_s, &s->status, diag);

@@ -263,7 +263,7 @@ static void describe(
     if (plan_item_problem(p->plan, item) == HUB_PLACEMENT_COMPUTE_FAILED) {
         out->frozen = true;
         out->reason = "ComputePlacementFailed";
-        out->message = item->message;
+        out->message = item->latest->message;
     } else if (!plan_type_runs(p->plan, type)) {
         out->frozen = true;
         out->reason = "PropagationDisabled";

@@ -3,6 +3,7 @@
 #ifndef FEDLET_TESTS_UNIT_HUB_WORLD_H
 #define FEDLET_TESTS_UNIT_HUB_WORLD_H
 
+#include "hub/plan/gates.h"
 #include "hub/plan/plan.h"
 #include "hub/status/status.h"
 
@@ -14,7 +15,8 @@ struct hub_world {
     struct hub_objects *objects;
     struct hub_plan *plan;
     struct hub_status *status;
-    unsigned changed; /* calls of hub_plan_changed */
+    unsigned changed;              /* calls of hub_plan_changed */
+    const struct hub_gates *gates; /* of the plan, when it is opened; NULL: none */
 };
 
 void hub_world_open(struct hub_world *w);
