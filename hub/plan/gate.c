@@ -185,17 +185,18 @@ void plan_gate_note(
 
 /* ---- the object ---- */
 
-void plan_gate_stale(struct plan_item *item)
-{
-    for (size_t i = 0; i < item->n_earlier; i++)
-        item->earlier[i].stale = true;
-}
-
 void plan_gate_forget_pieces(struct hub_plan *plan, struct plan_item *item)
 {
     for (size_t i = 0; i < item->n_earlier; i++)
         if (item->earlier[i].version)
             plan_version_forget_pieces(plan, item->earlier[i].version);
+}
+
+void plan_gate_stale(struct hub_plan *plan, struct plan_item *item)
+{
+    plan_gate_forget_pieces(plan, item);
+    for (size_t i = 0; i < item->n_earlier; i++)
+        item->earlier[i].stale = true;
 }
 
 void plan_gate_fini(struct hub_plan *plan, struct plan_item *item)

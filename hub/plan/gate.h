@@ -33,8 +33,8 @@ FED_MUST_USE enum fed_err plan_gate_choose(struct hub_plan *plan, struct plan_it
 /* The pair has the version of that slot. */
 void plan_gate_note(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint8_t slot);
-/* What its versions say is to be asked for again. */
-void plan_gate_stale(struct plan_item *item);
+/* What its versions say is to be asked for again, and their works are made anew. */
+void plan_gate_stale(struct hub_plan *plan, struct plan_item *item);
 void plan_gate_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_gate_fini(struct hub_plan *plan, struct plan_item *item);
 /* A federated object comes in (bytes empty: it goes), and is governed or not from now on: tells
@@ -48,9 +48,12 @@ FED_MUST_USE enum fed_err plan_regated_compute(struct hub_plan *plan, struct pla
 void plan_regated_forget(struct plan_item *item); /* all were computed */
 /* The commit was undone, and with it, perhaps, the answers. */
 void plan_regated_undone(struct hub_plan *plan);
-/* Why the pair has not the latest version, NULL when it has; valid until plan->out_text is reset.
- */
+/* Why the pair has not the latest version, NULL when it has; valid until _forget_why. */
 const char *plan_gate_why(
     struct hub_plan *plan, const struct plan_item *item, const struct plan_pair *pair);
+void plan_gate_forget_why(struct hub_plan *plan);
+/* What a write would bring; out is zero. */
+FED_MUST_USE enum fed_err plan_gate_outlook(struct hub_plan *plan, const struct plan_type *type,
+    const struct hub_object_ref *ref, struct fed_span bytes, struct hub_gate_outlook *out);
 
 #endif

@@ -18,7 +18,7 @@ enum fed_err hub_plan_regate(struct hub_plan *plan, const struct hub_object_ref 
         return FED_OK;
     item->regated = true;
     if (n == 0) {
-        plan_gate_stale(item);
+        plan_gate_stale(plan, item);
         plan_item_mark(plan, item);
         return FED_OK;
     }
@@ -46,7 +46,7 @@ enum fed_err hub_plan_govern(struct hub_plan *plan, const struct hub_object_ref 
         return FED_OK;
     item->governed = governed;
     item->regated = true;
-    plan_gate_stale(item);
+    plan_gate_stale(plan, item);
     plan_item_mark(plan, item);
     return FED_OK;
 }
@@ -126,6 +126,20 @@ const char *plan_gate_why(
         why = keep_text(plan, fed_buf_cstr(&text));
     fed_buf_fini(&text);
     return why;
+}
+
+void plan_gate_forget_why(struct hub_plan *plan)
+{
+    fed_arena_fini(&plan->out_text);
+    plan->out_why = NULL;
+}
+
+enum fed_err plan_gate_outlook(struct hub_plan *plan, const struct plan_type *type,
+    const struct hub_object_ref *ref, struct fed_span bytes, struct hub_gate_outlook *out)
+{
+    if (!plan->gates.outlook || !type || type->is_namespace)
+        return FED_OK;
+    return plan->gates.outlook(plan->gates.ctx, ref, bytes, out);
 }
 
 static enum fed_err is_same(

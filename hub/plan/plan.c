@@ -266,7 +266,7 @@ static enum fed_err item_put(
     if (err)
         return err;
     item->governed = governed;
-    plan_gate_stale(item);
+    plan_gate_stale(plan, item);
     err = type ? plan_item_parse(plan, item, change->bytes)
                : plan_item_parse_namespace(plan, item, change->bytes);
     if (err)

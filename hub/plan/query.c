@@ -136,8 +136,7 @@ enum fed_err hub_plan_object(
         plan->out_clusters = all;
         plan->out_clusters_cap = item->n_pairs;
     }
-    fed_arena_fini(&plan->out_text);
-    plan->out_why = NULL;
+    plan_gate_forget_why(plan);
     for (size_t i = 0; i < item->n_pairs; i++)
         if (is_shown(plan, item, &item->pairs[i]))
             pair_show(plan, item, &item->pairs[i], &plan->out_clusters[n++]);

@@ -43,8 +43,8 @@ static void open_all(struct hub_world *w)
     assert_int_equal(hub_objects_open(fed_alloc_system(), w->loop, fed_sqlite_store_port(w->sqlite),
                          &w->objects, &diag),
         FED_OK);
-    if (hub_plan_open(
-            fed_alloc_system(), w->loop, NULL, w->objects, NULL, w->gates, &w->plan, &diag))
+    if (hub_plan_open(w->plan_mem ? w->plan_mem : fed_alloc_system(), w->loop, NULL, w->objects,
+            NULL, w->gates, &w->plan, &diag))
         fail_msg("%s", diag.text);
     if (hub_status_open(
             fed_alloc_system(), w->loop, NULL, w->objects, w->plan, 120, &w->status, &diag))
