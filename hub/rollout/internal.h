@@ -304,6 +304,11 @@ FED_MUST_USE enum fed_err rollout_write(
 /* Everything again from the store, after a write that failed or that another hub made. */
 void rollout_recover(struct hub_rollouts *r, struct rollout_subject *s);
 
+/* ---- facts.c ---- */
+/* Tells the engine which clusters there are, and what is known of their copies. FED_ERR_NOT_FOUND:
+ * the plan has no such object. */
+FED_MUST_USE enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s);
+
 /* ---- actions.c ---- */
 /* Actions that were written in this turn take effect. */
 void rollout_act_all(struct hub_rollouts *r);
