@@ -82,6 +82,7 @@ void rollout_give(struct hub_rollout *r, struct rollout_slot *slot, uint8_t vers
     slot->version = version;
     slot->copy = HUB_ROLLOUT_COPY_UNKNOWN;
     slot->health = HUB_ROLLOUT_HEALTH_UNKNOWN;
+    slot->excused = false;
     rollout_cause_drop(r, slot->said);
     slot->said = NULL;
     rollout_mark(r, slot, true);
@@ -154,7 +155,8 @@ static void slot_reset(struct hub_rollout *r, struct rollout_slot *slot)
     slot->copy = HUB_ROLLOUT_COPY_UNKNOWN;
     slot->health = HUB_ROLLOUT_HEALTH_UNKNOWN;
     slot->reach = ROLLOUT_REACH_UNKNOWN;
-    slot->touched = slot->forgiven = slot->pinned = slot->told = slot->heard = false;
+    slot->touched = slot->forgiven = slot->excused = slot->pinned = slot->told = slot->heard =
+        false;
     slot->wave = ROLLOUT_NO_WAVE;
     slot->since_ms = 0;
     slot->wait_ms = 0;
@@ -395,6 +397,11 @@ enum fed_err hub_rollout_note(struct hub_rollout *r, struct fed_span cluster,
             return FED_ERR_NOMEM;
     }
     rollout_cause_drop(r, slot->said);
+    if (slot->excused &&
+        (fact->copy == HUB_ROLLOUT_COPY_TAKEN || fact->copy == HUB_ROLLOUT_COPY_APPLIED)) {
+        slot->excused = false;
+        rollout_mark(r, slot, false);
+    }
     slot->said = said;
     slot->copy = (uint8_t)fact->copy;
     slot->health = (uint8_t)fact->health;

@@ -93,7 +93,7 @@ static void begin_slot(
     slot->version = version;
     slot->previous = 0;
     slot->state = HUB_ROLLOUT_PENDING;
-    slot->forgiven = slot->pinned = slot->told = slot->stored = false;
+    slot->forgiven = slot->excused = slot->pinned = slot->told = slot->stored = false;
     slot->wave = ROLLOUT_NO_WAVE;
     slot->since_ms = r->now_ms;
     slot->wait_ms = 0;
@@ -304,8 +304,7 @@ static void retry(struct hub_rollout *r)
 
         if (slot->gone || (slot->state != HUB_ROLLOUT_FAILED && !back))
             continue;
-        if (slot->copy == HUB_ROLLOUT_COPY_FAILED)
-            slot->copy = HUB_ROLLOUT_COPY_TAKEN;
+        slot->excused = slot->copy == HUB_ROLLOUT_COPY_FAILED;
         slot->touched = slot->touched && !back;
         slot->wait_ms = 0;
         rollout_set_state(r, slot, HUB_ROLLOUT_PENDING);

@@ -45,6 +45,7 @@ struct rollout_slot {
     uint8_t reach;    /* enum rollout_reach */
     bool touched;     /* it was given another version than `from`, and had a chance to take it */
     bool forgiven;    /* failed, and a person went on all the same */
+    bool excused;     /* retried: that it was refused before is no news */
     bool pinned;      /* of a wave by size that has begun */
     bool told;        /* its labels are known */
     bool heard;       /* in reach since the engine was made */

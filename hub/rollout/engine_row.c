@@ -1,7 +1,7 @@
 /* engine_row.c - the record and the rows, as they are stored.
  *
- *   row     u8 1, u8 state, u8 flags (1 touched, 2 forgiven, 4 pinned), u8 version, u8 previous,
- *           u8 wave (255: none), u64 since, u64 wait, then of FAILED and STUCK string reason,
+ *   row     u8 1, u8 state, u8 flags (1 touched, 2 forgiven, 4 pinned, 8 excused), u8 version, u8
+ * previous, u8 wave (255: none), u64 since, u64 wait, then of FAILED and STUCK string reason,
  *           string message
  *   record  u8 1, u8 phase, u8 flags (1 failed), u8 from, u8 to, u8 open, u64 offset (two's
  *           complement), u64 start, u64 end, u8 n versions, 32 bytes each, u8 n waves, of each:
@@ -27,7 +27,8 @@ enum fed_err hub_rollout_row(
         return FED_ERR_NOT_FOUND;
     fed_buf_put_u8(out, FORMAT);
     fed_buf_put_u8(out, slot->state);
-    fed_buf_put_u8(out, (uint8_t)(slot->touched | slot->forgiven << 1 | slot->pinned << 2));
+    fed_buf_put_u8(out,
+        (uint8_t)(slot->touched | slot->forgiven << 1 | slot->pinned << 2 | slot->excused << 3));
     fed_buf_put_u8(out, slot->version);
     fed_buf_put_u8(out, slot->previous);
     fed_buf_put_u8(out, slot->wave);
@@ -128,7 +129,7 @@ struct row {
 
 static bool row_is_sound(const struct hub_rollout *r, const struct row *row)
 {
-    return row->format == FORMAT && row->state <= HUB_ROLLOUT_STUCK && row->flags < 8 &&
+    return row->format == FORMAT && row->state <= HUB_ROLLOUT_STUCK && row->flags < 16 &&
            row->version <= r->n_versions && row->previous <= r->n_versions &&
            (row->wave == ROLLOUT_NO_WAVE || (r->rules && row->wave < r->rules->n_waves));
 }
@@ -181,6 +182,7 @@ enum fed_err hub_rollout_recall(
     slot->touched = row.flags & 1;
     slot->forgiven = row.flags >> 1 & 1;
     slot->pinned = row.flags >> 2 & 1;
+    slot->excused = row.flags >> 3 & 1;
     slot->version = row.version;
     slot->previous = row.previous;
     slot->wave = row.wave;

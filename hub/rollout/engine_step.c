@@ -93,6 +93,13 @@ static bool is_bad(const struct rollout_slot *slot)
     return slot->copy == HUB_ROLLOUT_COPY_APPLIED && slot->health == HUB_ROLLOUT_HEALTH_BAD;
 }
 
+/* One that was retried has until its deadline: a member says the same as long as nothing changes.
+ */
+static bool is_refused(const struct rollout_slot *slot)
+{
+    return slot->copy == HUB_ROLLOUT_COPY_FAILED && !slot->excused;
+}
+
 static void on_pending(struct hub_rollout *r, struct rollout_slot *slot)
 {
     if (is_to_defer(r, slot))
@@ -101,7 +108,7 @@ static void on_pending(struct hub_rollout *r, struct rollout_slot *slot)
 
 static void on_released(struct hub_rollout *r, struct rollout_slot *slot)
 {
-    if (slot->copy == HUB_ROLLOUT_COPY_FAILED)
+    if (is_refused(slot))
         fail(r, slot, HUB_ROLLOUT_FAILED, "Refused");
     else if (slot->copy == HUB_ROLLOUT_COPY_APPLIED)
         wait_anew(r, slot, HUB_ROLLOUT_APPLIED);
@@ -113,7 +120,7 @@ static void on_released(struct hub_rollout *r, struct rollout_slot *slot)
 
 static void on_applied(struct hub_rollout *r, struct rollout_slot *slot)
 {
-    if (slot->copy == HUB_ROLLOUT_COPY_FAILED)
+    if (is_refused(slot))
         fail(r, slot, HUB_ROLLOUT_FAILED, "Refused");
     else if (is_well(slot))
         rollout_set_state(r, slot, HUB_ROLLOUT_HEALTHY);
@@ -125,7 +132,7 @@ static void on_applied(struct hub_rollout *r, struct rollout_slot *slot)
 
 static void on_healthy(struct hub_rollout *r, struct rollout_slot *slot)
 {
-    if (slot->copy == HUB_ROLLOUT_COPY_FAILED) {
+    if (is_refused(slot)) {
         fail(r, slot, HUB_ROLLOUT_FAILED, "Refused");
     } else if (is_bad(slot)) {
         wait_anew(r, slot, HUB_ROLLOUT_APPLIED);
@@ -156,7 +163,7 @@ static void on_returning(struct hub_rollout *r, struct rollout_slot *slot)
 {
     if (slot->copy == HUB_ROLLOUT_COPY_APPLIED)
         rollout_set_state(r, slot, HUB_ROLLOUT_RETURNED);
-    else if (slot->copy == HUB_ROLLOUT_COPY_FAILED)
+    else if (is_refused(slot))
         fail(r, slot, HUB_ROLLOUT_STUCK, "Refused");
     else if (is_late(r, slot))
         fail(r, slot, HUB_ROLLOUT_STUCK, "NotApplied");
