@@ -56,11 +56,11 @@ static void put_bytes(int64_t bytes, struct fed_buf *out)
 static void put_question(const struct acting *a, struct fed_buf *out)
 {
     long long updated = rollout_count(a->rollout, "updated");
-    long long updating = rollout_count(a->rollout, "updating");
     long long total = rollout_count(a->rollout, "total");
     long long from = fed_json_int(fed_json_find(a->rollout, "spec.from.generation"), 0);
     int64_t each = fed_json_int(fed_json_find(a->rollout, "status.estimate.perCluster"), 0);
-    long long touched = updating > updated ? updating : updated;
+    long long touched = rollout_count(a->rollout, "healthy") +
+                        rollout_count(a->rollout, "updating") + rollout_count(a->rollout, "failed");
 
     rollout_put_object(a->rollout, out);
     if (strcmp(a->verb, "abort") == 0) {
