@@ -219,7 +219,8 @@ static void start_plan(struct bench *b)
 
     b->mem = (struct fed_alloc){.ctx = b, .resize = resize};
     b->store_us = 0;
-    check(hub_plan_open(&b->mem, b->loop, NULL, b->objects, NULL, &b->plan, &diag), diag.text);
+    check(
+        hub_plan_open(&b->mem, b->loop, NULL, b->objects, NULL, NULL, &b->plan, &diag), diag.text);
 }
 
 static int by_value(const void *a, const void *b)
