@@ -62,6 +62,10 @@ static const struct option options_table[] = {
         "audit logs kept, the present one included"},
     {"audit-reads", NUMBER, AT(audit_reads), 0, 1, "0", "0|1",
         "1: requests that only read are recorded too"},
+    {"console-session", DURATION, AT(console_session_s), 60, 604800, "8h", "DURATION",
+        "how long a browser stays signed in to the console"},
+    {"console-idle", DURATION, AT(console_idle_s), 60, 604800, "30m", "DURATION",
+        "how long it stays so without asking for anything"},
     {"log-level", LEVEL, AT(log_level), 0, 0, "info", "LEVEL", "error, warn, info or debug"},
 };
 #define N_OPTIONS (sizeof options_table / sizeof *options_table)

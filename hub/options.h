@@ -29,6 +29,8 @@ struct hub_options {
     int64_t audit_file_kib;
     int64_t audit_files;
     int64_t audit_reads; /* 0 or 1 */
+    int64_t console_session_s;
+    int64_t console_idle_s;
     int64_t log_level;   /* enum fed_log_level */
 };
 
