@@ -362,6 +362,39 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
                : hub_kubefed_config_ensure(s->config, &s->crypto, fed_loop_unix_s(s->loop), diag);
 }
 
+static int64_t end_of(struct service *s, struct fed_span cert_pem)
+{
+    struct fed_crypto_cert_info *info = fed_alloc_zero(s->mem, sizeof *info);
+    int64_t until = 0;
+
+    if (info && !s->crypto.cert_info(s->crypto.ctx, cert_pem, info, NULL))
+        until = info->not_after_unix_s;
+    fed_alloc_free(s->mem, info, sizeof *info);
+    return until;
+}
+
+/* What the console says of the hub. */
+static void facts(void *ctx, struct hub_console_facts *out)
+{
+    struct service *s = ctx;
+    struct hub_gateway_stats stats;
+    char path[HUB_STORE_PATH_MAX];
+
+    hub_gateway_stats(s->gateway, &stats);
+    out->agents = stats.sessions;
+    out->ca_until_unix_s = end_of(s, hub_identity_ca_pem(s->identity));
+    out->server_until_unix_s = end_of(s, hub_identity_server_cert_pem(s->identity));
+    if (!hub_store_path(s->options, "hub.db", path, NULL))
+        (void)s->fs.read_part(s->fs.ctx, path, 0, 0, NULL, &out->store_bytes, NULL);
+}
+
+static enum fed_err settings(void *ctx, struct fed_buf *out)
+{
+    const struct service *s = ctx;
+
+    return hub_options_json(s->options, out);
+}
+
 static enum fed_err open_console(struct service *s, struct fed_diag *diag)
 {
     struct hub_console_options options = {.mem = s->mem,
@@ -378,7 +411,10 @@ static enum fed_err open_console(struct service *s, struct fed_diag *diag)
         .audit_dir = s->options->data_dir,
         .audit_files = (unsigned)s->options->audit_files,
         .session_s = s->options->console_session_s,
-        .idle_s = s->options->console_idle_s};
+        .idle_s = s->options->console_idle_s,
+        .facts = facts,
+        .facts_ctx = s,
+        .settings = settings};
 
     return hub_console_open(&options, &s->console, diag);
 }

@@ -84,6 +84,11 @@ static const struct {
     {"session", console_handle_session},
     {"links", console_handle_links},
     {"fleet", console_handle_fleet},
+    {"stream", console_handle_stream},
+    {"bandwidth", console_handle_bandwidth},
+    {"audit", console_handle_audit},
+    {"search", console_handle_search},
+    {"about", console_handle_about},
 };
 
 /* A link into the page that has the name of data: a browser goes there and wants a page. */
@@ -107,8 +112,7 @@ static enum fed_err handle(void *ctx, struct hub_request *r)
 
 static void closed(void *ctx, struct fed_http_exchange *exchange)
 {
-    (void)ctx;
-    (void)exchange;
+    console_streams_closed(ctx, exchange);
 }
 
 /* ---- life ---- */
@@ -121,6 +125,19 @@ static void on_sweep(void *ctx)
     console_keep_sweep(&console->sessions);
     console_keep_sweep(&console->links);
     loop->timer_set(loop->ctx, console->sweep, fed_loop_now_ms(loop) + CONSOLE_SWEEP_MS);
+}
+
+static void on_step(void *ctx)
+{
+    struct hub_console *console = ctx;
+    struct fed_loop *loop = console->options.loop;
+    uint64_t age_ms = fed_loop_now_ms(loop) - console->started_ms;
+
+    /* Steps begin where the process began, however late the timer was. */
+    while (console->bandwidth.n_steps < age_ms / CONSOLE_STEP_MS)
+        console_bandwidth_step(&console->bandwidth, console->options.traffic);
+    loop->timer_set(loop->ctx, console->step,
+        console->started_ms + (console->bandwidth.n_steps + 1) * CONSOLE_STEP_MS);
 }
 
 static void keep_of(
@@ -148,9 +165,20 @@ enum fed_err hub_console_open(
     console->started_ms = fed_loop_now_ms(loop);
     console->started_unix_s = fed_loop_unix_s(loop);
     keep_of(console, &console->sessions, CONSOLE_SESSIONS_MAX, CONSOLE_USER_SESSIONS_MAX);
+    console->sessions.ended = console_streams_session_ended;
+    console->sessions.ctx = console;
     console->sessions.idle_ms = (uint64_t)options->idle_s * 1000u;
     keep_of(console, &console->links, CONSOLE_LINKS_MAX, CONSOLE_USER_LINKS_MAX);
+    console_touched_init(&console->touched, console->mem);
+    console_touched_init(&console->touched_slow, console->mem);
     err = loop->timer_new(loop->ctx, on_sweep, console, &console->sweep);
+    if (!err)
+        err = loop->timer_new(loop->ctx, console_streams_tick, console, &console->tick);
+    if (!err)
+        err = loop->timer_new(loop->ctx, on_step, console, &console->step);
+    if (!err)
+        err = hub_objects_subscribe(options->objects, fed_span_text(""), console_streams_changed,
+            console, &console->subscription);
     if (!err)
         err = console_fleet_open(
             options->mem, loop, options->objects, options->status, &console->fleet, diag);
@@ -162,22 +190,34 @@ enum fed_err hub_console_open(
         .ctx = console, .session = console_session, .handle = handle, .closed = closed};
     hub_api_set_guest(options->api, &console->guest);
     on_sweep(console);
+    if (options->traffic)
+        on_step(console);
     *out = console;
     return FED_OK;
 }
 
 void hub_console_stop(struct hub_console *console)
 {
-    (void)console;
+    console->stopping = true;
+    console_streams_stop(console);
 }
 
 void hub_console_close(struct hub_console *console)
 {
+    struct fed_loop *loop;
+
     if (!console)
         return;
+    loop = console->options.loop;
     hub_api_set_guest(console->options.api, NULL);
-    if (console->sweep)
-        console->options.loop->timer_free(console->options.loop->ctx, console->sweep);
+    console_streams_stop(console);
+    if (console->subscription)
+        hub_objects_unsubscribe(console->subscription);
+    loop->timer_free(loop->ctx, console->sweep);
+    loop->timer_free(loop->ctx, console->tick);
+    loop->timer_free(loop->ctx, console->step);
+    console_touched_clear(&console->touched);
+    console_touched_clear(&console->touched_slow);
     console_fleet_close(console->fleet);
     console_keep_fini(&console->sessions);
     console_keep_fini(&console->links);

@@ -40,10 +40,9 @@ struct hub_console_options { /* all outlive it */
     unsigned audit_files;
     int64_t session_s; /* how long a session lasts, and how long without a request */
     int64_t idle_s;
-    void (*facts)(void *ctx, struct hub_console_facts *out); /* NULL: none are told */
+    void (*facts)(void *ctx, struct hub_console_facts *out);  /* NULL: none are told */
+    enum fed_err (*settings)(void *ctx, struct fed_buf *out); /* as a JSON object; NULL: none */
     void *facts_ctx;
-    /* Settings that `about` shows: "name", "value" each, ended by NULL; no secrets. */
-    const char *const *settings;
 };
 /* Becomes the API's guest. FED_ERR_NOMEM, and what reading the clusters says, with diag. */
 FED_MUST_USE enum fed_err hub_console_open(

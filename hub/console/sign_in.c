@@ -10,8 +10,7 @@
 
 /* ---- a request with a cookie ---- */
 
-/* Whether the token still counts. FED_ERR_BUSY when that cannot be said now. */
-static enum fed_err check_token(struct hub_console *console, struct fed_span token)
+enum fed_err console_check_token(struct hub_console *console, struct fed_span token)
 {
     struct hub_token_holder *holder = fed_alloc_zero(console->mem, sizeof *holder);
     struct fed_diag diag = {""};
@@ -23,8 +22,7 @@ static enum fed_err check_token(struct hub_console *console, struct fed_span tok
     return err;
 }
 
-/* NULL: nobody. Errors are those of memory, or of too much to do. */
-static enum fed_err find_session(
+enum fed_err console_find_session(
     struct hub_console *console, const struct fed_http_request *http, struct console_kept **out)
 {
     struct console_kept *kept =
@@ -32,7 +30,7 @@ static enum fed_err find_session(
     enum fed_err err = FED_OK;
 
     if (kept && kept->grant.token.len > 0)
-        err = check_token(console, kept->grant.token);
+        err = console_check_token(console, kept->grant.token);
     if (err == FED_ERR_UNAUTHENTICATED) {
         console_keep_drop(&console->sessions, kept);
         kept = NULL;
@@ -42,10 +40,27 @@ static enum fed_err find_session(
     return err;
 }
 
+void console_check_session(struct hub_console *console, uint64_t id)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &console->sessions.kept);
+    while (fed_map_iter_next(&it)) {
+        struct console_kept *kept = it.value;
+
+        if (kept->id != id)
+            continue;
+        if (kept->grant.token.len > 0 &&
+            console_check_token(console, kept->grant.token) == FED_ERR_UNAUTHENTICATED)
+            console_keep_drop(&console->sessions, kept);
+        return;
+    }
+}
+
 enum fed_err console_session(void *ctx, struct hub_request *r)
 {
     struct console_kept *kept;
-    enum fed_err err = find_session(ctx, r->http, &kept);
+    enum fed_err err = console_find_session(ctx, r->http, &kept);
 
     if (err || !kept)
         return err ? err : FED_ERR_NOT_FOUND;
@@ -108,7 +123,7 @@ static enum fed_err show_session(struct hub_console *console, struct hub_request
     if (!err)
         err = hub_require_user(r);
     if (!err && r->by_session)
-        err = find_session(console, r->http, &kept);
+        err = console_find_session(console, r->http, &kept);
     return err ? err : respond_session(console, r, kept, NULL, 0);
 }
 
@@ -160,7 +175,7 @@ static enum fed_err grant_of_code(
     *out = link->grant;
     out->token = fed_span_text(token);
     console_keep_drop(&console->links, link);
-    if (out->token.len > 0 && check_token(console, out->token))
+    if (out->token.len > 0 && console_check_token(console, out->token))
         return wrong(console, r, "what the link rests on does not count any more");
     return FED_OK;
 }
@@ -268,7 +283,7 @@ static enum fed_err sign_out(struct hub_console *console, struct hub_request *r)
     if (!err)
         err = hub_require_user(r);
     if (!err && r->by_session)
-        err = find_session(console, r->http, &kept);
+        err = console_find_session(console, r->http, &kept);
     if (err)
         return err;
     if (kept)
@@ -319,12 +334,12 @@ static enum fed_err read_ttl(struct hub_request *r, int64_t *out)
 }
 
 /* A link's session ends with what its maker's rights rest on. */
-static enum fed_err grant_of_request(
+enum fed_err console_grant_of_request(
     struct hub_console *console, struct hub_request *r, struct console_grant *out)
 {
     struct fed_span header = hub_request_header(r, "authorization");
     struct console_kept *kept = NULL;
-    enum fed_err err = r->by_session ? find_session(console, r->http, &kept) : FED_OK;
+    enum fed_err err = r->by_session ? console_find_session(console, r->http, &kept) : FED_OK;
 
     if (err)
         return err;
@@ -360,7 +375,7 @@ enum fed_err console_handle_links(struct hub_console *console, struct hub_reques
     if (!err)
         err = read_ttl(r, &ttl_s);
     if (!err)
-        err = grant_of_request(console, r, grant);
+        err = console_grant_of_request(console, r, grant);
     if (!err)
         err = console_keep_add(&console->links, grant, (uint64_t)ttl_s * 1000u, secret, &kept);
     if (err)
