@@ -69,10 +69,27 @@ static enum fed_err keep(
     return part && !*out ? FED_ERR_NOMEM : FED_OK;
 }
 
+/* A list of names, which those who read it take for granted. */
+static enum fed_err keep_names(struct compile *c, const struct fed_json *from, const char *key,
+    const struct fed_json **out)
+{
+    const struct fed_json *names = fed_json_get(from, key);
+
+    if (fed_json_type(names) == FED_JSON_NULL)
+        names = NULL;
+    if (names && fed_json_type(names) != FED_JSON_ARRAY)
+        return fed_diag_set(c->diag, FED_ERR_INVALID, "%s must be a list", key);
+    for (struct fed_json_iter it = fed_json_items(names); fed_json_iter_next(&it);)
+        if (fed_json_type(it.value) != FED_JSON_STRING)
+            return fed_diag_set(c->diag, FED_ERR_INVALID, "%s must be strings", key);
+    return keep(c, names, out);
+}
+
 static enum fed_err compile_extensions(
     struct compile *c, const struct fed_json *from, struct hub_schema_node *node)
 {
     struct fed_span list = fed_json_string(fed_json_get(from, "x-kubernetes-list-type"));
+    enum fed_err err = keep_names(c, from, "x-kubernetes-list-map-keys", &node->list_keys);
 
     node->nullable = fed_json_bool(fed_json_get(from, "nullable"), false);
     node->int_or_string = fed_json_bool(fed_json_get(from, "x-kubernetes-int-or-string"), false);
@@ -81,13 +98,11 @@ static enum fed_err compile_extensions(
     node->embedded = fed_json_bool(fed_json_get(from, "x-kubernetes-embedded-resource"), false);
     node->map_atomic =
         fed_span_is(fed_json_string(fed_json_get(from, "x-kubernetes-map-type")), "atomic");
-    if (keep(c, fed_json_get(from, "x-kubernetes-list-map-keys"), &node->list_keys))
-        return FED_ERR_NOMEM;
     if (fed_span_is(list, "set"))
         node->list_type = HUB_LIST_SET;
     else if (fed_span_is(list, "map") && fed_json_count(node->list_keys) > 0)
         node->list_type = HUB_LIST_MAP;
-    return FED_OK;
+    return err;
 }
 
 /* ---- rules ---- */

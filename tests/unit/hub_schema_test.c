@@ -330,6 +330,10 @@ static void what_is_not_structural_is_refused(void **state)
         {"{'type':'string','pattern':'('}", "pattern: error parsing regexp: missing closing )"},
         {"{'type':'object','required':'a'}", "required must be a list"},
         {"{'type':'object','enum':'a'}", "enum must be a list"},
+        {"{'type':'array','x-kubernetes-list-map-keys':'k'}",
+            "x-kubernetes-list-map-keys must be a list"},
+        {"{'type':'array','x-kubernetes-list-map-keys':['k',{}]}",
+            "x-kubernetes-list-map-keys must be strings"},
         {"{'type':'object','anyOf':[1]}", "anyOf[0]: a schema must be an object"},
         {"{'type':'object','properties':{'a':1}}", "properties.a"},
     };
