@@ -61,6 +61,14 @@ uint64_t apply_now(const struct agent_apply *apply)
     return fed_loop_now_ms(apply->ports.loop);
 }
 
+const struct fed_log_about *apply_about(
+    struct apply_line *line, const struct agent_entry *entry, const char *reason)
+{
+    line->about =
+        (struct fed_log_about){.work = agent_entry_name(entry, line->work), .reason = reason};
+    return &line->about;
+}
+
 static void changed(struct agent_apply *apply, struct agent_entry *entry)
 {
     apply->events.changed(apply->events.ctx, entry);
@@ -184,7 +192,7 @@ static void start_read(struct agent_apply *apply, struct agent_entry *entry)
 static void render_failed(struct agent_apply *apply, struct agent_entry *entry, enum fed_err err,
     const char *reason, struct fed_diag *diag)
 {
-    char name[AGENT_ENTRY_NAME_SIZE];
+    struct apply_line line;
 
     if (!diag->text[0])
         fed_diag_set(diag, err, "%s", fed_err_text(err));
@@ -194,7 +202,8 @@ static void render_failed(struct agent_apply *apply, struct agent_entry *entry, 
     else
         apply_retry(apply, entry, AGENT_STEP_APPLY, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
     agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, diag->text);
-    fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), diag->text);
+    fed_log_about(
+        apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, reason), "%s", diag->text);
     changed(apply, entry);
 }
 

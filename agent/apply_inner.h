@@ -61,6 +61,13 @@ struct agent_apply {
 };
 
 uint64_t apply_now(const struct agent_apply *apply);
+/* What a line of the log is about; reason: a word, NULL for none. Lives as long as *line. */
+struct apply_line {
+    struct fed_log_about about;
+    char work[AGENT_ENTRY_NAME_SIZE];
+};
+const struct fed_log_about *apply_about(
+    struct apply_line *line, const struct agent_entry *entry, const char *reason);
 /* Starts a request; the entry is busy until its answer. false: it could not be started (already
  * planned again). */
 bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
