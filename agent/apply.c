@@ -15,7 +15,6 @@
  * else's trouble. */
 #define PATIENCE_MS 2000u
 #define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
-#define POLICY_REASON "PolicyDenied"
 
 static const char *const phase_kinds[][8] = {
     {"Namespace"},
@@ -189,7 +188,7 @@ static void start_read(struct agent_apply *apply, struct agent_entry *entry)
     fed_buf_fini(&path);
 }
 
-static void render_failed(struct agent_apply *apply, struct agent_entry *entry, enum fed_err err,
+void apply_render_failed(struct agent_apply *apply, struct agent_entry *entry, enum fed_err err,
     const char *reason, struct fed_diag *diag)
 {
     struct apply_line line;
@@ -227,15 +226,9 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     if (!err)
         err = agent_entry_content(apply->ports.mem, &work, content);
     if (!err)
-        err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
-    if (!err) {
-        err = agent_policy_check(
-            apply->policy, apply->ports.mem, &entry->work, fed_buf_span(&body), &diag);
-        if (err == FED_ERR_FORBIDDEN)
-            reason = POLICY_REASON;
-    }
+        err = apply_policy_render(apply, entry, &body, &reason, &diag);
     if (err) {
-        render_failed(apply, entry, err, reason, &diag);
+        apply_render_failed(apply, entry, err, reason, &diag);
         goto done;
     }
     if (apply_start(apply, entry, AGENT_STEP_APPLY,
@@ -440,22 +433,6 @@ void agent_apply_resume(struct agent_apply *apply)
     agent_apply_kick(apply);
 }
 
-void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy)
-{
-    uint64_t now_ms = apply_now(apply);
-
-    apply->policy = policy;
-    for (size_t i = 0; i < apply->table->n; i++) {
-        struct agent_entry *entry = apply->table->at[i];
-
-        /* What is held, or kept from another epoch, stays as it is. */
-        if (agent_entry_is_held_to(entry) && !(entry->work.options & FED_WORK_HELD) &&
-            entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
-            agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
-    }
-    agent_apply_kick(apply);
-}
-
 enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state *state,
     struct agent_table *table, const struct agent_apply_events *events, struct agent_apply **out)
 {
@@ -472,6 +449,9 @@ enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state
     if (!err)
         err =
             ports->loop->timer_new(ports->loop->ctx, apply_drift_timer, apply, &apply->drift_timer);
+    if (!err)
+        err = ports->loop->timer_new(
+            ports->loop->ctx, apply_policy_timer, apply, &apply->policy_timer);
     if (err) {
         agent_apply_free(apply);
         return err;
@@ -495,5 +475,6 @@ void agent_apply_free(struct agent_apply *apply)
     apply_await_end(apply);
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->timer);
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->drift_timer);
+    apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->policy_timer);
     fed_alloc_free(apply->ports.mem, apply, sizeof *apply);
 }
