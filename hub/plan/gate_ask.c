@@ -158,6 +158,8 @@ static enum fed_err pair_tell(struct hub_plan *plan, const struct plan_item *ite
         return FED_OK;
     out->placed = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
     out->deferred = pair->deferred;
+    if (pair->version > 0)
+        out->version = &item->earlier[pair->version - 1].digest;
     out->awaits_consent = pair->consent == PLAN_CONSENT_AWAITS;
     if (pair->fault) {
         out->error = pair->fault->error;

@@ -117,6 +117,9 @@ struct hub_gated {
     const char *message;         /* a sentence with it, "" */
     uint64_t since_revision;     /* of the cluster's manifest, for the present work */
     const struct fed_work *work; /* what it has, or what is awaited to be gone; NULL: nothing */
+    /* That it was last asked to be made of (of a deferred one: that it is to be); NULL: the latest.
+     */
+    const struct fed_digest *version;
 };
 typedef bool hub_plan_each_gated(void *ctx, const struct hub_gated *gated);
 FED_MUST_USE enum fed_err hub_plan_gated(
