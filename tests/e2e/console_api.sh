@@ -371,9 +371,9 @@ case_agent() {
 case_delivery() {
     printf '%s\n' 'apiVersion: v1' 'kind: Namespace' 'metadata: {name: fed, labels: {federated: "true"}}' --- \
         'apiVersion: types.kubefed.io/v1beta1' 'kind: FederatedConfigMap' 'metadata: {name: good, namespace: fed}' \
-        'spec: {template: {data: {a: b}}}' --- \
+        'spec: {template: {data: {a: b}}, placement: {clusters: [{name: cluster1}]}}' --- \
         'apiVersion: types.kubefed.io/v1beta1' 'kind: FederatedService' 'metadata: {name: bad, namespace: fed}' \
-        'spec: {template: {spec: {ports: [{port: 99999}]}}}' | hubctl apply -f -
+        'spec: {template: {spec: {ports: [{port: 99999}]}}, placement: {clusters: [{name: cluster1}]}}' | hubctl apply -f -
     soon 60 5 fleet_of cluster1 2
     is 1 fleet_of cluster1 5
     listen heal "/console/stream?since=$(version)"
@@ -387,17 +387,15 @@ case_delivery() {
 case_resume() {
     local id
     listen first "/console/stream?since=$(version)"
-    hubctl -n fed patch federatedconfigmap good --type=merge -p '{"spec":{"template":{"data":{"a":"c"}}}}'
-    wait_for 20 "a change" grep -q '^id: ' "$WORK/first.stream"
+    agent_stop cluster1
+    wait_for 60 "offline" grep -qE '"changes":\[.*\[[0-9]+,2,' "$WORK/first.stream"
     quiet first
     id=$(sed -n 's/^id: //p' "$WORK/first.stream" | tail -n 1)
-    agent_stop cluster1
-    soon 60 2 fleet_of cluster1 1
-    listen second /console/stream -H "last-event-id: $id"
-    wait_for 5 "what was missed" grep -qE '^data: \{"version":[0-9]+,"changes":\[\[[0-9]+,2,' "$WORK/second.stream"
-    ! grep '^event: reset' "$WORK/second.stream"
     agent_start cluster1
-    wait_for 60 "online again" grep -qE '"changes":\[.*\[[0-9]+,0,' "$WORK/second.stream"
+    soon 60 0 fleet_of cluster1 1
+    listen second /console/stream -H "last-event-id: $id"
+    wait_for 5 "what was missed" grep -qE '^data: \{"version":[0-9]+,"changes":\[.*\[[0-9]+,0,' "$WORK/second.stream"
+    ! grep '^event: reset' "$WORK/second.stream"
     quiet second
 }
 case_bandwidth() {
