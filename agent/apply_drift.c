@@ -477,6 +477,7 @@ static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
+    entry->nothing = false; /* only what has the managed label is watched */
     if (!note_version(entry, seen->resource_version) || !agent_entry_is_held_to(entry))
         return;
     note_moved(entry, seen);
