@@ -754,6 +754,34 @@ static void test_a_fight_and_a_refusal(void **state)
     world_free(w);
 }
 
+/* The API server is away when the fight's next try is due. Back again, it is still a fight, which
+ * ends as any other does. */
+static void test_a_fight_and_a_restart(void **state)
+{
+    struct world *w = world_with_three();
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        steal(w, MAP_PATH, "rogue", i);
+        world_pass(w, 1000);
+    }
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy Contested");
+    w->refuse_path = "/configmaps/";
+    w->refuse_status = 0;
+    world_pass(w, MINUTE);
+    world_assert_state(w, MAP_INDEX, "Waiting/Healthy UpdateTimedOut");
+    w->refuse_path = NULL;
+    for (unsigned i = 0; i < 60 && strstr(world_object(w, MAP_PATH)->fields, "stolen"); i++)
+        world_pass(w, 1000);
+    assert_null(strstr(world_object(w, MAP_PATH)->fields, "stolen"));
+    world_pass(w, 1000);
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy Contested data.k is set by \"rogue\"");
+    world_pass(w, 3 * MINUTE);
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    assert_true(world_logged(w, "nobody changes it any more"));
+    world_free(w);
+}
+
 /* An apply that moves nothing put nothing back: bookkeeping of the API server is no fight. */
 static void test_nothing_to_put_back(void **state)
 {
@@ -896,6 +924,7 @@ int main(void)
         cmocka_unit_test(test_a_fight_of_deletions),
         cmocka_unit_test(test_a_fight_ends_with_new_content),
         cmocka_unit_test(test_a_fight_and_a_refusal),
+        cmocka_unit_test(test_a_fight_and_a_restart),
         cmocka_unit_test(test_nothing_to_put_back),
         cmocka_unit_test(test_report_only),
         cmocka_unit_test(test_report_only_of_what_is_out_of_sight),
