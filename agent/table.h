@@ -40,6 +40,7 @@ struct agent_fight {    /* somebody else changed the object lately (apply_drift.
     uint32_t wait_ms;   /* the pause that was chosen last */
     uint32_t restores;
     bool contested;
+    char *what; /* by whom and of what it is contested, owned; NULL: not, or memory was out */
 };
 
 struct agent_entry {
@@ -139,6 +140,8 @@ void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry); /* NULL
 void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry);
 /* Foreign changes of before are no part of what comes. */
 void agent_entry_forget_fight(struct fed_alloc *mem, struct agent_entry *entry);
+/* Who contests what in its fight, of which there may be none; copied. */
+void agent_entry_note_fight(struct fed_alloc *mem, struct agent_entry *entry, const char *what);
 /* Digest over what decides the rendered object. */
 FED_MUST_USE enum fed_err agent_entry_content(
     struct fed_alloc *mem, const struct fed_work *work, uint8_t out[AGENT_CONTENT_SIZE]);
