@@ -175,6 +175,12 @@ static const struct rollout_case rollout_cases[] = {
         "begin B\nno retry\nrefused a\n= phase Paused\nact retry\n= phase Running\n= a Released\n"
         "= B a\nok a\n= B a b c d\n",
         false},
+    {"retry with the same rules: waves that are done stay so",
+        "rules {'waves':[" CANARY ",'approval':'Required'}]}\n" THREE
+        "begin B\nok a\nact approve\nrefused b\n= phase Paused\n"
+        "rules {'waves':[" CANARY ",'approval':'Required'}]}\nrerule\nact retry\n"
+        "= wave canary Done\n= b Released\nok b c d\n= phase Complete\n",
+        false},
     {"retry with other rules: its waves from the first",
         "rules {'waves':[" CANARY "}]}\n" THREE "begin B\nrefused a\n= phase Paused\n"
         "rules {'waves':[{'name':'other','clusters':{'names':['d']}}]}\nrerule\nact retry\n"
