@@ -227,7 +227,7 @@ enum fed_err rollout_compose_waiting(struct hub_rollouts *r, const struct rollou
     put_condition(&putting, "Progressing", false, paper->queued ? "Queued" : s->reason,
         paper->queued ? queued : s->message);
     if (!paper->queued)
-        put_condition(&putting, "PolicyConflict", true, s->reason, s->message);
+        put_condition(&putting, ROLLOUT_CONFLICT, true, s->reason, s->message);
     put_int(&p, status, "observedGeneration", paper->to.generation);
     return p.err ? p.err : fed_json_set(doc, object, "status", status);
 }
