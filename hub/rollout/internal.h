@@ -103,6 +103,7 @@ struct rollout_subject {
     bool respec;     /* the Rollout's spec is to be written, too */
     uint64_t due_ms;
     uint64_t stepped_ms;
+    size_t cluster_bytes; /* that a cluster is sent for it; 0: not known */
     bool told; /* by events: */
     enum hub_rollout_phase told_phase;
     size_t told_wave;

@@ -31,8 +31,10 @@ static void test_a_change_goes_wave_by_wave(void **state)
     rollout_put(r, '2', "");
     rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
     assert_string_equal(rollout_have(r), "2 1 1");
+    assert_non_null(strstr(rollout_shown(r, R_NAME("1")), "\"estimate\":{\"bytes\":"));
     assert_int_equal(rollout_do(r, R_NAME("1"), "approve", NULL), FED_OK);
     rollout_wait(r, R_NAME("1"), PHASE("Complete"));
+    assert_null(strstr(rollout_shown(r, R_NAME("1")), "estimate"));
     assert_string_equal(rollout_have(r), "2 2 2");
     assert_non_null(strstr(rollout_shown(r, R_NAME("1")), "\"progress\":\"3/3\""));
     assert_non_null(strstr(rollout_shown(r, R_NAME("1")),
