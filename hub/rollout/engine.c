@@ -64,7 +64,9 @@ void rollout_set_state(
 {
     bool had_row = rollout_has_row(r, slot);
 
-    if (state != HUB_ROLLOUT_FAILED && state != HUB_ROLLOUT_STUCK) {
+    if (state >= HUB_ROLLOUT_RETURNING) {
+        slot->forgiven = false; /* why it failed is of interest as long as it is back */
+    } else if (state != HUB_ROLLOUT_FAILED) {
         rollout_cause_drop(r, slot->failed);
         slot->failed = NULL;
         slot->forgiven = false;
