@@ -17,6 +17,7 @@
 #include "hub/limits.h"
 #include "hub/link_people.h"
 #include "hub/plan/review.h"
+#include "hub/rollout/rollout.h"
 #include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
 #include "ports/control.h"
@@ -50,6 +51,7 @@ struct service {
     struct hub_objects *objects;
     struct hub_kinds *kinds;
     struct hub_crds *crds;
+    struct hub_rollouts *rollouts;
     struct hub_plan *plan;
     struct hub_status *status;
     struct hub_federated_types *types;
@@ -197,6 +199,7 @@ static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uin
     struct service *s = ctx;
 
     hub_status_object_changed(s->status, ref, revision);
+    hub_rollouts_planned(s->rollouts, ref);
     if (s->federation_events)
         hub_federation_events_planned(s->federation_events, s->plan, s->status, ref);
     if (s->schedule)
@@ -229,6 +232,12 @@ static enum fed_err set_hooks(struct service *s)
     hub_plan_policy_hooks(s->plan, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "placementpolicies", &hooks);
+    hub_rollouts_policy_hooks(s->rollouts, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "fedlet.io", "rolloutpolicies", &hooks);
+    hub_rollouts_rollout_hooks(s->rollouts, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "fedlet.io", "rollouts", &hooks);
     hub_identity_request_hooks(s->identity, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "joinrequests", &hooks);
@@ -248,6 +257,19 @@ static enum fed_err open_traffic(struct service *s, struct fed_diag *diag)
     return hub_traffic_open(&options, &s->traffic, diag);
 }
 
+static enum fed_err open_plan(struct service *s, struct fed_diag *diag)
+{
+    struct hub_rollouts_options options = {
+        .mem = s->mem, .loop = s->loop, .log = &s->log, .objects = s->objects, .fs = &s->fs};
+    struct hub_gates gates;
+    enum fed_err err = hub_rollouts_open(&options, &s->rollouts, diag);
+
+    if (err)
+        return err;
+    hub_rollouts_gates(s->rollouts, &gates);
+    return hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &gates, &s->plan, diag);
+}
+
 static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
 {
     struct hub_gateway_options gateway = {.heartbeat_s = (uint32_t)s->options->heartbeat_s};
@@ -255,7 +277,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     enum fed_err err = hub_kubefed_config_open(s->mem, &s->log, s->objects, &s->config, diag);
 
     if (!err)
-        err = hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &s->plan, diag);
+        err = open_plan(s, diag);
     if (!err)
         err = hub_status_open(
             s->mem, s->loop, &s->log, s->objects, s->plan, gateway.heartbeat_s, &s->status, diag);
@@ -264,6 +286,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
     hub_plan_consent_limit(s->plan, &s->options->removal_consent);
     hub_status_federated_hooks(s->status, &hooks);
+    hub_rollouts_federated_hooks(s->rollouts, &hooks);
     err = open_traffic(s, diag);
     gateway.traffic = s->traffic;
     if (!err)
@@ -276,7 +299,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     if (!err)
         err = hub_gateway_open(s->mem, s->loop, &s->log, s->objects, s->plan, s->status,
             s->identity, &gateway, &s->gateway, diag);
-    return err;
+    return err ? err : hub_rollouts_attach(s->rollouts, s->plan, s->status, diag);
 }
 
 static enum fed_err open_access(struct service *s, struct fed_diag *diag)
@@ -340,6 +363,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
             s->mem, s->loop, &s->log, s->objects, s->kinds, s->events, &s->federation_events);
     if (!err)
         hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
+    if (!err)
+        hub_rollouts_tell(s->rollouts, s->events);
     s->people = (struct hub_link_people){.mem = s->mem,
         .objects = s->objects,
         .events = s->events,
@@ -599,11 +624,13 @@ static void finish(struct service *s)
     s->federation_events = NULL;
     hub_schedule_close(s->schedule);
     s->schedule = NULL;
+    hub_rollouts_detach(s->rollouts);
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
     hub_traffic_close(s->traffic);
     hub_status_close(s->status);
     hub_plan_close(s->plan);
+    hub_rollouts_close(s->rollouts);
     hub_kubefed_config_close(s->config);
     hub_identity_close(s->identity);
     hub_crds_close(s->crds);

@@ -237,7 +237,8 @@ static enum fed_err find_kind(struct hub_request *r)
     warn_deprecated(r);
     if (r->path.subresource.len > 0 && !hub_finalize_is(r) &&
         !(version->status_subresource && fed_span_is(r->path.subresource, "status")) &&
-        !(version->scale.spec_path && fed_span_is(r->path.subresource, "scale")))
+        !(version->scale.spec_path && fed_span_is(r->path.subresource, "scale")) &&
+        !hub_read_is(kind, r->path.subresource))
         return kind->custom ? hub_fail_not_found(r) : hub_fail_unknown(r);
     return hub_check_acceptable(r);
 }
@@ -257,6 +258,8 @@ static enum fed_err handle_resource(struct hub_request *r)
         return fed_span_is(r->http->method, "POST") || fed_span_is(r->http->method, "DELETE")
                    ? not_allowed(r)
                    : hub_handle_scale(r);
+    if (!err && hub_read_is(r->kind, r->path.subresource))
+        return hub_request_is_read(r->http) ? hub_handle_read(r) : not_allowed(r);
     return err ? err : route(r);
 }
 

@@ -222,6 +222,8 @@ struct hub_object_ref hub_request_ref(const struct hub_request *r);
 const char *hub_request_cstr(
     struct hub_request *r, struct fed_span text); /* "" when memory is out */
 void hub_request_warn(struct hub_request *r, const char *text);
+/* A parameter of the query, decoded, the first of that name; empty: there is none. */
+struct fed_span hub_request_param(struct hub_request *r, const char *name);
 
 /* ---- deadline.c ---- */
 /* Reads timeout=. 400 for what is no duration. */
@@ -554,6 +556,9 @@ bool hub_finalize_is(const struct hub_request *r);
 
 /* ---- handlers, one file each ---- */
 enum fed_err hub_handle_get(struct hub_request *r);
+/* Whether it is one of the kind's reads (hub_kind_hooks.read). */
+bool hub_read_is(const struct hub_kind *kind, struct fed_span subresource);
+enum fed_err hub_handle_read(struct hub_request *r);
 enum fed_err hub_handle_list(struct hub_request *r);
 enum fed_err hub_handle_watch(struct hub_request *r);
 enum fed_err hub_handle_create(struct hub_request *r);

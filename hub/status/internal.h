@@ -114,6 +114,8 @@ struct hub_status {
     void *told_ctx;
     hub_status_scaled *scaled; /* may be NULL */
     void *scaled_ctx;
+    hub_status_moved *moved; /* may be NULL */
+    void *moved_ctx;
     hub_status_seen *seen_call; /* may be NULL */
     void *seen_ctx;
     struct fed_map clusters; /* name -> status_cluster */
@@ -187,6 +189,7 @@ void status_removals_confirm(struct hub_status *status, const struct status_clus
 struct status_telling {
     struct hub_status *status;
     uint64_t revision;
+    const char *cluster; /* whose report it is; NULL: nobody's */
 };
 /* Whoever watches the object is told that it is composed anew as of that revision; and, with
  * version, whoever watches what stands beside it. ctx is a struct status_telling. */

@@ -52,6 +52,8 @@ void status_ready_update(struct hub_status *status, struct status_cluster *clust
         telling.revision = cluster->row_revision;
     }
     status_touch(&telling, &ref);
+    if (status->moved)
+        status->moved(status->moved_ctx, NULL, fed_span_text(cluster->name));
     status_seen(status, cluster);
     if (!flips)
         return; /* nothing that is placed there sees a difference */

@@ -118,7 +118,8 @@ static void note_propagated(struct hub_status *status, const struct status_clust
 static void tell_report(struct hub_status *status, struct status_cluster *cluster,
     const struct fed_report *report, uint64_t old_revision)
 {
-    struct status_telling telling = {.status = status, .revision = cluster->row_revision};
+    struct status_telling telling = {
+        .status = status, .revision = cluster->row_revision, .cluster = cluster->name};
     struct hub_object_ref ref = status_cluster_ref(cluster);
     struct hub_object_ref object;
 

@@ -21,6 +21,8 @@ void status_touch_with_version(void *ctx, const struct hub_object_ref *ref)
 
     status_touch(telling, ref);
     status_versions_touch(telling->status, ref, telling->revision);
+    if (telling->cluster && telling->status->moved)
+        telling->status->moved(telling->status->moved_ctx, ref, fed_span_text(telling->cluster));
 }
 
 struct hub_object_ref status_cluster_ref(const struct status_cluster *cluster)

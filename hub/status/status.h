@@ -61,6 +61,28 @@ bool hub_status_is_applied(
 bool hub_status_has_object(
     struct hub_status *status, struct fed_span cluster, const struct fed_work *identity);
 
+/* What is known of one work in a cluster, for whoever waits for it. Texts are valid until the next
+ * report. */
+struct hub_status_fact {
+    bool confirmed; /* the agent spoke of this content; else state, health and texts say nothing */
+    enum fed_work_state state;
+    enum fed_work_health health;
+    const char *reason; /* "" when none */
+    const char *message;
+    bool ready;           /* the cluster */
+    bool offline;         /* it is out of reach, or its API server is */
+    int64_t since_unix_s; /* of those two; 0 when it never reported */
+};
+/* since_revision: of the cluster's manifest, in which the work last changed; work NULL: of the
+ * cluster only. */
+void hub_status_fact(struct hub_status *status, struct fed_span cluster,
+    const struct fed_work *work, uint64_t since_revision, struct hub_status_fact *out);
+/* That may be another one now: of an object in the cluster, or (ref NULL) whether the cluster is
+ * ready or out of reach. told is called inside hub_status_report and on changes of liveness, once
+ * for each object that the report may have changed; it is to be O(1), and changes nothing there. */
+typedef void hub_status_moved(void *ctx, const struct hub_object_ref *ref, struct fed_span cluster);
+void hub_status_on_moved(struct hub_status *status, hub_status_moved *moved, void *ctx);
+
 uint64_t hub_status_report_seq(
     struct hub_status *status, struct fed_span cluster); /* 0: none stored */
 /* Takes a report: staged when FED_OK, and durable with the flush that ends the turn; whoever
