@@ -45,7 +45,7 @@ function flushTouched() {
   gathered = new Set();
   const all = resources.has('*');
   for (const [resource, callbacks] of touchListeners) {
-    if (all || resources.has(resource)) for (const callback of callbacks) callback();
+    if (all || resource === '*' || resources.has(resource)) for (const callback of callbacks) callback();
   }
 }
 

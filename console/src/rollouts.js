@@ -37,7 +37,7 @@ export const ACTIONS = [
   { action: 'resume', text: 'Resume', phases: ['Paused'] },
   { action: 'retry', text: 'Retry failed', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RolledBack'] },
   { action: 'undo', text: 'Roll back', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'Complete'], danger: true },
-  { action: 'abort', text: 'Abort', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RollingBack', 'Pending', 'Queued'], danger: true },
+  { action: 'abort', text: 'Abort', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RollingBack'], danger: true },
 ];
 
 export const actionsOf = (rollout) => ACTIONS.filter((one) => one.phases.includes(rollout.status?.phase));

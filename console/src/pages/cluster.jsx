@@ -25,7 +25,7 @@ function Now({ name }) {
   return (
     <>
       <State id={STATES[shownState(connectivity, delivery)].id} text={stateText(connectivity, delivery)} stale={isStale(connectivity)} />
-      {' '}<span class="note">since <Age unix={of.since[at]} /></span>
+      {of.since[at] > 0 && <span class="note"> since <Age unix={of.since[at]} /></span>}
     </>
   );
 }

@@ -28,7 +28,7 @@ const nameCell = (resource) => ({
 });
 
 function Found({ query }) {
-  const found = useLoaded((signal) => get(`/console/search?limit=${FOUND_MAX}&q=${encodeURIComponent(`${query} ns:* kind:*`.trim())}`, { signal }), [query]);
+  const found = useLoaded((signal) => get(`/console/search?limit=${FOUND_MAX}&q=${encodeURIComponent(query)}`, { signal }), [query]);
   return (
     <Loaded of={found} what="objects">
       {(data) => (
