@@ -27,6 +27,9 @@ int64_t rollout_unix_s(const struct hub_rollout *r, int64_t ms)
 
 void rollout_clock_start(struct hub_rollout *r, struct hub_rollout_now now)
 {
+    /* A wall clock before 1970: times are above 0, which stands for none. */
+    if (now.unix_ms - r->offset_ms < 1)
+        r->offset_ms = now.unix_ms - 1;
     r->base_mono_ms = now.mono_ms;
     r->base_ms = now.unix_ms - r->offset_ms;
     r->now_ms = r->base_ms;
