@@ -343,6 +343,7 @@ static void append_line(struct following *f, const struct fed_json *rollout)
     if (line.len > 0 && !fed_span_eq(fed_buf_span(&line), fed_buf_span(&f->last))) {
         fed_text_time(fed_loop_unix_s(cli->loop), now);
         printf("%s%s%s\n", cli->json ? "" : now, cli->json ? "" : " ", fed_buf_cstr(&line));
+        fflush(stdout); /* before what is said of it on standard error */
     }
     fed_buf_fini(&f->last);
     f->last = line;

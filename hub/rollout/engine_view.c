@@ -101,10 +101,10 @@ void hub_rollout_wave_view(
 
 /* ---- failures ---- */
 
+/* Also what went back because of it. */
 static bool has_failed(const struct rollout_slot *slot)
 {
-    return !slot->gone && slot->failed &&
-           (slot->state == HUB_ROLLOUT_FAILED || slot->state == HUB_ROLLOUT_STUCK);
+    return !slot->gone && slot->failed;
 }
 
 static void count_causes(const struct hub_rollout *r)

@@ -7,7 +7,7 @@
 set -euo pipefail
 source "$(dirname "$0")/suite.sh"
 here=$(cd "$(dirname "$0")" && pwd)
-HEARTBEAT_S=3
+HEARTBEAT_S=10
 CONSENT=off
 # Each case has a namespace of its own with one object, web.
 
