@@ -168,7 +168,7 @@ case_content() {
 case_rollback() {
     OBJECT=deployment
     everywhere back deployment web:1
-    policy back "{selector: {}, progressDeadline: 5s, onFailure: Rollback, waves: [{name: canary, $CANARY, soak: 5s}]}"
+    policy back "{selector: {}, progressDeadline: 20s, onFailure: Rollback, waves: [{name: canary, $CANARY, soak: 5s}]}"
     local before touched
     before=$(member_jsonpath cluster1 back deployment web '{.spec}')
     touched="$(generation cluster2 back) $(generation cluster3 back)"
