@@ -66,7 +66,7 @@ void agent_apply_pause(struct agent_apply *apply);
 void agent_apply_resume(struct agent_apply *apply);
 
 /* What this gateway allows from now on, NULL for everything; borrowed. What an earlier policy
- * refused is tried again. */
+ * refused is tried again; what is in place and refused now stays there and is told. */
 struct agent_policy;
 void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy);
 

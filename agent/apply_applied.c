@@ -3,6 +3,7 @@
 #include "agent/remote.h"
 #include "agent/render.h"
 #include "agent/trial.h"
+#include "agent/wish.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,14 +27,16 @@ void apply_note_status(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     static const uint8_t none[sizeof entry->remote_digest];
+    const struct agent_wish *wish = NULL;
     struct fed_digest digest = {{0}};
     struct fed_buf text;
 
     if (!(entry->work.options & FED_WORK_STATUS))
         return;
     fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
-    if (agent_remote_put(apply->ports.mem, seen->status, &text) || fed_buf_err(&text) ||
-        (text.len > 0 && fed_digest_of(fed_buf_span(&text), &digest)))
+    if (agent_wish_of(apply->state, entry, &wish, NULL) ||
+        agent_remote_put(apply->ports.mem, wish->status_fields, seen->status, &text) ||
+        fed_buf_err(&text) || (text.len > 0 && fed_digest_of(fed_buf_span(&text), &digest)))
         goto done; /* with the next event */
     /* Gone, or left out whole: an old one is no better than none. */
     if (memcmp(digest.bytes, none, sizeof none) == 0 &&

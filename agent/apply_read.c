@@ -8,10 +8,11 @@
 static void refuse(
     struct agent_apply *apply, struct agent_entry *entry, const char *reason, const char *message)
 {
-    char name[AGENT_ENTRY_NAME_SIZE];
+    struct apply_line line;
 
     if (strcmp(entry->reason, reason) != 0)
-        fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), message);
+        fed_log_about(
+            apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, reason), "%s", message);
     apply_retry(apply, entry, AGENT_STEP_READ, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
     agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, message);
 }

@@ -134,6 +134,7 @@ enum cli_exit cli_token_revoke(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_console(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_add(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_list(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_remove(

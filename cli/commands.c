@@ -242,6 +242,15 @@ const struct cli_command cli_commands[] = {
         "fedctl import -f -\n",
         "--from --filename --overwrite --while-running --kubefed-namespace --dry-run",
         cli_import_command, CLI_OUTPUT_JSON},
+    {"console", "[--print] [--ttl 5m] [-o json]",
+        "make a link that signs a browser in to the hub's console",
+        "Prints an address. It signs one browser in, once, as you, with your rights, until your "
+        "credentials end,\nand for at most the time that the hub allows (fedhub's "
+        "console-session).\n\n"
+        "  --ttl DURATION    how long the link may be used, from 10s to 15m (default 5m)\n"
+        "  --print           nothing but the address\n\n"
+        "examples:\n  fedctl console\n  xdg-open \"$(fedctl console --print)\"\n",
+        "--print --ttl", cli_console, CLI_OUTPUT_JSON},
     {"user add", "NAME --role admin|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
         "let a person or a program use the hub, and write its kubeconfig",
         "NAME becomes a ServiceAccount in kube-federation-system. Its kubeconfig goes to standard "

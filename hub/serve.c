@@ -9,6 +9,7 @@
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
+#include "hub/console/console.h"
 #include "hub/federation_events.h"
 #include "hub/gateway/gateway.h"
 #include "hub/kubefed/admit.h"
@@ -61,6 +62,7 @@ struct service {
     struct hub_tokens *tokens;
     struct hub_audit *audit;
     struct hub_api *api;
+    struct hub_console *console;
     struct hub_traffic *traffic;
     struct hub_gateway *gateway;
     struct hub_link_people people;
@@ -188,6 +190,8 @@ static void plan_changed(void *ctx, struct fed_span cluster, uint64_t revision)
 
     if (s->gateway)
         hub_gateway_plan_changed(s->gateway, cluster, revision);
+    if (s->console)
+        hub_console_planned(s->console, cluster);
 }
 
 static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uint64_t revision)
@@ -383,6 +387,63 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
                : hub_kubefed_config_ensure(s->config, &s->crypto, fed_loop_unix_s(s->loop), diag);
 }
 
+static int64_t end_of(struct service *s, struct fed_span cert_pem)
+{
+    struct fed_crypto_cert_info *info = fed_alloc_zero(s->mem, sizeof *info);
+    int64_t until = 0;
+
+    if (info && !s->crypto.cert_info(s->crypto.ctx, cert_pem, info, NULL))
+        until = info->not_after_unix_s;
+    fed_alloc_free(s->mem, info, sizeof *info);
+    return until;
+}
+
+/* What the console says of the hub. */
+static void facts(void *ctx, struct hub_console_facts *out)
+{
+    struct service *s = ctx;
+    struct hub_gateway_stats stats;
+    char path[HUB_STORE_PATH_MAX];
+
+    hub_gateway_stats(s->gateway, &stats);
+    out->agents = stats.sessions;
+    out->ca_until_unix_s = end_of(s, hub_identity_ca_pem(s->identity));
+    out->server_until_unix_s = end_of(s, hub_identity_server_cert_pem(s->identity));
+    if (!hub_store_path(s->options, "hub.db", path, NULL))
+        (void)s->fs.read_part(s->fs.ctx, path, 0, 0, NULL, &out->store_bytes, NULL);
+}
+
+static enum fed_err settings(void *ctx, struct fed_buf *out)
+{
+    const struct service *s = ctx;
+
+    return hub_options_json(s->options, out);
+}
+
+static enum fed_err open_console(struct service *s, struct fed_diag *diag)
+{
+    struct hub_console_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .crypto = &s->crypto,
+        .objects = s->objects,
+        .api = s->api,
+        .plan = s->plan,
+        .status = s->status,
+        .traffic = s->traffic,
+        .tokens = s->tokens,
+        .fs = &s->fs,
+        .audit_dir = s->options->data_dir,
+        .audit_files = (unsigned)s->options->audit_files,
+        .session_s = s->options->console_session_s,
+        .idle_s = s->options->console_idle_s,
+        .facts = facts,
+        .facts_ctx = s,
+        .settings = settings};
+
+    return hub_console_open(&options, &s->console, diag);
+}
+
 static enum fed_err open_http(struct service *s, struct fed_diag *diag)
 {
     struct fed_http_server_options options = {
@@ -529,8 +590,8 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
 static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
-        open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
-        open_agents, announce};
+        open_identity, open_store, open_federation, open_access, open_api, open_schedule,
+        open_console, open_http, open_agents, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -550,6 +611,8 @@ static void finish(struct service *s)
     hub_agents_close(s->agents);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
+    hub_console_close(s->console);
+    s->console = NULL;
     hub_api_close(s->api);
     hub_audit_close(s->audit);
     hub_tokens_close(s->tokens);
@@ -596,6 +659,7 @@ static void on_agents_closed(void *ctx)
 
     hub_agents_close(s->agents);
     s->agents = NULL;
+    hub_console_stop(s->console);
     hub_api_stop(s->api);
     fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
 }

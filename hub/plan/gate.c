@@ -1,5 +1,6 @@
 /* gate.c - see gate.h: what is answered, and the versions that pairs have. */
 #include "hub/plan/gate.h"
+#include "hub/plan/policy.h"
 
 #include <string.h>
 
@@ -181,6 +182,50 @@ void plan_gate_note(
         item->earlier[slot - 1].refs++;
     if (former && --item->earlier[former - 1].refs == 0)
         slot_free(plan, &item->earlier[former - 1]);
+}
+
+/* ---- withholding ---- */
+
+static bool is_computable(const struct plan_version *version)
+{
+    return version->problem != HUB_PLACEMENT_COMPUTE_FAILED;
+}
+
+bool plan_choice_places(struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_choice *choice, const struct plan_cluster *cluster)
+{
+    if (choice->error[0])
+        return true;
+    if (!choice->version || !choice->slot)
+        return choice->version != NULL;
+    return is_computable(choice->version) &&
+           plan_version_selects(plan, item, choice->version, cluster);
+}
+
+enum fed_err plan_pair_withhold(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_choice *choice, struct plan_cluster *cluster)
+{
+    bool frozen = choice->version && !is_computable(choice->version);
+    struct plan_pair *pair;
+    enum fed_err err = frozen && plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
+
+    if (!err)
+        err = plan_pair_add(plan, item, cluster, &pair);
+    if (err)
+        return err;
+    plan_gate_note(plan, item, pair, choice->slot);
+    pair->withheld = true;
+    plan_pair_clear_fault(plan, pair);
+    if (frozen)
+        return FED_OK;
+    if (pair->piece || pair->consent == PLAN_CONSENT_AWAITS)
+        return plan_pair_unplace(plan, item, pair);
+    plan_pair_set_policy(plan, item, pair, NULL, false);
+    plan_hold_end_pair(pair);
+    plan_consent_set(pair, PLAN_CONSENT_NONE);
+    if (pair->state != PLAN_PAIR_REFUSED)
+        plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
+    return FED_OK;
 }
 
 /* ---- the object ---- */

@@ -33,6 +33,14 @@ FED_MUST_USE enum fed_err plan_gate_choose(struct hub_plan *plan, struct plan_it
 /* The pair has the version of that slot. */
 void plan_gate_note(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, uint8_t slot);
+/* Whether the cluster, which the latest version selects, gets something of what was chosen, or is
+ * told what is wrong with it. */
+bool plan_choice_places(struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_choice *choice, const struct plan_cluster *cluster);
+/* Nothing is there yet, and nothing is sent; what is there all the same leaves. Where the version's
+ * own placement cannot be computed, what is there stays. */
+FED_MUST_USE enum fed_err plan_pair_withhold(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_choice *choice, struct plan_cluster *cluster);
 /* What its versions say is to be asked for again, and their works are made anew. */
 void plan_gate_stale(struct hub_plan *plan, struct plan_item *item);
 void plan_gate_forget_pieces(struct hub_plan *plan, struct plan_item *item);

@@ -284,49 +284,10 @@ static enum fed_err pair_forbid(struct hub_plan *plan, struct plan_item *item,
     return FED_OK;
 }
 
-static bool is_computable(const struct plan_version *version)
+/* After a start a copy that awaits consent is known by that alone. */
+static bool is_there(const struct plan_pair *pair)
 {
-    return version->problem != HUB_PLACEMENT_COMPUTE_FAILED;
-}
-
-/* Whether the cluster gets something of what was chosen, or is told what is wrong with it. */
-static bool choice_places(struct hub_plan *plan, const struct plan_item *item,
-    const struct plan_choice *choice, const struct plan_cluster *cluster)
-{
-    if (choice->error[0])
-        return true;
-    if (!choice->version || !choice->slot)
-        return choice->version != NULL;
-    return is_computable(choice->version) &&
-           plan_version_selects(plan, item, choice->version, cluster);
-}
-
-/* Nothing is there yet, and nothing is sent; what is there all the same leaves. Where the version's
- * own placement cannot be computed, what is there stays. */
-static enum fed_err pair_withhold(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_choice *choice, struct plan_cluster *cluster)
-{
-    bool frozen = choice->version && !is_computable(choice->version);
-    struct plan_pair *pair;
-    enum fed_err err = frozen && plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
-
-    if (!err)
-        err = plan_pair_add(plan, item, cluster, &pair);
-    if (err)
-        return err;
-    plan_gate_note(plan, item, pair, choice->slot);
-    pair->withheld = true;
-    plan_pair_clear_fault(plan, pair);
-    if (frozen)
-        return FED_OK;
-    if (pair->piece || pair->consent == PLAN_CONSENT_AWAITS)
-        return plan_pair_unplace(plan, item, pair);
-    plan_pair_set_policy(plan, item, pair, NULL, false);
-    plan_hold_end_pair(pair);
-    plan_consent_set(pair, PLAN_CONSENT_NONE);
-    if (pair->state != PLAN_PAIR_REFUSED)
-        plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
-    return FED_OK;
+    return pair && (pair->state == PLAN_PAIR_PRESENT || pair->consent == PLAN_CONSENT_AWAITS);
 }
 
 /* A cluster that the placement selects. there: the object is in it already, whatever the pair
@@ -342,14 +303,13 @@ static enum fed_err pair_want(
     if (err)
         return err;
     pair = plan_pair_find(item, cluster);
-    if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
-        !plan_waiting_recalled(item, cluster))
+    if (policy && !there && !is_there(pair) && !plan_waiting_recalled(item, cluster))
         return pair_forbid(plan, item, cluster, policy);
     err = plan_gate_choose(plan, item, cluster, &choice);
     if (err)
         return err;
-    if (!choice_places(plan, item, &choice, cluster))
-        return pair_withhold(plan, item, &choice, cluster);
+    if (!plan_choice_places(plan, item, &choice, cluster))
+        return plan_pair_withhold(plan, item, &choice, cluster);
     if (pair && !policy) /* taken back, when it was to leave */
         plan_consent_set(pair, PLAN_CONSENT_NONE);
     /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
@@ -386,18 +346,24 @@ enum fed_err plan_pair_confirmed(
 }
 
 /* The label of a Namespace and its FederatedNamespace stand for the same object in the member: the
- * one of them that selects the cluster when this one no longer does. NULL for every other kind, and
- * when the namespace is to go. */
+ * other one. NULL for every other kind. */
+static struct plan_item *other_form(struct hub_plan *plan, const struct plan_item *item)
+{
+    if (!item->type)
+        return plan_namespace_item(plan, item->name);
+    if (!item->type->is_namespace || item->ignored)
+        return NULL;
+    return plan_item_get(plan,
+        &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
+}
+
+/* The one of them that selects the cluster when this one no longer does. NULL when the namespace is
+ * to go. */
 static struct plan_item *successor(
     struct hub_plan *plan, const struct plan_item *item, const struct plan_cluster *cluster)
 {
-    struct plan_item *other = NULL;
+    struct plan_item *other = other_form(plan, item);
 
-    if (!item->type)
-        other = plan_namespace_item(plan, item->name);
-    else if (item->type->is_namespace && !item->ignored)
-        other = plan_item_get(plan,
-            &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
     return other && plan_item_selects(plan, other, cluster) ? other : NULL;
 }
 
@@ -443,10 +409,23 @@ static bool is_ending(const struct plan_item *item)
     return item->gone || item->deleting;
 }
 
+/* The other form of the namespace does not select the cluster either, but its copy, which is the
+ * same, stays there until somebody consents. */
+static bool is_kept_by_other(
+    struct hub_plan *plan, const struct plan_item *item, const struct plan_pair *pair)
+{
+    struct plan_item *other = other_form(plan, item);
+    const struct plan_pair *kept = other ? plan_pair_find(other, pair->cluster) : NULL;
+
+    return kept && kept->consent == PLAN_CONSENT_AWAITS &&
+           (is_ending(item) || pair->consent != PLAN_CONSENT_AWAITS);
+}
+
 /* A type that is stopped keeps what is there; so does a placement that cannot be computed. */
 static bool is_frozen(const struct hub_plan *plan, const struct plan_item *item)
 {
-    return !plan_type_runs(plan, item->type) || (!is_ending(item) && !is_computable(item->latest));
+    return !plan_type_runs(plan, item->type) ||
+           (!is_ending(item) && item->latest->problem == HUB_PLACEMENT_COMPUTE_FAILED);
 }
 
 enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
@@ -486,5 +465,10 @@ enum fed_err plan_pair_update(
     if (!pair)
         return FED_OK;
     next = successor(plan, item, cluster);
-    return next ? pair_hand_over(plan, item, pair, next) : plan_pair_unplace(plan, item, pair);
+    if (next)
+        return pair_hand_over(plan, item, pair, next);
+    if (!is_kept_by_other(plan, item, pair))
+        return plan_pair_unplace(plan, item, pair);
+    plan_pair_drop(plan, item, pair);
+    return FED_OK;
 }

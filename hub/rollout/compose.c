@@ -60,12 +60,17 @@ static void put_waves(struct rollout_put *p, struct fed_json *status,
 
 /* ---- what went wrong, what is next ---- */
 
-static void put_failures(
-    struct rollout_put *p, struct fed_json *status, const struct hub_rollout *engine)
+/* Why it went back is said as long as it is back. */
+static void put_failures(struct rollout_put *p, struct fed_json *status,
+    const struct fed_json *before, const struct hub_rollout *engine, bool is_back)
 {
     struct hub_rollout_group groups[HUB_ROLLOUT_GROUPS_MAX];
     size_t n = hub_rollout_groups(engine, groups);
+    const struct fed_json *known = fed_json_get(before, "failures");
     struct fed_json *failures = n ? put_array(p, status, "failures") : NULL;
+
+    if (n == 0 && known && is_back && !p->err)
+        p->err = fed_json_set(p->doc, status, "failures", fed_json_clone(p->doc, known));
 
     for (size_t i = 0; i < n; i++) {
         struct fed_json *one = put_item(p, failures);
@@ -191,7 +196,8 @@ enum fed_err rollout_compose(struct hub_rollouts *r, struct rollout_subject *s,
     put_text(&p, status, "phase", hub_rollout_phase_text(view.phase));
     put_progress(&p, status, &view.counts);
     put_waves(&p, status, s->engine, &view);
-    put_failures(&p, status, s->engine);
+    put_failures(&p, status, before, s->engine,
+        view.phase == HUB_ROLLOUT_ROLLING_BACK || view.phase == HUB_ROLLOUT_ROLLED_BACK);
     put_next(&p, status, &view.next);
     putting = conditions_begin(r, &p, before, status);
     put_conditions(&putting, s->engine);

@@ -59,10 +59,13 @@ struct looking {
 static void look_at(void *ctx, const struct hub_object_ref *ref)
 {
     struct looking *looking = ctx;
+    struct hub_planned_type type;
     enum fed_err err;
 
     if (!fed_span_eq(ref->ns, looking->ns) ||
-        (looking->name.len && !fed_span_eq(ref->name, looking->name)))
+        (looking->name.len && !fed_span_eq(ref->name, looking->name)) ||
+        hub_plan_type(looking->r->plan, ref->resource, &type) ||
+        strcmp(type.target_kind, "Namespace") == 0) /* those are never governed */
         return;
     err = rollout_look(looking->r, ref);
     if (err)

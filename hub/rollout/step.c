@@ -58,7 +58,16 @@ static void regate_change(void *ctx, const struct hub_rollout_change *change)
     g->list[g->n++] = change->cluster;
 }
 
-/* Their clusters are asked for again; all of them where that is no more. */
+static void regate_all(struct hub_rollouts *r, struct rollout_subject *s)
+{
+    if (!s->regate_all || !r->plan)
+        return;
+    s->regate_all = hub_plan_regate(r->plan, &s->ref, NULL, 0) == FED_ERR_NOMEM;
+    if (s->regate_all)
+        rollout_due(r, s, ROLLOUT_RETRY_MS);
+}
+
+/* Those with another answer are asked for again; all of them where that cannot be said. */
 static void regate(struct hub_rollouts *r, struct rollout_subject *s, struct fed_arena *arena)
 {
     struct regating g = {.arena = arena};
@@ -67,13 +76,12 @@ static void regate(struct hub_rollouts *r, struct rollout_subject *s, struct fed
     if (!r->plan)
         return;
     hub_rollout_each_changed(s->engine, regate_change, &g);
-    if (g.failed || s->regate_all)
-        err = hub_plan_regate(r->plan, &s->ref, NULL, 0);
-    else if (g.n > 0)
+    if (!g.failed && g.n > 0)
         err = hub_plan_regate(r->plan, &s->ref, g.list, g.n);
-    s->regate_all = err == FED_ERR_NOMEM;
-    if (s->regate_all)
-        rollout_due(r, s, ROLLOUT_RETRY_MS);
+    if (g.failed || err) {
+        s->regate_all = true;
+        regate_all(r, s);
+    }
 }
 
 struct changes {
@@ -321,8 +329,11 @@ static void step_all(struct hub_rollouts *r, uint64_t now_ms)
     while (fed_map_iter_next(&it)) {
         struct rollout_subject *s = it.value;
 
-        if (!s->due || s->unsettled || s->broken)
+        if (s->unsettled || s->broken)
             continue; /* settling makes it due again */
+        regate_all(r, s);
+        if (!s->due)
+            continue;
         if (s->due_ms <= now_ms)
             look_at(r, s);
         if (s->due && s->due_ms < next_ms)

@@ -116,6 +116,8 @@ struct hub_status {
     void *scaled_ctx;
     hub_status_moved *moved; /* may be NULL */
     void *moved_ctx;
+    hub_status_seen *seen_call; /* may be NULL */
+    void *seen_ctx;
     struct fed_map clusters; /* name -> status_cluster */
     struct fed_map seen;     /* "c/" resource NUL ns NUL name -> status_object */
     struct fed_timer *times_timer;
@@ -194,6 +196,9 @@ struct status_telling {
 void status_touch(void *ctx, const struct hub_object_ref *ref);
 void status_touch_with_version(void *ctx, const struct hub_object_ref *ref);
 struct hub_object_ref status_cluster_ref(const struct status_cluster *cluster);
+
+/* ---- glance.c ---- */
+void status_seen(struct hub_status *status, const struct status_cluster *cluster);
 
 /* ---- copied.c ---- */
 void status_copied_clear(struct hub_status *status, struct status_cluster *cluster);

@@ -272,6 +272,7 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     tell_outcomes(status, cluster, &cluster->view, report);
     tell_report(status, cluster, report, old_revision);
     status_removals_confirm(status, cluster);
+    status_seen(status, cluster);
     return FED_OK;
 }
 

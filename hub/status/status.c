@@ -70,8 +70,10 @@ static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
             continue;
         cluster->unsettled = false;
         n++;
-        if (err)
+        if (err) {
             status_row_recall(status, cluster);
+            status_seen(status, cluster);
+        }
     }
     if (err)
         fed_log(status->log, FED_LOG_ERROR,

@@ -95,6 +95,32 @@ void hub_status_connected(
     struct hub_status *status, struct fed_span cluster, const char *link, const char *address);
 void hub_status_alive(struct hub_status *status, struct fed_span cluster);
 void hub_status_disconnected(struct hub_status *status, struct fed_span cluster);
+/* A cluster at a glance. Of drifted and failed: works; a contested one is drifted, too. */
+enum hub_connectivity { HUB_ONLINE, HUB_LATE, HUB_OFFLINE, HUB_NEVER, HUB_QUARANTINED };
+enum hub_delivery {
+    HUB_IN_SYNC,
+    HUB_SYNCING,
+    HUB_WAITING, /* for a window, consent, the next month, something in the member, or its agent */
+    HUB_DRIFTED,
+    HUB_CONTESTED,
+    HUB_FAILED /* a work, or the member's API server, is */
+};
+struct hub_status_glance {
+    enum hub_connectivity connectivity;
+    enum hub_delivery delivery; /* the worst; as it last reported */
+    /* Late and offline: it was heard last; else the state began; 0: not known, or never. */
+    int64_t since_unix_s;
+    size_t drifted;
+    size_t failed;
+};
+/* Costs a look at each of its works. Of a cluster that never came: HUB_NEVER. */
+void hub_status_glance(
+    struct hub_status *status, struct fed_span cluster, struct hub_status_glance *out);
+/* Called when a glance may be another one; not for what time alone does to it (late, offline after
+ * silence). The plan's changes are told elsewhere (hub_plan_on_change). */
+typedef void hub_status_seen(void *ctx, struct fed_span cluster);
+void hub_status_on_seen(struct hub_status *status, hub_status_seen *seen, void *ctx);
+
 /* Two machines came as this cluster (condition CloneSuspected): the sentence, and since when.
  * message NULL: that is settled. Memory only; who notices keeps it. */
 void hub_status_copied(

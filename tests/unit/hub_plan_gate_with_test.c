@@ -209,6 +209,21 @@ static void test_going_back_to_nothing_may_need_consent(void **state)
     gate_restart_is_same(g);
 }
 
+/* A policy forbids it meanwhile: consent is what its removal waits for. */
+static void test_going_back_where_a_policy_forbids_needs_consent_too(void **state)
+{
+    struct gate_world *g = *state;
+
+    gate_put(g, 'a', GATE_SPEC("1"));
+    ask_for_consent(g, "c2");
+    put_policy(g, "'removals':0");
+    gate_turn(g, "c2", '-');
+    assert_string_equal(gate_have(g), "1 1 1");
+    gate_restart_is_same(g);
+    approve(g, "c2");
+    assert_string_equal(gate_have(g), "1 - 1");
+}
+
 static void test_a_copy_that_awaits_consent_follows_its_answer(void **state)
 {
     struct gate_world *g = *state;
@@ -448,6 +463,7 @@ int main(void)
         GATED(test_what_a_policy_forbids_is_not_asked_for),
         GATED(test_a_copy_that_waits_for_its_removal_follows_its_answer),
         GATED(test_going_back_to_nothing_may_need_consent),
+        GATED(test_going_back_where_a_policy_forbids_needs_consent_too),
         GATED(test_a_copy_that_awaits_consent_follows_its_answer),
         GATED(test_deletion_is_held_up_by_nobody),
         GATED(test_what_is_let_go_of_is_the_version_that_was_there),

@@ -98,6 +98,10 @@ static const struct rollout_case rollout_cases[] = {
         "'maxFailures':1}]}\n" THREE
         "begin B\nrefused a\n= phase Running\nrefused b\n= phase Paused\n",
         false},
+    {"limit: just as many go on, one more does not",
+        "rules {'maxFailures':3}\nfleet a b c d e\nadopt A\nbegin B\nrefused a b c\n"
+        "= phase Running\nrefused d\n= phase Paused\n= group 4 ApplyFailed\n",
+        false},
     {"limit: percentages are rounded down, so 49% of two is none",
         "rules {'maxFailures':'49%'}\nfleet a b\nadopt A\nbegin B\nrefused a\n= phase Paused\n",
         false},

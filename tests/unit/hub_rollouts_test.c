@@ -273,17 +273,33 @@ static void test_a_step_that_is_not_durable_was_not_taken(void **state)
 {
     struct rollout_world *r = *state;
 
-    begin(r, ALL "," R_CANARY);
+    begin(r, ALL ",'waves':[{'name':'one','clusters':{'names':['c1']},'soak':'1s'}]");
     rollout_put(r, '2', "");
+    rollout_wait(r, R_NAME("1"), PHASE("Soaking"));
     test_writes_refuse();
-    hub_world_wait(150);
+    hub_world_wait(1200); /* the soak ends */
     hub_world_settle(&r->w);
     test_writes_allow();
-    assert_string_equal(rollout_have(r), "1 1 1");
+    assert_non_null(strstr(rollout_shown(r, R_NAME("1")), PHASE("Soaking")));
+    rollout_wait(r, R_NAME("1"), PHASE("Complete"));
+    assert_string_equal(rollout_have(r), "2 2 2");
+}
+
+static void test_an_action_that_is_not_durable_was_not_done(void **state)
+{
+    struct rollout_world *r = *state;
+    enum fed_err refused;
+
+    begin(r, ALL "," R_CANARY);
+    rollout_put(r, '2', "");
     rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
-    assert_string_equal(rollout_have(r), "2 1 1");
-    rollout_restart(r);
-    assert_string_equal(rollout_have(r), "2 1 1");
+    test_writes_refuse();
+    refused = rollout_do(r, R_NAME("1"), "approve", NULL);
+    test_writes_allow();
+    assert_int_not_equal(refused, FED_OK);
+    rollout_wait_have(r, "2 1 1");
+    assert_int_equal(rollout_do(r, R_NAME("1"), "approve", NULL), FED_OK);
+    rollout_wait_have(r, "2 2 2");
 }
 
 static void test_history_is_bounded(void **state)
@@ -345,7 +361,8 @@ static void refused_once(struct rollout_world *r, long after)
     write.bytes = fed_span_text(json);
     r->refused = false;
     r->refuse_after = after;
-    (void)hub_objects_commit(r->w.objects, &write, 1, NULL, 0, NULL, NULL);
+    if (hub_objects_commit(r->w.objects, &write, 1, NULL, 0, NULL, NULL))
+        assert_true(r->refused);
     hub_world_settle(&r->w);
     hub_world_wait(1);
     hub_world_settle(&r->w);
@@ -386,6 +403,7 @@ int main(void)
         CASE(test_it_goes_on_after_a_restart_at_any_time),
         CASE(test_what_is_not_durable_has_not_begun),
         CASE(test_a_step_that_is_not_durable_was_not_taken),
+        CASE(test_an_action_that_is_not_durable_was_not_done),
         CASE(test_history_is_bounded),
         CASE(test_nothing_stays_of_an_object_that_is_gone),
         CASE(test_without_a_policy_the_next_change_goes_everywhere),

@@ -29,7 +29,8 @@ static void *resize(void *ctx, void *at, size_t old_size, size_t size)
 static void before_plan(void *ctx, struct hub_world *w)
 {
     struct rollout_world *r = ctx;
-    struct hub_rollouts_options options = {.mem = &r->mem, .loop = w->loop, .objects = w->objects};
+    struct hub_rollouts_options options = {
+        .mem = &r->mem, .loop = w->loop, .log = &r->log, .objects = w->objects};
     struct fed_diag diag = {""};
 
     if (hub_rollouts_open(&options, &r->rollouts, &diag))
@@ -78,6 +79,7 @@ int rollout_world_open(void **state)
 
     memset(&r, 0, sizeof r);
     r.refuse_after = -1;
+    r.log = fed_log_stderr(FED_LOG_WARN);
     r.mem = (struct fed_alloc){&r, resize};
     r.part = (struct hub_world_part){&r, before_plan, opened, planned, closing, closed};
     hub_world_open_with(&r.w, &r.part);
@@ -178,7 +180,8 @@ void rollout_policy(struct rollout_world *r, const char *name, const char *spec)
 {
     char json[2048];
 
-    snprintf(json, sizeof json, "{'metadata':{'name':'%s','namespace':'ns'},'spec':{%s}}", name, spec);
+    snprintf(
+        json, sizeof json, "{'metadata':{'name':'%s','namespace':'ns'},'spec':{%s}}", name, spec);
     hub_world_put(&r->w, R_POLICIES, "ns", name, json);
 }
 
@@ -188,8 +191,10 @@ void rollout_put(struct rollout_world *r, char letter, const char *more)
     char json[2048];
 
     snprintf(json, sizeof json,
-        "{'apiVersion':'types.kubefed.io/v1beta1','kind':'FederatedConfigMap','metadata':{'name':'x',"
-        "'namespace':'ns','uid':'u-x','generation':%d,'finalizers':['kubefed.io/sync-controller']%s},"
+        "{'apiVersion':'types.kubefed.io/"
+        "v1beta1','kind':'FederatedConfigMap','metadata':{'name':'x',"
+        "'namespace':'ns','uid':'u-x','generation':%d,'finalizers':['kubefed.io/"
+        "sync-controller']%s},"
         "'spec':{'template':{'data':{'k':'%c'}},'placement':{'clusterSelector':{}}}}",
         ++generation, more, letter);
     hub_world_put(&r->w, W_CONFIGMAPS, "ns", "x", json);
@@ -235,7 +240,8 @@ enum fed_err rollout_do(
     diag.text[0] = 0;
     assert_int_equal(fed_json_doc_new(fed_alloc_system(), &admission.doc), FED_OK);
     assert_int_equal(
-        fed_json_parse(admission.doc, fed_span_text(rollout_shown(r, name)), &before, NULL), FED_OK);
+        fed_json_parse(admission.doc, fed_span_text(rollout_shown(r, name)), &before, NULL),
+        FED_OK);
     admission.before = before;
     admission.object = fed_json_clone(admission.doc, before);
     annotations = fed_json_ensure_object(
@@ -282,7 +288,8 @@ const char *rollout_have(struct rollout_world *r)
 {
     static char text[8];
 
-    snprintf(text, sizeof text, "%c %c %c", value_in(r, "c1"), value_in(r, "c2"), value_in(r, "c3"));
+    snprintf(
+        text, sizeof text, "%c %c %c", value_in(r, "c1"), value_in(r, "c2"), value_in(r, "c3"));
     return text;
 }
 

@@ -9,18 +9,18 @@
 #define R_POLICIES "rolloutpolicies.fedlet.io"
 #define R_ROLLOUTS "rollouts.fedlet.io"
 #define R_NAME(n) "federatedconfigmap-x-" n
-#define R_CANARY                                                                                   \
-    "'waves':[{'name':'canary','clusters':{'names':['c1']},'approval':'Required'}]"
+#define R_CANARY "'waves':[{'name':'canary','clusters':{'names':['c1']},'approval':'Required'}]"
 
 struct rollout_world {
     struct hub_world w;
     struct hub_world_part part;
     struct hub_rollouts *rollouts;
+    struct fed_log log;
     struct hub_gates gates;
     struct hub_kind_hooks hooks;        /* of Rollouts */
     struct hub_kind_hooks policy_hooks; /* of RolloutPolicies */
-    struct fed_alloc mem;               /* of the rollouts; refuses the one that is counted down to */
-    long refuse_after;                  /* < 0: never */
+    struct fed_alloc mem; /* of the rollouts; refuses the one that is counted down to */
+    long refuse_after;    /* < 0: never */
     bool refused;
     uint64_t seq[3];    /* of the clusters' reports */
     bool silent[3];     /* no reports */

@@ -26,9 +26,9 @@ struct hub_world {
     struct hub_objects *objects;
     struct hub_plan *plan;
     struct hub_status *status;
-    unsigned changed;              /* calls of hub_plan_changed */
-    struct fed_alloc *plan_mem;    /* the same; NULL: the system's */
-    const struct hub_gates *gates; /* of the plan, when it is opened; NULL: none */
+    unsigned changed;                  /* calls of hub_plan_changed */
+    struct fed_alloc *plan_mem;        /* the same; NULL: the system's */
+    const struct hub_gates *gates;     /* of the plan, when it is opened; NULL: none */
     const struct hub_world_part *part; /* NULL: none */
 };
 
