@@ -227,6 +227,9 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
         err = agent_entry_content(apply->ports.mem, &work, content);
     if (!err)
         err = apply_policy_render(apply, entry, &body, &reason, &diag);
+    /* That of an earlier version, or of what is on its way out, is in no bundle. */
+    if (err == FED_ERR_NOT_FOUND && entry->in_manifest && !agent_trial_is_back(entry))
+        apply->events.missing(apply->events.ctx);
     if (err) {
         apply_render_failed(apply, entry, err, reason, &diag);
         goto done;

@@ -40,6 +40,8 @@ struct agent_apply_events {
     void (*settled)(void *ctx);
     /* A request failed in transport or with 401: look whether the API server is well. */
     void (*trouble)(void *ctx);
+    /* A template of the bundle is not in the state file; it is looked for again, with pauses. */
+    void (*missing)(void *ctx);
     /* The object of a work with FED_WORK_SCALE was seen, changed or not. */
     void (*scaled)(void *ctx, const struct agent_entry *entry);
 };

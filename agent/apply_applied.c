@@ -71,6 +71,7 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
     memcpy(entry->fields, seen->fields, sizeof entry->fields);
     memcpy(entry->applied, content, sizeof entry->applied);
     entry->has_applied = true;
+    entry->nothing = false;
     entry->listed = true; /* whatever list is being read was made without it */
     entry->dirty = true;
     if (entry->generation != seen->generation || entry->resource_version != seen->resource_version)
@@ -122,6 +123,8 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
     }
     if (superseded)
         return;
+    if (answer->status >= 500 || answer->status == 408)
+        entry->nothing = false; /* it may have been made all the same */
     agent_answer_read(apply->ports.mem, answer, &refusal);
     if (agent_trouble_of(&refusal, 0) == AGENT_TROUBLE_KIND)
         snprintf(refusal.message, sizeof refusal.message,

@@ -183,6 +183,7 @@ static void contest(struct agent_apply *apply, struct agent_entry *entry, const 
         (unsigned long long)(now_ms > fight->began_ms ? now_ms - fight->began_ms + 999 : 999) /
             1000,
         (unsigned long long)(entry->due_ms - now_ms + 999) / 1000);
+    agent_entry_note_fight(apply->ports.mem, entry, what);
     agent_entry_set(apply->table, entry, FED_WORK_FAILED, CONTESTED, message.text);
     fed_log_about(apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, CONTESTED),
         "contested: %s", message.text);
@@ -215,6 +216,17 @@ static void put_back(struct agent_apply *apply, struct agent_entry *entry, enum 
     agent_apply_kick(apply);
 }
 
+/* What kept it from being put back is over, the fight is not. */
+static void still_contested(struct agent_apply *apply, struct agent_entry *entry)
+{
+    const struct agent_fight *fight = entry->fight;
+    struct fed_diag message;
+
+    fed_diag_set(&message, FED_OK, "%s; put back %u times", fight->what ? fight->what : "changed",
+        (unsigned)fight->restores);
+    agent_entry_set(apply->table, entry, FED_WORK_FAILED, CONTESTED, message.text);
+}
+
 /* An apply that moved nothing had nothing to put back. */
 void apply_drift_applied(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
@@ -228,8 +240,10 @@ void apply_drift_applied(
     if (fight)
         quiet_in(apply, fight);
     /* Contested it stays until nobody changed it for a while. */
-    if (!fight || !fight->contested || !has_reason(entry, CONTESTED))
+    if (!fight || !fight->contested)
         agent_trial_settled(apply->table, entry);
+    else if (!has_reason(entry, CONTESTED))
+        still_contested(apply, entry);
 }
 
 /* ---- only reporting ---- */
@@ -477,6 +491,7 @@ static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
+    entry->nothing = false; /* only what has the managed label is watched */
     if (!note_version(entry, seen->resource_version) || !agent_entry_is_held_to(entry))
         return;
     note_moved(entry, seen);

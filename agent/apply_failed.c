@@ -137,6 +137,7 @@ void apply_unreachable(struct agent_apply *apply, struct agent_entry *entry, enu
     struct fed_diag message;
 
     apply->counts.failed++;
+    entry->nothing = entry->nothing && step != AGENT_STEP_APPLY; /* it may have got there */
     apply_again(apply, entry, step, AGENT_TROUBLE_UNREACHABLE, 0);
     fed_diag_set(&message, err, "member API server: %s", text);
     if (entry->retry.attempts > 1 && !entry->removing)

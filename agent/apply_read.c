@@ -10,6 +10,7 @@ static void refuse(
 {
     struct apply_line line;
 
+    entry->nothing = !entry->uid[0];
     if (strcmp(entry->reason, reason) != 0)
         fed_log_about(
             apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, reason), "%s", message);
@@ -34,6 +35,7 @@ static void consider(
         apply_set_deleting(apply, entry, FED_WORK_WAITING, apply_reason(entry), seen);
     } else {
         memcpy(entry->uid, seen->uid, sizeof entry->uid);
+        entry->nothing = false;
         entry->adopting = !ours;
         entry->yielded = !seen->has_replicas;
         if (!entry->yielded && agent_render_retains(apply->ports.mem, entry))
@@ -52,6 +54,7 @@ static void absent(struct agent_apply *apply, struct agent_entry *entry)
     if (apply_drift_absent(apply, entry))
         return;
     entry->uid[0] = '\0';
+    entry->nothing = true;
     entry->adopting = false;
     agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
 }

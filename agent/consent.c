@@ -21,10 +21,15 @@ size_t agent_consent_waiting(const struct agent_table *table)
     return n;
 }
 
-/* A work that was held while its type was stopped may be nowhere but in the manifest. */
+/* A work that was held while its type was stopped may be nowhere but in the manifest; so is one
+ * that was looked for, and refused ever since. One that was not looked for yet may be there from
+ * before.
+ */
 bool agent_consent_counts(const struct agent_entry *entry)
 {
-    return !(entry->work.options & FED_WORK_HELD) || entry->uid[0] || entry->has_applied;
+    if (entry->uid[0] || entry->has_applied)
+        return true;
+    return !(entry->work.options & FED_WORK_HELD) && (entry->busy || !entry->nothing);
 }
 
 bool agent_consent_needed(

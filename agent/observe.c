@@ -75,12 +75,17 @@ static bool may_try(struct kind *k, uint64_t now_ms)
     return k->paid;
 }
 
-/* Silent for so long that the connection may live and the watch not: bookmarks come each minute or
- * so (Kubernetes API concepts, "Watch bookmarks"; how often is not promised). */
+/* Silent for so long that the connection may live and the watch not, or that it waits for a version
+ * that is not there: bookmarks come each minute or so (Kubernetes API concepts, "Watch bookmarks";
+ * how often is not promised). */
 static void renew(struct kind *k)
 {
     observe_stop(k);
-    observe_watch(k);
+    observe_doubt(k);
+    if (k->rv[0])
+        observe_watch(k);
+    else
+        observe_list(k, (struct fed_span){0});
 }
 
 static void look_at(struct kind *k, uint64_t now_ms)
@@ -149,6 +154,10 @@ void agent_observe_current(struct agent_observe *o)
 void agent_observe_pause(struct agent_observe *o)
 {
     o->paused = true;
+    for (size_t i = 0; i < o->n_kinds; i++) { /* whose watch had ended in good order before */
+        if (o->kinds[i]->state == KIND_WAITING)
+            observe_doubt(o->kinds[i]);
+    }
     observe_arm(o);
 }
 

@@ -52,7 +52,7 @@ struct agent_observe {
     struct agent_federated federated;
     struct agent_budget retries; /* requests that only repeat what failed */
     size_t turn;                 /* which kind is the first to get of that */
-    bool asking;                 /* a kind is listed because the connection was lost */
+    struct kind *asked;          /* is listed for all, to compare histories; NULL: none */
     uint64_t newest_rv;          /* that was known then; 0: nothing is to be compared */
     bool paused;
 };
@@ -83,6 +83,11 @@ void observe_stray_room(void *ctx);
 /* ---- observe_list.c, observe_watch.c ---- */
 /* token: of the next page; empty for a new list. */
 void observe_list(struct kind *k, struct fed_span token);
+/* The API server was away since its version, or may have been: one kind is listed for all, if none
+ * is yet. */
+void observe_doubt(struct kind *k);
+/* Another kind than that is listed for all; but may be NULL. */
+void observe_ask_other(struct agent_observe *o, const struct kind *but);
 /* From k->rv on. */
 void observe_watch(struct kind *k);
 

@@ -47,6 +47,8 @@ void observe_stray_room(void *ctx)
 void observe_kind_free(struct agent_observe *o, struct kind *k)
 {
     observe_stop(k);
+    if (o->asked == k)
+        o->asked = NULL;
     fed_alloc_free(o->ports.mem, k->names, k->names_len);
     fed_alloc_free(o->ports.mem, k, sizeof *k);
 }
@@ -235,6 +237,7 @@ static void want_status(struct agent_observe *o, struct agent_entry *entry)
 void agent_observe_sync(struct agent_observe *o)
 {
     size_t kept = 0;
+    bool asked = o->asked != NULL;
 
     for (size_t i = 0; i < o->n_kinds; i++) {
         struct kind *k = o->kinds[i];
@@ -253,6 +256,8 @@ void agent_observe_sync(struct agent_observe *o)
         }
     }
     o->n_kinds = kept;
+    if (asked && !o->asked)
+        observe_ask_other(o, NULL);
     for (size_t i = 0; i < o->table->n; i++)
         agent_observe_want(o, o->table->at[i]);
     want_strays(o);

@@ -111,14 +111,47 @@ static void look_for_lost(struct kind *k)
     }
 }
 
-/* The first list since the connection was lost is older than what was known before: every kind is
+/* An API server that was away, however shortly, may come back with older data (an etcd restored
+ * from a backup). A watch from a version that it does not have yet is accepted and stays silent, so
+ * one kind is listed where the others go on from where they were. */
+void observe_doubt(struct kind *k)
+{
+    struct agent_observe *o = k->observe;
+    uint64_t rv = version_of(k);
+
+    if (rv == 0)
+        return;
+    if (rv > o->newest_rv)
+        o->newest_rv = rv;
+    if (o->asked)
+        return;
+    o->asked = k;
+    k->rv[0] = '\0';
+}
+
+void observe_ask_other(struct agent_observe *o, const struct kind *but)
+{
+    o->asked = NULL;
+    for (size_t i = 0; i < o->n_kinds && !o->asked; i++) {
+        struct kind *k = o->kinds[i];
+
+        if (k == but || version_of(k) == 0)
+            continue;
+        observe_stop(k);
+        observe_doubt(k);
+        k->due_ms = observe_now(o);
+    }
+    observe_arm(o);
+}
+
+/* The first list since a watch was lost is older than what was known before: every kind is
  * listed. */
 static void compare_history(struct kind *k)
 {
     struct agent_observe *o = k->observe;
     bool older = version_of(k) != 0 && version_of(k) < o->newest_rv;
 
-    o->asking = false;
+    o->asked = NULL;
     o->newest_rv = 0;
     for (size_t i = 0; i < o->n_kinds && older; i++) {
         struct kind *other = o->kinds[i];
@@ -203,6 +236,8 @@ static void on_list(
     k->missing = answer->status == 404;
     observe_retry(k, answer->retry_after_s);
     observe_log(k, "list of", refusal.message);
+    if (o->asked == k)
+        observe_ask_other(o, k);
 }
 
 void observe_list(struct kind *k, struct fed_span token)

@@ -35,8 +35,8 @@ static void on_garbage(struct kind *k)
     observe_log(k, "watch of", "an event cannot be read; listed again");
 }
 
-/* A watch from a version that an API server that was set back does not have yet is not refused; it
- * stays silent until then. What it says of where it is tells. */
+/* What an API server says of where it is tells that it was set back. Not all say so: since
+ * Kubernetes 1.27 a watch hears of no version before the one that it was opened with. */
 static bool is_behind(const struct kind *k, struct fed_span rv)
 {
     uint64_t at;
@@ -106,23 +106,6 @@ static void on_open(void *ctx)
     k->opened_ms = k->heard_ms = observe_now(k->observe);
 }
 
-/* An API server that was away may come back with older data (an etcd restored from a backup). A
- * watch from a version that it does not have yet is accepted and stays silent, so one kind is
- * listed where the others go on from where they were. */
-static void doubt(struct kind *k)
-{
-    struct agent_observe *o = k->observe;
-    uint64_t rv;
-
-    if (fed_span_to_u64(fed_span_text(k->rv), &rv))
-        return;
-    if (rv > o->newest_rv)
-        o->newest_rv = rv;
-    if (!o->asking)
-        k->rv[0] = '\0';
-    o->asking = true;
-}
-
 static void on_ended(
     void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
 {
@@ -136,11 +119,12 @@ static void on_ended(
         observe_retry(k, 0);
         observe_log(k, "watch of", diag && diag->text[0] ? diag->text : "refused");
     } else if (err) {
-        doubt(k);
+        observe_doubt(k);
         observe_retry(k, 0);
         o->events.trouble(o->events.ctx);
     } else if (observe_now(o) - k->opened_ms < AGENT_WATCH_SHORT_MS) {
         observe_retry(k, 0);
+        o->events.trouble(o->events.ctx); /* it may be about to stop */
     } else {
         observe_succeeded(k);
         observe_watch(k);
@@ -168,6 +152,7 @@ void observe_watch(struct kind *k)
     fed_buf_fini(&path);
     if (err) {
         k->watch = NULL;
+        observe_doubt(k);
         observe_retry(k, 0);
         return;
     }

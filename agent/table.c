@@ -124,8 +124,16 @@ void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry)
 
 void agent_entry_forget_fight(struct fed_alloc *mem, struct agent_entry *entry)
 {
+    if (entry->fight)
+        set_text(mem, &entry->fight->what, NULL);
     fed_alloc_free(mem, entry->fight, sizeof *entry->fight);
     entry->fight = NULL;
+}
+
+void agent_entry_note_fight(struct fed_alloc *mem, struct agent_entry *entry, const char *what)
+{
+    if (entry->fight)
+        set_text(mem, &entry->fight->what, what);
 }
 
 void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry)

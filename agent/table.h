@@ -40,6 +40,7 @@ struct agent_fight {    /* somebody else changed the object lately (apply_drift.
     uint32_t wait_ms;   /* the pause that was chosen last */
     uint32_t restores;
     bool contested;
+    char *what; /* by whom and of what it is contested, owned; NULL: not, or memory was out */
 };
 
 struct agent_entry {
@@ -89,6 +90,7 @@ struct agent_entry {
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
     bool deed_sent;     /* it is in the report that waits for its answer */
     bool adopting;      /* the object that is there is not the federation's yet */
+    bool nothing;       /* seen: the member has nothing of it, and was asked for nothing since */
     bool pods_fail;     /* health is what its pods say (pods.h) */
     bool late;          /* health is that of a deadline that has passed (rollback.h) */
     bool proven;        /* the present version was healthy once */
@@ -138,6 +140,8 @@ void agent_entry_free(struct fed_alloc *mem, struct agent_entry *entry); /* NULL
 void agent_entry_forget_wish(struct fed_alloc *mem, struct agent_entry *entry);
 /* Foreign changes of before are no part of what comes. */
 void agent_entry_forget_fight(struct fed_alloc *mem, struct agent_entry *entry);
+/* Who contests what in its fight, of which there may be none; copied. */
+void agent_entry_note_fight(struct fed_alloc *mem, struct agent_entry *entry, const char *what);
 /* Digest over what decides the rendered object. */
 FED_MUST_USE enum fed_err agent_entry_content(
     struct fed_alloc *mem, const struct fed_work *work, uint8_t out[AGENT_CONTENT_SIZE]);

@@ -240,7 +240,8 @@ void hub_plan_asked(
 /* Called when the cluster's agent should ask for its orders. */
 typedef void hub_plan_orders_changed(void *ctx, struct fed_span cluster);
 void hub_plan_on_orders(struct hub_plan *plan, hub_plan_orders_changed *changed, void *ctx);
-/* Appends the answer to GET /r. FED_ERR_NOT_FOUND for a cluster that is not registered. */
+/* Appends the answer to GET /r. FED_ERR_NOT_FOUND for a cluster that is not registered,
+ * FED_ERR_CORRUPT while nobody knows: it is to ask again (consent.h). */
 FED_MUST_USE enum fed_err hub_plan_orders_put(
     struct hub_plan *plan, struct fed_span cluster, struct fed_buf *out);
 /* hub_plan_manifest_at, as the base of a frame: works that left by an order or by consent have the

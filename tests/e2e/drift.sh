@@ -292,8 +292,8 @@ case_restored() {
     rm -rf "$kube/etcd"
     mv "$FLEET/etcd.backup" "$kube/etcd"
     "$KUBE" start --dir "$kube" all
-    # The watch goes on from a version that is not there yet; the next bookmark, after a minute or so, tells.
-    soon 150 newest field configmap owned '{.data.k}'
+    # A watch from a version that is not there yet stays silent; the list of one kind tells.
+    soon 60 newest field configmap owned '{.data.k}'
     member patch configmap owned --type=merge -p '{"data":{"k":"foreign"}}'
     soon 30 newest field configmap owned '{.data.k}'
     says_log 'configmaps: the API server.s data were set back'

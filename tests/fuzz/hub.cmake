@@ -16,3 +16,6 @@ fed_fuzz_target(fuzz_api
 target_link_options(fuzz_api PRIVATE
     -Wl,--wrap=fed_http_respond -Wl,--wrap=fed_http_respond_shared -Wl,--wrap=fed_http_stream_share
     -Wl,--wrap=fed_http_stream_end)
+# What browsers send to the console.
+fed_fuzz_target(fuzz_console SOURCES ${CMAKE_CURRENT_LIST_DIR}/console_fuzz.c
+    LINK hub_console hub_api hub_status hub_plan hub_store fed_object fed_port_http fed_port_kube fed_port_posix)

@@ -291,16 +291,20 @@ static void test_watches(void **state)
         line(w, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"900\"}}}");
     }
     assert_ptr_equal(watch_of(w, "/configmaps?"), watch);
-    assert_int_equal(w->watched - watched, 2 * 2); /* the other two kinds were silent */
+    /* the other two kinds were silent: opened again, one from a list for both */
+    assert_int_equal(w->watched - watched, 2 * 2);
+    assert_int_equal(w->lists - lists, 2);
+    lists = w->lists;
     /* one from before: the API server was set back, and would stay silent */
     line(w, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"899\"}}}");
     assert_int_equal(w->lists, ++lists);
     watch = watch_of(w, "/configmaps?");
     line(w, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"900\"}}}");
-    /* silence: opened again from there, without a list */
+    /* silence: opened again, with one list for all */
+    w->next_rv = 950;
     world_pass(w, 6 * MINUTE);
-    assert_non_null(strstr(watch_of(w, "/configmaps?")->path, "resourceVersion=900"));
-    assert_int_equal(w->lists, lists);
+    assert_in_range(w->lists, lists + 1, lists + 2);
+    lists = w->lists;
     /* ended at once, again and again: with pauses */
     watched = w->watched;
     for (unsigned i = 0; i < 600; i++) {
@@ -312,6 +316,7 @@ static void test_watches(void **state)
         world_pass(w, 1000);
     }
     assert_in_range(w->watched - watched, 20, 100);
+    lists += 2; /* the silent ones, twice */
     assert_int_equal(w->lists, lists);
     world_pass(w, MINUTE);
     /* too old, and what cannot be read: listed again */
@@ -405,6 +410,49 @@ static void test_back_with_older_data(void **state)
     w->api_down = false;
     world_pass(w, 2 * MINUTE);
     assert_in_range(w->lists - lists, 1, 2);
+    world_free(w);
+}
+
+static void end_watches(struct world *w)
+{
+    for (size_t i = 0; i < sizeof w->watches / sizeof *w->watches; i++) {
+        struct world_watch *watch = &w->watches[i];
+
+        if (!watch->used)
+            continue;
+        watch->used = false;
+        watch->events.ended(watch->events.ctx, FED_OK, 0, (struct fed_span){0}, NULL);
+    }
+}
+
+/* It ended its watches in good order, after others that were short, so that nobody watched while it
+ * was away. */
+static void test_back_with_older_data_unseen(void **state)
+{
+    struct world_work works[] = {ns, map_a, {"Deployment", "web", "api", WEB_BLOB, "[]", 0}};
+    struct world *w = world_with_three();
+    struct world_object *map = world_object(w, MAP_PATH);
+
+    (void)state;
+    for (unsigned i = 0; i < 60; i++) {
+        end_watches(w);
+        world_pass(w, 1000);
+    }
+    world_pass(w, 9000);
+    end_watches(w);
+    w->api_down = true;
+    world_publish(w, 7, 2, works, 3);
+    world_notify(w); /* what is to be applied finds out */
+    world_pass(w, 4000);
+    assert_true(world_logged(w, "unreachable"));
+    w->next_rv = 1;
+    map->rv = 1;
+    snprintf(map->fields, sizeof map->fields, "older");
+    world_forget_requests(w);
+    w->api_down = false;
+    world_pass(w, MINUTE);
+    assert_true(world_logged(w, "data were set back"));
+    assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
     world_free(w);
 }
 
@@ -754,6 +802,34 @@ static void test_a_fight_and_a_refusal(void **state)
     world_free(w);
 }
 
+/* The API server is away when the fight's next try is due. Back again, it is still a fight, which
+ * ends as any other does. */
+static void test_a_fight_and_a_restart(void **state)
+{
+    struct world *w = world_with_three();
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        steal(w, MAP_PATH, "rogue", i);
+        world_pass(w, 1000);
+    }
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy Contested");
+    w->refuse_path = "/configmaps/";
+    w->refuse_status = 0;
+    world_pass(w, MINUTE);
+    world_assert_state(w, MAP_INDEX, "Waiting/Healthy UpdateTimedOut");
+    w->refuse_path = NULL;
+    for (unsigned i = 0; i < 60 && strstr(world_object(w, MAP_PATH)->fields, "stolen"); i++)
+        world_pass(w, 1000);
+    assert_null(strstr(world_object(w, MAP_PATH)->fields, "stolen"));
+    world_pass(w, 1000);
+    world_assert_state(w, MAP_INDEX, "Failed/Healthy Contested data.k is set by \"rogue\"");
+    world_pass(w, 3 * MINUTE);
+    world_assert_state(w, MAP_INDEX, "Applied/Healthy  ");
+    assert_true(world_logged(w, "nobody changes it any more"));
+    world_free(w);
+}
+
 /* An apply that moves nothing put nothing back: bookkeeping of the API server is no fight. */
 static void test_nothing_to_put_back(void **state)
 {
@@ -882,6 +958,7 @@ int main(void)
         cmocka_unit_test(test_versions_that_go_back),
         cmocka_unit_test(test_objects_that_are_older),
         cmocka_unit_test(test_back_with_older_data),
+        cmocka_unit_test(test_back_with_older_data_unseen),
         cmocka_unit_test(test_a_kind_that_goes_and_comes),
         cmocka_unit_test(test_failing_is_bounded),
         cmocka_unit_test(test_labels),
@@ -896,6 +973,7 @@ int main(void)
         cmocka_unit_test(test_a_fight_of_deletions),
         cmocka_unit_test(test_a_fight_ends_with_new_content),
         cmocka_unit_test(test_a_fight_and_a_refusal),
+        cmocka_unit_test(test_a_fight_and_a_restart),
         cmocka_unit_test(test_nothing_to_put_back),
         cmocka_unit_test(test_report_only),
         cmocka_unit_test(test_report_only_of_what_is_out_of_sight),

@@ -28,7 +28,8 @@ static struct fed_digest digest_of(char letter)
 
 static bool is_ours(const struct hub_object_ref *ref)
 {
-    return fed_span_is(ref->resource, W_CONFIGMAPS) && fed_span_is(ref->name, "x");
+    return (fed_span_is(ref->resource, W_CONFIGMAPS) || fed_span_is(ref->resource, GATE_SECRETS)) &&
+           fed_span_is(ref->name, "x");
 }
 
 /* ---- the gates ---- */

@@ -1,5 +1,6 @@
 /* hub_gate_world.h - a world of three clusters (hub_world.h) with gates that answer what a test
- * says: FederatedConfigMap ns/x is governed, and versions are kept under a letter. */
+ * says: FederatedConfigMap ns/x (and FederatedSecret ns/x) is governed, and versions are kept under
+ * a letter. */
 #ifndef FEDLET_TESTS_UNIT_HUB_GATE_WORLD_H
 #define FEDLET_TESTS_UNIT_HUB_GATE_WORLD_H
 
@@ -7,6 +8,7 @@
 
 #define GATE_ALL "'placement':{'clusterSelector':{}}"
 #define GATE_DATA(k) "'template':{'data':{'k':'" k "'}}"
+#define GATE_SECRETS "federatedsecrets.types.kubefed.io" /* of which there is no type */
 #define GATE_SPEC(k) "{" GATE_DATA(k) "," GATE_ALL "}"
 
 struct gate_world {

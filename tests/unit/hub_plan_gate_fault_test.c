@@ -174,6 +174,50 @@ static void test_whoever_cannot_begin_leaves_the_object_as_it_was(void **state)
     assert_string_equal(gate_have(g), "2 2 2");
 }
 
+static void late_turn(void *ctx)
+{
+    struct gate_world *g = ctx;
+    struct hub_object_ref ref = gate_ref();
+    struct fed_span name = fed_span_text("c2");
+
+    if (g->answers[1] == '=')
+        return;
+    g->answers[1] = '=';
+    assert_int_equal(hub_plan_regate(g->w.plan, &ref, &name, 1), FED_OK);
+}
+
+/* Somebody whose part in the commit comes after the plan's. */
+static void test_a_turn_behind_the_round_is_for_the_next(void **state)
+{
+    struct gate_world *g = *state;
+    struct hub_objects_member late = {.ctx = g, .prepare = late_turn};
+
+    gate_put(g, 'a', GATE_SPEC("1"));
+    gate_answer(g, "aaa");
+    gate_put(g, 'b', GATE_SPEC("2"));
+    hub_objects_join(g->w.objects, &late);
+    gate_turn(g, "c1", '=');
+    hub_objects_leave(g->w.objects, &late);
+    assert_string_equal(gate_have(g), "2 2 1");
+}
+
+static void test_a_turn_of_a_cluster_that_leaves(void **state)
+{
+    struct gate_world *g = *state;
+    struct hub_object_ref ref = gate_ref();
+    struct fed_span names[] = {fed_span_text("c1"), fed_span_text("c2")};
+
+    gate_put(g, 'a', GATE_SPEC("1"));
+    gate_answer(g, "aaa");
+    gate_put(g, 'b', GATE_SPEC("2"));
+    gate_answer(g, "==a");
+    assert_int_equal(hub_plan_regate(g->w.plan, &ref, names, 2), FED_OK);
+    hub_world_remove(&g->w, W_CLUSTERS, W_SYSTEM, "c1");
+    assert_int_equal(plan_item_get(g->w.plan, &ref)->n_regated, 0);
+    hub_world_cluster(&g->w, "c1", "{}");
+    assert_string_equal(gate_have(g), "2 2 1");
+}
+
 /* All that a start has to find again. */
 static void test_a_start_finds_each_cluster_as_it_was(void **state)
 {
@@ -289,6 +333,8 @@ int main(void)
         GATED(test_answers_that_were_undone),
         GATED(test_answers_whose_manifests_were_undone),
         GATED(test_whoever_cannot_begin_leaves_the_object_as_it_was),
+        GATED(test_a_turn_behind_the_round_is_for_the_next),
+        GATED(test_a_turn_of_a_cluster_that_leaves),
         GATED(test_a_start_finds_each_cluster_as_it_was),
         GATED(test_memory_that_is_out),
         GATED(test_questions_without_memory),

@@ -99,6 +99,9 @@ static void test_a_version_is_parsed_once_and_shared(void **state)
     gate_turn_all(g, "===");
     gate_turn(g, "c1", 'a'); /* nobody had it any more */
     assert_int_equal(g->read, 3);
+    hub_world_remove(&g->w, W_CLUSTERS, W_SYSTEM, "c1"); /* nor now */
+    hub_world_cluster(&g->w, "c1", "{}");
+    assert_int_equal(g->read, 4);
 }
 
 static void test_of_a_new_object_there_is_nothing_yet(void **state)

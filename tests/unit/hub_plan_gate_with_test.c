@@ -98,9 +98,20 @@ static void test_urgent_does_not_pass_a_rollout(void **state)
     assert_string_equal(gate_have(g), "2 1 1");
 }
 
+static bool count(void *ctx, const struct hub_gated *gated)
+{
+    size_t *n = ctx;
+
+    (void)gated;
+    ++*n;
+    return true;
+}
+
 static void test_a_stopped_type_stays_as_it_is(void **state)
 {
     struct gate_world *g = *state;
+    struct hub_object_ref ref = gate_ref();
+    size_t n = 0;
 
     begin(g, "=a-");
     assert_string_equal(gate_have(g), "2 1 -");
@@ -111,7 +122,13 @@ static void test_a_stopped_type_stays_as_it_is(void **state)
     put_type(g, "Enabled", "");
     assert_string_equal(gate_have(g), "1 2 2");
     put_type(g, "Disabled", "");
-    hub_world_restart(&g->w);
+    hub_world_put_map(
+        &g->w, "{" GATE_DATA("2") ",'placement':{'clusters':[{'name':'c1'},{'name':'c2'}]}}");
+    hub_world_restart(&g->w); /* after which it is held in every cluster */
+    assert_string_equal(hub_world_where(&g->w, "ConfigMap/ns/x="), "c1 c2 c3");
+    assert_int_equal(hub_plan_gated(g->w.plan, &ref, count, &n), FED_OK);
+    assert_int_equal(n, 2);
+    hub_world_put_map(&g->w, GATE_SPEC("2"));
     put_type(g, "Enabled", "");
     assert_string_equal(gate_have(g), "1 2 2");
     gate_restart_is_same(g);
@@ -321,15 +338,17 @@ static void test_a_type_that_comes_later_finds_what_is_stored(void **state)
 {
     struct gate_world *g = *state;
 
-    g->w.gates = NULL; /* nobody knows of the kind */
-    hub_world_remove(&g->w, W_TYPES, W_SYSTEM, "configmaps");
-    g->w.gates = &g->gates;
-    g->log[0] = '\0';
-    gate_put(g, 'a', GATE_SPEC("1"));
-    hub_world_restart(&g->w);
-    assert_string_equal(g->log, "written loaded");
-    put_type(g, "Enabled", "");
-    assert_string_equal(gate_have(g), "1 1 1");
+    hub_world_put(&g->w, GATE_SECRETS, "ns", "x",
+        "{'metadata':{'name':'x','namespace':'ns'},'spec':{'placement':{'clusterSelector':{}}}}");
+    assert_string_equal(g->log, "");
+    gate_answer(g, "-=-");
+    hub_world_put(&g->w, W_TYPES, W_SYSTEM, "secrets",
+        "{'metadata':{'name':'secrets'},'spec':{'targetType':{'version':'v1','kind':'Secret',"
+        "'pluralName':'secrets','scope':'Namespaced'},'federatedType':{'group':'types.kubefed.io',"
+        "'version':'v1beta1','kind':'FederatedSecret','pluralName':'federatedsecrets','scope':"
+        "'Namespaced'},'propagation':'Enabled'}}");
+    assert_string_equal(g->log, "loaded");
+    assert_string_equal(hub_world_where(&g->w, "Secret/ns/x"), "c2");
 }
 
 /* ---- status ---- */
