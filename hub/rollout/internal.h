@@ -39,7 +39,6 @@ struct rollout_policy {
     char message[480];               /* why */
     int64_t generation;
     size_t n_objects;
-    size_t n_conflicts;
 };
 
 /* Who governs an object. */

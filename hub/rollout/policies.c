@@ -283,9 +283,52 @@ static enum fed_err put_condition(struct fed_json_doc *doc, struct fed_json *lis
     return err || !message[0] ? err : fed_json_set_text(doc, one, "message", message);
 }
 
-static enum fed_err put_conditions(
-    struct fed_json_doc *doc, struct fed_json *status, const struct rollout_policy *policy)
+#define CONFLICTS_MAX 1000u /* that are looked at for one status */
+
+/* Whether the policy is one of those that select the object. */
+static bool is_selected(
+    struct hub_rollouts *r, const struct rollout_policy *policy, const struct rollout_subject *s)
 {
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object = NULL;
+    struct fed_buf bytes;
+    bool selected = false;
+
+    fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
+    if (!fed_json_doc_new(r->mem, &doc) && !hub_objects_get(r->objects, &s->ref, &bytes, NULL) &&
+        !fed_json_parse(doc, fed_buf_span(&bytes), &object, NULL))
+        selected =
+            hub_rollout_rules_select(policy->rules, fed_json_find(object, "metadata.labels"));
+    fed_buf_fini(&bytes);
+    fed_json_doc_free(doc);
+    return selected;
+}
+
+/* Objects that wait because this policy and others select them: few, so they are read when somebody
+ * asks instead of being counted all along. */
+static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_policy *policy)
+{
+    struct fed_map_iter it;
+    size_t looked = 0;
+    size_t n = 0;
+
+    fed_map_iter_init(&it, &r->subjects);
+    while (policy->rules && looked < CONFLICTS_MAX && fed_map_iter_next(&it)) {
+        const struct rollout_subject *s = it.value;
+
+        if (!s->blocked || strcmp(s->reason, "PolicyConflict") != 0 ||
+            !fed_span_is(s->ref.ns, policy->ns))
+            continue;
+        looked++;
+        n += is_selected(r, policy, s);
+    }
+    return n;
+}
+
+static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *doc,
+    struct fed_json *status, const struct rollout_policy *policy)
+{
+    size_t conflicts = count_conflicts(r, policy);
     struct fed_json *list = fed_json_new_array(doc);
     enum fed_err err = fed_json_set(doc, status, "conditions", list);
     char text[160];
@@ -293,11 +336,12 @@ static enum fed_err put_conditions(
     if (!err)
         err = put_condition(doc, list, "Accepted", policy->rules != NULL,
             policy->rules ? "InForce" : "Invalid", policy->message);
-    if (err || policy->n_conflicts == 0)
+    if (err || conflicts == 0)
         return err;
     snprintf(text, sizeof text,
-        "%zu objects are selected by another policy, too: their changes wait; see their Rollouts",
-        policy->n_conflicts);
+        "%zu of the objects that it selects are selected by another policy, too: their changes "
+        "wait; see their Rollouts",
+        conflicts);
     return put_condition(doc, list, "Conflict", true, "PolicyConflict", text);
 }
 
@@ -320,7 +364,7 @@ static enum fed_err compose_policy(void *ctx, const struct hub_object_ref *ref,
         err = fed_json_set_int(doc, status, "objects", (int64_t)policy->n_objects);
     if (!err && policy->rules)
         err = put_waves(doc, status, policy->rules);
-    return err ? err : put_conditions(doc, status, policy);
+    return err ? err : put_conditions(r, doc, status, policy);
 }
 
 void hub_rollouts_policy_hooks(struct hub_rollouts *r, struct hub_kind_hooks *hooks)
