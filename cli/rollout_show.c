@@ -118,7 +118,7 @@ void rollout_put_line(const struct fed_json *rollout, struct fed_buf *out)
     cli_put_clean(out, text_at(rollout, "metadata.name"));
     fed_buf_put_u8(out, ' ');
     cli_put_clean(out, rollout_phase(rollout));
-    if (wave.len > 0) {
+    if (wave.len > 0 && rollout_verdict(rollout) != ROLLOUT_DONE) {
         fed_buf_put_text(out, " wave ");
         cli_put_clean(out, wave);
     }

@@ -394,7 +394,7 @@ case_kubectl() {
     waits 2 bykubectl
     says 'AwaitingApproval +canary +1/3' hubctl -n bykubectl get rollouts
     fails any 'one of pause, resume' hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=nonsense
-    fails any 'resume' hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=resume
+    fails any 'not paused' hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=resume
     fails any 'wave|other' hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=approve:other
     fails any '' hubctl -n bykubectl patch rollout federatedconfigmap-web-1 --type merge -p '{"spec":{"policy":"other"}}'
     fails any '' hubctl -n bykubectl patch rollout federatedconfigmap-web-1 --type merge --subresource status -p '{"status":{"phase":"Complete"}}'
