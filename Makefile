@@ -2,7 +2,7 @@
 # builds what it is missing. Sources, libraries and the compiled control plane are cached in FEDLET_CACHE.
 
 .DEFAULT_GOAL := release
-.PHONY: release dev cross kube demo check bench fuzz oracle killat clean help setup
+.PHONY: release dev cross kube demo check bench fuzz oracle killat rollout-sim clean help setup
 
 JOBS ?= $(shell nproc)
 NINJA := ninja -j$(JOBS)
@@ -21,6 +21,7 @@ help:
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each"
 	@echo "make oracle     kubectl and N (5000) random operations of SEED (1) on a hub and a kube-apiserver, and where they differ"
 	@echo "make killat     an agent killed at every system call that touches its state, SEED (1); some minutes"
+	@echo "make rollout-sim SEEDS (10000) random fleets against the engine of rollouts; SEED=N: one of them, with its events"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
 release: setup-build
@@ -61,6 +62,13 @@ bench: release kube setup-cross
 
 killat: release kube setup-trace
 	KILLAT=all KILLAT_SEED=$(SEED) tests/e2e/killat.sh
+
+SEEDS ?= 10000
+rollout-sim: setup-build
+	toolchains/build x86_64-glibc
+	cmake --preset dev >/dev/null
+	$(NINJA) -C build/dev hub_rollout_property_test
+	SEEDS=$(SEEDS) build/dev/bin/hub_rollout_property_test
 
 FUZZ_SECONDS ?= 600
 fuzz: setup-check

@@ -37,11 +37,17 @@ static void disturb(struct hub_rollout *r, const struct rollout_slot *slot)
     r->record_changed = true;
 }
 
+int64_t rollout_late_ms(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    int64_t deadline = (int64_t)r->rules->deadline_ms;
+    int64_t heard = slot->in_ms + (deadline < ROLLOUT_GRACE_MS ? deadline : ROLLOUT_GRACE_MS);
+
+    return slot->wait_ms + deadline > heard ? slot->wait_ms + deadline : heard;
+}
+
 static bool is_late(const struct hub_rollout *r, const struct rollout_slot *slot)
 {
-    int64_t from = slot->wait_ms > r->made_ms ? slot->wait_ms : r->made_ms;
-
-    return slot->reach == ROLLOUT_REACH_IN && r->now_ms - from >= (int64_t)r->rules->deadline_ms;
+    return slot->reach == ROLLOUT_REACH_IN && r->now_ms >= rollout_late_ms(r, slot);
 }
 
 /* Memory out for the sentence: the failure counts all the same. */

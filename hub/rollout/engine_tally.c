@@ -104,12 +104,11 @@ static bool has_deadline(const struct rollout_slot *slot)
 
 static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
 {
-    int64_t from = slot->wait_ms > r->made_ms ? slot->wait_ms : r->made_ms;
     bool settled = slot->state == HUB_ROLLOUT_FAILED || slot->state == HUB_ROLLOUT_DEFERRED ||
                    slot->state == HUB_ROLLOUT_RETURNED || slot->state == HUB_ROLLOUT_STUCK;
 
     if (has_deadline(slot))
-        wake_at(r, from + (int64_t)r->rules->deadline_ms);
+        wake_at(r, rollout_late_ms(r, slot));
     if (slot->reach == ROLLOUT_REACH_OUT && !settled && !rollout_is_away(r, slot))
         wake_at(r, slot->offline_ms + (int64_t)r->rules->offline_after_ms);
     if (slot->held) {
