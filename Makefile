@@ -24,12 +24,18 @@ help:
 	@echo "make rollout-sim SEEDS (10000) random fleets against the engine of rollouts; SEED=N: one of them, with its events"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
-release: setup-build
+# The web console, where there is a Node.js; without it the hub has a page that says how to build it.
+CONSOLE_SOURCES := $(shell find console -type d \( -name node_modules -o -name 'dist*' -o -name test \) -prune -o -type f -print 2>/dev/null)
+console/dist/index.html: $(CONSOLE_SOURCES)
+	@if [ ! -x console/build ] || ! command -v node >/dev/null; then echo "make: no Node.js: the console is left out" >&2; \
+	else console/build console/dist || echo "make: the console could not be built and is left out" >&2; fi
+
+release: setup-build console/dist/index.html
 	toolchains/build x86_64-glibc
 	cmake --preset release >/dev/null
 	$(NINJA) -C build/release fedhub fedctl fedlet
 
-dev: setup-build
+dev: setup-build console/dist/index.html
 	toolchains/build x86_64-glibc
 	cmake --preset dev >/dev/null
 	$(NINJA) -C build/dev

@@ -89,6 +89,7 @@ struct rollout_tally {
     struct hub_rollout_counts counts;
     size_t all;      /* with the deferred */
     size_t failures; /* not forgiven */
+    size_t proven;   /* healthy for as long as the wave soaks */
     size_t silent;   /* healthy, and not heard since the engine was made */
     size_t away;     /* healthy, out of reach for long, and the rules hold for them */
     size_t absent;   /* pending or in flight, out of reach */
@@ -129,6 +130,7 @@ struct hub_rollout {
     int64_t offset_ms;
     int64_t wake_ms; /* of the engine's clock */
     int64_t held_until_ms;
+    int64_t soaked_ms; /* when the soak of the open wave may be over */
     bool regroup;
     bool alphabet_stale;
     bool due;
@@ -187,6 +189,8 @@ int64_t rollout_late_ms(const struct hub_rollout *r, const struct rollout_slot *
 bool rollout_is_last(const struct hub_rollout *r, size_t wave);
 size_t rollout_concurrency(const struct hub_rollout *r, size_t wave);
 size_t rollout_proof(const struct hub_rollout *r, size_t wave);
+/* When the cluster, which is healthy, will have been so as long as its wave soaks. */
+int64_t rollout_soaked_ms(const struct hub_rollout *r, const struct rollout_slot *slot);
 bool rollout_over_limit(const struct hub_rollout *r);
 
 /* ---- engine_tally.c ---- */

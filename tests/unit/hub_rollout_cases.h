@@ -61,6 +61,13 @@ static const struct rollout_case rollout_cases[] = {
         "a\n"
         "wait 500ms\n= B a b c d\n",
         false},
+    {"soak: one that came late does not stand in for one that got lost",
+        "rules {'offline':{'after':'1m'},'waves':[{'name':'w','clusters':{'names':['a','b']},"
+        "'soak':'10m'}]}\n" THREE
+        "out b\nbegin B\nok a\nwait 1m\n= phase Soaking\n= when 600\nwait 8m\nin b\nok b\n"
+        "out a\nwait 2m\n= a Deferred\n= B a b\n= phase Soaking\n= when 480\nwait 7m59s\n= B a b\n"
+        "wait 1s\n= B a b c d\n",
+        true},
     {"soak of the last wave: complete after it",
         "rules {'waves':[{'name':'w','clusters':{'selector':{}},'soak':'1m'}]}\n" THREE
         "begin B\nok all\n= phase Soaking\n= next the rollout is complete\nwait 1m\n"
