@@ -2,9 +2,10 @@
 # builds what it is missing. Sources, libraries and the compiled control plane are cached in FEDLET_CACHE.
 
 .DEFAULT_GOAL := release
-.PHONY: release dev cross kube demo check bench fuzz oracle killat clean help setup
+.PHONY: release dev console cross kube demo check bench fuzz oracle killat clean help setup
 
 JOBS ?= $(shell nproc)
+CONSOLE ?= yes
 NINJA := ninja -j$(JOBS)
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 
@@ -15,6 +16,7 @@ help:
 	@echo "make demo       a hub, two real member control planes, two agents, and one change end to end (KEEP=1 leaves them up)"
 	@echo "make check      all tests"
 	@echo "make dev        build with sanitizers into build/dev/bin/"
+	@echo "make console    the page that fedhub serves (Node.js 18 or newer), part of the two above; CONSOLE=no builds them without"
 	@echo "make cross      static agents for aarch64, armv7, riscv64 into build/TARGET/bin/"
 	@echo "make kube       the test control plane, build/kube"
 	@echo "make bench      benchmarks: a table, and build/bench.json"
@@ -23,15 +25,22 @@ help:
 	@echo "make killat     an agent killed at every system call that touches its state, SEED (1); some minutes"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
-release: setup-build
+release: setup-build console
 	toolchains/build x86_64-glibc
 	cmake --preset release >/dev/null
 	$(NINJA) -C build/release fedhub fedctl fedlet
 
-dev: setup-build
+dev: setup-build console
 	toolchains/build x86_64-glibc
 	cmake --preset dev >/dev/null
 	$(NINJA) -C build/dev
+
+# Without Node.js the hub is built all the same, and says in place of the page how to get it. What is newer than the last
+# build of the page makes it anew.
+console:
+	@if [ "$(CONSOLE)" = yes ] && toolchains/setup console && \
+		{ [ ! -e console/dist/index.html ] || [ -n "$$(find console -path console/node_modules -prune -o -path console/dist -prune \
+			-o -path console/test -prune -o -type f -newer console/dist/index.html -print)" ]; }; then console/build console/dist; fi
 
 build/%/bin/fedlet: FORCE
 	toolchains/build $*-musl
@@ -48,7 +57,9 @@ demo: setup-demo
 	@$(MAKE) --no-print-directory -j2 release kube
 	tests/e2e/demo
 
-check: setup-check
+# The console's tests are skipped where there is no browser: that is no reason to run no test.
+check: setup-check console
+	@toolchains/setup browser || true
 	tests/check
 
 N ?= 5000
