@@ -2,10 +2,9 @@
 # builds what it is missing. Sources, libraries and the compiled control plane are cached in FEDLET_CACHE.
 
 .DEFAULT_GOAL := release
-.PHONY: release dev console cross kube demo check bench fuzz oracle killat clean help setup
+.PHONY: release dev cross kube demo check bench fuzz oracle killat rollout-sim clean help setup
 
 JOBS ?= $(shell nproc)
-CONSOLE ?= yes
 NINJA := ninja -j$(JOBS)
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 
@@ -16,31 +15,30 @@ help:
 	@echo "make demo       a hub, two real member control planes, two agents, and one change end to end (KEEP=1 leaves them up)"
 	@echo "make check      all tests"
 	@echo "make dev        build with sanitizers into build/dev/bin/"
-	@echo "make console    the page that fedhub serves (Node.js 18 or newer), part of the two above; CONSOLE=no builds them without"
 	@echo "make cross      static agents for aarch64, armv7, riscv64 into build/TARGET/bin/"
 	@echo "make kube       the test control plane, build/kube"
 	@echo "make bench      benchmarks: a table, and build/bench.json"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each"
 	@echo "make oracle     kubectl and N (5000) random operations of SEED (1) on a hub and a kube-apiserver, and where they differ"
 	@echo "make killat     an agent killed at every system call that touches its state, SEED (1); some minutes"
+	@echo "make rollout-sim SEEDS (10000) random fleets against the engine of rollouts; SEED=N: one of them, with its events"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
-release: setup-build console
+# The web console, where there is a Node.js; without it the hub has a page that says how to build it.
+CONSOLE_SOURCES := $(shell find console -type d \( -name node_modules -o -name 'dist*' -o -name test \) -prune -o -type f -print 2>/dev/null)
+console/dist/index.html: $(CONSOLE_SOURCES)
+	@if ! toolchains/setup console; then echo "make: no Node.js: the console is left out" >&2; \
+	else console/build console/dist || echo "make: the console could not be built and is left out" >&2; fi
+
+release: setup-build console/dist/index.html
 	toolchains/build x86_64-glibc
 	cmake --preset release >/dev/null
 	$(NINJA) -C build/release fedhub fedctl fedlet
 
-dev: setup-build console
+dev: setup-build console/dist/index.html
 	toolchains/build x86_64-glibc
 	cmake --preset dev >/dev/null
 	$(NINJA) -C build/dev
-
-# Without Node.js the hub is built all the same, and says in place of the page how to get it. What is newer than the last
-# build of the page makes it anew.
-console:
-	@if [ "$(CONSOLE)" = yes ] && toolchains/setup console && \
-		{ [ ! -e console/dist/index.html ] || [ -n "$$(find console -path console/node_modules -prune -o -path console/dist -prune \
-			-o -path console/test -prune -o -type f -newer console/dist/index.html -print)" ]; }; then console/build console/dist; fi
 
 build/%/bin/fedlet: FORCE
 	toolchains/build $*-musl
@@ -58,7 +56,7 @@ demo: setup-demo
 	tests/e2e/demo
 
 # The console's tests are skipped where there is no browser: that is no reason to run no test.
-check: setup-check console
+check: setup-check console/dist/index.html
 	@toolchains/setup browser || true
 	tests/check
 
@@ -72,6 +70,13 @@ bench: release kube setup-cross
 
 killat: release kube setup-trace
 	KILLAT=all KILLAT_SEED=$(SEED) tests/e2e/killat.sh
+
+SEEDS ?= 10000
+rollout-sim: setup-build
+	toolchains/build x86_64-glibc
+	cmake --preset dev >/dev/null
+	$(NINJA) -C build/dev hub_rollout_property_test
+	SEEDS=$(SEEDS) build/dev/bin/hub_rollout_property_test
 
 FUZZ_SECONDS ?= 600
 fuzz: setup-check

@@ -48,10 +48,21 @@ static enum fed_err texts_index(struct texts *texts, struct fed_span text, size_
 
 /* ---- the snapshot ---- */
 
-static void put_glance(struct fed_buf *out, const struct hub_status_glance *glance)
+/* Of what has been well for long the minute is enough, and then the hour: ten thousand different
+ * seconds are a third of what is sent. */
+static int64_t shown_since(const struct hub_status_glance *glance, int64_t now_s)
+{
+    int64_t age_s = now_s - glance->since_unix_s;
+    int64_t step_s = age_s >= 86400 ? 3600 : age_s >= 300 ? 60 : 1;
+
+    return glance->connectivity == HUB_ONLINE ? glance->since_unix_s - glance->since_unix_s % step_s
+                                              : glance->since_unix_s;
+}
+
+static void put_glance(struct fed_buf *out, const struct hub_status_glance *glance, int64_t now_s)
 {
     fed_buf_printf(out, "%d,%d,%lld,%zu,%zu", glance->connectivity, glance->delivery,
-        (long long)glance->since_unix_s, glance->drifted, glance->failed);
+        (long long)shown_since(glance, now_s), glance->drifted, glance->failed);
 }
 
 static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_cluster *cluster,
@@ -83,6 +94,7 @@ static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_c
 static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fleet,
     struct texts *keys, struct texts *strings)
 {
+    int64_t now_s = fed_loop_unix_s(fleet->loop);
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < fleet->n; i++) {
@@ -91,7 +103,7 @@ static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fl
         fed_buf_put_text(out, i > 0 ? ",[" : "[");
         hub_json_put_text(out, cluster->name);
         fed_buf_put_u8(out, ',');
-        put_glance(out, &cluster->glance);
+        put_glance(out, &cluster->glance, now_s);
         fed_buf_put_u8(out, ',');
         err = put_labels(out, cluster, keys, strings);
         fed_buf_put_u8(out, ']');
@@ -155,6 +167,7 @@ bool console_fleet_follows(const struct console_fleet *fleet, uint64_t version)
 
 static void put_changes(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
 {
+    int64_t now_s = fed_loop_unix_s(fleet->loop);
     const char *comma = "";
 
     fed_buf_printf(out, "event: fleet\nid: %llu\ndata: {\"version\":%llu,\"changes\":[",
@@ -163,7 +176,7 @@ static void put_changes(const struct console_fleet *fleet, uint64_t since, struc
         if (fleet->list[i]->changed <= since)
             continue;
         fed_buf_printf(out, "%s[%zu,", comma, i);
-        put_glance(out, &fleet->list[i]->glance);
+        put_glance(out, &fleet->list[i]->glance, now_s);
         fed_buf_put_u8(out, ']');
         comma = ",";
     }

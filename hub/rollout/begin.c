@@ -198,6 +198,7 @@ static enum fed_err begun(struct hub_rollouts *r, struct rollout_subject *s,
     paper->from = from_of(s);
     snprintf(paper->policy, sizeof paper->policy, "%s", policy->name);
     s->untold = true;
+    s->cluster_bytes = 0;
     if (!err)
         err = write_paper(r, s, paper, policy->rules, ops);
     rollout_rows_put(r, s, ops);

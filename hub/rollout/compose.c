@@ -183,6 +183,20 @@ static void put_progress(
     put_counts(p, put_object(p, status, "clusters"), counts);
 }
 
+/* Of what is still to be sent: to those that do not have it, until it ended. */
+static void put_estimate(struct rollout_put *p, struct fed_json *status,
+    const struct rollout_subject *s, const struct hub_rollout_view *view)
+{
+    size_t left = view->counts.total + view->counts.deferred - view->counts.updated;
+    struct fed_json *estimate;
+
+    if (s->cluster_bytes == 0 || left == 0 || hub_rollout_phase_is_end(view->phase))
+        return;
+    estimate = put_object(p, status, "estimate");
+    put_int(p, estimate, "bytes", (int64_t)(left * s->cluster_bytes));
+    put_int(p, estimate, "perCluster", (int64_t)s->cluster_bytes);
+}
+
 enum fed_err rollout_compose(struct hub_rollouts *r, struct rollout_subject *s,
     struct fed_json_doc *doc, struct fed_json *object)
 {
@@ -199,6 +213,7 @@ enum fed_err rollout_compose(struct hub_rollouts *r, struct rollout_subject *s,
     put_failures(&p, status, before, s->engine,
         view.phase == HUB_ROLLOUT_ROLLING_BACK || view.phase == HUB_ROLLOUT_ROLLED_BACK);
     put_next(&p, status, &view.next);
+    put_estimate(&p, status, s, &view);
     putting = conditions_begin(r, &p, before, status);
     put_conditions(&putting, s->engine);
     put_time(&p, status, "startTime", view.start_unix_s);
@@ -227,7 +242,7 @@ enum fed_err rollout_compose_waiting(struct hub_rollouts *r, const struct rollou
     put_condition(&putting, "Progressing", false, paper->queued ? "Queued" : s->reason,
         paper->queued ? queued : s->message);
     if (!paper->queued)
-        put_condition(&putting, "PolicyConflict", true, s->reason, s->message);
+        put_condition(&putting, ROLLOUT_CONFLICT, true, s->reason, s->message);
     put_int(&p, status, "observedGeneration", paper->to.generation);
     return p.err ? p.err : fed_json_set(doc, object, "status", status);
 }

@@ -30,7 +30,6 @@ void rollout_clock_start(struct hub_rollout *r, struct hub_rollout_now now)
     r->base_mono_ms = now.mono_ms;
     r->base_ms = now.unix_ms - r->offset_ms;
     r->now_ms = r->base_ms;
-    r->made_ms = r->base_ms;
 }
 
 /* ---- slots ---- */
@@ -342,6 +341,7 @@ static void is_in(struct hub_rollout *r, struct rollout_slot *slot)
         rollout_mark(r, slot, false);
     }
     slot->reach = ROLLOUT_REACH_IN;
+    slot->in_ms = r->now_ms;
     slot->heard = true;
     r->due = true;
 }

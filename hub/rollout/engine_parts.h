@@ -14,6 +14,7 @@
 #define ROLLOUT_NO_WAVE 0xffu
 #define ROLLOUT_USER_MAX 253u
 #define ROLLOUT_CLOCK_SET_MS 2000 /* wall and monotonic clock apart: somebody set it */
+#define ROLLOUT_GRACE_MS 60000    /* for the report of a cluster that is in reach again */
 #define ROLLOUT_NEVER INT64_MAX
 
 /* What is said of a failure, shared by all that say the same. */
@@ -35,6 +36,7 @@ struct rollout_slot {
     int64_t since_ms;   /* in its state */
     int64_t wait_ms;    /* the deadline counts from here */
     int64_t offline_ms; /* out of reach since */
+    int64_t in_ms;      /* in reach since */
     uint32_t match;     /* waves that have it by name or labels */
     uint8_t wave;
     uint8_t state;    /* enum hub_rollout_state */
@@ -87,6 +89,7 @@ struct rollout_tally {
     struct hub_rollout_counts counts;
     size_t all;      /* with the deferred */
     size_t failures; /* not forgiven */
+    size_t proven;   /* healthy for as long as the wave soaks */
     size_t silent;   /* healthy, and not heard since the engine was made */
     size_t away;     /* healthy, out of reach for long, and the rules hold for them */
     size_t absent;   /* pending or in flight, out of reach */
@@ -125,9 +128,9 @@ struct hub_rollout {
     uint64_t base_mono_ms;
     int64_t now_ms;
     int64_t offset_ms;
-    int64_t made_ms; /* what was waited before does not count for deadlines */
     int64_t wake_ms; /* of the engine's clock */
     int64_t held_until_ms;
+    int64_t soaked_ms; /* when the soak of the open wave may be over */
     bool regroup;
     bool alphabet_stale;
     bool due;
@@ -179,10 +182,14 @@ void rollout_return(struct hub_rollout *r);
 bool rollout_is_active(const struct hub_rollout *r);
 /* Out of reach so long that nobody waits for it. */
 bool rollout_is_away(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* When it is late, if nothing is heard of it and it stays in reach. */
+int64_t rollout_late_ms(const struct hub_rollout *r, const struct rollout_slot *slot);
 /* No later wave has anybody. */
 bool rollout_is_last(const struct hub_rollout *r, size_t wave);
 size_t rollout_concurrency(const struct hub_rollout *r, size_t wave);
 size_t rollout_proof(const struct hub_rollout *r, size_t wave);
+/* When the cluster, which is healthy, will have been so as long as its wave soaks. */
+int64_t rollout_soaked_ms(const struct hub_rollout *r, const struct rollout_slot *slot);
 bool rollout_over_limit(const struct hub_rollout *r);
 
 /* ---- engine_tally.c ---- */

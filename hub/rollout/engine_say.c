@@ -84,8 +84,7 @@ void rollout_say_next(const struct hub_rollout *r, struct hub_rollout_next *out)
         break;
     case HUB_ROLLOUT_SOAKING:
         say_what(r, out);
-        out->when_unix_s =
-            rollout_unix_s(r, wave->ok_ms + (int64_t)r->rules->waves[r->open].soak_ms);
+        out->when_unix_s = r->soaked_ms == ROLLOUT_NEVER ? 0 : rollout_unix_s(r, r->soaked_ms);
         snprintf(
             out->waits_for, sizeof out->waits_for, "soak of wave " FED_SPAN_FMT, NAME(r, r->open));
         break;

@@ -37,11 +37,17 @@ static void disturb(struct hub_rollout *r, const struct rollout_slot *slot)
     r->record_changed = true;
 }
 
+int64_t rollout_late_ms(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    int64_t deadline = (int64_t)r->rules->deadline_ms;
+    int64_t heard = slot->in_ms + (deadline < ROLLOUT_GRACE_MS ? deadline : ROLLOUT_GRACE_MS);
+
+    return slot->wait_ms + deadline > heard ? slot->wait_ms + deadline : heard;
+}
+
 static bool is_late(const struct hub_rollout *r, const struct rollout_slot *slot)
 {
-    int64_t from = slot->wait_ms > r->made_ms ? slot->wait_ms : r->made_ms;
-
-    return slot->reach == ROLLOUT_REACH_IN && r->now_ms - from >= (int64_t)r->rules->deadline_ms;
+    return slot->reach == ROLLOUT_REACH_IN && r->now_ms >= rollout_late_ms(r, slot);
 }
 
 /* Memory out for the sentence: the failure counts all the same. */
@@ -274,6 +280,21 @@ size_t rollout_proof(const struct hub_rollout *r, size_t wave)
     return proof;
 }
 
+int64_t rollout_soaked_ms(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    return slot->since_ms + (int64_t)r->rules->waves[slot->wave].soak_ms;
+}
+
+/* The wave was well for so long, and enough of those that are healthy now were all the time: one
+ * that came late does not stand in for one that got lost. */
+static bool is_soaked(const struct hub_rollout *r, size_t wave)
+{
+    if (r->now_ms - r->waves[wave].ok_ms < (int64_t)r->rules->waves[wave].soak_ms)
+        return false;
+    return r->tallies[wave].all == 0 || rollout_is_last(r, wave) ||
+           r->tallies[wave].proven >= r->rules->min_reported;
+}
+
 static bool is_proven(const struct hub_rollout *r, size_t wave)
 {
     if (rollout_is_last(r, wave))
@@ -314,7 +335,7 @@ static bool gate_opens(struct hub_rollout *r)
         set_ok(r, wave, 0);
     else if (!wave->ok_ms && is_finished(r, r->open))
         set_ok(r, wave, r->now_ms);
-    if (wave->ok_ms && r->now_ms - wave->ok_ms < (int64_t)rules->soak_ms)
+    if (wave->ok_ms && !is_soaked(r, r->open))
         set_phase(r, HUB_ROLLOUT_SOAKING);
     else if (wave->ok_ms && rules->approval && !wave->approved && !rollout_is_last(r, r->open))
         set_phase(r, HUB_ROLLOUT_AWAITING_APPROVAL);

@@ -24,6 +24,7 @@ static void count_state(
     case HUB_ROLLOUT_HEALTHY:
         counts->healthy++;
         counts->updated++;
+        tally->proven += r->now_ms >= rollout_soaked_ms(r, slot);
         tally->silent += !slot->heard;
         tally->away += r->rules->hold && rollout_is_away(r, slot);
         break;
@@ -70,6 +71,7 @@ static void add_counts(struct rollout_tally *to, const struct rollout_tally *fro
     to->counts.stuck += from->counts.stuck;
     to->all += from->all;
     to->failures += from->failures;
+    to->proven += from->proven;
     to->silent += from->silent;
     to->away += from->away;
     to->absent += from->absent;
@@ -104,12 +106,15 @@ static bool has_deadline(const struct rollout_slot *slot)
 
 static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
 {
-    int64_t from = slot->wait_ms > r->made_ms ? slot->wait_ms : r->made_ms;
     bool settled = slot->state == HUB_ROLLOUT_FAILED || slot->state == HUB_ROLLOUT_DEFERRED ||
                    slot->state == HUB_ROLLOUT_RETURNED || slot->state == HUB_ROLLOUT_STUCK;
 
+    if (r->phase == HUB_ROLLOUT_SOAKING && slot->state == HUB_ROLLOUT_HEALTHY &&
+        slot->wave == r->open && rollout_soaked_ms(r, slot) > r->now_ms &&
+        rollout_soaked_ms(r, slot) < r->soaked_ms)
+        r->soaked_ms = rollout_soaked_ms(r, slot);
     if (has_deadline(slot))
-        wake_at(r, from + (int64_t)r->rules->deadline_ms);
+        wake_at(r, rollout_late_ms(r, slot));
     if (slot->reach == ROLLOUT_REACH_OUT && !settled && !rollout_is_away(r, slot))
         wake_at(r, slot->offline_ms + (int64_t)r->rules->offline_after_ms);
     if (slot->held) {
@@ -124,13 +129,16 @@ static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
 
 void rollout_set_timers(struct hub_rollout *r)
 {
-    const struct rollout_wave *wave = &r->waves[r->open];
+    int64_t soaked_ms = r->waves[r->open].ok_ms + (int64_t)r->rules->waves[r->open].soak_ms;
 
     r->wake_ms = ROLLOUT_NEVER;
     r->held_until_ms = ROLLOUT_NEVER;
+    r->soaked_ms = ROLLOUT_NEVER;
     for (size_t i = 0; i < r->n_slots; i++)
         if (!r->slots[i]->gone)
             timer_of(r, r->slots[i]);
+    if (soaked_ms > r->now_ms)
+        r->soaked_ms = soaked_ms;
     if (r->phase == HUB_ROLLOUT_SOAKING)
-        wake_at(r, wave->ok_ms + (int64_t)r->rules->waves[r->open].soak_ms);
+        wake_at(r, r->soaked_ms);
 }

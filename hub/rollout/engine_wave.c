@@ -8,30 +8,38 @@
 
 /* ---- zones ---- */
 
-/* "Europe.Berlin" as a label has it. */
-static bool zone_name(struct fed_span label, char name[HUB_ZONE_NAME_MAX + 1])
+/* "Europe.Berlin" as a label has it: each "." is a "/"; or the first "-" or "_" is, as in
+ * Europe-Berlin and America_New_York. */
+static bool zone_name(struct fed_span label, char separator, char name[HUB_ZONE_NAME_MAX + 1])
 {
+    bool more = true;
+
     if (label.len > HUB_ZONE_NAME_MAX)
         return false;
-    for (size_t i = 0; i < label.len; i++)
-        name[i] = label.at[i] == '.' ? '/' : (char)label.at[i];
+    for (size_t i = 0; i < label.len; i++) {
+        bool here = label.at[i] == (uint8_t)separator && more;
+
+        name[i] = here ? '/' : (char)label.at[i];
+        more = more && !(here && separator != '.');
+    }
     name[label.len] = '\0';
     return hub_zone_is_name(fed_span_text(name));
 }
 
+/* zone->name stays the label's value. */
 static enum fed_err look_up(struct hub_rollout *r, struct fed_span label, struct rollout_zone *zone)
 {
+    static const char separators[] = ".-_";
     enum fed_err err = FED_ERR_NOT_FOUND;
+    char name[HUB_ZONE_NAME_MAX + 1];
 
     memset(zone, 0, sizeof *zone);
-    if (zone_name(label, zone->name) && r->options.find_zone)
-        err =
-            r->options.find_zone(r->options.zone_ctx, fed_span_text(zone->name), &zone->zone, NULL);
-    if (err == FED_ERR_NOMEM)
-        return err;
-    zone->unknown = err != FED_OK;
     memcpy(zone->name, label.at, label.len < HUB_ZONE_NAME_MAX ? label.len : HUB_ZONE_NAME_MAX);
-    return FED_OK;
+    for (size_t i = 0; err && err != FED_ERR_NOMEM && separators[i]; i++)
+        if (zone_name(label, separators[i], name) && r->options.find_zone)
+            err = r->options.find_zone(r->options.zone_ctx, fed_span_text(name), &zone->zone, NULL);
+    zone->unknown = err != FED_OK;
+    return err == FED_ERR_NOMEM ? err : FED_OK;
 }
 
 static enum fed_err add_zone(struct hub_rollout *r, struct fed_span label, uint16_t *index)

@@ -1,4 +1,5 @@
 /* facts.c - what plan and status know of an object's clusters, for its engine. */
+#include "hub/plan/preview.h"
 #include "hub/rollout/internal.h"
 
 #include <string.h>
@@ -13,6 +14,8 @@ struct syncing {
     struct fed_span *names; /* of the clusters that count, by name */
     size_t n, cap;
     size_t added;
+    struct fed_span
+        behind; /* a cluster that has something else than the latest version; empty: none */
     enum fed_err err;
 };
 
@@ -109,6 +112,8 @@ static bool sync_cluster(void *ctx, const struct hub_gated *gated)
 
     if (!gated->selected)
         return true;
+    if (!gated->same && sync->behind.len == 0)
+        sync->behind = gated->cluster;
     hub_status_fact(sync->r->status, gated->cluster, gated->work, gated->since_revision, &fact);
     if (sync->s->untold)
         sync->err = hub_rollout_cluster(sync->s->engine, gated->cluster, gated->labels);
@@ -163,6 +168,41 @@ static enum fed_err drop_gone(struct syncing *sync, size_t known)
     return err;
 }
 
+/* ---- what is still to be sent ---- */
+
+static enum fed_err take_bytes(void *ctx, const struct hub_preview_object *object)
+{
+    size_t *bytes = ctx;
+
+    for (size_t i = 0; object->asked && i < object->n_clusters; i++)
+        *bytes = object->clusters[i].bytes;
+    return FED_OK;
+}
+
+/* Once for each rollout, by one cluster: what others get may differ by their overrides. */
+static void estimate(struct syncing *sync)
+{
+    struct rollout_subject *s = sync->s;
+    struct hub_preview_change change = {.ref = s->ref};
+    struct hub_preview_ask ask = {.changes = &change,
+        .n_changes = 1,
+        .cluster = sync->behind,
+        .told = take_bytes,
+        .ctx = &s->cluster_bytes};
+    struct fed_diag diag = {""};
+    struct fed_buf bytes;
+
+    if (s->cluster_bytes > 0 || sync->behind.len == 0)
+        return;
+    fed_buf_init(&bytes, sync->r->mem, HUB_OBJECT_BYTES_MAX);
+    if (!hub_objects_get(sync->r->objects, &s->ref, &bytes, NULL)) {
+        change.bytes = fed_buf_span(&bytes);
+        if (hub_plan_preview(sync->r->plan, &ask, &diag))
+            s->cluster_bytes = 0; /* nothing is said of it, then */
+    }
+    fed_buf_fini(&bytes);
+}
+
 enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s)
 {
     struct syncing sync = {.r = r, .s = s, .now = rollout_now(r)};
@@ -186,6 +226,8 @@ enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s)
         hub_rollout_ready(s->engine);
         s->untold = false;
     }
+    if (!err)
+        estimate(&sync);
     fed_arena_fini(&sync.arena);
     return err;
 }

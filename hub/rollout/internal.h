@@ -22,6 +22,7 @@
 #define ROLLOUT_KIND "Rollout"
 #define ROLLOUT_KIND_LABEL "fedlet.io/object-kind"
 #define ROLLOUT_NAME_LABEL "fedlet.io/object-name"
+#define ROLLOUT_CONFLICT "PolicyConflict" /* why a change waits */
 #define ROLLOUT_POLICIES_MAX                                                                       \
     200u                    /* of a namespace: each is tried on every object that is written */
 #define ROLLOUT_HISTORY 10u /* ended ones of an object */
@@ -39,7 +40,6 @@ struct rollout_policy {
     char message[480];               /* why */
     int64_t generation;
     size_t n_objects;
-    size_t n_conflicts;
 };
 
 /* Who governs an object. */
@@ -103,6 +103,7 @@ struct rollout_subject {
     bool respec;     /* the Rollout's spec is to be written, too */
     uint64_t due_ms;
     uint64_t stepped_ms;
+    size_t cluster_bytes; /* that a cluster is sent for it; 0: not known */
     bool told; /* by events: */
     enum hub_rollout_phase told_phase;
     size_t told_wave;

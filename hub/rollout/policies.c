@@ -177,7 +177,7 @@ static void by_name(struct hub_rollouts *r, const struct hub_object_ref *ref, st
 static void conflict(struct rollout_governor *out, const struct rollout_policy *a,
     const struct rollout_policy *b, size_t n)
 {
-    blocked(out, "PolicyConflict");
+    blocked(out, ROLLOUT_CONFLICT);
     snprintf(out->message, sizeof out->message,
         "%zu RolloutPolicies select the object, %.200s and %.200s among them: name the one that is "
         "meant by the annotation " HUB_ROLLOUT_POLICY_ANNOTATION ", or change their selectors",
@@ -283,22 +283,58 @@ static enum fed_err put_condition(struct fed_json_doc *doc, struct fed_json *lis
     return err || !message[0] ? err : fed_json_set_text(doc, one, "message", message);
 }
 
-static enum fed_err put_conditions(
-    struct fed_json_doc *doc, struct fed_json *status, const struct rollout_policy *policy)
+static bool selects(
+    struct hub_rollouts *r, const struct rollout_policy *policy, const struct rollout_subject *s)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object;
+    struct fed_buf bytes;
+    bool is = false;
+
+    fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
+    if (!hub_objects_get(r->objects, &s->ref, &bytes, NULL) && !fed_json_doc_new(r->mem, &doc))
+        is = !fed_json_parse(doc, fed_buf_span(&bytes), &object, NULL) &&
+             hub_rollout_rules_select(policy->rules, fed_json_find(object, "metadata.labels"));
+    fed_json_doc_free(doc);
+    fed_buf_fini(&bytes);
+    return is;
+}
+
+/* Objects that it would govern, and does not, for others would, too. */
+static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_policy *policy)
+{
+    struct fed_map_iter it;
+    size_t n = 0;
+
+    fed_map_iter_init(&it, &r->subjects);
+    while (policy->rules && fed_map_iter_next(&it)) {
+        const struct rollout_subject *s = it.value;
+
+        if (s->blocked && strcmp(s->reason, ROLLOUT_CONFLICT) == 0 &&
+            fed_span_is(s->ref.ns, policy->ns) && selects(r, policy, s))
+            n++;
+    }
+    return n;
+}
+
+static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *doc,
+    struct fed_json *status, const struct rollout_policy *policy)
 {
     struct fed_json *list = fed_json_new_array(doc);
     enum fed_err err = fed_json_set(doc, status, "conditions", list);
-    char text[160];
+    size_t n = count_conflicts(r, policy);
+    char text[200];
 
     if (!err)
         err = put_condition(doc, list, "Accepted", policy->rules != NULL,
             policy->rules ? "InForce" : "Invalid", policy->message);
-    if (err || policy->n_conflicts == 0)
+    if (err || n == 0)
         return err;
     snprintf(text, sizeof text,
-        "%zu objects are selected by another policy, too: their changes wait; see their Rollouts",
-        policy->n_conflicts);
-    return put_condition(doc, list, "Conflict", true, "PolicyConflict", text);
+        "%zu objects are selected by another policy, too: their changes wait until each names the "
+        "one that is meant by the annotation " HUB_ROLLOUT_POLICY_ANNOTATION,
+        n);
+    return put_condition(doc, list, "Conflict", true, ROLLOUT_CONFLICT, text);
 }
 
 static enum fed_err compose_policy(void *ctx, const struct hub_object_ref *ref,
@@ -320,7 +356,7 @@ static enum fed_err compose_policy(void *ctx, const struct hub_object_ref *ref,
         err = fed_json_set_int(doc, status, "objects", (int64_t)policy->n_objects);
     if (!err && policy->rules)
         err = put_waves(doc, status, policy->rules);
-    return err ? err : put_conditions(doc, status, policy);
+    return err ? err : put_conditions(r, doc, status, policy);
 }
 
 void hub_rollouts_policy_hooks(struct hub_rollouts *r, struct hub_kind_hooks *hooks)

@@ -15,9 +15,10 @@
  *   onNewChange       Replace (default) or Queue
  *
  * The windows of a wave have one timeZoneLabel: the cluster's label of that key names its time
- * zone, with "." for "/", which no label's value has (Europe.Berlin); absent: UTC. A window whose
- * end is before its beginning goes on into the next day; both the same is refused. What makes no
- * sense (0 for concurrency, 0%, 101%, 5.5%, unknown members) is refused, never reinterpreted. */
+ * zone, with "." for "/", which no label's value has (Europe.Berlin; the first "-" or "_" will do
+ * as well: Europe-Berlin); absent: UTC. A window whose end is before its beginning goes on into the
+ * next day; both the same is refused. What makes no sense (0 for concurrency, 0%, 101%, 5.5%,
+ * unknown members) is refused, never reinterpreted. */
 #ifndef FEDLET_HUB_ROLLOUT_RULES_H
 #define FEDLET_HUB_ROLLOUT_RULES_H
 

@@ -414,7 +414,7 @@ static enum fed_err fs_read_part(void *ctx, const char *path, uint64_t offset, s
         err = fed_os_err_set(diag, "cannot use", path);
     else if (!S_ISREG(st.st_mode))
         err = fed_diag_set(diag, FED_ERR_INVALID, "%s is not a plain file", path);
-    else if (max > 0 && offset <= INT64_MAX - max)
+    else if (max > 0 && offset <= (uint64_t)INT64_MAX - max)
         err = take_part(fd, path, offset, max, out, diag);
     close(fd);
     if (!err)

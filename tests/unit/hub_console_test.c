@@ -204,6 +204,76 @@ static void test_the_token_is_a_copy(void **state)
     console_keep_fini(&keep);
 }
 
+/* ---- memory that is refused ---- */
+
+static long gives; /* so many times more; below 0: always */
+static size_t in_use;
+
+static void *refusing(void *ctx, void *old, size_t old_size, size_t new_size)
+{
+    struct fed_alloc *system = ctx;
+    void *at;
+
+    if (new_size > 0 && gives == 0)
+        return NULL;
+    gives -= gives > 0 && new_size > 0;
+    at = system->resize(system->ctx, old, old_size, new_size);
+    if (new_size == 0 || at)
+        in_use += new_size - old_size;
+    return at;
+}
+
+static void test_memory_is_refused(void **state)
+{
+    struct fed_alloc mem = {.ctx = fed_alloc_system(), .resize = refusing};
+    struct console_keep keep = keep_of(8, 8, 0);
+    struct console_grant grant = grant_of("ann");
+    struct console_kept *kept = NULL;
+    enum fed_err err = FED_ERR_NOMEM;
+    char secret[CONSOLE_SECRET_SIZE];
+
+    (void)state;
+    in_use = 0;
+    gives = -1;
+    keep.mem = &mem;
+    console_keep_init(&keep);
+    grant.token = FED_SPAN_LIT("a.b.c");
+    for (long n = 0; err == FED_ERR_NOMEM && n < 50; n++) {
+        gives = n;
+        err = console_keep_add(&keep, &grant, 60000, secret, &kept);
+        if (err)
+            assert_int_equal(keep.kept.count, 0);
+    }
+    assert_int_equal(err, FED_OK);
+    gives = 0;
+    assert_null(use(&keep, secret)); /* it cannot be looked up: nobody is signed in */
+    gives = -1;
+    assert_ptr_equal(use(&keep, secret), kept);
+    console_keep_fini(&keep);
+    assert_int_equal(in_use, 0);
+}
+
+static void test_touched_without_memory(void **state)
+{
+    static struct console_touched touched;
+    struct fed_alloc mem = {.ctx = fed_alloc_system(), .resize = refusing};
+    struct hub_object_ref ref = {FED_SPAN_LIT("r.g"), FED_SPAN_LIT("ns"), FED_SPAN_LIT("one")};
+
+    (void)state;
+    in_use = 0;
+    console_touched_init(&touched, &mem);
+    for (long n = 0; n < 6; n++) { /* what is not named is "anything" */
+        gives = n;
+        console_touched_add(&touched, &ref);
+        assert_true(touched.overflow || touched.groups[0].all || touched.groups[0].n == 1);
+        if (touched.n > 0)
+            (void)console_touched_event(&touched, &touched.groups[0]);
+        gives = -1;
+        console_touched_clear(&touched);
+    }
+    assert_int_equal(in_use, 0);
+}
+
 /* ---- guesses ---- */
 
 static void test_guesses(void **state)
@@ -419,6 +489,8 @@ int main(void)
         cmocka_unit_test(test_it_ends_with_what_it_rests_on),
         cmocka_unit_test(test_the_oldest_gives_way),
         cmocka_unit_test(test_the_token_is_a_copy),
+        cmocka_unit_test(test_memory_is_refused),
+        cmocka_unit_test(test_touched_without_memory),
         cmocka_unit_test(test_guesses),
         cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_lists_of_headers),

@@ -5,7 +5,7 @@
 struct rollout_case {
     const char *name;
     const char *text;
-    bool alone; /* not with restarts between: deadlines and absences would begin anew */
+    bool alone; /* not with restarts between: absences would begin anew */
 };
 
 #define CANARY "{'name':'canary','clusters':{'names':['a']}"
@@ -61,6 +61,13 @@ static const struct rollout_case rollout_cases[] = {
         "a\n"
         "wait 500ms\n= B a b c d\n",
         false},
+    {"soak: one that came late does not stand in for one that got lost",
+        "rules {'offline':{'after':'1m'},'waves':[{'name':'w','clusters':{'names':['a','b']},"
+        "'soak':'10m'}]}\n" THREE
+        "out b\nbegin B\nok a\nwait 1m\n= phase Soaking\n= when 600\nwait 8m\nin b\nok b\n"
+        "out a\nwait 2m\n= a Deferred\n= B a b\n= phase Soaking\n= when 480\nwait 7m59s\n= B a b\n"
+        "wait 1s\n= B a b c d\n",
+        true},
     {"soak of the last wave: complete after it",
         "rules {'waves':[{'name':'w','clusters':{'selector':{}},'soak':'1m'}]}\n" THREE
         "begin B\nok all\n= phase Soaking\n= next the rollout is complete\nwait 1m\n"
@@ -87,6 +94,11 @@ static const struct rollout_case rollout_cases[] = {
         "rules {'progressDeadline':'5m','offline':{'after':'1h'},'waves':[" CANARY "}]}\n" THREE
         "begin B\nwait 4m\nout a\nwait 30m\n= a Released\nin a\nwait 59s\n= a Released\nwait 1s\n"
         "= a Failed\n= group 1 NotApplied\n",
+        true},
+    {"failure: a restart of the hub begins no deadline anew, and leaves a minute to report",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "begin B\nbad a\nwait 5m\nrestart\nwait 4m59s\n= a Applied\nwait 1s\n= a Failed\n"
+        "begin C\nbad a\nwait 9m59s\nrestart\nwait 59s\n= a Applied\nwait 1s\n= a Failed\n",
         true},
     {"failure: refused, at once; a failed one that heals in time leaves the failed",
         "rules {'maxFailures':1,'waves':[{'name':'w','clusters':{'names':['a','b','c']}}]}\n" THREE
@@ -220,7 +232,7 @@ static const struct rollout_case rollout_cases[] = {
     {"windows: only inside, by the cluster's own time",
         "rules {'waves':[{'name':'w','clusters':{'selector':{}},'windows':[{'from':'02:00',"
         "'to':'05:00','timeZoneLabel':'tz'}]}]}\n"
-        "fleet a b{'tz':'Test.Plus3'} c{'tz':'Test.Minus8'} d{'tz':'No.Where'}\nadopt A\nbegin B\n"
+        "fleet a b{'tz':'Test.Plus3'} c{'tz':'Test-Minus8'} d{'tz':'No.Where'}\nadopt A\nbegin B\n"
         "= B b\n= a Held\nok b\n= next held\n= when 7200\n= cond WindowNeverOpens InvalidTimeZone\n"
         "= why a no window\n= why d no time zone\nwait 1h59m59s\n= B b\nwait 1s\n= B a b\nok a\n"
         "wait 7h59m59s\n= B a b\nwait 1s\n= B a b c\nok c\nwait 72h\n= B a b c\n"

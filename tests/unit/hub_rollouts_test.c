@@ -31,8 +31,10 @@ static void test_a_change_goes_wave_by_wave(void **state)
     rollout_put(r, '2', "");
     rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
     assert_string_equal(rollout_have(r), "2 1 1");
+    assert_non_null(strstr(rollout_shown(r, R_NAME("1")), "\"estimate\":{\"bytes\":"));
     assert_int_equal(rollout_do(r, R_NAME("1"), "approve", NULL), FED_OK);
     rollout_wait(r, R_NAME("1"), PHASE("Complete"));
+    assert_null(strstr(rollout_shown(r, R_NAME("1")), "estimate"));
     assert_string_equal(rollout_have(r), "2 2 2");
     assert_non_null(strstr(rollout_shown(r, R_NAME("1")), "\"progress\":\"3/3\""));
     assert_non_null(strstr(rollout_shown(r, R_NAME("1")),
@@ -81,6 +83,9 @@ static void test_policies_that_conflict_let_nothing_out(void **state)
     assert_string_equal(rollout_have(r), "1 1 1");
     rollout_wait(r, R_NAME("1"), "\"phase\":\"Pending\"");
     rollout_wait(r, R_NAME("1"), "name the one that is meant by the annotation");
+    assert_non_null(
+        strstr(rollout_policy_shown(r, "careful"), "1 objects are selected by another"));
+    assert_non_null(strstr(rollout_policy_shown(r, "careful"), "\"waves\":\"canary, rest\""));
     rollout_put(r, '2', ",'annotations':{'fedlet.io/rollout-policy':'careful'}");
     rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
     assert_string_equal(rollout_have(r), "2 1 1");
@@ -182,6 +187,22 @@ static void test_what_does_not_get_healthy_goes_back(void **state)
     r->bad[0] = NULL;
     rollout_wait(r, R_NAME("1"), PHASE("RolledBack"));
     assert_string_equal(rollout_have(r), "1 1 1");
+}
+
+static void test_policies_that_make_no_sense_are_refused(void **state)
+{
+    static const struct {
+        const char *spec, *field;
+    } cases[] = {
+        {"{'waves':[{'name':'a','clusters':{'size':'0%'}}]}", "spec.waves[0].clusters.size"},
+        {"{'waves':[{'name':'a','clusters':{'names':['c1']},'maxConcurrency':0}]}",
+            "spec.waves[0].maxConcurrency"},
+        {"{'maxFailures':'101%'}", "spec.maxFailures"}, {"{'onFailure':'Hope'}", "spec.onFailure"}};
+    struct rollout_world *r = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(rollout_policy_refusal(r, cases[i].spec), cases[i].field);
+    assert_string_equal(rollout_policy_refusal(r, "{'selector':{}}"), "");
 }
 
 static void test_actions_that_do_not_fit_are_refused(void **state)
@@ -398,6 +419,7 @@ int main(void)
         CASE(test_a_newer_change_waits_where_it_is_to),
         CASE(test_undo_gives_back_what_was),
         CASE(test_what_does_not_get_healthy_goes_back),
+        CASE(test_policies_that_make_no_sense_are_refused),
         CASE(test_actions_that_do_not_fit_are_refused),
         CASE(test_pause_holds_what_comes),
         CASE(test_it_goes_on_after_a_restart_at_any_time),

@@ -259,7 +259,51 @@ enum fed_err rollout_do(
     return err;
 }
 
+const char *rollout_policy_refusal(struct rollout_world *r, const char *spec)
+{
+    static char field[256];
+    struct hub_kind kind = {.resource = R_POLICIES};
+    struct hub_admission admission = {.operation = HUB_CREATE, .kind = &kind, .warn = say_nothing};
+    struct fed_diag diag = {""};
+    char text[1024];
+    enum fed_err err;
+
+    snprintf(text, sizeof text, "{'metadata':{'name':'p','namespace':'ns'},'spec':%s}", spec);
+    for (char *c = text; *c; c++)
+        *c = *c == '\'' ? '"' : *c;
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &admission.doc), FED_OK);
+    assert_int_equal(
+        fed_json_parse(admission.doc, fed_span_text(text), &admission.object, NULL), FED_OK);
+    err = r->policy_hooks.admit(r->policy_hooks.ctx, &admission, &diag);
+    fed_json_doc_free(admission.doc);
+    assert_true(err == FED_OK || (err == FED_ERR_INVALID && diag.text[0]));
+    snprintf(field, sizeof field, "%s", err ? admission.field : "");
+    return field;
+}
+
 /* ---- looking ---- */
+
+const char *rollout_policy_shown(struct rollout_world *r, const char *name)
+{
+    static char text[4096];
+    struct hub_object_ref ref = {
+        fed_span_text(R_POLICIES), fed_span_text("ns"), fed_span_text(name)};
+    struct fed_json_doc *doc;
+    struct fed_json *object;
+    struct fed_buf out;
+    uint64_t revision = 0;
+
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    object = fed_json_new_object(doc);
+    assert_int_equal(
+        r->policy_hooks.compose(r->policy_hooks.ctx, &ref, doc, object, &revision), FED_OK);
+    fed_buf_init(&out, fed_alloc_system(), sizeof text - 1);
+    assert_int_equal(fed_json_put(&out, object), FED_OK);
+    snprintf(text, sizeof text, "%s", fed_buf_cstr(&out));
+    fed_buf_fini(&out);
+    fed_json_doc_free(doc);
+    return text;
+}
 
 const char *rollout_shown(struct rollout_world *r, const char *name)
 {

@@ -45,6 +45,10 @@ const char *rollout_shown(struct rollout_world *r, const char *name);
 /* As a patch of its annotations: admitted and stored. *refusal: why not, "". */
 enum fed_err rollout_do(
     struct rollout_world *r, const char *name, const char *action, const char **refusal);
+/* The policy's status, composed. */
+const char *rollout_policy_shown(struct rollout_world *r, const char *name);
+/* Of a policy with that spec: the field for which it is refused, "" when it is not. */
+const char *rollout_policy_refusal(struct rollout_world *r, const char *spec);
 /* Rows that are stored under "w/" and "V/". */
 size_t rollout_rows(struct rollout_world *r, const char *prefix);
 

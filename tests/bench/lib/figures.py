@@ -75,6 +75,18 @@ def plan(_fleet, results):
             results.add(name, float(value) if "." in value else int(value), unit, PLAN_BUDGETS.get(name))
 
 
+ROLLOUT_BUDGETS = {"rollout_step": 20, "rollout_step_longest": 20}
+
+
+def rollout_step(_fleet, results):
+    """The engine of rollouts alone, 10,000 clusters in five waves: a step, the longest step, a fact of one cluster."""
+    folder = os.path.join(ROOT, "build", "release")
+    run("ninja", "-C", folder, "rollout_bench", cwd=ROOT)
+    for line in run(os.path.join(folder, "bin", "rollout_bench")).splitlines():
+        name, value, unit = line.split()
+        results.add(name, float(value) if "." in value else int(value), unit, ROLLOUT_BUDGETS.get(name))
+
+
 def session(_fleet, results):
     """A connected agent's memory in a gateway worker; sessions saved and gone on with."""
     folder = os.path.join(ROOT, "build", "release")
@@ -343,5 +355,5 @@ def _count_of(objs, wanted):
 
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
-GROUPS = {f.__name__: f for f in (size, proto, plan, session, hub, delivery, change, flash, idle, restart, latency, peak, footprint,
+GROUPS = {f.__name__: f for f in (size, proto, plan, rollout_step, session, hub, delivery, change, flash, idle, restart, latency, peak, footprint,
                                   blocks, fleet_read, api, *FLEETS)}
