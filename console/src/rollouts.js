@@ -42,8 +42,9 @@ export const ACTIONS = [
 
 const hasAny = (counts = {}, names) => !names || names.some((name) => counts[name] > 0);
 
-export const actionsOf = ({ status = {} }) =>
-  ACTIONS.filter((one) => one.phases.includes(status.phase) && hasAny(status.clusters, one.needs));
+export const actionsOf = ({ spec, status = {} }) =>
+  ACTIONS.filter((one) =>
+    one.phases.includes(status.phase) && hasAny(status.clusters, one.needs) && (one.action !== 'undo' || spec.from));
 
 export function act(rollout, action, { wave, reason, dryRun } = {}) {
   const path = rolloutPath(rollout.metadata.namespace, rollout.metadata.name);
