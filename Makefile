@@ -27,7 +27,7 @@ help:
 # The web console, where there is a Node.js; without it the hub has a page that says how to build it.
 CONSOLE_SOURCES := $(shell find console -type d \( -name node_modules -o -name 'dist*' -o -name test \) -prune -o -type f -print 2>/dev/null)
 console/dist/index.html: $(CONSOLE_SOURCES)
-	@if [ ! -x console/build ] || ! command -v node >/dev/null; then echo "make: no Node.js: the console is left out" >&2; \
+	@if ! toolchains/setup console; then echo "make: no Node.js: the console is left out" >&2; \
 	else console/build console/dist || echo "make: the console could not be built and is left out" >&2; fi
 
 release: setup-build console/dist/index.html
@@ -55,7 +55,9 @@ demo: setup-demo
 	@$(MAKE) --no-print-directory -j2 release kube
 	tests/e2e/demo
 
-check: setup-check
+# The console's tests are skipped where there is no browser: that is no reason to run no test.
+check: setup-check console/dist/index.html
+	@toolchains/setup browser || true
 	tests/check
 
 N ?= 5000

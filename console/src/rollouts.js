@@ -30,17 +30,21 @@ export function useRollouts(namespace) {
   return { ...list, data };
 }
 
-/** The actions that fit a phase, as the hub knows them: what else is asked it refuses. */
+/** The actions that fit a phase; needs: one of these counts is not 0. The hub refuses what does not fit all the same. */
 export const ACTIONS = [
   { action: 'approve', text: 'Approve', phases: ['AwaitingApproval'] },
   { action: 'pause', text: 'Pause', phases: ['Running', 'Soaking', 'AwaitingApproval'] },
   { action: 'resume', text: 'Resume', phases: ['Paused'] },
-  { action: 'retry', text: 'Retry failed', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RolledBack'] },
+  { action: 'retry', text: 'Retry failed', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RolledBack'], needs: ['failed', 'returned', 'stuck'] },
   { action: 'undo', text: 'Roll back', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'Complete'], danger: true },
   { action: 'abort', text: 'Abort', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RollingBack'], danger: true },
 ];
 
-export const actionsOf = (rollout) => ACTIONS.filter((one) => one.phases.includes(rollout.status?.phase));
+const hasAny = (counts = {}, names) => !names || names.some((name) => counts[name] > 0);
+
+export const actionsOf = ({ spec, status = {} }) =>
+  ACTIONS.filter((one) =>
+    one.phases.includes(status.phase) && hasAny(status.clusters, one.needs) && (one.action !== 'undo' || spec.from));
 
 export function act(rollout, action, { wave, reason, dryRun } = {}) {
   const path = rolloutPath(rollout.metadata.namespace, rollout.metadata.name);

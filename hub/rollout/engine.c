@@ -61,18 +61,24 @@ void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer)
     r->changes = slot;
 }
 
+/* Why a rollout went back is asked once it has. */
+bool rollout_keeps_cause(enum hub_rollout_state state)
+{
+    return state == HUB_ROLLOUT_FAILED || state == HUB_ROLLOUT_STUCK ||
+           state == HUB_ROLLOUT_RETURNING || state == HUB_ROLLOUT_RETURNED;
+}
+
 void rollout_set_state(
     struct hub_rollout *r, struct rollout_slot *slot, enum hub_rollout_state state)
 {
     bool had_row = rollout_has_row(r, slot);
 
-    if (state >= HUB_ROLLOUT_RETURNING) {
-        slot->forgiven = false; /* why it failed is of interest as long as it is back */
-    } else if (state != HUB_ROLLOUT_FAILED) {
+    if (!rollout_keeps_cause(state)) {
         rollout_cause_drop(r, slot->failed);
         slot->failed = NULL;
-        slot->forgiven = false;
     }
+    if (state != HUB_ROLLOUT_FAILED && state != HUB_ROLLOUT_STUCK)
+        slot->forgiven = false;
     slot->state = (uint8_t)state;
     slot->since_ms = r->now_ms;
     if (had_row || rollout_has_row(r, slot))

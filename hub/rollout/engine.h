@@ -278,8 +278,9 @@ void hub_rollout_view(const struct hub_rollout *rollout, struct hub_rollout_view
 void hub_rollout_wave_view(
     const struct hub_rollout *rollout, size_t index, struct hub_rollout_wave_view *out);
 
-/* Failures by reason and message, largest first; the number of groups, at most
- * HUB_ROLLOUT_GROUPS_MAX. Spans live until the next call that changes anything. */
+/* Failures by reason and message, also of clusters that went back because of them, largest first;
+ * the number of groups, at most HUB_ROLLOUT_GROUPS_MAX. Spans live until the next call that changes
+ * anything. */
 struct hub_rollout_group {
     struct fed_span reason;
     struct fed_span message;

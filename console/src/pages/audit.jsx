@@ -7,10 +7,10 @@ import { useLoaded } from '../ui/use.js';
 const LIMIT = 100;
 const FILTERS = [['user', 'User'], ['verb', 'Verb'], ['resource', 'Resource'], ['q', 'Text']];
 
-const outcome = (record) => record.status ?? record.code ?? record.result ?? '';
+const outcome = (record) => record.code;
 
 function Rest({ record }) {
-  const { time, user, verb, resource, namespace, name, ...rest } = record;
+  const { time, user, verb, resource, namespace, name, code, id, groups, ...rest } = record;
   return <code>{Object.entries(rest).map(([key, value]) => `${key}=${typeof value === 'object' ? JSON.stringify(value) : value}`).join(' ')}</code>;
 }
 

@@ -12,10 +12,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 export const asked = signal(undefined);
 export const ask = (question) => (asked.value = question);
 
-function Touches({ load }) {
+function Touches({ load, onRefused }) {
   const [lines, setLines] = useState();
   useEffect(() => {
-    load().then(setLines, (error) => setLines([`The hub could not say what this touches: ${error.message}`]));
+    load().then(setLines, (error) => {
+      setLines(['Not known.']);
+      onRefused(error);
+    });
   }, [load]);
   return (
     <ul class="touches" role="status">
@@ -35,7 +38,9 @@ function Question({ question }) {
   const [reason, setReason] = useState('');
   const [error, setError] = useState();
   const [busy, setBusy] = useState(false);
-  const ready = !busy && (!question.typed || typed === question.typed);
+  const [refused, setRefused] = useState(false);
+  // What nobody could say the effect of is not done.
+  const ready = !busy && !refused && (!question.typed || typed === question.typed);
   const close = () => (asked.value = undefined);
 
   useEffect(() => {
@@ -62,7 +67,7 @@ function Question({ question }) {
       <form onSubmit={submit}>
         <h2 id="question">{question.title}</h2>
         {question.text && <p>{question.text}</p>}
-        {question.load && <Touches load={question.load} />}
+        {question.load && <Touches load={question.load} onRefused={(failure) => { setError(failure); setRefused(true); }} />}
         {question.body?.()}
         {question.reason && (
           <label>

@@ -51,7 +51,7 @@ export function Timeline({ rollout }) {
   const next = unixOf(rollout.status.next?.when);
   const text = lanes.map(({ wave }) => `${wave.name}: ${wave.phase}, ${partsText(wave)}`).join('. ');
   return (
-    <figure class="timeline spark" ref={figure}>
+    <figure class="timeline" ref={figure}>
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Waves. ${text}`}>
         {lanes.map((lane) => <rect key={lane.y} class="lane" x={LEFT} y={lane.y + 8} width={width - LEFT - 1} height={24} />)}
         {lanes.map((lane) => <Lane key={lane.wave.name} lane={lane} />)}
