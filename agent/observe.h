@@ -8,7 +8,8 @@
  * there is no work from the first bundle on, because of strays (stray.h). Kinds without a health
  * rule are read as metadata only. A work that a complete list did not contain is looked at by
  * itself before anything follows from it; a list that failed or broke off says nothing. Versions
- * that went back (an etcd restored from a backup) are noticed by the next list or bookmark.
+ * that went back (an etcd restored from a backup) are noticed by the next list or bookmark; one
+ * kind is listed for all after the API server was away, as a watch may stay silent then.
  * (Kubernetes API concepts, "Efficient detection of changes".) */
 #ifndef FEDLET_AGENT_OBSERVE_H
 #define FEDLET_AGENT_OBSERVE_H

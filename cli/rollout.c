@@ -314,8 +314,8 @@ static enum cli_exit end_of(const struct fed_json *rollout, struct cli *cli)
         fprintf(stderr, "%lld clusters are out of reach; they get the change when they are back\n",
             (long long)rollout_count(rollout, "deferred"));
     if (verdict == ROLLOUT_FAILED && failure) {
-        fed_buf_put(&line, text_at(failure, "reason"));
-        fed_buf_put_text(&line, ": ");
+        cli_put_clean(&line, text_at(failure, "reason"));
+        fed_buf_put_text(&line, text_at(failure, "message").len ? ": " : "");
         cli_put_clean(&line, text_at(failure, "message"));
         fprintf(stderr, "fedctl: %s\n", fed_buf_cstr(&line));
         fed_buf_clear(&line);
@@ -343,6 +343,7 @@ static void append_line(struct following *f, const struct fed_json *rollout)
     if (line.len > 0 && !fed_span_eq(fed_buf_span(&line), fed_buf_span(&f->last))) {
         fed_text_time(fed_loop_unix_s(cli->loop), now);
         printf("%s%s%s\n", cli->json ? "" : now, cli->json ? "" : " ", fed_buf_cstr(&line));
+        fflush(stdout); /* before what is said of it on standard error */
     }
     fed_buf_fini(&f->last);
     f->last = line;

@@ -26,9 +26,11 @@ static enum fed_err put_page_path(
     fed_buf_clear(out);
     rollout_put_path(p->rollout, out);
     fed_buf_printf(out, "/clusters?limit=%u", LOOK_PAGE);
-    if (p->state)
-        fed_buf_put_text(out, "&state=");
-    cli_put_escaped(out, fed_span_text(p->state));
+    if (p->state) { /* states begin with a capital; people need not know */
+        fed_buf_printf(out, "&state=%c",
+            p->state[0] >= 'a' && p->state[0] <= 'z' ? p->state[0] - 32 : p->state[0]);
+        cli_put_escaped(out, fed_span_text(p->state[0] ? p->state + 1 : ""));
+    }
     if (p->wave)
         fed_buf_put_text(out, "&wave=");
     cli_put_escaped(out, fed_span_text(p->wave));
@@ -44,6 +46,7 @@ static void add_row(struct page *p, const struct fed_json *one)
     struct fed_span message = fed_json_string(fed_json_get(one, "message"));
     struct fed_span held = fed_json_string(fed_json_get(one, "heldUntil"));
     struct fed_span state = fed_json_string(fed_json_get(one, "state"));
+    struct fed_span version = fed_json_string(fed_json_get(one, "version"));
     struct fed_buf why;
     char since[32];
 
@@ -55,10 +58,10 @@ static void add_row(struct page *p, const struct fed_json *one)
     if (held.len > 0)
         fed_buf_printf(&why, "%suntil " FED_SPAN_FMT, why.len > 0 ? "; " : "", FED_SPAN_ARG(held));
     look_age(p->look, look_time(fed_json_get(one, "since")), since);
-    cli_rows_add(&p->rows, fed_span_is(state, "failed") ? CLI_RED : CLI_PLAIN,
+    cli_rows_add(&p->rows, fed_span_is(state, "Failed") ? CLI_RED : CLI_PLAIN,
         (const char *[]){look_text(p->look, fed_json_get(one, "name")),
             look_text(p->look, fed_json_get(one, "wave")), look_cstr(p->look, state), since,
-            look_text(p->look, fed_json_get(one, "version")), fed_buf_cstr(&why)});
+            look_cstr(p->look, fed_span_sub(version, 0, 12)), fed_buf_cstr(&why)});
     fed_buf_fini(&why);
 }
 

@@ -118,7 +118,7 @@ void rollout_put_line(const struct fed_json *rollout, struct fed_buf *out)
     cli_put_clean(out, text_at(rollout, "metadata.name"));
     fed_buf_put_u8(out, ' ');
     cli_put_clean(out, rollout_phase(rollout));
-    if (wave.len > 0) {
+    if (wave.len > 0 && rollout_verdict(rollout) != ROLLOUT_DONE) {
         fed_buf_put_text(out, " wave ");
         cli_put_clean(out, wave);
     }
@@ -292,13 +292,15 @@ static void put_wave_state(
     struct fed_span phase = text_at(wave, "phase");
     struct fed_span by = text_at(wave, "approvedBy");
 
-    if (fed_span_is(phase, "AwaitingApproval"))
+    if (rollout_is_over(rollout) && !fed_span_is(phase, "Done") && !fed_span_is(phase, "Empty"))
+        fed_buf_put_text(out, fed_span_is(phase, "Waiting") ? "did not begin" : "ended here");
+    else if (fed_span_is(phase, "AwaitingApproval"))
         fed_buf_put_text(out, "waits for approval");
-    else if (fed_span_is(phase, "Waiting") && rollout_is_over(rollout))
-        fed_buf_put_text(out, "did not begin");
     else
         for (size_t i = 0; i < phase.len; i++)
             fed_buf_put_u8(out, (uint8_t)(i == 0 ? phase.at[i] | 0x20 : phase.at[i]));
+    if (rollout_is_over(rollout) && !fed_span_is(phase, "Done"))
+        return;
     if (fed_span_is(phase, "Soaking") && text_at(wave, "healthySince").len > 0) {
         fed_buf_put_text(out, ", healthy since ");
         put_ago(fed_json_get(wave, "healthySince"), now, out);

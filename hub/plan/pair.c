@@ -373,7 +373,7 @@ static enum fed_err pair_hand_over(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, struct plan_item *to)
 {
     const struct plan_pair *taken;
-    enum fed_err err = pair_want(plan, to, pair->cluster, is_in_manifest(pair));
+    enum fed_err err = pair_want(plan, to, pair->cluster, is_in_manifest(pair) || is_there(pair));
 
     if (err)
         return err;

@@ -108,8 +108,8 @@ bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
         plan_overrides_differ(item->latest, labels, other) ||
         plan_policy_labels_matter(plan, item, labels, other))
         return true;
-    if (!item->type || !item->type->namespaced)
+    if (item->type && !item->type->namespaced)
         return false;
-    federated = plan_namespace_item(plan, item->ns);
+    federated = plan_namespace_item(plan, item->type ? item->ns : item->name);
     return federated && placement_differs(&federated->latest->placement, labels, other);
 }

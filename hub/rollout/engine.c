@@ -27,6 +27,9 @@ int64_t rollout_unix_s(const struct hub_rollout *r, int64_t ms)
 
 void rollout_clock_start(struct hub_rollout *r, struct hub_rollout_now now)
 {
+    /* A wall clock before 1970: times are above 0, which stands for none. */
+    if (now.unix_ms - r->offset_ms < 1)
+        r->offset_ms = now.unix_ms - 1;
     r->base_mono_ms = now.mono_ms;
     r->base_ms = now.unix_ms - r->offset_ms;
     r->now_ms = r->base_ms;
@@ -58,18 +61,24 @@ void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer)
     r->changes = slot;
 }
 
+/* Why a rollout went back is asked once it has. */
+bool rollout_keeps_cause(enum hub_rollout_state state)
+{
+    return state == HUB_ROLLOUT_FAILED || state == HUB_ROLLOUT_STUCK ||
+           state == HUB_ROLLOUT_RETURNING || state == HUB_ROLLOUT_RETURNED;
+}
+
 void rollout_set_state(
     struct hub_rollout *r, struct rollout_slot *slot, enum hub_rollout_state state)
 {
     bool had_row = rollout_has_row(r, slot);
 
-    if (state >= HUB_ROLLOUT_RETURNING) {
-        slot->forgiven = false; /* why it failed is of interest as long as it is back */
-    } else if (state != HUB_ROLLOUT_FAILED) {
+    if (!rollout_keeps_cause(state)) {
         rollout_cause_drop(r, slot->failed);
         slot->failed = NULL;
-        slot->forgiven = false;
     }
+    if (state != HUB_ROLLOUT_FAILED && state != HUB_ROLLOUT_STUCK)
+        slot->forgiven = false;
     slot->state = (uint8_t)state;
     slot->since_ms = r->now_ms;
     if (had_row || rollout_has_row(r, slot))

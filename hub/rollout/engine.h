@@ -199,8 +199,8 @@ FED_MUST_USE enum fed_err hub_rollout_act(struct hub_rollout *rollout,
     enum hub_rollout_action action, struct fed_span wave, struct fed_span user,
     struct hub_rollout_now now, struct fed_diag *diag);
 /* Before a RETRY: other rules, kept, for the rest of the rollout; waves are numbered anew, and all
- * clusters are to be told again, as after hub_rollout_begin.
- * FED_ERR_NOMEM: nothing changed. */
+ * clusters are to be told again, as after hub_rollout_begin. Rules of the same spec change nothing:
+ * waves that are done stay so. FED_ERR_NOMEM: nothing changed. */
 FED_MUST_USE enum fed_err hub_rollout_set_rules(
     struct hub_rollout *rollout, struct hub_rollout_rules *rules);
 
@@ -278,8 +278,9 @@ void hub_rollout_view(const struct hub_rollout *rollout, struct hub_rollout_view
 void hub_rollout_wave_view(
     const struct hub_rollout *rollout, size_t index, struct hub_rollout_wave_view *out);
 
-/* Failures by reason and message, largest first; the number of groups, at most
- * HUB_ROLLOUT_GROUPS_MAX. Spans live until the next call that changes anything. */
+/* Failures by reason and message, also of clusters that went back because of them, largest first;
+ * the number of groups, at most HUB_ROLLOUT_GROUPS_MAX. Spans live until the next call that changes
+ * anything. */
 struct hub_rollout_group {
     struct fed_span reason;
     struct fed_span message;

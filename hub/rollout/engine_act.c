@@ -172,6 +172,8 @@ enum fed_err hub_rollout_begin(struct hub_rollout *r, struct hub_rollout_rules *
 
 enum fed_err hub_rollout_set_rules(struct hub_rollout *r, struct hub_rollout_rules *rules)
 {
+    if (r->rules && fed_json_eq(r->rules->spec, rules->spec))
+        return FED_OK;
     take_rules(r, rules);
     for (size_t i = 0; i < r->n_slots; i++) {
         struct rollout_slot *slot = r->slots[i];

@@ -31,7 +31,7 @@ enum rollout_reach { ROLLOUT_REACH_UNKNOWN, ROLLOUT_REACH_IN, ROLLOUT_REACH_OUT 
 struct rollout_slot {
     struct rollout_slot *next_changed;
     struct rollout_cause *said;   /* of the copy as it is */
-    struct rollout_cause *failed; /* of FAILED and STUCK */
+    struct rollout_cause *failed; /* of FAILED and STUCK, and of what went back because of it */
     uint64_t order;
     int64_t since_ms;   /* in its state */
     int64_t wait_ms;    /* the deadline counts from here */
@@ -145,6 +145,7 @@ int64_t rollout_unix_s(const struct hub_rollout *r, int64_t ms); /* 0 of 0 */
 struct fed_span rollout_name(const struct rollout_slot *slot);
 struct rollout_slot *rollout_find(const struct hub_rollout *r, struct fed_span cluster);
 void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer);
+bool rollout_keeps_cause(enum hub_rollout_state state);
 void rollout_set_state(
     struct hub_rollout *r, struct rollout_slot *slot, enum hub_rollout_state state);
 /* Another answer: what was said of the copy before is of no use any more. */

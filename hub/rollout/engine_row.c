@@ -1,8 +1,8 @@
 /* engine_row.c - the record and the rows, as they are stored.
  *
  *   row     u8 1, u8 state, u8 flags (1 touched, 2 forgiven, 4 pinned, 8 excused), u8 version, u8
- * previous, u8 wave (255: none), u64 since, u64 wait, then of FAILED and STUCK string reason,
- *           string message
+ * previous, u8 wave (255: none), u64 since, u64 wait, then of FAILED, STUCK, RETURNING and RETURNED
+ *           string reason, string message
  *   record  u8 1, u8 phase, u8 flags (1 failed), u8 from, u8 to, u8 open, u64 offset (two's
  *           complement), u64 start, u64 end, u8 n versions, 32 bytes each, u8 n waves, of each:
  *           u8 flags (1 begun, 2 done, 4 approved), u64 start, u64 ok, u64 end, string user
@@ -34,7 +34,7 @@ enum fed_err hub_rollout_row(
     fed_buf_put_u8(out, slot->wave);
     fed_buf_put_u64(out, (uint64_t)slot->since_ms);
     fed_buf_put_u64(out, (uint64_t)slot->wait_ms);
-    if (slot->state == HUB_ROLLOUT_FAILED || slot->state == HUB_ROLLOUT_STUCK) {
+    if (rollout_keeps_cause((enum hub_rollout_state)slot->state)) {
         fed_buf_put_string(out, rollout_cause_reason(slot->failed));
         fed_buf_put_string(out, rollout_cause_message(slot->failed));
     }
@@ -115,8 +115,8 @@ static enum fed_err take_cause(
 
     if (!err)
         err = fed_span_take_string(from, HUB_ROLLOUT_MESSAGE_MAX, &message);
-    if (err)
-        return err;
+    if (err || reason.len + message.len == 0)
+        return err; /* it goes back, and did not fail */
     *out = rollout_cause_get(r, reason, message);
     return *out ? FED_OK : FED_ERR_NOMEM;
 }
@@ -146,7 +146,7 @@ static enum fed_err take_row(struct hub_rollout *r, struct fed_span from, struct
         err = take_time(&from, &row->wait_ms);
     if (!err && !row_is_sound(r, row))
         err = FED_ERR_CORRUPT;
-    if (!err && (row->state == HUB_ROLLOUT_FAILED || row->state == HUB_ROLLOUT_STUCK))
+    if (!err && rollout_keeps_cause((enum hub_rollout_state)row->state))
         err = take_cause(r, &from, &row->failed);
     if (!err && from.len > 0) {
         rollout_cause_drop(r, row->failed);

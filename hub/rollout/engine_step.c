@@ -148,10 +148,16 @@ static void on_healthy(struct hub_rollout *r, struct rollout_slot *slot)
     }
 }
 
+/* Members find out why after a while: a pod's back-off comes after its crashes. */
 static void on_failed(struct hub_rollout *r, struct rollout_slot *slot)
 {
-    if (is_well(slot))
+    if (is_well(slot)) {
         rollout_set_state(r, slot, HUB_ROLLOUT_HEALTHY);
+    } else if (slot->said && slot->said != slot->failed) {
+        rollout_cause_drop(r, slot->failed);
+        slot->failed = rollout_cause_keep(slot->said);
+        rollout_mark(r, slot, false);
+    }
 }
 
 /* One that has the version already goes on from there; others wait for their turn. */

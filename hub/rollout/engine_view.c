@@ -101,12 +101,10 @@ void hub_rollout_wave_view(
 
 /* ---- failures ---- */
 
+/* Also what went back because of it. */
 static bool has_failed(const struct rollout_slot *slot)
 {
-    /* What was given back for it is of interest as long as it is shown. */
-    return !slot->gone && slot->failed &&
-           (slot->state == HUB_ROLLOUT_FAILED || slot->state == HUB_ROLLOUT_STUCK ||
-               slot->state == HUB_ROLLOUT_RETURNING || slot->state == HUB_ROLLOUT_RETURNED);
+    return !slot->gone && slot->failed;
 }
 
 static void count_causes(const struct hub_rollout *r)

@@ -2,6 +2,7 @@
 #include "hub/plan/preview.h"
 #include "hub/rollout/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SYNC_MEMORY_MAX (64u << 20) /* names of the clusters */
@@ -86,13 +87,47 @@ static const char *reason_of(const struct hub_gated *gated, const struct hub_sta
                                                                                       : "";
 }
 
+#define SENTENCE_MAX (HUB_ROLLOUT_MESSAGE_MAX + 1)
+
+/* What differs from cluster to cluster although the cause is one goes, so that a thousand clusters
+ * with it are one group: the pod's name (agent/pods_count.c), and what a kubelet repeats of it and
+ * of its back-off ("back-off 40s restarting failed container=main pod=web-7f_shop(...)"). */
+static struct fed_span sentence_of(struct fed_span message, char out[SENTENCE_MAX])
+{
+    static const char backoff[] = "back-off ";
+    static const char pod[] = " pod=";
+    char *at;
+
+    if (fed_span_starts(message, "pod ")) {
+        size_t comma = fed_span_find(message, ',');
+
+        message = comma + 2 <= message.len ? fed_span_sub(message, comma + 2, message.len)
+                                           : fed_span_text("");
+    }
+    snprintf(out, SENTENCE_MAX, FED_SPAN_FMT,
+        FED_SPAN_ARG(fed_span_sub(message, 0, HUB_ROLLOUT_MESSAGE_MAX)));
+    at = strstr(out, pod);
+    if (at)
+        *at = 0;
+    at = strstr(out, backoff);
+    if (at && at[sizeof backoff - 1] >= '0' && at[sizeof backoff - 1] <= '9') {
+        const char *rest = at + sizeof backoff - 1;
+
+        rest += strcspn(rest, " ");
+        memmove(at + sizeof backoff - 2, rest, strlen(rest) + 1);
+    }
+    return fed_span_text(out);
+}
+
 static enum fed_err note(
     struct syncing *sync, const struct hub_gated *gated, const struct hub_status_fact *f)
 {
+    char sentence[SENTENCE_MAX];
     struct hub_rollout_fact fact = {.copy = copy_of(gated, f),
         .health = health_of(gated, f),
         .reason = fed_span_text(reason_of(gated, f)),
-        .message = fed_span_text(gated->error[0] ? gated->message : f->message)};
+        .message = gated->error[0] ? fed_span_text(gated->message)
+                                   : sentence_of(fed_span_text(f->message), sentence)};
     int64_t since_ms = 0;
 
     if (f->offline || gated->deferred) {

@@ -35,6 +35,7 @@ JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 NOTE = "chaos.example/note"  # an annotation of somebody else, which nobody may take away
 FINALIZER = "chaos.example/slow"
+BACKGROUND = "?propagationPolicy=Background"  # of a Job the API server's own choice is to wait for a collector
 REPORT = {"fedlet.io/drift": "report"}
 
 # federated plural -> kind, member path of the collection ({ns} where namespaced)
@@ -44,9 +45,15 @@ KINDS = {
     "federatedservices": ("Service", "/api/v1/namespaces/{ns}/services"),
     "federatedclusterroles": ("ClusterRole", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
     "federatednamespaces": ("Namespace", "/api/v1/namespaces"),
+    "federatedstatefulsets": ("StatefulSet", "/apis/apps/v1/namespaces/{ns}/statefulsets"),
+    "federatedjobs": ("Job", "/apis/batch/v1/namespaces/{ns}/jobs"),
+    "federatedwidgets": ("Widget", "/apis/chaos.example/v1/namespaces/{ns}/widgets"),
+    "federatedcustomresourcedefinitions": (
+        "CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
 }
-MEMBER_LISTS = ["/api/v1/configmaps", "/apis/apps/v1/deployments", "/api/v1/services",
-                "/apis/rbac.authorization.k8s.io/v1/clusterroles", "/api/v1/namespaces"]
+MEMBER_LISTS = [path.replace("namespaces/{ns}/", "") for _, path in KINDS.values()]
+# Always everywhere: what it defines could not be held elsewhere. Foreign hands delete it, and all its objects go with it.
+WIDGETS = ("federatedcustomresourcedefinitions", "", "widgets.chaos.example")
 
 
 def say(text):
@@ -293,6 +300,16 @@ class History:
             "federatedservices": [{"path": "/spec/ports/0/port", "value": r.randint(1000, 1010)}],
             "federatedclusterroles": [{"op": "add", "path": "/rules/0/verbs/-", "value": "watch"}],
             "federatednamespaces": [{"op": "add", "path": "/metadata/labels", "value": {"o": f"v{self.serial}"}}],
+            "federatedstatefulsets": [
+                {"op": "replace", "path": "/spec/replicas", "value": r.randint(0, 5)},
+                {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": f"redis:o{self.serial}"}],
+            "federatedjobs": [
+                {"op": "replace", "path": "/spec/parallelism", "value": r.randint(2, 6)},
+                {"op": "add", "path": "/spec/activeDeadlineSeconds", "value": r.randint(1000, 2000)}],
+            "federatedwidgets": [
+                {"op": "replace", "path": "/spec/size", "value": r.randint(1, 99)},
+                {"op": "add", "path": "/spec/colour", "value": f"c{self.serial}"},
+                {"op": "add", "path": "/spec/parts/-", "value": f"p{self.serial}"}],
         }[plural]
         return [{"clusterName": cluster, "clusterOverrides": r.sample(menu, r.randint(1, len(menu)))}
                 for cluster in CLUSTERS if r.random() < 0.4]
@@ -315,6 +332,21 @@ class History:
             return {"spec": {"selector": {"app": name}, "ports": [{"name": "p", "port": r.randint(80, 90)}]}}
         if plural == "federatedclusterroles":
             return {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"][:r.randint(1, 2)]}]}
+        labels = {"app": name}
+        if plural == "federatedstatefulsets":
+            return {"metadata": {"labels": labels}, "spec": {
+                "replicas": r.randint(0, 3), "serviceName": name, "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels},
+                             "spec": {"containers": [{"name": "main", "image": f"redis:{self.serial}"}]}}}}
+        if plural == "federatedjobs":  # its pods' template may not change
+            return {"metadata": {"labels": labels}, "spec": {
+                "parallelism": r.randint(2, 6), "suspend": True,
+                "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox:1"}]}}}}
+        if plural == "federatedwidgets":
+            return {"metadata": {"labels": labels}, "spec": {"size": r.randint(1, 99), "parts": [f"p{self.serial}"]}}
+        if plural == WIDGETS[0]:
+            with open(f"{FLEET}/widgets.json") as file:
+                return {"metadata": {"labels": {"team": f"t{self.serial}"}}, "spec": json.load(file)["spec"]}
         return {"metadata": {"labels": {"team": f"t{self.serial}"}}}
 
     # -- writing to the hub --
@@ -339,6 +371,7 @@ class History:
 
     def federated(self):
         plural = self.rnd.choice(["federatedconfigmaps"] * 4 + ["federateddeployments"] * 2 +
+                                 ["federatedstatefulsets"] * 2 + ["federatedjobs"] * 2 + ["federatedwidgets"] * 2 +
                                  ["federatedservices", "federatedclusterroles"])
         ns = "" if plural == "federatedclusterroles" else self.rnd.choice(NAMESPACES)
         return plural, ns, self.name() if ns else "chaos-" + self.name()
@@ -440,8 +473,9 @@ class History:
     def step_put(self):
         self.put(self.federated())
 
-    def existing(self):
-        known = sorted(k for k, v in self.written.items() if v is not None and k[1] != "told")
+    def existing(self, fixed=False):
+        """fixed: also what the hub's side only changes."""
+        known = sorted(k for k, v in self.written.items() if v is not None and k[1] != "told" and (fixed or k != WIDGETS))
         return self.rnd.choice(known) if known else self.federated()
 
     def step_patch(self):
@@ -493,9 +527,12 @@ class History:
             say(f"    {cluster} no answer: {error}")
             return 0, {}
 
+    def step_definition(self):
+        self.write("PATCH", self.path(WIDGETS), WIDGETS, {}, {"spec": {"template": self.template(WIDGETS[0], "")}}, MERGE)
+
     def victim(self):
         """A managed object in a member: its cluster, place and path; None when there is nothing to be touched."""
-        key = self.existing()
+        key = WIDGETS if self.rnd.random() < 0.03 else self.existing(True)
         kind = KINDS[key[0]][0]
         ns = key[1] if key[0] != "federatednamespaces" else ""
         if any((c, kind, ns, key[2]) in self.orphans for c in CLUSTERS):
@@ -510,7 +547,7 @@ class History:
         kind = place[0]
         hands = [self.hand_edit] * 4 + [self.hand_label] * 2 + [self.hand_delete] * 2 + [
             self.hand_take_away, self.hand_force, self.hand_note, self.hand_note]
-        if kind == "Deployment":
+        if kind in ("Deployment", "StatefulSet"):
             hands += [self.hand_scale, self.hand_restart, self.hand_status]
         # Whoever makes an object, and all whose managedFields were cleared, keep a share of its fields: items of lists that leave
         # the template then stay. So these two are for objects without such lists.
@@ -518,7 +555,7 @@ class History:
             hands += [self.hand_clear]
         if kind == "ConfigMap":
             hands += [self.hand_replace]
-        if kind not in ("Namespace", "ClusterRole"):
+        if kind not in ("Namespace", "ClusterRole", "CustomResourceDefinition"):
             hands += [self.hand_pin, self.hand_disown]
         if self.rnd.choice(hands)(cluster, path, place, key):
             self.touched.add((cluster, *place))
@@ -531,8 +568,12 @@ class History:
                 "Deployment": {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": f"evil:{self.serial}"}]}}}},
                 "Service": {"spec": {"selector": {"app": f"foreign{self.serial}"}}},
                 "ClusterRole": {"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]},
-                "Namespace": {"metadata": {"labels": {"team": f"foreign{self.serial}"}}}}[place[0]]
-        content_type = "application/strategic-merge-patch+json" if place[0] == "Deployment" else MERGE
+                "Namespace": {"metadata": {"labels": {"team": f"foreign{self.serial}"}}},
+                "StatefulSet": {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": f"evil:{self.serial}"}]}}}},
+                "Job": {"spec": {"parallelism": 100 + self.serial}},
+                "Widget": {"spec": {"size": 100 + self.serial, "parts": ["theirs"]}},
+                "CustomResourceDefinition": {"metadata": {"labels": {"team": f"foreign{self.serial}"}}}}[place[0]]
+        content_type = "application/strategic-merge-patch+json" if place[0] in ("Deployment", "StatefulSet") else MERGE
         return self.foreign(cluster, "PATCH", path, body, content_type)[0] == 200
 
     def hand_label(self, cluster, path, *_):
@@ -542,11 +583,17 @@ class History:
     def hand_delete(self, cluster, path, place, key):
         if place[0] == "Namespace":
             self.forget_orphans(key[1])
-        return self.foreign(cluster, "DELETE", path)[0] == 200
+        if key == WIDGETS:
+            for orphan in self.orphans:
+                if orphan[1] == "Widget":
+                    self.orphans[orphan] = None
+        return self.foreign(cluster, "DELETE", path + BACKGROUND)[0] == 200
 
     def hand_take_away(self, cluster, path, place, _):
         what = {"ConfigMap": "/data/k", "Deployment": "/metadata/labels/app", "Service": "/spec/selector/app",
-                "ClusterRole": "/rules/0/verbs/0", "Namespace": "/metadata/labels/team"}[place[0]]
+                "ClusterRole": "/rules/0/verbs/0", "Namespace": "/metadata/labels/team", "StatefulSet": "/metadata/labels/app",
+                "Job": "/spec/parallelism", "Widget": "/spec/size",
+                "CustomResourceDefinition": "/metadata/labels/team"}[place[0]]
         return self.foreign(cluster, "PATCH", path, [{"op": "remove", "path": what}], JSON_PATCH)[0] == 200
 
     def hand_force(self, cluster, path, place, _):
@@ -555,7 +602,12 @@ class History:
                      "Deployment": ("apps/v1", {"spec": {"replicas": 9}}),
                      "Service": ("v1", {"spec": {"selector": {"app": "rival"}}}),
                      "ClusterRole": ("rbac.authorization.k8s.io/v1", {"rules": []}),
-                     "Namespace": ("v1", {"metadata": {"labels": {"team": "rival"}}})}[place[0]]
+                     "Namespace": ("v1", {"metadata": {"labels": {"team": "rival"}}}),
+                     "StatefulSet": ("apps/v1", {"spec": {"replicas": 9}}),
+                     "Job": ("batch/v1", {"spec": {"parallelism": 99}}),
+                     "Widget": ("chaos.example/v1", {"spec": {"size": 999}}),
+                     "CustomResourceDefinition": (
+                         "apiextensions.k8s.io/v1", {"metadata": {"labels": {"team": "rival"}}})}[place[0]]
         try:  # an apply would make what is not there
             if self.members[cluster].call("GET", path)[0] != 200:
                 return False
@@ -565,7 +617,7 @@ class History:
         body["metadata"] = {**spec.get("metadata", {}), "name": place[2], **({"namespace": place[1]} if place[1] else {})}
         status, made = self.foreign(cluster, "PATCH", path + "?fieldManager=rival&force=true", body, APPLY)
         if status == 201:  # it went meanwhile: then it is a stranger's
-            self.foreign(cluster, "DELETE", path)
+            self.foreign(cluster, "DELETE", path + BACKGROUND)
         return status == 200
 
     def hand_clear(self, cluster, path, *_):
@@ -604,7 +656,7 @@ class History:
         """Deleted, and kept by a finalizer until somebody takes that off."""
         if self.foreign(cluster, "PATCH", path, {"metadata": {"finalizers": [FINALIZER]}})[0] == 200:
             self.pinned.add((cluster, path))
-            self.foreign(cluster, "DELETE", path)
+            self.foreign(cluster, "DELETE", path + BACKGROUND)
         return True
 
     def hand_disown(self, cluster, path, *_):
@@ -739,6 +791,11 @@ class History:
                     "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedNamespace",
                     "metadata": {"name": ns, "namespace": ns},
                     "spec": {"placement": {"clusters": [{"name": c} for c in CLUSTERS]}}})
+        self.serial += 1
+        self.write("POST", self.path(WIDGETS, False), WIDGETS, {}, {
+            "apiVersion": "types.kubefed.io/v1beta1", "kind": "FederatedCustomResourceDefinition",
+            "metadata": {"name": WIDGETS[2]},
+            "spec": {"template": self.template(WIDGETS[0], ""), "placement": {"clusterSelector": {}}}})
         self.hub.call("POST", "/api/v1/namespaces", {"metadata": {"name": "told"}})
         key = ("federatednamespaces", "told", "told")
         self.write("POST", self.path(key, False), key, {}, {
@@ -764,7 +821,7 @@ class History:
     def run(self, steps):
         menu = ([self.step_put] * 14 + [self.step_patch] * 10 + [self.step_delete] * 6 + [self.step_namespace] * 2 +
                 [self.step_label_namespace] + [self.step_label_cluster] + [self.step_foreign] * 32 + [self.step_told] * 4 +
-                [self.step_stray] * 2 + [self.step_adopt] * 3 + [self.step_release] * 2)
+                [self.step_stray] * 2 + [self.step_definition] + [self.step_adopt] * 3 + [self.step_release] * 2)
         ends = [self.step_kill] * 5 + [self.step_api_server] * 2
         self.prepare()
         for i in range(steps):
@@ -811,8 +868,7 @@ class Judge:
                 yield f"hub: {key} is still being deleted: {json.dumps(item.get('status'))}"
                 continue
             want = ("True", "")
-            if key[0] != "federatedclusterroles" and key[0] != "federatednamespaces" and \
-                    not model.is_federated(key[1]):
+            if key[1] and key[0] != "federatednamespaces" and not model.is_federated(key[1]):
                 want = ("False", "NamespaceNotFederated")
             status = item.get("status") or {}
             have = [(c["status"], c.get("reason", "")) for c in status.get("conditions", [])]
@@ -842,7 +898,8 @@ class Judge:
             if wrong:
                 yield f"{cluster}: {place}: {wrong}"
         for place, have in found.items():
-            if MANAGED in (have["metadata"].get("labels") or {}) and place not in expected:
+            # Another value is somebody else's label on somebody else's object.
+            if (have["metadata"].get("labels") or {}).get(MANAGED) == "true" and place not in expected:
                 yield f"{cluster}: {place} is managed and nobody asks for it"
         for (where, path), (uid, value) in self.history.notes.items():
             if where != cluster:

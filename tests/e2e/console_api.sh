@@ -103,6 +103,18 @@ case_page_paths() {
     gives 406 GET /console/
     gives 406 GET /console/ -H 'accept-encoding: gzip;q=0'
 }
+asset() { ask GET /console/ --compressed | grep -oE 'assets/[A-Za-z0-9_.-]+\.js' | head -n 1; }
+case_assets() {
+    local path etag
+    path=/console/$(asset)
+    gives 200 GET "$path" --compressed >/dev/null
+    head_has 'cache-control: public, max-age=31536000, immutable'
+    head_has 'content-type: text/javascript'
+    head_has 'x-content-type-options: nosniff'
+    etag=$(sed -n 's/^etag: *\([^\r]*\)\r*$/\1/Ip' "$WORK/head")
+    gives 304 GET "$path" -H 'accept-encoding: gzip' -H "if-none-match: $etag"
+    gives 200 GET "$path" --compressed -H 'if-none-match: "0"' >/dev/null
+}
 case_navigation() {
     for path in audit fleet stream search bandwidth about session; do
         gives 200 GET /console/$path --compressed -H 'accept: text/html,application/xhtml+xml,*/*;q=0.8'
@@ -511,6 +523,11 @@ case_restart() {
 must "setup" case_setup
 try "the page: headers" case_page
 try "the page: paths" case_page_paths
+if [ -n "$(asset)" ]; then
+    try "the page: assets" case_assets
+else
+    skip "the page: assets" "the console is not in this build: console/build console/dist"
+fi
 try "a browser that goes to a path of data gets the page" case_navigation
 try "data takes a user" case_data_takes_a_user
 must "a link signs in once; the cookie's attributes" case_link

@@ -1,6 +1,6 @@
 /* A rollout's stored record and rows ("R", then per part a length of two bytes: record, rows), a
  * policy's spec ("{"), a federated object's version ("C"). What is decoded is encoded to the same
- * bytes again, and can be gone on with. */
+ * again, and can be gone on with. */
 #include "hub/rollout/content.h"
 #include "hub/rollout/engine.h"
 #include "tests/fuzz/fuzz.h"
@@ -89,14 +89,24 @@ static bool take_part(struct fed_span *from, struct fed_span *part)
     return !fed_span_take_u16(from, &len) && !fed_span_take_bytes(from, len, part);
 }
 
-static void check_record(const struct hub_rollout *r, struct fed_span record)
+/* Only times of the future are read as now. */
+static void check_record(const struct hub_rollout_options *options, struct hub_rollout_rules *rules,
+    const struct hub_rollout *r, struct hub_rollout_now now, size_t len)
 {
-    struct fed_buf again;
+    struct hub_rollout *again = NULL;
+    struct fed_buf once;
+    struct fed_buf twice;
 
-    fed_buf_init(&again, fed_alloc_system(), 4 * HUB_ROLLOUT_RECORD_MAX);
-    hub_rollout_record(r, &again);
-    FUZZ_CHECK(fed_span_eq(fed_buf_span(&again), record));
-    fed_buf_fini(&again);
+    fed_buf_init(&once, fed_alloc_system(), 4 * HUB_ROLLOUT_RECORD_MAX);
+    fed_buf_init(&twice, fed_alloc_system(), 4 * HUB_ROLLOUT_RECORD_MAX);
+    hub_rollout_record(r, &once);
+    FUZZ_CHECK(once.len == len);
+    FUZZ_CHECK(!hub_rollout_open(options, rules, fed_buf_span(&once), now, &again));
+    hub_rollout_record(again, &twice);
+    FUZZ_CHECK(fed_span_eq(fed_buf_span(&once), fed_buf_span(&twice)));
+    hub_rollout_free(again);
+    fed_buf_fini(&once);
+    fed_buf_fini(&twice);
 }
 
 static void on_change(void *ctx, const struct hub_rollout_change *change)
@@ -177,7 +187,7 @@ static void record_of(struct fed_span bytes)
 
     if (!take_part(&bytes, &record) || hub_rollout_open(&options, rules, record, now, &r))
         goto done;
-    check_record(r, record);
+    check_record(&options, rules, r, now, record.len);
     for (; n < 20 && take_part(&bytes, &row); n++)
         recall(r, n, row);
     hub_rollout_ready(r);

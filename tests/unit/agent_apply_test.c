@@ -303,25 +303,40 @@ static void test_removal_of_what_is_needed(void **state)
 
 /* ---- kinds and namespaces ---- */
 
+#define TWENTY 20u
+
+struct twenty {
+    struct world_work works[TWENTY];
+    char names[TWENTY][12]; /* as gcc sees it, a number may be as long as all */
+};
+
+static void publish_twenty(struct world *w, struct twenty *many, const char *kind, const char *blob)
+{
+    for (unsigned i = 0; i < TWENTY; i++) {
+        snprintf(many->names[i], sizeof many->names[i], "m%u", i);
+        many->works[i] = (struct world_work){kind, "web", many->names[i], blob, NULL, 0};
+    }
+    publish(w, 1, many->works, TWENTY);
+}
+
+static void assert_twenty(const struct world *w, const char *state)
+{
+    for (unsigned i = 0; i < TWENTY; i++)
+        world_assert_state(w, i, state);
+}
+
 static void test_kind_appears(void **state)
 {
-    struct world_work works[20];
     struct world *w = world_with_namespace();
-    char names[20][4];
+    struct twenty many;
 
     (void)state;
-    for (size_t i = 0; i < 20; i++) {
-        snprintf(names[i], sizeof names[i], "w%zu", i);
-        works[i] = (struct world_work){"Widget", "web", names[i], WIDGET, NULL, 0};
-    }
     w->refuse_path = "widgets";
     w->refuse_status = 404;
     w->refuse_body = "404 page not found\n";
-    publish(w, 1, works, 20);
+    publish_twenty(w, &many, "Widget", WIDGET);
     world_pass(w, 3000);
-    for (size_t i = 0; i < 20; i++)
-        world_assert_state(
-            w, i, "Waiting/Unknown CreationFailed KindMissing: no matches for kind \"Wid");
+    assert_twenty(w, "Waiting/Unknown CreationFailed KindMissing: no matches for kind \"Wid");
     assert_in_range(world_asked(w, "PATCH"), 1, 12); /* those that were under way, then one */
     world_forget_requests(w);
     world_pass(w, 3600000);
@@ -331,8 +346,7 @@ static void test_kind_appears(void **state)
     world_pass(w, 3000);
     w->refuse_path = NULL;
     world_pass(w, 5000);
-    for (size_t i = 0; i < 20; i++)
-        world_assert_state(w, i, "Applied");
+    assert_twenty(w, "Applied");
     world_free(w);
 }
 
@@ -484,20 +498,15 @@ static void test_half_applied(void **state)
 /* Nothing at all is asked before the API server's time is up, and then all is tried. */
 static void test_throttled(void **state)
 {
-    struct world_work works[20];
     struct world *w = world_with_namespace();
-    char names[20][4];
+    struct twenty many;
 
     (void)state;
-    for (size_t i = 0; i < 20; i++) {
-        snprintf(names[i], sizeof names[i], "m%zu", i);
-        works[i] = (struct world_work){"ConfigMap", "web", names[i], MAP("a", ""), NULL, 0};
-    }
     w->refuse_path = "configmaps";
     w->refuse_status = 429;
     w->refuse_retry_after_s = 7;
     w->refuse_body = "Too many requests, please try again later.\n";
-    publish(w, 1, works, 20);
+    publish_twenty(w, &many, "ConfigMap", MAP("a", ""));
     world_pass(w, 1000);
     assert_in_range(world_asked(w, "PATCH"), 1, 8);
     world_forget_requests(w);
@@ -505,8 +514,7 @@ static void test_throttled(void **state)
     assert_string_equal(w->requests, "");
     w->refuse_path = NULL;
     world_pass(w, 20000);
-    for (size_t i = 0; i < 20; i++)
-        world_assert_state(w, i, "Applied");
+    assert_twenty(w, "Applied");
     world_free(w);
 }
 

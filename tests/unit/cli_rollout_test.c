@@ -535,12 +535,12 @@ static void test_watch_in_lines(void **state)
 static void test_clusters(void **state)
 {
     static const struct step steps[] = {{"GET", OF_NAME, 200, ONE("Running")},
-        {"GET", "/rollouts/web-5/clusters?limit=500&state=failed&wave=canary", 200,
-            "{\"clusters\":[{\"name\":\"c1\",\"wave\":\"canary\",\"state\":\"failed\",\"since\":"
+        {"GET", "/rollouts/web-5/clusters?limit=500&state=Failed&wave=canary", 200,
+            "{\"clusters\":[{\"name\":\"c1\",\"wave\":\"canary\",\"state\":\"Failed\",\"since\":"
             "\"2026-11-30T08:05:00Z\",\"version\":\"aabb\",\"reason\":\"Unhealthy\",\"message\":"
             "\"no pod\"}],\"continue\":\"c1\"}"},
         {"GET", "&continue=c1", 200,
-            "{\"clusters\":[{\"name\":\"c2\",\"state\":\"held\",\"heldUntil\":"
+            "{\"clusters\":[{\"name\":\"c2\",\"state\":\"Held\",\"heldUntil\":"
             "\"2026-11-30T09:00:00Z\"}],\"continue\":\"\"}"},
         END};
 
@@ -550,8 +550,8 @@ static void test_clusters(void **state)
         CLI_DONE);
     assert_string_equal(out_text,
         "CLUSTER   WAVE     STATE    SINCE   VERSION   WHY\n"
-        "c1        canary   failed   5m      aabb      Unhealthy: no pod\n"
-        "c2        -        held     -       -         until "
+        "c1        canary   Failed   5m      aabb      Unhealthy: no pod\n"
+        "c2        -        Held     -       -         until "
         "2026-11-30T09:00:00Z\n");
 }
 

@@ -158,6 +158,10 @@ static const struct rollout_case rollout_cases[] = {
         "begin B\nact pause\nno pause\nok a\n= a Healthy\n= B a\n= phase Paused\nwait 24h\n= B a\n"
         "= why b it is paused\nact resume\n= B a b c d\nno resume\n",
         false},
+    {"pause inside a wave: the places that get free stay so",
+        "rules {'waves':[{'name':'w','clusters':{'selector':{}},'maxConcurrency':1}]}\n" THREE
+        "begin B\nact pause\nok all:B\nwait 1h\n= count B 1\nact abort\nok all\n= count B 1\n",
+        false},
     {"abort: everybody keeps what it has; the next change goes from there",
         "rules {'waves':[" CANARY "}]}\n" THREE
         "begin B\nok a\nact abort\n= phase Aborted\n= B a b c d\nfleet e\n= A e\nno abort\n"
@@ -174,6 +178,12 @@ static const struct rollout_case rollout_cases[] = {
         "rules {'progressDeadline':'5m','waves':[" CANARY "}]}\n" THREE
         "begin B\nno retry\nrefused a\n= phase Paused\nact retry\n= phase Running\n= a Released\n"
         "= B a\nok a\n= B a b c d\n",
+        false},
+    {"retry with the same rules: waves that are done stay so",
+        "rules {'waves':[" CANARY ",'approval':'Required'}]}\n" THREE
+        "begin B\nok a\nact approve\nrefused b\n= phase Paused\n"
+        "rules {'waves':[" CANARY ",'approval':'Required'}]}\nrerule\nact retry\n"
+        "= wave canary Done\n= b Released\nok b c d\n= phase Complete\n",
         false},
     {"retry with other rules: its waves from the first",
         "rules {'waves':[" CANARY "}]}\n" THREE "begin B\nrefused a\n= phase Paused\n"

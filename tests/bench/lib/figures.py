@@ -82,8 +82,8 @@ ROLLOUT_BUDGETS = {"rollout_step": 20, "rollout_step_longest": 20}
 def rollout_step(_fleet, results):
     """The engine of rollouts alone, 10,000 clusters in five waves: a step, the longest step, a fact of one cluster."""
     folder = os.path.join(ROOT, "build", "release")
-    run("ninja", "-C", folder, "rollout_bench", cwd=ROOT)
-    for line in run(os.path.join(folder, "bin", "rollout_bench")).splitlines():
+    run("ninja", "-C", folder, "rollout_engine_bench", cwd=ROOT)
+    for line in run(os.path.join(folder, "bin", "rollout_engine_bench")).splitlines():
         name, value, unit = line.split()
         results.add(name, float(value) if "." in value else int(value), unit, ROLLOUT_BUDGETS.get(name))
 

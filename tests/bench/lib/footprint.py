@@ -7,6 +7,7 @@ import time
 
 from . import proc, workload
 from .kube import MERGE_PATCH, Marks
+from .peers import peers
 from .results import note
 from .world import wait_for
 
@@ -123,7 +124,8 @@ def _first(fleet, member, objs):
 
 
 def footprint(fleet, results):
-    """1,000 works on 8 kinds: memory, requests to the agent's own API server, start, growth over 10,000 changes."""
+    """1,000 works on 8 kinds: memory, requests to the agent's own API server, start, growth over 10,000 changes. And the
+    agents of Karmada and OCM beside ours, with the 100 objects that they had."""
     member = fleet.member("thousand")
     member.kubeconfig_of_agent = _own_account(member)
     member.join(fleet.hub)
@@ -140,6 +142,7 @@ def footprint(fleet, results):
     _idle(member, results)
     _growth(fleet, member, results)
     fleet.forget(member)
+    peers(fleet, results)
 
 
 def _wait_quiet(member):

@@ -1,4 +1,4 @@
-/* rollout_bench - the engine of rollouts alone: 10,000 clusters in five waves, with windows in 40
+/* rollout_engine_bench - the engine of rollouts alone: 10,000 clusters in five waves, with windows in 40
  * time zones, without store and network. Prints "NAME VALUE UNIT" lines. */
 #include "hub/rollout/engine.h"
 
@@ -38,7 +38,7 @@ static double now_us(void)
 static void check(enum fed_err err, const char *what)
 {
     if (err) {
-        fprintf(stderr, "rollout_bench: %s: %s\n", what, fed_err_text(err));
+        fprintf(stderr, "rollout_engine_bench: %s: %s\n", what, fed_err_text(err));
         exit(1);
     }
 }
