@@ -2,7 +2,7 @@
 # builds what it is missing. Sources, libraries and the compiled control plane are cached in FEDLET_CACHE.
 
 .DEFAULT_GOAL := release
-.PHONY: release dev cross kube demo check bench fuzz oracle killat clean help setup
+.PHONY: release dev cross kube demo check bench fuzz oracle killat rollout-sim clean help setup
 
 JOBS ?= $(shell nproc)
 NINJA := ninja -j$(JOBS)
@@ -21,14 +21,21 @@ help:
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each"
 	@echo "make oracle     kubectl and N (5000) random operations of SEED (1) on a hub and a kube-apiserver, and where they differ"
 	@echo "make killat     an agent killed at every system call that touches its state, SEED (1); some minutes"
+	@echo "make rollout-sim SEEDS (10000) random fleets against the engine of rollouts; SEED=N: one of them, with its events"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
-release: setup-build
+# The web console, where there is a Node.js; without it the hub has a page that says how to build it.
+CONSOLE_SOURCES := $(shell find console -type d \( -name node_modules -o -name 'dist*' -o -name test \) -prune -o -type f -print 2>/dev/null)
+console/dist/index.html: $(CONSOLE_SOURCES)
+	@if ! toolchains/setup console; then echo "make: no Node.js: the console is left out" >&2; \
+	else console/build console/dist || echo "make: the console could not be built and is left out" >&2; fi
+
+release: setup-build console/dist/index.html
 	toolchains/build x86_64-glibc
 	cmake --preset release >/dev/null
 	$(NINJA) -C build/release fedhub fedctl fedlet
 
-dev: setup-build
+dev: setup-build console/dist/index.html
 	toolchains/build x86_64-glibc
 	cmake --preset dev >/dev/null
 	$(NINJA) -C build/dev
@@ -48,7 +55,9 @@ demo: setup-demo
 	@$(MAKE) --no-print-directory -j2 release kube
 	tests/e2e/demo
 
-check: setup-check
+# The console's tests are skipped where there is no browser: that is no reason to run no test.
+check: setup-check console/dist/index.html
+	@toolchains/setup browser || true
 	tests/check
 
 N ?= 5000
@@ -61,6 +70,13 @@ bench: release kube setup-cross
 
 killat: release kube setup-trace
 	KILLAT=all KILLAT_SEED=$(SEED) tests/e2e/killat.sh
+
+SEEDS ?= 10000
+rollout-sim: setup-build
+	toolchains/build x86_64-glibc
+	cmake --preset dev >/dev/null
+	$(NINJA) -C build/dev hub_rollout_property_test
+	SEEDS=$(SEEDS) build/dev/bin/hub_rollout_property_test
 
 FUZZ_SECONDS ?= 600
 fuzz: setup-check

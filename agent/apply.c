@@ -15,7 +15,6 @@
  * else's trouble. */
 #define PATIENCE_MS 2000u
 #define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
-#define POLICY_REASON "PolicyDenied"
 
 static const char *const phase_kinds[][8] = {
     {"Namespace"},
@@ -59,6 +58,14 @@ const char *agent_apply_accept(const struct fed_work *work)
 uint64_t apply_now(const struct agent_apply *apply)
 {
     return fed_loop_now_ms(apply->ports.loop);
+}
+
+const struct fed_log_about *apply_about(
+    struct apply_line *line, const struct agent_entry *entry, const char *reason)
+{
+    line->about =
+        (struct fed_log_about){.work = agent_entry_name(entry, line->work), .reason = reason};
+    return &line->about;
 }
 
 static void changed(struct agent_apply *apply, struct agent_entry *entry)
@@ -181,10 +188,10 @@ static void start_read(struct agent_apply *apply, struct agent_entry *entry)
     fed_buf_fini(&path);
 }
 
-static void render_failed(struct agent_apply *apply, struct agent_entry *entry, enum fed_err err,
+void apply_render_failed(struct agent_apply *apply, struct agent_entry *entry, enum fed_err err,
     const char *reason, struct fed_diag *diag)
 {
-    char name[AGENT_ENTRY_NAME_SIZE];
+    struct apply_line line;
 
     if (!diag->text[0])
         fed_diag_set(diag, err, "%s", fed_err_text(err));
@@ -194,7 +201,8 @@ static void render_failed(struct agent_apply *apply, struct agent_entry *entry, 
     else
         apply_retry(apply, entry, AGENT_STEP_APPLY, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
     agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, diag->text);
-    fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), diag->text);
+    fed_log_about(
+        apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, reason), "%s", diag->text);
     changed(apply, entry);
 }
 
@@ -218,15 +226,12 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     if (!err)
         err = agent_entry_content(apply->ports.mem, &work, content);
     if (!err)
-        err = agent_render_apply(apply->state, entry, &body, &reason, &diag);
-    if (!err) {
-        err = agent_policy_check(
-            apply->policy, apply->ports.mem, &entry->work, fed_buf_span(&body), &diag);
-        if (err == FED_ERR_FORBIDDEN)
-            reason = POLICY_REASON;
-    }
+        err = apply_policy_render(apply, entry, &body, &reason, &diag);
+    /* That of an earlier version, or of what is on its way out, is in no bundle. */
+    if (err == FED_ERR_NOT_FOUND && entry->in_manifest && !agent_trial_is_back(entry))
+        apply->events.missing(apply->events.ctx);
     if (err) {
-        render_failed(apply, entry, err, reason, &diag);
+        apply_render_failed(apply, entry, err, reason, &diag);
         goto done;
     }
     if (apply_start(apply, entry, AGENT_STEP_APPLY,
@@ -431,22 +436,6 @@ void agent_apply_resume(struct agent_apply *apply)
     agent_apply_kick(apply);
 }
 
-void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy)
-{
-    uint64_t now_ms = apply_now(apply);
-
-    apply->policy = policy;
-    for (size_t i = 0; i < apply->table->n; i++) {
-        struct agent_entry *entry = apply->table->at[i];
-
-        /* What is held, or kept from another epoch, stays as it is. */
-        if (agent_entry_is_held_to(entry) && !(entry->work.options & FED_WORK_HELD) &&
-            entry->state == FED_WORK_FAILED && strcmp(entry->reason, POLICY_REASON) == 0)
-            agent_entry_plan(entry, AGENT_STEP_READ, now_ms);
-    }
-    agent_apply_kick(apply);
-}
-
 enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state *state,
     struct agent_table *table, const struct agent_apply_events *events, struct agent_apply **out)
 {
@@ -463,6 +452,9 @@ enum fed_err agent_apply_new(const struct agent_ports *ports, struct agent_state
     if (!err)
         err =
             ports->loop->timer_new(ports->loop->ctx, apply_drift_timer, apply, &apply->drift_timer);
+    if (!err)
+        err = ports->loop->timer_new(
+            ports->loop->ctx, apply_policy_timer, apply, &apply->policy_timer);
     if (err) {
         agent_apply_free(apply);
         return err;
@@ -486,5 +478,6 @@ void agent_apply_free(struct agent_apply *apply)
     apply_await_end(apply);
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->timer);
     apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->drift_timer);
+    apply->ports.loop->timer_free(apply->ports.loop->ctx, apply->policy_timer);
     fed_alloc_free(apply->ports.mem, apply, sizeof *apply);
 }

@@ -40,6 +40,8 @@ struct agent_apply_events {
     void (*settled)(void *ctx);
     /* A request failed in transport or with 401: look whether the API server is well. */
     void (*trouble)(void *ctx);
+    /* A template of the bundle is not in the state file; it is looked for again, with pauses. */
+    void (*missing)(void *ctx);
     /* The object of a work with FED_WORK_SCALE was seen, changed or not. */
     void (*scaled)(void *ctx, const struct agent_entry *entry);
 };
@@ -66,7 +68,7 @@ void agent_apply_pause(struct agent_apply *apply);
 void agent_apply_resume(struct agent_apply *apply);
 
 /* What this gateway allows from now on, NULL for everything; borrowed. What an earlier policy
- * refused is tried again. */
+ * refused is tried again; what is in place and refused now stays there and is told. */
 struct agent_policy;
 void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy);
 

@@ -3,6 +3,7 @@
 #include "agent/remote.h"
 #include "agent/render.h"
 #include "agent/trial.h"
+#include "agent/wish.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,14 +27,16 @@ void apply_note_status(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
     static const uint8_t none[sizeof entry->remote_digest];
+    const struct agent_wish *wish = NULL;
     struct fed_digest digest = {{0}};
     struct fed_buf text;
 
     if (!(entry->work.options & FED_WORK_STATUS))
         return;
     fed_buf_init(&text, apply->ports.mem, FED_REPORT_REMOTE_MAX);
-    if (agent_remote_put(apply->ports.mem, seen->status, &text) || fed_buf_err(&text) ||
-        (text.len > 0 && fed_digest_of(fed_buf_span(&text), &digest)))
+    if (agent_wish_of(apply->state, entry, &wish, NULL) ||
+        agent_remote_put(apply->ports.mem, wish->status_fields, seen->status, &text) ||
+        fed_buf_err(&text) || (text.len > 0 && fed_digest_of(fed_buf_span(&text), &digest)))
         goto done; /* with the next event */
     /* Gone, or left out whole: an old one is no better than none. */
     if (memcmp(digest.bytes, none, sizeof none) == 0 &&
@@ -68,6 +71,7 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
     memcpy(entry->fields, seen->fields, sizeof entry->fields);
     memcpy(entry->applied, content, sizeof entry->applied);
     entry->has_applied = true;
+    entry->nothing = false;
     entry->listed = true; /* whatever list is being read was made without it */
     entry->dirty = true;
     if (entry->generation != seen->generation || entry->resource_version != seen->resource_version)
@@ -119,6 +123,8 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
     }
     if (superseded)
         return;
+    if (answer->status >= 500 || answer->status == 408)
+        entry->nothing = false; /* it may have been made all the same */
     agent_answer_read(apply->ports.mem, answer, &refusal);
     if (agent_trouble_of(&refusal, 0) == AGENT_TROUBLE_KIND)
         snprintf(refusal.message, sizeof refusal.message,

@@ -173,8 +173,8 @@ static void contest(struct agent_apply *apply, struct agent_entry *entry, const 
     uint64_t now_ms = apply_now(apply);
     uint32_t pause_ms =
         next_pause(apply, fight, AGENT_FIGHT_PAUSE_FLOOR_MS, AGENT_FIGHT_PAUSE_CEILING_MS);
-    char name[AGENT_ENTRY_NAME_SIZE];
     struct fed_diag message;
+    struct apply_line line;
 
     if (entry->due_ms < now_ms + pause_ms)
         entry->due_ms = now_ms + pause_ms;
@@ -185,8 +185,8 @@ static void contest(struct agent_apply *apply, struct agent_entry *entry, const 
         (unsigned long long)(entry->due_ms - now_ms + 999) / 1000);
     agent_entry_note_fight(apply->ports.mem, entry, what);
     agent_entry_set(apply->table, entry, FED_WORK_FAILED, CONTESTED, message.text);
-    fed_log(apply->ports.log, FED_LOG_WARN, "%s: contested: %s", agent_entry_name(entry, name),
-        message.text);
+    fed_log_about(apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, CONTESTED),
+        "contested: %s", message.text);
     changed(apply, entry);
 }
 
@@ -195,7 +195,7 @@ static void put_back(struct agent_apply *apply, struct agent_entry *entry, enum 
 {
     uint64_t now_ms = apply_now(apply);
     struct agent_fight *fight = fight_of(apply, entry);
-    char name[AGENT_ENTRY_NAME_SIZE];
+    struct apply_line line;
     char what[AGENT_DRIFT_TEXT_MAX + 1];
 
     describe(apply, entry, seen, what);
@@ -206,8 +206,8 @@ static void put_back(struct agent_apply *apply, struct agent_entry *entry, enum 
         contest(apply, entry, what);
     } else {
         apply->counts.restored++;
-        fed_log(apply->ports.log, FED_LOG_INFO, "%s: %s; put back", agent_entry_name(entry, name),
-            what);
+        fed_log_about(apply->ports.log, FED_LOG_INFO, apply_about(&line, entry, DRIFTED),
+            "%s; put back", what);
     }
     if (fight) {
         fight->drift_rv = seen ? seen->resource_version : 0;
@@ -491,6 +491,7 @@ static void note_moved(struct agent_entry *entry, const struct agent_seen *seen)
 void agent_apply_seen(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
+    entry->nothing = false; /* only what has the managed label is watched */
     if (!note_version(entry, seen->resource_version) || !agent_entry_is_held_to(entry))
         return;
     note_moved(entry, seen);

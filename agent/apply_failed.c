@@ -26,14 +26,14 @@ void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agen
 }
 
 static void log_refused(struct agent_apply *apply, const struct agent_entry *entry,
-    enum agent_step step, const char *message)
+    enum agent_step step, const char *reason, const char *message)
 {
-    char name[AGENT_ENTRY_NAME_SIZE];
+    struct apply_line line;
     uint64_t wait_ms = entry->due_ms - apply_now(apply);
 
     /* The first time only: the same refusal again is no news. */
-    fed_log(apply->ports.log, entry->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_DEBUG,
-        "%s: %s: %s; again in %llu s", agent_entry_name(entry, name), agent_step_name(step),
+    fed_log_about(apply->ports.log, entry->retry.attempts <= 1 ? FED_LOG_WARN : FED_LOG_DEBUG,
+        apply_about(&line, entry, reason), "%s: %s; again in %llu s", agent_step_name(step),
         message, (unsigned long long)(wait_ms + 999) / 1000);
 }
 
@@ -109,7 +109,7 @@ void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum ag
     apply_again(apply, entry, step, trouble, retry_after_s);
     if (!rule->quiet || (entry->retry.attempts > 1 && !entry->removing))
         say(apply, entry, rule, answer, reason);
-    log_refused(apply, entry, step, answer->message);
+    log_refused(apply, entry, step, rule->word, answer->message);
     if (trouble == AGENT_TROUBLE_KIND || trouble == AGENT_TROUBLE_NAMESPACE ||
         trouble == AGENT_TROUBLE_TERMINATING)
         meet_obstacle(apply, entry);
@@ -118,15 +118,15 @@ void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum ag
 bool apply_parse(struct agent_apply *apply, struct agent_entry *entry, struct fed_json_doc *doc,
     struct fed_span body, struct agent_seen *out)
 {
-    char name[AGENT_ENTRY_NAME_SIZE];
     struct fed_diag diag = {""};
+    struct apply_line line;
 
     if (agent_seen_parse(apply->ports.mem, doc, body, entry->work.api_version, entry->work.kind,
             out, &diag) == FED_OK)
         return true;
     apply_retry(
         apply, entry, (enum agent_step)entry->step, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
-    fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), diag.text);
+    fed_log_about(apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, NULL), "%s", diag.text);
     return false;
 }
 
@@ -137,11 +137,12 @@ void apply_unreachable(struct agent_apply *apply, struct agent_entry *entry, enu
     struct fed_diag message;
 
     apply->counts.failed++;
+    entry->nothing = entry->nothing && step != AGENT_STEP_APPLY; /* it may have got there */
     apply_again(apply, entry, step, AGENT_TROUBLE_UNREACHABLE, 0);
     fed_diag_set(&message, err, "member API server: %s", text);
     if (entry->retry.attempts > 1 && !entry->removing)
         agent_entry_set(apply->table, entry, FED_WORK_WAITING,
             entry->uid[0] ? "UpdateTimedOut" : "CreationTimedOut", message.text);
-    log_refused(apply, entry, step, message.text);
+    log_refused(apply, entry, step, NULL, message.text);
     apply->events.trouble(apply->events.ctx);
 }

@@ -1,6 +1,6 @@
 /* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_order.c (what
  * waits for what), apply_applied.c and apply_failed.c (what becomes of requests), apply_await.c,
- * apply_read.c, apply_remove.c, apply_replace.c, apply_drift.c. */
+ * apply_read.c, apply_remove.c, apply_replace.c, apply_drift.c, apply_policy.c. */
 #ifndef FEDLET_AGENT_APPLY_INNER_H
 #define FEDLET_AGENT_APPLY_INNER_H
 
@@ -54,6 +54,9 @@ struct agent_apply {
     bool any_blocked;  /* an entry may be due never */
     bool scouting;     /* an entry may have found that a namespace or kind is missing */
     const struct agent_policy *policy; /* NULL: everything is allowed */
+    struct fed_timer *policy_timer;    /* apply_policy.c */
+    size_t judged; /* of the table at the revision, since the policy is this one */
+    uint64_t judged_revision;
     bool paused;
     bool in_kick;
     struct agent_apply_counts counts;
@@ -61,6 +64,13 @@ struct agent_apply {
 };
 
 uint64_t apply_now(const struct agent_apply *apply);
+/* What a line of the log is about; reason: a word, NULL for none. Lives as long as *line. */
+struct apply_line {
+    struct fed_log_about about;
+    char work[AGENT_ENTRY_NAME_SIZE];
+};
+const struct fed_log_about *apply_about(
+    struct apply_line *line, const struct agent_entry *entry, const char *reason);
 /* Starts a request; the entry is busy until its answer. false: it could not be started (already
  * planned again). */
 bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
@@ -68,6 +78,17 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
 /* The same with a JSON patch of the object that was seen, as put writes it. */
 void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     void (*put)(struct fed_buf *out, const struct agent_seen *seen), const struct agent_seen *seen);
+
+/* What could not be rendered, or may not be applied: told, and tried again when that can help. */
+void apply_render_failed(struct agent_apply *apply, struct agent_entry *entry, enum fed_err err,
+    const char *reason, struct fed_diag *diag);
+
+/* ---- apply_policy.c ---- */
+/* The body of the entry's apply, when the policy allows it: FED_ERR_FORBIDDEN otherwise; *reason
+ * changes on an error. */
+FED_MUST_USE enum fed_err apply_policy_render(struct agent_apply *apply, struct agent_entry *entry,
+    struct fed_buf *body, const char **reason, struct fed_diag *diag);
+void apply_policy_timer(void *apply);
 
 /* ---- apply_failed.c ---- */
 /* Plans the entry's step again after a failure. */

@@ -8,10 +8,12 @@
 static void refuse(
     struct agent_apply *apply, struct agent_entry *entry, const char *reason, const char *message)
 {
-    char name[AGENT_ENTRY_NAME_SIZE];
+    struct apply_line line;
 
+    entry->nothing = !entry->uid[0];
     if (strcmp(entry->reason, reason) != 0)
-        fed_log(apply->ports.log, FED_LOG_WARN, "%s: %s", agent_entry_name(entry, name), message);
+        fed_log_about(
+            apply->ports.log, FED_LOG_WARN, apply_about(&line, entry, reason), "%s", message);
     apply_retry(apply, entry, AGENT_STEP_READ, REFUSED_FLOOR_MS, REFUSED_CEILING_MS, 0);
     agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, message);
 }
@@ -33,6 +35,7 @@ static void consider(
         apply_set_deleting(apply, entry, FED_WORK_WAITING, apply_reason(entry), seen);
     } else {
         memcpy(entry->uid, seen->uid, sizeof entry->uid);
+        entry->nothing = false;
         entry->adopting = !ours;
         entry->yielded = !seen->has_replicas;
         if (!entry->yielded && agent_render_retains(apply->ports.mem, entry))
@@ -51,6 +54,7 @@ static void absent(struct agent_apply *apply, struct agent_entry *entry)
     if (apply_drift_absent(apply, entry))
         return;
     entry->uid[0] = '\0';
+    entry->nothing = true;
     entry->adopting = false;
     agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
 }

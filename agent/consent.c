@@ -2,6 +2,7 @@
 #include "agent/consent.h"
 
 #include "agent/state.h"
+#include "agent/templates.h"
 #include "agent/trial.h"
 #include "agent/wish.h"
 
@@ -20,10 +21,15 @@ size_t agent_consent_waiting(const struct agent_table *table)
     return n;
 }
 
-/* A work that was held while its type was stopped may be nowhere but in the manifest. */
+/* A work that was held while its type was stopped may be nowhere but in the manifest; so is one
+ * that was looked for, and refused ever since. One that was not looked for yet may be there from
+ * before.
+ */
 bool agent_consent_counts(const struct agent_entry *entry)
 {
-    return !(entry->work.options & FED_WORK_HELD) || entry->uid[0] || entry->has_applied;
+    if (entry->uid[0] || entry->has_applied)
+        return true;
+    return !(entry->work.options & FED_WORK_HELD) && (entry->busy || !entry->nothing);
 }
 
 bool agent_consent_needed(
@@ -109,7 +115,8 @@ struct answering {
     struct fed_alloc *arena;
     const struct fed_removal_id *ids;
     size_t n_ids;
-    bool few; /* what is unclear and was not ordered may go */
+    bool *ordered; /* by place in the table: those that wait and that the hub named */
+    bool few;      /* what is unclear and was not ordered may go */
     struct fed_store_op *ops;
     size_t n_ops;
     uint64_t now_ms;
@@ -124,34 +131,45 @@ static bool is_ordered(const struct answering *a, const struct agent_entry *entr
            bsearch(&id, a->ids, a->n_ids, sizeof id, fed_removal_id_cmp) != NULL;
 }
 
-static bool goes(const struct answering *a, const struct agent_entry *entry)
+/* Once for each: an id is a digest. */
+static enum fed_err find_orders(struct answering *a)
 {
-    return entry->waits && (is_ordered(a, entry) || (entry->unclear && a->few));
+    a->ordered = fed_alloc_zero(a->arena, a->table->n + 1);
+    if (!a->ordered)
+        return FED_ERR_NOMEM;
+    for (size_t i = 0; i < a->table->n; i++)
+        a->ordered[i] = a->table->at[i]->waits && is_ordered(a, a->table->at[i]);
+    return FED_OK;
+}
+
+static bool goes(const struct answering *a, size_t i)
+{
+    const struct agent_entry *entry = a->table->at[i];
+
+    return entry->waits && (a->ordered[i] || (entry->unclear && a->few));
 }
 
 /* Whether it changes at all: what was unclear and has to wait is clear from now on. */
-static bool moves(const struct answering *a, const struct agent_entry *entry)
+static bool moves(const struct answering *a, size_t i)
 {
-    return goes(a, entry) || (entry->waits && entry->unclear);
+    return goes(a, i) || (a->table->at[i]->waits && a->table->at[i]->unclear);
 }
 
-static void become(const struct answering *a, struct agent_entry *entry)
+static void become(struct agent_entry *entry, bool gone)
 {
-    bool gone = goes(a, entry);
-
     entry->waits = !gone;
     entry->unclear = false;
     entry->removing = gone;
     entry->orphan = entry->orphan && gone;
 }
 
-static enum fed_err add_row(struct answering *a, const struct agent_entry *entry)
+static enum fed_err add_row(struct answering *a, size_t i)
 {
-    struct agent_entry as = *entry;
+    struct agent_entry as = *a->table->at[i];
     struct fed_buf key;
     struct fed_buf value;
 
-    become(a, &as);
+    become(&as, goes(a, i));
     fed_buf_init(&key, a->arena, FED_STORE_KEY_MAX);
     fed_buf_init(&value, a->arena, FED_WORK_OVERRIDES_MAX + 8192u);
     agent_state_put_work_key(&key, &as.work);
@@ -171,33 +189,29 @@ static bool says_order(const struct answering *a, struct agent_entry *entry)
     return agent_wish_of(a->state, entry, &wish, NULL) == FED_OK && wish->n_dependencies > 0;
 }
 
-/* Its template is nobody else's, and not given up already. */
-static bool is_last(const struct answering *a, size_t index)
+/* The templates of those that go, unless somebody stays who has the same. */
+static enum fed_err add_blobs(struct answering *a)
 {
-    const struct fed_digest *blob = &a->table->at[index]->work.blob;
+    struct agent_templates used;
+    struct agent_templates given;
+    enum fed_err err = agent_templates_new(a->arena, 2 * a->table->n, &used);
 
-    for (size_t i = 0; i < a->table->n; i++) {
-        const struct agent_entry *other = a->table->at[i];
+    if (!err)
+        err = agent_templates_new(a->arena, a->table->n, &given);
+    for (size_t i = 0; i < a->table->n && !err; i++) {
+        struct agent_entry *entry = a->table->at[i];
 
-        if (i != index && agent_entry_is_held_to(other) && fed_digest_eq(&other->work.blob, blob) &&
-            (!goes(a, other) || i < index))
-            return false;
-        if (agent_trial_needs(other->trial, blob))
-            return false;
+        if (goes(a, i) && !says_order(a, entry))
+            agent_templates_add(&given, &entry->work.blob);
+        else if (agent_entry_is_held_to(entry))
+            agent_templates_add(&used, &entry->work.blob);
+        agent_templates_add_good(&used, entry->trial);
     }
-    return true;
-}
-
-static enum fed_err add_blob(struct answering *a, const struct agent_entry *entry)
-{
-    struct fed_buf key;
-
-    fed_buf_init(&key, a->arena, FED_STORE_KEY_MAX);
-    agent_state_put_blob_key(&key, &entry->work.blob);
-    if (fed_buf_err(&key))
-        return fed_buf_err(&key);
-    a->ops[a->n_ops++] = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
-    return FED_OK;
+    if (err)
+        return err;
+    agent_templates_sort(&given);
+    agent_templates_sort(&used);
+    return agent_templates_put_removals(a->arena, &given, &used, a->ops, &a->n_ops);
 }
 
 static enum fed_err add_passed(struct answering *a)
@@ -231,22 +245,19 @@ static enum fed_err pass(struct answering *a, const struct agent_entry *entry)
 
 static enum fed_err add_ops(struct answering *a)
 {
-    struct agent_table *table = a->table;
     enum fed_err err = FED_OK;
 
-    a->ops = fed_alloc_array(a->arena, 2 * table->n + 1, sizeof *a->ops);
+    a->ops = fed_alloc_array(a->arena, 2 * a->table->n + 1, sizeof *a->ops);
     if (!a->ops)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; !err && i < table->n; i++) {
-        const struct agent_entry *entry = table->at[i];
-
-        if (moves(a, entry))
-            err = add_row(a, entry);
-        if (!err && goes(a, entry) && is_last(a, i) && !says_order(a, table->at[i]))
-            err = add_blob(a, entry);
-        if (!err && goes(a, entry) && !is_ordered(a, entry))
-            err = pass(a, entry);
+    for (size_t i = 0; !err && i < a->table->n; i++) {
+        if (moves(a, i))
+            err = add_row(a, i);
+        if (!err && goes(a, i) && !a->ordered[i])
+            err = pass(a, a->table->at[i]);
     }
+    if (!err)
+        err = add_blobs(a);
     if (!err && a->passed > 0)
         err = add_passed(a);
     return err;
@@ -258,11 +269,11 @@ static size_t adopt(struct answering *a, uint64_t now_ms)
 
     for (size_t i = 0; i < a->table->n; i++) {
         struct agent_entry *entry = a->table->at[i];
-        bool gone = goes(a, entry);
+        bool gone = goes(a, i);
 
-        if (!moves(a, entry))
+        if (!moves(a, i))
             continue;
-        become(a, entry);
+        become(entry, gone);
         entry->report_due = true;
         if (!gone)
             continue;
@@ -287,12 +298,15 @@ enum fed_err agent_consent_answer(struct agent_state *state, struct agent_table 
     size_t unclear = 0;
     enum fed_err err;
 
-    for (size_t i = 0; i < table->n; i++)
-        unclear += table->at[i]->unclear && !is_ordered(&a, table->at[i]);
-    a.few = !agent_consent_needed(&state->consent, table, unclear, now_ms);
     fed_arena_init(&arena, state->mem, AGENT_STAGE_ARENA_MAX);
     a.arena = &arena.alloc;
-    err = add_ops(&a);
+    err = find_orders(&a);
+    for (size_t i = 0; i < table->n && !err; i++)
+        unclear += table->at[i]->unclear && !a.ordered[i];
+    if (!err)
+        a.few = !agent_consent_needed(&state->consent, table, unclear, now_ms);
+    if (!err)
+        err = add_ops(&a);
     if (!err && a.n_ops > 0)
         err = agent_state_commit(state, a.ops, a.n_ops, diag);
     if (err)

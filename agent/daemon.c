@@ -101,6 +101,14 @@ static void on_trouble(void *ctx)
     agent_probe_trouble(d->probe);
 }
 
+static void on_missing(void *ctx)
+{
+    struct agent_daemon *d = ctx;
+
+    if (d->sync)
+        agent_sync_pull_all(d->sync);
+}
+
 static bool on_asked_current(void *ctx)
 {
     struct agent_daemon *d = ctx;
@@ -289,6 +297,7 @@ static enum fed_err make_modules(struct agent_daemon *d, struct fed_diag *diag)
         .changed = on_changed,
         .settled = on_settled,
         .trouble = on_trouble,
+        .missing = on_missing,
         .scaled = on_scaled};
     struct agent_pods_events pods = {.ctx = d, .changed = on_changed};
     struct agent_observe_events observe = {

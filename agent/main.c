@@ -2,6 +2,7 @@
  * and closes what it opened (world.c).
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage. */
+#include "agent/completion.h"
 #include "agent/world.h"
 #include "ports/control.h"
 
@@ -64,6 +65,21 @@ static int command_config(struct agent_world *w, const struct agent_options *opt
     return EXIT_SUCCESS;
 }
 
+static int command_completion(struct agent_world *w, const struct agent_options *options)
+{
+    struct fed_buf script;
+    struct fed_diag diag = {""};
+    enum fed_err err;
+
+    fed_buf_init(&script, w->mem, AGENT_BODY_MAX);
+    agent_completion_put(options->file, &script);
+    err = fed_buf_err(&script);
+    if (!err)
+        fwrite(script.at, 1, script.len, stdout);
+    fed_buf_fini(&script);
+    return err ? agent_world_fail(&diag, err) : EXIT_SUCCESS;
+}
+
 static int command_version(struct agent_world *w, const struct agent_options *options)
 {
     (void)w;
@@ -91,6 +107,7 @@ static int (*const commands[AGENT_COMMANDS])(struct agent_world *, const struct 
     [AGENT_COMMAND_INSTALL] = agent_command_install,
     [AGENT_COMMAND_UNINSTALL] = agent_command_uninstall,
     [AGENT_COMMAND_CONFIG] = command_config,
+    [AGENT_COMMAND_COMPLETION] = command_completion,
     [AGENT_COMMAND_VERSION] = command_version,
     [AGENT_COMMAND_HELP] = command_help,
 };

@@ -1,6 +1,7 @@
 /* options.c - see options.h. */
 #include "agent/options.h"
 
+#include "agent/completion.h"
 #include "proto/base/text.h"
 
 #include <string.h>
@@ -137,6 +138,13 @@ static const struct command {
         "\n"
         "Example:\n"
         "  fedlet config --sample > /etc/fedlet/config.yaml\n"},
+    [AGENT_COMMAND_COMPLETION] = {"completion", USES_FILE,
+        "fedlet completion bash|zsh|fish\n"
+        "\n"
+        "Prints a script that completes commands and options.\n"
+        "\n"
+        "Example:\n"
+        "  source <(fedlet completion bash)\n"},
     [AGENT_COMMAND_VERSION] = {"version", USES_JSON, "fedlet version [-o json]\n"},
     [AGENT_COMMAND_HELP] = {"help", 0,
         "fedlet - the member's agent of a Kubernetes federation\n"
@@ -152,6 +160,7 @@ static const struct command {
         "  leave           end the membership\n"
         "  uninstall       take the service off this machine\n"
         "  config          check a configuration file, or print a sample\n"
+        "  completion      print a completion script for a shell\n"
         "  version         print the version\n"
         "\n"
         "`fedlet COMMAND --help` says more.\n"},
@@ -160,6 +169,11 @@ static const struct command {
 const char *agent_options_help(enum agent_command command)
 {
     return commands[command].help;
+}
+
+const char *agent_options_name(enum agent_command command)
+{
+    return commands[command].name;
 }
 
 static enum fed_err find_command(const char *name, struct agent_options *out, struct fed_diag *diag)
@@ -306,6 +320,10 @@ static enum fed_err check_complete(const struct agent_options *out, struct fed_d
         return fed_diag_set(diag, FED_ERR_INVALID, "a token or --token-file, not both");
     if (out->command == AGENT_COMMAND_BUNDLE && !out->file)
         return fed_diag_set(diag, FED_ERR_INVALID, "support-bundle needs a file, or - for stdout");
+    if (out->command == AGENT_COMMAND_COMPLETION &&
+        (!out->file || !agent_completion_knows(out->file)))
+        return fed_diag_set(
+            diag, FED_ERR_INVALID, "completion needs the name of a shell: " AGENT_SHELLS);
     if (out->command == AGENT_COMMAND_JOIN &&
         (!out->name || !fed_text_is_dns_subdomain(fed_span_text(out->name))))
         return fed_diag_set(diag, FED_ERR_INVALID,

@@ -17,6 +17,7 @@ enum agent_command {
     AGENT_COMMAND_INSTALL,
     AGENT_COMMAND_UNINSTALL,
     AGENT_COMMAND_CONFIG,
+    AGENT_COMMAND_COMPLETION,
     AGENT_COMMAND_VERSION,
     AGENT_COMMAND_HELP,
     AGENT_COMMANDS
@@ -38,7 +39,7 @@ struct agent_options {
     const char *account;     /* rbac: NAMESPACE/NAME, NULL for the usual one */
     const char *user;        /* rbac: instead of account */
     const char *name;
-    const char *file;    /* that is written, "-" for stdout */
+    const char *file;    /* that is written, "-" for stdout; completion: the shell */
     const char *ignore;  /* ids of checks, separated by commas; NULL for none */
     const char *root;    /* instead of the machine's own; NULL: that */
     unsigned timeout_ms; /* 0: the command's own */
@@ -57,5 +58,6 @@ FED_MUST_USE enum fed_err agent_options_parse(
     int argc, char **argv, struct agent_options *out, struct fed_diag *diag);
 /* Help of one command, or of all with AGENT_COMMAND_HELP. */
 const char *agent_options_help(enum agent_command command);
+const char *agent_options_name(enum agent_command command);
 
 #endif

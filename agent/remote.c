@@ -2,6 +2,7 @@
 #include "agent/remote.h"
 
 #include "agent/limits.h"
+#include "proto/object/fields.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,18 @@ static enum fed_err put_noted(struct fed_alloc *mem, const struct fed_json *stat
     return err;
 }
 
-enum fed_err agent_remote_put(struct fed_alloc *mem, struct fed_json *status, struct fed_buf *out)
+/* *status becomes NULL when nothing of it is wanted. */
+static enum fed_err select_fields(struct fed_span text, struct fed_json **status)
+{
+    struct fed_fields fields;
+    enum fed_err err = fed_fields_parse(text, &fields, NULL);
+
+    if (!err && !fed_fields_select(&fields, *status))
+        *status = NULL;
+    return err;
+}
+
+static enum fed_err put_bounded(struct fed_alloc *mem, struct fed_json *status, struct fed_buf *out)
 {
     struct omitted *o;
     struct fed_buf text;
@@ -128,4 +140,12 @@ enum fed_err agent_remote_put(struct fed_alloc *mem, struct fed_json *status, st
     fed_buf_fini(&text);
     fed_alloc_free(mem, o, sizeof *o);
     return err == FED_ERR_LIMIT ? FED_OK : err;
+}
+
+enum fed_err agent_remote_put(
+    struct fed_alloc *mem, struct fed_span fields, struct fed_json *status, struct fed_buf *out)
+{
+    enum fed_err err = status && fields.len > 0 ? select_fields(fields, &status) : FED_OK;
+
+    return err ? err : put_bounded(mem, status, out);
 }

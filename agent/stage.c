@@ -2,6 +2,7 @@
  * cannot fail). */
 #include "agent/stage.h"
 
+#include "agent/templates.h"
 #include "agent/trial.h"
 #include "agent/wish.h"
 #include "proto/bundle/report.h"
@@ -42,6 +43,7 @@ struct staging {
     struct fed_store_op *ops;
     size_t n_ops;
     size_t cap_ops;
+    const struct fed_digest **travelled; /* the frame's blobs, in order of their digests */
 };
 
 /* ---- decoding ---- */
@@ -115,6 +117,22 @@ static bool is_current(const struct agent_entry *entry)
     return agent_entry_is_held_to(entry) && entry->has_applied && !entry->busy;
 }
 
+/* As bsearch has it: what is looked for, and a place of the list. */
+static int compare_travelled(const void *a, const void *b)
+{
+    return memcmp((*(const struct fed_digest *const *)a)->bytes,
+        (*(const struct fed_digest *const *)b)->bytes, FED_DIGEST_SIZE);
+}
+
+/* The template when it came with the frame; without bytes: the store has it. */
+static struct fed_span travelled(const struct staging *s, const struct fed_digest *blob)
+{
+    const struct fed_digest **at =
+        bsearch(&blob, s->travelled, s->frame->n_blobs, sizeof *s->travelled, compare_travelled);
+
+    return at ? s->frame->blobs[*at - s->frame->blob_digests] : (struct fed_span){0};
+}
+
 static enum fed_err note_trial(
     struct staging *s, struct swap *swap, const uint8_t content[AGENT_CONTENT_SIZE])
 {
@@ -126,7 +144,7 @@ static enum fed_err note_trial(
     swap->same = !err && memcmp(before, content, sizeof before) == 0;
     if (err || swap->same)
         return err;
-    err = agent_trial_is_wanted(s->state, s->frame, work, &wanted);
+    err = agent_trial_is_wanted(s->state, travelled(s, &work->blob), work, &wanted);
     return err ? err
                : agent_trial_next(s->table->mem, swap->entry, work, content, wanted, &swap->trial,
                      &swap->proven);
@@ -221,9 +239,13 @@ static enum fed_err make_room(struct staging *s)
     s->added = fed_alloc_array(s->arena, n_target + 1, sizeof *s->added);
     s->leaving = fed_alloc_array(s->arena, n_old + 1, sizeof *s->leaving);
     s->ops = fed_alloc_array(s->arena, s->cap_ops, sizeof *s->ops);
+    s->travelled = fed_alloc_array(s->arena, s->frame->n_blobs + 1, sizeof *s->travelled);
     s->next = fed_alloc_array(s->table->mem, s->cap_next, sizeof *s->next);
-    if (!s->swaps || !s->added || !s->leaving || !s->ops || !s->next)
+    if (!s->swaps || !s->added || !s->leaving || !s->ops || !s->travelled || !s->next)
         return FED_ERR_NOMEM;
+    for (size_t i = 0; i < s->frame->n_blobs; i++)
+        s->travelled[i] = &s->frame->blob_digests[i];
+    qsort(s->travelled, s->frame->n_blobs, sizeof *s->travelled, compare_travelled);
     return FED_OK;
 }
 
@@ -324,9 +346,9 @@ static void leave(const struct staging *s, const struct agent_entry *entry, stru
 
 /* ---- writing ---- */
 
-static void add_op(struct staging *s, struct fed_span key, struct fed_span value, bool remove)
+static void add_op(struct staging *s, struct fed_span key, struct fed_span value)
 {
-    s->ops[s->n_ops++] = (struct fed_store_op){.key = key, .value = value, .remove = remove};
+    s->ops[s->n_ops++] = (struct fed_store_op){.key = key, .value = value};
 }
 
 /* The row of an entry as it will be; `as` is a copy with the future flags. */
@@ -343,7 +365,7 @@ static enum fed_err put_row(struct staging *s, const struct agent_entry *as)
         return fed_buf_err(&key);
     if (fed_buf_err(&value))
         return fed_buf_err(&value);
-    add_op(s, fed_buf_span(&key), fed_buf_span(&value), false);
+    add_op(s, fed_buf_span(&key), fed_buf_span(&value));
     return FED_OK;
 }
 
@@ -393,13 +415,8 @@ static enum fed_err put_rows(struct staging *s)
     return err;
 }
 
-static int compare_digests(const void *a, const void *b)
-{
-    return memcmp(a, b, FED_DIGEST_SIZE);
-}
-
-static enum fed_err blob_op(
-    struct staging *s, const struct fed_digest *digest, struct fed_span bytes, bool remove)
+static enum fed_err put_blob(
+    struct staging *s, const struct fed_digest *digest, struct fed_span bytes)
 {
     struct fed_buf key;
 
@@ -407,7 +424,7 @@ static enum fed_err blob_op(
     agent_state_put_blob_key(&key, digest);
     if (fed_buf_err(&key))
         return fed_buf_err(&key);
-    add_op(s, fed_buf_span(&key), bytes, remove);
+    add_op(s, fed_buf_span(&key), bytes);
     return FED_OK;
 }
 
@@ -421,109 +438,87 @@ static bool keeps_blob(const struct staging *s, struct agent_entry *leaving)
            wish->n_dependencies > 0;
 }
 
-struct digests { /* of templates */
-    struct fed_digest *at;
-    size_t n;
-};
-
-static void add_good(struct digests *to, const struct agent_trial *trial)
-{
-    if (trial && trial->good)
-        to->at[to->n++] = trial->good->work.blob;
-}
-
 /* What waits, or will, is enforced from its last template. */
-static void add_waiting(const struct staging *s, struct digests *used)
+static void add_waiting(const struct staging *s, struct agent_templates *used)
 {
     size_t swap = 0;
 
     for (size_t i = 0; i < s->n_leaving; i++)
         if (stays(s, s->leaving[i]))
-            used->at[used->n++] = s->leaving[i]->work.blob;
+            agent_templates_add(used, &s->leaving[i]->work.blob);
     for (size_t i = 0; i < s->n_next && !s->new_epoch; i++) {
         if (swap < s->n_swaps && s->swaps[swap].entry == s->next[i])
             swap++; /* in the bundle again; both lists have one order */
         else if (s->next[i]->waits)
-            used->at[used->n++] = s->next[i]->work.blob;
+            agent_templates_add(used, &s->next[i]->work.blob);
     }
 }
 
 /* What the target uses, and what may have to come back. */
-static enum fed_err find_used(struct staging *s, struct digests *used)
+static enum fed_err find_used(struct staging *s, struct agent_templates *used)
 {
     const struct fed_manifest *target = &s->frame->target;
+    enum fed_err err = agent_templates_new(
+        s->arena, target->n_works + 2 * s->n_next + s->table->n + s->n_swaps, used);
 
-    used->at = fed_alloc_array(
-        s->arena, target->n_works + 2 * s->n_next + s->table->n + s->n_swaps + 1, sizeof *used->at);
-    if (!used->at)
-        return FED_ERR_NOMEM;
+    if (err)
+        return err;
     add_waiting(s, used);
     for (size_t i = 0; i < target->n_works; i++)
-        used->at[used->n++] = target->works[i].blob;
+        agent_templates_add(used, &target->works[i].blob);
     for (size_t i = 0; i < s->table->n; i++)
         s->table->at[i]->trial_ends = false;
     for (size_t i = 0; i < s->n_swaps; i++) {
-        add_good(used, s->swaps[i].same ? NULL : s->swaps[i].trial);
+        agent_templates_add_good(used, s->swaps[i].same ? NULL : s->swaps[i].trial);
         s->swaps[i].entry->trial_ends = !s->swaps[i].same;
     }
     for (size_t i = 0; i < s->n_leaving; i++)
         s->leaving[i]->trial_ends = !s->new_epoch && !stays(s, s->leaving[i]);
     for (size_t i = 0; i < s->table->n; i++) {
         if (!s->table->at[i]->trial_ends)
-            add_good(used, s->table->at[i]->trial);
+            agent_templates_add_good(used, s->table->at[i]->trial);
     }
+    agent_templates_sort(used);
     return FED_OK;
 }
 
-static void add_old(struct digests *to, const struct agent_entry *entry, bool kept)
+static void add_old(struct agent_templates *to, const struct agent_entry *entry, bool kept)
 {
     if (!kept)
-        to->at[to->n++] = entry->work.blob;
+        agent_templates_add(to, &entry->work.blob);
     if (!entry->trial_ends)
         return;
-    add_good(to, entry->trial);
+    agent_templates_add_good(to, entry->trial);
     if (entry->trial && entry->trial->let_go)
-        to->at[to->n++] = entry->trial->gone;
+        agent_templates_add(to, &entry->trial->gone);
 }
 
 /* Drops the blobs that nothing uses any more. Works with equal templates share a blob, so it may be
  * given up several times at once; the store takes each key once. */
-static enum fed_err drop_blobs(struct staging *s, const struct digests *used)
+static enum fed_err drop_blobs(struct staging *s, const struct agent_templates *used)
 {
-    struct digests giving = {0};
-    struct fed_digest *old =
-        fed_alloc_array(s->arena, 3 * (s->n_swaps + s->n_leaving) + 1, sizeof *old);
-    enum fed_err err = old ? FED_OK : FED_ERR_NOMEM;
-    size_t n;
+    struct agent_templates given;
+    enum fed_err err = agent_templates_new(s->arena, 3 * (s->n_swaps + s->n_leaving), &given);
 
-    giving.at = old;
-    for (size_t i = 0; i < s->n_swaps && !err; i++)
-        add_old(&giving, s->swaps[i].entry, false);
-    for (size_t i = 0; i < s->n_leaving && !err; i++)
-        add_old(&giving, s->leaving[i], keeps_blob(s, s->leaving[i]));
-    n = giving.n;
-    if (!err)
-        qsort(old, n, sizeof *old, compare_digests);
-    for (size_t i = 0; i < n && !err; i++) {
-        if (i > 0 && compare_digests(&old[i - 1], &old[i]) == 0)
-            continue;
-        if (!bsearch(&old[i], used->at, used->n, sizeof *used->at, compare_digests))
-            err = blob_op(s, &old[i], (struct fed_span){0}, true);
-    }
-    return err;
+    if (err)
+        return err;
+    for (size_t i = 0; i < s->n_swaps; i++)
+        add_old(&given, s->swaps[i].entry, false);
+    for (size_t i = 0; i < s->n_leaving; i++)
+        add_old(&given, s->leaving[i], keeps_blob(s, s->leaving[i]));
+    agent_templates_sort(&given);
+    return agent_templates_put_removals(s->arena, &given, used, s->ops, &s->n_ops);
 }
 
 /* Stores the blobs that travelled and drops those that nobody needs. */
 static enum fed_err put_blobs(struct staging *s)
 {
-    struct digests used = {0};
+    struct agent_templates used;
     enum fed_err err = find_used(s, &used);
 
-    if (!err)
-        qsort(used.at, used.n, sizeof *used.at, compare_digests);
     for (size_t i = 0; i < s->frame->n_blobs && !err; i++) {
-        if (bsearch(&s->frame->blob_digests[i], used.at, used.n, sizeof *used.at, compare_digests))
-            err = blob_op(s, &s->frame->blob_digests[i], s->frame->blobs[i], false);
+        if (agent_templates_have(&used, &s->frame->blob_digests[i]))
+            err = put_blob(s, &s->frame->blob_digests[i], s->frame->blobs[i]);
     }
     return err ? err : drop_blobs(s, &used);
 }
@@ -545,13 +540,13 @@ static enum fed_err write_all(struct staging *s, struct fed_diag *diag)
     agent_state_put_head(&value, head->epoch, head->revision, head->digest);
     if (fed_buf_err(&value))
         return fed_buf_err(&value);
-    add_op(s, FED_SPAN_LIT("manifest"), fed_buf_span(&value), false);
+    add_op(s, FED_SPAN_LIT("manifest"), fed_buf_span(&value));
     if (s->n_pass > 0) {
         fed_buf_init(&passed, s->arena, AGENT_STAGE_ARENA_MAX);
         agent_consent_put(&s->state->consent, &passed);
         if (fed_buf_err(&passed))
             return fed_buf_err(&passed);
-        add_op(s, FED_SPAN_LIT(AGENT_CONSENT_ROW), fed_buf_span(&passed), false);
+        add_op(s, FED_SPAN_LIT(AGENT_CONSENT_ROW), fed_buf_span(&passed));
     }
     err = agent_state_commit(s->state, s->ops, s->n_ops, diag);
     return err ? fed_diag_prefix(diag, err, "state file") : FED_OK;

@@ -1,9 +1,9 @@
 /* state.c - see state.h. */
 #include "agent/state.h"
 
+#include "agent/templates.h"
 #include "agent/trial.h"
 #include "agent/vault.h"
-#include "agent/wish.h"
 #include "proto/doc/doc.h"
 
 #include <string.h>
@@ -486,47 +486,13 @@ static enum fed_err put_entry_op(
     return FED_OK;
 }
 
-static bool kept_blob(const struct agent_entry *entry)
-{
-    return entry->dropped && entry->wish && entry->wish->n_dependencies > 0;
-}
-
-/* The blob that the entry kept beyond its stay in the manifest (stage.c) goes with it, unless
- * another one uses it, or gives it up in the same commit. */
-static bool gives_up_blob(const struct agent_table *table, const struct agent_entry *dropped)
-{
-    bool earlier = true;
-
-    for (size_t i = 0; i < table->n && kept_blob(dropped); i++) {
-        const struct agent_entry *entry = table->at[i];
-
-        earlier = earlier && entry != dropped;
-        if (entry != dropped &&
-            (!entry->dropped || (earlier && entry->dirty && kept_blob(entry))) &&
-            memcmp(&entry->work.blob, &dropped->work.blob, FED_DIGEST_SIZE) == 0)
-            return false;
-        if (agent_trial_needs(entry->trial, &dropped->work.blob))
-            return false;
-    }
-    return kept_blob(dropped);
-}
-
-static enum fed_err drop_blob_op(
-    struct fed_alloc *arena, const struct agent_entry *dropped, struct fed_store_op *op)
-{
-    struct fed_buf key;
-
-    fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
-    agent_state_put_blob_key(&key, &dropped->work.blob);
-    *op = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
-    return fed_buf_err(&key);
-}
+/* An entry has a row, its trial another one, and one template is given up at most. */
+#define OPS_OF_ENTRY 3u
 
 static enum fed_err persist_ops(struct agent_state *state, struct agent_table *table,
     struct fed_alloc *arena, size_t n_dirty, struct fed_diag *diag)
 {
-    struct fed_store_op *ops =
-        fed_alloc_array(arena, n_dirty * (2 + AGENT_TRIAL_OPS) + 1, sizeof *ops);
+    struct fed_store_op *ops = fed_alloc_array(arena, n_dirty * OPS_OF_ENTRY + 1, sizeof *ops);
     enum fed_err err = ops ? FED_OK : FED_ERR_NOMEM;
     size_t n = 0;
 
@@ -537,12 +503,11 @@ static enum fed_err persist_ops(struct agent_state *state, struct agent_table *t
             continue;
         err = put_entry_op(arena, entry, &ops[n++]);
         if (!err)
-            err = agent_trial_put_ops(arena, table, entry, ops, &n);
-        if (!err && gives_up_blob(table, entry)) {
-            err = drop_blob_op(arena, entry, &ops[n]);
-            n += !err && !agent_trial_has_op(ops, n, ops[n].key);
-        }
+            err = agent_trial_put_op(
+                arena, entry, entry->dropped ? NULL : entry->trial, entry->proven, ops, &n);
     }
+    if (!err)
+        err = agent_templates_put_given(arena, table, ops, &n);
     if (!err && table->forgotten)
         ops[n++] = (struct fed_store_op){.key = FED_SPAN_LIT(KEY_MANIFEST), .remove = true};
     return err ? err : commit(state, ops, n, diag);

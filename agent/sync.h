@@ -58,6 +58,10 @@ void agent_sync_stop(struct agent_sync *sync);
 
 /* The answer to k that the daemon holds: while the hub's hello speaks of the same, nobody asks. */
 void agent_sync_know_kinds(struct agent_sync *sync, struct fed_span kinds);
+/* Something of the bundle in place was lost: it is pulled whole, now or in the next session, and
+ * not again within AGENT_PULL_ALL_PAUSE_MS. */
+#define AGENT_PULL_ALL_PAUSE_MS 600000u
+void agent_sync_pull_all(struct agent_sync *sync);
 /* The session is up, and the bundle in place is the newest that the hub told of. */
 bool agent_sync_is_current(const struct agent_sync *sync);
 /* Of the hub's last hello (proto/link/knows.h). */

@@ -175,6 +175,20 @@ static void pull(struct agent_sync *s)
     }
 }
 
+void agent_sync_pull_all(struct agent_sync *s)
+{
+    uint64_t now_ms = agent_sync_now(s);
+
+    if (s->want_full || s->pulling || now_ms < s->all_ms)
+        return;
+    s->all_ms = now_ms + AGENT_PULL_ALL_PAUSE_MS;
+    s->want_full = true;
+    fed_log(s->ports.log, FED_LOG_WARN,
+        "a template of the bundle is missing in the state file; pulling all of it");
+    if (s->at == AGENT_SYNC_READY)
+        pull(s);
+}
+
 void agent_sync_on_pull_timer(void *ctx)
 {
     struct agent_sync *s = ctx;

@@ -41,6 +41,7 @@ struct agent_sync {
     bool pulling;
     bool pull_again; /* something newer was announced meanwhile */
     bool want_full;
+    uint64_t all_ms; /* 0, or not pulled whole again because of what was lost before that */
     bool pull_due;
     uint64_t pull_ms;   /* with pull_due: when */
     char pull_why[200]; /* the last refusal */

@@ -90,6 +90,7 @@ struct agent_entry {
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
     bool deed_sent;     /* it is in the report that waits for its answer */
     bool adopting;      /* the object that is there is not the federation's yet */
+    bool nothing;       /* seen: the member has nothing of it, and was asked for nothing since */
     bool pods_fail;     /* health is what its pods say (pods.h) */
     bool late;          /* health is that of a deadline that has passed (rollback.h) */
     bool proven;        /* the present version was healthy once */

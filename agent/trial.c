@@ -91,33 +91,18 @@ void agent_trial_passed(struct fed_alloc *mem, struct agent_entry *entry)
 
 /* ---- staging ---- */
 
-/* The template travels with the frame, or is in the store. */
-static enum fed_err find_template(struct agent_state *state, const struct fed_frame *frame,
-    const struct fed_work *work, struct fed_buf *stored, struct fed_span *out)
-{
-    enum fed_err err;
-
-    for (size_t i = 0; i < frame->n_blobs; i++) {
-        if (fed_digest_eq(&frame->blob_digests[i], &work->blob)) {
-            *out = frame->blobs[i];
-            return FED_OK;
-        }
-    }
-    err = agent_state_blob(state, &work->blob, stored);
-    *out = fed_buf_span(stored);
-    return err;
-}
-
-enum fed_err agent_trial_is_wanted(struct agent_state *state, const struct fed_frame *frame,
-    const struct fed_work *work, bool *out)
+enum fed_err agent_trial_is_wanted(
+    struct agent_state *state, struct fed_span blob, const struct fed_work *work, bool *out)
 {
     struct agent_wish *wish = NULL;
-    struct fed_span blob = {0};
     struct fed_buf stored;
-    enum fed_err err;
+    enum fed_err err = FED_OK;
 
     fed_buf_init(&stored, state->mem, FED_BLOB_MAX);
-    err = find_template(state, frame, work, &stored, &blob);
+    if (blob.len == 0) {
+        err = agent_state_blob(state, &work->blob, &stored);
+        blob = fed_buf_span(&stored);
+    }
     if (!err)
         err = agent_wish_read(state->mem, blob, work->overrides, &wish, NULL);
     *out = (err && err != FED_ERR_NOT_FOUND) || (wish && wish->deadline_ms > 0);
@@ -169,11 +154,6 @@ enum fed_err agent_trial_next(struct fed_alloc *mem, const struct agent_entry *o
     return err;
 }
 
-bool agent_trial_needs(const struct agent_trial *trial, const struct fed_digest *blob)
-{
-    return trial && trial->good && fed_digest_eq(&trial->good->work.blob, blob);
-}
-
 /* ---- rows ---- */
 
 void agent_trial_put_key(struct fed_buf *out, const struct fed_work *work)
@@ -197,18 +177,6 @@ void agent_trial_put_row(struct fed_buf *out, const struct agent_trial *trial, b
         fed_buf_put_string(out, fed_span_text(trial->wrong));
 }
 
-static bool is_needed(const struct agent_table *table, const struct fed_digest *blob)
-{
-    for (size_t i = 0; i < table->n; i++) {
-        const struct agent_entry *entry = table->at[i];
-
-        if ((agent_entry_is_held_to(entry) && fed_digest_eq(&entry->work.blob, blob)) ||
-            agent_trial_needs(entry->trial, blob))
-            return true;
-    }
-    return false;
-}
-
 enum fed_err agent_trial_put_op(struct fed_alloc *arena, const struct agent_entry *entry,
     const struct agent_trial *next, bool proven, struct fed_store_op *ops, size_t *n)
 {
@@ -229,32 +197,6 @@ enum fed_err agent_trial_put_op(struct fed_alloc *arena, const struct agent_entr
     ops[(*n)++] = (struct fed_store_op){
         .key = fed_buf_span(&key), .value = fed_buf_span(&value), .remove = !next};
     return FED_OK;
-}
-
-bool agent_trial_has_op(const struct fed_store_op *ops, size_t n, struct fed_span key)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (fed_span_eq(ops[i].key, key))
-            return true;
-    }
-    return false;
-}
-
-enum fed_err agent_trial_put_ops(struct fed_alloc *arena, const struct agent_table *table,
-    const struct agent_entry *entry, struct fed_store_op *ops, size_t *n)
-{
-    const struct agent_trial *trial = entry->dropped ? NULL : entry->trial;
-    struct fed_buf key;
-    enum fed_err err = agent_trial_put_op(arena, entry, trial, entry->proven, ops, n);
-
-    if (err || !trial || !trial->let_go || is_needed(table, &trial->gone))
-        return err;
-    fed_buf_init(&key, arena, FED_STORE_KEY_MAX);
-    agent_state_put_blob_key(&key, &trial->gone);
-    if (agent_trial_has_op(ops, *n, fed_buf_span(&key)))
-        return fed_buf_err(&key); /* works with equal templates share one */
-    ops[(*n)++] = (struct fed_store_op){.key = fed_buf_span(&key), .remove = true};
-    return fed_buf_err(&key);
 }
 
 void agent_trial_written(struct agent_entry *entry)

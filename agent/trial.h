@@ -52,11 +52,12 @@ void agent_trial_passed(struct fed_alloc *mem, struct agent_entry *entry);
 
 /* ---- staging ---- */
 
-/* Whether the version, which comes with that frame, has a deadline. What asks for one in a way that
- * makes no sense is not applied, so what was in place before it still matters: true. FED_ERR_NOMEM,
- * the store's errors. */
-FED_MUST_USE enum fed_err agent_trial_is_wanted(struct agent_state *state,
-    const struct fed_frame *frame, const struct fed_work *work, bool *out);
+/* Whether the version has a deadline. What asks for one in a way that makes no sense is not
+ * applied, so what was in place before it still matters: true.
+ *   blob  its template, without bytes: the store has it
+ * FED_ERR_NOMEM, the store's errors. */
+FED_MUST_USE enum fed_err agent_trial_is_wanted(
+    struct agent_state *state, struct fed_span blob, const struct fed_work *work, bool *out);
 /* The trial of the version that follows.
  *   content  of work
  *   wanted   the new version has a deadline
@@ -65,8 +66,6 @@ FED_MUST_USE enum fed_err agent_trial_is_wanted(struct agent_state *state,
 FED_MUST_USE enum fed_err agent_trial_next(struct fed_alloc *mem, const struct agent_entry *old,
     const struct fed_work *work, const uint8_t content[AGENT_CONTENT_SIZE], bool wanted,
     struct agent_trial **out, bool *proven);
-/* Whether the trial needs that template. */
-bool agent_trial_needs(const struct agent_trial *trial, const struct fed_digest *blob);
 
 /* ---- rows ---- */
 
@@ -77,14 +76,6 @@ void agent_trial_put_row(struct fed_buf *out, const struct agent_trial *trial, b
 FED_MUST_USE enum fed_err agent_trial_put_op(struct fed_alloc *arena,
     const struct agent_entry *entry, const struct agent_trial *next, bool proven,
     struct fed_store_op *ops, size_t *n);
-/* Rows that one entry adds to a commit, at most AGENT_TRIAL_OPS, in memory of arena. FED_ERR_NOMEM,
- * FED_ERR_LIMIT. */
-#define AGENT_TRIAL_OPS 2u
-FED_MUST_USE enum fed_err agent_trial_put_ops(struct fed_alloc *arena,
-    const struct agent_table *table, const struct agent_entry *entry, struct fed_store_op *ops,
-    size_t *n);
-/* Whether one of the operations is about that key: a commit takes each once. */
-bool agent_trial_has_op(const struct fed_store_op *ops, size_t n, struct fed_span key);
 /* They are written. */
 void agent_trial_written(struct agent_entry *entry);
 /* Reads all rows into a table that was just loaded; where an earlier version is back, that is what

@@ -2,6 +2,7 @@
 #include "agent/wish.h"
 
 #include "proto/base/text.h"
+#include "proto/object/fields.h"
 #include "proto/object/override.h"
 
 #include <string.h>
@@ -73,6 +74,18 @@ static enum fed_err read_deadline(
     return FED_OK;
 }
 
+static enum fed_err read_fields(
+    struct agent_wish *wish, struct fed_span text, struct fed_diag *diag)
+{
+    struct fed_fields fields;
+    enum fed_err err = fed_fields_parse(text, &fields, diag);
+
+    wish->status_fields = text;
+    return err ? fed_diag_prefix(
+                     diag, err, "metadata.annotations[" FED_FIELDS_STATUS_ANNOTATION "]")
+               : FED_OK;
+}
+
 static enum fed_err read_one(
     struct agent_wish *wish, struct fed_span name, struct fed_span value, struct fed_diag *diag)
 {
@@ -80,6 +93,8 @@ static enum fed_err read_one(
         return read_dependencies(wish, value, diag);
     if (fed_span_is(name, "health-deadline"))
         return read_deadline(wish, value, diag);
+    if (fed_span_is(name, "status-fields"))
+        return read_fields(wish, value, diag);
     if (fed_span_is(name, "replace")) {
         wish->replace = fed_span_is(value, "true");
         if (!wish->replace && !fed_span_is(value, "false"))
@@ -135,8 +150,8 @@ static void copy_span(struct fed_span *span, char **text)
 /* A copy of its own, with what its spans point at behind it. */
 static struct agent_wish *settle(struct fed_alloc *mem, const struct agent_wish *wish)
 {
-    size_t size = sizeof *wish + wish->n_dependencies * sizeof *wish->dependencies;
-    size_t fixed = size;
+    size_t fixed = sizeof *wish + wish->n_dependencies * sizeof *wish->dependencies;
+    size_t size = fixed + wish->status_fields.len;
     struct agent_wish *out;
     char *text;
 
@@ -151,6 +166,7 @@ static struct agent_wish *settle(struct fed_alloc *mem, const struct agent_wish 
     memcpy(out, wish, fixed);
     out->size = size;
     text = (char *)out + fixed;
+    copy_span(&out->status_fields, &text);
     for (size_t i = 0; i < out->n_dependencies; i++) {
         copy_span(&out->dependencies[i].kind, &text);
         copy_span(&out->dependencies[i].group, &text);
@@ -170,7 +186,8 @@ static enum fed_err read_tree(struct fed_alloc *mem, struct fed_alloc *arena, st
     if (!all)
         return FED_ERR_NOMEM;
     err = collect(fed_json_find(root, "metadata.annotations"), all, diag);
-    if (err || !(all->replace || all->report_drift || all->deadline_ms || all->n_dependencies))
+    if (err || !(all->replace || all->report_drift || all->deadline_ms || all->n_dependencies ||
+                   all->status_fields.len > 0))
         return err;
     *out = settle(mem, all);
     return *out ? FED_OK : FED_ERR_NOMEM;

@@ -12,6 +12,8 @@
  *                              "restore": as without the annotation
  *   fedlet.io/health-deadline  how long ("5m", Go's syntax, 1s to 24h) a new version may take to
  *                              become healthy before the last one that was is put back
+ *   fedlet.io/status-fields    which members of the .status are reported to the hub, where it asks
+ *                              for the status (proto/object/fields.h)
  *
  * Read when somebody first asks and kept with the entry; most works have none of these and pay one
  * look at their template for that. Unknown names are somebody else's; a known name with a value
@@ -37,7 +39,8 @@ struct agent_dependency { /* spans into the wish */
 struct agent_wish {
     bool replace;
     bool report_drift;
-    uint32_t deadline_ms; /* 0: none */
+    uint32_t deadline_ms;          /* 0: none */
+    struct fed_span status_fields; /* "": all; fed_fields_parse took it */
     /* apply_order.c: what it knows, and the links of a walk along the dependencies. */
     uint32_t looked_up; /* in which round of the table */
     uint32_t judged;    /* in which round cyclic was found out */

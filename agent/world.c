@@ -133,6 +133,7 @@ void agent_world_open_log(struct agent_world *w)
 {
     w->log = fed_log_lines_stderr(
         &w->log_lines, agent_config_log_level(&w->config), strcmp(w->config.log, "json") == 0);
+    w->log_lines.cluster = w->identity.cluster; /* "" until it is known */
 }
 
 enum fed_err agent_world_open_ports(struct agent_world *w, struct fed_diag *diag)

@@ -1,7 +1,8 @@
 /* cli.h - what every fedctl command gets, and the table of commands.
  *
  * fedctl uses the hub's public API only. Data goes to stdout, everything else to stderr; exit
- * codes: 0 done, 1 failed, 2 wrong usage. */
+ * codes: 0 done, 1 failed, 2 wrong usage; of `rollout wait` also 2 for a rollout that waits for
+ * somebody, and 124 when the time is over, as timeout(1) has it. */
 #ifndef FEDLET_CLI_CLI_H
 #define FEDLET_CLI_CLI_H
 
@@ -17,7 +18,7 @@
 #define CLI_CLUSTERS                                                                               \
     "/apis/core.kubefed.io/v1beta1/namespaces/" CLI_SYSTEM_NAMESPACE "/kubefedclusters"
 
-enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_WAITING = 2, CLI_TIMED_OUT = 124 };
 
 struct cli {
     struct fed_alloc *mem;
@@ -133,6 +134,7 @@ enum cli_exit cli_token_revoke(
     struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_clusters(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_approve(struct cli *cli, const struct cli_command *self, int argc, char **argv);
+enum cli_exit cli_console(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_add(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_list(struct cli *cli, const struct cli_command *self, int argc, char **argv);
 enum cli_exit cli_user_remove(

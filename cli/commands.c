@@ -1,5 +1,6 @@
 /* commands.c - the table of commands, and the smallest one: version. */
 #include "cli/cli.h"
+#include "cli/rollout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,15 @@
     "  --kubefed-namespace NS   where type configurations are (default kube-federation-system)\n"  \
     "  --dry-run                say what would be done, write nothing\n\n"
 #define ORPHANING "  -n, --namespace NS       its namespace (default: that of the context)\n" COMMON
+
+/* Of every rollout command. */
+#define ROLLOUT_NAME                                                                               \
+    "KIND/NAME is the federated object, as in federateddeployment/web or deployment/web: the "     \
+    "rollout that is\ngoing on, else the last one. rollout/NAME is a rollout itself.\n\n"          \
+    "  -n, --namespace NS     its namespace (default: that of the context)\n"
+#define ROLLOUT_REASON                                                                             \
+    "      --reason TEXT      why, for events, the audit log and who comes after\n"
+#define ROLLOUT_YES "  -y, --yes              do not ask; needed without a terminal\n"
 
 /* A name that another one begins with comes after it. */
 const struct cli_command cli_commands[] = {
@@ -232,6 +242,15 @@ const struct cli_command cli_commands[] = {
         "fedctl import -f -\n",
         "--from --filename --overwrite --while-running --kubefed-namespace --dry-run",
         cli_import_command, CLI_OUTPUT_JSON},
+    {"console", "[--print] [--ttl 5m] [-o json]",
+        "make a link that signs a browser in to the hub's console",
+        "Prints an address. It signs one browser in, once, as you, with your rights, until your "
+        "credentials end,\nand for at most the time that the hub allows (fedhub's "
+        "console-session).\n\n"
+        "  --ttl DURATION    how long the link may be used, from 10s to 15m (default 5m)\n"
+        "  --print           nothing but the address\n\n"
+        "examples:\n  fedctl console\n  xdg-open \"$(fedctl console --print)\"\n",
+        "--print --ttl", cli_console, CLI_OUTPUT_JSON},
     {"user add", "NAME --role admin|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
         "let a person or a program use the hub, and write its kubeconfig",
         "NAME becomes a ServiceAccount in kube-federation-system. Its kubeconfig goes to standard "
@@ -280,10 +299,84 @@ const struct cli_command cli_commands[] = {
         "  fedctl plan -f shop.yaml\n"
         "  kustomize build . | fedctl plan -f - -o json\n",
         "--filename --namespace --all --exit-code", cli_plan, CLI_OUTPUT_JSON_YAML},
+    {"rollout list", "[KIND/NAME | -n NS | -A] [--active] [-o json]",
+        "list rollouts: how changes of federated objects get to the clusters",
+        "Of each object the newest first; the hub keeps the last ten. A RolloutPolicy makes a "
+        "rollout of each\nchange of the objects that it selects.\n\n"
+        "  -n, --namespace NS     of this namespace (default: that of the context)\n"
+        "  -A, --all-namespaces   of all\n"
+        "      --active           only those that are not over\n\n"
+        "examples:\n"
+        "  fedctl rollout list -A --active\n"
+        "  fedctl rollout list deployment/web -n shop\n",
+        "--namespace --all-namespaces --active", cli_rollout_list, CLI_OUTPUT_JSON},
+    {"rollout status", "KIND/NAME [-n NS] [--clusters [--state S] [--wave W]] [--diff] [-o json]",
+        "where a rollout stands: its waves, what failed and why, what comes next",
+        ROLLOUT_NAME
+        "      --clusters         every cluster, with its state and why\n"
+        "      --state STATE      of these the ones in that state, as in failed or held\n"
+        "      --wave WAVE        of these the ones of that wave\n"
+        "      --diff             what the change changes\n\n"
+        "examples:\n"
+        "  fedctl rollout status deployment/web -n shop\n"
+        "  fedctl rollout status deployment/web -n shop --clusters --state failed\n"
+        "  fedctl rollout status deployment/web -n shop --diff\n",
+        "--namespace --clusters --state --wave --diff", cli_rollout_status, CLI_OUTPUT_JSON},
+    {"rollout watch", "KIND/NAME [-n NS] [-o json]", "the same, live, until the rollout is over",
+        ROLLOUT_NAME
+        "\nOn a terminal the picture is painted anew; elsewhere each change is one line with its "
+        "time, with -o json\none Rollout. Exit codes as of rollout wait.\n\n"
+        "example:\n  fedctl rollout watch deployment/web -n shop\n",
+        "--namespace", cli_rollout_watch, CLI_OUTPUT_JSON},
+    {"rollout wait", "KIND/NAME [-n NS] [--timeout D] [-o json]",
+        "wait until a rollout is over or needs somebody",
+        ROLLOUT_NAME
+        "      --timeout D        how long to wait, as in 30m (default: without end)\n\n"
+        "Of an object the rollout of its last change counts. Exit codes: 0 complete; 1 rolled "
+        "back, aborted or\nsuperseded, or an error; 2 paused, waiting for approval, or held by "
+        "policies that conflict; 124 it goes\non after the time.\n\n"
+        "example:\n"
+        "  kubectl apply -f web.yaml && fedctl rollout wait deployment/web -n shop --timeout 1h\n",
+        "--namespace --timeout", cli_rollout_wait, CLI_OUTPUT_JSON},
+    {"rollout pause", "KIND/NAME [-n NS] [--reason TEXT] [-o json]",
+        "release the change to no more clusters",
+        "What a cluster has begun it ends.\n\n" ROLLOUT_NAME ROLLOUT_REASON
+        "\nexample:\n  fedctl rollout pause deployment/web -n shop --reason 'errors in the shop'\n",
+        "--namespace --reason", cli_rollout_act, CLI_OUTPUT_JSON},
+    {"rollout resume", "KIND/NAME [-n NS] [--reason TEXT] [-o json]",
+        "go on with a rollout that was paused",
+        ROLLOUT_NAME ROLLOUT_REASON "\nexample:\n  fedctl rollout resume deployment/web -n shop\n",
+        "--namespace --reason", cli_rollout_act, CLI_OUTPUT_JSON},
+    {"rollout approve", "KIND/NAME [-n NS] [--wave WAVE] [--reason TEXT] [-o json]",
+        "let the next wave open, where the policy wants somebody to say so",
+        ROLLOUT_NAME "      --wave WAVE        the wave that is approved (default: the one that "
+                     "waits)\n" ROLLOUT_REASON
+                     "\nexample:\n  fedctl rollout approve deployment/web -n shop --reason 'canary "
+                     "looks fine'\n",
+        "--namespace --wave --reason", cli_rollout_act, CLI_OUTPUT_JSON},
+    {"rollout retry", "KIND/NAME [-n NS] [--reason TEXT] [-o json]",
+        "release the change again to clusters where it failed or was taken back",
+        "From the first wave that is not done, by the policy as it is now; failures are counted "
+        "anew.\n\n" ROLLOUT_NAME ROLLOUT_REASON
+        "\nexample:\n  fedctl rollout retry deployment/web -n shop --reason 'registry is back'\n",
+        "--namespace --reason", cli_rollout_act, CLI_OUTPUT_JSON},
+    {"rollout abort", "KIND/NAME [-n NS] [--reason TEXT] [--yes] [-o json]",
+        "end a rollout where it is: every cluster keeps what it has",
+        "Says how many clusters have the change, and asks.\n\n" ROLLOUT_NAME ROLLOUT_REASON
+            ROLLOUT_YES "\nexample:\n  fedctl rollout abort deployment/web -n shop\n",
+        "--namespace --reason --yes", cli_rollout_act, CLI_OUTPUT_JSON},
+    {"rollout undo", "KIND/NAME [-n NS] [--reason TEXT] [--yes] [-o json]",
+        "give every cluster that has the change back what it had before",
+        "Also after the rollout is complete. Says how many clusters that are, and asks. The "
+        "federated object stays\nas it is: its status says that it is held back, until it is "
+        "written again or `fedctl rollout retry`.\n\n" ROLLOUT_NAME ROLLOUT_REASON ROLLOUT_YES
+        "\nexample:\n  fedctl rollout undo deployment/web -n shop --reason 'slow checkout'\n",
+        "--namespace --reason --yes", cli_rollout_act, CLI_OUTPUT_JSON},
     {"completion", "bash|zsh|fish", "print a completion script for a shell",
         "Commands, options, names of clusters, tokens, users and types are completed. For names "
         "the script runs\n`fedctl completion names "
-        "clusters|federated|kinds|objects|requests|tokens|types|users`.\nkubectl completes "
+        "clusters|federated|kinds|objects|requests|rollouts|tokens|types|users`.\nkubectl "
+        "completes "
         "`kubectl fed` by itself where kubectl_complete-fed is in the PATH.\n\n"
         "examples:\n  source <(fedctl completion bash)\n  fedctl completion fish > "
         "~/.config/fish/completions/fedctl.fish\n",

@@ -3,6 +3,7 @@
 
 #include "cli/look.h"
 #include "cli/resource.h"
+#include "cli/rollout.h"
 #include "proto/base/text.h"
 
 #include <stdio.h>
@@ -25,7 +26,10 @@ static const struct {
     {"enable", "kinds"}, {"disable", "types"}, {"federate", "kinds"},
     {"orphaning-deletion enable", "federated"}, {"orphaning-deletion disable", "federated"},
     {"orphaning-deletion status", "federated"}, {"user remove", "users"}, {"status", "objects"},
-    {"tree", "objects"}, {"events", "objects"}, {"diff", "objects"}};
+    {"tree", "objects"}, {"events", "objects"}, {"diff", "objects"}, {"rollout list", "rollouts"},
+    {"rollout status", "rollouts"}, {"rollout watch", "rollouts"}, {"rollout wait", "rollouts"},
+    {"rollout pause", "rollouts"}, {"rollout resume", "rollouts"}, {"rollout approve", "rollouts"},
+    {"rollout retry", "rollouts"}, {"rollout abort", "rollouts"}, {"rollout undo", "rollouts"}};
 
 /* Where names are, and which text of each object is one. */
 static const struct {
@@ -89,23 +93,28 @@ struct objects {
     const char *prefix;
 };
 
-static void put_object(void *ctx, struct fed_json *object)
+static void put_pair(const char *prefix, struct fed_span kind, struct fed_span name)
 {
-    const struct objects *o = ctx;
-    struct fed_span name = fed_json_string(fed_json_find(object, "metadata.name"));
     char text[64 + 254 + 1];
-    size_t len = o->kind->target_kind.len;
 
-    if (len + 1 + name.len >= sizeof text || !name.len)
+    if (kind.len + 1 + name.len >= sizeof text || !name.len)
         return;
-    for (size_t i = 0; i < len; i++) {
-        char c = (char)o->kind->target_kind.at[i];
+    for (size_t i = 0; i < kind.len; i++) {
+        char c = (char)kind.at[i];
 
         text[i] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
     }
-    text[len] = '/';
-    memcpy(text + len + 1, name.at, name.len);
-    put(o->prefix, fed_span_of(text, len + 1 + name.len));
+    text[kind.len] = '/';
+    memcpy(text + kind.len + 1, name.at, name.len);
+    put(prefix, fed_span_of(text, kind.len + 1 + name.len));
+}
+
+static void put_object(void *ctx, struct fed_json *object)
+{
+    const struct objects *o = ctx;
+
+    put_pair(
+        o->prefix, o->kind->target_kind, fed_json_string(fed_json_find(object, "metadata.name")));
 }
 
 static enum cli_exit print_objects(struct look *look, const char *prefix)
@@ -123,6 +132,43 @@ static enum cli_exit print_objects(struct look *look, const char *prefix)
     return err ? cli_fail("%s", diag.text) : CLI_DONE;
 }
 
+/* The objects that have rollouts, each once. */
+struct rollouts {
+    const char *prefix;
+    struct fed_map seen;
+};
+
+static void put_rollout(void *ctx, struct fed_json *rollout)
+{
+    struct rollouts *r = ctx;
+    const struct fed_json *object = fed_json_find(rollout, "spec.object");
+    struct fed_span kind = fed_json_string(fed_json_get(object, "kind"));
+    struct fed_span name = fed_json_string(fed_json_get(object, "name"));
+    char key[400];
+    int n = snprintf(
+        key, sizeof key, FED_SPAN_FMT "/" FED_SPAN_FMT, FED_SPAN_ARG(kind), FED_SPAN_ARG(name));
+    struct fed_span span = fed_span_of(key, n > 0 && n < (int)sizeof key ? (size_t)n : 0);
+
+    if (fed_map_get(&r->seen, span) || fed_map_put(&r->seen, span, r))
+        return;
+    put_pair(r->prefix, kind, name);
+}
+
+static enum cli_exit print_rollouts(struct look *look, const char *prefix)
+{
+    struct rollouts r = {.prefix = prefix};
+    struct fed_diag diag = {""};
+    char path[200];
+    enum fed_err err = cli_connect(look->cli, &diag);
+
+    fed_map_init(&r.seen, look->cli->mem);
+    snprintf(path, sizeof path, ROLLOUT_GROUP "/namespaces/%s/rollouts", look_ns(look));
+    if (!err)
+        err = look_list(look, path, put_rollout, &r, &diag);
+    fed_map_fini(&r.seen);
+    return err ? cli_fail("%s", diag.text) : CLI_DONE;
+}
+
 static enum cli_exit names(struct cli *cli, const struct cli_command *self, const char *what,
     struct look *look, const char *prefix)
 {
@@ -130,6 +176,8 @@ static enum cli_exit names(struct cli *cli, const struct cli_command *self, cons
         return print_kinds(prefix);
     if (strcmp(what, "objects") == 0)
         return print_objects(look, prefix);
+    if (strcmp(what, "rollouts") == 0)
+        return print_rollouts(look, prefix);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (strcmp(lists[i].names, what) == 0)
             return print_names(cli, lists[i].list, lists[i].text, prefix);

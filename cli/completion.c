@@ -122,7 +122,7 @@ static void print_bash(void)
          "    case $cmd in");
     bash_cases();
     puts("    esac\n"
-         "    [ \"$names\" = objects ] || ns=()\n"
+         "    case $names in objects|rollouts) ;; *) ns=() ;; esac\n"
          "    [ -z \"$names\" ] || words=\"$words $(fedctl \"${hub[@]}\" completion names $names "
          "\"${ns[@]}\" 2>/dev/null)\"\n"
          "    COMPREPLY=($(compgen -W \"$words --kubeconfig --context -o --help\" -- \"$cur\"))\n"

@@ -39,6 +39,9 @@ struct look {
     bool watch;                  /* --watch */
     bool exit_code;              /* --exit-code */
     bool appends;                /* look_repeat neither clears the screen nor dates the rounds */
+    bool over;                   /* look_repeat ends with this round, and its code */
+    unsigned refresh_ms;         /* between rounds of look_repeat without news; 0: 10 s */
+    uint64_t until_ms;           /* look_repeat ends then, with CLI_TIMED_OUT; 0: never */
     const char *cluster;         /* --cluster */
     const char *cluster_context; /* --cluster-context */
     const char *file;            /* -f */
@@ -84,8 +87,8 @@ FED_MUST_USE enum fed_err look_objects(struct look *look, const struct look_kind
     look_each *each, void *ctx, struct fed_diag *diag);
 
 /* Shows again and again, each time that something behind path (a list) changes since look->version,
- * until interrupted: show is called once for each round, with a document of its own, and leaves
- * what it read last in look->version. */
+ * until interrupted, over, or until_ms: show is called once for each round, with a document of its
+ * own, and leaves what it read last in look->version. */
 void look_note_version(struct look *look, const struct fed_json *object); /* or list */
 typedef enum cli_exit look_show(void *ctx);
 enum cli_exit look_repeat(struct look *look, const char *path, look_show *show, void *ctx);

@@ -163,6 +163,20 @@ static void on_time(void *ctx)
     w->cli->loop->stop(w->cli->loop->ctx);
 }
 
+/* When to go on although nothing changed. */
+static uint64_t wake_ms(const struct look *look)
+{
+    uint64_t at =
+        fed_loop_now_ms(look->cli->loop) + (look->refresh_ms ? look->refresh_ms : REFRESH_MS);
+
+    return look->until_ms && look->until_ms < at ? look->until_ms : at;
+}
+
+static bool is_late(const struct look *look)
+{
+    return look->until_ms && fed_loop_now_ms(look->cli->loop) >= look->until_ms;
+}
+
 /* Until something changes, or ages are to be written anew. A watch that cannot be had is a wait. */
 static enum fed_err wait_for_change(struct look *look, const char *path, bool *changed)
 {
@@ -177,7 +191,7 @@ static enum fed_err wait_for_change(struct look *look, const char *path, bool *c
 
     if (err)
         return err;
-    cli->loop->timer_set(cli->loop->ctx, timer, fed_loop_now_ms(cli->loop) + REFRESH_MS);
+    cli->loop->timer_set(cli->loop->ctx, timer, wake_ms(look));
     snprintf(query, sizeof query, "%s%cwatch=true&resourceVersion=%s", path,
         strchr(path, '?') ? '&' : '?', look->version);
     w.ended = look->version[0] == 0; /* without it all there is would come first */
@@ -216,7 +230,7 @@ enum cli_exit look_repeat(struct look *look, const char *path, look_show *show, 
     enum cli_exit code = CLI_DONE;
     bool changed = true;
 
-    for (bool first = true; code == CLI_DONE; first = false) {
+    for (bool first = true; code == CLI_DONE && !look->over; first = false) {
         if (fed_json_doc_new(cli->mem, &cli->doc)) {
             cli->doc = lasting;
             return cli_fail("out of memory");
@@ -224,10 +238,12 @@ enum cli_exit look_repeat(struct look *look, const char *path, look_show *show, 
         if (!first && wait_for_change(look, path, &changed))
             code = cli_fail("the watch ended");
         /* Ages alone are no news where nothing is written over. */
-        if (code == CLI_DONE && (changed || cli_is_terminal(stdout))) {
+        if (code == CLI_DONE && (changed || is_late(look) || cli_is_terminal(stdout))) {
             begin_round(look);
             code = show(ctx);
         }
+        if (code == CLI_DONE && !look->over && is_late(look))
+            code = CLI_TIMED_OUT;
         if (fflush(stdout))
             code = CLI_FAILED;
         fed_json_doc_free(cli->doc);

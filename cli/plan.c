@@ -183,7 +183,8 @@ static bool is_policy(const struct fed_json *object)
 {
     struct fed_span version = fed_json_string(fed_json_get(object, "apiVersion"));
 
-    return fed_span_is(fed_json_string(fed_json_get(object, "kind")), "PlacementPolicy") &&
+    return (fed_span_is(fed_json_string(fed_json_get(object, "kind")), "PlacementPolicy") ||
+               fed_span_is(fed_json_string(fed_json_get(object, "kind")), "RolloutPolicy")) &&
            version.len > 10 &&
            fed_span_eq(fed_span_sub(version, 0, 10), FED_SPAN_LIT("fedlet.io/"));
 }
@@ -198,10 +199,9 @@ static void take_object(struct plan *p, struct fed_json *object)
 
     if (is_policy(object)) {
         fprintf(stderr,
-            "PlacementPolicy " FED_SPAN_FMT
-            ": left out of the plan, which goes by the policies that "
-            "the hub has now; store it to see what it allows and takes away\n",
-            FED_SPAN_ARG(name));
+            FED_SPAN_FMT " " FED_SPAN_FMT ": left out of the plan, which goes by the policies that "
+                         "the hub has now; store it to see what it means\n",
+            FED_SPAN_ARG(word), FED_SPAN_ARG(name));
         return;
     }
     if (!kind && !is_namespace(object)) {
@@ -324,6 +324,21 @@ static void print_action(struct plan *p, const struct fed_json *rows, const char
     printf("\n");
 }
 
+/* What is shown of clusters is how they are in the end. */
+static void print_rollout(const struct plan *p, const struct fed_json *rollout)
+{
+    const struct fed_json *message = fed_json_get(rollout, "message");
+    struct fed_span policy = fed_json_string(fed_json_get(rollout, "policy"));
+
+    if (!rollout)
+        return;
+    printf("  %s", fed_json_bool(fed_json_get(rollout, "begins"), false) ? "begins a rollout"
+                                                                         : "begins no rollout");
+    if (policy.len > 0)
+        printf(" by RolloutPolicy " FED_SPAN_FMT, FED_SPAN_ARG(policy));
+    printf("%s%s\n", message ? ": " : "", message ? look_text(p->look, message) : "");
+}
+
 static void print_object(struct plan *p, const struct fed_json *object)
 {
     struct fed_span ns = fed_json_string(fed_json_get(object, "namespace"));
@@ -346,6 +361,7 @@ static void print_object(struct plan *p, const struct fed_json *object)
         printf("   " FED_SPAN_FMT ": %s", FED_SPAN_ARG(reason),
             look_text(p->look, fed_json_get(object, "message")));
     printf("%s\n", fed_json_count(rows) == 0 ? "   goes to no cluster" : "");
+    print_rollout(p, fed_json_get(object, "rollout"));
     for (size_t i = 0; i < N_ACTIONS; i++)
         print_action(p, rows, actions[i]);
 }

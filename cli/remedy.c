@@ -16,6 +16,10 @@ static const struct word {
     {"Held", CLI_STATE_PENDING,
         "The cluster is in a quiet window, or its bytes of the month are spent; what cannot wait "
         "gets the annotation fedlet.io/urgent=true."},
+    {"Waiting", CLI_STATE_PENDING,
+        "A rollout has not given it the latest version yet; `fedctl rollout` shows how far it is "
+        "and "
+        "what it waits for."},
     {"AgentTooOld", CLI_STATE_REFUSED,
         "Update the agent of this cluster: it does not know what this asks for."},
     {"ForbiddenByPolicy", CLI_STATE_FORBIDDEN,

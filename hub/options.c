@@ -62,6 +62,10 @@ static const struct option options_table[] = {
         "audit logs kept, the present one included"},
     {"audit-reads", NUMBER, AT(audit_reads), 0, 1, "0", "0|1",
         "1: requests that only read are recorded too"},
+    {"console-session", DURATION, AT(console_session_s), 60, 604800, "8h", "DURATION",
+        "how long a browser stays signed in to the console"},
+    {"console-idle", DURATION, AT(console_idle_s), 60, 604800, "30m", "DURATION",
+        "how long it stays so without asking for anything"},
     {"log-level", LEVEL, AT(log_level), 0, 0, "info", "LEVEL", "error, warn, info or debug"},
 };
 #define N_OPTIONS (sizeof options_table / sizeof *options_table)
@@ -287,6 +291,69 @@ void hub_options_sample(struct fed_buf *out)
         else
             fed_buf_printf(out, "\n%s: %s%s%s\n", option->name, quote, option->normal, quote);
     }
+}
+
+static enum fed_err add_list(
+    struct fed_doc *to, const struct hub_options *options, const char *name)
+{
+    struct fed_doc *list = fed_doc_new_array();
+    enum fed_err err = list ? FED_OK : FED_ERR_NOMEM;
+
+    for (size_t i = 0; !err && i < options->n_advertise; i++)
+        err = fed_doc_append_text(list, options->advertise[i]);
+    if (!err)
+        return fed_doc_set_take(to, name, list);
+    fed_doc_free(list);
+    return err;
+}
+
+static enum fed_err add(
+    struct fed_doc *to, const struct hub_options *options, const struct option *option)
+{
+    const char *at = (const char *)options + option->offset;
+    const int64_t *number = (const int64_t *)(const void *)at;
+    const struct fed_consent_limit *limit;
+    char text[96];
+
+    switch (option->type) {
+    case LIST:
+        return add_list(to, options, option->name);
+    case AUTO:
+        if (*number == HUB_OPTIONS_AUTO)
+            return fed_doc_set_text(to, option->name, "auto");
+        return fed_doc_set_int(to, option->name, *number);
+    case NUMBER:
+        return fed_doc_set_int(to, option->name, *number);
+    case DURATION:
+        snprintf(text, sizeof text, "%llds", (long long)*number);
+        return fed_doc_set_text(to, option->name, text);
+    case LEVEL:
+        return fed_doc_set_text(to, option->name, level_names[*number]);
+    case CONSENT:
+        limit = (const struct fed_consent_limit *)(const void *)at;
+        if (limit->share == 100)
+            return fed_doc_set_text(to, option->name, "off");
+        snprintf(text, sizeof text, "share=%u%%,least=%u", (unsigned)limit->share,
+            (unsigned)limit->least);
+        return fed_doc_set_text(to, option->name, text);
+    case TEXT:
+    case LISTEN:
+        break;
+    }
+    return fed_doc_set_text(to, option->name, at);
+}
+
+enum fed_err hub_options_json(const struct hub_options *options, struct fed_buf *out)
+{
+    struct fed_doc *doc = fed_doc_new_object();
+    enum fed_err err = doc ? FED_OK : FED_ERR_NOMEM;
+
+    for (size_t i = 0; !err && i < N_OPTIONS; i++)
+        err = add(doc, options, &options_table[i]);
+    if (!err)
+        err = fed_doc_put(out, doc);
+    fed_doc_free(doc);
+    return err;
 }
 
 void hub_options_help(struct fed_buf *out)

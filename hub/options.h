@@ -29,7 +29,9 @@ struct hub_options {
     int64_t audit_file_kib;
     int64_t audit_files;
     int64_t audit_reads; /* 0 or 1 */
-    int64_t log_level;   /* enum fed_log_level */
+    int64_t console_session_s;
+    int64_t console_idle_s;
+    int64_t log_level; /* enum fed_log_level */
 };
 
 void hub_options_default(struct hub_options *out);
@@ -42,6 +44,8 @@ FED_MUST_USE enum fed_err hub_options_file(struct fed_alloc *mem, struct fed_spa
     struct hub_options *options, struct fed_diag *diag);
 /* A file with every setting, its default and its help. */
 void hub_options_sample(struct fed_buf *out);
+/* What is set, as a JSON object with every name. */
+FED_MUST_USE enum fed_err hub_options_json(const struct hub_options *options, struct fed_buf *out);
 void hub_options_help(struct fed_buf *out);
 
 #endif

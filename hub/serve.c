@@ -9,6 +9,7 @@
 #include "hub/api/api.h"
 #include "hub/api/events.h"
 #include "hub/api/federated_types.h"
+#include "hub/console/console.h"
 #include "hub/federation_events.h"
 #include "hub/gateway/gateway.h"
 #include "hub/kubefed/admit.h"
@@ -16,6 +17,7 @@
 #include "hub/limits.h"
 #include "hub/link_people.h"
 #include "hub/plan/review.h"
+#include "hub/rollout/rollout.h"
 #include "hub/schedule/schedule.h"
 #include "hub/store_file.h"
 #include "ports/control.h"
@@ -49,6 +51,7 @@ struct service {
     struct hub_objects *objects;
     struct hub_kinds *kinds;
     struct hub_crds *crds;
+    struct hub_rollouts *rollouts;
     struct hub_plan *plan;
     struct hub_status *status;
     struct hub_federated_types *types;
@@ -59,6 +62,7 @@ struct service {
     struct hub_tokens *tokens;
     struct hub_audit *audit;
     struct hub_api *api;
+    struct hub_console *console;
     struct hub_traffic *traffic;
     struct hub_gateway *gateway;
     struct hub_link_people people;
@@ -186,6 +190,8 @@ static void plan_changed(void *ctx, struct fed_span cluster, uint64_t revision)
 
     if (s->gateway)
         hub_gateway_plan_changed(s->gateway, cluster, revision);
+    if (s->console)
+        hub_console_planned(s->console, cluster);
 }
 
 static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uint64_t revision)
@@ -193,6 +199,7 @@ static void plan_object_changed(void *ctx, const struct hub_object_ref *ref, uin
     struct service *s = ctx;
 
     hub_status_object_changed(s->status, ref, revision);
+    hub_rollouts_planned(s->rollouts, ref);
     if (s->federation_events)
         hub_federation_events_planned(s->federation_events, s->plan, s->status, ref);
     if (s->schedule)
@@ -225,6 +232,12 @@ static enum fed_err set_hooks(struct service *s)
     hub_plan_policy_hooks(s->plan, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "placementpolicies", &hooks);
+    hub_rollouts_policy_hooks(s->rollouts, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "fedlet.io", "rolloutpolicies", &hooks);
+    hub_rollouts_rollout_hooks(s->rollouts, &hooks);
+    if (!err)
+        err = hub_kinds_hook(s->kinds, "fedlet.io", "rollouts", &hooks);
     hub_identity_request_hooks(s->identity, &hooks);
     if (!err)
         err = hub_kinds_hook(s->kinds, "fedlet.io", "joinrequests", &hooks);
@@ -244,6 +257,19 @@ static enum fed_err open_traffic(struct service *s, struct fed_diag *diag)
     return hub_traffic_open(&options, &s->traffic, diag);
 }
 
+static enum fed_err open_plan(struct service *s, struct fed_diag *diag)
+{
+    struct hub_rollouts_options options = {
+        .mem = s->mem, .loop = s->loop, .log = &s->log, .objects = s->objects, .fs = &s->fs};
+    struct hub_gates gates;
+    enum fed_err err = hub_rollouts_open(&options, &s->rollouts, diag);
+
+    if (err)
+        return err;
+    hub_rollouts_gates(s->rollouts, &gates);
+    return hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &gates, &s->plan, diag);
+}
+
 static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
 {
     struct hub_gateway_options gateway = {.heartbeat_s = (uint32_t)s->options->heartbeat_s};
@@ -251,7 +277,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     enum fed_err err = hub_kubefed_config_open(s->mem, &s->log, s->objects, &s->config, diag);
 
     if (!err)
-        err = hub_plan_open(s->mem, s->loop, &s->log, s->objects, s->kinds, &s->plan, diag);
+        err = open_plan(s, diag);
     if (!err)
         err = hub_status_open(
             s->mem, s->loop, &s->log, s->objects, s->plan, gateway.heartbeat_s, &s->status, diag);
@@ -260,6 +286,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     hub_plan_on_change(s->plan, plan_changed, plan_object_changed, s);
     hub_plan_consent_limit(s->plan, &s->options->removal_consent);
     hub_status_federated_hooks(s->status, &hooks);
+    hub_rollouts_federated_hooks(s->rollouts, &hooks);
     err = open_traffic(s, diag);
     gateway.traffic = s->traffic;
     if (!err)
@@ -272,7 +299,7 @@ static enum fed_err open_federation(struct service *s, struct fed_diag *diag)
     if (!err)
         err = hub_gateway_open(s->mem, s->loop, &s->log, s->objects, s->plan, s->status,
             s->identity, &gateway, &s->gateway, diag);
-    return err;
+    return err ? err : hub_rollouts_attach(s->rollouts, s->plan, s->status, diag);
 }
 
 static enum fed_err open_access(struct service *s, struct fed_diag *diag)
@@ -336,6 +363,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
             s->mem, s->loop, &s->log, s->objects, s->kinds, s->events, &s->federation_events);
     if (!err)
         hub_status_on_outcome(s->status, hub_federation_events_told, s->federation_events);
+    if (!err)
+        hub_rollouts_tell(s->rollouts, s->events);
     s->people = (struct hub_link_people){.mem = s->mem,
         .objects = s->objects,
         .events = s->events,
@@ -356,6 +385,63 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         err = hub_api_seed(s->api, diag);
     return err ? err
                : hub_kubefed_config_ensure(s->config, &s->crypto, fed_loop_unix_s(s->loop), diag);
+}
+
+static int64_t end_of(struct service *s, struct fed_span cert_pem)
+{
+    struct fed_crypto_cert_info *info = fed_alloc_zero(s->mem, sizeof *info);
+    int64_t until = 0;
+
+    if (info && !s->crypto.cert_info(s->crypto.ctx, cert_pem, info, NULL))
+        until = info->not_after_unix_s;
+    fed_alloc_free(s->mem, info, sizeof *info);
+    return until;
+}
+
+/* What the console says of the hub. */
+static void facts(void *ctx, struct hub_console_facts *out)
+{
+    struct service *s = ctx;
+    struct hub_gateway_stats stats;
+    char path[HUB_STORE_PATH_MAX];
+
+    hub_gateway_stats(s->gateway, &stats);
+    out->agents = stats.sessions;
+    out->ca_until_unix_s = end_of(s, hub_identity_ca_pem(s->identity));
+    out->server_until_unix_s = end_of(s, hub_identity_server_cert_pem(s->identity));
+    if (!hub_store_path(s->options, "hub.db", path, NULL))
+        (void)s->fs.read_part(s->fs.ctx, path, 0, 0, NULL, &out->store_bytes, NULL);
+}
+
+static enum fed_err settings(void *ctx, struct fed_buf *out)
+{
+    const struct service *s = ctx;
+
+    return hub_options_json(s->options, out);
+}
+
+static enum fed_err open_console(struct service *s, struct fed_diag *diag)
+{
+    struct hub_console_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .crypto = &s->crypto,
+        .objects = s->objects,
+        .api = s->api,
+        .plan = s->plan,
+        .status = s->status,
+        .traffic = s->traffic,
+        .tokens = s->tokens,
+        .fs = &s->fs,
+        .audit_dir = s->options->data_dir,
+        .audit_files = (unsigned)s->options->audit_files,
+        .session_s = s->options->console_session_s,
+        .idle_s = s->options->console_idle_s,
+        .facts = facts,
+        .facts_ctx = s,
+        .settings = settings};
+
+    return hub_console_open(&options, &s->console, diag);
 }
 
 static enum fed_err open_http(struct service *s, struct fed_diag *diag)
@@ -504,8 +590,8 @@ static enum fed_err announce(struct service *s, struct fed_diag *diag)
 static enum fed_err start(struct service *s, struct fed_diag *diag)
 {
     static enum fed_err (*const steps[])(struct service * s, struct fed_diag * diag) = {open_ground,
-        open_identity, open_store, open_federation, open_access, open_api, open_schedule, open_http,
-        open_agents, announce};
+        open_identity, open_store, open_federation, open_access, open_api, open_schedule,
+        open_console, open_http, open_agents, announce};
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
@@ -525,6 +611,8 @@ static void finish(struct service *s)
     hub_agents_close(s->agents);
     fed_http_server_close(s->http);
     hub_gateway_close(s->gateway);
+    hub_console_close(s->console);
+    s->console = NULL;
     hub_api_close(s->api);
     hub_audit_close(s->audit);
     hub_tokens_close(s->tokens);
@@ -536,11 +624,13 @@ static void finish(struct service *s)
     s->federation_events = NULL;
     hub_schedule_close(s->schedule);
     s->schedule = NULL;
+    hub_rollouts_detach(s->rollouts);
     hub_events_close(s->events);
     hub_federated_types_close(s->types);
     hub_traffic_close(s->traffic);
     hub_status_close(s->status);
     hub_plan_close(s->plan);
+    hub_rollouts_close(s->rollouts);
     hub_kubefed_config_close(s->config);
     hub_identity_close(s->identity);
     hub_crds_close(s->crds);
@@ -569,6 +659,7 @@ static void on_agents_closed(void *ctx)
 
     hub_agents_close(s->agents);
     s->agents = NULL;
+    hub_console_stop(s->console);
     hub_api_stop(s->api);
     fed_http_server_shutdown(s->http, SHUTDOWN_GRACE_MS, on_shut_down, s);
 }

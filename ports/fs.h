@@ -15,6 +15,10 @@ struct fed_fs {
     /* Appends the file's content. FED_ERR_NOT_FOUND, FED_ERR_FORBIDDEN, FED_ERR_LIMIT (buf's own),
      * FED_ERR_IO. */
     enum fed_err (*read)(void *ctx, const char *path, struct fed_buf *out, struct fed_diag *diag);
+    /* Appends at most max bytes from an offset on, fewer only at the end; *size: of the whole file.
+     * Refuses what is no plain file. FED_ERR_NOT_FOUND, FED_ERR_IO, buf's own. May be NULL. */
+    enum fed_err (*read_part)(void *ctx, const char *path, uint64_t offset, size_t max,
+        struct fed_buf *out, uint64_t *size, struct fed_diag *diag);
     /* Replaces atomically and durably: temporary file, fsync, rename, fsync of the folder. mode
      * e.g. 0600. FED_ERR_FULL when the disk is. */
     enum fed_err (*write)(

@@ -150,7 +150,7 @@ void *fed_http_exchange_user(const struct fed_http_exchange *exchange);
 const struct fed_http_request *fed_http_exchange_request(const struct fed_http_exchange *exchange);
 /* A whole answer; ends the exchange (its pointer is dead afterwards). Adds content-length and date.
  * body is copied. gzip is used when the client accepts it and body is longer than 128 KiB, but not
- * with an etag, which names the bytes as they are. */
+ * with a strong etag, which names the bytes as they are, or a content-encoding. */
 void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
     const struct fed_http_header *headers, size_t n_headers, struct fed_span body);
 /* Bytes that any number of answers send without copying them: counted, never changed. */

@@ -121,6 +121,8 @@ static void put_record(
     fed_buf_printf(out, ",\"code\":%u", record->code);
     if (record->dry_run)
         fed_buf_put_text(out, ",\"dryRun\":true");
+    if (record->console)
+        fed_buf_put_text(out, ",\"via\":\"console\"");
     put_member(out, "reason", fed_span_text(record->reason));
     put_member(out, "source", record->source);
     put_member(out, "agent", record->agent);

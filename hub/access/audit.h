@@ -2,8 +2,8 @@
  *
  * Recorded: requests that write, refused ones (401, 403), and every impersonation; with `reads` all
  * of them. A line: {"time","id","user","groups","impersonatedBy","verb","group","resource",
- * "subresource","namespace","name","path","code","dryRun","reason","source","agent"}; members that
- * would be empty are left out, "path" stands for what is no resource, "reason" is the rule that
+ * "subresource","namespace","name","path","code","dryRun","via","reason","source","agent"}; members that
+ * would be empty are left out, "path" stands for what is no resource, "via" is "console" for a browser that signed in, "reason" is the rule that
  * allowed or the word of the refusal. Never bodies, queries, tokens or other headers.
  *
  * A record says what was answered: one whose answer waits for the store's sync is made as a line
@@ -50,6 +50,7 @@ struct hub_audit_record {
     unsigned code;
     bool writes;
     bool dry_run;
+    bool console; /* of a browser that signed in */
     const char *reason;
     struct fed_span source;
     struct fed_span agent;

@@ -1,5 +1,5 @@
 /* api.c - one request from the HTTP server to its handler, and its end. */
-#include "hub/api/internal.h"
+#include "hub/api/guest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -237,7 +237,8 @@ static enum fed_err find_kind(struct hub_request *r)
     warn_deprecated(r);
     if (r->path.subresource.len > 0 && !hub_finalize_is(r) &&
         !(version->status_subresource && fed_span_is(r->path.subresource, "status")) &&
-        !(version->scale.spec_path && fed_span_is(r->path.subresource, "scale")))
+        !(version->scale.spec_path && fed_span_is(r->path.subresource, "scale")) &&
+        !hub_read_is(kind, r->path.subresource))
         return kind->custom ? hub_fail_not_found(r) : hub_fail_unknown(r);
     return hub_check_acceptable(r);
 }
@@ -257,6 +258,8 @@ static enum fed_err handle_resource(struct hub_request *r)
         return fed_span_is(r->http->method, "POST") || fed_span_is(r->http->method, "DELETE")
                    ? not_allowed(r)
                    : hub_handle_scale(r);
+    if (!err && hub_read_is(r->kind, r->path.subresource))
+        return hub_request_is_read(r->http) ? hub_handle_read(r) : not_allowed(r);
     return err ? err : route(r);
 }
 
@@ -269,10 +272,18 @@ static enum fed_err fail_undone(struct hub_request *r)
     return hub_fail_err(r, r->undone, r->undone_diag);
 }
 
+static bool is_guests(const struct hub_request *r)
+{
+    return r->api->guest &&
+           (fed_span_is(r->http->path, "/console") || fed_span_starts(r->http->path, "/console/"));
+}
+
 static enum fed_err dispatch(struct hub_request *r)
 {
     enum fed_err err = hub_request_parse(r);
 
+    if (!err && is_guests(r))
+        return r->api->guest->handle(r->api->guest->ctx, r);
     if (!err && !is_watch(r))
         err = hub_deadline_take(r);
     if (!err)
@@ -391,6 +402,8 @@ void hub_api_closed(void *ctx, struct fed_http_exchange *exchange)
 
     hub_held_forget(api, exchange);
     hub_watches_closed(api->watches, exchange);
+    if (api->guest)
+        api->guest->closed(api->guest->ctx, exchange);
 }
 
 /* ---- the API ---- */
@@ -443,6 +456,11 @@ enum fed_err hub_api_open(
     }
     *out = api;
     return FED_OK;
+}
+
+void hub_api_set_guest(struct hub_api *api, const struct hub_api_guest *guest)
+{
+    api->guest = guest;
 }
 
 void hub_api_stop(struct hub_api *api)

@@ -1,5 +1,5 @@
 /* authenticate.c - who asks: a client certificate, a ServiceAccount's token, or nobody. */
-#include "hub/api/internal.h"
+#include "hub/api/guest.h"
 #include "proto/base/text.h"
 
 #include <strings.h>
@@ -76,6 +76,22 @@ static enum fed_err of_token(struct hub_request *r, struct fed_span token)
     return err;
 }
 
+/* What a browser adds by itself may not write for other sites. */
+static enum fed_err check_browser(struct hub_request *r)
+{
+    return hub_request_is_read(r->http) || r->user.anonymous ? FED_OK : hub_check_same_site(r);
+}
+
+/* Who signed in is meant before the certificate that the browser has as well. FED_ERR_NOT_FOUND:
+ * there is no session. */
+static enum fed_err of_session(struct hub_request *r)
+{
+    const struct hub_api_guest *guest = r->api->guest;
+    enum fed_err err = guest ? guest->session(guest->ctx, r) : FED_ERR_NOT_FOUND;
+
+    return err ? err : check_browser(r);
+}
+
 enum fed_err hub_authenticate(struct hub_request *r)
 {
     const struct fed_crypto_cert_info *peer = r->http->peer;
@@ -84,8 +100,13 @@ enum fed_err hub_authenticate(struct hub_request *r)
     enum fed_err err;
 
     hub_user_init(&r->user);
+    err = header.len == 0 ? of_session(r) : FED_ERR_NOT_FOUND;
+    if (err != FED_ERR_NOT_FOUND)
+        return err;
     if (peer && peer->common_name[0]) {
         err = of_certificate(&r->user, peer);
+        if (!err)
+            err = check_browser(r);
     } else {
         token = bearer(header);
         err = token.len > 0 ? of_token(r, token) : anonymous(r);

@@ -2,7 +2,7 @@
  *
  * In this order: agents get nothing here (their link is elsewhere), admins everything, strangers
  * what is open, everybody else what RBAC says. */
-#include "hub/api/internal.h"
+#include "hub/api/guest.h"
 
 #include <string.h>
 
@@ -178,14 +178,33 @@ enum fed_err hub_fail_forbidden(
     return FED_ERR_FORBIDDEN;
 }
 
-enum fed_err hub_authorize_request(struct hub_request *r)
+enum fed_err hub_identify_request(struct hub_request *r)
 {
     enum fed_err err;
 
     access_of(r, &r->access);
     err = hub_authenticate(r);
-    if (!err)
-        err = hub_impersonate(r);
+    return err ? err : hub_impersonate(r);
+}
+
+enum fed_err hub_require(struct hub_request *r, const struct hub_access *access)
+{
+    r->authorized = hub_api_authorize(r->api, &r->user, access, &r->reason);
+    return r->authorized ? FED_OK : hub_fail_forbidden(r, access, r->reason.text);
+}
+
+enum fed_err hub_require_user(struct hub_request *r)
+{
+    if (r->user.anonymous)
+        return hub_fail_forbidden(r, &r->access, "");
+    r->authorized = !hub_user_is_agent(&r->user);
+    return r->authorized ? FED_OK : hub_fail_forbidden(r, &r->access, "agents have none here");
+}
+
+enum fed_err hub_authorize_request(struct hub_request *r)
+{
+    enum fed_err err = hub_identify_request(r);
+
     if (err)
         return err;
     r->authorized = hub_api_authorize(r->api, &r->user, &r->access, &r->reason);

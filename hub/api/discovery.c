@@ -245,6 +245,13 @@ static void old_resource(struct fed_buf *out, const struct hub_kind *kind,
         put_texts(out, "verbs", verbs_status, 3);
         fed_buf_put_text(out, "}");
     }
+    for (const char *const *name = kind->hooks.reads; name && *name; name++) {
+        fed_buf_printf(out,
+            ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,\"kind\":\"%s\"",
+            kind->plural, *name, kind->namespaced ? "true" : "false", kind->kind);
+        put_texts(out, "verbs", verbs_read, 1);
+        fed_buf_put_text(out, "}");
+    }
 }
 
 static enum fed_err old_resources(struct hub_request *r, struct fed_buf *out)
@@ -348,8 +355,16 @@ static void new_resource(
         new_kind(out, "autoscaling", "v1", "Scale");
         put_texts(out, "verbs", verbs_status, 3);
         fed_buf_put_text(out, "}");
+        separator = ",";
     }
-    fed_buf_put_text(out, core || at->status_subresource || at->scale.spec_path ? "]}" : "}");
+    for (const char *const *name = kind->hooks.reads; name && *name; name++) {
+        fed_buf_printf(out, "%s{\"subresource\":\"%s\",", separator, *name);
+        new_kind(out, kind->group, version, kind->kind);
+        put_texts(out, "verbs", verbs_read, 1);
+        fed_buf_put_text(out, "}");
+        separator = ",";
+    }
+    fed_buf_put_text(out, separator[0] == ',' && separator[1] == 0 ? "]}" : "}");
 }
 
 static void new_version(

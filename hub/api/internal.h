@@ -21,6 +21,7 @@
 #define HUB_VERSION_MINOR_BEFORE "33"
 #define HUB_GIT_VERSION "v1.34.0+fedhub"
 
+struct hub_api_guest;
 struct hub_held;
 struct hub_token_secrets;
 struct hub_watch;
@@ -55,6 +56,7 @@ struct hub_api {
     struct hub_held **held_end; /* where the next one goes */
     size_t held_bytes;
     struct hub_objects_member member; /* of the turn's commit */
+    const struct hub_api_guest *guest; /* may be NULL */
 };
 
 /* ---- the path ---- */
@@ -184,6 +186,7 @@ struct hub_request {
     enum fed_err undone; /* what it staged is not there, for this reason: nothing is run any more */
     const struct fed_diag *undone_diag;
     bool authorized;
+    bool by_session; /* of a browser that signed in to the console */
     bool audited;
     struct hub_path path;
     struct hub_query query;
@@ -219,6 +222,8 @@ struct hub_object_ref hub_request_ref(const struct hub_request *r);
 const char *hub_request_cstr(
     struct hub_request *r, struct fed_span text); /* "" when memory is out */
 void hub_request_warn(struct hub_request *r, const char *text);
+/* A parameter of the query, decoded, the first of that name; empty: there is none. */
+struct fed_span hub_request_param(struct hub_request *r, const char *name);
 
 /* ---- deadline.c ---- */
 /* Reads timeout=. 400 for what is no duration. */
@@ -285,8 +290,9 @@ enum fed_err hub_respond_object(struct hub_request *r, unsigned status, struct f
 enum fed_err hub_respond_deleted(struct hub_request *r, struct fed_span name, struct fed_span uid);
 
 /* ---- authenticate.c ---- */
-/* Sets r->user: from the client certificate, else from a bearer token, else anonymous. A token that
- * does not count is refused whatever is asked for. */
+/* Sets r->user: without an Authorization header from a session's cookie; from the client
+ * certificate, else from a bearer token, else anonymous. A token that does not count is refused
+ * whatever is asked for. */
 FED_MUST_USE enum fed_err hub_authenticate(struct hub_request *r);
 
 /* ---- impersonate.c ---- */
@@ -550,6 +556,9 @@ bool hub_finalize_is(const struct hub_request *r);
 
 /* ---- handlers, one file each ---- */
 enum fed_err hub_handle_get(struct hub_request *r);
+/* Whether it is one of the kind's reads (hub_kind_hooks.read). */
+bool hub_read_is(const struct hub_kind *kind, struct fed_span subresource);
+enum fed_err hub_handle_read(struct hub_request *r);
 enum fed_err hub_handle_list(struct hub_request *r);
 enum fed_err hub_handle_watch(struct hub_request *r);
 enum fed_err hub_handle_create(struct hub_request *r);

@@ -56,6 +56,7 @@ struct hub_admission;
 struct hub_core;
 struct hub_core_type;
 struct hub_kind;
+struct hub_kind_read;
 struct hub_request;
 struct hub_user;
 
@@ -79,6 +80,22 @@ struct hub_kind_hooks {
     /* Between served versions, apiVersion included. Called only when they differ. */
     enum fed_err (*convert)(void *ctx, const struct hub_kind *kind, const char *to_version,
         struct fed_json_doc *doc, struct fed_json *object, struct fed_diag *diag);
+    /* What else is read below an object, GET .../NAME/SUBRESOURCE: the names, NULL behind the last;
+     * NULL: nothing. Whoever asks has the right to get that subresource. Refuses with
+     * FED_ERR_NOT_FOUND, FED_ERR_FORBIDDEN, FED_ERR_INVALID; diag is the message. */
+    const char *const *reads;
+    enum fed_err (*read)(void *ctx, struct hub_kind_read *read, struct fed_diag *diag);
+};
+
+struct hub_kind_read {
+    struct hub_object_ref ref;
+    struct fed_span subresource;
+    struct hub_request *request;
+    /* A parameter of the query, the first of that name; empty: there is none. */
+    struct fed_span (*param)(struct hub_kind_read *read, const char *name);
+    /* Whether the user may do something else as well. */
+    bool (*allows)(struct hub_kind_read *read, const struct hub_access *access);
+    struct fed_buf *out; /* the answer, a JSON document */
 };
 
 struct hub_kind {

@@ -46,6 +46,7 @@ static bool make_record(const struct hub_request *r, unsigned code, struct hub_a
         .code = code,
         .writes = writes(r),
         .dry_run = r->query.dry_run,
+        .console = r->by_session,
         .reason = r->failure.code ? r->failure.reason : r->reason.text,
         .source = r->http->peer_address,
         .agent = hub_request_header(r, "user-agent")};

@@ -349,6 +349,24 @@ static void parse_query(struct hub_request *r)
     }
 }
 
+struct fed_span hub_request_param(struct hub_request *r, const char *name)
+{
+    struct fed_span rest = r->http->query;
+    struct fed_span pair;
+
+    while (fed_span_split(&rest, '&', &pair)) {
+        size_t equals = fed_span_find(pair, '=');
+        struct fed_span key;
+        struct fed_span value;
+
+        if (!hub_percent_decode(r->mem, fed_span_sub(pair, 0, equals), true, &key) &&
+            fed_span_is(key, name) &&
+            !hub_percent_decode(r->mem, fed_span_sub(pair, equals + 1, pair.len), true, &value))
+            return value;
+    }
+    return (struct fed_span){0};
+}
+
 /* Browsers and command-line tools are for people, unless the query says. */
 static bool wants_indentation(const struct hub_request *r)
 {

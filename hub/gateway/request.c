@@ -309,6 +309,9 @@ static void serve_removals(const struct call *call)
     err = hub_plan_orders_put(call->gateway->plan, fed_span_text(call->session->name), &body);
     if (err == FED_ERR_NOT_FOUND)
         answer_later(call, "the cluster is not planned yet", GATEWAY_RETRY_S);
+    else if (err == FED_ERR_CORRUPT)
+        answer_later(
+            call, "what was ordered is not known: somebody is to consent", GATEWAY_RETRY_STORE_S);
     else if (err)
         answer_err(call, err, NULL);
     else

@@ -1,6 +1,10 @@
 /* admit.c - what the plan has to say when a federated object is written. */
 #include "hub/kubefed/warn.h"
 #include "hub/plan/policy.h"
+#include "proto/object/fields.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static enum fed_err ensure_finalizer(struct hub_admission *admission)
 {
@@ -19,6 +23,62 @@ static enum fed_err ensure_finalizer(struct hub_admission *admission)
     }
     return fed_json_append(finalizers, fed_json_new_text(admission->doc, PLAN_FINALIZER));
 }
+
+/* ---- what of the status is to be reported ---- */
+
+#define POINTER "/metadata/annotations/fedlet.io~1status-fields"
+
+/* The agent would fail the work for it; here the writer sees it. where: the field's path. */
+static enum fed_err check_fields(struct hub_admission *admission, const struct fed_json *value,
+    const char *where, struct fed_diag *diag)
+{
+    struct fed_fields fields;
+    enum fed_err err = value ? fed_fields_parse(fed_json_string(value), &fields, diag) : FED_OK;
+
+    if (!err)
+        return FED_OK;
+    snprintf(admission->field, sizeof admission->field, "%s", where);
+    return fed_diag_prefix(diag, FED_ERR_INVALID, "Invalid value");
+}
+
+static enum fed_err check_operations(struct hub_admission *admission,
+    const struct fed_json *operations, size_t entry, struct fed_diag *diag)
+{
+    struct fed_json_iter it = fed_json_items(operations);
+    enum fed_err err = FED_OK;
+
+    while (!err && fed_json_iter_next(&it)) {
+        struct fed_span path = fed_json_string(fed_json_get(it.value, "path"));
+        const struct fed_json *value = fed_json_get(it.value, "value");
+        char where[128];
+
+        if (fed_span_is(path, "/metadata/annotations"))
+            value = fed_json_get(value, FED_FIELDS_STATUS_ANNOTATION);
+        else if (!fed_span_is(path, POINTER))
+            continue;
+        snprintf(where, sizeof where, "spec.overrides[%zu].clusterOverrides[%zu].value", entry,
+            it.index);
+        err = check_fields(admission, value, where, diag);
+    }
+    return err;
+}
+
+static enum fed_err admit_fields(struct hub_admission *admission, struct fed_diag *diag)
+{
+    struct fed_json_iter it = fed_json_items(fed_json_find(admission->object, "spec.overrides"));
+    const struct fed_json *annotations =
+        fed_json_find(admission->object, "spec.template.metadata.annotations");
+    enum fed_err err =
+        check_fields(admission, fed_json_get(annotations, FED_FIELDS_STATUS_ANNOTATION),
+            "spec.template.metadata.annotations[" FED_FIELDS_STATUS_ANNOTATION "]", diag);
+
+    while (!err && fed_json_iter_next(&it))
+        err =
+            check_operations(admission, fed_json_get(it.value, "clusterOverrides"), it.index, diag);
+    return err;
+}
+
+/* ---- the object ---- */
 
 static bool has_cluster(void *plan, struct fed_span name)
 {
@@ -61,6 +121,8 @@ enum fed_err hub_plan_admit(
     if (admission->operation == HUB_DELETE || admission->subresource.len)
         return FED_OK;
     err = plan_overrides_admit(plan, admission, diag);
+    if (!err)
+        err = admit_fields(admission, diag);
     if (!err)
         err = plan_policy_admit_object(plan, admission, diag);
     if (err)

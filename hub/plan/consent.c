@@ -304,6 +304,10 @@ static enum fed_err stage_row(struct hub_plan *plan, struct plan_cluster *cluste
     char key[300];
     enum fed_err err;
 
+    if (cluster->consent.lost && !cluster->consent.given) { /* the next process is to see it, too */
+        cluster->consent.dirty = false;
+        return FED_OK;
+    }
     op.key = fed_span_of(key, (size_t)snprintf(key, sizeof key, "x/%s", cluster->name));
     fed_buf_init(&value, plan->mem, FED_STORE_VALUE_MAX);
     err = plan_consent_put(cluster, now_ms(plan), &value);
@@ -360,6 +364,7 @@ void plan_consent_kept(struct hub_plan *plan)
 
         consent->staged = false;
         consent->tell_given = consent->tell_given || consent->given;
+        consent->lost = consent->lost && !consent->given;
         consent->given = false;
         if (consent->moved)
             tell_watchers(plan, cluster);

@@ -15,7 +15,12 @@
  * Row "x/" cluster, in the commit of the manifests that it explains: u8 format 1, the window,
  * varints milliseconds left of it, since (Unix seconds), works; varint n, each: string key of the
  * item, u8 1 when consent was given and a policy's budget is still to come; varint n, each of the
- * orders: 16 bytes, varint revision (0: the row's own). */
+ * orders: 16 bytes, varint revision (0: the row's own).
+ *
+ * A row that cannot be read is lost: what waited leaves the manifest with the rest, and the cluster
+ * is not told what was ordered. Its agent, which gets a full frame, then leaves all of it in place
+ * and reports it, so that a person consents once more. The row stays as it is until then, or until
+ * the cluster has confirmed a manifest and holds nothing back. */
 #ifndef FEDLET_HUB_PLAN_CONSENT_H
 #define FEDLET_HUB_PLAN_CONSENT_H
 
@@ -58,6 +63,7 @@ struct plan_consent {
     bool given;        /* consent was taken in and is not durable yet */
     bool dirty;        /* its row is to be written */
     bool staged;       /* it is part of the commit */
+    bool lost;         /* its row cannot be read */
     bool moved;        /* what waits, or how much */
     bool orders_moved; /* the agent is to ask */
     bool tell_given;   /* people are to be told */

@@ -142,6 +142,11 @@ void plan_orders_confirmed(struct hub_plan *plan, struct plan_cluster *cluster, 
     struct fed_removal_id *ids;
     size_t n_ids;
 
+    if (consent->lost && n == 0 && revision >= cluster->now.revision) {
+        consent->lost = false;
+        consent->dirty = true;
+        plan_round_want(plan);
+    }
     if (consent->n_orders == 0)
         return;
     ids = ids_of(plan, still_there, n, &n_ids);
@@ -196,6 +201,8 @@ enum fed_err hub_plan_orders_put(struct hub_plan *plan, struct fed_span name, st
 
     if (!cluster)
         return FED_ERR_NOT_FOUND;
+    if (cluster->consent.lost)
+        return FED_ERR_CORRUPT;
     ids = fed_alloc_array(plan->mem, n + 1, sizeof *ids);
     if (!ids)
         return FED_ERR_NOMEM;

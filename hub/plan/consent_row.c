@@ -129,12 +129,33 @@ static enum fed_err take_row(
         err = fed_span_take_varint(&from, FED_WORKS_MAX, &n);
     for (uint64_t i = 0; !err && i < n; i++)
         err = take_order(plan, cluster, &from, revision);
+    if (!err && from.len > 0)
+        err = FED_ERR_INVALID;
     consent->window.end_ms = fed_loop_now_ms(plan->loop) + left;
     consent->since_unix_s = (int64_t)since;
     consent->works = (size_t)works;
     consent->moved = true;
     consent->dirty = consent->orders_moved = false;
     return err;
+}
+
+/* Nothing of a row that cannot be read counts: half of it could name another object. */
+static void lose(struct hub_plan *plan, struct plan_cluster *cluster, enum fed_err why)
+{
+    struct plan_consent *consent = &cluster->consent;
+
+    fed_log(plan->log, FED_LOG_ERROR,
+        "plan: which removals of cluster %s wait for consent cannot be read: %s; all that left it "
+        "waits at its agent until somebody consents",
+        cluster->name, fed_err_text(why));
+    for (size_t i = 0; i < cluster->n_items; i++)
+        plan_consent_set(plan_pair_find(cluster->items[i], cluster), PLAN_CONSENT_NONE);
+    fed_consent_window_fini(&consent->window);
+    consent->n_orders = 0;
+    consent->since_unix_s = 0;
+    consent->works = 0;
+    consent->dirty = consent->orders_moved = false;
+    consent->moved = consent->lost = true;
 }
 
 static bool load_row(void *ctx, const struct fed_store_item *item)
@@ -146,10 +167,8 @@ static bool load_row(void *ctx, const struct fed_store_item *item)
     if (cluster)
         l->err = take_row(l->plan, cluster, item->value, item->revision);
     if (l->err && l->err != FED_ERR_NOMEM) {
-        fed_log(l->plan->log, FED_LOG_ERROR,
-            "plan: the removals of cluster %s that wait for consent cannot be read: %s",
-            cluster->name, fed_err_text(l->err));
-        l->err = FED_ERR_CORRUPT; /* to go on would remove them */
+        lose(l->plan, cluster, l->err);
+        l->err = FED_OK;
     }
     return !l->err;
 }

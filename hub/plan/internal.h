@@ -1,8 +1,9 @@
 /* internal.h - the plan's state, shared by its files. Not for others.
  *
  * - type: one federated type, from its FederatedTypeConfig
- * - item: one federated object, parsed: placement, template, overrides; or the namespace that a
- *   label federates
+ * - item: one federated object, or the namespace that a label federates
+ * - version: what its spec says of content, parsed: placement, template, overrides; the latest one,
+ *   and earlier ones that clusters have while a rollout goes on (gate.c)
  * - piece: one work, shared by all clusters that get the same; counted
  * - cluster: one registered cluster with its present manifest and the last few
  * - pair: what an item is in a cluster
@@ -20,6 +21,7 @@
 
 #include "hub/kubefed/config.h"
 #include "hub/plan/consent.h"
+#include "hub/plan/gates.h"
 #include "hub/plan/plan.h"
 #include "proto/base/map.h"
 #include "proto/link/knows.h"
@@ -114,25 +116,14 @@ struct plan_pair { /* item x cluster */
     bool fresh;                 /* since the round that is being told of */
     bool deferred;              /* what is new for it waits (hold.c) */
     bool waiting;    /* forbidden, and there until its removal has its turn (waiting.c) */
+    bool withheld;   /* the version that it is to have gives it nothing (gate.h) */
+    bool regate;     /* it is to be computed, as the answer changed */
+    uint8_t version; /* slot of the version that it is to have; 0: the latest */
     uint8_t consent; /* enum plan_consent_state */
 };
 
-struct plan_item {
-    struct plan_type *type;             /* NULL: a Namespace with the label */
-    struct fed_span resource, ns, name; /* in key */
-    char *key;                          /* resource NUL ns NUL name */
-    size_t key_len;
-    /* parsed, in the arena */
+struct plan_version {
     struct fed_arena arena;
-    int64_t generation;
-    bool deleting, orphan, retain_replicas, has_finalizer;
-    bool template_annotations, template_finalizers; /* which are left out */
-    uint32_t delete_options;                        /* of the work, when the object is deleted */
-    char delete_error[160];                         /* why they are none, "" */
-    bool urgent;                                    /* waits for nothing (hold.c) */
-    bool label_federated;                           /* Namespace items: federated: "true" */
-    struct fed_span labels;                         /* of Namespace items: text */
-    struct fed_span bound; /* names of the policies that bind who wrote the placement */
     struct plan_placement placement;
     struct plan_blob *blob;
     struct fed_span api_version; /* of the member object */
@@ -141,16 +132,39 @@ struct plan_item {
     size_t n_selecting;                                 /* of them by selector */
     const struct plan_override *const *named_overrides; /* the others, by name */
     size_t n_named_overrides;
+    bool template_annotations, template_finalizers; /* which are left out */
     const char *error; /* for all clusters: "", ApplyOverridesFailed, ComputeResourceFailed */
     char message[300];
     enum hub_placement_problem problem;
-    bool system;  /* in or for a namespace that is never federated */
-    bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
-    /* planned */
     struct plan_piece
         *shared; /* counted: the work of clusters without overrides, made when first needed */
     struct fed_map variants; /* counted: works with overrides of which none is for one cluster
                                 alone, by plan_overrides_key */
+};
+
+struct plan_item {
+    struct plan_type *type;             /* NULL: a Namespace with the label */
+    struct fed_span resource, ns, name; /* in key */
+    char *key;                          /* resource NUL ns NUL name */
+    size_t key_len;
+    /* parsed */
+    int64_t generation;
+    bool deleting, orphan, retain_replicas, has_finalizer;
+    uint32_t delete_options; /* of the work, when the object is deleted */
+    char delete_error[160];  /* why they are none, "" */
+    bool urgent;             /* waits for nothing (hold.c) */
+    bool label_federated;    /* Namespace items: federated: "true" */
+    struct fed_span labels;  /* of Namespace items: text; in latest */
+    struct fed_span bound; /* names of the policies that bind who wrote the placement; in latest */
+    struct plan_version *latest;  /* as it is stored; never NULL */
+    bool governed;                /* its clusters' versions are asked for (gate.h) */
+    bool regated;                 /* answers changed, and no round with them is durable yet */
+    size_t n_regated;             /* pairs */
+    struct plan_earlier *earlier; /* versions that pairs have besides the latest */
+    size_t n_earlier;             /* slots */
+    bool system;                  /* in or for a namespace that is never federated */
+    bool ignored; /* a FederatedNamespace under a wrong name or for a system namespace */
+    /* planned */
     struct plan_pair *pairs; /* by cluster name */
     size_t n_pairs, cap_pairs;
     struct plan_policy **policies; /* for it, then for the Namespace that it is in */
@@ -217,8 +231,10 @@ struct hub_plan {
     struct hub_objects *objects;
     const struct hub_kinds *kinds;
     struct hub_objects_member member;
-    uint64_t seen;           /* revision up to which changes were taken in */
-    struct fed_timer *retry; /* after a failed commit */
+    struct hub_gates gates;      /* all NULL: none */
+    enum hub_gate_taking taking; /* what is taken in now */
+    uint64_t seen;               /* revision up to which changes were taken in */
+    struct fed_timer *retry;     /* after a failed commit */
     uint32_t epoch;
     uint64_t round;    /* counts them */
     uint64_t computed; /* pairs, since the start */
@@ -261,6 +277,8 @@ struct hub_plan {
     struct fed_manifest out[2];
     struct hub_planned_cluster *out_clusters;
     size_t out_clusters_cap;
+    struct fed_arena out_text;
+    const char *out_why; /* in it, the last one; NULL: none */
 };
 
 /* ---- item.c ---- */
@@ -275,8 +293,6 @@ struct plan_item *plan_item_get(struct hub_plan *plan, const struct hub_object_r
 FED_MUST_USE enum fed_err plan_item_new(struct hub_plan *plan, const struct hub_object_ref *ref,
     struct plan_type *type, struct plan_item **out);
 void plan_item_free(struct hub_plan *plan, struct plan_item *item);
-/* A copy in the item's arena; at is NULL when memory is out. */
-struct fed_span plan_item_keep(struct plan_item *item, struct fed_span text);
 /* The works that several clusters share are made anew: type or settings changed. */
 void plan_item_forget_pieces(struct hub_plan *plan, struct plan_item *item);
 void plan_item_mark(
@@ -284,6 +300,22 @@ void plan_item_mark(
 void plan_item_touch(struct hub_plan *plan, struct plan_item *item);
 /* What is wrong with where it should go. */
 enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item);
+
+/* ---- version.c ---- */
+/* An empty one, which selects nothing. */
+FED_MUST_USE enum fed_err plan_version_new(struct hub_plan *plan, struct plan_version **out);
+void plan_version_free(struct hub_plan *plan, struct plan_version *version);
+/* Parses a spec into one that is empty. FED_ERR_NOMEM only; what is wrong with the spec is kept in
+ * it. */
+FED_MUST_USE enum fed_err plan_version_parse(struct hub_plan *plan, struct plan_version *version,
+    const struct plan_type *type, struct fed_json_doc *doc, const struct fed_json *spec);
+/* A copy that lives as long; at is NULL when memory is out. */
+struct fed_span plan_version_keep(struct plan_version *version, struct fed_span text);
+/* Whether the content of the work is what the version gives the cluster. */
+FED_MUST_USE enum fed_err plan_version_gives(struct hub_plan *plan,
+    const struct plan_version *version, const struct plan_cluster *cluster,
+    const struct fed_work *work, bool *out);
+void plan_version_forget_pieces(struct hub_plan *plan, struct plan_version *version);
 
 /* ---- select.c ---- */
 /* The FederatedNamespace of a namespace, NULL when there is none that counts; and whether the
@@ -296,6 +328,9 @@ bool plan_namespace_places(
 /* Whether placement selects the cluster, whatever becomes of it. */
 bool plan_item_selects(
     struct hub_plan *plan, struct plan_item *item, const struct plan_cluster *cluster);
+/* Whether a version's placement does, of a cluster that the latest one's selects. */
+bool plan_version_selects(struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_version *version, const struct plan_cluster *cluster);
 /* Whether what the item means for a cluster may differ with its labels. */
 bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
     const struct fed_json *labels, const struct fed_json *other);
@@ -355,18 +390,18 @@ void plan_delete_options_parse(struct plan_item *item, const struct fed_json *an
 
 /* ---- override.c ---- */
 /* FED_ERR_INVALID, FED_ERR_LIMIT with diag: the object is refused for all clusters. */
-FED_MUST_USE enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
+FED_MUST_USE enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_version *version,
     const struct fed_json *overrides, struct fed_diag *diag);
-void plan_overrides_fini(struct hub_plan *plan, struct plan_item *item);
-void plan_overrides_match(
-    const struct plan_item *item, const struct plan_cluster *cluster, struct plan_overrides *out);
+void plan_overrides_fini(struct plan_version *version);
+void plan_overrides_match(const struct plan_version *version, const struct plan_cluster *cluster,
+    struct plan_overrides *out);
 /* All their operations as one list; at least one entry. */
 FED_MUST_USE enum fed_err plan_overrides_join(
     const struct plan_overrides *from, struct fed_buf *out);
 struct fed_span plan_overrides_key(const struct plan_overrides *from);
 /* Whether a cluster with the one labels gets other overrides than with the others. */
-bool plan_overrides_differ(
-    const struct plan_item *item, const struct fed_json *labels, const struct fed_json *other);
+bool plan_overrides_differ(const struct plan_version *version, const struct fed_json *labels,
+    const struct fed_json *other);
 FED_MUST_USE enum fed_err plan_overrides_admit(
     struct hub_plan *plan, struct hub_admission *admission, struct fed_diag *diag);
 /* ---- stopped.c ---- */
@@ -403,7 +438,7 @@ FED_MUST_USE enum fed_err plan_holds_load(struct hub_plan *plan); /* once items 
 /* Takes from the piece, a reference of the caller's, what only asks for reports that the cluster's
  * agent does not know. */
 FED_MUST_USE enum fed_err plan_knows_fit(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_cluster *cluster, struct plan_piece **piece);
+    struct plan_version *version, const struct plan_cluster *cluster, struct plan_piece **piece);
 /* Whether its agent understands how a work is to be deleted. */
 bool plan_knows_delete(const struct plan_cluster *cluster);
 /* Part of the round's commit; and when that is durable. */
@@ -439,11 +474,13 @@ void plan_blob_unref(struct hub_plan *plan, struct plan_blob *blob);
 FED_MUST_USE enum fed_err plan_piece_new(struct hub_plan *plan, struct plan_item *owner,
     const struct fed_work *work, struct plan_blob *blob, struct plan_piece **out);
 void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
-/* The piece for this cluster: the shared one, or one with its overrides, which those share that
- * match the same entries; the caller gets a reference. FED_ERR_INVALID, FED_ERR_LIMIT with diag
- * when the overrides do not fit the template; FED_ERR_CONFLICT: a member would refuse it. */
+/* The version's piece for this cluster: the shared one, or one with its overrides, which those
+ * share that match the same entries; the caller gets a reference. FED_ERR_INVALID, FED_ERR_LIMIT
+ * with diag when the overrides do not fit the template; FED_ERR_CONFLICT: a member would refuse it.
+ */
 FED_MUST_USE enum fed_err plan_piece_for(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag);
+    struct plan_version *version, const struct plan_cluster *cluster, struct plan_piece **out,
+    struct fed_diag *diag);
 /* The item's work without content and options of its own. */
 void plan_item_describe(
     const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);

@@ -33,8 +33,9 @@ static uint32_t left_out(uint32_t options, uint64_t knows)
 
 /* Those that get the same share one: by the piece that it is made from and what is left out. One
  * that is for this cluster alone has nobody to share it with. */
-static enum fed_err piece_less(struct hub_plan *plan, struct plan_item *item, uint32_t options,
-    struct plan_piece *from, struct plan_piece **out)
+static enum fed_err piece_less(struct hub_plan *plan, struct plan_item *item,
+    struct plan_version *version, uint32_t options, struct plan_piece *from,
+    struct plan_piece **out)
 {
     struct fed_work work = from->work;
     uint8_t key[sizeof from + sizeof options];
@@ -43,7 +44,7 @@ static enum fed_err piece_less(struct hub_plan *plan, struct plan_item *item, ui
 
     memcpy(key, &from, sizeof from);
     memcpy(key + sizeof from, &options, sizeof options);
-    piece = from->refs > 1 ? fed_map_get(&item->variants, fed_span_of(key, sizeof key)) : NULL;
+    piece = from->refs > 1 ? fed_map_get(&version->variants, fed_span_of(key, sizeof key)) : NULL;
     if (piece) {
         piece->refs++;
         *out = piece;
@@ -52,7 +53,7 @@ static enum fed_err piece_less(struct hub_plan *plan, struct plan_item *item, ui
     work.options &= ~options;
     err = plan_piece_new(plan, item, &work, from->blob, &piece);
     if (!err && from->refs > 1) {
-        err = fed_map_put(&item->variants, fed_span_of(key, sizeof key), piece);
+        err = fed_map_put(&version->variants, fed_span_of(key, sizeof key), piece);
         if (!err)
             piece->refs++;
         else
@@ -64,7 +65,7 @@ static enum fed_err piece_less(struct hub_plan *plan, struct plan_item *item, ui
 }
 
 enum fed_err plan_knows_fit(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_cluster *cluster, struct plan_piece **piece)
+    struct plan_version *version, const struct plan_cluster *cluster, struct plan_piece **piece)
 {
     uint32_t options = left_out((*piece)->work.options, cluster->knows);
     struct plan_piece *less;
@@ -72,7 +73,7 @@ enum fed_err plan_knows_fit(struct hub_plan *plan, struct plan_item *item,
 
     if (!options)
         return FED_OK;
-    err = piece_less(plan, item, options, *piece, &less);
+    err = piece_less(plan, item, version, options, *piece, &less);
     if (err)
         return err;
     plan_piece_unref(plan, *piece);

@@ -22,13 +22,13 @@ static const struct fed_json *selector_of(const struct fed_json *entry)
 }
 
 /* Whom the entry is for. An entry without either is for nobody, as in KubeFed. */
-static enum fed_err parse_whom(struct hub_plan *plan, struct plan_item *item,
+static enum fed_err parse_whom(struct hub_plan *plan, struct plan_version *version,
     const struct fed_json *from, struct plan_override *to, struct fed_diag *diag)
 {
     const struct fed_json *selector = selector_of(from);
     enum fed_err err;
 
-    to->cluster = plan_item_keep(item, fed_json_string(fed_json_get(from, "clusterName")));
+    to->cluster = plan_version_keep(version, fed_json_string(fed_json_get(from, "clusterName")));
     if (!to->cluster.at)
         return FED_ERR_NOMEM;
     if (!selector)
@@ -36,7 +36,7 @@ static enum fed_err parse_whom(struct hub_plan *plan, struct plan_item *item,
     if (to->cluster.len)
         return fed_diag_set(
             diag, FED_ERR_INVALID, "clusterName and clusterSelector exclude each other");
-    if (++item->n_selecting > PLAN_OVERRIDE_SELECTORS_MAX)
+    if (++version->n_selecting > PLAN_OVERRIDE_SELECTORS_MAX)
         return fed_diag_set(diag, FED_ERR_LIMIT, "more than %u entries with a clusterSelector",
             PLAN_OVERRIDE_SELECTORS_MAX);
     err = fed_selector_from_object(plan->mem, selector, &to->selector, diag);
@@ -45,12 +45,12 @@ static enum fed_err parse_whom(struct hub_plan *plan, struct plan_item *item,
 
 /* One entry, checked and made canonical. What is wrong with any refuses the object for all
  * clusters. */
-static enum fed_err parse_entry(struct hub_plan *plan, struct plan_item *item,
+static enum fed_err parse_entry(struct hub_plan *plan, struct plan_version *version,
     const struct fed_json *from, struct plan_override *to, struct fed_diag *diag)
 {
     const struct fed_json *operations = fed_json_get(from, "clusterOverrides");
     struct fed_buf bytes;
-    enum fed_err err = parse_whom(plan, item, from, to, diag);
+    enum fed_err err = parse_whom(plan, version, from, to, diag);
 
     if (err || fed_json_count(operations) == 0)
         return err;
@@ -60,7 +60,7 @@ static enum fed_err parse_entry(struct hub_plan *plan, struct plan_item *item,
     fed_buf_init(&bytes, plan->mem, FED_WORK_OVERRIDES_MAX);
     err = fed_json_put_canonical(&bytes, operations);
     if (!err) {
-        to->operations = plan_item_keep(item, fed_buf_span(&bytes));
+        to->operations = plan_version_keep(version, fed_buf_span(&bytes));
         err = to->operations.at ? FED_OK : FED_ERR_NOMEM;
     }
     fed_buf_fini(&bytes);
@@ -76,25 +76,25 @@ static int by_cluster(const void *a, const void *b)
 }
 
 /* The entries with a name, sorted by it. No name stands twice, not even the empty one. */
-static enum fed_err index_names(struct plan_item *item, struct fed_diag *diag)
+static enum fed_err index_names(struct plan_version *version, struct fed_diag *diag)
 {
     const struct plan_override **named =
-        fed_alloc_array(&item->arena.alloc, item->n_overrides, sizeof *named);
+        fed_alloc_array(&version->arena.alloc, version->n_overrides, sizeof *named);
     size_t n = 0;
 
     if (!named)
         return FED_ERR_NOMEM;
-    for (size_t i = 0; i < item->n_overrides; i++)
-        if (!item->overrides[i].selector)
-            named[n++] = &item->overrides[i];
+    for (size_t i = 0; i < version->n_overrides; i++)
+        if (!version->overrides[i].selector)
+            named[n++] = &version->overrides[i];
     qsort((void *)named, n, sizeof *named, by_cluster);
     for (size_t i = 1; i < n; i++)
         if (fed_span_eq(named[i - 1]->cluster, named[i]->cluster))
             return fed_diag_set(diag, FED_ERR_INVALID,
                 "cluster \"" FED_SPAN_FMT "\" appears more than once",
                 FED_SPAN_ARG(named[i]->cluster));
-    item->named_overrides = named;
-    item->n_named_overrides = n;
+    version->named_overrides = named;
+    version->n_named_overrides = n;
     return FED_OK;
 }
 
@@ -106,7 +106,7 @@ static enum fed_err entry_wrong(
     return fed_diag_prefix(diag, err, "overrides[%zu]", index);
 }
 
-enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
+enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_version *version,
     const struct fed_json *overrides, struct fed_diag *diag)
 {
     size_t n = fed_json_count(overrides);
@@ -115,34 +115,33 @@ enum fed_err plan_overrides_parse(struct hub_plan *plan, struct plan_item *item,
 
     if (n == 0)
         return FED_OK;
-    item->overrides = fed_alloc_array(&item->arena.alloc, n, sizeof *item->overrides);
-    if (!item->overrides)
+    version->overrides = fed_alloc_array(&version->arena.alloc, n, sizeof *version->overrides);
+    if (!version->overrides)
         return FED_ERR_NOMEM;
     for (size_t i = 0; !err && fed_json_iter_next(&it); i++) {
-        struct plan_override *to = &item->overrides[item->n_overrides++];
+        struct plan_override *to = &version->overrides[version->n_overrides++];
 
         *to = (struct plan_override){.operations = fed_span_text("")};
-        err = parse_entry(plan, item, it.value, to, diag);
+        err = parse_entry(plan, version, it.value, to, diag);
         if (err && err != FED_ERR_NOMEM)
             err = entry_wrong(to, i, err, diag);
     }
-    return err ? err : index_names(item, diag);
+    return err ? err : index_names(version, diag);
 }
 
-void plan_overrides_fini(struct hub_plan *plan, struct plan_item *item)
+void plan_overrides_fini(struct plan_version *version)
 {
-    plan_item_forget_pieces(plan, item);
-    for (size_t i = 0; i < item->n_overrides; i++)
-        fed_selector_free(item->overrides[i].selector);
-    item->overrides = NULL;
-    item->n_overrides = item->n_selecting = item->n_named_overrides = 0;
-    item->named_overrides = NULL;
+    for (size_t i = 0; i < version->n_overrides; i++)
+        fed_selector_free(version->overrides[i].selector);
+    version->overrides = NULL;
+    version->n_overrides = version->n_selecting = version->n_named_overrides = 0;
+    version->named_overrides = NULL;
 }
 
 /* ---- what a cluster gets ---- */
 
 struct among_named {
-    const struct plan_item *item;
+    const struct plan_version *version;
     struct fed_span name;
 };
 
@@ -150,33 +149,33 @@ static int order_of_named(const void *ctx, size_t index)
 {
     const struct among_named *among = ctx;
 
-    return fed_span_cmp(among->item->named_overrides[index]->cluster, among->name);
+    return fed_span_cmp(among->version->named_overrides[index]->cluster, among->name);
 }
 
 static const struct plan_override *named_for(
-    const struct plan_item *item, const struct plan_cluster *cluster)
+    const struct plan_version *version, const struct plan_cluster *cluster)
 {
-    struct among_named among = {item, fed_span_text(cluster->name)};
+    struct among_named among = {version, fed_span_text(cluster->name)};
     size_t index;
 
-    return fed_bisect(item->n_named_overrides, order_of_named, &among, &index)
-               ? item->named_overrides[index]
+    return fed_bisect(version->n_named_overrides, order_of_named, &among, &index)
+               ? version->named_overrides[index]
                : NULL;
 }
 
-void plan_overrides_match(
-    const struct plan_item *item, const struct plan_cluster *cluster, struct plan_overrides *out)
+void plan_overrides_match(const struct plan_version *version, const struct plan_cluster *cluster,
+    struct plan_overrides *out)
 {
-    const struct plan_override *named = named_for(item, cluster);
+    const struct plan_override *named = named_for(version, cluster);
 
     *out = (struct plan_overrides){.named = named && named->operations.len};
-    if (item->n_selecting == 0) {
+    if (version->n_selecting == 0) {
         if (out->named)
             out->entries[out->n++] = named;
         return;
     }
-    for (size_t i = 0; i < item->n_overrides; i++) {
-        const struct plan_override *entry = &item->overrides[i];
+    for (size_t i = 0; i < version->n_overrides; i++) {
+        const struct plan_override *entry = &version->overrides[i];
 
         if (entry->operations.len == 0)
             continue;
@@ -203,10 +202,10 @@ struct fed_span plan_overrides_key(const struct plan_overrides *from)
 }
 
 bool plan_overrides_differ(
-    const struct plan_item *item, const struct fed_json *labels, const struct fed_json *other)
+    const struct plan_version *version, const struct fed_json *labels, const struct fed_json *other)
 {
-    for (size_t i = 0; item->n_selecting && i < item->n_overrides; i++) {
-        const struct fed_selector *selector = item->overrides[i].selector;
+    for (size_t i = 0; version->n_selecting && i < version->n_overrides; i++) {
+        const struct fed_selector *selector = version->overrides[i].selector;
 
         if (selector && fed_selector_match(selector, labels) != fed_selector_match(selector, other))
             return true;

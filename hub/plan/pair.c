@@ -1,4 +1,5 @@
 /* pair.c - what one federated object means for one cluster. */
+#include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
 
 #include <string.h>
@@ -47,20 +48,20 @@ static const char *refusal_of(struct plan_item *item, const struct plan_cluster 
     return pair && pair->piece ? "UpdateFailed" : "CreationFailed";
 }
 
-/* What would be sent to a cluster that is selected, or why nothing can be. */
+/* What would be sent of a version to a cluster that is selected, or why nothing can be. */
 static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_cluster *cluster, struct plan_wish *wish)
+    struct plan_version *version, const struct plan_cluster *cluster, struct plan_wish *wish)
 {
     enum fed_err err;
 
-    if (item->error[0]) {
-        wish->error = item->error;
-        fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", item->message);
+    if (version->error[0]) {
+        wish->error = version->error;
+        fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", version->message);
         return FED_OK;
     }
-    err = plan_piece_for(plan, item, cluster, &wish->piece, &wish->diag);
+    err = plan_piece_for(plan, item, version, cluster, &wish->piece, &wish->diag);
     if (!err) {
-        err = plan_knows_fit(plan, item, cluster, &wish->piece);
+        err = plan_knows_fit(plan, item, version, cluster, &wish->piece);
         if (!err)
             return FED_OK;
         plan_piece_unref(plan, wish->piece);
@@ -74,21 +75,28 @@ static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
     return FED_OK;
 }
 
-enum fed_err plan_pair_place(
-    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+/* Nothing can be made for it: it keeps what it has. */
+static enum fed_err pair_cannot(struct hub_plan *plan, struct plan_item *item,
+    struct plan_cluster *cluster, const char *error, const char *message)
+{
+    enum fed_err err = plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
+
+    return err ? err : pair_refuse(plan, item, cluster, error, message);
+}
+
+static enum fed_err place_version(struct hub_plan *plan, struct plan_item *item,
+    struct plan_version *version, struct plan_cluster *cluster)
 {
     struct plan_wish wish = {.error = ""};
     struct fed_diag diag = {""};
     struct plan_piece *piece;
     struct plan_pair *pair;
-    enum fed_err err = wish_piece(plan, item, cluster, &wish);
+    enum fed_err err = wish_piece(plan, item, version, cluster, &wish);
 
     if (err)
         return err;
-    if (wish.error[0]) {
-        err = plan->loading ? plan_pair_keep(plan, item, cluster) : FED_OK;
-        return err ? err : pair_refuse(plan, item, cluster, wish.error, wish.diag.text);
-    }
+    if (wish.error[0])
+        return pair_cannot(plan, item, cluster, wish.error, wish.diag.text);
     piece = wish.piece;
     if (plan_hold_keeps(plan, item, cluster, piece)) {
         plan_piece_unref(plan, piece);
@@ -124,6 +132,34 @@ enum fed_err plan_pair_place(
         plan_hold_end_pair(pair);
     }
     return err;
+}
+
+/* The pair gets what was chosen for it. */
+static enum fed_err place_choice(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_choice *choice, struct plan_cluster *cluster)
+{
+    struct plan_pair *pair;
+    enum fed_err err = choice->error[0]
+                           ? pair_cannot(plan, item, cluster, choice->error, choice->diag.text)
+                           : place_version(plan, item, choice->version, cluster);
+
+    pair = plan_pair_find(item, cluster);
+    if (pair) {
+        pair->withheld = false;
+        plan_gate_note(plan, item, pair, choice->slot);
+    }
+    return err;
+}
+
+enum fed_err plan_pair_place(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct plan_choice choice;
+    enum fed_err err = plan_gate_choose(plan, item, cluster, &choice);
+
+    if (!choice.version && !choice.error[0])
+        choice.version = item->latest;
+    return err ? err : place_choice(plan, item, &choice, cluster);
 }
 
 /* The work gets the options with which it is to leave (to let go of the object, how to delete it),
@@ -240,10 +276,18 @@ static enum fed_err pair_forbid(struct hub_plan *plan, struct plan_item *item,
     if (err || pair->state == PLAN_PAIR_RELEASING || pair->state == PLAN_PAIR_REMOVING)
         return err;
     plan_pair_clear_fault(plan, pair);
+    plan_gate_note(plan, item, pair, 0);
+    pair->withheld = false;
     if (pair->state != PLAN_PAIR_FORBIDDEN)
         plan_pair_set_state(pair, PLAN_PAIR_FORBIDDEN);
     plan_pair_set_policy(plan, item, pair, policy, false);
     return FED_OK;
+}
+
+/* After a start a copy that awaits consent is known by that alone. */
+static bool is_there(const struct plan_pair *pair)
+{
+    return pair && (pair->state == PLAN_PAIR_PRESENT || pair->consent == PLAN_CONSENT_AWAITS);
 }
 
 /* A cluster that the placement selects. there: the object is in it already, whatever the pair
@@ -251,6 +295,7 @@ static enum fed_err pair_forbid(struct hub_plan *plan, struct plan_item *item,
 static enum fed_err pair_want(
     struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster, bool there)
 {
+    struct plan_choice choice;
     struct plan_policy *policy;
     struct plan_pair *pair;
     enum fed_err err = plan_policy_forbids(plan, item, cluster, &policy);
@@ -258,14 +303,18 @@ static enum fed_err pair_want(
     if (err)
         return err;
     pair = plan_pair_find(item, cluster);
+    if (policy && !there && !is_there(pair) && !plan_waiting_recalled(item, cluster))
+        return pair_forbid(plan, item, cluster, policy);
+    err = plan_gate_choose(plan, item, cluster, &choice);
+    if (err)
+        return err;
+    if (!plan_choice_places(plan, item, &choice, cluster))
+        return plan_pair_withhold(plan, item, &choice, cluster);
     if (pair && !policy) /* taken back, when it was to leave */
         plan_consent_set(pair, PLAN_CONSENT_NONE);
-    if (policy && !there && !(pair && pair->state == PLAN_PAIR_PRESENT) &&
-        !plan_waiting_recalled(item, cluster))
-        return pair_forbid(plan, item, cluster, policy);
     /* Held while its type was stopped, which may mean nothing: it gets nothing new. */
     if (!policy || !pair || !pair->piece || !(pair->piece->work.options & FED_WORK_HELD))
-        err = plan_pair_place(plan, item, cluster);
+        err = place_choice(plan, item, &choice, cluster);
     pair = plan_pair_find(item, cluster);
     if (!err && pair && (policy || pair->policy))
         plan_pair_set_policy(plan, item, pair, policy, policy && pair->state == PLAN_PAIR_PRESENT);
@@ -281,8 +330,8 @@ enum fed_err plan_pair_confirmed(
         struct plan_cluster *cluster = pair->cluster;
 
         plan_pair_drop(plan, item, pair);
-        /* Where a policy took it away, the cluster is still shown as left out. */
-        return plan->n_policies && !item->gone && !item->deleting
+        /* Where a policy took it away, or it went back to nothing, that is still shown. */
+        return (plan->n_policies || item->governed) && !item->gone && !item->deleting
                    ? plan_pair_update(plan, item, cluster)
                    : FED_OK;
     }
@@ -297,18 +346,24 @@ enum fed_err plan_pair_confirmed(
 }
 
 /* The label of a Namespace and its FederatedNamespace stand for the same object in the member: the
- * one of them that selects the cluster when this one no longer does. NULL for every other kind, and
- * when the namespace is to go. */
+ * other one. NULL for every other kind. */
+static struct plan_item *other_form(struct hub_plan *plan, const struct plan_item *item)
+{
+    if (!item->type)
+        return plan_namespace_item(plan, item->name);
+    if (!item->type->is_namespace || item->ignored)
+        return NULL;
+    return plan_item_get(plan,
+        &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
+}
+
+/* The one of them that selects the cluster when this one no longer does. NULL when the namespace is
+ * to go. */
 static struct plan_item *successor(
     struct hub_plan *plan, const struct plan_item *item, const struct plan_cluster *cluster)
 {
-    struct plan_item *other = NULL;
+    struct plan_item *other = other_form(plan, item);
 
-    if (!item->type)
-        other = plan_namespace_item(plan, item->name);
-    else if (item->type->is_namespace && !item->ignored)
-        other = plan_item_get(plan,
-            &(struct hub_object_ref){.resource = fed_span_text("namespaces"), .name = item->name});
     return other && plan_item_selects(plan, other, cluster) ? other : NULL;
 }
 
@@ -318,7 +373,7 @@ static enum fed_err pair_hand_over(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, struct plan_item *to)
 {
     const struct plan_pair *taken;
-    enum fed_err err = pair_want(plan, to, pair->cluster, is_in_manifest(pair));
+    enum fed_err err = pair_want(plan, to, pair->cluster, is_in_manifest(pair) || is_there(pair));
 
     if (err)
         return err;
@@ -342,7 +397,7 @@ static enum fed_err pair_recall(
         return FED_OK;
     item->deleting = false;
     selected = plan_item_selects(plan, item, cluster);
-    if (selected && !item->error[0])
+    if (selected && (item->governed || !item->latest->error[0]))
         err = pair_want(plan, item, cluster, false);
     item->deleting = true;
     pair = plan_pair_find(item, cluster);
@@ -354,11 +409,23 @@ static bool is_ending(const struct plan_item *item)
     return item->gone || item->deleting;
 }
 
+/* The other form of the namespace does not select the cluster either, but its copy, which is the
+ * same, stays there until somebody consents. */
+static bool is_kept_by_other(
+    struct hub_plan *plan, const struct plan_item *item, const struct plan_pair *pair)
+{
+    struct plan_item *other = other_form(plan, item);
+    const struct plan_pair *kept = other ? plan_pair_find(other, pair->cluster) : NULL;
+
+    return kept && kept->consent == PLAN_CONSENT_AWAITS &&
+           (is_ending(item) || pair->consent != PLAN_CONSENT_AWAITS);
+}
+
 /* A type that is stopped keeps what is there; so does a placement that cannot be computed. */
 static bool is_frozen(const struct hub_plan *plan, const struct plan_item *item)
 {
     return !plan_type_runs(plan, item->type) ||
-           (!is_ending(item) && item->problem == HUB_PLACEMENT_COMPUTE_FAILED);
+           (!is_ending(item) && item->latest->problem == HUB_PLACEMENT_COMPUTE_FAILED);
 }
 
 enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
@@ -372,7 +439,7 @@ enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
     out->selected = !is_ending(item) && plan_item_selects(plan, item, cluster);
     if (out->selected) {
         err = plan_policy_forbids(plan, item, cluster, &out->policy);
-        return err ? err : wish_piece(plan, item, cluster, out);
+        return err ? err : wish_piece(plan, item, item->latest, cluster, out);
     }
     out->handed_over = successor(plan, item, cluster) != NULL;
     return FED_OK;
@@ -398,5 +465,10 @@ enum fed_err plan_pair_update(
     if (!pair)
         return FED_OK;
     next = successor(plan, item, cluster);
-    return next ? pair_hand_over(plan, item, pair, next) : plan_pair_unplace(plan, item, pair);
+    if (next)
+        return pair_hand_over(plan, item, pair, next);
+    if (!is_kept_by_other(plan, item, pair))
+        return plan_pair_unplace(plan, item, pair);
+    plan_pair_drop(plan, item, pair);
+    return FED_OK;
 }

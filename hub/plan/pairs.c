@@ -1,4 +1,5 @@
 /* pairs.c - the table of pairs: each is in its object's list, by cluster, and in its cluster's. */
+#include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
 #include "proto/base/bisect.h"
 
@@ -128,6 +129,8 @@ void plan_pair_drop(struct hub_plan *plan, struct plan_item *item, struct plan_p
 
     plan_pair_set_state(pair, PLAN_PAIR_REFUSED);
     plan_pair_set_policy(plan, item, pair, NULL, false);
+    plan_gate_note(plan, item, pair, 0);
+    item->n_regated -= pair->regate;
     plan_pair_unlist(pair);
     plan_pair_fini(plan, pair);
     item->n_pairs--;

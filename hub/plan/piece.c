@@ -106,7 +106,7 @@ static void identify(const struct plan_item *item, struct fed_work *work)
 {
     const struct plan_type *type = item->type;
 
-    *work = (struct fed_work){.api_version = item->api_version, .name = item->name};
+    *work = (struct fed_work){.api_version = item->latest->api_version, .name = item->name};
     work->kind = fed_span_text(type ? type->target_kind : "Namespace");
     work->plural = fed_span_text(type ? type->target_plural : "namespaces");
     if (type && type->target_namespaced) {
@@ -182,42 +182,46 @@ static enum fed_err try_render(struct hub_plan *plan, struct fed_work *work,
     return err;
 }
 
-static enum fed_err piece_without(
-    struct hub_plan *plan, struct plan_item *item, struct plan_piece **out, struct fed_diag *diag)
+static enum fed_err piece_without(struct hub_plan *plan, struct plan_item *item,
+    struct plan_version *version, struct plan_piece **out, struct fed_diag *diag)
 {
     struct fed_work work;
     enum fed_err err;
 
-    if (!item->shared) {
+    if (!version->shared) {
         plan_item_describe(plan, item, &work);
-        work.blob = item->blob->digest;
+        work.api_version = version->api_version;
+        work.blob = version->blob->digest;
         work.overrides = fed_span_text("");
         err = fed_work_check(&work, diag);
         if (!err)
-            err = plan_piece_new(plan, item, &work, item->blob, &item->shared);
+            err = plan_piece_new(plan, item, &work, version->blob, &version->shared);
         if (err)
             return err;
     }
-    item->shared->refs++;
-    *out = item->shared;
+    version->shared->refs++;
+    *out = version->shared;
     return FED_OK;
 }
 
 static enum fed_err piece_with(struct hub_plan *plan, struct plan_item *item,
-    struct fed_span operations, struct plan_piece **out, struct fed_diag *diag)
+    const struct plan_version *version, struct fed_span operations, struct plan_piece **out,
+    struct fed_diag *diag)
 {
     struct fed_work work;
     enum fed_err err;
 
     plan_item_describe(plan, item, &work);
-    work.blob = item->blob->digest;
+    work.api_version = version->api_version;
+    work.blob = version->blob->digest;
     work.overrides = operations;
-    err = try_render(plan, &work, item->blob, diag);
-    return err ? err : plan_piece_new(plan, item, &work, item->blob, out);
+    err = try_render(plan, &work, version->blob, diag);
+    return err ? err : plan_piece_new(plan, item, &work, version->blob, out);
 }
 
 static enum fed_err piece_joined(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_overrides *overrides, struct plan_piece **out, struct fed_diag *diag)
+    const struct plan_version *version, const struct plan_overrides *overrides,
+    struct plan_piece **out, struct fed_diag *diag)
 {
     struct fed_buf joined;
     enum fed_err err;
@@ -227,33 +231,34 @@ static enum fed_err piece_joined(struct hub_plan *plan, struct plan_item *item,
     if (err == FED_ERR_LIMIT)
         fed_diag_set(diag, err, "the overrides of this cluster are larger than 64 KiB");
     if (!err)
-        err = piece_with(plan, item, fed_buf_span(&joined), out, diag);
+        err = piece_with(plan, item, version, fed_buf_span(&joined), out, diag);
     fed_buf_fini(&joined);
     return err;
 }
 
 enum fed_err plan_piece_for(struct hub_plan *plan, struct plan_item *item,
-    const struct plan_cluster *cluster, struct plan_piece **out, struct fed_diag *diag)
+    struct plan_version *version, const struct plan_cluster *cluster, struct plan_piece **out,
+    struct fed_diag *diag)
 {
     struct plan_overrides overrides;
     struct plan_piece *piece;
     struct fed_span key;
     enum fed_err err;
 
-    if (item->n_overrides == 0)
-        return piece_without(plan, item, out, diag);
-    plan_overrides_match(item, cluster, &overrides);
+    if (version->n_overrides == 0)
+        return piece_without(plan, item, version, out, diag);
+    plan_overrides_match(version, cluster, &overrides);
     if (overrides.n == 0)
-        return piece_without(plan, item, out, diag);
+        return piece_without(plan, item, version, out, diag);
     if (overrides.named)
-        return piece_joined(plan, item, &overrides, out, diag);
+        return piece_joined(plan, item, version, &overrides, out, diag);
     key = plan_overrides_key(&overrides);
-    piece = fed_map_get(&item->variants, key);
+    piece = fed_map_get(&version->variants, key);
     if (!piece) {
-        err = piece_joined(plan, item, &overrides, &piece, diag);
+        err = piece_joined(plan, item, version, &overrides, &piece, diag);
         if (err)
             return err;
-        err = fed_map_put(&item->variants, key, piece);
+        err = fed_map_put(&version->variants, key, piece);
         if (err) {
             plan_piece_unref(plan, piece);
             return err;

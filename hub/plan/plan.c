@@ -1,4 +1,5 @@
 /* plan.c - see plan.h: the plan's life, and what changes come in. */
+#include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
 
 #include <stdio.h>
@@ -156,6 +157,17 @@ static enum fed_err load_resource(struct hub_plan *plan, const char *resource)
         plan->objects, fed_span_text(resource), fed_span_text(""), NULL, load_one, plan);
 }
 
+static enum fed_err load_type(struct hub_plan *plan, const struct plan_type *type)
+{
+    enum hub_gate_taking taking = plan->taking;
+    enum fed_err err;
+
+    plan->taking = HUB_GATE_LOADED;
+    err = load_resource(plan, type->resource);
+    plan->taking = taking;
+    return err;
+}
+
 enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from)
 {
     struct plan_type *type = fed_alloc_get(plan->mem, sizeof *type);
@@ -172,7 +184,7 @@ enum fed_err plan_type_add(struct hub_plan *plan, const struct plan_type *from)
     if (type->is_namespace)
         plan->namespaces = type;
     /* While loading the list of types is still being read: their objects follow it. */
-    return plan->loading ? FED_OK : load_resource(plan, type->resource);
+    return plan->loading ? FED_OK : load_type(plan, type);
 }
 
 static enum fed_err type_put(struct hub_plan *plan, struct fed_span bytes)
@@ -246,12 +258,15 @@ static enum fed_err item_put(
     struct hub_plan *plan, const struct hub_change *change, struct plan_type *type)
 {
     struct plan_item *item = plan_item_get(plan, &change->ref);
-    enum fed_err err = FED_OK;
+    bool governed;
+    enum fed_err err = plan_gate_taken(plan, type, &change->ref, change->bytes, &governed);
 
-    if (!item)
+    if (!err && !item)
         err = plan_item_new(plan, &change->ref, type, &item);
     if (err)
         return err;
+    item->governed = governed;
+    plan_gate_stale(plan, item);
     err = type ? plan_item_parse(plan, item, change->bytes)
                : plan_item_parse_namespace(plan, item, change->bytes);
     if (err)
@@ -262,16 +277,21 @@ static enum fed_err item_put(
     return FED_OK;
 }
 
-static void item_remove(struct hub_plan *plan, const struct hub_change *change)
+static enum fed_err item_remove(
+    struct hub_plan *plan, const struct hub_change *change, const struct plan_type *type)
 {
     struct plan_item *item = plan_item_get(plan, &change->ref);
+    bool governed;
+    enum fed_err err = plan_gate_taken(plan, type, &change->ref, fed_span_text(""), &governed);
 
     if (!item)
-        return;
+        return err;
     item->gone = true;
+    item->governed = false;
     plan_item_mark(plan, item);
     if (!item->type || item->type->is_namespace)
         mark_namespace(plan, item->name);
+    return err;
 }
 
 static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
@@ -312,8 +332,7 @@ static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
         return FED_OK;
     if (!deleted)
         return item_put(plan, change, type);
-    item_remove(plan, change);
-    return FED_OK;
+    return item_remove(plan, change, type);
 }
 
 static void take_change(void *ctx, const struct hub_change *change)
@@ -395,7 +414,9 @@ void plan_take_again(struct hub_plan *plan, const struct hub_object_ref *ref)
 void plan_undo_staged(struct hub_plan *plan)
 {
     plan->seen = hub_objects_revision(plan->objects);
+    plan->taking = HUB_GATE_UNDONE;
     hub_objects_each_staged(plan->objects, take_again, plan);
+    plan->taking = HUB_GATE_WRITTEN;
 }
 
 /* ---- life ---- */
@@ -408,6 +429,7 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     enum fed_err err;
 
     plan->loading = true;
+    plan->taking = HUB_GATE_LOADED;
     err = plan_types_load(plan); /* first: looking at rows flushes */
     for (size_t i = 0; !err && i < sizeof resources / sizeof resources[0]; i++)
         err = load_resource(plan, resources[i]);
@@ -430,12 +452,13 @@ static enum fed_err load(struct hub_plan *plan, struct fed_diag *diag)
     if (!err)
         (void)hub_objects_flush(plan->objects, NULL); /* which asks for the round */
     plan->loading = false;
+    plan->taking = HUB_GATE_WRITTEN;
     return err ? fed_diag_prefix(diag, err, "plan: cannot read the objects") : FED_OK;
 }
 
 enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
-    struct hub_objects *objects, const struct hub_kinds *kinds, struct hub_plan **out,
-    struct fed_diag *diag)
+    struct hub_objects *objects, const struct hub_kinds *kinds, const struct hub_gates *gates,
+    struct hub_plan **out, struct fed_diag *diag)
 {
     struct hub_plan *plan = fed_alloc_zero(mem, sizeof *plan);
     struct fed_store *store = hub_objects_store(objects);
@@ -448,6 +471,8 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     plan->log = log;
     plan->objects = objects;
     plan->kinds = kinds;
+    if (gates)
+        plan->gates = *gates;
     plan->settings = hub_kubefed_settings_otherwise();
     fed_consent_limit_default(&plan->consent_limit);
     plan->epoch = store->epoch(store->ctx);
@@ -455,6 +480,7 @@ enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop, struct 
     fed_map_init(&plan->items, mem);
     fed_map_init(&plan->blobs, mem);
     fed_map_init(&plan->scalers, mem);
+    fed_arena_init(&plan->out_text, mem, SIZE_MAX / 2);
     plan->seen = hub_objects_revision(objects);
     plan->member = (struct hub_objects_member){
         .ctx = plan, .prepare = plan_round_prepare, .ended = plan_round_ended};
@@ -511,6 +537,7 @@ void hub_plan_close(struct hub_plan *plan)
             plan->mem, plan->scratch[i], plan->scratch_cap[i] * sizeof *plan->scratch[i]);
     fed_alloc_free(
         plan->mem, plan->out_clusters, plan->out_clusters_cap * sizeof *plan->out_clusters);
+    fed_arena_fini(&plan->out_text);
     fed_alloc_free(plan->mem, plan, sizeof *plan);
 }
 

@@ -19,6 +19,7 @@
 #include "proto/bundle/frame.h"
 
 struct hub_plan;
+struct hub_gates;
 
 /* Called after a round of changes, once per cluster whose manifest changed. */
 typedef void hub_plan_changed(void *ctx, struct fed_span cluster, uint64_t revision);
@@ -27,9 +28,10 @@ typedef void hub_plan_changed(void *ctx, struct fed_span cluster, uint64_t revis
 typedef void hub_plan_object_changed(
     void *ctx, const struct hub_object_ref *ref, uint64_t revision);
 
+/* gates: who decides which version of an object a cluster gets (gates.h); NULL: nobody. */
 FED_MUST_USE enum fed_err hub_plan_open(struct fed_alloc *mem, struct fed_loop *loop,
     struct fed_log *log, struct hub_objects *objects, const struct hub_kinds *kinds,
-    struct hub_plan **out, struct fed_diag *diag);
+    const struct hub_gates *gates, struct hub_plan **out, struct fed_diag *diag);
 void hub_plan_close(struct hub_plan *plan);
 void hub_plan_on_change(struct hub_plan *plan, hub_plan_changed *changed,
     hub_plan_object_changed *object_changed, void *ctx);
@@ -76,6 +78,8 @@ struct hub_planned_cluster {
     const char *message; /* sentence for error or policy, "" when none */
     enum hub_planned_policy policy;
     const char *held;        /* why what is new for it waits; NULL: nothing does */
+    bool gated;              /* so it is by a rollout (gates.h): it has not the latest version, or
+                                is not to have it */
     bool awaits_consent;     /* it is to leave, and stays until somebody consents */
     uint64_t since_revision; /* manifest revision in which the work last changed, or was removed */
     size_t index; /* of the work in the cluster's present manifest; SIZE_MAX when it is not in it */
@@ -100,6 +104,7 @@ struct hub_planned {
     int64_t observed_generation;
     bool deleting;
     bool orphan;               /* its copies are to stay */
+    bool governed;             /* by a rollout policy: see gates.h */
     struct fed_work target;    /* kind, namespace and name in the member, nothing else */
     bool template_annotations; /* the template has some, which are left out */
     bool template_finalizers;
@@ -235,7 +240,8 @@ void hub_plan_asked(
 /* Called when the cluster's agent should ask for its orders. */
 typedef void hub_plan_orders_changed(void *ctx, struct fed_span cluster);
 void hub_plan_on_orders(struct hub_plan *plan, hub_plan_orders_changed *changed, void *ctx);
-/* Appends the answer to GET /r. FED_ERR_NOT_FOUND for a cluster that is not registered. */
+/* Appends the answer to GET /r. FED_ERR_NOT_FOUND for a cluster that is not registered,
+ * FED_ERR_CORRUPT while nobody knows: it is to ask again (consent.h). */
 FED_MUST_USE enum fed_err hub_plan_orders_put(
     struct hub_plan *plan, struct fed_span cluster, struct fed_buf *out);
 /* hub_plan_manifest_at, as the base of a frame: works that left by an order or by consent have the

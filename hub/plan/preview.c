@@ -2,6 +2,7 @@
  * of the same name; the table copies its keys, so that putting the others back cannot fail. */
 #include "hub/plan/preview.h"
 
+#include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
 #include "proto/object/render.h"
 
@@ -220,6 +221,18 @@ static bool row_of(const struct plan_pair *pair, const struct plan_cluster *clus
     return is_going(pair) || is_present(pair);
 }
 
+/* As it is stored: a rollout may be under way. */
+static void row_of_gate(struct preview *p, const struct plan_item *item,
+    const struct plan_pair *pair, struct hub_preview_cluster *row, struct fed_diag *message)
+{
+    const char *why = pair && !row->reason[0] ? plan_gate_why(p->plan, item, pair) : NULL;
+
+    if (!why)
+        return;
+    row->reason = "Waiting";
+    fed_diag_set(message, FED_ERR_BUSY, "%s", why);
+}
+
 static enum fed_err look_at_cluster(struct preview *p, struct plan_item *now,
     struct plan_item *next, const struct plan_cluster *cluster)
 {
@@ -234,6 +247,8 @@ static enum fed_err look_at_cluster(struct preview *p, struct plan_item *now,
     if (err)
         return err;
     if (row_of(pair, cluster, &wish, row, &p->messages[p->n_rows])) {
+        if (now == next)
+            row_of_gate(p, now, pair, row, &p->messages[p->n_rows]);
         p->n_rows++;
         if (p->ask->render && wish.piece && row->action != HUB_PREVIEW_FORBIDDEN)
             err = find_variant(p, wish.piece, &row->variant);
@@ -247,6 +262,7 @@ static enum fed_err look_at(struct preview *p, struct plan_item *now, struct pla
     enum fed_err err = FED_OK;
 
     forget_variants(p);
+    plan_gate_forget_why(p->plan);
     p->n_rows = 0;
     for (size_t i = 0; !err && i < p->plan->n_clusters; i++)
         err = look_at_cluster(p, now, next, p->plan->clusters[i]);
@@ -263,7 +279,7 @@ static void describe(
     if (plan_item_problem(p->plan, item) == HUB_PLACEMENT_COMPUTE_FAILED) {
         out->frozen = true;
         out->reason = "ComputePlacementFailed";
-        out->message = item->message;
+        out->message = item->latest->message;
     } else if (!plan_type_runs(p->plan, type)) {
         out->frozen = true;
         out->reason = "PropagationDisabled";
@@ -281,13 +297,14 @@ static void describe(
     }
 }
 
-static enum fed_err tell(
-    struct preview *p, const struct plan_item *now, const struct plan_item *next, bool asked)
+static enum fed_err tell(struct preview *p, const struct plan_item *now,
+    const struct plan_item *next, const struct hub_preview_change *change)
 {
+    struct hub_gate_outlook rollout = {.governed = false};
     struct fed_span variants[HUB_PREVIEW_VARIANTS_MAX];
     struct hub_preview_object object = {
         .ref = {.resource = next->resource, .ns = next->ns, .name = next->name},
-        .asked = asked,
+        .asked = change != NULL,
         .stored = now && !now->gone,
         .clusters = p->rows,
         .n_clusters = p->n_rows,
@@ -295,6 +312,12 @@ static enum fed_err tell(
         .n_variants = p->n_variants,
         .variants_cut = p->variants_cut};
 
+    enum fed_err err = plan_gate_outlook(
+        p->plan, next->type, &object.ref, change ? change->bytes : fed_span_text(""), &rollout);
+
+    if (err)
+        return err;
+    object.rollout = rollout.governed ? &rollout : NULL;
     describe(p, next, &object);
     for (size_t i = 0; i < p->n_variants; i++)
         variants[i] = fed_buf_span(&p->variants[i].json);
@@ -347,7 +370,7 @@ static enum fed_err tell_followers(struct preview *p)
             continue;
         err = look_at(p, item, item);
         if (!err && something_changes(p))
-            err = tell(p, item, item, false);
+            err = tell(p, item, item, NULL);
     }
     return err;
 }
@@ -361,7 +384,7 @@ static enum fed_err run(struct preview *p, struct fed_diag *diag)
     for (size_t i = 0; !err && i < p->n_items; i++) {
         err = look_at(p, p->items[i].now, p->items[i].next);
         if (!err)
-            err = tell(p, p->items[i].now, p->items[i].next, true);
+            err = tell(p, p->items[i].now, p->items[i].next, &p->ask->changes[i]);
     }
     return err ? err : tell_followers(p);
 }

@@ -2,12 +2,14 @@
  *
  * The objects take the place of the stored ones while the questions are asked, and are gone before
  * the call returns; placement, namespaces, overrides and rendering are those of the real plan
- * (plan_pair_wish). What follows from them is told as well: a FederatedNamespace that selects fewer
- * clusters takes the objects of its namespace from there. Nothing is stored, nobody is notified.
- * Compared with what was planned last; changes of the same turn of the loop are not seen yet. */
+ * (plan_pair_wish); which version a rollout lets a cluster have meanwhile is left out. What follows
+ * from them is told as well: a FederatedNamespace that selects fewer clusters takes the objects of
+ * its namespace from there. Nothing is stored, nobody is notified. Compared with what was planned
+ * last; changes of the same turn of the loop are not seen yet. */
 #ifndef FEDLET_HUB_PLAN_PREVIEW_H
 #define FEDLET_HUB_PLAN_PREVIEW_H
 
+#include "hub/plan/gates.h"
 #include "hub/plan/plan.h"
 
 #define HUB_PREVIEW_OBJECTS_MAX 500u
@@ -34,7 +36,8 @@ struct hub_preview_cluster {
     struct fed_span cluster;
     enum hub_preview_action action;
     const char *reason;  /* of a refusal, KubeFed's word; ForbiddenByPolicy, also of a copy that is
-                            there and waits for its removal; "" */
+                            there and waits for its removal; of an object that is seen as it is
+                            stored Waiting, where a rollout has not come to the cluster; "" */
     const char *message; /* a sentence with it; "" */
     size_t bytes;        /* of template and overrides that this cluster has not got yet; they travel
                             compressed */
@@ -53,7 +56,9 @@ struct hub_preview_object {
     size_t n_clusters;
     const struct fed_span *variants; /* JSON; objects for members, each different one once */
     size_t n_variants;
-    bool variants_cut; /* there are more than HUB_PREVIEW_VARIANTS_MAX */
+    bool variants_cut;                      /* there are more than HUB_PREVIEW_VARIANTS_MAX */
+    const struct hub_gate_outlook *rollout; /* NULL: the object is not governed; else clusters say
+                                               what becomes of them in the end */
 };
 /* Everything is valid during the call. An error ends the preview. */
 typedef enum fed_err hub_preview_told(void *ctx, const struct hub_preview_object *object);

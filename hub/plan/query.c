@@ -1,4 +1,5 @@
 /* query.c - the questions that others ask of the plan. */
+#include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
 
 void hub_plan_counts(const struct hub_plan *plan, struct hub_plan_counts *out)
@@ -56,8 +57,8 @@ bool hub_plan_work_index(struct hub_plan *plan, struct fed_span name, uint64_t r
 
 enum hub_placement_problem plan_item_problem(struct hub_plan *plan, const struct plan_item *item)
 {
-    if (item->problem)
-        return item->problem;
+    if (item->latest->problem)
+        return item->latest->problem;
     if (item->type && item->type->namespaced && !item->type->is_namespace &&
         !plan_namespace_item(plan, item->ns) && !plan_namespace_labelled(plan, item->ns))
         return HUB_PLACEMENT_NAMESPACE_NOT_FEDERATED;
@@ -85,8 +86,10 @@ static void policy_show(const struct plan_pair *pair, struct hub_planned_cluster
     out->awaits_consent = pair->consent == PLAN_CONSENT_AWAITS;
 }
 
-static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *out)
+static void pair_show(struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_pair *pair, struct hub_planned_cluster *out)
 {
+    const char *why = plan_gate_why(plan, item, pair);
     bool in_manifest = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;
 
     *out = (struct hub_planned_cluster){.cluster = fed_span_text(pair->cluster->name),
@@ -94,7 +97,10 @@ static void pair_show(const struct plan_pair *pair, struct hub_planned_cluster *
         .selected = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_REFUSED,
         .error = pair->fault ? pair->fault->error : "",
         .message = pair->fault ? pair->fault->message : "",
-        .held = pair->deferred ? pair->cluster->hold : NULL,
+        .held = why              ? why
+                : pair->deferred ? pair->cluster->hold
+                                 : NULL,
+        .gated = why != NULL,
         .since_revision = pair->since,
         .index = SIZE_MAX,
         .revision = pair->cluster->now.revision,
@@ -130,20 +136,22 @@ enum fed_err hub_plan_object(
         plan->out_clusters = all;
         plan->out_clusters_cap = item->n_pairs;
     }
+    plan_gate_forget_why(plan);
     for (size_t i = 0; i < item->n_pairs; i++)
         if (is_shown(plan, item, &item->pairs[i]))
-            pair_show(&item->pairs[i], &plan->out_clusters[n++]);
+            pair_show(plan, item, &item->pairs[i], &plan->out_clusters[n++]);
     *out = (struct hub_planned){.problem = plan_item_problem(plan, item),
         .collect = item->type ? plan_collects(plan, item->type) : HUB_COLLECT_NOTHING,
-        .message = item->message,
+        .message = item->latest->message,
         .clusters = plan->out_clusters,
         .n_clusters = n,
         .observed_generation = item->generation,
         .deleting = item->deleting,
         .orphan = item->orphan,
+        .governed = item->governed,
         .target = target_of(item),
-        .template_annotations = item->template_annotations,
-        .template_finalizers = item->template_finalizers};
+        .template_annotations = item->latest->template_annotations,
+        .template_finalizers = item->latest->template_finalizers};
     for (size_t i = 0; i < n; i++) {
         out->n_forbidden += plan->out_clusters[i].policy == HUB_POLICY_FORBIDS;
         out->n_waiting += plan->out_clusters[i].policy == HUB_POLICY_WAITS;

@@ -222,6 +222,18 @@ static enum fed_err put_identity(struct review *v, struct fed_json *to, const st
     return err ? err : fed_json_set_string(v->doc, to, "name", object->ref.name);
 }
 
+static enum fed_err put_rollout(
+    struct review *v, struct fed_json *object, const struct hub_gate_outlook *rollout)
+{
+    struct fed_json *to = fed_json_ensure_object(v->doc, object, "rollout");
+    enum fed_err err =
+        to ? fed_json_set_bool(v->doc, to, "begins", rollout->begins) : FED_ERR_NOMEM;
+
+    if (!err)
+        err = set_text_unless_empty(v, to, "policy", rollout->policy);
+    return err ? err : set_text_unless_empty(v, to, "message", rollout->message);
+}
+
 static enum fed_err put_object(
     struct review *v, const struct hub_kind *kind, const struct hub_preview_object *object)
 {
@@ -240,6 +252,8 @@ static enum fed_err put_object(
         err = set_text_unless_empty(v, to, "reason", object->reason);
     if (!err)
         err = set_text_unless_empty(v, to, "message", object->message);
+    if (!err && object->rollout)
+        err = put_rollout(v, to, object->rollout);
     if (!err)
         err = put_rows(v, to, object);
     return err || object->n_variants == 0 ? err : put_variants(v, to, object);

@@ -4,6 +4,7 @@
  * manifests' rows and what finishes deletions. When all that is durable, manifests are turned and
  * others told. When it was undone, what was taken in is read again, and the next round waits a
  * while: so a plan that cannot be stored does not undo the writes of others again and again. */
+#include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
 
 #include <string.h>
@@ -13,8 +14,11 @@ static enum fed_err compute_items(struct hub_plan *plan)
     enum fed_err err = FED_OK;
 
     for (struct plan_item *item = plan->touched; !err && item; item = item->next_touched) {
-        if (!item->dirty)
+        if (!item->dirty) {
+            err = plan_regated_compute(plan, item);
             continue;
+        }
+        plan_regated_forget(item);
         for (size_t i = 0; !err && i < plan->n_clusters; i++)
             err = plan_pair_update(plan, item, plan->clusters[i]);
         item->dirty = err != FED_OK;
@@ -34,6 +38,8 @@ struct seen {
     const struct plan_policy *policy;
     bool waiting;
     bool deferred;
+    bool withheld;
+    uint8_t version;
     uint8_t consent;
 };
 
@@ -42,7 +48,7 @@ static struct seen look(struct plan_item *item, const struct plan_cluster *clust
     const struct plan_pair *pair = plan_pair_find(item, cluster);
 
     return pair ? (struct seen){true, pair->state, pair->piece, pair->fault, pair->policy,
-                      pair->waiting, pair->deferred, pair->consent}
+                      pair->waiting, pair->deferred, pair->withheld, pair->version, pair->consent}
                 : (struct seen){.there = false};
 }
 
@@ -50,7 +56,8 @@ static bool looks_the_same(const struct seen *a, const struct seen *b)
 {
     return a->there == b->there && a->state == b->state && a->piece == b->piece &&
            a->fault == b->fault && a->policy == b->policy && a->waiting == b->waiting &&
-           a->deferred == b->deferred && a->consent == b->consent;
+           a->deferred == b->deferred && a->withheld == b->withheld && a->version == b->version &&
+           a->consent == b->consent;
 }
 
 /* One item for a cluster that is new, back, or has other labels. */
@@ -275,13 +282,13 @@ static void finish_item(struct hub_plan *plan, struct plan_item *item)
     struct hub_object_ref ref = {.resource = item->resource, .ns = item->ns, .name = item->name};
     bool told = item->told;
 
-    if (item->dirty || is_finished(item)) { /* for the next round */
+    if (item->dirty || item->n_regated > 0 || is_finished(item)) { /* for the next round */
         plan_item_touch(plan, item);
         item->told = told;
         return;
     }
     fill_since(item);
-    item->told = false;
+    item->told = item->regated = false;
     if (item->gone && item->n_pairs == 0)
         plan_item_free(plan, item);
     else if (told && plan->object_changed && item->type && !item->gone)
@@ -367,6 +374,7 @@ void plan_round_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
     if (plan_consent_undone(plan))
         fed_log(plan->log, FED_LOG_ERROR, "plan: no memory to take consent back");
     plan_undo_staged(plan);
+    plan_regated_undone(plan);
     plan->preparing = false;
     wait_a_while(plan);
 }

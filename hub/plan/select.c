@@ -63,9 +63,17 @@ bool plan_namespace_places(
 {
     struct plan_item *federated = plan_namespace_item(plan, ns);
 
-    if (federated && federated->placement.mode != PLAN_ABSENT)
-        return placement_selects(&federated->placement, cluster);
+    if (federated && federated->latest->placement.mode != PLAN_ABSENT)
+        return placement_selects(&federated->latest->placement, cluster);
     return plan_namespace_labelled(plan, ns);
+}
+
+bool plan_version_selects(struct hub_plan *plan, const struct plan_item *item,
+    const struct plan_version *version, const struct plan_cluster *cluster)
+{
+    if (item->type->namespaced && version->placement.mode == PLAN_ABSENT)
+        return plan_namespace_labelled(plan, item->ns);
+    return placement_selects(&version->placement, cluster);
 }
 
 bool plan_item_selects(
@@ -77,13 +85,9 @@ bool plan_item_selects(
         return item->label_federated && !plan_namespace_item(plan, item->name);
     if (item->type->is_namespace)
         return plan_namespace_places(plan, item->name, cluster);
-    if (!item->type->namespaced)
-        return placement_selects(&item->placement, cluster);
-    if (!plan_namespace_places(plan, item->ns, cluster))
+    if (item->type->namespaced && !plan_namespace_places(plan, item->ns, cluster))
         return false;
-    if (item->placement.mode == PLAN_ABSENT)
-        return plan_namespace_labelled(plan, item->ns);
-    return placement_selects(&item->placement, cluster);
+    return plan_version_selects(plan, item, item->latest, cluster);
 }
 
 static bool placement_differs(const struct plan_placement *placement, const struct fed_json *labels,
@@ -98,12 +102,14 @@ bool plan_labels_matter(struct hub_plan *plan, struct plan_item *item,
 {
     const struct plan_item *federated = NULL;
 
-    if (placement_differs(&item->placement, labels, other) ||
-        plan_overrides_differ(item, labels, other) ||
+    if (item->governed) /* also the answer may */
+        return true;
+    if (placement_differs(&item->latest->placement, labels, other) ||
+        plan_overrides_differ(item->latest, labels, other) ||
         plan_policy_labels_matter(plan, item, labels, other))
         return true;
-    if (!item->type || !item->type->namespaced)
+    if (item->type && !item->type->namespaced)
         return false;
-    federated = plan_namespace_item(plan, item->ns);
-    return federated && placement_differs(&federated->placement, labels, other);
+    federated = plan_namespace_item(plan, item->type ? item->ns : item->name);
+    return federated && placement_differs(&federated->latest->placement, labels, other);
 }

@@ -2,7 +2,8 @@
  *
  * Words of status.clusters[].status and of conditions are KubeFed's. Where KubeFed would not have
  * written a status yet (a change is on its way to a reachable cluster) the word is Pending.
- * `message`, `health` and `version` are our additions. */
+ * `message`, `health` and `version` are our additions; so are the words Held (a cluster's quiet
+ * time) and Waiting (a rollout has not given it the latest version yet). */
 #include "hub/status/internal.h"
 #include "proto/base/text.h"
 
@@ -144,6 +145,23 @@ static void word_of_consent(
     fed_buf_fini(&text);
 }
 
+/* A rollout has not given it the latest version: so it says, unless what it has is in trouble. */
+static void word_of_gate(const struct status_work *work, const struct hub_planned_cluster *planned,
+    struct cluster_word *word)
+{
+    if (planned->work)
+        word_of_work(work, word);
+    if (word->status[0]) {
+        word->message = word->message[0] ? word->message : planned->held;
+        return;
+    }
+    word->status = "Waiting";
+    if (word->message[0])
+        snprintf(
+            word->said, sizeof word->said, "%s; what it has: %s", planned->held, word->message);
+    word->message = word->message[0] ? word->said : planned->held;
+}
+
 static void word_of(
     struct hub_status *status, const struct hub_planned_cluster *planned, struct cluster_word *word)
 {
@@ -163,12 +181,15 @@ static void word_of(
     else if (!planned->selected)
         word_of_removal(cluster, planned->work, word);
     else if (!cluster || !cluster->ready)
-        *word = (struct cluster_word){.status = "ClusterNotReady", .message = ""};
+        *word = (struct cluster_word){
+            .status = "ClusterNotReady", .message = planned->gated ? planned->held : ""};
     work = cluster ? held(status, cluster, planned, &same) : NULL;
     word->remote = work && work->remote;
     if (!planned->selected || planned->error[0] || !cluster || !cluster->ready)
         return;
-    if (planned->held)
+    if (planned->gated)
+        word_of_gate(same ? work : NULL, planned, word);
+    else if (planned->held)
         *word = (struct cluster_word){
             .status = "Held", .message = planned->held, .remote = word->remote};
     else

@@ -41,6 +41,7 @@ void hub_status_copied(
     cluster->copied_unix_s = since_unix_s;
     ref = status_cluster_ref(cluster);
     status_touch(&telling, &ref);
+    status_seen(status, cluster);
 }
 
 static enum fed_err set_time(

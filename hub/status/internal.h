@@ -114,6 +114,10 @@ struct hub_status {
     void *told_ctx;
     hub_status_scaled *scaled; /* may be NULL */
     void *scaled_ctx;
+    hub_status_moved *moved; /* may be NULL */
+    void *moved_ctx;
+    hub_status_seen *seen_call; /* may be NULL */
+    void *seen_ctx;
     struct fed_map clusters; /* name -> status_cluster */
     struct fed_map seen;     /* "c/" resource NUL ns NUL name -> status_object */
     struct fed_timer *times_timer;
@@ -185,12 +189,16 @@ void status_removals_confirm(struct hub_status *status, const struct status_clus
 struct status_telling {
     struct hub_status *status;
     uint64_t revision;
+    const char *cluster; /* whose report it is; NULL: nobody's */
 };
 /* Whoever watches the object is told that it is composed anew as of that revision; and, with
  * version, whoever watches what stands beside it. ctx is a struct status_telling. */
 void status_touch(void *ctx, const struct hub_object_ref *ref);
 void status_touch_with_version(void *ctx, const struct hub_object_ref *ref);
 struct hub_object_ref status_cluster_ref(const struct status_cluster *cluster);
+
+/* ---- glance.c ---- */
+void status_seen(struct hub_status *status, const struct status_cluster *cluster);
 
 /* ---- copied.c ---- */
 void status_copied_clear(struct hub_status *status, struct status_cluster *cluster);

@@ -52,6 +52,9 @@ void status_ready_update(struct hub_status *status, struct status_cluster *clust
         telling.revision = cluster->row_revision;
     }
     status_touch(&telling, &ref);
+    if (status->moved)
+        status->moved(status->moved_ctx, NULL, fed_span_text(cluster->name));
+    status_seen(status, cluster);
     if (!flips)
         return; /* nothing that is placed there sees a difference */
     fed_log(
@@ -82,10 +85,16 @@ void status_ready_sweep(void *ctx)
 
 static void heard(struct hub_status *status, struct status_cluster *cluster)
 {
+    bool was_away =
+        cluster->liveness != STATUS_HEARD ||
+        fed_loop_now_ms(status->loop) - cluster->heard_ms > (uint64_t)status->heartbeat_s * 1000u;
+
     cluster->liveness = STATUS_HEARD;
     cluster->heard_ms = fed_loop_now_ms(status->loop);
     cluster->heard_unix_s = fed_loop_unix_s(status->loop);
     status_ready_update(status, cluster);
+    if (was_away)
+        status_seen(status, cluster);
 }
 
 void hub_status_connected(

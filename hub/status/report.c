@@ -118,7 +118,8 @@ static void note_propagated(struct hub_status *status, const struct status_clust
 static void tell_report(struct hub_status *status, struct status_cluster *cluster,
     const struct fed_report *report, uint64_t old_revision)
 {
-    struct status_telling telling = {.status = status, .revision = cluster->row_revision};
+    struct status_telling telling = {
+        .status = status, .revision = cluster->row_revision, .cluster = cluster->name};
     struct hub_object_ref ref = status_cluster_ref(cluster);
     struct hub_object_ref object;
 
@@ -271,6 +272,7 @@ static enum fed_err take_report(struct hub_status *status, struct status_cluster
     tell_outcomes(status, cluster, &cluster->view, report);
     tell_report(status, cluster, report, old_revision);
     status_removals_confirm(status, cluster);
+    status_seen(status, cluster);
     return FED_OK;
 }
 

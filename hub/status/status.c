@@ -21,6 +21,8 @@ void status_touch_with_version(void *ctx, const struct hub_object_ref *ref)
 
     status_touch(telling, ref);
     status_versions_touch(telling->status, ref, telling->revision);
+    if (telling->cluster && telling->status->moved)
+        telling->status->moved(telling->status->moved_ctx, ref, fed_span_text(telling->cluster));
 }
 
 struct hub_object_ref status_cluster_ref(const struct status_cluster *cluster)
@@ -68,8 +70,10 @@ static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
             continue;
         cluster->unsettled = false;
         n++;
-        if (err)
+        if (err) {
             status_row_recall(status, cluster);
+            status_seen(status, cluster);
+        }
     }
     if (err)
         fed_log(status->log, FED_LOG_ERROR,

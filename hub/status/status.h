@@ -61,6 +61,28 @@ bool hub_status_is_applied(
 bool hub_status_has_object(
     struct hub_status *status, struct fed_span cluster, const struct fed_work *identity);
 
+/* What is known of one work in a cluster, for whoever waits for it. Texts are valid until the next
+ * report. */
+struct hub_status_fact {
+    bool confirmed; /* the agent spoke of this content; else state, health and texts say nothing */
+    enum fed_work_state state;
+    enum fed_work_health health;
+    const char *reason; /* "" when none */
+    const char *message;
+    bool ready;           /* the cluster */
+    bool offline;         /* it is out of reach, or its API server is */
+    int64_t since_unix_s; /* of those two; 0 when it never reported */
+};
+/* since_revision: of the cluster's manifest, in which the work last changed; work NULL: of the
+ * cluster only. */
+void hub_status_fact(struct hub_status *status, struct fed_span cluster,
+    const struct fed_work *work, uint64_t since_revision, struct hub_status_fact *out);
+/* That may be another one now: of an object in the cluster, or (ref NULL) whether the cluster is
+ * ready or out of reach. told is called inside hub_status_report and on changes of liveness, once
+ * for each object that the report may have changed; it is to be O(1), and changes nothing there. */
+typedef void hub_status_moved(void *ctx, const struct hub_object_ref *ref, struct fed_span cluster);
+void hub_status_on_moved(struct hub_status *status, hub_status_moved *moved, void *ctx);
+
 uint64_t hub_status_report_seq(
     struct hub_status *status, struct fed_span cluster); /* 0: none stored */
 /* Takes a report: staged when FED_OK, and durable with the flush that ends the turn; whoever
@@ -73,6 +95,32 @@ void hub_status_connected(
     struct hub_status *status, struct fed_span cluster, const char *link, const char *address);
 void hub_status_alive(struct hub_status *status, struct fed_span cluster);
 void hub_status_disconnected(struct hub_status *status, struct fed_span cluster);
+/* A cluster at a glance. Of drifted and failed: works; a contested one is drifted, too. */
+enum hub_connectivity { HUB_ONLINE, HUB_LATE, HUB_OFFLINE, HUB_NEVER, HUB_QUARANTINED };
+enum hub_delivery {
+    HUB_IN_SYNC,
+    HUB_SYNCING,
+    HUB_WAITING, /* for a window, consent, the next month, something in the member, or its agent */
+    HUB_DRIFTED,
+    HUB_CONTESTED,
+    HUB_FAILED /* a work, or the member's API server, is */
+};
+struct hub_status_glance {
+    enum hub_connectivity connectivity;
+    enum hub_delivery delivery; /* the worst; as it last reported */
+    /* Late and offline: it was heard last; else the state began; 0: not known, or never. */
+    int64_t since_unix_s;
+    size_t drifted;
+    size_t failed;
+};
+/* Costs a look at each of its works. Of a cluster that never came: HUB_NEVER. */
+void hub_status_glance(
+    struct hub_status *status, struct fed_span cluster, struct hub_status_glance *out);
+/* Called when a glance may be another one; not for what time alone does to it (late, offline after
+ * silence). The plan's changes are told elsewhere (hub_plan_on_change). */
+typedef void hub_status_seen(void *ctx, struct fed_span cluster);
+void hub_status_on_seen(struct hub_status *status, hub_status_seen *seen, void *ctx);
+
 /* Two machines came as this cluster (condition CloneSuspected): the sentence, and since when.
  * message NULL: that is settled. Memory only; who notices keeps it. */
 void hub_status_copied(

@@ -152,7 +152,7 @@ static enum fed_err put_versions(struct hub_status *status, struct fed_json_doc 
         const struct hub_planned_cluster *one = &planned->clusters[i];
         const struct status_cluster *cluster = status_cluster_get(status, one->cluster);
         const struct status_work *work =
-            cluster && one->selected ? status_reported(status, cluster, one) : NULL;
+            cluster && one->selected && !one->gated ? status_reported(status, cluster, one) : NULL;
 
         if (work && work->version)
             err = put_version(doc, list, one->cluster, work);

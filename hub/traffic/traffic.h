@@ -75,6 +75,18 @@ struct hub_traffic_counts {
 /* Of all clusters by one binding since this process started. false: there is no such index. */
 bool hub_traffic_total(struct hub_traffic *traffic, size_t index, const char **binding,
     struct hub_traffic_counts *out);
+/* This month's, or the one's before, of one cluster, live sessions included; all zeros of one that
+ * never came. */
+void hub_traffic_of(struct hub_traffic *traffic, struct fed_span cluster, bool before,
+    struct hub_traffic_counts *out);
+/* The clusters with most bytes in both directions this month, most first, as of the last count
+ * (hub_traffic_total counts). Returns how many there are, at most max; names are valid until the
+ * next change. */
+struct hub_traffic_talker {
+    struct fed_span cluster;
+    struct hub_traffic_counts counts;
+};
+size_t hub_traffic_top(struct hub_traffic *traffic, struct hub_traffic_talker *out, size_t max);
 struct hub_traffic_state {
     size_t connected;
     size_t held;  /* clusters whose changes wait */

@@ -3,6 +3,7 @@
 
 #define DAY_S 86400
 #define DAY_MIN 1440
+#define AHEAD_DAYS 15 /* hub_windows_next's fortnight, and the day that it begins in */
 #define CHAIN_MAX 64u /* windows that follow each other: all the time is quiet, then */
 
 /* ---- parsing ---- */
@@ -215,4 +216,48 @@ int64_t hub_windows_end(const struct hub_windows *windows, int64_t unix_s)
         end = next;
     }
     return end;
+}
+
+/* A begin that falls into a change of the clocks is on both sides of it, or on neither. */
+static int64_t begin_of(const struct hub_window *window, int64_t local_s, int64_t unix_s)
+{
+    const int64_t begins[] = {
+        local_s - offset_of(window, local_s - DAY_S), local_s - offset_of(window, local_s + DAY_S)};
+    int64_t first = 0;
+
+    for (size_t i = 0; i < 2; i++)
+        if (begins[i] >= unix_s && end_of(window, begins[i]) && (!first || begins[i] < first))
+            first = begins[i];
+    return first;
+}
+
+static int64_t next_of(const struct hub_window *window, int64_t unix_s)
+{
+    int64_t local = unix_s + offset_of(window, unix_s);
+    int64_t today = local / DAY_S - (local % DAY_S < 0);
+
+    for (int64_t day = today - 1; day <= today + AHEAD_DAYS; day++) {
+        int64_t begin = has_day(window, day)
+                            ? begin_of(window, day * DAY_S + window->from_min * 60, unix_s)
+                            : 0;
+
+        if (begin)
+            return begin;
+    }
+    return 0;
+}
+
+int64_t hub_windows_next(const struct hub_windows *windows, int64_t unix_s)
+{
+    int64_t first = 0;
+
+    if (hub_windows_end(windows, unix_s))
+        return unix_s;
+    for (size_t i = 0; i < windows->n; i++) {
+        int64_t next = next_of(&windows->at[i], unix_s);
+
+        if (next && (!first || next < first))
+            first = next;
+    }
+    return first;
 }

@@ -39,5 +39,9 @@ FED_MUST_USE enum fed_err hub_windows_parse(struct fed_span text, hub_zone_find 
 /* Unix seconds at which the windows that it is in are over, those that follow without a gap
  * included; 0 when it is in none. */
 int64_t hub_windows_end(const struct hub_windows *windows, int64_t unix_s);
+/* Unix seconds at which it is in a window next, unix_s itself when it is in one; 0 when that is not
+ * within a fortnight (a window inside the hour that a change to daylight saving time leaves out
+ * does not open on that day). */
+int64_t hub_windows_next(const struct hub_windows *windows, int64_t unix_s);
 
 #endif

@@ -64,6 +64,7 @@ static void note_received(struct dtls_client_session *s, const unsigned char *by
         return;
     }
     h->heard = true;
+    dtls_recall_look(&h->made, fed_span_of(bytes, len));
     if (alert && bytes[RECORD_HEADER] == ALERT_FATAL)
         h->alert = bytes[RECORD_HEADER + 1];
 }

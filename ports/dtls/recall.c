@@ -33,8 +33,71 @@ void dtls_recall_make(void *ctx, mbedtls_ssl_key_export_type type, const unsigne
     mbedtls_platform_zeroize(out, sizeof(out));
 }
 
+/* ---- the server's hello ---- */
+
+#define HANDSHAKE 22u
+#define SERVER_HELLO 2u
+#define EXTENDED_MASTER_SECRET 23u
+
+static bool skip(struct fed_span *from, size_t len)
+{
+    struct fed_span skipped;
+
+    return fed_span_take_bytes(from, len, &skipped) == FED_OK;
+}
+
+/* Up to its extensions: version and random, session id, suite and compression, length. */
+static bool has_extension(struct fed_span hello, uint16_t wanted)
+{
+    struct fed_span data;
+    uint8_t id_len = 0;
+    uint16_t type = 0;
+    uint16_t len = 0;
+
+    if (!skip(&hello, 2 + RANDOM_SIZE) || fed_span_take_u8(&hello, &id_len) ||
+        !skip(&hello, id_len) || !skip(&hello, 3) || fed_span_take_u16(&hello, &len))
+        return false;
+    while (!fed_span_take_u16(&hello, &type) && !fed_span_take_u16(&hello, &len) &&
+           !fed_span_take_bytes(&hello, len, &data))
+        if (type == wanted)
+            return true;
+    return false;
+}
+
+/* The body of a hello that is whole in the record: behind type, length, number, and the part's
+ * place and length. */
+static bool take_hello(struct fed_span record, struct fed_span *body)
+{
+    struct fed_span head;
+
+    return !fed_span_take_bytes(&record, 12, &head) && head.at[0] == SERVER_HELLO &&
+           (head.at[6] | head.at[7] | head.at[8]) == 0 &&
+           memcmp(head.at + 1, head.at + 9, 3) == 0 &&
+           !fed_span_take_bytes(&record, (size_t)head.at[2] << 8 | head.at[3], body);
+}
+
+void dtls_recall_look(struct dtls_recall_made *made, struct fed_span datagram)
+{
+    struct fed_span head;
+    struct fed_span record;
+    struct fed_span hello;
+    uint16_t len = 0;
+
+    while (!fed_span_take_bytes(&datagram, 11, &head) && !fed_span_take_u16(&datagram, &len) &&
+           !fed_span_take_bytes(&datagram, len, &record)) {
+        bool clear = head.at[3] == 0 && head.at[4] == 0; /* epoch */
+
+        if (head.at[0] == HANDSHAKE && clear && take_hello(record, &hello))
+            made->extended = has_extension(hello, EXTENDED_MASTER_SECRET);
+    }
+}
+
+/* ---- what is kept ---- */
+
 void dtls_recall_watch(mbedtls_ssl_context *ssl, struct dtls_recall_made *made)
 {
+    if (made)
+        made->there = made->extended = false;
     mbedtls_ssl_set_export_keys_cb(ssl, made ? dtls_recall_make : NULL, made);
 }
 
@@ -59,7 +122,7 @@ bool dtls_recall_of(const mbedtls_ssl_context *ssl, const struct dtls_recall_mad
 {
     struct fed_digest name;
 
-    if (!made->there || !client || !name_digest(client, &name))
+    if (!made->there || !made->extended || !client || !name_digest(client, &name))
         return false;
     memcpy(out->id, name.bytes, DTLS_RECALL_NAME_SIZE);
     memcpy(out->id + DTLS_RECALL_NAME_SIZE, made->mark, sizeof(made->mark));

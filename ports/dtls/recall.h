@@ -19,6 +19,7 @@ struct dtls_recall_made {
     uint8_t mark[DTLS_RECALL_ID_SIZE - DTLS_RECALL_NAME_SIZE]; /* the rest of the identifier */
     uint8_t secret[DTLS_RECALL_SECRET_SIZE];
     bool there;
+    bool extended; /* the server's hello takes extended_master_secret (RFC 7627) */
 };
 struct dtls_recall {
     uint8_t id[DTLS_RECALL_ID_SIZE];
@@ -33,7 +34,12 @@ void dtls_recall_make(void *ctx, mbedtls_ssl_key_export_type type, const unsigne
 /* Every new session of that context leaves there what is made of its master secret; NULL: none
  * does any more. */
 void dtls_recall_watch(mbedtls_ssl_context *ssl, struct dtls_recall_made *made);
-/* Of an established session, with the client's certificate. false when nothing can be kept. */
+/* A datagram of the server's, as it is sent or received: what its hello says, when it is one. In
+ * several parts it says nothing, and nothing is kept. */
+void dtls_recall_look(struct dtls_recall_made *made, struct fed_span datagram);
+/* Of an established session, with the client's certificate. false when nothing can be kept:
+ * without extended_master_secret another session may have the same secrets (RFC 7627, section 1).
+ */
 bool dtls_recall_of(const mbedtls_ssl_context *ssl, const struct dtls_recall_made *made,
     const mbedtls_x509_crt *client, struct dtls_recall *out);
 /* Whether an identifier can be one of that client. */

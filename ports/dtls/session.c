@@ -43,6 +43,8 @@ static int on_send(void *ctx, const unsigned char *bytes, size_t len)
 
     if (!may_send(s, bytes, len))
         return (int)len;
+    if (s->handshake)
+        dtls_recall_look(&s->handshake->made, fed_span_of(bytes, len));
     to_len = dtls_address_to_system(&s->address, &to);
     if (sendto(s->server->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to,
             to_len) >= 0) {

@@ -411,6 +411,15 @@ static bool has_body(unsigned status)
     return status >= 200 && status != 204 && status != 304;
 }
 
+/* A strong one names the bytes as they are (RFC 9110 section 8.8.3). */
+static bool has_strong_etag(const struct fed_http_answer *answer)
+{
+    struct fed_span etag;
+
+    return fed_http_headers_find(answer->headers, answer->n_headers, "etag", &etag) &&
+           !fed_span_starts(etag, "W/");
+}
+
 static bool wants_gzip(const struct fed_http_exchange *x, const struct fed_http_answer *answer)
 {
     struct fed_span accepted;
@@ -420,7 +429,7 @@ static bool wants_gzip(const struct fed_http_exchange *x, const struct fed_http_
                x->request.headers, x->request.n_headers, "accept-encoding", &accepted) &&
            fed_http_list_accepts(accepted, "gzip") &&
            !fed_http_headers_find(answer->headers, answer->n_headers, "content-encoding", NULL) &&
-           !fed_http_headers_find(answer->headers, answer->n_headers, "etag", NULL);
+           !has_strong_etag(answer);
 }
 
 /* Puts the body into the queue, as gzip when that is wanted and shorter. */

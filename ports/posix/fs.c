@@ -377,6 +377,51 @@ struct fed_fs_file {
     off_t size;
 };
 
+static enum fed_err take_part(int fd, const char *path, uint64_t offset, size_t max,
+    struct fed_buf *out, struct fed_diag *diag)
+{
+    uint8_t *room = fed_buf_room(out, max);
+    size_t got = 0;
+
+    if (!room)
+        return fed_diag_set(diag, fed_buf_err(out), "cannot read %s: no room", path);
+    while (got < max) {
+        ssize_t n = pread(fd, room + got, max - got, (off_t)(offset + got));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fed_os_err_set(diag, "cannot read", path);
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    fed_buf_grew(out, got);
+    return FED_OK;
+}
+
+static enum fed_err fs_read_part(void *ctx, const char *path, uint64_t offset, size_t max,
+    struct fed_buf *out, uint64_t *size, struct fed_diag *diag)
+{
+    int fd = open_retry(path, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0);
+    enum fed_err err = FED_OK;
+    struct stat st;
+
+    (void)ctx;
+    if (fd < 0)
+        return fed_os_err_set(diag, "cannot open", path);
+    if (fstat(fd, &st))
+        err = fed_os_err_set(diag, "cannot use", path);
+    else if (!S_ISREG(st.st_mode))
+        err = fed_diag_set(diag, FED_ERR_INVALID, "%s is not a plain file", path);
+    else if (max > 0 && offset <= (uint64_t)INT64_MAX - max)
+        err = take_part(fd, path, offset, max, out, diag);
+    close(fd);
+    if (!err)
+        *size = (uint64_t)st.st_size;
+    return err;
+}
+
 static enum fed_err fs_append_open(void *ctx, const char *path, unsigned mode,
     struct fed_fs_file **out, uint64_t *size, struct fed_diag *diag)
 {
@@ -443,6 +488,7 @@ struct fed_fs fed_fs_posix(struct fed_alloc *mem)
     return (struct fed_fs){
         .ctx = mem,
         .read = fs_read,
+        .read_part = fs_read_part,
         .write = fs_write,
         .remove = fs_remove,
         .make_dir = fs_make_dir,

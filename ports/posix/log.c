@@ -1,6 +1,8 @@
 /* log.c - see ports/log.h: one line, one write. */
 #include "ports/log.h"
 
+#include "ports/posix/journal.h"
+
 #include "proto/base/text.h"
 
 #include <ctype.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #define TEXT_MAX 1000u
+#define LINE_MAX_BYTES (TEXT_MAX * 4 + 1600u) /* escaped, with what JSON has around it */
 
 /* Cuts to TEXT_MAX bytes at the beginning of a character. */
 static void cut(char *text, size_t len)
@@ -59,23 +62,49 @@ static void escape(const char *text, char *out)
     *out = '\0';
 }
 
-void fed_log(struct fed_log *log, enum fed_log_level level, const char *format, ...)
+FED_PRINTF(4, 0)
+static void put(struct fed_log *log, enum fed_log_level level, const struct fed_log_about *about,
+    const char *format, va_list args)
 {
     char text[TEXT_MAX + 8];
     char line[sizeof text * 4 + 1];
-    va_list args;
+    int begin = 0;
     int n;
 
     if (!log || !log->write || level > log->level)
         return;
-    va_start(args, format);
-    n = vsnprintf(text, sizeof text - 3, format, args);
-    va_end(args);
+    if (about && about->work)
+        begin = snprintf(text, sizeof text - 3, "%s: ", about->work);
+    if (begin < 0 || (unsigned)begin >= TEXT_MAX)
+        return;
+    n = vsnprintf(text + begin, sizeof text - 3 - (size_t)begin, format, args);
     if (n < 0)
         return;
-    cut(text, (size_t)n);
+    cut(text, (size_t)(begin + n));
     escape(text, line);
-    log->write(log->ctx, level, line);
+    if (about && log->write_about)
+        log->write_about(log->ctx, level, about, line);
+    else
+        log->write(log->ctx, level, line);
+}
+
+void fed_log(struct fed_log *log, enum fed_log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    put(log, level, NULL, format, args);
+    va_end(args);
+}
+
+void fed_log_about(struct fed_log *log, enum fed_log_level level, const struct fed_log_about *about,
+    const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    put(log, level, about, format, args);
+    va_end(args);
 }
 
 /* ---- stderr ---- */
@@ -94,7 +123,7 @@ static const char *const level_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
 static void write_plain(void *ctx, enum fed_log_level level, const char *text)
 {
-    char line[TEXT_MAX * 4 + 64];
+    char line[LINE_MAX_BYTES];
     int n = snprintf(line, sizeof line, "%s %s\n", level_names[level], text);
 
     (void)ctx;
@@ -102,12 +131,13 @@ static void write_plain(void *ctx, enum fed_log_level level, const char *text)
         write_line(line, (size_t)n);
 }
 
-/* Levels as sd-daemon(3) has them. */
+/* Levels as sd-daemon(3) and syslog(3) have them. */
+static const char priorities[] = "3467";
+
 static void write_journal(void *ctx, enum fed_log_level level, const char *text)
 {
-    static const int priorities[] = {3, 4, 6, 7};
-    char line[TEXT_MAX * 4 + 256];
-    int n = snprintf(line, sizeof line, "<%d>%s\n", priorities[level], text);
+    char line[LINE_MAX_BYTES];
+    int n = snprintf(line, sizeof line, "<%c>%s\n", priorities[level], text);
 
     (void)ctx;
     if (n > 0 && (size_t)n < sizeof line)
@@ -116,7 +146,7 @@ static void write_journal(void *ctx, enum fed_log_level level, const char *text)
 
 static void write_bare(void *ctx, enum fed_log_level level, const char *text)
 {
-    char line[TEXT_MAX * 4 + 256];
+    char line[LINE_MAX_BYTES];
     int n = snprintf(line, sizeof line, "%s\n", text);
 
     (void)ctx;
@@ -148,7 +178,7 @@ struct fed_log fed_log_stderr(enum fed_log_level level)
         .level = level, .write = stderr_is_journal() ? write_journal : write_plain};
 }
 
-/* ---- lines that repeat ---- */
+/* ---- lines of a service ---- */
 
 static uint64_t monotonic_ms(void)
 {
@@ -158,32 +188,62 @@ static uint64_t monotonic_ms(void)
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-/* The text has no control characters any more. */
-static void put_json(char out[TEXT_MAX * 4 + 200], enum fed_log_level level, const char *text)
+/* A member whose value is text without control characters; nothing for NULL. */
+static size_t put_member(char out[LINE_MAX_BYTES], size_t at, const char *name, const char *value)
 {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    bool utf8 = fed_text_is_utf8(fed_span_text(text));
-    char time_text[FED_TEXT_TIME_SIZE];
-    size_t room = TEXT_MAX * 4 + 200 - 4;
-    size_t at;
+    const size_t room = LINE_MAX_BYTES - 64; /* for the line's ends */
+    bool utf8 = value && fed_text_is_utf8(fed_span_text(value));
 
-    fed_text_time((int64_t)time(NULL), time_text);
-    at = (size_t)snprintf(
-        out, room, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", time_text, names[level]);
-    for (; *text && at < room; text++) {
-        if (*text == '"' || *text == '\\')
+    if (!value || !*value || at + strlen(name) >= room)
+        return at;
+    at += (size_t)snprintf(out + at, room - at, "%s\"%s\":\"", at > 1 ? "," : "", name);
+    for (; *value && at < room; value++) {
+        if (*value == '"' || *value == '\\')
             out[at++] = '\\';
-        out[at++] = !utf8 && (*text & 0x80) ? '?' : *text;
+        out[at++] = !utf8 && (*value & 0x80) ? '?' : *value;
     }
-    memcpy(out + at, "\"}", 3);
+    out[at++] = '"';
+    return at;
 }
 
-static void put_out(struct fed_log_lines *l, enum fed_log_level level, const char *text)
+static void put_json(char out[LINE_MAX_BYTES], const struct fed_log_lines *l,
+    enum fed_log_level level, const struct fed_log_about *about, const char *text)
 {
-    char line[TEXT_MAX * 4 + 200];
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    char time_text[FED_TEXT_TIME_SIZE];
+    size_t at = 1;
 
+    fed_text_time((int64_t)time(NULL), time_text);
+    out[0] = '{';
+    at = put_member(out, at, "time", time_text);
+    at = put_member(out, at, "level", names[level]);
+    at = put_member(out, at, "cluster", l->cluster);
+    at = put_member(out, at, "work", about->work);
+    at = put_member(out, at, "reason", about->reason);
+    at = put_member(out, at, "message", text);
+    memcpy(out + at, "}", 2);
+}
+
+static bool put_fields(const struct fed_log_lines *l, enum fed_log_level level,
+    const struct fed_log_about *about, const char *text)
+{
+    const char priority[] = {priorities[level], '\0'};
+    const struct posix_journal_field fields[] = {{"MESSAGE", text}, {"PRIORITY", priority},
+        {"SYSLOG_IDENTIFIER", program_invocation_short_name}, {"CLUSTER", l->cluster},
+        {"WORK", about->work}, {"REASON", about->reason}};
+
+    return posix_journal_send(l->journal, fields, sizeof fields / sizeof *fields);
+}
+
+static void put_out(struct fed_log_lines *l, enum fed_log_level level,
+    const struct fed_log_about *about, const char *text)
+{
+    char line[LINE_MAX_BYTES];
+
+    if (l->journal && put_fields(l, level, about, text))
+        return;
     if (l->json) {
-        put_json(line, level, text);
+        put_json(line, l, level, about, text);
         text = line;
     }
     l->write(l->write_ctx, level, text);
@@ -198,6 +258,8 @@ static uint32_t hash_of(enum fed_log_level level, const char *text)
     return hash;
 }
 
+static const struct fed_log_about nothing;
+
 /* The window is over: what was left out is said. */
 static void slot_end(struct fed_log_lines *l, struct fed_log_slot *slot)
 {
@@ -206,7 +268,7 @@ static void slot_end(struct fed_log_lines *l, struct fed_log_slot *slot)
     if (slot->since_ms && slot->n > FED_LOG_BURST) {
         snprintf(text, sizeof text, "%u more lines like this were left out: %s...",
             slot->n - FED_LOG_BURST, slot->begin);
-        put_out(l, slot->level, text);
+        put_out(l, slot->level, &nothing, text);
     }
     slot->since_ms = 0;
 }
@@ -238,22 +300,31 @@ static struct fed_log_slot *slot_for(
     return oldest;
 }
 
-static void write_limited(void *ctx, enum fed_log_level level, const char *text)
+static void write_limited_about(
+    void *ctx, enum fed_log_level level, const struct fed_log_about *about, const char *text)
 {
     struct fed_log_lines *l = ctx;
 
     if (level != FED_LOG_DEBUG && ++slot_for(l, level, text, l->now_ms())->n > FED_LOG_BURST)
         return;
-    put_out(l, level, text);
+    put_out(l, level, about, text);
+}
+
+static void write_limited(void *ctx, enum fed_log_level level, const char *text)
+{
+    write_limited_about(ctx, level, &nothing, text);
 }
 
 struct fed_log fed_log_lines_stderr(
     struct fed_log_lines *lines, enum fed_log_level level, bool json)
 {
     *lines = (struct fed_log_lines){.json = json, .now_ms = monotonic_ms};
-    if (stderr_is_journal())
+    if (stderr_is_journal()) {
         lines->write = write_journal;
-    else
+        lines->journal = json ? NULL : POSIX_JOURNAL_SOCKET;
+    } else {
         lines->write = json ? write_bare : write_plain;
-    return (struct fed_log){.ctx = lines, .level = level, .write = write_limited};
+    }
+    return (struct fed_log){
+        .ctx = lines, .level = level, .write = write_limited, .write_about = write_limited_about};
 }

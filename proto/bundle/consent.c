@@ -1,6 +1,7 @@
 /* consent.c - see consent.h. */
 #include "proto/bundle/consent.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define REMOVALS_FORMAT 1u
@@ -111,20 +112,24 @@ void fed_consent_pass(
     window->end_ms = now_ms + FED_CONSENT_WINDOW_S * 1000u;
     if (window->n < window->cap && window->n < WINDOW_MAX)
         window->ids[window->n++] = *id;
+    window->sorted = false;
 }
 
 void fed_consent_back(struct fed_consent_window *window, const struct fed_work *work)
 {
     struct fed_removal_id id;
+    struct fed_removal_id *found;
 
     if (window->n == 0 || fed_removal_id_of(work, &id))
         return;
-    for (size_t i = 0; i < window->n; i++) {
-        if (fed_removal_id_cmp(&window->ids[i], &id) != 0)
-            continue;
-        window->ids[i] = window->ids[--window->n];
+    if (!window->sorted)
+        qsort(window->ids, window->n, sizeof id, fed_removal_id_cmp);
+    found = bsearch(&id, window->ids, window->n, sizeof id, fed_removal_id_cmp);
+    window->sorted = true;
+    if (!found)
         return;
-    }
+    window->n--;
+    memmove(found, found + 1, (size_t)(window->ids + window->n - found) * sizeof id);
 }
 
 void fed_consent_window_put(const struct fed_consent_window *window, struct fed_buf *out)
@@ -147,6 +152,7 @@ enum fed_err fed_consent_window_take(struct fed_span *from, struct fed_consent_w
         return err;
     memcpy(window->ids, all.at, all.len);
     window->n = (size_t)n;
+    window->sorted = false;
     return FED_OK;
 }
 

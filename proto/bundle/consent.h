@@ -44,8 +44,9 @@ int fed_removal_id_cmp(const void *a, const void *b); /* for qsort and bsearch *
 /* What was let through in the present window. */
 struct fed_consent_window {
     struct fed_alloc *mem;
-    struct fed_removal_id *ids; /* in no order, none twice */
+    struct fed_removal_id *ids; /* none twice; passed ones at the end, until the next one is back */
     size_t n, cap;
+    bool sorted;
     uint64_t end_ms; /* monotonic */
 };
 void fed_consent_window_init(struct fed_consent_window *window, struct fed_alloc *mem);

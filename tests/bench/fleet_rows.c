@@ -108,7 +108,7 @@ static enum fed_err open_all(struct fleet *f, const char *path)
     if (!err)
         err = hub_objects_open(mem, loop, fed_sqlite_store_port(f->sqlite), &f->objects, &f->diag);
     if (!err)
-        err = hub_plan_open(mem, loop, NULL, f->objects, NULL, &f->plan, &f->diag);
+        err = hub_plan_open(mem, loop, NULL, f->objects, NULL, NULL, &f->plan, &f->diag);
     return err ? err
                : hub_status_open(mem, loop, NULL, f->objects, f->plan, 120, &f->status, &f->diag);
 }

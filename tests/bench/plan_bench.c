@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hub/plan/gates.h"
 #include "hub/plan/plan.h"
 #include "ports/crypto.h"
 
@@ -29,9 +30,12 @@ struct bench {
     struct fed_store port;
     struct hub_objects *objects;
     struct hub_plan *plan;
+    struct hub_gates gates;
     struct fed_alloc mem;
     size_t bytes; /* allocated by the plan */
     double store_us;
+    bool governed;   /* what is written from now on */
+    size_t released; /* clusters, from the first, that have the latest version of it */
 };
 
 static struct bench *the; /* the store's calls have the store's context */
@@ -90,6 +94,53 @@ static enum fed_err timed_flush(void *ctx, struct fed_diag *diag)
 
     the->store_us += now_us() - before;
     return err;
+}
+
+/* ---- a rollout, of one earlier version ---- */
+
+static enum fed_err taken(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
+    enum hub_gate_taking why, bool *governed)
+{
+    const struct bench *b = ctx;
+
+    (void)ref;
+    (void)bytes;
+    (void)why;
+    *governed = b->governed;
+    return FED_OK;
+}
+
+static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
+    struct fed_span cluster, const struct fed_json *labels, struct fed_digest *digest)
+{
+    const struct bench *b = ctx;
+
+    (void)ref;
+    (void)labels;
+    *digest = (struct fed_digest){{1}};
+    return strtoul((const char *)cluster.at + sizeof "edge", NULL, 10) < b->released
+               ? HUB_GATE_LATEST
+               : HUB_GATE_VERSION;
+}
+
+static enum fed_err content(void *ctx, const struct hub_object_ref *ref,
+    const struct fed_digest *digest, struct fed_buf *out)
+{
+    (void)ctx;
+    (void)digest;
+    fed_buf_printf(out,
+        "{\"spec\":{\"template\":{\"data\":{\"k\":\"before\",\"of\":\"" FED_SPAN_FMT
+        "\"}},\"placement\":{\"clusterSelector\":{}}}}",
+        FED_SPAN_ARG(ref->name));
+    return fed_buf_err(out);
+}
+
+static void why(
+    void *ctx, const struct hub_object_ref *ref, struct fed_span cluster, struct fed_buf *out)
+{
+    (void)ctx;
+    (void)ref;
+    fed_buf_printf(out, "the wave of " FED_SPAN_FMT " has not begun", FED_SPAN_ARG(cluster));
 }
 
 /* ---- the world ---- */
@@ -218,8 +269,11 @@ static void start_plan(struct bench *b)
     struct fed_diag diag = {""};
 
     b->mem = (struct fed_alloc){.ctx = b, .resize = resize};
+    b->gates = (struct hub_gates){
+        .ctx = b, .taken = taken, .choose = choose, .content = content, .why = why};
     b->store_us = 0;
-    check(hub_plan_open(&b->mem, b->loop, NULL, b->objects, NULL, &b->plan, &diag), diag.text);
+    check(hub_plan_open(&b->mem, b->loop, NULL, b->objects, NULL, &b->gates, &b->plan, &diag),
+        diag.text);
 }
 
 static int by_value(const void *a, const void *b)
@@ -310,6 +364,53 @@ static void one_policy(struct bench *b)
     printf("plan_policy_%zux%zu %.0f ms\n", b->n_objects, b->n_clusters, (now_us() - before) / 1e3);
 }
 
+static bool count_same(void *ctx, const struct hub_gated *gated)
+{
+    size_t *same = ctx;
+
+    *same += gated->same;
+    return true;
+}
+
+/* Waves of a hundred clusters each: what the plan has to do with a turn, and who has what. */
+static void one_rollout(struct bench *b)
+{
+    struct hub_object_ref ref = {
+        FED_SPAN_LIT(CONFIGMAPS), FED_SPAN_LIT("shop"), FED_SPAN_LIT("map-00001")};
+    char names[100][16];
+    struct fed_span wave[100];
+    double turns[ROUNDS];
+    double asks[ROUNDS];
+
+    put_object(b, 1, "before", "{}");
+    flush(b);
+    b->governed = true;
+    put_object(b, 1, "after", "{}");
+    flush(b);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        double before;
+        size_t same = 0;
+
+        for (size_t k = 0; k < 100; k++) {
+            snprintf(names[k], sizeof names[k], "edge-%05zu", b->released + k);
+            wave[k] = fed_span_text(names[k]);
+        }
+        b->released += 100;
+        b->store_us = 0;
+        before = now_us();
+        check(hub_plan_regate(b->plan, &ref, wave, 100), "regate");
+        flush(b);
+        turns[i] = now_us() - before - b->store_us;
+        before = now_us();
+        check(hub_plan_gated(b->plan, &ref, count_same, &same), "gated");
+        asks[i] = now_us() - before;
+        if (same != b->released)
+            check(FED_ERR_CORRUPT, "a turn");
+    }
+    printf("plan_turn_100_of_%zu %.2f ms\n", b->n_clusters, median(turns, ROUNDS) / 1e3);
+    printf("plan_gated_%zu %.2f ms\n", b->n_clusters, median(asks, ROUNDS) / 1e3);
+}
+
 static void world(struct bench *b, const char *dir, size_t n_objects, size_t n_clusters)
 {
     snprintf(b->path, sizeof b->path, "%s/plan_bench.db", dir);
@@ -336,6 +437,7 @@ int main(int argc, char **argv)
     close_all(&b);
     world(&b, argv[1], 10, 10000);
     one_change(&b, "plan_change_10000");
+    one_rollout(&b);
     close_all(&b);
     return 0;
 }

@@ -149,7 +149,8 @@ case_log_json() {
     python3 -c 'import json, sys
 for line in sys.stdin:
     one = json.loads(line)
-    assert set(one) == {"time", "level", "message"}, one' <"$FLEET/logs/m1-agent.err"
+    assert {"time", "level", "message"} <= set(one) <= {"time", "level", "message", "cluster", "work", "reason"}, one
+    assert one.get("cluster", "m1") == "m1", one' <"$FLEET/logs/m1-agent.err"
 }
 case_reload() {
     local pid before

@@ -209,6 +209,42 @@ case_images() {
     hubctl -n shop patch federateddeployment web --type=merge -p '{"spec":{"overrides":[{"clusterName":"cluster1","clusterOverrides":[{"path":"/spec/template/spec/containers/0/image","value":"registry.example/web:1"}]}]}}'
     soon 30 registry.example/web:1 field deployment web '{.spec.template.spec.containers[0].image}'
 }
+case_reload() { # SIGHUP, with another content of the file, and with another file
+    local pid
+    config quiet one | hubctl apply -f -
+    printf 'policy: %s\n' "$POLICY" >"$FLEET/reload.yaml"
+    printf 'kinds: {deny: [Secret]}\n' >"$POLICY"
+    agent_stop cluster1
+    agent_start cluster1 --config "$FLEET/reload.yaml"
+    pid=$(cat "$FLEET/cluster1.pid")
+    soon 60 one value quiet
+    soon 30 PolicyDenied word federatedsecret key # in place, and nothing of it was changed
+    soon 30 '' word federatedconfigmap quiet
+    printf 'kinds: {deny: [ConfigMap]}\n' >"$POLICY"
+    kill -HUP "$pid"
+    soon 30 PolicyDenied word federatedconfigmap quiet
+    says 'does not allow the kind ConfigMap \(kinds.deny\)' message federatedconfigmap quiet
+    soon 30 '' word federatedsecret key
+    config quiet two | hubctl apply -f -
+    member patch configmap quiet --type=merge -p '{"data":{"k":"mine"}}'
+    secret key four | hubctl apply -f - # what is allowed again goes on, and is how we know that the agent got there
+    soon 30 Zm91cg== field secret key '{.data.k}'
+    is mine value quiet
+    says 'shop/quiet: PolicyDenied' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
+    # A file that makes no sense changes nothing, and is told.
+    printf 'kinds: 7\n' >"$POLICY"
+    kill -HUP "$pid"
+    wait_for 20 'a word about the file' grep -q 'policy .*kinds.*going on with the one before' "$FLEET/logs/cluster1-agent.err"
+    is PolicyDenied word federatedconfigmap quiet
+    is mine value quiet
+    printf '{}\n' >"$FLEET/reload.yaml" # no policy any more
+    kill -HUP "$pid"
+    soon 30 two value quiet
+    soon 30 '' word federatedconfigmap quiet
+    is "$pid" cat "$FLEET/cluster1.pid"
+    kill -0 "$pid"
+    hubctl -n shop delete federatedconfigmap quiet
+}
 case_pods() {
     policy '{podSecurity: baseline}'
     deployment host nginx:1 'hostNetwork: true,' | hubctl apply -f -
@@ -251,6 +287,7 @@ try "policy: kinds" case_kinds
 try "policy: lifted" case_lifted
 try "policy: namespaces" case_namespaces
 try "policy: images, also through overrides" case_images
+try "policy: another one by SIGHUP" case_reload
 try "policy: pods" case_pods
 try "policy: removals go on" case_removal
 try "a policy that makes no sense stops the agent at its start" case_bad_file

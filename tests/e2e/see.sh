@@ -199,6 +199,19 @@ plan_policy() {
     is 1 json "len(d['objects'])" fedctl plan -f "$WORK/policy.yaml" -o json
 }
 try "plan: policies in the file are not part of it, and that is said" plan_policy
+plan_rollout() {
+    printf 'apiVersion: fedlet.io/v1alpha1\nkind: RolloutPolicy\nmetadata: {name: careful, namespace: shop}\nspec: {selector: {}, waves: [{name: canary, clusters: {names: [one]}}]}\n' |
+        hubctl create -f -
+    map web violet | fedctl plan -f - >"$WORK/out"
+    grep -qE '^  begins a rollout by RolloutPolicy careful: .*canary' "$WORK/out"
+    grep -qE '^  update +2  one, two ' "$WORK/out"
+    is true json "d['objects'][0]['rollout']['begins']" fedctl plan -f <(map web violet) -o json
+    hubctl $S get fcm web -o json >"$WORK/web.json"
+    says 'begins no rollout by RolloutPolicy careful' fedctl plan -f "$WORK/web.json"
+    hubctl $S delete rolloutpolicy careful
+    ! fedctl plan -f <(map web violet) | grep -q rollout
+}
+try "plan: of a governed object, that a rollout begins and how it ends" plan_rollout
 
 # ---- the API ----
 review() {

@@ -60,6 +60,45 @@ try "fedlet(8) has the flags of the program, and no others" same_flags fedlet fe
 try "fedhub(8) has the flags of the program, and no others" same_flags fedhub fedhub.8 serve
 try "fedctl(1) has the flags of the program, and no others" same_flags fedctl fedctl.1 "${FEDCTL_COMMANDS[@]}"
 
+# ---- completion ----
+complete_for() { # complete_for WORD...: what bash offers for the last word
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+    _fedlet
+    echo "${COMPREPLY[*]}"
+}
+case_bash() {
+    local shell command
+    for shell in bash zsh; do fedlet completion $shell | bash -n; done
+    # shellcheck disable=SC1090
+    source <(fedlet completion bash)
+    is 'run rbac' complete_for fedlet r
+    is "$(printf '%s\n' "${FEDLET_COMMANDS[@]}" help | sort)" sort <(complete_for fedlet '' | tr ' ' '\n')
+    is '--keep-objects --kubeconfig' complete_for fedlet leave --k
+    is '' complete_for fedlet run --sam # of another command, which the help of this one names
+    is 'coap' complete_for fedlet run --link c
+    is 'warn' complete_for fedlet run --log-level w
+    is '' complete_for fedlet run --config '' # bash offers files then
+    is 'fish' complete_for fedlet completion f
+    refuses 2 'the name of a shell: bash, zsh, fish' "$F" completion tcsh
+    refuses 2 'the name of a shell: bash, zsh, fish' "$F" completion
+}
+case_zsh() {
+    fedlet completion zsh | zsh -n
+    says '^_fedlet$' env PATH="$BIN:$PATH" zsh -f -c 'autoload -Uz compinit && compinit -u -D; source <(fedlet completion zsh); echo ${functions[(I)_fedlet]}'
+}
+case_fish() {
+    fedlet completion fish >"$FLEET/fish"
+    fish --no-execute "$FLEET/fish"
+    fish_for() { fish --no-config -c "source $FLEET/fish; complete -C '$1'" | sort | tr '\t\n' ':;'; }
+    is 'rbac:the rights that the agent needs in its cluster;run:the service;' fish_for 'fedlet r'
+    is '--keep-objects;--kubeconfig;' fish_for 'fedlet leave --k'
+    is 'bash;fish;zsh;' fish_for 'fedlet completion '
+}
+try "completion of fedlet in bash" case_bash
+for shell in zsh fish; do
+    if command -v $shell >/dev/null; then try "completion of fedlet in a real $shell" "case_$shell"; else skip "completion of fedlet in a real $shell" "$shell is not installed"; fi
+done
+
 defaults_in_page() { # what `fedhub --help` calls a default stands in the page
     local value
     while read -r value; do

@@ -167,6 +167,27 @@ case_remote_status() {
     is "$(memberctl cluster2 -n shop get deployment web -o 'jsonpath={.status.observedGeneration}')" \
         cluster_word shop federateddeployment web cluster2 remoteStatus.observedGeneration
 }
+fields_patch() { # fields_patch VALUE
+    printf '{"spec":{"template":{"metadata":{"annotations":{"fedlet.io/status-fields":%s}}}}}' "$1"
+}
+case_selected_fields() {
+    fails 1 'fedlet.io/status-fields]: Invalid value: .*not a list of paths' hubctl -n shop patch federateddeployment web --type=merge -p "$(fields_patch '"conditions[0]"')"
+    hubctl -n shop patch federateddeployment web --type=merge -p "$(fields_patch '"readyReplicas, conditions[*].type"')"
+    soon 60 '{"conditions":[{"type":"Available"},{"type":"Progressing"}],"readyReplicas":1}' sorted_status cluster2
+    is '' memberctl cluster2 -n shop get deployment web -o 'jsonpath={.metadata.annotations.fedlet\.io/status-fields}'
+    hubctl -n shop patch federateddeployment web --type=merge -p "$(fields_patch null)"
+    wait_for 60 'the whole status' says '"observedGeneration"' sorted_status cluster2
+}
+sorted_status() { # sorted_status CLUSTER: its remoteStatus, conditions by type
+    hubctl -n shop get federateddeployment web -o json | python3 -c '
+import json, sys
+for row in json.load(sys.stdin)["status"]["clusters"]:
+    if row["name"] == sys.argv[1]:
+        status = row.get("remoteStatus") or {}
+        if "conditions" in status:
+            status["conditions"].sort(key=lambda one: one["type"])
+        print(json.dumps(status, sort_keys=True, separators=(",", ":")))' "$1"
+}
 case_no_status_is_no_trouble() {
     hubctl -n $SYSTEM patch federatedtypeconfig configmaps --type=merge -p '{"spec":{"statusCollection":"Enabled"}}'
     federated FederatedConfigMap shop plain '{data: {a: b}}' | hubctl apply -f -
@@ -250,6 +271,7 @@ try "somebody's own PropagatedVersion is theirs, and goes with its owner" case_o
 try "versions go with their object" case_gone_with_owner
 try "a restart keeps versions and times" case_restart
 try "remoteStatus with gate and type" case_remote_status
+try "fields of the status that the template names" case_selected_fields
 try "a kind without status propagates all the same" case_no_status_is_no_trouble
 try "FederatedServiceStatus" case_service_status
 try "columns and conditions of a ready cluster" case_columns

@@ -151,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fed_span from = fed_span_of(data, size);
     uint8_t bytes[DTLS_DATAGRAM_MAX];
     struct fed_span datagram;
+    struct dtls_recall_made made = {.there = false};
     struct dtls_address address;
     uint8_t first;
     uint16_t len;
@@ -163,6 +164,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     flags = first;
     known = fed_span_sub(from, 0, FED_DTLS_RECALL_MAX);
     memcpy(bytes, datagram.at, len);
+    dtls_recall_look(&made, datagram); /* as a client has it */
+    FUZZ_CHECK(!made.there);
     address = server->from;
     hello(bytes, flags & 1 ? with_cookie(bytes, len) : len);
     while (server->table.count > 0)

@@ -1,5 +1,5 @@
 # Fuzz targets of proto/: decode, then encode what was decoded.
-foreach(name json override patch selector)
+foreach(name json override patch selector status_fields)
     fed_fuzz_target(fuzz_${name} SOURCES ${CMAKE_CURRENT_LIST_DIR}/${name}_fuzz.c LINK fed_object)
 endforeach()
 foreach(name frame report)

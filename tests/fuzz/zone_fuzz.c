@@ -42,7 +42,10 @@ static void windows(struct fed_span text)
     for (int64_t at = 1795996800; at < 1795996800 + 8 * 86400; at += 4567) {
         int64_t end = hub_windows_end(&parsed, at);
 
+        int64_t next = hub_windows_next(&parsed, at);
+
         FUZZ_CHECK(end == 0 || end > at);
+        FUZZ_CHECK(end ? next == at : next == 0 || (next > at && hub_windows_end(&parsed, next)));
     }
 }
 

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,10 @@ const jobRuntime = 200 * time.Millisecond
 // What a pod does, when it is not to run and be ready: crash (again and again), hang (runs, never ready), pull (its
 // image is not there), fail (for good), or ready-after=DURATION.
 const behaviourAnnotation = "fake-kubelet/does"
+
+// No registry has an image of this tag: a pod with it waits for its image, as with `pull`. For texts that people follow
+// on clusters of their own, where no annotation makes a pod fail.
+const missingTag = ":no-such-tag"
 
 // kubelet reports that the pods bound to its node run, and runs none: no container, no network, no volume.
 type kubelet struct {
@@ -189,6 +194,9 @@ func (k *kubelet) sync(ctx context.Context, key string) error {
 // will do better, 0 for never.
 func misbehave(pod *corev1.Pod, status *corev1.PodStatus) time.Duration {
 	what := pod.Annotations[behaviourAnnotation]
+	if what == "" && lacksImage(pod) {
+		what = "pull"
+	}
 	if after, late := strings.CutPrefix(what, "ready-after="); late {
 		wait, err := time.ParseDuration(after)
 		rest := time.Until(status.StartTime.Add(wait))
@@ -214,6 +222,12 @@ func misbehave(pod *corev1.Pod, status *corev1.PodStatus) time.Duration {
 		notReady(status, nil)
 	}
 	return 0
+}
+
+func lacksImage(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.Containers, func(container corev1.Container) bool {
+		return strings.HasSuffix(container.Image, missingTag)
+	})
 }
 
 // notReady takes the readiness of all containers away; with waiting they do not run either.

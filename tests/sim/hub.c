@@ -337,7 +337,8 @@ void sim_hub_start(struct sim *sim)
     open_store(sim);
     must(sim, hub_objects_open(mem, loop, fed_sqlite_store_port(sim->sqlite), &sim->objects, &diag),
         "objects", &diag);
-    must(sim, hub_plan_open(mem, loop, NULL, sim->objects, NULL, &sim->plan, &diag), "plan", &diag);
+    must(sim, hub_plan_open(mem, loop, NULL, sim->objects, NULL, NULL, &sim->plan, &diag), "plan",
+        &diag);
     must(sim,
         hub_status_open(mem, loop, NULL, sim->objects, sim->plan, HEARTBEAT_S, &sim->status, &diag),
         "status", &diag);

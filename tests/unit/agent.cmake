@@ -93,3 +93,5 @@ fed_unit_test(agent_offline_test
 fed_unit_test(agent_vault_test
     SOURCES ${agent_dir}/agent_vault_test.c ${agent_dir}/ports_base_dir.c
     LINK fed_agent fed_port_sqlite fed_port_posix)
+fed_unit_test(agent_scale_test
+    SOURCES ${agent_dir}/agent_scale_test.c LINK fed_agent fed_port_posix)

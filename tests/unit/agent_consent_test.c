@@ -116,6 +116,32 @@ static void test_few_go_and_many_wait(void **state)
     world_free(w);
 }
 
+static void test_what_is_not_there_does_not_wait(void **state)
+{
+    struct world *w = world_of(4);
+
+    (void)state;
+    w->refuse_path = MAP_PATH;
+    w->refuse_status = 403;
+    w->refuse_body = "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"no\"}";
+    change(w, 20);
+    assert_int_equal(count(w), 4);
+    change(w, 4); /* 16 of 20, of which nothing is there */
+    assert_int_equal(reported(w), 0);
+    assert_int_equal(w->removals_asked, 0);
+    w->refuse_status = 500; /* the answer of one that may have been made */
+    change(w, 20);
+    change(w, 4);
+    assert_int_equal(reported(w), 16);
+    w->refuse_path = NULL;
+    world_free(w);
+    w = world_of(20);
+    change(w, 0);
+    assert_int_equal(reported(w), 20);
+    assert_int_equal(count(w), 20);
+    world_free(w);
+}
+
 static void test_a_window_ends(void **state)
 {
     struct world *w = world_of(20);
@@ -441,6 +467,7 @@ static void test_random_histories(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_not_there_does_not_wait),
         cmocka_unit_test(test_few_go_and_many_wait),
         cmocka_unit_test(test_a_window_ends),
         cmocka_unit_test(test_what_came_back_was_not_removed),

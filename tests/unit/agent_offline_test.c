@@ -166,12 +166,71 @@ static void test_both_away_at_boot(void **state)
     world_free(w);
 }
 
+/* ---- a state file that lost something ---- */
+
+static void lose_templates(struct world *w)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < w->n_rows; i++) {
+        if (w->rows[i].key[0] == 'b' && w->rows[i].key[1] == '/') {
+            free(w->rows[i].key);
+            free(w->rows[i].value);
+        } else {
+            w->rows[kept++] = w->rows[i];
+        }
+    }
+    assert_true(kept < w->n_rows);
+    w->n_rows = kept;
+}
+
+static void delete_object(struct world *w, const char *path)
+{
+    struct world_object *object = world_object(w, path);
+
+    assert_non_null(object);
+    object->used = false;
+    world_event(w, object, "DELETED");
+}
+
+/* What is missing is had again from the hub, once it is there; nothing else is asked of it. */
+static void test_a_lost_template_is_pulled(void **state)
+{
+    struct world *w = world_with_maps();
+    unsigned pulls = w->pulls + w->observes;
+    char path[100];
+
+    (void)state;
+    path_of(3, path);
+    lose_templates(w);
+    delete_object(w, path);
+    world_pass(w, 15000);
+    assert_non_null(world_object(w, path));
+    assert_int_equal(w->pulls + w->observes, pulls + 1);
+    assert_non_null(strstr(w->log_text, "missing in the state file; pulling all of it"));
+    world_pass(w, DAY_MS / 4);
+    pulls = w->pulls;
+    delete_one(w, 4);
+    assert_int_equal(w->pulls, pulls);
+
+    lose_hub(w);
+    lose_templates(w);
+    delete_object(w, path);
+    world_pass(w, HOUR_MS);
+    assert_null(world_object(w, path));
+    w->hub_down = w->pings_lost = false;
+    world_pass(w, HOUR_MS);
+    assert_non_null(world_object(w, path));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_week_without_hub),
         cmocka_unit_test(test_tries_of_a_day),
         cmocka_unit_test(test_both_away_at_boot),
+        cmocka_unit_test(test_a_lost_template_is_pulled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

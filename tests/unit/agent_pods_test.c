@@ -166,7 +166,7 @@ static void test_all_ready(void **state)
     assert_string_equal(w->pods_path, ""); /* nobody asks for pods that are all ready */
     reports = w->reports;
     world_forget_requests(w);
-    world_pass(w, 3600000);
+    world_pass_minutes(w, 60);
     assert_int_equal(w->reports, reports);
     assert_int_equal(world_asked(w, "GET " WEB_PATH), 0);
     world_free(w);
@@ -209,7 +209,7 @@ static void test_pauses(void **state)
     world_pass(w, 5000);
     assert_scale(w, 1, 0, 0, 0);
     world_forget_requests(w);
-    world_pass(w, 3600000);
+    world_pass_minutes(w, 60);
     asked = world_asked(w, "GET " WEB_PATH);
     assert_in_range(asked, 5, 12);
     world_free(w);

@@ -113,6 +113,54 @@ static void test_what_is_in_place_is_left(void **state)
     agent_policy_free(policy);
 }
 
+/* Another policy speaks of what is in place, too, without a word to the API server. */
+static void test_what_is_in_place_is_told(void **state)
+{
+    struct agent_policy *policy = policy_of(NO_MAPS);
+    struct agent_policy *other = policy_of("{\"kinds\":{\"deny\":[\"Secret\"]}}");
+    struct world *w = world_with_three();
+
+    (void)state;
+    agent_daemon_set_policy(w->daemon, other);
+    world_pass(w, 5000);
+    assert_int_equal(world_asked(w, "PATCH") + world_asked(w, MAP_PATH), 0);
+    assert_non_null(strstr(w->hub_states[MAP_INDEX], "Applied"));
+    agent_daemon_set_policy(w->daemon, policy);
+    world_pass(w, 5000);
+    assert_int_equal(world_asked(w, "PATCH") + world_asked(w, MAP_PATH), 0);
+    assert_denied(w);
+    assert_non_null(strstr(w->hub_states[2], "Applied"));
+    agent_daemon_set_policy(w->daemon, other);
+    world_pass(w, 5000);
+    assert_non_null(strstr(w->hub_states[MAP_INDEX], "Applied"));
+    assert_null(strstr(w->hub_states[MAP_INDEX], "PolicyDenied"));
+    world_free(w);
+    agent_policy_free(policy);
+    agent_policy_free(other);
+}
+
+/* What was let through before is told when it is done. */
+static void test_what_is_busy_is_told_later(void **state)
+{
+    struct world_work works[] = {ns, map, web};
+    struct agent_policy *policy = policy_of(NO_MAPS);
+    struct world *w = world_with_three();
+
+    (void)state;
+    works[1].blob = "{\"apiVersion\":\"v1\",\"data\":{\"k\":\"b\"},\"kind\":\"ConfigMap\"}";
+    w->api_hold = true;
+    world_publish(w, 7, 2, works, 3);
+    world_notify(w);
+    world_pass(w, 1000);
+    agent_daemon_set_policy(w->daemon, policy);
+    world_pass(w, 3000);
+    w->api_hold = false;
+    world_pass(w, 5000);
+    assert_denied(w);
+    world_free(w);
+    agent_policy_free(policy);
+}
+
 static void test_removals_go_on(void **state)
 {
     struct world_work works[] = {ns, web};
@@ -135,6 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_until_it_may),
         cmocka_unit_test(test_what_is_in_place_is_left),
+        cmocka_unit_test(test_what_is_in_place_is_told),
+        cmocka_unit_test(test_what_is_busy_is_told_later),
         cmocka_unit_test(test_removals_go_on),
     };
 

@@ -20,7 +20,7 @@
 
 /* ---- what is left of a large status ---- */
 
-static void put(const char *text, struct fed_buf *out)
+static void put_fields(const char *fields, const char *text, struct fed_buf *out)
 {
     struct fed_json_doc *doc = NULL;
     struct fed_json *status = NULL;
@@ -28,8 +28,14 @@ static void put(const char *text, struct fed_buf *out)
     fed_buf_clear(out);
     assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
     assert_int_equal(fed_json_parse(doc, fed_span_text(text), &status, NULL), FED_OK);
-    assert_int_equal(agent_remote_put(fed_alloc_system(), status, out), FED_OK);
+    assert_int_equal(
+        agent_remote_put(fed_alloc_system(), fed_span_text(fields), status, out), FED_OK);
     fed_json_doc_free(doc);
+}
+
+static void put(const char *text, struct fed_buf *out)
+{
+    put_fields("", text, out);
 }
 
 static char *filled(size_t n)
@@ -74,6 +80,28 @@ static void test_large_statuses(void **state)
     free(big);
 }
 
+/* What is asked for alone, and only that is measured. */
+static void test_fields(void **state)
+{
+    char *big = filled(20000);
+    char *text = malloc(64000);
+    struct fed_buf out;
+
+    (void)state;
+    assert_non_null(text);
+    fed_buf_init(&out, fed_alloc_system(), 1u << 20);
+    snprintf(text, 64000, "{\"c\":[{\"type\":\"A\",\"message\":\"%s\"}],\"n\":7}", big);
+    put_fields("n,c[*].type", text, &out);
+    assert_string_equal(fed_buf_cstr(&out), "{\"c\":[{\"type\":\"A\"}],\"n\":7}");
+    put_fields("n,c", text, &out);
+    assert_string_equal(fed_buf_cstr(&out), "{\"fedlet.io/omitted\":[\"c\"],\"n\":7}");
+    put_fields("none", text, &out);
+    assert_int_equal(out.len, 0);
+    fed_buf_fini(&out);
+    free(text);
+    free(big);
+}
+
 /* So many members that what is left out cannot be listed. */
 static void test_too_many_members(void **state)
 {
@@ -94,10 +122,10 @@ static void test_too_many_members(void **state)
 
 /* ---- objects that keep changing ---- */
 
-static struct world *begin(uint32_t options)
+static struct world *begin_with(const char *blob, uint32_t options)
 {
     static const struct world_work ns = {"Namespace", NULL, "web", NS_BLOB, NULL, 0};
-    struct world_work works[] = {ns, {"Deployment", "web", "api", WEB_BLOB, NULL, options}};
+    struct world_work works[] = {ns, {"Deployment", "web", "api", blob, NULL, options}};
     struct world *w = world_new();
 
     w->hub_knows = FED_LINK_KNOWS_ALL;
@@ -105,6 +133,11 @@ static struct world *begin(uint32_t options)
     world_boot(w);
     world_pass(w, 5000);
     return w;
+}
+
+static struct world *begin(uint32_t options)
+{
+    return begin_with(WEB_BLOB, options);
 }
 
 /* One more status: well, and seen by nobody but whoever reads all of it. */
@@ -163,6 +196,41 @@ static void test_messages_are_not_sent_for_themselves(void **state)
     world_free(w);
 }
 
+#define FIELDS_BLOB                                                                                \
+    "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{"          \
+    "\"fedlet.io/status-fields\":\"readyReplicas\"}},\"spec\":{\"replicas\":1}}"
+
+static bool was_sent(const struct world *w, const char *status)
+{
+    return w->report.n_remote == 1 && fed_span_is(w->report.remote[0].status, status);
+}
+
+/* What was not asked for may change as it likes. */
+static void test_fields_alone_are_sent(void **state)
+{
+    struct world *w = begin_with(FIELDS_BLOB, FED_WORK_STATUS);
+    struct world_object *o = world_object(w, WEB_PATH);
+    unsigned reports;
+
+    (void)state;
+    tick(w, 0, true);
+    world_pass(w, 60000);
+    assert_true(was_sent(w, "{\"readyReplicas\":1}"));
+    reports = w->reports;
+    for (unsigned second = 1; second <= 600; second++)
+        tick(w, second, true);
+    assert_int_equal(w->reports, reports);
+    tick(w, 601, false);
+    world_pass(w, 60000);
+    assert_in_range(w->reports, reports + 1, reports + 2); /* with the object's health */
+    snprintf(o->status, sizeof o->status, "{\"observedGeneration\":99}");
+    o->rv = ++w->next_rv;
+    world_event(w, o, "MODIFIED");
+    world_pass(w, 60000);
+    assert_true(was_sent(w, "null"));
+    world_free(w);
+}
+
 static void test_statuses_are_sent_with_pauses(void **state)
 {
     struct world *w = begin(FED_WORK_STATUS);
@@ -192,9 +260,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_large_statuses),
+        cmocka_unit_test(test_fields),
         cmocka_unit_test(test_too_many_members),
         cmocka_unit_test(test_what_nobody_shows_is_not_sent),
         cmocka_unit_test(test_messages_are_not_sent_for_themselves),
+        cmocka_unit_test(test_fields_alone_are_sent),
         cmocka_unit_test(test_statuses_are_sent_with_pauses),
     };
 

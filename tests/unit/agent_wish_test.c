@@ -37,6 +37,13 @@ static void test_values(void **state)
     assert_true(wish->report_drift && wish->replace);
     assert_int_equal(wish->deadline_ms, 90000);
     agent_wish_free(fed_alloc_system(), wish);
+    assert_int_equal(read_wish("{\"fedlet.io/depends-on\":\"A/b\",\"fedlet.io/status-fields\":"
+                               "\"readyReplicas,conditions[*].type\"}",
+                         "", &wish, &diag),
+        FED_OK);
+    assert_true(fed_span_is(wish->status_fields, "readyReplicas,conditions[*].type"));
+    assert_true(fed_span_is(wish->dependencies[0].name, "b"));
+    agent_wish_free(fed_alloc_system(), wish);
     assert_int_equal(read_wish("{\"fedlet.io/drift\":\"restore\",\"fedlet.io/replace\":\"false\"}",
                          "", &wish, &diag),
         FED_OK);
@@ -78,6 +85,8 @@ static void test_refused(void **state)
         {"\"fedlet.io/health-deadline\":\"5\"", "not a duration"},
         {"\"fedlet.io/health-deadline\":\"25h\"", "not a duration"},
         {"\"fedlet.io/health-deadline\":\"10ms\"", "not a duration"},
+        {"\"fedlet.io/status-fields\":\"a[0]\"", "not a list of paths"},
+        {"\"fedlet.io/status-fields\":7", "not a list of paths"},
         {"\"fedlet.io/depends-on\":\"Deployment\"", "not a list"},
         {"\"fedlet.io/depends-on\":\"Deployment/\"", "not a list"},
         {"\"fedlet.io/depends-on\":\"/db\"", "not a list"},

@@ -178,6 +178,8 @@ struct world_object *world_object(struct world *w, const char *path);
 struct world_object *world_add_object(struct world *w, const char *path, const char *managed);
 /* Tells the watches of its kind. type: "MODIFIED", "DELETED". */
 void world_event(struct world *w, const struct world_object *object, const char *type);
+/* Lets minutes pass, with a bookmark to every watch in each, as API servers send them. */
+void world_pass_minutes(struct world *w, unsigned minutes);
 /* How often a line beginning with this was requested. */
 unsigned world_asked(const struct world *w, const char *request);
 void world_forget_requests(struct world *w);

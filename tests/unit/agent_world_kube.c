@@ -216,6 +216,23 @@ void world_event(struct world *w, const struct world_object *object, const char 
     fed_buf_fini(&line);
 }
 
+void world_pass_minutes(struct world *w, unsigned minutes)
+{
+    char line[100];
+
+    while (minutes--) {
+        world_pass(w, 60000);
+        snprintf(line, sizeof line,
+            "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"%u\"}}}",
+            w->next_rv);
+        for (size_t i = 0; i < sizeof w->watches / sizeof *w->watches; i++) {
+            if (w->watches[i].used)
+                w->watches[i].events.line(w->watches[i].events.ctx, fed_span_text(line));
+        }
+        world_settle(w);
+    }
+}
+
 /* ---- answers ---- */
 
 static void status_body(struct fed_buf *out, unsigned code, const char *kind)

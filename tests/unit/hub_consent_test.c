@@ -262,6 +262,80 @@ static void test_an_agent_that_asks_by_itself(void **state)
     assert_int_equal(orders(w, "c1"), 0);
 }
 
+static void spoil_row(struct hub_world *w, const char *key, const char *value)
+{
+    struct fed_store *store = fed_sqlite_store_port(w->sqlite);
+    const struct fed_store_op op = {.key = fed_span_text(key), .value = fed_span_text(value)};
+
+    assert_int_equal(store->commit(store->ctx, NULL, 0, &op, 1, NULL, NULL), FED_OK);
+    hub_world_restart(w);
+}
+
+static bool is_lost(struct hub_world *w, const char *cluster)
+{
+    struct fed_buf out;
+    enum fed_err err;
+
+    fed_buf_init(&out, fed_alloc_system(), FED_REMOVALS_BYTES_MAX);
+    err = hub_plan_orders_put(w->plan, fed_span_text(cluster), &out);
+    fed_buf_fini(&out);
+    assert_true(err == FED_OK || err == FED_ERR_CORRUPT);
+    return err == FED_ERR_CORRUPT;
+}
+
+/* What is not known any more is asked of the agent, and of a person. The hub goes on. */
+static void test_a_row_that_cannot_be_read(void **state)
+{
+    static const char *const spoiled[] = {"", "\7", "\1\0\0", "\1 and so on"};
+    struct hub_world *w = *state;
+    const struct fed_span ids[] = {
+        FED_SPAN_LIT("v1/ConfigMap/ns/m00"), FED_SPAN_LIT("v1/ConfigMap/ns/m01")};
+
+    annotate(w, "c1", "'fedlet.io/removal-consent':'share=0%,least=1'");
+    annotate(w, "c2", "'fedlet.io/removal-consent':'share=0%,least=1'");
+    put_all(w, ALL);
+    narrow(w, 0, 2);
+    assert_int_equal(waiting(w, "c1"), 2);
+    for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++) {
+        spoil_row(w, "x/c1", spoiled[i]);
+        assert_true(is_lost(w, "c1"));
+        assert_false(is_lost(w, "c2"));
+        assert_int_equal(waiting(w, "c2"), 2);
+        assert_int_equal(maps(w, "c2"), POOL);
+        assert_int_equal(waiting(w, "c1"), 0); /* by what the hub knows */
+        assert_int_equal(maps(w, "c1"), POOL - 2);
+    }
+    hub_world_restart(w);
+    assert_true(is_lost(w, "c1")); /* until somebody consents */
+    hub_plan_asked(w->plan, FED_SPAN_LIT("c1"), ids, 2);
+    hub_world_settle(w);
+    assert_int_equal(waiting(w, "c1"), 2);
+    narrow(w, 2, 3); /* joins them */
+    assert_int_equal(waiting(w, "c1"), 3);
+    approve(w, "c1");
+    assert_int_equal(orders(w, "c1"), 3);
+    hub_world_restart(w);
+    assert_int_equal(orders(w, "c1"), 3);
+}
+
+/* A cluster that holds nothing back has nothing to be asked about. */
+static void test_a_row_that_is_not_needed(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_all(w, ALL);
+    spoil_row(w, "x/c1", "?");
+    assert_true(is_lost(w, "c1"));
+    assert_int_equal(maps(w, "c1"), POOL);
+    hub_plan_removed(w->plan, FED_SPAN_LIT("c1"), hub_world_revision(w, "c1") - 1, NULL, 0);
+    assert_true(is_lost(w, "c1"));
+    hub_world_confirm(w, "c1");
+    assert_false(is_lost(w, "c1"));
+    hub_world_settle(w);
+    hub_world_restart(w);
+    assert_false(is_lost(w, "c1"));
+}
+
 static void test_frames_mark_what_was_ordered(void **state)
 {
     struct hub_world *w = *state;
@@ -508,6 +582,8 @@ int main(void)
         IN_THREE(test_limits),
         IN_THREE(test_consent_is_for_what_waited_then),
         IN_THREE(test_an_agent_that_asks_by_itself),
+        IN_THREE(test_a_row_that_cannot_be_read),
+        IN_THREE(test_a_row_that_is_not_needed),
         IN_THREE(test_frames_mark_what_was_ordered),
         IN_THREE(test_consent_that_is_not_stored_was_not_given),
         IN_THREE(test_a_type_that_is_stopped_meanwhile),

@@ -27,6 +27,30 @@ static void test_sample_is_the_default(void **state)
     fed_buf_fini(&sample);
 }
 
+/* What is shown of the settings is a file with them. */
+static void test_json_is_a_file(void **state)
+{
+    struct hub_options set;
+    struct hub_options read;
+    struct fed_diag diag = {""};
+    struct fed_buf text;
+
+    (void)state;
+    hub_options_default(&set);
+    hub_options_default(&read);
+    assert_int_equal(hub_options_set(&set, "advertise", "hub.example.com", &diag), FED_OK);
+    assert_int_equal(hub_options_set(&set, "removal-consent", "share=7%,least=2", &diag), FED_OK);
+    assert_int_equal(hub_options_set(&set, "gateway-workers", "3", &diag), FED_OK);
+    assert_int_equal(hub_options_set(&set, "console-idle", "5m", &diag), FED_OK);
+    assert_int_equal(hub_options_set(&set, "log-level", "debug", &diag), FED_OK);
+    fed_buf_init(&text, fed_alloc_system(), 65536);
+    assert_int_equal(hub_options_json(&set, &text), FED_OK);
+    if (hub_options_file(fed_alloc_system(), fed_buf_span(&text), &read, &diag))
+        fail_msg("%s", diag.text);
+    assert_memory_equal(&set, &read, sizeof set);
+    fed_buf_fini(&text);
+}
+
 static void test_file(void **state)
 {
     static const struct {
@@ -78,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample_is_the_default),
+        cmocka_unit_test(test_json_is_a_file),
         cmocka_unit_test(test_file),
     };
 

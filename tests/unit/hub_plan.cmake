@@ -1,6 +1,12 @@
-foreach(subject consent hold knows plan plan_commit plan_delete plan_override plan_policy plan_property plan_stopped preview status versions)
+foreach(subject consent hold knows plan plan_admit plan_commit plan_delete plan_override plan_policy plan_property plan_stopped preview status versions)
     fed_unit_test(hub_${subject}_test
         SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_${subject}_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
+        LINK hub_status hub_plan hub_store fed_port_sqlite fed_port_linux fed_port_posix)
+endforeach()
+foreach(subject gate gate_fault gate_with)
+    fed_unit_test(hub_plan_${subject}_test
+        SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_plan_${subject}_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_gate_world.c
+            ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
         LINK hub_status hub_plan hub_store fed_port_sqlite fed_port_linux fed_port_posix)
 endforeach()
 fed_unit_test(hub_federation_events_test

@@ -1,6 +1,7 @@
 /* hub_plan_property_test.c - whatever happened in whatever order, the plan that was kept up to date
  * change by change is the one that a start computes from nothing: every cluster keeps its revision,
- * which it does exactly when its manifest has the same digest.
+ * which it does exactly when its manifest has the same digest. Some objects are governed: their
+ * clusters get versions by answers that change as they like (hub/plan/gates.h).
  *
  * SEED=N repeats a run. */
 #include "hub_world.h"
@@ -216,11 +217,130 @@ static void confirm(struct hub_world *w)
     hub_world_settle(w);
 }
 
+/* ---- versions ---- */
+
+#define NAMESPACES 2u
+#define MAPS 3u
+#define VERSIONS 4u
+#define ANSWERS (VERSIONS + 2u) /* a version, the latest, nothing */
+
+static struct {
+    bool governed[NAMESPACES][MAPS];
+    uint8_t answers[NAMESPACES][MAPS][CLUSTERS];
+    char versions[VERSIONS][2048];
+} gate;
+
+/* false: none of the maps. */
+static bool which(const struct hub_object_ref *ref, size_t *ns, size_t *map)
+{
+    if (!fed_span_is(ref->resource, W_CONFIGMAPS))
+        return false;
+    *ns = ref->ns.at[1] - '0';
+    *map = ref->name.at[1] - '0';
+    return true;
+}
+
+static enum fed_err taken(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
+    enum hub_gate_taking why, bool *governed)
+{
+    size_t ns;
+    size_t map;
+
+    (void)ctx;
+    (void)bytes;
+    (void)why;
+    if (which(ref, &ns, &map))
+        *governed = gate.governed[ns][map];
+    return FED_OK;
+}
+
+static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
+    struct fed_span name, const struct fed_json *labels, struct fed_digest *digest)
+{
+    size_t ns;
+    size_t map;
+    uint8_t answer;
+
+    (void)ctx;
+    (void)labels;
+    assert_true(which(ref, &ns, &map) && gate.governed[ns][map]);
+    answer = gate.answers[ns][map][name.at[1] - '0'];
+    memset(digest, answer, sizeof *digest);
+    return answer < VERSIONS    ? HUB_GATE_VERSION
+           : answer == VERSIONS ? HUB_GATE_LATEST
+                                : HUB_GATE_NOTHING;
+}
+
+static enum fed_err content(void *ctx, const struct hub_object_ref *ref,
+    const struct fed_digest *digest, struct fed_buf *out)
+{
+    (void)ctx;
+    (void)ref;
+    fed_buf_put_text(out, gate.versions[digest->bytes[0]]);
+    return fed_buf_err(out);
+}
+
+static void why(
+    void *ctx, const struct hub_object_ref *ref, struct fed_span name, struct fed_buf *out)
+{
+    (void)ctx;
+    (void)ref;
+    fed_buf_put(out, name);
+}
+
+static const struct hub_gates gates = {
+    .taken = taken, .choose = choose, .content = content, .why = why};
+
+static void make_versions(void)
+{
+    memset(&gate, 0, sizeof gate);
+    for (size_t i = 0; i < VERSIONS; i++) {
+        char *at = gate.versions[i];
+
+        snprintf(at, sizeof gate.versions[i],
+            "{'spec':{'template':{'data':{'k':'v%zu'}},'placement':%s,'overrides':[%s]}}", i,
+            placement(), overrides());
+        for (; *at; at++)
+            *at = *at == '\'' ? '"' : *at;
+    }
+}
+
+static void change_answers(struct hub_world *w)
+{
+    char texts[3][8];
+    struct fed_span names[3];
+    size_t ns = below(NAMESPACES);
+    size_t map = below(MAPS);
+    struct hub_object_ref ref = {.resource = fed_span_text(W_CONFIGMAPS),
+        .ns = fed_span_text(ns ? "n1" : "n0"),
+        .name = fed_span_text(map == 0   ? "m0"
+                              : map == 1 ? "m1"
+                                         : "m2")};
+    uint32_t kind = below(6);
+
+    note("answers", (char[]){(char)('0' + ns), (char)('0' + map), (char)('0' + kind), '\0'});
+    if (kind == 0) {
+        gate.governed[ns][map] = !gate.governed[ns][map];
+        assert_int_equal(hub_plan_govern(w->plan, &ref, gate.governed[ns][map]), FED_OK);
+    } else if (kind == 1) {
+        memset(gate.answers[ns][map], (int)below(ANSWERS), CLUSTERS);
+        assert_int_equal(hub_plan_regate(w->plan, &ref, NULL, 0), FED_OK);
+    } else {
+        for (size_t i = 0; i < 3; i++) {
+            snprintf(texts[i], sizeof texts[i], "%s", cluster());
+            names[i] = fed_span_text(texts[i]);
+            gate.answers[ns][map][texts[i][1] - '0'] = (uint8_t)below(ANSWERS);
+        }
+        assert_int_equal(hub_plan_regate(w->plan, &ref, names, 3), FED_OK);
+    }
+    hub_world_settle(w);
+}
+
 static void step(struct hub_world *w)
 {
     static void (*const changes[])(struct hub_world *) = {change_cluster, change_cluster,
         change_namespace, change_federated_namespace, change_map, change_map, change_map,
-        change_role, change_policy, confirm};
+        change_role, change_policy, confirm, change_answers, change_answers, change_answers};
 
     changes[below(sizeof changes / sizeof changes[0])](w);
 }
@@ -274,6 +394,9 @@ static void test_kept_up_to_date_is_from_nothing(void **state)
     seed = first_seed;
     n_history = 0;
     hub_world_open(&w);
+    make_versions();
+    w.gates = &gates;
+    hub_world_restart(&w);
     hub_world_types(&w);
     for (size_t i = 1; i <= STEPS; i++) {
         step(&w);

@@ -26,6 +26,8 @@ static void on_object_changed(void *ctx, const struct hub_object_ref *ref, uint6
 
     if (w->status)
         hub_status_object_changed(w->status, ref, revision);
+    if (w->part && w->part->planned)
+        w->part->planned(w->part->ctx, ref);
 }
 
 static void open_all(struct hub_world *w)
@@ -43,19 +45,28 @@ static void open_all(struct hub_world *w)
     assert_int_equal(hub_objects_open(fed_alloc_system(), w->loop, fed_sqlite_store_port(w->sqlite),
                          &w->objects, &diag),
         FED_OK);
-    if (hub_plan_open(fed_alloc_system(), w->loop, NULL, w->objects, NULL, &w->plan, &diag))
+    if (w->part && w->part->before_plan)
+        w->part->before_plan(w->part->ctx, w);
+    if (hub_plan_open(w->plan_mem ? w->plan_mem : fed_alloc_system(), w->loop, NULL, w->objects,
+            NULL, w->gates, &w->plan, &diag))
         fail_msg("%s", diag.text);
     if (hub_status_open(
             fed_alloc_system(), w->loop, NULL, w->objects, w->plan, 120, &w->status, &diag))
         fail_msg("%s", diag.text);
     hub_plan_on_change(w->plan, on_changed, on_object_changed, w);
+    if (w->part && w->part->opened)
+        w->part->opened(w->part->ctx, w);
 }
 
 static void close_all(struct hub_world *w)
 {
+    if (w->part && w->part->closing)
+        w->part->closing(w->part->ctx, w);
     hub_status_close(w->status);
     w->status = NULL;
     hub_plan_close(w->plan);
+    if (w->part && w->part->closed)
+        w->part->closed(w->part->ctx, w);
     hub_objects_close(w->objects);
     fed_sqlite_store_close(w->sqlite);
     fed_linux_loop_close(w->linux_loop);
@@ -63,7 +74,13 @@ static void close_all(struct hub_world *w)
 
 void hub_world_open(struct hub_world *w)
 {
+    hub_world_open_with(w, NULL);
+}
+
+void hub_world_open_with(struct hub_world *w, const struct hub_world_part *part)
+{
     memset(w, 0, sizeof *w);
+    w->part = part;
     snprintf(w->dir, sizeof w->dir, "/tmp/hub-world-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     open_all(w);
@@ -277,9 +294,14 @@ const char *hub_world_composed(
 
 void hub_world_open_three(struct hub_world *w, const char *const labels[3])
 {
+    hub_world_open(w);
+    hub_world_make_three(w, labels);
+}
+
+void hub_world_make_three(struct hub_world *w, const char *const labels[3])
+{
     static const char *const names[] = {"c1", "c2", "c3"};
 
-    hub_world_open(w);
     hub_world_types(w);
     for (size_t i = 0; i < 3; i++)
         hub_world_cluster(w, names[i], labels[i]);

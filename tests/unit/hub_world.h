@@ -3,8 +3,20 @@
 #ifndef FEDLET_TESTS_UNIT_HUB_WORLD_H
 #define FEDLET_TESTS_UNIT_HUB_WORLD_H
 
+#include "hub/plan/gates.h"
 #include "hub/plan/plan.h"
 #include "hub/status/status.h"
+
+struct hub_world;
+/* What a test opens and closes with the rest of the world; each call may be NULL. */
+struct hub_world_part {
+    void *ctx;
+    void (*before_plan)(void *ctx, struct hub_world *w); /* may set w->gates */
+    void (*opened)(void *ctx, struct hub_world *w);
+    void (*planned)(void *ctx, const struct hub_object_ref *ref); /* hub_plan_object_changed */
+    void (*closing)(void *ctx, struct hub_world *w);              /* all is there still */
+    void (*closed)(void *ctx, struct hub_world *w); /* the objects are, plan and status are not */
+};
 
 struct hub_world {
     char dir[64];
@@ -14,13 +26,18 @@ struct hub_world {
     struct hub_objects *objects;
     struct hub_plan *plan;
     struct hub_status *status;
-    unsigned changed; /* calls of hub_plan_changed */
+    unsigned changed;                  /* calls of hub_plan_changed */
+    struct fed_alloc *plan_mem;        /* the same; NULL: the system's */
+    const struct hub_gates *gates;     /* of the plan, when it is opened; NULL: none */
+    const struct hub_world_part *part; /* NULL: none */
 };
 
 void hub_world_open(struct hub_world *w);
+void hub_world_open_with(struct hub_world *w, const struct hub_world_part *part);
 /* With the types, clusters c1, c2 and c3 of those labels, and FederatedNamespace ns in all of them.
  */
 void hub_world_open_three(struct hub_world *w, const char *const labels[3]);
+void hub_world_make_three(struct hub_world *w, const char *const labels[3]); /* what is in it */
 void hub_world_close(struct hub_world *w);
 /* cmocka's set-up of a world of three clusters without labels, and the tear-down of any. */
 int hub_world_three(void **state);

@@ -398,10 +398,47 @@ static void a_touched_file_has_another_name(void **state)
     fed_buf_fini(&other);
 }
 
+/* A part of a file, and how large it is; never another thing than a plain file. */
+static void test_read_part(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        uint64_t offset;
+        size_t max;
+        const char *got;
+    } cases[] = {{0, 3, "abc"}, {2, 3, "cde"}, {4, 100, "ef"}, {6, 5, ""}, {900, 5, ""}, {0, 0, ""},
+        {UINT64_MAX, 5, ""}};
+    char path[TEST_PATH_MAX];
+    struct fed_buf got;
+    uint64_t size;
+
+    assert_int_equal(put(w, "f", "abcdef", 0600), FED_OK);
+    test_dir_path(w->dir, "f", path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fed_buf_init(&got, fed_alloc_system(), 200);
+        size = 0;
+        assert_int_equal(
+            w->fs.read_part(w->fs.ctx, path, cases[i].offset, cases[i].max, &got, &size, &w->diag),
+            FED_OK);
+        assert_true(fed_span_is(fed_buf_span(&got), cases[i].got));
+        assert_int_equal(size, 6);
+        fed_buf_fini(&got);
+    }
+    fed_buf_init(&got, fed_alloc_system(), 2);
+    assert_int_equal(w->fs.read_part(w->fs.ctx, path, 0, 3, &got, &size, &w->diag), FED_ERR_LIMIT);
+    fed_buf_fini(&got);
+    test_dir_path(w->dir, "none", path);
+    assert_int_equal(
+        w->fs.read_part(w->fs.ctx, path, 0, 3, &got, &size, &w->diag), FED_ERR_NOT_FOUND);
+    assert_int_equal(
+        w->fs.read_part(w->fs.ctx, w->dir, 0, 3, &got, &size, &w->diag), FED_ERR_INVALID);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_read_part),
         TEST(writing_replaces_and_sets_the_mode),
         TEST(a_temporary_file_that_a_crash_left_is_no_obstacle),
         TEST(a_failed_write_leaves_the_old_file),

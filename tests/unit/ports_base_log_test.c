@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct caught {
@@ -104,18 +106,25 @@ static void exactly_the_limit_is_not_cut(void **state)
     assert_int_equal(text[1004], 'a');
 }
 
+/* As systemd does when stderr is the journal. */
+static void name_journal_stream(void)
+{
+    struct stat st;
+    char stream[64];
+
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+}
+
 static void the_journal_gets_priorities(void **state)
 {
     struct caught c = catch_stderr();
     struct fed_log log;
-    struct stat st;
-    char stream[64];
     char text[400];
 
     (void)state;
-    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
-    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-    setenv("JOURNAL_STREAM", stream, 1);
+    name_journal_stream();
     log = fed_log_stderr(FED_LOG_DEBUG);
     fed_log(&log, FED_LOG_ERROR, "e");
     fed_log(&log, FED_LOG_DEBUG, "d");
@@ -196,6 +205,83 @@ static void json_lines_are_json(void **state)
     assert_memory_equal(text, "{\"time\":\"20", 11);
 }
 
+/* ---- the journal's own socket ---- */
+
+static void the_journal_gets_fields(void **state)
+{
+    struct caught c = catch_stderr();
+    struct fed_log_lines lines;
+    struct fed_log log;
+    struct fed_log_about about = {.work = "Deployment shop/web", .reason = "QuotaExceeded"};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char folder[] = "/tmp/fedlet-log-XXXXXX";
+    char text[2000];
+    ssize_t n;
+    int journal = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
+    assert_int_equal(bind(journal, (struct sockaddr *)&address, sizeof address), 0);
+    name_journal_stream();
+    log = fed_log_lines_stderr(&lines, FED_LOG_INFO, false);
+    unsetenv("JOURNAL_STREAM");
+    assert_string_equal(lines.journal, "/run/systemd/journal/socket");
+    lines.journal = address.sun_path;
+    lines.now_ms = test_clock;
+    lines.cluster = "berlin";
+
+    fed_log(&log, FED_LOG_INFO, "one\nline");
+    n = recv(journal, text, sizeof text - 1, MSG_DONTWAIT);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_string_equal(text, "MESSAGE=one\\x0aline\nPRIORITY=6\n"
+                              "SYSLOG_IDENTIFIER=ports_base_log_test\nCLUSTER=berlin\n");
+    fed_log_about(&log, FED_LOG_WARN, &about, "apply: %s", "no room");
+    n = recv(journal, text, sizeof text - 1, MSG_DONTWAIT);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_string_equal(text, "MESSAGE=Deployment shop/web: apply: no room\nPRIORITY=4\n"
+                              "SYSLOG_IDENTIFIER=ports_base_log_test\nCLUSTER=berlin\n"
+                              "WORK=Deployment shop/web\nREASON=QuotaExceeded\n");
+    for (int i = 0; i < 10; i++) /* limited as any */
+        fed_log(&log, FED_LOG_WARN, "again");
+    for (n = 0; recv(journal, text, sizeof text - 1, MSG_DONTWAIT) > 0;)
+        n++;
+    assert_int_equal(n, FED_LOG_BURST);
+
+    close(journal); /* nobody listens any more: the present form */
+    fed_log(&log, FED_LOG_ERROR, "still heard");
+    unlink(address.sun_path);
+    fed_log_about(&log, FED_LOG_ERROR, &about, "and this");
+    lines.cluster = NULL;
+    rmdir(folder);
+    give_back(c, text, sizeof text);
+    assert_string_equal(text, "<3>still heard\n<3>Deployment shop/web: and this\n");
+}
+
+static void json_stays_on_stderr(void **state)
+{
+    struct caught c = catch_stderr();
+    struct fed_log_lines lines;
+    struct fed_log log;
+    struct fed_log_about about = {.work = "Role \"a\"", .reason = NULL};
+    char text[4000];
+
+    (void)state;
+    name_journal_stream();
+    log = fed_log_lines_stderr(&lines, FED_LOG_INFO, true);
+    unsetenv("JOURNAL_STREAM");
+    assert_null(lines.journal);
+    lines.cluster = "berlin";
+    fed_log_about(&log, FED_LOG_INFO, &about, "put back");
+    give_back(c, text, sizeof text);
+    assert_memory_equal(text, "<6>{\"time\":\"20", 14);
+    assert_non_null(
+        strstr(text, "\"level\":\"info\",\"cluster\":\"berlin\",\"work\":\"Role \\\"a\\\"\","
+                     "\"message\":\"Role \\\"a\\\": put back\"}\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +293,8 @@ int main(void)
         cmocka_unit_test(lines_that_repeat_are_counted),
         cmocka_unit_test(what_was_left_out_is_said_when_room_is_needed),
         cmocka_unit_test(json_lines_are_json),
+        cmocka_unit_test(the_journal_gets_fields),
+        cmocka_unit_test(json_stays_on_stderr),
     };
 
     unsetenv("JOURNAL_STREAM");

@@ -291,6 +291,54 @@ static void test_comes_back(void **state)
     end();
 }
 
+/* Without extended_master_secret neither end keeps anything (RFC 7627). */
+static void test_nothing_is_kept_without_extended_master_secret(void **state)
+{
+    (void)state;
+    begin();
+    mbedtls_ssl_conf_extended_master_secret(
+        &w.server->config.ssl, MBEDTLS_SSL_EXTENDED_MS_DISABLED);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_false(comes_back(&agent_id));
+        assert_int_equal(w.told, 0);
+        assert_int_equal(w.asked, 0);
+    }
+    mbedtls_ssl_conf_extended_master_secret(&w.server->config.ssl, MBEDTLS_SSL_EXTENDED_MS_ENABLED);
+    assert_false(comes_back(&agent_id));
+    assert_int_equal(w.told, 1);
+    assert_true(comes_back(&agent_id));
+    end();
+}
+
+/* A hello in parts, one that is cut, and datagrams that are none say nothing. */
+static void test_hellos_are_read_with_care(void **state)
+{
+    static const uint8_t hello[] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 56, /* record */
+        2, 0, 0, 44, 0, 1, 0, 0, 0, 0, 0, 44,                                      /* handshake */
+        0xfe, 0xfd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+        23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 0, 0xc0, 0xac, 0, 0, 4, 0, 23, 0, 0};
+    uint8_t other[sizeof(hello)];
+
+    (void)state;
+    for (size_t changed = 0; changed <= sizeof(hello); changed++) {
+        struct dtls_recall_made made = {.extended = false};
+
+        memcpy(other, hello, sizeof(hello));
+        if (changed < sizeof(hello))
+            other[changed] ^= 0x55;
+        dtls_recall_look(&made, fed_span_of(other, sizeof(other)));
+        if (changed == sizeof(hello))
+            assert_true(made.extended);
+        if (changed < 1 || (changed >= 19 && changed < 25) || changed == 13 || changed >= 66)
+            assert_false(changed < sizeof(hello) && made.extended);
+        for (size_t len = 0; len < sizeof(hello); len++) {
+            made.extended = false;
+            dtls_recall_look(&made, fed_span_of(other, len));
+            assert_false(made.extended);
+        }
+    }
+}
+
 static int64_t judged_by_unix_s; /* 0: times are not judged */
 
 static int64_t judge_by(void *ctx, bool hub)
@@ -566,6 +614,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_nothing_is_kept_without_extended_master_secret),
+        cmocka_unit_test(test_hellos_are_read_with_care),
         cmocka_unit_test(test_judged_by_another_time),
         cmocka_unit_test(test_session_of_it),
         cmocka_unit_test(test_unknown),

@@ -197,6 +197,12 @@ static void check_gzip(bool http1)
     ask_big(&w, client, &o, FED_SPAN_LIT("gzip"), "/hello");
     assert_string_equal(o.encoding, "");
     outcome_fini(&o);
+    ask_big(&w, client, &o, FED_SPAN_LIT("gzip"), "/big?7"); /* names the bytes */
+    assert_string_equal(o.encoding, "");
+    outcome_fini(&o);
+    ask_big(&w, client, &o, FED_SPAN_LIT("gzip"), "/big?W/7"); /* names what they mean */
+    assert_string_equal(o.encoding, "gzip");
+    outcome_fini(&o);
     fed_http_client_close(client);
     world_close(&w);
 }

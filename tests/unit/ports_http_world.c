@@ -66,16 +66,17 @@ static void make_leaf(struct world *w, struct pem *p, const struct pem *ca, cons
 }
 
 /* ---- the server's side ---- */
-static void answer_big(struct fed_http_exchange *x)
+static void answer_big(struct fed_http_exchange *x, struct fed_span etag)
 {
     size_t len = 300 * 1024;
     char *text = malloc(len);
-    struct fed_http_header type = {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("text/plain")};
+    struct fed_http_header headers[2] = {
+        {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("text/plain")}, {FED_SPAN_LIT("etag"), etag}};
 
     assert_non_null(text);
     for (size_t i = 0; i < len; i++)
         text[i] = (char)('a' + i % 23);
-    fed_http_respond(x, 200, &type, 1, fed_span_of(text, len));
+    fed_http_respond(x, 200, headers, etag.len > 0 ? 2 : 1, fed_span_of(text, len));
     free(text);
 }
 
@@ -117,7 +118,7 @@ static void on_request(
         fed_http_respond(x, 200, &type, 1,
             request->peer ? fed_span_text(request->peer->common_name) : FED_SPAN_LIT("nobody"));
     else if (fed_span_is(request->path, "/big"))
-        answer_big(x);
+        answer_big(x, request->query); /* the etag, when there is one */
     else if (fed_span_is(request->path, "/evil"))
         fed_http_respond(x, 200, &evil, 1, FED_SPAN_LIT("never seen"));
     else if (fed_span_is(request->path, "/empty"))

@@ -1,11 +1,13 @@
 /* Both ends of docs/protocol.md against the vectors that its Python implementation made: tokens,
- * join messages, hello, queries, works, reports, renderings. Frames: proto_frame_vectors_test.c. */
+ * join messages, hello, queries, works, reports, renderings, fields. Frames:
+ * proto_frame_vectors_test.c. */
 #include "ports/crypto.h"
 #include "proto/base/text.h"
 #include "proto/bundle/consent.h"
 #include "proto/bundle/dict.h"
 #include "proto/bundle/report.h"
 #include "proto/link/link.h"
+#include "proto/object/fields.h"
 #include "proto/object/render.h"
 #include "tests/unit/wire_vectors.h"
 
@@ -386,6 +388,40 @@ static void test_works(void **state)
     vectors_close(&v);
 }
 
+/* ---- fields of statuses ---- */
+
+static void test_fields(void **state)
+{
+    struct vectors v;
+    struct fed_fields fields;
+    struct fed_json *status;
+    struct fed_buf text;
+    size_t n = 0;
+
+    (void)state;
+    vectors_open(&v, "fields");
+    fed_buf_init(&text, fed_alloc_system(), 1u << 20);
+    EACH(it, v.root, "fields")
+    {
+        const struct fed_json *c = it.value;
+        struct fed_diag diag = {""};
+
+        n++;
+        if (!vector_expects(c, fed_fields_parse(vector_text(c, "fields"), &fields, &diag), &diag))
+            continue;
+        assert_int_equal(fed_json_parse(v.doc, vector_text(c, "status"), &status, NULL), FED_OK);
+        fed_buf_clear(&text);
+        if (fed_fields_select(&fields, status))
+            assert_int_equal(fed_json_put(&text, status), FED_OK);
+        else
+            fed_buf_put_text(&text, "null");
+        vector_bytes(c, fed_buf_span(&text), vector_text(c, "selected"));
+    }
+    assert_in_range(n, 30, 1000);
+    fed_buf_fini(&text);
+    vectors_close(&v);
+}
+
 /* ---- reports ---- */
 
 static bool is_true(const struct fed_json *v, const char *key)
@@ -572,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_works),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_renderings),
+        cmocka_unit_test(test_fields),
         cmocka_unit_test(test_dictionary),
     };
 

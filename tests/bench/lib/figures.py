@@ -11,6 +11,7 @@ import time
 from . import proc, workload
 from .api import api
 from .blocks import blocks
+from .console import console
 from .fleets import GROUPS as FLEETS
 from .footprint import footprint
 from .kube import APPLY_PATCH, Api, Marks
@@ -73,6 +74,18 @@ def plan(_fleet, results):
         for line in run(os.path.join(folder, "bin", "plan_bench"), store).splitlines():
             name, value, unit = line.split()
             results.add(name, float(value) if "." in value else int(value), unit, PLAN_BUDGETS.get(name))
+
+
+ROLLOUT_BUDGETS = {"rollout_step": 20, "rollout_step_longest": 20}
+
+
+def rollout_step(_fleet, results):
+    """The engine of rollouts alone, 10,000 clusters in five waves: a step, the longest step, a fact of one cluster."""
+    folder = os.path.join(ROOT, "build", "release")
+    run("ninja", "-C", folder, "rollout_engine_bench", cwd=ROOT)
+    for line in run(os.path.join(folder, "bin", "rollout_engine_bench")).splitlines():
+        name, value, unit = line.split()
+        results.add(name, float(value) if "." in value else int(value), unit, ROLLOUT_BUDGETS.get(name))
 
 
 def session(_fleet, results):
@@ -343,5 +356,5 @@ def _count_of(objs, wanted):
 
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
-GROUPS = {f.__name__: f for f in (size, proto, plan, session, hub, delivery, change, flash, idle, restart, latency, peak, footprint,
-                                  blocks, fleet_read, api, *FLEETS)}
+GROUPS = {f.__name__: f for f in (size, proto, plan, rollout_step, session, hub, delivery, change, flash, idle, restart, latency, peak, footprint,
+                                  blocks, fleet_read, console, api, *FLEETS)}

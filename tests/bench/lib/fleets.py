@@ -165,6 +165,47 @@ def swarm_reports(fleet, results):
     results.add("swarm_reports_get_worst", max(waits), "ms")
 
 
+ROLLOUTS = "/apis/fedlet.io/v1alpha1/namespaces/crowd/rollouts"
+POLICIES = "/apis/fedlet.io/v1alpha1/namespaces/crowd/rolloutpolicies"
+WAVES = (("first", "1%"), ("second", "9%"), ("third", "20%"), ("fourth", "30%"))  # and the rest
+
+
+def rollout_swarm(fleet, results):
+    """One image tag changed for ten thousand agents in five waves without soak, until the rollout is complete."""
+    crowd = CROWDS.get(fleet, LARGE)
+    api = crowd.hub.api
+    api.call("POST", POLICIES, {
+        "apiVersion": "fedlet.io/v1alpha1", "kind": "RolloutPolicy", "metadata": {"name": "waves", "namespace": "crowd"},
+        "spec": {"selector": {}, "waves": [{"name": name, "clusters": {"size": size}} for name, size in WAVES]}})
+    try:
+        time.sleep(REST_S)
+        cpu, before = proc.cpu_family_s(crowd.hub.pid), time.monotonic()
+        seen = crowd.change()
+        status = _complete(api)
+        took = time.monotonic() - before
+    finally:
+        api.call("DELETE", f"{POLICIES}/waves")
+    done = [wave for wave in status["waves"] if wave["phase"] == "Done" and wave["total"]]
+    if len(done) != len(WAVES) + 1 or status["clusters"]["healthy"] != crowd.agents:
+        raise RuntimeError(f"not as it should be: {status}")
+    results.add(f"rollout_swarm_{crowd.agents}_complete", took, "s", 30)
+    results.add(f"rollout_swarm_{crowd.agents}_taken_last", seen["met_last"], "s")
+    results.add(f"rollout_swarm_{crowd.agents}_hub_cpu", proc.cpu_family_s(crowd.hub.pid) - cpu, "s")
+
+
+def _complete(api, limit_s=120):
+    """The status of the only rollout, once it is complete."""
+    end = time.monotonic() + limit_s
+    while True:
+        statuses = [one.get("status", {}) for one in api.call("GET", ROLLOUTS)["items"]]
+        newest = max(statuses, key=lambda status: status.get("startTime", ""), default={})
+        if newest.get("phase") == "Complete":
+            return newest
+        if time.monotonic() >= end:
+            raise TimeoutError(f"not complete within {limit_s} s: {newest}")
+        time.sleep(0.05)
+
+
 def swarm_memory(fleet, results):
     """The hub's memory per connected agent, of its whole process family."""
     crowd = CROWDS.get(fleet, LARGE)
@@ -228,4 +269,4 @@ def swarm_https(fleet, results):
     results.add("swarm_https_crash_served_p99", crowd.change()["met_p99"] + shift, "s", 30)
 
 
-GROUPS = (handshakes, swarm_change, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect, swarm_https)
+GROUPS = (handshakes, swarm_change, rollout_swarm, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect, swarm_https)

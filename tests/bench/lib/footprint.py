@@ -17,6 +17,8 @@ CHANGES = 10000
 WARM_CHANGES = 2000   # before the first look: by then every buffer has been as large as it gets
 AT_ONCE = 20
 SETTLE_S = 5
+QUIET_S = 60          # without a request of the agent: workloads have settled, or are looked at seldom
+QUIET_WITHIN_S = 900
 ACCOUNT = "fedlet"
 NAMESPACE = "kube-system"
 
@@ -143,7 +145,19 @@ def footprint(fleet, results):
     peers(fleet, results)
 
 
+def _wait_quiet(member):
+    """Until the agent has nothing to ask. Members of the benchmarks run no pods, so that workloads take minutes to turn
+    from progressing to failed, and are looked at meanwhile."""
+    last, since_s, began_s = _requests(member), time.monotonic(), time.monotonic()
+    while time.monotonic() - since_s < QUIET_S and time.monotonic() - began_s < QUIET_WITHIN_S:
+        time.sleep(SETTLE_S)
+        now = _requests(member)
+        if now != last:
+            last, since_s = now, time.monotonic()
+
+
 def _idle(member, results):
+    _wait_quiet(member)
     note(f"idling for {MEASURED_S} s")
     before, cpu_s, files = _requests(member), proc.cpu_s(member.pid), proc.files_state(member.state_dir)
     time.sleep(MEASURED_S)

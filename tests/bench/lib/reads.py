@@ -1,5 +1,6 @@
 """Reading a hub of ten thousand clusters: their list, the status of one object in all of them, its version."""
 
+import contextlib
 import json
 import os
 import time
@@ -17,25 +18,32 @@ VERSION = "/apis/core.kubefed.io/v1alpha1/namespaces/fleet/propagatedversions/co
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"  # as kubectl get asks
 
 
-def fleet_read(fleet, results):
-    """Status of one object in ten thousand clusters, and their list."""
+@contextlib.contextmanager
+def large_fleet(fleet, name):
+    """A ready hub that has ten thousand clusters in its store, and one object in all of them."""
     run("ninja", "-C", os.path.join(ROOT, "build", "release"), "fedhub", "fedctl", "fleet_rows", cwd=ROOT)
-    hub = Hub(fleet, "fleet-hub")
+    hub = Hub(fleet, name)
     hub.wait_ready()
     _federate(hub.api)
     hub.stop()
     run(fleet.release("fleet_rows"), os.path.join(hub.dir, "hub.db"), str(N_CLUSTERS))
-    os.truncate(fleet.log("fleet-hub"), 0)  # its addresses are new
-    hub = Hub(fleet, "fleet-hub")
+    os.truncate(fleet.log(name), 0)  # its addresses are new
+    hub = Hub(fleet, name)
     hub.wait_ready()
     try:
         _check(hub.api)
+        yield hub
+    finally:
+        hub.stop()
+
+
+def fleet_read(fleet, results):
+    """Status of one object in ten thousand clusters, and their list."""
+    with large_fleet(fleet, "fleet-hub") as hub:
         _measure(results, hub, "fleet_read_object", OBJECT, JSON, 20)
         _measure(results, hub, "fleet_read_version", VERSION, JSON, None)
         _measure(results, hub, "fleet_read_clusters_page", f"{CLUSTERS}?limit={PAGE}", TABLE, 50)
         results.add("fleet_read_rss", proc.rss_mib(hub.pid), "MiB")
-    finally:
-        hub.stop()
 
 
 def _federate(api):

@@ -1,0 +1,196 @@
+import { clusterPath, get, joinRequestPath, merge, remove, SYSTEM } from '../api.js';
+import { fleet, revision } from '../fleet.js';
+import { bytes, count, fingerprint, unixOf } from '../format.js';
+import { kindName, kindPath, loadKinds } from '../kinds.js';
+import { may } from '../rights.js';
+import { BASE, navigate } from '../router.js';
+import { shownState, STATES, stateText, isStale } from '../states.js';
+import { ask } from '../ui/dialog.jsx';
+import { objectLink } from '../ui/palette.jsx';
+import { Age, Card, Conditions, Facts, Labels, Loaded, Page, State, Table, Word } from '../ui/parts.jsx';
+import { useGet, useLoaded } from '../ui/use.js';
+import { bulkLabel } from './bulk.jsx';
+
+const CLUSTERS = 'kubefedclusters.core.kubefed.io';
+const EVENTS = 50;
+const OF_KIND = 500;
+
+/** What the fleet says of it: as it is now, the object may be older. */
+function Now({ name }) {
+  revision.value; // the columns are changed in place
+  const of = fleet.value;
+  const at = of.names.indexOf(name);
+  if (at < 0) return <State id="never" text="not in the fleet" />;
+  const [connectivity, delivery] = [of.connectivity[at], of.delivery[at]];
+  return (
+    <>
+      <State id={STATES[shownState(connectivity, delivery)].id} text={stateText(connectivity, delivery)} stale={isStale(connectivity)} />
+      {of.since[at] > 0 && <span class="note"> since <Age unix={of.since[at]} /></span>}
+    </>
+  );
+}
+
+function askRemove(name) {
+  ask({
+    title: `Remove cluster ${name}`,
+    text: 'The hub forgets the cluster and its key; its agent is refused from then on. What was propagated to it stays there.',
+    action: 'Remove',
+    danger: true,
+    typed: name,
+    run: async () => {
+      await remove(clusterPath(name));
+      navigate(`${BASE}/grid`);
+    },
+  });
+}
+
+function askRemoval(name, removal) {
+  ask({
+    title: `Let ${count(removal.waiting)} works leave ${name}`,
+    load: async () => [
+      `${count(removal.waiting)} of ${count(removal.works)} works would be deleted in the cluster`,
+      ...(removal.heldByAgent ? [`${count(removal.heldByAgent)} of them are held back by the agent's own limit`] : []),
+      'Nobody ordered these removals by name.',
+    ],
+    action: 'Consent',
+    danger: true,
+    typed: name,
+    run: () => merge(clusterPath(name), { metadata: { annotations: { 'fedlet.io/approve-removal': removal.approval } } }),
+  });
+}
+
+function LinkFacts({ status }) {
+  const { link = {} } = status;
+  return (
+    <Facts facts={[
+      ['Agent', status.agentVersion],
+      ['Kubernetes', status.kubernetesVersion],
+      ['Nodes', status.nodes],
+      ['Allocatable', status.allocatable && `${status.allocatable.cpu ?? '?'} cpu, ${status.allocatable.memory ?? '?'}`],
+      ['Region', status.region],
+      ['Binding', link.binding ?? 'not connected'],
+      ['Address', link.address],
+      ['Connected', link.connectedSince && <Age unix={unixOf(link.connectedSince)} />],
+      ['This month', link.bytes && `${bytes(link.bytes.fromCluster)} from it, ${bytes(link.bytes.toCluster)} to it`],
+      ['Last month', link.lastMonth && bytes(link.lastMonth.total)],
+      ['Budget', link.budget && `${link.budget.percent} % of ${bytes(link.budget.bytes)}`],
+      ['Held', link.held && `${count(link.held.changes)} changes, ${link.held.reason}, until ${link.held.until}`],
+      ['Unschedulable pods', status.unschedulablePods],
+    ]}
+    />
+  );
+}
+
+function Identity({ name }) {
+  const request = useGet(may('get', 'fedlet.io', 'joinrequests', SYSTEM) ? joinRequestPath(name) : undefined, ['joinrequests.fedlet.io']);
+  const status = request.data?.status;
+  if (!status) return <p class="empty">No join request of this name.</p>;
+  return (
+    <Facts facts={[
+      ['State', <Word word={status.state} />],
+      ['Key', <span class="print">{fingerprint(status.publicKeyFingerprint)}</span>],
+      ['Certificate ends', status.certificateNotAfter && <Age unix={unixOf(status.certificateNotAfter)} />],
+      ['Renewed', status.renewedAt && <Age unix={unixOf(status.renewedAt)} />],
+      ['Says', status.message],
+    ]}
+    />
+  );
+}
+
+async function objectsIn(name, signal) {
+  const rows = [];
+  let cut = false;
+  for (const type of await loadKinds()) {
+    const list = await get(`${kindPath(type)}?limit=${OF_KIND}`, { signal }).catch((error) => {
+      if (error.status === 403) return { items: [], metadata: {} };
+      throw error;
+    });
+    cut ||= Boolean(list.metadata.continue);
+    for (const object of list.items) {
+      const at = object.status?.clusters?.find((one) => one.name === name);
+      if (at) rows.push({ resource: kindName(type), kind: type.target, namespace: object.metadata.namespace, name: object.metadata.name, at });
+    }
+  }
+  const bad = ({ at }) => Boolean(at.status) || at.health === 'Unhealthy';
+  return { rows: rows.sort((a, b) => bad(b) - bad(a)), cut };
+}
+
+function Objects({ name }) {
+  const loaded = useLoaded((signal) => objectsIn(name, signal), [name], [CLUSTERS]);
+  return (
+    <Loaded of={loaded} what="its objects">
+      {({ rows, cut }) => (
+        <>
+          <Table
+            caption="Objects in the cluster"
+            rows={rows.slice(0, 100)}
+            keyOf={(row) => `${row.resource}/${row.namespace}/${row.name}`}
+            empty="Nothing is placed here."
+            columns={[
+              { head: 'Object', cell: (row) => <a href={objectLink(row)}>{[row.namespace, row.name].filter(Boolean).join('/')}</a> },
+              { head: 'Kind', cell: (row) => row.kind },
+              { head: 'State', cell: (row) => <Word word={row.at.status || row.at.health || 'OK'} /> },
+              { head: 'Why', cell: (row) => row.at.message },
+            ]}
+          />
+          {cut && <p class="note">Only the first {OF_KIND} objects of each kind were looked at.</p>}
+          {rows.length > 100 && <p class="note">The first 100 of {count(rows.length)}, those with trouble before the others.</p>}
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+function Events({ name }) {
+  const path = `/api/v1/namespaces/${SYSTEM}/events?limit=${EVENTS}&fieldSelector=${encodeURIComponent(`involvedObject.name=${name}`)}`;
+  const list = useGet(path, [CLUSTERS]);
+  return (
+    <Loaded of={list} what="events">
+      {({ items }) => (
+        <Table
+          caption="Events"
+          rows={[...items].sort((a, b) => unixOf(b.lastTimestamp) - unixOf(a.lastTimestamp))}
+          keyOf={(row) => row.metadata.uid}
+          empty="No events."
+          columns={[
+            { head: 'When', cell: (row) => <Age unix={unixOf(row.lastTimestamp)} /> },
+            { head: 'What', cell: (row) => row.reason },
+            { head: 'Message', cell: (row) => `${row.message}${row.count > 1 ? ` (${row.count} times)` : ''}` },
+          ]}
+        />
+      )}
+    </Loaded>
+  );
+}
+
+export default function Cluster({ name }) {
+  const cluster = useGet(clusterPath(name), [CLUSTERS]);
+  const mayPatch = may('patch', 'core.kubefed.io', 'kubefedclusters', SYSTEM);
+  const mayDelete = may('delete', 'core.kubefed.io', 'kubefedclusters', SYSTEM);
+  const removal = cluster.data?.status?.removal;
+  return (
+    <Page
+      title={name}
+      actions={cluster.data && (
+        <>
+          {mayPatch && removal?.waiting > 0 && <button type="button" class="danger" onClick={() => askRemoval(name, removal)}>Consent to removals …</button>}
+          {mayPatch && <button type="button" onClick={() => bulkLabel([name])}>Label …</button>}
+          {mayDelete && <button type="button" class="danger" onClick={() => askRemove(name)}>Remove …</button>}
+        </>
+      )}
+    >
+      <p><Now name={name} /></p>
+      <Loaded of={cluster} what="the cluster">
+        {(data) => (
+          <div class="columns">
+            <Card title="Agent and link"><LinkFacts status={data.status ?? {}} /></Card>
+            <Card title="Identity"><Identity name={name} /><h3>Labels</h3><Labels labels={data.metadata.labels} /></Card>
+            <Card title="Objects here" wide><Objects name={name} /></Card>
+            <Card title="Conditions" wide><Conditions conditions={data.status?.conditions} /></Card>
+            <Card title="Events" note={`the last ${EVENTS}`} wide><Events name={name} /></Card>
+          </div>
+        )}
+      </Loaded>
+    </Page>
+  );
+}

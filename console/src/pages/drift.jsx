@@ -1,0 +1,84 @@
+// What somebody changed in members, grouped by who.
+import { useMemo } from 'preact/hooks';
+import { get } from '../api.js';
+import { fleet, revision, select } from '../fleet.js';
+import { count, plural } from '../format.js';
+import { kindName, kindPath, loadKinds } from '../kinds.js';
+import { groupDrift } from '../driftgroups.js';
+import { link } from '../router.js';
+import { objectLink } from '../ui/palette.jsx';
+import { FleetTable } from '../ui/fleettable.jsx';
+import { Card, Loaded, Page, Table, Word } from '../ui/parts.jsx';
+import { useLoaded } from '../ui/use.js';
+
+const OF_KIND = 500;
+
+async function loadDrift(signal) {
+  const found = [];
+  let cut = false;
+  for (const type of await loadKinds()) {
+    const list = await get(`${kindPath(type)}?limit=${OF_KIND}`, { signal }).catch((error) => {
+      if (error.status === 403) return { items: [], metadata: {} };
+      throw error;
+    });
+    cut ||= Boolean(list.metadata.continue);
+    for (const object of list.items) {
+      for (const at of object.status?.clusters ?? []) found.push({ type, resource: kindName(type), object, at });
+    }
+  }
+  return { groups: groupDrift(found), cut };
+}
+
+function Groups({ groups }) {
+  return (
+    <Table
+      caption="Drift by kind and other manager"
+      rows={groups}
+      keyOf={(group) => group.kind + group.manager + group.state}
+      empty="Nothing: members are as they are asked to be."
+      columns={[
+        { head: 'State', cell: (group) => <Word word={group.state} /> },
+        { head: 'Kind', cell: (group) => group.kind },
+        { head: 'Set by', cell: (group) => group.manager },
+        { head: 'Clusters', number: true, cell: (group) => count(group.clusters.size) },
+        {
+          head: 'For example',
+          cell: (group) => (
+            <>
+              <a href={objectLink(group.example)}>{[group.example.namespace, group.example.name].filter(Boolean).join('/')}</a>{' in '}
+              <a href={link('clusters', group.example.cluster)}>{group.example.cluster}</a>
+            </>
+          ),
+        },
+        { head: 'What', cell: (group) => group.example.message },
+      ]}
+    />
+  );
+}
+
+export default function Drift() {
+  const of = fleet.value;
+  const changes = revision.value;
+  const indices = useMemo(
+    () => select(of, (name, connectivity, delivery) => delivery === 3 || delivery === 4),
+    [of, changes],
+  );
+  const drift = useLoaded(loadDrift, [], ['*']);
+  return (
+    <Page title="Drift" lead="The agents put back what templates set. What is changed again and again is contested: somebody has to give in.">
+      <Card title="Who changes what">
+        <Loaded of={drift} what="objects">
+          {({ groups, cut }) => (
+            <>
+              <Groups groups={groups} />
+              {cut && <p class="note">Only the first {OF_KIND} objects of each kind were looked at.</p>}
+            </>
+          )}
+        </Loaded>
+      </Card>
+      <Card title="Clusters" note={plural(indices.length, 'cluster')}>
+        <FleetTable fleet={of} indices={indices} />
+      </Card>
+    </Page>
+  );
+}

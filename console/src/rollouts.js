@@ -1,0 +1,54 @@
+// What the page knows of Rollouts: their phases, and what may be done in each.
+import { get, merge, rolloutPath } from './api.js';
+import { link } from './router.js';
+import { may } from './rights.js';
+import { useLoaded } from './ui/use.js';
+
+export const ROLLOUTS = 'rollouts.fedlet.io';
+const LIST_MAX = 500;
+
+export const ENDED = ['Complete', 'RolledBack', 'Aborted', 'Superseded'];
+export const isOver = (rollout) => ENDED.includes(rollout.status?.phase);
+export const waitsForPerson = (rollout) => ['AwaitingApproval', 'Paused'].includes(rollout.status?.phase);
+export const rolloutLink = (rollout) => link('rollouts', rollout.metadata.namespace, rollout.metadata.name);
+export const objectOf = (rollout) => `${rollout.spec.object.kind} ${rollout.metadata.namespace}/${rollout.spec.object.name}`;
+
+/** { data: rollouts, the youngest first }; none where the user may not list them or the hub has none. */
+export function useRollouts(namespace) {
+  const allowed = may('list', 'fedlet.io', 'rollouts', namespace);
+  const path = allowed ? `${rolloutPath(namespace)}?limit=${LIST_MAX}` : undefined;
+  const list = useLoaded(async (signal) => {
+    if (!path) return allowed === undefined ? undefined : [];
+    try {
+      return (await get(path, { signal })).items;
+    } catch (error) {
+      if (error.status === 404) return [];
+      throw error;
+    }
+  }, [path, allowed], [ROLLOUTS]);
+  const data = list.data && [...list.data].sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1));
+  return { ...list, data };
+}
+
+/** The actions that fit a phase; needs: one of these counts is not 0. The hub refuses what does not fit all the same. */
+export const ACTIONS = [
+  { action: 'approve', text: 'Approve', phases: ['AwaitingApproval'] },
+  { action: 'pause', text: 'Pause', phases: ['Running', 'Soaking', 'AwaitingApproval'] },
+  { action: 'resume', text: 'Resume', phases: ['Paused'] },
+  { action: 'retry', text: 'Retry failed', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RolledBack'], needs: ['failed', 'returned', 'stuck'] },
+  { action: 'undo', text: 'Roll back', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'Complete'], danger: true },
+  { action: 'abort', text: 'Abort', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RollingBack'], danger: true },
+];
+
+const hasAny = (counts = {}, names) => !names || names.some((name) => counts[name] > 0);
+
+export const actionsOf = ({ spec, status = {} }) =>
+  ACTIONS.filter((one) =>
+    one.phases.includes(status.phase) && hasAny(status.clusters, one.needs) && (one.action !== 'undo' || spec.from));
+
+export function act(rollout, action, { wave, reason, dryRun } = {}) {
+  const path = rolloutPath(rollout.metadata.namespace, rollout.metadata.name);
+  const annotations = { 'fedlet.io/action': wave ? `${action}:${wave}` : action };
+  if (reason) annotations['fedlet.io/reason'] = reason;
+  return merge(dryRun ? `${path}?dryRun=All` : path, { metadata: { annotations } });
+}

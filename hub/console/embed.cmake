@@ -1,0 +1,36 @@
+# embed.cmake - writes a C file with the console's files, each as gzip -9: cmake -DOUT=FILE -DDIST=DIR -DELSE=DIR -P embed.cmake
+# DIST is what console/build made; ELSE stands in when it holds no index.html. The same files give the same bytes: gzip -n
+# leaves out name and time.
+set(dir "${ELSE}")
+set(built 0)
+if(EXISTS "${DIST}/index.html")
+    set(dir "${DIST}")
+    set(built 1)
+endif()
+file(GLOB_RECURSE files RELATIVE "${dir}" "${dir}/*")
+list(SORT files)
+set(bytes_of "")
+set(entries "")
+set(n 0)
+foreach(name IN LISTS files)
+    if(NOT name MATCHES "^[A-Za-z0-9_./-]+$" OR name MATCHES "(^|/)\\.")
+        message(FATAL_ERROR "console: ${name}: a name of other than letters, digits, '.', '_', '-', or one that begins with '.'")
+    endif()
+    execute_process(COMMAND gzip -9 -n -c "${dir}/${name}" OUTPUT_FILE "${OUT}.gz" RESULT_VARIABLE failed)
+    if(failed)
+        message(FATAL_ERROR "console: gzip of ${name}: ${failed}")
+    endif()
+    file(READ "${OUT}.gz" hex HEX)
+    file(SHA256 "${OUT}.gz" digest)
+    string(SUBSTRING "${digest}" 0 16 digest)
+    string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+    string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "    \\1\n" bytes "${bytes}")
+    string(APPEND bytes_of "static const unsigned char file_${n}[] = {\n${bytes}\n};\n")
+    string(APPEND entries "    {\"${name}\", \"\\\"${digest}\\\"\", file_${n}, sizeof file_${n}},\n")
+    math(EXPR n "${n} + 1")
+endforeach()
+file(REMOVE "${OUT}.gz")
+file(WRITE "${OUT}" "#include \"hub/console/files.h\"\n\n${bytes_of}
+const struct console_file console_files[] = {\n${entries}};
+const size_t console_n_files = sizeof console_files / sizeof *console_files;
+const bool console_is_built = ${built};\n")

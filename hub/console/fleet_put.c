@@ -1,0 +1,223 @@
+/* fleet_put.c - the fleet as JSON: all of it, and what changed since a version.
+ *
+ * Rows are arrays in the order of "fields"; labels are pairs of indices, into "labelKeys" and into
+ * "strings". */
+#include "hub/console/internal.h"
+
+#include <stdio.h>
+
+#define SNAPSHOT_BYTES_MAX (64u << 20)
+#define SNAPSHOT_AGE_S 10
+
+/* ---- tables of texts ---- */
+
+struct texts { /* text -> its index + 1 */
+    struct fed_map map;
+    struct fed_buf json; /* the texts, between commas */
+};
+
+static void texts_init(struct texts *texts, struct fed_alloc *mem)
+{
+    fed_map_init(&texts->map, mem);
+    fed_buf_init(&texts->json, mem, SNAPSHOT_BYTES_MAX);
+}
+
+static void texts_fini(struct texts *texts)
+{
+    fed_map_fini(&texts->map);
+    fed_buf_fini(&texts->json);
+}
+
+static enum fed_err texts_index(struct texts *texts, struct fed_span text, size_t *out)
+{
+    uintptr_t at = (uintptr_t)fed_map_get(&texts->map, text);
+    enum fed_err err;
+
+    if (at == 0) {
+        at = (uintptr_t)texts->map.count + 1;
+        err = fed_map_put(&texts->map, text, (void *)at);
+        if (err)
+            return err;
+        if (at > 1)
+            fed_buf_put_u8(&texts->json, ',');
+        hub_json_put(&texts->json, text);
+    }
+    *out = at - 1;
+    return FED_OK;
+}
+
+/* ---- the snapshot ---- */
+
+/* Of what has been well for long the minute is enough, and then the hour: ten thousand different
+ * seconds are a third of what is sent. */
+static int64_t shown_since(const struct hub_status_glance *glance, int64_t now_s)
+{
+    int64_t age_s = now_s - glance->since_unix_s;
+    int64_t step_s = age_s >= 86400 ? 3600 : age_s >= 300 ? 60 : 1;
+
+    return glance->connectivity == HUB_ONLINE ? glance->since_unix_s - glance->since_unix_s % step_s
+                                              : glance->since_unix_s;
+}
+
+static void put_glance(struct fed_buf *out, const struct hub_status_glance *glance, int64_t now_s)
+{
+    fed_buf_printf(out, "%d,%d,%lld,%zu,%zu", glance->connectivity, glance->delivery,
+        (long long)shown_since(glance, now_s), glance->drifted, glance->failed);
+}
+
+static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_cluster *cluster,
+    struct texts *keys, struct texts *strings)
+{
+    struct fed_span rest = fed_span_of(cluster->labels, cluster->labels_len);
+    struct fed_span key;
+    struct fed_span value;
+    const char *comma = "";
+    enum fed_err err = FED_OK;
+
+    fed_buf_put_u8(out, '[');
+    while (!err && fed_span_split(&rest, 0, &key)) {
+        size_t key_at = 0;
+        size_t value_at = 0;
+
+        if (!fed_span_split(&rest, 0, &value))
+            value = (struct fed_span){0};
+        err = texts_index(keys, key, &key_at);
+        if (!err)
+            err = texts_index(strings, value, &value_at);
+        fed_buf_printf(out, "%s%zu,%zu", comma, key_at, value_at);
+        comma = ",";
+    }
+    fed_buf_put_u8(out, ']');
+    return err;
+}
+
+static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fleet,
+    struct texts *keys, struct texts *strings)
+{
+    int64_t now_s = fed_loop_unix_s(fleet->loop);
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; !err && i < fleet->n; i++) {
+        const struct console_fleet_cluster *cluster = fleet->list[i];
+
+        fed_buf_put_text(out, i > 0 ? ",[" : "[");
+        hub_json_put_text(out, cluster->name);
+        fed_buf_put_u8(out, ',');
+        put_glance(out, &cluster->glance, now_s);
+        fed_buf_put_u8(out, ',');
+        err = put_labels(out, cluster, keys, strings);
+        fed_buf_put_u8(out, ']');
+    }
+    return err;
+}
+
+static enum fed_err put_snapshot(const struct console_fleet *fleet, struct fed_buf *out)
+{
+    struct texts keys;
+    struct texts strings;
+    enum fed_err err;
+
+    texts_init(&keys, fleet->mem);
+    texts_init(&strings, fleet->mem);
+    fed_buf_printf(out,
+        "{\"version\":%llu,\"at_unix_s\":%lld,\"fields\":[\"name\",\"connectivity\",\"delivery\","
+        "\"since_unix_s\",\"drift\",\"failed\",\"labels\"],\"clusters\":[",
+        (unsigned long long)fleet->version, (long long)fed_loop_unix_s(fleet->loop));
+    err = put_rows(out, fleet, &keys, &strings);
+    fed_buf_put_text(out, "],\"labelKeys\":[");
+    fed_buf_put(out, fed_buf_span(&keys.json));
+    fed_buf_put_text(out, "],\"strings\":[");
+    fed_buf_put(out, fed_buf_span(&strings.json));
+    fed_buf_put_text(out, "]}\n");
+    if (!err)
+        err = fed_buf_err(&keys.json);
+    if (!err)
+        err = fed_buf_err(&strings.json);
+    texts_fini(&keys);
+    texts_fini(&strings);
+    return err ? err : fed_buf_err(out);
+}
+
+struct fed_http_shared *console_fleet_snapshot(struct console_fleet *fleet)
+{
+    int64_t now_s = fed_loop_unix_s(fleet->loop);
+    int64_t age_s = now_s - fleet->snapshot_unix_s;
+    struct fed_buf text;
+
+    if (fleet->snapshot && fleet->snapshot_version == fleet->version && age_s >= 0 &&
+        age_s < SNAPSHOT_AGE_S)
+        return fleet->snapshot;
+    fed_http_shared_unref(fleet->snapshot);
+    fleet->snapshot = NULL;
+    fed_buf_init(&text, fleet->mem, SNAPSHOT_BYTES_MAX);
+    if (!put_snapshot(fleet, &text))
+        fleet->snapshot = fed_http_shared_take(&text);
+    fed_buf_fini(&text);
+    fleet->snapshot_version = fleet->version;
+    fleet->snapshot_unix_s = now_s;
+    return fleet->snapshot;
+}
+
+/* ---- changes ---- */
+
+bool console_fleet_follows(const struct console_fleet *fleet, uint64_t version)
+{
+    return version >= fleet->reset && version <= fleet->version;
+}
+
+static void put_changes(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
+{
+    int64_t now_s = fed_loop_unix_s(fleet->loop);
+    const char *comma = "";
+
+    fed_buf_printf(out, "event: fleet\nid: %llu\ndata: {\"version\":%llu,\"changes\":[",
+        (unsigned long long)fleet->version, (unsigned long long)fleet->version);
+    for (size_t i = 0; i < fleet->n; i++) {
+        if (fleet->list[i]->changed <= since)
+            continue;
+        fed_buf_printf(out, "%s[%zu,", comma, i);
+        put_glance(out, &fleet->list[i]->glance, now_s);
+        fed_buf_put_u8(out, ']');
+        comma = ",";
+    }
+    fed_buf_put_text(out, "]}\n\n");
+}
+
+struct fed_http_shared *console_fleet_changes(struct console_fleet *fleet, uint64_t since)
+{
+    struct fed_buf text;
+
+    if (fleet->changes && fleet->changes_from == since && fleet->changes_to == fleet->version)
+        return fleet->changes;
+    fed_http_shared_unref(fleet->changes);
+    fleet->changes = NULL;
+    fed_buf_init(&text, fleet->mem, SNAPSHOT_BYTES_MAX);
+    put_changes(fleet, since, &text);
+    if (!fed_buf_err(&text))
+        fleet->changes = fed_http_shared_take(&text);
+    fed_buf_fini(&text);
+    fleet->changes_from = since;
+    fleet->changes_to = fleet->version;
+    return fleet->changes;
+}
+
+/* ---- GET /console/fleet ---- */
+
+enum fed_err console_handle_fleet(struct hub_console *console, struct hub_request *r)
+{
+    struct console_fleet *fleet = console->fleet;
+    struct fed_http_shared *snapshot;
+    char etag[40];
+    enum fed_err err = console_require_read(r);
+
+    if (!err)
+        err = console_require_fleet(r);
+    if (err)
+        return err;
+    console_fleet_look(fleet);
+    snprintf(etag, sizeof etag, "W/\"%llu\"", (unsigned long long)fleet->version);
+    if (console_etag_matches(console_header(r->http, "if-none-match"), fed_span_text(etag)))
+        return console_respond_etag(r, 304, NULL, etag);
+    snapshot = console_fleet_snapshot(fleet);
+    return snapshot ? console_respond_etag(r, 200, snapshot, etag) : FED_ERR_NOMEM;
+}

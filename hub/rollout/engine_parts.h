@@ -1,0 +1,203 @@
+/* engine_parts.h - what the files behind engine.h share; nobody else includes it.
+ *
+ * Times are milliseconds of the engine's own clock: the wall clock of when the record was begun,
+ * carried on by the monotonic one, so that it never jumps; offset_ms leads from it to the wall
+ * clock of now. A cluster's place in the order is the hash of object and cluster: it is the same
+ * after a restart, and no cluster is the canary of every object. */
+#ifndef FEDLET_HUB_ROLLOUT_ENGINE_PARTS_H
+#define FEDLET_HUB_ROLLOUT_ENGINE_PARTS_H
+
+#include "hub/rollout/engine.h"
+#include "proto/base/map.h"
+
+#define ROLLOUT_WAVES (HUB_ROLLOUT_WAVES_MAX + 1u) /* with "rest" */
+#define ROLLOUT_NO_WAVE 0xffu
+#define ROLLOUT_USER_MAX 253u
+#define ROLLOUT_CLOCK_SET_MS 2000 /* wall and monotonic clock apart: somebody set it */
+#define ROLLOUT_GRACE_MS 60000    /* for the report of a cluster that is in reach again */
+#define ROLLOUT_NEVER INT64_MAX
+
+/* What is said of a failure, shared by all that say the same. */
+struct rollout_cause {
+    unsigned refs;
+    unsigned count; /* scratch of hub_rollout_groups */
+    size_t reason_len;
+    size_t message_len;
+    char text[]; /* reason, NUL, message: the key in the map */
+};
+
+enum rollout_reach { ROLLOUT_REACH_UNKNOWN, ROLLOUT_REACH_IN, ROLLOUT_REACH_OUT };
+
+struct rollout_slot {
+    struct rollout_slot *next_changed;
+    struct rollout_cause *said;   /* of the copy as it is */
+    struct rollout_cause *failed; /* of FAILED and STUCK, and of what went back because of it */
+    uint64_t order;
+    int64_t since_ms;   /* in its state */
+    int64_t wait_ms;    /* the deadline counts from here */
+    int64_t offline_ms; /* out of reach since */
+    int64_t in_ms;      /* in reach since */
+    uint32_t match;     /* waves that have it by name or labels */
+    uint8_t wave;
+    uint8_t state;    /* enum hub_rollout_state */
+    uint8_t version;  /* its answer: of versions, from 1; 0: nothing */
+    uint8_t previous; /* before it was released */
+    uint8_t copy;     /* enum hub_rollout_copy */
+    uint8_t health;   /* enum hub_rollout_health */
+    uint8_t reach;    /* enum rollout_reach */
+    bool touched;     /* it was given another version than `from`, and had a chance to take it */
+    bool forgiven;    /* failed, and a person went on all the same */
+    bool excused;     /* retried: that it was refused before is no news */
+    bool pinned;      /* of a wave by size that has begun */
+    bool told;        /* its labels are known */
+    bool heard;       /* in reach since the engine was made */
+    bool gone;
+    bool held;    /* as of the last step */
+    bool changed; /* in the list */
+    bool answer_changed;
+    bool row_changed;
+    bool stored; /* it has a row */
+    uint16_t zones[HUB_ROLLOUT_ZONE_LABELS_MAX];
+    uint16_t name_len;
+    char name[];
+};
+
+struct rollout_zone {
+    const struct hub_zone *zone; /* NULL: UTC, or unknown */
+    bool unknown;
+    char name[HUB_ZONE_NAME_MAX + 1];
+};
+
+/* Whether a wave's windows are open in a zone, from `at` until `until` (unix). */
+struct rollout_opening {
+    int64_t at_s;
+    int64_t until_s; /* when closed: it opens; 0: not computed */
+    bool open;
+};
+
+struct rollout_wave {
+    bool begun;
+    bool done;
+    bool approved;
+    int64_t start_ms;
+    int64_t ok_ms; /* 0: not all well */
+    int64_t end_ms;
+    char user[ROLLOUT_USER_MAX + 1];
+};
+
+struct rollout_tally {
+    struct hub_rollout_counts counts;
+    size_t all;      /* with the deferred */
+    size_t failures; /* not forgiven */
+    size_t proven;   /* healthy for as long as the wave soaks */
+    size_t silent;   /* healthy, and not heard since the engine was made */
+    size_t away;     /* healthy, out of reach for long, and the rules hold for them */
+    size_t absent;   /* pending or in flight, out of reach */
+    size_t nowhere;  /* held, and in no known time zone */
+};
+
+struct hub_rollout {
+    struct fed_alloc *mem;
+    struct hub_rollout_options options;
+    struct hub_rollout_rules *rules;
+    struct fed_map by_name; /* struct rollout_slot */
+    struct fed_map causes;
+    struct rollout_slot **slots; /* by order once sorted */
+    size_t n_slots;
+    size_t cap;
+    struct rollout_slot **by_alphabet; /* of hub_rollout_clusters */
+    struct rollout_slot *changes;      /* list by next_changed */
+    struct rollout_zone *zones;        /* [0] is UTC */
+    size_t n_zones;
+    struct rollout_opening *openings; /* by wave and zone */
+    size_t n_openings;
+    struct fed_digest versions[HUB_ROLLOUT_VERSIONS_MAX];
+    uint8_t n_versions;
+    uint8_t from; /* 0: none */
+    uint8_t to;
+    uint8_t phase;
+    bool failed;  /* a limit of failures ended it, or holds it */
+    uint8_t open; /* the last wave that has begun */
+    struct rollout_wave waves[ROLLOUT_WAVES];
+    struct rollout_tally tallies[ROLLOUT_WAVES];
+    struct rollout_tally all;
+    int64_t start_ms;
+    int64_t end_ms;
+    /* clock */
+    int64_t base_ms; /* at base_mono_ms */
+    uint64_t base_mono_ms;
+    int64_t now_ms;
+    int64_t offset_ms;
+    int64_t wake_ms; /* of the engine's clock */
+    int64_t held_until_ms;
+    int64_t soaked_ms; /* when the soak of the open wave may be over */
+    bool regroup;
+    bool alphabet_stale;
+    bool due;
+    bool record_changed;
+    char uid[64];
+};
+
+/* ---- engine.c ---- */
+void rollout_clock(struct hub_rollout *r, struct hub_rollout_now now);
+void rollout_clock_start(struct hub_rollout *r, struct hub_rollout_now now);
+int64_t rollout_unix_s(const struct hub_rollout *r, int64_t ms); /* 0 of 0 */
+struct fed_span rollout_name(const struct rollout_slot *slot);
+struct rollout_slot *rollout_find(const struct hub_rollout *r, struct fed_span cluster);
+void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer);
+bool rollout_keeps_cause(enum hub_rollout_state state);
+void rollout_set_state(
+    struct hub_rollout *r, struct rollout_slot *slot, enum hub_rollout_state state);
+/* Another answer: what was said of the copy before is of no use any more. */
+void rollout_give(struct hub_rollout *r, struct rollout_slot *slot, uint8_t version);
+/* Another one than the initial state of a cluster that was never touched. */
+bool rollout_has_row(const struct hub_rollout *r, const struct rollout_slot *slot);
+FED_MUST_USE enum fed_err rollout_slot_new(
+    struct hub_rollout *r, struct fed_span cluster, struct rollout_slot **out);
+void rollout_slot_gone(struct hub_rollout *r, struct rollout_slot *slot);
+
+/* ---- engine_cause.c: one more holder of what is said; NULL when memory is out ---- */
+struct rollout_cause *rollout_cause_get(
+    struct hub_rollout *r, struct fed_span reason, struct fed_span message);
+struct rollout_cause *rollout_cause_keep(struct rollout_cause *cause);
+void rollout_cause_drop(struct hub_rollout *r, struct rollout_cause *cause);
+struct fed_span rollout_cause_reason(const struct rollout_cause *cause);
+struct fed_span rollout_cause_message(const struct rollout_cause *cause);
+
+/* ---- engine_wave.c ---- */
+FED_MUST_USE enum fed_err rollout_wave_match(
+    struct hub_rollout *r, struct rollout_slot *slot, const struct fed_json *labels);
+/* Other rules: what was computed of windows is of no use. */
+void rollout_openings_forget(struct hub_rollout *r);
+/* Which cluster is in which wave. */
+void rollout_regroup(struct hub_rollout *r);
+void rollout_wave_begin(struct hub_rollout *r, size_t wave);
+/* NULL: at any time. */
+const struct rollout_opening *rollout_opening(
+    struct hub_rollout *r, const struct rollout_slot *slot);
+bool rollout_zone_unknown(const struct hub_rollout *r, const struct rollout_slot *slot);
+
+/* ---- engine_step.c ---- */
+/* All that was touched gets `from`. */
+void rollout_return(struct hub_rollout *r);
+bool rollout_is_active(const struct hub_rollout *r);
+/* Out of reach so long that nobody waits for it. */
+bool rollout_is_away(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* When it is late, if nothing is heard of it and it stays in reach. */
+int64_t rollout_late_ms(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* No later wave has anybody. */
+bool rollout_is_last(const struct hub_rollout *r, size_t wave);
+size_t rollout_concurrency(const struct hub_rollout *r, size_t wave);
+size_t rollout_proof(const struct hub_rollout *r, size_t wave);
+/* When the cluster, which is healthy, will have been so as long as its wave soaks. */
+int64_t rollout_soaked_ms(const struct hub_rollout *r, const struct rollout_slot *slot);
+bool rollout_over_limit(const struct hub_rollout *r);
+
+/* ---- engine_tally.c ---- */
+void rollout_tally(struct hub_rollout *r);
+void rollout_set_timers(struct hub_rollout *r);
+
+/* ---- engine_say.c ---- */
+void rollout_say_next(const struct hub_rollout *r, struct hub_rollout_next *out);
+
+#endif

@@ -1,0 +1,268 @@
+/* facts.c - what plan and status know of an object's clusters, for its engine. */
+#include "hub/plan/preview.h"
+#include "hub/rollout/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SYNC_MEMORY_MAX (64u << 20) /* names of the clusters */
+
+struct syncing {
+    struct hub_rollouts *r;
+    struct rollout_subject *s;
+    struct hub_rollout_now now;
+    struct fed_arena arena;
+    struct fed_span *names; /* of the clusters that count, by name */
+    size_t n, cap;
+    size_t added;
+    struct fed_span
+        behind; /* a cluster that has something else than the latest version; empty: none */
+    enum fed_err err;
+};
+
+static enum fed_err keep_name(struct syncing *sync, struct fed_span name)
+{
+    if (sync->n == sync->cap) {
+        size_t cap = sync->cap ? sync->cap * 2 : 256;
+        struct fed_span *names = sync->arena.alloc.resize(
+            sync->arena.alloc.ctx, sync->names, sync->cap * sizeof *names, cap * sizeof *names);
+
+        if (!names)
+            return FED_ERR_NOMEM;
+        sync->names = names;
+        sync->cap = cap;
+    }
+    sync->names[sync->n++] = name; /* the plan's, which does not change meanwhile */
+    return FED_OK;
+}
+
+static enum hub_rollout_copy copy_of(const struct hub_gated *gated, const struct hub_status_fact *f)
+{
+    if (gated->error[0])
+        return HUB_ROLLOUT_COPY_FAILED;
+    if (gated->deferred) /* it has what it had: the new one waits for its quiet time's end */
+        return HUB_ROLLOUT_COPY_UNKNOWN;
+    if (!gated->placed) /* none is to be there */
+        return gated->work ? HUB_ROLLOUT_COPY_TAKEN : HUB_ROLLOUT_COPY_APPLIED;
+    if (!f->confirmed)
+        return HUB_ROLLOUT_COPY_UNKNOWN;
+    switch (f->state) {
+    case FED_WORK_APPLIED:
+        return HUB_ROLLOUT_COPY_APPLIED;
+    case FED_WORK_FAILED:
+        return HUB_ROLLOUT_COPY_FAILED;
+    default:
+        return HUB_ROLLOUT_COPY_TAKEN;
+    }
+}
+
+static enum hub_rollout_health health_of(
+    const struct hub_gated *gated, const struct hub_status_fact *f)
+{
+    if (!gated->placed || !f->confirmed || f->health == FED_HEALTH_UNKNOWN)
+        return HUB_ROLLOUT_HEALTH_UNKNOWN;
+    return f->health == FED_HEALTH_HEALTHY ? HUB_ROLLOUT_HEALTH_GOOD : HUB_ROLLOUT_HEALTH_BAD;
+}
+
+/* The version that what the cluster has was made of. Where nothing is, it is the answer that said
+ * so: the plan is as the answers are, for a step waits until what it staged is done. */
+static void put_version(struct syncing *sync, const struct hub_gated *gated, struct fed_digest *out)
+{
+    if (gated->placed && gated->version)
+        *out = *gated->version;
+    else if (gated->placed && !gated->error[0])
+        *out = sync->s->content.digest;
+    else if (hub_rollout_answer(sync->s->engine, gated->cluster, out) == HUB_ROLLOUT_ANSWER_NOTHING)
+        memset(out, 0, sizeof *out);
+}
+
+static const char *reason_of(const struct hub_gated *gated, const struct hub_status_fact *f)
+{
+    if (gated->error[0])
+        return gated->error;
+    if (f->reason[0] || !f->confirmed)
+        return f->reason;
+    return f->state == FED_WORK_FAILED                                                ? "Refused"
+           : f->health == FED_HEALTH_UNHEALTHY || f->health == FED_HEALTH_PROGRESSING ? "NotHealthy"
+                                                                                      : "";
+}
+
+#define SENTENCE_MAX (HUB_ROLLOUT_MESSAGE_MAX + 1)
+
+/* What differs from cluster to cluster although the cause is one goes, so that a thousand clusters
+ * with it are one group: the pod's name (agent/pods_count.c), and what a kubelet repeats of it and
+ * of its back-off ("back-off 40s restarting failed container=main pod=web-7f_shop(...)"). */
+static struct fed_span sentence_of(struct fed_span message, char out[SENTENCE_MAX])
+{
+    static const char backoff[] = "back-off ";
+    static const char pod[] = " pod=";
+    char *at;
+
+    if (fed_span_starts(message, "pod ")) {
+        size_t comma = fed_span_find(message, ',');
+
+        message = comma + 2 <= message.len ? fed_span_sub(message, comma + 2, message.len)
+                                           : fed_span_text("");
+    }
+    snprintf(out, SENTENCE_MAX, FED_SPAN_FMT,
+        FED_SPAN_ARG(fed_span_sub(message, 0, HUB_ROLLOUT_MESSAGE_MAX)));
+    at = strstr(out, pod);
+    if (at)
+        *at = 0;
+    at = strstr(out, backoff);
+    if (at && at[sizeof backoff - 1] >= '0' && at[sizeof backoff - 1] <= '9') {
+        const char *rest = at + sizeof backoff - 1;
+
+        rest += strcspn(rest, " ");
+        memmove(at + sizeof backoff - 2, rest, strlen(rest) + 1);
+    }
+    return fed_span_text(out);
+}
+
+static enum fed_err note(
+    struct syncing *sync, const struct hub_gated *gated, const struct hub_status_fact *f)
+{
+    char sentence[SENTENCE_MAX];
+    struct hub_rollout_fact fact = {.copy = copy_of(gated, f),
+        .health = health_of(gated, f),
+        .reason = fed_span_text(reason_of(gated, f)),
+        .message = gated->error[0] ? fed_span_text(gated->message)
+                                   : sentence_of(fed_span_text(f->message), sentence)};
+    int64_t since_ms = 0;
+
+    if (f->offline || gated->deferred) {
+        since_ms = f->offline ? f->since_unix_s * 1000 : sync->now.unix_ms;
+        if (since_ms < sync->r->started_unix_ms)
+            since_ms = sync->r->started_unix_ms;
+    }
+    (void)hub_rollout_reach(sync->s->engine, gated->cluster, since_ms, sync->now);
+    put_version(sync, gated, &fact.version);
+    return hub_rollout_note(sync->s->engine, gated->cluster, &fact, sync->now);
+}
+
+static bool sync_cluster(void *ctx, const struct hub_gated *gated)
+{
+    struct syncing *sync = ctx;
+    struct hub_status_fact fact;
+
+    if (!gated->selected)
+        return true;
+    if (!gated->same && sync->behind.len == 0)
+        sync->behind = gated->cluster;
+    hub_status_fact(sync->r->status, gated->cluster, gated->work, gated->since_revision, &fact);
+    if (sync->s->untold)
+        sync->err = hub_rollout_cluster(sync->s->engine, gated->cluster, gated->labels);
+    if (!sync->err)
+        sync->err = note(sync, gated, &fact);
+    if (sync->err == FED_ERR_NOT_FOUND) { /* it is new */
+        sync->added++;
+        sync->err = hub_rollout_cluster(sync->s->engine, gated->cluster, gated->labels);
+        if (!sync->err)
+            sync->err = note(sync, gated, &fact);
+    }
+    if (!sync->err)
+        sync->err = keep_name(sync, gated->cluster);
+    return !sync->err;
+}
+
+struct leaving {
+    struct syncing *sync;
+    size_t at;
+    struct fed_span *gone;
+    size_t n, cap;
+};
+
+static bool is_gone(void *ctx, const struct hub_rollout_cluster_view *cluster)
+{
+    struct leaving *leaving = ctx;
+    const struct syncing *sync = leaving->sync;
+
+    while (leaving->at < sync->n && fed_span_cmp(sync->names[leaving->at], cluster->name) < 0)
+        leaving->at++;
+    if (leaving->at < sync->n && fed_span_eq(sync->names[leaving->at], cluster->name))
+        return true;
+    if (leaving->n == leaving->cap)
+        return false; /* the next step finds the others */
+    leaving->gone[leaving->n++] = cluster->name;
+    return true;
+}
+
+/* Clusters that are not selected any more, or not there, drop out. */
+static enum fed_err drop_gone(struct syncing *sync, size_t known)
+{
+    struct leaving leaving = {.sync = sync, .cap = known + 1};
+    struct hub_rollout *engine = sync->s->engine;
+    enum fed_err err;
+
+    leaving.gone = fed_alloc_array(&sync->arena.alloc, leaving.cap, sizeof *leaving.gone);
+    if (!leaving.gone)
+        return FED_ERR_NOMEM;
+    err = hub_rollout_clusters(engine, fed_span_text(""), is_gone, &leaving);
+    for (size_t i = 0; !err && i < leaving.n; i++)
+        hub_rollout_cluster_gone(engine, leaving.gone[i]);
+    return err;
+}
+
+/* ---- what is still to be sent ---- */
+
+static enum fed_err take_bytes(void *ctx, const struct hub_preview_object *object)
+{
+    size_t *bytes = ctx;
+
+    for (size_t i = 0; object->asked && i < object->n_clusters; i++)
+        *bytes = object->clusters[i].bytes;
+    return FED_OK;
+}
+
+/* Once for each rollout, by one cluster: what others get may differ by their overrides. */
+static void estimate(struct syncing *sync)
+{
+    struct rollout_subject *s = sync->s;
+    struct hub_preview_change change = {.ref = s->ref};
+    struct hub_preview_ask ask = {.changes = &change,
+        .n_changes = 1,
+        .cluster = sync->behind,
+        .told = take_bytes,
+        .ctx = &s->cluster_bytes};
+    struct fed_diag diag = {""};
+    struct fed_buf bytes;
+
+    if (s->cluster_bytes > 0 || sync->behind.len == 0)
+        return;
+    fed_buf_init(&bytes, sync->r->mem, HUB_OBJECT_BYTES_MAX);
+    if (!hub_objects_get(sync->r->objects, &s->ref, &bytes, NULL)) {
+        change.bytes = fed_buf_span(&bytes);
+        if (hub_plan_preview(sync->r->plan, &ask, &diag))
+            s->cluster_bytes = 0; /* nothing is said of it, then */
+    }
+    fed_buf_fini(&bytes);
+}
+
+enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s)
+{
+    struct syncing sync = {.r = r, .s = s, .now = rollout_now(r)};
+    struct hub_rollout_view view;
+    size_t known;
+    enum fed_err err;
+
+    hub_rollout_view(s->engine, &view);
+    known = view.counts.total + view.counts.deferred;
+    fed_arena_init(&sync.arena, r->mem, SYNC_MEMORY_MAX);
+    err = hub_plan_gated(r->plan, &s->ref, sync_cluster, &sync);
+    if (!err)
+        err = sync.err;
+    if (err == FED_ERR_NOT_FOUND) { /* no such type any more, or it is stopped: nothing moves */
+        fed_arena_fini(&sync.arena);
+        return err;
+    }
+    if (!err && !s->untold && sync.n != known + sync.added)
+        err = drop_gone(&sync, known + sync.added);
+    if (!err && s->untold) {
+        hub_rollout_ready(s->engine);
+        s->untold = false;
+    }
+    if (!err)
+        estimate(&sync);
+    fed_arena_fini(&sync.arena);
+    return err;
+}

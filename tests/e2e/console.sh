@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# console.sh - the console in a browser: every page with real objects, agents of tests/swarm and a rollout; accessibility in
+# both themes, keyboard alone, what a viewer is offered, live updates. Pictures of each page stay in build/console/screenshots.
+# Without Chromium, Node.js or the built page it is skipped, and says so.
+set -euo pipefail
+source "$(dirname "$0")/suite.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+AGENTS=12
+SHOTS=$ROOT/build/console/screenshots
+CONSENT=off
+
+BROWSER=
+for name in chromium chromium-browser google-chrome; do
+    [ -n "$BROWSER" ] || BROWSER=$(command -v "$name" || true)
+done
+export BROWSER SHOTS
+
+lacking() {
+    [ -n "$BROWSER" ] || { echo "no Chromium (Debian package: chromium)"; return; }
+    command -v node >/dev/null || { echo "no Node.js"; return; }
+    [ -d "$ROOT/console/node_modules/playwright-core" ] || { echo "the console is not built (console/build console/dist)"; return; }
+    curl -sk --compressed "$BASE/console/" | grep -q '/console/assets/' || echo "this hub was built without the console"
+}
+
+swarm_start() { # swarm_start NAME AGENTS TOKEN
+    local coap
+    read -r _ coap _ <"$FLEET/hub.ports"
+    mkfifo "$FLEET/$1.in"
+    setsid "$BIN/swarm" --hub "coaps://127.0.0.1:$coap" --agents "$2" --state "$FLEET/$1.state" --token "$3" --name "$1" \
+        <"$FLEET/$1.in" >"$FLEET/$1.out" 2>"$FLEET/logs/$1.err" &
+    echo $! >"$FLEET/swarm-$1.pid"
+}
+# The swarm begins when told, and ends with its input: it is kept open by the suite.
+exec_swarm() { exec 7>"$FLEET/shop.in"; }
+
+cluster() { # cluster NAME REGION: one whose agent never came
+    printf 'apiVersion: core.kubefed.io/v1beta1\nkind: KubeFedCluster\nmetadata: {name: %s, namespace: kube-federation-system, labels: {region: %s}}\nspec: {}\n---\n' "$1" "$2"
+}
+change() { # change COLOR
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: web, namespace: shop, labels: {tier: web}}\nspec: {template: {data: {color: %s}}, placement: {clusterSelector: {}}}\n' "$1" | hubctl apply -f -
+}
+phase() { hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.phase}'; }
+in_order() { # clusters that have the object as asked
+    hubctl -n shop get federatedconfigmap web -o 'jsonpath={range .status.clusters[*]}{.name} {.status}{"\n"}{end}' | grep -c '^shop-[0-9]* $'
+}
+
+case_setup() {
+    local one
+    { for one in 1 2 3 4; do cluster "ghost-$one" north; done; } | hubctl create -f -
+    wait_for 60 "the agents" grep -q '"event":"ready"' "$FLEET/shop.out"
+    hubctl create namespace shop
+    federated FederatedNamespace shop shop '{}' | hubctl apply -f -
+    # A version from before the policy: what a roll back goes back to.
+    change blue
+    soon 60 "$AGENTS" in_order
+    printf '%s\n' 'apiVersion: fedlet.io/v1alpha1' 'kind: RolloutPolicy' 'metadata: {name: careful, namespace: shop}' \
+        'spec: {selector: {matchLabels: {tier: web}}, waves: [{name: canary, clusters: {names: [shop-000001, shop-000002]}, approval: Required}, {name: some, clusters: {size: 50%}, maxConcurrency: 2, soak: 1h}], progressDeadline: 1h, offline: {after: 1s, then: Defer}}' \
+        --- 'apiVersion: fedlet.io/v1alpha1' 'kind: PlacementPolicy' 'metadata: {name: no-jobs}' \
+        'spec: {effect: Deny, clusters: {names: [ghost-1]}, kinds: [{group: batch, kind: Job}]}' | hubctl apply -f -
+    change green
+    soon 60 AwaitingApproval phase
+}
+
+drive() { # drive CASE [NAME=VALUE...]
+    local name=$1
+    shift
+    env "$@" OBJECT=federatedconfigmaps.types.kubefed.io/shop/web ROLLOUT=shop/federatedconfigmap-web-1 CLUSTER=shop-000001 \
+        node "$here/console/drive.mjs" "$name"
+}
+code() { fedctl console --print | sed 's/.*#code=//'; }
+as_admin() { # as_admin CASE [NAME=VALUE...]
+    local name=$1
+    shift
+    drive "$name" CODE="$(code)" "$@"
+}
+
+state_of_late() { hub_jsonpath kube-federation-system joinrequest late-000000 '{.status.state}'; }
+case_approve() {
+    soon 30 Pending state_of_late
+    as_admin approveJoin JOINING=late-000000
+    soon 30 Approved state_of_late
+}
+case_steer() {
+    as_admin steer
+    is "pause resume approve undo" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[*].action}'
+    is "a look first" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[0].reason}'
+}
+case_viewer() {
+    hubctl -n shop create serviceaccount vera
+    hubctl create clusterrolebinding vera --clusterrole=fedlet:viewer --serviceaccount=shop:vera
+    drive viewer TOKEN="$(hubctl -n shop create token vera)"
+}
+case_live() {
+    as_admin live >"$FLEET/live.out" &
+    local pid=$!
+    wait_for 30 "the page" grep -q ready "$FLEET/live.out"
+    cluster ghost-5 south | hubctl create -f -
+    wait_for 20 "the new cluster on the page" grep -q seen "$FLEET/live.out"
+    hub_stop
+    wait "$pid"
+    hub_start
+}
+
+hub_start
+read -r api _ <"$FLEET/hub.ports"
+export BASE=https://127.0.0.1:$api
+why=$(lacking)
+if [ -n "$why" ]; then
+    skip "the console in a browser" "$why"
+    suite_end
+fi
+swarm_start shop "$AGENTS" "$(fedctl token create --uses "$AGENTS")"
+exec_swarm
+printf 'start\nready\n' >&7
+must "setup" case_setup
+try "every page: no exception, no refusal by its policy, nothing foreign" as_admin pages
+try "the first view is small" as_admin firstView
+try "no serious accessibility findings, both themes" as_admin axe
+try "the grid: query, keys, table, Ctrl-K" as_admin grid
+try "what is dangerous shows what it touches, and wants the name" as_admin typedName
+try "a viewer is offered nothing that it may not do" case_viewer
+try "pictures of each page, none too wide" as_admin screenshots
+swarm_start late 1 "$(fedctl token create --approve manual)"
+exec 6>"$FLEET/late.in"
+echo start >&6
+try "a join is approved by keyboard" case_approve
+try "a rollout is paused, resumed, approved and rolled back by keyboard" case_steer
+try "live: a change is shown, a hub that is away is said to be" case_live
+suite_end

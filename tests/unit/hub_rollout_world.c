@@ -1,0 +1,324 @@
+/* hub_rollout_world.c - see hub_rollout_world.h. */
+#include "hub_rollout_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char the_uid[40];
+
+static void check(const struct rollout_world *w, bool is_so, const char *what)
+{
+    if (!is_so)
+        fail_msg("%s: %s", w->where ? w->where : "", what);
+}
+
+static enum fed_err find_zone(
+    void *ctx, struct fed_span name, const struct hub_zone **out, struct fed_diag *diag)
+{
+    static const struct hub_zone plus3 = {.first = 3 * 3600};
+    static const struct hub_zone minus8 = {.first = -8 * 3600};
+
+    (void)ctx;
+    (void)diag;
+    if (fed_span_is(name, "Test/Plus3"))
+        *out = &plus3;
+    else if (fed_span_is(name, "Test/Minus8"))
+        *out = &minus8;
+    else
+        return FED_ERR_NOT_FOUND;
+    return FED_OK;
+}
+
+static struct hub_rollout_options options(void)
+{
+    return (struct hub_rollout_options){
+        .mem = fed_alloc_system(), .uid = fed_span_text(the_uid), .find_zone = find_zone};
+}
+
+void world_init(struct rollout_world *w, const char *uid)
+{
+    struct hub_rollout_options o;
+
+    memset(w, 0, sizeof *w);
+    snprintf(the_uid, sizeof the_uid, "%s", uid);
+    o = options();
+    w->at = calloc(WORLD_CLUSTERS_MAX, sizeof *w->at);
+    w->now = (struct hub_rollout_now){1795996800000, 1000}; /* 2026-11-30T00:00:00Z, a Monday */
+    fed_buf_init(&w->record, fed_alloc_system(), HUB_ROLLOUT_RECORD_MAX * 4);
+    assert_int_equal(hub_rollout_new(&o, w->now, &w->r), FED_OK);
+}
+
+void world_fini(struct rollout_world *w)
+{
+    hub_rollout_free(w->r);
+    hub_rollout_rules_free(w->rules);
+    fed_buf_fini(&w->record);
+    free(w->at);
+}
+
+void world_rules(struct rollout_world *w, const char *json)
+{
+    char text[2048];
+    char field[HUB_ROLLOUT_FIELD_MAX] = "";
+    struct fed_diag diag = {""};
+    struct fed_json_doc *doc;
+    struct fed_json *spec;
+
+    snprintf(text, sizeof text, "%s", json);
+    for (char *at = text; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    if (fed_json_parse(doc, fed_span_text(text), &spec, &diag))
+        fail_msg("%s: %s: %s", w->where ? w->where : "", text, diag.text);
+    hub_rollout_rules_free(w->rules);
+    w->rules = NULL;
+    if (hub_rollout_rules_read(fed_alloc_system(), spec, &w->rules, field, &diag))
+        fail_msg("%s: %s: %s: %s", w->where ? w->where : "", text, field, diag.text);
+    fed_json_doc_free(doc);
+}
+
+struct fed_digest world_digest(char letter)
+{
+    struct fed_digest digest = {{0}};
+
+    if (letter != '-')
+        memset(digest.bytes, letter, sizeof digest.bytes);
+    return digest;
+}
+
+char world_letter(const struct fed_digest *digest)
+{
+    return (char)digest->bytes[0];
+}
+
+static char answer_of(const struct rollout_world *w, const struct world_cluster *c)
+{
+    struct fed_digest digest;
+
+    if (hub_rollout_answer(w->r, fed_span_text(c->name), &digest) == HUB_ROLLOUT_ANSWER_NOTHING)
+        return '-';
+    return world_letter(&digest);
+}
+
+struct world_cluster *world_find(struct rollout_world *w, const char *name)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (strcmp(w->at[i].name, name) == 0)
+            return &w->at[i];
+    fail_msg("%s: no cluster %s", w->where ? w->where : "", name);
+    return NULL;
+}
+
+void world_tell(struct rollout_world *w, struct world_cluster *c)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *labels = NULL;
+
+    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
+    if (c->labels[0])
+        assert_int_equal(fed_json_parse(doc, fed_span_text(c->labels), &labels, NULL), FED_OK);
+    assert_int_equal(hub_rollout_cluster(w->r, fed_span_text(c->name), labels), FED_OK);
+    fed_json_doc_free(doc);
+}
+
+void world_reach(struct rollout_world *w, struct world_cluster *c)
+{
+    assert_true(
+        hub_rollout_reach(w->r, fed_span_text(c->name), c->in ? 0 : c->out_since_ms, w->now));
+}
+
+void world_note(struct rollout_world *w, struct world_cluster *c)
+{
+    struct hub_rollout_fact fact = {.version = world_digest(c->has),
+        .copy = c->copy,
+        .health = c->health,
+        .reason = fed_span_text(c->reason),
+        .message = FED_SPAN_LIT("as the test says")};
+
+    assert_int_equal(hub_rollout_note(w->r, fed_span_text(c->name), &fact, w->now), FED_OK);
+}
+
+struct world_cluster *world_add(struct rollout_world *w, const char *name, const char *labels)
+{
+    struct world_cluster *c = &w->at[w->n++];
+
+    assert_true(w->n <= WORLD_CLUSTERS_MAX);
+    memset(c, 0, sizeof *c);
+    snprintf(c->name, sizeof c->name, "%s", name);
+    snprintf(c->labels, sizeof c->labels, "%s", labels);
+    c->member = true;
+    c->in = true;
+    world_tell(w, c);
+    world_reach(w, c);
+    c->answer = answer_of(w, c);
+    c->has = '-';
+    return c;
+}
+
+void world_gone(struct rollout_world *w, struct world_cluster *c)
+{
+    c->member = false;
+    hub_rollout_cluster_gone(w->r, fed_span_text(c->name));
+}
+
+/* ---- the store ---- */
+
+static void store_row(struct rollout_world *w, struct world_cluster *c)
+{
+    struct fed_buf row;
+
+    fed_buf_init(&row, fed_alloc_system(), HUB_ROLLOUT_ROW_MAX);
+    assert_int_equal(hub_rollout_row(w->r, fed_span_text(c->name), &row), FED_OK);
+    assert_true(row.len <= sizeof c->row);
+    memcpy(c->row, row.at, row.len);
+    c->row_len = row.len;
+    c->stored = true;
+    w->writes++;
+    fed_buf_fini(&row);
+}
+
+/* Names are c0, c1 ... where there are many. */
+static struct world_cluster *find_fast(struct rollout_world *w, struct fed_span name)
+{
+    char text[32];
+    uint64_t index;
+
+    if (!fed_span_to_u64(fed_span_sub(name, 1, name.len), &index) && index < w->n &&
+        fed_span_is(name, w->at[index].name))
+        return &w->at[index];
+    assert_int_equal(fed_span_to_cstr(name, text, sizeof text), FED_OK);
+    return world_find(w, text);
+}
+
+static void on_change(void *ctx, const struct hub_rollout_change *change)
+{
+    struct rollout_world *w = ctx;
+    struct world_cluster *c = find_fast(w, change->cluster);
+
+    check(w, !change->row || !change->row_gone, "a row is written and deleted");
+    if (change->answer) {
+        char answer = answer_of(w, c);
+
+        if (answer != c->answer) { /* the plan sends it: nothing is known of the new copy */
+            c->copy = HUB_ROLLOUT_COPY_UNKNOWN;
+            c->health = HUB_ROLLOUT_HEALTH_UNKNOWN;
+            c->answer = answer;
+            c->has = answer;
+        }
+    }
+    if (change->row)
+        store_row(w, c);
+    if (change->row_gone)
+        c->stored = false;
+}
+
+static void store(struct rollout_world *w)
+{
+    hub_rollout_each_changed(w->r, on_change, w);
+    if (hub_rollout_record_changed(w->r)) {
+        fed_buf_clear(&w->record);
+        hub_rollout_record(w->r, &w->record);
+        check(w, fed_buf_span(&w->record).len <= HUB_ROLLOUT_RECORD_MAX, "the record is too long");
+    }
+    hub_rollout_kept(w->r);
+    for (size_t i = 0; i < w->n; i++) {
+        if (!w->at[i].member)
+            w->at[i].stored = false;
+        else if (answer_of(w, &w->at[i]) != w->at[i].answer)
+            fail_msg(
+                "%s: the answer of %s changed in silence", w->where ? w->where : "", w->at[i].name);
+    }
+}
+
+void world_step(struct rollout_world *w)
+{
+    assert_int_equal(hub_rollout_step(w->r, w->now), FED_OK);
+    check(w, !hub_rollout_due(w->r), "it is due after a step");
+    store(w);
+}
+
+/* As a hub does: when it says so, and not before. */
+void world_wait(struct rollout_world *w, uint64_t ms)
+{
+    uint64_t end_ms = w->now.mono_ms + ms;
+
+    while (w->now.mono_ms < end_ms) {
+        uint64_t wake_ms = hub_rollout_wake_ms(w->r);
+        uint64_t next = wake_ms < end_ms ? wake_ms : end_ms;
+
+        if (next <= w->now.mono_ms)
+            next = w->now.mono_ms + 1;
+        w->now.unix_ms += (int64_t)(next - w->now.mono_ms);
+        w->now.mono_ms = next;
+        if (wake_ms <= next)
+            world_step(w);
+    }
+    world_step(w);
+}
+
+void world_adopt(struct rollout_world *w, char version)
+{
+    struct fed_digest digest = world_digest(version);
+
+    hub_rollout_adopt(w->r, &digest);
+    for (size_t i = 0; i < w->n; i++)
+        if (w->at[i].member && w->at[i].answer == '-')
+            w->at[i].has = w->at[i].answer = version;
+    store(w);
+}
+
+void world_retell(struct rollout_world *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->at[i].member)
+            world_tell(w, &w->at[i]);
+    hub_rollout_ready(w->r);
+}
+
+enum fed_err world_begin(struct rollout_world *w, char version)
+{
+    struct fed_digest digest = world_digest(version);
+    enum fed_err err = hub_rollout_begin(w->r, w->rules, &digest, w->now);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < w->n; i++)
+        w->at[i].stored = false;
+    world_retell(w);
+    world_step(w);
+    return FED_OK;
+}
+
+void world_restart(struct rollout_world *w)
+{
+    struct hub_rollout_options o = options();
+    struct hub_rollout_view view;
+    enum fed_err err;
+
+    hub_rollout_view(w->r, &view);
+    hub_rollout_free(w->r);
+    w->now.mono_ms += 777777; /* another machine's */
+    err = hub_rollout_open(&o, view.phase == HUB_ROLLOUT_NONE ? NULL : w->rules,
+        fed_buf_span(&w->record), w->now, &w->r);
+    check(w, !err, "the record is not understood");
+    for (size_t i = 0; i < w->n; i++)
+        if (w->at[i].stored)
+            assert_int_equal(hub_rollout_recall(w->r, fed_span_text(w->at[i].name),
+                                 fed_span_of(w->at[i].row, w->at[i].row_len)),
+                FED_OK);
+    world_retell(w);
+    for (size_t i = 0; i < w->n; i++) {
+        if (!w->at[i].member)
+            continue;
+        if (!w->at[i].in)
+            w->at[i].out_since_ms = w->now.unix_ms;
+        world_reach(w, &w->at[i]);
+        world_note(w, &w->at[i]);
+    }
+    store(w);
+}
