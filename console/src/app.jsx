@@ -56,9 +56,16 @@ export function App() {
   const [refused, setRefused] = useState();
   useEffect(() => {
     if (place.value.path === BASE) navigate(`${BASE}/`, true);
-    resumeSession().then(setRefused);
+    // A link that is opened where the page is already changes nothing but what is behind #.
+    const resume = () => resumeSession().then(setRefused);
+    const onHash = () => location.hash.startsWith('#code=') && resume();
+    resume();
     addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
+    addEventListener('hashchange', onHash);
+    return () => {
+      removeEventListener('keydown', onKey);
+      removeEventListener('hashchange', onHash);
+    };
   }, []);
 
   if (session.value === undefined) return <p class="empty" role="status">Loading …</p>;

@@ -7,6 +7,8 @@ const POLL_MS = 5000;
 const STREAM_AGAIN_MS = 30000;
 const BEHIND_MS = 5000;
 const GATHER_MS = 500;
+const SILENCE_MS = 40000; // the hub says something every 15 s: a connection that was cut in silence says nothing
+const ANSWER_MS = 20000;
 
 /** connecting, live, polling, behind or stopped; and since when the page knows nothing newer. */
 export const connection = signal({ state: 'connecting', heard: Date.now() });
@@ -19,6 +21,9 @@ let timer;
 let behindTimer;
 let gathered = new Set();
 let gatherTimer;
+let silence;
+let loading = 0;
+let held = []; // what came while a snapshot was on its way
 
 function say(state) {
   clearTimeout(behindTimer);
@@ -54,24 +59,63 @@ function touch(resource) {
   gatherTimer ??= setTimeout(flushTouched, GATHER_MS);
 }
 
-async function loadSnapshot() {
-  const response = await request('GET', '/console/fleet', { headers: etag ? { 'if-none-match': etag } : {} });
+async function fetchSnapshot() {
+  const response = await request('GET', '/console/fleet', {
+    headers: etag ? { 'if-none-match': etag } : {},
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
   if (response.status === 304) return;
+  const snapshot = columns(await response.json());
+  if (!session.value) return; // signed out meanwhile
   etag = response.headers.get('etag');
-  fleet.value = columns(await response.json());
+  fleet.value = snapshot;
   revision.value++;
   for (const listener of changeListeners) listener(null);
 }
 
-function onFleet(event) {
-  const touched = applyChanges(fleet.value, JSON.parse(event.data));
-  if (connection.value.state !== 'live') say('live');
-  connection.peek().heard = Date.now();
+/** Changes that come meanwhile are of the new columns: they wait for them. */
+async function loadSnapshot() {
+  loading++;
+  try {
+    await fetchSnapshot();
+  } catch (error) {
+    held = [];
+    throw error;
+  } finally {
+    loading--;
+    if (loading === 0) held.splice(0).forEach(apply);
+  }
+}
+
+/** A snapshot may be newer than what the stream says behind it. */
+function apply(change) {
+  if (change.version <= fleet.value.version) return;
+  const touched = applyChanges(fleet.value, change);
   revision.value++;
   for (const listener of changeListeners) listener(touched);
 }
 
+function hear() {
+  connection.peek().heard = Date.now();
+  clearTimeout(silence);
+  silence = setTimeout(onSilence, SILENCE_MS);
+}
+
+function onSilence() {
+  say('behind');
+  fallBack();
+}
+
+function onFleet(event) {
+  hear();
+  if (connection.value.state !== 'live') say('live');
+  const change = JSON.parse(event.data);
+  if (loading > 0) held.push(change);
+  else apply(change);
+}
+
 async function onReset() {
+  hear();
   try {
     etag = undefined;
     await loadSnapshot();
@@ -82,10 +126,12 @@ async function onReset() {
 }
 
 function onTouchedEvent(event) {
+  hear();
   touch(JSON.parse(event.data).resource ?? '*');
 }
 
 function closeStream() {
+  clearTimeout(silence);
   stream?.close();
   stream = undefined;
 }
@@ -100,11 +146,16 @@ function openStream() {
   closeStream();
   const slow = document.hidden ? '&slow=1' : '';
   stream = new EventSource(`/console/stream?since=${fleet.value.version}${slow}`);
-  stream.addEventListener('open', () => say('live'));
+  stream.addEventListener('open', () => {
+    say('live');
+    hear();
+  });
+  stream.addEventListener('beat', hear);
   stream.addEventListener('fleet', onFleet);
   stream.addEventListener('reset', onReset);
   stream.addEventListener('touched', onTouchedEvent);
   stream.addEventListener('error', onError);
+  silence = setTimeout(onSilence, SILENCE_MS);
 }
 
 function fallBack() {
@@ -120,6 +171,7 @@ function fallBack() {
       if (error.status === 401 || error.status === 403) return stop();
       say('behind');
     }
+    if (!session.value) return stop();
     if (Date.now() < until) timer = setTimeout(poll, POLL_MS);
     else start();
     return undefined;

@@ -35,8 +35,8 @@ export const ACTIONS = [
   { action: 'approve', text: 'Approve', phases: ['AwaitingApproval'] },
   { action: 'pause', text: 'Pause', phases: ['Running', 'Soaking', 'AwaitingApproval'] },
   { action: 'resume', text: 'Resume', phases: ['Paused'] },
-  { action: 'retry', text: 'Retry failed', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RolledBack'], needs: ['failed', 'returned', 'stuck'] },
-  { action: 'undo', text: 'Roll back', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'Complete'], danger: true },
+  { action: 'retry', text: 'Retry failed', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RolledBack', 'Aborted', 'Complete'], needs: ['failed', 'returned', 'stuck'] },
+  { action: 'undo', text: 'Roll back', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'Complete', 'Aborted'], danger: true },
   { action: 'abort', text: 'Abort', phases: ['Running', 'Soaking', 'AwaitingApproval', 'Paused', 'RollingBack'], danger: true },
 ];
 

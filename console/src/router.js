@@ -38,6 +38,15 @@ export function followLinks(event) {
   navigate(url.pathname + url.search);
 }
 
+/** As it is where it was not encoded as it should be: then nothing has that name. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** The values of a pattern's :names in a path; undefined when it is another page. */
 export function matchPath(pattern, path) {
   const want = pattern.split('/').filter(Boolean);
@@ -45,7 +54,7 @@ export function matchPath(pattern, path) {
   if (want.length !== have.length) return undefined;
   const values = {};
   for (let i = 0; i < want.length; i++) {
-    if (want[i].startsWith(':')) values[want[i].slice(1)] = decodeURIComponent(have[i]);
+    if (want[i].startsWith(':')) values[want[i].slice(1)] = decoded(have[i]);
     else if (want[i] !== have[i]) return undefined;
   }
   return values;

@@ -18,6 +18,7 @@
 #define BODY_MAX (4u << 20)
 #define PATH_BYTES 640u
 #define MARK_DIGITS 16u
+#define TEXT_MAX 256u /* looked for at every place of a page: what that takes is the product */
 
 struct place {
     unsigned file;
@@ -261,6 +262,8 @@ static enum fed_err read_query(struct page *page)
     if (err || number == 0 || number > PAGE_MAX)
         return hub_fail(r, 400, "BadRequest",
             "limit is a number from 1 to %u; names in the query are percent-encoded", PAGE_MAX);
+    if (page->text.len > TEXT_MAX)
+        return hub_fail(r, 400, "BadRequest", "q is at most %u bytes long", TEXT_MAX);
     page->limit = (size_t)number;
     if (before.len == 0)
         return place_next(page, 0);

@@ -47,6 +47,7 @@ struct hub_console {
     bool ticking;
     bool stopping;
     uint64_t n_ticks;
+    uint64_t fleet_due_ms; /* when what is new of the fleet is told again */
     struct console_bandwidth bandwidth;
     struct fed_timer *step;
     struct console_touched touched;

@@ -79,7 +79,7 @@ static const char *method_of(const struct hub_request *r)
 {
     if (r->by_session)
         return "session";
-    return r->http->peer ? "certificate" : "token";
+    return r->http->peer && r->http->peer->common_name[0] ? "certificate" : "token";
 }
 
 static void put_user(struct fed_buf *out, const struct hub_user *user, const char *method)
@@ -347,7 +347,7 @@ enum fed_err console_grant_of_request(
     if (kept) {
         out->token = kept->grant.token;
         out->until_unix_s = console_kept_until(&console->sessions, kept);
-    } else if (r->http->peer) {
+    } else if (r->http->peer && r->http->peer->common_name[0]) { /* as hub_authenticate has it */
         out->until_unix_s = r->http->peer->not_after_unix_s;
     } else {
         out->token = fed_span_sub(header, fed_span_find(header, ' '), header.len);

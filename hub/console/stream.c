@@ -12,6 +12,9 @@
 #define TICK_MS 500u
 #define SLOW_TICKS 20u /* with ?slow=1: 10 s */
 #define BEAT_MS 15000u
+#define CHECK_MS 15000u          /* between two looks at what a stream's rights rest on */
+#define FLEET_RATE 50000u        /* bytes a second of changes to each of them, while much changes */
+#define FLEET_MS_MAX 10000u      /* what is new waits no longer for that */
 #define WAITING_MAX (256u << 10) /* bytes on their way, beyond which nothing is added */
 #define RETRY_S 5u
 
@@ -24,6 +27,7 @@ struct console_stream {
     int64_t until_unix_s;  /* of the certificate; 0: none */
     uint64_t seen;         /* version of the fleet */
     uint64_t sent_ms;
+    uint64_t checked_ms; /* what its rights rest on */
     bool slow;
     bool missed; /* of what was touched */
 };
@@ -173,7 +177,7 @@ static bool may_go_on(struct hub_console *console, const struct console_stream *
     return hub_api_authorize(console->options.api, &stream->user, &console_fleet_access, NULL);
 }
 
-static void tell(struct hub_console *console, struct console_stream *stream)
+static void tell(struct hub_console *console, struct console_stream *stream, bool fleet_too)
 {
     if (!may_go_on(console, stream)) {
         end(stream);
@@ -183,23 +187,30 @@ static void tell(struct hub_console *console, struct console_stream *stream)
         stream->missed = true;
         return;
     }
-    send_fleet(console, stream);
+    if (fleet_too)
+        send_fleet(console, stream);
     if (stream->exchange)
         send_touched(console, stream);
 }
 
-/* A comment keeps what is between awake. What the rights rest on is looked at as often. */
-static void beat(struct hub_console *console, struct console_stream *stream)
+/* What a stream's rights rest on, however much there is to tell: a token that was taken back, a
+ * session that is over with it. */
+static void check(struct hub_console *console, struct console_stream *stream)
 {
     if (stream->token.len > 0 &&
-        console_check_token(console, stream->token) == FED_ERR_UNAUTHENTICATED) {
+        console_check_token(console, stream->token) == FED_ERR_UNAUTHENTICATED)
         end(stream);
-        return;
-    }
-    if (stream->session > 0)
+    else if (stream->session > 0)
         console_check_session(console, stream->session);
-    if (stream->exchange && fed_http_stream_waiting(stream->exchange) <= WAITING_MAX)
-        send(console, stream, FED_SPAN_LIT(": beat\n\n"));
+    stream->checked_ms = fed_loop_now_ms(console->options.loop);
+}
+
+/* It keeps what is between awake, and tells the page, which does not get to see comments, that the
+ * hub is there: without it a connection that is cut in silence looks like a fleet at rest. */
+static void beat(struct hub_console *console, struct console_stream *stream)
+{
+    if (fed_http_stream_waiting(stream->exchange) <= WAITING_MAX)
+        send(console, stream, FED_SPAN_LIT("event: beat\ndata: {}\n\n"));
 }
 
 /* ---- the tick ---- */
@@ -212,20 +223,38 @@ static void arm(struct hub_console *console)
 }
 
 /* Those that were told the same before come together, so that they share what is encoded. */
-static void tell_all(struct hub_console *console, bool slow)
+static void tell_all(struct hub_console *console, bool slow, bool fleet_too)
 {
     for (struct console_stream *s = console->streams; s; s = s->next)
         if (s->exchange && s->slow == slow)
-            tell(console, s);
+            tell(console, s, fleet_too);
 }
 
-static void beat_all(struct hub_console *console)
+/* The more there was to say, the longer is gathered before the next: all at the same time, so that
+ * they still share what is encoded. */
+static void tell_fast(struct hub_console *console)
+{
+    uint64_t now_ms = fed_loop_now_ms(console->options.loop);
+    bool fleet_too = now_ms >= console->fleet_due_ms;
+    uint64_t pause_ms;
+
+    console->fleet->changes_len = 0;
+    tell_all(console, false, fleet_too);
+    pause_ms = (uint64_t)console->fleet->changes_len * 1000u / FLEET_RATE;
+    if (fleet_too)
+        console->fleet_due_ms = now_ms + (pause_ms < FLEET_MS_MAX ? pause_ms : FLEET_MS_MAX);
+}
+
+static void check_all(struct hub_console *console)
 {
     uint64_t now_ms = fed_loop_now_ms(console->options.loop);
 
-    for (struct console_stream *s = console->streams; s; s = s->next)
+    for (struct console_stream *s = console->streams; s; s = s->next) {
+        if (s->exchange && now_ms - s->checked_ms >= CHECK_MS)
+            check(console, s);
         if (s->exchange && now_ms - s->sent_ms >= BEAT_MS)
             beat(console, s);
+    }
 }
 
 void console_streams_tick(void *ctx)
@@ -237,10 +266,10 @@ void console_streams_tick(void *ctx)
     console->ticking = console->streams != NULL;
     if (console->streams)
         console_fleet_look(console->fleet);
-    tell_all(console, false);
+    check_all(console);
+    tell_fast(console);
     if (slow_too)
-        tell_all(console, true);
-    beat_all(console);
+        tell_all(console, true, true);
     console_touched_clear(&console->touched);
     if (slow_too || !console->streams)
         console_touched_clear(&console->touched_slow);
@@ -369,6 +398,7 @@ enum fed_err console_handle_stream(struct hub_console *console, struct hub_reque
     }
     console_fleet_look(console->fleet);
     stream->exchange = r->exchange;
+    stream->checked_ms = fed_loop_now_ms(console->options.loop);
     stream->seen = version_of(r);
     stream->slow = fed_span_is(console_query(r->http->query, "slow"), "1");
     stream->next = console->streams;

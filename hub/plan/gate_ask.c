@@ -95,6 +95,20 @@ static bool is_gated(const struct plan_item *item, const struct plan_pair *pair)
            pair->consent != PLAN_CONSENT_AWAITS;
 }
 
+bool hub_plan_awaits_rollout(struct hub_plan *plan, struct fed_span name)
+{
+    const struct plan_cluster *cluster = plan_cluster_get(plan, name);
+
+    for (size_t i = 0; cluster && i < cluster->n_items; i++) {
+        struct plan_item *item = cluster->items[i];
+        const struct plan_pair *pair = item->governed ? plan_pair_find(item, cluster) : NULL;
+
+        if (pair && is_gated(item, pair))
+            return true;
+    }
+    return false;
+}
+
 /* Most clusters of a wave wait for the same. */
 static const char *keep_text(struct hub_plan *plan, const char *text)
 {

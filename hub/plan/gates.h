@@ -102,6 +102,9 @@ FED_MUST_USE enum fed_err hub_plan_regate(struct hub_plan *plan, const struct hu
 /* Whether the object is governed changed without a write of it (a policy came or went). */
 FED_MUST_USE enum fed_err hub_plan_govern(
     struct hub_plan *plan, const struct hub_object_ref *ref, bool governed);
+/* Whether a rollout keeps the latest version of some object from the cluster, as of the last
+ * round. */
+bool hub_plan_awaits_rollout(struct hub_plan *plan, struct fed_span cluster);
 /* Every cluster that the latest version selects, or that has a work of the object, by name, as of
  * the last round (selected: as of what is staged). Return false to stop. The plan must not be
  * changed from inside. FED_ERR_NOT_FOUND, FED_ERR_NOMEM. */

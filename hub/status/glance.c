@@ -1,4 +1,5 @@
 /* glance.c - a cluster at a glance, for who looks at all of them. */
+#include "hub/plan/gates.h"
 #include "hub/status/internal.h"
 
 #include <string.h>
@@ -68,12 +69,14 @@ static void count(
     }
 }
 
-/* What waits for the hub, a window or a person. */
+/* What waits for the hub, a window, a rollout or a person. */
 static bool is_held(struct hub_status *status, struct fed_span name)
 {
     struct hub_plan_consent consent;
 
-    return hub_plan_held(status->plan, name) > 0 || hub_plan_consent(status->plan, name, &consent);
+    return hub_plan_held(status->plan, name) > 0 ||
+           hub_plan_consent(status->plan, name, &consent) ||
+           hub_plan_awaits_rollout(status->plan, name);
 }
 
 static enum hub_delivery delivery_of(struct hub_status *status,

@@ -243,6 +243,19 @@ case_removed_user() {
     gives 401 GET /console/fleet $(with vera)
     wait_for 20 "the end of vera's stream" over vera
 }
+# However much a stream has to say: its rights are looked at between.
+case_busy_stream_ends_with_its_token() {
+    touched_until_over() { hubctl -n shop annotate --overwrite federatedconfigmap busy at="$(date +%s%N)" >/dev/null; over busy; }
+    hubctl -n shop create serviceaccount busy
+    hubctl create clusterrolebinding busy --clusterrole=fedlet:viewer --serviceaccount=shop:busy
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: busy, namespace: shop}\nspec: {template: {data: {a: b}}, placement: {clusters: []}}\n' | hubctl apply -f -
+    sign_in busy "{\"token\":\"$(hubctl -n shop create token busy)\"}"
+    JAR=busy listen busy
+    hubctl -n shop delete serviceaccount busy
+    wait_for 25 "the end of a busy stream" touched_until_over
+    grep -q 'shop/busy' "$WORK/busy.stream"
+    hubctl delete clusterrolebinding busy
+}
 # A link of a ServiceAccount's rests on its token.
 case_link_of_token() {
     local token one
@@ -326,6 +339,12 @@ case_stream() {
     wait_for 5 "a reset" grep -q '^event: reset' "$WORK/live.stream"
     wait_for 5 "its name" grep -q "^data: {\"resource\":\"kubefedclusters.core.kubefed.io\",.*$SYSTEM/ghost2" "$WORK/live.stream"
     quiet live
+}
+# A page does not get to see comments: that the hub is there is an event.
+case_stream_beats() {
+    listen beats "/console/stream?since=$(version)"
+    wait_for 25 "a beat" grep -q '^event: beat' "$WORK/beats.stream"
+    quiet beats
 }
 case_stream_begins_anew() {
     listen none
@@ -540,6 +559,7 @@ try "writes that a browser's certificate alone makes" case_forged_with_certifica
 try "a viewer" case_viewer
 try "a user without rights" case_no_rights
 try "a removed user's session and stream end" case_removed_user
+try "a stream that has much to say ends with its token" case_busy_stream_ends_with_its_token
 try "a link rests on its maker's token" case_link_of_token
 try "an agent's certificate" case_agent_has_none
 try "signing out ends the stream" case_sign_out
@@ -548,6 +568,7 @@ try "many sessions of one user" case_many_sessions
 try "the fleet" case_fleet
 try "the fleet: etag" case_fleet_etag
 try "the stream tells of clusters" case_stream
+try "a stream says that the hub is there" case_stream_beats
 try "the stream: no version, unknown ones" case_stream_begins_anew
 try "the stream names what may be listed, and ends with the right" case_stream_names_what_may_be_listed
 try "many streams of one user" case_many_streams

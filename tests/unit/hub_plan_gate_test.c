@@ -331,6 +331,10 @@ static void test_who_has_what_is_told(void **state)
             "c3") "]},"
                   "'overrides':[" BY_NAME("9") "]}");
     assert_string_equal(gated(g), "c1:spw c2:w c3:s");
+    assert_true(hub_plan_awaits_rollout(g->w.plan, FED_SPAN_LIT("c1")));
+    assert_false(hub_plan_awaits_rollout(g->w.plan, FED_SPAN_LIT("c2"))); /* it leaves */
+    assert_true(hub_plan_awaits_rollout(g->w.plan, FED_SPAN_LIT("c3")));
+    assert_false(hub_plan_awaits_rollout(g->w.plan, FED_SPAN_LIT("none")));
     gate_turn(g, "c1", '=');
     gate_turn(g, "c3", 'z');
     assert_string_equal(gated(g), "c1:sp=w c2:w c3:s!");
@@ -339,6 +343,7 @@ static void test_who_has_what_is_told(void **state)
     assert_string_equal(gated(g), "c1:sp=w c3:sp=w");
     hub_plan_hold(g->w.plan, fed_span_text("c1"), "quiet");
     gate_turn_all(g, "===");
+    assert_false(hub_plan_awaits_rollout(g->w.plan, FED_SPAN_LIT("c3")));
     gate_put(g, 'b', "{" GATE_DATA("2") "," GATE_ALL "}");
     assert_string_equal(gated(g), "c1:spdw c2:sp=w c3:sp=w");
 }

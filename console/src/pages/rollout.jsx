@@ -30,13 +30,14 @@ function touches(rollout, action) {
 }
 
 function askAction(rollout, { action, text, danger }) {
-  const wave = action === 'approve' ? rollout.status.wave : undefined;
+  let wave; // the one that the dialog speaks of
   ask({
     title: `${text}: ${objectOf(rollout)}`,
     load: async () => {
       const fresh = await get(rolloutPath(rollout.metadata.namespace, rollout.metadata.name));
       // The hub says now whether it would do it; the sentence of its refusal is shown in the dialog.
-      await act(fresh, action, { wave: action === 'approve' ? fresh.status.wave : undefined, dryRun: true });
+      wave = action === 'approve' ? fresh.status.wave : undefined;
+      await act(fresh, action, { wave, dryRun: true });
       return touches(fresh, action);
     },
     action: text,

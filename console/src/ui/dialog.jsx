@@ -12,10 +12,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 export const asked = signal(undefined);
 export const ask = (question) => (asked.value = question);
 
-function Touches({ load, onRefused }) {
+function Touches({ load, onKnown, onRefused }) {
   const [lines, setLines] = useState();
   useEffect(() => {
-    load().then(setLines, (error) => {
+    load().then((said) => {
+      setLines(said);
+      onKnown();
+    }, (error) => {
       setLines(['Not known.']);
       onRefused(error);
     });
@@ -38,9 +41,9 @@ function Question({ question }) {
   const [reason, setReason] = useState('');
   const [error, setError] = useState();
   const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState(false);
+  const [known, setKnown] = useState(!question.load);
   // What nobody could say the effect of is not done.
-  const ready = !busy && !refused && (!question.typed || typed === question.typed);
+  const ready = !busy && known && (!question.typed || typed === question.typed);
   const close = () => (asked.value = undefined);
 
   useEffect(() => {
@@ -67,7 +70,7 @@ function Question({ question }) {
       <form onSubmit={submit}>
         <h2 id="question">{question.title}</h2>
         {question.text && <p>{question.text}</p>}
-        {question.load && <Touches load={question.load} onRefused={(failure) => { setError(failure); setRefused(true); }} />}
+        {question.load && <Touches load={question.load} onKnown={() => setKnown(true)} onRefused={setError} />}
         {question.body?.()}
         {question.reason && (
           <label>

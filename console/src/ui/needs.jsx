@@ -56,6 +56,9 @@ export function NeedsYou() {
     ...clusterNeeds(fleet.value),
     ...certificateNeeds(about.data),
   ];
+  const error = requests.error ?? about.error ?? rollouts.error;
+  if (needs.length === 0 && error) return <p class="alert" role="alert">Not known: {error.message}</p>;
+  if (needs.length === 0 && (!fleet.value.version || rollouts.data === undefined)) return <Empty>Loading …</Empty>;
   if (needs.length === 0) return <Empty>Nothing. All that runs, runs by itself.</Empty>;
   return (
     <ul class="needs">

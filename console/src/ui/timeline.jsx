@@ -6,6 +6,10 @@ import { LANE, LEFT, lanesOf, spanOf } from '../timeline.js';
 import { now } from './use.js';
 import { partsText } from './wavebar.jsx';
 
+const NARROW = 520; // pixels in which two whole times do not fit
+
+const timeText = (unixS, width) => (width < NARROW ? clock(unixS).slice(11) : clock(unixS));
+
 function Lane({ lane }) {
   const { wave, y, from, parts, gates } = lane;
   return (
@@ -57,8 +61,8 @@ export function Timeline({ rollout }) {
         {lanes.map((lane) => <Lane key={lane.wave.name} lane={lane} />)}
         {!isOver(rollout) && <path class="now" d={`M${x(nowS)} 0V${height - 20}`}><title>now</title></path>}
         {next > nowS && next < span.end && <path class="axis" d={`M${x(next)} 0V${height - 20}`}><title>{rollout.status.next.what}</title></path>}
-        <text class="faint" x={LEFT} y={height - 4}>{clock(span.start)}</text>
-        <text class="faint" x={width} y={height - 4} text-anchor="end">{clock(span.end)} UTC</text>
+        <text class="faint" x={LEFT} y={height - 4}>{timeText(span.start, width)}</text>
+        <text class="faint" x={width} y={height - 4} text-anchor="end">{timeText(span.end, width)} UTC</text>
       </svg>
     </figure>
   );

@@ -8,6 +8,7 @@ export function partsOf(counts = {}) {
     ['in-sync', 'healthy', done],
     ['syncing', 'updating', counts.updating ?? 0],
     ['failed', 'failed', counts.failed ?? 0],
+    ['quarantined', 'stuck', counts.stuck ?? 0],
     ['drifted', 'returning or returned', (counts.returning ?? 0) + (counts.returned ?? 0)],
     ['waiting', 'held', counts.held ?? 0],
     ['offline', 'deferred', counts.deferred ?? 0],
