@@ -33,6 +33,8 @@ void plan_consent_set(struct plan_pair *pair, enum plan_consent_state state)
     consent->n_noted -= before == PLAN_CONSENT_NOTED;
     consent->n_awaiting += state == PLAN_CONSENT_AWAITS;
     consent->n_awaiting -= before == PLAN_CONSENT_AWAITS;
+    consent->n_given += state == PLAN_CONSENT_GIVEN;
+    consent->n_given -= before == PLAN_CONSENT_GIVEN;
     if (is_shown(before) || is_shown(state))
         consent->moved = consent->dirty = true;
     pair->consent = (uint8_t)state;
@@ -160,13 +162,17 @@ static enum fed_err judge(struct hub_plan *plan, struct plan_cluster *cluster)
     return err;
 }
 
+enum fed_err plan_consent_judge_cluster(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    return cluster->consent.n_noted > 0 ? judge(plan, cluster) : FED_OK;
+}
+
 enum fed_err plan_consent_judge(struct hub_plan *plan)
 {
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < plan->n_clusters; i++)
-        if (plan->clusters[i]->consent.n_noted > 0)
-            err = judge(plan, plan->clusters[i]);
+        err = plan_consent_judge_cluster(plan, plan->clusters[i]);
     return err;
 }
 

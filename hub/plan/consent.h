@@ -50,10 +50,10 @@ struct plan_consent {
     struct fed_consent_limit limit; /* the cluster's own, when it has one */
     bool has_limit;
     struct fed_consent_window window;
-    size_t n_noted, n_awaiting; /* pairs */
-    int64_t since_unix_s;       /* something waits; 0: nothing does */
-    size_t works;               /* that there were then */
-    struct plan_order *orders;  /* by id */
+    size_t n_noted, n_awaiting, n_given; /* pairs */
+    int64_t since_unix_s;                /* something waits; 0: nothing does */
+    size_t works;                        /* that there were then */
+    struct plan_order *orders;           /* by id */
     size_t n_orders, cap_orders;
     struct fed_removal_id *asked; /* by id: the agent holds them back, and there is no order */
     size_t n_asked;
@@ -79,8 +79,10 @@ void plan_consent_set(struct plan_pair *pair, enum plan_consent_state state);
 bool plan_consent_is_ordered(struct hub_plan *plan, const struct plan_item *item);
 /* Whether a copy that is to leave stays for now: it is noted, or awaits consent. */
 bool plan_consent_keeps(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair);
-/* Decides on what was noted. */
+/* Decides on what was noted, in all clusters or in one. */
 FED_MUST_USE enum fed_err plan_consent_judge(struct hub_plan *plan);
+FED_MUST_USE enum fed_err plan_consent_judge_cluster(
+    struct hub_plan *plan, struct plan_cluster *cluster);
 /* The annotations of the stored KubeFedCluster: its limit, and consent. */
 FED_MUST_USE enum fed_err plan_consent_read(
     struct hub_plan *plan, struct fed_span cluster, struct fed_span bytes);

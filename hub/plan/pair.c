@@ -258,10 +258,13 @@ enum fed_err plan_pair_take_away(
 
     policy->refs++; /* while the pair lets go of it */
     err = plan_pair_unplace(plan, item, pair);
-    if (err) /* it stays, and goes on waiting */
+    if (err) { /* it stays, and goes on waiting */
         plan_pair_set_policy(plan, item, pair, policy, true);
-    else
+    } else {
         plan_item_touch(plan, item);
+        policy->used++;
+        policy->row_dirty = true;
+    }
     plan_policy_unref(plan, policy);
     return err;
 }

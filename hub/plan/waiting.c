@@ -248,28 +248,60 @@ static bool holds_others(const struct plan_item *item, const struct plan_cluster
     return false;
 }
 
-static enum fed_err spend_in(
-    struct hub_plan *plan, struct plan_policy *policy, struct plan_cluster *cluster)
+/* Copies that wait for a person in the cluster. Nothing left for them, and nothing is used; but
+ * each keeps its turn there, so that no more are asked for at once than the budget gives. */
+static uint64_t asked_in(const struct plan_policy *policy, const struct plan_cluster *cluster)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; cluster->consent.n_awaiting > 0 && i < cluster->n_items; i++) {
+        const struct plan_pair *pair = plan_pair_find(cluster->items[i], cluster);
+
+        n += pair->waiting && pair->policy == policy && pair->consent == PLAN_CONSENT_AWAITS;
+    }
+    return n;
+}
+
+static bool may_go(struct hub_plan *plan, const struct plan_policy *policy,
+    const struct plan_item *item, const struct plan_pair *pair)
+{
+    return pair->waiting && pair->policy == policy && plan_type_runs(plan, item->type) &&
+           pair->consent != PLAN_CONSENT_AWAITS && !holds_others(item, pair->cluster);
+}
+
+/* Those to which a person consented, or the others. */
+static enum fed_err spend_on(
+    struct hub_plan *plan, struct plan_policy *policy, struct plan_cluster *cluster, bool given)
 {
     uint64_t limit = plan_policy_limit(policy);
+    uint64_t asked = given ? 0 : asked_in(policy, cluster);
     enum fed_err err = FED_OK;
 
-    for (size_t i = cluster->n_items;
-         !err && cluster->n_waiting > 0 && policy->used < limit && i-- > 0;) {
+    for (size_t i = cluster->n_items; !err && cluster->n_waiting > 0 &&
+                                      policy->used + asked + cluster->consent.n_noted < limit &&
+                                      i-- > 0;) {
         struct plan_item *item = cluster->items[i];
         struct plan_pair *pair = plan_pair_find(item, cluster);
 
-        if (!pair->waiting || pair->policy != policy || !plan_type_runs(plan, item->type) ||
-            pair->consent == PLAN_CONSENT_AWAITS || holds_others(item, cluster))
-            continue;
-        if (!plan_consent_keeps(plan, item, pair)) /* else it is judged with the others */
+        if ((pair->consent == PLAN_CONSENT_GIVEN) == given && may_go(plan, policy, item, pair) &&
+            !plan_consent_keeps(plan, item, pair)) /* else it is judged with the others */
             err = plan_pair_take_away(plan, item, pair);
-        if (err)
-            continue;
-        policy->used++;
-        policy->row_dirty = true;
     }
     return err;
+}
+
+/* Judged at once: what a person is asked about leaves the budget to the next cluster. So a round
+ * ends with nothing that another one would do. */
+static enum fed_err spend_in(
+    struct hub_plan *plan, struct plan_policy *policy, struct plan_cluster *cluster)
+{
+    enum fed_err err = FED_OK;
+
+    if (cluster->consent.n_given > 0)
+        err = spend_on(plan, policy, cluster, true);
+    if (!err)
+        err = spend_on(plan, policy, cluster, false);
+    return err ? err : plan_consent_judge_cluster(plan, cluster);
 }
 
 static enum fed_err spend(struct hub_plan *plan, struct plan_policy *policy)
@@ -287,8 +319,6 @@ static enum fed_err spend(struct hub_plan *plan, struct plan_policy *policy)
     for (size_t i = 0; !err && policy->used < plan_policy_limit(policy) && i < plan->n_clusters;
          i++)
         err = spend_in(plan, policy, plan->clusters[i]);
-    if (!err)
-        err = plan_consent_judge(plan);
     if (policy->used > used)
         fed_log(plan->log, FED_LOG_INFO,
             "plan: PlacementPolicy %s: %llu copies leave clusters that it forbids, %zu wait for "

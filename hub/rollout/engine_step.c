@@ -405,22 +405,16 @@ static bool has_turn(struct hub_rollout *r, struct rollout_slot *slot, size_t pl
     return places > 0 || (has_it && is_well(slot));
 }
 
-/* True when somebody got the turn. */
-static bool release_all(struct hub_rollout *r)
+/* Of those that have the version already, or of the others. True when somebody got the turn. */
+static bool release_those(struct hub_rollout *r, size_t places[ROLLOUT_WAVES], bool has_it)
 {
-    size_t places[ROLLOUT_WAVES];
     bool released = false;
 
-    for (size_t i = 0; i < r->rules->n_waves; i++) {
-        size_t limit = rollout_concurrency(r, i);
-        size_t used = r->tallies[i].counts.updating;
-
-        places[i] = limit > used ? limit - used : 0;
-    }
     for (size_t i = 0; i < r->n_slots; i++) {
         struct rollout_slot *slot = r->slots[i];
 
-        if (!is_next(r, slot) || !has_turn(r, slot, places[slot->wave]))
+        if (!is_next(r, slot) || (slot->version == r->to) != has_it ||
+            !has_turn(r, slot, places[slot->wave]))
             continue;
         release(r, slot);
         released = true;
@@ -428,6 +422,20 @@ static bool release_all(struct hub_rollout *r)
             places[slot->wave]--;
     }
     return released;
+}
+
+/* Those that have it first: what is known of them may stop it before anybody else begins. */
+static bool release_all(struct hub_rollout *r)
+{
+    size_t places[ROLLOUT_WAVES];
+
+    for (size_t i = 0; i < r->rules->n_waves; i++) {
+        size_t limit = rollout_concurrency(r, i);
+        size_t used = r->tallies[i].counts.updating;
+
+        places[i] = limit > used ? limit - used : 0;
+    }
+    return release_those(r, places, true) || release_those(r, places, false);
 }
 
 /* Nobody in reach is waited for any more. */

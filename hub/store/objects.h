@@ -5,8 +5,8 @@
  * that is the revision of the commit that wrote it, added when it is read. Key: "o/" resource NUL
  * namespace NUL name. Other hub state lives beside it under other prefixes ("s/" status rows, "b/"
  * bundle rows, "f/" federated types without a config, "p/" what agents say of pods, "n/" marks of
- * sessions, "t/" token secrets, "u/" bytes of clusters' links, "i/" identity) through the store
- * port.
+ * sessions, "t/" token secrets, "u/" bytes of clusters' links, "i/" identity, "V/" versions and "w/"
+ * records and rows of rollouts) through the store port.
  *
  * Writes of one turn of the loop share one sync: they are staged, seen by reads at once, and become
  * durable, and known to subscribers, with the flush. Who answers somebody outside for what was

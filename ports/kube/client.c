@@ -22,6 +22,7 @@ struct fed_kube_client {
     char token_file[1024];
     struct fed_buf authorization; /* "Bearer ..."; empty without a token */
     uint64_t token_read_ms;
+    bool token_doubted; /* the API server did not want it: there may be another one by now */
 };
 
 struct fed_kube_call {
@@ -50,9 +51,10 @@ static void token_refresh(struct fed_kube_client *client)
     struct fed_buf token;
     struct fed_span text;
 
-    if (!client->token_file[0] ||
-        (client->authorization.len && now_ms - client->token_read_ms < TOKEN_REREAD_MS))
+    if (!client->token_file[0] || (client->authorization.len && !client->token_doubted &&
+                                      now_ms - client->token_read_ms < TOKEN_REREAD_MS))
         return;
+    client->token_doubted = false;
     fed_buf_init(&token, client->mem, 64u << 10);
     if (client->fs.read(client->fs.ctx, client->token_file, &token, &diag)) {
         fed_log(client->log, FED_LOG_WARN,
@@ -67,6 +69,12 @@ static void token_refresh(struct fed_kube_client *client)
         client->token_read_ms = now_ms;
     }
     fed_buf_fini(&token);
+}
+
+static void token_judge(struct fed_kube_client *client, unsigned status)
+{
+    if (status == 401)
+        client->token_doubted = true;
 }
 
 static struct fed_http_header header(const char *name, const char *value)
@@ -112,6 +120,8 @@ static void on_call_done(void *ctx, enum fed_err err, const struct fed_http_resp
     struct fed_kube_answer answer = {0};
 
     fed_alloc_free(copy.client->mem, call, sizeof *call);
+    if (!err)
+        token_judge(copy.client, response->status);
     if (!err)
         answer = (struct fed_kube_answer){.status = response->status,
             .body = response->body,
@@ -243,6 +253,7 @@ static void on_watch_done(void *ctx, enum fed_err err, const struct fed_http_res
     struct fed_buf body = watch->line;
 
     (void)response;
+    token_judge(watch->client, status);
     fed_buf_init(&watch->line, watch->client->mem, FED_KUBE_LINE_MAX);
     watch_free(watch);
     events.ended(

@@ -28,7 +28,9 @@
 #include <sqlite3.h>
 
 #define FED_DATABASE_VERSION 2u
+#ifndef FED_DATABASE_VERSION_PLAIN
 #define FED_DATABASE_VERSION_PLAIN 3u /* without history */
+#endif
 #define FED_DATABASE_LOG_SHIFT 16u    /* 65536 = FED_STORE_OPS_MAX changes in one commit */
 /* What a row of the log counts as, and the same in SQL. */
 #define FED_DATABASE_LOG_ROW 32u

@@ -39,12 +39,9 @@ begin() {
 must "a hub and a member" begin
 
 # ---- what works wait for ----
-crd() { # crd PLURAL KIND
-    printf -- '---\n{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: %s.example.com}, spec: {group: example.com, scope: Namespaced, names: {plural: %s, kind: %s}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}\n' "$1" "$1" "$2"
-}
 case_kind_later() {
     local n since
-    crd widgets Widget | hubctl apply -f -
+    example_crd widgets Widget | hubctl apply -f -
     hubctl wait --for=condition=Established --timeout=10s crd/widgets.example.com
     fedctl enable widgets.example.com
     for n in 1 2 3 4 5 6; do put federated FederatedWidget shop "w$n" '{spec: {size: 1}}'; done
@@ -52,7 +49,7 @@ case_kind_later() {
     told 20 widget w6 CreationFailed '^KindMissing: '
     set_value first two # holds up nobody
     soon 20 two field configmap first '{.data.k}'
-    crd widgets Widget | memberctl cluster1 apply -f -
+    example_crd widgets Widget | memberctl cluster1 apply -f -
     memberctl cluster1 wait --for=condition=Established --timeout=10s crd/widgets.example.com
     since=$(now_ms)
     for n in 1 2 3 4 5 6; do soon 20 1 field widget "w$n" '{.spec.size}'; done
@@ -62,7 +59,7 @@ case_kind_later() {
 try "a kind that is not there: all wait, and go within seconds of its definition" case_kind_later
 
 case_crd_in_bundle() {
-    crd gadgets Gadget | hubctl apply -f -
+    example_crd gadgets Gadget | hubctl apply -f -
     hubctl wait --for=condition=Established --timeout=10s crd/gadgets.example.com
     fedctl enable gadgets.example.com
     fedctl enable customresourcedefinitions.apiextensions.k8s.io
@@ -162,17 +159,9 @@ case_invalid() {
 }
 try "what is invalid, by value and by schema, goes with the next content" case_invalid
 
-webhooks() { # webhooks KIND NAME URL: for configmaps that are called "hooked"
-    printf -- '---\n{apiVersion: admissionregistration.k8s.io/v1, kind: %sWebhookConfiguration, metadata: {name: %s}, webhooks: [{name: %s, admissionReviewVersions: [v1], sideEffects: None, timeoutSeconds: 1, failurePolicy: Fail, matchConditions: [{name: one, expression: "request.name == '"'hooked'"'"}], clientConfig: {url: "%s", caBundle: %s}, rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}]}]}\n' \
-        "$1" "$2" "$2" "$3" "$(base64 -w0 "$WORK/hook/cert.pem")"
-}
 no_webhooks() { memberctl cluster1 delete validatingwebhookconfiguration,mutatingwebhookconfiguration --all; }
 HOOK=
-hook_start() {
-    python3 "$ROOT/tests/e2e/webhook.py" "$WORK/hook" 2>"$FLEET/logs/webhook.err" &
-    wait_for 20 'the webhook' test -s "$WORK/hook/port"
-}
-must "an admission webhook" hook_start
+must "an admission webhook" webhook_start "$WORK/hook"
 HOOK=https://127.0.0.1:$(cat "$WORK/hook/port")
 reviews() { grep -c "$1 hooked" "$WORK/hook/log" || true; }
 # A configuration counts once the API server has read it.
@@ -181,7 +170,7 @@ in_force() { # in_force PATTERN: of the refusal of a dry run
     wait_for 20 "the webhook in force" refused "$1"
 }
 case_webhook_down() {
-    webhooks Validating down.example.com https://127.0.0.1:1/ | memberctl cluster1 apply -f -
+    webhooks "$WORK/hook" Validating down.example.com https://127.0.0.1:1/ | memberctl cluster1 apply -f -
     in_force 'failed calling webhook'
     put config hooked x
     told 20 configmap hooked CreationFailed '^WebhookUnavailable: .*failed calling webhook "down.example.com"'
@@ -192,7 +181,7 @@ case_webhook_down() {
 try "a webhook that is down is named, and waited for" case_webhook_down
 
 case_webhook_hangs() {
-    webhooks Validating slow.example.com "$HOOK/hang" | memberctl cluster1 apply -f -
+    webhooks "$WORK/hook" Validating slow.example.com "$HOOK/hang" | memberctl cluster1 apply -f -
     in_force 'failed calling webhook'
     put config hooked x
     put config beside x
@@ -205,7 +194,7 @@ case_webhook_hangs() {
 try "one that never answers holds up nobody else" case_webhook_hangs
 
 case_webhook_denies() {
-    webhooks Validating no.example.com "$HOOK/deny" | memberctl cluster1 apply -f -
+    webhooks "$WORK/hook" Validating no.example.com "$HOOK/deny" | memberctl cluster1 apply -f -
     in_force 'denied the request'
     rm -f "$WORK/hook/log"
     put config hooked x
@@ -223,7 +212,7 @@ try "one that says no is asked rarely, and at once about another content" case_w
 
 # Whatever it makes of our fields: that is not a foreign change, and nothing is applied again.
 case_webhook_mutates() {
-    webhooks Mutating loud.example.com "$HOOK/mutate" | memberctl cluster1 apply -f -
+    webhooks "$WORK/hook" Mutating loud.example.com "$HOOK/mutate" | memberctl cluster1 apply -f -
     rm -f "$WORK/hook/log"
     in_force_mutating() { [ "$(member create configmap hooked --from-literal=k=v --dry-run=server -o 'jsonpath={.data.extra}')" = yes ]; }
     wait_for 20 'the webhook in force' in_force_mutating

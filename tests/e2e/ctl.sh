@@ -217,24 +217,8 @@ case_unknown() {
     fails 1 'already enabled for equivalent type "deployments.apps/v1" by FederatedTypeConfig' \
         ctl enable deployments.extensions --kind Deployment --version v1beta1
 }
-widgets() { # a type of the member alone
-    cat <<'YAML'
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: widgets.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {plural: widgets, singular: widget, kind: Widget, shortNames: [wi]}
-  versions:
-  - name: v2
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {replicas: {type: integer, format: int32}}}}}}
-YAML
-}
 case_member_type() {
-    widgets | memberctl m1 apply -f -
+    example_crd widgets Widget Namespaced v2 '{replicas: {type: integer, format: int32}}' wi | memberctl m1 apply -f - # a type of the member alone
     memberctl m1 wait --for condition=established crd/widgets.example.com --timeout 20s
     fails 1 'Unable to find' ctl enable widgets
     says 'federatedwidgets.types.kubefed.io created' ctl enable wi --cluster-context kube

@@ -190,20 +190,19 @@ case_fight_over() {
 # A webhook that changes what is applied, in the same request, is no foreign hand.
 case_webhook() {
     local before
-    python3 "$HERE/mutating_webhook.py" "$FLEET/webhook" >"$FLEET/logs/webhook.out" 2>&1 &
-    echo $! >"$FLEET/webhook.pid"
-    wait_for 10 'the webhook' test -s "$FLEET/webhook/configuration.json"
-    memberctl cluster1 create -f "$FLEET/webhook/configuration.json"
+    webhook_start "$FLEET/webhook"
+    webhooks "$FLEET/webhook" Mutating hooked.example.com "https://127.0.0.1:$(cat "$FLEET/webhook/port")/mutate" 10 >"$FLEET/webhook/configuration.yaml"
+    memberctl cluster1 create -f "$FLEET/webhook/configuration.yaml"
     set_value hooked two
-    soon 20 'hooked yes' field configmap hooked '{.data.k} {.metadata.annotations.hooked}'
+    soon 20 'TWO yes' field configmap hooked '{.data.k} {.data.extra}'
     before=$(logged 'put back')
     soon 20 'True ' propagation shop federatedconfigmap hooked
     for n in 1 2 3 4 5; do
         member label configmap hooked "n=$n" --overwrite
-        soon 20 hooked field configmap hooked '{.data.k}'
+        soon 20 TWO field configmap hooked '{.data.k}'
     done
     is "$before" logged 'put back'
-    memberctl cluster1 delete -f "$FLEET/webhook/configuration.json"
+    memberctl cluster1 delete -f "$FLEET/webhook/configuration.yaml"
     set_value hooked three
     soon 20 three field configmap hooked '{.data.k}'
 }
@@ -234,33 +233,17 @@ case_reported() {
 }
 
 # ---- kinds, and the API server itself ----
-widget_crd() {
-    cat <<'YAML'
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: widgets.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {plural: widgets, singular: widget, kind: Widget, listKind: WidgetList}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-YAML
-}
 case_kind() {
-    widget_crd | memberctl cluster1 create -f -
+    example_crd widgets Widget | memberctl cluster1 create -f -
     memberctl cluster1 wait --for=condition=Established --timeout=30s crd/widgets.example.com
-    widget_crd | hubctl create -f -
+    example_crd widgets Widget | hubctl create -f -
     fedctl enable widgets.example.com
     wait_for 20 'the federated kind' hubctl get federatedwidgets -A
     federated FederatedWidget shop w '{spec: {size: 1}}' | hubctl apply -f -
     soon 60 1 field widget w '{.spec.size}'
     memberctl cluster1 delete crd widgets.example.com
     wait_for 60 'the hub to hear that it is gone' other_than 'True ' propagation shop federatedwidget w
-    widget_crd | memberctl cluster1 create -f -
+    example_crd widgets Widget | memberctl cluster1 create -f -
     soon 90 1 field widget w '{.spec.size}'
     soon 20 'True ' propagation shop federatedwidget w
     member patch widget w --type=merge -p '{"spec":{"size":9}}'

@@ -202,22 +202,6 @@ YAML
 }
 
 # ---- a type of one's own ----
-widget_crd() { # widget_crd PLURAL KIND SCOPE
-    cat <<YAML
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: $1.example.com}
-spec:
-  group: example.com
-  scope: $3
-  names: {plural: $1, singular: ${1%s}, kind: $2}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}
-YAML
-}
 # What kubefedctl enable writes, by hand: the definition first, and then the type.
 enable() { # enable PLURAL KIND SCOPE
     cat >"$WORK/$1.yaml" <<YAML
@@ -274,8 +258,8 @@ controller_of() { hubctl -n $SYSTEM get ftc "$1" -o 'jsonpath={.status.observedG
 join_member() {
     members_up cluster1
     join_cluster cluster1
-    widget_crd widgets Widget Namespaced | memberctl cluster1 apply -f -
-    widget_crd gadgets Gadget Cluster | memberctl cluster1 apply -f -
+    example_crd widgets Widget Namespaced v1 "{size: {type: integer}}" | memberctl cluster1 apply -f -
+    example_crd gadgets Gadget Cluster v1 "{size: {type: integer}}" | memberctl cluster1 apply -f -
     memberctl cluster1 wait --for=condition=Established --timeout=30s crd/widgets.example.com crd/gadgets.example.com
     hubctl create namespace shop
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedNamespace\nmetadata: {name: shop, namespace: shop}\nspec: {placement: {clusterSelector: {}}}\n' | hubctl apply -f -

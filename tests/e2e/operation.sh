@@ -228,6 +228,41 @@ case_token_rotates() {
     FEDLET_SERVICE_ACCOUNT_DIR=$account KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=${port%/} \
         says 'ok +rights' "$FEDLET" preflight --state-dir "$WORK/new"
 }
+# token_bound N: one that ends when the Secret bound-N goes
+token_bound() {
+    memberctl m1 -n default create secret generic "bound-$1" >/dev/null
+    memberctl m1 -n default create token limited --bound-object-kind Secret --bound-object-name "bound-$1"
+}
+refused_by_server() { is 401 curl -s -o /dev/null -w '%{http_code}' --cacert "$WORK/account/ca.crt" -H "Authorization: Bearer $1" "$2/api"; }
+case_token_ends() {
+    # ... under a running agent, which does not know that the one that it has read is worth nothing any more.
+    local account=$WORK/account server port n before
+    server=$(memberctl m1 config view --raw -o 'jsonpath={.clusters[0].cluster.server}')
+    port=${server##*:}
+    agent_stop m1
+    token_bound 0 >"$account/token"
+    FEDLET_SERVICE_ACCOUNT_DIR=$account KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=${port%/} \
+        setsid "$FEDLET" run --state-dir "$STATE" >>"$FLEET/logs/m1-agent.out" 2>>"$FLEET/logs/m1-agent.err" </dev/null &
+    echo $! >"$FLEET/m1.pid"
+    wait_for 30 "a session" connected
+    federated FederatedConfigMap shop turning '{data: {k: "0"}}' | hubctl apply -f -
+    soon 30 0 member_jsonpath m1 shop configmap turning '{.data.k}'
+    for n in 1 2; do
+        before=$(cat "$account/token")
+        token_bound "$n" >"$account/token.new"
+        mv "$account/token.new" "$account/token"
+        memberctl m1 -n default delete secret "bound-$((n - 1))"
+        wait_for 30 "the end of the old token" refused_by_server "$before" "$server"
+        hubctl -n shop patch federatedconfigmap turning --type=merge -p "{\"spec\":{\"template\":{\"data\":{\"k\":\"$n\"}}}}"
+        # One refusal, and the try after it. The file is looked at each minute otherwise.
+        soon 10 "$n" member_jsonpath m1 shop configmap turning '{.data.k}'
+        memberctl m1 -n shop patch configmap turning --type=merge -p '{"data":{"k":"theirs"}}'
+        soon 20 "$n" member_jsonpath m1 shop configmap turning '{.data.k}'
+    done
+    agent_stop m1
+    agent_start m1
+    wait_for 30 "a session" connected
+}
 
 # ---- what is broken ----
 
@@ -461,6 +496,7 @@ try "SIGHUP takes what can change and says what cannot" case_reload
 try "doctor and status name a work that fails" case_failing_work
 try "an API server that is away is waited for and named" case_api_server_away
 try "a kubeconfig that is replaced is noticed without a restart" case_kubeconfig_replaced
+try "a token that ends under a running agent is exchanged with the next request" case_token_ends
 try "doctor names the hub that is away" case_hub_stopped
 try "doctor names UDP that is blocked" case_udp_blocked
 try "doctor reads the files of a service that is dead" case_dead

@@ -173,6 +173,26 @@ federated() {
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: %s\nmetadata: {name: %s%s}\nspec: {template: %s, placement: %s}\n' \
         "$1" "$3" "${2:+, namespace: $2}" "$4" "${5:-${PLACEMENT:-$EVERYWHERE}}"
 }
+# example_crd PLURAL KIND [SCOPE [VERSION [PROPERTIES [SHORT]]]]: a CRD of example.com. PROPERTIES are those of spec; without, it takes
+# anything.
+example_crd() {
+    local schema='x-kubernetes-preserve-unknown-fields: true'
+    [ -z "${5:-}" ] || schema="properties: {spec: {type: object, properties: $5}}"
+    printf -- '---\n{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: %s.example.com}, spec: {group: example.com, scope: %s, names: {plural: %s, singular: %s, kind: %s%s}, versions: [{name: %s, served: true, storage: true, schema: {openAPIV3Schema: {type: object, %s}}}]}}\n' \
+        "$1" "${3:-Namespaced}" "$1" "${1%s}" "$2" "${6:+, shortNames: [$6]}" "${4:-v1}" "$schema"
+}
+# webhook_start DIR: tests/e2e/webhook.py, until it listens.
+webhook_start() {
+    mkdir -p "$1"
+    python3 "$ROOT/tests/e2e/webhook.py" "$1" 2>"$FLEET/logs/webhook.err" &
+    echo $! >"$FLEET/webhook.pid"
+    wait_for 20 'the webhook' test -s "$1/port"
+}
+# webhooks DIR KIND NAME URL [SECONDS]: the configuration of one, for configmaps that are called "hooked"
+webhooks() {
+    printf -- '---\n{apiVersion: admissionregistration.k8s.io/v1, kind: %sWebhookConfiguration, metadata: {name: %s}, webhooks: [{name: %s, admissionReviewVersions: [v1], sideEffects: None, timeoutSeconds: %s, failurePolicy: Fail, matchConditions: [{name: one, expression: "request.name == '"'hooked'"'"}], clientConfig: {url: "%s", caBundle: %s}, rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}]}]}\n' \
+        "$2" "$3" "$3" "${5:-1}" "$4" "$(base64 -w0 "$1/cert.pem")"
+}
 
 # join_cluster CLUSTER [FLAGS...]: a token and an agent, until the hub calls the cluster ready.
 join_cluster() {

@@ -39,12 +39,16 @@ static void judge(const struct fed_json *object)
 
 static void report(struct fed_json *status)
 {
+    static const char *const fields[] = {"conditions[*].type, replicas, loadBalancer", ""};
     struct fed_buf out;
 
-    fed_buf_init(&out, fed_alloc_system(), FED_REPORT_REMOTE_MAX);
-    FUZZ_CHECK(agent_remote_put(fed_alloc_system(), status, &out) == FED_OK);
-    FUZZ_CHECK(fed_buf_err(&out) == FED_OK);
-    fed_buf_fini(&out);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        fed_buf_init(&out, fed_alloc_system(), FED_REPORT_REMOTE_MAX);
+        FUZZ_CHECK(
+            agent_remote_put(fed_alloc_system(), fed_span_text(fields[i]), status, &out) == FED_OK);
+        FUZZ_CHECK(fed_buf_err(&out) == FED_OK);
+        fed_buf_fini(&out);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -159,6 +159,49 @@ static void test_a_drip_waits_and_takes_company(void **state)
     assert_int_equal(waiting(w, "c1"), 0);
 }
 
+#define DENY_MAPS "{'metadata':{'name':'p'},'spec':{'effect':'Deny','kinds':[{'kind':'ConfigMap'}],"
+
+/* However many rounds there are, what waits for a person uses nothing up: the share that a policy
+ * may take is of what is to go, each copy once. */
+static void test_what_waits_is_within_the_budget_of_its_policy(void **state)
+{
+    struct hub_world *w = *state;
+
+    put_all(w, ALL);
+    hub_world_put(w, "placementpolicies.fedlet.io", "", "p",
+        DENY_MAPS "'clusters':{'names':['c1']},'deletionBudget':{'removals':'50%','period':'24h'}}"
+                  "}");
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(waiting(w, "c1"), 10);
+        assert_int_equal(maps(w, "c1"), 20);
+        hub_world_restart(w);
+        put(w, i, ALL, "");
+    }
+    approve(w, "c1");
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(waiting(w, "c1"), 0);
+        assert_int_equal(maps(w, "c1"), 10);
+        hub_world_restart(w);
+        put(w, i, ALL, "");
+    }
+}
+
+static void test_what_waits_leaves_the_budget_to_other_clusters(void **state)
+{
+    struct hub_world *w = *state;
+
+    for (size_t i = 0; i < POOL; i++)
+        put(w, i, i < 18 ? "'clusters':[{'name':'c1'}]" : "'clusters':[{'name':'c2'}]", "");
+    hub_world_put(w, "placementpolicies.fedlet.io", "", "p",
+        DENY_MAPS "'clusters':{'selector':{}},'deletionBudget':{'removals':8,'period':'24h'}}}");
+    assert_int_equal(waiting(w, "c1"), 8);
+    assert_int_equal(maps(w, "c2"), 0); /* of few works nobody is asked */
+    hub_world_restart(w);
+    assert_int_equal(waiting(w, "c1"), 8);
+    approve(w, "c1");
+    assert_int_equal(maps(w, "c1"), 12); /* what c2 left of the budget */
+}
+
 static void test_by_name_does_not_wait(void **state)
 {
     struct hub_world *w = *state;
@@ -577,6 +620,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_THREE(test_a_label_that_takes_many_waits),
         IN_THREE(test_a_drip_waits_and_takes_company),
+        IN_THREE(test_what_waits_is_within_the_budget_of_its_policy),
+        IN_THREE(test_what_waits_leaves_the_budget_to_other_clusters),
         IN_THREE(test_by_name_does_not_wait),
         IN_THREE(test_a_namespace_by_placement_waits_with_all_that_is_in_it),
         IN_THREE(test_limits),
