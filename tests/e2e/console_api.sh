@@ -281,6 +281,11 @@ case_agent_has_none() {
 }
 
 # ==== sessions ====
+# A watch is not ended with its session: it is short.
+case_short_watch() {
+    gives 200 GET '/api/v1/namespaces?watch=true' $(with jar) | tail -n 1
+    gives 200 GET '/api/v1/namespaces?watch=true&timeoutSeconds=3600' $(with jar) | tail -n 1
+}
 case_sign_out() {
     sign_in out "{\"code\":\"$(code)\"}"
     JAR=out listen out
@@ -562,6 +567,7 @@ try "a removed user's session and stream end" case_removed_user
 try "a stream that has much to say ends with its token" case_busy_stream_ends_with_its_token
 try "a link rests on its maker's token" case_link_of_token
 try "an agent's certificate" case_agent_has_none
+try "a watch is short" case_short_watch
 try "signing out ends the stream" case_sign_out
 try "signing out everywhere" case_sign_out_everywhere
 try "many sessions of one user" case_many_sessions
