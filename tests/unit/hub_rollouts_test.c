@@ -200,6 +200,7 @@ static void test_undo_of_the_first_change_since_a_label(void **state)
     assert_string_equal(rollout_have(r), "2 2 2");
     assert_int_equal(rollout_do(r, R_NAME("2"), "retry", NULL), FED_OK);
     rollout_wait_have(r, "3 3 3");
+    rollout_wait(r, R_NAME("2"), PHASE("Complete"));
     assert_int_equal(rollout_do(r, R_NAME("2"), "abort", NULL), FED_ERR_INVALID);
 }
 
