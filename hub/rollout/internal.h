@@ -171,6 +171,8 @@ void rollout_ops_init(struct rollout_ops *ops, struct fed_alloc *mem);
 void rollout_ops_fini(struct rollout_ops *ops);
 /* Copies key and value; value NULL: remove. */
 void rollout_ops_add(struct rollout_ops *ops, struct fed_span key, const struct fed_span *value);
+/* The row of that operation gets this value instead. */
+void rollout_ops_set(struct rollout_ops *ops, size_t index, struct fed_span value);
 /* object NULL: remove; the ref is copied. */
 void rollout_ops_write(struct rollout_ops *ops, const struct hub_object_ref *ref,
     const struct fed_json *object, uint64_t expected);

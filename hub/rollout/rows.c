@@ -53,6 +53,13 @@ void rollout_version_keep(struct hub_rollouts *r, const struct rollout_subject *
     struct fed_span key = version_key(s->uid, digest, text);
     struct fed_buf stored;
 
+    for (size_t i = 0; i < ops->n; i++) {
+        if (!fed_span_eq(ops->list[i].key, key))
+            continue;
+        if (ops->list[i].remove) /* it was to go, and is needed again */
+            rollout_ops_set(ops, i, bytes);
+        return;
+    }
     fed_buf_init(&stored, r->mem, FED_STORE_VALUE_MAX);
     if (hub_objects_get_row(r->objects, key, &stored, NULL))
         rollout_ops_add(ops, key, &bytes);

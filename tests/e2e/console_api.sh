@@ -198,7 +198,7 @@ case_forged_writes() {
         gives 403 $method /api/v1/namespaces/w1 $(with jar) "${JSON[@]}"
     done
     for header in 'sec-fetch-site: cross-site' 'sec-fetch-site: same-site' 'origin: https://evil.example' 'origin: null' \
-        'origin: https://127.0.0.1' 'origin: https://127.0.0.1.evil.example:7443'; do
+        "origin: $(url '' | sed 's/^https/http/')" 'origin: https://127.0.0.1' 'origin: https://127.0.0.1.evil.example:7443'; do
         gives 403 POST /api/v1/namespaces $(with jar) "${WRITE[@]}" -H "$header" -d "$(ns f1)"
     done
     lacks hubctl get namespace f1

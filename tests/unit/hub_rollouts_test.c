@@ -183,7 +183,8 @@ static void test_undo_of_the_first_change_since_a_label(void **state)
     rollout_put(r, '1', "");
     rollout_wait_have(r, "1 1 1");
     rollout_put(r, '1', ",'labels':{'tier':'web'}");
-    rollout_run(r, 20);
+    assert_int_equal(r->errors, 0);
+    assert_int_equal(rollout_rows(r, "V/"), 1);
     rollout_restart(r);
     rollout_put(r, '2', ",'labels':{'tier':'web'}");
     rollout_wait(r, R_NAME("1"), PHASE("Complete"));
@@ -200,8 +201,6 @@ static void test_undo_of_the_first_change_since_a_label(void **state)
     assert_string_equal(rollout_have(r), "2 2 2");
     assert_int_equal(rollout_do(r, R_NAME("2"), "retry", NULL), FED_OK);
     rollout_wait_have(r, "3 3 3");
-    rollout_wait(r, R_NAME("2"), PHASE("Complete"));
-    assert_int_equal(rollout_do(r, R_NAME("2"), "abort", NULL), FED_ERR_INVALID);
 }
 
 static void test_what_does_not_get_healthy_goes_back(void **state)

@@ -7,6 +7,8 @@
 
 #include <mbedtls/ssl.h>
 
+#define WAIT_MS 60000u /* for what is sure to come, however busy the machine is */
+
 struct client_options {
     const struct pki_id *id; /* NULL: no certificate */
     const struct pki_id *ca; /* NULL: PSK only */
@@ -14,6 +16,7 @@ struct client_options {
     size_t psk_identity_len; /* 0: up to its NUL */
     const char *psk_key;
     bool no_cid;
+    bool impatient; /* gives up after 3 s without an answer, as when nothing is to come */
     const mbedtls_ssl_session *resume;
 };
 

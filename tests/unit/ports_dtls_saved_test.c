@@ -172,7 +172,7 @@ static void echo(struct client *c)
 {
     echoes_wanted = c->records + 1;
     client_send(c, "hello", 5);
-    assert_true(run(got_echoes, 3000));
+    assert_true(run(got_echoes, WAIT_MS));
 }
 
 static struct fed_buf save(struct fed_dtls_session *session, unsigned *steer)
@@ -210,7 +210,7 @@ static void goes_on(bool no_cid)
 
     begin((struct fed_dtls_options){0});
     c = add_agent(no_cid);
-    assert_true(run(all_open, 5000));
+    assert_true(run(all_open, WAIT_MS));
     echo(c);
     saved = save(w.session, &steer);
     assert_int_equal(steer == FED_DTLS_STEER_NONE, no_cid);
@@ -251,7 +251,7 @@ static void test_replay_is_known(void **state)
     (void)state;
     begin((struct fed_dtls_options){0});
     c = add_agent(false);
-    assert_true(run(all_open, 5000));
+    assert_true(run(all_open, WAIT_MS));
     echo(c);
     saved = save(w.session, &steer);
     fed_dtls_server_close(w.server);
@@ -275,7 +275,7 @@ static void test_not_restored(void **state)
     (void)state;
     begin((struct fed_dtls_options){0});
     c = add_agent(false);
-    assert_true(run(all_open, 5000));
+    assert_true(run(all_open, WAIT_MS));
     echo(c);
     saved = save(w.session, &steer);
     assert_int_equal(restore(&saved, 60000), FED_ERR_GONE); /* as long as it may be silent */
@@ -305,7 +305,7 @@ static void test_not_saved(void **state)
     (void)state;
     begin((struct fed_dtls_options){0});
     add_agent(false);
-    assert_true(run(all_open, 5000));
+    assert_true(run(all_open, WAIT_MS));
     fed_buf_init(&out, fed_alloc_system(), FED_DTLS_SAVED_MAX);
     /* No data yet: its last flight may still have to be repeated. */
     assert_int_equal(fed_dtls_session_save(w.session, &out, &steer), FED_ERR_UNSUPPORTED);
@@ -328,7 +328,7 @@ static void test_steer(void **state)
         for (unsigned i = 0; i < 4; i++) {
             struct client *c = add_agent(false);
 
-            assert_true(run(all_open, 5000));
+            assert_true(run(all_open, WAIT_MS));
             echo(c);
             saved = save(w.session, &steer);
             assert_int_equal(steer % count, count - 1);
@@ -363,14 +363,14 @@ static void test_late_key(void **state)
     (void)state;
     begin((struct fed_dtls_options){0});
     add_token();
-    assert_true(run(key_asked, 5000));
+    assert_true(run(key_asked, WAIT_MS));
     run(NULL, 50);
     assert_int_equal(w.opened, 0);
     fed_dtls_server_psk(w.server, fed_span_text("token-8"), fed_span_text("of somebody else"));
     run(NULL, 50);
     assert_int_equal(w.opened, 0);
     fed_dtls_server_psk(w.server, fed_span_text("token-7"), fed_span_text("a very secret key"));
-    assert_true(run(all_open, 5000));
+    assert_true(run(all_open, WAIT_MS));
     assert_int_equal(w.asked, 1);
     echo(&w.clients[0]);
     fed_buf_init(&out, fed_alloc_system(), FED_DTLS_SAVED_MAX);
@@ -391,9 +391,9 @@ static void test_no_key(void **state)
     (void)state;
     begin((struct fed_dtls_options){0});
     add_token();
-    assert_true(run(key_asked, 5000));
+    assert_true(run(key_asked, WAIT_MS));
     fed_dtls_server_psk(w.server, fed_span_text("token-7"), fed_span_text(""));
-    assert_true(run(refused, 5000));
+    assert_true(run(refused, WAIT_MS));
     assert_int_not_equal(w.clients[0].code, 0);
     assert_int_equal(w.opened, 0);
     fed_dtls_server_stats(w.server, &stats);
@@ -407,7 +407,7 @@ static void test_closed_while_it_waits(void **state)
     (void)state;
     begin((struct fed_dtls_options){0});
     add_token();
-    assert_true(run(key_asked, 5000));
+    assert_true(run(key_asked, WAIT_MS));
     end();
 }
 
@@ -422,7 +422,7 @@ static void test_new_certificate(void **state)
     (void)state;
     begin((struct fed_dtls_options){0});
     old = add_agent(false);
-    assert_true(run(all_open, 5000));
+    assert_true(run(all_open, WAIT_MS));
     echo(old);
     /* A key that does not fit changes nothing. */
     assert_int_not_equal(fed_dtls_server_certificate(w.server, pki_cert(&other_hub_id),
@@ -433,7 +433,7 @@ static void test_new_certificate(void **state)
                              pki_key(&other_hub_id), pki_cert(&other.ca), &diag),
             FED_OK);
     add(&options);
-    assert_true(run(all_open, 5000));
+    assert_true(run(all_open, WAIT_MS));
     echo(old);
     end();
 }
@@ -461,8 +461,8 @@ static void test_share(void **state)
     begin((struct fed_dtls_options){.handshake_share = 5});
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         add_agent(false);
-    assert_true(run(one_turned_away, 30000));
-    assert_true(run(one_open, 30000));
+    assert_true(run(one_turned_away, WAIT_MS));
+    assert_true(run(one_open, WAIT_MS));
     end();
 }
 

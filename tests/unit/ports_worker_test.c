@@ -198,7 +198,7 @@ static void add(size_t n)
 
     for (size_t i = 0; i < n; i++)
         client_init(&w.clients[w.n_clients++], w.port, &options);
-    assert_true(run(all_open, 20000));
+    assert_true(run(all_open, WAIT_MS));
 }
 
 static unsigned records_wanted;
@@ -228,7 +228,7 @@ static void ask_all(uint8_t mid)
 
     for (size_t i = 0; i < w.n_clients; i++) {
         ask(&w.clients[i], mid);
-        assert_true(run(got_records, 10000));
+        assert_true(run(got_records, WAIT_MS));
         assert_memory_equal(w.clients[i].plain, answer, sizeof answer);
         assert_memory_equal(w.clients[i].plain + w.clients[i].plain_len - 6, "answer", 6);
     }
@@ -256,10 +256,10 @@ static void test_both_ways(void **state)
     for (size_t i = 0; i < w.n_clients; i++)
         records_wanted += w.clients[i].records;
     client_send(c, observe, sizeof observe);
-    assert_true(run(got_records, 10000));
+    assert_true(run(got_records, WAIT_MS));
     records_wanted++;
     assert_int_equal(fed_worker_notify(w.session, FED_SPAN_LIT("news"), 77), FED_OK);
-    assert_true(run(got_records, 10000));
+    assert_true(run(got_records, WAIT_MS));
     assert_int_equal(c->plain[0] >> 4, 4); /* confirmable */
     c->plain[0] = 0x60;                    /* acknowledged: ACK, no code, its message id */
     c->plain[1] = 0;
@@ -290,7 +290,7 @@ static void test_close_and_late_answer(void **state)
     run(NULL, 300);
     assert_non_null(w.exchange);
     fed_worker_session_close(w.session);
-    assert_true(run(client_closed, 5000));
+    assert_true(run(client_closed, WAIT_MS));
     assert_int_equal(w.closed, 0);
     fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("late"), 0); /* to nobody */
     run(NULL, 100);
@@ -305,7 +305,7 @@ static void test_token(void **state)
     begin(1);
     fed_worker_pool_go(w.pool);
     client_init(&w.clients[w.n_clients++], w.port, &options);
-    assert_true(run(all_open, 10000));
+    assert_true(run(all_open, WAIT_MS));
     assert_string_equal(w.name, "token-7");
     end();
 }
@@ -331,11 +331,11 @@ static void test_no_token(void **state)
     add(1);
     for (size_t i = 0; i < 3; i++)
         client_init(&w.clients[w.n_clients++], w.port, &options);
-    assert_true(run(all_settled, 20000));
+    assert_true(run(all_settled, WAIT_MS));
     for (size_t i = 1; i < 4; i++)
         assert_int_not_equal(w.clients[i].code, 0);
     ask(&w.clients[0], 1);
-    assert_true(run(got_records, 5000));
+    assert_true(run(got_records, WAIT_MS));
     assert_int_equal(w.closed, 0);
     end();
 }
@@ -386,12 +386,12 @@ static void test_worker_killed(void **state)
     ask(&w.clients[0], 1);
     run(NULL, 300);
     kill_workers();
-    assert_true(run(got_closed, 5000));
+    assert_true(run(got_closed, WAIT_MS));
     assert_string_equal(w.why, "its gateway worker ended");
     fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("late"), 0);
     w.hold = false;
     w.n_clients = 0; /* what comes is for the test to read */
-    assert_true(run(knocked, 5000));
+    assert_true(run(knocked, WAIT_MS));
     client_fini(&w.clients[0]);
     w.opened = 0;
     add(3); /* others are there again, on the same port */
@@ -411,7 +411,7 @@ static void test_slow_hub(void **state)
             ask(&w.clients[i], round);
     usleep(500000);
     records_wanted = 80;
-    assert_true(run(got_records, 20000));
+    assert_true(run(got_records, WAIT_MS));
     assert_int_equal(w.requests, 80);
     end();
 }
@@ -463,7 +463,7 @@ static void save_and_go_on(unsigned workers)
     w.saved_all = false;
     w.quiet = w.kept = 0;
     fed_worker_pool_save(w.pool, 10000, on_quiet, on_saved, on_done, NULL);
-    assert_true(run(saved_all, 10000));
+    assert_true(run(saved_all, WAIT_MS));
     assert_int_equal(w.n_saved, w.n_clients);
     fed_worker_pool_close(w.pool);
     pool_open(workers);
@@ -474,7 +474,7 @@ static void save_and_go_on(unsigned workers)
     }
     w.n_saved = 0;
     fed_worker_pool_go(w.pool);
-    assert_true(run(all_kept, 10000));
+    assert_true(run(all_kept, WAIT_MS));
 }
 
 /* Sessions go on with any number of workers, each where its records go; nobody makes a handshake,
@@ -495,7 +495,7 @@ static void test_save(void **state)
         run(NULL, 200);
         assert_non_null(w.exchange);
         save_and_go_on(counts[i]);
-        assert_true(run(got_records, 5000));
+        assert_true(run(got_records, WAIT_MS));
         w.hold = false;
         ask_all((uint8_t)(10 + i));
     }
@@ -520,7 +520,7 @@ static void test_late_for_saved(void **state)
     run(NULL, 200);
     assert_non_null(w.exchange);
     fed_worker_pool_save(w.pool, 10000, on_quiet, on_saved, on_done, NULL);
-    assert_true(run(saved_all, 10000));
+    assert_true(run(saved_all, WAIT_MS));
     assert_int_equal(w.n_saved, 2);
     assert_int_equal(fed_worker_notify(w.session, FED_SPAN_LIT("late"), 77), FED_OK);
     fed_worker_answer(w.exchange, FED_LINK_CONTENT, FED_SPAN_LIT("late"), 0);
