@@ -38,6 +38,7 @@ struct rollout_policy {
     char name[ROLLOUT_NAME_SIZE];
     struct hub_rollout_rules *rules; /* NULL: they are wrong */
     char message[480];               /* why */
+    bool may_select;                 /* wrong, and it has a selector */
     int64_t generation;
     size_t n_objects;
 };

@@ -70,6 +70,7 @@ static enum fed_err policy_add(
         policy_free(r, policy);
         return err;
     }
+    policy->may_select = true; /* until it was read */
     policy_index(r, ref->ns, ref->name, &index);
     memmove(&r->policies[index + 1], &r->policies[index],
         (r->n_policies - index) * sizeof *r->policies);
@@ -110,6 +111,7 @@ static enum fed_err take_rules(
     }
     hub_rollout_rules_free(policy->rules);
     policy->rules = rules;
+    policy->may_select = !rules && fed_json_find(object, "spec.selector");
     policy->generation = fed_json_int(fed_json_find(object, "metadata.generation"), 0);
     return FED_OK;
 }
@@ -174,6 +176,16 @@ static void by_name(struct hub_rollouts *r, const struct hub_object_ref *ref, st
     }
 }
 
+/* Nobody can say whether it selects the object: so nothing is let out, rather than everywhere. */
+static void invalid(struct rollout_governor *out, const struct rollout_policy *policy)
+{
+    blocked(out, "PolicyInvalid");
+    snprintf(out->message, sizeof out->message,
+        "RolloutPolicy \"%s\" is not in force, and may select the object: %.300s: correct or "
+        "delete it, or name another one by the annotation " HUB_ROLLOUT_POLICY_ANNOTATION,
+        policy->name, policy->message[0] ? policy->message : "it could not be read");
+}
+
 static void conflict(struct rollout_governor *out, const struct rollout_policy *a,
     const struct rollout_policy *b, size_t n)
 {
@@ -190,6 +202,7 @@ void rollout_govern(struct hub_rollouts *r, const struct hub_object_ref *ref,
     const struct fed_json *named =
         fed_json_get(fed_json_get(metadata, "annotations"), HUB_ROLLOUT_POLICY_ANNOTATION);
     const struct fed_json *labels = fed_json_get(metadata, "labels");
+    const struct rollout_policy *wrong = NULL;
     struct rollout_policy *second = NULL;
     size_t n = 0;
     size_t i;
@@ -204,6 +217,8 @@ void rollout_govern(struct hub_rollouts *r, const struct hub_object_ref *ref,
     for (; i < r->n_policies && fed_span_is(ref->ns, r->policies[i]->ns); i++) {
         struct rollout_policy *policy = r->policies[i];
 
+        if (!policy->rules && policy->may_select)
+            wrong = policy;
         if (!policy->rules || !hub_rollout_rules_select(policy->rules, labels))
             continue;
         if (n == 0)
@@ -212,6 +227,8 @@ void rollout_govern(struct hub_rollouts *r, const struct hub_object_ref *ref,
             second = policy;
         n++;
     }
+    if (n == 0 && wrong)
+        invalid(out, wrong);
     if (n > 1)
         conflict(out, out->policy, second, n);
 }

@@ -141,6 +141,8 @@ static void on_rollout(void *ctx, const struct hub_change *change)
     s = rollout_subject_of_paper(r, change->ref.ns, change->ref.name, &paper);
     if (s && paper != s->present && paper != s->waiting)
         rollout_paper_drop(r, s, paper); /* versions that nothing needs go at the next start */
+    else if (s)
+        s->going = true; /* with its namespace: until then clusters keep what they have */
 }
 
 static void on_moved(void *ctx, const struct hub_object_ref *ref, struct fed_span cluster)

@@ -226,6 +226,37 @@ static void test_the_plan_is_waited_for(void **state)
     rollout_wait_have(r, "2 2 2");
 }
 
+/* A namespace that goes takes Rollouts away before the objects that they are of. */
+static void test_a_rollout_that_is_taken_away_lets_nothing_out(void **state)
+{
+    struct rollout_world *r = *state;
+
+    begin(r);
+    hub_world_remove(&r->w, R_ROLLOUTS, "ns", R_NAME("1"));
+    hub_world_cluster(&r->w, "c2", "{'zone':'a'}"); /* it would be stepped */
+    rollout_run(r, 300);
+    assert_string_equal(rollout_have(r), "2 1 1");
+    hub_world_remove(&r->w, W_CONFIGMAPS, "ns", "x");
+    rollout_run(r, 100);
+    assert_int_equal(rollout_rows(r, "w/"), 0);
+}
+
+/* One that was stored by another hub, say. */
+static void test_a_policy_that_makes_no_sense_lets_nothing_out(void **state)
+{
+    struct rollout_world *r = *state;
+
+    rollout_put(r, '1', "");
+    rollout_wait_have(r, "1 1 1");
+    rollout_policy(r, "careful", ALL ",'maxFailures':'101%'");
+    rollout_put(r, '2', "");
+    rollout_wait(r, R_NAME("1"), "may select the object");
+    rollout_run(r, 200);
+    assert_string_equal(rollout_have(r), "1 1 1");
+    rollout_policy(r, "careful", ALL ",'maxFailures':'100%'");
+    rollout_wait_have(r, "2 2 2");
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, rollout_world_open, rollout_world_close)
@@ -235,6 +266,8 @@ int main(void)
         CASE(test_a_deletion_that_is_not_durable_keeps_the_rollout),
         CASE(test_a_change_while_its_type_was_away_is_rolled_out),
         CASE(test_the_plan_is_waited_for),
+        CASE(test_a_rollout_that_is_taken_away_lets_nothing_out),
+        CASE(test_a_policy_that_makes_no_sense_lets_nothing_out),
         CASE(test_a_preference_that_goes_takes_no_replicas_away),
     };
 
