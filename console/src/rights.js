@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { create, session } from './api.js';
 
+const AGAIN_MS = 3000;
 const known = new Map(); // question -> signal of true, false or undefined
 
 session.subscribe(() => known.clear());
@@ -18,8 +19,11 @@ async function ask(question, answer) {
       spec: attributes,
     });
     answer.value = review.status.allowed === true;
-  } catch {
-    answer.value = false;
+  } catch (error) {
+    if (known.get(question) !== answer) return;
+    // No answer is no refusal: a page that took it for one would not even say that it does not know.
+    if (error.status === 401 || error.status === 403) answer.value = false;
+    else setTimeout(() => known.get(question) === answer && ask(question, answer), AGAIN_MS);
   }
 }
 

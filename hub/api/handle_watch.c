@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WATCH_S_MAX 86400u
+#define SESSION_WATCH_S 15u
 #define WATCH_MEMORY (1u << 20) /* the longest selector that parses takes less */
 
 struct start {
@@ -65,6 +67,17 @@ static enum fed_err copy_span(struct hub_watch *w, struct fed_span text, struct 
     return FED_OK;
 }
 
+/* 0: none. A watch is not ended with the session of a browser, so one is short, and has to be asked
+ * for again: it outlives the session no longer than a stream does its token. */
+static uint64_t watch_s(const struct hub_request *r)
+{
+    uint64_t most_s = r->by_session ? SESSION_WATCH_S : WATCH_S_MAX;
+
+    if (r->by_session && r->query.timeout_s == 0)
+        return most_s;
+    return r->query.timeout_s < most_s ? r->query.timeout_s : most_s;
+}
+
 static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
 {
     struct fed_span name_only = r->path.name;
@@ -75,9 +88,8 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     w->beta = r->accept.beta;
     w->bookmarks = r->query.allow_bookmarks;
     w->bookmark_ms = fed_loop_now_ms(r->api->options.loop);
-    if (r->query.timeout_s > 0)
-        w->deadline_ms =
-            w->bookmark_ms + (r->query.timeout_s < 86400 ? r->query.timeout_s : 86400) * 1000;
+    if (watch_s(r) > 0)
+        w->deadline_ms = w->bookmark_ms + watch_s(r) * 1000u;
     if (!err)
         err = copy_span(w, r->path.resource, &w->plural);
     if (!err)

@@ -14,6 +14,7 @@
 #define BEAT_MS 15000u
 #define CHECK_MS 15000u          /* between two looks at what a stream's rights rest on */
 #define FLEET_RATE 50000u        /* bytes a second of changes to each of them, while much changes */
+#define SNAPSHOT_ROW 4u          /* bytes of a cluster in the fleet's snapshot, as gzip */
 #define FLEET_MS_MAX 10000u      /* what is new waits no longer for that */
 #define WAITING_MAX (256u << 10) /* bytes on their way, beyond which nothing is added */
 #define RETRY_S 5u
@@ -122,6 +123,9 @@ static void send_reset(struct hub_console *console, struct console_stream *strea
     if (!fed_buf_err(&out))
         send(console, stream, fed_buf_span(&out));
     fed_buf_fini(&out);
+    /* What the page fetches for it counts as what it is sent. */
+    if (console->fleet->changes_len < console->fleet->n * SNAPSHOT_ROW)
+        console->fleet->changes_len = console->fleet->n * SNAPSHOT_ROW;
 }
 
 static void send_fleet(struct hub_console *console, struct console_stream *stream)

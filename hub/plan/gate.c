@@ -137,6 +137,17 @@ static void choose_error(struct plan_choice *out, enum fed_err err, const struct
             digest->bytes[4], digest->bytes[5], fed_err_text(err));
 }
 
+/* It keeps what it has, and whatever version that is of. */
+static void choose_unknown(struct plan_choice *out, const struct plan_pair *pair)
+{
+    out->version = NULL;
+    out->unknown = true;
+    out->slot = pair ? pair->version : 0;
+    out->error = HUB_GATE_UNREADABLE;
+    fed_diag_set(&out->diag, FED_ERR_IO,
+        "which version its rollout gives it cannot be read at present: it keeps what it has");
+}
+
 enum fed_err plan_gate_choose(struct hub_plan *plan, struct plan_item *item,
     const struct plan_cluster *cluster, struct plan_choice *out)
 {
@@ -154,6 +165,9 @@ enum fed_err plan_gate_choose(struct hub_plan *plan, struct plan_item *item,
         return FED_OK;
     case HUB_GATE_NOTHING:
         out->version = NULL;
+        return FED_OK;
+    case HUB_GATE_UNKNOWN:
+        choose_unknown(out, plan_pair_find(item, cluster));
         return FED_OK;
     case HUB_GATE_VERSION:
         break;

@@ -168,6 +168,7 @@ static enum fed_err is_same(
 static enum fed_err pair_tell(struct hub_plan *plan, const struct plan_item *item,
     const struct plan_pair *pair, struct hub_gated *out)
 {
+    out->pending = item->dirty || (pair && (pair->regate || pair->since == 0));
     if (!pair)
         return FED_OK;
     out->placed = pair->state == PLAN_PAIR_PRESENT || pair->state == PLAN_PAIR_RELEASING;

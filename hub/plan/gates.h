@@ -32,8 +32,11 @@
 enum hub_gate_answer {
     HUB_GATE_LATEST,  /* the object as it is stored */
     HUB_GATE_VERSION, /* that of the digest */
-    HUB_GATE_NOTHING  /* it has no earlier version: nothing yet */
+    HUB_GATE_NOTHING, /* it has no earlier version: nothing yet */
+    HUB_GATE_UNKNOWN  /* it cannot be said at present: the cluster keeps what it has, and nothing
+                         new comes; its error is HUB_GATE_UNREADABLE */
 };
+#define HUB_GATE_UNREADABLE "RolloutUnreadable"
 
 /* Why the plan takes an object in. */
 enum hub_gate_taking {
@@ -114,6 +117,8 @@ struct hub_gated {
     bool placed;                 /* a work of it is in the cluster's manifest */
     bool selected;               /* by the latest version, policies allowing */
     bool same;                   /* the latest version gives it the very work that it has */
+    bool pending;                /* it is computed again in the next round, or what was computed is
+                                    not durable: the rest may be of another version */
     bool deferred;               /* what is new for it waits for the cluster's own hold */
     bool awaits_consent;         /* it is to leave, and stays until somebody consents */
     const char *error;           /* "" or why nothing could be made of the answer's version */

@@ -134,15 +134,40 @@ static enum fed_err place_version(struct hub_plan *plan, struct plan_item *item,
     return err;
 }
 
+/* What was made of a former answer, and did not become durable, is taken back. */
+static enum fed_err pair_restore(
+    struct hub_plan *plan, struct plan_item *item, struct plan_cluster *cluster)
+{
+    struct plan_pair *pair = plan_pair_find(item, cluster);
+    struct plan_piece *piece = NULL;
+    size_t index;
+    enum fed_err err;
+
+    if (!pair || !pair->piece || pair->since != 0)
+        return FED_OK;
+    if (plan_manifest_find(&cluster->now, &pair->piece->work, &index))
+        piece = cluster->now.entries[index].piece;
+    err = plan_cluster_set(plan, cluster, &pair->piece->work, piece);
+    if (err)
+        return err;
+    if (piece)
+        piece->refs++;
+    plan_piece_unref(plan, pair->piece);
+    pair->piece = piece;
+    plan_pair_set_state(pair, piece ? PLAN_PAIR_PRESENT : PLAN_PAIR_REFUSED);
+    return FED_OK;
+}
+
 /* The pair gets what was chosen for it. */
 static enum fed_err place_choice(struct hub_plan *plan, struct plan_item *item,
     const struct plan_choice *choice, struct plan_cluster *cluster)
 {
     struct plan_pair *pair;
-    enum fed_err err = choice->error[0]
-                           ? pair_cannot(plan, item, cluster, choice->error, choice->diag.text)
-                           : place_version(plan, item, choice->version, cluster);
+    enum fed_err err = choice->unknown ? pair_restore(plan, item, cluster) : FED_OK;
 
+    if (!err)
+        err = choice->error[0] ? pair_cannot(plan, item, cluster, choice->error, choice->diag.text)
+                               : place_version(plan, item, choice->version, cluster);
     pair = plan_pair_find(item, cluster);
     if (pair) {
         pair->withheld = false;

@@ -38,6 +38,8 @@ static enum fed_err keep_name(struct syncing *sync, struct fed_span name)
 
 static enum hub_rollout_copy copy_of(const struct hub_gated *gated, const struct hub_status_fact *f)
 {
+    if (strcmp(gated->error, HUB_GATE_UNREADABLE) == 0) /* the hub's own trouble, which is over */
+        return HUB_ROLLOUT_COPY_UNKNOWN;
     if (gated->error[0])
         return HUB_ROLLOUT_COPY_FAILED;
     if (gated->deferred) /* it has what it had: the new one waits for its quiet time's end */
@@ -65,10 +67,13 @@ static enum hub_rollout_health health_of(
 }
 
 /* The version that what the cluster has was made of. Where nothing is, it is the answer that said
- * so: the plan is as the answers are, for a step waits until what it staged is done. */
+ * so. Where the plan has not come to the answer yet (its round failed, and waits), what the cluster
+ * has proves nothing: a step may be faster than the plan. */
 static void put_version(struct syncing *sync, const struct hub_gated *gated, struct fed_digest *out)
 {
-    if (gated->placed && gated->version)
+    if (gated->pending)
+        memset(out, 0xff, sizeof *out); /* of no version: it says nothing */
+    else if (gated->placed && gated->version)
         *out = *gated->version;
     else if (gated->placed && !gated->error[0])
         *out = sync->s->content.digest;

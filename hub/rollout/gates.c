@@ -15,7 +15,9 @@ static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
     const struct rollout_subject *s = rollout_subject_get(ctx, ref);
     struct fed_digest version;
 
-    (void)labels; /* the engine knows them */
+    (void)labels;       /* the engine knows them */
+    if (s && s->broken) /* its memory is not what is stored */
+        return HUB_GATE_UNKNOWN;
     if (!s || (!s->engine && !s->waiting))
         return HUB_GATE_LATEST;
     if (s->engine) {

@@ -104,7 +104,7 @@ struct rollout_subject {
     uint64_t due_ms;
     uint64_t stepped_ms;
     size_t cluster_bytes; /* that a cluster is sent for it; 0: not known */
-    bool told; /* by events: */
+    bool told;            /* by events: */
     enum hub_rollout_phase told_phase;
     size_t told_wave;
 };
@@ -153,6 +153,7 @@ struct hub_rollouts {
     bool unsettled; /* a subject is */
     bool acted;     /* a subject's Rollout was written */
     bool broken;    /* a subject is to be read anew */
+    bool recheck;   /* a subject was: its object is to be looked at */
     bool flush;     /* something is staged, and no flush could be asked for */
 };
 
@@ -169,6 +170,8 @@ void rollout_ops_init(struct rollout_ops *ops, struct fed_alloc *mem);
 void rollout_ops_fini(struct rollout_ops *ops);
 /* Copies key and value; value NULL: remove. */
 void rollout_ops_add(struct rollout_ops *ops, struct fed_span key, const struct fed_span *value);
+/* The row of that operation gets this value instead. */
+void rollout_ops_set(struct rollout_ops *ops, size_t index, struct fed_span value);
 /* object NULL: remove; the ref is copied. */
 void rollout_ops_write(struct rollout_ops *ops, const struct hub_object_ref *ref,
     const struct fed_json *object, uint64_t expected);
@@ -226,6 +229,10 @@ FED_MUST_USE enum fed_err rollout_version_load(struct hub_rollouts *r,
 /* Nobody may need it any more: it goes, unless something still does. */
 void rollout_version_forget(struct hub_rollouts *r, const struct rollout_subject *s,
     const struct rollout_version *version, struct rollout_ops *ops);
+/* Nobody scales it any more: what the scheduler left in the object is in all of its versions from
+ * now on, or clusters that wait for their turn would lose their replicas, and their placement. */
+void rollout_versions_freeze(struct hub_rollouts *r, const struct rollout_subject *s,
+    struct fed_span current, struct rollout_ops *ops);
 /* Record and rows that changed since the engine was kept. */
 void rollout_rows_put(
     struct hub_rollouts *r, const struct rollout_subject *s, struct rollout_ops *ops);
@@ -302,8 +309,9 @@ void rollout_timer(void *ctx);
  * something else is new in it. FED_ERR_CONFLICT: another hub stepped it. */
 FED_MUST_USE enum fed_err rollout_write(
     struct hub_rollouts *r, struct rollout_subject *s, bool acted, struct fed_diag *diag);
-/* Everything again from the store, after a write that failed or that another hub made. */
-void rollout_recover(struct hub_rollouts *r, struct rollout_subject *s);
+/* A write failed, or another hub made one: everything is to be read again from the store, in a turn
+ * of its own, for what is staged would be flushed by reading. */
+void rollout_break(struct hub_rollouts *r, struct rollout_subject *s);
 
 /* ---- facts.c ---- */
 /* Tells the engine which clusters there are, and what is known of their copies. FED_ERR_NOT_FOUND:

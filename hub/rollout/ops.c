@@ -52,6 +52,15 @@ void rollout_ops_add(struct rollout_ops *ops, struct fed_span key, const struct 
         ops->list[ops->n++] = op;
 }
 
+void rollout_ops_set(struct rollout_ops *ops, size_t index, struct fed_span value)
+{
+    struct fed_store_op *op = &ops->list[index];
+
+    if (!copy(ops, value, &op->value))
+        ops->err = FED_ERR_NOMEM;
+    op->remove = false;
+}
+
 static bool copy_ref(
     struct rollout_ops *ops, const struct hub_object_ref *from, struct hub_object_ref *to)
 {

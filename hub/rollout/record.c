@@ -172,6 +172,43 @@ static enum fed_err take_engine(struct hub_rollouts *r, struct rollout_subject *
     return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
+/* Whether the object that is stored has that uid. */
+static enum fed_err is_of_stored(
+    struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span uid, bool *out)
+{
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *object;
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    *out = false;
+    fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_objects_get(r->objects, ref, &bytes, NULL);
+    if (!err)
+        err = fed_json_doc_new(r->mem, &doc);
+    if (!err)
+        err = fed_json_parse(doc, fed_buf_span(&bytes), &object, NULL);
+    if (!err)
+        *out = fed_span_eq(fed_json_string(fed_json_find(object, "metadata.uid")), uid);
+    fed_json_doc_free(doc);
+    fed_buf_fini(&bytes);
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
+}
+
+/* The subject is that of the object which is stored. NULL in *out: the Rollout is of another one of
+ * that name, which is gone. Whatever it left is read in the order of names: it must not stand in
+ * for the one that is there. */
+static enum fed_err subject_of(struct hub_rollouts *r, const struct hub_object_ref *ref,
+    struct fed_span uid, struct rollout_subject **out)
+{
+    struct rollout_subject *s = rollout_subject_get(r, ref);
+    bool is_its = s && fed_span_is(uid, s->uid);
+    enum fed_err err = s ? FED_OK : is_of_stored(r, ref, uid, &is_its);
+
+    *out = NULL;
+    return err || !is_its ? err : rollout_subject_ensure(r, ref, uid, out);
+}
+
 static enum fed_err take(struct hub_rollouts *r, const struct rollout_subject *only,
     struct fed_span ns, const struct fed_json *object, struct fed_diag *diag)
 {
@@ -189,11 +226,9 @@ static enum fed_err take(struct hub_rollouts *r, const struct rollout_subject *o
     ref.resource = fed_span_text(resource);
     if (only && rollout_subject_get(r, &ref) != only)
         return FED_OK;
-    err = rollout_subject_ensure(r, &ref, fed_json_string(fed_json_get(of, "uid")), &s);
-    if (err)
+    err = subject_of(r, &ref, fed_json_string(fed_json_get(of, "uid")), &s);
+    if (err || !s)
         return err;
-    if (!fed_span_is(fed_json_string(fed_json_get(of, "uid")), s->uid))
-        return FED_OK; /* of an object of that name that is gone: so will this be */
     take_text(of, "kind", s->kind, sizeof s->kind);
     take_text(of, "apiVersion", s->api_version, sizeof s->api_version);
     err = rollout_paper_new(r, s, fed_json_int(fed_json_find(object, "spec.number"), 0), &paper);

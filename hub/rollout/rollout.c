@@ -20,8 +20,7 @@ static void settle(struct hub_rollouts *r, struct rollout_subject *s, enum fed_e
 {
     s->unsettled = false;
     if (err) {
-        s->broken = r->broken = true;
-        rollout_recover(r, s);
+        rollout_break(r, s);
         return;
     }
     if (s->engine && !s->broken)

@@ -38,6 +38,7 @@ bool rollout_is_scaled(struct hub_rollouts *r, const struct hub_object_ref *ref,
     if (!hub_objects_get(r->objects, &preference, &bytes, NULL) &&
         !fed_json_doc_new(r->mem, &doc)) {
         scaled = !fed_json_parse(doc, fed_buf_span(&bytes), &object, NULL) &&
+                 !fed_json_find(object, "metadata.deletionTimestamp") &&
                  fed_span_is(fed_json_string(fed_json_find(object, "spec.targetKind")), kind);
         fed_json_doc_free(doc);
     }
@@ -52,6 +53,13 @@ void rollout_version_keep(struct hub_rollouts *r, const struct rollout_subject *
     struct fed_span key = version_key(s->uid, digest, text);
     struct fed_buf stored;
 
+    for (size_t i = 0; i < ops->n; i++) {
+        if (!fed_span_eq(ops->list[i].key, key))
+            continue;
+        if (ops->list[i].remove) /* it was to go, and is needed again */
+            rollout_ops_set(ops, i, bytes);
+        return;
+    }
     fed_buf_init(&stored, r->mem, FED_STORE_VALUE_MAX);
     if (hub_objects_get_row(r->objects, key, &stored, NULL))
         rollout_ops_add(ops, key, &bytes);
@@ -84,6 +92,14 @@ static bool is_needed(const struct rollout_subject *s, const struct fed_digest *
     return is_same(&s->content, digest) || is_same(&s->base, digest);
 }
 
+static bool has_key(const struct rollout_ops *ops, struct fed_span key)
+{
+    for (size_t i = 0; i < ops->n; i++)
+        if (fed_span_eq(ops->list[i].key, key))
+            return true;
+    return false;
+}
+
 void rollout_version_forget(struct hub_rollouts *r, const struct rollout_subject *s,
     const struct rollout_version *version, struct rollout_ops *ops)
 {
@@ -94,10 +110,53 @@ void rollout_version_forget(struct hub_rollouts *r, const struct rollout_subject
     if (!version->has || is_needed(s, &version->digest))
         return;
     key = version_key(s->uid, &version->digest, text);
-    for (size_t i = 0; i < ops->n; i++)
-        if (fed_span_eq(ops->list[i].key, key))
-            return; /* from and to of one rollout, or of two */
-    rollout_ops_add(ops, key, NULL);
+    if (!has_key(ops, key)) /* from and to of one rollout, or of two */
+        rollout_ops_add(ops, key, NULL);
+}
+
+static void freeze(struct hub_rollouts *r, const struct rollout_subject *s,
+    const struct fed_digest *digest, struct fed_span current, struct rollout_ops *ops)
+{
+    char text[ROLLOUT_KEY_MAX];
+    struct fed_span key = version_key(s->uid, digest, text);
+    struct fed_buf version;
+    struct fed_buf whole;
+    struct fed_span value;
+    enum fed_err err;
+
+    if (ops->err || has_key(ops, key))
+        return;
+    fed_buf_init(&version, r->mem, FED_STORE_VALUE_MAX);
+    fed_buf_init(&whole, r->mem, FED_STORE_VALUE_MAX);
+    err = hub_objects_get_row(r->objects, key, &version, NULL);
+    if (!err)
+        err = hub_rollout_content_refresh(r->mem, fed_buf_span(&version), current, true, &whole);
+    value = fed_buf_span(&whole);
+    if (!err)
+        rollout_ops_add(ops, key, &value);
+    else if (err != FED_ERR_NOT_FOUND)
+        ops->err = err;
+    fed_buf_fini(&whole);
+    fed_buf_fini(&version);
+}
+
+void rollout_versions_freeze(struct hub_rollouts *r, const struct rollout_subject *s,
+    struct fed_span current, struct rollout_ops *ops)
+{
+    const struct fed_digest *version;
+
+    for (const struct rollout_paper *paper = s->papers; paper; paper = paper->next) {
+        if (paper->from.has)
+            freeze(r, s, &paper->from.digest, current, ops);
+        if (paper->to.has)
+            freeze(r, s, &paper->to.digest, current, ops);
+    }
+    for (size_t i = 0; s->engine && (version = hub_rollout_version(s->engine, i)); i++)
+        freeze(r, s, version, current, ops);
+    if (s->base.has)
+        freeze(r, s, &s->base.digest, current, ops);
+    if (s->content.has)
+        freeze(r, s, &s->content.digest, current, ops);
 }
 
 /* ---- rows ---- */

@@ -232,10 +232,13 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
         fed_log(r->log, FED_LOG_WARN, "rollouts: %s was stepped by another hub: read again",
             s->present->name);
         s->broken = r->broken = true;
+        rollout_due(r, s, 0);
+        return;
     } else if (err) {
         fed_log(r->log, FED_LOG_ERROR, "rollouts: %s: %s; next try in %u s", s->present->name,
             diag.text[0] ? diag.text : fed_err_text(err), ROLLOUT_RETRY_MS / 1000u);
-        s->broken = r->broken = err != FED_ERR_NOMEM;
+        if (err != FED_ERR_NOMEM)
+            s->broken = r->broken = true;
         rollout_due(r, s, ROLLOUT_RETRY_MS);
         return;
     }
@@ -266,8 +269,26 @@ static bool reread(void *ctx, const struct hub_object *object)
     return !reading->err;
 }
 
+/* In the turn that failed it may have been another object of that name. */
+static enum fed_err reread_uid(
+    struct hub_rollouts *r, struct rollout_subject *s, struct fed_span bytes)
+{
+    struct fed_json_doc *doc;
+    struct fed_json *object;
+    enum fed_err err = fed_json_doc_new(r->mem, &doc);
+
+    if (err)
+        return err;
+    err = fed_json_parse(doc, bytes, &object, NULL);
+    if (!err)
+        err = fed_span_to_cstr(
+            fed_json_string(fed_json_find(object, "metadata.uid")), s->uid, sizeof s->uid);
+    fed_json_doc_free(doc);
+    return err;
+}
+
 /* Its memory is what is stored. Answers may be others than before: the plan asks for all. */
-void rollout_recover(struct hub_rollouts *r, struct rollout_subject *s)
+static void recover(struct hub_rollouts *r, struct rollout_subject *s)
 {
     struct fed_diag diag = {""};
     struct rereading reading = {.r = r, .s = s, .diag = &diag};
@@ -278,13 +299,16 @@ void rollout_recover(struct hub_rollouts *r, struct rollout_subject *s)
     rollout_subject_clear(r, s);
     s->unsettled = false;
     s->content = (struct rollout_version){0};
-    err =
-        hub_objects_list(r->objects, FED_SPAN_LIT(HUB_ROLLOUTS), s->ref.ns, NULL, reread, &reading);
-    err = err ? err : reading.err;
-    s->broken = false;
     fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
+    err = hub_objects_get(r->objects, &s->ref, &bytes, NULL);
     if (!err)
-        err = hub_objects_get(r->objects, &s->ref, &bytes, NULL);
+        err = reread_uid(r, s, fed_buf_span(&bytes));
+    if (!err) {
+        err = hub_objects_list(
+            r->objects, FED_SPAN_LIT(HUB_ROLLOUTS), s->ref.ns, NULL, reread, &reading);
+        err = err ? err : reading.err;
+    }
+    s->broken = false;
     if (!err)
         err = rollout_taken(r, &s->ref, fed_buf_span(&bytes), HUB_GATE_UNDONE, &governed);
     fed_buf_fini(&bytes);
@@ -297,9 +321,18 @@ void rollout_recover(struct hub_rollouts *r, struct rollout_subject *s)
         s->broken = r->broken = true;
     }
     s->regate_all = true;
+    if (!s->broken && r->plan)
+        err = hub_plan_govern(r->plan, &s->ref, rollout_decides(s));
+    r->recheck = r->recheck || s->recheck;
     s->acted = s->engine != NULL; /* there may be one that did not take effect */
     r->acted = r->acted || s->acted;
     rollout_due(r, s, s->broken ? ROLLOUT_RETRY_MS : 0);
+}
+
+void rollout_break(struct hub_rollouts *r, struct rollout_subject *s)
+{
+    s->broken = r->broken = true;
+    rollout_wake(r, fed_loop_now_ms(r->o.loop));
 }
 
 static void recover_all(struct hub_rollouts *r)
@@ -314,7 +347,27 @@ static void recover_all(struct hub_rollouts *r)
         if (s->broken && s->unsettled)
             r->broken = true; /* first what is staged of it */
         else if (s->broken)
-            rollout_recover(r, s);
+            recover(r, s);
+        if (!rollout_decides(s) && !s->papers)
+            rollout_subject_free(r, s);
+    }
+}
+
+/* Changes that came while what is stored was not known. */
+static void recheck_all(struct hub_rollouts *r)
+{
+    struct fed_map_iter it;
+
+    r->recheck = false;
+    fed_map_iter_init(&it, &r->subjects);
+    while (fed_map_iter_next(&it)) {
+        struct rollout_subject *s = it.value;
+
+        if (!s->recheck || s->broken)
+            continue;
+        s->recheck = false;
+        if (!s->going && (s->governed || s->engine) && rollout_recheck(r, s))
+            rollout_break(r, s);
     }
 }
 
@@ -330,8 +383,13 @@ static void step_all(struct hub_rollouts *r, uint64_t now_ms)
         struct rollout_subject *s = it.value;
 
         if (s->unsettled || s->broken)
-            continue; /* settling makes it due again */
-        regate_all(r, s);
+            continue;        /* settling makes it due again */
+        if (s->regate_all) { /* facts are of answers that may be no more: first the plan asks */
+            regate_all(r, s);
+            rollout_due(r, s, ROLLOUT_STEP_MS);
+            if (s->due_ms <= now_ms)
+                s->due_ms = now_ms + ROLLOUT_STEP_MS;
+        }
         if (!s->due)
             continue;
         if (s->due_ms <= now_ms)
@@ -350,8 +408,12 @@ void rollout_timer(void *ctx)
     r->timer_ms = UINT64_MAX;
     if (!r->plan)
         return;
-    if (r->broken)
+    if (r->broken) {
+        (void)hub_objects_flush(r->objects, NULL); /* reading would, in the midst of it */
         recover_all(r);
+    }
+    if (r->recheck)
+        recheck_all(r);
     if (r->broken)
         rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
     step_all(r, fed_loop_now_ms(r->o.loop));

@@ -16,7 +16,7 @@ struct incoming { /* one object, parsed */
 
 bool rollout_decides(const struct rollout_subject *s)
 {
-    return s->governed || s->engine || s->waiting;
+    return s->governed || s->engine || s->waiting || s->broken;
 }
 
 /* ---- who writes ---- */
@@ -118,6 +118,18 @@ static enum fed_err adopt_former(struct incoming *in, struct rollout_subject *s)
     return version_of(in, s, looking.before, generation, true, &s->base);
 }
 
+/* The digest of its content without what a scheduler maintains. */
+static enum fed_err as_scaled(struct incoming *in, struct fed_digest *out)
+{
+    struct fed_buf text;
+    enum fed_err err;
+
+    fed_buf_init(&text, in->r->mem, FED_STORE_VALUE_MAX);
+    err = rollout_content_of(in->r, in->bytes, true, out, &text);
+    fed_buf_fini(&text);
+    return err;
+}
+
 /* The preference that scales it came or went: what is left out of the content is another part, of
  * the same content perhaps. */
 static enum fed_err rescale(
@@ -130,6 +142,12 @@ static enum fed_err rescale(
     *same = false;
     if (!s->content.has)
         return FED_OK;
+    if (!s->scaled) {
+        rollout_versions_freeze(in->r, s, in->bytes, &in->ops);
+        err = as_scaled(in, &former.digest);
+        *same = !err && fed_digest_eq(&former.digest, &s->content.digest);
+        return err;
+    }
     fed_buf_init(&stored, in->r->mem, FED_STORE_VALUE_MAX);
     err = rollout_version_load(in->r, s, &s->content.digest, &stored);
     if (!err)
@@ -246,16 +264,16 @@ static enum fed_err written(struct incoming *in, struct rollout_subject *s)
     if (!err)
         err = rollout_ops_stage(in->r, s, &in->ops, &diag);
     if (err) {
-        s->broken = in->r->broken = true; /* read anew, before anything else is done with it */
-        rollout_wake(in->r, fed_loop_now_ms(in->r->o.loop));
+        rollout_break(in->r, s);
         fed_log(in->r->log, FED_LOG_ERROR,
             "rollouts: the change of " FED_SPAN_FMT "/" FED_SPAN_FMT " is not taken: %s",
             FED_SPAN_ARG(s->ref.ns), FED_SPAN_ARG(s->ref.name),
             diag.text[0] ? diag.text : fed_err_text(err));
-    } else {
-        rollout_due(in->r, s, 0);
+        /* What was rolled out of it is stored; of one that nobody governed before nothing is. */
+        return fresh ? err : FED_OK;
     }
-    return err;
+    rollout_due(in->r, s, 0);
+    return FED_OK;
 }
 
 /* ---- one that is read, or that is as it was ---- */
@@ -327,9 +345,22 @@ static enum fed_err gone(struct incoming *in, struct rollout_subject *s, bool wr
 
 /* ---- from the plan ---- */
 
+/* The commit failed in which its deletion, or another object of its name, ended its rollouts: they
+ * are still stored. */
+static enum fed_err returned(struct incoming *in, struct fed_span uid)
+{
+    struct rollout_subject *s;
+    enum fed_err err = rollout_subject_ensure(in->r, in->ref, uid, &s);
+
+    if (!err)
+        rollout_break(in->r, s);
+    return err;
+}
+
 static enum fed_err take(struct incoming *in, enum hub_gate_taking why)
 {
     struct rollout_subject *s = rollout_subject_get(in->r, in->ref);
+    struct fed_span uid;
     enum fed_err err;
 
     if (in->bytes.len == 0)
@@ -338,7 +369,10 @@ static enum fed_err take(struct incoming *in, enum hub_gate_taking why)
     if (err)
         return err == FED_ERR_NOMEM ? err : FED_OK;
     rollout_govern(in->r, in->ref, fed_json_get(in->object, "metadata"), &in->by);
-    if (s && !fed_span_is(fed_json_string(fed_json_find(in->object, "metadata.uid")), s->uid)) {
+    uid = fed_json_string(fed_json_find(in->object, "metadata.uid"));
+    if (why == HUB_GATE_UNDONE && (!s || !fed_span_is(uid, s->uid)))
+        return returned(in, uid);
+    if (s && !fed_span_is(uid, s->uid)) {
         err = gone(in, s, why == HUB_GATE_WRITTEN);
         s = NULL;
         rollout_ops_fini(&in->ops);
@@ -346,8 +380,8 @@ static enum fed_err take(struct incoming *in, enum hub_gate_taking why)
     }
     if (err)
         return err;
-    if (s && s->broken)
-        return FED_ERR_NOMEM; /* until it is read anew */
+    if (s && s->broken) /* read anew, it is compared with what was rolled out */
+        return FED_OK;
     return why == HUB_GATE_WRITTEN ? written(in, s) : loaded(in, s);
 }
 
@@ -448,6 +482,21 @@ static const struct fed_digest *expected(const struct rollout_subject *s)
     return s->engine ? hub_rollout_to(s->engine) : &s->base.digest;
 }
 
+/* It may have been rolled out when a scheduler still maintained a part of it. */
+static enum fed_err is_known(
+    struct incoming *in, const struct fed_digest *known, const struct fed_digest *next, bool *out)
+{
+    struct fed_digest scaled;
+    enum fed_err err = FED_OK;
+
+    *out = known && fed_digest_eq(known, next);
+    if (known && !*out) {
+        err = as_scaled(in, &scaled);
+        *out = !err && fed_digest_eq(known, &scaled);
+    }
+    return err;
+}
+
 enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s)
 {
     const struct fed_digest *known = expected(s);
@@ -455,6 +504,7 @@ enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s)
     struct fed_diag diag = {""};
     struct incoming in;
     struct fed_buf bytes;
+    bool same = false;
     enum fed_err err;
 
     fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
@@ -463,8 +513,10 @@ enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s)
         err = incoming_init(&in, r, &s->ref, fed_buf_span(&bytes));
         if (!err)
             err = version_of(&in, s, fed_buf_span(&bytes), s->content.generation, true, &next);
-        if (!err && (!known || !fed_digest_eq(known, &next.digest)) && !s->scaled)
-            err = rollout_change(r, s, &next, &in.ops);
+        if (!err && !s->scaled)
+            err = is_known(&in, known, &next.digest, &same);
+        if (!err && !s->scaled && !same)
+            err = changed(&in, s, &next);
         if (!err)
             err = rollout_ops_stage(r, s, &in.ops, &diag);
         incoming_fini(&in);

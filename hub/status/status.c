@@ -102,6 +102,14 @@ static void cluster_gone(struct hub_status *status, struct fed_span name)
     status_cluster_free(status, cluster);
 }
 
+/* One of which nothing was ever heard is away like one that fell silent: a deletion that waited for
+ * it would wait for ever. */
+static void never_joined(struct hub_status *status, struct fed_span name)
+{
+    if (!status_cluster_get(status, name))
+        hub_plan_away(status->plan, name, true);
+}
+
 static void on_change(void *ctx, const struct hub_change *change)
 {
     struct hub_status *status = ctx;
@@ -113,6 +121,8 @@ static void on_change(void *ctx, const struct hub_change *change)
             object->hashed = false;
         return;
     }
+    if (change->type == HUB_CHANGE_ADDED && fed_span_is(change->ref.resource, HUB_CLUSTERS))
+        never_joined(status, change->ref.name);
     if (change->type != HUB_CHANGE_DELETED)
         return;
     if (fed_span_is(change->ref.resource, HUB_CLUSTERS))
@@ -150,6 +160,8 @@ static enum fed_err load(struct hub_status *status, struct fed_diag *diag)
     struct fed_store *store = hub_objects_store(status->objects);
     struct loading loading = {.status = status, .diag = diag};
     struct fed_map_iter it;
+    struct fed_span name;
+    size_t at = 0;
     enum fed_err err =
         store->range(store->ctx, FED_SPAN_LIT("s/"), FED_SPAN_LIT("s0"), 0, load_row, &loading);
 
@@ -158,6 +170,8 @@ static enum fed_err load(struct hub_status *status, struct fed_diag *diag)
         err = status_remote_sweep(status, FED_SPAN_LIT("r/"), FED_SPAN_LIT("r0"), diag);
     if (err)
         return fed_diag_prefix(diag, err, "status");
+    while ((name = hub_plan_cluster_at(status->plan, at++)).at)
+        never_joined(status, name);
     fed_map_iter_init(&it, &status->clusters);
     while (fed_map_iter_next(&it)) {
         struct status_cluster *cluster = it.value;

@@ -198,7 +198,7 @@ case_forged_writes() {
         gives 403 $method /api/v1/namespaces/w1 $(with jar) "${JSON[@]}"
     done
     for header in 'sec-fetch-site: cross-site' 'sec-fetch-site: same-site' 'origin: https://evil.example' 'origin: null' \
-        'origin: https://127.0.0.1' 'origin: https://127.0.0.1.evil.example:7443'; do
+        "origin: $(url '' | sed 's/^https/http/')" 'origin: https://127.0.0.1' 'origin: https://127.0.0.1.evil.example:7443'; do
         gives 403 POST /api/v1/namespaces $(with jar) "${WRITE[@]}" -H "$header" -d "$(ns f1)"
     done
     lacks hubctl get namespace f1
@@ -281,6 +281,11 @@ case_agent_has_none() {
 }
 
 # ==== sessions ====
+# A watch is not ended with its session: it is short.
+case_short_watch() {
+    gives 200 GET '/api/v1/namespaces?watch=true' $(with jar) | tail -n 1
+    gives 200 GET '/api/v1/namespaces?watch=true&timeoutSeconds=3600' $(with jar) | tail -n 1
+}
 case_sign_out() {
     sign_in out "{\"code\":\"$(code)\"}"
     JAR=out listen out
@@ -562,6 +567,7 @@ try "a removed user's session and stream end" case_removed_user
 try "a stream that has much to say ends with its token" case_busy_stream_ends_with_its_token
 try "a link rests on its maker's token" case_link_of_token
 try "an agent's certificate" case_agent_has_none
+try "a watch is short" case_short_watch
 try "signing out ends the stream" case_sign_out
 try "signing out everywhere" case_sign_out_everywhere
 try "many sessions of one user" case_many_sessions

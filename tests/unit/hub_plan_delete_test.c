@@ -75,6 +75,16 @@ static void test_who_is_away_is_not_waited_for(void **state)
     assert_string_equal(hub_world_where(w, "ConfigMap/ns/x"), "c1 c2 c3");
 }
 
+static void test_who_never_joined_is_not_waited_for(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_world_put(w, W_CLUSTERS, W_SYSTEM, "c4", "{'metadata':{'name':'c4'},'spec':{}}");
+    hub_world_put_map(w, "{'placement':{'clusters':[{'name':'c4'}]}}");
+    hub_world_put_deleting_map(w, "");
+    assert_string_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
+}
+
 static void test_copies_that_stay_are_waited_for_also_where_it_is_away(void **state)
 {
     struct hub_world *w = *state;
@@ -166,6 +176,8 @@ int main(void)
             test_unregistered_cluster_is_not_waited_for, hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(
             test_who_is_away_is_not_waited_for, hub_world_three, hub_world_end),
+        cmocka_unit_test_setup_teardown(
+            test_who_never_joined_is_not_waited_for, hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(test_copies_that_stay_are_waited_for_also_where_it_is_away,
             hub_world_three, hub_world_end),
         cmocka_unit_test_setup_teardown(

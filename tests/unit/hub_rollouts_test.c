@@ -174,6 +174,35 @@ static void test_undo_gives_back_what_was(void **state)
     rollout_wait_have(r, "3 1 1");
 }
 
+/* A label alone makes nobody's content new, and what clusters have is kept all the same. */
+static void test_undo_of_the_first_change_since_a_label(void **state)
+{
+    struct rollout_world *r = *state;
+
+    rollout_policy(r, "labelled", "'selector':{'matchLabels':{'tier':'web'}}");
+    rollout_put(r, '1', "");
+    rollout_wait_have(r, "1 1 1");
+    rollout_put(r, '1', ",'labels':{'tier':'web'}");
+    assert_int_equal(r->errors, 0);
+    assert_int_equal(rollout_rows(r, "V/"), 1);
+    rollout_restart(r);
+    rollout_put(r, '2', ",'labels':{'tier':'web'}");
+    rollout_wait(r, R_NAME("1"), PHASE("Complete"));
+    rollout_put(r, '3', ",'labels':{'tier':'web'}");
+    rollout_wait(r, R_NAME("2"), PHASE("Complete"));
+    assert_int_equal(rollout_do(r, R_NAME("2"), "undo", NULL), FED_OK);
+    rollout_wait(r, R_NAME("2"), PHASE("RolledBack"));
+    rollout_wait_have(r, "2 2 2");
+    rollout_restart(r);
+    rollout_run(r, 150);
+    assert_string_equal(rollout_have(r), "2 2 2");
+    rollout_put(r, '3', ",'labels':{'tier':'web'},'annotations':{'a':'b'}"); /* still held */
+    rollout_run(r, 150);
+    assert_string_equal(rollout_have(r), "2 2 2");
+    assert_int_equal(rollout_do(r, R_NAME("2"), "retry", NULL), FED_OK);
+    rollout_wait_have(r, "3 3 3");
+}
+
 static void test_what_does_not_get_healthy_goes_back(void **state)
 {
     struct rollout_world *r = *state;
@@ -418,6 +447,7 @@ int main(void)
         CASE(test_a_newer_change_supersedes),
         CASE(test_a_newer_change_waits_where_it_is_to),
         CASE(test_undo_gives_back_what_was),
+        CASE(test_undo_of_the_first_change_since_a_label),
         CASE(test_what_does_not_get_healthy_goes_back),
         CASE(test_policies_that_make_no_sense_are_refused),
         CASE(test_actions_that_do_not_fit_are_refused),

@@ -73,13 +73,21 @@ static void closed(void *ctx, struct hub_world *w)
     hub_rollouts_close(r->rollouts);
 }
 
+static void on_log(void *ctx, enum fed_log_level level, const char *text)
+{
+    struct rollout_world *world = ctx;
+
+    world->errors += level == FED_LOG_ERROR;
+    fprintf(stderr, "%s\n", text);
+}
+
 int rollout_world_open(void **state)
 {
     static struct rollout_world r;
 
     memset(&r, 0, sizeof r);
     r.refuse_after = -1;
-    r.log = fed_log_stderr(FED_LOG_WARN);
+    r.log = (struct fed_log){.ctx = &r, .level = FED_LOG_WARN, .write = on_log};
     r.mem = (struct fed_alloc){&r, resize};
     r.part = (struct hub_world_part){&r, before_plan, opened, planned, closing, closed};
     hub_world_open_with(&r.w, &r.part);

@@ -16,6 +16,7 @@ struct rollout_world {
     struct hub_world_part part;
     struct hub_rollouts *rollouts;
     struct fed_log log;
+    unsigned errors; /* lines of that level */
     struct hub_gates gates;
     struct hub_kind_hooks hooks;        /* of Rollouts */
     struct hub_kind_hooks policy_hooks; /* of RolloutPolicies */

@@ -30,6 +30,15 @@ static void on_object_changed(void *ctx, const struct hub_object_ref *ref, uint6
         w->part->planned(w->part->ctx, ref);
 }
 
+/* As if each had been heard of: what is to leave them is waited for. */
+static void all_in_reach(struct hub_world *w)
+{
+    struct fed_span name;
+
+    for (size_t i = 0; (name = hub_plan_cluster_at(w->plan, i)).at; i++)
+        hub_plan_away(w->plan, name, false);
+}
+
 static void open_all(struct hub_world *w)
 {
     struct fed_sqlite_options options = {
@@ -53,6 +62,7 @@ static void open_all(struct hub_world *w)
     if (hub_status_open(
             fed_alloc_system(), w->loop, NULL, w->objects, w->plan, 120, &w->status, &diag))
         fail_msg("%s", diag.text);
+    all_in_reach(w);
     hub_plan_on_change(w->plan, on_changed, on_object_changed, w);
     if (w->part && w->part->opened)
         w->part->opened(w->part->ctx, w);
@@ -178,6 +188,7 @@ void hub_world_cluster(struct hub_world *w, const char *name, const char *labels
 
     snprintf(json, sizeof json, "{'metadata':{'name':'%s','labels':%s},'spec':{}}", name, labels);
     hub_world_put(w, W_CLUSTERS, W_SYSTEM, name, json);
+    hub_plan_away(w->plan, fed_span_text(name), false);
 }
 
 static void put_type(struct hub_world *w, const char *group, const char *version, const char *kind,

@@ -24,7 +24,11 @@ function askApprove(request) {
       </>
     ),
     action: 'Approve',
-    run: () => merge(joinRequestPath(request.metadata.name), { spec: { approved: true } }),
+    // What was compared is what is let in: not what came in its place since.
+    run: () => merge(joinRequestPath(request.metadata.name), {
+      metadata: { resourceVersion: request.metadata.resourceVersion },
+      spec: { approved: true },
+    }),
   });
 }
 
