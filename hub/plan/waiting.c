@@ -248,20 +248,6 @@ static bool holds_others(const struct plan_item *item, const struct plan_cluster
     return false;
 }
 
-/* Copies that wait for a person in the cluster. Nothing left for them, and nothing is used; but
- * each keeps its turn there, so that no more are asked for at once than the budget gives. */
-static uint64_t asked_in(const struct plan_policy *policy, const struct plan_cluster *cluster)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; cluster->consent.n_awaiting > 0 && i < cluster->n_items; i++) {
-        const struct plan_pair *pair = plan_pair_find(cluster->items[i], cluster);
-
-        n += pair->waiting && pair->policy == policy && pair->consent == PLAN_CONSENT_AWAITS;
-    }
-    return n;
-}
-
 static bool may_go(struct hub_plan *plan, const struct plan_policy *policy,
     const struct plan_item *item, const struct plan_pair *pair)
 {
@@ -269,25 +255,27 @@ static bool may_go(struct hub_plan *plan, const struct plan_policy *policy,
            pair->consent != PLAN_CONSENT_AWAITS && !holds_others(item, pair->cluster);
 }
 
-/* Those to which a person consented, or the others. */
+/* Those to which a person consented, or the others. Where something waits for a person, all that is
+ * to go joins it, so that he is asked once; it uses nothing of the budget until it leaves. */
 static enum fed_err spend_on(
     struct hub_plan *plan, struct plan_policy *policy, struct plan_cluster *cluster, bool given)
 {
     uint64_t limit = plan_policy_limit(policy);
-    uint64_t asked = given ? 0 : asked_in(policy, cluster);
+    bool joins = !given && limit > 0 && plan_consent_waiting(cluster) > 0;
     enum fed_err err = FED_OK;
 
     for (size_t i = cluster->n_items; !err && cluster->n_waiting > 0 &&
-                                      policy->used + asked + cluster->consent.n_noted < limit &&
+                                      (joins || policy->used + cluster->consent.n_noted < limit) &&
                                       i-- > 0;) {
         struct plan_item *item = cluster->items[i];
         struct plan_pair *pair = plan_pair_find(item, cluster);
 
         if ((pair->consent == PLAN_CONSENT_GIVEN) == given && may_go(plan, policy, item, pair) &&
-            !plan_consent_keeps(plan, item, pair)) /* else it is judged with the others */
+            !plan_consent_keeps(plan, item, pair) && /* else it is judged with the others */
+            policy->used < limit)
             err = plan_pair_take_away(plan, item, pair);
     }
-    return err;
+    return err ? err : plan_consent_judge_cluster(plan, cluster);
 }
 
 /* Judged at once: what a person is asked about leaves the budget to the next cluster. So a round
@@ -295,13 +283,16 @@ static enum fed_err spend_on(
 static enum fed_err spend_in(
     struct hub_plan *plan, struct plan_policy *policy, struct plan_cluster *cluster)
 {
+    bool asks = plan_consent_waiting(cluster) > 0;
     enum fed_err err = FED_OK;
 
     if (cluster->consent.n_given > 0)
         err = spend_on(plan, policy, cluster, true);
     if (!err)
         err = spend_on(plan, policy, cluster, false);
-    return err ? err : plan_consent_judge_cluster(plan, cluster);
+    if (!err && !asks && plan_consent_waiting(cluster) > 0)
+        err = spend_on(plan, policy, cluster, false);
+    return err;
 }
 
 static enum fed_err spend(struct hub_plan *plan, struct plan_policy *policy)
