@@ -138,6 +138,17 @@ static enum fed_err decide(
     return pair->waiting ? FED_OK : plan_pair_place(plan, item, pair->cluster);
 }
 
+/* Where something waits, what comes after it does, too; but where the hub has no limit, what an
+ * agent holds back (for a moment, perhaps, until it has heard of its orders) holds up nothing else,
+ * which nobody would let go later. */
+static bool must_wait(struct hub_plan *plan, struct plan_cluster *cluster, size_t n, size_t waiting)
+{
+    const struct fed_consent_limit *limit = limit_of(plan, cluster);
+
+    return (waiting > 0 && limit->share < 100) ||
+           fed_consent_needed(limit, &cluster->consent.window, n, works_of(cluster));
+}
+
 static enum fed_err judge(struct hub_plan *plan, struct plan_cluster *cluster)
 {
     struct plan_consent *consent = &cluster->consent;
@@ -147,8 +158,7 @@ static enum fed_err judge(struct hub_plan *plan, struct plan_cluster *cluster)
     bool waits;
 
     fed_consent_turn(&consent->window, now_ms(plan), waiting > 0);
-    waits = waiting > 0 ||
-            fed_consent_needed(limit_of(plan, cluster), &consent->window, n, works_of(cluster));
+    waits = must_wait(plan, cluster, n, waiting);
     if (!waits)
         err = fed_consent_reserve(&consent->window, n);
     for (size_t i = cluster->n_items; !err && consent->n_noted > 0 && i-- > 0;) {

@@ -305,6 +305,24 @@ static void test_an_agent_that_asks_by_itself(void **state)
     assert_int_equal(orders(w, "c1"), 0);
 }
 
+/* An agent asks for its orders also when none of its removals waits in the end. */
+static void test_an_agent_that_asks_a_hub_without_limit(void **state)
+{
+    struct hub_world *w = *state;
+    const struct fed_span ids[] = {FED_SPAN_LIT("v1/ConfigMap/ns/m00")};
+
+    annotate(w, "c1", "'fedlet.io/removal-consent':'off'");
+    put_all(w, ALL);
+    put(w, 0, NOWHERE, "");
+    hub_plan_asked(w->plan, FED_SPAN_LIT("c1"), ids, 1);
+    hub_world_settle(w);
+    put(w, 1, NOWHERE, "");
+    assert_int_equal(maps(w, "c1"), POOL - 2);
+    hub_plan_asked(w->plan, FED_SPAN_LIT("c1"), NULL, 0);
+    hub_world_settle(w);
+    assert_int_equal(waiting(w, "c1"), 0);
+}
+
 static void spoil_row(struct hub_world *w, const char *key, const char *value)
 {
     struct fed_store *store = fed_sqlite_store_port(w->sqlite);
@@ -627,6 +645,7 @@ int main(void)
         IN_THREE(test_limits),
         IN_THREE(test_consent_is_for_what_waited_then),
         IN_THREE(test_an_agent_that_asks_by_itself),
+        IN_THREE(test_an_agent_that_asks_a_hub_without_limit),
         IN_THREE(test_a_row_that_cannot_be_read),
         IN_THREE(test_a_row_that_is_not_needed),
         IN_THREE(test_frames_mark_what_was_ordered),
