@@ -31,6 +31,23 @@ static bool is_printable(struct fed_span text)
     return true;
 }
 
+/* A key that spans more than 1,024 characters is none without its `?` (YAML 1.1 section 9.3.4.3);
+ * told by the longest string. */
+static bool may_be_keys(struct fed_span json)
+{
+    size_t begin = 0;
+
+    for (size_t i = 0; i < json.len; i++) {
+        if (json.at[i] == '\\')
+            i++;
+        else if (json.at[i] == '"' && i - begin > 1024)
+            return false;
+        else if (json.at[i] == '"')
+            begin = i;
+    }
+    return true;
+}
+
 static bool first(void *ctx, size_t index, struct fed_span json)
 {
     struct pass *pass = ctx;
@@ -42,7 +59,7 @@ static bool first(void *ctx, size_t index, struct fed_span json)
     FUZZ_CHECK(!fed_json_doc_new(fed_alloc_system(), &doc));
     FUZZ_CHECK(!fed_json_parse(doc, json, &value, &diag));
     fed_json_doc_free(doc);
-    if (!is_printable(json))
+    if (!is_printable(json) || !may_be_keys(json))
         return true;
     fed_buf_init(&pass->again, fed_alloc_system(), 64u << 20);
     FUZZ_CHECK(!fed_yaml_each_json(fed_alloc_system(), json, second, pass, &diag));
