@@ -3,7 +3,7 @@
  * which it does exactly when its manifest has the same digest. Some objects are governed: their
  * clusters get versions by answers that change as they like (hub/plan/gates.h).
  *
- * SEED=N repeats a run. */
+ * SEED=N runs another history; the one that a build is judged by is always the same. */
 #include "hub_world.h"
 
 #include <setjmp.h>
@@ -388,7 +388,7 @@ static void test_kept_up_to_date_is_from_nothing(void **state)
 {
     static struct hub_world w;
     const char *wanted = getenv("SEED");
-    uint32_t first_seed = wanted ? (uint32_t)strtoul(wanted, NULL, 10) : (uint32_t)time(NULL);
+    uint32_t first_seed = wanted ? (uint32_t)strtoul(wanted, NULL, 10) : 1;
 
     (void)state;
     seed = first_seed;
