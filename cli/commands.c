@@ -251,18 +251,19 @@ const struct cli_command cli_commands[] = {
         "  --print           nothing but the address\n\n"
         "examples:\n  fedctl console\n  xdg-open \"$(fedctl console --print)\"\n",
         "--print --ttl", cli_console, CLI_OUTPUT_JSON},
-    {"user add", "NAME --role admin|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
+    {"user add",
+        "NAME --role admin|author|operator|viewer|ROLE [--namespace NS] [--ttl D] [-o FILE]",
         "let a person or a program use the hub, and write its kubeconfig",
         "NAME becomes a ServiceAccount in kube-federation-system. Its kubeconfig goes to standard "
         "output, or to FILE (mode 0600); it counts until `fedctl user remove NAME`.\n\n"
-        "  --role ROLE       admin: everything; operator: federated objects and clusters; viewer: "
-        "reads\n"
-        "                    all but Secrets; else the name of a ClusterRole, or of a Role in NS\n"
+        "  --role ROLE       admin: everything; author: federated objects; operator: clusters and\n"
+        "                    rollouts; viewer: reads all but Secrets; else the name of a\n"
+        "                    ClusterRole, or of a Role in NS\n"
         "  --namespace NS    the role counts in this namespace alone (-n)\n"
         "  --ttl DURATION    the kubeconfig ends by itself, after 10m to 24h\n"
         "  -o FILE           where the kubeconfig is written\n\n"
         "examples:\n"
-        "  fedctl user add ann --role operator -o ann.kubeconfig\n"
+        "  fedctl user add ann --role author -o ann.kubeconfig\n"
         "  fedctl user add ci --role edit --namespace shop --ttl 1h -o ci.kubeconfig\n",
         "--role --namespace --ttl", cli_user_add, CLI_OUTPUT_FILE},
     {"user list", "[-o json]", "list the users that were added, and what they may act as",

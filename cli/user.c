@@ -224,10 +224,11 @@ static enum fed_err role_there(struct user *u, const char *path)
     return ask(u, "GET", path, NULL, &answer);
 }
 
-/* admin, operator, viewer are ours; any other name is a Role of the namespace or a ClusterRole. */
+/* admin, author, operator, viewer are ours; any other name is a Role of the namespace or a
+ * ClusterRole. */
 static enum fed_err find_role(struct user *u)
 {
-    static const char *const ours[] = {"admin", "operator", "viewer"};
+    static const char *const ours[] = {"admin", "author", "operator", "viewer"};
     char path[PATH_SIZE];
     enum fed_err err = FED_ERR_NOT_FOUND;
 
@@ -291,7 +292,8 @@ static enum cli_exit read_options(
             "\"%s\" is not a user's name (RFC 1123: a-z, 0-9, '-', '.'; at most %u)", u->name,
             NAME_MAX_BYTES);
     if (!u->role)
-        return cli_misuse(self, "needs --role admin, operator, viewer or the name of a role");
+        return cli_misuse(
+            self, "needs --role admin, author, operator, viewer or the name of a role");
     if (!is_role_name(u->role))
         return cli_misuse(self, "--role \"%s\" is not the name of a role", u->role);
     if (u->scope && !cli_is_name(u->scope))

@@ -67,7 +67,7 @@ case_setup() {
 
 # ==== roles ====
 case_first_roles() {
-    hubctl get clusterrole cluster-admin admin edit view system:basic-user system:discovery fedlet:{admin,operator,viewer}
+    hubctl get clusterrole cluster-admin admin edit view system:basic-user system:discovery fedlet:{admin,author,operator,viewer}
     says '"configmaps"' hubctl get clusterrole view -o json
     says 'system:authenticated' hubctl get clusterrolebinding system:basic-user -o yaml
 }
@@ -391,13 +391,9 @@ case_viewer() {
 case_operator() {
     fedctl user add otto --role operator -o "$WORK/otto"
     otto() { "${KUBECTL[@]}" --kubeconfig "$WORK/otto" "$@"; }
-    otto apply -f - <<<'
-apiVersion: types.kubefed.io/v1beta1
-kind: FederatedConfigMap
-metadata: {name: fed, namespace: shop}
-spec: {template: {data: {a: b}}, placement: {clusters: []}}'
-    otto -n shop delete federatedconfigmap fed
-    otto create ns ottos
+    fails 1 '[Ff]orbidden' otto create ns ottos
+    fails 1 '[Ff]orbidden' otto -n shop create configmap x
+    otto get federatedconfigmaps -A
     otto get jointokens -A
     says '^NAME' "$BIN/fedctl" --kubeconfig "$WORK/otto" clusters
     fails 1 forbidden "$BIN/fedctl" --kubeconfig "$WORK/otto" token create
@@ -406,6 +402,22 @@ spec: {template: {data: {a: b}}, placement: {clusters: []}}'
     fails 1 '[Ff]orbidden' otto create clusterrolebinding up --clusterrole=cluster-admin --user=otto
     fails 1 '[Ff]orbidden' otto get ns --as admin
     fails 1 forbidden "$BIN/fedctl" --kubeconfig "$WORK/otto" user add x --role viewer
+}
+case_author() {
+    fedctl user add arno --role author -o "$WORK/arno"
+    arno() { "${KUBECTL[@]}" --kubeconfig "$WORK/arno" "$@"; }
+    arno apply -f - <<<'
+apiVersion: types.kubefed.io/v1beta1
+kind: FederatedConfigMap
+metadata: {name: fed, namespace: shop}
+spec: {template: {data: {a: b}}, placement: {clusters: []}}'
+    arno -n shop delete federatedconfigmap fed
+    arno create ns arnos
+    fails 1 '^no' arno auth can-i patch kubefedclusters.core.kubefed.io -n $SYSTEM
+    fails 1 '^no' arno auth can-i patch rollouts.fedlet.io -n shop
+    fails 1 '[Ff]orbidden' arno get jointokens -A
+    fails 1 '[Ff]orbidden' arno get secrets -A
+    fails 1 '[Ff]orbidden' arno create clusterrolebinding up --clusterrole=cluster-admin --user=arno
 }
 case_admin() {
     fedctl user add ada --role admin -o "$WORK/ada"
@@ -544,6 +556,7 @@ try "TokenReview" case_token_review
 try "tokens and roles survive a restart" case_tokens_survive_a_restart
 try "fedctl user add: viewer" case_viewer
 try "fedctl user add: operator" case_operator
+try "fedctl user add: author" case_author
 try "fedctl user add: admin" case_admin
 try "fedctl user add: in one namespace, for some minutes" case_user_in_namespace
 try "fedctl user remove" case_user_removed

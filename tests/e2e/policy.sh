@@ -160,8 +160,8 @@ case_budget_goes_on() {
     soon 30 0 copies cluster2
 }
 case_subjects() {
-    hubctl create clusterrolebinding bob --clusterrole=fedlet:operator --user=bob
-    hubctl create clusterrolebinding ana --clusterrole=fedlet:operator --user=ana
+    hubctl create clusterrolebinding bob --clusterrole=fedlet:author --user=bob
+    hubctl create clusterrolebinding ana --clusterrole=fedlet:author --user=ana
     policy bob '{effect: Deny, clusters: {names: [cluster2]}, subjects: [{kind: User, name: bob}]}' | hubctl apply -f -
     config his v '{clusters: [{name: cluster2}]}' >"$FLEET/his.yaml"
     fails 1 'PlacementPolicy "bob" denies cluster "cluster2" for it and whoever writes it' \

@@ -402,8 +402,8 @@ case_kubectl() {
     hubctl -n bykubectl wait --for=jsonpath='{.status.phase}'=Complete --timeout=60s rollout/federatedconfigmap-web-1
     is 'by kubectl' of bykubectl 'status["actions"][-1]["reason"]'
 }
-# Whoever has fedlet:operator steers, and neither writes the rules nor what a rollout says of itself. A right to rollouts alone
-# reaches no template.
+# Whoever has fedlet:operator steers, and writes neither templates nor the rules nor what a rollout says of itself. A right to
+# rollouts alone is enough to steer.
 case_rights() {
     everywhere rights map red
     policy rights "{selector: {}, waves: [{name: canary, $CANARY, approval: Required}]}"
@@ -425,6 +425,7 @@ case_rights() {
     says 'olga' of rights 'status["actions"][-1]["user"]'
     says 'sam' of rights 'status["actions"][0]["user"]'
     fails any 'cannot|forbidden' hub_as sam -n rights patch federatedconfigmap web --type merge -p '{"spec":{"template":{"data":{"color":"black"}}}}'
+    fails any 'cannot|forbidden' hub_as olga -n rights patch federatedconfigmap web --type merge -p '{"spec":{"template":{"data":{"color":"black"}}}}'
     fails any 'cannot|forbidden' hub_as olga -n rights patch rolloutpolicy careful --type merge -p '{"spec":{"waves":[]}}'
     fails any '' hub_as olga -n rights patch rollout federatedconfigmap-web-1 --type merge -p '{"spec":{"policy":"other"}}'
     fails any '' hub_as olga -n rights delete rollout federatedconfigmap-web-1
