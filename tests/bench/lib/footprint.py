@@ -18,8 +18,9 @@ WARM_CHANGES = 2000   # before the first look: by then every buffer has been as 
 STEP = 1000           # between two looks
 AT_ONCE = 20
 SETTLE_S = 5
-QUIET_S = 60          # without a request of the agent: workloads have settled, or are looked at seldom
-QUIET_WITHIN_S = 900
+QUIET_S = 60          # with fewer requests of the agent than QUIET_REQUESTS: watches are renewed, no more
+QUIET_REQUESTS = 20
+QUIET_WITHIN_S = 600
 ACCOUNT = "fedlet"
 NAMESPACE = "kube-system"
 
@@ -149,12 +150,13 @@ def footprint(fleet, results):
 def _wait_quiet(member):
     """Until the agent has nothing to ask. Members of the benchmarks run no pods, so that workloads take minutes to turn
     from progressing to failed, and are looked at meanwhile."""
-    last, since_s, began_s = _requests(member), time.monotonic(), time.monotonic()
-    while time.monotonic() - since_s < QUIET_S and time.monotonic() - began_s < QUIET_WITHIN_S:
+    looks = [_requests(member)]
+    steps = QUIET_S // SETTLE_S
+    while len(looks) * SETTLE_S < QUIET_WITHIN_S:
         time.sleep(SETTLE_S)
-        now = _requests(member)
-        if now != last:
-            last, since_s = now, time.monotonic()
+        looks.append(_requests(member))
+        if len(looks) > steps and looks[-1] - looks[-1 - steps] < QUIET_REQUESTS:
+            return
 
 
 def _idle(member, results):
