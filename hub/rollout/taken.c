@@ -243,21 +243,31 @@ static void take_kind(const struct incoming *in, struct rollout_subject *s)
             FED_SPAN_ARG(fed_span_sub(resource, dot + 1, 300)));
 }
 
-static enum fed_err written(struct incoming *in, struct rollout_subject *s)
+/* The subject of an object, new when there is none, with what the object says of itself. */
+static enum fed_err introduce(struct incoming *in, struct rollout_subject **s)
 {
     struct fed_span uid = fed_json_string(fed_json_find(in->object, "metadata.uid"));
+    enum fed_err err = rollout_subject_ensure(in->r, in->ref, uid, s);
+
+    if (err)
+        return err;
+    take_kind(in, *s);
+    rollout_subject_govern(in->r, *s, &in->by);
+    (*s)->going = fed_json_find(in->object, "metadata.deletionTimestamp") != NULL;
+    return FED_OK;
+}
+
+static enum fed_err written(struct incoming *in, struct rollout_subject *s)
+{
     bool fresh = !s || !rollout_decides(s);
     struct fed_diag diag = {""};
     enum fed_err err;
 
     if (!s && !in->by.policy && !in->by.blocked)
         return FED_OK;
-    err = rollout_subject_ensure(in->r, in->ref, uid, &s);
+    err = introduce(in, &s);
     if (err)
         return err;
-    take_kind(in, s);
-    rollout_subject_govern(in->r, s, &in->by);
-    s->going = fed_json_find(in->object, "metadata.deletionTimestamp") != NULL;
     if (s->going || (fresh && !s->governed))
         return FED_OK;
     err = take_content(in, s, fresh);
@@ -280,17 +290,13 @@ static enum fed_err written(struct incoming *in, struct rollout_subject *s)
 
 static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
 {
-    struct fed_span uid = fed_json_string(fed_json_find(in->object, "metadata.uid"));
     enum fed_err err;
 
     if (!s && !in->by.policy && !in->by.blocked)
         return FED_OK;
-    err = rollout_subject_ensure(in->r, in->ref, uid, &s);
+    err = introduce(in, &s);
     if (err)
         return err;
-    take_kind(in, s);
-    rollout_subject_govern(in->r, s, &in->by);
-    s->going = fed_json_find(in->object, "metadata.deletionTimestamp") != NULL;
     s->scaled = rollout_is_scaled(in->r, in->ref, s->kind);
     err = version_of(in, s, in->bytes, generation_of(in->object), false, &s->content);
     if (err)
