@@ -78,6 +78,8 @@ export async function confirmByKeyboard(page, { reason, typed }) {
     }
     await page.keyboard.type(text);
   }
+  // What it touches is asked of the hub first: until that is shown it cannot be confirmed.
+  await page.getByRole('dialog').locator('button[type=submit]:not([disabled])').waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 }
