@@ -27,4 +27,20 @@ export function useKinds() {
 export const loadKinds = async () => typesOf(await get(path));
 
 export const kindPath = (type, namespace, name) => resourcePath(type.group, type.version, type.resource, namespace, name);
+/** How many objects of each kind loadObjects looks at. */
+export const OF_KIND = 500;
+
+/** [{ type, items, more }]: the first objects of every kind, none of one that the user may not list. */
+export async function loadObjects(signal) {
+  const found = [];
+  for (const type of await loadKinds()) {
+    const list = await get(`${kindPath(type)}?limit=${OF_KIND}`, { signal }).catch((error) => {
+      if (error.status === 403) return { items: [], metadata: {} };
+      throw error;
+    });
+    found.push({ type, items: list.items, more: Boolean(list.metadata.continue) });
+  }
+  return found;
+}
+
 export const kindName = (type) => `${type.resource}.${type.group}`;

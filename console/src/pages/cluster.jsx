@@ -1,7 +1,7 @@
-import { clusterPath, get, joinRequestPath, merge, remove, SYSTEM } from '../api.js';
+import { clusterPath, joinRequestPath, merge, remove, SYSTEM } from '../api.js';
 import { fleet, revision } from '../fleet.js';
 import { bytes, count, fingerprint, unixOf } from '../format.js';
-import { kindName, kindPath, loadKinds } from '../kinds.js';
+import { kindName, loadObjects, OF_KIND } from '../kinds.js';
 import { may } from '../rights.js';
 import { BASE, navigate } from '../router.js';
 import { shownState, STATES, stateText, isStale } from '../states.js';
@@ -13,7 +13,6 @@ import { bulkLabel } from './bulk.jsx';
 
 const CLUSTERS = 'kubefedclusters.core.kubefed.io';
 const EVENTS = 50;
-const OF_KIND = 500;
 
 /** What the fleet says of it: as it is now, the object may be older. */
 function Now({ name }) {
@@ -100,13 +99,9 @@ function Identity({ name }) {
 async function objectsIn(name, signal) {
   const rows = [];
   let cut = false;
-  for (const type of await loadKinds()) {
-    const list = await get(`${kindPath(type)}?limit=${OF_KIND}`, { signal }).catch((error) => {
-      if (error.status === 403) return { items: [], metadata: {} };
-      throw error;
-    });
-    cut ||= Boolean(list.metadata.continue);
-    for (const object of list.items) {
+  for (const { type, items, more } of await loadObjects(signal)) {
+    cut ||= more;
+    for (const object of items) {
       const at = object.status?.clusters?.find((one) => one.name === name);
       if (at) rows.push({ resource: kindName(type), kind: type.target, namespace: object.metadata.namespace, name: object.metadata.name, at });
     }

@@ -1,9 +1,8 @@
 // What somebody changed in members, grouped by who.
 import { useMemo } from 'preact/hooks';
-import { get } from '../api.js';
 import { fleet, revision, select } from '../fleet.js';
 import { count, plural } from '../format.js';
-import { kindName, kindPath, loadKinds } from '../kinds.js';
+import { kindName, loadObjects, OF_KIND } from '../kinds.js';
 import { groupDrift } from '../driftgroups.js';
 import { link } from '../router.js';
 import { objectLink } from '../ui/palette.jsx';
@@ -11,18 +10,12 @@ import { FleetTable } from '../ui/fleettable.jsx';
 import { Card, Loaded, Page, Table, Word } from '../ui/parts.jsx';
 import { useLoaded } from '../ui/use.js';
 
-const OF_KIND = 500;
-
 async function loadDrift(signal) {
   const found = [];
   let cut = false;
-  for (const type of await loadKinds()) {
-    const list = await get(`${kindPath(type)}?limit=${OF_KIND}`, { signal }).catch((error) => {
-      if (error.status === 403) return { items: [], metadata: {} };
-      throw error;
-    });
-    cut ||= Boolean(list.metadata.continue);
-    for (const object of list.items) {
+  for (const { type, items, more } of await loadObjects(signal)) {
+    cut ||= more;
+    for (const object of items) {
       for (const at of object.status?.clusters ?? []) found.push({ type, resource: kindName(type), object, at });
     }
   }
