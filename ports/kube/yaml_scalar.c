@@ -10,18 +10,45 @@
 
 #define NUMBER_MAX 64u
 
+/* Characters beyond ASCII that YAML takes in escapes only, or as ends of lines (c-printable and
+ * b-char of YAML 1.1, section 5): JSON that has them escaped is the same as YAML. The bytes that
+ * one takes at the beginning of text, with its code; 0 when the first character is another. */
+static size_t special(struct fed_span text, unsigned *code)
+{
+    static const struct {
+        const char *bytes;
+        unsigned code;
+    } list[] = {{"\x7f", 0x7f}, {"\xe2\x80\xa8", 0x2028}, {"\xe2\x80\xa9", 0x2029},
+        {"\xef\xbb\xbf", 0xfeff}, {"\xef\xbf\xbe", 0xfffe}, {"\xef\xbf\xbf", 0xffff}};
+
+    if (text.len > 1 && text.at[0] == 0xc2 && text.at[1] < 0xa0) {
+        *code = text.at[1];
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        if (fed_span_starts(text, list[i].bytes)) {
+            *code = list[i].code;
+            return strlen(list[i].bytes);
+        }
+    }
+    return 0;
+}
+
 void yaml_string_put(struct fed_buf *out, struct fed_span text)
 {
     fed_buf_put_u8(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
+    while (text.len > 0) {
+        uint8_t c = text.at[0];
+        unsigned code = c;
+        size_t n = c < 0x20 ? 1 : c < 0x7f ? 0 : special(text, &code);
 
-        if (c == '"' || c == '\\')
+        if (n > 0)
+            fed_buf_printf(out, "\\u%04x", code);
+        else if (c == '"' || c == '\\')
             fed_buf_printf(out, "\\%c", c);
-        else if (c < 0x20)
-            fed_buf_printf(out, "\\u%04x", c);
         else
             fed_buf_put_u8(out, c);
+        text = fed_span_sub(text, n > 0 ? n : 1, text.len);
     }
     fed_buf_put_u8(out, '"');
 }
