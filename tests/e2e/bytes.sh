@@ -187,20 +187,20 @@ case_released() {
 case_cordon() {
     annotate fedlet.io/cordon=true
     soon 20 Cordoned link held.reason
-    config waits three
-    soon 20 Held word waits
+    config new three
+    soon 20 Held word new
     says '1 until uncordoned' fedctl clusters -o wide
-    is two value waits
+    is one value new
     annotate fedlet.io/cordon-
-    soon 20 three value waits
+    soon 20 three value new
 }
 case_let_through() {
     annotate fedlet.io/quiet-windows=00:00-24:00
     soon 20 QuietWindow link held.reason
-    config waits four
-    soon 20 Held word waits
+    config new four
+    soon 20 Held word new
     annotate "fedlet.io/let-through-until=$(date -u -d "@$(($(date +%s) + $(cat "$CLOCK") + 3600))" +%FT%TZ)"
-    soon 20 four value waits
+    soon 20 four value new
     is '' link held.reason
     annotate fedlet.io/quiet-windows- fedlet.io/let-through-until-
 }
