@@ -256,7 +256,7 @@ world() {
     printf '{"apiVersion":"types.kubefed.io/v1beta1","kind":"FederatedConfigMap","metadata":{"name":"zoned","namespace":"shop"},"spec":{"template":{"data":{"a":"b"}},"placement":{"clusterSelector":{"matchLabels":{"zone":"x"}}}}}' | hubctl create -f -
     is 'one=create two=create ' rows_of zoned '{"clusters":{"names":["one","two"],"labels":{"zone":"x"}}}'
     is '' rows_of zoned '{"clusters":{"names":["one"],"labels":{"zone":"y"}}}'
-    hubctl -n $SYSTEM label kubefedcluster one zone=x
+    hubctl -n kube-federation-system label kubefedcluster one zone=x
     soon 20 b memberctl one -n shop get configmap zoned -o 'jsonpath={.data.a}'
     is 'one=remove ' rows_of zoned '{"clusters":{"names":["one"],"labels":{"zone":null}}}'
     is 'one=left ' rows_of zoned '{"clusters":{"names":["one"],"deleted":true}}'
@@ -268,7 +268,7 @@ world() {
     fails 1 'no cluster "ninth" is registered' world_review '{"clusters":{"names":["ninth"],"labels":{"zone":"y"}}}'
     fails 1 'spec.effect' world_review '{"policies":[{"metadata":{"name":"wrong"},"spec":{"effect":"Perhaps"}}]}'
     hubctl $S delete fcm zoned
-    hubctl -n $SYSTEM label kubefedcluster one zone-
+    hubctl -n kube-federation-system label kubefedcluster one zone-
 }
 try "PlanReview: clusters and policies that are others than they are" world
 
