@@ -1,9 +1,11 @@
+import { useState } from 'preact/hooks';
 import { clusterPath, joinRequestPath, SYSTEM } from '../api.js';
 import { fleet, revision } from '../fleet.js';
 import { bytes, count, fingerprint, plural, unixOf } from '../format.js';
-import { kindName, loadObjects, OF_KIND } from '../kinds.js';
+import { kindName, loadObjects } from '../kinds.js';
 import { may } from '../rights.js';
 import { shownState, STATES, stateText, isStale } from '../states.js';
+import { Left } from '../ui/left.jsx';
 import { objectLink } from '../ui/palette.jsx';
 import { Age, Card, Conditions, Facts, Labels, Loaded, Page, State, Table, Word } from '../ui/parts.jsx';
 import { useGet, useLoaded } from '../ui/use.js';
@@ -65,25 +67,26 @@ function Identity({ name }) {
   );
 }
 
-async function objectsIn(name, signal) {
+async function objectsIn(name, signal, pages) {
   const rows = [];
-  let cut = false;
-  for (const { type, items, more } of await loadObjects(signal)) {
-    cut ||= more;
+  let unseen = 0;
+  for (const { type, items, left } of await loadObjects(signal, { pages })) {
+    unseen += left;
     for (const object of items) {
       const at = object.status?.clusters?.find((one) => one.name === name);
       if (at) rows.push({ resource: kindName(type), kind: type.target, namespace: object.metadata.namespace, name: object.metadata.name, at });
     }
   }
   const bad = ({ at }) => Boolean(at.status) || at.health === 'Unhealthy';
-  return { rows: rows.sort((a, b) => bad(b) - bad(a)), cut };
+  return { rows: rows.sort((a, b) => bad(b) - bad(a)), unseen };
 }
 
 function Objects({ name }) {
-  const loaded = useLoaded((signal) => objectsIn(name, signal), [name], [CLUSTERS]);
+  const [pages, setPages] = useState(1);
+  const loaded = useLoaded((signal) => objectsIn(name, signal, pages), [name, pages], [CLUSTERS]);
   return (
     <Loaded of={loaded} what="its objects">
-      {({ rows, cut }) => (
+      {({ rows, unseen }) => (
         <>
           <Table
             caption="Objects in the cluster"
@@ -97,7 +100,7 @@ function Objects({ name }) {
               { head: 'Why', cell: (row) => row.at.message },
             ]}
           />
-          {cut && <p class="note">Only the first {OF_KIND} objects of each kind were looked at.</p>}
+          <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
           {rows.length > 100 && <p class="note">The first 100 of {count(rows.length)}, those with trouble before the others.</p>}
         </>
       )}
