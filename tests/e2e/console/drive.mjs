@@ -3,6 +3,7 @@
 //   OBJECT, ROLLOUT, CLUSTER, JOINING  what the suite made; SHOTS  where pictures go; TOKEN of a viewer
 import { mkdirSync } from 'node:fs';
 import { confirmByKeyboard, go, open, require, settled, signIn, tabTo } from './browser.mjs';
+import * as manage from './manage.mjs';
 
 const { BASE, CODE, OBJECT, ROLLOUT, CLUSTER, JOINING, SHOTS, TOKEN } = process.env;
 
@@ -191,7 +192,7 @@ async function firstView(at) {
   check(sizes.js > 0 && sizes.js <= 80_000 && sizes.all <= 100_000, `first view: ${JSON.stringify(sizes)}`);
 }
 
-const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView };
+const CASES = { ...manage, pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView };
 
 const name = process.argv[2];
 const at = await open();
