@@ -5,6 +5,7 @@ import { params, setParam } from '../router.js';
 import { STATES } from '../states.js';
 import { count } from '../format.js';
 import { Grid } from '../ui/grid.jsx';
+import { GroupBy, groupKey } from '../ui/groupby.jsx';
 import { FleetTable } from '../ui/fleettable.jsx';
 import { Legend } from '../ui/legend.jsx';
 import { Card, Page } from '../ui/parts.jsx';
@@ -32,7 +33,7 @@ function onKey(event) {
 export function GridPage() {
   const of = fleet.value;
   const query = params.value.get('q') ?? '';
-  const group = params.value.get('group') ?? '';
+  const group = groupKey();
   const table = params.value.get('view') === 'table';
   const [selected, setSelected] = useState(new Set());
   // A query about states has other clusters with each change; one about names has not.
@@ -60,13 +61,7 @@ export function GridPage() {
     >
       <QueryBox label="Filter clusters" hint="gw-*  region=north  tier!=test  state:offline  zone in (a, b)" error={error} />
       <div class="controls">
-        <label>
-          Group by{' '}
-          <select value={group} onChange={(event) => setParam('group', event.target.value)}>
-            <option value="">nothing</option>
-            {of.labelKeys.map((key) => <option key={key} value={key}>{key}</option>)}
-          </select>
-        </label>
+        <GroupBy fleet={of} />
         <button type="button" aria-pressed={table} onClick={() => setParam('view', table ? '' : 'table')}>Table <kbd>T</kbd></button>
         <span class="note" role="status">{count(indices.length)} of {count(of.n)} clusters</span>
       </div>
