@@ -13,8 +13,8 @@
 #include "proto/object/json.h"
 
 #define STATUS_ROW_MAX (8u << 20)
-#define STATUS_TAKEN_MAX 8u  /* messages of reports that are known again */
-#define STATUS_TAKEN_SIZE 8u /* of the digest of each */
+#define STATUS_TAKEN_MAX 8u                /* messages of reports that are known again */
+#define STATUS_TAKEN_SIZE 8u               /* of the digest of each */
 #define STATUS_UNREACHABLE "unreachable: " /* what the agent puts before its own trouble */
 
 struct status_work {
@@ -56,7 +56,7 @@ struct status_cluster {
      * has no other effect. */
     uint8_t taken[STATUS_TAKEN_MAX][STATUS_TAKEN_SIZE];
     unsigned n_taken; /* so far; the last STATUS_TAKEN_MAX of them are there */
-    char *facts; /* JSON document, NUL-terminated; NULL: none yet */
+    char *facts;      /* JSON document, NUL-terminated; NULL: none yet */
     size_t facts_len;
     char kubernetes_version[64];
     char agent_version[32];

@@ -198,8 +198,7 @@ static bool is_taken(const struct status_cluster *cluster, const struct fed_dige
 
 static void note_taken(struct status_cluster *cluster, const struct fed_digest *digest)
 {
-    memcpy(
-        cluster->taken[cluster->n_taken++ % STATUS_TAKEN_MAX], digest->bytes, STATUS_TAKEN_SIZE);
+    memcpy(cluster->taken[cluster->n_taken++ % STATUS_TAKEN_MAX], digest->bytes, STATUS_TAKEN_SIZE);
 }
 
 /* ---- taking ---- */

@@ -160,6 +160,8 @@ static void put_configmap(struct world *w, const char *name, size_t size)
     hub_world_put(&w->join.hub, W_CONFIGMAPS, "ns", name, json);
 }
 
+static bool asks_again; /* what was answered already */
+
 static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_link_method method,
     const char *path, const char *query, struct fed_span payload, bool observe)
 {
@@ -167,7 +169,8 @@ static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_
         .path = fed_span_text(path),
         .query = fed_span_text(query),
         .payload = payload,
-        .observe = observe};
+        .observe = observe,
+        .again = asks_again};
 
     fed_buf_clear(&w->last.body);
     w->last.answers = 0;
@@ -616,6 +619,44 @@ static void test_notify(void **state)
     assert_int_equal(session.notifications, 4);
     assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
     assert_true(view_is_present(w, &view, "cluster1"));
+    view_fini(&view);
+    end_session(w, &session);
+}
+
+/* A request comes once more, and the agent has taken its first answer: it is told of what the
+ * second one would have said. */
+static void test_notify_behind_a_repetition(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+    uint64_t first;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    first = view.now.revision;
+    put_configmap(w, "a", 101);
+    assert_int_equal(session.notifications, 1);
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    put_configmap(w, "a", 102);
+    asks_again = true;
+    for (unsigned observe = 0; observe < 2; observe++) {
+        assert_int_equal(pull(w, &session, 0, 0, observe), FED_LINK_CONTENT);
+        assert_true(has_body(fed_buf_span(&w->last.body)));
+    }
+    asks_again = false;
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2);
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    assert_true(view.now.revision > first + 1);
     view_fini(&view);
     end_session(w, &session);
 }
@@ -1729,6 +1770,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_time_follows_the_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify_behind_a_repetition, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_narrow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_saved_session_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_worth_saving, setup, teardown),
