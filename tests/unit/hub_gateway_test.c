@@ -1319,12 +1319,17 @@ static void test_certificate(void **state)
     static struct fed_join_answer answer;
     struct world *w = *state;
     struct fed_link_session session;
+    struct fed_link_session other;
     struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info second;
     struct fed_crypto_cert_info next;
+    struct fed_crypto_cert_info again;
     struct fed_diag diag;
 
     join_cluster(w, "cluster1", &cert);
+    join_cluster(w, "cluster2", &second);
     open_session(w, &session, &cert, NULL);
+    open_session(w, &other, &second, NULL);
     assert_int_equal(certificate(w, &session, "{}"), FED_LINK_BAD_REQUEST);
     assert_int_equal(get(w, &session, "c"), FED_LINK_NOT_ALLOWED);
     join_world_pass(300 * 86400);
@@ -1337,12 +1342,23 @@ static void test_certificate(void **state)
         FED_OK);
     assert_true(fed_digest_eq(&next.public_key, &cert.public_key));
     assert_true(next.not_after_unix_s > cert.not_after_unix_s + 299 * 86400);
-    /* The hub takes its time when many ask. */
-    for (unsigned i = 0; i < GATEWAY_CERTIFICATES_PER_S; i++)
-        (void)certificate(w, &session, "");
-    assert_int_equal(w->last.code, FED_LINK_UNAVAILABLE);
+    /* Who asks in a circle gets the same again, and takes nothing from the others. */
+    for (unsigned i = 0; i < 2 * GATEWAY_CERTIFICATES_PER_S; i++)
+        assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &again, &diag),
+        FED_OK);
+    assert_true(fed_digest_eq(&again.fingerprint, &next.fingerprint));
+    /* The hub takes its time when many are to be signed. */
+    w->gateway->certificates = GATEWAY_CERTIFICATES_PER_S;
+    assert_int_equal(certificate(w, &other, ""), FED_LINK_UNAVAILABLE);
     assert_in_range(w->last.max_age_s, 10, 70);
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    w->gateway->certificates = GATEWAY_CERTIFICATES_PER_S - 1;
+    assert_int_equal(certificate(w, &other, ""), FED_LINK_CHANGED);
     end_session(w, &session);
+    end_session(w, &other);
 }
 
 /* What a certificate that has ended may do: get a new one. */
