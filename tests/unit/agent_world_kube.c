@@ -18,6 +18,7 @@ struct fed_kube_call {
     char path[600];
     char body[8192];
     bool full; /* with contents */
+    char user[100];
     fed_kube_done *done;
     void *ctx;
     struct fed_kube_call *next;
@@ -39,6 +40,7 @@ static enum fed_err request(void *ctx, const struct fed_kube_request *request, f
 
     snprintf(call->method, sizeof call->method, "%s", request->method);
     snprintf(call->path, sizeof call->path, "%s", request->path);
+    snprintf(call->user, sizeof call->user, "%s", request->impersonate ? request->impersonate : "");
     call->full = !request->accept || strcmp(request->accept, "application/json") == 0;
     assert_true(request->body.len < sizeof call->body);
     if (request->body.len > 0)
@@ -454,6 +456,10 @@ static unsigned respond(struct world *w, struct fed_kube_call *call, struct fed_
     if (strcmp(call->method, "GET") == 0 && w->fail_gets > 0) {
         w->fail_gets--;
         return 500;
+    }
+    if (strcmp(call->method, "GET") == 0 && w->reader && strcmp(w->reader, call->user) != 0) {
+        status_body(out, 403, "User \\\"somebody else\\\"");
+        return 403;
     }
     if (strcmp(call->method, "GET") == 0)
         return get_object(w, path, call->full, out);
