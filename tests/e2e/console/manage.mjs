@@ -1,11 +1,7 @@
 // What is done to clusters and policies, and what whoever has rights in one namespace alone is offered.
-import { go, require, settled, tabTo } from './browser.mjs';
+import { check, go, require, settled, tabTo } from './browser.mjs';
 
 const { BASE, MANAGED, OBJECT, ROLLOUT, SHOTS, TOKEN } = process.env;
-
-function check(condition, what) {
-  if (!condition) throw new Error(what);
-}
 
 /** Opens a dialog by keyboard. */
 async function press(page, button) {
