@@ -341,8 +341,17 @@ case_stream() {
     listen live "/console/stream?since=$since"
     ! grep -q '^event' "$WORK/live.stream"
     cluster ghost2 '{}' | hubctl -n $SYSTEM create -f -
-    wait_for 5 "a reset" grep -q '^event: reset' "$WORK/live.stream"
+    wait_for 5 "who came" grep -qE '^data: \{"version":[0-9]+,"changes":.*"added":\[\[[0-9]+,"ghost2"\]\]' "$WORK/live.stream"
     wait_for 5 "its name" grep -q "^data: {\"resource\":\"kubefedclusters.core.kubefed.io\",.*$SYSTEM/ghost2" "$WORK/live.stream"
+    hubctl -n $SYSTEM label kubefedcluster ghost2 tier=db
+    wait_for 5 "its label" grep -q '"labels":\[\[[0-9]*,\["tier","db"\]\]\]' "$WORK/live.stream"
+    hubctl -n $SYSTEM label kubefedcluster ghost2 tier-
+    wait_for 5 "no label" grep -q '"labels":\[\[[0-9]*,\[\]\]\]' "$WORK/live.stream"
+    cluster ghost3 '{}' | hubctl -n $SYSTEM create -f -
+    wait_for 5 "who came" grep -q '"ghost3"\]\]' "$WORK/live.stream"
+    hubctl -n $SYSTEM delete kubefedcluster ghost3
+    wait_for 5 "who left" grep -q '"removed":\[[0-9]*\]' "$WORK/live.stream"
+    ! grep '^event: reset' "$WORK/live.stream"
     quiet live
 }
 # A page does not get to see comments: that the hub is there is an event.
