@@ -447,6 +447,9 @@ case_bandwidth() {
     soon 10 true json "sum(s['from'][-1] + s['to'][-1] for s in d['series']) > 1000" GET /console/bandwidth $(with jar)
     is cluster1 json "d['top'][0]['name']" GET /console/bandwidth $(with jar)
     is true json "d['month']['to_bytes'] > 100" GET "/console/bandwidth?cluster=cluster1" $(with jar)
+    is true json "d['step_s'] == 900 and len(d['series'][0]['to']) == 1 and d['series'][0]['to'][-1] > 100 and d['series'][0]['from'][-1] > 100" \
+        GET "/console/bandwidth?cluster=cluster1" $(with jar)
+    is 0 json "d['series'][0]['from'][-1]" GET "/console/bandwidth?cluster=ghost" $(with jar)
     gives 404 GET "/console/bandwidth?cluster=none" $(with jar)
 }
 case_about() {
