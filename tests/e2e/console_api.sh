@@ -542,6 +542,34 @@ case_no_secrets() {
     gives 200 GET /console/fleet $(with secret) >/dev/null
     ! grep -rlaF -e "$one" -e "$cookie" "$FLEET/hub" "$FLEET/logs"
 }
+metric() { sed -n "s/^fedhub_console_$1 //p" "$WORK/metrics"; } # metric 'NAME{LABELS}', of the last scrape
+scrape() { ask GET /metrics "${ADMIN[@]}" | sed '$d' >"$WORK/metrics"; }
+streams() { scrape; metric streams; }
+case_metrics() {
+    local before
+    scrape
+    ! grep -vE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.]+(e[+-][0-9]+)?)$' "$WORK/metrics"
+    [ "$(metric sessions)" -gt 1 ]
+    [ "$(metric 'sign_ins_total{result="accepted"}')" -gt 30 ]
+    [ "$(metric 'sign_ins_total{result="wrong"}')" -ge 10 ]
+    is 21 metric 'sign_ins_total{result="turned_away"}'
+    is 1 metric 'requests_total{code="5xx",path="stream"}'
+    [ "$(metric 'requests_total{code="2xx",path="page"}')" -gt 5 ]
+    [ "$(metric 'requests_total{code="4xx",path="fleet"}')" -gt 2 ]
+    soon 10 0 streams
+    before=$(metric stream_bytes_total)
+    listen counted "/console/stream?since=$(version)"
+    soon 10 1 streams
+    is $((before + 13)) metric stream_bytes_total # retry: 3000
+    hubctl -n $SYSTEM label --overwrite kubefedcluster ghost tier=counted
+    wait_for 5 "a label" grep -q counted "$WORK/counted.stream"
+    wait_for 5 "who was touched" grep -q '^event: touched' "$WORK/counted.stream"
+    scrape
+    is $((before + $(stat -c %s "$WORK/counted.stream"))) metric stream_bytes_total
+    quiet counted
+    soon 10 0 streams
+    hubctl -n $SYSTEM label --overwrite kubefedcluster ghost tier=web
+}
 case_restart() {
     local id
     id=$(version)
@@ -600,5 +628,6 @@ try "the audit log in pages" case_audit
 try "the audit log rotates between two pages" case_audit_rotates
 try "guesses" case_guesses
 try "no secret in files and logs" case_no_secrets
+try "metrics" case_metrics
 try "a restart" case_restart
 suite_end
