@@ -152,7 +152,8 @@ struct hub_rollouts {
     struct hub_subscription *subscriptions[4];
     struct hub_kind_hooks inner; /* of federated kinds */
     struct fed_timer *timer;
-    uint64_t timer_ms; /* when it fires; UINT64_MAX: it is not set */
+    uint8_t name_key[FED_DIGEST_SIZE]; /* name.c */
+    uint64_t timer_ms;                 /* when it fires; UINT64_MAX: it is not set */
     int64_t started_unix_ms;
     struct rollout_policy **policies; /* by namespace and name */
     size_t n_policies, cap_policies;
@@ -234,10 +235,15 @@ struct hub_object_ref rollout_paper_ref(
 struct hub_rollout_options rollout_engine_options(
     struct hub_rollouts *r, const struct rollout_subject *s);
 
+/* ---- name.c ---- */
+FED_MUST_USE enum fed_err rollout_names_open(struct hub_rollouts *r, struct fed_diag *diag);
+/* Name of the content of an object that is s's (NULL: of no known one); its canonical bytes are
+ * appended to out. Errors of hub_rollout_content, and of crypto; then out is as it was. */
+FED_MUST_USE enum fed_err rollout_content_of(struct hub_rollouts *r,
+    const struct rollout_subject *s, struct fed_span object, bool scaled, struct fed_digest *name,
+    struct fed_buf *out);
+
 /* ---- rows.c ---- */
-/* The digest of an object's content; its canonical bytes are appended to out. */
-FED_MUST_USE enum fed_err rollout_content_of(struct hub_rollouts *r, struct fed_span object,
-    bool scaled, struct fed_digest *digest, struct fed_buf *out);
 /* Whether a ReplicaSchedulingPreference scales it. */
 bool rollout_is_scaled(struct hub_rollouts *r, const struct hub_object_ref *ref, const char *kind);
 /* Sees to it that these bytes are stored as a version, with what ops commits. */

@@ -252,7 +252,7 @@ void rollout_govern(struct hub_rollouts *r, const struct hub_object_ref *ref,
     size_t n = 0;
     size_t i;
 
-    *out = (struct rollout_governor){NULL};
+    *out = (struct rollout_governor){.policy = NULL};
     if (fed_json_is_string(named)) {
         if (fed_json_string(named).len > 0)
             by_name(r, ref, fed_json_string(named), out);

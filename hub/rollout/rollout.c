@@ -279,6 +279,8 @@ enum fed_err hub_rollouts_open(
     hub_objects_join(r->objects, &r->member);
     err = options->loop->timer_new(options->loop->ctx, rollout_timer, r, &r->timer);
     if (!err)
+        err = rollout_names_open(r, diag);
+    if (!err)
         err = load(r, diag);
     if (!err)
         err = rollout_rows_collect(r, diag);
