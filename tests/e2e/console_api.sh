@@ -292,7 +292,7 @@ case_sign_out() {
     gives 403 DELETE /console/session $(with out)
     gives 200 DELETE /console/session $(with out) -H 'x-fedlet-console: 1'
     head_has 'set-cookie: __Host-fedhub=;.*Max-Age=0'
-    wait_for 1 "the end of the stream" over out
+    WAIT_FLOOR=10 wait_for 10 "the end of the stream" over out # which looks at its rights each 15 s
     gives 401 GET /console/fleet $(with out)
     gives 200 GET /console/fleet $(with jar)
 }
