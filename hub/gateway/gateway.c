@@ -110,6 +110,7 @@ static void session_free(struct gateway_session *session)
     struct hub_gateway *gateway = session->binding->gateway;
 
     waits_no_more(session);
+    gateway_stranger_forget(session);
     gateway_notify_forget(session);
     if (session->newer)
         session->newer->older = session->older;
@@ -343,6 +344,9 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
     }
     if (session->role == GATEWAY_AGENT)
         gateway_recall_note(session, peer);
+    /* Those without a certificate are the business of their binding. */
+    if (session->role == GATEWAY_TOKEN || session->role == GATEWAY_REFUSED)
+        gateway_stranger_add(session);
     binding->link->set_user(link, session);
     _Static_assert(GATEWAY_AGENT + 1 == HUB_GATEWAY_PEERS, "each role has a counter");
     gateway->stats.opened[session->role]++;

@@ -171,11 +171,14 @@ static void put_hello(const struct call *call, const struct fed_link_hello_items
 static void serve_hello(const struct call *call)
 {
     struct fed_link_hello_items items = {.has_trust = true};
+    struct fed_link_hello_query asked;
     struct fed_diag diag = {""};
     uint32_t later_s;
     enum fed_err err;
 
-    if (!call->session->counts && !gateway_admit(call->gateway, &later_s)) {
+    /* What is refused anyway takes no place of others. */
+    if (!call->session->counts && !fed_link_hello_query_parse(call->request->query, &asked) &&
+        !gateway_admit(call->gateway, &later_s)) {
         answer_later(call, "many agents come at once", later_s);
         return;
     }
