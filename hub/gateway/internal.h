@@ -52,7 +52,7 @@ enum gateway_role {
     GATEWAY_NOBODY, /* no certificate, no token: a join request's own proof decides */
     GATEWAY_TOKEN,
     GATEWAY_REFUSED, /* a certificate that speaks for nobody */
-    GATEWAY_EXPIRED, /* an agent's that has ended: it may ask for a new one */
+    GATEWAY_EXPIRED, /* an agent's that has ended, or not begun: it may ask for a new one */
     GATEWAY_AGENT
 };
 
@@ -68,7 +68,8 @@ struct gateway_session {
     char *name; /* cluster of an agent, id of a token; else "" */
     char *why;  /* of GATEWAY_REFUSED */
     char address[GATEWAY_ADDRESS_SIZE];
-    int64_t ends_unix_s; /* of an agent's certificate */
+    int64_t begins_unix_s; /* of an agent's certificate */
+    int64_t ends_unix_s;
     bool counts; /* an agent's whose hello, or other request, was served: it is the cluster's one */
     bool waits;  /* an agent's that asked for nothing yet: it is in the map waiting */
     bool refusal_logged;
@@ -184,7 +185,8 @@ void gateway_stranger_forget(struct gateway_session *session);
 /* The answer to c. FED_ERR_BUSY with *later_s: come back after that. */
 FED_MUST_USE enum fed_err gateway_certificate(const struct gateway_session *session,
     struct fed_span payload, struct fed_buf *body, uint32_t *later_s, struct fed_diag *diag);
-bool gateway_certificate_ended(const struct gateway_session *session);
+bool gateway_certificate_counts(const struct gateway_session *session);     /* now */
+const char *gateway_certificate_why(const struct gateway_session *session); /* it does not */
 
 /* ---- mark.c ---- */
 /* What a hello says of marks; what it changes is durable with the turn's commit. FED_ERR_FORBIDDEN

@@ -368,9 +368,8 @@ static void refuse(const struct call *call)
 {
     struct gateway_session *session = call->session;
     bool known = session->role == GATEWAY_REFUSED || session->role == GATEWAY_AGENT;
-    const char *why = session->why ? session->why
-                      : session->role == GATEWAY_EXPIRED
-                          ? "the certificate has ended: all that it is good for is a new one"
+    const char *why = session->why                       ? session->why
+                      : session->role == GATEWAY_EXPIRED ? gateway_certificate_why(session)
                       : session->role == GATEWAY_AGENT
                           ? "a cluster that has joined cannot join with its certificate"
                           : "a certificate is needed here; a token may only ask to join";

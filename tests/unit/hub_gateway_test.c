@@ -1470,6 +1470,39 @@ static void test_ended(void **state)
     end_session(w, &mute);
 }
 
+/* The hub's clock was ahead when it issued a certificate: that is good for another one. */
+static void test_not_begun(void **state)
+{
+    static struct fed_join_answer answer;
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_link_session open;
+    struct fed_crypto_cert_info cert;
+    struct fed_diag diag;
+
+    join_world_pass((int64_t)400 * 86400);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &open, &cert, NULL);
+    assert_int_equal(get(w, &open, "h"), FED_LINK_CONTENT);
+    join_world_pass((int64_t)-400 * 86400);
+    w->events.alive(w->events.ctx, &open);
+    assert_true(open.closed);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_UNAUTHORIZED);
+    assert_non_null(strstr(fed_buf_cstr(&w->last.body), "does not begin yet"));
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    end_session(w, &session);
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &cert, &diag),
+        FED_OK);
+    assert_true(cert.not_before_unix_s <= fed_loop_unix_s(&w->join.loop));
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    end_session(w, &session);
+    end_session(w, &open);
+}
+
 /* ---- two machines ---- */
 
 struct machine {
@@ -1850,6 +1883,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_known_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_begun, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone_of_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone, setup, teardown),
