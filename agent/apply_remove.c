@@ -79,10 +79,9 @@ void apply_start_delete(struct agent_apply *apply, struct agent_entry *entry)
     agent_render_delete(&body, entry->uid, entry->work.options);
     apply_start(apply, entry, AGENT_STEP_DELETE,
         &(struct fed_kube_request){.method = "DELETE",
-            .path = fed_buf_cstr(&path),
             .content_type = "application/json",
-            .accept = AGENT_ACCEPT_METADATA,
-            .body = fed_buf_span(&body)});
+            .accept = AGENT_ACCEPT_METADATA},
+        &path, &body);
     fed_buf_fini(&body);
     fed_buf_fini(&path);
 }
