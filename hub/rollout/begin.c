@@ -192,6 +192,7 @@ static enum fed_err begun(struct hub_rollouts *r, struct rollout_subject *s,
     if (former && !former->ended)
         err = write_superseded(r, s, former, by, ops);
     s->present = paper;
+    s->unborn = false;
     if (s->waiting == paper)
         s->waiting = NULL;
     paper->waits = paper->queued = false;
@@ -239,6 +240,7 @@ static enum fed_err wait(struct hub_rollouts *r, struct rollout_subject *s,
     if (s->waiting)
         put_writer(r, s, paper->changed_by);
     s->waiting = paper;
+    s->unborn = false;
     paper->waits = true;
     paper->queued = queued;
     paper->from = s->engine ? version_of(hub_rollout_to(s->engine), 0) : s->base;
@@ -362,4 +364,21 @@ enum fed_err rollout_release(
     s->base = (struct rollout_version){0};
     rollout_version_forget(r, s, &base, ops);
     return FED_OK;
+}
+
+void rollout_release_over(struct hub_rollouts *r, struct rollout_subject *s)
+{
+    struct rollout_ops ops;
+    struct fed_diag diag = {""};
+    enum fed_err err;
+
+    rollout_ops_init(&ops, r->mem);
+    err = rollout_release(r, s, "", &ops);
+    if (!err)
+        err = rollout_ops_stage(r, s, &ops, &diag);
+    rollout_ops_fini(&ops);
+    if (!err)
+        err = hub_plan_govern(r->plan, &s->ref, false);
+    if (err)
+        rollout_break(r, s);
 }

@@ -246,6 +246,30 @@ static size_t in_namespace(const struct hub_rollouts *r, struct fed_span ns)
     return n;
 }
 
+/* A namespace that goes takes what is governed before what governs it: the other way round changes
+ * that wait would go everywhere on their last day. People may take a policy away at any time. */
+static enum fed_err admit_delete(
+    struct hub_rollouts *r, const struct hub_admission *admission, struct fed_diag *diag)
+{
+    struct fed_span ns = fed_json_string(fed_json_find(admission->object, "metadata.namespace"));
+    struct fed_span name = fed_json_string(fed_json_find(admission->object, "metadata.name"));
+    struct fed_map_iter it;
+
+    if (!fed_span_is(admission->user, "system:namespace-controller"))
+        return FED_OK;
+    fed_map_iter_init(&it, &r->subjects);
+    while (fed_map_iter_next(&it)) {
+        const struct rollout_subject *s = it.value;
+
+        if (fed_span_eq(s->ref.ns, ns) && (s->blocked || fed_span_is(name, s->policy)) && !s->going)
+            return fed_diag_set(diag, FED_ERR_FORBIDDEN,
+                "%s \"" FED_SPAN_FMT "\" is forbidden: %s \"" FED_SPAN_FMT
+                "\", which it governs, goes first",
+                admission->kind->resource, FED_SPAN_ARG(name), s->kind, FED_SPAN_ARG(s->ref.name));
+    }
+    return FED_OK;
+}
+
 static enum fed_err admit_policy(void *ctx, struct hub_admission *admission, struct fed_diag *diag)
 {
     struct hub_rollouts *r = ctx;
@@ -254,7 +278,7 @@ static enum fed_err admit_policy(void *ctx, struct hub_admission *admission, str
     enum fed_err err;
 
     if (admission->operation == HUB_DELETE)
-        return FED_OK;
+        return admit_delete(r, admission, diag);
     fed_json_remove(admission->object, "status"); /* is composed */
     if (admission->subresource.len)
         return FED_OK;

@@ -75,8 +75,9 @@ static enum fed_err version_of(struct incoming *in, struct rollout_subject *s,
     return err;
 }
 
-struct looking { /* for what was stored before this turn's last write of the object */
+struct looking { /* for what was stored before this write of the object, of the turn's */
     const struct hub_object_ref *ref;
+    struct fed_span bytes;
     struct fed_span before;
     bool found;
 };
@@ -85,7 +86,9 @@ static void look_staged(void *ctx, const struct hub_change *change)
 {
     struct looking *looking = ctx;
 
-    if (change->type == HUB_CHANGE_TOUCHED || !fed_span_eq(change->ref.name, looking->ref->name) ||
+    if (looking->found || change->type == HUB_CHANGE_TOUCHED ||
+        !fed_span_eq(change->bytes, looking->bytes) ||
+        !fed_span_eq(change->ref.name, looking->ref->name) ||
         !fed_span_eq(change->ref.ns, looking->ref->ns) ||
         !fed_span_eq(change->ref.resource, looking->ref->resource))
         return;
@@ -96,7 +99,7 @@ static void look_staged(void *ctx, const struct hub_change *change)
 /* An object that nobody governed until this write: what clusters have is what it said before. */
 static enum fed_err adopt_former(struct incoming *in, struct rollout_subject *s)
 {
-    struct looking looking = {.ref = in->ref};
+    struct looking looking = {.ref = in->ref, .bytes = in->bytes};
     struct fed_json_doc *doc;
     struct fed_json *before;
     int64_t generation = 0;
@@ -170,7 +173,7 @@ static enum fed_err changed(
         in->r, s, "the object was changed, and no policy governs it any more", &in->ops);
 }
 
-static bool is_over(const struct rollout_subject *s)
+bool rollout_is_over(const struct rollout_subject *s)
 {
     struct hub_rollout_view view;
 
@@ -178,7 +181,8 @@ static bool is_over(const struct rollout_subject *s)
         return true;
     hub_rollout_view(s->engine, &view);
     return view.phase == HUB_ROLLOUT_NONE ||
-           (view.phase == HUB_ROLLOUT_COMPLETE && view.counts.deferred == 0);
+           (view.phase == HUB_ROLLOUT_COMPLETE && view.counts.deferred == 0 &&
+               view.counts.pending == 0);
 }
 
 /* Its content is what it was; who governs it may be another one. */
@@ -186,7 +190,7 @@ static enum fed_err unchanged(struct incoming *in, struct rollout_subject *s)
 {
     struct rollout_version to;
 
-    if (!s->governed && (s->waiting || is_over(s)))
+    if (!s->governed && (s->waiting || rollout_is_over(s)))
         return rollout_release(in->r, s, "no policy governs the object any more", &in->ops);
     if (!s->waiting || s->waiting->queued)
         return FED_OK;
@@ -289,7 +293,14 @@ static enum fed_err written(struct incoming *in, struct rollout_subject *s)
 
 /* ---- one that is read, or that is as it was ---- */
 
-static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
+/* Read while the hub runs it is one whose type was not federated until now: all that is known of it
+ * is new to the clusters. */
+static bool is_unborn(const struct incoming *in, const struct rollout_subject *s, bool read)
+{
+    return s->unborn || (read && in->r->plan && s->governed && !s->going && !s->papers);
+}
+
+static enum fed_err loaded(struct incoming *in, struct rollout_subject *s, bool read)
 {
     enum fed_err err;
 
@@ -298,6 +309,7 @@ static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
     err = introduce(in, &s);
     if (err)
         return err;
+    s->unborn = is_unborn(in, s, read);
     s->scaled = rollout_is_scaled(in->r, in->ref, s->kind);
     err = version_of(in, s, in->bytes, generation_of(in->object), false, &s->content);
     if (err)
@@ -305,7 +317,12 @@ static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
     s->recheck = true; /* its version may be missing; nothing is written now */
     if (s->engine)
         return FED_OK;
-    s->base = s->waiting ? s->waiting->from : s->content;
+    if (s->waiting)
+        s->base = s->waiting->from;
+    else if (!s->unborn)
+        s->base = s->content;
+    if (in->r->plan)
+        rollout_look_soon(in->r);
     return FED_OK;
 }
 
@@ -389,7 +406,7 @@ static enum fed_err take(struct incoming *in, enum hub_gate_taking why)
         return err;
     if (s && s->broken) /* read anew, it is compared with what was rolled out */
         return FED_OK;
-    return why == HUB_GATE_WRITTEN ? written(in, s) : loaded(in, s);
+    return why == HUB_GATE_WRITTEN ? written(in, s) : loaded(in, s, why == HUB_GATE_LOADED);
 }
 
 static enum fed_err incoming_init(struct incoming *in, struct hub_rollouts *r,

@@ -354,6 +354,29 @@ case_queued() {
     is 'white white white' colors queue
 }
 
+# A namespace that is deleted in the middle: nobody gets the new version on its last day, nothing is left, and another one of
+# its name begins anew.
+case_deleted() {
+    everywhere deleted map red
+    policy deleted "{selector: {}, onNewChange: Queue, waves: [{name: canary, $CANARY, approval: Required}]}"
+    change map deleted blue
+    waits 2 deleted
+    change map deleted green
+    soon 30 'Queued AwaitingApproval' phases deleted
+    memberctl cluster2 -n deleted get configmap web -w -o 'jsonpath={.data.color}{"\n"}' >"$FLEET/logs/colors" &
+    local watcher=$!
+    hubctl delete namespace deleted --wait --timeout=90s
+    lacks hubctl get namespace deleted
+    soon 60 '' eval 'memberctl cluster2 get namespace deleted --ignore-not-found -o name'
+    kill "$watcher"
+    is red eval 'sort -u "$FLEET/logs/colors"'
+    is '' hubctl get rollouts -A --field-selector metadata.namespace=deleted -o name
+    space deleted
+    change map deleted green
+    soon 60 'green green green' colors deleted
+    fails 1 'has no rollout' ro status deleted
+}
+
 # ---- steering ----
 case_pause() {
     everywhere pause map red
@@ -622,6 +645,7 @@ for one in "a canary soaks, waits for approval, and then all have it:canary" \
     "cut off in the middle:cut_off" \
     "a new change takes the place of the running one:replaced" \
     "or waits for its end, and only the newest does:queued" \
+    "a namespace deleted in the middle:deleted" \
     "pause and resume:pause" \
     "abort: everybody keeps what they have:abort" \
     "undo, also of a complete one, and through a restart:undo" \
