@@ -154,6 +154,8 @@ struct hub_rollouts {
     struct rollout_writer *writers;
     struct rollout_event *events_first, **events_end;
     size_t n_events;
+    bool unread;    /* a policy is stored, and could not be taken in */
+    bool unlooked;  /* the same, and what it governs is to be looked at once it can */
     bool unsettled; /* a subject is */
     bool acted;     /* a subject's Rollout was written */
     bool broken;    /* a subject is to be read anew */
@@ -187,6 +189,9 @@ FED_MUST_USE enum fed_err rollout_ops_stage(struct hub_rollouts *r, struct rollo
 FED_MUST_USE enum fed_err rollout_policy_put(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span bytes);
 void rollout_policy_remove(struct hub_rollouts *r, const struct hub_object_ref *ref);
+/* All that are stored are known. An error: one could not be taken in, and cannot now; nobody can
+ * say what it governs, so nothing is written meanwhile. */
+FED_MUST_USE enum fed_err rollout_policies_ready(struct hub_rollouts *r);
 struct rollout_policy *rollout_policy_find(
     struct hub_rollouts *r, struct fed_span ns, struct fed_span name);
 void rollout_policies_fini(struct hub_rollouts *r);
@@ -317,6 +322,10 @@ bool rollout_is_over(const struct rollout_subject *s);
 void rollout_note_writer(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span user);
 void rollout_forget_writers(struct hub_rollouts *r);
+
+/* ---- rollout.c ---- */
+/* Policies that could not be taken in, once more. */
+void rollout_policies_retry(struct hub_rollouts *r);
 
 /* ---- step.c ---- */
 void rollout_due(struct hub_rollouts *r, struct rollout_subject *s, uint64_t in_ms);

@@ -265,6 +265,7 @@ static enum fed_err introduce(struct incoming *in, struct rollout_subject **s)
 static enum fed_err written(struct incoming *in, struct rollout_subject *s)
 {
     bool fresh = !s || !rollout_decides(s);
+    bool known = s && (s->engine || s->waiting);
     struct fed_diag diag = {""};
     enum fed_err err;
 
@@ -284,8 +285,9 @@ static enum fed_err written(struct incoming *in, struct rollout_subject *s)
             "rollouts: the change of " FED_SPAN_FMT "/" FED_SPAN_FMT " is not taken: %s",
             FED_SPAN_ARG(s->ref.ns), FED_SPAN_ARG(s->ref.name),
             diag.text[0] ? diag.text : fed_err_text(err));
-        /* What was rolled out of it is stored; of one that nobody governed before nothing is. */
-        return fresh ? err : FED_OK;
+        /* What was rolled out of it is stored, and is compared with it once it can be read again.
+         * Of one that never was nothing is stored: the write must not be, either. */
+        return known ? FED_OK : err;
     }
     rollout_due(in->r, s, 0);
     return FED_OK;
@@ -431,6 +433,8 @@ enum fed_err rollout_taken(void *ctx, const struct hub_object_ref *ref, struct f
     struct incoming in;
     enum fed_err err = incoming_init(&in, r, ref, bytes);
 
+    if (!err && why == HUB_GATE_WRITTEN)
+        err = rollout_policies_ready(r);
     if (!err)
         err = take(&in, why);
     incoming_fini(&in);
@@ -441,16 +445,24 @@ enum fed_err rollout_taken(void *ctx, const struct hub_object_ref *ref, struct f
 
 /* ---- looked at again ---- */
 
-/* It gets governed as it is: that is what clusters have, and nothing starts. */
+/* It gets governed as it is: that is what clusters have, and nothing starts. When that fails nobody
+ * governs it: what clusters have is then what it said before its next change. */
 static enum fed_err adopt(struct incoming *in, struct rollout_subject *s)
 {
+    static const struct rollout_governor nobody;
     struct fed_diag diag = {""};
     enum fed_err err;
 
     s->scaled = rollout_is_scaled(in->r, in->ref, s->kind);
     err = version_of(in, s, in->bytes, generation_of(in->object), true, &s->base);
     s->content = s->base;
-    return err ? err : rollout_ops_stage(in->r, s, &in->ops, &diag);
+    if (!err)
+        err = rollout_ops_stage(in->r, s, &in->ops, &diag);
+    if (err) {
+        rollout_subject_govern(in->r, s, &nobody);
+        s->base = s->content = (struct rollout_version){0};
+    }
+    return err;
 }
 
 static enum fed_err look(struct incoming *in)

@@ -117,6 +117,9 @@ try "every page: no exception, no refusal by its policy, nothing foreign" as_adm
 try "the first view is small" as_admin firstView
 try "no serious accessibility findings, both themes" as_admin axe
 try "the grid: query, keys, table, Ctrl-K" as_admin grid
+try "the grid: a brush selects, and what it selected is a link" as_admin brush
+try "the grid: the keyboard selects as well" as_admin brushKeys
+try "the grid: a finger selects when it is told to" as_admin brushTouch
 try "what is dangerous shows what it touches, and wants the name" as_admin typedName
 try "a viewer is offered nothing that it may not do" case_viewer
 try "pictures of each page, none too wide" as_admin screenshots

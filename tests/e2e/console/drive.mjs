@@ -2,7 +2,8 @@
 //   BASE, CODE   the hub's address, a one-time code; BROWSER the program
 //   OBJECT, ROLLOUT, CLUSTER, JOINING  what the suite made; SHOTS  where pictures go; TOKEN of a viewer
 import { mkdirSync } from 'node:fs';
-import { confirmByKeyboard, go, open, require, settled, signIn, tabTo } from './browser.mjs';
+import { check, confirmByKeyboard, go, open, require, settled, signIn, tabTo } from './browser.mjs';
+import * as fleetCases from './fleet.mjs';
 
 const { BASE, CODE, OBJECT, ROLLOUT, CLUSTER, JOINING, SHOTS, TOKEN } = process.env;
 
@@ -10,6 +11,7 @@ const PAGES = {
   overview: '/',
   grid: '/grid?group=region',
   table: '/grid?view=table',
+  selection: '/grid?q=shop-*&sel=shop-000000*3_*7',
   cluster: `/clusters/${CLUSTER}`,
   objects: '/objects',
   'objects-of-kind': '/objects?kind=federatedconfigmaps',
@@ -23,10 +25,6 @@ const PAGES = {
   audit: '/audit',
   settings: '/settings',
 };
-
-function check(condition, what) {
-  if (!condition) throw new Error(what);
-}
 
 async function noTrouble({ page, trouble }) {
   check(trouble.length === 0, `${page.url()}: ${trouble.join('\n')}`);
@@ -191,7 +189,7 @@ async function firstView(at) {
   check(sizes.js > 0 && sizes.js <= 80_000 && sizes.all <= 100_000, `first view: ${JSON.stringify(sizes)}`);
 }
 
-const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView };
+const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView, ...fleetCases };
 
 const name = process.argv[2];
 const at = await open();
