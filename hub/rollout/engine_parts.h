@@ -139,10 +139,12 @@ struct hub_rollout {
     char uid[64];
 };
 
-/* ---- engine.c ---- */
+/* ---- engine_clock.c ---- */
 void rollout_clock(struct hub_rollout *r, struct hub_rollout_now now);
 void rollout_clock_start(struct hub_rollout *r, struct hub_rollout_now now);
 int64_t rollout_unix_s(const struct hub_rollout *r, int64_t ms); /* 0 of 0 */
+
+/* ---- engine.c ---- */
 struct fed_span rollout_name(const struct rollout_slot *slot);
 struct rollout_slot *rollout_find(const struct hub_rollout *r, struct fed_span cluster);
 void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer);
