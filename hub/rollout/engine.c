@@ -162,6 +162,8 @@ static void slot_reset(struct hub_rollout *r, struct rollout_slot *slot)
     slot->wave = ROLLOUT_NO_WAVE;
     slot->since_ms = 0;
     slot->wait_ms = 0;
+    slot->hold_ms = 0;
+    slot->kept = false;
 }
 
 static enum fed_err slot_add(
@@ -360,6 +362,30 @@ bool hub_rollout_reach(struct hub_rollout *r, struct fed_span cluster, int64_t o
     else
         is_in(r, slot);
     return true;
+}
+
+/* The time for which it waited does not count. */
+void hub_rollout_hold(struct hub_rollout *r, struct fed_span cluster,
+    const struct hub_rollout_hold *hold, struct hub_rollout_now now)
+{
+    struct rollout_slot *slot = rollout_find(r, cluster);
+
+    rollout_clock(r, now);
+    if (!slot)
+        return;
+    if (slot->kept && !hold->kept && slot->wait_ms) {
+        slot->wait_ms = r->now_ms;
+        rollout_mark(r, slot, false);
+    }
+    if (hold->held != (slot->hold_ms != 0) || hold->kept != slot->kept ||
+        hold->until_unix_s != slot->hold_until_s)
+        r->due = true;
+    if (!hold->held)
+        slot->hold_ms = 0;
+    else if (slot->hold_ms == 0)
+        slot->hold_ms = r->now_ms;
+    slot->kept = hold->kept;
+    slot->hold_until_s = hold->until_unix_s;
 }
 
 static bool is_version(

@@ -32,7 +32,9 @@ static void say_running(const struct hub_rollout *r, struct hub_rollout_next *ou
         size_t n;
         const char *what;
     } parts[] = {{counts->updating, "updating"}, {turn, "pending"},
-        {counts->held, "held until a window opens"}, {tally->absent, "of these out of reach"},
+        {counts->held - tally->quiet, "held until a window opens"},
+        {tally->quiet, "held until changes of the cluster wait no longer"},
+        {tally->absent, "of these out of reach"},
         {tally->silent, "healthy but not heard of since the hub started"},
         {tally->away, "healthy but out of reach"}};
     size_t len = 0;
@@ -247,7 +249,10 @@ static void say_pending(
 {
     const struct fed_span wave = r->rules->waves[slot->wave].name;
 
-    if (rollout_zone_unknown(r, slot) && slot->held)
+    if (slot->held && slot->hold_ms != 0)
+        fed_buf_printf(
+            out, "changes of the cluster wait: its quiet window, its month's bytes, or a cordon");
+    else if (rollout_zone_unknown(r, slot) && slot->held)
         fed_buf_printf(out, "its label names no time zone that the hub knows");
     else if (slot->held)
         fed_buf_printf(out, "no window of wave " FED_SPAN_FMT " is open", FED_SPAN_ARG(wave));

@@ -180,6 +180,16 @@ const struct rollout_opening *rollout_opening(
     return opening;
 }
 
+int64_t rollout_held_until_s(struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    const struct rollout_opening *opening;
+
+    if (rollout_is_quiet(r, slot))
+        return slot->hold_until_s;
+    opening = rollout_opening(r, slot);
+    return opening && !opening->open && opening->until_s < INT64_MAX ? opening->until_s : 0;
+}
+
 /* ---- waves ---- */
 
 static int by_order(const void *a, const void *b)

@@ -133,14 +133,17 @@ static enum fed_err note(
         .reason = fed_span_text(reason_of(gated, f)),
         .message = gated->error[0] ? fed_span_text(gated->message)
                                    : sentence_of(fed_span_text(f->message), sentence)};
+    struct hub_rollout_hold hold = {
+        .held = gated->held, .kept = gated->deferred, .until_unix_s = gated->held_until_unix_s};
     int64_t since_ms = 0;
 
-    if (f->offline || gated->deferred) {
-        since_ms = f->offline ? f->since_unix_s * 1000 : sync->now.unix_ms;
+    if (f->offline) {
+        since_ms = f->since_unix_s * 1000;
         if (since_ms < sync->r->started_unix_ms)
             since_ms = sync->r->started_unix_ms;
     }
     (void)hub_rollout_reach(sync->s->engine, gated->cluster, since_ms, sync->now);
+    hub_rollout_hold(sync->s->engine, gated->cluster, &hold, sync->now);
     put_version(sync, gated, &fact.version);
     return hub_rollout_note(sync->s->engine, gated->cluster, &fact, sync->now);
 }

@@ -518,6 +518,29 @@ case_windows() {
     stays 'red red red' colors windows
     ro abort windows --yes
 }
+# A cluster's own quiet window is a closed one; a cordon, which nobody knows the end of, is absence.
+annotate_cluster() { hubctl -n kube-federation-system annotate kubefedcluster "$@" --overwrite; }
+case_quiet() {
+    everywhere quiet map red
+    policy quiet "{selector: {}, offline: {after: 2s}, waves: [{name: two, clusters: {names: [cluster1, cluster2]}}]}"
+    annotate_cluster cluster2 "fedlet.io/quiet-windows=$(date -u -d '-1 hour' +%H:%M)-$(date -u -d '+2 hours' +%H:%M)"
+    annotate_cluster cluster3 fedlet.io/cordon=true
+    change map quiet blue
+    soon 30 'blue red red' colors quiet
+    soon 30 1 count quiet held
+    soon 30 1 count quiet deferred
+    says "^cluster2 +two +Held .*ChangesHeld.*until $(date -u -d '+2 hours' +%FT%H:%M):00Z" ro status quiet --clusters
+    says '^cluster3 +rest +Deferred' ro status quiet --clusters
+    says 'held until changes of the cluster wait no longer' ro status quiet
+    stays 'blue red red' colors quiet
+    annotate_cluster cluster2 fedlet.io/quiet-windows-
+    waits 0 quiet
+    is 'blue blue red' colors quiet
+    is 1 count quiet deferred
+    annotate_cluster cluster3 fedlet.io/cordon-
+    soon 30 'blue blue blue' colors quiet
+    soon 30 0 count quiet deferred
+}
 case_refused() {
     space refused
     local bad
@@ -654,6 +677,7 @@ for one in "a canary soaks, waits for approval, and then all have it:canary" \
     "policies that conflict let nothing out, and say so:conflict" \
     "a wave without clusters holds, and says so:empty_wave" \
     "windows hold:windows" \
+    "so do the quiet windows of clusters:quiet" \
     "numbers that make no sense are refused:refused" \
     "a hub killed between the steps: each cluster gets it once:killed" \
     "watch, painted and in lines:watch"; do

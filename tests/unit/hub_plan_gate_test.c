@@ -405,7 +405,7 @@ static void test_who_has_what_is_told(void **state)
     hub_world_confirm(&g->w, "c2");
     gate_turn(g, "c3", '=');
     assert_string_equal(gated(g), "c1:sp=w c3:sp=w");
-    hub_plan_hold(g->w.plan, fed_span_text("c1"), "quiet");
+    hub_plan_hold(g->w.plan, fed_span_text("c1"), "quiet", 0);
     gate_turn_all(g, "===");
     assert_false(hub_plan_awaits_rollout(g->w.plan, FED_SPAN_LIT("c3")));
     gate_put(g, 'b', "{" GATE_DATA("2") "," GATE_ALL "}");

@@ -287,6 +287,37 @@ static const struct rollout_case rollout_cases[] = {
         "= B a b\nok b\n= phase Complete\nfleet c\n= B a b c\nok c\nwait 1h\nfleet d\n= d Held\n"
         "= next 1 cluster catches up\n",
         false},
+    {"hold: a cluster whose quiet window ends soon is waited for, and takes no place",
+        "rules {'waves':[{'name':'w','clusters':{'names':['a','b']},'maxConcurrency':1}]}\n" THREE
+        "hold a 3600\nbegin B\n= B b\n= a Held\n= why a quiet window\nok b\n= phase Running\n"
+        "= next held until changes of the cluster wait no longer\n= when 3600\nwait 59m\n= B b\n"
+        "wait 1m\nhold a -\n= B a b\nok a\n= B a b c d\nok c d\n= phase Complete\n",
+        false},
+    {"hold: one that does not end soon counts as absence, once",
+        "rules "
+        "{'offline':{'after':'10m'},'waves':[{'name':'w','clusters':{'names':['a','b']}}]}\n" THREE
+        "hold a 0\nbegin B\nok b\nwait 9m59s\n= B b\n= a Held\nwait 1s\n= a Deferred\n"
+        "= B b c d\nok c d\n= phase Complete\n= writes 6\nwait 48h\n= writes 0\n= a Deferred\n"
+        "hold a -\n= B a b c d\n",
+        true},
+    {"hold: with Hold, everybody waits for it",
+        "rules {'offline':{'after':'1m','then':'Hold'},'waves':[" CANARY "}]}\n" THREE
+        "hold a 0\nbegin B\nwait 24h\n= B none\nhold a -\n= B a\n",
+        false},
+    {"hold: one that has it already, and is healthy, is no absence",
+        "rules {'offline':{'after':'1m'},'waves':[" CANARY ",'soak':'10m'}]}\n" THREE
+        "begin B\nok a\nhold a 0\nwait 9m\n= a Healthy\n= phase Soaking\nwait 1m\n= B a b c d\n",
+        false},
+    {"hold: one that begins between the turn and the sending takes the turn back",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "hold a 600\nbegin B\n= A a b c d\nhold a -\n= B a\nwait 5m\n= a Released\n",
+        false},
+    {"hold: the way back waits, too, and nobody for it",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "begin B\nok a\nok b c d\n= phase Complete\nhold b 3600\nact undo\n= A a b c d\nok a c d\n"
+        "= phase RolledBack\nwait 50m\n= b Returning\nwait 10m\nhold b -\nwait 9m\n= b Returning\n"
+        "ok b\n= b Returned\n",
+        false},
     {"join: before its wave it gets what was before; with its wave, its turn",
         "rules {'waves':[" CANARY "}," SHOPS "}]}\n" THREE "begin B\nfleet e" SHOP
         "\n= A b c d e\nok a\n= B a b c e\nfleet f" SHOP "\n= B a b c e f\n",
