@@ -314,7 +314,7 @@ struct hub_rollout_condition {
                          CatchUpStopped */
     bool is_true;
     const char *reason;
-    char message[400]; /* with the remedy where there is one */
+    char message[600]; /* with the remedy where there is one */
 };
 size_t hub_rollout_conditions(const struct hub_rollout *rollout,
     struct hub_rollout_condition conditions[HUB_ROLLOUT_CONDITIONS_MAX]);

@@ -187,6 +187,9 @@ void rollout_wave_begin(struct hub_rollout *r, size_t wave);
 const struct rollout_opening *rollout_opening(
     struct hub_rollout *r, const struct rollout_slot *slot);
 bool rollout_zone_unknown(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* The label that names its zone in its wave, and the label's value. */
+struct fed_span rollout_zone_label(
+    const struct hub_rollout *r, const struct rollout_slot *slot, const char **value);
 /* Of one that is held: when it may go on (unix); 0: not known. */
 int64_t rollout_held_until_s(struct hub_rollout *r, const struct rollout_slot *slot);
 

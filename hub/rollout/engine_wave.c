@@ -136,6 +136,15 @@ static uint16_t zone_of(const struct hub_rollout *r, const struct rollout_slot *
     return label < r->rules->n_zone_labels ? slot->zones[label] : 0;
 }
 
+struct fed_span rollout_zone_label(
+    const struct hub_rollout *r, const struct rollout_slot *slot, const char **value)
+{
+    unsigned label = r->rules->waves[slot->wave].zone_label;
+
+    *value = r->zones[zone_of(r, slot)].name;
+    return label < r->rules->n_zone_labels ? r->rules->zone_labels[label] : fed_span_text("");
+}
+
 bool rollout_zone_unknown(const struct hub_rollout *r, const struct rollout_slot *slot)
 {
     return r->rules->waves[slot->wave].n_windows > 0 && r->zones[zone_of(r, slot)].unknown;

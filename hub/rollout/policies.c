@@ -368,8 +368,9 @@ static bool selects(
     return is;
 }
 
-/* Objects that it would govern, and does not, for others would, too. */
-static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_policy *policy)
+/* Objects that it would govern, and does not, for others would, too; *first: one of them. */
+static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_policy *policy,
+    const struct rollout_subject **first)
 {
     struct fed_map_iter it;
     size_t n = 0;
@@ -378,9 +379,11 @@ static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_polic
     while (policy->rules && fed_map_iter_next(&it)) {
         const struct rollout_subject *s = it.value;
 
-        if (s->blocked && strcmp(s->reason, ROLLOUT_CONFLICT) == 0 &&
-            fed_span_is(s->ref.ns, policy->ns) && selects(r, policy, s))
-            n++;
+        if (!s->blocked || strcmp(s->reason, ROLLOUT_CONFLICT) != 0 ||
+            !fed_span_is(s->ref.ns, policy->ns) || !selects(r, policy, s))
+            continue;
+        if (n++ == 0 || fed_span_cmp(s->ref.name, (*first)->ref.name) < 0)
+            *first = s; /* the same whatever the order of the map */
     }
     return n;
 }
@@ -390,8 +393,9 @@ static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *
 {
     struct fed_json *list = fed_json_new_array(doc);
     enum fed_err err = fed_json_set(doc, status, "conditions", list);
-    size_t n = count_conflicts(r, policy);
-    char text[200];
+    const struct rollout_subject *first;
+    size_t n = count_conflicts(r, policy, &first);
+    char text[900];
 
     if (!err)
         err = put_condition(doc, list, "Accepted", policy->rules != NULL,
@@ -399,9 +403,11 @@ static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *
     if (err || n == 0)
         return err;
     snprintf(text, sizeof text,
-        "%zu objects are selected by another policy, too: their changes wait until each names the "
-        "one that is meant by the annotation " HUB_ROLLOUT_POLICY_ANNOTATION,
-        n);
+        "%zu %s selected by another policy, too, %s " FED_SPAN_FMT
+        "%s: changes wait until the object names the one that is meant by the "
+        "annotation " HUB_ROLLOUT_POLICY_ANNOTATION ", or the selectors exclude each other",
+        n, n == 1 ? "object is" : "objects are", first->kind, FED_SPAN_ARG(first->ref.name),
+        n == 1 ? "" : " among them");
     return put_condition(doc, list, "Conflict", true, ROLLOUT_CONFLICT, text);
 }
 

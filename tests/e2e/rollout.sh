@@ -498,7 +498,7 @@ case_empty_wave() {
     policy empty '{selector: {}, waves: [{name: nobody, clusters: {selector: {matchLabels: {site: moon}}}}]}'
     change map empty blue
     wait_for 30 'the condition' is True of empty 'condition["WaveEmpty"]["status"]'
-    says 'wave nobody .*policy' of empty 'condition["WaveEmpty"]["message"]'
+    says 'wave nobody .*"site":"moon".*policy' of empty 'condition["WaveEmpty"]["message"]'
     stays 'red red red' colors empty
     # A cluster that comes into the wave is its proof.
     hubctl -n kube-federation-system label kubefedcluster cluster3 site=moon --overwrite

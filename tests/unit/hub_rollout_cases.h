@@ -256,6 +256,7 @@ static const struct rollout_case rollout_cases[] = {
     {"proof: an empty first wave holds and says so",
         "rules {'waves':[{'name':'none','clusters':{'names':['x']}}]}\n" THREE
         "begin B\nwait 24h\n= B none\n= phase Running\n= cond WaveEmpty NoClusters\n"
+        "= cond WaveEmpty none of the 4 that the object selects is in {\"names\":[\"x\"]}\n"
         "= wave none Running\nfleet x\n= B x\nok x\n= B a b c d x\n= cond WaveEmpty none\n",
         false},
     {"proof: an empty wave in the middle has that of the ones before",
@@ -271,6 +272,7 @@ static const struct rollout_case rollout_cases[] = {
         "'to':'05:00','timeZoneLabel':'tz'}]}]}\n"
         "fleet a b{'tz':'Test.Plus3'} c{'tz':'Test-Minus8'} d{'tz':'No.Where'}\nadopt A\nbegin B\n"
         "= B b\n= a Held\nok b\n= next held\n= when 7200\n= cond WindowNeverOpens InvalidTimeZone\n"
+        "= cond WindowNeverOpens label tz of cluster d is \"No.Where\"\n"
         "= why a no window\n= why d no time zone\nwait 1h59m59s\n= B b\nwait 1s\n= B a b\nok a\n"
         "wait 7h59m59s\n= B a b\nwait 1s\n= B a b c\nok c\nwait 72h\n= B a b c\n"
         "label d {}\n= d Held\nwait 15h59m59s\n= d Held\nwait 1s\n= B a b c d\n",
