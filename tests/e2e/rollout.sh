@@ -423,7 +423,13 @@ case_undo() {
     is blue hub_jsonpath undo federatedconfigmap web '{.spec.template.data.color}'
     # It is held back until somebody says otherwise, through a restart, too.
     hub_stop
+    local waiter code=0
+    fedctl rollout wait -n undo configmap/web --timeout 60s >"$FLEET/logs/away.out" 2>&1 &
+    waiter=$!
+    wait_for 30 'it to be told' grep -q 'trying again' "$FLEET/logs/away.out"
     hub_start --heartbeat-s "$HEARTBEAT_S"
+    wait "$waiter" || code=$?
+    is 1 echo "$code"
     soon 60 True ready_word cluster1
     stays 'red red red' colors undo
     ro retry undo
