@@ -101,6 +101,18 @@ case_live() {
     hub_start
 }
 
+menu() { printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: menu, namespace: shop}\nspec: {template: {data: {soup: %s}}, placement: {clusterSelector: {}}}\n' "$1" | hubctl apply -f -; }
+case_start() {
+    menu onion
+    as_admin start
+    is "shop-000003 shop-000004 shop-000005" hub_jsonpath shop rolloutpolicy menu-selected '{.spec.waves[1].clusters.names[*]}'
+    is pea hub_jsonpath shop federatedconfigmap menu '{.spec.template.data.soup}'
+    hubctl -n shop create serviceaccount arthur
+    hubctl create clusterrolebinding arthur --clusterrole=fedlet:author --serviceaccount=shop:arthur
+    drive startAsAuthor TOKEN="$(hubctl -n shop create token arthur)"
+    is "shop-000007=leek shop-000008=leek " hub_jsonpath shop federatedconfigmap menu '{range .spec.overrides[*]}{.clusterName}={.clusterOverrides[0].value} {end}'
+}
+
 hub_start
 read -r api _ <"$FLEET/hub.ports"
 export BASE=https://127.0.0.1:$api
@@ -120,6 +132,7 @@ try "the grid: query, keys, table, Ctrl-K" as_admin grid
 try "the grid: a brush selects, and what it selected is a link" as_admin brush
 try "the grid: the keyboard selects as well" as_admin brushKeys
 try "the grid: a finger selects when it is told to" as_admin brushTouch
+try "a rollout starts from a selection, by who may" case_start
 try "what is dangerous shows what it touches, and wants the name" as_admin typedName
 try "a viewer is offered nothing that it may not do" case_viewer
 try "pictures of each page, none too wide" as_admin screenshots

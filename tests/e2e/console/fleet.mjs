@@ -1,5 +1,5 @@
 // Cases of drive.mjs: the fleet as a picture, and what is selected in it.
-import { check, go, tabTo } from './browser.mjs';
+import { check, confirmByKeyboard, go, settled, tabTo } from './browser.mjs';
 
 const bar = (page) => page.getByRole('region', { name: 'Selection' });
 const selected = (page, text) => bar(page).getByText(text).waitFor();
@@ -102,4 +102,51 @@ export async function brushTouch({ browser, context }) {
   await swipe();
   await selected(page, /^4 clusters selected$/);
   await touching.close();
+}
+
+const MENU = 'federatedconfigmaps.types.kubefed.io/shop/menu';
+const plan = (page, text) => page.getByRole('region', { name: 'What would happen' }).getByText(text).waitFor();
+
+/** From a selection to a rollout: what the hub plans is said first, and the selection is its first wave. */
+export async function start({ page }) {
+  await go(page, '/grid?q=shop-*&sel=shop-000003*5');
+  await selected(page, /^3 clusters selected$/);
+  await tabTo(page, /^Start a rollout …$/);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { level: 1, name: 'Start a rollout' }).waitFor();
+  await settled(page);
+  await page.getByLabel('Kind').selectOption('ConfigMap');
+  await page.getByLabel(/^Object, as/).fill('shop/menu');
+  await page.keyboard.press('Tab');
+  await page.waitForURL(/of=federatedconfigmaps/);
+  await page.locator('input[name=path]').waitFor();
+  check((await page.locator('input[name=path]').inputValue()) === '/data/soup', 'the form begins with a field of the object');
+  await page.locator('input[name=value]').fill('pea');
+  await page.locator('input[name=canary]').fill('1');
+  await page.locator('input[name=soak]').fill('forever');
+  await page.getByRole('region', { name: 'What would happen' }).getByRole('alert').getByText(/soak/).waitFor();
+  await page.locator('input[name=soak]').fill('');
+  await page.locator('input[name=approval]').check();
+  await plan(page, 'wave canary: 1 cluster that change, of 1');
+  await plan(page, 'wave selected: 2 clusters that change, of 2');
+  await plan(page, /^wave rest: /);
+  await tabTo(page, /^Start …$/);
+  await page.keyboard.press('Enter');
+  await confirmByKeyboard(page, { typed: 'menu' });
+  await page.getByRole('heading', { level: 1, name: /^shop\/federatedconfigmap-menu-/ }).waitFor();
+  await page.locator('main > p .state', { hasText: 'AwaitingApproval' }).waitFor();
+}
+
+/** Who writes templates and no policies changes the selection alone, by the policy that governs the object. */
+export async function startAsAuthor({ page }) {
+  await go(page, `/rollouts/start?sel=shop-000007*8&of=${MENU}`);
+  const rules = page.getByLabel(/^Policy/);
+  await rules.waitFor();
+  check(!/a new one/.test(await rules.textContent()), 'an author is offered to make a policy');
+  await page.locator('input[name=value]').fill('leek');
+  await page.getByLabel(/^In the selection alone/).check();
+  await plan(page, /^2 clusters, 1 namespace, est\./);
+  await page.getByRole('button', { name: 'Start …' }).click();
+  await confirmByKeyboard(page, { typed: 'menu' });
+  await page.getByRole('heading', { level: 1, name: /^shop\/federatedconfigmap-menu-/ }).waitFor();
 }
