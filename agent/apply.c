@@ -3,7 +3,6 @@
 
 #include "agent/health.h"
 #include "agent/path.h"
-#include "agent/policy.h"
 #include "agent/render.h"
 #include "agent/trial.h"
 #include "agent/wish.h"
@@ -106,13 +105,23 @@ static void on_done(
     agent_apply_kick(apply);
 }
 
+const char *agent_apply_user(
+    const struct agent_apply *apply, const struct fed_work *work, char out[AGENT_USER_SIZE])
+{
+    struct agent_account account;
+
+    if (!agent_policy_account(apply->policy, work, &account))
+        return NULL;
+    agent_account_user(&account, out);
+    return out;
+}
+
 bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     const struct fed_kube_request *request)
 {
     struct call *call = apply->calls;
     struct fed_kube *kube = apply->ports.kube;
     struct fed_kube_request in_name = *request;
-    struct agent_account account;
     char user[AGENT_USER_SIZE];
     enum fed_err err;
 
@@ -128,10 +137,7 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->kube_call = NULL;
     call->paid = entry->retry.attempts > 0;
     entry->may_retry = false;
-    if (agent_policy_account(apply->policy, &entry->work, &account)) {
-        agent_account_user(&account, user);
-        in_name.impersonate = user;
-    }
+    in_name.impersonate = agent_apply_user(apply, &entry->work, user);
     err = kube->request(kube->ctx, &in_name, on_done, call, &call->kube_call);
     if (err) {
         call->entry = NULL;

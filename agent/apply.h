@@ -27,6 +27,7 @@
 
 #include "agent/answer.h"
 #include "agent/budget.h"
+#include "agent/policy.h"
 #include "agent/ports.h"
 #include "agent/state.h"
 
@@ -69,8 +70,10 @@ void agent_apply_resume(struct agent_apply *apply);
 
 /* What this gateway allows from now on, NULL for everything; borrowed. What an earlier policy
  * refused is tried again; what is in place and refused now stays there and is told. */
-struct agent_policy;
 void agent_apply_set_policy(struct agent_apply *apply, const struct agent_policy *policy);
+/* In whose name requests about the work's object are made, written to out; NULL: our own. */
+const char *agent_apply_user(
+    const struct agent_apply *apply, const struct fed_work *work, char out[AGENT_USER_SIZE]);
 
 /* The object of the entry as a list or watch showed it. */
 void agent_apply_seen(

@@ -199,6 +199,8 @@ static void put_back(struct agent_apply *apply, struct agent_entry *entry, enum 
     char what[AGENT_DRIFT_TEXT_MAX + 1];
 
     describe(apply, entry, seen, what);
+    if (step == AGENT_STEP_APPLY)
+        memcpy(entry->uid, seen ? seen->uid : "", seen ? sizeof entry->uid : 1);
     agent_entry_plan(
         entry, step, agent_budget_reserve(&apply->restores, AGENT_RESTORE_RATE, now_ms));
     if (fight && is_fight(fight, now_ms, entry->due_ms)) {
@@ -379,7 +381,6 @@ bool apply_drift_present(
         report_drift(apply, entry, seen);
     } else {
         put_back(apply, entry, AGENT_STEP_APPLY, seen);
-        memcpy(entry->uid, seen->uid, sizeof entry->uid);
     }
     return true;
 }
@@ -393,9 +394,8 @@ bool apply_drift_absent(struct agent_apply *apply, struct agent_entry *entry)
         report_drift(apply, entry, NULL);
         return true;
     }
-    put_back(apply, entry, AGENT_STEP_APPLY, NULL);
-    entry->uid[0] = '\0';
     entry->adopting = false;
+    put_back(apply, entry, AGENT_STEP_APPLY, NULL);
     return true;
 }
 

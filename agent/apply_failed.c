@@ -20,6 +20,9 @@ void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agen
 {
     uint32_t asked_ms = asked_s > 3600 ? 3600000u : asked_s * 1000u;
 
+    /* By then somebody else may have made an object of that name, or has. */
+    if (step == AGENT_STEP_APPLY && (!entry->uid[0] || entry->trouble == AGENT_TROUBLE_CONFLICT))
+        step = AGENT_STEP_READ;
     entry->step = (uint8_t)step;
     entry->due_ms = agent_retry_failed(&entry->retry, apply_now(apply), floor_ms, ceiling_ms,
         agent_spread(&apply->ports), asked_ms);
@@ -41,14 +44,15 @@ void apply_again(struct agent_apply *apply, struct agent_entry *entry, enum agen
     enum agent_trouble trouble, unsigned asked_s)
 {
     const struct agent_trouble_rule *rule = agent_trouble_rule(trouble);
-    unsigned attempts = entry->retry.attempts;
     uint32_t floor_ms = rule->floor_ms;
     uint32_t ceiling_ms = rule->ceiling_ms;
 
-    if (rule->content) { /* never at once: nothing has changed by itself */
-        unsigned least_s = attempts == 0 ? floor_ms / 1000 : ceiling_ms / 1000;
+    if (rule->content && !agent_trouble_rule((enum agent_trouble)entry->trouble)->content)
+        agent_retry_reset(&entry->retry); /* of another kind of trouble */
+    if (rule->content) {                  /* never at once: nothing has changed by itself */
+        unsigned least_s = entry->retry.attempts == 0 ? floor_ms / 1000 : ceiling_ms / 1000;
 
-        if (attempts + 1 >= CONTENT_TRIES) {
+        if (entry->retry.attempts + 1 >= CONTENT_TRIES) {
             floor_ms = ceiling_ms = RARE_MS;
             least_s = RARE_MS / 1000;
             entry->retry.wait_ms = 0;

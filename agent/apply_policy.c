@@ -4,7 +4,6 @@
  * That takes a rendering for each work, so it goes on a few at a time, and waits for a request that
  * is under way. */
 #include "agent/apply_inner.h"
-#include "agent/policy.h"
 #include "agent/render.h"
 
 #include <string.h>

@@ -18,6 +18,16 @@ static void refuse(
     agent_entry_set(apply->table, entry, FED_WORK_FAILED, reason, message);
 }
 
+/* The apply, after a look. One that failed before goes on with its pauses; what was in its way is
+ * over. */
+static void go_on(struct agent_apply *apply, struct agent_entry *entry)
+{
+    if (entry->trouble == AGENT_TROUBLE_NONE)
+        agent_retry_reset(&entry->retry);
+    entry->step = AGENT_STEP_APPLY;
+    entry->due_ms = apply_now(apply);
+}
+
 /* May the object that is there be made what the work asks for? */
 static void consider(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
@@ -41,7 +51,7 @@ static void consider(
         if (!entry->yielded && agent_render_retains(apply->ports.mem, entry))
             apply_start_yield(apply, entry, seen);
         else
-            agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
+            go_on(apply, entry);
     }
 }
 
@@ -54,9 +64,10 @@ static void absent(struct agent_apply *apply, struct agent_entry *entry)
     if (apply_drift_absent(apply, entry))
         return;
     entry->uid[0] = '\0';
-    entry->nothing = true;
+    /* An apply that failed may yet come to something. */
+    entry->nothing = entry->nothing || entry->trouble == AGENT_TROUBLE_NONE;
     entry->adopting = false;
-    agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
+    go_on(apply, entry);
 }
 
 static void present(

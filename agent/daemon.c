@@ -129,6 +129,7 @@ static void on_reachable(void *ctx, bool reachable)
         agent_apply_resume(d->apply);
         agent_rollback_resume(d->rollback);
         agent_observe_resume(d->observe);
+        agent_pods_resume(d->pods);
     } else {
         agent_apply_pause(d->apply);
         agent_observe_pause(d->observe);

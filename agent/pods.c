@@ -14,8 +14,7 @@
 #define AGAIN_FLOOR_MS 15000u
 #define AGAIN_CEILING_MS 600000u
 #define ILL_CEILING_MS 3600000u /* nobody counts on its numbers */
-#define RETRY_MS 10000u
-#define NEXT_MAX_S 120 /* a clock that is off delays a look by no more */
+#define NEXT_MAX_S 120          /* a clock that is off delays a look by no more */
 #define INFLIGHT_MAX 2u
 #define PAGE 100u
 #define PAGES_MAX 200u /* 20,000 pods of one workload */
@@ -143,6 +142,13 @@ static uint64_t pause_of(struct job *j)
     return pause_ms < ceiling_ms ? pause_ms : ceiling_ms;
 }
 
+/* Nobody answered, or not what was asked for. */
+static void later(struct job *j)
+{
+    j->count.next_unix_s = 0;
+    wait(j, pause_of(j));
+}
+
 static bool same(const struct fed_report_scale *a, const struct fed_report_scale *b)
 {
     return a->replicas == b->replicas && a->ready == b->ready && a->running == b->running &&
@@ -251,10 +257,9 @@ static void refused(struct job *j, const char *what, unsigned status)
     char name[AGENT_ENTRY_NAME_SIZE];
 
     fed_log(j->pods->ports.log, j->times ? FED_LOG_DEBUG : FED_LOG_WARN,
-        "%s: %s: the API server answered %u; again in %u s", agent_entry_name(j->copy, name), what,
-        status, RETRY_MS / 1000u);
-    j->times++;
-    wait(j, RETRY_MS);
+        "%s: %s: the API server answered %u; again with pauses that grow",
+        agent_entry_name(j->copy, name), what, status);
+    later(j);
 }
 
 static void on_page(
@@ -266,11 +271,11 @@ static void on_page(
     (void)diag;
     j->call = NULL;
     if (err) {
-        wait(j, RETRY_MS); /* the probe tells of a server that is away */
+        later(j); /* the probe tells of a server that is away */
     } else if (answer->status != 200) {
         refused(j, "list of its pods", answer->status);
     } else if (take_page(j, answer->body, token)) {
-        wait(j, RETRY_MS);
+        later(j);
     } else if (token[0] && j->pages < PAGES_MAX) {
         list_pods(j, fed_span_text(token));
     } else {
@@ -305,7 +310,7 @@ static void list_pods(struct job *j, struct fed_span token)
     fed_buf_fini(&path);
     if (err) {
         j->call = NULL;
-        wait(j, RETRY_MS);
+        later(j);
     }
 }
 
@@ -367,7 +372,7 @@ static void on_object(
     (void)diag;
     j->call = NULL;
     if (err) {
-        wait(j, RETRY_MS);
+        later(j);
         return;
     }
     if (answer->status == 404) { /* it is seen again when it is made again */
@@ -381,7 +386,7 @@ static void on_object(
     }
     fed_arena_init(&arena, p->ports.mem, AGENT_OBJECT_ARENA_MAX);
     if (fed_json_doc_new(&arena.alloc, &doc) || fed_json_parse(doc, answer->body, &object, NULL))
-        wait(j, RETRY_MS);
+        later(j);
     else
         read_object(j, object);
     fed_json_doc_free(doc);
@@ -408,7 +413,7 @@ static void look_at(struct job *j)
     fed_buf_fini(&path);
     if (err) {
         j->call = NULL;
-        wait(j, RETRY_MS);
+        later(j);
     }
 }
 
@@ -489,6 +494,17 @@ void agent_pods_ask(struct agent_pods *p, const struct agent_entry *entry)
     if (entry->in_manifest && entry->state == FED_WORK_APPLIED && is_ill(entry) &&
         !job_of(p, &entry->work))
         look(p, entry, now_of(p) + ILL_MS);
+}
+
+void agent_pods_resume(struct agent_pods *p)
+{
+    uint64_t due_ms = now_of(p) + LOOK_MS;
+
+    for (struct job *j = p->jobs; j; j = j->next) {
+        j->times = 0;
+        j->due_ms = j->due_ms < due_ms ? j->due_ms : due_ms;
+    }
+    arm(p);
 }
 
 void agent_pods_sync(struct agent_pods *p)

@@ -39,6 +39,8 @@ void agent_pods_look(struct agent_pods *pods, const struct agent_entry *entry);
 void agent_pods_ask(struct agent_pods *pods, const struct agent_entry *entry);
 /* Another bundle was staged: looks at what got the option, forgets what lost it. */
 void agent_pods_sync(struct agent_pods *pods);
+/* The API server is back: what it did not answer is asked for soon. */
+void agent_pods_resume(struct agent_pods *pods);
 
 /* ---- pure, for tests: one pod ---- */
 struct agent_pods_count {

@@ -306,9 +306,17 @@ static bool place_passes(
     return false;
 }
 
-static bool looks_inside(const struct agent_policy *policy)
+/* The API server takes an object for the kind that it says, where that kind is served; an override
+ * of the whole object could say another one than was judged. */
+static enum fed_err check_object(const struct agent_policy *policy, const struct fed_work *work,
+    const struct fed_json *root, struct fed_diag *diag)
 {
-    return policy->baseline || policy->images.allow.given || policy->images.deny.given;
+    if (!fed_span_eq(fed_json_string(fed_json_get(root, "kind")), work->kind))
+        return fed_diag_set(diag, FED_ERR_FORBIDDEN,
+            "the policy of this gateway does not allow an object of another kind than its work's");
+    if (!policy->baseline && !policy->images.allow.given && !policy->images.deny.given)
+        return FED_OK;
+    return policy_check_pods(policy, root, diag);
 }
 
 enum fed_err agent_policy_check(const struct agent_policy *policy, struct fed_alloc *mem,
@@ -323,14 +331,12 @@ enum fed_err agent_policy_check(const struct agent_policy *policy, struct fed_al
         return FED_OK;
     if (!kind_passes(policy, work, diag) || !place_passes(policy, work, diag))
         return FED_ERR_FORBIDDEN;
-    if (!looks_inside(policy))
-        return FED_OK;
     fed_arena_init(&arena, mem, AGENT_OBJECT_ARENA_MAX);
     err = fed_json_doc_new(&arena.alloc, &doc);
     if (!err)
         err = fed_json_parse(doc, object, &root, diag);
     if (!err)
-        err = policy_check_pods(policy, root, diag);
+        err = check_object(policy, work, root, diag);
     fed_json_doc_free(doc);
     fed_arena_fini(&arena);
     return err;

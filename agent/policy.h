@@ -10,10 +10,12 @@
  *   clusterServiceAccount: fleet/deployer
  *
  * Every key may be left out; what is not limited is allowed, deny wins over allow.
- *   kinds       KIND (of any group) or KIND.GROUP, "*" for any run of characters in each
+ *   kinds       KIND (of any group) or KIND.GROUP, "*" for any run of characters in each; an object
+ *               of another kind than its work's is never let through
  *   namespaces  the object's, or a Namespace's own name
  *   images      beginnings of whole names, up to a "/", ":" or "@", or the end; short names are
- *               completed as container runtimes do (nginx is docker.io/library/nginx). Every
+ *               completed as container runtimes do (nginx is docker.io/library/nginx), and a
+ *               registry is the same in capitals, with ":443", and as index.docker.io. Every
  *               container of whatever kind is looked at, wherever it stands in the object, and
  *               image volumes
  *   serviceAccounts  namespace (or pattern) to NAME, of that namespace, or NAMESPACE/NAME: requests

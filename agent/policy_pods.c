@@ -12,35 +12,58 @@
 
 /* ---- images ---- */
 
-/* As container runtimes read a name without registry (distribution/reference, familiar names). */
-static struct fed_span complete(struct fed_span image, char out[IMAGE_MAX])
+/* Whether the name begins with a registry, which takes len bytes (distribution/reference). */
+static bool has_registry(struct fed_span image, size_t *len)
 {
-    size_t slash = fed_span_find(image, '/');
-    struct fed_span first = fed_span_sub(image, 0, slash);
-    bool has_registry = slash < image.len && (fed_span_find(first, '.') < first.len ||
-                                                 fed_span_find(first, ':') < first.len ||
-                                                 fed_span_is(first, "localhost"));
+    bool host = false;
+
+    *len = fed_span_find(image, '/');
+    for (size_t i = 0; i < *len && *len < image.len; i++)
+        host = host || image.at[i] == '.' || image.at[i] == ':' ||
+               (image.at[i] >= 'A' && image.at[i] <= 'Z');
+    return host || (*len < image.len && fed_span_is(fed_span_sub(image, 0, *len), "localhost"));
+}
+
+/* As container runtimes read a name without registry (distribution/reference, familiar names), and
+ * with one in the one way to write it. */
+static struct fed_span complete(
+    struct fed_span image, bool registry, size_t len, char out[IMAGE_MAX])
+{
+    char host[IMAGE_MAX] = "docker.io";
+    struct fed_span rest = registry ? fed_span_sub(image, len + 1, image.len) : image;
     int n;
 
-    if (has_registry)
-        return image;
-    n = snprintf(out, IMAGE_MAX, "docker.io/%s" FED_SPAN_FMT, slash == image.len ? "library/" : "",
-        FED_SPAN_ARG(image));
+    if (registry && !fed_span_to_cstr(fed_span_sub(image, 0, len), host, sizeof host)) {
+        for (char *c = host; *c; c++)
+            *c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
+        if (len > 4 && strcmp(host + len - 4, ":443") == 0)
+            host[len - 4] = '\0';
+        if (strcmp(host, "index.docker.io") == 0)
+            memmove(host, host + 6, sizeof "docker.io");
+    }
+    n = snprintf(out, IMAGE_MAX, "%s/%s" FED_SPAN_FMT, host,
+        strcmp(host, "docker.io") == 0 && fed_span_find(rest, '/') == rest.len ? "library/" : "",
+        FED_SPAN_ARG(rest));
     return n > 0 && (size_t)n < IMAGE_MAX ? fed_span_of(out, (size_t)n) : image;
 }
 
-bool agent_policy_image_below(struct fed_span prefix, struct fed_span image)
+static bool is_below(struct fed_span prefix, struct fed_span text)
 {
-    char whole[IMAGE_MAX];
-    struct fed_span text = complete(image, whole);
-
-    if (fed_span_is(prefix, "*"))
-        return true;
     if (text.len < prefix.len || memcmp(text.at, prefix.at, prefix.len) != 0)
         return false;
     if (text.len == prefix.len || prefix.at[prefix.len - 1] == '/')
         return true;
     return text.at[prefix.len] == '/' || text.at[prefix.len] == ':' || text.at[prefix.len] == '@';
+}
+
+bool agent_policy_image_below(struct fed_span prefix, struct fed_span image)
+{
+    char whole[IMAGE_MAX];
+    size_t len;
+    bool registry = has_registry(image, &len);
+
+    return fed_span_is(prefix, "*") || (registry && is_below(prefix, image)) ||
+           is_below(prefix, complete(image, registry, len, whole));
 }
 
 static bool image_passes(

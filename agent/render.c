@@ -20,7 +20,8 @@ enum fed_err agent_render_apply(struct agent_state *state, const struct agent_en
         fed_diag_set(diag, err, "the template is missing in the agent's state");
         goto done;
     }
-    err = fed_render_work(state->mem, &work, fed_buf_span(&blob), out, diag);
+    err = fed_render_work_onto(
+        state->mem, &work, fed_span_text(entry->uid), fed_buf_span(&blob), out, diag);
     if (err)
         *reason = work.overrides.len > 0 ? "ApplyOverridesFailed" : "ComputeResourceFailed";
 done:

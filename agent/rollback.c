@@ -230,6 +230,7 @@ static void on_object(
 
 static void read_object(struct agent_rollback *r, struct agent_entry *entry)
 {
+    char user[AGENT_USER_SIZE];
     struct fed_buf path;
     enum fed_err err;
 
@@ -242,6 +243,7 @@ static void read_object(struct agent_rollback *r, struct agent_entry *entry)
             &(struct fed_kube_request){.method = "GET",
                 .path = fed_buf_cstr(&path),
                 .accept = agent_apply_accept(&entry->work),
+                .impersonate = agent_apply_user(r->apply, &entry->work, user),
                 .timeout_ms = TIMEOUT_MS},
             on_object, r, &r->call);
     fed_buf_fini(&path);

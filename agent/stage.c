@@ -571,8 +571,10 @@ static void adopt_trial(struct staging *s, struct swap *swap)
 static void adopt_swap(struct staging *s, struct swap *swap)
 {
     struct agent_entry *entry = swap->entry;
-    /* What was refused (a label, an object of somebody else) is looked at again first. */
-    bool look = !agent_entry_is_held_to(entry) || !entry->uid[0] || entry->state == FED_WORK_FAILED;
+    /* What was refused (a label, an object of somebody else) is looked at again first, and so is
+     * what nobody looked at. */
+    bool look = !agent_entry_is_held_to(entry) || is_held(&entry->work) || !entry->uid[0] ||
+                entry->state == FED_WORK_FAILED;
     uint8_t *block = entry->block;
     size_t block_len = entry->block_len;
 

@@ -49,6 +49,7 @@ static const struct { /* the first that fits */
     {0, "denied the request", AGENT_TROUBLE_DENIED}, /* webhooks choose their status */
     {0, "denied request", AGENT_TROUBLE_DENIED},     /* ValidatingAdmissionPolicy */
     {422, "Too long: ", AGENT_TROUBLE_TOO_LARGE},
+    {422, "metadata.uid: ", AGENT_TROUBLE_CONFLICT}, /* another object than the one we know */
     {401, NULL, AGENT_TROUBLE_SERVER},
     {408, NULL, AGENT_TROUBLE_SERVER},
 };

@@ -259,8 +259,12 @@ static enum fed_err open_traffic(struct service *s, struct fed_diag *diag)
 
 static enum fed_err open_plan(struct service *s, struct fed_diag *diag)
 {
-    struct hub_rollouts_options options = {
-        .mem = s->mem, .loop = s->loop, .log = &s->log, .objects = s->objects, .fs = &s->fs};
+    struct hub_rollouts_options options = {.mem = s->mem,
+        .loop = s->loop,
+        .log = &s->log,
+        .objects = s->objects,
+        .fs = &s->fs,
+        .crypto = &s->crypto};
     struct hub_gates gates;
     enum fed_err err = hub_rollouts_open(&options, &s->rollouts, diag);
 

@@ -174,6 +174,8 @@ struct fed_link_server_request {
     struct fed_span payload;
     bool observe; /* asks to be notified; answer with fed_link_answer as usual, the observation
                      stands if the code is 2.05 */
+    bool again;   /* it was answered before and comes once more: whichever of the answers arrives
+                     first is taken, so nothing follows from this one */
 };
 struct fed_link_server_events {
     void *ctx;

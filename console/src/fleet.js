@@ -84,4 +84,5 @@ export function groupBy(fleet, indices, key) {
 
 /** The store: the columns stay the same while clusters neither come nor leave; revision moves with each change. */
 export const fleet = signal(EMPTY);
+export const clusterNames = () => fleet.peek().names;
 export const revision = signal(0);

@@ -1,5 +1,6 @@
 // The federated types of this hub, from its FederatedTypeConfigs.
 import { get, resourcePath, SYSTEM } from './api.js';
+import { listPages } from './list.js';
 import { useGet } from './ui/use.js';
 
 const CONFIGS = 'federatedtypeconfigs.core.kubefed.io';
@@ -27,18 +28,16 @@ export function useKinds() {
 export const loadKinds = async () => typesOf(await get(path));
 
 export const kindPath = (type, namespace, name) => resourcePath(type.group, type.version, type.resource, namespace, name);
-/** How many objects of each kind loadObjects looks at. */
-export const OF_KIND = 500;
 
-/** [{ type, items, more }]: the first objects of every kind, none of one that the user may not list. */
-export async function loadObjects(signal) {
+/** [{ type, items, left, hidden }]: the first pages of objects of every kind; none, and hidden, of one that the user may not list. */
+export async function loadObjects(signal, { pages = 1, namespace } = {}) {
   const found = [];
-  for (const type of await loadKinds()) {
-    const list = await get(`${kindPath(type)}?limit=${OF_KIND}`, { signal }).catch((error) => {
-      if (error.status === 403) return { items: [], metadata: {} };
+  for (const type of (await loadKinds()).filter((one) => !namespace || one.namespaced)) {
+    const list = await listPages(kindPath(type, namespace), signal, pages).catch((error) => {
+      if (error.status === 403) return { items: [], left: 0, hidden: true };
       throw error;
     });
-    found.push({ type, items: list.items, more: Boolean(list.metadata.continue) });
+    found.push({ type, ...list });
   }
   return found;
 }

@@ -240,7 +240,8 @@ static void serve_bundle(const struct call *call)
     } else if (err) {
         answer_err(call, err, NULL);
     } else {
-        note_answered(call, target);
+        if (!call->request->again)
+            note_answered(call, target);
         if (fed_link_bundle_query_kept(call->request->query))
             gateway_mark_kept(call->session);
         answer(call, FED_LINK_CONTENT, fed_buf_span(&body));

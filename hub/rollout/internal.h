@@ -142,7 +142,8 @@ struct hub_rollouts {
     struct hub_subscription *subscriptions[4];
     struct hub_kind_hooks inner; /* of federated kinds */
     struct fed_timer *timer;
-    uint64_t timer_ms; /* when it fires; UINT64_MAX: it is not set */
+    uint8_t name_key[FED_DIGEST_SIZE]; /* name.c */
+    uint64_t timer_ms;                 /* when it fires; UINT64_MAX: it is not set */
     int64_t started_unix_ms;
     struct rollout_policy **policies; /* by namespace and name */
     size_t n_policies, cap_policies;
@@ -151,6 +152,8 @@ struct hub_rollouts {
     struct rollout_writer *writers;
     struct rollout_event *events_first, **events_end;
     size_t n_events;
+    bool unread;    /* a policy is stored, and could not be taken in */
+    bool unlooked;  /* the same, and what it governs is to be looked at once it can */
     bool unsettled; /* a subject is */
     bool acted;     /* a subject's Rollout was written */
     bool broken;    /* a subject is to be read anew */
@@ -184,6 +187,9 @@ FED_MUST_USE enum fed_err rollout_ops_stage(struct hub_rollouts *r, struct rollo
 FED_MUST_USE enum fed_err rollout_policy_put(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span bytes);
 void rollout_policy_remove(struct hub_rollouts *r, const struct hub_object_ref *ref);
+/* All that are stored are known. An error: one could not be taken in, and cannot now; nobody can
+ * say what it governs, so nothing is written meanwhile. */
+FED_MUST_USE enum fed_err rollout_policies_ready(struct hub_rollouts *r);
 struct rollout_policy *rollout_policy_find(
     struct hub_rollouts *r, struct fed_span ns, struct fed_span name);
 void rollout_policies_fini(struct hub_rollouts *r);
@@ -216,10 +222,15 @@ struct hub_object_ref rollout_paper_ref(
 struct hub_rollout_options rollout_engine_options(
     struct hub_rollouts *r, const struct rollout_subject *s);
 
+/* ---- name.c ---- */
+FED_MUST_USE enum fed_err rollout_names_open(struct hub_rollouts *r, struct fed_diag *diag);
+/* Name of the content of an object that is s's (NULL: of no known one); its canonical bytes are
+ * appended to out. Errors of hub_rollout_content, and of crypto; then out is as it was. */
+FED_MUST_USE enum fed_err rollout_content_of(struct hub_rollouts *r,
+    const struct rollout_subject *s, struct fed_span object, bool scaled, struct fed_digest *name,
+    struct fed_buf *out);
+
 /* ---- rows.c ---- */
-/* The digest of an object's content; its canonical bytes are appended to out. */
-FED_MUST_USE enum fed_err rollout_content_of(struct hub_rollouts *r, struct fed_span object,
-    bool scaled, struct fed_digest *digest, struct fed_buf *out);
 /* Whether a ReplicaSchedulingPreference scales it. */
 bool rollout_is_scaled(struct hub_rollouts *r, const struct hub_object_ref *ref, const char *kind);
 /* Sees to it that these bytes are stored as a version, with what ops commits. */
@@ -301,6 +312,10 @@ bool rollout_decides(const struct rollout_subject *s);
 void rollout_note_writer(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span user);
 void rollout_forget_writers(struct hub_rollouts *r);
+
+/* ---- rollout.c ---- */
+/* Policies that could not be taken in, once more. */
+void rollout_policies_retry(struct hub_rollouts *r);
 
 /* ---- step.c ---- */
 void rollout_due(struct hub_rollouts *r, struct rollout_subject *s, uint64_t in_ms);

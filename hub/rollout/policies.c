@@ -135,6 +135,33 @@ enum fed_err rollout_policy_put(
     return err;
 }
 
+struct rereading {
+    struct hub_rollouts *r;
+    enum fed_err err;
+};
+
+static bool reread(void *ctx, const struct hub_object *object)
+{
+    struct rereading *reading = ctx;
+
+    reading->err = rollout_policy_put(reading->r, &object->ref, object->bytes);
+    return !reading->err;
+}
+
+enum fed_err rollout_policies_ready(struct hub_rollouts *r)
+{
+    struct rereading reading = {.r = r};
+    enum fed_err err;
+
+    if (!r->unread)
+        return FED_OK;
+    err = hub_objects_list(
+        r->objects, fed_span_text(HUB_ROLLOUT_POLICIES), fed_span_text(""), NULL, reread, &reading);
+    err = err ? err : reading.err;
+    r->unread = err != FED_OK;
+    return err;
+}
+
 /* Objects that it governed are to be looked at again before anything else. */
 void rollout_policy_remove(struct hub_rollouts *r, const struct hub_object_ref *ref)
 {
@@ -207,7 +234,7 @@ void rollout_govern(struct hub_rollouts *r, const struct hub_object_ref *ref,
     size_t n = 0;
     size_t i;
 
-    *out = (struct rollout_governor){NULL};
+    *out = (struct rollout_governor){.policy = NULL};
     if (fed_json_is_string(named)) {
         if (fed_json_string(named).len > 0)
             by_name(r, ref, fed_json_string(named), out);

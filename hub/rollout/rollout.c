@@ -51,7 +51,7 @@ static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
 
 struct looking {
     struct hub_rollouts *r;
-    struct fed_span ns;
+    struct fed_span ns;   /* empty: all */
     struct fed_span name; /* empty: all of the namespace */
 };
 
@@ -61,7 +61,7 @@ static void look_at(void *ctx, const struct hub_object_ref *ref)
     struct hub_planned_type type;
     enum fed_err err;
 
-    if (!fed_span_eq(ref->ns, looking->ns) ||
+    if ((looking->ns.len && !fed_span_eq(ref->ns, looking->ns)) ||
         (looking->name.len && !fed_span_eq(ref->name, looking->name)) ||
         hub_plan_type(looking->r->plan, ref->resource, &type) ||
         strcmp(type.target_kind, "Namespace") == 0) /* those are never governed */
@@ -95,12 +95,29 @@ static void on_policy(void *ctx, const struct hub_change *change)
         rollout_policy_remove(r, &change->ref);
     else
         err = rollout_policy_put(r, &change->ref, change->bytes);
-    if (err)
+    if (err) {
         fed_log(r->log, FED_LOG_ERROR,
             "rollouts: cannot take in RolloutPolicy " FED_SPAN_FMT "/" FED_SPAN_FMT
-            ": %s; it counts from its next change on",
-            FED_SPAN_ARG(change->ref.ns), FED_SPAN_ARG(change->ref.name), fed_err_text(err));
+            ": %s; no federated object can be written until that is done; next try in %u s",
+            FED_SPAN_ARG(change->ref.ns), FED_SPAN_ARG(change->ref.name), fed_err_text(err),
+            ROLLOUT_RETRY_MS / 1000u);
+        r->unread = r->unlooked = true;
+        rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
+        return;
+    }
     look_at_all(r, change->ref.ns, fed_span_text(""));
+}
+
+void rollout_policies_retry(struct hub_rollouts *r)
+{
+    if (!r->unlooked)
+        return;
+    if (rollout_policies_ready(r)) {
+        rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
+        return;
+    }
+    r->unlooked = false;
+    look_at_all(r, fed_span_text(""), fed_span_text(""));
 }
 
 /* What a scheduler maintains is left out of the content from now on, or not any more. */
@@ -256,6 +273,8 @@ enum fed_err hub_rollouts_open(
     r->member = (struct hub_objects_member){.ctx = r, .prepare = on_prepare, .ended = on_ended};
     hub_objects_join(r->objects, &r->member);
     err = options->loop->timer_new(options->loop->ctx, rollout_timer, r, &r->timer);
+    if (!err)
+        err = rollout_names_open(r, diag);
     if (!err)
         err = load(r, diag);
     if (!err)

@@ -20,12 +20,6 @@ static struct fed_span version_key(
     return fed_span_of(key, (size_t)n + FED_DIGEST_SIZE);
 }
 
-enum fed_err rollout_content_of(struct hub_rollouts *r, struct fed_span object, bool scaled,
-    struct fed_digest *digest, struct fed_buf *out)
-{
-    return hub_rollout_content(r->mem, object, scaled, out, digest);
-}
-
 bool rollout_is_scaled(struct hub_rollouts *r, const struct hub_object_ref *ref, const char *kind)
 {
     struct hub_object_ref preference = {FED_SPAN_LIT(PREFERENCES), ref->ns, ref->name};

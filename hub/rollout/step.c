@@ -290,6 +290,7 @@ static enum fed_err reread_uid(
 /* Its memory is what is stored. Answers may be others than before: the plan asks for all. */
 static void recover(struct hub_rollouts *r, struct rollout_subject *s)
 {
+    static const struct rollout_governor nobody;
     struct fed_diag diag = {""};
     struct rereading reading = {.r = r, .s = s, .diag = &diag};
     struct fed_buf bytes;
@@ -312,7 +313,9 @@ static void recover(struct hub_rollouts *r, struct rollout_subject *s)
     if (!err)
         err = rollout_taken(r, &s->ref, fed_buf_span(&bytes), HUB_GATE_UNDONE, &governed);
     fed_buf_fini(&bytes);
-    if (err && err != FED_ERR_NOT_FOUND) {
+    if (err == FED_ERR_NOT_FOUND) {
+        rollout_subject_govern(r, s, &nobody); /* its write did not become durable */
+    } else if (err) {
         fed_log(r->log, FED_LOG_ERROR,
             "rollouts: " FED_SPAN_FMT "/" FED_SPAN_FMT
             " cannot be read again: %s; next try in %u s",
@@ -414,6 +417,7 @@ void rollout_timer(void *ctx)
     }
     if (r->recheck)
         recheck_all(r);
+    rollout_policies_retry(r);
     if (r->broken)
         rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
     step_all(r, fed_loop_now_ms(r->o.loop));

@@ -28,10 +28,12 @@ struct traffic_binding {
 struct traffic_rules {
     uint64_t monthly_bytes; /* 0: no limit */
     struct hub_windows windows;
+    int64_t through_unix_s; /* until then nothing but a cordon holds; 0: never */
+    bool cordoned;
 };
 
 enum traffic_level { TRAFFIC_WITHIN, TRAFFIC_NEAR_END, TRAFFIC_SPENT };
-enum traffic_hold { TRAFFIC_FREE, TRAFFIC_QUIET, TRAFFIC_NO_BYTES };
+enum traffic_hold { TRAFFIC_FREE, TRAFFIC_QUIET, TRAFFIC_NO_BYTES, TRAFFIC_CORDONED };
 
 struct traffic_cluster {
     char *name;
@@ -49,7 +51,7 @@ struct traffic_cluster {
     int64_t level_unix_s; /* since when */
     enum traffic_hold hold;
     int64_t hold_unix_s;
-    int64_t until_unix_s;   /* of the hold */
+    int64_t until_unix_s;   /* of the hold; 0: until somebody says so */
     uint64_t told_revision; /* with which watchers were told last */
 };
 
@@ -111,6 +113,7 @@ void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster)
 void traffic_tick(void *traffic); /* the timer's call */
 /* "quiet until 2026-11-30T17:00:00Z" */
 void traffic_put_why(const struct traffic_cluster *cluster, char *out, size_t size);
+const char *traffic_hold_reason(enum traffic_hold hold); /* "QuietWindow"; "" when free */
 
 /* ---- compose.c ---- */
 enum fed_err traffic_compose(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,

@@ -90,18 +90,20 @@ bool fed_render_sets_replicas(struct fed_alloc *mem, const struct fed_work *work
 }
 
 static enum fed_err mark_managed(
-    struct fed_json_doc *doc, struct fed_json *root, struct fed_diag *diag)
+    struct fed_json_doc *doc, struct fed_json *root, struct fed_span uid, struct fed_diag *diag)
 {
     struct fed_json *metadata = fed_json_ensure_object(doc, root, "metadata");
     struct fed_json *labels = metadata ? fed_json_ensure_object(doc, metadata, "labels") : NULL;
 
     if (!labels)
         return fed_diag_set(diag, FED_ERR_INVALID, "metadata or its labels are not an object");
+    if (uid.len > 0 && fed_json_set_string(doc, metadata, "uid", uid))
+        return FED_ERR_NOMEM;
     return fed_json_set_text(doc, labels, FED_RENDER_MANAGED_LABEL, "true");
 }
 
 static enum fed_err render(struct fed_json_doc *doc, const struct fed_work *work,
-    struct fed_span blob, struct fed_buf *out, struct fed_diag *diag)
+    struct fed_span uid, struct fed_span blob, struct fed_buf *out, struct fed_diag *diag)
 {
     struct fed_json *operations = NULL;
     struct fed_json *root = NULL;
@@ -123,12 +125,18 @@ static enum fed_err render(struct fed_json_doc *doc, const struct fed_work *work
     if (!err && (work->options & FED_WORK_RETAIN_REPLICAS) && !sets_replicas(operations))
         fed_json_remove(fed_json_get(root, "spec"), "replicas");
     if (!err)
-        err = mark_managed(doc, root, diag);
+        err = mark_managed(doc, root, uid, diag);
     return err ? err : fed_json_put(out, root);
 }
 
 enum fed_err fed_render_work(struct fed_alloc *mem, const struct fed_work *work,
     struct fed_span blob, struct fed_buf *out, struct fed_diag *diag)
+{
+    return fed_render_work_onto(mem, work, (struct fed_span){0}, blob, out, diag);
+}
+
+enum fed_err fed_render_work_onto(struct fed_alloc *mem, const struct fed_work *work,
+    struct fed_span uid, struct fed_span blob, struct fed_buf *out, struct fed_diag *diag)
 {
     struct fed_json_doc *doc;
     size_t before = out->len;
@@ -138,7 +146,7 @@ enum fed_err fed_render_work(struct fed_alloc *mem, const struct fed_work *work,
         diag->text[0] = '\0';
     if (err)
         return fed_diag_set(diag, err, "no memory for the object");
-    err = render(doc, work, blob, out, diag);
+    err = render(doc, work, uid, blob, out, diag);
     fed_json_doc_free(doc);
     if (err) {
         fed_buf_cut(out, before);

@@ -17,6 +17,11 @@
  * usable. */
 FED_MUST_USE enum fed_err fed_render_work(struct fed_alloc *mem, const struct fed_work *work,
     struct fed_span blob, struct fed_buf *out, struct fed_diag *diag);
+/* The same with metadata.uid, so that nothing but that very object can be changed by it: an API
+ * server answers 409 when there is none of the name, 422 when there is another. uid empty: as
+ * fed_render_work. */
+FED_MUST_USE enum fed_err fed_render_work_onto(struct fed_alloc *mem, const struct fed_work *work,
+    struct fed_span uid, struct fed_span blob, struct fed_buf *out, struct fed_diag *diag);
 /* Annotations of templates with this prefix are for the agent (agent/wish.h). */
 #define FED_RENDER_WISH_PREFIX "fedlet.io/"
 /* Whether a template's annotations hold something that is left out and means nothing to anybody. */

@@ -210,6 +210,47 @@ case_webhook_denies() {
 }
 try "one that says no is asked rarely, and at once about another content" case_webhook_denies
 
+# What somebody else made while ours was refused is theirs, and so is what took the place of ours.
+guarded() { # a policy of the API server that takes no "refused"
+    cat <<'YAML'
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: guard}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}]}
+  validations: [{expression: "!has(object.data) || !('k' in object.data) || object.data.k != 'refused'"}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: guard}
+spec: {policyName: guard, validationActions: [Deny]}
+YAML
+}
+case_taken() {
+    local name
+    put config swapped one
+    soon 20 one field configmap swapped '{.data.k}'
+    guarded | memberctl cluster1 apply -f -
+    denied() { ! member create configmap probe --from-literal=k=refused --dry-run=server; }
+    wait_for 20 "the policy in force" denied
+    put config taken refused
+    set_value swapped refused
+    told 20 configmap taken CreationFailed '^Denied: '
+    told 20 configmap swapped UpdateFailed '^Denied: '
+    member delete configmap swapped
+    for name in taken swapped; do
+        printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {kubefed.io/managed: "false"}}\ndata: {k: theirs}\n' $name | member create -f -
+    done
+    guarded | memberctl cluster1 delete -f -
+    for name in taken swapped; do
+        told 300 configmap $name ManagedLabelFalse 'kubefed.io/managed: false'
+        is 'theirs false' field configmap $name '{.data.k} {.metadata.labels.kubefed\.io/managed}'
+    done
+    hubctl -n shop delete federatedconfigmap taken swapped
+    for name in taken swapped; do is theirs field configmap $name '{.data.k}'; done
+}
+try "what somebody else made meanwhile is not taken" case_taken
+
 # Whatever it makes of our fields: that is not a foreign change, and nothing is applied again.
 case_webhook_mutates() {
     webhooks "$WORK/hook" Mutating loud.example.com "$HOOK/mutate" | memberctl cluster1 apply -f -

@@ -256,6 +256,26 @@ case_retry() {
     is 1 of again 'r["spec"]["number"]'
 }
 
+# A member that went back by itself does not try the same again until it is told.
+case_told() {
+    OBJECT=deployment
+    everywhere told deployment web:1
+    hubctl -n told patch federateddeployment web --type merge -p '{"spec":{"template":{"metadata":{"annotations":{"fedlet.io/health-deadline":"8s"}}}}}'
+    soon 60 'Healthy Healthy Healthy' healths told
+    policy told "{selector: {}, progressDeadline: 2m, waves: [{name: canary, $CANARY}]}"
+    hubctl -n told patch federateddeployment web --type merge \
+        -p '{"spec":{"template":{"spec":{"template":{"metadata":{"annotations":{"fake-kubelet/does":"hang"}},"spec":{"containers":[{"name":"main","image":"web:2"}]}}}}}}'
+    soon 30 web:2 image cluster1 told
+    waits 2 told
+    is RolledBack of told 'status["failures"][0]["reason"]'
+    soon 30 web:1 image cluster1 told
+    ro retry told --reason 'the registry is there again'
+    soon 30 web:2 image cluster1 told
+    waits 2 told
+    is RolledBack of told 'status["failures"][0]["reason"]'
+    is 'web:1 web:1' echo "$(image cluster2 told) $(image cluster3 told)"
+}
+
 # ---- clusters that are cut off ----
 case_deferred() {
     everywhere defer map red
@@ -596,6 +616,7 @@ for one in "a canary soaks, waits for approval, and then all have it:canary" \
     "a cluster whose pods never become ready, within the limits:within_limits" \
     "by default a failure pauses, and the next change is the cure:pause_on_failure" \
     "retry, after the cause is gone:retry" \
+    "retry of what a member took back by itself:told" \
     "a cluster that is away is deferred, and catches up:deferred" \
     "or its wave waits for it:hold" \
     "cut off in the middle:cut_off" \

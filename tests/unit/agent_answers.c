@@ -264,7 +264,7 @@ const struct agent_answer_row agent_answer_rows[] = {
         "\"field\":\"metadata.uid\"},{\"reason\":\"FieldValueInvalid\",\"message\":\"Invalid valu"
         "e: \\\"8d3c1b9e-0000-0000-0000-000000000000\\\": field is immutable\",\"field\":\"metada"
         "ta.uid\"}]},\"code\":422}",
-        INVALID, ""),
+        CONFLICT, ""),
     /* too large cm */
     HTTP(422,
         "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"mess"

@@ -126,6 +126,51 @@ static void test_never_adopted_is_never_replaced(void **state)
     world_free(w);
 }
 
+#define QUOTA "{\"kind\":\"Status\",\"message\":\"exceeded quota: small\"}"
+
+/* Made by somebody else while we could not: in time, or in place of what was ours. */
+static void test_made_by_others_meanwhile(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct world_work work = {
+            "ConfigMap", "web", "a", MAP("a", ""), NULL, i & 4 ? FED_WORK_ADOPT : 0};
+        const char *label = i & 1 || i & 4 ? "false" : "";
+        struct world *w = world_new();
+        struct world_object *map;
+
+        world_add_object(w, NS_PATH, "");
+        if (i & 2) {
+            publish(w, 7, 1, &work, 1);
+            world_assert_state(w, 0, "Applied");
+        }
+        w->refuse_path = "configmaps";
+        w->refuse_status = 403;
+        w->refuse_body = QUOTA;
+        work.blob = MAP("b", "");
+        publish(w, 7, 2, &work, 1);
+        world_pass(w, 60000);
+        world_assert_state(w, 0, i & 2 ? "Failed/Healthy UpdateFailed Quota" : "Failed/Unknown Cr");
+        map = world_object(w, MAPS "a");
+        if (map) { /* the watch is silent, or late */
+            map->used = false;
+            map->rv = ++w->next_rv;
+            if (i & 1)
+                world_event(w, map, "DELETED");
+        }
+        map = world_add_object(w, MAPS "a", label);
+        w->refuse_path = NULL;
+        world_pass(w, 3600000);
+        assert_string_equal(map->managed, label);
+        assert_string_equal(map->fields, "");
+        if (!strstr(w->hub_states[0], label[0] ? "ManagedLabelFalse" : "AlreadyExists"))
+            fail_msg("%u: the hub has \"%s\"", i, w->hub_states[0]);
+        publish(w, 7, 3, NULL, 0);
+        assert_int_equal(world_asked(w, "DELETE"), 0);
+        world_free(w);
+    }
+}
+
 /* ---- what is held, and what is kept ---- */
 
 static void test_another_policy_leaves_held_and_kept_alone(void **state)
@@ -248,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_never_adopted_is_never_removed),
         cmocka_unit_test(test_never_adopted_is_never_replaced),
+        cmocka_unit_test(test_made_by_others_meanwhile),
         cmocka_unit_test(test_another_policy_leaves_held_and_kept_alone),
         cmocka_unit_test(test_cycle_leaves_held_alone),
         cmocka_unit_test(test_namespace_of_somebody_else),

@@ -313,6 +313,36 @@ static void test_what_is_wrong(void **state)
     world_free(w);
 }
 
+/* An API server that refuses, or does not answer, is asked with pauses that grow; and at once when
+ * it is back. */
+static void test_cannot_look(void **state)
+{
+    struct world *w = begin();
+    struct world_object *object = world_object(w, WEB_PATH);
+
+    (void)state;
+    set(w, 4, 2);
+    w->pods = RUNNING "," RUNNING;
+    world_pass(w, 5000);
+    w->reader = "nobody";
+    set(w, 4, 3);
+    world_forget_requests(w);
+    world_pass_minutes(w, 60);
+    assert_in_range(world_asked(w, "GET " WEB_PATH), 5, 12);
+    assert_scale(w, 4, 2, 2, 0);
+    w->reader = NULL;
+    w->api_down = true;
+    world_pass_minutes(w, 60);
+    world_forget_requests(w);
+    snprintf(
+        object->status, sizeof object->status, "{\"observedGeneration\":99,\"readyReplicas\":4}");
+    w->api_down = false;
+    world_pass(w, 20000);
+    assert_in_range(world_asked(w, "GET " WEB_PATH), 1, 3);
+    assert_scale(w, 4, 4, 4, 0);
+    world_free(w);
+}
+
 /* A kind without spec.replicas has nothing to tell. */
 static void test_no_replicas(void **state)
 {
@@ -339,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_pauses),
         cmocka_unit_test(test_full_report_says_it_again),
         cmocka_unit_test(test_option),
+        cmocka_unit_test(test_cannot_look),
         cmocka_unit_test(test_no_replicas),
     };
 

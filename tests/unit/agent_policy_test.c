@@ -89,8 +89,25 @@ static void test_kinds_and_places(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct fed_work work = work_of(rows[i].api_version, rows[i].kind, rows[i].ns, rows[i].name);
 
-        judge(rows[i].policy, &work, "{}", rows[i].word);
+        char object[100];
+
+        snprintf(object, sizeof object, "{\"kind\":\"%s\"}", rows[i].kind);
+        judge(rows[i].policy, &work, object, rows[i].word);
     }
+}
+
+/* An override of the whole object makes it another kind, sent where that kind is served. */
+static void test_kind_in_the_object(void **state)
+{
+    static const char policy[] = "{\"kinds\":{\"deny\":[\"Secret\"]}}";
+    struct fed_work work = work_of("v1", "ConfigMap", "shop", "a");
+
+    (void)state;
+    work.plural = FED_SPAN_LIT("secrets");
+    judge(policy, &work, "{\"kind\":\"ConfigMap\"}", NULL); /* the API server refuses it */
+    judge(policy, &work, "{\"kind\":\"Secret\"}", "another kind");
+    judge(policy, &work, "{\"kind\":\"ConfigMap\",\"kind\":\"Secret\"}", "another kind");
+    judge(policy, &work, "{}", "another kind");
 }
 
 static void test_images(void **state)
@@ -109,7 +126,15 @@ static void test_images(void **state)
         {"docker.io/library/nginx", "nginx:1", true}, {"docker.io/library/", "user/nginx", false},
         {"docker.io/user/", "user/nginx", true}, {"docker.io/", "localhost/nginx", false},
         {"docker.io/", "localhost:5000/nginx", false}, {"nginx", "nginx", false},
-        {"*", "what/ever", true}};
+        {"*", "what/ever", true},
+        /* The same registry, written otherwise. */
+        {"quay.io/", "QUAY.io/a", true}, {"quay.io/", "quay.io:443/a", true},
+        {"quay.io:443/", "quay.io:443/a", true}, {"quay.io/", "quay.io:8443/a", false},
+        {"docker.io/library/nginx", "docker.io/nginx:1", true},
+        {"docker.io/", "index.docker.io/user/a", true},
+        {"docker.io/library/", "index.docker.io/nginx", true},
+        /* A registry too: runtimes take what is not in lower case for a host. */
+        {"docker.io/", "INTRANET/a", false}, {"intranet/", "INTRANET/a", true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -119,7 +144,7 @@ static void test_images(void **state)
     }
 }
 
-#define POD(spec) "{\"spec\":{\"template\":{\"spec\":" spec "}}}"
+#define POD(spec) "{\"kind\":\"Deployment\",\"spec\":{\"template\":{\"spec\":" spec "}}}"
 #define ONE(container) POD("{\"containers\":[{\"name\":\"a\"},{" container "}]}")
 
 static void test_inside(void **state)
@@ -139,12 +164,15 @@ static void test_inside(void **state)
         {images, POD("{\"containers\":[],\"volumes\":[{\"image\":{\"reference\":\"bad.io/v\"}}]}"),
             "bad.io/v"},
         {images,
-            "{\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":{\"containers\":[{"
+            "{\"kind\":\"Deployment\",\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":{"
+            "\"containers\":[{"
             "\"image\":\"bad.io/cron\"}]}}}}}}",
             "bad.io/cron"},
-        {images, "{\"spec\":{\"deep\":[{\"x\":{\"containers\":[{\"image\":\"bad.io/x\"}]}}]}}",
+        {images,
+            "{\"kind\":\"Deployment\",\"spec\":{\"deep\":[{\"x\":{\"containers\":[{\"image\":\"bad."
+            "io/x\"}]}}]}}",
             "bad.io/x"},
-        {images, "{\"spec\":{\"image\":\"bad.io/no-container\"}}", NULL},
+        {images, "{\"kind\":\"Deployment\",\"spec\":{\"image\":\"bad.io/no-container\"}}", NULL},
         {baseline, ONE("\"image\":\"nginx\",\"securityContext\":{\"privileged\":false}"), NULL},
         {baseline, ONE("\"securityContext\":{\"privileged\":true}"), "privileged containers"},
         {baseline, ONE("\"securityContext\":{\"capabilities\":{\"add\":[\"NET_ADMIN\"]}}"),
@@ -169,7 +197,8 @@ static void test_inside(void **state)
                 "}"),
             "host processes"},
         {baseline,
-            "{\"metadata\":{\"annotations\":{\"container.apparmor.security.beta.kubernetes.io/"
+            "{\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{\"container.apparmor.security."
+            "beta.kubernetes.io/"
             "a\":\"unconfined\"}}}",
             "AppArmor"}};
     struct fed_work work = work_of("apps/v1", "Deployment", "shop", "web");
@@ -283,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds_and_places),
+        cmocka_unit_test(test_kind_in_the_object),
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_inside),
         cmocka_unit_test(test_accounts),

@@ -2,6 +2,7 @@
  * not, by the version that was applied. */
 #include "tests/unit/agent_world.h"
 
+#include "agent/policy.h"
 #include "proto/link/knows.h"
 
 #include <setjmp.h>
@@ -180,6 +181,27 @@ static void test_goes_back(void **state)
     assert_web(&s, "Applied/Healthy");
     assert_int_equal(rows(s.w, "b/"), 2);
     scene_fini(&s);
+}
+
+/* The last look is one in the name of the account that may look. */
+static void test_looks_as_the_account(void **state)
+{
+    struct agent_policy *policy = NULL;
+    struct scene s;
+
+    (void)state;
+    assert_int_equal(agent_policy_read(fed_alloc_system(),
+                         FED_SPAN_LIT("{\"serviceAccounts\":{\"*\":\"deployer\"}}"), &policy, NULL),
+        FED_OK);
+    begin_well(&s, "");
+    s.w->reader = "system:serviceaccount:web:deployer";
+    agent_daemon_set_policy(s.w->daemon, policy);
+    publish(&s, 2);
+    pass(&s, DEADLINE_MS + 20000);
+    assert_int_equal(version(&s), 1);
+    assert_web(&s, "Failed/Healthy RolledBack");
+    scene_fini(&s);
+    agent_policy_free(policy);
 }
 
 static void test_drift_is_put_back_to_it(void **state)
@@ -797,6 +819,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_goes_back),
+        cmocka_unit_test(test_looks_as_the_account),
         cmocka_unit_test(test_drift_is_put_back_to_it),
         cmocka_unit_test(test_outlives_the_process),
         cmocka_unit_test(test_killed_in_the_middle),

@@ -91,6 +91,7 @@ struct world {
     unsigned lists;     /* asked for */
     unsigned watched;   /* watches opened */
     unsigned fail_gets; /* so many looks at one object are answered 500 */
+    const char *reader; /* who alone may look at one object; NULL: everybody */
     bool no_kind;       /* config maps are no kind of the member */
     const char *thief;  /* a manager that changes what was applied to thief_path at once */
     const char *thief_path;

@@ -18,6 +18,7 @@ struct fed_kube_call {
     char path[600];
     char body[8192];
     bool full; /* with contents */
+    char user[100];
     fed_kube_done *done;
     void *ctx;
     struct fed_kube_call *next;
@@ -39,6 +40,7 @@ static enum fed_err request(void *ctx, const struct fed_kube_request *request, f
 
     snprintf(call->method, sizeof call->method, "%s", request->method);
     snprintf(call->path, sizeof call->path, "%s", request->path);
+    snprintf(call->user, sizeof call->user, "%s", request->impersonate ? request->impersonate : "");
     call->full = !request->accept || strcmp(request->accept, "application/json") == 0;
     assert_true(request->body.len < sizeof call->body);
     if (request->body.len > 0)
@@ -275,13 +277,42 @@ static void rob(struct world *w, struct world_object *o)
     world_event(w, o, "MODIFIED");
 }
 
+/* Takes the uid that the body names out of it: it is no field. */
+static void take_uid(char *body, char uid[40])
+{
+    static const char key[] = ",\"uid\":\"";
+    char *at = strstr(body, key);
+    size_t len = at ? strcspn(at + sizeof key - 1, "\"") : 0;
+
+    snprintf(uid, 40, "%.*s", (int)len, at ? at + sizeof key - 1 : "");
+    if (at)
+        memmove(at, at + sizeof key + len, strlen(at + sizeof key + len) + 1);
+}
+
+/* As kube-apiserver does it: 409 when there is none, 422 when it is another. */
+static unsigned refuse_uid(const struct world_object *o, const char *uid, struct fed_buf *out)
+{
+    if (!uid[0] || (o && strcmp(o->uid, uid) == 0))
+        return 0;
+    fed_buf_printf(out,
+        o ? "{\"kind\":\"Status\",\"message\":\"metadata.uid: Invalid value: field is immutable\"}"
+          : "{\"kind\":\"Status\",\"message\":\"uid mismatch\"}");
+    return o ? 422 : 409;
+}
+
 static unsigned apply_object(
-    struct world *w, const char *path, const struct fed_kube_call *call, struct fed_buf *out)
+    struct world *w, const char *path, struct fed_kube_call *call, struct fed_buf *out)
 {
     struct world_object *o = world_object(w, path);
     unsigned sum = 0;
+    unsigned status;
     char fields[80];
+    char uid[40];
 
+    take_uid(call->body, uid);
+    status = refuse_uid(o, uid, out);
+    if (status)
+        return status;
     for (const char *c = call->body; *c; c++)
         sum = sum * 31 + (unsigned char)*c;
     snprintf(fields, sizeof fields, "%zu-%u", strlen(call->body), sum);
@@ -394,7 +425,7 @@ static unsigned get_object(struct world *w, const char *path, bool full, struct 
     return 200;
 }
 
-static unsigned respond(struct world *w, const struct fed_kube_call *call, struct fed_buf *out)
+static unsigned respond(struct world *w, struct fed_kube_call *call, struct fed_buf *out)
 {
     char path[600];
 
@@ -425,6 +456,10 @@ static unsigned respond(struct world *w, const struct fed_kube_call *call, struc
     if (strcmp(call->method, "GET") == 0 && w->fail_gets > 0) {
         w->fail_gets--;
         return 500;
+    }
+    if (strcmp(call->method, "GET") == 0 && w->reader && strcmp(w->reader, call->user) != 0) {
+        status_body(out, 403, "User \\\"somebody else\\\"");
+        return 403;
     }
     if (strcmp(call->method, "GET") == 0)
         return get_object(w, path, call->full, out);

@@ -160,6 +160,8 @@ static void put_configmap(struct world *w, const char *name, size_t size)
     hub_world_put(&w->join.hub, W_CONFIGMAPS, "ns", name, json);
 }
 
+static bool asks_again; /* what was answered already */
+
 static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_link_method method,
     const char *path, const char *query, struct fed_span payload, bool observe)
 {
@@ -167,7 +169,8 @@ static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_
         .path = fed_span_text(path),
         .query = fed_span_text(query),
         .payload = payload,
-        .observe = observe};
+        .observe = observe,
+        .again = asks_again};
 
     fed_buf_clear(&w->last.body);
     w->last.answers = 0;
@@ -616,6 +619,44 @@ static void test_notify(void **state)
     assert_int_equal(session.notifications, 4);
     assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
     assert_true(view_is_present(w, &view, "cluster1"));
+    view_fini(&view);
+    end_session(w, &session);
+}
+
+/* A request comes once more, and the agent has taken its first answer: it is told of what the
+ * second one would have said. */
+static void test_notify_behind_a_repetition(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+    uint64_t first;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    first = view.now.revision;
+    put_configmap(w, "a", 101);
+    assert_int_equal(session.notifications, 1);
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    put_configmap(w, "a", 102);
+    asks_again = true;
+    for (unsigned observe = 0; observe < 2; observe++) {
+        assert_int_equal(pull(w, &session, 0, 0, observe), FED_LINK_CONTENT);
+        assert_true(has_body(fed_buf_span(&w->last.body)));
+    }
+    asks_again = false;
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2);
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    assert_true(view.now.revision > first + 1);
     view_fini(&view);
     end_session(w, &session);
 }
@@ -1278,12 +1319,17 @@ static void test_certificate(void **state)
     static struct fed_join_answer answer;
     struct world *w = *state;
     struct fed_link_session session;
+    struct fed_link_session other;
     struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info second;
     struct fed_crypto_cert_info next;
+    struct fed_crypto_cert_info again;
     struct fed_diag diag;
 
     join_cluster(w, "cluster1", &cert);
+    join_cluster(w, "cluster2", &second);
     open_session(w, &session, &cert, NULL);
+    open_session(w, &other, &second, NULL);
     assert_int_equal(certificate(w, &session, "{}"), FED_LINK_BAD_REQUEST);
     assert_int_equal(get(w, &session, "c"), FED_LINK_NOT_ALLOWED);
     join_world_pass(300 * 86400);
@@ -1296,12 +1342,23 @@ static void test_certificate(void **state)
         FED_OK);
     assert_true(fed_digest_eq(&next.public_key, &cert.public_key));
     assert_true(next.not_after_unix_s > cert.not_after_unix_s + 299 * 86400);
-    /* The hub takes its time when many ask. */
-    for (unsigned i = 0; i < GATEWAY_CERTIFICATES_PER_S; i++)
-        (void)certificate(w, &session, "");
-    assert_int_equal(w->last.code, FED_LINK_UNAVAILABLE);
+    /* Who asks in a circle gets the same again, and takes nothing from the others. */
+    for (unsigned i = 0; i < 2 * GATEWAY_CERTIFICATES_PER_S; i++)
+        assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &again, &diag),
+        FED_OK);
+    assert_true(fed_digest_eq(&again.fingerprint, &next.fingerprint));
+    /* The hub takes its time when many are to be signed. */
+    w->gateway->certificates = GATEWAY_CERTIFICATES_PER_S;
+    assert_int_equal(certificate(w, &other, ""), FED_LINK_UNAVAILABLE);
     assert_in_range(w->last.max_age_s, 10, 70);
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    w->gateway->certificates = GATEWAY_CERTIFICATES_PER_S - 1;
+    assert_int_equal(certificate(w, &other, ""), FED_LINK_CHANGED);
     end_session(w, &session);
+    end_session(w, &other);
 }
 
 /* What a certificate that has ended may do: get a new one. */
@@ -1729,6 +1786,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_time_follows_the_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify_behind_a_repetition, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_narrow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_saved_session_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_worth_saving, setup, teardown),

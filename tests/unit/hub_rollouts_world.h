@@ -15,6 +15,7 @@ struct rollout_world {
     struct hub_world w;
     struct hub_world_part part;
     struct hub_rollouts *rollouts;
+    struct fed_crypto crypto;
     struct fed_log log;
     unsigned errors; /* lines of that level */
     struct hub_gates gates;
@@ -23,9 +24,10 @@ struct rollout_world {
     struct fed_alloc mem; /* of the rollouts; refuses the one that is counted down to */
     long refuse_after;    /* < 0: never */
     bool refused;
-    uint64_t seq[3];    /* of the clusters' reports */
-    bool silent[3];     /* no reports */
-    const char *bad[3]; /* reason why its ConfigMap is not healthy; NULL: it is */
+    uint64_t seq[3];        /* of the clusters' reports */
+    bool silent[3];         /* no reports */
+    const char *bad[3];     /* reason why its ConfigMap is not healthy; NULL: it is */
+    const char *gave_up[3]; /* overrides of the work that the agent went back from; NULL: none */
 };
 
 int rollout_world_open(void **state); /* cmocka's */

@@ -370,6 +370,61 @@ static void test_quiet_window_holds_and_releases(void **state)
     assert_true(hub_world_revision(&w->hub, "c1") > before);
 }
 
+static void test_cordon_holds_until_it_is_taken_away(void **state)
+{
+    struct world *w = *state;
+    uint64_t before;
+
+    put_map(w, 1);
+    annotate(w, "c1", "{'fedlet.io/cordon':'true'}");
+    before = hub_world_revision(&w->hub, "c1");
+    put_map(w, 2);
+    assert_int_equal(hub_world_revision(&w->hub, "c1"), before);
+    sees(w, "c1", "\"held\":{\"reason\":\"Cordoned\",\"changes\":1}"); /* and no end */
+    sees(w, "c1", "\"reason\":\"Cordoned\",\"message\":\"the cluster is cordoned");
+    clock_s = MONDAY + 40 * 24 * HOUR;
+    restart(w);
+    look(w);
+    assert_int_equal(hub_world_revision(&w->hub, "c1"), before);
+    annotate(w, "c1", "{'fedlet.io/cordon':'false'}");
+    assert_true(hub_world_revision(&w->hub, "c1") > before);
+    assert_null(strstr(shown(w, "c1"), "ChangesHeld"));
+}
+
+/* Neither the window nor the spent month counts for a while; a cordon does. */
+static void test_what_waits_is_let_through(void **state)
+{
+    struct world *w = *state;
+    uint64_t before;
+
+    put_map(w, 1);
+    annotate(
+        w, "c1", "{'fedlet.io/quiet-windows':'Mon 00:00-24:00','fedlet.io/monthly-bytes':'1k'}");
+    move(w, "c1", "coap", 1000, 1000);
+    look(w);
+    before = hub_world_revision(&w->hub, "c1");
+    put_map(w, 2);
+    assert_int_equal(hub_world_revision(&w->hub, "c1"), before);
+    annotate(w, "c1",
+        "{'fedlet.io/quiet-windows':'Mon 00:00-24:00','fedlet.io/monthly-bytes':'1k',"
+        "'fedlet.io/let-through-until':'2026-11-30T13:00:00Z'}");
+    assert_true(hub_world_revision(&w->hub, "c1") > before);
+    assert_null(strstr(shown(w, "c1"), "ChangesHeld"));
+    before = hub_world_revision(&w->hub, "c1");
+    put_map(w, 3);
+    assert_true(hub_world_revision(&w->hub, "c1") > before);
+    clock_s = MONDAY + 13 * HOUR;
+    look(w);
+    before = hub_world_revision(&w->hub, "c1");
+    put_map(w, 4);
+    assert_int_equal(hub_world_revision(&w->hub, "c1"), before);
+    sees(w, "c1", "\"held\":{\"reason\":\"MonthlyBytesSpent\"");
+    annotate(w, "c1",
+        "{'fedlet.io/cordon':'true','fedlet.io/let-through-until':'2027-11-30T13:00:00Z'}");
+    assert_int_equal(hub_world_revision(&w->hub, "c1"), before);
+    sees(w, "c1", "\"held\":{\"reason\":\"Cordoned\"");
+}
+
 /* The hub was away at the end of the window, and somebody took it away meanwhile. */
 static void test_what_waited_is_let_go_after_a_start(void **state)
 {
@@ -433,6 +488,10 @@ static void test_annotations_are_checked(void **state)
         {"{'fedlet.io/monthly-bytes':'0'}", "Invalid value: \"0\""},
         {"{'fedlet.io/monthly-bytes':'99999Ti'}", "Invalid value: \"99999Ti\""},
         {"{'fedlet.io/monthly-bytes':'-1'}", "Invalid value: \"-1\""},
+        {"{'fedlet.io/cordon':'yes'}", "metadata.annotations[fedlet.io/cordon]: Invalid value: "
+                                       "\"yes\": must be true or false"},
+        {"{'fedlet.io/let-through-until':'soon'}",
+            "[fedlet.io/let-through-until]: Invalid value: \"soon\": must be a time"},
         {"{'fedlet.io/quiet-windows':''}", "Invalid value: \"\""},
         {"{'fedlet.io/quiet-windows':'Mon 08:00-18:00 Europe/Nowhere'}",
             "metadata.annotations[fedlet.io/quiet-windows]: Invalid value: \"Mon 08:00-18:00 "
@@ -473,6 +532,8 @@ int main(void)
         cmocka_unit_test(test_windows_that_are_none),
         CASE(test_counters),
         CASE(test_quiet_window_holds_and_releases),
+        CASE(test_cordon_holds_until_it_is_taken_away),
+        CASE(test_what_waits_is_let_through),
         CASE(test_what_waited_is_let_go_after_a_start),
         CASE(test_budget),
         CASE(test_annotations_are_checked),
