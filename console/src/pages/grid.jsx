@@ -6,6 +6,7 @@ import { STATES } from '../states.js';
 import { count } from '../format.js';
 import { Grid } from '../ui/grid.jsx';
 import { GroupBy, groupKey } from '../ui/groupby.jsx';
+import { ColourBy, LookLegend, useLook } from '../ui/colourby.jsx';
 import { FleetTable } from '../ui/fleettable.jsx';
 import { Legend } from '../ui/legend.jsx';
 import { Card, Page } from '../ui/parts.jsx';
@@ -45,25 +46,30 @@ export function GridPage() {
     return selection.indices.filter((at) => !have.has(at)).length;
   }, [indices, selection.indices]);
 
+  const colours = useLook(of);
+
   useEffect(() => {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
 
-  const picture = { fleet: of, indices: shown, label: 'Fleet', chosen: selection.indices, onChoose: selection.choose, touch };
+  const picture = { fleet: of, indices: shown, label: 'Fleet', chosen: selection.indices, onChoose: selection.choose, touch, look: colours.look };
   return (
     <Page title="Fleet">
       <QueryBox label="Filter clusters" hint="gw-*  region=north  tier!=test  state:offline  zone in (a, b)" error={error} />
       <div class="controls">
         <GroupBy fleet={of} />
+        <ColourBy colours={colours} />
         <button type="button" aria-pressed={table} onClick={() => setParam('view', table ? '' : 'table')}>Table <kbd>T</kbd></button>
         {!table && <button type="button" class="finger" aria-pressed={touch} onClick={() => setTouch(!touch)}>Select by finger</button>}
         <button type="button" disabled={indices.length === 0} onClick={selection.chooseAll}>Select all {count(indices.length)}</button>
         <span class="note" role="status">{count(indices.length)} of {count(of.n)} clusters</span>
       </div>
-      <Legend counts={of.counts} states={STATES} query={query} />
+      {colours.shows
+        ? <LookLegend look={colours.look} indices={shown} onChoose={selection.choose} />
+        : <Legend counts={of.counts} states={STATES} query={query} />}
       {table
-        ? <FleetTable fleet={of} indices={shown} selected={selection.names} onSelect={(at) => selection.choose([at], 'toggle')} />
+        ? <FleetTable fleet={of} indices={shown} extra={colours.shows && { head: colours.metric.text, textOf: colours.look.textOf }} selected={selection.names} onSelect={(at) => selection.choose([at], 'toggle')} />
         : <Card><Grid {...picture} group={groupKey()} height={560} /></Card>}
       <SelectionBar selection={selection} hidden={hidden} />
     </Page>

@@ -3,12 +3,13 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { create, get, remove, replace, resourcePath, rolloutPath } from '../api.js';
 import { fleet, revision } from '../fleet.js';
 import { count, plural } from '../format.js';
-import { kindName, kindPath, loadKinds, useKinds } from '../kinds.js';
+import { kindName } from '../kinds.js';
 import { planObjects, touchedText } from '../plan.js';
 import { may } from '../rights.js';
-import { BASE, navigate, params, setParam } from '../router.js';
+import { BASE, navigate, params } from '../router.js';
 import { rolloutLink } from '../rollouts.js';
 import { changedObject, NAMES_MAX, policyOf, readValue, selectorOf, wavesOf } from '../start.js';
+import { ChooseObject, loadObject } from '../ui/chooseobject.jsx';
 import { ask } from '../ui/dialog.jsx';
 import { Diff } from '../ui/diff.jsx';
 import { Card, Empty, Loaded, Page } from '../ui/parts.jsx';
@@ -169,43 +170,6 @@ function Form({ object, path, whom }) {
 }
 
 /* ---- which object ---- */
-
-function ChooseObject({ of }) {
-  const kinds = useKinds();
-  const [resource, ...rest] = of.split('/');
-  const type = kinds.data?.find((one) => kindName(one) === resource);
-  const list = useGet(type && `${kindPath(type)}?limit=${LIST_MAX}`, []);
-  return (
-    <Loaded of={kinds} what="kinds">
-      {(types) => (
-        <div class="row">
-          <label>
-            Kind{' '}
-            <select value={resource} onChange={(event) => setParam('of', event.target.value)}>
-              <option value="">choose one</option>
-              {types.filter((one) => one.namespaced && one.target !== 'Namespace').map((one) => <option key={kindName(one)} value={kindName(one)}>{one.target}</option>)}
-            </select>
-          </label>
-          {type && (
-            <label class="grow">
-              Object, as namespace/name{' '}
-              <input name="object" value={rest.join('/')} list="objects" spellcheck={false} onChange={(event) => setParam('of', [resource, event.target.value.trim()].filter(Boolean).join('/'))} />
-              <datalist id="objects">{(list.data?.items ?? []).map(({ metadata }) => <option key={metadata.uid} value={`${metadata.namespace}/${metadata.name}`} />)}</datalist>
-            </label>
-          )}
-        </div>
-      )}
-    </Loaded>
-  );
-}
-
-async function loadObject(of, signal) {
-  const [resource, namespace, name] = of.split('/');
-  const type = namespace && name && (await loadKinds()).find((one) => kindName(one) === resource);
-  if (!type) return null;
-  const path = kindPath(type, namespace, name);
-  return { path, type, object: await get(path, { signal }) };
-}
 
 function Chosen({ of, whom }) {
   const loaded = useLoaded((signal) => loadObject(of, signal), [of]);

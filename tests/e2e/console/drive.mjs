@@ -17,6 +17,8 @@ const PAGES = {
   'objects-of-kind': '/objects?kind=federatedconfigmaps',
   object: `/objects/${OBJECT}?cluster=${CLUSTER}`,
   rollouts: '/rollouts',
+  bytes: '/grid?colour=bytes',
+  waves: `/grid?colour=wave&of=${ROLLOUT}&group=region`,
   start: `/rollouts/start?sel=shop-000000*3&of=${OBJECT}`,
   rollout: `/rollouts/${ROLLOUT}`,
   drift: '/drift',

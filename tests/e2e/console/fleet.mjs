@@ -150,3 +150,38 @@ export async function startAsAuthor({ page }) {
   await confirmByKeyboard(page, { typed: 'menu' });
   await page.getByRole('heading', { level: 1, name: /^shop\/federatedconfigmap-menu-/ }).waitFor();
 }
+
+const legend = (page) => page.getByRole('list', { name: 'Clusters by colour' });
+const classOf = (page, text) => legend(page).getByRole('button', { name: text });
+
+/** By other figures: each is loaded when it is asked for, has a legend that selects, and is a column of the table. */
+export async function colours({ page }) {
+  const asked = [];
+  page.on('request', (request) => /console\/column|rollouts\/.*\/clusters/.test(request.url()) && asked.push(request.url()));
+  await go(page, '/grid');
+  check(asked.length === 0, `asked for nothing: ${asked}`);
+  const by = page.getByLabel(/^Colour by/);
+  await by.selectOption('bytes this month');
+  await classOf(page, /less than 100 kB/).waitFor();
+  await by.selectOption('version of Kubernetes');
+  await page.waitForURL(/colour=kubernetes/);
+  await classOf(page, /not known/).click();
+  await selected(page, /^4 clusters selected$/);
+  check(/ghost/.test(selectionOf(page)), `those that never came are selected: ${selectionOf(page)}`);
+  await page.keyboard.press('t');
+  await page.getByRole('columnheader', { name: 'version of Kubernetes' }).waitFor();
+  await page.keyboard.press('t');
+  await by.selectOption('wave of a rollout');
+  await page.getByLabel(/^Rollout/).selectOption(process.env.ROLLOUT);
+  await classOf(page, /canary/).click();
+  await selected(page, /^2 clusters selected$/);
+  check(asked.length > 2, `asked: ${asked}`);
+  await go(page, `/rollouts/${process.env.ROLLOUT}`);
+  await page.getByRole('link', { name: 'In the fleet' }).click();
+  await classOf(page, /Healthy/).waitFor();
+  await go(page, `/grid?colour=version&of=${process.env.OBJECT}`);
+  await classOf(page, /gen:/).first().waitFor();
+  await tabTo(page, /^Fleet\. Arrow keys/);
+  await page.keyboard.press('End');
+  await page.locator('.grid [role=status]', { hasText: /gen:/ }).waitFor({ state: 'attached' });
+}
