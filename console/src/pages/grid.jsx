@@ -6,6 +6,8 @@ import { STATES } from '../states.js';
 import { count } from '../format.js';
 import { Grid } from '../ui/grid.jsx';
 import { GroupBy, groupKey } from '../ui/groupby.jsx';
+import { lazy } from '../ui/lazy.jsx';
+import { placesOf } from '../geo.js';
 import { ColourBy, LookLegend, useLook } from '../ui/colourby.jsx';
 import { FleetTable } from '../ui/fleettable.jsx';
 import { Legend } from '../ui/legend.jsx';
@@ -13,6 +15,9 @@ import { Card, Page } from '../ui/parts.jsx';
 import { QueryBox } from '../ui/querybox.jsx';
 import { SelectionBar } from '../ui/selectionbar.jsx';
 import { useSelection } from '../ui/useselection.js';
+
+const FleetMap = lazy(() => import('../ui/map.jsx'));
+const VIEWS = { t: 'table', m: 'map' };
 
 /** What the query has; a query that cannot be read has all, and says why. */
 export function useQueried(query, of, changes) {
@@ -25,16 +30,20 @@ export function useQueried(query, of, changes) {
   }, [query, of, changes]);
 }
 
+const toggle = (view) => setParam('view', params.value.get('view') === view ? '' : view);
+
 function onKey(event) {
-  if (event.key.toLowerCase() !== 't' || event.ctrlKey || event.metaKey || event.altKey) return;
+  const view = VIEWS[event.key.toLowerCase()];
+  if (!view || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest?.('input, select, textarea, dialog')) return;
-  setParam('view', params.value.get('view') === 'table' ? '' : 'table');
+  toggle(view);
 }
 
 export function GridPage() {
   const of = fleet.value;
   const query = params.value.get('q') ?? '';
-  const table = params.value.get('view') === 'table';
+  const view = params.value.get('view') ?? '';
+  const table = view === 'table';
   const only = params.value.get('only') === '1';
   const [touch, setTouch] = useState(false);
   // A query about states has other clusters with each change; one about names has not.
@@ -47,6 +56,7 @@ export function GridPage() {
   }, [indices, selection.indices]);
 
   const colours = useLook(of);
+  const mapped = useMemo(() => placesOf(of).here > 0, [of]);
 
   useEffect(() => {
     addEventListener('keydown', onKey);
@@ -60,7 +70,8 @@ export function GridPage() {
       <div class="controls">
         <GroupBy fleet={of} />
         <ColourBy colours={colours} />
-        <button type="button" aria-pressed={table} onClick={() => setParam('view', table ? '' : 'table')}>Table <kbd>T</kbd></button>
+        {(mapped || view === 'map') && <button type="button" aria-pressed={view === 'map'} onClick={() => toggle('map')}>Map <kbd>M</kbd></button>}
+        <button type="button" aria-pressed={table} onClick={() => toggle('table')}>Table <kbd>T</kbd></button>
         {!table && <button type="button" class="finger" aria-pressed={touch} onClick={() => setTouch(!touch)}>Select by finger</button>}
         <button type="button" disabled={indices.length === 0} onClick={selection.chooseAll}>Select all {count(indices.length)}</button>
         <span class="note" role="status">{count(indices.length)} of {count(of.n)} clusters</span>
@@ -70,7 +81,7 @@ export function GridPage() {
         : <Legend counts={of.counts} states={STATES} query={query} />}
       {table
         ? <FleetTable fleet={of} indices={shown} extra={colours.shows && { head: colours.metric.text, textOf: colours.look.textOf }} selected={selection.names} onSelect={(at) => selection.choose([at], 'toggle')} />
-        : <Card><Grid {...picture} group={groupKey()} height={560} /></Card>}
+        : <Card>{view === 'map' ? <FleetMap {...picture} height={560} /> : <Grid {...picture} group={groupKey()} height={560} />}</Card>}
       <SelectionBar selection={selection} hidden={hidden} />
     </Page>
   );
