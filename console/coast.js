@@ -26,11 +26,25 @@ function packed(ring) {
   return out.length >= 8 ? out : undefined;
 }
 
+/** A ring over the line where the day changes goes on behind it, and not right across the map. The ice goes around its pole. */
+function unwrapped(ring) {
+  let turn = 0;
+  const turned = ring.map(([lon, lat], at) => {
+    const jump = at > 0 && lat > -60 ? lon - ring[at - 1][0] : 0;
+    if (Math.abs(jump) > 180) turn -= Math.sign(jump) * 360;
+    return [lon + turn, lat];
+  });
+  // Where most of it is decides on which side of the line it is drawn.
+  const lons = turned.map(([lon]) => lon);
+  const shift = 360 * Math.round((Math.min(...lons) + Math.max(...lons)) / 720);
+  return turned.map(([lon, lat]) => [lon - shift, lat]);
+}
+
 export function coastOf(topology) {
   const arcs = decodeArcs(topology);
   const { geometries } = topology.objects.land;
   const polygons = geometries.flatMap((one) => (one.type === 'MultiPolygon' ? one.arcs : [one.arcs]));
-  return polygons.flat().map((indices) => packed(ringOf(arcs, indices))).filter(Boolean);
+  return polygons.flat().map((indices) => packed(unwrapped(ringOf(arcs, indices)))).filter(Boolean);
 }
 
 /** For Vite: the module "virtual:coast". */

@@ -17,6 +17,7 @@ const PAGES = {
   'objects-of-kind': '/objects?kind=federatedconfigmaps',
   object: `/objects/${OBJECT}?cluster=${CLUSTER}`,
   rollouts: '/rollouts',
+  map: '/grid?view=map&sel=ghost-1',
   bytes: '/grid?colour=bytes',
   waves: `/grid?colour=wave&of=${ROLLOUT}&group=region`,
   start: `/rollouts/start?sel=shop-000000*3&of=${OBJECT}`,

@@ -185,3 +185,36 @@ export async function colours({ page }) {
   await page.keyboard.press('End');
   await page.locator('.grid [role=status]', { hasText: /gen:/ }).waitFor({ state: 'attached' });
 }
+
+/** Where clusters are: those with coordinates, and about there those of their region; the same selection as the grid's. */
+export async function map({ page }) {
+  await go(page, '/grid');
+  await page.keyboard.press('m');
+  await page.waitForURL(/view=map/);
+  await page.getByText(/5 with coordinates/).waitFor();
+  await page.getByText(/9 clusters not on it/).waitFor();
+  await tabTo(page, /^Fleet\. Arrow keys/);
+  const at = (text) => page.locator('.grid [role=status]', { hasText: text }).waitFor({ state: 'attached' });
+  await page.keyboard.press('Home');
+  await at('ghost-1');
+  await page.keyboard.press(' ');
+  await selected(page, /^1 cluster selected$/);
+  await page.keyboard.press('+');
+  await page.waitForURL(/at=/);
+  const { left, top, width, height } = await corners(page);
+  await drag(page, { x: left + 2, y: top + 2 }, { x: left + width - 2, y: top + height - 2 });
+  await bar(page).getByText('Which').click();
+  check((await bar(page).getByRole('link', { name: 'shop-000000' }).count()) === 0, 'what is out of sight was selected');
+  await page.getByRole('button', { name: 'To the selection' }).click();
+  const near = new URL(page.url()).searchParams.get('at');
+  check(Number(near.split('_')[2]) < 60, `the view is ${near}`);
+  await page.goto(page.url());
+  await bar(page).getByText('Which').click();
+  await bar(page).getByRole('link', { name: 'ghost-1' }).waitFor();
+  await bar(page).getByText('Which').click();
+  await page.getByRole('button', { name: 'All', exact: true }).click();
+  await page.waitForURL((url) => !url.searchParams.has('at'));
+  await drag(page, { x: left + 2, y: top + height / 2 }, { x: left + width / 3, y: top + height - 2 });
+  await selected(page, /^1 cluster selected$/);
+  check(selectionOf(page) === 'shop-000000', `the south-west is ${selectionOf(page)}`);
+}
