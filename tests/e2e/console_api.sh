@@ -292,7 +292,7 @@ case_sign_out() {
     gives 403 DELETE /console/session $(with out)
     gives 200 DELETE /console/session $(with out) -H 'x-fedlet-console: 1'
     head_has 'set-cookie: __Host-fedhub=;.*Max-Age=0'
-    wait_for 1 "the end of the stream" over out
+    WAIT_FLOOR=10 wait_for 10 "the end of the stream" over out # which looks at its rights each 15 s
     gives 401 GET /console/fleet $(with out)
     gives 200 GET /console/fleet $(with jar)
 }
@@ -488,6 +488,20 @@ case_search() {
     gives 400 GET "/console/search?q=a&limit=201" $(with jar)
 }
 
+# ==== rights in one namespace ====
+case_namespaces() {
+    hubctl create namespace apart
+    hubctl -n apart create serviceaccount una
+    hubctl -n apart create role reads --verb=get,list --resource=rollouts.fedlet.io
+    hubctl -n apart create rolebinding una --role=reads --serviceaccount=apart:una
+    hubctl -n default create rolebinding all-of-apart --clusterrole=fedlet:viewer --group=system:serviceaccounts:apart
+    sign_in una "{\"token\":\"$(hubctl -n apart create token una)\"}"
+    is 'apart default' json "' '.join(d['namespaces'])" GET /console/session $(with una)
+    is '[]' json "d['namespaces']" GET /console/session "${ADMIN[@]}"
+    hubctl -n default delete rolebinding all-of-apart
+    is 'apart' json "' '.join(d['namespaces'])" GET /console/session $(with una)
+}
+
 # ==== the audit log ====
 pages() { # pages QUERY: every record's name, newest first, through all pages of 50
     python3 - "$(url /console/audit)" "$FLEET/hub/ca.crt" "$WORK/admin" "$1" <<'PY'
@@ -635,6 +649,7 @@ try "bandwidth" case_bandwidth
 try "columns: one more figure of each cluster" case_columns
 try "about" case_about
 try "search" case_search
+try "whoever has rights in one namespace is told in which" case_namespaces
 try "the audit log in pages" case_audit
 try "the audit log rotates between two pages" case_audit_rotates
 try "guesses" case_guesses

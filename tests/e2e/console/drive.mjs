@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { check, confirmByKeyboard, go, open, require, settled, signIn, signInByToken, tabTo } from './browser.mjs';
 import * as fleetCases from './fleet.mjs';
+import * as manage from './manage.mjs';
 
 const { BASE, CODE, OBJECT, ROLLOUT, CLUSTER, JOINING, SHOTS, TOKEN } = process.env;
 
@@ -199,7 +200,7 @@ async function firstView(at) {
   check(sizes.js > 0 && sizes.js <= 80_000 && sizes.all <= 100_000, `first view: ${JSON.stringify(sizes)}`);
 }
 
-const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView, ...fleetCases };
+const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView, ...fleetCases, ...manage };
 
 const name = process.argv[2];
 const at = await open();
