@@ -196,6 +196,7 @@ try "the grid: a brush selects, and what it selected is a link" as_admin brush
 try "the grid: the keyboard selects as well" as_admin brushKeys
 try "the grid: a finger selects when it is told to" as_admin brushTouch
 try "the grid: other figures, loaded when they are asked for" as_admin colours
+try "a selection is cordoned and uncordoned" as_admin cordonMany
 try "the map: where clusters are, by pointer and keyboard" as_admin map
 try "a rollout starts from a selection, by who may" case_start
 try "what is dangerous shows what it touches, and wants the name" as_admin typedName

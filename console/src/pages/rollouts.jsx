@@ -1,6 +1,6 @@
 import { unixOf } from '../format.js';
 import { isOver, rolloutLink, useRollouts, waitsForPerson } from '../rollouts.js';
-import { may } from '../rights.js';
+import { mayAnywhere } from '../rights.js';
 import { params, setParam } from '../router.js';
 import { Age, Loaded, Page, Table, Word } from '../ui/parts.jsx';
 import { partsText, WaveBar } from '../ui/wavebar.jsx';
@@ -22,7 +22,7 @@ export default function Rollouts() {
     <Page
       title="Rollouts"
       lead="A rollout begins by itself when an object changes that a RolloutPolicy governs."
-      actions={may('update', 'types.kubefed.io', '*') && <a class="button" href="/console/rollouts/start">Start a rollout …</a>}
+      actions={mayAnywhere('update', 'types.kubefed.io', '*') && <a class="button" href="/console/rollouts/start">Start a rollout …</a>}
     >
       <div class="controls">
         <label>

@@ -218,3 +218,17 @@ export async function map({ page }) {
   await selected(page, /^1 cluster selected$/);
   check(selectionOf(page) === 'shop-000000', `the south-west is ${selectionOf(page)}`);
 }
+
+/** All of a selection at once. */
+export async function cordonMany({ page }) {
+  await go(page, '/grid?sel=shop-000008*9');
+  for (const [button, note] of [['Cordon …', 'true'], ['Uncordon …', '']]) {
+    await bar(page).getByRole('button', { name: button, exact: true }).click();
+    await confirmByKeyboard(page, { typed: '2' });
+    const has = await page.evaluate(async () => {
+      const one = await fetch('/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system/kubefedclusters/shop-000009');
+      return (await one.json()).metadata.annotations?.['fedlet.io/cordon'] ?? '';
+    });
+    check(has === note, `after ${button} the annotation is "${has}"`);
+  }
+}
