@@ -135,7 +135,7 @@ function Plan({ wish, path, whom, before }) {
     <>
       <Loaded of={plan} what="the plan">
         {(data) => data && (
-          <ul class="touches" role="status">{linesOf(data).map((line) => <li key={line}>{line}</li>)}</ul>
+          <div role="status"><ul class="touches">{linesOf(data).map((line) => <li key={line}>{line}</li>)}</ul></div>
         )}
       </Loaded>
       <h3>What is stored</h3>
