@@ -203,7 +203,6 @@ try "the grid: a finger selects when it is told to" as_admin brushTouch
 try "the grid: other figures, loaded when they are asked for" as_admin colours
 try "a selection is cordoned and uncordoned" as_admin cordonMany
 try "the map: where clusters are, by pointer and keyboard" as_admin map
-try "a rollout starts from a selection, by who may" case_start
 try "what is dangerous shows what it touches, and wants the name" as_admin typedName
 try "a viewer is offered nothing that it may not do" case_viewer
 try "a cluster is cordoned and uncordoned by keyboard" case_cordon
@@ -211,6 +210,7 @@ try "a cluster's budget and quiet windows, and sync now" case_link
 try "labels, clusters and policies: the hub's plan before they change" case_plans
 try "rights in one namespace: its pages, and no others" case_apart
 try "a list of more than 500 says so, and goes on" case_many
+try "a rollout starts from a selection, by who may" case_start
 try "pictures of each page, none too wide" as_admin screenshots
 swarm_start late 1 "$(fedctl token create --approve manual)"
 exec 6>"$FLEET/late.in"

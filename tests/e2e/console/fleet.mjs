@@ -1,5 +1,5 @@
 // Cases of drive.mjs: the fleet as a picture, and what is selected in it.
-import { check, confirmByKeyboard, go, settled, tabTo } from './browser.mjs';
+import { check, confirmByKeyboard, go, settled, signInByToken, tabTo } from './browser.mjs';
 
 const bar = (page) => page.getByRole('region', { name: 'Selection' });
 const selected = (page, text) => bar(page).getByText(text).waitFor();
@@ -139,6 +139,7 @@ export async function start({ page }) {
 
 /** Who writes templates and no policies changes the selection alone, by the policy that governs the object. */
 export async function startAsAuthor({ page }) {
+  await signInByToken(page, process.env.TOKEN);
   await go(page, `/rollouts/start?sel=shop-000007*8&of=${MENU}`);
   const rules = page.getByLabel(/^Policy/);
   await rules.waitFor();
