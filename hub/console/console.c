@@ -87,6 +87,7 @@ static const struct {
     {"stream", console_handle_stream},
     {"bandwidth", console_handle_bandwidth},
     {"audit", console_handle_audit},
+    {"audit/verify", console_handle_audit_verify},
     {"search", console_handle_search},
     {"about", console_handle_about},
 };

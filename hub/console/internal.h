@@ -102,6 +102,7 @@ void console_streams_stop(struct hub_console *console);
 enum fed_err console_handle_fleet(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_bandwidth(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_audit(struct hub_console *console, struct hub_request *r);
+enum fed_err console_handle_audit_verify(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_search(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_about(struct hub_console *console, struct hub_request *r);
 

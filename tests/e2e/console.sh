@@ -178,6 +178,7 @@ try "a cluster is cordoned and uncordoned by keyboard" case_cordon
 try "a cluster's budget and quiet windows, and sync now" case_link
 try "labels, clusters and policies: the hub's plan before they change" case_plans
 try "rights in one namespace: its pages, and no others" case_apart
+try "the audit log's chain is verified" as_admin verify
 try "a list of more than 500 says so, and goes on" case_many
 try "pictures of each page, none too wide" as_admin screenshots
 swarm_start late 1 "$(fedctl token create --approve manual)"

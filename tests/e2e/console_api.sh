@@ -510,6 +510,55 @@ case_audit() {
     ls "$FLEET/hub/audit.log.1" # the pages went over more than one file
 }
 # A place stays where it was when the file gets another number.
+# verified FIELD: of the whole log, part by part, as the page adds it up.
+verified() {
+    python3 - "$(url /console/audit/verify)" "$FLEET/hub/ca.crt" "$WORK/admin" "$1" <<'PY'
+import json, ssl, sys, urllib.parse, urllib.request
+url, ca, cert, field = sys.argv[1:]
+context = ssl.create_default_context(cafile=ca)
+context.load_cert_chain(cert + ".crt", cert + ".key")
+sums, place = {"records": 0, "unchained": 0, "breaks": 0, "parts": 0, "broken": []}, None
+while True:
+    query = "?from=" + urllib.parse.quote(place) if place else ""
+    part = json.load(urllib.request.urlopen(url + query, context=context))
+    for name in sums:
+        sums[name] += 1 if name == "parts" else part[name]
+    place = part["next"]
+    if place is None:
+        break
+print(sums[field] if field != "broken" else " ".join(b["file"] + ":" + b["why"] for b in sums[field]))
+PY
+}
+case_audit_chain() {
+    is 0 verified breaks
+    is 0 verified unchained
+    is "$(cat "$FLEET"/hub/audit.log* | grep -c .)" verified records
+    gives 400 GET '/console/audit/verify?from=0-1' "${ADMIN[@]}"
+    gives 400 GET '/console/audit/verify?from=0-0-0123456789abcdef-12' "${ADMIN[@]}"
+    gives 410 GET '/console/audit/verify?from=0-0-0123456789abcdef-' "${ADMIN[@]}"
+    gives 405 POST /console/audit/verify "${ADMIN[@]}" "${WRITE[@]}"
+    gives 403 GET /console/audit/verify $(with una)
+    # With nothing but a shell, as docs/access.md says it.
+    local last before record
+    last=$(tail -n 1 "$FLEET/hub/audit.log")
+    before=$(tail -n 2 "$FLEET/hub/audit.log" | head -n 1 | sed 's/.*"chain":"\([0-9a-f]*\)"}$/\1/')
+    record=$(sed 's/,"chain":"[0-9a-f]*"}$/}/' <<<"$last")
+    is "$(sed 's/.*"chain":"\([0-9a-f]*\)"}$/\1/' <<<"$last")" eval 'printf %s "$before$record" | sha256sum | cut -c1-32'
+    # Somebody who may write the files takes a record out of one, and the end off the other.
+    sed -i 5d "$FLEET/hub/audit.log.1"
+    is 1 verified breaks
+    says 'audit.log.1:this record was changed' verified broken
+    cp "$FLEET/hub/audit.log" "$WORK/whole.log"
+    sed '$d' "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 2 verified breaks
+    says 'audit.log:the end is not what the hub wrote last' verified broken
+    cat "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 1 verified breaks
+}
+case_chain_goes_on() {
+    hubctl create namespace behind
+    is 1 verified breaks
+}
 case_audit_rotates() {
     local next
     next=$(json "d['next']" GET '/console/audit?limit=5&resource=configmaps' "${ADMIN[@]}")
@@ -601,7 +650,9 @@ try "search" case_search
 try "whoever has rights in one namespace is told in which" case_namespaces
 try "the audit log in pages" case_audit
 try "the audit log rotates between two pages" case_audit_rotates
+try "the audit log's chain: what was taken out of it is found" case_audit_chain
 try "guesses" case_guesses
 try "no secret in files and logs" case_no_secrets
 try "a restart" case_restart
+try "the audit log's chain goes on over a restart" case_chain_goes_on
 suite_end

@@ -181,3 +181,11 @@ export async function many({ page }) {
   await page.getByText(/more policies were not looked at/).waitFor({ state: 'detached' });
   check((await page.getByRole('cell', { name: /^many-\d\/many-\d+$/ }).count()) === 510, 'not all policies are shown');
 }
+
+export async function verify({ page }) {
+  await go(page, '/audit');
+  await tabTo(page, /^Verify the chain$/);
+  await page.keyboard.press('Enter');
+  await page.getByText(/All [\d,]+ records are as the hub wrote them/).waitFor();
+  await looksWell(page, 'audit');
+}
