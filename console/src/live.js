@@ -1,6 +1,7 @@
 // The fleet as it changes: a snapshot, then deltas of the event stream; without a stream, the snapshot again and again.
 import { signal } from '@preact/signals';
 import { request, session } from './api.js';
+import { withComings } from './comings.js';
 import { applyChanges, columns, EMPTY, fleet, revision } from './fleet.js';
 
 const POLL_MS = 5000;
@@ -91,9 +92,12 @@ async function loadSnapshot() {
 /** A snapshot may be newer than what the stream says behind it. */
 function apply(change) {
   if (change.version <= fleet.value.version) return;
-  const touched = applyChanges(fleet.value, change);
+  const next = withComings(fleet.value, change);
+  const touched = applyChanges(next, change);
+  const all = next !== fleet.value;
+  if (all) fleet.value = next;
   revision.value++;
-  for (const listener of changeListeners) listener(touched);
+  for (const listener of changeListeners) listener(all ? null : touched);
 }
 
 function hear() {

@@ -13,6 +13,8 @@ struct hub_api_guest {
     /* Answers /console and what is below it; nothing was authenticated yet. As a handler of the
      * API. */
     enum fed_err (*handle)(void *ctx, struct hub_request *r);
+    /* Told of each answer of its paths, refusals included. */
+    void (*answered)(void *ctx, const struct hub_request *r, unsigned code);
     /* As fed_http_closed, for every exchange of the port. */
     void (*closed)(void *ctx, struct fed_http_exchange *exchange);
 };

@@ -171,6 +171,7 @@ static enum fed_err show_session(struct hub_console *console, struct hub_request
 
 static enum fed_err wrong(struct hub_console *console, struct hub_request *r, const char *what)
 {
+    console->counts.sign_ins[CONSOLE_WRONG]++;
     console_tries_wrong(
         &console->tries, r->http->peer_address, fed_loop_now_ms(console->options.loop));
     fed_log(console->options.log, FED_LOG_INFO,
@@ -263,6 +264,7 @@ static enum fed_err check_attempt(struct hub_console *console, struct hub_reques
     if (!fed_span_is(hub_request_content_type(r), "application/json"))
         return hub_fail(r, 415, "UnsupportedMediaType", "a sign-in is application/json");
     if (wait_s > 0) {
+        console->counts.sign_ins[CONSOLE_TURNED_AWAY]++;
         hub_fail(r, 429, "TooManyRequests", "too many sign-ins that did not count");
         r->failure.retry_after_s = wait_s;
         return FED_ERR_BUSY;
@@ -303,6 +305,7 @@ static enum fed_err sign_in(struct hub_console *console, struct hub_request *r)
         return wrong(console, r, "what the link rests on is over");
     if (err)
         return err;
+    console->counts.sign_ins[CONSOLE_ACCEPTED]++;
     r->by_session = true;
     snprintf(cookie, sizeof cookie, CONSOLE_COOKIE "=%s" COOKIE_ATTRIBUTES "; Max-Age=%lld", secret,
         (long long)console->options.session_s);

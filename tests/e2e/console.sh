@@ -95,7 +95,11 @@ case_live() {
     local pid=$!
     wait_for 30 "the page" grep -q ready "$FLEET/live.out"
     cluster ghost-5 south | hubctl create -f -
-    wait_for 20 "the new cluster on the page" grep -q seen "$FLEET/live.out"
+    wait_for 20 "the new cluster on the page" grep -q came "$FLEET/live.out"
+    hubctl -n kube-federation-system label kubefedcluster ghost-5 tier=gold
+    wait_for 20 "its label on the page" grep -q labelled "$FLEET/live.out"
+    hubctl -n kube-federation-system delete kubefedcluster ghost-5
+    wait_for 20 "that it left" grep -q left "$FLEET/live.out"
     hub_stop
     wait "$pid"
     hub_start
