@@ -109,7 +109,7 @@ async function planLabel(page) {
 
 async function planRemoved(page) {
   const dialog = await press(page, 'Remove …');
-  await shows(dialog, /objects left where they are/);
+  await shows(dialog, /objects? left where they are/);
   check((await ready(dialog).count()) === 0, 'a cluster can be removed without its name');
   await leave(page, dialog);
 }
