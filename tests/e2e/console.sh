@@ -142,7 +142,7 @@ case_plans() {
 }
 case_apart() {
     hubctl -n shop create serviceaccount una
-    hubctl -n shop create role una --verb=get,list,watch --resource=federatedconfigmaps.types.kubefed.io,rollouts.fedlet.io,rolloutpolicies.fedlet.io
+    hubctl -n shop create role una --verb=get,list,watch --resource=federatedconfigmaps.types.kubefed.io,rollouts.fedlet.io,rollouts.fedlet.io/clusters,rollouts.fedlet.io/versions,rolloutpolicies.fedlet.io
     hubctl -n shop create rolebinding una --role=una --serviceaccount=shop:una
     drive apart TOKEN="$(hubctl -n shop create token una)"
 }
