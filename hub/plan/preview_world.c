@@ -221,8 +221,10 @@ static void add_row(struct world *w, const struct plan_pair *pair,
     if (!preview_row_of(pair, cluster, wish, row, &p->messages[p->n_rows]))
         return;
     /* In its turn: the policy's budget decides when. */
-    if (newly_forbidden && preview_is_present(pair))
+    if (newly_forbidden && preview_is_present(pair)) {
         row->action = HUB_PREVIEW_REMOVE;
+        row->bytes = 0;
+    }
     if (row->action != HUB_PREVIEW_UNCHANGED && row->action != HUB_PREVIEW_REMOVING)
         p->n_rows++;
 }
