@@ -93,6 +93,11 @@ case_steer() {
     is "pause resume approve undo" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[*].action}'
     is "a look first" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[0].reason}'
 }
+case_retry() {
+    as_admin retry
+    is retry hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[-1:].action}'
+    is "once more" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[-1:].reason}'
+}
 case_viewer() {
     hubctl -n shop create serviceaccount vera
     hubctl create clusterrolebinding vera --clusterrole=fedlet:viewer --serviceaccount=shop:vera
@@ -213,5 +218,6 @@ exec 6>"$FLEET/late.in"
 echo start >&6
 try "a join is approved by keyboard" case_approve
 try "a rollout is paused, resumed, approved and rolled back by keyboard" case_steer
+try "what went back in a selection is tried again" case_retry
 try "live: a change is shown, a hub that is away is said to be" case_live
 suite_end
