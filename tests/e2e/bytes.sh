@@ -158,7 +158,7 @@ case_urgent() {
     hubctl -n shop annotate federatedconfigmap waits fedlet.io/urgent=true
     soon 20 two value waits
     lacks memberctl cluster1 -n shop get configmap new
-    hubctl -n shop delete federatedconfigmap filler2 --wait=true --timeout=30s
+    hubctl -n shop delete federatedconfigmap filler2 --wait=true --timeout=90s
     lacks memberctl cluster1 -n shop get configmap filler2
     lacks memberctl cluster1 -n shop get configmap new
 }
