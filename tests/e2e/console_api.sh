@@ -422,7 +422,7 @@ case_delivery() {
     soon 60 5 fleet_of cluster1 2
     is 1 fleet_of cluster1 5
     listen heal "/console/stream?since=$(version)"
-    hubctl -n fed delete federatedservice bad --timeout=30s
+    hubctl -n fed delete federatedservice bad --timeout=90s
     wait_for 30 "a change" grep -q '^event: fleet' "$WORK/heal.stream"
     soon 30 0 fleet_of cluster1 2
     wait_for 10 "in sync" grep -qE '"changes":\[.*\[[0-9]+,0,0,[0-9]+,0,0\]' "$WORK/heal.stream"
