@@ -305,7 +305,8 @@ static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
     if (err)
         return err;
     s->recheck = true; /* its version may be missing; nothing is written now */
-    if (s->engine)
+    rollout_lost_look(in->r, s);
+    if (s->engine || s->broken)
         return FED_OK;
     s->base = s->waiting ? s->waiting->from : s->content;
     return FED_OK;
