@@ -18,7 +18,7 @@ help:
 	@echo "make cross      static agents for aarch64, armv7, riscv64 into build/TARGET/bin/"
 	@echo "make kube       the test control plane, build/kube"
 	@echo "make bench      benchmarks: a table, and build/bench.json"
-	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each"
+	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each; FUZZ_SEED=N: with this seed, else a random one"
 	@echo "make oracle     kubectl and N (5000) random operations of SEED (1) on a hub and a kube-apiserver, and where they differ"
 	@echo "make killat     an agent killed at every system call that touches its state, SEED (1); some minutes"
 	@echo "make rollout-sim SEEDS (10000) random fleets against the engine of rollouts; SEED=N: one of them, with its events"

@@ -68,6 +68,7 @@ static void put_link(struct cli *cli, const struct fed_json *cluster, char cells
 {
     struct fed_span since = fed_json_string(fed_json_find(cluster, "status.link.connectedSince"));
     const struct fed_json *changes = fed_json_find(cluster, "status.link.held.changes");
+    struct fed_span until = fed_json_string(fed_json_find(cluster, "status.link.held.until"));
     char age[FED_TEXT_TIME_SIZE] = "-";
     int64_t unix_s;
 
@@ -78,10 +79,11 @@ static void put_link(struct cli *cli, const struct fed_json *cluster, char cells
     snprintf(cells[2], 64, "%s", age);
     put_bytes(cells[3], fed_json_int(fed_json_find(cluster, "status.link.bytes.total"), 0));
     put_bytes(cells[4], fed_json_int(fed_json_find(cluster, "status.link.lastMonth.total"), 0));
-    if (changes)
+    if (changes && until.len > 0)
         snprintf(cells[5], 64, "%lld until " FED_SPAN_FMT, (long long)fed_json_int(changes, 0),
-            FED_SPAN_ARG(fed_span_sub(
-                fed_json_string(fed_json_find(cluster, "status.link.held.until")), 0, 24)));
+            FED_SPAN_ARG(fed_span_sub(until, 0, 24)));
+    else if (changes)
+        snprintf(cells[5], 64, "%lld until uncordoned", (long long)fed_json_int(changes, 0));
     else
         snprintf(cells[5], 64, "-");
     put_text(cells[6], cluster, "status.agentVersion");

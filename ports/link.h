@@ -155,7 +155,8 @@ struct fed_link_exchange; /* one request; answer it exactly once, now or later *
 
 struct fed_link_peer {
     /* certificate: info set; token: psk_identity set. The certificate is good but for one thing: it
-     * may have ended (not_after_unix_s), and is then for getting a new one only. */
+     * may have ended (not_after_unix_s) or not begun (not_before_unix_s), and is then for getting a
+     * new one only. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity;
     const char *address; /* "192.0.2.1:5684" */
@@ -174,6 +175,8 @@ struct fed_link_server_request {
     struct fed_span payload;
     bool observe; /* asks to be notified; answer with fed_link_answer as usual, the observation
                      stands if the code is 2.05 */
+    bool again;   /* it was answered before and comes once more: whichever of the answers arrives
+                     first is taken, so nothing follows from this one */
 };
 struct fed_link_server_events {
     void *ctx;

@@ -80,6 +80,9 @@ struct fed_store {
      * last flush or commit, and the next commit finds the store in order. */
     enum fed_err (*flush)(void *ctx, struct fed_diag *diag);
     bool (*staged)(void *ctx); /* whether a flush is due */
+    /* Takes back what is staged, as a flush that fails does. NULL: not offered. Not from inside a
+     * read. */
+    void (*undo)(void *ctx);
     /* Changes with revision > since to keys in [from, to), in the order of their revision.
      * FED_ERR_GONE when since is older than the last compaction. FED_ERR_UNSUPPORTED without
      * history. */

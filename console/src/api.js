@@ -49,6 +49,7 @@ async function json(method, path, options) {
 export const get = (path, options) => json('GET', path, options);
 export const create = (path, body) => json('POST', path, { body });
 export const merge = (path, body) => json('PATCH', path, { body, type: 'application/merge-patch+json' });
+export const replace = (path, body) => json('PUT', path, { body });
 export const remove = (path) => json('DELETE', path);
 
 /** The path of a list, or of one object in it. */

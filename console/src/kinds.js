@@ -1,6 +1,7 @@
 // The federated types of this hub, from its FederatedTypeConfigs.
 import { get, resourcePath, SYSTEM } from './api.js';
-import { useGet } from './ui/use.js';
+import { listPages } from './list.js';
+import { useLoaded } from './ui/use.js';
 
 const CONFIGS = 'federatedtypeconfigs.core.kubefed.io';
 const path = resourcePath('core.kubefed.io', 'v1beta1', 'federatedtypeconfigs', SYSTEM);
@@ -18,27 +19,38 @@ function typesOf(list) {
     .sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 
-/** { data: types, error } */
-export function useKinds() {
-  const list = useGet(path, [CONFIGS]);
-  return { ...list, data: list.data && typesOf(list.data) };
+/** What discovery tells everybody of the kinds in KubeFed's group. */
+function typesOfDiscovery({ groupVersion, resources }) {
+  const [group, version] = groupVersion.split('/');
+  return resources
+    .filter(({ name, kind }) => kind.startsWith('Federated') && !name.includes('/'))
+    .map(({ name, kind, namespaced }) => ({ kind, resource: name, group, version, target: kind.slice('Federated'.length), namespaced }))
+    .sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 
-export const loadKinds = async () => typesOf(await get(path));
+export async function loadKinds(signal) {
+  try {
+    return typesOf(await get(path, { signal }));
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    return typesOfDiscovery(await get('/apis/types.kubefed.io/v1beta1', { signal }));
+  }
+}
+
+/** { data: types, error } */
+export const useKinds = () => useLoaded(loadKinds, [], [CONFIGS]);
 
 export const kindPath = (type, namespace, name) => resourcePath(type.group, type.version, type.resource, namespace, name);
-/** How many objects of each kind loadObjects looks at. */
-export const OF_KIND = 500;
 
-/** [{ type, items, more }]: the first objects of every kind, none of one that the user may not list. */
-export async function loadObjects(signal) {
+/** [{ type, items, left, hidden }]: the first pages of objects of every kind; none, and hidden, of one that the user may not list. */
+export async function loadObjects(signal, { pages = 1, namespace } = {}) {
   const found = [];
-  for (const type of await loadKinds()) {
-    const list = await get(`${kindPath(type)}?limit=${OF_KIND}`, { signal }).catch((error) => {
-      if (error.status === 403) return { items: [], metadata: {} };
+  for (const type of (await loadKinds()).filter((one) => !namespace || one.namespaced)) {
+    const list = await listPages(kindPath(type, namespace), signal, pages).catch((error) => {
+      if (error.status === 403) return { items: [], left: 0, hidden: true };
       throw error;
     });
-    found.push({ type, items: list.items, more: Boolean(list.metadata.continue) });
+    found.push({ type, ...list });
   }
   return found;
 }

@@ -23,7 +23,7 @@ export function planRemoval(object) {
 
 /** How much an answer touches, the whole first. Pure. */
 export function touchedText(status) {
-  const touching = ['create', 'update', 'remove', 'removing'];
+  const touching = ['create', 'update', 'remove', 'removing', 'left'];
   const clusters = new Set();
   const namespaces = new Set();
   for (const object of status.objects ?? []) {
@@ -36,8 +36,8 @@ export function touchedText(status) {
   const totals = status.totals ?? {};
   const cut = status.rowsCut ? 'at least ' : '';
   const lines = [`${cut}${plural(clusters.size, 'cluster')}, ${plural(namespaces.size, 'namespace')}, est. ${bytes(totals.bytes ?? 0)}`];
-  for (const [action, verb] of [['create', 'created'], ['update', 'updated'], ['remove', 'removed'], ['refused', 'refused'], ['forbidden', 'forbidden by a policy']]) {
-    if (totals[action] > 0) lines.push(`${plural(totals[action], 'object')} ${verb} in clusters`);
+  for (const [action, verb] of [['create', 'created'], ['update', 'updated'], ['remove', 'removed'], ['refused', 'refused'], ['forbidden', 'forbidden by a policy'], ['left', 'left where they are, without anybody who looks after them']]) {
+    if (totals[action] > 0) lines.push(`${plural(totals[action], 'object')} ${verb}${action === 'left' ? '' : ' in clusters'}`);
   }
   if (status.hidden > 0) lines.push(`${plural(status.hidden, 'more object')} that you may not see`);
   return lines;

@@ -1,6 +1,7 @@
 // The query box's language, for clusters that the page has in memory; hub/console/query.h has the rules. Pure.
 import { CONNECTIVITY, DELIVERY } from './states.js';
 
+const QUERY_MAX = 1024; // as the hub's
 const KEY = /^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/;
 
 /** Words, where what is in brackets holds together: "region in (north, south)". */
@@ -12,9 +13,24 @@ export function splitWords(text) {
   return words;
 }
 
-function pattern(word) {
-  const escaped = word.toLowerCase().replace(/[.+?^${}()|[\]\\]/g, '\\$&');
-  return word.includes('*') ? new RegExp(`^${escaped.replace(/\*/g, '.*')}$`) : new RegExp(escaped);
+/**
+ * A test of a name: with *, of the whole of it; without, of a part. Between two * each piece is taken where it comes first,
+ * so that no pattern, however many * it has, looks at a name more than once.
+ */
+export function pattern(word) {
+  const [head, ...pieces] = word.toLowerCase().split('*');
+  if (pieces.length === 0) return (name) => name.includes(head);
+  const tail = pieces.pop();
+  return (name) => {
+    if (name.length < head.length + tail.length || !name.startsWith(head) || !name.endsWith(tail)) return false;
+    let at = head.length;
+    for (const piece of pieces) {
+      const found = name.indexOf(piece, at);
+      if (found < 0) return false;
+      at = found + piece.length;
+    }
+    return at + tail.length <= name.length;
+  };
 }
 
 const checkKey = (key) => {
@@ -51,6 +67,7 @@ function setTest({ key, op, values }) {
 
 /** Reads a query into a test of (name, connectivity, delivery, labels()). Throws what is wrong with it. */
 export function readQuery(text) {
+  if (text.length > QUERY_MAX) throw new Error(`a query has at most ${QUERY_MAX} characters`);
   const names = [];
   const labels = [];
   const states = [];
@@ -66,6 +83,6 @@ export function readQuery(text) {
   return (name, connectivity, delivery, labelsOf) =>
     (online.length === 0 || online.includes(connectivity)) &&
     (delivered.length === 0 || delivered.includes(delivery)) &&
-    names.every((one) => one.test(name.toLowerCase())) &&
+    (names.length === 0 || names.every((one) => one(name.toLowerCase()))) &&
     (labels.length === 0 || labels.every((one) => one(labelsOf())));
 }

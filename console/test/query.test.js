@@ -1,6 +1,6 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readQuery } from '../src/query.js';
+import { pattern, readQuery } from '../src/query.js';
 import { columns, groupBy, select } from '../src/fleet.js';
 
 const fleet = columns({
@@ -36,6 +36,10 @@ for (const [query, names] of [
   ['region in (north) shop', 'shop-1'],
   ['region=north,tier=web', 'shop-1'],
   ['[', ''],
+  ['*', 'shop-1 shop-2 North-3 depot-4'],
+  ['s*p*1', 'shop-1'],
+  ['shop-1*1', ''],
+  ['*o*p*', 'shop-1 shop-2'],
 ]) {
   test(`query ${query || '(nothing)'}`, () => assert.equal(found(query), names));
 }
@@ -43,6 +47,16 @@ for (const [query, names] of [
 for (const query of ['state:red', 'ns:shop', 'a=b=c', '!', '=x']) {
   test(`no query: ${query}`, () => assert.throws(() => readQuery(query)));
 }
+
+test('a pattern of many * is no work', () => {
+  const name = `${'a'.repeat(252)}b`;
+  const hostile = pattern(`${'*a'.repeat(120)}*c`);
+  const began = performance.now();
+  for (let i = 0; i < 10000; i++) assert.equal(hostile(name), false);
+  assert.ok(performance.now() - began < 2000);
+});
+
+test('a query has an end', () => assert.throws(() => readQuery('a'.repeat(1025)), /1024/));
 
 test('groups by a label, those without it under a name of their own', () => {
   const groups = groupBy(fleet, [0, 1, 2, 3], 'region').map((group) => [group.name, group.indices]);

@@ -95,16 +95,25 @@ static bool is_of_ca(const struct hub_identity *identity, const struct identity_
         &identity->ca.info.public_key);
 }
 
+/* When it was issued: its own times may be cut by the end of the CA, or of another length of life
+ * than certificates have by now. */
+static bool issued_at(const struct identity_record *request, int64_t *out)
+{
+    return !fed_text_time_parse(identity_record_text(request, "status.renewedAt"), out) ||
+           !fed_text_time_parse(identity_record_text(request, "status.approvedAt"), out);
+}
+
 /* An answer may be lost, and whoever asks in a circle shall not make the hub write. */
 static bool is_fresh(
     const struct hub_identity *identity, const struct identity_record *request, int64_t now)
 {
+    int64_t issued;
     int64_t ends;
 
-    return is_of_ca(identity, request) &&
+    return is_of_ca(identity, request) && issued_at(request, &issued) &&
            !fed_text_time_parse(
                identity_record_text(request, "status.certificateNotAfter"), &ends) &&
-           ends - now > identity->life_s - identity->life_s / 6;
+           ends > now && issued <= now && now - issued < identity->life_s / 6;
 }
 
 static enum fed_err commit(
@@ -153,7 +162,7 @@ static enum fed_err check_return(
 }
 
 enum fed_err hub_identity_renew(struct hub_identity *identity, struct fed_span cluster,
-    int64_t ends_unix_s, struct fed_join_answer *answer, struct fed_diag *diag)
+    int64_t ends_unix_s, bool issue, struct fed_join_answer *answer, struct fed_diag *diag)
 {
     struct identity_record request;
     int64_t now = fed_loop_unix_s(identity->loop);
@@ -168,7 +177,7 @@ enum fed_err hub_identity_renew(struct hub_identity *identity, struct fed_span c
     if (!err && (!request.object || !identity_request_state_is(&request, "Approved")))
         err = fed_diag_set(diag, FED_ERR_FORBIDDEN, "no key is recorded for this cluster");
     if (!err && !is_fresh(identity, &request, now))
-        err = make_again(identity, &request, now, diag);
+        err = issue ? make_again(identity, &request, now, diag) : FED_ERR_NOT_FOUND;
     if (!err)
         err = identity_answer(identity, &request, answer);
     identity_record_close(&request);

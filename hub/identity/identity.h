@@ -90,10 +90,11 @@ FED_MUST_USE enum fed_err hub_identity_cluster_of(struct hub_identity *identity,
 
 /* A new certificate for the cluster's recorded key, for a session that hub_identity_cluster_of let
  * in; ends_unix_s: the end of the certificate that it came with. The answer is that of an approved
- * join. One that was issued just now is answered again. FED_ERR_FORBIDDEN (ended too long ago, not
- * registered any more), FED_ERR_BUSY, each with diag. */
+ * join. One that was issued just now is answered again; without issue that is all, and else it is
+ * FED_ERR_NOT_FOUND. FED_ERR_FORBIDDEN (ended too long ago, not registered any more), FED_ERR_BUSY,
+ * each with diag. */
 FED_MUST_USE enum fed_err hub_identity_renew(struct hub_identity *identity, struct fed_span cluster,
-    int64_t ends_unix_s, struct fed_join_answer *answer, struct fed_diag *diag);
+    int64_t ends_unix_s, bool issue, struct fed_join_answer *answer, struct fed_diag *diag);
 /* The agent came with this certificate: when it is the newest one, that is recorded. */
 void hub_identity_used(struct hub_identity *identity, struct fed_span cluster,
     const struct fed_crypto_cert_info *cert);

@@ -152,16 +152,17 @@ enum fed_err plan_gate_choose(struct hub_plan *plan, struct plan_item *item,
     const struct plan_cluster *cluster, struct plan_choice *out)
 {
     struct hub_object_ref ref = ref_of(item);
+    struct hub_gate_choice choice = {.tries = 0};
     struct plan_earlier *slot;
-    struct fed_digest digest;
     enum fed_err err;
 
     *out = (struct plan_choice){.version = item->latest, .error = ""};
     if (!item->governed)
         return FED_OK;
     switch (plan->gates.choose(
-        plan->gates.ctx, &ref, fed_span_text(cluster->name), cluster->labels, &digest)) {
+        plan->gates.ctx, &ref, fed_span_text(cluster->name), cluster->labels, &choice)) {
     case HUB_GATE_LATEST:
+        out->tries = choice.tries;
         return FED_OK;
     case HUB_GATE_NOTHING:
         out->version = NULL;
@@ -172,14 +173,15 @@ enum fed_err plan_gate_choose(struct hub_plan *plan, struct plan_item *item,
     case HUB_GATE_VERSION:
         break;
     }
-    err = slot_of(plan, item, &digest, &slot);
+    err = slot_of(plan, item, &choice.digest, &slot);
     if (err == FED_ERR_NOMEM)
         return err;
     if (err) {
-        choose_error(out, err, &digest);
+        choose_error(out, err, &choice.digest);
         return FED_OK;
     }
     out->version = slot->version;
+    out->tries = choice.tries;
     out->slot = (uint8_t)(slot - item->earlier + 1);
     return FED_OK;
 }

@@ -22,6 +22,7 @@ struct plan_earlier {
 struct plan_choice {
     struct plan_version *version; /* NULL: nothing, or an error */
     uint8_t slot;                 /* of it, from 1; 0: the latest */
+    unsigned tries;               /* gates.h */
     bool unknown;                 /* with an error: what is durable stays */
     const char *error;            /* KubeFed's word, "" */
     struct fed_diag diag;         /* the sentence of an error */

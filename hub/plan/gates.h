@@ -5,9 +5,9 @@
  * plan of stored objects and answers.
  *
  *   version   what an object's spec says of content: template, placement and overrides, without
- *             what a replica scheduler maintains (hub/rollout/content.h). Named by the SHA-256 of
- *             its canonical bytes. Whoever implements the gates keeps the bytes, durable in the
- *             same commit as the object that they come from.
+ *             what a replica scheduler maintains (hub/rollout/content.h). Named by 32 bytes that
+ *             whoever implements the gates gives to its canonical bytes. Whoever implements the
+ * gates keeps the bytes, durable in the same commit as the object that they come from.
  *
  * A cluster that the latest version does not select gets nothing new, whatever the answer: to take
  * a cluster away is a removal, which has its own budgets (PlacementPolicy) and its own consent. A
@@ -38,6 +38,13 @@ enum hub_gate_answer {
 };
 #define HUB_GATE_UNREADABLE "RolloutUnreadable"
 
+/* What was chosen for a cluster. */
+struct hub_gate_choice {
+    struct fed_digest digest; /* of VERSION */
+    unsigned tries;           /* of LATEST and VERSION: how often the member was told to try it once
+                                 more, 0: never. Each is another work, of the same object */
+};
+
 /* Why the plan takes an object in. */
 enum hub_gate_taking {
     HUB_GATE_LOADED,  /* it was stored before: at a start, or when its kind became a federated one.
@@ -65,13 +72,14 @@ struct hub_gates {
      * stage its rows and objects when it was written: they are durable together with the change, or
      * neither is.
      * *governed: whether the plan is to ask `choose` for its clusters until it is told otherwise;
-     * false before the call. An error: the object stays as the plan knew it. FED_ERR_NOMEM. */
+     * false before the call. An error: the object stays as the plan knew it, and when it was written,
+     * the write is refused with all of its turn's commit. FED_ERR_NOMEM. */
     enum fed_err (*taken)(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
         enum hub_gate_taking why, bool *governed);
     /* Which version the cluster is to have; labels are the cluster's (NULL: none). O(1): it is
-     * asked for each pair that is computed. */
+     * asked for each pair that is computed. *out is zero before the call. */
     enum hub_gate_answer (*choose)(void *ctx, const struct hub_object_ref *ref,
-        struct fed_span cluster, const struct fed_json *labels, struct fed_digest *digest);
+        struct fed_span cluster, const struct fed_json *labels, struct hub_gate_choice *out);
     /* Appends a version's bytes: an object {"spec":{"template","placement","overrides"}}.
      * FED_ERR_NOT_FOUND. The plan parses each once, and keeps it while clusters have it; it asks
      * for the bytes again, as what a replica scheduler maintains may have moved, once the object

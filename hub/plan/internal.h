@@ -477,10 +477,12 @@ void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 /* The version's piece for this cluster: the shared one, or one with its overrides, which those
  * share that match the same entries; the caller gets a reference. FED_ERR_INVALID, FED_ERR_LIMIT
  * with diag when the overrides do not fit the template; FED_ERR_CONFLICT: a member would refuse it.
- */
+ *   tries  how often the member was told to try the version again (gates.h): not 0, the work says
+ *          so in a way that changes nothing of the object. Where the overrides leave no room for
+ *          that the work is as it was. */
 FED_MUST_USE enum fed_err plan_piece_for(struct hub_plan *plan, struct plan_item *item,
-    struct plan_version *version, const struct plan_cluster *cluster, struct plan_piece **out,
-    struct fed_diag *diag);
+    struct plan_version *version, unsigned tries, const struct plan_cluster *cluster,
+    struct plan_piece **out, struct fed_diag *diag);
 /* The item's work without content and options of its own. */
 void plan_item_describe(
     const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);

@@ -50,7 +50,8 @@ static const char *refusal_of(struct plan_item *item, const struct plan_cluster 
 
 /* What would be sent of a version to a cluster that is selected, or why nothing can be. */
 static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
-    struct plan_version *version, const struct plan_cluster *cluster, struct plan_wish *wish)
+    struct plan_version *version, unsigned tries, const struct plan_cluster *cluster,
+    struct plan_wish *wish)
 {
     enum fed_err err;
 
@@ -59,7 +60,7 @@ static enum fed_err wish_piece(struct hub_plan *plan, struct plan_item *item,
         fed_diag_set(&wish->diag, FED_ERR_INVALID, "%s", version->message);
         return FED_OK;
     }
-    err = plan_piece_for(plan, item, version, cluster, &wish->piece, &wish->diag);
+    err = plan_piece_for(plan, item, version, tries, cluster, &wish->piece, &wish->diag);
     if (!err) {
         err = plan_knows_fit(plan, item, version, cluster, &wish->piece);
         if (!err)
@@ -85,13 +86,13 @@ static enum fed_err pair_cannot(struct hub_plan *plan, struct plan_item *item,
 }
 
 static enum fed_err place_version(struct hub_plan *plan, struct plan_item *item,
-    struct plan_version *version, struct plan_cluster *cluster)
+    struct plan_version *version, unsigned tries, struct plan_cluster *cluster)
 {
     struct plan_wish wish = {.error = ""};
     struct fed_diag diag = {""};
     struct plan_piece *piece;
     struct plan_pair *pair;
-    enum fed_err err = wish_piece(plan, item, version, cluster, &wish);
+    enum fed_err err = wish_piece(plan, item, version, tries, cluster, &wish);
 
     if (err)
         return err;
@@ -167,7 +168,7 @@ static enum fed_err place_choice(struct hub_plan *plan, struct plan_item *item,
 
     if (!err)
         err = choice->error[0] ? pair_cannot(plan, item, cluster, choice->error, choice->diag.text)
-                               : place_version(plan, item, choice->version, cluster);
+                               : place_version(plan, item, choice->version, choice->tries, cluster);
     pair = plan_pair_find(item, cluster);
     if (pair) {
         pair->withheld = false;
@@ -467,7 +468,7 @@ enum fed_err plan_pair_wish(struct hub_plan *plan, struct plan_item *item,
     out->selected = !is_ending(item) && plan_item_selects(plan, item, cluster);
     if (out->selected) {
         err = plan_policy_forbids(plan, item, cluster, &out->policy);
-        return err ? err : wish_piece(plan, item, item->latest, cluster, out);
+        return err ? err : wish_piece(plan, item, item->latest, 0, cluster, out);
     }
     out->handed_over = successor(plan, item, cluster) != NULL;
     return FED_OK;

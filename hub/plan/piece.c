@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define AGAIN "fedlet.io:again" /* no member of any object; see piece_again */
+
 /* ---- blobs ---- */
 
 enum fed_err plan_blob_get(struct hub_plan *plan, struct fed_span bytes, struct plan_blob **out)
@@ -236,18 +238,52 @@ static enum fed_err piece_joined(struct hub_plan *plan, struct plan_item *item,
     return err;
 }
 
+/* An agent tries a version again that it gave up when the work changes, and not before. Added and
+ * taken away at once, a member of the object's root changes the work and nothing else, in each
+ * object, whatever its template says; the template is not sent again, and no agent has to know of
+ * it. */
+static enum fed_err piece_again(struct hub_plan *plan, struct plan_item *item,
+    const struct plan_version *version, const struct plan_overrides *overrides, unsigned tries,
+    struct plan_piece **out)
+{
+    struct fed_diag diag;
+    struct fed_buf joined;
+    enum fed_err err = FED_OK;
+
+    fed_buf_init(&joined, plan->mem, FED_WORK_OVERRIDES_MAX);
+    if (overrides->n > 0)
+        err = plan_overrides_join(overrides, &joined);
+    if (!err && joined.len > 0)
+        fed_buf_cut(&joined, joined.len - 1);
+    fed_buf_printf(&joined,
+        "%s{\"op\":\"add\",\"path\":\"/" AGAIN
+        "\",\"value\":%u},{\"op\":\"remove\",\"path\":\"/" AGAIN "\"}]",
+        joined.len > 0 ? "," : "[", tries);
+    if (!err)
+        err = fed_buf_err(&joined);
+    if (!err)
+        err = piece_with(plan, item, version, fed_buf_span(&joined), out, &diag);
+    fed_buf_fini(&joined);
+    return err;
+}
+
 enum fed_err plan_piece_for(struct hub_plan *plan, struct plan_item *item,
-    struct plan_version *version, const struct plan_cluster *cluster, struct plan_piece **out,
-    struct fed_diag *diag)
+    struct plan_version *version, unsigned tries, const struct plan_cluster *cluster,
+    struct plan_piece **out, struct fed_diag *diag)
 {
     struct plan_overrides overrides;
     struct plan_piece *piece;
     struct fed_span key;
     enum fed_err err;
 
-    if (version->n_overrides == 0)
+    if (version->n_overrides == 0 && tries == 0)
         return piece_without(plan, item, version, out, diag);
     plan_overrides_match(version, cluster, &overrides);
+    if (tries > 0) {
+        err = piece_again(plan, item, version, &overrides, tries, out);
+        if (!err || err == FED_ERR_NOMEM)
+            return err;
+    }
     if (overrides.n == 0)
         return piece_without(plan, item, version, out, diag);
     if (overrides.named)

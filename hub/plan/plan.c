@@ -254,6 +254,23 @@ static void mark_namespace(struct hub_plan *plan, struct fed_span ns)
     }
 }
 
+/* What nobody could look at must not become durable: after a start it would go to all clusters. */
+static enum fed_err refuse_untaken(
+    struct hub_plan *plan, const struct hub_change *change, enum fed_err err)
+{
+    char why[400];
+
+    if (plan->taking != HUB_GATE_WRITTEN || !plan->preparing)
+        return err;
+    snprintf(why, sizeof why,
+        "which clusters may have the new " FED_SPAN_FMT "/" FED_SPAN_FMT
+        " cannot be said: %s; write it again",
+        FED_SPAN_ARG(fed_span_sub(change->ref.ns, 0, 63)),
+        FED_SPAN_ARG(fed_span_sub(change->ref.name, 0, 253)), fed_err_text(err));
+    hub_objects_refuse(plan->objects, err, why);
+    return err;
+}
+
 static enum fed_err item_put(
     struct hub_plan *plan, const struct hub_change *change, struct plan_type *type)
 {
@@ -261,7 +278,9 @@ static enum fed_err item_put(
     bool governed;
     enum fed_err err = plan_gate_taken(plan, type, &change->ref, change->bytes, &governed);
 
-    if (!err && !item)
+    if (err)
+        return refuse_untaken(plan, change, err);
+    if (!item)
         err = plan_item_new(plan, &change->ref, type, &item);
     if (err)
         return err;

@@ -122,7 +122,7 @@ struct plan_target plan_policy_target(struct hub_plan *plan, const struct plan_i
     return target;
 }
 
-static bool concerns(
+bool plan_policy_concerns(
     struct hub_plan *plan, const struct plan_policy *policy, const struct plan_item *item)
 {
     struct plan_target target = plan_policy_target(plan, item);
@@ -145,7 +145,7 @@ static void mark_concerned(struct hub_plan *plan, const struct plan_policy *poli
         return;
     fed_map_iter_init(&it, &plan->items);
     while (fed_map_iter_next(&it))
-        if (concerns(plan, policy, it.value))
+        if (plan_policy_concerns(plan, policy, it.value))
             plan_item_mark(plan, it.value);
     plan_round_want(plan);
 }
@@ -186,6 +186,29 @@ static enum fed_err take_rules(
     plan_policy_rules_fini(&policy->rules);
     policy->rules = rules;
     describe(policy);
+    return FED_OK;
+}
+
+enum fed_err plan_policy_make(struct hub_plan *plan, struct fed_span name,
+    const struct fed_json *object, struct plan_policy **out, struct fed_diag *diag)
+{
+    struct plan_policy *policy = fed_alloc_zero(plan->mem, sizeof *policy);
+    struct fed_diag wrong = {""};
+    char field[256] = "";
+    enum fed_err err;
+
+    if (!policy)
+        return FED_ERR_NOMEM;
+    policy->refs = 1;
+    err = fed_span_to_cstr(name, policy->name, sizeof policy->name);
+    if (!err)
+        err = plan_policy_rules_read(plan->mem, object, &policy->rules, field, &wrong);
+    if (err) {
+        plan_policy_unref(plan, policy);
+        return fed_diag_set(diag, err, "%.100s: %.140s", field, wrong.text);
+    }
+    describe(policy);
+    *out = policy;
     return FED_OK;
 }
 

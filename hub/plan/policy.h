@@ -81,6 +81,12 @@ bool plan_policy_has_cluster(
     const struct plan_policy *policy, const char *cluster, const struct fed_json *labels);
 
 /* ---- policy.c ---- */
+/* One that is in no list, for a preview. FED_ERR_INVALID with diag. */
+FED_MUST_USE enum fed_err plan_policy_make(struct hub_plan *plan, struct fed_span name,
+    const struct fed_json *object, struct plan_policy **out, struct fed_diag *diag);
+/* Whether it is for the item as it stands. */
+bool plan_policy_concerns(
+    struct hub_plan *plan, const struct plan_policy *policy, const struct plan_item *item);
 FED_MUST_USE enum fed_err plan_policy_put(
     struct hub_plan *plan, struct fed_span name, struct fed_span bytes);
 void plan_policy_remove(struct hub_plan *plan, struct fed_span name);

@@ -1,6 +1,6 @@
 /* preview.c - see preview.h. The items of the preview stand in the plan's table in place of those
  * of the same name; the table copies its keys, so that putting the others back cannot fail. */
-#include "hub/plan/preview.h"
+#include "hub/plan/preview_parts.h"
 
 #include "hub/plan/gate.h"
 #include "hub/plan/policy.h"
@@ -8,31 +8,10 @@
 
 #include <string.h>
 
-struct stand_in {
-    struct plan_item *now;  /* NULL: there is none */
-    struct plan_item *next; /* the same as now when it is only looked at */
-};
-struct variant {
-    struct plan_piece *piece; /* counted */
-    struct fed_buf json;
-};
-struct preview {
-    struct hub_plan *plan;
-    const struct hub_preview_ask *ask;
-    struct stand_in *items; /* of ask->changes */
-    size_t n_items;
-    struct hub_preview_cluster *rows;
-    struct fed_diag *messages; /* of rows */
-    size_t n_rows;
-    struct variant variants[HUB_PREVIEW_VARIANTS_MAX];
-    size_t n_variants;
-    bool variants_cut;
-};
-
 const char *hub_preview_action_name(enum hub_preview_action action)
 {
     static const char *const names[HUB_PREVIEW_ACTIONS] = {
-        "create", "update", "unchanged", "remove", "removing", "refused", "forbidden"};
+        "create", "update", "unchanged", "remove", "removing", "refused", "forbidden", "left"};
 
     return action < HUB_PREVIEW_ACTIONS ? names[action] : "";
 }
@@ -52,7 +31,7 @@ static enum fed_err find_type(struct preview *p, const struct hub_preview_change
 static enum fed_err make_item(
     struct preview *p, const struct hub_preview_change *change, struct plan_type *type)
 {
-    struct stand_in *at = &p->items[p->n_items];
+    struct preview_stand_in *at = &p->items[p->n_items];
     struct hub_plan *plan = p->plan;
     enum fed_err err = plan_item_new(plan, &change->ref, type, &at->next);
 
@@ -66,7 +45,7 @@ static enum fed_err make_item(
 static enum fed_err stand_in(
     struct preview *p, const struct hub_preview_change *change, struct fed_diag *diag)
 {
-    struct stand_in *at = &p->items[p->n_items];
+    struct preview_stand_in *at = &p->items[p->n_items];
     struct plan_type *type;
     enum fed_err err = find_type(p, change, &type, diag);
 
@@ -109,7 +88,7 @@ static void put_back(struct preview *p)
 /* ---- one object ---- */
 static enum fed_err find_variant(struct preview *p, struct plan_piece *piece, size_t *out)
 {
-    struct variant *at = &p->variants[p->n_variants];
+    struct preview_variant *at = &p->variants[p->n_variants];
     struct plan_blob *blob = piece->blob;
 
     *out = SIZE_MAX;
@@ -141,7 +120,7 @@ static void forget_variants(struct preview *p)
     p->variants_cut = false;
 }
 
-static bool is_present(const struct plan_pair *pair)
+bool preview_is_present(const struct plan_pair *pair)
 {
     /* A work that is held is in every manifest, and says nothing of where the object is. */
     return pair && pair->state == PLAN_PAIR_PRESENT && pair->piece &&
@@ -163,18 +142,18 @@ static size_t bytes_to_send(const struct plan_pair *pair, const struct plan_piec
 static void row_of_piece(const struct plan_pair *pair, const struct plan_cluster *cluster,
     const struct plan_piece *piece, struct hub_preview_cluster *row, struct fed_diag *message)
 {
-    if (is_present(pair) && fed_work_same(&pair->piece->work, &piece->work)) {
+    if (preview_is_present(pair) && fed_work_same(&pair->piece->work, &piece->work)) {
         row->action = HUB_PREVIEW_UNCHANGED;
         return;
     }
-    if (!is_present(pair) && cluster->now.n >= FED_WORKS_MAX) {
+    if (!preview_is_present(pair) && cluster->now.n >= FED_WORKS_MAX) {
         row->action = HUB_PREVIEW_REFUSED;
         row->reason = "ComputeResourceFailed";
         fed_diag_set(
             message, FED_ERR_LIMIT, "the cluster has %u works, which is the most", FED_WORKS_MAX);
         return;
     }
-    row->action = is_present(pair) ? HUB_PREVIEW_UPDATE : HUB_PREVIEW_CREATE;
+    row->action = preview_is_present(pair) ? HUB_PREVIEW_UPDATE : HUB_PREVIEW_CREATE;
     row->bytes = bytes_to_send(pair, piece);
 }
 
@@ -185,8 +164,7 @@ static void row_of_policy(
     fed_diag_set(message, FED_ERR_FORBIDDEN, "%s", sentence);
 }
 
-/* false: there is nothing to say about the cluster. */
-static bool row_of(const struct plan_pair *pair, const struct plan_cluster *cluster,
+bool preview_row_of(const struct plan_pair *pair, const struct plan_cluster *cluster,
     const struct plan_wish *wish, struct hub_preview_cluster *row, struct fed_diag *message)
 {
     *row = (struct hub_preview_cluster){.cluster = fed_span_text(cluster->name),
@@ -195,7 +173,7 @@ static bool row_of(const struct plan_pair *pair, const struct plan_cluster *clus
         .message = message->text,
         .variant = SIZE_MAX};
     message->text[0] = '\0';
-    if (wish->policy && !is_present(pair)) {
+    if (wish->policy && !preview_is_present(pair)) {
         row->action = is_going(pair) ? HUB_PREVIEW_REMOVING : HUB_PREVIEW_FORBIDDEN;
         row_of_policy(wish->policy->forbids, row, message);
         return true;
@@ -208,7 +186,7 @@ static bool row_of(const struct plan_pair *pair, const struct plan_cluster *clus
     }
     if (wish->error[0]) {
         row->action = HUB_PREVIEW_REFUSED;
-        row->reason = is_present(pair) && strcmp(wish->error, "CreationFailed") == 0
+        row->reason = preview_is_present(pair) && strcmp(wish->error, "CreationFailed") == 0
                           ? "UpdateFailed"
                           : wish->error;
         *message = wish->diag;
@@ -216,9 +194,9 @@ static bool row_of(const struct plan_pair *pair, const struct plan_cluster *clus
     }
     if (is_going(pair))
         row->action = HUB_PREVIEW_REMOVING;
-    else if (is_present(pair) && !wish->frozen && !wish->handed_over)
+    else if (preview_is_present(pair) && !wish->frozen && !wish->handed_over)
         row->action = HUB_PREVIEW_REMOVE;
-    return is_going(pair) || is_present(pair);
+    return is_going(pair) || preview_is_present(pair);
 }
 
 /* As it is stored: a rollout may be under way. */
@@ -246,7 +224,7 @@ static enum fed_err look_at_cluster(struct preview *p, struct plan_item *now,
     err = plan_pair_wish(p->plan, next, cluster, &wish);
     if (err)
         return err;
-    if (row_of(pair, cluster, &wish, row, &p->messages[p->n_rows])) {
+    if (preview_row_of(pair, cluster, &wish, row, &p->messages[p->n_rows])) {
         if (now == next)
             row_of_gate(p, now, pair, row, &p->messages[p->n_rows]);
         p->n_rows++;
@@ -324,6 +302,11 @@ static enum fed_err tell(struct preview *p, const struct plan_item *now,
     return p->ask->told(p->ask->ctx, &object);
 }
 
+enum fed_err preview_tell_follower(struct preview *p, const struct plan_item *item)
+{
+    return tell(p, item, item, NULL);
+}
+
 static bool is_asked(const struct preview *p, const struct plan_item *item)
 {
     for (size_t i = 0; i < p->n_items; i++)
@@ -370,7 +353,7 @@ static enum fed_err tell_followers(struct preview *p)
             continue;
         err = look_at(p, item, item);
         if (!err && something_changes(p))
-            err = tell(p, item, item, NULL);
+            err = preview_tell_follower(p, item);
     }
     return err;
 }
@@ -386,7 +369,9 @@ static enum fed_err run(struct preview *p, struct fed_diag *diag)
         if (!err)
             err = tell(p, p->items[i].now, p->items[i].next, &p->ask->changes[i]);
     }
-    return err ? err : tell_followers(p);
+    if (!err)
+        err = tell_followers(p);
+    return err ? err : preview_world(p, diag);
 }
 
 enum fed_err hub_plan_preview(

@@ -13,7 +13,8 @@
 #include "hub/plan/plan.h"
 
 #define HUB_PREVIEW_OBJECTS_MAX 500u
-#define HUB_PREVIEW_VARIANTS_MAX 64u /* rendered contents of one object */
+#define HUB_PREVIEW_PAIRS_MAX 1000000u /* of object and cluster, looked at for other clusters */
+#define HUB_PREVIEW_VARIANTS_MAX 64u   /* rendered contents of one object */
 
 struct hub_preview_change {
     struct hub_object_ref ref;
@@ -28,6 +29,7 @@ enum hub_preview_action {
     HUB_PREVIEW_REMOVING,  /* on its way out already */
     HUB_PREVIEW_REFUSED,   /* selected, but nothing can be sent; what the cluster has stays */
     HUB_PREVIEW_FORBIDDEN, /* selected, but a PlacementPolicy leaves it out */
+    HUB_PREVIEW_LEFT,      /* stays in a cluster that the hub knows no longer */
     HUB_PREVIEW_ACTIONS
 };
 const char *hub_preview_action_name(enum hub_preview_action action); /* "create" ... */
@@ -63,7 +65,23 @@ struct hub_preview_object {
 /* Everything is valid during the call. An error ends the preview. */
 typedef enum fed_err hub_preview_told(void *ctx, const struct hub_preview_object *object);
 
+/* Clusters that are others than they are. Names of none: all of them. */
+struct hub_preview_clusters {
+    const struct fed_span *names;
+    size_t n_names;
+    const struct fed_json *labels; /* merged into each one's: strings; null takes one off; NULL:
+                                      they stay */
+    bool deleted;
+};
+struct hub_preview_policy {
+    struct fed_span name;
+    const struct fed_json *object; /* the PlacementPolicy as it would be stored; NULL: deleted */
+};
+
 struct hub_preview_ask {
+    struct hub_preview_clusters clusters;
+    const struct hub_preview_policy *policies;
+    size_t n_policies;
     const struct hub_preview_change *changes;
     size_t n_changes;
     struct fed_span cluster; /* this one alone; empty: all */
@@ -71,9 +89,11 @@ struct hub_preview_ask {
     hub_preview_told *told;
     void *ctx;
 };
-/* Tells of each change in its order, then of what follows. FED_ERR_NOT_FOUND with diag: not a
- * federated kind, or an object that is to be seen as it is stored and is not; FED_ERR_LIMIT,
- * FED_ERR_INVALID (bytes that are no JSON), FED_ERR_NOMEM. */
+/* Tells of each change in its order, then of what follows; then of each object that is somewhere
+ * else, or another one there, when clusters or policies are those of the question: only the
+ * clusters where that is so (FED_ERR_LIMIT when it is too much to look at in one go).
+ * FED_ERR_NOT_FOUND with diag: not a federated kind, or an object that is to be seen as it is
+ * stored and is not; FED_ERR_LIMIT, FED_ERR_INVALID (bytes that are no JSON), FED_ERR_NOMEM. */
 FED_MUST_USE enum fed_err hub_plan_preview(
     struct hub_plan *plan, const struct hub_preview_ask *ask, struct fed_diag *diag);
 

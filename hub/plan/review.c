@@ -2,7 +2,7 @@
 #include "hub/plan/review.h"
 
 #include "hub/access/rule.h"
-#include "hub/plan/internal.h"
+#include "hub/plan/policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,10 @@ struct review {
     struct hub_preview_change *changes;
     struct fed_buf *texts; /* of changes */
     size_t n;
+    struct fed_span *names; /* of clusters */
+    size_t n_names;
+    struct hub_preview_policy *policies;
+    size_t n_policies;
     struct fed_json *objects; /* of the answer */
     int64_t totals[HUB_PREVIEW_ACTIONS];
     int64_t bytes;
@@ -140,6 +144,87 @@ static enum fed_err take_all(struct review *v, const struct fed_json *list, cons
             snprintf(
                 v->admission->field, sizeof v->admission->field, "spec.%s[%zu]", field, it.index);
     }
+    return err;
+}
+
+/* ---- the question: clusters and policies ---- */
+static enum fed_err may_on_cluster(
+    struct review *v, const struct hub_kind *kind, const char *verb, struct fed_diag *diag)
+{
+    struct hub_object_ref ref = {.ns = FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE)};
+    struct hub_access access;
+
+    if (may(v, kind, &ref, verb, &access)) /* each of them */
+        return FED_OK;
+    for (size_t i = 0; i < v->n_names; i++) {
+        ref.name = v->names[i];
+        if (!may(v, kind, &ref, verb, &access))
+            return refuse_user(v, &access, diag);
+    }
+    return v->n_names > 0 ? FED_OK : refuse_user(v, &access, diag);
+}
+
+static enum fed_err take_clusters(struct review *v, const struct fed_json *from,
+    struct hub_preview_clusters *out, struct fed_diag *diag)
+{
+    const struct hub_kind *kind = hub_kinds_find(
+        v->plan->kinds, fed_span_text("core.kubefed.io"), fed_span_text("kubefedclusters"));
+
+    if (!from)
+        return FED_OK;
+    for (struct fed_json_iter it = fed_json_items(fed_json_get(from, "names"));
+         fed_json_iter_next(&it);)
+        v->names[v->n_names++] = fed_json_string(it.value);
+    out->names = v->names;
+    out->n_names = v->n_names;
+    out->labels = fed_json_get(from, "labels");
+    out->deleted = fed_json_bool(fed_json_get(from, "deleted"), false);
+    if (!kind || (v->n_names == 0 && (out->labels || out->deleted))) {
+        snprintf(v->admission->field, sizeof v->admission->field, "spec.clusters.names");
+        return fed_diag_set(diag, FED_ERR_INVALID, "whose labels, or who is deleted?");
+    }
+    return may_on_cluster(v, kind, out->deleted ? "delete" : out->labels ? "patch" : "list", diag);
+}
+
+static enum fed_err may_on_policy(
+    struct review *v, struct fed_span name, bool deleted, struct fed_diag *diag)
+{
+    const struct hub_kind *kind = hub_kinds_find(
+        v->plan->kinds, fed_span_text("fedlet.io"), fed_span_text("placementpolicies"));
+    struct hub_object_ref ref = {.name = name};
+    const struct plan_policy *now = plan_policy_find(v->plan, name);
+    const char *verb = deleted ? "delete" : now && !now->gone ? "update" : "create";
+    struct hub_access access;
+
+    if (!kind || name.len == 0)
+        return fed_diag_set(diag, FED_ERR_INVALID, "it needs a name");
+    if (!may(v, kind, &ref, verb, &access))
+        return refuse_user(v, &access, diag);
+    if (deleted && (!now || now->gone))
+        return fed_diag_set(diag, FED_ERR_NOT_FOUND,
+            "PlacementPolicy \"" FED_SPAN_FMT "\" not found", FED_SPAN_ARG(name));
+    return FED_OK;
+}
+
+static enum fed_err take_policy(
+    struct review *v, const struct fed_json *object, struct fed_diag *diag)
+{
+    struct fed_span name = fed_json_string(fed_json_find(object, "metadata.name"));
+    enum fed_err err = may_on_policy(v, name, false, diag);
+
+    if (!err)
+        v->policies[v->n_policies++] = (struct hub_preview_policy){name, object};
+    return err;
+}
+
+static enum fed_err take_former_policy(
+    struct review *v, const struct fed_json *from, struct fed_diag *diag)
+{
+    struct fed_span name = fed_json_string(from);
+    enum fed_err err = may_on_policy(v, name, true, diag);
+
+    if (!err)
+        v->policies[v->n_policies++] = (struct hub_preview_policy){name, NULL};
     return err;
 }
 
@@ -301,6 +386,8 @@ static enum fed_err answer(struct review *v, const struct fed_json *spec, struct
     struct fed_json *status = fed_json_new_object(v->doc);
     struct hub_preview_ask ask = {.changes = v->changes,
         .n_changes = v->n,
+        .policies = v->policies,
+        .n_policies = v->n_policies,
         .cluster = fed_json_string(fed_json_get(spec, "cluster")),
         .render = fed_json_bool(fed_json_get(spec, "render"), false),
         .told = told,
@@ -318,38 +405,71 @@ static enum fed_err answer(struct review *v, const struct fed_json *spec, struct
             FED_SPAN_ARG(ask.cluster));
     }
     if (!err)
+        err = take_clusters(v, fed_json_get(spec, "clusters"), &ask.clusters, diag);
+    if (!err)
         err = hub_plan_preview(v->plan, &ask, diag);
     return err ? err : put_totals(v, status);
+}
+
+static enum fed_err make_room(struct review *v, size_t objects, size_t names, size_t policies)
+{
+    struct fed_alloc *mem = v->plan->mem;
+
+    v->changes = fed_alloc_array(mem, objects, sizeof *v->changes);
+    v->texts = fed_alloc_array(mem, objects, sizeof *v->texts);
+    v->names = fed_alloc_array(mem, names, sizeof *v->names);
+    v->policies = fed_alloc_array(mem, policies, sizeof *v->policies);
+    if (!v->changes || !v->texts || !v->names || !v->policies)
+        return FED_ERR_NOMEM;
+    memset(v->changes, 0, objects * sizeof *v->changes);
+    memset(v->texts, 0, objects * sizeof *v->texts);
+    return FED_OK;
+}
+
+static void give_room_back(struct review *v, size_t objects, size_t names, size_t policies)
+{
+    struct fed_alloc *mem = v->plan->mem;
+
+    for (size_t i = 0; i < v->n; i++)
+        fed_buf_fini(&v->texts[i]);
+    fed_alloc_free(mem, v->texts, objects * sizeof *v->texts);
+    fed_alloc_free(mem, v->changes, objects * sizeof *v->changes);
+    fed_alloc_free(mem, v->names, names * sizeof *v->names);
+    fed_alloc_free(mem, v->policies, policies * sizeof *v->policies);
+}
+
+static enum fed_err ask_and_answer(
+    struct review *v, const struct fed_json *spec, struct fed_diag *diag)
+{
+    enum fed_err err = take_all(v, fed_json_get(spec, "objects"), "objects", take_object, diag);
+
+    if (!err)
+        err = take_all(v, fed_json_get(spec, "references"), "references", take_reference, diag);
+    if (!err)
+        err = take_all(v, fed_json_get(spec, "policies"), "policies", take_policy, diag);
+    if (!err)
+        err = take_all(
+            v, fed_json_get(spec, "withoutPolicies"), "withoutPolicies", take_former_policy, diag);
+    return err ? err : answer(v, spec, diag);
 }
 
 static enum fed_err admit(void *ctx, struct hub_admission *admission, struct fed_diag *diag)
 {
     struct hub_plan *plan = ctx;
     const struct fed_json *spec = fed_json_get(admission->object, "spec");
-    const struct fed_json *objects = fed_json_get(spec, "objects");
-    const struct fed_json *references = fed_json_get(spec, "references");
-    size_t room = fed_json_count(objects) + fed_json_count(references) + 1;
-    struct review v = {.plan = plan,
-        .admission = admission,
-        .doc = admission->doc,
-        .changes = fed_alloc_array(plan->mem, room, sizeof *v.changes),
-        .texts = fed_alloc_array(plan->mem, room, sizeof *v.texts)};
-    enum fed_err err = v.changes && v.texts ? FED_OK : FED_ERR_NOMEM;
+    size_t objects = fed_json_count(fed_json_get(spec, "objects")) +
+                     fed_json_count(fed_json_get(spec, "references")) + 1;
+    size_t names = fed_json_count(fed_json_find(spec, "clusters.names")) + 1;
+    size_t policies = fed_json_count(fed_json_get(spec, "policies")) +
+                      fed_json_count(fed_json_get(spec, "withoutPolicies")) + 1;
+    struct review v = {.plan = plan, .admission = admission, .doc = admission->doc};
+    enum fed_err err = make_room(&v, objects, names, policies);
 
     if (!err) {
-        memset(v.changes, 0, room * sizeof *v.changes);
-        memset(v.texts, 0, room * sizeof *v.texts);
         fed_json_remove(admission->object, "status");
-        err = take_all(&v, objects, "objects", take_object, diag);
+        err = ask_and_answer(&v, spec, diag);
     }
-    if (!err)
-        err = take_all(&v, references, "references", take_reference, diag);
-    if (!err)
-        err = answer(&v, spec, diag);
-    for (size_t i = 0; v.texts && i < v.n; i++)
-        fed_buf_fini(&v.texts[i]);
-    fed_alloc_free(plan->mem, v.changes, room * sizeof *v.changes);
-    fed_alloc_free(plan->mem, v.texts, room * sizeof *v.texts);
+    give_room_back(&v, objects, names, policies);
     /* What is not there, or is no federated kind, is wrong with the question. */
     if (err == FED_ERR_NOT_FOUND || err == FED_ERR_LIMIT)
         err = FED_ERR_INVALID;

@@ -98,8 +98,8 @@ static enum fed_err put(struct fed_buf *out, const struct fed_json *content, siz
     return err;
 }
 
-enum fed_err hub_rollout_content(struct fed_alloc *mem, struct fed_span object, bool scaled,
-    struct fed_buf *out, struct fed_digest *digest)
+enum fed_err hub_rollout_content(
+    struct fed_alloc *mem, struct fed_span object, bool scaled, struct fed_buf *out)
 {
     struct fed_json_doc *doc = NULL;
     struct fed_json *content;
@@ -110,11 +110,6 @@ enum fed_err hub_rollout_content(struct fed_alloc *mem, struct fed_span object, 
         err = content_of(doc, object, scaled, &content);
     if (!err)
         err = put(out, content, before);
-    if (!err && digest) {
-        err = fed_digest_of(fed_span_sub(fed_buf_span(out), before, out->len), digest);
-        if (err)
-            fed_buf_cut(out, before);
-    }
     fed_json_doc_free(doc);
     return err;
 }

@@ -85,24 +85,47 @@ void rollout_set_state(
         rollout_mark(r, slot, false);
 }
 
+static void forget_copy(struct hub_rollout *r, struct rollout_slot *slot)
+{
+    slot->copy = HUB_ROLLOUT_COPY_UNKNOWN;
+    slot->health = HUB_ROLLOUT_HEALTH_UNKNOWN;
+    rollout_cause_drop(r, slot->said);
+    slot->said = NULL;
+    rollout_mark(r, slot, true);
+}
+
 void rollout_give(struct hub_rollout *r, struct rollout_slot *slot, uint8_t version)
 {
     if (slot->version == version)
         return;
     slot->version = version;
-    slot->copy = HUB_ROLLOUT_COPY_UNKNOWN;
-    slot->health = HUB_ROLLOUT_HEALTH_UNKNOWN;
-    slot->excused = false;
-    rollout_cause_drop(r, slot->said);
-    slot->said = NULL;
-    rollout_mark(r, slot, true);
+    forget_copy(r, slot);
+}
+
+/* Beyond 255 it counts from 1: what matters is that it is another number than before. */
+void rollout_give_again(struct hub_rollout *r, struct rollout_slot *slot)
+{
+    uint8_t *tries = &slot->tries[slot->version - 1];
+
+    *tries = *tries == UINT8_MAX ? 1 : (uint8_t)(*tries + 1);
+    slot->again = false;
+    forget_copy(r, slot);
+}
+
+bool rollout_was_told(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    for (size_t i = 0; i < r->n_versions; i++)
+        if (slot->tries[i] > 0)
+            return true;
+    return false;
 }
 
 /* That it is deferred is seen again when its absence is told again. */
 bool rollout_has_row(const struct hub_rollout *r, const struct rollout_slot *slot)
 {
     return !slot->gone &&
-           (slot->touched || slot->pinned || slot->version != r->from ||
+           (slot->touched || slot->pinned || slot->again || slot->version != r->from ||
+               rollout_was_told(r, slot) ||
                (slot->state != HUB_ROLLOUT_PENDING && slot->state != HUB_ROLLOUT_DEFERRED));
 }
 
@@ -165,8 +188,8 @@ static void slot_reset(struct hub_rollout *r, struct rollout_slot *slot)
     slot->copy = HUB_ROLLOUT_COPY_UNKNOWN;
     slot->health = HUB_ROLLOUT_HEALTH_UNKNOWN;
     slot->reach = ROLLOUT_REACH_UNKNOWN;
-    slot->touched = slot->forgiven = slot->excused = slot->pinned = slot->told = slot->heard =
-        false;
+    slot->touched = slot->forgiven = slot->again = slot->pinned = slot->told = slot->heard = false;
+    memset(slot->tries, 0, sizeof slot->tries);
     slot->wave = ROLLOUT_NO_WAVE;
     slot->since_ms = 0;
     slot->wait_ms = 0;
@@ -408,11 +431,6 @@ enum fed_err hub_rollout_note(struct hub_rollout *r, struct fed_span cluster,
             return FED_ERR_NOMEM;
     }
     rollout_cause_drop(r, slot->said);
-    if (slot->excused &&
-        (fact->copy == HUB_ROLLOUT_COPY_TAKEN || fact->copy == HUB_ROLLOUT_COPY_APPLIED)) {
-        slot->excused = false;
-        rollout_mark(r, slot, false);
-    }
     slot->said = said;
     slot->copy = (uint8_t)fact->copy;
     slot->health = (uint8_t)fact->health;
@@ -430,6 +448,13 @@ enum hub_rollout_answer hub_rollout_answer(
         return HUB_ROLLOUT_ANSWER_NOTHING;
     *digest = r->versions[version - 1];
     return HUB_ROLLOUT_ANSWER_VERSION;
+}
+
+unsigned hub_rollout_tries(const struct hub_rollout *r, struct fed_span cluster)
+{
+    const struct rollout_slot *slot = rollout_find(r, cluster);
+
+    return slot && slot->version ? slot->tries[slot->version - 1] : 0;
 }
 
 /* ---- what changed ---- */

@@ -171,6 +171,10 @@ enum hub_rollout_answer { HUB_ROLLOUT_ANSWER_VERSION, HUB_ROLLOUT_ANSWER_NOTHING
  * `from`: nothing. */
 enum hub_rollout_answer hub_rollout_answer(
     const struct hub_rollout *rollout, struct fed_span cluster, struct fed_digest *digest);
+/* How often it was told to try its answer again: a member that gave a version up, or went back from
+ * it, does not try the same once more unless it is told. Each number is another work of the same
+ * version. */
+unsigned hub_rollout_tries(const struct hub_rollout *rollout, struct fed_span cluster);
 /* Appends why the cluster does not have `to`: "wave shops has not begun"; nothing when it has. */
 void hub_rollout_why(
     const struct hub_rollout *rollout, struct fed_span cluster, struct fed_buf *out);

@@ -82,6 +82,17 @@ static bool renumber(const struct hub_rollout *r, const struct fed_digest *to, s
     return true;
 }
 
+/* What it was told of a version stays true of it: it would be another work. */
+static void renumber_tries(struct rollout_slot *slot, const struct versions *versions)
+{
+    uint8_t tries[HUB_ROLLOUT_VERSIONS_MAX] = {0};
+
+    for (size_t i = 0; i < HUB_ROLLOUT_VERSIONS_MAX; i++)
+        if (versions->numbers[i + 1])
+            tries[versions->numbers[i + 1] - 1] = slot->tries[i];
+    memcpy(slot->tries, tries, sizeof tries);
+}
+
 static void begin_slot(
     struct hub_rollout *r, struct rollout_slot *slot, const struct versions *versions)
 {
@@ -93,7 +104,8 @@ static void begin_slot(
     slot->version = version;
     slot->previous = 0;
     slot->state = HUB_ROLLOUT_PENDING;
-    slot->forgiven = slot->excused = slot->pinned = slot->told = slot->stored = false;
+    slot->forgiven = slot->again = slot->pinned = slot->told = slot->stored = false;
+    renumber_tries(slot, versions);
     slot->wave = ROLLOUT_NO_WAVE;
     slot->since_ms = r->now_ms;
     slot->wait_ms = 0;
@@ -295,6 +307,14 @@ static void approve(struct hub_rollout *r, struct fed_span user)
         wave->user[0] = '\0';
 }
 
+/* The member may have given the version up, or gone back from it by itself: it does not try the
+ * same again until it is told. One that has the version before is given this one anew. */
+static bool is_given_up(const struct rollout_slot *slot)
+{
+    return slot->copy == HUB_ROLLOUT_COPY_FAILED || slot->state == HUB_ROLLOUT_RETURNING ||
+           slot->state == HUB_ROLLOUT_STUCK;
+}
+
 /* What was returned begins anew with the first wave; what failed has another deadline. */
 static void retry(struct hub_rollout *r)
 {
@@ -306,7 +326,7 @@ static void retry(struct hub_rollout *r)
 
         if (slot->gone || (slot->state != HUB_ROLLOUT_FAILED && !back))
             continue;
-        slot->excused = slot->copy == HUB_ROLLOUT_COPY_FAILED;
+        slot->again = is_given_up(slot);
         slot->touched = slot->touched && !back;
         slot->wait_ms = 0;
         rollout_set_state(r, slot, HUB_ROLLOUT_PENDING);

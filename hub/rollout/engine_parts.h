@@ -39,18 +39,19 @@ struct rollout_slot {
     int64_t in_ms;      /* in reach since */
     uint32_t match;     /* waves that have it by name or labels */
     uint8_t wave;
-    uint8_t state;    /* enum hub_rollout_state */
-    uint8_t version;  /* its answer: of versions, from 1; 0: nothing */
-    uint8_t previous; /* before it was released */
-    uint8_t copy;     /* enum hub_rollout_copy */
-    uint8_t health;   /* enum hub_rollout_health */
-    uint8_t reach;    /* enum rollout_reach */
-    bool touched;     /* it was given another version than `from`, and had a chance to take it */
-    bool forgiven;    /* failed, and a person went on all the same */
-    bool excused;     /* retried: that it was refused before is no news */
-    bool pinned;      /* of a wave by size that has begun */
-    bool told;        /* its labels are known */
-    bool heard;       /* in reach since the engine was made */
+    uint8_t state;                           /* enum hub_rollout_state */
+    uint8_t version;                         /* its answer: of versions, from 1; 0: nothing */
+    uint8_t previous;                        /* before it was released */
+    uint8_t tries[HUB_ROLLOUT_VERSIONS_MAX]; /* how often it was told to try a version again */
+    uint8_t copy;                            /* enum hub_rollout_copy */
+    uint8_t health;                          /* enum hub_rollout_health */
+    uint8_t reach;                           /* enum rollout_reach */
+    bool touched;  /* it was given another version than `from`, and had a chance to take it */
+    bool forgiven; /* failed, and a person went on all the same */
+    bool again;    /* retried: it is told so with its next turn */
+    bool pinned;   /* of a wave by size that has begun */
+    bool told;     /* its labels are known */
+    bool heard;    /* in reach since the engine was made */
     bool gone;
     bool held;    /* as of the last step */
     bool changed; /* in the list */
@@ -150,6 +151,10 @@ void rollout_set_state(
     struct hub_rollout *r, struct rollout_slot *slot, enum hub_rollout_state state);
 /* Another answer: what was said of the copy before is of no use any more. */
 void rollout_give(struct hub_rollout *r, struct rollout_slot *slot, uint8_t version);
+/* The same answer, to be tried once more. */
+void rollout_give_again(struct hub_rollout *r, struct rollout_slot *slot);
+/* To try some version again. */
+bool rollout_was_told(const struct hub_rollout *r, const struct rollout_slot *slot);
 /* Another one than the initial state of a cluster that was never touched. */
 bool rollout_has_row(const struct hub_rollout *r, const struct rollout_slot *slot);
 FED_MUST_USE enum fed_err rollout_slot_new(

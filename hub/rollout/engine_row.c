@@ -1,8 +1,9 @@
 /* engine_row.c - the record and the rows, as they are stored.
  *
- *   row     u8 1, u8 state, u8 flags (1 touched, 2 forgiven, 4 pinned, 8 excused), u8 version, u8
- * previous, u8 wave (255: none), u64 since, u64 wait, then of FAILED, STUCK, RETURNING and RETURNED
- *           string reason, string message
+ *   row     u8 1, u8 state, u8 flags (1 touched, 2 forgiven, 4 pinned, 8 again, 16
+ *           tries), u8 version, u8 previous, u8 wave (255: none), u64 since, u64 wait, then of
+ *           FAILED, STUCK, RETURNING and RETURNED string reason, string message, then with tries of
+ *           each version u8
  *   record  u8 1, u8 phase, u8 flags (1 failed), u8 from, u8 to, u8 open, u64 offset (two's
  *           complement), u64 start, u64 end, u8 n versions, 32 bytes each, u8 n waves, of each:
  *           u8 flags (1 begun, 2 done, 4 approved), u64 start, u64 ok, u64 end, string user
@@ -27,8 +28,8 @@ enum fed_err hub_rollout_row(
         return FED_ERR_NOT_FOUND;
     fed_buf_put_u8(out, FORMAT);
     fed_buf_put_u8(out, slot->state);
-    fed_buf_put_u8(out,
-        (uint8_t)(slot->touched | slot->forgiven << 1 | slot->pinned << 2 | slot->excused << 3));
+    fed_buf_put_u8(out, (uint8_t)(slot->touched | slot->forgiven << 1 | slot->pinned << 2 |
+                                  slot->again << 3 | rollout_was_told(r, slot) << 4));
     fed_buf_put_u8(out, slot->version);
     fed_buf_put_u8(out, slot->previous);
     fed_buf_put_u8(out, slot->wave);
@@ -38,6 +39,8 @@ enum fed_err hub_rollout_row(
         fed_buf_put_string(out, rollout_cause_reason(slot->failed));
         fed_buf_put_string(out, rollout_cause_message(slot->failed));
     }
+    if (rollout_was_told(r, slot))
+        fed_buf_put(out, fed_span_of(slot->tries, r->n_versions));
     return fed_buf_err(out);
 }
 
@@ -125,11 +128,12 @@ struct row {
     uint8_t format, state, flags, version, previous, wave;
     int64_t since_ms, wait_ms;
     struct rollout_cause *failed;
+    struct fed_span tries; /* in the row */
 };
 
 static bool row_is_sound(const struct hub_rollout *r, const struct row *row)
 {
-    return row->format == FORMAT && row->state <= HUB_ROLLOUT_STUCK && row->flags < 16 &&
+    return row->format == FORMAT && row->state <= HUB_ROLLOUT_STUCK && row->flags < 32 &&
            row->version <= r->n_versions && row->previous <= r->n_versions &&
            (row->wave == ROLLOUT_NO_WAVE || (r->rules && row->wave < r->rules->n_waves));
 }
@@ -148,10 +152,12 @@ static enum fed_err take_row(struct hub_rollout *r, struct fed_span from, struct
         err = FED_ERR_CORRUPT;
     if (!err && rollout_keeps_cause((enum hub_rollout_state)row->state))
         err = take_cause(r, &from, &row->failed);
-    if (!err && from.len > 0) {
-        rollout_cause_drop(r, row->failed);
+    if (!err && row->flags & 16)
+        err = fed_span_take_bytes(&from, r->n_versions, &row->tries);
+    if (!err && from.len > 0)
         err = FED_ERR_CORRUPT;
-    }
+    if (err)
+        rollout_cause_drop(r, row->failed);
     return err && err != FED_ERR_NOMEM ? FED_ERR_CORRUPT : err;
 }
 
@@ -182,7 +188,9 @@ enum fed_err hub_rollout_recall(
     slot->touched = row.flags & 1;
     slot->forgiven = row.flags >> 1 & 1;
     slot->pinned = row.flags >> 2 & 1;
-    slot->excused = row.flags >> 3 & 1;
+    slot->again = row.flags >> 3 & 1;
+    if (row.tries.len > 0)
+        memcpy(slot->tries, row.tries.at, row.tries.len);
     slot->version = row.version;
     slot->previous = row.previous;
     slot->wave = row.wave;

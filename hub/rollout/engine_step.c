@@ -99,11 +99,9 @@ static bool is_bad(const struct rollout_slot *slot)
     return slot->copy == HUB_ROLLOUT_COPY_APPLIED && slot->health == HUB_ROLLOUT_HEALTH_BAD;
 }
 
-/* One that was retried has until its deadline: a member says the same as long as nothing changes.
- */
 static bool is_refused(const struct rollout_slot *slot)
 {
-    return slot->copy == HUB_ROLLOUT_COPY_FAILED && !slot->excused;
+    return slot->copy == HUB_ROLLOUT_COPY_FAILED;
 }
 
 static void on_pending(struct hub_rollout *r, struct rollout_slot *slot)
@@ -379,14 +377,22 @@ static bool is_next(const struct hub_rollout *r, const struct rollout_slot *slot
            (r->waves[slot->wave].begun || r->phase == HUB_ROLLOUT_COMPLETE);
 }
 
+/* Nothing would be sent to it. */
+static bool has_it(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    return slot->version == r->to && !slot->again;
+}
+
 static void release(struct hub_rollout *r, struct rollout_slot *slot)
 {
     /* It has it from elsewhere: nothing is sent, and its copy is known. */
-    if (slot->version != r->to) {
+    if (!has_it(r, slot)) {
         slot->previous = slot->version;
         slot->touched = r->to != r->from;
         rollout_give(r, slot, r->to);
     }
+    if (slot->again)
+        rollout_give_again(r, slot);
     wait_anew(r, slot, HUB_ROLLOUT_RELEASED);
     advance(r, slot);
 }
@@ -395,25 +401,25 @@ static void release(struct hub_rollout *r, struct rollout_slot *slot)
 static bool has_turn(struct hub_rollout *r, struct rollout_slot *slot, size_t places)
 {
     const struct rollout_opening *opening = NULL;
-    bool has_it = slot->version == r->to;
+    bool has = has_it(r, slot);
 
-    if (!has_it)
+    if (!has)
         opening = rollout_opening(r, slot);
     slot->held = opening && !opening->open;
     if (slot->held)
         return false;
-    return places > 0 || (has_it && is_well(slot));
+    return places > 0 || (has && is_well(slot));
 }
 
 /* Of those that have the version already, or of the others. True when somebody got the turn. */
-static bool release_those(struct hub_rollout *r, size_t places[ROLLOUT_WAVES], bool has_it)
+static bool release_those(struct hub_rollout *r, size_t places[ROLLOUT_WAVES], bool having)
 {
     bool released = false;
 
     for (size_t i = 0; i < r->n_slots; i++) {
         struct rollout_slot *slot = r->slots[i];
 
-        if (!is_next(r, slot) || (slot->version == r->to) != has_it ||
+        if (!is_next(r, slot) || has_it(r, slot) != having ||
             !has_turn(r, slot, places[slot->wave]))
             continue;
         release(r, slot);

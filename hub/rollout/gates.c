@@ -10,7 +10,7 @@ static bool is(const struct rollout_version *version, const struct fed_digest *d
 }
 
 static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
-    struct fed_span cluster, const struct fed_json *labels, struct fed_digest *digest)
+    struct fed_span cluster, const struct fed_json *labels, struct hub_gate_choice *out)
 {
     const struct rollout_subject *s = rollout_subject_get(ctx, ref);
     struct fed_digest version;
@@ -23,6 +23,7 @@ static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
     if (s->engine) {
         if (hub_rollout_answer(s->engine, cluster, &version) == HUB_ROLLOUT_ANSWER_NOTHING)
             return HUB_GATE_NOTHING;
+        out->tries = hub_rollout_tries(s->engine, cluster);
     } else if (s->base.has) {
         version = s->base.digest;
     } else {
@@ -30,7 +31,7 @@ static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
     }
     if (is(&s->content, &version))
         return HUB_GATE_LATEST;
-    *digest = version;
+    out->digest = version;
     return HUB_GATE_VERSION;
 }
 
@@ -67,6 +68,10 @@ static void why(
 
     if (!s)
         return;
+    if (s->trouble[0]) {
+        fed_buf_printf(out, "rollout %s cannot be read: %s", s->unreadable, s->trouble);
+        return;
+    }
     if (s->waiting && s->waiting->queued) {
         fed_buf_printf(out, "rollout %s waits for the end of %s", s->waiting->name,
             s->present ? s->present->name : "the one before it");
@@ -105,7 +110,7 @@ static enum fed_err changes(
     enum fed_err err;
 
     fed_buf_init(&text, r->mem, FED_STORE_VALUE_MAX);
-    err = rollout_content_of(r, bytes, s && s->scaled, &digest, &text);
+    err = rollout_content_of(r, s, bytes, s && s->scaled, &digest, &text);
     fed_buf_fini(&text);
     if (!err)
         *out = !s || !is(&s->content, &digest);

@@ -51,7 +51,7 @@ static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
 
 struct looking {
     struct hub_rollouts *r;
-    struct fed_span ns;
+    struct fed_span ns;   /* empty: all */
     struct fed_span name; /* empty: all of the namespace */
 };
 
@@ -61,7 +61,7 @@ static void look_at(void *ctx, const struct hub_object_ref *ref)
     struct hub_planned_type type;
     enum fed_err err;
 
-    if (!fed_span_eq(ref->ns, looking->ns) ||
+    if ((looking->ns.len && !fed_span_eq(ref->ns, looking->ns)) ||
         (looking->name.len && !fed_span_eq(ref->name, looking->name)) ||
         hub_plan_type(looking->r->plan, ref->resource, &type) ||
         strcmp(type.target_kind, "Namespace") == 0) /* those are never governed */
@@ -95,12 +95,29 @@ static void on_policy(void *ctx, const struct hub_change *change)
         rollout_policy_remove(r, &change->ref);
     else
         err = rollout_policy_put(r, &change->ref, change->bytes);
-    if (err)
+    if (err) {
         fed_log(r->log, FED_LOG_ERROR,
             "rollouts: cannot take in RolloutPolicy " FED_SPAN_FMT "/" FED_SPAN_FMT
-            ": %s; it counts from its next change on",
-            FED_SPAN_ARG(change->ref.ns), FED_SPAN_ARG(change->ref.name), fed_err_text(err));
+            ": %s; no federated object can be written until that is done; next try in %u s",
+            FED_SPAN_ARG(change->ref.ns), FED_SPAN_ARG(change->ref.name), fed_err_text(err),
+            ROLLOUT_RETRY_MS / 1000u);
+        r->unread = r->unlooked = true;
+        rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
+        return;
+    }
     look_at_all(r, change->ref.ns, fed_span_text(""));
+}
+
+void rollout_policies_retry(struct hub_rollouts *r)
+{
+    if (!r->unlooked)
+        return;
+    if (rollout_policies_ready(r)) {
+        rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
+        return;
+    }
+    r->unlooked = false;
+    look_at_all(r, fed_span_text(""), fed_span_text(""));
 }
 
 /* What a scheduler maintains is left out of the content from now on, or not any more. */
@@ -139,7 +156,9 @@ static void on_rollout(void *ctx, const struct hub_change *change)
     if (change->type != HUB_CHANGE_DELETED)
         return;
     s = rollout_subject_of_paper(r, change->ref.ns, change->ref.name, &paper);
-    if (s && paper != s->present && paper != s->waiting)
+    if (s && s->trouble[0] && fed_span_is(change->ref.name, s->unreadable))
+        rollout_break(r, s); /* a person's word that it decides nothing any more */
+    else if (s && paper != s->present && paper != s->waiting)
         rollout_paper_drop(r, s, paper); /* versions that nothing needs go at the next start */
     else if (s)
         s->going = true; /* with its namespace: until then clusters keep what they have */
@@ -196,8 +215,7 @@ static bool load_rollout(void *ctx, const struct hub_object *object)
 {
     struct loading *loading = ctx;
 
-    loading->err =
-        rollout_record_take(loading->r, NULL, object->ref.ns, object->bytes, loading->diag);
+    loading->err = rollout_record_take(loading->r, NULL, object);
     if (loading->err)
         fed_diag_prefix(loading->diag, loading->err, FED_SPAN_FMT "/" FED_SPAN_FMT,
             FED_SPAN_ARG(object->ref.ns), FED_SPAN_ARG(object->ref.name));
@@ -211,6 +229,7 @@ static enum fed_err load(struct hub_rollouts *r, struct fed_diag *diag)
         hub_objects_each *each;
     } all[] = {{HUB_ROLLOUT_POLICIES, load_policy}, {HUB_ROLLOUTS, load_rollout}};
     struct loading loading = {.r = r, .diag = diag};
+    struct fed_map_iter it;
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof all / sizeof *all; i++) {
@@ -218,6 +237,9 @@ static enum fed_err load(struct hub_rollouts *r, struct fed_diag *diag)
             all[i].each, &loading);
         err = err ? err : loading.err;
     }
+    fed_map_iter_init(&it, &r->subjects);
+    while (!err && fed_map_iter_next(&it))
+        rollout_check_records(r, it.value);
     return err;
 }
 
@@ -257,6 +279,8 @@ enum fed_err hub_rollouts_open(
     hub_objects_join(r->objects, &r->member);
     err = options->loop->timer_new(options->loop->ctx, rollout_timer, r, &r->timer);
     if (!err)
+        err = rollout_names_open(r, diag);
+    if (!err)
         err = load(r, diag);
     if (!err)
         err = rollout_rows_collect(r, diag);
@@ -281,7 +305,7 @@ static enum fed_err check_subjects(struct hub_rollouts *r)
     while (!err && fed_map_iter_next(&it)) {
         struct rollout_subject *s = it.value;
 
-        if (s->recheck && s->governed && !s->going)
+        if (s->recheck && s->governed && !s->going && !s->broken)
             err = rollout_recheck(r, s);
         s->recheck = false;
         s->acted = s->engine != NULL; /* what was recorded and did not take effect */
@@ -301,6 +325,8 @@ enum fed_err hub_rollouts_attach(
     r->status = status;
     hub_status_on_moved(status, on_moved, r);
     err = check_subjects(r);
+    if (r->broken)
+        rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
     if (!err)
         err = hub_objects_flush(r->objects, diag);
     return err ? fed_diag_prefix(diag, err, "rollouts") : FED_OK;
@@ -339,6 +365,7 @@ void hub_rollouts_close(struct hub_rollouts *r)
         rollout_subject_free(r, it.value);
     fed_map_fini(&r->subjects);
     rollout_policies_fini(r);
+    rollout_lost_fini(r);
     rollout_zones_fini(r);
     rollout_forget_writers(r);
     fed_alloc_free(r->mem, r, sizeof *r);

@@ -11,7 +11,8 @@
  *   plan --choose()--> version of an object for a cluster
  *
  * Stored beside the objects:
- *   V/ UID / DIGEST      a version's bytes (UID of the federated object, DIGEST 32 bytes)
+ *   V/ UID / NAME        a version's bytes (UID of the federated object, NAME 32 bytes: name.c)
+ *   V-key                the key of versions' names
  *   w/ UID /             the record of a rollout (UID of the Rollout): varint number of the last
  *                        action that it has in it, then the engine's record
  *   w/ UID / CLUSTER     the engine's row of a cluster
@@ -28,6 +29,7 @@
 #include "hub/plan/gates.h"
 #include "hub/plan/plan.h"
 #include "hub/status/status.h"
+#include "ports/crypto.h"
 #include "ports/fs.h"
 
 #define HUB_ROLLOUTS "rollouts.fedlet.io"
@@ -45,9 +47,11 @@ struct hub_rollouts_options { /* all of it outlives the rollouts */
     struct hub_objects *objects;
     struct fed_fs *fs;    /* of the time zones; NULL: none are known */
     const char *zone_dir; /* NULL: the system's */
+    struct fed_crypto *crypto;
 };
-/* Reads policies, rollouts and their rows. Comes before the plan, which asks it. FED_ERR_CORRUPT
- * with diag for rows that cannot be read. */
+/* Reads policies, rollouts and their rows. Comes before the plan, which asks it. Rollouts of which
+ * something cannot be read are shown with condition Readable "False", their clusters keep what they
+ * have, and all others go on. */
 FED_MUST_USE enum fed_err hub_rollouts_open(
     const struct hub_rollouts_options *options, struct hub_rollouts **out, struct fed_diag *diag);
 /* For the plan. Between open and attach the answers are those of the stored rows. */

@@ -20,12 +20,6 @@ static struct fed_span version_key(
     return fed_span_of(key, (size_t)n + FED_DIGEST_SIZE);
 }
 
-enum fed_err rollout_content_of(struct hub_rollouts *r, struct fed_span object, bool scaled,
-    struct fed_digest *digest, struct fed_buf *out)
-{
-    return hub_rollout_content(r->mem, object, scaled, out, digest);
-}
-
 bool rollout_is_scaled(struct hub_rollouts *r, const struct hub_object_ref *ref, const char *kind)
 {
     struct hub_object_ref preference = {FED_SPAN_LIT(PREFERENCES), ref->ns, ref->name};
@@ -314,6 +308,8 @@ enum fed_err rollout_engine_recall(struct hub_rollouts *r, struct rollout_subjec
     if (err)
         return err == FED_ERR_NOT_FOUND ? err
                                         : fed_diag_set(diag, err, "record: %s", fed_err_text(err));
+    if (!fed_digest_eq(hub_rollout_to(s->engine), &paper->to.digest))
+        return fed_diag_set(diag, FED_ERR_CORRUPT, "record: of another version than spec.to");
     paper->applied = (int64_t)applied;
     s->present = paper;
     s->rules = hub_rollout_rules_keep(rules);
@@ -352,6 +348,8 @@ static enum fed_err collect_uids(struct collecting *c)
         err = fed_map_put(&c->uids, fed_span_text(s->uid), s);
         if (!err && s->present)
             err = fed_map_put(&c->uids, fed_span_text(s->present->uid), s);
+        for (struct rollout_paper *p = s->broken ? s->papers : NULL; !err && p; p = p->next)
+            err = fed_map_put(&c->uids, fed_span_text(p->uid), s);
     }
     return err;
 }
@@ -363,6 +361,8 @@ enum fed_err rollout_rows_collect(struct hub_rollouts *r, struct fed_diag *diag)
     struct collecting c = {.r = r};
     enum fed_err err;
 
+    if (r->lost) /* whose rows they are cannot be said */
+        return FED_OK;
     fed_map_init(&c.uids, r->mem);
     rollout_ops_init(&c.ops, r->mem);
     err = collect_uids(&c);

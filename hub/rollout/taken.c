@@ -68,7 +68,7 @@ static enum fed_err version_of(struct incoming *in, struct rollout_subject *s,
 
     fed_buf_init(&text, in->r->mem, FED_STORE_VALUE_MAX);
     *out = (struct rollout_version){.generation = generation, .has = true};
-    err = rollout_content_of(in->r, bytes, s->scaled, &out->digest, &text);
+    err = rollout_content_of(in->r, s, bytes, s->scaled, &out->digest, &text);
     if (!err && keep)
         rollout_version_keep(in->r, s, &out->digest, fed_buf_span(&text), &in->ops);
     fed_buf_fini(&text);
@@ -118,14 +118,15 @@ static enum fed_err adopt_former(struct incoming *in, struct rollout_subject *s)
     return version_of(in, s, looking.before, generation, true, &s->base);
 }
 
-/* The digest of its content without what a scheduler maintains. */
-static enum fed_err as_scaled(struct incoming *in, struct fed_digest *out)
+/* The name of its content without what a scheduler maintains. */
+static enum fed_err as_scaled(
+    struct incoming *in, const struct rollout_subject *s, struct fed_digest *out)
 {
     struct fed_buf text;
     enum fed_err err;
 
     fed_buf_init(&text, in->r->mem, FED_STORE_VALUE_MAX);
-    err = rollout_content_of(in->r, in->bytes, true, out, &text);
+    err = rollout_content_of(in->r, s, in->bytes, true, out, &text);
     fed_buf_fini(&text);
     return err;
 }
@@ -144,7 +145,7 @@ static enum fed_err rescale(
         return FED_OK;
     if (!s->scaled) {
         rollout_versions_freeze(in->r, s, in->bytes, &in->ops);
-        err = as_scaled(in, &former.digest);
+        err = as_scaled(in, s, &former.digest);
         *same = !err && fed_digest_eq(&former.digest, &s->content.digest);
         return err;
     }
@@ -260,6 +261,7 @@ static enum fed_err introduce(struct incoming *in, struct rollout_subject **s)
 static enum fed_err written(struct incoming *in, struct rollout_subject *s)
 {
     bool fresh = !s || !rollout_decides(s);
+    bool known = s && (s->engine || s->waiting);
     struct fed_diag diag = {""};
     enum fed_err err;
 
@@ -279,8 +281,9 @@ static enum fed_err written(struct incoming *in, struct rollout_subject *s)
             "rollouts: the change of " FED_SPAN_FMT "/" FED_SPAN_FMT " is not taken: %s",
             FED_SPAN_ARG(s->ref.ns), FED_SPAN_ARG(s->ref.name),
             diag.text[0] ? diag.text : fed_err_text(err));
-        /* What was rolled out of it is stored; of one that nobody governed before nothing is. */
-        return fresh ? err : FED_OK;
+        /* What was rolled out of it is stored, and is compared with it once it can be read again.
+         * Of one that never was nothing is stored: the write must not be, either. */
+        return known ? FED_OK : err;
     }
     rollout_due(in->r, s, 0);
     return FED_OK;
@@ -302,7 +305,8 @@ static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
     if (err)
         return err;
     s->recheck = true; /* its version may be missing; nothing is written now */
-    if (s->engine)
+    rollout_lost_look(in->r, s);
+    if (s->engine || s->broken)
         return FED_OK;
     s->base = s->waiting ? s->waiting->from : s->content;
     return FED_OK;
@@ -413,6 +417,8 @@ enum fed_err rollout_taken(void *ctx, const struct hub_object_ref *ref, struct f
     struct incoming in;
     enum fed_err err = incoming_init(&in, r, ref, bytes);
 
+    if (!err && why == HUB_GATE_WRITTEN)
+        err = rollout_policies_ready(r);
     if (!err)
         err = take(&in, why);
     incoming_fini(&in);
@@ -423,16 +429,24 @@ enum fed_err rollout_taken(void *ctx, const struct hub_object_ref *ref, struct f
 
 /* ---- looked at again ---- */
 
-/* It gets governed as it is: that is what clusters have, and nothing starts. */
+/* It gets governed as it is: that is what clusters have, and nothing starts. When that fails nobody
+ * governs it: what clusters have is then what it said before its next change. */
 static enum fed_err adopt(struct incoming *in, struct rollout_subject *s)
 {
+    static const struct rollout_governor nobody;
     struct fed_diag diag = {""};
     enum fed_err err;
 
     s->scaled = rollout_is_scaled(in->r, in->ref, s->kind);
     err = version_of(in, s, in->bytes, generation_of(in->object), true, &s->base);
     s->content = s->base;
-    return err ? err : rollout_ops_stage(in->r, s, &in->ops, &diag);
+    if (!err)
+        err = rollout_ops_stage(in->r, s, &in->ops, &diag);
+    if (err) {
+        rollout_subject_govern(in->r, s, &nobody);
+        s->base = s->content = (struct rollout_version){0};
+    }
+    return err;
 }
 
 static enum fed_err look(struct incoming *in)
@@ -489,15 +503,15 @@ static const struct fed_digest *expected(const struct rollout_subject *s)
 }
 
 /* It may have been rolled out when a scheduler still maintained a part of it. */
-static enum fed_err is_known(
-    struct incoming *in, const struct fed_digest *known, const struct fed_digest *next, bool *out)
+static enum fed_err is_known(struct incoming *in, const struct rollout_subject *s,
+    const struct fed_digest *known, const struct fed_digest *next, bool *out)
 {
     struct fed_digest scaled;
     enum fed_err err = FED_OK;
 
     *out = known && fed_digest_eq(known, next);
     if (known && !*out) {
-        err = as_scaled(in, &scaled);
+        err = as_scaled(in, s, &scaled);
         *out = !err && fed_digest_eq(known, &scaled);
     }
     return err;
@@ -520,7 +534,7 @@ enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s)
         if (!err)
             err = version_of(&in, s, fed_buf_span(&bytes), s->content.generation, true, &next);
         if (!err && !s->scaled)
-            err = is_known(&in, known, &next.digest, &same);
+            err = is_known(&in, s, known, &next.digest, &same);
         if (!err && !s->scaled && !same)
             err = changed(&in, s, &next);
         if (!err)

@@ -13,6 +13,8 @@
 #include "proto/object/json.h"
 
 #define STATUS_ROW_MAX (8u << 20)
+#define STATUS_TAKEN_MAX 8u                /* messages of reports that are known again */
+#define STATUS_TAKEN_SIZE 8u               /* of the digest of each */
 #define STATUS_UNREACHABLE "unreachable: " /* what the agent puts before its own trouble */
 
 struct status_work {
@@ -50,7 +52,11 @@ struct status_cluster {
     struct status_view view;
     struct status_view staged; /* parts of a full report, until its last one */
     bool staging;
-    char *facts; /* JSON document, NUL-terminated; NULL: none yet */
+    /* The messages that view and staged are made of, and some before them: one that comes once more
+     * has no other effect. */
+    uint8_t taken[STATUS_TAKEN_MAX][STATUS_TAKEN_SIZE];
+    unsigned n_taken; /* so far; the last STATUS_TAKEN_MAX of them are there */
+    char *facts;      /* JSON document, NUL-terminated; NULL: none yet */
     size_t facts_len;
     char kubernetes_version[64];
     char agent_version[32];

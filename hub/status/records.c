@@ -105,6 +105,7 @@ void status_row_recall(struct hub_status *status, struct status_cluster *cluster
     status_view_fini(status, &cluster->staged);
     status_facts_forget(status, cluster);
     cluster->staging = false;
+    cluster->n_taken = 0;
     cluster->ready = cluster->offline = false;
     cluster->transition_unix_s = 0;
     cluster->row_revision = 0;

@@ -177,6 +177,30 @@ void status_removals_confirm(struct hub_status *status, const struct status_clus
     fed_alloc_free(status->mem, ids, cap * sizeof *ids);
 }
 
+/* ---- messages that come twice ----
+ *
+ * An answer is lost, and its report comes once more as another request (docs/protocol.md section
+ * 5.3.1), perhaps behind the next one. Part of a full report would then begin the whole anew, and
+ * what the parts before it said would be forgotten although it was acknowledged. */
+
+static bool digest_of(const struct fed_report *report, struct fed_digest *out)
+{
+    return report->bytes.len > 0 && !fed_digest_of(report->bytes, out);
+}
+
+static bool is_taken(const struct status_cluster *cluster, const struct fed_digest *digest)
+{
+    for (unsigned i = 0; i < cluster->n_taken && i < STATUS_TAKEN_MAX; i++)
+        if (memcmp(cluster->taken[i], digest->bytes, STATUS_TAKEN_SIZE) == 0)
+            return true;
+    return false;
+}
+
+static void note_taken(struct status_cluster *cluster, const struct fed_digest *digest)
+{
+    memcpy(cluster->taken[cluster->n_taken++ % STATUS_TAKEN_MAX], digest->bytes, STATUS_TAKEN_SIZE);
+}
+
 /* ---- taking ---- */
 
 /* The view after this report, in *next. FED_ERR_NOT_FOUND when the plan does not remember the
@@ -211,6 +235,9 @@ static enum fed_err stage_part(struct hub_status *status, struct status_cluster 
         status_view_fini(status, next);
         return err;
     }
+    /* When that is not stored after all, the part was not taken. */
+    if (more->n)
+        cluster->unsettled = status->unsettled = true;
     status_view_fini(status, &cluster->staged);
     cluster->staged = *next;
     cluster->staging = true;
@@ -228,6 +255,7 @@ static enum fed_err check_sequence(struct hub_status *status, struct status_clus
     if (cluster->staging && report->full && report->seq != cluster->staged.seq + 1) {
         status_view_fini(status, &cluster->staged);
         cluster->staging = false;
+        cluster->n_taken = 0; /* its parts are to be had again */
     }
     if (!report->full && report->seq != cluster->view.seq + 1)
         return fed_diag_set(diag, FED_ERR_CONFLICT, "report %" PRIu64 ", expected %" PRIu64,
@@ -281,18 +309,22 @@ enum fed_err hub_status_report(struct hub_status *status, struct fed_span name,
 {
     const struct fed_manifest *manifest;
     struct status_cluster *cluster;
+    struct fed_digest digest;
     struct fed_arena arena;
+    bool known = digest_of(report, &digest);
     enum fed_err err = hub_plan_manifest(status->plan, name, &manifest);
 
     if (err)
         return fed_diag_set(diag, FED_ERR_NOT_FOUND, "cluster " FED_SPAN_FMT " is not registered",
             FED_SPAN_ARG(name));
     err = status_cluster_ensure(status, name, &cluster);
-    if (err)
+    if (err || (known && is_taken(cluster, &digest)))
         return err;
     fed_arena_init(&arena, status->mem, REPORT_ARENA_MAX);
     err = take_report(status, cluster, report, &arena, diag);
     fed_arena_fini(&arena);
+    if (!err && known)
+        note_taken(cluster, &digest);
     return err;
 }
 

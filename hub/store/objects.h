@@ -5,8 +5,8 @@
  * that is the revision of the commit that wrote it, added when it is read. Key: "o/" resource NUL
  * namespace NUL name. Other hub state lives beside it under other prefixes ("s/" status rows, "b/"
  * bundle rows, "f/" federated types without a config, "p/" what agents say of pods, "n/" marks of
- * sessions, "t/" token secrets, "u/" bytes of clusters' links, "i/" identity, "V/" versions and "w/"
- * records and rows of rollouts) through the store port.
+ * sessions, "t/" token secrets, "u/" bytes of clusters' links, "i/" identity, "V/" versions and
+ * "w/" records and rows of rollouts) through the store port.
  *
  * Writes of one turn of the loop share one sync: they are staged, seen by reads at once, and become
  * durable, and known to subscribers, with the flush. Who answers somebody outside for what was
@@ -121,7 +121,7 @@ void hub_objects_each_staged(struct hub_objects *objects, hub_objects_changed *e
 
 /* Who has a part in what becomes durable together; any of the calls may be NULL. Members are called
  * in the order in which they joined, whoever flushed.
- *   prepare  a flush begins: the last moment to stage more
+ *   prepare  a flush begins: the last moment to stage more, or to refuse all (hub_objects_refuse)
  *   ended    what was staged is durable (FED_OK), or was undone (its error) and is not seen any
  *            more; in this call hub_objects_each_staged still names it. Subscribers hear of it
  *            afterwards. Nothing may be staged here.
@@ -137,6 +137,9 @@ struct hub_objects_member {
 /* The member is kept until it leaves; not from inside one of its calls. */
 void hub_objects_join(struct hub_objects *objects, struct hub_objects_member *member);
 void hub_objects_leave(struct hub_objects *objects, struct hub_objects_member *member);
+/* Only from inside a prepare: what this turn staged must not become durable. It is undone, and the
+ * flush ends with that error and its sentence, for everybody who had a part in it. */
+void hub_objects_refuse(struct hub_objects *objects, enum fed_err err, const char *why);
 
 /* Tells subscribers that what is composed into the object changed as of a store revision (that of
  * the status row); once what is staged is settled, and then once however often it was said. */

@@ -191,6 +191,15 @@ static enum fed_err flush_engine(struct hub_objects *objects, struct fed_diag *d
     return undone;
 }
 
+void hub_objects_refuse(struct hub_objects *objects, enum fed_err err, const char *why)
+{
+    if (objects->undone)
+        return;
+    objects->store->undo(objects->store->ctx);
+    objects->undone = err;
+    fed_diag_set(&objects->undone_diag, err, "%s", why);
+}
+
 enum fed_err hub_objects_flush(struct hub_objects *objects, struct fed_diag *diag)
 {
     struct fed_diag own = {""};

@@ -137,8 +137,9 @@ static void put_held(
     if (cluster->hold == TRAFFIC_FREE)
         return;
     c = child(s, "held");
-    set_text(&c, "reason", cluster->hold == TRAFFIC_QUIET ? "QuietWindow" : "MonthlyBytesSpent");
-    set_time(&c, "until", cluster->until_unix_s);
+    set_text(&c, "reason", traffic_hold_reason(cluster->hold));
+    if (cluster->until_unix_s)
+        set_time(&c, "until", cluster->until_unix_s);
     set_int(&c, "changes", hub_plan_held(traffic->options.plan, fed_span_text(cluster->name)));
     keep_err(s, &c);
 }
@@ -214,7 +215,7 @@ static void put_held_condition(struct hub_traffic *traffic, struct setter *s, st
 {
     struct condition condition = {.type = "ChangesHeld",
         .is = true,
-        .reason = cluster->hold == TRAFFIC_QUIET ? "QuietWindow" : "MonthlyBytesSpent",
+        .reason = traffic_hold_reason(cluster->hold),
         .since_unix_s = cluster->hold_unix_s};
     char message[2 * SENTENCE_MAX];
     char why[SENTENCE_MAX];

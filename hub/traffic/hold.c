@@ -1,4 +1,4 @@
-/* hold.c - when changes of a cluster wait: its quiet time, its month's bytes. */
+/* hold.c - when changes of a cluster wait: a cordon, its quiet time, its month's bytes. */
 #include "hub/traffic/internal.h"
 
 #include "proto/base/text.h"
@@ -19,6 +19,18 @@ static enum traffic_level level_of(const struct traffic_cluster *cluster)
     return used >= limit ? TRAFFIC_SPENT : TRAFFIC_NEAR_END;
 }
 
+const char *traffic_hold_reason(enum traffic_hold hold)
+{
+    static const char *const reasons[] = {
+        [TRAFFIC_FREE] = "",
+        [TRAFFIC_QUIET] = "QuietWindow",
+        [TRAFFIC_NO_BYTES] = "MonthlyBytesSpent",
+        [TRAFFIC_CORDONED] = "Cordoned",
+    };
+
+    return reasons[hold];
+}
+
 void traffic_put_why(const struct traffic_cluster *cluster, char *out, size_t size)
 {
     char until[FED_TEXT_TIME_SIZE];
@@ -29,6 +41,8 @@ void traffic_put_why(const struct traffic_cluster *cluster, char *out, size_t si
         snprintf(out, size, "changes wait for the end of the quiet window at %s", until);
     else if (cluster->hold == TRAFFIC_NO_BYTES)
         snprintf(out, size, "the bytes of this month are spent; changes wait until %s", until);
+    else if (cluster->hold == TRAFFIC_CORDONED)
+        snprintf(out, size, "the cluster is cordoned; changes wait until it is no longer");
 }
 
 static void tell_level(struct hub_traffic *traffic, const struct traffic_cluster *cluster)
@@ -63,14 +77,22 @@ static void touch(struct hub_traffic *traffic, struct traffic_cluster *cluster)
 
 static void set_hold(struct traffic_cluster *cluster, int64_t now_s)
 {
-    int64_t quiet_s = cluster->rules ? hub_windows_end(&cluster->rules->windows, now_s) : 0;
+    const struct traffic_rules *rules = cluster->rules;
+    int64_t quiet_s = rules ? hub_windows_end(&rules->windows, now_s) : 0;
 
-    cluster->until_unix_s = quiet_s;
-    cluster->hold = quiet_s ? TRAFFIC_QUIET : TRAFFIC_FREE;
-    if (cluster->level != TRAFFIC_SPENT)
+    cluster->until_unix_s = 0;
+    cluster->hold = TRAFFIC_FREE;
+    if (rules && rules->cordoned) {
+        cluster->hold = TRAFFIC_CORDONED;
+    } else if (rules && now_s < rules->through_unix_s) {
         return;
-    cluster->hold = TRAFFIC_NO_BYTES;
-    cluster->until_unix_s = traffic_month_begin(cluster->month + 1);
+    } else if (cluster->level == TRAFFIC_SPENT) {
+        cluster->hold = TRAFFIC_NO_BYTES;
+        cluster->until_unix_s = traffic_month_begin(cluster->month + 1);
+    } else if (quiet_s) {
+        cluster->hold = TRAFFIC_QUIET;
+        cluster->until_unix_s = quiet_s;
+    }
 }
 
 void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster)

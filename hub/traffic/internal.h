@@ -9,6 +9,7 @@
 #define FEDLET_HUB_TRAFFIC_INTERNAL_H
 
 #include "hub/kubefed/errors.h"
+#include "hub/traffic/series.h"
 #include "hub/traffic/traffic.h"
 #include "hub/traffic/window.h"
 #include "proto/base/map.h"
@@ -28,10 +29,12 @@ struct traffic_binding {
 struct traffic_rules {
     uint64_t monthly_bytes; /* 0: no limit */
     struct hub_windows windows;
+    int64_t through_unix_s; /* until then nothing but a cordon holds; 0: never */
+    bool cordoned;
 };
 
 enum traffic_level { TRAFFIC_WITHIN, TRAFFIC_NEAR_END, TRAFFIC_SPENT };
-enum traffic_hold { TRAFFIC_FREE, TRAFFIC_QUIET, TRAFFIC_NO_BYTES };
+enum traffic_hold { TRAFFIC_FREE, TRAFFIC_QUIET, TRAFFIC_NO_BYTES, TRAFFIC_CORDONED };
 
 struct traffic_cluster {
     char *name;
@@ -40,6 +43,7 @@ struct traffic_cluster {
     size_t n_bindings;
     bool dirty; /* differs from its row */
     /* memory only */
+    struct traffic_series *series; /* NULL: nothing was counted since the start, or no memory */
     unsigned sessions;
     int64_t connected_unix_s;
     char binding[16];
@@ -49,7 +53,7 @@ struct traffic_cluster {
     int64_t level_unix_s; /* since when */
     enum traffic_hold hold;
     int64_t hold_unix_s;
-    int64_t until_unix_s;   /* of the hold */
+    int64_t until_unix_s;   /* of the hold; 0: until somebody says so */
     uint64_t told_revision; /* with which watchers were told last */
 };
 
@@ -73,6 +77,7 @@ struct hub_traffic {
     size_t n_rules; /* clusters with rules */
     struct traffic_total totals[TRAFFIC_BINDINGS];
     size_t n_totals;
+    uint64_t step; /* of all series, under way */
     hub_traffic_collect *collect;
     void *collect_ctx;
     hub_traffic_tell *tell;
@@ -111,6 +116,7 @@ void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster)
 void traffic_tick(void *traffic); /* the timer's call */
 /* "quiet until 2026-11-30T17:00:00Z" */
 void traffic_put_why(const struct traffic_cluster *cluster, char *out, size_t size);
+const char *traffic_hold_reason(enum traffic_hold hold); /* "QuietWindow"; "" when free */
 
 /* ---- compose.c ---- */
 enum fed_err traffic_compose(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,

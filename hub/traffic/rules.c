@@ -1,6 +1,8 @@
 /* rules.c - what annotations of a KubeFedCluster say of its link. */
 #include "hub/traffic/internal.h"
 
+#include "proto/base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -133,6 +135,25 @@ static enum fed_err read_windows(struct hub_traffic *traffic, struct traffic_rul
     return FED_OK;
 }
 
+static void read_cordon(
+    struct traffic_rules *rules, struct fed_span text, struct hub_kubefed_errors *errors)
+{
+    rules->cordoned = fed_span_is(text, "true");
+    if (text.at && !rules->cordoned && !fed_span_is(text, "false"))
+        hub_kubefed_invalid_text(errors, "metadata.annotations[" HUB_TRAFFIC_CORDON_ANNOTATION "]",
+            text, "must be true or false");
+}
+
+static void read_through(
+    struct traffic_rules *rules, struct fed_span text, struct hub_kubefed_errors *errors)
+{
+    if (text.at && fed_text_time_parse(text, &rules->through_unix_s)) {
+        rules->through_unix_s = 0;
+        hub_kubefed_invalid_text(errors, "metadata.annotations[" HUB_TRAFFIC_THROUGH_ANNOTATION "]",
+            text, "must be a time, like 2026-11-30T17:00:00Z");
+    }
+}
+
 static struct fed_span annotation(const struct fed_json *object, const char *key)
 {
     return fed_json_string(fed_json_get(fed_json_find(object, "metadata.annotations"), key));
@@ -148,8 +169,10 @@ enum fed_err traffic_rules_read(struct hub_traffic *traffic, const struct fed_js
     err = read_windows(traffic, &rules, annotation(object, HUB_TRAFFIC_WINDOWS_ANNOTATION), errors);
     if (err)
         return err;
+    read_cordon(&rules, annotation(object, HUB_TRAFFIC_CORDON_ANNOTATION), errors);
+    read_through(&rules, annotation(object, HUB_TRAFFIC_THROUGH_ANNOTATION), errors);
     *out = NULL;
-    if (rules.monthly_bytes == 0 && rules.windows.n == 0)
+    if (rules.monthly_bytes == 0 && rules.windows.n == 0 && !rules.cordoned)
         return FED_OK;
     *out = fed_alloc_get(traffic->options.mem, sizeof rules);
     if (!*out)

@@ -12,8 +12,13 @@
  * What a cluster's annotations say (rules.c):
  *   fedlet.io/monthly-bytes: "50Mi"   bytes in both directions, 28 for each datagram's headers
  *                                     included. At 80 % there is a warning; at 100 % changes wait
- * for the next month. fedlet.io/quiet-windows: "Mon-Fri 08:00-18:00 Europe/Berlin"   changes wait
- * for the end (window.h) Which changes wait, and which do not: hub_plan_hold. Reports, heartbeats,
+ *                                     for the next month
+ *   fedlet.io/quiet-windows: "Mon-Fri 08:00-18:00 Europe/Berlin"   changes wait for the end
+ *                                     (window.h)
+ *   fedlet.io/cordon: "true"          changes wait until it is taken away
+ *   fedlet.io/let-through-until: "2026-11-30T17:00:00Z"   until then neither a window nor a spent
+ *                                     month makes changes wait; a cordon does all the same
+ * Which changes wait, and which do not: hub_plan_hold. Reports, heartbeats,
  * and whatever an agent pulls are not held up. Wall clock decides, looked at every TRAFFIC_TICK_MS.
  *
  * In KubeFedCluster: status.link, and the conditions ChangesHeld and MonthlyBytesSpent; joined when
@@ -29,6 +34,8 @@
 
 #define HUB_TRAFFIC_BUDGET_ANNOTATION "fedlet.io/monthly-bytes"
 #define HUB_TRAFFIC_WINDOWS_ANNOTATION "fedlet.io/quiet-windows"
+#define HUB_TRAFFIC_CORDON_ANNOTATION "fedlet.io/cordon"
+#define HUB_TRAFFIC_THROUGH_ANNOTATION "fedlet.io/let-through-until"
 
 struct hub_traffic;
 
@@ -79,6 +86,20 @@ bool hub_traffic_total(struct hub_traffic *traffic, size_t index, const char **b
  * never came. */
 void hub_traffic_of(struct hub_traffic *traffic, struct fed_span cluster, bool before,
     struct hub_traffic_counts *out);
+/* A day of one cluster's bytes in steps (series.h), since this process started, live sessions
+ * included. Steps end when hub_traffic_step is called, which counts first; who calls it keeps the
+ * time. */
+#define HUB_TRAFFIC_STEPS 96u
+struct hub_traffic_steps {
+    size_t n; /* oldest first, the one under way is the last */
+    uint64_t from[HUB_TRAFFIC_STEPS];
+    uint64_t to[HUB_TRAFFIC_STEPS];
+};
+void hub_traffic_step(struct hub_traffic *traffic);
+/* All zeros of a cluster that did not come. */
+void hub_traffic_steps(
+    struct hub_traffic *traffic, struct fed_span cluster, struct hub_traffic_steps *out);
+
 /* The clusters with most bytes in both directions this month, most first, as of the last count
  * (hub_traffic_total counts). Returns how many there are, at most max; names are valid until the
  * next change. */

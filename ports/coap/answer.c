@@ -34,14 +34,22 @@ void fed_coap_exchange_free(struct fed_link_exchange *e)
     fed_alloc_free(e->server->mem, e, sizeof(*e));
 }
 
-struct fed_link_exchange fed_coap_exchange_of(
-    struct fed_link_session *s, const struct fed_coap_message *m, const struct fed_coap_key *key)
+static bool is_observation(const struct fed_link_session *s, const struct fed_coap_message *m)
+{
+    return s->observed && m->token_len == s->observe_token_len &&
+           memcmp(m->token, s->observe_token, m->token_len) == 0;
+}
+
+struct fed_link_exchange fed_coap_exchange_of(struct fed_link_session *s,
+    const struct fed_coap_message *m, const struct fed_coap_key *key, bool again)
 {
     struct fed_link_exchange e = {.server = s->server,
         .session = s,
         .type = m->type,
         .method = m->code,
-        .observe = key && m->has_observe && m->observe == 0 && m->code == FED_COAP_CODE_GET,
+        .again = again,
+        .observe = key && m->has_observe && m->observe == 0 && m->code == FED_COAP_CODE_GET &&
+                   (!again || is_observation(s, m)),
         .mid = m->mid,
         .token_len = m->token_len,
         .block_num = m->block2_num,
@@ -71,6 +79,21 @@ static void recent_add(struct fed_link_session *s, uint16_t mid, const struct fe
         memcpy(r->bytes, w->bytes, w->len);
 }
 
+/* A POST whose answer went by itself: a repetition is acknowledged, as the first one was. */
+static void recent_add_late(struct fed_link_session *s, uint16_t mid)
+{
+    struct fed_coap_writer w;
+
+    fed_coap_writer_begin(&w, FED_COAP_ACK, FED_COAP_CODE_EMPTY, mid, NULL, 0);
+    recent_add(s, mid, &w);
+}
+
+static void served_add(struct fed_link_session *s, uint16_t mid)
+{
+    s->served[s->served_next++ % FED_COAP_SERVED_MAX] = (struct fed_coap_served){
+        .expires_ms = fed_loop_now_ms(s->server->loop) + FED_COAP_EXCHANGE_LIFETIME_MS, .mid = mid};
+}
+
 static void writer_begin(const struct fed_link_exchange *e, uint8_t code, struct fed_coap_writer *w)
 {
     bool piggybacked = e->type == FED_COAP_CON && !e->acknowledged;
@@ -87,6 +110,8 @@ static void writer_send(struct fed_link_exchange *e, struct fed_coap_writer *w)
 
     if (e->type == FED_COAP_CON && e->acknowledged) {
         err = fed_coap_outgoing_add(s, w, false, 0);
+        if (!err && e->method == FED_COAP_CODE_POST)
+            recent_add_late(s, e->mid);
         if (err)
             fed_log(s->server->log, FED_LOG_WARN, "coap: an answer is lost: %s", fed_err_text(err));
         return;
@@ -125,7 +150,7 @@ static void send_code(struct fed_link_exchange *e, unsigned code, uint32_t max_a
 void fed_coap_answer_code(
     struct fed_link_session *s, const struct fed_coap_message *m, unsigned code)
 {
-    struct fed_link_exchange e = fed_coap_exchange_of(s, m, NULL);
+    struct fed_link_exchange e = fed_coap_exchange_of(s, m, NULL, false);
 
     send_code(&e, code, code == FED_LINK_UNAVAILABLE);
 }
@@ -218,15 +243,15 @@ static void send_block_or_refuse(struct fed_link_exchange *e)
     send_block(e);
 }
 
-bool fed_coap_answer_block(
-    struct fed_link_session *s, const struct fed_coap_message *m, const struct fed_coap_key *key)
+bool fed_coap_answer_block(struct fed_link_session *s, const struct fed_coap_message *m,
+    const struct fed_coap_key *key, bool again)
 {
     struct fed_link_exchange e;
 
-    if (!m->has_block2 || m->block2_num == 0 || !s->body || s->body->key.len != key->len ||
-        memcmp(s->body->key.bytes, key->bytes, key->len) != 0)
+    if ((!again && (!m->has_block2 || m->block2_num == 0)) || !s->body ||
+        s->body->key.len != key->len || memcmp(s->body->key.bytes, key->bytes, key->len) != 0)
         return false;
-    e = fed_coap_exchange_of(s, m, NULL);
+    e = fed_coap_exchange_of(s, m, again ? key : NULL, again);
     send_block_or_refuse(&e);
     return true;
 }
@@ -259,8 +284,11 @@ void fed_link_answer(
     struct fed_link_exchange *e, unsigned code, struct fed_span body, uint32_t max_age_s)
 {
     if (e->session && !e->session->closed) {
-        if (e->observe && code == FED_LINK_CONTENT)
+        if (e->observe && !e->again && code == FED_LINK_CONTENT)
             observation_set(e);
+        if (e->type == FED_COAP_CON && e->method == FED_COAP_CODE_GET && !e->again &&
+            code == FED_LINK_CONTENT)
+            served_add(e->session, e->mid);
         if (body.len > block_size(e->block_szx) || (e->block_num > 0 && body.len > 0))
             send_large(e, code, body);
         else if (body.len > 0 || code == FED_LINK_CONTENT)

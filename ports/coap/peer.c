@@ -172,14 +172,25 @@ static bool is_repetition(struct fed_link_session *s, const struct fed_coap_mess
     return false;
 }
 
-static struct fed_link_exchange *exchange_new(
-    struct fed_link_session *s, const struct fed_coap_message *m, const struct fed_coap_key *key)
+/* Which of the answers its peer takes is not known: the first may have been lost, or only late. */
+static bool is_served(const struct fed_link_session *s, const struct fed_coap_message *m)
+{
+    uint64_t now_ms = fed_loop_now_ms(s->server->loop);
+
+    for (size_t i = 0; m->code == FED_COAP_CODE_GET && i < FED_COAP_SERVED_MAX; i++)
+        if (s->served[i].mid == m->mid && s->served[i].expires_ms > now_ms)
+            return true;
+    return false;
+}
+
+static struct fed_link_exchange *exchange_new(struct fed_link_session *s,
+    const struct fed_coap_message *m, const struct fed_coap_key *key, bool again)
 {
     struct fed_link_exchange *e = fed_alloc_get(s->server->mem, sizeof(*e));
 
     if (!e)
         return NULL;
-    *e = fed_coap_exchange_of(s, m, key);
+    *e = fed_coap_exchange_of(s, m, key, again);
     e->next = s->exchanges;
     s->exchanges = e;
     s->n_exchanges++;
@@ -187,17 +198,18 @@ static struct fed_link_exchange *exchange_new(
 }
 
 void fed_coap_peer_request(struct fed_link_session *s, const struct fed_coap_message *m,
-    const struct fed_coap_key *key, struct fed_span payload)
+    const struct fed_coap_key *key, struct fed_span payload, bool again)
 {
     const struct fed_link_server_events *events = &s->server->events;
     struct fed_link_exchange *e =
-        s->n_exchanges < FED_COAP_EXCHANGES_MAX ? exchange_new(s, m, key) : NULL;
+        s->n_exchanges < FED_COAP_EXCHANGES_MAX ? exchange_new(s, m, key, again) : NULL;
     struct fed_link_server_request request = {
         .method = m->code == FED_COAP_CODE_GET ? FED_LINK_GET : FED_LINK_POST,
         .path = fed_span_of(m->path, m->path_len),
         .query = fed_span_of(m->query, m->query_len),
         .payload = payload,
-        .observe = e && e->observe};
+        .observe = e && e->observe,
+        .again = again};
 
     if (!e) {
         fed_coap_answer_code(s, m, FED_LINK_UNAVAILABLE);
@@ -211,9 +223,11 @@ void fed_coap_peer_request(struct fed_link_session *s, const struct fed_coap_mes
 static void on_request(struct fed_link_session *s, const struct fed_coap_message *m)
 {
     struct fed_coap_key key;
+    bool again;
 
     if (is_repetition(s, m))
         return;
+    again = is_served(s, m);
     if (m->code != FED_COAP_CODE_GET && m->code != FED_COAP_CODE_POST) {
         fed_coap_answer_code(s, m, FED_LINK_NOT_ALLOWED);
         return;
@@ -225,7 +239,7 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
     key_set(m, &key);
     if (m->has_block2)
         s->szx = m->block2_szx;
-    if (fed_coap_answer_block(s, m, &key))
+    if (fed_coap_answer_block(s, m, &key, again))
         return;
     if (m->code == FED_COAP_CODE_POST && m->block2_num > 0) {
         fed_coap_answer_code(
@@ -236,9 +250,9 @@ static void on_request(struct fed_link_session *s, const struct fed_coap_message
         fed_coap_peer_upload(s, m, &key);
         return;
     }
-    if (m->has_observe && m->observe == 1 && m->code == FED_COAP_CODE_GET)
+    if (m->has_observe && m->observe == 1 && m->code == FED_COAP_CODE_GET && !again)
         fed_coap_observation_drop(s);
-    fed_coap_peer_request(s, m, &key, m->payload);
+    fed_coap_peer_request(s, m, &key, m->payload, again);
 }
 
 /* ---- everything that arrives ---- */

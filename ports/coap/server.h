@@ -23,6 +23,7 @@
 #define FED_COAP_EXCHANGES_MAX 16u       /* unanswered requests of one peer */
 #define FED_COAP_OUTGOING_MAX 17u        /* a late answer for each of them and one notification */
 #define FED_COAP_RECENT_MAX 4u           /* POSTs whose answer can be repeated */
+#define FED_COAP_SERVED_MAX 4u           /* GETs that are known again */
 #define FED_COAP_REQUEST_MAX 1024u       /* payload of one datagram; more comes in blocks */
 #define FED_COAP_UPLOAD_MAX (64u << 10)  /* of one request in blocks: a report is no larger */
 #define FED_COAP_UPLOADS_MAX (64u << 20) /* begun ones of all peers together */
@@ -51,6 +52,7 @@ struct fed_link_exchange {
     uint8_t method;
     bool acknowledged; /* by an empty acknowledgement: the answer travels by itself */
     bool observe;
+    bool again;
     uint16_t mid;
     size_t token_len;
     uint8_t token[FED_COAP_TOKEN_MAX];
@@ -106,6 +108,12 @@ struct fed_coap_recent {
     uint8_t *bytes; /* NULL: none */
 };
 
+/* A GET that was answered: a repetition is answered anew, but says nothing of what its peer has. */
+struct fed_coap_served {
+    uint64_t expires_ms; /* 0: none */
+    uint16_t mid;
+};
+
 struct fed_link_session {
     struct fed_coap_due_item due; /* first: the heap's items are sessions */
     struct fed_link_server *server;
@@ -120,6 +128,8 @@ struct fed_link_session {
     unsigned n_exchanges;
     struct fed_coap_recent recent[FED_COAP_RECENT_MAX];
     unsigned recent_next;
+    struct fed_coap_served served[FED_COAP_SERVED_MAX];
+    unsigned served_next;
     struct fed_coap_outgoing *outgoing; /* the first is under way */
     unsigned n_outgoing;
     unsigned tries;
@@ -177,9 +187,9 @@ void fed_coap_peer_send(struct fed_link_session *session, struct fed_span bytes)
 void fed_coap_peer_enter(struct fed_link_session *session);
 void fed_coap_peer_leave(struct fed_link_session *session);
 
-/* Passes a request on; payload instead of the message's own. */
+/* Passes a request on; payload instead of the message's own. again: a GET that was answered. */
 void fed_coap_peer_request(struct fed_link_session *session, const struct fed_coap_message *m,
-    const struct fed_coap_key *key, struct fed_span payload);
+    const struct fed_coap_key *key, struct fed_span payload, bool again);
 
 /* ---- upload.c ---- */
 /* One block of a request. The last one passes the whole on. */
@@ -190,13 +200,13 @@ void fed_coap_peer_upload_free(struct fed_link_session *session);
 /* ---- answer.c ---- */
 /* key NULL: for an answer that is given at once. */
 struct fed_link_exchange fed_coap_exchange_of(struct fed_link_session *session,
-    const struct fed_coap_message *m, const struct fed_coap_key *key);
+    const struct fed_coap_message *m, const struct fed_coap_key *key, bool again);
 /* A code alone, at once, to a message that does not become an exchange. */
 void fed_coap_answer_code(
     struct fed_link_session *session, const struct fed_coap_message *m, unsigned code);
-/* A block of the kept body, when the message asks for one. */
+/* A block of the kept body, when the message asks for one that is not the first, or again. */
 bool fed_coap_answer_block(struct fed_link_session *session, const struct fed_coap_message *m,
-    const struct fed_coap_key *key);
+    const struct fed_coap_key *key, bool again);
 void fed_coap_body_free(struct fed_link_session *session);
 void fed_coap_exchange_free(struct fed_link_exchange *exchange);
 

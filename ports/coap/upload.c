@@ -76,7 +76,7 @@ static void complete(
 
     upload_count(s, 0);
     s->upload = NULL;
-    fed_coap_peer_request(s, m, key, fed_buf_span(&u->bytes));
+    fed_coap_peer_request(s, m, key, fed_buf_span(&u->bytes), false);
     fed_buf_fini(&u->bytes);
     fed_alloc_free(mem, u, sizeof(*u));
 }

@@ -251,8 +251,10 @@ static enum fed_err commit_fill(struct commit *c, const struct fed_store_compare
 
 /* ---- the transaction's ends ---- */
 
-void fed_sqlite_undo(struct fed_sqlite_store *store)
+void fed_sqlite_undo(void *ctx)
 {
+    struct fed_sqlite_store *store = ctx;
+
     /* SQLite has rolled back by itself after some errors. */
     if (!sqlite3_get_autocommit(store->db))
         (void)fed_statement_run(store, FED_STATEMENT_ROLLBACK);

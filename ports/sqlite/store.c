@@ -149,6 +149,7 @@ static void set_port(struct fed_sqlite_store *store)
         .stage = fed_sqlite_stage,
         .flush = fed_sqlite_flush,
         .staged = fed_sqlite_staged,
+        .undo = fed_sqlite_undo,
         .changes = fed_sqlite_changes,
         .compact = fed_sqlite_compact,
     };

@@ -85,7 +85,7 @@ int fed_statement_meta(struct fed_sqlite_store *store, const char *name, int64_t
 /* Removes the log up to and including a revision, inside a transaction; how many bytes it had. */
 int fed_sqlite_forget(struct fed_sqlite_store *store, uint64_t revision, uint64_t *bytes);
 /* Ends what was begun without keeping it. */
-void fed_sqlite_undo(struct fed_sqlite_store *store);
+void fed_sqlite_undo(void *ctx);
 
 /* The members of struct fed_store. */
 enum fed_err fed_sqlite_get(

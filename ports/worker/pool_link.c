@@ -260,7 +260,8 @@ static void on_request(struct pool_worker *worker, const struct fed_worker_reque
         .path = request->path,
         .query = request->query,
         .payload = request->payload,
-        .observe = request->observe};
+        .observe = request->observe,
+        .again = request->again};
 
     if (over) { /* so that its peer takes another id */
         (void)send_answer(

@@ -186,6 +186,7 @@ static void on_request(void *ctx, struct fed_link_session *link, struct fed_link
             .exchange = id,
             .method = request->method == FED_LINK_POST,
             .observe = request->observe,
+            .again = request->again,
             .path = request->path,
             .query = request->query,
             .payload = request->payload}};

@@ -394,7 +394,7 @@ static enum fed_err take_head(struct fed_span *from, struct fed_report *report, 
 enum fed_err fed_report_decode(
     struct fed_arena *arena, struct fed_span bytes, struct fed_report *out, struct fed_diag *diag)
 {
-    struct fed_report report = {0};
+    struct fed_report report = {.bytes = bytes};
     unsigned flags;
     enum fed_err err;
 

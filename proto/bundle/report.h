@@ -103,6 +103,7 @@ struct fed_report {
     const struct fed_report_scale *scales;
     size_t n_scales;
     struct fed_span facts; /* empty: unchanged */
+    struct fed_span bytes; /* of a decoded one: the whole message */
 };
 
 /* Errors stick in out (limit FED_REPORT_MAX). Messages longer than their limit are cut at a

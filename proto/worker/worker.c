@@ -139,6 +139,8 @@ static enum fed_err take_request(struct fed_span *from, struct fed_worker_reques
     if (!err)
         err = take_bool(from, &out->observe);
     if (!err)
+        err = take_bool(from, &out->again);
+    if (!err)
         err = fed_span_take_string(from, FED_WORKER_PATH_MAX, &out->path);
     if (!err)
         err = fed_span_take_string(from, FED_WORKER_PATH_MAX, &out->query);

@@ -101,6 +101,7 @@ struct fed_worker_request {
     uint64_t exchange;
     uint8_t method; /* enum fed_link_method */
     bool observe;
+    bool again; /* as in struct fed_link_server_request */
     struct fed_span path;
     struct fed_span query;
     struct fed_span payload;

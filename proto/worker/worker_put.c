@@ -48,6 +48,7 @@ static void put_request(struct fed_buf *out, const struct fed_worker_request *re
     fed_buf_put_u64(out, request->exchange);
     fed_buf_put_u8(out, request->method);
     fed_buf_put_u8(out, request->observe);
+    fed_buf_put_u8(out, request->again);
     fed_buf_put_string(out, request->path);
     fed_buf_put_string(out, request->query);
     fed_buf_put_string(out, request->payload);

@@ -111,13 +111,13 @@ static enum fed_err taken(void *ctx, const struct hub_object_ref *ref, struct fe
 }
 
 static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
-    struct fed_span cluster, const struct fed_json *labels, struct fed_digest *digest)
+    struct fed_span cluster, const struct fed_json *labels, struct hub_gate_choice *out)
 {
     const struct bench *b = ctx;
 
     (void)ref;
     (void)labels;
-    *digest = (struct fed_digest){{1}};
+    out->digest = (struct fed_digest){{1}};
     return strtoul((const char *)cluster.at + sizeof "edge", NULL, 10) < b->released
                ? HUB_GATE_LATEST
                : HUB_GATE_VERSION;

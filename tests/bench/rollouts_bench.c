@@ -178,7 +178,8 @@ static void open_world(struct bench *b, const char *dir)
 {
     struct fed_sqlite_options store = {
         .history = true, .application_id = 1, .new_epoch = 7, .cache_kib = 2048};
-    struct hub_rollouts_options options = {.mem = fed_alloc_system()};
+    static struct fed_crypto crypto;
+    struct hub_rollouts_options options = {.mem = fed_alloc_system(), .crypto = &crypto};
     struct fed_diag diag = {""};
     char path[512];
 
@@ -193,6 +194,7 @@ static void open_world(struct bench *b, const char *dir)
         "objects");
     options.loop = &b->timed;
     options.objects = b->objects;
+    check(fed_tls_crypto_open(fed_alloc_system(), &crypto, &diag), diag.text);
     check(hub_rollouts_open(&options, &b->rollouts, &diag), diag.text);
     hub_rollouts_gates(b->rollouts, &b->gates);
     check(hub_plan_open(

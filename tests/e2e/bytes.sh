@@ -184,6 +184,26 @@ case_released() {
     soon 20 'True ' propagation shop federatedconfigmap new
     annotate fedlet.io/quiet-windows-
 }
+case_cordon() {
+    annotate fedlet.io/cordon=true
+    soon 20 Cordoned link held.reason
+    config new three
+    soon 20 Held word new
+    says '1 until uncordoned' fedctl clusters -o wide
+    is one value new
+    annotate fedlet.io/cordon-
+    soon 20 three value new
+}
+case_let_through() {
+    annotate fedlet.io/quiet-windows=00:00-24:00
+    soon 20 QuietWindow link held.reason
+    config new four
+    soon 20 Held word new
+    annotate "fedlet.io/let-through-until=$(date -u -d "@$(($(date +%s) + $(cat "$CLOCK") + 3600))" +%FT%TZ)"
+    soon 20 four value new
+    is '' link held.reason
+    annotate fedlet.io/quiet-windows- fedlet.io/let-through-until-
+}
 case_budget() {
     local used
     used=$(($(link bytes.total) + 28 * ($(link bytes.datagramsFromCluster) + $(link bytes.datagramsToCluster))))
@@ -260,6 +280,8 @@ try "in a quiet window changes wait, and say so" case_quiet
 try "urgent ones and removals do not, and take nothing along" case_urgent
 try "a killed hub and a new session keep what waits" case_quiet_restart
 try "the end of the window lets all of it go" case_released
+try "a cordon holds changes until it is taken away" case_cordon
+try "what waits for a window is let through for a while" case_let_through
 try "a month's bytes: warned of, spent, and new" case_budget
 try "clocks that are put do not end a life" case_clock
 try "an agent that knows less gets what it knows, the rest waits for the next" case_lacking

@@ -116,7 +116,7 @@ third() { join_cluster cluster3 --label site=b; }
 # ---- a canary ----
 case_canary() {
     everywhere canary map red
-    policy canary "{selector: {}, waves: [{name: canary, $CANARY, soak: 3s, approval: Required}]}"
+    policy canary "{selector: {}, waves: [{name: canary, $CANARY, soak: 15s, approval: Required}]}"
     fails 1 'has no rollout: no RolloutPolicy governs it, or it did not change' ro status canary
     change map canary blue
     soon 30 'blue red red' colors canary
@@ -197,7 +197,7 @@ case_rollback() {
 case_within_limits() {
     OBJECT=deployment
     everywhere limits deployment web:1
-    policy limits '{selector: {}, progressDeadline: 5s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
+    policy limits '{selector: {}, progressDeadline: 15s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
     change deployment limits web:2 '' '[{clusterName: cluster2, clusterOverrides: [{path: /spec/template/metadata/annotations/fake-kubelet~1does, value: hang}]}]'
     waits 0 limits
     is '[1, 2]' of limits '[status["clusters"][k] for k in ("failed", "healthy")]'
@@ -216,7 +216,8 @@ case_pause_on_failure() {
     wait_for 30 'the cause' says CrashLoopBackOff ro status stop
     ! ro status stop | grep 'pod web-'
     stays 'web:2 web:1 web:1' images stop
-    # The next change is the cure.
+    # The next change is the cure, and has time.
+    policy stop "{selector: {}, progressDeadline: 60s, waves: [{name: canary, $CANARY}]}"
     change deployment stop web:3
     waits 0 stop
     is 'web:3 web:3 web:3' images stop
@@ -243,7 +244,7 @@ YAML
 case_retry() {
     everywhere again map blue
     refuse_red cluster1 again
-    policy again "{selector: {}, progressDeadline: 10s, onFailure: Rollback, waves: [{name: canary, $CANARY}]}"
+    policy again "{selector: {}, progressDeadline: 15s, onFailure: Rollback, waves: [{name: canary, $CANARY}]}"
     change map again red
     waits 1 again
     says 'out of stock' ro status again
@@ -254,6 +255,26 @@ case_retry() {
     waits 0 again
     is 'red red red' colors again
     is 1 of again 'r["spec"]["number"]'
+}
+
+# A member that went back by itself does not try the same again until it is told.
+case_told() {
+    OBJECT=deployment
+    everywhere told deployment web:1
+    hubctl -n told patch federateddeployment web --type merge -p '{"spec":{"template":{"metadata":{"annotations":{"fedlet.io/health-deadline":"8s"}}}}}'
+    soon 60 'Healthy Healthy Healthy' healths told
+    policy told "{selector: {}, progressDeadline: 2m, waves: [{name: canary, $CANARY}]}"
+    hubctl -n told patch federateddeployment web --type merge \
+        -p '{"spec":{"template":{"spec":{"template":{"metadata":{"annotations":{"fake-kubelet/does":"hang"}},"spec":{"containers":[{"name":"main","image":"web:2"}]}}}}}}'
+    soon 30 web:2 image cluster1 told
+    waits 2 told
+    is RolledBack of told 'status["failures"][0]["reason"]'
+    soon 30 web:1 image cluster1 told
+    ro retry told --reason 'the registry is there again'
+    soon 30 web:2 image cluster1 told
+    waits 2 told
+    is RolledBack of told 'status["failures"][0]["reason"]'
+    is 'web:1 web:1' echo "$(image cluster2 told) $(image cluster3 told)"
 }
 
 # ---- clusters that are cut off ----
@@ -337,13 +358,13 @@ case_queued() {
 # ---- steering ----
 case_pause() {
     everywhere pause map red
-    policy pause "{selector: {}, waves: [{name: canary, $CANARY, soak: 4s}]}"
+    policy pause "{selector: {}, waves: [{name: canary, $CANARY, soak: 20s}]}" # time enough to pause in it
     change map pause blue
     soon 30 'blue red red' colors pause
     ro pause pause --reason 'lunch'
     waits 2 pause
     is Paused phase pause
-    sleep 5 # longer than the soak
+    sleep 21 # longer than the soak
     is 'blue red red' colors pause
     fails 1 'cannot pause it' ro pause pause
     ro resume pause
@@ -540,10 +561,10 @@ PY
 }
 case_watch() {
     everywhere watch map red
-    policy watch "{selector: {}, waves: [{name: canary, $CANARY, soak: 3s}]}"
+    policy watch "{selector: {}, waves: [{name: canary, $CANARY, soak: 15s}]}" # time enough to be there
     change map watch blue
     # What is called beside the suite's functions is given by its path.
-    on_terminal 60 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
+    on_terminal 90 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
     local painter=$!
     ro watch watch >"$FLEET/logs/lines"
     wait "$painter"
@@ -596,6 +617,7 @@ for one in "a canary soaks, waits for approval, and then all have it:canary" \
     "a cluster whose pods never become ready, within the limits:within_limits" \
     "by default a failure pauses, and the next change is the cure:pause_on_failure" \
     "retry, after the cause is gone:retry" \
+    "retry of what a member took back by itself:told" \
     "a cluster that is away is deferred, and catches up:deferred" \
     "or its wave waits for it:hold" \
     "cut off in the middle:cut_off" \

@@ -240,6 +240,38 @@ seen_by_eve() { hubctl create -f "$WORK/ns.json" --as eve -o 'jsonpath={.status.
 hidden() { hidden_followers || true; is 'shop 1' seen_by_eve; }
 try "PlanReview: what follows and may not be seen is only counted" hidden
 
+# Clusters with other labels, without one, and other policies: what follows, and only that.
+world_review() { # world_review SPEC [kubectl's arguments]
+    local spec=$1
+    shift
+    printf '{"apiVersion":"fedlet.io/v1alpha1","kind":"PlanReview","spec":%s}' "$spec" >"$WORK/world.json"
+    hubctl create -f "$WORK/world.json" "$@"
+}
+rows_of() { # rows_of NAME SPEC: "one=create two=remove"
+    local name=$1
+    shift
+    world_review "$@" -o "jsonpath={range .status.objects[?(@.name==\"$name\")].clusters[*]}{.name}={.action} {end}"
+}
+world() {
+    printf '{"apiVersion":"types.kubefed.io/v1beta1","kind":"FederatedConfigMap","metadata":{"name":"zoned","namespace":"shop"},"spec":{"template":{"data":{"a":"b"}},"placement":{"clusterSelector":{"matchLabels":{"zone":"x"}}}}}' | hubctl create -f -
+    is 'one=create two=create ' rows_of zoned '{"clusters":{"names":["one","two"],"labels":{"zone":"x"}}}'
+    is '' rows_of zoned '{"clusters":{"names":["one"],"labels":{"zone":"y"}}}'
+    hubctl -n kube-federation-system label kubefedcluster one zone=x
+    soon 20 b memberctl one -n shop get configmap zoned -o 'jsonpath={.data.a}'
+    is 'one=remove ' rows_of zoned '{"clusters":{"names":["one"],"labels":{"zone":null}}}'
+    is 'one=left ' rows_of zoned '{"clusters":{"names":["one"],"deleted":true}}'
+    is 'one=remove ' rows_of zoned '{"policies":[{"metadata":{"name":"not-one"},"spec":{"effect":"Deny","clusters":{"names":["one"]},"kinds":[{"kind":"ConfigMap"}]}}]}'
+    fails 1 'cannot patch kubefedclusters.core.kubefed.io' world_review '{"clusters":{"names":["one"],"labels":{"zone":"y"}}}' --as lou
+    fails 1 'cannot delete kubefedclusters.core.kubefed.io' world_review '{"clusters":{"names":["one"],"deleted":true}}' --as lou
+    fails 1 'cannot delete placementpolicies.fedlet.io "not-one"' world_review '{"withoutPolicies":["not-one"]}' --as lou
+    fails 1 'PlacementPolicy "not-one" not found' world_review '{"withoutPolicies":["not-one"]}'
+    fails 1 'no cluster "ninth" is registered' world_review '{"clusters":{"names":["ninth"],"labels":{"zone":"y"}}}'
+    fails 1 'spec.effect' world_review '{"policies":[{"metadata":{"name":"wrong"},"spec":{"effect":"Perhaps"}}]}'
+    hubctl $S delete fcm zoned
+    hubctl -n kube-federation-system label kubefedcluster one zone-
+}
+try "PlanReview: clusters and policies that are others than they are" world
+
 # ---- one fails, one stops ----
 HC=$(hubctl config current-context)
 two_contexts() { # the hub's kubeconfig with a context for each member

@@ -60,20 +60,19 @@ static void content_of(struct fed_span object)
     for (int scaled = 0; scaled <= 1; scaled++) {
         struct fed_buf once;
         struct fed_buf twice;
-        struct fed_digest digest;
 
         fed_buf_init(&once, fed_alloc_system(), 1u << 20);
         fed_buf_init(&twice, fed_alloc_system(), 1u << 20);
-        if (!hub_rollout_content(fed_alloc_system(), object, scaled, &once, &digest)) {
-            FUZZ_CHECK(!hub_rollout_content(
-                fed_alloc_system(), fed_buf_span(&once), scaled, &twice, &digest));
+        if (!hub_rollout_content(fed_alloc_system(), object, scaled, &once)) {
+            FUZZ_CHECK(
+                !hub_rollout_content(fed_alloc_system(), fed_buf_span(&once), scaled, &twice));
             FUZZ_CHECK(fed_span_eq(fed_buf_span(&once), fed_buf_span(&twice)));
             fed_buf_clear(&twice);
             FUZZ_CHECK(!hub_rollout_content_refresh(
                 fed_alloc_system(), fed_buf_span(&once), object, scaled, &twice));
             fed_buf_clear(&once);
-            FUZZ_CHECK(!hub_rollout_content(
-                fed_alloc_system(), fed_buf_span(&twice), scaled, &once, NULL));
+            FUZZ_CHECK(
+                !hub_rollout_content(fed_alloc_system(), fed_buf_span(&twice), scaled, &once));
         }
         fed_buf_fini(&once);
         fed_buf_fini(&twice);

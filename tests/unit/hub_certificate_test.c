@@ -80,7 +80,7 @@ static enum fed_err renew_ended(struct join_world *w, const char *name, int64_t 
     enum fed_err err;
 
     diag->text[0] = 0;
-    err = hub_identity_renew(w->identity, fed_span_text(name), ends_unix_s, answer, diag);
+    err = hub_identity_renew(w->identity, fed_span_text(name), ends_unix_s, true, answer, diag);
     hub_world_settle(&w->hub);
     return err;
 }
@@ -214,6 +214,35 @@ static void test_life(void **state)
     renew(w, "edge", &answer);
     assert_string_not_equal(answer.certificate, cert);
     w->certificate_life_s = 0;
+    join_agent_fini(&agent);
+}
+
+/* What was issued just now is answered again whatever its times are: those of a longer life than
+ * certificates have by now, or cut by the end of the CA. */
+static void test_life_changes(void **state)
+{
+    static struct fed_join_answer answer;
+    static struct fed_join_answer again;
+    struct join_world *w = *state;
+    struct join_agent agent;
+    char cert[4096];
+
+    join(w, &agent, "edge", cert);
+    join_world_pass(60 * DAY_S);
+    w->certificate_life_s = 30 * DAY_S;
+    join_world_restart(w);
+    renew(w, "edge", &answer);
+    assert_string_not_equal(answer.certificate, cert);
+    assert_in_range(
+        info_of(w, answer.certificate).not_after_unix_s - fed_loop_unix_s(&w->loop), 1, 30 * DAY_S);
+    w->certificate_life_s = 0;
+    join_world_restart(w);
+    join_world_pass(10 * YEAR_S - 90 * DAY_S);
+    renew(w, "edge", &answer);
+    assert_in_range(
+        info_of(w, answer.certificate).not_after_unix_s - fed_loop_unix_s(&w->loop), 1, 30 * DAY_S);
+    renew(w, "edge", &again);
+    assert_string_equal(again.certificate, answer.certificate);
     join_agent_fini(&agent);
 }
 
@@ -554,6 +583,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renew_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_life_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sealed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),

@@ -54,7 +54,7 @@ static enum fed_err taken(void *ctx, const struct hub_object_ref *ref, struct fe
 }
 
 static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
-    struct fed_span cluster, const struct fed_json *labels, struct fed_digest *digest)
+    struct fed_span cluster, const struct fed_json *labels, struct hub_gate_choice *out)
 {
     struct gate_world *g = ctx;
     struct fed_span zone = fed_json_string(fed_json_get(labels, "zone"));
@@ -68,7 +68,8 @@ static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
     answer = g->answers[which];
     if (g->zone && zone.len == 1 && zone.at[0] == (uint8_t)g->zone)
         answer = 'a';
-    *digest = digest_of(answer);
+    out->digest = digest_of(answer);
+    out->tries = which < 3 ? g->tries[which] : 0;
     return answer == '=' ? HUB_GATE_LATEST : answer == '-' ? HUB_GATE_NOTHING : HUB_GATE_VERSION;
 }
 

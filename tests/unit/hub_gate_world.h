@@ -21,6 +21,7 @@ struct gate_world {
     char zone; /* of clusters with this label "zone", before the others; 0: none; the answer is a */
     char versions[26][1024]; /* JSON; "": none */
     char log[1024];          /* calls of taken: "loaded written undone(gone)" */
+    unsigned tries[3];       /* of c1, c2, c3 */
     unsigned chosen, read;   /* calls of choose, content */
     struct fed_alloc mem;    /* of the plan; refuses the allocation that is counted down to */
     long refuse_after;       /* < 0: never */

@@ -160,6 +160,8 @@ static void put_configmap(struct world *w, const char *name, size_t size)
     hub_world_put(&w->join.hub, W_CONFIGMAPS, "ns", name, json);
 }
 
+static bool asks_again; /* what was answered already */
+
 static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_link_method method,
     const char *path, const char *query, struct fed_span payload, bool observe)
 {
@@ -167,7 +169,8 @@ static unsigned ask(struct world *w, struct fed_link_session *session, enum fed_
         .path = fed_span_text(path),
         .query = fed_span_text(query),
         .payload = payload,
-        .observe = observe};
+        .observe = observe,
+        .again = asks_again};
 
     fed_buf_clear(&w->last.body);
     w->last.answers = 0;
@@ -620,6 +623,44 @@ static void test_notify(void **state)
     end_session(w, &session);
 }
 
+/* A request comes once more, and the agent has taken its first answer: it is told of what the
+ * second one would have said. */
+static void test_notify_behind_a_repetition(void **state)
+{
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_crypto_cert_info cert;
+    struct view view = {.n = 0};
+    uint64_t first;
+
+    put_configmap(w, "a", 100);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(pull(w, &session, 0, 0, true), FED_LINK_CONTENT);
+    assert_int_equal(view_take(&view, fed_buf_span(&w->last.body)), FED_OK);
+    first = view.now.revision;
+    put_configmap(w, "a", 101);
+    assert_int_equal(session.notifications, 1);
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    put_configmap(w, "a", 102);
+    asks_again = true;
+    for (unsigned observe = 0; observe < 2; observe++) {
+        assert_int_equal(pull(w, &session, 0, 0, observe), FED_LINK_CONTENT);
+        assert_true(has_body(fed_buf_span(&w->last.body)));
+    }
+    asks_again = false;
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 1);
+    w->events.notified(w->events.ctx, &session, session.tag, true);
+    hub_world_settle(&w->join.hub);
+    assert_int_equal(session.notifications, 2);
+    assert_int_equal(view_take(&view, fed_buf_span(&session.body)), FED_OK);
+    assert_true(view_is_present(w, &view, "cluster1"));
+    assert_true(view.now.revision > first + 1);
+    view_fini(&view);
+    end_session(w, &session);
+}
+
 /* What the path does not carry is only announced, and pulled; the next change is tried whole again.
  */
 static void test_notify_narrow(void **state)
@@ -754,7 +795,56 @@ static void test_too_many_hellos(void **state)
     assert_int_equal(later_s, 3);
     assert_int_equal(get(w, &session, "h"), FED_LINK_UNAVAILABLE);
     assert_int_equal(w->last.max_age_s, 3);
+    /* What is no hello counts for nothing. */
+    w->gateway->hellos = 0;
+    for (unsigned i = 0; i < GATEWAY_HELLOS_PER_S; i++)
+        assert_int_equal(ask(w, &session, FED_LINK_GET, "h", "n=x", fed_span_text(""), false),
+            FED_LINK_BAD_REQUEST);
+    assert_int_equal(w->gateway->hellos, 0);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
     end_session(w, &session);
+}
+
+/* Whoever has a token, or a certificate that counts no more, takes no place of agents: the oldest
+ * of these sessions ends for each that is too many. */
+static void test_strangers(void **state)
+{
+    enum { N = GATEWAY_STRANGERS_MAX + 2 };
+    struct world *w = *state;
+    struct fed_link_session *strangers = calloc(N, sizeof *strangers);
+    struct fed_link_session agent;
+    struct fed_link_session nobody;
+    struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info other;
+
+    assert_non_null(strangers);
+    join_cluster(w, "cluster1", &cert);
+    other = cert;
+    snprintf(other.common_name, sizeof other.common_name, "cluster2");
+    open_session(w, &agent, &cert, NULL);
+    open_session(w, &nobody, NULL, NULL);
+    assert_int_equal(get(w, &agent, "h"), FED_LINK_CONTENT);
+    for (size_t i = 0; i < N; i++)
+        open_session(w, &strangers[i], i % 2 ? &other : NULL, i % 2 ? NULL : "abcdef0123");
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(strangers[i].closed, i < 2);
+    assert_false(agent.closed);
+    assert_false(nobody.closed);
+    end_session(w, &strangers[N - 1]); /* of any place in the list */
+    end_session(w, &strangers[7]);
+    strangers[7].closed = true;
+    open_session(w, &strangers[N - 1], &other, NULL);
+    open_session(w, &strangers[0], NULL, "abcdef0123");
+    assert_false(strangers[2].closed);
+    open_session(w, &strangers[1], &other, NULL);
+    assert_true(strangers[2].closed);
+    assert_false(strangers[3].closed);
+    for (size_t i = 0; i < N; i++)
+        end_session(w, &strangers[i]);
+    assert_int_equal(w->gateway->n_strangers, 0);
+    end_session(w, &agent);
+    end_session(w, &nobody);
+    free(strangers);
 }
 
 static unsigned ask_hello(struct world *w, struct fed_link_session *session, const char *query,
@@ -1278,12 +1368,17 @@ static void test_certificate(void **state)
     static struct fed_join_answer answer;
     struct world *w = *state;
     struct fed_link_session session;
+    struct fed_link_session other;
     struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info second;
     struct fed_crypto_cert_info next;
+    struct fed_crypto_cert_info again;
     struct fed_diag diag;
 
     join_cluster(w, "cluster1", &cert);
+    join_cluster(w, "cluster2", &second);
     open_session(w, &session, &cert, NULL);
+    open_session(w, &other, &second, NULL);
     assert_int_equal(certificate(w, &session, "{}"), FED_LINK_BAD_REQUEST);
     assert_int_equal(get(w, &session, "c"), FED_LINK_NOT_ALLOWED);
     join_world_pass(300 * 86400);
@@ -1296,12 +1391,23 @@ static void test_certificate(void **state)
         FED_OK);
     assert_true(fed_digest_eq(&next.public_key, &cert.public_key));
     assert_true(next.not_after_unix_s > cert.not_after_unix_s + 299 * 86400);
-    /* The hub takes its time when many ask. */
-    for (unsigned i = 0; i < GATEWAY_CERTIFICATES_PER_S; i++)
-        (void)certificate(w, &session, "");
-    assert_int_equal(w->last.code, FED_LINK_UNAVAILABLE);
+    /* Who asks in a circle gets the same again, and takes nothing from the others. */
+    for (unsigned i = 0; i < 2 * GATEWAY_CERTIFICATES_PER_S; i++)
+        assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &again, &diag),
+        FED_OK);
+    assert_true(fed_digest_eq(&again.fingerprint, &next.fingerprint));
+    /* The hub takes its time when many are to be signed. */
+    w->gateway->certificates = GATEWAY_CERTIFICATES_PER_S;
+    assert_int_equal(certificate(w, &other, ""), FED_LINK_UNAVAILABLE);
     assert_in_range(w->last.max_age_s, 10, 70);
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    w->gateway->certificates = GATEWAY_CERTIFICATES_PER_S - 1;
+    assert_int_equal(certificate(w, &other, ""), FED_LINK_CHANGED);
     end_session(w, &session);
+    end_session(w, &other);
 }
 
 /* What a certificate that has ended may do: get a new one. */
@@ -1362,6 +1468,39 @@ static void test_ended(void **state)
     end_session(w, &session);
     end_session(w, &open);
     end_session(w, &mute);
+}
+
+/* The hub's clock was ahead when it issued a certificate: that is good for another one. */
+static void test_not_begun(void **state)
+{
+    static struct fed_join_answer answer;
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_link_session open;
+    struct fed_crypto_cert_info cert;
+    struct fed_diag diag;
+
+    join_world_pass((int64_t)400 * 86400);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &open, &cert, NULL);
+    assert_int_equal(get(w, &open, "h"), FED_LINK_CONTENT);
+    join_world_pass((int64_t)-400 * 86400);
+    w->events.alive(w->events.ctx, &open);
+    assert_true(open.closed);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_UNAUTHORIZED);
+    assert_non_null(strstr(fed_buf_cstr(&w->last.body), "does not begin yet"));
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    end_session(w, &session);
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &cert, &diag),
+        FED_OK);
+    assert_true(cert.not_before_unix_s <= fed_loop_unix_s(&w->join.loop));
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    end_session(w, &session);
+    end_session(w, &open);
 }
 
 /* ---- two machines ---- */
@@ -1728,7 +1867,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_time_follows_the_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify_behind_a_repetition, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_narrow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_saved_session_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_worth_saving, setup, teardown),
@@ -1742,6 +1883,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_known_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_begun, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone_of_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone, setup, teardown),

@@ -1,5 +1,6 @@
 /* hub_plan_gate_test.c - which version of a governed object a cluster gets, by the answers. */
 #include "hub_gate_world.h"
+#include "proto/object/render.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,6 +62,69 @@ static void test_each_cluster_gets_the_version_of_its_answer(void **state)
     assert_int_equal(hub_world_revision(&g->w, "c2"), before[1]);
     gate_turn_all(g, "===");
     assert_string_equal(gate_have(g), "2 2 2");
+}
+
+static const struct fed_work *work_of(struct gate_world *g, const char *cluster)
+{
+    const struct fed_manifest *manifest;
+
+    assert_int_equal(hub_plan_manifest(g->w.plan, fed_span_text(cluster), &manifest), FED_OK);
+    for (size_t i = 0; i < manifest->n_works; i++)
+        if (fed_span_is(manifest->works[i].kind, "ConfigMap"))
+            return &manifest->works[i];
+    fail();
+    return NULL;
+}
+
+/* What the agent would apply. */
+static const char *rendered(struct gate_world *g, const char *cluster)
+{
+    static char text[2][1024];
+    static unsigned turn;
+    const struct fed_work *work = work_of(g, cluster);
+    struct fed_span blob;
+    struct fed_buf out;
+    char *to = text[turn++ % 2];
+
+    assert_int_equal(hub_plan_blob(g->w.plan, &work->blob, &blob), FED_OK);
+    fed_buf_init(&out, fed_alloc_system(), sizeof text[0] - 1);
+    assert_int_equal(fed_render_work(fed_alloc_system(), work, blob, &out, NULL), FED_OK);
+    snprintf(to, sizeof text[0], "%s", fed_buf_cstr(&out));
+    fed_buf_fini(&out);
+    return to;
+}
+
+/* Another work, and the same object: what it says is not sent again. */
+static void test_a_member_is_told_to_try_again(void **state)
+{
+    static const char *const specs[] = {GATE_SPEC("1"),
+        "{" GATE_DATA("1") "," GATE_ALL ",'overrides':[{'clusterName':'c1','clusterOverrides':"
+                           "[{'path':'/data/k','value':'9'}]}]}"};
+    struct gate_world *g = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct fed_digest blob;
+        uint64_t before[3];
+        uint64_t after[3];
+        const char *object;
+
+        g->tries[0] = 0;
+        gate_put(g, 'a', specs[i]);
+        gate_revisions(g, before);
+        blob = work_of(g, "c1")->blob;
+        object = rendered(g, "c1");
+        for (g->tries[0] = 1; g->tries[0] < 4; g->tries[0]++) {
+            gate_turn(g, "c1", g->tries[0] % 2 ? '=' : 'a');
+            gate_revisions(g, after);
+            assert_true(after[0] > before[0]);
+            assert_int_equal(after[1], before[1]);
+            before[0] = after[0];
+            assert_string_equal(rendered(g, "c1"), object);
+            assert_true(fed_digest_eq(&work_of(g, "c1")->blob, &blob));
+            assert_true(work_of(g, "c1")->overrides.len < 160);
+            gate_restart_is_same(g);
+        }
+    }
 }
 
 static void test_a_turn_computes_the_pairs_that_it_names(void **state)
@@ -354,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         GATED(test_nobody_asks_of_what_is_not_governed),
         GATED(test_each_cluster_gets_the_version_of_its_answer),
+        GATED(test_a_member_is_told_to_try_again),
         GATED(test_a_turn_computes_the_pairs_that_it_names),
         GATED(test_a_version_is_parsed_once_and_shared),
         GATED(test_of_a_new_object_there_is_nothing_yet),

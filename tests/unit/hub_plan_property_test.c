@@ -254,7 +254,7 @@ static enum fed_err taken(void *ctx, const struct hub_object_ref *ref, struct fe
 }
 
 static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
-    struct fed_span name, const struct fed_json *labels, struct fed_digest *digest)
+    struct fed_span name, const struct fed_json *labels, struct hub_gate_choice *out)
 {
     size_t ns;
     size_t map;
@@ -264,7 +264,7 @@ static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
     (void)labels;
     assert_true(which(ref, &ns, &map) && gate.governed[ns][map]);
     answer = gate.answers[ns][map][name.at[1] - '0'];
-    memset(digest, answer, sizeof *digest);
+    memset(&out->digest, answer, sizeof out->digest);
     return answer < VERSIONS    ? HUB_GATE_VERSION
            : answer == VERSIONS ? HUB_GATE_LATEST
                                 : HUB_GATE_NOTHING;

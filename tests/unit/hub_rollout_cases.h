@@ -179,6 +179,33 @@ static const struct rollout_case rollout_cases[] = {
         "begin B\nno retry\nrefused a\n= phase Paused\nact retry\n= phase Running\n= a Released\n"
         "= B a\nok a\n= B a b c d\n",
         false},
+    {"retry: one that gave the version up is told to try it once more, with its turn",
+        "rules {'maxFailures':9,'waves':[{'name':'w','clusters':{'selector':{}},"
+        "'maxConcurrency':1}]}\nfleet a b\nadopt A\nbegin B\nrefused all:B\nrefused all:B\n"
+        "= tries a 0\n= tries b 0\nact retry\n= count B 2\n= told 1\nrefused all\n= told 2\n"
+        "refused all\nact retry\n= told 3\nok all\n= told 4\nok all\n= phase Complete\n"
+        "act undo\n= tries a 0\n= tries b 0\n= A a b\n",
+        false},
+    {"retry: what was told of a version stays with it, for it would be another work",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "begin B\nrefused a\nact retry\n= tries a 1\nok all\nok all\n= phase Complete\nbegin C\n"
+        "= tries a 0\n= C a\nok a\nact undo\n= B a b c d\n= tries a 1\n= tries b 0\nok all\n"
+        "= phase RolledBack\nact retry\n= tries a 0\n= C a\n",
+        false},
+    {"retry: one that did not say that it went back may not have",
+        "rules {'onFailure':'Rollback','offline':{'after':'1m'},'waves':[" CANARY "}]}\n" THREE
+        "begin B\ntaken a\nrefused a\nout a\n= A a b c d\nwait 1m\n= phase RolledBack\n"
+        "act retry\nin a\n= B a\n= tries a 1\n",
+        false},
+    {"retry: one that is only late is not told",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "begin B\nbad a\nwait 10m\n= a Failed\nact retry\n= tries a 0\n= a Applied\n",
+        true},
+    {"retry: windows hold whoever is to be told",
+        "rules {'waves':[{'name':'w','clusters':{'selector':{}},'windows':[{'from':'00:00','to':"
+        "'01:00'}]}]}\nfleet a\nadopt A\nbegin B\nwait 2h\nrefused a\nact retry\n= a Held\n"
+        "= tries a 0\nwait 22h\n= tries a 1\n",
+        false},
     {"retry with the same rules: waves that are done stay so",
         "rules {'waves':[" CANARY ",'approval':'Required'}]}\n" THREE
         "begin B\nok a\nact approve\nrefused b\n= phase Paused\n"

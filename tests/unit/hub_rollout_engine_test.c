@@ -284,6 +284,25 @@ static void is_group(char *rest)
             FED_SPAN_ARG(n ? groups[0].reason : FED_SPAN_LIT("")));
 }
 
+static void is_tries(char *rest)
+{
+    const char *name = word(&rest);
+
+    if (world_find(&w, name)->tries != (unsigned)atol(rest))
+        FAIL("%s was told %u times", name, world_find(&w, name)->tries);
+}
+
+/* All of them together. */
+static void is_told(long expected)
+{
+    long n = 0;
+
+    for (size_t i = 0; i < w.n; i++)
+        n += (long)w.at[i].tries;
+    if (n != expected)
+        FAIL("they were told %ld times", n);
+}
+
 static void look(char *rest)
 {
     const char *what = word(&rest);
@@ -302,6 +321,10 @@ static void look(char *rest)
         is_why(rest);
     else if (strcmp(what, "count") == 0)
         is_count(rest);
+    else if (strcmp(what, "tries") == 0)
+        is_tries(rest);
+    else if (strcmp(what, "told") == 0)
+        is_told(atol(rest));
     else if (strcmp(what, "group") == 0)
         is_group(rest);
     else if (strcmp(what, "writes") == 0) {

@@ -190,7 +190,7 @@ static void test_content_memory(void **state)
     fed_buf_init(&out, fed_alloc_system(), 4096);
     do {
         memory = (struct refusing){.alloc = {&memory, resize}, .left = n++};
-        TRY(hub_rollout_content(&memory.alloc, fed_span_text(object), true, &out, NULL));
+        TRY(hub_rollout_content(&memory.alloc, fed_span_text(object), true, &out));
         assert_true(fed_span_is(fed_buf_span(&out), "{\"spec\":{\"template\":1}}"));
         TRY(hub_rollout_content_refresh(
             &memory.alloc, fed_buf_span(&out), fed_span_text(object), true, &out));

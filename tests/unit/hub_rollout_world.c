@@ -203,11 +203,14 @@ static void on_change(void *ctx, const struct hub_rollout_change *change)
     check(w, !change->row || !change->row_gone, "a row is written and deleted");
     if (change->answer) {
         char answer = answer_of(w, c);
+        unsigned tries = hub_rollout_tries(w->r, change->cluster);
 
-        if (answer != c->answer) { /* the plan sends it: nothing is known of the new copy */
+        if (answer != c->answer ||
+            tries != c->tries) { /* the plan sends it: nothing is known of the new copy */
             c->copy = HUB_ROLLOUT_COPY_UNKNOWN;
             c->health = HUB_ROLLOUT_HEALTH_UNKNOWN;
             c->answer = answer;
+            c->tries = tries;
             c->has = answer;
         }
     }
@@ -229,7 +232,8 @@ static void store(struct rollout_world *w)
     for (size_t i = 0; i < w->n; i++) {
         if (!w->at[i].member)
             w->at[i].stored = false;
-        else if (answer_of(w, &w->at[i]) != w->at[i].answer)
+        else if (answer_of(w, &w->at[i]) != w->at[i].answer ||
+                 hub_rollout_tries(w->r, fed_span_text(w->at[i].name)) != w->at[i].tries)
             fail_msg(
                 "%s: the answer of %s changed in silence", w->where ? w->where : "", w->at[i].name);
     }

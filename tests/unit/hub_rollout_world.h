@@ -17,7 +17,8 @@ struct world_cluster {
     bool in;
     int64_t out_since_ms;
     char answer; /* '-' nothing */
-    char has;    /* the version that it is known to have; '?' what its present answer is */
+    unsigned tries;
+    char has; /* the version that it is known to have; '?' what its present answer is */
     enum hub_rollout_copy copy;
     enum hub_rollout_health health;
     char reason[32];

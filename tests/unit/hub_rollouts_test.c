@@ -120,6 +120,51 @@ static void test_a_policy_that_is_not_there_lets_nothing_out(void **state)
     rollout_wait(r, R_NAME("1"), PHASE("Complete"));
 }
 
+/* Whoever may read Rollouts, and not the object, confirms no guess of what it says. */
+static void test_names_of_versions_confirm_nothing(void **state)
+{
+    struct rollout_world *r = *state;
+    struct fed_span guess = FED_SPAN_LIT("{\"spec\":{\"placement\":{\"clusterSelector\":{}},"
+                                         "\"template\":{\"data\":{\"k\":\"1\"}}}}");
+    struct fed_digest digest;
+    char name[FED_DIGEST_SIZE * 2 + 1];
+    char from[200];
+
+    begin(r, ALL "," R_CANARY);
+    rollout_put(r, '2', "");
+    rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
+    assert_int_equal(fed_digest_of(guess, &digest), FED_OK);
+    for (size_t i = 0; i < FED_DIGEST_SIZE; i++)
+        snprintf(name + 2 * i, 3, "%02x", digest.bytes[i]);
+    assert_null(strstr(rollout_shown(r, R_NAME("1")), name));
+    snprintf(from, sizeof from, "%.82s", strstr(rollout_shown(r, R_NAME("1")), "\"from\":{"));
+    rollout_restart(r); /* the name of the same is the same */
+    rollout_put(r, '1', "");
+    rollout_wait(r, R_NAME("2"), PHASE("AwaitingApproval"));
+    assert_string_equal(rollout_have(r), "1 1 1");
+    assert_non_null(strstr(rollout_shown(r, R_NAME("2")), from + 7));
+    assert_non_null(strstr(strstr(rollout_shown(r, R_NAME("2")), "\"to\":{"), from + 17));
+}
+
+/* It says so until the work is another one. */
+static void test_what_a_member_took_back_is_tried_again(void **state)
+{
+    struct rollout_world *r = *state;
+
+    begin(r, ALL "," R_CANARY);
+    r->gave_up[0] = "";
+    rollout_put(r, '2', "");
+    rollout_wait(r, R_NAME("1"), PHASE("Paused"));
+    assert_non_null(strstr(rollout_shown(r, R_NAME("1")), "\"reason\":\"RolledBack\""));
+    rollout_restart(r);
+    assert_int_equal(rollout_do(r, R_NAME("1"), "retry", NULL), FED_OK);
+    rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
+    assert_string_equal(rollout_have(r), "2 1 1");
+    rollout_restart(r);
+    rollout_run(r, 300);
+    assert_non_null(strstr(rollout_shown(r, R_NAME("1")), PHASE("AwaitingApproval")));
+}
+
 static void test_a_newer_change_supersedes(void **state)
 {
     struct rollout_world *r = *state;
@@ -444,6 +489,8 @@ int main(void)
         CASE(test_policies_that_conflict_let_nothing_out),
         CASE(test_a_conflict_that_ends_lets_the_change_out),
         CASE(test_a_policy_that_is_not_there_lets_nothing_out),
+        CASE(test_names_of_versions_confirm_nothing),
+        CASE(test_what_a_member_took_back_is_tried_again),
         CASE(test_a_newer_change_supersedes),
         CASE(test_a_newer_change_waits_where_it_is_to),
         CASE(test_undo_gives_back_what_was),

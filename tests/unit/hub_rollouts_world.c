@@ -29,8 +29,11 @@ static void *resize(void *ctx, void *at, size_t old_size, size_t size)
 static void before_plan(void *ctx, struct hub_world *w)
 {
     struct rollout_world *r = ctx;
-    struct hub_rollouts_options options = {
-        .mem = &r->mem, .loop = w->loop, .log = &r->log, .objects = w->objects};
+    struct hub_rollouts_options options = {.mem = &r->mem,
+        .loop = w->loop,
+        .log = &r->log,
+        .objects = w->objects,
+        .crypto = &r->crypto};
     struct fed_diag diag = {""};
 
     if (hub_rollouts_open(&options, &r->rollouts, &diag))
@@ -89,6 +92,7 @@ int rollout_world_open(void **state)
     r.refuse_after = -1;
     r.log = (struct fed_log){.ctx = &r, .level = FED_LOG_WARN, .write = on_log};
     r.mem = (struct fed_alloc){&r, resize};
+    assert_int_equal(fed_tls_crypto_open(&r.mem, &r.crypto, NULL), FED_OK);
     r.part = (struct hub_world_part){&r, before_plan, opened, planned, closing, closed};
     hub_world_open_with(&r.w, &r.part);
     hub_world_make_three(&r.w, (const char *const[]){"{}", "{}", "{}"});
@@ -101,6 +105,7 @@ int rollout_world_close(void **state)
     struct rollout_world *r = *state;
 
     hub_world_close(&r->w);
+    fed_tls_crypto_close(&r->crypto);
     return 0;
 }
 
@@ -121,6 +126,11 @@ static void put_entry(const struct rollout_world *r, size_t cluster, const struc
         .generation = 1,
         .reason = fed_span_text(bad ? r->bad[cluster] : ""),
         .message = fed_span_text(bad ? "0 of 3 pods ready" : "")};
+    if (r->gave_up[cluster] && fed_span_is(work->kind, "ConfigMap") &&
+        fed_span_is(work->overrides, r->gave_up[cluster])) {
+        out->state = FED_WORK_FAILED;
+        out->reason = fed_span_text("RolledBack");
+    }
 }
 
 static void report(struct rollout_world *r, size_t cluster)
@@ -328,6 +338,8 @@ static char value_in(struct rollout_world *r, const char *cluster)
     for (size_t i = 0; i < manifest->n_works; i++) {
         if (!fed_span_is(manifest->works[i].kind, "ConfigMap"))
             continue;
+        if (manifest->works[i].options & FED_WORK_HELD)
+            return '=';
         assert_int_equal(hub_plan_blob(r->w.plan, &manifest->works[i].blob, &blob), FED_OK);
         for (size_t k = 0; k + 6 < blob.len; k++)
             if (memcmp(blob.at + k, "\"k\":\"", 5) == 0)

@@ -15,6 +15,7 @@ struct rollout_world {
     struct hub_world w;
     struct hub_world_part part;
     struct hub_rollouts *rollouts;
+    struct fed_crypto crypto;
     struct fed_log log;
     unsigned errors; /* lines of that level */
     struct hub_gates gates;
@@ -23,9 +24,10 @@ struct rollout_world {
     struct fed_alloc mem; /* of the rollouts; refuses the one that is counted down to */
     long refuse_after;    /* < 0: never */
     bool refused;
-    uint64_t seq[3];    /* of the clusters' reports */
-    bool silent[3];     /* no reports */
-    const char *bad[3]; /* reason why its ConfigMap is not healthy; NULL: it is */
+    uint64_t seq[3];        /* of the clusters' reports */
+    bool silent[3];         /* no reports */
+    const char *bad[3];     /* reason why its ConfigMap is not healthy; NULL: it is */
+    const char *gave_up[3]; /* overrides of the work that the agent went back from; NULL: none */
 };
 
 int rollout_world_open(void **state); /* cmocka's */
@@ -38,7 +40,8 @@ void rollout_put(struct rollout_world *r, char letter, const char *more);
 void rollout_wait(struct rollout_world *r, const char *name, const char *text);
 /* The same for a number of milliseconds, whatever becomes of it. */
 void rollout_run(struct rollout_world *r, unsigned ms);
-/* What each of c1 c2 c3 has of ns/x: value of data.k, "-" for nothing: "2 1 -". */
+/* What each of c1 c2 c3 has of ns/x: value of data.k, "-" for nothing, "=" for whatever it had when
+ * the hub stopped: "2 1 -". */
 const char *rollout_have(struct rollout_world *r);
 void rollout_wait_have(struct rollout_world *r, const char *have);
 /* The stored Rollout, "(absent)". */

@@ -255,6 +255,72 @@ static void test_a_full_report_in_parts(void **state)
     assert_status(w, "\"status\":\"True\"");
 }
 
+/* One part, as it comes from the link. */
+static enum fed_err part(struct hub_world *w, uint64_t seq, size_t index, bool more)
+{
+    struct fed_report_entry entry = {.index = index, .state = FED_WORK_APPLIED};
+    struct fed_report r = {.full = true,
+        .more = more,
+        .epoch = hub_plan_epoch(w->plan),
+        .revision = hub_world_revision(w, "c1"),
+        .seq = seq,
+        .entries = &entry,
+        .n_entries = 1,
+        .facts = facts};
+    struct fed_diag diag = {""};
+    struct fed_report decoded;
+    struct fed_arena arena;
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, fed_alloc_system(), FED_REPORT_MAX);
+    fed_arena_init(&arena, fed_alloc_system(), 1u << 20);
+    fed_report_put(&bytes, &r);
+    assert_int_equal(fed_report_decode(&arena, fed_buf_span(&bytes), &decoded, &diag), FED_OK);
+    err = hub_status_report(w->status, fed_span_text("c1"), &decoded, &diag);
+    fed_arena_fini(&arena);
+    fed_buf_fini(&bytes);
+    return err;
+}
+
+/* The answer to a part was lost, or it was on its way for too long: it comes as another request, at
+ * once or behind the next one. What was acknowledged stays. */
+static void test_a_part_that_comes_twice(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(part(w, 5, 0, true), FED_OK);
+    assert_int_equal(part(w, 6, 1, true), FED_OK);
+    assert_int_equal(part(w, 6, 1, true), FED_OK);
+    assert_int_equal(part(w, 5, 0, true), FED_OK);
+    assert_int_equal(part(w, 7, 1, false), FED_OK);
+    hub_world_settle(w);
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 7);
+    assert_status(w, "\"status\":\"True\"");
+    /* So it is behind the last one, and behind what came after it. */
+    assert_int_equal(part(w, 7, 1, false), FED_OK);
+    assert_int_equal(report(w, false, 8, 1, FED_WORK_APPLIED, "", ""), FED_OK);
+    assert_int_equal(part(w, 7, 1, false), FED_OK);
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 8);
+    assert_status(w, "\"status\":\"True\"");
+}
+
+/* An agent that begins anew, with numbers that were used for parts which do not count. */
+static void test_parts_that_begin_anew(void **state)
+{
+    struct hub_world *w = *state;
+
+    hub_status_connected(w->status, fed_span_text("c1"), "coap", "127.0.0.1:1");
+    assert_int_equal(part(w, 1, 0, true), FED_OK);
+    assert_int_equal(part(w, 2, 1, true), FED_OK);
+    assert_int_equal(part(w, 9, 0, true), FED_OK); /* of another process: those two are dropped */
+    assert_int_equal(part(w, 1, 0, true), FED_OK);
+    assert_int_equal(part(w, 2, 1, false), FED_OK);
+    assert_int_equal(hub_status_report_seq(w->status, fed_span_text("c1")), 2);
+    assert_status(w, "\"status\":\"True\"");
+}
+
 static void test_a_list_that_is_cut_confirms_nothing(void **state)
 {
     static const struct fed_report_removed other = {
@@ -425,6 +491,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_note_on_applied, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(test_cluster_conditions, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(test_a_full_report_in_parts, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_a_part_that_comes_twice, setup, hub_world_end),
+        cmocka_unit_test_setup_teardown(test_parts_that_begin_anew, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(
             test_a_list_that_is_cut_confirms_nothing, setup, hub_world_end),
         cmocka_unit_test_setup_teardown(

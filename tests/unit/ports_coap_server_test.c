@@ -61,6 +61,7 @@ static unsigned undelivered;
 static struct fed_link_exchange *open_exchange;
 static struct fed_buf body;
 static struct fed_buf received; /* the last request's payload */
+static bool again;              /* it was one that was answered before */
 static bool close_in_request;
 
 static void on_alive(void *ctx, struct fed_link_session *session)
@@ -81,6 +82,7 @@ static void on_request(void *ctx, struct fed_link_session *session,
     } else if (fed_span_is(request->path, "late")) {
         open_exchange = exchange;
     } else {
+        again = request->again;
         fed_buf_clear(&received);
         fed_buf_put(&received, request->payload);
         fed_link_answer(exchange,
@@ -353,6 +355,21 @@ static void test_late_answer(void **state)
     assert_int_equal(timer.due_ms, UINT64_MAX);
 }
 
+/* The answer goes by itself, and the acknowledgement was lost: the request has no other effect. */
+static void test_late_answer_to_a_post(void **state)
+{
+    (void)state;
+    RECEIVE("\x41\x02\x00\x09T\xb4late");
+    pass_ms(1000);
+    EXPECT(0, "\x60\x00\x00\x09");
+    fed_link_answer(open_exchange, FED_LINK_CHANGED, (struct fed_span){NULL, 0}, 0);
+    assert_int_equal(n_sent, 2);
+    RECEIVE("\x41\x02\x00\x09T\xb4late");
+    assert_int_equal(requests, 1);
+    assert_int_equal(n_sent, 3);
+    EXPECT(2, "\x60\x00\x00\x09");
+}
+
 static void test_too_many_open(void **state)
 {
     struct fed_link_exchange *kept[FED_COAP_EXCHANGES_MAX];
@@ -398,6 +415,59 @@ static void test_notification(void **state)
     assert_int_equal(n_sent, 5);
     assert_int_equal(undelivered, 1);
     assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("2"), 2), FED_ERR_NOT_FOUND);
+}
+
+/* The request to observe comes once more: its peer may have the answer and what followed. */
+static void test_observation_asked_twice(void **state)
+{
+    (void)state;
+    RECEIVE("\x41\x01\x00\x01O\x60\x51"
+            "b");
+    assert_false(again);
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 1), FED_OK);
+    n_sent = 0;
+    RECEIVE("\x41\x01\x00\x01O\x60\x51"
+            "b");
+    assert_true(again);
+    assert_int_equal(n_sent, 1);
+    assert_memory_equal(sent[0].bytes, "\x61\x45\x00\x01O\x61\x02\xff", 8); /* observes still */
+    pass_ms(3000);
+    assert_int_equal(n_sent, 2); /* the notification is repeated */
+    receive((uint8_t[]){0x60, 0, sent[1].bytes[2], sent[1].bytes[3]}, 4);
+    assert_int_equal(delivered, 1);
+    /* A request with another id is another one. */
+    RECEIVE("\x41\x01\x00\x02O\x60\x51"
+            "b");
+    assert_false(again);
+    /* So is one with an id that was used long ago. */
+    pass_ms(FED_COAP_EXCHANGE_LIFETIME_MS + 1);
+    RECEIVE("\x41\x01\x00\x02O\x60\x51"
+            "b");
+    assert_false(again);
+}
+
+/* The blocks of a large answer that is being fetched stay those of the first answer. */
+static void test_large_answer_asked_twice(void **state)
+{
+    uint8_t etag[FED_COAP_ETAG_SIZE];
+
+    (void)state;
+    fed_buf_clear(&body);
+    for (unsigned i = 0; i < 3000; i++)
+        fed_buf_put_u8(&body, (uint8_t)i);
+    RECEIVE("\x41\x01\x00\x01O\x60\x51"
+            "b");
+    memcpy(etag, sent[0].bytes + 6, sizeof(etag));
+    fed_buf_put_u8(&body, 1); /* another one by now */
+    RECEIVE("\x41\x01\x00\x01O\x60\x51"
+            "b");
+    assert_int_equal(requests, 1);
+    assert_int_equal(n_sent, 2);
+    assert_int_equal(sent[1].len, sent[0].len);
+    assert_memory_equal(sent[1].bytes, sent[0].bytes, sent[0].len);
+    RECEIVE("\x41\x01\x00\x02P\xb1"
+            "b\xc1\x16"); /* block 1 */
+    assert_memory_equal(sent[2].bytes + 6, etag, sizeof(etag));
 }
 
 /* What went to the peer's old address is repeated at the new one: a ping first, until that is
@@ -567,8 +637,11 @@ int main(void)
         TEST(test_upload_too_large),
         TEST(test_repeated_post),
         TEST(test_late_answer),
+        TEST(test_late_answer_to_a_post),
         TEST(test_too_many_open),
         TEST(test_notification),
+        TEST(test_observation_asked_twice),
+        TEST(test_large_answer_asked_twice),
         TEST(test_notification_unfit),
         TEST(test_notification_moved),
         TEST(test_notification_of_small_blocks),

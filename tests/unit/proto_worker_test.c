@@ -82,6 +82,7 @@ static void test_to_fedhub(void **state)
                 .exchange = 5,
                 .method = 1,
                 .observe = true,
+                .again = true,
                 .path = fed_span_text("b"),
                 .query = fed_span_text("e=1&r=2"),
                 .payload = fed_span_text("payload")}},

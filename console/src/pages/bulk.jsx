@@ -1,6 +1,9 @@
 // A label on many clusters at once.
+import { signal } from '@preact/signals';
 import { clusterPath, merge } from '../api.js';
 import { plural } from '../format.js';
+import { touchedText } from '../plan.js';
+import { planClusters } from '../planworld.js';
 import { ask } from '../ui/dialog.jsx';
 
 const AT_ONCE = 6; // requests under way: what a browser keeps open to one place
@@ -17,20 +20,25 @@ async function labelAll(names, labels) {
   if (failed.length > 0) throw new Error(`${plural(failed.length, 'cluster')} not labelled; ${failed[0]}`);
 }
 
+const labelsOf = ({ key, value }) => ({ [key]: value || null });
+
 export function bulkLabel(names) {
-  const pair = { key: '', value: '' };
+  const input = signal({ key: '', value: '' });
+  const write = (name) => (event) => (input.value = { ...input.value, [name]: event.target.value.trim() });
   ask({
     title: `Label ${plural(names.length, 'cluster')}`,
     text: 'Labels decide where objects are placed: a change may send works to these clusters, or take them away.',
     action: 'Label',
     danger: true,
     typed: names.length > 1 ? String(names.length) : names[0],
+    input,
     body: () => (
       <div class="row">
-        <label>Key <input required onInput={(event) => (pair.key = event.target.value)} /></label>
-        <label>Value, empty takes it off <input onInput={(event) => (pair.value = event.target.value)} /></label>
+        <label>Key <input name="key" required autoComplete="off" spellcheck={false} onInput={write('key')} /></label>
+        <label>Value, empty takes it off <input name="value" autoComplete="off" spellcheck={false} onInput={write('value')} /></label>
       </div>
     ),
-    run: () => labelAll(names, { [pair.key]: pair.value || null }),
+    load: async (pair) => (pair.key ? touchedText(await planClusters(names, { labels: labelsOf(pair) })) : undefined),
+    run: (said) => labelAll(names, labelsOf(said.input)),
   });
 }

@@ -1,15 +1,16 @@
-import { clusterPath, joinRequestPath, merge, remove, SYSTEM } from '../api.js';
+import { useState } from 'preact/hooks';
+import { clusterPath, joinRequestPath, SYSTEM } from '../api.js';
 import { fleet, revision } from '../fleet.js';
-import { bytes, count, fingerprint, unixOf } from '../format.js';
-import { kindName, loadObjects, OF_KIND } from '../kinds.js';
+import { bytes, count, fingerprint, plural, unixOf } from '../format.js';
+import { kindName, loadObjects } from '../kinds.js';
 import { may } from '../rights.js';
-import { BASE, navigate } from '../router.js';
 import { shownState, STATES, stateText, isStale } from '../states.js';
-import { ask } from '../ui/dialog.jsx';
+import { ClusterDay } from '../ui/clusterday.jsx';
+import { Left } from '../ui/left.jsx';
 import { objectLink } from '../ui/palette.jsx';
 import { Age, Card, Conditions, Facts, Labels, Loaded, Page, State, Table, Word } from '../ui/parts.jsx';
 import { useGet, useLoaded } from '../ui/use.js';
-import { bulkLabel } from './bulk.jsx';
+import { ClusterActions } from './clusteractions.jsx';
 
 const CLUSTERS = 'kubefedclusters.core.kubefed.io';
 const EVENTS = 50;
@@ -29,35 +30,6 @@ function Now({ name }) {
   );
 }
 
-function askRemove(name) {
-  ask({
-    title: `Remove cluster ${name}`,
-    text: 'The hub forgets the cluster and its key; its agent is refused from then on. What was propagated to it stays there.',
-    action: 'Remove',
-    danger: true,
-    typed: name,
-    run: async () => {
-      await remove(clusterPath(name));
-      navigate(`${BASE}/grid`);
-    },
-  });
-}
-
-function askRemoval(name, removal) {
-  ask({
-    title: `Let ${count(removal.waiting)} works leave ${name}`,
-    load: async () => [
-      `${count(removal.waiting)} of ${count(removal.works)} works would be deleted in the cluster`,
-      ...(removal.heldByAgent ? [`${count(removal.heldByAgent)} of them are held back by the agent's own limit`] : []),
-      'Nobody ordered these removals by name.',
-    ],
-    action: 'Consent',
-    danger: true,
-    typed: name,
-    run: () => merge(clusterPath(name), { metadata: { annotations: { 'fedlet.io/approve-removal': removal.approval } } }),
-  });
-}
-
 function LinkFacts({ status }) {
   const { link = {} } = status;
   return (
@@ -73,7 +45,7 @@ function LinkFacts({ status }) {
       ['This month', link.bytes && `${bytes(link.bytes.fromCluster)} from it, ${bytes(link.bytes.toCluster)} to it`],
       ['Last month', link.lastMonth && bytes(link.lastMonth.total)],
       ['Budget', link.budget && `${link.budget.percent} % of ${bytes(link.budget.bytes)}`],
-      ['Held', link.held && `${count(link.held.changes)} changes, ${link.held.reason}, until ${link.held.until}`],
+      ['Held', link.held && [plural(link.held.changes, 'change'), link.held.reason, link.held.until && `until ${link.held.until}`].filter(Boolean).join(', ')],
       ['Unschedulable pods', status.unschedulablePods],
     ]}
     />
@@ -96,25 +68,26 @@ function Identity({ name }) {
   );
 }
 
-async function objectsIn(name, signal) {
+async function objectsIn(name, signal, pages) {
   const rows = [];
-  let cut = false;
-  for (const { type, items, more } of await loadObjects(signal)) {
-    cut ||= more;
+  let unseen = 0;
+  for (const { type, items, left } of await loadObjects(signal, { pages })) {
+    unseen += left;
     for (const object of items) {
       const at = object.status?.clusters?.find((one) => one.name === name);
       if (at) rows.push({ resource: kindName(type), kind: type.target, namespace: object.metadata.namespace, name: object.metadata.name, at });
     }
   }
   const bad = ({ at }) => Boolean(at.status) || at.health === 'Unhealthy';
-  return { rows: rows.sort((a, b) => bad(b) - bad(a)), cut };
+  return { rows: rows.sort((a, b) => bad(b) - bad(a)), unseen };
 }
 
 function Objects({ name }) {
-  const loaded = useLoaded((signal) => objectsIn(name, signal), [name], [CLUSTERS]);
+  const [pages, setPages] = useState(1);
+  const loaded = useLoaded((signal) => objectsIn(name, signal, pages), [name, pages], [CLUSTERS]);
   return (
     <Loaded of={loaded} what="its objects">
-      {({ rows, cut }) => (
+      {({ rows, unseen }) => (
         <>
           <Table
             caption="Objects in the cluster"
@@ -128,7 +101,7 @@ function Objects({ name }) {
               { head: 'Why', cell: (row) => row.at.message },
             ]}
           />
-          {cut && <p class="note">Only the first {OF_KIND} objects of each kind were looked at.</p>}
+          <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
           {rows.length > 100 && <p class="note">The first 100 of {count(rows.length)}, those with trouble before the others.</p>}
         </>
       )}
@@ -160,19 +133,10 @@ function Events({ name }) {
 
 export default function Cluster({ name }) {
   const cluster = useGet(clusterPath(name), [CLUSTERS]);
-  const mayPatch = may('patch', 'core.kubefed.io', 'kubefedclusters', SYSTEM);
-  const mayDelete = may('delete', 'core.kubefed.io', 'kubefedclusters', SYSTEM);
-  const removal = cluster.data?.status?.removal;
   return (
     <Page
       title={name}
-      actions={cluster.data && (
-        <>
-          {mayPatch && removal?.waiting > 0 && <button type="button" class="danger" onClick={() => askRemoval(name, removal)}>Consent to removals …</button>}
-          {mayPatch && <button type="button" onClick={() => bulkLabel([name])}>Label …</button>}
-          {mayDelete && <button type="button" class="danger" onClick={() => askRemove(name)}>Remove …</button>}
-        </>
-      )}
+      actions={cluster.data && <ClusterActions name={name} cluster={cluster.data} />}
     >
       <p><Now name={name} /></p>
       <Loaded of={cluster} what="the cluster">
@@ -181,6 +145,7 @@ export default function Cluster({ name }) {
             <Card title="Agent and link"><LinkFacts status={data.status ?? {}} /></Card>
             <Card title="Identity"><Identity name={name} /><h3>Labels</h3><Labels labels={data.metadata.labels} /></Card>
             <Card title="Objects here" wide><Objects name={name} /></Card>
+            <ClusterDay name={name} />
             <Card title="Conditions" wide><Conditions conditions={data.status?.conditions} /></Card>
             <Card title="Events" note={`the last ${EVENTS}`} wide><Events name={name} /></Card>
           </div>

@@ -1,25 +1,26 @@
 // What somebody changed in members, grouped by who.
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { fleet, revision, select } from '../fleet.js';
 import { count, plural } from '../format.js';
-import { kindName, loadObjects, OF_KIND } from '../kinds.js';
+import { kindName, loadObjects } from '../kinds.js';
 import { groupDrift } from '../driftgroups.js';
 import { link } from '../router.js';
 import { objectLink } from '../ui/palette.jsx';
 import { FleetTable } from '../ui/fleettable.jsx';
+import { Left } from '../ui/left.jsx';
 import { Card, Loaded, Page, Table, Word } from '../ui/parts.jsx';
 import { useLoaded } from '../ui/use.js';
 
-async function loadDrift(signal) {
+async function loadDrift(signal, pages) {
   const found = [];
-  let cut = false;
-  for (const { type, items, more } of await loadObjects(signal)) {
-    cut ||= more;
+  let unseen = 0;
+  for (const { type, items, left } of await loadObjects(signal, { pages })) {
+    unseen += left;
     for (const object of items) {
       for (const at of object.status?.clusters ?? []) found.push({ type, resource: kindName(type), object, at });
     }
   }
-  return { groups: groupDrift(found), cut };
+  return { groups: groupDrift(found), unseen };
 }
 
 function Groups({ groups }) {
@@ -56,15 +57,16 @@ export default function Drift() {
     () => select(of, (name, connectivity, delivery) => delivery === 3 || delivery === 4),
     [of, changes],
   );
-  const drift = useLoaded(loadDrift, [], ['*']);
+  const [pages, setPages] = useState(1);
+  const drift = useLoaded((signal) => loadDrift(signal, pages), [pages], ['*']);
   return (
     <Page title="Drift" lead="The agents put back what templates set. What is changed again and again is contested: somebody has to give in.">
       <Card title="Who changes what">
         <Loaded of={drift} what="objects">
-          {({ groups, cut }) => (
+          {({ groups, unseen }) => (
             <>
               <Groups groups={groups} />
-              {cut && <p class="note">Only the first {OF_KIND} objects of each kind were looked at.</p>}
+              <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
             </>
           )}
         </Loaded>

@@ -44,6 +44,9 @@ function rowsOf(object, planned) {
   return [...rows.values()];
 }
 
+/** What its status and its plan say of it, each sentence once: they have most of them in common. */
+const why = ({ status, plan }) => [...new Set([status?.message, plan?.reason, plan?.message].filter(Boolean))].join(' · ');
+
 const wordOf = ({ status, plan }) => {
   if (plan && ['refused', 'forbidden', 'removing'].includes(plan.action)) return plan.action;
   if (!status) return plan?.action === 'create' ? 'Pending' : plan?.action;
@@ -79,7 +82,7 @@ function Clusters({ rows }) {
           { head: 'Cluster', cell: (row) => <a href={link('clusters', row.name)}>{row.name}</a> },
           { head: 'State', cell: (row) => <Word word={wordOf(row)} /> },
           { head: 'Version', cell: (row) => (row.plan?.variant === undefined ? '' : `v${row.plan.variant + 1}`) },
-          { head: 'Why', cell: (row) => [row.status?.message, row.plan?.reason, row.plan?.message].filter(Boolean).join(' · ') },
+          { head: 'Why', cell: why },
         ]}
       />
       {shown.length > ROWS_MAX && <p class="note">The first {ROWS_MAX}; choose a state to see others.</p>}

@@ -1,9 +1,9 @@
 import { useMemo } from 'preact/hooks';
 import { fleet, select } from '../fleet.js';
-import { params, setParam } from '../router.js';
 import { STATES } from '../states.js';
 import { plural } from '../format.js';
 import { Grid } from '../ui/grid.jsx';
+import { GroupBy, groupKey } from '../ui/groupby.jsx';
 import { Legend } from '../ui/legend.jsx';
 import { Card, Empty, Page } from '../ui/parts.jsx';
 import { NeedsYou } from '../ui/needs.jsx';
@@ -16,7 +16,7 @@ const EVERYTHING = () => true;
 
 export function Overview() {
   const of = fleet.value;
-  const group = params.value.get('group') ?? '';
+  const group = groupKey();
   const indices = useMemo(() => select(of, EVERYTHING), [of]);
   const bandwidth = useGet('/console/bandwidth');
   const mayRollouts = may('list', 'fedlet.io', 'rollouts');
@@ -25,19 +25,7 @@ export function Overview() {
     <Page title="Overview" lead={of.version ? plural(of.n, 'cluster') : undefined}>
       <Legend counts={of.counts} states={STATES} />
       <div class="columns">
-        <Card
-          title="Fleet"
-          wide
-          actions={(
-            <label>
-              Group by{' '}
-              <select value={group} onChange={(event) => setParam('group', event.target.value)}>
-                <option value="">nothing</option>
-                {of.labelKeys.map((key) => <option key={key} value={key}>{key}</option>)}
-              </select>
-            </label>
-          )}
-        >
+        <Card title="Fleet" wide actions={<GroupBy fleet={of} />}>
           {of.n > 0 || !of.version
             ? <Grid fleet={of} indices={indices} group={group} height={300} label="Fleet" />
             : <Empty>No cluster has joined yet. <a href="/console/join">Make a token</a> and join the first one.</Empty>}

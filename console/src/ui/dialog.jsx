@@ -2,31 +2,48 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
+const PAUSE_MS = 400; // of typing, before the hub is asked
+
 /**
  * What is asked, or undefined:
- *   title, action (the button's word), danger, load() -> lines that say what it touches
+ *   title, action (the button's word), danger
+ *   load(input) -> lines that say what it touches; undefined: the input is not complete yet
+ *   input   a signal that body() writes to; with each change of it load is called again
  *   typed   a name that must be typed
  *   reason  whether a reason may be given
- *   run({ reason })
+ *   run({ reason, input }), the input being the one whose effect was shown
  */
 export const asked = signal(undefined);
 export const ask = (question) => (asked.value = question);
 
-function Touches({ load, onKnown, onRefused }) {
+function Touches({ load, input, onAsking, onKnown, onRefused }) {
   const [lines, setLines] = useState();
+  const given = input?.value;
   useEffect(() => {
-    load().then((said) => {
-      setLines(said);
-      onKnown();
-    }, (error) => {
+    let mine = true; // an answer to what was written before says nothing about what stands there now
+    const answer = (said) => {
+      setLines(said ?? []);
+      if (said) onKnown(given);
+    };
+    onAsking();
+    setLines(undefined);
+    const timer = setTimeout(() => load(given).then((said) => mine && answer(said), (error) => {
+      if (!mine) return;
       setLines(['Not known.']);
       onRefused(error);
-    });
-  }, [load]);
+    }), input ? PAUSE_MS : 0);
+    return () => {
+      mine = false;
+      clearTimeout(timer);
+    };
+  }, [load, given]);
+  if (lines?.length === 0) return null;
   return (
-    <ul class="touches" role="status">
-      {(lines ?? ['Asking the hub what this touches …']).map((line) => <li key={line}>{line}</li>)}
-    </ul>
+    <div role="status">
+      <ul class="touches">
+        {(lines ?? ['Asking the hub what this touches …']).map((line) => <li key={line}>{line}</li>)}
+      </ul>
+    </div>
   );
 }
 
@@ -41,10 +58,14 @@ function Question({ question }) {
   const [reason, setReason] = useState('');
   const [error, setError] = useState();
   const [busy, setBusy] = useState(false);
-  const [known, setKnown] = useState(!question.load);
+  const [known, setKnown] = useState(question.load ? undefined : {});
   // What nobody could say the effect of is not done.
-  const ready = !busy && known && (!question.typed || typed === question.typed);
+  const ready = !busy && known && known.given === question.input?.value && (!question.typed || typed === question.typed);
   const close = () => (asked.value = undefined);
+  const onAsking = () => {
+    setKnown(undefined);
+    setError(undefined);
+  };
 
   useEffect(() => {
     const element = dialog.current;
@@ -57,7 +78,7 @@ function Question({ question }) {
     if (!ready) return;
     setBusy(true);
     try {
-      await question.run({ reason });
+      await question.run({ reason, input: known.given });
       close();
     } catch (failure) {
       setError(failure);
@@ -70,8 +91,8 @@ function Question({ question }) {
       <form onSubmit={submit}>
         <h2 id="question">{question.title}</h2>
         {question.text && <p>{question.text}</p>}
-        {question.load && <Touches load={question.load} onKnown={() => setKnown(true)} onRefused={setError} />}
         {question.body?.()}
+        {question.load && <Touches load={question.load} input={question.input} onAsking={onAsking} onKnown={(given) => setKnown({ given })} onRefused={setError} />}
         {question.reason && (
           <label>
             Reason, for the audit log

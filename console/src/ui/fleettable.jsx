@@ -10,6 +10,7 @@ export function FleetTable({ fleet, indices, selected, onSelect }) {
   revision.value; // the columns are changed in place
   const pages = Math.max(1, Math.ceil(indices.length / PAGE));
   const page = Math.min(pages, Math.max(1, Number(params.value.get('page')) || 1));
+  const marked = new Set(selected);
   const rows = indices.slice((page - 1) * PAGE, page * PAGE);
   const columns = [
     { head: 'Cluster', cell: (at) => <a href={link('clusters', fleet.names[at])}>{fleet.names[at]}</a> },
@@ -23,7 +24,7 @@ export function FleetTable({ fleet, indices, selected, onSelect }) {
     columns.unshift({
       head: <span class="hidden">Select</span>,
       cell: (at) => (
-        <input type="checkbox" aria-label={`Select ${fleet.names[at]}`} checked={selected.has(fleet.names[at])} onChange={() => onSelect(at)} />
+        <input type="checkbox" aria-label={`Select ${fleet.names[at]}`} checked={marked.has(fleet.names[at])} onChange={() => onSelect(at)} />
       ),
     });
   }

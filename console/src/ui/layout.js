@@ -85,3 +85,56 @@ export function step(laid, cursor, key) {
   if (!other) return cursor;
   return { block: other, at: by < 0 ? other.indices.length - 1 : 0 };
 }
+
+/** Blocks that reach into a rectangle, cut to it: indices of the clusters whose cells it touches. */
+export function inside(laid, { left, top, right, bottom }) {
+  const found = [];
+  for (const block of laid.blocks) {
+    const firstColumn = Math.max(0, Math.floor((left - block.x) / laid.size));
+    const lastColumn = Math.min(block.columns - 1, Math.floor((right - block.x) / laid.size));
+    const firstRow = Math.max(0, Math.floor((top - block.y) / laid.size));
+    const lastRow = Math.min(block.rows - 1, Math.floor((bottom - block.y) / laid.size));
+    for (let row = firstRow; row <= lastRow; row++) {
+      const from = row * block.columns;
+      found.push(...block.indices.slice(from + firstColumn, from + lastColumn + 1));
+    }
+  }
+  return found;
+}
+
+/** The block whose title is below a point. */
+const titled = (laid, x, y) =>
+  laid.blocks.find((block) => block.name && y >= block.y - TITLE && y < block.y && x >= block.x && x < block.x + Math.max(block.columns * laid.size, NARROWEST));
+
+/**
+ * The grid as a surface: what the canvas needs to know of where clusters are, whatever arranges them.
+ *   x, y      by index of the cluster, -1 for what is not shown; size, height  in pixels
+ *   indexAt(x, y), step(index or undefined, key), inside(rectangle), titleAt(x, y) -> indices
+ */
+export function gridSurface(groups, width, height, n) {
+  const laid = layOut(groups, width, height);
+  const { x, y } = positions(laid, n);
+  const indexOf = (found) => found?.block.indices[found.at];
+  return {
+    size: laid.size,
+    width,
+    height: laid.height,
+    x,
+    y,
+    titles: laid.blocks.filter((block) => block.name).map((block) => ({
+      text: `${block.name} · ${block.indices.length}`,
+      x: block.x,
+      y: block.y - 6,
+      width: Math.max(block.columns * laid.size, 90),
+    })),
+    indexAt: (left, top) => indexOf(cellAt(laid, left, top)),
+    titleAt: (left, top) => titled(laid, left, top)?.indices,
+    inside: (rectangle) => inside(laid, rectangle),
+    step(index, key) {
+      if (laid.blocks.length === 0) return undefined;
+      // Nothing is pointed at yet: the first cell is where the way begins.
+      const cursor = index === undefined ? { block: laid.blocks[0], at: 0 } : cellAt(laid, x[index], y[index]);
+      return indexOf(step(laid, cursor, key));
+    },
+  };
+}

@@ -7,6 +7,10 @@ const { chromium } = require('playwright-core');
 const { BASE, BROWSER } = process.env;
 export const WAIT_MS = 20000;
 
+export function check(condition, what) {
+  if (!condition) throw new Error(what);
+}
+
 export async function open({ width = 1280, theme = 'light', reduced = true } = {}) {
   const browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   const context = await browser.newContext({
