@@ -338,7 +338,9 @@ enum fed_err fed_kube_client_open(struct fed_alloc *mem, struct fed_loop *loop, 
         .cancel = client_cancel,
         .watch = client_watch,
         .watch_cancel = client_watch_cancel};
-    err = fed_http_client_open(mem, loop, log, &options, &client->http, diag);
+    err = fed_buf_err(&client->authorization);
+    if (!err)
+        err = fed_http_client_open(mem, loop, log, &options, &client->http, diag);
     if (err) {
         fed_kube_client_close(client);
         return err;
