@@ -286,6 +286,29 @@ static void test_kubeconfig_list(void **state)
     remove_files(folder, names);
 }
 
+/* As all paths of the file: relative to it, wherever the process stands. */
+static void test_token_file(void **state)
+{
+    static const char *const names[] = {"a", NULL};
+    char folder[] = "/tmp/kubeconfigs-XXXXXX";
+    char path[100];
+    char expected[100];
+    struct fed_kube_config config;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/a", folder);
+    snprintf(expected, sizeof expected, "%s/token", folder);
+    write_file(folder, "a",
+        "clusters: [{name: c, cluster: {server: \"https://x\"}}]\n"
+        "users: [{name: u, user: {tokenFile: token}}]\n"
+        "contexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n");
+    assert_int_equal(fed_kube_config_load(fed_alloc_system(), path, NULL, &config, NULL), FED_OK);
+    assert_string_equal(config.token_file, expected);
+    fed_kube_config_fini(&config);
+    remove_files(folder, names);
+}
+
 /* ---- the machine's own cluster ---- */
 
 static void copy_to(const char *root, const char *folders, const char *name, const char *from)
@@ -447,8 +470,8 @@ int main(void)
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_writing),
         cmocka_unit_test(test_writing_is_limited), cmocka_unit_test(test_kubeconfig),
         cmocka_unit_test(test_kubeconfig_refusals), cmocka_unit_test(test_kubeconfig_list),
-        cmocka_unit_test(test_own_cluster), cmocka_unit_test(test_in_cluster),
-        cmocka_unit_test(test_no_memory)};
+        cmocka_unit_test(test_token_file), cmocka_unit_test(test_own_cluster),
+        cmocka_unit_test(test_in_cluster), cmocka_unit_test(test_no_memory)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
