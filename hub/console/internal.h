@@ -8,6 +8,7 @@
  *   stream.c     what browsers are told as it happens; touched.c: which objects changed
  *   fleet.c      clusters at a glance, and since which version; fleet_put.c: as JSON
  *   search.c     the query box; query.c: its words
+ *   metrics.c    what is counted of it
  *   bandwidth.c, audit_read.c, about.c   what their paths answer */
 #ifndef FEDLET_HUB_CONSOLE_INTERNAL_H
 #define FEDLET_HUB_CONSOLE_INTERNAL_H
@@ -32,6 +33,29 @@
 #define CONSOLE_USER_STREAMS_MAX 32u
 #define CONSOLE_SWEEP_MS 10000u
 
+enum console_path { /* as in console.c */
+    CONSOLE_PAGE,   /* files */
+    CONSOLE_SESSION,
+    CONSOLE_LINKS,
+    CONSOLE_FLEET,
+    CONSOLE_STREAM,
+    CONSOLE_BANDWIDTH,
+    CONSOLE_AUDIT,
+    CONSOLE_SEARCH,
+    CONSOLE_ABOUT,
+    CONSOLE_PATHS
+};
+enum console_sign_in { CONSOLE_ACCEPTED, CONSOLE_WRONG, CONSOLE_TURNED_AWAY, CONSOLE_SIGN_INS };
+
+struct console_counts {                  /* since the start */
+    uint64_t requests[CONSOLE_PATHS][6]; /* by the code's first digit */
+    uint64_t sign_ins[CONSOLE_SIGN_INS];
+    uint64_t stream_bytes; /* before TLS and HTTP/2 */
+    uint64_t stream_events;
+    uint64_t resets;
+    uint64_t behind; /* times that a stream was told nothing because it had not read the rest */
+};
+
 struct hub_console {
     struct hub_console_options options;
     struct fed_alloc *mem;
@@ -39,6 +63,7 @@ struct hub_console {
     struct console_keep sessions;
     struct console_keep links;
     struct console_tries tries;
+    struct console_counts counts;
     struct fed_timer *sweep;
     struct console_fleet *fleet;
     struct console_stream *streams;
@@ -84,11 +109,15 @@ enum fed_err console_respond(
 /* body NULL: none. */
 enum fed_err console_respond_etag(
     struct hub_request *r, unsigned status, struct fed_http_shared *body, const char *etag);
+enum console_path console_path_of(const struct hub_request *r);
 extern const struct hub_access console_fleet_access;
 /* The right that who looks at the fleet needs: to list KubeFedClusters. */
 enum fed_err console_require_fleet(struct hub_request *r);
 /* 405 when it is no GET or HEAD. */
 enum fed_err console_require_read(struct hub_request *r);
+
+/* ---- metrics.c ---- */
+void console_answered(void *console, const struct hub_request *r, unsigned code); /* of the guest */
 
 /* ---- stream.c ---- */
 enum fed_err console_handle_stream(struct hub_console *console, struct hub_request *r);

@@ -61,6 +61,8 @@ static enum fed_err check(struct hub_rollouts *r, struct hub_admission *admissio
 
     if (!s || s->going)
         fed_diag_set(diag, err, "its object is not there any more");
+    else if (s->trouble[0])
+        fed_diag_set(diag, err, "rollout %s cannot be read: %s", s->unreadable, s->trouble);
     else if (paper == s->waiting)
         fed_diag_set(diag, err, "the rollout has not begun: %s",
             paper->queued ? "it waits for the end of the one before it" : s->message);
@@ -202,8 +204,11 @@ static enum fed_err admit(void *ctx, struct hub_admission *admission, struct fed
 
 void hub_rollouts_rollout_hooks(struct hub_rollouts *r, struct hub_kind_hooks *hooks)
 {
-    *hooks = (struct hub_kind_hooks){
-        .ctx = r, .admit = admit, .reads = rollout_reads, .read = rollout_read};
+    *hooks = (struct hub_kind_hooks){.ctx = r,
+        .admit = admit,
+        .compose = rollout_compose_trouble,
+        .reads = rollout_reads,
+        .read = rollout_read};
 }
 
 /* ---- federated objects: who writes them ---- */

@@ -68,6 +68,10 @@ static void why(
 
     if (!s)
         return;
+    if (s->trouble[0]) {
+        fed_buf_printf(out, "rollout %s cannot be read: %s", s->unreadable, s->trouble);
+        return;
+    }
     if (s->waiting && s->waiting->queued) {
         fed_buf_printf(out, "rollout %s waits for the end of %s", s->waiting->name,
             s->present ? s->present->name : "the one before it");

@@ -116,21 +116,39 @@ static enum fed_err take_rules(
     return FED_OK;
 }
 
+/* What is stored cannot be read: what it may select, nobody knows. */
+static enum fed_err take_nothing(
+    struct hub_rollouts *r, struct rollout_policy *policy, const char *why)
+{
+    hub_rollout_rules_free(policy->rules);
+    policy->rules = NULL;
+    policy->may_select = true;
+    snprintf(policy->message, sizeof policy->message, "it cannot be read: %.300s", why);
+    fed_log(r->log, FED_LOG_ERROR,
+        "rollouts: RolloutPolicy %s/%s is not in force: %s; changes of its namespace's objects "
+        "wait until it is written anew, or deleted",
+        policy->ns, policy->name, policy->message);
+    return FED_OK;
+}
+
 enum fed_err rollout_policy_put(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span bytes)
 {
     struct rollout_policy *policy = rollout_policy_find(r, ref->ns, ref->name);
+    struct fed_diag diag = {""};
     struct fed_json_doc *doc;
     struct fed_json *object;
     enum fed_err err = fed_json_doc_new(r->mem, &doc);
 
     if (err)
         return err;
-    err = fed_json_parse(doc, bytes, &object, NULL);
-    if (!err && !policy)
-        err = policy_add(r, ref, &policy);
+    err = policy ? FED_OK : policy_add(r, ref, &policy);
+    if (!err)
+        err = fed_json_parse(doc, bytes, &object, &diag);
     if (!err)
         err = take_rules(r, policy, object);
+    else if (policy && err != FED_ERR_NOMEM)
+        err = take_nothing(r, policy, diag.text);
     fed_json_doc_free(doc);
     return err;
 }

@@ -166,7 +166,8 @@ static enum fed_err loaded(struct rollout_incoming *in, struct rollout_subject *
     if (err)
         return err;
     s->recheck = true; /* its version may be missing; nothing is written now */
-    if (s->engine)
+    rollout_lost_look(in->r, s);
+    if (s->engine || s->broken)
         return FED_OK;
     if (s->waiting)
         s->base = s->waiting->from;

@@ -95,10 +95,66 @@ case_live() {
     local pid=$!
     wait_for 30 "the page" grep -q ready "$FLEET/live.out"
     cluster ghost-5 south | hubctl create -f -
-    wait_for 20 "the new cluster on the page" grep -q seen "$FLEET/live.out"
+    wait_for 20 "the new cluster on the page" grep -q came "$FLEET/live.out"
+    hubctl -n kube-federation-system label kubefedcluster ghost-5 tier=gold
+    wait_for 20 "its label on the page" grep -q labelled "$FLEET/live.out"
+    hubctl -n kube-federation-system delete kubefedcluster ghost-5
+    wait_for 20 "that it left" grep -q left "$FLEET/live.out"
     hub_stop
     wait "$pid"
     hub_start
+}
+
+MANAGED=shop-000005
+SYSTEM=kube-federation-system
+annotation() { hubctl -n $SYSTEM get kubefedcluster $MANAGED -o "jsonpath={.metadata.annotations.fedlet\\.io/$1}"; }
+held() { hub_jsonpath $SYSTEM kubefedcluster $MANAGED "{.status.link.held.$1}"; }
+plain() { # plain COLOR: no policy governs it
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: plain, namespace: shop}\nspec: {template: {data: {color: %s}}, placement: {clusters: [{name: %s}]}}\n' "$1" $MANAGED | hubctl apply -f -
+}
+case_cordon() {
+    plain red
+    as_admin cordon MANAGED=$MANAGED
+    is true annotation cordon
+    plain blue
+    soon 20 1 held changes
+    as_admin uncordon MANAGED=$MANAGED
+    is '' annotation cordon
+}
+case_link() {
+    as_admin linkRules MANAGED=$MANAGED
+    is 500Mi annotation monthly-bytes
+    is '00:00-12:00; 12:00-24:00 UTC' annotation quiet-windows
+    plain green
+    soon 20 QuietWindow held reason
+    soon 20 1 held changes
+    as_admin syncNow MANAGED=$MANAGED
+    soon 20 '' held reason
+    hubctl -n $SYSTEM annotate kubefedcluster $MANAGED fedlet.io/monthly-bytes- fedlet.io/quiet-windows- fedlet.io/let-through-until-
+}
+case_plans() {
+    printf '%s\n' 'apiVersion: types.kubefed.io/v1beta1' 'kind: FederatedConfigMap' 'metadata: {name: labelled, namespace: shop}' \
+        'spec: {template: {data: {a: b}}, placement: {clusterSelector: {matchLabels: {lab: x}}}}' | hubctl apply -f -
+    as_admin plans MANAGED=$MANAGED
+    is x hubctl -n $SYSTEM get kubefedcluster $MANAGED -o 'jsonpath={.metadata.labels.lab}'
+    is Allow hubctl get placementpolicy no-jobs -o 'jsonpath={.spec.effect}'
+    hubctl -n shop get rolloutpolicy careful # every dialog about it was left
+}
+case_apart() {
+    hubctl -n shop create serviceaccount una
+    hubctl -n shop create role una --verb=get,list,watch --resource=federatedconfigmaps.types.kubefed.io,rollouts.fedlet.io,rolloutpolicies.fedlet.io
+    hubctl -n shop create rolebinding una --role=una --serviceaccount=shop:una
+    drive apart TOKEN="$(hubctl -n shop create token una)"
+}
+case_many() {
+    local n
+    for n in 0 1 2; do printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata: {name: many-%s}\n' "$n"; done >"$FLEET/many.yaml"
+    for n in $(seq 510); do
+        printf -- '---\napiVersion: fedlet.io/v1alpha1\nkind: RolloutPolicy\nmetadata: {name: many-%s, namespace: many-%s}\nspec: {selector: {matchLabels: {none: "%s"}}, waves: [{name: first, clusters: {size: 1}}]}\n' "$n" "$((n % 3))" "$n"
+    done >>"$FLEET/many.yaml"
+    hubctl create -f "$FLEET/many.yaml" >"$FLEET/many.out"
+    as_admin many
+    hubctl delete namespace many-0 many-1 many-2 --wait=false
 }
 
 hub_start
@@ -122,6 +178,11 @@ try "the grid: the keyboard selects as well" as_admin brushKeys
 try "the grid: a finger selects when it is told to" as_admin brushTouch
 try "what is dangerous shows what it touches, and wants the name" as_admin typedName
 try "a viewer is offered nothing that it may not do" case_viewer
+try "a cluster is cordoned and uncordoned by keyboard" case_cordon
+try "a cluster's budget and quiet windows, and sync now" case_link
+try "labels, clusters and policies: the hub's plan before they change" case_plans
+try "rights in one namespace: its pages, and no others" case_apart
+try "a list of more than 500 says so, and goes on" case_many
 try "pictures of each page, none too wide" as_admin screenshots
 swarm_start late 1 "$(fedctl token create --approve manual)"
 exec 6>"$FLEET/late.in"

@@ -292,7 +292,7 @@ case_sign_out() {
     gives 403 DELETE /console/session $(with out)
     gives 200 DELETE /console/session $(with out) -H 'x-fedlet-console: 1'
     head_has 'set-cookie: __Host-fedhub=;.*Max-Age=0'
-    wait_for 1 "the end of the stream" over out
+    WAIT_FLOOR=10 wait_for 10 "the end of the stream" over out # which looks at its rights each 15 s
     gives 401 GET /console/fleet $(with out)
     gives 200 GET /console/fleet $(with jar)
 }
@@ -341,8 +341,17 @@ case_stream() {
     listen live "/console/stream?since=$since"
     ! grep -q '^event' "$WORK/live.stream"
     cluster ghost2 '{}' | hubctl -n $SYSTEM create -f -
-    wait_for 5 "a reset" grep -q '^event: reset' "$WORK/live.stream"
+    wait_for 5 "who came" grep -qE '^data: \{"version":[0-9]+,"changes":.*"added":\[\[[0-9]+,"ghost2"\]\]' "$WORK/live.stream"
     wait_for 5 "its name" grep -q "^data: {\"resource\":\"kubefedclusters.core.kubefed.io\",.*$SYSTEM/ghost2" "$WORK/live.stream"
+    hubctl -n $SYSTEM label kubefedcluster ghost2 tier=db
+    wait_for 5 "its label" grep -q '"labels":\[\[[0-9]*,\["tier","db"\]\]\]' "$WORK/live.stream"
+    hubctl -n $SYSTEM label kubefedcluster ghost2 tier-
+    wait_for 5 "no label" grep -q '"labels":\[\[[0-9]*,\[\]\]\]' "$WORK/live.stream"
+    cluster ghost3 '{}' | hubctl -n $SYSTEM create -f -
+    wait_for 5 "who came" grep -q '"ghost3"\]\]' "$WORK/live.stream"
+    hubctl -n $SYSTEM delete kubefedcluster ghost3
+    wait_for 5 "who left" grep -q '"removed":\[[0-9]*\]' "$WORK/live.stream"
+    ! grep '^event: reset' "$WORK/live.stream"
     quiet live
 }
 # A page does not get to see comments: that the hub is there is an event.
@@ -438,6 +447,9 @@ case_bandwidth() {
     soon 10 true json "sum(s['from'][-1] + s['to'][-1] for s in d['series']) > 1000" GET /console/bandwidth $(with jar)
     is cluster1 json "d['top'][0]['name']" GET /console/bandwidth $(with jar)
     is true json "d['month']['to_bytes'] > 100" GET "/console/bandwidth?cluster=cluster1" $(with jar)
+    is true json "d['step_s'] == 900 and len(d['series'][0]['to']) == 1 and d['series'][0]['to'][-1] > 100 and d['series'][0]['from'][-1] > 100" \
+        GET "/console/bandwidth?cluster=cluster1" $(with jar)
+    is 0 json "d['series'][0]['from'][-1]" GET "/console/bandwidth?cluster=ghost" $(with jar)
     gives 404 GET "/console/bandwidth?cluster=none" $(with jar)
 }
 case_about() {
@@ -464,6 +476,20 @@ case_search() {
     gives 400 GET "/console/search?q=$(head -c 1100 /dev/zero | tr '\0' a)" $(with jar)
     gives 400 GET "/console/search?q=a&limit=0" $(with jar)
     gives 400 GET "/console/search?q=a&limit=201" $(with jar)
+}
+
+# ==== rights in one namespace ====
+case_namespaces() {
+    hubctl create namespace apart
+    hubctl -n apart create serviceaccount una
+    hubctl -n apart create role reads --verb=get,list --resource=rollouts.fedlet.io
+    hubctl -n apart create rolebinding una --role=reads --serviceaccount=apart:una
+    hubctl -n default create rolebinding all-of-apart --clusterrole=fedlet:viewer --group=system:serviceaccounts:apart
+    sign_in una "{\"token\":\"$(hubctl -n apart create token una)\"}"
+    is 'apart default' json "' '.join(d['namespaces'])" GET /console/session $(with una)
+    is '[]' json "d['namespaces']" GET /console/session "${ADMIN[@]}"
+    hubctl -n default delete rolebinding all-of-apart
+    is 'apart' json "' '.join(d['namespaces'])" GET /console/session $(with una)
 }
 
 # ==== the audit log ====
@@ -530,6 +556,34 @@ case_no_secrets() {
     gives 200 GET /console/fleet $(with secret) >/dev/null
     ! grep -rlaF -e "$one" -e "$cookie" "$FLEET/hub" "$FLEET/logs"
 }
+metric() { sed -n "s/^fedhub_console_$1 //p" "$WORK/metrics"; } # metric 'NAME{LABELS}', of the last scrape
+scrape() { ask GET /metrics "${ADMIN[@]}" | sed '$d' >"$WORK/metrics"; }
+streams() { scrape; metric streams; }
+case_metrics() {
+    local before
+    scrape
+    ! grep -vE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.]+(e[+-][0-9]+)?)$' "$WORK/metrics"
+    [ "$(metric sessions)" -gt 1 ]
+    [ "$(metric 'sign_ins_total{result="accepted"}')" -gt 30 ]
+    [ "$(metric 'sign_ins_total{result="wrong"}')" -ge 10 ]
+    is 21 metric 'sign_ins_total{result="turned_away"}'
+    is 1 metric 'requests_total{code="5xx",path="stream"}'
+    [ "$(metric 'requests_total{code="2xx",path="page"}')" -gt 5 ]
+    [ "$(metric 'requests_total{code="4xx",path="fleet"}')" -gt 2 ]
+    soon 10 0 streams
+    before=$(metric stream_bytes_total)
+    listen counted "/console/stream?since=$(version)"
+    soon 10 1 streams
+    is $((before + 13)) metric stream_bytes_total # retry: 3000
+    hubctl -n $SYSTEM label --overwrite kubefedcluster ghost tier=counted
+    wait_for 5 "a label" grep -q counted "$WORK/counted.stream"
+    wait_for 5 "who was touched" grep -q '^event: touched' "$WORK/counted.stream"
+    scrape
+    is $((before + $(stat -c %s "$WORK/counted.stream"))) metric stream_bytes_total
+    quiet counted
+    soon 10 0 streams
+    hubctl -n $SYSTEM label --overwrite kubefedcluster ghost tier=web
+}
 case_restart() {
     local id
     id=$(version)
@@ -584,9 +638,11 @@ try "the stream resumes" case_resume
 try "bandwidth" case_bandwidth
 try "about" case_about
 try "search" case_search
+try "whoever has rights in one namespace is told in which" case_namespaces
 try "the audit log in pages" case_audit
 try "the audit log rotates between two pages" case_audit_rotates
 try "guesses" case_guesses
 try "no secret in files and logs" case_no_secrets
+try "metrics" case_metrics
 try "a restart" case_restart
 suite_end

@@ -116,7 +116,7 @@ third() { join_cluster cluster3 --label site=b; }
 # ---- a canary ----
 case_canary() {
     everywhere canary map red
-    policy canary "{selector: {}, waves: [{name: canary, $CANARY, soak: 3s, approval: Required}]}"
+    policy canary "{selector: {}, waves: [{name: canary, $CANARY, soak: 15s, approval: Required}]}"
     fails 1 'has no rollout: no RolloutPolicy governs it, or it did not change' ro status canary
     change map canary blue
     soon 30 'blue red red' colors canary
@@ -202,7 +202,7 @@ case_rollback() {
 case_within_limits() {
     OBJECT=deployment
     everywhere limits deployment web:1
-    policy limits '{selector: {}, progressDeadline: 5s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
+    policy limits '{selector: {}, progressDeadline: 15s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
     change deployment limits web:2 '' '[{clusterName: cluster2, clusterOverrides: [{path: /spec/template/metadata/annotations/fake-kubelet~1does, value: hang}]}]'
     waits 0 limits
     is '[1, 2]' of limits '[status["clusters"][k] for k in ("failed", "healthy")]'
@@ -221,7 +221,8 @@ case_pause_on_failure() {
     wait_for 30 'the cause' says CrashLoopBackOff ro status stop
     ! ro status stop | grep 'pod web-'
     stays 'web:2 web:1 web:1' images stop
-    # The next change is the cure.
+    # The next change is the cure, and has time.
+    policy stop "{selector: {}, progressDeadline: 60s, waves: [{name: canary, $CANARY}]}"
     change deployment stop web:3
     waits 0 stop
     is 'web:3 web:3 web:3' images stop
@@ -248,7 +249,7 @@ YAML
 case_retry() {
     everywhere again map blue
     refuse_red cluster1 again
-    policy again "{selector: {}, progressDeadline: 10s, onFailure: Rollback, waves: [{name: canary, $CANARY}]}"
+    policy again "{selector: {}, progressDeadline: 15s, onFailure: Rollback, waves: [{name: canary, $CANARY}]}"
     change map again red
     waits 1 again
     says 'out of stock' ro status again
@@ -385,13 +386,13 @@ case_deleted() {
 # ---- steering ----
 case_pause() {
     everywhere pause map red
-    policy pause "{selector: {}, waves: [{name: canary, $CANARY, soak: 4s}]}"
+    policy pause "{selector: {}, waves: [{name: canary, $CANARY, soak: 20s}]}" # time enough to pause in it
     change map pause blue
     soon 30 'blue red red' colors pause
     ro pause pause --reason 'lunch'
     waits 2 pause
     is Paused phase pause
-    sleep 5 # longer than the soak
+    sleep 21 # longer than the soak
     is 'blue red red' colors pause
     fails 1 'cannot pause it' ro pause pause
     ro resume pause
@@ -617,10 +618,10 @@ PY
 }
 case_watch() {
     everywhere watch map red
-    policy watch "{selector: {}, waves: [{name: canary, $CANARY, soak: 3s}]}"
+    policy watch "{selector: {}, waves: [{name: canary, $CANARY, soak: 15s}]}" # time enough to be there
     change map watch blue
     # What is called beside the suite's functions is given by its path.
-    on_terminal 60 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
+    on_terminal 90 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
     local painter=$!
     ro watch watch >"$FLEET/logs/lines"
     wait "$painter"

@@ -5,6 +5,7 @@ import { bytes, count, fingerprint, plural, unixOf } from '../format.js';
 import { kindName, loadObjects } from '../kinds.js';
 import { may } from '../rights.js';
 import { shownState, STATES, stateText, isStale } from '../states.js';
+import { ClusterDay } from '../ui/clusterday.jsx';
 import { Left } from '../ui/left.jsx';
 import { objectLink } from '../ui/palette.jsx';
 import { Age, Card, Conditions, Facts, Labels, Loaded, Page, State, Table, Word } from '../ui/parts.jsx';
@@ -144,6 +145,7 @@ export default function Cluster({ name }) {
             <Card title="Agent and link"><LinkFacts status={data.status ?? {}} /></Card>
             <Card title="Identity"><Identity name={name} /><h3>Labels</h3><Labels labels={data.metadata.labels} /></Card>
             <Card title="Objects here" wide><Objects name={name} /></Card>
+            <ClusterDay name={name} />
             <Card title="Conditions" wide><Conditions conditions={data.status?.conditions} /></Card>
             <Card title="Events" note={`the last ${EVENTS}`} wide><Events name={name} /></Card>
           </div>

@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { check, confirmByKeyboard, go, open, require, settled, signIn, tabTo } from './browser.mjs';
 import * as fleetCases from './fleet.mjs';
+import * as manage from './manage.mjs';
 
 const { BASE, CODE, OBJECT, ROLLOUT, CLUSTER, JOINING, SHOTS, TOKEN } = process.env;
 
@@ -142,15 +143,23 @@ async function grid({ page }) {
 }
 
 /** Says "ready" and waits until the page shows the number that the suite makes true meanwhile. */
+/** Who comes, is labelled and leaves is seen at once, and without the fleet being fetched again. */
 async function live({ page }) {
-  await go(page, '/');
+  let fetched = 0;
+  page.on('request', (request) => {
+    if (request.url().endsWith('/console/fleet')) fetched++;
+  });
+  await go(page, '/grid?q=tier%3Dgold');
   await page.locator('.pill.live').waitFor();
-  const before = Number((await page.locator('.lead').textContent()).match(/\d+/)[0]);
-  process.stdout.write('ready\n');
-  await page.locator('.lead', { hasText: `${before + 1} clusters` }).waitFor();
-  process.stdout.write('seen\n');
+  const note = page.locator('.controls .note');
+  const before = Number((await note.textContent()).match(/of (\d+)/)[1]);
+  for (const [said, found, of] of [['ready', 0, before + 1], ['came', 1, before + 1], ['labelled', 0, before]]) {
+    process.stdout.write(`${said}\n`);
+    await note.filter({ hasText: `${found} of ${of} clusters` }).waitFor();
+  }
+  check(fetched === 1, `the fleet was fetched ${fetched} times`);
+  process.stdout.write('left\n');
   await page.locator('.banner, .pill:not(.live)').first().waitFor();
-  process.stdout.write('behind\n');
 }
 
 async function viewer({ page }) {
@@ -189,7 +198,7 @@ async function firstView(at) {
   check(sizes.js > 0 && sizes.js <= 80_000 && sizes.all <= 100_000, `first view: ${JSON.stringify(sizes)}`);
 }
 
-const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView, ...fleetCases };
+const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView, ...fleetCases, ...manage };
 
 const name = process.argv[2];
 const at = await open();
