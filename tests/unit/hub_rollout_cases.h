@@ -320,6 +320,18 @@ static const struct rollout_case rollout_cases[] = {
         "= phase RolledBack\nwait 50m\n= b Returning\nwait 10m\nhold b -\nwait 9m\n= b Returning\n"
         "ok b\n= b Returned\n",
         false},
+    {"a new change back to what some still have: out of reach, they keep it",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "begin B\nok a\n= B a b c d\nbegin C\n= C a\n= B b c d\nbegin B\nok a\n= B a b c d\n"
+        "out c\nwait 10m\n= c Deferred\n= B a b c d\n",
+        true},
+    {"complete: what turns bad later stops nobody who joins",
+        "rules {'progressDeadline':'5m'}\nfleet a b\nadopt A\nbegin B\nok all\n= phase Complete\n"
+        "bad a\nwait 5m\n= a Failed\n= phase Complete\n= cond Healthy Failures\nfleet c\n= B a b "
+        "c\n"
+        "refused c\n= c Failed\nfleet d\n= A d\n= cond CatchUpStopped TooManyFailures\n"
+        "act retry\nok all\n= B a b c d\n",
+        false},
     {"join: before its wave it gets what was before; with its wave, its turn",
         "rules {'waves':[" CANARY "}," SHOPS "}]}\n" THREE "begin B\nfleet e" SHOP
         "\n= A b c d e\nok a\n= B a b c e\nfleet f" SHOP "\n= B a b c e f\n",
