@@ -302,6 +302,11 @@ static const struct rollout_case rollout_cases[] = {
         "= B b c d\nok c d\n= phase Complete\n= writes 6\nwait 48h\n= writes 0\n= a Deferred\n"
         "hold a -\n= B a b c d\n",
         true},
+    {"hold: a version that was not sent yet, and is asked for again",
+        "rules {'offline':{'after':'1m'}}\nfleet a b\nadopt A\nbegin B\nok all\nhold b 0\nact "
+        "undo\n"
+        "ok a\nbegin A\nwait 10m\n= phase Complete\n= b Deferred\nhold b -\nok b\n= b Healthy\n",
+        true},
     {"hold: with Hold, everybody waits for it",
         "rules {'offline':{'after':'1m','then':'Hold'},'waves':[" CANARY "}]}\n" THREE
         "hold a 0\nbegin B\nwait 24h\n= B none\nhold a -\n= B a\n",
