@@ -296,10 +296,6 @@ FED_MUST_USE enum fed_err rollout_record_load(struct hub_rollouts *r,
     const struct rollout_subject *s, const struct rollout_paper *paper, struct fed_json_doc *doc,
     struct fed_json **out, uint64_t *revision);
 
-/* Whether the object that is stored has that uid. */
-FED_MUST_USE enum fed_err rollout_is_stored(
-    struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span uid, bool *out);
-
 /* ---- unreadable.c ---- */
 /* Something of that Rollout of the subject cannot be read: clusters keep what they have. */
 void rollout_trouble(
@@ -315,6 +311,9 @@ void rollout_lost_look(struct hub_rollouts *r, struct rollout_subject *s);
 void rollout_lost_fini(struct hub_rollouts *r);
 enum fed_err rollout_compose_trouble(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
+/* Whether the object that is stored has that uid. */
+FED_MUST_USE enum fed_err rollout_is_stored(
+    struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span uid, bool *out);
 
 /* ---- compose.c ---- */
 /* status of the present rollout as the engine has it; what people did stays. */

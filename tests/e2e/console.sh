@@ -36,6 +36,9 @@ exec_swarm() { exec 7>"$FLEET/shop.in"; }
 cluster() { # cluster NAME REGION: one whose agent never came
     printf 'apiVersion: core.kubefed.io/v1beta1\nkind: KubeFedCluster\nmetadata: {name: %s, namespace: kube-federation-system, labels: {region: %s}}\nspec: {}\n---\n' "$1" "$2"
 }
+at() { # at NAME LATITUDE LONGITUDE
+    hubctl -n kube-federation-system label kubefedcluster "$1" "fedlet.io/latitude=$2" "fedlet.io/longitude=$3"
+}
 change() { # change COLOR
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: web, namespace: shop, labels: {tier: web}}\nspec: {template: {data: {color: %s}}, placement: {clusterSelector: {}}}\n' "$1" | hubctl apply -f -
 }
@@ -48,6 +51,11 @@ case_setup() {
     local one
     { for one in 1 2 3 4; do cluster "ghost-$one" north; done; } | hubctl create -f -
     wait_for 60 "the agents" grep -q '"event":"ready"' "$FLEET/shop.out"
+    at ghost-1 48.86N 2.35E
+    at ghost-2 45.76 4.84
+    at shop-000000 33.45S 70.66W
+    at shop-000001 52.52 13.41
+    at shop-000002 52.53 13.42
     hubctl create namespace shop
     federated FederatedNamespace shop shop '{}' | hubctl apply -f -
     # A version from before the policy: what a roll back goes back to.
@@ -105,6 +113,17 @@ case_live() {
     hub_start
 }
 
+menu() { printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedConfigMap\nmetadata: {name: menu, namespace: shop}\nspec: {template: {data: {soup: %s}}, placement: {clusterSelector: {}}}\n' "$1" | hubctl apply -f -; }
+case_start() {
+    menu onion
+    as_admin start
+    is "shop-000003 shop-000004 shop-000005" hub_jsonpath shop rolloutpolicy menu-selected '{.spec.waves[1].clusters.names[*]}'
+    is pea hub_jsonpath shop federatedconfigmap menu '{.spec.template.data.soup}'
+    hubctl -n shop create serviceaccount arthur
+    hubctl create clusterrolebinding arthur --clusterrole=fedlet:author --serviceaccount=shop:arthur
+    drive startAsAuthor TOKEN="$(hubctl -n shop create token arthur)"
+    is "shop-000007=leek shop-000008=leek " hub_jsonpath shop federatedconfigmap menu '{range .spec.overrides[*]}{.clusterName}={.clusterOverrides[0].value} {end}'
+}
 MANAGED=shop-000005
 SYSTEM=kube-federation-system
 annotation() { hubctl -n $SYSTEM get kubefedcluster $MANAGED -o "jsonpath={.metadata.annotations.fedlet\\.io/$1}"; }
@@ -176,6 +195,10 @@ try "the grid: query, keys, table, Ctrl-K" as_admin grid
 try "the grid: a brush selects, and what it selected is a link" as_admin brush
 try "the grid: the keyboard selects as well" as_admin brushKeys
 try "the grid: a finger selects when it is told to" as_admin brushTouch
+try "the grid: other figures, loaded when they are asked for" as_admin colours
+try "a selection is cordoned and uncordoned" as_admin cordonMany
+try "the map: where clusters are, by pointer and keyboard" as_admin map
+try "a rollout starts from a selection, by who may" case_start
 try "what is dangerous shows what it touches, and wants the name" as_admin typedName
 try "a viewer is offered nothing that it may not do" case_viewer
 try "a cluster is cordoned and uncordoned by keyboard" case_cordon

@@ -116,13 +116,13 @@ case_assets() {
     gives 200 GET "$path" --compressed -H 'if-none-match: "0"' >/dev/null
 }
 case_navigation() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 200 GET /console/$path --compressed -H 'accept: text/html,application/xhtml+xml,*/*;q=0.8'
         head_has 'content-type: text/html'
     done
 }
 case_data_takes_a_user() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 401 GET /console/$path
         gives 401 GET /console/$path -b '__Host-fedhub=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
     done
@@ -232,7 +232,7 @@ case_no_rights() {
     hubctl -n shop create serviceaccount nobody
     sign_in nobody "{\"token\":\"$(hubctl -n shop create token nobody)\"}"
     gives 200 GET /console/session $(with nobody)
-    for path in fleet stream search bandwidth about; do
+    for path in fleet stream search bandwidth column about; do
         gives 403 GET /console/$path $(with nobody)
         ask GET /console/$path $(with nobody) | grep -q 'cannot list resource \\"kubefedclusters'
     done
@@ -443,6 +443,16 @@ case_resume() {
     ! grep '^event: reset' "$WORK/second.stream"
     quiet second
 }
+case_columns() {
+    is true json "sorted(d) == ['ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
+        GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "max(d['values']) > 100" GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "0 in d['values']" GET "/console/column?of=behind" $(with jar)
+    is true json "[s.startswith('v1.') for s in d['strings']] == [True] and 0 in d['values']" GET "/console/column?of=kubernetes" $(with jar)
+    is true json "len(d['strings']) == 1" GET "/console/column?of=agent" $(with jar)
+    gives 400 GET "/console/column?of=colour" $(with jar)
+    gives 405 POST "/console/column?of=bytes" $(with jar) -H 'X-Fedlet-Console: 1'
+}
 case_bandwidth() {
     soon 10 true json "sum(s['from'][-1] + s['to'][-1] for s in d['series']) > 1000" GET /console/bandwidth $(with jar)
     is cluster1 json "d['top'][0]['name']" GET /console/bandwidth $(with jar)
@@ -636,6 +646,7 @@ must "an agent: online, in sync" case_agent
 try "a work that fails, and is well again" case_delivery
 try "the stream resumes" case_resume
 try "bandwidth" case_bandwidth
+try "columns: one more figure of each cluster" case_columns
 try "about" case_about
 try "search" case_search
 try "whoever has rights in one namespace is told in which" case_namespaces
