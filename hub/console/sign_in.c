@@ -4,8 +4,11 @@
 #include "proto/doc/doc.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define BODY_MAX 16384u
+#define ANSWER_MAX 65536u
+#define NAMESPACES_MAX 100u /* told of one user */
 #define COOKIE_ATTRIBUTES "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 /* ---- a request with a cookie ---- */
@@ -95,13 +98,50 @@ static void put_user(struct fed_buf *out, const struct hub_user *user, const cha
     fed_buf_printf(out, "],\"method\":\"%s\"", method);
 }
 
+struct namespaces {
+    struct fed_span at[NAMESPACES_MAX]; /* sorted */
+    size_t n;
+};
+
+static bool add_namespace(void *ctx, struct fed_span ns)
+{
+    struct namespaces *all = ctx;
+    size_t i = 0;
+
+    while (i < all->n && fed_span_cmp(all->at[i], ns) < 0)
+        i++;
+    if (i < all->n && fed_span_eq(all->at[i], ns))
+        return true;
+    if (all->n == NAMESPACES_MAX)
+        return false;
+    memmove(&all->at[i + 1], &all->at[i], (all->n - i) * sizeof *all->at);
+    all->at[i] = ns;
+    all->n++;
+    return true;
+}
+
+/* Where the user may be somebody, so that the page can ask what: whoever has rights in one
+ * namespace alone may not list namespaces. */
+static void put_namespaces(
+    struct fed_buf *out, const struct hub_api *api, const struct hub_user *user)
+{
+    struct namespaces all = {.n = 0};
+
+    hub_user_namespaces(api, user, add_namespace, &all);
+    fed_buf_put_text(out, ",\"namespaces\":[");
+    for (size_t i = 0; i < all.n; i++)
+        fed_buf_printf(out, "%s\"" FED_SPAN_FMT "\"", i ? "," : "", FED_SPAN_ARG(all.at[i]));
+    fed_buf_put_text(out, "]");
+}
+
 static enum fed_err respond_session(struct hub_console *console, struct hub_request *r,
     const struct console_kept *kept, const struct fed_http_header *more, size_t n_more)
 {
     struct fed_buf body;
 
-    fed_buf_init(&body, r->mem, BODY_MAX);
+    fed_buf_init(&body, r->mem, ANSWER_MAX);
     put_user(&body, kept ? &kept->grant.user : &r->user, kept ? "session" : method_of(r));
+    put_namespaces(&body, console->options.api, kept ? &kept->grant.user : &r->user);
     if (kept)
         fed_buf_printf(&body, ",\"expires_unix_s\":%lld,\"idle_s\":%lld",
             (long long)console_kept_until(&console->sessions, kept),

@@ -19,7 +19,7 @@ static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
     if (s && s->broken) /* its memory is not what is stored */
         return HUB_GATE_UNKNOWN;
     if (!s || (!s->engine && !s->waiting))
-        return HUB_GATE_LATEST;
+        return s && s->unborn ? HUB_GATE_NOTHING : HUB_GATE_LATEST;
     if (s->engine) {
         if (hub_rollout_answer(s->engine, cluster, &version) == HUB_ROLLOUT_ANSWER_NOTHING)
             return HUB_GATE_NOTHING;
@@ -68,6 +68,10 @@ static void why(
 
     if (!s)
         return;
+    if (s->trouble[0]) {
+        fed_buf_printf(out, "rollout %s cannot be read: %s", s->unreadable, s->trouble);
+        return;
+    }
     if (s->waiting && s->waiting->queued) {
         fed_buf_printf(out, "rollout %s waits for the end of %s", s->waiting->name,
             s->present ? s->present->name : "the one before it");

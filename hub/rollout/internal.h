@@ -86,7 +86,9 @@ struct rollout_subject {
     char reason[32]; /* of blocked */
     char message[900];
     bool scaled;
-    bool going;                      /* it is on its way out */
+    bool going;  /* it is on its way out */
+    bool unborn; /* it was there before its type was federated, so clusters have nothing of it; its
+                    first rollout is about to begin */
     struct rollout_version content;  /* of the object as it is stored */
     struct hub_rollout *engine;      /* NULL: nothing was rolled out yet, and all have `base` */
     struct hub_rollout_rules *rules; /* of the engine */
@@ -99,15 +101,25 @@ struct rollout_subject {
     bool acted;   /* its Rollout was written by somebody: actions may be in it */
     bool due;
     bool unsettled;
-    bool broken;     /* it is to be read anew */
-    bool regate_all; /* the plan is to ask for all its clusters */
-    bool respec;     /* the Rollout's spec is to be written, too */
+    bool broken;                        /* it is to be read anew */
+    uint64_t again_ms;                  /* not before, when that failed; */
+    uint64_t wait_ms;                   /* it takes longer each time */
+    char unreadable[ROLLOUT_NAME_SIZE]; /* of trouble: which Rollout */
+    char trouble[300];                  /* what of it cannot be read; "": nothing */
+    bool regate_all;                    /* the plan is to ask for all its clusters */
+    bool respec;                        /* the Rollout's spec is to be written, too */
     uint64_t due_ms;
     uint64_t stepped_ms;
     size_t cluster_bytes; /* that a cluster is sent for it; 0: not known */
     bool told;            /* by events: */
     enum hub_rollout_phase told_phase;
     size_t told_wave;
+};
+
+struct rollout_lost { /* a stored Rollout that cannot be parsed: it has its name only */
+    struct rollout_lost *next;
+    char ns[64], name[ROLLOUT_NAME_SIZE];
+    char what[300];
 };
 
 struct rollout_writer { /* of a federated object, in this turn */
@@ -157,8 +169,10 @@ struct hub_rollouts {
     bool unsettled; /* a subject is */
     bool acted;     /* a subject's Rollout was written */
     bool broken;    /* a subject is to be read anew */
-    bool recheck;   /* a subject was: its object is to be looked at */
-    bool flush;     /* something is staged, and no flush could be asked for */
+    bool troubled;  /* a subject was unreadable since the start */
+    struct rollout_lost *lost;
+    bool recheck; /* a subject was: its object is to be looked at */
+    bool flush;   /* something is staged, and no flush could be asked for */
 };
 
 /* A commit in the making: objects and rows that become durable together. */
@@ -211,6 +225,7 @@ FED_MUST_USE enum fed_err rollout_paper_new(
     struct hub_rollouts *r, struct rollout_subject *s, int64_t number, struct rollout_paper **out);
 void rollout_paper_drop(
     struct hub_rollouts *r, struct rollout_subject *s, struct rollout_paper *paper);
+void rollout_paper_put_name(const struct rollout_subject *s, struct rollout_paper *paper);
 struct rollout_paper *rollout_paper_find(struct rollout_subject *s, struct fed_span name);
 /* The subject whose paper has that name. */
 struct rollout_subject *rollout_subject_of_paper(
@@ -254,7 +269,7 @@ void rollout_rows_forget(struct hub_rollouts *r, const struct rollout_subject *s
 /* Opens the engine of the present paper from its rows. FED_ERR_NOT_FOUND: there is no record. */
 FED_MUST_USE enum fed_err rollout_engine_recall(struct hub_rollouts *r, struct rollout_subject *s,
     struct rollout_paper *paper, struct hub_rollout_rules *rules, struct fed_diag *diag);
-/* Rows and versions of what is not there any more are removed. */
+/* Rows and versions of what is not there any more are removed, if all Rollouts can be read. */
 FED_MUST_USE enum fed_err rollout_rows_collect(struct hub_rollouts *r, struct fed_diag *diag);
 
 /* ---- record.c ---- */
@@ -267,14 +282,32 @@ FED_MUST_USE enum fed_err rollout_record_spec(const struct rollout_subject *s,
     const struct rollout_paper *paper, const struct hub_rollout_rules *rules,
     struct fed_json_doc *doc, struct fed_json *object);
 /* Reads a stored one into a paper of its subject, which is made when it is not there. only: those
- * of that subject; NULL: all. */
-FED_MUST_USE enum fed_err rollout_record_take(struct hub_rollouts *r,
-    const struct rollout_subject *only, struct fed_span ns, struct fed_span bytes,
-    struct fed_diag *diag);
+ * of that subject; NULL: all. What cannot be read is noted (unreadable.c), and no error. */
+FED_MUST_USE enum fed_err rollout_record_take(
+    struct hub_rollouts *r, struct rollout_subject *only, const struct hub_object *object);
 /* The stored one, staged or not. */
 FED_MUST_USE enum fed_err rollout_record_load(struct hub_rollouts *r,
     const struct rollout_subject *s, const struct rollout_paper *paper, struct fed_json_doc *doc,
     struct fed_json **out, uint64_t *revision);
+
+/* ---- unreadable.c ---- */
+/* Something of that Rollout of the subject cannot be read: clusters keep what they have. */
+void rollout_trouble(
+    struct hub_rollouts *r, struct rollout_subject *s, struct fed_span name, const char *what);
+void rollout_trouble_over(struct hub_rollouts *r, struct rollout_subject *s);
+void rollout_again_later(struct hub_rollouts *r, struct rollout_subject *s);
+/* After its papers were read: whether the one that is going on has its record. */
+void rollout_check_records(struct hub_rollouts *r, struct rollout_subject *s);
+bool rollout_is_named_after(const struct rollout_subject *s, struct fed_span name, int64_t *number);
+FED_MUST_USE enum fed_err rollout_lost_add(
+    struct hub_rollouts *r, const struct hub_object_ref *ref, const char *what);
+void rollout_lost_look(struct hub_rollouts *r, struct rollout_subject *s);
+void rollout_lost_fini(struct hub_rollouts *r);
+enum fed_err rollout_compose_trouble(void *ctx, const struct hub_object_ref *ref,
+    struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
+/* Whether the object that is stored has that uid. */
+FED_MUST_USE enum fed_err rollout_is_stored(
+    struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span uid, bool *out);
 
 /* ---- compose.c ---- */
 /* status of the present rollout as the engine has it; what people did stays. */
@@ -297,6 +330,8 @@ enum fed_err rollout_begin_waiting(struct hub_rollouts *r, struct rollout_subjec
 /* Nothing decides any more: clusters get the object as it is stored. The history stays. */
 FED_MUST_USE enum fed_err rollout_release(
     struct hub_rollouts *r, struct rollout_subject *s, const char *by, struct rollout_ops *ops);
+/* The same, of one whose policy went while it was under way, once it is over. */
+void rollout_release_over(struct hub_rollouts *r, struct rollout_subject *s);
 
 /* ---- taken.c ---- */
 enum fed_err rollout_taken(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
@@ -308,6 +343,8 @@ FED_MUST_USE enum fed_err rollout_look(struct hub_rollouts *r, const struct hub_
 FED_MUST_USE enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s);
 /* Whether the plan is to ask for the object's clusters. */
 bool rollout_decides(const struct rollout_subject *s);
+/* Nothing is under way, and nobody has less than the latest version. */
+bool rollout_is_over(const struct rollout_subject *s);
 /* Who writes it, in this turn. */
 void rollout_note_writer(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span user);
@@ -321,6 +358,8 @@ void rollout_policies_retry(struct hub_rollouts *r);
 void rollout_due(struct hub_rollouts *r, struct rollout_subject *s, uint64_t in_ms);
 void rollout_wake(struct hub_rollouts *r, uint64_t due_ms);
 void rollout_timer(void *ctx);
+/* Subjects that are to be looked at again are, in a turn of their own. */
+void rollout_look_soon(struct hub_rollouts *r);
 /* Stages what the engine changed: the Rollout, the record, the rows; the plan asks again. acted:
  * something else is new in it. FED_ERR_CONFLICT: another hub stepped it. */
 FED_MUST_USE enum fed_err rollout_write(

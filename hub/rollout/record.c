@@ -172,8 +172,7 @@ static enum fed_err take_engine(struct hub_rollouts *r, struct rollout_subject *
     return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
-/* Whether the object that is stored has that uid. */
-static enum fed_err is_of_stored(
+enum fed_err rollout_is_stored(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span uid, bool *out)
 {
     struct fed_json_doc *doc = NULL;
@@ -203,57 +202,124 @@ static enum fed_err subject_of(struct hub_rollouts *r, const struct hub_object_r
 {
     struct rollout_subject *s = rollout_subject_get(r, ref);
     bool is_its = s && fed_span_is(uid, s->uid);
-    enum fed_err err = s ? FED_OK : is_of_stored(r, ref, uid, &is_its);
+    enum fed_err err = s ? FED_OK : rollout_is_stored(r, ref, uid, &is_its);
 
     *out = NULL;
     return err || !is_its ? err : rollout_subject_ensure(r, ref, uid, out);
 }
 
-static enum fed_err take(struct hub_rollouts *r, const struct rollout_subject *only,
-    struct fed_span ns, const struct fed_json *object, struct fed_diag *diag)
+/* Which object it is of, by what it says. FED_ERR_CORRUPT: it says nothing that makes sense. */
+static enum fed_err ref_of(const struct fed_json *object, struct hub_object_ref *ref,
+    char *resource, size_t size, struct fed_diag *diag)
 {
     const struct fed_json *of = fed_json_find(object, "spec.object");
-    struct hub_object_ref ref = {.ns = ns, .name = fed_json_string(fed_json_get(of, "name"))};
+    const struct fed_json *owner =
+        fed_json_at(fed_json_find(object, "metadata.ownerReferences"), 0);
     struct fed_span version = fed_json_string(fed_json_get(of, "apiVersion"));
-    struct rollout_subject *s;
+    struct fed_span plural = fed_json_string(fed_json_get(of, "resource"));
+
+    ref->name = fed_json_string(fed_json_get(of, "name"));
+    snprintf(resource, size, FED_SPAN_FMT "." FED_SPAN_FMT,
+        FED_SPAN_ARG(fed_span_sub(plural, 0, 63)),
+        FED_SPAN_ARG(fed_span_sub(version, 0, fed_span_find(version, '/'))));
+    ref->resource = fed_span_text(resource);
+    if (ref->name.len > 0 && plural.len > 0 &&
+        fed_span_eq(
+            fed_json_string(fed_json_get(owner, "uid")), fed_json_string(fed_json_get(of, "uid"))))
+        return FED_OK;
+    return fed_diag_set(diag, FED_ERR_CORRUPT, "spec.object: it does not name its owner");
+}
+
+static bool is_of(const struct fed_json *object, const char *path, const char *text)
+{
+    return fed_span_is(fed_json_string(fed_json_find(object, path)), text);
+}
+
+/* The name and the uid are made of the object and the number. */
+static enum fed_err check_paper(const struct rollout_paper *made, const struct rollout_paper *paper,
+    const struct fed_json *object, struct fed_diag *diag)
+{
+    if (!is_of(object, "metadata.uid", made->uid))
+        return fed_diag_set(diag, FED_ERR_CORRUPT, "metadata.uid, or spec.number");
+    if (!paper->to.has || (!paper->from.has && fed_json_find(object, "spec.from")))
+        return fed_diag_set(diag, FED_ERR_CORRUPT, "spec.from, or spec.to");
+    return FED_OK;
+}
+
+static enum fed_err take(struct hub_rollouts *r, struct rollout_subject *s,
+    const struct fed_json *object, struct fed_diag *diag)
+{
+    const struct fed_json *of = fed_json_find(object, "spec.object");
     struct rollout_paper *paper;
-    char resource[400];
+    struct rollout_paper made;
     enum fed_err err;
 
-    snprintf(resource, sizeof resource, FED_SPAN_FMT "." FED_SPAN_FMT,
-        FED_SPAN_ARG(fed_span_sub(fed_json_string(fed_json_get(of, "resource")), 0, 63)),
-        FED_SPAN_ARG(fed_span_sub(version, 0, fed_span_find(version, '/'))));
-    ref.resource = fed_span_text(resource);
-    if (only && rollout_subject_get(r, &ref) != only)
-        return FED_OK;
-    err = subject_of(r, &ref, fed_json_string(fed_json_get(of, "uid")), &s);
-    if (err || !s)
-        return err;
     take_text(of, "kind", s->kind, sizeof s->kind);
     take_text(of, "apiVersion", s->api_version, sizeof s->api_version);
     err = rollout_paper_new(r, s, fed_json_int(fed_json_find(object, "spec.number"), 0), &paper);
     if (err)
         return err;
+    made = *paper;
     take_paper(object, paper);
-    if (paper->waits)
+    err = check_paper(&made, paper, object, diag);
+    if (!err && paper->waits)
         s->waiting = paper;
-    return take_engine(r, s, paper, object, diag);
+    return err ? err : take_engine(r, s, paper, object, diag);
 }
 
-enum fed_err rollout_record_take(struct hub_rollouts *r, const struct rollout_subject *only,
-    struct fed_span ns, struct fed_span bytes, struct fed_diag *diag)
+static enum fed_err parsed(struct hub_rollouts *r, struct rollout_subject *only,
+    const struct hub_object *stored, const struct fed_json *object, struct fed_diag *diag)
 {
+    struct hub_object_ref ref = {.ns = stored->ref.ns};
+    struct fed_span uid = fed_json_string(fed_json_find(object, "spec.object.uid"));
+    struct rollout_subject *s;
+    char resource[400];
+    enum fed_err err = ref_of(object, &ref, resource, sizeof resource, diag);
+
+    if (err || (only && rollout_subject_get(r, &ref) != only))
+        return err;
+    err = subject_of(r, &ref, uid, &s);
+    if (err || !s)
+        return err;
+    err = take(r, s, object, diag);
+    if (err && err != FED_ERR_NOMEM) {
+        rollout_trouble(r, s, stored->ref.name, diag->text[0] ? diag->text : fed_err_text(err));
+        return FED_OK;
+    }
+    return err;
+}
+
+/* It is not known of which object it is but by its name. */
+static enum fed_err lost(struct hub_rollouts *r, struct rollout_subject *only,
+    const struct hub_object *stored, const char *what)
+{
+    int64_t number;
+
+    if (!only)
+        return rollout_lost_add(r, &stored->ref, what);
+    if (rollout_is_named_after(only, stored->ref.name, &number) &&
+        !(only->papers && only->papers->number > number))
+        rollout_trouble(r, only, stored->ref.name, what);
+    return FED_OK;
+}
+
+enum fed_err rollout_record_take(
+    struct hub_rollouts *r, struct rollout_subject *only, const struct hub_object *stored)
+{
+    struct fed_diag diag = {""};
     struct fed_json_doc *doc;
     struct fed_json *object;
     enum fed_err err = fed_json_doc_new(r->mem, &doc);
 
     if (err)
         return err;
-    err = fed_json_parse(doc, bytes, &object, diag);
+    err = fed_json_parse(doc, stored->bytes, &object, &diag);
     if (!err)
-        err = take(r, only, ns, object, diag);
+        err = parsed(r, only, stored, object, &diag);
     fed_json_doc_free(doc);
-    return err;
+    return !err || err == FED_ERR_NOMEM
+               ? err
+               : lost(r, only, stored, diag.text[0] ? diag.text : fed_err_text(err));
 }
 
 enum fed_err rollout_record_load(struct hub_rollouts *r, const struct rollout_subject *s,

@@ -156,7 +156,9 @@ static void on_rollout(void *ctx, const struct hub_change *change)
     if (change->type != HUB_CHANGE_DELETED)
         return;
     s = rollout_subject_of_paper(r, change->ref.ns, change->ref.name, &paper);
-    if (s && paper != s->present && paper != s->waiting)
+    if (s && s->trouble[0] && fed_span_is(change->ref.name, s->unreadable))
+        rollout_break(r, s); /* a person's word that it decides nothing any more */
+    else if (s && paper != s->present && paper != s->waiting)
         rollout_paper_drop(r, s, paper); /* versions that nothing needs go at the next start */
     else if (s)
         s->going = true; /* with its namespace: until then clusters keep what they have */
@@ -213,8 +215,7 @@ static bool load_rollout(void *ctx, const struct hub_object *object)
 {
     struct loading *loading = ctx;
 
-    loading->err =
-        rollout_record_take(loading->r, NULL, object->ref.ns, object->bytes, loading->diag);
+    loading->err = rollout_record_take(loading->r, NULL, object);
     if (loading->err)
         fed_diag_prefix(loading->diag, loading->err, FED_SPAN_FMT "/" FED_SPAN_FMT,
             FED_SPAN_ARG(object->ref.ns), FED_SPAN_ARG(object->ref.name));
@@ -228,6 +229,7 @@ static enum fed_err load(struct hub_rollouts *r, struct fed_diag *diag)
         hub_objects_each *each;
     } all[] = {{HUB_ROLLOUT_POLICIES, load_policy}, {HUB_ROLLOUTS, load_rollout}};
     struct loading loading = {.r = r, .diag = diag};
+    struct fed_map_iter it;
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < sizeof all / sizeof *all; i++) {
@@ -235,6 +237,9 @@ static enum fed_err load(struct hub_rollouts *r, struct fed_diag *diag)
             all[i].each, &loading);
         err = err ? err : loading.err;
     }
+    fed_map_iter_init(&it, &r->subjects);
+    while (!err && fed_map_iter_next(&it))
+        rollout_check_records(r, it.value);
     return err;
 }
 
@@ -300,7 +305,7 @@ static enum fed_err check_subjects(struct hub_rollouts *r)
     while (!err && fed_map_iter_next(&it)) {
         struct rollout_subject *s = it.value;
 
-        if (s->recheck && s->governed && !s->going)
+        if (s->recheck && s->governed && !s->going && !s->broken)
             err = rollout_recheck(r, s);
         s->recheck = false;
         s->acted = s->engine != NULL; /* what was recorded and did not take effect */
@@ -320,6 +325,8 @@ enum fed_err hub_rollouts_attach(
     r->status = status;
     hub_status_on_moved(status, on_moved, r);
     err = check_subjects(r);
+    if (r->broken)
+        rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
     if (!err)
         err = hub_objects_flush(r->objects, diag);
     return err ? fed_diag_prefix(diag, err, "rollouts") : FED_OK;
@@ -358,6 +365,7 @@ void hub_rollouts_close(struct hub_rollouts *r)
         rollout_subject_free(r, it.value);
     fed_map_fini(&r->subjects);
     rollout_policies_fini(r);
+    rollout_lost_fini(r);
     rollout_zones_fini(r);
     rollout_forget_writers(r);
     fed_alloc_free(r->mem, r, sizeof *r);

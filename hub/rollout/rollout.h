@@ -49,8 +49,9 @@ struct hub_rollouts_options { /* all of it outlives the rollouts */
     const char *zone_dir; /* NULL: the system's */
     struct fed_crypto *crypto;
 };
-/* Reads policies, rollouts and their rows. Comes before the plan, which asks it. FED_ERR_CORRUPT
- * with diag for rows that cannot be read. */
+/* Reads policies, rollouts and their rows. Comes before the plan, which asks it. Rollouts of which
+ * something cannot be read are shown with condition Readable "False", their clusters keep what they
+ * have, and all others go on. */
 FED_MUST_USE enum fed_err hub_rollouts_open(
     const struct hub_rollouts_options *options, struct hub_rollouts **out, struct fed_diag *diag);
 /* For the plan. Between open and attach the answers are those of the stored rows. */

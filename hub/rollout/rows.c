@@ -308,6 +308,8 @@ enum fed_err rollout_engine_recall(struct hub_rollouts *r, struct rollout_subjec
     if (err)
         return err == FED_ERR_NOT_FOUND ? err
                                         : fed_diag_set(diag, err, "record: %s", fed_err_text(err));
+    if (!fed_digest_eq(hub_rollout_to(s->engine), &paper->to.digest))
+        return fed_diag_set(diag, FED_ERR_CORRUPT, "record: of another version than spec.to");
     paper->applied = (int64_t)applied;
     s->present = paper;
     s->rules = hub_rollout_rules_keep(rules);
@@ -346,6 +348,8 @@ static enum fed_err collect_uids(struct collecting *c)
         err = fed_map_put(&c->uids, fed_span_text(s->uid), s);
         if (!err && s->present)
             err = fed_map_put(&c->uids, fed_span_text(s->present->uid), s);
+        for (struct rollout_paper *p = s->broken ? s->papers : NULL; !err && p; p = p->next)
+            err = fed_map_put(&c->uids, fed_span_text(p->uid), s);
     }
     return err;
 }
@@ -357,6 +361,8 @@ enum fed_err rollout_rows_collect(struct hub_rollouts *r, struct fed_diag *diag)
     struct collecting c = {.r = r};
     enum fed_err err;
 
+    if (r->lost) /* whose rows they are cannot be said */
+        return FED_OK;
     fed_map_init(&c.uids, r->mem);
     rollout_ops_init(&c.ops, r->mem);
     err = collect_uids(&c);

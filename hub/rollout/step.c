@@ -242,6 +242,8 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
         rollout_due(r, s, ROLLOUT_RETRY_MS);
         return;
     }
+    if (s->engine && !s->governed && !s->unsettled && rollout_is_over(s))
+        rollout_release_over(r, s);
     if (!s->engine)
         return;
     wake_ms = hub_rollout_wake_ms(s->engine);
@@ -256,7 +258,6 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
 struct rereading {
     struct hub_rollouts *r;
     struct rollout_subject *s;
-    struct fed_diag *diag;
     enum fed_err err;
 };
 
@@ -264,8 +265,7 @@ static bool reread(void *ctx, const struct hub_object *object)
 {
     struct rereading *reading = ctx;
 
-    reading->err =
-        rollout_record_take(reading->r, reading->s, object->ref.ns, object->bytes, reading->diag);
+    reading->err = rollout_record_take(reading->r, reading->s, object);
     return !reading->err;
 }
 
@@ -287,12 +287,30 @@ static enum fed_err reread_uid(
     return err;
 }
 
+/* Object and Rollouts as they are stored. FED_ERR_NOT_FOUND: there is no object. */
+static enum fed_err read_again(
+    struct hub_rollouts *r, struct rollout_subject *s, struct fed_buf *bytes)
+{
+    struct rereading reading = {.r = r, .s = s};
+    enum fed_err err = hub_objects_get(r->objects, &s->ref, bytes, NULL);
+
+    if (!err)
+        err = reread_uid(r, s, fed_buf_span(bytes));
+    s->broken = false;
+    if (!err) {
+        err = hub_objects_list(
+            r->objects, FED_SPAN_LIT(HUB_ROLLOUTS), s->ref.ns, NULL, reread, &reading);
+        err = err ? err : reading.err;
+    }
+    if (!err)
+        rollout_check_records(r, s);
+    return err;
+}
+
 /* Its memory is what is stored. Answers may be others than before: the plan asks for all. */
 static void recover(struct hub_rollouts *r, struct rollout_subject *s)
 {
     static const struct rollout_governor nobody;
-    struct fed_diag diag = {""};
-    struct rereading reading = {.r = r, .s = s, .diag = &diag};
     struct fed_buf bytes;
     bool governed;
     enum fed_err err;
@@ -301,28 +319,22 @@ static void recover(struct hub_rollouts *r, struct rollout_subject *s)
     s->unsettled = false;
     s->content = (struct rollout_version){0};
     fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
-    err = hub_objects_get(r->objects, &s->ref, &bytes, NULL);
-    if (!err)
-        err = reread_uid(r, s, fed_buf_span(&bytes));
-    if (!err) {
-        err = hub_objects_list(
-            r->objects, FED_SPAN_LIT(HUB_ROLLOUTS), s->ref.ns, NULL, reread, &reading);
-        err = err ? err : reading.err;
-    }
-    s->broken = false;
-    if (!err)
+    err = read_again(r, s, &bytes);
+    if (!err && !s->broken) {
+        rollout_trouble_over(r, s);
         err = rollout_taken(r, &s->ref, fed_buf_span(&bytes), HUB_GATE_UNDONE, &governed);
+    }
     fed_buf_fini(&bytes);
-    if (err == FED_ERR_NOT_FOUND) {
+    if (err == FED_ERR_NOT_FOUND)
         rollout_subject_govern(r, s, &nobody); /* its write did not become durable */
-    } else if (err) {
+    else if (err)
         fed_log(r->log, FED_LOG_ERROR,
             "rollouts: " FED_SPAN_FMT "/" FED_SPAN_FMT
             " cannot be read again: %s; next try in %u s",
-            FED_SPAN_ARG(s->ref.ns), FED_SPAN_ARG(s->ref.name),
-            diag.text[0] ? diag.text : fed_err_text(err), ROLLOUT_RETRY_MS / 1000u);
-        s->broken = r->broken = true;
-    }
+            FED_SPAN_ARG(s->ref.ns), FED_SPAN_ARG(s->ref.name), fed_err_text(err),
+            ROLLOUT_RETRY_MS / 1000u);
+    if (s->broken || (err && err != FED_ERR_NOT_FOUND))
+        rollout_again_later(r, s);
     s->regate_all = true;
     if (!s->broken && r->plan)
         err = hub_plan_govern(r->plan, &s->ref, rollout_decides(s));
@@ -335,6 +347,13 @@ static void recover(struct hub_rollouts *r, struct rollout_subject *s)
 void rollout_break(struct hub_rollouts *r, struct rollout_subject *s)
 {
     s->broken = r->broken = true;
+    s->again_ms = 0;
+    rollout_wake(r, fed_loop_now_ms(r->o.loop));
+}
+
+void rollout_look_soon(struct hub_rollouts *r)
+{
+    r->recheck = true;
     rollout_wake(r, fed_loop_now_ms(r->o.loop));
 }
 
@@ -347,8 +366,8 @@ static void recover_all(struct hub_rollouts *r)
     while (fed_map_iter_next(&it)) {
         struct rollout_subject *s = it.value;
 
-        if (s->broken && s->unsettled)
-            r->broken = true; /* first what is staged of it */
+        if (s->broken && (s->unsettled || s->again_ms > fed_loop_now_ms(r->o.loop)))
+            r->broken = true; /* first what is staged of it; or it is not time yet */
         else if (s->broken)
             recover(r, s);
         if (!rollout_decides(s) && !s->papers)

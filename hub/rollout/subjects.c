@@ -149,7 +149,7 @@ static void put_uid(const struct rollout_subject *s, int64_t number, char uid[HU
 }
 
 /* "federateddeployment-web-5"; a name that would be too long is cut, and told apart by its uid. */
-static void put_name(const struct rollout_subject *s, struct rollout_paper *paper)
+void rollout_paper_put_name(const struct rollout_subject *s, struct rollout_paper *paper)
 {
     char text[700];
     int n = snprintf(text, sizeof text, "%s-" FED_SPAN_FMT "-%lld", s->kind,
@@ -174,7 +174,7 @@ enum fed_err rollout_paper_new(
         return FED_ERR_NOMEM;
     paper->number = number;
     put_uid(s, number, paper->uid);
-    put_name(s, paper);
+    rollout_paper_put_name(s, paper);
     while (*at && (*at)->number > number)
         at = &(*at)->next;
     paper->next = *at;

@@ -145,8 +145,10 @@ static enum fed_err client_request(void *ctx, const struct fed_kube_request *req
     int n = snprintf(target, sizeof target, "%s%s", client->base_path, request->path);
     enum fed_err err;
 
-    if (!call)
+    if (!call || request->path[0] == '\0') {
+        fed_alloc_free(client->mem, call, sizeof *call);
         return FED_ERR_NOMEM;
+    }
     *call = (struct fed_kube_call){.client = client, .done = done, .done_ctx = done_ctx};
     options.n_headers = headers_make(client, request->accept, request->content_type, headers);
     if (request->impersonate)
@@ -275,8 +277,10 @@ static enum fed_err client_watch(void *ctx, const char *path, const char *accept
     int n = snprintf(target, sizeof target, "%s%s", client->base_path, path);
     enum fed_err err;
 
-    if (!watch)
+    if (!watch || path[0] == '\0') {
+        fed_alloc_free(client->mem, watch, sizeof *watch);
         return FED_ERR_NOMEM;
+    }
     *watch = (struct fed_kube_watch){.client = client, .events = *events};
     fed_buf_init(&watch->line, client->mem, FED_KUBE_LINE_MAX);
     options.n_headers = headers_make(client, accept, NULL, headers);

@@ -116,13 +116,13 @@ case_assets() {
     gives 200 GET "$path" --compressed -H 'if-none-match: "0"' >/dev/null
 }
 case_navigation() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 200 GET /console/$path --compressed -H 'accept: text/html,application/xhtml+xml,*/*;q=0.8'
         head_has 'content-type: text/html'
     done
 }
 case_data_takes_a_user() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 401 GET /console/$path
         gives 401 GET /console/$path -b '__Host-fedhub=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
     done
@@ -232,7 +232,7 @@ case_no_rights() {
     hubctl -n shop create serviceaccount nobody
     sign_in nobody "{\"token\":\"$(hubctl -n shop create token nobody)\"}"
     gives 200 GET /console/session $(with nobody)
-    for path in fleet stream search bandwidth about; do
+    for path in fleet stream search bandwidth column about; do
         gives 403 GET /console/$path $(with nobody)
         ask GET /console/$path $(with nobody) | grep -q 'cannot list resource \\"kubefedclusters'
     done
@@ -292,7 +292,7 @@ case_sign_out() {
     gives 403 DELETE /console/session $(with out)
     gives 200 DELETE /console/session $(with out) -H 'x-fedlet-console: 1'
     head_has 'set-cookie: __Host-fedhub=;.*Max-Age=0'
-    wait_for 1 "the end of the stream" over out
+    WAIT_FLOOR=10 wait_for 10 "the end of the stream" over out # which looks at its rights each 15 s
     gives 401 GET /console/fleet $(with out)
     gives 200 GET /console/fleet $(with jar)
 }
@@ -463,6 +463,16 @@ case_resume() {
     ! grep '^event: reset' "$WORK/second.stream"
     quiet second
 }
+case_columns() {
+    is true json "sorted(d) == ['ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
+        GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "max(d['values']) > 100" GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "0 in d['values']" GET "/console/column?of=behind" $(with jar)
+    is true json "[s.startswith('v1.') for s in d['strings']] == [True] and 0 in d['values']" GET "/console/column?of=kubernetes" $(with jar)
+    is true json "len(d['strings']) == 1" GET "/console/column?of=agent" $(with jar)
+    gives 400 GET "/console/column?of=colour" $(with jar)
+    gives 405 POST "/console/column?of=bytes" $(with jar) -H 'X-Fedlet-Console: 1'
+}
 case_bandwidth() {
     soon 10 true json "sum(s['from'][-1] + s['to'][-1] for s in d['series']) > 1000" GET /console/bandwidth $(with jar)
     is cluster1 json "d['top'][0]['name']" GET /console/bandwidth $(with jar)
@@ -496,6 +506,20 @@ case_search() {
     gives 400 GET "/console/search?q=$(head -c 1100 /dev/zero | tr '\0' a)" $(with jar)
     gives 400 GET "/console/search?q=a&limit=0" $(with jar)
     gives 400 GET "/console/search?q=a&limit=201" $(with jar)
+}
+
+# ==== rights in one namespace ====
+case_namespaces() {
+    hubctl create namespace apart
+    hubctl -n apart create serviceaccount una
+    hubctl -n apart create role reads --verb=get,list --resource=rollouts.fedlet.io
+    hubctl -n apart create rolebinding una --role=reads --serviceaccount=apart:una
+    hubctl -n default create rolebinding all-of-apart --clusterrole=fedlet:viewer --group=system:serviceaccounts:apart
+    sign_in una "{\"token\":\"$(hubctl -n apart create token una)\"}"
+    is 'apart default' json "' '.join(d['namespaces'])" GET /console/session $(with una)
+    is '[]' json "d['namespaces']" GET /console/session "${ADMIN[@]}"
+    hubctl -n default delete rolebinding all-of-apart
+    is 'apart' json "' '.join(d['namespaces'])" GET /console/session $(with una)
 }
 
 # ==== the audit log ====
@@ -643,8 +667,10 @@ must "an agent: online, in sync" case_agent
 try "a work that fails, and is well again" case_delivery
 try "the stream resumes" case_resume
 try "bandwidth" case_bandwidth
+try "columns: one more figure of each cluster" case_columns
 try "about" case_about
 try "search" case_search
+try "whoever has rights in one namespace is told in which" case_namespaces
 try "the audit log in pages" case_audit
 try "the audit log rotates between two pages" case_audit_rotates
 try "guesses" case_guesses

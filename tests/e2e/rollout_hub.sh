@@ -127,6 +127,45 @@ case_conflict() {
     soon 20 four value_in cluster1
     soon 20 Complete phase 3
 }
+record() { # record SQL: in the store of a hub that is stopped
+    python3 - "$FLEET/hub/hub.db" "$1" <<'PY'
+import sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+n = store.execute(sys.argv[2]).rowcount
+store.commit()
+sys.exit(0 if n == 1 else f"{n} rows")
+PY
+}
+readable() { hubctl -n shop get rollout "$(rollout "$1")" -o 'jsonpath={.status.conditions[?(@.type=="Readable")].message}'; }
+case_unreadable() {
+    hubctl -n shop annotate federatedconfigmap web fedlet.io/rollout-policy=careful --overwrite
+    config five | hubctl apply -f -
+    soon 20 AwaitingApproval phase 4
+    soon 20 five value_in cluster1
+    hub_stop
+    record "CREATE TABLE kept AS SELECT id, value FROM item WHERE key >= x'772f' AND key < x'7730' ORDER BY key LIMIT 1"
+    record "UPDATE item SET value = x'ffff' WHERE id = (SELECT id FROM kept)"
+    hub_start # it does, and everything else goes on
+    says 'record.*Restore a backup' readable 4
+    fails 1 'cannot be read' act 4 approve
+    hubctl -n shop create configmap other --from-literal=k=v
+    agent_stop cluster1 && agent_start cluster1
+    agent_stop cluster2 && agent_start cluster2
+    config six | hubctl apply -f -
+    soon 30 True hubctl -n kube-federation-system get kubefedcluster cluster1 -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+    soon 30 True hubctl -n kube-federation-system get kubefedcluster cluster2 -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+    is five value_in cluster1
+    is four value_in cluster2
+    hub_stop
+    record "UPDATE item SET value = (SELECT value FROM kept) WHERE id = (SELECT id FROM kept)"
+    hub_start
+    soon 30 AwaitingApproval phase 5
+    soon 30 six value_in cluster1
+    is four value_in cluster2
+    act 5 approve
+    soon 30 six value_in cluster2
+    soon 20 Complete phase 5
+}
 no_rollouts() { [ -z "$(hubctl -n shop get rollouts -o name)" ]; }
 case_gone() {
     hubctl -n shop delete federatedconfigmap web --wait=true
@@ -140,5 +179,6 @@ try "versions and clusters are read below a rollout" case_read
 try "who may steer" case_who
 try "a restored hub goes on from there" case_restored
 try "policies that conflict let nothing out" case_conflict
+try "a rollout that cannot be read holds its object, and nothing else" case_unreadable
 try "rollouts go with their object" case_gone
 suite_end

@@ -144,6 +144,8 @@ struct world {
     uint8_t hub_deeds[WORLD_WORKS];    /* as reported last */
     char hub_states[WORLD_WORKS][640]; /* by index: "Applied/Healthy reason message" */
     /* the agent */
+    struct fed_alloc *mem; /* NULL: the system's, which is never out */
+    enum fed_err boot_err; /* of the last world_boot, where memory may be out */
     struct fed_crypto crypto;
     struct fed_log log;
     char log_text[WORLD_LOG_MAX];

@@ -35,8 +35,12 @@ static enum fed_err request(void *ctx, const struct fed_kube_request *request, f
     void *done_ctx, struct fed_kube_call **out)
 {
     struct world *w = ctx;
-    struct fed_kube_call *call = calloc(1, sizeof *call);
     struct fed_kube_call **end = &w->calls;
+    struct fed_kube_call *call;
+
+    if (request->path[0] == '\0')
+        return FED_ERR_NOMEM;
+    call = calloc(1, sizeof *call);
 
     snprintf(call->method, sizeof call->method, "%s", request->method);
     snprintf(call->path, sizeof call->path, "%s", request->path);
@@ -76,6 +80,8 @@ static enum fed_err watch(void *ctx, const char *path, const char *accept,
     struct world *w = ctx;
 
     (void)accept;
+    if (path[0] == '\0')
+        return FED_ERR_NOMEM;
     for (size_t i = 0; i < 16; i++) {
         if (w->watches[i].used)
             continue;

@@ -40,7 +40,8 @@ void rollout_put(struct rollout_world *r, char letter, const char *more);
 void rollout_wait(struct rollout_world *r, const char *name, const char *text);
 /* The same for a number of milliseconds, whatever becomes of it. */
 void rollout_run(struct rollout_world *r, unsigned ms);
-/* What each of c1 c2 c3 has of ns/x: value of data.k, "-" for nothing: "2 1 -". */
+/* What each of c1 c2 c3 has of ns/x: value of data.k, "-" for nothing, "=" for whatever it had when
+ * the hub stopped: "2 1 -". */
 const char *rollout_have(struct rollout_world *r);
 void rollout_wait_have(struct rollout_world *r, const char *have);
 /* The stored Rollout, "(absent)". */

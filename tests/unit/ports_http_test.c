@@ -480,6 +480,36 @@ static bool shut_down(void *ctx)
     return ((struct world *)ctx)->n_done > 0;
 }
 
+/* A connection may be full of streams that never end (kube-apiserver takes 100): what comes then
+ * gets another one. */
+static void more_than_one_connection_takes(void **state)
+{
+    struct fed_http_server_options options = {.streams_max = 3};
+    struct world w;
+    struct outcome streams[7];
+    struct outcome o;
+    struct fed_http_client *client;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, &options);
+    client = open_client(&w, false);
+    for (size_t i = 0; i < 7; i++) {
+        outcome_init(&streams[i], &w);
+        (void)world_stream(client, &streams[i], "/stream");
+        world_until(&w, has_head, &streams[i]);
+    }
+    outcome_init(&o, &w);
+    world_ask(&w, client, &o, "GET", "/hello", nothing);
+    assert_int_equal(o.err, FED_OK);
+    assert_true(fed_span_is(fed_buf_span(&o.body), "hello"));
+    fed_http_client_close(client);
+    for (size_t i = 0; i < 7; i++)
+        outcome_fini(&streams[i]);
+    outcome_fini(&o);
+    world_close(&w);
+}
+
 static void check_shutdown(bool http1)
 {
     struct world w;
@@ -1277,6 +1307,7 @@ int main(void)
         cmocka_unit_test(cancel_h1),
         cmocka_unit_test(slow_reader_h2),
         cmocka_unit_test(slow_reader_h1),
+        cmocka_unit_test(more_than_one_connection_takes),
         cmocka_unit_test(shutdown_h2),
         cmocka_unit_test(shutdown_h1),
         cmocka_unit_test(restart),

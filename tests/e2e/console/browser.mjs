@@ -45,6 +45,14 @@ export async function signIn(page, code) {
   if (page.url().includes('#')) throw new Error(`the code is still in the address: ${page.url()}`);
 }
 
+/** On the page that asks who one is. */
+export async function signInByToken(page, token) {
+  if (!page.url().startsWith(BASE)) await page.goto(`${BASE}/console/`);
+  await page.getByLabel(/bearer token/).fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+}
+
 /** Goes there and waits until nothing is being loaded any more. */
 export async function go(page, path) {
   await page.goto(`${BASE}/console${path}`);
