@@ -166,7 +166,7 @@ case_plans() {
 }
 case_apart() {
     hubctl -n shop create serviceaccount una
-    hubctl -n shop create role una --verb=get,list,watch --resource=federatedconfigmaps.types.kubefed.io,rollouts.fedlet.io,rolloutpolicies.fedlet.io
+    hubctl -n shop create role una --verb=get,list,watch --resource=federatedconfigmaps.types.kubefed.io,rollouts.fedlet.io,rollouts.fedlet.io/clusters,rollouts.fedlet.io/versions,rolloutpolicies.fedlet.io
     hubctl -n shop create rolebinding una --role=una --serviceaccount=shop:una
     drive apart TOKEN="$(hubctl -n shop create token una)"
 }
@@ -209,6 +209,7 @@ try "a cluster is cordoned and uncordoned by keyboard" case_cordon
 try "a cluster's budget and quiet windows, and sync now" case_link
 try "labels, clusters and policies: the hub's plan before they change" case_plans
 try "rights in one namespace: its pages, and no others" case_apart
+try "the audit log's chain is verified" as_admin verify
 try "a list of more than 500 says so, and goes on" case_many
 try "a rollout starts from a selection, by who may" case_start
 try "pictures of each page, none too wide" as_admin screenshots
