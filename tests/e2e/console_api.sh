@@ -363,7 +363,7 @@ case_stream_beats() {
 # What came of it can be read at once; what ended in order is whole.
 case_stream_as_gzip() {
     local i raw=$WORK/squeezed.raw
-    told() { zcat "$raw" 2>/dev/null | grep -q "$1"; }
+    told() { { zcat "$raw" 2>/dev/null || true; } | grep "$1" >"$WORK/squeezed.found"; } # it is cut off as long as it goes on
     sign_in squeezed "{\"code\":\"$(code)\"}"
     curl -sSN --cacert "$FLEET/hub/ca.crt" -b "$WORK/squeezed" -A "$SUITE" -H 'accept-encoding: gzip' -D "$WORK/squeezed.head" \
         "$(url "/console/stream?since=$(version)")" >"$raw" 2>"$WORK/squeezed.err" </dev/null &
@@ -646,7 +646,7 @@ case_metrics() {
     [ "$(metric 'sign_ins_total{result="accepted"}')" -gt 30 ]
     [ "$(metric 'sign_ins_total{result="wrong"}')" -ge 10 ]
     is 21 metric 'sign_ins_total{result="turned_away"}'
-    is 1 metric 'requests_total{code="5xx",path="stream"}'
+    [ "$(metric 'requests_total{code="5xx",path="stream"}')" -ge 1 ]
     [ "$(metric 'requests_total{code="2xx",path="page"}')" -gt 5 ]
     [ "$(metric 'requests_total{code="4xx",path="fleet"}')" -gt 2 ]
     soon 10 0 streams
