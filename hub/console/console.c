@@ -88,6 +88,7 @@ static const struct {
     [CONSOLE_BANDWIDTH] = {"bandwidth", console_handle_bandwidth},
     [CONSOLE_COLUMN] = {"column", console_handle_column},
     [CONSOLE_AUDIT] = {"audit", console_handle_audit},
+    [CONSOLE_AUDIT_VERIFY] = {"audit/verify", console_handle_audit_verify},
     [CONSOLE_SEARCH] = {"search", console_handle_search},
     [CONSOLE_ABOUT] = {"about", console_handle_about},
 };

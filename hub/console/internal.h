@@ -43,6 +43,7 @@ enum console_path { /* as in console.c */
     CONSOLE_BANDWIDTH,
     CONSOLE_COLUMN,
     CONSOLE_AUDIT,
+    CONSOLE_AUDIT_VERIFY,
     CONSOLE_SEARCH,
     CONSOLE_ABOUT,
     CONSOLE_PATHS
@@ -52,7 +53,7 @@ enum console_sign_in { CONSOLE_ACCEPTED, CONSOLE_WRONG, CONSOLE_TURNED_AWAY, CON
 struct console_counts {                  /* since the start */
     uint64_t requests[CONSOLE_PATHS][6]; /* by the code's first digit */
     uint64_t sign_ins[CONSOLE_SIGN_INS];
-    uint64_t stream_bytes; /* before TLS and HTTP/2 */
+    uint64_t stream_bytes; /* before HTTP and TLS */
     uint64_t stream_events;
     uint64_t resets;
     uint64_t behind; /* times that a stream was told nothing because it had not read the rest */
@@ -81,6 +82,7 @@ struct hub_console {
     bool ticking;
     bool stopping;
     uint64_t n_ticks;
+    size_t told;           /* most bytes that a stream was sent in this tick */
     uint64_t fleet_due_ms; /* when what is new of the fleet is told again */
     struct console_column columns[CONSOLE_COLUMNS];
     struct console_bandwidth bandwidth;
@@ -143,6 +145,7 @@ enum fed_err console_handle_column(struct hub_console *console, struct hub_reque
 void console_columns_clear(struct hub_console *console);
 enum fed_err console_handle_bandwidth(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_audit(struct hub_console *console, struct hub_request *r);
+enum fed_err console_handle_audit_verify(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_search(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_about(struct hub_console *console, struct hub_request *r);
 

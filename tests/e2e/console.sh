@@ -93,6 +93,11 @@ case_steer() {
     is "pause resume approve undo" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[*].action}'
     is "a look first" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[0].reason}'
 }
+case_retry() {
+    as_admin retry
+    is retry hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[-1:].action}'
+    is "once more" hub_jsonpath shop rollout federatedconfigmap-web-1 '{.status.actions[-1:].reason}'
+}
 case_viewer() {
     hubctl -n shop create serviceaccount vera
     hubctl create clusterrolebinding vera --clusterrole=fedlet:viewer --serviceaccount=shop:vera
@@ -161,7 +166,7 @@ case_plans() {
 }
 case_apart() {
     hubctl -n shop create serviceaccount una
-    hubctl -n shop create role una --verb=get,list,watch --resource=federatedconfigmaps.types.kubefed.io,rollouts.fedlet.io,rolloutpolicies.fedlet.io
+    hubctl -n shop create role una --verb=get,list,watch --resource=federatedconfigmaps.types.kubefed.io,rollouts.fedlet.io,rollouts.fedlet.io/clusters,rollouts.fedlet.io/versions,rolloutpolicies.fedlet.io
     hubctl -n shop create rolebinding una --role=una --serviceaccount=shop:una
     drive apart TOKEN="$(hubctl -n shop create token una)"
 }
@@ -205,6 +210,7 @@ try "a cluster is cordoned and uncordoned by keyboard" case_cordon
 try "a cluster's budget and quiet windows, and sync now" case_link
 try "labels, clusters and policies: the hub's plan before they change" case_plans
 try "rights in one namespace: its pages, and no others" case_apart
+try "the audit log's chain is verified" as_admin verify
 try "a list of more than 500 says so, and goes on" case_many
 try "pictures of each page, none too wide" as_admin screenshots
 swarm_start late 1 "$(fedctl token create --approve manual)"
@@ -212,5 +218,6 @@ exec 6>"$FLEET/late.in"
 echo start >&6
 try "a join is approved by keyboard" case_approve
 try "a rollout is paused, resumed, approved and rolled back by keyboard" case_steer
+try "what went back in a selection is tried again" case_retry
 try "live: a change is shown, a hub that is away is said to be" case_live
 suite_end

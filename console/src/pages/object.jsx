@@ -164,6 +164,7 @@ export default function ObjectPage({ resource, namespace, name }) {
       lead={object?.kind}
       actions={object && (
         <>
+          {namespace && <a class="button" href={`/console/grid?colour=object&of=${[resource, namespace, name].map(encodeURIComponent).join('/')}`}>In the fleet</a>}
           {mayUpdate && namespace && <a class="button" href={`/console/rollouts/start?of=${[resource, namespace, name].map(encodeURIComponent).join('/')}`}>Start a rollout …</a>}
           {mayDelete && <button type="button" class="danger" onClick={() => askDelete(loaded.data)}>Delete …</button>}
         </>

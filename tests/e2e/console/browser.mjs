@@ -5,7 +5,7 @@ export const require = createRequire(new URL('../../../console/package.json', im
 const { chromium } = require('playwright-core');
 
 const { BASE, BROWSER } = process.env;
-export const WAIT_MS = 20000;
+export const WAIT_MS = 60000;
 
 export function check(condition, what) {
   if (!condition) throw new Error(what);

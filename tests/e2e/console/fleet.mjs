@@ -232,3 +232,18 @@ export async function cordonMany({ page }) {
     check(has === note, `after ${button} the annotation is "${has}"`);
   }
 }
+
+/** What failed or went back in the selection, again: of others the dialog says that there is nothing. */
+export async function retry({ page }) {
+  const dialog = page.getByRole('dialog');
+  await go(page, '/grid?sel=ghost-1*2');
+  await bar(page).getByRole('button', { name: 'Retry failed …' }).click();
+  await dialog.getByRole('alert').getByText('No rollout failed in these clusters.').waitFor();
+  check(await dialog.getByRole('button', { name: 'Retry', exact: true }).isDisabled(), 'nothing is there to retry, and it is offered');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await go(page, '/grid?sel=shop-000001*3');
+  await bar(page).getByRole('button', { name: 'Retry failed …' }).click();
+  await dialog.getByText(/^FederatedConfigMap shop\/web: \d+ clusters that failed or went back get the new version again, [23] of them selected$/).waitFor();
+  await confirmByKeyboard(page, { reason: 'once more' });
+}
