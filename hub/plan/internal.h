@@ -484,6 +484,9 @@ void plan_piece_unref(struct hub_plan *plan, struct plan_piece *piece);
 FED_MUST_USE enum fed_err plan_piece_for(struct hub_plan *plan, struct plan_item *item,
     struct plan_version *version, unsigned tries, const struct plan_cluster *cluster,
     struct plan_piece **out, struct fed_diag *diag);
+/* Whether what was sent differs from that work in nothing but that the member was told to try it
+ * again. */
+bool plan_work_is_again(const struct fed_work *sent, const struct fed_work *work);
 /* The item's work without content and options of its own. */
 void plan_item_describe(
     const struct hub_plan *plan, const struct plan_item *item, struct fed_work *work);

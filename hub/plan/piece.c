@@ -267,6 +267,32 @@ static enum fed_err piece_again(struct hub_plan *plan, struct plan_item *item,
     return err;
 }
 
+/* Where piece_again wrote; the length when it did not. */
+static size_t find_again(struct fed_span overrides)
+{
+    static const char mark[] = "{\"op\":\"add\",\"path\":\"/" AGAIN "\"";
+    const uint8_t *at =
+        overrides.len ? memmem(overrides.at, overrides.len, mark, sizeof mark - 1) : NULL;
+
+    return at ? (size_t)(at - overrides.at) : overrides.len;
+}
+
+bool plan_work_is_again(const struct fed_work *sent, const struct fed_work *work)
+{
+    struct fed_work bare = *sent;
+    size_t at = find_again(sent->overrides);
+
+    if (at == sent->overrides.len)
+        return false;
+    bare.overrides = work->overrides;
+    if (!fed_work_same(&bare, work))
+        return false;
+    if (at == 1) /* behind "[" */
+        return work->overrides.len == 0;
+    return work->overrides.len == at && /* the comma stands where the list ended */
+           memcmp(work->overrides.at, sent->overrides.at, at - 1) == 0;
+}
+
 enum fed_err plan_piece_for(struct hub_plan *plan, struct plan_item *item,
     struct plan_version *version, unsigned tries, const struct plan_cluster *cluster,
     struct plan_piece **out, struct fed_diag *diag)

@@ -142,7 +142,8 @@ static size_t bytes_to_send(const struct plan_pair *pair, const struct plan_piec
 static void row_of_piece(const struct plan_pair *pair, const struct plan_cluster *cluster,
     const struct plan_piece *piece, struct hub_preview_cluster *row, struct fed_diag *message)
 {
-    if (preview_is_present(pair) && fed_work_same(&pair->piece->work, &piece->work)) {
+    if (preview_is_present(pair) && (fed_work_same(&pair->piece->work, &piece->work) ||
+                                        plan_work_is_again(&pair->piece->work, &piece->work))) {
         row->action = HUB_PREVIEW_UNCHANGED;
         return;
     }

@@ -192,21 +192,21 @@ enum fed_err plan_version_parse(struct hub_plan *plan, struct plan_version *vers
 enum fed_err plan_version_gives(struct hub_plan *plan, const struct plan_version *version,
     const struct plan_cluster *cluster, const struct fed_work *work, bool *out)
 {
+    struct fed_work wanted = *work;
     struct plan_overrides overrides;
     struct fed_buf joined;
-    enum fed_err err;
+    enum fed_err err = FED_OK;
 
     *out = false;
     if (version->error[0] || !version->blob || !fed_digest_eq(&version->blob->digest, &work->blob))
         return FED_OK;
     plan_overrides_match(version, cluster, &overrides);
-    if (overrides.n == 0) {
-        *out = work->overrides.len == 0;
-        return FED_OK;
-    }
     fed_buf_init(&joined, plan->mem, FED_WORK_OVERRIDES_MAX);
-    err = plan_overrides_join(&overrides, &joined);
-    *out = !err && fed_span_eq(fed_buf_span(&joined), work->overrides);
+    if (overrides.n > 0)
+        err = plan_overrides_join(&overrides, &joined);
+    wanted.overrides = fed_buf_span(&joined);
+    *out = !err &&
+           (fed_span_eq(wanted.overrides, work->overrides) || plan_work_is_again(work, &wanted));
     fed_buf_fini(&joined);
     return err == FED_ERR_NOMEM ? err : FED_OK;
 }

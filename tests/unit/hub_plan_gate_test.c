@@ -1,5 +1,6 @@
 /* hub_plan_gate_test.c - which version of a governed object a cluster gets, by the answers. */
 #include "hub/plan/cost.h"
+#include "hub/plan/preview.h"
 #include "hub_gate_world.h"
 #include "proto/bundle/frame.h"
 #include "proto/object/render.h"
@@ -155,6 +156,52 @@ static void test_what_a_change_costs(void **state)
     assert_true(each > expected);
 }
 
+struct looking {
+    const char *cluster;
+    bool same;
+};
+
+static bool look(void *ctx, const struct hub_gated *gated)
+{
+    struct looking *looking = ctx;
+
+    if (fed_span_is(gated->cluster, looking->cluster))
+        looking->same = gated->same;
+    return true;
+}
+
+static bool has_latest(struct gate_world *g, const char *cluster)
+{
+    struct looking looking = {.cluster = cluster};
+    struct hub_object_ref ref = gate_ref();
+
+    assert_int_equal(hub_plan_gated(g->w.plan, &ref, look, &looking), FED_OK);
+    return looking.same;
+}
+
+static enum fed_err put_actions(void *ctx, const struct hub_preview_object *object)
+{
+    char *text = ctx;
+
+    for (size_t i = 0; i < object->n_clusters; i++)
+        snprintf(text + strlen(text), 128 - strlen(text), "%s ",
+            hub_preview_action_name(object->clusters[i].action));
+    return FED_OK;
+}
+
+/* Of the object as it is stored: what would change. */
+static const char *previewed(struct gate_world *g)
+{
+    static char text[128];
+    struct hub_preview_change change = {.ref = gate_ref()};
+    struct hub_preview_ask ask = {
+        .changes = &change, .n_changes = 1, .told = put_actions, .ctx = text};
+
+    text[0] = '\0';
+    assert_int_equal(hub_plan_preview(g->w.plan, &ask, NULL), FED_OK);
+    return text;
+}
+
 /* Another work, and the same object: what it says is not sent again. */
 static void test_a_member_is_told_to_try_again(void **state)
 {
@@ -183,6 +230,8 @@ static void test_a_member_is_told_to_try_again(void **state)
             assert_string_equal(rendered(g, "c1"), object);
             assert_true(fed_digest_eq(&work_of(g, "c1")->blob, &blob));
             assert_true(work_of(g, "c1")->overrides.len < 160);
+            assert_true(has_latest(g, "c1"));
+            assert_string_equal(previewed(g), "unchanged unchanged unchanged ");
             gate_restart_is_same(g);
         }
     }
