@@ -98,7 +98,7 @@ void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agen
     uint32_t floor_ms, uint32_t ceiling_ms, unsigned asked_s);
 /* State, message and next attempt by the class of trouble (trouble.h). */
 void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const struct agent_answer *answer, unsigned retry_after_s, const char *reason);
+    struct agent_answer *answer, unsigned retry_after_s, const char *reason);
 /* Plans the step again as the class of trouble has it. */
 void apply_again(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     enum agent_trouble trouble, unsigned asked_s);

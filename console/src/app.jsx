@@ -22,6 +22,7 @@ const PAGES = [
   ['/objects/:resource/:namespace/:name', lazy(() => import('./pages/object.jsx'))],
   ['/objects/:resource/:name', lazy(() => import('./pages/object.jsx'))],
   ['/rollouts', lazy(() => import('./pages/rollouts.jsx'))],
+  ['/rollouts/start', lazy(() => import('./pages/start.jsx'))],
   ['/rollouts/:namespace/:name', lazy(() => import('./pages/rollout.jsx'))],
   ['/drift', lazy(() => import('./pages/drift.jsx'))],
   ['/join', lazy(() => import('./pages/join.jsx'))],

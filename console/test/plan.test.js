@@ -1,6 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { allows } from '../src/access.js';
+import { addPart, NOTHING, verdict } from '../src/auditchain.js';
 import { windowsText } from '../src/clusterrules.js';
 import { touchedText } from '../src/plan.js';
 
@@ -67,4 +68,14 @@ test('rules of a namespace', () => {
 
 test('windows are written one in each line', () => {
   assert.equal(windowsText(' Mon-Fri 08:00-18:00 \n\nSat 00:00-24:00 UTC\n'), 'Mon-Fri 08:00-18:00; Sat 00:00-24:00 UTC');
+});
+
+test('the audit log holds only when all of it was looked at', () => {
+  const part = (records, breaks, next) => ({ records, unchained: 0, breaks, broken: breaks ? [{ file: 'audit.log', offset: 5, why: 'changed' }] : [], chain: 'abcdef0123', next });
+  const first = addPart(NOTHING, part(1000, 0, 'place'));
+  assert.equal(verdict(first).state, 'syncing');
+  assert.equal(first.next, 'place');
+  assert.deepEqual(verdict(addPart(first, part(500, 0, null))), { state: 'in-sync', text: 'All 1,500 records are as the hub wrote them, up to abcdef01' });
+  assert.equal(verdict(addPart(first, part(1, 1, null))).state, 'failed');
+  assert.equal(verdict(addPart(addPart(NOTHING, part(0, 1, 'place')), part(9, 0, null))).state, 'failed');
 });

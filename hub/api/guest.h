@@ -32,6 +32,8 @@ FED_MUST_USE enum fed_err hub_require_user(struct hub_request *r);
 /* Where RoleBindings name the user, as hub_rbac_namespaces_of. */
 void hub_user_namespaces(const struct hub_api *api, const struct hub_user *user,
     hub_rbac_namespace_each *each, void *ctx);
+/* Whether that is the chain of the last record that was written; empty: that none was. */
+bool hub_audit_ends_with(const struct hub_api *api, const struct hub_chain *chain);
 /* 403 when a browser says that a page of another origin sends this (Fetch Metadata's
  * Sec-Fetch-Site; without it RFC 6454's Origin beside Host). Who is no browser says neither. */
 FED_MUST_USE enum fed_err hub_check_same_site(struct hub_request *r);

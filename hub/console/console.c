@@ -86,7 +86,9 @@ static const struct {
     [CONSOLE_FLEET] = {"fleet", console_handle_fleet},
     [CONSOLE_STREAM] = {"stream", console_handle_stream},
     [CONSOLE_BANDWIDTH] = {"bandwidth", console_handle_bandwidth},
+    [CONSOLE_COLUMN] = {"column", console_handle_column},
     [CONSOLE_AUDIT] = {"audit", console_handle_audit},
+    [CONSOLE_AUDIT_VERIFY] = {"audit/verify", console_handle_audit_verify},
     [CONSOLE_SEARCH] = {"search", console_handle_search},
     [CONSOLE_ABOUT] = {"about", console_handle_about},
 };
@@ -229,6 +231,7 @@ void hub_console_close(struct hub_console *console)
     loop->timer_free(loop->ctx, console->step);
     console_touched_clear(&console->touched);
     console_touched_clear(&console->touched_slow);
+    console_columns_clear(console);
     console_fleet_close(console->fleet);
     console_keep_fini(&console->sessions);
     console_keep_fini(&console->links);

@@ -65,7 +65,6 @@ struct console_fleet {
     /* And the last changes. */
     struct fed_http_shared *changes;
     uint64_t changes_from, changes_to;
-    size_t changes_len; /* bytes that were asked for last */
     /* Called when something may have changed. May be NULL. */
     void (*stirred)(void *ctx);
     void *stirred_ctx;
@@ -81,6 +80,13 @@ void console_fleet_stir(struct console_fleet *fleet, struct fed_span cluster);
 void console_fleet_look(struct console_fleet *fleet);
 
 /* ---- fleet_put.c ---- */
+/* Whether it is among those of the present version: one that nobody has looked at yet comes with
+ * the next. */
+bool console_fleet_is_there(
+    const struct console_fleet *fleet, const struct console_fleet_cluster *cluster);
+/* The numbers of those that are there, in the list's order, each as the difference to the one
+ * before, between commas. */
+void console_fleet_put_ids(struct fed_buf *out, const struct console_fleet *fleet);
 /* The snapshot as of now; the reference stays with the fleet. NULL when memory is out. */
 struct fed_http_shared *console_fleet_snapshot(struct console_fleet *fleet);
 /* Whether all that changed since that version can be said as changes. */

@@ -5,48 +5,12 @@
  * compress to nothing. What changed names clusters by their numbers, and labels in full: each page
  * has tables of its own. */
 #include "hub/console/internal.h"
+#include "hub/console/texts.h"
 
 #include <stdio.h>
 
 #define SNAPSHOT_BYTES_MAX (64u << 20)
 #define SNAPSHOT_AGE_S 10
-
-/* ---- tables of texts ---- */
-
-struct texts { /* text -> its index + 1 */
-    struct fed_map map;
-    struct fed_buf json; /* the texts, between commas */
-};
-
-static void texts_init(struct texts *texts, struct fed_alloc *mem)
-{
-    fed_map_init(&texts->map, mem);
-    fed_buf_init(&texts->json, mem, SNAPSHOT_BYTES_MAX);
-}
-
-static void texts_fini(struct texts *texts)
-{
-    fed_map_fini(&texts->map);
-    fed_buf_fini(&texts->json);
-}
-
-static enum fed_err texts_index(struct texts *texts, struct fed_span text, size_t *out)
-{
-    uintptr_t at = (uintptr_t)fed_map_get(&texts->map, text);
-    enum fed_err err;
-
-    if (at == 0) {
-        at = (uintptr_t)texts->map.count + 1;
-        err = fed_map_put(&texts->map, text, (void *)at);
-        if (err)
-            return err;
-        if (at > 1)
-            fed_buf_put_u8(&texts->json, ',');
-        hub_json_put(&texts->json, text);
-    }
-    *out = at - 1;
-    return FED_OK;
-}
 
 /* ---- the snapshot ---- */
 
@@ -68,7 +32,7 @@ static void put_glance(struct fed_buf *out, const struct hub_status_glance *glan
 }
 
 static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_cluster *cluster,
-    struct texts *keys, struct texts *strings)
+    struct console_texts *keys, struct console_texts *strings)
 {
     struct fed_span rest = fed_span_of(cluster->labels, cluster->labels_len);
     struct fed_span key;
@@ -83,9 +47,9 @@ static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_c
 
         if (!fed_span_split(&rest, 0, &value))
             value = (struct fed_span){0};
-        err = texts_index(keys, key, &key_at);
+        err = console_texts_index(keys, key, &key_at);
         if (!err)
-            err = texts_index(strings, value, &value_at);
+            err = console_texts_index(strings, value, &value_at);
         fed_buf_printf(out, "%s%zu,%zu", comma, key_at, value_at);
         comma = ",";
     }
@@ -93,14 +57,14 @@ static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_c
     return err;
 }
 
-/* One that nobody has looked at yet comes with the next version. */
-static bool is_there(const struct console_fleet *fleet, const struct console_fleet_cluster *cluster)
+bool console_fleet_is_there(
+    const struct console_fleet *fleet, const struct console_fleet_cluster *cluster)
 {
     return cluster->born <= fleet->version;
 }
 
 static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fleet,
-    struct texts *keys, struct texts *strings)
+    struct console_texts *keys, struct console_texts *strings)
 {
     int64_t now_s = fed_loop_unix_s(fleet->loop);
     const char *comma = "";
@@ -109,7 +73,7 @@ static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fl
     for (size_t i = 0; !err && i < fleet->n; i++) {
         const struct console_fleet_cluster *cluster = fleet->list[i];
 
-        if (!is_there(fleet, cluster))
+        if (!console_fleet_is_there(fleet, cluster))
             continue;
         fed_buf_printf(out, "%s[", comma);
         comma = ",";
@@ -123,7 +87,7 @@ static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fl
     return err;
 }
 
-static void put_ids(struct fed_buf *out, const struct console_fleet *fleet)
+void console_fleet_put_ids(struct fed_buf *out, const struct console_fleet *fleet)
 {
     const char *comma = "";
     uint64_t before = 0;
@@ -131,7 +95,7 @@ static void put_ids(struct fed_buf *out, const struct console_fleet *fleet)
     for (size_t i = 0; i < fleet->n; i++) {
         uint64_t id = fleet->list[i]->id;
 
-        if (!is_there(fleet, fleet->list[i]))
+        if (!console_fleet_is_there(fleet, fleet->list[i]))
             continue;
         fed_buf_printf(out, "%s%lld", comma, (long long)(int64_t)(id - before));
         comma = ",";
@@ -141,19 +105,19 @@ static void put_ids(struct fed_buf *out, const struct console_fleet *fleet)
 
 static enum fed_err put_snapshot(const struct console_fleet *fleet, struct fed_buf *out)
 {
-    struct texts keys;
-    struct texts strings;
+    struct console_texts keys;
+    struct console_texts strings;
     enum fed_err err;
 
-    texts_init(&keys, fleet->mem);
-    texts_init(&strings, fleet->mem);
+    console_texts_init(&keys, fleet->mem, SNAPSHOT_BYTES_MAX);
+    console_texts_init(&strings, fleet->mem, SNAPSHOT_BYTES_MAX);
     fed_buf_printf(out,
         "{\"version\":%llu,\"at_unix_s\":%lld,\"fields\":[\"name\",\"connectivity\",\"delivery\","
         "\"since_unix_s\",\"drift\",\"failed\",\"labels\"],\"clusters\":[",
         (unsigned long long)fleet->version, (long long)fed_loop_unix_s(fleet->loop));
     err = put_rows(out, fleet, &keys, &strings);
     fed_buf_put_text(out, "],\"ids\":[");
-    put_ids(out, fleet);
+    console_fleet_put_ids(out, fleet);
     fed_buf_put_text(out, "],\"labelKeys\":[");
     fed_buf_put(out, fed_buf_span(&keys.json));
     fed_buf_put_text(out, "],\"strings\":[");
@@ -163,8 +127,8 @@ static enum fed_err put_snapshot(const struct console_fleet *fleet, struct fed_b
         err = fed_buf_err(&keys.json);
     if (!err)
         err = fed_buf_err(&strings.json);
-    texts_fini(&keys);
-    texts_fini(&strings);
+    console_texts_fini(&keys);
+    console_texts_fini(&strings);
     return err ? err : fed_buf_err(out);
 }
 
@@ -313,7 +277,6 @@ struct fed_http_shared *console_fleet_changes(struct console_fleet *fleet, uint6
     fleet->changes = NULL;
     fed_buf_init(&text, fleet->mem, SNAPSHOT_BYTES_MAX);
     put_changes(fleet, since, &text);
-    fleet->changes_len = text.len;
     if (!fed_buf_err(&text))
         fleet->changes = fed_http_shared_take(&text);
     fed_buf_fini(&text);

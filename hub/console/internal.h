@@ -7,6 +7,7 @@
  *   sign_in.c    sessions, links
  *   stream.c     what browsers are told as it happens; touched.c: which objects changed
  *   fleet.c      clusters at a glance, and since which version; fleet_put.c: as JSON
+ *   column.c     one more figure of each cluster; texts.c: each text once
  *   search.c     the query box; query.c: its words
  *   metrics.c    what is counted of it
  *   bandwidth.c, audit_read.c, about.c   what their paths answer */
@@ -40,7 +41,9 @@ enum console_path { /* as in console.c */
     CONSOLE_FLEET,
     CONSOLE_STREAM,
     CONSOLE_BANDWIDTH,
+    CONSOLE_COLUMN,
     CONSOLE_AUDIT,
+    CONSOLE_AUDIT_VERIFY,
     CONSOLE_SEARCH,
     CONSOLE_ABOUT,
     CONSOLE_PATHS
@@ -50,10 +53,17 @@ enum console_sign_in { CONSOLE_ACCEPTED, CONSOLE_WRONG, CONSOLE_TURNED_AWAY, CON
 struct console_counts {                  /* since the start */
     uint64_t requests[CONSOLE_PATHS][6]; /* by the code's first digit */
     uint64_t sign_ins[CONSOLE_SIGN_INS];
-    uint64_t stream_bytes; /* before TLS and HTTP/2 */
+    uint64_t stream_bytes; /* before HTTP and TLS */
     uint64_t stream_events;
     uint64_t resets;
     uint64_t behind; /* times that a stream was told nothing because it had not read the rest */
+};
+
+#define CONSOLE_COLUMNS 4u
+
+struct console_column { /* as it was last made; column.c */
+    struct fed_http_shared *body;
+    uint64_t at_ms;
 };
 
 struct hub_console {
@@ -72,7 +82,9 @@ struct hub_console {
     bool ticking;
     bool stopping;
     uint64_t n_ticks;
+    size_t told;           /* most bytes that a stream was sent in this tick */
     uint64_t fleet_due_ms; /* when what is new of the fleet is told again */
+    struct console_column columns[CONSOLE_COLUMNS];
     struct console_bandwidth bandwidth;
     struct fed_timer *step;
     struct console_touched touched;
@@ -129,8 +141,11 @@ void console_streams_stop(struct hub_console *console);
 
 /* ---- one file each ---- */
 enum fed_err console_handle_fleet(struct hub_console *console, struct hub_request *r);
+enum fed_err console_handle_column(struct hub_console *console, struct hub_request *r);
+void console_columns_clear(struct hub_console *console);
 enum fed_err console_handle_bandwidth(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_audit(struct hub_console *console, struct hub_request *r);
+enum fed_err console_handle_audit_verify(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_search(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_about(struct hub_console *console, struct hub_request *r);
 

@@ -26,7 +26,9 @@ static void put_requests(struct fed_buf *out, const struct console_counts *count
         [CONSOLE_FLEET] = "fleet",
         [CONSOLE_STREAM] = "stream",
         [CONSOLE_BANDWIDTH] = "bandwidth",
+        [CONSOLE_COLUMN] = "column",
         [CONSOLE_AUDIT] = "audit",
+        [CONSOLE_AUDIT_VERIFY] = "audit_verify",
         [CONSOLE_SEARCH] = "search",
         [CONSOLE_ABOUT] = "about"};
 

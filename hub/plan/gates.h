@@ -72,8 +72,8 @@ struct hub_gates {
      * stage its rows and objects when it was written: they are durable together with the change, or
      * neither is.
      * *governed: whether the plan is to ask `choose` for its clusters until it is told otherwise;
-     * false before the call. An error: the object stays as the plan knew it, and when it was written,
-     * the write is refused with all of its turn's commit. FED_ERR_NOMEM. */
+     * false before the call. An error: the object stays as the plan knew it, and when it was
+     * written, the write is refused with all of its turn's commit. FED_ERR_NOMEM. */
     enum fed_err (*taken)(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
         enum hub_gate_taking why, bool *governed);
     /* Which version the cluster is to have; labels are the cluster's (NULL: none). O(1): it is
@@ -128,6 +128,8 @@ struct hub_gated {
     bool pending;                /* it is computed again in the next round, or what was computed is
                                     not durable: the rest may be of another version */
     bool deferred;               /* what is new for it waits for the cluster's own hold */
+    bool held;                   /* what would be new for it would wait */
+    int64_t held_until_unix_s;   /* the same, until then; 0: not known */
     bool awaits_consent;         /* it is to leave, and stays until somebody consents */
     const char *error;           /* "" or why nothing could be made of the answer's version */
     const char *message;         /* a sentence with it, "" */

@@ -397,7 +397,7 @@ static void release_others(struct hub_traffic *traffic)
         const struct traffic_cluster *cluster = traffic_find(traffic, name);
 
         if (!cluster || !cluster->rules)
-            hub_plan_hold(traffic->options.plan, name, "");
+            hub_plan_hold(traffic->options.plan, name, "", 0);
     }
 }
 

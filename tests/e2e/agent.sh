@@ -267,7 +267,7 @@ case_status_failed() {
     soon 20 1 status_field cluster1 works.failed
     is 3 status_field cluster1 works.applied
     says 'shop/broken.*70000' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
-    hubctl -n shop delete federatedservice broken --timeout=30s
+    hubctl -n shop delete federatedservice broken --timeout=90s
     soon 20 3 status_field cluster1 works.total
 }
 case_second_agent() {
@@ -408,8 +408,8 @@ case_again() {
     config left l | hubctl apply -f -
     soon 30 l field configmap left '{.data.k}'
     soon 30 'True ' propagation shop federatedconfigmap left
-    hubctl -n kube-federation-system delete kubefedcluster cluster1 --timeout=30s
-    hubctl -n shop delete federatedconfigmap left --timeout=30s
+    hubctl -n kube-federation-system delete kubefedcluster cluster1 --timeout=90s
+    hubctl -n shop delete federatedconfigmap left --timeout=90s
     set_value plain again
     agent_stop cluster1
     token=$(fedctl token create)
@@ -424,7 +424,7 @@ case_again() {
 }
 case_revoked_cluster() {
     # Deleting the KubeFedCluster cuts the agent off: it keeps what it has and says that it is refused.
-    hubctl -n kube-federation-system delete kubefedcluster cluster1 --timeout=30s
+    hubctl -n kube-federation-system delete kubefedcluster cluster1 --timeout=90s
     set_value plain unseen || true
     soon 60 false status_field cluster1 connected
     sleep 1

@@ -116,13 +116,13 @@ case_assets() {
     gives 200 GET "$path" --compressed -H 'if-none-match: "0"' >/dev/null
 }
 case_navigation() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 200 GET /console/$path --compressed -H 'accept: text/html,application/xhtml+xml,*/*;q=0.8'
         head_has 'content-type: text/html'
     done
 }
 case_data_takes_a_user() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 401 GET /console/$path
         gives 401 GET /console/$path -b '__Host-fedhub=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
     done
@@ -232,7 +232,7 @@ case_no_rights() {
     hubctl -n shop create serviceaccount nobody
     sign_in nobody "{\"token\":\"$(hubctl -n shop create token nobody)\"}"
     gives 200 GET /console/session $(with nobody)
-    for path in fleet stream search bandwidth about; do
+    for path in fleet stream search bandwidth column about; do
         gives 403 GET /console/$path $(with nobody)
         ask GET /console/$path $(with nobody) | grep -q 'cannot list resource \\"kubefedclusters'
     done
@@ -360,6 +360,26 @@ case_stream_beats() {
     wait_for 25 "a beat" grep -q '^event: beat' "$WORK/beats.stream"
     quiet beats
 }
+# What came of it can be read at once; what ended in order is whole.
+case_stream_as_gzip() {
+    local i raw=$WORK/squeezed.raw
+    told() { zcat "$raw" 2>/dev/null | grep -q "$1"; }
+    sign_in squeezed "{\"code\":\"$(code)\"}"
+    curl -sSN --cacert "$FLEET/hub/ca.crt" -b "$WORK/squeezed" -A "$SUITE" -H 'accept-encoding: gzip' -D "$WORK/squeezed.head" \
+        "$(url "/console/stream?since=$(version)")" >"$raw" 2>"$WORK/squeezed.err" </dev/null &
+    echo $! >"$WORK/squeezed.pid"
+    wait_for 10 "the stream" told '^retry'
+    grep -qi '^content-encoding: gzip' "$WORK/squeezed.head"
+    for i in $(seq 40); do cluster "many-$i" '{"region":"north"}'; echo; done | hubctl -n $SYSTEM create -f - >/dev/null
+    wait_for 10 "the last of them" told '"many-40"'
+    hubctl -n $SYSTEM delete kubefedclusters $(seq -f 'many-%g' 40) >/dev/null
+    wait_for 10 "that they left" told '"removed":\['
+    gives 200 DELETE /console/session $(with squeezed) -H 'x-fedlet-console: 1'
+    wait_for 5 "the end of the stream" over squeezed
+    gzip -t <"$raw"
+    [ "$(stat -c %s "$raw")" -lt $(($(zcat "$raw" | wc -c) / 2)) ]
+    ! zcat "$raw" | grep '^event: reset'
+}
 case_stream_begins_anew() {
     listen none
     wait_for 5 "a reset" grep -q '^event: reset' "$WORK/none.stream"
@@ -422,7 +442,7 @@ case_delivery() {
     soon 60 5 fleet_of cluster1 2
     is 1 fleet_of cluster1 5
     listen heal "/console/stream?since=$(version)"
-    hubctl -n fed delete federatedservice bad --timeout=30s
+    hubctl -n fed delete federatedservice bad --timeout=90s
     wait_for 30 "a change" grep -q '^event: fleet' "$WORK/heal.stream"
     soon 30 0 fleet_of cluster1 2
     wait_for 10 "in sync" grep -qE '"changes":\[.*\[[0-9]+,0,0,[0-9]+,0,0\]' "$WORK/heal.stream"
@@ -442,6 +462,16 @@ case_resume() {
     wait_for 5 "what was missed" grep -qE '^data: \{"version":[0-9]+,"changes":\[.*\[[0-9]+,0,' "$WORK/second.stream"
     ! grep '^event: reset' "$WORK/second.stream"
     quiet second
+}
+case_columns() {
+    is true json "sorted(d) == ['ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
+        GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "max(d['values']) > 100" GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "0 in d['values']" GET "/console/column?of=behind" $(with jar)
+    is true json "[s.startswith('v1.') for s in d['strings']] == [True] and 0 in d['values']" GET "/console/column?of=kubernetes" $(with jar)
+    is true json "len(d['strings']) == 1" GET "/console/column?of=agent" $(with jar)
+    gives 400 GET "/console/column?of=colour" $(with jar)
+    gives 405 POST "/console/column?of=bytes" $(with jar) -H 'X-Fedlet-Console: 1'
 }
 case_bandwidth() {
     soon 10 true json "sum(s['from'][-1] + s['to'][-1] for s in d['series']) > 1000" GET /console/bandwidth $(with jar)
@@ -522,6 +552,55 @@ case_audit() {
     ls "$FLEET/hub/audit.log.1" # the pages went over more than one file
 }
 # A place stays where it was when the file gets another number.
+# verified FIELD: of the whole log, part by part, as the page adds it up.
+verified() {
+    python3 - "$(url /console/audit/verify)" "$FLEET/hub/ca.crt" "$WORK/admin" "$1" <<'PY'
+import json, ssl, sys, urllib.parse, urllib.request
+url, ca, cert, field = sys.argv[1:]
+context = ssl.create_default_context(cafile=ca)
+context.load_cert_chain(cert + ".crt", cert + ".key")
+sums, place = {"records": 0, "unchained": 0, "breaks": 0, "parts": 0, "broken": []}, None
+while True:
+    query = "?from=" + urllib.parse.quote(place) if place else ""
+    part = json.load(urllib.request.urlopen(url + query, context=context))
+    for name in sums:
+        sums[name] += 1 if name == "parts" else part[name]
+    place = part["next"]
+    if place is None:
+        break
+print(sums[field] if field != "broken" else " ".join(b["file"] + ":" + b["why"] for b in sums[field]))
+PY
+}
+case_audit_chain() {
+    is 0 verified breaks
+    is 0 verified unchained
+    is "$(cat "$FLEET"/hub/audit.log* | grep -c .)" verified records
+    gives 400 GET '/console/audit/verify?from=0-1' "${ADMIN[@]}"
+    gives 400 GET '/console/audit/verify?from=0-0-0123456789abcdef-12' "${ADMIN[@]}"
+    gives 410 GET '/console/audit/verify?from=0-0-0123456789abcdef-' "${ADMIN[@]}"
+    gives 405 POST /console/audit/verify "${ADMIN[@]}" "${WRITE[@]}"
+    gives 403 GET /console/audit/verify $(with una)
+    # With nothing but a shell, as docs/access.md says it.
+    local last before record
+    last=$(tail -n 1 "$FLEET/hub/audit.log")
+    before=$(tail -n 2 "$FLEET/hub/audit.log" | head -n 1 | sed 's/.*"chain":"\([0-9a-f]*\)"}$/\1/')
+    record=$(sed 's/,"chain":"[0-9a-f]*"}$/}/' <<<"$last")
+    is "$(sed 's/.*"chain":"\([0-9a-f]*\)"}$/\1/' <<<"$last")" eval 'printf %s "$before$record" | sha256sum | cut -c1-32'
+    # Somebody who may write the files takes a record out of one, and the end off the other.
+    sed -i 5d "$FLEET/hub/audit.log.1"
+    is 1 verified breaks
+    says 'audit.log.1:this record was changed' verified broken
+    cp "$FLEET/hub/audit.log" "$WORK/whole.log"
+    sed '$d' "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 2 verified breaks
+    says 'audit.log:the end is not what the hub wrote last' verified broken
+    cat "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 1 verified breaks
+}
+case_chain_goes_on() {
+    hubctl create namespace behind
+    is 1 verified breaks
+}
 case_audit_rotates() {
     local next
     next=$(json "d['next']" GET '/console/audit?limit=5&resource=configmaps' "${ADMIN[@]}")
@@ -629,6 +708,7 @@ try "the fleet" case_fleet
 try "the fleet: etag" case_fleet_etag
 try "the stream tells of clusters" case_stream
 try "a stream says that the hub is there" case_stream_beats
+try "the stream as gzip" case_stream_as_gzip
 try "the stream: no version, unknown ones" case_stream_begins_anew
 try "the stream names what may be listed, and ends with the right" case_stream_names_what_may_be_listed
 try "many streams of one user" case_many_streams
@@ -636,13 +716,16 @@ must "an agent: online, in sync" case_agent
 try "a work that fails, and is well again" case_delivery
 try "the stream resumes" case_resume
 try "bandwidth" case_bandwidth
+try "columns: one more figure of each cluster" case_columns
 try "about" case_about
 try "search" case_search
 try "whoever has rights in one namespace is told in which" case_namespaces
 try "the audit log in pages" case_audit
 try "the audit log rotates between two pages" case_audit_rotates
+try "the audit log's chain: what was taken out of it is found" case_audit_chain
 try "guesses" case_guesses
 try "no secret in files and logs" case_no_secrets
 try "metrics" case_metrics
 try "a restart" case_restart
+try "the audit log's chain goes on over a restart" case_chain_goes_on
 suite_end

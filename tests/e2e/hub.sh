@@ -229,9 +229,9 @@ case_watch() {
     hubctl -n shop label fdeploy web seen-
 }
 case_wait() {
-    hubctl -n shop wait --for='jsonpath={.spec.template.spec.replicas}=6' --timeout=10s fdeploy/web
+    hubctl -n shop wait --for='jsonpath={.spec.template.spec.replicas}=6' --timeout=90s fdeploy/web
     fails 1 'timed out' hubctl -n shop wait --for='jsonpath={.spec.template.spec.replicas}=7' --timeout=1s fdeploy/web
-    hubctl -n shop wait --for=delete --timeout=20s fdeploy/later &
+    hubctl -n shop wait --for=delete --timeout=90s fdeploy/later &
     local pid=$!
     sleep 0.5
     hubctl -n shop delete fdeploy later
@@ -260,7 +260,7 @@ case_delete() {
     fails 1 NotFound hubctl -n shop delete fdeploy web
 }
 case_namespace_goes() {
-    hubctl delete namespace shop --timeout=30s
+    hubctl delete namespace shop --timeout=90s
     lacks hubctl get namespace shop
     lacks hubctl -n shop get configmap plain
 }

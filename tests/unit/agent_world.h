@@ -89,6 +89,7 @@ struct world {
     enum world_lie lie;
     unsigned lies;      /* so many lists lie, then they tell the truth */
     unsigned lists;     /* asked for */
+    unsigned page_max;  /* what asks for more items at once gets too much to be taken; 0: never */
     unsigned watched;   /* watches opened */
     unsigned fail_gets; /* so many looks at one object are answered 500 */
     const char *reader; /* who alone may look at one object; NULL: everybody */

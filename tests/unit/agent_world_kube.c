@@ -492,6 +492,13 @@ static unsigned respond(struct world *w, struct fed_kube_call *call, struct fed_
     return apply_object(w, path, call, out);
 }
 
+static bool is_too_much(const struct world *w, const struct fed_kube_call *call)
+{
+    const char *limit = strstr(call->path, "&limit=");
+
+    return w->page_max > 0 && limit && strtoul(limit + 7, NULL, 10) > w->page_max;
+}
+
 bool world_kube_step(struct world *w)
 {
     struct fed_kube_call *call = w->calls;
@@ -508,7 +515,9 @@ bool world_kube_step(struct world *w)
         answer.body = fed_buf_span(&body);
         answer.retry_after_s = answer.status == 429 ? w->refuse_retry_after_s : 0;
     }
-    if (answer.status == 0)
+    if (is_too_much(w, call))
+        call->done(call->ctx, FED_ERR_LIMIT, NULL, &diag);
+    else if (answer.status == 0)
         call->done(call->ctx, FED_ERR_NETWORK, NULL, &diag);
     else
         call->done(call->ctx, FED_OK, &answer, NULL);

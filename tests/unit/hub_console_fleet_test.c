@@ -137,6 +137,31 @@ static void test_a_change_is_under_way(void **state)
     assert_glance(look(w, 0), HUB_ONLINE, HUB_SYNCING, 0, 0);
 }
 
+/* What is not in a glance: how far behind it is, and what it runs. */
+static void test_details(void **state)
+{
+    struct world *w = *state;
+    struct hub_status_detail detail;
+
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_false(detail.came);
+    assert_int_equal(detail.behind, 2); /* a namespace, and what is in it */
+    assert_int_equal(detail.kubernetes_version.len, 0);
+    report(w, "c1", FED_WORK_PENDING, "");
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_true(detail.came);
+    assert_int_equal(detail.behind, 1);
+    assert_true(fed_span_is(detail.kubernetes_version, "v1.34.4"));
+    report(w, "c1", FED_WORK_APPLIED, "");
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_int_equal(detail.behind, 0);
+    hub_world_put_map(
+        &w->hub, "{'template':{'data':{'a':'b'}},'placement':{'clusterSelector':{}}}");
+    hub_world_settle(&w->hub);
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_int_equal(detail.behind, 1);
+}
+
 /* What time alone does is seen without being told: in ten looks at the latest. */
 static void test_silence_is_seen(void **state)
 {
@@ -297,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reports_are_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_change_is_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_details, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clones_are_quarantined, setup, teardown),
         cmocka_unit_test_setup_teardown(test_comings_and_goings_are_told, setup, teardown),

@@ -89,6 +89,7 @@ function Objects({ name }) {
     <Loaded of={loaded} what="its objects">
       {({ rows, unseen }) => (
         <>
+          <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
           <Table
             caption="Objects in the cluster"
             rows={rows.slice(0, 100)}
@@ -101,7 +102,6 @@ function Objects({ name }) {
               { head: 'Why', cell: (row) => row.at.message },
             ]}
           />
-          <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
           {rows.length > 100 && <p class="note">The first 100 of {count(rows.length)}, those with trouble before the others.</p>}
         </>
       )}

@@ -56,6 +56,7 @@ function Placement() {
     <Loaded of={list} what="placement policies">
       {({ items, left }) => (
         <>
+          <Left left={left} what="policies" onMore={list.more} />
           <Table
             caption="Placement policies"
             rows={items}
@@ -75,7 +76,6 @@ function Placement() {
               },
             ]}
           />
-          <Left left={left} what="policies" onMore={list.more} />
         </>
       )}
     </Loaded>
@@ -93,6 +93,7 @@ function Rollout() {
       <Loaded of={list} what="rollout policies">
         {({ items, left }) => (
           <>
+            <Left left={left} what="policies" onMore={list.more} />
             <Table
               caption="Rollout policies"
               rows={items}
@@ -113,7 +114,6 @@ function Rollout() {
                 },
               ]}
             />
-            <Left left={left} what="policies" onMore={list.more} />
           </>
         )}
       </Loaded>

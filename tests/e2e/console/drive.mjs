@@ -2,7 +2,7 @@
 //   BASE, CODE   the hub's address, a one-time code; BROWSER the program
 //   OBJECT, ROLLOUT, CLUSTER, JOINING  what the suite made; SHOTS  where pictures go; TOKEN of a viewer
 import { mkdirSync } from 'node:fs';
-import { check, confirmByKeyboard, go, open, require, settled, signIn, tabTo } from './browser.mjs';
+import { check, confirmByKeyboard, go, open, require, settled, signIn, signInByToken, tabTo } from './browser.mjs';
 import * as fleetCases from './fleet.mjs';
 import * as manage from './manage.mjs';
 
@@ -18,6 +18,10 @@ const PAGES = {
   'objects-of-kind': '/objects?kind=federatedconfigmaps',
   object: `/objects/${OBJECT}?cluster=${CLUSTER}`,
   rollouts: '/rollouts',
+  map: '/grid?view=map&sel=ghost-1',
+  bytes: '/grid?colour=bytes',
+  waves: `/grid?colour=wave&of=${ROLLOUT}&group=region`,
+  start: `/rollouts/start?sel=shop-000000*3&of=${OBJECT}`,
   rollout: `/rollouts/${ROLLOUT}`,
   drift: '/drift',
   join: '/join',
@@ -167,13 +171,11 @@ async function viewer({ page }) {
   await page.getByLabel(/bearer token/).fill('nonsense');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('alert').waitFor();
-  await page.getByLabel(/bearer token/).fill(TOKEN);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  await signInByToken(page, TOKEN);
   const offered = [];
-  for (const path of [PAGES.rollout, PAGES.cluster, PAGES.object, PAGES.join, PAGES.policies, PAGES.grid]) {
+  for (const path of [PAGES.rollout, PAGES.cluster, PAGES.object, PAGES.join, PAGES.policies, PAGES.grid, PAGES.selection, PAGES.rollouts]) {
     await go(page, path);
-    offered.push(...(await page.locator('main button').allTextContents()).filter((text) => / …$|Make a token/.test(text)));
+    offered.push(...(await page.locator('main button, main a.button').allTextContents()).filter((text) => / …$|Make a token/.test(text)));
   }
   check(offered.length === 0, `a viewer is offered: ${offered.join(', ')}`);
   check((await page.getByRole('link', { name: 'Audit' }).count()) === 0, 'a viewer is offered the audit log');
@@ -204,6 +206,7 @@ const name = process.argv[2];
 const at = await open();
 try {
   if (CODE) await signIn(at.page, CODE);
+  else if (TOKEN && name !== 'viewer') await signInByToken(at.page, TOKEN);
   await CASES[name](at);
   check(at.trouble.length === 0, at.trouble.join('\n'));
 } catch (error) {

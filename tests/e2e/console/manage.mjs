@@ -109,7 +109,7 @@ async function planLabel(page) {
 
 async function planRemoved(page) {
   const dialog = await press(page, 'Remove …');
-  await shows(dialog, /objects left where they are/);
+  await shows(dialog, /objects? left where they are/);
   check((await ready(dialog).count()) === 0, 'a cluster can be removed without its name');
   await leave(page, dialog);
 }
@@ -180,4 +180,12 @@ export async function many({ page }) {
   await page.keyboard.press('Enter');
   await page.getByText(/more policies were not looked at/).waitFor({ state: 'detached' });
   check((await page.getByRole('cell', { name: /^many-\d\/many-\d+$/ }).count()) === 510, 'not all policies are shown');
+}
+
+export async function verify({ page }) {
+  await go(page, '/audit');
+  await tabTo(page, /^Verify the chain$/);
+  await page.keyboard.press('Enter');
+  await page.getByText(/All [\d,]+ records are as the hub wrote them/).waitFor();
+  await looksWell(page, 'audit');
 }
