@@ -64,8 +64,9 @@ static void absent(struct agent_apply *apply, struct agent_entry *entry)
     if (apply_drift_absent(apply, entry))
         return;
     entry->uid[0] = '\0';
-    /* An apply that failed may yet come to something. */
-    entry->nothing = entry->nothing || entry->trouble == AGENT_TROUBLE_NONE;
+    /* An apply of which nobody knows may yet come to something. */
+    entry->nothing = entry->nothing || (entry->trouble != AGENT_TROUBLE_UNREACHABLE &&
+                                           entry->trouble != AGENT_TROUBLE_SERVER);
     entry->adopting = false;
     go_on(apply, entry);
 }

@@ -135,6 +135,16 @@ static void test_what_is_not_there_does_not_wait(void **state)
     assert_int_equal(reported(w), 16);
     w->refuse_path = NULL;
     world_free(w);
+    w = world_of(4); /* the first looks failed, those that followed did not */
+    w->refuse_path = MAP_PATH;
+    w->refuse_status = 403;
+    w->refuse_body = "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"no\"}";
+    w->fail_gets = 16;
+    change(w, 20);
+    world_pass(w, 1800000);
+    change(w, 4);
+    assert_int_equal(reported(w), 0);
+    world_free(w);
     w = world_of(20);
     change(w, 0);
     assert_int_equal(reported(w), 20);
