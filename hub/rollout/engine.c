@@ -59,6 +59,14 @@ void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer)
     slot->changed = true;
     slot->next_changed = r->changes;
     r->changes = slot;
+    r->n_changes++;
+}
+
+bool rollout_is_full(struct hub_rollout *r)
+{
+    if (r->options.step_max && r->n_changes >= r->options.step_max)
+        r->cut = true;
+    return r->cut;
 }
 
 /* Why a rollout went back is asked once it has. */
@@ -464,6 +472,11 @@ bool hub_rollout_due(const struct hub_rollout *r)
     return r->due || r->regroup;
 }
 
+bool hub_rollout_is_cut(const struct hub_rollout *r)
+{
+    return r->cut;
+}
+
 void hub_rollout_each_changed(const struct hub_rollout *r, hub_rollout_each_change *each, void *ctx)
 {
     for (const struct rollout_slot *slot = r->changes; slot; slot = slot->next_changed) {
@@ -496,6 +509,7 @@ void hub_rollout_kept(struct hub_rollout *r)
         gone = gone || slot->gone;
     }
     r->changes = NULL;
+    r->n_changes = 0;
     r->record_changed = false;
     if (gone)
         forget_gone(r);

@@ -85,6 +85,9 @@ bool hub_rollout_phase_is_end(enum hub_rollout_phase phase);
 /* How time zones are found; the zone lives as long as the engine. NULL: none are known. */
 struct hub_rollout_options {
     struct fed_alloc *mem;
+    /* Clusters that one step may change, so that what is to be written with it is bounded: what is
+     * left is done by the next ones (hub_rollout_is_cut). 0: no limit. */
+    size_t step_max;
     struct fed_span uid; /* of the federated object: the order of clusters depends on it; copied */
     hub_zone_find *find_zone;
     void *zone_ctx;
@@ -212,6 +215,9 @@ FED_MUST_USE enum fed_err hub_rollout_set_rules(
 
 /* Does all that is due now. FED_ERR_NOMEM: part of it is done and stands; call it again. */
 FED_MUST_USE enum fed_err hub_rollout_step(struct hub_rollout *rollout, struct hub_rollout_now now);
+/* The last step left something for the next one, which may come at once: it stopped at step_max.
+ * What it did is whole: facts are all counted before anything is decided on them. */
+bool hub_rollout_is_cut(const struct hub_rollout *rollout);
 /* Something was noted since the last step that may matter: a step is worth while now. */
 bool hub_rollout_due(const struct hub_rollout *rollout);
 /* Monotonic time at which the next step is due by time alone; UINT64_MAX: never. */

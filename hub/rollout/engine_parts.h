@@ -108,7 +108,8 @@ struct hub_rollout {
     size_t cap;
     struct rollout_slot **by_alphabet; /* of hub_rollout_clusters */
     struct rollout_slot *changes;      /* list by next_changed */
-    struct rollout_zone *zones;        /* [0] is UTC */
+    size_t n_changes;
+    struct rollout_zone *zones; /* [0] is UTC */
     size_t n_zones;
     struct rollout_opening *openings; /* by wave and zone */
     size_t n_openings;
@@ -135,6 +136,7 @@ struct hub_rollout {
     bool regroup;
     bool alphabet_stale;
     bool due;
+    bool cut; /* the step is not at its end, and may change nothing more */
     bool record_changed;
     char uid[64];
 };
@@ -155,6 +157,8 @@ void rollout_give(struct hub_rollout *r, struct rollout_slot *slot, uint8_t vers
 void rollout_give_again(struct hub_rollout *r, struct rollout_slot *slot);
 /* To try some version again. */
 bool rollout_was_told(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* No more may change in this step; it is cut, then. */
+bool rollout_is_full(struct hub_rollout *r);
 /* Another one than the initial state of a cluster that was never touched. */
 bool rollout_has_row(const struct hub_rollout *r, const struct rollout_slot *slot);
 FED_MUST_USE enum fed_err rollout_slot_new(

@@ -108,6 +108,7 @@ static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
 {
     bool settled = slot->state == HUB_ROLLOUT_FAILED || slot->state == HUB_ROLLOUT_DEFERRED ||
                    slot->state == HUB_ROLLOUT_RETURNED || slot->state == HUB_ROLLOUT_STUCK;
+    const struct rollout_opening *opening = slot->held ? rollout_opening(r, slot) : NULL;
 
     if (r->phase == HUB_ROLLOUT_SOAKING && slot->state == HUB_ROLLOUT_HEALTHY &&
         slot->wave == r->open && rollout_soaked_ms(r, slot) > r->now_ms &&
@@ -117,8 +118,8 @@ static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
         wake_at(r, rollout_late_ms(r, slot));
     if (slot->reach == ROLLOUT_REACH_OUT && !settled && !rollout_is_away(r, slot))
         wake_at(r, slot->offline_ms + (int64_t)r->rules->offline_after_ms);
-    if (slot->held) {
-        int64_t until_s = rollout_opening(r, slot)->until_s;
+    if (opening) {
+        int64_t until_s = opening->until_s;
         int64_t until_ms = until_s < INT64_MAX / 1000 ? until_s * 1000 - r->offset_ms : INT64_MAX;
 
         wake_at(r, until_ms);

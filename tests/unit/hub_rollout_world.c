@@ -34,10 +34,15 @@ static enum fed_err find_zone(
     return FED_OK;
 }
 
+size_t world_step_max;
+bool world_cut_restarts;
+
 static struct hub_rollout_options options(void)
 {
-    return (struct hub_rollout_options){
-        .mem = fed_alloc_system(), .uid = fed_span_text(the_uid), .find_zone = find_zone};
+    return (struct hub_rollout_options){.mem = fed_alloc_system(),
+        .step_max = world_step_max,
+        .uid = fed_span_text(the_uid),
+        .find_zone = find_zone};
 }
 
 void world_init(struct rollout_world *w, const char *uid)
@@ -241,9 +246,16 @@ static void store(struct rollout_world *w)
 
 void world_step(struct rollout_world *w)
 {
-    assert_int_equal(hub_rollout_step(w->r, w->now), FED_OK);
-    check(w, !hub_rollout_due(w->r), "it is due after a step");
-    store(w);
+    bool cut;
+
+    do {
+        assert_int_equal(hub_rollout_step(w->r, w->now), FED_OK);
+        cut = hub_rollout_is_cut(w->r);
+        check(w, hub_rollout_due(w->r) == cut, "it is due after a step");
+        store(w);
+        if (cut && world_cut_restarts)
+            world_restart(w);
+    } while (cut);
 }
 
 /* As a hub does: when it says so, and not before. */
