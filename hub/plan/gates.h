@@ -72,8 +72,8 @@ struct hub_gates {
      * stage its rows and objects when it was written: they are durable together with the change, or
      * neither is.
      * *governed: whether the plan is to ask `choose` for its clusters until it is told otherwise;
-     * false before the call. An error: the object stays as the plan knew it, and when it was written,
-     * the write is refused with all of its turn's commit. FED_ERR_NOMEM. */
+     * false before the call. An error: the object stays as the plan knew it, and when it was
+     * written, the write is refused with all of its turn's commit. FED_ERR_NOMEM. */
     enum fed_err (*taken)(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
         enum hub_gate_taking why, bool *governed);
     /* Which version the cluster is to have; labels are the cluster's (NULL: none). O(1): it is
@@ -140,5 +140,8 @@ struct hub_gated {
 typedef bool hub_plan_each_gated(void *ctx, const struct hub_gated *gated);
 FED_MUST_USE enum fed_err hub_plan_gated(
     struct hub_plan *plan, const struct hub_object_ref *ref, hub_plan_each_gated *each, void *ctx);
+/* The same of one cluster: each is called once, or not at all. O(log n). */
+FED_MUST_USE enum fed_err hub_plan_gated_in(struct hub_plan *plan, const struct hub_object_ref *ref,
+    struct fed_span cluster, hub_plan_each_gated *each, void *ctx);
 
 #endif

@@ -269,8 +269,15 @@ static void slot_free(struct hub_rollout *r, struct rollout_slot *slot)
 
 static void forget_gone(struct hub_rollout *r)
 {
+    struct rollout_slot **moved = &r->moved;
     size_t kept = 0;
 
+    while (*moved) {
+        if ((*moved)->gone)
+            *moved = (*moved)->next_moved;
+        else
+            moved = &(*moved)->next_moved;
+    }
     for (size_t i = 0; i < r->n_slots; i++) {
         struct rollout_slot *slot = r->slots[i];
 
@@ -398,6 +405,49 @@ bool hub_rollout_reach(struct hub_rollout *r, struct fed_span cluster, int64_t o
         is_out(r, slot, offline_since_ms - r->offset_ms);
     else
         is_in(r, slot);
+    return true;
+}
+
+/* Who is through, or goes nowhere any more, is so in reach and out of it. */
+static bool minds_reach(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    switch (r->phase) {
+    case HUB_ROLLOUT_NONE:
+    case HUB_ROLLOUT_ABORTED:
+        return false;
+    case HUB_ROLLOUT_COMPLETE:
+        return slot->state != HUB_ROLLOUT_HEALTHY && slot->state != HUB_ROLLOUT_FAILED;
+    case HUB_ROLLOUT_ROLLING_BACK:
+    case HUB_ROLLOUT_ROLLED_BACK:
+        return slot->state != HUB_ROLLOUT_PENDING && slot->state < HUB_ROLLOUT_RETURNED;
+    default:
+        return true;
+    }
+}
+
+bool hub_rollout_moved(struct hub_rollout *r, struct fed_span cluster, bool reach)
+{
+    struct rollout_slot *slot = rollout_find(r, cluster);
+
+    if (!slot || (reach && !minds_reach(r, slot)))
+        return false;
+    if (slot->moved)
+        return true;
+    slot->moved = true;
+    slot->next_moved = r->moved;
+    r->moved = slot;
+    return true;
+}
+
+bool hub_rollout_next_moved(struct hub_rollout *r, struct fed_span *cluster)
+{
+    struct rollout_slot *slot = r->moved;
+
+    if (!slot)
+        return false;
+    r->moved = slot->next_moved;
+    slot->moved = false;
+    *cluster = rollout_name(slot);
     return true;
 }
 

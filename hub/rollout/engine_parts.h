@@ -30,6 +30,7 @@ enum rollout_reach { ROLLOUT_REACH_UNKNOWN, ROLLOUT_REACH_IN, ROLLOUT_REACH_OUT 
 
 struct rollout_slot {
     struct rollout_slot *next_changed;
+    struct rollout_slot *next_moved;
     struct rollout_cause *said;   /* of the copy as it is */
     struct rollout_cause *failed; /* of FAILED and STUCK, and of what went back because of it */
     uint64_t order;
@@ -55,6 +56,7 @@ struct rollout_slot {
     bool gone;
     bool held;    /* as of the last step */
     bool changed; /* in the list */
+    bool moved;   /* in that list */
     bool answer_changed;
     bool row_changed;
     bool stored; /* it has a row */
@@ -109,6 +111,7 @@ struct hub_rollout {
     struct rollout_slot **by_alphabet; /* of hub_rollout_clusters */
     struct rollout_slot *changes;      /* list by next_changed */
     size_t n_changes;
+    struct rollout_slot *moved; /* list by next_moved */
     struct rollout_zone *zones; /* [0] is UTC */
     size_t n_zones;
     struct rollout_opening *openings; /* by wave and zone */
