@@ -285,15 +285,15 @@ static enum fed_err sync_moved(struct syncing *sync)
     return err;
 }
 
-enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s)
+enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s, bool *all)
 {
     struct syncing sync = {.r = r, .s = s, .now = rollout_now(r)};
-    bool all = s->untold || s->resync || sync.now.mono_ms >= s->synced_ms + ROLLOUT_SYNC_MS;
+    bool wanted = s->untold || s->resync || sync.now.mono_ms >= s->synced_ms + ROLLOUT_SYNC_MS;
     enum fed_err err;
 
+    *all = wanted && (s->untold || !hub_rollout_is_cut(s->engine));
     fed_arena_init(&sync.arena, r->mem, SYNC_MEMORY_MAX);
-    err =
-        all && (s->untold || !hub_rollout_is_cut(s->engine)) ? sync_all(&sync) : sync_moved(&sync);
+    err = *all ? sync_all(&sync) : sync_moved(&sync);
     fed_arena_fini(&sync.arena);
     return err; /* NOT_FOUND: no such type any more, or it is stopped: nothing moves */
 }

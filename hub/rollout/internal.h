@@ -101,6 +101,7 @@ struct rollout_subject {
     struct rollout_paper *waiting;
     bool untold; /* the engine is to be told of all clusters and their labels */
     bool resync; /* all clusters are to be looked at, not those only that are said to have moved */
+    bool looked; /* they were in this turn, and the step is the next one's */
     uint64_t synced_ms; /* when they were */
     bool recheck; /* what is stored does not agree with the object: at attach it is looked at */
     bool acted;   /* its Rollout was written by somebody: actions may be in it */
@@ -370,7 +371,8 @@ void rollout_break(struct hub_rollouts *r, struct rollout_subject *s);
 /* Tells the engine which clusters there are, and what is known of their copies: of those that
  * moved, or of all. In the midst of a step that was cut it is only those: the others wait for its
  * end. FED_ERR_NOT_FOUND: the plan has no such object. */
-FED_MUST_USE enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s);
+FED_MUST_USE enum fed_err rollout_sync(
+    struct hub_rollouts *r, struct rollout_subject *s, bool *all);
 
 /* ---- actions.c ---- */
 /* Actions that were written in this turn take effect. */

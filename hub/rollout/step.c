@@ -209,10 +209,16 @@ static bool is_worth_while(const struct hub_rollouts *r, const struct rollout_su
 
 static enum fed_err step(struct hub_rollouts *r, struct rollout_subject *s, struct fed_diag *diag)
 {
-    enum fed_err err = rollout_sync(r, s);
+    bool all;
+    enum fed_err err = rollout_sync(r, s, &all);
 
     if (err == FED_ERR_NOT_FOUND || (!err && !is_worth_while(r, s)))
         return FED_OK;
+    s->looked = !err && all && !s->looked;
+    if (s->looked) { /* both in one turn would take too long */
+        s->stepped_ms = 0;
+        return FED_OK;
+    }
     if (!err)
         err = hub_rollout_step(s->engine, rollout_now(r));
     if (!err)
@@ -255,7 +261,7 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
     wake_ms = hub_rollout_wake_ms(s->engine);
     if (hub_rollout_is_cut(s->engine))
         s->stepped_ms = 0; /* it goes on at once, when this is durable */
-    if (hub_rollout_due(s->engine))
+    if (hub_rollout_due(s->engine) || s->looked)
         rollout_due(r, s, 0);
     else if (wake_ms != UINT64_MAX)
         rollout_due(r, s, wake_ms > s->stepped_ms ? wake_ms - s->stepped_ms : 0);
