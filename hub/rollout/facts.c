@@ -22,16 +22,12 @@ struct syncing {
 
 static enum fed_err keep_name(struct syncing *sync, struct fed_span name)
 {
-    if (sync->n == sync->cap) {
-        size_t cap = sync->cap ? sync->cap * 2 : 256;
-        struct fed_span *names = sync->arena.alloc.resize(
-            sync->arena.alloc.ctx, sync->names, sync->cap * sizeof *names, cap * sizeof *names);
-
-        if (!names)
-            return FED_ERR_NOMEM;
-        sync->names = names;
-        sync->cap = cap;
-    }
+    struct fed_span *names;
+    names =
+        fed_alloc_more(&sync->arena.alloc, sync->names, sync->n, &sync->cap, sizeof *names, 256);
+    if (!names)
+        return FED_ERR_NOMEM;
+    sync->names = names;
     sync->names[sync->n++] = name; /* the plan's, which does not change meanwhile */
     return FED_OK;
 }

@@ -41,20 +41,15 @@ struct regating {
 static void regate_change(void *ctx, const struct hub_rollout_change *change)
 {
     struct regating *g = ctx;
+    struct fed_span *list;
 
     if (!change->answer || g->failed)
         return;
-    if (g->n == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 64;
-        struct fed_span *list = g->arena->alloc.resize(
-            g->arena->alloc.ctx, g->list, g->cap * sizeof *list, cap * sizeof *list);
-
-        g->failed = !list;
-        if (g->failed)
-            return;
-        g->list = list;
-        g->cap = cap;
-    }
+    list = fed_alloc_more(&g->arena->alloc, g->list, g->n, &g->cap, sizeof *list, 64);
+    g->failed = !list;
+    if (g->failed)
+        return;
+    g->list = list;
     g->list[g->n++] = change->cluster;
 }
 
