@@ -117,7 +117,7 @@ const char *agent_apply_user(
 }
 
 bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const struct fed_kube_request *request)
+    const struct fed_kube_request *request, struct fed_buf *path, const struct fed_buf *body)
 {
     struct call *call = apply->calls;
     struct fed_kube *kube = apply->ports.kube;
@@ -138,7 +138,12 @@ bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agen
     call->paid = entry->retry.attempts > 0;
     entry->may_retry = false;
     in_name.impersonate = agent_apply_user(apply, &entry->work, user);
-    err = kube->request(kube->ctx, &in_name, on_done, call, &call->kube_call);
+    in_name.path = fed_buf_cstr(path);
+    if (body)
+        in_name.body = fed_buf_span(body);
+    err = body && fed_buf_err(body) ? fed_buf_err(body) : fed_buf_err(path);
+    if (!err)
+        err = kube->request(kube->ctx, &in_name, on_done, call, &call->kube_call);
     if (err) {
         call->entry = NULL;
         apply_unreachable(apply, entry, step, err, NULL);
@@ -166,10 +171,9 @@ void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enu
     put(&body, seen);
     apply_start(apply, entry, step,
         &(struct fed_kube_request){.method = "PATCH",
-            .path = fed_buf_cstr(&path),
             .content_type = "application/json-patch+json",
-            .accept = AGENT_ACCEPT_METADATA,
-            .body = fed_buf_span(&body)});
+            .accept = AGENT_ACCEPT_METADATA},
+        &path, &body);
     fed_buf_fini(&body);
     fed_buf_fini(&path);
 }
@@ -189,8 +193,7 @@ static void start_read(struct agent_apply *apply, struct agent_entry *entry)
     fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
     agent_path_put_object(&path, &entry->work);
     apply_start(apply, entry, AGENT_STEP_READ,
-        &(struct fed_kube_request){
-            .method = "GET", .path = fed_buf_cstr(&path), .accept = read_accept(entry)});
+        &(struct fed_kube_request){.method = "GET", .accept = read_accept(entry)}, &path, NULL);
     fed_buf_fini(&path);
 }
 
@@ -242,10 +245,9 @@ static void start_apply(struct agent_apply *apply, struct agent_entry *entry)
     }
     if (apply_start(apply, entry, AGENT_STEP_APPLY,
             &(struct fed_kube_request){.method = "PATCH",
-                .path = fed_buf_cstr(&path),
                 .content_type = "application/apply-patch+yaml",
-                .accept = agent_apply_accept(&entry->work),
-                .body = fed_buf_span(&body)})) {
+                .accept = agent_apply_accept(&entry->work)},
+            &path, &body)) {
         while (call->entry != entry)
             call++;
         memcpy(call->content, content, sizeof content);

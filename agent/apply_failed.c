@@ -4,6 +4,8 @@
 
 #include "agent/trial.h"
 
+#include <string.h>
+
 #define CONTENT_TRIES 3u                      /* of what only another content helps; then rarely */
 #define RARE_MS (AGENT_TROUBLE_RARE_S * 500u) /* and up to twice that */
 #define QUIET_MAX_S 10u
@@ -96,13 +98,23 @@ static void say(struct agent_apply *apply, struct agent_entry *entry,
     agent_entry_set(apply->table, entry, state, reason, message.text);
 }
 
+/* The API server names a value that is of the wrong type, whosever it is. */
+static void keep_secret(const struct agent_entry *entry, struct agent_answer *answer)
+{
+    char *value = strstr(answer->message, ", got ");
+
+    if (value && fed_span_is(entry->work.kind, "Secret"))
+        *value = '\0';
+}
+
 void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const struct agent_answer *answer, unsigned retry_after_s, const char *reason)
+    struct agent_answer *answer, unsigned retry_after_s, const char *reason)
 {
     enum agent_trouble trouble = agent_trouble_of(answer, retry_after_s);
     const struct agent_trouble_rule *rule;
 
     apply->counts.failed++;
+    keep_secret(entry, answer);
     if (trouble == AGENT_TROUBLE_IMMUTABLE) /* of another request than an update */
         trouble = AGENT_TROUBLE_INVALID;
     rule = agent_trouble_rule(trouble);

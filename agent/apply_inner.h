@@ -72,9 +72,11 @@ struct apply_line {
 const struct fed_log_about *apply_about(
     struct apply_line *line, const struct agent_entry *entry, const char *reason);
 /* Starts a request; the entry is busy until its answer. false: it could not be started (already
- * planned again). */
+ * planned again).
+ *   path, body  of the request, NULL for no body: one that is not whole, for want of memory, would
+ *               be about something else, and is not sent */
 bool apply_start(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const struct fed_kube_request *request);
+    const struct fed_kube_request *request, struct fed_buf *path, const struct fed_buf *body);
 /* The same with a JSON patch of the object that was seen, as put writes it. */
 void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     void (*put)(struct fed_buf *out, const struct agent_seen *seen), const struct agent_seen *seen);
@@ -96,7 +98,7 @@ void apply_retry(struct agent_apply *apply, struct agent_entry *entry, enum agen
     uint32_t floor_ms, uint32_t ceiling_ms, unsigned asked_s);
 /* State, message and next attempt by the class of trouble (trouble.h). */
 void apply_refused(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
-    const struct agent_answer *answer, unsigned retry_after_s, const char *reason);
+    struct agent_answer *answer, unsigned retry_after_s, const char *reason);
 /* Plans the step again as the class of trouble has it. */
 void apply_again(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     enum agent_trouble trouble, unsigned asked_s);

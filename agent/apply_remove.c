@@ -44,11 +44,18 @@ static void leave_alone(struct agent_apply *apply, struct agent_entry *entry, co
     apply_drop(entry);
 }
 
+/* What was to be adopted and never was is somebody else's, and so is what has the label alone. */
+static bool is_made(const struct agent_entry *entry)
+{
+    static const uint8_t never[sizeof entry->fields];
+
+    return !entry->adopting && memcmp(entry->fields, never, sizeof never) != 0;
+}
+
 void apply_remove_seen(
     struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen)
 {
-    /* What was to be adopted and never was is somebody else's. */
-    bool same = entry->uid[0] && !entry->adopting && strcmp(entry->uid, seen->uid) == 0;
+    bool same = is_made(entry) && entry->uid[0] && strcmp(entry->uid, seen->uid) == 0;
 
     if (fed_span_is(seen->managed, "false")) {
         leave_alone(apply, entry, "the object is labelled kubefed.io/managed=false");
@@ -79,10 +86,9 @@ void apply_start_delete(struct agent_apply *apply, struct agent_entry *entry)
     agent_render_delete(&body, entry->uid, entry->work.options);
     apply_start(apply, entry, AGENT_STEP_DELETE,
         &(struct fed_kube_request){.method = "DELETE",
-            .path = fed_buf_cstr(&path),
             .content_type = "application/json",
-            .accept = AGENT_ACCEPT_METADATA,
-            .body = fed_buf_span(&body)});
+            .accept = AGENT_ACCEPT_METADATA},
+        &path, &body);
     fed_buf_fini(&body);
     fed_buf_fini(&path);
 }

@@ -38,8 +38,10 @@ static int64_t judge_by(void *ctx, bool hub)
 static void on_refused(void *ctx)
 {
     struct agent_clock *clock = ctx;
+    bool old = clock->state == AGENT_CLOCK_KNOWN &&
+               fed_loop_now_ms(clock->loop) - clock->told_ms >= AGENT_CLOCK_AGAIN_MS;
 
-    if (clock->state == AGENT_CLOCK_ASSUMED)
+    if (old || clock->state == AGENT_CLOCK_ASSUMED)
         clock->doubted = !is_kept(clock);
 }
 
@@ -53,7 +55,7 @@ bool agent_clock_ask(struct agent_clock *clock)
     bool ask = clock->doubted;
 
     clock->doubted = false;
-    if (clock->state == AGENT_CLOCK_KNOWN)
+    if (clock->state == AGENT_CLOCK_KNOWN && !ask)
         return false;
     clock->state = ask ? AGENT_CLOCK_ASKING : AGENT_CLOCK_ASSUMED;
     return ask;
@@ -67,7 +69,13 @@ enum fed_err agent_clock_told(struct agent_clock *clock, int64_t unix_s)
         clock->state = AGENT_CLOCK_ASSUMED;
         return FED_ERR_INVALID;
     }
+    if (!asked && agent_clock_is_known(clock) &&
+        unix_s > agent_clock_unix_s(clock) + AGENT_CLOCK_SLACK_S &&
+        unix_s > fed_loop_unix_s(clock->loop) + AGENT_CLOCK_SLACK_S)
+        return FED_OK;
     clock->state = asked ? AGENT_CLOCK_TOLD : AGENT_CLOCK_KNOWN;
+    if (!asked && unix_s > clock->floor_unix_s)
+        clock->floor_unix_s = unix_s;
     clock->told_unix_s = unix_s;
     clock->told_ms = fed_loop_now_ms(clock->loop);
     return asked ? FED_ERR_CONFLICT : FED_OK;

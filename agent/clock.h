@@ -13,6 +13,12 @@
  * the floor, can pretend is that it still counts, to a machine whose clock nobody keeps; with a
  * clock that is kept, or after any session in this process, nothing (docs/identity.md).
  *
+ * A hub whose clock is wrong is not to make ours wrong, for years: once the time is known, a hello
+ * that is more than AGENT_CLOCK_SLACK_S ahead of it does not count, unless this machine's clock
+ * says the same: the monotonic one does not go on while a machine sleeps. When no hub fits what is
+ * known for AGENT_CLOCK_AGAIN_MS, it is doubted after all, and the hub is asked once more; it is
+ * still not believed a time before the one that was known.
+ *
  * This machine's clock is never set. */
 #ifndef FEDLET_AGENT_CLOCK_H
 #define FEDLET_AGENT_CLOCK_H
@@ -21,6 +27,7 @@
 #include "ports/loop.h"
 
 #define AGENT_CLOCK_SLACK_S 86400
+#define AGENT_CLOCK_AGAIN_MS 21600000u
 
 enum agent_clock_state {
     AGENT_CLOCK_ASSUMED,
@@ -32,7 +39,7 @@ enum agent_clock_state {
 struct agent_clock {
     struct fed_loop *loop;
     enum agent_clock_state state;
-    bool doubted; /* a hub's certificate failed by an assumption */
+    bool doubted; /* a hub's certificate failed by an assumption, or by what was told long ago */
     int64_t floor_unix_s;
     int64_t told_unix_s; /* TOLD, KNOWN: the hub's, at this time of ours */
     uint64_t told_ms;
@@ -48,8 +55,8 @@ struct fed_tls_times agent_clock_times(struct agent_clock *clock);
 /* A try to reach the hub failed. true: because of an assumption about time, and the next one asks
  * for it. */
 bool agent_clock_ask(struct agent_clock *clock);
-/* The hub's hello. FED_OK: it is the time; FED_ERR_CONFLICT: a new handshake is to be judged by it;
- * FED_ERR_INVALID: not believed. */
+/* The hub's hello. FED_OK: it is the time, or what is known stays; FED_ERR_CONFLICT: a new
+ * handshake is to be judged by it; FED_ERR_INVALID: not believed. */
 FED_MUST_USE enum fed_err agent_clock_told(struct agent_clock *clock, int64_t unix_s);
 
 #endif

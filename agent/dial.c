@@ -280,12 +280,20 @@ static void ask_for_time(struct agent_lane *l, const char *why)
     arm(d);
 }
 
-/* Whether the hello is one of a session that may be used; else it was dealt with. */
-static bool take_time(struct agent_lane *l, int64_t unix_s)
+/* Whether the hello is one of a session that may be used; else it was dealt with. What it says
+ * counts as far as it is believed. */
+static bool take_time(struct agent_lane *l, int64_t *unix_s)
 {
     struct agent_clock *clock = l->dial->options.clock;
-    enum fed_err err = clock ? agent_clock_told(clock, unix_s) : FED_OK;
+    enum fed_err err = clock ? agent_clock_told(clock, *unix_s) : FED_OK;
+    int64_t known_unix_s = clock ? agent_clock_unix_s(clock) : *unix_s;
 
+    if (!err && *unix_s > known_unix_s + AGENT_CLOCK_SLACK_S) {
+        fed_log(l->dial->ports.log, FED_LOG_WARN,
+            "hub %s: its clock is %lld s ahead of the time: not believed", agent_lane_hub(l),
+            (long long)(*unix_s - known_unix_s));
+        *unix_s = known_unix_s;
+    }
     if (err == FED_ERR_CONFLICT) {
         agent_lane_end(l);
         lane_start(l);
@@ -411,7 +419,7 @@ static void on_hello(void *ctx, enum fed_err err, const struct fed_link_message 
     }
     from = message->payload;
     if (message->code == FED_LINK_CONTENT && fed_link_hello_take(&from, &hello) == FED_OK) {
-        if (take_time(l, hello.unix_s))
+        if (take_time(l, &hello.unix_s))
             lane_won(l, &hello, from);
         return;
     }

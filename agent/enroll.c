@@ -53,7 +53,8 @@ enum fed_err agent_enroll_key(struct fed_alloc *mem, struct fed_fs *fs, struct f
     fed_buf_init(&public_key, mem, 1024);
     err = crypto->key_public(crypto->ctx, fed_buf_span(key_pem), &public_key, diag);
     fed_buf_fini(&public_key);
-    return err ? fed_diag_prefix(diag, FED_ERR_CORRUPT, "%s", path) : FED_OK;
+    return err ? fed_diag_prefix(diag, err == FED_ERR_NOMEM ? err : FED_ERR_CORRUPT, "%s", path)
+               : FED_OK;
 }
 
 /* ---- checks ---- */

@@ -13,7 +13,8 @@
 #define AGENT_OBJECT_ARENA_MAX (24u << 20)
 /* Rendered body of one work: template and overrides, re-encoded. */
 #define AGENT_BODY_MAX (4u << 20)
-/* Items of one page of a LIST; with contents and as metadata only. */
+/* Items of one page of a LIST; with contents and as metadata only. Halved for a kind of which a page
+ * is more than the HTTP client takes (16 MiB). */
 #define AGENT_LIST_PAGE_FULL 100u
 #define AGENT_LIST_PAGE_METADATA 500u
 /* Pages of one list, before its API server is taken for one that never ends. */

@@ -34,9 +34,10 @@ struct kind {
     uint64_t heard_ms; /* while watching: the last event or bookmark */
     uint64_t known_rv; /* while listing: newest of its objects when the list was asked for */
     uint64_t
-        ahead_rv;   /* while listing: the least that is known of an object that was older in it */
-    unsigned pages; /* of the list that is being read */
-    bool strays;    /* more than can be dealt with at once: another list finds them */
+        ahead_rv;    /* while listing: the least that is known of an object that was older in it */
+    unsigned pages;  /* of the list that is being read */
+    unsigned halved; /* so often: a page was more than is taken */
+    bool strays;     /* more than can be dealt with at once: another list finds them */
 };
 
 struct agent_observe {

@@ -213,6 +213,13 @@ static void take_page(struct kind *k, const struct fed_kube_answer *answer)
     fed_arena_fini(&arena);
 }
 
+static unsigned page_of(const struct kind *k)
+{
+    unsigned n = (k->full ? AGENT_LIST_PAGE_FULL : AGENT_LIST_PAGE_METADATA) >> k->halved;
+
+    return n > 0 ? n : 1;
+}
+
 static void on_list(
     void *ctx, enum fed_err err, const struct fed_kube_answer *answer, const struct fed_diag *diag)
 {
@@ -228,6 +235,7 @@ static void on_list(
     }
     k->rv[0] = '\0';
     if (err) {
+        k->halved += (err == FED_ERR_LIMIT || err == FED_ERR_NOMEM) && page_of(k) > 1;
         observe_retry(k, 0);
         o->events.trouble(o->events.ctx);
         return;
@@ -251,7 +259,7 @@ void observe_list(struct kind *k, struct fed_span token)
     fed_buf_init(&path, o->ports.mem, PATH_MAX_BYTES + 3 * CONTINUE_MAX);
     agent_path_put_kind(&path, k->api_version, k->plural);
     fed_buf_put_text(&path, "?" SELECTOR);
-    fed_buf_printf(&path, "&limit=%u", k->full ? AGENT_LIST_PAGE_FULL : AGENT_LIST_PAGE_METADATA);
+    fed_buf_printf(&path, "&limit=%u", page_of(k));
     if (token.len > 0) {
         fed_buf_put_text(&path, "&continue=");
         agent_path_put_escaped(&path, token);

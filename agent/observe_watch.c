@@ -45,7 +45,8 @@ static bool is_behind(const struct kind *k, struct fed_span rv)
     return !fed_span_to_u64(fed_span_text(k->rv), &at) && !fed_span_to_u64(rv, &told) && told < at;
 }
 
-static void on_object(struct kind *k, struct fed_span type, const struct fed_json *object)
+/* False: it cannot be read. */
+static bool on_object(struct kind *k, struct fed_span type, const struct fed_json *object)
 {
     struct agent_observe *o = k->observe;
     struct agent_seen seen;
@@ -56,23 +57,22 @@ static void on_object(struct kind *k, struct fed_span type, const struct fed_jso
         end(k);
         k->rv[0] = '\0';
         observe_list(k, (struct fed_span){0});
-        return;
+        return true;
     }
     if (rv.len > 0 && rv.len < sizeof k->rv && fed_span_to_cstr(rv, k->rv, sizeof k->rv))
         k->rv[0] = '\0';
     if (fed_span_is(type, "BOOKMARK"))
-        return;
+        return true;
     if (agent_seen_read(o->ports.mem, object, k->api_version, k->kind, &seen, NULL))
-        return;
+        return false;
     entry = observe_entry(k, &seen);
     if (!entry && !fed_span_is(type, "DELETED"))
         observe_stray(k, &seen);
-    else if (!entry)
-        return;
-    else if (fed_span_is(type, "DELETED"))
+    else if (entry && fed_span_is(type, "DELETED"))
         agent_apply_lost(o->apply, entry, seen.resource_version);
-    else
+    else if (entry)
         agent_apply_seen(o->apply, entry, &seen);
+    return true;
 }
 
 static void on_line(void *ctx, struct fed_span line)
@@ -90,8 +90,8 @@ static void on_line(void *ctx, struct fed_span line)
         type = fed_json_string(fed_json_get(event, "type"));
         if (fed_span_is(type, "ERROR"))
             on_error(k, fed_json_get(event, "object"));
-        else
-            on_object(k, type, fed_json_get(event, "object"));
+        else if (!on_object(k, type, fed_json_get(event, "object")))
+            on_garbage(k);
     } else {
         on_garbage(k);
     }

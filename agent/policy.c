@@ -312,8 +312,7 @@ static enum fed_err check_object(const struct agent_policy *policy, const struct
     const struct fed_json *root, struct fed_diag *diag)
 {
     if (!fed_span_eq(fed_json_string(fed_json_get(root, "kind")), work->kind))
-        return fed_diag_set(diag, FED_ERR_FORBIDDEN,
-            "the policy of this gateway does not allow an object of another kind than its work's");
+        return fed_diag_set(diag, FED_ERR_FORBIDDEN, "the object is of another kind than its work");
     if (!policy->baseline && !policy->images.allow.given && !policy->images.deny.given)
         return FED_OK;
     return policy_check_pods(policy, root, diag);

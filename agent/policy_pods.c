@@ -5,46 +5,53 @@
 
 #include "agent/limits.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define IMAGE_MAX 1024u
 
 /* ---- images ---- */
 
-/* Whether the name begins with a registry, which takes len bytes (distribution/reference). */
-static bool has_registry(struct fed_span image, size_t *len)
+/* Bytes of the registry that the name begins with, 0 for none (distribution/reference). */
+static size_t registry_of(struct fed_span image)
 {
-    bool host = false;
+    size_t len = fed_span_find(image, '/');
+    bool host = len < image.len && fed_span_is(fed_span_sub(image, 0, len), "localhost");
 
-    *len = fed_span_find(image, '/');
-    for (size_t i = 0; i < *len && *len < image.len; i++)
-        host = host || image.at[i] == '.' || image.at[i] == ':' ||
-               (image.at[i] >= 'A' && image.at[i] <= 'Z');
-    return host || (*len < image.len && fed_span_is(fed_span_sub(image, 0, *len), "localhost"));
+    for (size_t i = 0; i < len && len < image.len; i++)
+        host = host || image.at[i] == '.' || image.at[i] == ':' || isupper(image.at[i]);
+    return host ? len : 0;
 }
 
 /* As container runtimes read a name without registry (distribution/reference, familiar names), and
  * with one in the one way to write it. */
-static struct fed_span complete(
-    struct fed_span image, bool registry, size_t len, char out[IMAGE_MAX])
+static struct fed_span complete(struct fed_span image, size_t len, char out[IMAGE_MAX])
 {
-    char host[IMAGE_MAX] = "docker.io";
-    struct fed_span rest = registry ? fed_span_sub(image, len + 1, image.len) : image;
+    const char *registry = "";
     int n;
 
-    if (registry && !fed_span_to_cstr(fed_span_sub(image, 0, len), host, sizeof host)) {
-        for (char *c = host; *c; c++)
-            *c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
-        if (len > 4 && strcmp(host + len - 4, ":443") == 0)
-            host[len - 4] = '\0';
-        if (strcmp(host, "index.docker.io") == 0)
-            memmove(host, host + 6, sizeof "docker.io");
+    if (len == 15 && strncasecmp((const char *)image.at, "index.docker.io", len) == 0) {
+        image = fed_span_sub(image, 6, image.len);
+        len = 9;
     }
-    n = snprintf(out, IMAGE_MAX, "%s/%s" FED_SPAN_FMT, host,
-        strcmp(host, "docker.io") == 0 && fed_span_find(rest, '/') == rest.len ? "library/" : "",
-        FED_SPAN_ARG(rest));
-    return n > 0 && (size_t)n < IMAGE_MAX ? fed_span_of(out, (size_t)n) : image;
+    if (len == 9 && strncasecmp((const char *)image.at, "docker.io", len) == 0) {
+        image = fed_span_sub(image, 10, image.len);
+        len = 0;
+    }
+    if (len == 0)
+        registry = fed_span_find(image, '/') < image.len ? "docker.io/" : "docker.io/library/";
+    n = snprintf(out, IMAGE_MAX, "%s" FED_SPAN_FMT, registry, FED_SPAN_ARG(image));
+    if (n < 0 || (size_t)n >= IMAGE_MAX)
+        return image;
+    for (size_t i = 0; i < len; i++)
+        out[i] = (char)tolower(image.at[i]);
+    if (len > 4 && memcmp(out + len - 4, ":443", 4) == 0) {
+        memmove(out + len - 4, out + len, (size_t)n - len);
+        n -= 4;
+    }
+    return fed_span_of(out, (size_t)n);
 }
 
 static bool is_below(struct fed_span prefix, struct fed_span text)
@@ -58,12 +65,11 @@ static bool is_below(struct fed_span prefix, struct fed_span text)
 
 bool agent_policy_image_below(struct fed_span prefix, struct fed_span image)
 {
+    size_t len = registry_of(image);
     char whole[IMAGE_MAX];
-    size_t len;
-    bool registry = has_registry(image, &len);
 
-    return fed_span_is(prefix, "*") || (registry && is_below(prefix, image)) ||
-           is_below(prefix, complete(image, registry, len, whole));
+    return fed_span_is(prefix, "*") || (len > 0 && is_below(prefix, image)) ||
+           is_below(prefix, complete(image, len, whole));
 }
 
 static bool image_passes(

@@ -10,6 +10,7 @@
 #define REQUEST_TIMEOUT_MS 60000u
 #define LOOK_AGAIN_MS 86400000u /* clocks move */
 #define GAP_MIN_S 10
+#define AHEAD_MAX_S 86400  /* of the hub's clock */
 #define LATER_MS 86400000u /* a hub that does not know the resource */
 
 struct agent_renew {
@@ -141,6 +142,23 @@ static void failed(struct agent_renew *r, const char *why, uint32_t asked_s)
 
 /* ---- taking one ---- */
 
+/* By this machine's clock, when something keeps it right: what a hub issues by a wrong one is not
+ * taken for the one that there is. Else by the hub's, which has no say about a certificate of which
+ * that hub has just said that it has ended. */
+static enum fed_err check_times(
+    const struct agent_renew *r, const struct fed_crypto_cert_info *info, struct fed_diag *diag)
+{
+    struct fed_loop *loop = r->ports.loop;
+    bool kept = loop->clock_is_kept && loop->clock_is_kept(loop->ctx);
+    int64_t now_unix_s = kept ? fed_loop_unix_s(loop) : unix_of(r);
+
+    if (info->not_after_unix_s <= now_unix_s && (kept || !r->ended))
+        return fed_diag_set(diag, FED_ERR_INVALID, "the certificate from the hub has ended");
+    if (kept && info->not_before_unix_s > now_unix_s + AHEAD_MAX_S)
+        return fed_diag_set(diag, FED_ERR_INVALID, "the certificate from the hub is of the future");
+    return FED_OK;
+}
+
 static enum fed_err check_certificate(struct agent_renew *r, const struct fed_join_answer *answer,
     struct fed_span cas, struct fed_diag *diag)
 {
@@ -158,9 +176,7 @@ static enum fed_err check_certificate(struct agent_renew *r, const struct fed_jo
         return fed_diag_set(diag, FED_ERR_INVALID,
             "the certificate from the hub is for \"%.80s\", not for \"%.80s\"", info.common_name,
             cluster);
-    if (info.not_after_unix_s <= unix_of(r))
-        return fed_diag_set(diag, FED_ERR_INVALID, "the certificate from the hub has ended");
-    return FED_OK;
+    return check_times(r, &info, diag);
 }
 
 /* The one of before stays until the new one is durable. */

@@ -36,7 +36,8 @@ struct agent_report {
     bool leftover; /* entries that did not fit the message under way */
     bool urgent;   /* asked for while a message was under way */
     bool timer_set;
-    uint64_t seq; /* acknowledged last; 0: none by this process */
+    uint32_t epoch; /* of the last message */
+    uint64_t seq;   /* acknowledged last; 0: none by this process */
     uint64_t sent_seq;
     uint64_t knows;         /* of the hub (proto/link/knows.h) */
     uint64_t hold_until_ms; /* after a refusal, and at the beginning */
@@ -378,8 +379,11 @@ static void send(struct agent_report *r)
     struct fed_buf out;
     enum fed_err err;
 
-    if (r->full_due)
+    /* A hub that was restored may hold another message of the number that was acknowledged last:
+     * the one whose answer was lost, before a full report took its place. */
+    if (r->full_due || r->epoch != r->table->epoch)
         begin_full(r);
+    r->epoch = r->table->epoch;
     m.report.full = r->in_full;
     fed_arena_init(&m.arena, r->ports.mem, 1u << 20);
     fed_buf_init(&out, r->ports.mem, FED_REPORT_MAX);

@@ -156,8 +156,9 @@ enum fed_err agent_state_identity(
             fed_diag_set(diag, err, "this directory has not joined a hub");
         goto done;
     }
-    if (fed_doc_parse(fed_buf_span(&text), &doc, diag)) {
-        err = fed_diag_prefix(diag, FED_ERR_CORRUPT, "identity");
+    err = fed_doc_parse(fed_buf_span(&text), &doc, diag);
+    if (err) {
+        err = fed_diag_prefix(diag, err == FED_ERR_NOMEM ? err : FED_ERR_CORRUPT, "identity");
         goto done;
     }
     memset(out, 0, sizeof *out);
@@ -572,7 +573,7 @@ enum fed_err agent_state_traffic(
         err = fed_span_take_varint(&from, UINT64_MAX, &traffic.sent_bytes);
     if (!err)
         err = fed_span_take_varint(&from, UINT64_MAX, &traffic.received_bytes);
-    if (err)
+    if (err && err != FED_ERR_NOMEM && err != FED_ERR_IO)
         err = fed_diag_set(diag, FED_ERR_CORRUPT, "the stored traffic counters cannot be read");
 done:
     fed_buf_fini(&text);

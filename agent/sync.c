@@ -132,8 +132,10 @@ static enum fed_err ask_to_observe(struct agent_sync *s, fed_link_done *done)
     if (s->mark_kept)
         fed_buf_put_text(&query, "&" FED_LINK_MARK_KEPT);
     s->mark_kept = false; /* said once */
-    err = s->ports.link->observe(
-        s->ports.link->ctx, FED_LINK_PATH_BUNDLE, fed_buf_cstr(&query), PULL_TIMEOUT_MS, done, s);
+    err = fed_buf_err(&query);
+    if (!err)
+        err = s->ports.link->observe(s->ports.link->ctx, FED_LINK_PATH_BUNDLE, fed_buf_cstr(&query),
+            PULL_TIMEOUT_MS, done, s);
     fed_buf_fini(&query);
     return err;
 }
@@ -259,8 +261,10 @@ static enum fed_err send_hello(
     fed_buf_init(&query, s->ports.mem, 128);
     fed_link_hello_query_put(&query, s->has_mark ? s->mark : NULL);
     fed_link_hello_query_put_knows(&query, FED_LINK_KNOWS_ALL);
-    err = link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, fed_buf_cstr(&query),
-        (struct fed_span){0}, timeout_ms, done, done_ctx);
+    err = fed_buf_err(&query);
+    if (!err)
+        err = link->request(link->ctx, FED_LINK_GET, FED_LINK_PATH_HELLO, fed_buf_cstr(&query),
+            (struct fed_span){0}, timeout_ms, done, done_ctx);
     fed_buf_fini(&query);
     return err;
 }

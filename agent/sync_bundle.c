@@ -166,8 +166,11 @@ static void pull(struct agent_sync *s)
     agent_timer_stop(&s->ports, s->pull_timer);
     fed_buf_init(&query, s->ports.mem, 128);
     s->pulling = true;
-    err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_BUNDLE,
-        agent_sync_bundle_query(s, &query), (struct fed_span){0}, PULL_TIMEOUT_MS, on_pull, s);
+    (void)agent_sync_bundle_query(s, &query);
+    err = fed_buf_err(&query);
+    if (!err)
+        err = s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_BUNDLE,
+            fed_buf_cstr(&query), (struct fed_span){0}, PULL_TIMEOUT_MS, on_pull, s);
     fed_buf_fini(&query);
     if (err) {
         s->pulling = false;

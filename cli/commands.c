@@ -44,7 +44,8 @@ const struct cli_command cli_commands[] = {
         "", cli_token_revoke, CLI_OUTPUT_JSON},
     {"clusters", "[-o wide|json]", "list the clusters of the federation and whether they are ready",
         "-o wide adds how the agent is connected, the bytes of this month and the last, and the "
-        "objects\nwhose changes wait, for a quiet window or the next month.\n\n"
+        "objects\nwhose changes wait, for a quiet window, the next month or the end of a "
+        "cordon.\n\n"
         "examples:\n  fedctl clusters\n  fedctl clusters -o wide\n",
         "", cli_clusters, CLI_OUTPUT_JSON_WIDE},
     {"approve", "CLUSTER [--clone|--removal] [-o json]",

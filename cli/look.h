@@ -42,6 +42,7 @@ struct look {
     bool over;                   /* look_repeat ends with this round, and its code */
     unsigned refresh_ms;         /* between rounds of look_repeat without news; 0: 10 s */
     uint64_t until_ms;           /* look_repeat ends then, with CLI_TIMED_OUT; 0: never */
+    bool patient;                /* a hub that is away is waited for, that long */
     const char *cluster;         /* --cluster */
     const char *cluster_context; /* --cluster-context */
     const char *file;            /* -f */

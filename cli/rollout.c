@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AWAY_MS 1000u          /* between tries while the hub is not there */
 #define LIVE_MS 1000u          /* a terminal counts seconds down */
 #define TIMEOUT_MS 2592000000u /* 30 days, as long as a soak may take */
 
@@ -203,13 +202,31 @@ static enum cli_exit read_options(struct look *look, struct cli *cli,
     return CLI_DONE;
 }
 
-/* Options and the one name. */
+static enum cli_exit read_timeout(
+    struct look *look, const struct cli_command *self, const struct options *o)
+{
+    uint64_t timeout_ms = 0;
+
+    if (!o->timeout)
+        return CLI_DONE;
+    if (fed_text_duration_ms(fed_span_text(o->timeout), &timeout_ms) || timeout_ms == 0 ||
+        timeout_ms > TIMEOUT_MS)
+        return cli_misuse(
+            self, "--timeout takes a duration up to 720h, such as 30m, not \"%s\"", o->timeout);
+    look->until_ms = fed_loop_now_ms(look->cli->loop) + timeout_ms;
+    return CLI_DONE;
+}
+
+/* Options and the one name; patient: the hub may be away. */
 static enum cli_exit read_named(struct look *look, struct cli *cli, const struct cli_command *self,
-    int argc, char **argv, struct options *o, struct rollout_name *name)
+    int argc, char **argv, struct options *o, struct rollout_name *name, bool patient)
 {
     struct cli_arguments arguments = {.n = 0};
     enum cli_exit code = read_options(look, cli, self, argc, argv, o, &arguments);
 
+    look->patient = patient;
+    if (code == CLI_DONE)
+        code = read_timeout(look, self, o);
     if (code == CLI_DONE && arguments.n != 1)
         code =
             cli_misuse(self, "takes one KIND/NAME, as in federateddeployment/web, or rollout/NAME");
@@ -249,7 +266,7 @@ enum cli_exit cli_rollout_status(
     struct fed_json *rollout = NULL;
     struct fed_diag diag = {""};
     struct look look;
-    enum cli_exit code = read_named(&look, cli, self, argc, argv, &o, &name);
+    enum cli_exit code = read_named(&look, cli, self, argc, argv, &o, &name, false);
     enum fed_err err;
 
     if (code == CLI_DONE && (o.state || o.wave) && !o.clusters)
@@ -281,7 +298,7 @@ struct following {
     struct look *look;
     enum rollout_choice choice;
     bool waits;          /* `wait`: says nothing until it ends */
-    bool away;           /* the hub is, and it was said */
+    unsigned away_ms;    /* the hub is away, and it was said: between two tries */
     struct fed_buf last; /* line that was shown */
 };
 
@@ -290,11 +307,11 @@ static enum cli_exit on_error(struct following *f, enum fed_err err, const struc
 {
     if (err != FED_ERR_NETWORK && err != FED_ERR_TIMEOUT)
         return cli_fail("%s", cli_why(diag, err));
-    if (!f->away)
+    if (!f->away_ms)
         fprintf(stderr, "fedctl: %s; trying again\n", cli_why(diag, err));
-    f->away = true;
+    f->away_ms = rollout_away_ms(f->away_ms);
     f->look->version[0] = 0;
-    f->look->refresh_ms = AWAY_MS;
+    f->look->refresh_ms = f->away_ms;
     return CLI_DONE;
 }
 
@@ -364,7 +381,7 @@ static enum cli_exit show(void *ctx)
 
     if (err)
         return on_error(f, err, &diag);
-    f->away = false;
+    f->away_ms = 0;
     f->look->refresh_ms = cli_is_terminal(stdout) ? LIVE_MS : 0;
     f->look->over = is_end(f, rollout);
     if (!f->look->appends)
@@ -374,7 +391,7 @@ static enum cli_exit show(void *ctx)
     return f->look->over ? end_of(rollout, cli) : CLI_DONE;
 }
 
-static enum cli_exit follow(struct following *f, uint64_t timeout_ms)
+static enum cli_exit follow(struct following *f)
 {
     struct look *look = f->look;
     struct fed_diag diag = {""};
@@ -386,8 +403,6 @@ static enum cli_exit follow(struct following *f, uint64_t timeout_ms)
     fed_buf_init(&f->last, look->cli->mem, FED_JSON_BYTES_MAX);
     if (!err)
         err = rollout_name_path(&f->name, &path);
-    if (timeout_ms > 0)
-        look->until_ms = fed_loop_now_ms(look->cli->loop) + timeout_ms;
     code =
         err ? cli_fail("%s", cli_why(&diag, err)) : look_repeat(look, fed_buf_cstr(&path), show, f);
     if (code == CLI_TIMED_OUT)
@@ -403,11 +418,11 @@ enum cli_exit cli_rollout_watch(
     struct options o = {.ns = NULL};
     struct look look;
     struct following f = {.look = &look, .choice = ROLLOUT_CURRENT};
-    enum cli_exit code = read_named(&look, cli, self, argc, argv, &o, &f.name);
+    enum cli_exit code = read_named(&look, cli, self, argc, argv, &o, &f.name, true);
 
     look.appends = cli->json || !cli_is_terminal(stdout);
     if (code == CLI_DONE)
-        code = follow(&f, 0);
+        code = follow(&f);
     look_fini(&look);
     return code;
 }
@@ -418,17 +433,11 @@ enum cli_exit cli_rollout_wait(
     struct options o = {.ns = NULL};
     struct look look;
     struct following f = {.look = &look, .choice = ROLLOUT_NEWEST, .waits = true};
-    enum cli_exit code = read_named(&look, cli, self, argc, argv, &o, &f.name);
-    uint64_t timeout_ms = 0;
+    enum cli_exit code = read_named(&look, cli, self, argc, argv, &o, &f.name, true);
 
     look.appends = true;
-    if (code == CLI_DONE && o.timeout &&
-        (fed_text_duration_ms(fed_span_text(o.timeout), &timeout_ms) || timeout_ms == 0 ||
-            timeout_ms > TIMEOUT_MS))
-        code = cli_misuse(
-            self, "--timeout takes a duration up to 720h, such as 30m, not \"%s\"", o.timeout);
     if (code == CLI_DONE)
-        code = follow(&f, timeout_ms);
+        code = follow(&f);
     look_fini(&look);
     return code;
 }

@@ -5,11 +5,58 @@
 
 #include <string.h>
 
+#define AWAY_MS 1000u
+#define AWAY_MAX_MS 15000u
+
+unsigned rollout_away_ms(unsigned former_ms)
+{
+    if (former_ms == 0)
+        return AWAY_MS;
+    return former_ms < AWAY_MAX_MS / 2 ? former_ms * 2 : AWAY_MAX_MS;
+}
+
+/* Until then, at most; false: there is no time left, or the wait was interrupted. */
+static bool may_wait(const struct look *look, unsigned ms)
+{
+    uint64_t now_ms = fed_loop_now_ms(look->cli->loop);
+
+    if (look->until_ms && now_ms >= look->until_ms)
+        return false;
+    if (look->until_ms && look->until_ms - now_ms < ms)
+        ms = (unsigned)(look->until_ms - now_ms);
+    return !cli_pause(look->cli, ms);
+}
+
+static enum cli_exit read_kinds(struct look *look)
+{
+    unsigned away_ms = 0;
+    struct fed_diag diag;
+    enum fed_err err;
+
+    for (;;) {
+        diag = (struct fed_diag){""};
+        err = look_kinds(look, &diag);
+        if (!err)
+            return CLI_DONE;
+        if (!look->patient || (err != FED_ERR_NETWORK && err != FED_ERR_TIMEOUT))
+            return cli_fail("cannot read which kinds are federated: %s", cli_why(&diag, err));
+        if (!away_ms)
+            fprintf(stderr, "fedctl: %s; trying again\n", cli_why(&diag, err));
+        away_ms = rollout_away_ms(away_ms);
+        if (may_wait(look, away_ms))
+            continue;
+        if (!look->until_ms || fed_loop_now_ms(look->cli->loop) < look->until_ms)
+            return CLI_FAILED; /* interrupted */
+        fprintf(stderr, "fedctl: the hub was away all the time that --timeout gives\n");
+        return CLI_TIMED_OUT;
+    }
+}
+
 enum cli_exit rollout_name_read(struct look *look, const char *text, struct rollout_name *out)
 {
     struct fed_span all = fed_span_text(text);
     struct fed_span word = fed_span_sub(all, 0, fed_span_find(all, '/'));
-    struct fed_diag diag = {""};
+    enum cli_exit code;
 
     *out = (struct rollout_name){.look = look, .text = text};
     if (fed_span_is(word, "rollout") || fed_span_is(word, "rollouts") ||
@@ -19,9 +66,8 @@ enum cli_exit rollout_name_read(struct look *look, const char *text, struct roll
             return CLI_DONE;
         return cli_misuse(look->self, "\"%s\" is not rollout/NAME", text);
     }
-    if (look_kinds(look, &diag))
-        return cli_fail("cannot read which kinds are federated: %s", diag.text);
-    return look_name(look, text, &out->kind, &out->name);
+    code = read_kinds(look);
+    return code != CLI_DONE ? code : look_name(look, text, &out->kind, &out->name);
 }
 
 /* The namespace; that which a FederatedNamespace is in has its name. */

@@ -1,8 +1,10 @@
 // Built into files that fedhub embeds. Nothing is inlined: the hub's Content-Security-Policy allows 'self' and nothing else.
 import { defineConfig } from 'vite';
+import { coastModule } from './coast.js';
 
 export default defineConfig({
   base: '/console/',
+  plugins: [coastModule()],
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact', legalComments: 'none' },
   build: {
     target: 'es2022',

@@ -38,15 +38,10 @@ void hub_link_people_tell(
 
 /* ---- metrics ---- */
 
-static void put_head(struct fed_buf *out, const char *name, const char *type, const char *help)
-{
-    fed_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static void put_one(
     struct fed_buf *out, const char *name, const char *type, const char *help, uint64_t value)
 {
-    put_head(out, name, type, help);
+    hub_metrics_put_head(out, name, type, help);
     fed_buf_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
@@ -57,7 +52,7 @@ static void put_bytes(struct fed_buf *out, struct hub_traffic *traffic)
     struct hub_traffic_counts counts;
     const char *binding;
 
-    put_head(out, bytes, "counter",
+    hub_metrics_put_head(out, bytes, "counter",
         "Payload of datagrams, or of TCP, of clusters' sessions, without headers of IP, UDP, TCP.");
     for (size_t i = 0; hub_traffic_total(traffic, i, &binding, &counts); i++)
         fed_buf_printf(out,
@@ -65,7 +60,7 @@ static void put_bytes(struct fed_buf *out, struct hub_traffic *traffic)
             "%s{binding=\"%s\",direction=\"to_cluster\"} %llu\n",
             bytes, binding, (unsigned long long)counts.from_bytes, bytes, binding,
             (unsigned long long)counts.to_bytes);
-    put_head(out, datagrams, "counter", "Datagrams of clusters' sessions.");
+    hub_metrics_put_head(out, datagrams, "counter", "Datagrams of clusters' sessions.");
     for (size_t i = 0; hub_traffic_total(traffic, i, &binding, &counts); i++)
         fed_buf_printf(out,
             "%s{binding=\"%s\",direction=\"from_cluster\"} %llu\n"
@@ -78,7 +73,7 @@ static void put_requests(struct fed_buf *out, const struct hub_gateway_stats *st
 {
     static const char name[] = "fedhub_link_requests_total";
 
-    put_head(out, name, "counter",
+    hub_metrics_put_head(out, name, "counter",
         "Answers to agents by resource and code; resource is empty for paths that are none.");
     for (size_t i = 0; i < stats->n_requests; i++)
         fed_buf_printf(out, "%s{code=\"%u.%02u\",resource=\"%s\"} %llu\n", name,
@@ -93,7 +88,7 @@ static void put_sessions(struct fed_buf *out, const struct hub_gateway_stats *st
     _Static_assert(sizeof roles / sizeof *roles == HUB_GATEWAY_PEERS, "each has a name");
 
     put_one(out, "fedhub_link_sessions", "gauge", "Sessions of agents.", stats->sessions);
-    put_head(out, name, "counter",
+    hub_metrics_put_head(out, name, "counter",
         "Handshakes that were finished, by what the peer is: an agent, a token that may join, "
         "refused.");
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
@@ -109,7 +104,7 @@ static void put_handshakes(struct fed_buf *out, const struct hub_agents *agents)
     if (!agents)
         return;
     hub_agents_stats(agents, &stats);
-    put_head(out, name, "counter",
+    hub_metrics_put_head(out, name, "counter",
         "Handshakes of DTLS: abbreviated ones, of agents that were known again, are completed, "
         "too; "
         "restored are sessions that went on without one.");
@@ -130,7 +125,7 @@ static void put_tls_handshakes(struct fed_buf *out, const struct hub_agents *age
     if (!agents)
         return;
     hub_agents_https_stats(agents, &stats);
-    put_head(out, name, "counter",
+    hub_metrics_put_head(out, name, "counter",
         "Handshakes of TLS with agents: turned away are connections without room for theirs, or "
         "closed for others.");
     fed_buf_printf(out,
@@ -150,7 +145,7 @@ static void put_clusters(struct fed_buf *out, const struct hub_link_people *peop
     hub_traffic_state(people->traffic, &state);
     for (size_t i = 0; i < counts.clusters; i++)
         ready += hub_status_is_ready(people->status, hub_plan_cluster_at(people->plan, i), NULL);
-    put_head(out, "fedhub_clusters", "gauge", "Registered clusters.");
+    hub_metrics_put_head(out, "fedhub_clusters", "gauge", "Registered clusters.");
     fed_buf_printf(out,
         "fedhub_clusters{ready=\"true\"} %zu\nfedhub_clusters{ready=\"false\"} %zu\n", ready,
         counts.clusters - ready);
@@ -163,9 +158,8 @@ static void put_clusters(struct fed_buf *out, const struct hub_link_people *peop
         "Pairs of object and cluster that were computed.", counts.computed);
 }
 
-void hub_link_people_metrics(void *ctx, struct fed_buf *out)
+void hub_link_people_metrics(struct hub_link_people *people, struct fed_buf *out)
 {
-    struct hub_link_people *people = ctx;
     struct hub_gateway_stats stats;
 
     hub_gateway_stats(people->gateway, &stats);

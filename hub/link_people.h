@@ -23,6 +23,6 @@ struct hub_link_people { /* all outlive it */
 void hub_link_people_tell(
     void *ctx, struct fed_span cluster, bool warning, const char *reason, const char *message);
 /* Appends in Prometheus' text form; ctx is the struct. */
-void hub_link_people_metrics(void *ctx, struct fed_buf *out);
+void hub_link_people_metrics(struct hub_link_people *people, struct fed_buf *out);
 
 #endif

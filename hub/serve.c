@@ -347,6 +347,15 @@ static enum fed_err open_schedule(struct service *s, struct fed_diag *diag)
     return hub_schedule_open(&options, &s->schedule, diag);
 }
 
+static void put_metrics(void *ctx, struct fed_buf *out)
+{
+    struct service *s = ctx;
+
+    hub_link_people_metrics(&s->people, out);
+    if (s->console)
+        hub_console_metrics(s->console, out);
+}
+
 static enum fed_err open_api(struct service *s, struct fed_diag *diag)
 {
     struct hub_api_options options = {.mem = s->mem,
@@ -357,8 +366,8 @@ static enum fed_err open_api(struct service *s, struct fed_diag *diag)
         .crypto = &s->crypto,
         .tokens = s->tokens,
         .audit = s->audit,
-        .metrics = hub_link_people_metrics,
-        .metrics_ctx = &s->people,
+        .metrics = put_metrics,
+        .metrics_ctx = s,
         .ca_pem = hub_identity_ca_pem(s->identity)};
     enum fed_err err = hub_events_open(s->mem, s->loop, &s->log, s->objects, &s->events);
 

@@ -22,8 +22,8 @@ struct fed_dtls_server;
 struct fed_dtls_session;
 
 struct fed_dtls_peer {
-    /* NULL for a PSK session. Everything about it is right but, perhaps, that it has ended:
-     * whoever lets the peer do anything compares not_after_unix_s. */
+    /* NULL for a PSK session. Everything about it is right but, perhaps, its times: whoever lets the
+     * peer do anything compares not_before_unix_s and not_after_unix_s. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity; /* NULL for a certificate session */
     /* Of a new session with a certificate, when there is a recall callback: what it is to be asked
@@ -65,7 +65,7 @@ struct fed_dtls_options {
     struct fed_span cert_pem; /* may be empty when there is a psk callback; all three are copied */
     struct fed_span key_pem;
     struct fed_span client_ca_pem; /* a client without PSK must have a certificate of these, which
-                                    * may have ended */
+                                    * may have ended, or not begun */
     unsigned sessions_max;    /* open ones and handshakes; beyond it ClientHellos get no answer */
     unsigned handshakes_max;  /* under way at once; half of them, and at least one, of one
                                  IPv4 address or one IPv6 network of 64 bits */

@@ -159,6 +159,7 @@ struct fed_http_shared;
  * reference is the caller's. NULL when memory is refused. */
 struct fed_http_shared *fed_http_shared_take(struct fed_buf *bytes);
 struct fed_http_shared *fed_http_shared_ref(struct fed_http_shared *shared); /* another one */
+size_t fed_http_shared_len(const struct fed_http_shared *shared);            /* not compressed */
 void fed_http_shared_unref(struct fed_http_shared *shared);                  /* NULL is fine */
 /* As fed_http_respond; takes a reference of its own. Compressed once, however many ask for that. */
 void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status,

@@ -77,7 +77,8 @@ struct fed_kube_watch;
 
 struct fed_kube {
     void *ctx;
-    /* Never calls back before it returned. out may be NULL. */
+    /* Never calls back before it returned. out may be NULL. FED_ERR_LIMIT for a path that is
+     * too long, or none (fed_buf_cstr without memory). */
     enum fed_err (*request)(void *ctx, const struct fed_kube_request *request, fed_kube_done *done,
         void *done_ctx, struct fed_kube_call **out);
     void (*cancel)(void *ctx, struct fed_kube_call *call); /* no done afterwards */

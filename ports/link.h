@@ -155,7 +155,8 @@ struct fed_link_exchange; /* one request; answer it exactly once, now or later *
 
 struct fed_link_peer {
     /* certificate: info set; token: psk_identity set. The certificate is good but for one thing: it
-     * may have ended (not_after_unix_s), and is then for getting a new one only. */
+     * may have ended (not_after_unix_s) or not begun (not_before_unix_s), and is then for getting a
+     * new one only. */
     const struct fed_crypto_cert_info *cert;
     const char *psk_identity;
     const char *address; /* "192.0.2.1:5684" */

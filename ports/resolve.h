@@ -27,7 +27,8 @@ typedef void fed_resolve_done(void *ctx, enum fed_err err,
 /* Whether host is an address itself ("192.0.2.1", "2001:db8::1", "fe80::1%eth0"), which nobody has
  * to be asked for. */
 bool fed_resolve_literal(const char *host, struct fed_resolve_address *out);
-/* Asks; done follows, never before it returned. The answer is always fresh: nothing is kept.
+/* Asks; done follows, never before it returned. The answer is fresh; when there is none, or none
+ * within three seconds, it is the last that this process had for the name, if any.
  * FED_ERR_NOMEM, FED_ERR_NETWORK when no process can be made. */
 FED_MUST_USE enum fed_err fed_resolve_start(struct fed_alloc *mem, struct fed_loop *loop,
     const char *host, fed_resolve_done *done, void *done_ctx, struct fed_resolve **out,

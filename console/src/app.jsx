@@ -9,19 +9,20 @@ import { Nav } from './ui/nav.jsx';
 import { Palette } from './ui/palette.jsx';
 import { Empty, Page } from './ui/parts.jsx';
 import { SignIn } from './pages/signin.jsx';
-import { Overview } from './pages/overview.jsx';
+import { Home } from './pages/home.jsx';
 import { GridPage } from './pages/grid.jsx';
 import { lazy } from './ui/lazy.jsx';
 
 // What is not looked at first comes when it is asked for.
 const PAGES = [
-  ['/', Overview],
+  ['/', Home],
   ['/grid', GridPage],
   ['/clusters/:name', lazy(() => import('./pages/cluster.jsx'))],
   ['/objects', lazy(() => import('./pages/objects.jsx'))],
   ['/objects/:resource/:namespace/:name', lazy(() => import('./pages/object.jsx'))],
   ['/objects/:resource/:name', lazy(() => import('./pages/object.jsx'))],
   ['/rollouts', lazy(() => import('./pages/rollouts.jsx'))],
+  ['/rollouts/start', lazy(() => import('./pages/start.jsx'))],
   ['/rollouts/:namespace/:name', lazy(() => import('./pages/rollout.jsx'))],
   ['/drift', lazy(() => import('./pages/drift.jsx'))],
   ['/join', lazy(() => import('./pages/join.jsx'))],

@@ -4,12 +4,21 @@ import { isStale, shownState, STATES } from './states.js';
 
 export const EMPTY = columns({ version: 0, clusters: [], labelKeys: [], strings: [] });
 
-/** Columns of a snapshot of /console/fleet. */
+/** Where each cluster is, by the number that the hub has for it: said as the difference to the one before; 0, 1, 2 and so on without. */
+function placesOf({ clusters, ids }) {
+  const places = new Map();
+  let id = 0;
+  clusters.forEach((_, at) => places.set((id += ids ? ids[at] : at && 1), at));
+  return places;
+}
+
+/** Columns of a snapshot of /console/fleet: by name. */
 export function columns(snapshot) {
   const rows = snapshot.clusters;
   const fleet = {
     version: snapshot.version,
     n: rows.length,
+    places: placesOf(snapshot),
     names: rows.map((row) => row[0]),
     connectivity: Uint8Array.from(rows, (row) => row[1]),
     delivery: Uint8Array.from(rows, (row) => row[2]),
@@ -27,7 +36,7 @@ export function columns(snapshot) {
 export const shownOf = (fleet, at) => shownState(fleet.connectivity[at], fleet.delivery[at]);
 export const staleOf = (fleet, at) => isStale(fleet.connectivity[at]);
 
-function countStates(fleet) {
+export function countStates(fleet) {
   const counts = new Uint32Array(STATES.length);
   for (let at = 0; at < fleet.n; at++) counts[shownOf(fleet, at)]++;
   return counts;
@@ -36,8 +45,9 @@ function countStates(fleet) {
 /** Writes changes into the columns and returns the indices. */
 export function applyChanges(fleet, { version, changes }) {
   const touched = [];
-  for (const [at, connectivity, delivery, since, drift, failed] of changes) {
-    if (at >= fleet.n) continue;
+  for (const [id, connectivity, delivery, since, drift, failed] of changes) {
+    const at = fleet.places.get(id);
+    if (at === undefined) continue;
     fleet.counts[shownOf(fleet, at)]--;
     fleet.connectivity[at] = connectivity;
     fleet.delivery[at] = delivery;

@@ -1,7 +1,7 @@
 // The federated types of this hub, from its FederatedTypeConfigs.
 import { get, resourcePath, SYSTEM } from './api.js';
 import { listPages } from './list.js';
-import { useGet } from './ui/use.js';
+import { useLoaded } from './ui/use.js';
 
 const CONFIGS = 'federatedtypeconfigs.core.kubefed.io';
 const path = resourcePath('core.kubefed.io', 'v1beta1', 'federatedtypeconfigs', SYSTEM);
@@ -19,13 +19,26 @@ function typesOf(list) {
     .sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 
-/** { data: types, error } */
-export function useKinds() {
-  const list = useGet(path, [CONFIGS]);
-  return { ...list, data: list.data && typesOf(list.data) };
+/** What discovery tells everybody of the kinds in KubeFed's group. */
+function typesOfDiscovery({ groupVersion, resources }) {
+  const [group, version] = groupVersion.split('/');
+  return resources
+    .filter(({ name, kind }) => kind.startsWith('Federated') && !name.includes('/'))
+    .map(({ name, kind, namespaced }) => ({ kind, resource: name, group, version, target: kind.slice('Federated'.length), namespaced }))
+    .sort((a, b) => (a.target < b.target ? -1 : 1));
 }
 
-export const loadKinds = async () => typesOf(await get(path));
+export async function loadKinds(signal) {
+  try {
+    return typesOf(await get(path, { signal }));
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    return typesOfDiscovery(await get('/apis/types.kubefed.io/v1beta1', { signal }));
+  }
+}
+
+/** { data: types, error } */
+export const useKinds = () => useLoaded(loadKinds, [], [CONFIGS]);
 
 export const kindPath = (type, namespace, name) => resourcePath(type.group, type.version, type.resource, namespace, name);
 

@@ -1,16 +1,18 @@
 // The fleet as it changes: a snapshot, then deltas of the event stream; without a stream, the snapshot again and again.
 import { signal } from '@preact/signals';
 import { request, session } from './api.js';
+import { withComings } from './comings.js';
 import { applyChanges, columns, EMPTY, fleet, revision } from './fleet.js';
 
 const POLL_MS = 5000;
+const APART_MS = 10000;
 const STREAM_AGAIN_MS = 30000;
 const BEHIND_MS = 5000;
 const GATHER_MS = 500;
 const SILENCE_MS = 40000; // the hub says something every 15 s: a connection that was cut in silence says nothing
 const ANSWER_MS = 20000;
 
-/** connecting, live, polling, behind or stopped; and since when the page knows nothing newer. */
+/** connecting, live, polling, behind, apart (no fleet to be seen) or stopped; and since when the page knows nothing newer. */
 export const connection = signal({ state: 'connecting', heard: Date.now() });
 
 const changeListeners = new Set(); // (indices or null for all)
@@ -90,9 +92,12 @@ async function loadSnapshot() {
 /** A snapshot may be newer than what the stream says behind it. */
 function apply(change) {
   if (change.version <= fleet.value.version) return;
-  const touched = applyChanges(fleet.value, change);
+  const next = withComings(fleet.value, change);
+  const touched = applyChanges(next, change);
+  const all = next !== fleet.value;
+  if (all) fleet.value = next;
   revision.value++;
-  for (const listener of changeListeners) listener(touched);
+  for (const listener of changeListeners) listener(all ? null : touched);
 }
 
 function hear() {
@@ -168,7 +173,7 @@ function fallBack() {
       touch('*');
       say('polling');
     } catch (error) {
-      if (error.status === 401 || error.status === 403) return stop();
+      if (error.status === 401 || error.status === 403) return refused(error);
       say('behind');
     }
     if (!session.value) return stop();
@@ -185,13 +190,31 @@ function stop() {
   say('stopped');
 }
 
+/** No fleet and no stream for whoever has rights in namespaces alone: what is shown of those is asked for again and again. */
+function apart() {
+  closeStream();
+  say('apart');
+  const again = () => {
+    if (!session.value) return stop();
+    touch('*');
+    timer = setTimeout(again, APART_MS);
+    return undefined;
+  };
+  timer = setTimeout(again, APART_MS);
+}
+
+function refused(error) {
+  if (error.status === 403 && session.value?.namespaces?.length > 0) apart();
+  else stop();
+}
+
 export async function start() {
   clearTimeout(timer);
   try {
     await loadSnapshot();
     openStream();
   } catch (error) {
-    if (error.status === 401 || error.status === 403) stop();
+    if (error.status === 401 || error.status === 403) refused(error);
     else fallBack();
   }
 }

@@ -1,7 +1,7 @@
 // What the page knows of Rollouts: their phases, and what may be done in each.
 import { get, merge, rolloutPath } from './api.js';
 import { link } from './router.js';
-import { may } from './rights.js';
+import { may, namespacesWhere } from './rights.js';
 import { useLoaded } from './ui/use.js';
 
 export const ROLLOUTS = 'rollouts.fedlet.io';
@@ -16,16 +16,18 @@ export const objectOf = (rollout) => `${rollout.spec.object.kind} ${rollout.meta
 /** { data: rollouts, the youngest first }; none where the user may not list them or the hub has none. */
 export function useRollouts(namespace) {
   const allowed = may('list', 'fedlet.io', 'rollouts', namespace);
-  const path = allowed ? `${rolloutPath(namespace)}?limit=${LIST_MAX}` : undefined;
+  const apart = allowed === false && !namespace ? namespacesWhere('list', 'fedlet.io', 'rollouts') : [];
+  const known = allowed !== undefined && apart !== undefined;
+  const paths = allowed ? [rolloutPath(namespace)] : (apart ?? []).map((one) => rolloutPath(one));
   const list = useLoaded(async (signal) => {
-    if (!path) return allowed === undefined ? undefined : [];
+    if (!known) return undefined;
     try {
-      return (await get(path, { signal })).items;
+      return (await Promise.all(paths.map((path) => get(`${path}?limit=${LIST_MAX}`, { signal })))).flatMap(({ items }) => items);
     } catch (error) {
       if (error.status === 404) return [];
       throw error;
     }
-  }, [path, allowed], [ROLLOUTS]);
+  }, [paths.join(), known], [ROLLOUTS]);
   const data = list.data && [...list.data].sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1));
   return { ...list, data };
 }

@@ -34,7 +34,7 @@ const snapshot = (version, names, delivery = 0) => ({
   ok: true,
   status: 200,
   headers: new Headers({ etag: `W/"${version}"` }),
-  json: async () => ({ version, labelKeys: [], strings: [], clusters: names.map((name) => [name, 0, delivery, 1, 0, 0, []]) }),
+  json: async () => ({ version, labelKeys: [], strings: [], ids: names.map((_, at) => (at ? 1 : 0)), clusters: names.map((name) => [name, 0, delivery, 1, 0, 0, []]) }),
 });
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const stateOf = (name) => fleet.value.delivery[fleet.value.names.indexOf(name)];
@@ -63,6 +63,15 @@ test('a page that follows its hub', async (t) => {
   await t.test('what is older than the snapshot changes nothing', () => {
     stream.say('fleet', { version: 12, changes: [[1, 0, 4, 1, 0, 0]] });
     assert.equal(stateOf('b'), 0);
+  });
+
+  await t.test('who comes and leaves costs no snapshot', () => {
+    stream.say('fleet', { version: 13, changes: [[3, 0, 5, 1, 0, 1]], removed: [1], added: [[3, 'aa']], labels: [[3, ['region', 'north']]] });
+    assert.deepEqual(fleet.value.names, ['a', 'aa', 'c']);
+    assert.equal(stateOf('aa'), 5);
+    assert.deepEqual(fleet.value.labelKeys, ['region']);
+    assert.equal(fleet.value.version, 13);
+    assert.equal(answers.length, 0);
   });
 
   await t.test('silence is not taken for a fleet at rest', async () => {

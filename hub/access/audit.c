@@ -10,6 +10,8 @@
 #define LINE_MAX_BYTES (16u << 10)
 #define TEXT_MAX 512u /* of what a client chooses freely: names, user agent */
 #define FILE_MIN (64u << 10)
+#define CHAINED_MAX (3u * WAITING_MAX) /* the shortest lines double with it */
+#define TAIL_MAX (2u * LINE_MAX_BYTES) /* read at the start, for the last line */
 
 struct hub_audit {
     struct fed_alloc *mem;
@@ -22,6 +24,8 @@ struct hub_audit {
     bool reads;
     struct fed_fs_file *file; /* NULL: it cannot be opened at present */
     uint64_t size;
+    struct hub_chain chain; /* of the last line in the file */
+    bool cut;               /* the file does not end with a line's end: power was lost */
     struct fed_buf waiting;
     size_t n_waiting;
     bool flush_due;
@@ -165,9 +169,24 @@ static enum fed_err rotate(struct hub_audit *audit, struct fed_diag *diag)
     return err ? err : open_file(audit, diag);
 }
 
-static enum fed_err write_waiting(struct hub_audit *audit, struct fed_diag *diag)
+/* What waits, each line with its chain. */
+static enum fed_err chain_waiting(
+    const struct hub_audit *audit, struct hub_chain *chain, struct fed_buf *out)
 {
-    struct fed_span bytes = fed_buf_span(&audit->waiting);
+    struct fed_span left = fed_buf_span(&audit->waiting);
+    struct fed_span line;
+    enum fed_err err = FED_OK;
+
+    if (audit->cut) /* what was cut stays for itself */
+        fed_buf_put_u8(out, '\n');
+    while (!err && left.len > 0 && fed_span_split(&left, '\n', &line))
+        err = hub_chain_put(chain, line, out);
+    return err;
+}
+
+static enum fed_err write_bytes(
+    struct hub_audit *audit, struct fed_span bytes, struct fed_diag *diag)
+{
     enum fed_err err = audit->file ? FED_OK : open_file(audit, diag);
 
     if (!err && audit->size > 0 && audit->size + bytes.len > audit->file_bytes)
@@ -176,6 +195,26 @@ static enum fed_err write_waiting(struct hub_audit *audit, struct fed_diag *diag
         err = audit->fs->append(audit->fs->ctx, audit->file, bytes, diag);
     if (!err)
         audit->size += bytes.len;
+    return err;
+}
+
+static enum fed_err write_waiting(struct hub_audit *audit, struct fed_diag *diag)
+{
+    struct hub_chain chain = audit->chain;
+    struct fed_buf bytes;
+    enum fed_err err;
+
+    fed_buf_init(&bytes, audit->mem, CHAINED_MAX);
+    err = chain_waiting(audit, &chain, &bytes);
+    if (err)
+        fed_diag_set(diag, err, "the audit log's chain: %s", fed_err_text(err));
+    else
+        err = write_bytes(audit, fed_buf_span(&bytes), diag);
+    if (!err) {
+        audit->chain = chain;
+        audit->cut = false;
+    }
+    fed_buf_fini(&bytes);
     return err;
 }
 
@@ -310,6 +349,71 @@ void hub_audit_write(struct hub_audit *audit)
     flush(audit);
 }
 
+const struct hub_chain *hub_audit_chain(const struct hub_audit *audit)
+{
+    return &audit->chain;
+}
+
+/* ---- where the chain is at the start ---- */
+static enum fed_err read_tail(struct hub_audit *audit, unsigned number, struct fed_buf *out)
+{
+    char path[sizeof audit->path + 16];
+    uint64_t size = 0;
+    enum fed_err err;
+
+    if (!audit->fs->read_part)
+        return FED_ERR_UNSUPPORTED;
+    file_name(audit, number, path, sizeof path);
+    err = audit->fs->read_part(audit->fs->ctx, path, 0, 1, out, &size, NULL);
+    fed_buf_clear(out);
+    if (!err)
+        err = audit->fs->read_part(audit->fs->ctx, path, size > TAIL_MAX ? size - TAIL_MAX : 0,
+            TAIL_MAX, out, &size, NULL);
+    return err;
+}
+
+/* The chain of the last line that has one; false: there is none. */
+static bool last_chain(struct fed_span text, struct hub_chain *out)
+{
+    size_t end = text.len;
+
+    while (end > 0) {
+        struct hub_chain chain = {""};
+        enum hub_chain_link link;
+        size_t from = end;
+
+        while (from > 0 && text.at[from - 1] != '\n')
+            from--;
+        if (!hub_chain_check(&chain, fed_span_sub(text, from, end - from), &link) &&
+            link == HUB_CHAIN_HOLDS) {
+            *out = chain;
+            return true;
+        }
+        end = from > 0 ? from - 1 : 0;
+    }
+    return false;
+}
+
+/* A file that was begun and is empty yet has its chain in the one before. */
+static void find_chain(struct hub_audit *audit)
+{
+    struct fed_buf tail;
+    bool found = false;
+
+    hub_chain_begin(&audit->chain);
+    fed_buf_init(&tail, audit->mem, TAIL_MAX);
+    for (unsigned number = 0; !found && number < 2 && number < audit->files; number++) {
+        fed_buf_clear(&tail);
+        if (read_tail(audit, number, &tail))
+            continue;
+        if (number == 0)
+            audit->cut = tail.len > 0 && tail.at[tail.len - 1] != '\n';
+        found = last_chain(fed_buf_span(&tail), &audit->chain);
+    }
+    fed_buf_fini(&tail);
+    fed_log(audit->log, FED_LOG_INFO, "audit: the chain goes on from %s", audit->chain.at);
+}
+
 enum fed_err hub_audit_open(struct fed_alloc *mem, struct fed_loop *loop, struct fed_log *log,
     struct fed_fs *fs, const struct hub_audit_options *options, struct hub_audit **out,
     struct fed_diag *diag)
@@ -336,6 +440,8 @@ enum fed_err hub_audit_open(struct fed_alloc *mem, struct fed_loop *loop, struct
         err = fed_diag_set(diag, FED_ERR_LIMIT, "1 to %u audit files", HUB_AUDIT_FILES_MAX);
     else
         err = loop->timer_new(loop->ctx, flush_later, audit, &audit->timer);
+    if (!err)
+        find_chain(audit);
     if (!err && open_file(audit, &trouble))
         failed(audit, &trouble); /* the hub serves all the same, and tries again at each record */
     if (err) {
@@ -351,6 +457,8 @@ void hub_audit_close(struct hub_audit *audit)
     if (!audit)
         return;
     flush(audit);
+    if (audit->chain.at[0])
+        fed_log(audit->log, FED_LOG_INFO, "audit: the chain ends at %s", audit->chain.at);
     audit->fs->append_close(audit->fs->ctx, audit->file);
     if (audit->timer)
         audit->loop->timer_free(audit->loop->ctx, audit->timer);

@@ -2,9 +2,10 @@
  *
  * Recorded: requests that write, refused ones (401, 403), and every impersonation; with `reads` all
  * of them. A line: {"time","id","user","groups","impersonatedBy","verb","group","resource",
- * "subresource","namespace","name","path","code","dryRun","via","reason","source","agent"}; members that
- * would be empty are left out, "path" stands for what is no resource, "via" is "console" for a browser that signed in, "reason" is the rule that
- * allowed or the word of the refusal. Never bodies, queries, tokens or other headers.
+ * "subresource","namespace","name","path","code","dryRun","via","reason","source","agent"}; members
+ * that would be empty are left out, "path" stands for what is no resource, "via" is "console" for a
+ * browser that signed in, "reason" is the rule that allowed or the word of the refusal. Never
+ * bodies, queries, tokens or other headers.
  *
  * A record says what was answered: one whose answer waits for the store's sync is made as a line
  * first, and added with the answer or forgotten with it. The record of a write is handed to the
@@ -14,10 +15,14 @@
  * A disk that is full, or any other failure, loses records and never a request: how many were lost
  * is logged, and recorded as {"time","lost":N} when writing works again. Of refusals to clients
  * without credentials at most HUB_AUDIT_STRANGERS_PER_S are recorded each second, the rest counted
- * as {"time","unrecorded":N}, so that strangers cannot push the history out. */
+ * as {"time","unrecorded":N}, so that strangers cannot push the history out.
+ *
+ * Every line has a last member "chain" (chain.h), which goes on over files and restarts; it is put
+ * on when lines are written, so that what was lost or forgotten leaves no gap in it. */
 #ifndef FEDLET_HUB_ACCESS_AUDIT_H
 #define FEDLET_HUB_ACCESS_AUDIT_H
 
+#include "hub/access/chain.h"
 #include "hub/access/rule.h"
 #include "hub/access/user.h"
 #include "ports/fs.h"
@@ -66,5 +71,7 @@ void hub_audit_put(
 void hub_audit_add_line(struct hub_audit *audit, struct fed_span line);
 /* Writes what waits. */
 void hub_audit_write(struct hub_audit *audit);
+/* Of the last line that was written. */
+const struct hub_chain *hub_audit_chain(const struct hub_audit *audit);
 
 #endif

@@ -577,6 +577,35 @@ void hub_rbac_rules_of(const struct hub_rbac *rbac, const struct hub_user *user,
     visit(rbac, user, ns, walk_rules, &walk);
 }
 
+static bool is_list_of(const struct list *list, const struct hub_user *user, struct fed_span ns)
+{
+    struct fed_span have = fed_span_of(list->key, list->key_len);
+    struct key key;
+
+    if (!key_make(&key, "u", fed_span_text(user->name), ns) && fed_span_eq(key_span(&key), have))
+        return true;
+    for (size_t i = 0; i < user->n_groups; i++)
+        if (!key_make(&key, "g", fed_span_text(user->groups[i]), ns) &&
+            fed_span_eq(key_span(&key), have))
+            return true;
+    return false;
+}
+
+void hub_rbac_namespaces_of(const struct hub_rbac *rbac, const struct hub_user *user,
+    hub_rbac_namespace_each *each, void *ctx)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &rbac->subjects);
+    while (fed_map_iter_next(&it)) {
+        const struct list *list = it.value;
+        struct fed_span ns = list->first->binding->ns;
+
+        if (ns.len > 0 && is_list_of(list, user, ns) && !each(ctx, ns))
+            return;
+    }
+}
+
 const struct hub_rules *hub_rbac_role(
     const struct hub_rbac *rbac, bool cluster_role, struct fed_span ns, struct fed_span name)
 {

@@ -43,6 +43,11 @@ bool hub_rbac_allows(const struct hub_rbac *rbac, const struct hub_user *user,
 typedef bool hub_rbac_each(void *ctx, const struct hub_rule *rule);
 void hub_rbac_rules_of(const struct hub_rbac *rbac, const struct hub_user *user, struct fed_span ns,
     hub_rbac_each *each, void *ctx);
+/* The namespaces in which RoleBindings name the user or one of the groups, in no order, some twice.
+ * Looks at all bindings: for signing in, not for each request. Return false to stop. */
+typedef bool hub_rbac_namespace_each(void *ctx, struct fed_span ns);
+void hub_rbac_namespaces_of(const struct hub_rbac *rbac, const struct hub_user *user,
+    hub_rbac_namespace_each *each, void *ctx);
 /* The rules of the role that a binding names; NULL when there is none. ns: the binding's. */
 const struct hub_rules *hub_rbac_role(
     const struct hub_rbac *rbac, bool cluster_role, struct fed_span ns, struct fed_span name);

@@ -272,7 +272,7 @@ static enum fed_err fail_undone(struct hub_request *r)
     return hub_fail_err(r, r->undone, r->undone_diag);
 }
 
-static bool is_guests(const struct hub_request *r)
+bool hub_request_is_guests(const struct hub_request *r)
 {
     return r->api->guest &&
            (fed_span_is(r->http->path, "/console") || fed_span_starts(r->http->path, "/console/"));
@@ -282,7 +282,7 @@ static enum fed_err dispatch(struct hub_request *r)
 {
     enum fed_err err = hub_request_parse(r);
 
-    if (!err && is_guests(r))
+    if (!err && hub_request_is_guests(r))
         return r->api->guest->handle(r->api->guest->ctx, r);
     if (!err && !is_watch(r))
         err = hub_deadline_take(r);

@@ -35,6 +35,9 @@ struct hub_api_options {
 /* All of options outlives the API. FED_ERR_NOMEM, FED_ERR_IO with diag. */
 FED_MUST_USE enum fed_err hub_api_open(
     const struct hub_api_options *options, struct hub_api **out, struct fed_diag *diag);
+/* The lines before a family's series (Prometheus' text format 0.0.4). */
+void hub_metrics_put_head(
+    struct fed_buf *out, const char *name, const char *type, const char *help);
 /* Ends open watches, in order. */
 void hub_api_close(struct hub_api *api);
 /* Ends open watches, so that a server that shuts down need not wait for them. Later ones are

@@ -55,7 +55,7 @@ struct hub_api {
     struct hub_held *held;      /* answers that wait for the store's sync, oldest first */
     struct hub_held **held_end; /* where the next one goes */
     size_t held_bytes;
-    struct hub_objects_member member; /* of the turn's commit */
+    struct hub_objects_member member;  /* of the turn's commit */
     const struct hub_api_guest *guest; /* may be NULL */
 };
 
@@ -347,6 +347,7 @@ void hub_request_put_record(const struct hub_request *r, unsigned code, struct f
 FED_MUST_USE enum fed_err hub_metrics_open(struct hub_api *api, struct hub_metrics **out);
 void hub_metrics_close(struct hub_metrics *metrics);
 void hub_metrics_count(struct hub_request *r, unsigned code); /* an answer */
+bool hub_request_is_guests(const struct hub_request *r);
 enum fed_err hub_handle_metrics(struct hub_request *r);
 
 /* ---- token_request.c: POST serviceaccounts/NAME/token ---- */

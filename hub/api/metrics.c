@@ -2,7 +2,7 @@
  * kube-apiserver's names where it has the same.
  *
  * Names in labels come from the kinds, never from a client; what is of no kind has none. */
-#include "hub/api/internal.h"
+#include "hub/api/guest.h"
 
 #include "proto/base/map.h"
 
@@ -124,6 +124,8 @@ void hub_metrics_count(struct hub_request *r, unsigned code)
     char labels[LABELS_MAX];
     uint64_t *count;
 
+    if (hub_request_is_guests(r))
+        r->api->guest->answered(r->api->guest->ctx, r, code);
     if (!metrics)
         return;
     put_labels(r, verb, code, true, labels);
@@ -139,7 +141,7 @@ void hub_metrics_count(struct hub_request *r, unsigned code)
 }
 
 /* ---- showing ---- */
-static void put_head(struct fed_buf *out, const char *name, const char *type, const char *help)
+void hub_metrics_put_head(struct fed_buf *out, const char *name, const char *type, const char *help)
 {
     fed_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -148,7 +150,7 @@ static void put_durations(struct fed_buf *out, const struct hub_metrics *metrics
 {
     static const char name[] = "apiserver_request_duration_seconds";
 
-    put_head(out, name, "histogram", "Response latency by verb, watches left out.");
+    hub_metrics_put_head(out, name, "histogram", "Response latency by verb, watches left out.");
     for (size_t v = 0; v < N_VERBS; v++) {
         const struct histogram *h = &metrics->durations[v];
 
@@ -172,28 +174,30 @@ static void put_all(struct fed_buf *out, const struct hub_metrics *metrics)
     uint64_t syncs;
     uint64_t refused;
 
-    put_head(out, "apiserver_request_total", "counter", "Requests by verb, resource and code.");
+    hub_metrics_put_head(
+        out, "apiserver_request_total", "counter", "Requests by verb, resource and code.");
     fed_map_iter_init(&it, &metrics->requests);
     while (fed_map_iter_next(&it))
         fed_buf_printf(out, "apiserver_request_total{" FED_SPAN_FMT "} %llu\n",
             FED_SPAN_ARG(it.key), (unsigned long long)*(const uint64_t *)it.value);
     put_durations(out, metrics);
-    put_head(out, "apiserver_longrunning_requests", "gauge", "Open watches.");
+    hub_metrics_put_head(out, "apiserver_longrunning_requests", "gauge", "Open watches.");
     fed_buf_printf(out, "apiserver_longrunning_requests{verb=\"WATCH\"} %zu\n",
         hub_watches_count(api->watches));
-    put_head(out, "fedhub_store_revision", "gauge", "Revision of the store's last commit.");
+    hub_metrics_put_head(
+        out, "fedhub_store_revision", "gauge", "Revision of the store's last commit.");
     fed_buf_printf(out, "fedhub_store_revision %llu\n",
         (unsigned long long)hub_objects_revision(api->objects));
     hub_objects_syncs(api->objects, &syncs, &refused);
-    put_head(out, "fedhub_store_syncs_total", "counter",
+    hub_metrics_put_head(out, "fedhub_store_syncs_total", "counter",
         "Commits of the store: a turn's writes share one.");
     fed_buf_printf(out,
         "fedhub_store_syncs_total{result=\"durable\"} %llu\n"
         "fedhub_store_syncs_total{result=\"refused\"} %llu\n",
         (unsigned long long)syncs, (unsigned long long)refused);
-    put_head(out, "fedhub_served_kinds", "gauge", "Kinds that are served.");
+    hub_metrics_put_head(out, "fedhub_served_kinds", "gauge", "Kinds that are served.");
     fed_buf_printf(out, "fedhub_served_kinds %zu\n", hub_kinds_count(api->kinds));
-    put_head(out, "fedhub_build_info", "gauge", "Always 1.");
+    hub_metrics_put_head(out, "fedhub_build_info", "gauge", "Always 1.");
     fed_buf_put_text(out, "fedhub_build_info{version=\"" FEDLET_VERSION "\"} 1\n");
     if (api->options.metrics)
         api->options.metrics(api->options.metrics_ctx, out);

@@ -1,5 +1,5 @@
 /* record.c - what the audit log says of a request, and the id that joins the two. */
-#include "hub/api/internal.h"
+#include "hub/api/guest.h"
 
 #include <string.h>
 
@@ -72,4 +72,14 @@ void hub_request_put_record(const struct hub_request *r, unsigned code, struct f
 
     if (make_record(r, code, &access, &record))
         hub_audit_put(r->api->options.audit, &record, out);
+}
+
+bool hub_audit_ends_with(const struct hub_api *api, const struct hub_chain *chain)
+{
+    struct hub_chain none;
+
+    if (!api->options.audit)
+        return true;
+    hub_chain_begin(&none);
+    return strcmp(hub_audit_chain(api->options.audit)->at, chain->at[0] ? chain->at : none.at) == 0;
 }

@@ -116,7 +116,7 @@ void hub_request_warn(struct hub_request *r, const char *text)
     for (const char *at = text; *at; at++) {
         if (*at == '"' || *at == '\\')
             fed_buf_put_u8(&quoted, '\\');
-        fed_buf_put_u8(&quoted, (unsigned char)*at < ' ' ? ' ' : (uint8_t)*at);
+        fed_buf_put_u8(&quoted, (uint8_t)*at < ' ' || *at == 0x7f ? ' ' : (uint8_t)*at);
     }
     fed_buf_put_text(&quoted, "\"");
     for (size_t i = 0; i < r->n_warnings; i++)

@@ -3,7 +3,7 @@
  *
  * Source: authorization.k8s.io/v1 and authentication.k8s.io/v1, k8s.io/kubernetes
  * registry/authorization and registry/authentication. */
-#include "hub/api/internal.h"
+#include "hub/api/guest.h"
 
 #include "proto/base/text.h"
 
@@ -236,6 +236,12 @@ static enum fed_err self_rules(struct hub_request *r, struct fed_json *body)
     if (!err)
         err = fed_json_set_bool(r->doc, status, "incomplete", false);
     return err ? err : fed_json_set(r->doc, body, "status", status);
+}
+
+void hub_user_namespaces(const struct hub_api *api, const struct hub_user *user,
+    hub_rbac_namespace_each *each, void *ctx)
+{
+    hub_rbac_namespaces_of(api->rbac, user, each, ctx);
 }
 
 /* ---- who ---- */

@@ -1,10 +1,8 @@
 /* audit_read.c - the audit log, newest first, a page at a time, from its files.
  *
  * A page reads at most READ_MAX bytes, from a place backwards; a query that matches little comes to
- * its page's end by that, and goes on with the next one. A place is FILE-OFFSET-MARK: the mark is
- * of the file's first line, so that a file is found again after it was renamed to the next number,
- * and not taken for another one. */
-#include "hub/console/internal.h"
+ * its page's end by that, and goes on with the next one. */
+#include "hub/console/audit_files.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,19 +10,10 @@
 
 #define READ_MAX (1u << 20)
 #define CHUNK (128u << 10)
-#define HEAD_MAX (16u << 10) /* of a first line */
 #define PAGE_MAX 500u
 #define PAGE 100u
 #define BODY_MAX (4u << 20)
-#define PATH_BYTES 640u
-#define MARK_DIGITS 16u
 #define TEXT_MAX 256u /* looked for at every place of a page: what that takes is the product */
-
-struct place {
-    unsigned file;
-    uint64_t offset; /* lines before it are to come */
-    char mark[MARK_DIGITS + 1];
-};
 
 struct page {
     struct hub_console *console;
@@ -34,92 +23,11 @@ struct page {
     size_t n;
     size_t left; /* bytes that may be read still */
     struct fed_buf body;
-    struct place place;
+    struct audit_place place;
     bool over; /* nothing is older */
 };
 
-/* ---- files ---- */
-
-static bool path_of(const struct hub_console *console, unsigned file, char out[PATH_BYTES])
-{
-    const char *dir = console->options.audit_dir;
-    int n = file == 0 ? snprintf(out, PATH_BYTES, "%s/audit.log", dir)
-                      : snprintf(out, PATH_BYTES, "%s/audit.log.%u", dir, file);
-
-    return n > 0 && (size_t)n < PATH_BYTES;
-}
-
-static enum fed_err read_part(const struct page *page, unsigned file, uint64_t offset, size_t max,
-    struct fed_buf *out, uint64_t *size)
-{
-    struct fed_fs *fs = page->console->options.fs;
-    char path[PATH_BYTES];
-
-    return path_of(page->console, file, path)
-               ? fs->read_part(fs->ctx, path, offset, max, out, size, NULL)
-               : FED_ERR_NOT_FOUND;
-}
-
-/* The mark of a file and its size. FED_ERR_NOT_FOUND when there is none, or nothing in it. */
-static enum fed_err mark_of(
-    const struct page *page, unsigned file, char mark[MARK_DIGITS + 1], uint64_t *size)
-{
-    struct fed_digest digest;
-    struct fed_span line;
-    struct fed_buf head;
-    enum fed_err err;
-
-    fed_buf_init(&head, page->console->mem, HEAD_MAX);
-    err = read_part(page, file, 0, HEAD_MAX, &head, size);
-    line = fed_buf_span(&head);
-    line = fed_span_sub(line, 0, fed_span_find(line, '\n'));
-    if (!err && line.len == 0)
-        err = FED_ERR_NOT_FOUND;
-    if (!err)
-        err = fed_digest_of(line, &digest);
-    for (size_t i = 0; !err && i < MARK_DIGITS / 2; i++)
-        snprintf(mark + 2 * i, 3, "%02x", digest.bytes[i]);
-    fed_buf_fini(&head);
-    return err;
-}
-
 /* ---- places ---- */
-
-static enum fed_err place_read(struct fed_span text, struct place *out)
-{
-    struct fed_span file;
-    struct fed_span offset;
-    uint64_t number = 0;
-
-    if (!fed_span_split(&text, '-', &file) || !fed_span_split(&text, '-', &offset) ||
-        fed_span_to_u64(file, &number) || number >= HUB_AUDIT_FILES_MAX ||
-        fed_span_to_u64(offset, &out->offset) || text.len != MARK_DIGITS)
-        return FED_ERR_INVALID;
-    out->file = (unsigned)number;
-    return fed_span_to_cstr(text, out->mark, sizeof out->mark);
-}
-
-/* Where the place is by now: its file may have been renamed meanwhile. */
-static enum fed_err place_find(struct page *page)
-{
-    char mark[MARK_DIGITS + 1] = "";
-    uint64_t size = 0;
-
-    for (unsigned file = page->place.file; file < page->console->options.audit_files; file++) {
-        enum fed_err err = mark_of(page, file, mark, &size);
-
-        if (err == FED_ERR_NOT_FOUND && file > 0)
-            break;
-        if (err && err != FED_ERR_NOT_FOUND)
-            return err;
-        if (!err && strcmp(mark, page->place.mark) == 0 && page->place.offset <= size) {
-            page->place.file = file;
-            return FED_OK;
-        }
-    }
-    hub_fail(page->r, 410, "Expired", "the log went on, and this place is not in it any more");
-    return FED_ERR_GONE;
-}
 
 /* The end of the newest file, or of the one behind the present place. */
 static enum fed_err place_next(struct page *page, unsigned file)
@@ -128,7 +36,7 @@ static enum fed_err place_next(struct page *page, unsigned file)
     enum fed_err err = FED_ERR_NOT_FOUND;
 
     if (file < page->console->options.audit_files)
-        err = mark_of(page, file, page->place.mark, &size);
+        err = audit_mark(page->console, file, page->place.mark, &size);
     if (err == FED_ERR_NOT_FOUND && file == 0) /* just renamed, and nothing written since */
         return place_next(page, 1);
     page->over = err == FED_ERR_NOT_FOUND;
@@ -227,7 +135,7 @@ static enum fed_err fill(struct page *page)
             continue;
         }
         fed_buf_clear(&chunk);
-        err = read_part(page, page->place.file, begin, want, &chunk, &size);
+        err = audit_read_part(page->console, page->place.file, begin, want, &chunk, &size);
         if (!err)
             err = take_chunk(page, fed_buf_span(&chunk), begin);
         page->left -= want < page->left ? want : page->left;
@@ -267,24 +175,16 @@ static enum fed_err read_query(struct page *page)
     page->limit = (size_t)number;
     if (before.len == 0)
         return place_next(page, 0);
-    if (place_read(before, &page->place))
+    if (audit_place_read(before, &page->place))
         return hub_fail(r, 400, "BadRequest", "before is the next of an earlier answer");
-    return place_find(page);
+    return audit_place_find(page->console, r, &page->place);
 }
 
 enum fed_err console_handle_audit(struct hub_console *console, struct hub_request *r)
 {
-    static const struct hub_access access = {
-        .verb = {(const uint8_t *)"get", 3}, .path = {(const uint8_t *)"/console/audit", 14}};
     struct page page = {.console = console, .r = r, .left = READ_MAX};
-    enum fed_err err = console_require_read(r);
+    enum fed_err err = audit_require(console, r);
 
-    if (!err)
-        err = hub_identify_request(r);
-    if (!err)
-        err = hub_require(r, &access);
-    if (!err && (!console->options.fs || !console->options.fs->read_part))
-        return hub_fail(r, 404, "NotFound", "this hub keeps no audit log");
     if (!err)
         err = read_query(&page);
     if (err)

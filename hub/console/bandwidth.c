@@ -1,5 +1,5 @@
-/* bandwidth.c - bytes of all clusters in steps of five minutes, for a day, by binding; and who has
- * most of them this month.
+/* bandwidth.c - bytes of all clusters in steps of five minutes, for a day, by binding; who has most
+ * of them this month; and of one cluster, in steps of fifteen.
  *
  * A ring in memory, filled from the counters of hub/traffic: it begins with the process. */
 #include "hub/console/bandwidth.h"
@@ -50,6 +50,8 @@ void console_bandwidth_step(struct console_bandwidth *bandwidth, struct hub_traf
 
     take(bandwidth, traffic);
     at = ++bandwidth->n_steps % CONSOLE_STEPS;
+    if (bandwidth->n_steps % CONSOLE_CLUSTER_EVERY == 0)
+        hub_traffic_step(traffic);
     for (size_t i = 0; i < CONSOLE_BINDINGS; i++) {
         bandwidth->bindings[i].from[at] = 0;
         bandwidth->bindings[i].to[at] = 0;
@@ -92,18 +94,25 @@ static void put_top(struct fed_buf *out, struct hub_traffic *traffic)
     fed_buf_put_text(out, "]}\n");
 }
 
+/* When it began, and how far the last step is. */
+static void put_time(const struct hub_console *console, struct fed_buf *out, unsigned step_s)
+{
+    uint64_t age_s = (fed_loop_now_ms(console->options.loop) - console->started_ms) / 1000u;
+
+    fed_buf_printf(out,
+        "\"since_unix_s\":%lld,\"until_unix_s\":%lld,\"step_s\":%u,\"last_step_s\":%llu,\"series\":"
+        "[",
+        (long long)console->started_unix_s, (long long)fed_loop_unix_s(console->options.loop),
+        step_s, (unsigned long long)age_s % step_s);
+}
+
 static void put_all(struct hub_console *console, struct fed_buf *out)
 {
     struct console_bandwidth *bandwidth = &console->bandwidth;
-    uint64_t now_ms = fed_loop_now_ms(console->options.loop);
 
     take(bandwidth, console->options.traffic);
-    fed_buf_printf(out,
-        "{\"since_unix_s\":%lld,\"until_unix_s\":%lld,\"step_s\":%u,\"last_step_s\":%llu,"
-        "\"series\":[",
-        (long long)console->started_unix_s, (long long)fed_loop_unix_s(console->options.loop),
-        CONSOLE_STEP_MS / 1000u,
-        (unsigned long long)(now_ms - console->started_ms) / 1000u % (CONSOLE_STEP_MS / 1000u));
+    fed_buf_put_u8(out, '{');
+    put_time(console, out, CONSOLE_STEP_MS / 1000u);
     for (size_t i = 0; i < bandwidth->n_bindings; i++) {
         fed_buf_printf(
             out, "%s{\"binding\":\"%s\",\"from\":[", i > 0 ? "," : "", bandwidth->bindings[i].name);
@@ -113,6 +122,25 @@ static void put_all(struct hub_console *console, struct fed_buf *out)
         fed_buf_put_text(out, "]}");
     }
     put_top(out, console->options.traffic);
+}
+
+static void put_numbers(struct fed_buf *out, const uint64_t *numbers, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        fed_buf_printf(out, "%s%llu", i > 0 ? "," : "", (unsigned long long)numbers[i]);
+}
+
+static void put_day(struct hub_console *console, struct fed_span name, struct fed_buf *out)
+{
+    struct hub_traffic_steps steps;
+
+    hub_traffic_steps(console->options.traffic, name, &steps);
+    put_time(console, out, CONSOLE_CLUSTER_EVERY * CONSOLE_STEP_MS / 1000u);
+    fed_buf_put_text(out, "{\"from\":[");
+    put_numbers(out, steps.from, steps.n);
+    fed_buf_put_text(out, "],\"to\":[");
+    put_numbers(out, steps.to, steps.n);
+    fed_buf_put_text(out, "]}]");
 }
 
 static enum fed_err put_one(
@@ -136,7 +164,9 @@ static enum fed_err put_one(
     fed_buf_put_text(out, "},\"month_before\":{");
     hub_traffic_of(console->options.traffic, name, true, &counts);
     put_counts(out, &counts);
-    fed_buf_put_text(out, "}}\n");
+    fed_buf_put_text(out, "},");
+    put_day(console, name, out);
+    fed_buf_put_text(out, "}\n");
     return FED_OK;
 }
 

@@ -6,7 +6,8 @@
 
 #define CONSOLE_STEPS 288u
 #define CONSOLE_STEP_MS 300000u
-#define CONSOLE_BINDINGS 2u /* further ones are counted with the last */
+#define CONSOLE_CLUSTER_EVERY 3u /* steps, of one of a single cluster's */
+#define CONSOLE_BINDINGS 2u      /* further ones are counted with the last */
 
 struct console_binding {
     char name[16];

@@ -80,15 +80,17 @@ typedef enum fed_err handler(struct hub_console *console, struct hub_request *r)
 static const struct {
     const char *path;
     handler *handle;
-} paths[] = {
-    {"session", console_handle_session},
-    {"links", console_handle_links},
-    {"fleet", console_handle_fleet},
-    {"stream", console_handle_stream},
-    {"bandwidth", console_handle_bandwidth},
-    {"audit", console_handle_audit},
-    {"search", console_handle_search},
-    {"about", console_handle_about},
+} paths[CONSOLE_PATHS] = {
+    [CONSOLE_SESSION] = {"session", console_handle_session},
+    [CONSOLE_LINKS] = {"links", console_handle_links},
+    [CONSOLE_FLEET] = {"fleet", console_handle_fleet},
+    [CONSOLE_STREAM] = {"stream", console_handle_stream},
+    [CONSOLE_BANDWIDTH] = {"bandwidth", console_handle_bandwidth},
+    [CONSOLE_COLUMN] = {"column", console_handle_column},
+    [CONSOLE_AUDIT] = {"audit", console_handle_audit},
+    [CONSOLE_AUDIT_VERIFY] = {"audit/verify", console_handle_audit_verify},
+    [CONSOLE_SEARCH] = {"search", console_handle_search},
+    [CONSOLE_ABOUT] = {"about", console_handle_about},
 };
 
 /* A link into the page that has the name of data: a browser goes there and wants a page. */
@@ -97,17 +99,25 @@ static bool is_navigation(const struct hub_request *r)
     return hub_request_is_read(r->http) && console_wants_page(console_header(r->http, "accept"));
 }
 
+enum console_path console_path_of(const struct hub_request *r)
+{
+    struct fed_span path = fed_span_sub(r->http->path, sizeof PREFIX - 1, r->http->path.len);
+
+    for (unsigned i = CONSOLE_PAGE + 1; i < CONSOLE_PATHS && !is_navigation(r); i++)
+        if (fed_span_is(path, paths[i].path))
+            return (enum console_path)i;
+    return CONSOLE_PAGE;
+}
+
 static enum fed_err handle(void *ctx, struct hub_request *r)
 {
-    struct fed_span path = r->http->path;
+    enum console_path path = console_path_of(r);
 
-    if (path.len < sizeof PREFIX - 1)
+    if (r->http->path.len < sizeof PREFIX - 1)
         return console_redirect(r);
-    path = fed_span_sub(path, sizeof PREFIX - 1, path.len);
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (fed_span_is(path, paths[i].path) && !is_navigation(r))
-            return paths[i].handle(ctx, r);
-    return console_serve_file(r, path);
+    return path == CONSOLE_PAGE ? console_serve_file(r, fed_span_sub(r->http->path,
+                                                            sizeof PREFIX - 1, r->http->path.len))
+                                : paths[path].handle(ctx, r);
 }
 
 static void closed(void *ctx, struct fed_http_exchange *exchange)
@@ -186,8 +196,11 @@ enum fed_err hub_console_open(
         hub_console_close(console);
         return err;
     }
-    console->guest = (struct hub_api_guest){
-        .ctx = console, .session = console_session, .handle = handle, .closed = closed};
+    console->guest = (struct hub_api_guest){.ctx = console,
+        .session = console_session,
+        .handle = handle,
+        .answered = console_answered,
+        .closed = closed};
     hub_api_set_guest(options->api, &console->guest);
     on_sweep(console);
     if (options->traffic)
@@ -218,6 +231,7 @@ void hub_console_close(struct hub_console *console)
     loop->timer_free(loop->ctx, console->step);
     console_touched_clear(&console->touched);
     console_touched_clear(&console->touched_slow);
+    console_columns_clear(console);
     console_fleet_close(console->fleet);
     console_keep_fini(&console->sessions);
     console_keep_fini(&console->links);

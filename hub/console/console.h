@@ -51,6 +51,9 @@ FED_MUST_USE enum fed_err hub_console_open(
 void hub_console_stop(struct hub_console *console);
 void hub_console_close(struct hub_console *console); /* NULL is fine */
 
+/* Adds to GET /metrics. */
+void hub_console_metrics(const struct hub_console *console, struct fed_buf *out);
+
 /* Told by the plan: a cluster's manifest changed. */
 void hub_console_planned(struct hub_console *console, struct fed_span cluster);
 

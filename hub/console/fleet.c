@@ -112,8 +112,10 @@ static struct console_fleet_cluster *cluster_add(struct console_fleet *fleet, st
         cluster_free(fleet, cluster);
         return NULL;
     }
+    cluster->id = fleet->next_id++;
+    cluster->born = fleet->version + 1;
     fleet->list[fleet->n++] = cluster;
-    fleet->reordered = true;
+    fleet->unsorted = fleet->moved = true;
     return cluster;
 }
 
@@ -156,12 +158,14 @@ static void on_change(void *ctx, const struct hub_change *change)
         (void)fed_map_remove(&fleet->by_name, change->ref.name);
         cluster->gone = true; /* freed at the next look: it may be among the dirty */
         fleet->gone++;
-        fleet->reordered = true;
+        fleet->moved = true;
     } else {
         if (!cluster)
             cluster = cluster_add(fleet, change->ref.name);
-        if (cluster && take_labels(fleet, cluster, change->bytes))
-            fleet->reordered = true;
+        if (cluster && take_labels(fleet, cluster, change->bytes)) {
+            cluster->labelled = fleet->version + 1;
+            fleet->moved = true;
+        }
         if (cluster)
             make_dirty(fleet, cluster);
     }
@@ -225,15 +229,30 @@ static bool look_around(struct console_fleet *fleet, size_t looks)
     return changed;
 }
 
+/* Takes the place of the one that left longest ago, of which nobody can be told any more. */
+static void remember_left(struct console_fleet *fleet, const struct console_fleet_cluster *cluster)
+{
+    struct console_fleet_left *left = &fleet->left[fleet->n_left % CONSOLE_LEFT_MAX];
+
+    if (cluster->born > fleet->version)
+        return; /* nobody was told that it is there */
+    if (fleet->n_left >= CONSOLE_LEFT_MAX)
+        fleet->reset = left->version;
+    *left = (struct console_fleet_left){.id = cluster->id, .version = fleet->version + 1};
+    fleet->n_left++;
+}
+
 static void drop_gone(struct console_fleet *fleet)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < fleet->n; i++) {
-        if (fleet->list[i]->gone)
+        if (fleet->list[i]->gone) {
+            remember_left(fleet, fleet->list[i]);
             cluster_free(fleet, fleet->list[i]);
-        else
+        } else {
             fleet->list[n++] = fleet->list[i];
+        }
     }
     fleet->n = n;
     fleet->gone = 0;
@@ -250,15 +269,13 @@ void console_fleet_look(struct console_fleet *fleet)
     changed = look_at_dirty(fleet);
     if (fleet->gone > 0)
         drop_gone(fleet);
-    if (fleet->reordered && fleet->n > 0)
+    if (fleet->unsorted && fleet->n > 0)
         qsort(fleet->list, fleet->n, sizeof *fleet->list, by_name);
     if (fleet->n > 0)
         changed |= look_around(fleet, fleet->looked_ms > 0 ? looks : CONSOLE_LOOKS);
-    if (changed || fleet->reordered)
+    if (changed || fleet->moved)
         fleet->version++;
-    if (fleet->reordered)
-        fleet->reset = fleet->version;
-    fleet->reordered = false;
+    fleet->unsorted = fleet->moved = false;
     fleet->looked_ms = now_ms;
 }
 

@@ -1,50 +1,16 @@
 /* fleet_put.c - the fleet as JSON: all of it, and what changed since a version.
  *
  * Rows are arrays in the order of "fields"; labels are pairs of indices, into "labelKeys" and into
- * "strings". */
+ * "strings". "ids" are the clusters' numbers, each as the difference to the one before, which
+ * compress to nothing. What changed names clusters by their numbers, and labels in full: each page
+ * has tables of its own. */
 #include "hub/console/internal.h"
+#include "hub/console/texts.h"
 
 #include <stdio.h>
 
 #define SNAPSHOT_BYTES_MAX (64u << 20)
 #define SNAPSHOT_AGE_S 10
-
-/* ---- tables of texts ---- */
-
-struct texts { /* text -> its index + 1 */
-    struct fed_map map;
-    struct fed_buf json; /* the texts, between commas */
-};
-
-static void texts_init(struct texts *texts, struct fed_alloc *mem)
-{
-    fed_map_init(&texts->map, mem);
-    fed_buf_init(&texts->json, mem, SNAPSHOT_BYTES_MAX);
-}
-
-static void texts_fini(struct texts *texts)
-{
-    fed_map_fini(&texts->map);
-    fed_buf_fini(&texts->json);
-}
-
-static enum fed_err texts_index(struct texts *texts, struct fed_span text, size_t *out)
-{
-    uintptr_t at = (uintptr_t)fed_map_get(&texts->map, text);
-    enum fed_err err;
-
-    if (at == 0) {
-        at = (uintptr_t)texts->map.count + 1;
-        err = fed_map_put(&texts->map, text, (void *)at);
-        if (err)
-            return err;
-        if (at > 1)
-            fed_buf_put_u8(&texts->json, ',');
-        hub_json_put(&texts->json, text);
-    }
-    *out = at - 1;
-    return FED_OK;
-}
 
 /* ---- the snapshot ---- */
 
@@ -66,7 +32,7 @@ static void put_glance(struct fed_buf *out, const struct hub_status_glance *glan
 }
 
 static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_cluster *cluster,
-    struct texts *keys, struct texts *strings)
+    struct console_texts *keys, struct console_texts *strings)
 {
     struct fed_span rest = fed_span_of(cluster->labels, cluster->labels_len);
     struct fed_span key;
@@ -81,9 +47,9 @@ static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_c
 
         if (!fed_span_split(&rest, 0, &value))
             value = (struct fed_span){0};
-        err = texts_index(keys, key, &key_at);
+        err = console_texts_index(keys, key, &key_at);
         if (!err)
-            err = texts_index(strings, value, &value_at);
+            err = console_texts_index(strings, value, &value_at);
         fed_buf_printf(out, "%s%zu,%zu", comma, key_at, value_at);
         comma = ",";
     }
@@ -91,16 +57,26 @@ static enum fed_err put_labels(struct fed_buf *out, const struct console_fleet_c
     return err;
 }
 
+bool console_fleet_is_there(
+    const struct console_fleet *fleet, const struct console_fleet_cluster *cluster)
+{
+    return cluster->born <= fleet->version;
+}
+
 static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fleet,
-    struct texts *keys, struct texts *strings)
+    struct console_texts *keys, struct console_texts *strings)
 {
     int64_t now_s = fed_loop_unix_s(fleet->loop);
+    const char *comma = "";
     enum fed_err err = FED_OK;
 
     for (size_t i = 0; !err && i < fleet->n; i++) {
         const struct console_fleet_cluster *cluster = fleet->list[i];
 
-        fed_buf_put_text(out, i > 0 ? ",[" : "[");
+        if (!console_fleet_is_there(fleet, cluster))
+            continue;
+        fed_buf_printf(out, "%s[", comma);
+        comma = ",";
         hub_json_put_text(out, cluster->name);
         fed_buf_put_u8(out, ',');
         put_glance(out, &cluster->glance, now_s);
@@ -111,19 +87,37 @@ static enum fed_err put_rows(struct fed_buf *out, const struct console_fleet *fl
     return err;
 }
 
+void console_fleet_put_ids(struct fed_buf *out, const struct console_fleet *fleet)
+{
+    const char *comma = "";
+    uint64_t before = 0;
+
+    for (size_t i = 0; i < fleet->n; i++) {
+        uint64_t id = fleet->list[i]->id;
+
+        if (!console_fleet_is_there(fleet, fleet->list[i]))
+            continue;
+        fed_buf_printf(out, "%s%lld", comma, (long long)(int64_t)(id - before));
+        comma = ",";
+        before = id;
+    }
+}
+
 static enum fed_err put_snapshot(const struct console_fleet *fleet, struct fed_buf *out)
 {
-    struct texts keys;
-    struct texts strings;
+    struct console_texts keys;
+    struct console_texts strings;
     enum fed_err err;
 
-    texts_init(&keys, fleet->mem);
-    texts_init(&strings, fleet->mem);
+    console_texts_init(&keys, fleet->mem, SNAPSHOT_BYTES_MAX);
+    console_texts_init(&strings, fleet->mem, SNAPSHOT_BYTES_MAX);
     fed_buf_printf(out,
         "{\"version\":%llu,\"at_unix_s\":%lld,\"fields\":[\"name\",\"connectivity\",\"delivery\","
         "\"since_unix_s\",\"drift\",\"failed\",\"labels\"],\"clusters\":[",
         (unsigned long long)fleet->version, (long long)fed_loop_unix_s(fleet->loop));
     err = put_rows(out, fleet, &keys, &strings);
+    fed_buf_put_text(out, "],\"ids\":[");
+    console_fleet_put_ids(out, fleet);
     fed_buf_put_text(out, "],\"labelKeys\":[");
     fed_buf_put(out, fed_buf_span(&keys.json));
     fed_buf_put_text(out, "],\"strings\":[");
@@ -133,8 +127,8 @@ static enum fed_err put_snapshot(const struct console_fleet *fleet, struct fed_b
         err = fed_buf_err(&keys.json);
     if (!err)
         err = fed_buf_err(&strings.json);
-    texts_fini(&keys);
-    texts_fini(&strings);
+    console_texts_fini(&keys);
+    console_texts_fini(&strings);
     return err ? err : fed_buf_err(out);
 }
 
@@ -165,22 +159,112 @@ bool console_fleet_follows(const struct console_fleet *fleet, uint64_t version)
     return version >= fleet->reset && version <= fleet->version;
 }
 
-static void put_changes(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
+/* What is of a later version than the present one is said with that. */
+static bool is_new(const struct console_fleet *fleet, uint64_t version, uint64_t since)
+{
+    return version > since && version <= fleet->version;
+}
+
+static void put_glances(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
 {
     int64_t now_s = fed_loop_unix_s(fleet->loop);
     const char *comma = "";
 
-    fed_buf_printf(out, "event: fleet\nid: %llu\ndata: {\"version\":%llu,\"changes\":[",
-        (unsigned long long)fleet->version, (unsigned long long)fleet->version);
+    fed_buf_put_text(out, ",\"changes\":[");
     for (size_t i = 0; i < fleet->n; i++) {
-        if (fleet->list[i]->changed <= since)
+        const struct console_fleet_cluster *cluster = fleet->list[i];
+
+        if (!is_new(fleet, cluster->changed, since))
             continue;
-        fed_buf_printf(out, "%s[%zu,", comma, i);
-        put_glance(out, &fleet->list[i]->glance, now_s);
+        fed_buf_printf(out, "%s[%llu,", comma, (unsigned long long)cluster->id);
+        put_glance(out, &cluster->glance, now_s);
         fed_buf_put_u8(out, ']');
         comma = ",";
     }
-    fed_buf_put_text(out, "]}\n\n");
+    fed_buf_put_u8(out, ']');
+}
+
+/* The member begins with its first element, and is not there without one. */
+static void begin_element(struct fed_buf *out, const char *member, size_t n_before)
+{
+    if (n_before == 0)
+        fed_buf_printf(out, ",\"%s\":[", member);
+    else
+        fed_buf_put_u8(out, ',');
+}
+
+static void end_member(struct fed_buf *out, size_t n)
+{
+    if (n > 0)
+        fed_buf_put_u8(out, ']');
+}
+
+static void put_left(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
+{
+    uint64_t first = fleet->n_left > CONSOLE_LEFT_MAX ? fleet->n_left - CONSOLE_LEFT_MAX : 0;
+    size_t n = 0;
+
+    for (uint64_t i = first; i < fleet->n_left; i++) {
+        const struct console_fleet_left *left = &fleet->left[i % CONSOLE_LEFT_MAX];
+
+        if (!is_new(fleet, left->version, since))
+            continue;
+        begin_element(out, "removed", n++);
+        fed_buf_printf(out, "%llu", (unsigned long long)left->id);
+    }
+    end_member(out, n);
+}
+
+static void put_come(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < fleet->n; i++) {
+        const struct console_fleet_cluster *cluster = fleet->list[i];
+
+        if (!is_new(fleet, cluster->born, since))
+            continue;
+        begin_element(out, "added", n++);
+        fed_buf_printf(out, "[%llu,", (unsigned long long)cluster->id);
+        hub_json_put_text(out, cluster->name);
+        fed_buf_put_u8(out, ']');
+    }
+    end_member(out, n);
+}
+
+static void put_relabelled(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < fleet->n; i++) {
+        const struct console_fleet_cluster *cluster = fleet->list[i];
+        struct fed_span rest = fed_span_of(cluster->labels, cluster->labels_len);
+        struct fed_span text;
+        const char *comma = "";
+
+        if (!is_new(fleet, cluster->labelled, since))
+            continue;
+        begin_element(out, "labels", n++);
+        fed_buf_printf(out, "[%llu,[", (unsigned long long)cluster->id);
+        while (rest.len > 0 && fed_span_split(&rest, 0, &text)) {
+            fed_buf_put_text(out, comma);
+            hub_json_put(out, text);
+            comma = ",";
+        }
+        fed_buf_put_text(out, "]]");
+    }
+    end_member(out, n);
+}
+
+static void put_changes(const struct console_fleet *fleet, uint64_t since, struct fed_buf *out)
+{
+    fed_buf_printf(out, "event: fleet\nid: %llu\ndata: {\"version\":%llu",
+        (unsigned long long)fleet->version, (unsigned long long)fleet->version);
+    put_glances(fleet, since, out);
+    put_left(fleet, since, out);
+    put_come(fleet, since, out);
+    put_relabelled(fleet, since, out);
+    fed_buf_put_text(out, "}\n\n");
 }
 
 struct fed_http_shared *console_fleet_changes(struct console_fleet *fleet, uint64_t since)

@@ -7,7 +7,9 @@
  *   sign_in.c    sessions, links
  *   stream.c     what browsers are told as it happens; touched.c: which objects changed
  *   fleet.c      clusters at a glance, and since which version; fleet_put.c: as JSON
+ *   column.c     one more figure of each cluster; texts.c: each text once
  *   search.c     the query box; query.c: its words
+ *   metrics.c    what is counted of it
  *   bandwidth.c, audit_read.c, about.c   what their paths answer */
 #ifndef FEDLET_HUB_CONSOLE_INTERNAL_H
 #define FEDLET_HUB_CONSOLE_INTERNAL_H
@@ -32,6 +34,38 @@
 #define CONSOLE_USER_STREAMS_MAX 32u
 #define CONSOLE_SWEEP_MS 10000u
 
+enum console_path { /* as in console.c */
+    CONSOLE_PAGE,   /* files */
+    CONSOLE_SESSION,
+    CONSOLE_LINKS,
+    CONSOLE_FLEET,
+    CONSOLE_STREAM,
+    CONSOLE_BANDWIDTH,
+    CONSOLE_COLUMN,
+    CONSOLE_AUDIT,
+    CONSOLE_AUDIT_VERIFY,
+    CONSOLE_SEARCH,
+    CONSOLE_ABOUT,
+    CONSOLE_PATHS
+};
+enum console_sign_in { CONSOLE_ACCEPTED, CONSOLE_WRONG, CONSOLE_TURNED_AWAY, CONSOLE_SIGN_INS };
+
+struct console_counts {                  /* since the start */
+    uint64_t requests[CONSOLE_PATHS][6]; /* by the code's first digit */
+    uint64_t sign_ins[CONSOLE_SIGN_INS];
+    uint64_t stream_bytes; /* before TLS and HTTP/2 */
+    uint64_t stream_events;
+    uint64_t resets;
+    uint64_t behind; /* times that a stream was told nothing because it had not read the rest */
+};
+
+#define CONSOLE_COLUMNS 4u
+
+struct console_column { /* as it was last made; column.c */
+    struct fed_http_shared *body;
+    uint64_t at_ms;
+};
+
 struct hub_console {
     struct hub_console_options options;
     struct fed_alloc *mem;
@@ -39,6 +73,7 @@ struct hub_console {
     struct console_keep sessions;
     struct console_keep links;
     struct console_tries tries;
+    struct console_counts counts;
     struct fed_timer *sweep;
     struct console_fleet *fleet;
     struct console_stream *streams;
@@ -48,6 +83,7 @@ struct hub_console {
     bool stopping;
     uint64_t n_ticks;
     uint64_t fleet_due_ms; /* when what is new of the fleet is told again */
+    struct console_column columns[CONSOLE_COLUMNS];
     struct console_bandwidth bandwidth;
     struct fed_timer *step;
     struct console_touched touched;
@@ -84,11 +120,15 @@ enum fed_err console_respond(
 /* body NULL: none. */
 enum fed_err console_respond_etag(
     struct hub_request *r, unsigned status, struct fed_http_shared *body, const char *etag);
+enum console_path console_path_of(const struct hub_request *r);
 extern const struct hub_access console_fleet_access;
 /* The right that who looks at the fleet needs: to list KubeFedClusters. */
 enum fed_err console_require_fleet(struct hub_request *r);
 /* 405 when it is no GET or HEAD. */
 enum fed_err console_require_read(struct hub_request *r);
+
+/* ---- metrics.c ---- */
+void console_answered(void *console, const struct hub_request *r, unsigned code); /* of the guest */
 
 /* ---- stream.c ---- */
 enum fed_err console_handle_stream(struct hub_console *console, struct hub_request *r);
@@ -100,8 +140,11 @@ void console_streams_stop(struct hub_console *console);
 
 /* ---- one file each ---- */
 enum fed_err console_handle_fleet(struct hub_console *console, struct hub_request *r);
+enum fed_err console_handle_column(struct hub_console *console, struct hub_request *r);
+void console_columns_clear(struct hub_console *console);
 enum fed_err console_handle_bandwidth(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_audit(struct hub_console *console, struct hub_request *r);
+enum fed_err console_handle_audit_verify(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_search(struct hub_console *console, struct hub_request *r);
 enum fed_err console_handle_about(struct hub_console *console, struct hub_request *r);
 

@@ -30,8 +30,9 @@ static void put_clusters(struct search *s)
             continue;
         fed_buf_put_text(&s->body, s->found > 1 ? ",{\"name\":" : "{\"name\":");
         hub_json_put_text(&s->body, cluster->name);
-        fed_buf_printf(&s->body, ",\"index\":%zu,\"connectivity\":%d,\"delivery\":%d}", i,
-            cluster->glance.connectivity, cluster->glance.delivery);
+        fed_buf_printf(&s->body, ",\"id\":%llu,\"connectivity\":%d,\"delivery\":%d}",
+            (unsigned long long)cluster->id, cluster->glance.connectivity,
+            cluster->glance.delivery);
     }
     fed_buf_printf(&s->body, "],\"n_clusters\":%zu", s->found);
 }

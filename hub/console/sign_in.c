@@ -4,8 +4,11 @@
 #include "proto/doc/doc.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define BODY_MAX 16384u
+#define ANSWER_MAX 65536u
+#define NAMESPACES_MAX 100u /* told of one user */
 #define COOKIE_ATTRIBUTES "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 /* ---- a request with a cookie ---- */
@@ -95,13 +98,50 @@ static void put_user(struct fed_buf *out, const struct hub_user *user, const cha
     fed_buf_printf(out, "],\"method\":\"%s\"", method);
 }
 
+struct namespaces {
+    struct fed_span at[NAMESPACES_MAX]; /* sorted */
+    size_t n;
+};
+
+static bool add_namespace(void *ctx, struct fed_span ns)
+{
+    struct namespaces *all = ctx;
+    size_t i = 0;
+
+    while (i < all->n && fed_span_cmp(all->at[i], ns) < 0)
+        i++;
+    if (i < all->n && fed_span_eq(all->at[i], ns))
+        return true;
+    if (all->n == NAMESPACES_MAX)
+        return false;
+    memmove(&all->at[i + 1], &all->at[i], (all->n - i) * sizeof *all->at);
+    all->at[i] = ns;
+    all->n++;
+    return true;
+}
+
+/* Where the user may be somebody, so that the page can ask what: whoever has rights in one
+ * namespace alone may not list namespaces. */
+static void put_namespaces(
+    struct fed_buf *out, const struct hub_api *api, const struct hub_user *user)
+{
+    struct namespaces all = {.n = 0};
+
+    hub_user_namespaces(api, user, add_namespace, &all);
+    fed_buf_put_text(out, ",\"namespaces\":[");
+    for (size_t i = 0; i < all.n; i++)
+        fed_buf_printf(out, "%s\"" FED_SPAN_FMT "\"", i ? "," : "", FED_SPAN_ARG(all.at[i]));
+    fed_buf_put_text(out, "]");
+}
+
 static enum fed_err respond_session(struct hub_console *console, struct hub_request *r,
     const struct console_kept *kept, const struct fed_http_header *more, size_t n_more)
 {
     struct fed_buf body;
 
-    fed_buf_init(&body, r->mem, BODY_MAX);
+    fed_buf_init(&body, r->mem, ANSWER_MAX);
     put_user(&body, kept ? &kept->grant.user : &r->user, kept ? "session" : method_of(r));
+    put_namespaces(&body, console->options.api, kept ? &kept->grant.user : &r->user);
     if (kept)
         fed_buf_printf(&body, ",\"expires_unix_s\":%lld,\"idle_s\":%lld",
             (long long)console_kept_until(&console->sessions, kept),
@@ -131,6 +171,7 @@ static enum fed_err show_session(struct hub_console *console, struct hub_request
 
 static enum fed_err wrong(struct hub_console *console, struct hub_request *r, const char *what)
 {
+    console->counts.sign_ins[CONSOLE_WRONG]++;
     console_tries_wrong(
         &console->tries, r->http->peer_address, fed_loop_now_ms(console->options.loop));
     fed_log(console->options.log, FED_LOG_INFO,
@@ -223,6 +264,7 @@ static enum fed_err check_attempt(struct hub_console *console, struct hub_reques
     if (!fed_span_is(hub_request_content_type(r), "application/json"))
         return hub_fail(r, 415, "UnsupportedMediaType", "a sign-in is application/json");
     if (wait_s > 0) {
+        console->counts.sign_ins[CONSOLE_TURNED_AWAY]++;
         hub_fail(r, 429, "TooManyRequests", "too many sign-ins that did not count");
         r->failure.retry_after_s = wait_s;
         return FED_ERR_BUSY;
@@ -263,6 +305,7 @@ static enum fed_err sign_in(struct hub_console *console, struct hub_request *r)
         return wrong(console, r, "what the link rests on is over");
     if (err)
         return err;
+    console->counts.sign_ins[CONSOLE_ACCEPTED]++;
     r->by_session = true;
     snprintf(cookie, sizeof cookie, CONSOLE_COOKIE "=%s" COOKIE_ATTRIBUTES "; Max-Age=%lld", secret,
         (long long)console->options.session_s);

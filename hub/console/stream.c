@@ -95,21 +95,31 @@ void console_streams_stop(struct hub_console *console)
 
 /* ---- sending ---- */
 
+static void count(struct hub_console *console, size_t bytes)
+{
+    console->counts.stream_events++;
+    console->counts.stream_bytes += bytes;
+}
+
 /* After an error the port has cut it, and says so later. */
 static void send(struct hub_console *console, struct console_stream *stream, struct fed_span bytes)
 {
     if (stream->exchange && fed_http_stream_write(stream->exchange, bytes))
         end(stream);
+    count(console, bytes.len);
     stream->sent_ms = fed_loop_now_ms(console->options.loop);
 }
 
 static void share(
     struct hub_console *console, struct console_stream *stream, struct fed_http_shared *bytes)
 {
-    if (!bytes) /* no memory: the next tick tries again, or says that something was missed */
+    if (!bytes) { /* no memory: the next tick tries again, or says that something was missed */
         stream->missed = true;
-    else if (stream->exchange && fed_http_stream_share(stream->exchange, bytes))
+        return;
+    }
+    if (stream->exchange && fed_http_stream_share(stream->exchange, bytes))
         end(stream);
+    count(console, fed_http_shared_len(bytes));
     stream->sent_ms = fed_loop_now_ms(console->options.loop);
 }
 
@@ -123,6 +133,7 @@ static void send_reset(struct hub_console *console, struct console_stream *strea
     if (!fed_buf_err(&out))
         send(console, stream, fed_buf_span(&out));
     fed_buf_fini(&out);
+    console->counts.resets++;
     /* What the page fetches for it counts as what it is sent. */
     if (console->fleet->changes_len < console->fleet->n * SNAPSHOT_ROW)
         console->fleet->changes_len = console->fleet->n * SNAPSHOT_ROW;
@@ -188,6 +199,7 @@ static void tell(struct hub_console *console, struct console_stream *stream, boo
         return;
     }
     if (fed_http_stream_waiting(stream->exchange) > WAITING_MAX) {
+        console->counts.behind++;
         stream->missed = true;
         return;
     }

@@ -1,9 +1,11 @@
 /* certificate.c - a new certificate for the agent that asks with the one it has (resource c).
  *
  * It is the one thing that a certificate which has ended may still do: its key is the recorded one,
- * and the cluster is registered. When many ask at once, as after a new CA was announced, most are
- * told to come back, each after another time. Only what is signed counts for that, which a cluster
- * has once in a while: whoever asks in a circle takes nothing from the others. */
+ * and the cluster is registered. So may one that does not begin yet: it was issued while the hub's
+ * clock was ahead, and its agent has no other. When many ask at once, as after a new CA was
+ * announced, most are told to come back, each after another time. Only what is signed counts for
+ * that, which a cluster has once in a while: whoever asks in a circle takes nothing from the
+ * others. */
 #include "hub/gateway/internal.h"
 
 /* One more is to be signed. */
@@ -51,7 +53,16 @@ enum fed_err gateway_certificate(const struct gateway_session *session, struct f
     return err;
 }
 
-bool gateway_certificate_ended(const struct gateway_session *session)
+bool gateway_certificate_counts(const struct gateway_session *session)
 {
-    return session->ends_unix_s <= fed_loop_unix_s(session->binding->gateway->loop);
+    int64_t now = fed_loop_unix_s(session->binding->gateway->loop);
+
+    return session->begins_unix_s <= now && now < session->ends_unix_s;
+}
+
+const char *gateway_certificate_why(const struct gateway_session *session)
+{
+    return session->begins_unix_s > fed_loop_unix_s(session->binding->gateway->loop)
+               ? "the certificate does not begin yet: all that it is good for is another one"
+               : "the certificate has ended: all that it is good for is a new one";
 }

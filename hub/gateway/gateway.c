@@ -110,6 +110,7 @@ static void session_free(struct gateway_session *session)
     struct hub_gateway *gateway = session->binding->gateway;
 
     waits_no_more(session);
+    gateway_stranger_forget(session);
     gateway_notify_forget(session);
     if (session->newer)
         session->newer->older = session->older;
@@ -249,8 +250,9 @@ static enum fed_err session_identify(
     if (peer->cert) {
         err = hub_identity_cluster_of(gateway->identity, peer->cert, &cluster, &diag);
         session->role = err ? GATEWAY_REFUSED : GATEWAY_AGENT;
+        session->begins_unix_s = peer->cert->not_before_unix_s;
         session->ends_unix_s = peer->cert->not_after_unix_s;
-        if (!err && gateway_certificate_ended(session))
+        if (!err && !gateway_certificate_counts(session))
             session->role = GATEWAY_EXPIRED;
     } else {
         session->role = peer->psk_identity ? GATEWAY_TOKEN : GATEWAY_NOBODY;
@@ -343,6 +345,9 @@ static void on_opened(void *ctx, struct fed_link_session *link, const struct fed
     }
     if (session->role == GATEWAY_AGENT)
         gateway_recall_note(session, peer);
+    /* Those without a certificate are the business of their binding. */
+    if (session->role == GATEWAY_TOKEN || session->role == GATEWAY_REFUSED)
+        gateway_stranger_add(session);
     binding->link->set_user(link, session);
     _Static_assert(GATEWAY_AGENT + 1 == HUB_GATEWAY_PEERS, "each role has a counter");
     gateway->stats.opened[session->role]++;
@@ -405,9 +410,11 @@ static void on_alive(void *ctx, struct fed_link_session *link)
         hub_status_alive(binding->gateway->status, fed_span_text(session->name));
     /* A session does not outlive its certificate, also when it has asked for nothing: it comes back
      * with the new one, or for one. */
-    if (gateway_certificate_ended(session)) {
+    if (!gateway_certificate_counts(session)) {
         fed_log(binding->gateway->log, FED_LOG_INFO,
-            "gateway: the certificate of cluster %s has ended: its session is closed",
+            "gateway: the certificate of cluster %s has ended, or does not begin yet: its session "
+            "is "
+            "closed",
             session->name);
         gateway_session_cut(session);
         return;

@@ -11,7 +11,7 @@
  *   notify.c    when it is sent: one notification under way per session, in slices
  *   hello.c     what both sides say of themselves
  *   kinds.c     which kinds are federated
- *   admit.c     how many agents may come in a second
+ *   admit.c     how many agents may come in a second, and how many others may be there
  *   saved.c     sessions that outlive this process
  *   count.c     the bytes of sessions
  *   cache.c     compressed changes that the next cluster can use */
@@ -35,6 +35,10 @@
 #define GATEWAY_RETRY_GUESS_S 60u     /* too many wrong proofs */
 #define GATEWAY_GUESTS_LOGGED_MAX 30u /* refusals of peers without a certificate, in a window */
 #define GATEWAY_GUESTS_WINDOW_MS 60000u
+/* Sessions of tokens, and of certificates that speak for nobody, by CoAP: then the oldest ends. A
+ * handshake with a token costs next to nothing, also with one that is used up, and a session that
+ * asks for nothing stays for minutes: they would take the places of agents. */
+#define GATEWAY_STRANGERS_MAX 2000u
 
 #define GATEWAY_HELLOS_PER_S 4000u
 #define GATEWAY_CERTIFICATES_PER_S 50u
@@ -48,7 +52,7 @@ enum gateway_role {
     GATEWAY_NOBODY, /* no certificate, no token: a join request's own proof decides */
     GATEWAY_TOKEN,
     GATEWAY_REFUSED, /* a certificate that speaks for nobody */
-    GATEWAY_EXPIRED, /* an agent's that has ended: it may ask for a new one */
+    GATEWAY_EXPIRED, /* an agent's that has ended, or not begun: it may ask for a new one */
     GATEWAY_AGENT
 };
 
@@ -64,7 +68,8 @@ struct gateway_session {
     char *name; /* cluster of an agent, id of a token; else "" */
     char *why;  /* of GATEWAY_REFUSED */
     char address[GATEWAY_ADDRESS_SIZE];
-    int64_t ends_unix_s; /* of an agent's certificate */
+    int64_t begins_unix_s; /* of an agent's certificate */
+    int64_t ends_unix_s;
     bool counts; /* an agent's whose hello, or other request, was served: it is the cluster's one */
     bool waits;  /* an agent's that asked for nothing yet: it is in the map waiting */
     bool refusal_logged;
@@ -74,6 +79,9 @@ struct gateway_session {
     uint8_t mark_came[FED_LINK_MARK_SIZE];
     struct gateway_session *newer; /* in the list of all */
     struct gateway_session *older;
+    bool stranger; /* in the list of those, with: */
+    struct gateway_session *stranger_newer;
+    struct gateway_session *stranger_older;
     /* what the agent observes and holds */
     bool observing;
     bool unheard;  /* a notification was given up: the link tells it nothing more until it asks */
@@ -119,7 +127,11 @@ struct hub_gateway {
     struct gateway_binding bindings[GATEWAY_BINDINGS];
     size_t n_bindings;
     struct gateway_session *all;
-    struct fed_map sessions; /* cluster -> struct gateway_session, the newest of each */
+    struct gateway_session *strangers_newest;
+    struct gateway_session *strangers_oldest;
+    size_t n_strangers;
+    uint64_t strangers_logged_ms; /* that there were too many; 0: never */
+    struct fed_map sessions;      /* cluster -> struct gateway_session, the newest of each */
     /* binding's name "/" cluster -> the newest session that does not count yet */
     struct fed_map waiting;
     struct hub_subscription *clusters;
@@ -165,12 +177,16 @@ void gateway_request(void *ctx, struct fed_link_session *link, struct fed_link_e
 /* ---- admit.c ---- */
 /* Whether one more agent may begin its session now; else when it should come back. */
 bool gateway_admit(struct hub_gateway *gateway, uint32_t *later_s);
+/* A session that is no agent's begins, and may end the oldest of its kind; and is over. */
+void gateway_stranger_add(struct gateway_session *session);
+void gateway_stranger_forget(struct gateway_session *session);
 
 /* ---- certificate.c ---- */
 /* The answer to c. FED_ERR_BUSY with *later_s: come back after that. */
 FED_MUST_USE enum fed_err gateway_certificate(const struct gateway_session *session,
     struct fed_span payload, struct fed_buf *body, uint32_t *later_s, struct fed_diag *diag);
-bool gateway_certificate_ended(const struct gateway_session *session);
+bool gateway_certificate_counts(const struct gateway_session *session);     /* now */
+const char *gateway_certificate_why(const struct gateway_session *session); /* it does not */
 
 /* ---- mark.c ---- */
 /* What a hello says of marks; what it changes is durable with the turn's commit. FED_ERR_FORBIDDEN

@@ -171,11 +171,14 @@ static void put_hello(const struct call *call, const struct fed_link_hello_items
 static void serve_hello(const struct call *call)
 {
     struct fed_link_hello_items items = {.has_trust = true};
+    struct fed_link_hello_query asked;
     struct fed_diag diag = {""};
     uint32_t later_s;
     enum fed_err err;
 
-    if (!call->session->counts && !gateway_admit(call->gateway, &later_s)) {
+    /* What is refused anyway takes no place of others. */
+    if (!call->session->counts && !fed_link_hello_query_parse(call->request->query, &asked) &&
+        !gateway_admit(call->gateway, &later_s)) {
         answer_later(call, "many agents come at once", later_s);
         return;
     }
@@ -365,9 +368,8 @@ static void refuse(const struct call *call)
 {
     struct gateway_session *session = call->session;
     bool known = session->role == GATEWAY_REFUSED || session->role == GATEWAY_AGENT;
-    const char *why = session->why ? session->why
-                      : session->role == GATEWAY_EXPIRED
-                          ? "the certificate has ended: all that it is good for is a new one"
+    const char *why = session->why                       ? session->why
+                      : session->role == GATEWAY_EXPIRED ? gateway_certificate_why(session)
                       : session->role == GATEWAY_AGENT
                           ? "a cluster that has joined cannot join with its certificate"
                           : "a certificate is needed here; a token may only ask to join";

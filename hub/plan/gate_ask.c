@@ -194,6 +194,8 @@ static enum fed_err tell(struct hub_plan *plan, struct plan_item *item,
     *out = (struct hub_gated){.cluster = fed_span_text(cluster->name),
         .labels = cluster->labels,
         .selected = plan_item_selects(plan, item, cluster),
+        .held = cluster->hold[0] && !item->urgent,
+        .held_until_unix_s = cluster->hold_until_unix_s,
         .error = "",
         .message = ""};
     if (out->selected)

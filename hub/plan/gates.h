@@ -128,6 +128,8 @@ struct hub_gated {
     bool pending;                /* it is computed again in the next round, or what was computed is
                                     not durable: the rest may be of another version */
     bool deferred;               /* what is new for it waits for the cluster's own hold */
+    bool held;                   /* what would be new for it would wait */
+    int64_t held_until_unix_s;   /* the same, until then; 0: not known */
     bool awaits_consent;         /* it is to leave, and stays until somebody consents */
     const char *error;           /* "" or why nothing could be made of the answer's version */
     const char *message;         /* a sentence with it, "" */

@@ -69,10 +69,13 @@ void plan_hold_end_pair(struct plan_pair *pair)
 
 /* ---- what others say and ask ---- */
 
-void hub_plan_hold(struct hub_plan *plan, struct fed_span name, const char *why)
+void hub_plan_hold(
+    struct hub_plan *plan, struct fed_span name, const char *why, int64_t until_unix_s)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
 
+    if (cluster)
+        cluster->hold_until_unix_s = until_unix_s;
     if (!cluster || strcmp(cluster->hold, why) == 0)
         return;
     snprintf(cluster->hold, sizeof cluster->hold, "%s", why);

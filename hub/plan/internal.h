@@ -214,10 +214,11 @@ struct plan_cluster {
     uint64_t knows;        /* of its agent (knows.c) */
     uint64_t knows_stored; /* as its row has it */
     char hold[160];        /* why changes wait (hold.c), "" when they do not */
-    size_t n_deferred;     /* pairs */
-    bool deferred_dirty;   /* its row is to be written */
-    bool deferred_staged;  /* it is part of the commit */
-    struct plan_item **items; /* that have a pair with it, in no order */
+    int64_t hold_until_unix_s; /* 0: not known */
+    size_t n_deferred;         /* pairs */
+    bool deferred_dirty;       /* its row is to be written */
+    bool deferred_staged;      /* it is part of the commit */
+    struct plan_item **items;  /* that have a pair with it, in no order */
     size_t n_items, cap_items;
     size_t awaiting;  /* pairs in RELEASING or REMOVING */
     size_t n_waiting; /* pairs */

@@ -203,8 +203,10 @@ void hub_plan_away(struct hub_plan *plan, struct fed_span cluster, bool away);
 
 /* From now on what is new for the cluster waits, and why is what its objects say; "": no longer,
  * and what waited goes in one change. Urgent objects (annotation fedlet.io/urgent: "true"),
- * namespaces, and whatever is to go, do not wait. */
-void hub_plan_hold(struct hub_plan *plan, struct fed_span cluster, const char *why);
+ * namespaces, and whatever is to go, do not wait. until_unix_s: as far as is known; 0: it is not.
+ */
+void hub_plan_hold(
+    struct hub_plan *plan, struct fed_span cluster, const char *why, int64_t until_unix_s);
 size_t hub_plan_held(struct hub_plan *plan, struct fed_span cluster); /* objects that wait */
 
 /* Told by the gateway: what the cluster's agent understands (proto/link/knows.h). Remembered with

@@ -13,7 +13,7 @@
 #include "hub/plan/plan.h"
 
 #define HUB_PREVIEW_OBJECTS_MAX 500u
-#define HUB_PREVIEW_PAIRS_MAX 1000000u /* of object and cluster, looked at for other clusters */
+#define HUB_PREVIEW_PAIRS_MAX 200000u /* of object and cluster, looked at for other clusters */
 #define HUB_PREVIEW_VARIANTS_MAX 64u   /* rendered contents of one object */
 
 struct hub_preview_change {

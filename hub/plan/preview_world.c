@@ -7,6 +7,7 @@
 #include "hub/plan/policy.h"
 #include "hub/plan/preview_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct world_cluster {
@@ -32,7 +33,6 @@ struct world {
     struct plan_policy **made; /* by the question, owned; NULL: one that is gone */
     size_t n_made;
     uint64_t stamp;
-    size_t looked; /* pairs */
 };
 
 /* ---- clusters of the question ---- */
@@ -66,6 +66,25 @@ static enum fed_err add_cluster(struct world *w, struct plan_cluster *cluster)
     return w->p->ask->clusters.labels ? merged_labels(w, cluster, &at->labels) : FED_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct world_cluster *x = a;
+    const struct world_cluster *y = b;
+
+    return strcmp(x->cluster->name, y->cluster->name);
+}
+
+/* In order, and each once: there are rows for no more. */
+static enum fed_err sort_clusters(struct world *w, struct fed_diag *diag)
+{
+    qsort(w->clusters, w->n_clusters, sizeof *w->clusters, by_name);
+    for (size_t i = 1; i < w->n_clusters; i++)
+        if (w->clusters[i].cluster == w->clusters[i - 1].cluster)
+            return fed_diag_set(
+                diag, FED_ERR_INVALID, "cluster \"%s\" stands twice", w->clusters[i].cluster->name);
+    return FED_OK;
+}
+
 static enum fed_err take_clusters(struct world *w, struct fed_diag *diag)
 {
     const struct hub_preview_clusters *ask = &w->p->ask->clusters;
@@ -82,7 +101,7 @@ static enum fed_err take_clusters(struct world *w, struct fed_diag *diag)
                             "no cluster \"" FED_SPAN_FMT "\" is registered",
                             FED_SPAN_ARG(ask->names[i]));
     }
-    return err;
+    return err ? err : sort_clusters(w, diag);
 }
 
 /* ---- policies of the question ---- */
@@ -202,8 +221,10 @@ static void add_row(struct world *w, const struct plan_pair *pair,
     if (!preview_row_of(pair, cluster, wish, row, &p->messages[p->n_rows]))
         return;
     /* In its turn: the policy's budget decides when. */
-    if (newly_forbidden && preview_is_present(pair))
+    if (newly_forbidden && preview_is_present(pair)) {
         row->action = HUB_PREVIEW_REMOVE;
+        row->bytes = 0;
+    }
     if (row->action != HUB_PREVIEW_UNCHANGED && row->action != HUB_PREVIEW_REMOVING)
         p->n_rows++;
 }
@@ -271,7 +292,7 @@ static enum fed_err look_at_all(struct world *w, struct plan_item *item)
     return err;
 }
 
-static enum fed_err look_at_items(struct world *w, struct fed_diag *diag)
+static enum fed_err look_at_items(struct world *w)
 {
     struct preview *p = w->p;
     struct fed_map_iter it;
@@ -283,18 +304,26 @@ static enum fed_err look_at_items(struct world *w, struct fed_diag *diag)
 
         if (item->gone)
             continue;
-        w->looked += w->n_clusters;
-        if (w->looked > HUB_PREVIEW_PAIRS_MAX)
-            return fed_diag_set(diag, FED_ERR_LIMIT,
-                "more than %u pairs of object and cluster would have to be looked at: ask about "
-                "fewer clusters at a time",
-                HUB_PREVIEW_PAIRS_MAX);
         p->n_rows = 0;
         err = look_at_all(w, item);
         if (!err && p->n_rows > 0)
             err = preview_tell_follower(p, item);
     }
     return err;
+}
+
+/* Before anything is looked at, so that asking again about fewer costs nothing. */
+static enum fed_err check_size(const struct world *w, struct fed_diag *diag)
+{
+    size_t items = w->p->plan->items.count;
+    size_t clusters = w->cap_clusters - 1;
+
+    if (clusters <= 1 || items <= HUB_PREVIEW_PAIRS_MAX / clusters)
+        return FED_OK;
+    return fed_diag_set(diag, FED_ERR_LIMIT,
+        "more than %u pairs of object and cluster would have to be looked at: ask about fewer "
+        "clusters at a time",
+        HUB_PREVIEW_PAIRS_MAX);
 }
 
 /* ---- life ---- */
@@ -343,11 +372,13 @@ enum fed_err preview_world(struct preview *p, struct fed_diag *diag)
         return FED_OK;
     err = world_init(&w);
     if (!err)
+        err = check_size(&w, diag);
+    if (!err)
         err = take_clusters(&w, diag);
     if (!err)
         err = take_policies(&w, diag);
     if (!err)
-        err = look_at_items(&w, diag);
+        err = look_at_items(&w);
     world_fini(&w);
     return err;
 }

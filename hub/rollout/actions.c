@@ -153,7 +153,9 @@ static enum fed_err admit_action(struct hub_rollouts *r, struct hub_admission *a
     return err;
 }
 
-/* The present one decides what clusters have: without it the change would go everywhere. */
+/* The present one decides what clusters have, until its object is gone: without it the change would
+ * go everywhere, and after a restart what the object lets go of would be a version that was never
+ * there. So the namespace controller finds it last. */
 static enum fed_err admit_delete(
     struct hub_rollouts *r, const struct hub_admission *admission, struct fed_diag *diag)
 {
@@ -161,12 +163,14 @@ static enum fed_err admit_delete(
     struct fed_span name = fed_json_string(fed_json_find(admission->object, "metadata.name"));
     struct rollout_paper *paper;
     const struct rollout_subject *s = rollout_subject_of_paper(r, ns, name, &paper);
+    bool there;
+    enum fed_err err;
 
-    if (!s || s->going || (paper != s->present && paper != s->waiting))
+    if (!s || (paper != s->present && paper != s->waiting))
         return FED_OK;
-    if (fed_span_is(admission->user, "system:namespace-controller") ||
-        fed_span_is(admission->user, "system:serviceaccount:kube-system:generic-garbage-collector"))
-        return FED_OK; /* what goes with its namespace or its owner */
+    err = rollout_is_stored(r, &s->ref, fed_span_text(s->uid), &there);
+    if (err || !there)
+        return err;
     return fed_diag_set(diag, FED_ERR_FORBIDDEN,
         "%s \"" FED_SPAN_FMT
         "\" is forbidden: it decides which version clusters have; it goes with "

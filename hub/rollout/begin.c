@@ -84,21 +84,43 @@ static struct rollout_version from_of(const struct rollout_subject *s)
 
 /* ---- what is written ---- */
 
-/* Loads the stored Rollout, or makes it when it is new. */
+/* What a Rollout is to say from now on. */
+struct writing {
+    const struct hub_rollout_rules *rules; /* NULL: none yet */
+    const char *superseded; /* it ended, by that; NULL: as the engine has it, or it waits */
+};
+
+/* The stored one; one that is to begin is made when it is new. */
 static enum fed_err object_of(struct hub_rollouts *r, struct rollout_subject *s,
-    const struct rollout_paper *paper, struct fed_json_doc *doc, struct fed_json **out,
-    uint64_t *revision)
+    const struct rollout_paper *paper, const struct writing *what, struct fed_json_doc *doc,
+    struct fed_json **out, uint64_t *revision)
 {
     enum fed_err err = rollout_record_load(r, s, paper, doc, out, revision);
 
-    if (err != FED_ERR_NOT_FOUND)
+    if (err != FED_ERR_NOT_FOUND || what->superseded)
         return err;
     *revision = 0;
     return rollout_record_make(r, s, paper, doc, out);
 }
 
-static enum fed_err write_superseded(struct hub_rollouts *r, struct rollout_subject *s,
-    struct rollout_paper *paper, const char *by, struct rollout_ops *ops)
+static enum fed_err compose(struct hub_rollouts *r, struct rollout_subject *s,
+    const struct rollout_paper *paper, const struct writing *what, struct fed_json_doc *doc,
+    struct fed_json *object)
+{
+    enum fed_err err;
+
+    if (what->superseded)
+        return rollout_compose_superseded(r, what->superseded, doc, object);
+    err = rollout_record_spec(s, paper, what->rules, doc, object);
+    if (err)
+        return err;
+    return paper == s->present ? rollout_compose(r, s, doc, object)
+                               : rollout_compose_waiting(r, s, paper, doc, object);
+}
+
+/* One that is to end and is not there any more has ended. */
+static enum fed_err write_paper(struct hub_rollouts *r, struct rollout_subject *s,
+    struct rollout_paper *paper, const struct writing *what, struct rollout_ops *ops)
 {
     struct hub_object_ref ref = rollout_paper_ref(s, paper);
     struct fed_json_doc *doc;
@@ -108,40 +130,23 @@ static enum fed_err write_superseded(struct hub_rollouts *r, struct rollout_subj
 
     if (err)
         return err;
-    err = rollout_record_load(r, s, paper, doc, &object, &revision);
+    err = object_of(r, s, paper, what, doc, &object, &revision);
     if (!err)
-        err = rollout_compose_superseded(r, by, doc, object);
+        err = compose(r, s, paper, what, doc, object);
     if (!err)
         rollout_ops_write(ops, &ref, object, revision);
     fed_json_doc_free(doc);
-    if (err == FED_ERR_NOT_FOUND)
+    if (err == FED_ERR_NOT_FOUND && what->superseded)
         err = FED_OK;
-    if (!err)
+    if (!err && what->superseded)
         paper->ended = true;
     return err;
 }
 
-static enum fed_err write_paper(struct hub_rollouts *r, struct rollout_subject *s,
-    struct rollout_paper *paper, const struct hub_rollout_rules *rules, struct rollout_ops *ops)
+static enum fed_err write_superseded(struct hub_rollouts *r, struct rollout_subject *s,
+    struct rollout_paper *paper, const char *by, struct rollout_ops *ops)
 {
-    struct hub_object_ref ref = rollout_paper_ref(s, paper);
-    struct fed_json_doc *doc;
-    struct fed_json *object;
-    uint64_t revision;
-    enum fed_err err = fed_json_doc_new(r->mem, &doc);
-
-    if (err)
-        return err;
-    err = object_of(r, s, paper, doc, &object, &revision);
-    if (!err)
-        err = rollout_record_spec(s, paper, rules, doc, object);
-    if (!err)
-        err = paper == s->present ? rollout_compose(r, s, doc, object)
-                                  : rollout_compose_waiting(r, s, paper, doc, object);
-    if (!err)
-        rollout_ops_write(ops, &ref, object, revision);
-    fed_json_doc_free(doc);
-    return err;
+    return write_paper(r, s, paper, &(struct writing){.superseded = by}, ops);
 }
 
 /* The oldest that ended go, and the versions that nothing else needs. */
@@ -192,6 +197,7 @@ static enum fed_err begun(struct hub_rollouts *r, struct rollout_subject *s,
     if (former && !former->ended)
         err = write_superseded(r, s, former, by, ops);
     s->present = paper;
+    s->unborn = false;
     if (s->waiting == paper)
         s->waiting = NULL;
     paper->waits = paper->queued = false;
@@ -200,7 +206,7 @@ static enum fed_err begun(struct hub_rollouts *r, struct rollout_subject *s,
     s->untold = true;
     s->cluster_bytes = 0;
     if (!err)
-        err = write_paper(r, s, paper, policy->rules, ops);
+        err = write_paper(r, s, paper, &(struct writing){.rules = policy->rules}, ops);
     rollout_rows_put(r, s, ops);
     prune(r, s, ops);
     return err;
@@ -239,12 +245,13 @@ static enum fed_err wait(struct hub_rollouts *r, struct rollout_subject *s,
     if (s->waiting)
         put_writer(r, s, paper->changed_by);
     s->waiting = paper;
+    s->unborn = false;
     paper->waits = true;
     paper->queued = queued;
     paper->from = s->engine ? version_of(hub_rollout_to(s->engine), 0) : s->base;
     paper->to = *to;
     snprintf(paper->policy, sizeof paper->policy, "%s", s->policy);
-    err = write_paper(r, s, paper, NULL, ops);
+    err = write_paper(r, s, paper, &(struct writing){.rules = NULL}, ops);
     rollout_version_forget(r, s, &former, ops);
     return err;
 }
@@ -362,4 +369,21 @@ enum fed_err rollout_release(
     s->base = (struct rollout_version){0};
     rollout_version_forget(r, s, &base, ops);
     return FED_OK;
+}
+
+void rollout_release_over(struct hub_rollouts *r, struct rollout_subject *s)
+{
+    struct rollout_ops ops;
+    struct fed_diag diag = {""};
+    enum fed_err err;
+
+    rollout_ops_init(&ops, r->mem);
+    err = rollout_release(r, s, "", &ops);
+    if (!err)
+        err = rollout_ops_stage(r, s, &ops, &diag);
+    rollout_ops_fini(&ops);
+    if (!err)
+        err = hub_plan_govern(r->plan, &s->ref, false);
+    if (err)
+        rollout_break(r, s);
 }

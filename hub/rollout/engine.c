@@ -4,37 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- clock ---- */
-
-void rollout_clock(struct hub_rollout *r, struct hub_rollout_now now)
-{
-    int64_t passed = now.mono_ms > r->base_mono_ms ? (int64_t)(now.mono_ms - r->base_mono_ms) : 0;
-    int64_t apart;
-
-    if (r->base_ms + passed > r->now_ms)
-        r->now_ms = r->base_ms + passed;
-    apart = now.unix_ms - r->now_ms - r->offset_ms;
-    if (apart < ROLLOUT_CLOCK_SET_MS && apart > -ROLLOUT_CLOCK_SET_MS)
-        return;
-    r->offset_ms += apart;
-    r->record_changed = true;
-}
-
-int64_t rollout_unix_s(const struct hub_rollout *r, int64_t ms)
-{
-    return ms == 0 ? 0 : (ms + r->offset_ms) / 1000;
-}
-
-void rollout_clock_start(struct hub_rollout *r, struct hub_rollout_now now)
-{
-    /* A wall clock before 1970: times are above 0, which stands for none. */
-    if (now.unix_ms - r->offset_ms < 1)
-        r->offset_ms = now.unix_ms - 1;
-    r->base_mono_ms = now.mono_ms;
-    r->base_ms = now.unix_ms - r->offset_ms;
-    r->now_ms = r->base_ms;
-}
-
 /* ---- slots ---- */
 
 struct fed_span rollout_name(const struct rollout_slot *slot)
@@ -201,6 +170,8 @@ static void slot_reset(struct hub_rollout *r, struct rollout_slot *slot)
     slot->wave = ROLLOUT_NO_WAVE;
     slot->since_ms = 0;
     slot->wait_ms = 0;
+    slot->hold_ms = 0;
+    slot->kept = false;
 }
 
 static enum fed_err slot_add(
@@ -451,6 +422,30 @@ bool hub_rollout_next_moved(struct hub_rollout *r, struct fed_span *cluster)
     return true;
 }
 
+/* The time for which it waited does not count. */
+void hub_rollout_hold(struct hub_rollout *r, struct fed_span cluster,
+    const struct hub_rollout_hold *hold, struct hub_rollout_now now)
+{
+    struct rollout_slot *slot = rollout_find(r, cluster);
+
+    rollout_clock(r, now);
+    if (!slot)
+        return;
+    if (slot->kept && !hold->kept && slot->wait_ms) {
+        slot->wait_ms = r->now_ms;
+        rollout_mark(r, slot, false);
+    }
+    if (hold->held != (slot->hold_ms != 0) || hold->kept != slot->kept ||
+        hold->until_unix_s != slot->hold_until_s)
+        r->due = true;
+    if (!hold->held)
+        slot->hold_ms = 0;
+    else if (slot->hold_ms == 0)
+        slot->hold_ms = r->now_ms;
+    slot->kept = hold->kept;
+    slot->hold_until_s = hold->until_unix_s;
+}
+
 static bool is_version(
     const struct hub_rollout *r, uint8_t version, const struct fed_digest *digest)
 {
@@ -563,13 +558,4 @@ void hub_rollout_kept(struct hub_rollout *r)
     r->record_changed = false;
     if (gone)
         forget_gone(r);
-}
-
-uint64_t hub_rollout_wake_ms(const struct hub_rollout *r)
-{
-    if (r->wake_ms == ROLLOUT_NEVER)
-        return UINT64_MAX;
-    if (r->wake_ms <= r->base_ms)
-        return r->base_mono_ms;
-    return r->base_mono_ms + (uint64_t)(r->wake_ms - r->base_ms);
 }

@@ -151,6 +151,20 @@ bool hub_rollout_moved(struct hub_rollout *rollout, struct fed_span cluster, boo
 /* One of those, in no order, which is noted no more; false: there is none. */
 bool hub_rollout_next_moved(struct hub_rollout *rollout, struct fed_span *cluster);
 
+/* What is new for the cluster waits: its quiet window, a month's bytes that are spent, a cordon. */
+struct hub_rollout_hold {
+    bool held;
+    bool kept;            /* its answer waits, too: it was not sent */
+    int64_t until_unix_s; /* 0: not known */
+};
+/* Such a cluster has its turn when the hold ends, as with a closed window of its wave; where that
+ * is not within HUB_ROLLOUT_HOLD_MAX_S it counts as one out of reach. Unknown clusters are no
+ * matter.
+ */
+#define HUB_ROLLOUT_HOLD_MAX_S 86400
+void hub_rollout_hold(struct hub_rollout *rollout, struct fed_span cluster,
+    const struct hub_rollout_hold *hold, struct hub_rollout_now now);
+
 enum hub_rollout_copy {
     HUB_ROLLOUT_COPY_UNKNOWN, /* not sent, or nothing heard of it */
     HUB_ROLLOUT_COPY_TAKEN,   /* the member has it and has not applied it yet (also: it waits) */
@@ -313,7 +327,7 @@ struct hub_rollout_condition {
                          CatchUpStopped */
     bool is_true;
     const char *reason;
-    char message[400]; /* with the remedy where there is one */
+    char message[600]; /* with the remedy where there is one */
 };
 size_t hub_rollout_conditions(const struct hub_rollout *rollout,
     struct hub_rollout_condition conditions[HUB_ROLLOUT_CONDITIONS_MAX]);
@@ -322,7 +336,8 @@ struct hub_rollout_cluster_view {
     struct fed_span name;
     size_t wave;
     enum hub_rollout_state state;
-    bool held;                        /* PENDING, and its window is what it waits for */
+    bool held;    /* PENDING, and a window is what it waits for, of its wave or its own */
+    bool by_hold; /* it is its own */
     int64_t held_until_unix_s;        /* 0: not known (never) */
     int64_t since_unix_s;             /* 0: not known */
     const struct fed_digest *version; /* its answer; NULL: nothing */

@@ -34,11 +34,13 @@ struct rollout_slot {
     struct rollout_cause *said;   /* of the copy as it is */
     struct rollout_cause *failed; /* of FAILED and STUCK, and of what went back because of it */
     uint64_t order;
-    int64_t since_ms;   /* in its state */
-    int64_t wait_ms;    /* the deadline counts from here */
-    int64_t offline_ms; /* out of reach since */
-    int64_t in_ms;      /* in reach since */
-    uint32_t match;     /* waves that have it by name or labels */
+    int64_t since_ms;     /* in its state */
+    int64_t wait_ms;      /* the deadline counts from here */
+    int64_t offline_ms;   /* out of reach since */
+    int64_t in_ms;        /* in reach since */
+    int64_t hold_ms;      /* changes of it wait since; 0: they do not */
+    int64_t hold_until_s; /* unix; 0: not known */
+    uint32_t match;       /* waves that have it by name or labels */
     uint8_t wave;
     uint8_t state;                           /* enum hub_rollout_state */
     uint8_t version;                         /* its answer: of versions, from 1; 0: nothing */
@@ -54,6 +56,7 @@ struct rollout_slot {
     bool told;     /* its labels are known */
     bool heard;    /* in reach since the engine was made */
     bool gone;
+    bool kept;    /* its answer waits for its hold */
     bool held;    /* as of the last step */
     bool changed; /* in the list */
     bool moved;   /* in that list */
@@ -97,6 +100,7 @@ struct rollout_tally {
     size_t away;     /* healthy, out of reach for long, and the rules hold for them */
     size_t absent;   /* pending or in flight, out of reach */
     size_t nowhere;  /* held, and in no known time zone */
+    size_t quiet;    /* held by their own hold */
 };
 
 struct hub_rollout {
@@ -144,10 +148,12 @@ struct hub_rollout {
     char uid[64];
 };
 
-/* ---- engine.c ---- */
+/* ---- engine_clock.c ---- */
 void rollout_clock(struct hub_rollout *r, struct hub_rollout_now now);
 void rollout_clock_start(struct hub_rollout *r, struct hub_rollout_now now);
 int64_t rollout_unix_s(const struct hub_rollout *r, int64_t ms); /* 0 of 0 */
+
+/* ---- engine.c ---- */
 struct fed_span rollout_name(const struct rollout_slot *slot);
 struct rollout_slot *rollout_find(const struct hub_rollout *r, struct fed_span cluster);
 void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer);
@@ -188,15 +194,30 @@ void rollout_wave_begin(struct hub_rollout *r, size_t wave);
 const struct rollout_opening *rollout_opening(
     struct hub_rollout *r, const struct rollout_slot *slot);
 bool rollout_zone_unknown(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* The label that names its zone in its wave, and the label's value. */
+struct fed_span rollout_zone_label(
+    const struct hub_rollout *r, const struct rollout_slot *slot, const char **value);
+/* Of one that is held: when it may go on (unix); 0: not known. */
+int64_t rollout_held_until_s(struct hub_rollout *r, const struct rollout_slot *slot);
 
 /* ---- engine_step.c ---- */
 /* All that was touched gets `from`. */
 void rollout_return(struct hub_rollout *r);
 bool rollout_is_active(const struct hub_rollout *r);
-/* Out of reach so long that nobody waits for it. */
+/* ---- engine_reach.c ---- */
+/* Nothing would be sent to it. */
+bool rollout_has_it(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* What it is to have, or would get with its turn, waits. */
+bool rollout_waits(const struct hub_rollout *r, const struct rollout_slot *slot);
+bool rollout_waits_long(const struct hub_rollout *r, const struct rollout_slot *slot);
+bool rollout_is_late(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* What is new for it waits, and not for long. */
+bool rollout_is_quiet(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* Out of reach so long that nobody waits for it; or what is new for it waits, and for long. */
 bool rollout_is_away(const struct hub_rollout *r, const struct rollout_slot *slot);
 /* When it is late, if nothing is heard of it and it stays in reach. */
 int64_t rollout_late_ms(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* ---- engine_step.c: gates and limits ---- */
 /* No later wave has anybody. */
 bool rollout_is_last(const struct hub_rollout *r, size_t wave);
 size_t rollout_concurrency(const struct hub_rollout *r, size_t wave);

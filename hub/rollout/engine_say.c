@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MEMBERS_MAX 200u
 #define NAME(r, wave) FED_SPAN_ARG((r)->rules->waves[wave].name)
 
 static const char *clusters(size_t n)
@@ -32,7 +33,9 @@ static void say_running(const struct hub_rollout *r, struct hub_rollout_next *ou
         size_t n;
         const char *what;
     } parts[] = {{counts->updating, "updating"}, {turn, "pending"},
-        {counts->held, "held until a window opens"}, {tally->absent, "of these out of reach"},
+        {counts->held - tally->quiet, "held until a window opens"},
+        {tally->quiet, "held until changes of the cluster wait no longer"},
+        {tally->absent, "of these out of reach"},
         {tally->silent, "healthy but not heard of since the hub started"},
         {tally->away, "healthy but out of reach"}};
     size_t len = 0;
@@ -163,6 +166,34 @@ static bool waits_for_proof(const struct hub_rollout *r)
     return rollout_is_active(r) && r->waves[r->open].begun && !rollout_is_last(r, r->open);
 }
 
+/* How the policy says who is in the wave: {"selector":{"matchLabels":{"site":"moon"}}}; longer ones
+ * are cut. */
+static void put_members(const struct hub_rollout *r, size_t wave, char out[MEMBERS_MAX])
+{
+    const struct fed_json *one = fed_json_at(fed_json_get(r->rules->spec, "waves"), wave);
+    struct fed_buf text;
+
+    fed_buf_init(&text, r->mem, FED_JSON_BYTES_MAX);
+    out[0] = '\0';
+    if (!fed_json_put(&text, fed_json_get(one, "clusters")))
+        snprintf(out, MEMBERS_MAX, FED_SPAN_FMT "%s",
+            FED_SPAN_ARG(fed_span_sub(fed_buf_span(&text), 0, MEMBERS_MAX - 5)),
+            text.len > MEMBERS_MAX - 5 ? "..." : "");
+    fed_buf_fini(&text);
+}
+
+static void add_empty(const struct hub_rollout *r, struct list *list)
+{
+    char members[MEMBERS_MAX];
+
+    put_members(r, r->open, members);
+    add(list, "WaveEmpty", true, "NoClusters",
+        "wave " FED_SPAN_FMT " has no cluster, so nothing proves the version: none of the %zu that "
+        "the object selects is in %s; correct that in the policy and retry, or label a cluster for "
+        "it",
+        NAME(r, r->open), r->all.all, members);
+}
+
 static void add_proof(const struct hub_rollout *r, struct list *list)
 {
     const struct rollout_tally *tally = &r->tallies[r->open];
@@ -172,26 +203,39 @@ static void add_proof(const struct hub_rollout *r, struct list *list)
     if (!waits_for_proof(r))
         return;
     if (tally->all == 0 && rollout_proof(r, r->open) < asked)
-        add(list, "WaveEmpty", true, "NoClusters",
-            "wave " FED_SPAN_FMT
-            " has no cluster, so nothing proves the version: mend its clusters (names, selector) "
-            "in the policy and retry, or label a cluster for it",
-            NAME(r, r->open));
+        add_empty(r, list);
     else if (tally->all > 0 && may < asked)
         add(list, "NotEnoughClusters", true, "MinReported",
             "wave " FED_SPAN_FMT " has %zu %s that can be healthy (%zu deferred, %zu failed), and "
-            "minReported asks for %zu: wait for them to return, or lower it and retry",
+            "minReported asks for %zu: wait for them to return, or lower it in the policy and "
+            "retry",
             NAME(r, r->open), may, clusters(may), tally->counts.deferred, tally->counts.failed,
             asked);
 }
 
+/* The first in the order of the rollout stands for all: the message names it. */
+static const struct rollout_slot *first_nowhere(const struct hub_rollout *r)
+{
+    for (size_t i = 0; r->all.nowhere > 0 && i < r->n_slots; i++)
+        if (!r->slots[i]->gone && r->slots[i]->held && rollout_zone_unknown(r, r->slots[i]))
+            return r->slots[i];
+    return NULL;
+}
+
 static void add_windows(const struct hub_rollout *r, struct list *list)
 {
-    if (r->all.nowhere > 0)
-        add(list, "WindowNeverOpens", true, "InvalidTimeZone",
-            "%zu %s held: the value of timeZoneLabel is no time zone that the hub knows; write it "
-            "as Europe.Berlin, or remove the label (UTC)",
-            r->all.nowhere, r->all.nowhere == 1 ? "cluster is" : "clusters are");
+    const struct rollout_slot *slot = first_nowhere(r);
+    struct fed_span label;
+    const char *zone;
+
+    if (!slot)
+        return;
+    label = rollout_zone_label(r, slot, &zone);
+    add(list, "WindowNeverOpens", true, "InvalidTimeZone",
+        "%zu %s held in no known time zone: label " FED_SPAN_FMT " of cluster " FED_SPAN_FMT
+        " is \"%s\"; write it as Europe.Berlin, or remove the label (UTC)",
+        r->all.nowhere, r->all.nowhere == 1 ? "cluster is" : "clusters are", FED_SPAN_ARG(label),
+        FED_SPAN_ARG(rollout_name(slot)), zone);
 }
 
 static void add_return(const struct hub_rollout *r, struct list *list)
@@ -247,7 +291,10 @@ static void say_pending(
 {
     const struct fed_span wave = r->rules->waves[slot->wave].name;
 
-    if (rollout_zone_unknown(r, slot) && slot->held)
+    if (slot->held && slot->hold_ms != 0)
+        fed_buf_printf(
+            out, "changes of the cluster wait: its quiet window, its month's bytes, or a cordon");
+    else if (rollout_zone_unknown(r, slot) && slot->held)
         fed_buf_printf(out, "its label names no time zone that the hub knows");
     else if (slot->held)
         fed_buf_printf(out, "no window of wave " FED_SPAN_FMT " is open", FED_SPAN_ARG(wave));

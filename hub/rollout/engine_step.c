@@ -19,12 +19,6 @@ static bool goes_on(const struct hub_rollout *r)
            r->phase == HUB_ROLLOUT_COMPLETE;
 }
 
-bool rollout_is_away(const struct hub_rollout *r, const struct rollout_slot *slot)
-{
-    return slot->reach == ROLLOUT_REACH_OUT &&
-           r->now_ms - slot->offline_ms >= (int64_t)r->rules->offline_after_ms;
-}
-
 /* Not all is well in its wave: whatever it had soaked is void, and so is what a person saw. */
 static void disturb(struct hub_rollout *r, const struct rollout_slot *slot)
 {
@@ -35,19 +29,6 @@ static void disturb(struct hub_rollout *r, const struct rollout_slot *slot)
     wave->ok_ms = 0;
     wave->approved = false;
     r->record_changed = true;
-}
-
-int64_t rollout_late_ms(const struct hub_rollout *r, const struct rollout_slot *slot)
-{
-    int64_t deadline = (int64_t)r->rules->deadline_ms;
-    int64_t heard = slot->in_ms + (deadline < ROLLOUT_GRACE_MS ? deadline : ROLLOUT_GRACE_MS);
-
-    return slot->wait_ms + deadline > heard ? slot->wait_ms + deadline : heard;
-}
-
-static bool is_late(const struct hub_rollout *r, const struct rollout_slot *slot)
-{
-    return slot->reach == ROLLOUT_REACH_IN && r->now_ms >= rollout_late_ms(r, slot);
 }
 
 /* Memory out for the sentence: the failure counts all the same. */
@@ -66,14 +47,19 @@ static void fail(struct hub_rollout *r, struct rollout_slot *slot, enum hub_roll
         disturb(r, slot);
 }
 
+/* As far as is known it has not even fetched it, so it has its turn when it returns. */
+static void take_back(struct hub_rollout *r, struct rollout_slot *slot)
+{
+    if (slot->state != HUB_ROLLOUT_RELEASED || slot->copy != HUB_ROLLOUT_COPY_UNKNOWN ||
+        !slot->touched)
+        return;
+    rollout_give(r, slot, slot->previous);
+    slot->touched = slot->previous != r->from && slot->previous != 0;
+}
+
 static void defer(struct hub_rollout *r, struct rollout_slot *slot)
 {
-    /* As far as is known it has not even fetched it, so it has its turn when it returns. */
-    if (slot->state == HUB_ROLLOUT_RELEASED && slot->copy == HUB_ROLLOUT_COPY_UNKNOWN &&
-        slot->touched) {
-        rollout_give(r, slot, slot->previous);
-        slot->touched = slot->previous != r->from && slot->previous != 0;
-    }
+    take_back(r, slot);
     rollout_set_state(r, slot, HUB_ROLLOUT_DEFERRED);
 }
 
@@ -112,13 +98,16 @@ static void on_pending(struct hub_rollout *r, struct rollout_slot *slot)
 
 static void on_released(struct hub_rollout *r, struct rollout_slot *slot)
 {
-    if (is_refused(slot))
+    if (slot->kept && slot->previous != slot->version) { /* its hold began before it was sent */
+        take_back(r, slot);
+        rollout_set_state(r, slot, HUB_ROLLOUT_PENDING);
+    } else if (is_refused(slot))
         fail(r, slot, HUB_ROLLOUT_FAILED, "Refused");
     else if (slot->copy == HUB_ROLLOUT_COPY_APPLIED)
         wait_anew(r, slot, HUB_ROLLOUT_APPLIED);
     else if (is_to_defer(r, slot))
         defer(r, slot);
-    else if (is_late(r, slot))
+    else if (rollout_is_late(r, slot))
         fail(r, slot, HUB_ROLLOUT_FAILED, "NotApplied");
 }
 
@@ -130,7 +119,7 @@ static void on_applied(struct hub_rollout *r, struct rollout_slot *slot)
         rollout_set_state(r, slot, HUB_ROLLOUT_HEALTHY);
     else if (is_to_defer(r, slot))
         defer(r, slot);
-    else if (is_late(r, slot))
+    else if (rollout_is_late(r, slot))
         fail(r, slot, HUB_ROLLOUT_FAILED, "Unhealthy");
 }
 
@@ -161,7 +150,8 @@ static void on_failed(struct hub_rollout *r, struct rollout_slot *slot)
 /* One that has the version already goes on from there; others wait for their turn. */
 static void on_deferred(struct hub_rollout *r, struct rollout_slot *slot)
 {
-    if (slot->reach != ROLLOUT_REACH_IN)
+    if (slot->reach != ROLLOUT_REACH_IN ||
+        (rollout_waits_long(r, slot) && rollout_is_away(r, slot)))
         return;
     if (slot->touched && slot->version == r->to)
         wait_anew(r, slot, HUB_ROLLOUT_RELEASED);
@@ -175,7 +165,7 @@ static void on_returning(struct hub_rollout *r, struct rollout_slot *slot)
         rollout_set_state(r, slot, HUB_ROLLOUT_RETURNED);
     else if (is_refused(slot))
         fail(r, slot, HUB_ROLLOUT_STUCK, "Refused");
-    else if (is_late(r, slot))
+    else if (rollout_is_late(r, slot))
         fail(r, slot, HUB_ROLLOUT_STUCK, "NotApplied");
 }
 
@@ -384,16 +374,10 @@ static bool is_next(const struct hub_rollout *r, const struct rollout_slot *slot
            (r->waves[slot->wave].begun || r->phase == HUB_ROLLOUT_COMPLETE);
 }
 
-/* Nothing would be sent to it. */
-static bool has_it(const struct hub_rollout *r, const struct rollout_slot *slot)
-{
-    return slot->version == r->to && !slot->again;
-}
-
 static void release(struct hub_rollout *r, struct rollout_slot *slot)
 {
     /* It has it from elsewhere: nothing is sent, and its copy is known. */
-    if (!has_it(r, slot)) {
+    if (!rollout_has_it(r, slot)) {
         slot->previous = slot->version;
         slot->touched = r->to != r->from;
         rollout_give(r, slot, r->to);
@@ -408,11 +392,11 @@ static void release(struct hub_rollout *r, struct rollout_slot *slot)
 static bool has_turn(struct hub_rollout *r, struct rollout_slot *slot, size_t places)
 {
     const struct rollout_opening *opening = NULL;
-    bool has = has_it(r, slot);
+    bool has = rollout_has_it(r, slot);
 
     if (!has)
         opening = rollout_opening(r, slot);
-    slot->held = opening && !opening->open;
+    slot->held = (opening && !opening->open) || rollout_waits(r, slot);
     if (slot->held)
         return false;
     return places > 0 || (has && is_well(slot));
@@ -426,7 +410,7 @@ static bool release_those(struct hub_rollout *r, size_t places[ROLLOUT_WAVES], b
     for (size_t i = 0; i < r->n_slots; i++) {
         struct rollout_slot *slot = r->slots[i];
 
-        if (!is_next(r, slot) || has_it(r, slot) != having ||
+        if (!is_next(r, slot) || rollout_has_it(r, slot) != having ||
             !has_turn(r, slot, places[slot->wave]) || rollout_is_full(r))
             continue;
         release(r, slot);
@@ -460,7 +444,8 @@ static void end_return(struct hub_rollout *r)
     for (size_t i = 0; i < r->n_slots; i++) {
         const struct rollout_slot *slot = r->slots[i];
 
-        if (!slot->gone && slot->state == HUB_ROLLOUT_RETURNING && !rollout_is_away(r, slot))
+        if (!slot->gone && slot->state == HUB_ROLLOUT_RETURNING && !slot->kept &&
+            !rollout_is_away(r, slot))
             return;
     }
     set_phase(r, HUB_ROLLOUT_ROLLED_BACK);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define HOLD_AGAIN_MS 5000
+
 /* ---- counts ---- */
 
 static void count_state(
@@ -14,6 +16,7 @@ static void count_state(
     case HUB_ROLLOUT_PENDING:
         counts->pending++;
         counts->held += slot->held;
+        tally->quiet += slot->held && slot->hold_ms != 0;
         tally->nowhere += slot->held && rollout_zone_unknown(r, slot);
         break;
     case HUB_ROLLOUT_RELEASED:
@@ -76,6 +79,7 @@ static void add_counts(struct rollout_tally *to, const struct rollout_tally *fro
     to->away += from->away;
     to->absent += from->absent;
     to->nowhere += from->nowhere;
+    to->quiet += from->quiet;
 }
 
 void rollout_tally(struct hub_rollout *r)
@@ -99,16 +103,32 @@ static void wake_at(struct hub_rollout *r, int64_t ms)
 
 static bool has_deadline(const struct rollout_slot *slot)
 {
-    return slot->reach == ROLLOUT_REACH_IN &&
+    return slot->reach == ROLLOUT_REACH_IN && !slot->kept &&
            (slot->state == HUB_ROLLOUT_RELEASED || slot->state == HUB_ROLLOUT_APPLIED ||
                slot->state == HUB_ROLLOUT_RETURNING);
+}
+
+/* Whoever knows of the hold may see its end a little later. */
+static int64_t later(const struct hub_rollout *r, int64_t ms)
+{
+    return ms > r->now_ms ? ms : r->now_ms + HOLD_AGAIN_MS;
+}
+
+/* From when on it counts as away, and when that ends. */
+static void timer_of_hold(struct hub_rollout *r, const struct rollout_slot *slot, bool settled)
+{
+    if (!rollout_waits(r, slot))
+        return;
+    if (!settled && rollout_waits_long(r, slot) && !rollout_is_away(r, slot))
+        wake_at(r, later(r, slot->hold_ms + (int64_t)r->rules->offline_after_ms));
+    if (slot->hold_until_s != 0 && (slot->kept || slot->state == HUB_ROLLOUT_DEFERRED))
+        wake_at(r, later(r, slot->hold_until_s * 1000 - r->offset_ms));
 }
 
 static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
 {
     bool settled = slot->state == HUB_ROLLOUT_FAILED || slot->state == HUB_ROLLOUT_DEFERRED ||
                    slot->state == HUB_ROLLOUT_RETURNED || slot->state == HUB_ROLLOUT_STUCK;
-    const struct rollout_opening *opening = slot->held ? rollout_opening(r, slot) : NULL;
 
     if (r->phase == HUB_ROLLOUT_SOAKING && slot->state == HUB_ROLLOUT_HEALTHY &&
         slot->wave == r->open && rollout_soaked_ms(r, slot) > r->now_ms &&
@@ -118,11 +138,12 @@ static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
         wake_at(r, rollout_late_ms(r, slot));
     if (slot->reach == ROLLOUT_REACH_OUT && !settled && !rollout_is_away(r, slot))
         wake_at(r, slot->offline_ms + (int64_t)r->rules->offline_after_ms);
-    if (opening) {
-        int64_t until_s = opening->until_s;
-        int64_t until_ms = until_s < INT64_MAX / 1000 ? until_s * 1000 - r->offset_ms : INT64_MAX;
+    timer_of_hold(r, slot, settled);
+    if (slot->held) {
+        int64_t until_s = rollout_held_until_s(r, slot);
+        int64_t until_ms = until_s ? until_s * 1000 - r->offset_ms : ROLLOUT_NEVER;
 
-        wake_at(r, until_ms);
+        wake_at(r, later(r, until_ms));
         if (until_ms < r->held_until_ms)
             r->held_until_ms = until_ms;
     }

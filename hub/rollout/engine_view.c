@@ -184,15 +184,15 @@ size_t hub_rollout_groups(
 static void view_of(const struct hub_rollout *r, const struct rollout_slot *slot,
     struct hub_rollout_cluster_view *out)
 {
-    const struct rollout_opening *opening =
-        slot->held ? rollout_opening((struct hub_rollout *)(uintptr_t)r, slot) : NULL;
     const struct rollout_cause *cause = slot->failed ? slot->failed : slot->said;
 
     *out = (struct hub_rollout_cluster_view){.name = rollout_name(slot),
         .wave = slot->wave == ROLLOUT_NO_WAVE ? 0 : slot->wave,
         .state = (enum hub_rollout_state)slot->state,
         .held = slot->held,
-        .held_until_unix_s = opening && opening->until_s < INT64_MAX ? opening->until_s : 0,
+        .by_hold = slot->held && slot->hold_ms != 0,
+        .held_until_unix_s =
+            slot->held ? rollout_held_until_s((struct hub_rollout *)(uintptr_t)r, slot) : 0,
         .since_unix_s = rollout_unix_s(r, slot->since_ms),
         .version = slot->version ? &r->versions[slot->version - 1] : NULL,
         .reason = rollout_cause_reason(cause),

@@ -136,6 +136,15 @@ static uint16_t zone_of(const struct hub_rollout *r, const struct rollout_slot *
     return label < r->rules->n_zone_labels ? slot->zones[label] : 0;
 }
 
+struct fed_span rollout_zone_label(
+    const struct hub_rollout *r, const struct rollout_slot *slot, const char **value)
+{
+    unsigned label = r->rules->waves[slot->wave].zone_label;
+
+    *value = r->zones[zone_of(r, slot)].name;
+    return label < r->rules->n_zone_labels ? r->rules->zone_labels[label] : fed_span_text("");
+}
+
 bool rollout_zone_unknown(const struct hub_rollout *r, const struct rollout_slot *slot)
 {
     return r->rules->waves[slot->wave].n_windows > 0 && r->zones[zone_of(r, slot)].unknown;
@@ -178,6 +187,16 @@ const struct rollout_opening *rollout_opening(
     if (opening->until_s == 0 || now_s < opening->at_s || now_s >= opening->until_s)
         open_or_not(wave, &r->zones[zone], now_s, opening);
     return opening;
+}
+
+int64_t rollout_held_until_s(struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    const struct rollout_opening *opening;
+
+    if (rollout_is_quiet(r, slot))
+        return slot->hold_until_s;
+    opening = rollout_opening(r, slot);
+    return opening && !opening->open && opening->until_s < INT64_MAX ? opening->until_s : 0;
 }
 
 /* ---- waves ---- */

@@ -1,5 +1,5 @@
 /* facts.c - what plan and status know of an object's clusters, for its engine. */
-#include "hub/plan/preview.h"
+#include "hub/plan/cost.h"
 #include "hub/rollout/internal.h"
 
 #include <stdio.h>
@@ -15,16 +15,15 @@ struct syncing {
     struct fed_span *names; /* of the clusters that count, by name */
     size_t n, cap;
     size_t added;
-    struct fed_span
-        behind; /* a cluster that has something else than the latest version; empty: none */
+    size_t behind; /* clusters that have something else than the latest version */
     enum fed_err err;
 };
 
 static enum fed_err keep_name(struct syncing *sync, struct fed_span name)
 {
-    struct fed_span *names;
-    names =
+    struct fed_span *names =
         fed_alloc_more(&sync->arena.alloc, sync->names, sync->n, &sync->cap, sizeof *names, 256);
+
     if (!names)
         return FED_ERR_NOMEM;
     sync->names = names;
@@ -129,14 +128,17 @@ static enum fed_err note(
         .reason = fed_span_text(reason_of(gated, f)),
         .message = gated->error[0] ? fed_span_text(gated->message)
                                    : sentence_of(fed_span_text(f->message), sentence)};
+    struct hub_rollout_hold hold = {
+        .held = gated->held, .kept = gated->deferred, .until_unix_s = gated->held_until_unix_s};
     int64_t since_ms = 0;
 
-    if (f->offline || gated->deferred) {
-        since_ms = f->offline ? f->since_unix_s * 1000 : sync->now.unix_ms;
+    if (f->offline) {
+        since_ms = f->since_unix_s * 1000;
         if (since_ms < sync->r->started_unix_ms)
             since_ms = sync->r->started_unix_ms;
     }
     (void)hub_rollout_reach(sync->s->engine, gated->cluster, since_ms, sync->now);
+    hub_rollout_hold(sync->s->engine, gated->cluster, &hold, sync->now);
     put_version(sync, gated, &fact.version);
     return hub_rollout_note(sync->s->engine, gated->cluster, &fact, sync->now);
 }
@@ -148,8 +150,7 @@ static bool sync_cluster(void *ctx, const struct hub_gated *gated)
 
     if (!gated->selected)
         return true;
-    if (!gated->same && sync->behind.len == 0)
-        sync->behind = gated->cluster;
+    sync->behind += !gated->same;
     hub_status_fact(sync->r->status, gated->cluster, gated->work, gated->since_revision, &fact);
     if (sync->s->untold)
         sync->err = hub_rollout_cluster(sync->s->engine, gated->cluster, gated->labels);
@@ -206,37 +207,15 @@ static enum fed_err drop_gone(struct syncing *sync, size_t known)
 
 /* ---- what is still to be sent ---- */
 
-static enum fed_err take_bytes(void *ctx, const struct hub_preview_object *object)
-{
-    size_t *bytes = ctx;
-
-    for (size_t i = 0; object->asked && i < object->n_clusters; i++)
-        *bytes = object->clusters[i].bytes;
-    return FED_OK;
-}
-
-/* Once for each rollout, by one cluster: what others get may differ by their overrides. */
+/* Once for each rollout, when it begins. */
 static void estimate(struct syncing *sync)
 {
     struct rollout_subject *s = sync->s;
-    struct hub_preview_change change = {.ref = s->ref};
-    struct hub_preview_ask ask = {.changes = &change,
-        .n_changes = 1,
-        .cluster = sync->behind,
-        .told = take_bytes,
-        .ctx = &s->cluster_bytes};
-    struct fed_diag diag = {""};
-    struct fed_buf bytes;
 
-    if (s->cluster_bytes > 0 || sync->behind.len == 0)
+    if (s->cluster_bytes > 0 || sync->behind == 0)
         return;
-    fed_buf_init(&bytes, sync->r->mem, HUB_OBJECT_BYTES_MAX);
-    if (!hub_objects_get(sync->r->objects, &s->ref, &bytes, NULL)) {
-        change.bytes = fed_buf_span(&bytes);
-        if (hub_plan_preview(sync->r->plan, &ask, &diag))
-            s->cluster_bytes = 0; /* nothing is said of it, then */
-    }
-    fed_buf_fini(&bytes);
+    if (hub_plan_cost(sync->r->plan, &s->ref, sync->behind, &s->cluster_bytes))
+        s->cluster_bytes = 0; /* nothing is said of it, then */
 }
 
 static enum fed_err sync_all(struct syncing *sync)

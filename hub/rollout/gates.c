@@ -19,7 +19,7 @@ static enum hub_gate_answer choose(void *ctx, const struct hub_object_ref *ref,
     if (s && s->broken) /* its memory is not what is stored */
         return HUB_GATE_UNKNOWN;
     if (!s || (!s->engine && !s->waiting))
-        return HUB_GATE_LATEST;
+        return s && s->unborn ? HUB_GATE_NOTHING : HUB_GATE_LATEST;
     if (s->engine) {
         if (hub_rollout_answer(s->engine, cluster, &version) == HUB_ROLLOUT_ANSWER_NOTHING)
             return HUB_GATE_NOTHING;

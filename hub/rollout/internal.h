@@ -91,7 +91,9 @@ struct rollout_subject {
     char reason[32]; /* of blocked */
     char message[900];
     bool scaled;
-    bool going;                      /* it is on its way out */
+    bool going;  /* it is on its way out */
+    bool unborn; /* it was there before its type was federated, so clusters have nothing of it; its
+                    first rollout is about to begin */
     struct rollout_version content;  /* of the object as it is stored */
     struct hub_rollout *engine;      /* NULL: nothing was rolled out yet, and all have `base` */
     struct hub_rollout_rules *rules; /* of the engine */
@@ -313,6 +315,9 @@ void rollout_lost_look(struct hub_rollouts *r, struct rollout_subject *s);
 void rollout_lost_fini(struct hub_rollouts *r);
 enum fed_err rollout_compose_trouble(void *ctx, const struct hub_object_ref *ref,
     struct fed_json_doc *doc, struct fed_json *object, uint64_t *revision);
+/* Whether the object that is stored has that uid. */
+FED_MUST_USE enum fed_err rollout_is_stored(
+    struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span uid, bool *out);
 
 /* ---- compose.c ---- */
 /* status of the present rollout as the engine has it; what people did stays. */
@@ -335,6 +340,8 @@ enum fed_err rollout_begin_waiting(struct hub_rollouts *r, struct rollout_subjec
 /* Nothing decides any more: clusters get the object as it is stored. The history stays. */
 FED_MUST_USE enum fed_err rollout_release(
     struct hub_rollouts *r, struct rollout_subject *s, const char *by, struct rollout_ops *ops);
+/* The same, of one whose policy went while it was under way, once it is over. */
+void rollout_release_over(struct hub_rollouts *r, struct rollout_subject *s);
 
 /* ---- taken.c ---- */
 enum fed_err rollout_taken(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
@@ -346,6 +353,8 @@ FED_MUST_USE enum fed_err rollout_look(struct hub_rollouts *r, const struct hub_
 FED_MUST_USE enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s);
 /* Whether the plan is to ask for the object's clusters. */
 bool rollout_decides(const struct rollout_subject *s);
+/* Nothing is under way, and nobody has less than the latest version. */
+bool rollout_is_over(const struct rollout_subject *s);
 /* Who writes it, in this turn. */
 void rollout_note_writer(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span user);
@@ -359,6 +368,8 @@ void rollout_policies_retry(struct hub_rollouts *r);
 void rollout_due(struct hub_rollouts *r, struct rollout_subject *s, uint64_t in_ms);
 void rollout_wake(struct hub_rollouts *r, uint64_t due_ms);
 void rollout_timer(void *ctx);
+/* Subjects that are to be looked at again are, in a turn of their own. */
+void rollout_look_soon(struct hub_rollouts *r);
 /* Stages what the engine changed: the Rollout, the record, the rows; the plan asks again. acted:
  * something else is new in it. FED_ERR_CONFLICT: another hub stepped it. */
 FED_MUST_USE enum fed_err rollout_write(

@@ -286,6 +286,30 @@ static size_t in_namespace(const struct hub_rollouts *r, struct fed_span ns)
     return n;
 }
 
+/* A namespace that goes takes what is governed before what governs it: the other way round changes
+ * that wait would go everywhere on their last day. People may take a policy away at any time. */
+static enum fed_err admit_delete(
+    struct hub_rollouts *r, const struct hub_admission *admission, struct fed_diag *diag)
+{
+    struct fed_span ns = fed_json_string(fed_json_find(admission->object, "metadata.namespace"));
+    struct fed_span name = fed_json_string(fed_json_find(admission->object, "metadata.name"));
+    struct fed_map_iter it;
+
+    if (!fed_span_is(admission->user, "system:namespace-controller"))
+        return FED_OK;
+    fed_map_iter_init(&it, &r->subjects);
+    while (fed_map_iter_next(&it)) {
+        const struct rollout_subject *s = it.value;
+
+        if (fed_span_eq(s->ref.ns, ns) && (s->blocked || fed_span_is(name, s->policy)) && !s->going)
+            return fed_diag_set(diag, FED_ERR_FORBIDDEN,
+                "%s \"" FED_SPAN_FMT "\" is forbidden: %s \"" FED_SPAN_FMT
+                "\", which it governs, goes first",
+                admission->kind->resource, FED_SPAN_ARG(name), s->kind, FED_SPAN_ARG(s->ref.name));
+    }
+    return FED_OK;
+}
+
 static enum fed_err admit_policy(void *ctx, struct hub_admission *admission, struct fed_diag *diag)
 {
     struct hub_rollouts *r = ctx;
@@ -294,7 +318,7 @@ static enum fed_err admit_policy(void *ctx, struct hub_admission *admission, str
     enum fed_err err;
 
     if (admission->operation == HUB_DELETE)
-        return FED_OK;
+        return admit_delete(r, admission, diag);
     fed_json_remove(admission->object, "status"); /* is composed */
     if (admission->subresource.len)
         return FED_OK;
@@ -357,8 +381,9 @@ static bool selects(
     return is;
 }
 
-/* Objects that it would govern, and does not, for others would, too. */
-static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_policy *policy)
+/* Objects that it would govern, and does not, for others would, too; *first: one of them. */
+static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_policy *policy,
+    const struct rollout_subject **first)
 {
     struct fed_map_iter it;
     size_t n = 0;
@@ -367,9 +392,11 @@ static size_t count_conflicts(struct hub_rollouts *r, const struct rollout_polic
     while (policy->rules && fed_map_iter_next(&it)) {
         const struct rollout_subject *s = it.value;
 
-        if (s->blocked && strcmp(s->reason, ROLLOUT_CONFLICT) == 0 &&
-            fed_span_is(s->ref.ns, policy->ns) && selects(r, policy, s))
-            n++;
+        if (!s->blocked || strcmp(s->reason, ROLLOUT_CONFLICT) != 0 ||
+            !fed_span_is(s->ref.ns, policy->ns) || !selects(r, policy, s))
+            continue;
+        if (n++ == 0 || fed_span_cmp(s->ref.name, (*first)->ref.name) < 0)
+            *first = s; /* the same whatever the order of the map */
     }
     return n;
 }
@@ -379,8 +406,9 @@ static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *
 {
     struct fed_json *list = fed_json_new_array(doc);
     enum fed_err err = fed_json_set(doc, status, "conditions", list);
-    size_t n = count_conflicts(r, policy);
-    char text[200];
+    const struct rollout_subject *first;
+    size_t n = count_conflicts(r, policy, &first);
+    char text[900];
 
     if (!err)
         err = put_condition(doc, list, "Accepted", policy->rules != NULL,
@@ -388,9 +416,11 @@ static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *
     if (err || n == 0)
         return err;
     snprintf(text, sizeof text,
-        "%zu objects are selected by another policy, too: their changes wait until each names the "
-        "one that is meant by the annotation " HUB_ROLLOUT_POLICY_ANNOTATION,
-        n);
+        "%zu %s selected by another policy, too, %s " FED_SPAN_FMT
+        "%s: changes wait until the object names the one that is meant by the "
+        "annotation " HUB_ROLLOUT_POLICY_ANNOTATION ", or the selectors exclude each other",
+        n, n == 1 ? "object is" : "objects are", first->kind, FED_SPAN_ARG(first->ref.name),
+        n == 1 ? "" : " among them");
     return put_condition(doc, list, "Conflict", true, ROLLOUT_CONFLICT, text);
 }
 

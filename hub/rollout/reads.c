@@ -106,7 +106,8 @@ static bool list_cluster(void *ctx, const struct hub_rollout_cluster_view *clust
     put_text(&l->p, one, "state", state);
     put_time(&l->p, one, "since", cluster->since_unix_s);
     put_digest(&l->p, one, "version", cluster->version);
-    put_span(&l->p, one, "reason", cluster->reason);
+    put_span(
+        &l->p, one, "reason", cluster->by_hold ? FED_SPAN_LIT("ChangesHeld") : cluster->reason);
     put_span(&l->p, one, "message", cluster->message);
     put_time(&l->p, one, "heldUntil", cluster->held_until_unix_s);
     snprintf(l->last, sizeof l->last, FED_SPAN_FMT,

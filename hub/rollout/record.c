@@ -172,8 +172,7 @@ static enum fed_err take_engine(struct hub_rollouts *r, struct rollout_subject *
     return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }
 
-/* Whether the object that is stored has that uid. */
-static enum fed_err is_of_stored(
+enum fed_err rollout_is_stored(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span uid, bool *out)
 {
     struct fed_json_doc *doc = NULL;
@@ -203,7 +202,7 @@ static enum fed_err subject_of(struct hub_rollouts *r, const struct hub_object_r
 {
     struct rollout_subject *s = rollout_subject_get(r, ref);
     bool is_its = s && fed_span_is(uid, s->uid);
-    enum fed_err err = s ? FED_OK : is_of_stored(r, ref, uid, &is_its);
+    enum fed_err err = s ? FED_OK : rollout_is_stored(r, ref, uid, &is_its);
 
     *out = NULL;
     return err || !is_its ? err : rollout_subject_ensure(r, ref, uid, out);

@@ -251,6 +251,8 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
         rollout_due(r, s, ROLLOUT_RETRY_MS);
         return;
     }
+    if (s->engine && !s->governed && !s->unsettled && rollout_is_over(s))
+        rollout_release_over(r, s);
     if (!s->engine)
         return;
     wake_ms = hub_rollout_wake_ms(s->engine);
@@ -357,6 +359,12 @@ void rollout_break(struct hub_rollouts *r, struct rollout_subject *s)
 {
     s->broken = r->broken = true;
     s->again_ms = 0;
+    rollout_wake(r, fed_loop_now_ms(r->o.loop));
+}
+
+void rollout_look_soon(struct hub_rollouts *r)
+{
+    r->recheck = true;
     rollout_wake(r, fed_loop_now_ms(r->o.loop));
 }
 

@@ -1,168 +1,18 @@
 /* taken.c - federated objects come in: who governs them, and whether their content is new. */
-#include "hub/rollout/internal.h"
+#include "hub/rollout/taken_parts.h"
 
 #include <stdio.h>
 #include <string.h>
-
-struct incoming { /* one object, parsed */
-    struct hub_rollouts *r;
-    const struct hub_object_ref *ref;
-    struct fed_span bytes;
-    struct fed_json_doc *doc;
-    struct fed_json *object;
-    struct rollout_governor by;
-    struct rollout_ops ops;
-};
 
 bool rollout_decides(const struct rollout_subject *s)
 {
     return s->governed || s->engine || s->waiting || s->broken;
 }
 
-/* ---- who writes ---- */
-
-void rollout_note_writer(
-    struct hub_rollouts *r, const struct hub_object_ref *ref, struct fed_span user)
-{
-    struct rollout_writer *writer = fed_alloc_zero(r->mem, sizeof *writer);
-    int n;
-
-    if (!writer)
-        return; /* a rollout says less, then */
-    n = snprintf(writer->key, sizeof writer->key, FED_SPAN_FMT "%c" FED_SPAN_FMT "%c" FED_SPAN_FMT,
-        FED_SPAN_ARG(ref->resource), 0, FED_SPAN_ARG(ref->ns), 0, FED_SPAN_ARG(ref->name));
-    if (n < 0 || (size_t)n >= sizeof writer->key) {
-        fed_alloc_free(r->mem, writer, sizeof *writer);
-        return;
-    }
-    writer->key_len = (size_t)n;
-    snprintf(writer->user, sizeof writer->user, FED_SPAN_FMT,
-        FED_SPAN_ARG(fed_span_sub(user, 0, ROLLOUT_USER_MAX)));
-    writer->next = r->writers; /* the last one counts */
-    r->writers = writer;
-}
-
-void rollout_forget_writers(struct hub_rollouts *r)
-{
-    while (r->writers) {
-        struct rollout_writer *writer = r->writers;
-
-        r->writers = writer->next;
-        fed_alloc_free(r->mem, writer, sizeof *writer);
-    }
-}
-
-/* ---- content ---- */
-
-static int64_t generation_of(const struct fed_json *object)
-{
-    return fed_json_int(fed_json_find(object, "metadata.generation"), 0);
-}
-
-/* The version of some bytes of the object; kept with what ops commits when that is wanted. */
-static enum fed_err version_of(struct incoming *in, struct rollout_subject *s,
-    struct fed_span bytes, int64_t generation, bool keep, struct rollout_version *out)
-{
-    struct fed_buf text;
-    enum fed_err err;
-
-    fed_buf_init(&text, in->r->mem, FED_STORE_VALUE_MAX);
-    *out = (struct rollout_version){.generation = generation, .has = true};
-    err = rollout_content_of(in->r, s, bytes, s->scaled, &out->digest, &text);
-    if (!err && keep)
-        rollout_version_keep(in->r, s, &out->digest, fed_buf_span(&text), &in->ops);
-    fed_buf_fini(&text);
-    return err;
-}
-
-struct looking { /* for what was stored before this turn's last write of the object */
-    const struct hub_object_ref *ref;
-    struct fed_span before;
-    bool found;
-};
-
-static void look_staged(void *ctx, const struct hub_change *change)
-{
-    struct looking *looking = ctx;
-
-    if (change->type == HUB_CHANGE_TOUCHED || !fed_span_eq(change->ref.name, looking->ref->name) ||
-        !fed_span_eq(change->ref.ns, looking->ref->ns) ||
-        !fed_span_eq(change->ref.resource, looking->ref->resource))
-        return;
-    looking->found = true;
-    looking->before = change->before;
-}
-
-/* An object that nobody governed until this write: what clusters have is what it said before. */
-static enum fed_err adopt_former(struct incoming *in, struct rollout_subject *s)
-{
-    struct looking looking = {.ref = in->ref};
-    struct fed_json_doc *doc;
-    struct fed_json *before;
-    int64_t generation = 0;
-    enum fed_err err;
-
-    hub_objects_each_staged(in->r->objects, look_staged, &looking);
-    if (looking.found && looking.before.len == 0)
-        return FED_OK;  /* it is new: clusters have nothing */
-    if (!looking.found) /* nobody knows */
-        return generation_of(in->object) <= 1
-                   ? FED_OK
-                   : version_of(in, s, in->bytes, generation_of(in->object), true, &s->base);
-    err = fed_json_doc_new(in->r->mem, &doc);
-    if (err)
-        return err;
-    if (!fed_json_parse(doc, looking.before, &before, NULL))
-        generation = generation_of(before);
-    fed_json_doc_free(doc);
-    return version_of(in, s, looking.before, generation, true, &s->base);
-}
-
-/* The name of its content without what a scheduler maintains. */
-static enum fed_err as_scaled(
-    struct incoming *in, const struct rollout_subject *s, struct fed_digest *out)
-{
-    struct fed_buf text;
-    enum fed_err err;
-
-    fed_buf_init(&text, in->r->mem, FED_STORE_VALUE_MAX);
-    err = rollout_content_of(in->r, s, in->bytes, true, out, &text);
-    fed_buf_fini(&text);
-    return err;
-}
-
-/* The preference that scales it came or went: what is left out of the content is another part, of
- * the same content perhaps. */
-static enum fed_err rescale(
-    struct incoming *in, struct rollout_subject *s, const struct rollout_version *next, bool *same)
-{
-    struct rollout_version former;
-    struct fed_buf stored;
-    enum fed_err err = FED_ERR_NOT_FOUND;
-
-    *same = false;
-    if (!s->content.has)
-        return FED_OK;
-    if (!s->scaled) {
-        rollout_versions_freeze(in->r, s, in->bytes, &in->ops);
-        err = as_scaled(in, s, &former.digest);
-        *same = !err && fed_digest_eq(&former.digest, &s->content.digest);
-        return err;
-    }
-    fed_buf_init(&stored, in->r->mem, FED_STORE_VALUE_MAX);
-    err = rollout_version_load(in->r, s, &s->content.digest, &stored);
-    if (!err)
-        err = version_of(in, s, fed_buf_span(&stored), 0, false, &former);
-    if (!err)
-        *same = fed_digest_eq(&former.digest, &next->digest);
-    fed_buf_fini(&stored);
-    return err == FED_ERR_NOMEM ? err : FED_OK;
-}
-
 /* ---- an object that is written ---- */
 
-static enum fed_err changed(
-    struct incoming *in, struct rollout_subject *s, const struct rollout_version *next)
+enum fed_err rollout_incoming_changed(
+    struct rollout_incoming *in, struct rollout_subject *s, const struct rollout_version *next)
 {
     if (s->governed)
         return rollout_change(in->r, s, next, &in->ops);
@@ -170,7 +20,7 @@ static enum fed_err changed(
         in->r, s, "the object was changed, and no policy governs it any more", &in->ops);
 }
 
-static bool is_over(const struct rollout_subject *s)
+bool rollout_is_over(const struct rollout_subject *s)
 {
     struct hub_rollout_view view;
 
@@ -178,15 +28,16 @@ static bool is_over(const struct rollout_subject *s)
         return true;
     hub_rollout_view(s->engine, &view);
     return view.phase == HUB_ROLLOUT_NONE ||
-           (view.phase == HUB_ROLLOUT_COMPLETE && view.counts.deferred == 0);
+           (view.phase == HUB_ROLLOUT_COMPLETE && view.counts.deferred == 0 &&
+               view.counts.pending == 0);
 }
 
 /* Its content is what it was; who governs it may be another one. */
-static enum fed_err unchanged(struct incoming *in, struct rollout_subject *s)
+static enum fed_err unchanged(struct rollout_incoming *in, struct rollout_subject *s)
 {
     struct rollout_version to;
 
-    if (!s->governed && (s->waiting || is_over(s)))
+    if (!s->governed && (s->waiting || rollout_is_over(s)))
         return rollout_release(in->r, s, "no policy governs the object any more", &in->ops);
     if (!s->waiting || s->waiting->queued)
         return FED_OK;
@@ -194,7 +45,7 @@ static enum fed_err unchanged(struct incoming *in, struct rollout_subject *s)
     return rollout_change(in->r, s, &to, &in->ops);
 }
 
-static enum fed_err take_content(struct incoming *in, struct rollout_subject *s, bool fresh)
+static enum fed_err take_content(struct rollout_incoming *in, struct rollout_subject *s, bool fresh)
 {
     bool scaled = rollout_is_scaled(in->r, in->ref, s->kind);
     bool flipped = scaled != s->scaled && !fresh;
@@ -204,30 +55,31 @@ static enum fed_err take_content(struct incoming *in, struct rollout_subject *s,
 
     s->scaled = scaled;
     if (fresh && s->governed) {
-        err = adopt_former(in, s);
+        err = rollout_incoming_former(in, s);
         if (err)
             return err;
         s->content = s->base;
     }
-    err = version_of(in, s, in->bytes, generation_of(in->object), s->governed, &next);
+    err = rollout_incoming_version(
+        in, s, in->bytes, rollout_incoming_generation(in->object), s->governed, &next);
     if (err)
         return err;
     same = s->content.has && fed_digest_eq(&s->content.digest, &next.digest);
     if (!same && flipped)
-        err = rescale(in, s, &next, &same);
+        err = rollout_incoming_rescale(in, s, &next, &same);
     if (err)
         return err;
     if (same) {
         s->content = next;
         return unchanged(in, s);
     }
-    err = changed(in, s, &next);
+    err = rollout_incoming_changed(in, s, &next);
     if (!err)
         s->content = next;
     return err;
 }
 
-static void take_kind(const struct incoming *in, struct rollout_subject *s)
+void rollout_incoming_kind(const struct rollout_incoming *in, struct rollout_subject *s)
 {
     struct fed_span kind = fed_json_string(fed_json_get(in->object, "kind"));
     struct fed_span version = fed_json_string(fed_json_get(in->object, "apiVersion"));
@@ -245,20 +97,20 @@ static void take_kind(const struct incoming *in, struct rollout_subject *s)
 }
 
 /* The subject of an object, new when there is none, with what the object says of itself. */
-static enum fed_err introduce(struct incoming *in, struct rollout_subject **s)
+static enum fed_err introduce(struct rollout_incoming *in, struct rollout_subject **s)
 {
     struct fed_span uid = fed_json_string(fed_json_find(in->object, "metadata.uid"));
     enum fed_err err = rollout_subject_ensure(in->r, in->ref, uid, s);
 
     if (err)
         return err;
-    take_kind(in, *s);
+    rollout_incoming_kind(in, *s);
     rollout_subject_govern(in->r, *s, &in->by);
     (*s)->going = fed_json_find(in->object, "metadata.deletionTimestamp") != NULL;
     return FED_OK;
 }
 
-static enum fed_err written(struct incoming *in, struct rollout_subject *s)
+enum fed_err rollout_incoming_written(struct rollout_incoming *in, struct rollout_subject *s)
 {
     bool fresh = !s || !rollout_decides(s);
     bool known = s && (s->engine || s->waiting);
@@ -291,7 +143,14 @@ static enum fed_err written(struct incoming *in, struct rollout_subject *s)
 
 /* ---- one that is read, or that is as it was ---- */
 
-static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
+/* Read while the hub runs it is one whose type was not federated until now: all that is known of it
+ * is new to the clusters. */
+static bool is_unborn(const struct rollout_incoming *in, const struct rollout_subject *s, bool read)
+{
+    return s->unborn || (read && in->r->plan && s->governed && !s->going && !s->papers);
+}
+
+static enum fed_err loaded(struct rollout_incoming *in, struct rollout_subject *s, bool read)
 {
     enum fed_err err;
 
@@ -300,21 +159,28 @@ static enum fed_err loaded(struct incoming *in, struct rollout_subject *s)
     err = introduce(in, &s);
     if (err)
         return err;
+    s->unborn = is_unborn(in, s, read);
     s->scaled = rollout_is_scaled(in->r, in->ref, s->kind);
-    err = version_of(in, s, in->bytes, generation_of(in->object), false, &s->content);
+    err = rollout_incoming_version(
+        in, s, in->bytes, rollout_incoming_generation(in->object), false, &s->content);
     if (err)
         return err;
     s->recheck = true; /* its version may be missing; nothing is written now */
     rollout_lost_look(in->r, s);
     if (s->engine || s->broken)
         return FED_OK;
-    s->base = s->waiting ? s->waiting->from : s->content;
+    if (s->waiting)
+        s->base = s->waiting->from;
+    else if (!s->unborn)
+        s->base = s->content;
+    if (in->r->plan)
+        rollout_look_soon(in->r);
     return FED_OK;
 }
 
 /* ---- one that is gone ---- */
 
-static void forget_versions(struct incoming *in, struct rollout_subject *s)
+static void forget_versions(struct rollout_incoming *in, struct rollout_subject *s)
 {
     struct rollout_version content = s->content;
     struct rollout_version base = s->base;
@@ -336,7 +202,7 @@ static void forget_versions(struct incoming *in, struct rollout_subject *s)
 }
 
 /* Its Rollouts go as what an owner leaves behind does; rows and versions here. */
-static enum fed_err gone(struct incoming *in, struct rollout_subject *s, bool write)
+static enum fed_err gone(struct rollout_incoming *in, struct rollout_subject *s, bool write)
 {
     struct fed_diag diag = {""};
     enum fed_err err = FED_OK;
@@ -357,7 +223,7 @@ static enum fed_err gone(struct incoming *in, struct rollout_subject *s, bool wr
 
 /* The commit failed in which its deletion, or another object of its name, ended its rollouts: they
  * are still stored. */
-static enum fed_err returned(struct incoming *in, struct fed_span uid)
+static enum fed_err returned(struct rollout_incoming *in, struct fed_span uid)
 {
     struct rollout_subject *s;
     enum fed_err err = rollout_subject_ensure(in->r, in->ref, uid, &s);
@@ -367,7 +233,7 @@ static enum fed_err returned(struct incoming *in, struct fed_span uid)
     return err;
 }
 
-static enum fed_err take(struct incoming *in, enum hub_gate_taking why)
+static enum fed_err take(struct rollout_incoming *in, enum hub_gate_taking why)
 {
     struct rollout_subject *s = rollout_subject_get(in->r, in->ref);
     struct fed_span uid;
@@ -392,18 +258,19 @@ static enum fed_err take(struct incoming *in, enum hub_gate_taking why)
         return err;
     if (s && s->broken) /* read anew, it is compared with what was rolled out */
         return FED_OK;
-    return why == HUB_GATE_WRITTEN ? written(in, s) : loaded(in, s);
+    return why == HUB_GATE_WRITTEN ? rollout_incoming_written(in, s)
+                                   : loaded(in, s, why == HUB_GATE_LOADED);
 }
 
-static enum fed_err incoming_init(struct incoming *in, struct hub_rollouts *r,
+enum fed_err rollout_incoming_init(struct rollout_incoming *in, struct hub_rollouts *r,
     const struct hub_object_ref *ref, struct fed_span bytes)
 {
-    *in = (struct incoming){.r = r, .ref = ref, .bytes = bytes};
+    *in = (struct rollout_incoming){.r = r, .ref = ref, .bytes = bytes};
     rollout_ops_init(&in->ops, r->mem);
     return fed_json_doc_new(r->mem, &in->doc);
 }
 
-static void incoming_fini(struct incoming *in)
+void rollout_incoming_fini(struct rollout_incoming *in)
 {
     fed_json_doc_free(in->doc);
     rollout_ops_fini(&in->ops);
@@ -414,133 +281,15 @@ enum fed_err rollout_taken(void *ctx, const struct hub_object_ref *ref, struct f
 {
     struct hub_rollouts *r = ctx;
     const struct rollout_subject *s;
-    struct incoming in;
-    enum fed_err err = incoming_init(&in, r, ref, bytes);
+    struct rollout_incoming in;
+    enum fed_err err = rollout_incoming_init(&in, r, ref, bytes);
 
     if (!err && why == HUB_GATE_WRITTEN)
         err = rollout_policies_ready(r);
     if (!err)
         err = take(&in, why);
-    incoming_fini(&in);
+    rollout_incoming_fini(&in);
     s = rollout_subject_get(r, ref);
     *governed = s && rollout_decides(s);
     return err;
-}
-
-/* ---- looked at again ---- */
-
-/* It gets governed as it is: that is what clusters have, and nothing starts. When that fails nobody
- * governs it: what clusters have is then what it said before its next change. */
-static enum fed_err adopt(struct incoming *in, struct rollout_subject *s)
-{
-    static const struct rollout_governor nobody;
-    struct fed_diag diag = {""};
-    enum fed_err err;
-
-    s->scaled = rollout_is_scaled(in->r, in->ref, s->kind);
-    err = version_of(in, s, in->bytes, generation_of(in->object), true, &s->base);
-    s->content = s->base;
-    if (!err)
-        err = rollout_ops_stage(in->r, s, &in->ops, &diag);
-    if (err) {
-        rollout_subject_govern(in->r, s, &nobody);
-        s->base = s->content = (struct rollout_version){0};
-    }
-    return err;
-}
-
-static enum fed_err look(struct incoming *in)
-{
-    struct rollout_subject *s = rollout_subject_get(in->r, in->ref);
-    bool decided = s && rollout_decides(s);
-    enum fed_err err = fed_json_parse(in->doc, in->bytes, &in->object, NULL);
-
-    if (err)
-        return err;
-    rollout_govern(in->r, in->ref, fed_json_get(in->object, "metadata"), &in->by);
-    if (decided)
-        return written(in, s);
-    if (!in->by.policy && !in->by.blocked)
-        return FED_OK;
-    err = rollout_subject_ensure(
-        in->r, in->ref, fed_json_string(fed_json_find(in->object, "metadata.uid")), &s);
-    if (err)
-        return err;
-    take_kind(in, s);
-    rollout_subject_govern(in->r, s, &in->by);
-    return adopt(in, s);
-}
-
-enum fed_err rollout_look(struct hub_rollouts *r, const struct hub_object_ref *ref)
-{
-    struct rollout_subject *s = rollout_subject_get(r, ref);
-    bool decided = s && rollout_decides(s);
-    struct incoming in;
-    struct fed_buf bytes;
-    enum fed_err err;
-
-    fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
-    err = hub_objects_get(r->objects, ref, &bytes, NULL);
-    if (!err) {
-        err = incoming_init(&in, r, ref, fed_buf_span(&bytes));
-        if (!err)
-            err = look(&in);
-        incoming_fini(&in);
-    }
-    fed_buf_fini(&bytes);
-    s = rollout_subject_get(r, ref);
-    if (r->plan && decided != (s && rollout_decides(s)))
-        err = err ? err : hub_plan_govern(r->plan, ref, !decided);
-    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
-}
-
-/* What the object is known to be: of the engine, of what waits, or of nothing yet. */
-static const struct fed_digest *expected(const struct rollout_subject *s)
-{
-    if (s->waiting)
-        return &s->waiting->to.digest;
-    return s->engine ? hub_rollout_to(s->engine) : &s->base.digest;
-}
-
-/* It may have been rolled out when a scheduler still maintained a part of it. */
-static enum fed_err is_known(struct incoming *in, const struct rollout_subject *s,
-    const struct fed_digest *known, const struct fed_digest *next, bool *out)
-{
-    struct fed_digest scaled;
-    enum fed_err err = FED_OK;
-
-    *out = known && fed_digest_eq(known, next);
-    if (known && !*out) {
-        err = as_scaled(in, s, &scaled);
-        *out = !err && fed_digest_eq(known, &scaled);
-    }
-    return err;
-}
-
-enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s)
-{
-    const struct fed_digest *known = expected(s);
-    struct rollout_version next = s->content;
-    struct fed_diag diag = {""};
-    struct incoming in;
-    struct fed_buf bytes;
-    bool same = false;
-    enum fed_err err;
-
-    fed_buf_init(&bytes, r->mem, HUB_OBJECT_BYTES_MAX);
-    err = hub_objects_get(r->objects, &s->ref, &bytes, NULL);
-    if (!err) {
-        err = incoming_init(&in, r, &s->ref, fed_buf_span(&bytes));
-        if (!err)
-            err = version_of(&in, s, fed_buf_span(&bytes), s->content.generation, true, &next);
-        if (!err && !s->scaled)
-            err = is_known(&in, s, known, &next.digest, &same);
-        if (!err && !s->scaled && !same)
-            err = changed(&in, s, &next);
-        if (!err)
-            err = rollout_ops_stage(r, s, &in.ops, &diag);
-        incoming_fini(&in);
-    }
-    fed_buf_fini(&bytes);
-    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
 }

@@ -128,6 +128,30 @@ void hub_status_glance(
     out->delivery = delivery_of(status, cluster, out, &counted);
 }
 
+void hub_status_detail(
+    struct hub_status *status, struct fed_span name, struct hub_status_detail *out)
+{
+    const struct status_cluster *cluster = status_cluster_get(status, name);
+    const struct fed_manifest *manifest;
+    struct hub_status_glance glance = {0};
+    struct counted counted = {0};
+    bool planned = !hub_plan_manifest(status->plan, name, &manifest);
+
+    *out = (struct hub_status_detail){.came = cluster != NULL};
+    if (!cluster) {
+        out->behind = planned ? manifest->n_works : 0;
+        return;
+    }
+    out->agent_version = fed_span_text(cluster->agent_version);
+    out->kubernetes_version = fed_span_text(cluster->kubernetes_version);
+    for (size_t i = 0; i < cluster->view.n_works; i++)
+        count(&cluster->view.works[i], &glance, &counted);
+    out->behind = counted.pending + counted.waiting;
+    /* What it has not heard of yet is of no work that it told of. */
+    if (out->behind == 0 && planned && manifest->revision != cluster->view.revision)
+        out->behind = 1;
+}
+
 void hub_status_on_seen(struct hub_status *status, hub_status_seen *seen, void *ctx)
 {
     status->seen_call = seen;

@@ -116,6 +116,16 @@ struct hub_status_glance {
 /* Costs a look at each of its works. Of a cluster that never came: HUB_NEVER. */
 void hub_status_glance(
     struct hub_status *status, struct fed_span cluster, struct hub_status_glance *out);
+/* What is not in its glance. The spans are the cluster's, until it next reports. */
+struct hub_status_detail {
+    bool came;     /* ever */
+    size_t behind; /* works that it is still to apply or to remove, at least */
+    struct fed_span agent_version;
+    struct fed_span kubernetes_version;
+};
+/* Costs a look at each of its works. */
+void hub_status_detail(
+    struct hub_status *status, struct fed_span cluster, struct hub_status_detail *out);
 /* Called when a glance may be another one; not for what time alone does to it (late, offline after
  * silence). The plan's changes are told elsewhere (hub_plan_on_change). */
 typedef void hub_status_seen(void *ctx, struct fed_span cluster);

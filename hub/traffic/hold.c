@@ -106,7 +106,7 @@ void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster)
     cluster->level = level_of(cluster);
     set_hold(cluster, now_s);
     traffic_put_why(cluster, why, sizeof why);
-    hub_plan_hold(traffic->options.plan, fed_span_text(cluster->name), why);
+    hub_plan_hold(traffic->options.plan, fed_span_text(cluster->name), why, cluster->until_unix_s);
     if (cluster->level == level && cluster->hold == hold)
         return;
     if (cluster->level != level) {

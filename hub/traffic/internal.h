@@ -9,6 +9,7 @@
 #define FEDLET_HUB_TRAFFIC_INTERNAL_H
 
 #include "hub/kubefed/errors.h"
+#include "hub/traffic/series.h"
 #include "hub/traffic/traffic.h"
 #include "hub/traffic/window.h"
 #include "proto/base/map.h"
@@ -42,6 +43,7 @@ struct traffic_cluster {
     size_t n_bindings;
     bool dirty; /* differs from its row */
     /* memory only */
+    struct traffic_series *series; /* NULL: nothing was counted since the start, or no memory */
     unsigned sessions;
     int64_t connected_unix_s;
     char binding[16];
@@ -75,6 +77,7 @@ struct hub_traffic {
     size_t n_rules; /* clusters with rules */
     struct traffic_total totals[TRAFFIC_BINDINGS];
     size_t n_totals;
+    uint64_t step; /* of all series, under way */
     hub_traffic_collect *collect;
     void *collect_ctx;
     hub_traffic_tell *tell;

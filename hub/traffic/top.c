@@ -18,6 +18,28 @@ void hub_traffic_of(
     *out = traffic_sum(cluster, before);
 }
 
+void hub_traffic_step(struct hub_traffic *traffic)
+{
+    if (traffic->collect)
+        traffic->collect(traffic->collect_ctx, fed_span_text(""));
+    traffic->step++;
+}
+
+void hub_traffic_steps(
+    struct hub_traffic *traffic, struct fed_span name, struct hub_traffic_steps *out)
+{
+    struct traffic_cluster *cluster;
+
+    _Static_assert(HUB_TRAFFIC_STEPS == TRAFFIC_STEPS, "as series.h has them");
+    *out = (struct hub_traffic_steps){
+        .n = traffic->step < TRAFFIC_STEPS ? (size_t)traffic->step + 1 : TRAFFIC_STEPS};
+    if (traffic->collect)
+        traffic->collect(traffic->collect_ctx, name);
+    cluster = traffic_find(traffic, name);
+    if (cluster && cluster->series)
+        traffic_series_read(cluster->series, traffic->step, out->n, out->from, out->to);
+}
+
 static uint64_t bytes_of(const struct hub_traffic_counts *counts)
 {
     return counts->from_bytes + counts->to_bytes;

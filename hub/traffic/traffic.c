@@ -57,6 +57,7 @@ struct traffic_cluster *traffic_find(struct hub_traffic *traffic, struct fed_spa
 static void cluster_free(struct hub_traffic *traffic, struct traffic_cluster *cluster)
 {
     traffic_rules_free(traffic, cluster->rules);
+    fed_alloc_free(traffic->options.mem, cluster->series, sizeof *cluster->series);
     fed_alloc_free(traffic->options.mem, cluster->name, strlen(cluster->name) + 1);
     fed_alloc_free(traffic->options.mem, cluster, sizeof *cluster);
 }
@@ -155,6 +156,10 @@ void hub_traffic_count(struct hub_traffic *traffic, struct fed_span name, const 
         return;
     traffic_turn(traffic, cluster);
     add(&binding_of(cluster, binding)->month, &more);
+    if (!cluster->series)
+        cluster->series = fed_alloc_zero(traffic->options.mem, sizeof *cluster->series);
+    if (cluster->series)
+        traffic_series_add(cluster->series, traffic->step, more.from_bytes, more.to_bytes);
     cluster->dirty = true;
 }
 
@@ -392,7 +397,7 @@ static void release_others(struct hub_traffic *traffic)
         const struct traffic_cluster *cluster = traffic_find(traffic, name);
 
         if (!cluster || !cluster->rules)
-            hub_plan_hold(traffic->options.plan, name, "");
+            hub_plan_hold(traffic->options.plan, name, "", 0);
     }
 }
 

@@ -86,6 +86,20 @@ bool hub_traffic_total(struct hub_traffic *traffic, size_t index, const char **b
  * never came. */
 void hub_traffic_of(struct hub_traffic *traffic, struct fed_span cluster, bool before,
     struct hub_traffic_counts *out);
+/* A day of one cluster's bytes in steps (series.h), since this process started, live sessions
+ * included. Steps end when hub_traffic_step is called, which counts first; who calls it keeps the
+ * time. */
+#define HUB_TRAFFIC_STEPS 96u
+struct hub_traffic_steps {
+    size_t n; /* oldest first, the one under way is the last */
+    uint64_t from[HUB_TRAFFIC_STEPS];
+    uint64_t to[HUB_TRAFFIC_STEPS];
+};
+void hub_traffic_step(struct hub_traffic *traffic);
+/* All zeros of a cluster that did not come. */
+void hub_traffic_steps(
+    struct hub_traffic *traffic, struct fed_span cluster, struct hub_traffic_steps *out);
+
 /* The clusters with most bytes in both directions this month, most first, as of the last count
  * (hub_traffic_total counts). Returns how many there are, at most max; names are valid until the
  * next change. */

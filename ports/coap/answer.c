@@ -109,9 +109,9 @@ static void writer_send(struct fed_link_exchange *e, struct fed_coap_writer *w)
     enum fed_err err;
 
     if (e->type == FED_COAP_CON && e->acknowledged) {
-        if (e->method == FED_COAP_CODE_POST)
-            recent_add_late(s, e->mid);
         err = fed_coap_outgoing_add(s, w, false, 0);
+        if (!err && e->method == FED_COAP_CODE_POST)
+            recent_add_late(s, e->mid);
         if (err)
             fed_log(s->server->log, FED_LOG_WARN, "coap: an answer is lost: %s", fed_err_text(err));
         return;

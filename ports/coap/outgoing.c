@@ -9,17 +9,21 @@ static size_t outgoing_size(size_t len)
     return sizeof(struct fed_coap_outgoing) + len;
 }
 
+static void send_first(struct fed_link_session *s)
+{
+    s->sent_ms = fed_loop_now_ms(s->server->loop);
+    fed_coap_peer_send(s, fed_span_of(s->outgoing->bytes, s->outgoing->len));
+}
+
 static void start_first(struct fed_link_session *s)
 {
-    struct fed_coap_outgoing *o = s->outgoing;
-
-    if (!o)
+    if (!s->outgoing)
         return;
     s->tries = 1;
     s->timeout_ms =
         FED_COAP_ACK_TIMEOUT_MS + fed_coap_server_random(s->server) % FED_COAP_ACK_SPREAD_MS;
     s->retry_ms = fed_loop_now_ms(s->server->loop) + s->timeout_ms;
-    fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
+    send_first(s);
 }
 
 static void take(struct fed_link_session *s, struct fed_coap_outgoing **link)
@@ -137,10 +141,9 @@ static void give_back(struct fed_link_session *s)
 
 void fed_coap_outgoing_due(struct fed_link_session *s)
 {
-    struct fed_coap_outgoing *o = s->outgoing;
     uint64_t now_ms = fed_loop_now_ms(s->server->loop);
 
-    if (!o || s->retry_ms > now_ms)
+    if (!s->outgoing || s->retry_ms > now_ms)
         return;
     if (s->tries > FED_COAP_MAX_RETRANSMIT) {
         first_over(s, false);
@@ -153,23 +156,31 @@ void fed_coap_outgoing_due(struct fed_link_session *s)
     s->tries++;
     s->timeout_ms *= 2;
     s->retry_ms = now_ms + s->timeout_ms;
-    fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
+    send_first(s);
+}
+
+/* A peer that says something may have been out of reach when this was sent: it gets it now, and not
+ * when a gap of up to 48 s is over. That is no try of the five, and comes no sooner after the one
+ * before than a second try would. */
+void fed_coap_outgoing_heard(struct fed_link_session *s)
+{
+    if (s->outgoing && s->tries > 1 &&
+        fed_loop_now_ms(s->server->loop) >= s->sent_ms + FED_COAP_ACK_TIMEOUT_MS)
+        send_first(s);
 }
 
 /* What is under way went where the peer is no more. It may be too much for an address that is not
  * proven; a ping is not, and its answer proves it. */
 void fed_coap_outgoing_moved(struct fed_link_session *s, bool proven)
 {
-    const struct fed_coap_outgoing *o = s->outgoing;
-
-    if (!o)
+    if (!s->outgoing)
         return;
     if (!proven) {
         fed_coap_peer_ping(s);
         return;
     }
     s->retry_ms = fed_loop_now_ms(s->server->loop) + s->timeout_ms;
-    fed_coap_peer_send(s, fed_span_of(o->bytes, o->len));
+    send_first(s);
     fed_coap_peer_arm(s);
 }
 

@@ -294,5 +294,7 @@ void fed_coap_peer_received(struct fed_link_session *s, struct fed_span bytes)
     events->alive(events->ctx, s);
     if (!s->closed)
         on_message(s, verdict, &m);
+    if (!s->closed)
+        fed_coap_outgoing_heard(s);
     fed_coap_peer_leave(s);
 }

@@ -135,6 +135,7 @@ struct fed_link_session {
     unsigned tries;
     uint32_t timeout_ms;
     uint64_t retry_ms;
+    uint64_t sent_ms; /* the first of outgoing, last */
     bool observed;
     size_t observe_token_len;
     uint8_t observe_token[FED_COAP_TOKEN_MAX];
@@ -217,6 +218,7 @@ FED_MUST_USE enum fed_err fed_coap_outgoing_add(struct fed_link_session *session
     const struct fed_coap_writer *w, bool notification, uint64_t tag);
 void fed_coap_outgoing_answered(struct fed_link_session *session, const struct fed_coap_message *m);
 void fed_coap_outgoing_due(struct fed_link_session *session);
+void fed_coap_outgoing_heard(struct fed_link_session *session);
 void fed_coap_observation_drop(struct fed_link_session *session);
 void fed_coap_outgoing_clear(struct fed_link_session *session);
 

@@ -55,16 +55,14 @@ static struct fed_http_call *next_waiting(struct fed_http_call *call)
     return call;
 }
 
-/* Links that will be able to take calls once they are open, or when one of their calls ends. */
+/* Links that will be able to take calls once they are open. Those that are, and do not take one now,
+ * may be full of streams that never end. */
 static size_t count_hopes(struct fed_http_client *client)
 {
     size_t n = 0;
 
-    for (struct fed_http_link *link = client->links; link; link = link->next) {
-        bool shared = link->state == FED_HTTP_OPEN && link->ops == &fed_http_link_h2;
-
-        n += !link->dead && !link->draining && (link->state != FED_HTTP_OPEN || shared);
-    }
+    for (struct fed_http_link *link = client->links; link; link = link->next)
+        n += !link->dead && !link->draining && link->state != FED_HTTP_OPEN;
     return n;
 }
 

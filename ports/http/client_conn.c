@@ -20,10 +20,12 @@ static uint64_t now_ms(const struct fed_http_link *link)
 }
 
 /* ---- ends ---- */
+/* One that is open and shared may be full of streams that never end. */
 static bool others_may_serve(const struct fed_http_link *link)
 {
-    for (const struct fed_http_link *at = link->client->links; at; at = at->next)
-        if (at != link && !at->dead && !at->draining)
+    for (struct fed_http_link *at = link->client->links; at; at = at->next)
+        if (at != link && !at->dead && !at->draining &&
+            (at->state != FED_HTTP_OPEN || at->ops != &fed_http_link_h2 || at->ops->takes(at)))
             return true;
     return false;
 }

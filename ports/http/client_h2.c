@@ -1,4 +1,5 @@
-/* client_h2.c - HTTP/2 for the client: all calls are streams of one link. */
+/* client_h2.c - HTTP/2 for the client: all calls are streams of one link, or of more when one is
+ * full. */
 #include "ports/http/client.h"
 #include "ports/http/memory.h"
 

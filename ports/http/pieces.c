@@ -31,6 +31,11 @@ struct fed_http_shared *fed_http_shared_take(struct fed_buf *bytes)
     return shared;
 }
 
+size_t fed_http_shared_len(const struct fed_http_shared *shared)
+{
+    return shared->bytes.len;
+}
+
 struct fed_http_shared *fed_http_shared_ref(struct fed_http_shared *shared)
 {
     shared->refs++;

@@ -151,7 +151,7 @@ static enum fed_err client_request(void *ctx, const struct fed_kube_request *req
     options.n_headers = headers_make(client, request->accept, request->content_type, headers);
     if (request->impersonate)
         headers[options.n_headers++] = header("impersonate-user", request->impersonate);
-    err = n < 0 || (size_t)n >= sizeof target
+    err = !*request->path || n < 0 || (size_t)n >= sizeof target
               ? FED_ERR_LIMIT
               : fed_http_call(client->http, &options, &events, &call->http);
     if (err) {
@@ -280,7 +280,7 @@ static enum fed_err client_watch(void *ctx, const char *path, const char *accept
     *watch = (struct fed_kube_watch){.client = client, .events = *events};
     fed_buf_init(&watch->line, client->mem, FED_KUBE_LINE_MAX);
     options.n_headers = headers_make(client, accept, NULL, headers);
-    err = n < 0 || (size_t)n >= sizeof target
+    err = !*path || n < 0 || (size_t)n >= sizeof target
               ? FED_ERR_LIMIT
               : fed_http_call(client->http, &options, &http_events, &watch->http);
     if (err) {
@@ -334,7 +334,9 @@ enum fed_err fed_kube_client_open(struct fed_alloc *mem, struct fed_loop *loop, 
         .cancel = client_cancel,
         .watch = client_watch,
         .watch_cancel = client_watch_cancel};
-    err = fed_http_client_open(mem, loop, log, &options, &client->http, diag);
+    err = fed_buf_err(&client->authorization);
+    if (!err)
+        err = fed_http_client_open(mem, loop, log, &options, &client->http, diag);
     if (err) {
         fed_kube_client_close(client);
         return err;

@@ -163,9 +163,13 @@ static enum fed_err take_user(
         return fed_diag_set(l->diag, FED_ERR_UNSUPPORTED,
             "its user has a password, which Kubernetes no longer takes");
     fed_buf_put(&out->token, token);
-    if (fed_span_to_cstr(token_file, out->token_file, sizeof out->token_file))
+    if (token_file.len > 0 && snprintf(out->token_file, sizeof out->token_file, "%s" FED_SPAN_FMT,
+                                  token_file.at[0] == '/' ? "" : l->folder,
+                                  FED_SPAN_ARG(token_file)) >= (int)sizeof out->token_file)
         return fed_diag_set(l->diag, FED_ERR_LIMIT, "tokenFile: path too long");
-    err = data_or_file(l, user, "client-certificate", &out->cert_pem);
+    err = fed_buf_err(&out->token);
+    if (!err)
+        err = data_or_file(l, user, "client-certificate", &out->cert_pem);
     return err ? err : data_or_file(l, user, "client-key", &out->key_pem);
 }
 

@@ -1,7 +1,11 @@
 /* resolve.c - see ports/resolve.h. A child asks the system's resolver and writes what it learned
  * into a pipe: u8 0 and the addresses, or u8 1 and a sentence. Our processes have one thread, so a
  * fork is whole; the child keeps nothing but its end of the pipe, so that no socket or lock lives
- * on in it. */
+ * on in it.
+ *
+ * The last good answers are kept, for when there is no other: whoever has the address proves who he
+ * is, so one that is out of date costs a try, while a site whose resolver fails would be cut off
+ * from a hub that is still there. */
 #include "ports/resolve.h"
 
 #include <arpa/inet.h>
@@ -16,6 +20,10 @@
 #include <unistd.h>
 
 #define TEXT_MAX 200u
+#define HOST_MAX 253u     /* RFC 1035 section 2.3.4 */
+#define KEPT_MAX 4u       /* names: a hub by two bindings or two names, an API server */
+#define PATIENCE_MS 3000u /* with a resolver that says nothing, when there is an answer of before  \
+                           */
 
 struct answer {
     uint8_t failed;
@@ -23,6 +31,15 @@ struct answer {
     struct fed_resolve_address addresses[FED_RESOLVE_MAX];
     char text[TEXT_MAX];
 };
+
+struct kept {
+    char host[HOST_MAX + 1]; /* "": none */
+    size_t n;
+    struct fed_resolve_address addresses[FED_RESOLVE_MAX];
+};
+
+static struct kept kept[KEPT_MAX]; /* of the process, as the resolver's own settings are */
+static unsigned kept_next;
 
 struct fed_resolve {
     struct fed_alloc *mem;
@@ -32,6 +49,8 @@ struct fed_resolve {
     pid_t child;
     int fd;
     struct fed_watch *watch;
+    struct fed_timer *timer; /* NULL unless an answer is kept */
+    char host[HOST_MAX + 1];
     size_t len; /* bytes of the answer that are here */
     union {
         struct answer answer;
@@ -119,6 +138,29 @@ static _Noreturn void child_run(const char *host, int fd)
     _exit(0);
 }
 
+/* ---- answers of before ---- */
+
+static struct kept *find(const char *host)
+{
+    for (unsigned i = 0; i < KEPT_MAX; i++)
+        if (host[0] && strcmp(kept[i].host, host) == 0)
+            return &kept[i];
+    return NULL;
+}
+
+static void keep(const char *host, const struct answer *a)
+{
+    struct kept *k = find(host);
+
+    if (!host[0])
+        return; /* longer than names are */
+    if (!k)
+        k = &kept[kept_next++ % KEPT_MAX];
+    memcpy(k->host, host, sizeof(k->host));
+    k->n = a->n;
+    memcpy(k->addresses, a->addresses, sizeof(k->addresses));
+}
+
 /* ---- the parent ---- */
 
 static void release(struct fed_resolve *r)
@@ -127,6 +169,7 @@ static void release(struct fed_resolve *r)
 
     if (r->watch)
         r->loop->watch_free(r->loop->ctx, r->watch);
+    r->loop->timer_free(r->loop->ctx, r->timer);
     if (r->fd >= 0)
         close(r->fd);
     if (r->child > 0) {
@@ -142,11 +185,18 @@ static void conclude(struct fed_resolve *r)
     struct answer a = r->in.answer;
     bool whole = r->len == sizeof(a) && a.n <= FED_RESOLVE_MAX;
     fed_resolve_done *done = r->done;
+    const struct kept *before = find(r->host);
     void *ctx = r->done_ctx;
     struct fed_diag diag = {""};
 
-    release(r);
     if (whole && !a.failed) {
+        keep(r->host, &a);
+    } else if (before) {
+        a.n = (uint32_t)before->n;
+        memcpy(a.addresses, before->addresses, sizeof(a.addresses));
+    }
+    release(r);
+    if (before || (whole && !a.failed)) {
         done(ctx, FED_OK, a.addresses, a.n, NULL);
         return;
     }
@@ -170,6 +220,11 @@ static void on_ready(void *ctx, unsigned events)
         conclude(r);
 }
 
+static void on_patience(void *ctx)
+{
+    conclude(ctx);
+}
+
 static enum fed_err start_child(struct fed_resolve *r, const char *host, struct fed_diag *diag)
 {
     int ends[2];
@@ -187,6 +242,13 @@ static enum fed_err start_child(struct fed_resolve *r, const char *host, struct 
     return r->loop->watch_new(r->loop->ctx, r->fd, FED_LOOP_READ, on_ready, r, &r->watch);
 }
 
+/* Without memory for a timer it is waited as long as the resolver takes. */
+static void start_timer(struct fed_resolve *r)
+{
+    if (find(r->host) && !r->loop->timer_new(r->loop->ctx, on_patience, r, &r->timer))
+        r->loop->timer_set(r->loop->ctx, r->timer, fed_loop_now_ms(r->loop) + PATIENCE_MS);
+}
+
 enum fed_err fed_resolve_start(struct fed_alloc *mem, struct fed_loop *loop, const char *host,
     fed_resolve_done *done, void *done_ctx, struct fed_resolve **out, struct fed_diag *diag)
 {
@@ -200,11 +262,14 @@ enum fed_err fed_resolve_start(struct fed_alloc *mem, struct fed_loop *loop, con
     r->done = done;
     r->done_ctx = done_ctx;
     r->fd = -1;
+    if (strlen(host) <= HOST_MAX)
+        memcpy(r->host, host, strlen(host));
     err = start_child(r, host, diag);
     if (err) {
         release(r);
         return err;
     }
+    start_timer(r);
     *out = r;
     return FED_OK;
 }

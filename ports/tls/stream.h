@@ -22,8 +22,8 @@ struct fed_tls_server_options {
      * is fine, while one that does not chain to these, is out of its validity or not meant for
      * clients fails the handshake. */
     struct fed_span client_ca_pem;
-    /* A certificate of which nothing is wrong but that it has ended passes: whoever lets the peer
-     * do anything compares fed_tls_stream_peer's not_after_unix_s. */
+    /* A certificate of which nothing is wrong but that it has ended, or does not begin yet, passes:
+     * whoever lets the peer do anything compares fed_tls_stream_peer's times. */
     bool client_may_have_ended;
     const char *const
         *alpn; /* n_alpn protocol names in order of preference, 0 for none; literals that live on */

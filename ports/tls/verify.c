@@ -194,9 +194,12 @@ static uint32_t own_checks(const struct fed_mbed_verify *v, const mbedtls_x509_c
     return flags;
 }
 
-static bool may_have_ended(enum fed_mbed_peer peer)
+/* Whoever lets an agent do anything looks at the times: what its certificate is good for outside of
+ * them is another one. One of the future was made while our clock was wrong. */
+static bool is_out_of_time(enum fed_mbed_peer peer, uint32_t flags)
 {
-    return peer == FED_MBED_PEER_AGENT || peer == FED_MBED_PEER_AGENT_OPTIONAL;
+    return flags != 0 && (flags & ~(uint32_t)BAD_TIMES) == 0 &&
+           (peer == FED_MBED_PEER_AGENT || peer == FED_MBED_PEER_AGENT_OPTIONAL);
 }
 
 static bool is_optional(enum fed_mbed_peer peer)
@@ -272,8 +275,7 @@ static int on_cert(void *ctx, mbedtls_x509_crt *cert, int depth, uint32_t *flags
     if (depth == 0)
         *flags |= own_checks(v, cert);
     /* The peer's own, and nothing else wrong with it or with the chain. */
-    if (depth == 0 && *flags == MBEDTLS_X509_BADCERT_EXPIRED && v->flags == 0 &&
-        may_have_ended(v->peer))
+    if (depth == 0 && v->flags == 0 && is_out_of_time(v->peer, *flags))
         *flags = 0;
     if (*flags)
         reason_set(v, cert, depth, *flags);

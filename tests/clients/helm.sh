@@ -18,13 +18,13 @@ helm_dry_run() {
     is "" k -n "$NS" get secret -l owner=helm -o name
 }
 helm_install() {
-    says 'STATUS: deployed' h install shop "$helm_chart" --wait --timeout 30s
+    says 'STATUS: deployed' h install shop "$helm_chart" --wait --timeout 90s
     is "$all_objects" helm_objects
     is 1 helm_value cm shop-hook '{.data.revision}'
     is "helm.sh/release.v1 deployed" helm_value secret sh.helm.release.v1.shop.v1 '{.type} {.metadata.labels.status}'
 }
 helm_upgrade() {
-    says 'STATUS: deployed' h upgrade shop "$helm_chart" --set image=nginx:1.28,colour=blue --wait --timeout 30s
+    says 'STATUS: deployed' h upgrade shop "$helm_chart" --set image=nginx:1.28,colour=blue --wait --timeout 90s
     is 'nginx:1.28 2' helm_value fdeploy shop-web '{.spec.template.spec.template.spec.containers[0].image} {.metadata.generation}'
     is 'blue green' helm_value cm shop-local '{.data.colour} {.data.before}'
     is 2 helm_value cm shop-hook '{.data.revision}'
@@ -41,7 +41,7 @@ helm_broken() {
     is 'nginx:1.29' helm_value fdeploy shop-web '{.spec.template.spec.template.spec.containers[0].image}'
 }
 helm_rollback() {
-    says 'Rollback was a success' h rollback shop 1 --wait --timeout 30s
+    says 'Rollback was a success' h rollback shop 1 --wait --timeout 90s
     is 'nginx:1.27' helm_value fdeploy shop-web '{.spec.template.spec.template.spec.containers[0].image}'
     is 'green' helm_value fcm shop-settings '{.spec.template.data.colour}'
 }
@@ -59,7 +59,7 @@ helm_again() { # upgrade --install of what is not there, and with rollback on fa
     says 'deployed' h status other
 }
 helm_uninstall() {
-    says 'release "shop" uninstalled' h uninstall shop --wait --timeout 30s
+    says 'release "shop" uninstalled' h uninstall shop --wait --timeout 90s
     is "" helm_objects
     is "" k -n "$NS" get secret -l owner=helm,name=shop -o name
     says 'release "other" uninstalled' h uninstall other --keep-history

@@ -141,10 +141,10 @@ kubectl_edit() {
     is "6 1" kn get fcm c -o 'jsonpath={.spec.template.data.value} {.metadata.generation}'
 }
 kubectl_wait() {
-    says 'condition met' kn wait --for=jsonpath='{.metadata.generation}'=1 fcm/c --timeout=5s
+    says 'condition met' kn wait --for=jsonpath='{.metadata.generation}'=1 fcm/c --timeout=90s
     fails 1 'timed out' kn wait --for=condition=Nothing fcm/c --timeout=1s
     kn create configmap leaving >/dev/null
-    kn wait --for=delete cm/leaving --timeout=10s >"$FLEET/logs/$NS.wait" 2>&1 &
+    kn wait --for=delete cm/leaving --timeout=90s >"$FLEET/logs/$NS.wait" 2>&1 &
     local waiting=$!
     kn delete cm leaving
     wait "$waiting"
@@ -196,7 +196,7 @@ kubectl_cascades() {
     for way in background foreground orphan; do
         kn create configmap "owner-$way"
         owned "child-$way" "owner-$way"
-        says 'deleted' kn delete cm "owner-$way" "--cascade=$way" --timeout=20s
+        says 'deleted' kn delete cm "owner-$way" "--cascade=$way" --timeout=90s
         lacks kn get cm "owner-$way"
     done
     gone 20 kn get cm child-background
@@ -216,11 +216,11 @@ kubectl_custom() {
     says 'g +2 +blue' kn get gizmo
     says 'How many' k explain gizmo.spec.replicas
     kn patch gizmo g --type=merge --subresource=status -p '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}'
-    says 'condition met' kn wait --for=condition=Ready gizmo/g --timeout=5s
+    says 'condition met' kn wait --for=condition=Ready gizmo/g --timeout=90s
     fails 1 'spec.replicas.*(Invalid|should be)' kn patch gizmo g --type=merge -p '{"spec":{"replicas":-1}}'
 }
 kubectl_namespace() {
-    says 'deleted' k delete ns "$NS" --timeout=30s
+    says 'deleted' k delete ns "$NS" --timeout=90s
     lacks k get ns "$NS"
     is "" kn get cm -o name
 }

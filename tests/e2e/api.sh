@@ -127,7 +127,7 @@ chmod +x "$dir/editor"
 export KUBE_EDITOR="$dir/editor"
 expect "edit" 0 'edited' k -n fns edit fcm m
 expect "generation" 0 '^4$' k -n fns get fcm m -o 'jsonpath={.metadata.generation}'
-expect "wait" 0 'condition met' k -n fns wait --for=jsonpath='{.metadata.generation}'=4 fcm/m --timeout=5s
+expect "wait" 0 'condition met' k -n fns wait --for=jsonpath='{.metadata.generation}'=4 fcm/m --timeout=90s
 expect "can-i" 0 'yes' k auth can-i create fdeploy
 expect "can-i --list" 0 '\*\.\*' k auth can-i --list
 expect "whoami" 0 'system:masters' k auth whoami
@@ -141,10 +141,11 @@ expect "default stays" 1 'may not be deleted' k delete ns default
 
 k -n fns get cm -w -o name >"$dir/watch" &
 watch=$!
-sleep 1
+k -n fns create configmap there >/dev/null # by its list, or as an event: then it watches
+for _ in $(seq 800); do grep -q configmap/there "$dir/watch" && break; sleep 0.05; done
 k -n fns create configmap seen >/dev/null
 k -n fns delete configmap seen >/dev/null
-for _ in $(seq 60); do [ "$(grep -c configmap/seen "$dir/watch")" -ge 2 ] && break; sleep 0.05; done
+for _ in $(seq 800); do [ "$(grep -c configmap/seen "$dir/watch")" -ge 2 ] && break; sleep 0.05; done
 expect "get -w" 0 'configmap/seen.*configmap/seen' cat "$dir/watch"
 
 kill -9 "$hub"

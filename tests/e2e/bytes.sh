@@ -59,19 +59,20 @@ near() { # near A B: within 2 %
 }
 
 # ---- counting ----
+counts_agree() { # as long as nothing passes meanwhile
+    local from to n_from n_to
+    relay_still && read -r from to n_from n_to <"$COUNTS" || return 1
+    echo "the relay counted $(cat "$COUNTS"), the hub $(link bytes)"
+    [ "$to" -gt 15000 ] && [ "$(link bytes.datagramsFromCluster)" -eq "$n_from" ] && [ "$(link bytes.datagramsToCluster)" -eq "$n_to" ] &&
+        near "$(link bytes.fromCluster)" "$from" && near "$(link bytes.toCluster)" "$to" &&
+        near "$(status_field cluster1 bytes.sent)" "$from" && near "$(status_field cluster1 bytes.received)" "$to" &&
+        near "$(status_field cluster1 bytes.month_received)" "$to"
+}
 case_counted() {
-    local i from to n_from n_to
+    local i
     for i in $(seq 12); do config "filler$i" "$(head -c 2400 /dev/urandom | base64 -w0)"; done
     soon 30 'True ' propagation shop federatedconfigmap filler12
-    wait_for 30 "a still relay" relay_still
-    read -r from to n_from n_to <"$COUNTS"
-    [ "$to" -gt 15000 ]
-    [ "$(link bytes.datagramsFromCluster)" -eq "$n_from" ] && [ "$(link bytes.datagramsToCluster)" -eq "$n_to" ]
-    near "$(link bytes.fromCluster)" "$from"
-    near "$(link bytes.toCluster)" "$to"
-    near "$(status_field cluster1 bytes.sent)" "$from"
-    near "$(status_field cluster1 bytes.received)" "$to"
-    near "$(status_field cluster1 bytes.month_received)" "$to"
+    wait_for 60 "the relay, the hub and the agent to agree" counts_agree
 }
 case_shown() {
     is coap link binding
@@ -158,7 +159,7 @@ case_urgent() {
     hubctl -n shop annotate federatedconfigmap waits fedlet.io/urgent=true
     soon 20 two value waits
     lacks memberctl cluster1 -n shop get configmap new
-    hubctl -n shop delete federatedconfigmap filler2 --wait=true --timeout=30s
+    hubctl -n shop delete federatedconfigmap filler2 --wait=true --timeout=90s
     lacks memberctl cluster1 -n shop get configmap filler2
     lacks memberctl cluster1 -n shop get configmap new
 }

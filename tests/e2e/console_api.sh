@@ -116,13 +116,13 @@ case_assets() {
     gives 200 GET "$path" --compressed -H 'if-none-match: "0"' >/dev/null
 }
 case_navigation() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 200 GET /console/$path --compressed -H 'accept: text/html,application/xhtml+xml,*/*;q=0.8'
         head_has 'content-type: text/html'
     done
 }
 case_data_takes_a_user() {
-    for path in audit fleet stream search bandwidth about session; do
+    for path in audit fleet stream search bandwidth column about session; do
         gives 401 GET /console/$path
         gives 401 GET /console/$path -b '__Host-fedhub=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
     done
@@ -232,7 +232,7 @@ case_no_rights() {
     hubctl -n shop create serviceaccount nobody
     sign_in nobody "{\"token\":\"$(hubctl -n shop create token nobody)\"}"
     gives 200 GET /console/session $(with nobody)
-    for path in fleet stream search bandwidth about; do
+    for path in fleet stream search bandwidth column about; do
         gives 403 GET /console/$path $(with nobody)
         ask GET /console/$path $(with nobody) | grep -q 'cannot list resource \\"kubefedclusters'
     done
@@ -292,7 +292,7 @@ case_sign_out() {
     gives 403 DELETE /console/session $(with out)
     gives 200 DELETE /console/session $(with out) -H 'x-fedlet-console: 1'
     head_has 'set-cookie: __Host-fedhub=;.*Max-Age=0'
-    wait_for 1 "the end of the stream" over out
+    WAIT_FLOOR=10 wait_for 10 "the end of the stream" over out # which looks at its rights each 15 s
     gives 401 GET /console/fleet $(with out)
     gives 200 GET /console/fleet $(with jar)
 }
@@ -341,8 +341,17 @@ case_stream() {
     listen live "/console/stream?since=$since"
     ! grep -q '^event' "$WORK/live.stream"
     cluster ghost2 '{}' | hubctl -n $SYSTEM create -f -
-    wait_for 5 "a reset" grep -q '^event: reset' "$WORK/live.stream"
+    wait_for 5 "who came" grep -qE '^data: \{"version":[0-9]+,"changes":.*"added":\[\[[0-9]+,"ghost2"\]\]' "$WORK/live.stream"
     wait_for 5 "its name" grep -q "^data: {\"resource\":\"kubefedclusters.core.kubefed.io\",.*$SYSTEM/ghost2" "$WORK/live.stream"
+    hubctl -n $SYSTEM label kubefedcluster ghost2 tier=db
+    wait_for 5 "its label" grep -q '"labels":\[\[[0-9]*,\["tier","db"\]\]\]' "$WORK/live.stream"
+    hubctl -n $SYSTEM label kubefedcluster ghost2 tier-
+    wait_for 5 "no label" grep -q '"labels":\[\[[0-9]*,\[\]\]\]' "$WORK/live.stream"
+    cluster ghost3 '{}' | hubctl -n $SYSTEM create -f -
+    wait_for 5 "who came" grep -q '"ghost3"\]\]' "$WORK/live.stream"
+    hubctl -n $SYSTEM delete kubefedcluster ghost3
+    wait_for 5 "who left" grep -q '"removed":\[[0-9]*\]' "$WORK/live.stream"
+    ! grep '^event: reset' "$WORK/live.stream"
     quiet live
 }
 # A page does not get to see comments: that the hub is there is an event.
@@ -413,7 +422,7 @@ case_delivery() {
     soon 60 5 fleet_of cluster1 2
     is 1 fleet_of cluster1 5
     listen heal "/console/stream?since=$(version)"
-    hubctl -n fed delete federatedservice bad --timeout=30s
+    hubctl -n fed delete federatedservice bad --timeout=90s
     wait_for 30 "a change" grep -q '^event: fleet' "$WORK/heal.stream"
     soon 30 0 fleet_of cluster1 2
     wait_for 10 "in sync" grep -qE '"changes":\[.*\[[0-9]+,0,0,[0-9]+,0,0\]' "$WORK/heal.stream"
@@ -434,10 +443,23 @@ case_resume() {
     ! grep '^event: reset' "$WORK/second.stream"
     quiet second
 }
+case_columns() {
+    is true json "sorted(d) == ['ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
+        GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "max(d['values']) > 100" GET "/console/column?of=bytes" $(with jar)
+    soon 10 true json "0 in d['values']" GET "/console/column?of=behind" $(with jar)
+    is true json "[s.startswith('v1.') for s in d['strings']] == [True] and 0 in d['values']" GET "/console/column?of=kubernetes" $(with jar)
+    is true json "len(d['strings']) == 1" GET "/console/column?of=agent" $(with jar)
+    gives 400 GET "/console/column?of=colour" $(with jar)
+    gives 405 POST "/console/column?of=bytes" $(with jar) -H 'X-Fedlet-Console: 1'
+}
 case_bandwidth() {
     soon 10 true json "sum(s['from'][-1] + s['to'][-1] for s in d['series']) > 1000" GET /console/bandwidth $(with jar)
     is cluster1 json "d['top'][0]['name']" GET /console/bandwidth $(with jar)
     is true json "d['month']['to_bytes'] > 100" GET "/console/bandwidth?cluster=cluster1" $(with jar)
+    is true json "d['step_s'] == 900 and len(d['series'][0]['to']) == 1 and d['series'][0]['to'][-1] > 100 and d['series'][0]['from'][-1] > 100" \
+        GET "/console/bandwidth?cluster=cluster1" $(with jar)
+    is 0 json "d['series'][0]['from'][-1]" GET "/console/bandwidth?cluster=ghost" $(with jar)
     gives 404 GET "/console/bandwidth?cluster=none" $(with jar)
 }
 case_about() {
@@ -464,6 +486,20 @@ case_search() {
     gives 400 GET "/console/search?q=$(head -c 1100 /dev/zero | tr '\0' a)" $(with jar)
     gives 400 GET "/console/search?q=a&limit=0" $(with jar)
     gives 400 GET "/console/search?q=a&limit=201" $(with jar)
+}
+
+# ==== rights in one namespace ====
+case_namespaces() {
+    hubctl create namespace apart
+    hubctl -n apart create serviceaccount una
+    hubctl -n apart create role reads --verb=get,list --resource=rollouts.fedlet.io
+    hubctl -n apart create rolebinding una --role=reads --serviceaccount=apart:una
+    hubctl -n default create rolebinding all-of-apart --clusterrole=fedlet:viewer --group=system:serviceaccounts:apart
+    sign_in una "{\"token\":\"$(hubctl -n apart create token una)\"}"
+    is 'apart default' json "' '.join(d['namespaces'])" GET /console/session $(with una)
+    is '[]' json "d['namespaces']" GET /console/session "${ADMIN[@]}"
+    hubctl -n default delete rolebinding all-of-apart
+    is 'apart' json "' '.join(d['namespaces'])" GET /console/session $(with una)
 }
 
 # ==== the audit log ====
@@ -496,6 +532,55 @@ case_audit() {
     ls "$FLEET/hub/audit.log.1" # the pages went over more than one file
 }
 # A place stays where it was when the file gets another number.
+# verified FIELD: of the whole log, part by part, as the page adds it up.
+verified() {
+    python3 - "$(url /console/audit/verify)" "$FLEET/hub/ca.crt" "$WORK/admin" "$1" <<'PY'
+import json, ssl, sys, urllib.parse, urllib.request
+url, ca, cert, field = sys.argv[1:]
+context = ssl.create_default_context(cafile=ca)
+context.load_cert_chain(cert + ".crt", cert + ".key")
+sums, place = {"records": 0, "unchained": 0, "breaks": 0, "parts": 0, "broken": []}, None
+while True:
+    query = "?from=" + urllib.parse.quote(place) if place else ""
+    part = json.load(urllib.request.urlopen(url + query, context=context))
+    for name in sums:
+        sums[name] += 1 if name == "parts" else part[name]
+    place = part["next"]
+    if place is None:
+        break
+print(sums[field] if field != "broken" else " ".join(b["file"] + ":" + b["why"] for b in sums[field]))
+PY
+}
+case_audit_chain() {
+    is 0 verified breaks
+    is 0 verified unchained
+    is "$(cat "$FLEET"/hub/audit.log* | grep -c .)" verified records
+    gives 400 GET '/console/audit/verify?from=0-1' "${ADMIN[@]}"
+    gives 400 GET '/console/audit/verify?from=0-0-0123456789abcdef-12' "${ADMIN[@]}"
+    gives 410 GET '/console/audit/verify?from=0-0-0123456789abcdef-' "${ADMIN[@]}"
+    gives 405 POST /console/audit/verify "${ADMIN[@]}" "${WRITE[@]}"
+    gives 403 GET /console/audit/verify $(with una)
+    # With nothing but a shell, as docs/access.md says it.
+    local last before record
+    last=$(tail -n 1 "$FLEET/hub/audit.log")
+    before=$(tail -n 2 "$FLEET/hub/audit.log" | head -n 1 | sed 's/.*"chain":"\([0-9a-f]*\)"}$/\1/')
+    record=$(sed 's/,"chain":"[0-9a-f]*"}$/}/' <<<"$last")
+    is "$(sed 's/.*"chain":"\([0-9a-f]*\)"}$/\1/' <<<"$last")" eval 'printf %s "$before$record" | sha256sum | cut -c1-32'
+    # Somebody who may write the files takes a record out of one, and the end off the other.
+    sed -i 5d "$FLEET/hub/audit.log.1"
+    is 1 verified breaks
+    says 'audit.log.1:this record was changed' verified broken
+    cp "$FLEET/hub/audit.log" "$WORK/whole.log"
+    sed '$d' "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 2 verified breaks
+    says 'audit.log:the end is not what the hub wrote last' verified broken
+    cat "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 1 verified breaks
+}
+case_chain_goes_on() {
+    hubctl create namespace behind
+    is 1 verified breaks
+}
 case_audit_rotates() {
     local next
     next=$(json "d['next']" GET '/console/audit?limit=5&resource=configmaps' "${ADMIN[@]}")
@@ -529,6 +614,34 @@ case_no_secrets() {
     [ ${#cookie} -eq 43 ]
     gives 200 GET /console/fleet $(with secret) >/dev/null
     ! grep -rlaF -e "$one" -e "$cookie" "$FLEET/hub" "$FLEET/logs"
+}
+metric() { sed -n "s/^fedhub_console_$1 //p" "$WORK/metrics"; } # metric 'NAME{LABELS}', of the last scrape
+scrape() { ask GET /metrics "${ADMIN[@]}" | sed '$d' >"$WORK/metrics"; }
+streams() { scrape; metric streams; }
+case_metrics() {
+    local before
+    scrape
+    ! grep -vE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.]+(e[+-][0-9]+)?)$' "$WORK/metrics"
+    [ "$(metric sessions)" -gt 1 ]
+    [ "$(metric 'sign_ins_total{result="accepted"}')" -gt 30 ]
+    [ "$(metric 'sign_ins_total{result="wrong"}')" -ge 10 ]
+    is 21 metric 'sign_ins_total{result="turned_away"}'
+    is 1 metric 'requests_total{code="5xx",path="stream"}'
+    [ "$(metric 'requests_total{code="2xx",path="page"}')" -gt 5 ]
+    [ "$(metric 'requests_total{code="4xx",path="fleet"}')" -gt 2 ]
+    soon 10 0 streams
+    before=$(metric stream_bytes_total)
+    listen counted "/console/stream?since=$(version)"
+    soon 10 1 streams
+    is $((before + 13)) metric stream_bytes_total # retry: 3000
+    hubctl -n $SYSTEM label --overwrite kubefedcluster ghost tier=counted
+    wait_for 5 "a label" grep -q counted "$WORK/counted.stream"
+    wait_for 5 "who was touched" grep -q '^event: touched' "$WORK/counted.stream"
+    scrape
+    is $((before + $(stat -c %s "$WORK/counted.stream"))) metric stream_bytes_total
+    quiet counted
+    soon 10 0 streams
+    hubctl -n $SYSTEM label --overwrite kubefedcluster ghost tier=web
 }
 case_restart() {
     local id
@@ -582,11 +695,16 @@ must "an agent: online, in sync" case_agent
 try "a work that fails, and is well again" case_delivery
 try "the stream resumes" case_resume
 try "bandwidth" case_bandwidth
+try "columns: one more figure of each cluster" case_columns
 try "about" case_about
 try "search" case_search
+try "whoever has rights in one namespace is told in which" case_namespaces
 try "the audit log in pages" case_audit
 try "the audit log rotates between two pages" case_audit_rotates
+try "the audit log's chain: what was taken out of it is found" case_audit_chain
 try "guesses" case_guesses
 try "no secret in files and logs" case_no_secrets
+try "metrics" case_metrics
 try "a restart" case_restart
+try "the audit log's chain goes on over a restart" case_chain_goes_on
 suite_end

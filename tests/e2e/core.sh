@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # core.sh - the kinds that every Kubernetes API server has, on the hub: kubectl's commands for them, garbage collection by owner
-# references, events, and everything side by side with a real API server.
+# references, events, and everything side by side with a real API server, CORE_PATCHES (60) random patches of CORE_SEED (1).
 set -euo pipefail
 source "$(dirname "$0")/suite.sh"
 KUBECTL=("$KUBE" kubectl)
@@ -241,5 +241,5 @@ try "a real API server" member_up oracle
 try "the table of core kinds is what the API server gives" \
     "$ROOT/hub/api/builtin/compile" --check --kubeconfig "$FLEET/oracle/kube/admin.kubeconfig"
 try "core kinds side by side with it" python3 "$ROOT/tests/e2e/core_oracle.py" \
-    --hub "$FLEET/hub/admin.kubeconfig" --kube "$FLEET/oracle/kube/admin.kubeconfig" --patches "${CORE_PATCHES:-60}" --seed "$RANDOM"
+    --hub "$FLEET/hub/admin.kubeconfig" --kube "$FLEET/oracle/kube/admin.kubeconfig" --patches "${CORE_PATCHES:-60}" --seed "${CORE_SEED:-1}"
 suite_end

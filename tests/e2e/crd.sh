@@ -39,7 +39,7 @@ apply_definition() {
         "$SUB"', additionalPrinterColumns: [{name: Size, type: integer, jsonPath: .spec.size}, {name: Color, type: string, jsonPath: .spec.color, priority: 1}]')" hubctl apply -f -
 }
 try "a definition is applied" apply_definition
-try "it is established at once" hubctl wait --for=condition=Established --timeout=5s crd/sizeds.$GROUP
+try "it is established at once" hubctl wait --for=condition=Established --timeout=90s crd/sizeds.$GROUP
 try "its names are accepted" is True hubctl get crd sizeds.$GROUP -o 'jsonpath={.status.conditions[?(@.type=="NamesAccepted")].status}'
 try "names that were left out are filled in" is 'sized SizedList' hubctl get crd sizeds.$GROUP -o 'jsonpath={.spec.names.singular} {.spec.names.listKind}'
 try "api-resources shows it" says 'sizeds +sz +crd.example.com/v1 +true +Sized' hubctl api-resources --api-group=$GROUP
@@ -174,7 +174,7 @@ spec:
   targetType: {group: $GROUP, version: v1, kind: Sized, pluralName: sizeds, scope: Namespaced}
   federatedType: {group: types.kubefed.io, version: v1beta1, kind: FederatedSized, pluralName: federatedsizeds, scope: Namespaced}
 YAML
-    hubctl wait --for=condition=Established --timeout=5s crd/federatedsizeds.types.kubefed.io
+    hubctl wait --for=condition=Established --timeout=90s crd/federatedsizeds.types.kubefed.io
 }
 try "a FederatedTypeConfig makes the definition of its type" federated_elsewhere
 

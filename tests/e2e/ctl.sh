@@ -219,7 +219,7 @@ case_unknown() {
 }
 case_member_type() {
     example_crd widgets Widget Namespaced v2 '{replicas: {type: integer, format: int32}}' wi | memberctl m1 apply -f - # a type of the member alone
-    memberctl m1 wait --for condition=established crd/widgets.example.com --timeout 20s
+    memberctl m1 wait --for condition=established crd/widgets.example.com --timeout 90s
     fails 1 'Unable to find' ctl enable widgets
     says 'federatedwidgets.types.kubefed.io created' ctl enable wi --cluster-context kube
     is fwi hub_jsonpath '' crd federatedwidgets.types.kubefed.io '{.spec.names.shortNames[0]}'

@@ -235,7 +235,7 @@ case_reported() {
 # ---- kinds, and the API server itself ----
 case_kind() {
     example_crd widgets Widget | memberctl cluster1 create -f -
-    memberctl cluster1 wait --for=condition=Established --timeout=30s crd/widgets.example.com
+    memberctl cluster1 wait --for=condition=Established --timeout=90s crd/widgets.example.com
     example_crd widgets Widget | hubctl create -f -
     fedctl enable widgets.example.com
     wait_for 20 'the federated kind' hubctl get federatedwidgets -A

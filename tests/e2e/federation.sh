@@ -215,7 +215,7 @@ one_kind() { # one_kind FEDERATED_KIND TEMPLATE RESOURCE JSONPATH VALUE
     soon 30 "$5" in_member cluster2 shop "$3" kind "$4"
     soon 30 'True ' propagation shop "federated$3" kind
     is true in_member cluster1 shop "$3" kind '{.metadata.labels.kubefed\.io/managed}'
-    hubctl -n shop delete "federated$3" kind --timeout=40s
+    hubctl -n shop delete "federated$3" kind --timeout=90s
     gone 30 memberctl cluster1 -n shop get "$3" kind
 }
 case_cluster_role() {
@@ -223,7 +223,7 @@ case_cluster_role() {
     hubctl apply -f "$WORK/role.yaml"
     soon 30 pods in_member cluster1 '' clusterrole fed-reader '{.rules[0].resources[0]}'
     soon 30 pods in_member cluster2 '' clusterrole fed-reader '{.rules[0].resources[0]}'
-    hubctl delete -f "$WORK/role.yaml" --timeout=40s
+    hubctl delete -f "$WORK/role.yaml" --timeout=90s
     gone 30 memberctl cluster1 get clusterrole fed-reader
 }
 
@@ -301,7 +301,7 @@ case_large() {
     large_there() { memberctl "$1" -n shop get configmap large -o 'jsonpath={.data.k}' | cmp - "$WORK/large"; }
     wait_for 60 'the large one in cluster1' large_there cluster1
     wait_for 60 'the large one in cluster2' large_there cluster2
-    hubctl -n shop delete federatedconfigmap large --timeout=40s
+    hubctl -n shop delete federatedconfigmap large --timeout=90s
 }
 case_type_at_run_time() {
     cat <<'YAML' | hubctl apply -f -
@@ -318,7 +318,7 @@ YAML
         hubctl apply -f -
     soon 30 nginx:1 in_member cluster1 shop daemonset node '{.spec.template.spec.containers[0].image}'
     soon 30 1 in_member cluster2 shop daemonset node '{.status.numberReady}'
-    hubctl -n shop delete federateddaemonset node --timeout=30s
+    hubctl -n shop delete federateddaemonset node --timeout=90s
 }
 case_namespace_deletion() {
     hubctl delete namespace shop --timeout=90s

@@ -24,7 +24,7 @@ for item in json.load(sys.stdin)["items"]:
 }
 fill_old() {
     definitions | memberctl old apply -f -
-    memberctl old wait --for=condition=Established crd --all --timeout=30s
+    memberctl old wait --for=condition=Established crd --all --timeout=90s
     memberctl old create namespace "$SYSTEM"
     memberctl old create namespace shop
     memberctl old create namespace unrelated

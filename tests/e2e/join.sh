@@ -29,7 +29,7 @@ case_join() {
     [ "$(wc -l <<<"$token")" -eq 1 ]
     [[ $token == fedlet1.* ]]
     edit_token "$token" print=addresses | grep -q "coaps://127.0.0.1:$(cut -d' ' -f2 "$FLEET/hub.ports")"
-    join plain "$token" --label region=north
+    join plain "$token" --label region=north --timeout 50s
     is north hub_jsonpath $SYSTEM kubefedcluster plain '{.metadata.labels.region}'
     is Approved hub_jsonpath $SYSTEM joinrequest plain '{.status.state}'
     is 700 stat -c %a "$FLEET/plain/state"
@@ -63,12 +63,12 @@ case_expired() {
 case_used_up() {
     local token
     token=$(fedctl token create)
-    join first "$token"
+    join first "$token" --timeout 50s
     fails 1 'used up' join second "$token"
     not_joined second
     token=$(fedctl token create --uses 2)
-    join second "$token"
-    join third "$token"
+    join second "$token" --timeout 50s
+    join third "$token" --timeout 50s
     fails 1 'used up' join fourth "$token"
 }
 case_revoked() {
@@ -94,7 +94,7 @@ print(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1:])' "$token" "
     fails any 'token' join mistyped nonsense
     fails any 'token' join mistyped "fedlet1.$(head -c 5000 /dev/zero | tr '\0' A)"
     [ ! -e "$FLEET/mistyped/state/fedlet.db" ]
-    join mistyped "$token"
+    join mistyped "$token" --timeout 50s
 }
 case_forged() {
     local token
@@ -103,7 +103,7 @@ case_forged() {
     fails 1 'refused.*(forged|revoked|proof)' join forged "$(edit_token "$token" id=unknownid)"
     not_joined forged
     # The real one still works: a wrong guess spends nothing.
-    join forged "$token"
+    join forged "$token" --timeout 50s
 }
 case_wrong_pin() {
     local token
@@ -135,20 +135,20 @@ case_wrong_address() {
     fails 1 'hub.invalid' join nowhere "$(edit_token "$token" address="$(url hub.invalid 5684)")" --timeout 4s
     fails any 'address' join nowhere "$(edit_token "$token" address=ftp://127.0.0.1:1)" --timeout 4s
     not_joined nowhere
-    join nowhere "$token"
+    join nowhere "$token" --timeout 50s
 }
 case_second_address() {
     local token
     token=$(fedctl token create)
     # The hub is found by name, too.
-    join byname "$(edit_token "$token" address="$(url localhost)")"
+    join byname "$(edit_token "$token" address="$(url localhost)")" --timeout 50s
 }
 case_bound_name() {
     local token
     token=$(fedctl token create --name shop-1)
     fails 1 'for cluster shop-1 only' join shop-2 "$token"
     not_joined shop-2
-    join shop-1 "$token"
+    join shop-1 "$token" --timeout 50s
 }
 case_name_taken() {
     local token
@@ -173,7 +173,7 @@ case_bad_names() {
 case_many_labels() { # a request of several datagrams
     local i labels=()
     for i in $(seq 60); do labels+=(--label "example.com/a-label-with-a-long-name-$i=a-value-that-is-long-as-well-$i"); done
-    join labelled "$(fedctl token create)" "${labels[@]}"
+    join labelled "$(fedctl token create)" "${labels[@]}" --timeout 50s
     is a-value-that-is-long-as-well-60 hub_jsonpath $SYSTEM kubefedcluster labelled \
         '{.metadata.labels.example\.com/a-label-with-a-long-name-60}'
 }
@@ -202,7 +202,7 @@ case_manual_timeout() {
     fails 1 'approv' join patient "$token" --timeout 2s
     is 'JoinRequest True' fedctl_json "d['kind'] + ' ' + str(d['spec']['approved'])" approve patient -o json
     # Asking again with the same key and token is not another use.
-    join patient "$token"
+    join patient "$token" --timeout 50s
 }
 case_denied() {
     local token
@@ -227,7 +227,7 @@ case_clock() {
         --state-dir "$FLEET/future/state" --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 8s
     # Some minutes are no reason to refuse.
     shifted -240 timeout 60 "$BIN/fedlet" join "$(fedctl token create)" --name slow --state-dir "$FLEET/slow/state" \
-        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 8s
+        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 50s
 }
 case_hub_starts_later() {
     local token pid

@@ -31,8 +31,8 @@ ERRORS = ["ENOSPC", "EIO", "EROFS"]
 TYPES = "/apis/types.kubefed.io/v1beta1/namespaces/shop/federatedconfigmaps"
 MAPS = "/api/v1/namespaces/shop/configmaps"
 STEADY = ["k0", "k1", "k2", "k3"]
-LIMIT_S = 40
-RECOVERY_S = 60
+LIMIT_S = 90
+RECOVERY_S = 90
 BAD = re.compile(r"set aside|damaged|cannot be read|another machine|bundle refused|older than revision|Sanitizer|runtime error")
 BIN = os.environ["FEDLET_BIN"]
 STATE = f"{FLEET}/{CLUSTER}/state"
@@ -374,13 +374,13 @@ def attach(error, names):
         agent.until(lambda: WORLD.applied() and WORLD.reported(), LIMIT_S, "the start")
         tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(agent.pid()), "-e", f"trace={names}",
                                    "-e", f"inject={names}:error={error}"], start_new_session=True)
-        agent.until(lambda: f"TracerPid:\t{tracer.pid}" in open(f"/proc/{agent.pid()}/status", encoding="utf-8").read(), 10, "strace")
+        agent.until(lambda: f"TracerPid:\t{tracer.pid}" in open(f"/proc/{agent.pid()}/status", encoding="utf-8").read(), LIMIT_S, "strace")
         WORLD.round += 1
         WORLD.put("k0", str(WORLD.round))
-        agent.until(lambda: "bundle refused" in agent.said(), 20, "the refusal of the bundle")
+        agent.until(lambda: "bundle refused" in agent.said(), LIMIT_S, "the refusal of the bundle")
         WORLD.member.call("DELETE", f"{MAPS}/k1")
         WORLD.uids.pop("k1", None)
-        agent.until(lambda: "k1" in WORLD.maps(), 20, "a deleted object to come back")
+        agent.until(lambda: "k1" in WORLD.maps(), LIMIT_S, "a deleted object to come back")
         if WORLD.maps()["k0"]["data"]["v"] == str(WORLD.round):
             raise Complaint("a bundle that is not on the disk was applied")
         tracer.send_signal(signal.SIGINT)

@@ -38,7 +38,7 @@ crds_applied() { # crds_applied FLAGS...: both files, twice
     done >"$WORK/apply.out"
     cat "$WORK/apply.out"
     if grep -qiE 'error|forbidden|conflict' "$WORK/apply.out"; then return 1; fi
-    hubctl wait --for=condition=Established --timeout=10s crd/kubefedclusters.core.kubefed.io \
+    hubctl wait --for=condition=Established --timeout=90s crd/kubefedclusters.core.kubefed.io \
         crd/federateddeployments.types.kubefed.io crd/replicaschedulingpreferences.scheduling.kubefed.io
 }
 crds_client_side() {
@@ -98,7 +98,7 @@ spec:
   targetType: {kind: ClusterRoleBinding, version: v1, scope: Cluster}
   federatedType: {group: types.kubefed.io, version: v1beta1, kind: FederatedClusterRoleBinding, scope: Cluster}
 YAML
-    hubctl wait --for=condition=Established --timeout=10s crd/federatedclusterrolebindings.types.kubefed.io
+    hubctl wait --for=condition=Established --timeout=90s crd/federatedclusterrolebindings.types.kubefed.io
     is clusterrolebindings hubctl -n $SYSTEM get ftc clusterrolebindings.rbac.authorization.k8s.io -o 'jsonpath={.spec.targetType.pluralName}'
     hubctl apply -f "$KUBEFED/example/sample1/federatedclusterrolebinding.yaml"
 }
@@ -241,7 +241,7 @@ spec:
   federatedType: {group: types.kubefed.io, version: v1beta1, kind: Federated$2, pluralName: federated$1, scope: $3}
 YAML
     hubctl apply -f "$WORK/$1.yaml"
-    hubctl wait --for=condition=Established --timeout=10s "crd/federated$1.types.kubefed.io"
+    hubctl wait --for=condition=Established --timeout=90s "crd/federated$1.types.kubefed.io"
     is Running hubctl -n $SYSTEM get ftc "$1.example.com" -o 'jsonpath={.status.propagationController}'
     # It is the user's, and has what the hub needs.
     says array hubctl get crd "federated$1.types.kubefed.io" -o 'jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.overrides.type}'
@@ -260,7 +260,7 @@ join_member() {
     join_cluster cluster1
     example_crd widgets Widget Namespaced v1 "{size: {type: integer}}" | memberctl cluster1 apply -f -
     example_crd gadgets Gadget Cluster v1 "{size: {type: integer}}" | memberctl cluster1 apply -f -
-    memberctl cluster1 wait --for=condition=Established --timeout=30s crd/widgets.example.com crd/gadgets.example.com
+    memberctl cluster1 wait --for=condition=Established --timeout=90s crd/widgets.example.com crd/gadgets.example.com
     hubctl create namespace shop
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedNamespace\nmetadata: {name: shop, namespace: shop}\nspec: {placement: {clusterSelector: {}}}\n' | hubctl apply -f -
 }
@@ -306,7 +306,7 @@ disabled() {
 type_deleted() {
     local before
     before=$(version_of gadgets g)
-    hubctl -n $SYSTEM delete ftc gadgets.example.com --timeout=20s
+    hubctl -n $SYSTEM delete ftc gadgets.example.com --timeout=90s
     settled
     is "$before" version_of gadgets g
     says Gadget hubctl get federatedgadget g -o 'jsonpath={.kind}'
@@ -323,7 +323,7 @@ namespaces_deleted() {
     local before
     hubctl -n $SYSTEM get ftc namespaces -o yaml | sed '/resourceVersion/d; /uid:/d; /creationTimestamp/d' >"$WORK/namespaces.yaml"
     before=$(memberctl cluster1 get namespace shop -o 'jsonpath={.metadata.uid} {.metadata.resourceVersion}')
-    hubctl -n $SYSTEM delete ftc namespaces --timeout=20s
+    hubctl -n $SYSTEM delete ftc namespaces --timeout=90s
     is '3 NotRunning NotRunning' controller_of widgets.example.com
     says ' Running NotRunning' controller_of gadgets.example.com
     put widgets Widget shop w 8
@@ -359,18 +359,18 @@ with_definition() { # the way of kubefedctl disable --delete-crd
     patch_of ftc widgets.example.com '{"propagation":"Disabled"}'
     hubctl -n shop get federatedwidgets -o name
     patch_of ftc widgets.example.com '{"propagation":"Enabled"}'
-    hubctl -n shop delete federatedwidgets --all --timeout=30s
+    hubctl -n shop delete federatedwidgets --all --timeout=90s
     fails 1 'FederatedTypeConfig widgets.example.com needs this definition' hubctl delete crd federatedwidgets.types.kubefed.io
     patch_of ftc widgets.example.com '{"propagation":"Disabled"}'
-    hubctl delete crd federatedwidgets.types.kubefed.io --timeout=20s
+    hubctl delete crd federatedwidgets.types.kubefed.io --timeout=90s
     hub_stop
     hub_start
     lacks hubctl get crd federatedwidgets.types.kubefed.io
     patch_of ftc widgets.example.com '{"propagation":"Enabled"}'
-    hubctl wait --for=condition=Established --timeout=10s crd/federatedwidgets.types.kubefed.io
+    hubctl wait --for=condition=Established --timeout=90s crd/federatedwidgets.types.kubefed.io
     patch_of ftc widgets.example.com '{"propagation":"Disabled"}'
-    hubctl delete crd federatedwidgets.types.kubefed.io --timeout=20s
-    hubctl -n $SYSTEM delete ftc widgets.example.com --timeout=20s
+    hubctl delete crd federatedwidgets.types.kubefed.io --timeout=90s
+    hubctl -n $SYSTEM delete ftc widgets.example.com --timeout=90s
 }
 
 if ! why=$(kubefed_fetch); then

@@ -60,7 +60,7 @@ case_work_https() {
     hubctl apply -f - <<<"$(federated FederatedNamespace shop shop '{}')"
     arrives one
     arrives two
-    hubctl -n shop delete federatedconfigmap greeting --wait=true --timeout=30s
+    hubctl -n shop delete federatedconfigmap greeting --wait=true --timeout=90s
     gone 20 memberctl $CLUSTER -n shop get configmap greeting
     # A frame that is too large for a notification, and a report of it.
     federated FederatedConfigMap shop large "{data: {value: \"$(head -c 150000 /dev/urandom | base64 -w0)\"}}" | hubctl apply -f -

@@ -116,7 +116,7 @@ third() { join_cluster cluster3 --label site=b; }
 # ---- a canary ----
 case_canary() {
     everywhere canary map red
-    policy canary "{selector: {}, waves: [{name: canary, $CANARY, soak: 3s, approval: Required}]}"
+    policy canary "{selector: {}, waves: [{name: canary, $CANARY, soak: 15s, approval: Required}]}"
     fails 1 'has no rollout: no RolloutPolicy governs it, or it did not change' ro status canary
     change map canary blue
     soon 30 'blue red red' colors canary
@@ -197,7 +197,7 @@ case_rollback() {
 case_within_limits() {
     OBJECT=deployment
     everywhere limits deployment web:1
-    policy limits '{selector: {}, progressDeadline: 5s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
+    policy limits '{selector: {}, progressDeadline: 15s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
     change deployment limits web:2 '' '[{clusterName: cluster2, clusterOverrides: [{path: /spec/template/metadata/annotations/fake-kubelet~1does, value: hang}]}]'
     waits 0 limits
     is '[1, 2]' of limits '[status["clusters"][k] for k in ("failed", "healthy")]'
@@ -216,7 +216,8 @@ case_pause_on_failure() {
     wait_for 30 'the cause' says CrashLoopBackOff ro status stop
     ! ro status stop | grep 'pod web-'
     stays 'web:2 web:1 web:1' images stop
-    # The next change is the cure.
+    # The next change is the cure, and has time.
+    policy stop "{selector: {}, progressDeadline: 60s, waves: [{name: canary, $CANARY}]}"
     change deployment stop web:3
     waits 0 stop
     is 'web:3 web:3 web:3' images stop
@@ -243,7 +244,7 @@ YAML
 case_retry() {
     everywhere again map blue
     refuse_red cluster1 again
-    policy again "{selector: {}, progressDeadline: 10s, onFailure: Rollback, waves: [{name: canary, $CANARY}]}"
+    policy again "{selector: {}, progressDeadline: 15s, onFailure: Rollback, waves: [{name: canary, $CANARY}]}"
     change map again red
     waits 1 again
     says 'out of stock' ro status again
@@ -354,16 +355,39 @@ case_queued() {
     is 'white white white' colors queue
 }
 
+# A namespace that is deleted in the middle: nobody gets the new version on its last day, nothing is left, and another one of
+# its name begins anew.
+case_deleted() {
+    everywhere deleted map red
+    policy deleted "{selector: {}, onNewChange: Queue, waves: [{name: canary, $CANARY, approval: Required}]}"
+    change map deleted blue
+    waits 2 deleted
+    change map deleted green
+    soon 30 'Queued AwaitingApproval' phases deleted
+    memberctl cluster2 -n deleted get configmap web -w -o 'jsonpath={.data.color}{"\n"}' >"$FLEET/logs/colors" &
+    local watcher=$!
+    hubctl delete namespace deleted --wait --timeout=90s
+    lacks hubctl get namespace deleted
+    soon 60 '' eval 'memberctl cluster2 get namespace deleted --ignore-not-found -o name'
+    kill "$watcher"
+    is red eval 'sort -u "$FLEET/logs/colors"'
+    is '' hubctl get rollouts -A --field-selector metadata.namespace=deleted -o name
+    space deleted
+    change map deleted green
+    soon 60 'green green green' colors deleted
+    fails 1 'has no rollout' ro status deleted
+}
+
 # ---- steering ----
 case_pause() {
     everywhere pause map red
-    policy pause "{selector: {}, waves: [{name: canary, $CANARY, soak: 4s}]}"
+    policy pause "{selector: {}, waves: [{name: canary, $CANARY, soak: 20s}]}" # time enough to pause in it
     change map pause blue
     soon 30 'blue red red' colors pause
     ro pause pause --reason 'lunch'
     waits 2 pause
     is Paused phase pause
-    sleep 5 # longer than the soak
+    sleep 21 # longer than the soak
     is 'blue red red' colors pause
     fails 1 'cannot pause it' ro pause pause
     ro resume pause
@@ -400,7 +424,13 @@ case_undo() {
     is blue hub_jsonpath undo federatedconfigmap web '{.spec.template.data.color}'
     # It is held back until somebody says otherwise, through a restart, too.
     hub_stop
+    local waiter code=0
+    fedctl rollout wait -n undo configmap/web --timeout 60s >"$FLEET/logs/away.out" 2>&1 &
+    waiter=$!
+    wait_for 30 'it to be told' grep -q 'trying again' "$FLEET/logs/away.out"
     hub_start --heartbeat-s "$HEARTBEAT_S"
+    wait "$waiter" || code=$?
+    is 1 echo "$code"
     soon 60 True ready_word cluster1
     stays 'red red red' colors undo
     ro retry undo
@@ -475,7 +505,7 @@ case_empty_wave() {
     policy empty '{selector: {}, waves: [{name: nobody, clusters: {selector: {matchLabels: {site: moon}}}}]}'
     change map empty blue
     wait_for 30 'the condition' is True of empty 'condition["WaveEmpty"]["status"]'
-    says 'wave nobody .*policy' of empty 'condition["WaveEmpty"]["message"]'
+    says 'wave nobody .*"site":"moon".*policy' of empty 'condition["WaveEmpty"]["message"]'
     stays 'red red red' colors empty
     # A cluster that comes into the wave is its proof.
     hubctl -n kube-federation-system label kubefedcluster cluster3 site=moon --overwrite
@@ -494,6 +524,29 @@ case_windows() {
     says "$(date -u -d '+3 days' +%F)T02:00:00Z" ro status windows --clusters
     stays 'red red red' colors windows
     ro abort windows --yes
+}
+# A cluster's own quiet window is a closed one; a cordon, which nobody knows the end of, is absence.
+annotate_cluster() { hubctl -n kube-federation-system annotate kubefedcluster "$@" --overwrite; }
+case_quiet() {
+    everywhere quiet map red
+    policy quiet "{selector: {}, offline: {after: 2s}, waves: [{name: two, clusters: {names: [cluster1, cluster2]}}]}"
+    annotate_cluster cluster2 "fedlet.io/quiet-windows=$(date -u -d '-1 hour' +%H:%M)-$(date -u -d '+2 hours' +%H:%M)"
+    annotate_cluster cluster3 fedlet.io/cordon=true
+    change map quiet blue
+    soon 30 'blue red red' colors quiet
+    soon 30 1 count quiet held
+    soon 30 1 count quiet deferred
+    says "^cluster2 +two +Held .*ChangesHeld.*until $(date -u -d '+2 hours' +%FT%H:%M):00Z" ro status quiet --clusters
+    says '^cluster3 +rest +Deferred' ro status quiet --clusters
+    says 'held until changes of the cluster wait no longer' ro status quiet
+    stays 'blue red red' colors quiet
+    annotate_cluster cluster2 fedlet.io/quiet-windows-
+    waits 0 quiet
+    is 'blue blue red' colors quiet
+    is 1 count quiet deferred
+    annotate_cluster cluster3 fedlet.io/cordon-
+    soon 30 'blue blue blue' colors quiet
+    soon 30 0 count quiet deferred
 }
 case_refused() {
     space refused
@@ -560,10 +613,10 @@ PY
 }
 case_watch() {
     everywhere watch map red
-    policy watch "{selector: {}, waves: [{name: canary, $CANARY, soak: 3s}]}"
+    policy watch "{selector: {}, waves: [{name: canary, $CANARY, soak: 15s}]}" # time enough to be there
     change map watch blue
     # What is called beside the suite's functions is given by its path.
-    on_terminal 60 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
+    on_terminal 90 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
     local painter=$!
     ro watch watch >"$FLEET/logs/lines"
     wait "$painter"
@@ -622,6 +675,7 @@ for one in "a canary soaks, waits for approval, and then all have it:canary" \
     "cut off in the middle:cut_off" \
     "a new change takes the place of the running one:replaced" \
     "or waits for its end, and only the newest does:queued" \
+    "a namespace deleted in the middle:deleted" \
     "pause and resume:pause" \
     "abort: everybody keeps what they have:abort" \
     "undo, also of a complete one, and through a restart:undo" \
@@ -630,6 +684,7 @@ for one in "a canary soaks, waits for approval, and then all have it:canary" \
     "policies that conflict let nothing out, and say so:conflict" \
     "a wave without clusters holds, and says so:empty_wave" \
     "windows hold:windows" \
+    "so do the quiet windows of clusters:quiet" \
     "numbers that make no sense are refused:refused" \
     "a hub killed between the steps: each cluster gets it once:killed" \
     "watch, painted and in lines:watch"; do

@@ -10,6 +10,7 @@ fed_fuzz_target(fuzz_strategic SOURCES ${CMAKE_CURRENT_LIST_DIR}/strategic_fuzz.
 fed_fuzz_target(fuzz_zone SOURCES ${CMAKE_CURRENT_LIST_DIR}/zone_fuzz.c LINK hub_traffic fed_port_posix)
 fed_fuzz_target(fuzz_rollout SOURCES ${CMAKE_CURRENT_LIST_DIR}/rollout_fuzz.c LINK hub_rollout_engine fed_port_posix)
 fed_fuzz_target(fuzz_yaml SOURCES ${CMAKE_CURRENT_LIST_DIR}/yaml_fuzz.c LINK fed_port_kube fed_object)
+fed_fuzz_target(fuzz_chain SOURCES ${CMAKE_CURRENT_LIST_DIR}/chain_fuzz.c LINK hub_access fed_port_posix)
 # Whole requests. What the hub answers is looked at on its way to the port.
 fed_fuzz_target(fuzz_api
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/api_fuzz.c ${CMAKE_CURRENT_LIST_DIR}/api_world.c ${CMAKE_CURRENT_LIST_DIR}/api_beginning.c

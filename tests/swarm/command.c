@@ -6,6 +6,9 @@
  *   progress        "progress": how far the last expectation is, in the form of "met"
  *   stats           "stats": what happened since the start
  *   report          all send a full report at once; then "met" as above
+ *   fail FIRST N    the agents from FIRST on, so many, report at once that their works fail; then
+ *                   "met" as above
+ *   mend FIRST N    that they are applied
  *   drop            ends all sessions; each agent comes back by its back-off
  *   stop, start     ends all sessions until start
  *   quit
@@ -176,6 +179,37 @@ static void report(struct swarm *swarm)
     }
 }
 
+/* The others have told already. */
+static void report_state(struct swarm *swarm, bool failing, const char *text)
+{
+    struct fed_span rest = fed_span_text(text);
+    struct fed_span first;
+    uint64_t from;
+    uint64_t n;
+
+    if (!fed_span_split(&rest, ' ', &first) || fed_span_to_u64(first, &from) ||
+        fed_span_to_u64(rest, &n) || from >= swarm->n || n == 0 || n > swarm->n - from) {
+        fed_log(swarm->log, FED_LOG_ERROR, "there are no agents \"%s\"", text);
+        return;
+    }
+    swarm->expecting = true;
+    swarm->expected_us = fed_loop_clock_us(swarm->loop);
+    swarm->n_met = swarm->n;
+    swarm->n_told = swarm->n - (size_t)n;
+    for (size_t i = 0; i < swarm->n; i++) {
+        struct swarm_agent *agent = &swarm->agents[i];
+
+        agent->met = true;
+        agent->told = i < from || i >= from + n;
+        agent->met_us = agent->told_us = swarm->expected_us;
+        agent->met_revision = agent->bundle.revision;
+        if (agent->told)
+            continue;
+        agent->failing = failing;
+        swarm_report_full(agent);
+    }
+}
+
 /* ---- sessions ---- */
 
 static void check_ready(struct swarm *swarm)
@@ -270,6 +304,10 @@ static void do_command(struct swarm *swarm, const char *word, const char *rest)
     }
     if (strcmp(word, "expect") == 0) {
         expect(swarm, rest);
+        return;
+    }
+    if (strcmp(word, "fail") == 0 || strcmp(word, "mend") == 0) {
+        report_state(swarm, strcmp(word, "fail") == 0, rest);
         return;
     }
     if (strcmp(word, "progress") == 0) {

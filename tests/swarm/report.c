@@ -1,4 +1,5 @@
-/* report.c - what an agent says of its works: applied, at once and always. Sequence and waits are
+/* report.c - what an agent says of its works: applied, at once, unless it was told to say that they
+ * fail. Sequence and waits are
  * those of docs/protocol.md, section 9.1. */
 #include "tests/swarm/swarm.h"
 
@@ -102,9 +103,11 @@ static enum fed_err put_report(struct swarm_agent *agent, struct fed_buf *out)
         if (!report.full && !note->dirty)
             continue;
         entries[report.n_entries++] = (struct fed_report_entry){.index = i,
-            .state = FED_WORK_APPLIED,
-            .health = FED_HEALTH_HEALTHY,
+            .state = agent->failing ? FED_WORK_FAILED : FED_WORK_APPLIED,
+            .health = agent->failing ? FED_HEALTH_UNKNOWN : FED_HEALTH_HEALTHY,
             .deed = (enum fed_work_deed)note->deed,
+            .reason = fed_span_text(agent->failing ? "UpdateFailed" : ""),
+            .message = fed_span_text(agent->failing ? "as the swarm was told" : ""),
             .generation = note->generation};
         note->dirty = false;
         note->deed = FED_DEED_NONE;

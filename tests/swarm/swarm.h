@@ -127,6 +127,7 @@ struct swarm_agent {
     bool reporting;
     bool report_set; /* its timer */
     bool news;       /* a revision that no report named yet */
+    bool failing;    /* as it says, its works are */
     /* the expectation */
     bool met;
     bool told; /* a report of it was acknowledged */

@@ -86,6 +86,10 @@ fed_unit_test(agent_clock_test
 fed_unit_test(agent_lossy_test
     SOURCES ${agent_dir}/agent_lossy_test.c ${agent_dir}/ports_base_dir.c
     LINK fed_agent fed_port_sqlite fed_port_posix tp::sqlite)
+fed_unit_test(agent_memory_test
+    SOURCES ${agent_dir}/agent_memory_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_offline_test
     SOURCES ${agent_dir}/agent_offline_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c

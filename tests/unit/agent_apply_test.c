@@ -621,6 +621,28 @@ static void test_data_is_not_replaced(void **state)
     world_free(w);
 }
 
+/* The API server names the value that it does not understand. */
+static void test_secret_is_not_told(void **state)
+{
+    struct world_work work = {"Secret", "web", "pin",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"stringData\":{\"pin\":13371337}}", NULL, 0};
+    struct world *w = world_with_namespace();
+
+    (void)state;
+    w->refuse_path = "/secrets/";
+    w->refuse_status = 500;
+    w->refuse_body = "{\"kind\":\"Status\",\"code\":500,\"message\":\"failed to create typed patch "
+                     "object (web/pin; /v1, Kind=Secret): .stringData.pin: expected string, got "
+                     "&value.valueUnstructured{Value:13371337}\"}";
+    publish(w, 1, &work, 1);
+    world_pass(w, 3600000);
+    world_assert_state(w, 0, "Failed/Unknown CreationFailed Invalid: failed to create typed patch");
+    assert_non_null(strstr(w->hub_states[0], ".stringData.pin: expected string"));
+    assert_null(strstr(w->hub_states[0], "1337"));
+    assert_null(strstr(w->log_text, "1337"));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_immutable_is_replaced),
         cmocka_unit_test(test_replaced_once),
         cmocka_unit_test(test_data_is_not_replaced),
+        cmocka_unit_test(test_secret_is_not_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

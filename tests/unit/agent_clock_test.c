@@ -124,6 +124,49 @@ static void test_a_time_before_the_floor_is_not_believed(void **state)
     free(w);
 }
 
+/* A hub whose clock is put years ahead for a while: what is known stays, and the hub that is right
+ * again is the one that fits. */
+static void test_a_hub_that_is_ahead_is_not_believed(void **state)
+{
+    struct world *w = world_new(0, NOW - YEAR);
+
+    (void)state;
+    assert_int_equal(agent_clock_told(&w->clock, NOW), FED_OK); /* its certificate fitted */
+    w->now_ms += 60000;
+    assert_int_equal(agent_clock_told(&w->clock, NOW + 2 * (int64_t)YEAR), FED_OK);
+    assert_true(judged_by(w) == NOW + 60);
+    /* Its new certificate, of that time, is refused, and it is not asked. */
+    w->times.refused(w->times.ctx);
+    assert_false(agent_clock_ask(&w->clock));
+    /* A day is no matter. */
+    assert_int_equal(agent_clock_told(&w->clock, NOW + AGENT_CLOCK_SLACK_S), FED_OK);
+    assert_true(judged_by(w) == NOW + AGENT_CLOCK_SLACK_S);
+    /* But if no hub fits for hours it was we who were wrong; not by going back, though. */
+    w->now_ms += AGENT_CLOCK_AGAIN_MS;
+    w->times.refused(w->times.ctx);
+    assert_true(agent_clock_ask(&w->clock));
+    assert_int_equal(agent_clock_told(&w->clock, NOW - 2), FED_ERR_INVALID);
+    w->times.refused(w->times.ctx);
+    assert_true(agent_clock_ask(&w->clock));
+    assert_int_equal(agent_clock_told(&w->clock, NOW + 2 * (int64_t)YEAR), FED_ERR_CONFLICT);
+    assert_int_equal(agent_clock_told(&w->clock, NOW + 2 * (int64_t)YEAR + 3), FED_OK);
+    assert_true(judged_by(w) == NOW + 2 * (int64_t)YEAR + 3);
+    free(w);
+}
+
+/* The monotonic clock did not go on, but the battery did: two that say the same. */
+static void test_a_machine_that_slept_for_days_believes_the_hub(void **state)
+{
+    struct world *w = world_new(NOW, NOW - YEAR);
+
+    (void)state;
+    assert_int_equal(agent_clock_told(&w->clock, NOW), FED_OK);
+    w->unix_s = NOW + 9 * AGENT_CLOCK_SLACK_S;
+    assert_int_equal(agent_clock_told(&w->clock, NOW + 9 * AGENT_CLOCK_SLACK_S + 60), FED_OK);
+    assert_true(judged_by(w) == NOW + 9 * AGENT_CLOCK_SLACK_S + 60);
+    free(w);
+}
+
 static void test_no_hub_is_asked_once_time_is_known(void **state)
 {
     struct world *w = world_new(NOW, NOW - YEAR);
@@ -168,6 +211,8 @@ int main(void)
         cmocka_unit_test(test_the_hub_is_asked),
         cmocka_unit_test(test_a_hub_that_ended_is_refused_by_its_own_time),
         cmocka_unit_test(test_a_time_before_the_floor_is_not_believed),
+        cmocka_unit_test(test_a_hub_that_is_ahead_is_not_believed),
+        cmocka_unit_test(test_a_machine_that_slept_for_days_believes_the_hub),
         cmocka_unit_test(test_no_hub_is_asked_once_time_is_known),
         cmocka_unit_test(test_a_clock_that_is_put_changes_nothing),
     };

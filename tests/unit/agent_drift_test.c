@@ -331,6 +331,22 @@ static void test_watches(void **state)
     world_free(w);
 }
 
+/* Objects may be so large that a page of them is more than is taken: then pages are smaller. */
+static void test_large_objects(void **state)
+{
+    struct world *w = world_with_three();
+    struct world_object *map = world_object(w, MAP_PATH);
+
+    (void)state;
+    w->page_max = 3;
+    map->used = false; /* nobody tells */
+    line(w, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}");
+    world_pass(w, 10 * MINUTE);
+    assert_non_null(world_object(w, MAP_PATH));
+    assert_non_null(watch_of(w, "/configmaps?"));
+    world_free(w);
+}
+
 static void test_versions_that_go_back(void **state)
 {
     struct world *w = world_with_three();
@@ -955,6 +971,7 @@ int main(void)
         cmocka_unit_test(test_a_lost_event_that_is_wrong),
         cmocka_unit_test(test_a_look_that_fails),
         cmocka_unit_test(test_watches),
+        cmocka_unit_test(test_large_objects),
         cmocka_unit_test(test_versions_that_go_back),
         cmocka_unit_test(test_objects_that_are_older),
         cmocka_unit_test(test_back_with_older_data),

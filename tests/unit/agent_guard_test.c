@@ -106,6 +106,44 @@ static void test_never_adopted_is_never_removed(void **state)
     agent_policy_free(policy);
 }
 
+/* What carries the label, and was never written by us, is not ours to delete either. */
+static void test_never_allowed_is_never_removed(void **state)
+{
+    struct agent_policy *policy = policy_of("{\"kinds\":{\"deny\":[\"ConfigMap\"]}}");
+    struct world_work work;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct world *w = world_with_foreign_map(MAP("a", ""), &work);
+
+        snprintf(world_object(w, MAPS "a")->managed, 8, "true");
+        world_boot(w);
+        agent_daemon_set_policy(w->daemon, policy);
+        publish(w, 7, 1, &work, 1);
+        world_assert_state(w, 0, "Failed");
+        if (i & 1) {
+            work.blob = MAP("b", "");
+            publish(w, 7, 2, &work, 1);
+            world_crash(w);
+            w->api_down = true;
+            world_boot(w);
+            agent_daemon_set_policy(w->daemon, policy);
+            w->api_down = false;
+            world_pass(w, 60000);
+        }
+        if (i & 2)
+            agent_daemon_leave(w->daemon, false, NULL, NULL);
+        else
+            publish(w, 7, 3, NULL, 0);
+        world_pass(w, 60000);
+        assert_non_null(world_object(w, MAPS "a"));
+        assert_int_equal(world_asked(w, "DELETE"), 0);
+        assert_int_equal(agent_daemon_remaining(w->daemon), 0);
+        world_free(w);
+    }
+    agent_policy_free(policy);
+}
+
 /* Neither is it replaced. */
 static void test_never_adopted_is_never_replaced(void **state)
 {
@@ -292,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_never_adopted_is_never_removed),
+        cmocka_unit_test(test_never_allowed_is_never_removed),
         cmocka_unit_test(test_never_adopted_is_never_replaced),
         cmocka_unit_test(test_made_by_others_meanwhile),
         cmocka_unit_test(test_another_policy_leaves_held_and_kept_alone),

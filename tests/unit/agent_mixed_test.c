@@ -46,8 +46,15 @@ static const char *const apps[] = {APP("1", DEADLINE), APP("2", DEADLINE),
     APP("6", DEADLINE "," ON("ConfigMap/a")), APP("7", ON("ConfigMap/b"))};
 static const char *const names[N_MAPS] = {"a", "b", "c", "f", "g", "h", "i", "j"};
 
+struct scarce { /* memory that is out now and then */
+    struct fed_alloc alloc;
+    uint32_t seed;
+    unsigned one_in; /* 0: never */
+};
+
 struct model {
     struct world *w;
+    struct scarce memory;
     uint32_t seed;
     uint32_t epoch;
     uint64_t revision;
@@ -62,6 +69,16 @@ static unsigned draw(struct model *m, unsigned below)
 {
     m->seed = m->seed * 1664525u + 1013904223u;
     return (m->seed >> 8) % below;
+}
+
+static void *scarce_resize(void *ctx, void *at, size_t old_size, size_t size)
+{
+    struct scarce *s = ctx;
+
+    s->seed = s->seed * 1664525u + 1013904223u;
+    if (size > 0 && s->one_in > 0 && (s->seed >> 8) % s->one_in == 0)
+        return NULL;
+    return fed_alloc_system()->resize(fed_alloc_system()->ctx, at, old_size, size);
 }
 
 /* ---- the member ---- */
@@ -206,10 +223,17 @@ static void limit(struct model *m, bool on)
     agent_daemon_set_policy(m->w->daemon, on ? m->policy : NULL);
 }
 
+static void boot(struct model *m)
+{
+    do
+        world_boot(m->w);
+    while (m->w->boot_err); /* as the service manager does it */
+}
+
 static void crash(struct model *m)
 {
     world_crash(m->w);
-    world_boot(m->w);
+    boot(m);
     limit(m, m->limited);
 }
 
@@ -257,9 +281,14 @@ static void step(struct model *m)
     pass(m, 1000u * (1 + draw(m, 120)));
 }
 
-static void begin(struct model *m, uint32_t seed)
+static void begin(struct model *m, uint32_t seed, unsigned one_in)
 {
-    *m = (struct model){.w = world_new(), .seed = seed * 7919u + 13, .epoch = 7};
+    *m = (struct model){.w = world_new(),
+        .memory = {.seed = seed, .one_in = one_in},
+        .seed = seed * 7919u + 13,
+        .epoch = 7};
+    m->memory.alloc = (struct fed_alloc){.ctx = &m->memory, .resize = scarce_resize};
+    m->w->mem = &m->memory.alloc;
     assert_int_equal(agent_policy_read(fed_alloc_system(),
                          fed_span_text("{\"kinds\":{\"deny\":[\"ConfigMap\",\"Namespace\"]}}"),
                          &m->policy, NULL),
@@ -274,7 +303,7 @@ static void begin(struct model *m, uint32_t seed)
     world_add_object(m->w, MAPS "f", ""); /* somebody else's, one of them for good */
     world_add_object(m->w, MAPS "g", "false");
     publish(m);
-    world_boot(m->w);
+    boot(m);
 }
 
 /* All that stood in the way is gone. */
@@ -282,6 +311,7 @@ static void calm(struct model *m)
 {
     m->w->api_down = m->w->hub_down = m->w->hub_has_no_base = false;
     m->w->refuse_path = NULL;
+    m->memory.one_in = 0;
     stop_lingering(m);
     limit(m, false);
     pass(m, HOUR_MS); /* the last bundle may take the namespace away */
@@ -323,12 +353,12 @@ static void on_wait(void *ctx, const struct agent_wait *wait)
         wait->reason ? wait->reason : "", wait->message);
 }
 
-static void run(uint32_t seed)
+static void run(uint32_t seed, unsigned one_in)
 {
     struct model m;
     struct waiting waiting = {.m = &m, .seed = seed};
 
-    begin(&m, seed);
+    begin(&m, seed, one_in);
     for (unsigned i = 0; i < STEPS; i++)
         step(&m);
     calm(&m);
@@ -342,23 +372,35 @@ static void run(uint32_t seed)
     agent_policy_free(m.policy);
 }
 
-static void test_whatever_happens(void **state)
+static void run_all(unsigned one_in)
 {
     const char *only = getenv("SEED");
     uint64_t number;
 
-    (void)state;
     for (uint32_t seed = 1; seed <= 60 && !only; seed++)
-        run(seed);
+        run(seed, one_in);
     if (only) {
         assert_int_equal(fed_span_to_u64(fed_span_text(only), &number), FED_OK);
-        run((uint32_t)number);
+        run((uint32_t)number, one_in);
     }
+}
+
+static void test_whatever_happens(void **state)
+{
+    (void)state;
+    run_all(0);
+}
+
+static void test_short_of_memory(void **state)
+{
+    (void)state;
+    run_all(200);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whatever_happens)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whatever_happens), cmocka_unit_test(test_short_of_memory)};
 
     return cmocka_run_group_tests_name("agent_mixed", tests, NULL, NULL);
 }

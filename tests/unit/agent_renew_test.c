@@ -490,6 +490,72 @@ static void test_ended(void **state)
     play_free(p);
 }
 
+/* ---- a hub whose clock is, or was, wrong ---- */
+
+static bool clock_is_kept(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void give_of(struct play *p, int64_t ahead_s)
+{
+    static struct fed_join_answer answer;
+
+    answer = (struct fed_join_answer){.approved = true, .cluster = "shop-17"};
+    p->w->unix_s += ahead_s;
+    certify(p, &p->first, "shop-17", LIFE_S, answer.certificate);
+    p->w->unix_s -= ahead_s;
+    put_text(answer.ca, sizeof answer.ca, &p->first.cert, NULL, NULL);
+    give(p, &answer);
+}
+
+static void test_hub_was_ahead(void **state)
+{
+    struct play *p = play_new("shop-17");
+    struct fed_link_hello hello = {.unix_s = p->w->unix_s + (int64_t)2 * LIFE_S};
+    struct fed_link_hello_items items = {.has_trust = false};
+    struct fed_link other = p->link;
+
+    (void)state;
+    agent_renew_up(p->renew, &hello, &items);
+    agent_renew_down(p->renew);
+    assert_true(agent_renew_ended(p->renew, &other));
+    give_of(p, 0);
+    assert_int_equal(p->failed, 0);
+    assert_int_equal(p->again, 1);
+    play_free(p);
+}
+
+static void test_hub_is_wrong(void **state)
+{
+    struct play *p = play_new("shop-17");
+    struct fed_link other = p->link;
+    char before[4096];
+
+    (void)state;
+    memcpy(before, p->identity.certificate, sizeof before);
+    p->w->loop.clock_is_kept = clock_is_kept;
+    for (int years = -2; years <= 2; years += 4) {
+        assert_true(agent_renew_ended(p->renew, &other));
+        give_of(p, (int64_t)years * LIFE_S);
+        assert_string_equal(p->identity.certificate, before);
+        assert_non_null(strstr(p->why, years > 0 ? "of the future" : "has ended"));
+    }
+    assert_int_equal(p->failed, 2);
+    /* Minutes are no reason; nor is it, where nothing keeps the clock, how long it is. */
+    assert_true(agent_renew_ended(p->renew, &other));
+    give_of(p, 3600);
+    assert_string_not_equal(p->identity.certificate, before);
+    p->w->loop.clock_is_kept = NULL;
+    memcpy(before, p->identity.certificate, sizeof before);
+    pass(p, 11000);
+    assert_true(agent_renew_ended(p->renew, &other));
+    give_of(p, (int64_t)2 * LIFE_S);
+    assert_string_not_equal(p->identity.certificate, before);
+    play_free(p);
+}
+
 /* ---- another CA ---- */
 
 static void test_rotation(void **state)
@@ -594,6 +660,8 @@ int main(void)
         cmocka_unit_test(test_answers_refused),
         cmocka_unit_test(test_short_ones),
         cmocka_unit_test(test_ended),
+        cmocka_unit_test(test_hub_was_ahead),
+        cmocka_unit_test(test_hub_is_wrong),
         cmocka_unit_test(test_rotation),
         cmocka_unit_test(test_trust),
     };

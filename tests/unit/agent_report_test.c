@@ -142,6 +142,32 @@ static void test_what_is_not_listed_is_not_done(void **state)
     desk_close(&d);
 }
 
+/* A restored hub says the number that was acknowledged last, and may hold another message of it. */
+static void test_new_epoch(void **state)
+{
+    struct fed_link_message changed = {.code = FED_LINK_CHANGED};
+    struct fed_arena arena;
+    struct fed_report report;
+    struct desk d;
+
+    (void)state;
+    desk_open(&d, "WaitingForRemoval", NULL);
+    d.done(d.done_ctx, FED_OK, &changed, NULL);
+    for (unsigned epoch = 0; epoch <= 1; epoch++) {
+        agent_report_link_down(d.report);
+        d.table.epoch = epoch;
+        agent_report_staged(d.report);
+        agent_report_link_up(d.report, 1 + epoch);
+        agent_report_now(d.report);
+        read_message(&d, &arena, &report);
+        assert_int_equal(report.seq, 2 + epoch);
+        assert_int_equal(report.full, epoch == 1);
+        fed_arena_fini(&arena);
+        d.done(d.done_ctx, FED_OK, &changed, NULL);
+    }
+    desk_close(&d);
+}
+
 /* Long sentences of the member's API server must not make the message too large to be sent at all.
  */
 static void test_long_messages_still_fit(void **state)
@@ -161,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_not_listed_is_not_done),
+        cmocka_unit_test(test_new_epoch),
         cmocka_unit_test(test_long_messages_still_fit),
     };
 

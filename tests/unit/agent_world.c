@@ -272,7 +272,7 @@ struct world *world_new(void)
 void world_boot(struct world *w)
 {
     bool https = w->identity.hubs[0][0] == 'h'; /* the address says what the link is */
-    struct agent_ports ports = {.mem = fed_alloc_system(),
+    struct agent_ports ports = {.mem = w->mem ? w->mem : fed_alloc_system(),
         .loop = &w->loop,
         .log = &w->log,
         .crypto = &w->crypto,
@@ -291,7 +291,11 @@ void world_boot(struct world *w)
     w->link_events = agent_dial_link_events(&w->slot, https ? AGENT_DIAL_HTTPS : AGENT_DIAL_COAP);
     if (w->consent_off)
         options.removal_consent = &off;
-    if (agent_daemon_new(&ports, &options, &w->daemon, &diag))
+    w->daemon = NULL;
+    w->boot_err = agent_daemon_new(&ports, &options, &w->daemon, &diag);
+    if (w->boot_err == FED_ERR_NOMEM && w->mem)
+        return;
+    if (w->boot_err)
         fail_msg("%s", diag.text);
     agent_daemon_start(w->daemon);
     world_settle(w);

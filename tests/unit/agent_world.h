@@ -89,6 +89,7 @@ struct world {
     enum world_lie lie;
     unsigned lies;      /* so many lists lie, then they tell the truth */
     unsigned lists;     /* asked for */
+    unsigned page_max;  /* what asks for more items at once gets too much to be taken; 0: never */
     unsigned watched;   /* watches opened */
     unsigned fail_gets; /* so many looks at one object are answered 500 */
     const char *reader; /* who alone may look at one object; NULL: everybody */
@@ -144,6 +145,8 @@ struct world {
     uint8_t hub_deeds[WORLD_WORKS];    /* as reported last */
     char hub_states[WORLD_WORKS][640]; /* by index: "Applied/Healthy reason message" */
     /* the agent */
+    struct fed_alloc *mem; /* NULL: the system's, which is never out */
+    enum fed_err boot_err; /* of the last world_boot, where memory may be out */
     struct fed_crypto crypto;
     struct fed_log log;
     char log_text[WORLD_LOG_MAX];

@@ -172,6 +172,7 @@ static const struct kind {
     {"PersistentVolumeClaim", "v1", "persistentvolumeclaims"},
     {"Widget", "example.com/v1", "widgets"},
     {"CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions"},
+    {"Secret", "v1", "secrets"},
     {"ConfigMap", "v1", "configmaps"},
 };
 

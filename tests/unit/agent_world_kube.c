@@ -35,8 +35,12 @@ static enum fed_err request(void *ctx, const struct fed_kube_request *request, f
     void *done_ctx, struct fed_kube_call **out)
 {
     struct world *w = ctx;
-    struct fed_kube_call *call = calloc(1, sizeof *call);
     struct fed_kube_call **end = &w->calls;
+    struct fed_kube_call *call;
+
+    if (request->path[0] == '\0')
+        return FED_ERR_NOMEM;
+    call = calloc(1, sizeof *call);
 
     snprintf(call->method, sizeof call->method, "%s", request->method);
     snprintf(call->path, sizeof call->path, "%s", request->path);
@@ -76,6 +80,8 @@ static enum fed_err watch(void *ctx, const char *path, const char *accept,
     struct world *w = ctx;
 
     (void)accept;
+    if (path[0] == '\0')
+        return FED_ERR_NOMEM;
     for (size_t i = 0; i < 16; i++) {
         if (w->watches[i].used)
             continue;
@@ -486,6 +492,13 @@ static unsigned respond(struct world *w, struct fed_kube_call *call, struct fed_
     return apply_object(w, path, call, out);
 }
 
+static bool is_too_much(const struct world *w, const struct fed_kube_call *call)
+{
+    const char *limit = strstr(call->path, "&limit=");
+
+    return w->page_max > 0 && limit && strtoul(limit + 7, NULL, 10) > w->page_max;
+}
+
 bool world_kube_step(struct world *w)
 {
     struct fed_kube_call *call = w->calls;
@@ -502,7 +515,9 @@ bool world_kube_step(struct world *w)
         answer.body = fed_buf_span(&body);
         answer.retry_after_s = answer.status == 429 ? w->refuse_retry_after_s : 0;
     }
-    if (answer.status == 0)
+    if (is_too_much(w, call))
+        call->done(call->ctx, FED_ERR_LIMIT, NULL, &diag);
+    else if (answer.status == 0)
         call->done(call->ctx, FED_ERR_NETWORK, NULL, &diag);
     else
         call->done(call->ctx, FED_OK, &answer, NULL);

@@ -497,7 +497,7 @@ static void test_wait_lives_through_a_restart(void **state)
     assert_int_equal(call("rollout wait", "rollout/web-5 --timeout=1m", steps), 0);
     assert_non_null(strstr(err_text, "trying again\n"));
     assert_null(strstr(strstr(err_text, "trying again") + 1, "trying again")); /* once */
-    assert_int_equal(now_ms, 2100);
+    assert_int_equal(now_ms, 3100);                                            /* 1 s, 2 s */
 }
 
 static void test_wait_for_a_hub_that_stays_away(void **state)
@@ -507,6 +507,27 @@ static void test_wait_for_a_hub_that_stays_away(void **state)
     (void)state;
     assert_int_equal(call("rollout wait", "rollout/web-5 --timeout=5s", steps), 124);
     assert_int_equal(now_ms, 5000);
+}
+
+/* The kinds are asked for before anything else. */
+static void test_wait_for_a_hub_that_is_away_at_first(void **state)
+{
+    static const struct step steps[] = {{"GET", "federatedtypeconfigs", 0, NULL},
+        {"GET", "federatedtypeconfigs", 0, NULL}, TYPES, {"GET", OF_OBJECT, 200, ONE("Complete")},
+        END};
+    static const struct step never[] = {{"GET", "federatedtypeconfigs", 0, NULL}, END};
+
+    (void)state;
+    assert_int_equal(call("rollout wait", "deployment/web --timeout=1m", steps), 0);
+    assert_non_null(strstr(err_text, "trying again\n"));
+    assert_null(strstr(strstr(err_text, "trying again") + 1, "trying again")); /* once */
+    assert_int_equal(now_ms, 3000);
+    assert_int_equal(call("rollout watch", "deployment/web", steps), 0);
+    assert_int_equal(call("rollout wait", "deployment/web --timeout=40s", never), 124);
+    assert_int_equal(now_ms, 40000);
+    assert_non_null(strstr(err_text, "all the time that --timeout gives"));
+    assert_int_equal(call("rollout status", "deployment/web", never), CLI_FAILED);
+    assert_int_equal(now_ms, 0);
 }
 
 /* Piped: a line for each change, none for what only looks like one. */
@@ -585,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_wait_for_the_newest),
         cmocka_unit_test(test_wait_lives_through_a_restart),
         cmocka_unit_test(test_wait_for_a_hub_that_stays_away),
+        cmocka_unit_test(test_wait_for_a_hub_that_is_away_at_first),
         cmocka_unit_test(test_watch_in_lines),
         cmocka_unit_test(test_clusters),
         cmocka_unit_test(test_difference),

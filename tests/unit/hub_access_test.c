@@ -967,7 +967,7 @@ static void test_audit(void **state)
     static const char wanted[] =
         "\"id\":\"id-1\",\"user\":\"ann\",\"groups\":[\"dev\"],\"verb\":\"create\",\"resource\":"
         "\"configmaps\",\"namespace\":\"ns\",\"name\":\"x\",\"code\":201,\"reason\":\"because\","
-        "\"source\":\"127.0.0.1:9\",\"agent\":\"evil\\\"\\u000a\\u0001\\u00ff/1\"}\n";
+        "\"source\":\"127.0.0.1:9\",\"agent\":\"evil\\\"\\u000a\\u0001\\u00ff/1\",\"chain\":\"";
     struct audit_world a;
     struct fed_buf text;
 
@@ -1028,6 +1028,114 @@ static void test_audit_rotates(void **state)
     audit_close(&a);
 }
 
+/* The lines of the files that are there, oldest first, each checked: "++-!" for a line that holds,
+ * has no chain, is broken. */
+static const char *audit_chain(struct audit_world *a, struct hub_chain *chain)
+{
+    static char said[4096];
+    size_t n = 0;
+
+    *chain = (struct hub_chain){""};
+    for (unsigned number = 3; number-- > 0;) {
+        struct fed_buf text;
+        struct fed_span left;
+        struct fed_span line;
+
+        audit_read(a, number, &text);
+        left = fed_buf_span(&text);
+        while (left.len > 0 && fed_span_split(&left, '\n', &line)) {
+            enum hub_chain_link link;
+
+            assert_true(n + 1 < sizeof said);
+            assert_int_equal(hub_chain_check(chain, line, &link), FED_OK);
+            said[n++] = link == HUB_CHAIN_HOLDS ? '+' : link == HUB_CHAIN_NONE ? '-' : '!';
+        }
+        fed_buf_fini(&text);
+    }
+    said[n] = '\0';
+    return said;
+}
+
+static void audit_again(struct audit_world *a)
+{
+    struct hub_audit_options options = {.dir = a->dir, .file_bytes = 64u << 10, .files = 3};
+    struct fed_diag diag = {""};
+
+    hub_audit_close(a->audit);
+    assert_int_equal(
+        hub_audit_open(fed_alloc_system(), &a->w->loop, NULL, &a->fs, &options, &a->audit, &diag),
+        FED_OK);
+}
+
+/* The bytes of audit.log, written as somebody would who may. */
+static void audit_forge(struct audit_world *a, const struct fed_buf *text, size_t from, size_t skip)
+{
+    char path[96];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/audit.log", a->dir);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fwrite(text->at, 1, from, file);
+    fwrite(text->at + from + skip, 1, text->len - from - skip, file);
+    fclose(file);
+}
+
+static void test_audit_chain(void **state)
+{
+    struct audit_world a;
+    struct hub_chain chain;
+    struct fed_buf text;
+    size_t first;
+
+    audit_open(&a, *state, 64u << 10, false);
+    for (unsigned i = 0; i < 3; i++)
+        audit_add(&a, 201, true);
+    a.full = true; /* what is lost leaves no gap in the chain */
+    audit_add(&a, 201, true);
+    a.full = false;
+    audit_again(&a);
+    audit_add(&a, 201, true);
+    assert_string_equal(audit_chain(&a, &chain), "++++");
+    assert_string_equal(chain.at, hub_audit_chain(a.audit)->at);
+    audit_read(&a, 0, &text);
+    first = fed_span_find(fed_buf_span(&text), '\n') + 1;
+    text.at[first + 30] ^= 1; /* in the second record */
+    audit_forge(&a, &text, 0, 0);
+    assert_string_equal(audit_chain(&a, &chain), "+!++");
+    text.at[first + 30] ^= 1;
+    audit_forge(&a, &text, first, first); /* the second one is out */
+    assert_string_equal(audit_chain(&a, &chain), "+!+");
+    audit_forge(&a, &text, 0, first); /* as if it was forgotten in order */
+    assert_string_equal(audit_chain(&a, &chain), "+++");
+    audit_forge(&a, &text, text.len - 20, 20); /* power was lost */
+    audit_again(&a);
+    audit_add(&a, 201, true);
+    assert_string_equal(audit_chain(&a, &chain), "+++-+");
+    fed_buf_fini(&text);
+    audit_close(&a);
+}
+
+/* It goes on over files, and over a start with a new one that nothing is in yet. */
+static void test_audit_chain_rotates(void **state)
+{
+    struct audit_world a;
+    struct hub_chain chain;
+    char path[96];
+
+    audit_open(&a, *state, 64u << 10, false);
+    for (unsigned i = 0; i < 600; i++)
+        audit_add(&a, 201, true);
+    assert_null(strpbrk(audit_chain(&a, &chain), "-!"));
+    assert_string_equal(chain.at, hub_audit_chain(a.audit)->at);
+    snprintf(path, sizeof path, "%s/audit.log", a.dir);
+    assert_int_equal(truncate(path, 0), 0);
+    audit_again(&a);
+    audit_add(&a, 201, true);
+    assert_null(strpbrk(audit_chain(&a, &chain), "-!"));
+    audit_close(&a);
+}
+
 static void test_audit_full_disk(void **state)
 {
     struct audit_world a;
@@ -1042,7 +1150,7 @@ static void test_audit_full_disk(void **state)
     audit_add(&a, 201, true);
     audit_read(&a, 0, &text);
     assert_int_equal(lines_of(&text), 3);
-    assert_non_null(strstr(fed_buf_cstr(&text), "\"lost\":2}"));
+    assert_non_null(strstr(fed_buf_cstr(&text), "\"lost\":2,\"chain\":"));
     fed_buf_fini(&text);
     audit_close(&a);
 }
@@ -1127,6 +1235,8 @@ int main(void)
         TEST(test_audit),
         TEST(test_audit_price),
         TEST(test_audit_rotates),
+        TEST(test_audit_chain),
+        TEST(test_audit_chain_rotates),
         TEST(test_audit_full_disk),
         TEST(test_audit_strangers),
         TEST(test_service_account_names),

@@ -122,6 +122,10 @@ static void test_unknown_fields_warn(void **state)
     assert_int_equal(world_call(w, "POST", CM, JSON, "{'metadata':{'name':'a'},'zork':1}"), 201);
     assert_string_equal(w->last.warning, "299 - \"unknown field \\\"zork\\\"\"");
     assert_string_equal(world_at(w, "zork"), "");
+    /* A header takes no control characters, and the whole answer would go with it. */
+    assert_int_equal(
+        world_call(w, "POST", CM, JSON, "{'metadata':{'name':'b'},'z\\u0001o\x7fk':1}"), 201);
+    assert_string_equal(w->last.warning, "299 - \"unknown field \\\"z o k\\\"\"");
 }
 
 static void test_who_may(void **state)

@@ -1,5 +1,5 @@
 /* hub_console_fleet_test.c - clusters at a glance: what reports, labels and comings and goings do
- * to versions and indices. */
+ * to versions, and what those are told who have a version. */
 #include "hub_world.h"
 
 #include <setjmp.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "hub/console/fleet.h"
+#include "ports/http/pieces.h"
 
 static uint64_t clock_ms;
 
@@ -136,6 +137,31 @@ static void test_a_change_is_under_way(void **state)
     assert_glance(look(w, 0), HUB_ONLINE, HUB_SYNCING, 0, 0);
 }
 
+/* What is not in a glance: how far behind it is, and what it runs. */
+static void test_details(void **state)
+{
+    struct world *w = *state;
+    struct hub_status_detail detail;
+
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_false(detail.came);
+    assert_int_equal(detail.behind, 2); /* a namespace, and what is in it */
+    assert_int_equal(detail.kubernetes_version.len, 0);
+    report(w, "c1", FED_WORK_PENDING, "");
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_true(detail.came);
+    assert_int_equal(detail.behind, 1);
+    assert_true(fed_span_is(detail.kubernetes_version, "v1.34.4"));
+    report(w, "c1", FED_WORK_APPLIED, "");
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_int_equal(detail.behind, 0);
+    hub_world_put_map(
+        &w->hub, "{'template':{'data':{'a':'b'}},'placement':{'clusterSelector':{}}}");
+    hub_world_settle(&w->hub);
+    hub_status_detail(w->hub.status, FED_SPAN_LIT("c1"), &detail);
+    assert_int_equal(detail.behind, 1);
+}
+
 /* What time alone does is seen without being told: in ten looks at the latest. */
 static void test_silence_is_seen(void **state)
 {
@@ -166,34 +192,99 @@ static void test_clones_are_quarantined(void **state)
     assert_int_equal(look(w, 0)->glance.connectivity, HUB_ONLINE);
 }
 
-static void test_comings_and_goings_reset(void **state)
+static const char *text_of(const struct fed_http_shared *shared)
+{
+    static char text[4096];
+
+    assert_non_null(shared);
+    assert_int_equal(fed_span_to_cstr(shared->bytes, text, sizeof text), FED_OK);
+    return text;
+}
+
+/* What who has that version is told of behind the glances. */
+static void assert_told(struct world *w, uint64_t since, const char *want)
+{
+    const char *text = text_of(console_fleet_changes(w->fleet, since));
+    const char *behind = strstr(text, "],\"");
+    char got[4096];
+
+    assert_true(console_fleet_follows(w->fleet, since));
+    snprintf(got, sizeof got, "%s}\n\n", want);
+    assert_string_equal(behind ? behind + 2 : "}\n\n", got);
+}
+
+static void test_comings_and_goings_are_told(void **state)
 {
     struct world *w = *state;
-    uint64_t version = w->fleet->version;
+    uint64_t first = w->fleet->version;
+    uint64_t version = first;
 
-    hub_world_cluster(&w->hub, "b9", "{}");
+    hub_world_cluster(&w->hub, "b9", "{'z':'1'}");
     look(w, 0);
     assert_int_equal(w->fleet->n, 4);
-    assert_string_equal(w->fleet->list[0]->name, "b9");
-    assert_false(console_fleet_follows(w->fleet, version));
-    assert_true(console_fleet_follows(w->fleet, w->fleet->version));
+    assert_string_equal(w->fleet->list[0]->name, "b9"); /* by name, whatever its number */
+    assert_told(w, version, "\"added\":[[3,\"b9\"]],\"labels\":[[3,[\"z\",\"1\"]]]");
     assert_false(console_fleet_follows(w->fleet, w->fleet->version + 1));
     version = w->fleet->version;
     hub_world_remove(&w->hub, W_CLUSTERS, W_SYSTEM, "c2");
     look(w, 0);
     assert_int_equal(w->fleet->n, 3);
-    assert_string_equal(w->fleet->list[2]->name, "c3");
-    assert_false(console_fleet_follows(w->fleet, version));
+    assert_told(w, version, "\"removed\":[1]");
     version = w->fleet->version;
-    hub_world_cluster(&w->hub, "c1", "{'a':'2'}");
+    hub_world_cluster(&w->hub, "c1", "{'a':'2','b':''}");
     look(w, 0);
-    assert_false(console_fleet_follows(w->fleet, version));
-    assert_memory_equal(w->fleet->list[1]->labels, "a\0002", 4);
+    assert_told(w, version, "\"labels\":[[0,[\"a\",\"2\",\"b\",\"\"]]]");
+    assert_told(w, first,
+        "\"removed\":[1],\"added\":[[3,\"b9\"]],"
+        "\"labels\":[[3,[\"z\",\"1\"]],[0,[\"a\",\"2\",\"b\",\"\"]]]");
     version = w->fleet->version;
     hub_world_put(&w->hub, W_CLUSTERS, W_SYSTEM, "c1",
-        "{'metadata':{'name':'c1','labels':{'a':'2'},'annotations':{'x':'y'}},'spec':{}}");
+        "{'metadata':{'name':'c1','labels':{'a':'2','b':''},'annotations':{'x':'y'}},'spec':{}}");
     look(w, 0);
-    assert_true(console_fleet_follows(w->fleet, version)); /* nothing that is shown */
+    assert_told(w, version, ""); /* nothing that is shown */
+    hub_world_cluster(&w->hub, "c1", "{}");
+    look(w, 0);
+    assert_told(w, version, "\"labels\":[[0,[]]]");
+}
+
+/* Between a change and the look at it, what is shown is the version before, without who is new. */
+static void test_a_snapshot_is_of_its_version(void **state)
+{
+    struct world *w = *state;
+    const char *shown;
+
+    hub_world_remove(&w->hub, W_CLUSTERS, W_SYSTEM, "c2");
+    look(w, 0);
+    hub_world_cluster(&w->hub, "d1", "{}");
+    hub_world_settle(&w->hub);
+    shown = text_of(console_fleet_snapshot(w->fleet));
+    assert_non_null(strstr(shown, "\"ids\":[0,2]"));
+    assert_null(strstr(shown, "\"d1\""));
+    look(w, 0);
+    shown = text_of(console_fleet_snapshot(w->fleet));
+    assert_non_null(strstr(shown, "\"ids\":[0,2,1]")); /* 0, 2, 3: as differences */
+    assert_non_null(strstr(shown, "\"d1\""));
+}
+
+/* So many have left that who looked before the first of them cannot be told any more. */
+static void test_who_left_long_ago_is_forgotten(void **state)
+{
+    struct world *w = *state;
+    uint64_t first = w->fleet->version;
+    uint64_t second;
+
+    hub_world_remove(&w->hub, W_CLUSTERS, W_SYSTEM, "c1");
+    look(w, 0);
+    second = w->fleet->version;
+    for (size_t i = 0; i < CONSOLE_LEFT_MAX; i++) {
+        assert_true(console_fleet_follows(w->fleet, first));
+        hub_world_cluster(&w->hub, "x", "{}");
+        look(w, 0);
+        hub_world_remove(&w->hub, W_CLUSTERS, W_SYSTEM, "x");
+        look(w, 0);
+    }
+    assert_false(console_fleet_follows(w->fleet, first));
+    assert_true(console_fleet_follows(w->fleet, second));
 }
 
 /* One that is told of, and gone before anybody looks. */
@@ -231,9 +322,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reports_are_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_change_is_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_details, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clones_are_quarantined, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_comings_and_goings_reset, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_comings_and_goings_are_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_snapshot_is_of_its_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_left_long_ago_is_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gone_before_the_look, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snapshots_are_shared, setup, teardown),
     };

@@ -795,7 +795,56 @@ static void test_too_many_hellos(void **state)
     assert_int_equal(later_s, 3);
     assert_int_equal(get(w, &session, "h"), FED_LINK_UNAVAILABLE);
     assert_int_equal(w->last.max_age_s, 3);
+    /* What is no hello counts for nothing. */
+    w->gateway->hellos = 0;
+    for (unsigned i = 0; i < GATEWAY_HELLOS_PER_S; i++)
+        assert_int_equal(ask(w, &session, FED_LINK_GET, "h", "n=x", fed_span_text(""), false),
+            FED_LINK_BAD_REQUEST);
+    assert_int_equal(w->gateway->hellos, 0);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
     end_session(w, &session);
+}
+
+/* Whoever has a token, or a certificate that counts no more, takes no place of agents: the oldest
+ * of these sessions ends for each that is too many. */
+static void test_strangers(void **state)
+{
+    enum { N = GATEWAY_STRANGERS_MAX + 2 };
+    struct world *w = *state;
+    struct fed_link_session *strangers = calloc(N, sizeof *strangers);
+    struct fed_link_session agent;
+    struct fed_link_session nobody;
+    struct fed_crypto_cert_info cert;
+    struct fed_crypto_cert_info other;
+
+    assert_non_null(strangers);
+    join_cluster(w, "cluster1", &cert);
+    other = cert;
+    snprintf(other.common_name, sizeof other.common_name, "cluster2");
+    open_session(w, &agent, &cert, NULL);
+    open_session(w, &nobody, NULL, NULL);
+    assert_int_equal(get(w, &agent, "h"), FED_LINK_CONTENT);
+    for (size_t i = 0; i < N; i++)
+        open_session(w, &strangers[i], i % 2 ? &other : NULL, i % 2 ? NULL : "abcdef0123");
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(strangers[i].closed, i < 2);
+    assert_false(agent.closed);
+    assert_false(nobody.closed);
+    end_session(w, &strangers[N - 1]); /* of any place in the list */
+    end_session(w, &strangers[7]);
+    strangers[7].closed = true;
+    open_session(w, &strangers[N - 1], &other, NULL);
+    open_session(w, &strangers[0], NULL, "abcdef0123");
+    assert_false(strangers[2].closed);
+    open_session(w, &strangers[1], &other, NULL);
+    assert_true(strangers[2].closed);
+    assert_false(strangers[3].closed);
+    for (size_t i = 0; i < N; i++)
+        end_session(w, &strangers[i]);
+    assert_int_equal(w->gateway->n_strangers, 0);
+    end_session(w, &agent);
+    end_session(w, &nobody);
+    free(strangers);
 }
 
 static unsigned ask_hello(struct world *w, struct fed_link_session *session, const char *query,
@@ -1421,6 +1470,39 @@ static void test_ended(void **state)
     end_session(w, &mute);
 }
 
+/* The hub's clock was ahead when it issued a certificate: that is good for another one. */
+static void test_not_begun(void **state)
+{
+    static struct fed_join_answer answer;
+    struct world *w = *state;
+    struct fed_link_session session;
+    struct fed_link_session open;
+    struct fed_crypto_cert_info cert;
+    struct fed_diag diag;
+
+    join_world_pass((int64_t)400 * 86400);
+    join_cluster(w, "cluster1", &cert);
+    open_session(w, &open, &cert, NULL);
+    assert_int_equal(get(w, &open, "h"), FED_LINK_CONTENT);
+    join_world_pass((int64_t)-400 * 86400);
+    w->events.alive(w->events.ctx, &open);
+    assert_true(open.closed);
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_UNAUTHORIZED);
+    assert_non_null(strstr(fed_buf_cstr(&w->last.body), "does not begin yet"));
+    assert_int_equal(certificate(w, &session, ""), FED_LINK_CHANGED);
+    assert_int_equal(fed_join_answer_parse(fed_buf_span(&w->last.body), &answer, &diag), FED_OK);
+    end_session(w, &session);
+    assert_int_equal(w->join.crypto.cert_info(
+                         w->join.crypto.ctx, fed_span_text(answer.certificate), &cert, &diag),
+        FED_OK);
+    assert_true(cert.not_before_unix_s <= fed_loop_unix_s(&w->join.loop));
+    open_session(w, &session, &cert, NULL);
+    assert_int_equal(get(w, &session, "h"), FED_LINK_CONTENT);
+    end_session(w, &session);
+    end_session(w, &open);
+}
+
 /* ---- two machines ---- */
 
 struct machine {
@@ -1785,6 +1867,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kinds_in_the_hello, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_time_follows_the_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_agent_without_dictionary, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_behind_a_repetition, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_narrow, setup, teardown),
@@ -1800,6 +1883,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_known_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_begun, setup, teardown),
         cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone_of_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone, setup, teardown),

@@ -14,7 +14,7 @@
 
 static void hold(struct hub_world *w, const char *cluster, const char *why)
 {
-    hub_plan_hold(w->plan, fed_span_text(cluster), why);
+    hub_plan_hold(w->plan, fed_span_text(cluster), why, 0);
     hub_world_settle(w);
 }
 

@@ -1,5 +1,7 @@
 /* hub_plan_gate_test.c - which version of a governed object a cluster gets, by the answers. */
+#include "hub/plan/cost.h"
 #include "hub_gate_world.h"
+#include "proto/bundle/frame.h"
 #include "proto/object/render.h"
 
 #include <setjmp.h>
@@ -92,6 +94,65 @@ static const char *rendered(struct gate_world *g, const char *cluster)
     snprintf(to, sizeof text[0], "%s", fed_buf_cstr(&out));
     fed_buf_fini(&out);
     return to;
+}
+
+/* Of two works, as the link would say it. */
+static size_t frame_of(
+    struct gate_world *g, const struct fed_work *before, const struct fed_work *after)
+{
+    struct fed_manifest base = {.epoch = 9, .revision = 1, .works = before, .n_works = 1};
+    struct fed_manifest target = {.epoch = 9, .revision = 2, .works = after, .n_works = 1};
+    struct fed_buf frame;
+    size_t len;
+
+    fed_buf_init(&frame, fed_alloc_system(), 1u << 20);
+    assert_int_equal(fed_frame_encode(fed_alloc_system(), &base, &target, hub_plan_blob, g->w.plan,
+                         NULL, &frame),
+        FED_OK);
+    len = frame.len;
+    fed_buf_fini(&frame);
+    return len;
+}
+
+/* What a change costs each cluster is what the link makes of it. */
+static void test_what_a_change_costs(void **state)
+{
+    struct gate_world *g = *state;
+    struct hub_object_ref ref = gate_ref();
+    char large[1024];
+    size_t bytes;
+    size_t expected;
+    size_t each;
+    struct fed_work old;
+
+    snprintf(large, sizeof large,
+        "{'template':{'data':{'k':'1','long':'%.*s'}},'placement':{'clusterSelector':{}}}", 600,
+        "abcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabc"
+        "abc"
+        "abcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabc"
+        "abc"
+        "abcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabc"
+        "abc"
+        "abcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabc"
+        "abc");
+    gate_put(g, 'a', large);
+    assert_int_equal(hub_plan_cost(g->w.plan, &ref, 0, &each), FED_OK);
+    assert_int_equal(each, 0);
+    gate_answer(g, "aaa");
+    large[22] = '2'; /* of k */
+    gate_put(g, 'b', large);
+    assert_int_equal(hub_plan_cost(g->w.plan, &ref, 3, &each), FED_OK);
+    assert_true(each > 30 && each < 110);
+    bytes = each;
+    old = *work_of(g, "c1");
+    gate_turn(g, "c2", '=');
+    expected = frame_of(g, &old, work_of(g, "c2"));
+    assert_int_equal(bytes, expected);
+    assert_int_equal(hub_plan_cost(g->w.plan, &ref, 2, &each), FED_OK);
+    assert_int_equal(each, expected);
+    gate_turn_all(g, "---"); /* a first version is larger than a change */
+    assert_int_equal(hub_plan_cost(g->w.plan, &ref, 3, &each), FED_OK);
+    assert_true(each > expected);
 }
 
 /* Another work, and the same object: what it says is not sent again. */
@@ -405,7 +466,7 @@ static void test_who_has_what_is_told(void **state)
     hub_world_confirm(&g->w, "c2");
     gate_turn(g, "c3", '=');
     assert_string_equal(gated(g), "c1:sp=w c3:sp=w");
-    hub_plan_hold(g->w.plan, fed_span_text("c1"), "quiet");
+    hub_plan_hold(g->w.plan, fed_span_text("c1"), "quiet", 0);
     gate_turn_all(g, "===");
     assert_false(hub_plan_awaits_rollout(g->w.plan, FED_SPAN_LIT("c3")));
     gate_put(g, 'b', "{" GATE_DATA("2") "," GATE_ALL "}");
@@ -419,6 +480,7 @@ int main(void)
         GATED(test_nobody_asks_of_what_is_not_governed),
         GATED(test_each_cluster_gets_the_version_of_its_answer),
         GATED(test_a_member_is_told_to_try_again),
+        GATED(test_what_a_change_costs),
         GATED(test_a_turn_computes_the_pairs_that_it_names),
         GATED(test_a_version_is_parsed_once_and_shared),
         GATED(test_of_a_new_object_there_is_nothing_yet),

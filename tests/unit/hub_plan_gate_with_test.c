@@ -38,7 +38,7 @@ static void put_type(struct gate_world *g, const char *propagation, const char *
 
 static void hold(struct gate_world *g, const char *cluster, const char *why)
 {
-    hub_plan_hold(g->w.plan, fed_span_text(cluster), why);
+    hub_plan_hold(g->w.plan, fed_span_text(cluster), why, 0);
     hub_world_settle(&g->w);
 }
 

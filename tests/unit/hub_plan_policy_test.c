@@ -234,7 +234,7 @@ static void test_the_next_period_takes_the_next(void **state)
     int tries = 0;
 
     put_map(w, "");
-    put_policy(w, "p", MAPS "," DENY_ALL ",'deletionBudget':{'removals':1,'period':'1s'}");
+    put_policy(w, "p", MAPS "," DENY_ALL ",'deletionBudget':{'removals':1,'period':'3s'}");
     assert_string_equal(hub_world_where(w, "ConfigMap"), "c2 c3");
     while (hub_world_where(w, "ConfigMap")[0] && tries++ < WAIT_TRIES) {
         usleep(5000);

@@ -193,9 +193,25 @@ static void test_refused(void **state)
         ask(w, (struct question){.names = "c1 c9", .labels = "{}"}), FED_ERR_NOT_FOUND);
     assert_non_null(strstr(said.text, "c9"));
     assert_int_equal(
+        ask(w, (struct question){.names = "c1 c2 c1 c1 c1 c2", .deleted = true}), FED_ERR_INVALID);
+    assert_non_null(strstr(said.text, "stands twice"));
+    assert_int_equal(
         ask(w, (struct question){.policy = "p", .rules = "{'spec':{'effect':'Maybe'}}"}),
         FED_ERR_INVALID);
     assert_non_null(strstr(said.text, "spec.effect"));
+    /* More than is looked at in one go: a namespace and objects in it, and thousands of clusters.
+     */
+    hub_world_put(w, W_CONFIGMAPS, "ns", "x", MAP("x", "{}"));
+    {
+        static struct fed_span many[HUB_PREVIEW_PAIRS_MAX];
+        struct hub_preview_ask large = {.told = told,
+            .clusters = {.names = many, .n_names = HUB_PREVIEW_PAIRS_MAX, .deleted = true}};
+
+        for (size_t i = 0; i < HUB_PREVIEW_PAIRS_MAX; i++)
+            many[i] = fed_span_text("c1");
+        assert_int_equal(hub_plan_preview(w->plan, &large, &said), FED_ERR_LIMIT);
+        assert_non_null(strstr(said.text, "fewer clusters at a time"));
+    }
     hub_world_restart(w);
 }
 

@@ -256,6 +256,7 @@ static const struct rollout_case rollout_cases[] = {
     {"proof: an empty first wave holds and says so",
         "rules {'waves':[{'name':'none','clusters':{'names':['x']}}]}\n" THREE
         "begin B\nwait 24h\n= B none\n= phase Running\n= cond WaveEmpty NoClusters\n"
+        "= cond WaveEmpty none of the 4 that the object selects is in {\"names\":[\"x\"]}\n"
         "= wave none Running\nfleet x\n= B x\nok x\n= B a b c d x\n= cond WaveEmpty none\n",
         false},
     {"proof: an empty wave in the middle has that of the ones before",
@@ -271,6 +272,7 @@ static const struct rollout_case rollout_cases[] = {
         "'to':'05:00','timeZoneLabel':'tz'}]}]}\n"
         "fleet a b{'tz':'Test.Plus3'} c{'tz':'Test-Minus8'} d{'tz':'No.Where'}\nadopt A\nbegin B\n"
         "= B b\n= a Held\nok b\n= next held\n= when 7200\n= cond WindowNeverOpens InvalidTimeZone\n"
+        "= cond WindowNeverOpens label tz of cluster d is \"No.Where\"\n"
         "= why a no window\n= why d no time zone\nwait 1h59m59s\n= B b\nwait 1s\n= B a b\nok a\n"
         "wait 7h59m59s\n= B a b\nwait 1s\n= B a b c\nok c\nwait 72h\n= B a b c\n"
         "label d {}\n= d Held\nwait 15h59m59s\n= d Held\nwait 1s\n= B a b c d\n",
@@ -286,6 +288,37 @@ static const struct rollout_case rollout_cases[] = {
         "phase Complete\nfleet b\n= b Released\n"
         "= B a b\nok b\n= phase Complete\nfleet c\n= B a b c\nok c\nwait 1h\nfleet d\n= d Held\n"
         "= next 1 cluster catches up\n",
+        false},
+    {"hold: a cluster whose quiet window ends soon is waited for, and takes no place",
+        "rules {'waves':[{'name':'w','clusters':{'names':['a','b']},'maxConcurrency':1}]}\n" THREE
+        "hold a 3600\nbegin B\n= B b\n= a Held\n= why a quiet window\nok b\n= phase Running\n"
+        "= next held until changes of the cluster wait no longer\n= when 3600\nwait 59m\n= B b\n"
+        "wait 1m\nhold a -\n= B a b\nok a\n= B a b c d\nok c d\n= phase Complete\n",
+        false},
+    {"hold: one that does not end soon counts as absence, once",
+        "rules "
+        "{'offline':{'after':'10m'},'waves':[{'name':'w','clusters':{'names':['a','b']}}]}\n" THREE
+        "hold a 0\nbegin B\nok b\nwait 9m59s\n= B b\n= a Held\nwait 1s\n= a Deferred\n"
+        "= B b c d\nok c d\n= phase Complete\n= writes 6\nwait 48h\n= writes 0\n= a Deferred\n"
+        "hold a -\n= B a b c d\n",
+        true},
+    {"hold: with Hold, everybody waits for it",
+        "rules {'offline':{'after':'1m','then':'Hold'},'waves':[" CANARY "}]}\n" THREE
+        "hold a 0\nbegin B\nwait 24h\n= B none\nhold a -\n= B a\n",
+        false},
+    {"hold: one that has it already, and is healthy, is no absence",
+        "rules {'offline':{'after':'1m'},'waves':[" CANARY ",'soak':'10m'}]}\n" THREE
+        "begin B\nok a\nhold a 0\nwait 9m\n= a Healthy\n= phase Soaking\nwait 1m\n= B a b c d\n",
+        false},
+    {"hold: one that begins between the turn and the sending takes the turn back",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "hold a 600\nbegin B\n= A a b c d\nhold a -\n= B a\nwait 5m\n= a Released\n",
+        false},
+    {"hold: the way back waits, too, and nobody for it",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "begin B\nok a\nok b c d\n= phase Complete\nhold b 3600\nact undo\n= A a b c d\nok a c d\n"
+        "= phase RolledBack\nwait 50m\n= b Returning\nwait 10m\nhold b -\nwait 9m\n= b Returning\n"
+        "ok b\n= b Returned\n",
         false},
     {"join: before its wave it gets what was before; with its wave, its turn",
         "rules {'waves':[" CANARY "}," SHOPS "}]}\n" THREE "begin B\nfleet e" SHOP

@@ -148,6 +148,18 @@ static void label(char *rest)
     world_step(&w);
 }
 
+/* NAME SECONDS: that long; 0: nobody knows; -: no more. */
+static void hold(char *rest)
+{
+    struct world_cluster *c = world_find(&w, word(&rest));
+    long seconds = atol(rest);
+
+    c->held = rest[0] != '-';
+    c->held_until_s = c->held && seconds ? w.now.unix_ms / 1000 + seconds : 0;
+    world_hold(&w, c);
+    world_step(&w);
+}
+
 static void pass(const char *text)
 {
     uint64_t ms;
@@ -242,7 +254,7 @@ static void is_condition(char *rest)
 
     for (size_t i = 0; i < n; i++)
         if (strcmp(list[i].type, type) == 0) {
-            if (strcmp(list[i].reason, rest) != 0)
+            if (strcmp(list[i].reason, rest) != 0 && !strstr(list[i].message, rest))
                 FAIL("%s: %s: %s", type, list[i].reason, list[i].message);
             return;
         }
@@ -365,6 +377,8 @@ static void run_line(void)
         act(rest, false);
     else if (strcmp(what, "label") == 0)
         label(rest);
+    else if (strcmp(what, "hold") == 0)
+        hold(rest);
     else if (strcmp(what, "rerule") == 0) {
         assert_int_equal(hub_rollout_set_rules(w.r, w.rules), FED_OK);
         world_retell(&w);

@@ -148,6 +148,18 @@ void world_note(struct rollout_world *w, struct world_cluster *c)
     assert_int_equal(hub_rollout_note(w->r, fed_span_text(c->name), &fact, w->now), FED_OK);
 }
 
+void world_hold(struct rollout_world *w, struct world_cluster *c)
+{
+    struct hub_rollout_hold hold = {
+        .held = c->held, .kept = c->kept, .until_unix_s = c->held_until_s};
+
+    if (!c->held) {
+        c->kept = hold.kept = false;
+        c->sent = c->answer;
+    }
+    hub_rollout_hold(w->r, fed_span_text(c->name), &hold, w->now);
+}
+
 struct world_cluster *world_add(struct rollout_world *w, const char *name, const char *labels)
 {
     struct world_cluster *c = &w->at[w->n++];
@@ -162,6 +174,7 @@ struct world_cluster *world_add(struct rollout_world *w, const char *name, const
     world_reach(w, c);
     c->answer = answer_of(w, c);
     c->has = '-';
+    c->sent = c->answer;
     return c;
 }
 
@@ -217,6 +230,8 @@ static void on_change(void *ctx, const struct hub_rollout_change *change)
             c->answer = answer;
             c->tries = tries;
             c->has = answer;
+            c->sent = c->held ? c->sent : answer;
+            c->kept = c->sent != answer;
         }
     }
     if (change->row)
@@ -244,7 +259,8 @@ static void store(struct rollout_world *w)
     }
 }
 
-void world_step(struct rollout_world *w)
+/* With all its parts, where it is cut. */
+static void step_whole(struct rollout_world *w)
 {
     bool cut;
 
@@ -256,6 +272,16 @@ void world_step(struct rollout_world *w)
         if (cut && world_cut_restarts)
             world_restart(w);
     } while (cut);
+}
+
+void world_step(struct rollout_world *w)
+{
+    step_whole(w);
+    for (size_t i = 0; i < w->n; i++)
+        if (w->at[i].member && w->at[i].held)
+            world_hold(w, &w->at[i]);
+    if (hub_rollout_due(w->r))
+        step_whole(w);
 }
 
 /* As a hub does: when it says so, and not before. */
@@ -284,7 +310,7 @@ void world_adopt(struct rollout_world *w, char version)
     hub_rollout_adopt(w->r, &digest);
     for (size_t i = 0; i < w->n; i++)
         if (w->at[i].member && w->at[i].answer == '-')
-            w->at[i].has = w->at[i].answer = version;
+            w->at[i].sent = w->at[i].has = w->at[i].answer = version;
     store(w);
 }
 
@@ -334,6 +360,7 @@ void world_restart(struct rollout_world *w)
         if (!w->at[i].in)
             w->at[i].out_since_ms = w->now.unix_ms;
         world_reach(w, &w->at[i]);
+        world_hold(w, &w->at[i]);
         world_note(w, &w->at[i]);
     }
     store(w);

@@ -18,7 +18,11 @@ struct world_cluster {
     int64_t out_since_ms;
     char answer; /* '-' nothing */
     unsigned tries;
-    char has; /* the version that it is known to have; '?' what its present answer is */
+    bool held;            /* what is new for it waits */
+    int64_t held_until_s; /* 0: not known */
+    bool kept;            /* its answer does */
+    char sent;            /* the answer that it was sent */
+    char has;             /* the version that it is known to have; '?' what its present answer is */
     enum hub_rollout_copy copy;
     enum hub_rollout_health health;
     char reason[32];
@@ -50,6 +54,7 @@ struct world_cluster *world_find(struct rollout_world *w, const char *name);
 void world_tell(struct rollout_world *w, struct world_cluster *c);  /* labels */
 void world_reach(struct rollout_world *w, struct world_cluster *c); /* in or out */
 void world_note(struct rollout_world *w, struct world_cluster *c);  /* copy */
+void world_hold(struct rollout_world *w, struct world_cluster *c);
 void world_gone(struct rollout_world *w, struct world_cluster *c);
 void world_adopt(struct rollout_world *w, char version);
 enum fed_err world_begin(struct rollout_world *w, char version);

@@ -293,6 +293,67 @@ static void sees(struct world *w, const char *cluster, const char *part)
         fail_msg("%s\nis not in %s", part, all);
 }
 
+static void test_numbers_kept_short(void **state)
+{
+    (void)state;
+    for (uint64_t value = 0; value < 5000000; value += 1 + value / 5000) {
+        uint64_t kept = traffic_series_long(traffic_series_short(value));
+        uint64_t error = kept > value ? kept - value : value - kept;
+
+        if (value < 2048 ? error > 0 : error > value / 2048)
+            fail_msg("%llu is kept as %llu", (unsigned long long)value, (unsigned long long)kept);
+    }
+    assert_int_equal(traffic_series_long(traffic_series_short(2047)), 2047);
+    assert_int_equal(traffic_series_long(traffic_series_short(4095)), 4096); /* a digit more */
+    assert_int_equal(traffic_series_short(UINT64_MAX), UINT16_MAX);
+    assert_int_equal(traffic_series_short((UINT64_C(2047) << 31) + 1), UINT16_MAX);
+    assert_int_equal(traffic_series_short((UINT64_C(2047) << 31) - 1), UINT16_MAX);
+    assert_true(sizeof(struct traffic_series) <= 408);
+}
+
+static void assert_steps(struct world *w, const char *cluster, const char *want)
+{
+    struct hub_traffic_steps steps;
+    char got[512] = "";
+
+    hub_traffic_steps(w->traffic, fed_span_text(cluster), &steps);
+    for (size_t i = 0; i < steps.n; i++)
+        if (steps.from[i] || steps.to[i] || i + 1 == steps.n)
+            snprintf(got + strlen(got), sizeof got - strlen(got), "%zu:%llu/%llu ", i,
+                (unsigned long long)steps.from[i], (unsigned long long)steps.to[i]);
+    assert_string_equal(got, want);
+}
+
+/* By both bindings; silence is steps of nothing; after a day a step is gone. */
+static void test_a_day_of_one_cluster(void **state)
+{
+    struct world *w = *state;
+
+    assert_steps(w, "c1", "0:0/0 ");
+    move(w, "c1", "coap", 100, 1000);
+    move(w, "c1", "https", 1, 2);
+    move(w, "c2", "coap", 7, 7);
+    assert_steps(w, "c1", "0:101/1002 ");
+    hub_traffic_step(w->traffic);
+    assert_steps(w, "c1", "0:101/1002 1:0/0 ");
+    for (size_t i = 0; i < 10; i++)
+        hub_traffic_step(w->traffic);
+    move(w, "c1", "coap", 5, 6);
+    assert_steps(w, "c1", "0:101/1002 11:5/6 ");
+    assert_steps(w, "c2", "0:7/7 11:0/0 ");
+    assert_steps(w, "c3", "11:0/0 ");
+    for (size_t i = 0; i < HUB_TRAFFIC_STEPS - 12; i++)
+        hub_traffic_step(w->traffic);
+    assert_steps(w, "c1", "0:101/1002 11:5/6 95:0/0 ");
+    hub_traffic_step(w->traffic);
+    move(w, "c1", "coap", 8, 9);
+    assert_steps(w, "c1", "10:5/6 95:8/9 ");
+    for (size_t i = 0; i < 1000; i++)
+        hub_traffic_step(w->traffic);
+    assert_steps(w, "c1", "95:0/0 ");
+    assert_steps(w, "c2", "95:0/0 ");
+}
+
 static void test_counters(void **state)
 {
     struct world *w = *state;
@@ -530,6 +591,8 @@ int main(void)
         cmocka_unit_test(test_damaged_zones),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_windows_that_are_none),
+        cmocka_unit_test(test_numbers_kept_short),
+        CASE(test_a_day_of_one_cluster),
         CASE(test_counters),
         CASE(test_quiet_window_holds_and_releases),
         CASE(test_cordon_holds_until_it_is_taken_away),

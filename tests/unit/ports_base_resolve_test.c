@@ -1,13 +1,16 @@
 /* Names looked up beside the loop. */
 #include "ports/resolve.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -111,6 +114,76 @@ static void test_unknown(void **state)
     assert_int_equal(done_err, FED_ERR_NETWORK);
 }
 
+/* ---- a resolver that changes, fails, and says nothing ---- */
+
+static const char *dns = NULL; /* what "hub.test" is; "": unknown; "-": no answer */
+
+/* In the place of the system's, in the child. */
+int getaddrinfo(
+    const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    typedef int resolver(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    resolver *real = (resolver *)(uintptr_t)dlsym(RTLD_NEXT, "getaddrinfo");
+
+    if (!dns || strcmp(host, "hub.test") != 0)
+        return real(host, service, hints, out);
+    if (strcmp(dns, "-") == 0)
+        for (;;)
+            pause();
+    return dns[0] ? real(dns, service, hints, out) : EAI_AGAIN;
+}
+
+static uint8_t last_byte(void)
+{
+    assert_int_equal(done_err, FED_OK);
+    assert_int_equal(n_found, 1);
+    n_done = 0;
+    return first.bytes[first.len - 1];
+}
+
+/* Each answer is fresh; without one the last that was good is better than none. */
+static void test_answers_of_before(void **state)
+{
+    uint64_t begin_ms;
+
+    (void)state;
+    dns = "";
+    ask("hub.test");
+    assert_int_equal(done_err, FED_ERR_NETWORK);
+    n_done = 0;
+    dns = "127.0.0.5";
+    ask("hub.test");
+    assert_int_equal(last_byte(), 5);
+    dns = "127.0.0.6";
+    ask("hub.test");
+    assert_int_equal(last_byte(), 6);
+    dns = "";
+    ask("hub.test");
+    assert_int_equal(last_byte(), 6);
+    dns = "-";
+    begin_ms = fed_loop_now_ms(loop);
+    ask("hub.test");
+    assert_int_equal(last_byte(), 6);
+    assert_in_range(fed_loop_now_ms(loop) - begin_ms, 2900, 8000);
+    /* Others had none. */
+    ask("no-such-host.invalid");
+    assert_int_equal(done_err, FED_ERR_NETWORK);
+    n_done = 0;
+    /* Only the last few names are known. */
+    dns = NULL;
+    for (unsigned i = 0; i < 4; i++) {
+        char name[] = "127.0.0.1";
+
+        name[8] = (char)('1' + i);
+        ask(name);
+        n_done = 0;
+    }
+    dns = "";
+    ask("hub.test");
+    assert_int_equal(done_err, FED_ERR_NETWORK);
+    dns = NULL;
+}
+
 static void test_cancel(void **state)
 {
     struct fed_resolve *resolve = NULL;
@@ -143,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_literals),
         cmocka_unit_test_setup_teardown(test_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_of_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down)};
 

@@ -496,6 +496,34 @@ static void test_notification_moved(void **state)
     assert_int_equal(n_sent, 3);
 }
 
+/* Whoever is heard again gets what it missed: with the second try or later, and no oftener than the
+ * first gap. It is given up as if nothing had been heard. */
+static void test_notification_heard(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    observe();
+    assert_int_equal(fed_link_notify(peer, FED_SPAN_LIT("1"), 1), FED_OK);
+    RECEIVE("\x40\x00\x00\x10");
+    assert_int_equal(n_sent, 2); /* itself, and the reset */
+    pass_ms(23000);              /* four sends, and the fifth comes after 30 s at the earliest */
+    before = n_sent;
+    assert_int_equal(before, 5);
+    RECEIVE("\x40\x00\x00\x11");
+    assert_int_equal(n_sent, before + 2);
+    assert_int_equal(sent[before].bytes[0], 0x70);
+    assert_int_equal(sent[before + 1].len, sent[0].len);
+    assert_memory_equal(sent[before + 1].bytes, sent[0].bytes, sent[0].len);
+    RECEIVE("\x40\x00\x00\x12");
+    assert_int_equal(n_sent, before + 3); /* a reset */
+    pass_ms(180000);
+    assert_int_equal(n_sent, before + 4); /* the fifth */
+    assert_int_equal(undelivered, 1);
+    RECEIVE("\x40\x00\x00\x13");
+    assert_int_equal(n_sent, before + 5); /* a reset */
+}
+
 /* Larger than 256 bytes and not acknowledged twice: the path may not carry it. A small one is sent
  * as often as any, and the observation stands. */
 static void test_notification_unfit(void **state)
@@ -644,6 +672,7 @@ int main(void)
         TEST(test_large_answer_asked_twice),
         TEST(test_notification_unfit),
         TEST(test_notification_moved),
+        TEST(test_notification_heard),
         TEST(test_notification_of_small_blocks),
         TEST(test_notification_reset),
         TEST(test_notification_of_old_observation),

@@ -351,7 +351,7 @@ static void test_refused(void **state)
     pki_issue(&pki, &pki.ca, "server and old", "localhost", -3600, -60, &id);
     refused(options, "expired on ");
     pki_id_fini(&id);
-    pki_issue(&pki, &pki.ca, "to come", NULL, 3600, 7200, &id);
+    pki_issue(&pki, &pki.other_ca, "foreign and to come", NULL, 3600, 7200, &id);
     refused(options, "not valid before ");
     pki_id_fini(&id);
     options.id = &hub_id; /* a server's */
@@ -368,6 +368,26 @@ static void test_refused(void **state)
     options = with_psk();
     options.psk_key = "another key";
     refused(options, "MAC");
+}
+
+/* One that does not begin yet passes, too: its agent has no other, and is to get one. */
+static void test_not_begun(void **state)
+{
+    struct client_options options = with_cert();
+    struct client client;
+    struct pki_id id;
+
+    (void)state;
+    pki_issue(&pki, &pki.ca, "to come", NULL, 3600, 7200, &id);
+    options.id = &id;
+    begin();
+    add(&client, &options);
+    assert_true(run(all_open, WAIT_MS));
+    assert_string_equal(w.name, "system:fedlet:to come");
+    assert_int_equal(w.not_after_unix_s, pki.now_unix_s + 7200);
+    client_fini(&client);
+    end();
+    pki_id_fini(&id);
 }
 
 /* A certificate of which nothing is wrong but that it has ended passes, and what it opens is told
@@ -1214,6 +1234,7 @@ int main(void)
         cmocka_unit_test(test_no_cid),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_ended),
+        cmocka_unit_test(test_not_begun),
         cmocka_unit_test(test_no_tickets),
         cmocka_unit_test(test_late_hello),
         cmocka_unit_test(test_forged_cid),

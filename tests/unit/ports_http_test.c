@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 #include <zlib.h>
@@ -377,6 +378,72 @@ static void on_shut_down(void *ctx)
 static bool shut_down(void *ctx)
 {
     return ((struct world *)ctx)->n_done > 0;
+}
+
+/* A connection may be full of streams that never end (kube-apiserver takes 100): what comes then
+ * gets another one. */
+static void more_than_one_connection_takes(void **state)
+{
+    struct fed_http_server_options options = {.streams_max = 3};
+    struct world w;
+    struct outcome streams[7];
+    struct outcome o;
+    struct fed_http_client *client;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, &options);
+    client = open_client(&w, false);
+    for (size_t i = 0; i < 7; i++) {
+        outcome_init(&streams[i], &w);
+        (void)world_stream(client, &streams[i], "/stream");
+        world_until(&w, has_head, &streams[i]);
+    }
+    outcome_init(&o, &w);
+    world_ask(&w, client, &o, "GET", "/hello", nothing);
+    assert_int_equal(o.err, FED_OK);
+    assert_true(fed_span_is(fed_buf_span(&o.body), "hello"));
+    fed_http_client_close(client);
+    for (size_t i = 0; i < 7; i++)
+        outcome_fini(&streams[i]);
+    outcome_fini(&o);
+    world_close(&w);
+}
+
+/* ... and when that does not come to be, its end: nobody connects in a circle. */
+static void no_other_connection(void **state)
+{
+    struct fed_http_server_options options = {.streams_max = 3};
+    struct rlimit before;
+    struct rlimit none;
+    struct world w;
+    struct outcome streams[3];
+    struct outcome o;
+    struct fed_http_client *client;
+
+    (void)state;
+    world_open(&w);
+    world_serve(&w, &options);
+    client = open_client(&w, false);
+    for (size_t i = 0; i < 3; i++) {
+        outcome_init(&streams[i], &w);
+        (void)world_stream(client, &streams[i], "/stream");
+        world_until(&w, has_head, &streams[i]);
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    outcome_init(&o, &w);
+    (void)world_call(client, &o, "GET", "/hello", nothing);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    world_run_ms(&w, 1000);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(o.n_done, 1);
+    assert_int_equal(o.err, FED_ERR_NETWORK);
+    fed_http_client_close(client);
+    for (size_t i = 0; i < 3; i++)
+        outcome_fini(&streams[i]);
+    outcome_fini(&o);
+    world_close(&w);
 }
 
 static void check_shutdown(bool http1)
@@ -1175,6 +1242,8 @@ int main(void)
         cmocka_unit_test(cancel_h1),
         cmocka_unit_test(slow_reader_h2),
         cmocka_unit_test(slow_reader_h1),
+        cmocka_unit_test(more_than_one_connection_takes),
+        cmocka_unit_test(no_other_connection),
         cmocka_unit_test(shutdown_h2),
         cmocka_unit_test(shutdown_h1),
         cmocka_unit_test(restart),

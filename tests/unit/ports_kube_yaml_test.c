@@ -286,6 +286,29 @@ static void test_kubeconfig_list(void **state)
     remove_files(folder, names);
 }
 
+/* As all paths of the file: relative to it, wherever the process stands. */
+static void test_token_file(void **state)
+{
+    static const char *const names[] = {"a", NULL};
+    char folder[] = "/tmp/kubeconfigs-XXXXXX";
+    char path[100];
+    char expected[100];
+    struct fed_kube_config config;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/a", folder);
+    snprintf(expected, sizeof expected, "%s/token", folder);
+    write_file(folder, "a",
+        "clusters: [{name: c, cluster: {server: \"https://x\"}}]\n"
+        "users: [{name: u, user: {tokenFile: token}}]\n"
+        "contexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n");
+    assert_int_equal(fed_kube_config_load(fed_alloc_system(), path, NULL, &config, NULL), FED_OK);
+    assert_string_equal(config.token_file, expected);
+    fed_kube_config_fini(&config);
+    remove_files(folder, names);
+}
+
 /* ---- the machine's own cluster ---- */
 
 static void copy_to(const char *root, const char *folders, const char *name, const char *from)
@@ -392,13 +415,63 @@ static void test_in_cluster(void **state)
     remove_files(folder, names);
 }
 
+/* ---- without memory ---- */
+
+struct stingy {
+    struct fed_alloc alloc;
+    size_t left;
+};
+
+static void *stingy_resize(void *ctx, void *at, size_t old_size, size_t size)
+{
+    struct stingy *s = ctx;
+
+    if (size > 0 && s->left-- == 0)
+        return NULL;
+    return fed_alloc_system()->resize(fed_alloc_system()->ctx, at, old_size, size);
+}
+
+/* Each allocation refused in turn, once: whole, or not at all. */
+static void test_no_memory(void **state)
+{
+    static const char *const names[] = {"a", NULL};
+    char folder[] = "/tmp/kubeconfigs-XXXXXX";
+    char path[100];
+    size_t refused = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/a", folder);
+    write_file(folder, "a",
+        "clusters: [{name: c, cluster: {server: \"https://x\", certificate-authority-data: "
+        "Y2E=}}]\nusers: [{name: u, user: {token: abc}}]\n"
+        "contexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n");
+    for (size_t n = 0; n < refused + 2; n++) {
+        struct stingy s = {.left = n};
+        struct fed_kube_config config;
+
+        s.alloc = (struct fed_alloc){.ctx = &s, .resize = stingy_resize};
+        if (fed_kube_config_load(&s.alloc, path, NULL, &config, NULL)) {
+            refused++;
+            continue;
+        }
+        assert_true(fed_span_is(fed_buf_span(&config.token), "abc"));
+        assert_true(fed_span_is(fed_buf_span(&config.ca_pem), "ca"));
+        assert_true(fed_span_starts(fed_buf_span(&config.files), path));
+        fed_kube_config_fini(&config);
+    }
+    assert_true(refused > 5);
+    remove_files(folder, names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_writing),
         cmocka_unit_test(test_writing_is_limited), cmocka_unit_test(test_kubeconfig),
         cmocka_unit_test(test_kubeconfig_refusals), cmocka_unit_test(test_kubeconfig_list),
-        cmocka_unit_test(test_own_cluster), cmocka_unit_test(test_in_cluster)};
+        cmocka_unit_test(test_token_file), cmocka_unit_test(test_own_cluster),
+        cmocka_unit_test(test_in_cluster), cmocka_unit_test(test_no_memory)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { get } from '../api.js';
 import { params, setParam } from '../router.js';
 import { Page, Table, Loaded } from '../ui/parts.jsx';
+import { Verify } from '../ui/verify.jsx';
 import { useLoaded } from '../ui/use.js';
 
 const LIMIT = 100;
@@ -10,7 +11,7 @@ const FILTERS = [['user', 'User'], ['verb', 'Verb'], ['resource', 'Resource'], [
 const outcome = (record) => record.code;
 
 function Rest({ record }) {
-  const { time, user, verb, resource, namespace, name, code, id, groups, ...rest } = record;
+  const { time, user, verb, resource, namespace, name, code, id, groups, chain, ...rest } = record;
   return <code>{Object.entries(rest).map(([key, value]) => `${key}=${typeof value === 'object' ? JSON.stringify(value) : value}`).join(' ')}</code>;
 }
 
@@ -35,6 +36,7 @@ export default function Audit() {
   const { page, records, more } = usePages(query);
   return (
     <Page title="Audit" lead="Who changed what, newest first, as the hub wrote it down.">
+      <Verify />
       <div class="controls">
         {FILTERS.map(([name, text]) => (
           <label key={name}>

@@ -5,6 +5,7 @@ import { bytes, count, fingerprint, plural, unixOf } from '../format.js';
 import { kindName, loadObjects } from '../kinds.js';
 import { may } from '../rights.js';
 import { shownState, STATES, stateText, isStale } from '../states.js';
+import { ClusterDay } from '../ui/clusterday.jsx';
 import { Left } from '../ui/left.jsx';
 import { objectLink } from '../ui/palette.jsx';
 import { Age, Card, Conditions, Facts, Labels, Loaded, Page, State, Table, Word } from '../ui/parts.jsx';
@@ -88,6 +89,7 @@ function Objects({ name }) {
     <Loaded of={loaded} what="its objects">
       {({ rows, unseen }) => (
         <>
+          <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
           <Table
             caption="Objects in the cluster"
             rows={rows.slice(0, 100)}
@@ -100,7 +102,6 @@ function Objects({ name }) {
               { head: 'Why', cell: (row) => row.at.message },
             ]}
           />
-          <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
           {rows.length > 100 && <p class="note">The first 100 of {count(rows.length)}, those with trouble before the others.</p>}
         </>
       )}
@@ -144,6 +145,7 @@ export default function Cluster({ name }) {
             <Card title="Agent and link"><LinkFacts status={data.status ?? {}} /></Card>
             <Card title="Identity"><Identity name={name} /><h3>Labels</h3><Labels labels={data.metadata.labels} /></Card>
             <Card title="Objects here" wide><Objects name={name} /></Card>
+            <ClusterDay name={name} />
             <Card title="Conditions" wide><Conditions conditions={data.status?.conditions} /></Card>
             <Card title="Events" note={`the last ${EVENTS}`} wide><Events name={name} /></Card>
           </div>

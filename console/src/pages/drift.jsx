@@ -65,8 +65,8 @@ export default function Drift() {
         <Loaded of={drift} what="objects">
           {({ groups, unseen }) => (
             <>
-              <Groups groups={groups} />
               <Left left={unseen} what="objects" onMore={() => setPages(2 * pages)} />
+              <Groups groups={groups} />
             </>
           )}
         </Loaded>

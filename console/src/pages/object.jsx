@@ -156,12 +156,19 @@ export default function ObjectPage({ resource, namespace, name }) {
   const plan = useLoaded(() => (object ? planOf(object) : Promise.resolve(undefined)), [object?.metadata.resourceVersion]);
   const [plural, ...group] = resource.split('.');
   const mayDelete = may('delete', group.join('.'), plural, namespace ?? '');
+  const mayUpdate = may('update', group.join('.'), plural, namespace ?? '');
   const planned = plan.data?.objects?.[0];
   return (
     <Page
       title={[namespace, name].filter(Boolean).join('/')}
       lead={object?.kind}
-      actions={object && mayDelete && <button type="button" class="danger" onClick={() => askDelete(loaded.data)}>Delete …</button>}
+      actions={object && (
+        <>
+          {namespace && <a class="button" href={`/console/grid?colour=object&of=${[resource, namespace, name].map(encodeURIComponent).join('/')}`}>In the fleet</a>}
+          {mayUpdate && namespace && <a class="button" href={`/console/rollouts/start?of=${[resource, namespace, name].map(encodeURIComponent).join('/')}`}>Start a rollout …</a>}
+          {mayDelete && <button type="button" class="danger" onClick={() => askDelete(loaded.data)}>Delete …</button>}
+        </>
+      )}
     >
       <Loaded of={loaded} what="the object">
         {() => (

@@ -1,10 +1,11 @@
 // Federated objects, found by the hub: a page of them at a time.
 import { get } from '../api.js';
 import { kindName, kindPath, useKinds } from '../kinds.js';
+import { may, namespacesWhere } from '../rights.js';
 import { params, setParam } from '../router.js';
 import { count } from '../format.js';
 import { objectLink } from '../ui/palette.jsx';
-import { Loaded, Page, Table, Word } from '../ui/parts.jsx';
+import { Empty, Loaded, Page, Table, Word } from '../ui/parts.jsx';
 import { QueryBox } from '../ui/querybox.jsx';
 import { useGet, useLoaded } from '../ui/use.js';
 
@@ -87,38 +88,61 @@ function chooseKind(resource) {
   setParam('kind', resource);
 }
 
+/** All namespaces, or one by its name; of those who may not see all, one of theirs. */
+function Namespace({ namespaces, value }) {
+  const choose = (event) => {
+    setParam('continue', '');
+    setParam('ns', event.target.value.trim());
+  };
+  return (
+    <label>
+      Namespace{' '}
+      {namespaces
+        ? <select value={value} onChange={choose}>{namespaces.map((one) => <option key={one}>{one}</option>)}</select>
+        : <input value={value} placeholder="all" onChange={choose} />}
+    </label>
+  );
+}
+
+/** The namespaces of a user who may not list the kind in all of them; undefined: of those who may, or while that is not known. */
+function useOwn(type) {
+  if (!type?.namespaced || may('list', type.group, type.resource) !== false) return undefined;
+  return namespacesWhere('list', type.group, type.resource);
+}
+
 export default function Objects() {
   const kinds = useKinds();
-  const kind = params.value.get('kind') ?? '';
-  const query = params.value.get('q') ?? '';
   return (
     <Page title="Federated objects">
-      <Loaded of={kinds} what="the federated types">
-        {(types) => {
-          const type = types.find((one) => one.resource === kind);
-          return (
-            <>
-              {!type && <QueryBox label="Find objects" hint="web  ns:shop  kind:deployments  set*" />}
-              <div class="controls">
-                <label>
-                  Kind{' '}
-                  <select value={kind} onChange={(event) => chooseKind(event.target.value)}>
-                    <option value="">all, by name</option>
-                    {types.map((one) => <option key={one.resource} value={one.resource}>{one.target}</option>)}
-                  </select>
-                </label>
-                {type?.namespaced && (
-                  <label>
-                    Namespace{' '}
-                    <input value={params.value.get('ns') ?? ''} placeholder="all" onChange={(event) => setParam('ns', event.target.value.trim())} />
-                  </label>
-                )}
-              </div>
-              {type ? <OfKind type={type} namespace={params.value.get('ns') ?? ''} /> : <Found query={query} />}
-            </>
-          );
-        }}
-      </Loaded>
+      <Loaded of={kinds} what="the federated types">{(types) => <OfTypes types={types} />}</Loaded>
     </Page>
+  );
+}
+
+function OfTypes({ types }) {
+  const apart = may('list', 'core.kubefed.io', 'kubefedclusters') === false; // the search is the fleet's
+  const kind = params.value.get('kind') ?? '';
+  const query = params.value.get('q') ?? '';
+  const type = types.find((one) => one.resource === kind) ?? (apart ? types.find((one) => one.namespaced) : undefined);
+  const own = useOwn(type);
+  const asked = params.value.get('ns') ?? '';
+  const namespace = own && !own.includes(asked) ? own[0] : asked;
+  return (
+    <>
+      {!type && <QueryBox label="Find objects" hint="web  ns:shop  kind:deployments  set*" />}
+      <div class="controls">
+        <label>
+          Kind{' '}
+          <select value={type?.resource ?? ''} onChange={(event) => chooseKind(event.target.value)}>
+            {!apart && <option value="">all, by name</option>}
+            {types.map((one) => <option key={one.resource} value={one.resource}>{one.target}</option>)}
+          </select>
+        </label>
+        {type?.namespaced && <Namespace namespaces={own} value={namespace ?? ''} />}
+      </div>
+      {type && own?.length === 0 && <Empty>You may list these in no namespace.</Empty>}
+      {type && own?.length !== 0 && <OfKind type={type} namespace={namespace} />}
+      {!type && <Found query={query} />}
+    </>
   );
 }

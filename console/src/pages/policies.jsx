@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { resourcePath } from '../api.js';
 import { count } from '../format.js';
 import { listPages } from '../list.js';
-import { may } from '../rights.js';
+import { may, mayAnywhere, namespacesWhere } from '../rights.js';
 import { params, setParam } from '../router.js';
 import { Yaml } from '../ui/diff.jsx';
 import { Left } from '../ui/left.jsx';
@@ -14,9 +14,12 @@ const placementPath = (name) => resourcePath('fedlet.io', 'v1alpha1', 'placement
 const rolloutPolicyPath = (namespace, name) => resourcePath('fedlet.io', 'v1alpha1', 'rolloutpolicies', namespace, name);
 
 /** { data: { items, left }, error, more() } */
-function useList(path, resource) {
+function useList(paths, resource) {
   const [pages, setPages] = useState(1);
-  const list = useLoaded((signal) => listPages(path, signal, pages), [path, pages], [resource]);
+  const list = useLoaded(async (signal) => {
+    const lists = await Promise.all(paths.map((path) => listPages(path, signal, pages)));
+    return { items: lists.flatMap(({ items }) => items), left: lists.reduce((sum, { left }) => sum + left, 0) };
+  }, [paths.join(), pages], [resource]);
   return { ...list, more: () => setPages(2 * pages) };
 }
 
@@ -46,13 +49,14 @@ function Show({ policy }) {
 const state = { head: 'State', cell: (one) => { const { word, message } = accepted(one); return <><Word word={word} /> {message && <span class="note">{message}</span>}</>; } };
 
 function Placement() {
-  const list = useList(placementPath(), 'placementpolicies.fedlet.io');
+  const list = useList([placementPath()], 'placementpolicies.fedlet.io');
   const mayDelete = may('delete', 'fedlet.io', 'placementpolicies');
   const mayChange = may('update', 'fedlet.io', 'placementpolicies');
   return (
     <Loaded of={list} what="placement policies">
       {({ items, left }) => (
         <>
+          <Left left={left} what="policies" onMore={list.more} />
           <Table
             caption="Placement policies"
             rows={items}
@@ -72,7 +76,6 @@ function Placement() {
               },
             ]}
           />
-          <Left left={left} what="policies" onMore={list.more} />
         </>
       )}
     </Loaded>
@@ -81,15 +84,16 @@ function Placement() {
 
 function Rollout() {
   const namespace = params.value.get('ns') ?? '';
-  const list = useList(rolloutPolicyPath(namespace), 'rolloutpolicies.fedlet.io');
-  const mayDelete = may('delete', 'fedlet.io', 'rolloutpolicies', namespace);
-  const mayChange = may('update', 'fedlet.io', 'rolloutpolicies', namespace);
+  const own = may('list', 'fedlet.io', 'rolloutpolicies') === false ? (namespacesWhere('list', 'fedlet.io', 'rolloutpolicies') ?? []) : [''];
+  const list = useList((namespace ? [namespace] : own).map((one) => rolloutPolicyPath(one)), 'rolloutpolicies.fedlet.io');
+  const mayIn = (verb, one) => may(verb, 'fedlet.io', 'rolloutpolicies') || namespacesWhere(verb, 'fedlet.io', 'rolloutpolicies')?.includes(one.metadata.namespace);
   return (
     <>
       <label>Namespace <input value={namespace} placeholder="all" onChange={(event) => setParam('ns', event.target.value.trim())} /></label>
       <Loaded of={list} what="rollout policies">
         {({ items, left }) => (
           <>
+            <Left left={left} what="policies" onMore={list.more} />
             <Table
               caption="Rollout policies"
               rows={items}
@@ -105,12 +109,11 @@ function Rollout() {
                 {
                   head: <span class="hidden">Actions</span>,
                   cell: (one) => (
-                    <Actions policy={one} path={rolloutPolicyPath(one.metadata.namespace, one.metadata.name)} change={askChangeRollout} del={askDeleteRollout} mayChange={mayChange} mayDelete={mayDelete} />
+                    <Actions policy={one} path={rolloutPolicyPath(one.metadata.namespace, one.metadata.name)} change={askChangeRollout} del={askDeleteRollout} mayChange={mayIn('update', one)} mayDelete={mayIn('delete', one)} />
                   ),
                 },
               ]}
             />
-            <Left left={left} what="policies" onMore={list.more} />
           </>
         )}
       </Loaded>
@@ -121,7 +124,7 @@ function Rollout() {
 export default function Policies() {
   return (
     <Page title="Policies">
-      {may('list', 'fedlet.io', 'rolloutpolicies') && <Card title="Rollout policies" note="how a change goes out"><Rollout /></Card>}
+      {mayAnywhere('list', 'fedlet.io', 'rolloutpolicies') && <Card title="Rollout policies" note="how a change goes out"><Rollout /></Card>}
       {may('list', 'fedlet.io', 'placementpolicies') && <Card title="Placement policies" note="where objects may be"><Placement /></Card>}
     </Page>
   );

@@ -2,10 +2,11 @@
 // of them were selected.
 import { get, rolloutPath } from '../api.js';
 import { count, plural } from '../format.js';
+import { listPages } from '../list.js';
 import { act, actionsOf, objectOf } from '../rollouts.js';
 import { ask } from '../ui/dialog.jsx';
 
-const LIST_MAX = 500;
+const LISTS = 10; // pages of rollouts that are looked at
 const PAGE = 5000;
 const FAILED = ['Failed', 'Returned', 'Stuck'];
 
@@ -31,7 +32,8 @@ async function failedOf(rollout, wanted) {
 
 async function find(names) {
   const wanted = new Set(names);
-  const { items } = await get(`${rolloutPath()}?limit=${LIST_MAX}`);
+  const { items, left } = await listPages(rolloutPath(), undefined, LISTS);
+  if (left > 0) throw new Error('There are more rollouts than are looked at here; retry on the page of one.');
   const found = [];
   for (const rollout of items.filter((one) => actionsOf(one).some(({ action }) => action === 'retry'))) {
     const n = await failedOf(rollout, wanted);

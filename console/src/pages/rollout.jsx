@@ -188,7 +188,7 @@ export default function RolloutPage({ namespace, name }) {
         {({ spec, status = {}, metadata }) => (
           <>
             <p>
-              <Word word={status.phase} /> {partsText(status.clusters)} · <a href={objectLink({ resource: `${spec.object.resource}.${spec.object.apiVersion.split('/')[0]}`, namespace, name: spec.object.name })}>{spec.object.kind} {spec.object.name}</a>
+              <Word word={status.phase} /> {partsText(status.clusters)} · <a href={objectLink({ resource: `${spec.object.resource}.${spec.object.apiVersion.split('/')[0]}`, namespace, name: spec.object.name })}>{spec.object.kind} {spec.object.name}</a> · <a href={`/console/grid?colour=rollout&of=${namespace}/${name}`}>In the fleet</a>
             </p>
             <Next next={status.next} />
             <div class="columns">

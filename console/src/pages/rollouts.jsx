@@ -1,5 +1,6 @@
 import { unixOf } from '../format.js';
 import { isOver, rolloutLink, useRollouts, waitsForPerson } from '../rollouts.js';
+import { mayAnywhere } from '../rights.js';
 import { params, setParam } from '../router.js';
 import { Age, Loaded, Page, Table, Word } from '../ui/parts.jsx';
 import { partsText, WaveBar } from '../ui/wavebar.jsx';
@@ -18,7 +19,11 @@ export default function Rollouts() {
   const text = (params.value.get('q') ?? '').toLowerCase();
   const has = (one) => `${one.metadata.namespace}/${one.metadata.name} ${one.spec.object.kind} ${one.spec.policy}`.toLowerCase().includes(text);
   return (
-    <Page title="Rollouts" lead="A rollout begins by itself when an object changes that a RolloutPolicy governs.">
+    <Page
+      title="Rollouts"
+      lead="A rollout begins by itself when an object changes that a RolloutPolicy governs."
+      actions={mayAnywhere('update', 'types.kubefed.io', '*') && <a class="button" href="/console/rollouts/start">Start a rollout …</a>}
+    >
       <div class="controls">
         <label>
           Show{' '}

@@ -17,6 +17,9 @@ export function Banner() {
   if (state === 'polling') {
     return <p class="banner calm" role="status">Live updates are off; the page asks every few seconds instead.</p>;
   }
+  if (state === 'apart') {
+    return <p class="banner calm" role="status">You have no right to see the fleet: what is shown is of your namespaces, asked for every few seconds.</p>;
+  }
   if (state === 'stopped') {
     return <p class="banner" role="alert">You have no right to see the fleet (list of kubefedclusters). Ask for fedlet:viewer.</p>;
   }

@@ -39,9 +39,11 @@ function Touches({ load, input, onAsking, onKnown, onRefused }) {
   }, [load, given]);
   if (lines?.length === 0) return null;
   return (
-    <ul class="touches" role="status">
-      {(lines ?? ['Asking the hub what this touches …']).map((line) => <li key={line}>{line}</li>)}
-    </ul>
+    <div role="status">
+      <ul class="touches">
+        {(lines ?? ['Asking the hub what this touches …']).map((line) => <li key={line}>{line}</li>)}
+      </ul>
+    </div>
   );
 }
 

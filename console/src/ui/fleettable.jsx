@@ -6,7 +6,8 @@ import { Age, Labels, State, Table } from './parts.jsx';
 
 const PAGE = 50;
 
-export function FleetTable({ fleet, indices, selected, onSelect }) {
+/** extra: { head, textOf(index) } of one more column. */
+export function FleetTable({ fleet, indices, selected, onSelect, extra }) {
   revision.value; // the columns are changed in place
   const pages = Math.max(1, Math.ceil(indices.length / PAGE));
   const page = Math.min(pages, Math.max(1, Number(params.value.get('page')) || 1));
@@ -20,6 +21,7 @@ export function FleetTable({ fleet, indices, selected, onSelect }) {
     { head: 'Failed', number: true, cell: (at) => fleet.failed[at] },
     { head: 'Labels', cell: (at) => <Labels labels={labelsOf(fleet, at)} /> },
   ];
+  if (extra) columns.splice(2, 0, { head: extra.head, cell: extra.textOf });
   if (onSelect) {
     columns.unshift({
       head: <span class="hidden">Select</span>,

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { session } from '../api.js';
 import { connection } from '../live.js';
-import { may } from '../rights.js';
+import { may, namespacesWhere } from '../rights.js';
 import { BASE, place } from '../router.js';
 import { signOut } from '../session.js';
 import { openPalette } from './palette.jsx';
@@ -10,22 +10,26 @@ import { theme } from './theme.js';
 const FEDLET = 'fedlet.io';
 const CORE = 'core.kubefed.io';
 
-// right: what one must be allowed to list to see anything there.
+// right: what one must be allowed to list to see anything there; apart: or this, in a namespace of one's own.
 export const LINKS = [
   { text: 'Overview', href: '/', right: [CORE, 'kubefedclusters'] },
   { text: 'Fleet', href: '/grid', right: [CORE, 'kubefedclusters'] },
-  { text: 'Objects', href: '/objects', right: [CORE, 'federatedtypeconfigs'] },
-  { text: 'Rollouts', href: '/rollouts', right: [FEDLET, 'rollouts'] },
+  { text: 'Objects', href: '/objects', right: [CORE, 'federatedtypeconfigs'], apart: ['types.kubefed.io'] },
+  { text: 'Rollouts', href: '/rollouts', right: [FEDLET, 'rollouts'], apart: [FEDLET, 'rollouts'] },
   { text: 'Drift', href: '/drift', right: [CORE, 'kubefedclusters'] },
   { text: 'Join', href: '/join', right: [FEDLET, 'joinrequests'] },
   { text: 'Bandwidth', href: '/bandwidth', right: [CORE, 'kubefedclusters'] },
-  { text: 'Policies', href: '/policies', right: [FEDLET, 'placementpolicies'] },
+  { text: 'Policies', href: '/policies', right: [FEDLET, 'placementpolicies'], apart: [FEDLET, 'rolloutpolicies'] },
   { text: 'Audit', href: '/audit', right: ['', '/console/audit'] },
   { text: 'Settings', href: '/settings', right: [CORE, 'kubefedclusters'] },
 ];
 
-export const visibleLinks = () =>
-  LINKS.filter(({ right: [group, resource] }) => may(resource.startsWith('/') ? 'get' : 'list', group, resource));
+function mayVisit({ right: [group, resource], apart }) {
+  const right = may(resource.startsWith('/') ? 'get' : 'list', group, resource);
+  return right === false && apart ? namespacesWhere('list', ...apart)?.length > 0 : right;
+}
+
+export const visibleLinks = () => LINKS.filter(mayVisit);
 
 function isHere(href) {
   const path = place.value.path.slice(BASE.length);

@@ -14,6 +14,7 @@ export function readColours(element, look) {
     ground: of('--panel'),
     text: of('--text'),
     line: of('--line'),
+    edge: of('--edge'),
     land: of('--ground'),
     font: style.fontFamily,
     focus: of('--focus'),

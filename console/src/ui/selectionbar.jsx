@@ -1,9 +1,9 @@
 // What can be done with a selection, at the foot of the page while there is one.
 import { SYSTEM } from '../api.js';
 import { count, plural } from '../format.js';
-import { bulkLabel } from '../pages/bulk.jsx';
+import { bulkCordon, bulkLabel } from '../pages/bulk.jsx';
 import { retryFailed } from '../pages/retry.js';
-import { may } from '../rights.js';
+import { may, mayAnywhere } from '../rights.js';
 import { BASE, link, params, setParam } from '../router.js';
 import { CopyButton } from './copybutton.jsx';
 
@@ -29,14 +29,16 @@ function Names({ names }) {
 }
 
 function Actions({ selection: { names, linked } }) {
-  const mayLabel = may('patch', 'core.kubefed.io', 'kubefedclusters', SYSTEM);
+  const mayWrite = may('patch', 'core.kubefed.io', 'kubefedclusters', SYSTEM);
   const maySteer = may('patch', 'fedlet.io', 'rollouts');
-  const mayPlace = may('update', 'types.kubefed.io', '*');
+  const mayPlace = mayAnywhere('update', 'types.kubefed.io', '*');
   return (
     <div class="actions">
       {mayPlace && linked && <a class="button" href={addressOf(`${BASE}/rollouts/start`)}>Start a rollout …</a>}
       {maySteer && <button type="button" onClick={() => retryFailed(names)}>Retry failed …</button>}
-      {mayLabel && <button type="button" onClick={() => bulkLabel(names)}>Label …</button>}
+      {mayWrite && <button type="button" onClick={() => bulkCordon(names, true)}>Cordon …</button>}
+      {mayWrite && <button type="button" onClick={() => bulkCordon(names, false)}>Uncordon …</button>}
+      {mayWrite && <button type="button" onClick={() => bulkLabel(names)}>Label …</button>}
     </div>
   );
 }

@@ -17,18 +17,26 @@ FIGURES = {
     "heap_growth_percent": ("%", 10), "heap_mib": ("MiB", None), "search_p95_ms": ("ms", 150)}
 
 
+def browser():
+    """The program, with the console's files built; None when it or Node.js is not there."""
+    program = next((path for path in map(shutil.which, BROWSERS) if path), None)
+    if not program or not shutil.which("node"):
+        return None
+    run(os.path.join(ROOT, "console", "build"), os.path.join(ROOT, "console", "dist"))
+    return program
+
+
 def console(fleet, results):
     """The page that fedhub serves: size, first view, grid, updates, heap."""
-    browser = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    if not browser or not shutil.which("node"):
+    program = browser()
+    if not program:
         note("console: not measured: no Chromium or no Node.js")
         return
-    run(os.path.join(ROOT, "console", "build"), os.path.join(ROOT, "console", "dist"))
     with large_fleet(fleet, "console-hub") as hub:
         codes = [run(fleet.release("fedctl"), "--kubeconfig", hub.kubeconfig, "console", "--print").strip().split("code=")[1]
                  for _ in range(2)]
         said = run("node", os.path.join(ROOT, "tests", "bench", "console.mjs"),
-                   env={**os.environ, "BASE": f"https://127.0.0.1:{hub.api_port}", "CODE": ",".join(codes), "BROWSER": browser})
+                   env={**os.environ, "BASE": f"https://127.0.0.1:{hub.api_port}", "CODE": ",".join(codes), "BROWSER": program})
     measured = json.loads(said.splitlines()[-1])
     for name, (unit, budget) in FIGURES.items():
         results.add(f"console_{name}", measured[name], unit, budget)

@@ -12,7 +12,8 @@ from . import proc, workload
 from .api import api
 from .blocks import blocks
 from .console import console
-from .fleets import GROUPS as FLEETS
+from .consoles import GROUPS as CONSOLES, console_reports
+from .fleets import GROUPS as FLEETS, swarm_https
 from .footprint import footprint
 from .kube import APPLY_PATCH, Api, Marks
 from .reads import fleet_read
@@ -362,4 +363,4 @@ def _count_of(objs, wanted):
 
 # In this order: an empty hub comes before a full one, the first delivery before all that needs it.
 GROUPS = {f.__name__: f for f in (size, proto, plan, rollout_step, session, hub, delivery, change, flash, idle, restart, latency, peak, footprint,
-                                  blocks, fleet_read, console, api, *FLEETS)}
+                                  blocks, fleet_read, console, api, console_reports, *FLEETS, *CONSOLES, swarm_https)}

@@ -269,4 +269,4 @@ def swarm_https(fleet, results):
     results.add("swarm_https_crash_served_p99", crowd.change()["met_p99"] + shift, "s", 30)
 
 
-GROUPS = (handshakes, swarm_change, rollout_swarm, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect, swarm_https)
+GROUPS = (handshakes, swarm_change, rollout_swarm, swarm_memory, swarm_reports, swarm_idle, swarm_reconnect)

@@ -5,7 +5,7 @@ export const require = createRequire(new URL('../../../console/package.json', im
 const { chromium } = require('playwright-core');
 
 const { BASE, BROWSER } = process.env;
-export const WAIT_MS = 20000;
+export const WAIT_MS = 60000;
 
 export function check(condition, what) {
   if (!condition) throw new Error(what);
@@ -43,6 +43,14 @@ export async function signIn(page, code) {
   await page.goto(`${BASE}/console/#code=${code}`);
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   if (page.url().includes('#')) throw new Error(`the code is still in the address: ${page.url()}`);
+}
+
+/** On the page that asks who one is. */
+export async function signInByToken(page, token) {
+  if (!page.url().startsWith(BASE)) await page.goto(`${BASE}/console/`);
+  await page.getByLabel(/bearer token/).fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
 }
 
 /** Goes there and waits until nothing is being loaded any more. */

@@ -2,8 +2,9 @@
 //   BASE, CODE   the hub's address, a one-time code; BROWSER the program
 //   OBJECT, ROLLOUT, CLUSTER, JOINING  what the suite made; SHOTS  where pictures go; TOKEN of a viewer
 import { mkdirSync } from 'node:fs';
-import { check, confirmByKeyboard, go, open, require, settled, signIn, tabTo } from './browser.mjs';
+import { check, confirmByKeyboard, go, open, require, settled, signIn, signInByToken, tabTo } from './browser.mjs';
 import * as fleetCases from './fleet.mjs';
+import * as manage from './manage.mjs';
 
 const { BASE, CODE, OBJECT, ROLLOUT, CLUSTER, JOINING, SHOTS, TOKEN } = process.env;
 
@@ -17,6 +18,10 @@ const PAGES = {
   'objects-of-kind': '/objects?kind=federatedconfigmaps',
   object: `/objects/${OBJECT}?cluster=${CLUSTER}`,
   rollouts: '/rollouts',
+  map: '/grid?view=map&sel=ghost-1',
+  bytes: '/grid?colour=bytes',
+  waves: `/grid?colour=wave&of=${ROLLOUT}&group=region`,
+  start: `/rollouts/start?sel=shop-000000*3&of=${OBJECT}`,
   rollout: `/rollouts/${ROLLOUT}`,
   drift: '/drift',
   join: '/join',
@@ -142,15 +147,23 @@ async function grid({ page }) {
 }
 
 /** Says "ready" and waits until the page shows the number that the suite makes true meanwhile. */
+/** Who comes, is labelled and leaves is seen at once, and without the fleet being fetched again. */
 async function live({ page }) {
-  await go(page, '/');
+  let fetched = 0;
+  page.on('request', (request) => {
+    if (request.url().endsWith('/console/fleet')) fetched++;
+  });
+  await go(page, '/grid?q=tier%3Dgold');
   await page.locator('.pill.live').waitFor();
-  const before = Number((await page.locator('.lead').textContent()).match(/\d+/)[0]);
-  process.stdout.write('ready\n');
-  await page.locator('.lead', { hasText: `${before + 1} clusters` }).waitFor();
-  process.stdout.write('seen\n');
+  const note = page.locator('.controls .note');
+  const before = Number((await note.textContent()).match(/of (\d+)/)[1]);
+  for (const [said, found, of] of [['ready', 0, before + 1], ['came', 1, before + 1], ['labelled', 0, before]]) {
+    process.stdout.write(`${said}\n`);
+    await note.filter({ hasText: `${found} of ${of} clusters` }).waitFor();
+  }
+  check(fetched === 1, `the fleet was fetched ${fetched} times`);
+  process.stdout.write('left\n');
   await page.locator('.banner, .pill:not(.live)').first().waitFor();
-  process.stdout.write('behind\n');
 }
 
 async function viewer({ page }) {
@@ -158,13 +171,11 @@ async function viewer({ page }) {
   await page.getByLabel(/bearer token/).fill('nonsense');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('alert').waitFor();
-  await page.getByLabel(/bearer token/).fill(TOKEN);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  await signInByToken(page, TOKEN);
   const offered = [];
-  for (const path of [PAGES.rollout, PAGES.cluster, PAGES.object, PAGES.join, PAGES.policies, PAGES.grid]) {
+  for (const path of [PAGES.rollout, PAGES.cluster, PAGES.object, PAGES.join, PAGES.policies, PAGES.grid, PAGES.selection, PAGES.rollouts]) {
     await go(page, path);
-    offered.push(...(await page.locator('main button').allTextContents()).filter((text) => / …$|Make a token/.test(text)));
+    offered.push(...(await page.locator('main button, main a.button').allTextContents()).filter((text) => / …$|Make a token/.test(text)));
   }
   check(offered.length === 0, `a viewer is offered: ${offered.join(', ')}`);
   check((await page.getByRole('link', { name: 'Audit' }).count()) === 0, 'a viewer is offered the audit log');
@@ -189,12 +200,13 @@ async function firstView(at) {
   check(sizes.js > 0 && sizes.js <= 80_000 && sizes.all <= 100_000, `first view: ${JSON.stringify(sizes)}`);
 }
 
-const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView, ...fleetCases };
+const CASES = { pages, axe, screenshots, approveJoin, steer, typedName, grid, live, viewer, firstView, ...fleetCases, ...manage };
 
 const name = process.argv[2];
 const at = await open();
 try {
   if (CODE) await signIn(at.page, CODE);
+  else if (TOKEN && name !== 'viewer') await signInByToken(at.page, TOKEN);
   await CASES[name](at);
   check(at.trouble.length === 0, at.trouble.join('\n'));
 } catch (error) {

@@ -236,7 +236,7 @@ def lists(server):
             peer.begin("GET", MAPS)
     time.sleep(2)
     print(f"{server.rss_mib()} MiB with 500 lists of 1.5 MB asked and none read")
-    beside = server.ask("GET", f"{MAPS}/base", timeout=5)
+    beside = server.ask("GET", f"{MAPS}/base", timeout=20)
     must(beside is not None and beside.code == 200, f"another connection of the same client: {beside}")
     for peer in peers:
         peer.close()

@@ -60,7 +60,7 @@ CLUSTERS = ["cluster1", "cluster2"]
 FEDERATED = "/apis/types.kubefed.io/v1beta1"
 SYSTEM = "/apis/core.kubefed.io/v1beta1/namespaces/kube-federation-system"
 MERGE = "application/merge-patch+json"
-LIMIT_S = 40
+LIMIT_S = 90
 LANES = 10
 
 # target kind -> member path of the collection
