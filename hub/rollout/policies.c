@@ -406,7 +406,7 @@ static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *
 {
     struct fed_json *list = fed_json_new_array(doc);
     enum fed_err err = fed_json_set(doc, status, "conditions", list);
-    const struct rollout_subject *first;
+    const struct rollout_subject *first = NULL; /* of n that are more than none */
     size_t n = count_conflicts(r, policy, &first);
     char text[900];
 
