@@ -165,18 +165,14 @@ struct plan_cluster *plan_cluster_get(struct hub_plan *plan, struct fed_span nam
 static enum fed_err cluster_add(
     struct hub_plan *plan, struct fed_span name, size_t index, struct plan_cluster **out)
 {
+    struct plan_cluster **all;
     struct plan_cluster *cluster;
 
-    if (plan->n_clusters == plan->cap_clusters) {
-        size_t cap = plan->cap_clusters ? plan->cap_clusters * 2 : 8;
-        struct plan_cluster **all = plan->mem->resize(
-            plan->mem->ctx, plan->clusters, plan->cap_clusters * sizeof *all, cap * sizeof *all);
-
-        if (!all)
-            return FED_ERR_NOMEM;
-        plan->clusters = all;
-        plan->cap_clusters = cap;
-    }
+    all = fed_alloc_more(
+        plan->mem, plan->clusters, plan->n_clusters, &plan->cap_clusters, sizeof *all, 8);
+    if (!all)
+        return FED_ERR_NOMEM;
+    plan->clusters = all;
     cluster = fed_alloc_zero(plan->mem, sizeof *cluster);
     if (!cluster)
         return FED_ERR_NOMEM;

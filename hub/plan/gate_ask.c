@@ -227,3 +227,21 @@ enum fed_err hub_plan_gated(
     }
     return err;
 }
+
+enum fed_err hub_plan_gated_in(struct hub_plan *plan, const struct hub_object_ref *ref,
+    struct fed_span name, hub_plan_each_gated *each, void *ctx)
+{
+    struct plan_item *item = plan_item_get(plan, ref);
+    const struct plan_cluster *cluster = plan_cluster_get(plan, name);
+    struct hub_gated gated;
+    enum fed_err err;
+
+    if (!item || item->gone || item->ignored)
+        return FED_ERR_NOT_FOUND;
+    if (!cluster)
+        return FED_OK;
+    err = tell(plan, item, cluster, &gated);
+    if (!err && is_told(&gated))
+        (void)each(ctx, &gated);
+    return err;
+}

@@ -142,5 +142,8 @@ struct hub_gated {
 typedef bool hub_plan_each_gated(void *ctx, const struct hub_gated *gated);
 FED_MUST_USE enum fed_err hub_plan_gated(
     struct hub_plan *plan, const struct hub_object_ref *ref, hub_plan_each_gated *each, void *ctx);
+/* The same of one cluster: each is called once, or not at all. O(log n). */
+FED_MUST_USE enum fed_err hub_plan_gated_in(struct hub_plan *plan, const struct hub_object_ref *ref,
+    struct fed_span cluster, hub_plan_each_gated *each, void *ctx);
 
 #endif

@@ -239,19 +239,14 @@ struct loading {
 static bool take_blob(void *ctx, const struct fed_store_item *item)
 {
     struct loading *l = ctx;
+    struct plan_blob **all;
 
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 16;
-        struct plan_blob **all = l->plan->mem->resize(
-            l->plan->mem->ctx, l->blobs, l->cap * sizeof *all, cap * sizeof *all);
-
-        if (!all) {
-            l->err = FED_ERR_NOMEM;
-            return false;
-        }
-        l->blobs = all;
-        l->cap = cap;
+    all = fed_alloc_more(l->plan->mem, l->blobs, l->n, &l->cap, sizeof *all, 16);
+    if (!all) {
+        l->err = FED_ERR_NOMEM;
+        return false;
     }
+    l->blobs = all;
     l->err = plan_blob_get(l->plan, item->value, &l->blobs[l->n]);
     if (!l->err)
         l->blobs[l->n++]->stored = true;

@@ -36,20 +36,16 @@ struct plan_policy *plan_policy_find(struct hub_plan *plan, struct fed_span name
 static enum fed_err policy_add(
     struct hub_plan *plan, struct fed_span name, struct plan_policy **out)
 {
+    struct plan_policy **all;
     struct plan_policy *policy;
     size_t index;
     enum fed_err err;
 
-    if (plan->n_policies == plan->cap_policies) {
-        size_t cap = plan->cap_policies ? plan->cap_policies * 2 : 8;
-        struct plan_policy **all = plan->mem->resize(
-            plan->mem->ctx, plan->policies, plan->cap_policies * sizeof *all, cap * sizeof *all);
-
-        if (!all)
-            return FED_ERR_NOMEM;
-        plan->policies = all;
-        plan->cap_policies = cap;
-    }
+    all = fed_alloc_more(
+        plan->mem, plan->policies, plan->n_policies, &plan->cap_policies, sizeof *all, 8);
+    if (!all)
+        return FED_ERR_NOMEM;
+    plan->policies = all;
     policy = fed_alloc_zero(plan->mem, sizeof *policy);
     if (!policy)
         return FED_ERR_NOMEM;

@@ -4,7 +4,7 @@
  * or label). Deny forbids its clusters; where any Allow is for an object, clusters that none of
  * them has are forbidden. A forbidden cluster is left out of what a placement selects, and says so.
  * A copy that is there already waits: it stays, and follows its template, until the deletion
- * budget of the policy gives it its turn (waiting.c).
+ * budget of the policy gives it its turn (budget.c).
  *
  * Who wrote: at admission the policies with subjects that bind the writer of a placement are noted
  * in the object's annotation fedlet.io/placement-policies, which nobody else can set. */
@@ -112,13 +112,15 @@ void plan_waiting_computed(struct hub_plan *plan, struct plan_item *item);
 /* Reads what waited, once items are loaded; and one policy's progress. */
 FED_MUST_USE enum fed_err plan_waiting_load(struct hub_plan *plan);
 FED_MUST_USE enum fed_err plan_policy_recall(struct hub_plan *plan, struct plan_policy *policy);
-/* Takes away those whose turn it is. */
-FED_MUST_USE enum fed_err plan_policies_spend(struct hub_plan *plan);
-uint64_t plan_policy_limit(const struct plan_policy *policy);
 /* Stages the rows that changed; they are durable, or undone. */
 FED_MUST_USE enum fed_err plan_policies_record(struct hub_plan *plan);
 void plan_policies_kept(struct hub_plan *plan);
 void plan_policies_undone(struct hub_plan *plan);
+
+/* ---- budget.c ---- */
+/* Takes away those whose turn it is. */
+FED_MUST_USE enum fed_err plan_policies_spend(struct hub_plan *plan);
+uint64_t plan_policy_limit(const struct plan_policy *policy);
 void plan_policies_wake(void *plan);
 
 /* ---- policy_admit.c ---- */

@@ -28,6 +28,14 @@ void rollout_mark(struct hub_rollout *r, struct rollout_slot *slot, bool answer)
     slot->changed = true;
     slot->next_changed = r->changes;
     r->changes = slot;
+    r->n_changes++;
+}
+
+bool rollout_is_full(struct hub_rollout *r)
+{
+    if (r->options.step_max && r->n_changes >= r->options.step_max)
+        r->cut = true;
+    return r->cut;
 }
 
 /* Why a rollout went back is asked once it has. */
@@ -232,8 +240,15 @@ static void slot_free(struct hub_rollout *r, struct rollout_slot *slot)
 
 static void forget_gone(struct hub_rollout *r)
 {
+    struct rollout_slot **moved = &r->moved;
     size_t kept = 0;
 
+    while (*moved) {
+        if ((*moved)->gone)
+            *moved = (*moved)->next_moved;
+        else
+            moved = &(*moved)->next_moved;
+    }
     for (size_t i = 0; i < r->n_slots; i++) {
         struct rollout_slot *slot = r->slots[i];
 
@@ -364,6 +379,49 @@ bool hub_rollout_reach(struct hub_rollout *r, struct fed_span cluster, int64_t o
     return true;
 }
 
+/* Who is through, or goes nowhere any more, is so in reach and out of it. */
+static bool minds_reach(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    switch (r->phase) {
+    case HUB_ROLLOUT_NONE:
+    case HUB_ROLLOUT_ABORTED:
+        return false;
+    case HUB_ROLLOUT_COMPLETE:
+        return slot->state != HUB_ROLLOUT_HEALTHY && slot->state != HUB_ROLLOUT_FAILED;
+    case HUB_ROLLOUT_ROLLING_BACK:
+    case HUB_ROLLOUT_ROLLED_BACK:
+        return slot->state != HUB_ROLLOUT_PENDING && slot->state < HUB_ROLLOUT_RETURNED;
+    default:
+        return true;
+    }
+}
+
+bool hub_rollout_moved(struct hub_rollout *r, struct fed_span cluster, bool reach)
+{
+    struct rollout_slot *slot = rollout_find(r, cluster);
+
+    if (!slot || (reach && !minds_reach(r, slot)))
+        return false;
+    if (slot->moved)
+        return true;
+    slot->moved = true;
+    slot->next_moved = r->moved;
+    r->moved = slot;
+    return true;
+}
+
+bool hub_rollout_next_moved(struct hub_rollout *r, struct fed_span *cluster)
+{
+    struct rollout_slot *slot = r->moved;
+
+    if (!slot)
+        return false;
+    r->moved = slot->next_moved;
+    slot->moved = false;
+    *cluster = rollout_name(slot);
+    return true;
+}
+
 /* The time for which it waited does not count. */
 void hub_rollout_hold(struct hub_rollout *r, struct fed_span cluster,
     const struct hub_rollout_hold *hold, struct hub_rollout_now now)
@@ -459,6 +517,11 @@ bool hub_rollout_due(const struct hub_rollout *r)
     return r->due || r->regroup;
 }
 
+bool hub_rollout_is_cut(const struct hub_rollout *r)
+{
+    return r->cut;
+}
+
 void hub_rollout_each_changed(const struct hub_rollout *r, hub_rollout_each_change *each, void *ctx)
 {
     for (const struct rollout_slot *slot = r->changes; slot; slot = slot->next_changed) {
@@ -491,6 +554,7 @@ void hub_rollout_kept(struct hub_rollout *r)
         gone = gone || slot->gone;
     }
     r->changes = NULL;
+    r->n_changes = 0;
     r->record_changed = false;
     if (gone)
         forget_gone(r);

@@ -85,6 +85,9 @@ bool hub_rollout_phase_is_end(enum hub_rollout_phase phase);
 /* How time zones are found; the zone lives as long as the engine. NULL: none are known. */
 struct hub_rollout_options {
     struct fed_alloc *mem;
+    /* Clusters that one step may change, so that what is to be written with it is bounded: what is
+     * left is done by the next ones (hub_rollout_is_cut). 0: no limit. */
+    size_t step_max;
     struct fed_span uid; /* of the federated object: the order of clusters depends on it; copied */
     hub_zone_find *find_zone;
     void *zone_ctx;
@@ -140,6 +143,13 @@ void hub_rollout_cluster_gone(struct hub_rollout *rollout, struct fed_span clust
  * false: unknown cluster. */
 bool hub_rollout_reach(struct hub_rollout *rollout, struct fed_span cluster,
     int64_t offline_since_ms, struct hub_rollout_now now);
+
+/* Something may be new of it (its reach, its copy): a note for whoever tells facts, O(1), kept
+ * until it is asked for. reach: no more than that it came into reach, or out of it, which may
+ * matter no more. False: it is unknown, or does not matter, and is not noted. */
+bool hub_rollout_moved(struct hub_rollout *rollout, struct fed_span cluster, bool reach);
+/* One of those, in no order, which is noted no more; false: there is none. */
+bool hub_rollout_next_moved(struct hub_rollout *rollout, struct fed_span *cluster);
 
 /* What is new for the cluster waits: its quiet window, a month's bytes that are spent, a cordon. */
 struct hub_rollout_hold {
@@ -226,6 +236,9 @@ FED_MUST_USE enum fed_err hub_rollout_set_rules(
 
 /* Does all that is due now. FED_ERR_NOMEM: part of it is done and stands; call it again. */
 FED_MUST_USE enum fed_err hub_rollout_step(struct hub_rollout *rollout, struct hub_rollout_now now);
+/* The last step left something for the next one, which may come at once: it stopped at step_max.
+ * What it did is whole: facts are all counted before anything is decided on them. */
+bool hub_rollout_is_cut(const struct hub_rollout *rollout);
 /* Something was noted since the last step that may matter: a step is worth while now. */
 bool hub_rollout_due(const struct hub_rollout *rollout);
 /* Monotonic time at which the next step is due by time alone; UINT64_MAX: never. */

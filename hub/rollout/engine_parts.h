@@ -30,6 +30,7 @@ enum rollout_reach { ROLLOUT_REACH_UNKNOWN, ROLLOUT_REACH_IN, ROLLOUT_REACH_OUT 
 
 struct rollout_slot {
     struct rollout_slot *next_changed;
+    struct rollout_slot *next_moved;
     struct rollout_cause *said;   /* of the copy as it is */
     struct rollout_cause *failed; /* of FAILED and STUCK, and of what went back because of it */
     uint64_t order;
@@ -59,6 +60,7 @@ struct rollout_slot {
     bool kept;    /* its answer waits for its hold */
     bool held;    /* as of the last step */
     bool changed; /* in the list */
+    bool moved;   /* in that list */
     bool answer_changed;
     bool row_changed;
     bool stored; /* it has a row */
@@ -113,7 +115,9 @@ struct hub_rollout {
     size_t cap;
     struct rollout_slot **by_alphabet; /* of hub_rollout_clusters */
     struct rollout_slot *changes;      /* list by next_changed */
-    struct rollout_zone *zones;        /* [0] is UTC */
+    size_t n_changes;
+    struct rollout_slot *moved; /* list by next_moved */
+    struct rollout_zone *zones; /* [0] is UTC */
     size_t n_zones;
     struct rollout_opening *openings; /* by wave and zone */
     size_t n_openings;
@@ -140,6 +144,7 @@ struct hub_rollout {
     bool regroup;
     bool alphabet_stale;
     bool due;
+    bool cut; /* the step is not at its end, and may change nothing more */
     bool record_changed;
     char uid[64];
 };
@@ -162,6 +167,8 @@ void rollout_give(struct hub_rollout *r, struct rollout_slot *slot, uint8_t vers
 void rollout_give_again(struct hub_rollout *r, struct rollout_slot *slot);
 /* To try some version again. */
 bool rollout_was_told(const struct hub_rollout *r, const struct rollout_slot *slot);
+/* No more may change in this step; it is cut, then. */
+bool rollout_is_full(struct hub_rollout *r);
 /* Another one than the initial state of a cluster that was never touched. */
 bool rollout_has_row(const struct hub_rollout *r, const struct rollout_slot *slot);
 FED_MUST_USE enum fed_err rollout_slot_new(

@@ -195,8 +195,7 @@ static void advance(struct hub_rollout *r, struct rollout_slot *slot)
 static void advance_all(struct hub_rollout *r)
 {
     for (size_t i = 0; i < r->n_slots; i++) {
-        r->slots[i]->held = false;
-        if (!r->slots[i]->gone)
+        if (!r->slots[i]->gone && !rollout_is_full(r))
             advance(r, r->slots[i]);
     }
 }
@@ -228,17 +227,25 @@ static void set_phase(struct hub_rollout *r, enum hub_rollout_phase phase)
     r->record_changed = true;
 }
 
-void rollout_return(struct hub_rollout *r)
+/* Those that were touched and are not on their way back. */
+static void return_some(struct hub_rollout *r)
 {
-    set_phase(r, HUB_ROLLOUT_ROLLING_BACK);
     for (size_t i = 0; i < r->n_slots; i++) {
         struct rollout_slot *slot = r->slots[i];
 
-        if (slot->gone || !slot->touched)
+        if (slot->gone || !slot->touched || slot->state >= HUB_ROLLOUT_RETURNING)
             continue;
+        if (rollout_is_full(r))
+            return;
         rollout_give(r, slot, r->from);
         wait_anew(r, slot, HUB_ROLLOUT_RETURNING);
     }
+}
+
+void rollout_return(struct hub_rollout *r)
+{
+    set_phase(r, HUB_ROLLOUT_ROLLING_BACK);
+    return_some(r);
 }
 
 /* True: from now on it is another phase's turn. */
@@ -409,7 +416,7 @@ static bool release_those(struct hub_rollout *r, size_t places[ROLLOUT_WAVES], b
         struct rollout_slot *slot = r->slots[i];
 
         if (!is_next(r, slot) || rollout_has_it(r, slot) != having ||
-            !has_turn(r, slot, places[slot->wave]))
+            !has_turn(r, slot, places[slot->wave]) || rollout_is_full(r))
             continue;
         release(r, slot);
         released = true;
@@ -436,6 +443,9 @@ static bool release_all(struct hub_rollout *r)
 /* Nobody in reach is waited for any more. */
 static void end_return(struct hub_rollout *r)
 {
+    return_some(r);
+    if (r->cut)
+        return;
     for (size_t i = 0; i < r->n_slots; i++) {
         const struct rollout_slot *slot = r->slots[i];
 
@@ -448,9 +458,17 @@ static void end_return(struct hub_rollout *r)
 
 /* ---- all ---- */
 
+/* Whoever waits for a window is found again. */
+static void forget_held(struct hub_rollout *r)
+{
+    for (size_t i = 0; i < r->n_slots; i++)
+        r->slots[i]->held = false;
+}
+
 /* True: once more, as what it did may make more due. */
 static bool decide(struct hub_rollout *r)
 {
+    forget_held(r);
     if (rollout_is_active(r)) {
         if (stop_at_limit(r))
             return true;
@@ -475,15 +493,16 @@ enum fed_err hub_rollout_step(struct hub_rollout *r, struct hub_rollout_now now)
         r->due = r->regroup = false;
         return FED_OK;
     }
+    r->cut = false;
     if (r->regroup)
         rollout_regroup(r);
     while (again) {
         advance_all(r);
         rollout_tally(r);
-        again = decide(r);
+        again = !r->cut && decide(r) && !r->cut;
     }
     rollout_tally(r);
     rollout_set_timers(r);
-    r->due = false;
+    r->due = r->cut;
     return FED_OK;
 }

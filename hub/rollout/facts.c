@@ -21,16 +21,12 @@ struct syncing {
 
 static enum fed_err keep_name(struct syncing *sync, struct fed_span name)
 {
-    if (sync->n == sync->cap) {
-        size_t cap = sync->cap ? sync->cap * 2 : 256;
-        struct fed_span *names = sync->arena.alloc.resize(
-            sync->arena.alloc.ctx, sync->names, sync->cap * sizeof *names, cap * sizeof *names);
+    struct fed_span *names =
+        fed_alloc_more(&sync->arena.alloc, sync->names, sync->n, &sync->cap, sizeof *names, 256);
 
-        if (!names)
-            return FED_ERR_NOMEM;
-        sync->names = names;
-        sync->cap = cap;
-    }
+    if (!names)
+        return FED_ERR_NOMEM;
+    sync->names = names;
     sync->names[sync->n++] = name; /* the plan's, which does not change meanwhile */
     return FED_OK;
 }
@@ -222,31 +218,57 @@ static void estimate(struct syncing *sync)
         s->cluster_bytes = 0; /* nothing is said of it, then */
 }
 
-enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s)
+static enum fed_err sync_all(struct syncing *sync)
 {
-    struct syncing sync = {.r = r, .s = s, .now = rollout_now(r)};
+    struct hub_rollouts *r = sync->r;
+    struct rollout_subject *s = sync->s;
     struct hub_rollout_view view;
+    struct fed_span moved;
     size_t known;
     enum fed_err err;
 
     hub_rollout_view(s->engine, &view);
     known = view.counts.total + view.counts.deferred;
-    fed_arena_init(&sync.arena, r->mem, SYNC_MEMORY_MAX);
-    err = hub_plan_gated(r->plan, &s->ref, sync_cluster, &sync);
+    err = hub_plan_gated(r->plan, &s->ref, sync_cluster, sync);
     if (!err)
-        err = sync.err;
-    if (err == FED_ERR_NOT_FOUND) { /* no such type any more, or it is stopped: nothing moves */
-        fed_arena_fini(&sync.arena);
+        err = sync->err;
+    if (!err && !s->untold && sync->n != known + sync->added)
+        err = drop_gone(sync, known + sync->added);
+    if (err)
         return err;
-    }
-    if (!err && !s->untold && sync.n != known + sync.added)
-        err = drop_gone(&sync, known + sync.added);
-    if (!err && s->untold) {
+    if (s->untold)
         hub_rollout_ready(s->engine);
-        s->untold = false;
+    s->untold = s->resync = false;
+    s->synced_ms = sync->now.mono_ms;
+    while (hub_rollout_next_moved(s->engine, &moved))
+        ;
+    estimate(sync);
+    return FED_OK;
+}
+
+static enum fed_err sync_moved(struct syncing *sync)
+{
+    struct rollout_subject *s = sync->s;
+    struct fed_span cluster;
+    enum fed_err err = FED_OK;
+
+    while (!err && hub_rollout_next_moved(s->engine, &cluster)) {
+        err = hub_plan_gated_in(sync->r->plan, &s->ref, cluster, sync_cluster, sync);
+        err = err ? err : sync->err;
     }
-    if (!err)
-        estimate(&sync);
-    fed_arena_fini(&sync.arena);
+    s->resync = s->resync || err; /* that one is not noted any more */
     return err;
+}
+
+enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s, bool *all)
+{
+    struct syncing sync = {.r = r, .s = s, .now = rollout_now(r)};
+    bool wanted = s->untold || s->resync || sync.now.mono_ms >= s->synced_ms + ROLLOUT_SYNC_MS;
+    enum fed_err err;
+
+    *all = wanted && (s->untold || !hub_rollout_is_cut(s->engine));
+    fed_arena_init(&sync.arena, r->mem, SYNC_MEMORY_MAX);
+    err = *all ? sync_all(&sync) : sync_moved(&sync);
+    fed_arena_fini(&sync.arena);
+    return err; /* NOT_FOUND: no such type any more, or it is stopped: nothing moves */
 }

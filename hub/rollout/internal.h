@@ -28,6 +28,11 @@
 #define ROLLOUT_HISTORY 10u /* ended ones of an object */
 #define ROLLOUT_ACTIONS_MAX 50u
 #define ROLLOUT_STEP_MS 100u /* between two steps of a rollout */
+#define ROLLOUT_STEP_CLUSTERS                                                                      \
+    250u /* changed by a step, which with their manifests are 500 rows of a commit */
+#define ROLLOUT_TURN_CLUSTERS 500u /* changed in a turn of the loop, by whatever steps */
+#define ROLLOUT_TURN_MS 10u        /* that steps take in it */
+#define ROLLOUT_SYNC_MS 60000u     /* all clusters are looked at, though nobody said anything */
 #define ROLLOUT_RETRY_MS 2000u
 #define ROLLOUT_KEY_MAX (FED_STORE_KEY_MAX)
 #define ROLLOUT_NAME_SIZE 254u
@@ -98,7 +103,10 @@ struct rollout_subject {
     struct rollout_paper *papers;    /* all that are stored, newest first */
     struct rollout_paper *present;   /* of the engine */
     struct rollout_paper *waiting;
-    bool untold;  /* the engine is to be told of all clusters and their labels */
+    bool untold; /* the engine is to be told of all clusters and their labels */
+    bool resync; /* all clusters are to be looked at, not those only that are said to have moved */
+    bool looked; /* they were in this turn, and the step is the next one's */
+    uint64_t synced_ms; /* when they were */
     bool recheck; /* what is stored does not agree with the object: at attach it is looked at */
     bool acted;   /* its Rollout was written by somebody: actions may be in it */
     bool due;
@@ -174,8 +182,10 @@ struct hub_rollouts {
     bool broken;    /* a subject is to be read anew */
     bool troubled;  /* a subject was unreadable since the start */
     struct rollout_lost *lost;
-    bool recheck; /* a subject was: its object is to be looked at */
-    bool flush;   /* something is staged, and no flush could be asked for */
+    bool recheck;      /* a subject was: its object is to be looked at */
+    bool flush;        /* something is staged, and no flush could be asked for */
+    size_t n_written;  /* clusters whose rows were staged in this turn */
+    size_t next_slice; /* of the subjects: where the next turn goes on */
 };
 
 /* A commit in the making: objects and rows that become durable together. */
@@ -375,9 +385,11 @@ FED_MUST_USE enum fed_err rollout_write(
 void rollout_break(struct hub_rollouts *r, struct rollout_subject *s);
 
 /* ---- facts.c ---- */
-/* Tells the engine which clusters there are, and what is known of their copies. FED_ERR_NOT_FOUND:
- * the plan has no such object. */
-FED_MUST_USE enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s);
+/* Tells the engine which clusters there are, and what is known of their copies: of those that
+ * moved, or of all. In the midst of a step that was cut it is only those: the others wait for its
+ * end. FED_ERR_NOT_FOUND: the plan has no such object. */
+FED_MUST_USE enum fed_err rollout_sync(
+    struct hub_rollouts *r, struct rollout_subject *s, bool *all);
 
 /* ---- actions.c ---- */
 /* Actions that were written in this turn take effect. */

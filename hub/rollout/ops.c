@@ -31,21 +31,16 @@ static bool copy(struct rollout_ops *ops, struct fed_span from, struct fed_span 
 void rollout_ops_add(struct rollout_ops *ops, struct fed_span key, const struct fed_span *value)
 {
     struct fed_store_op op = {.remove = !value};
+    struct fed_store_op *list;
 
     if (ops->err)
         return;
-    if (ops->n == ops->cap) {
-        size_t cap = ops->cap ? ops->cap * 2 : 64;
-        struct fed_store_op *list = ops->arena.alloc.resize(
-            ops->arena.alloc.ctx, ops->list, ops->cap * sizeof *list, cap * sizeof *list);
-
-        if (!list || cap > FED_STORE_OPS_MAX * 2) {
-            ops->err = list ? FED_ERR_LIMIT : FED_ERR_NOMEM;
-            return;
-        }
-        ops->list = list;
-        ops->cap = cap;
+    list = fed_alloc_more(&ops->arena.alloc, ops->list, ops->n, &ops->cap, sizeof *list, 64);
+    if (!list || ops->cap > FED_STORE_OPS_MAX * 2) {
+        ops->err = list ? FED_ERR_LIMIT : FED_ERR_NOMEM;
+        return;
     }
+    ops->list = list;
     if (!copy(ops, key, &op.key) || (value && !copy(ops, *value, &op.value)))
         ops->err = FED_ERR_NOMEM;
     else
@@ -70,17 +65,12 @@ static bool copy_ref(
 
 static enum fed_err grow_writes(struct rollout_ops *ops)
 {
-    size_t cap = ops->cap_writes ? ops->cap_writes * 2 : 4;
-    struct hub_object_write *writes;
+    struct hub_object_write *writes = fed_alloc_more(
+        &ops->arena.alloc, ops->writes, ops->n_writes, &ops->cap_writes, sizeof *writes, 4);
 
-    if (ops->n_writes < ops->cap_writes)
-        return FED_OK;
-    writes = ops->arena.alloc.resize(
-        ops->arena.alloc.ctx, ops->writes, ops->cap_writes * sizeof *writes, cap * sizeof *writes);
     if (!writes)
         return FED_ERR_NOMEM;
     ops->writes = writes;
-    ops->cap_writes = cap;
     return FED_OK;
 }
 

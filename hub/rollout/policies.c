@@ -46,20 +46,15 @@ static void policy_free(struct hub_rollouts *r, struct rollout_policy *policy)
 static enum fed_err policy_add(
     struct hub_rollouts *r, const struct hub_object_ref *ref, struct rollout_policy **out)
 {
+    struct rollout_policy **all;
     struct rollout_policy *policy;
     size_t index;
     enum fed_err err;
 
-    if (r->n_policies == r->cap_policies) {
-        size_t cap = r->cap_policies ? r->cap_policies * 2 : 8;
-        struct rollout_policy **all = r->mem->resize(
-            r->mem->ctx, r->policies, r->cap_policies * sizeof *all, cap * sizeof *all);
-
-        if (!all)
-            return FED_ERR_NOMEM;
-        r->policies = all;
-        r->cap_policies = cap;
-    }
+    all = fed_alloc_more(r->mem, r->policies, r->n_policies, &r->cap_policies, sizeof *all, 8);
+    if (!all)
+        return FED_ERR_NOMEM;
+    r->policies = all;
     policy = fed_alloc_zero(r->mem, sizeof *policy);
     if (!policy)
         return FED_ERR_NOMEM;
@@ -438,7 +433,7 @@ static enum fed_err put_conditions(struct hub_rollouts *r, struct fed_json_doc *
 {
     struct fed_json *list = fed_json_new_array(doc);
     enum fed_err err = fed_json_set(doc, status, "conditions", list);
-    const struct rollout_subject *first;
+    const struct rollout_subject *first = NULL; /* of n that are more than none */
     size_t n = count_conflicts(r, policy, &first);
     char text[900];
 

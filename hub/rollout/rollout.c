@@ -28,6 +28,23 @@ static void settle(struct hub_rollouts *r, struct rollout_subject *s, enum fed_e
     rollout_due(r, s, 0);
 }
 
+static void look_anew(struct hub_rollouts *r, struct rollout_subject *s)
+{
+    if (!s->engine)
+        return;
+    s->resync = true;
+    rollout_due(r, s, 0);
+}
+
+static void look_anew_all(struct hub_rollouts *r)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &r->subjects);
+    while (fed_map_iter_next(&it))
+        look_anew(r, it.value);
+}
+
 static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
 {
     struct hub_rollouts *r = ctx;
@@ -36,6 +53,8 @@ static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
     (void)diag; /* whoever staged says so */
     rollout_forget_writers(r);
     rollout_policies_tell(r);
+    if (err) /* what was said of clusters is taken back */
+        look_anew_all(r);
     if (!r->unsettled)
         return;
     r->unsettled = false;
@@ -166,25 +185,27 @@ static void on_rollout(void *ctx, const struct hub_change *change)
         s->going = true; /* with its namespace: until then clusters keep what they have */
 }
 
+/* A cluster came into reach, or went out of it, for all objects; or something is new of one. */
 static void on_moved(void *ctx, const struct hub_object_ref *ref, struct fed_span cluster)
 {
     struct hub_rollouts *r = ctx;
     struct rollout_subject *s;
     struct fed_map_iter it;
 
-    (void)cluster;
     if (r->subjects.count == 0)
         return;
     if (ref) {
         s = rollout_subject_get(r, ref);
-        if (s && s->engine)
-            rollout_due(r, s, 0);
+        if (!s || !s->engine)
+            return;
+        s->resync = s->resync || !hub_rollout_moved(s->engine, cluster, false);
+        rollout_due(r, s, 0);
         return;
     }
     fed_map_iter_init(&it, &r->subjects);
     while (fed_map_iter_next(&it)) {
         s = it.value;
-        if (s->engine)
+        if (s->engine && hub_rollout_moved(s->engine, cluster, true))
             rollout_due(r, s, 0);
     }
 }
@@ -193,8 +214,8 @@ void hub_rollouts_planned(struct hub_rollouts *r, const struct hub_object_ref *r
 {
     struct rollout_subject *s = r->subjects.count ? rollout_subject_get(r, ref) : NULL;
 
-    if (s && s->engine)
-        rollout_due(r, s, 0);
+    if (s)
+        look_anew(r, s);
 }
 
 /* ---- life ---- */

@@ -41,20 +41,15 @@ struct regating {
 static void regate_change(void *ctx, const struct hub_rollout_change *change)
 {
     struct regating *g = ctx;
+    struct fed_span *list;
 
     if (!change->answer || g->failed)
         return;
-    if (g->n == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 64;
-        struct fed_span *list = g->arena->alloc.resize(
-            g->arena->alloc.ctx, g->list, g->cap * sizeof *list, cap * sizeof *list);
-
-        g->failed = !list;
-        if (g->failed)
-            return;
-        g->list = list;
-        g->cap = cap;
-    }
+    list = fed_alloc_more(&g->arena->alloc, g->list, g->n, &g->cap, sizeof *list, 64);
+    g->failed = !list;
+    if (g->failed)
+        return;
+    g->list = list;
     g->list[g->n++] = change->cluster;
 }
 
@@ -153,6 +148,7 @@ enum fed_err rollout_write(
         }
         if (!err)
             regate(r, s, &ops.arena);
+        r->n_written += changes.n;
         s->respec = s->respec && err;
     }
     rollout_ops_fini(&ops);
@@ -199,12 +195,25 @@ static void tell(struct hub_rollouts *r, struct rollout_subject *s)
     s->present->ended = hub_rollout_phase_is_end(view.phase);
 }
 
+/* Most of what is said of clusters is no news. */
+static bool is_worth_while(const struct hub_rollouts *r, const struct rollout_subject *s)
+{
+    return hub_rollout_due(s->engine) || s->respec || s->waiting || !s->told ||
+           hub_rollout_wake_ms(s->engine) <= fed_loop_now_ms(r->o.loop);
+}
+
 static enum fed_err step(struct hub_rollouts *r, struct rollout_subject *s, struct fed_diag *diag)
 {
-    enum fed_err err = rollout_sync(r, s);
+    bool all;
+    enum fed_err err = rollout_sync(r, s, &all);
 
-    if (err == FED_ERR_NOT_FOUND)
+    if (err == FED_ERR_NOT_FOUND || (!err && !is_worth_while(r, s)))
         return FED_OK;
+    s->looked = !err && all && !s->looked;
+    if (s->looked) { /* both in one turn would take too long */
+        s->stepped_ms = 0;
+        return FED_OK;
+    }
     if (!err)
         err = hub_rollout_step(s->engine, rollout_now(r));
     if (!err)
@@ -247,7 +256,9 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
     if (!s->engine)
         return;
     wake_ms = hub_rollout_wake_ms(s->engine);
-    if (hub_rollout_due(s->engine))
+    if (hub_rollout_is_cut(s->engine))
+        s->stepped_ms = 0; /* it goes on at once, when this is durable */
+    if (hub_rollout_due(s->engine) || s->looked)
         rollout_due(r, s, 0);
     else if (wake_ms != UINT64_MAX)
         rollout_due(r, s, wake_ms > s->stepped_ms ? wake_ms - s->stepped_ms : 0);
@@ -395,32 +406,63 @@ static void recheck_all(struct hub_rollouts *r)
 
 /* ---- the timer ---- */
 
+/* When it is due next. */
+static uint64_t step_one(struct hub_rollouts *r, struct rollout_subject *s, uint64_t now_ms)
+{
+    if (s->unsettled || s->broken)
+        return UINT64_MAX; /* settling makes it due again */
+    if (s->regate_all) {   /* facts are of answers that may be no more: first the plan asks */
+        regate_all(r, s);
+        rollout_due(r, s, ROLLOUT_STEP_MS);
+        if (s->due_ms <= now_ms)
+            s->due_ms = now_ms + ROLLOUT_STEP_MS;
+    }
+    if (s->due && s->due_ms <= now_ms)
+        look_at(r, s);
+    return s->due ? s->due_ms : UINT64_MAX;
+}
+
+static bool is_turn_over(const struct hub_rollouts *r, uint64_t now_ms)
+{
+    return r->n_written >= ROLLOUT_TURN_CLUSTERS ||
+           fed_loop_now_ms(r->o.loop) >= now_ms + ROLLOUT_TURN_MS;
+}
+
+struct turn {
+    uint64_t now_ms;
+    uint64_t next_ms; /* when the next one is due */
+    bool over;
+};
+
+static void turn_to(struct hub_rollouts *r, struct turn *turn, struct rollout_subject *s, size_t at)
+{
+    uint64_t due_ms = s->due && !s->unsettled && !s->broken ? s->due_ms : UINT64_MAX;
+
+    if (!turn->over) {
+        due_ms = step_one(r, s, turn->now_ms);
+        turn->over = is_turn_over(r, turn->now_ms);
+        r->next_slice = turn->over ? at + 1 : 0;
+    }
+    turn->next_ms = due_ms < turn->next_ms ? due_ms : turn->next_ms;
+}
+
+/* As far as the turn goes; the next one goes on behind it, so that nobody is left out. */
 static void step_all(struct hub_rollouts *r, uint64_t now_ms)
 {
-    uint64_t next_ms = UINT64_MAX;
-    struct fed_map_iter it;
+    struct turn turn = {.now_ms = now_ms, .next_ms = UINT64_MAX};
+    size_t first = r->next_slice < r->subjects.count ? r->next_slice : 0;
 
-    fed_map_iter_init(&it, &r->subjects);
-    while (fed_map_iter_next(&it)) {
-        struct rollout_subject *s = it.value;
+    r->n_written = 0;
+    for (int half = 0; half < 2; half++) {
+        struct fed_map_iter it;
 
-        if (s->unsettled || s->broken)
-            continue;        /* settling makes it due again */
-        if (s->regate_all) { /* facts are of answers that may be no more: first the plan asks */
-            regate_all(r, s);
-            rollout_due(r, s, ROLLOUT_STEP_MS);
-            if (s->due_ms <= now_ms)
-                s->due_ms = now_ms + ROLLOUT_STEP_MS;
-        }
-        if (!s->due)
-            continue;
-        if (s->due_ms <= now_ms)
-            look_at(r, s);
-        if (s->due && s->due_ms < next_ms)
-            next_ms = s->due_ms;
+        fed_map_iter_init(&it, &r->subjects);
+        for (size_t at = 0; fed_map_iter_next(&it); at++)
+            if ((at < first) == (half == 1))
+                turn_to(r, &turn, it.value, at);
     }
-    if (next_ms != UINT64_MAX)
-        rollout_wake(r, next_ms);
+    if (turn.next_ms != UINT64_MAX)
+        rollout_wake(r, turn.next_ms);
 }
 
 void rollout_timer(void *ctx)

@@ -252,6 +252,9 @@ struct hub_rollout_now rollout_now(const struct hub_rollouts *r)
 struct hub_rollout_options rollout_engine_options(
     struct hub_rollouts *r, const struct rollout_subject *s)
 {
-    return (struct hub_rollout_options){
-        .mem = r->mem, .uid = fed_span_text(s->uid), .find_zone = rollout_zone_find, .zone_ctx = r};
+    return (struct hub_rollout_options){.mem = r->mem,
+        .step_max = ROLLOUT_STEP_CLUSTERS,
+        .uid = fed_span_text(s->uid),
+        .find_zone = rollout_zone_find,
+        .zone_ctx = r};
 }

@@ -198,16 +198,11 @@ static enum fed_err begin_cluster(struct sweeping *s, struct fed_span name)
 
 static enum fed_err drop(struct sweeping *s, struct fed_span key)
 {
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 64;
-        struct fed_store_op *ops = s->arena.alloc.resize(
-            s->arena.alloc.ctx, s->ops, s->cap * sizeof *ops, cap * sizeof *ops);
-
-        if (!ops)
-            return FED_ERR_NOMEM;
-        s->ops = ops;
-        s->cap = cap;
-    }
+    struct fed_store_op *ops;
+    ops = fed_alloc_more(&s->arena.alloc, s->ops, s->n, &s->cap, sizeof *ops, 64);
+    if (!ops)
+        return FED_ERR_NOMEM;
+    s->ops = ops;
     s->ops[s->n] = (struct fed_store_op){.remove = true};
     return copy(s, key, &s->ops[s->n++].key);
 }

@@ -60,6 +60,22 @@ void *fed_alloc_array(struct fed_alloc *mem, size_t n, size_t size)
     return fed_alloc_get(mem, n * size);
 }
 
+void *fed_alloc_more(
+    struct fed_alloc *mem, void *list, size_t n, size_t *cap, size_t item_size, size_t least)
+{
+    size_t next = *cap ? *cap * 2 : least;
+    void *more;
+
+    if (n < *cap)
+        return list;
+    if (next > SIZE_MAX / item_size || next < *cap)
+        return NULL;
+    more = mem->resize(mem->ctx, list, *cap * item_size, next * item_size);
+    if (more)
+        *cap = next;
+    return more;
+}
+
 static struct fed_arena_chunk *chunk_add(struct fed_arena *arena, size_t need)
 {
     size_t size = need < CHUNK_MIN ? CHUNK_MIN : need;

@@ -26,6 +26,10 @@ void *fed_alloc_zero(struct fed_alloc *mem, size_t size);          /* zeroed */
 void fed_alloc_free(struct fed_alloc *mem, void *at, size_t size); /* at may be NULL */
 /* n * size with overflow check; NULL when refused. */
 void *fed_alloc_array(struct fed_alloc *mem, size_t n, size_t size);
+/* The list with room for one more than n items: the same, or a larger one in its place, of twice
+ * the room (at first `least` items). NULL when refused; then the list stays as it is. */
+void *fed_alloc_more(
+    struct fed_alloc *mem, void *list, size_t n, size_t *cap, size_t item_size, size_t least);
 
 /* An arena: bump allocation in chunks, up to a limit. */
 struct fed_arena_chunk;

@@ -1,9 +1,11 @@
-/* rollouts_bench DIR [CLUSTERS] - how long rollouts keep the hub busy: a real store in DIR, plan
- * and status, every cluster reports, no network.
+/* rollouts_bench DIR [CLUSTERS [flap]] - how long rollouts keep the hub busy: a real store in DIR,
+ * plan and status, every cluster reports, no network.
  *
  * A change goes in ten waves' worth of concurrency through all clusters, whose agents apply what
  * they get at once. Prints "NAME VALUE UNIT" lines: the longest step (with its write and the plan's
- * turn), what a report costs while the rollout goes on and without one, the whole. */
+ * turn), what a report costs while the rollout goes on and without one, the whole. flap: 250
+ * rollouts at once, and clusters that come and go: what steps cost for each time, and the longest.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +24,10 @@ struct bench {
     struct fed_loop timed; /* the same, with a clock on its timers */
     fed_loop_call *call;
     void *call_ctx;
+    /* In time of the processor, which others on the machine do not stretch: */
     double worst_us; /* of a timer's call, with the flush of what it staged */
     double alone_us; /* the same without it: what everybody else waits for at least */
+    double steps_us; /* all of them, without the flushes */
     unsigned calls;
     struct fed_sqlite_store *sqlite;
     struct hub_objects *objects;
@@ -55,21 +59,32 @@ static double now_us(void)
     return (double)at.tv_sec * 1e6 + (double)at.tv_nsec / 1e3;
 }
 
+static double cpu_us(void)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (double)at.tv_sec * 1e6 + (double)at.tv_nsec / 1e3;
+}
+
 /* ---- the loop, with a clock on the rollouts' timer ---- */
 
 static void timed_call(void *ctx)
 {
-    double started = now_us();
+    double started = cpu_us();
     double took;
 
     (void)ctx;
     the->call(the->call_ctx);
-    took = now_us() - started;
+    took = cpu_us() - started;
     the->alone_us = took > the->alone_us ? took : the->alone_us;
+    the->steps_us += took;
     check(hub_objects_flush(the->objects, NULL), "flush");
-    took = now_us() - started;
+    took = cpu_us() - started;
     the->worst_us = took > the->worst_us ? took : the->worst_us;
     the->calls++;
+    if (getenv("TRACE"))
+        fprintf(stderr, "%u %.2f\n", the->calls, took / 1e3);
 }
 
 static enum fed_err timed_new(
@@ -283,6 +298,145 @@ static bool is_complete(struct bench *b)
     return is;
 }
 
+/* ---- clusters that come and go, beside many rollouts ---- */
+
+#define EVERYWHERE 200u
+#define WAITING 50u /* behind a canary, for a person */
+#define FLAP_MS 3000u
+
+static void put_one(struct bench *b, unsigned i, int value)
+{
+    char json[600];
+    char name[24];
+
+    snprintf(name, sizeof name, "o%03u", i);
+    snprintf(json, sizeof json,
+        "{\"apiVersion\":\"types.kubefed.io/"
+        "v1beta1\",\"kind\":\"FederatedConfigMap\",\"metadata\":{"
+        "\"name\":\"%s\",\"namespace\":\"ns\",\"uid\":\"u%u\",\"generation\":%d,\"annotations\":{"
+        "\"fedlet.io/rollout-policy\":\"%s\"}},\"spec\":{\"template\":{\"data\":{\"k\":\"%d\"}},"
+        "\"placement\":{\"clusterSelector\":{}}}}",
+        name, i, value, i < WAITING ? "canary" : "all", value);
+    put(b, CONFIGMAPS, "ns", name, json);
+}
+
+static void put_policies(struct bench *b)
+{
+    put(b, HUB_ROLLOUT_POLICIES, "ns", "all",
+        "{\"metadata\":{\"name\":\"all\",\"namespace\":\"ns\"},\"spec\":{}}");
+    put(b, HUB_ROLLOUT_POLICIES, "ns", "canary",
+        "{\"metadata\":{\"name\":\"canary\",\"namespace\":\"ns\"},\"spec\":{\"waves\":[{\"name\":"
+        "\"canary\",\"clusters\":{\"names\":[\"c00000\"]},\"approval\":\"Required\"}]}}");
+}
+
+static void report_works(struct bench *b, size_t i, const char *facts)
+{
+    static struct fed_report_entry entries[WAITING + EVERYWHERE + 8];
+    const struct fed_manifest *manifest;
+    struct fed_report report = {.full = true,
+        .epoch = hub_plan_epoch(b->plan),
+        .seq = ++b->seq[i],
+        .entries = entries,
+        .facts = fed_span_text(facts)};
+    struct fed_diag diag = {""};
+    char name[16];
+
+    cluster_name(i, name);
+    check(hub_plan_manifest(b->plan, fed_span_text(name), &manifest), "manifest");
+    report.revision = b->revision[i] = manifest->revision;
+    for (size_t w = 0; w < manifest->n_works; w++)
+        entries[report.n_entries++] = (struct fed_report_entry){.index = w,
+            .state = FED_WORK_APPLIED,
+            .health = FED_HEALTH_HEALTHY,
+            .generation = manifest->revision};
+    if (b->seq[i] == 1)
+        hub_status_connected(b->status, fed_span_text(name), "coap", "");
+    check(hub_status_report(b->status, fed_span_text(name), &report, &diag), diag.text);
+}
+
+static void report_all_works(struct bench *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        report_works(b, i, "{\"healthz\":\"ok\"}");
+        if (i % BATCH == BATCH - 1)
+            check(hub_objects_flush(b->objects, NULL), "flush");
+    }
+    check(hub_objects_flush(b->objects, NULL), "flush");
+}
+
+static size_t rss_kib(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file && fscanf(file, "%*u %lu", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * 4;
+}
+
+static void flip(struct bench *b, size_t i, const char *facts)
+{
+    struct fed_report report = {.epoch = hub_plan_epoch(b->plan),
+        .revision = b->revision[i],
+        .seq = ++b->seq[i],
+        .facts = fed_span_text(facts)};
+    struct fed_diag diag = {""};
+    char name[16];
+
+    cluster_name(i, name);
+    if (hub_status_report(b->status, fed_span_text(name), &report, &diag))
+        report_works(b, i, facts); /* of a revision that is no more */
+}
+
+/* Every cluster goes out of reach or comes back in each second, a hundredth of them at a time. */
+static void flap(struct bench *b)
+{
+    static const char *const facts[] = {"{\"healthz\":\"unreachable: x\"}", "{\"healthz\":\"ok\"}"};
+    double started = now_us();
+    size_t flaps = 0;
+
+    b->steps_us = b->alone_us = 0;
+    b->calls = 0;
+    while (now_us() - started < FLAP_MS * 1e3) {
+        double next = started + (double)flaps / (double)b->n * 1e6;
+
+        if (now_us() >= next)
+            for (size_t k = 0; k < b->n / 100; k++, flaps++)
+                flip(b, flaps % b->n, facts[flaps / b->n % 2]);
+        check(hub_objects_flush(b->objects, NULL), "flush");
+        turn(b);
+    }
+    printf("rollout_flap %.1f us\n", b->steps_us / (double)flaps);
+    printf("rollout_flap_longest %.2f ms\n", b->alone_us / 1e3);
+}
+
+static void settle(struct bench *b)
+{
+    for (int i = 0; i < 8; i++) {
+        double until = now_us() + 1e6;
+
+        report_all_works(b);
+        while (now_us() < until)
+            turn(b);
+    }
+}
+
+static void many(struct bench *b)
+{
+    put_policies(b);
+    for (unsigned i = 0; i < WAITING + EVERYWHERE; i++)
+        put_one(b, i, 1);
+    report_all_works(b);
+    turn(b);
+    for (unsigned i = 0; i < WAITING + EVERYWHERE; i++)
+        put_one(b, i, 2);
+    settle(b);
+    printf("rollouts_%u_rss %zu KiB\n", WAITING + EVERYWHERE, rss_kib());
+    flap(b);
+}
+
 int main(int argc, char **argv)
 {
     static struct bench b;
@@ -303,6 +457,11 @@ int main(int argc, char **argv)
     put(&b, "federatednamespaces.types.kubefed.io", "ns", "ns",
         "{\"metadata\":{\"name\":\"ns\",\"namespace\":\"ns\"},\"spec\":{\"placement\":{"
         "\"clusterSelector\":{}}}}");
+    if (argc > 3) {
+        many(&b);
+        close_world(&b);
+        return 0;
+    }
     put_map(&b, 1);
     turn(&b);
     report_all(&b);
@@ -328,7 +487,7 @@ int main(int argc, char **argv)
     printf("rollout_of_%zu %.0f ms\n", b.n, (now_us() - started) / 1e3);
     printf("steps %u\n", b.calls);
     printf("step_worst_of_%zu %.2f ms\n", b.n, b.alone_us / 1e3);
-    printf("step_and_commit_worst_of_%zu %.2f ms\n", b.n, b.worst_us / 1e3);
+    printf("rollout_commit_longest %.2f ms\n", b.worst_us / 1e3);
     say_report(&b, "report_in_rollout");
     close_world(&b);
     free(b.seq);

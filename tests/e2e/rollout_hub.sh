@@ -127,13 +127,18 @@ case_conflict() {
     soon 20 four value_in cluster1
     soon 20 Complete phase 3
 }
-record() { # record SQL: in the store of a hub that is stopped
-    python3 - "$FLEET/hub/hub.db" "$1" <<'PY'
+record() { # record spoil|mend: of the rollout that goes on, in the store of a hub that is stopped
+    python3 - "$FLEET/hub/hub.db" "$FLEET/record" "$1" <<'PY'
 import sqlite3, sys
-store = sqlite3.connect(sys.argv[1])
-n = store.execute(sys.argv[2]).rowcount
+store, kept = sqlite3.connect(sys.argv[1]), sys.argv[2]
+key, value = store.execute("SELECT key, value FROM item WHERE key >= x'772f' AND key < x'7730' ORDER BY key").fetchone()
+if sys.argv[3] == "spoil":
+    open(kept, "wb").write(value)
+    value = b"\xff\xff"
+else:
+    value = open(kept, "rb").read()
+store.execute("UPDATE item SET value = ? WHERE key = ?", (value, key))
 store.commit()
-sys.exit(0 if n == 1 else f"{n} rows")
 PY
 }
 readable() { hubctl -n shop get rollout "$(rollout "$1")" -o 'jsonpath={.status.conditions[?(@.type=="Readable")].message}'; }
@@ -143,8 +148,7 @@ case_unreadable() {
     soon 20 AwaitingApproval phase 4
     soon 20 five value_in cluster1
     hub_stop
-    record "CREATE TABLE kept AS SELECT id, value FROM item WHERE key >= x'772f' AND key < x'7730' ORDER BY key LIMIT 1"
-    record "UPDATE item SET value = x'ffff' WHERE id = (SELECT id FROM kept)"
+    record spoil
     hub_start # it does, and everything else goes on
     says 'record.*Restore a backup' readable 4
     fails 1 'cannot be read' act 4 approve
@@ -157,7 +161,7 @@ case_unreadable() {
     is five value_in cluster1
     is four value_in cluster2
     hub_stop
-    record "UPDATE item SET value = (SELECT value FROM kept) WHERE id = (SELECT id FROM kept)"
+    record mend
     hub_start
     soon 30 AwaitingApproval phase 5
     soon 30 six value_in cluster1

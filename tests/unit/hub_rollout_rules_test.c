@@ -41,94 +41,89 @@ static enum fed_err read_rules(const char *text, struct hub_rollout_rules **out,
 #define WAVE(rest) "{'waves':[{'name':'w','clusters':{'names':['a']}" rest "}]}"
 #define WINDOW(rest) WAVE(",'windows':[{'from':'02:00','to':'05:00'" rest "}]")
 
+static const struct refused {
+    const char *spec;
+    const char *field;
+    const char *says;
+} refused[] = {
+    {"[]", "spec", "an object"},
+    {"{'wave':[]}", "spec.wave", "no such field"},
+    {"{'selector':'tier=web'}", "spec.selector", "label selector"},
+    {"{'selector':{'matchExpressions':[{'key':'a','operator':'Is'}]}}", "spec.selector", "Is"},
+    {"{'waves':{}}", "spec.waves", "list"},
+    {"{'waves':[1]}", "spec.waves[0]", "an object"},
+    {"{'waves':[{'clusters':{'size':1}}]}", "spec.waves[0].name", "Required"},
+    {"{'waves':[{'name':'A','clusters':{'size':1}}]}", "spec.waves[0].name", "lower-case"},
+    {"{'waves':[{'name':'rest','clusters':{'size':1}}]}", "spec.waves[0].name", "last wave"},
+    {"{'waves':[{'name':'a','clusters':{'size':1}},{'name':'a','clusters':{'size':1}}]}",
+        "spec.waves[1].name", "Duplicate"},
+    {"{'waves':[{'name':'a'}]}", "spec.waves[0].clusters", "Required"},
+    {"{'waves':[{'name':'a','clusters':{}}]}", "spec.waves[0].clusters", "just one"},
+    {"{'waves':[{'name':'a','clusters':{'size':1,'names':['a']}}]}", "spec.waves[0].clusters",
+        "just one"},
+    {"{'waves':[{'name':'a','clusters':{'names':[]}}]}", "spec.waves[0].clusters.names", "1 to"},
+    {"{'waves':[{'name':'a','clusters':{'names':['a','A!']}}]}", "spec.waves[0].clusters.names[1]",
+        "no name"},
+    {"{'waves':[{'name':'a','clusters':{'names':['a','b','a']}}]}", "spec.waves[0].clusters.names",
+        "twice"},
+    {"{'waves':[{'name':'a','clusters':{'size':0}}]}", "spec.waves[0].clusters.size", "from 1"},
+    {"{'waves':[{'name':'a','clusters':{'size':'0%'}}]}", "spec.waves[0].clusters.size", "1%"},
+    {WAVE(",'maxConcurrency':0"), "spec.waves[0].maxConcurrency", "from 1"},
+    {WAVE(",'maxConcurrency':-1"), "spec.waves[0].maxConcurrency", "from 1"},
+    {WAVE(",'maxConcurrency':1.5"), "spec.waves[0].maxConcurrency", "whole"},
+    {WAVE(",'maxConcurrency':'0%'"), "spec.waves[0].maxConcurrency", "1%"},
+    {WAVE(",'maxConcurrency':'101%'"), "spec.waves[0].maxConcurrency", "100%"},
+    {WAVE(",'maxConcurrency':'5.5%'"), "spec.waves[0].maxConcurrency", "whole"},
+    {WAVE(",'maxConcurrency':'-5%'"), "spec.waves[0].maxConcurrency", "whole"},
+    {WAVE(",'maxConcurrency':'05%'"), "spec.waves[0].maxConcurrency", "whole"},
+    {WAVE(",'maxConcurrency':'5'"), "spec.waves[0].maxConcurrency", "whole"},
+    {WAVE(",'maxConcurrency':'%'"), "spec.waves[0].maxConcurrency", "whole"},
+    {WAVE(",'maxConcurrency':true"), "spec.waves[0].maxConcurrency", "whole"},
+    {WAVE(",'maxConcurrency':99999999999"), "spec.waves[0].maxConcurrency", "1000000"},
+    {WAVE(",'maxFailures':-1"), "spec.waves[0].maxFailures", "from 0"},
+    {WAVE(",'maxFailures':'0%'"), "spec.waves[0].maxFailures", "1%"},
+    {WAVE(",'soak':'10'"), "spec.waves[0].soak", "duration"},
+    {WAVE(",'soak':'-1m'"), "spec.waves[0].soak", "duration"},
+    {WAVE(",'soak':'721h'"), "spec.waves[0].soak", "720h"},
+    {WAVE(",'soak':600"), "spec.waves[0].soak", "duration"},
+    {WAVE(",'approval':'Maybe'"), "spec.waves[0].approval", "Required"},
+    {WAVE(",'windows':[]"), "spec.waves[0].windows", "1 to 8"},
+    {WAVE(",'windows':[{},{},{},{},{},{},{},{},{}]"), "spec.waves[0].windows", "1 to 8"},
+    {WAVE(",'windows':[{'to':'05:00'}]"), "spec.waves[0].windows[0].from", "00:00"},
+    {WAVE(",'windows':[{'from':'24:00','to':'05:00'}]"), "spec.waves[0].windows[0].from", "23:59"},
+    {WAVE(",'windows':[{'from':'02:00','to':'24:01'}]"), "spec.waves[0].windows[0].to", "24:00"},
+    {WAVE(",'windows':[{'from':'2:00','to':'24:00'}]"), "spec.waves[0].windows[0].from", "00:00"},
+    {WAVE(",'windows':[{'from':'02:00','to':'02:00'}]"), "spec.waves[0].windows[0].to", "over"},
+    {WINDOW(",'days':[]"), "spec.waves[0].windows[0].days", "Mon"},
+    {WINDOW(",'days':['Monday']"), "spec.waves[0].windows[0].days", "Mon"},
+    {WINDOW(",'zone':'UTC'"), "spec.waves[0].windows[0].zone", "no such field"},
+    {WINDOW(",'timeZoneLabel':'a b'"), "spec.waves[0].windows[0].timeZoneLabel", "Europe.Berlin"},
+    {WAVE(",'windows':[{'from':'02:00','to':'05:00','timeZoneLabel':'tz'},"
+          "{'from':'02:00','to':'05:00'}]"),
+        "spec.waves[0].windows[1].timeZoneLabel", "the same"},
+    {"{'progressDeadline':'0s'}", "spec.progressDeadline", "1s"},
+    {"{'maxFailures':'101%'}", "spec.maxFailures", "100%"},
+    {"{'onFailure':'Ignore'}", "spec.onFailure", "\"Pause\", \"Rollback\""},
+    {"{'offline':{'after':'soon'}}", "spec.offline.after", "duration"},
+    {"{'offline':{'then':'Drop'}}", "spec.offline.then", "\"Defer\", \"Hold\""},
+    {"{'offline':{'than':'Hold'}}", "spec.offline.than", "no such field"},
+    {"{'minReported':0}", "spec.minReported", "from 1"},
+    {"{'minReported':'50%'}", "spec.minReported", "number of clusters"},
+    {"{'onNewChange':'Ask'}", "spec.onNewChange", "\"Replace\", \"Queue\""},
+};
+
 static void test_refused(void **state)
 {
-    static const struct refused {
-        const char *spec;
-        const char *field;
-        const char *says;
-    } list[] = {
-        {"[]", "spec", "an object"},
-        {"{'wave':[]}", "spec.wave", "no such field"},
-        {"{'selector':'tier=web'}", "spec.selector", "label selector"},
-        {"{'selector':{'matchExpressions':[{'key':'a','operator':'Is'}]}}", "spec.selector", "Is"},
-        {"{'waves':{}}", "spec.waves", "list"},
-        {"{'waves':[1]}", "spec.waves[0]", "an object"},
-        {"{'waves':[{'clusters':{'size':1}}]}", "spec.waves[0].name", "Required"},
-        {"{'waves':[{'name':'A','clusters':{'size':1}}]}", "spec.waves[0].name", "lower-case"},
-        {"{'waves':[{'name':'rest','clusters':{'size':1}}]}", "spec.waves[0].name", "last wave"},
-        {"{'waves':[{'name':'a','clusters':{'size':1}},{'name':'a','clusters':{'size':1}}]}",
-            "spec.waves[1].name", "Duplicate"},
-        {"{'waves':[{'name':'a'}]}", "spec.waves[0].clusters", "Required"},
-        {"{'waves':[{'name':'a','clusters':{}}]}", "spec.waves[0].clusters", "just one"},
-        {"{'waves':[{'name':'a','clusters':{'size':1,'names':['a']}}]}", "spec.waves[0].clusters",
-            "just one"},
-        {"{'waves':[{'name':'a','clusters':{'names':[]}}]}", "spec.waves[0].clusters.names",
-            "1 to"},
-        {"{'waves':[{'name':'a','clusters':{'names':['a','A!']}}]}",
-            "spec.waves[0].clusters.names[1]", "no name"},
-        {"{'waves':[{'name':'a','clusters':{'names':['a','b','a']}}]}",
-            "spec.waves[0].clusters.names", "twice"},
-        {"{'waves':[{'name':'a','clusters':{'size':0}}]}", "spec.waves[0].clusters.size", "from 1"},
-        {"{'waves':[{'name':'a','clusters':{'size':'0%'}}]}", "spec.waves[0].clusters.size", "1%"},
-        {WAVE(",'maxConcurrency':0"), "spec.waves[0].maxConcurrency", "from 1"},
-        {WAVE(",'maxConcurrency':-1"), "spec.waves[0].maxConcurrency", "from 1"},
-        {WAVE(",'maxConcurrency':1.5"), "spec.waves[0].maxConcurrency", "whole"},
-        {WAVE(",'maxConcurrency':'0%'"), "spec.waves[0].maxConcurrency", "1%"},
-        {WAVE(",'maxConcurrency':'101%'"), "spec.waves[0].maxConcurrency", "100%"},
-        {WAVE(",'maxConcurrency':'5.5%'"), "spec.waves[0].maxConcurrency", "whole"},
-        {WAVE(",'maxConcurrency':'-5%'"), "spec.waves[0].maxConcurrency", "whole"},
-        {WAVE(",'maxConcurrency':'05%'"), "spec.waves[0].maxConcurrency", "whole"},
-        {WAVE(",'maxConcurrency':'5'"), "spec.waves[0].maxConcurrency", "whole"},
-        {WAVE(",'maxConcurrency':'%'"), "spec.waves[0].maxConcurrency", "whole"},
-        {WAVE(",'maxConcurrency':true"), "spec.waves[0].maxConcurrency", "whole"},
-        {WAVE(",'maxConcurrency':99999999999"), "spec.waves[0].maxConcurrency", "1000000"},
-        {WAVE(",'maxFailures':-1"), "spec.waves[0].maxFailures", "from 0"},
-        {WAVE(",'maxFailures':'0%'"), "spec.waves[0].maxFailures", "1%"},
-        {WAVE(",'soak':'10'"), "spec.waves[0].soak", "duration"},
-        {WAVE(",'soak':'-1m'"), "spec.waves[0].soak", "duration"},
-        {WAVE(",'soak':'721h'"), "spec.waves[0].soak", "720h"},
-        {WAVE(",'soak':600"), "spec.waves[0].soak", "duration"},
-        {WAVE(",'approval':'Maybe'"), "spec.waves[0].approval", "Required"},
-        {WAVE(",'windows':[]"), "spec.waves[0].windows", "1 to 8"},
-        {WAVE(",'windows':[{},{},{},{},{},{},{},{},{}]"), "spec.waves[0].windows", "1 to 8"},
-        {WAVE(",'windows':[{'to':'05:00'}]"), "spec.waves[0].windows[0].from", "00:00"},
-        {WAVE(",'windows':[{'from':'24:00','to':'05:00'}]"), "spec.waves[0].windows[0].from",
-            "23:59"},
-        {WAVE(",'windows':[{'from':'02:00','to':'24:01'}]"), "spec.waves[0].windows[0].to",
-            "24:00"},
-        {WAVE(",'windows':[{'from':'2:00','to':'24:00'}]"), "spec.waves[0].windows[0].from",
-            "00:00"},
-        {WAVE(",'windows':[{'from':'02:00','to':'02:00'}]"), "spec.waves[0].windows[0].to", "over"},
-        {WINDOW(",'days':[]"), "spec.waves[0].windows[0].days", "Mon"},
-        {WINDOW(",'days':['Monday']"), "spec.waves[0].windows[0].days", "Mon"},
-        {WINDOW(",'zone':'UTC'"), "spec.waves[0].windows[0].zone", "no such field"},
-        {WINDOW(",'timeZoneLabel':'a b'"), "spec.waves[0].windows[0].timeZoneLabel",
-            "Europe.Berlin"},
-        {WAVE(",'windows':[{'from':'02:00','to':'05:00','timeZoneLabel':'tz'},"
-              "{'from':'02:00','to':'05:00'}]"),
-            "spec.waves[0].windows[1].timeZoneLabel", "the same"},
-        {"{'progressDeadline':'0s'}", "spec.progressDeadline", "1s"},
-        {"{'maxFailures':'101%'}", "spec.maxFailures", "100%"},
-        {"{'onFailure':'Ignore'}", "spec.onFailure", "\"Pause\", \"Rollback\""},
-        {"{'offline':{'after':'soon'}}", "spec.offline.after", "duration"},
-        {"{'offline':{'then':'Drop'}}", "spec.offline.then", "\"Defer\", \"Hold\""},
-        {"{'offline':{'than':'Hold'}}", "spec.offline.than", "no such field"},
-        {"{'minReported':0}", "spec.minReported", "from 1"},
-        {"{'minReported':'50%'}", "spec.minReported", "number of clusters"},
-        {"{'onNewChange':'Ask'}", "spec.onNewChange", "\"Replace\", \"Queue\""},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char field[HUB_ROLLOUT_FIELD_MAX] = "";
         struct fed_diag diag = {""};
         struct hub_rollout_rules *rules = NULL;
 
-        if (read_rules(list[i].spec, &rules, field, &diag) != FED_ERR_INVALID)
-            fail_msg("%s is taken", list[i].spec);
-        if (strcmp(field, list[i].field) != 0 || !strstr(diag.text, list[i].says))
-            fail_msg("%s: %s: %s", list[i].spec, field, diag.text);
+        if (read_rules(refused[i].spec, &rules, field, &diag) != FED_ERR_INVALID)
+            fail_msg("%s is taken", refused[i].spec);
+        if (strcmp(field, refused[i].field) != 0 || !strstr(diag.text, refused[i].says))
+            fail_msg("%s: %s: %s", refused[i].spec, field, diag.text);
         assert_null(rules);
     }
 }

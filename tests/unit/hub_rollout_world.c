@@ -34,10 +34,15 @@ static enum fed_err find_zone(
     return FED_OK;
 }
 
+size_t world_step_max;
+bool world_cut_restarts;
+
 static struct hub_rollout_options options(void)
 {
-    return (struct hub_rollout_options){
-        .mem = fed_alloc_system(), .uid = fed_span_text(the_uid), .find_zone = find_zone};
+    return (struct hub_rollout_options){.mem = fed_alloc_system(),
+        .step_max = world_step_max,
+        .uid = fed_span_text(the_uid),
+        .find_zone = find_zone};
 }
 
 void world_init(struct rollout_world *w, const char *uid)
@@ -254,18 +259,29 @@ static void store(struct rollout_world *w)
     }
 }
 
+/* With all its parts, where it is cut. */
+static void step_whole(struct rollout_world *w)
+{
+    bool cut;
+
+    do {
+        assert_int_equal(hub_rollout_step(w->r, w->now), FED_OK);
+        cut = hub_rollout_is_cut(w->r);
+        check(w, hub_rollout_due(w->r) == cut, "it is due after a step");
+        store(w);
+        if (cut && world_cut_restarts)
+            world_restart(w);
+    } while (cut);
+}
+
 void world_step(struct rollout_world *w)
 {
-    assert_int_equal(hub_rollout_step(w->r, w->now), FED_OK);
-    check(w, !hub_rollout_due(w->r), "it is due after a step");
-    store(w);
+    step_whole(w);
     for (size_t i = 0; i < w->n; i++)
         if (w->at[i].member && w->at[i].held)
             world_hold(w, &w->at[i]);
-    if (!hub_rollout_due(w->r))
-        return;
-    assert_int_equal(hub_rollout_step(w->r, w->now), FED_OK);
-    store(w);
+    if (hub_rollout_due(w->r))
+        step_whole(w);
 }
 
 /* As a hub does: when it says so, and not before. */

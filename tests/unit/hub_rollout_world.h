@@ -63,6 +63,10 @@ void world_step(struct rollout_world *w);
 void world_wait(struct rollout_world *w, uint64_t ms);
 /* The hub ends, and starts with what was stored. */
 void world_restart(struct rollout_world *w);
+/* Of every engine that is made: how much a step may change (0: no limit), and whether the hub is
+ * killed wherever one was cut. */
+extern size_t world_step_max;
+extern bool world_cut_restarts;
 /* Fails with where, when a version other than A to Z. */
 char world_letter(const struct fed_digest *digest);
 struct fed_digest world_digest(char letter);

@@ -77,16 +77,21 @@ def plan(_fleet, results):
             results.add(name, float(value) if "." in value else int(value), unit, PLAN_BUDGETS.get(name))
 
 
-ROLLOUT_BUDGETS = {"rollout_step": 20, "rollout_step_longest": 20}
+ROLLOUT_BUDGETS = {"rollout_step": 20, "rollout_step_longest": 20, "rollout_commit_longest": 20, "rollout_flap_longest": 20}
 
 
 def rollout_step(_fleet, results):
-    """The engine of rollouts alone, 10,000 clusters in five waves: a step, the longest step, a fact of one cluster."""
+    """The engine of rollouts alone, 10,000 clusters in five waves; the controller with its commits; clusters that flap."""
     folder = os.path.join(ROOT, "build", "release")
-    run("ninja", "-C", folder, "rollout_engine_bench", cwd=ROOT)
-    for line in run(os.path.join(folder, "bin", "rollout_engine_bench")).splitlines():
+    run("ninja", "-C", folder, "rollout_engine_bench", "rollouts_bench", cwd=ROOT)
+    lines = run(os.path.join(folder, "bin", "rollout_engine_bench")).splitlines()
+    for more in ("10000",), ("1000", "flap"):
+        with tempfile.TemporaryDirectory() as store:
+            lines += run(os.path.join(folder, "bin", "rollouts_bench"), store, *more).splitlines()
+    for line in lines:
         name, value, unit = line.split()
-        results.add(name, float(value) if "." in value else int(value), unit, ROLLOUT_BUDGETS.get(name))
+        if name.startswith("rollout"):
+            results.add(name, float(value) if "." in value else int(value), unit, ROLLOUT_BUDGETS.get(name))
 
 
 def session(_fleet, results):
