@@ -126,6 +126,22 @@ static void test_a_type_that_comes_and_memory_is_out(void **state)
     assert_string_equal(letters(r), "1 - -");
 }
 
+/* ---- clusters that come and go in the midst of it ---- */
+
+/* It has nothing of the object, and its turn has not come. */
+static void test_a_cluster_that_is_deleted_before_its_turn(void **state)
+{
+    struct rollout_world *r = *state;
+
+    rollout_policy(r, "careful", ALL "," R_CANARY);
+    rollout_put(r, '1', "");
+    rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
+    rollout_wait(r, R_NAME("1"), "\"progress\":\"1/3\"");
+    hub_world_remove(&r->w, W_CLUSTERS, W_SYSTEM, "c3");
+    rollout_run(r, 500);
+    rollout_wait(r, R_NAME("1"), "\"progress\":\"1/2\"");
+}
+
 /* ---- two writes in one turn ---- */
 
 static void stage(struct rollout_world *r, const char *labels, char letter)
@@ -320,6 +336,7 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, rollout_world_open, rollout_world_close)
     const struct CMUnitTest tests[] = {
+        CASE(test_a_cluster_that_is_deleted_before_its_turn),
         CASE(test_a_type_that_comes_later),
         CASE(test_a_type_that_comes_while_policies_conflict),
         CASE(test_a_type_that_comes_and_memory_is_out),
