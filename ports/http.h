@@ -159,7 +159,6 @@ struct fed_http_shared;
  * reference is the caller's. NULL when memory is refused. */
 struct fed_http_shared *fed_http_shared_take(struct fed_buf *bytes);
 struct fed_http_shared *fed_http_shared_ref(struct fed_http_shared *shared); /* another one */
-size_t fed_http_shared_len(const struct fed_http_shared *shared);            /* not compressed */
 void fed_http_shared_unref(struct fed_http_shared *shared);                  /* NULL is fine */
 /* As fed_http_respond; takes a reference of its own. Compressed once, however many ask for that. */
 void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status,
@@ -171,6 +170,10 @@ void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status
  * nothing was begun. */
 FED_MUST_USE enum fed_err fed_http_stream_begin(struct fed_http_exchange *exchange, unsigned status,
     const struct fed_http_header *headers, size_t n_headers);
+/* The same, sent as gzip (content-encoding and vary are added) when the client accepts that: what
+ * is written is compressed by itself, at once, and what is shared is compressed once for all. */
+FED_MUST_USE enum fed_err fed_http_stream_begin_gzip(struct fed_http_exchange *exchange,
+    unsigned status, const struct fed_http_header *headers, size_t n_headers);
 FED_MUST_USE enum fed_err fed_http_stream_write(
     struct fed_http_exchange *exchange, struct fed_span bytes);
 /* As _write; takes a reference of its own. */
@@ -178,6 +181,8 @@ FED_MUST_USE enum fed_err fed_http_stream_share(
     struct fed_http_exchange *exchange, struct fed_http_shared *bytes);
 /* Bytes written that did not go yet to what the socket is given next. */
 size_t fed_http_stream_waiting(const struct fed_http_exchange *exchange);
+/* Bytes written so far, as they are sent: compressed. */
+uint64_t fed_http_stream_bytes(const struct fed_http_exchange *exchange);
 void fed_http_stream_end(struct fed_http_exchange *exchange); /* its pointer is dead afterwards */
 
 /* ---- client ---- */

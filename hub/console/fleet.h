@@ -65,7 +65,6 @@ struct console_fleet {
     /* And the last changes. */
     struct fed_http_shared *changes;
     uint64_t changes_from, changes_to;
-    size_t changes_len; /* bytes that were asked for last */
     /* Called when something may have changed. May be NULL. */
     void (*stirred)(void *ctx);
     void *stirred_ctx;

@@ -277,7 +277,6 @@ struct fed_http_shared *console_fleet_changes(struct console_fleet *fleet, uint6
     fleet->changes = NULL;
     fed_buf_init(&text, fleet->mem, SNAPSHOT_BYTES_MAX);
     put_changes(fleet, since, &text);
-    fleet->changes_len = text.len;
     if (!fed_buf_err(&text))
         fleet->changes = fed_http_shared_take(&text);
     fed_buf_fini(&text);

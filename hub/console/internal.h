@@ -53,7 +53,7 @@ enum console_sign_in { CONSOLE_ACCEPTED, CONSOLE_WRONG, CONSOLE_TURNED_AWAY, CON
 struct console_counts {                  /* since the start */
     uint64_t requests[CONSOLE_PATHS][6]; /* by the code's first digit */
     uint64_t sign_ins[CONSOLE_SIGN_INS];
-    uint64_t stream_bytes; /* before TLS and HTTP/2 */
+    uint64_t stream_bytes; /* before HTTP and TLS */
     uint64_t stream_events;
     uint64_t resets;
     uint64_t behind; /* times that a stream was told nothing because it had not read the rest */
@@ -82,6 +82,7 @@ struct hub_console {
     bool ticking;
     bool stopping;
     uint64_t n_ticks;
+    size_t told;           /* most bytes that a stream was sent in this tick */
     uint64_t fleet_due_ms; /* when what is new of the fleet is told again */
     struct console_column columns[CONSOLE_COLUMNS];
     struct console_bandwidth bandwidth;

@@ -28,6 +28,8 @@ struct console_stream {
     int64_t until_unix_s;  /* of the certificate; 0: none */
     uint64_t seen;         /* version of the fleet */
     uint64_t sent_ms;
+    uint64_t bytes;      /* that were sent */
+    size_t tick_bytes;   /* of those, in this tick */
     uint64_t checked_ms; /* what its rights rest on */
     bool slow;
     bool missed; /* of what was touched */
@@ -95,32 +97,39 @@ void console_streams_stop(struct hub_console *console)
 
 /* ---- sending ---- */
 
-static void count(struct hub_console *console, size_t bytes)
+/* Behind what was written: bytes as they are sent. After an error the port has cut it, and says so
+ * later. */
+static void wrote(struct hub_console *console, struct console_stream *stream, enum fed_err err)
 {
+    uint64_t more;
+
+    stream->sent_ms = fed_loop_now_ms(console->options.loop);
+    if (err) {
+        end(stream);
+        return;
+    }
+    more = fed_http_stream_bytes(stream->exchange) - stream->bytes;
+    stream->bytes += more;
+    stream->tick_bytes += (size_t)more;
+    console->counts.stream_bytes += more;
     console->counts.stream_events++;
-    console->counts.stream_bytes += bytes;
+    if (console->told < stream->tick_bytes)
+        console->told = stream->tick_bytes;
 }
 
-/* After an error the port has cut it, and says so later. */
 static void send(struct hub_console *console, struct console_stream *stream, struct fed_span bytes)
 {
-    if (stream->exchange && fed_http_stream_write(stream->exchange, bytes))
-        end(stream);
-    count(console, bytes.len);
-    stream->sent_ms = fed_loop_now_ms(console->options.loop);
+    if (stream->exchange)
+        wrote(console, stream, fed_http_stream_write(stream->exchange, bytes));
 }
 
 static void share(
     struct hub_console *console, struct console_stream *stream, struct fed_http_shared *bytes)
 {
-    if (!bytes) { /* no memory: the next tick tries again, or says that something was missed */
+    if (!bytes) /* no memory: the next tick tries again, or says that something was missed */
         stream->missed = true;
-        return;
-    }
-    if (stream->exchange && fed_http_stream_share(stream->exchange, bytes))
-        end(stream);
-    count(console, fed_http_shared_len(bytes));
-    stream->sent_ms = fed_loop_now_ms(console->options.loop);
+    else if (stream->exchange)
+        wrote(console, stream, fed_http_stream_share(stream->exchange, bytes));
 }
 
 static void send_reset(struct hub_console *console, struct console_stream *stream)
@@ -135,8 +144,8 @@ static void send_reset(struct hub_console *console, struct console_stream *strea
     fed_buf_fini(&out);
     console->counts.resets++;
     /* What the page fetches for it counts as what it is sent. */
-    if (console->fleet->changes_len < console->fleet->n * SNAPSHOT_ROW)
-        console->fleet->changes_len = console->fleet->n * SNAPSHOT_ROW;
+    if (console->told < console->fleet->n * SNAPSHOT_ROW)
+        console->told = console->fleet->n * SNAPSHOT_ROW;
 }
 
 static void send_fleet(struct hub_console *console, struct console_stream *stream)
@@ -194,6 +203,7 @@ static bool may_go_on(struct hub_console *console, const struct console_stream *
 
 static void tell(struct hub_console *console, struct console_stream *stream, bool fleet_too)
 {
+    stream->tick_bytes = 0;
     if (!may_go_on(console, stream)) {
         end(stream);
         return;
@@ -254,9 +264,9 @@ static void tell_fast(struct hub_console *console)
     bool fleet_too = now_ms >= console->fleet_due_ms;
     uint64_t pause_ms;
 
-    console->fleet->changes_len = 0;
+    console->told = 0;
     tell_all(console, false, fleet_too);
-    pause_ms = (uint64_t)console->fleet->changes_len * 1000u / FLEET_RATE;
+    pause_ms = (uint64_t)console->told * 1000u / FLEET_RATE;
     if (fleet_too)
         console->fleet_due_ms = now_ms + (pause_ms < FLEET_MS_MAX ? pause_ms : FLEET_MS_MAX);
 }
@@ -392,7 +402,7 @@ static enum fed_err begin(struct hub_request *r)
 
     r->answered = true;
     hub_request_record(r, 200);
-    return fed_http_stream_begin(r->exchange, 200, headers, sizeof headers / sizeof *headers);
+    return fed_http_stream_begin_gzip(r->exchange, 200, headers, sizeof headers / sizeof *headers);
 }
 
 enum fed_err console_handle_stream(struct hub_console *console, struct hub_request *r)

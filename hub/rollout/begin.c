@@ -261,12 +261,16 @@ static enum fed_err stop_waiting(
     struct hub_rollouts *r, struct rollout_subject *s, struct rollout_ops *ops)
 {
     struct rollout_paper *paper = s->waiting;
+    enum fed_err err;
 
     s->waiting = NULL;
     if (!paper)
         return FED_OK;
     paper->waits = paper->queued = false;
-    return write_superseded(r, s, paper, "the object was changed again", ops);
+    err = write_superseded(r, s, paper, "the object was changed again", ops);
+    if (!err)
+        prune(r, s, ops);
+    return err;
 }
 
 static bool is_running(const struct rollout_subject *s)

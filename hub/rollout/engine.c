@@ -54,7 +54,7 @@ void rollout_set_state(
         rollout_cause_drop(r, slot->failed);
         slot->failed = NULL;
     }
-    if (state != HUB_ROLLOUT_FAILED && state != HUB_ROLLOUT_STUCK)
+    if (state != HUB_ROLLOUT_FAILED && state != HUB_ROLLOUT_STUCK && state != HUB_ROLLOUT_APPLIED)
         slot->forgiven = false;
     slot->state = (uint8_t)state;
     slot->since_ms = r->now_ms;

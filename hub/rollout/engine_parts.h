@@ -50,7 +50,8 @@ struct rollout_slot {
     uint8_t health;                          /* enum hub_rollout_health */
     uint8_t reach;                           /* enum rollout_reach */
     bool touched;  /* it was given another version than `from`, and had a chance to take it */
-    bool forgiven; /* failed, and a person went on all the same */
+    bool forgiven; /* its failure does not count: a person went on all the same; or it is about
+                      to fail, and was healthy in a rollout that is complete */
     bool again;    /* retried: it is told so with its next turn */
     bool pinned;   /* of a wave by size that has begun */
     bool told;     /* its labels are known */

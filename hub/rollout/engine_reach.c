@@ -14,7 +14,7 @@ bool rollout_waits(const struct hub_rollout *r, const struct rollout_slot *slot)
     if (slot->hold_ms == 0)
         return false;
     if (slot->state == HUB_ROLLOUT_PENDING || slot->state == HUB_ROLLOUT_DEFERRED)
-        return !rollout_has_it(r, slot);
+        return slot->kept || !rollout_has_it(r, slot);
     return slot->kept &&
            (slot->state == HUB_ROLLOUT_RELEASED || slot->state == HUB_ROLLOUT_RETURNING);
 }

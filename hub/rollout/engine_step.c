@@ -31,7 +31,8 @@ static void disturb(struct hub_rollout *r, const struct rollout_slot *slot)
     r->record_changed = true;
 }
 
-/* Memory out for the sentence: the failure counts all the same. */
+/* Memory out for the sentence: the failure counts all the same. That of one which was healthy with
+ * the complete rollout is shown, and is no verdict on the version: whoever joins gets it. */
 static void fail(struct hub_rollout *r, struct rollout_slot *slot, enum hub_rollout_state state,
     const char *otherwise)
 {
@@ -41,7 +42,8 @@ static void fail(struct hub_rollout *r, struct rollout_slot *slot, enum hub_roll
 
     rollout_cause_drop(r, slot->failed);
     slot->failed = cause;
-    slot->forgiven = false;
+    slot->forgiven =
+        r->phase == HUB_ROLLOUT_COMPLETE && (slot->state == HUB_ROLLOUT_HEALTHY || slot->forgiven);
     rollout_set_state(r, slot, state);
     if (state == HUB_ROLLOUT_FAILED)
         disturb(r, slot);
@@ -129,6 +131,7 @@ static void on_healthy(struct hub_rollout *r, struct rollout_slot *slot)
         fail(r, slot, HUB_ROLLOUT_FAILED, "Refused");
     } else if (is_bad(slot)) {
         wait_anew(r, slot, HUB_ROLLOUT_APPLIED);
+        slot->forgiven = r->phase == HUB_ROLLOUT_COMPLETE;
         disturb(r, slot);
     } else if (!r->waves[slot->wave].done && is_to_defer(r, slot)) {
         defer(r, slot);
@@ -377,8 +380,10 @@ static bool is_next(const struct hub_rollout *r, const struct rollout_slot *slot
 static void release(struct hub_rollout *r, struct rollout_slot *slot)
 {
     /* It has it from elsewhere: nothing is sent, and its copy is known. */
-    if (!rollout_has_it(r, slot)) {
-        slot->previous = slot->version;
+    bool has = rollout_has_it(r, slot);
+
+    slot->previous = slot->version; /* which is never taken back from who has it */
+    if (!has) {
         slot->touched = r->to != r->from;
         rollout_give(r, slot, r->to);
     }

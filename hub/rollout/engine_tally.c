@@ -121,6 +121,8 @@ static void timer_of_hold(struct hub_rollout *r, const struct rollout_slot *slot
         return;
     if (!settled && rollout_waits_long(r, slot) && !rollout_is_away(r, slot))
         wake_at(r, later(r, slot->hold_ms + (int64_t)r->rules->offline_after_ms));
+    if (slot->hold_until_s != 0 && rollout_waits_long(r, slot)) /* then it is waited for again */
+        wake_at(r, later(r, (slot->hold_until_s - HUB_ROLLOUT_HOLD_MAX_S) * 1000 - r->offset_ms));
     if (slot->hold_until_s != 0 && (slot->kept || slot->state == HUB_ROLLOUT_DEFERRED))
         wake_at(r, later(r, slot->hold_until_s * 1000 - r->offset_ms));
 }
@@ -144,7 +146,7 @@ static void timer_of(struct hub_rollout *r, const struct rollout_slot *slot)
         int64_t until_ms = until_s ? until_s * 1000 - r->offset_ms : ROLLOUT_NEVER;
 
         wake_at(r, later(r, until_ms));
-        if (until_ms < r->held_until_ms)
+        if (until_ms > r->now_ms && until_ms < r->held_until_ms)
             r->held_until_ms = until_ms;
     }
 }

@@ -46,6 +46,8 @@ struct rollout_policy {
     bool may_select;                 /* wrong, and it has a selector */
     int64_t generation;
     size_t n_objects;
+    bool untold;            /* what is composed into it changed */
+    uint64_t told_revision; /* as of which that was told */
 };
 
 /* Who governs an object. */
@@ -172,6 +174,7 @@ struct hub_rollouts {
     struct rollout_writer *writers;
     struct rollout_event *events_first, **events_end;
     size_t n_events;
+    bool untold;    /* a policy is */
     bool unread;    /* a policy is stored, and could not be taken in */
     bool unlooked;  /* the same, and what it governs is to be looked at once it can */
     bool unsettled; /* a subject is */
@@ -216,6 +219,9 @@ void rollout_policy_remove(struct hub_rollouts *r, const struct hub_object_ref *
 FED_MUST_USE enum fed_err rollout_policies_ready(struct hub_rollouts *r);
 struct rollout_policy *rollout_policy_find(
     struct hub_rollouts *r, struct fed_span ns, struct fed_span name);
+/* Whom the policies of a namespace govern changed; _tell: watchers hear of it. */
+void rollout_policies_moved(struct hub_rollouts *r, struct fed_span ns);
+void rollout_policies_tell(struct hub_rollouts *r);
 void rollout_policies_fini(struct hub_rollouts *r);
 /* metadata: of the object. */
 void rollout_govern(struct hub_rollouts *r, const struct hub_object_ref *ref,

@@ -275,6 +275,33 @@ void rollout_govern(struct hub_rollouts *r, const struct hub_object_ref *ref,
 
 /* ---- admission and status ---- */
 
+void rollout_policies_moved(struct hub_rollouts *r, struct fed_span ns)
+{
+    size_t i;
+
+    policy_index(r, ns, fed_span_text(""), &i);
+    for (; i < r->n_policies && fed_span_is(ns, r->policies[i]->ns); i++)
+        r->policies[i]->untold = r->untold = true;
+}
+
+void rollout_policies_tell(struct hub_rollouts *r)
+{
+    if (!r->untold)
+        return;
+    r->untold = false;
+    for (size_t i = 0; i < r->n_policies; i++) {
+        struct rollout_policy *policy = r->policies[i];
+        struct hub_object_ref ref = {FED_SPAN_LIT(HUB_ROLLOUT_POLICIES), fed_span_text(policy->ns),
+            fed_span_text(policy->name)};
+
+        if (!policy->untold)
+            continue;
+        policy->untold = false;
+        policy->told_revision = hub_objects_revision(r->objects);
+        hub_objects_touch(r->objects, &ref, policy->told_revision);
+    }
+}
+
 static size_t in_namespace(const struct hub_rollouts *r, struct fed_span ns)
 {
     size_t first;
@@ -432,9 +459,10 @@ static enum fed_err compose_policy(void *ctx, const struct hub_object_ref *ref,
     struct fed_json *status;
     enum fed_err err;
 
-    (void)revision;
     if (!policy)
         return FED_OK;
+    if (policy->told_revision > *revision)
+        *revision = policy->told_revision;
     status = fed_json_new_object(doc);
     err = fed_json_set(doc, object, "status", status);
     if (!err)

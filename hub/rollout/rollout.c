@@ -54,6 +54,7 @@ static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
     rollout_forget_writers(r);
     if (err) /* what was said of clusters is taken back */
         look_anew_all(r);
+    rollout_policies_tell(r);
     if (!r->unsettled)
         return;
     r->unsettled = false;
@@ -101,6 +102,7 @@ static void look_at_all(struct hub_rollouts *r, struct fed_span ns, struct fed_s
     if (!r->plan)
         return;
     hub_plan_federated_objects(r->plan, look_at, &looking);
+    rollout_policies_tell(r);
 }
 
 static void on_policy(void *ctx, const struct hub_change *change)

@@ -126,8 +126,12 @@ static void count(struct hub_rollouts *r, const struct rollout_subject *s, int b
 void rollout_subject_govern(
     struct hub_rollouts *r, struct rollout_subject *s, const struct rollout_governor *by)
 {
+    const char *name = by->policy ? by->policy->name : "";
+
+    if (strcmp(s->policy, name) != 0 || s->blocked != by->blocked)
+        rollout_policies_moved(r, s->ref.ns);
     count(r, s, -1);
-    snprintf(s->policy, sizeof s->policy, "%s", by->policy ? by->policy->name : "");
+    snprintf(s->policy, sizeof s->policy, "%s", name);
     count(r, s, 1);
     s->governed = by->policy || by->blocked;
     s->blocked = by->blocked;

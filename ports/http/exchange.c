@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define GZIP_ABOVE (128u * 1024u)
-#define CROWDED_QUEUE_MAX 65536u /* of a stream whose client has no more room for answers */
 
 const char *fed_http_engine_date(struct fed_http_engine *engine)
 {
@@ -406,7 +405,7 @@ struct fed_http_conn *fed_http_exchange_conn(const struct fed_http_exchange *exc
     return exchange->session->conn;
 }
 
-static bool has_body(unsigned status)
+bool fed_http_answer_has_body(unsigned status)
 {
     return status >= 200 && status != 204 && status != 304;
 }
@@ -420,14 +419,19 @@ static bool has_strong_etag(const struct fed_http_answer *answer)
            !fed_span_starts(etag, "W/");
 }
 
-static bool wants_gzip(const struct fed_http_exchange *x, const struct fed_http_answer *answer)
+bool fed_http_exchange_takes_gzip(const struct fed_http_exchange *x)
 {
     struct fed_span accepted;
 
-    return answer->length > GZIP_ABOVE && !x->head_only && has_body(answer->status) &&
-           fed_http_headers_find(
+    return fed_http_headers_find(
                x->request.headers, x->request.n_headers, "accept-encoding", &accepted) &&
-           fed_http_list_accepts(accepted, "gzip") &&
+           fed_http_list_accepts(accepted, "gzip");
+}
+
+static bool wants_gzip(const struct fed_http_exchange *x, const struct fed_http_answer *answer)
+{
+    return answer->length > GZIP_ABOVE && !x->head_only &&
+           fed_http_answer_has_body(answer->status) && fed_http_exchange_takes_gzip(x) &&
            !fed_http_headers_find(answer->headers, answer->n_headers, "content-encoding", NULL) &&
            !has_strong_etag(answer);
 }
@@ -443,11 +447,12 @@ static enum fed_err queue_body(
         answer->length = gzip->bytes.len;
         body = gzip;
     }
-    return x->head_only || !has_body(answer->status) ? FED_OK
-                                                     : fed_http_pieces_put(&x->queue, body);
+    return x->head_only || !fed_http_answer_has_body(answer->status)
+               ? FED_OK
+               : fed_http_pieces_put(&x->queue, body);
 }
 
-static bool headers_ok(const struct fed_http_answer *answer)
+bool fed_http_answer_ok(const struct fed_http_answer *answer)
 {
     if (answer->status < 200 || answer->status > 599)
         return false;
@@ -457,8 +462,7 @@ static bool headers_ok(const struct fed_http_answer *answer)
     return true;
 }
 
-/* The exchange is no longer the handler's. */
-static void let_go(struct fed_http_exchange *x)
+void fed_http_exchange_let_go(struct fed_http_exchange *x)
 {
     x->state = FED_HTTP_ENDED;
     begin_to_move(x);
@@ -474,16 +478,16 @@ void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status
     struct fed_http_answer answer = {.status = status,
         .headers = headers,
         .n_headers = n_headers,
-        .has_length = has_body(status),
+        .has_length = fed_http_answer_has_body(status),
         .length = body->bytes.len};
     struct fed_http_session *s = exchange->session;
     enum fed_err err = FED_OK;
 
     if (exchange->lost) {
-        let_go(exchange);
+        fed_http_exchange_let_go(exchange);
         return;
     }
-    if (headers_ok(&answer))
+    if (fed_http_answer_ok(&answer))
         err = queue_body(exchange, &answer, body);
     else
         answer = (struct fed_http_answer){.status = 500, .has_length = true};
@@ -492,7 +496,7 @@ void fed_http_respond_shared(struct fed_http_exchange *exchange, unsigned status
         err = s->ops->answer(exchange, &answer);
     if (err)
         s->ops->cut(exchange);
-    let_go(exchange);
+    fed_http_exchange_let_go(exchange);
 }
 
 void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
@@ -507,79 +511,5 @@ void fed_http_respond(struct fed_http_exchange *exchange, unsigned status,
     }
     if (!exchange->lost)
         exchange->session->ops->cut(exchange);
-    let_go(exchange);
-}
-
-enum fed_err fed_http_stream_begin(struct fed_http_exchange *exchange, unsigned status,
-    const struct fed_http_header *headers, size_t n_headers)
-{
-    struct fed_http_answer answer = {.status = status, .headers = headers, .n_headers = n_headers};
-    enum fed_err err;
-
-    if (exchange->lost)
-        return FED_ERR_CLOSED;
-    if (!headers_ok(&answer) || !has_body(status))
-        return FED_ERR_INVALID;
-    exchange->state = FED_HTTP_STREAMING;
-    exchange->queue.share = exchange->session->share;
-    err = exchange->session->ops->answer(exchange, &answer);
-    if (err) {
-        exchange->session->ops->cut(exchange);
-        return err;
-    }
-    exchange->session->ops->resume(exchange);
-    return FED_OK;
-}
-
-enum fed_err fed_http_stream_share(
-    struct fed_http_exchange *exchange, struct fed_http_shared *bytes)
-{
-    size_t waiting = exchange->queue.len;
-
-    if (exchange->lost || exchange->state != FED_HTTP_STREAMING)
-        return FED_ERR_CLOSED;
-    if (exchange->head_only || bytes->bytes.len == 0)
-        return FED_OK;
-    if (waiting > exchange->session->engine->queue_max ||
-        bytes->bytes.len > exchange->session->engine->queue_max - waiting ||
-        (waiting > CROWDED_QUEUE_MAX && fed_http_share_full(exchange->session->share))) {
-        exchange->session->ops->cut(exchange);
-        return FED_ERR_LIMIT;
-    }
-    if (waiting == 0)
-        exchange->moved_ms = fed_loop_now_ms(exchange->session->engine->loop);
-    if (fed_http_pieces_put(&exchange->queue, bytes)) {
-        exchange->session->ops->cut(exchange);
-        return FED_ERR_NOMEM;
-    }
-    fed_http_exchange_queued(exchange);
-    exchange->session->ops->resume(exchange);
-    return FED_OK;
-}
-
-enum fed_err fed_http_stream_write(struct fed_http_exchange *exchange, struct fed_span bytes)
-{
-    struct fed_http_shared *copy;
-    enum fed_err err;
-
-    if (exchange->lost || exchange->state != FED_HTTP_STREAMING)
-        return FED_ERR_CLOSED;
-    copy = fed_http_shared_copy(exchange->session->engine->mem, bytes);
-    if (!copy) {
-        exchange->session->ops->cut(exchange);
-        return FED_ERR_NOMEM;
-    }
-    err = fed_http_stream_share(exchange, copy);
-    fed_http_shared_unref(copy);
-    return err;
-}
-
-size_t fed_http_stream_waiting(const struct fed_http_exchange *exchange)
-{
-    return exchange->queue.len;
-}
-
-void fed_http_stream_end(struct fed_http_exchange *exchange)
-{
-    let_go(exchange);
+    fed_http_exchange_let_go(exchange);
 }

@@ -1,8 +1,6 @@
 /* pieces.c - see pieces.h. */
 #include "ports/http/pieces.h"
 
-#include "ports/http/gzip.h"
-
 #include <string.h>
 
 /* ---- shared bytes ---- */
@@ -31,11 +29,6 @@ struct fed_http_shared *fed_http_shared_take(struct fed_buf *bytes)
     return shared;
 }
 
-size_t fed_http_shared_len(const struct fed_http_shared *shared)
-{
-    return shared->bytes.len;
-}
-
 struct fed_http_shared *fed_http_shared_ref(struct fed_http_shared *shared)
 {
     shared->refs++;
@@ -50,6 +43,7 @@ void fed_http_shared_unref(struct fed_http_shared *shared)
         return;
     follow = shared->taken.mem ? 0 : shared->bytes.len;
     fed_http_shared_unref(shared->gzip);
+    fed_http_shared_unref(shared->block);
     fed_buf_fini(&shared->taken);
     fed_alloc_free(shared->mem, shared, sizeof(*shared) + follow);
 }
@@ -66,6 +60,20 @@ struct fed_http_shared *fed_http_shared_gzip(struct fed_http_shared *shared)
         shared->gzip = fed_http_shared_take(&out);
     fed_buf_fini(&out);
     return shared->gzip;
+}
+
+struct fed_http_shared *fed_http_shared_block(struct fed_http_shared *shared)
+{
+    struct fed_buf out;
+
+    if (shared->block)
+        return shared->block;
+    fed_buf_init(&out, shared->mem, FED_HTTP_GZIP_PIECE_MAX(shared->bytes.len));
+    if (!fed_http_gzip_piece(shared->mem, shared->bytes, &out))
+        shared->block = fed_http_shared_take(&out);
+    fed_buf_fini(&out);
+    shared->sum = fed_http_gzip_sum(shared->bytes);
+    return shared->block;
 }
 
 /* ---- what a client holds ---- */

@@ -6,6 +6,7 @@
 #define FEDLET_PORTS_HTTP_PIECES_H
 
 #include "ports/http.h"
+#include "ports/http/gzip.h"
 #include "ports/http/share.h"
 
 /* A client that waits for shared bytes: they are counted once for it, however many of its streams
@@ -20,7 +21,9 @@ struct fed_http_shared {
     struct fed_alloc *mem;
     unsigned refs;
     bool gzip_tried;
-    struct fed_http_shared *gzip; /* the same, compressed; NULL: not shorter, or not tried */
+    struct fed_http_shared *gzip;  /* the same, compressed; NULL: not shorter, or not tried */
+    struct fed_http_shared *block; /* the same, as a piece of a stream of gzip; NULL: not made */
+    struct fed_http_gzip_sum sum;  /* with block */
     struct fed_http_holder *holders;
     struct fed_buf taken; /* the bytes, unless they follow */
     struct fed_span bytes;
@@ -31,6 +34,10 @@ struct fed_http_shared {
 struct fed_http_shared *fed_http_shared_copy(struct fed_alloc *mem, struct fed_span bytes);
 /* The bytes as gzip, made once for all who ask; NULL when that is not shorter. No reference. */
 struct fed_http_shared *fed_http_shared_gzip(struct fed_http_shared *shared);
+
+/* The bytes as a piece of a stream of gzip, and sum, made once. NULL when memory is refused. No
+ * reference. */
+struct fed_http_shared *fed_http_shared_block(struct fed_http_shared *shared);
 
 struct fed_http_pieces {
     struct fed_alloc *mem;

@@ -68,9 +68,12 @@ struct fed_http_exchange {
     int32_t stream_id; /* HTTP/2 */
     uint64_t moved_ms; /* last progress of the body or the answer */
     uint64_t since_ms; /* when the body or the whole answer began to move */
-    size_t paced;      /* bytes that moved since then */
-    size_t asked;      /* bytes that the share counts for the request */
-    size_t answered;   /* and for the answer */
+    bool squeezed;     /* a stream that is sent as gzip */
+    struct fed_http_gzip_sum sum; /* of it */
+    uint64_t streamed;            /* bytes of a stream that were queued */
+    size_t paced;                 /* bytes that moved since then */
+    size_t asked;                 /* bytes that the share counts for the request */
+    size_t answered;              /* and for the answer */
     struct fed_http_fields fields;
     struct fed_http_request request;
     struct fed_buf body;
@@ -166,6 +169,11 @@ void fed_http_exchange_free(struct fed_http_exchange *x);
 FED_MUST_USE enum fed_err fed_http_exchange_headed(struct fed_http_exchange *x);
 /* Counts what the request holds by now; FED_ERR_BUSY when the client has no room for it. */
 FED_MUST_USE enum fed_err fed_http_exchange_count(struct fed_http_exchange *x);
+bool fed_http_answer_ok(const struct fed_http_answer *answer); /* status and headers */
+bool fed_http_answer_has_body(unsigned status);
+bool fed_http_exchange_takes_gzip(const struct fed_http_exchange *x); /* its client does */
+/* The exchange is no longer the handler's. */
+void fed_http_exchange_let_go(struct fed_http_exchange *x);
 /* Counts what waits in queue; after each change of it. */
 void fed_http_exchange_queued(struct fed_http_exchange *x);
 /* n bytes of the body came, or of the answer went. */

@@ -121,6 +121,7 @@ async function updates(figures) {
   await page.route('**/console/fleet', async (route) => {
     const response = await route.fetch();
     const snapshot = await response.json();
+    delete snapshot.ids; // numbered as they come
     snapshot.clusters = [0, 1, 2, 3, 4].flatMap((n) => snapshot.clusters.map(([name, ...rest]) => [`${name}-${n}`, ...rest]));
     await route.fulfill({ response, json: snapshot });
   });

@@ -360,6 +360,26 @@ case_stream_beats() {
     wait_for 25 "a beat" grep -q '^event: beat' "$WORK/beats.stream"
     quiet beats
 }
+# What came of it can be read at once; what ended in order is whole.
+case_stream_as_gzip() {
+    local i raw=$WORK/squeezed.raw
+    told() { zcat "$raw" 2>/dev/null | grep -q "$1"; }
+    sign_in squeezed "{\"code\":\"$(code)\"}"
+    curl -sSN --cacert "$FLEET/hub/ca.crt" -b "$WORK/squeezed" -A "$SUITE" -H 'accept-encoding: gzip' -D "$WORK/squeezed.head" \
+        "$(url "/console/stream?since=$(version)")" >"$raw" 2>"$WORK/squeezed.err" </dev/null &
+    echo $! >"$WORK/squeezed.pid"
+    wait_for 10 "the stream" told '^retry'
+    grep -qi '^content-encoding: gzip' "$WORK/squeezed.head"
+    for i in $(seq 40); do cluster "many-$i" '{"region":"north"}'; echo; done | hubctl -n $SYSTEM create -f - >/dev/null
+    wait_for 10 "the last of them" told '"many-40"'
+    hubctl -n $SYSTEM delete kubefedclusters $(seq -f 'many-%g' 40) >/dev/null
+    wait_for 10 "that they left" told '"removed":\['
+    gives 200 DELETE /console/session $(with squeezed) -H 'x-fedlet-console: 1'
+    wait_for 5 "the end of the stream" over squeezed
+    gzip -t <"$raw"
+    [ "$(stat -c %s "$raw")" -lt $(($(zcat "$raw" | wc -c) / 2)) ]
+    ! zcat "$raw" | grep '^event: reset'
+}
 case_stream_begins_anew() {
     listen none
     wait_for 5 "a reset" grep -q '^event: reset' "$WORK/none.stream"
@@ -688,6 +708,7 @@ try "the fleet" case_fleet
 try "the fleet: etag" case_fleet_etag
 try "the stream tells of clusters" case_stream
 try "a stream says that the hub is there" case_stream_beats
+try "the stream as gzip" case_stream_as_gzip
 try "the stream: no version, unknown ones" case_stream_begins_anew
 try "the stream names what may be listed, and ends with the right" case_stream_names_what_may_be_listed
 try "many streams of one user" case_many_streams

@@ -142,7 +142,12 @@ case_canary() {
 case_first() {
     space first
     policy first "{selector: {}, waves: [{name: canary, $CANARY, approval: Required}]}"
+    hubctl -n first get rolloutpolicy careful -w -o 'jsonpath={.status.objects}{"\n"}' >"$FLEET/logs/governed" &
+    local watcher=$!
+    wait_for 20 'the watch' grep -qx 0 "$FLEET/logs/governed"
     change map first red
+    wait_for 20 'a watcher of policies hears whom they govern' grep -qx 1 "$FLEET/logs/governed"
+    kill "$watcher"
     waits 2 first
     is red color cluster1 first
     lacks memberctl cluster2 -n first get configmap web

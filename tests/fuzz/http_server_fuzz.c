@@ -50,7 +50,8 @@ static void on_request(
     if (fed_span_starts(request->path, "/hold")) {
         hold(f, x);
     } else if (fed_span_starts(request->path, "/stream")) {
-        if (fed_http_stream_begin(x, 200, NULL, 0) == FED_OK)
+        if ((request->query.len > 0 ? fed_http_stream_begin_gzip(x, 200, NULL, 0)
+                                    : fed_http_stream_begin(x, 200, NULL, 0)) == FED_OK)
             hold(f, x);
     } else {
         fed_http_respond(x, 200, request->headers, request->n_headers, request->body);

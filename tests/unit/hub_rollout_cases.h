@@ -302,6 +302,11 @@ static const struct rollout_case rollout_cases[] = {
         "= B b c d\nok c d\n= phase Complete\n= writes 6\nwait 48h\n= writes 0\n= a Deferred\n"
         "hold a -\n= B a b c d\n",
         true},
+    {"hold: a version that was not sent yet, and is asked for again",
+        "rules {'offline':{'after':'1m'}}\nfleet a b\nadopt A\nbegin B\nok all\nhold b 0\nact "
+        "undo\n"
+        "ok a\nbegin A\nwait 10m\n= phase Complete\n= b Deferred\nhold b -\nok b\n= b Healthy\n",
+        true},
     {"hold: with Hold, everybody waits for it",
         "rules {'offline':{'after':'1m','then':'Hold'},'waves':[" CANARY "}]}\n" THREE
         "hold a 0\nbegin B\nwait 24h\n= B none\nhold a -\n= B a\n",
@@ -319,6 +324,18 @@ static const struct rollout_case rollout_cases[] = {
         "begin B\nok a\nok b c d\n= phase Complete\nhold b 3600\nact undo\n= A a b c d\nok a c d\n"
         "= phase RolledBack\nwait 50m\n= b Returning\nwait 10m\nhold b -\nwait 9m\n= b Returning\n"
         "ok b\n= b Returned\n",
+        false},
+    {"a new change back to what some still have: out of reach, they keep it",
+        "rules {'waves':[" CANARY "}]}\n" THREE
+        "begin B\nok a\n= B a b c d\nbegin C\n= C a\n= B b c d\nbegin B\nok a\n= B a b c d\n"
+        "out c\nwait 10m\n= c Deferred\n= B a b c d\n",
+        true},
+    {"complete: what turns bad later stops nobody who joins",
+        "rules {'progressDeadline':'5m'}\nfleet a b\nadopt A\nbegin B\nok all\n= phase Complete\n"
+        "bad a\nwait 5m\n= a Failed\n= phase Complete\n= cond Healthy Failures\nfleet c\n= B a b "
+        "c\n"
+        "refused c\n= c Failed\nfleet d\n= A d\n= cond CatchUpStopped TooManyFailures\n"
+        "act retry\nok all\n= B a b c d\n",
         false},
     {"join: before its wave it gets what was before; with its wave, its turn",
         "rules {'waves':[" CANARY "}," SHOPS "}]}\n" THREE "begin B\nfleet e" SHOP

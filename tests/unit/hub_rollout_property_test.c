@@ -176,7 +176,8 @@ static void next_word(struct sim *s, size_t i)
 static void members(struct sim *s)
 {
     for (size_t i = 0; i < s->w.n; i++)
-        if (s->w.at[i].member && s->w.at[i].in && s->clusters[i].due_ms <= s->w.now.mono_ms)
+        if (s->w.at[i].member && s->w.at[i].in && !s->w.at[i].kept &&
+            s->clusters[i].due_ms <= s->w.now.mono_ms)
             next_word(s, i);
 }
 
@@ -200,6 +201,20 @@ static void set_reach(struct sim *s, size_t i, bool in)
     c->in = in;
     c->out_since_ms = s->w.now.unix_ms;
     world_reach(&s->w, c);
+}
+
+static void set_hold(struct sim *s, size_t i, bool held)
+{
+    static const int64_t ends_s[] = {0, 1800, 7200, 172800};
+    struct world_cluster *c = &s->w.at[i];
+    int64_t in_s = ends_s[sim_below(s, 4)];
+
+    if ((c->held == held && !held) || !c->member)
+        return;
+    TRACE(s, "changes of %s %s", c->name, held ? "wait" : "wait no longer");
+    c->held = held;
+    c->held_until_s = held && in_s ? s->w.now.unix_ms / 1000 + in_s : 0;
+    world_hold(&s->w, c);
 }
 
 /* ---- events ---- */
@@ -360,6 +375,8 @@ static void event(struct sim *s)
         act(s, HUB_ROLLOUT_APPROVE);
     else if (what < 80)
         act(s, (enum hub_rollout_action)sim_below(s, HUB_ROLLOUT_UNDO + 1));
+    else if (what < 88)
+        set_hold(s, i, sim_chance(s, 50));
 }
 
 /* Time passes in steps when the engine asks for them; a step that it did not ask for does nothing.
@@ -403,6 +420,7 @@ static void heal(struct sim *s)
         if (!s->w.at[i].member)
             continue;
         set_reach(s, i, true);
+        set_hold(s, i, false);
         if (s->w.at[i].answer != '-')
             say(s, i, HUB_ROLLOUT_COPY_APPLIED, HUB_ROLLOUT_HEALTH_GOOD);
     }

@@ -56,6 +56,8 @@ static void look_at(struct sim *s, size_t i, struct seen *waves)
         wave->released++;
         if (!c->in)
             sim_fail(s, "somebody out of reach got its turn");
+        if (c->held)
+            sim_fail(s, "somebody whose changes wait got its turn");
         if ((rules->from_h || rules->to_h) && (hour < rules->from_h || hour >= rules->to_h))
             sim_fail(s, "somebody got its turn outside its window");
     }
@@ -170,7 +172,7 @@ static void check_returned(struct sim *s)
         const struct world_cluster *c = &s->w.at[i];
         struct hub_rollout_cluster_view view;
 
-        if (c->member && c->in &&
+        if (c->member && c->in && !c->kept &&
             !hub_rollout_cluster_view(s->w.r, fed_span_text(c->name), &view) &&
             view.state == HUB_ROLLOUT_RETURNING)
             sim_fail(s, "it is rolled back, and somebody in reach has not confirmed");
@@ -231,16 +233,31 @@ static void check_step(struct sim *s)
     if (view.phase == HUB_ROLLOUT_ROLLED_BACK && s->phase == HUB_ROLLOUT_ROLLING_BACK)
         check_returned(s);
     for (size_t i = 0; i < s->w.n; i++) {
-        if (s->w.at[i].answer != s->clusters[i].before)
+        if (s->w.at[i].answer != s->clusters[i].before || s->w.at[i].tries != s->clusters[i].tries)
             s->clusters[i].good_ms = s->clusters[i].due_ms = s->clusters[i].stage = 0;
         s->clusters[i].before = s->w.at[i].answer;
+        s->clusters[i].tries = s->w.at[i].tries;
     }
     s->phase = view.phase;
     sim_check_waits(s);
 }
 
+/* As the hub's clock sees it. */
+static void end_holds(struct sim *s)
+{
+    for (size_t i = 0; i < s->w.n; i++) {
+        struct world_cluster *c = &s->w.at[i];
+
+        if (!c->member || !c->held || !c->held_until_s || s->w.now.unix_ms < c->held_until_s * 1000)
+            continue;
+        c->held = false;
+        world_hold(&s->w, c);
+    }
+}
+
 void sim_step(struct sim *s)
 {
+    end_holds(s);
     world_step(&s->w);
     check_step(s);
 }

@@ -36,6 +36,7 @@ struct sim_cluster {
     uint64_t due_ms;  /* it says the next */
     unsigned stage;   /* of what it says */
     unsigned illness; /* what it will say */
+    unsigned tries;   /* before the step */
 };
 
 struct sim {

@@ -159,6 +159,66 @@ static void test_two_changes_of_one_turn(void **state)
     assert_string_equal(rollout_have(r), "3 1 1");
 }
 
+/* ---- history ---- */
+
+/* Whoever changes an object to and fro while its change waits fills no store. */
+static void test_to_and_fro(void **state)
+{
+    struct rollout_world *r = *state;
+
+    begin(r, ALL "," R_CANARY);
+    rollout_policy(r, "other", ALL);
+    for (int i = 0; i < 14; i++) {
+        rollout_put(r, '2', "");
+        rollout_put(r, '1', "");
+    }
+    rollout_run(r, 50);
+    assert_string_equal(rollout_have(r), "1 1 1");
+    assert_non_null(strstr(rollout_shown(r, R_NAME("14")), "\"phase\":\"Superseded\""));
+    assert_string_equal(rollout_shown(r, R_NAME("4")), "(absent)");
+    assert_string_not_equal(rollout_shown(r, R_NAME("5")), "(absent)");
+    assert_true(rollout_rows(r, "V/") <= 2);
+}
+
+/* ---- who is governed ---- */
+
+static void on_policy(void *ctx, const struct hub_change *change)
+{
+    unsigned *told = ctx;
+
+    *told += change->type == HUB_CHANGE_TOUCHED && fed_span_is(change->ref.name, "careful");
+}
+
+/* Who watches policies hears how many objects each governs. */
+static void test_watchers_of_policies(void **state)
+{
+    struct rollout_world *r = *state;
+    struct hub_subscription *subscription;
+    unsigned told = 0;
+
+    assert_int_equal(hub_objects_subscribe(
+                         r->w.objects, fed_span_text(R_POLICIES), on_policy, &told, &subscription),
+        FED_OK);
+    rollout_policy(r, "careful", ALL "," R_CANARY);
+    rollout_run(r, 50);
+    assert_int_equal(told, 0);
+    rollout_put(r, '1', "");
+    assert_int_equal(told, 1);
+    assert_non_null(strstr(rollout_policy_shown(r, "careful"), "\"objects\":1"));
+    rollout_put(r, '2', "");
+    rollout_run(r, 150);
+    assert_int_equal(told, 1); /* nothing new */
+    rollout_policy(r, "other", ALL);
+    assert_int_equal(told, 2);
+    assert_non_null(strstr(rollout_policy_shown(r, "careful"), "\"Conflict\""));
+    hub_world_remove(&r->w, R_POLICIES, "ns", "other");
+    assert_int_equal(told, 3);
+    hub_world_remove(&r->w, W_CONFIGMAPS, "ns", "x");
+    assert_int_equal(told, 4);
+    assert_non_null(strstr(rollout_policy_shown(r, "careful"), "\"objects\":0"));
+    hub_objects_unsubscribe(subscription);
+}
+
 /* ---- the end ---- */
 
 static enum fed_err removal(struct rollout_world *r, const struct hub_kind_hooks *hooks,
@@ -264,6 +324,8 @@ int main(void)
         CASE(test_a_type_that_comes_while_policies_conflict),
         CASE(test_a_type_that_comes_and_memory_is_out),
         CASE(test_two_changes_of_one_turn),
+        CASE(test_to_and_fro),
+        CASE(test_watchers_of_policies),
         CASE(test_what_decides_goes_after_its_object),
         CASE(test_deleted_while_it_waits),
         CASE(test_a_policy_that_goes_in_the_middle),

@@ -83,8 +83,8 @@ static void test_policies_that_conflict_let_nothing_out(void **state)
     assert_string_equal(rollout_have(r), "1 1 1");
     rollout_wait(r, R_NAME("1"), "\"phase\":\"Pending\"");
     rollout_wait(r, R_NAME("1"), "name the one that is meant by the annotation");
-    assert_non_null(
-        strstr(rollout_policy_shown(r, "careful"), "1 object is selected by another policy, too, FederatedConfigMap x: "));
+    assert_non_null(strstr(rollout_policy_shown(r, "careful"),
+        "1 object is selected by another policy, too, FederatedConfigMap x: "));
     assert_non_null(strstr(rollout_policy_shown(r, "careful"), "\"waves\":\"canary, rest\""));
     rollout_put(r, '2', ",'annotations':{'fedlet.io/rollout-policy':'careful'}");
     rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));

@@ -1,5 +1,6 @@
 /* ports_http_test.c - the client against the server over loopback and TLS, in HTTP/2 and HTTP/1.1.
  */
+#include "ports/http/pieces.h"
 #include "tests/unit/ports_http_world.h"
 
 #include <setjmp.h>
@@ -268,6 +269,106 @@ static void check_stream(bool http1)
     outcome_fini(&o);
     fed_http_client_close(client);
     world_close(&w);
+}
+
+/* What the client has so far can be read, whatever comes later. */
+static size_t inflated(const struct outcome *o, uint8_t *plain, size_t size, int *rc)
+{
+    z_stream z = {0};
+
+    assert_int_equal(inflateInit2(&z, 31), Z_OK);
+    z.next_in = o->body.at;
+    z.avail_in = (uInt)o->body.len;
+    z.next_out = plain;
+    z.avail_out = (uInt)size;
+    *rc = inflate(&z, Z_SYNC_FLUSH);
+    inflateEnd(&z);
+    return z.total_out;
+}
+
+#define LONG (300u * 1024u)
+static struct fed_http_shared *long_text(void)
+{
+    struct fed_buf text;
+
+    fed_buf_init(&text, fed_alloc_system(), LONG);
+    for (size_t i = 0; i < LONG; i++)
+        fed_buf_put_u8(&text, (uint8_t)('a' + i * i % 23));
+    return fed_http_shared_take(&text);
+}
+
+static bool all_streams(void *ctx)
+{
+    return ((struct world *)ctx)->n_streams == 2;
+}
+
+struct wanted {
+    struct outcome *o;
+    size_t plain;
+};
+static uint8_t plain[2 * LONG];
+
+static bool has_plain(void *ctx)
+{
+    struct wanted *wanted = ctx;
+    int rc;
+
+    return inflated(wanted->o, plain, sizeof plain, &rc) >= wanted->plain;
+}
+
+/* Two that share what is said, one of which began before the other. */
+static void check_gzip_stream(bool http1)
+{
+    struct fed_http_header accept = {FED_SPAN_LIT("accept-encoding"), FED_SPAN_LIT("gzip")};
+    struct world w;
+    struct outcome o[2];
+    struct fed_http_client *clients[2];
+    struct fed_http_shared *shared = long_text();
+    struct wanted wanted;
+    int rc;
+
+    world_open(&w);
+    world_serve(&w, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        clients[i] = open_client(&w, http1);
+        outcome_init(&o[i], &w);
+        (void)world_stream_with(clients[i], &o[i], "/stream?gzip", &accept);
+        world_until(&w, has_head, &o[i]);
+        assert_string_equal(o[i].encoding, "gzip");
+        if (i == 0)
+            assert_int_equal(fed_http_stream_write(w.streams[0], FED_SPAN_LIT("one\n")), FED_OK);
+    }
+    world_until(&w, all_streams, &w);
+    wanted = (struct wanted){&o[0], 4};
+    world_until(&w, has_plain, &wanted); /* at once */
+    assert_memory_equal(plain, "one\n", 4);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(fed_http_stream_share(w.streams[i], shared), FED_OK);
+        assert_true(fed_http_stream_bytes(w.streams[i]) < LONG / 2);
+        wanted = (struct wanted){&o[i], (i == 0 ? 4 : 0) + LONG};
+        world_until(&w, has_plain, &wanted);
+    }
+    assert_int_equal(fed_http_stream_write(w.streams[1], FED_SPAN_LIT("")), FED_OK);
+    assert_int_equal(fed_http_stream_share(w.streams[1], shared), FED_OK);
+    for (size_t i = 0; i < 2; i++) {
+        fed_http_stream_end(w.streams[i]);
+        world_until(&w, outcome_done, &o[i]);
+        assert_int_equal(o[i].err, FED_OK);
+        assert_int_equal(inflated(&o[i], plain, sizeof plain, &rc), i == 0 ? 4 + LONG : 2 * LONG);
+        assert_int_equal(rc, Z_STREAM_END); /* with sum and length */
+        assert_memory_equal(plain + (i == 0 ? 4 : LONG), shared->bytes.at, LONG);
+        outcome_fini(&o[i]);
+        fed_http_client_close(clients[i]);
+    }
+    fed_http_shared_unref(shared);
+    world_close(&w);
+}
+
+static void stream_as_gzip(void **state)
+{
+    (void)state;
+    check_gzip_stream(false);
+    check_gzip_stream(true);
 }
 
 static void stream_h2(void **state)
@@ -1238,6 +1339,7 @@ int main(void)
         cmocka_unit_test(gzip_when_accepted),
         cmocka_unit_test(stream_h2),
         cmocka_unit_test(stream_h1),
+        cmocka_unit_test(stream_as_gzip),
         cmocka_unit_test(cancel_h2),
         cmocka_unit_test(cancel_h1),
         cmocka_unit_test(slow_reader_h2),

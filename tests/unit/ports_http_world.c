@@ -90,14 +90,16 @@ static void answer_slowly(struct world *w, struct fed_http_exchange *x)
     fed_http_respond(x, 200, NULL, 0, FED_SPAN_LIT("at last"));
 }
 
-static void begin_stream(struct world *w, struct fed_http_exchange *x)
+static void begin_stream(struct world *w, struct fed_http_exchange *x, bool gzip)
 {
     struct fed_http_header type = {FED_SPAN_LIT("content-type"), FED_SPAN_LIT("application/json")};
 
     assert_true(w->n_streams < WORLD_STREAMS);
     fed_http_exchange_set_user(x, &w->streams[w->n_streams]);
     w->streams[w->n_streams++] = x;
-    assert_int_equal(fed_http_stream_begin(x, 200, &type, 1), FED_OK);
+    assert_int_equal(gzip ? fed_http_stream_begin_gzip(x, 200, &type, 1)
+                          : fed_http_stream_begin(x, 200, &type, 1),
+        FED_OK);
 }
 
 static void on_request(
@@ -126,7 +128,7 @@ static void on_request(
     else if (fed_span_is(request->path, "/slow"))
         answer_slowly(w, x);
     else if (fed_span_is(request->path, "/stream"))
-        begin_stream(w, x);
+        begin_stream(w, x, fed_span_is(request->query, "gzip"));
     else if (!fed_span_is(request->path, "/never"))
         fed_http_respond(x, 404, &type, 1, FED_SPAN_LIT("no such path"));
 }
@@ -343,16 +345,23 @@ struct fed_http_call *world_call_with(struct fed_http_client *client, struct out
     return call;
 }
 
-struct fed_http_call *world_stream(
-    struct fed_http_client *client, struct outcome *o, const char *target)
+struct fed_http_call *world_stream_with(struct fed_http_client *client, struct outcome *o,
+    const char *target, const struct fed_http_header *header)
 {
-    struct fed_http_call_options options = {.method = "GET", .target = target};
+    struct fed_http_call_options options = {
+        .method = "GET", .target = target, .headers = header, .n_headers = header ? 1 : 0};
     struct fed_http_call_events events = {
         .ctx = o, .head = on_head, .data = on_data, .done = on_done};
     struct fed_http_call *call = NULL;
 
     assert_int_equal(fed_http_call(client, &options, &events, &call), FED_OK);
     return call;
+}
+
+struct fed_http_call *world_stream(
+    struct fed_http_client *client, struct outcome *o, const char *target)
+{
+    return world_stream_with(client, o, target, NULL);
 }
 
 bool outcome_done(void *outcome)

@@ -66,6 +66,8 @@ struct fed_http_call *world_call(struct fed_http_client *client, struct outcome 
 /* GET with one header. */
 struct fed_http_call *world_call_with(struct fed_http_client *client, struct outcome *o,
     const char *target, const struct fed_http_header *header);
+struct fed_http_call *world_stream_with(struct fed_http_client *client, struct outcome *o,
+    const char *target, const struct fed_http_header *header);
 struct fed_http_call *world_stream(
     struct fed_http_client *client, struct outcome *o, const char *target);
 bool outcome_done(void *outcome);
