@@ -470,6 +470,7 @@ case_columns() {
     soon 10 true json "0 in d['values']" GET "/console/column?of=behind" $(with jar)
     is true json "[s.startswith('v1.') for s in d['strings']] == [True] and 0 in d['values']" GET "/console/column?of=kubernetes" $(with jar)
     is true json "len(d['strings']) == 1" GET "/console/column?of=agent" $(with jar)
+    is "$(json "d['begun']" GET /console/fleet $(with jar))" json "d['begun']" GET "/console/column?of=agent" $(with jar)
     gives 400 GET "/console/column?of=colour" $(with jar)
     gives 405 POST "/console/column?of=bytes" $(with jar) -H 'X-Fedlet-Console: 1'
 }
