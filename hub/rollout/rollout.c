@@ -52,9 +52,9 @@ static void on_ended(void *ctx, enum fed_err err, const struct fed_diag *diag)
 
     (void)diag; /* whoever staged says so */
     rollout_forget_writers(r);
-    rollout_policies_tell(r);
     if (err) /* what was said of clusters is taken back */
         look_anew_all(r);
+    rollout_policies_tell(r);
     if (!r->unsettled)
         return;
     r->unsettled = false;

@@ -377,7 +377,7 @@ case_stream_as_gzip() {
     gives 200 DELETE /console/session $(with squeezed) -H 'x-fedlet-console: 1'
     wait_for 5 "the end of the stream" over squeezed
     gzip -t <"$raw"
-    [ "$(stat -c %s "$raw")" -lt $(($(zcat "$raw" | wc -c) / 2)) ]
+    [ "$(stat -c %s "$raw")" -lt "$(zcat "$raw" | wc -c)" ] # short pieces are stored as they are
     ! zcat "$raw" | grep '^event: reset'
 }
 case_stream_begins_anew() {
