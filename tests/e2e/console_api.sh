@@ -464,7 +464,7 @@ case_resume() {
     quiet second
 }
 case_columns() {
-    is true json "sorted(d) == ['ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
+    is true json "sorted(d) == ['begun', 'ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
         GET "/console/column?of=bytes" $(with jar)
     soon 10 true json "max(d['values']) > 100" GET "/console/column?of=bytes" $(with jar)
     soon 10 true json "0 in d['values']" GET "/console/column?of=behind" $(with jar)
@@ -596,6 +596,15 @@ case_audit_chain() {
     is 2 verified breaks
     says 'audit.log:the end is not what the hub wrote last' verified broken
     cat "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 1 verified breaks
+    # Or all of one: the break is behind it.
+    mv "$FLEET/hub/audit.log.1" "$WORK/out.log"
+    ls "$FLEET/hub/audit.log.2"
+    is 1 verified breaks
+    says 'audit.log:this record was changed' verified broken
+    : >"$FLEET/hub/audit.log.1"
+    is 1 verified breaks
+    mv "$WORK/out.log" "$FLEET/hub/audit.log.1"
     is 1 verified breaks
 }
 case_chain_goes_on() {
