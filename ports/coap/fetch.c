@@ -186,12 +186,18 @@ static void slot_give_up(struct fed_coap_fetch *f, struct fed_coap_slot *slot)
     f->next = slot->unit < f->next ? slot->unit : f->next;
 }
 
-/* No block of 1,024 bytes came since this one was asked for, and it was asked for often enough. */
+/* No block of 1,024 bytes came since this one was asked for, and it was asked for often enough; or
+ * nothing came for so many repetitions that it does not matter which of them were of this one: all
+ * of the rest may have been under way already when the last one came. Of paths that lose 40 % each
+ * way one silence in 130 is as long. */
 static bool seems_too_large(const struct fed_coap_fetch *f, const struct fed_coap_slot *slot)
 {
-    return slot->szx > FED_COAP_SZX_SMALL &&
-           (slot->probe ? slot->sends > 1
-                        : slot->sends >= FED_COAP_SENDS_LARGE && f->large_ms <= slot->first_ms);
+    if (slot->szx == FED_COAP_SZX_SMALL)
+        return false;
+    if (slot->probe)
+        return slot->sends > 1;
+    return f->silent >= FED_COAP_SILENT_LARGE ||
+           (slot->sends >= FED_COAP_SENDS_LARGE && f->large_ms <= slot->first_ms);
 }
 
 static void become_small(struct fed_coap_fetch *f, struct fed_coap_slot *slot)

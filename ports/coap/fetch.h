@@ -25,6 +25,8 @@
 #define FED_COAP_WINDOW_MAX 64u   /* fits a receive buffer of Linux's default size */
 #define FED_COAP_PASSED_MAX 3u    /* lost when so many that were asked for later are here */
 #define FED_COAP_SENDS_LARGE 3u   /* of one large block, before small ones are tried */
+#define FED_COAP_SILENT_LARGE 11u /* repetitions of any while nothing comes: the same, */
+                                  /* and before FED_COAP_SILENT_SENDS ends the session */
 #define FED_COAP_PROBE_BLOCKS 32u /* small ones between two trials of a large one, at first */
 
 /* One block that was asked for. */

@@ -145,13 +145,18 @@ static void arrive(struct world *w)
     }
 }
 
+static void step(struct world *w)
+{
+    arrive(w);
+    ask_all(w);
+    w->now_ms++;
+}
+
 /* Until it is complete, or so much is here; in milliseconds. */
 static uint64_t run(struct world *w, uint32_t units)
 {
-    for (; w->fetch->count < units && w->now_ms < HOUR_MS; w->now_ms++) {
-        arrive(w);
-        ask_all(w);
-    }
+    while (w->fetch->count < units && w->now_ms < HOUR_MS)
+        step(w);
     if (units == w->fetch->units) {
         assert_true(fed_coap_fetch_complete(w->fetch));
         assert_memory_equal(w->fetch->body, w->body, w->size);
@@ -267,6 +272,42 @@ static void test_small_datagrams(void **state)
     stop(&w);
 }
 
+/* How long nothing comes when large datagrams vanish from that unit on. */
+static uint64_t narrow_from(uint32_t unit, uint32_t delay_ms)
+{
+    struct path path = {.delay_ms = delay_ms, .rate = 500000, .queue = 200000};
+    struct world w;
+    uint64_t from_ms;
+
+    start(&w, &path, 300000, FED_COAP_SZX_LARGE);
+    from_ms = run(&w, unit);
+    w.path.mtu = 500;
+    w.n = 0;
+    if (w.fetch->count < w.fetch->units)
+        for (unit = w.fetch->count; w.fetch->count == unit && w.now_ms < from_ms + 30000;)
+            step(&w);
+    from_ms = w.now_ms - from_ms;
+    stop(&w);
+    return from_ms;
+}
+
+/* Also when few of many blocks under way were asked for after the last one came. */
+static void test_narrow_at_any_time(void **state)
+{
+    uint64_t longest_ms = 0;
+
+    (void)state;
+    for (uint32_t unit = 8; unit < 1100; unit += 39) {
+        for (uint32_t delay_ms = 5; delay_ms <= 80; delay_ms *= 4) {
+            uint64_t took_ms = narrow_from(unit, delay_ms);
+
+            longest_ms = took_ms > longest_ms ? took_ms : longest_ms;
+        }
+    }
+    print_message("small blocks after %llu ms at most\n", (unsigned long long)longest_ms);
+    assert_in_range(longest_ms, 1, 18000); /* at 20 s the session ends */
+}
+
 static void test_loss_is_no_small_path(void **state)
 {
     struct world w;
@@ -347,8 +388,8 @@ int main(void)
         cmocka_unit_test(test_long_path), cmocka_unit_test(test_loss),
         cmocka_unit_test(test_narrow_line), cmocka_unit_test(test_policer),
         cmocka_unit_test(test_very_narrow_line), cmocka_unit_test(test_small_datagrams),
-        cmocka_unit_test(test_loss_is_no_small_path), cmocka_unit_test(test_wrong_blocks),
-        cmocka_unit_test(test_kept)};
+        cmocka_unit_test(test_narrow_at_any_time), cmocka_unit_test(test_loss_is_no_small_path),
+        cmocka_unit_test(test_wrong_blocks), cmocka_unit_test(test_kept)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
