@@ -288,7 +288,11 @@ static enum fed_err act(
     struct fed_span wave = fed_json_string(fed_json_get(one, "wave"));
     struct fed_diag diag = {""};
     struct action action;
-    enum fed_err err = parse(fed_json_string(fed_json_get(one, "action")), &action, &diag);
+    enum fed_err err = rollout_rouse(r, s, &diag);
+
+    if (err)
+        return err;
+    err = parse(fed_json_string(fed_json_get(one, "action")), &action, &diag);
 
     if (!err && action.what == HUB_ROLLOUT_RETRY)
         err = renew_rules(r, s);
