@@ -6,21 +6,21 @@
 
 static bool may_rest(const struct rollout_subject *s)
 {
-    return !s->unsettled && !s->broken && !s->going && !s->waiting && !s->respec && !s->acted &&
-           !s->untold && !s->resync && !s->looked && !s->regate_all && s->told &&
-           hub_rollout_may_rest(s->engine);
+    return !s->unsettled && !s->broken && !s->going && !s->waiting && !s->respec && !s->untold &&
+           !s->resync && !s->looked && !s->regate_all && s->told && hub_rollout_may_rest(s->engine);
 }
 
 void rollout_rest(struct hub_rollouts *r, struct rollout_subject *s)
 {
     uint64_t now_ms = fed_loop_now_ms(r->o.loop);
+    uint64_t rest_ms = r->o.rest_ms ? r->o.rest_ms : ROLLOUT_REST_MS;
 
     if (!may_rest(s)) /* if that is over, something moves */
         return;
     if (!s->quiet_ms)
         s->quiet_ms = now_ms;
-    if (now_ms < s->quiet_ms + ROLLOUT_REST_MS)
-        rollout_due(r, s, s->quiet_ms + ROLLOUT_REST_MS - now_ms);
+    if (now_ms < s->quiet_ms + rest_ms)
+        rollout_due(r, s, s->quiet_ms + rest_ms - now_ms);
     else if (hub_rollout_rest(s->engine)) /* memory is out, of all things */
         s->quiet_ms = 0;
 }
