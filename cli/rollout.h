@@ -49,9 +49,9 @@ struct rollout_name {
     const struct look_kind *kind; /* NULL: name is that of the Rollout itself */
     const char *name;
 };
-/* KIND/NAME or rollout/NAME. CLI_DONE to go on. */
 /* How long to wait for a hub that is away after so long a wait; 0: the first one. */
 unsigned rollout_away_ms(unsigned former_ms);
+/* KIND/NAME or rollout/NAME. CLI_DONE to go on. */
 enum cli_exit rollout_name_read(struct look *look, const char *text, struct rollout_name *out);
 /* The collection to list or watch: the Rollout's own, or the object's. */
 FED_MUST_USE enum fed_err rollout_name_path(const struct rollout_name *name, struct fed_buf *out);

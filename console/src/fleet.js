@@ -17,6 +17,7 @@ export function columns(snapshot) {
   const rows = snapshot.clusters;
   const fleet = {
     version: snapshot.version,
+    begun: snapshot.begun,
     n: rows.length,
     places: placesOf(snapshot),
     names: rows.map((row) => row[0]),

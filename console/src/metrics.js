@@ -91,10 +91,11 @@ export function wordLook(values, faint, otherwise) {
 
 /* ---- what came from the hub, by index ---- */
 
-/** Values of a column of /console/column, for the fleet as it is by now. */
-export function valuesOfColumn(fleet, { ids, values, strings }) {
+/** Values of a column of /console/column, for the fleet as it is by now; none of a hub that was started anew meanwhile, which counts clusters anew. */
+export function valuesOfColumn(fleet, { begun, ids, values, strings }) {
   const found = new Array(fleet.n);
   let id = 0;
+  if (begun !== fleet.begun) return found;
   ids.forEach((step, row) => {
     id += step;
     const at = fleet.places.get(id);

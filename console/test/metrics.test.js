@@ -17,6 +17,13 @@ test('a column finds its clusters by number, and what is not known has no value'
   assert.deepEqual([...valuesOfColumn(fleet, { ids: [7], values: [1], strings: ['v1', 'v2'] })], ['v2', undefined, undefined]);
 });
 
+test('numbers of another run of the hub are those of other clusters', () => {
+  const again = { ...fleet, begun: 2 };
+  const column = { ids: [7, 2, -4], values: [1, 2, 3], strings: [] };
+  assert.deepEqual([...valuesOfColumn(again, { ...column, begun: 1 })], [undefined, undefined, undefined]);
+  assert.deepEqual([...valuesOfColumn(again, { ...column, begun: 2 })], [1, 2, 3]);
+});
+
 test('figures fall into steps', () => {
   const look = stepLook('bytes', (at) => [0, 99999, 1e5, 5e9, undefined][at], () => false);
   assert.deepEqual([0, 1, 2, 3, 4].map((at) => look.classOf(at)), [0, 0, 1, 5, 6]);

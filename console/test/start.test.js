@@ -1,6 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { changedObject, imagesOf, leavesOf, policyOf, readValue, selectorOf, valueAt, wavesOf, withOverride, withValue } from '../src/start.js';
+import { withSpec } from '../src/replaced.js';
 
 const deployment = {
   metadata: { name: 'web', namespace: 'shop', annotations: { a: 'b' }, managedFields: [{}] },
@@ -94,4 +95,18 @@ test('waves as the plan has them', () => {
     { name: 'selected', of: 1, changing: 0 },
     { name: 'rest', of: 2, changing: 2 },
   ]);
+});
+
+test('another spec takes nothing else of the stored object away', () => {
+  const stored = {
+    metadata: { name: 'p', namespace: 'shop', resourceVersion: '7', finalizers: ['a/b'], ownerReferences: [{ uid: 'u' }], labels: { l: '1' }, managedFields: [{}] },
+    spec: { waves: [] },
+    status: { objects: 3 },
+  };
+  assert.deepEqual(withSpec(stored, { apiVersion: 'fedlet.io/v1alpha1', kind: 'RolloutPolicy', metadata: { name: 'p' }, spec: { onFailure: 'Pause' } }), {
+    apiVersion: 'fedlet.io/v1alpha1',
+    kind: 'RolloutPolicy',
+    metadata: { name: 'p', namespace: 'shop', resourceVersion: '7', finalizers: ['a/b'], ownerReferences: [{ uid: 'u' }], labels: { l: '1' } },
+    spec: { onFailure: 'Pause' },
+  });
 });

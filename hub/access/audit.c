@@ -189,8 +189,13 @@ static enum fed_err write_bytes(
 {
     enum fed_err err = audit->file ? FED_OK : open_file(audit, diag);
 
-    if (!err && audit->size > 0 && audit->size + bytes.len > audit->file_bytes)
+    if (!err && audit->size > 0 && audit->size + bytes.len > audit->file_bytes) {
         err = rotate(audit, diag);
+        if (!err && audit->cut) { /* by the begin of another file, which no line's end is for */
+            bytes = fed_span_sub(bytes, 1, bytes.len);
+            audit->cut = false;
+        }
+    }
     if (!err)
         err = audit->fs->append(audit->fs->ctx, audit->file, bytes, diag);
     if (!err)

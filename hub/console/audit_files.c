@@ -53,7 +53,7 @@ enum fed_err audit_mark(const struct hub_console *console, unsigned file,
     err = audit_read_part(console, file, 0, HEAD_MAX, &head, size);
     line = fed_buf_span(&head);
     line = fed_span_sub(line, 0, fed_span_find(line, '\n'));
-    if (!err && line.len == 0)
+    if (!err && head.len == 0)
         err = FED_ERR_NOT_FOUND;
     if (!err)
         err = fed_digest_of(line, &digest);

@@ -61,20 +61,17 @@ static enum fed_err look_at_line(struct part *p, struct fed_span line)
     return FED_OK;
 }
 
-/* The file is at its end: the next newer one, or all of it was seen. */
+/* The file is at its end: the next newer one, or all of it was seen. One that is not there, or has
+ * nothing in it, shows in the chain behind it. */
 static enum fed_err next_file(struct part *p)
 {
     uint64_t size;
-    enum fed_err err;
+    enum fed_err err = FED_ERR_NOT_FOUND;
 
-    p->over = p->place.file == 0;
-    if (p->over)
-        return FED_OK;
-    p->place.file--;
     p->place.offset = 0;
-    err = audit_mark(p->console, p->place.file, p->place.mark, &size);
-    /* Renamed a moment ago, and nothing was written since. */
-    p->over = err == FED_ERR_NOT_FOUND && p->place.file == 0;
+    while (err == FED_ERR_NOT_FOUND && p->place.file > 0)
+        err = audit_mark(p->console, --p->place.file, p->place.mark, &size);
+    p->over = err == FED_ERR_NOT_FOUND;
     return p->over ? FED_OK : err;
 }
 

@@ -106,8 +106,8 @@ static enum fed_err put_column(
     enum fed_err err;
 
     console_texts_init(&strings, console->mem, COLUMN_BYTES_MAX);
-    fed_buf_printf(out, "{\"of\":\"%s\",\"version\":%llu,\"ids\":[", column->name,
-        (unsigned long long)console->fleet->version);
+    fed_buf_printf(out, "{\"of\":\"%s\",\"version\":%llu,\"begun\":%llu,\"ids\":[", column->name,
+        (unsigned long long)console->fleet->version, (unsigned long long)console->fleet->begun);
     console_fleet_put_ids(out, console->fleet);
     fed_buf_put_text(out, "],\"values\":[");
     err = put_values(console, column, &strings, out);

@@ -303,7 +303,7 @@ enum fed_err console_fleet_open(struct fed_alloc *mem, struct fed_loop *loop,
     *fleet = (struct console_fleet){.mem = mem, .loop = loop, .objects = objects, .status = status};
     fed_map_init(&fleet->by_name, mem);
     fleet->version = (uint64_t)loop->unix_us(loop->ctx) / 1000u;
-    fleet->reset = fleet->version;
+    fleet->begun = fleet->reset = fleet->version;
     err = hub_objects_list(
         objects, FED_SPAN_LIT(HUB_CLUSTERS), FED_SPAN_LIT(HUB_SYSTEM_NAMESPACE), NULL, load, fleet);
     if (!err)

@@ -55,6 +55,7 @@ struct console_fleet {
     uint64_t n_left;                                  /* ever */
     struct console_fleet_cluster *dirty;
     uint64_t version;
+    uint64_t begun; /* the first one: numbers are of this process, and of no other */
     uint64_t reset; /* what changed since any version from this one on can be said */
     uint64_t looked_ms;
     size_t next_look;

@@ -112,9 +112,11 @@ static enum fed_err put_snapshot(const struct console_fleet *fleet, struct fed_b
     console_texts_init(&keys, fleet->mem, SNAPSHOT_BYTES_MAX);
     console_texts_init(&strings, fleet->mem, SNAPSHOT_BYTES_MAX);
     fed_buf_printf(out,
-        "{\"version\":%llu,\"at_unix_s\":%lld,\"fields\":[\"name\",\"connectivity\",\"delivery\","
+        "{\"version\":%llu,\"begun\":%llu,\"at_unix_s\":%lld,\"fields\":[\"name\",\"connectivity\","
+        "\"delivery\","
         "\"since_unix_s\",\"drift\",\"failed\",\"labels\"],\"clusters\":[",
-        (unsigned long long)fleet->version, (long long)fed_loop_unix_s(fleet->loop));
+        (unsigned long long)fleet->version, (unsigned long long)fleet->begun,
+        (long long)fed_loop_unix_s(fleet->loop));
     err = put_rows(out, fleet, &keys, &strings);
     fed_buf_put_text(out, "],\"ids\":[");
     console_fleet_put_ids(out, fleet);

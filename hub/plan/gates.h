@@ -6,8 +6,8 @@
  *
  *   version   what an object's spec says of content: template, placement and overrides, without
  *             what a replica scheduler maintains (hub/rollout/content.h). Named by 32 bytes that
- *             whoever implements the gates gives to its canonical bytes. Whoever implements the
- * gates keeps the bytes, durable in the same commit as the object that they come from.
+ *             whoever implements the gates gives to its canonical bytes, and who keeps those,
+ *             durable in the same commit as the object that they come from.
  *
  * A cluster that the latest version does not select gets nothing new, whatever the answer: to take
  * a cluster away is a removal, which has its own budgets (PlacementPolicy) and its own consent. A

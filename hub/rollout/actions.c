@@ -287,6 +287,7 @@ static enum fed_err act(
 {
     struct fed_span wave = fed_json_string(fed_json_get(one, "wave"));
     struct fed_diag diag = {""};
+    struct hub_rollout_view before;
     struct action action;
     enum fed_err err = rollout_rouse(r, s, &diag);
 
@@ -294,6 +295,7 @@ static enum fed_err act(
         return err;
     err = parse(fed_json_string(fed_json_get(one, "action")), &action, &diag);
 
+    hub_rollout_view(s->engine, &before);
     if (!err && action.what == HUB_ROLLOUT_RETRY)
         err = renew_rules(r, s);
     if (!err)
@@ -302,6 +304,8 @@ static enum fed_err act(
             fed_json_string(fed_json_get(one, "user")), rollout_now(r), &diag);
     if (err == FED_ERR_NOMEM)
         return err;
+    /* Of one that was over nobody told who came into reach, and who went out of it. */
+    s->resync = s->resync || (!err && hub_rollout_phase_is_end(before.phase));
     tell_action(r, s, one, err ? diag.text : NULL);
     s->present->applied = fed_json_int(fed_json_get(one, "number"), 0);
     return FED_OK;
@@ -335,7 +339,7 @@ static enum fed_err act_on(struct hub_rollouts *r, struct rollout_subject *s, st
     if (!err)
         err = act_each(r, s, object, &acted);
     fed_json_doc_free(doc);
-    if (!err && acted && !s->untold)
+    if (!err && acted && !s->untold && !s->resync)
         err = hub_rollout_step(s->engine, rollout_now(r));
     if (!err && acted)
         err = rollout_write(r, s, true, diag);

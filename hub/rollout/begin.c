@@ -197,7 +197,6 @@ static enum fed_err begun(struct hub_rollouts *r, struct rollout_subject *s,
     if (former && !former->ended)
         err = write_superseded(r, s, former, by, ops);
     s->present = paper;
-    s->unborn = false;
     if (s->waiting == paper)
         s->waiting = NULL;
     paper->waits = paper->queued = false;
@@ -247,7 +246,6 @@ static enum fed_err wait(struct hub_rollouts *r, struct rollout_subject *s,
     if (s->waiting)
         put_writer(r, s, paper->changed_by);
     s->waiting = paper;
-    s->unborn = false;
     paper->waits = true;
     paper->queued = queued;
     paper->from = s->engine ? version_of(hub_rollout_to(s->engine), 0) : s->base;

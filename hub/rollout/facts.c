@@ -180,34 +180,38 @@ struct leaving {
     size_t at;
     struct fed_span *gone;
     size_t n, cap;
+    enum fed_err err;
 };
 
 static bool is_gone(void *ctx, const struct hub_rollout_cluster_view *cluster)
 {
     struct leaving *leaving = ctx;
     const struct syncing *sync = leaving->sync;
+    struct fed_span *gone;
 
     while (leaving->at < sync->n && fed_span_cmp(sync->names[leaving->at], cluster->name) < 0)
         leaving->at++;
     if (leaving->at < sync->n && fed_span_eq(sync->names[leaving->at], cluster->name))
         return true;
-    if (leaving->n == leaving->cap)
-        return false; /* the next step finds the others */
+    gone = fed_alloc_more(
+        &leaving->sync->arena.alloc, leaving->gone, leaving->n, &leaving->cap, sizeof *gone, 16);
+    if (!gone) {
+        leaving->err = FED_ERR_NOMEM;
+        return false;
+    }
+    leaving->gone = gone;
     leaving->gone[leaving->n++] = cluster->name;
     return true;
 }
 
 /* Clusters that are not selected any more, or not there, drop out. */
-static enum fed_err drop_gone(struct syncing *sync, size_t known)
+static enum fed_err drop_gone(struct syncing *sync)
 {
-    struct leaving leaving = {.sync = sync, .cap = known + 1};
+    struct leaving leaving = {.sync = sync};
     struct hub_rollout *engine = sync->s->engine;
-    enum fed_err err;
+    enum fed_err err = hub_rollout_clusters(engine, fed_span_text(""), is_gone, &leaving);
 
-    leaving.gone = fed_alloc_array(&sync->arena.alloc, leaving.cap, sizeof *leaving.gone);
-    if (!leaving.gone)
-        return FED_ERR_NOMEM;
-    err = hub_rollout_clusters(engine, fed_span_text(""), is_gone, &leaving);
+    err = err ? err : leaving.err;
     for (size_t i = 0; !err && i < leaving.n; i++)
         hub_rollout_cluster_gone(engine, leaving.gone[i]);
     return err;
@@ -240,8 +244,9 @@ static enum fed_err sync_all(struct syncing *sync)
     err = hub_plan_gated(r->plan, &s->ref, sync_cluster, sync);
     if (!err)
         err = sync->err;
-    if (!err && !s->untold && sync->n != known + sync->added)
-        err = drop_gone(sync, known + sync->added);
+    /* Where labels are told anew nobody counts those that are new. */
+    if (!err && (s->untold || sync->n != known + sync->added))
+        err = drop_gone(sync);
     if (err)
         return err;
     if (s->untold)

@@ -96,7 +96,7 @@ struct rollout_subject {
     bool scaled;
     bool going;  /* it is on its way out */
     bool unborn; /* it was there before its type was federated, so clusters have nothing of it; its
-                    first rollout is about to begin */
+                    first rollout is about to begin, or is not durable yet */
     struct rollout_version content;  /* of the object as it is stored */
     struct hub_rollout *engine;      /* NULL: nothing was rolled out yet, and all have `base` */
     struct hub_rollout_rules *rules; /* of the engine */

@@ -23,6 +23,8 @@ static void settle(struct hub_rollouts *r, struct rollout_subject *s, enum fed_e
         rollout_break(r, s);
         return;
     }
+    if (!s->broken && (s->engine || s->waiting))
+        s->unborn = false;
     if (s->engine && !s->broken)
         hub_rollout_kept(s->engine);
     rollout_due(r, s, 0);

@@ -150,6 +150,8 @@ enum fed_err rollout_write(
             regate(r, s, &ops.arena);
         r->n_written += changes.n;
         s->respec = s->respec && err;
+    } else if (!err && !s->unsettled) {
+        hub_rollout_kept(s->engine); /* who left without a row does not count in the next step */
     }
     rollout_ops_fini(&ops);
     fed_json_doc_free(doc);
@@ -222,8 +224,10 @@ static enum fed_err step(struct hub_rollouts *r, struct rollout_subject *s, stru
     if (hub_rollout_rests(s->engine))
         return step_rest(r, s, diag);
     err = rollout_sync(r, s, &all);
-    if (err == FED_ERR_NOT_FOUND || (!err && !is_worth_while(r, s)))
+    if (err == FED_ERR_NOT_FOUND || (!err && !is_worth_while(r, s))) {
+        s->looked = false;
         return FED_OK;
+    }
     s->looked = !err && all && !s->looked;
     if (s->looked) { /* both in one turn would take too long */
         s->stepped_ms = 0;
@@ -233,6 +237,8 @@ static enum fed_err step(struct hub_rollouts *r, struct rollout_subject *s, stru
         err = hub_rollout_step(s->engine, rollout_now(r));
     if (!err)
         err = rollout_write(r, s, false, diag);
+    if (!err && s->resync) /* that waited for the end of a step that was cut */
+        rollout_due(r, s, 0);
     if (!err)
         tell(r, s);
     if (!err && s->waiting && s->present->ended)

@@ -367,6 +367,9 @@ static bool end_one_stream(struct fed_http_session *s)
         x = x->next;
     if (!x)
         return false;
+    fed_http_stream_last(x);
+    if (x->lost) /* it was cut: the handler is told of that */
+        return true;
     x->state = FED_HTTP_ENDED;
     begin_to_move(x);
     s->engine->closed(s->engine->ctx, x);

@@ -172,6 +172,8 @@ FED_MUST_USE enum fed_err fed_http_exchange_count(struct fed_http_exchange *x);
 bool fed_http_answer_ok(const struct fed_http_answer *answer); /* status and headers */
 bool fed_http_answer_has_body(unsigned status);
 bool fed_http_exchange_takes_gzip(const struct fed_http_exchange *x); /* its client does */
+/* Queues what a stream's encoding has behind all that was written; may cut it. */
+void fed_http_stream_last(struct fed_http_exchange *x);
 /* The exchange is no longer the handler's. */
 void fed_http_exchange_let_go(struct fed_http_exchange *x);
 /* Counts what waits in queue; after each change of it. */

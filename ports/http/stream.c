@@ -137,14 +137,19 @@ uint64_t fed_http_stream_bytes(const struct fed_http_exchange *exchange)
     return exchange->streamed;
 }
 
-void fed_http_stream_end(struct fed_http_exchange *exchange)
+void fed_http_stream_last(struct fed_http_exchange *exchange)
 {
     struct fed_buf frame;
 
-    if (exchange->squeezed && !exchange->lost) {
-        fed_buf_init(&frame, exchange->session->engine->mem, FED_HTTP_GZIP_ENDS);
-        fed_http_gzip_end(&frame, exchange->sum);
-        (void)queue_frame(exchange, &frame); /* else it was cut, which is an end, too */
-    }
+    if (!exchange->squeezed || exchange->lost)
+        return;
+    fed_buf_init(&frame, exchange->session->engine->mem, FED_HTTP_GZIP_ENDS);
+    fed_http_gzip_end(&frame, exchange->sum);
+    (void)queue_frame(exchange, &frame); /* else it was cut, which is an end, too */
+}
+
+void fed_http_stream_end(struct fed_http_exchange *exchange)
+{
+    fed_http_stream_last(exchange);
     fed_http_exchange_let_go(exchange);
 }

@@ -464,12 +464,13 @@ case_resume() {
     quiet second
 }
 case_columns() {
-    is true json "sorted(d) == ['ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
+    is true json "sorted(d) == ['begun', 'ids', 'of', 'strings', 'values', 'version'] and len(d['ids']) == len(d['values']) > 0" \
         GET "/console/column?of=bytes" $(with jar)
     soon 10 true json "max(d['values']) > 100" GET "/console/column?of=bytes" $(with jar)
     soon 10 true json "0 in d['values']" GET "/console/column?of=behind" $(with jar)
     is true json "[s.startswith('v1.') for s in d['strings']] == [True] and 0 in d['values']" GET "/console/column?of=kubernetes" $(with jar)
     is true json "len(d['strings']) == 1" GET "/console/column?of=agent" $(with jar)
+    is "$(json "d['begun']" GET /console/fleet $(with jar))" json "d['begun']" GET "/console/column?of=agent" $(with jar)
     gives 400 GET "/console/column?of=colour" $(with jar)
     gives 405 POST "/console/column?of=bytes" $(with jar) -H 'X-Fedlet-Console: 1'
 }
@@ -595,6 +596,15 @@ case_audit_chain() {
     is 2 verified breaks
     says 'audit.log:the end is not what the hub wrote last' verified broken
     cat "$WORK/whole.log" >"$FLEET/hub/audit.log"
+    is 1 verified breaks
+    # Or all of one: the break is behind it.
+    mv "$FLEET/hub/audit.log.1" "$WORK/out.log"
+    ls "$FLEET/hub/audit.log.2"
+    is 1 verified breaks
+    says 'audit.log:this record was changed' verified broken
+    : >"$FLEET/hub/audit.log.1"
+    is 1 verified breaks
+    mv "$WORK/out.log" "$FLEET/hub/audit.log.1"
     is 1 verified breaks
 }
 case_chain_goes_on() {

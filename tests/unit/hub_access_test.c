@@ -1136,6 +1136,37 @@ static void test_audit_chain_rotates(void **state)
     audit_close(&a);
 }
 
+/* Power was lost in a file with no room for more: what is written next begins another one, which
+ * begins with a record. */
+static void test_audit_cut_rotates(void **state)
+{
+    struct audit_world a;
+    struct hub_chain chain;
+    struct fed_buf text;
+    size_t len = 0;
+    size_t line;
+
+    audit_open(&a, *state, 64u << 10, false);
+    do {
+        audit_add(&a, 201, true);
+        audit_read(&a, 0, &text);
+        line = text.len - len;
+        len = text.len;
+        fed_buf_fini(&text);
+    } while (len + line <= 64u << 10);
+    audit_read(&a, 0, &text);
+    audit_forge(&a, &text, len - 1, 1);
+    fed_buf_fini(&text);
+    audit_again(&a);
+    audit_add(&a, 201, true);
+    audit_read(&a, 0, &text);
+    assert_int_equal(lines_of(&text), 1);
+    assert_int_equal(text.at[0], '{');
+    fed_buf_fini(&text);
+    assert_null(strpbrk(audit_chain(&a, &chain), "-!"));
+    audit_close(&a);
+}
+
 static void test_audit_full_disk(void **state)
 {
     struct audit_world a;
@@ -1237,6 +1268,7 @@ int main(void)
         TEST(test_audit_rotates),
         TEST(test_audit_chain),
         TEST(test_audit_chain_rotates),
+        TEST(test_audit_cut_rotates),
         TEST(test_audit_full_disk),
         TEST(test_audit_strangers),
         TEST(test_service_account_names),

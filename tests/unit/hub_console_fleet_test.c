@@ -251,13 +251,16 @@ static void test_comings_and_goings_are_told(void **state)
 static void test_a_snapshot_is_of_its_version(void **state)
 {
     struct world *w = *state;
+    char begun[64];
     const char *shown;
 
+    snprintf(begun, sizeof begun, "\"begun\":%llu,", (unsigned long long)w->fleet->begun);
     hub_world_remove(&w->hub, W_CLUSTERS, W_SYSTEM, "c2");
     look(w, 0);
     hub_world_cluster(&w->hub, "d1", "{}");
     hub_world_settle(&w->hub);
     shown = text_of(console_fleet_snapshot(w->fleet));
+    assert_non_null(strstr(shown, begun));
     assert_non_null(strstr(shown, "\"ids\":[0,2]"));
     assert_null(strstr(shown, "\"d1\""));
     look(w, 0);

@@ -139,6 +139,7 @@ static void say(struct sim *s, size_t i, enum hub_rollout_copy copy, enum hub_ro
         s->clusters[i].good_ms = 0;
     else if (!s->clusters[i].good_ms)
         s->clusters[i].good_ms = s->w.now.mono_ms;
+    world_reach(&s->w, c); /* whoever is looked at is looked at whole */
     world_note(&s->w, c);
 }
 
@@ -194,12 +195,17 @@ static void fall_ill(struct sim *s, size_t i)
 static void set_reach(struct sim *s, size_t i, bool in)
 {
     struct world_cluster *c = &s->w.at[i];
+    struct fed_span moved;
 
     if (c->in == in || !c->member)
         return;
     TRACE(s, "%s is %s reach", c->name, in ? "in" : "out of");
     c->in = in;
     c->out_since_ms = s->w.now.unix_ms;
+    if (!hub_rollout_moved(s->w.r, fed_span_text(c->name), true))
+        return; /* it does not matter, and nobody tells it */
+    if (!hub_rollout_next_moved(s->w.r, &moved) || !fed_span_is(moved, c->name))
+        sim_fail(s, "what moved is not noted");
     world_reach(&s->w, c);
 }
 
@@ -310,6 +316,9 @@ static void act(struct sim *s, enum hub_rollout_action action)
         sim_fail(s, "what fits was refused");
     if (action == HUB_ROLLOUT_APPROVE)
         s->rules.waves[view.wave].approved = true;
+    for (size_t i = 0; action == HUB_ROLLOUT_RETRY && i < s->w.n; i++)
+        if (s->w.at[i].member) /* for some of them it did not matter where they are */
+            world_reach(&s->w, &s->w.at[i]);
     if (action == HUB_ROLLOUT_RETRY)
         retried(s, view.phase);
     if (action == HUB_ROLLOUT_RESUME || action == HUB_ROLLOUT_RETRY)

@@ -490,6 +490,9 @@ enum fed_err world_begin(struct rollout_world *w, char version)
     for (size_t i = 0; i < w->n; i++)
         w->at[i].stored = false;
     world_retell(w);
+    for (size_t i = 0; i < w->n; i++)
+        if (w->at[i].member)
+            world_reach(w, &w->at[i]);
     world_step(w);
     return FED_OK;
 }

@@ -1,6 +1,7 @@
 /* hub_rollouts_life_test.c - what becomes of rollouts when what they are of comes and goes: types,
  * objects, policies, namespaces. */
 #include "hub_rollouts_world.h"
+#include "refused_writes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,13 +25,15 @@ static void begin(struct rollout_world *r, const char *spec)
 
 /* ---- types ---- */
 
+static const char secrets_type[] =
+    "{'metadata':{'name':'secrets'},'spec':{'propagation':'Enabled','targetType':{'version':"
+    "'v1','kind':'Secret','pluralName':'secrets','scope':'Namespaced'},'federatedType':"
+    "{'group':'types.kubefed.io','version':'v1beta1','kind':'FederatedSecret','pluralName':"
+    "'federatedsecrets','scope':'Namespaced'}}}";
+
 static void put_type(struct rollout_world *r)
 {
-    hub_world_put(&r->w, W_TYPES, W_SYSTEM, "secrets",
-        "{'metadata':{'name':'secrets'},'spec':{'propagation':'Enabled','targetType':{'version':"
-        "'v1','kind':'Secret','pluralName':'secrets','scope':'Namespaced'},'federatedType':"
-        "{'group':'types.kubefed.io','version':'v1beta1','kind':'FederatedSecret','pluralName':"
-        "'federatedsecrets','scope':'Namespaced'}}}");
+    hub_world_put(&r->w, W_TYPES, W_SYSTEM, "secrets", secrets_type);
 }
 
 static void put_secret(struct rollout_world *r, char letter)
@@ -97,6 +100,60 @@ static void test_a_type_that_comes_later(void **state)
     assert_string_equal(letters(r), "1 1 1");
 }
 
+/* Its first rollout is not durable: it is still new to everybody. */
+static void test_a_type_that_comes_and_the_disk_refuses(void **state)
+{
+    struct rollout_world *r = *state;
+    struct hub_object_write write = {.expected = HUB_ANY_REVISION,
+        .ref = {fed_span_text(W_TYPES), fed_span_text(W_SYSTEM), fed_span_text("secrets")}};
+    char json[sizeof secrets_type];
+
+    memcpy(json, secrets_type, sizeof json);
+    for (char *c = json; *c; c++)
+        *c = *c == '\'' ? '"' : *c;
+    write.bytes = fed_span_text(json);
+    rollout_policy(r, "careful", ALL "," R_CANARY);
+    put_secret(r, '1');
+    assert_int_equal(hub_objects_commit(r->w.objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    test_writes_refuse();
+    rollout_run(r, 100);
+    test_writes_allow();
+    rollout_wait(r, SECRET("1"), PHASE("AwaitingApproval"));
+    assert_string_equal(letters(r), "1 - -");
+}
+
+static void set_type(struct rollout_world *r, const char *propagation)
+{
+    char json[600];
+
+    snprintf(json, sizeof json,
+        "{'metadata':{'name':'configmaps'},'spec':{'propagation':'%s','targetType':{'version':"
+        "'v1','kind':'ConfigMap','pluralName':'configmaps','scope':'Namespaced'},'federatedType':"
+        "{'group':'types.kubefed.io','version':'v1beta1','kind':'FederatedConfigMap','pluralName':"
+        "'federatedconfigmaps','scope':'Namespaced'}}}",
+        propagation);
+    hub_world_put(&r->w, W_TYPES, W_SYSTEM, "configmaps", json);
+}
+
+/* Clusters have what is governed, and was never rolled out: it is not new to them. */
+static void test_a_type_that_goes_and_comes_again(void **state)
+{
+    struct rollout_world *r = *state;
+
+    begin(r, ALL "," R_CANARY);
+    set_type(r, "Disabled");
+    rollout_run(r, 100);
+    set_type(r, "Enabled");
+    rollout_run(r, 300);
+    assert_string_equal(rollout_have(r), "1 1 1");
+    hub_world_remove(&r->w, W_TYPES, W_SYSTEM, "configmaps");
+    rollout_run(r, 100);
+    set_type(r, "Enabled");
+    rollout_run(r, 300);
+    assert_string_equal(rollout_have(r), "1 1 1");
+    assert_string_equal(rollout_shown(r, R_NAME("1")), "(absent)");
+}
+
 static void test_a_type_that_comes_while_policies_conflict(void **state)
 {
     struct rollout_world *r = *state;
@@ -124,6 +181,22 @@ static void test_a_type_that_comes_and_memory_is_out(void **state)
     r->refuse_after = -1;
     rollout_wait(r, SECRET("1"), PHASE("AwaitingApproval"));
     assert_string_equal(letters(r), "1 - -");
+}
+
+/* ---- clusters that come and go in the midst of it ---- */
+
+/* It has nothing of the object, and its turn has not come. */
+static void test_a_cluster_that_is_deleted_before_its_turn(void **state)
+{
+    struct rollout_world *r = *state;
+
+    rollout_policy(r, "careful", ALL "," R_CANARY);
+    rollout_put(r, '1', "");
+    rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
+    rollout_wait(r, R_NAME("1"), "\"progress\":\"1/3\"");
+    hub_world_remove(&r->w, W_CLUSTERS, W_SYSTEM, "c3");
+    rollout_run(r, 500);
+    rollout_wait(r, R_NAME("1"), "\"progress\":\"1/2\"");
 }
 
 /* ---- two writes in one turn ---- */
@@ -320,7 +393,10 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, rollout_world_open, rollout_world_close)
     const struct CMUnitTest tests[] = {
+        CASE(test_a_cluster_that_is_deleted_before_its_turn),
         CASE(test_a_type_that_comes_later),
+        CASE(test_a_type_that_comes_and_the_disk_refuses),
+        CASE(test_a_type_that_goes_and_comes_again),
         CASE(test_a_type_that_comes_while_policies_conflict),
         CASE(test_a_type_that_comes_and_memory_is_out),
         CASE(test_two_changes_of_one_turn),

@@ -4,6 +4,7 @@ import { remove, replace } from '../api.js';
 import { governedPlans, ungovernedText } from '../governed.js';
 import { touchedText } from '../plan.js';
 import { planPolicy, planWithoutPolicy } from '../planworld.js';
+import { withSpec } from '../replaced.js';
 import { ask } from '../ui/dialog.jsx';
 
 export function askDeletePlacement(policy, path) {
@@ -39,11 +40,7 @@ function read(text) {
   }
 }
 
-/** Only the spec changes, and only if nobody changed it meanwhile. */
-const changed = (policy, kind, text) => {
-  const { name, namespace, resourceVersion, labels, annotations } = policy.metadata;
-  return { apiVersion: 'fedlet.io/v1alpha1', kind, metadata: { name, namespace, resourceVersion, labels, annotations }, spec: read(text) };
-};
+const changed = (policy, kind, text) => withSpec(policy, { apiVersion: 'fedlet.io/v1alpha1', kind, spec: read(text) });
 
 function askChange(policy, path, kind, { text, touches }) {
   const input = signal(JSON.stringify(policy.spec, null, 2));

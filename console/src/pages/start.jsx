@@ -5,6 +5,7 @@ import { fleet, revision } from '../fleet.js';
 import { count, plural } from '../format.js';
 import { kindName } from '../kinds.js';
 import { planObjects, touchedText } from '../plan.js';
+import { withSpec } from '../replaced.js';
 import { may } from '../rights.js';
 import { BASE, navigate, params } from '../router.js';
 import { rolloutLink } from '../rollouts.js';
@@ -53,7 +54,7 @@ async function storePolicy(policy, dryRun = '') {
   const { namespace, name } = policy.metadata;
   const before = await get(policyPath(namespace, name)).catch(orNone);
   if (!before) await create(policyPath(namespace) + dryRun, policy);
-  else await replace(policyPath(namespace, name) + dryRun, { ...policy, metadata: { ...policy.metadata, resourceVersion: before.metadata.resourceVersion } });
+  else await replace(policyPath(namespace, name) + dryRun, withSpec(before, policy));
   return !before;
 }
 
@@ -66,15 +67,16 @@ async function storeObject(object, path, dryRun = '') {
 
 /** What the hub says of a wish: whether it would take both objects, and its plan. */
 async function preview({ policy, object }, path, whom) {
-  if (policy) await storePolicy(policy, '?dryRun=All');
+  const replaces = policy && !(await storePolicy(policy, '?dryRun=All'));
   await storeObject(object, path, '?dryRun=All');
   const status = await planObjects([object]);
   const planned = status.objects.find((one) => one.asked !== false);
-  return { status, planned, waves: policy && wavesOf(policy, planned.clusters ?? [], whom) };
+  return { status, planned, replaces, waves: policy && wavesOf(policy, planned.clusters ?? [], whom) };
 }
 
-function linesOf({ status, planned, waves }) {
+function linesOf({ status, planned, replaces, waves }) {
   const lines = touchedText(status);
+  if (replaces) lines.push('A policy of that name is there: these rules take the place of its own, for all that it governs');
   for (const wave of waves ?? []) lines.push(`wave ${wave.name}: ${plural(wave.changing, 'cluster')} that change, of ${count(wave.of)}`);
   if (!waves && planned.rollout) lines.push(planned.rollout.message ?? `a rollout by ${planned.rollout.policy}`);
   if (!waves && !planned.rollout) lines.push('No policy governs it: all clusters at once, and no rollout.');

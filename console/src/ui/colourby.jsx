@@ -42,7 +42,7 @@ export function useLook(fleet) {
   const metric = metricOf(params.value.get('colour') ?? '');
   const of = params.value.get('of') ?? '';
   const asks = Boolean(metric.column || metric.of);
-  const data = useLoaded((signal) => load(metric, of, signal), [metric, of], metric.of === 'rollout' ? [ROLLOUTS] : []);
+  const data = useLoaded((signal) => load(metric, of, signal), [metric, of, fleet.begun], metric.of === 'rollout' ? [ROLLOUTS] : []);
   useEffect(() => {
     if (!asks || metric.of === 'rollout') return undefined;
     const timer = setInterval(data.reload, AGAIN_MS);
