@@ -316,7 +316,7 @@ static void act(struct sim *s, enum hub_rollout_action action)
         sim_fail(s, "what fits was refused");
     if (action == HUB_ROLLOUT_APPROVE)
         s->rules.waves[view.wave].approved = true;
-    for (size_t i = 0; action == HUB_ROLLOUT_RETRY && i < s->w.n; i++)
+    for (size_t i = 0; hub_rollout_phase_is_end(view.phase) && i < s->w.n; i++)
         if (s->w.at[i].member) /* for some of them it did not matter where they are */
             world_reach(&s->w, &s->w.at[i]);
     if (action == HUB_ROLLOUT_RETRY)
