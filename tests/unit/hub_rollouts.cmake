@@ -1,4 +1,4 @@
-foreach(subject rollouts rollouts_faults rollouts_life rollouts_refused rollouts_unreadable)
+foreach(subject rollouts rollouts_faults rollouts_life rollouts_moved rollouts_refused rollouts_unreadable)
     fed_unit_test(hub_${subject}_test
         SOURCES ${CMAKE_CURRENT_LIST_DIR}/hub_${subject}_test.c ${CMAKE_CURRENT_LIST_DIR}/hub_rollouts_world.c
             ${CMAKE_CURRENT_LIST_DIR}/hub_world.c
