@@ -289,7 +289,11 @@ static enum fed_err act(
     struct fed_diag diag = {""};
     struct hub_rollout_view before;
     struct action action;
-    enum fed_err err = parse(fed_json_string(fed_json_get(one, "action")), &action, &diag);
+    enum fed_err err = rollout_rouse(r, s, &diag);
+
+    if (err)
+        return err;
+    err = parse(fed_json_string(fed_json_get(one, "action")), &action, &diag);
 
     hub_rollout_view(s->engine, &before);
     if (!err && action.what == HUB_ROLLOUT_RETRY)

@@ -216,6 +216,8 @@ static enum fed_err begin(struct hub_rollouts *r, struct rollout_subject *s,
 {
     enum fed_err err = ensure_engine(r, s);
 
+    if (!err)
+        err = rollout_rouse(r, s, NULL);
     if (err)
         return err;
     err = hub_rollout_begin(s->engine, policy->rules, &paper->to.digest, rollout_now(r));

@@ -131,7 +131,7 @@ static enum fed_err grow(struct hub_rollout *r)
     return FED_OK;
 }
 
-static enum fed_err order_of(const struct hub_rollout *r, struct fed_span cluster, uint64_t *order)
+enum fed_err rollout_order_of(const struct hub_rollout *r, struct fed_span cluster, uint64_t *order)
 {
     struct fed_digest_state state;
     struct fed_digest digest;
@@ -187,7 +187,7 @@ static enum fed_err slot_add(
         return FED_ERR_NOMEM;
     slot->name_len = (uint16_t)cluster.len;
     memcpy(slot->name, cluster.at, cluster.len);
-    err = order_of(r, cluster, &slot->order);
+    err = rollout_order_of(r, cluster, &slot->order);
     if (!err)
         err = fed_map_put(&r->by_name, cluster, slot);
     if (err) {
@@ -231,7 +231,7 @@ void rollout_slot_gone(struct hub_rollout *r, struct rollout_slot *slot)
     r->alphabet_stale = true;
 }
 
-static void slot_free(struct hub_rollout *r, struct rollout_slot *slot)
+void rollout_slot_free(struct hub_rollout *r, struct rollout_slot *slot)
 {
     rollout_cause_drop(r, slot->said);
     rollout_cause_drop(r, slot->failed);
@@ -257,7 +257,7 @@ static void forget_gone(struct hub_rollout *r)
             continue;
         }
         fed_map_remove(&r->by_name, rollout_name(slot));
-        slot_free(r, slot);
+        rollout_slot_free(r, slot);
     }
     r->alphabet_stale = r->alphabet_stale || kept < r->n_slots;
     r->n_slots = kept;
@@ -298,8 +298,9 @@ void hub_rollout_free(struct hub_rollout *r)
 {
     if (!r)
         return;
+    rollout_rest_free(r);
     for (size_t i = 0; i < r->n_slots; i++)
-        slot_free(r, r->slots[i]);
+        rollout_slot_free(r, r->slots[i]);
     fed_alloc_free(r->mem, r->slots, r->cap * sizeof(struct rollout_slot *));
     fed_alloc_free(r->mem, r->by_alphabet, r->cap * sizeof(struct rollout_slot *));
     fed_alloc_free(r->mem, r->zones, r->n_zones * sizeof *r->zones);
@@ -400,6 +401,8 @@ bool hub_rollout_moved(struct hub_rollout *r, struct fed_span cluster, bool reac
 {
     struct rollout_slot *slot = rollout_find(r, cluster);
 
+    if (r->rest)
+        return !reach && rollout_rest_moved(r, cluster);
     if (!slot || (reach && !minds_reach(r, slot)))
         return false;
     if (slot->moved)
@@ -414,6 +417,8 @@ bool hub_rollout_next_moved(struct hub_rollout *r, struct fed_span *cluster)
 {
     struct rollout_slot *slot = r->moved;
 
+    if (r->rest)
+        return rollout_rest_next_moved(r, cluster);
     if (!slot)
         return false;
     r->moved = slot->next_moved;
@@ -497,6 +502,8 @@ enum hub_rollout_answer hub_rollout_answer(
     const struct rollout_slot *slot = rollout_find(r, cluster);
     uint8_t version = slot ? slot->version : r->from;
 
+    if (r->rest)
+        return rollout_rest_answer(r, cluster, digest);
     if (version == 0)
         return HUB_ROLLOUT_ANSWER_NOTHING;
     *digest = r->versions[version - 1];
@@ -507,6 +514,8 @@ unsigned hub_rollout_tries(const struct hub_rollout *r, struct fed_span cluster)
 {
     const struct rollout_slot *slot = rollout_find(r, cluster);
 
+    if (r->rest)
+        return rollout_rest_tries(r, cluster);
     return slot && slot->version ? slot->tries[slot->version - 1] : 0;
 }
 

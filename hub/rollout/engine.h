@@ -263,6 +263,31 @@ FED_MUST_USE enum fed_err hub_rollout_row(
     const struct hub_rollout *rollout, struct fed_span cluster, struct fed_buf *out);
 void hub_rollout_record(const struct hub_rollout *rollout, struct fed_buf *out);
 
+/* ---- rest ---- */
+
+/* A rollout that is complete, where every cluster is healthy and nothing is expected, does not need
+ * its clusters in memory: their rows say what they are. An engine that rests has ten bytes of each,
+ * for its answers, and everything that is not of a single cluster: versions, answers, tries, why,
+ * record, views of all and of waves, conditions, and whether an action fits are as if it did not.
+ * Before anything else (what changes it, rows, views of clusters) it is made again: all rows are
+ * recalled, then hub_rollout_rise; then it is what it was, and as after hub_rollout_open it is to
+ * be told of all clusters before the next step. */
+bool hub_rollout_may_rest(const struct hub_rollout *rollout);
+/* FED_ERR_BUSY: it may not; FED_ERR_NOMEM. Then nothing changed. */
+FED_MUST_USE enum fed_err hub_rollout_rest(struct hub_rollout *rollout);
+bool hub_rollout_rests(const struct hub_rollout *rollout);
+/* Only of one that rests: how many clusters it has; whether a change of labels may move one of them
+ * to another wave; and whether the fact (or the cluster) would change anything, so that it is to be
+ * made again. Reach and holds change nothing. */
+size_t hub_rollout_rest_count(const struct hub_rollout *rollout);
+bool hub_rollout_rest_minds_labels(const struct hub_rollout *rollout);
+bool hub_rollout_rest_is_news(const struct hub_rollout *rollout, struct fed_span cluster,
+    const struct hub_rollout_fact *fact);
+/* FED_ERR_CORRUPT: the rows are not those that it gave up; it rests as before. */
+FED_MUST_USE enum fed_err hub_rollout_rise(struct hub_rollout *rollout, struct hub_rollout_now now);
+/* Rows could not all be recalled: it rests as before. */
+void hub_rollout_lie_down(struct hub_rollout *rollout);
+
 /* ---- looking: all of it as of the last step ---- */
 
 struct hub_rollout_counts {

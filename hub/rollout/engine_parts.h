@@ -69,6 +69,8 @@ struct rollout_slot {
     char name[];
 };
 
+struct rollout_rest; /* engine_rest.c */
+
 struct rollout_zone {
     const struct hub_zone *zone; /* NULL: UTC, or unknown */
     bool unknown;
@@ -113,6 +115,7 @@ struct hub_rollout {
     struct rollout_slot **slots; /* by order once sorted */
     size_t n_slots;
     size_t cap;
+    struct rollout_rest *rest;         /* instead of the slots; NULL: they are there */
     struct rollout_slot **by_alphabet; /* of hub_rollout_clusters */
     struct rollout_slot *changes;      /* list by next_changed */
     size_t n_changes;
@@ -174,6 +177,20 @@ bool rollout_has_row(const struct hub_rollout *r, const struct rollout_slot *slo
 FED_MUST_USE enum fed_err rollout_slot_new(
     struct hub_rollout *r, struct fed_span cluster, struct rollout_slot **out);
 void rollout_slot_gone(struct hub_rollout *r, struct rollout_slot *slot);
+void rollout_slot_free(struct hub_rollout *r, struct rollout_slot *slot);
+/* A cluster's place in the order. */
+FED_MUST_USE enum fed_err rollout_order_of(
+    const struct hub_rollout *r, struct fed_span cluster, uint64_t *order);
+
+/* ---- engine_rest.c: the same as hub_rollout_..., of an engine that rests ---- */
+void rollout_rest_free(struct hub_rollout *r);
+bool rollout_rest_moved(struct hub_rollout *r, struct fed_span cluster);
+bool rollout_rest_next_moved(struct hub_rollout *r, struct fed_span *cluster);
+enum hub_rollout_answer rollout_rest_answer(
+    const struct hub_rollout *r, struct fed_span cluster, struct fed_digest *digest);
+unsigned rollout_rest_tries(const struct hub_rollout *r, struct fed_span cluster);
+/* It has `to`. Also of one that does not rest: false. */
+bool rollout_rest_knows(const struct hub_rollout *r, struct fed_span cluster);
 
 /* ---- engine_cause.c: one more holder of what is said; NULL when memory is out ---- */
 struct rollout_cause *rollout_cause_get(

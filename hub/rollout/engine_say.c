@@ -314,7 +314,8 @@ void hub_rollout_why(const struct hub_rollout *r, struct fed_span cluster, struc
 {
     const struct rollout_slot *slot = rollout_find(r, cluster);
 
-    if (!r->rules || r->phase == HUB_ROLLOUT_NONE || (slot && slot->version == r->to))
+    if (!r->rules || r->phase == HUB_ROLLOUT_NONE || (slot && slot->version == r->to) ||
+        rollout_rest_knows(r, cluster))
         return;
     if (r->phase == HUB_ROLLOUT_ROLLING_BACK || r->phase == HUB_ROLLOUT_ROLLED_BACK)
         fed_buf_printf(out, "it was rolled back");

@@ -489,7 +489,7 @@ enum fed_err hub_rollout_step(struct hub_rollout *r, struct hub_rollout_now now)
     bool again = true;
 
     rollout_clock(r, now);
-    if (r->phase == HUB_ROLLOUT_NONE || !r->rules) {
+    if (r->phase == HUB_ROLLOUT_NONE || !r->rules || r->rest) {
         r->due = r->regroup = false;
         return FED_OK;
     }

@@ -119,15 +119,24 @@ static struct fed_span sentence_of(struct fed_span message, char out[SENTENCE_MA
     return fed_span_text(out);
 }
 
-static enum fed_err note(
-    struct syncing *sync, const struct hub_gated *gated, const struct hub_status_fact *f)
+static struct hub_rollout_fact fact_of(struct syncing *sync, const struct hub_gated *gated,
+    const struct hub_status_fact *f, char sentence[SENTENCE_MAX])
 {
-    char sentence[SENTENCE_MAX];
     struct hub_rollout_fact fact = {.copy = copy_of(gated, f),
         .health = health_of(gated, f),
         .reason = fed_span_text(reason_of(gated, f)),
         .message = gated->error[0] ? fed_span_text(gated->message)
                                    : sentence_of(fed_span_text(f->message), sentence)};
+
+    put_version(sync, gated, &fact.version);
+    return fact;
+}
+
+static enum fed_err note(
+    struct syncing *sync, const struct hub_gated *gated, const struct hub_status_fact *f)
+{
+    char sentence[SENTENCE_MAX];
+    struct hub_rollout_fact fact = fact_of(sync, gated, f, sentence);
     struct hub_rollout_hold hold = {
         .held = gated->held, .kept = gated->deferred, .until_unix_s = gated->held_until_unix_s};
     int64_t since_ms = 0;
@@ -139,7 +148,6 @@ static enum fed_err note(
     }
     (void)hub_rollout_reach(sync->s->engine, gated->cluster, since_ms, sync->now);
     hub_rollout_hold(sync->s->engine, gated->cluster, &hold, sync->now);
-    put_version(sync, gated, &fact.version);
     return hub_rollout_note(sync->s->engine, gated->cluster, &fact, sync->now);
 }
 
@@ -265,10 +273,15 @@ static enum fed_err sync_moved(struct syncing *sync)
     return err;
 }
 
+static bool is_old(const struct rollout_subject *s, const struct hub_rollout_now *now)
+{
+    return now->mono_ms >= s->synced_ms + ROLLOUT_SYNC_MS;
+}
+
 enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s, bool *all)
 {
     struct syncing sync = {.r = r, .s = s, .now = rollout_now(r)};
-    bool wanted = s->untold || s->resync || sync.now.mono_ms >= s->synced_ms + ROLLOUT_SYNC_MS;
+    bool wanted = s->untold || s->resync || is_old(s, &sync.now);
     enum fed_err err;
 
     *all = wanted && (s->untold || !hub_rollout_is_cut(s->engine));
@@ -276,4 +289,69 @@ enum fed_err rollout_sync(struct hub_rollouts *r, struct rollout_subject *s, boo
     err = *all ? sync_all(&sync) : sync_moved(&sync);
     fed_arena_fini(&sync.arena);
     return err; /* NOT_FOUND: no such type any more, or it is stopped: nothing moves */
+}
+
+/* ---- of an engine that rests ---- */
+
+struct listening {
+    struct syncing sync; /* nothing is told, and no name kept */
+    bool news;
+};
+
+static bool listen(void *ctx, const struct hub_gated *gated)
+{
+    struct listening *l = ctx;
+    char sentence[SENTENCE_MAX];
+    struct hub_rollout_fact fact;
+    struct hub_status_fact status;
+
+    if (!gated->selected)
+        return true;
+    l->sync.n++;
+    hub_status_fact(l->sync.r->status, gated->cluster, gated->work, gated->since_revision, &status);
+    fact = fact_of(&l->sync, gated, &status, sentence);
+    l->news = hub_rollout_rest_is_news(l->sync.s->engine, gated->cluster, &fact);
+    return !l->news;
+}
+
+static enum fed_err listen_to_all(struct listening *l)
+{
+    struct rollout_subject *s = l->sync.s;
+    struct fed_span moved;
+    enum fed_err err = hub_plan_gated(l->sync.r->plan, &s->ref, listen, l);
+
+    l->news = l->news || l->sync.n != hub_rollout_rest_count(s->engine);
+    if (err || l->news)
+        return err;
+    s->untold = s->resync = false;
+    s->synced_ms = l->sync.now.mono_ms;
+    while (hub_rollout_next_moved(s->engine, &moved))
+        ;
+    return FED_OK;
+}
+
+static enum fed_err listen_to_moved(struct listening *l)
+{
+    struct rollout_subject *s = l->sync.s;
+    struct fed_span moved;
+    enum fed_err err = FED_OK;
+
+    while (!err && !l->news && hub_rollout_next_moved(s->engine, &moved))
+        err = hub_plan_gated_in(l->sync.r->plan, &s->ref, moved, listen, l);
+    s->resync = s->resync || err; /* that one is not noted any more */
+    return err;
+}
+
+enum fed_err rollout_sync_rest(struct hub_rollouts *r, struct rollout_subject *s, bool *news)
+{
+    struct listening l = {.sync = {.r = r, .s = s, .now = rollout_now(r)}};
+    enum fed_err err = FED_OK;
+
+    l.news = s->waiting || s->respec || (s->untold && hub_rollout_rest_minds_labels(s->engine));
+    if (!l.news && (s->untold || s->resync || is_old(s, &l.sync.now)))
+        err = listen_to_all(&l);
+    else if (!l.news)
+        err = listen_to_moved(&l);
+    *news = l.news;
+    return err;
 }

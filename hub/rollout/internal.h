@@ -34,6 +34,7 @@
 #define ROLLOUT_TURN_MS 10u        /* that steps take in it */
 #define ROLLOUT_SYNC_MS 60000u     /* all clusters are looked at, though nobody said anything */
 #define ROLLOUT_RETRY_MS 2000u
+#define ROLLOUT_REST_MS 300000u /* nothing was new for so long: its engine needs no clusters */
 #define ROLLOUT_KEY_MAX (FED_STORE_KEY_MAX)
 #define ROLLOUT_NAME_SIZE 254u
 #define ROLLOUT_USER_MAX 253u
@@ -120,6 +121,7 @@ struct rollout_subject {
     bool respec;                        /* the Rollout's spec is to be written, too */
     uint64_t due_ms;
     uint64_t stepped_ms;
+    uint64_t quiet_ms;    /* since then nothing was written, and the engine may rest; 0: no */
     size_t cluster_bytes; /* that a cluster is sent for it; 0: not known */
     bool told;            /* by events: */
     enum hub_rollout_phase told_phase;
@@ -285,6 +287,9 @@ void rollout_rows_forget(struct hub_rollouts *r, const struct rollout_subject *s
 /* Opens the engine of the present paper from its rows. FED_ERR_NOT_FOUND: there is no record. */
 FED_MUST_USE enum fed_err rollout_engine_recall(struct hub_rollouts *r, struct rollout_subject *s,
     struct rollout_paper *paper, struct hub_rollout_rules *rules, struct fed_diag *diag);
+/* The rows of the paper, into its engine. */
+FED_MUST_USE enum fed_err rollout_rows_recall(struct hub_rollouts *r, struct rollout_subject *s,
+    const struct rollout_paper *paper, struct fed_diag *diag);
 /* Rows and versions of what is not there any more are removed, if all Rollouts can be read. */
 FED_MUST_USE enum fed_err rollout_rows_collect(struct hub_rollouts *r, struct fed_diag *diag);
 
@@ -390,6 +395,18 @@ void rollout_break(struct hub_rollouts *r, struct rollout_subject *s);
  * end. FED_ERR_NOT_FOUND: the plan has no such object. */
 FED_MUST_USE enum fed_err rollout_sync(
     struct hub_rollouts *r, struct rollout_subject *s, bool *all);
+
+/* Of an engine that rests: whether anything that moved is news to it. */
+FED_MUST_USE enum fed_err rollout_sync_rest(
+    struct hub_rollouts *r, struct rollout_subject *s, bool *news);
+
+/* ---- rest.c ---- */
+/* Behind a look at it: the engine rests, when it may and was quiet for long; or it is due then. */
+void rollout_rest(struct hub_rollouts *r, struct rollout_subject *s);
+/* Whoever needs more of an engine than one that rests can say has its clusters made again; they are
+ * told anew before the next step. FED_ERR_NOMEM: it rests as before; others: it is read anew. */
+FED_MUST_USE enum fed_err rollout_rouse(
+    struct hub_rollouts *r, struct rollout_subject *s, struct fed_diag *diag);
 
 /* ---- actions.c ---- */
 /* Actions that were written in this turn take effect. */

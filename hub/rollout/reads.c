@@ -128,7 +128,7 @@ static enum fed_err take_limit(struct hub_kind_read *read, size_t *out, struct f
 }
 
 /* Of the present rollout; of one that is over, or waits, there is nothing by cluster. */
-static enum fed_err read_clusters(const struct rollout_subject *s,
+static enum fed_err read_clusters(struct hub_rollouts *r, struct rollout_subject *s,
     const struct rollout_paper *paper, struct hub_kind_read *read, struct fed_json_doc *doc,
     struct fed_json **out, struct fed_diag *diag)
 {
@@ -139,6 +139,8 @@ static enum fed_err read_clusters(const struct rollout_subject *s,
     struct fed_json *object = fed_json_new_object(doc);
     enum fed_err err = object ? take_limit(read, &l.limit, diag) : FED_ERR_NOMEM;
 
+    if (!err && paper == s->present)
+        err = rollout_rouse(r, s, diag);
     if (err)
         return err;
     l.list = put_array(&l.p, object, "clusters");
@@ -190,7 +192,7 @@ enum fed_err rollout_read(void *ctx, struct hub_kind_read *read, struct fed_diag
         return err;
     err = fed_span_is(read->subresource, "versions")
               ? read_versions(r, s, paper, doc, &object)
-              : read_clusters(s, paper, read, doc, &object, diag);
+              : read_clusters(r, s, paper, read, doc, &object, diag);
     if (!err)
         err = fed_json_put(read->out, object);
     fed_json_doc_free(doc);

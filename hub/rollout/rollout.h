@@ -48,6 +48,7 @@ struct hub_rollouts_options { /* all of it outlives the rollouts */
     struct fed_fs *fs;    /* of the time zones; NULL: none are known */
     const char *zone_dir; /* NULL: the system's */
     struct fed_crypto *crypto;
+    uint32_t rest_ms; /* quiet time after which an engine rests (engine.h); 0: five minutes */
 };
 /* Reads policies, rollouts and their rows. Comes before the plan, which asks it. Rollouts of which
  * something cannot be read are shown with condition Readable "False", their clusters keep what they

@@ -220,6 +220,20 @@ void rollout_rows_put(
     fed_buf_fini(&p.row);
 }
 
+/* All that is stored of a rollout. */
+static enum fed_err each_row(
+    struct hub_rollouts *r, const struct rollout_paper *paper, fed_store_each *each, void *ctx)
+{
+    struct fed_store *store = hub_objects_store(r->objects);
+    char from_text[ROLLOUT_KEY_MAX];
+    char to_text[ROLLOUT_KEY_MAX];
+    struct fed_span from = row_key(paper->uid, fed_span_text(""), from_text);
+    struct fed_span to = row_key(paper->uid, fed_span_text(""), to_text);
+
+    to_text[to.len - 1]++; /* '/' and what follows it */
+    return store->range(store->ctx, from, to, 0, each, ctx);
+}
+
 struct forgetting {
     const struct rollout_paper *paper;
     struct rollout_ops *ops;
@@ -235,13 +249,27 @@ static bool forget_row(void *ctx, const struct hub_rollout_cluster_view *cluster
     return ++f->n < FORGET_MAX;
 }
 
+/* Of an engine that rests, the store knows them; nothing is staged of it. */
+static bool forget_item(void *ctx, const struct fed_store_item *item)
+{
+    struct forgetting *f = ctx;
+
+    rollout_ops_add(f->ops, item->key, NULL);
+    return ++f->n < FORGET_MAX;
+}
+
 void rollout_rows_forget(struct hub_rollouts *r, const struct rollout_subject *s,
     const struct rollout_paper *paper, struct rollout_ops *ops)
 {
     struct forgetting f = {.paper = paper, .ops = ops};
     char text[ROLLOUT_KEY_MAX];
+    enum fed_err err;
 
-    (void)r;
+    if (hub_rollout_rests(s->engine)) {
+        err = each_row(r, paper, forget_item, &f);
+        ops->err = ops->err ? ops->err : err;
+        return;
+    }
     rollout_ops_add(ops, row_key(paper->uid, fed_span_text(""), text), NULL);
     if (hub_rollout_clusters(s->engine, fed_span_text(""), forget_row, &f) && !ops->err)
         ops->err = FED_ERR_NOMEM;
@@ -270,20 +298,14 @@ static bool recall_row(void *ctx, const struct fed_store_item *item)
     return !recalling->err;
 }
 
-static enum fed_err recall_rows(struct hub_rollouts *r, struct rollout_subject *s,
+enum fed_err rollout_rows_recall(struct hub_rollouts *r, struct rollout_subject *s,
     const struct rollout_paper *paper, struct fed_diag *diag)
 {
-    struct fed_store *store = hub_objects_store(r->objects);
-    struct recalling recalling = {.s = s, .diag = diag};
-    char from_text[ROLLOUT_KEY_MAX];
-    char to_text[ROLLOUT_KEY_MAX];
-    struct fed_span from = row_key(paper->uid, fed_span_text(""), from_text);
-    struct fed_span to = row_key(paper->uid, fed_span_text(""), to_text);
-    enum fed_err err;
+    char text[ROLLOUT_KEY_MAX];
+    struct recalling recalling = {
+        .s = s, .prefix = row_key(paper->uid, fed_span_text(""), text).len, .diag = diag};
+    enum fed_err err = each_row(r, paper, recall_row, &recalling);
 
-    to_text[to.len - 1]++; /* '/' and what follows it */
-    recalling.prefix = from.len;
-    err = store->range(store->ctx, from, to, 0, recall_row, &recalling);
     return err ? err : recalling.err;
 }
 
@@ -314,7 +336,7 @@ enum fed_err rollout_engine_recall(struct hub_rollouts *r, struct rollout_subjec
     s->present = paper;
     s->rules = hub_rollout_rules_keep(rules);
     s->untold = true;
-    return recall_rows(r, s, paper, diag);
+    return rollout_rows_recall(r, s, paper, diag);
 }
 
 /* ---- what nobody needs ---- */

@@ -204,11 +204,26 @@ static bool is_worth_while(const struct hub_rollouts *r, const struct rollout_su
            hub_rollout_wake_ms(s->engine) <= fed_loop_now_ms(r->o.loop);
 }
 
+/* What is news to an engine that rests is told to it in the next turn, when it has its clusters. */
+static enum fed_err step_rest(
+    struct hub_rollouts *r, struct rollout_subject *s, struct fed_diag *diag)
+{
+    bool news = false;
+    enum fed_err err = rollout_sync_rest(r, s, &news);
+
+    if (!err && news)
+        err = rollout_rouse(r, s, diag);
+    return err == FED_ERR_NOT_FOUND ? FED_OK : err;
+}
+
 static enum fed_err step(struct hub_rollouts *r, struct rollout_subject *s, struct fed_diag *diag)
 {
     bool all;
-    enum fed_err err = rollout_sync(r, s, &all);
+    enum fed_err err;
 
+    if (hub_rollout_rests(s->engine))
+        return step_rest(r, s, diag);
+    err = rollout_sync(r, s, &all);
     if (err == FED_ERR_NOT_FOUND || (!err && !is_worth_while(r, s))) {
         s->looked = false;
         return FED_OK;
@@ -268,6 +283,7 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
         rollout_due(r, s, 0);
     else if (wake_ms != UINT64_MAX)
         rollout_due(r, s, wake_ms > s->stepped_ms ? wake_ms - s->stepped_ms : 0);
+    rollout_rest(r, s);
 }
 
 /* ---- after a failure ---- */

@@ -241,6 +241,7 @@ struct hub_object_ref rollout_paper_ref(
 void rollout_unsettle(struct hub_rollouts *r, struct rollout_subject *s)
 {
     s->unsettled = r->unsettled = true;
+    s->quiet_ms = 0;
 }
 
 struct hub_rollout_now rollout_now(const struct hub_rollouts *r)

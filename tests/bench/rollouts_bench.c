@@ -36,10 +36,15 @@ struct bench {
     struct hub_plan *plan;
     struct hub_status *status;
     uint64_t *seq;
-    uint64_t *revision; /* that the agent has */
+    uint64_t *revision;   /* that the agent has */
+    struct fed_alloc mem; /* of the rollouts */
+    size_t bytes;         /* that they have */
+    uint32_t rest_ms;
     double report_us;
     size_t reports;
 };
+
+#define REST_MS 3000u
 
 static struct bench *the;
 
@@ -49,6 +54,16 @@ static void check(enum fed_err err, const char *what)
         fprintf(stderr, "rollouts_bench: %s: %s\n", what, fed_err_text(err));
         exit(1);
     }
+}
+
+static void *resize(void *ctx, void *at, size_t old_size, size_t size)
+{
+    struct bench *b = ctx;
+
+    at = fed_alloc_system()->resize(fed_alloc_system()->ctx, at, old_size, size);
+    if (at || size == 0)
+        b->bytes += size - old_size;
+    return at;
 }
 
 static double now_us(void)
@@ -194,11 +209,13 @@ static void open_world(struct bench *b, const char *dir)
     struct fed_sqlite_options store = {
         .history = true, .application_id = 1, .new_epoch = 7, .cache_kib = 2048};
     static struct fed_crypto crypto;
-    struct hub_rollouts_options options = {.mem = fed_alloc_system(), .crypto = &crypto};
+    struct hub_rollouts_options options = {
+        .mem = &b->mem, .crypto = &crypto, .rest_ms = b->rest_ms};
     struct fed_diag diag = {""};
     char path[512];
 
     snprintf(path, sizeof path, "%s/rollouts.db", dir);
+    b->mem = (struct fed_alloc){b, resize};
     check(fed_linux_loop_open(fed_alloc_system(), &b->linux_loop, &diag), "loop");
     b->loop = fed_linux_loop_port(b->linux_loop);
     b->timed = *b->loop;
@@ -437,6 +454,42 @@ static void many(struct bench *b)
     flap(b);
 }
 
+/* What an engine takes when its rollout is over, before it rests and then; and how long the loop is
+ * held up when a cluster fails all the same, so that it is made again. */
+static void rest(struct bench *b)
+{
+    double until = now_us() + 5e3 * REST_MS;
+    size_t before = b->bytes;
+    const struct fed_manifest *manifest;
+    struct fed_report_entry entries[4];
+    struct fed_report report = {.epoch = hub_plan_epoch(b->plan),
+        .revision = b->revision[0],
+        .seq = ++b->seq[0],
+        .entries = entries};
+    struct fed_diag diag = {""};
+    char name[16];
+
+    while (now_us() < until && b->bytes > before / 2)
+        turn(b);
+    printf("rollout_over_of_%zu %zu bytes\n", b->n, before);
+    printf("rollout_rest_of_%zu %zu bytes\n", b->n, b->bytes);
+    for (size_t w = 0; w < 4; w++)
+        entries[w] = (struct fed_report_entry){.index = w,
+            .state = FED_WORK_APPLIED,
+            .health = FED_HEALTH_UNHEALTHY,
+            .generation = b->revision[0]};
+    cluster_name(0, name);
+    check(hub_plan_manifest(b->plan, fed_span_text(name), &manifest), "manifest");
+    report.n_entries = manifest->n_works;
+    check(hub_status_report(b->status, fed_span_text(name), &report, &diag), diag.text);
+    b->alone_us = 0;
+    until = now_us() + 1e6;
+    while (now_us() < until)
+        turn(b);
+    printf("rollout_rise_of_%zu %.2f ms\n", b->n, b->alone_us / 1e3);
+    printf("rollout_risen_of_%zu %zu bytes\n", b->n, b->bytes);
+}
+
 int main(int argc, char **argv)
 {
     static struct bench b;
@@ -445,6 +498,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     the = &b;
+    b.rest_ms = argc > 3 ? 0 : REST_MS;
     b.n = argc > 2 ? (size_t)atol(argv[2]) : 10000;
     b.seq = calloc(b.n, sizeof *b.seq);
     b.revision = calloc(b.n, sizeof *b.revision);
@@ -489,6 +543,7 @@ int main(int argc, char **argv)
     printf("step_worst_of_%zu %.2f ms\n", b.n, b.alone_us / 1e3);
     printf("rollout_commit_longest %.2f ms\n", b.worst_us / 1e3);
     say_report(&b, "report_in_rollout");
+    rest(&b);
     close_world(&b);
     free(b.seq);
     free(b.revision);

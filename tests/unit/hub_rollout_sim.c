@@ -34,7 +34,7 @@ static void look_at(struct sim *s, size_t i, struct seen *waves)
     struct hub_rollout_cluster_view view;
     struct seen *wave;
 
-    if (hub_rollout_cluster_view(s->w.r, fed_span_text(c->name), &view))
+    if (world_view(&s->w, c->name, &view))
         sim_fail(s, "a cluster is lost");
     wave = &waves[view.wave];
     wave->all++;
@@ -172,8 +172,7 @@ static void check_returned(struct sim *s)
         const struct world_cluster *c = &s->w.at[i];
         struct hub_rollout_cluster_view view;
 
-        if (c->member && c->in && !c->kept &&
-            !hub_rollout_cluster_view(s->w.r, fed_span_text(c->name), &view) &&
+        if (c->member && c->in && !c->kept && !world_view(&s->w, c->name, &view) &&
             view.state == HUB_ROLLOUT_RETURNING)
             sim_fail(s, "it is rolled back, and somebody in reach has not confirmed");
     }

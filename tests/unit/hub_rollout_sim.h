@@ -47,6 +47,8 @@ struct sim {
     unsigned quality[26];
     uint64_t seed;
     bool trace;
+    bool calm; /* no clock is set, and nothing held */
+    uint64_t trail;               /* a hash of all that was seen */
     enum hub_rollout_phase phase; /* before the step */
     int64_t wave_start[SIM_WAVES_MAX];
 };

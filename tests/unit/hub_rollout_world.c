@@ -36,6 +36,7 @@ static enum fed_err find_zone(
 
 size_t world_step_max;
 bool world_cut_restarts;
+bool world_rests;
 
 static struct hub_rollout_options options(void)
 {
@@ -119,11 +120,22 @@ struct world_cluster *world_find(struct rollout_world *w, const char *name)
     return NULL;
 }
 
+/* To an engine that rests. */
+static bool is_known(const struct rollout_world *w, const struct world_cluster *c)
+{
+    struct hub_rollout_fact nothing = {.copy = HUB_ROLLOUT_COPY_UNKNOWN};
+
+    return !hub_rollout_rest_is_news(w->r, fed_span_text(c->name), &nothing);
+}
+
 void world_tell(struct rollout_world *w, struct world_cluster *c)
 {
     struct fed_json_doc *doc;
     struct fed_json *labels = NULL;
 
+    if (hub_rollout_rests(w->r) && is_known(w, c) && !hub_rollout_rest_minds_labels(w->r))
+        return;
+    world_rise(w);
     assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
     if (c->labels[0])
         assert_int_equal(fed_json_parse(doc, fed_span_text(c->labels), &labels, NULL), FED_OK);
@@ -133,6 +145,8 @@ void world_tell(struct rollout_world *w, struct world_cluster *c)
 
 void world_reach(struct rollout_world *w, struct world_cluster *c)
 {
+    if (hub_rollout_rests(w->r))
+        return;
     assert_true(
         hub_rollout_reach(w->r, fed_span_text(c->name), c->in ? 0 : c->out_since_ms, w->now));
 }
@@ -145,6 +159,11 @@ void world_note(struct rollout_world *w, struct world_cluster *c)
         .reason = fed_span_text(c->reason),
         .message = FED_SPAN_LIT("as the test says")};
 
+    if (hub_rollout_rests(w->r)) {
+        if (hub_rollout_rest_is_news(w->r, fed_span_text(c->name), &fact))
+            world_rise(w);
+        return;
+    }
     assert_int_equal(hub_rollout_note(w->r, fed_span_text(c->name), &fact, w->now), FED_OK);
 }
 
@@ -157,7 +176,8 @@ void world_hold(struct rollout_world *w, struct world_cluster *c)
         c->kept = hold.kept = false;
         c->sent = c->answer;
     }
-    hub_rollout_hold(w->r, fed_span_text(c->name), &hold, w->now);
+    if (!hub_rollout_rests(w->r))
+        hub_rollout_hold(w->r, fed_span_text(c->name), &hold, w->now);
 }
 
 struct world_cluster *world_add(struct rollout_world *w, const char *name, const char *labels)
@@ -180,6 +200,7 @@ struct world_cluster *world_add(struct rollout_world *w, const char *name, const
 
 void world_gone(struct rollout_world *w, struct world_cluster *c)
 {
+    world_rise(w);
     c->member = false;
     hub_rollout_cluster_gone(w->r, fed_span_text(c->name));
 }
@@ -196,6 +217,7 @@ static void store_row(struct rollout_world *w, struct world_cluster *c)
     memcpy(c->row, row.at, row.len);
     c->row_len = row.len;
     c->stored = true;
+    check(w, !w->quiet, "made again it writes a row");
     w->writes++;
     fed_buf_fini(&row);
 }
@@ -259,6 +281,139 @@ static void store(struct rollout_world *w)
     }
 }
 
+/* ---- rest ---- */
+
+static void recall(struct rollout_world *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->at[i].stored)
+            assert_int_equal(hub_rollout_recall(w->r, fed_span_text(w->at[i].name),
+                                 fed_span_of(w->at[i].row, w->at[i].row_len)),
+                FED_OK);
+}
+
+static void tell_all(struct rollout_world *w)
+{
+    world_retell(w);
+    for (size_t i = 0; i < w->n; i++) {
+        if (!w->at[i].member)
+            continue;
+        world_reach(w, &w->at[i]);
+        world_hold(w, &w->at[i]);
+        world_note(w, &w->at[i]);
+    }
+}
+
+void world_rise(struct rollout_world *w)
+{
+    if (!hub_rollout_rests(w->r))
+        return;
+    recall(w);
+    assert_int_equal(hub_rollout_rise(w->r, w->now), FED_OK);
+    check(w, !hub_rollout_rests(w->r), "it still rests");
+    tell_all(w);
+}
+
+enum fed_err world_view(
+    struct rollout_world *w, const char *cluster, struct hub_rollout_cluster_view *out)
+{
+    const struct world_cluster *c = find_fast(w, fed_span_text(cluster));
+
+    if (!hub_rollout_rests(w->r))
+        return hub_rollout_cluster_view(w->r, fed_span_text(cluster), out);
+    if (!c->member)
+        return FED_ERR_NOT_FOUND;
+    *out = (struct hub_rollout_cluster_view){
+        .state = HUB_ROLLOUT_HEALTHY, .wave = c->wave, .version = hub_rollout_to(w->r)};
+    return FED_OK;
+}
+
+/* What it says without its clusters. */
+static void put_all(struct rollout_world *w, struct fed_buf *out)
+{
+    struct hub_rollout_condition list[HUB_ROLLOUT_CONDITIONS_MAX];
+    size_t n = hub_rollout_conditions(w->r, list);
+    struct hub_rollout_view view;
+    struct fed_diag diag;
+
+    hub_rollout_view(w->r, &view);
+    fed_buf_put(out, fed_span_of(&view.counts, sizeof view.counts));
+    fed_buf_printf(out, "%d %zu %zu %s\n", view.phase, view.wave, view.n_waves, view.next.what);
+    for (size_t i = 0; i < view.n_waves; i++) {
+        struct hub_rollout_wave_view wave;
+
+        hub_rollout_wave_view(w->r, i, &wave);
+        fed_buf_put(out, fed_span_of(&wave.counts, sizeof wave.counts));
+        fed_buf_printf(out, "%d %zu\n", wave.phase, wave.concurrency);
+    }
+    for (size_t i = 0; i < n; i++)
+        fed_buf_printf(out, "%s %s %s\n", list[i].type, list[i].reason, list[i].message);
+    for (int action = HUB_ROLLOUT_PAUSE; action <= HUB_ROLLOUT_UNDO; action++) {
+        diag = (struct fed_diag){""};
+        fed_buf_printf(out, "%d %s\n",
+            hub_rollout_may(w->r, (enum hub_rollout_action)action, FED_SPAN_LIT(""), &diag),
+            diag.text);
+    }
+    for (size_t i = 0; i <= w->n; i++) {
+        struct world_cluster stranger = {.name = "stranger"};
+        struct world_cluster *c = i < w->n ? &w->at[i] : &stranger;
+
+        fed_buf_printf(
+            out, "%c %u ", answer_of(w, c), hub_rollout_tries(w->r, fed_span_text(c->name)));
+        hub_rollout_why(w->r, fed_span_text(c->name), out);
+    }
+    hub_rollout_record(w->r, out);
+}
+
+/* Where it may: then it answers as before, and has the same rows when it is made again. */
+static void rest(struct rollout_world *w)
+{
+    struct fed_buf before;
+    struct fed_buf after;
+    uint8_t row[96];
+
+    if (!world_rests || !hub_rollout_may_rest(w->r))
+        return;
+    fed_buf_init(&before, fed_alloc_system(), 64u << 20);
+    fed_buf_init(&after, fed_alloc_system(), 64u << 20);
+    put_all(w, &before);
+    for (size_t i = 0; i < w->n; i++) {
+        struct hub_rollout_cluster_view view;
+
+        if (w->at[i].member && !world_view(w, w->at[i].name, &view))
+            w->at[i].wave = view.wave;
+    }
+    assert_int_equal(hub_rollout_rest(w->r), FED_OK);
+    put_all(w, &after);
+    check(w, fed_span_eq(fed_buf_span(&before), fed_buf_span(&after)), "at rest it says another");
+    recall(w);
+    assert_int_equal(hub_rollout_rise(w->r, w->now), FED_OK);
+    fed_buf_clear(&after);
+    put_all(w, &after);
+    check(
+        w, fed_span_eq(fed_buf_span(&before), fed_buf_span(&after)), "made again it says another");
+    for (size_t i = 0; i < w->n; i++) {
+        struct world_cluster *c = &w->at[i];
+
+        if (!c->member)
+            continue;
+        memcpy(row, c->row, sizeof row);
+        store_row(w, c);
+        w->writes--;
+        check(w, memcmp(row, c->row, c->row_len) == 0, "made again it has another row");
+    }
+    tell_all(w);
+    assert_int_equal(hub_rollout_step(w->r, w->now), FED_OK);
+    check(w, !hub_rollout_record_changed(w->r), "made again it changes its record");
+    w->quiet = true;
+    store(w);
+    w->quiet = false;
+    assert_int_equal(hub_rollout_rest(w->r), FED_OK);
+    w->rests++;
+    fed_buf_fini(&before);
+    fed_buf_fini(&after);
+}
+
 /* With all its parts, where it is cut. */
 static void step_whole(struct rollout_world *w)
 {
@@ -272,6 +427,7 @@ static void step_whole(struct rollout_world *w)
         if (cut && world_cut_restarts)
             world_restart(w);
     } while (cut);
+    rest(w);
 }
 
 void world_step(struct rollout_world *w)
@@ -325,8 +481,10 @@ void world_retell(struct rollout_world *w)
 enum fed_err world_begin(struct rollout_world *w, char version)
 {
     struct fed_digest digest = world_digest(version);
-    enum fed_err err = hub_rollout_begin(w->r, w->rules, &digest, w->now);
+    enum fed_err err;
 
+    world_rise(w);
+    err = hub_rollout_begin(w->r, w->rules, &digest, w->now);
     if (err)
         return err;
     for (size_t i = 0; i < w->n; i++)
@@ -351,20 +509,10 @@ void world_restart(struct rollout_world *w)
     err = hub_rollout_open(&o, view.phase == HUB_ROLLOUT_NONE ? NULL : w->rules,
         fed_buf_span(&w->record), w->now, &w->r);
     check(w, !err, "the record is not understood");
+    recall(w);
     for (size_t i = 0; i < w->n; i++)
-        if (w->at[i].stored)
-            assert_int_equal(hub_rollout_recall(w->r, fed_span_text(w->at[i].name),
-                                 fed_span_of(w->at[i].row, w->at[i].row_len)),
-                FED_OK);
-    world_retell(w);
-    for (size_t i = 0; i < w->n; i++) {
-        if (!w->at[i].member)
-            continue;
-        if (!w->at[i].in)
+        if (w->at[i].member && !w->at[i].in)
             w->at[i].out_since_ms = w->now.unix_ms;
-        world_reach(w, &w->at[i]);
-        world_hold(w, &w->at[i]);
-        world_note(w, &w->at[i]);
-    }
+    tell_all(w);
     store(w);
 }

@@ -29,6 +29,7 @@ struct world_cluster {
     bool stored;
     size_t row_len;
     uint8_t row[96];
+    size_t wave; /* when the engine came to rest */
     /* for whoever plays the members */
     uint64_t due_ms;
     unsigned plan;
@@ -41,6 +42,8 @@ struct rollout_world {
     struct fed_buf record;
     size_t n;
     size_t writes; /* rows */
+    bool quiet;    /* no row is to be written */
+    size_t rests;  /* how often its engine gave its clusters up */
     struct world_cluster *at;
     const char *where; /* for messages */
 };
@@ -63,6 +66,13 @@ void world_step(struct rollout_world *w);
 void world_wait(struct rollout_world *w, uint64_t ms);
 /* The hub ends, and starts with what was stored. */
 void world_restart(struct rollout_world *w);
+/* Before what an engine that rests cannot do; does nothing with others. */
+void world_rise(struct rollout_world *w);
+/* Also of one that rests, as far as it is known: wave, state, version. */
+enum fed_err world_view(
+    struct rollout_world *w, const char *cluster, struct hub_rollout_cluster_view *out);
+/* Engines rest wherever they may, and are made again when something is new, as the hub does it. */
+extern bool world_rests;
 /* Of every engine that is made: how much a step may change (0: no limit), and whether the hub is
  * killed wherever one was cut. */
 extern size_t world_step_max;

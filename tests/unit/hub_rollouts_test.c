@@ -200,6 +200,107 @@ static void test_a_newer_change_waits_where_it_is_to(void **state)
     assert_string_equal(rollout_shown(r, R_NAME("3")), "(absent)");
 }
 
+/* Until its engine has given its clusters up: 3 * 230 bytes and more. */
+static void wait_rest(struct rollout_world *r, size_t bytes)
+{
+    for (unsigned waited = 0; waited < 10000; waited += 10) {
+        if (r->bytes < bytes)
+            return;
+        rollout_run(r, 10);
+    }
+    fail_msg("it does not rest: it has %zu bytes, not %zu", r->bytes, bytes);
+}
+
+/* A rollout that is over answers without its engine's clusters, and has them again for whatever
+ * is new. */
+static void test_what_is_over_rests(void **state)
+{
+    struct rollout_world *r = *state;
+    size_t bytes;
+
+    begin(r, ALL "," R_CANARY);
+    rollout_put(r, '2', "");
+    rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
+    bytes = r->bytes - 600;
+    rollout_run(r, 300);
+    assert_true(r->bytes > bytes);
+    assert_int_equal(rollout_do(r, R_NAME("1"), "approve", NULL), FED_OK);
+    rollout_wait(r, R_NAME("1"), PHASE("Complete"));
+    wait_rest(r, bytes);
+    assert_string_equal(rollout_have(r), "2 2 2");
+
+    r->bad[1] = "CrashLoopBackOff"; /* that is shown */
+    rollout_wait(r, R_NAME("1"), "\"updating\":1");
+    assert_true(r->bytes > bytes);
+    r->bad[1] = NULL;
+    rollout_wait(r, R_NAME("1"), "\"healthy\":3");
+    wait_rest(r, bytes);
+
+    rollout_restart(r);
+    bytes = r->bytes - 600;
+    wait_rest(r, bytes);
+    assert_string_equal(rollout_have(r), "2 2 2");
+    rollout_put(r, '3', "");
+    rollout_wait(r, R_NAME("2"), PHASE("AwaitingApproval"));
+    bytes = r->bytes - 600;
+    assert_int_equal(rollout_do(r, R_NAME("2"), "approve", NULL), FED_OK);
+    rollout_wait(r, R_NAME("2"), PHASE("Complete"));
+    wait_rest(r, bytes);
+    assert_int_equal(rollout_do(r, R_NAME("2"), "undo", NULL), FED_OK);
+    rollout_wait(r, R_NAME("2"), PHASE("RolledBack"));
+    assert_string_equal(rollout_have(r), "2 2 2");
+}
+
+struct row {
+    char key[200];
+    size_t len;
+};
+
+static bool find_row(void *ctx, const struct fed_store_item *item)
+{
+    struct row *row = ctx;
+
+    if (!fed_span_is(fed_span_sub(item->key, item->key.len - 3, item->key.len), "/c3"))
+        return true;
+    assert_true(item->key.len <= sizeof row->key);
+    row->len = item->key.len;
+    memcpy(row->key, item->key.at, row->len);
+    return false;
+}
+
+static void remove_row(struct fed_store *store)
+{
+    struct row row = {.len = 0};
+    struct fed_store_op op = {.remove = true};
+
+    assert_int_equal(
+        store->range(store->ctx, FED_SPAN_LIT("w/"), FED_SPAN_LIT("w0"), 0, find_row, &row),
+        FED_OK);
+    assert_true(row.len > 0);
+    op.key = fed_span_of(row.key, row.len);
+    assert_int_equal(store->commit(store->ctx, NULL, 0, &op, 1, NULL, NULL), FED_OK);
+}
+
+/* Rows that are not what it gave up: it is read as at a start, and goes on from there. */
+static void test_rows_that_are_not_those_of_the_rest(void **state)
+{
+    struct rollout_world *r = *state;
+    struct fed_store *store = hub_objects_store(r->w.objects);
+    size_t bytes;
+
+    begin(r, ALL "," R_CANARY);
+    rollout_put(r, '2', "");
+    rollout_wait(r, R_NAME("1"), PHASE("AwaitingApproval"));
+    bytes = r->bytes - 600;
+    assert_int_equal(rollout_do(r, R_NAME("1"), "approve", NULL), FED_OK);
+    rollout_wait(r, R_NAME("1"), PHASE("Complete"));
+    wait_rest(r, bytes);
+    remove_row(store);
+    r->bad[1] = "CrashLoopBackOff";
+    rollout_wait(r, R_NAME("1"), "\"updating\":1");
+    rollout_wait_have(r, "2 2 2");
+}
+
 static void test_undo_gives_back_what_was(void **state)
 {
     struct rollout_world *r = *state;
@@ -493,6 +594,8 @@ int main(void)
         CASE(test_what_a_member_took_back_is_tried_again),
         CASE(test_a_newer_change_supersedes),
         CASE(test_a_newer_change_waits_where_it_is_to),
+        CASE(test_what_is_over_rests),
+        CASE(test_rows_that_are_not_those_of_the_rest),
         CASE(test_undo_gives_back_what_was),
         CASE(test_undo_of_the_first_change_since_a_label),
         CASE(test_what_does_not_get_healthy_goes_back),

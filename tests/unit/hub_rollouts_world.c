@@ -23,7 +23,10 @@ static void *resize(void *ctx, void *at, size_t old_size, size_t size)
         r->refused = true;
         return NULL;
     }
-    return fed_alloc_system()->resize(fed_alloc_system()->ctx, at, old_size, size);
+    at = fed_alloc_system()->resize(fed_alloc_system()->ctx, at, old_size, size);
+    if (at || size == 0)
+        r->bytes += size - old_size;
+    return at;
 }
 
 static void before_plan(void *ctx, struct hub_world *w)
@@ -33,7 +36,8 @@ static void before_plan(void *ctx, struct hub_world *w)
         .loop = w->loop,
         .log = &r->log,
         .objects = w->objects,
-        .crypto = &r->crypto};
+        .crypto = &r->crypto,
+        .rest_ms = 1}; /* wherever it may */
     struct fed_diag diag = {""};
 
     if (hub_rollouts_open(&options, &r->rollouts, &diag))

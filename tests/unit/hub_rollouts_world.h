@@ -24,6 +24,7 @@ struct rollout_world {
     struct fed_alloc mem; /* of the rollouts; refuses the one that is counted down to */
     long refuse_after;    /* < 0: never */
     bool refused;
+    size_t bytes;           /* that the rollouts have */
     uint64_t seq[3];        /* of the clusters' reports */
     bool silent[3];         /* no reports */
     const char *bad[3];     /* reason why its ConfigMap is not healthy; NULL: it is */
