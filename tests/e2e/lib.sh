@@ -56,14 +56,14 @@ wait_for() {
 }
 
 # CONSENT (a limit, off) of a suite: which removals wait for consent, at the hub and at all agents; unset: as without it.
-# hub_start [FLAGS...]: starts fedhub on the ports of its first start, waits for its ready line.
+# hub_start [FLAGS...]: starts fedhub, always on the same ports, waits for its ready line.
 hub_start() {
     local ports=()
     mkdir -p "$FLEET/hub"
     if [ -s "$FLEET/hub.ports" ]; then
         read -r -a ports <"$FLEET/hub.ports"
     else
-        ports=(0 0 0)
+        read -r -a ports < <("$ROOT/tests/e2e/free_ports.py" 3)
     fi
     : >"$FLEET/logs/hub.out"
     setsid "$BIN/fedhub" serve --data-dir "$FLEET/hub" --listen "127.0.0.1:${ports[0]}" \

@@ -1,6 +1,6 @@
 // Ctrl-K: a page, a cluster or an object, in a few letters.
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { get } from '../api.js';
 import { BASE, link, navigate } from '../router.js';
 import { CONNECTIVITY, DELIVERY } from '../states.js';
@@ -76,7 +76,8 @@ function Choices() {
     navigate(choice.href);
   };
 
-  useEffect(() => dialog.current.showModal(), []);
+  // At once, not after the next frame: what is typed behind Ctrl-K belongs here.
+  useLayoutEffect(() => dialog.current.showModal(), []);
 
   function onKey(event) {
     if (event.key === 'ArrowDown') setAt(Math.min(chosen + 1, choices.length - 1));
