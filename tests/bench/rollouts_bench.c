@@ -539,7 +539,7 @@ int main(int argc, char **argv)
         report_all(&b);
     }
     printf("rollout_of_%zu %.0f ms\n", b.n, (now_us() - started) / 1e3);
-    printf("steps %u\n", b.calls);
+    printf("steps_of_%zu %u steps\n", b.n, b.calls);
     printf("step_worst_of_%zu %.2f ms\n", b.n, b.alone_us / 1e3);
     printf("rollout_commit_longest %.2f ms\n", b.worst_us / 1e3);
     say_report(&b, "report_in_rollout");
