@@ -96,24 +96,10 @@ static void spoil(struct rollout_world *r, const struct damage *damage, const st
 /* The Rollout as it is read. */
 static const char *shown(struct rollout_world *r, const char *name)
 {
-    static char text[16384];
     struct hub_object_ref ref = {
         fed_span_text(R_ROLLOUTS), fed_span_text("ns"), fed_span_text(name)};
-    struct fed_json_doc *doc;
-    struct fed_json *object;
-    struct fed_buf out;
-    uint64_t revision = 0;
 
-    assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
-    assert_int_equal(
-        fed_json_parse(doc, fed_span_text(rollout_shown(r, name)), &object, NULL), FED_OK);
-    assert_int_equal(r->hooks.compose(r->hooks.ctx, &ref, doc, object, &revision), FED_OK);
-    fed_buf_init(&out, fed_alloc_system(), sizeof text - 1);
-    assert_int_equal(fed_json_put(&out, object), FED_OK);
-    snprintf(text, sizeof text, "%s", fed_buf_cstr(&out));
-    fed_buf_fini(&out);
-    fed_json_doc_free(doc);
-    return text;
+    return rollout_composed(&r->hooks, &ref, rollout_shown(r, name));
 }
 
 static void put_other(struct rollout_world *r, int generation)

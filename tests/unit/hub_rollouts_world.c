@@ -305,26 +305,32 @@ const char *rollout_policy_refusal(struct rollout_world *r, const char *spec)
 
 /* ---- looking ---- */
 
-const char *rollout_policy_shown(struct rollout_world *r, const char *name)
+const char *rollout_composed(
+    const struct hub_kind_hooks *hooks, const struct hub_object_ref *ref, const char *stored)
 {
-    static char text[4096];
-    struct hub_object_ref ref = {
-        fed_span_text(R_POLICIES), fed_span_text("ns"), fed_span_text(name)};
+    static char text[16384];
     struct fed_json_doc *doc;
     struct fed_json *object;
     struct fed_buf out;
     uint64_t revision = 0;
 
     assert_int_equal(fed_json_doc_new(fed_alloc_system(), &doc), FED_OK);
-    object = fed_json_new_object(doc);
-    assert_int_equal(
-        r->policy_hooks.compose(r->policy_hooks.ctx, &ref, doc, object, &revision), FED_OK);
+    assert_int_equal(fed_json_parse(doc, fed_span_text(stored), &object, NULL), FED_OK);
+    assert_int_equal(hooks->compose(hooks->ctx, ref, doc, object, &revision), FED_OK);
     fed_buf_init(&out, fed_alloc_system(), sizeof text - 1);
     assert_int_equal(fed_json_put(&out, object), FED_OK);
     snprintf(text, sizeof text, "%s", fed_buf_cstr(&out));
     fed_buf_fini(&out);
     fed_json_doc_free(doc);
     return text;
+}
+
+const char *rollout_policy_shown(struct rollout_world *r, const char *name)
+{
+    struct hub_object_ref ref = {
+        fed_span_text(R_POLICIES), fed_span_text("ns"), fed_span_text(name)};
+
+    return rollout_composed(&r->policy_hooks, &ref, "{}");
 }
 
 const char *rollout_shown(struct rollout_world *r, const char *name)

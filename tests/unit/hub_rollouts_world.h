@@ -50,6 +50,9 @@ const char *rollout_shown(struct rollout_world *r, const char *name);
 /* As a patch of its annotations: admitted and stored. *refusal: why not, "". */
 enum fed_err rollout_do(
     struct rollout_world *r, const char *name, const char *action, const char **refusal);
+/* What a reader gets of that object, until the next call. */
+const char *rollout_composed(
+    const struct hub_kind_hooks *hooks, const struct hub_object_ref *ref, const char *stored);
 /* The policy's status, composed. */
 const char *rollout_policy_shown(struct rollout_world *r, const char *name);
 /* Of a policy with that spec: the field for which it is refused, "" when it is not. */
